@@ -1,0 +1,24 @@
+//! What is kept and what is asked: the datasets with their columns, the named questions with their
+//! parameters, the manifest that makes a run visible, and the ports that other rooms stand behind.
+//!
+//! This room is for descriptions and neutral values. It will never know how a value is stored, read
+//! or printed: no Parquet, no DuckDB, no file, no clock.
+
+mod dataset;
+mod datasets;
+mod facts;
+mod json;
+mod manifest;
+pub mod ports;
+mod question;
+mod questions;
+mod value;
+
+pub use dataset::{Dataset, Kind, Scope};
+pub use datasets::{DATASETS, computed_column_doc, dataset};
+pub use facts::TypeFacts;
+pub use json::{day_text, float_text, json_text};
+pub use manifest::{DataFile, FORMAT, Manifest, RunRecord};
+pub use question::{Param, ParamError, Question, Row, RowError, column};
+pub use questions::{QUESTIONS, VIEWS, question, rows};
+pub use value::{Field, Page, Type, Value};

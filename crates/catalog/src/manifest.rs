@@ -1,0 +1,51 @@
+use serde::{Deserialize, Serialize};
+
+/// The format of lakes that this version writes. A lake with a higher one is refused.
+pub const FORMAT: u32 = 1;
+
+/// One state of a lake: every visible file. A manifest is never edited; the next one replaces it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The lake's format, [`FORMAT`] when written by this version. Read before anything else.
+    pub format: u32,
+    /// Counts up by one from commit to commit; the seed is 0.
+    pub number: u64,
+    /// The version of the tool that wrote it.
+    pub tool_version: String,
+    /// When it was written, RFC 3339 UTC.
+    pub written_at: String,
+    /// The visible files.
+    pub files: Vec<DataFile>,
+    /// What could not be seen by the runs that are still the newest of their scope.
+    pub gaps: Vec<RunRecord>,
+}
+
+/// A visible Parquet file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Its dataset.
+    pub dataset: String,
+    /// The layout's version.
+    pub version: u32,
+    /// Where it is, relative to the lake's root, `/` between folders.
+    pub path: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Bytes of it.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, lowercase hex.
+    pub sha256: String,
+}
+
+/// A gap: what a run could not see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The run.
+    pub run_id: String,
+    /// Its dataset.
+    pub dataset: String,
+    /// Its scope: a region code, or `*`.
+    pub scope: String,
+    /// Why it could not be seen, a lowercase fragment.
+    pub reason: String,
+}

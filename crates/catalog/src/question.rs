@@ -1,0 +1,290 @@
+use domain::{Decimal, Timestamp};
+
+use crate::{Field, Page, Type, Value};
+
+/// A named question: one file of `queries/`, with its parameters written in its head.
+///
+/// The head is the run of comment lines at the top. A line `-- $name TYPE = default  meaning` (the
+/// default may be left out) is a parameter; the other lines say what the question answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Question {
+    /// `subject/question`, the file's path without `.sql`.
+    pub name: &'static str,
+    /// The file's text.
+    pub text: &'static str,
+}
+
+/// A parameter of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Param {
+    /// Without the dollar sign.
+    pub name: String,
+    /// Its type: text, texts, int, float or timestamp.
+    pub ty: Type,
+    /// What is taken when it is not given; `now` for a timestamp is the instant of asking.
+    pub default: Option<String>,
+    /// What it means.
+    pub doc: String,
+}
+
+/// A parameter that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParamError {
+    /// No such parameter.
+    #[error("{question} has no parameter \"{name}\"")]
+    Unknown {
+        /// The question.
+        question: &'static str,
+        /// What was given.
+        name: String,
+    },
+    /// It has no default and was not given.
+    #[error("{question} needs the parameter {name}")]
+    Missing {
+        /// The question.
+        question: &'static str,
+        /// The parameter.
+        name: String,
+    },
+    /// The text is not of the parameter's type.
+    #[error("\"{text}\" is not a value for {name}: expected {expected}")]
+    Unreadable {
+        /// The parameter.
+        name: String,
+        /// What was given.
+        text: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+}
+
+impl Question {
+    fn head(&self) -> impl Iterator<Item = &'static str> {
+        self.text.lines().map_while(|line| line.strip_prefix("--")).map(str::trim)
+    }
+
+    /// What it answers, one line.
+    pub fn doc(&self) -> String {
+        let lines: Vec<&str> = self.head().take_while(|line| !line.starts_with('$')).collect();
+        lines.join(" ")
+    }
+
+    /// Its parameters, in the order of the head.
+    pub fn params(&self) -> Vec<Param> {
+        self.head().filter_map(|line| line.strip_prefix('$')).map(read_param).collect()
+    }
+
+    /// The values to bind, one per parameter in the order of [`Question::params`]: what was given,
+    /// else the default.
+    pub fn bind(
+        &self,
+        given: &[(String, String)],
+        now: Timestamp,
+    ) -> Result<Vec<(String, Value)>, ParamError> {
+        let params = self.params();
+        if let Some((name, _)) = given.iter().find(|(name, _)| params.iter().all(|p| p.name != *name)) {
+            return Err(ParamError::Unknown { question: self.name, name: name.clone() });
+        }
+        params
+            .iter()
+            .map(|param| {
+                let text =
+                    given.iter().rev().find(|(name, _)| *name == param.name).map(|(_, text)| text.clone());
+                let text = text
+                    .or_else(|| param.default.clone())
+                    .ok_or_else(|| ParamError::Missing { question: self.name, name: param.name.clone() })?;
+                Ok((param.name.clone(), read_value(param, &text, now)?))
+            })
+            .collect()
+    }
+}
+
+fn read_param(line: &str) -> Param {
+    let mut words = line.splitn(3, char::is_whitespace);
+    let name = words.next().unwrap_or_default().to_string();
+    let ty = match words.next() {
+        Some("int") => Type::Int,
+        Some("float") => Type::Float,
+        Some("timestamp") => Type::Timestamp,
+        Some("texts") => Type::List(Box::new(Type::Text)),
+        _ => Type::Text,
+    };
+    let rest = words.next().unwrap_or_default().trim();
+    match rest.strip_prefix('=') {
+        Some(rest) => {
+            let (default, doc) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
+            Param {
+                name,
+                ty,
+                default: Some(default.trim_matches('\'').to_string()),
+                doc: doc.trim().to_string(),
+            }
+        }
+        None => Param { name, ty, default: None, doc: rest.to_string() },
+    }
+}
+
+fn read_value(param: &Param, text: &str, now: Timestamp) -> Result<Value, ParamError> {
+    let unreadable =
+        |expected| ParamError::Unreadable { name: param.name.clone(), text: text.to_string(), expected };
+    match &param.ty {
+        Type::Int => text.parse().map(Value::Int).map_err(|_| unreadable("a whole number")),
+        Type::Float => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Value::Float(number)),
+            _ => Err(unreadable("a number")),
+        },
+        Type::Timestamp if text == "now" => Ok(Value::Timestamp(now)),
+        Type::Timestamp => domain::parse_instant(text)
+            .map(Value::Timestamp)
+            .ok_or_else(|| unreadable("a day such as 2025-03-02 or an instant such as 2025-03-02T12:00:00Z")),
+        Type::List(_) => Ok(text.split(',').filter(|s| !s.is_empty()).collect::<Vec<_>>().into()),
+        _ => Ok(Value::Text(text.to_string())),
+    }
+}
+
+/// A row that does not have the shape that was promised.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("column {column} holds {found}, which is not a {expected}")]
+pub struct RowError {
+    /// The column.
+    pub column: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What was expected, in SQL's spelling.
+    pub expected: String,
+}
+
+/// A typed row of a question. The columns of the SQL file are the fields of the struct, in order.
+pub trait Row: Sized {
+    /// The columns.
+    fn fields() -> Vec<Field>;
+    /// Reads one row.
+    fn read(row: &[Value]) -> Result<Self, RowError>;
+
+    /// Reads all rows of a page.
+    fn read_all(page: &Page) -> Result<Vec<Self>, RowError> {
+        page.rows.iter().map(|row| Self::read(row)).collect()
+    }
+}
+
+/// A value that stands in one column.
+pub trait Cell: Sized {
+    /// The column's type.
+    fn ty() -> Type;
+    /// Reads it; `None` when the value is of another type.
+    fn read(value: &Value) -> Option<Self>;
+}
+
+macro_rules! cell {
+    ($rust:ty, $ty:expr, $pattern:pat => $value:expr) => {
+        impl Cell for $rust {
+            fn ty() -> Type {
+                $ty
+            }
+            fn read(value: &Value) -> Option<Self> {
+                match value {
+                    $pattern => Some($value),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+cell!(bool, Type::Bool, Value::Bool(v) => *v);
+cell!(i64, Type::Int, Value::Int(v) => *v);
+cell!(f64, Type::Float, Value::Float(v) => *v);
+cell!(String, Type::Text, Value::Text(v) => v.clone());
+cell!(Decimal, Type::Decimal(18, 10), Value::Decimal(v) => *v);
+cell!(Timestamp, Type::Timestamp, Value::Timestamp(v) => *v);
+
+impl<T: Cell> Cell for Option<T> {
+    fn ty() -> Type {
+        T::ty()
+    }
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            other => T::read(other).map(Some),
+        }
+    }
+}
+
+impl<T: Cell> Cell for Vec<T> {
+    fn ty() -> Type {
+        Type::List(Box::new(T::ty()))
+    }
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(items) => items.iter().map(T::read).collect(),
+            _ => None,
+        }
+    }
+}
+
+/// Reads one column of a row; used by the structs that [`row!`](crate::questions) makes.
+pub fn column<T: Cell>(row: &[Value], at: usize, column: &'static str) -> Result<T, RowError> {
+    let value = row.get(at).unwrap_or(&Value::Null);
+    T::read(value).ok_or_else(|| RowError { column, found: format!("{value:?}"), expected: T::ty().sql() })
+}
+
+/// Declares the typed row of a question: a struct whose fields are the columns, in order.
+macro_rules! row {
+    ($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $ty,)*
+        }
+
+        impl $crate::Row for $name {
+            fn fields() -> Vec<$crate::Field> {
+                vec![$($crate::Field::new(stringify!($field), <$ty as $crate::question::Cell>::ty()),)*]
+            }
+
+            fn read(row: &[$crate::Value]) -> Result<Self, $crate::RowError> {
+                let mut at = 0..;
+                Ok($name {
+                    $($field: $crate::column(row, at.next().expect("endless"), stringify!($field))?,)*
+                })
+            }
+        }
+    };
+}
+pub(crate) use row;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUESTION: Question = Question {
+        name: "test/one",
+        text: "-- Says one thing\n-- over two lines.\n-- $region text = us-east-1  the region\n-- $limit int  how many\n-- $as_of timestamp = now  when\nSELECT 1 -- $not a parameter\n",
+    };
+
+    #[test]
+    fn the_head_is_read() {
+        assert_eq!(QUESTION.doc(), "Says one thing over two lines.");
+        let params = QUESTION.params();
+        assert_eq!(params.len(), 3);
+        assert_eq!((params[0].name.as_str(), params[0].default.as_deref()), ("region", Some("us-east-1")));
+        assert_eq!(
+            (params[1].ty.clone(), params[1].default.clone(), params[1].doc.as_str()),
+            (Type::Int, None, "how many")
+        );
+    }
+
+    #[test]
+    fn parameters_are_bound_or_refused() {
+        let now: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
+        let check = |given: &[(&str, &str)], expected: Result<Vec<Value>, &str>| {
+            let given: Vec<_> = given.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+            let bound = QUESTION.bind(&given, now).map(|v| v.into_iter().map(|(_, v)| v).collect());
+            assert_eq!(bound.map_err(|e| e.to_string()), expected.map_err(str::to_string));
+        };
+        check(&[("limit", "3")], Ok(vec!["us-east-1".into(), Value::Int(3), Value::Timestamp(now)]));
+        check(&[], Err("test/one needs the parameter limit"));
+        check(&[("limit", "x")], Err("\"x\" is not a value for limit: expected a whole number"));
+        check(&[("limits", "3")], Err("test/one has no parameter \"limits\""));
+    }
+}

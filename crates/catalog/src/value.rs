@@ -1,0 +1,154 @@
+use domain::{Decimal, Timestamp};
+
+/// The type of a column, as rooms that share no library describe it to each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Type {
+    /// True or false.
+    Bool,
+    /// A whole number of 64 bits.
+    Int,
+    /// A double.
+    Float,
+    /// An exact number: `Decimal(precision, scale)`.
+    Decimal(u8, u8),
+    /// UTF-8 text.
+    Text,
+    /// A UTC instant, to the microsecond.
+    Timestamp,
+    /// A calendar day.
+    Date,
+    /// A list of one type.
+    List(Box<Type>),
+    /// Anything nested deeper (struct, map, union), or a type that has no other place here; shown as JSON.
+    Json,
+}
+
+impl Type {
+    /// The type in the SQL spelling that DuckDB, Spark and Trino share.
+    pub fn sql(&self) -> String {
+        match self {
+            Type::Bool => "BOOLEAN".into(),
+            Type::Int => "BIGINT".into(),
+            Type::Float => "DOUBLE".into(),
+            Type::Decimal(precision, scale) => format!("DECIMAL({precision},{scale})"),
+            Type::Text => "VARCHAR".into(),
+            Type::Timestamp => "TIMESTAMP".into(),
+            Type::Date => "DATE".into(),
+            Type::List(of) => format!("{}[]", of.sql()),
+            Type::Json => "JSON".into(),
+        }
+    }
+}
+
+/// A column's name, type and meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The column's name, snake_case.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// What it says, with its unit; may be empty for a stranger's query.
+    pub doc: String,
+}
+
+impl Field {
+    /// A column without a description.
+    pub fn new(name: impl Into<String>, ty: Type) -> Field {
+        Field { name: name.into(), ty, doc: String::new() }
+    }
+}
+
+/// One value. `Null` is a value that is not known or not there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Nothing.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A double.
+    Float(f64),
+    /// An exact number of at most 28 digits.
+    Decimal(Decimal),
+    /// Text.
+    Text(String),
+    /// A UTC instant.
+    Timestamp(Timestamp),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// A list.
+    List(Vec<Value>),
+    /// Named values in their order (a SQL struct or map).
+    Struct(Vec<(String, Value)>),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::Text(text.to_string())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Value {
+        Value::Int(number)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Value {
+        Value::Float(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Value {
+        Value::Bool(flag)
+    }
+}
+
+impl From<Decimal> for Value {
+    fn from(number: Decimal) -> Value {
+        Value::Decimal(number)
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(instant: Timestamp) -> Value {
+        Value::Timestamp(instant)
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Value {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
+impl<T: Into<Value>> From<Vec<T>> for Value {
+    fn from(values: Vec<T>) -> Value {
+        Value::List(values.into_iter().map(Into::into).collect())
+    }
+}
+
+/// Rows under their columns. Every row has one value per field.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page {
+    /// The columns.
+    pub fields: Vec<Field>,
+    /// The rows, each as long as `fields`.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl Page {
+    /// The place of a column, by its name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
+    }
+}

@@ -1,0 +1,35 @@
+//! The collector: the only program that writes the lake.
+//!
+//! This room is for bringing data in: today from spot price history files. It will never answer a
+//! question, and it knows no file format itself: the lake does.
+
+mod args;
+mod import;
+
+pub use args::{CollectorArgs, Command, Common};
+
+use catalog::ports::{Encode, Store};
+use console::{Exit, Failure, Printer};
+use domain::Timestamp;
+
+/// What the collector has to work with.
+pub struct Ports<'a> {
+    /// The lake.
+    pub store: &'a dyn Store,
+    /// Writer of Parquet and Arrow, for reports.
+    pub encode: &'a dyn Encode,
+}
+
+/// Runs the collector.
+pub fn run(
+    args: &CollectorArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let done = match &args.command {
+        Command::Import(args) => import::run_import(args, ports, printer, now),
+    }?;
+    printer.flush()?;
+    Ok(done)
+}

@@ -1,0 +1,180 @@
+//! Which columns are shown: names made unique, and the ones that `--columns` asks for.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use catalog::Page;
+
+use crate::words::did_you_mean;
+use crate::{Failure, Report, TableView, table};
+
+/// The page with every column name once. `SELECT 1 a, 2 a` gives `a` and `a_1`, as JSON keys and
+/// Parquet columns must differ.
+pub(crate) fn unique(page: &Page) -> Cow<'_, Page> {
+    let names: BTreeSet<&str> = page.fields.iter().map(|field| field.name.as_str()).collect();
+    if names.len() == page.fields.len() {
+        return Cow::Borrowed(page);
+    }
+    let mut taken: BTreeSet<String> = names.into_iter().map(String::from).collect();
+    let mut seen = BTreeSet::new();
+    let mut page = page.clone();
+    for field in &mut page.fields {
+        if !seen.insert(field.name.clone()) {
+            let free = (1..).map(|n| format!("{}_{n}", field.name)).find(|name| !taken.contains(name));
+            field.name = free.expect("the numbers do not end");
+            taken.insert(field.name.clone());
+        }
+    }
+    Cow::Owned(page)
+}
+
+/// The wanted columns in their order, each from the first page that has it. The pages have the same
+/// rows. No wanted column is all columns of the first page.
+pub(crate) fn pick<'a>(wanted: &[String], pages: &[&'a Page]) -> Result<Cow<'a, Page>, Failure> {
+    if wanted.is_empty() {
+        return Ok(unique(pages[0]));
+    }
+    let pages: Vec<Cow<'_, Page>> = pages.iter().map(|page| unique(page)).collect();
+    let find = |name: &String| {
+        let mut places = pages.iter().filter_map(|page| page.position(name).map(|at| (page, at)));
+        places.next().ok_or_else(|| unknown(name, &pages))
+    };
+    let places = wanted.iter().map(find).collect::<Result<Vec<_>, Failure>>()?;
+    let fields = places.iter().map(|(page, at)| page.fields[*at].clone()).collect();
+    let row = |at: usize| places.iter().map(|(page, column)| page.rows[at][*column].clone()).collect();
+    let rows = (0..pages[0].rows.len()).map(row).collect();
+    Ok(Cow::Owned(Page { fields, rows }))
+}
+
+fn unknown(name: &str, pages: &[Cow<'_, Page>]) -> Failure {
+    let mut known: Vec<&str> = Vec::new();
+    for field in pages.iter().flat_map(|page| &page.fields) {
+        if !known.contains(&field.name.as_str()) {
+            known.push(&field.name);
+        }
+    }
+    let near = did_you_mean(name, known.iter().copied());
+    Failure::usage(format!("there is no column \"{name}\"{near}"))
+        .hint(format!("the columns are {}", known.join(", ")))
+}
+
+/// The pages of a report that have its rows, the preferred one first.
+pub(crate) fn sources(report: &Report, csv_first: bool) -> Vec<&Page> {
+    let other = report.csv.as_ref();
+    match other {
+        Some(csv) if csv_first => {
+            let page = Some(&report.page).filter(|page| page.rows.len() == csv.rows.len());
+            std::iter::once(csv).chain(page).collect()
+        }
+        _ => {
+            let csv = other.filter(|csv| csv.rows.len() == report.page.rows.len());
+            std::iter::once(&report.page).chain(csv).collect()
+        }
+    }
+}
+
+/// What a person sees of a report. Wanted columns keep the cells that the program wrote for them,
+/// where it wrote a table of the same rows with a heading that spells the column's name.
+pub(crate) fn view<'a>(wanted: &[String], report: &'a Report) -> Result<Cow<'a, TableView>, Failure> {
+    if let (Some(view), true) = (&report.table, wanted.is_empty()) {
+        return Ok(Cow::Borrowed(view));
+    }
+    let page = pick(wanted, &sources(report, false))?;
+    let mut plain = table::view_of(&page);
+    if let Some(view) = report.table.as_ref().filter(|view| view.rows.len() == plain.rows.len()) {
+        overlay(&mut plain, view);
+    }
+    Ok(Cow::Owned(plain))
+}
+
+fn overlay(plain: &mut TableView, view: &TableView) {
+    for column in 0..plain.columns.len() {
+        let name = &plain.columns[column].0;
+        let Some(at) = view.columns.iter().position(|(heading, _)| spelt(heading) == *name) else { continue };
+        plain.columns[column] = view.columns[at].clone();
+        for (row, cells) in plain.rows.iter_mut().zip(&view.rows) {
+            row[column] = cells[at].clone();
+        }
+    }
+    plain.marked = view.marked.clone();
+}
+
+/// A heading as a column name: `Memory (GiB)` is `memory_gib`.
+fn spelt(heading: &str) -> String {
+    let words = heading.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Align;
+    use catalog::{Field, Type, Value};
+
+    fn page(names: &str, first: i64) -> Page {
+        let fields: Vec<Field> = names.split(' ').map(|name| Field::new(name, Type::Int)).collect();
+        let row = (first..).take(fields.len()).map(Value::Int).collect();
+        Page { fields, rows: vec![row] }
+    }
+
+    fn names(page: &Page) -> String {
+        page.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn repeated_names_are_counted() {
+        let check = |given: &str, expected: &str| assert_eq!(names(&unique(&page(given, 0))), expected);
+        check("a b", "a b");
+        check("a a", "a a_1");
+        check("a a a", "a a_1 a_2");
+        check("a a a_1", "a a_2 a_1");
+    }
+
+    #[test]
+    fn wanted_columns_are_looked_for_in_every_page() {
+        let check = |wanted: &str, expected: Result<(&str, &[i64]), (&str, &str)>| {
+            let (page, csv) = (page("vcpus memory_mib", 0), page("vcpus memory_gib", 10));
+            let wanted: Vec<String> = wanted.split_whitespace().map(String::from).collect();
+            let found = pick(&wanted, &[&page, &csv]);
+            match expected {
+                Ok((name, numbers)) => {
+                    let found = found.unwrap();
+                    let row = numbers.iter().map(|n| Value::Int(*n)).collect::<Vec<_>>();
+                    assert_eq!((names(&found).as_str(), &found.rows[0]), (name, &row));
+                }
+                Err((message, hint)) => {
+                    assert_eq!(found.unwrap_err(), Failure::usage(message).hint(hint));
+                }
+            }
+        };
+        check("", Ok(("vcpus memory_mib", &[0, 1])));
+        check("memory_mib vcpus", Ok(("memory_mib vcpus", &[1, 0])));
+        check("memory_gib vcpus", Ok(("memory_gib vcpus", &[11, 0])));
+        let hint = "the columns are vcpus, memory_mib, memory_gib";
+        check("vcpu", Err(("there is no column \"vcpu\"; did you mean vcpus?", hint)));
+        check("banana", Err(("there is no column \"banana\"", hint)));
+    }
+
+    #[test]
+    fn wanted_columns_keep_the_cells_of_the_program() {
+        let view = TableView {
+            columns: vec![("Memory (GiB)".into(), Align::Right), ("vCPUs".into(), Align::Right)],
+            rows: vec![vec!["2 (shared)".into(), "1/2".into()]],
+            marked: vec![0],
+        };
+        let report =
+            Report { page: page("vcpus memory_mib", 0), csv: Some(page("memory_gib", 7)), table: Some(view) };
+        let check = |wanted: &str, headings: &[&str], cells: &[&str]| {
+            let wanted: Vec<String> = wanted.split_whitespace().map(String::from).collect();
+            let found = super::view(&wanted, &report).unwrap();
+            assert_eq!(found.columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), headings);
+            assert_eq!(
+                (&found.rows[0][..], &found.marked[..]),
+                (&cells.iter().map(|c| c.to_string()).collect::<Vec<_>>()[..], &[0][..])
+            );
+        };
+        check("", &["Memory (GiB)", "vCPUs"], &["2 (shared)", "1/2"]);
+        check("vcpus memory_gib", &["vCPUs", "Memory (GiB)"], &["1/2", "2 (shared)"]);
+        check("memory_mib vcpus", &["memory_mib", "vCPUs"], &["1", "1/2"]);
+    }
+}

@@ -1,0 +1,91 @@
+use std::fmt;
+use std::str::FromStr;
+
+use catalog::ports::Columnar;
+
+use crate::Failure;
+use crate::words::did_you_mean;
+
+/// How an answer is written on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Aligned columns for a person.
+    #[default]
+    Table,
+    /// One array of objects, indented.
+    Json,
+    /// One object a line.
+    Ndjson,
+    /// RFC 4180 with a header; lines end in a bare line feed, as every reader of it accepts.
+    Csv,
+    /// One sequence of mappings.
+    Yaml,
+    /// Apache Parquet.
+    Parquet,
+    /// Arrow IPC stream.
+    Arrow,
+}
+
+impl Format {
+    /// The names that `--output` takes, in the order in which they are listed to people.
+    pub const ALL: [&'static str; 7] = ["table", "json", "ndjson", "csv", "yaml", "parquet", "arrow"];
+
+    /// The name that `--output` takes.
+    pub fn name(self) -> &'static str {
+        Format::ALL[self as usize]
+    }
+
+    /// The binary format behind it, if it is one: those are never written to a terminal.
+    pub fn columnar(self) -> Option<Columnar> {
+        match self {
+            Format::Parquet => Some(Columnar::Parquet),
+            Format::Arrow => Some(Columnar::Arrow),
+            Format::Table | Format::Json | Format::Ndjson | Format::Csv | Format::Yaml => None,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Format, Failure> {
+        match text {
+            "table" => Ok(Format::Table),
+            "json" => Ok(Format::Json),
+            "ndjson" => Ok(Format::Ndjson),
+            "csv" => Ok(Format::Csv),
+            "yaml" => Ok(Format::Yaml),
+            "parquet" => Ok(Format::Parquet),
+            "arrow" => Ok(Format::Arrow),
+            _ => Err(Failure::usage(format!(
+                "\"{text}\" is not an output format{}",
+                did_you_mean(text, Format::ALL)
+            ))
+            .hint(format!("the formats are {}", Format::ALL.join(", ")))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_back() {
+        for name in Format::ALL {
+            assert_eq!(name.parse::<Format>().unwrap().name(), name);
+        }
+        let check = |bad: &str, message: &str| {
+            assert_eq!(bad.parse::<Format>().unwrap_err().message, message);
+        };
+        check("jsno", "\"jsno\" is not an output format; did you mean json?");
+        check("xml", "\"xml\" is not an output format");
+        check("", "\"\" is not an output format");
+    }
+}

@@ -1,0 +1,33 @@
+//! How the programs speak: reports in every format, talk on stderr, failures with a hint and an exit
+//! code, progress, settings.
+//!
+//! This room is for the border between a program and a person or a pipe. It will never know what a
+//! report is about, where its rows came from, or any AWS call.
+
+mod columns;
+mod failure;
+mod format;
+mod log;
+mod printer;
+mod progress;
+mod report;
+mod screen;
+mod settings;
+mod sheet;
+mod sources;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+mod words;
+
+pub use failure::{Exit, Failure, Kind};
+pub use format::Format;
+pub use log::start_log;
+pub use printer::{Printer, Stream};
+pub use progress::Progress;
+pub use report::{Align, Report, TableView};
+pub use screen::Screen;
+pub use settings::{Colour, Flags, Origin, Setting, Settings};
+pub use sources::{SettingsFile, Sources};
+pub use words::{age, nearest};

@@ -1,0 +1,161 @@
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use catalog::Page;
+use catalog::ports::Encode;
+
+use crate::columns::{pick, sources, view};
+use crate::sheet::{self, Sheet};
+use crate::table::Drawing;
+use crate::text::{visible, visible_lines};
+use crate::{Failure, Format, Progress, Report, Screen};
+
+/// Where a program's answers and talk go: data to `out`, talk to `err`.
+pub struct Printer {
+    format: Format,
+    screen: Screen,
+    columns: Vec<String>,
+    out: Box<dyn Write>,
+    err: Box<dyn Write>,
+}
+
+impl Printer {
+    /// A printer of one format. `screen` says what `out` and `err` are connected to; `out` is written
+    /// in large pieces and needs no buffer.
+    pub fn new(format: Format, screen: Screen, out: Box<dyn Write>, err: Box<dyn Write>) -> Printer {
+        Printer { format, screen, columns: Vec::new(), out, err }
+    }
+
+    /// The format of the data.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// What is behind stdout and stderr.
+    pub fn screen(&self) -> Screen {
+        self.screen
+    }
+
+    /// Keeps these columns only, in this order and in every format; none is all of them. A name that
+    /// an answer does not have is a usage failure of the answer's first page.
+    pub fn columns(&mut self, names: Vec<String>) {
+        self.columns = names;
+    }
+
+    /// Prints a whole answer. Fails when a wanted column does not exist, when a binary format would go
+    /// to a terminal, and when the reader has gone ([`Failure::is_broken_pipe`]).
+    pub fn report(&mut self, report: &Report, encode: &dyn Encode) -> Result<(), Failure> {
+        self.refuse_terminal()?;
+        if self.format == Format::Table {
+            let drawing = Drawing::new(view(&self.columns, report)?.as_ref(), self.screen);
+            return self.write(drawing.print(&drawing.layout(None), true).as_bytes());
+        }
+        let page = pick(&self.columns, &sources(report, self.format == Format::Csv))?;
+        let mut bytes = Vec::new();
+        let mut sheet = sheet::open(self.format, self.screen, encode);
+        sheet.page(&page, &mut bytes)?;
+        sheet.finish(&mut bytes)?;
+        self.write(&bytes)
+    }
+
+    /// Begins an answer that comes in pages.
+    pub fn stream<'a>(&'a mut self, encode: &'a dyn Encode) -> Stream<'a> {
+        let sheet = sheet::open(self.format, self.screen, encode);
+        Stream { printer: self, sheet, rows: 0 }
+    }
+
+    /// Says one line on stderr, unless quiet was asked for.
+    pub fn note(&mut self, text: &str) {
+        if !self.screen.quiet {
+            self.say(&visible(text));
+        }
+    }
+
+    /// Says what failed and what to do next, on stderr. Silent when only the reader has gone.
+    pub fn failure(&mut self, failure: &Failure) {
+        if failure.is_broken_pipe() {
+            return;
+        }
+        self.label("error", AnsiColor::Red, &failure.message);
+        if let Some(hint) = &failure.hint {
+            self.label("hint", AnsiColor::Cyan, hint);
+        }
+    }
+
+    /// Shows a bar on stderr for as long as it is kept; `total` steps, when their number is known.
+    pub fn progress(&self, what: &str, total: Option<u64>) -> Progress {
+        Progress::new(&self.screen, what, total)
+    }
+
+    /// Hands everything to the system. To be called before the process ends.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(unwritten)
+    }
+
+    fn label(&mut self, label: &str, colour: AnsiColor, text: &str) {
+        let coloured = self.screen.colour && self.screen.interactive_err;
+        let style = Style::new().bold().fg_color(Some(colour.into()));
+        let style = if coloured { style } else { Style::new() };
+        self.say(&format!("{style}{label}:{style:#} {}", visible_lines(text)));
+    }
+
+    fn say(&mut self, line: &str) {
+        // Nobody is left to be told that stderr cannot be written.
+        let _ = writeln!(self.err, "{line}");
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes).map_err(unwritten)
+    }
+
+    fn refuse_terminal(&self) -> Result<(), Failure> {
+        if self.format.columnar().is_none() || !self.screen.is_terminal() {
+            return Ok(());
+        }
+        let name = self.format;
+        Err(Failure::usage(format!("{name} is a binary format, and the output is a terminal"))
+            .hint(format!("redirect it (> result.{name}) or name a file (--out result.{name})")))
+    }
+}
+
+fn unwritten(why: io::Error) -> Failure {
+    match why.kind() {
+        io::ErrorKind::BrokenPipe => Failure::broken_pipe(),
+        _ => Failure::broken(format!("the output cannot be written: {why}")),
+    }
+}
+
+/// A long answer on its way. Without [`Stream::finish`] it stays unfinished, and a reader can tell.
+pub struct Stream<'a> {
+    printer: &'a mut Printer,
+    sheet: Box<dyn Sheet + 'a>,
+    rows: u64,
+}
+
+impl Stream<'_> {
+    /// Prints a page; all pages have the same columns, and one without rows is good for those. Fails as
+    /// [`Printer::report`] does.
+    pub fn page(&mut self, page: Page) -> Result<(), Failure> {
+        self.printer.refuse_terminal()?;
+        let page: Cow<'_, Page> = pick(&self.printer.columns, &[&page])?;
+        self.rows += page.rows.len() as u64;
+        self.put(|sheet, bytes| sheet.page(&page, bytes))
+    }
+
+    /// Ends the answer; the number of rows that it had.
+    pub fn finish(mut self) -> Result<u64, Failure> {
+        self.put(|sheet, bytes| sheet.finish(bytes))?;
+        self.printer.flush()?;
+        Ok(self.rows)
+    }
+
+    fn put(
+        &mut self,
+        part: impl FnOnce(&mut dyn Sheet, &mut Vec<u8>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut bytes = Vec::new();
+        part(self.sheet.as_mut(), &mut bytes)?;
+        self.printer.write(&bytes)
+    }
+}

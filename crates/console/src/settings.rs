@@ -1,0 +1,348 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use domain::Region;
+use toml::de::{DeTable, DeValue};
+
+use crate::words::did_you_mean;
+use crate::{Failure, Format, SettingsFile, Sources};
+
+const KEYS: [&str; 4] = ["lake", "region", "output", "color"];
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// Whether colour is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Colour {
+    /// On a terminal that can show it.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Colour {
+    /// The names that `--color` takes.
+    pub const ALL: [&'static str; 3] = ["auto", "always", "never"];
+
+    /// The name that `--color` takes.
+    pub fn name(self) -> &'static str {
+        Colour::ALL[self as usize]
+    }
+
+    /// Makes it the choice of the whole process; to be called before [`crate::Screen::detect`].
+    pub fn apply(self) {
+        match self {
+            Colour::Auto => anstream::ColorChoice::Auto,
+            Colour::Always => anstream::ColorChoice::Always,
+            Colour::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+impl fmt::Display for Colour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Colour {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Colour, Failure> {
+        match text {
+            "auto" => Ok(Colour::Auto),
+            "always" => Ok(Colour::Always),
+            "never" => Ok(Colour::Never),
+            _ => Err(Failure::usage(format!("\"{text}\" is not a choice of colour"))
+                .hint(format!("the choices are {}", Colour::ALL.join(", ")))),
+        }
+    }
+}
+
+/// What was typed; `None` where a flag was not given.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--lake`, a folder.
+    pub lake: Option<String>,
+    /// `--region`.
+    pub region: Option<String>,
+    /// `--output`.
+    pub output: Option<String>,
+    /// `--color`.
+    pub color: Option<String>,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag, such as `--lake`.
+    Flag(&'static str),
+    /// An environment variable.
+    Env(&'static str),
+    /// A line of a file, counted from 1.
+    File(PathBuf, usize),
+    /// Nobody said anything.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Flag(name) | Origin::Env(name) => f.write_str(name),
+            Origin::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Origin::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// What holds for this run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The lake's folder, which may not exist yet.
+    pub lake: Setting<PathBuf>,
+    /// The region that is meant where none is named.
+    pub region: Setting<Region>,
+    /// The output format.
+    pub output: Setting<Format>,
+    /// Whether colour is written.
+    pub color: Setting<Colour>,
+    /// The folder for what can be made again.
+    pub cache: PathBuf,
+    /// The folder of the user's own files: `config.toml`, saved searches, bookmarks.
+    pub config: PathBuf,
+}
+
+impl Settings {
+    /// The only merge: flags, then the environment, then the project's file, then the user's, then
+    /// defaults. Fails on a key that does not exist and on a value that cannot be, naming its place.
+    pub fn resolve(flags: &Flags, sources: &Sources) -> Result<Settings, Failure> {
+        let files = [entries(sources.project.as_ref())?, entries(sources.user.as_ref())?];
+        let find = |key: &str, flag: &'static str, typed: &Option<String>, variables: &[&'static str]| {
+            let typed = typed.as_ref().map(|text| said(text, Origin::Flag(flag)));
+            let variable =
+                || variables.iter().find_map(|name| Some(said(sources.variable(name)?, Origin::Env(name))));
+            typed.or_else(variable).or_else(|| files.iter().find_map(|file| file.get(key).cloned()))
+        };
+        let lake = find("lake", "--lake", &flags.lake, &["MYCELIUM_LAKE"]);
+        let variables = ["MYCELIUM_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"];
+        let region = find("region", "--region", &flags.region, &variables);
+        let output = find("output", "--output", &flags.output, &["MYCELIUM_OUTPUT"]);
+        let color = find("color", "--color", &flags.color, &["NO_COLOR"]).map(no_color);
+        Ok(Settings {
+            lake: lake_folder(lake, sources)?,
+            region: parsed(region, DEFAULT_REGION, |text| {
+                Region::parse(text).map_err(|why| Failure::usage(why.to_string()))
+            })?,
+            output: parsed(output, Format::default().name(), str::parse)?,
+            color: parsed(color, Colour::default().name(), str::parse)?,
+            cache: sources.folder("XDG_CACHE_HOME", ".cache")?,
+            config: sources.folder("XDG_CONFIG_HOME", ".config")?,
+        })
+    }
+}
+
+fn said(text: &str, origin: Origin) -> Setting<String> {
+    Setting { value: text.to_string(), origin }
+}
+
+/// NO_COLOR with any text in it means never; see no-color.org.
+fn no_color(setting: Setting<String>) -> Setting<String> {
+    match setting.origin {
+        Origin::Env(_) => Setting { value: Colour::Never.name().into(), ..setting },
+        Origin::Flag(_) | Origin::File(..) | Origin::Default => setting,
+    }
+}
+
+fn parsed<T>(
+    setting: Option<Setting<String>>,
+    default: &str,
+    parse: impl Fn(&str) -> Result<T, Failure>,
+) -> Result<Setting<T>, Failure> {
+    let Setting { value, origin } = setting.unwrap_or_else(|| said(default, Origin::Default));
+    match parse(&value) {
+        Ok(value) => Ok(Setting { value, origin }),
+        Err(why) => Err(Failure { message: format!("{origin}: {}", why.message), ..why }),
+    }
+}
+
+fn lake_folder(setting: Option<Setting<String>>, sources: &Sources) -> Result<Setting<PathBuf>, Failure> {
+    let Some(Setting { value, origin }) = setting else {
+        let value = sources.folder("XDG_DATA_HOME", ".local/share")?;
+        return Ok(Setting { value, origin: Origin::Default });
+    };
+    let value = match (&origin, value.strip_prefix("~/"), &sources.home) {
+        // No shell has read a file of settings.
+        (Origin::File(..), Some(rest), Some(home)) => home.join(rest),
+        (Origin::File(path, _), ..) => path.parent().unwrap_or(Path::new("")).join(value),
+        _ => PathBuf::from(value),
+    };
+    Ok(Setting { value, origin })
+}
+
+/// The settings of a file by their keys.
+fn entries(file: Option<&SettingsFile>) -> Result<BTreeMap<&'static str, Setting<String>>, Failure> {
+    let Some(SettingsFile { path, text }) = file else { return Ok(BTreeMap::new()) };
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    let wrong = |at: usize, what: String| Failure::usage(format!("{}:{}: {what}", path.display(), line(at)));
+    let table = DeTable::parse(text)
+        .map_err(|why| wrong(why.span().map_or(0, |span| span.start), why.message().to_string()))?;
+    let entry = |(key, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
+        let at = key.span().start;
+        let name: &std::borrow::Cow<'_, str> = key.get_ref();
+        let Some(known) = KEYS.into_iter().find(|known| known == name) else {
+            let near = did_you_mean(name, KEYS);
+            return Err(wrong(at, format!("there is no setting \"{name}\"{near}"))
+                .hint(format!("the settings are {}", KEYS.join(", "))));
+        };
+        let DeValue::String(value) = value.get_ref() else {
+            return Err(wrong(at, format!("{name} is not a text"))
+                .hint(format!("write it in quotes: {name} = \"…\"")));
+        };
+        Ok((known, said(value, Origin::File(path.clone(), line(at)))))
+    };
+    table.get_ref().iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Flags and variables are `name=value` words; files are TOML.
+    fn resolve(flags: &str, env: &str, project: &str, user: &str) -> Result<Settings, Failure> {
+        let words = |text: &str| -> BTreeMap<String, String> {
+            let pair = |word: &str| word.split_once('=').map(|(name, value)| (name.into(), value.into()));
+            text.split_whitespace().filter_map(pair).collect()
+        };
+        let file = |path: &str, text: &str| {
+            (!text.is_empty()).then(|| SettingsFile { path: path.into(), text: text.into() })
+        };
+        let flags = words(flags);
+        let flag = |name: &str| flags.get(name).cloned();
+        let flags = Flags {
+            lake: flag("lake"),
+            region: flag("region"),
+            output: flag("output"),
+            color: flag("color"),
+        };
+        let sources = Sources {
+            env: words(env),
+            home: Some("/home/ann".into()),
+            project: file("/p/mycelium.toml", project),
+            user: file("/home/ann/.config/mycelium/config.toml", user),
+        };
+        Settings::resolve(&flags, &sources)
+    }
+
+    #[test]
+    fn flags_stand_above_env_above_project_above_user_above_defaults() {
+        let check = |flags: &str, env: &str, project: &str, user: &str, expected: [&str; 4]| {
+            let s = resolve(flags, env, project, user).unwrap();
+            let found = [
+                format!("{} ({})", s.lake.value.display(), s.lake.origin),
+                format!("{} ({})", s.region.value, s.region.origin),
+                format!("{} ({})", s.output.value, s.output.origin),
+                format!("{} ({})", s.color.value, s.color.origin),
+            ];
+            assert_eq!(found, expected);
+        };
+        let (lake, region) = ("/home/ann/.local/share/mycelium (default)", "us-east-1 (default)");
+        let (output, color) = ("table (default)", "auto (default)");
+        check("", "", "", "", [lake, region, output, color]);
+        let user = "# mine\nregion = \"eu-west-1\"\nlake = \"~/lake\"\noutput = \"json\"\ncolor = \"always\"";
+        check(
+            "",
+            "",
+            "",
+            user,
+            [
+                "/home/ann/lake (/home/ann/.config/mycelium/config.toml:3)",
+                "eu-west-1 (/home/ann/.config/mycelium/config.toml:2)",
+                "json (/home/ann/.config/mycelium/config.toml:4)",
+                "always (/home/ann/.config/mycelium/config.toml:5)",
+            ],
+        );
+        let project = "lake = \"data\"\nregion = \"eu-west-2\"\noutput = \"csv\"\ncolor = \"never\"";
+        check(
+            "",
+            "",
+            project,
+            user,
+            [
+                "/p/data (/p/mycelium.toml:1)",
+                "eu-west-2 (/p/mycelium.toml:2)",
+                "csv (/p/mycelium.toml:3)",
+                "never (/p/mycelium.toml:4)",
+            ],
+        );
+        let env =
+            "MYCELIUM_LAKE=/e MYCELIUM_REGION=eu-west-3 AWS_REGION=us-west-1 MYCELIUM_OUTPUT=yaml NO_COLOR=1";
+        check(
+            "",
+            env,
+            project,
+            user,
+            [
+                "/e (MYCELIUM_LAKE)",
+                "eu-west-3 (MYCELIUM_REGION)",
+                "yaml (MYCELIUM_OUTPUT)",
+                "never (NO_COLOR)",
+            ],
+        );
+        check(
+            "lake=here region=sa-east-1 output=ndjson color=always",
+            env,
+            project,
+            user,
+            ["here (--lake)", "sa-east-1 (--region)", "ndjson (--output)", "always (--color)"],
+        );
+        let env =
+            "MYCELIUM_REGION= AWS_REGION=us-west-1 AWS_DEFAULT_REGION=us-west-2 XDG_DATA_HOME=/d NO_COLOR=";
+        check("", env, "", "", ["/d/mycelium (default)", "us-west-1 (AWS_REGION)", output, color]);
+        let env = "AWS_DEFAULT_REGION=us-west-2";
+        check("", env, "", "", [lake, "us-west-2 (AWS_DEFAULT_REGION)", output, color]);
+    }
+
+    #[test]
+    fn mistakes_name_their_place() {
+        let check = |flags: &str, env: &str, project: &str, message: &str| {
+            assert_eq!(resolve(flags, env, project, "").unwrap_err().message, message);
+        };
+        check("region=moon", "", "", "--region: \"moon\" is not a region code such as eu-central-1");
+        check(
+            "",
+            "MYCELIUM_OUTPUT=jsn",
+            "",
+            "MYCELIUM_OUTPUT: \"jsn\" is not an output format; did you mean json?",
+        );
+        check("", "", "\ncolor = \"blue\"", "/p/mycelium.toml:2: \"blue\" is not a choice of colour");
+        check(
+            "",
+            "",
+            "# a\nregoin = \"eu-west-1\"",
+            "/p/mycelium.toml:2: there is no setting \"regoin\"; did you mean region?",
+        );
+        check("", "", "[spawn]\nttl = 1", "/p/mycelium.toml:1: there is no setting \"spawn\"");
+        check("", "", "lake = 1", "/p/mycelium.toml:1: lake is not a text");
+        check("", "", "lake = ", "/p/mycelium.toml:1: string values must be quoted, expected literal string");
+    }
+
+    #[test]
+    fn a_user_without_a_home_is_told_what_to_set() {
+        let failure = Settings::resolve(&Flags::default(), &Sources::default()).unwrap_err();
+        assert_eq!(failure.hint.unwrap(), "set HOME, or XDG_DATA_HOME, to a folder that can be written");
+    }
+}

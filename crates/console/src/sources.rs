@@ -1,0 +1,118 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use crate::Failure;
+
+const PROJECT_FILE: &str = "mycelium.toml";
+const FOLDER: &str = "mycelium";
+
+/// A file of settings as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsFile {
+    /// Where it is; a relative lake in it is relative to this file's folder.
+    pub path: PathBuf,
+    /// Its text, TOML.
+    pub text: String,
+}
+
+/// Everything besides flags that settings come from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// Environment variables.
+    pub env: BTreeMap<String, String>,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+    /// The nearest `mycelium.toml` above the working folder.
+    pub project: Option<SettingsFile>,
+    /// The user's `config.toml`.
+    pub user: Option<SettingsFile>,
+}
+
+impl Sources {
+    /// Reads the environment and the two files. Fails when a file is there and cannot be read.
+    pub fn read() -> Result<Sources, Failure> {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let mut sources = Sources {
+            env: env::vars_os().filter_map(text).collect(),
+            home: env::home_dir().filter(|home| home.is_absolute()),
+            ..Sources::default()
+        };
+        if let Ok(here) = env::current_dir() {
+            sources.project = search_upwards(&here)?;
+        }
+        if let Ok(config) = sources.folder("XDG_CONFIG_HOME", ".config") {
+            sources.user = read_file(config.join("config.toml"))?;
+        }
+        Ok(sources)
+    }
+
+    /// An environment variable that says something.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A folder of ours below a base folder of the XDG specification, which ignores relative ones.
+    pub(crate) fn folder(&self, variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
+        let named = self.variable(variable).map(PathBuf::from).filter(|base| base.is_absolute());
+        let base = named.or_else(|| Some(self.home.as_ref()?.join(below_home)));
+        base.map(|base| base.join(FOLDER)).ok_or_else(|| {
+            Failure::broken("this user has no home folder")
+                .hint(format!("set HOME, or {variable}, to a folder that can be written"))
+        })
+    }
+}
+
+fn search_upwards(folder: &Path) -> Result<Option<SettingsFile>, Failure> {
+    folder.ancestors().find_map(|folder| read_file(folder.join(PROJECT_FILE)).transpose()).transpose()
+}
+
+fn read_file(path: PathBuf) -> Result<Option<SettingsFile>, Failure> {
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(SettingsFile { path, text })),
+        Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(why) => Err(Failure::broken(format!("{} cannot be read: {why}", path.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_project_file_above_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let (below, beside) = (root.path().join("a/b/c"), root.path().join("a/b"));
+        fs::create_dir_all(&below).unwrap();
+        let check = |expected: Option<&Path>| {
+            let found = search_upwards(&below).unwrap().map(|file| file.path);
+            assert_eq!(found, expected.map(|folder| folder.join(PROJECT_FILE)));
+        };
+        check(None);
+        fs::write(root.path().join(PROJECT_FILE), "").unwrap();
+        check(Some(root.path()));
+        fs::write(beside.join(PROJECT_FILE), "").unwrap();
+        check(Some(&beside));
+        fs::write(below.join(PROJECT_FILE), b"\xff").unwrap();
+        assert!(search_upwards(&below).unwrap_err().message.contains("c/mycelium.toml cannot be read"));
+    }
+
+    #[test]
+    fn folders_follow_the_xdg_specification() {
+        let check = |variable: Option<&str>, home: Option<&str>, expected: Option<&str>| {
+            let env = variable.map(|value| ("XDG_CACHE_HOME".to_string(), value.to_string()));
+            let sources = Sources {
+                env: env.into_iter().collect(),
+                home: home.map(PathBuf::from),
+                ..Sources::default()
+            };
+            assert_eq!(sources.folder("XDG_CACHE_HOME", ".cache").ok(), expected.map(PathBuf::from));
+        };
+        check(Some("/c"), Some("/home/a"), Some("/c/mycelium"));
+        check(None, Some("/home/a"), Some("/home/a/.cache/mycelium"));
+        check(Some("relative"), Some("/home/a"), Some("/home/a/.cache/mycelium"));
+        check(Some(""), None, None);
+    }
+}

@@ -1,0 +1,286 @@
+//! Tables for people: a rule under the headings, no borders, and never wider than the terminal.
+
+use std::fmt::Write;
+
+use catalog::{Page, Type};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
+    TableStyle, Width,
+};
+use unicode_width::UnicodeWidthStr;
+
+use crate::text::{shown, visible};
+use crate::{Align, Screen, TableView};
+
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+/// Spaces between two columns.
+const GAP: u16 = 2;
+/// A cell longer than this is wrapped even where lines may be of any length.
+const LONGEST_LINE: usize = 60_000;
+/// A word longer than this may be broken when the terminal is narrow.
+const LONG_WORD: usize = 20;
+
+/// The plain table of a page.
+pub(crate) fn view_of(page: &Page) -> TableView {
+    let column = |field: &catalog::Field| {
+        let right = matches!(field.ty, Type::Int | Type::Float | Type::Decimal(..));
+        (field.name.clone(), if right { Align::Right } else { Align::Left })
+    };
+    let row = |values: &Vec<catalog::Value>| {
+        page.fields.iter().zip(values).map(|(field, value)| shown(value, &field.ty)).collect()
+    };
+    TableView {
+        columns: page.fields.iter().map(column).collect(),
+        rows: page.rows.iter().map(row).collect(),
+        marked: Vec::new(),
+    }
+}
+
+/// How the columns of a table stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Side by side, each so wide.
+    Columns(Vec<usize>),
+    /// The terminal is too narrow for that: a line for each cell, and an empty line after each row.
+    Lines,
+}
+
+/// A table that is ready to be printed: nothing in it acts on a terminal.
+pub(crate) struct Drawing {
+    view: TableView,
+    screen: Screen,
+}
+
+impl Drawing {
+    /// Prepares a table. Where there is no colour, marked rows get a star in front.
+    pub(crate) fn new(view: &TableView, screen: Screen) -> Drawing {
+        let clean = |text: &String| visible(text).into_owned();
+        let mut view = TableView {
+            columns: view.columns.iter().map(|(heading, align)| (clean(heading), *align)).collect(),
+            rows: view.rows.iter().map(|row| row.iter().map(clean).collect()).collect(),
+            marked: view.marked.clone(),
+        };
+        if !screen.colour && !view.marked.is_empty() {
+            view.columns.insert(0, (String::new(), Align::Left));
+            for (at, row) in view.rows.iter_mut().enumerate() {
+                row.insert(0, if view.marked.contains(&at) { "*".into() } else { String::new() });
+            }
+        }
+        Drawing { view, screen }
+    }
+
+    /// Finds the layout, or continues the one of the rows that were printed before.
+    pub(crate) fn layout(&self, before: Option<Layout>) -> Layout {
+        let natural: Vec<usize> = (0..self.view.columns.len()).map(|at| self.natural(at)).collect();
+        match (before, self.screen.width) {
+            (Some(Layout::Columns(before)), None) => {
+                Layout::Columns(before.into_iter().zip(natural).map(|(a, b)| a.max(b)).collect())
+            }
+            (Some(before), _) => before,
+            (None, None) => Layout::Columns(natural),
+            (None, Some(width)) => {
+                let least: Vec<usize> =
+                    natural.iter().enumerate().map(|(at, natural)| self.least(at).min(*natural)).collect();
+                let gaps = usize::from(GAP) * natural.len().saturating_sub(1);
+                fit(&natural, &least, width.saturating_sub(gaps)).map_or(Layout::Lines, Layout::Columns)
+            }
+        }
+    }
+
+    fn cells(&self, column: usize) -> impl Iterator<Item = &str> {
+        self.view.rows.iter().map(move |row| row[column].as_str())
+    }
+
+    /// The width that shows everything of a column.
+    fn natural(&self, column: usize) -> usize {
+        let heading = self.view.columns[column].0.width();
+        self.cells(column).map(UnicodeWidthStr::width).fold(heading, usize::max)
+    }
+
+    /// The width below which a column cannot be read: words stay whole, and so do numbers.
+    fn least(&self, column: usize) -> usize {
+        let (heading, align) = &self.view.columns[column];
+        let word = |text: &str| text.split(' ').map(UnicodeWidthStr::width).max().unwrap_or(0);
+        match align {
+            Align::Left => self.cells(column).map(word).fold(word(heading), usize::max).min(LONG_WORD),
+            Align::Right => self.cells(column).map(UnicodeWidthStr::width).fold(word(heading), usize::max),
+        }
+    }
+
+    /// The text, ending in a line feed; `headings` is false for the rows that continue a table.
+    pub(crate) fn print(&self, layout: &Layout, headings: bool) -> String {
+        match layout {
+            Layout::Columns(widths) => self.columns(widths, headings),
+            Layout::Lines => self.lines(),
+        }
+    }
+
+    fn columns(&self, widths: &[usize], headings: bool) -> String {
+        if widths.is_empty() {
+            return String::new();
+        }
+        let mut table = Table::new();
+        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+        if self.screen.colour {
+            table.enforce_styling().style_text_only();
+        }
+        if headings {
+            let bold = |(heading, _): &(String, Align)| Cell::new(heading).add_attribute(Attribute::Bold);
+            table.set_header(self.view.columns.iter().map(bold).collect::<Vec<_>>());
+        }
+        for (at, row) in self.view.rows.iter().enumerate() {
+            let marked = self.view.marked.contains(&at);
+            table.add_row(row.iter().map(|text| cell(text, marked)).collect::<Vec<_>>());
+        }
+        for (at, column) in table.column_iter_mut().enumerate() {
+            let gap = if at + 1 < widths.len() { GAP } else { 0 };
+            let width = widths[at].clamp(1, LONGEST_LINE) as u16 + gap;
+            column.set_padding((0, gap)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+            column.set_cell_alignment(match self.view.columns[at].1 {
+                Align::Left => CellAlignment::Left,
+                Align::Right => CellAlignment::Right,
+            });
+        }
+        table.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
+    }
+
+    fn lines(&self) -> String {
+        let names = self.view.columns.iter().map(|(heading, _)| heading.width()).max().unwrap_or(0);
+        let style = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Yellow.into()));
+        let mut text = String::new();
+        for (at, row) in self.view.rows.iter().enumerate() {
+            let coloured = self.screen.colour && self.view.marked.contains(&at);
+            let style = if coloured { style } else { anstyle::Style::new() };
+            for ((heading, _), cell) in self.view.columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty())
+            {
+                let pad = " ".repeat(names - heading.width());
+                let _ = writeln!(text, "{heading}{pad}  {style}{cell}{style:#}");
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn cell(text: &str, marked: bool) -> Cell {
+    let cell = Cell::new(text);
+    if marked { cell.fg(Color::Yellow).add_attribute(Attribute::Bold) } else { cell }
+}
+
+/// The widths that fit into `room`: the widest columns give way first, none below its least.
+fn fit(natural: &[usize], least: &[usize], room: usize) -> Option<Vec<usize>> {
+    let widths = |cap: usize| -> Vec<usize> {
+        natural.iter().zip(least).map(|(natural, least)| (*natural).min(cap).max(*least)).collect()
+    };
+    (0..=room).rev().map(widths).find(|widths| widths.iter().sum::<usize>() <= room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(columns: &[(&str, Align)], rows: &[&[&str]], marked: &[usize]) -> TableView {
+        TableView {
+            columns: columns.iter().map(|(name, align)| (name.to_string(), *align)).collect(),
+            rows: rows.iter().map(|row| row.iter().map(|cell| cell.to_string()).collect()).collect(),
+            marked: marked.to_vec(),
+        }
+    }
+
+    fn draw(view: &TableView, width: Option<usize>, colour: bool) -> String {
+        let drawing = Drawing::new(view, Screen { width, colour, interactive_err: false, quiet: false });
+        drawing.print(&drawing.layout(None), true)
+    }
+
+    const COLUMNS: [(&str, Align); 3] =
+        [("type", Align::Left), ("price per hour", Align::Right), ("zones", Align::Left)];
+    const ROWS: [&[&str]; 2] = [&["m7i.large", "0.10", "use1-az1, use1-az2"], &["t3.nano", "unknown", "-"]];
+
+    #[test]
+    fn giant_cells_are_wrapped() {
+        let giant = "x".repeat(LONGEST_LINE + 1);
+        let drawn = draw(&view(&COLUMNS[..2], &[&[&giant, &giant]], &[]), None, false);
+        assert_eq!(drawn.lines().map(|line| line.chars().count()).max(), Some(2 * LONGEST_LINE + 2));
+        assert_eq!(drawn.matches('x').count(), 2 * giant.len());
+    }
+
+    #[test]
+    fn a_table_fits_its_terminal() {
+        let check = |width: Option<usize>, expected: &str| {
+            let drawn = draw(&view(&COLUMNS, &ROWS, &[]), width, false);
+            assert_eq!(drawn.trim_end(), expected.trim(), "{width:?}\n{drawn}");
+            let widest = drawn.lines().map(UnicodeWidthStr::width).max().unwrap();
+            assert!(width.is_none_or(|width| widest <= width), "{widest} {width:?}");
+        };
+        let natural = "
+type       price per hour  zones
+─────────────────────────────────────────────
+m7i.large            0.10  use1-az1, use1-az2
+t3.nano           unknown  -";
+        check(None, natural);
+        check(Some(80), natural);
+        check(Some(45), natural);
+        let narrower = "
+type       price per hour  zones
+────────────────────────────────────────────
+m7i.large            0.10  use1-az1,
+                           use1-az2
+t3.nano           unknown  -";
+        check(Some(44), narrower);
+        let narrowest = "
+type         price  zones
+               per
+              hour
+─────────────────────────────
+m7i.large     0.10  use1-az1,
+                    use1-az2
+t3.nano    unknown  -";
+        check(Some(29), narrowest);
+        let lines = "
+type            m7i.large
+price per hour  0.10
+zones           use1-az1, use1-az2
+
+type            t3.nano
+price per hour  unknown
+zones           -";
+        assert_eq!(draw(&view(&COLUMNS, &ROWS, &[]), Some(28), false).trim_end(), lines.trim());
+    }
+
+    #[test]
+    fn marked_rows_stand_out() {
+        // How many texts are bold, and the table without its styles.
+        let check = |marked: &[usize], width: usize, colour: bool, bold: usize, expected: &str| {
+            let drawn = draw(&view(&COLUMNS, &ROWS[1..], marked), Some(width), colour);
+            assert_eq!(anstream::adapter::strip_str(&drawn).to_string(), expected);
+            assert_eq!(drawn.matches("\x1b[1m").count(), bold, "{drawn:?}");
+        };
+        let table =
+            "type     price per hour  zones\n──────────────────────────────\nt3.nano         unknown  -\n";
+        let starred = "   type     price per hour  zones\n─────────────────────────────────\n*  t3.nano         unknown  -\n";
+        check(&[], 80, false, 0, table);
+        check(&[0], 80, false, 0, starred);
+        check(&[], 80, true, 3, table);
+        check(&[0], 80, true, 6, table);
+        let lines = "type            t3.nano\nprice per hour  unknown\nzones           -\n\n";
+        let starred =
+            "                *\ntype            t3.nano\nprice per hour  unknown\nzones           -\n\n";
+        check(&[], 10, false, 0, lines);
+        check(&[0], 10, false, 0, starred);
+        check(&[0], 10, true, 3, lines);
+    }
+
+    #[test]
+    fn cells_cannot_act_and_keep_their_columns() {
+        let check = |cell: &str, expected: &str| {
+            let columns = [("a\x1b[2J", Align::Left), ("b", Align::Left)];
+            let drawn = draw(&view(&columns, &[&[cell, "x"]], &[]), None, false);
+            assert_eq!(drawn.lines().nth(2).unwrap(), expected);
+            assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn:?}");
+        };
+        check("\x1b[31mred", "\\u{1b}[31mred  x");
+        check("two\nlines", "two\\nlines  x");
+        check("日本", "日本        x");
+        check("", "            x");
+    }
+}

@@ -1,0 +1,348 @@
+//! What comes out of a printer, format by format.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use catalog::ports::{Columnar, Encode, Encoder};
+use catalog::{Field, Page, Type, Value};
+
+use crate::{Failure, Format, Kind, Printer, Report, Screen};
+
+const PIPE: Screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
+const TERMINAL: Screen = Screen { width: Some(80), colour: true, interactive_err: true, quiet: false };
+
+#[derive(Clone, Default)]
+struct Sink(Rc<RefCell<Vec<u8>>>);
+
+impl Sink {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).unwrap()
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A reader that has gone, or a disk that is full.
+struct Broken(io::ErrorKind);
+
+impl Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A columnar format that people can read: the columns, then the number of rows of each page.
+struct Columns;
+
+struct Open<'a>(Box<dyn Write + Send + 'a>);
+
+impl Encode for Columns {
+    fn start<'a>(
+        &self,
+        fields: &[Field],
+        format: Columnar,
+        mut out: Box<dyn Write + Send + 'a>,
+    ) -> Result<Box<dyn Encoder + 'a>, String> {
+        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        write!(out, "{format:?} {}", names.join(" ")).map_err(|e| e.to_string())?;
+        Ok(Box::new(Open(out)))
+    }
+}
+
+impl Encoder for Open<'_> {
+    fn page(&mut self, page: &Page) -> Result<(), String> {
+        write!(self.0, " {}", page.rows.len()).map_err(|e| e.to_string())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), String> {
+        writeln!(self.0, " end").map_err(|e| e.to_string())
+    }
+}
+
+fn printer(format: &str, screen: Screen) -> (Printer, Sink, Sink) {
+    let (out, err) = (Sink::default(), Sink::default());
+    let format: Format = format.parse().unwrap();
+    (Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone())), out, err)
+}
+
+fn page(columns: &[(&str, Type)], rows: &[&[Value]]) -> Page {
+    Page {
+        fields: columns.iter().map(|(name, ty)| Field::new(*name, ty.clone())).collect(),
+        rows: rows.iter().map(|row| row.to_vec()).collect(),
+    }
+}
+
+fn decimal(text: &str) -> Value {
+    Value::Decimal(text.parse().unwrap())
+}
+
+fn types() -> Page {
+    let nested = Value::Struct(vec![("zones".into(), vec!["a", "b"].into()), ("none".into(), Value::Null)]);
+    page(
+        &[
+            ("name", Type::Text),
+            ("vcpus", Type::Int),
+            ("price", Type::Decimal(18, 10)),
+            ("score", Type::Float),
+            ("zones", Type::List(Box::new(Type::Text))),
+            ("more", Type::Json),
+        ],
+        &[
+            &[
+                "m7i.large".into(),
+                2.into(),
+                decimal("0.1008000000"),
+                0.1.into(),
+                vec!["a", "b"].into(),
+                nested,
+            ],
+            &[
+                "no, \"yes\"\n".into(),
+                Value::Null,
+                decimal("12345678901234567.1234567890"),
+                f64::NAN.into(),
+                Value::List(vec![]),
+                Value::Null,
+            ],
+        ],
+    )
+}
+
+/// The output of `report` and of `stream` in two pages, which must be the same.
+fn written(format: &str, page: &Page) -> String {
+    let (mut printer, out, err) = printer(format, PIPE);
+    let mut stream = printer.stream(&Columns);
+    for half in page.rows.chunks(page.rows.len().div_ceil(2).max(1)) {
+        stream.page(Page { fields: page.fields.clone(), rows: half.to_vec() }).unwrap();
+    }
+    assert_eq!(stream.finish().unwrap(), page.rows.len() as u64);
+    let streamed = out.text();
+    out.0.borrow_mut().clear();
+    printer.report(&Report::plain(page.clone()), &Columns).unwrap();
+    assert_eq!(out.text(), streamed);
+    assert_eq!(err.text(), "");
+    streamed
+}
+
+#[test]
+fn each_format_of_the_same_rows() {
+    let check = |format: &str, expected: &str| assert_eq!(written(format, &types()), expected, "{format}");
+    check(
+        "table",
+        r#"name         vcpus                        price  score  zones  more
+──────────────────────────────────────────────────────────────────────────────────────────────
+m7i.large        2                       0.1008    0.1  a, b   {"zones":["a","b"],"none":null}
+no, "yes"\n      -  12345678901234567.123456789    NaN         -
+"#,
+    );
+    check(
+        "json",
+        r#"[
+  {
+    "name": "m7i.large",
+    "vcpus": 2,
+    "price": 0.1008,
+    "score": 0.1,
+    "zones": [
+      "a",
+      "b"
+    ],
+    "more": {
+      "zones": [
+        "a",
+        "b"
+      ],
+      "none": null
+    }
+  },
+  {
+    "name": "no, \"yes\"\n",
+    "vcpus": null,
+    "price": 12345678901234567.123456789,
+    "score": null,
+    "zones": [],
+    "more": null
+  }
+]
+"#,
+    );
+    check(
+        "ndjson",
+        r#"{"name":"m7i.large","vcpus":2,"price":0.1008,"score":0.1,"zones":["a","b"],"more":{"zones":["a","b"],"none":null}}
+{"name":"no, \"yes\"\n","vcpus":null,"price":12345678901234567.123456789,"score":null,"zones":[],"more":null}
+"#,
+    );
+    check(
+        "csv",
+        r#"name,vcpus,price,score,zones,more
+m7i.large,2,0.1008,0.1,"a,b","{""zones"":[""a"",""b""],""none"":null}"
+"no, ""yes""
+",,12345678901234567.123456789,NaN,,
+"#,
+    );
+    check(
+        "yaml",
+        r#"- name: m7i.large
+  vcpus: 2
+  price: 0.1008
+  score: 0.1
+  zones:
+  - a
+  - b
+  more:
+    zones:
+    - a
+    - b
+    none: null
+- name: "no, \"yes\"\n"
+  vcpus: null
+  price: "12345678901234567.123456789"
+  score: .nan
+  zones: []
+  more: null
+"#,
+    );
+}
+
+#[test]
+fn no_rows_are_an_empty_answer_and_not_no_answer() {
+    let check = |format: &str, expected: &str| {
+        let empty = page(&[("a", Type::Int), ("b", Type::Int)], &[]);
+        let (mut printer, out, _) = printer(format, PIPE);
+        let mut stream = printer.stream(&Columns);
+        stream.page(empty.clone()).unwrap();
+        assert_eq!(stream.finish(), Ok(0));
+        printer.report(&Report::plain(empty), &Columns).unwrap();
+        assert_eq!(out.text(), expected.repeat(2), "{format}");
+    };
+    check("table", "a  b\n────\n");
+    check("json", "[]\n");
+    check("ndjson", "");
+    check("csv", "a,b\n");
+    check("yaml", "[]\n");
+    check("parquet", "Parquet a b 0 end\n");
+    check("arrow", "Arrow a b 0 end\n");
+}
+
+#[test]
+fn repeated_and_chosen_columns() {
+    let check = |format: &str, wanted: &str, expected: &str| {
+        let twice = page(&[("a", Type::Int), ("a", Type::Int)], &[&[1.into(), 2.into()]]);
+        let (mut printer, out, _) = printer(format, PIPE);
+        printer.columns(wanted.split_whitespace().map(String::from).collect());
+        printer.report(&Report::plain(twice.clone()), &Columns).unwrap();
+        let mut stream = printer.stream(&Columns);
+        stream.page(twice).unwrap();
+        stream.finish().unwrap();
+        assert_eq!(out.text(), expected.repeat(2), "{format}");
+    };
+    check("ndjson", "", "{\"a\":1,\"a_1\":2}\n");
+    check("ndjson", "a_1 a", "{\"a_1\":2,\"a\":1}\n");
+    check("csv", "a_1", "a_1\n2\n");
+    check("table", "a_1", "a_1\n───\n  2\n");
+    check("yaml", "a", "- a: 1\n");
+    check("parquet", "", "Parquet a a_1 1 end\n");
+    check("arrow", "a_1", "Arrow a_1 1 end\n");
+}
+
+#[test]
+fn a_long_table_keeps_its_columns() {
+    let check = |screen: Screen, late: &str, last: &str| {
+        let (mut printer, out, _) = printer("table", screen);
+        let mut stream = printer.stream(&Columns);
+        for first in [0, 600, 1200] {
+            let row = |n: i64| vec![Value::from("name"), Value::Int(n)];
+            let mut page = page(&[("word", Type::Text), ("number", Type::Int)], &[]);
+            page.rows = (first..first + 600).map(row).collect();
+            stream.page(page).unwrap();
+        }
+        let fields = vec![Field::new("word", Type::Text), Field::new("number", Type::Int)];
+        stream.page(Page { fields, rows: vec![vec![late.into(), 7.into()]] }).unwrap();
+        assert_eq!(stream.finish(), Ok(1801));
+        let text = out.text();
+        assert_eq!(text.matches("word").count(), 1);
+        assert!(text.ends_with(last), "{:?}", &text[text.len() - 60..]);
+    };
+    check(PIPE, "name", "\nname    1799\nname       7\n");
+    check(PIPE, "longer name", "\nname           1799\nlonger name       7\n");
+    let terminal = Screen { colour: false, ..TERMINAL };
+    check(terminal, "long name", "\nname    1799\nlong       7\nname\n");
+}
+
+#[test]
+fn binary_formats_stay_away_from_terminals() {
+    let check = |format: &str, hint: &str| {
+        let (mut printer, out, _) = printer(format, TERMINAL);
+        let failure = printer.report(&Report::plain(types()), &Columns).unwrap_err();
+        assert_eq!(failure.message, format!("{format} is a binary format, and the output is a terminal"));
+        assert_eq!((failure.kind, failure.hint.as_deref()), (Kind::Usage, Some(hint)));
+        assert_eq!(printer.stream(&Columns).page(types()), Err(failure));
+        assert_eq!(out.text(), "");
+    };
+    check("parquet", "redirect it (> result.parquet) or name a file (--out result.parquet)");
+    check("arrow", "redirect it (> result.arrow) or name a file (--out result.arrow)");
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure_and_a_full_disk_is() {
+    let check = |why: io::ErrorKind, code: u8, said: &str| {
+        for format in Format::ALL {
+            let err = Sink::default();
+            let out = Box::new(Broken(why));
+            let mut printer = Printer::new(format.parse().unwrap(), PIPE, out, Box::new(err.clone()));
+            let failure = printer.report(&Report::plain(types()), &Columns).unwrap_err();
+            printer.failure(&failure);
+            assert_eq!((failure.kind.code(), err.text().as_str()), (code, said), "{format}");
+        }
+    };
+    check(io::ErrorKind::BrokenPipe, 0, "");
+    let full = "error: the output cannot be written: no storage space\n";
+    check(io::ErrorKind::StorageFull, 1, full);
+}
+
+#[test]
+fn talk_goes_to_stderr() {
+    let check = |screen: Screen, expected: &str| {
+        let (mut printer, out, err) = printer("json", screen);
+        printer.note("prices are of \x1b[1mMarch\n");
+        printer.failure(&Failure::usage("no \x07\nLINE 1").hint("type this"));
+        assert_eq!((out.text().as_str(), err.text().as_str()), ("", expected));
+    };
+    let (note, said) = ("prices are of \\u{1b}[1mMarch\\n\n", "error: no \\u{7}\nLINE 1\nhint: type this\n");
+    check(PIPE, &format!("{note}{said}"));
+    check(Screen { quiet: true, ..PIPE }, said);
+    check(Screen { colour: false, ..TERMINAL }, &format!("{note}{said}"));
+    check(Screen { interactive_err: false, ..TERMINAL }, &format!("{note}{said}"));
+    let coloured = "\x1b[1m\x1b[31merror:\x1b[0m no \\u{7}\nLINE 1\n\x1b[1m\x1b[36mhint:\x1b[0m type this\n";
+    check(TERMINAL, &format!("{note}{coloured}"));
+}
+
+#[test]
+fn yaml_text_stays_text() {
+    let check = |value: Value, expected: &str| {
+        let one = page(&[("t", Type::Text)], &[&[value]]);
+        assert_eq!(written("yaml", &one), format!("- t: {expected}\n"));
+    };
+    check("plain words".into(), "plain words");
+    check("yes".into(), "\"yes\"");
+    check("1e3".into(), "\"1e3\"");
+    check("null".into(), "\"null\"");
+    check("2024-01-01".into(), "\"2024-01-01\"");
+    check("- x: y #z".into(), "\"- x: y #z\"");
+    check("a\x1b[31m\u{9b}b".into(), "\"a\\e[31m\\x9Bb\"");
+    check(decimal("3.00"), "3");
+    check(decimal("0.0000001"), "1.0e-7");
+}

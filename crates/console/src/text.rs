@@ -1,0 +1,246 @@
+//! One value as text, as a JSON or YAML token, and as something that is safe on a terminal.
+
+use std::borrow::Cow;
+
+use catalog::{Field, Type, Value};
+use domain::{Decimal, Timestamp};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::value::RawValue;
+
+/// Significant digits of a double on a person's screen, below one; and decimals, above it.
+const DIGITS: usize = 6;
+
+/// Text in which nothing can move the cursor, change colours or reorder what stands beside it.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if text.chars().any(acts) { Cow::Owned(escape(text, |_| false)) } else { Cow::Borrowed(text) }
+}
+
+/// The same for talk of several lines, such as a message of the SQL engine.
+pub(crate) fn visible_lines(text: &str) -> String {
+    escape(text, |c| c == '\n')
+}
+
+fn escape(text: &str, keep: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) && !keep(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// Control characters, and the marks that turn the direction of writing or break lines.
+fn acts(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A value for a person: nulls are `-`, doubles lose their noise, and an exact number whose column
+/// has two decimals or more (money) keeps at least two.
+pub(crate) fn shown(value: &Value, ty: &Type) -> String {
+    match (value, ty) {
+        (Value::Null, _) => "-".into(),
+        (Value::Float(number), _) => shown_float(*number),
+        (Value::Decimal(number), Type::Decimal(_, scale)) => exact(number, u32::from(*scale).min(2)),
+        (Value::List(values), ty) if flat(values) => {
+            let of = if let Type::List(of) = ty { of } else { ty };
+            values.iter().map(|value| shown(value, of)).collect::<Vec<_>>().join(", ")
+        }
+        (other, _) => data(other),
+    }
+}
+
+/// A value for a program that reads text: nulls are empty, numbers keep every digit.
+pub(crate) fn data(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Int(number) => number.to_string(),
+        // Debug is the shortest text that reads back to the same double.
+        Value::Float(number) => format!("{number:?}"),
+        Value::Decimal(number) => exact(number, 0),
+        Value::Text(text) => text.clone(),
+        Value::Timestamp(instant) => instant.to_string(),
+        Value::Date(days) => date(*days),
+        Value::List(values) if flat(values) => values.iter().map(data).collect::<Vec<_>>().join(","),
+        Value::List(_) | Value::Struct(_) => serde_json::to_string(&Cell { value, dialect: Dialect::Json })
+            .expect("keys are text, and nothing else can fail"),
+    }
+}
+
+/// Whether no item has items of its own.
+fn flat(values: &[Value]) -> bool {
+    !values.iter().any(|value| matches!(value, Value::List(_) | Value::Struct(_)))
+}
+
+/// Every digit without trailing zeros, but with at least `least` decimals.
+fn exact(number: &Decimal, least: u32) -> String {
+    let mut number = number.normalize();
+    if number.scale() < least {
+        number.rescale(least);
+    }
+    number.to_string()
+}
+
+fn shown_float(number: f64) -> String {
+    let size = number.abs();
+    if number == 0.0 || !number.is_finite() {
+        return number.to_string();
+    }
+    if !(1e-6..1e15).contains(&size) {
+        let text = format!("{number:.*e}", DIGITS - 1);
+        let (digits, exponent) = text.split_once('e').expect("LowerExp writes an e");
+        return format!("{}e{exponent}", trimmed(digits));
+    }
+    // 0.00012 has its first digit at the fourth decimal, so it gets three decimals more than 0.12.
+    let leading = if size < 1.0 { (-size.log10().floor()) as usize - 1 } else { 0 };
+    trimmed(&format!("{number:.*}", DIGITS + leading)).to_string()
+}
+
+fn trimmed(number: &str) -> &str {
+    if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
+}
+
+/// A day in ISO 8601; a day outside the years ±9999 is counted from 1970-01-01.
+fn date(days: i32) -> String {
+    match Timestamp::from_second(i64::from(days) * 24 * 60 * 60) {
+        Ok(instant) => instant.to_string().split('T').next().unwrap_or_default().to_string(),
+        Err(_) => format!("1970-01-01 {days:+} days"),
+    }
+}
+
+/// What serde is asked to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Exact numbers are written as they are.
+    Json,
+    /// Exact numbers are plain where a double spells the same digits, and quoted elsewhere.
+    Yaml,
+}
+
+/// A row as a mapping, in the order of its fields.
+pub(crate) struct Row<'a> {
+    pub(crate) fields: &'a [Field],
+    pub(crate) values: &'a [Value],
+    pub(crate) dialect: Dialect,
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.fields.len()))?;
+        for (field, value) in self.fields.iter().zip(self.values) {
+            map.serialize_entry(&field.name, &Cell { value, dialect: self.dialect })?;
+        }
+        map.end()
+    }
+}
+
+struct Cell<'a> {
+    value: &'a Value,
+    dialect: Dialect,
+}
+
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let inner = |value| Cell { value, dialect: self.dialect };
+        match self.value {
+            Value::Null => to.serialize_unit(),
+            Value::Bool(flag) => to.serialize_bool(*flag),
+            Value::Int(number) => to.serialize_i64(*number),
+            Value::Float(number) => to.serialize_f64(*number),
+            Value::Decimal(number) => self.decimal(&exact(number, 0), to),
+            Value::Text(text) => to.serialize_str(text),
+            Value::Timestamp(_) | Value::Date(_) => to.serialize_str(&data(self.value)),
+            Value::List(values) => {
+                let mut seq = to.serialize_seq(Some(values.len()))?;
+                values.iter().try_for_each(|value| seq.serialize_element(&inner(value)))?;
+                seq.end()
+            }
+            Value::Struct(entries) => {
+                let mut map = to.serialize_map(Some(entries.len()))?;
+                entries.iter().try_for_each(|(name, value)| map.serialize_entry(name, &inner(value)))?;
+                map.end()
+            }
+        }
+    }
+}
+
+impl Cell<'_> {
+    fn decimal<S: Serializer>(&self, digits: &str, to: S) -> Result<S::Ok, S::Error> {
+        if self.dialect == Dialect::Json {
+            let token = RawValue::from_string(digits.to_string()).map_err(serde::ser::Error::custom)?;
+            return token.serialize(to);
+        }
+        if let Ok(whole) = digits.parse::<i128>() {
+            return to.serialize_i128(whole);
+        }
+        match digits.parse::<f64>() {
+            Ok(double) if double.to_string() == digits => to.serialize_f64(double),
+            _ => to.serialize_str(digits),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(text: &str) -> Value {
+        Value::Decimal(text.parse().unwrap())
+    }
+
+    #[test]
+    fn values_for_people_and_for_programs() {
+        let check = |value: Value, ty: Type, person: &str, program: &str| {
+            assert_eq!(shown(&value, &ty), person, "{value:?}");
+            assert_eq!(data(&value), program, "{value:?}");
+        };
+        let price = || Type::Decimal(18, 10);
+        check(Value::Null, Type::Text, "-", "");
+        check(true.into(), Type::Bool, "true", "true");
+        check(42.into(), Type::Int, "42", "42");
+        check(decimal("0.0960000000"), price(), "0.096", "0.096");
+        check(decimal("12.0000000000"), price(), "12.00", "12");
+        check(decimal("3.5"), price(), "3.50", "3.5");
+        check(decimal("12"), Type::Decimal(38, 0), "12", "12");
+        check(decimal("-0.00000000010"), price(), "-0.0000000001", "-0.0000000001");
+        check((0.1 + 0.2).into(), Type::Float, "0.3", "0.30000000000000004");
+        check(3.0.into(), Type::Float, "3", "3.0");
+        check(1234567.891.into(), Type::Float, "1234567.891", "1234567.891");
+        check((2.0 / 3.0).into(), Type::Float, "0.666667", "0.6666666666666666");
+        check(0.00012345678.into(), Type::Float, "0.000123457", "0.00012345678");
+        check(0.001.into(), Type::Float, "0.001", "0.001");
+        check(1.5e-9.into(), Type::Float, "1.5e-9", "1.5e-9");
+        check(1e300.into(), Type::Float, "1e300", "1e300");
+        check(f64::NAN.into(), Type::Float, "NaN", "NaN");
+        check(f64::NEG_INFINITY.into(), Type::Float, "-inf", "-inf");
+        check(
+            "2025-03-02T01:02:03.5Z".parse::<Timestamp>().unwrap().into(),
+            Type::Timestamp,
+            "2025-03-02T01:02:03.5Z",
+            "2025-03-02T01:02:03.5Z",
+        );
+        check(Value::Date(20_149), Type::Date, "2025-03-02", "2025-03-02");
+        check(Value::Date(-1), Type::Date, "1969-12-31", "1969-12-31");
+        check(
+            Value::Date(i32::MAX),
+            Type::Date,
+            "1970-01-01 +2147483647 days",
+            "1970-01-01 +2147483647 days",
+        );
+        check(vec!["a", "b"].into(), Type::List(Box::new(Type::Text)), "a, b", "a,b");
+        check(Value::List(vec![decimal("1.0")]), Type::List(Box::new(price())), "1.00", "1");
+        let nested = Value::Struct(vec![("k".into(), Value::List(vec![decimal("1.10"), Value::Null]))]);
+        check(nested.clone(), Type::Json, r#"{"k":[1.1,null]}"#, r#"{"k":[1.1,null]}"#);
+        check(Value::List(vec![nested]), Type::Json, r#"[{"k":[1.1,null]}]"#, r#"[{"k":[1.1,null]}]"#);
+    }
+
+    #[test]
+    fn nothing_acts_on_a_terminal() {
+        let check = |text: &str, expected: &str| assert_eq!(visible(text), expected);
+        check("plain – naïve 日本", "plain – naïve 日本");
+        check("a\x1b[31mred", "a\\u{1b}[31mred");
+        check("a\tb\r\nc\0", "a\\tb\\r\\nc\\u{0}");
+        check("\u{9b}2J\u{7f}", "\\u{9b}2J\\u{7f}");
+        check("a\u{202e}b", "a\\u{202e}b");
+        assert_eq!(visible_lines("LINE 1:\n\x07^"), "LINE 1:\n\\u{7}^");
+    }
+}

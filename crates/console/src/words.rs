@@ -1,0 +1,87 @@
+use domain::Timestamp;
+
+/// The known word that `word` was most likely meant to be, or `None` when none is reasonably near:
+/// one slip (a wrong, missing, extra or swapped letter) for every three letters, and at least one.
+/// Upper and lower case are the same.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let slips = (word.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&word, &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= slips && *distance < name.chars().count())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// What an error about `word` ends with: `; did you mean x?`, or nothing.
+pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, known).map_or_else(String::new, |name| format!("; did you mean {name}?"))
+}
+
+const DAY: i64 = 24 * 60 * 60;
+/// Clocks of well-kept machines differ by less than this, seconds.
+const CLOCK_SLACK: i64 = 5 * 60;
+
+/// How long ago something was observed, in the largest unit that still says something: "today",
+/// "3 days", "5 weeks", "20 months", "4 years". What is less than a day old is of today. A later
+/// instant than `now` by more than five minutes cannot be, and says so.
+pub fn age(observed: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_second() - observed.as_second();
+    if seconds < -CLOCK_SLACK {
+        return "in the future (clock?)".into();
+    }
+    let days = seconds.max(0) / DAY;
+    match days {
+        0 => "today".into(),
+        1..=20 => counted(days, "day"),
+        21..=62 => counted(days / 7, "week"),
+        // A mean month has 30.44 days.
+        63..=1095 => counted(days * 100 / 3044, "month"),
+        _ => counted(days * 100 / 36525, "year"),
+    }
+}
+
+fn counted(number: i64, unit: &str) -> String {
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word() {
+        let known = ["vcpus", "memory_mib", "region", "gpus", "on_demand_price"];
+        let check = |word: &str, expected: Option<&str>| assert_eq!(nearest(word, known), expected, "{word}");
+        check("vcpu", Some("vcpus"));
+        check("VCPUS", Some("vcpus"));
+        check("regoin", Some("region"));
+        check("gpu", Some("gpus"));
+        check("memory_gib", Some("memory_mib"));
+        check("on-demand-price", Some("on_demand_price"));
+        check("banana", None);
+        check("x", None);
+        check("", None);
+    }
+
+    #[test]
+    fn ages_are_said_in_their_largest_unit() {
+        let check = |observed: &str, expected: &str| {
+            let now = "2026-11-23T12:00:00Z".parse().unwrap();
+            assert_eq!(age(observed.parse().unwrap(), now), expected, "{observed}");
+        };
+        check("2026-11-23T11:59:00Z", "today");
+        check("2026-11-22T13:00:00Z", "today");
+        check("2026-11-23T12:04:00Z", "today");
+        check("2026-11-23T12:06:00Z", "in the future (clock?)");
+        check("2026-11-22T12:00:00Z", "1 day");
+        check("2026-11-20T00:00:00Z", "3 days");
+        check("2026-11-02T12:00:00Z", "3 weeks");
+        check("2026-10-19T12:00:00Z", "5 weeks");
+        check("2026-09-21T11:00:00Z", "2 months");
+        check("2025-03-02T00:00:00Z", "20 months");
+        check("2024-02-21T00:00:00Z", "33 months");
+        check("2022-11-01T00:00:00Z", "4 years");
+    }
+}

@@ -1,0 +1,140 @@
+use std::fmt;
+
+/// A name that AWS could not have given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{name}\" is not {expected}")]
+pub struct NameError {
+    /// What was given.
+    pub name: String,
+    /// What was expected, with an example.
+    pub expected: &'static str,
+}
+
+fn plain(text: &str, extra: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 64
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || extra.contains(c))
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $check:expr, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $type(String);
+
+        impl $type {
+            /// Checks the spelling only; whether AWS has such a thing is a question to the warehouse.
+            pub fn parse(text: &str) -> Result<$type, NameError> {
+                let good: fn(&str) -> bool = $check;
+                if good(text) {
+                    Ok($type(text.to_string()))
+                } else {
+                    Err(NameError { name: text.to_string(), expected: $expected })
+                }
+            }
+
+            /// The name as AWS spells it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// A region code such as `eu-central-1`, `us-gov-west-1` or the local zone group `us-west-2-lax-1`.
+    Region,
+    |text| plain(text, "-") && text.contains('-') && text.ends_with(|c: char| c.is_ascii_digit()),
+    "a region code such as eu-central-1"
+);
+
+name!(
+    /// A zone id such as `use1-az4`: the same place for every account, unlike a zone name.
+    AzId,
+    |text| plain(text, "-") && text.contains("-az"),
+    "a zone id such as use1-az4"
+);
+
+name!(
+    /// An instance type such as `m7i.xlarge` or `u-3tb1.56xlarge`.
+    InstanceType,
+    |text| plain(text, "-.") && text.split_once('.').is_some_and(|(f, s)| !f.is_empty() && !s.is_empty() && !s.contains('.')),
+    "an instance type such as m7i.xlarge"
+);
+
+impl InstanceType {
+    /// What stands before the dot: `m7i`, `u-3tb1`.
+    pub fn family(&self) -> &str {
+        self.0.split_once('.').expect("checked by parse").0
+    }
+
+    /// What stands after the dot: `xlarge`, `metal-24xl`.
+    pub fn size(&self) -> &str {
+        self.0.split_once('.').expect("checked by parse").1
+    }
+
+    /// The generation number in the family's name: 7 for `m7i`, 2 for `mac2-m1ultra`, 1 for
+    /// `u-3tb1`, 7 for `u7i-12tb`. `None` when the family has no digit.
+    pub fn generation(&self) -> Option<u32> {
+        let family = self.family();
+        // `u-3tb1`: the first digits give the memory, the last the generation.
+        let from = if family.starts_with("u-") { family.rfind("tb").map_or(0, |at| at + 2) } else { 0 };
+        let digits: String = family[from..]
+            .chars()
+            .skip_while(|c| !c.is_ascii_digit())
+            .take_while(char::is_ascii_digit)
+            .collect();
+        digits.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_sizes_and_generations() {
+        let check = |name: &str, family: &str, size: &str, generation: Option<u32>| {
+            let t = InstanceType::parse(name).unwrap();
+            assert_eq!((t.family(), t.size(), t.generation()), (family, size, generation), "{name}");
+        };
+        check("m7i.xlarge", "m7i", "xlarge", Some(7));
+        check("m7i-flex.large", "m7i-flex", "large", Some(7));
+        check("c8g.metal-48xl", "c8g", "metal-48xl", Some(8));
+        check("u-3tb1.56xlarge", "u-3tb1", "56xlarge", Some(1));
+        check("u7i-12tb.224xlarge", "u7i-12tb", "224xlarge", Some(7));
+        check("mac2-m1ultra.metal", "mac2-m1ultra", "metal", Some(2));
+        check("hpc7a.96xlarge", "hpc7a", "96xlarge", Some(7));
+        check("is4gen.large", "is4gen", "large", Some(4));
+    }
+
+    #[test]
+    fn bad_names_are_refused() {
+        for bad in ["", "m7i", ".large", "m7i.", "M7i.large", "m7i.large.x", "m7i large", "m7i.l'; --"] {
+            assert!(InstanceType::parse(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "us", "us-east", "US-EAST-1", "us east 1"] {
+            assert!(Region::parse(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "us-east-1a", "USE1-AZ1"] {
+            assert!(AzId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn good_regions_and_zones() {
+        for good in ["us-east-1", "us-gov-west-1", "us-west-2-lax-1", "us-east-1-wl1-bna1", "eusc-de-east-1"]
+        {
+            assert_eq!(Region::parse(good).unwrap().as_str(), good);
+        }
+        for good in ["use1-az4", "usw2-lax1-az1"] {
+            assert_eq!(AzId::parse(good).unwrap().as_str(), good);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Neutral pages as polars frames, type by type.
+
+use catalog::{Field, Page, Type, Value};
+use domain::Decimal;
+use polars::prelude::{
+    AnyValue, Column, DataFrame, DataType, PlSmallStr, PolarsError, PolarsResult, Schema, Series, TimeUnit,
+};
+
+/// The polars type of a neutral one. What nests deeper than a list is written as JSON text.
+pub(crate) fn data_type(ty: &Type) -> DataType {
+    match ty {
+        Type::Bool => DataType::Boolean,
+        Type::Int => DataType::Int64,
+        Type::Float => DataType::Float64,
+        Type::Decimal(precision, scale) => DataType::Decimal(usize::from(*precision), usize::from(*scale)),
+        Type::Text | Type::Json => DataType::String,
+        Type::Timestamp => DataType::Datetime(TimeUnit::Microseconds, None),
+        Type::Date => DataType::Date,
+        Type::List(of) => DataType::List(Box::new(data_type(of))),
+    }
+}
+
+/// The polars schema of these columns.
+pub(crate) fn schema(fields: &[Field]) -> Schema {
+    fields.iter().map(|field| (PlSmallStr::from_str(&field.name), data_type(&field.ty))).collect()
+}
+
+/// A page as a frame. A value that does not fit its column's type is an error, never rounded.
+pub(crate) fn frame(page: &Page) -> PolarsResult<DataFrame> {
+    let columns = page
+        .fields
+        .iter()
+        .enumerate()
+        .map(|(at, field)| {
+            let values: Vec<AnyValue<'_>> =
+                page.rows.iter().map(|row| any_value(&row[at], &field.ty)).collect::<PolarsResult<_>>()?;
+            series(&field.name, &values, &field.ty).map(Column::from)
+        })
+        .collect::<PolarsResult<Vec<Column>>>()?;
+    DataFrame::new(page.rows.len(), columns)
+}
+
+fn series(name: &str, values: &[AnyValue<'_>], ty: &Type) -> PolarsResult<Series> {
+    Series::from_any_values_and_dtype(PlSmallStr::from_str(name), values, &data_type(ty), true)
+}
+
+fn any_value<'a>(value: &'a Value, ty: &Type) -> PolarsResult<AnyValue<'a>> {
+    Ok(match (value, ty) {
+        (Value::Null, _) => AnyValue::Null,
+        (Value::Bool(flag), _) => AnyValue::Boolean(*flag),
+        (Value::Int(number), Type::Decimal(p, s)) => exact(Decimal::from(*number), *p, *s)?,
+        (Value::Int(number), _) => AnyValue::Int64(*number),
+        (Value::Float(number), _) => AnyValue::Float64(*number),
+        (Value::Decimal(number), Type::Decimal(p, s)) => exact(*number, *p, *s)?,
+        (Value::Text(text), _) => AnyValue::String(text),
+        (Value::Timestamp(instant), _) => {
+            AnyValue::Datetime(instant.as_microsecond(), TimeUnit::Microseconds, None)
+        }
+        (Value::Date(days), _) => AnyValue::Date(*days),
+        (Value::List(items), Type::List(of)) => {
+            let items: Vec<AnyValue<'_>> =
+                items.iter().map(|item| any_value(item, of)).collect::<PolarsResult<_>>()?;
+            AnyValue::List(series("", &items, of)?)
+        }
+        (other, ty) => {
+            return Err(PolarsError::SchemaMismatch(format!("{other:?} is not a {}", ty.sql()).into()));
+        }
+    })
+}
+
+fn exact(number: Decimal, precision: u8, scale: u8) -> PolarsResult<AnyValue<'static>> {
+    let mut scaled = number;
+    scaled.rescale(u32::from(scale));
+    if scaled != number {
+        let text = format!("{number} does not fit DECIMAL({precision},{scale})");
+        return Err(PolarsError::ComputeError(text.into()));
+    }
+    Ok(AnyValue::Decimal(scaled.mantissa(), usize::from(precision), usize::from(scale)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(ty: Type, value: Value) -> PolarsResult<DataFrame> {
+        frame(&Page { fields: vec![Field::new("x", ty)], rows: vec![vec![value], vec![Value::Null]] })
+    }
+
+    #[test]
+    fn every_type_keeps_its_value_and_its_null() {
+        let check = |ty: Type, value: Value| {
+            let frame = one(ty.clone(), value.clone()).unwrap_or_else(|e| panic!("{ty:?}: {e}"));
+            assert_eq!(frame.height(), 2);
+            assert_eq!(frame.columns()[0].dtype(), &data_type(&ty));
+            assert_eq!(frame.columns()[0].null_count(), 1, "{value:?}");
+        };
+        check(Type::Bool, Value::Bool(true));
+        check(Type::Int, Value::Int(-3));
+        check(Type::Float, Value::Float(0.5));
+        check(Type::Decimal(18, 10), Value::Decimal("55.04".parse().unwrap()));
+        check(Type::Text, "x".into());
+        check(Type::Timestamp, Value::Timestamp("2025-03-02T00:00:00Z".parse().unwrap()));
+        check(Type::Date, Value::Date(20000));
+        check(Type::List(Box::new(Type::Text)), vec!["a", "b"].into());
+        check(Type::List(Box::new(Type::Int)), Value::List(vec![]));
+    }
+
+    #[test]
+    fn money_that_does_not_fit_is_refused() {
+        let eleven_places = Value::Decimal("0.12345678901".parse().unwrap());
+        assert!(one(Type::Decimal(18, 10), eleven_places).is_err());
+        assert!(one(Type::Decimal(18, 10), Value::Decimal("123456789.1".parse().unwrap())).is_err());
+        assert!(one(Type::Decimal(18, 10), Value::Decimal("0.12345678900".parse().unwrap())).is_ok());
+    }
+}

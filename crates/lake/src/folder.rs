@@ -1,0 +1,183 @@
+//! The lake's folder: names, formats, and writes that are whole or not there.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use catalog::ports::{AskError, StoreError};
+use catalog::{FORMAT, Manifest};
+use sha2::{Digest, Sha256};
+
+/// Why a lake cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LakeError {
+    /// Written by a newer version.
+    #[error("the lake at {path} has format {found}, and this version knows up to {FORMAT}")]
+    Newer {
+        /// The lake.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// Not a lake, or a damaged one: one sentence.
+    #[error("{0}")]
+    Unusable(String),
+    /// Another process holds the writer's lock.
+    #[error("{0} is being written by another process")]
+    Locked(PathBuf),
+    /// The file system refused.
+    #[error("{path}: {reason}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+}
+
+impl LakeError {
+    pub(crate) fn io(path: &Path, error: io::Error) -> LakeError {
+        LakeError::Io { path: path.to_path_buf(), reason: error.to_string() }
+    }
+}
+
+impl From<LakeError> for AskError {
+    fn from(error: LakeError) -> AskError {
+        match error {
+            LakeError::Newer { path, found } => AskError::Newer { path, found, known: FORMAT },
+            other => AskError::Lake(other.to_string()),
+        }
+    }
+}
+
+impl From<LakeError> for StoreError {
+    fn from(error: LakeError) -> StoreError {
+        match error {
+            LakeError::Newer { path, found } => StoreError::Newer { path, found, known: FORMAT },
+            LakeError::Locked(path) => StoreError::Locked(path),
+            LakeError::Unusable(text) => StoreError::Foreign(text),
+            other @ LakeError::Io { .. } => StoreError::Io(other.to_string()),
+        }
+    }
+}
+
+pub(crate) fn current_path(root: &Path) -> PathBuf {
+    root.join("CURRENT")
+}
+
+pub(crate) fn manifest_path(root: &Path, number: u64) -> PathBuf {
+    root.join("manifest").join(format!("{number}.json"))
+}
+
+/// Makes a folder and those above it, readable by the owner alone.
+pub fn make_folder(path: &Path) -> Result<(), LakeError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| LakeError::io(path, e))
+}
+
+/// Writes a file whole: under another name, synced, renamed into place, the folder synced.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
+    let folder = path.parent().expect("files of a lake stand in a folder");
+    let name = path.file_name().expect("files of a lake have names").to_string_lossy();
+    let passing = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = File::create(&passing).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&passing, path)
+    });
+    if let Err(error) = written {
+        // The half-written file is of no use to anybody; that it cannot be removed changes nothing.
+        let _ = fs::remove_file(&passing);
+        return Err(LakeError::io(path, error));
+    }
+    sync_folder(folder)
+}
+
+pub(crate) fn sync_folder(path: &Path) -> Result<(), LakeError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|e| LakeError::io(path, e))
+}
+
+/// The number in CURRENT; none when there is no lake (no folder, or an empty one).
+pub(crate) fn current(root: &Path) -> Result<Option<u64>, LakeError> {
+    let path = current_path(root);
+    match fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().map(Some).map_err(|_| damaged(root, "its CURRENT names no manifest")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => no_current(root),
+        Err(error) => Err(LakeError::io(&path, error)),
+    }
+}
+
+fn no_current(root: &Path) -> Result<Option<u64>, LakeError> {
+    // A first run that died before its commit leaves these; anything else is somebody else's folder.
+    const OURS: [&str; 4] = ["writer.lock", "manifest", "lake", "warehouse"];
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(LakeError::io(root, error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(|e| LakeError::io(root, e))?.file_name();
+        let name = name.to_string_lossy();
+        if !OURS.contains(&name.as_ref()) && !name.starts_with('.') {
+            let text = format!("{} is not a lake: it holds {name} and no CURRENT", root.display());
+            return Err(LakeError::Unusable(text));
+        }
+    }
+    Ok(None)
+}
+
+fn damaged(root: &Path, what: &str) -> LakeError {
+    LakeError::Unusable(format!("the lake at {} is damaged: {what}", root.display()))
+}
+
+/// Reads a manifest. The format is looked at before the rest, which a newer version may have changed.
+pub(crate) fn read_manifest(root: &Path, file: &mut File) -> Result<Manifest, LakeError> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        format: u32,
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(|e| LakeError::io(root, e))?;
+    let head: Head = serde_json::from_str(&text)
+        .map_err(|e| damaged(root, &format!("its manifest cannot be read ({e})")))?;
+    if head.format > FORMAT {
+        return Err(LakeError::Newer { path: root.to_path_buf(), found: head.format });
+    }
+    serde_json::from_str(&text).map_err(|e| damaged(root, &format!("its manifest cannot be read ({e})")))
+}
+
+/// Says when a file that the manifest lists is missing or has another size.
+pub(crate) fn check_sizes(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
+    for file in &manifest.files {
+        match fs::metadata(root.join(&file.path)) {
+            Ok(found) if found.len() == file.bytes => {}
+            Ok(found) => {
+                let what = format!("{} has {} bytes instead of {}", file.path, found.len(), file.bytes);
+                return Err(damaged(root, &what));
+            }
+            Err(error) => return Err(damaged(root, &format!("{} cannot be read ({error})", file.path))),
+        }
+    }
+    Ok(())
+}
+
+/// Reads every file that the manifest lists and names those whose bytes are not the ones that were written.
+pub fn check_digests(root: &Path, manifest: &Manifest) -> Result<Vec<String>, LakeError> {
+    let mut wrong = Vec::new();
+    for file in &manifest.files {
+        let path = root.join(&file.path);
+        let bytes = fs::read(&path).map_err(|e| LakeError::io(&path, e))?;
+        if sha256(&bytes) != file.sha256 {
+            wrong.push(file.path.clone());
+        }
+    }
+    Ok(wrong)
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,28 @@
+//! The lake: a folder of Parquet files that a manifest makes visible all at once.
+//!
+//! This room is for rows on disk: writing them, naming them, locking, committing and pruning. It is
+//! the only crate that names polars. It will never know SQL, DuckDB, a network or what a price means.
+//!
+//! ```text
+//! CURRENT                       the number of the newest manifest
+//! manifest/<n>.json             every visible file with its digest, and the gaps
+//! lake/<dataset>/v=1/<run>.parquet
+//! warehouse/<n>-<digest>.duckdb  disposable, written by whoever reads first
+//! writer.lock
+//! ```
+
+mod columns;
+mod encode;
+mod folder;
+mod pin;
+mod seed;
+mod spot_history;
+mod store;
+mod writer;
+
+pub use encode::ColumnarEncoder;
+pub use folder::{LakeError, check_digests, make_folder};
+pub use pin::Pinned;
+pub use seed::{Embedded, seed_in_memory, unpack_seed};
+pub use store::LakeStore;
+pub use writer::{Writer, Written, parquet_bytes, write_manifest};

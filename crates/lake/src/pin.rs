@@ -1,0 +1,56 @@
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use catalog::Manifest;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::folder::{self, LakeError};
+
+/// One state of a lake, held: none of its files goes away while this lives.
+#[derive(Debug)]
+pub struct Pinned {
+    /// The lake's folder.
+    pub root: PathBuf,
+    /// The manifest that is answered from.
+    pub manifest: Manifest,
+    // The shared lock on the manifest's file lasts as long as the file is open.
+    _lock: File,
+}
+
+impl Pinned {
+    /// Holds the newest manifest of the lake; none when there is no lake in the folder.
+    ///
+    /// Errors: the lake is newer than this version, damaged or foreign, or cannot be read.
+    pub fn newest(root: &Path) -> Result<Option<Pinned>, LakeError> {
+        loop {
+            let Some(number) = folder::current(root)? else { return Ok(None) };
+            if let Some(pinned) = Pinned::at(root, number)? {
+                return Ok(Some(pinned));
+            }
+            // The manifest was pruned between reading CURRENT and locking it: CURRENT has moved on.
+            if folder::current(root)? == Some(number) {
+                let text = format!("the lake at {} is damaged: manifest {number} is missing", root.display());
+                return Err(LakeError::Unusable(text));
+            }
+        }
+    }
+
+    fn at(root: &Path, number: u64) -> Result<Option<Pinned>, LakeError> {
+        let path = folder::manifest_path(root, number);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LakeError::io(&path, error)),
+        };
+        flock(&file, FlockOperation::LockShared).map_err(|e| LakeError::io(&path, e.into()))?;
+        // The pruner unlinks only under an exclusive lock: with ours held, what is still linked stays.
+        let links = file.metadata().map_err(|e| LakeError::io(&path, e))?.nlink();
+        if links == 0 {
+            return Ok(None);
+        }
+        let manifest = folder::read_manifest(root, &mut file)?;
+        folder::check_sizes(root, &manifest)?;
+        Ok(Some(Pinned { root: root.to_path_buf(), manifest, _lock: file }))
+    }
+}

@@ -1,0 +1,138 @@
+//! `mycelium PROGRAM …`: the one heavy executable, and the only place where lake and warehouse meet.
+
+mod complete;
+mod doors;
+mod seed;
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+use collector::CollectorArgs;
+use console::{Exit, Failure, Flags, Kind, Printer, Screen, Settings, Sources};
+use domain::Timestamp;
+use truffle::TruffleArgs;
+
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn main() -> ExitCode {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    if typed.get(1).is_some_and(|word| word == warehouse::ROOM_ARGUMENT) {
+        warehouse::enter();
+        return ExitCode::SUCCESS;
+    }
+    complete::answer_shell();
+    match typed.get(1).and_then(|word| word.to_str()) {
+        Some("truffle") => run_truffle(&typed[1..]),
+        Some("collector") => run_collector(&typed[1..]),
+        _ => about(&typed),
+    }
+}
+
+/// `mycelium` itself: help, version, or a word that is no program.
+fn about(typed: &[OsString]) -> ExitCode {
+    match complete::mycelium().try_get_matches_from(typed) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => say_clap(&error),
+    }
+}
+
+fn say_clap(error: &clap::Error) -> ExitCode {
+    // Where the reader has gone there is nobody to tell.
+    let _ = error.print();
+    ExitCode::from(error.exit_code() as u8)
+}
+
+/// Typed words as arguments; the exit code when they are help or cannot be understood.
+fn parse<T: Parser + CommandFactory + FromArgMatches>(typed: &[OsString]) -> Result<T, ExitCode> {
+    T::try_parse_from(typed).map_err(|error| say_clap(&error))
+}
+
+fn run_truffle(typed: &[OsString]) -> ExitCode {
+    let args: TruffleArgs = match parse(typed) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let common = &args.common;
+    let flags = Flags {
+        lake: common.lake.clone(),
+        region: None,
+        output: common.output.clone(),
+        color: common.color.clone(),
+    };
+    end(
+        common.quiet,
+        start(&flags, common.log_level.as_deref(), common.quiet).and_then(|(settings, screen)| {
+            let doors = truffle::Doors {
+                open: &|| doors::warehouse(&settings),
+                encode: &lake::ColumnarEncoder,
+                settings: &settings,
+                screen,
+                version: VERSION,
+                completions: &complete::script,
+            };
+            truffle::run(&args, &doors, now()?)
+        }),
+    )
+}
+
+fn run_collector(typed: &[OsString]) -> ExitCode {
+    let args: CollectorArgs = match parse(typed) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let common = &args.common;
+    let flags = Flags {
+        lake: common.lake.clone(),
+        region: None,
+        output: common.output.clone(),
+        color: common.color.clone(),
+    };
+    end(
+        common.quiet,
+        start(&flags, common.log_level.as_deref(), common.quiet).and_then(|(settings, screen)| {
+            let store = lake::LakeStore::new(settings.lake.value.clone(), VERSION);
+            let ports = collector::Ports { store: &store, encode: &lake::ColumnarEncoder };
+            let mut printer = printer(&settings, screen);
+            // The collector's clock is the machine's: what it writes down must be when it was.
+            collector::run(&args, &ports, &mut printer, Timestamp::now())
+        }),
+    )
+}
+
+fn printer(settings: &Settings, screen: Screen) -> Printer {
+    Printer::new(settings.output.value, screen, Box::new(io::stdout()), Box::new(io::stderr()))
+}
+
+fn start(flags: &Flags, log_level: Option<&str>, quiet: bool) -> Result<(Settings, Screen), Failure> {
+    let settings = Settings::resolve(flags, &Sources::read()?)?;
+    settings.color.value.apply();
+    console::start_log(log_level)?;
+    Ok((settings, Screen::detect(quiet)))
+}
+
+/// The instant of asking: the machine's clock, or MYCELIUM_NOW so that an answer can be repeated.
+fn now() -> Result<Timestamp, Failure> {
+    match std::env::var("MYCELIUM_NOW") {
+        Err(_) => Ok(Timestamp::now()),
+        Ok(text) => domain::parse_instant(&text).ok_or_else(|| {
+            Failure::usage(format!(
+                "MYCELIUM_NOW is \"{text}\": a day or an instant such as 2026-01-31T12:00:00Z is expected"
+            ))
+        }),
+    }
+}
+
+fn end(quiet: bool, ended: Result<Exit, Failure>) -> ExitCode {
+    match ended {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(failure) => {
+            let screen = Screen::detect(quiet);
+            let mut printer =
+                Printer::new(console::Format::Table, screen, Box::new(io::stdout()), Box::new(io::stderr()));
+            printer.failure(&failure);
+            ExitCode::from(Kind::code(failure.kind))
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The seed data, carried inside the executable.
+
+use lake::Embedded;
+
+macro_rules! embedded {
+    ($($path:literal,)*) => {
+        &[$(($path, include_bytes!(concat!("../../../datasets/seed/", $path))),)*]
+    };
+}
+
+/// Every file of `datasets/seed`, `CURRENT` last: where it is, the rest is.
+pub(crate) const FILES: &[Embedded] = embedded![
+    "LICENSE",
+    "lake/accelerator/v=1/seed.parquet",
+    "lake/collection_run/v=1/seed.parquet",
+    "lake/instance_type/v=1/seed.parquet",
+    "lake/offering/v=1/seed.parquet",
+    "lake/price/v=1/seed.parquet",
+    "lake/region/v=1/seed.parquet",
+    "lake/zone/v=1/seed.parquet",
+    "manifest/0.json",
+    "CURRENT",
+];

@@ -1,0 +1,121 @@
+use catalog::rows::Offer;
+use catalog::{Page, TypeFacts, Value};
+use clap::Args;
+use console::{Align, Exit, Failure, Printer, Report, TableView};
+use domain::Timestamp;
+
+use crate::Ports;
+use crate::filter::Candidate;
+use crate::offered::{self, COLUMNS, Column, price_cell};
+use crate::place::{self, PlaceArgs};
+
+/// Put instance types side by side, in one region or in several.
+///
+/// Rows in which they differ are marked. Prices are also shown for each vCPU, GiB and GPU.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Instance types
+    #[arg(required = true, value_name = "TYPE")]
+    pub types: Vec<String>,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// Runs `truffle compare`.
+pub fn run_compare(
+    args: &CompareArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let facts = place::facts(ports)?;
+    let types = args.types.iter().map(|name| place::fact(name, &facts)).collect::<Result<Vec<_>, _>>()?;
+    let offers = args.place.offers(ports, &[], ports.settings.region.value.as_str())?;
+    let sides = sides(&types, &offers);
+    for facts in types.iter().filter(|t| !sides.iter().any(|c| same(c, t) && c.offer.is_some())) {
+        printer.note(&format!("{} is not offered there; --region all looks everywhere", facts.instance_type));
+    }
+    let page = offered::page(&sides);
+    let table = table(&sides, &page, now);
+    printer.report(&Report { page, csv: None, table: Some(table) }, ports.encode)?;
+    args.place.note(&offers, false, ports, printer);
+    place::note_ages(ports, printer, &["instance_type", "offering", "price"], now)?;
+    Ok(Exit::Done)
+}
+
+fn same(candidate: &Candidate, facts: &TypeFacts) -> bool {
+    candidate.facts.instance_type == facts.instance_type
+}
+
+/// Each type in each region; a type that is offered in none of them stands there without a region.
+fn sides<'a>(types: &[&'a TypeFacts], offers: &'a [Offer]) -> Vec<Candidate<'a>> {
+    let of = |facts: &&'a TypeFacts| -> Vec<Candidate<'a>> {
+        let offered: Vec<_> = offers
+            .iter()
+            .filter(|offer| offer.instance_type == facts.instance_type)
+            .map(|offer| Candidate { facts, offer: Some(offer) })
+            .collect();
+        if offered.is_empty() { vec![Candidate { facts, offer: None }] } else { offered }
+    };
+    types.iter().flat_map(of).collect()
+}
+
+/// A line for each column that says something of one of them, a column for each of them.
+fn table(sides: &[Candidate], page: &Page, now: Timestamp) -> TableView {
+    let several = sides.iter().any(|c| region(c) != region(&sides[0]));
+    let heading = |c: &Candidate| match several {
+        true => format!("{} {}", c.facts.instance_type, region(c)),
+        false => c.facts.instance_type.clone(),
+    };
+    let mut columns = vec![(String::new(), Align::Left)];
+    columns.extend(sides.iter().map(|c| (heading(c), Align::Right)));
+    let mut view = TableView { columns, ..TableView::default() };
+    for (at, column) in COLUMNS.iter().enumerate().filter(|(_, column)| says_something(column)) {
+        let values: Vec<&Value> = page.rows.iter().map(|row| &row[at]).collect();
+        if !column.is_price() && values.iter().all(|value| is_nothing(value)) {
+            continue;
+        }
+        if values.iter().any(|value| *value != values[0]) {
+            view.marked.push(view.rows.len());
+        }
+        let cells = sides.iter().zip(values).map(|(side, value)| cell(column, side, value, now));
+        view.rows.push([column.line(&Value::Null).0].into_iter().chain(cells).collect());
+    }
+    view
+}
+
+fn region<'a>(candidate: &Candidate<'a>) -> &'a str {
+    candidate.offer.map_or("not offered", |offer| offer.region.as_str())
+}
+
+/// The heading says the type and the region, and the price its month.
+fn says_something(column: &Column) -> bool {
+    !matches!(
+        column.name,
+        "instance_type"
+            | "region"
+            | "instance_family"
+            | "logical_gpus"
+            | "price_currency"
+            | "price_observed_at"
+    )
+}
+
+/// Whether the value says that there is none of it: a line of these for all types is left away.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Int(0) | Value::Bool(false) => true,
+        Value::List(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+fn cell(column: &Column, side: &Candidate, value: &Value, now: Timestamp) -> String {
+    match value {
+        Value::Decimal(amount) if column.is_price() => price_cell(Some(*amount), side, now),
+        Value::Null if column.name == "price_per_gpu" && side.facts.gpus == 0 => "-".into(),
+        Value::Null if column.is_price() => "unknown".into(),
+        Value::List(items) if column.name == "availability_zones" => items.len().to_string(),
+        other => column.line(other).1,
+    }
+}

@@ -1,0 +1,27 @@
+//! The commands: one file each, its doc comment the help.
+
+/// `truffle bookmark`.
+pub mod bookmark;
+/// `truffle compare`.
+pub mod compare;
+/// `truffle export`.
+pub mod export;
+/// `truffle query`.
+pub mod query;
+/// `truffle regions`.
+pub mod regions;
+/// `truffle save` and `truffle saved`.
+pub mod saved;
+/// `truffle schema`.
+pub mod schema;
+/// `truffle search`.
+pub mod search;
+/// `truffle show`.
+pub mod show;
+/// `truffle status`.
+pub mod status;
+/// `truffle zones`.
+pub mod zones;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+use catalog::rows::{Offer, RegionRow};
+use catalog::{Field, Page, Type, Value};
+use clap::Args;
+use console::{Align, Exit, Failure, Printer, Report, TableView};
+use domain::Timestamp;
+
+use crate::Ports;
+use crate::filter::Candidate;
+use crate::offered::price_cell;
+use crate::place::{self, PlaceArgs};
+
+/// List the regions, or those in which an instance type is offered, with its price.
+#[derive(Debug, Args)]
+pub struct RegionsArgs {
+    /// Instance type; without it, every region
+    #[arg(value_name = "TYPE")]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// Runs `truffle regions`.
+pub fn run_regions(
+    args: &RegionsArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let regions = place::regions(ports)?;
+    let Some(name) = &args.name else {
+        let asked =
+            |row: &&RegionRow| args.place.region.is_empty() || args.place.region.contains(&row.region);
+        let rows: Vec<&RegionRow> = regions.iter().filter(asked).collect();
+        printer.report(&Report::plain(every(&rows)), ports.encode)?;
+        place::note_ages(ports, printer, &["region", "offering", "price"], now)?;
+        return Ok(if rows.is_empty() { Exit::NothingMatched } else { Exit::Done });
+    };
+    let facts = place::facts(ports)?;
+    let facts = place::fact(name, &facts)?;
+    let offers = args.place.offers(ports, &[], "all")?;
+    let offers: Vec<&Offer> = offers.iter().filter(|offer| offer.instance_type == *name).collect();
+    let page = page(&offers, &regions);
+    let cells = |offer: &&Offer| {
+        let price = price_cell(offer.price_per_hour, &Candidate { facts, offer: Some(offer) }, now);
+        vec![offer.region.clone(), name_of(&offer.region, &regions).unwrap_or_default(), zones(offer), price]
+    };
+    let columns = ["Region", "Name", "Zones", "On-demand price"].map(|name| (name.to_string(), Align::Left));
+    let table =
+        TableView { columns: columns.to_vec(), rows: offers.iter().map(cells).collect(), marked: vec![] };
+    printer.report(&Report { page, csv: None, table: Some(table) }, ports.encode)?;
+    if offers.is_empty() {
+        printer.note(&format!("nothing matched: {name} is not known to be offered there"));
+    }
+    place::note_ages(ports, printer, &["offering", "price"], now)?;
+    Ok(if offers.is_empty() { Exit::NothingMatched } else { Exit::Done })
+}
+
+fn every(rows: &[&RegionRow]) -> Page {
+    let fields = vec![
+        Field::new("region", Type::Text),
+        Field::new("name", Type::Text),
+        Field::new("partition", Type::Text),
+        Field::new("zones", Type::Int),
+        Field::new("instance_types", Type::Int),
+        Field::new("priced_types", Type::Int),
+    ];
+    let row = |row: &&RegionRow| -> Vec<Value> {
+        vec![
+            row.region.as_str().into(),
+            row.name.clone().into(),
+            row.partition.as_str().into(),
+            row.zones.into(),
+            row.instance_types.into(),
+            row.priced_types.into(),
+        ]
+    };
+    Page { fields, rows: rows.iter().map(row).collect() }
+}
+
+fn page(offers: &[&Offer], regions: &[RegionRow]) -> Page {
+    let fields = vec![
+        Field::new("region", Type::Text),
+        Field::new("name", Type::Text),
+        Field::new("availability_zones", Type::List(Box::new(Type::Text))),
+        Field::new("on_demand_price", Type::Decimal(18, 10)),
+        Field::new("price_currency", Type::Text),
+        Field::new("price_observed_at", Type::Timestamp),
+    ];
+    let row = |offer: &&Offer| -> Vec<Value> {
+        vec![
+            offer.region.as_str().into(),
+            name_of(&offer.region, regions).into(),
+            offer.az_ids.clone().into(),
+            offer.price_per_hour.into(),
+            offer.currency.clone().into(),
+            offer.price_observed_at.into(),
+        ]
+    };
+    Page { fields, rows: offers.iter().map(row).collect() }
+}
+
+fn name_of(region: &str, regions: &[RegionRow]) -> Option<String> {
+    regions.iter().find(|row| row.region == region).and_then(|row| row.name.clone())
+}
+
+fn zones(offer: &Offer) -> String {
+    if offer.az_ids.is_empty() { "unknown".into() } else { offer.az_ids.len().to_string() }
+}

@@ -1,0 +1,155 @@
+use std::collections::BTreeMap;
+
+use catalog::{Field, Page, Type};
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use console::{Exit, Failure, Printer, Report, nearest};
+use domain::Timestamp;
+
+use crate::Ports;
+use crate::commands::search::{SearchArgs, run_search};
+use crate::shelf::{SavedSearch, Shelf, check_name};
+
+/// Keep a search under a name.
+#[derive(Debug, Args)]
+pub struct SaveArgs {
+    /// Say what would be kept, and keep nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The name: letters, digits, - and _
+    pub name: String,
+    /// Words and flags, as after truffle search
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "SEARCH")]
+    pub search: Vec<String>,
+}
+
+/// List the saved searches, run one, or let one go.
+#[derive(Debug, Args)]
+pub struct SavedArgs {
+    /// The search to run; without it, the saved searches are listed
+    pub name: Option<String>,
+    /// Further words and flags for this run
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SEARCH", requires = "name")]
+    pub more: Vec<String>,
+    /// Let this one go
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["name", "more"])]
+    pub remove: Option<String>,
+    /// Say what would be removed, and remove nothing
+    #[arg(long, requires = "remove")]
+    pub dry_run: bool,
+}
+
+/// `truffle search` alone, to read a saved search by.
+#[derive(Parser)]
+#[command(name = "truffle search", disable_help_flag = true)]
+struct Search {
+    #[command(flatten)]
+    args: SearchArgs,
+}
+
+fn read_search(arguments: &[String]) -> Result<SearchArgs, Failure> {
+    let typed = std::iter::once("truffle search".to_string()).chain(arguments.iter().cloned());
+    let matches = Search::command().try_get_matches_from(typed);
+    let search = matches.and_then(|matches| Search::from_arg_matches(&matches)).map_err(|error| {
+        let text = error.render().to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
+        Failure::usage(first).hint("truffle search --help lists the flags")
+    })?;
+    Ok(search.args)
+}
+
+/// Runs `truffle save`.
+pub fn run_save(args: &SaveArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+    check_name(&args.name)?;
+    read_search(&args.search)?;
+    let line = shell_line(&args.search);
+    if args.dry_run {
+        printer.note(&format!("would keep {}: truffle search {line} (dry run: nothing was changed)", args.name));
+        return Ok(Exit::Done);
+    }
+    let search = SavedSearch { arguments: args.search.clone() };
+    let mut replaced = None;
+    let all = Shelf::searches(&ports.settings.config).change(|all| {
+        replaced = all.insert(args.name.clone(), search.clone());
+    })?;
+    if all.get(&args.name) != Some(&search) {
+        return Err(Failure::broken(format!("{} was not kept: the file holds something else", args.name)));
+    }
+    if let Some(before) = replaced.filter(|before| *before != search) {
+        printer.note(&format!("in place of: truffle search {}", shell_line(&before.arguments)));
+    }
+    printer.note(&format!("kept; truffle saved {} runs it", args.name));
+    Ok(Exit::Done)
+}
+
+/// Runs `truffle saved`.
+pub fn run_saved(
+    args: &SavedArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let shelf = Shelf::searches(&ports.settings.config);
+    let all: BTreeMap<String, SavedSearch> = shelf.read()?;
+    if let Some(name) = &args.remove {
+        let gone = find(&all, name)?;
+        if args.dry_run {
+            printer.note(&format!("would remove {name} (dry run: nothing was changed)"));
+        } else {
+            let line = shell_line(&gone.arguments);
+            let left = shelf.change(|all: &mut BTreeMap<String, SavedSearch>| all.retain(|n, _| n != name))?;
+            printer.note(&format!("removed {name} (truffle search {line}); {} left", left.len()));
+        }
+        return Ok(Exit::Done);
+    }
+    if let Some(name) = &args.name {
+        let arguments: Vec<String> = find(&all, name)?.arguments.iter().chain(&args.more).cloned().collect();
+        return run_search(&read_search(&arguments)?, ports, printer, now);
+    }
+    if all.is_empty() {
+        printer.note("no saved searches yet; truffle save cheap-gpus gpu cheapest keeps one");
+    }
+    printer.report(&Report::plain(page(&all)), ports.encode)?;
+    Ok(Exit::Done)
+}
+
+fn find<'a>(all: &'a BTreeMap<String, SavedSearch>, name: &str) -> Result<&'a SavedSearch, Failure> {
+    all.get(name).ok_or_else(|| {
+        let near = nearest(name, all.keys().map(String::as_str));
+        let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        Failure::usage(format!("there is no saved search \"{name}\"{near}")).hint("truffle saved lists them")
+    })
+}
+
+fn page(all: &BTreeMap<String, SavedSearch>) -> Page {
+    let fields = ["name", "search"].map(|name| Field::new(name, Type::Text)).to_vec();
+    let row = |(name, search): (&String, &SavedSearch)| {
+        vec![name.as_str().into(), shell_line(&search.arguments).into()]
+    };
+    Page { fields, rows: all.iter().map(row).collect() }
+}
+
+/// The arguments as a person would type them.
+fn shell_line(arguments: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,".contains(c);
+    let quoted = |text: &String| {
+        let safe = !text.is_empty() && text.chars().all(plain);
+        if safe { text.clone() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    };
+    arguments.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_shown_as_they_would_be_typed() {
+        let check = |arguments: &[&str], line: &str| {
+            let arguments: Vec<String> = arguments.iter().map(|a| a.to_string()).collect();
+            assert_eq!(shell_line(&arguments), line);
+        };
+        check(&["gpu", "--max-price=2"], "gpu --max-price=2");
+        check(&["c[67]g.*", "it's"], "'c[67]g.*' 'it'\\''s'");
+        check(&[""], "''");
+    }
+}

@@ -1,0 +1,54 @@
+use catalog::ports::Table;
+use catalog::{Field, Page, Type, Value};
+use clap::Args;
+use console::{Exit, Failure, Printer, Report, nearest};
+
+use crate::Ports;
+
+/// Show the tables that `truffle query` can read, or the columns of one.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Table whose columns to show
+    pub table: Option<String>,
+}
+
+/// Runs `truffle schema`.
+pub fn run_schema(args: &SchemaArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+    let tables = ports.ask.tables().map_err(|e| crate::failure(e, &ports.settings.lake.value))?;
+    let page = match &args.table {
+        None => list(&tables),
+        Some(name) => columns(find(&tables, name)?),
+    };
+    printer.report(&Report::plain(page), ports.encode)?;
+    Ok(Exit::Done)
+}
+
+/// The table of that name.
+pub(crate) fn find<'a>(tables: &'a [Table], name: &str) -> Result<&'a Table, Failure> {
+    tables.iter().find(|table| table.name == name).ok_or_else(|| {
+        let near = nearest(name, tables.iter().map(|table| table.name.as_str()));
+        let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        Failure::usage(format!("there is no table \"{name}\"{near}")).hint("truffle schema lists the tables")
+    })
+}
+
+fn list(tables: &[Table]) -> Page {
+    let fields = vec![
+        Field::new("table", Type::Text),
+        Field::new("rows", Type::Int),
+        Field::new("columns", Type::Int),
+        Field::new("holds", Type::Text),
+    ];
+    let row = |table: &Table| {
+        let (rows, columns) = (table.rows as i64, table.fields.len() as i64);
+        vec![table.name.as_str().into(), Value::Int(rows), Value::Int(columns), table.doc.as_str().into()]
+    };
+    Page { fields, rows: tables.iter().map(row).collect() }
+}
+
+fn columns(table: &Table) -> Page {
+    let fields = ["column", "type", "says"].map(|name| Field::new(name, Type::Text)).to_vec();
+    let row =
+        |field: &Field| vec![field.name.as_str().into(), field.ty.sql().into(), field.doc.as_str().into()];
+    Page { fields, rows: table.fields.iter().map(row).collect() }
+}

@@ -1,0 +1,275 @@
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::TypeFacts;
+use catalog::rows::Offer;
+use clap::Args;
+use console::{Align, Exit, Failure, Format, Printer, Report, TableView};
+use domain::Timestamp;
+
+use crate::Ports;
+use crate::filter::{Candidate, Condition, FilterArgs, Filters, Outcome, Verdict};
+use crate::near::did_you_mean;
+use crate::offered::{self, Column, order, price_cell, usual_order};
+use crate::place::{self, PlaceArgs};
+use crate::words::{self, GRAMMAR, Understood, Vocabulary};
+
+/// Find instance types by names, plain words and flags.
+///
+/// Words and flags all have to hold: truffle search h200 8gpu efa, truffle search graviton 16 cores 64gb,
+/// truffle search 'm7i.*' --max-price 1. A RANGE is 4..16, 4.., ..16 or 4, with both ends inside. A flag
+/// that takes true or false means true when it stands alone.
+#[derive(Debug, Args)]
+#[command(after_help = GRAMMAR)]
+pub struct SearchArgs {
+    /// Names, globs, regular expressions and plain words
+    pub words: Vec<String>,
+    /// Rows at most; 0 is all
+    #[arg(long, value_name = "ROWS", default_value_t = 20, help_heading = "Answer")]
+    pub limit: usize,
+    /// Keys to sort by, the most important first; -KEY puts the largest first. A key is the name of a
+    /// column, or price or memory
+    #[arg(
+        long,
+        value_name = "KEY",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        help_heading = "Answer"
+    )]
+    pub sort: Vec<String>,
+    /// Say how the words were understood, and how many types each filter left
+    #[arg(long, help_heading = "Answer")]
+    pub explain: bool,
+    /// Only types that are offered in every one of the regions; without --region in all there are
+    #[arg(long, help_heading = "Place")]
+    pub in_all_regions: bool,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    #[command(flatten)]
+    pub filters: FilterArgs,
+}
+
+/// Runs `truffle search`.
+pub fn run_search(
+    args: &SearchArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let facts = place::facts(ports)?;
+    let understood = words::read(&args.words, &Vocabulary::new(&facts))?;
+    let filters = Filters::new(&args.filters, &understood, &facts)?;
+    let sort = sort_keys(args, &understood)?;
+    let otherwise = if args.in_all_regions { "all" } else { ports.settings.region.value.as_str() };
+    let offers = args.place.offers(ports, &understood.regions, otherwise)?;
+    check_zones(&args.filters.zone.zones, &offers)?;
+    let candidates = candidates(&facts, &offers, args.in_all_regions);
+    let mut outcome = filters.apply(&candidates);
+    if args.explain {
+        explain(&understood, &outcome, printer);
+    }
+    if outcome.kept.is_empty() {
+        nothing(&outcome, printer);
+        elsewhere(&filters, &facts, &offers, printer);
+        if printer.format() != Format::Table {
+            printer.report(&report(&[], now), ports.encode)?;
+        }
+    } else {
+        outcome.kept.sort_by(|a, b| {
+            let asked = sort.iter().map(|key| key.compare(a, b)).find(|order| order.is_ne());
+            asked.unwrap_or_else(|| usual_order(a, b))
+        });
+        let shown = if args.limit == 0 { outcome.kept.len() } else { args.limit.min(outcome.kept.len()) };
+        printer.report(&report(&outcome.kept[..shown], now), ports.encode)?;
+        if shown < outcome.kept.len() {
+            printer.note(&format!("{shown} of {} shown; --limit 0 shows all", outcome.kept.len()));
+        }
+        note_unknown(&outcome, &sort, printer);
+    }
+    let named = !understood.regions.is_empty() || args.in_all_regions;
+    args.place.note(&offers, named, ports, printer);
+    place::note_ages(ports, printer, &["instance_type", "offering", "price"], now)?;
+    Ok(if outcome.kept.is_empty() { Exit::NothingMatched } else { Exit::Done })
+}
+
+/// What is offered, with what is known of it.
+fn candidates<'a>(facts: &'a [TypeFacts], offers: &'a [Offer], everywhere: bool) -> Vec<Candidate<'a>> {
+    let facts: BTreeMap<&str, &TypeFacts> = facts.iter().map(|t| (t.instance_type.as_str(), t)).collect();
+    let regions: BTreeSet<&str> = offers.iter().map(|offer| offer.region.as_str()).collect();
+    let mut offered: BTreeMap<&str, usize> = BTreeMap::new();
+    for offer in offers {
+        *offered.entry(&offer.instance_type).or_default() += 1;
+    }
+    offers
+        .iter()
+        .filter(|offer| !everywhere || offered[offer.instance_type.as_str()] == regions.len())
+        .filter_map(|offer| {
+            let facts = *facts.get(offer.instance_type.as_str())?;
+            Some(Candidate { facts, offer: Some(offer) })
+        })
+        .collect()
+}
+
+/// A zone in which nothing is offered is a slip of the keyboard, or of another region.
+fn check_zones(asked: &[String], offers: &[Offer]) -> Result<(), Failure> {
+    let known: BTreeSet<&str> = offers.iter().flat_map(|offer| &offer.az_ids).map(String::as_str).collect();
+    match asked.iter().find(|zone| !known.contains(zone.as_str())) {
+        None => Ok(()),
+        Some(zone) => {
+            let near = did_you_mean(zone, known.iter().copied());
+            Err(Failure::usage(format!("nothing is known of the zone {zone} in the regions asked for{near}"))
+                .hint("truffle zones m7i.xlarge lists zones"))
+        }
+    }
+}
+
+/// One key of the order.
+struct SortKey {
+    column: &'static Column,
+    descending: bool,
+}
+
+impl SortKey {
+    fn read(text: &str) -> Result<SortKey, Failure> {
+        let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+        let name = match name {
+            "price" => "on_demand_price",
+            "memory" => "memory_mib",
+            "name" => "instance_type",
+            other => other,
+        };
+        let column = offered::find(name).ok_or_else(|| {
+            let near = did_you_mean(name, offered::COLUMNS.iter().map(|column| column.name));
+            let keys: Vec<_> = offered::COLUMNS.iter().map(|column| column.name).collect();
+            Failure::usage(format!("there is no sort key \"{name}\"{near}"))
+                .hint(format!("the keys are {}", keys.join(", ")))
+        })?;
+        Ok(SortKey { column, descending })
+    }
+
+    fn compare(&self, a: &Candidate, b: &Candidate) -> Ordering {
+        let currency = |c: &Candidate| c.offer.and_then(|offer| offer.currency.clone());
+        let (one, other) = (self.column.value(a), self.column.value(b));
+        // Yuan are not compared with dollars: each currency has its own part of the list.
+        let by_currency = match (currency(a), currency(b)) {
+            (Some(one), Some(other)) if self.column.is_price() => one.cmp(&other),
+            _ => Ordering::Equal,
+        };
+        by_currency.then_with(|| order(&one, &other, self.descending))
+    }
+}
+
+/// The flag's keys before those of the words.
+fn sort_keys(args: &SearchArgs, understood: &Understood) -> Result<Vec<SortKey>, Failure> {
+    let words = understood.sort.iter().map(|hint| hint.key);
+    args.sort.iter().map(String::as_str).chain(words).map(SortKey::read).collect()
+}
+
+fn explain(understood: &Understood, outcome: &Outcome, printer: &mut Printer) {
+    if !understood.wishes.is_empty() || !understood.sort.is_empty() {
+        printer.note("understood as");
+    }
+    for line in understood.explain() {
+        printer.note(&format!("  {line}"));
+    }
+    for line in outcome.funnel.lines() {
+        printer.note(&line);
+    }
+}
+
+/// The sentence on an empty answer: the filter that removed the last types, and the nearest miss.
+fn nothing(outcome: &Outcome, printer: &mut Printer) {
+    let funnel = &outcome.funnel;
+    let Some(at) = funnel.stages.iter().position(|stage| stage.left == 0) else {
+        return printer.note("nothing matched: nothing is known to be offered there");
+    };
+    let before = if at == 0 { funnel.start } else { funnel.stages[at - 1].left };
+    let stage = &funnel.stages[at];
+    let unknown = match stage.unknown {
+        0 => String::new(),
+        n => format!(" ({n} left out because unknown)"),
+    };
+    let nearest = outcome.nearest.as_ref().map_or(String::new(), |nearest| format!("; {nearest}"));
+    let types = if before == 1 { "type" } else { "types" };
+    printer
+        .note(&format!("nothing matched: {} left none of {before} {types}{unknown}{nearest}", stage.typed));
+}
+
+/// Types that match but for the place.
+fn elsewhere(filters: &Filters, facts: &[TypeFacts], offers: &[Offer], printer: &mut Printer) {
+    let here: BTreeSet<&str> = offers.iter().map(|offer| offer.instance_type.as_str()).collect();
+    let about_offers =
+        |condition: &Condition| matches!(condition, Condition::Zones(_) | Condition::Price(..));
+    let matches = |t: &&TypeFacts| {
+        let candidate = Candidate { facts: t, offer: None };
+        !here.contains(t.instance_type.as_str())
+            && filters.0.iter().all(|filter| {
+                filter.condition.asks(about_offers) || filter.condition.holds(candidate) == Verdict::Yes
+            })
+    };
+    let names: Vec<&str> = facts.iter().filter(matches).map(|t| t.instance_type.as_str()).collect();
+    let more = match names.len() {
+        0 => return,
+        1 => "is".to_string(),
+        n => format!("and {} more are", n - 1),
+    };
+    printer.note(&format!("{} {more} not offered there; --region all looks everywhere", names[0]));
+}
+
+fn note_unknown(outcome: &Outcome, sort: &[SortKey], printer: &mut Printer) {
+    for stage in outcome.funnel.stages.iter().filter(|stage| stage.unknown > 0) {
+        let types = if stage.unknown == 1 { "type" } else { "types" };
+        printer.note(&format!("{}: {} {types} left out because unknown", stage.typed, stage.unknown));
+    }
+    for key in sort {
+        let unknown = outcome.kept.iter().filter(|c| key.column.value(c) == catalog::Value::Null).count();
+        if unknown > 0 {
+            printer.note(&format!("{unknown} without a known {} stand last", key.column.name));
+        }
+    }
+}
+
+fn report(kept: &[Candidate], now: Timestamp) -> Report {
+    Report { page: offered::page(kept), csv: Some(offered::csv(kept)), table: Some(table(kept, now)) }
+}
+
+fn table(kept: &[Candidate], now: Timestamp) -> TableView {
+    let gpus = kept.iter().any(|candidate| candidate.facts.gpus > 0);
+    let mut columns = vec![
+        ("Instance type".to_string(), Align::Left),
+        ("Region".into(), Align::Left),
+        ("vCPUs".into(), Align::Right),
+        ("Memory (GiB)".into(), Align::Right),
+        ("Architecture".into(), Align::Left),
+    ];
+    if gpus {
+        columns.extend([("GPUs".into(), Align::Right), ("GPU model".into(), Align::Left)]);
+    }
+    columns.extend([("Network performance".into(), Align::Left), ("Zones".into(), Align::Right)]);
+    columns.push(("On-demand price".into(), Align::Left));
+    TableView { columns, rows: kept.iter().map(|c| cells(c, gpus, now)).collect(), marked: Vec::new() }
+}
+
+fn cells(candidate: &Candidate, gpus: bool, now: Timestamp) -> Vec<String> {
+    let facts = candidate.facts;
+    let mut cells = vec![
+        facts.instance_type.clone(),
+        candidate.offer.map_or(String::new(), |offer| offer.region.clone()),
+        facts.vcpus.to_string(),
+        facts.memory_gib().to_string(),
+        facts.arch.clone(),
+    ];
+    if gpus {
+        cells.push(match facts.gpu_partition_size {
+            Some(part) if part < 1.0 => format!("{part}"),
+            _ => facts.gpus.to_string(),
+        });
+        cells.push(facts.gpu_model.clone().unwrap_or_else(|| "-".into()));
+    }
+    let zones = candidate.offer.map_or(0, |offer| offer.az_ids.len());
+    cells.push(facts.network_performance.clone());
+    cells.push(if zones == 0 { "unknown".into() } else { zones.to_string() });
+    let price = candidate.offer.and_then(|offer| offer.price_per_hour);
+    cells.push(price_cell(price, candidate, now));
+    cells
+}

@@ -1,0 +1,82 @@
+use catalog::{Field, Page, Type, TypeFacts, Value};
+use clap::Args;
+use console::{Align, Exit, Failure, Printer, Report, TableView};
+use domain::Timestamp;
+
+use crate::Ports;
+use crate::filter::Candidate;
+use crate::offered::{self, COLUMNS, price_cell};
+use crate::place::{self, PlaceArgs};
+
+/// Show everything that is known of an instance type: its facts, and where it is offered at what price.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Instance type
+    #[arg(value_name = "TYPE")]
+    pub name: String,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// Runs `truffle show`.
+pub fn run_show(
+    args: &ShowArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let facts = place::facts(ports)?;
+    let facts = place::fact(&args.name, &facts)?;
+    let offers = args.place.offers(ports, &[], "all")?;
+    let offers: Vec<_> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
+    let places: Vec<_> = offers.iter().map(|offer| Candidate { facts, offer: Some(offer) }).collect();
+    let report = Report { page: page(facts, &places), csv: None, table: Some(table(facts, &places, now)) };
+    printer.report(&report, ports.encode)?;
+    if places.is_empty() {
+        printer.note("it is not known to be offered there");
+    }
+    place::note_ages(ports, printer, &["instance_type", "offering", "price"], now)?;
+    Ok(Exit::Done)
+}
+
+/// Columns of a type that do not change with the region.
+fn of_type() -> impl Iterator<Item = &'static offered::Column> {
+    COLUMNS.iter().filter(|column| !column.is_of_place())
+}
+
+/// One row: the facts, and the places as a list.
+fn page(facts: &TypeFacts, places: &[Candidate]) -> Page {
+    let candidate = Candidate { facts, offer: None };
+    let mut fields: Vec<Field> = of_type().map(offered::Column::field).collect();
+    let mut row: Vec<Value> = of_type().map(|column| column.value(&candidate)).collect();
+    fields.push(Field::new("regions", Type::List(Box::new(Type::Json))));
+    row.push(Value::List(places.iter().map(place_value).collect()));
+    Page { fields, rows: vec![row] }
+}
+
+fn place_value(place: &Candidate) -> Value {
+    let columns = COLUMNS.iter().filter(|column| column.is_of_place());
+    Value::Struct(columns.map(|column| (column.name.to_string(), column.value(place))).collect())
+}
+
+fn table(facts: &TypeFacts, places: &[Candidate], now: Timestamp) -> TableView {
+    let candidate = Candidate { facts, offer: None };
+    let fact = |column: &offered::Column| {
+        let (heading, value) = column.line(&column.value(&candidate));
+        vec![heading, value]
+    };
+    let mut rows: Vec<Vec<String>> =
+        of_type().filter(|column| column.name != "logical_gpus").map(fact).collect();
+    rows.extend(places.iter().filter_map(|place| {
+        let offer = place.offer?;
+        let zones = match offer.az_ids.len() {
+            0 => "zones unknown".to_string(),
+            1 => "1 zone".into(),
+            n => format!("{n} zones"),
+        };
+        let price = price_cell(offer.price_per_hour, place, now);
+        Some(vec![format!("In {}", offer.region), format!("{price}, {zones}")])
+    }));
+    let columns = vec![("Fact".to_string(), Align::Left), ("Value".to_string(), Align::Left)];
+    TableView { columns, rows, marked: Vec::new() }
+}

@@ -1,0 +1,82 @@
+use catalog::rows::Source;
+use catalog::{Field, Page, Row, Type, Value};
+use clap::Args;
+use console::{Exit, Failure, Format, Printer, Report, age};
+use domain::Timestamp;
+
+use crate::Ports;
+
+/// Say where answers come from, how old the data is, what could not be seen, and which settings hold.
+#[derive(Debug, Args)]
+pub struct StatusArgs {}
+
+/// Runs `truffle status`.
+pub fn run_status(
+    _args: &StatusArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let page = ports.answer("data/sources", &[])?;
+    let sources = Source::read_all(&page).map_err(|e| Failure::broken(e.to_string()))?;
+    if printer.format() == Format::Table {
+        about(ports, printer);
+    }
+    printer.report(&Report::plain(report(&sources, now)), ports.encode)?;
+    let gaps: usize = sources.iter().map(|source| source.gaps.len()).sum();
+    if gaps > 0 {
+        printer.note(&format!("{gaps} gaps: truffle query data/runs names what could not be seen"));
+    }
+    Ok(Exit::Done)
+}
+
+fn about(ports: &Ports<'_>, printer: &mut Printer) {
+    let place = ports.ask.place();
+    let settings = ports.settings;
+    match &place.lake {
+        Some(lake) => printer.note(&format!("lake: {}, manifest {}", lake.display(), place.manifest)),
+        None => printer.note(&format!(
+            "lake: none at {} ({}); answering from the seed data alone",
+            settings.lake.value.display(),
+            settings.lake.origin
+        )),
+    }
+    match &place.warehouse {
+        Some(path) => printer.note(&format!("warehouse: {}", path.display())),
+        None => printer.note("warehouse: in memory, because no folder could be written"),
+    }
+    printer.note(&format!(
+        "settings: region {} ({}), output {} ({}), color {} ({}), files in {}",
+        settings.region.value,
+        settings.region.origin,
+        settings.output.value,
+        settings.output.origin,
+        settings.color.value.name(),
+        settings.color.origin,
+        settings.config.display()
+    ));
+}
+
+fn report(sources: &[Source], now: Timestamp) -> Page {
+    let fields = vec![
+        Field::new("dataset", Type::Text),
+        Field::new("source", Type::Text),
+        Field::new("observed_at", Type::Timestamp),
+        Field::new("age", Type::Text),
+        Field::new("rows", Type::Int),
+        Field::new("scopes", Type::Int),
+        Field::new("gaps", Type::Int),
+    ];
+    let row = |source: &Source| {
+        vec![
+            source.dataset.as_str().into(),
+            source.source.as_str().into(),
+            source.observed_at.into(),
+            age(source.observed_at, now).into(),
+            Value::Int(source.row_count),
+            Value::Int(source.scopes),
+            Value::Int(source.gaps.len() as i64),
+        ]
+    };
+    Page { fields, rows: sources.iter().map(row).collect() }
+}

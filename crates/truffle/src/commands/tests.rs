@@ -1,0 +1,331 @@
+//! Commands against a warehouse in memory: what is typed, and what is printed where.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use catalog::ports::{Ask, AskError, Columnar, Encode, Encoder, Ended, PageSink, Place, Query, Stop, Table};
+use catalog::rows::{RegionRow, Source};
+use catalog::{Field, Page, Question, Row, Value};
+use clap::Parser;
+use console::{Exit, Failure, Flags, Format, Printer, Screen, Settings, Sources};
+use domain::Timestamp;
+
+use super::{compare, regions, search, show, zones};
+use crate::Ports;
+use crate::filter::sample;
+
+/// A warehouse that holds the sample.
+struct Memory;
+
+impl Ask for Memory {
+    fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
+        Ok(match question.name {
+            "instance/facts" => sample::page(),
+            "offering/regions" => offers(values),
+            "region/list" => region_list(),
+            "data/sources" => source_list(),
+            other => return Err(AskError::Failed(format!("{other} is not in this memory"))),
+        })
+    }
+
+    fn query(&self, _: &Query, _: &Stop, _: PageSink<'_>) -> Result<Ended, AskError> {
+        Err(AskError::Failed("no SQL in this memory".into()))
+    }
+
+    fn tables(&self) -> Result<Vec<Table>, AskError> {
+        Ok(Vec::new())
+    }
+
+    fn place(&self) -> Place {
+        Place { lake: None, manifest: 0, warehouse: None }
+    }
+}
+
+fn offers(values: &[(String, Value)]) -> Page {
+    let regions = values.iter().find(|(name, _)| name == "regions").map(|(_, value)| value.clone());
+    let asked: Vec<String> = match regions {
+        Some(Value::List(texts)) => texts.iter().map(crate::offered::plain).collect(),
+        Some(Value::Text(text)) => text.split(',').map(String::from).collect(),
+        _ => Vec::new(),
+    };
+    let mut page = sample::offers_page();
+    if values.contains(&("os".into(), "windows".into())) {
+        page.rows.iter_mut().for_each(|row| row[3..].fill(Value::Null));
+    }
+    page.rows
+        .retain(|row| asked.iter().any(|region| region == "all" || Value::from(region.as_str()) == row[1]));
+    page
+}
+
+fn region_list() -> Page {
+    let row =
+        |name: &str, says: &str| vec![name.into(), "aws".into(), says.into(), 2.into(), 4.into(), 1.into()];
+    let rows = vec![
+        row("eu-central-1", "Europe (Frankfurt)"),
+        row("eu-south-9", "Nowhere"),
+        row("us-east-1", "US East (N. Virginia)"),
+    ];
+    Page { fields: RegionRow::fields(), rows }
+}
+
+fn source_list() -> Page {
+    let row = |dataset: &str, seen: &str| -> Vec<Value> {
+        let seen: Timestamp = seen.parse().unwrap();
+        vec![dataset.into(), "test".into(), seen.into(), 1.into(), 1.into(), Value::List(Vec::new())]
+    };
+    let rows = vec![
+        row("instance_type", "2026-11-01T00:00:00Z"),
+        row("offering", "2026-11-01T00:00:00Z"),
+        row("price", "2025-03-02T00:00:00Z"),
+        row("spot_price", "2020-01-01T00:00:00Z"),
+    ];
+    Page { fields: Source::fields(), rows }
+}
+
+/// No test here writes a columnar format.
+struct NoEncode;
+
+impl Encode for NoEncode {
+    fn start<'a>(
+        &self,
+        _: &[Field],
+        _: Columnar,
+        _: Box<dyn Write + Send + 'a>,
+    ) -> Result<Box<dyn Encoder + 'a>, String> {
+        Err("not in this test".into())
+    }
+}
+
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Paper {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[derive(Parser)]
+enum Typed {
+    Search(Box<search::SearchArgs>),
+    Compare(compare::CompareArgs),
+    Show(show::ShowArgs),
+    Regions(regions::RegionsArgs),
+    Zones(zones::ZonesArgs),
+}
+
+/// What a command ended with, wrote to stdout and said on stderr.
+fn run(line: &str, format: Format) -> (Result<Exit, Failure>, String, String) {
+    let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+    let sources = Sources { home: Some(PathBuf::from("/home/ann")), ..Sources::default() };
+    let settings = Settings::resolve(&Flags::default(), &sources).unwrap();
+    let ports = Ports { ask: &Memory, encode: &NoEncode, settings: &settings, as_of: now };
+    let (out, err) = (Paper::default(), Paper::default());
+    let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
+    let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
+    let typed =
+        Typed::try_parse_from(["truffle"].into_iter().chain(line.split(' ').filter(|word| !word.is_empty())));
+    let done = match typed.unwrap_or_else(|error| panic!("{line}: {error}")) {
+        Typed::Search(args) => search::run_search(&args, &ports, &mut printer, now),
+        Typed::Compare(args) => compare::run_compare(&args, &ports, &mut printer, now),
+        Typed::Show(args) => show::run_show(&args, &ports, &mut printer, now),
+        Typed::Regions(args) => regions::run_regions(&args, &ports, &mut printer, now),
+        Typed::Zones(args) => zones::run_zones(&args, &ports, &mut printer, now),
+    };
+    printer.flush().unwrap();
+    drop(printer);
+    (done, out.text(), err.text())
+}
+
+/// The first column of the answer, and what was said without the last lines on region and age.
+fn check(line: &str, expected: &[&str], said: &[&str]) {
+    let (done, out, err) = run(line, Format::Csv);
+    let first: Vec<_> = out.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(first, expected, "{line}");
+    let exit = if expected.is_empty() { Exit::NothingMatched } else { Exit::Done };
+    assert_eq!(done, Ok(exit), "{line}");
+    let talk: Vec<_> =
+        err.lines().filter(|line| !line.starts_with("data: ") && !line.starts_with("region ")).collect();
+    assert_eq!(talk, said, "{line}");
+}
+
+fn check_failure(line: &str, message: &str) {
+    assert_eq!(
+        run(line, Format::Csv).0.map_err(|failure| failure.message),
+        Err(message.to_string()),
+        "{line}"
+    );
+}
+
+#[test]
+fn search_sorts_and_cuts() {
+    check("search graviton --limit 2", &["c7g.xlarge", "c7g.metal"], &["2 of 6 shown; --limit 0 shows all"]);
+    check("search m[57]* 4 vcpus --sort -clock_ghz", &["m7a.xlarge", "m7i.xlarge", "m5.xlarge"], &[]);
+    let said = ["2 without a known on_demand_price stand last"];
+    check(
+        "search cheap m[578]* 4..32 vcpus",
+        &["m7a.xlarge", "m7i.xlarge", "m7g.4xlarge", "m5.xlarge", "m8i.8xlarge"],
+        &said,
+    );
+    check(
+        "search expensive m[578]* 4..32 vcpus",
+        &["m7g.4xlarge", "m7a.xlarge", "m7i.xlarge", "m5.xlarge", "m8i.8xlarge"],
+        &said,
+    );
+}
+
+#[test]
+fn search_says_what_a_price_filter_left_out() {
+    let said = ["--max-price 0.05: 2 types left out because unknown"];
+    check(
+        "search m[578]* --max-price 0.05 --sort name",
+        &["m7a.xlarge", "m7i-flex.large", "m7i.xlarge"],
+        &said,
+    );
+}
+
+#[test]
+fn search_looks_in_several_regions() {
+    let both = "--region us-east-1,eu-central-1";
+    check(&format!("search h100 1 gpu {both}"), &["p5.4xlarge", "p5.4xlarge"], &[]);
+    check("search 1 gpu --in-all-regions", &["p5.4xlarge", "p5.4xlarge"], &[]);
+    check("search h100 48xlarge eu-central-1", &["p5.48xlarge"], &[]);
+    check("search --zones euc1-az1 --gpus 4 --region all", &["g6.12xlarge"], &[]);
+}
+
+#[test]
+fn nothing_matched_is_explained() {
+    check(
+        "search h200 96 vcpus",
+        &[],
+        &[
+            "nothing matched: h200 left none of 1 type; nearest: p5en.48xlarge has 192 vCPUs, you asked for 96",
+        ],
+    );
+    check(
+        "search m7i.xlarge eu-central-1",
+        &[],
+        &[
+            "nothing matched: m7i.xlarge left none of 5 types",
+            "m7i.xlarge is not offered there; --region all looks everywhere",
+        ],
+    );
+    check(
+        "search --region eu-south-9",
+        &[],
+        &[
+            "nothing matched: nothing is known to be offered there",
+            "c7g.metal and 21 more are not offered there; --region all looks everywhere",
+        ],
+    );
+    check("search z*", &[], &["nothing matched: z* left none of 22 types"]);
+}
+
+#[test]
+fn search_explains_itself() {
+    let (_, _, err) = run("search cheap h100 8gpu --explain", Format::Csv);
+    let expected = "understood as\n  h100: accelerator H100\n  8 gpus: exactly 8 GPUs\n  cheap: sorted by on_demand_price
+22 types\n1 left by 8 gpus (exactly 8 GPUs)\n";
+    assert!(err.contains("2 left by h100 (accelerator H100)"), "{err}");
+    assert!(expected.lines().all(|line| err.contains(line)), "{err}");
+    assert!(err.ends_with(
+        "region us-east-1; --region takes others, or all\n\
+         data: instance_type from test (3 weeks old); offering from test (3 weeks old); price from test (20 months old)\n"
+    ), "{err}");
+}
+
+#[test]
+fn a_system_without_prices_is_said() {
+    let (_, _, err) = run("search m7i.xlarge --os windows", Format::Csv);
+    assert!(err.contains("no on-demand price for windows is known there"), "{err}");
+}
+
+#[test]
+fn contracts_hold() {
+    let (_, out, _) = run("search m7i.xlarge", Format::Csv);
+    assert_eq!(
+        out,
+        "instance_type,region,vcpus,memory_gib,architecture,on_demand_price,availability_zones\n\
+         m7i.xlarge,us-east-1,4,16.0,x86_64,0.04,\"use1-az4,use1-az6\"\n"
+    );
+    let (_, out, _) = run("search m7i.xlarge", Format::Ndjson);
+    let start = "{\"instance_type\":\"m7i.xlarge\",\"region\":\"us-east-1\",\
+         \"availability_zones\":[\"use1-az4\",\"use1-az6\"],\"vcpus\":4,\"physical_cores\":2,\
+         \"threads_per_core\":2,\"memory_mib\":16384,\"architecture\":\"x86_64\",\"instance_family\":\"m7i\",\
+         \"gpus\":0,\"gpu_memory_mib\":0,\"gpu_memory_per_gpu_mib\":null,\"gpu_partition_size\":null,\
+         \"logical_gpus\":0,\"gpu_model\":null,\"gpu_manufacturer\":null,\"on_demand_price\":0.04,\
+         \"nested_virtualization\":true,\"price_currency\":\"USD\"";
+    assert!(out.starts_with(start), "{out}");
+    assert_eq!(run("search m7i.xlarge arm", Format::Json).1, "[]\n");
+    assert!(run("search m5.xlarge", Format::Ndjson).1.contains("\"on_demand_price\":null"));
+}
+
+#[test]
+fn a_person_sees_the_age_of_a_price() {
+    let (_, out, _) = run("search m*.xlarge", Format::Table);
+    let lines: Vec<_> = out.lines().map(str::trim_end).collect();
+    assert!(lines[2].ends_with("unknown") && lines[2].starts_with("m5.xlarge"), "{out}");
+    assert!(lines[3].ends_with("$0.04 (2025-03)"), "{out}");
+}
+
+#[test]
+fn compare_marks_what_differs() {
+    let (done, out, _) = run("compare m7i.xlarge m7g.4xlarge", Format::Table);
+    assert_eq!(done, Ok(Exit::Done));
+    let line =
+        |heading: &str| out.lines().find(|line| line.contains(heading)).unwrap_or_else(|| panic!("{out}"));
+    assert!(line("Memory (GiB)").starts_with('*') && line("On-demand price").starts_with('*'));
+    assert!(!line("Current generation").starts_with('*'));
+    assert!(!out.contains("GPU model"), "{out}");
+    let (_, out, _) = run("compare g6.12xlarge --region us-east-1,eu-central-1", Format::Table);
+    assert!(out.contains("g6.12xlarge us-east-1") && out.contains("g6.12xlarge eu-central-1"), "{out}");
+    let (_, _, err) = run("compare m7i.xlarge --region eu-central-1", Format::Table);
+    assert!(err.starts_with("m7i.xlarge is not offered there"), "{err}");
+}
+
+#[test]
+fn show_regions_and_zones() {
+    let (_, out, _) = run("show p5.4xlarge", Format::Table);
+    assert!(out.contains("In eu-central-1") && out.contains("unknown, 2 zones"), "{out}");
+    let (_, out, _) = run("show p5.4xlarge", Format::Ndjson);
+    assert!(out.contains("\"regions\":[{\"region\":\"us-east-1\""), "{out}");
+    check("regions", &["eu-central-1", "eu-south-9", "us-east-1"], &[]);
+    check("regions p5.4xlarge", &["us-east-1", "eu-central-1"], &[]);
+    check(
+        "regions m5.xlarge --region eu-central-1",
+        &[],
+        &["nothing matched: m5.xlarge is not known to be offered there"],
+    );
+    check("zones g5g.xlarge", &["g5g.xlarge"], &[]);
+    check("zones m7a.xlarge --region eu-central-1", &["m7a.xlarge", "m7a.xlarge"], &[]);
+}
+
+#[test]
+fn mistakes_are_named() {
+    check_failure(
+        "search --region eu-centrl-1",
+        "there is no region \"eu-centrl-1\"; did you mean eu-central-1?",
+    );
+    check_failure("search us-east-7", "there is no region \"us-east-7\"; did you mean us-east-1?");
+    check_failure("search --sort clock", "there is no sort key \"clock\"");
+    check_failure("search --sort -vcpu", "there is no sort key \"vcpu\"; did you mean vcpus?");
+    check_failure(
+        "search --zones use1-az5",
+        "nothing is known of the zone use1-az5 in the regions asked for; did you mean use1-az4?",
+    );
+    check_failure("compare m7i.xlagre", "there is no instance type \"m7i.xlagre\"; did you mean m7i.xlarge?");
+    check_failure("show p5", "there is no instance type \"p5\"");
+    check_failure("zones p5.4xlarg", "there is no instance type \"p5.4xlarg\"; did you mean p5.4xlarge?");
+}

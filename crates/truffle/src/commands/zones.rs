@@ -1,0 +1,54 @@
+use catalog::rows::Offer;
+use catalog::{Field, Page, Type, Value};
+use clap::Args;
+use console::{Exit, Failure, Printer, Report};
+use domain::Timestamp;
+
+use crate::Ports;
+use crate::place::{self, PlaceArgs};
+
+/// List the zones in which an instance type is offered, by their ids, which are the same in every account.
+#[derive(Debug, Args)]
+pub struct ZonesArgs {
+    /// Instance type
+    #[arg(value_name = "TYPE")]
+    pub name: String,
+    /// Regions joined by commas; without it, all
+    #[arg(long, value_name = "REGION", value_delimiter = ',')]
+    pub region: Vec<String>,
+}
+
+/// Runs `truffle zones`.
+pub fn run_zones(
+    args: &ZonesArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    place::fact(&args.name, &place::facts(ports)?)?;
+    let place = PlaceArgs { region: args.region.clone(), os: "linux".into() };
+    let offers = place.offers(ports, &[], "all")?;
+    let offers: Vec<&Offer> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
+    let page = page(&offers);
+    let found = !page.rows.is_empty();
+    printer.report(&Report::plain(page), ports.encode)?;
+    for offer in offers.iter().filter(|offer| offer.az_ids.is_empty()) {
+        printer.note(&format!("it is offered in {}, the zones are not known", offer.region));
+    }
+    if offers.is_empty() {
+        printer.note(&format!("nothing matched: {} is not known to be offered there", args.name));
+    }
+    place::note_ages(ports, printer, &["offering"], now)?;
+    Ok(if found { Exit::Done } else { Exit::NothingMatched })
+}
+
+fn page(offers: &[&Offer]) -> Page {
+    let fields = ["instance_type", "region", "az_id"].map(|name| Field::new(name, Type::Text)).to_vec();
+    let rows = |offer: &&Offer| -> Vec<Vec<Value>> {
+        let row = |zone: &String| {
+            vec![offer.instance_type.as_str().into(), offer.region.as_str().into(), zone.as_str().into()]
+        };
+        offer.az_ids.iter().map(row).collect()
+    };
+    Page { fields, rows: offers.iter().flat_map(rows).collect() }
+}

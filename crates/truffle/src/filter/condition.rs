@@ -1,0 +1,265 @@
+//! One thing that is asked of a candidate, whether it holds, and how far off it is.
+
+use catalog::TypeFacts;
+use catalog::rows::Offer;
+use domain::{Decimal, Known};
+
+use super::fact::{Flag, Number, Text};
+use super::pattern::Pattern;
+use crate::range::Range;
+
+/// An instance type, in a region or anywhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// What is known of the type.
+    pub facts: &'a TypeFacts,
+    /// Its place and price; none when only the type itself is looked at.
+    pub offer: Option<&'a Offer>,
+}
+
+impl Candidate<'_> {
+    /// Zones by id; none when they are not known.
+    fn zones(&self) -> Option<&[String]> {
+        self.offer.map(|offer| offer.az_ids.as_slice()).filter(|zones| !zones.is_empty())
+    }
+
+    /// The price of an hour in US dollars. Another currency is not compared with dollars: it counts as
+    /// unknown.
+    fn dollars(&self) -> Option<Decimal> {
+        let offer = self.offer.filter(|offer| offer.currency.as_deref() == Some("USD"))?;
+        offer.price_per_hour
+    }
+}
+
+/// What a price is divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// Nothing: the price of an hour.
+    Hour,
+    /// vCPUs.
+    Vcpu,
+    /// GiB of memory.
+    Gib,
+    /// GPUs; a part of a GPU counts as one.
+    Gpu,
+}
+
+impl Per {
+    /// The share of an hour's price; `None` when there is nothing to divide by.
+    pub fn of(self, price: Decimal, facts: &TypeFacts) -> Option<Decimal> {
+        match self {
+            Per::Hour => Some(price),
+            Per::Vcpu => price.checked_div(facts.vcpus.into()),
+            Per::Gib => (price * Decimal::from(1024)).checked_div(facts.memory_mib.into()),
+            Per::Gpu => price.checked_div(facts.gpus.into()),
+        }
+    }
+
+    /// How it is said after a price.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Per::Hour => "an hour",
+            Per::Vcpu => "an hour per vCPU",
+            Per::Gib => "an hour per GiB",
+            Per::Gpu => "an hour per GPU",
+        }
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// A number lies in a range.
+    Number(Number, Range<f64>),
+    /// One of the texts is among these, letter case aside.
+    Text(Text, Vec<String>),
+    /// A flag is set, or is not.
+    Flag(Flag, bool),
+    /// The name matches.
+    Name(Pattern),
+    /// The name does not match.
+    NotName(Pattern),
+    /// Offered in one of these zones, by id.
+    Zones(Vec<String>),
+    /// The price, or its share, is at most this many US dollars.
+    Price(Per, Decimal),
+    /// One of these holds.
+    Any(Vec<Condition>),
+}
+
+/// Whether a condition holds. Unknown is not yes, and is counted apart from no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It does not hold.
+    No,
+    /// The fact is not known.
+    Unknown,
+    /// It holds.
+    Yes,
+}
+
+/// How a candidate misses a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Miss {
+    /// How far off it is: the logarithm of the ratio for numbers (at most 3), more for what no number
+    /// tells, most for another name.
+    pub distance: f64,
+    /// What follows the candidate's name in a sentence: "has 192 vCPUs, you asked for 96".
+    pub sentence: String,
+}
+
+impl Condition {
+    /// Whether it holds for the candidate.
+    pub fn holds(&self, candidate: Candidate) -> Verdict {
+        let facts = candidate.facts;
+        match self {
+            Condition::Number(number, range) => verdict(number.of(facts), |value| range.contains(value)),
+            Condition::Text(text, asked) => verdict(text.of(facts), |texts| {
+                texts.iter().any(|text| asked.iter().any(|asked| asked.eq_ignore_ascii_case(text)))
+            }),
+            Condition::Flag(flag, wanted) => verdict(flag.of(facts), |value| value == *wanted),
+            Condition::Name(pattern) => yes_or_no(pattern.matches(&facts.instance_type)),
+            Condition::NotName(pattern) => yes_or_no(!pattern.matches(&facts.instance_type)),
+            Condition::Zones(asked) => match candidate.zones() {
+                None => Verdict::Unknown,
+                Some(zones) => yes_or_no(zones.iter().any(|zone| asked.contains(zone))),
+            },
+            Condition::Price(per, ceiling) => match candidate.dollars() {
+                None => Verdict::Unknown,
+                Some(price) => yes_or_no(per.of(price, facts).is_some_and(|price| price <= *ceiling)),
+            },
+            Condition::Any(conditions) => {
+                conditions.iter().map(|condition| condition.holds(candidate)).max().unwrap_or(Verdict::No)
+            }
+        }
+    }
+
+    /// How the candidate misses it; `None` when it does not. `typed` is what was typed for it.
+    pub fn miss(&self, candidate: Candidate, typed: &str) -> Option<Miss> {
+        if self.holds(candidate) == Verdict::Yes {
+            return None;
+        }
+        let facts = candidate.facts;
+        Some(match self {
+            Condition::Number(number, range) => number_miss(*number, range, facts),
+            Condition::Text(text, asked) => text_miss(*text, asked, facts, typed),
+            Condition::Flag(flag, wanted) => {
+                let (has, asked) = if *wanted { ("no ", "it") } else { ("", "none") };
+                Miss::new(4.0, format!("has {has}{}, you asked for {asked}", flag.noun()))
+            }
+            Condition::Name(_) => Miss::new(OTHER_NAME, format!("is not called {typed}")),
+            Condition::NotName(_) => Miss::new(OTHER_NAME, format!("is ruled out by {typed}")),
+            Condition::Zones(asked) => {
+                let zones =
+                    candidate.zones().map_or("zones that are not known".into(), |zones| zones.join(", "));
+                Miss::new(7.0, format!("is in {zones}, you asked for {}", asked.join(" or ")))
+            }
+            Condition::Price(per, ceiling) => price_miss(*per, *ceiling, candidate),
+            Condition::Any(conditions) => conditions
+                .iter()
+                .filter_map(|condition| condition.miss(candidate, typed))
+                .min_by(|a, b| a.distance.total_cmp(&b.distance))?,
+        })
+    }
+
+    /// What it means, in words: "exactly 8 GPUs", "CPU maker Intel".
+    pub fn meaning(&self) -> String {
+        match self {
+            Condition::Number(number, range) => {
+                let exactly = if range.single().is_some() { "exactly " } else { "" };
+                format!("{exactly}{} {}", range.in_words(|value| number.show(value)), number.noun())
+            }
+            Condition::Text(text, asked) => format!("{} {}", text.noun(), asked.join(" or ")),
+            Condition::Flag(flag, true) => format!("with {}", flag.noun()),
+            Condition::Flag(flag, false) => format!("without {}", flag.noun()),
+            Condition::Name(pattern) => format!("name matches the {}", pattern.kind()),
+            Condition::NotName(pattern) => format!("name does not match the {}", pattern.kind()),
+            Condition::Zones(zones) => format!("in zone {}", zones.join(" or ")),
+            Condition::Price(per, ceiling) => format!("at most ${ceiling} {}", per.phrase()),
+            Condition::Any(conditions) => {
+                let meanings: Vec<_> = conditions.iter().map(Condition::meaning).collect();
+                meanings.join(", or ")
+            }
+        }
+    }
+
+    /// Whether it, or one of its alternatives, is of that sort.
+    pub fn asks(&self, sort: fn(&Condition) -> bool) -> bool {
+        match self {
+            Condition::Any(conditions) => conditions.iter().any(|condition| condition.asks(sort)),
+            one => sort(one),
+        }
+    }
+}
+
+/// The distance of a candidate of another name: it is not what was asked for, however like it is.
+const OTHER_NAME: f64 = 8.0;
+
+impl Miss {
+    /// Whether it is the name that is another.
+    pub fn of_name(&self) -> bool {
+        self.distance >= OTHER_NAME
+    }
+
+    fn new(distance: f64, sentence: String) -> Miss {
+        Miss { distance, sentence }
+    }
+}
+
+fn verdict<T>(fact: Known<T>, holds: impl Fn(T) -> bool) -> Verdict {
+    match fact {
+        Known::Is(value) => yes_or_no(holds(value)),
+        Known::Absent => Verdict::No,
+        Known::Unseen(_) => Verdict::Unknown,
+    }
+}
+
+fn yes_or_no(holds: bool) -> Verdict {
+    if holds { Verdict::Yes } else { Verdict::No }
+}
+
+fn number_miss(number: Number, range: &Range<f64>, facts: &TypeFacts) -> Miss {
+    let (noun, asked) = (number.noun(), range.in_words(|value| number.show(value)));
+    match number.of(facts) {
+        Known::Is(value) => {
+            // One is added so that a zero, too, has a logarithm.
+            let distance = ((value + 1.0) / (range.nearest(value) + 1.0)).ln().abs().min(3.0);
+            Miss::new(distance, format!("has {} {noun}, you asked for {asked}", number.show(value)))
+        }
+        Known::Absent => Miss::new(5.0, format!("has no GPU, you asked for {asked} {noun}")),
+        Known::Unseen(_) => {
+            Miss::new(5.0, format!("may have other {noun} than {asked}: AWS does not state it"))
+        }
+    }
+}
+
+fn text_miss(text: Text, asked: &[String], facts: &TypeFacts, typed: &str) -> Miss {
+    let noun = text.noun();
+    let asked = if asked.len() > 3 { typed.to_string() } else { asked.join(" or ") };
+    if matches!(text, Text::Name | Text::Family) {
+        return Miss::new(OTHER_NAME, format!("is not {asked}"));
+    }
+    Miss::new(
+        5.0,
+        match text.of(facts) {
+            Known::Is(texts) if !texts.is_empty() => {
+                format!("has {noun} {}, you asked for {asked}", texts.join(", "))
+            }
+            Known::Unseen(_) => format!("may have another {noun} than {asked}: it is not known"),
+            Known::Is(_) | Known::Absent => format!("has no {noun}, you asked for {asked}"),
+        },
+    )
+}
+
+fn price_miss(per: Per, ceiling: Decimal, candidate: Candidate) -> Miss {
+    let asked = format!("you asked for at most ${ceiling}");
+    match candidate.dollars().map(|price| per.of(price, candidate.facts)) {
+        Some(Some(price)) => {
+            let ratio = f64::try_from(price / ceiling.max(Decimal::new(1, 6))).unwrap_or(f64::MAX);
+            let sentence = format!("costs ${} {}, {asked}", price.round_dp(5).normalize(), per.phrase());
+            Miss::new(ratio.ln().abs().min(3.0), sentence)
+        }
+        Some(None) => Miss::new(5.0, format!("has no GPU, {asked} {}", per.phrase())),
+        None => Miss::new(3.5, format!("has no known price in US dollars, {asked}")),
+    }
+}

@@ -1,0 +1,279 @@
+//! What can be asked of an instance type: numbers, texts and flags, each with the words that people
+//! use for it.
+
+use catalog::TypeFacts;
+use domain::Known;
+
+use crate::words::processors;
+
+/// Declares an enum of facts: each with its name in a sentence and how it is read.
+macro_rules! facts {
+    ($(#[$doc:meta])* pub enum $name:ident -> $value:ty { $($(#[$fact_doc:meta])* $fact:ident, $noun:literal, $of:expr;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$fact_doc])* $fact,)*
+        }
+
+        impl $name {
+            /// What it is called in a sentence.
+            pub fn noun(self) -> &'static str {
+                match self {
+                    $($name::$fact => $noun,)*
+                }
+            }
+
+            /// What the type's facts say of it.
+            pub fn of(self, facts: &TypeFacts) -> Known<$value> {
+                let read: fn(&TypeFacts) -> Known<$value> = match self {
+                    $($name::$fact => $of,)*
+                };
+                read(facts)
+            }
+        }
+    };
+}
+
+facts! {
+    /// A number. Memory is in MiB here and shown in GiB.
+    pub enum Number -> f64 {
+        /// vCPUs by default.
+        Vcpus, "vCPUs", |t| count(t.vcpus);
+        /// Physical cores.
+        Cores, "physical cores", |t| count(t.cores);
+        /// Threads per core.
+        ThreadsPerCore, "threads per core", |t| count(t.threads_per_core);
+        /// Memory, MiB.
+        Memory, "GiB of memory", |t| count(t.memory_mib);
+        /// GiB of memory per vCPU, to two decimals.
+        MemoryPerVcpu, "GiB per vCPU", |t| {
+            Known::Is((t.memory_gib() / t.vcpus as f64 * 100.0).round() / 100.0)
+        };
+        /// Sustained clock.
+        Clock, "GHz", |t| stated(t.clock_ghz);
+        /// The generation number in the family's name.
+        Generation, "as its generation", |t| stated(t.generation.map(|n| n as f64));
+        /// GPUs.
+        Gpus, "GPUs", |t| count(t.gpus);
+        /// Memory of all GPUs, MiB.
+        GpuMemory, "GiB of GPU memory", |t| of_gpu(t, Some(t.gpu_memory_mib as f64));
+        /// Memory of each GPU, MiB.
+        GpuMemoryEach, "GiB of memory in each GPU", |t| of_gpu(t, t.gpu_memory_per_gpu_mib.map(|n| n as f64));
+        /// CUDA cores of one GPU.
+        CudaCores, "CUDA cores in each GPU", |t| of_gpu(t, t.cuda_cores.map(|n| n as f64));
+        /// CUDA compute capability.
+        ComputeCapability, "as its compute capability", |t| of_gpu(t, t.compute_capability);
+        /// Inference accelerators.
+        InferenceAccelerators, "inference accelerators", |t| count(t.inference_accelerators);
+        /// Training accelerators.
+        TrainingAccelerators, "training accelerators", |t| count(t.training_accelerators());
+        /// Neuron cores.
+        NeuronCores, "Neuron cores", |t| count(t.neuron_cores);
+        /// FPGAs.
+        Fpgas, "FPGAs", |t| count(t.fpgas);
+        /// Media accelerators.
+        MediaAccelerators, "media accelerators", |t| count(t.media_accelerators);
+        /// Peak network bandwidth.
+        NetworkPeak, "Gbit/s of network bandwidth", |t| stated(t.network_peak_gbps);
+        /// Baseline network bandwidth.
+        NetworkBaseline, "Gbit/s of baseline network bandwidth", |t| stated(t.network_baseline_gbps);
+        /// The number in AWS's text on network performance.
+        NetworkPerformance, "Gbit/s of network performance", |t| stated(gigabits(&t.network_performance));
+        /// Network interfaces.
+        NetworkInterfaces, "network interfaces", |t| count(t.network_interfaces);
+        /// EBS baseline bandwidth.
+        EbsBandwidth, "Mbit/s of EBS bandwidth", |t| stated(t.ebs_baseline_mbps.map(|n| n as f64));
+        /// EBS baseline operations.
+        EbsIops, "EBS operations a second", |t| stated(t.ebs_baseline_iops.map(|n| n as f64));
+        /// EBS baseline throughput.
+        EbsThroughput, "MB/s of EBS throughput", |t| stated(t.ebs_baseline_mbytes);
+        /// Instance storage.
+        Storage, "GB of instance storage", |t| count(t.storage_gb);
+    }
+}
+
+impl Number {
+    /// The number as it is shown before its noun: at most two decimals, memory in GiB.
+    pub fn show(self, number: f64) -> String {
+        let shown = match self {
+            Number::Memory | Number::GpuMemory | Number::GpuMemoryEach => number / 1024.0,
+            _ => number,
+        };
+        format!("{}", (shown * 100.0).round() / 100.0)
+    }
+}
+
+facts! {
+    /// A text or several; none when there is no such thing in the type.
+    pub enum Text -> Vec<&str> {
+        /// The instance type's name.
+        Name, "name", |t| Known::Is(vec![&t.instance_type]);
+        /// The instance type's family.
+        Family, "family", |t| Known::Is(vec![&t.family]);
+        /// The instance type's size.
+        Size, "size", |t| Known::Is(vec![&t.size]);
+        /// Architectures.
+        Arch, "architecture", |t| Known::Is(all(&t.architectures));
+        /// Maker of the CPU.
+        CpuMaker, "CPU maker", |t| Known::Is(vec![&t.cpu_maker]);
+        /// Processor generation, from the table in `processors`.
+        Processor, "processor", |t| match processors::of(&t.family) {
+            Some(processor) => Known::Is(vec![processor.name]),
+            None => unseen("processor not in truffle's table"),
+        };
+        /// Instruction sets, from the table in `processors`.
+        InstructionSet, "instruction set", |t| match processors::of(&t.family) {
+            Some(processor) => Known::Is(processor.sets.to_vec()),
+            None => unseen("processor not in truffle's table"),
+        };
+        /// What AWS calls processor features.
+        ProcessorFeature, "processor feature", |t| Known::Is(all(&t.processor_features));
+        /// Hypervisor.
+        Hypervisor, "hypervisor", |t| texts(&t.hypervisor, !t.bare_metal);
+        /// GPU model.
+        GpuModel, "GPU model", |t| texts(&t.gpu_model, t.gpus > 0);
+        /// GPU maker.
+        GpuMaker, "GPU maker", |t| texts(&t.gpu_maker, t.gpus > 0);
+        /// Inference accelerator.
+        InferenceModel, "inference accelerator", |t| texts(&t.inference_model, t.inference_accelerators > 0);
+        /// Maker of the inference accelerators.
+        InferenceMaker, "inference accelerator maker", |t| texts(&t.inference_maker, t.inference_accelerators > 0);
+        /// Neuron device.
+        NeuronModel, "Neuron device", |t| texts(&t.neuron_model, t.neuron_devices > 0);
+        /// Any accelerator: GPU, inference, Neuron, FPGA, media.
+        Accelerator, "accelerator", |t| Known::Is(
+            [&t.gpu_model, &t.inference_model, &t.neuron_model, &t.fpga_model, &t.media_model]
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .collect(),
+        );
+        /// Maker of the GPUs or inference accelerators.
+        AcceleratorMaker, "accelerator maker", |t| Known::Is(
+            [&t.gpu_maker, &t.inference_maker].into_iter().flatten().map(String::as_str).collect(),
+        );
+        /// Root device types.
+        RootDevice, "root device", |t| Known::Is(all(&t.root_devices));
+        /// Usage classes.
+        UsageClass, "usage class", |t| Known::Is(all(&t.usage_classes));
+        /// Virtualization types.
+        Virtualization, "virtualization", |t| Known::Is(all(&t.virtualization));
+        /// Boot modes.
+        BootMode, "boot mode", |t| Known::Is(all(&t.boot_modes));
+        /// Placement group strategies.
+        Placement, "placement strategy", |t| Known::Is(all(&t.placement_strategies));
+        /// Instance storage type.
+        StorageType, "storage type", |t| texts(&t.storage_type, t.storage_gb > 0);
+    }
+}
+
+facts! {
+    /// Yes or no.
+    pub enum Flag -> bool {
+        /// No hypervisor.
+        BareMetal, "bare metal", |t| Known::Is(t.bare_metal);
+        /// CPU credits.
+        Burstable, "burstable performance", |t| Known::Is(t.burstable);
+        /// AWS calls it current.
+        CurrentGeneration, "the current generation", |t| Known::Is(t.current_generation);
+        /// Eligible for the free tier.
+        FreeTier, "free tier", |t| Known::Is(t.free_tier);
+        /// Automatic recovery.
+        AutoRecovery, "auto recovery", |t| Known::Is(t.auto_recovery);
+        /// Dedicated hosts.
+        DedicatedHosts, "dedicated hosts", |t| Known::Is(t.dedicated_hosts);
+        /// Hibernation.
+        Hibernation, "hibernation", |t| Known::Is(t.hibernation);
+        /// Nitro Enclaves.
+        NitroEnclaves, "Nitro Enclaves", |t| Known::Is(t.nitro_enclaves);
+        /// Nitro TPM.
+        NitroTpm, "Nitro TPM", |t| Known::Is(t.nitro_tpm);
+        /// Nested virtualization.
+        NestedVirtualization, "nested virtualization", |t| {
+            Known::Is(t.processor_features.iter().any(|feature| feature == "nested-virtualization"))
+        };
+        /// Elastic Fabric Adapter.
+        Efa, "EFA", |t| Known::Is(t.efa);
+        /// Elastic Network Adapter.
+        Ena, "ENA", |t| Known::Is(supported(&t.ena));
+        /// ENA Express.
+        EnaExpress, "ENA Express", |t| Known::Is(t.ena_srd);
+        /// IPv6.
+        Ipv6, "IPv6", |t| Known::Is(t.ipv6);
+        /// Encryption between instances.
+        NetworkEncryption, "encryption in transit", |t| Known::Is(t.encryption_in_transit);
+        /// EBS optimization.
+        EbsOptimized, "EBS optimization", |t| Known::Is(supported(&t.ebs_optimized));
+        /// EBS volumes appear as NVMe.
+        EbsNvme, "NVMe for EBS", |t| Known::Is(supported(&t.ebs_nvme));
+        /// Instance storage is NVMe.
+        StorageNvme, "NVMe instance storage", |t| match &t.storage_nvme {
+            Some(nvme) => Known::Is(supported(nvme)),
+            None if t.storage_gb == 0 => Known::Is(false),
+            None => unseen("AWS does not state it"),
+        };
+    }
+}
+
+fn unseen<T>(why: &str) -> Known<T> {
+    Known::Unseen(why.to_string())
+}
+
+fn count(number: i64) -> Known<f64> {
+    Known::Is(number as f64)
+}
+
+fn stated(number: Option<f64>) -> Known<f64> {
+    number.map_or_else(|| unseen("AWS does not state it"), Known::Is)
+}
+
+fn of_gpu(facts: &TypeFacts, number: Option<f64>) -> Known<f64> {
+    if facts.gpus == 0 { Known::Absent } else { stated(number) }
+}
+
+fn all(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+fn texts(text: &Option<String>, there_is_one: bool) -> Known<Vec<&str>> {
+    match text {
+        Some(text) => Known::Is(vec![text]),
+        None if there_is_one => unseen("AWS does not state it"),
+        None => Known::Absent,
+    }
+}
+
+fn supported(word: &str) -> bool {
+    matches!(word, "required" | "supported" | "default")
+}
+
+/// The bandwidth in AWS's free text, in Gbit/s: `Up to 12.5 Gigabit`, `16x 200 Gigabit`, `Up to 12500
+/// Megabit`. `None` for words such as `High`.
+fn gigabits(text: &str) -> Option<f64> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let [before @ .., number, unit] = words.as_slice() else { return None };
+    let number: f64 = number.parse().ok()?;
+    let times = before.last().and_then(|word| word.strip_suffix('x')?.parse().ok()).unwrap_or(1.0);
+    match *unit {
+        "Gigabit" => Some(number * times),
+        "Megabit" => Some(number * times / 1000.0),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_text_on_the_network_is_read_or_unknown() {
+        let check = |text: &str, expected: Option<f64>| assert_eq!(gigabits(text), expected, "{text}");
+        check("Up to 12.5 Gigabit", Some(12.5));
+        check("3200 Gigabit", Some(3200.0));
+        check("16x 200 Gigabit", Some(3200.0));
+        check("Up to 12500 Megabit", Some(12.5));
+        check("Low to Moderate", None);
+        check("High", None);
+        check("", None);
+    }
+}

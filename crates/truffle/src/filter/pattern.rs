@@ -1,0 +1,110 @@
+//! Names of instance types: whole names, globs and regular expressions.
+
+use regex::{Regex, RegexBuilder};
+
+/// A pattern of instance type names.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    typed: String,
+    /// Whether it was a glob, which matches whole names.
+    whole: bool,
+    regex: Regex,
+}
+
+/// Two patterns are the same when they were typed the same.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.typed == other.typed
+    }
+}
+
+impl Pattern {
+    /// Reads a pattern: a regular expression when it has a character that only those have
+    /// (`^ $ ( ) | + \ { }`), which may then match any part of a name; else a glob, which matches the
+    /// whole name (`*` any text, `?` one character, `[67]` one of these). An error is a lowercase fragment.
+    pub fn parse(typed: &str) -> Result<Pattern, String> {
+        if typed.contains(['^', '$', '(', ')', '|', '+', '\\', '{', '}']) {
+            Pattern::regex(typed)
+        } else {
+            Pattern::build(typed, &glob(typed), true)
+        }
+    }
+
+    /// Reads a regular expression that may match any part of a name.
+    pub fn regex(typed: &str) -> Result<Pattern, String> {
+        Pattern::build(typed, typed, false)
+    }
+
+    fn build(typed: &str, regex: &str, whole: bool) -> Result<Pattern, String> {
+        // A name has fewer than 64 characters; nothing that describes one needs a large automaton.
+        let built = RegexBuilder::new(regex).case_insensitive(true).size_limit(1 << 18).build();
+        let regex =
+            built.map_err(|_| format!("\"{typed}\" is not a pattern such as m7i.* or c[67]g.xlarge"))?;
+        Ok(Pattern { typed: typed.to_string(), whole, regex })
+    }
+
+    /// Whether a word is meant as a pattern rather than as a name.
+    pub fn looks_like_one(word: &str) -> bool {
+        word.contains(['*', '?', '[', ']', '^', '$', '(', ')', '|', '+', '\\', '{', '}'])
+    }
+
+    /// Whether it matches that name.
+    pub fn matches(&self, name: &str) -> bool {
+        self.regex.is_match(name)
+    }
+
+    /// How it was understood: "glob m7i.*", "regular expression ^m7".
+    pub fn kind(&self) -> String {
+        let kind = if self.whole { "glob" } else { "regular expression" };
+        format!("{kind} {}", self.typed)
+    }
+}
+
+fn glob(typed: &str) -> String {
+    let mut regex = String::from("^");
+    let mut in_class = false;
+    for c in typed.chars() {
+        match c {
+            ']' => in_class = false,
+            '[' => in_class = true,
+            _ => {}
+        }
+        match c {
+            '!' if in_class && regex.ends_with('[') => regex.push('^'),
+            '[' | ']' | '-' => regex.push(c),
+            '*' if !in_class => regex.push_str(".*"),
+            '?' if !in_class => regex.push('.'),
+            _ => regex.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    regex.push('$');
+    regex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_and_regexes() {
+        let check = |pattern: &str, yes: &[&str], no: &[&str]| {
+            let read = Pattern::parse(pattern).unwrap();
+            assert!(yes.iter().all(|name| read.matches(name)), "{pattern}");
+            assert!(!no.iter().any(|name| read.matches(name)), "{pattern}");
+        };
+        check("m7i.*", &["m7i.large", "m7i.metal-24xl"], &["m7i-flex.large", "m7ixlarge"]);
+        check("c[67]g.xlarge", &["c6g.xlarge", "c7g.xlarge"], &["c8g.xlarge", "c6g.2xlarge"]);
+        check("c[!67]g.xlarge", &["c8g.xlarge"], &["c6g.xlarge"]);
+        check("m?i.large", &["m7i.large"], &["m7in.large"]);
+        check("m7i-*", &["m7i-flex.large"], &["m7i.large"]);
+        check("^(m|c)7i\\.", &["m7i.large", "c7i.large"], &["r7i.large", "m7i-flex.large"]);
+        check("M7I.LARGE*", &["m7i.large"], &["m7i.xlarge"]);
+    }
+
+    #[test]
+    fn bad_patterns_are_refused() {
+        for bad in ["c[67", "(m7i", "m7i.{99999}{99999}", "]["] {
+            assert!(Pattern::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

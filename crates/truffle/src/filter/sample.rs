@@ -1,0 +1,155 @@
+//! A few instance types, as AWS states them, for the tests of this crate.
+
+use catalog::rows::Offer;
+use catalog::{Page, Row, Type, TypeFacts, Value};
+use domain::Decimal;
+
+/// A row of `instance/facts` in the making.
+#[derive(Clone)]
+struct Made(Vec<Value>);
+
+impl Made {
+    /// A type of which nothing is stated but its name: what may be null is null, the rest is zero.
+    fn blank(name: &str) -> Made {
+        let fields = TypeFacts::fields();
+        let mut row = vec![Value::Null; fields.len()];
+        while let Err(error) = TypeFacts::read(&row) {
+            let at = fields.iter().position(|field| field.name == error.column).unwrap();
+            row[at] = match fields[at].ty {
+                Type::Bool => false.into(),
+                Type::Int => 0.into(),
+                Type::List(_) => Value::List(Vec::new()),
+                _ => "".into(),
+            };
+        }
+        let parsed = domain::InstanceType::parse(name).unwrap();
+        Made(row)
+            .with("instance_type", name)
+            .with("family", parsed.family())
+            .with("size", parsed.size())
+            .with("generation", parsed.generation().map(i64::from))
+    }
+
+    fn with(mut self, column: &str, value: impl Into<Value>) -> Made {
+        let at = TypeFacts::fields().iter().position(|field| field.name == column).unwrap();
+        self.0[at] = value.into();
+        self
+    }
+
+    /// A virtual machine with vCPUs, GiB of memory and a CPU of that maker.
+    fn machine(name: &str, vcpus: i64, gib: i64, maker: &str) -> Made {
+        let (arch, threads) = match maker {
+            "AWS" => ("arm64", 1),
+            "Apple" => ("arm64_mac", 1),
+            _ => ("x86_64", 2),
+        };
+        Made::blank(name)
+            .with("current_generation", true)
+            .with("vcpus", vcpus)
+            .with("threads_per_core", threads)
+            .with("cores", vcpus / threads)
+            .with("memory_mib", gib * 1024)
+            .with("arch", arch)
+            .with("architectures", vec![arch])
+            .with("cpu_maker", maker)
+            .with("hypervisor", "nitro")
+            .with("usage_classes", vec!["on-demand", "spot"])
+            .with("root_devices", vec!["ebs"])
+            .with("virtualization", vec!["hvm"])
+            .with("boot_modes", vec!["uefi"])
+            .with("placement_strategies", vec!["cluster", "spread"])
+            .with("ena", "required")
+            .with("ebs_optimized", "default")
+            .with("ebs_nvme", "required")
+            .with("network_performance", "Up to 12.5 Gigabit")
+            .with("network_peak_gbps", 12.5)
+    }
+
+    fn gpus(self, gpus: i64, model: &str, gib_each: i64) -> Made {
+        self.with("gpus", gpus)
+            .with("gpu_model", model)
+            .with("gpu_maker", "NVIDIA")
+            .with("gpu_partition_size", 1.0)
+            .with("gpu_memory_per_gpu_mib", gib_each * 1024)
+            .with("gpu_memory_mib", gpus * gib_each * 1024)
+    }
+
+    fn fabric(self, gbps: f64) -> Made {
+        self.with("efa", true).with("network_peak_gbps", gbps)
+    }
+
+    fn neuron(self, model: &str, devices: i64, cores: i64) -> Made {
+        self.with("neuron_model", model).with("neuron_devices", devices).with("neuron_cores", cores)
+    }
+
+    fn metal(self) -> Made {
+        self.with("bare_metal", true).with("hypervisor", Value::Null)
+    }
+}
+
+/// The sample, as the warehouse answers.
+pub(crate) fn page() -> Page {
+    let machine = Made::machine;
+    let made = [
+        machine("c7g.metal", 64, 128, "AWS").metal(),
+        machine("c7g.xlarge", 4, 8, "AWS"),
+        machine("c8g.2xlarge", 8, 16, "AWS"),
+        machine("g5g.xlarge", 4, 8, "AWS").gpus(1, "T4g", 16).fabric(10.0),
+        machine("g6.12xlarge", 48, 192, "AMD").gpus(4, "L4", 24),
+        machine("g7.2xlarge", 8, 64, "Intel").gpus(1, "RTX PRO 4500", 32),
+        machine("inf2.xlarge", 4, 16, "AMD")
+            .neuron("Inferentia2", 1, 2)
+            .with("inference_accelerators", 1)
+            .with("inference_model", "Inferentia2")
+            .with("inference_maker", "AWS"),
+        machine("mac2.metal", 8, 16, "Apple").metal(),
+        machine("m5.xlarge", 4, 16, "Intel").with("clock_ghz", 3.1),
+        machine("m7a.xlarge", 4, 16, "AMD").with("clock_ghz", 3.7),
+        machine("m7g.4xlarge", 16, 64, "AWS"),
+        machine("m7i.xlarge", 4, 16, "Intel")
+            .with("clock_ghz", 3.2)
+            .with("processor_features", vec!["nested-virtualization"]),
+        machine("m7i-flex.large", 2, 8, "Intel"),
+        machine("m8i.8xlarge", 32, 128, "Intel"),
+        machine("p4d.24xlarge", 96, 1152, "Intel").gpus(8, "A100", 40).fabric(400.0),
+        machine("p5.4xlarge", 16, 256, "AMD").gpus(1, "H100", 80),
+        machine("p5.48xlarge", 192, 2048, "AMD").gpus(8, "H100", 80).fabric(3200.0),
+        machine("p5en.48xlarge", 192, 2048, "Intel").gpus(8, "H200", 141).fabric(3200.0),
+        machine("r7i.2xlarge", 8, 64, "Intel"),
+        machine("t3.micro", 2, 1, "Intel").with("burstable", true),
+        machine("t4g.small", 2, 2, "AWS").with("burstable", true).with("network_peak_gbps", Value::Null),
+        machine("trn2.48xlarge", 192, 2048, "Intel").neuron("Trainium2", 16, 128).fabric(3200.0),
+    ];
+    Page { fields: TypeFacts::fields(), rows: made.into_iter().map(|made| made.0).collect() }
+}
+
+/// The sample.
+pub(crate) fn facts() -> Vec<TypeFacts> {
+    TypeFacts::read_all(&page()).unwrap()
+}
+
+/// The sample in us-east-1, as the warehouse answers, and the AMD machines in eu-central-1. Types of
+/// generation 7 cost a cent for each vCPU; the others have no known price. Those with EFA are in one zone,
+/// the others in two.
+pub(crate) fn offers_page() -> Page {
+    let offer = |t: &TypeFacts, region: &str, zones: &[&str]| -> Vec<Value> {
+        let zones = zones[..if t.efa { 1 } else { 2 }].to_vec();
+        let price = (t.generation == Some(7)).then(|| Decimal::new(t.vcpus, 2));
+        let told = |text: &str| price.map(|_| text.to_string()).into();
+        let seen = price.map(|_| "2025-03-02T00:00:00Z".parse::<domain::Timestamp>().unwrap());
+        let (name, region) = (t.instance_type.as_str().into(), region.into());
+        vec![name, region, zones.into(), price.into(), told("USD"), seen.into(), told("test"), told("agreed")]
+    };
+    let facts = facts();
+    let american = facts.iter().map(|t| offer(t, "us-east-1", &["use1-az4", "use1-az6"]));
+    let european = facts.iter().filter(|t| t.cpu_maker == "AMD");
+    let european = european.map(|t| offer(t, "eu-central-1", &["euc1-az1", "euc1-az2"]));
+    Page { fields: Offer::fields(), rows: american.chain(european).collect() }
+}
+
+/// The sample in us-east-1.
+pub(crate) fn offers() -> Vec<Offer> {
+    let mut offers = Offer::read_all(&offers_page()).unwrap();
+    offers.retain(|offer| offer.region == "us-east-1");
+    offers
+}

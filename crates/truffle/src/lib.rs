@@ -1,0 +1,21 @@
+//! Questions about EC2, answered without a network: search, compare, show, query, export.
+//!
+//! This room is for commands: what was typed becomes a question to the warehouse and the answer a
+//! report. It will never know SQL's engine, a file format, or a socket.
+
+mod args;
+pub mod commands;
+pub mod filter;
+mod near;
+mod offered;
+mod place;
+mod ports;
+pub mod range;
+mod repl;
+mod run;
+mod shelf;
+pub mod words;
+
+pub use args::{Command, Common, Shell, TruffleArgs};
+pub use ports::{Ports, failure};
+pub use run::{Doors, column_names, known_names, run, saved_names};

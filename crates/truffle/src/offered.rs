@@ -1,0 +1,310 @@
+//! An instance type in a region as the rows of an answer: its columns, its order, and how a person sees
+//! its price.
+
+use std::cmp::Ordering;
+
+use catalog::{Field, Page, Type, Value};
+use domain::{Decimal, Timestamp};
+
+use crate::filter::{Candidate, Per};
+use crate::words::processors;
+
+/// A column of answers about instance types.
+pub(crate) struct Column {
+    /// Its key: in JSON, for `--columns` and for `--sort`.
+    pub(crate) name: &'static str,
+    /// Its heading for people; its letters are the key's.
+    pub(crate) heading: &'static str,
+    ty: fn() -> Type,
+    of: fn(&Candidate) -> Value,
+}
+
+const fn column(
+    name: &'static str,
+    heading: &'static str,
+    ty: fn() -> Type,
+    of: fn(&Candidate) -> Value,
+) -> Column {
+    Column { name, heading, ty, of }
+}
+
+const TEXT: fn() -> Type = || Type::Text;
+const TEXTS: fn() -> Type = || Type::List(Box::new(Type::Text));
+const INT: fn() -> Type = || Type::Int;
+const FLOAT: fn() -> Type = || Type::Float;
+const BOOL: fn() -> Type = || Type::Bool;
+const TIME: fn() -> Type = || Type::Timestamp;
+const MONEY: fn() -> Type = || Type::Decimal(18, 10);
+
+/// The columns, first those that `truffle find` of the predecessor had, in its order.
+pub(crate) const COLUMNS: &[Column] = &[
+    column("instance_type", "Instance type", TEXT, |c| c.facts.instance_type.as_str().into()),
+    column("region", "Region", TEXT, |c| c.offer.map(|o| o.region.clone()).into()),
+    column("availability_zones", "Availability zones", TEXTS, |c| c.offer.map(|o| o.az_ids.clone()).into()),
+    column("vcpus", "vCPUs", INT, |c| c.facts.vcpus.into()),
+    column("physical_cores", "Physical cores", INT, |c| c.facts.cores.into()),
+    column("threads_per_core", "Threads per core", INT, |c| c.facts.threads_per_core.into()),
+    column("memory_mib", "Memory (MiB)", INT, |c| c.facts.memory_mib.into()),
+    column("architecture", "Architecture", TEXT, |c| c.facts.arch.as_str().into()),
+    column("instance_family", "Instance family", TEXT, |c| c.facts.family.as_str().into()),
+    column("gpus", "GPUs", INT, |c| c.facts.gpus.into()),
+    column("gpu_memory_mib", "GPU memory (MiB)", INT, |c| c.facts.gpu_memory_mib.into()),
+    column("gpu_memory_per_gpu_mib", "GPU memory per GPU (MiB)", INT, |c| {
+        c.facts.gpu_memory_per_gpu_mib.into()
+    }),
+    column("gpu_partition_size", "GPU partition size", FLOAT, |c| c.facts.gpu_partition_size.into()),
+    column("logical_gpus", "Logical GPUs", INT, |c| c.facts.gpus.into()),
+    column("gpu_model", "GPU model", TEXT, |c| c.facts.gpu_model.clone().into()),
+    column("gpu_manufacturer", "GPU manufacturer", TEXT, |c| c.facts.gpu_maker.clone().into()),
+    column("on_demand_price", "On-demand price", MONEY, |c| price(c).into()),
+    column("nested_virtualization", "Nested virtualization", BOOL, |c| {
+        c.facts.processor_features.iter().any(|feature| feature == "nested-virtualization").into()
+    }),
+    // From here on the columns are ours.
+    column("price_currency", "Price currency", TEXT, |c| c.offer.and_then(|o| o.currency.clone()).into()),
+    column("price_observed_at", "Price observed at", TIME, |c| {
+        c.offer.and_then(|o| o.price_observed_at).into()
+    }),
+    column("price_source", "Price source", TEXT, |c| c.offer.and_then(|o| o.price_source.clone()).into()),
+    column("price_basis", "Price basis", TEXT, |c| c.offer.and_then(|o| o.price_basis.clone()).into()),
+    column("price_per_vcpu", "Price per vCPU", MONEY, |c| share(c, Per::Vcpu).into()),
+    column("price_per_gib", "Price per GiB", MONEY, |c| share(c, Per::Gib).into()),
+    column("price_per_gpu", "Price per GPU", MONEY, |c| share(c, Per::Gpu).into()),
+    column("generation", "Generation", INT, |c| c.facts.generation.into()),
+    column("current_generation", "Current generation", BOOL, |c| c.facts.current_generation.into()),
+    column("cpu_maker", "CPU maker", TEXT, |c| c.facts.cpu_maker.as_str().into()),
+    column("processor", "Processor", TEXT, |c| processors::of(&c.facts.family).map(|p| p.name).into()),
+    column("clock_ghz", "Clock (GHz)", FLOAT, |c| c.facts.clock_ghz.into()),
+    column("cuda_cores", "CUDA cores", INT, |c| c.facts.cuda_cores.into()),
+    column("compute_capability", "Compute capability", FLOAT, |c| c.facts.compute_capability.into()),
+    column("gpu_memory_bandwidth_gbps", "GPU memory bandwidth GBps", FLOAT, |c| {
+        c.facts.gpu_memory_bandwidth_gbps.into()
+    }),
+    column("gpu_fp16_tflops", "GPU FP16 TFLOPS", FLOAT, |c| c.facts.gpu_fp16_tflops.into()),
+    column("inference_accelerators", "Inference accelerators", INT, |c| {
+        c.facts.inference_accelerators.into()
+    }),
+    column("inference_model", "Inference model", TEXT, |c| c.facts.inference_model.clone().into()),
+    column("neuron_devices", "Neuron devices", INT, |c| c.facts.neuron_devices.into()),
+    column("neuron_model", "Neuron model", TEXT, |c| c.facts.neuron_model.clone().into()),
+    column("neuron_cores", "Neuron cores", INT, |c| c.facts.neuron_cores.into()),
+    column("fpgas", "FPGAs", INT, |c| c.facts.fpgas.into()),
+    column("media_accelerators", "Media accelerators", INT, |c| c.facts.media_accelerators.into()),
+    column("network_performance", "Network performance", TEXT, |c| {
+        c.facts.network_performance.as_str().into()
+    }),
+    column("network_baseline_gbps", "Network baseline Gbps", FLOAT, |c| c.facts.network_baseline_gbps.into()),
+    column("network_peak_gbps", "Network peak Gbps", FLOAT, |c| c.facts.network_peak_gbps.into()),
+    column("network_interfaces", "Network interfaces", INT, |c| c.facts.network_interfaces.into()),
+    column("efa", "EFA", BOOL, |c| c.facts.efa.into()),
+    column("ebs_baseline_mbps", "EBS baseline Mbps", INT, |c| c.facts.ebs_baseline_mbps.into()),
+    column("ebs_baseline_iops", "EBS baseline IOPS", INT, |c| c.facts.ebs_baseline_iops.into()),
+    column("storage_gb", "Storage GB", INT, |c| c.facts.storage_gb.into()),
+    column("storage_type", "Storage type", TEXT, |c| c.facts.storage_type.clone().into()),
+    column("bare_metal", "Bare metal", BOOL, |c| c.facts.bare_metal.into()),
+    column("hypervisor", "Hypervisor", TEXT, |c| c.facts.hypervisor.clone().into()),
+    column("burstable", "Burstable", BOOL, |c| c.facts.burstable.into()),
+    column("hibernation", "Hibernation", BOOL, |c| c.facts.hibernation.into()),
+    column("free_tier", "Free tier", BOOL, |c| c.facts.free_tier.into()),
+    column("usage_classes", "Usage classes", TEXTS, |c| c.facts.usage_classes.clone().into()),
+];
+
+/// The columns of CSV, which is a contract of its own.
+const CSV: &[&str] = &[
+    "instance_type",
+    "region",
+    "vcpus",
+    "memory_gib",
+    "architecture",
+    "on_demand_price",
+    "availability_zones",
+];
+
+/// Memory in GiB, the one column that CSV has and the others do not.
+const MEMORY_GIB: Column = column("memory_gib", "Memory (GiB)", FLOAT, |c| c.facts.memory_gib().into());
+
+impl Column {
+    /// The column's value.
+    pub(crate) fn value(&self, candidate: &Candidate) -> Value {
+        (self.of)(candidate)
+    }
+
+    /// The field of its page.
+    pub(crate) fn field(&self) -> Field {
+        Field::new(self.name, (self.ty)())
+    }
+
+    /// The heading and the value in a table that has a line for each column. Memory is shown in GiB.
+    pub(crate) fn line(&self, value: &Value) -> (String, String) {
+        match value {
+            Value::Int(mib) if self.name.ends_with("_mib") => {
+                (self.heading.replace("(MiB)", "(GiB)"), domain::gib(*mib).to_string())
+            }
+            other => (self.heading.replace("(MiB)", "(GiB)"), plain(other)),
+        }
+    }
+
+    /// Whether it says something of the offer in a region rather than of the type.
+    pub(crate) fn is_of_place(&self) -> bool {
+        self.is_price()
+            || self.name.starts_with("price_")
+            || matches!(self.name, "region" | "availability_zones")
+    }
+
+    /// Whether it holds money or its share.
+    pub(crate) fn is_price(&self) -> bool {
+        (self.ty)() == MONEY()
+    }
+}
+
+/// The column of that key.
+pub(crate) fn find(name: &str) -> Option<&'static Column> {
+    COLUMNS.iter().chain([&MEMORY_GIB]).find(|column| column.name == name)
+}
+
+fn price(candidate: &Candidate) -> Option<Decimal> {
+    candidate.offer.and_then(|offer| offer.price_per_hour)
+}
+
+/// A share of the price, as exact as a price is kept.
+fn share(candidate: &Candidate, per: Per) -> Option<Decimal> {
+    Some(per.of(price(candidate)?, candidate.facts)?.round_dp(10).normalize())
+}
+
+fn page_of(columns: &[&Column], candidates: &[Candidate]) -> Page {
+    Page {
+        fields: columns.iter().map(|column| column.field()).collect(),
+        rows: candidates.iter().map(|c| columns.iter().map(|column| column.value(c)).collect()).collect(),
+    }
+}
+
+/// The rows with every column.
+pub(crate) fn page(candidates: &[Candidate]) -> Page {
+    page_of(&COLUMNS.iter().collect::<Vec<_>>(), candidates)
+}
+
+/// The rows as CSV promises them.
+pub(crate) fn csv(candidates: &[Candidate]) -> Page {
+    let columns: Vec<&Column> = CSV.iter().filter_map(|name| find(name)).collect();
+    page_of(&columns, candidates)
+}
+
+/// A price as a person reads it: `$0.2016`, with the month beside it when it is older than 90 days.
+pub(crate) fn price_cell(amount: Option<Decimal>, candidate: &Candidate, now: Timestamp) -> String {
+    let Some((amount, offer)) = amount.zip(candidate.offer) else { return "unknown".into() };
+    let number = money(amount);
+    let shown = match offer.currency.as_deref() {
+        Some("USD") => format!("${number}"),
+        Some(currency) => format!("{currency} {number}"),
+        None => number,
+    };
+    match offer.price_observed_at {
+        Some(seen) if now.as_second() - seen.as_second() > 90 * 24 * 3600 => {
+            format!("{shown} ({})", &seen.to_string()[..7])
+        }
+        _ => shown,
+    }
+}
+
+/// At most five decimals and at least two, as AWS writes prices.
+fn money(amount: Decimal) -> String {
+    let mut amount = amount.round_dp(5).normalize();
+    if amount.scale() < 2 {
+        amount.rescale(2);
+    }
+    amount.to_string()
+}
+
+/// A value in a cell of one of our own tables.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "yes".into(),
+        Value::Bool(false) => "no".into(),
+        Value::Int(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Decimal(number) => number.normalize().to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Timestamp(instant) => instant.to_string(),
+        Value::List(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        _ => "-".into(),
+    }
+}
+
+/// Puts values in order. What is unknown comes last, whichever way it is sorted.
+pub(crate) fn order(a: &Value, b: &Value, descending: bool) -> Ordering {
+    match (a, b) {
+        (Value::Null, Value::Null) => Ordering::Equal,
+        (Value::Null, _) => Ordering::Greater,
+        (_, Value::Null) => Ordering::Less,
+        _ if descending => known_order(b, a),
+        _ => known_order(a, b),
+    }
+}
+
+fn known_order(a: &Value, b: &Value) -> Ordering {
+    match (a, b) {
+        (Value::Int(a), Value::Int(b)) => a.cmp(b),
+        (Value::Float(a), Value::Float(b)) => a.total_cmp(b),
+        (Value::Decimal(a), Value::Decimal(b)) => a.cmp(b),
+        (Value::Text(a), Value::Text(b)) => a.cmp(b),
+        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        (Value::Timestamp(a), Value::Timestamp(b)) => a.cmp(b),
+        (Value::List(a), Value::List(b)) => a.len().cmp(&b.len()),
+        // A column has one type, so there is no other pair.
+        _ => Ordering::Equal,
+    }
+}
+
+/// The order where none was asked for, and of rows that are otherwise equal: family by family, small to
+/// large.
+pub(crate) fn usual_order(a: &Candidate, b: &Candidate) -> Ordering {
+    let key = |c: &Candidate| {
+        let facts = c.facts;
+        (facts.family.clone(), facts.vcpus, facts.memory_mib, facts.instance_type.clone())
+    };
+    let region = |c: &Candidate| c.offer.map(|offer| offer.region.clone());
+    key(a).cmp(&key(b)).then_with(|| region(a).cmp(&region(b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::sample;
+
+    #[test]
+    fn headings_are_their_keys_in_other_letters() {
+        for column in COLUMNS.iter().chain([&MEMORY_GIB]) {
+            let words = column.heading.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            let spelt = words.map(str::to_lowercase).collect::<Vec<_>>().join("_");
+            assert_eq!(spelt, column.name);
+        }
+        assert_eq!(CSV.iter().filter_map(|name| find(name)).count(), CSV.len());
+    }
+
+    #[test]
+    fn a_price_shows_its_month_when_it_is_old() {
+        let (facts, offers) = (sample::facts(), sample::offers());
+        let offer = offers.iter().find(|offer| offer.instance_type == "m7i.xlarge").unwrap();
+        let candidate = Candidate { facts: &facts[0], offer: Some(offer) };
+        let check = |amount: Option<&str>, now: &str, expected: &str| {
+            let amount = amount.map(|text| text.parse().unwrap());
+            assert_eq!(price_cell(amount, &candidate, now.parse().unwrap()), expected);
+        };
+        check(Some("0.2016"), "2025-03-04T00:00:00Z", "$0.2016");
+        check(Some("0.2016"), "2025-06-01T00:00:00Z", "$0.2016 (2025-03)");
+        check(Some("2.0000000000"), "2025-03-04T00:00:00Z", "$2.00");
+        check(Some("0.0041666666"), "2025-03-04T00:00:00Z", "$0.00417");
+        check(None, "2025-03-04T00:00:00Z", "unknown");
+    }
+
+    #[test]
+    fn what_is_unknown_comes_last_both_ways() {
+        let sorted = |descending: bool| {
+            let mut values = vec![Value::Null, Value::Int(2), Value::Int(1)];
+            values.sort_by(|a, b| order(a, b, descending));
+            values
+        };
+        assert_eq!(sorted(false), [Value::Int(1), Value::Int(2), Value::Null]);
+        assert_eq!(sorted(true), [Value::Int(2), Value::Int(1), Value::Null]);
+    }
+}

@@ -1,0 +1,180 @@
+//! Where and when an answer is from: the regions that were asked for, what is offered there, and how old
+//! the data is.
+
+use std::collections::BTreeSet;
+
+use catalog::rows::{Offer, RegionRow, Source};
+use catalog::{Page, Row, TypeFacts};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use console::{Failure, Origin, Printer, age};
+use domain::Timestamp;
+
+use crate::Ports;
+use crate::near::did_you_mean;
+
+/// Operating systems that prices are kept for.
+const SYSTEMS: [&str; 6] = ["linux", "rhel", "rhel-ha", "suse", "ubuntu-pro", "windows"];
+
+/// Regions, and the operating system of prices.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlaceArgs {
+    /// Regions joined by commas, or all
+    #[arg(long, value_name = "REGION", value_delimiter = ',', help_heading = "Place")]
+    pub region: Vec<String>,
+    /// Operating system of the prices
+    #[arg(long, value_name = "OS", default_value = "linux", value_parser = PossibleValuesParser::new(SYSTEMS), help_heading = "Price")]
+    pub os: String,
+}
+
+impl PlaceArgs {
+    /// What is offered in the regions of the flags and in `named`; in `otherwise` when there are none.
+    /// A region that does not exist is a usage failure.
+    pub(crate) fn offers(
+        &self,
+        ports: &Ports,
+        named: &[String],
+        otherwise: &str,
+    ) -> Result<Vec<Offer>, Failure> {
+        let mut regions: Vec<&str> = self.region.iter().chain(named).map(|region| region.trim()).collect();
+        if regions.is_empty() {
+            regions.push(otherwise);
+        }
+        let asked = if regions.contains(&"all") { "all".to_string() } else { regions.join(",") };
+        let page = ports.answer("offering/regions", &[("regions", &asked), ("os", &self.os)])?;
+        let offers: Vec<Offer> = rows(&page)?;
+        let offered: BTreeSet<&str> = offers.iter().map(|offer| offer.region.as_str()).collect();
+        let empty: Vec<&str> =
+            regions.into_iter().filter(|region| *region != "all" && !offered.contains(region)).collect();
+        check_regions(&empty, ports)?;
+        Ok(offers)
+    }
+
+    /// Says which region was taken when nobody named one, and that a system has no prices.
+    pub(crate) fn note(&self, offers: &[Offer], named: bool, ports: &Ports, printer: &mut Printer) {
+        if !offers.is_empty() && offers.iter().all(|offer| offer.price_per_hour.is_none()) {
+            printer.note(&format!("no on-demand price for {} is known there", self.os));
+        }
+        if named || !self.region.is_empty() {
+            return;
+        }
+        let region = &ports.settings.region;
+        let why = match &region.origin {
+            Origin::Default => String::new(),
+            origin => format!(" ({origin})"),
+        };
+        printer.note(&format!("region {}{why}; --region takes others, or all", region.value));
+    }
+}
+
+/// Of regions where nothing is offered, one that does not exist is a slip of the keyboard.
+fn check_regions(names: &[&str], ports: &Ports) -> Result<(), Failure> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let known = regions(ports)?;
+    match names.iter().find(|name| !known.iter().any(|row| row.region == **name)) {
+        None => Ok(()),
+        Some(name) => {
+            let near = did_you_mean(name, known.iter().map(|row| row.region.as_str()));
+            Err(Failure::usage(format!("there is no region \"{name}\"{near}"))
+                .hint("truffle regions lists them"))
+        }
+    }
+}
+
+/// The regions.
+pub(crate) fn regions(ports: &Ports) -> Result<Vec<RegionRow>, Failure> {
+    rows(&ports.answer("region/list", &[])?)
+}
+
+/// What is known of every instance type.
+pub(crate) fn facts(ports: &Ports) -> Result<Vec<TypeFacts>, Failure> {
+    rows(&ports.answer("instance/facts", &[])?)
+}
+
+/// The facts of one type; an unknown one is a usage failure.
+pub(crate) fn fact<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFacts, Failure> {
+    facts.iter().find(|t| t.instance_type == name).ok_or_else(|| {
+        let near = did_you_mean(name, facts.iter().map(|t| t.instance_type.as_str()));
+        Failure::usage(format!("there is no instance type \"{name}\"{near}"))
+            .hint("truffle search lists the types there are")
+    })
+}
+
+fn rows<R: Row>(page: &Page) -> Result<Vec<R>, Failure> {
+    R::read_all(page).map_err(|error| Failure::broken(error.to_string()))
+}
+
+/// Says on stderr how old the data of these datasets is, source by source.
+pub(crate) fn note_ages(
+    ports: &Ports,
+    printer: &mut Printer,
+    datasets: &[&str],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let sources: Vec<Source> = rows(&ports.answer("data/sources", &[])?)?;
+    let sources: Vec<Source> =
+        sources.into_iter().filter(|source| datasets.contains(&source.dataset.as_str())).collect();
+    printer.note(&ages(&sources, now));
+    let gaps: usize = sources.iter().map(|source| source.gaps.len()).sum();
+    if gaps > 0 {
+        printer.note(&format!("{gaps} gaps in it: truffle query data/runs names what could not be seen"));
+    }
+    Ok(())
+}
+
+/// How old the data is, source by source: "data: price from a (20 months old), b (33 months old)".
+fn ages(sources: &[Source], now: Timestamp) -> String {
+    if sources.is_empty() {
+        return "data: none was collected".into();
+    }
+    let mut datasets: Vec<(&str, Vec<String>)> = Vec::new();
+    for source in sources {
+        let old = match age(source.observed_at, now) {
+            span if span.ends_with(char::is_alphabetic) && span != "today" => format!("{span} old"),
+            other => other,
+        };
+        let text = format!("{} ({old})", source.source);
+        match datasets.iter_mut().find(|(dataset, _)| *dataset == source.dataset) {
+            Some((_, texts)) => texts.push(text),
+            None => datasets.push((&source.dataset, vec![text])),
+        }
+    }
+    let datasets: Vec<String> =
+        datasets.into_iter().map(|(dataset, texts)| format!("{dataset} from {}", texts.join(", "))).collect();
+    format!("data: {}", datasets.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_said_source_by_source() {
+        let check = |sources: &[(&str, &str, &str)], expected: &str| {
+            let sources: Vec<Source> = sources
+                .iter()
+                .map(|(dataset, source, observed_at)| Source {
+                    dataset: dataset.to_string(),
+                    source: source.to_string(),
+                    observed_at: observed_at.parse().unwrap(),
+                    row_count: 1,
+                    scopes: 1,
+                    gaps: Vec::new(),
+                })
+                .collect();
+            assert_eq!(ages(&sources, "2026-11-23T12:00:00Z".parse().unwrap()), expected);
+        };
+        check(&[], "data: none was collected");
+        check(
+            &[
+                ("offering", "a", "2026-11-23T00:00:00Z"),
+                ("price", "a", "2025-03-02T00:00:00Z"),
+                ("price", "b", "2024-02-21T00:00:00Z"),
+            ],
+            "data: offering from a (today); price from a (20 months old), b (33 months old)",
+        );
+        check(&[("price", "a", "2027-01-01T00:00:00Z")], "data: price from a (in the future (clock?))");
+    }
+}

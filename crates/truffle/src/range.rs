@@ -1,0 +1,295 @@
+//! Ranges as people write them: `4..16`, `4..`, `..16`, `4`. Both ends are inside.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A range with both ends inside. At least one end is there, and the lower is not above the upper.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Range<T> {
+    low: Option<T>,
+    high: Option<T>,
+}
+
+/// A range that could not be read. The text is a lowercase fragment with an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RangeError(String);
+
+impl fmt::Display for RangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RangeError {}
+
+/// What may stand at the end of a range. Its `Display` is read back by `read` as the same value.
+pub trait Bound: Copy + PartialOrd + fmt::Display {
+    /// What it is called, in the plural.
+    const PLURAL: &'static str;
+    /// A range of it, for the error's example.
+    const EXAMPLE: &'static str;
+    /// Reads one end; `None` when it is not one.
+    fn read(text: &str) -> Option<Self>;
+    /// As a number, in the unit of the fact that it is compared with.
+    fn number(self) -> f64;
+}
+
+impl<T: Bound> Range<T> {
+    /// Exactly one value.
+    pub fn exactly(value: T) -> Range<T> {
+        Range { low: Some(value), high: Some(value) }
+    }
+
+    /// That value or more.
+    pub fn at_least(value: T) -> Range<T> {
+        Range { low: Some(value), high: None }
+    }
+
+    /// From one value to another; `None` when the first is above the second.
+    pub fn between(low: T, high: T) -> Option<Range<T>> {
+        (low <= high).then_some(Range { low: Some(low), high: Some(high) })
+    }
+
+    /// Whether the value lies inside.
+    pub fn contains(&self, value: T) -> bool {
+        self.low.is_none_or(|low| low <= value) && self.high.is_none_or(|high| value <= high)
+    }
+
+    /// The value, when there is only one inside.
+    pub fn single(&self) -> Option<T> {
+        self.low.filter(|low| self.high == Some(*low))
+    }
+
+    /// The end that a value outside is nearest to; the value itself when it lies inside.
+    pub fn nearest(&self, value: T) -> T {
+        match (self.low, self.high) {
+            (Some(low), _) if value < low => low,
+            (_, Some(high)) if value > high => high,
+            _ => value,
+        }
+    }
+
+    /// The same range as plain numbers.
+    pub fn numbers(&self) -> Range<f64> {
+        Range { low: self.low.map(T::number), high: self.high.map(T::number) }
+    }
+}
+
+impl Range<f64> {
+    /// In words, each end shown by `show`: "4", "at least 4", "at most 16", "4 to 16".
+    pub fn in_words(&self, show: impl Fn(f64) -> String) -> String {
+        match (self.low, self.high) {
+            (Some(low), Some(high)) if low == high => show(low),
+            (Some(low), Some(high)) => format!("{} to {}", show(low), show(high)),
+            (Some(low), None) => format!("at least {}", show(low)),
+            (None, Some(high)) => format!("at most {}", show(high)),
+            (None, None) => "any".into(),
+        }
+    }
+}
+
+impl<T: Bound> FromStr for Range<T> {
+    type Err = RangeError;
+
+    fn from_str(text: &str) -> Result<Range<T>, RangeError> {
+        let bad = || {
+            let (plural, example) = (T::PLURAL, T::EXAMPLE);
+            RangeError(format!("\"{text}\" is not a range of {plural} such as {example}"))
+        };
+        let end = |text: &str| match text.trim() {
+            "" => Ok(None),
+            end => T::read(end).map(Some).ok_or_else(bad),
+        };
+        let range = match text.split_once("..") {
+            Some((low, high)) => Range { low: end(low)?, high: end(high)? },
+            None => end(text)?.map(Range::exactly).ok_or_else(bad)?,
+        };
+        match (range.low, range.high) {
+            (None, None) => Err(bad()),
+            (Some(low), Some(high)) if low > high => {
+                Err(RangeError(format!("\"{text}\" starts above its end; write {high}..{low}")))
+            }
+            _ => Ok(range),
+        }
+    }
+}
+
+impl<T: Bound> fmt::Display for Range<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.low, self.high) {
+            (Some(low), Some(high)) if low == high => write!(f, "{low}"),
+            (Some(low), Some(high)) => write!(f, "{low}..{high}"),
+            (Some(low), None) => write!(f, "{low}.."),
+            (None, Some(high)) => write!(f, "..{high}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+impl Bound for i64 {
+    const PLURAL: &'static str = "whole numbers";
+    const EXAMPLE: &'static str = "4..16, 4.., ..16 or 4";
+
+    fn read(text: &str) -> Option<i64> {
+        // No sign: nothing that is counted here is negative.
+        text.parse().ok().filter(|_| digits(text))
+    }
+
+    fn number(self) -> f64 {
+        self as f64
+    }
+}
+
+impl Bound for f64 {
+    const PLURAL: &'static str = "numbers";
+    const EXAMPLE: &'static str = "2.5..10, 2.5.., ..10 or 2.5";
+
+    fn read(text: &str) -> Option<f64> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let plain = digits(whole) && digits(fraction);
+        text.parse().ok().filter(|number: &f64| plain && number.is_finite())
+    }
+
+    fn number(self) -> f64 {
+        self
+    }
+}
+
+/// A memory size in MiB, written `64GiB`, `512MiB`, `1.5TiB`; a bare number is GiB.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Memory(f64);
+
+impl Bound for Memory {
+    const PLURAL: &'static str = "memory sizes";
+    const EXAMPLE: &'static str = "16GiB..64GiB, 512MiB.., ..64 or 8gb";
+
+    fn read(text: &str) -> Option<Memory> {
+        domain::parse_memory_mib(text).ok().filter(|mib| mib.is_finite()).map(Memory)
+    }
+
+    fn number(self) -> f64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Only whole GiB: dividing anything else would not come back as the same number.
+        if self.0 % 1024.0 == 0.0 && self.0 < 1e15 {
+            write!(f, "{}GiB", self.0 / 1024.0)
+        } else {
+            write!(f, "{}MiB", self.0)
+        }
+    }
+}
+
+/// GiB of memory for each vCPU, written `1:4` (one vCPU to 4 GiB).
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Ratio(f64);
+
+impl Bound for Ratio {
+    const PLURAL: &'static str = "ratios of vCPUs to GiB";
+    const EXAMPLE: &'static str = "1:4, 1:2..1:4 or 1:8..";
+
+    fn read(text: &str) -> Option<Ratio> {
+        let (vcpus, gib) = text.split_once(':')?;
+        let (vcpus, gib) = (f64::read(vcpus.trim())?, f64::read(gib.trim())?);
+        // Two decimals, as the fact that it is compared with: 1:1.333 finds 3 vCPUs with 4 GiB.
+        let ratio = (gib / vcpus * 100.0).round() / 100.0;
+        // Beyond a billion, two decimals are more than a double holds.
+        (vcpus > 0.0 && ratio < 1e9).then_some(Ratio(ratio))
+    }
+
+    fn number(self) -> f64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "1:{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check<T: Bound>(text: &str, expected: Result<&str, &str>) {
+        let read = text.parse::<Range<T>>();
+        let read = read.map(|range| range.to_string()).map_err(|error| error.to_string());
+        assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text}");
+    }
+
+    #[test]
+    fn whole_numbers() {
+        check::<i64>("4..16", Ok("4..16"));
+        check::<i64>("4..", Ok("4.."));
+        check::<i64>("..16", Ok("..16"));
+        check::<i64>(" 4 .. 16 ", Ok("4..16"));
+        check::<i64>("4", Ok("4"));
+        check::<i64>("16..4", Err("\"16..4\" starts above its end; write 4..16"));
+        for bad in ["", "..", "x", "-4", "+4", "4.5", "4-16", "4...16", "99999999999999999999"] {
+            let example = "4..16, 4.., ..16 or 4";
+            check::<i64>(bad, Err(&format!("\"{bad}\" is not a range of whole numbers such as {example}")));
+        }
+    }
+
+    #[test]
+    fn numbers_memory_and_ratios() {
+        check::<f64>("2.5..10", Ok("2.5..10"));
+        check::<f64>("..8.0", Ok("..8"));
+        for bad in ["nan", "inf", "1e3", ".5", "5.", "1.2.3", "1...3"] {
+            let example = "2.5..10, 2.5.., ..10 or 2.5";
+            check::<f64>(bad, Err(&format!("\"{bad}\" is not a range of numbers such as {example}")));
+        }
+        check::<Memory>("..64GiB", Ok("..64GiB"));
+        check::<Memory>("16gb..64", Ok("16GiB..64GiB"));
+        check::<Memory>("0.5", Ok("512MiB"));
+        check::<Memory>("1TiB", Ok("1024GiB"));
+        check::<Memory>("64GiB..16GiB", Err("\"64GiB..16GiB\" starts above its end; write 16GiB..64GiB"));
+        check::<Ratio>("1:4", Ok("1:4"));
+        check::<Ratio>("2:8..1:8", Ok("1:4..1:8"));
+        let example = "1:4, 1:2..1:4 or 1:8..";
+        check::<Ratio>(
+            "0:4",
+            Err(&format!("\"0:4\" is not a range of ratios of vCPUs to GiB such as {example}")),
+        );
+    }
+
+    #[test]
+    fn both_ends_are_inside() {
+        let check = |range: &str, inside: &[i64], outside: &[i64]| {
+            let range: Range<i64> = range.parse().unwrap();
+            assert!(inside.iter().all(|n| range.contains(*n)), "{range}");
+            assert!(!outside.iter().any(|n| range.contains(*n)), "{range}");
+        };
+        check("4..16", &[4, 10, 16], &[3, 17]);
+        check("4..", &[4, 1000], &[3]);
+        check("..4", &[0, 4], &[5]);
+        check("4", &[4], &[3, 5]);
+    }
+
+    fn survives<T: Bound>(text: &str) {
+        if let Ok(range) = text.parse::<Range<T>>() {
+            let again: Range<T> = range.to_string().parse().expect("what was shown is read");
+            assert_eq!(again.to_string(), range.to_string(), "{text}");
+            assert_eq!(again.numbers(), range.numbers(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_the_same_again_or_refused(text in "\\PC{0,12}|[0-9.: gGmMtTiIbB]{0,16}") {
+            survives::<i64>(&text);
+            survives::<f64>(&text);
+            survives::<Memory>(&text);
+            survives::<Ratio>(&text);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The shell of `truffle query`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use catalog::ports::Stop;
+use console::{Exit, Failure, Printer};
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{Completer, Editor, Helper, Highlighter, Hinter};
+
+use crate::Ports;
+use crate::commands::query::{QueryArgs, interruptible, say_ended, stream};
+use crate::commands::schema::{SchemaArgs, run_schema};
+
+const HELP: &str = "\
+A statement ends with ; and may take several lines. Ctrl-C stops a running query, Ctrl-D leaves.
+.tables          the tables
+.schema TABLE    the columns of a table
+.questions       the named questions (truffle query NAME asks one)
+.timing          say how long each statement took, or stop saying so
+.quit            leave";
+
+/// Opens the shell and stays until the user leaves.
+pub(crate) fn run(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+    let stop = interruptible()?;
+    let mut editor: Editor<Lines, FileHistory> =
+        Editor::new().map_err(|e| Failure::broken(format!("the terminal cannot be read: {e}")))?;
+    editor.set_helper(Some(Lines));
+    let history = history_file(ports);
+    // No history yet, or one that cannot be read: the shell works without.
+    let _ = editor.load_history(&history);
+    printer.note("SQL over the warehouse; .help tells more, Ctrl-D leaves");
+    let mut timing = args.timing;
+    loop {
+        match editor.readline("truffle> ") {
+            Ok(line) if line.trim().is_empty() => {}
+            Ok(line) => {
+                let _ = editor.add_history_entry(&line);
+                if line.trim() == ".quit" {
+                    break;
+                }
+                if let Err(failure) = one(&line, &mut timing, args, &stop, ports, printer) {
+                    if failure.is_broken_pipe() {
+                        break;
+                    }
+                    printer.failure(&failure);
+                }
+                stop.clear();
+            }
+            Err(ReadlineError::Interrupted) => {}
+            Err(ReadlineError::Eof) => break,
+            Err(error) => return Err(Failure::broken(format!("the terminal cannot be read: {error}"))),
+        }
+    }
+    save_history(&mut editor, &history, printer);
+    Ok(Exit::Done)
+}
+
+fn one(
+    line: &str,
+    timing: &mut bool,
+    args: &QueryArgs,
+    stop: &Stop,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    match line.trim().split_once(' ').unwrap_or((line.trim(), "")) {
+        (".help", _) => printer.note(HELP),
+        (".tables", _) => {
+            run_schema(&SchemaArgs { table: None }, ports, printer)?;
+        }
+        (".schema", table) => {
+            let table = Some(table.trim().to_string()).filter(|table| !table.is_empty());
+            run_schema(&SchemaArgs { table }, ports, printer)?;
+        }
+        (".questions", _) => catalog::QUESTIONS.iter().for_each(|q| printer.note(&format!("{}: {}", q.name, q.doc()))),
+        (".timing", _) => {
+            *timing = !*timing;
+            printer.note(if *timing { "timing is on" } else { "timing is off" });
+        }
+        (word, _) if word.starts_with('.') => {
+            return Err(Failure::usage(format!("there is no command {word}")).hint(".help lists the commands"));
+        }
+        _ => {
+            let ended = stream(&args.bounds.query(line), stop, ports, printer)?;
+            say_ended(&ended, &args.bounds, printer);
+            if *timing {
+                printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn history_file(ports: &Ports<'_>) -> PathBuf {
+    ports.settings.config.join("query-history")
+}
+
+fn save_history(editor: &mut Editor<Lines, FileHistory>, path: &PathBuf, printer: &mut Printer) {
+    let folder = path.parent().expect("the history stands in the configuration folder");
+    let saved = crate::shelf::make_folder(folder).map_err(|e| e.to_string());
+    let saved = saved.and_then(|()| editor.save_history(path).map_err(|e| e.to_string()));
+    if let Err(error) = saved {
+        printer.note(&format!("the history was not kept: {error}"));
+    }
+}
+
+/// Reads lines until a statement ends with a semicolon; a line that begins with a dot is a command.
+#[derive(Completer, Helper, Highlighter, Hinter)]
+struct Lines;
+
+impl Validator for Lines {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let text = context.input().trim();
+        let whole = text.is_empty() || text.starts_with('.') || text.ends_with(';');
+        Ok(if whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+    }
+}

@@ -1,0 +1,148 @@
+//! The user's own small files: saved searches and bookmarks.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use console::Failure;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A saved search: the words and flags as they were typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSearch {
+    /// What comes after `truffle search`.
+    pub arguments: Vec<String>,
+}
+
+/// A bookmarked instance type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bookmark {
+    /// Why it is kept, in the user's words; may be empty.
+    pub note: String,
+    /// When it was kept, RFC 3339.
+    pub added_at: String,
+}
+
+/// A file of named entries in the configuration folder.
+pub struct Shelf {
+    path: PathBuf,
+}
+
+impl Shelf {
+    /// The saved searches.
+    pub fn searches(config: &Path) -> Shelf {
+        Shelf { path: config.join("saved.toml") }
+    }
+
+    /// The bookmarks.
+    pub fn bookmarks(config: &Path) -> Shelf {
+        Shelf { path: config.join("bookmarks.toml") }
+    }
+
+    /// All entries by name; none when nothing was ever kept.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, Failure> {
+        let text = match fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(self.failed("cannot be read", error)),
+        };
+        toml::from_str(&text).map_err(|error| {
+            Failure::usage(format!("{} cannot be read: {}", self.path.display(), error.message()))
+                .hint("mend the file, or move it away")
+        })
+    }
+
+    /// Changes the entries: reads, changes and writes under a lock, so that nothing another process
+    /// keeps at the same time is lost. Says what the file holds afterwards, read back.
+    pub fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, T>)) -> Result<BTreeMap<String, T>, Failure>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let folder = self.path.parent().expect("a shelf stands in a folder");
+        make_folder(folder).map_err(|e| self.failed("cannot be written", e))?;
+        let lock = self.lock()?;
+        let mut entries = self.read()?;
+        change(&mut entries);
+        let text = toml::to_string(&entries).map_err(|e| Failure::broken(e.to_string()))?;
+        self.write(&text).map_err(|e| self.failed("cannot be written", e))?;
+        drop(lock);
+        self.read()
+    }
+
+    fn lock(&self) -> Result<File, Failure> {
+        let path = self.path.with_extension("lock");
+        let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+        let locked = open.and_then(|file| file.lock().map(|()| file));
+        locked.map_err(|e| self.failed("cannot be locked", e))
+    }
+
+    fn write(&self, text: &str) -> io::Result<()> {
+        let passing = self.path.with_extension("tmp");
+        let mut file =
+            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&passing)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&passing, &self.path)
+    }
+
+    fn failed(&self, what: &str, error: io::Error) -> Failure {
+        Failure::broken(format!("{} {what}: {error}", self.path.display()))
+    }
+}
+
+/// Makes a folder and those above it, readable by the owner alone.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// A name for a saved search: letters, digits, `-` and `_`.
+pub fn check_name(name: &str) -> Result<(), Failure> {
+    let good = !name.is_empty()
+        && name.len() <= 64
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        && !name.starts_with('-');
+    if good {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("\"{name}\" cannot be a name: letters, digits, - and _ are expected"))
+        .hint("truffle save cheap-gpus gpu cheapest"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_read_back_and_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("deep/config");
+        let keep = |name: &str| {
+            let search = SavedSearch { arguments: vec!["gpu".into(), "it's \"quoted\"".into()] };
+            Shelf::searches(&config).change(|all| {
+                all.insert(name.to_string(), search);
+            })
+        };
+        std::thread::scope(|scope| {
+            for name in ["a", "b", "c", "d"] {
+                let keep = &keep;
+                scope.spawn(move || keep(name).unwrap());
+            }
+        });
+        let all: BTreeMap<String, SavedSearch> = Shelf::searches(&config).read().unwrap();
+        assert_eq!(all.keys().collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+        assert_eq!(all["a"].arguments[1], "it's \"quoted\"");
+    }
+
+    #[test]
+    fn names() {
+        for good in ["a", "cheap-gpus", "A_1"] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a b", "a/b", "ä", "a.b"] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Numbers with a unit in plain words: `16 cores`, `64gb`, `8gpu`, `100gbps`, `4..16 vcpus`.
+
+use super::{Dimension, Wish};
+use crate::filter::{Condition, Number};
+use crate::range::{Memory, Range};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Unit {
+    Vcpus,
+    Cores,
+    Memory,
+    Gpus,
+    Gbps,
+}
+
+fn unit(word: &str) -> Option<Unit> {
+    Some(match word {
+        "vcpus" | "vcpu" | "cpus" | "cpu" | "cores" | "core" => Unit::Vcpus,
+        "gb" | "gib" | "g" | "tb" | "tib" | "t" | "mb" | "mib" => Unit::Memory,
+        "gpus" | "gpu" => Unit::Gpus,
+        "gbps" | "gbit" | "gbit/s" => Unit::Gbps,
+        _ => return None,
+    })
+}
+
+/// The unit that stands at the start of the words, and how many words it takes.
+fn unit_of_words(words: &[String]) -> Option<(Unit, &str, usize)> {
+    let first = words.first()?;
+    let second = words.get(1).map_or("", String::as_str);
+    if first == "physical" && matches!(unit(second), Some(Unit::Vcpus)) {
+        return Some((Unit::Cores, second, 2));
+    }
+    unit(first).map(|unit| (unit, first.as_str(), 1))
+}
+
+/// Whether the words start with a unit.
+pub(super) fn starts_with_unit(words: &[String]) -> bool {
+    unit_of_words(words).is_some()
+}
+
+/// Whether the word is a number or a range of numbers, with or without a unit.
+pub(super) fn is_number(word: &str) -> bool {
+    ends(word).is_some()
+}
+
+/// Reads the quantity that the words start with, and how many words it takes. `None` when they start
+/// with none; an error is a lowercase fragment.
+pub(super) fn read(words: &[String]) -> Option<Result<(Wish, usize), String>> {
+    let word = words.first()?;
+    let ends = ends(word)?;
+    let attached = ends.iter().rev().map(|(_, unit)| *unit).find(|unit| !unit.is_empty());
+    let (kind, spelt, taken) = match attached {
+        Some(spelt) => (unit(spelt)?, spelt, 1),
+        None => match unit_of_words(&words[1..]) {
+            Some((kind, spelt, taken)) => (kind, spelt, 1 + taken),
+            None => {
+                return Some(Err(format!("{word} of what? write {word} vcpus, {word} gb or {word} gpus")));
+            }
+        },
+    };
+    let wish = match kind {
+        Unit::Memory => memory(&ends, spelt),
+        _ => number(word, &ends, kind),
+    };
+    let ram = kind == Unit::Memory && words.get(taken).is_some_and(|word| word == "ram" || word == "memory");
+    Some(wish.map(|wish| (wish, taken + usize::from(ram))))
+}
+
+/// The one or two ends of a range, each as its number and its unit; `None` when it is no range.
+fn ends(word: &str) -> Option<Vec<(&str, &str)>> {
+    let ends: Vec<_> = word
+        .split("..")
+        .map(|end| end.split_at(end.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(end.len())))
+        .collect();
+    let numbers = ends.iter().all(|(number, _)| number.chars().all(|c| c.is_ascii_digit() || c == '.'));
+    let some = ends.iter().any(|(number, _)| !number.is_empty());
+    (numbers && some && ends.len() <= 2).then_some(ends)
+}
+
+/// In `16..64gb` the unit of the second end is the unit of the first, too.
+fn memory(ends: &[(&str, &str)], spelt: &str) -> Result<Wish, String> {
+    let ends = ends.iter().map(|(number, unit)| match (*number, *unit) {
+        ("", unit) => unit.to_string(),
+        (number, "") => format!("{number}{spelt}"),
+        (number, unit) => format!("{number}{unit}"),
+    });
+    let text = ends.collect::<Vec<_>>().join("..");
+    let range: Range<Memory> = text.parse().map_err(|error| format!("{error}"))?;
+    let condition = Condition::Number(Number::Memory, range.numbers());
+    Ok(Wish { typed: range.to_string().to_lowercase(), dimension: Dimension::Memory, condition })
+}
+
+fn number(word: &str, ends: &[(&str, &str)], kind: Unit) -> Result<Wish, String> {
+    let units: Vec<_> =
+        ends.iter().filter(|(_, spelt)| !spelt.is_empty()).map(|(_, spelt)| unit(spelt)).collect();
+    if units.iter().any(|unit| *unit != Some(kind)) {
+        return Err(format!("\"{word}\" has two units; write one, as in 4..16 vcpus"));
+    }
+    let text = ends.iter().map(|(number, _)| *number).collect::<Vec<_>>().join("..");
+    if kind == Unit::Gbps {
+        return network(&text);
+    }
+    let (number, dimension, unit) = match kind {
+        Unit::Gpus => (Number::Gpus, Dimension::Gpus, "gpus"),
+        Unit::Cores => (Number::Cores, Dimension::Cores, "physical cores"),
+        _ => (Number::Vcpus, Dimension::Vcpus, "vcpus"),
+    };
+    let range: Range<i64> = text.parse().map_err(|error| format!("{error}"))?;
+    Ok(Wish {
+        typed: format!("{range} {unit}"),
+        dimension,
+        condition: Condition::Number(number, range.numbers()),
+    })
+}
+
+/// Bandwidth is a floor: who asks for 100 Gbit/s is content with 200.
+fn network(text: &str) -> Result<Wish, String> {
+    let mut range: Range<f64> = text.parse().map_err(|error| format!("{error}"))?;
+    let typed = format!("{range}gbps");
+    if let Some(floor) = range.single() {
+        range = Range::at_least(floor);
+    }
+    let condition = Condition::Number(Number::NetworkPeak, range);
+    Ok(Wish { typed, dimension: Dimension::Network, condition })
+}

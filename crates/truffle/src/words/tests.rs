@@ -1,0 +1,166 @@
+use super::*;
+use crate::filter::sample;
+use proptest::prelude::*;
+
+fn understand(text: &str) -> Result<Understood, Failure> {
+    let facts = sample::facts();
+    read(&[text.to_string()], &Vocabulary::new(&facts))
+}
+
+/// What is found by the words, and how they are read.
+fn check(text: &str, shown: &str, found: &[&str]) {
+    let facts = sample::facts();
+    let understood = understand(text).unwrap_or_else(|failure| panic!("{text}: {failure}"));
+    assert_eq!(understood.to_string(), shown, "{text}");
+    let filters = understood.filters();
+    let holds = |t: &&TypeFacts| filters.iter().all(|filter| satisfies(t, &filter.condition));
+    let names: Vec<_> = facts.iter().filter(holds).map(|t| t.instance_type.as_str()).collect();
+    assert_eq!(names, found, "{text}");
+}
+
+fn check_error(text: &str, message: &str) {
+    let failure = understand(text).map(|read| read.to_string()).expect_err(text);
+    assert_eq!(failure.message, message, "{text}");
+}
+
+#[test]
+fn counts_count() {
+    check("h200 8gpu efa", "h200 8 gpus efa", &["p5en.48xlarge"]);
+    check("h100 1 gpu", "h100 1 gpus", &["p5.4xlarge"]);
+    check("h100 2..8 gpus", "h100 2..8 gpus", &["p5.48xlarge"]);
+    check("graviton 16 cores 64gb", "graviton 16 vcpus 64gib", &["m7g.4xlarge"]);
+    check("24 physical cores", "24 physical cores", &["g6.12xlarge"]);
+    check("cheap arm 4 vcpu", "arm 4 vcpus cheap", &["c7g.xlarge", "g5g.xlarge"]);
+}
+
+#[test]
+fn memory_is_memory() {
+    check("16g intel", "16gib intel", &["m5.xlarge", "m7i.xlarge"]);
+    check("intel 60..64gb ram", "intel 60gib..64gib", &["g7.2xlarge", "r7i.2xlarge"]);
+    check("1.125 tb", "1152gib", &["p4d.24xlarge"]);
+    check("..1024mb", "..1gib", &["t3.micro"]);
+    check("100gbps", "100gbps", &["p4d.24xlarge", "p5.48xlarge", "p5en.48xlarge", "trn2.48xlarge"]);
+    check("10..12 gbps", "10..12gbps", &["g5g.xlarge"]);
+}
+
+#[test]
+fn sizes_count_with_gpus_too() {
+    check("medium gpu", "medium gpu", &["g5g.xlarge"]);
+    check("h100 large", "h100 large", &["p5.4xlarge"]);
+    check("h100 48xlarge", "h100 48xlarge", &["p5.48xlarge"]);
+    check("tiny small", "tiny small", &["t3.micro", "t4g.small"]);
+}
+
+#[test]
+fn names_and_patterns() {
+    check("m7i.*", "m7i.*", &["m7i.xlarge"]);
+    check("m7i", "m7i", &["m7i.xlarge"]);
+    check("c[78]g.xlarge", "c[78]g.xlarge", &["c7g.xlarge"]);
+    check("M7I.xlarge,t3.micro", "m7i.xlarge t3.micro", &["m7i.xlarge", "t3.micro"]);
+    check("^(t|r)\\d", "^(t|r)\\d", &["r7i.2xlarge", "t3.micro", "t4g.small"]);
+    check("p5.* 1 gpu", "p5.* 1 gpus", &["p5.4xlarge"]);
+}
+
+#[test]
+fn processors_and_instruction_sets() {
+    check("sapphire rapids 4 vcpus", "sapphire rapids 4 vcpus", &["m7i.xlarge"]);
+    check("Sapphire-Rapids 8 vcpus", "sapphire rapids 8 vcpus", &["r7i.2xlarge"]);
+    check("graviton 4 cores", "graviton 4 vcpus", &["c7g.xlarge", "g5g.xlarge"]);
+    check("graviton 4", "graviton4", &["c8g.2xlarge"]);
+    check("sve2", "sve2", &["c8g.2xlarge"]);
+    check("amd avx512", "amd avx512", &["m7a.xlarge"]);
+    check(
+        "amx bf16 tiny or small",
+        "amx or bf16 or tiny or small",
+        &[
+            "c7g.metal",
+            "c7g.xlarge",
+            "c8g.2xlarge",
+            "m7a.xlarge",
+            "m7g.4xlarge",
+            "m7i.xlarge",
+            "m7i-flex.large",
+            "m8i.8xlarge",
+            "p5en.48xlarge",
+            "r7i.2xlarge",
+            "t3.micro",
+            "t4g.small",
+        ],
+    );
+    check("milan genoa 4 vcpus", "milan genoa 4 vcpus", &["inf2.xlarge", "m7a.xlarge"]);
+    check("intel amd avx512 4 vcpus", "intel amd avx512 4 vcpus", &["m5.xlarge", "m7a.xlarge", "m7i.xlarge"]);
+}
+
+#[test]
+fn accelerators_and_features() {
+    check("rtx pro 4500", "rtx pro 4500", &["g7.2xlarge"]);
+    check("t4g", "t4g", &["g5g.xlarge"]);
+    check("inferentia", "inferentia", &["inf2.xlarge"]);
+    check("trainium2", "trainium2", &["trn2.48xlarge"]);
+    check("nvidia ultranet", "nvidia ultranet", &["p4d.24xlarge", "p5.48xlarge", "p5en.48xlarge"]);
+    check("nested-virt", "nested-virt", &["m7i.xlarge"]);
+    check("burstable arm", "burstable arm", &["t4g.small"]);
+    check("h100 or inferentia2", "h100 or inferentia2", &["inf2.xlarge", "p5.4xlarge", "p5.48xlarge"]);
+}
+
+#[test]
+fn order_and_regions_are_no_filters() {
+    let read = understand("newest a100 cheapest us-east-1 eu-central-1").unwrap();
+    assert_eq!(read.regions, ["us-east-1", "eu-central-1"]);
+    assert_eq!(read.sort.iter().map(|hint| hint.key).collect::<Vec<_>>(), ["-generation", "on_demand_price"]);
+    assert_eq!(read.filters().len(), 1);
+}
+
+#[test]
+fn unknown_words_are_errors() {
+    check_error("gravitron", "\"gravitron\" is not a word that truffle search knows; did you mean graviton?");
+    check_error("h200 wobble", "\"wobble\" is not a word that truffle search knows");
+    check_error("m7i.xlagre", "no instance type is called m7i.xlagre; did you mean m7i.xlarge?");
+    check_error("16", "16 of what? write 16 vcpus, 16 gb or 16 gpus");
+    check_error("16..4 vcpus", "\"16..4\" starts above its end; write 4..16");
+    check_error("4gb..8gpu", "\"4gb..8gpu\" has two units; write one, as in 4..16 vcpus");
+    check_error("4xl", "\"4xl\" is not a word that truffle search knows");
+    check_error("c[67", "\"c[67\" is not a pattern such as m7i.* or c[67]g.xlarge");
+    check_error("or graviton", "\"or\" stands between two wishes, as in graviton or amd");
+}
+
+#[test]
+fn contradictions_name_the_two_words() {
+    let check = |text: &str, one: &str, other: &str| {
+        check_error(text, &format!("\"{one}\" and \"{other}\" contradict each other: nothing is both"));
+    };
+    check("intel graviton", "intel", "graviton");
+    check("arm64 x86_64", "arm64", "x86_64");
+    check("8 gpus graviton 4gb x86", "graviton", "x86");
+    check("milan intel", "intel", "milan");
+    check("graviton2 graviton avx512", "graviton", "avx512");
+    check("cheap expensive", "cheap", "expensive");
+    assert!(understand("intel or graviton").is_ok());
+}
+
+/// Words of every kind, as proptest strings them together.
+fn any_words() -> impl Strategy<Value = Vec<String>> {
+    let facts = sample::facts();
+    let mut words: Vec<String> = Vocabulary::new(&facts).words().map(str::to_string).collect();
+    words.extend(facts.iter().map(|t| t.instance_type.clone()));
+    words.extend(["m7i.*", "c[67]g.*", "^m\\D", "physical cores", "ram", "us-east-1"].map(String::from));
+    let quantity = "[0-9]{1,3}(\\.[0-9])?(\\.\\.[0-9]{0,3})?( )?(gb|g|TiB|mb|gpu|gpus|cores|vcpu|gbps|)";
+    proptest::collection::vec(prop_oneof![3 => proptest::sample::select(words), 1 => quantity], 0..6)
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "\\PC{0,40}|[a-z0-9 .*\\[\\]-]{0,40}") {
+        let _ = understand(&text);
+    }
+
+    #[test]
+    fn what_is_understood_is_read_the_same_again(words in any_words()) {
+        let facts = sample::facts();
+        let vocabulary = Vocabulary::new(&facts);
+        if let Ok(read) = super::read(&words, &vocabulary) {
+            let again = super::read(&[read.to_string()], &vocabulary);
+            prop_assert_eq!(again.as_ref(), Ok(&read), "{:?} as {}", words, read);
+        }
+    }
+}

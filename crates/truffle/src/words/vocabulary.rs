@@ -1,0 +1,212 @@
+//! The words that search knows: some are always the same, the others come from the facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::TypeFacts;
+
+use super::processors::{PROCESSORS, SETS};
+use super::{Dimension, SortHint, Wish};
+use crate::filter::{Condition, Flag, Number, Text};
+use crate::near;
+use crate::range::Range;
+
+/// What a word means.
+#[derive(Debug, Clone)]
+pub(super) enum Meaning {
+    Wish(Dimension, Condition),
+    Sort(&'static str),
+    And,
+    Or,
+}
+
+/// The words and the instance types that are known.
+#[derive(Debug)]
+pub struct Vocabulary<'a> {
+    pub(super) facts: &'a [TypeFacts],
+    names: BTreeSet<&'a str>,
+    /// By their letters without spaces and hyphens: the word as it is written, and what it means.
+    words: BTreeMap<String, (String, Meaning)>,
+}
+
+type Covers = fn(&str) -> bool;
+
+/// The size words and the sizes that each covers. Every size has one.
+const SIZE_WORDS: &[(&str, Covers)] = &[
+    ("tiny", |size| matches!(size, "nano" | "micro")),
+    ("small", |size| matches!(size, "small" | "medium")),
+    ("medium", |size| matches!(size, "large" | "xlarge")),
+    ("large", |size| xlarges(size).is_some_and(|n| n < 8)),
+    ("huge", |size| size.starts_with("metal") || xlarges(size).is_some_and(|n| n >= 8)),
+];
+
+/// 12 for `12xlarge`; `None` for `xlarge` and for other sizes.
+fn xlarges(size: &str) -> Option<u32> {
+    size.strip_suffix("xlarge")?.parse().ok()
+}
+
+impl<'a> Vocabulary<'a> {
+    /// The words for these facts.
+    pub fn new(facts: &'a [TypeFacts]) -> Vocabulary<'a> {
+        let names = facts.iter().map(|t| t.instance_type.as_str()).collect();
+        let mut vocabulary = Vocabulary { facts, names, words: BTreeMap::new() };
+        // A later word takes the place of an earlier one: t4g is a GPU before it is a family, large is a
+        // size word before it is a size.
+        vocabulary.add_families_and_sizes();
+        vocabulary.add_accelerators();
+        vocabulary.add_processors();
+        vocabulary.add_fixed_words();
+        vocabulary
+    }
+
+    fn add(&mut self, word: &str, meaning: Meaning) {
+        self.words.insert(letters(word), (word.to_lowercase(), meaning));
+    }
+
+    fn add_text(&mut self, words: &[&str], dimension: Dimension, text: Text, values: &[&str]) {
+        let values: Vec<String> = values.iter().map(|value| value.to_string()).collect();
+        for word in words {
+            self.add(word, Meaning::Wish(dimension, Condition::Text(text, values.clone())));
+        }
+    }
+
+    fn add_families_and_sizes(&mut self) {
+        let sizes: BTreeSet<&str> = self.facts.iter().map(|t| t.size.as_str()).collect();
+        let families: BTreeSet<&str> = self.facts.iter().map(|t| t.family.as_str()).collect();
+        for family in families {
+            self.add_text(&[family], Dimension::Name, Text::Family, &[family]);
+        }
+        for size in &sizes {
+            self.add_text(&[size], Dimension::Size, Text::Size, &[size]);
+        }
+        for (word, covers) in SIZE_WORDS {
+            let covered: Vec<&str> = sizes.iter().copied().filter(|size| covers(size)).collect();
+            self.add_text(&[word], Dimension::Size, Text::Size, &covered);
+        }
+    }
+
+    fn add_accelerators(&mut self) {
+        let facts = self.facts;
+        let models = |t: &'a TypeFacts| {
+            let models = [&t.gpu_model, &t.inference_model, &t.neuron_model, &t.fpga_model, &t.media_model];
+            models.into_iter().flatten().map(String::as_str)
+        };
+        let models: BTreeSet<&str> = facts.iter().flat_map(models).collect();
+        for model in &models {
+            self.add_text(&[model], Dimension::Accelerator, Text::Accelerator, &[model]);
+        }
+        // The bare name is every generation; the first one is said with its number.
+        for name in ["Inferentia", "Trainium"] {
+            let every: Vec<&str> = models.iter().copied().filter(|model| model.starts_with(name)).collect();
+            self.add_text(&[name], Dimension::Accelerator, Text::Accelerator, &every);
+            self.add_text(&[&format!("{name}1")], Dimension::Accelerator, Text::Accelerator, &[name]);
+        }
+        for maker in ["NVIDIA", "Qualcomm"] {
+            self.add_text(&[maker], Dimension::AcceleratorMaker, Text::AcceleratorMaker, &[maker]);
+        }
+    }
+
+    fn add_processors(&mut self) {
+        let words: BTreeSet<&str> = PROCESSORS.iter().flat_map(|p| p.words).copied().collect();
+        for word in words {
+            let meant: Vec<_> =
+                PROCESSORS.iter().filter(|p| p.words.contains(&word)).map(|p| p.name).collect();
+            // "graviton1" is written as it is; the others as the processor's own name.
+            let spelt = meant.iter().copied().find(|name| letters(name) == word).unwrap_or(word);
+            self.add_text(&[spelt], Dimension::Processor, Text::Processor, &meant);
+        }
+        for set in SETS {
+            self.add_text(&[set], Dimension::InstructionSet, Text::InstructionSet, &[set]);
+        }
+    }
+
+    fn add_fixed_words(&mut self) {
+        for (words, maker) in [
+            (&["intel"][..], "Intel"),
+            (&["amd", "epyc"], "AMD"),
+            (&["graviton", "aws"], "AWS"),
+            (&["apple"], "Apple"),
+        ] {
+            self.add_text(words, Dimension::Maker, Text::CpuMaker, &[maker]);
+        }
+        self.add_text(&["x86_64", "x86", "amd64"], Dimension::Arch, Text::Arch, &["x86_64"]);
+        self.add_text(&["arm64", "arm", "aarch64"], Dimension::Arch, Text::Arch, &["arm64"]);
+        for (words, flag, dimension) in [
+            (&["efa", "lowlatency"][..], Flag::Efa, Dimension::Efa),
+            (&["nested-virt", "nested-virtualization"], Flag::NestedVirtualization, Dimension::NestedVirt),
+            (&["burstable"], Flag::Burstable, Dimension::Burstable),
+        ] {
+            for word in words {
+                self.add(word, Meaning::Wish(dimension, Condition::Flag(flag, true)));
+            }
+        }
+        for (words, number, floor, dimension) in [
+            (&["highnet"][..], Number::NetworkPeak, 50.0, Dimension::Network),
+            (&["ultranet"], Number::NetworkPeak, 100.0, Dimension::Network),
+            (&["gpu", "gpus"], Number::Gpus, 1.0, Dimension::AnyGpu),
+        ] {
+            for word in words {
+                let condition = Condition::Number(number, Range::at_least(floor));
+                self.add(word, Meaning::Wish(dimension, condition));
+            }
+        }
+        for hint in SortHint::ALL {
+            self.add(hint.word, Meaning::Sort(hint.word));
+        }
+        self.add("and", Meaning::And);
+        self.add("or", Meaning::Or);
+    }
+
+    /// What the words mean when they are read as one, and how that one is written.
+    pub(super) fn meaning(&self, words: &[String]) -> Option<(&str, &Meaning)> {
+        let (word, meaning) = self.words.get(&letters(&words.concat()))?;
+        Some((word, meaning))
+    }
+
+    /// The instance type of that name, as a wish.
+    pub(super) fn name(&self, word: &str) -> Option<Wish> {
+        let name = self.names.get(word)?.to_string();
+        let condition = Condition::Text(Text::Name, vec![name.clone()]);
+        Some(Wish { typed: name, dimension: Dimension::Name, condition })
+    }
+
+    /// "; did you mean X?" for a word that is not known.
+    pub(super) fn suggestion(&self, word: &str) -> String {
+        if word.contains('.') {
+            return near::did_you_mean(word, self.names.iter().copied());
+        }
+        near::did_you_mean(word, self.words.values().map(|(word, _)| word.as_str()))
+    }
+
+    /// Every word, as it is written: for completion.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.words.values().map(|(word, _)| word.as_str())
+    }
+}
+
+/// A word without what people write or leave out: `sapphire rapids`, `Sapphire-Rapids`.
+fn letters(word: &str) -> String {
+    word.chars().filter(|c| *c != '-' && *c != ' ').flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_size_has_one_size_word() {
+        let check = |size: &str, expected: &str| {
+            let words: Vec<_> =
+                SIZE_WORDS.iter().filter(|(_, covers)| covers(size)).map(|(word, _)| *word).collect();
+            assert_eq!(words, [expected], "{size}");
+        };
+        check("nano", "tiny");
+        check("medium", "small");
+        check("xlarge", "medium");
+        check("2xlarge", "large");
+        check("6xlarge", "large");
+        check("8xlarge", "huge");
+        check("224xlarge", "huge");
+        check("metal", "huge");
+        check("metal-48xl", "huge");
+    }
+}

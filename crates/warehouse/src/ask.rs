@@ -1,0 +1,199 @@
+//! Named questions, and the port that programs see.
+
+use std::any::Any;
+use std::path::PathBuf;
+
+use catalog::ports::{Ask, AskError, Ended, PageSink, Place, Query, Stop, Table};
+use catalog::{Field, Page, Question, Type, Value};
+use duckdb::Connection;
+use duckdb::types::{TimeUnit, Value as DuckValue};
+
+use crate::open::{self, Home, Source};
+use crate::{arrow_page, room};
+
+const COLUMNS: &str = include_str!("../../../queries/build/columns.sql");
+const COUNT: &str = include_str!("../../../queries/build/count.sql");
+
+/// The warehouse of some manifests, opened read-only.
+pub struct Warehouse {
+    sources: Vec<Source>,
+    lake: Option<PathBuf>,
+    home: Home,
+    connection: Connection,
+    held: Vec<Box<dyn Any>>,
+}
+
+impl Warehouse {
+    /// Opens the warehouse of the sources: the published file in one of the folders, else a new one
+    /// in the first that can be written, else in memory. `lake` is the folder of the user's lake, if
+    /// there is one: its source is the last.
+    ///
+    /// Errors: the data cannot be read as what the manifests say.
+    pub fn open(
+        sources: Vec<Source>,
+        lake: Option<PathBuf>,
+        folders: &[PathBuf],
+    ) -> Result<Warehouse, AskError> {
+        let mut home = open::home(&sources, folders)?;
+        let connection = match open::connect(&home, &sources) {
+            Ok(connection) => connection,
+            Err(_) if matches!(home, Home::File(_)) => {
+                // Published and yet unreadable: it is disposable, so it is made anew.
+                home = remake(&home, &sources, folders)?;
+                open::connect(&home, &sources)?
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Warehouse { sources, lake, home, connection, held: Vec::new() })
+    }
+
+    /// Keeps something alive for as long as this answers: the lock on the lake's manifest.
+    pub fn keep(&mut self, held: Box<dyn Any>) {
+        self.held.push(held);
+    }
+
+    fn count(&self, table: &str) -> Result<u64, AskError> {
+        let count =
+            self.connection.query_row(&COUNT.replace("{dataset}", table), [], |row| row.get::<_, i64>(0));
+        count.map(|n| n.unsigned_abs()).map_err(bad_sql)
+    }
+}
+
+fn remake(home: &Home, sources: &[Source], folders: &[PathBuf]) -> Result<Home, AskError> {
+    if let Home::File(path) = home {
+        std::fs::remove_file(path).map_err(|e| {
+            AskError::Lake(format!("{} is damaged and cannot be removed: {e}", path.display()))
+        })?;
+    }
+    open::home(sources, folders)
+}
+
+impl Ask for Warehouse {
+    fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
+        ask(&self.connection, question, values)
+    }
+
+    fn query(&self, query: &Query, stop: &Stop, sink: PageSink<'_>) -> Result<Ended, AskError> {
+        room::query(&self.home, &self.sources, query, stop, sink)
+    }
+
+    fn tables(&self) -> Result<Vec<Table>, AskError> {
+        let columns = Question { name: "build/columns", text: COLUMNS };
+        let page = ask(&self.connection, &columns, &[])?;
+        let mut tables: Vec<Table> = Vec::new();
+        for row in &page.rows {
+            let [Value::Text(table), Value::Text(column), Value::Text(ty)] = row.as_slice() else { continue };
+            if tables.last().is_none_or(|last| last.name != *table) {
+                let rows = self.count(table)?;
+                tables.push(Table { name: table.clone(), doc: table_doc(table), fields: Vec::new(), rows });
+            }
+            let field = Field { name: column.clone(), ty: read_type(ty), doc: column_doc(table, column) };
+            tables.last_mut().expect("just pushed").fields.push(field);
+        }
+        Ok(tables)
+    }
+
+    fn place(&self) -> Place {
+        let warehouse = match &self.home {
+            Home::File(path) => Some(path.clone()),
+            Home::Memory => None,
+        };
+        let manifest = match &self.lake {
+            Some(_) => self.sources.last().map_or(0, |source| source.manifest.number),
+            None => 0,
+        };
+        Place { lake: self.lake.clone(), manifest, warehouse }
+    }
+}
+
+/// Binds the values and reads the whole answer.
+pub(crate) fn ask(
+    connection: &Connection,
+    question: &Question,
+    values: &[(String, Value)],
+) -> Result<Page, AskError> {
+    let mut statement = connection.prepare_cached(question.text).map_err(bad_sql)?;
+    let mut bound = Vec::new();
+    for at in 1..=statement.parameter_count() {
+        let name = statement.parameter_name(at).map_err(bad_sql)?;
+        let (_, value) = values
+            .iter()
+            .find(|(given, _)| *given == name)
+            .ok_or_else(|| AskError::BadSql(format!("{} was asked without ${name}", question.name)))?;
+        bound.push(bindable(value)?);
+    }
+    let batches = statement.query_arrow(duckdb::params_from_iter(bound)).map_err(bad_sql)?;
+    let fields = arrow_page::fields(&batches.get_schema());
+    let mut page = Page { fields, rows: Vec::new() };
+    for batch in batches {
+        page.rows.extend(arrow_page::page(&batch).map_err(AskError::Failed)?.rows);
+    }
+    Ok(page)
+}
+
+fn bindable(value: &Value) -> Result<DuckValue, AskError> {
+    Ok(match value {
+        Value::Null => DuckValue::Null,
+        Value::Bool(flag) => DuckValue::Boolean(*flag),
+        Value::Int(number) => DuckValue::BigInt(*number),
+        Value::Float(number) => DuckValue::Double(*number),
+        Value::Text(text) => DuckValue::Text(text.clone()),
+        Value::Timestamp(instant) => DuckValue::Timestamp(TimeUnit::Microsecond, instant.as_microsecond()),
+        // DuckDB binds no lists; the questions split them again.
+        Value::List(items) => {
+            let texts = items.iter().map(|item| match item {
+                Value::Text(text) => text.clone(),
+                other => catalog::json_text(other),
+            });
+            DuckValue::Text(texts.collect::<Vec<_>>().join(","))
+        }
+        other => return Err(AskError::BadSql(format!("{other:?} cannot be a parameter"))),
+    })
+}
+
+pub(crate) fn bad_sql(error: duckdb::Error) -> AskError {
+    AskError::BadSql(room::plain_words(&error.to_string()))
+}
+
+fn table_doc(table: &str) -> String {
+    let (name, history) = match table.strip_suffix("_history") {
+        Some(name) => (name, " All that was ever known, with the span in which it held."),
+        None => (table, ""),
+    };
+    let name = name.strip_suffix("_corrected").unwrap_or(name);
+    catalog::dataset(name).map(|dataset| format!("{}{history}", dataset.doc)).unwrap_or_default()
+}
+
+fn column_doc(table: &str, column: &str) -> String {
+    match column {
+        "valid_from" => return "from when this was the newest statement".into(),
+        "valid_until" => return "until when; null while nothing newer is known".into(),
+        "run_id" => return "the collection_run that brought the row".into(),
+        _ => {}
+    }
+    let table = table.strip_suffix("_history").or(table.strip_suffix("_corrected")).unwrap_or(table);
+    let fields = catalog::dataset(table).map(|dataset| dataset.fields()).unwrap_or_default();
+    let known = fields.into_iter().find(|field| field.name == column).map(|field| field.doc);
+    known.unwrap_or_else(|| catalog::computed_column_doc(column).into())
+}
+
+fn read_type(sql: &str) -> Type {
+    match sql {
+        "BOOLEAN" => Type::Bool,
+        "BIGINT" | "INTEGER" | "SMALLINT" | "TINYINT" => Type::Int,
+        "DOUBLE" | "FLOAT" => Type::Float,
+        "VARCHAR" => Type::Text,
+        "TIMESTAMP" => Type::Timestamp,
+        "DATE" => Type::Date,
+        list if list.ends_with("[]") => Type::List(Box::new(read_type(list.trim_end_matches("[]")))),
+        decimal if decimal.starts_with("DECIMAL(") => {
+            let numbers: Vec<u8> =
+                decimal[8..].trim_end_matches(')').split(',').filter_map(|n| n.parse().ok()).collect();
+            match numbers.as_slice() {
+                [precision, scale] => Type::Decimal(*precision, *scale),
+                _ => Type::Json,
+            }
+        }
+        _ => Type::Json,
+    }
+}

@@ -1,0 +1,189 @@
+//! The parent's side of the locked room: it starts the child, reads what it says, and kills it in time.
+
+use std::io::{BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arrow::ipc::reader::StreamReader;
+use catalog::Field;
+use catalog::ports::{AskError, Ended, PageSink, Query, Stop};
+
+use super::{BATCH, ROOM_ARGUMENT, Request, VERDICT, Verdict};
+use crate::arrow_page;
+use crate::open::{Home, Source};
+
+/// How often the parent looks at its clock and at the stop flag.
+const TICK: Duration = Duration::from_millis(15);
+
+/// The largest frame that is believed. A batch has at most 2,048 rows.
+const FRAME: u32 = 1 << 30;
+
+/// Runs a statement in a child process and hands its pages to the sink.
+pub(crate) fn query(
+    home: &Home,
+    sources: &[Source],
+    query: &Query,
+    stop: &Stop,
+    sink: PageSink<'_>,
+) -> Result<Ended, AskError> {
+    let request = Request {
+        home: home.clone(),
+        sources: sources.to_vec(),
+        sql: query.sql.clone(),
+        memory_mib: query.memory_mib,
+        rows: query.rows,
+        threads: query.threads,
+        seconds: query.time.as_secs().max(1),
+    };
+    let (mut child, output) = start(&request)?;
+    let watch = Watch::start(&mut child, query.time, stop.clone());
+    let heard = listen(BufReader::with_capacity(1 << 20, output), sink);
+    let killed = watch.finish();
+    if !matches!(heard, Ok(Some(_))) {
+        // Nobody listens any more; a child that has ended already cannot be killed, and need not be.
+        let _ = child.kill();
+    }
+    let status = child.wait().map_err(failed)?;
+    match (heard, killed) {
+        // What the child said last counts, even if the clock ran out just after.
+        (Ok(Some(told)), _) => told.into_ended(query),
+        (_, Some(Killed::Late)) => Err(AskError::TimedOut(query.time)),
+        (_, Some(Killed::Asked)) => Err(AskError::Interrupted),
+        // Ctrl-C reaches the child too, which may be gone before the watch looks.
+        (_, None) if stop.asked() => Err(AskError::Interrupted),
+        (Err(error), None) => Err(error),
+        (Ok(None), None) => {
+            Err(AskError::Failed(format!("the query's process ended without an answer ({status})")))
+        }
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> AskError {
+    AskError::Failed(error.to_string())
+}
+
+fn start(request: &Request) -> Result<(Child, std::process::ChildStdout), AskError> {
+    // The program itself, whatever became of its file since it started.
+    let mut child = Command::new("/proc/self/exe")
+        .arg(ROOM_ARGUMENT)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| AskError::Failed(format!("the query's process cannot be started: {e}")))?;
+    let text = serde_json::to_vec(request).expect("a request is plain data");
+    let mut input = child.stdin.take().expect("asked for above");
+    let output = child.stdout.take().expect("asked for above");
+    input.write_all(&text).map_err(failed)?;
+    Ok((child, output))
+}
+
+struct Told {
+    fields: Vec<Field>,
+    verdict: Verdict,
+}
+
+impl Told {
+    fn into_ended(self, query: &Query) -> Result<Ended, AskError> {
+        match self.verdict {
+            Verdict::Ended { rows, truncated, weaker, micros } => Ok(Ended {
+                fields: self.fields,
+                rows,
+                truncated,
+                weaker,
+                elapsed: Duration::from_micros(micros),
+            }),
+            Verdict::BadSql(text) => Err(AskError::BadSql(text)),
+            Verdict::Refused(text) => Err(AskError::Refused(text)),
+            Verdict::OutOfMemory => Err(AskError::OutOfMemory(query.memory_mib)),
+            Verdict::Failed(text) => Err(AskError::Failed(text)),
+        }
+    }
+}
+
+/// Hands the pages on until the verdict comes; none when the child ended without one.
+fn listen(mut output: impl Read, sink: PageSink<'_>) -> Result<Option<Told>, AskError> {
+    let mut fields = Vec::new();
+    loop {
+        let mut head = [0; 5];
+        if output.read_exact(&mut head).is_err() {
+            return Ok(None);
+        }
+        let length = u32::from_le_bytes(head[1..].try_into().expect("four bytes"));
+        if length > FRAME {
+            return Err(failed("the query's process said something that cannot be read"));
+        }
+        let mut bytes = vec![0; length as usize];
+        if output.read_exact(&mut bytes).is_err() {
+            return Ok(None);
+        }
+        match head[0] {
+            VERDICT => {
+                let verdict = serde_json::from_slice(&bytes).map_err(failed)?;
+                return Ok(Some(Told { fields, verdict }));
+            }
+            BATCH => {
+                for batch in StreamReader::try_new(bytes.as_slice(), None).map_err(failed)? {
+                    let page = arrow_page::page(&batch.map_err(failed)?).map_err(AskError::BadSql)?;
+                    fields.clone_from(&page.fields);
+                    sink(page).map_err(AskError::Failed)?;
+                }
+            }
+            _ => return Err(failed("the query's process said something that cannot be read")),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Killed {
+    Late,
+    Asked,
+}
+
+/// Kills the child when its time is over or somebody asks to stop.
+struct Watch {
+    over: Sender<()>,
+    thread: JoinHandle<()>,
+    killed: Arc<Mutex<Option<Killed>>>,
+}
+
+impl Watch {
+    fn start(child: &mut Child, time: Duration, stop: Stop) -> Watch {
+        let (over, ended) = channel();
+        let killed = Arc::new(Mutex::new(None));
+        let mark = killed.clone();
+        let process = rustix::process::Pid::from_child(child);
+        let deadline = Instant::now() + time;
+        let thread = std::thread::spawn(move || {
+            loop {
+                match ended.recv_timeout(TICK) {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    _ => return,
+                }
+                let why = if stop.asked() {
+                    Killed::Asked
+                } else if Instant::now() >= deadline {
+                    Killed::Late
+                } else {
+                    continue;
+                };
+                *mark.lock().expect("nobody panics with it") = Some(why);
+                // The child is not reaped before this thread ends, so its number is still its own.
+                let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+                return;
+            }
+        });
+        Watch { over, thread, killed }
+    }
+
+    fn finish(self) -> Option<Killed> {
+        drop(self.over);
+        // A watch that panicked killed nobody.
+        let _ = self.thread.join();
+        *self.killed.lock().expect("nobody panics with it")
+    }
+}

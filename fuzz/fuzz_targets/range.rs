@@ -1,0 +1,18 @@
+//! Any text is read or refused as a range, and what was read is read the same again.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use truffle::range::{Bound, Memory, Range, Ratio};
+
+fn check<T: Bound + std::fmt::Debug>(text: &str) {
+    if let Ok(range) = text.parse::<Range<T>>() {
+        assert_eq!(range.to_string().parse(), Ok(range));
+    }
+}
+
+fuzz_target!(|text: &str| {
+    check::<i64>(text);
+    check::<f64>(text);
+    check::<Memory>(text);
+    check::<Ratio>(text);
+});

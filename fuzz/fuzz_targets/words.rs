@@ -1,0 +1,13 @@
+//! Any text is read or refused, and what was understood is read the same again.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use truffle::words::{Vocabulary, read};
+
+fuzz_target!(|text: String| {
+    let vocabulary = Vocabulary::new(&[]);
+    if let Ok(understood) = read(&[text], &vocabulary) {
+        let again = read(&[understood.to_string()], &vocabulary);
+        assert_eq!(again, Ok(understood));
+    }
+});

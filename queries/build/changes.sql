@@ -1,0 +1,2 @@
+-- A dataset of changes is read where it lies.
+CREATE VIEW {dataset} AS SELECT {columns} FROM read_parquet([{files}])

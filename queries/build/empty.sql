@@ -1,0 +1,2 @@
+-- The rows of a dataset that has no file yet: typed, and none.
+SELECT {typed} WHERE false

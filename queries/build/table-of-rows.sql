@@ -1,0 +1,2 @@
+-- A table or a view of given rows.
+CREATE {kind} {dataset} AS {rows}

@@ -1,0 +1,11 @@
+-- Types with GPUs, whole or in part, by GPU memory.
+-- $model text = all  GPU name as in gpu_model, or all
+-- $as_of timestamp = now  the newest statement at or before this instant
+SELECT
+    instance_type, gpus, gpu_model, gpu_partition_size, gpu_memory_per_gpu_mib, gpu_memory_mib,
+    cuda_cores, compute_capability, gpu_memory_bandwidth_gbps, gpu_fp16_tflops, vcpus, memory_mib
+FROM instance_type_corrected
+WHERE gpus > 0
+    AND ($model = 'all' OR lower(gpu_model) = lower($model))
+    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+ORDER BY gpu_memory_mib DESC, instance_type

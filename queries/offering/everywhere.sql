@@ -1,0 +1,10 @@
+-- Types that every one of some regions offers.
+-- $regions texts  region codes, joined by commas
+-- $as_of timestamp = now  the newest statement at or before this instant
+SELECT instance_type
+FROM offering_history
+WHERE list_contains(string_split($regions, ','), region)
+    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+GROUP BY instance_type
+HAVING count(DISTINCT region) = len(list_distinct(string_split($regions, ',')))
+ORDER BY instance_type

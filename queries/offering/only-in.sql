@@ -1,0 +1,14 @@
+-- Types that one region offers and another does not.
+-- $region text  the region that offers them
+-- $other text  the region that does not
+-- $as_of timestamp = now  the newest statement at or before this instant
+SELECT DISTINCT here.instance_type
+FROM offering_history AS here
+WHERE here.region = $region
+    AND here.valid_from <= $as_of AND (here.valid_until IS NULL OR here.valid_until > $as_of)
+    AND NOT EXISTS (
+        SELECT 1 FROM offering_history AS there
+        WHERE there.region = $other AND there.instance_type = here.instance_type
+            AND there.valid_from <= $as_of AND (there.valid_until IS NULL OR there.valid_until > $as_of)
+    )
+ORDER BY here.instance_type

@@ -1,0 +1,10 @@
+-- On-demand prices of one type in every region that has one, cheapest first within a currency.
+-- $type text  instance type
+-- $os text = linux  operating system
+-- $as_of timestamp = now  the newest statement at or before this instant
+SELECT region, price_per_hour, currency, observed_at, source, basis
+FROM price_history
+WHERE instance_type = $type AND os = $os AND term = 'on-demand' AND tenancy = 'shared'
+    AND software = 'none' AND licence <> 'byol'
+    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+ORDER BY currency, price_per_hour, region

@@ -1,0 +1,3 @@
+//! The one integration binary: the programs as people use them.
+
+mod tidy;

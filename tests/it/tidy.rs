@@ -1,0 +1,179 @@
+//! The house rules.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tests::root;
+
+/// Which room may depend on which. What is absent is forbidden.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("catalog", &["domain"]),
+    ("lake", &["catalog", "domain"]),
+    ("warehouse", &["catalog", "domain"]),
+    ("console", &["catalog", "domain"]),
+    ("collector", &["catalog", "console", "domain"]),
+    ("truffle", &["catalog", "console", "domain"]),
+    ("mycelium", &["catalog", "collector", "console", "domain", "lake", "truffle", "warehouse"]),
+];
+
+/// Foreign giants, and the only room that may name each.
+const HEAVY_DOORS: &[(&str, &str)] = &[
+    ("duckdb", "warehouse"),
+    ("arrow", "warehouse"),
+    ("landlock", "warehouse"),
+    ("seccompiler", "warehouse"),
+    ("polars", "lake"),
+];
+
+/// Lines that a file may have.
+const LONGEST: usize = 600;
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && !name.starts_with('.') && name != "target" {
+            found.extend(files(&path, ending));
+        } else if name.ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn dependencies(room: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(format!("crates/{room}/Cargo.toml"))).unwrap();
+    let after = text.split("[dependencies]").nth(1).unwrap_or_default();
+    let section = after.split("\n[").next().unwrap_or_default();
+    section
+        .lines()
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|n| !n.is_empty())
+        .map(String::from)
+        .collect()
+}
+
+fn rooms() -> Vec<String> {
+    let entries = fs::read_dir(root().join("crates")).unwrap();
+    let mut rooms: Vec<String> =
+        entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    rooms.sort();
+    rooms
+}
+
+#[test]
+fn every_arrow_is_allowed() {
+    let rooms = rooms();
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    for room in &rooms {
+        let allowed =
+            allowed.get(room.as_str()).unwrap_or_else(|| panic!("{room} is not in the table of arrows"));
+        for dependency in dependencies(room).iter().filter(|name| rooms.contains(name)) {
+            assert!(allowed.contains(&dependency.as_str()), "{room} may not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn each_giant_has_one_door() {
+    for (giant, door) in HEAVY_DOORS {
+        for room in rooms().iter().filter(|room| room != door) {
+            assert!(
+                !dependencies(room).contains(&giant.to_string()),
+                "{room} names {giant}: only {door} may"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_file_is_too_long_and_every_room_says_what_it_is_for() {
+    for folder in ["crates", "xtask", "tests"] {
+        for path in files(&root().join(folder), ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.lines().count() <= LONGEST, "{} has more than {LONGEST} lines", path.display());
+            if path.ends_with("src/lib.rs") {
+                assert!(text.starts_with("//!"), "{} does not say what the room is for", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_centre_knows_no_clock_no_file_and_no_environment() {
+    for room in ["domain", "catalog"] {
+        for path in files(&root().join("crates").join(room).join("src"), ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            for forbidden in [
+                "std::fs",
+                "std::env",
+                "Timestamp::now",
+                "Instant::now",
+                "SystemTime",
+                "std::net",
+                "std::process",
+            ] {
+                assert!(!text.contains(forbidden), "{} names {forbidden}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn truffle_names_no_socket() {
+    for path in files(&root().join("crates/truffle/src"), ".rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("std::net"), "{} names std::net", path.display());
+    }
+}
+
+#[test]
+fn sql_lives_in_queries() {
+    for path in files(&root().join("crates"), ".rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        // What tests try, and settings of the locked room, are not questions.
+        for begin in ["\"SELECT ", "\"WITH ", "\"INSERT ", "\"CREATE ", "\"COPY "] {
+            // After a backslash it is an example in a hint, not a statement.
+            let example = format!("\\{begin}");
+            let found = program.lines().find(|line| line.replace(&example, "").contains(begin));
+            assert!(
+                found.is_none() || path.ends_with("tests.rs"),
+                "{}: SQL outside queries/: {found:?}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_question_is_listed() {
+    let listed: Vec<String> = catalog::QUESTIONS.iter().map(|q| q.name.to_string()).collect();
+    let folder = root().join("queries");
+    for path in files(&folder, ".sql") {
+        let name = path.strip_prefix(&folder).unwrap().with_extension("").to_string_lossy().into_owned();
+        let ours = name.starts_with("build/") || name.starts_with("views/");
+        assert!(ours || listed.contains(&name), "queries/{name}.sql is not in the list of questions");
+    }
+    let mut sorted = listed.clone();
+    sorted.sort();
+    assert_eq!(listed, sorted, "the questions are listed by name");
+}
+
+#[test]
+fn the_executable_carries_the_whole_seed() {
+    let carried = fs::read_to_string(root().join("crates/mycelium/src/seed.rs")).unwrap();
+    let folder = root().join("datasets/seed");
+    for path in files(&folder, "") {
+        let name = path.strip_prefix(&folder).unwrap().to_string_lossy().into_owned();
+        assert!(carried.contains(&format!("\"{name}\"")), "datasets/seed/{name} is not embedded");
+    }
+    let pinned = lake::Pinned::newest(&folder).unwrap().expect("the seed is a lake");
+    assert_eq!(lake::check_digests(&folder, &pinned.manifest).unwrap(), Vec::<String>::new());
+    let bytes: u64 = files(&folder, "").iter().map(|path| fs::metadata(path).unwrap().len()).sum();
+    assert!(bytes <= 4 << 20, "the seed has {bytes} bytes");
+}

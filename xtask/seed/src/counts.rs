@@ -1,0 +1,82 @@
+//! The counts in `datasets/README.md`, between two markers, so that they never say something else than the files.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+
+use crate::listings::Cell;
+use crate::rule::{Basis, Doubt, Verdict};
+
+const BEGIN: &str = "<!-- counts: written by `cargo xtask seed` -->";
+const END: &str = "<!-- end of counts -->";
+
+/// What was left out before the rule was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// Cells whose type no region offers any more.
+    pub(crate) retired: usize,
+    /// Cells whose region is in no partition.
+    pub(crate) elsewhere: usize,
+}
+
+/// The counts as Markdown.
+pub(crate) fn section(
+    rows: &[(String, usize)],
+    verdicts: &BTreeMap<Cell, Verdict>,
+    left_out: LeftOut,
+) -> Result<String> {
+    let mut text = String::new();
+    writeln!(text, "| dataset | rows |\n|---|---:|")?;
+    for (dataset, count) in rows {
+        writeln!(text, "| `{dataset}` | {count} |")?;
+    }
+    writeln!(text, "\n| prices published, by basis | all regions | us-east-1 |\n|---|---:|---:|")?;
+    for basis in [Basis::Agreed, Basis::Listed, Basis::Proportional] {
+        let is = |verdict: &Verdict| matches!(verdict, Verdict::Known(_, found) if *found == basis);
+        writeln!(text, "| `{}` | {} |", basis.name(), both(verdicts, is))?;
+    }
+    writeln!(text, "| together | {} |", both(verdicts, |verdict| matches!(verdict, Verdict::Known(..))))?;
+    writeln!(
+        text,
+        "\n| type and region without price, by reason | all regions | us-east-1 |\n|---|---:|---:|"
+    )?;
+    for doubt in [Doubt::Unlisted, Doubt::Zero, Doubt::Unconfirmed, Doubt::Dearer, Doubt::Disputed] {
+        let is = |verdict: &Verdict| *verdict == Verdict::Unknown(doubt);
+        writeln!(text, "| {} | {} |", doubt.reason(), both(verdicts, is))?;
+    }
+    writeln!(text, "| together | {} |", both(verdicts, |verdict| matches!(verdict, Verdict::Unknown(_))))?;
+    writeln!(
+        text,
+        "\nLeft out before the rule is asked: {} cells of types that no region offers any more, and {} cells of \
+         places that are no region (local zones).",
+        left_out.retired, left_out.elsewhere
+    )?;
+    Ok(text)
+}
+
+fn both(verdicts: &BTreeMap<Cell, Verdict>, is: impl Fn(&Verdict) -> bool) -> String {
+    let here = verdicts.iter().filter(|(cell, verdict)| cell.0 == "us-east-1" && is(verdict)).count();
+    format!("{} | {here}", verdicts.values().filter(|verdict| is(verdict)).count())
+}
+
+/// The README with its counts replaced.
+pub(crate) fn refresh(readme: &str, section: &str) -> Result<String> {
+    let (before, rest) = readme.split_once(BEGIN).context("the README has no begin of counts")?;
+    let (_, after) = rest.split_once(END).context("the README has no end of counts")?;
+    Ok(format!("{before}{BEGIN}\n\n{section}\n{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_between_the_markers_changes() {
+        let readme = format!("a\n{BEGIN}\nold\n{END}\nb\n");
+        let fresh = refresh(&readme, "new\n").unwrap();
+        assert_eq!(fresh, format!("a\n{BEGIN}\n\nnew\n\n{END}\nb\n"));
+        assert_eq!(refresh(&fresh, "new\n").unwrap(), fresh);
+        assert!(refresh("a", "new").is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! Derives `datasets/seed/`, the data that answers on the first run, from four pinned wheels and our own
+//! table of accelerators. Run it as `cargo xtask seed`; two runs write the same bytes.
+//!
+//! This room is for what those packages hold and which of it is believed. It will never import or run
+//! them, ask AWS, or know how the warehouse reads what it writes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use catalog::{DataFile, FORMAT, Manifest, Page};
+use sha2::{Digest, Sha256};
+
+use crate::counts::LeftOut;
+use crate::listings::{Cell, Listing};
+use crate::pages::{Filled, Run};
+use crate::rule::{Doubt, Shape, Verdict};
+use crate::sources::{Offering, Region};
+use crate::wheels::{BOTOCORE, LIBCLOUD, MOTO, PINS, SPARECORES, Wheel};
+
+mod counts;
+mod instance;
+mod listings;
+mod pages;
+mod rule;
+mod sources;
+mod wheels;
+
+fn main() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let cache = root.join(".tools/wheels");
+    for pin in PINS {
+        Wheel::fetch(pin, &cache)?;
+    }
+    let moto = Wheel::fetch(MOTO, &cache)?;
+    let types = sources::types(&moto)?;
+    let offerings = sources::offerings(&moto)?;
+    let regions = sources::regions(&Wheel::fetch(BOTOCORE, &cache)?)?;
+    let shapes = types
+        .iter()
+        .map(|(name, record)| Ok((name.clone(), instance::shape(record)?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
+    let (verdicts, left_out) = verdicts(&cache, &shapes, &offerings, &regions)?;
+
+    let filled = [
+        pages::regions(&regions)?,
+        pages::zones(&offerings, &regions)?,
+        pages::instance_types(&types)?,
+        pages::accelerators(&fs::read_to_string(root.join("datasets/accelerators.csv"))?)?,
+        pages::offerings(&offerings, &regions)?,
+        pages::prices(&verdicts, &offerings, &regions)?,
+    ];
+    let rows = write(&root.join("datasets/seed"), filled)?;
+    refresh_readme(&root, &counts::section(&rows, &verdicts, left_out)?)
+}
+
+/// The rule's verdicts on every cell of a known type and region, the offered ones that no source has included.
+fn verdicts(
+    cache: &Path,
+    shapes: &BTreeMap<String, Shape>,
+    offerings: &[Offering],
+    regions: &BTreeMap<String, Region>,
+) -> Result<(BTreeMap<Cell, Verdict>, LeftOut)> {
+    let sparecores = Wheel::fetch(SPARECORES, cache)?.read("sc_data/data/sc-data-all.db")?;
+    let sparecores = listings::sparecores(&sparecores)?;
+    let libcloud = listings::libcloud(&Wheel::fetch(LIBCLOUD, cache)?.json("libcloud/data/pricing.json")?)?;
+    let mut verdicts = rule::judge(&sparecores, &libcloud, shapes);
+    let judged = verdicts.len();
+    verdicts.retain(|cell, _| regions.contains_key(&cell.0));
+    let left_out =
+        LeftOut { retired: cells(&sparecores, &libcloud) - judged, elsewhere: judged - verdicts.len() };
+    for offering in offerings {
+        let cell = (offering.region.clone(), offering.instance_type.clone());
+        verdicts.entry(cell).or_insert(Verdict::Unknown(Doubt::Unlisted));
+    }
+    Ok((verdicts, left_out))
+}
+
+fn cells(a: &Listing, b: &Listing) -> usize {
+    a.len() + b.keys().filter(|cell| !a.contains_key(*cell)).count()
+}
+
+/// Writes the folder anew and returns the rows of each dataset.
+fn write(seed: &Path, filled: [Filled; 6]) -> Result<Vec<(String, usize)>> {
+    for old in ["lake", "manifest"] {
+        let old = seed.join(old);
+        if old.exists() {
+            fs::remove_dir_all(&old)?;
+        }
+    }
+    let runs: Vec<Run> = filled.iter().flat_map(|filled| filled.runs.clone()).collect();
+    let collection = pages::runs(&runs)?;
+    let names = ["region", "zone", "instance_type", "accelerator", "offering", "price"];
+    let pages = names.into_iter().zip(filled.iter().map(|filled| &filled.page));
+    let files = pages
+        .chain([("collection_run", &collection)])
+        .map(|(dataset, page)| write_file(seed, dataset, page))
+        .collect::<Result<Vec<DataFile>>>()?;
+    let rows = files.iter().map(|file| (file.dataset.clone(), file.rows as usize)).collect();
+    let manifest = Manifest {
+        format: FORMAT,
+        number: 0,
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        // The clock would make every run write other bytes: the seed is as old as its youngest source.
+        written_at: BOTOCORE.observed_at.into(),
+        files,
+        gaps: runs.iter().flat_map(Run::gaps).collect(),
+    };
+    fs::create_dir_all(seed.join("manifest"))?;
+    lake::write_manifest(seed, &manifest)?;
+    Ok(rows)
+}
+
+fn write_file(seed: &Path, dataset: &str, page: &Page) -> Result<DataFile> {
+    let version = catalog::dataset(dataset).with_context(|| format!("no dataset {dataset}"))?.version;
+    let path = format!("lake/{dataset}/v={version}/seed.parquet");
+    let bytes = lake::parquet_bytes(page).map_err(|error| anyhow!("{dataset}: {error}"))?;
+    let file: PathBuf = seed.join(&path);
+    fs::create_dir_all(file.parent().context("a file without folder")?)?;
+    fs::write(&file, &bytes)?;
+    Ok(DataFile {
+        dataset: dataset.into(),
+        version,
+        path,
+        rows: page.rows.len() as u64,
+        bytes: bytes.len() as u64,
+        sha256: wheels::hex(&Sha256::digest(&bytes)),
+    })
+}
+
+fn refresh_readme(root: &Path, section: &str) -> Result<()> {
+    let path = root.join("datasets/README.md");
+    let readme = fs::read_to_string(&path).context("reading datasets/README.md")?;
+    fs::write(&path, counts::refresh(&readme, section)?)?;
+    Ok(())
+}

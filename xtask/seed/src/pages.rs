@@ -1,0 +1,293 @@
+//! Facts as rows of the datasets, and what is said of how they were come by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, ensure};
+use catalog::{Page, RunRecord, Value};
+use domain::Timestamp;
+use serde_json::Value as Json;
+
+use crate::instance;
+use crate::listings::{Cell, Quote};
+use crate::rule::{Basis, Doubt, Verdict};
+use crate::sources::{Offering, Region};
+use crate::wheels::{BOTOCORE, LIBCLOUD, MOTO, Pin, SPARECORES};
+
+/// When the makers' documents of `accelerators.csv` were last read.
+const DOCUMENTS_READ: &str = "2026-11-23T00:00:00Z";
+
+/// A dataset's rows and the runs that brought them.
+pub(crate) struct Filled {
+    /// The rows.
+    pub(crate) page: Page,
+    /// One run a scope.
+    pub(crate) runs: Vec<Run>,
+}
+
+/// A row of `collection_run`.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    run_id: String,
+    dataset: &'static str,
+    scope: String,
+    source: String,
+    observed_from: Timestamp,
+    observed_at: Timestamp,
+    rows: usize,
+    gaps: Vec<String>,
+}
+
+impl Run {
+    /// The gaps as the manifest lists them.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = RunRecord> + '_ {
+        self.gaps.iter().map(|reason| RunRecord {
+            run_id: self.run_id.clone(),
+            dataset: self.dataset.into(),
+            scope: self.scope.clone(),
+            reason: reason.clone(),
+        })
+    }
+
+    fn outcome(&self) -> &'static str {
+        match (self.rows, self.gaps.is_empty()) {
+            (_, true) => "complete",
+            (0, false) => "failed",
+            (_, false) => "partial",
+        }
+    }
+}
+
+/// An origin: what runs have in common.
+struct Origin {
+    run_id: String,
+    source: String,
+    observed_from: Timestamp,
+    observed_at: Timestamp,
+}
+
+impl Origin {
+    fn of(pin: Pin) -> Origin {
+        Origin {
+            run_id: format!("seed-{}-{}", pin.package, pin.version),
+            source: pin.source(),
+            observed_from: instant(pin.observed_at),
+            observed_at: instant(pin.observed_at),
+        }
+    }
+
+    fn run(&self, dataset: &'static str, scope: &str, rows: usize, gaps: Vec<String>) -> Run {
+        Run {
+            run_id: self.run_id.clone(),
+            dataset,
+            scope: scope.to_string(),
+            source: self.source.clone(),
+            observed_from: self.observed_from,
+            observed_at: self.observed_at,
+            rows,
+            gaps,
+        }
+    }
+
+    /// Rows of a dataset that one run with the scope `*` brought.
+    fn whole(&self, dataset: &'static str, rows: Vec<Vec<Value>>) -> Result<Filled> {
+        let runs = vec![self.run(dataset, "*", rows.len(), vec![])];
+        Ok(Filled { page: page(dataset, Some(&self.run_id), rows)?, runs })
+    }
+}
+
+/// Rows of `region`.
+pub(crate) fn regions(regions: &BTreeMap<String, Region>) -> Result<Filled> {
+    let rows = regions.iter().map(|(code, region)| {
+        vec![code.as_str().into(), region.partition.as_str().into(), region.name.as_str().into()]
+    });
+    Origin::of(BOTOCORE).whole("region", rows.collect())
+}
+
+/// Rows of `instance_type`.
+pub(crate) fn instance_types(types: &BTreeMap<String, Json>) -> Result<Filled> {
+    let dataset = catalog::dataset("instance_type").context("no dataset instance_type")?;
+    let rows = types.values().map(|record| instance::row(dataset, record)).collect::<Result<_>>()?;
+    Origin::of(MOTO).whole("instance_type", rows)
+}
+
+/// Rows of `offering`, a run for each region; a region that moto does not know is a gap.
+pub(crate) fn offerings(offerings: &[Offering], regions: &BTreeMap<String, Region>) -> Result<Filled> {
+    let rows = offerings.iter().map(|o| (o.region.as_str(), o.cells())).collect();
+    by_region("offering", rows, regions)
+}
+
+/// Rows of `zone`: the zones that something is offered in. Names belong to accounts and are left unknown.
+pub(crate) fn zones(offerings: &[Offering], regions: &BTreeMap<String, Region>) -> Result<Filled> {
+    let zones: BTreeSet<(&str, &str)> =
+        offerings.iter().map(|o| (o.region.as_str(), o.az_id.as_str())).collect();
+    let rows = zones
+        .into_iter()
+        .map(|(region, az_id)| (region, vec![Value::Null, region.into(), az_id.into(), Value::Null]));
+    by_region("zone", rows.collect(), regions)
+}
+
+fn by_region(
+    dataset: &'static str,
+    rows: Vec<(&str, Vec<Value>)>,
+    regions: &BTreeMap<String, Region>,
+) -> Result<Filled> {
+    let origin = Origin::of(MOTO);
+    let mut counts: BTreeMap<&str, usize> = regions.keys().map(|code| (code.as_str(), 0)).collect();
+    for (region, _) in &rows {
+        *counts.get_mut(region).with_context(|| format!("no partition has {region}"))? += 1;
+    }
+    let runs = counts.into_iter().map(|(region, count)| {
+        let gap = format!("{} knows nothing of this region", origin.source);
+        origin.run(dataset, region, count, if count == 0 { vec![gap] } else { vec![] })
+    });
+    let runs = runs.collect();
+    let rows = rows.into_iter().map(|(_, row)| row).collect();
+    Ok(Filled { page: page(dataset, Some(&origin.run_id), rows)?, runs })
+}
+
+impl Offering {
+    fn cells(&self) -> Vec<Value> {
+        vec![self.instance_type.as_str().into(), self.region.as_str().into(), self.az_id.as_str().into()]
+    }
+}
+
+/// Rows of `accelerator`, from our own table.
+pub(crate) fn accelerators(csv: &str) -> Result<Filled> {
+    let dataset = catalog::dataset("accelerator").context("no dataset accelerator")?;
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let names: Vec<&str> = dataset.columns.iter().map(|column| column.name).collect();
+    ensure!(reader.headers()?.iter().eq(names.iter().copied()), "accelerators.csv has other columns");
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record?;
+        let cells = record.iter().zip(dataset.fields()).map(|(text, field)| typed(text, &field));
+        rows.push(cells.collect::<Result<Vec<Value>>>()?);
+    }
+    let read = instant(DOCUMENTS_READ);
+    let origin = Origin {
+        run_id: "seed-accelerators".into(),
+        source: "makers' documents, named per row".into(),
+        observed_from: read,
+        observed_at: read,
+    };
+    origin.whole("accelerator", rows)
+}
+
+fn typed(text: &str, field: &catalog::Field) -> Result<Value> {
+    let wrong = || format!("{text} as {}", field.name);
+    Ok(match field.ty {
+        _ if text.is_empty() => Value::Null,
+        catalog::Type::Int => text.parse::<i64>().with_context(wrong)?.into(),
+        catalog::Type::Float => text.parse::<f64>().with_context(wrong)?.into(),
+        _ => text.into(),
+    })
+}
+
+/// Rows of `price`: the verdicts that are known. What is offered or listed and has no price is a gap,
+/// counted by reason.
+pub(crate) fn prices(
+    verdicts: &BTreeMap<Cell, Verdict>,
+    offerings: &[Offering],
+    regions: &BTreeMap<String, Region>,
+) -> Result<Filled> {
+    let origin = Origin {
+        run_id: format!("seed-prices-{}-{}", SPARECORES.version, LIBCLOUD.version),
+        source: format!("{} and {}", SPARECORES.source(), LIBCLOUD.source()),
+        observed_from: instant(SPARECORES.observed_at),
+        observed_at: instant(LIBCLOUD.observed_at),
+    };
+    let offered: BTreeSet<&str> = offerings.iter().map(|offering| offering.region.as_str()).collect();
+    let mut rows = Vec::new();
+    let mut runs = Vec::new();
+    for (code, region) in regions {
+        let before = rows.len();
+        let mut doubts: BTreeMap<Doubt, usize> = BTreeMap::new();
+        for (cell, verdict) in
+            verdicts.range((code.clone(), String::new())..).take_while(|(c, _)| c.0 == *code)
+        {
+            match verdict {
+                Verdict::Known(quote, basis) => rows.push(price(cell, region, quote, *basis)),
+                Verdict::Unknown(doubt) => *doubts.entry(*doubt).or_default() += 1,
+            }
+        }
+        let mut gaps: Vec<String> = doubts
+            .iter()
+            .map(|(doubt, count)| format!("{count} without price: {}", doubt.reason()))
+            .collect();
+        if before == rows.len() && gaps.is_empty() {
+            gaps.push("no source prices this region".into());
+        } else if !offered.contains(code.as_str()) {
+            gaps.push("what else is offered here is not known".into());
+        }
+        runs.push(origin.run("price", code, rows.len() - before, gaps));
+    }
+    rows.sort_by_key(|row| sort_key(row));
+    Ok(Filled { page: page("price", Some(&origin.run_id), rows)?, runs })
+}
+
+fn sort_key(row: &[Value]) -> (String, String) {
+    let text = |value: &Value| match value {
+        Value::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    (text(&row[1]), text(&row[2]))
+}
+
+fn price(cell: &Cell, region: &Region, quote: &Quote, basis: Basis) -> Vec<Value> {
+    let (source, observed_at) = match basis {
+        Basis::Agreed => (format!("{} and {}", SPARECORES.source(), LIBCLOUD.source()), LIBCLOUD.observed_at),
+        Basis::Listed => (SPARECORES.source(), SPARECORES.observed_at),
+        Basis::Proportional => (LIBCLOUD.source(), LIBCLOUD.observed_at),
+    };
+    vec![
+        region.partition.as_str().into(),
+        cell.1.as_str().into(),
+        cell.0.as_str().into(),
+        "linux".into(),
+        "shared".into(),
+        "none".into(),
+        "none".into(),
+        "on-demand".into(),
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        quote.amount.into(),
+        quote.currency.as_str().into(),
+        instant(observed_at).into(),
+        source.into(),
+        basis.name().into(),
+    ]
+}
+
+/// Rows of `collection_run`.
+pub(crate) fn runs(runs: &[Run]) -> Result<Page> {
+    let rows = runs.iter().map(|run| {
+        vec![
+            run.run_id.as_str().into(),
+            run.dataset.into(),
+            run.scope.as_str().into(),
+            run.source.as_str().into(),
+            run.observed_from.into(),
+            run.observed_at.into(),
+            run.outcome().into(),
+            (run.rows as i64).into(),
+            run.gaps.clone().into(),
+            env!("CARGO_PKG_VERSION").into(),
+        ]
+    });
+    page("collection_run", None, rows.collect())
+}
+
+/// Rows under the dataset's columns, with the run's name behind each.
+fn page(dataset: &str, run_id: Option<&str>, mut rows: Vec<Vec<Value>>) -> Result<Page> {
+    let fields = catalog::dataset(dataset).with_context(|| format!("no dataset {dataset}"))?.fields();
+    for row in &mut rows {
+        row.extend(run_id.map(Value::from));
+        ensure!(row.len() == fields.len(), "a row of {dataset} has {} values", row.len());
+    }
+    Ok(Page { fields, rows })
+}
+
+fn instant(text: &str) -> Timestamp {
+    text.parse().expect("the pinned instants are RFC 3339")
+}

@@ -1,0 +1,211 @@
+//! Measurements, printed as ratios against DuckDB alone doing the same work in the same run.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::{Failed, cargo, root, run as run_command};
+
+/// Runs of each command; their median is printed. Ours and the rival take turns.
+const RUNS: usize = 41;
+
+/// Runs of the large query.
+const LARGE_RUNS: usize = 11;
+
+/// Prints the table of measurements.
+pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
+    let history = match words {
+        [] => None,
+        ["--spot-history", path] => Some(PathBuf::from(path)),
+        _ => return Err("cargo xtask bench [--spot-history FILE] is expected".into()),
+    };
+    build()?;
+    let bench = Bench::new()?;
+    println!("{:<34} {:>9} {:>9} {:>7}  bar", "measured (median, whole process)", "ours", "rival", "ratio");
+    bench.search()?;
+    bench.memory()?;
+    match history {
+        Some(path) => bench.group_by(&path)?,
+        None => println!("GROUP BY over spot history: skipped, no --spot-history FILE was given"),
+    }
+    Ok(())
+}
+
+fn build() -> Result<(), Failed> {
+    run_command(
+        Command::new(cargo()).args(["build", "--release", "--quiet", "-p", "mycelium"]).current_dir(root()),
+    )?;
+    run_command(
+        Command::new(cargo())
+            .args(["build", "--release", "--quiet", "-p", "warehouse", "--example", "raw"])
+            .current_dir(root()),
+    )
+}
+
+struct Bench {
+    release: PathBuf,
+    home: PathBuf,
+}
+
+impl Bench {
+    fn new() -> Result<Bench, Failed> {
+        let target = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| root().join("target"), PathBuf::from);
+        let home = std::env::temp_dir().join(format!("mycelium-bench-{}", std::process::id()));
+        fs::create_dir_all(&home).map_err(|e| format!("{}: {e}", home.display()))?;
+        Ok(Bench { release: target.join("release"), home })
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.release.join(name));
+        command
+            .env("HOME", &self.home)
+            .env_remove("MYCELIUM_LAKE")
+            .stderr(Stdio::null())
+            .stdin(Stdio::null());
+        for variable in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    fn truffle(&self, words: &[&str]) -> Command {
+        let mut command = self.program("truffle");
+        command.args(words);
+        command
+    }
+
+    /// DuckDB's library and nothing else: opens the file and runs the statements.
+    fn raw(&self, file: &Path, statements: &Path) -> Command {
+        let mut command = self.program("examples/raw");
+        command.arg(file).arg(statements);
+        command
+    }
+
+    fn search(&self) -> Result<(), Failed> {
+        let search = ["search", "gpu", "--max-price=10", "-o", "json"];
+        // The first run unpacks the seed and publishes the warehouse.
+        once(&mut self.truffle(&search))?;
+        let statements = self.home.join("search.sql");
+        fs::write(&statements, self.search_statements()?).map_err(|e| e.to_string())?;
+        let warehouse = self.published(&self.home.join(".cache/mycelium/warehouse"))?;
+        let (ours, rival) = compare(RUNS, || self.truffle(&search), || self.raw(&warehouse, &statements))?;
+        line("truffle search gpu --max-price=10", ours, rival, "40 ms, 1.5");
+        Ok(())
+    }
+
+    /// The questions that a search asks, with their values written in.
+    fn search_statements(&self) -> Result<String, Failed> {
+        let mut all = String::new();
+        for name in ["instance/facts", "offering/regions", "data/sources"] {
+            let path = root().join("queries").join(format!("{name}.sql"));
+            let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+            let text = text
+                .replace("$regions", "'us-east-1'")
+                .replace("$os", "'linux'")
+                .replace("$as_of", "CAST(now() AS TIMESTAMP)");
+            all.push_str(&text);
+            all.push_str(";\n");
+        }
+        Ok(all)
+    }
+
+    fn published(&self, folder: &Path) -> Result<PathBuf, Failed> {
+        let mut entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?.flatten();
+        entries
+            .next()
+            .map(|entry| entry.path())
+            .ok_or_else(|| format!("{} holds no warehouse", folder.display()))
+    }
+
+    fn memory(&self) -> Result<(), Failed> {
+        // The kernel's own count of a child's largest resident size, which Python can ask for.
+        let ask = "import resource,subprocess,sys\n\
+                   subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL,check=True)\n\
+                   print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+        let output = Command::new("python3")
+            .args(["-c", ask])
+            .arg(self.release.join("truffle"))
+            .args(["search", "gpu", "--max-price=10", "-o", "json"])
+            .env("HOME", &self.home)
+            .output()
+            .map_err(|e| format!("python3 cannot be started: {e}"))?;
+        let kib: f64 =
+            String::from_utf8_lossy(&output.stdout).trim().parse().map_err(|_| "no memory was counted")?;
+        println!("{:<34} {:>6.1} MiB {:>19}  120 MB", "  its peak memory", kib / 1024.0, "");
+        Ok(())
+    }
+
+    fn group_by(&self, history: &Path) -> Result<(), Failed> {
+        let lake = self.home.join("lake");
+        let lake_text = lake.to_string_lossy().into_owned();
+        let started = Instant::now();
+        once(self.program("collector").args(["import", "spot-history", "--lake", &lake_text]).arg(history))?;
+        println!("collector import spot-history: {:.1} s", started.elapsed().as_secs_f64());
+        let sql = "SELECT instance_type, region, count(*) AS n, avg(price_per_hour) AS mean, min(price_per_hour) AS low \
+                   FROM spot_price GROUP BY instance_type, region ORDER BY n DESC, instance_type, region LIMIT 10";
+        let ours = ["query", sql, "--lake", &lake_text, "-o", "csv"];
+        once(&mut self.truffle(&ours))?;
+        let statements = self.home.join("group-by.sql");
+        let file = self.parquet(&lake)?;
+        let raw = sql.replace("spot_price ", &format!("read_parquet('{}') ", file.display()));
+        fs::write(&statements, raw).map_err(|e| e.to_string())?;
+        let nowhere = PathBuf::from(":memory:");
+        let (ours, rival) = compare(LARGE_RUNS, || self.truffle(&ours), || self.raw(&nowhere, &statements))?;
+        line(
+            "GROUP BY over 18 million changes",
+            ours,
+            rival,
+            &format!("1.1 and 40 ms: {:.2}", (ours - 40.0) / rival),
+        );
+        Ok(())
+    }
+
+    fn parquet(&self, lake: &Path) -> Result<PathBuf, Failed> {
+        self.published(&lake.join("lake/spot_price/v=1"))
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // What stays behind in the system's temporary folder is cleared by the system.
+        let _ = fs::remove_dir_all(&self.home);
+    }
+}
+
+fn once(command: &mut Command) -> Result<f64, Failed> {
+    let started = Instant::now();
+    let output =
+        command.output().map_err(|e| format!("{:?} cannot be started: {e}", command.get_program()))?;
+    let took = started.elapsed().as_secs_f64() * 1000.0;
+    if !output.status.success() {
+        return Err(format!("{command:?} ended with {}", output.status));
+    }
+    Ok(took)
+}
+
+/// Medians, milliseconds: ours and the rival's, taking turns so that both see the same machine.
+fn compare(
+    runs: usize,
+    ours: impl Fn() -> Command,
+    rival: impl Fn() -> Command,
+) -> Result<(f64, f64), Failed> {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        a.push(once(&mut ours())?);
+        b.push(once(&mut rival())?);
+    }
+    Ok((median(a), median(b)))
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn line(what: &str, ours: f64, rival: f64, bar: &str) {
+    println!("{what:<34} {ours:>6.1} ms {rival:>6.1} ms {:>7.2}  {bar}", ours / rival);
+    // A table that fills slowly should be seen to fill.
+    let _ = std::io::stdout().flush();
+}

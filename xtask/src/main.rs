@@ -1,0 +1,63 @@
+//! `cargo xtask …`: what the project does to itself. Kept to almost no dependencies, because it is
+//! built before everything else.
+
+mod bench;
+mod setup;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+/// Why a task stopped, in one sentence.
+pub(crate) type Failed = String;
+
+const HELP: &str = "\
+cargo xtask setup [--tests]    bring what cargo cannot: the DuckDB library; with --tests the Python side too
+cargo xtask seed               derive datasets/seed anew from the pinned wheels
+cargo xtask bench [--spot-history FILE]
+                               measure, as ratios against DuckDB alone (builds in release mode)";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["setup"] => setup::libraries(),
+        ["setup", "--tests"] => setup::libraries().and_then(|()| setup::python()),
+        ["seed"] => {
+            run(Command::new(cargo()).args(["run", "--quiet", "--package", "seed"]).current_dir(root()))
+        }
+        ["bench", rest @ ..] => bench::run(rest),
+        _ => Err(format!("this is not a task\n{HELP}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository's folder.
+pub(crate) fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("xtask lies in the repository").to_path_buf()
+}
+
+/// What is brought from outside: ignored by git.
+pub(crate) fn tools() -> PathBuf {
+    root().join(".tools")
+}
+
+pub(crate) fn cargo() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
+}
+
+/// Runs a command to its end; anything but success is a failure.
+pub(crate) fn run(command: &mut Command) -> Result<(), Failed> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{name} ended with {status}")),
+        Err(error) => Err(format!("{name} cannot be started: {error}")),
+    }
+}

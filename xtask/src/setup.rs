@@ -1,0 +1,112 @@
+//! What cargo cannot bring: the DuckDB library, prebuilt, from the npm registry, and the Python side of
+//! the tests from PyPI. Everything is pinned, and the library is checked by its digest.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use sha2::{Digest, Sha256};
+
+use crate::{Failed, run, tools};
+
+/// The package that carries `libduckdb.so`: the library of the pinned `duckdb` crate.
+const PACKAGE: &str = "@duckdb/node-bindings-linux-x64@1.5.6-r.1";
+const DIGEST: &str = "3f4962cdd266eab2b479a5b5a4a6d063d279b2954ae814ed00385d553b747633";
+
+/// The wheel that the cross-check reads.
+const WHEEL: &str = "moto==5.2.5";
+
+/// What the notebooks are executed with.
+const NOTEBOOK: &[&str] = &[
+    "nbclient==0.11.0",
+    "ipykernel==7.4.0",
+    "nbformat==5.11.1",
+    "polars==2.1.0",
+    "duckdb==1.5.6",
+    "pyarrow==26.0.1",
+    "matplotlib==3.11.2",
+];
+
+/// Brings the DuckDB library into `.tools/duckdb`. Without npm, or on another platform than Linux on
+/// x86-64, nothing is brought: the Makefile then compiles DuckDB in.
+pub(crate) fn libraries() -> Result<(), Failed> {
+    let folder = tools().join("duckdb");
+    let library = folder.join("libduckdb.so");
+    if digest(&library).as_deref() == Some(DIGEST) {
+        return Ok(());
+    }
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || !there("npm") {
+        eprintln!(
+            "no prebuilt DuckDB for this machine (npm and Linux on x86-64 are needed): it will be compiled in"
+        );
+        return Ok(());
+    }
+    let passing = tools().join("npm");
+    fresh(&passing)?;
+    run(Command::new("npm")
+        .args(["pack", "--silent", "--pack-destination"])
+        .arg(&passing)
+        .arg(PACKAGE)
+        .stdout(Stdio::null()))?;
+    let archive = only_file(&passing)?;
+    run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&passing).arg("package/libduckdb.so"))?;
+    let unpacked = passing.join("package/libduckdb.so");
+    if digest(&unpacked).as_deref() != Some(DIGEST) {
+        return Err(format!("the library in {PACKAGE} is not the one that was pinned"));
+    }
+    make(&folder)?;
+    fs::rename(&unpacked, &library).map_err(|e| format!("{}: {e}", library.display()))?;
+    fs::remove_dir_all(&passing).map_err(|e| format!("{}: {e}", passing.display()))
+}
+
+/// Brings the wheel of the cross-check and a virtual environment for the notebooks.
+pub(crate) fn python() -> Result<(), Failed> {
+    let wheels = tools().join("wheels");
+    make(&wheels)?;
+    if !wheels.join("moto-5.2.5-py3-none-any.whl").exists() {
+        run(python3()
+            .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
+            .arg(&wheels)
+            .arg(WHEEL))?;
+    }
+    let environment = tools().join("venv");
+    let mark = environment.join("installed.txt");
+    let wanted = NOTEBOOK.join("\n");
+    if fs::read_to_string(&mark).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    fresh(&environment)?;
+    run(python3().args(["-m", "venv"]).arg(&environment))?;
+    run(Command::new(environment.join("bin/pip")).args(["install", "--quiet"]).args(NOTEBOOK))?;
+    fs::write(&mark, wanted).map_err(|e| format!("{}: {e}", mark.display()))
+}
+
+fn python3() -> Command {
+    Command::new("python3")
+}
+
+fn there(program: &str) -> bool {
+    let asked = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+fn digest(path: &Path) -> Option<String> {
+    let bytes = fs::read(path).ok()?;
+    Some(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn make(folder: &Path) -> Result<(), Failed> {
+    fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))
+}
+
+fn fresh(folder: &Path) -> Result<(), Failed> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    }
+    make(folder)
+}
+
+fn only_file(folder: &Path) -> Result<std::path::PathBuf, Failed> {
+    let mut entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?.flatten();
+    entries.next().map(|entry| entry.path()).ok_or_else(|| "npm pack brought nothing".to_string())
+}
