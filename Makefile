@@ -30,7 +30,7 @@ build: setup
 test:
 	cargo xtask setup --tests
 	cargo build $(FEATURES) --workspace
-	cargo $(TEST) $(FEATURES) --workspace
+	cargo $(TEST) $(FEATURES) --workspace --no-fail-fast
 	cargo fmt --all --check
 	cargo clippy $(FEATURES) --workspace --all-targets --quiet -- -D warnings
 

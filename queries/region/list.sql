@@ -1,19 +1,43 @@
--- Regions, with how many zones, types and Linux on-demand prices are known there.
+-- Regions, with how many zones, types and Linux on-demand prices are known there; null where nobody
+-- could look.
 -- $as_of timestamp = now  the newest statement at or before this instant
+WITH seen AS (
+    SELECT DISTINCT dataset, scope
+    FROM collection_run
+    WHERE outcome IN ('complete', 'partial', 'empty') AND observed_at <= $as_of
+),
+zones AS (
+    SELECT region, count(DISTINCT az_id) AS n
+    FROM zone_history
+    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    GROUP BY region
+),
+types AS (
+    SELECT region, count(DISTINCT instance_type) AS n
+    FROM offering_history
+    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    GROUP BY region
+),
+prices AS (
+    SELECT region, count(DISTINCT instance_type) AS n
+    FROM price_history
+    WHERE os = 'linux' AND term = 'on-demand'
+        AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    GROUP BY region
+)
 SELECT
     r.region,
     r.partition,
     r.name,
-    (SELECT count(DISTINCT z.az_id) FROM zone_history AS z
-     WHERE z.region = r.region AND z.valid_from <= $as_of AND (z.valid_until IS NULL OR z.valid_until > $as_of)
-    ) AS zones,
-    (SELECT count(DISTINCT o.instance_type) FROM offering_history AS o
-     WHERE o.region = r.region AND o.valid_from <= $as_of AND (o.valid_until IS NULL OR o.valid_until > $as_of)
-    ) AS instance_types,
-    (SELECT count(DISTINCT p.instance_type) FROM price_history AS p
-     WHERE p.region = r.region AND p.os = 'linux' AND p.term = 'on-demand'
-        AND p.valid_from <= $as_of AND (p.valid_until IS NULL OR p.valid_until > $as_of)
-    ) AS priced_types
+    CASE WHEN seen_zones.scope IS NOT NULL THEN coalesce(zones.n, 0) END AS zones,
+    CASE WHEN seen_types.scope IS NOT NULL THEN coalesce(types.n, 0) END AS instance_types,
+    CASE WHEN seen_prices.scope IS NOT NULL THEN coalesce(prices.n, 0) END AS priced_types
 FROM region_history AS r
+LEFT JOIN zones ON zones.region = r.region
+LEFT JOIN types ON types.region = r.region
+LEFT JOIN prices ON prices.region = r.region
+LEFT JOIN seen AS seen_zones ON seen_zones.dataset = 'zone' AND seen_zones.scope = r.region
+LEFT JOIN seen AS seen_types ON seen_types.dataset = 'offering' AND seen_types.scope = r.region
+LEFT JOIN seen AS seen_prices ON seen_prices.dataset = 'price' AND seen_prices.scope = r.region
 WHERE r.valid_from <= $as_of AND (r.valid_until IS NULL OR r.valid_until > $as_of)
 ORDER BY r.region

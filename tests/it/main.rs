@@ -1,3 +1,4 @@
 //! The one integration binary: the programs as people use them.
 
+mod storage;
 mod tidy;

@@ -47,6 +47,8 @@ pub mod rows {
             dataset: String,
             /// Where its rows are from.
             source: String,
+            /// The earliest instant that the source speaks of.
+            observed_from: Timestamp,
             /// The newest instant that the source speaks of.
             observed_at: Timestamp,
             /// Rows.
@@ -89,12 +91,12 @@ pub mod rows {
             partition: String,
             /// The name AWS shows.
             name: Option<String>,
-            /// Zones known by id.
-            zones: i64,
-            /// Instance types offered.
-            instance_types: i64,
-            /// Instance types with a Linux on-demand price.
-            priced_types: i64,
+            /// Zones known by id; none when nobody could look.
+            zones: Option<i64>,
+            /// Instance types offered; none when nobody could look.
+            instance_types: Option<i64>,
+            /// Instance types with a Linux on-demand price; none when nobody could look.
+            priced_types: Option<i64>,
         }
     }
 }

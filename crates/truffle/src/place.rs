@@ -28,25 +28,23 @@ pub struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    /// What is offered in the regions of the flags and in `named`; in `otherwise` when there are none.
-    /// A region that does not exist is a usage failure.
-    pub(crate) fn offers(
-        &self,
-        ports: &Ports,
-        named: &[String],
-        otherwise: &str,
-    ) -> Result<Vec<Offer>, Failure> {
-        let mut regions: Vec<&str> = self.region.iter().chain(named).map(|region| region.trim()).collect();
-        if regions.is_empty() {
-            regions.push(otherwise);
+    /// The regions of the flags and of `named`, joined by commas; `otherwise` when there are none.
+    pub(crate) fn regions(&self, named: &[String], otherwise: &str) -> String {
+        let regions: Vec<&str> = self.region.iter().chain(named).map(|region| region.trim()).collect();
+        match regions.as_slice() {
+            [] => otherwise.to_string(),
+            all if all.contains(&"all") => "all".to_string(),
+            some => some.join(","),
         }
-        let asked = if regions.contains(&"all") { "all".to_string() } else { regions.join(",") };
-        let page = ports.answer("offering/regions", &[("regions", &asked), ("os", &self.os)])?;
+    }
+
+    /// What is offered in these regions. One that does not exist is a usage failure.
+    pub(crate) fn offers(&self, ports: &Ports, regions: &str) -> Result<Vec<Offer>, Failure> {
+        let page = ports.answer("offering/regions", &[("regions", regions), ("os", &self.os)])?;
         let offers: Vec<Offer> = rows(&page)?;
         let offered: BTreeSet<&str> = offers.iter().map(|offer| offer.region.as_str()).collect();
-        let empty: Vec<&str> =
-            regions.into_iter().filter(|region| *region != "all" && !offered.contains(region)).collect();
-        check_regions(&empty, ports)?;
+        let empty = regions.split(',').filter(|region| *region != "all" && !offered.contains(region));
+        check_regions(&empty.collect::<Vec<_>>(), ports)?;
         Ok(offers)
     }
 
@@ -106,14 +104,15 @@ fn rows<R: Row>(page: &Page) -> Result<Vec<R>, Failure> {
     R::read_all(page).map_err(|error| Failure::broken(error.to_string()))
 }
 
-/// Says on stderr how old the data of these datasets is, source by source.
+/// Says on stderr how old the data of these datasets is in these regions, source by source.
 pub(crate) fn note_ages(
     ports: &Ports,
     printer: &mut Printer,
     datasets: &[&str],
+    regions: &str,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let sources: Vec<Source> = rows(&ports.answer("data/sources", &[])?)?;
+    let sources: Vec<Source> = rows(&ports.answer("data/sources", &[("scopes", regions)])?)?;
     let sources: Vec<Source> =
         sources.into_iter().filter(|source| datasets.contains(&source.dataset.as_str())).collect();
     printer.note(&ages(&sources, now));
@@ -131,9 +130,10 @@ fn ages(sources: &[Source], now: Timestamp) -> String {
     }
     let mut datasets: Vec<(&str, Vec<String>)> = Vec::new();
     for source in sources {
-        let old = match age(source.observed_at, now) {
-            span if span.ends_with(char::is_alphabetic) && span != "today" => format!("{span} old"),
-            other => other,
+        let old = match (age(source.observed_at, now), age(source.observed_from, now)) {
+            (newest, oldest) if newest != oldest => format!("{newest} to {oldest} old"),
+            (span, _) if span.ends_with(char::is_alphabetic) && span != "today" => format!("{span} old"),
+            (other, _) => other,
         };
         let text = format!("{} ({old})", source.source);
         match datasets.iter_mut().find(|(dataset, _)| *dataset == source.dataset) {
@@ -158,6 +158,7 @@ mod tests {
                 .map(|(dataset, source, observed_at)| Source {
                     dataset: dataset.to_string(),
                     source: source.to_string(),
+                    observed_from: observed_at.parse().unwrap(),
                     observed_at: observed_at.parse().unwrap(),
                     row_count: 1,
                     scopes: 1,

@@ -30,7 +30,8 @@ pub fn run_compare(
 ) -> Result<Exit, Failure> {
     let facts = place::facts(ports)?;
     let types = args.types.iter().map(|name| place::fact(name, &facts)).collect::<Result<Vec<_>, _>>()?;
-    let offers = args.place.offers(ports, &[], ports.settings.region.value.as_str())?;
+    let regions = args.place.regions(&[], ports.settings.region.value.as_str());
+    let offers = args.place.offers(ports, &regions)?;
     let sides = sides(&types, &offers);
     for facts in types.iter().filter(|t| !sides.iter().any(|c| same(c, t) && c.offer.is_some())) {
         printer.note(&format!("{} is not offered there; --region all looks everywhere", facts.instance_type));
@@ -39,7 +40,7 @@ pub fn run_compare(
     let table = table(&sides, &page, now);
     printer.report(&Report { page, csv: None, table: Some(table) }, ports.encode)?;
     args.place.note(&offers, false, ports, printer);
-    place::note_ages(ports, printer, &["instance_type", "offering", "price"], now)?;
+    place::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(Exit::Done)
 }
 

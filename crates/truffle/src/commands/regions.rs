@@ -26,18 +26,19 @@ pub fn run_regions(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    let asked = args.place.regions(&[], "all");
     let regions = place::regions(ports)?;
     let Some(name) = &args.name else {
         let asked =
             |row: &&RegionRow| args.place.region.is_empty() || args.place.region.contains(&row.region);
         let rows: Vec<&RegionRow> = regions.iter().filter(asked).collect();
         printer.report(&Report::plain(every(&rows)), ports.encode)?;
-        place::note_ages(ports, printer, &["region", "offering", "price"], now)?;
+        place::note_ages(ports, printer, &["region", "offering", "price"], &asked, now)?;
         return Ok(if rows.is_empty() { Exit::NothingMatched } else { Exit::Done });
     };
     let facts = place::facts(ports)?;
     let facts = place::fact(name, &facts)?;
-    let offers = args.place.offers(ports, &[], "all")?;
+    let offers = args.place.offers(ports, &asked)?;
     let offers: Vec<&Offer> = offers.iter().filter(|offer| offer.instance_type == *name).collect();
     let page = page(&offers, &regions);
     let cells = |offer: &&Offer| {
@@ -51,7 +52,7 @@ pub fn run_regions(
     if offers.is_empty() {
         printer.note(&format!("nothing matched: {name} is not known to be offered there"));
     }
-    place::note_ages(ports, printer, &["offering", "price"], now)?;
+    place::note_ages(ports, printer, &["offering", "price"], &asked, now)?;
     Ok(if offers.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 

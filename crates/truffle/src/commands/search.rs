@@ -61,7 +61,8 @@ pub fn run_search(
     let filters = Filters::new(&args.filters, &understood, &facts)?;
     let sort = sort_keys(args, &understood)?;
     let otherwise = if args.in_all_regions { "all" } else { ports.settings.region.value.as_str() };
-    let offers = args.place.offers(ports, &understood.regions, otherwise)?;
+    let regions = args.place.regions(&understood.regions, otherwise);
+    let offers = args.place.offers(ports, &regions)?;
     check_zones(&args.filters.zone.zones, &offers)?;
     let candidates = candidates(&facts, &offers, args.in_all_regions);
     let mut outcome = filters.apply(&candidates);
@@ -88,7 +89,7 @@ pub fn run_search(
     }
     let named = !understood.regions.is_empty() || args.in_all_regions;
     args.place.note(&offers, named, ports, printer);
-    place::note_ages(ports, printer, &["instance_type", "offering", "price"], now)?;
+    place::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(if outcome.kept.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 

@@ -27,7 +27,8 @@ pub fn run_show(
 ) -> Result<Exit, Failure> {
     let facts = place::facts(ports)?;
     let facts = place::fact(&args.name, &facts)?;
-    let offers = args.place.offers(ports, &[], "all")?;
+    let regions = args.place.regions(&[], "all");
+    let offers = args.place.offers(ports, &regions)?;
     let offers: Vec<_> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
     let places: Vec<_> = offers.iter().map(|offer| Candidate { facts, offer: Some(offer) }).collect();
     let report = Report { page: page(facts, &places), csv: None, table: Some(table(facts, &places, now)) };
@@ -35,7 +36,7 @@ pub fn run_show(
     if places.is_empty() {
         printer.note("it is not known to be offered there");
     }
-    place::note_ages(ports, printer, &["instance_type", "offering", "price"], now)?;
+    place::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(Exit::Done)
 }
 

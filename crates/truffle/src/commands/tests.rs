@@ -72,7 +72,15 @@ fn region_list() -> Page {
 fn source_list() -> Page {
     let row = |dataset: &str, seen: &str| -> Vec<Value> {
         let seen: Timestamp = seen.parse().unwrap();
-        vec![dataset.into(), "test".into(), seen.into(), 1.into(), 1.into(), Value::List(Vec::new())]
+        vec![
+            dataset.into(),
+            "test".into(),
+            seen.into(),
+            seen.into(),
+            1.into(),
+            1.into(),
+            Value::List(Vec::new()),
+        ]
     };
     let rows = vec![
         row("instance_type", "2026-11-01T00:00:00Z"),

@@ -27,7 +27,8 @@ pub fn run_zones(
 ) -> Result<Exit, Failure> {
     place::fact(&args.name, &place::facts(ports)?)?;
     let place = PlaceArgs { region: args.region.clone(), os: "linux".into() };
-    let offers = place.offers(ports, &[], "all")?;
+    let regions = place.regions(&[], "all");
+    let offers = place.offers(ports, &regions)?;
     let offers: Vec<&Offer> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
     let page = page(&offers);
     let found = !page.rows.is_empty();
@@ -38,7 +39,7 @@ pub fn run_zones(
     if offers.is_empty() {
         printer.note(&format!("nothing matched: {} is not known to be offered there", args.name));
     }
-    place::note_ages(ports, printer, &["offering"], now)?;
+    place::note_ages(ports, printer, &["offering"], &regions, now)?;
     Ok(if found { Exit::Done } else { Exit::NothingMatched })
 }
 

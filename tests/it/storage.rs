@@ -1,0 +1,290 @@
+//! The lake under readers, writers and accidents.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use catalog::{Field, Page, Type, Value};
+use domain::Timestamp;
+use tests::Desk;
+
+/// Spot history of one zone: `changes` prices an hour apart, each said twice.
+fn history(desk: &Desk, name: &str, zone: &str, changes: i64) -> PathBuf {
+    let fields = vec![
+        Field::new("observed_at", Type::Timestamp),
+        Field::new("instance_type", Type::Text),
+        Field::new("region", Type::Text),
+        Field::new("az_id", Type::Text),
+        Field::new("on_demand_usd", Type::Float),
+        Field::new("spot_usd", Type::Float),
+    ];
+    let row = |at: i64| {
+        let instant = Timestamp::from_second(1_700_000_000 + at * 1800).unwrap();
+        let price = 0.5 + (at / 2) as f64 / 10_000.0;
+        vec![instant.into(), "m7i.large".into(), "us-east-1".into(), zone.into(), 1.0.into(), price.into()]
+    };
+    let page = Page { fields, rows: (0..changes * 2).map(row).collect::<Vec<Vec<Value>>>() };
+    let path = desk.home().join(name);
+    fs::write(&path, lake::parquet_bytes(&page).unwrap()).unwrap();
+    path
+}
+
+fn import(desk: &Desk, file: &Path) -> tests::Ran {
+    desk.collector(&["import", "spot-history", &file.to_string_lossy(), "-o", "json"])
+}
+
+/// Rows by zone, as `zone:rows`.
+fn rows(desk: &Desk) -> String {
+    let sql = "SELECT az_id || ':' || count(*) AS z FROM spot_price GROUP BY az_id ORDER BY az_id";
+    desk.truffle(&["query", sql, "-o", "csv", "-q"]).good().lines().skip(1).collect::<Vec<_>>().join(" ")
+}
+
+fn lake(desk: &Desk) -> PathBuf {
+    desk.home().join(".local/share/mycelium")
+}
+
+#[test]
+fn an_import_is_visible_and_said_once() {
+    let desk = Desk::default();
+    let file = history(&desk, "a.parquet", "use1-az1", 100);
+    let dry = desk.collector(&["import", "spot-history", &file.to_string_lossy(), "--dry-run", "-o", "json"]);
+    assert!(dry.clone().good().contains("\"rows_kept\": 100"), "{dry:?}");
+    assert!(!lake(&desk).exists(), "a dry run writes nothing");
+    let first = import(&desk, &file).good();
+    assert!(first.contains("\"rows_read\": 200") && first.contains("\"rows_kept\": 100"), "{first}");
+    assert_eq!(rows(&desk), "use1-az1:100");
+    let again = import(&desk, &file);
+    assert!(again.err.contains("imported before"), "{again:?}");
+    assert!(again.good().contains("\"rows_kept\": 0"));
+    import(&desk, &history(&desk, "b.parquet", "use1-az2", 50)).good();
+    assert_eq!(rows(&desk), "use1-az1:100 use1-az2:50");
+    let latest = desk.truffle(&["query", "spot/latest", "--param", "type=m7i.large", "-o", "ndjson"]).good();
+    assert!(
+        latest.contains("\"az_id\":\"use1-az1\"") && latest.contains("\"price_per_hour\":0.5099"),
+        "{latest}"
+    );
+    let earlier =
+        ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "--as-of", "2023-11-14T22:13:20Z"];
+    assert!(desk.truffle(&earlier).good().contains(",0.5,"), "the first price held at the first instant");
+}
+
+#[test]
+fn folders_are_the_owners_alone() {
+    let desk = Desk::default();
+    import(&desk, &history(&desk, "a.parquet", "use1-az1", 3)).good();
+    desk.truffle(&["save", "x", "gpu"]).good();
+    for folder in
+        [".local/share/mycelium", ".local/share/mycelium/manifest", ".cache/mycelium", ".config/mycelium"]
+    {
+        let mode = fs::metadata(desk.home().join(folder)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{folder}");
+    }
+}
+
+#[test]
+fn readers_never_wait_and_never_see_half() {
+    let desk = Desk::default();
+    import(&desk, &history(&desk, "0.parquet", "use1-az0", 10)).good();
+    let seen = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for n in 1..=8 {
+                let file = history(&desk, &format!("{n}.parquet"), &format!("use1-az{n}"), 10 * (n + 1));
+                import(&desk, &file).good();
+            }
+        });
+        let mut seen = BTreeSet::new();
+        while !writer.is_finished() {
+            seen.insert(rows(&desk));
+        }
+        writer.join().unwrap();
+        seen.insert(rows(&desk));
+        seen
+    });
+    for state in &seen {
+        for (n, zone) in state.split(' ').enumerate() {
+            assert_eq!(zone, format!("use1-az{n}:{}", 10 * (n + 1)), "half a refresh was seen: {state}");
+        }
+    }
+    assert!(seen.iter().any(|state| state.split(' ').count() == 9), "the last import is visible");
+}
+
+#[test]
+fn a_killed_import_leaves_a_whole_lake() {
+    let desk = Desk::default();
+    import(&desk, &history(&desk, "0.parquet", "use1-az0", 5)).good();
+    for n in 1..=25 {
+        let before = rows(&desk);
+        let file = history(&desk, "next.parquet", &format!("use1-az{n:02}"), 2000);
+        let words = ["import", "spot-history", &file.to_string_lossy(), "-q"];
+        let mut child =
+            desk.command("collector", &words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Spread over the whole run, from before its first write to after its commit.
+        std::thread::sleep(Duration::from_millis(4 * n));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let after = rows(&desk);
+        let done = format!("{before} use1-az{n:02}:2000");
+        assert!(after == before || after == done, "after kill {n}: {before} became {after}");
+    }
+    let file = history(&desk, "next.parquet", "use1-az99", 7);
+    import(&desk, &file).good();
+    assert!(rows(&desk).ends_with("use1-az99:7"));
+    // The next writer has cleared away what the killed ones left.
+    let listed: BTreeSet<String> = files(&lake(&desk).join("lake")).into_iter().collect();
+    let pinned = lake::Pinned::newest(&lake(&desk)).unwrap().unwrap();
+    let visible: BTreeSet<String> = pinned.manifest.files.iter().map(|f| f.path.clone()).collect();
+    let listed: BTreeSet<String> = listed.iter().map(|path| format!("lake/{path}")).collect();
+    assert_eq!(listed, visible);
+    assert_eq!(lake::check_digests(&lake(&desk), &pinned.manifest).unwrap(), Vec::<String>::new());
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()).into_iter().map(|below| format!("{name}/{below}")));
+        } else {
+            found.push(name);
+        }
+    }
+    found
+}
+
+#[test]
+fn two_writers_do_not_meet() {
+    let desk = Desk::default();
+    let file = history(&desk, "a.parquet", "use1-az1", 3);
+    let held = lake::Writer::open(&lake(&desk)).unwrap();
+    let second = import(&desk, &file);
+    assert_eq!(second.code, 1, "{second:?}");
+    assert!(second.err.contains("is being written by another process"), "{second:?}");
+    drop(held);
+    import(&desk, &file).good();
+}
+
+#[test]
+fn old_manifests_go_and_held_ones_stay() {
+    let desk = Desk::default();
+    import(&desk, &history(&desk, "1.parquet", "use1-az1", 3)).good();
+    let held = lake::Pinned::newest(&lake(&desk)).unwrap().unwrap();
+    assert_eq!(held.manifest.number, 1);
+    import(&desk, &history(&desk, "2.parquet", "use1-az2", 3)).good();
+    import(&desk, &history(&desk, "3.parquet", "use1-az3", 3)).good();
+    let manifests = || {
+        let mut names = files(&lake(&desk).join("manifest"));
+        names.sort();
+        names.join(" ")
+    };
+    assert_eq!(manifests(), "1.json 3.json", "a reader holds the first, nobody the second");
+    drop(held);
+    import(&desk, &history(&desk, "4.parquet", "use1-az4", 3)).good();
+    assert_eq!(manifests(), "4.json");
+}
+
+/// What a person is told about a folder that cannot be used: exit code and sentence.
+fn told(desk: &Desk) -> (i32, String) {
+    let ran = desk.truffle(&["status"]);
+    (ran.code, ran.err.lines().next().unwrap_or_default().to_string())
+}
+
+#[test]
+fn folders_that_are_no_usable_lake() {
+    let check = |damage: &dyn Fn(&Path), expected: &str| {
+        let desk = Desk::default();
+        import(&desk, &history(&desk, "a.parquet", "use1-az1", 3)).good();
+        damage(&lake(&desk));
+        let (code, sentence) = told(&desk);
+        assert_eq!(code, 4, "{sentence}");
+        assert!(sentence.contains(expected), "{sentence}");
+    };
+    let manifest = |root: &Path, from: &str, to: &str| {
+        let path = root.join("manifest/1.json");
+        let text = fs::read_to_string(&path).unwrap().replace(from, to);
+        fs::write(path, text).unwrap();
+    };
+    check(
+        &|root| manifest(root, "\"format\": 1", "\"format\": 2"),
+        "has format 2, and this version reads up to 1",
+    );
+    check(&|root| manifest(root, "{", "?"), "its manifest cannot be read");
+    check(&|root| fs::write(root.join("CURRENT"), "seven").unwrap(), "its CURRENT names no manifest");
+    check(&|root| fs::write(root.join("CURRENT"), "7").unwrap(), "manifest 7 is missing");
+    check(&|root| fs::remove_dir_all(root.join("lake/spot_price")).unwrap(), "cannot be read");
+    check(
+        &|root| {
+            let folder = root.join("lake/spot_price/v=1");
+            let file = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+            let bytes = fs::read(&file).unwrap();
+            fs::write(file, &bytes[..bytes.len() / 2]).unwrap();
+        },
+        "bytes instead of",
+    );
+}
+
+#[test]
+fn a_strangers_folder_is_left_alone() {
+    let desk = Desk::default();
+    let folder = desk.home().join("photos");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("cat.jpg"), "miaow").unwrap();
+    let at = folder.to_string_lossy().into_owned();
+    let read = desk.truffle(&["status", "--lake", &at]);
+    assert_eq!(read.code, 4, "{read:?}");
+    assert!(read.err.contains("is not a lake: it holds cat.jpg"), "{read:?}");
+    let file = history(&desk, "a.parquet", "use1-az1", 3);
+    let written = desk.collector(&["import", "spot-history", &file.to_string_lossy(), "--lake", &at]);
+    assert_eq!(written.code, 4, "{written:?}");
+    assert_eq!(files(&folder), ["cat.jpg"]);
+}
+
+#[test]
+fn files_that_cannot_be_imported() {
+    let desk = Desk::default();
+    let check = |name: &str, bytes: &[u8], expected: &str| {
+        let path = desk.home().join(name);
+        fs::write(&path, bytes).unwrap();
+        let ran = import(&desk, &path);
+        assert_eq!(ran.code, 4, "{ran:?}");
+        assert!(ran.err.contains(expected), "{ran:?}");
+    };
+    let good = fs::read(history(&desk, "good.parquet", "use1-az1", 300)).unwrap();
+    check("cut.parquet", &good[..good.len() / 2], "not a Parquet file, or it is cut short");
+    check("text.parquet", b"observed_at,instance_type", "not a Parquet file, or it is cut short");
+    check("empty.parquet", b"", "not a Parquet file, or it is cut short");
+    let other = Page { fields: vec![Field::new("x", Type::Int)], rows: vec![vec![Value::Int(1)]] };
+    check("other.parquet", &lake::parquet_bytes(&other).unwrap(), "it has no column observed_at");
+    let missing = desk.collector(&["import", "spot-history", "nowhere.parquet"]);
+    assert_eq!(missing.code, 1, "{missing:?}");
+    assert!(missing.err.contains("nowhere.parquet"), "{missing:?}");
+}
+
+#[test]
+fn where_nothing_can_be_written_answers_come_from_memory() {
+    let desk = Desk::default();
+    let nowhere = |words: &[&str]| {
+        let mut command = desk.command("truffle", words);
+        command.env("XDG_CACHE_HOME", "/dev/null/cache");
+        tests::ran(&mut command)
+    };
+    let found = nowhere(&["search", "m7i.large", "-o", "csv", "-q"]).good();
+    assert!(found.contains("m7i.large,us-east-1"), "{found}");
+    let counted = nowhere(&["query", "SELECT count(*) AS n FROM instance_type", "-o", "csv", "-q"]).good();
+    assert_eq!(counted, "n\n1395\n");
+    assert!(nowhere(&["status"]).err.contains("in memory, because no folder could be written"));
+}
+
+#[test]
+fn a_damaged_warehouse_is_made_anew() {
+    let desk = Desk::default();
+    desk.truffle(&["status"]).good();
+    let folder = desk.home().join(".cache/mycelium/warehouse");
+    let file = folder.join(&files(&folder)[0]);
+    fs::write(&file, "no database").unwrap();
+    desk.truffle(&["search", "m7i.large", "-q"]).good();
+    assert!(fs::metadata(&file).unwrap().len() > 100_000);
+}
