@@ -15,17 +15,17 @@ Ranges are texts: "4..16", "4..", "..16" or "4", both ends included.
     cpu-maker           Intel, AMD, AWS or Apple, in any case of letters
     gpus                range of GPUs, 0 without any; part of a GPU counts as one, though the API says 0
     gpu-model           name of the GPU as the API spells it, in any case of letters
-    gpu-memory          range of the GiB of all GPUs, 0 without any, from the makers' documents (TRUE_MEMORY_MIB)
+    gpu-memory          range of the GiB of all GPUs, by the makers' documents (TRUE_MEMORY_MIB); without a GPU in no range
     bare-metal, burstable, current-generation, efa, ipv6, hibernation, dedicated-hosts, free-tier, auto-recovery
                         true or false
-    ena                 true (supported or required) or false; or the API's own word
+    ena                 true (supported or required) or false
     hypervisor          nitro or xen; bare metal has none
     storage             range of the GB of all instance storage, 0 without any; an end may carry GB or TB (1000 GB)
     storage-type        ssd or hdd
     usage-class         on-demand, spot or capacity-block
     root-device         ebs or instance-store
     network-interfaces  range of network interfaces
-    ebs-bandwidth       range of the burst bandwidth in Mbit/s; a type that states none is in no range
+    ebs-bandwidth       range of the baseline bandwidth in Mbit/s; a type that states none is in no range
     placement           cluster, partition or spread
     region              region codes, comma-separated: offered in at least one of them
 """
@@ -70,8 +70,6 @@ class Catalogue:
         if key == "region":
             return any(name in self.offered.get(region, ()) for region in wanted.split(","))
         found = FIELDS[key](self.records[name])
-        if key == "ena" and isinstance(wanted, bool):
-            return (found != "unsupported") == wanted
         if key in RANGES:
             return found is not None and in_range(found, wanted, UNITS.get(key, {"": 1}))
         if isinstance(found, list):
@@ -114,7 +112,7 @@ def gpus(record):
 def gpu_memory_mib(record):
     found = gpu(record)
     if not found:
-        return 0
+        return None
     each = found["MemoryInfo"]["SizeInMiB"]
     if found["Name"] in TRUE_MEMORY_MIB:
         each = TRUE_MEMORY_MIB[found["Name"]] * found["GpuPartitionSize"]
@@ -135,14 +133,14 @@ FIELDS = {
     "hypervisor": lambda r: r.get("Hypervisor"),
     "efa": lambda r: r["NetworkInfo"]["EfaSupported"],
     "ipv6": lambda r: r["NetworkInfo"]["Ipv6Supported"],
-    "ena": lambda r: r["NetworkInfo"]["EnaSupport"],
+    "ena": lambda r: r["NetworkInfo"]["EnaSupport"] != "unsupported",
     "storage": lambda r: r.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0),
     "storage-type": lambda r: (only(r, "InstanceStorageInfo", "Disks") or {}).get("Type"),
     "hibernation": lambda r: r["HibernationSupported"],
     "usage-class": lambda r: r["SupportedUsageClasses"],
     "root-device": lambda r: r["SupportedRootDeviceTypes"],
     "network-interfaces": lambda r: r["NetworkInfo"]["MaximumNetworkInterfaces"],
-    "ebs-bandwidth": lambda r: r["EbsInfo"].get("EbsOptimizedInfo", {}).get("MaximumBandwidthInMbps"),
+    "ebs-bandwidth": lambda r: r["EbsInfo"].get("EbsOptimizedInfo", {}).get("BaselineBandwidthInMbps"),
     "placement": lambda r: r["PlacementGroupInfo"]["SupportedStrategies"],
     "dedicated-hosts": lambda r: r["DedicatedHostsSupported"],
     "free-tier": lambda r: r["FreeTierEligible"],

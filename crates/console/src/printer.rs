@@ -27,6 +27,12 @@ impl Printer {
         Printer { format, screen, columns: Vec::new(), out, err }
     }
 
+    /// A printer of the same columns into a file: it draws as for nobody and talks to nobody.
+    pub fn to_file(&self, format: Format, file: Box<dyn Write>) -> Printer {
+        let screen = self.screen.to_file();
+        Printer { format, screen, columns: self.columns.clone(), out: file, err: Box::new(io::sink()) }
+    }
+
     /// The format of the data.
     pub fn format(&self) -> Format {
         self.format

@@ -65,8 +65,8 @@ impl PlaceArgs {
     }
 }
 
-/// Of regions where nothing is offered, one that does not exist is a slip of the keyboard.
-fn check_regions(names: &[&str], ports: &Ports) -> Result<(), Failure> {
+/// A region that does not exist is a slip of the keyboard.
+pub(crate) fn check_regions(names: &[&str], ports: &Ports) -> Result<(), Failure> {
     if names.is_empty() {
         return Ok(());
     }

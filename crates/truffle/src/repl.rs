@@ -85,8 +85,8 @@ fn one(
             return Err(Failure::usage(format!("there is no command {word}")).hint(".help lists the commands"));
         }
         _ => {
-            let ended = stream(&args.bounds.query(line), stop, ports, printer)?;
-            say_ended(&ended, &args.bounds, printer);
+            let ended = stream(&args.bounds.query(line, args.limit), stop, ports, printer)?;
+            say_ended(&ended, args.limit, printer);
             if *timing {
                 printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
             }

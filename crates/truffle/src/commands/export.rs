@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use catalog::ports::{Encode, Query};
 use catalog::{Field, Page, Value};
 use clap::Args;
-use console::{Exit, Failure, Format, Printer, Screen};
+use console::{Exit, Failure, Format, Printer};
 
 use crate::Ports;
 use crate::commands::query::{Bounds, interruptible};
@@ -30,13 +30,13 @@ pub struct ExportArgs {
     #[arg(long, value_name = "SQL")]
     pub query: Option<String>,
     /// File to write; with --partition-by a folder
-    #[arg(long = "to", value_name = "PATH")]
+    #[arg(long = "to", value_name = "PATH", conflicts_with_all = ["out", "output"])]
     pub to: PathBuf,
     /// Format; when left out, the one that the file's name ends in
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
     /// Write one folder per value of these columns, as Hive, Spark and DuckDB read them
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "columns")]
     pub partition_by: Vec<String>,
     /// Replace what is there
     #[arg(long)]
@@ -44,6 +44,9 @@ pub struct ExportArgs {
     /// Say what would be written, and write nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Rows at most; 0 is all
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    pub limit: u64,
     #[command(flatten)]
     pub bounds: Bounds,
 }
@@ -52,10 +55,7 @@ pub struct ExportArgs {
 pub fn run_export(args: &ExportArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     let format = format(args)?;
     check_target(args)?;
-    let sql = statement(args, ports)?;
-    // An export is whole or it is not one: it is never cut, unless somebody says how many rows.
-    let asked = args.bounds.limit != crate::commands::query::ROWS;
-    let query = Query { rows: if asked { args.bounds.limit } else { 0 }, ..args.bounds.query(&sql) };
+    let query = args.bounds.query(&statement(args, ports)?, args.limit);
     if args.dry_run {
         let what = args.table.as_deref().unwrap_or("what the statement answers");
         printer.note(&format!("would write {what} to {} as {format} (dry run: nothing was written)", args.to.display()));
@@ -70,7 +70,8 @@ pub fn run_export(args: &ExportArgs, ports: &Ports<'_>, printer: &mut Printer) -
     let rows = written?;
     let (files, bytes) = read_back(&args.to, format)?;
     let files = if files == 1 { "one file".to_string() } else { format!("{files} files") };
-    printer.note(&format!("{rows} rows, {files}, {bytes} bytes in {}", args.to.display()));
+    let rows = if rows == 1 { "one row".to_string() } else { format!("{rows} rows") };
+    printer.note(&format!("{rows}, {files}, {bytes} bytes in {}", args.to.display()));
     Ok(Exit::Done)
 }
 
@@ -129,11 +130,11 @@ fn write(
     format: Format,
     passing: &Path,
     ports: &Ports<'_>,
-    printer: &mut Printer,
+    printer: &Printer,
 ) -> Result<u64, Failure> {
     if args.partition_by.is_empty() {
         let file = File::create(passing).map_err(|e| unwritten(passing, e))?;
-        let mut to_file = Printer::new(format, printer.screen().to_file(), Box::new(Synced::new(file)), Box::new(io::sink()));
+        let mut to_file = printer.to_file(format, Box::new(Synced::new(file)));
         let ended = crate::commands::query::stream(query, &interruptible()?, ports, &mut to_file)?;
         return Ok(ended.rows);
     }
@@ -142,7 +143,7 @@ fn write(
         folder: passing.to_path_buf(),
         by: args.partition_by.clone(),
         format,
-        screen: printer.screen().to_file(),
+        printer,
         encode: ports.encode,
         held: BTreeMap::new(),
         files: BTreeMap::new(),
@@ -192,7 +193,7 @@ struct Partitions<'a> {
     folder: PathBuf,
     by: Vec<String>,
     format: Format,
-    screen: Screen,
+    printer: &'a Printer,
     encode: &'a dyn Encode,
     held: BTreeMap<PathBuf, Page>,
     files: BTreeMap<PathBuf, usize>,
@@ -237,7 +238,7 @@ impl Partitions<'_> {
         let path = folder.join(format!("part-{number}.{}", self.format));
         *number += 1;
         let file = File::create(&path).map_err(|e| unwritten(&path, e))?;
-        let mut to_file = Printer::new(self.format, self.screen, Box::new(Synced::new(file)), Box::new(io::sink()));
+        let mut to_file = self.printer.to_file(self.format, Box::new(Synced::new(file)));
         let mut stream = to_file.stream(self.encode);
         stream.page(page)?;
         stream.finish().map(|_| ())

@@ -11,7 +11,7 @@ use crate::Ports;
 use crate::repl;
 
 /// Rows that are shown where nobody said how many.
-pub(crate) const ROWS: u64 = 10_000;
+const ROWS: u64 = 10_000;
 
 /// Ask in SQL, or ask a named question.
 ///
@@ -35,6 +35,9 @@ pub struct QueryArgs {
     /// Say on stderr how long it took
     #[arg(long)]
     pub timing: bool,
+    /// Rows at most; 0 is all
+    #[arg(long, value_name = "ROWS", default_value_t = ROWS)]
+    pub limit: u64,
     #[command(flatten)]
     pub bounds: Bounds,
 }
@@ -42,9 +45,6 @@ pub struct QueryArgs {
 /// What a statement may use.
 #[derive(Debug, Clone, Args)]
 pub struct Bounds {
-    /// Rows at most; 0 is all
-    #[arg(long, value_name = "ROWS", default_value_t = ROWS)]
-    pub limit: u64,
     /// Time at most, such as 90s or 10m
     #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = read_span)]
     pub timeout: Duration,
@@ -57,9 +57,9 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// A statement within these bounds.
-    pub fn query(&self, sql: &str) -> Query {
-        Query { sql: sql.into(), time: self.timeout, memory_mib: self.memory, rows: self.limit, threads: self.threads }
+    /// A statement within these bounds, with so many rows at most; 0 is all.
+    pub fn query(&self, sql: &str, rows: u64) -> Query {
+        Query { sql: sql.into(), time: self.timeout, memory_mib: self.memory, rows, threads: self.threads }
     }
 }
 
@@ -107,8 +107,8 @@ pub fn run_query(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) -> 
         }
         None => {
             let stop = interruptible()?;
-            let ended = stream(&args.bounds.query(&text), &stop, ports, printer)?;
-            say_ended(&ended, &args.bounds, printer);
+            let ended = stream(&args.bounds.query(&text, args.limit), &stop, ports, printer)?;
+            say_ended(&ended, args.limit, printer);
         }
     }
     if args.timing {
@@ -169,7 +169,7 @@ fn ask(question: &Question, args: &QueryArgs, ports: &Ports<'_>, printer: &mut P
         Failure::usage(error.to_string()).hint(format!("its parameters are {}", names.join(", ")))
     })?;
     let mut page = ports.ask(question, &values)?;
-    let limit = usize::try_from(args.bounds.limit).unwrap_or(usize::MAX);
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     if limit > 0 && page.rows.len() > limit {
         printer.note(&format!("{limit} of {} rows shown; --limit 0 shows all", page.rows.len()));
         page.rows.truncate(limit);
@@ -211,9 +211,9 @@ pub(crate) fn stream(
 }
 
 /// Says what a reader must know about the rows: that there were more, and what was not guarded.
-pub(crate) fn say_ended(ended: &Ended, bounds: &Bounds, printer: &mut Printer) {
+pub(crate) fn say_ended(ended: &Ended, limit: u64, printer: &mut Printer) {
     if ended.truncated {
-        printer.note(&format!("cut after {} rows; --limit 0 shows all, truffle export writes them to a file", bounds.limit));
+        printer.note(&format!("cut after {limit} rows; --limit 0 shows all, truffle export writes them to a file"));
     }
     for weaker in &ended.weaker {
         printer.note(&format!("weaker than usual: {weaker}"));

@@ -29,9 +29,9 @@ pub fn run_regions(
     let asked = args.place.regions(&[], "all");
     let regions = place::regions(ports)?;
     let Some(name) = &args.name else {
-        let asked =
-            |row: &&RegionRow| args.place.region.is_empty() || args.place.region.contains(&row.region);
-        let rows: Vec<&RegionRow> = regions.iter().filter(asked).collect();
+        place::check_regions(&asked.split(',').filter(|name| *name != "all").collect::<Vec<_>>(), ports)?;
+        let wanted = |row: &&RegionRow| asked == "all" || asked.split(',').any(|name| name == row.region);
+        let rows: Vec<&RegionRow> = regions.iter().filter(wanted).collect();
         printer.report(&Report::plain(every(&rows)), ports.encode)?;
         place::note_ages(ports, printer, &["region", "offering", "price"], &asked, now)?;
         return Ok(if rows.is_empty() { Exit::NothingMatched } else { Exit::Done });

@@ -327,6 +327,7 @@ fn mistakes_are_named() {
         "there is no region \"eu-centrl-1\"; did you mean eu-central-1?",
     );
     check_failure("search us-east-7", "there is no region \"us-east-7\"; did you mean us-east-1?");
+    check_failure("regions --region mars-1", "there is no region \"mars-1\"");
     check_failure("search --sort clock", "there is no sort key \"clock\"");
     check_failure("search --sort -vcpu", "there is no sort key \"vcpu\"; did you mean vcpus?");
     check_failure(

@@ -1,5 +1,7 @@
 //! A few instance types, as AWS states them, for the tests of this crate.
 
+use std::sync::LazyLock;
+
 use catalog::rows::Offer;
 use catalog::{Page, Row, Type, TypeFacts, Value};
 use domain::Decimal;
@@ -125,7 +127,9 @@ pub(crate) fn page() -> Page {
 
 /// The sample.
 pub(crate) fn facts() -> Vec<TypeFacts> {
-    TypeFacts::read_all(&page()).unwrap()
+    // Made once: property tests ask for it thousands of times.
+    static FACTS: LazyLock<Vec<TypeFacts>> = LazyLock::new(|| TypeFacts::read_all(&page()).unwrap());
+    FACTS.clone()
 }
 
 /// The sample in us-east-1, as the warehouse answers, and the AMD machines in eu-central-1. Types of

@@ -1,0 +1,63 @@
+//! `truffle search` against readings of the same data that nobody here wrote in Rust.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+use tests::{Desk, ran, root};
+
+/// The combinations and the types that `tests/crosscheck.py` finds in the raw records.
+fn crosschecked(count: &str, seed: &str) -> Option<Value> {
+    let wheel = root().join(".tools/wheels/moto-5.2.5-py3-none-any.whl");
+    if !wheel.exists() {
+        eprintln!("skipped: {} is not there; `make test` brings it", wheel.display());
+        return None;
+    }
+    let mut python = Command::new("python3");
+    python.arg(root().join("tests/crosscheck.py")).arg(&wheel).args(["--random", count, seed]);
+    Some(serde_json::from_str(&ran(&mut python).good()).expect("crosscheck.py prints JSON"))
+}
+
+/// A combination as flags: a value of true may stand alone.
+fn flags(filters: &Value) -> Vec<String> {
+    let filters = filters.as_object().expect("a combination is an object");
+    let mut words: Vec<String> = filters
+        .iter()
+        .map(|(name, value)| match value {
+            Value::Bool(true) => format!("--{name}"),
+            Value::Bool(false) => format!("--{name}=false"),
+            Value::String(text) => format!("--{name}={text}"),
+            other => panic!("{name}: {other} is no filter"),
+        })
+        .collect();
+    if !filters.contains_key("region") {
+        words.push("--region=all".into());
+    }
+    words
+}
+
+fn found(desk: &Desk, filters: &Value) -> BTreeSet<String> {
+    let flags = flags(filters);
+    let mut words = vec!["search", "-q", "-o", "json", "--limit", "0"];
+    words.extend(flags.iter().map(String::as_str));
+    let ran = desk.truffle(&words);
+    assert!(ran.code == 0 || ran.code == 3, "{words:?}: {}", ran.err);
+    let rows: Vec<Value> = serde_json::from_str(&ran.out).expect("search prints JSON");
+    rows.iter().map(|row| row["instance_type"].as_str().unwrap().to_string()).collect()
+}
+
+#[test]
+fn two_hundred_random_combinations_agree_with_the_raw_records() {
+    let Some(answers) = crosschecked("200", "20261123") else { return };
+    let desk = Desk::default();
+    let answers = answers.as_array().expect("a list");
+    assert_eq!(answers.len(), 200);
+    let mut matched = 0;
+    for answer in answers {
+        let expected: BTreeSet<String> =
+            answer["types"].as_array().unwrap().iter().map(|t| t.as_str().unwrap().to_string()).collect();
+        assert_eq!(found(&desk, &answer["filters"]), expected, "{}", answer["filters"]);
+        matched += usize::from(!expected.is_empty());
+    }
+    assert!(matched > 100, "only {matched} combinations matched anything");
+}
