@@ -1,5 +1,8 @@
 //! The one integration binary: the programs as people use them.
 
+mod bad_input;
+mod export;
+mod notebook;
 mod search;
 mod storage;
 mod tidy;

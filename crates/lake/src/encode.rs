@@ -25,8 +25,12 @@ impl Encode for ColumnarEncoder {
     ) -> Result<Box<dyn Encoder + 'a>, String> {
         let schema = columns::schema(fields);
         let sink = match format {
-            Columnar::Parquet => Sink::Parquet(ParquetWriter::new(out).batched(&schema).map_err(text)?),
-            Columnar::Arrow => Sink::Arrow(IpcWriter::new(out).batched(&schema, Vec::new()).map_err(text)?),
+            Columnar::Parquet => {
+                Sink::Parquet(Box::new(ParquetWriter::new(out).batched(&schema).map_err(text)?))
+            }
+            Columnar::Arrow => {
+                Sink::Arrow(Box::new(IpcWriter::new(out).batched(&schema, Vec::new()).map_err(text)?))
+            }
         };
         let waiting = Page { fields: fields.to_vec(), rows: Vec::new() };
         Ok(Box::new(OpenFile { sink, waiting }))
@@ -34,8 +38,8 @@ impl Encode for ColumnarEncoder {
 }
 
 enum Sink<W: Write> {
-    Parquet(BatchedWriter<W>),
-    Arrow(ipc::BatchedWriter<W>),
+    Parquet(Box<BatchedWriter<W>>),
+    Arrow(Box<ipc::BatchedWriter<W>>),
 }
 
 impl<W: Write> Sink<W> {

@@ -51,12 +51,10 @@ impl Store for LakeStore {
         dry_run: bool,
     ) -> Result<Imported, StoreError> {
         let run_id = format!("spot-history-{}", digest(paths)?);
-        let mut writer = if dry_run { None } else { Some(Writer::open(&self.root)?) };
-        let visible = match &writer {
-            Some(writer) => Some(writer.manifest().clone()),
-            None => Pinned::newest(&self.root)?.map(|pinned| pinned.manifest),
-        };
-        if let Some(imported) = visible.and_then(|manifest| already(&manifest, &run_id)) {
+        // Before anything is made: a file that cannot be read leaves no lake behind.
+        if let Some(imported) =
+            Pinned::newest(&self.root)?.and_then(|pinned| already(&pinned.manifest, &run_id))
+        {
             return Ok(imported);
         }
         let changes = spot_history::changes(paths, &run_id)?;
@@ -68,15 +66,20 @@ impl Store for LakeStore {
             manifest: None,
             gaps: Vec::new(),
         };
-        if let Some(writer) = &mut writer {
-            let run = self.run_row(&run_id, paths, &changes);
-            let data = dataset("spot_price").expect("a dataset of ours");
-            let log = dataset("collection_run").expect("a dataset of ours");
-            let written =
-                vec![writer.write_frame(data, &run_id, changes.frame)?, writer.write(log, &run_id, &run)?];
-            imported.bytes = written.iter().map(|file| file.0.bytes).sum();
-            imported.manifest = Some(writer.commit(written, Vec::new(), self.tool_version, now)?);
+        if dry_run {
+            return Ok(imported);
         }
+        let mut writer = Writer::open(&self.root)?;
+        if let Some(imported) = already(writer.manifest(), &run_id) {
+            return Ok(imported);
+        }
+        let run = self.run_row(&run_id, paths, &changes);
+        let data = dataset("spot_price").expect("a dataset of ours");
+        let log = dataset("collection_run").expect("a dataset of ours");
+        let written =
+            vec![writer.write_frame(data, &run_id, changes.frame)?, writer.write(log, &run_id, &run)?];
+        imported.bytes = written.iter().map(|file| file.0.bytes).sum();
+        imported.manifest = Some(writer.commit(written, Vec::new(), self.tool_version, now)?);
         Ok(imported)
     }
 

@@ -1,10 +1,15 @@
-#![expect(missing_docs, reason = "the doc comments of these types are the help, and a command's help is its own file's")]
+#![expect(
+    missing_docs,
+    reason = "the doc comments of these types are the help, and a command's help is its own file's"
+)]
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{bookmark, compare, export, query, regions, saved, schema, search, show, status, zones};
+use crate::commands::{
+    bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
+};
 
 /// Answers about EC2 instance types, prices and history from local data, without a network.
 ///

@@ -7,7 +7,7 @@ use catalog::rows::{Offer, RegionRow, Source};
 use catalog::{Page, Row, TypeFacts};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use console::{Failure, Origin, Printer, age};
+use console::{Failure, Kind, Origin, Printer, age};
 use domain::Timestamp;
 
 use crate::Ports;
@@ -38,13 +38,31 @@ impl PlaceArgs {
         }
     }
 
-    /// What is offered in these regions. One that does not exist is a usage failure.
-    pub(crate) fn offers(&self, ports: &Ports, regions: &str) -> Result<Vec<Offer>, Failure> {
+    /// What is offered in these regions. Says which of them nobody could look into. One that does not
+    /// exist is a usage failure; when nobody could look into any, there is no answer to be had.
+    pub(crate) fn offers(
+        &self,
+        ports: &Ports,
+        regions: &str,
+        printer: &mut Printer,
+    ) -> Result<Vec<Offer>, Failure> {
         let page = ports.answer("offering/regions", &[("regions", regions), ("os", &self.os)])?;
         let offers: Vec<Offer> = rows(&page)?;
-        let offered: BTreeSet<&str> = offers.iter().map(|offer| offer.region.as_str()).collect();
-        let empty = regions.split(',').filter(|region| *region != "all" && !offered.contains(region));
-        check_regions(&empty.collect::<Vec<_>>(), ports)?;
+        let unseen = unseen(ports, regions, &offers)?;
+        if unseen.is_empty() {
+            return Ok(offers);
+        }
+        let what = match unseen.as_slice() {
+            [one] => format!("what is offered in {one} is not known"),
+            some if regions == "all" => format!("what is offered in {} regions is not known", some.len()),
+            some => format!("what is offered in {} is not known", some.join(", ")),
+        };
+        if offers.is_empty() {
+            return Err(
+                Failure::new(Kind::Data, what).hint("truffle regions shows what is known of each region")
+            );
+        }
+        printer.note(&format!("{what}: truffle regions shows what is known of each region"));
         Ok(offers)
     }
 
@@ -65,12 +83,23 @@ impl PlaceArgs {
     }
 }
 
-/// A region that does not exist is a slip of the keyboard.
-pub(crate) fn check_regions(names: &[&str], ports: &Ports) -> Result<(), Failure> {
-    if names.is_empty() {
-        return Ok(());
+/// The regions among those asked for whose offerings nobody could look at.
+fn unseen(ports: &Ports, asked: &str, offers: &[Offer]) -> Result<Vec<String>, Failure> {
+    let offered: BTreeSet<&str> = offers.iter().map(|offer| offer.region.as_str()).collect();
+    let empty: Vec<&str> = asked.split(',').filter(|region| !offered.contains(region)).collect();
+    if empty.is_empty() {
+        return Ok(Vec::new());
     }
     let known = regions(ports)?;
+    if asked != "all" {
+        check_regions(&empty, &known)?;
+    }
+    let unseen = known.into_iter().filter(|row| row.instance_types.is_none()).map(|row| row.region);
+    Ok(unseen.filter(|region| asked == "all" || empty.contains(&region.as_str())).collect())
+}
+
+/// A region that does not exist is a slip of the keyboard.
+pub(crate) fn check_regions(names: &[&str], known: &[RegionRow]) -> Result<(), Failure> {
     match names.iter().find(|name| !known.iter().any(|row| row.region == **name)) {
         None => Ok(()),
         Some(name) => {
@@ -86,9 +115,14 @@ pub(crate) fn regions(ports: &Ports) -> Result<Vec<RegionRow>, Failure> {
     rows(&ports.answer("region/list", &[])?)
 }
 
-/// What is known of every instance type.
+/// What is known of every instance type. That nothing was known yet is not the same as that there was nothing.
 pub(crate) fn facts(ports: &Ports) -> Result<Vec<TypeFacts>, Failure> {
-    rows(&ports.answer("instance/facts", &[])?)
+    let facts: Vec<TypeFacts> = rows(&ports.answer("instance/facts", &[])?)?;
+    if facts.is_empty() {
+        return Err(Failure::new(Kind::Data, format!("no instance types are known as of {}", ports.as_of))
+            .hint("truffle status says of when there is data; a later --as-of may do"));
+    }
+    Ok(facts)
 }
 
 /// The facts of one type; an unknown one is a usage failure.

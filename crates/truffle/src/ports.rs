@@ -21,7 +21,8 @@ impl Ports<'_> {
     /// Asks one of our own questions. `$as_of` is bound here; `given` are the other parameters as text.
     pub(crate) fn answer(&self, name: &str, given: &[(&str, &str)]) -> Result<Page, Failure> {
         let question = question(name).expect("programs ask questions that are there");
-        let mut texts: Vec<(String, String)> = given.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        let mut texts: Vec<(String, String)> =
+            given.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
         if question.params().iter().any(|param| param.name == "as_of") {
             texts.push(("as_of".into(), self.as_of.to_string()));
         }

@@ -76,13 +76,17 @@ fn one(
             let table = Some(table.trim().to_string()).filter(|table| !table.is_empty());
             run_schema(&SchemaArgs { table }, ports, printer)?;
         }
-        (".questions", _) => catalog::QUESTIONS.iter().for_each(|q| printer.note(&format!("{}: {}", q.name, q.doc()))),
+        (".questions", _) => {
+            catalog::QUESTIONS.iter().for_each(|q| printer.note(&format!("{}: {}", q.name, q.doc())))
+        }
         (".timing", _) => {
             *timing = !*timing;
             printer.note(if *timing { "timing is on" } else { "timing is off" });
         }
         (word, _) if word.starts_with('.') => {
-            return Err(Failure::usage(format!("there is no command {word}")).hint(".help lists the commands"));
+            return Err(
+                Failure::usage(format!("there is no command {word}")).hint(".help lists the commands")
+            );
         }
         _ => {
             let ended = stream(&args.bounds.query(line, args.limit), stop, ports, printer)?;

@@ -7,7 +7,9 @@ use catalog::{Field, Page, Row, Type, TypeFacts};
 use console::{Exit, Failure, Format, Printer, Report, Screen, Settings};
 use domain::Timestamp;
 
-use crate::commands::{bookmark, compare, export, query, regions, saved, schema, search, show, status, zones};
+use crate::commands::{
+    bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
+};
 use crate::shelf::{SavedSearch, Shelf};
 use crate::{Command, Ports, TruffleArgs};
 
@@ -60,7 +62,8 @@ fn dispatch(
         Command::Version => return version(doors, printer),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            let written = (doors.completions)(*shell, &mut script).and_then(|()| io::stdout().write_all(&script));
+            let written =
+                (doors.completions)(*shell, &mut script).and_then(|()| io::stdout().write_all(&script));
             return written.map(|()| Exit::Done).map_err(|e| Failure::broken(e.to_string()));
         }
         _ => {}
@@ -68,8 +71,10 @@ fn dispatch(
     let as_of = match &args.common.as_of {
         None => now,
         Some(text) => domain::parse_instant(text).ok_or_else(|| {
-            Failure::usage(format!("\"{text}\" is not a day such as 2025-03-02 or an instant such as 2025-03-02T12:00:00Z"))
-                .hint("truffle query data/runs lists the instants there is data of")
+            Failure::usage(format!(
+                "\"{text}\" is not a day such as 2025-03-02 or an instant such as 2025-03-02T12:00:00Z"
+            ))
+            .hint("truffle query data/runs lists the instants there is data of")
         })?,
     };
     let ask = (doors.open)().map_err(|error| crate::failure(error, &doors.settings.lake.value))?;

@@ -12,38 +12,38 @@ use serde::{Deserialize, Serialize};
 
 /// A saved search: the words and flags as they were typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedSearch {
+pub(crate) struct SavedSearch {
     /// What comes after `truffle search`.
-    pub arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
 }
 
 /// A bookmarked instance type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bookmark {
+pub(crate) struct Bookmark {
     /// Why it is kept, in the user's words; may be empty.
-    pub note: String,
+    pub(crate) note: String,
     /// When it was kept, RFC 3339.
-    pub added_at: String,
+    pub(crate) added_at: String,
 }
 
 /// A file of named entries in the configuration folder.
-pub struct Shelf {
+pub(crate) struct Shelf {
     path: PathBuf,
 }
 
 impl Shelf {
     /// The saved searches.
-    pub fn searches(config: &Path) -> Shelf {
+    pub(crate) fn searches(config: &Path) -> Shelf {
         Shelf { path: config.join("saved.toml") }
     }
 
     /// The bookmarks.
-    pub fn bookmarks(config: &Path) -> Shelf {
+    pub(crate) fn bookmarks(config: &Path) -> Shelf {
         Shelf { path: config.join("bookmarks.toml") }
     }
 
     /// All entries by name; none when nothing was ever kept.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, Failure> {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, Failure> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -57,7 +57,10 @@ impl Shelf {
 
     /// Changes the entries: reads, changes and writes under a lock, so that nothing another process
     /// keeps at the same time is lost. Says what the file holds afterwards, read back.
-    pub fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, T>)) -> Result<BTreeMap<String, T>, Failure>
+    pub(crate) fn change<T>(
+        &self,
+        change: impl FnOnce(&mut BTreeMap<String, T>),
+    ) -> Result<BTreeMap<String, T>, Failure>
     where
         T: Serialize + DeserializeOwned,
     {
@@ -99,7 +102,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 /// A name for a saved search: letters, digits, `-` and `_`.
-pub fn check_name(name: &str) -> Result<(), Failure> {
+pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     let good = !name.is_empty()
         && name.len() <= 64
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')

@@ -38,7 +38,8 @@ pub fn run_bookmark(
         if args.dry_run {
             printer.note(&format!("would remove {} (dry run: nothing was changed)", args.remove.join(", ")));
         } else {
-            kept = shelf.change(|all: &mut BTreeMap<String, Bookmark>| all.retain(|t, _| !args.remove.contains(t)))?;
+            kept = shelf
+                .change(|all: &mut BTreeMap<String, Bookmark>| all.retain(|t, _| !args.remove.contains(t)))?;
             printer.note(&format!("removed {}; {} left", args.remove.join(", "), kept.len()));
         }
     } else if !args.types.is_empty() {
@@ -53,7 +54,11 @@ pub fn run_bookmark(
                     all.insert(name.clone(), bookmark);
                 }
             })?;
-            printer.note(&format!("kept {}; truffle show {} tells more", args.types.join(", "), args.types[0]));
+            printer.note(&format!(
+                "kept {}; truffle show {} tells more",
+                args.types.join(", "),
+                args.types[0]
+            ));
         }
     }
     if kept.is_empty() {
@@ -74,7 +79,9 @@ fn page(kept: &BTreeMap<String, Bookmark>) -> Page {
 fn check_kept(names: &[String], kept: &BTreeMap<String, Bookmark>) -> Result<(), Failure> {
     match names.iter().find(|name| !kept.contains_key(*name)) {
         None => Ok(()),
-        Some(name) => Err(Failure::usage(format!("{name} is not bookmarked")).hint("truffle bookmark lists what is")),
+        Some(name) => {
+            Err(Failure::usage(format!("{name} is not bookmarked")).hint("truffle bookmark lists what is"))
+        }
     }
 }
 

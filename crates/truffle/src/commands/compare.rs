@@ -17,6 +17,7 @@ pub struct CompareArgs {
     /// Instance types
     #[arg(required = true, value_name = "TYPE")]
     pub types: Vec<String>,
+    /// Regions and the system of prices.
     #[command(flatten)]
     pub place: PlaceArgs,
 }
@@ -31,7 +32,7 @@ pub fn run_compare(
     let facts = place::facts(ports)?;
     let types = args.types.iter().map(|name| place::fact(name, &facts)).collect::<Result<Vec<_>, _>>()?;
     let regions = args.place.regions(&[], ports.settings.region.value.as_str());
-    let offers = args.place.offers(ports, &regions)?;
+    let offers = args.place.offers(ports, &regions, printer)?;
     let sides = sides(&types, &offers);
     for facts in types.iter().filter(|t| !sides.iter().any(|c| same(c, t) && c.offer.is_some())) {
         printer.note(&format!("{} is not offered there; --region all looks everywhere", facts.instance_type));

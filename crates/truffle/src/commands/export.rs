@@ -47,6 +47,7 @@ pub struct ExportArgs {
     /// Rows at most; 0 is all
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     pub limit: u64,
+    /// What the statement may use.
     #[command(flatten)]
     pub bounds: Bounds,
 }
@@ -58,7 +59,10 @@ pub fn run_export(args: &ExportArgs, ports: &Ports<'_>, printer: &mut Printer) -
     let query = args.bounds.query(&statement(args, ports)?, args.limit);
     if args.dry_run {
         let what = args.table.as_deref().unwrap_or("what the statement answers");
-        printer.note(&format!("would write {what} to {} as {format} (dry run: nothing was written)", args.to.display()));
+        printer.note(&format!(
+            "would write {what} to {} as {format} (dry run: nothing was written)",
+            args.to.display()
+        ));
         return Ok(Exit::Done);
     }
     let passing = beside(&args.to, "tmp");
@@ -89,8 +93,10 @@ fn format(args: &ExportArgs) -> Result<Format, Failure> {
     };
     match format {
         Format::Parquet | Format::Arrow | Format::Csv | Format::Ndjson => Ok(format),
-        other => Err(Failure::usage(format!("an export cannot be {other}: parquet, csv, ndjson or arrow is expected"))
-            .hint("truffle query prints tables, json and yaml")),
+        other => Err(Failure::usage(format!(
+            "an export cannot be {other}: parquet, csv, ndjson or arrow is expected"
+        ))
+        .hint("truffle query prints tables, json and yaml")),
     }
 }
 
@@ -208,17 +214,22 @@ impl Partitions<'_> {
         let kept: Vec<usize> = (0..page.fields.len()).filter(|at| !keys.contains(at)).collect();
         let fields: Vec<Field> = kept.iter().map(|at| page.fields[*at].clone()).collect();
         for row in page.rows {
-            let path = keys.iter().zip(&self.by).map(|(at, name)| format!("{name}={}", hive(&row[*at]))).collect();
-            let part = self.held.entry(path).or_insert_with(|| Page { fields: fields.clone(), rows: Vec::new() });
+            let path =
+                keys.iter().zip(&self.by).map(|(at, name)| format!("{name}={}", hive(&row[*at]))).collect();
+            let part =
+                self.held.entry(path).or_insert_with(|| Page { fields: fields.clone(), rows: Vec::new() });
             part.rows.push(kept.iter().map(|at| row[*at].clone()).collect());
         }
         if self.held.len() > PARTITIONS {
             let by = self.by.join(", ");
-            return Err(Failure::usage(format!("the columns {by} have more than {PARTITIONS} values together"))
-                .hint("part by a column with fewer values, such as region"));
+            return Err(Failure::usage(format!(
+                "the columns {by} have more than {PARTITIONS} values together"
+            ))
+            .hint("part by a column with fewer values, such as region"));
         }
         while self.held.values().map(|page| page.rows.len()).sum::<usize>() > HELD {
-            let largest = self.held.iter().max_by_key(|(_, page)| page.rows.len()).map(|(path, _)| path.clone());
+            let largest =
+                self.held.iter().max_by_key(|(_, page)| page.rows.len()).map(|(path, _)| path.clone());
             self.write(&largest.expect("rows are held"))?;
         }
         Ok(())
@@ -261,7 +272,9 @@ fn hive(value: &Value) -> String {
         other => catalog::json_text(other).trim_matches('"').to_string(),
     };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_. ".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 fn publish(passing: &Path, target: &Path) -> Result<(), Failure> {

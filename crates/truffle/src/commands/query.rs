@@ -38,6 +38,7 @@ pub struct QueryArgs {
     /// Rows at most; 0 is all
     #[arg(long, value_name = "ROWS", default_value_t = ROWS)]
     pub limit: u64,
+    /// What the statement may use.
     #[command(flatten)]
     pub bounds: Bounds,
 }
@@ -143,7 +144,8 @@ fn statement(args: &QueryArgs) -> Result<Option<String>, Failure> {
 /// The question that the text names; none when it is SQL.
 fn named(text: &str) -> Result<Option<&'static Question>, Failure> {
     let text = text.trim();
-    let looks_named = text.contains('/') && text.chars().all(|c| c.is_ascii_lowercase() || c == '/' || c == '-');
+    let looks_named =
+        text.contains('/') && text.chars().all(|c| c.is_ascii_lowercase() || c == '/' || c == '-');
     if !looks_named {
         return Ok(None);
     }
@@ -155,7 +157,12 @@ fn named(text: &str) -> Result<Option<&'static Question>, Failure> {
     })
 }
 
-fn ask(question: &Question, args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(), Failure> {
+fn ask(
+    question: &Question,
+    args: &QueryArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
     let mut given = Vec::new();
     for param in &args.params {
         let (name, value) = param.split_once('=').ok_or_else(|| {
@@ -213,7 +220,9 @@ pub(crate) fn stream(
 /// Says what a reader must know about the rows: that there were more, and what was not guarded.
 pub(crate) fn say_ended(ended: &Ended, limit: u64, printer: &mut Printer) {
     if ended.truncated {
-        printer.note(&format!("cut after {limit} rows; --limit 0 shows all, truffle export writes them to a file"));
+        printer.note(&format!(
+            "cut after {limit} rows; --limit 0 shows all, truffle export writes them to a file"
+        ));
     }
     for weaker in &ended.weaker {
         printer.note(&format!("weaker than usual: {weaker}"));

@@ -15,6 +15,7 @@ pub struct RegionsArgs {
     /// Instance type; without it, every region
     #[arg(value_name = "TYPE")]
     pub name: Option<String>,
+    /// Regions and the system of prices.
     #[command(flatten)]
     pub place: PlaceArgs,
 }
@@ -29,7 +30,7 @@ pub fn run_regions(
     let asked = args.place.regions(&[], "all");
     let regions = place::regions(ports)?;
     let Some(name) = &args.name else {
-        place::check_regions(&asked.split(',').filter(|name| *name != "all").collect::<Vec<_>>(), ports)?;
+        place::check_regions(&asked.split(',').filter(|name| *name != "all").collect::<Vec<_>>(), &regions)?;
         let wanted = |row: &&RegionRow| asked == "all" || asked.split(',').any(|name| name == row.region);
         let rows: Vec<&RegionRow> = regions.iter().filter(wanted).collect();
         printer.report(&Report::plain(every(&rows)), ports.encode)?;
@@ -38,7 +39,7 @@ pub fn run_regions(
     };
     let facts = place::facts(ports)?;
     let facts = place::fact(name, &facts)?;
-    let offers = args.place.offers(ports, &asked)?;
+    let offers = args.place.offers(ports, &asked, printer)?;
     let offers: Vec<&Offer> = offers.iter().filter(|offer| offer.instance_type == *name).collect();
     let page = page(&offers, &regions);
     let cells = |offer: &&Offer| {

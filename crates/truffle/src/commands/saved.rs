@@ -63,7 +63,8 @@ pub fn run_save(args: &SaveArgs, ports: &Ports<'_>, printer: &mut Printer) -> Re
     read_search(&args.search)?;
     let line = shell_line(&args.search);
     if args.dry_run {
-        printer.note(&format!("would keep {}: truffle search {line} (dry run: nothing was changed)", args.name));
+        printer
+            .note(&format!("would keep {}: truffle search {line} (dry run: nothing was changed)", args.name));
         return Ok(Exit::Done);
     }
     let search = SavedSearch { arguments: args.search.clone() };
@@ -96,7 +97,8 @@ pub fn run_saved(
             printer.note(&format!("would remove {name} (dry run: nothing was changed)"));
         } else {
             let line = shell_line(&gone.arguments);
-            let left = shelf.change(|all: &mut BTreeMap<String, SavedSearch>| all.retain(|n, _| n != name))?;
+            let left =
+                shelf.change(|all: &mut BTreeMap<String, SavedSearch>| all.retain(|n, _| n != name))?;
             printer.note(&format!("removed {name} (truffle search {line}); {} left", left.len()));
         }
         return Ok(Exit::Done);

@@ -43,8 +43,10 @@ pub struct SearchArgs {
     /// Only types that are offered in every one of the regions; without --region in all there are
     #[arg(long, help_heading = "Place")]
     pub in_all_regions: bool,
+    /// Regions and the system of prices.
     #[command(flatten)]
     pub place: PlaceArgs,
+    /// What must hold.
     #[command(flatten)]
     pub filters: FilterArgs,
 }
@@ -62,7 +64,7 @@ pub fn run_search(
     let sort = sort_keys(args, &understood)?;
     let otherwise = if args.in_all_regions { "all" } else { ports.settings.region.value.as_str() };
     let regions = args.place.regions(&understood.regions, otherwise);
-    let offers = args.place.offers(ports, &regions)?;
+    let offers = args.place.offers(ports, &regions, printer)?;
     check_zones(&args.filters.zone.zones, &offers)?;
     let candidates = candidates(&facts, &offers, args.in_all_regions);
     let mut outcome = filters.apply(&candidates);

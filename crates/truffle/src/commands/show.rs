@@ -14,6 +14,7 @@ pub struct ShowArgs {
     /// Instance type
     #[arg(value_name = "TYPE")]
     pub name: String,
+    /// Regions and the system of prices.
     #[command(flatten)]
     pub place: PlaceArgs,
 }
@@ -28,7 +29,7 @@ pub fn run_show(
     let facts = place::facts(ports)?;
     let facts = place::fact(&args.name, &facts)?;
     let regions = args.place.regions(&[], "all");
-    let offers = args.place.offers(ports, &regions)?;
+    let offers = args.place.offers(ports, &regions, printer)?;
     let offers: Vec<_> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
     let places: Vec<_> = offers.iter().map(|offer| Candidate { facts, offer: Some(offer) }).collect();
     let report = Report { page: page(facts, &places), csv: None, table: Some(table(facts, &places, now)) };

@@ -28,7 +28,7 @@ pub fn run_zones(
     place::fact(&args.name, &place::facts(ports)?)?;
     let place = PlaceArgs { region: args.region.clone(), os: "linux".into() };
     let regions = place.regions(&[], "all");
-    let offers = place.offers(ports, &regions)?;
+    let offers = place.offers(ports, &regions, printer)?;
     let offers: Vec<&Offer> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
     let page = page(&offers);
     let found = !page.rows.is_empty();

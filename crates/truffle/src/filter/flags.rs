@@ -382,21 +382,29 @@ impl NameArgs {
     }
 }
 
+/// Reads an amount of dollars.
+fn dollars(text: &str) -> Result<Decimal, String> {
+    match text.parse::<Decimal>() {
+        Ok(amount) if amount >= Decimal::ZERO => Ok(amount),
+        _ => Err("an amount such as 0.50 is expected".to_string()),
+    }
+}
+
 /// Filters on prices.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Price")]
 pub struct PriceArgs {
     /// Price of an hour at most, US dollars
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", value_parser = dollars)]
     pub max_price: Option<Decimal>,
     /// Price of an hour for each vCPU at most, US dollars
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", value_parser = dollars)]
     pub max_price_per_vcpu: Option<Decimal>,
     /// Price of an hour for each GiB of memory at most, US dollars
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", value_parser = dollars)]
     pub max_price_per_gib: Option<Decimal>,
     /// Price of an hour for each GPU at most, US dollars
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", value_parser = dollars)]
     pub max_price_per_gpu: Option<Decimal>,
 }
 
@@ -409,11 +417,6 @@ impl PriceArgs {
             ("--max-price-per-gpu", Per::Gpu, self.max_price_per_gpu),
         ] {
             let Some(ceiling) = ceiling else { continue };
-            if ceiling < Decimal::ZERO {
-                return Err(Failure::usage(format!(
-                    "{flag} {ceiling} is below zero; write dollars such as 0.50"
-                )));
-            }
             flags.add(format!("{flag} {ceiling}"), Condition::Price(per, ceiling));
         }
         Ok(())

@@ -144,7 +144,10 @@ fn bad_flags_are_refused() {
         "error: invalid value '8..4' for '--vcpus <RANGE>': \"8..4\" starts above its end; write 4..8",
     );
     check_error("--efa=maybe", "error: invalid value 'maybe' for '--efa[=<BOOL>]'");
-    check_error("--max-price=-1", "--max-price -1 is below zero; write dollars such as 0.50");
+    check_error(
+        "--max-price=-1",
+        "error: invalid value '-1' for '--max-price <USD>': an amount such as 0.50 is expected",
+    );
     check_error("--allow m(", "--allow: \"m(\" is not a pattern such as m7i.* or c[67]g.xlarge");
     check_error("--zones us-east-1a", "--zones: \"us-east-1a\" is not a zone id such as use1-az4");
 }

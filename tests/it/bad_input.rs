@@ -1,0 +1,130 @@
+//! What people type wrong: the message and the exit code of each, as a snapshot.
+
+use std::fmt::Write;
+use std::fs;
+
+use tests::{Desk, Ran};
+
+const TRUFFLE: &[&[&str]] = &[
+    &[],
+    &["serch"],
+    &["--colour", "always"],
+    &["search", "h2000"],
+    &["search", "intel", "graviton"],
+    &["search", "arm64", "x86_64"],
+    &["search", "m7i.xlarg"],
+    &["search", "m7i.xlarge", "--regoin", "eu-west-1"],
+    &["search", "--region", "eu-wset-1"],
+    &["search", "--region", "ap-east-2"],
+    &["search", "--vcpus", "4..2"],
+    &["search", "--vcpus", "four"],
+    &["search", "--vcpus", "4.5"],
+    &["search", "--vcpus", "4-8"],
+    &["search", "--memory", "64XB"],
+    &["search", "--memory", ".."],
+    &["search", "--arch", "arm46"],
+    &["search", "--cpu-maker", "via"],
+    &["search", "--gpu-model", "h1000"],
+    &["search", "--efa=maybe"],
+    &["search", "--os", "haiku"],
+    &["search", "--max-price", "cheap"],
+    &["search", "--max-price=-1"],
+    &["search", "--sort", "prise"],
+    &["search", "--columns", "instance_typ", "m7i.large"],
+    &["search", "--limit", "-1"],
+    &["search", "--zones", "use1-az99"],
+    &["search", "--zones", "us-east-1a"],
+    &["search", "--allow", "m7i.[", "gpu"],
+    &["search", "[m7"],
+    &["search", "--like", "m77.large"],
+    &["search", "--usage-class", "free"],
+    &["search", "--vcpus-to-memory", "1:x"],
+    &["search", "or"],
+    &["search", "0gpu", "h100"],
+    &["search", "gpu", "--vcpus", "1"],
+    &["search", "--compute-capability", "99.."],
+    &["search", "m7i.large", "--output", "xml"],
+    &["search", "m7i.large", "--as-of", "yesterday"],
+    &["search", "m7i.large", "--as-of", "1999-01-01"],
+    &["search", "m7i.large", "--log-level", "loud"],
+    &["search", "m7i.large", "--color", "blue"],
+    &["search", "m7i.large", "--out", "/nowhere/at/all.json"],
+    &["compare"],
+    &["compare", "m7i.large", "m7i.lrage"],
+    &["show", "p6.large"],
+    &["show"],
+    &["regions", "m7i"],
+    &["zones", "m7i.large", "--region", "mars-1"],
+    &["query", "SELEC 1"],
+    &["query", "SELECT nope FROM instance_type"],
+    &["query", "SELECT * FROM instance_typ"],
+    &["query", "SELECT 1; SELECT 2"],
+    &["query", "DROP TABLE instance_type"],
+    &["query", "price/per-cpu"],
+    &["query", "price/on-demand"],
+    &["query", "price/on-demand", "--param", "tpye=m7i.large"],
+    &["query", "price/on-demand", "--param", "m7i.large"],
+    &["query", "SELECT 1", "--param", "a=1"],
+    &["query", "SELECT $1"],
+    &["query", "SELECT 1", "--timeout", "soon"],
+    &["query", "SELECT 1", "--memory", "1MiB"],
+    &["query", "--file", "nowhere.sql"],
+    &["query", ""],
+    &["schema", "instance_types"],
+    &["export", "instance_type"],
+    &["export", "nothing", "--to", "x.parquet"],
+    &["export", "region", "--to", "x.docx"],
+    &["export", "region", "--to", "x.yaml"],
+    &["export", "region", "--to", "nowhere/x.parquet"],
+    &["export", "region", "--to", "there.parquet"],
+    &["export", "region", "--to", "parts", "--partition-by", "continent"],
+    &["save", "my search", "gpu"],
+    &["save", "x"],
+    &["save", "x", "gpu", "--vcpus", "many"],
+    &["saved", "nothing"],
+    &["saved", "--remove", "nothing"],
+    &["bookmark", "m7i.huge"],
+    &["bookmark", "--remove", "m7i.large"],
+    &["completions", "tcsh"],
+];
+
+const COLLECTOR: &[&[&str]] = &[
+    &["import", "spot-histroy", "x.parquet"],
+    &["import", "spot-history"],
+    &["import", "spot-history", "nowhere.parquet"],
+    &["import", "spot-history", "there.parquet"],
+];
+
+fn told(desk: &Desk, ran: &Ran) -> String {
+    let home = desk.home().to_string_lossy().into_owned();
+    let text = ran.err.replace(&home, "~");
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let mut told = format!("  exit {}\n", ran.code);
+    for line in lines.iter().take(6) {
+        writeln!(told, "  {line}").unwrap();
+    }
+    told
+}
+
+#[test]
+fn every_slip_is_answered() {
+    let desk = Desk::default();
+    fs::write(desk.home().join("there.parquet"), "not a parquet file").unwrap();
+    let mut all = String::new();
+    for words in TRUFFLE {
+        let ran = desk.truffle(words);
+        assert_ne!(ran.code, 0, "{words:?} is no mistake: {}", ran.out);
+        writeln!(all, "truffle {}\n{}", words.join(" "), told(&desk, &ran)).unwrap();
+    }
+    for words in COLLECTOR {
+        let ran = desk.collector(words);
+        assert_ne!(ran.code, 0, "{words:?} is no mistake: {}", ran.out);
+        writeln!(all, "collector {}\n{}", words.join(" "), told(&desk, &ran)).unwrap();
+    }
+    insta::assert_snapshot!(all);
+    let left: Vec<_> = fs::read_dir(desk.home()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(
+        left.iter().all(|name| name == "there.parquet" || name == ".cache"),
+        "something was left behind: {left:?}"
+    );
+}

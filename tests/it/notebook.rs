@@ -1,0 +1,94 @@
+//! The notebooks run as they are committed, and say what `truffle query` says.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use tests::{Desk, executable, ran, root};
+
+const NAME: &str = "price-against-memory.ipynb";
+
+/// Linux on demand in the region of the notebook.
+const PRICED: &str =
+    "SELECT instance_type, observed_at FROM price WHERE region = 'us-east-1' AND os = 'linux'
+    AND term = 'on-demand' AND tenancy = 'shared' AND software = 'none' AND licence <> 'byol'";
+
+/// The cells of a notebook that have code.
+fn code(text: &str) -> Vec<Value> {
+    let notebook: Value = serde_json::from_str(text).unwrap();
+    let cells = notebook["cells"].as_array().expect("a notebook has cells").iter();
+    cells.filter(|cell| cell["cell_type"] == "code").cloned().collect()
+}
+
+/// A text that a notebook keeps whole or in lines.
+fn joined(text: &Value) -> String {
+    match text {
+        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
+        whole => whole.as_str().unwrap_or_default().to_string(),
+    }
+}
+
+#[test]
+fn it_is_committed_without_outputs() {
+    for cell in code(&fs::read_to_string(root().join("notebooks").join(NAME)).unwrap()) {
+        assert_eq!(cell["outputs"], serde_json::json!([]), "{}", cell["id"]);
+        assert_eq!(cell["execution_count"], Value::Null, "{}", cell["id"]);
+    }
+}
+
+#[test]
+fn it_runs_draws_and_agrees_with_truffle_query() {
+    let python = root().join(".tools/venv/bin/python");
+    if !python.exists() {
+        eprintln!("skipped: there is no .tools/venv; `cargo xtask setup --tests` makes it");
+        return;
+    }
+    let desk = Desk::default();
+    let copy = desk.home().join(NAME);
+    fs::copy(root().join("notebooks").join(NAME), &copy).unwrap();
+    let mut execute = Command::new(python);
+    execute
+        .args(["-m", "jupyter", "execute", "--inplace"])
+        .arg(&copy)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", desk.home())
+        .env("MYCELIUM_TRUFFLE", executable("truffle"))
+        .current_dir(desk.home());
+    ran(&mut execute).good();
+
+    let cells = code(&fs::read_to_string(&copy).unwrap());
+    let outputs = || cells.iter().flat_map(|cell| cell["outputs"].as_array().unwrap());
+    let charts = outputs().filter(|output| output["data"]["image/png"].is_string()).count();
+    assert_eq!(charts, 2);
+    let printed: String =
+        outputs().filter(|output| output["name"] == "stdout").map(|output| joined(&output["text"])).collect();
+
+    let count = |from: &str| {
+        let sql = format!("WITH priced AS ({PRICED}) SELECT count(*) AS n FROM {from}");
+        let rows: Value = serde_json::from_str(&desk.truffle(&["query", "-o", "json", &sql]).good()).unwrap();
+        rows[0]["n"].as_u64().expect("a count")
+    };
+    let offered = "(SELECT DISTINCT instance_type FROM offering WHERE region = 'us-east-1')";
+    let unpriced =
+        format!("{offered} ANTI JOIN priced USING (instance_type) JOIN instance_type USING (instance_type)");
+    let said = [
+        format!("types known: {}", count("instance_type")),
+        format!("types offered in us-east-1: {}", count(offered)),
+        format!("types with a known price in us-east-1: {}, in the first chart", count("priced")),
+        format!(
+            "types with GPUs among them: {}, in the second chart",
+            count("priced JOIN instance_type USING (instance_type) WHERE gpus > 0")
+        ),
+        format!(
+            "types offered in us-east-1 without a known price: {}, {} of them with GPUs",
+            count(&unpriced),
+            count(&format!("{unpriced} WHERE gpus > 0"))
+        ),
+        format!("prices as of 2024-02: {}", count("priced WHERE strftime(observed_at, '%Y-%m') = '2024-02'")),
+        format!("prices as of 2025-03: {}", count("priced WHERE strftime(observed_at, '%Y-%m') = '2025-03'")),
+    ];
+    for line in said {
+        assert!(printed.lines().any(|found| found == line), "not printed: {line}\n{printed}");
+    }
+}
