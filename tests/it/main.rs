@@ -3,6 +3,7 @@
 mod bad_input;
 mod export;
 mod notebook;
+mod programs;
 mod search;
 mod storage;
 mod tidy;

@@ -27,30 +27,40 @@ pub(crate) fn mycelium() -> Command {
 }
 
 fn truffle_command() -> Command {
-    let types = || ArgValueCandidates::new(|| candidates(|names| names.types));
-    let regions = || ArgValueCandidates::new(|| candidates(|names| names.regions));
-    let tables = || ArgValueCandidates::new(|| candidates(|names| names.tables));
-    let saved = || ArgValueCandidates::new(|| candidates(|names| names.saved));
-    let columns = || ArgValueCandidates::new(|| candidates(|names| names.columns));
-    TruffleArgs::command()
-        .mut_arg("columns", |arg| arg.add(columns()))
-        .mut_subcommand("search", |c| {
-            c.mut_arg("words", |a| a.add(types())).mut_arg("region", |a| a.add(regions()))
-        })
-        .mut_subcommand("compare", |c| {
-            c.mut_arg("types", |a| a.add(types())).mut_arg("region", |a| a.add(regions()))
-        })
-        .mut_subcommand("show", |c| c.mut_arg("name", |a| a.add(types())))
-        .mut_subcommand("regions", |c| c.mut_arg("name", |a| a.add(types())))
-        .mut_subcommand("zones", |c| {
-            c.mut_arg("name", |a| a.add(types())).mut_arg("region", |a| a.add(regions()))
-        })
-        .mut_subcommand("bookmark", |c| c.mut_arg("types", |a| a.add(types())))
-        .mut_subcommand("schema", |c| c.mut_arg("table", |a| a.add(tables())))
-        .mut_subcommand("export", |c| c.mut_arg("table", |a| a.add(tables())))
-        .mut_subcommand("saved", |c| {
-            c.mut_arg("name", |a| a.add(saved())).mut_arg("remove", |a| a.add(saved()))
-        })
+    let types = |names: Names| names.types;
+    let regions = |names: Names| names.regions;
+    let tables = |names: Names| names.tables;
+    let saved = |names: Names| names.saved;
+    let offers: [(&str, &[(&str, Choice)]); 10] = [
+        ("search", &[("words", types), ("region", regions)]),
+        ("compare", &[("types", types), ("region", regions)]),
+        ("show", &[("name", types), ("region", regions)]),
+        ("regions", &[("name", types), ("region", regions)]),
+        ("zones", &[("name", types), ("region", regions)]),
+        ("bookmark", &[("types", types), ("remove", types)]),
+        ("schema", &[("table", tables)]),
+        ("export", &[("table", tables)]),
+        ("saved", &[("name", saved), ("remove", saved)]),
+        ("query", &[("statement", |names| names.questions)]),
+    ];
+    let command = offering(TruffleArgs::command(), &[("columns", |names| names.columns)]);
+    offers.into_iter().fold(command, |command, (name, arguments)| {
+        command.mut_subcommand(name, |subcommand| offering(subcommand, arguments))
+    })
+}
+
+/// Which names an argument is completed with.
+type Choice = fn(Names) -> Vec<String>;
+
+/// The command with candidates at these arguments, which keep their places.
+fn offering(command: Command, arguments: &[(&'static str, Choice)]) -> Command {
+    command.mut_args(|argument| match arguments.iter().find(|(id, _)| argument.get_id() == id) {
+        Some((_, choice)) => {
+            let choice = *choice;
+            argument.add(ArgValueCandidates::new(move || candidates(choice)))
+        }
+        None => argument,
+    })
 }
 
 #[derive(Default)]
@@ -60,10 +70,11 @@ struct Names {
     tables: Vec<String>,
     columns: Vec<String>,
     saved: Vec<String>,
+    questions: Vec<String>,
 }
 
 /// A completion never fails: what cannot be read is not offered.
-fn candidates(choose: fn(Names) -> Vec<String>) -> Vec<CompletionCandidate> {
+fn candidates(choose: Choice) -> Vec<CompletionCandidate> {
     let names = known().unwrap_or_default();
     choose(names).into_iter().map(CompletionCandidate::new).collect()
 }
@@ -74,7 +85,8 @@ fn known() -> Option<Names> {
     let ask = crate::doors::warehouse(&settings).ok()?;
     let (types, regions) = truffle::known_names(ask.as_ref(), Timestamp::now());
     let tables = ask.tables().unwrap_or_default().into_iter().map(|table| table.name).collect();
-    Some(Names { types, regions, tables, columns: truffle::column_names(), saved })
+    let questions = catalog::QUESTIONS.iter().map(|question| question.name.to_string()).collect();
+    Some(Names { types, regions, tables, columns: truffle::column_names(), saved, questions })
 }
 
 /// Answers a shell that asks for completions, and ends the process then.

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, FieldRef, Schema};
 use arrow::ipc::writer::StreamWriter;
 use catalog::ports::AskError;
 use duckdb::Connection;
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-use super::{BATCH, Request, VERDICT, Verdict, lock, plain_words, statement};
+use super::{BATCH, FRAME, Request, VERDICT, Verdict, failure, lock, statement};
 use crate::ask::bad_sql;
 use crate::build::literal;
 use crate::open::{self, Home, Source};
@@ -20,9 +22,10 @@ pub fn enter() {
     // DuckDB's iterator panics when a running query fails; its text goes to the parent as the answer.
     std::panic::set_hook(Box::new(|_| {}));
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let verdict = match answer(&mut out) {
-        Ok(verdict) => verdict,
-        Err(error) => Verdict::of(error),
+    let verdict = match catch_unwind(AssertUnwindSafe(|| answer(&mut out))) {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(error)) => Verdict::of(error),
+        Err(payload) => Verdict::of(failure(&panic_text(&payload))),
     };
     let text = serde_json::to_vec(&verdict).expect("a verdict is plain data");
     // Where the parent is gone there is nobody left to tell.
@@ -30,9 +33,15 @@ pub fn enter() {
 }
 
 fn answer(out: &mut impl Write) -> Result<Verdict, AskError> {
+    // A parent that is killed cannot kill: the kernel does it then. The limit on processor time would take
+    // minutes, and a statement that only sleeps never reaches it.
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
     let mut text = Vec::new();
     io::stdin().read_to_end(&mut text).map_err(failed)?;
     let request: Request = serde_json::from_slice(&text).map_err(failed)?;
+    if getppid().map(|parent| parent.as_raw_pid()) != i32::try_from(request.parent).ok() {
+        return Err(failed("whoever asked is gone"));
+    }
     let locked =
         lock::lock(&readable(&request), request.memory_mib, request.seconds).map_err(AskError::Failed)?;
     let parser = Connection::open_in_memory_with_flags(open::config().map_err(bad_sql)?).map_err(bad_sql)?;
@@ -40,8 +49,15 @@ fn answer(out: &mut impl Write) -> Result<Verdict, AskError> {
     drop(parser);
     let connection = open::connect(&request.home, &request.sources)?;
     settle(&connection, &request, locked.files)?;
-    run(&connection, &request, locked.weaker, out)
+    run(&connection, &request, locked.weaker, out).map_err(|error| match error {
+        AskError::Refused(text) if !locked.files => AskError::Refused(format!("{text}; {CLOSED_ALTOGETHER}")),
+        other => other,
+    })
 }
+
+/// Why a table that usually can be read cannot, where Landlock is missing.
+const CLOSED_ALTOGETHER: &str =
+    "this kernel has no Landlock, so only tables inside the warehouse's own file can be read";
 
 fn failed(error: impl std::fmt::Display) -> AskError {
     AskError::Failed(error.to_string())
@@ -95,7 +111,7 @@ fn run(
     out: &mut impl Write,
 ) -> Result<Verdict, AskError> {
     let started = Instant::now();
-    let mut statement = connection.prepare(&request.sql).map_err(kind)?;
+    let mut statement = connection.prepare(&request.sql).map_err(|e| failure(&e.to_string()))?;
     if statement.parameter_count() > 0 {
         return Err(AskError::BadSql(
             "the statement has a parameter and no value for it; named questions take --param".into(),
@@ -103,11 +119,12 @@ fn run(
     }
     let mut left = request.rows;
     let (mut rows, mut truncated) = (0, false);
-    let mut batches = statement.stream_arrow([]).map_err(kind)?;
+    let mut batches = statement.stream_arrow([]).map_err(|e| failure(&e.to_string()))?;
+    bounded(&batches.get_schema())?;
     send(out, &RecordBatch::new_empty(batches.get_schema()))?;
     loop {
         let next = catch_unwind(AssertUnwindSafe(|| batches.next()));
-        let batch = match next.map_err(|payload| kind_of(&panic_text(&payload)))? {
+        let batch = match next.map_err(|payload| failure(&panic_text(&payload)))? {
             Some(batch) => batch,
             None => break,
         };
@@ -132,27 +149,136 @@ fn panic_text(payload: &Box<dyn std::any::Any + Send>) -> String {
         .unwrap_or_else(|| "the query failed".into())
 }
 
-fn kind(error: duckdb::Error) -> AskError {
-    kind_of(&error.to_string())
+/// Refuses an answer whose shape alone is a burden: every column costs each reader, and the parent's
+/// reader of Arrow goes 64 levels deep.
+fn bounded(schema: &Schema) -> Result<(), AskError> {
+    let (mut columns, mut letters) = (0, 0);
+    let mut level: Vec<FieldRef> = schema.fields().iter().cloned().collect();
+    for _ in 0..DEPTH {
+        columns += level.len();
+        letters += level.iter().map(|field| field.name().len()).sum::<usize>();
+        level = level.iter().flat_map(|field| inner(field.data_type())).collect();
+    }
+    let text = if !level.is_empty() {
+        format!("the answer's types are nested more than {DEPTH} deep")
+    } else if columns > COLUMNS {
+        format!("the answer has {columns} columns and fields; {COLUMNS} are the most")
+    } else if letters > NAMES {
+        format!("the names of the answer's columns have {letters} bytes together; {NAMES} are the most")
+    } else {
+        return Ok(());
+    };
+    Err(AskError::Refused(text))
 }
 
-fn kind_of(text: &str) -> AskError {
-    let out_of_memory = text.contains("Out of Memory Error")
-        || text.contains("bad allocation")
-        || text.contains("failed to allocate");
-    if out_of_memory { AskError::OutOfMemory(0) } else { AskError::BadSql(plain_words(text)) }
+const DEPTH: usize = 24;
+const COLUMNS: usize = 2000;
+const NAMES: usize = 1 << 20;
+
+fn inner(data_type: &DataType) -> Vec<FieldRef> {
+    match data_type {
+        DataType::List(of)
+        | DataType::LargeList(of)
+        | DataType::FixedSizeList(of, _)
+        | DataType::Map(of, _) => vec![of.clone()],
+        DataType::Struct(fields) => fields.iter().cloned().collect(),
+        DataType::Union(fields, _) => fields.iter().map(|(_, field)| field.clone()).collect(),
+        _ => Vec::new(),
+    }
 }
 
+/// Sends rows in frames that the parent believes: halves where they are too large together.
 fn send(out: &mut impl Write, batch: &RecordBatch) -> Result<(), AskError> {
     let mut bytes = Vec::new();
     let mut writer = StreamWriter::try_new(&mut bytes, &batch.schema()).map_err(failed)?;
     writer.write(batch).and_then(|()| writer.finish()).map_err(failed)?;
     drop(writer);
-    frame(out, BATCH, &bytes).map_err(failed)
+    let rows = batch.num_rows();
+    if bytes.len() <= FRAME {
+        return frame(out, BATCH, &bytes).map_err(failed);
+    }
+    if rows < 2 {
+        return Err(AskError::Refused(format!("one row of the answer has more than {} MiB", FRAME >> 20)));
+    }
+    drop(bytes);
+    send(out, &batch.slice(0, rows / 2))?;
+    send(out, &batch.slice(rows / 2, rows - rows / 2))
 }
 
 fn frame(out: &mut impl Write, kind: u8, bytes: &[u8]) -> io::Result<()> {
     out.write_all(&[kind])?;
     out.write_all(&(bytes.len() as u32).to_le_bytes())?;
     out.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(sql: &str) -> Request {
+        Request {
+            home: Home::Memory,
+            sources: Vec::new(),
+            sql: sql.into(),
+            memory_mib: 256,
+            rows: 10,
+            threads: 1,
+            seconds: 60,
+            parent: 0,
+        }
+    }
+
+    /// What a statement gives when DuckDB's settings alone guard, on a kernel without Landlock.
+    fn by_settings_alone(connection: &Connection, sql: &str) -> Result<Verdict, AskError> {
+        run(connection, &request(sql), Vec::new(), &mut io::sink())
+    }
+
+    #[test]
+    fn settings_alone_close_every_file() {
+        let path = std::env::temp_dir().join(format!("mycelium-settings-{}.parquet", std::process::id()));
+        let shown = path.display();
+        let connection = Connection::open_in_memory_with_flags(open::config().unwrap()).unwrap();
+        let made = format!(
+            "CREATE TABLE native AS SELECT 1 AS a; COPY native TO '{shown}'; CREATE VIEW filed AS FROM '{shown}'"
+        );
+        connection.execute_batch(&made).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        settle(&connection, &request(""), false).unwrap();
+
+        assert!(matches!(by_settings_alone(&connection, "FROM native"), Ok(Verdict::Ended { rows: 1, .. })));
+        for sql in [
+            "FROM filed".to_string(),
+            format!("FROM '{shown}'"),
+            "FROM read_text('/etc/hostname')".into(),
+            "FROM glob('/*')".into(),
+            format!("COPY native TO '{shown}' (USE_TMP_FILE false)"),
+            "SET threads = 2".into(),
+            "RESET disabled_filesystems".into(),
+        ] {
+            let verdict = by_settings_alone(&connection, &sql);
+            assert!(matches!(verdict, Err(AskError::Refused(_) | AskError::BadSql(_))), "{sql}: {verdict:?}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn an_answer_s_shape_is_bounded() {
+        let connection = Connection::open_in_memory().unwrap();
+        let check = |sql: String, expected: &str| {
+            let text = match run(&connection, &request(&sql), Vec::new(), &mut io::sink()) {
+                Ok(_) => "ended".into(),
+                Err(error) => error.to_string(),
+            };
+            assert!(text.contains(expected), "{text}");
+        };
+        let columns = |n: usize| format!("SELECT {}", vec!["1"; n].join(", "));
+        check(columns(2000), "ended");
+        check(columns(2001), "2001 columns");
+        check(format!("SELECT {}1{}", "[".repeat(23), "]".repeat(23)), "ended");
+        check(format!("SELECT {}1{}", "[".repeat(24), "]".repeat(24)), "nested more than 24 deep");
+        check(format!("SELECT 1 AS \"{}\"", "x".repeat(NAMES + 1)), "names of the answer's columns");
+        check("SELECT repeat('x', 70000000)".into(), "one row of the answer has more than 64 MiB");
+        check("SELECT repeat('x', 20000000) FROM range(8)".into(), "ended");
+    }
 }

@@ -7,8 +7,11 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus,
 };
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, setrlimit};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
 
 /// What DuckDB itself reads at its start: without its memory limits it aborts.
 const SYSTEM: [&str; 4] = ["/proc/self/cgroup", "/sys/fs/cgroup", "/proc/meminfo", "/sys/devices/system/cpu"];
@@ -44,17 +47,25 @@ pub(super) fn lock(readable: &[PathBuf], memory_mib: u64, seconds: u64) -> Resul
 }
 
 fn limit(memory_mib: u64, seconds: u64) -> Result<(), String> {
-    let set = |resource, bound: u64| {
-        let limit = Rlimit { current: Some(bound), maximum: Some(bound) };
+    let set = |resource, soft: u64, hard: u64| {
+        let limit = Rlimit { current: Some(soft), maximum: Some(hard) };
         setrlimit(resource, limit).map_err(|e| format!("a limit cannot be set: {e}"))
     };
-    // DuckDB keeps to its own limit for data; on top come its code, its threads' stacks and the allocator's slack.
-    set(Resource::As, (memory_mib + 4096) << 20)?;
-    set(Resource::Fsize, 0)?;
-    set(Resource::Core, 0)?;
-    set(Resource::Nofile, 512)?;
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    set(Resource::Cpu, (seconds + 5) * threads)
+    // DuckDB keeps to its own limit for tables, and not for the text that one function makes. On top come
+    // its threads' stacks and what the allocator keeps back.
+    let data = (memory_mib + 1024 + 16 * threads) << 20;
+    set(Resource::Data, data, data)?;
+    // Address space that is only reserved, such as an allocator's arenas, costs nothing; this is the wall behind.
+    let space = data + (4096 << 20);
+    set(Resource::As, space, space)?;
+    set(Resource::Fsize, 0, 0)?;
+    // 0 would still feed a core dump to a program that the kernel starts for it; 1 does not.
+    set(Resource::Core, 1, 1)?;
+    set(Resource::Nofile, 512, 512)?;
+    // The parent's clock comes first. Where it is gone, SIGXCPU at the soft bound tells time from memory.
+    let time = (seconds + 5) * threads;
+    set(Resource::Cpu, time, time + 5)
 }
 
 fn close_files(readable: &[PathBuf]) -> Result<bool, landlock::RulesetError> {
@@ -80,31 +91,83 @@ fn close_files(readable: &[PathBuf]) -> Result<bool, landlock::RulesetError> {
 }
 
 fn close_calls() -> Result<(), String> {
+    // A new thread is asked for with clone3, whose arguments a filter cannot see: where the kernel seems not
+    // to have it, the C library uses clone, whose flags tell a thread from a process.
+    refuse([(libc::SYS_clone3, Vec::new())].into(), Errno::NOSYS)?;
+    let thread = libc::CLONE_THREAD as u64;
+    let process = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(thread), 0)
+        .and_then(|condition| SeccompRule::new(vec![condition]))
+        .map_err(|e| e.to_string())?;
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        REFUSED_CALLS.iter().chain(OLD_CALLS).map(|call| (*call, Vec::new())).collect();
+    rules.insert(libc::SYS_clone, vec![process]);
+    refuse(rules, Errno::PERM)
+}
+
+fn refuse(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: Errno) -> Result<(), String> {
     let arch = std::env::consts::ARCH.try_into().map_err(|e| format!("{e}"))?;
-    let rules: BTreeMap<i64, Vec<seccompiler::SeccompRule>> =
-        refused_calls().iter().map(|call| (*call, Vec::new())).collect();
-    let refuse = SeccompAction::Errno(rustix::io::Errno::PERM.raw_os_error().unsigned_abs());
+    let refuse = SeccompAction::Errno(errno.raw_os_error().unsigned_abs());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).map_err(|e| e.to_string())?;
     let program: BpfProgram = filter.try_into().map_err(|e: seccompiler::BackendError| e.to_string())?;
     seccompiler::apply_filter(&program).map_err(|e| e.to_string())
 }
 
-/// Calls that reach another process, a program or the network.
-fn refused_calls() -> [i64; 14] {
-    [
-        libc::SYS_socket,
-        libc::SYS_socketpair,
-        libc::SYS_connect,
-        libc::SYS_bind,
-        libc::SYS_listen,
-        libc::SYS_execve,
-        libc::SYS_execveat,
-        libc::SYS_ptrace,
-        libc::SYS_process_vm_readv,
-        libc::SYS_process_vm_writev,
-        libc::SYS_kill,
-        libc::SYS_io_uring_setup,
-        libc::SYS_bpf,
-        libc::SYS_mount,
-    ]
-}
+/// Calls that reach another process, a program or the network, or change what Landlock does not guard:
+/// a file's mode, owner, times and attributes.
+const REFUSED_CALLS: &[i64] = &[
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_sendto,
+    libc::SYS_sendmsg,
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_io_uring_setup,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_mount,
+    libc::SYS_truncate,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_utimensat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+];
+
+/// The same by the names that only older architectures have.
+#[cfg(target_arch = "x86_64")]
+const OLD_CALLS: &[i64] = &[
+    libc::SYS_fork,
+    libc::SYS_vfork,
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+    libc::SYS_utime,
+    libc::SYS_utimes,
+    libc::SYS_futimesat,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OLD_CALLS: &[i64] = &[];

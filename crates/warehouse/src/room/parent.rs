@@ -1,7 +1,8 @@
 //! The parent's side of the locked room: it starts the child, reads what it says, and kills it in time.
 
 use std::io::{BufReader, Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -11,15 +12,12 @@ use arrow::ipc::reader::StreamReader;
 use catalog::Field;
 use catalog::ports::{AskError, Ended, PageSink, Query, Stop};
 
-use super::{BATCH, ROOM_ARGUMENT, Request, VERDICT, Verdict};
+use super::{BATCH, FRAME, ROOM_ARGUMENT, Request, STATEMENT, VERDICT, Verdict};
 use crate::arrow_page;
 use crate::open::{Home, Source};
 
 /// How often the parent looks at its clock and at the stop flag.
 const TICK: Duration = Duration::from_millis(15);
-
-/// The largest frame that is believed. A batch has at most 2,048 rows.
-const FRAME: u32 = 1 << 30;
 
 /// Runs a statement in a child process and hands its pages to the sink.
 pub(crate) fn query(
@@ -29,6 +27,10 @@ pub(crate) fn query(
     stop: &Stop,
     sink: PageSink<'_>,
 ) -> Result<Ended, AskError> {
+    if query.sql.len() > STATEMENT {
+        let long = query.sql.len();
+        return Err(AskError::BadSql(format!("the statement has {long} bytes; {STATEMENT} are the most")));
+    }
     let request = Request {
         home: home.clone(),
         sources: sources.to_vec(),
@@ -37,10 +39,13 @@ pub(crate) fn query(
         rows: query.rows,
         threads: query.threads,
         seconds: query.time.as_secs().max(1),
+        parent: std::process::id(),
     };
     let (mut child, output) = start(&request)?;
     let watch = Watch::start(&mut child, query.time, stop.clone());
-    let heard = listen(BufReader::with_capacity(1 << 20, output), sink);
+    // An answer of so many rows is bounded in bytes too; who asks for all rows asks for all bytes.
+    let bound = if query.rows == 0 { u64::MAX } else { query.memory_mib << 20 };
+    let heard = listen(BufReader::with_capacity(1 << 20, output), bound, sink);
     let killed = watch.finish();
     if !matches!(heard, Ok(Some(_))) {
         // Nobody listens any more; a child that has ended already cannot be killed, and need not be.
@@ -54,10 +59,25 @@ pub(crate) fn query(
         (_, Some(Killed::Asked)) => Err(AskError::Interrupted),
         // Ctrl-C reaches the child too, which may be gone before the watch looks.
         (_, None) if stop.asked() => Err(AskError::Interrupted),
+        (Err(AskError::OutOfMemory(_)), None) => Err(AskError::OutOfMemory(query.memory_mib)),
         (Err(error), None) => Err(error),
-        (Ok(None), None) => {
-            Err(AskError::Failed(format!("the query's process ended without an answer ({status})")))
-        }
+        (Ok(None), None) => Err(broken(status, query)),
+    }
+}
+
+/// Why a child ended without a verdict.
+fn broken(status: ExitStatus, query: &Query) -> AskError {
+    match status.signal() {
+        Some(libc::SIGXCPU) => AskError::TimedOut(query.time),
+        // Not ours, so most likely the kernel's, for want of memory.
+        Some(libc::SIGKILL) => AskError::OutOfMemory(query.memory_mib),
+        // DuckDB recurses as deep as the data that a statement makes, such as a JSON text of brackets, and a
+        // full stack ends a process like a failed allocation does.
+        Some(libc::SIGABRT | libc::SIGSEGV | libc::SIGBUS | libc::SIGILL) => AskError::Refused(
+            "the statement broke the process that ran it: something in it is nested too deeply or too large"
+                .into(),
+        ),
+        _ => AskError::Failed(format!("the query's process ended without an answer ({status})")),
     }
 }
 
@@ -78,7 +98,8 @@ fn start(request: &Request) -> Result<(Child, std::process::ChildStdout), AskErr
     let text = serde_json::to_vec(request).expect("a request is plain data");
     let mut input = child.stdin.take().expect("asked for above");
     let output = child.stdout.take().expect("asked for above");
-    input.write_all(&text).map_err(failed)?;
+    // A child that ends before it has read all of it ends without a verdict, and that is what is said.
+    let _ = input.write_all(&text);
     Ok((child, output))
 }
 
@@ -106,16 +127,21 @@ impl Told {
 }
 
 /// Hands the pages on until the verdict comes; none when the child ended without one.
-fn listen(mut output: impl Read, sink: PageSink<'_>) -> Result<Option<Told>, AskError> {
+fn listen(mut output: impl Read, bound: u64, sink: PageSink<'_>) -> Result<Option<Told>, AskError> {
     let mut fields = Vec::new();
+    let mut taken = 0;
     loop {
         let mut head = [0; 5];
         if output.read_exact(&mut head).is_err() {
             return Ok(None);
         }
         let length = u32::from_le_bytes(head[1..].try_into().expect("four bytes"));
-        if length > FRAME {
+        if length as usize > FRAME {
             return Err(failed("the query's process said something that cannot be read"));
+        }
+        taken += u64::from(length);
+        if taken > bound {
+            return Err(AskError::OutOfMemory(0));
         }
         let mut bytes = vec![0; length as usize];
         if output.read_exact(&mut bytes).is_err() {

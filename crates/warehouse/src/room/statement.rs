@@ -4,7 +4,7 @@ use catalog::ports::AskError;
 use duckdb::Connection;
 use serde_json::Value as Json;
 
-use crate::ask::bad_sql;
+use super::{TOO_DEEP, failure};
 
 const SERIALIZE: &str = include_str!("../../../../queries/build/serialize.sql");
 
@@ -12,12 +12,16 @@ const SERIALIZE: &str = include_str!("../../../../queries/build/serialize.sql");
 const TABLE_FUNCTIONS: &[&str] = &[
     "duckdb_columns",
     "duckdb_functions",
+    "duckdb_keywords",
+    "duckdb_schemas",
     "duckdb_tables",
     "duckdb_types",
     "duckdb_views",
     "generate_series",
+    "icu_calendar_names",
     "json_each",
     "json_tree",
+    "pg_timezone_names",
     "pragma_table_info",
     "pragma_version",
     "range",
@@ -26,9 +30,25 @@ const TABLE_FUNCTIONS: &[&str] = &[
     "unnest",
 ];
 
-/// Scalar functions that look outside the data: settings, the environment, other processes' files.
-const HIDDEN_FUNCTIONS: &[&str] =
-    &["current_setting", "getenv", "getvariable", "add_parquet_key", "write_log", "nextval", "currval"];
+/// Scalar functions that look outside the data (settings, the environment, the log), or that plan a
+/// statement which is hidden in a text.
+const HIDDEN_FUNCTIONS: &[&str] = &[
+    "add_parquet_key",
+    "currval",
+    "current_setting",
+    "getenv",
+    "getvariable",
+    "json_serialize_plan",
+    "nextval",
+    "write_log",
+];
+
+/// Views of DuckDB's own that show settings, logs and where files lie.
+const HIDDEN_TABLES: &[&str] = &["duckdb_databases", "duckdb_logs", "pg_settings", "pragma_database_list"];
+
+/// Schemas that a table's name may be written with. Any other word before a dot can be the start of a
+/// file's name: DuckDB reads `FROM secret.csv` as the file of that name.
+const SCHEMAS: &[&str] = &["", "main", "information_schema", "pg_catalog"];
 
 /// Kinds of query that a parse tree may hold.
 const QUERY_NODES: &[&str] = &["SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"];
@@ -69,35 +89,83 @@ fn refused(text: String) -> AskError {
 
 /// What EXPLAIN explains is what is judged, because EXPLAIN ANALYZE runs it.
 fn explained(sql: &str) -> &str {
-    let after = |text: &str, word: &str| -> Option<usize> {
-        let start = text.len() - text.trim_start().len();
-        let head = text.get(start..start + word.len())?;
-        let next = text[start + word.len()..].chars().next();
-        (head.eq_ignore_ascii_case(word) && next.is_some_and(char::is_whitespace))
-            .then_some(start + word.len())
-    };
-    match after(sql, "explain") {
-        Some(at) => {
-            let rest = &sql[at..];
-            after(rest, "analyze").map_or(rest, |at| &rest[at..])
+    let Some(rest) = after_word(sql, "explain") else { return sql };
+    if let Some(analyzed) = after_word(rest, "analyze") {
+        return analyzed;
+    }
+    // `(ANALYZE, FORMAT json)`: options are bare words, so the first parenthesis that closes ends them. A
+    // query in parentheses starts with another word.
+    match after_blanks(rest).strip_prefix('(') {
+        Some(list) if ["analyze", "format"].iter().any(|option| after_word(list, option).is_some()) => {
+            list.split_once(')').map_or(rest, |(_, statement)| statement)
         }
-        None => sql,
+        _ => rest,
     }
 }
 
+/// What follows a text's first word, if that is this word.
+fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let text = after_blanks(text);
+    let (head, rest) = text.split_at_checked(word.len())?;
+    let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
+    (ends && head.eq_ignore_ascii_case(word)).then_some(rest)
+}
+
+/// A text without the white space and the comments that it starts with.
+fn after_blanks(text: &str) -> &str {
+    let mut text = text.trim_start();
+    loop {
+        let rest = if text.starts_with("--") {
+            text.split_once('\n').map_or("", |(_, rest)| rest)
+        } else if text.starts_with("/*") {
+            after_comment(text)
+        } else {
+            return text;
+        };
+        text = rest.trim_start();
+    }
+}
+
+/// Comments of this kind nest.
+fn after_comment(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0);
+    while at + 1 < bytes.len() {
+        match &bytes[at..at + 2] {
+            b"/*" => depth += 1,
+            b"*/" => depth -= 1,
+            _ => {
+                at += 1;
+                continue;
+            }
+        }
+        at += 2;
+        if depth == 0 {
+            return &text[at..];
+        }
+    }
+    ""
+}
+
 fn parse(parser: &Connection, sql: &str) -> Result<Json, AskError> {
-    let text: String = parser.query_row(SERIALIZE, [sql], |row| row.get(0)).map_err(bad_sql)?;
-    let tree: Json = serde_json::from_str(&text).map_err(|e| AskError::Failed(e.to_string()))?;
+    let text: String =
+        parser.query_row(SERIALIZE, [sql], |row| row.get(0)).map_err(|e| failure(&e.to_string()))?;
+    // The reader of JSON goes 128 levels deep, which is 60 of an expression's.
+    let tree: Json = serde_json::from_str(&text).map_err(|_| AskError::BadSql(TOO_DEEP.into()))?;
     if tree["error"].as_bool() != Some(true) {
         return Ok(tree);
     }
-    let message = tree["error_message"].as_str().unwrap_or("the statement cannot be parsed").to_string();
+    let message = tree["error_message"].as_str().unwrap_or("the statement cannot be parsed");
     match tree["error_type"].as_str() {
+        // DuckDB finds the columns of such a PIVOT by a statement of its own, which cannot be judged.
+        Some("not implemented") if after_word(sql, "pivot").is_some() => Err(refused(
+            "PIVOT can run here only with its values listed: PIVOT … ON column IN ('a', 'b')".into(),
+        )),
         // DuckDB serialises nothing but SELECT: everything that changes something ends here.
         Some("not implemented") => Err(refused(
             "only SELECT can run here (also WITH, VALUES, FROM, DESCRIBE, SUMMARIZE, SHOW TABLES and EXPLAIN of one)".into(),
         )),
-        _ => Err(AskError::BadSql(message)),
+        _ => Err(failure(message)),
     }
 }
 
@@ -121,6 +189,9 @@ fn judge(node: &Json) -> Result<(), AskError> {
     if node.get("sample").is_some() && node.get("alias").is_some() && !SOURCES.contains(&kind) {
         return Err(refused(format!("a query may not read from a {kind}")));
     }
+    if kind == "BASE_TABLE" {
+        judge_table(node)?;
+    }
     if kind == "TABLE_FUNCTION" {
         let name = node["function"]["function_name"].as_str().unwrap_or("?").to_ascii_lowercase();
         if !TABLE_FUNCTIONS.contains(&name.as_str()) {
@@ -134,6 +205,22 @@ fn judge(node: &Json) -> Result<(), AskError> {
         if HIDDEN_FUNCTIONS.contains(&name.as_str()) {
             return Err(refused(format!("the function {name} is not allowed here")));
         }
+    }
+    Ok(())
+}
+
+/// A table's name, unless DuckDB could take it for a file's.
+fn judge_table(node: &Json) -> Result<(), AskError> {
+    let part = |key: &str| node[key].as_str().unwrap_or("").to_ascii_lowercase();
+    let (schema, name) = (part("schema_name"), part("table_name"));
+    if name.contains(['/', '\\', '.', ':', '*', '?', '[', '~']) {
+        return Err(refused(format!("\"{name}\" names a file, and only tables can be read here")));
+    }
+    if !SCHEMAS.contains(&schema.as_str()) {
+        return Err(refused(format!("\"{schema}.{name}\" is not a table: there is no schema {schema}")));
+    }
+    if HIDDEN_TABLES.contains(&name.as_str()) {
+        return Err(refused(format!("the table {name} is not allowed here")));
     }
     Ok(())
 }
@@ -157,6 +244,11 @@ mod tests {
         check("SELECT * FROM instance_type, unnest([1,2]) ORDER BY 1 LIMIT 3");
         check("EXPLAIN SELECT 1");
         check("explain analyze\nSELECT 1");
+        check("EXPLAIN (ANALYZE, FORMAT json) SELECT 1");
+        check("EXPLAIN (SELECT 1)");
+        check("-- why\n/* /* nested */ */ EXPLAIN/**/ANALYZE SELECT 1");
+        check("PIVOT zone ON region IN ('eu-west-1') USING count(*)");
+        check("SELECT * FROM information_schema.tables, main.zone");
         check("DESCRIBE SELECT 1");
         check("SUMMARIZE instance_type");
         check("SHOW TABLES");
@@ -176,6 +268,14 @@ mod tests {
         check("COPY (SELECT 1) TO '/tmp/x'");
         check("EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/x'");
         check("EXPLAIN (ANALYZE) COPY (SELECT 1) TO '/tmp/x'");
+        check("/* /* */ EXPLAIN SELECT 1 */ COPY (SELECT 1) TO '/tmp/x'");
+        check("EXPLAIN/**/ANALYZE/**/COPY (SELECT 1) TO '/tmp/x'");
+        check("EXPLAIN (ANALYZE");
+        check("/* never closed");
+        check("SELECT * FROM secret.csv");
+        check("SELECT * FROM 'x.parquet'");
+        check("SELECT * FROM pg_catalog.pg_settings");
+        check("SELECT json_serialize_plan('SELECT 1')");
         check("SELECT * FROM read_csv('/etc/passwd')");
         check("SELECT * FROM query('SELECT 1')");
         check("SELECT current_setting('home_directory')");

@@ -1,0 +1,141 @@
+//! The kernel's layer on its own: a process that has locked itself tries what a statement may never do,
+//! with no list of statements and no setting of DuckDB in the way.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use duckdb::Connection;
+
+use super::lock;
+
+const FOLDER: &str = "MYCELIUM_TEST_PRISONER";
+const SECRET: &str = "the secret of this test";
+
+/// A folder that is removed with its owner.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A test that failed has more to say than that its folder stayed.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_locked_process_can_read_its_files_and_nothing_else() {
+    let folder = Folder(std::env::temp_dir().join(format!("mycelium-room-{}", std::process::id())));
+    fs::create_dir_all(&folder.0).unwrap();
+    let (open, secret) = (folder.0.join("open"), folder.0.join("secret"));
+    fs::write(&open, "open to all").unwrap();
+    fs::write(&secret, SECRET).unwrap();
+
+    let prisoner = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "room::lock_tests::prisoner", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(FOLDER, &folder.0)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&prisoner.stdout);
+    assert!(prisoner.status.success(), "{said}{}", String::from_utf8_lossy(&prisoner.stderr));
+    let said: BTreeMap<&str, &str> = said.lines().filter_map(|line| line.split_once(" => ")).collect();
+    if said.get("landlock") != Some(&"yes") {
+        println!("skipped: this kernel has no Landlock");
+        return;
+    }
+
+    let check = |deed: &str, can: bool| {
+        let found = said.get(deed).unwrap_or_else(|| panic!("{deed} was not tried: {said:?}"));
+        assert_eq!(*found == "done", can, "{deed}: {found}");
+        assert!(!found.contains(SECRET), "{deed}: {found}");
+    };
+    check("read an open file", true);
+    check("start a thread", true);
+    check("run SQL", true);
+    for deed in [
+        "read a file",
+        "list a folder",
+        "make a file",
+        "write an open file",
+        "append to an open file",
+        "remove an open file",
+        "rename an open file",
+        "link an open file",
+        "make a folder",
+        "change an open file's mode",
+        "open a UDP socket",
+        "open a TCP socket",
+        "make a pair of sockets",
+        "start a program",
+        "signal the parent",
+        "take much memory",
+        "read a file by SQL",
+        "list a folder by SQL",
+        "write an open file by SQL",
+        "write a file by SQL",
+        "attach a new database by SQL",
+    ] {
+        check(deed, false);
+    }
+    assert_eq!(fs::read_to_string(&open).unwrap(), "open to all");
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "something was made");
+}
+
+/// Runs in the process that the test above starts, and is nothing by itself.
+#[test]
+#[ignore = "the other test starts it in a process of its own"]
+fn prisoner() {
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+    let (open, secret) = (folder.join("open"), folder.join("secret"));
+    let parent = rustix::process::getppid().unwrap();
+    let locked = lock::lock(std::slice::from_ref(&open), 256, 60).unwrap();
+    println!("\nlandlock => {}", if locked.files { "yes" } else { "no" });
+    assert!(locked.weaker.is_empty() == locked.files, "{:?}", locked.weaker);
+
+    tell("read an open file", fs::read(&open));
+    tell("read a file", fs::read_to_string(&secret));
+    tell("list a folder", fs::read_dir(&folder));
+    tell("make a file", fs::write(folder.join("new"), "x"));
+    tell("write an open file", fs::write(&open, "x"));
+    tell("append to an open file", fs::OpenOptions::new().append(true).open(&open));
+    tell("remove an open file", fs::remove_file(&open));
+    tell("rename an open file", fs::rename(&open, folder.join("new")));
+    tell("link an open file", fs::hard_link(&open, folder.join("new")));
+    tell("make a folder", fs::create_dir(folder.join("new")));
+    tell("change an open file's mode", fs::set_permissions(&open, fs::Permissions::from_mode(0o777)));
+    tell("open a UDP socket", std::net::UdpSocket::bind("127.0.0.1:0"));
+    tell("open a TCP socket", std::net::TcpListener::bind("127.0.0.1:0"));
+    tell("make a pair of sockets", std::os::unix::net::UnixStream::pair());
+    tell("start a program", Command::new("/bin/true").status());
+    tell("signal the parent", rustix::process::test_kill_process(parent.unwrap()));
+    tell("start a thread", std::thread::Builder::new().spawn(|| ()).map(|thread| thread.join().unwrap()));
+    tell("take much memory", Vec::<u8>::new().try_reserve_exact(64 << 30));
+
+    let connection = Connection::open_in_memory().unwrap();
+    let sql = |text: String| connection.execute_batch(&text);
+    let path = |path: &Path| path.display().to_string();
+    tell("run SQL", sql("SELECT sum(i) FROM range(1000000) t(i)".into()));
+    tell("read a file by SQL", sql(format!("FROM read_text('{}')", path(&secret))));
+    let listed =
+        connection.query_row(&format!("SELECT count(*) FROM glob('{}/*')", path(&folder)), [], |row| {
+            row.get::<_, i64>(0)
+        });
+    tell(
+        "list a folder by SQL",
+        listed.map_err(|e| e.to_string()).and_then(|n| (n > 0).then_some(()).ok_or("none".into())),
+    );
+    tell(
+        "write an open file by SQL",
+        sql(format!("COPY (SELECT 1) TO '{}' (FORMAT csv, USE_TMP_FILE false)", path(&open))),
+    );
+    tell("write a file by SQL", sql(format!("COPY (SELECT 1) TO '{}/new.csv'", path(&folder))));
+    tell("attach a new database by SQL", sql(format!("ATTACH '{}/new.duckdb' AS x", path(&folder))));
+}
+
+fn tell<T, E: std::fmt::Display>(deed: &str, tried: Result<T, E>) {
+    match tried {
+        Ok(_) => println!("{deed} => done"),
+        Err(error) => println!("{deed} => {}", error.to_string().replace('\n', " ")),
+    }
+}

@@ -1,0 +1,227 @@
+//! The programs as a newcomer meets them: no network, no settings, a pipe on the other side.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use tests::{Desk, executable, ran};
+
+#[test]
+fn truffle_works_where_there_is_no_network() {
+    let namespaces = Command::new("unshare").args(["-rn", "true"]).stderr(Stdio::null()).status();
+    if !namespaces.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: network namespaces are not allowed here");
+        return;
+    }
+    let desk = Desk::default();
+    let file = desk.home().join("t.parquet");
+    let to = file.to_string_lossy().into_owned();
+    let check = |words: &[&str]| {
+        let mut command = Command::new("unshare");
+        let inside = desk.command("truffle", words);
+        command
+            .args(["-rn"])
+            .arg(inside.get_program())
+            .args(inside.get_args())
+            .env_clear()
+            .current_dir(desk.home());
+        for (name, value) in inside.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        assert_eq!(ran(&mut command).code, 0, "{words:?}");
+    };
+    check(&["search", "gpu"]);
+    check(&["compare", "m7i.large", "m7g.large"]);
+    check(&["show", "p5.48xlarge"]);
+    check(&["regions"]);
+    check(&["zones", "m7i.large"]);
+    check(&["query", "SELECT count(*) FROM offering"]);
+    check(&["query", "price/per-gpu"]);
+    check(&["schema"]);
+    check(&["export", "price", "--to", &to]);
+    check(&["save", "x", "gpu"]);
+    check(&["saved", "x"]);
+    check(&["bookmark", "m7i.large"]);
+    check(&["status"]);
+    check(&["version"]);
+    check(&["completions", "bash"]);
+}
+
+#[test]
+fn only_the_mycelium_beside_it_is_started() {
+    let desk = Desk::default();
+    let impostor = desk.home().join("bin");
+    fs::create_dir(&impostor).unwrap();
+    let elsewhere = desk.home().join("alone");
+    fs::create_dir(&elsewhere).unwrap();
+    for (folder, name) in [(&impostor, "mycelium"), (&elsewhere, "truffle")] {
+        let from = if name == "truffle" { executable("truffle") } else { "/bin/true".into() };
+        fs::copy(from, folder.join(name)).unwrap();
+    }
+    let mut command = Command::new(elsewhere.join("truffle"));
+    command.arg("version").env("PATH", &impostor);
+    let alone = ran(&mut command);
+    assert_eq!(alone.code, 1, "{alone:?}");
+    assert!(alone.err.contains("install mycelium and truffle into one folder"), "{alone:?}");
+    // Through a link it is still the one beside the real file.
+    std::os::unix::fs::symlink(executable("truffle"), desk.home().join("link")).unwrap();
+    let linked = ran(Command::new(desk.home().join("link")).arg("version").env("HOME", desk.home()));
+    assert!(linked.good().starts_with("mycelium "));
+}
+
+#[test]
+fn both_ways_of_calling_are_the_same() {
+    let desk = Desk::default();
+    let words = ["search", "h200", "8gpu", "efa", "-o", "json"];
+    let one = desk.truffle(&words);
+    let other = ran(&mut desk.command("mycelium", &[&["truffle"][..], &words].concat()));
+    assert_eq!((one.code, &one.out, &one.err), (other.code, &other.out, &other.err));
+    assert!(one.out.contains("\"p5en.48xlarge\""), "{one:?}");
+}
+
+#[test]
+fn one_answer_in_every_format() {
+    let desk = Desk::default();
+    let answer = |format: &str| {
+        let words =
+            ["search", "m7g.large", "--columns", "instance_type,vcpus,on_demand_price", "-q", "-o", format];
+        desk.truffle(&words).good()
+    };
+    assert_eq!(answer("csv"), "instance_type,vcpus,on_demand_price\nm7g.large,2,0.0816\n");
+    assert_eq!(
+        answer("ndjson"),
+        "{\"instance_type\":\"m7g.large\",\"vcpus\":2,\"on_demand_price\":0.0816}\n"
+    );
+    assert_eq!(answer("yaml"), "- instance_type: m7g.large\n  vcpus: 2\n  on_demand_price: 0.0816\n");
+    let json: serde_json::Value = serde_json::from_str(&answer("json")).unwrap();
+    assert_eq!(json[0]["on_demand_price"].to_string(), "0.0816");
+    assert!(answer("table").contains("$0.0816"));
+    for (format, mark) in [("parquet", &b"PAR1"[..]), ("arrow", b"ARROW1")] {
+        let file = desk.home().join(format);
+        let words = ["search", "m7g.large", "-q", "-o", format, "--out", &file.to_string_lossy()];
+        desk.truffle(&words).good();
+        let bytes = fs::read(&file).unwrap();
+        assert!(bytes.starts_with(mark) && bytes.ends_with(mark), "{format}");
+    }
+}
+
+#[test]
+fn data_goes_to_stdout_and_talk_to_stderr() {
+    let desk = Desk::default();
+    let loud = desk.truffle(&["search", "m7g.large", "-o", "csv"]);
+    assert!(loud.err.contains("data: instance_type from moto"), "{loud:?}");
+    assert!(loud.err.contains("month"), "the age of the prices is said: {loud:?}");
+    assert_eq!(loud.out.lines().count(), 2, "{loud:?}");
+    let quiet = desk.truffle(&["search", "m7g.large", "-o", "csv", "-q"]);
+    assert_eq!((quiet.out, quiet.err.as_str()), (loud.out, ""));
+    assert!(
+        !desk.truffle(&["search", "m7g.large", "--color", "auto"]).out.contains('\u{1b}'),
+        "no colour in a pipe"
+    );
+}
+
+#[test]
+fn an_old_price_shows_its_month_and_an_unknown_one_is_null() {
+    let desk = Desk::default();
+    assert!(desk.truffle(&["search", "m7g.large"]).good().contains("$0.0816 (2025-03)"));
+    let young = ["search", "m7g.large"];
+    let mut command = desk.command("truffle", &young);
+    command.env("MYCELIUM_NOW", "2025-04-01");
+    // On that day nothing was known of the types yet, which are newer than the prices.
+    assert_eq!(ran(&mut command).code, 4);
+    let unknown = desk.truffle(&["search", "h200", "-o", "ndjson", "-q", "--limit", "1"]).good();
+    assert!(unknown.contains("\"on_demand_price\":null"), "{unknown}");
+    let ceiling = desk.truffle(&["search", "h200", "--max-price", "1000"]);
+    assert_eq!(ceiling.code, 3, "{ceiling:?}");
+    assert!(ceiling.err.contains("left out because unknown"), "{ceiling:?}");
+}
+
+#[test]
+fn completions_know_the_users_own_ids() {
+    let desk = Desk::default();
+    desk.truffle(&["save", "cheap-gpus", "gpu", "cheapest"]).good();
+    let check = |words: &[&str], expected: &str| {
+        let index = (words.len() - 1).to_string();
+        let mut command = desk.command("truffle", &[&["--"][..], words].concat());
+        command
+            .env("COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", index)
+            .env("_CLAP_COMPLETE_COMP_TYPE", "9");
+        command.env("_CLAP_IFS", "\n");
+        let offered = ran(&mut command).good();
+        assert!(offered.lines().any(|line| line.trim() == expected), "{words:?}: {offered}");
+    };
+    check(&["truffle", "sea"], "search");
+    check(&["truffle", "show", "p5en.4"], "p5en.48xlarge");
+    check(&["truffle", "search", "--region", "eu-cen"], "eu-central-1");
+    check(&["truffle", "schema", "inst"], "instance_type");
+    check(&["truffle", "saved", "ch"], "cheap-gpus");
+    check(&["truffle", "search", "--hyper"], "--hypervisor");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = desk.truffle(&["completions", shell]).good();
+        assert!(script.contains("COMPLETE"), "{shell}: {script}");
+    }
+}
+
+#[test]
+fn an_export_is_whole_typed_and_never_in_the_way() {
+    let desk = Desk::default();
+    let to = |name: &str| desk.home().join(name).to_string_lossy().into_owned();
+    let parquet = to("price.parquet");
+    let dry = desk.truffle(&["export", "price", "--to", &parquet, "--dry-run"]);
+    assert!(
+        dry.err.contains("nothing was written") && !desk.home().join("price.parquet").exists(),
+        "{dry:?}"
+    );
+    let written = desk.truffle(&["export", "price", "--to", &parquet]);
+    assert!(written.err.starts_with("14295 rows, one file"), "{written:?}");
+    assert_eq!(desk.truffle(&["export", "price", "--to", &parquet]).code, 2, "what is there stays");
+    let before = fs::read(desk.home().join("price.parquet")).unwrap();
+    let failed = desk.truffle(&["export", "--query", "SELECT nope", "--to", &parquet, "--replace"]);
+    assert_eq!(failed.code, 2, "{failed:?}");
+    assert_eq!(fs::read(desk.home().join("price.parquet")).unwrap(), before);
+    let query = "SELECT region, instance_type, price_per_hour FROM price WHERE region LIKE 'eu-%'";
+    desk.truffle(&["export", "--query", query, "--to", &to("eu"), "--partition-by", "region"]).good();
+    assert!(desk.home().join("eu/region=eu-west-1/part-0.parquet").exists());
+    desk.truffle(&["export", "region", "--to", &to("region.csv")]).good();
+    assert_eq!(fs::read_to_string(desk.home().join("region.csv")).unwrap().lines().count(), 49);
+    let left: Vec<String> = fs::read_dir(desk.home())
+        .unwrap()
+        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.contains(".tmp") || name.contains(".old"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn searches_and_bookmarks_are_kept() {
+    let desk = Desk::default();
+    let dry = desk.truffle(&["save", "fast", "--dry-run", "h100", "8gpu"]);
+    assert!(dry.err.contains("would keep fast: truffle search h100 8gpu"), "{dry:?}");
+    assert!(desk.truffle(&["saved"]).err.contains("no saved searches yet"));
+    desk.truffle(&["save", "fast", "h100", "8gpu", "--region", "us-west-2"]).good();
+    let run = desk.truffle(&["saved", "fast", "-o", "csv", "-q"]).good();
+    assert!(run.contains("p5.48xlarge,us-west-2"), "{run}");
+    desk.truffle(&["saved", "--remove", "fast"]).good();
+    assert_eq!(desk.truffle(&["saved", "fast"]).code, 2);
+    desk.truffle(&["bookmark", "p5.48xlarge", "--note", "the big one"]).good();
+    let kept = desk.truffle(&["bookmark", "-o", "json", "-q"]).good();
+    assert!(kept.contains("\"note\": \"the big one\""), "{kept}");
+}
+
+#[test]
+fn sql_comes_from_everywhere() {
+    let desk = Desk::default();
+    let sql = "SELECT count(*) AS n FROM instance_type WHERE gpus > 0";
+    let words = |extra: &[&'static str]| [&["query", "-o", "csv", "-q"][..], extra].concat();
+    assert_eq!(desk.truffle(&[&words(&[])[..], &[sql]].concat()).good(), "n\n65\n");
+    assert_eq!(desk.truffle_reading(&words(&[]), sql).good(), "n\n65\n");
+    assert_eq!(desk.truffle_reading(&words(&["-"]), sql).good(), "n\n65\n");
+    fs::write(desk.home().join("q.sql"), sql).unwrap();
+    assert_eq!(desk.truffle(&words(&["--file", "q.sql"])).good(), "n\n65\n");
+    let named = desk.truffle(&words(&["instance/gpus", "--param", "model=h200"])).good();
+    assert_eq!(named.lines().count(), 3, "{named}");
+    assert!(desk.truffle(&["query", sql, "--timing"]).err.contains(" ms"));
+    let cut = desk.truffle(&["query", "FROM range(50)", "--limit", "7", "-o", "csv"]);
+    assert!(cut.err.contains("cut after 7 rows"), "{cut:?}");
+    assert_eq!(cut.good().lines().count(), 8);
+}
