@@ -9,7 +9,6 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use collector::CollectorArgs;
 use console::{Flags, Settings, Sources};
-use domain::Timestamp;
 use truffle::{Shell, TruffleArgs};
 
 /// The variable by which a shell asks for completions.
@@ -83,7 +82,7 @@ fn known() -> Option<Names> {
     let settings = Settings::resolve(&Flags::default(), &Sources::read().ok()?).ok()?;
     let saved = truffle::saved_names(&settings.config);
     let ask = crate::doors::warehouse(&settings).ok()?;
-    let (types, regions) = truffle::known_names(ask.as_ref(), Timestamp::now());
+    let (types, regions) = truffle::known_names(ask.as_ref(), crate::clock());
     let tables = ask.tables().unwrap_or_default().into_iter().map(|table| table.name).collect();
     let questions = catalog::QUESTIONS.iter().map(|question| question.name.to_string()).collect();
     Some(Names { types, regions, tables, columns: truffle::column_names(), saved, questions })

@@ -96,7 +96,7 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
             let ports = collector::Ports { store: &store, encode: &lake::ColumnarEncoder };
             let mut printer = printer(&settings, screen);
             // The collector's clock is the machine's: what it writes down must be when it was.
-            collector::run(&args, &ports, &mut printer, Timestamp::now())
+            collector::run(&args, &ports, &mut printer, clock())
         }),
     )
 }
@@ -112,10 +112,16 @@ fn start(flags: &Flags, log_level: Option<&str>, quiet: bool) -> Result<(Setting
     Ok((settings, Screen::detect(quiet)))
 }
 
+/// The machine's clock: its only door.
+#[expect(clippy::disallowed_methods, reason = "everybody else is handed `now`")]
+pub(crate) fn clock() -> Timestamp {
+    Timestamp::now()
+}
+
 /// The instant of asking: the machine's clock, or MYCELIUM_NOW so that an answer can be repeated.
 fn now() -> Result<Timestamp, Failure> {
     match std::env::var("MYCELIUM_NOW") {
-        Err(_) => Ok(Timestamp::now()),
+        Err(_) => Ok(clock()),
         Ok(text) => domain::parse_instant(&text).ok_or_else(|| {
             Failure::usage(format!(
                 "MYCELIUM_NOW is \"{text}\": a day or an instant such as 2026-01-31T12:00:00Z is expected"

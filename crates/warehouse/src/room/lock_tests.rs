@@ -108,7 +108,7 @@ fn prisoner() {
     tell("open a TCP socket", std::net::TcpListener::bind("127.0.0.1:0"));
     tell("make a pair of sockets", std::os::unix::net::UnixStream::pair());
     tell("start a program", Command::new("/bin/true").status());
-    tell("signal the parent", rustix::process::test_kill_process(parent.unwrap()));
+    tell("signal the parent", rustix::process::test_kill_process(parent));
     tell("start a thread", std::thread::Builder::new().spawn(|| ()).map(|thread| thread.join().unwrap()));
     tell("take much memory", Vec::<u8>::new().try_reserve_exact(64 << 30));
 
