@@ -13,6 +13,7 @@ SELECT
     ebs_optimized, ebs_nvme, ebs_attachments, ebs_baseline_mbps, ebs_max_mbps, ebs_baseline_iops,
     ebs_max_iops, ebs_baseline_mbytes, ebs_max_mbytes,
     storage_gb, storage_disks, storage_disk_gb, storage_type, storage_nvme,
+    storage_encryption,
     gpus, gpu_model, gpu_maker, gpu_partition_size, gpu_memory_per_gpu_mib, gpu_memory_mib,
     cuda_cores, compute_capability, gpu_memory_bandwidth_gbps, gpu_fp16_tflops,
     inference_accelerators, inference_model, inference_maker, inference_memory_mib,

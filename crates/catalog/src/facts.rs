@@ -115,6 +115,8 @@ row! {
         storage_type: Option<String>,
         /// `required`, `supported` or `unsupported`.
         storage_nvme: Option<String>,
+        /// `required` or `unsupported`: whether instance storage is encrypted.
+        storage_encryption: Option<String>,
         /// GPUs; a fraction of one counts as one with `gpu_partition_size` below 1.
         gpus: i64,
         /// GPU name.

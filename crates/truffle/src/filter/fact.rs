@@ -207,11 +207,9 @@ facts! {
         /// EBS volumes appear as NVMe.
         EbsNvme, "NVMe for EBS", |t| Known::Is(supported(&t.ebs_nvme));
         /// Instance storage is NVMe.
-        StorageNvme, "NVMe instance storage", |t| match &t.storage_nvme {
-            Some(nvme) => Known::Is(supported(nvme)),
-            None if t.storage_gb == 0 => Known::Is(false),
-            None => unseen("AWS does not state it"),
-        };
+        StorageNvme, "NVMe instance storage", |t| of_storage(t, &t.storage_nvme);
+        /// Instance storage is encrypted.
+        StorageEncryption, "encrypted instance storage", |t| of_storage(t, &t.storage_encryption);
     }
 }
 
@@ -225,6 +223,14 @@ fn count(number: i64) -> Known<f64> {
 
 fn stated(number: Option<f64>) -> Known<f64> {
     number.map_or_else(|| unseen("AWS does not state it"), Known::Is)
+}
+
+fn of_storage(facts: &TypeFacts, support: &Option<String>) -> Known<bool> {
+    match support {
+        Some(support) => Known::Is(supported(support)),
+        None if facts.storage_gb == 0 => Known::Is(false),
+        None => unseen("AWS does not state it"),
+    }
 }
 
 fn of_gpu(facts: &TypeFacts, number: Option<f64>) -> Known<f64> {

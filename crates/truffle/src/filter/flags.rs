@@ -244,6 +244,9 @@ pub struct StorageArgs {
     /// Instance storage is NVMe
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub storage_nvme: Option<bool>,
+    /// Instance storage that is encrypted
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub storage_encryption: Option<bool>,
     /// Root devices: ebs or instance-store
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub root_device: Vec<String>,
@@ -269,6 +272,7 @@ impl StorageArgs {
         flags.number("--storage", Number::Storage, self.storage);
         flags.text("--storage-type", Text::StorageType, &self.storage_type)?;
         flags.flag("--storage-nvme", Flag::StorageNvme, self.storage_nvme);
+        flags.flag("--storage-encryption", Flag::StorageEncryption, self.storage_encryption);
         flags.text("--root-device", Text::RootDevice, &self.root_device)?;
         flags.flag("--ebs-optimized", Flag::EbsOptimized, self.ebs_optimized);
         flags.number("--ebs-bandwidth", Number::EbsBandwidth, self.ebs_bandwidth);
