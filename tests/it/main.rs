@@ -4,6 +4,7 @@ mod bad_input;
 mod export;
 mod notebook;
 mod programs;
+mod room;
 mod search;
 mod storage;
 mod tidy;

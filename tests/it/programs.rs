@@ -193,6 +193,18 @@ fn an_export_is_whole_typed_and_never_in_the_way() {
 }
 
 #[test]
+fn an_answer_that_fails_leaves_the_file_that_was_there() {
+    let desk = Desk::default();
+    let file = desk.home().join("answer.csv");
+    let words = |sql: &'static str| ["query", sql, "-o", "csv", "--out", "answer.csv"];
+    desk.truffle(&words("SELECT 1 AS one")).good();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "one\n1\n");
+    assert_eq!(desk.truffle(&words("SELECT nope")).code, 2);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "one\n1\n");
+    assert_eq!(fs::read_dir(desk.home()).unwrap().count(), 2, "the answer and the cache");
+}
+
+#[test]
 fn searches_and_bookmarks_are_kept() {
     let desk = Desk::default();
     let dry = desk.truffle(&["save", "fast", "--dry-run", "h100", "8gpu"]);

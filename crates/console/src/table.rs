@@ -9,7 +9,7 @@ use comfy_table::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use crate::text::{shown, visible};
+use crate::text::{shown, visible, visible_lines};
 use crate::{Align, Screen, TableView};
 
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
@@ -54,10 +54,15 @@ pub(crate) struct Drawing {
 impl Drawing {
     /// Prepares a table. Where there is no colour, marked rows get a star in front.
     pub(crate) fn new(view: &TableView, screen: Screen) -> Drawing {
-        let clean = |text: &String| visible(text).into_owned();
+        // A cell may have several lines, as the plan of a query has; a heading has one.
+        let heading = |text: &String| visible(text).into_owned();
         let mut view = TableView {
-            columns: view.columns.iter().map(|(heading, align)| (clean(heading), *align)).collect(),
-            rows: view.rows.iter().map(|row| row.iter().map(clean).collect()).collect(),
+            columns: view.columns.iter().map(|(text, align)| (heading(text), *align)).collect(),
+            rows: view
+                .rows
+                .iter()
+                .map(|row| row.iter().map(|cell| visible_lines(cell.trim_end())).collect())
+                .collect(),
             marked: view.marked.clone(),
         };
         if !screen.colour && !view.marked.is_empty() {
@@ -94,13 +99,13 @@ impl Drawing {
     /// The width that shows everything of a column.
     fn natural(&self, column: usize) -> usize {
         let heading = self.view.columns[column].0.width();
-        self.cells(column).map(UnicodeWidthStr::width).fold(heading, usize::max)
+        self.cells(column).flat_map(str::lines).map(UnicodeWidthStr::width).fold(heading, usize::max)
     }
 
     /// The width below which a column cannot be read: words stay whole, and so do numbers.
     fn least(&self, column: usize) -> usize {
         let (heading, align) = &self.view.columns[column];
-        let word = |text: &str| text.split(' ').map(UnicodeWidthStr::width).max().unwrap_or(0);
+        let word = |text: &str| text.split([' ', '\n']).map(UnicodeWidthStr::width).max().unwrap_or(0);
         match align {
             Align::Left => self.cells(column).map(word).fold(word(heading), usize::max).min(LONG_WORD),
             Align::Right => self.cells(column).map(UnicodeWidthStr::width).fold(word(heading), usize::max),
@@ -279,7 +284,8 @@ zones           -";
             assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn:?}");
         };
         check("\x1b[31mred", "\\u{1b}[31mred  x");
-        check("two\nlines", "two\\nlines  x");
+        check("two\nlines", "two         x");
+        check("one\n", "one         x");
         check("日本", "日本        x");
         check("", "            x");
     }

@@ -142,10 +142,10 @@ fn each_format_of_the_same_rows() {
     let check = |format: &str, expected: &str| assert_eq!(written(format, &types()), expected, "{format}");
     check(
         "table",
-        r#"name         vcpus                        price  score  zones  more
-──────────────────────────────────────────────────────────────────────────────────────────────
-m7i.large        2                       0.1008    0.1  a, b   {"zones":["a","b"],"none":null}
-no, "yes"\n      -  12345678901234567.123456789    NaN         -
+        r#"name       vcpus                        price  score  zones  more
+────────────────────────────────────────────────────────────────────────────────────────────
+m7i.large      2                       0.1008    0.1  a, b   {"zones":["a","b"],"none":null}
+no, "yes"      -  12345678901234567.123456789    NaN         -
 "#,
     );
     check(

@@ -26,6 +26,7 @@ impl Pinned {
         loop {
             let Some(number) = folder::current(root)? else { return Ok(None) };
             if let Some(pinned) = Pinned::at(root, number)? {
+                tracing::debug!("holding manifest {number} of {}", root.display());
                 return Ok(Some(pinned));
             }
             // The manifest was pruned between reading CURRENT and locking it: CURRENT has moved on.

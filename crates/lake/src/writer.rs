@@ -111,6 +111,7 @@ impl Writer {
         next.files.extend(written.into_iter().map(|file| file.0));
         next.gaps.extend(gaps);
         write_manifest(&self.root, &next)?;
+        tracing::info!("manifest {} committed, {} files", next.number, next.files.len());
         self.manifest = next;
         self.prune()?;
         Ok(self.manifest.number)

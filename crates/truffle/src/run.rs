@@ -1,4 +1,4 @@
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use domain::Timestamp;
 use crate::commands::{
     bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
 };
-use crate::shelf::{SavedSearch, Shelf};
+use crate::shelf::{SavedSearch, Shelf, beside};
 use crate::{Command, Ports, TruffleArgs};
 
 /// What truffle is handed from outside: doors that it opens only when a command needs them.
@@ -31,25 +31,61 @@ pub struct Doors<'a> {
 
 /// Runs truffle. Everything that a person reads goes through the returned printer's sinks.
 pub fn run(args: &TruffleArgs, doors: &Doors<'_>, now: Timestamp) -> Result<Exit, Failure> {
-    let mut printer = printer(args, doors)?;
+    refuse_idle(args)?;
+    let Some(path) = &args.common.out else {
+        return answer(args, doors, Box::new(io::stdout()), doors.screen, now);
+    };
+    // The file appears when it is whole: an answer that fails leaves what was there.
+    let passing = beside(path, "tmp");
+    let unwritten = |e: io::Error| Failure::usage(format!("{} cannot be written: {e}", path.display()));
+    let file = File::create(&passing).map_err(unwritten)?;
+    let done = answer(args, doors, Box::new(BufWriter::new(file)), doors.screen.to_file(), now);
+    let done = done.and_then(|exit| fs::rename(&passing, path).map(|()| exit).map_err(unwritten));
+    if done.is_err() {
+        // Of no use to anybody; that it cannot be removed changes nothing.
+        let _ = fs::remove_file(&passing);
+    }
+    done
+}
+
+/// A flag that would do nothing is a mistake, and is said before anything runs.
+fn refuse_idle(args: &TruffleArgs) -> Result<(), Failure> {
+    let common = &args.common;
+    let silent = matches!(args.command, Command::Save(_) | Command::Completions { .. });
+    let export = matches!(args.command, Command::Export(_));
+    let timeless = match &args.command {
+        Command::Query(query) => !query.asks_by_name(),
+        Command::Schema(_) | Command::Bookmark(_) | Command::Version => true,
+        _ => silent || export,
+    };
+    let idle = [
+        ("--as-of", common.as_of.is_some() && timeless),
+        ("--out", common.out.is_some() && (silent || export)),
+        ("--output", common.output.is_some() && (silent || export)),
+        ("--columns", !common.columns.is_empty() && silent),
+    ];
+    match idle.iter().find(|(_, idle)| *idle) {
+        None => Ok(()),
+        Some(("--as-of", _)) => {
+            Err(Failure::usage("--as-of has no meaning here: it is for truffle's own questions")
+                .hint("the tables whose names end in _history have valid_from and valid_until"))
+        }
+        Some((flag, _)) => Err(Failure::usage(format!("{flag} has no meaning here"))),
+    }
+}
+
+fn answer(
+    args: &TruffleArgs,
+    doors: &Doors<'_>,
+    out: Box<dyn Write>,
+    screen: Screen,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let mut printer = Printer::new(doors.settings.output.value, screen, out, Box::new(io::stderr()));
+    printer.columns(args.common.columns.clone());
     let done = dispatch(args, doors, &mut printer, now)?;
     printer.flush()?;
     Ok(done)
-}
-
-fn printer(args: &TruffleArgs, doors: &Doors<'_>) -> Result<Printer, Failure> {
-    let format = doors.settings.output.value;
-    let (out, screen): (Box<dyn Write>, Screen) = match &args.common.out {
-        None => (Box::new(io::stdout()), doors.screen),
-        Some(path) => {
-            let file = File::create(path)
-                .map_err(|e| Failure::usage(format!("{} cannot be written: {e}", path.display())))?;
-            (Box::new(BufWriter::new(file)), doors.screen.to_file())
-        }
-    };
-    let mut printer = Printer::new(format, screen, out, Box::new(io::stderr()));
-    printer.columns(args.common.columns.clone());
-    Ok(printer)
 }
 
 fn dispatch(

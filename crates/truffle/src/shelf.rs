@@ -101,6 +101,12 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// A name beside the target, in the same folder so that it can be renamed into place.
+pub(crate) fn beside(target: &Path, ending: &str) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!(".{name}.{}.{ending}", std::process::id()))
+}
+
 /// A name for a saved search: letters, digits, `-` and `_`.
 pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     let good = !name.is_empty()

@@ -128,6 +128,7 @@ pub(crate) fn ask(
     for batch in batches {
         page.rows.extend(arrow_page::page(&batch).map_err(AskError::Failed)?.rows);
     }
+    tracing::debug!("{}: {} rows", question.name, page.rows.len());
     Ok(page)
 }
 

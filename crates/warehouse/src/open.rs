@@ -55,7 +55,10 @@ pub(crate) fn home(sources: &[Source], folders: &[PathBuf]) -> Result<Home, AskE
             return Ok(Home::File(path));
         }
         match publish(sources, &path) {
-            Ok(()) => return Ok(Home::File(path)),
+            Ok(()) => {
+                tracing::info!("warehouse {} made", path.display());
+                return Ok(Home::File(path));
+            }
             Err(Refusal::Folder(why)) => tracing::info!("no warehouse in {}: {why}", folder.display()),
             Err(Refusal::Data(why)) => return Err(AskError::Lake(why)),
         }

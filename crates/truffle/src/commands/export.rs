@@ -11,6 +11,7 @@ use console::{Exit, Failure, Format, Printer};
 use crate::Ports;
 use crate::commands::query::{Bounds, interruptible};
 use crate::commands::schema::find;
+use crate::shelf::beside;
 
 /// Folders that a partitioned export may have.
 const PARTITIONS: usize = 1024;
@@ -30,7 +31,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "SQL")]
     pub query: Option<String>,
     /// File to write; with --partition-by a folder
-    #[arg(long = "to", value_name = "PATH", conflicts_with_all = ["out", "output"])]
+    #[arg(long = "to", value_name = "PATH")]
     pub to: PathBuf,
     /// Format; when left out, the one that the file's name ends in
     #[arg(long, value_name = "FORMAT")]
@@ -122,12 +123,6 @@ fn statement(args: &ExportArgs, ports: &Ports<'_>) -> Result<String, Failure> {
         }
         (None, None) => unreachable!("clap asks for one of them"),
     }
-}
-
-/// A name beside the target, in the same folder so that it can be renamed into place.
-fn beside(target: &Path, ending: &str) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}.{}.{ending}", std::process::id()))
 }
 
 fn write(

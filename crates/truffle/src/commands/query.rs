@@ -118,6 +118,13 @@ pub fn run_query(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) -> 
     Ok(Exit::Done)
 }
 
+impl QueryArgs {
+    /// Whether a question of ours is asked, which knows `$as_of`, and no stranger's SQL.
+    pub(crate) fn asks_by_name(&self) -> bool {
+        self.list || self.statement.as_deref().is_some_and(|text| matches!(named(text), Ok(Some(_)) | Err(_)))
+    }
+}
+
 /// The statement that was given; none when a shell is to be opened.
 fn statement(args: &QueryArgs) -> Result<Option<String>, Failure> {
     if let Some(path) = &args.file {
