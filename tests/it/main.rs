@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod export;
+mod history;
 mod notebook;
 mod programs;
 mod room;

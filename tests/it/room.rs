@@ -604,12 +604,12 @@ fn mutated_statements_never_break_the_program() {
     for round in 0..60 {
         let mut words: Vec<&str> = seeds[round % seeds.len()].split_inclusive([' ', '(', ',']).collect();
         for _ in 0..=next(4) {
-            let at = next(words.len());
+            let (at, other) = (next(words.len()), next(words.len()));
             match next(4) {
                 0 => drop(words.remove(at)),
                 1 => words.insert(at, odd[next(odd.len())]),
-                2 => words.insert(at, words[next(words.len())]),
-                _ => words.swap(at, next(words.len())),
+                2 => words.insert(at, words[other]),
+                _ => words.swap(at, other),
             }
         }
         let sql = words.concat();

@@ -142,7 +142,7 @@ fn sql_lives_in_queries() {
             let example = format!("\\{begin}");
             let found = program.lines().find(|line| line.replace(&example, "").contains(begin));
             assert!(
-                found.is_none() || path.ends_with("tests.rs"),
+                found.is_none() || path.to_string_lossy().ends_with("tests.rs"),
                 "{}: SQL outside queries/: {found:?}",
                 path.display()
             );

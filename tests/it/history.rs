@@ -1,0 +1,134 @@
+//! Whose statement holds: the newest complete run of a scope, what a partial run adds, and as of when.
+
+use catalog::{Page, Value, dataset};
+use domain::Timestamp;
+use tests::Desk;
+
+/// One run over us-east-1's offerings.
+struct Run {
+    id: &'static str,
+    observed_at: &'static str,
+    outcome: &'static str,
+    /// Type and zone.
+    offerings: &'static [(&'static str, &'static str)],
+    gaps: &'static [&'static str],
+}
+
+fn instant(text: &str) -> Value {
+    Value::Timestamp(domain::parse_instant(text).unwrap())
+}
+
+/// Commits runs to the desk's lake, one manifest each, in this order.
+fn collect(desk: &Desk, runs: &[Run]) {
+    let mut writer = lake::Writer::open(&desk.home().join(".local/share/mycelium")).unwrap();
+    let (offering, log) = (dataset("offering").unwrap(), dataset("collection_run").unwrap());
+    for run in runs {
+        let row = |(name, zone): &(&str, &str)| {
+            vec![(*name).into(), "us-east-1".into(), (*zone).into(), run.id.into()]
+        };
+        let rows = Page { fields: offering.fields(), rows: run.offerings.iter().map(row).collect() };
+        let said: Vec<Value> = vec![
+            run.id.into(),
+            "offering".into(),
+            "us-east-1".into(),
+            "a test".into(),
+            instant(run.observed_at),
+            instant(run.observed_at),
+            run.outcome.into(),
+            Value::Int(run.offerings.len() as i64),
+            run.gaps.to_vec().into(),
+            "test".into(),
+        ];
+        let said = Page { fields: log.fields(), rows: vec![said] };
+        let written =
+            vec![writer.write(offering, run.id, &rows).unwrap(), writer.write(log, run.id, &said).unwrap()];
+        writer.commit(written, Vec::new(), "test", Timestamp::UNIX_EPOCH).unwrap();
+    }
+}
+
+/// The zones of a type in a region, as of a day: `az1 az2`.
+fn zones(desk: &Desk, name: &str, region: &str, as_of: &str) -> String {
+    let words = ["zones", name, "--region", region, "--as-of", as_of, "-o", "csv", "-q"];
+    let out = desk.truffle(&words).out;
+    let zones: Vec<&str> = out.lines().skip(1).filter_map(|line| line.rsplit('-').next()).collect();
+    zones.join(" ")
+}
+
+const FIRST: Run = Run {
+    id: "first",
+    observed_at: "2026-11-01",
+    outcome: "complete",
+    offerings: &[("m7i.large", "use1-az1"), ("c7g.large", "use1-az1")],
+    gaps: &[],
+};
+const ADDS: Run = Run {
+    id: "adds",
+    observed_at: "2026-11-10",
+    outcome: "partial",
+    offerings: &[("m7g.large", "use1-az2"), ("m7i.large", "use1-az2")],
+    gaps: &["page 3: throttled"],
+};
+const FAILED: Run = Run {
+    id: "failed",
+    observed_at: "2026-11-12",
+    outcome: "failed",
+    offerings: &[],
+    gaps: &["no permission"],
+};
+const SECOND: Run = Run {
+    id: "second",
+    observed_at: "2026-11-15",
+    outcome: "complete",
+    offerings: &[("m7i.large", "use1-az3")],
+    gaps: &[],
+};
+const LATE: Run = Run {
+    id: "late",
+    observed_at: "2026-10-30",
+    outcome: "complete",
+    offerings: &[("m7i.large", "use1-az4")],
+    gaps: &[],
+};
+
+#[test]
+fn the_newest_complete_run_wins_and_a_partial_one_adds() {
+    let check = |runs: &[Run]| {
+        let desk = Desk::default();
+        collect(&desk, runs);
+        let expect = |name: &str, as_of: &str, expected: &str| {
+            assert_eq!(zones(&desk, name, "us-east-1", as_of), expected, "{name} as of {as_of}");
+        };
+        // The seed, then the late run, then each of the others in its time, whatever came first.
+        expect("m7i.large", "2026-10-29", "az1 az2 az4 az5 az6");
+        expect("m7i.large", "2026-10-31", "az4");
+        expect("m7i.large", "2026-11-02", "az1");
+        expect("m7g.large", "2026-11-02", "");
+        expect("m7i.large", "2026-11-11", "az1 az2");
+        expect("m7g.large", "2026-11-11", "az2");
+        expect("c7g.large", "2026-11-13", "az1");
+        expect("m7i.large", "2026-11-20", "az3");
+        expect("c7g.large", "2026-11-20", "");
+        // What the runs do not speak of is still the seed's.
+        assert_eq!(
+            zones(&desk, "m7i.large", "us-west-1", "2026-11-20"),
+            zones(&Desk::default(), "m7i.large", "us-west-1", "2026-11-20")
+        );
+    };
+    check(&[FIRST, ADDS, FAILED, SECOND, LATE]);
+    check(&[LATE, SECOND, FAILED, ADDS, FIRST]);
+}
+
+#[test]
+fn a_gap_stays_to_the_last_line() {
+    let desk = Desk::default();
+    collect(&desk, &[FIRST, ADDS, FAILED]);
+    let answer = desk.truffle(&["zones", "m7i.large", "--region", "us-east-1"]);
+    assert!(answer.err.contains("2 gaps"), "{answer:?}");
+    let named =
+        desk.truffle(&["query", "data/runs", "--param", "dataset=offering", "-o", "csv", "-q"]).good();
+    assert!(named.contains("page 3: throttled") && named.contains("no permission"), "{named}");
+    assert!(
+        !desk.truffle(&["zones", "m7i.large", "--region", "eu-west-1"]).err.contains("gaps"),
+        "not there"
+    );
+}
