@@ -1,8 +1,9 @@
 -- Instance types with what the EC2 API gets wrong about accelerators put right by the makers'
 -- documents: the memory of a GPU (the API says 22,888 MiB for an L4 of 24 GiB), fractional GPUs (the
 -- API counts 0 of them), and the memory of inference and training accelerators (524,288 MiB for a
--- Trainium2 of 98,304). A model with several memory sizes is told by the nearest one.
-CREATE VIEW instance_type_corrected AS
+-- Trainium2 of 98,304). A model with several memory sizes is told by the nearest one. A table and not
+-- a view, because every search reads it.
+CREATE TABLE instance_type_corrected AS
 WITH maker AS (
     SELECT
         h.instance_type,
@@ -59,3 +60,4 @@ SELECT
     fpgas, fpga_model, media_accelerators, media_model,
     valid_from, valid_until
 FROM known
+ORDER BY instance_type, valid_from

@@ -12,7 +12,7 @@ use crate::import::ImportArgs;
 /// Exit codes: 0 done, 1 the machine failed, 2 what was typed cannot be understood, 4 the lake or a
 /// file cannot be used.
 #[derive(Debug, Parser)]
-#[command(name = "collector", bin_name = "collector", disable_version_flag = true, max_term_width = 100)]
+#[command(name = "collector", bin_name = "collector", version, max_term_width = 100)]
 pub struct CollectorArgs {
     #[command(flatten)]
     pub common: Common,

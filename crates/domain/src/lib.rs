@@ -4,13 +4,11 @@
 //! file, the environment, a database or AWS; whatever it needs is an argument.
 
 mod known;
-mod money;
 mod names;
 mod size;
 
 pub use jiff::Timestamp;
 pub use known::Known;
-pub use money::{Currency, Money};
 pub use names::{AzId, InstanceType, NameError, Region};
 pub use rust_decimal::Decimal;
 pub use size::{MemoryError, gib, parse_memory_mib};

@@ -16,7 +16,7 @@ use crate::commands::{
 /// Exit codes: 0 done, 1 the machine failed, 2 what was typed cannot be understood, 3 nothing matched,
 /// 4 the data cannot be used, 5 a statement was refused or stopped at a bound, 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "truffle", bin_name = "truffle", disable_version_flag = true, max_term_width = 100)]
+#[command(name = "truffle", bin_name = "truffle", version, max_term_width = 100)]
 pub struct TruffleArgs {
     #[command(flatten)]
     pub common: Common,
