@@ -98,11 +98,13 @@ impl Bench {
     /// The questions that a search asks, with their values written in.
     fn search_statements(&self) -> Result<String, Failed> {
         let mut all = String::new();
-        for name in ["instance/facts", "offering/regions", "data/sources"] {
+        for name in ["instance/facts", "offering/zones", "price/current", "data/runs"] {
             let path = root().join("queries").join(format!("{name}.sql"));
             let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
             let text = text
                 .replace("$regions", "'us-east-1'")
+                .replace("$scopes", "'us-east-1'")
+                .replace("$dataset", "'all'")
                 .replace("$os", "'linux'")
                 .replace("$as_of", "CAST(now() AS TIMESTAMP)");
             all.push_str(&text);

@@ -10,13 +10,13 @@ macro_rules! questions {
 /// Every named question, by subject.
 pub const QUESTIONS: &[Question] = questions![
     "data/runs",
-    "data/sources",
     "instance/facts",
     "instance/gpus",
     "offering/everywhere",
     "offering/only-in",
-    "offering/regions",
+    "offering/zones",
     "price/cheapest-regions",
+    "price/current",
     "price/on-demand",
     "price/per-gpu",
     "region/list",
@@ -41,44 +41,58 @@ pub mod rows {
     use domain::{Decimal, Timestamp};
 
     row! {
-        /// Where a dataset's rows are from, and of when: a row of `data/sources`.
-        pub struct Source {
+        /// What a run looked at: a row of `data/runs`.
+        pub struct Run {
+            /// Names the run.
+            run_id: String,
             /// Dataset.
             dataset: String,
-            /// Where its rows are from.
+            /// Region code, or `*`.
+            scope: String,
+            /// Where the rows are from.
             source: String,
-            /// The earliest instant that the source speaks of.
+            /// The earliest instant that the run speaks of.
             observed_from: Timestamp,
-            /// The newest instant that the source speaks of.
+            /// The instant of which the run is the newest statement.
             observed_at: Timestamp,
-            /// Rows.
+            /// `complete`, `partial`, `empty` or `failed`.
+            outcome: String,
+            /// Rows that were kept.
             row_count: i64,
-            /// Scopes (regions) that a complete or partial run spoke of.
-            scopes: i64,
             /// What could not be seen.
             gaps: Vec<String>,
         }
     }
 
     row! {
-        /// A type in a region, with its zones and its price: a row of `offering/regions`.
-        pub struct Offer {
+        /// A type in a zone: a row of `offering/zones`.
+        pub struct ZoneOffer {
             /// Instance type.
             instance_type: String,
             /// Region code.
             region: String,
-            /// Zone ids; empty when only the region is known.
-            az_ids: Vec<String>,
-            /// On-demand price of an hour; none when unknown.
-            price_per_hour: Option<Decimal>,
-            /// Currency of the price.
-            currency: Option<String>,
-            /// When the price was seen.
-            price_observed_at: Option<Timestamp>,
-            /// Where the price is from.
-            price_source: Option<String>,
-            /// Why the price is believed.
-            price_basis: Option<String>,
+            /// Zone id; none when only the region is known.
+            az_id: Option<String>,
+        }
+    }
+
+    row! {
+        /// What a type costs in a region: a row of `price/current`.
+        pub struct Price {
+            /// Instance type.
+            instance_type: String,
+            /// Region code.
+            region: String,
+            /// On-demand price of an hour.
+            price_per_hour: Decimal,
+            /// Its currency.
+            currency: String,
+            /// When it was seen.
+            observed_at: Timestamp,
+            /// Where it is from.
+            source: String,
+            /// Why it is believed.
+            basis: String,
         }
     }
 

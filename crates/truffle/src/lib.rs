@@ -7,6 +7,7 @@ mod args;
 pub mod commands;
 pub mod filter;
 mod near;
+mod offer;
 mod offered;
 mod place;
 mod ports;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::rows::{Offer, RegionRow, Source};
+use catalog::rows::{Price, RegionRow, Run, ZoneOffer};
 use catalog::{Page, Row, TypeFacts};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -12,6 +12,7 @@ use domain::Timestamp;
 
 use crate::Ports;
 use crate::near::did_you_mean;
+use crate::offer::{self, Offer, Source};
 
 /// Operating systems that prices are kept for.
 const SYSTEMS: [&str; 6] = ["linux", "rhel", "rhel-ha", "suse", "ubuntu-pro", "windows"];
@@ -46,8 +47,10 @@ impl PlaceArgs {
         regions: &str,
         printer: &mut Printer,
     ) -> Result<Vec<Offer>, Failure> {
-        let page = ports.answer("offering/regions", &[("regions", regions), ("os", &self.os)])?;
-        let offers: Vec<Offer> = rows(&page)?;
+        let zones: Vec<ZoneOffer> = rows(&ports.answer("offering/zones", &[("regions", regions)])?)?;
+        let prices: Vec<Price> =
+            rows(&ports.answer("price/current", &[("regions", regions), ("os", &self.os)])?)?;
+        let offers = offer::offers(zones, prices);
         let unseen = unseen(ports, regions, &offers)?;
         if unseen.is_empty() {
             return Ok(offers);
@@ -138,6 +141,12 @@ fn rows<R: Row>(page: &Page) -> Result<Vec<R>, Failure> {
     R::read_all(page).map_err(|error| Failure::broken(error.to_string()))
 }
 
+/// Where the data of these regions is from, and of when.
+pub(crate) fn sources(ports: &Ports, regions: &str) -> Result<Vec<Source>, Failure> {
+    let runs: Vec<Run> = rows(&ports.answer("data/runs", &[("scopes", regions)])?)?;
+    Ok(offer::sources(&runs))
+}
+
 /// Says on stderr how old the data of these datasets is in these regions, source by source.
 pub(crate) fn note_ages(
     ports: &Ports,
@@ -146,9 +155,10 @@ pub(crate) fn note_ages(
     regions: &str,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let sources: Vec<Source> = rows(&ports.answer("data/sources", &[("scopes", regions)])?)?;
-    let sources: Vec<Source> =
-        sources.into_iter().filter(|source| datasets.contains(&source.dataset.as_str())).collect();
+    let sources: Vec<Source> = sources(ports, regions)?
+        .into_iter()
+        .filter(|source| datasets.contains(&source.dataset.as_str()))
+        .collect();
     printer.note(&ages(&sources, now));
     let gaps: usize = sources.iter().map(|source| source.gaps.len()).sum();
     if gaps > 0 {

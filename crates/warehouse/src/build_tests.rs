@@ -67,11 +67,12 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
-    use catalog::rows::{Offer, RegionRow, Source};
+    use catalog::rows::{Price, RegionRow, Run, ZoneOffer};
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
-        ("offering/regions", Offer::fields()),
-        ("data/sources", Source::fields()),
+        ("data/runs", Run::fields()),
+        ("offering/zones", ZoneOffer::fields()),
+        ("price/current", Price::fields()),
         ("region/list", RegionRow::fields()),
     ]
 }

@@ -1,4 +1,3 @@
-use catalog::rows::Offer;
 use catalog::{Page, TypeFacts, Value};
 use clap::Args;
 use console::{Align, Exit, Failure, Printer, Report, TableView};
@@ -6,6 +5,7 @@ use domain::Timestamp;
 
 use crate::Ports;
 use crate::filter::Candidate;
+use crate::offer::Offer;
 use crate::offered::{self, COLUMNS, Column, price_cell};
 use crate::place::{self, PlaceArgs};
 

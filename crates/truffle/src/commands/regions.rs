@@ -1,4 +1,4 @@
-use catalog::rows::{Offer, RegionRow};
+use catalog::rows::RegionRow;
 use catalog::{Field, Page, Type, Value};
 use clap::Args;
 use console::{Align, Exit, Failure, Printer, Report, TableView};
@@ -6,6 +6,7 @@ use domain::Timestamp;
 
 use crate::Ports;
 use crate::filter::Candidate;
+use crate::offer::Offer;
 use crate::offered::price_cell;
 use crate::place::{self, PlaceArgs};
 

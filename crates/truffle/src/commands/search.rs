@@ -2,7 +2,6 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::TypeFacts;
-use catalog::rows::Offer;
 use clap::Args;
 use console::{Align, Exit, Failure, Format, Printer, Report, TableView};
 use domain::Timestamp;
@@ -10,6 +9,7 @@ use domain::Timestamp;
 use crate::Ports;
 use crate::filter::{Candidate, Condition, FilterArgs, Filters, Outcome, Verdict};
 use crate::near::did_you_mean;
+use crate::offer::Offer;
 use crate::offered::{self, Column, order, price_cell, usual_order};
 use crate::place::{self, PlaceArgs};
 use crate::words::{self, GRAMMAR, Understood, Vocabulary};

@@ -1,10 +1,11 @@
-use catalog::rows::Source;
-use catalog::{Field, Page, Row, Type, Value};
+use catalog::{Field, Page, Type, Value};
 use clap::Args;
 use console::{Exit, Failure, Format, Printer, Report, age};
 use domain::Timestamp;
 
 use crate::Ports;
+use crate::offer::Source;
+use crate::place;
 
 /// Say where answers come from, how old the data is, what could not be seen, and which settings hold.
 #[derive(Debug, Args)]
@@ -17,8 +18,7 @@ pub fn run_status(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let page = ports.answer("data/sources", &[])?;
-    let sources = Source::read_all(&page).map_err(|e| Failure::broken(e.to_string()))?;
+    let sources = place::sources(ports, "all")?;
     if printer.format() == Format::Table {
         about(ports, printer);
     }
@@ -74,7 +74,7 @@ fn report(sources: &[Source], now: Timestamp) -> Page {
             source.observed_at.into(),
             age(source.observed_at, now).into(),
             Value::Int(source.row_count),
-            Value::Int(source.scopes),
+            Value::Int(source.scopes as i64),
             Value::Int(source.gaps.len() as i64),
         ]
     };

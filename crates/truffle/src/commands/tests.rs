@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use catalog::ports::{Ask, AskError, Columnar, Encode, Encoder, Ended, PageSink, Place, Query, Stop, Table};
-use catalog::rows::{RegionRow, Source};
+use catalog::rows::{Price, RegionRow, Run, ZoneOffer};
 use catalog::{Field, Page, Question, Row, Value};
 use clap::Parser;
 use console::{Exit, Failure, Flags, Format, Printer, Screen, Settings, Sources};
@@ -14,6 +14,7 @@ use domain::Timestamp;
 use super::{compare, regions, search, show, zones};
 use crate::Ports;
 use crate::filter::sample;
+use crate::offer::Offer;
 
 /// A warehouse that holds the sample.
 struct Memory;
@@ -22,9 +23,10 @@ impl Ask for Memory {
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
         Ok(match question.name {
             "instance/facts" => sample::page(),
-            "offering/regions" => offers(values),
+            "offering/zones" => zone_rows(values),
+            "price/current" => price_rows(values),
             "region/list" => region_list(),
-            "data/sources" => source_list(),
+            "data/runs" => runs(),
             other => return Err(AskError::Failed(format!("{other} is not in this memory"))),
         })
     }
@@ -42,20 +44,42 @@ impl Ask for Memory {
     }
 }
 
-fn offers(values: &[(String, Value)]) -> Page {
+/// The offers in the regions that were asked for.
+fn offers(values: &[(String, Value)]) -> Vec<Offer> {
     let regions = values.iter().find(|(name, _)| name == "regions").map(|(_, value)| value.clone());
-    let asked: Vec<String> = match regions {
-        Some(Value::List(texts)) => texts.iter().map(crate::offered::plain).collect(),
-        Some(Value::Text(text)) => text.split(',').map(String::from).collect(),
-        _ => Vec::new(),
+    let Some(Value::List(asked)) = regions else { panic!("regions are a list") };
+    let among =
+        |offer: &Offer| asked.contains(&"all".into()) || asked.contains(&offer.region.as_str().into());
+    sample::all_offers().into_iter().filter(among).collect()
+}
+
+fn zone_rows(values: &[(String, Value)]) -> Page {
+    let rows = |offer: Offer| {
+        let row = |zone: &String| {
+            vec![offer.instance_type.as_str().into(), offer.region.as_str().into(), zone.as_str().into()]
+        };
+        offer.az_ids.iter().map(row).collect::<Vec<_>>()
     };
-    let mut page = sample::offers_page();
-    if values.contains(&("os".into(), "windows".into())) {
-        page.rows.iter_mut().for_each(|row| row[3..].fill(Value::Null));
-    }
-    page.rows
-        .retain(|row| asked.iter().any(|region| region == "all" || Value::from(region.as_str()) == row[1]));
-    page
+    Page { fields: ZoneOffer::fields(), rows: offers(values).into_iter().flat_map(rows).collect() }
+}
+
+fn price_rows(values: &[(String, Value)]) -> Page {
+    let linux = values.contains(&("os".into(), "linux".into()));
+    let row = |offer: Offer| -> Option<Vec<Value>> {
+        let price = offer.price_per_hour.filter(|_| linux)?;
+        let (name, region) = (offer.instance_type.into(), offer.region.into());
+        let (currency, seen) = (offer.currency.into(), offer.price_observed_at.into());
+        Some(vec![
+            name,
+            region,
+            price.into(),
+            currency,
+            seen,
+            offer.price_source.into(),
+            offer.price_basis.into(),
+        ])
+    };
+    Page { fields: Price::fields(), rows: offers(values).into_iter().filter_map(row).collect() }
 }
 
 fn region_list() -> Page {
@@ -69,15 +93,17 @@ fn region_list() -> Page {
     Page { fields: RegionRow::fields(), rows }
 }
 
-fn source_list() -> Page {
+fn runs() -> Page {
     let row = |dataset: &str, seen: &str| -> Vec<Value> {
         let seen: Timestamp = seen.parse().unwrap();
         vec![
+            "run".into(),
             dataset.into(),
+            "*".into(),
             "test".into(),
             seen.into(),
             seen.into(),
-            1.into(),
+            "complete".into(),
             1.into(),
             Value::List(Vec::new()),
         ]
@@ -88,7 +114,7 @@ fn source_list() -> Page {
         row("price", "2025-03-02T00:00:00Z"),
         row("spot_price", "2020-01-01T00:00:00Z"),
     ];
-    Page { fields: Source::fields(), rows }
+    Page { fields: Run::fields(), rows }
 }
 
 /// No test here writes a columnar format.

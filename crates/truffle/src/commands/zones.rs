@@ -1,10 +1,10 @@
-use catalog::rows::Offer;
 use catalog::{Field, Page, Type, Value};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 use crate::Ports;
+use crate::offer::Offer;
 use crate::place::{self, PlaceArgs};
 
 /// List the zones in which an instance type is offered, by their ids, which are the same in every account.

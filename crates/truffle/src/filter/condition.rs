@@ -1,11 +1,11 @@
 //! One thing that is asked of a candidate, whether it holds, and how far off it is.
 
 use catalog::TypeFacts;
-use catalog::rows::Offer;
 use domain::{Decimal, Known};
 
 use super::fact::{Flag, Number, Text};
 use super::pattern::Pattern;
+use crate::offer::Offer;
 use crate::range::Range;
 
 /// An instance type, in a region or anywhere.

@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use catalog::rows::Offer;
 use catalog::{Page, Row, Type, TypeFacts, Value};
 use domain::Decimal;
+
+use crate::offer::Offer;
 
 /// A row of `instance/facts` in the making.
 #[derive(Clone)]
@@ -135,25 +136,28 @@ pub(crate) fn facts() -> Vec<TypeFacts> {
 /// The sample in us-east-1, as the warehouse answers, and the AMD machines in eu-central-1. Types of
 /// generation 7 cost a cent for each vCPU; the others have no known price. Those with EFA are in one zone,
 /// the others in two.
-pub(crate) fn offers_page() -> Page {
-    let offer = |t: &TypeFacts, region: &str, zones: &[&str]| -> Vec<Value> {
-        let zones = zones[..if t.efa { 1 } else { 2 }].to_vec();
+pub(crate) fn all_offers() -> Vec<Offer> {
+    let offer = |t: &TypeFacts, region: &str, zones: &[&str]| {
         let price = (t.generation == Some(7)).then(|| Decimal::new(t.vcpus, 2));
-        let told = |text: &str| price.map(|_| text.to_string()).into();
-        let seen = price.map(|_| "2025-03-02T00:00:00Z".parse::<domain::Timestamp>().unwrap());
-        let (name, region) = (t.instance_type.as_str().into(), region.into());
-        vec![name, region, zones.into(), price.into(), told("USD"), seen.into(), told("test"), told("agreed")]
+        let told = |text: &str| price.map(|_| text.to_string());
+        Offer {
+            instance_type: t.instance_type.clone(),
+            region: region.into(),
+            az_ids: zones[..if t.efa { 1 } else { 2 }].iter().map(|zone| zone.to_string()).collect(),
+            price_per_hour: price,
+            currency: told("USD"),
+            price_observed_at: price.map(|_| "2025-03-02T00:00:00Z".parse().unwrap()),
+            price_source: told("test"),
+            price_basis: told("agreed"),
+        }
     };
     let facts = facts();
     let american = facts.iter().map(|t| offer(t, "us-east-1", &["use1-az4", "use1-az6"]));
     let european = facts.iter().filter(|t| t.cpu_maker == "AMD");
-    let european = european.map(|t| offer(t, "eu-central-1", &["euc1-az1", "euc1-az2"]));
-    Page { fields: Offer::fields(), rows: american.chain(european).collect() }
+    american.chain(european.map(|t| offer(t, "eu-central-1", &["euc1-az1", "euc1-az2"]))).collect()
 }
 
 /// The sample in us-east-1.
 pub(crate) fn offers() -> Vec<Offer> {
-    let mut offers = Offer::read_all(&offers_page()).unwrap();
-    offers.retain(|offer| offer.region == "us-east-1");
-    offers
+    all_offers().into_iter().filter(|offer| offer.region == "us-east-1").collect()
 }

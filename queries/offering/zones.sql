@@ -1,0 +1,7 @@
+-- Which types are offered in some regions, zone by zone.
+-- $regions texts = all  region codes joined by commas, or all
+-- $as_of timestamp = now  the newest statement at or before this instant
+SELECT instance_type, region, az_id
+FROM offering_history
+WHERE ($regions = 'all' OR list_contains(string_split($regions, ','), region))
+    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)

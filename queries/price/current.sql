@@ -1,0 +1,9 @@
+-- On-demand prices of all types in some regions.
+-- $regions texts = all  region codes joined by commas, or all
+-- $os text = linux  operating system
+-- $as_of timestamp = now  the newest statement at or before this instant
+SELECT instance_type, region, price_per_hour, currency, observed_at, source, basis
+FROM price_history
+WHERE ($regions = 'all' OR list_contains(string_split($regions, ','), region))
+    AND os = $os AND term = 'on-demand' AND tenancy = 'shared' AND software = 'none' AND licence <> 'byol'
+    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
