@@ -1,2 +1,2 @@
 -- A dataset of changes is read where it lies.
-CREATE VIEW {dataset} AS SELECT {columns} FROM read_parquet([{files}])
+CREATE VIEW {dataset} AS {rows}

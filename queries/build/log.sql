@@ -1,2 +1,2 @@
 -- A log: all rows stand.
-CREATE TABLE {dataset} AS SELECT {columns} FROM read_parquet([{files}]) ORDER BY {key}
+CREATE TABLE {dataset} AS SELECT * FROM ({rows}) ORDER BY {key}

@@ -1,2 +1,2 @@
--- The rows of a snapshot's files, before they are dated.
-SELECT {columns}, run_id FROM read_parquet([{files}])
+-- The rows of a dataset's files, whichever columns each of them has; a folder's name is never a column.
+SELECT {fields} FROM read_parquet([{files}], hive_partitioning = false, union_by_name = true)

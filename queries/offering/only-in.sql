@@ -1,4 +1,4 @@
--- Types that one region offers and another does not.
+-- Types that one region offers and another does not; none where nobody could look into the other.
 -- $region text  the region that offers them
 -- $other text  the region that does not
 -- $as_of timestamp = now  the newest statement at or before this instant
@@ -10,5 +10,10 @@ WHERE here.region = $region
         SELECT 1 FROM offering_history AS there
         WHERE there.region = $other AND there.instance_type = here.instance_type
             AND there.valid_from <= $as_of AND (there.valid_until IS NULL OR there.valid_until > $as_of)
+    )
+    AND EXISTS (
+        SELECT 1 FROM collection_run AS run
+        WHERE run.dataset = 'offering' AND run.scope = $other AND run.observed_at <= $as_of
+            AND run.outcome IN ('complete', 'partial', 'empty')
     )
 ORDER BY here.instance_type

@@ -21,7 +21,7 @@ types AS (
 prices AS (
     SELECT region, count(DISTINCT instance_type) AS n
     FROM price_history
-    WHERE os = 'linux' AND term = 'on-demand'
+    WHERE os = 'linux' AND term = 'on-demand' AND tenancy = 'shared' AND software = 'none' AND licence <> 'byol'
         AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
     GROUP BY region
 )

@@ -2,7 +2,8 @@
 -- documents: the memory of a GPU (the API says 22,888 MiB for an L4 of 24 GiB), fractional GPUs (the
 -- API counts 0 of them), and the memory of inference and training accelerators (524,288 MiB for a
 -- Trainium2 of 98,304). A model with several memory sizes is told by the nearest one. A table and not
--- a view, because every search reads it.
+-- a view, because every search reads it. The documents are the newest ones under any `$as_of`: they say
+-- what a device is, which does not change.
 CREATE TABLE instance_type_corrected AS
 WITH maker AS (
     SELECT
@@ -19,7 +20,7 @@ known AS (
         CASE
             WHEN h.gpu_model IS NULL THEN 0
             WHEN h.gpu_count_reported > 0 THEN h.gpu_count_reported
-            ELSE coalesce(h.gpu_logical_count, 1)
+            ELSE coalesce(h.gpu_logical_count, h.gpu_count_reported)
         END AS gpus,
         CASE
             WHEN h.gpu_model IS NULL THEN NULL
@@ -51,7 +52,7 @@ SELECT
     ebs_max_iops, ebs_baseline_mbytes, ebs_max_mbytes,
     storage_gb, storage_disks, storage_disk_gb, storage_type, storage_nvme, storage_encryption,
     gpus, gpu_model, gpu_maker, gpu_partition_size, gpu_memory_per_gpu_mib,
-    coalesce(gpus * gpu_memory_per_gpu_mib, 0) AS gpu_memory_mib,
+    CASE WHEN gpu_model IS NULL THEN 0 ELSE gpus * gpu_memory_per_gpu_mib END AS gpu_memory_mib,
     cuda_cores, compute_capability, gpu_memory_bandwidth_gbps, gpu_fp16_tflops,
     inference_accelerators, inference_model, inference_maker,
     coalesce(inference_memory_by_maker, inference_memory_mib) AS inference_memory_mib,

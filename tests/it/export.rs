@@ -1,5 +1,8 @@
 //! `truffle export` writes what was asked for, and nothing that was not.
 
+use std::fs;
+use std::path::Path;
+
 use tests::Desk;
 
 #[test]
@@ -7,7 +10,7 @@ fn an_export_has_the_columns_and_rows_that_were_asked_for() {
     let desk = Desk::default();
     let check = |words: &[&str], heading: &str, rows: usize| {
         desk.truffle(&[&["export", "--to", "here.csv", "--replace"], words].concat()).good();
-        let text = std::fs::read_to_string(desk.home().join("here.csv")).unwrap();
+        let text = fs::read_to_string(desk.home().join("here.csv")).unwrap();
         assert_eq!(text.lines().next(), Some(heading), "{words:?}");
         assert_eq!(text.lines().count(), rows + 1, "{words:?}");
     };
@@ -28,4 +31,63 @@ fn flags_that_an_export_cannot_follow_are_refused() {
     check(&["-o", "csv"], "--output has no meaning here");
     check(&["--partition-by", "region", "--columns", "region"], "cannot be used with");
     assert!(!desk.home().join("here").exists() && !desk.home().join("there").exists());
+}
+
+#[test]
+fn a_folder_is_replaced_only_when_an_export_made_all_of_it() {
+    let desk = Desk::default();
+    let export =
+        |extra: &[&str]| desk.truffle(&[&["export", "region", "--to", "keep", "--replace"], extra].concat());
+    let parts = ["--partition-by", "partition"];
+    fs::create_dir_all(desk.home().join("keep/photos")).unwrap();
+    fs::write(desk.home().join("keep/photos/one.jpg"), "a memory").unwrap();
+    let check = |extra: &[&str], expected: &str| {
+        let ran = export(extra);
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(ran.err.contains(expected), "{}", ran.err);
+        assert!(desk.home().join("keep/photos/one.jpg").exists());
+    };
+    check(&[], "keep is a folder");
+    check(&parts, "no export made keep/photos");
+    fs::remove_dir_all(desk.home().join("keep")).unwrap();
+    export(&parts).good();
+    export(&parts).good();
+    assert!(desk.home().join("keep/partition=aws/part-0.parquet").exists());
+    fs::create_dir(desk.home().join("keep/photos")).unwrap();
+    fs::write(desk.home().join("keep/photos/one.jpg"), "a memory").unwrap();
+    check(&parts, "no export made keep/photos");
+}
+
+#[test]
+fn no_name_of_a_column_leads_out_of_the_folder() {
+    let desk = Desk::default();
+    fs::create_dir(desk.home().join("a")).unwrap();
+    let sql = "SELECT 1 AS \"../../x\", 2 AS y";
+    desk.truffle(&["export", "--query", sql, "--to", "a/b", "--partition-by", "../../x"]).good();
+    assert!(desk.home().join("a/b/..%2F..%2Fx=1/part-0.parquet").exists());
+    assert!(!desk.home().join("x=1").exists());
+}
+
+#[test]
+fn what_is_not_a_file_is_not_replaced() {
+    let desk = Desk::default();
+    let ran = desk.truffle(&["export", "region", "--to", "/dev/null", "--replace", "--format", "csv"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(!Path::new("/dev/null").is_file());
+}
+
+#[test]
+fn an_export_that_was_cut_says_so() {
+    let desk = Desk::default();
+    let ran = desk.truffle(&["export", "region", "--to", "some.csv", "--limit", "3"]);
+    assert!(ran.err.contains("cut after 3 rows; --limit 0 writes all"), "{ran:?}");
+}
+
+#[test]
+fn a_named_question_is_exported_as_it_is_asked() {
+    let desk = Desk::default();
+    let question = ["instance/gpus", "--param", "model=h200"];
+    let printed = desk.truffle(&[&["query", "-q", "-o", "csv"][..], &question].concat()).good();
+    desk.truffle(&[&["export", "--to", "gpus.csv", "--query"][..], &question].concat()).good();
+    assert_eq!(fs::read_to_string(desk.home().join("gpus.csv")).unwrap(), printed);
 }

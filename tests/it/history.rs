@@ -42,7 +42,7 @@ fn collect(desk: &Desk, runs: &[Run]) {
         let said = Page { fields: log.fields(), rows: vec![said] };
         let written =
             vec![writer.write(offering, run.id, &rows).unwrap(), writer.write(log, run.id, &said).unwrap()];
-        writer.commit(written, Vec::new(), "test", Timestamp::UNIX_EPOCH).unwrap();
+        writer.commit(written, "test", Timestamp::UNIX_EPOCH).unwrap();
     }
 }
 
@@ -116,6 +116,89 @@ fn the_newest_complete_run_wins_and_a_partial_one_adds() {
     };
     check(&[FIRST, ADDS, FAILED, SECOND, LATE]);
     check(&[LATE, SECOND, FAILED, ADDS, FIRST]);
+}
+
+#[test]
+fn a_run_that_found_nothing_retires_what_was_there() {
+    let desk = Desk::default();
+    let empty = Run { id: "empty", observed_at: "2026-11-05", outcome: "empty", offerings: &[], gaps: &[] };
+    collect(&desk, &[FIRST, empty]);
+    assert_eq!(zones(&desk, "m7i.large", "us-east-1", "2026-11-02"), "az1");
+    assert_eq!(zones(&desk, "m7i.large", "us-east-1", "2026-11-06"), "");
+}
+
+/// Commits a run of prices: m7g.large in us-east-1 at this price, seen on this day.
+fn price(desk: &Desk, id: &str, run_at: &str, seen_at: &str, price: &str) {
+    let mut writer = lake::Writer::open(&desk.home().join(".local/share/mycelium")).unwrap();
+    let (prices, log) = (dataset("price").unwrap(), dataset("collection_run").unwrap());
+    let text = |name: &str| match name {
+        "partition" => "aws",
+        "instance_type" => "m7g.large",
+        "region" => "us-east-1",
+        "os" => "linux",
+        "tenancy" => "shared",
+        "licence" | "software" => "none",
+        "term" => "on-demand",
+        "currency" => "USD",
+        "source" | "basis" => "a test",
+        _ => "",
+    };
+    let value = |field: &catalog::Field| match field.name.as_str() {
+        "price_per_hour" => Value::Decimal(price.parse().unwrap()),
+        "observed_at" => instant(seen_at),
+        "run_id" => id.into(),
+        "lease_years" | "payment" | "offering_class" => Value::Null,
+        name => text(name).into(),
+    };
+    let fields = prices.fields();
+    let row: Vec<Value> = fields.iter().map(value).collect();
+    let said: Vec<Value> = vec![
+        id.into(),
+        "price".into(),
+        "us-east-1".into(),
+        "a test".into(),
+        instant(seen_at),
+        instant(run_at),
+        "complete".into(),
+        Value::Int(1),
+        Value::List(Vec::new()),
+        "test".into(),
+    ];
+    let written = vec![
+        writer.write(prices, id, &Page { fields, rows: vec![row] }).unwrap(),
+        writer.write(log, id, &Page { fields: log.fields(), rows: vec![said] }).unwrap(),
+    ];
+    writer.commit(written, "test", Timestamp::UNIX_EPOCH).unwrap();
+}
+
+#[test]
+fn at_every_instant_a_price_is_one_price() {
+    let desk = Desk::default();
+    // The seed's run is of 2025-03-02; one comes in late, one is newer and carries an older sighting.
+    price(&desk, "late", "2024-12-01", "2024-12-01", "0.09");
+    price(&desk, "newer", "2026-10-01", "2025-01-15", "0.07");
+    let at = |day: &str| {
+        let sql =
+            ["query", "price/on-demand", "--param", "type=m7g.large", "--as-of", day, "-o", "csv", "-q"];
+        let out = desk.truffle(&sql).out;
+        let prices: Vec<String> = out
+            .lines()
+            .filter(|l| l.starts_with("us-east-1,"))
+            .map(|l| l.split(',').nth(1).unwrap().into())
+            .collect();
+        prices.join(" ")
+    };
+    assert_eq!(at("2024-12-15"), "0.09");
+    assert_eq!(at("2025-01-20"), "0.09");
+    assert_eq!(at("2025-04-01"), "0.0816");
+    assert_eq!(at("2026-11-01"), "0.07");
+    let overlaps = "SELECT count(*) AS n FROM price_history a JOIN price_history b ON a.instance_type = b.instance_type \
+        AND a.region = b.region AND a.currency = b.currency AND a.run_id < b.run_id \
+        AND a.valid_from < coalesce(b.valid_until, TIMESTAMP '9999-01-01') \
+        AND b.valid_from < coalesce(a.valid_until, TIMESTAMP '9999-01-01') \
+        AND a.valid_from < coalesce(a.valid_until, TIMESTAMP '9999-01-01') \
+        AND b.valid_from < coalesce(b.valid_until, TIMESTAMP '9999-01-01')";
+    assert_eq!(desk.truffle(&["query", overlaps, "-o", "csv", "-q"]).good(), "n\n0\n");
 }
 
 #[test]

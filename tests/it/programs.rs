@@ -156,6 +156,7 @@ fn completions_know_the_users_own_ids() {
     check(&["truffle", "schema", "inst"], "instance_type");
     check(&["truffle", "saved", "ch"], "cheap-gpus");
     check(&["truffle", "search", "--hyper"], "--hypervisor");
+    check(&["truffle", "query", "price/per"], "price/per-gpu");
     for shell in ["bash", "zsh", "fish"] {
         let script = desk.truffle(&["completions", shell]).good();
         assert!(script.contains("COMPLETE"), "{shell}: {script}");
@@ -202,6 +203,70 @@ fn an_answer_that_fails_leaves_the_file_that_was_there() {
     assert_eq!(desk.truffle(&words("SELECT nope")).code, 2);
     assert_eq!(fs::read_to_string(&file).unwrap(), "one\n1\n");
     assert_eq!(fs::read_dir(desk.home()).unwrap().count(), 2, "the answer and the cache");
+}
+
+#[test]
+fn an_answer_goes_where_a_link_points_and_straight_into_a_pipe() {
+    let desk = Desk::default();
+    let out =
+        |name: &str| desk.truffle(&["query", "SELECT 1 AS one", "-o", "csv", "-q", "--out", name]).good();
+    fs::write(desk.home().join("real.csv"), "before").unwrap();
+    std::os::unix::fs::symlink("real.csv", desk.home().join("link.csv")).unwrap();
+    out("link.csv");
+    assert!(desk.home().join("link.csv").is_symlink());
+    assert_eq!(fs::read_to_string(desk.home().join("real.csv")).unwrap(), "one\n1\n");
+    out("/dev/null");
+    assert!(!std::path::Path::new("/dev/null").is_file());
+    let pipe = desk.home().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn(move || fs::read_to_string(pipe).unwrap());
+    out("pipe");
+    assert_eq!(reader.join().unwrap(), "one\n1\n");
+}
+
+#[test]
+fn plain_text_goes_to_the_file_too() {
+    let desk = Desk::default();
+    let check = |words: &[&str], start: &str| {
+        let said = desk.truffle(&[words, &["--out", "text"]].concat()).good();
+        let text = fs::read_to_string(desk.home().join("text")).unwrap();
+        assert!(said.is_empty() && text.contains(start), "{words:?}: {said} {text}");
+    };
+    check(&["version"], "mycelium ");
+    check(&["completions", "bash"], "COMPLETE");
+    for words in [&["version"][..], &["completions", "bash"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = desk.command("truffle", words).stdout(writer).output().unwrap();
+        assert_eq!((closed.status.code(), &closed.stderr[..]), (Some(0), &b""[..]), "{words:?}");
+    }
+}
+
+#[test]
+fn every_answer_says_how_old_its_data_is() {
+    let desk = Desk::default();
+    let check = |words: &[&str], expected: Option<&str>| {
+        let said = desk.truffle(&[&["query"], words].concat());
+        let ages = said.err.lines().find(|line| line.starts_with("data: "));
+        match (ages, expected) {
+            (Some(ages), Some(expected)) => assert!(ages.contains(expected), "{words:?}: {ages}"),
+            (ages, expected) => assert_eq!(ages, expected, "{words:?}"),
+        }
+    };
+    check(&["SELECT count(*) FROM main.price_history"], Some("price from"));
+    check(&["price/per-gpu"], Some("instance_type from"));
+    check(&["SELECT 1"], None);
+    fs::write(desk.home().join("named.sql"), "price/per-gpu\n").unwrap();
+    check(&["--file", "named.sql", "--as-of", "2026-11-22"], Some("price from"));
+}
+
+#[test]
+fn status_says_where_data_is_in_every_format() {
+    let desk = Desk::default();
+    for format in ["table", "json", "csv"] {
+        let said = desk.truffle(&["status", "-o", format]).err;
+        assert!(["lake: ", "warehouse: ", "settings: "].iter().all(|line| said.contains(line)), "{said}");
+    }
 }
 
 #[test]

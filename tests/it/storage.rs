@@ -11,8 +11,8 @@ use catalog::{Field, Page, Type, Value};
 use domain::Timestamp;
 use tests::Desk;
 
-/// Spot history of one zone: `changes` prices an hour apart, each said twice.
-fn history(desk: &Desk, name: &str, zone: &str, changes: i64) -> PathBuf {
+/// Spot history of some rows: the hour of 2026-01-01, the region, the zone, the price.
+fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Value)]) -> PathBuf {
     let fields = vec![
         Field::new("observed_at", Type::Timestamp),
         Field::new("instance_type", Type::Text),
@@ -21,15 +21,21 @@ fn history(desk: &Desk, name: &str, zone: &str, changes: i64) -> PathBuf {
         Field::new("on_demand_usd", Type::Float),
         Field::new("spot_usd", Type::Float),
     ];
-    let row = |at: i64| {
-        let instant = Timestamp::from_second(1_700_000_000 + at * 1800).unwrap();
-        let price = 0.5 + (at / 2) as f64 / 10_000.0;
-        vec![instant.into(), "m7i.large".into(), "us-east-1".into(), zone.into(), 1.0.into(), price.into()]
+    let start = domain::parse_instant("2026-01-01").unwrap().as_second();
+    let row = |(hour, region, zone, price): &(i64, &str, &str, Value)| {
+        let instant = Timestamp::from_second(start + hour * 3600).unwrap();
+        vec![instant.into(), "m7i.large".into(), (*region).into(), (*zone).into(), 1.0.into(), price.clone()]
     };
-    let page = Page { fields, rows: (0..changes * 2).map(row).collect::<Vec<Vec<Value>>>() };
+    let page = Page { fields, rows: rows.iter().map(row).collect() };
     let path = desk.home().join(name);
     fs::write(&path, lake::parquet_bytes(&page).unwrap()).unwrap();
     path
+}
+
+/// Spot history of one zone: so many rows an hour apart, each price said twice.
+fn history(desk: &Desk, name: &str, zone: &str, rows: i64) -> PathBuf {
+    let row = |at: i64| (at, "us-east-1", zone, ((5000 + at / 2) as f64 / 10_000.0).into());
+    history_of(desk, name, &(0..rows).map(row).collect::<Vec<_>>())
 }
 
 fn import(desk: &Desk, file: &Path) -> tests::Ran {
@@ -54,7 +60,7 @@ fn an_import_is_visible_and_said_once() {
     assert!(dry.clone().good().contains("\"rows_kept\": 100"), "{dry:?}");
     assert!(!lake(&desk).exists(), "a dry run writes nothing");
     let first = import(&desk, &file).good();
-    assert!(first.contains("\"rows_read\": 200") && first.contains("\"rows_kept\": 100"), "{first}");
+    assert!(first.contains("\"rows_read\": 100") && first.contains("\"rows_kept\": 100"), "{first}");
     assert_eq!(rows(&desk), "use1-az1:100");
     let again = import(&desk, &file);
     assert!(again.err.contains("imported before"), "{again:?}");
@@ -63,12 +69,60 @@ fn an_import_is_visible_and_said_once() {
     assert_eq!(rows(&desk), "use1-az1:100 use1-az2:50");
     let latest = desk.truffle(&["query", "spot/latest", "--param", "type=m7i.large", "-o", "ndjson"]).good();
     assert!(
-        latest.contains("\"az_id\":\"use1-az1\"") && latest.contains("\"price_per_hour\":0.5099"),
+        latest.contains("\"az_id\":\"use1-az1\"") && latest.contains("\"price_per_hour\":0.5049"),
         "{latest}"
     );
     let earlier =
-        ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "--as-of", "2023-11-14T22:13:20Z"];
+        ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "--as-of", "2026-01-01T00:00:00Z"];
     assert!(desk.truffle(&earlier).good().contains(",0.5,"), "the first price held at the first instant");
+}
+
+/// The price of the only zone, as of an hour of 2026-01-01.
+fn price_at(desk: &Desk, hour: i64) -> String {
+    let as_of = format!("2026-01-01T{hour:02}:00:00Z");
+    let words = ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "-q", "--as-of", &as_of];
+    let answer = desk.truffle(&words).good();
+    answer.lines().nth(1).and_then(|line| line.split(',').nth(2)).unwrap_or("none").to_string()
+}
+
+#[test]
+fn what_comes_late_changes_only_what_came_after_it() {
+    let desk = Desk::default();
+    let at = |hour: i64, price: f64| (hour, "us-east-1", "use1-az1", price.into());
+    import(&desk, &history_of(&desk, "a.parquet", &[at(1, 5.0), at(3, 5.0)])).good();
+    import(&desk, &history_of(&desk, "b.parquet", &[at(2, 6.0)])).good();
+    let told: Vec<String> = (0..5).map(|hour| price_at(&desk, hour)).collect();
+    assert_eq!(told, ["none", "5", "6", "5", "5"]);
+}
+
+#[test]
+fn each_region_has_a_run_and_its_own_gaps() {
+    let desk = Desk::default();
+    let rows = [
+        (1, "us-east-1", "use1-az1", 0.5.into()),
+        (2, "us-east-1", "use1-az1", Value::Null),
+        (7, "eu-west-1", "euw1-az1", 0.7.into()),
+    ];
+    let said = import(&desk, &history_of(&desk, "a.parquet", &rows)).good();
+    assert!(said.contains("us-east-1: 1 of 2 prices are not known"), "{said}");
+    assert!(said.contains("\"rows_kept\": 3"), "{said}");
+    let sql = "SELECT scope, outcome, row_count, hour(observed_from) AS a, hour(observed_at) AS b, gaps[1] AS gap \
+        FROM collection_run WHERE dataset = 'spot_price' ORDER BY scope";
+    let runs = desk.truffle(&["query", sql, "-o", "csv", "-q"]).good();
+    let runs: Vec<&str> = runs.lines().skip(1).collect();
+    assert_eq!(runs[0].trim_end_matches(','), "eu-west-1,complete,1,7,7");
+    assert_eq!(runs[1], "us-east-1,partial,2,1,2,1 of 2 prices are not known");
+}
+
+#[test]
+fn the_same_files_in_another_order_are_the_same_import() {
+    let desk = Desk::default();
+    let a = history(&desk, "a.parquet", "use1-az1", 3).to_string_lossy().into_owned();
+    let b = history(&desk, "b.parquet", "use1-az2", 3).to_string_lossy().into_owned();
+    desk.collector(&["import", "spot-history", &a, &b]).good();
+    let again = desk.collector(&["import", "spot-history", &b, &a, &b]);
+    assert!(again.err.contains("imported before"), "{again:?}");
+    assert_eq!(rows(&desk), "use1-az1:3 use1-az2:3");
 }
 
 #[test]
@@ -228,18 +282,32 @@ fn folders_that_are_no_usable_lake() {
 
 #[test]
 fn a_strangers_folder_is_left_alone() {
-    let desk = Desk::default();
-    let folder = desk.home().join("photos");
-    fs::create_dir(&folder).unwrap();
-    fs::write(folder.join("cat.jpg"), "miaow").unwrap();
-    let at = folder.to_string_lossy().into_owned();
-    let read = desk.truffle(&["status", "--lake", &at]);
-    assert_eq!(read.code, 4, "{read:?}");
-    assert!(read.err.contains("is not a lake: it holds cat.jpg"), "{read:?}");
-    let file = history(&desk, "a.parquet", "use1-az1", 3);
-    let written = desk.collector(&["import", "spot-history", &file.to_string_lossy(), "--lake", &at]);
-    assert_eq!(written.code, 4, "{written:?}");
-    assert_eq!(files(&folder), ["cat.jpg"]);
+    let check = |names: &[&str], told: &str| {
+        let desk = Desk::default();
+        let folder = desk.home().join("mine");
+        for name in names {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "miaow").unwrap();
+        }
+        let at = folder.to_string_lossy().into_owned();
+        let read = desk.truffle(&["status", "--lake", &at]);
+        assert_eq!(read.code, 4, "{read:?}");
+        assert!(read.err.contains(&format!("is not a lake: it holds {told}")), "{read:?}");
+        let file = history(&desk, "a.parquet", "use1-az1", 3);
+        let written = desk.collector(&["import", "spot-history", &file.to_string_lossy(), "--lake", &at]);
+        assert_eq!(written.code, 4, "{written:?}");
+        assert_eq!(
+            files(&folder).into_iter().collect::<BTreeSet<_>>(),
+            names.iter().map(|n| n.to_string()).collect()
+        );
+    };
+    check(&["cat.jpg"], "cat.jpg");
+    check(&["lake/photos/cat.jpg"], "lake");
+    check(&["manifest/7.json"], "manifest");
+    check(&["warehouse/box.txt"], "warehouse");
+    check(&[".cat"], ".cat");
+    check(&["writer.lock", "cat.jpg"], "cat.jpg");
 }
 
 #[test]
@@ -256,6 +324,8 @@ fn files_that_cannot_be_imported() {
     check("cut.parquet", &good[..good.len() / 2], "not a Parquet file, or it is cut short");
     check("text.parquet", b"observed_at,instance_type", "not a Parquet file, or it is cut short");
     check("empty.parquet", b"", "not a Parquet file, or it is cut short");
+    let free = fs::read(history_of(&desk, "x.parquet", &[(1, "us-east-1", "use1-az1", 0.0.into())])).unwrap();
+    check("free.parquet", &free, "the price 0 is not above zero");
     let other = Page { fields: vec![Field::new("x", Type::Int)], rows: vec![vec![Value::Int(1)]] };
     check("other.parquet", &lake::parquet_bytes(&other).unwrap(), "it has no column observed_at");
     let missing = desk.collector(&["import", "spot-history", "nowhere.parquet"]);
@@ -287,4 +357,49 @@ fn a_damaged_warehouse_is_made_anew() {
     fs::write(&file, "no database").unwrap();
     desk.truffle(&["search", "m7i.large", "-q"]).good();
     assert!(fs::metadata(&file).unwrap().len() > 100_000);
+}
+
+#[test]
+fn a_damaged_seed_is_unpacked_again() {
+    let desk = Desk::default();
+    let search = || desk.truffle(&["search", "m7i.large", "-o", "csv", "-q"]).good();
+    let before = search();
+    let cache = desk.home().join(".cache/mycelium");
+    let seed = files(&cache).into_iter().find(|path| path.ends_with("lake/price/v=1/seed.parquet")).unwrap();
+    fs::remove_file(cache.join(&seed)).unwrap();
+    assert_eq!(search(), before);
+    assert!(cache.join(&seed).exists());
+}
+
+#[test]
+fn what_dead_processes_left_in_the_cache_goes() {
+    let desk = Desk::default();
+    desk.truffle(&["status"]).good();
+    let cache = desk.home().join(".cache/mycelium");
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    let dead = child.id();
+    fs::create_dir_all(cache.join(format!(".seed-ab.{dead}.tmp/lake"))).unwrap();
+    fs::write(cache.join(format!("warehouse/seed/.0-ab.duckdb.{dead}.tmp")), "half").unwrap();
+    let before: BTreeSet<String> = files(&cache).into_iter().collect();
+    assert!(before.iter().any(|path| path.ends_with(".tmp")));
+    desk.truffle(&["status"]).good();
+    assert!(!files(&cache).iter().any(|path| path.ends_with(".tmp")));
+    assert!(!cache.join(format!(".seed-ab.{dead}.tmp")).exists());
+}
+
+#[test]
+fn data_that_is_damaged_within_is_the_lake_s_fault() {
+    let desk = Desk::default();
+    import(&desk, &history(&desk, "a.parquet", "use1-az1", 3000)).good();
+    let folder = lake(&desk).join("lake/spot_price/v=1");
+    let file = folder.join(&files(&folder)[0]);
+    let mut bytes = fs::read(&file).unwrap();
+    // The pages, and not the footer that says where they are.
+    let half = bytes.len() / 2;
+    bytes[4..half].fill(0xff);
+    fs::write(&file, bytes).unwrap();
+    let ran = desk.truffle(&["query", "spot/latest", "--param", "type=m7i.large"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.err.contains("spot/latest cannot be answered"), "{ran:?}");
 }

@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("catalog", &["domain"]),
     ("lake", &["catalog", "domain"]),
+    ("lifecycle", &["domain"]),
     ("warehouse", &["catalog", "domain"]),
     ("console", &["catalog", "domain"]),
     ("collector", &["catalog", "console", "domain"]),
@@ -79,6 +80,23 @@ fn every_arrow_is_allowed() {
 }
 
 #[test]
+fn the_daemon_is_small() {
+    let text = fs::read_to_string(root().join("spawnd/Cargo.toml")).unwrap();
+    let rooms = rooms();
+    for line in text.split("[dev-dependencies]").next().unwrap().lines() {
+        let name = line.split(['.', ' ']).next().unwrap();
+        let giant = HEAVY_DOORS.iter().any(|(giant, _)| *giant == name)
+            || name.starts_with("aws-sdk")
+            || name == "tokio";
+        assert!(!giant, "spawnd names {name}");
+        assert!(
+            !rooms.contains(&name.to_string()) || ["domain", "lifecycle"].contains(&name),
+            "spawnd knows {name}"
+        );
+    }
+}
+
+#[test]
 fn each_giant_has_one_door() {
     for (giant, door) in HEAVY_DOORS {
         for room in rooms().iter().filter(|room| room != door) {
@@ -92,7 +110,7 @@ fn each_giant_has_one_door() {
 
 #[test]
 fn no_file_is_too_long_and_every_room_says_what_it_is_for() {
-    for folder in ["crates", "xtask", "tests"] {
+    for folder in ["crates", "spawnd", "xtask", "tests"] {
         for path in files(&root().join(folder), ".rs") {
             let text = fs::read_to_string(&path).unwrap();
             assert!(text.lines().count() <= LONGEST, "{} has more than {LONGEST} lines", path.display());
@@ -105,7 +123,7 @@ fn no_file_is_too_long_and_every_room_says_what_it_is_for() {
 
 #[test]
 fn the_centre_knows_no_clock_no_file_and_no_environment() {
-    for room in ["domain", "catalog"] {
+    for room in ["domain", "catalog", "lifecycle"] {
         for path in files(&root().join("crates").join(room).join("src"), ".rs") {
             let text = fs::read_to_string(&path).unwrap();
             for forbidden in [

@@ -58,13 +58,13 @@ impl Bench {
     }
 
     fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(self.release.join(name));
-        command
-            .env("HOME", &self.home)
-            .env_remove("MYCELIUM_LAKE")
-            .stderr(Stdio::null())
-            .stdin(Stdio::null());
-        for variable in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+        self.alone(Command::new(self.release.join(name)))
+    }
+
+    /// A command with a home of its own, away from the developer's lake and settings.
+    fn alone(&self, mut command: Command) -> Command {
+        command.env("HOME", &self.home).stderr(Stdio::null()).stdin(Stdio::null());
+        for variable in ["MYCELIUM_LAKE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
             command.env_remove(variable);
         }
         command
@@ -89,7 +89,7 @@ impl Bench {
         once(&mut self.truffle(&search))?;
         let statements = self.home.join("search.sql");
         fs::write(&statements, self.search_statements()?).map_err(|e| e.to_string())?;
-        let warehouse = self.published(&self.home.join(".cache/mycelium/warehouse"))?;
+        let warehouse = self.published(&self.home.join(".cache/mycelium/warehouse/seed"))?;
         let (ours, rival) = compare(RUNS, || self.truffle(&search), || self.raw(&warehouse, &statements))?;
         line("truffle search gpu --max-price=10", ours, rival, "40 ms, 1.5");
         Ok(())
@@ -126,11 +126,11 @@ impl Bench {
         let ask = "import resource,subprocess,sys\n\
                    subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL,check=True)\n\
                    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
-        let output = Command::new("python3")
+        let output = self
+            .alone(Command::new("python3"))
             .args(["-c", ask])
             .arg(self.release.join("truffle"))
             .args(["search", "gpu", "--max-price=10", "-o", "json"])
-            .env("HOME", &self.home)
             .output()
             .map_err(|e| format!("python3 cannot be started: {e}"))?;
         let kib: f64 =

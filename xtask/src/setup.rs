@@ -15,6 +15,7 @@ const DIGEST: &str = "3f4962cdd266eab2b479a5b5a4a6d063d279b2954ae814ed00385d553b
 
 /// The wheel that the cross-check reads.
 const WHEEL: &str = "moto==5.2.5";
+const WHEEL_DIGEST: &str = "eef62cdcf3bfe73e0863743511ba042dfaba04ba3d5ecdcb896a196c693ad528";
 
 /// What the notebooks are executed with.
 const NOTEBOOK: &[&str] = &[
@@ -63,11 +64,15 @@ pub(crate) fn libraries() -> Result<(), Failed> {
 pub(crate) fn python() -> Result<(), Failed> {
     let wheels = tools().join("wheels");
     make(&wheels)?;
-    if !wheels.join("moto-5.2.5-py3-none-any.whl").exists() {
+    let wheel = wheels.join("moto-5.2.5-py3-none-any.whl");
+    if !wheel.exists() {
         run(python3()
             .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
             .arg(&wheels)
             .arg(WHEEL))?;
+    }
+    if digest(&wheel).as_deref() != Some(WHEEL_DIGEST) {
+        return Err(format!("{} is not the wheel that was pinned: remove it and try again", wheel.display()));
     }
     let environment = tools().join("venv");
     let mark = environment.join("installed.txt");

@@ -7,7 +7,7 @@ pub enum Kind {
     /// including what it no longer lists; a partial run only adds. Held as tables in the warehouse,
     /// where each row gets the span of time (`valid_from`, `valid_until`) in which it was the newest.
     Snapshot,
-    /// A row is a change at an instant and holds until the next one. Large; read from Parquet.
+    /// A row is what was seen at an instant and holds until the next one. Large; read from Parquet.
     Changes,
     /// A row is what happened; all rows stand.
     Log,

@@ -127,8 +127,8 @@ row! {
         gpu_partition_size: Option<f64>,
         /// Memory of each GPU (or part of one), MiB, from the maker's document where there is one.
         gpu_memory_per_gpu_mib: Option<i64>,
-        /// Memory of all GPUs, MiB; 0 without GPU.
-        gpu_memory_mib: i64,
+        /// Memory of all GPUs, MiB; 0 without GPU, `None` when a GPU's memory is not stated.
+        gpu_memory_mib: Option<i64>,
         /// CUDA cores of one whole GPU.
         cuda_cores: Option<i64>,
         /// CUDA compute capability.

@@ -18,7 +18,7 @@ pub use dataset::{Dataset, Kind, Scope};
 pub use datasets::{DATASETS, computed_column_doc, dataset};
 pub use facts::TypeFacts;
 pub use json::{day_text, float_text, json_text};
-pub use manifest::{DataFile, FORMAT, Manifest, RunRecord};
+pub use manifest::{DataFile, FORMAT, Manifest};
 pub use question::{Param, ParamError, Question, Row, RowError, column};
 pub use questions::{QUESTIONS, VIEWS, question, rows};
 pub use value::{Field, Page, Type, Value};

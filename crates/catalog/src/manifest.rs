@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 /// The format of lakes that this version writes. A lake with a higher one is refused.
 pub const FORMAT: u32 = 1;
 
-/// One state of a lake: every visible file. A manifest is never edited; the next one replaces it.
+/// One state of a lake: every visible file. A manifest is never edited; the next one replaces it. What could
+/// not be seen is no part of it: `collection_run` says that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The lake's format, [`FORMAT`] when written by this version. Read before anything else.
@@ -16,8 +17,6 @@ pub struct Manifest {
     pub written_at: String,
     /// The visible files.
     pub files: Vec<DataFile>,
-    /// What could not be seen by the runs that are still the newest of their scope.
-    pub gaps: Vec<RunRecord>,
 }
 
 /// A visible Parquet file.
@@ -25,7 +24,7 @@ pub struct Manifest {
 pub struct DataFile {
     /// Its dataset.
     pub dataset: String,
-    /// The layout's version.
+    /// The version of the dataset's layout, as in [`crate::Dataset::version`].
     pub version: u32,
     /// Where it is, relative to the lake's root, `/` between folders.
     pub path: String,
@@ -35,17 +34,4 @@ pub struct DataFile {
     pub bytes: u64,
     /// SHA-256 of its bytes, lowercase hex.
     pub sha256: String,
-}
-
-/// A gap: what a run could not see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunRecord {
-    /// The run.
-    pub run_id: String,
-    /// Its dataset.
-    pub dataset: String,
-    /// Its scope: a region code, or `*`.
-    pub scope: String,
-    /// Why it could not be seen, a lowercase fragment.
-    pub reason: String,
 }

@@ -172,7 +172,7 @@ pub struct Imported {
     pub dataset: &'static str,
     /// Rows read.
     pub read: u64,
-    /// Rows kept: changes, for a dataset of changes.
+    /// Rows kept.
     pub kept: u64,
     /// Bytes in the lake.
     pub bytes: u64,

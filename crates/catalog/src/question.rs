@@ -102,13 +102,8 @@ impl Question {
 fn read_param(line: &str) -> Param {
     let mut words = line.splitn(3, char::is_whitespace);
     let name = words.next().unwrap_or_default().to_string();
-    let ty = match words.next() {
-        Some("int") => Type::Int,
-        Some("float") => Type::Float,
-        Some("timestamp") => Type::Timestamp,
-        Some("texts") => Type::List(Box::new(Type::Text)),
-        _ => Type::Text,
-    };
+    // A test sees to it that no head has another word there.
+    let ty = words.next().and_then(read_type).unwrap_or(Type::Text);
     let rest = words.next().unwrap_or_default().trim();
     match rest.strip_prefix('=') {
         Some(rest) => {
@@ -124,6 +119,17 @@ fn read_param(line: &str) -> Param {
     }
 }
 
+fn read_type(word: &str) -> Option<Type> {
+    match word {
+        "text" => Some(Type::Text),
+        "texts" => Some(Type::List(Box::new(Type::Text))),
+        "int" => Some(Type::Int),
+        "float" => Some(Type::Float),
+        "timestamp" => Some(Type::Timestamp),
+        _ => None,
+    }
+}
+
 fn read_value(param: &Param, text: &str, now: Timestamp) -> Result<Value, ParamError> {
     let unreadable =
         |expected| ParamError::Unreadable { name: param.name.clone(), text: text.to_string(), expected };
@@ -134,10 +140,13 @@ fn read_value(param: &Param, text: &str, now: Timestamp) -> Result<Value, ParamE
             _ => Err(unreadable("a number")),
         },
         Type::Timestamp if text == "now" => Ok(Value::Timestamp(now)),
-        Type::Timestamp => domain::parse_instant(text)
+        Type::Timestamp => domain::parse_until(text)
             .map(Value::Timestamp)
             .ok_or_else(|| unreadable("a day such as 2025-03-02 or an instant such as 2025-03-02T12:00:00Z")),
-        Type::List(_) => Ok(text.split(',').filter(|s| !s.is_empty()).collect::<Vec<_>>().into()),
+        Type::List(_) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Ok(items.collect::<Vec<_>>().into())
+        }
         _ => Ok(Value::Text(text.to_string())),
     }
 }
@@ -159,11 +168,11 @@ pub trait Row: Sized {
     /// The columns.
     fn fields() -> Vec<Field>;
     /// Reads one row.
-    fn read(row: &[Value]) -> Result<Self, RowError>;
+    fn read(row: Vec<Value>) -> Result<Self, RowError>;
 
-    /// Reads all rows of a page.
-    fn read_all(page: &Page) -> Result<Vec<Self>, RowError> {
-        page.rows.iter().map(|row| Self::read(row)).collect()
+    /// Reads all rows of a page. The page is used up, so that no text is copied.
+    fn read_all(page: Page) -> Result<Vec<Self>, RowError> {
+        page.rows.into_iter().map(Self::read).collect()
     }
 }
 
@@ -171,8 +180,8 @@ pub trait Row: Sized {
 pub trait Cell: Sized {
     /// The column's type.
     fn ty() -> Type;
-    /// Reads it; `None` when the value is of another type.
-    fn read(value: &Value) -> Option<Self>;
+    /// Reads it; a value of another type comes back.
+    fn read(value: Value) -> Result<Self, Value>;
 }
 
 macro_rules! cell {
@@ -181,30 +190,30 @@ macro_rules! cell {
             fn ty() -> Type {
                 $ty
             }
-            fn read(value: &Value) -> Option<Self> {
+            fn read(value: Value) -> Result<Self, Value> {
                 match value {
-                    $pattern => Some($value),
-                    _ => None,
+                    $pattern => Ok($value),
+                    other => Err(other),
                 }
             }
         }
     };
 }
 
-cell!(bool, Type::Bool, Value::Bool(v) => *v);
-cell!(i64, Type::Int, Value::Int(v) => *v);
-cell!(f64, Type::Float, Value::Float(v) => *v);
-cell!(String, Type::Text, Value::Text(v) => v.clone());
-cell!(Decimal, Type::Decimal(18, 10), Value::Decimal(v) => *v);
-cell!(Timestamp, Type::Timestamp, Value::Timestamp(v) => *v);
+cell!(bool, Type::Bool, Value::Bool(v) => v);
+cell!(i64, Type::Int, Value::Int(v) => v);
+cell!(f64, Type::Float, Value::Float(v) => v);
+cell!(String, Type::Text, Value::Text(v) => v);
+cell!(Decimal, Type::Decimal(18, 10), Value::Decimal(v) => v);
+cell!(Timestamp, Type::Timestamp, Value::Timestamp(v) => v);
 
 impl<T: Cell> Cell for Option<T> {
     fn ty() -> Type {
         T::ty()
     }
-    fn read(value: &Value) -> Option<Self> {
+    fn read(value: Value) -> Result<Self, Value> {
         match value {
-            Value::Null => Some(None),
+            Value::Null => Ok(None),
             other => T::read(other).map(Some),
         }
     }
@@ -214,18 +223,21 @@ impl<T: Cell> Cell for Vec<T> {
     fn ty() -> Type {
         Type::List(Box::new(T::ty()))
     }
-    fn read(value: &Value) -> Option<Self> {
+    fn read(value: Value) -> Result<Self, Value> {
         match value {
-            Value::List(items) => items.iter().map(T::read).collect(),
-            _ => None,
+            Value::List(items) => items.into_iter().map(T::read).collect(),
+            other => Err(other),
         }
     }
 }
 
 /// Reads one column of a row; used by the structs that [`row!`](crate::questions) makes.
-pub fn column<T: Cell>(row: &[Value], at: usize, column: &'static str) -> Result<T, RowError> {
-    let value = row.get(at).unwrap_or(&Value::Null);
-    T::read(value).ok_or_else(|| RowError { column, found: format!("{value:?}"), expected: T::ty().sql() })
+pub fn column<T: Cell>(value: Option<Value>, column: &'static str) -> Result<T, RowError> {
+    T::read(value.unwrap_or_default()).map_err(|found| RowError {
+        column,
+        found: format!("{found:?}"),
+        expected: T::ty().sql(),
+    })
 }
 
 /// Declares the typed row of a question: a struct whose fields are the columns, in order.
@@ -242,10 +254,10 @@ macro_rules! row {
                 vec![$($crate::Field::new(stringify!($field), <$ty as $crate::question::Cell>::ty()),)*]
             }
 
-            fn read(row: &[$crate::Value]) -> Result<Self, $crate::RowError> {
-                let mut at = 0..;
+            fn read(row: Vec<$crate::Value>) -> Result<Self, $crate::RowError> {
+                let mut row = row.into_iter();
                 Ok($name {
-                    $($field: $crate::column(row, at.next().expect("endless"), stringify!($field))?,)*
+                    $($field: $crate::column(row.next(), stringify!($field))?,)*
                 })
             }
         }
@@ -286,5 +298,27 @@ mod tests {
         check(&[], Err("test/one needs the parameter limit"));
         check(&[("limit", "x")], Err("\"x\" is not a value for limit: expected a whole number"));
         check(&[("limits", "3")], Err("test/one has no parameter \"limits\""));
+    }
+
+    #[test]
+    fn lists_are_read_as_people_write_them() {
+        let param = read_param("regions texts = all  the regions");
+        let check = |text: &str, expected: &[&str]| {
+            let now = Timestamp::default();
+            assert_eq!(read_value(&param, text, now), Ok(expected.to_vec().into()), "{text}");
+        };
+        check("us-east-1,us-west-2", &["us-east-1", "us-west-2"]);
+        check(" us-east-1, us-west-2 , ", &["us-east-1", "us-west-2"]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn every_parameter_of_every_question_has_a_type() {
+        for question in crate::QUESTIONS {
+            for line in question.head().filter(|line| line.starts_with('$')) {
+                let word = line.split_whitespace().nth(1).unwrap_or_default();
+                assert!(read_type(word).is_some(), "{}: \"{word}\" in \"{line}\"", question.name);
+            }
+        }
     }
 }

@@ -59,9 +59,10 @@ impl Field {
 }
 
 /// One value. `Null` is a value that is not known or not there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub enum Value {
     /// Nothing.
+    #[default]
     Null,
     /// True or false.
     Bool(bool),

@@ -4,6 +4,7 @@
 )]
 
 use clap::{Parser, Subcommand};
+use console::Flags;
 
 use crate::import::ImportArgs;
 
@@ -15,29 +16,9 @@ use crate::import::ImportArgs;
 #[command(name = "collector", bin_name = "collector", version, max_term_width = 100)]
 pub struct CollectorArgs {
     #[command(flatten)]
-    pub common: Common,
+    pub flags: Flags,
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// What every command takes.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Common {
-    /// Format: table, json, ndjson, csv, yaml, parquet or arrow
-    #[arg(long, short, global = true, value_name = "FORMAT", help_heading = "Common")]
-    pub output: Option<String>,
-    /// The lake's folder
-    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Common")]
-    pub lake: Option<String>,
-    /// Colour: auto, always or never
-    #[arg(long, global = true, value_name = "WHEN", help_heading = "Common")]
-    pub color: Option<String>,
-    /// Say nothing on standard error but failures
-    #[arg(long, short, global = true, help_heading = "Common")]
-    pub quiet: bool,
-    /// What to log on standard error: error, warn, info, debug or trace
-    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Common")]
-    pub log_level: Option<String>,
 }
 
 /// The commands of the collector.

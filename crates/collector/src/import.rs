@@ -11,7 +11,7 @@ use crate::Ports;
 /// Import files into the lake. They become visible all at once, or not at all.
 ///
 /// spot-history reads Parquet with the columns observed_at, instance_type, region, az_id and spot_usd;
-/// prices that repeat the one before are dropped. The same files a second time add nothing.
+/// every observation is kept. The same files a second time add nothing.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// What the files hold
@@ -38,7 +38,7 @@ pub(crate) fn run_import(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let progress = printer.progress("importing", None);
+    let progress = printer.progress("importing");
     let imported = match args.kind {
         FileKind::SpotHistory => ports.store.import_spot_history(&args.paths, now, args.dry_run),
     };

@@ -6,7 +6,7 @@
 mod args;
 mod import;
 
-pub use args::{CollectorArgs, Command, Common};
+pub use args::{CollectorArgs, Command};
 
 use catalog::ports::{Encode, Store};
 use console::{Exit, Failure, Printer};

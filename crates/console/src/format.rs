@@ -22,7 +22,7 @@ pub enum Format {
     Yaml,
     /// Apache Parquet.
     Parquet,
-    /// Arrow IPC stream.
+    /// Arrow IPC file (Feather V2).
     Arrow,
 }
 

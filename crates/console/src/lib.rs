@@ -30,4 +30,4 @@ pub use report::{Align, Report, TableView};
 pub use screen::Screen;
 pub use settings::{Colour, Flags, Origin, Setting, Settings};
 pub use sources::{SettingsFile, Sources};
-pub use words::{age, nearest};
+pub use words::{age, did_you_mean};

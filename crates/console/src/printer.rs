@@ -65,6 +65,11 @@ impl Printer {
         self.write(&bytes)
     }
 
+    /// Prints data that is plain text and has no columns, such as a script, as it is in every format.
+    pub fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.write(text.as_bytes())
+    }
+
     /// Begins an answer that comes in pages.
     pub fn stream<'a>(&'a mut self, encode: &'a dyn Encode) -> Stream<'a> {
         let sheet = sheet::open(self.format, self.screen, encode);
@@ -89,9 +94,9 @@ impl Printer {
         }
     }
 
-    /// Shows a bar on stderr for as long as it is kept; `total` steps, when their number is known.
-    pub fn progress(&self, what: &str, total: Option<u64>) -> Progress {
-        Progress::new(&self.screen, what, total)
+    /// Shows a spinner on stderr for as long as it is kept.
+    pub fn progress(&self, what: &str) -> Progress {
+        Progress::new(&self.screen, what)
     }
 
     /// Hands everything to the system. To be called before the process ends.
@@ -121,7 +126,7 @@ impl Printer {
         }
         let name = self.format;
         Err(Failure::usage(format!("{name} is a binary format, and the output is a terminal"))
-            .hint(format!("redirect it (> result.{name}) or name a file (--out result.{name})")))
+            .hint(format!("redirect it: > result.{name}")))
     }
 }
 

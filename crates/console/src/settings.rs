@@ -64,17 +64,26 @@ impl FromStr for Colour {
     }
 }
 
-/// What was typed; `None` where a flag was not given.
-#[derive(Debug, Clone, Default)]
+// The doc comments of the fields are the help.
+/// The flags that every program takes; `None` where one was not given.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Common")]
 pub struct Flags {
-    /// `--lake`, a folder.
-    pub lake: Option<String>,
-    /// `--region`.
-    pub region: Option<String>,
-    /// `--output`.
+    /// Format: table, json, ndjson, csv, yaml, parquet or arrow
+    #[arg(long, short, global = true, value_name = "FORMAT")]
     pub output: Option<String>,
-    /// `--color`.
+    /// The lake's folder
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub lake: Option<String>,
+    /// Colour: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN")]
     pub color: Option<String>,
+    /// Say nothing on standard error but failures
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// What to log on standard error: error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level: Option<String>,
 }
 
 /// Where a value came from.
@@ -131,17 +140,17 @@ impl Settings {
     /// defaults. Fails on a key that does not exist and on a value that cannot be, naming its place.
     pub fn resolve(flags: &Flags, sources: &Sources) -> Result<Settings, Failure> {
         let files = [entries(sources.project.as_ref())?, entries(sources.user.as_ref())?];
-        let find = |key: &str, flag: &'static str, typed: &Option<String>, variables: &[&'static str]| {
-            let typed = typed.as_ref().map(|text| said(text, Origin::Flag(flag)));
+        let flag = |name, typed: &Option<String>| typed.as_ref().map(|text| said(text, Origin::Flag(name)));
+        let find = |key: &str, typed: Option<Setting<String>>, variables: &[&'static str]| {
             let variable =
                 || variables.iter().find_map(|name| Some(said(sources.variable(name)?, Origin::Env(name))));
             typed.or_else(variable).or_else(|| files.iter().find_map(|file| file.get(key).cloned()))
         };
-        let lake = find("lake", "--lake", &flags.lake, &["MYCELIUM_LAKE"]);
+        let lake = find("lake", flag("--lake", &flags.lake), &["MYCELIUM_LAKE"]);
         let variables = ["MYCELIUM_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"];
-        let region = find("region", "--region", &flags.region, &variables);
-        let output = find("output", "--output", &flags.output, &["MYCELIUM_OUTPUT"]);
-        let color = find("color", "--color", &flags.color, &["NO_COLOR"]).map(no_color);
+        let region = find("region", None, &variables);
+        let output = find("output", flag("--output", &flags.output), &["MYCELIUM_OUTPUT"]);
+        let color = find("color", flag("--color", &flags.color), &["NO_COLOR"]).map(no_color);
         Ok(Settings {
             lake: lake_folder(lake, sources)?,
             region: parsed(region, DEFAULT_REGION, |text| {
@@ -232,12 +241,8 @@ mod tests {
         };
         let flags = words(flags);
         let flag = |name: &str| flags.get(name).cloned();
-        let flags = Flags {
-            lake: flag("lake"),
-            region: flag("region"),
-            output: flag("output"),
-            color: flag("color"),
-        };
+        let flags =
+            Flags { lake: flag("lake"), output: flag("output"), color: flag("color"), ..Flags::default() };
         let sources = Sources {
             env: words(env),
             home: Some("/home/ann".into()),
@@ -303,11 +308,11 @@ mod tests {
             ],
         );
         check(
-            "lake=here region=sa-east-1 output=ndjson color=always",
+            "lake=here output=ndjson color=always",
             env,
             project,
             user,
-            ["here (--lake)", "sa-east-1 (--region)", "ndjson (--output)", "always (--color)"],
+            ["here (--lake)", "eu-west-3 (MYCELIUM_REGION)", "ndjson (--output)", "always (--color)"],
         );
         let env =
             "MYCELIUM_REGION= AWS_REGION=us-west-1 AWS_DEFAULT_REGION=us-west-2 XDG_DATA_HOME=/d NO_COLOR=";
@@ -321,7 +326,8 @@ mod tests {
         let check = |flags: &str, env: &str, project: &str, message: &str| {
             assert_eq!(resolve(flags, env, project, "").unwrap_err().message, message);
         };
-        check("region=moon", "", "", "--region: \"moon\" is not a region code such as eu-central-1");
+        check("output=jsn", "", "", "--output: \"jsn\" is not an output format; did you mean json?");
+        check("", "AWS_REGION=moon", "", "AWS_REGION: \"moon\" is not a region code such as eu-central-1");
         check(
             "",
             "MYCELIUM_OUTPUT=jsn",

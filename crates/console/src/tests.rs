@@ -292,8 +292,8 @@ fn binary_formats_stay_away_from_terminals() {
         assert_eq!(printer.stream(&Columns).page(types()), Err(failure));
         assert_eq!(out.text(), "");
     };
-    check("parquet", "redirect it (> result.parquet) or name a file (--out result.parquet)");
-    check("arrow", "redirect it (> result.arrow) or name a file (--out result.arrow)");
+    check("parquet", "redirect it: > result.parquet");
+    check("arrow", "redirect it: > result.arrow");
 }
 
 #[test]
@@ -304,6 +304,7 @@ fn a_reader_that_has_gone_is_no_failure_and_a_full_disk_is() {
             let out = Box::new(Broken(why));
             let mut printer = Printer::new(format.parse().unwrap(), PIPE, out, Box::new(err.clone()));
             let failure = printer.report(&Report::plain(types()), &Columns).unwrap_err();
+            assert_eq!(printer.text("plain\n"), Err(failure.clone()));
             printer.failure(&failure);
             assert_eq!((failure.kind.code(), err.text().as_str()), (code, said), "{format}");
         }

@@ -3,7 +3,7 @@ use domain::Timestamp;
 /// The known word that `word` was most likely meant to be, or `None` when none is reasonably near:
 /// one slip (a wrong, missing, extra or swapped letter) for every three letters, and at least one.
 /// Upper and lower case are the same.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let slips = (word.chars().count() / 3).max(1);
     known
@@ -15,7 +15,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// What an error about `word` ends with: `; did you mean x?`, or nothing.
-pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, known).map_or_else(String::new, |name| format!("; did you mean {name}?"))
 }
 

@@ -13,15 +13,43 @@ pub use names::{AzId, InstanceType, NameError, Region};
 pub use rust_decimal::Decimal;
 pub use size::{MemoryError, gib, parse_memory_mib};
 
-/// Reads a day (`2025-03-02`, its first instant in UTC) or an instant (RFC 3339).
+/// Reads a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
+/// (`2025-03-02 18:30`) or an instant (RFC 3339).
 pub fn parse_instant(text: &str) -> Option<Timestamp> {
-    text.parse::<Timestamp>().ok().or_else(|| {
-        let day: jiff::civil::Date = text.parse().ok()?;
-        day.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-    })
+    let utc = |time: jiff::civil::DateTime| {
+        time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    };
+    text.parse::<Timestamp>().ok().or_else(|| utc(text.parse().ok()?))
+}
+
+/// Reads what [`parse_instant`] reads, but a day means its last microsecond: what was known on a day is
+/// what was known when it ended.
+pub fn parse_until(text: &str) -> Option<Timestamp> {
+    let instant = parse_instant(text)?;
+    let bare_day = text.len() == "2025-03-02".len();
+    let end = jiff::SignedDuration::from_hours(24) - jiff::SignedDuration::from_micros(1);
+    if bare_day { instant.checked_add(end).ok() } else { Some(instant) }
 }
 
 /// The calendar day that lies `days` after 1970-01-01.
 pub fn day(days: i32) -> Option<jiff::civil::Date> {
     jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_times_and_instants() {
+        let check = |text: &str, first: Option<&str>, last: Option<&str>| {
+            assert_eq!(parse_instant(text).map(|t| t.to_string()).as_deref(), first, "{text}");
+            assert_eq!(parse_until(text).map(|t| t.to_string()).as_deref(), last, "{text}");
+        };
+        check("2025-03-02", Some("2025-03-02T00:00:00Z"), Some("2025-03-02T23:59:59.999999Z"));
+        check("2025-03-02 18:30", Some("2025-03-02T18:30:00Z"), Some("2025-03-02T18:30:00Z"));
+        check("2025-03-02T18:30:00+01:00", Some("2025-03-02T17:30:00Z"), Some("2025-03-02T17:30:00Z"));
+        check("yesterday", None, None);
+        check("2025-13-02", None, None);
+    }
 }

@@ -3,9 +3,9 @@ use std::io::Write;
 use catalog::ports::{Columnar, Encode, Encoder};
 use catalog::{Field, Page, Type, Value};
 use polars::io::SerWriter;
-use polars::io::ipc::{self, IpcWriter};
+use polars::io::ipc::IpcWriter;
 use polars::io::parquet::write::{BatchedWriter, ParquetWriter};
-use polars::prelude::DataFrame;
+use polars::prelude::{CompatLevel, DataFrame};
 
 use crate::columns;
 
@@ -28,9 +28,7 @@ impl Encode for ColumnarEncoder {
             Columnar::Parquet => {
                 Sink::Parquet(Box::new(ParquetWriter::new(out).batched(&schema).map_err(text)?))
             }
-            Columnar::Arrow => {
-                Sink::Arrow(Box::new(IpcWriter::new(out).batched(&schema, Vec::new()).map_err(text)?))
-            }
+            Columnar::Arrow => Sink::Arrow(out, Box::new(DataFrame::empty_with_schema(&schema))),
         };
         let waiting = Page { fields: fields.to_vec(), rows: Vec::new() };
         Ok(Box::new(OpenFile { sink, waiting }))
@@ -39,14 +37,25 @@ impl Encode for ColumnarEncoder {
 
 enum Sink<W: Write> {
     Parquet(Box<BatchedWriter<W>>),
-    Arrow(Box<ipc::BatchedWriter<W>>),
+    /// Held as columns until the end: the file's footer names every part of it.
+    Arrow(W, Box<DataFrame>),
 }
 
 impl<W: Write> Sink<W> {
     fn write(&mut self, frame: &DataFrame) -> Result<(), String> {
         match self {
             Sink::Parquet(writer) => writer.write_batch(frame).map_err(text),
-            Sink::Arrow(writer) => writer.write_batch(frame).map_err(text),
+            Sink::Arrow(_, all) => all.vstack_mut(frame).map(|_| ()).map_err(text),
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), String> {
+        match self {
+            Sink::Parquet(writer) => writer.finish().map(|_| ()).map_err(text),
+            // The oldest layout is the one that every reader of Arrow knows.
+            Sink::Arrow(out, all) => {
+                IpcWriter::new(out).with_compat_level(CompatLevel::oldest()).finish(all).map_err(text)
+            }
         }
     }
 }
@@ -76,10 +85,7 @@ impl<W: Write> Encoder for OpenFile<W> {
         if !self.waiting.rows.is_empty() {
             self.write_waiting()?;
         }
-        match &mut self.sink {
-            Sink::Parquet(writer) => writer.finish().map(|_| ()).map_err(text),
-            Sink::Arrow(writer) => writer.finish().map_err(text),
-        }
+        self.sink.finish()
     }
 }
 

@@ -62,6 +62,9 @@ impl From<LakeError> for StoreError {
     }
 }
 
+/// The file that the one writer locks.
+pub(crate) const LOCK: &str = "writer.lock";
+
 pub(crate) fn current_path(root: &Path) -> PathBuf {
     root.join("CURRENT")
 }
@@ -71,7 +74,7 @@ pub(crate) fn manifest_path(root: &Path, number: u64) -> PathBuf {
 }
 
 /// Makes a folder and those above it, readable by the owner alone.
-pub fn make_folder(path: &Path) -> Result<(), LakeError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), LakeError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| LakeError::io(path, e))
 }
 
@@ -97,7 +100,8 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), LakeError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|e| LakeError::io(path, e))
 }
 
-/// The number in CURRENT; none when there is no lake (no folder, or an empty one).
+/// The number in CURRENT; none when there is no lake yet: no folder, an empty one, or one in which a first
+/// run died before its commit.
 pub(crate) fn current(root: &Path) -> Result<Option<u64>, LakeError> {
     let path = current_path(root);
     match fs::read_to_string(&path) {
@@ -108,22 +112,29 @@ pub(crate) fn current(root: &Path) -> Result<Option<u64>, LakeError> {
 }
 
 fn no_current(root: &Path) -> Result<Option<u64>, LakeError> {
-    // A first run that died before its commit leaves these; anything else is somebody else's folder.
-    const OURS: [&str; 4] = ["writer.lock", "manifest", "lake", "warehouse"];
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(LakeError::io(root, error)),
     };
+    let mut names = Vec::new();
     for entry in entries {
-        let name = entry.map_err(|e| LakeError::io(root, e))?.file_name();
-        let name = name.to_string_lossy();
-        if !OURS.contains(&name.as_ref()) && !name.starts_with('.') {
+        names.push(entry.map_err(|e| LakeError::io(root, e))?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    // The lock is the first thing that a first run makes: names like `lake` alone may be anybody's.
+    let begun = names.iter().any(|name| name == LOCK);
+    match names.iter().find(|name| !begun || !is_ours(name)) {
+        None => Ok(None),
+        Some(name) => {
             let text = format!("{} is not a lake: it holds {name} and no CURRENT", root.display());
-            return Err(LakeError::Unusable(text));
+            Err(LakeError::Unusable(text))
         }
     }
-    Ok(None)
+}
+
+fn is_ours(name: &str) -> bool {
+    [LOCK, "manifest", "lake", "warehouse"].contains(&name) || name.starts_with(".CURRENT.")
 }
 
 fn damaged(root: &Path, what: &str) -> LakeError {
@@ -176,6 +187,11 @@ pub fn check_digests(root: &Path, manifest: &Manifest) -> Result<Vec<String>, La
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// A short name for some bytes, 16 hex digits: the same bytes have the same name.
+pub fn digest(bytes: &[u8]) -> String {
+    sha256(bytes)[..16].to_string()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! CURRENT                       the number of the newest manifest
-//! manifest/<n>.json             every visible file with its digest, and the gaps
+//! manifest/<n>.json             every visible file with its digest
 //! lake/<dataset>/v=1/<run>.parquet
 //! warehouse/<n>-<digest>.duckdb  disposable, written by whoever reads first
 //! writer.lock
@@ -15,14 +15,16 @@ mod columns;
 mod encode;
 mod folder;
 mod pin;
+mod prune;
 mod seed;
 mod spot_history;
 mod store;
 mod writer;
 
 pub use encode::ColumnarEncoder;
-pub use folder::{LakeError, check_digests, make_folder};
+pub use folder::{LakeError, check_digests, digest};
 pub use pin::Pinned;
-pub use seed::{Embedded, seed_in_memory, unpack_seed};
+pub use prune::clear_passing;
+pub use seed::{Embedded, open_seed};
 pub use store::LakeStore;
 pub use writer::{Writer, Written, parquet_bytes, write_manifest};

@@ -6,31 +6,61 @@ use std::path::{Path, PathBuf};
 use catalog::Manifest;
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use crate::Pinned;
 use crate::folder::{self, LakeError};
 
 /// A file that the program carries: its path in the seed, and its bytes.
 pub type Embedded = (&'static str, &'static [u8]);
 
+/// The seed's folder and manifest: unpacked in `cache`, unpacked again where it can no longer be read, and
+/// else in memory, below `/`.
+///
+/// Errors: the seed itself is damaged.
+pub fn open_seed(files: &[Embedded], cache: &Path) -> Result<(PathBuf, Manifest), LakeError> {
+    let opened = unpacked(files, cache).or_else(|error| {
+        tracing::info!("the seed is unpacked again: {error}");
+        let folder = cache.join(name(files));
+        fs::remove_dir_all(&folder).map_err(|e| LakeError::io(&folder, e))?;
+        unpacked(files, cache)
+    });
+    opened.or_else(|error| {
+        tracing::info!("the seed is read from memory: {error}");
+        Ok((PathBuf::from("/"), seed_in_memory(files)?))
+    })
+}
+
+fn unpacked(files: &[Embedded], cache: &Path) -> Result<(PathBuf, Manifest), LakeError> {
+    let root = unpack_seed(files, cache)?;
+    let pinned = Pinned::newest(&root)?;
+    let pinned = pinned.ok_or_else(|| LakeError::Unusable("the seed holds no manifest".into()))?;
+    Ok((root, pinned.manifest))
+}
+
+fn name(files: &[Embedded]) -> String {
+    let all: Vec<u8> = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes].concat()).collect();
+    format!("seed-{}", folder::digest(&all))
+}
+
 /// Unpacks the seed once into `cache/seed-<digest>` and returns that folder, which has a lake's layout.
 ///
 /// Two processes may do it at once: each unpacks under a name of its own and renames; one of them wins.
-pub fn unpack_seed(files: &[Embedded], cache: &Path) -> Result<PathBuf, LakeError> {
-    let all: Vec<u8> = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes].concat()).collect();
-    let name = format!("seed-{}", &folder::sha256(&all)[..16]);
+fn unpack_seed(files: &[Embedded], cache: &Path) -> Result<PathBuf, LakeError> {
+    let name = name(files);
     let target = cache.join(&name);
     if target.join("CURRENT").exists() {
         return Ok(target);
     }
     let passing = cache.join(format!(".{name}.{}.tmp", std::process::id()));
-    unpack(files, &passing)?;
-    match fs::rename(&passing, &target) {
-        Ok(()) => folder::sync_folder(cache)?,
-        Err(_) if target.join("CURRENT").exists() => {
-            fs::remove_dir_all(&passing).map_err(|e| LakeError::io(&passing, e))?;
-        }
-        Err(error) => return Err(LakeError::io(&target, error)),
+    let placed = unpack(files, &passing)
+        .and_then(|()| fs::rename(&passing, &target).map_err(|e| LakeError::io(&target, e)));
+    if placed.is_err() {
+        // Of no use to anybody; that it cannot be removed changes nothing.
+        let _ = fs::remove_dir_all(&passing);
     }
-    Ok(target)
+    match placed {
+        Err(error) if !target.join("CURRENT").exists() => Err(error),
+        _ => folder::sync_folder(cache).map(|()| target),
+    }
 }
 
 fn unpack(files: &[Embedded], target: &Path) -> Result<(), LakeError> {
@@ -44,7 +74,7 @@ fn unpack(files: &[Embedded], target: &Path) -> Result<(), LakeError> {
 
 /// The seed's manifest with its files in memory, for a machine on which no folder can be written. The
 /// paths are `/proc/self/fd/…`: they hold in this process and in the ones it starts, as long as they live.
-pub fn seed_in_memory(files: &[Embedded]) -> Result<Manifest, LakeError> {
+fn seed_in_memory(files: &[Embedded]) -> Result<Manifest, LakeError> {
     let find = |wanted: &str| files.iter().find(|(path, _)| *path == wanted).map(|(_, bytes)| *bytes);
     let unusable = |what: String| LakeError::Unusable(format!("the seed is damaged: {what}"));
     let text = find("manifest/0.json").ok_or_else(|| unusable("it has no manifest".into()))?;
@@ -62,4 +92,37 @@ fn in_memory(bytes: &[u8]) -> std::io::Result<String> {
     file.write_all(bytes)?;
     // Open until the process ends, because the path means this very descriptor.
     Ok(format!("/proc/self/fd/{}", file.into_raw_fd()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = r#"{"format":1,"number":0,"tool_version":"","written_at":"","files":[
+        {"dataset":"zone","version":1,"path":"lake/z.parquet","rows":1,"bytes":4,"sha256":""}]}"#;
+    const FILES: &[Embedded] =
+        &[("lake/z.parquet", b"zone"), ("manifest/0.json", MANIFEST.as_bytes()), ("CURRENT", b"0")];
+
+    #[test]
+    fn a_damaged_seed_is_unpacked_again() {
+        let cache = tempfile::tempdir().unwrap();
+        let (root, manifest) = open_seed(FILES, cache.path()).unwrap();
+        let file = root.join(&manifest.files[0].path);
+        let check = |damage: &dyn Fn()| {
+            damage();
+            assert_eq!(open_seed(FILES, cache.path()).unwrap(), (root.clone(), manifest.clone()));
+            assert_eq!(fs::read(&file).unwrap(), b"zone");
+        };
+        check(&|| ());
+        check(&|| fs::remove_file(&file).unwrap());
+        check(&|| fs::write(&file, "zo").unwrap());
+        check(&|| fs::remove_file(root.join("manifest/0.json")).unwrap());
+        check(&|| fs::remove_file(root.join("CURRENT")).unwrap());
+    }
+
+    #[test]
+    fn without_a_cache_the_seed_is_in_memory() {
+        let (root, manifest) = open_seed(FILES, Path::new("/dev/null/cache")).unwrap();
+        assert_eq!(fs::read(root.join(&manifest.files[0].path)).unwrap(), b"zone");
+    }
 }

@@ -1,5 +1,6 @@
 //! Spot price history from Parquet, column by column: the only import that never goes through rows.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -7,24 +8,43 @@ use catalog::ports::StoreError;
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{
-    BooleanChunked, ChunkCompareEq, Column, DataFrame, DataType, PlSmallStr, PolarsResult,
+    AnyValue, BooleanChunked, ChunkCompareEq, Column, DataFrame, DataType, PlSmallStr, PolarsResult,
     SortMultipleOptions, TimeUnit,
 };
 
 const COLUMNS: [&str; 5] = ["observed_at", "instance_type", "region", "az_id", "spot_usd"];
 
-/// The changes in some files of spot history, in the columns of `spot_price`.
-pub(crate) struct Changes {
-    /// The rows, sorted by type, zone and instant.
+/// What some files of spot history hold, in the columns of `spot_price`.
+pub(crate) struct History {
+    /// Every observation, sorted by type, zone and instant. One that repeats the price before it stays: a
+    /// later import may bring another price from between the two.
     pub(crate) frame: DataFrame,
-    /// Rows read.
-    pub(crate) read: u64,
-    /// The first and the last instant, microseconds since 1970.
-    pub(crate) span: (i64, i64),
+    /// What is told of each region.
+    pub(crate) regions: BTreeMap<String, Told>,
 }
 
-/// Reads the files together and keeps each series' changes: a price that repeats the one before it says nothing new.
-pub(crate) fn changes(paths: &[PathBuf], run_id: &str) -> Result<Changes, StoreError> {
+/// What the files tell of one region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// The first instant, microseconds since 1970.
+    pub(crate) from: i64,
+    /// The last instant, microseconds since 1970.
+    pub(crate) until: i64,
+    /// Observations.
+    pub(crate) rows: u64,
+    /// Those of them without a price: it ended, or is not known.
+    pub(crate) unpriced: u64,
+}
+
+impl Told {
+    /// What could not be seen, a lowercase fragment.
+    pub(crate) fn gap(&self) -> Option<String> {
+        (self.unpriced > 0).then(|| format!("{} of {} prices are not known", self.unpriced, self.rows))
+    }
+}
+
+/// Reads the files together.
+pub(crate) fn history(paths: &[PathBuf], run_id: &str) -> Result<History, StoreError> {
     let mut all: Option<DataFrame> = None;
     for path in paths {
         let frame = read(path)?;
@@ -36,14 +56,15 @@ pub(crate) fn changes(paths: &[PathBuf], run_id: &str) -> Result<Changes, StoreE
         }
     }
     let all = all.ok_or_else(|| StoreError::BadFile("no file was given".into()))?;
-    let read = all.height() as u64;
-    if read == 0 {
+    if all.height() == 0 {
         return Err(StoreError::BadFile("the files hold no rows".into()));
     }
+    let order = SortMultipleOptions::default().with_multithreaded(true);
+    let sorted = all.sort(["instance_type", "az_id", "observed_at"], order);
     let failed = |e| StoreError::BadFile(format!("the files cannot be put in order: {e}"));
-    let span = span(&all).map_err(failed)?;
-    let frame = only_changes(all).and_then(|frame| with_constants(frame, run_id)).map_err(failed)?;
-    Ok(Changes { frame, read, span })
+    let frame = sorted.and_then(|frame| with_constants(frame, run_id)).map_err(failed)?;
+    let regions = regions(&frame).map_err(failed)?;
+    Ok(History { frame, regions })
 }
 
 fn bad(path: &Path, error: impl std::fmt::Display) -> StoreError {
@@ -60,41 +81,92 @@ fn read(path: &Path) -> Result<DataFrame, StoreError> {
     }
     let names = COLUMNS.iter().map(|name| name.to_string()).collect();
     let frame = reader.with_columns(Some(names)).finish().map_err(|e| bad(path, e))?;
-    typed(frame).map_err(|e| bad(path, e))
+    typed(&frame).map_err(|why| bad(path, why))
 }
 
-fn typed(frame: DataFrame) -> PolarsResult<DataFrame> {
-    let cast = |name: &str, ty: DataType| frame.column(name)?.strict_cast(&ty);
-    let mut price = cast("spot_usd", DataType::Decimal(18, 10))?;
-    price.rename(PlSmallStr::from_static("price_per_hour"));
-    let columns = vec![
-        cast("observed_at", DataType::Datetime(TimeUnit::Microseconds, None))?,
-        cast("instance_type", DataType::String)?,
-        cast("region", DataType::String)?,
-        cast("az_id", DataType::String)?,
-        price,
-    ];
-    DataFrame::new(frame.height(), columns)
+/// The columns in the types of `spot_price`; what has no place in them is refused, in words.
+fn typed(frame: &DataFrame) -> Result<DataFrame, String> {
+    let text = |name: &str| converted(frame, name, &DataType::String);
+    let columns =
+        vec![instants(frame)?, text("instance_type")?, text("region")?, text("az_id")?, prices(frame)?];
+    if let Some(column) = columns[..4].iter().find(|column| column.null_count() > 0) {
+        return Err(format!("{} is missing in {} of its rows", column.name(), column.null_count()));
+    }
+    DataFrame::new(frame.height(), columns).map_err(|e| e.to_string())
 }
 
-fn span(frame: &DataFrame) -> PolarsResult<(i64, i64)> {
-    let instants = frame.column("observed_at")?.cast(&DataType::Int64)?;
-    let instants = instants.i64()?;
-    Ok((
-        instants.iter().flatten().min().unwrap_or_default(),
-        instants.iter().flatten().max().unwrap_or_default(),
-    ))
+fn converted(frame: &DataFrame, name: &str, ty: &DataType) -> Result<Column, String> {
+    let column = frame.column(name).map_err(|e| e.to_string())?;
+    column.strict_cast(ty).map_err(|e| format!("{name}: {e}"))
 }
 
-fn only_changes(frame: DataFrame) -> PolarsResult<DataFrame> {
-    let order = SortMultipleOptions::default().with_multithreaded(true);
-    let frame = frame.sort(["instance_type", "az_id", "observed_at"], order)?;
-    let differs = |name: &str| -> PolarsResult<BooleanChunked> {
-        let column = frame.column(name)?.as_materialized_series();
-        column.not_equal_missing(&column.shift(1))
+fn instants(frame: &DataFrame) -> Result<Column, String> {
+    let found = frame.column("observed_at").map_err(|e| e.to_string())?.dtype();
+    // A bare number would be taken for microseconds, whatever it counts.
+    if !matches!(found, DataType::Datetime(..)) {
+        return Err(format!("observed_at is of type {found}; expected a timestamp"));
+    }
+    converted(frame, "observed_at", &DataType::Datetime(TimeUnit::Microseconds, None))
+}
+
+fn prices(frame: &DataFrame) -> Result<Column, String> {
+    let failed = |e: polars::prelude::PolarsError| e.to_string();
+    let given = frame.column("spot_usd").map_err(failed)?;
+    // A single-precision number is never the price that was meant.
+    if !matches!(given.dtype(), DataType::Float64 | DataType::Decimal(..)) {
+        return Err(format!("spot_usd is of type {}; expected a double or a decimal", given.dtype()));
+    }
+    let numbers = given.cast(&DataType::Float64).map_err(failed)?;
+    let marked = |is: fn(f64) -> bool| -> Result<Option<String>, String> {
+        let marks: BooleanChunked =
+            numbers.f64().map_err(failed)?.iter().map(|price| price.map(is)).collect();
+        first(given, &marks)
     };
-    let changed = differs("instance_type")? | differs("az_id")? | differs("price_per_hour")?;
-    frame.filter(&changed)
+    if let Some(value) = marked(|price| price <= 0.0)? {
+        return Err(format!("the price {value} is not above zero"));
+    }
+    let misfit = |value| format!("the price {value} does not fit DECIMAL(18,10)");
+    // 18 digits, 10 of them after the point.
+    if let Some(value) = marked(|price| price.is_nan() || price >= 1e8)? {
+        return Err(misfit(value));
+    }
+    let mut exact = given.cast(&DataType::Decimal(18, 10)).map_err(failed)?;
+    let again = exact.cast(given.dtype()).map_err(failed)?;
+    let differs = given.as_materialized_series().not_equal_missing(again.as_materialized_series());
+    if let Some(value) = first(given, &differs.map_err(failed)?)? {
+        return Err(misfit(value));
+    }
+    exact.rename(PlSmallStr::from_static("price_per_hour"));
+    Ok(exact)
+}
+
+/// The first value of a column that is marked.
+fn first(column: &Column, marked: &BooleanChunked) -> Result<Option<String>, String> {
+    let Some(at) = marked.iter().position(|mark| mark == Some(true)) else { return Ok(None) };
+    match column.get(at).map_err(|e| e.to_string())? {
+        // With every digit: the one that is too much must be seen.
+        AnyValue::Float64(number) => Ok(Some(number.to_string())),
+        other => Ok(Some(other.to_string())),
+    }
+}
+
+fn regions(frame: &DataFrame) -> PolarsResult<BTreeMap<String, Told>> {
+    let names = frame.column("region")?.str()?;
+    let instants = frame.column("observed_at")?.cast(&DataType::Int64)?;
+    let unpriced = frame.column("price_per_hour")?.is_null();
+    let mut regions: BTreeMap<String, Told> = BTreeMap::new();
+    for ((name, at), unpriced) in names.iter().zip(instants.i64()?.iter()).zip(unpriced.iter()) {
+        let (Some(name), Some(at)) = (name, at) else { continue };
+        if !regions.contains_key(name) {
+            regions.insert(name.into(), Told { from: at, until: at, rows: 0, unpriced: 0 });
+        }
+        let told = regions.get_mut(name).expect("just inserted");
+        told.from = told.from.min(at);
+        told.until = told.until.max(at);
+        told.rows += 1;
+        told.unpriced += u64::from(unpriced == Some(true));
+    }
+    Ok(regions)
 }
 
 fn with_constants(frame: DataFrame, run_id: &str) -> PolarsResult<DataFrame> {
@@ -111,4 +183,94 @@ fn with_constants(frame: DataFrame, run_id: &str) -> PolarsResult<DataFrame> {
     columns.push(constant("currency", "USD"));
     columns.push(constant("run_id", run_id));
     DataFrame::new(rows, columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::{Field, Page, Type, Value};
+
+    use super::*;
+
+    const DAY: i64 = 86_400_000_000;
+
+    fn instant(micros: i64) -> Value {
+        Value::Timestamp(domain::Timestamp::from_microsecond(micros).unwrap())
+    }
+
+    fn row(day: i64, region: &str, price: Value) -> Vec<Value> {
+        vec![instant(day * DAY), "m7i.large".into(), region.into(), "az1".into(), price]
+    }
+
+    /// Imports rows with these types of the instant and the price.
+    fn of(types: [Type; 2], rows: Vec<Vec<Value>>) -> Result<History, StoreError> {
+        let types = [types[0].clone(), Type::Text, Type::Text, Type::Text, types[1].clone()];
+        let fields = COLUMNS.iter().zip(types).map(|(name, ty)| Field::new(*name, ty)).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.parquet");
+        std::fs::write(&path, crate::parquet_bytes(&Page { fields, rows }).unwrap()).unwrap();
+        history(&[path], "run")
+    }
+
+    #[test]
+    fn what_is_refused_is_named() {
+        let check = |types: [Type; 2], bad: Vec<Value>, expected: &str| {
+            let good = row(1, "r", Value::Null);
+            let fits = types[0] == Type::Timestamp;
+            let rows = if fits { vec![good, bad] } else { vec![bad] };
+            let error = of(types, rows).err().unwrap_or_else(|| panic!("{expected}: it was imported"));
+            assert!(error.to_string().contains(expected), "{error}");
+        };
+        let floats = || [Type::Timestamp, Type::Float];
+        let price = |number: f64| row(2, "r", Value::Float(number));
+        check(floats(), price(0.123_456_789_012), "the price 0.123456789012 does not fit DECIMAL(18,10)");
+        check(floats(), price(0.1 + 0.2), "the price 0.30000000000000004 does not fit DECIMAL(18,10)");
+        check(floats(), price(1e9), "does not fit DECIMAL(18,10)");
+        check(floats(), price(f64::NAN), "the price NaN does not fit");
+        check(floats(), price(f64::INFINITY), "the price inf does not fit");
+        check(floats(), price(0.0), "the price 0 is not above zero");
+        check(floats(), price(-0.5), "the price -0.5 is not above zero");
+        let fine = [Type::Timestamp, Type::Decimal(24, 12)];
+        check(
+            fine,
+            row(2, "r", Value::Decimal("0.123456789012".parse().unwrap())),
+            "0.123456789012 does not",
+        );
+        check([Type::Timestamp, Type::Text], row(2, "r", "0.5".into()), "expected a double or a decimal");
+        let mut counted = row(2, "r", Value::Float(0.5));
+        counted[0] = Value::Int(1_700_000_000);
+        check([Type::Int, Type::Float], counted, "observed_at is of type i64; expected a timestamp");
+        for (at, name) in COLUMNS[..4].iter().enumerate() {
+            let mut missing = row(2, "r", Value::Float(0.5));
+            missing[at] = Value::Null;
+            check(floats(), missing, &format!("{name} is missing in 1 of its rows"));
+        }
+    }
+
+    #[test]
+    fn each_region_is_told_apart_and_nothing_is_dropped() {
+        let rows = vec![
+            row(3, "a", Value::Float(0.0416)),
+            row(1, "a", Value::Float(0.0416)),
+            row(2, "a", Value::Null),
+            row(9, "b", Value::Float(437.1234)),
+        ];
+        let history = of([Type::Timestamp, Type::Float], rows).unwrap();
+        assert_eq!(history.frame.height(), 4);
+        assert_eq!(history.frame.column("price_per_hour").unwrap().null_count(), 1);
+        let (a, b) = (&history.regions["a"], &history.regions["b"]);
+        assert_eq!(a, &Told { from: DAY, until: 3 * DAY, rows: 3, unpriced: 1 });
+        assert_eq!(b, &Told { from: 9 * DAY, until: 9 * DAY, rows: 1, unpriced: 0 });
+        assert_eq!(a.gap().as_deref(), Some("1 of 3 prices are not known"));
+        assert_eq!(b.gap(), None);
+    }
+
+    #[test]
+    fn a_decimal_price_is_kept() {
+        let price = Value::Decimal("0.0416".parse().unwrap());
+        let history = of([Type::Timestamp, Type::Decimal(18, 4)], vec![row(1, "a", price)]).unwrap();
+        assert_eq!(
+            history.frame.column("price_per_hour").unwrap().get(0).unwrap().to_string(),
+            "0.0416000000"
+        );
+    }
 }

@@ -1,16 +1,15 @@
-use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use catalog::{DataFile, Dataset, FORMAT, Manifest, Page, RunRecord};
+use catalog::{DataFile, Dataset, FORMAT, Manifest, Page};
 use domain::Timestamp;
 use polars::io::parquet::write::ParquetWriter;
 use polars::prelude::DataFrame;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::columns;
 use crate::folder::{self, LakeError};
+use crate::{columns, prune};
 
 /// Rows of a row group: large ones cost a third fewer bytes a row and a point question reads one.
 const ROW_GROUP: usize = 1_000_000;
@@ -36,10 +35,11 @@ impl Writer {
     pub fn open(root: &Path) -> Result<Writer, LakeError> {
         // Asked first, so that nothing is made in a folder that is not ours.
         folder::current(root)?;
-        for part in [root.to_path_buf(), root.join("manifest"), root.join("lake"), root.join("warehouse")] {
-            folder::make_folder(&part)?;
-        }
+        folder::make_folder(root)?;
         let lock = lock(root)?;
+        for part in ["manifest", "lake", "warehouse"] {
+            folder::make_folder(&root.join(part))?;
+        }
         let manifest = match folder::current(root)? {
             Some(number) => {
                 let path = folder::manifest_path(root, number);
@@ -52,11 +52,10 @@ impl Writer {
                 tool_version: String::new(),
                 written_at: String::new(),
                 files: Vec::new(),
-                gaps: Vec::new(),
             },
         };
         let writer = Writer { root: root.to_path_buf(), manifest, _lock: lock };
-        writer.prune()?;
+        prune::prune(root, &writer.manifest)?;
         Ok(writer)
     }
 
@@ -99,67 +98,42 @@ impl Writer {
     pub fn commit(
         &mut self,
         written: Vec<Written>,
-        gaps: Vec<RunRecord>,
         tool_version: &str,
         now: Timestamp,
     ) -> Result<u64, LakeError> {
+        let next = self.next(written, tool_version, now);
+        write_manifest(&self.root, &next)?;
+        tracing::info!("manifest {} committed, {} files", next.number, next.files.len());
+        self.manifest = next;
+        // What was committed stands, whether or not the old can be cleared away.
+        if let Err(error) = prune::prune(&self.root, &self.manifest) {
+            tracing::warn!("old files could not be cleared away: {error}");
+        }
+        Ok(self.manifest.number)
+    }
+
+    /// The state after this commit.
+    fn next(&self, written: Vec<Written>, tool_version: &str, now: Timestamp) -> Manifest {
         let mut next = self.manifest.clone();
         next.format = FORMAT;
         next.number += 1;
         next.tool_version = tool_version.into();
         next.written_at = now.to_string();
         next.files.extend(written.into_iter().map(|file| file.0));
-        next.gaps.extend(gaps);
-        write_manifest(&self.root, &next)?;
-        tracing::info!("manifest {} committed, {} files", next.number, next.files.len());
-        self.manifest = next;
-        self.prune()?;
-        Ok(self.manifest.number)
-    }
-
-    /// Removes manifests that nobody reads any more, then the files that none lists.
-    fn prune(&self) -> Result<(), LakeError> {
-        let folder = self.root.join("manifest");
-        let mut listed: HashSet<String> = self.paths(&self.manifest);
-        for (number, path) in numbered(&folder)? {
-            if number == self.manifest.number {
-                continue;
-            }
-            let mut file = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
-            let unread = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
-            if unread {
-                fs::remove_file(&path).map_err(|e| LakeError::io(&path, e))?;
-                self.remove_warehouses(number)?;
-            } else {
-                listed.extend(self.paths(&folder::read_manifest(&self.root, &mut file)?));
-            }
-        }
-        remove_unlisted(&self.root, &self.root.join("lake"), &listed)?;
-        remove_passing(&folder)?;
-        remove_passing(&self.root)
-    }
-
-    fn paths(&self, manifest: &Manifest) -> HashSet<String> {
-        manifest.files.iter().map(|file| file.path.clone()).collect()
-    }
-
-    fn remove_warehouses(&self, number: u64) -> Result<(), LakeError> {
-        let prefix = format!("{number}-");
-        for path in entries(&self.root.join("warehouse"))? {
-            if name(&path).starts_with(&prefix) {
-                fs::remove_file(&path).map_err(|e| LakeError::io(&path, e))?;
-            }
-        }
-        Ok(())
+        next
     }
 }
 
 /// Writes a manifest and makes it the newest one of the folder.
 pub fn write_manifest(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
+    write_numbered(root, manifest)?;
+    folder::write_whole(&folder::current_path(root), format!("{}\n", manifest.number).as_bytes())
+}
+
+fn write_numbered(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
     let mut text = serde_json::to_string_pretty(manifest).expect("a manifest is plain data");
     text.push('\n');
-    folder::write_whole(&folder::manifest_path(root, manifest.number), text.as_bytes())?;
-    folder::write_whole(&folder::current_path(root), format!("{}\n", manifest.number).as_bytes())
+    folder::write_whole(&folder::manifest_path(root, manifest.number), text.as_bytes())
 }
 
 /// A page as the bytes of a Parquet file (zstd).
@@ -174,7 +148,7 @@ fn parquet(mut frame: DataFrame) -> polars::prelude::PolarsResult<Vec<u8>> {
 }
 
 fn lock(root: &Path) -> Result<File, LakeError> {
-    let path = root.join("writer.lock");
+    let path = root.join(folder::LOCK);
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -189,47 +163,6 @@ fn lock(root: &Path) -> Result<File, LakeError> {
     }
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, LakeError> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|e| LakeError::io(folder, e))? {
-        paths.push(entry.map_err(|e| LakeError::io(folder, e))?.path());
-    }
-    Ok(paths)
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn numbered(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LakeError> {
-    let numbered = |path: PathBuf| {
-        let number = name(&path).strip_suffix(".json")?.parse().ok()?;
-        Some((number, path))
-    };
-    Ok(entries(folder)?.into_iter().filter_map(numbered).collect())
-}
-
-fn remove_unlisted(root: &Path, folder: &Path, listed: &HashSet<String>) -> Result<(), LakeError> {
-    for path in entries(folder)? {
-        if path.is_dir() {
-            remove_unlisted(root, &path, listed)?;
-            continue;
-        }
-        let relative = path.strip_prefix(root).expect("found below the root").to_string_lossy().into_owned();
-        if !listed.contains(&relative) {
-            fs::remove_file(&path).map_err(|e| LakeError::io(&path, e))?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes the half-written files of a run that died.
-fn remove_passing(folder: &Path) -> Result<(), LakeError> {
-    for path in entries(folder)? {
-        let name = name(&path);
-        if name.starts_with('.') && name.ends_with(".tmp") {
-            fs::remove_file(&path).map_err(|e| LakeError::io(&path, e))?;
-        }
-    }
-    Ok(())
-}
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use catalog::ports::Ask;
 use clap::{Command, CommandFactory};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
@@ -26,10 +27,6 @@ pub(crate) fn mycelium() -> Command {
 }
 
 fn truffle_command() -> Command {
-    let types = |names: Names| names.types;
-    let regions = |names: Names| names.regions;
-    let tables = |names: Names| names.tables;
-    let saved = |names: Names| names.saved;
     let offers: [(&str, &[(&str, Choice)]); 10] = [
         ("search", &[("words", types), ("region", regions)]),
         ("compare", &[("types", types), ("region", regions)]),
@@ -40,52 +37,67 @@ fn truffle_command() -> Command {
         ("schema", &[("table", tables)]),
         ("export", &[("table", tables)]),
         ("saved", &[("name", saved), ("remove", saved)]),
-        ("query", &[("statement", |names| names.questions)]),
+        ("query", &[("statement", questions)]),
     ];
-    let command = offering(TruffleArgs::command(), &[("columns", |names| names.columns)]);
+    let command = offering(TruffleArgs::command(), &[("columns", columns)]);
     offers.into_iter().fold(command, |command, (name, arguments)| {
         command.mut_subcommand(name, |subcommand| offering(subcommand, arguments))
     })
 }
 
-/// Which names an argument is completed with.
-type Choice = fn(Names) -> Vec<String>;
+/// Finds the names that an argument is completed with; none when what they stand in cannot be read.
+type Choice = fn() -> Option<Vec<String>>;
 
 /// The command with candidates at these arguments, which keep their places.
 fn offering(command: Command, arguments: &[(&'static str, Choice)]) -> Command {
     command.mut_args(|argument| match arguments.iter().find(|(id, _)| argument.get_id() == id) {
         Some((_, choice)) => {
             let choice = *choice;
-            argument.add(ArgValueCandidates::new(move || candidates(choice)))
+            let candidates = move || choice().unwrap_or_default().into_iter().map(CompletionCandidate::new);
+            argument.add(ArgValueCandidates::new(move || candidates().collect()))
         }
         None => argument,
     })
 }
 
-#[derive(Default)]
-struct Names {
-    types: Vec<String>,
-    regions: Vec<String>,
-    tables: Vec<String>,
-    columns: Vec<String>,
-    saved: Vec<String>,
-    questions: Vec<String>,
+fn types() -> Option<Vec<String>> {
+    Some(truffle::type_names(warehouse()?.as_ref(), crate::now().ok()?))
 }
 
-/// A completion never fails: what cannot be read is not offered.
-fn candidates(choose: Choice) -> Vec<CompletionCandidate> {
-    let names = known().unwrap_or_default();
-    choose(names).into_iter().map(CompletionCandidate::new).collect()
+fn regions() -> Option<Vec<String>> {
+    Some(truffle::region_names(warehouse()?.as_ref(), crate::now().ok()?))
 }
 
-fn known() -> Option<Names> {
-    let settings = Settings::resolve(&Flags::default(), &Sources::read().ok()?).ok()?;
-    let saved = truffle::saved_names(&settings.config);
-    let ask = crate::doors::warehouse(&settings).ok()?;
-    let (types, regions) = truffle::known_names(ask.as_ref(), crate::clock());
-    let tables = ask.tables().unwrap_or_default().into_iter().map(|table| table.name).collect();
-    let questions = catalog::QUESTIONS.iter().map(|question| question.name.to_string()).collect();
-    Some(Names { types, regions, tables, columns: truffle::column_names(), saved, questions })
+fn tables() -> Option<Vec<String>> {
+    Some(warehouse()?.tables().ok()?.into_iter().map(|table| table.name).collect())
+}
+
+fn saved() -> Option<Vec<String>> {
+    Some(truffle::saved_names(&settings()?.config))
+}
+
+fn questions() -> Option<Vec<String>> {
+    Some(catalog::QUESTIONS.iter().map(|question| question.name.to_string()).collect())
+}
+
+fn columns() -> Option<Vec<String>> {
+    Some(truffle::column_names())
+}
+
+fn warehouse() -> Option<Box<dyn Ask>> {
+    crate::doors::warehouse(&settings()?).ok()
+}
+
+fn settings() -> Option<Settings> {
+    let words = std::env::args_os().filter_map(|word| word.into_string().ok());
+    let flags = Flags { lake: typed_lake(words), ..Flags::default() };
+    Settings::resolve(&flags, &Sources::read().ok()?).ok()
+}
+
+/// The lake that stands among the words of a line that is not whole yet.
+fn typed_lake(mut words: impl Iterator<Item = String>) -> Option<String> {
+    let word = words.find(|word| word == "--lake" || word.starts_with("--lake="))?;
+    word.strip_prefix("--lake=").map(String::from).or_else(|| words.next())
 }
 
 /// Answers a shell that asks for completions, and ends the process then.
@@ -120,4 +132,20 @@ pub(crate) fn script(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
         Shell::Fish => &Fish,
     };
     shell.write_registration(VARIABLE, "truffle", "truffle", "truffle", out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_lake_is_found() {
+        let check = |line: &str, expected: Option<&str>| {
+            assert_eq!(typed_lake(line.split(' ').map(String::from)).as_deref(), expected, "{line}");
+        };
+        check("truffle search m7", None);
+        check("truffle --lake /a search m7", Some("/a"));
+        check("truffle search --lake=/a m7", Some("/a"));
+        check("truffle search --lake", None);
+    }
 }

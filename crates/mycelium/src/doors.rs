@@ -19,7 +19,8 @@ pub(crate) fn warehouse(settings: &Settings) -> Result<Box<dyn Ask>, AskError> {
         sources.push(Source { root: pinned.root.clone(), manifest: pinned.manifest.clone() });
         folders.push(pinned.root.join("warehouse"));
     }
-    folders.extend(cache_folder(&settings.cache));
+    folders.push(cache_folder(&settings.cache, lake.as_deref()));
+    clear_passing(&settings.cache, folders.last().expect("just pushed"));
     let mut warehouse = Warehouse::open(sources, lake, &folders)?;
     if let Some(pinned) = user {
         warehouse.keep(Box::new(pinned));
@@ -28,19 +29,27 @@ pub(crate) fn warehouse(settings: &Settings) -> Result<Box<dyn Ask>, AskError> {
 }
 
 fn seed_source(cache: &Path) -> Result<Source, AskError> {
-    match lake::unpack_seed(seed::FILES, cache) {
-        Ok(root) => {
-            let pinned =
-                Pinned::newest(&root)?.ok_or_else(|| AskError::Lake("the seed holds no manifest".into()))?;
-            Ok(Source { root, manifest: pinned.manifest })
-        }
-        // No folder can be written: the seed is read from memory.
-        Err(_) => Ok(Source { root: PathBuf::from("/"), manifest: lake::seed_in_memory(seed::FILES)? }),
-    }
+    let (root, manifest) = lake::open_seed(seed::FILES, cache)?;
+    Ok(Source { root, manifest })
 }
 
-/// The cache's folder for warehouses, where it can be made.
-fn cache_folder(cache: &Path) -> Option<PathBuf> {
-    let folder = cache.join("warehouse");
-    lake::make_folder(&folder).ok().map(|()| folder)
+/// The cache's folder for warehouses of that lake, so that two lakes never remove each other's.
+fn cache_folder(cache: &Path, lake: Option<&Path>) -> PathBuf {
+    let name = match lake {
+        Some(root) => {
+            let path = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+            lake::digest(path.as_os_str().as_encoded_bytes())
+        }
+        None => "seed".into(),
+    };
+    cache.join("warehouse").join(name)
+}
+
+/// Removes what processes that died left half-made in the cache. That it cannot be removed changes no answer.
+fn clear_passing(cache: &Path, warehouses: &Path) {
+    for (folder, prefix) in [(cache, ".seed-"), (warehouses, ".")] {
+        if let Err(error) = lake::clear_passing(folder, prefix) {
+            tracing::info!("the cache cannot be tidied: {error}");
+        }
+    }
 }

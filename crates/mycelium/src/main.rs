@@ -54,27 +54,19 @@ fn run_truffle(typed: &[OsString]) -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    let common = &args.common;
-    let flags = Flags {
-        lake: common.lake.clone(),
-        region: None,
-        output: common.output.clone(),
-        color: common.color.clone(),
-    };
-    end(
-        common.quiet,
-        start(&flags, common.log_level.as_deref(), common.quiet).and_then(|(settings, screen)| {
-            let doors = truffle::Doors {
-                open: &|| doors::warehouse(&settings),
-                encode: &lake::ColumnarEncoder,
-                settings: &settings,
-                screen,
-                version: VERSION,
-                completions: &complete::script,
-            };
-            truffle::run(&args, &doors, now()?)
-        }),
-    )
+    let flags = &args.common.flags;
+    let done = start(flags).and_then(|(settings, screen)| {
+        let doors = truffle::Doors {
+            open: &|| doors::warehouse(&settings),
+            encode: &lake::ColumnarEncoder,
+            settings: &settings,
+            screen,
+            version: VERSION,
+            completions: &complete::script,
+        };
+        truffle::run(&args, &doors, now()?)
+    });
+    end(flags.quiet, done)
 }
 
 fn run_collector(typed: &[OsString]) -> ExitCode {
@@ -82,34 +74,26 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    let common = &args.common;
-    let flags = Flags {
-        lake: common.lake.clone(),
-        region: None,
-        output: common.output.clone(),
-        color: common.color.clone(),
-    };
-    end(
-        common.quiet,
-        start(&flags, common.log_level.as_deref(), common.quiet).and_then(|(settings, screen)| {
-            let store = lake::LakeStore::new(settings.lake.value.clone(), VERSION);
-            let ports = collector::Ports { store: &store, encode: &lake::ColumnarEncoder };
-            let mut printer = printer(&settings, screen);
-            // The collector's clock is the machine's: what it writes down must be when it was.
-            collector::run(&args, &ports, &mut printer, clock())
-        }),
-    )
+    let flags = &args.flags;
+    let done = start(flags).and_then(|(settings, screen)| {
+        let store = lake::LakeStore::new(settings.lake.value.clone(), VERSION);
+        let ports = collector::Ports { store: &store, encode: &lake::ColumnarEncoder };
+        let mut printer = printer(&settings, screen);
+        // The collector's clock is the machine's: what it writes down must be when it was.
+        collector::run(&args, &ports, &mut printer, clock())
+    });
+    end(flags.quiet, done)
 }
 
 fn printer(settings: &Settings, screen: Screen) -> Printer {
     Printer::new(settings.output.value, screen, Box::new(io::stdout()), Box::new(io::stderr()))
 }
 
-fn start(flags: &Flags, log_level: Option<&str>, quiet: bool) -> Result<(Settings, Screen), Failure> {
+fn start(flags: &Flags) -> Result<(Settings, Screen), Failure> {
     let settings = Settings::resolve(flags, &Sources::read()?)?;
     settings.color.value.apply();
-    console::start_log(log_level)?;
-    Ok((settings, Screen::detect(quiet)))
+    console::start_log(flags.log_level.as_deref())?;
+    Ok((settings, Screen::detect(flags.quiet)))
 }
 
 /// The machine's clock: its only door.
@@ -119,7 +103,7 @@ pub(crate) fn clock() -> Timestamp {
 }
 
 /// The instant of asking: the machine's clock, or MYCELIUM_NOW so that an answer can be repeated.
-fn now() -> Result<Timestamp, Failure> {
+pub(crate) fn now() -> Result<Timestamp, Failure> {
     match std::env::var("MYCELIUM_NOW") {
         Err(_) => Ok(clock()),
         Ok(text) => domain::parse_instant(&text).ok_or_else(|| {

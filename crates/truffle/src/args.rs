@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use console::Flags;
 
 use crate::commands::{
     bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
@@ -27,9 +28,8 @@ pub struct TruffleArgs {
 /// What every command takes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Common {
-    /// Format: table, json, ndjson, csv, yaml, parquet or arrow
-    #[arg(long, short, global = true, value_name = "FORMAT", help_heading = "Common")]
-    pub output: Option<String>,
+    #[command(flatten)]
+    pub flags: Flags,
     /// Columns to print, in this order
     #[arg(long, global = true, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Common")]
     pub columns: Vec<String>,
@@ -39,18 +39,6 @@ pub struct Common {
     /// Answer as of this day or instant, such as 2025-03-02
     #[arg(long, global = true, value_name = "WHEN", help_heading = "Common")]
     pub as_of: Option<String>,
-    /// The lake's folder
-    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Common")]
-    pub lake: Option<String>,
-    /// Colour: auto, always or never
-    #[arg(long, global = true, value_name = "WHEN", help_heading = "Common")]
-    pub color: Option<String>,
-    /// Say nothing on standard error but failures
-    #[arg(long, short, global = true, help_heading = "Common")]
-    pub quiet: bool,
-    /// What to log on standard error: error, warn, info, debug or trace
-    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Common")]
-    pub log_level: Option<String>,
 }
 
 /// The commands of truffle.

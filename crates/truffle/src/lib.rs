@@ -6,17 +6,19 @@
 mod args;
 pub mod commands;
 pub mod filter;
-mod near;
 mod offer;
 mod offered;
+mod out;
+mod partitions;
 mod place;
 mod ports;
 pub mod range;
 mod repl;
 mod run;
 mod shelf;
+mod tables;
 pub mod words;
 
 pub use args::{Command, Common, Shell, TruffleArgs};
 pub use ports::{Ports, failure};
-pub use run::{Doors, column_names, known_names, run, saved_names};
+pub use run::{Doors, column_names, region_names, run, saved_names, type_names};

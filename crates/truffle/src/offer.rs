@@ -1,7 +1,7 @@
 //! What several questions say together: a type in a region with its zones and its price, and a source
 //! with all its runs. Put together here, because DuckDB takes three times as long for it as for the rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::rows::{Price, Run, ZoneOffer};
 use domain::{Decimal, Timestamp};
@@ -74,20 +74,25 @@ pub(crate) struct Source {
     pub(crate) gaps: Vec<String>,
 }
 
-/// The sources by dataset and name, each with all its runs.
+/// The sources by dataset and name, each with the runs of it that still count: a run that looked at all
+/// of a scope leaves nothing of those before it.
 pub(crate) fn sources(runs: &[Run]) -> Vec<Source> {
+    let mut newest: BTreeMap<(&str, &str), (Timestamp, &str)> = BTreeMap::new();
+    for run in runs.iter().filter(|run| ["complete", "empty"].contains(&run.outcome.as_str())) {
+        let at = newest.entry((&run.dataset, &run.scope)).or_insert((run.observed_at, &run.run_id));
+        *at = (*at).max((run.observed_at, &run.run_id));
+    }
+    let counts = |run: &&Run| {
+        let newest = newest.get(&(run.dataset.as_str(), run.scope.as_str()));
+        newest.is_none_or(|newest| (run.observed_at, run.run_id.as_str()) >= *newest)
+    };
     let mut grouped: BTreeMap<(&str, &str), Vec<&Run>> = BTreeMap::new();
-    for run in runs {
+    for run in runs.iter().filter(counts) {
         grouped.entry((&run.dataset, &run.source)).or_default().push(run);
     }
     let source = |((dataset, source), runs): ((&str, &str), Vec<&Run>)| {
-        let mut scopes: Vec<&str> = runs
-            .iter()
-            .filter(|run| ["complete", "partial"].contains(&run.outcome.as_str()))
-            .map(|run| run.scope.as_str())
-            .collect();
-        scopes.sort_unstable();
-        scopes.dedup();
+        let seen = runs.iter().filter(|run| ["complete", "partial"].contains(&run.outcome.as_str()));
+        let scopes: BTreeSet<&str> = seen.map(|run| run.scope.as_str()).collect();
         Source {
             dataset: dataset.into(),
             source: source.into(),
@@ -99,4 +104,37 @@ pub(crate) fn sources(runs: &[Run]) -> Vec<Source> {
         }
     };
     grouped.into_iter().map(source).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complete_run_leaves_nothing_of_those_before_it() {
+        let run = |id: &str, day: &str, outcome: &str, gap: &str| Run {
+            run_id: id.into(),
+            dataset: "price".into(),
+            scope: "us-east-1".into(),
+            source: "a".into(),
+            observed_from: domain::parse_instant(day).unwrap(),
+            observed_at: domain::parse_instant(day).unwrap(),
+            outcome: outcome.into(),
+            row_count: 1,
+            gaps: vec![gap.into()],
+        };
+        let check = |runs: &[Run], gaps: &str| {
+            let found: Vec<String> = sources(runs).into_iter().flat_map(|source| source.gaps).collect();
+            assert_eq!(found.join(" "), gaps);
+        };
+        let (failed, complete, partial) = (
+            run("1", "2026-01-01", "failed", "january"),
+            run("2", "2026-02-01", "complete", "february"),
+            run("3", "2026-03-01", "partial", "march"),
+        );
+        check(std::slice::from_ref(&failed), "january");
+        check(&[failed.clone(), complete.clone()], "february");
+        check(&[partial, complete, failed], "march february");
+        check(&[], "");
+    }
 }

@@ -7,11 +7,10 @@ use catalog::rows::{Price, RegionRow, Run, ZoneOffer};
 use catalog::{Page, Row, TypeFacts};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use console::{Failure, Kind, Origin, Printer, age};
+use console::{Failure, Kind, Origin, Printer, age, did_you_mean};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::near::did_you_mean;
 use crate::offer::{self, Offer, Source};
 
 /// Operating systems that prices are kept for.
@@ -47,26 +46,53 @@ impl PlaceArgs {
         regions: &str,
         printer: &mut Printer,
     ) -> Result<Vec<Offer>, Failure> {
-        let zones: Vec<ZoneOffer> = rows(&ports.answer("offering/zones", &[("regions", regions)])?)?;
-        let prices: Vec<Price> =
-            rows(&ports.answer("price/current", &[("regions", regions), ("os", &self.os)])?)?;
-        let offers = offer::offers(zones, prices);
+        let offers = self.seen(ports, regions)?;
         let unseen = unseen(ports, regions, &offers)?;
         if unseen.is_empty() {
             return Ok(offers);
         }
-        let what = match unseen.as_slice() {
-            [one] => format!("what is offered in {one} is not known"),
-            some if regions == "all" => format!("what is offered in {} regions is not known", some.len()),
-            some => format!("what is offered in {} is not known", some.join(", ")),
-        };
+        let what = not_known(&unseen, regions);
         if offers.is_empty() {
-            return Err(
-                Failure::new(Kind::Data, what).hint("truffle regions shows what is known of each region")
-            );
+            return Err(Failure::new(Kind::Data, what).hint(KNOWN));
         }
-        printer.note(&format!("{what}: truffle regions shows what is known of each region"));
+        printer.note(&format!("{what}: {KNOWN}"));
         Ok(offers)
+    }
+
+    /// What is offered in these regions, and how many of them a type must be offered in to be offered
+    /// everywhere. Where one that was named could not be looked into, nobody can tell; of all regions,
+    /// those that are known count.
+    pub(crate) fn offers_everywhere(
+        &self,
+        ports: &Ports,
+        regions: &str,
+        printer: &mut Printer,
+    ) -> Result<(Vec<Offer>, usize), Failure> {
+        let offers = self.seen(ports, regions)?;
+        let unseen = unseen(ports, regions, &offers)?;
+        let what = not_known(&unseen, regions);
+        let counted = if regions == "all" {
+            looked_into(ports)?
+        } else if unseen.is_empty() {
+            regions.split(',').collect::<BTreeSet<_>>().len()
+        } else {
+            let what = format!("{what}, so nobody can tell what is offered in every one of {regions}");
+            return Err(Failure::new(Kind::Data, what).hint(KNOWN));
+        };
+        if offers.is_empty() && !unseen.is_empty() {
+            return Err(Failure::new(Kind::Data, what).hint(KNOWN));
+        }
+        if !unseen.is_empty() {
+            printer.note(&format!("{what}; the other {counted} count: {KNOWN}"));
+        }
+        Ok((offers, counted))
+    }
+
+    fn seen(&self, ports: &Ports, regions: &str) -> Result<Vec<Offer>, Failure> {
+        let zones: Vec<ZoneOffer> = rows(ports.answer("offering/zones", &[("regions", regions)])?)?;
+        let prices: Vec<Price> =
+            rows(ports.answer("price/current", &[("regions", regions), ("os", &self.os)])?)?;
+        Ok(offer::offers(zones, prices))
     }
 
     /// Says which region was taken when nobody named one, and that a system has no prices.
@@ -84,6 +110,22 @@ impl PlaceArgs {
         };
         printer.note(&format!("region {}{why}; --region takes others, or all", region.value));
     }
+}
+
+/// What tells more of regions that nobody could look into.
+const KNOWN: &str = "truffle regions shows what is known of each region";
+
+fn not_known(unseen: &[String], asked: &str) -> String {
+    match unseen {
+        [one] => format!("what is offered in {one} is not known"),
+        some if asked == "all" => format!("what is offered in {} regions is not known", some.len()),
+        some => format!("what is offered in {} is not known", some.join(", ")),
+    }
+}
+
+/// How many regions somebody has looked into.
+fn looked_into(ports: &Ports) -> Result<usize, Failure> {
+    Ok(regions(ports)?.iter().filter(|row| row.instance_types.is_some()).count())
 }
 
 /// The regions among those asked for whose offerings nobody could look at.
@@ -115,12 +157,12 @@ pub(crate) fn check_regions(names: &[&str], known: &[RegionRow]) -> Result<(), F
 
 /// The regions.
 pub(crate) fn regions(ports: &Ports) -> Result<Vec<RegionRow>, Failure> {
-    rows(&ports.answer("region/list", &[])?)
+    rows(ports.answer("region/list", &[])?)
 }
 
 /// What is known of every instance type. That nothing was known yet is not the same as that there was nothing.
 pub(crate) fn facts(ports: &Ports) -> Result<Vec<TypeFacts>, Failure> {
-    let facts: Vec<TypeFacts> = rows(&ports.answer("instance/facts", &[])?)?;
+    let facts: Vec<TypeFacts> = rows(ports.answer("instance/facts", &[])?)?;
     if facts.is_empty() {
         return Err(Failure::new(Kind::Data, format!("no instance types are known as of {}", ports.as_of))
             .hint("truffle status says of when there is data; a later --as-of may do"));
@@ -132,18 +174,21 @@ pub(crate) fn facts(ports: &Ports) -> Result<Vec<TypeFacts>, Failure> {
 pub(crate) fn fact<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFacts, Failure> {
     facts.iter().find(|t| t.instance_type == name).ok_or_else(|| {
         let near = did_you_mean(name, facts.iter().map(|t| t.instance_type.as_str()));
-        Failure::usage(format!("there is no instance type \"{name}\"{near}"))
-            .hint("truffle search lists the types there are")
+        let hint = match facts.iter().any(|t| t.family == name) {
+            true => format!("it is a family: truffle search '{name}.*' lists its types"),
+            false => "truffle search lists the types there are".into(),
+        };
+        Failure::usage(format!("there is no instance type \"{name}\"{near}")).hint(hint)
     })
 }
 
-fn rows<R: Row>(page: &Page) -> Result<Vec<R>, Failure> {
+fn rows<R: Row>(page: Page) -> Result<Vec<R>, Failure> {
     R::read_all(page).map_err(|error| Failure::broken(error.to_string()))
 }
 
 /// Where the data of these regions is from, and of when.
 pub(crate) fn sources(ports: &Ports, regions: &str) -> Result<Vec<Source>, Failure> {
-    let runs: Vec<Run> = rows(&ports.answer("data/runs", &[("scopes", regions)])?)?;
+    let runs: Vec<Run> = rows(ports.answer("data/runs", &[("scopes", regions)])?)?;
     Ok(offer::sources(&runs))
 }
 

@@ -40,9 +40,10 @@ impl Ports<'_> {
 pub fn failure(error: AskError, lake: &Path) -> Failure {
     let text = error.to_string();
     match error {
-        AskError::BadSql(_) => Failure::usage(text).hint("truffle schema lists the tables and their columns"),
+        AskError::BadSql(_) => Failure::usage(text)
+            .hint("truffle schema lists the tables and columns, truffle query --help what can run"),
         AskError::Refused(_) => Failure::new(Kind::Refused, text)
-            .hint("truffle query reads and nothing else; truffle export writes a result to a file"),
+            .hint("truffle query --help says what can run; truffle export writes a result to a file"),
         AskError::TimedOut(_) => Failure::new(Kind::Refused, text).hint("--timeout 10m gives it longer"),
         AskError::OutOfMemory(_) => Failure::new(Kind::Refused, text).hint("--memory 8GiB gives it more"),
         AskError::Interrupted => Failure::new(Kind::Interrupted, text),

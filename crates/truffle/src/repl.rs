@@ -11,7 +11,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Completer, Editor, Helper, Highlighter, Hinter};
 
 use crate::Ports;
-use crate::commands::query::{QueryArgs, interruptible, say_ended, stream};
+use crate::commands::query::{MORE, QueryArgs, interruptible, say_ended, stream};
 use crate::commands::schema::{SchemaArgs, run_schema};
 
 const HELP: &str = "\
@@ -90,7 +90,7 @@ fn one(
         }
         _ => {
             let ended = stream(&args.bounds.query(line, args.limit), stop, ports, printer)?;
-            say_ended(&ended, args.limit, printer);
+            say_ended(&ended, MORE, printer);
             if *timing {
                 printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
             }

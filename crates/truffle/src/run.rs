@@ -1,16 +1,16 @@
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use catalog::ports::{Ask, AskError, Encode};
-use catalog::{Field, Page, Row, Type, TypeFacts};
+use catalog::{Field, Page, Type, Value};
 use console::{Exit, Failure, Format, Printer, Report, Screen, Settings};
 use domain::Timestamp;
 
 use crate::commands::{
     bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
 };
-use crate::shelf::{SavedSearch, Shelf, beside};
+use crate::out::Target;
+use crate::shelf::{SavedSearch, Shelf};
 use crate::{Command, Ports, TruffleArgs};
 
 /// What truffle is handed from outside: doors that it opens only when a command needs them.
@@ -29,49 +29,60 @@ pub struct Doors<'a> {
     pub completions: &'a dyn Fn(crate::Shell, &mut dyn Write) -> io::Result<()>,
 }
 
-/// Runs truffle. Everything that a person reads goes through the returned printer's sinks.
+/// Runs truffle. The answer goes to standard output or to the file of `--out`, and talk to standard
+/// error; a failure is for the caller to say.
 pub fn run(args: &TruffleArgs, doors: &Doors<'_>, now: Timestamp) -> Result<Exit, Failure> {
     refuse_idle(args)?;
     let Some(path) = &args.common.out else {
         return answer(args, doors, Box::new(io::stdout()), doors.screen, now);
     };
     // The file appears when it is whole: an answer that fails leaves what was there.
-    let passing = beside(path, "tmp");
-    let unwritten = |e: io::Error| Failure::usage(format!("{} cannot be written: {e}", path.display()));
-    let file = File::create(&passing).map_err(unwritten)?;
-    let done = answer(args, doors, Box::new(BufWriter::new(file)), doors.screen.to_file(), now);
-    let done = done.and_then(|exit| fs::rename(&passing, path).map(|()| exit).map_err(unwritten));
-    if done.is_err() {
-        // Of no use to anybody; that it cannot be removed changes nothing.
-        let _ = fs::remove_file(&passing);
-    }
-    done
+    let (target, file) = Target::open(path)?;
+    let exit = answer(args, doors, file, doors.screen.to_file(), now)?;
+    target.publish()?;
+    Ok(exit)
 }
 
 /// A flag that would do nothing is a mistake, and is said before anything runs.
 fn refuse_idle(args: &TruffleArgs) -> Result<(), Failure> {
     let common = &args.common;
-    let silent = matches!(args.command, Command::Save(_) | Command::Completions { .. });
-    let export = matches!(args.command, Command::Export(_));
-    let timeless = match &args.command {
-        Command::Query(query) => !query.asks_by_name(),
-        Command::Schema(_) | Command::Bookmark(_) | Command::Version => true,
-        _ => silent || export,
+    let script = matches!(args.command, Command::Completions { .. });
+    let silent = match &args.command {
+        Command::Save(_) => true,
+        Command::Saved(saved) => saved.remove.is_some(),
+        _ => false,
     };
-    let idle = [
-        ("--as-of", common.as_of.is_some() && timeless),
-        ("--out", common.out.is_some() && (silent || export)),
-        ("--output", common.output.is_some() && (silent || export)),
-        ("--columns", !common.columns.is_empty() && silent),
-    ];
-    match idle.iter().find(|(_, idle)| *idle) {
-        None => Ok(()),
-        Some(("--as-of", _)) => {
-            Err(Failure::usage("--as-of has no meaning here: it is for truffle's own questions")
-                .hint("the tables whose names end in _history have valid_from and valid_until"))
-        }
-        Some((flag, _)) => Err(Failure::usage(format!("{flag} has no meaning here"))),
+    let export = matches!(args.command, Command::Export(_));
+    // Whether query and export ask one of our own questions is seen when their statement is read.
+    let timeless_command = match &args.command {
+        Command::Query(query) => query.list,
+        Command::Saved(saved) => saved.name.is_none(),
+        Command::Schema(_) | Command::Bookmark(_) | Command::Version => true,
+        _ => silent || script,
+    };
+    if common.as_of.is_some() && timeless_command {
+        return Err(timeless());
     }
+    let unused = [
+        ("--out", common.out.is_some() && (silent || export)),
+        ("--output", common.flags.output.is_some() && (silent || export || script)),
+        ("--columns", !common.columns.is_empty() && (silent || script)),
+    ];
+    match unused.iter().find(|(_, unused)| *unused) {
+        None => Ok(()),
+        Some((flag, _)) => Err(idle(flag)),
+    }
+}
+
+/// The failure of a flag that would do nothing.
+pub(crate) fn idle(flag: &str) -> Failure {
+    Failure::usage(format!("{flag} has no meaning here"))
+}
+
+/// The failure of `--as-of` where no question of ours is asked.
+pub(crate) fn timeless() -> Failure {
+    Failure::usage("--as-of has no meaning here: it is for truffle's own questions")
+        .hint("the tables whose names end in _history have valid_from and valid_until")
 }
 
 fn answer(
@@ -95,18 +106,18 @@ fn dispatch(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     match &args.command {
-        Command::Version => return version(doors, printer),
+        Command::Version => return version(doors, !args.common.columns.is_empty(), printer),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            let written =
-                (doors.completions)(*shell, &mut script).and_then(|()| io::stdout().write_all(&script));
-            return written.map(|()| Exit::Done).map_err(|e| Failure::broken(e.to_string()));
+            (doors.completions)(*shell, &mut script).map_err(|e| Failure::broken(e.to_string()))?;
+            printer.text(&String::from_utf8_lossy(&script))?;
+            return Ok(Exit::Done);
         }
         _ => {}
     }
     let as_of = match &args.common.as_of {
         None => now,
-        Some(text) => domain::parse_instant(text).ok_or_else(|| {
+        Some(text) => domain::parse_until(text).ok_or_else(|| {
             Failure::usage(format!(
                 "\"{text}\" is not a day such as 2025-03-02 or an instant such as 2025-03-02T12:00:00Z"
             ))
@@ -115,16 +126,16 @@ fn dispatch(
     };
     let ask = (doors.open)().map_err(|error| crate::failure(error, &doors.settings.lake.value))?;
     let ports = Ports { ask: ask.as_ref(), encode: doors.encode, settings: doors.settings, as_of };
-    let ports = &ports;
+    let (ports, common) = (&ports, &args.common);
     match &args.command {
         Command::Search(args) => search::run_search(args, ports, printer, now),
         Command::Compare(args) => compare::run_compare(args, ports, printer, now),
         Command::Show(args) => show::run_show(args, ports, printer, now),
         Command::Regions(args) => regions::run_regions(args, ports, printer, now),
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
-        Command::Query(args) => query::run_query(args, ports, printer),
+        Command::Query(args) => query::run_query(args, common, ports, printer, now),
         Command::Schema(args) => schema::run_schema(args, ports, printer),
-        Command::Export(args) => export::run_export(args, ports, printer),
+        Command::Export(args) => export::run_export(args, common, ports, printer),
         Command::Save(args) => saved::run_save(args, ports, printer),
         Command::Saved(args) => saved::run_saved(args, ports, printer, now),
         Command::Bookmark(args) => bookmark::run_bookmark(args, ports, printer, now),
@@ -133,32 +144,36 @@ fn dispatch(
     }
 }
 
-fn version(doors: &Doors<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+fn version(doors: &Doors<'_>, columns: bool, printer: &mut Printer) -> Result<Exit, Failure> {
     let fields = ["program", "version"].map(|name| Field::new(name, Type::Text)).to_vec();
     let page = Page { fields, rows: vec![vec!["mycelium".into(), doors.version.into()]] };
-    if printer.format() == Format::Table {
-        return writeln!(io::stdout(), "mycelium {}", doors.version)
-            .map(|()| Exit::Done)
-            .map_err(|e| Failure::broken(e.to_string()));
+    if printer.format() == Format::Table && !columns {
+        printer.text(&format!("mycelium {}\n", doors.version))?;
+        return Ok(Exit::Done);
     }
     printer.report(&Report::plain(page), doors.encode)?;
     Ok(Exit::Done)
 }
 
-/// Names for completions: every instance type and every region that the warehouse knows.
-pub fn known_names(ask: &dyn Ask, now: Timestamp) -> (Vec<String>, Vec<String>) {
-    let answer = |name: &str| {
-        let question = catalog::question(name).expect("programs ask questions that are there");
-        let values = question.bind(&[], now).ok()?;
-        ask.ask(question, &values).ok()
-    };
-    let types = answer("instance/facts").and_then(|page| TypeFacts::read_all(&page).ok()).unwrap_or_default();
-    let regions = answer("region/list").map(|page| page.rows).unwrap_or_default();
-    let region = |row: &Vec<catalog::Value>| match row.first() {
-        Some(catalog::Value::Text(text)) => Some(text.clone()),
+/// Names of every instance type that the warehouse knows, for completions.
+pub fn type_names(ask: &dyn Ask, now: Timestamp) -> Vec<String> {
+    names(ask, "instance/facts", now)
+}
+
+/// Names of every region that the warehouse knows, for completions.
+pub fn region_names(ask: &dyn Ask, now: Timestamp) -> Vec<String> {
+    names(ask, "region/list", now)
+}
+
+/// The first column of a question's answer; a completion never fails.
+fn names(ask: &dyn Ask, name: &str, now: Timestamp) -> Vec<String> {
+    let question = catalog::question(name).expect("programs ask questions that are there");
+    let page = question.bind(&[], now).ok().and_then(|values| ask.ask(question, &values).ok());
+    let text = |row: &Vec<Value>| match row.first() {
+        Some(Value::Text(text)) => Some(text.clone()),
         _ => None,
     };
-    (types.into_iter().map(|t| t.instance_type).collect(), regions.iter().filter_map(region).collect())
+    page.map(|page| page.rows.iter().filter_map(text).collect()).unwrap_or_default()
 }
 
 /// Names of the saved searches, for completions.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -56,10 +56,11 @@ impl Shelf {
     }
 
     /// Changes the entries: reads, changes and writes under a lock, so that nothing another process
-    /// keeps at the same time is lost. Says what the file holds afterwards, read back.
+    /// keeps at the same time is lost. A change that fails writes nothing. Says what the file holds
+    /// afterwards, read back.
     pub(crate) fn change<T>(
         &self,
-        change: impl FnOnce(&mut BTreeMap<String, T>),
+        change: impl FnOnce(&mut BTreeMap<String, T>) -> Result<(), Failure>,
     ) -> Result<BTreeMap<String, T>, Failure>
     where
         T: Serialize + DeserializeOwned,
@@ -68,7 +69,7 @@ impl Shelf {
         make_folder(folder).map_err(|e| self.failed("cannot be written", e))?;
         let lock = self.lock()?;
         let mut entries = self.read()?;
-        change(&mut entries);
+        change(&mut entries)?;
         let text = toml::to_string(&entries).map_err(|e| Failure::broken(e.to_string()))?;
         self.write(&text).map_err(|e| self.failed("cannot be written", e))?;
         drop(lock);
@@ -107,6 +108,27 @@ pub(crate) fn beside(target: &Path, ending: &str) -> PathBuf {
     target.with_file_name(format!(".{name}.{}.{ending}", std::process::id()))
 }
 
+/// A file that is on the disk when it is flushed.
+pub(crate) struct Synced(BufWriter<File>);
+
+impl Synced {
+    /// A file that was just made.
+    pub(crate) fn new(file: File) -> Synced {
+        Synced(BufWriter::with_capacity(1 << 20, file))
+    }
+}
+
+impl Write for Synced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        self.0.get_ref().sync_all()
+    }
+}
+
 /// A name for a saved search: letters, digits, `-` and `_`.
 pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     let good = !name.is_empty()
@@ -132,6 +154,7 @@ mod tests {
             let search = SavedSearch { arguments: vec!["gpu".into(), "it's \"quoted\"".into()] };
             Shelf::searches(&config).change(|all| {
                 all.insert(name.to_string(), search);
+                Ok(())
             })
         };
         std::thread::scope(|scope| {

@@ -6,6 +6,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType,
+    TimestampNanosecondType,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use catalog::{Field, Page, Type, Value};
@@ -34,7 +35,8 @@ fn ty(data_type: &DataType) -> Type {
 
 /// A batch as a page.
 ///
-/// Errors: a number of more than 28 digits, or an instant outside the years -9999 to 9999.
+/// Errors: a number of more than 28 digits, an instant outside the years -9999 to 9999, or one that lies
+/// between two microseconds.
 pub(crate) fn page(batch: &RecordBatch) -> Result<Page, String> {
     let columns: Vec<Vec<Value>> = batch.columns().iter().map(values).collect::<Result<_, _>>()?;
     let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
@@ -85,6 +87,10 @@ fn values(array: &ArrayRef) -> Result<Vec<Value>, String> {
             let instants = array.as_primitive::<TimestampMicrosecondType>();
             instants.iter().map(|v| v.map_or(Ok(Value::Null), instant)).collect()
         }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            let instants = array.as_primitive::<TimestampNanosecondType>();
+            instants.iter().map(|v| v.map_or(Ok(Value::Null), whole_micros)).collect()
+        }
         DataType::Timestamp(_, _) => {
             values(&cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None)).map_err(failed)?)
         }
@@ -112,8 +118,23 @@ fn instant(micros: i64) -> Result<Value, String> {
         .map_err(|_| "an instant lies outside the years -9999 to 9999; CAST it to VARCHAR".to_string())
 }
 
+fn whole_micros(nanos: i64) -> Result<Value, String> {
+    if nanos % 1000 != 0 {
+        return Err("an instant is not of whole microseconds; CAST it to TIMESTAMP or VARCHAR".into());
+    }
+    instant(nanos / 1000)
+}
+
 fn lists(array: &ListArray) -> Result<Vec<Value>, String> {
-    array.iter().map(|items| items.map_or(Ok(Value::Null), |items| values(&items).map(Value::List))).collect()
+    // All items at once and then parted: an array for each row would cost a search some 5 ms.
+    let offsets = array.value_offsets();
+    let mut items = values(array.values())?.into_iter().skip(offsets[0] as usize);
+    let one = |row: usize| {
+        let length = (offsets[row + 1] - offsets[row]) as usize;
+        let items: Vec<Value> = items.by_ref().take(length).collect();
+        if array.is_null(row) { Value::Null } else { Value::List(items) }
+    };
+    Ok((0..array.len()).map(one).collect())
 }
 
 fn fixed_lists(array: &FixedSizeListArray) -> Result<Vec<Value>, String> {
@@ -157,4 +178,29 @@ fn texts(array: &ArrayRef) -> Result<Vec<Value>, String> {
     let text =
         |row| if array.is_null(row) { Value::Null } else { Value::Text(formatter.value(row).to_string()) };
     Ok((0..array.len()).map(text).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use duckdb::Connection;
+
+    use super::*;
+
+    #[test]
+    fn an_instant_between_two_microseconds_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        let check = |sql: &str, expected: &str| {
+            let mut statement = connection.prepare(sql).unwrap();
+            let batches: Vec<RecordBatch> = statement.query_arrow([]).unwrap().collect();
+            let found = match page(&batches[0]) {
+                Ok(page) => catalog::json_text(&page.rows[0][0]),
+                Err(why) => why,
+            };
+            assert!(found.contains(expected), "{sql}: {found}");
+        };
+        check("SELECT TIMESTAMP_NS '2026-01-02 03:04:05.123456'", "2026-01-02T03:04:05.123456Z");
+        check("SELECT TIMESTAMP_NS '2026-01-02 03:04:05.123456001'", "CAST it to TIMESTAMP");
+        check("SELECT TIMESTAMP_S '2026-01-02 03:04:05'", "2026-01-02T03:04:05Z");
+        check("SELECT NULL::TIMESTAMP_NS", "null");
+    }
 }

@@ -4,14 +4,15 @@ use std::any::Any;
 use std::path::PathBuf;
 
 use catalog::ports::{Ask, AskError, Ended, PageSink, Place, Query, Stop, Table};
-use catalog::{Field, Page, Question, Type, Value};
+use catalog::{Page, Question, Value};
 use duckdb::Connection;
 use duckdb::types::{TimeUnit, Value as DuckValue};
 
 use crate::open::{self, Home, Source};
 use crate::{arrow_page, room};
 
-const COLUMNS: &str = include_str!("../../../queries/build/columns.sql");
+const TABLES: &str = include_str!("../../../queries/build/tables.sql");
+const SHAPE: &str = include_str!("../../../queries/build/shape.sql");
 const COUNT: &str = include_str!("../../../queries/build/count.sql");
 
 /// The warehouse of some manifests, opened read-only.
@@ -28,22 +29,13 @@ impl Warehouse {
     /// in the first that can be written, else in memory. `lake` is the folder of the user's lake, if
     /// there is one: its source is the last.
     ///
-    /// Errors: the data cannot be read as what the manifests say.
+    /// Errors: [`AskError::Lake`] when the data cannot be read as what the manifests say.
     pub fn open(
         sources: Vec<Source>,
         lake: Option<PathBuf>,
         folders: &[PathBuf],
     ) -> Result<Warehouse, AskError> {
-        let mut home = open::home(&sources, folders)?;
-        let connection = match open::connect(&home, &sources) {
-            Ok(connection) => connection,
-            Err(_) if matches!(home, Home::File(_)) => {
-                // Published and yet unreadable: it is disposable, so it is made anew.
-                home = remake(&home, &sources, folders)?;
-                open::connect(&home, &sources)?
-            }
-            Err(error) => return Err(error),
-        };
+        let (home, connection) = open::open(&sources, folders)?;
         Ok(Warehouse { sources, lake, home, connection, held: Vec::new() })
     }
 
@@ -52,20 +44,18 @@ impl Warehouse {
         self.held.push(held);
     }
 
-    fn count(&self, table: &str) -> Result<u64, AskError> {
+    fn table(&self, name: &str) -> Result<Table, AskError> {
+        let own = |e| own(&format!("the table {name}"), e);
         let count =
-            self.connection.query_row(&COUNT.replace("{dataset}", table), [], |row| row.get::<_, i64>(0));
-        count.map(|n| n.unsigned_abs()).map_err(bad_sql)
+            self.connection.query_row(&COUNT.replace("{dataset}", name), [], |row| row.get::<_, i64>(0));
+        let mut shape = self.connection.prepare(&SHAPE.replace("{dataset}", name)).map_err(own)?;
+        let mut fields = arrow_page::fields(&shape.query_arrow([]).map_err(own)?.get_schema());
+        for field in &mut fields {
+            field.doc = column_doc(name, &field.name);
+        }
+        let rows = count.map_err(own)?.unsigned_abs();
+        Ok(Table { name: name.into(), doc: table_doc(name), fields, rows })
     }
-}
-
-fn remake(home: &Home, sources: &[Source], folders: &[PathBuf]) -> Result<Home, AskError> {
-    if let Home::File(path) = home {
-        std::fs::remove_file(path).map_err(|e| {
-            AskError::Lake(format!("{} is damaged and cannot be removed: {e}", path.display()))
-        })?;
-    }
-    open::home(sources, folders)
 }
 
 impl Ask for Warehouse {
@@ -74,23 +64,21 @@ impl Ask for Warehouse {
     }
 
     fn query(&self, query: &Query, stop: &Stop, sink: PageSink<'_>) -> Result<Ended, AskError> {
-        room::query(&self.home, &self.sources, query, stop, sink)
+        // Whoever makes a newer one removes this one; what is open here stays, and the room opens anew.
+        let home = match &self.home {
+            Home::File(path) if !path.exists() => &Home::Memory,
+            home => home,
+        };
+        room::query(home, &self.sources, query, stop, sink)
     }
 
     fn tables(&self) -> Result<Vec<Table>, AskError> {
-        let columns = Question { name: "build/columns", text: COLUMNS };
-        let page = ask(&self.connection, &columns, &[])?;
-        let mut tables: Vec<Table> = Vec::new();
-        for row in &page.rows {
-            let [Value::Text(table), Value::Text(column), Value::Text(ty)] = row.as_slice() else { continue };
-            if tables.last().is_none_or(|last| last.name != *table) {
-                let rows = self.count(table)?;
-                tables.push(Table { name: table.clone(), doc: table_doc(table), fields: Vec::new(), rows });
-            }
-            let field = Field { name: column.clone(), ty: read_type(ty), doc: column_doc(table, column) };
-            tables.last_mut().expect("just pushed").fields.push(field);
-        }
-        Ok(tables)
+        let tables = ask(&self.connection, &Question { name: "build/tables", text: TABLES }, &[])?;
+        let names = tables.rows.iter().filter_map(|row| match row.as_slice() {
+            [Value::Text(name)] => Some(name),
+            _ => None,
+        });
+        names.map(|name| self.table(name)).collect()
     }
 
     fn place(&self) -> Place {
@@ -107,22 +95,26 @@ impl Ask for Warehouse {
 }
 
 /// Binds the values and reads the whole answer.
+///
+/// Errors: [`AskError::BadSql`] when a value is missing or cannot be bound. A question of ours that fails on
+/// data of ours is no fault of who asks: [`AskError::Lake`].
 pub(crate) fn ask(
     connection: &Connection,
     question: &Question,
     values: &[(String, Value)],
 ) -> Result<Page, AskError> {
-    let mut statement = connection.prepare_cached(question.text).map_err(bad_sql)?;
+    let own = |e| own(question.name, e);
+    let mut statement = connection.prepare_cached(question.text).map_err(own)?;
     let mut bound = Vec::new();
     for at in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(at).map_err(bad_sql)?;
+        let name = statement.parameter_name(at).map_err(own)?;
         let (_, value) = values
             .iter()
             .find(|(given, _)| *given == name)
             .ok_or_else(|| AskError::BadSql(format!("{} was asked without ${name}", question.name)))?;
         bound.push(bindable(value)?);
     }
-    let batches = statement.query_arrow(duckdb::params_from_iter(bound)).map_err(bad_sql)?;
+    let batches = statement.query_arrow(duckdb::params_from_iter(bound)).map_err(own)?;
     let fields = arrow_page::fields(&batches.get_schema());
     let mut page = Page { fields, rows: Vec::new() };
     for batch in batches {
@@ -130,6 +122,10 @@ pub(crate) fn ask(
     }
     tracing::debug!("{}: {} rows", question.name, page.rows.len());
     Ok(page)
+}
+
+fn own(what: &str, error: duckdb::Error) -> AskError {
+    AskError::Lake(format!("{what} cannot be answered: {}", room::plain_words(&error.to_string())))
 }
 
 fn bindable(value: &Value) -> Result<DuckValue, AskError> {
@@ -176,25 +172,4 @@ fn column_doc(table: &str, column: &str) -> String {
     let fields = catalog::dataset(table).map(|dataset| dataset.fields()).unwrap_or_default();
     let known = fields.into_iter().find(|field| field.name == column).map(|field| field.doc);
     known.unwrap_or_else(|| catalog::computed_column_doc(column).into())
-}
-
-fn read_type(sql: &str) -> Type {
-    match sql {
-        "BOOLEAN" => Type::Bool,
-        "BIGINT" | "INTEGER" | "SMALLINT" | "TINYINT" => Type::Int,
-        "DOUBLE" | "FLOAT" => Type::Float,
-        "VARCHAR" => Type::Text,
-        "TIMESTAMP" => Type::Timestamp,
-        "DATE" => Type::Date,
-        list if list.ends_with("[]") => Type::List(Box::new(read_type(list.trim_end_matches("[]")))),
-        decimal if decimal.starts_with("DECIMAL(") => {
-            let numbers: Vec<u8> =
-                decimal[8..].trim_end_matches(')').split(',').filter_map(|n| n.parse().ok()).collect();
-            match numbers.as_slice() {
-                [precision, scale] => Type::Decimal(*precision, *scale),
-                _ => Type::Json,
-            }
-        }
-        _ => Type::Json,
-    }
 }

@@ -1,6 +1,9 @@
 //! The statements that make a warehouse over the files of some manifests.
 
-use catalog::{DATASETS, Dataset, Field, Kind, Scope, VIEWS};
+use std::collections::BTreeSet;
+
+use catalog::ports::AskError;
+use catalog::{DATASETS, DataFile, Dataset, Field, Kind, Scope, VIEWS};
 use duckdb::Connection;
 
 use crate::open::Source;
@@ -8,50 +11,69 @@ use crate::open::Source;
 const SNAPSHOT: &str = include_str!("../../../queries/build/snapshot.sql");
 const CURRENT: &str = include_str!("../../../queries/build/current.sql");
 const LOG: &str = include_str!("../../../queries/build/log.sql");
-const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
 const ROWS: &str = include_str!("../../../queries/build/rows.sql");
+const FOUND: &str = include_str!("../../../queries/build/found.sql");
 const EMPTY: &str = include_str!("../../../queries/build/empty.sql");
-const TABLE_OF_ROWS: &str = include_str!("../../../queries/build/table-of-rows.sql");
+const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
+
+/// Columns that no file of a dataset has, by the names of both.
+pub(crate) type Lacking = BTreeSet<(&'static str, &'static str)>;
 
 /// All statements, in the order in which they run. The files' names are literals in them: a view must
 /// not see a file that its manifest does not list.
-pub(crate) fn statements(sources: &[Source]) -> Vec<String> {
+pub(crate) fn statements(sources: &[Source], lacking: &Lacking) -> Vec<String> {
     // Snapshots are dated by the log of runs, so that comes first.
     let (logs, others): (Vec<&Dataset>, Vec<&Dataset>) = DATASETS.iter().partition(|d| d.kind == Kind::Log);
     let mut statements: Vec<String> =
-        logs.into_iter().chain(others).flat_map(|dataset| make(dataset, sources)).collect();
+        logs.into_iter().chain(others).flat_map(|dataset| make(dataset, sources, lacking)).collect();
     statements.extend(VIEWS.iter().map(|(_, sql)| sql.to_string()));
     statements
+}
+
+/// Says when a source holds a dataset of ours in a layout that only a newer version can read.
+pub(crate) fn check_versions(sources: &[Source]) -> Result<(), AskError> {
+    for source in sources {
+        for file in &source.manifest.files {
+            let known = catalog::dataset(&file.dataset).map_or(file.version, |dataset| dataset.version);
+            if file.version > known {
+                return Err(AskError::Lake(format!(
+                    "{} holds {} in version {}, and this mycelium reads up to {known}: upgrade mycelium",
+                    source.root.display(),
+                    file.dataset,
+                    file.version
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn has_own_view(dataset: &Dataset) -> bool {
     VIEWS.iter().any(|(name, _)| *name == dataset.name)
 }
 
-fn make(dataset: &Dataset, sources: &[Source]) -> Vec<String> {
+fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String> {
     let files = files(dataset, sources);
     let fields = dataset.fields();
-    let names: Vec<&str> = fields
-        .iter()
-        .map(|f| f.name.as_str())
-        .filter(|n| dataset.kind != Kind::Snapshot || *n != "run_id")
-        .collect();
+    let read = |field: &Field| {
+        if lacking.contains(&(dataset.name, field.name.as_str())) { null(field) } else { field.name.clone() }
+    };
+    let columns: Vec<&str> =
+        fields.iter().map(|f| f.name.as_str()).filter(|name| *name != "run_id").collect();
     let fill = |template: &str| {
         template
-            .replace("{columns}", &names.join(", "))
+            .replace("{fields}", &list(&fields, read))
+            .replace("{columns}", &columns.join(", "))
             .replace("{dataset}", dataset.name)
             .replace("{key}", &dataset.key.join(", "))
-            .replace("{typed}", &typed(&fields))
+            .replace("{typed}", &list(&fields, null))
             // Last, so that nothing is replaced in a file's name.
             .replace("{files}", &files.join(", "))
     };
     let rows = if files.is_empty() { fill(EMPTY) } else { fill(ROWS) };
-    let of_rows = |kind: &str| fill(TABLE_OF_ROWS).replace("{kind}", kind).replace("{rows}", &rows);
     match dataset.kind {
-        Kind::Log if files.is_empty() => vec![of_rows("TABLE")],
-        Kind::Log => vec![fill(LOG)],
-        Kind::Changes if files.is_empty() => vec![of_rows("VIEW")],
-        Kind::Changes => vec![fill(CHANGES)],
+        Kind::Log => vec![fill(LOG).replace("{rows}", &rows)],
+        Kind::Changes => vec![fill(CHANGES).replace("{rows}", &rows)],
         Kind::Snapshot => {
             let observed = fields.iter().any(|f| f.name == "observed_at");
             let history = fill(SNAPSHOT)
@@ -72,7 +94,8 @@ fn make(dataset: &Dataset, sources: &[Source]) -> Vec<String> {
 
 fn files(dataset: &Dataset, sources: &[Source]) -> Vec<String> {
     let of = |source: &Source| -> Vec<String> {
-        let listed = source.manifest.files.iter().filter(|file| file.dataset == dataset.name);
+        let ours = |file: &&DataFile| file.dataset == dataset.name && file.version == dataset.version;
+        let listed = source.manifest.files.iter().filter(ours);
         listed.map(|file| literal(&source.path(file))).collect()
     };
     sources.iter().flat_map(of).collect()
@@ -83,17 +106,37 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn typed(fields: &[Field]) -> String {
-    let one = |field: &Field| format!("CAST(NULL AS {}) AS {}", field.ty.sql(), field.name);
+fn list(fields: &[Field], one: impl Fn(&Field) -> String) -> String {
     fields.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn null(field: &Field) -> String {
+    format!("CAST(NULL AS {}) AS {}", field.ty.sql(), field.name)
 }
 
 /// Makes the tables and views.
 pub(crate) fn make_all(connection: &Connection, sources: &[Source]) -> duckdb::Result<()> {
-    for statement in statements(sources) {
+    for statement in statements(sources, &lacking(connection, sources)?) {
         connection.execute_batch(&statement)?;
     }
     Ok(())
+}
+
+/// A union with typed columns would do the same within SQL, and would cost a view what DuckDB knows of its
+/// files: counting rows would read them all.
+fn lacking(connection: &Connection, sources: &[Source]) -> duckdb::Result<Lacking> {
+    let mut lacking = Lacking::new();
+    for dataset in DATASETS {
+        let files = files(dataset, sources);
+        if files.is_empty() {
+            continue;
+        }
+        let mut statement = connection.prepare(&FOUND.replace("{files}", &files.join(", ")))?;
+        let found = statement.query_arrow([])?.get_schema();
+        let columns = dataset.columns.iter().map(|column| column.name);
+        lacking.extend(columns.filter(|name| found.index_of(name).is_err()).map(|name| (dataset.name, name)));
+    }
+    Ok(lacking)
 }
 
 #[cfg(test)]

@@ -86,3 +86,76 @@ fn every_question_has_the_shape_it_promises() {
 fn a_path_is_only_ever_a_literal() {
     assert_eq!(literal("/a'b"), "'/a''b'");
 }
+
+/// A source with one file of spot prices for each text, which is what the file's rows are selected from.
+fn spot_source(root: &std::path::Path, files: &[&str]) -> Source {
+    std::fs::create_dir_all(root).unwrap();
+    let writer = Connection::open_in_memory().unwrap();
+    let file = |(at, rows): (usize, &&str)| {
+        let path = format!("{at}.parquet");
+        let shown = root.join(&path).to_string_lossy().into_owned();
+        writer.execute_batch(&format!("COPY ({rows}) TO {}", literal(&shown))).unwrap();
+        let dataset = "spot_price".into();
+        DataFile { dataset, version: 1, path, rows: 1, bytes: 0, sha256: String::new() }
+    };
+    let manifest = catalog::Manifest {
+        format: catalog::FORMAT,
+        number: 1,
+        tool_version: String::new(),
+        written_at: String::new(),
+        files: files.iter().enumerate().map(file).collect(),
+    };
+    Source { root: root.to_path_buf(), manifest }
+}
+
+const ROW: &str = "SELECT TIMESTAMP '2026-01-01' AS observed_at, 'm7i.large' AS instance_type, \
+    'us-east-1' AS region, 'use1-az1' AS az_id, 0.5::DECIMAL(18,10) AS price_per_hour, 'x' AS run_id";
+
+fn texts(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn files_of_older_and_newer_versions_are_read_together() {
+    let folder = tempfile::tempdir().unwrap();
+    // Read as a partition, the folder's name would be a column and replace the files' own.
+    let root = folder.path().join("region=zz");
+    let source = spot_source(&root, &[ROW, &format!("{ROW}, 'USD' AS currency, 7 AS later")]);
+    let connection = Connection::open_in_memory().unwrap();
+    make_all(&connection, std::slice::from_ref(&source)).unwrap();
+    let rows = "SELECT concat_ws(' ', region, coalesce(currency, 'null'), coalesce(product, 'null')) \
+        FROM spot_price ORDER BY ALL";
+    assert_eq!(texts(&connection, rows), ["us-east-1 USD null", "us-east-1 null null"]);
+    let types = "SELECT column_name || ' ' || data_type FROM duckdb_columns() \
+        WHERE table_name = 'spot_price' ORDER BY column_index";
+    let typed = [
+        "observed_at TIMESTAMP",
+        "instance_type VARCHAR",
+        "region VARCHAR",
+        "az_id VARCHAR",
+        "product VARCHAR",
+        "price_per_hour DECIMAL(18,10)",
+        "currency VARCHAR",
+        "run_id VARCHAR",
+    ];
+    assert_eq!(texts(&connection, types), typed);
+
+    let mut other = source;
+    other.manifest.files[0].version = 0;
+    assert_eq!(files(catalog::dataset("spot_price").unwrap(), std::slice::from_ref(&other)).len(), 1);
+}
+
+#[test]
+fn a_view_costs_its_questions_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = format!("{ROW}, 'USD' AS currency");
+    let connection = Connection::open_in_memory().unwrap();
+    make_all(&connection, &[spot_source(folder.path(), &[&row, &row])]).unwrap();
+    let sql = "EXPLAIN SELECT * FROM spot_price WHERE instance_type = 'm7i.large'";
+    let mut plan = connection.prepare(sql).unwrap();
+    let plan: Vec<String> = plan.query_map([], |row| row.get(1)).unwrap().map(Result::unwrap).collect();
+    let plan = plan.concat();
+    assert!(plan.contains("READ_PARQUET") && plan.contains("Filters"), "the scan itself filters: {plan}");
+    assert!(!plan.contains("UNION") && !plan.contains("FILTER "), "{plan}");
+}

@@ -1,6 +1,9 @@
 //! Opening a warehouse: the published file of these manifests, a new one, or one in memory.
 
-use std::fs::{self, File};
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use catalog::ports::AskError;
@@ -10,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::build;
+use crate::room::plain_words;
 
 /// A folder of Parquet files, and the manifest that says which of them count.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,71 +48,82 @@ pub(crate) fn config() -> duckdb::Result<Config> {
         .with("allow_community_extensions", "false")
 }
 
-/// Finds or makes the warehouse of these sources in the first folder that can be used.
+/// Opens the warehouse of these sources in the first folder that can be used: the published file, or a new
+/// one. Where no folder can be used, in memory.
 ///
 /// Errors: [`AskError::Lake`] when the files cannot be read as what the manifests say.
-pub(crate) fn home(sources: &[Source], folders: &[PathBuf]) -> Result<Home, AskError> {
+pub(crate) fn open(sources: &[Source], folders: &[PathBuf]) -> Result<(Home, Connection), AskError> {
+    build::check_versions(sources)?;
     let name = file_name(sources);
     for folder in folders {
         let path = folder.join(&name);
-        if path.exists() {
-            return Ok(Home::File(path));
-        }
-        match publish(sources, &path) {
-            Ok(()) => {
-                tracing::info!("warehouse {} made", path.display());
-                return Ok(Home::File(path));
-            }
-            Err(Refusal::Folder(why)) => tracing::info!("no warehouse in {}: {why}", folder.display()),
-            Err(Refusal::Data(why)) => return Err(AskError::Lake(why)),
+        match open_or_make(sources, &path) {
+            Ok(connection) => return Ok((Home::File(path), connection)),
+            Err(why) => tracing::info!("no warehouse in {}: {why}", folder.display()),
         }
     }
-    Ok(Home::Memory)
+    connect(&Home::Memory, sources).map(|connection| (Home::Memory, connection))
 }
 
-/// Opens what [`home`] found.
+/// Opens what [`open`] found.
 pub(crate) fn connect(home: &Home, sources: &[Source]) -> Result<Connection, AskError> {
-    let failed = |e: duckdb::Error| AskError::Lake(format!("the warehouse cannot be opened: {e}"));
-    match home {
-        Home::File(path) => {
-            let config = config().and_then(|c| c.access_mode(AccessMode::ReadOnly)).map_err(failed)?;
-            Connection::open_with_flags(path, config).map_err(failed)
+    let connection = match home {
+        Home::File(path) => connect_file(path),
+        Home::Memory => connect_memory(sources),
+    };
+    connection
+        .map_err(|e| AskError::Lake(format!("the data cannot be read: {}", plain_words(&e.to_string()))))
+}
+
+fn connect_file(path: &Path) -> duckdb::Result<Connection> {
+    Connection::open_with_flags(path, config()?.access_mode(AccessMode::ReadOnly)?)
+}
+
+fn connect_memory(sources: &[Source]) -> duckdb::Result<Connection> {
+    let connection = Connection::open_in_memory_with_flags(config()?)?;
+    build::make_all(&connection, sources)?;
+    Ok(connection)
+}
+
+fn open_or_make(sources: &[Source], path: &Path) -> Result<Connection, String> {
+    if path.exists() {
+        match connect_file(path) {
+            Ok(connection) => return Ok(connection),
+            // Published and yet unreadable: it is disposable, so it is made anew.
+            Err(error) => tracing::warn!("{} is made anew: {error}", path.display()),
         }
-        Home::Memory => {
-            let connection =
-                Connection::open_in_memory_with_flags(config().map_err(failed)?).map_err(failed)?;
-            build::make_all(&connection, sources).map_err(failed)?;
-            Ok(connection)
-        }
+        remove(path).map_err(|e| e.to_string())?;
+    }
+    publish(sources, path)?;
+    connect_file(path).map_err(|e| e.to_string())
+}
+
+/// Removes a file that another process may remove as well.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
-enum Refusal {
-    /// The folder cannot be written; another one may do.
-    Folder(String),
-    /// The data is not what it should be; no folder will help.
-    Data(String),
-}
-
-fn publish(sources: &[Source], path: &Path) -> Result<(), Refusal> {
+fn publish(sources: &[Source], path: &Path) -> Result<(), String> {
     let folder = path.parent().expect("a warehouse stands in a folder");
     let name = path.file_name().expect("a warehouse has a name").to_string_lossy();
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| e.to_string())?;
     let passing = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    // Asked of the file system first: DuckDB's own words for it do not tell a full disk from bad data.
-    File::create(&passing)
-        .and_then(|_| fs::remove_file(&passing))
-        .map_err(|e| Refusal::Folder(e.to_string()))?;
-    let made = make(sources, &passing);
+    // A process of the same id may have died here.
+    remove(&passing).map_err(|e| e.to_string())?;
+    let made = make(sources, &passing).map_err(|e| e.to_string()).and_then(|()| {
+        let synced = File::open(&passing).and_then(|file| file.sync_all());
+        synced.and_then(|()| fs::rename(&passing, path)).map_err(|e| e.to_string())
+    });
     if made.is_err() {
         // Of no use to anybody; that it cannot be removed changes nothing.
         let _ = fs::remove_file(&passing);
         let _ = fs::remove_file(passing.with_extension("tmp.wal"));
+        return made;
     }
-    made.map_err(|e| Refusal::Data(format!("the data cannot be read: {e}")))?;
-    File::open(&passing)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| fs::rename(&passing, path))
-        .map_err(|e| Refusal::Folder(e.to_string()))?;
+    tracing::info!("warehouse {} made", path.display());
     remove_older(folder, &name);
     Ok(())
 }
@@ -120,15 +135,22 @@ fn make(sources: &[Source], path: &Path) -> duckdb::Result<()> {
     connection.close().map_err(|(_, error)| error)
 }
 
-/// Warehouses of other versions of the program over the same manifest are of no more use: they are
-/// disposable, and a reader that has one open keeps it.
+/// Manifests whose warehouses stay in a folder.
+const KEPT: usize = 3;
+
+/// Removes the warehouses of old manifests, and those that other versions of the program made of this one.
+/// They are disposable, and a reader that has one open keeps it.
 fn remove_older(folder: &Path, name: &str) {
-    let Some((number, _)) = name.split_once('-') else { return };
     let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let other = entry.file_name().to_string_lossy().into_owned();
-        if other != name && other.ends_with(".duckdb") && other.starts_with(&format!("{number}-")) {
-            let _ = fs::remove_file(entry.path());
+    let number = |name: &str| name.strip_suffix(".duckdb")?.split_once('-')?.0.parse::<u64>().ok();
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let found: Vec<(u64, String)> = names.filter_map(|name| Some((number(&name)?, name))).collect();
+    let newest: BTreeSet<u64> = found.iter().map(|(number, _)| *number).collect();
+    let newest: Vec<u64> = newest.into_iter().rev().take(KEPT).collect();
+    for (other_number, other) in &found {
+        let again = Some(*other_number) == number(name);
+        if other != name && (again || !newest.contains(other_number)) {
+            let _ = fs::remove_file(folder.join(other));
         }
     }
 }
@@ -136,7 +158,7 @@ fn remove_older(folder: &Path, name: &str) {
 /// Everything that decides what the file holds goes into its name.
 fn file_name(sources: &[Source]) -> String {
     let mut hasher = Sha256::new();
-    for statement in build::statements(sources) {
+    for statement in build::statements(sources, &build::Lacking::new()) {
         hasher.update(statement.as_bytes());
     }
     for source in sources {
@@ -147,3 +169,7 @@ fn file_name(sources: &[Source]) -> String {
     let number = sources.last().map_or(0, |source| source.manifest.number);
     format!("{number}-{digest}.duckdb")
 }
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

@@ -242,8 +242,18 @@ fn files_and_networks() {
         let sql = sql.replace("{}", "'secret.csv'");
         room.check(&sql, REFUSED, "names a file, and only tables can be read here");
     }
-    for name in ["secret.csv", "secret.json", "home.user.parquet"] {
+    for name in ["secret.csv", "secret.json"] {
         room.check(&format!("FROM {name}"), REFUSED, "is not a table: there is no schema");
+    }
+    // The warehouse's own database is the only one; any other first part can be the start of a file's name.
+    for name in [
+        "secret.main.csv",
+        "secret.pg_catalog.csv",
+        "home.user.parquet",
+        "memory.main.zone",
+        "temp.main.zone",
+    ] {
+        room.check(&format!("FROM {name}"), REFUSED, "is not a table: there is no database");
     }
     room.check("FROM pragma_table_info('{home}/secret.csv')", BAD, "does not exist");
     room.still_answers();

@@ -105,7 +105,6 @@ fn write(seed: &Path, filled: [Filled; 6]) -> Result<Vec<(String, usize)>> {
         // The clock would make every run write other bytes: the seed is as old as its youngest source.
         written_at: BOTOCORE.observed_at.into(),
         files,
-        gaps: runs.iter().flat_map(Run::gaps).collect(),
     };
     fs::create_dir_all(seed.join("manifest"))?;
     lake::write_manifest(seed, &manifest)?;

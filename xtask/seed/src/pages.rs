@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use catalog::{Page, RunRecord, Value};
+use catalog::{Page, Value};
 use domain::Timestamp;
 use serde_json::Value as Json;
 
@@ -38,16 +38,6 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// The gaps as the manifest lists them.
-    pub(crate) fn gaps(&self) -> impl Iterator<Item = RunRecord> + '_ {
-        self.gaps.iter().map(|reason| RunRecord {
-            run_id: self.run_id.clone(),
-            dataset: self.dataset.into(),
-            scope: self.scope.clone(),
-            reason: reason.clone(),
-        })
-    }
-
     fn outcome(&self) -> &'static str {
         match (self.rows, self.gaps.is_empty()) {
             (_, true) => "complete",

@@ -1,15 +1,17 @@
 use std::collections::BTreeMap;
 
-use catalog::{Field, Page, Row, Type, TypeFacts};
+use catalog::{Field, Page, Type};
 use clap::Args;
-use console::{Exit, Failure, Printer, Report, nearest};
+use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 use crate::Ports;
+use crate::place;
 use crate::shelf::{Bookmark, Shelf};
 
 /// Keep instance types to come back to, list them, or let them go.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("change").args(["types", "remove"]).multiple(true))]
 pub struct BookmarkArgs {
     /// Instance types to keep; without any, the bookmarks are listed
     pub types: Vec<String>,
@@ -20,7 +22,7 @@ pub struct BookmarkArgs {
     #[arg(long, value_name = "TYPE", value_delimiter = ',', conflicts_with_all = ["types", "note"])]
     pub remove: Vec<String>,
     /// Say what would be changed, and change nothing
-    #[arg(long)]
+    #[arg(long, requires = "change")]
     pub dry_run: bool,
 }
 
@@ -32,33 +34,24 @@ pub fn run_bookmark(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let shelf = Shelf::bookmarks(&ports.settings.config);
-    let mut kept: BTreeMap<String, Bookmark> = shelf.read()?;
+    let mut kept: Bookmarks = shelf.read()?;
     if !args.remove.is_empty() {
         check_kept(&args.remove, &kept)?;
         if args.dry_run {
             printer.note(&format!("would remove {} (dry run: nothing was changed)", args.remove.join(", ")));
         } else {
-            kept = shelf
-                .change(|all: &mut BTreeMap<String, Bookmark>| all.retain(|t, _| !args.remove.contains(t)))?;
+            kept = remove(&args.remove, &shelf)?;
             printer.note(&format!("removed {}; {} left", args.remove.join(", "), kept.len()));
         }
     } else if !args.types.is_empty() {
-        check_types(&args.types, ports)?;
+        let facts = place::facts(ports)?;
+        args.types.iter().try_for_each(|name| place::fact(name, &facts).map(|_| ()))?;
         if args.dry_run {
             printer.note(&format!("would keep {} (dry run: nothing was changed)", args.types.join(", ")));
         } else {
-            let note = args.note.clone().unwrap_or_default();
-            kept = shelf.change(|all| {
-                for name in &args.types {
-                    let bookmark = Bookmark { note: note.clone(), added_at: now.to_string() };
-                    all.insert(name.clone(), bookmark);
-                }
-            })?;
-            printer.note(&format!(
-                "kept {}; truffle show {} tells more",
-                args.types.join(", "),
-                args.types[0]
-            ));
+            kept = keep(args, &shelf, now)?;
+            let (types, first) = (args.types.join(", "), &args.types[0]);
+            printer.note(&format!("kept {types}; truffle show {first} tells more"));
         }
     }
     if kept.is_empty() {
@@ -68,7 +61,34 @@ pub fn run_bookmark(
     Ok(Exit::Done)
 }
 
-fn page(kept: &BTreeMap<String, Bookmark>) -> Page {
+type Bookmarks = BTreeMap<String, Bookmark>;
+
+fn keep(args: &BookmarkArgs, shelf: &Shelf, now: Timestamp) -> Result<Bookmarks, Failure> {
+    let bookmark = Bookmark { note: args.note.clone().unwrap_or_default(), added_at: now.to_string() };
+    let kept: Bookmarks = shelf.change(|all| {
+        all.extend(args.types.iter().map(|name| (name.clone(), bookmark.clone())));
+        Ok(())
+    })?;
+    match args.types.iter().find(|name| kept.get(*name) != Some(&bookmark)) {
+        None => Ok(kept),
+        Some(name) => Err(Failure::broken(format!("{name} was not kept: the file holds something else"))),
+    }
+}
+
+fn remove(names: &[String], shelf: &Shelf) -> Result<Bookmarks, Failure> {
+    let left: Bookmarks = shelf.change(|all| {
+        // Looked for again: another process may have let one go since.
+        check_kept(names, all)?;
+        all.retain(|name, _| !names.contains(name));
+        Ok(())
+    })?;
+    match names.iter().find(|name| left.contains_key(*name)) {
+        None => Ok(left),
+        Some(name) => Err(Failure::broken(format!("{name} was not removed: the file still holds it"))),
+    }
+}
+
+fn page(kept: &Bookmarks) -> Page {
     let fields = ["instance_type", "note", "added_at"].map(|name| Field::new(name, Type::Text)).to_vec();
     let row = |(name, bookmark): (&String, &Bookmark)| {
         vec![name.as_str().into(), bookmark.note.as_str().into(), bookmark.added_at.as_str().into()]
@@ -76,26 +96,11 @@ fn page(kept: &BTreeMap<String, Bookmark>) -> Page {
     Page { fields, rows: kept.iter().map(row).collect() }
 }
 
-fn check_kept(names: &[String], kept: &BTreeMap<String, Bookmark>) -> Result<(), Failure> {
+fn check_kept(names: &[String], kept: &Bookmarks) -> Result<(), Failure> {
     match names.iter().find(|name| !kept.contains_key(*name)) {
         None => Ok(()),
         Some(name) => {
             Err(Failure::usage(format!("{name} is not bookmarked")).hint("truffle bookmark lists what is"))
-        }
-    }
-}
-
-/// A bookmark of a type that nobody has heard of is a slip of the keyboard.
-fn check_types(names: &[String], ports: &Ports<'_>) -> Result<(), Failure> {
-    let page = ports.answer("instance/facts", &[])?;
-    let facts = TypeFacts::read_all(&page).map_err(|e| Failure::broken(e.to_string()))?;
-    let known: Vec<&str> = facts.iter().map(|facts| facts.instance_type.as_str()).collect();
-    match names.iter().find(|name| !known.contains(&name.as_str())) {
-        None => Ok(()),
-        Some(name) => {
-            let near = nearest(name, known).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            Err(Failure::usage(format!("there is no instance type \"{name}\"{near}"))
-                .hint("truffle search lists the types there are"))
         }
     }
 }

@@ -1,23 +1,17 @@
-use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Encode, Query};
-use catalog::{Field, Page, Value};
+use catalog::Page;
 use clap::Args;
 use console::{Exit, Failure, Format, Printer};
 
-use crate::Ports;
-use crate::commands::query::{Bounds, interruptible};
+use crate::commands::query::{Asked, Bounds, answer, interruptible, pages, say_ended};
 use crate::commands::schema::find;
-use crate::shelf::beside;
-
-/// Folders that a partitioned export may have.
-const PARTITIONS: usize = 1024;
-
-/// Rows that a partitioned export holds in memory before the largest part of them is written.
-const HELD: usize = 1_000_000;
+use crate::partitions::{Partitions, stranger};
+use crate::run::timeless;
+use crate::shelf::{Synced, beside};
+use crate::{Common, Ports};
 
 /// Write a table, or what a statement answers, to a file for Jupyter, Spark or a spreadsheet.
 ///
@@ -27,9 +21,12 @@ pub struct ExportArgs {
     /// Table to write
     #[arg(required_unless_present = "query", conflicts_with = "query")]
     pub table: Option<String>,
-    /// Write what this SELECT answers instead
+    /// Write what this SELECT, or this named question, answers instead
     #[arg(long, value_name = "SQL")]
     pub query: Option<String>,
+    /// A parameter of a named question
+    #[arg(long = "param", value_name = "NAME=VALUE", conflicts_with = "table")]
+    pub params: Vec<String>,
     /// File to write; with --partition-by a folder
     #[arg(long = "to", value_name = "PATH")]
     pub to: PathBuf,
@@ -54,10 +51,15 @@ pub struct ExportArgs {
 }
 
 /// Runs `truffle export`.
-pub fn run_export(args: &ExportArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+pub fn run_export(
+    args: &ExportArgs,
+    common: &Common,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
     let format = format(args)?;
     check_target(args)?;
-    let query = args.bounds.query(&statement(args, ports)?, args.limit);
+    let asked = asked(args, common, ports)?;
     if args.dry_run {
         let what = args.table.as_deref().unwrap_or("what the statement answers");
         printer.note(&format!(
@@ -67,8 +69,8 @@ pub fn run_export(args: &ExportArgs, ports: &Ports<'_>, printer: &mut Printer) -
         return Ok(Exit::Done);
     }
     let passing = beside(&args.to, "tmp");
-    let written = write(args, &query, format, &passing, ports, printer);
-    let written = written.and_then(|rows| publish(&passing, &args.to).map(|()| rows));
+    let written = write(args, &asked, format, &passing, ports, printer);
+    let written = written.and_then(|rows| publish(&passing, args).map(|()| rows));
     if written.is_err() {
         remove(&passing);
     }
@@ -102,9 +104,25 @@ fn format(args: &ExportArgs) -> Result<Format, Failure> {
 }
 
 fn check_target(args: &ExportArgs) -> Result<(), Failure> {
-    if args.to.exists() && !args.replace {
-        return Err(Failure::usage(format!("{} is there already", args.to.display()))
-            .hint("choose another name, or replace it with --replace"));
+    let to = args.to.display();
+    let parted = !args.partition_by.is_empty();
+    match fs::metadata(&args.to) {
+        Err(_) => {}
+        Ok(there) if there.is_dir() && !parted => {
+            return Err(Failure::usage(format!("{to} is a folder"))
+                .hint("name a file in it, or write a folder of files with --partition-by"));
+        }
+        Ok(_) if !args.replace => {
+            return Err(Failure::usage(format!("{to} is there already"))
+                .hint("choose another name, or replace it with --replace"));
+        }
+        Ok(there) if there.is_dir() => check_folder(&args.to)?,
+        Ok(there) if parted || !there.is_file() => {
+            let expected = if parted { "a folder" } else { "a file" };
+            return Err(Failure::usage(format!("{to} is there already and not {expected}"))
+                .hint("choose another name"));
+        }
+        Ok(_) => {}
     }
     let folder = args.to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
@@ -113,75 +131,76 @@ fn check_target(args: &ExportArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn statement(args: &ExportArgs, ports: &Ports<'_>) -> Result<String, Failure> {
+/// A folder is replaced only when an export made all that is in it.
+fn check_folder(folder: &Path) -> Result<(), Failure> {
+    match stranger(folder).map_err(|e| Failure::usage(format!("{} cannot be read: {e}", folder.display())))? {
+        None => Ok(()),
+        Some(other) => Err(Failure::usage(format!(
+            "{} is not replaced: no export made {}",
+            folder.display(),
+            other.display()
+        ))
+        .hint("choose another name, or move what is there away")),
+    }
+}
+
+fn asked(args: &ExportArgs, common: &Common, ports: &Ports<'_>) -> Result<Asked, Failure> {
     match (&args.table, &args.query) {
-        (_, Some(sql)) => Ok(sql.clone()),
+        (_, Some(text)) => Asked::read(text, &args.params, &args.bounds, common),
+        (Some(_), None) if common.as_of.is_some() => Err(timeless()),
         (Some(name), None) => {
             let tables = ports.ask.tables().map_err(|e| crate::failure(e, &ports.settings.lake.value))?;
             // The name is one of ours from here on.
-            Ok(format!("FROM {}", find(&tables, name)?.name))
+            Ok(Asked::Statement(format!("FROM {}", find(&tables, name)?.name)))
         }
         (None, None) => unreachable!("clap asks for one of them"),
     }
 }
 
+/// Writes the rows, and says how many they were.
 fn write(
     args: &ExportArgs,
-    query: &Query,
+    asked: &Asked,
     format: Format,
     passing: &Path,
     ports: &Ports<'_>,
-    printer: &Printer,
+    printer: &mut Printer,
 ) -> Result<u64, Failure> {
     if args.partition_by.is_empty() {
         let file = File::create(passing).map_err(|e| unwritten(passing, e))?;
         let mut to_file = printer.to_file(format, Box::new(Synced::new(file)));
-        let ended = crate::commands::query::stream(query, &interruptible()?, ports, &mut to_file)?;
-        return Ok(ended.rows);
+        let mut stream = to_file.stream(ports.encode);
+        let rows = pour(args, asked, ports, printer, &mut |page| stream.page(page))?;
+        stream.finish()?;
+        return Ok(rows);
     }
-    fs::create_dir(passing).map_err(|e| unwritten(passing, e))?;
-    let mut partitions = Partitions {
-        folder: passing.to_path_buf(),
-        by: args.partition_by.clone(),
-        format,
-        printer,
-        encode: ports.encode,
-        held: BTreeMap::new(),
-        files: BTreeMap::new(),
-    };
-    let mut failed = None;
-    let ended = ports.ask.query(query, &interruptible()?, &mut |page| {
-        partitions.add(page).map_err(|failure| {
-            let text = failure.message.clone();
-            failed = Some(failure);
-            text
-        })
-    });
-    if let Some(failure) = failed {
-        return Err(failure);
-    }
-    let ended = ended.map_err(|error| crate::failure(error, &ports.settings.lake.value))?;
-    partitions.write_all()?;
-    Ok(ended.rows)
+    let parts = printer.to_file(format, Box::new(io::sink()));
+    let mut parts = Partitions::new(passing, &args.partition_by, format, &parts, ports.encode)?;
+    let rows = pour(args, asked, ports, printer, &mut |page| parts.add(page))?;
+    parts.finish()?;
+    Ok(rows)
 }
 
-/// A file that is on the disk when it is flushed.
-struct Synced(BufWriter<File>);
-
-impl Synced {
-    fn new(file: File) -> Synced {
-        Synced(BufWriter::with_capacity(1 << 20, file))
-    }
-}
-
-impl Write for Synced {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()?;
-        self.0.get_ref().sync_all()
+/// Hands the rows over, and says how many they were.
+fn pour(
+    args: &ExportArgs,
+    asked: &Asked,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    sink: &mut dyn FnMut(Page) -> Result<(), Failure>,
+) -> Result<u64, Failure> {
+    let more = "--limit 0 writes all";
+    match asked {
+        Asked::Question(question) => {
+            let page = answer(question, &args.params, args.limit, more, ports, printer)?;
+            let rows = page.rows.len() as u64;
+            sink(page).map(|()| rows)
+        }
+        Asked::Statement(sql) => {
+            let ended = pages(&args.bounds.query(sql, args.limit), &interruptible()?, ports, sink)?;
+            say_ended(&ended, more, printer);
+            Ok(ended.rows)
+        }
     }
 }
 
@@ -189,90 +208,10 @@ fn unwritten(path: &Path, error: io::Error) -> Failure {
     Failure::broken(format!("{} cannot be written: {error}", path.display()))
 }
 
-/// Rows by the values of the columns that part them.
-struct Partitions<'a> {
-    folder: PathBuf,
-    by: Vec<String>,
-    format: Format,
-    printer: &'a Printer,
-    encode: &'a dyn Encode,
-    held: BTreeMap<PathBuf, Page>,
-    files: BTreeMap<PathBuf, usize>,
-}
-
-impl Partitions<'_> {
-    fn add(&mut self, page: Page) -> Result<(), Failure> {
-        let keys: Vec<usize> = self.by.iter().map(|name| key(&page, name)).collect::<Result<_, _>>()?;
-        if keys.len() >= page.fields.len() {
-            return Err(Failure::usage("a partition needs at least one column that does not part"));
-        }
-        let kept: Vec<usize> = (0..page.fields.len()).filter(|at| !keys.contains(at)).collect();
-        let fields: Vec<Field> = kept.iter().map(|at| page.fields[*at].clone()).collect();
-        for row in page.rows {
-            let path =
-                keys.iter().zip(&self.by).map(|(at, name)| format!("{name}={}", hive(&row[*at]))).collect();
-            let part =
-                self.held.entry(path).or_insert_with(|| Page { fields: fields.clone(), rows: Vec::new() });
-            part.rows.push(kept.iter().map(|at| row[*at].clone()).collect());
-        }
-        if self.held.len() > PARTITIONS {
-            let by = self.by.join(", ");
-            return Err(Failure::usage(format!(
-                "the columns {by} have more than {PARTITIONS} values together"
-            ))
-            .hint("part by a column with fewer values, such as region"));
-        }
-        while self.held.values().map(|page| page.rows.len()).sum::<usize>() > HELD {
-            let largest =
-                self.held.iter().max_by_key(|(_, page)| page.rows.len()).map(|(path, _)| path.clone());
-            self.write(&largest.expect("rows are held"))?;
-        }
-        Ok(())
-    }
-
-    fn write_all(&mut self) -> Result<(), Failure> {
-        let paths: Vec<PathBuf> = self.held.keys().cloned().collect();
-        paths.iter().try_for_each(|path| self.write(path))
-    }
-
-    fn write(&mut self, part: &Path) -> Result<(), Failure> {
-        let Some(held) = self.held.get_mut(part).filter(|page| !page.rows.is_empty()) else { return Ok(()) };
-        let page = Page { fields: held.fields.clone(), rows: std::mem::take(&mut held.rows) };
-        let folder = self.folder.join(part);
-        fs::create_dir_all(&folder).map_err(|e| unwritten(&folder, e))?;
-        let number = self.files.entry(part.to_path_buf()).or_default();
-        let path = folder.join(format!("part-{number}.{}", self.format));
-        *number += 1;
-        let file = File::create(&path).map_err(|e| unwritten(&path, e))?;
-        let mut to_file = self.printer.to_file(self.format, Box::new(Synced::new(file)));
-        let mut stream = to_file.stream(self.encode);
-        stream.page(page)?;
-        stream.finish().map(|_| ())
-    }
-}
-
-fn key(page: &Page, name: &str) -> Result<usize, Failure> {
-    page.position(name).ok_or_else(|| {
-        let names: Vec<&str> = page.fields.iter().map(|f| f.name.as_str()).collect();
-        Failure::usage(format!("there is no column \"{name}\" to part by"))
-            .hint(format!("the columns are {}", names.join(", ")))
-    })
-}
-
-/// A value as a folder's name, with Hive's escapes.
-fn hive(value: &Value) -> String {
-    let text = match value {
-        Value::Null => return "__HIVE_DEFAULT_PARTITION__".into(),
-        Value::Text(text) => text.clone(),
-        other => catalog::json_text(other).trim_matches('"').to_string(),
-    };
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_. ".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
-fn publish(passing: &Path, target: &Path) -> Result<(), Failure> {
+fn publish(passing: &Path, args: &ExportArgs) -> Result<(), Failure> {
+    // Writing takes a while: what is there now may be another thing.
+    check_target(args)?;
+    let target = &args.to;
     let aside = beside(target, "old");
     let replaced = target.is_dir();
     if replaced {
@@ -321,21 +260,5 @@ fn read_back(path: &Path, format: Format) -> Result<(usize, u64), Failure> {
     match read {
         Ok(()) if ends.iter().all(|end| end == mark) => Ok((1, bytes)),
         _ => Err(Failure::broken(format!("{} is not whole although it was written", path.display()))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_as_folder_names() {
-        let check = |value: Value, expected: &str| assert_eq!(hive(&value), expected);
-        check("us-east-1".into(), "us-east-1");
-        check("a/b=c".into(), "a%2Fb%3Dc");
-        check("..".into(), "..");
-        check(Value::Int(7), "7");
-        check(Value::Null, "__HIVE_DEFAULT_PARTITION__");
-        check(Value::Timestamp("2025-03-02T00:00:00Z".parse().unwrap()), "2025-03-02T00%3A00%3A00Z");
     }
 }

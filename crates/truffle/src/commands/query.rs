@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use catalog::ports::{Ended, Query, Stop};
 use catalog::{Field, Page, QUESTIONS, Question, Type, question};
 use clap::Args;
-use console::{Exit, Failure, Printer, Report, nearest};
+use console::{Exit, Failure, Printer, Report, did_you_mean};
+use domain::Timestamp;
 
-use crate::Ports;
-use crate::repl;
+use crate::run::{idle, timeless};
+use crate::{Common, Ports, place, repl, tables};
 
 /// Rows that are shown where nobody said how many.
 const ROWS: u64 = 10_000;
@@ -17,7 +18,8 @@ const ROWS: u64 = 10_000;
 ///
 /// The statement runs in a process of its own that can read the warehouse's tables and nothing else:
 /// no file, no network, no setting, no write. Only SELECT runs (also WITH, FROM, VALUES, DESCRIBE,
-/// SUMMARIZE, SHOW TABLES, EXPLAIN). Without a statement it is read from standard input; at a terminal
+/// SUMMARIZE, SHOW TABLES, EXPLAIN), one at a time, and none that is too large, nested too deeply or has
+/// too many columns. Without a statement it is read from standard input; at a terminal
 /// a shell opens.
 #[derive(Debug, Args)]
 pub struct QueryArgs {
@@ -27,10 +29,11 @@ pub struct QueryArgs {
     #[arg(long, value_name = "PATH", conflicts_with = "statement")]
     pub file: Option<PathBuf>,
     /// A parameter of a named question
-    #[arg(long = "param", value_name = "NAME=VALUE", requires = "statement")]
+    #[arg(long = "param", value_name = "NAME=VALUE")]
     pub params: Vec<String>,
     /// List the named questions with their parameters
-    #[arg(long, conflicts_with_all = ["statement", "file", "params"])]
+    #[arg(long, conflicts_with_all =
+        ["statement", "file", "params", "timing", "limit", "timeout", "memory", "threads"])]
     pub list: bool,
     /// Say on stderr how long it took
     #[arg(long)]
@@ -46,21 +49,46 @@ pub struct QueryArgs {
 /// What a statement may use.
 #[derive(Debug, Clone, Args)]
 pub struct Bounds {
-    /// Time at most, such as 90s or 10m
-    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = read_span)]
-    pub timeout: Duration,
-    /// Memory at most, such as 512MiB or 4GiB
-    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = read_memory)]
-    pub memory: u64,
-    /// Threads; 0 is one per core
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub threads: u32,
+    /// Time at most, such as 90s or 10m; 60s when left out
+    #[arg(long, value_name = "SPAN", value_parser = read_span)]
+    pub timeout: Option<Duration>,
+    /// Memory at most, such as 512MiB or 4GiB; 2GiB when left out
+    #[arg(long, value_name = "SIZE", value_parser = read_memory)]
+    pub memory: Option<u64>,
+    /// Threads; 0 or left out is one per core
+    #[arg(long, value_name = "N")]
+    pub threads: Option<u32>,
 }
+
+/// Wall-clock bound where nobody said how long.
+const TIME: Duration = Duration::from_secs(60);
+
+/// Memory bound where nobody said how much, MiB.
+const MEMORY: u64 = 2048;
 
 impl Bounds {
     /// A statement within these bounds, with so many rows at most; 0 is all.
     pub fn query(&self, sql: &str, rows: u64) -> Query {
-        Query { sql: sql.into(), time: self.timeout, memory_mib: self.memory, rows, threads: self.threads }
+        Query {
+            sql: sql.into(),
+            time: self.timeout.unwrap_or(TIME),
+            memory_mib: self.memory.unwrap_or(MEMORY),
+            rows,
+            threads: self.threads.unwrap_or(0),
+        }
+    }
+
+    /// Our own questions are not bounded: a bound that was typed would do nothing.
+    fn refuse(&self) -> Result<(), Failure> {
+        let typed = [
+            ("--timeout", self.timeout.is_some()),
+            ("--memory", self.memory.is_some()),
+            ("--threads", self.threads.is_some()),
+        ];
+        match typed.iter().find(|(_, typed)| *typed) {
+            None => Ok(()),
+            Some((flag, _)) => Err(idle(flag).hint("it bounds a statement; a named question has no bounds")),
+        }
     }
 }
 
@@ -89,39 +117,88 @@ fn read_memory(text: &str) -> Result<u64, String> {
     }
 }
 
+/// What was asked.
+pub(crate) enum Asked {
+    /// One of our questions.
+    Question(&'static Question),
+    /// A stranger's statement.
+    Statement(String),
+}
+
+impl Asked {
+    /// What the text asks. A flag that does nothing for it is refused.
+    pub(crate) fn read(
+        text: &str,
+        params: &[String],
+        bounds: &Bounds,
+        common: &Common,
+    ) -> Result<Asked, Failure> {
+        if let Some(question) = named(text)? {
+            return bounds.refuse().map(|()| Asked::Question(question));
+        }
+        if !params.is_empty() {
+            return Err(Failure::usage("--param is for named questions; put the value into the statement")
+                .hint("truffle query --list shows the named questions"));
+        }
+        if common.as_of.is_some() {
+            return Err(timeless());
+        }
+        Ok(Asked::Statement(text.to_string()))
+    }
+
+    /// The SQL that is run.
+    pub(crate) fn sql(&self) -> &str {
+        match self {
+            Asked::Question(question) => question.text,
+            Asked::Statement(sql) => sql,
+        }
+    }
+}
+
 /// Runs `truffle query`.
-pub fn run_query(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+pub fn run_query(
+    args: &QueryArgs,
+    common: &Common,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
     if args.list {
         printer.report(&Report::plain(questions()), ports.encode)?;
         return Ok(Exit::Done);
     }
     let started = Instant::now();
-    let text = match statement(args)? {
-        Some(text) => text,
-        None => return repl::run(args, ports, printer),
+    let Some(text) = statement(args)? else {
+        refuse_in_shell(args, common)?;
+        return repl::run(args, ports, printer);
     };
-    match named(&text)? {
-        Some(question) => ask(question, args, ports, printer)?,
-        None if !args.params.is_empty() => {
-            return Err(Failure::usage("--param is for named questions; put the value into the statement")
-                .hint("truffle query --list shows the named questions"));
+    let asked = Asked::read(&text, &args.params, &args.bounds, common)?;
+    match &asked {
+        Asked::Question(question) => {
+            let page = answer(question, &args.params, args.limit, "--limit 0 shows all", ports, printer)?;
+            printer.report(&Report::plain(page), ports.encode)?;
         }
-        None => {
-            let stop = interruptible()?;
-            let ended = stream(&args.bounds.query(&text, args.limit), &stop, ports, printer)?;
-            say_ended(&ended, args.limit, printer);
+        Asked::Statement(sql) => {
+            let ended = stream(&args.bounds.query(sql, args.limit), &interruptible()?, ports, printer)?;
+            say_ended(&ended, MORE, printer);
         }
     }
     if args.timing {
         printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
     }
+    let read = tables::read_by(asked.sql());
+    if !read.is_empty() {
+        place::note_ages(ports, printer, &read, "all", now)?;
+    }
     Ok(Exit::Done)
 }
 
-impl QueryArgs {
-    /// Whether a question of ours is asked, which knows `$as_of`, and no stranger's SQL.
-    pub(crate) fn asks_by_name(&self) -> bool {
-        self.list || self.statement.as_deref().is_some_and(|text| matches!(named(text), Ok(Some(_)) | Err(_)))
+/// The shell takes statements alone.
+fn refuse_in_shell(args: &QueryArgs, common: &Common) -> Result<(), Failure> {
+    let typed = [("--param", !args.params.is_empty()), ("--as-of", common.as_of.is_some())];
+    match typed.iter().find(|(_, typed)| *typed) {
+        None => Ok(()),
+        Some((flag, _)) => Err(idle(flag).hint("truffle query price/per-gpu asks a named question")),
     }
 }
 
@@ -157,21 +234,24 @@ fn named(text: &str) -> Result<Option<&'static Question>, Failure> {
         return Ok(None);
     }
     question(text).map(Some).ok_or_else(|| {
-        let near = nearest(text, QUESTIONS.iter().map(|q| q.name));
-        let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        let near = did_you_mean(text, QUESTIONS.iter().map(|q| q.name));
         Failure::usage(format!("there is no question \"{text}\"{near}"))
             .hint("truffle query --list shows the named questions")
     })
 }
 
-fn ask(
+/// The answer to one of our questions, with so many rows at most; 0 is all. `more` says how to get the
+/// rest.
+pub(crate) fn answer(
     question: &Question,
-    args: &QueryArgs,
+    params: &[String],
+    limit: u64,
+    more: &str,
     ports: &Ports<'_>,
     printer: &mut Printer,
-) -> Result<(), Failure> {
+) -> Result<Page, Failure> {
     let mut given = Vec::new();
-    for param in &args.params {
+    for param in params {
         let (name, value) = param.split_once('=').ok_or_else(|| {
             Failure::usage(format!("\"{param}\" is not a parameter: NAME=VALUE is expected"))
                 .hint(format!("truffle query {} --param region=eu-west-1", question.name))
@@ -183,12 +263,12 @@ fn ask(
         Failure::usage(error.to_string()).hint(format!("its parameters are {}", names.join(", ")))
     })?;
     let mut page = ports.ask(question, &values)?;
-    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    if limit > 0 && page.rows.len() > limit {
-        printer.note(&format!("{limit} of {} rows shown; --limit 0 shows all", page.rows.len()));
-        page.rows.truncate(limit);
+    let rows = usize::try_from(limit).unwrap_or(usize::MAX);
+    if rows > 0 && page.rows.len() > rows {
+        printer.note(&format!("cut after {rows} of {} rows; {more}", page.rows.len()));
+        page.rows.truncate(rows);
     }
-    printer.report(&Report::plain(page), ports.encode)
+    Ok(page)
 }
 
 /// Ctrl-C stops the query and not the program.
@@ -206,30 +286,41 @@ pub(crate) fn stream(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Ended, Failure> {
-    // A failure of the printer passes through the room's port as text; the failure itself is kept here.
-    let mut unprinted = None;
     let mut out = printer.stream(ports.encode);
-    let ended = ports.ask.query(query, stop, &mut |page: Page| {
-        out.page(page).map_err(|failure| {
-            let text = failure.message.clone();
-            unprinted = Some(failure);
-            text
-        })
-    });
-    if let Some(failure) = unprinted {
-        return Err(failure);
-    }
-    let ended = ended.map_err(|error| crate::failure(error, &ports.settings.lake.value))?;
+    let ended = pages(query, stop, ports, &mut |page| out.page(page))?;
     out.finish()?;
     Ok(ended)
 }
 
+/// Runs a statement in the locked room and hands its pages over as they come.
+pub(crate) fn pages(
+    query: &Query,
+    stop: &Stop,
+    ports: &Ports<'_>,
+    sink: &mut dyn FnMut(Page) -> Result<(), Failure>,
+) -> Result<Ended, Failure> {
+    // A failure of the sink passes through the room's port as text; the failure itself is kept here.
+    let mut failed = None;
+    let ended = ports.ask.query(query, stop, &mut |page: Page| {
+        sink(page).map_err(|failure| {
+            let text = failure.message.clone();
+            failed = Some(failure);
+            text
+        })
+    });
+    match failed {
+        Some(failure) => Err(failure),
+        None => ended.map_err(|error| crate::failure(error, &ports.settings.lake.value)),
+    }
+}
+
+/// How to get the rows of a statement that were not shown.
+pub(crate) const MORE: &str = "--limit 0 shows all, truffle export writes them to a file";
+
 /// Says what a reader must know about the rows: that there were more, and what was not guarded.
-pub(crate) fn say_ended(ended: &Ended, limit: u64, printer: &mut Printer) {
+pub(crate) fn say_ended(ended: &Ended, more: &str, printer: &mut Printer) {
     if ended.truncated {
-        printer.note(&format!(
-            "cut after {limit} rows; --limit 0 shows all, truffle export writes them to a file"
-        ));
+        printer.note(&format!("cut after {} rows; {more}", ended.rows));
     }
     for weaker in &ended.weaker {
         printer.note(&format!("weaker than usual: {weaker}"));

@@ -12,6 +12,7 @@ use crate::place::{self, PlaceArgs};
 
 /// List the regions, or those in which an instance type is offered, with its price.
 #[derive(Debug, Args)]
+#[command(mut_arg("os", |os| os.requires("name")))]
 pub struct RegionsArgs {
     /// Instance type; without it, every region
     #[arg(value_name = "TYPE")]

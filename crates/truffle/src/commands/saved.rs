@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use catalog::{Field, Page, Type};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
-use console::{Exit, Failure, Printer, Report, nearest};
+use console::{Exit, Failure, Printer, Report, did_you_mean};
 use domain::Timestamp;
 
 use crate::Ports;
@@ -71,6 +71,7 @@ pub fn run_save(args: &SaveArgs, ports: &Ports<'_>, printer: &mut Printer) -> Re
     let mut replaced = None;
     let all = Shelf::searches(&ports.settings.config).change(|all| {
         replaced = all.insert(args.name.clone(), search.clone());
+        Ok(())
     })?;
     if all.get(&args.name) != Some(&search) {
         return Err(Failure::broken(format!("{} was not kept: the file holds something else", args.name)));
@@ -92,14 +93,11 @@ pub fn run_saved(
     let shelf = Shelf::searches(&ports.settings.config);
     let all: BTreeMap<String, SavedSearch> = shelf.read()?;
     if let Some(name) = &args.remove {
-        let gone = find(&all, name)?;
+        find(&all, name)?;
         if args.dry_run {
             printer.note(&format!("would remove {name} (dry run: nothing was changed)"));
         } else {
-            let line = shell_line(&gone.arguments);
-            let left =
-                shelf.change(|all: &mut BTreeMap<String, SavedSearch>| all.retain(|n, _| n != name))?;
-            printer.note(&format!("removed {name} (truffle search {line}); {} left", left.len()));
+            remove(&shelf, name, printer)?;
         }
         return Ok(Exit::Done);
     }
@@ -114,10 +112,24 @@ pub fn run_saved(
     Ok(Exit::Done)
 }
 
+fn remove(shelf: &Shelf, name: &str, printer: &mut Printer) -> Result<(), Failure> {
+    let mut line = String::new();
+    let left: BTreeMap<String, SavedSearch> = shelf.change(|all| {
+        // Looked for again: another process may have let it go since.
+        line = shell_line(&find(all, name)?.arguments);
+        all.remove(name);
+        Ok(())
+    })?;
+    if left.contains_key(name) {
+        return Err(Failure::broken(format!("{name} was not removed: the file still holds it")));
+    }
+    printer.note(&format!("removed {name} (truffle search {line}); {} left", left.len()));
+    Ok(())
+}
+
 fn find<'a>(all: &'a BTreeMap<String, SavedSearch>, name: &str) -> Result<&'a SavedSearch, Failure> {
     all.get(name).ok_or_else(|| {
-        let near = nearest(name, all.keys().map(String::as_str));
-        let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        let near = did_you_mean(name, all.keys().map(String::as_str));
         Failure::usage(format!("there is no saved search \"{name}\"{near}")).hint("truffle saved lists them")
     })
 }

@@ -1,7 +1,7 @@
 use catalog::ports::Table;
 use catalog::{Field, Page, Type, Value};
 use clap::Args;
-use console::{Exit, Failure, Printer, Report, nearest};
+use console::{Exit, Failure, Printer, Report, did_you_mean};
 
 use crate::Ports;
 
@@ -26,8 +26,7 @@ pub fn run_schema(args: &SchemaArgs, ports: &Ports<'_>, printer: &mut Printer) -
 /// The table of that name.
 pub(crate) fn find<'a>(tables: &'a [Table], name: &str) -> Result<&'a Table, Failure> {
     tables.iter().find(|table| table.name == name).ok_or_else(|| {
-        let near = nearest(name, tables.iter().map(|table| table.name.as_str()));
-        let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        let near = did_you_mean(name, tables.iter().map(|table| table.name.as_str()));
         Failure::usage(format!("there is no table \"{name}\"{near}")).hint("truffle schema lists the tables")
     })
 }

@@ -3,12 +3,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::TypeFacts;
 use clap::Args;
-use console::{Align, Exit, Failure, Format, Printer, Report, TableView};
+use console::{Align, Exit, Failure, Format, Printer, Report, TableView, did_you_mean};
 use domain::Timestamp;
 
 use crate::Ports;
 use crate::filter::{Candidate, Condition, FilterArgs, Filters, Outcome, Verdict};
-use crate::near::did_you_mean;
 use crate::offer::Offer;
 use crate::offered::{self, Column, order, price_cell, usual_order};
 use crate::place::{self, PlaceArgs};
@@ -40,7 +39,7 @@ pub struct SearchArgs {
     /// Say how the words were understood, and how many types each filter left
     #[arg(long, help_heading = "Answer")]
     pub explain: bool,
-    /// Only types that are offered in every one of the regions; without --region in all there are
+    /// Only types that are offered in every one of the regions; without --region in all that are known
     #[arg(long, help_heading = "Place")]
     pub in_all_regions: bool,
     /// Regions and the system of prices.
@@ -64,9 +63,12 @@ pub fn run_search(
     let sort = sort_keys(args, &understood)?;
     let otherwise = if args.in_all_regions { "all" } else { ports.settings.region.value.as_str() };
     let regions = args.place.regions(&understood.regions, otherwise);
-    let offers = args.place.offers(ports, &regions, printer)?;
+    let (offers, least) = match args.in_all_regions {
+        true => args.place.offers_everywhere(ports, &regions, printer)?,
+        false => (args.place.offers(ports, &regions, printer)?, 1),
+    };
     check_zones(&args.filters.zone.zones, &offers)?;
-    let candidates = candidates(&facts, &offers, args.in_all_regions);
+    let candidates = candidates(&facts, &offers, least);
     let mut outcome = filters.apply(&candidates);
     if args.explain {
         explain(&understood, &outcome, printer);
@@ -95,17 +97,16 @@ pub fn run_search(
     Ok(if outcome.kept.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 
-/// What is offered, with what is known of it.
-fn candidates<'a>(facts: &'a [TypeFacts], offers: &'a [Offer], everywhere: bool) -> Vec<Candidate<'a>> {
+/// What is offered in so many regions at least, with what is known of it.
+fn candidates<'a>(facts: &'a [TypeFacts], offers: &'a [Offer], regions: usize) -> Vec<Candidate<'a>> {
     let facts: BTreeMap<&str, &TypeFacts> = facts.iter().map(|t| (t.instance_type.as_str(), t)).collect();
-    let regions: BTreeSet<&str> = offers.iter().map(|offer| offer.region.as_str()).collect();
     let mut offered: BTreeMap<&str, usize> = BTreeMap::new();
     for offer in offers {
         *offered.entry(&offer.instance_type).or_default() += 1;
     }
     offers
         .iter()
-        .filter(|offer| !everywhere || offered[offer.instance_type.as_str()] == regions.len())
+        .filter(|offer| offered[offer.instance_type.as_str()] >= regions)
         .filter_map(|offer| {
             let facts = *facts.get(offer.instance_type.as_str())?;
             Some(Candidate { facts, offer: Some(offer) })
@@ -182,12 +183,9 @@ fn explain(understood: &Understood, outcome: &Outcome, printer: &mut Printer) {
 
 /// The sentence on an empty answer: the filter that removed the last types, and the nearest miss.
 fn nothing(outcome: &Outcome, printer: &mut Printer) {
-    let funnel = &outcome.funnel;
-    let Some(at) = funnel.stages.iter().position(|stage| stage.left == 0) else {
+    let Some((before, stage)) = outcome.funnel.last_straw().filter(|(before, _)| *before > 0) else {
         return printer.note("nothing matched: nothing is known to be offered there");
     };
-    let before = if at == 0 { funnel.start } else { funnel.stages[at - 1].left };
-    let stage = &funnel.stages[at];
     let unknown = match stage.unknown {
         0 => String::new(),
         n => format!(" ({n} left out because unknown)"),

@@ -1,6 +1,6 @@
 use catalog::{Field, Page, Type, Value};
 use clap::Args;
-use console::{Exit, Failure, Format, Printer, Report, age};
+use console::{Exit, Failure, Printer, Report, age};
 use domain::Timestamp;
 
 use crate::Ports;
@@ -19,9 +19,7 @@ pub fn run_status(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let sources = place::sources(ports, "all")?;
-    if printer.format() == Format::Table {
-        about(ports, printer);
-    }
+    about(ports, printer);
     printer.report(&Report::plain(report(&sources, now)), ports.encode)?;
     let gaps: usize = sources.iter().map(|source| source.gaps.len()).sum();
     if gaps > 0 {

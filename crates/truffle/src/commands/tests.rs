@@ -83,12 +83,14 @@ fn price_rows(values: &[(String, Value)]) -> Page {
 }
 
 fn region_list() -> Page {
-    let row =
-        |name: &str, says: &str| vec![name.into(), "aws".into(), says.into(), 2.into(), 4.into(), 1.into()];
+    let row = |name: &str, says: &str, types: Option<i64>| {
+        vec![name.into(), "aws".into(), says.into(), 2.into(), types.into(), 1.into()]
+    };
     let rows = vec![
-        row("eu-central-1", "Europe (Frankfurt)"),
-        row("eu-south-9", "Nowhere"),
-        row("us-east-1", "US East (N. Virginia)"),
+        row("ap-unseen-1", "Where nobody could look", None),
+        row("eu-central-1", "Europe (Frankfurt)", Some(4)),
+        row("eu-south-9", "Nowhere", Some(0)),
+        row("us-east-1", "US East (N. Virginia)", Some(4)),
     ];
     Page { fields: RegionRow::fields(), rows }
 }
@@ -234,9 +236,29 @@ fn search_says_what_a_price_filter_left_out() {
 fn search_looks_in_several_regions() {
     let both = "--region us-east-1,eu-central-1";
     check(&format!("search h100 1 gpu {both}"), &["p5.4xlarge", "p5.4xlarge"], &[]);
-    check("search 1 gpu --in-all-regions", &["p5.4xlarge", "p5.4xlarge"], &[]);
     check("search h100 48xlarge eu-central-1", &["p5.48xlarge"], &[]);
-    check("search --zones euc1-az1 --gpus 4 --region all", &["g6.12xlarge"], &[]);
+    check("search --zones euc1-az1 --gpus 4 --region all", &["g6.12xlarge"], &[UNSEEN]);
+}
+
+/// What is said where all regions are asked for.
+const UNSEEN: &str =
+    "what is offered in ap-unseen-1 is not known: truffle regions shows what is known of each region";
+
+#[test]
+fn in_every_region_means_in_each_that_was_asked_for() {
+    let both = "search 1 gpu --in-all-regions --region us-east-1,eu-central-1";
+    check(both, &["p5.4xlarge", "p5.4xlarge"], &[]);
+    check(&format!("{both},us-east-1"), &["p5.4xlarge", "p5.4xlarge"], &[]);
+    let nothing = "nothing matched: nothing is known to be offered there";
+    check(&format!("{both},eu-south-9"), &[], &[nothing]);
+    check_failure(
+        &format!("{both},ap-unseen-1"),
+        "what is offered in ap-unseen-1 is not known, so nobody can tell what is offered in every one of \
+         us-east-1,eu-central-1,ap-unseen-1",
+    );
+    let counted = "what is offered in ap-unseen-1 is not known; the other 3 count: \
+                   truffle regions shows what is known of each region";
+    check("search 1 gpu --in-all-regions", &[], &[counted, nothing]);
 }
 
 #[test]
@@ -334,15 +356,15 @@ fn show_regions_and_zones() {
     let (_, out, _) = run("show p5.4xlarge", Format::Table);
     assert!(out.contains("In eu-central-1") && out.contains("unknown, 2 zones"), "{out}");
     let (_, out, _) = run("show p5.4xlarge", Format::Ndjson);
-    assert!(out.contains("\"regions\":[{\"region\":\"us-east-1\""), "{out}");
-    check("regions", &["eu-central-1", "eu-south-9", "us-east-1"], &[]);
-    check("regions p5.4xlarge", &["us-east-1", "eu-central-1"], &[]);
+    assert!(out.contains("\"regions\":[{\"region\":\"eu-central-1\""), "{out}");
+    check("regions", &["ap-unseen-1", "eu-central-1", "eu-south-9", "us-east-1"], &[]);
+    check("regions p5.4xlarge", &["eu-central-1", "us-east-1"], &[UNSEEN]);
     check(
         "regions m5.xlarge --region eu-central-1",
         &[],
         &["nothing matched: m5.xlarge is not known to be offered there"],
     );
-    check("zones g5g.xlarge", &["g5g.xlarge"], &[]);
+    check("zones g5g.xlarge", &["g5g.xlarge"], &[UNSEEN]);
     check("zones m7a.xlarge --region eu-central-1", &["m7a.xlarge", "m7a.xlarge"], &[]);
 }
 
@@ -362,5 +384,7 @@ fn mistakes_are_named() {
     );
     check_failure("compare m7i.xlagre", "there is no instance type \"m7i.xlagre\"; did you mean m7i.xlarge?");
     check_failure("show p5", "there is no instance type \"p5\"");
+    let hint = run("regions p5", Format::Csv).0.unwrap_err().hint;
+    assert_eq!(hint.as_deref(), Some("it is a family: truffle search 'p5.*' lists its types"));
     check_failure("zones p5.4xlarg", "there is no instance type \"p5.4xlarg\"; did you mean p5.4xlarge?");
 }

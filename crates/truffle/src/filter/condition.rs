@@ -167,7 +167,8 @@ impl Condition {
         match self {
             Condition::Number(number, range) => {
                 let exactly = if range.single().is_some() { "exactly " } else { "" };
-                format!("{exactly}{} {}", range.in_words(|value| number.show(value)), number.noun())
+                let asked = range.in_words(|value| number.show(value));
+                format!("{exactly}{asked} {}", number.noun_after(&asked))
             }
             Condition::Text(text, asked) => format!("{} {}", text.noun(), asked.join(" or ")),
             Condition::Flag(flag, true) => format!("with {}", flag.noun()),
@@ -224,7 +225,9 @@ fn number_miss(number: Number, range: &Range<f64>, facts: &TypeFacts) -> Miss {
         Known::Is(value) => {
             // One is added so that a zero, too, has a logarithm.
             let distance = ((value + 1.0) / (range.nearest(value) + 1.0)).ln().abs().min(3.0);
-            Miss::new(distance, format!("has {} {noun}, you asked for {asked}", number.show(value)))
+            let has = number.show(value);
+            let noun = number.noun_after(&has);
+            Miss::new(distance, format!("has {has} {noun}, you asked for {asked}"))
         }
         Known::Absent => Miss::new(5.0, format!("has no GPU, you asked for {asked} {noun}")),
         Known::Unseen(_) => {

@@ -56,7 +56,7 @@ facts! {
         /// GPUs.
         Gpus, "GPUs", |t| count(t.gpus);
         /// Memory of all GPUs, MiB.
-        GpuMemory, "GiB of GPU memory", |t| of_gpu(t, Some(t.gpu_memory_mib as f64));
+        GpuMemory, "GiB of GPU memory", |t| of_gpu(t, t.gpu_memory_mib.map(|n| n as f64));
         /// Memory of each GPU, MiB.
         GpuMemoryEach, "GiB of memory in each GPU", |t| of_gpu(t, t.gpu_memory_per_gpu_mib.map(|n| n as f64));
         /// CUDA cores of one GPU.
@@ -100,6 +100,16 @@ impl Number {
             _ => number,
         };
         format!("{}", (shown * 100.0).round() / 100.0)
+    }
+
+    /// The noun after this number as it is shown: "GPUs", and "GPU" after 1.
+    pub fn noun_after(self, shown: &str) -> String {
+        let noun = self.noun();
+        let plural = |word: &&str| word.len() > 3 && word.ends_with('s') && !word.ends_with("/s");
+        match noun.split(' ').find(plural).filter(|_| shown == "1") {
+            Some(word) => noun.replacen(word, &word[..word.len() - 1], 1),
+            None => noun.to_string(),
+        }
     }
 }
 
@@ -270,6 +280,31 @@ fn gigabits(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::sample;
+
+    #[test]
+    fn one_of_them_is_not_several() {
+        let check = |number: Number, shown: &str, noun: &str| assert_eq!(number.noun_after(shown), noun);
+        check(Number::Gpus, "1", "GPU");
+        check(Number::Gpus, "8", "GPUs");
+        check(Number::CudaCores, "1", "CUDA core in each GPU");
+        check(Number::ThreadsPerCore, "1", "thread per core");
+        check(Number::Generation, "1", "as its generation");
+        check(Number::NetworkPeak, "1", "Gbit/s of network bandwidth");
+        check(Number::EbsThroughput, "1", "MB/s of EBS throughput");
+    }
+
+    #[test]
+    fn a_gpu_whose_memory_is_not_stated_is_no_gpu_without_memory() {
+        let check = |gpus: i64, mib: Option<i64>, expected: Known<f64>| {
+            let mut facts = sample::facts().remove(0);
+            (facts.gpus, facts.gpu_memory_mib) = (gpus, mib);
+            assert_eq!(Number::GpuMemory.of(&facts), expected);
+        };
+        check(0, Some(0), Known::Absent);
+        check(4, Some(98_304), Known::Is(98_304.0));
+        check(4, None, unseen("AWS does not state it"));
+    }
 
     #[test]
     fn free_text_on_the_network_is_read_or_unknown() {

@@ -2,12 +2,11 @@
 
 use catalog::TypeFacts;
 use clap::Args;
-use console::Failure;
+use console::{Failure, did_you_mean};
 use domain::{AzId, Decimal, Known};
 
 use super::fact::{Flag, Number, Text};
 use super::{Condition, Filter, Pattern, Per};
-use crate::near::did_you_mean;
 use crate::range::{Bound, Memory, Range, Ratio};
 
 /// Filters. A RANGE is 4..16, 4.., ..16 or 4, with both ends inside. A flag that takes true or false

@@ -67,9 +67,10 @@ impl Filters {
 }
 
 impl Funnel {
-    /// The filter that removed the last candidates.
-    pub fn last_straw(&self) -> Option<&Stage> {
-        self.stages.iter().find(|stage| stage.left == 0)
+    /// The filter that removed the last types, and how many there were before it.
+    pub fn last_straw(&self) -> Option<(usize, &Stage)> {
+        let before = std::iter::once(self.start).chain(self.stages.iter().map(|stage| stage.left));
+        before.zip(&self.stages).find(|(_, stage)| stage.left == 0)
     }
 
     /// The funnel, a line for each filter.

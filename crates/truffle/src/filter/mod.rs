@@ -7,7 +7,7 @@ mod funnel;
 mod pattern;
 
 use catalog::TypeFacts;
-use console::Failure;
+use console::{Failure, did_you_mean};
 
 pub use condition::{Candidate, Condition, Miss, Per, Verdict};
 pub use fact::{Flag, Number, Text};
@@ -15,7 +15,6 @@ pub use flags::FilterArgs;
 pub use funnel::{Funnel, Outcome, Stage};
 pub use pattern::Pattern;
 
-use crate::near;
 use crate::range::Range;
 use crate::words::Understood;
 
@@ -105,7 +104,7 @@ impl Filters {
 
 fn like<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFacts, Failure> {
     facts.iter().find(|t| t.instance_type == name).ok_or_else(|| {
-        let suggestion = near::did_you_mean(name, facts.iter().map(|t| t.instance_type.as_str()));
+        let suggestion = did_you_mean(name, facts.iter().map(|t| t.instance_type.as_str()));
         Failure::usage(format!("--like: no instance type is called {name}{suggestion}"))
     })
 }

@@ -16,7 +16,7 @@ impl Made {
     fn blank(name: &str) -> Made {
         let fields = TypeFacts::fields();
         let mut row = vec![Value::Null; fields.len()];
-        while let Err(error) = TypeFacts::read(&row) {
+        while let Err(error) = TypeFacts::read(row.clone()) {
             let at = fields.iter().position(|field| field.name == error.column).unwrap();
             row[at] = match fields[at].ty {
                 Type::Bool => false.into(),
@@ -31,6 +31,7 @@ impl Made {
             .with("family", parsed.family())
             .with("size", parsed.size())
             .with("generation", parsed.generation().map(i64::from))
+            .with("gpu_memory_mib", 0)
     }
 
     fn with(mut self, column: &str, value: impl Into<Value>) -> Made {
@@ -129,7 +130,7 @@ pub(crate) fn page() -> Page {
 /// The sample.
 pub(crate) fn facts() -> Vec<TypeFacts> {
     // Made once: property tests ask for it thousands of times.
-    static FACTS: LazyLock<Vec<TypeFacts>> = LazyLock::new(|| TypeFacts::read_all(&page()).unwrap());
+    static FACTS: LazyLock<Vec<TypeFacts>> = LazyLock::new(|| TypeFacts::read_all(page()).unwrap());
     FACTS.clone()
 }
 

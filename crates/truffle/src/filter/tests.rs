@@ -96,7 +96,11 @@ fn a_zero_is_not_unknown() {
 fn nothing_matched_says_what_and_how_far() {
     let check = |line: &str, straw: &str, nearest: &str| {
         outcome(line, |outcome| {
-            assert_eq!(outcome.funnel.last_straw().map(|stage| stage.typed.as_str()), Some(straw), "{line}");
+            assert_eq!(
+                outcome.funnel.last_straw().map(|(_, stage)| stage.typed.as_str()),
+                Some(straw),
+                "{line}"
+            );
             assert_eq!(outcome.nearest.as_deref(), Some(nearest), "{line}");
         });
     };

@@ -149,6 +149,9 @@ fn any_words() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
+    // Enough to meet every kind of word, and quick in a debug build.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,40}|[a-z0-9 .*\\[\\]-]{0,40}") {
         let _ = understand(&text);

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::TypeFacts;
+use console::did_you_mean;
 
 use super::processors::{PROCESSORS, SETS};
 use super::{Dimension, SortHint, Wish};
 use crate::filter::{Condition, Flag, Number, Text};
-use crate::near;
 use crate::range::Range;
 
 /// What a word means.
@@ -172,9 +172,9 @@ impl<'a> Vocabulary<'a> {
     /// "; did you mean X?" for a word that is not known.
     pub(super) fn suggestion(&self, word: &str) -> String {
         if word.contains('.') {
-            return near::did_you_mean(word, self.names.iter().copied());
+            return did_you_mean(word, self.names.iter().copied());
         }
-        near::did_you_mean(word, self.words.values().map(|(word, _)| word.as_str()))
+        did_you_mean(word, self.words.values().map(|(word, _)| word.as_str()))
     }
 
     /// Every word, as it is written: for completion.

@@ -45,7 +45,7 @@ fn answer(out: &mut impl Write) -> Result<Verdict, AskError> {
     let locked =
         lock::lock(&readable(&request), request.memory_mib, request.seconds).map_err(AskError::Failed)?;
     let parser = Connection::open_in_memory_with_flags(open::config().map_err(bad_sql)?).map_err(bad_sql)?;
-    statement::check(&parser, &request.sql)?;
+    statement::check(&parser, &catalog(&request.home), &request.sql)?;
     drop(parser);
     let connection = open::connect(&request.home, &request.sources)?;
     settle(&connection, &request, locked.files)?;
@@ -53,6 +53,14 @@ fn answer(out: &mut impl Write) -> Result<Verdict, AskError> {
         AskError::Refused(text) if !locked.files => AskError::Refused(format!("{text}; {CLOSED_ALTOGETHER}")),
         other => other,
     })
+}
+
+/// The name under which DuckDB knows the warehouse.
+fn catalog(home: &Home) -> String {
+    match home {
+        Home::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        Home::Memory => "memory".into(),
+    }
 }
 
 /// Why a table that usually can be read cannot, where Landlock is missing.

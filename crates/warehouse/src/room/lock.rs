@@ -1,4 +1,4 @@
-//! What the child gives up: limits, Landlock, seccomp. Linux only; elsewhere nothing is locked and it is said.
+//! What the child gives up: limits, Landlock, seccomp. Linux only, and so is this crate.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -68,11 +68,12 @@ const SOURCES: &[&str] = &[
     "CTE",
 ];
 
-/// Checks a statement by DuckDB's own parser. `parser` is a connection without any data.
+/// Checks a statement by DuckDB's own parser. `parser` is a connection without any data, `catalog` the name
+/// under which DuckDB knows the warehouse.
 ///
 /// Errors: [`AskError::BadSql`] when it cannot be parsed, [`AskError::Refused`] when it is not one
 /// that may run.
-pub(super) fn check(parser: &Connection, sql: &str) -> Result<(), AskError> {
+pub(super) fn check(parser: &Connection, catalog: &str, sql: &str) -> Result<(), AskError> {
     let tree = parse(parser, explained(sql))?;
     let statements = tree["statements"].as_array().map_or(0, Vec::len);
     match statements {
@@ -80,7 +81,7 @@ pub(super) fn check(parser: &Connection, sql: &str) -> Result<(), AskError> {
         1 => {}
         many => return Err(refused(format!("{many} statements were given; one at a time can run"))),
     }
-    walk(&tree)
+    walk(&tree, catalog)
 }
 
 fn refused(text: String) -> AskError {
@@ -169,18 +170,18 @@ fn parse(parser: &Connection, sql: &str) -> Result<Json, AskError> {
     }
 }
 
-fn walk(node: &Json) -> Result<(), AskError> {
+fn walk(node: &Json, catalog: &str) -> Result<(), AskError> {
     match node {
-        Json::Array(items) => items.iter().try_for_each(walk),
+        Json::Array(items) => items.iter().try_for_each(|item| walk(item, catalog)),
         Json::Object(entries) => {
-            judge(node)?;
-            entries.values().try_for_each(walk)
+            judge(node, catalog)?;
+            entries.values().try_for_each(|value| walk(value, catalog))
         }
         _ => Ok(()),
     }
 }
 
-fn judge(node: &Json) -> Result<(), AskError> {
+fn judge(node: &Json, catalog: &str) -> Result<(), AskError> {
     let Some(kind) = node["type"].as_str() else { return Ok(()) };
     if kind.ends_with("_NODE") && !QUERY_NODES.contains(&kind) {
         return Err(refused(format!("a query may not hold a {kind}")));
@@ -190,7 +191,7 @@ fn judge(node: &Json) -> Result<(), AskError> {
         return Err(refused(format!("a query may not read from a {kind}")));
     }
     if kind == "BASE_TABLE" {
-        judge_table(node)?;
+        judge_table(node, catalog)?;
     }
     if kind == "TABLE_FUNCTION" {
         let name = node["function"]["function_name"].as_str().unwrap_or("?").to_ascii_lowercase();
@@ -210,11 +211,17 @@ fn judge(node: &Json) -> Result<(), AskError> {
 }
 
 /// A table's name, unless DuckDB could take it for a file's.
-fn judge_table(node: &Json) -> Result<(), AskError> {
+fn judge_table(node: &Json, catalog: &str) -> Result<(), AskError> {
     let part = |key: &str| node[key].as_str().unwrap_or("").to_ascii_lowercase();
     let (schema, name) = (part("schema_name"), part("table_name"));
     if name.contains(['/', '\\', '.', ':', '*', '?', '[', '~']) {
         return Err(refused(format!("\"{name}\" names a file, and only tables can be read here")));
+    }
+    let qualified = part("catalog_name");
+    if !qualified.is_empty() && qualified != catalog.to_ascii_lowercase() {
+        return Err(refused(format!(
+            "\"{qualified}.{schema}.{name}\" is not a table: there is no database {qualified}"
+        )));
     }
     if !SCHEMAS.contains(&schema.as_str()) {
         return Err(refused(format!("\"{schema}.{name}\" is not a table: there is no schema {schema}")));
@@ -233,7 +240,7 @@ mod tests {
     fn what_may_run() {
         let parser = Connection::open_in_memory().unwrap();
         let check = |sql: &str| {
-            let verdict = super::check(&parser, sql);
+            let verdict = super::check(&parser, "0-ab", sql);
             assert!(verdict.is_ok(), "{sql}: {verdict:?}");
         };
         check("SELECT 1");
@@ -249,6 +256,7 @@ mod tests {
         check("-- why\n/* /* nested */ */ EXPLAIN/**/ANALYZE SELECT 1");
         check("PIVOT zone ON region IN ('eu-west-1') USING count(*)");
         check("SELECT * FROM information_schema.tables, main.zone");
+        check("SELECT * FROM \"0-AB\".main.zone");
         check("DESCRIBE SELECT 1");
         check("SUMMARIZE instance_type");
         check("SHOW TABLES");
@@ -260,7 +268,7 @@ mod tests {
     fn what_may_not() {
         let parser = Connection::open_in_memory().unwrap();
         let check = |sql: &str| {
-            let verdict = super::check(&parser, sql);
+            let verdict = super::check(&parser, "0-ab", sql);
             assert!(matches!(verdict, Err(AskError::Refused(_) | AskError::BadSql(_))), "{sql}: {verdict:?}");
         };
         check("");
@@ -273,6 +281,8 @@ mod tests {
         check("EXPLAIN (ANALYZE");
         check("/* never closed");
         check("SELECT * FROM secret.csv");
+        check("SELECT * FROM secret.main.csv");
+        check("SELECT * FROM temp.main.zone");
         check("SELECT * FROM 'x.parquet'");
         check("SELECT * FROM pg_catalog.pg_settings");
         check("SELECT json_serialize_plan('SELECT 1')");

@@ -1,0 +1,187 @@
+//! Clearing away: manifests that nobody reads, files that none lists, and what dead processes left half-written.
+//!
+//! Only names that this program gives are ever removed, and no link is followed: a folder may hold more than ours.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use catalog::{DATASETS, Manifest};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+use crate::folder::{self, LakeError};
+
+/// Removes manifests that nobody reads any more, then the files that none lists. By the writer alone.
+pub(crate) fn prune(root: &Path, newest: &Manifest) -> Result<(), LakeError> {
+    let mut listed = paths(newest);
+    for (number, path) in manifests(root)? {
+        if number == newest.number {
+            continue;
+        }
+        let mut file = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            remove(&path)?;
+            remove_warehouses(root, number)?;
+        } else {
+            listed.extend(paths(&folder::read_manifest(root, &mut file)?));
+        }
+    }
+    for dataset in DATASETS {
+        remove_unlisted(root, dataset.name, &listed)?;
+    }
+    clear_passing(root, ".CURRENT.")?;
+    clear_passing(&root.join("manifest"), ".")?;
+    clear_passing(&root.join("warehouse"), ".")
+}
+
+/// Removes what processes that no longer run left half-written in a folder: `<prefix>….<pid>.tmp`, and
+/// DuckDB's log beside it. A folder that is not there holds nothing.
+pub fn clear_passing(folder: &Path, prefix: &str) -> Result<(), LakeError> {
+    for entry in entries(folder)? {
+        if entry.name.starts_with(prefix) && writer_of(&entry.name).is_some_and(|pid| !runs(pid)) {
+            if entry.kind.is_dir() {
+                fs::remove_dir_all(&entry.path).or_else(gone).map_err(|e| LakeError::io(&entry.path, e))?;
+            } else {
+                remove(&entry.path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The process that writes under a passing name, by that name.
+fn writer_of(name: &str) -> Option<i32> {
+    let name = name.strip_prefix('.')?;
+    let name = name.strip_suffix(".wal").unwrap_or(name).strip_suffix(".tmp")?;
+    name.rsplit_once('.')?.1.parse().ok()
+}
+
+fn runs(pid: i32) -> bool {
+    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+fn paths(manifest: &Manifest) -> HashSet<String> {
+    manifest.files.iter().map(|file| file.path.clone()).collect()
+}
+
+fn manifests(root: &Path) -> Result<Vec<(u64, PathBuf)>, LakeError> {
+    let numbered = |entry: Entry| {
+        let number = entry.name.strip_suffix(".json")?.parse().ok()?;
+        entry.kind.is_file().then_some((number, entry.path))
+    };
+    Ok(own(root, "manifest")?.into_iter().filter_map(numbered).collect())
+}
+
+fn remove_warehouses(root: &Path, number: u64) -> Result<(), LakeError> {
+    let prefix = format!("{number}-");
+    for entry in own(root, "warehouse")? {
+        let ours = entry.name.starts_with(&prefix) && entry.name.ends_with(".duckdb");
+        if ours && entry.kind.is_file() {
+            remove(&entry.path)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_unlisted(root: &Path, dataset: &str, listed: &HashSet<String>) -> Result<(), LakeError> {
+    let folder = format!("lake/{dataset}");
+    for version in own(root, &folder)? {
+        if version.name.strip_prefix("v=").is_none_or(|number| number.parse::<u32>().is_err()) {
+            continue;
+        }
+        let folder = format!("{folder}/{}", version.name);
+        for entry in own(root, &folder)? {
+            let unlisted = !listed.contains(&format!("{folder}/{}", entry.name));
+            if entry.kind.is_file() && entry.name.ends_with(".parquet") && unlisted {
+                remove(&entry.path)?;
+            }
+        }
+        if version.kind.is_dir() {
+            clear_passing(&version.path, ".")?;
+        }
+    }
+    Ok(())
+}
+
+struct Entry {
+    name: String,
+    path: PathBuf,
+    /// Of the entry itself: a link is neither a file nor a folder.
+    kind: fs::FileType,
+}
+
+/// What lies in a folder below the root; nothing where a link leads there.
+fn own(root: &Path, below: &str) -> Result<Vec<Entry>, LakeError> {
+    let mut folder = root.to_path_buf();
+    for part in below.split('/') {
+        folder.push(part);
+        if !fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir()) {
+            return Ok(Vec::new());
+        }
+    }
+    entries(&folder)
+}
+
+fn entries(folder: &Path) -> Result<Vec<Entry>, LakeError> {
+    let failed = |e| LakeError::io(folder, e);
+    let found = match fs::read_dir(folder) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let one = |entry: io::Result<fs::DirEntry>| {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        Ok(Entry { name, path: entry.path(), kind: entry.file_type().map_err(failed)? })
+    };
+    found.map(one).collect()
+}
+
+/// Removes a file that another process may remove as well.
+fn remove(path: &Path) -> Result<(), LakeError> {
+    fs::remove_file(path).or_else(gone).map_err(|e| LakeError::io(path, e))
+}
+
+fn gone(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passing_name_says_who_writes() {
+        let check = |name: &str, expected: Option<i32>| assert_eq!(writer_of(name), expected, "{name}");
+        check(".7.json.4711.tmp", Some(4711));
+        check(".0-ab.duckdb.4711.tmp.wal", Some(4711));
+        check(".4711.tmp", None);
+        check(".a.b.tmp", None);
+        check("a.4711.tmp", None);
+        check(".a.4711", None);
+        assert!(runs(std::process::id() as i32) && !runs(0));
+    }
+
+    #[test]
+    fn only_what_the_dead_left_is_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let (dead, alive) = (child.id(), std::process::id());
+        let make = |name: String| fs::write(folder.path().join(&name), "").map(|()| name).unwrap();
+        make(format!(".x.{dead}.tmp"));
+        make(format!(".x.{dead}.tmp.wal"));
+        fs::create_dir(folder.path().join(format!(".x.{dead}.0.{dead}.tmp"))).unwrap();
+        let mut stay =
+            [make(format!(".x.{alive}.tmp")), make("x.tmp".into()), make(format!(".y.{dead}.tmp"))];
+        clear_passing(folder.path(), ".x.").unwrap();
+        let mut left: Vec<String> = entries(folder.path()).unwrap().into_iter().map(|e| e.name).collect();
+        left.sort();
+        stay.sort();
+        assert_eq!(left, stay);
+        clear_passing(&folder.path().join("nowhere"), ".").unwrap();
+    }
+}

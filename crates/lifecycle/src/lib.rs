@@ -1,0 +1,31 @@
+//! The life of an instance: how long it may run, when it is idle, whom to warn, and how it ends.
+//!
+//! Everything here is one pure function, [`step`], and what it needs: a [`State`] and what was seen
+//! ([`Inputs`]) give the next state and what is to be done ([`Effect`]). The rules are few:
+//!
+//! * The budget is running time. It counts on the monotonic clock, so it stands still while the
+//!   instance is stopped or hibernated; a reboot refills nothing. The cap is an instant that no
+//!   extension passes.
+//! * What cannot be seen is never "no bound", and never "idle".
+//! * Nobody is cut off without a warning that is at least the grace old.
+//! * An intent has a generation; the highest wins, and of two equal ones the earlier end.
+//!
+//! This room will never know a clock, a file, a socket, the environment or AWS. It never waits: what
+//! takes time is an effect, and how it went comes back as an [`Event`].
+
+mod ending;
+pub mod idle;
+mod intent;
+mod notice;
+pub mod span;
+mod state;
+mod status;
+mod step;
+pub mod tag;
+mod terms;
+
+pub use notice::{Cause, Notice, Urgency};
+pub use state::{Boot, Clocks, State};
+pub use status::{EndStatus, Status};
+pub use step::{AwsNotice, Command, Effect, Event, Inputs, Refusal, Tags, step};
+pub use terms::{Action, Market, PowerOff, Terms};

@@ -1,0 +1,217 @@
+//! Spans of time and times of day as people write them.
+
+use domain::Timestamp;
+use jiff::civil::{Time, Weekday};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, ToSpan, Zoned};
+
+/// A text that is neither of the accepted forms; its message names what was expected, with examples.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TimeTextError {
+    /// Not a span.
+    #[error(
+        "\"{0}\" is not a span of time: write whole numbers with w, d, h, m or s, such as 90m, 2h30m, 2d or 1w"
+    )]
+    Span(String),
+    /// Not a clock time.
+    #[error("\"{0}\" is not a clock time: write 18:00, fri 18:00, fri 18:00 Europe/Berlin, eod or weekend")]
+    Clock(String),
+    /// The zone is in no table.
+    #[error("\"{0}\" is not a time zone: write an IANA name such as Europe/Berlin or UTC")]
+    Zone(String),
+}
+
+/// Seconds in each unit, longest first.
+const UNITS: [(char, i64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+/// The longest span that can be written: ten years. Longer ones are slips of the finger.
+const LONGEST: i64 = 10 * 366 * 86_400;
+
+/// Reads a span such as `90m`, `2h30m`, `2d` or `1w`: units in falling order, each at most once, no
+/// sign, no fraction, more than nothing. A day is 24 hours and a week 7 days, of running time.
+pub fn parse_span(text: &str) -> Result<SignedDuration, TimeTextError> {
+    let error = || TimeTextError::Span(text.to_string());
+    let mut units = UNITS.iter();
+    let mut total = 0i64;
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(error)?;
+        let number: i64 = rest[..digits].parse().map_err(|_| error())?;
+        let letter = rest[digits..].chars().next().ok_or_else(error)?;
+        let (_, seconds) = units.find(|(unit, _)| *unit == letter).ok_or_else(error)?;
+        total = number.checked_mul(*seconds).and_then(|more| total.checked_add(more)).ok_or_else(error)?;
+        rest = &rest[digits + 1..];
+    }
+    if total == 0 || total > LONGEST { Err(error()) } else { Ok(SignedDuration::from_secs(total)) }
+}
+
+/// Writes a span so that [`parse_span`] reads it back, whole seconds, at most the two largest units
+/// that say it exactly (`2d3h`); what is not positive is written `0s`.
+pub fn format_span(span: SignedDuration) -> String {
+    let mut rest = span.as_secs().max(0);
+    let mut text = String::new();
+    for (unit, seconds) in &UNITS[1..] {
+        if rest >= *seconds {
+            text.push_str(&format!("{}{unit}", rest / seconds));
+            rest %= seconds;
+        }
+    }
+    if text.is_empty() { "0s".to_string() } else { text }
+}
+
+/// Reads a clock time and returns the first such instant after `now`.
+///
+/// `18:00` is today or tomorrow; `fri 18:00` the coming Friday; `eod` is 18:00; `weekend` is Saturday
+/// 00:00. A trailing IANA zone replaces `home`. A time that the clock skips is taken one hour later, a
+/// time that comes twice is the first one.
+pub fn parse_clock(text: &str, now: Timestamp, home: &TimeZone) -> Result<Timestamp, TimeTextError> {
+    let error = || TimeTextError::Clock(text.to_string());
+    let mut words: Vec<&str> = text.split_whitespace().collect();
+    let zone = match words.last() {
+        Some(word) if words.len() > 1 && (word.contains('/') || *word == "UTC") => {
+            let name = words.pop().unwrap_or_default();
+            TimeZoneDatabase::bundled().get(name).map_err(|_| TimeTextError::Zone(name.to_string()))?
+        }
+        _ => home.clone(),
+    };
+    let (day, time) = match words.as_slice() {
+        ["eod"] => (None, Time::constant(18, 0, 0, 0)),
+        ["weekend"] => (Some(Weekday::Saturday), Time::midnight()),
+        [time] => (None, parse_time(time).ok_or_else(error)?),
+        [day, time] => (Some(parse_day(day).ok_or_else(error)?), parse_time(time).ok_or_else(error)?),
+        _ => return Err(error()),
+    };
+    next_instant(now.to_zoned(zone), day, time).ok_or_else(error)
+}
+
+fn next_instant(now: Zoned, day: Option<Weekday>, time: Time) -> Option<Timestamp> {
+    let mut date = now.date();
+    for _ in 0..8 {
+        if day.is_none_or(|day| day == date.weekday()) {
+            let at = date.to_datetime(time).to_zoned(now.time_zone().clone()).ok()?;
+            if at > now {
+                return Some(at.timestamp());
+            }
+        }
+        date = date.checked_add(1.day()).ok()?;
+    }
+    None
+}
+
+fn parse_time(text: &str) -> Option<Time> {
+    let (hour, minute) = text.split_once(':')?;
+    let number = |part: &str, least: usize| -> Option<i8> {
+        let plain = part.len() >= least && part.len() <= 2 && part.bytes().all(|b| b.is_ascii_digit());
+        plain.then(|| part.parse().ok()).flatten()
+    };
+    Time::new(number(hour, 1)?, number(minute, 2)?, 0, 0).ok()
+}
+
+fn parse_day(text: &str) -> Option<Weekday> {
+    const DAYS: [(&str, Weekday); 7] = [
+        ("monday", Weekday::Monday),
+        ("tuesday", Weekday::Tuesday),
+        ("wednesday", Weekday::Wednesday),
+        ("thursday", Weekday::Thursday),
+        ("friday", Weekday::Friday),
+        ("saturday", Weekday::Saturday),
+        ("sunday", Weekday::Sunday),
+    ];
+    let lower = text.to_ascii_lowercase();
+    DAYS.iter().find(|(name, _)| lower == *name || lower == name[..3]).map(|(_, day)| *day)
+}
+
+/// Spans as text in serialised terms: `"8h"`, never a bare number whose unit must be guessed.
+pub(crate) mod text {
+    use jiff::SignedDuration;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(span: &SignedDuration, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&super::format_span(*span))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<SignedDuration, D::Error> {
+        let text = String::deserialize(input)?;
+        super::parse_span(&text).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans() {
+        let check = |text: &str, seconds: i64, written: &str| {
+            let span = parse_span(text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((span.as_secs(), format_span(span).as_str()), (seconds, written), "{text}");
+        };
+        check("90m", 5_400, "1h30m");
+        check("2h30m", 9_000, "2h30m");
+        check("2d", 172_800, "2d");
+        check("1w", 604_800, "7d");
+        check("1w2d3h4m5s", 788_645, "9d3h4m5s");
+        check(" 45s ", 45, "45s");
+        check("36500h", 131_400_000, "1520d20h");
+    }
+
+    #[test]
+    fn what_is_no_span_is_an_error_with_an_example() {
+        for bad in [
+            "",
+            "8",
+            "h",
+            "2 h",
+            "-2h",
+            "1.5h",
+            "2h2h",
+            "30m2h",
+            "0m",
+            "2H",
+            "9999999999999999999w",
+            "11y",
+            "600w",
+            "２h",
+            "2µ",
+        ] {
+            let error = parse_span(bad).expect_err(bad);
+            assert!(error.to_string().contains("such as 90m, 2h30m, 2d or 1w"), "{error}");
+        }
+    }
+
+    #[test]
+    fn clock_times() {
+        // A Thursday noon in UTC; Berlin is two hours ahead until 25 October 2026.
+        let now: Timestamp = "2026-10-22T12:00:00Z".parse().expect("an instant");
+        let check = |text: &str, expected: &str| {
+            let at = parse_clock(text, now, &TimeZone::UTC).map(|at| at.to_string());
+            assert_eq!(at.as_deref(), Ok(expected), "{text}");
+        };
+        check("18:00", "2026-10-22T18:00:00Z");
+        check("12:00", "2026-10-23T12:00:00Z");
+        check("9:05", "2026-10-23T09:05:00Z");
+        check("eod", "2026-10-22T18:00:00Z");
+        check("eod Europe/Berlin", "2026-10-22T16:00:00Z");
+        check("fri 18:00 Europe/Berlin", "2026-10-23T16:00:00Z");
+        check("thu 12:00 UTC", "2026-10-29T12:00:00Z");
+        check("Thursday 12:01", "2026-10-22T12:01:00Z");
+        check("weekend", "2026-10-24T00:00:00Z");
+        // 02:30 comes twice on the 25th, and not at all on 28 March 2027.
+        check("sun 02:30 Europe/Berlin", "2026-10-25T00:30:00Z");
+        let march: Timestamp = "2027-03-27T12:00:00Z".parse().expect("an instant");
+        let skipped = parse_clock("02:30 Europe/Berlin", march, &TimeZone::UTC).map(|at| at.to_string());
+        assert_eq!(skipped.as_deref(), Ok("2027-03-28T01:30:00Z"));
+    }
+
+    #[test]
+    fn what_is_no_clock_time_is_an_error_with_an_example() {
+        for bad in
+            ["", "25:00", "18", "18:0", "18:60", "noon", "fri", "xyz 18:00", "fri 18:00 sharp now", "eod eod"]
+        {
+            let error = parse_clock(bad, Timestamp::UNIX_EPOCH, &TimeZone::UTC).expect_err(bad);
+            assert!(error.to_string().contains("write 18:00, fri 18:00"), "{error}");
+        }
+        let error = parse_clock("18:00 Europe/Berlinn", Timestamp::UNIX_EPOCH, &TimeZone::UTC);
+        assert_eq!(error, Err(TimeTextError::Zone("Europe/Berlinn".to_string())));
+    }
+}

@@ -1,0 +1,377 @@
+//! One step of a life: what was seen goes in, what is to be done comes out.
+
+use crate::idle::{LONGEST_LEASE, Reading};
+use crate::notice::{self, Cause, Notice, Urgency};
+use crate::span::format_span;
+use crate::state::{Boot, Clocks, Passage, State};
+use crate::tag::Expiry;
+use crate::terms::Action;
+use domain::{Known, Timestamp};
+use jiff::SignedDuration;
+
+/// What one look at the world found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inputs {
+    /// The clocks, read together.
+    pub clocks: Clocks,
+    /// Which boot this is.
+    pub boot: Boot,
+    /// AWS's clock, from the `Date` of an answer heard just now.
+    pub date: Option<Timestamp>,
+    /// The tags.
+    pub tags: Tags,
+    /// The idle signals, about once a minute; none in between.
+    pub readings: Option<Vec<Reading>>,
+    /// What happened since the last step, in order.
+    pub events: Vec<Event>,
+}
+
+/// The two tags that bound a life. One that does not say what it should is `Unseen`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tags {
+    /// [`crate::tag::EXPIRY`].
+    pub expiry: Known<Expiry>,
+    /// [`crate::tag::CAP`].
+    pub cap: Known<Timestamp>,
+}
+
+/// Something that happened between two looks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Somebody on the machine asks; the answer comes as [`Effect::Reply`] with the same ticket.
+    Asked {
+        /// Names the question.
+        ticket: u64,
+        /// The question.
+        command: Command,
+    },
+    /// How [`Effect::WriteTag`] of this generation went.
+    TagWritten {
+        /// The generation that was to be written.
+        generation: u64,
+        /// Whether it was.
+        outcome: Result<(), Refusal>,
+    },
+    /// How [`Effect::Call`] went.
+    Called(Result<(), Refusal>),
+    /// The pre-stop hook ended, or there is none.
+    PreStopDone,
+    /// How [`Effect::ArmDeadMan`] went, with the time it was to be armed for.
+    DeadManArmed {
+        /// Running time until the dead-man acts.
+        after: SignedDuration,
+        /// Whether it is armed.
+        outcome: Result<(), String>,
+    },
+    /// AWS announces something; each is acted upon once.
+    Aws(AwsNotice),
+    /// The machine goes down, whoever ordered it: the tag says what is left.
+    GoingDown,
+}
+
+/// A notice of AWS: a spot interruption, a rebalance recommendation, a scheduled event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsNotice {
+    /// What makes it the same notice when it is seen again.
+    pub id: String,
+    /// What it says.
+    pub text: String,
+    /// AWS ends or stops the instance soon, so that the pre-stop hook is run at once, for at most this
+    /// long.
+    pub hook: Option<SignedDuration>,
+}
+
+/// What somebody on the machine may ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// More running time.
+    Extend {
+        /// How much more.
+        by: SignedDuration,
+        /// Also when the tag cannot be written.
+        local_only: bool,
+    },
+    /// Not to be taken for idle, for a while.
+    KeepAlive {
+        /// Names the lease; the same name replaces it.
+        name: String,
+        /// How long.
+        span: SignedDuration,
+    },
+    /// Ends a lease.
+    Release {
+        /// The lease's name.
+        name: String,
+    },
+    /// The work is complete: the instance may end, after the warning.
+    Complete,
+    /// Not to end for idleness now: the idle window starts anew.
+    Cancel,
+}
+
+/// Why a call to AWS did not do what it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// AWS says that the instance's role may not; trying again is no use.
+    #[error("denied: {0}")]
+    Denied(String),
+    /// The instance cannot hibernate.
+    #[error("the instance cannot hibernate")]
+    NoHibernation,
+    /// Anything else, from no route to a busy service; trying again may help.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What is to be done, in this order. None of them may take longer than a few seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Tell people.
+    Notify(Notice),
+    /// Save the state, so that it survives a power cut.
+    Save,
+    /// Set the dead-man to power the machine off after this much running time.
+    ArmDeadMan {
+        /// Running time from now.
+        after: SignedDuration,
+    },
+    /// Write the tag; answered by [`Event::TagWritten`].
+    WriteTag(Expiry),
+    /// Start the pre-stop hook, and kill it after `limit`; answered by [`Event::PreStopDone`].
+    PreStop {
+        /// The longest it may take.
+        limit: SignedDuration,
+    },
+    /// Ask AWS to end the instance; answered by [`Event::Called`].
+    Call(Action),
+    /// Power the machine off from inside.
+    PowerOff,
+    /// Forget tokens and credentials: they are from before a sleep.
+    ForgetCredentials,
+    /// Answer a question.
+    Reply {
+        /// Names the question.
+        ticket: u64,
+        /// A sentence, for yes or for no.
+        answer: Result<String, String>,
+    },
+}
+
+impl Effect {
+    pub(crate) fn trouble(text: &str) -> Effect {
+        Effect::Notify(Notice { urgency: Urgency::Trouble, text: text.to_string() })
+    }
+}
+
+/// The state is saved at least this often.
+const SAVE_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// The dead-man is set anew when it is off by more.
+const DEAD_MAN_SLIP: SignedDuration = SignedDuration::from_secs(60);
+/// A signal that cannot be seen for this long is told.
+const UNSEEN_TOLD: SignedDuration = SignedDuration::from_hours(1);
+
+/// One step. Every effect is bounded; how it went comes back as an event of a later step.
+pub fn step(mut state: State, inputs: &Inputs) -> (State, Vec<Effect>) {
+    let mut effects = Vec::new();
+    let before = state.fingerprint();
+    let passage = state.pass(&inputs.clocks, &inputs.boot, inputs.date);
+    state.woken(passage, &mut effects);
+    if let Known::Is(cap) = inputs.tags.cap {
+        state.cap = Some(cap);
+    }
+    state.merge(&inputs.tags.expiry, &inputs.clocks);
+    for event in &inputs.events {
+        state.take(event, &inputs.clocks, &mut effects);
+    }
+    state.apply_cap(&inputs.clocks);
+    state.judge_idle(inputs.readings.as_deref(), &mut effects);
+    state.tell_troubles(&inputs.tags, &mut effects);
+    state.warn(&mut effects);
+    state.pursue_end(inputs.readings.is_some(), &mut effects);
+    effects.extend(state.tag_to_write(&inputs.clocks).map(Effect::WriteTag));
+    state.keep_dead_man(&mut effects);
+    let late = state.saved.is_none_or(|at| state.mono - at >= SAVE_EVERY);
+    if late || passage != Passage::Ran || state.fingerprint() != before {
+        state.saved = Some(state.mono);
+        effects.push(Effect::Save);
+    }
+    effects.sort_by_key(rank);
+    (state, effects)
+}
+
+/// Told first, then saved, then done; whoever asked hears last.
+fn rank(effect: &Effect) -> u8 {
+    match effect {
+        Effect::Notify(_) => 0,
+        Effect::Save => 1,
+        Effect::ForgetCredentials => 2,
+        Effect::ArmDeadMan { .. } => 3,
+        Effect::WriteTag(_) => 4,
+        Effect::PreStop { .. } => 5,
+        Effect::Call(_) => 6,
+        Effect::PowerOff => 7,
+        Effect::Reply { .. } => 8,
+    }
+}
+
+fn unseen<T>(seen: &Known<T>) -> Option<&String> {
+    match seen {
+        Known::Unseen(why) => Some(why),
+        Known::Is(_) | Known::Absent => None,
+    }
+}
+
+impl State {
+    /// What must not be lost: a change in it is saved at once.
+    fn fingerprint(&self) -> impl PartialEq + use<> {
+        let notices = (self.warned, self.idle_warned, self.aws_notices.len(), self.trouble.len());
+        (self.intent.generation, self.cap, self.completed, self.ending, notices, self.watch.leases().count())
+    }
+
+    fn woken(&mut self, passage: Passage, effects: &mut Vec<Effect>) {
+        match passage {
+            Passage::Ran | Passage::Booted => {}
+            Passage::Started => self.say_running(),
+            Passage::Resumed => {
+                self.say_running();
+                effects.push(Effect::ForgetCredentials);
+            }
+        }
+    }
+
+    fn take(&mut self, event: &Event, clocks: &Clocks, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Asked { ticket, command } => effects.push(self.answer(*ticket, command, clocks)),
+            Event::TagWritten { generation, outcome } => {
+                effects.extend(self.tag_written(*generation, outcome, clocks));
+                self.note_trouble("the tag cannot be written", outcome.as_ref().err(), effects);
+            }
+            Event::Called(outcome) => {
+                self.note_trouble("AWS does not end the instance", outcome.as_ref().err(), effects);
+                self.called(outcome, effects);
+            }
+            Event::PreStopDone => self.hook_done(effects),
+            Event::DeadManArmed { after, outcome } => {
+                self.note_trouble("the dead-man cannot be armed", outcome.as_ref().err(), effects);
+                self.dead_man = outcome.is_ok().then(|| self.mono + *after);
+            }
+            Event::Aws(notice) => self.hear(notice, effects),
+            Event::GoingDown => effects.push(Effect::WriteTag(self.paused_tag())),
+        }
+    }
+
+    fn answer(&mut self, ticket: u64, command: &Command, clocks: &Clocks) -> Effect {
+        let answer = match command {
+            Command::Extend { by, local_only } => return self.extend(ticket, *by, *local_only, clocks),
+            Command::KeepAlive { name, span } if *span > LONGEST_LEASE || *span <= SignedDuration::ZERO => {
+                Err(format!("a lease is at most {}; {name} was not given one", format_span(LONGEST_LEASE)))
+            }
+            Command::KeepAlive { name, span } => {
+                self.watch.lease(name, self.mono + *span);
+                Ok(format!("not idle for {} ({name}); the time bound is unchanged", format_span(*span)))
+            }
+            Command::Release { name } if self.watch.release(name) => Ok(format!("released {name}")),
+            Command::Release { name } => Err(format!("there is no lease named {name}")),
+            Command::Complete if self.completed => Ok("it was complete already".to_string()),
+            Command::Complete => {
+                self.set_left(SignedDuration::ZERO);
+                self.completed = true;
+                self.say_running();
+                let (verb, grace) = (self.action(Cause::Complete).verb(), format_span(self.terms.grace));
+                Ok(format!("complete: the instance will {verb} in {grace}; spawnd extend 2h prevents it"))
+            }
+            Command::Cancel => {
+                self.watch.touch(self.mono);
+                Ok("the idle window starts anew; the time bound is unchanged".to_string())
+            }
+        };
+        Effect::Reply { ticket, answer }
+    }
+
+    /// Tells a trouble when it begins, and again only after it was gone.
+    fn note_trouble(&mut self, what: &str, why: Option<&impl std::fmt::Display>, effects: &mut Vec<Effect>) {
+        match why {
+            Some(why) if self.trouble.insert(what.to_string()) => {
+                effects.push(Effect::trouble(&format!("{what}: {why}")));
+            }
+            Some(_) => {}
+            None => {
+                self.trouble.remove(what);
+            }
+        }
+    }
+
+    fn tell_troubles(&mut self, tags: &Tags, effects: &mut Vec<Effect>) {
+        self.note_trouble("the expiry tag cannot be read", unseen(&tags.expiry), effects);
+        self.note_trouble("the cap tag cannot be read", unseen(&tags.cap), effects);
+        let signals = self.watch.unseen_for(self.mono, UNSEEN_TOLD);
+        let blind = (!signals.is_empty()).then(|| format!("{signals:?} unseen for an hour, counted as busy"));
+        self.note_trouble("idleness cannot be told", blind.as_ref(), effects);
+    }
+
+    fn hear(&mut self, notice: &AwsNotice, effects: &mut Vec<Effect>) {
+        if !self.aws_notices.insert(notice.id.clone()) {
+            return;
+        }
+        effects.push(Effect::Notify(Notice { urgency: Urgency::Last, text: notice.text.clone() }));
+        effects.extend(notice.hook.map(|limit| Effect::PreStop { limit }));
+    }
+
+    fn judge_idle(&mut self, readings: Option<&[Reading]>, effects: &mut Vec<Effect>) {
+        self.watch.advance(self.mono);
+        if let Some(readings) = readings {
+            self.watch.judge(self.terms.idle.as_ref(), readings, self.mono);
+        }
+        if self.time_to_idle_end().is_none() && self.idle_warned.take().is_some() {
+            let text = "the instance is in use again; the idle action is cancelled".to_string();
+            effects.push(Effect::Notify(Notice { urgency: Urgency::Warning, text }));
+        }
+    }
+
+    /// Running time until the idle action, once the timeout is over.
+    pub(crate) fn time_to_idle_end(&self) -> Option<SignedDuration> {
+        let idle = self.terms.idle.as_ref()?;
+        let idle_for = self.watch.idle_for(self.mono);
+        let age = self.idle_warned.map_or(SignedDuration::ZERO, |warned| self.mono - warned.since);
+        (idle_for >= idle.timeout).then(|| (idle.timeout + idle.grace - idle_for).max(idle.grace - age))
+    }
+
+    pub(crate) fn idle_due(&self) -> bool {
+        self.idle_warned.is_some() && self.time_to_idle_end().is_some_and(|left| left <= SignedDuration::ZERO)
+    }
+
+    fn warn(&mut self, effects: &mut Vec<Effect>) {
+        if self.ending.is_some() {
+            return;
+        }
+        let left = self.time_to_end();
+        if let Some(urgency) = notice::due(&mut self.warned, left, self.mono) {
+            let cause = if self.completed { Cause::Complete } else { Cause::Expiry };
+            let detail = format!("{} of running time were agreed", format_span(self.terms.budget));
+            let text = notice::warning(cause, self.action(cause), left, &detail);
+            effects.push(Effect::Notify(Notice { urgency, text }));
+        }
+        let Some(left) = self.time_to_idle_end() else { return };
+        if let Some(urgency) = notice::due(&mut self.idle_warned, left, self.mono) {
+            let detail =
+                format!("nothing counted as work for {}", format_span(self.watch.idle_for(self.mono)));
+            let text = notice::warning(Cause::Idle, self.action(Cause::Idle), left, &detail);
+            effects.push(Effect::Notify(Notice { urgency, text }));
+        }
+    }
+
+    /// Past the dead-man's instant there is nothing to arm; whoever was not warned yet is warned first.
+    fn keep_dead_man(&mut self, effects: &mut Vec<Effect>) {
+        let after = self.dead_man_after();
+        if after <= SignedDuration::ZERO {
+            if self.time_to_end() <= SignedDuration::ZERO {
+                effects.push(Effect::PowerOff);
+            }
+            return;
+        }
+        let wanted = self.mono + after;
+        if self.dead_man.is_none_or(|armed| (armed - wanted).abs() > DEAD_MAN_SLIP) {
+            effects.push(Effect::ArmDeadMan { after });
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The spelling of tags: the only place that knows it.
+
+use crate::span::parse_span;
+use domain::Timestamp;
+use jiff::SignedDuration;
+
+/// The tag that holds the intent: one composite value, so that a reader never sees half of a change.
+pub const EXPIRY: &str = "spawn:expiry";
+/// The tag that holds the cap, an RFC 3339 instant; the instance's own role may not write it.
+pub const CAP: &str = "spawn:cap";
+/// Tags of the predecessor that are read and never written.
+pub const PREDECESSOR: [&str; 4] =
+    ["spawn:ttl", "spawn:ttl-deadline", "spawn:idle-timeout", "spawn:hibernate-on-idle"];
+
+/// Whether the budget is running down, and what is left of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// The clock runs; the budget is spent at this instant.
+    Running(Timestamp),
+    /// The clock stands (stopped or hibernated); this much running time is left.
+    Paused(SignedDuration),
+}
+
+/// The value of [`EXPIRY`]: an intent and its generation. Whoever changes the intent raises the
+/// generation by one; the highest generation wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry {
+    /// What is meant.
+    pub intent: Intent,
+    /// How many times it was changed.
+    pub generation: u64,
+}
+
+/// A tag value that does not say what it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("tag {key} is \"{value}\", expected {expected}")]
+pub struct TagError {
+    key: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+/// Generations beyond this are refused: nobody changes an intent so often, and it leaves room to add.
+const LAST_GENERATION: u64 = 1 << 48;
+
+/// Ten years in seconds; more is no budget.
+const LONGEST_LEFT: u64 = 10 * 366 * 86_400;
+
+const EXPIRY_FORM: &str = "v1;running;until=2026-11-23T10:00:00Z;gen=7 or v1;paused;left=3600;gen=8";
+
+impl Expiry {
+    /// The tag's value, such as `v1;running;until=2026-11-23T10:00:00Z;gen=7` or
+    /// `v1;paused;left=3600;gen=8` (whole seconds, none negative).
+    pub fn encode(&self) -> String {
+        match self.intent {
+            Intent::Running(until) => {
+                format!("v1;running;until={};gen={}", whole_seconds(until), self.generation)
+            }
+            Intent::Paused(left) => {
+                format!("v1;paused;left={};gen={}", left.as_secs().max(0), self.generation)
+            }
+        }
+    }
+
+    /// Reads a tag's value; anything but the two forms is an error.
+    pub fn decode(value: &str) -> Result<Expiry, TagError> {
+        decode_expiry(value).ok_or_else(|| TagError {
+            key: EXPIRY,
+            value: shown(value),
+            expected: EXPIRY_FORM,
+        })
+    }
+}
+
+fn decode_expiry(value: &str) -> Option<Expiry> {
+    let mut parts = value.split(';');
+    let ("v1", form, amount, generation, None) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next())
+    else {
+        return None;
+    };
+    let intent = match form {
+        "running" => Intent::Running(amount.strip_prefix("until=")?.parse().ok()?),
+        "paused" => {
+            let seconds = digits(amount.strip_prefix("left=")?).filter(|left| *left <= LONGEST_LEFT)?;
+            Intent::Paused(SignedDuration::from_secs(seconds as i64))
+        }
+        _ => return None,
+    };
+    Some(Expiry { intent, generation: digits(generation.strip_prefix("gen=")?)? })
+}
+
+/// A plain number below [`LAST_GENERATION`]: no sign, no blank, nothing to overflow later.
+fn digits(text: &str) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten().filter(|number| *number < LAST_GENERATION)
+}
+
+/// Reads the value of [`CAP`], an RFC 3339 instant such as `2026-11-30T10:00:00Z`.
+pub fn decode_cap(value: &str) -> Result<Timestamp, TagError> {
+    let expected = "an instant such as 2026-11-30T10:00:00Z";
+    value.parse().map_err(|_| TagError { key: CAP, value: shown(value), expected })
+}
+
+/// Writes the value of [`CAP`], in whole seconds.
+pub fn encode_cap(cap: Timestamp) -> String {
+    whole_seconds(cap).to_string()
+}
+
+/// What the predecessor's tags say of an instance that it launched.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Predecessor {
+    /// `spawn:ttl`: running time agreed at launch.
+    pub budget: Option<SignedDuration>,
+    /// `spawn:ttl-deadline`: the instant at which it is over; it wins over the budget.
+    pub deadline: Option<Timestamp>,
+    /// `spawn:idle-timeout`.
+    pub idle_timeout: Option<SignedDuration>,
+    /// `spawn:hibernate-on-idle`.
+    pub hibernate_on_idle: bool,
+}
+
+impl Predecessor {
+    /// Reads the predecessor's tags through `get`. It wrote spans as Go does (`8h0m0s`, `0s` for none)
+    /// and sometimes with days (`2d3h`); a value that is neither is an error, never a missing bound.
+    pub fn read(mut get: impl FnMut(&str) -> Option<String>) -> Result<Predecessor, TagError> {
+        let [ttl, deadline, idle, hibernate] = PREDECESSOR;
+        Ok(Predecessor {
+            budget: get(ttl).map(|value| go_span(ttl, &value)).transpose()?.flatten(),
+            deadline: get(deadline)
+                .map(|value| {
+                    let expected = "an instant such as 2026-11-30T10:00:00Z";
+                    value.parse().map_err(|_| TagError { key: deadline, value: shown(&value), expected })
+                })
+                .transpose()?,
+            idle_timeout: get(idle).map(|value| go_span(idle, &value)).transpose()?.flatten(),
+            hibernate_on_idle: get(hibernate).is_some_and(|value| value == "true"),
+        })
+    }
+}
+
+/// `0s` and `0` mean none.
+fn go_span(key: &'static str, value: &str) -> Result<Option<SignedDuration>, TagError> {
+    if matches!(value, "0" | "0s") {
+        return Ok(None);
+    }
+    let expected = "a span such as 8h or 1h30m0s";
+    parse_span(value).map(Some).map_err(|_| TagError { key, value: shown(value), expected })
+}
+
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+/// At most 80 characters and no control characters: a tag's value is a stranger's text.
+fn shown(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn both_forms_are_read_back() {
+        let check = |value: &str, intent: Intent, generation: u64| {
+            let expiry = Expiry { intent, generation };
+            assert_eq!(Expiry::decode(value), Ok(expiry), "{value}");
+            assert_eq!(expiry.encode(), value);
+        };
+        let until = "2026-11-23T10:00:00Z".parse().expect("an instant");
+        check("v1;running;until=2026-11-23T10:00:00Z;gen=7", Intent::Running(until), 7);
+        check("v1;paused;left=3600;gen=8", Intent::Paused(SignedDuration::from_secs(3600)), 8);
+    }
+
+    #[test]
+    fn anything_else_is_an_error_that_shows_the_form() {
+        for bad in [
+            "",
+            "none",
+            "v2;paused;left=3600;gen=8",
+            "v1;paused;left=-1;gen=8",
+            "v1;paused;left=+1;gen=8",
+            "v1;paused;left=3600;gen=8;x",
+            "v1;paused;left=3600",
+            "v1;running;until=tomorrow;gen=1",
+            "v1;paused;left=3600;gen=18446744073709551615",
+            "v1;paused;left=9223372036854775807;gen=1",
+            "v1; paused;left=3600;gen=8",
+        ] {
+            let error = Expiry::decode(bad).expect_err(bad).to_string();
+            assert!(error.contains("expected v1;running;until="), "{error}");
+        }
+        let error = Expiry::decode(&format!("\x1b[2J{}", "x".repeat(300))).expect_err("garbage").to_string();
+        assert!(!error.contains('\x1b') && error.len() < 200, "{error}");
+    }
+
+    #[test]
+    fn a_cap_is_an_instant() {
+        let cap = decode_cap("2026-11-30T10:00:00Z").expect("a cap");
+        assert_eq!(encode_cap(cap), "2026-11-30T10:00:00Z");
+        assert!(decode_cap("7d").is_err());
+    }
+
+    #[test]
+    fn the_predecessors_tags() {
+        let check = |key: &str, value: &str, expected: Result<Predecessor, ()>| {
+            let read = Predecessor::read(|asked| (asked == key).then(|| value.to_string()));
+            assert_eq!(read.map_err(|_| ()), expected, "{key}={value}");
+        };
+        let span = SignedDuration::from_secs;
+        let none = Predecessor::default;
+        check("spawn:ttl", "8h", Ok(Predecessor { budget: Some(span(28_800)), ..none() }));
+        check("spawn:ttl", "1h30m0s", Ok(Predecessor { budget: Some(span(5_400)), ..none() }));
+        check("spawn:ttl", "2d3h", Ok(Predecessor { budget: Some(span(183_600)), ..none() }));
+        check("spawn:ttl", "0s", Ok(none()));
+        check("spawn:ttl", "forever", Err(()));
+        check("spawn:idle-timeout", "45m", Ok(Predecessor { idle_timeout: Some(span(2_700)), ..none() }));
+        check("spawn:hibernate-on-idle", "true", Ok(Predecessor { hibernate_on_idle: true, ..none() }));
+        check("spawn:ttl-deadline", "soon", Err(()));
+        let deadline = "2026-11-23T10:00:00Z".parse().ok();
+        check("spawn:ttl-deadline", "2026-11-23T10:00:00Z", Ok(Predecessor { deadline, ..none() }));
+        check("spawn:other", "8h", Ok(none()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_expiry_is_read_back(seconds in 0i64..300_000_000, generation in 0..LAST_GENERATION, paused: bool) {
+            let intent = if paused {
+                Intent::Paused(SignedDuration::from_secs(seconds))
+            } else {
+                Intent::Running(Timestamp::from_second(seconds).expect("in range"))
+            };
+            let expiry = Expiry { intent, generation };
+            prop_assert_eq!(Expiry::decode(&expiry.encode()), Ok(expiry));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>()) {
+            if let Ok(expiry) = Expiry::decode(&text) {
+                prop_assert_eq!(Expiry::decode(&expiry.encode()), Ok(expiry));
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What was agreed at launch: the bounds, the actions and the idle policy of one instance.
+
+use crate::idle::IdleTerms;
+use crate::span;
+use domain::Timestamp;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+/// What is done with an instance whose time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Stop it; its disks stay and cost.
+    Stop,
+    /// Hibernate it; memory is kept on the root disk.
+    Hibernate,
+    /// Terminate it; nothing is left.
+    Terminate,
+}
+
+impl Action {
+    /// The verb for a sentence: `stop`, `hibernate`, `terminate`.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Action::Stop => "stop",
+            Action::Hibernate => "hibernate",
+            Action::Terminate => "terminate",
+        }
+    }
+}
+
+/// How the instance was bought, as far as it decides which actions work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Market {
+    /// On demand: every action works.
+    #[default]
+    OnDemand,
+    /// A one-time spot request: AWS refuses to stop it.
+    Spot,
+    /// A persistent spot request: terminating the instance makes EC2 launch another one.
+    PersistentSpot,
+}
+
+/// What EC2 does when the operating system powers off (`InstanceInitiatedShutdownBehavior`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PowerOff {
+    /// The instance is stopped.
+    #[default]
+    Stops,
+    /// The instance is terminated.
+    Terminates,
+}
+
+/// The terms of an instance's life, as written into its seed at launch. They hold no secret.
+///
+/// Keys that are not known are refused, so that a misspelt bound is never a missing one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Terms {
+    /// Running time; it pauses while the instance is stopped or hibernated.
+    #[serde(with = "span::text")]
+    pub budget: SignedDuration,
+    /// The instant that no extension passes. Only the launching principal may move it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<Timestamp>,
+    /// What is done when the budget is spent or the cap reached.
+    pub on_expiry: Action,
+    /// What is done when the work says that it is complete.
+    #[serde(default = "terminate")]
+    pub on_complete: Action,
+    /// When and how idleness ends the instance; without it idleness is shown and never acted upon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<IdleTerms>,
+    /// How it was bought.
+    #[serde(default)]
+    pub market: Market,
+    /// What a power-off from inside does.
+    #[serde(default)]
+    pub power_off: PowerOff,
+    /// The least time between the first warning and the end.
+    #[serde(default = "five_minutes", with = "span::text")]
+    pub grace: SignedDuration,
+    /// How long the pre-stop hook may take.
+    #[serde(default = "two_minutes", with = "span::text")]
+    pub pre_stop_limit: SignedDuration,
+}
+
+fn terminate() -> Action {
+    Action::Terminate
+}
+
+fn five_minutes() -> SignedDuration {
+    SignedDuration::from_mins(5)
+}
+
+fn two_minutes() -> SignedDuration {
+    SignedDuration::from_mins(2)
+}
+
+/// So that hook, calls and fallbacks are over before the dead-man acts.
+const LONGEST_PRE_STOP: SignedDuration = SignedDuration::from_mins(3);
+
+impl Terms {
+    /// Terms with this budget, a stop at its end, and everything else as documented.
+    pub fn with_budget(budget: SignedDuration) -> Terms {
+        Terms {
+            budget,
+            cap: None,
+            on_expiry: Action::Stop,
+            on_complete: terminate(),
+            idle: None,
+            market: Market::OnDemand,
+            power_off: PowerOff::Stops,
+            grace: five_minutes(),
+            pre_stop_limit: two_minutes(),
+        }
+    }
+
+    /// What holds where nothing could be read: four hours, then a stop. There is no "no bound".
+    pub fn unread() -> Terms {
+        Terms::with_budget(SignedDuration::from_hours(4))
+    }
+
+    /// The action that works for this market: one-time spot cannot be stopped, so it is terminated;
+    /// persistent spot would be replaced when terminated, so it is stopped.
+    pub fn workable(&self, wanted: Action) -> Action {
+        match (self.market, wanted) {
+            (Market::Spot, _) => Action::Terminate,
+            (Market::PersistentSpot, Action::Terminate) => Action::Stop,
+            (_, wanted) => wanted,
+        }
+    }
+
+    /// What is wrong with these terms, as one sentence; none when they can be kept.
+    pub fn problem(&self) -> Option<String> {
+        if self.grace > SignedDuration::from_mins(30) {
+            return Some(format!("grace is {}, expected at most 30m", span::format_span(self.grace)));
+        }
+        if self.pre_stop_limit > LONGEST_PRE_STOP {
+            let limit = span::format_span(self.pre_stop_limit);
+            return Some(format!(
+                "pre-stop-limit is {limit}, expected at most 3m: the dead-man does not wait"
+            ));
+        }
+        if self.market == Market::PersistentSpot && self.power_off == PowerOff::Terminates {
+            let text = "persistent spot whose power-off terminates is launched again by EC2, expected power-off stops";
+            return Some(text.to_string());
+        }
+        let thresholds = self.idle.iter().flat_map(|idle| &idle.thresholds);
+        let bad = thresholds.into_iter().find(|(_, value)| !value.is_finite() || **value <= 0.0)?;
+        Some(format!("the idle threshold of {:?} is {}, expected a number above 0", bad.0, bad.1))
+    }
+
+    /// How long after the budget the dead-man ends the instance: after every attempt of the daemon.
+    pub fn dead_man_slack(&self) -> SignedDuration {
+        self.grace + SignedDuration::from_mins(10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_that_work() {
+        let check = |market: Market, wanted: Action, expected: Action| {
+            let terms = Terms { market, ..Terms::unread() };
+            assert_eq!(terms.workable(wanted), expected, "{market:?} {wanted:?}");
+        };
+        check(Market::OnDemand, Action::Stop, Action::Stop);
+        check(Market::OnDemand, Action::Terminate, Action::Terminate);
+        check(Market::Spot, Action::Stop, Action::Terminate);
+        check(Market::Spot, Action::Hibernate, Action::Terminate);
+        check(Market::PersistentSpot, Action::Hibernate, Action::Hibernate);
+        check(Market::PersistentSpot, Action::Terminate, Action::Stop);
+    }
+
+    #[test]
+    fn terms_that_cannot_be_kept_are_named() {
+        let check = |terms: Terms, expected: Option<&str>| {
+            let problem = terms.problem();
+            assert_eq!(problem.is_some(), expected.is_some(), "{problem:?}");
+            assert!(problem.unwrap_or_default().contains(expected.unwrap_or_default()));
+        };
+        let minutes = SignedDuration::from_mins;
+        check(Terms::unread(), None);
+        check(Terms { grace: minutes(30), pre_stop_limit: minutes(3), ..Terms::unread() }, None);
+        check(Terms { grace: minutes(31), ..Terms::unread() }, Some("grace is 31m"));
+        check(Terms { pre_stop_limit: minutes(4), ..Terms::unread() }, Some("pre-stop-limit is 4m"));
+        let persistent = Terms { market: Market::PersistentSpot, ..Terms::unread() };
+        check(persistent.clone(), None);
+        check(Terms { power_off: PowerOff::Terminates, ..persistent }, Some("launched again by EC2"));
+        for bad in [0.0, -1.0, f64::NAN] {
+            let mut idle = IdleTerms::after(minutes(30));
+            idle.thresholds.insert(crate::idle::Signal::Cpu, bad);
+            check(Terms { idle: Some(idle), ..Terms::unread() }, Some("threshold of Cpu"));
+        }
+    }
+}

@@ -1,0 +1,538 @@
+//! Single events of a life, one table row each: what is seen goes in, what is done comes out as text.
+
+use domain::{Known, Timestamp};
+use jiff::SignedDuration;
+use lifecycle::idle::{IdleTerms, RULES, Reading};
+use lifecycle::tag::{self, Expiry};
+use lifecycle::{
+    Action, Boot, Clocks, Command, Effect, Event, Inputs, PowerOff, Refusal, State, Tags, Terms, step,
+};
+
+const BEGIN: i64 = 1_800_000_000;
+
+/// A life whose effects are noted as lines: the second of the boot, and what was done.
+struct Life {
+    state: Option<State>,
+    mono: i64,
+    asleep: i64,
+    aws: i64,
+    boot: u32,
+    pending: i64,
+    tag: Known<Expiry>,
+    cap: Known<Timestamp>,
+    /// Whether AWS's clock is heard.
+    heard: bool,
+    quiet: bool,
+    /// Whether the idle signals are read.
+    blind: bool,
+    hook_hangs: bool,
+    refusal: Option<Refusal>,
+    log: Vec<String>,
+}
+
+fn instant(seconds: i64) -> Timestamp {
+    Timestamp::from_second(BEGIN + seconds).expect("in range")
+}
+
+impl Life {
+    /// A life of an hour, or under other terms, whose first look was a minute after the boot.
+    fn new(terms: Terms) -> Life {
+        let mut life = Life {
+            state: None,
+            mono: 60,
+            asleep: 0,
+            aws: 60,
+            boot: 1,
+            pending: 0,
+            tag: Known::Absent,
+            cap: Known::Absent,
+            heard: true,
+            quiet: false,
+            blind: false,
+            hook_hangs: false,
+            refusal: None,
+            log: Vec::new(),
+        };
+        let inputs = life.inputs(Vec::new());
+        life.state = Some(State::begin(terms, &inputs.clocks, &inputs.boot));
+        life.look(Vec::new());
+        life.log.clear();
+        life
+    }
+
+    fn hour() -> Life {
+        Life::new(Terms::with_budget(SignedDuration::from_hours(1)))
+    }
+
+    fn inputs(&self, events: Vec<Event>) -> Inputs {
+        let mono = SignedDuration::from_secs(self.mono);
+        let value = if self.quiet { 0.0 } else { 100.0 };
+        Inputs {
+            clocks: Clocks {
+                mono,
+                boot: mono + SignedDuration::from_secs(self.asleep),
+                wall: Timestamp::UNIX_EPOCH,
+            },
+            boot: Boot { id: self.boot.to_string(), pending: Known::Is(instant(self.pending)) },
+            date: self.heard.then(|| instant(self.aws)),
+            tags: Tags { expiry: self.tag.clone(), cap: self.cap.clone() },
+            readings: (!self.blind).then(|| {
+                RULES.iter().map(|rule| Reading { signal: rule.signal, value: Known::Is(value) }).collect()
+            }),
+            events,
+        }
+    }
+
+    fn look(&mut self, mut events: Vec<Event>) {
+        for round in 0.. {
+            assert!(round < 8, "effects without end: {:?}", self.log);
+            let inputs = self.inputs(std::mem::take(&mut events));
+            let (state, effects) = step(self.state.take().expect("a state"), &inputs);
+            self.state = Some(state);
+            for effect in effects {
+                events.extend(self.perform(effect));
+            }
+            if events.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) -> Option<Event> {
+        let outcome = || self.refusal.clone().map_or(Ok(()), Err);
+        let (line, event) = match effect {
+            Effect::Save => return None,
+            Effect::ArmDeadMan { after } => return Some(Event::DeadManArmed { after, outcome: Ok(()) }),
+            Effect::PreStop { .. } => ("hook".to_string(), (!self.hook_hangs).then_some(Event::PreStopDone)),
+            Effect::Notify(notice) => (format!("{:?}: {}", notice.urgency, notice.text), None),
+            Effect::WriteTag(expiry) => {
+                let event = Event::TagWritten { generation: expiry.generation, outcome: outcome() };
+                if self.refusal.is_none() {
+                    self.tag = Known::Is(expiry);
+                }
+                (expiry.encode(), Some(event))
+            }
+            Effect::Call(action) => (action.verb().to_string(), Some(Event::Called(outcome()))),
+            Effect::PowerOff => ("power off".to_string(), None),
+            Effect::ForgetCredentials => ("forget credentials".to_string(), None),
+            Effect::Reply { answer: Ok(text), .. } => (format!("yes: {text}"), None),
+            Effect::Reply { answer: Err(text), .. } => (format!("no: {text}"), None),
+        };
+        self.log.push(format!("{} {line}", self.mono));
+        event
+    }
+
+    /// Lets the machine run, looking every 15 seconds.
+    fn run(&mut self, seconds: i64) {
+        for _ in 0..seconds / 15 {
+            self.mono += 15;
+            self.aws += 15;
+            self.look(Vec::new());
+        }
+    }
+
+    fn ask(&mut self, command: Command) {
+        self.look(vec![Event::Asked { ticket: 1, command }]);
+    }
+
+    /// Off for a while, then a boot that takes a minute; a start when `started`, else a reboot.
+    fn boot(&mut self, off: i64, started: bool) {
+        self.aws += off + 60;
+        self.mono = 60;
+        self.boot += 1;
+        if started {
+            self.pending = self.aws;
+        }
+        self.look(Vec::new());
+    }
+
+    fn left(&self) -> i64 {
+        self.state.as_ref().expect("a state").time_to_end().as_secs()
+    }
+
+    fn check(&self, expected: &[&str]) {
+        assert_eq!(self.log, expected, "\n{}", self.log.join("\n"));
+    }
+}
+
+fn tagged(text: &str) -> Known<Expiry> {
+    Known::Is(Expiry::decode(text).expect("a tag"))
+}
+
+#[test]
+fn an_hour_is_warned_of_four_times_and_ends_in_a_stop() {
+    let mut life = Life::hour();
+    life.run(3_600);
+    let why = "because its time is over (1h of running time were agreed). To prevent it: spawnd extend 2h";
+    life.check(&[
+        &format!("1800 Warning: this instance will stop in 30m, {why}"),
+        &format!("3000 Warning: this instance will stop in 10m, {why}"),
+        &format!("3300 Warning: this instance will stop in 5m, {why}"),
+        &format!("3540 Last: this instance will stop in 1m, {why}"),
+        "3600 hook",
+        "3600 v1;paused;left=0;gen=1",
+        "3600 stop",
+    ]);
+}
+
+#[test]
+fn a_stop_pauses_the_budget_and_a_reboot_does_not() {
+    let mut life = Life::hour();
+    life.run(540);
+    life.boot(100_000, true);
+    // Sixty seconds before the first look, ten minutes of running, sixty of the new boot.
+    assert_eq!(life.left(), 3_600 - 600 - 60);
+    life.check(&["60 v1;running;until=2027-01-16T12:46:40Z;gen=1"]);
+    life.log.clear();
+    life.run(540);
+    life.boot(30, false);
+    assert_eq!(life.left(), 3_600 - 1_200 - 90);
+    life.check(&[]);
+}
+
+#[test]
+fn hibernation_pauses_the_budget_and_forgets_credentials() {
+    let mut life = Life::hour();
+    life.run(540);
+    life.asleep += 50_000;
+    life.aws += 50_000;
+    life.run(15);
+    assert_eq!(life.left(), 3_600 - 615);
+    life.check(&["615 forget credentials", "615 v1;running;until=2027-01-15T22:53:20Z;gen=1"]);
+}
+
+#[test]
+fn whoever_wakes_an_instance_that_is_overdue_gets_the_grace() {
+    let mut life = Life::hour();
+    life.run(3_600);
+    life.log.clear();
+    life.boot(100_000, true);
+    assert_eq!(life.left(), 300);
+    assert!(life.log[0].contains("will stop in 5m"), "{:?}", life.log);
+}
+
+#[test]
+fn a_higher_generation_wins_and_a_lower_one_is_overwritten() {
+    let mut life = Life::hour();
+    life.tag = tagged("v1;running;until=2027-01-15T11:00:00Z;gen=5");
+    life.run(15);
+    assert_eq!(life.left(), 3 * 3_600 - 75);
+    life.tag = tagged("v1;running;until=2027-01-15T20:00:00Z;gen=4");
+    life.run(15);
+    assert_eq!(life.left(), 3 * 3_600 - 90);
+    life.check(&["90 v1;running;until=2027-01-15T11:00:00Z;gen=5"]);
+}
+
+#[test]
+fn of_one_generation_the_earlier_end_wins_once_it_has_lasted() {
+    let check = |until: &str, left: i64| {
+        let mut life = Life::hour();
+        life.tag = tagged("v1;running;until=2027-01-15T11:00:00Z;gen=5");
+        life.run(15);
+        life.tag = tagged(until);
+        life.run(30);
+        assert_eq!(life.left(), 3 * 3_600 - 105, "it was believed at once");
+        life.run(60);
+        assert_eq!(life.left(), left, "{until}");
+        let settled = life.log.last().expect("it is written again");
+        assert!(settled.ends_with("gen=6"), "{settled}");
+    };
+    check("v1;running;until=2027-01-15T10:00:00Z;gen=5", 2 * 3_600 - 165);
+    check("v1;running;until=2027-01-15T15:00:00Z;gen=5", 3 * 3_600 - 165);
+}
+
+#[test]
+fn a_pause_that_lasts_while_running_is_taken_back() {
+    let mut life = Life::hour();
+    life.tag = tagged("v1;running;until=2027-01-15T09:00:00Z;gen=8");
+    life.run(15);
+    life.tag = tagged("v1;paused;left=1800;gen=9");
+    life.run(285);
+    life.check(&["90 Warning: this instance will stop in 30m, because its time is over (1h of running time were agreed). To prevent it: spawnd extend 2h"]);
+    life.log.clear();
+    life.run(30);
+    assert_eq!(life.left(), 1_800 - 300);
+    life.check(&["390 v1;running;until=2027-01-15T08:31:30Z;gen=10"]);
+}
+
+#[test]
+fn without_aws_time_a_tag_waits_and_a_stepped_clock_decides_nothing() {
+    let mut life = Life::hour();
+    life.boot(0, true);
+    life.heard = false;
+    life.boot(0, true);
+    let left = life.left();
+    life.tag = tagged("v1;running;until=2027-01-15T08:00:01Z;gen=50");
+    life.run(600);
+    assert_eq!(life.left(), left - 600);
+}
+
+#[test]
+fn what_is_not_seen_changes_nothing_and_is_told_once() {
+    let mut life = Life::hour();
+    life.tag = Known::Unseen("tag spawn:expiry is \"x\"".to_string());
+    life.run(60);
+    assert_eq!(life.left(), 3_600 - 120);
+    life.check(&["75 Trouble: the expiry tag cannot be read: tag spawn:expiry is \"x\""]);
+}
+
+#[test]
+fn a_late_cap_shortens_after_the_warning_and_nothing_extends_beyond_it() {
+    let mut life = Life::hour();
+    life.cap = Known::Is(tag::decode_cap("2027-01-15T08:30:00Z").expect("a cap"));
+    life.run(15);
+    assert_eq!(life.left(), 1_800 - 75);
+    life.log.clear();
+    life.ask(Command::Extend { by: SignedDuration::from_hours(1), local_only: false });
+    life.check(&["75 no: the cap is 2027-01-15T08:30:00Z, and only who launched the instance can move it"]);
+    life.cap = Known::Is(instant(0));
+    life.run(15);
+    assert_eq!(life.left(), 285, "the grace since the warning at 75 s has not passed");
+}
+
+#[test]
+fn an_extension_is_written_first_and_refused_when_that_fails() {
+    let mut life = Life::hour();
+    let more = Command::Extend { by: SignedDuration::from_hours(2), local_only: false };
+    life.ask(more.clone());
+    life.check(&[
+        "60 v1;running;until=2027-01-15T11:00:00Z;gen=1",
+        "60 yes: extended: 2h59m left, until 2027-01-15T11:00:00Z",
+    ]);
+    life.log.clear();
+    life.refusal = Some(Refusal::Denied("no CreateTags".to_string()));
+    life.ask(more);
+    assert_eq!(life.left(), 3 * 3_600 - 60);
+    assert!(
+        life.log
+            .iter()
+            .any(|line| line.contains("60 no: not extended: the tag could not be written (denied"))
+    );
+}
+
+#[test]
+fn when_the_call_fails_the_bound_is_kept_by_powering_off() {
+    let check = |refusal: Refusal, after: i64| {
+        let mut life = Life::hour();
+        life.run(3_480);
+        life.refusal = Some(refusal);
+        life.log.clear();
+        life.run(300);
+        let off = life.log.iter().find(|line| line.ends_with("power off")).cloned();
+        assert_eq!(off, Some(format!("{} power off", 3_600 + after)), "{:?}", life.log);
+    };
+    check(Refusal::Denied("no".to_string()), 0);
+    check(Refusal::Failed("no route".to_string()), 120);
+}
+
+#[test]
+fn an_accepted_call_that_does_nothing_is_followed_by_powering_off() {
+    let mut life = Life::hour();
+    life.run(3_600);
+    life.log.clear();
+    life.run(420);
+    life.check(&["3900 power off", "3960 power off", "4020 power off", "4080 power off"]);
+}
+
+#[test]
+fn a_hibernation_that_is_refused_or_does_nothing_becomes_a_stop() {
+    let terms = Terms { on_expiry: Action::Hibernate, ..Terms::with_budget(SignedDuration::from_hours(1)) };
+    let mut life = Life::new(terms);
+    life.run(3_600);
+    life.log.clear();
+    life.run(315);
+    life.check(&["3900 v1;paused;left=0;gen=2", "3900 stop"]);
+}
+
+#[test]
+fn idleness_never_powers_off_what_that_would_destroy() {
+    let check = |power_off: PowerOff, expected: &str| {
+        let idle = Some(IdleTerms::after(SignedDuration::from_mins(30)));
+        let mut life =
+            Life::new(Terms { idle, power_off, ..Terms::with_budget(SignedDuration::from_hours(8)) });
+        life.run(840);
+        life.quiet = true;
+        life.refusal = Some(Refusal::Denied("no".to_string()));
+        life.run(3_000);
+        let last = life.log.iter().rev().find(|line| !line.contains("v1;")).expect("a line");
+        assert!(last.contains(expected), "{:?}", life.log);
+    };
+    check(PowerOff::Stops, "power off");
+    check(PowerOff::Terminates, "it runs on");
+}
+
+#[test]
+fn an_extension_during_the_end_ends_the_end() {
+    let mut life = Life::hour();
+    life.run(3_480);
+    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.run(60);
+    life.refusal = None;
+    life.log.clear();
+    life.ask(Command::Extend { by: SignedDuration::from_hours(1), local_only: false });
+    life.run(600);
+    assert!(
+        life.log.iter().all(|line| !line.ends_with("stop") && !line.ends_with("power off")),
+        "{:?}",
+        life.log
+    );
+    assert_eq!(life.left(), 3_000);
+    life.run(3_000);
+    assert!(life.log.last().is_some_and(|line| line.ends_with(" stop")), "{:?}", life.log);
+}
+
+#[test]
+fn a_hook_that_hangs_is_waited_for_until_its_limit() {
+    let mut life = Life::hour();
+    life.hook_hangs = true;
+    life.run(3_540);
+    life.log.clear();
+    life.run(105);
+    life.check(&[]);
+    life.run(15);
+    life.check(&["3720 v1;paused;left=0;gen=1", "3720 stop"]);
+}
+
+#[test]
+fn a_call_without_an_answer_is_made_again_for_two_minutes() {
+    let mut life = Life::hour();
+    life.run(3_480);
+    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.run(180);
+    let calls = life.log.iter().filter(|line| line.ends_with(" stop")).count();
+    assert_eq!(calls, 8, "{:?}", life.log);
+}
+
+/// A life that is idle since its fifteenth minute, and would be stopped after forty more.
+fn idle() -> Life {
+    let idle = Some(IdleTerms::after(SignedDuration::from_mins(30)));
+    let mut life = Life::new(Terms { idle, ..Terms::with_budget(SignedDuration::from_hours(8)) });
+    life.run(840);
+    life.quiet = true;
+    life
+}
+
+#[test]
+fn idleness_is_acted_upon_only_while_it_is_seen() {
+    let mut life = idle();
+    life.run(2_300);
+    life.blind = true;
+    life.run(600);
+    assert!(life.log.iter().all(|line| !line.ends_with("stop")), "{:?}", life.log);
+    life.blind = false;
+    life.run(30);
+    assert!(life.log.iter().any(|line| line.ends_with("stop")), "{:?}", life.log);
+}
+
+#[test]
+fn activity_cancels_an_idle_action_until_aws_has_said_yes() {
+    let mut life = idle();
+    life.run(2_300);
+    life.quiet = false;
+    life.run(15);
+    assert!(life.log.last().is_some_and(|line| line.contains("in use again")), "{:?}", life.log);
+    let mut life = idle();
+    life.run(2_700);
+    assert!(life.log.last().is_some_and(|line| line.ends_with("stop")), "{:?}", life.log);
+    life.log.clear();
+    life.quiet = false;
+    life.run(15);
+    assert!(life.log.iter().all(|line| line.contains("in use again")), "{:?}", life.log);
+    // AWS did nothing all the same: whoever works now is not powered off.
+    life.run(60);
+    assert!(life.log.last().is_some_and(|line| line.contains("v1;running;")), "{:?}", life.log);
+}
+
+#[test]
+fn going_down_leaves_what_is_left_in_the_tag() {
+    let mut life = Life::hour();
+    life.run(540);
+    life.look(vec![Event::GoingDown]);
+    life.check(&["600 v1;paused;left=3000;gen=1"]);
+}
+
+#[test]
+fn the_hook_does_not_shorten_the_time_for_the_call() {
+    let mut life = Life::hour();
+    life.hook_hangs = true;
+    life.run(3_480);
+    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.run(360);
+    let off = life.log.iter().find(|line| line.ends_with("power off")).cloned();
+    assert_eq!(off.as_deref(), Some("3840 power off"), "{:?}", life.log);
+}
+
+#[test]
+fn a_call_that_is_accepted_late_has_its_five_minutes() {
+    let mut life = Life::hour();
+    life.run(3_480);
+    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.run(120);
+    life.refusal = None;
+    life.run(360);
+    let off = life.log.iter().find(|line| line.ends_with("power off")).cloned();
+    assert_eq!(off.as_deref(), Some("3975 power off"), "{:?}", life.log);
+}
+
+#[test]
+fn a_hibernation_that_aws_refuses_is_a_stop_at_once() {
+    let terms = Terms { on_expiry: Action::Hibernate, ..Terms::with_budget(SignedDuration::from_hours(1)) };
+    let mut life = Life::new(terms);
+    life.run(3_480);
+    life.log.clear();
+    life.refusal = Some(Refusal::NoHibernation);
+    life.run(60);
+    let calls: Vec<&str> =
+        life.log.iter().filter_map(|line| line.split_once(' ')).map(|(_, what)| what).collect();
+    let done: Vec<&&str> =
+        calls.iter().filter(|what| ["hibernate", "stop", "power off"].contains(what)).collect();
+    assert_eq!(done, [&"hibernate", &"stop", &"power off"], "{:?}", life.log);
+}
+
+#[test]
+fn a_lease_is_released_once() {
+    let mut life = Life::hour();
+    life.ask(Command::KeepAlive { name: "job".to_string(), span: SignedDuration::from_mins(5) });
+    life.ask(Command::Release { name: "job".to_string() });
+    life.ask(Command::Release { name: "job".to_string() });
+    life.check(&[
+        "60 yes: not idle for 5m (job); the time bound is unchanged",
+        "60 yes: released job",
+        "60 no: there is no lease named job",
+    ]);
+}
+
+#[test]
+fn an_extension_whose_daemon_died_does_not_block_the_next() {
+    let more = Command::Extend { by: SignedDuration::from_hours(2), local_only: false };
+    let mut life = Life::hour();
+    let inputs = life.inputs(vec![Event::Asked { ticket: 7, command: more.clone() }]);
+    let (state, _) = step(life.state.take().expect("a state"), &inputs);
+    let (waiting, _) = step(state.clone(), &inputs);
+    life.state = Some(waiting);
+    life.ask(more.clone());
+    assert!(life.log.last().is_some_and(|line| line.contains("another extension is being written")));
+    life.state = Some(state.reloaded());
+    life.ask(more);
+    assert!(life.log.last().is_some_and(|line| line.contains("yes: extended")), "{:?}", life.log);
+}
+
+#[test]
+fn an_older_tag_just_after_a_write_is_only_late() {
+    let mut life = Life::hour();
+    life.ask(Command::Extend { by: SignedDuration::from_hours(1), local_only: false });
+    life.log.clear();
+    life.tag = tagged("v1;running;until=2027-01-15T09:00:00Z;gen=0");
+    life.run(285);
+    life.check(&[]);
+    life.run(30);
+    life.check(&["360 v1;running;until=2027-01-15T10:00:00Z;gen=1"]);
+}
+
+#[test]
+fn a_daemon_without_a_memory_counts_a_pause_from_the_boot() {
+    let mut life = Life::hour();
+    life.tag = tagged("v1;paused;left=3000;gen=9");
+    life.run(15);
+    assert_eq!(life.left(), 3_000 - 75);
+}

@@ -1,0 +1,90 @@
+//! The accountant: what must be true of a life, kept without looking at the daemon's own books.
+
+use super::{Load, Power, TICK, World, instant};
+use jiff::SignedDuration;
+use lifecycle::tag::{Expiry, Intent};
+
+/// What the accountant knows: between which two amounts the running time left must be. They drift
+/// apart only by what is documented (an unsaved minute, a tag written from outside at a bad moment).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Books {
+    pub(crate) least: i64,
+    pub(crate) most: i64,
+}
+
+impl Books {
+    pub(super) fn either(&mut self, left: i64) {
+        self.least = self.least.min(left);
+        self.most = self.most.max(left);
+    }
+}
+
+impl World {
+    /// What a tag says that is not the daemon's own may hold from now on, and so may every tag for a
+    /// daemon that has forgotten its own.
+    pub(super) fn follow_tag(&mut self) {
+        let Some(Ok(expiry)) = self.tag.as_deref().map(Expiry::decode) else { return };
+        let clocks = self.clocks();
+        let known = self.daemon.as_ref().map_or(0, |state| state.status(&clocks).generation);
+        if expiry.generation < known || (expiry.generation == known && !self.foreign) {
+            return;
+        }
+        self.books.either(match expiry.intent {
+            Intent::Running(until) => until.duration_since(instant(self.now)).as_secs(),
+            Intent::Paused(left) if known == 0 => left.as_secs() - self.mono,
+            Intent::Paused(left) => left.as_secs(),
+        });
+    }
+
+    /// An extension that was answered with yes never shortens, and the books follow it.
+    pub(super) fn granted(&mut self) {
+        let state = self.daemon.as_ref().expect("a daemon that answers");
+        let left = (state.dead_man_after() - self.terms.dead_man_slack()).as_secs();
+        assert!(left >= self.books.least, "an extension shortened the life: {left}, {:?}", self.books);
+        let most = self.books.most.max(0) + self.asked + TICK;
+        assert!(left <= most, "extended twice? {left} {:?}", self.books);
+        self.books = Books { least: left, most: left };
+        self.completed = false;
+        // The new warning may have been given in the same look.
+        self.warned_at = self.told_at.filter(|at| *at == self.mono);
+    }
+
+    pub(super) fn cap_books(&mut self) {
+        if let Some(cap) = self.terms.cap {
+            let room = cap.duration_since(instant(self.now)).as_secs();
+            self.books.least = self.books.least.min(room);
+        }
+    }
+
+    /// Nobody is cut off without a warning that is at least the grace old.
+    pub(super) fn check_warned(&self) {
+        let since = [self.warned_at, self.idle_warned_at].into_iter().flatten().min();
+        let since = since.expect("ended without a warning");
+        let grace = self.terms.grace.as_secs();
+        assert!(self.mono - since >= grace - TICK, "warned only {} s ago", self.mono - since);
+    }
+
+    /// Either the time is over, or the machine was idle, seen to be idle, for long enough.
+    pub(super) fn check_cause(&self, fresh: bool) {
+        if self.books.least <= TICK || self.completed {
+            return;
+        }
+        let idle = self.terms.idle.as_ref().expect("ended early, and idleness ends nothing");
+        let quiet = self.mono - self.quiet_since;
+        let needed = (idle.timeout + idle.grace).as_secs();
+        assert_eq!(self.load, Load::Quiet, "ended early: {:?}", self.books);
+        // A minute for the last reading, and one for the last save before a crash.
+        assert!(quiet >= needed - 120 - TICK, "idle for {quiet} s only, fresh {fresh}, {:?}", self.books);
+    }
+
+    /// A running instance always ends by its bound and the documented slack.
+    pub(super) fn check_bound(&self) {
+        let slack = (self.terms.dead_man_slack() + SignedDuration::from_mins(3)).as_secs();
+        if self.power == Power::Running {
+            assert!(self.books.most >= -slack, "outlived its time: {:?} at {}", self.books, self.now);
+            let armed = self.dead_man - self.mono;
+            let latest = self.books.most + self.terms.dead_man_slack().as_secs() + 60 + TICK;
+            assert!(armed <= latest.max(120), "the dead-man is set too late: {armed} s, {:?}", self.books);
+        }
+    }
+}

@@ -1,0 +1,557 @@
+//! A small world for one instance: AWS's clock and tags, the machine's clocks and disk, a daemon that
+//! can be killed between two effects, a dead-man, and an accountant who keeps the books separately.
+
+mod accountant;
+
+use accountant::Books;
+use domain::{Known, Timestamp};
+use jiff::SignedDuration;
+use lifecycle::idle::{RULES, Reading, Signal};
+use lifecycle::tag::{Expiry, Intent};
+use lifecycle::{
+    Action, AwsNotice, Boot, Clocks, Command, Effect, Event, Inputs, Refusal, State, Tags, Terms, Urgency,
+    step,
+};
+
+/// Seconds between two looks of the daemon.
+pub(crate) const TICK: i64 = 15;
+
+pub(crate) fn secs(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Power {
+    Running,
+    Stopped,
+    Hibernated,
+    Terminated,
+}
+
+/// What the idle signals say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Load {
+    Quiet,
+    Busy,
+    Unknown,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    Run(u16),
+    CliStop,
+    ConsoleStop { graceful: bool },
+    Start { after: u32 },
+    Reboot { down: u16 },
+    Hibernate { asleep: u32 },
+    ClockStep(i32),
+    Extend { by: u16, local_only: bool },
+    CliExtend { by: u16 },
+    LoseTags,
+    GarbleTag,
+    Crash { ticks: u16 },
+    CrashAtEffect(u8),
+    CorruptState,
+    Imds(bool),
+    Ec2(bool),
+    Iam(bool),
+    Load(Load),
+    SpotNotice,
+    KeepAlive { minutes: u16 },
+    Cancel,
+    Complete,
+}
+
+pub(crate) struct World {
+    terms: Terms,
+    now: i64,
+    wall_error: i64,
+    mono: i64,
+    asleep: i64,
+    boots: u64,
+    pending: i64,
+    pub(crate) power: Power,
+    tag: Option<String>,
+    disk: Option<State>,
+    daemon: Option<State>,
+    down_ticks: u16,
+    crash_at: Option<u8>,
+    dead_man: i64,
+    dead_man_at_boot: i64,
+    imds: bool,
+    ec2: bool,
+    iam: bool,
+    foreign: bool,
+    waking: bool,
+    asked: i64,
+    load: Load,
+    quiet_since: i64,
+    completed: bool,
+    pub(crate) books: Books,
+    events: Vec<Event>,
+    warned_at: Option<i64>,
+    idle_warned_at: Option<i64>,
+    /// When the last warning of the bound was given.
+    told_at: Option<i64>,
+    /// Sleep that no save of the daemon knows of: a reboot charges it.
+    unseen_sleep: i64,
+    /// Both, as of the last save: all that a daemon knows after a crash.
+    saved_warnings: (Option<i64>, Option<i64>),
+    last_warning: Option<(u64, String)>,
+    saved_at: i64,
+    pub(crate) steps: u64,
+}
+
+const EPOCH: i64 = 1_800_000_000;
+
+pub(crate) fn instant(seconds: i64) -> Timestamp {
+    Timestamp::from_second(EPOCH + seconds).expect("in range")
+}
+
+impl World {
+    /// A launch: the tag and the seed are there, the machine boots, the dead-man is armed.
+    pub(crate) fn launch(terms: Terms) -> World {
+        let budget = terms.budget.as_secs();
+        let slack = terms.dead_man_slack().as_secs();
+        let tag = Expiry { intent: Intent::Running(instant(budget)), generation: 1 }.encode();
+        World {
+            now: 0,
+            wall_error: 0,
+            mono: 0,
+            asleep: 0,
+            boots: 1,
+            pending: 0,
+            power: Power::Running,
+            tag: Some(tag),
+            disk: None,
+            daemon: None,
+            down_ticks: 2,
+            crash_at: None,
+            dead_man: budget + slack,
+            dead_man_at_boot: budget + slack,
+            imds: true,
+            ec2: true,
+            iam: true,
+            foreign: true,
+            waking: false,
+            asked: 0,
+            load: Load::Busy,
+            quiet_since: 0,
+            completed: false,
+            books: Books { least: budget, most: budget },
+            events: Vec::new(),
+            warned_at: None,
+            idle_warned_at: None,
+            told_at: None,
+            unseen_sleep: 0,
+            saved_warnings: (None, None),
+            last_warning: None,
+            saved_at: 0,
+            steps: 0,
+            terms,
+        }
+    }
+
+    pub(crate) fn act(&mut self, act: &Act) {
+        match *act {
+            Act::Run(ticks) => self.run(ticks),
+            Act::Start { after } => self.start(i64::from(after)),
+            Act::ClockStep(by) => self.wall_error += i64::from(by),
+            Act::LoseTags => self.tag = None,
+            Act::GarbleTag => self.tag = Some("v1;running;until=soon".to_string()),
+            Act::Imds(works) => self.imds = works,
+            Act::Ec2(works) => self.ec2 = works,
+            Act::Iam(works) => self.iam = works,
+            Act::CliExtend { by } => self.cli_extend(i64::from(by)),
+            _ if self.power != Power::Running => {}
+            Act::CliStop => self.cli_stop(),
+            Act::ConsoleStop { graceful } => self.console_stop(graceful),
+            Act::Reboot { down } => self.reboot(i64::from(down)),
+            Act::Hibernate { asleep } => self.hibernate(i64::from(asleep)),
+            Act::Crash { ticks } => self.crash(ticks),
+            Act::CrashAtEffect(index) => self.crash_at = Some(index),
+            Act::CorruptState => self.corrupt_state(),
+            Act::Load(load) => self.load = load,
+            Act::SpotNotice => self.events.push(Event::Aws(AwsNotice {
+                id: "spot".to_string(),
+                text: "AWS will take this instance back".to_string(),
+                hook: Some(secs(100)),
+            })),
+            Act::Extend { by, local_only } => {
+                self.asked = i64::from(by);
+                let running = self.daemon.is_some();
+                self.ask(Command::Extend { by: secs(i64::from(by)), local_only });
+                if running && self.daemon.is_none() {
+                    // The answer was lost in a crash: it may hold or not.
+                    self.books.either(self.books.most.max(0) + self.asked);
+                }
+            }
+            Act::KeepAlive { minutes } => {
+                let span = SignedDuration::from_mins(i64::from(minutes).max(1));
+                self.ask(Command::KeepAlive { name: "test".to_string(), span });
+                if self.daemon.is_some() {
+                    self.quiet_since = self.mono;
+                }
+            }
+            Act::Cancel => self.ask(Command::Cancel),
+            Act::Complete => {
+                self.books.least = self.books.least.min(0);
+                self.completed = true;
+                self.ask(Command::Complete);
+            }
+        }
+    }
+
+    fn ask(&mut self, command: Command) {
+        if self.daemon.is_some() {
+            self.step_with(vec![Event::Asked { ticket: 1, command }], false);
+        }
+    }
+
+    pub(crate) fn run(&mut self, ticks: u16) {
+        for _ in 0..ticks {
+            self.now += TICK;
+            if self.power != Power::Running {
+                continue;
+            }
+            self.mono += TICK;
+            self.books.least -= TICK;
+            self.books.most -= TICK;
+            self.cap_books();
+            self.tick();
+            self.check_bound();
+        }
+    }
+
+    fn tick(&mut self) {
+        if self.mono >= self.dead_man {
+            let slack = self.terms.dead_man_slack().as_secs();
+            assert!(self.books.least <= 60 - slack, "the dead-man came early: {:?}", self.books);
+            self.lose_unsaved();
+            return self.power_off();
+        }
+        if self.daemon.is_none() {
+            if self.down_ticks > 0 {
+                self.down_ticks -= 1;
+                return;
+            }
+            self.load_daemon();
+        }
+        let minute = (self.mono / TICK) % 4 == 0;
+        self.step_with(Vec::new(), minute);
+    }
+
+    fn load_daemon(&mut self) {
+        let (clocks, boot) = (self.clocks(), self.boot());
+        self.daemon = Some(match self.disk.clone() {
+            Some(saved) => saved.reloaded(),
+            None => {
+                let fresh = (self.terms.budget.as_secs() - self.mono).max(0);
+                self.books.either(fresh);
+                State::begin(self.terms.clone(), &clocks, &boot)
+            }
+        });
+    }
+
+    fn clocks(&self) -> Clocks {
+        Clocks {
+            mono: secs(self.mono),
+            boot: secs(self.mono + self.asleep),
+            wall: instant(self.now + self.wall_error),
+        }
+    }
+
+    fn boot(&self) -> Boot {
+        let pending =
+            if self.imds { Known::Is(instant(self.pending)) } else { Known::Unseen("down".to_string()) };
+        Boot { id: self.boots.to_string(), pending }
+    }
+
+    fn readings(&self) -> Vec<Reading> {
+        let value = |signal: Signal| match (self.load, signal) {
+            (Load::Busy, Signal::Terminal) => Known::Is(1.0),
+            (Load::Unknown, Signal::Gpu) => Known::Unseen("lost".to_string()),
+            _ => Known::Is(0.0),
+        };
+        RULES.iter().map(|rule| Reading { signal: rule.signal, value: value(rule.signal) }).collect()
+    }
+
+    /// One look of the daemon, and the looks that its own effects cause.
+    fn step_with(&mut self, mut events: Vec<Event>, minute: bool) {
+        events.append(&mut self.events);
+        self.follow_tag();
+        if self.waking && self.daemon.is_some() {
+            // What is overdue at a start is due when the daemon learns of the start.
+            self.books.most = self.books.most.max(0);
+        }
+        let mut readings = minute.then(|| self.readings());
+        if minute && self.load != Load::Quiet {
+            self.quiet_since = self.mono;
+        }
+        for _ in 0..8 {
+            let Some(state) = self.daemon.take() else { return };
+            let unseen = || Known::Unseen("down".to_string());
+            let expiry = match &self.tag {
+                _ if !self.imds => unseen(),
+                None => Known::Absent,
+                Some(text) => {
+                    Expiry::decode(text).map_or_else(|error| Known::Unseen(error.to_string()), Known::Is)
+                }
+            };
+            let inputs = Inputs {
+                clocks: self.clocks(),
+                boot: self.boot(),
+                date: self.imds.then(|| instant(self.now)),
+                tags: Tags { expiry, cap: Known::Absent },
+                readings: readings.take(),
+                events: std::mem::take(&mut events),
+            };
+            let (state, effects) = step(state, &inputs);
+            self.steps += 1;
+            assert!(effects.len() <= 12, "too much at once: {effects:?}");
+            self.daemon = Some(state);
+            for effect in effects {
+                if self.crash_at == Some(0) {
+                    self.crash_at = None;
+                    return self.crash(0);
+                }
+                self.crash_at = self.crash_at.map(|left| left - 1);
+                events.extend(self.perform(effect, minute));
+                if self.power != Power::Running {
+                    return;
+                }
+            }
+            if events.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, fresh: bool) -> Option<Event> {
+        match effect {
+            Effect::Notify(notice) => {
+                self.hear(notice.urgency, notice.text);
+                None
+            }
+            Effect::Save => {
+                self.save();
+                None
+            }
+            Effect::ArmDeadMan { after } => {
+                self.dead_man = self.mono + after.as_secs();
+                Some(Event::DeadManArmed { after, outcome: Ok(()) })
+            }
+            Effect::WriteTag(expiry) => Some(self.write_tag(expiry)),
+            Effect::PreStop { .. } => Some(Event::PreStopDone),
+            Effect::Call(action) => self.call(action, fresh),
+            Effect::PowerOff => {
+                self.check_warned();
+                self.power_off();
+                None
+            }
+            Effect::Reply { answer: Ok(text), .. } if text.starts_with("extended") => {
+                self.granted();
+                None
+            }
+            Effect::ForgetCredentials | Effect::Reply { .. } => None,
+        }
+    }
+
+    fn save(&mut self) {
+        let state = self.daemon.as_ref().expect("a daemon that saves");
+        self.dead_man_at_boot = state.dead_man_after().as_secs().max(120);
+        self.disk = Some(state.clone());
+        self.saved_at = self.mono;
+        self.saved_warnings = (self.warned_at, self.idle_warned_at);
+        self.waking &= !self.imds;
+        self.unseen_sleep = 0;
+    }
+
+    fn hear(&mut self, urgency: Urgency, text: String) {
+        if text.contains("in use again") {
+            self.last_warning = None;
+            self.idle_warned_at = None;
+        }
+        if urgency < Urgency::Warning || !text.contains("this instance will") {
+            return;
+        }
+        let clocks = self.clocks();
+        let generation = self.daemon.as_ref().map_or(0, |state| state.status(&clocks).generation);
+        let idle = text.contains("it is idle");
+        let told = Some((generation, text));
+        assert!(self.last_warning != told, "told twice: {told:?}");
+        self.last_warning = told;
+        let since = if idle { &mut self.idle_warned_at } else { &mut self.warned_at };
+        since.get_or_insert(self.mono);
+        if !idle {
+            self.told_at = Some(self.mono);
+        }
+    }
+
+    fn write_tag(&mut self, expiry: Expiry) -> Event {
+        let outcome = match (self.ec2, self.iam) {
+            (false, _) => Err(Refusal::Failed("no route".to_string())),
+            (true, false) => Err(Refusal::Denied("no CreateTags".to_string())),
+            (true, true) => {
+                self.tag = Some(expiry.encode());
+                self.foreign = false;
+                Ok(())
+            }
+        };
+        Event::TagWritten { generation: expiry.generation, outcome }
+    }
+
+    fn call(&mut self, action: Action, fresh: bool) -> Option<Event> {
+        self.check_warned();
+        self.check_cause(fresh);
+        match (self.ec2, self.iam) {
+            (false, _) => Some(Event::Called(Err(Refusal::Failed("no route".to_string())))),
+            (true, false) => Some(Event::Called(Err(Refusal::Denied("no StopInstances".to_string())))),
+            (true, true) => {
+                self.power = match action {
+                    Action::Stop => Power::Stopped,
+                    Action::Hibernate => Power::Hibernated,
+                    Action::Terminate => Power::Terminated,
+                };
+                self.daemon = None;
+                None
+            }
+        }
+    }
+
+    fn power_off(&mut self) {
+        self.power = Power::Stopped;
+        self.daemon = None;
+    }
+
+    fn cli_stop(&mut self) {
+        if let Some(Ok(expiry)) = self.tag.as_deref().map(Expiry::decode)
+            && let Intent::Running(until) = expiry.intent
+        {
+            let left = until.duration_since(instant(self.now)).as_secs().max(0);
+            let intent = Intent::Paused(secs(left));
+            self.tag = Some(Expiry { intent, generation: expiry.generation + 1 }.encode());
+            self.foreign = true;
+        }
+        self.console_stop(true);
+    }
+
+    fn console_stop(&mut self, graceful: bool) {
+        if graceful && self.daemon.is_some() {
+            self.step_with(vec![Event::GoingDown], false);
+        }
+        if !graceful || self.daemon.is_none() {
+            self.lose_unsaved();
+        }
+        self.power_off();
+    }
+
+    /// A power cut: running time since the last save is not remembered.
+    fn lose_unsaved(&mut self) {
+        self.books.most += self.mono - self.saved_at + TICK;
+    }
+
+    fn start(&mut self, after: i64) {
+        if matches!(self.power, Power::Running | Power::Terminated) {
+            return;
+        }
+        self.now += after;
+        if self.power == Power::Hibernated {
+            return self.wake_up(after);
+        }
+        self.pending = self.now;
+        self.boot_up();
+    }
+
+    fn boot_up(&mut self) {
+        self.power = Power::Running;
+        self.boots += 1;
+        self.mono = 0;
+        self.asleep = 0;
+        self.saved_at = 0;
+        self.told_at = None;
+        self.unseen_sleep = 0;
+        self.saved_warnings = (None, None);
+        self.dead_man = self.dead_man_at_boot;
+        self.daemon = None;
+        self.down_ticks = 1;
+        self.quiet_since = 0;
+        self.woken();
+    }
+
+    fn woken(&mut self) {
+        self.idle_warned_at = None;
+        self.warned_at = None;
+        self.last_warning = None;
+        self.waking = true;
+        self.books.most = self.books.most.max(0);
+        if self.disk.is_none() {
+            // A daemon that never ran remembers nothing: the seed's dead-man bounds each boot.
+            self.books.most = self.books.most.max(self.terms.budget.as_secs());
+        }
+    }
+
+    fn reboot(&mut self, down: i64) {
+        let pending = self.pending;
+        let warned_at = self.warned_at.map(|at| at - self.mono);
+        let unseen = self.waking;
+        self.lose_unsaved();
+        self.books.least -= down + self.unseen_sleep;
+        self.now += down;
+        self.boot_up();
+        self.pending = pending;
+        self.warned_at = warned_at;
+        self.saved_warnings = (warned_at, None);
+        // Without IMDS a reboot cannot be told from a start.
+        self.waking = unseen || !self.imds;
+    }
+
+    fn hibernate(&mut self, asleep: i64) {
+        self.now += asleep;
+        self.wake_up(asleep);
+    }
+
+    fn wake_up(&mut self, asleep: i64) {
+        self.power = Power::Running;
+        self.asleep += asleep;
+        self.unseen_sleep += asleep;
+        self.woken();
+        if self.daemon.is_none() {
+            self.load_daemon();
+        }
+        self.step_with(Vec::new(), false);
+    }
+
+    fn crash(&mut self, ticks: u16) {
+        self.daemon = None;
+        self.down_ticks = ticks;
+        // What was told and not saved may be told again.
+        (self.warned_at, self.idle_warned_at) = self.saved_warnings;
+        self.last_warning = None;
+        self.events.clear();
+    }
+
+    fn corrupt_state(&mut self) {
+        self.disk = None;
+        self.crash(1);
+    }
+
+    /// As the launching machine does it: whatever the tag says, one generation later.
+    fn cli_extend(&mut self, by: i64) {
+        let Some(Ok(expiry)) = self.tag.as_deref().map(Expiry::decode) else { return };
+        let intent = match expiry.intent {
+            Intent::Running(until) => {
+                Intent::Running(until.max(instant(self.now)).checked_add(secs(by)).expect("in range"))
+            }
+            Intent::Paused(left) => Intent::Paused(left + secs(by)),
+        };
+        self.tag = Some(Expiry { intent, generation: expiry.generation + 1 }.encode());
+        self.foreign = true;
+    }
+
+    /// Every fault is repaired; then the instance must come to its end.
+    pub(crate) fn repair(&mut self) {
+        (self.imds, self.ec2, self.iam) = (true, true, true);
+        self.down_ticks = 0;
+    }
+}

@@ -1,0 +1,125 @@
+//! The file of `--out`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use console::Failure;
+
+use crate::shelf::{Synced, beside};
+
+/// What an answer is written to: a new file that takes its place when the answer is whole, or what can
+/// only be written straight into, such as `/dev/null` or a named pipe.
+pub(crate) struct Target {
+    /// Where the answer is to be, links followed.
+    path: PathBuf,
+    /// The file that becomes it.
+    passing: Option<PathBuf>,
+}
+
+impl Target {
+    /// Opens what is to be written for this path.
+    pub(crate) fn open(path: &Path) -> Result<(Target, Box<dyn Write>), Failure> {
+        let unwritten = |e| unwritten(path, e);
+        let path = followed(path).map_err(unwritten)?;
+        let there = fs::metadata(&path).ok();
+        if there.as_ref().is_some_and(|there| !there.is_file()) {
+            let file = OpenOptions::new().write(true).open(&path).map_err(unwritten)?;
+            return Ok((Target { path, passing: None }, Box::new(BufWriter::new(file))));
+        }
+        let passing = beside(&path, "tmp");
+        let file = File::create(&passing).map_err(unwritten)?;
+        let target = Target { path, passing: Some(passing.clone()) };
+        if let Some(there) = there {
+            // Who may read it stays as it was.
+            fs::set_permissions(&passing, there.permissions()).map_err(unwritten)?;
+        }
+        Ok((target, Box::new(Synced::new(file))))
+    }
+
+    /// Puts the whole answer in its place.
+    pub(crate) fn publish(&self) -> Result<(), Failure> {
+        match &self.passing {
+            Some(passing) => fs::rename(passing, &self.path).map_err(|e| unwritten(&self.path, e)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some(passing) = &self.passing {
+            // What was published is gone from there; what was not is of no use to anybody.
+            let _ = fs::remove_file(passing);
+        }
+    }
+}
+
+fn unwritten(path: &Path, error: io::Error) -> Failure {
+    Failure::usage(format!("{} cannot be written: {error}", path.display()))
+}
+
+/// The path behind links. What is not there yet is made where the link points to, as a shell does.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(match path.read_link() {
+            Ok(to) => path.parent().unwrap_or(Path::new("")).join(to),
+            Err(_) => path.to_path_buf(),
+        }),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn write(path: &Path, text: &str) -> Result<(), Failure> {
+        let (target, mut file) = Target::open(path)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.flush()).unwrap();
+        target.publish()
+    }
+
+    #[test]
+    fn links_stay_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("real"), "before").unwrap();
+        fs::set_permissions(at("real"), fs::Permissions::from_mode(0o600)).unwrap();
+        symlink("real", at("link")).unwrap();
+        symlink("new", at("dangling")).unwrap();
+        write(&at("link"), "after").unwrap();
+        write(&at("dangling"), "made").unwrap();
+        assert_eq!(fs::read_to_string(at("real")).unwrap(), "after");
+        assert_eq!(fs::metadata(at("real")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(at("new")).unwrap(), "made");
+        assert!(at("link").is_symlink() && at("dangling").is_symlink());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "nothing is left behind");
+    }
+
+    #[test]
+    fn what_is_no_file_is_written_straight_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let null = folder.path().join("null");
+        symlink("/dev/null", &null).unwrap();
+        write(&null, "gone").unwrap();
+        assert!(null.is_symlink() && !fs::metadata("/dev/null").unwrap().is_file());
+        let failure = write(folder.path(), "nothing").unwrap_err();
+        assert!(failure.message.contains("cannot be written: Is a directory"), "{failure}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_published_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answer");
+        fs::write(&path, "before").unwrap();
+        let (target, mut file) = Target::open(&path).unwrap();
+        file.write_all(b"half").and_then(|()| file.flush()).unwrap();
+        drop(target);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

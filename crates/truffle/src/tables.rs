@@ -1,0 +1,54 @@
+//! Which datasets a statement reads, so that an answer can say how old they are.
+
+use std::sync::LazyLock;
+
+use catalog::DATASETS;
+use regex::Regex;
+
+/// What follows FROM or JOIN: names with their aliases, joined by commas.
+static NAMES: LazyLock<Regex> = LazyLock::new(|| {
+    let name = r#"[\w."]+(?:\s+(?:as\s+)?\w+)?"#;
+    Regex::new(&format!(r"(?i)\b(?:from|join)\s+({name}(?:\s*,\s*{name})*)")).expect("it is constant")
+});
+
+/// The datasets whose tables stand after FROM or JOIN, in the order of the catalog. The runs of the
+/// collector are none of them: they are what says how old data is.
+pub(crate) fn read_by(sql: &str) -> Vec<&'static str> {
+    let uncommented: Vec<&str> =
+        sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
+    let uncommented = uncommented.join("\n");
+    let lists = NAMES.captures_iter(&uncommented).map(|found| found.get(1).expect("the list").as_str());
+    let tables: Vec<String> = lists.flat_map(|list| list.split(',')).filter_map(table).collect();
+    let names = DATASETS.iter().map(|dataset| dataset.name);
+    names.filter(|name| *name != "collection_run" && tables.iter().any(|table| table == name)).collect()
+}
+
+/// `main."price_history" AS p` is a table of `price`.
+fn table(text: &str) -> Option<String> {
+    let name = text.split_whitespace().next()?.replace('"', "").to_lowercase();
+    let name = name.strip_prefix("main.").unwrap_or(&name);
+    let bare = name.strip_suffix("_history").or_else(|| name.strip_suffix("_corrected"));
+    Some(bare.unwrap_or(name).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_found_where_they_are_read() {
+        let check = |sql: &str, expected: &[&str]| assert_eq!(read_by(sql), expected, "{sql}");
+        check("SELECT 1", &[]);
+        check("FROM price", &["price"]);
+        check(
+            "select * from main.\"price_history\" p JOIN instance_type USING (instance_type)",
+            &["instance_type", "price"],
+        );
+        check("SELECT * FROM price AS p, offering o WHERE p.region = o.region", &["offering", "price"]);
+        check("SELECT region FROM instance_type_corrected ORDER BY region, price", &["instance_type"]);
+        check("SELECT 1 -- from price\n", &[]);
+        check("SELECT * FROM (SELECT * FROM zone) AS region", &["zone"]);
+        check("FROM collection_run", &[]);
+        check("FROM range(5)", &[]);
+    }
+}

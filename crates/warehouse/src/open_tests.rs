@@ -1,0 +1,90 @@
+//! Which folder a warehouse is opened in, and what is in its way there.
+
+use super::*;
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Opens the warehouse of no source at all, asks it, and says where it is.
+fn opened(folders: &[&Path]) -> Option<PathBuf> {
+    let folders: Vec<PathBuf> = folders.iter().map(|folder| folder.to_path_buf()).collect();
+    let (home, connection) = open(&[], &folders).unwrap();
+    connection.execute_batch("FROM instance_type").unwrap();
+    match home {
+        Home::File(path) => Some(path),
+        Home::Memory => None,
+    }
+}
+
+#[test]
+fn the_first_folder_that_can_be_used_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good");
+    let nowhere = Path::new("/dev/null/warehouse");
+    assert_eq!(opened(&[]), None);
+    assert_eq!(opened(&[nowhere]), None);
+    let path = opened(&[nowhere, &good]).unwrap();
+    assert!(path.starts_with(&good));
+    assert_eq!(opened(&[&good]), Some(path));
+    assert_eq!(names(&good).len(), 1);
+}
+
+#[test]
+fn a_damaged_file_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = opened(&[folder.path()]).unwrap();
+    fs::write(&path, "no database").unwrap();
+    assert_eq!(opened(&[folder.path()]), Some(path.clone()));
+    // What cannot be removed is left, and the next folder does.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let next = tempfile::tempdir().unwrap();
+    assert!(opened(&[folder.path(), next.path()]).unwrap().starts_with(next.path()));
+    assert_eq!(opened(&[folder.path()]), None);
+}
+
+#[test]
+fn the_warehouses_of_the_newest_few_manifests_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in
+        ["9-a.duckdb", "10-a.duckdb", "11-a.duckdb", "12-a.duckdb", "12-b.duckdb", "8-a.txt", ".x.1.tmp"]
+    {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    remove_older(folder.path(), "12-b.duckdb");
+    assert_eq!(names(folder.path()), [".x.1.tmp", "10-a.duckdb", "11-a.duckdb", "12-b.duckdb", "8-a.txt"]);
+}
+
+#[test]
+fn data_that_cannot_be_read_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = DataFile {
+        dataset: "zone".into(),
+        version: 1,
+        path: "zone.parquet".into(),
+        rows: 1,
+        bytes: 1,
+        sha256: String::new(),
+    };
+    let manifest = Manifest {
+        format: catalog::FORMAT,
+        number: 1,
+        tool_version: String::new(),
+        written_at: String::new(),
+        files: vec![file],
+    };
+    let mut source = Source { root: folder.path().to_path_buf(), manifest };
+    fs::write(folder.path().join("zone.parquet"), "no parquet").unwrap();
+    let check = |source: &Source, expected: &str| {
+        let error = open(std::slice::from_ref(source), &[folder.path().join("warehouse")]).unwrap_err();
+        assert!(matches!(&error, AskError::Lake(text) if text.contains(expected)), "{error:?}");
+    };
+    check(&source, "the data cannot be read");
+    assert_eq!(names(&folder.path().join("warehouse")), Vec::<String>::new());
+    source.manifest.files[0].version = 2;
+    check(&source, "holds zone in version 2, and this mycelium reads up to 1: upgrade mycelium");
+}

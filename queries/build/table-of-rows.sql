@@ -1,2 +1,0 @@
--- A table or a view of given rows.
-CREATE {kind} {dataset} AS {rows}

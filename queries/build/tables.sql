@@ -1,0 +1,5 @@
+-- Every table and view.
+SELECT DISTINCT table_name
+FROM duckdb_columns()
+WHERE NOT internal AND schema_name = 'main'
+ORDER BY table_name

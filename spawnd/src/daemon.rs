@@ -1,0 +1,396 @@
+//! The daemon: looks at the world, lets the lifecycle decide, does what it says, tells how it went.
+
+use crate::ec2::Ec2;
+use crate::hooks::PreStop;
+use crate::imds::{self, Imds};
+use crate::machine::Machine;
+use crate::signals::Probe;
+use crate::socket::{self, Answer};
+use crate::{dead_man, notices, store};
+use domain::{Known, Timestamp};
+use jiff::SignedDuration;
+use lifecycle::idle::IdleTerms;
+use lifecycle::tag::Predecessor;
+use lifecycle::{
+    Action, Boot, Effect, Event, Inputs, Notice, PowerOff, Refusal, State, Tags, Terms, Urgency, step,
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io::Read;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Instant;
+
+/// Between two looks: four timers a minute.
+const TICK: SignedDuration = SignedDuration::from_secs(15);
+/// While a hook runs, the daemon looks more often.
+const HOOK_TICK: SignedDuration = SignedDuration::from_secs(2);
+/// Idle signals are read once a minute.
+const MINUTE: SignedDuration = SignedDuration::from_secs(58);
+/// Effects whose outcome causes effects, and so on: never more rounds than this in one look.
+const ROUNDS: usize = 8;
+/// Instance ids of the sandbox begin so; AWS cannot issue them.
+const SANDBOX_ID: &str = "i-sandbox";
+
+struct Daemon {
+    machine: Machine,
+    sandbox: bool,
+    imds: Imds,
+    ec2: Ec2,
+    probe: Probe,
+    state: State,
+    tags: Tags,
+    pending: Known<Timestamp>,
+    last_minute: Option<SignedDuration>,
+    hook: Option<PreStop>,
+    events: Vec<Event>,
+    replies: Vec<(u64, Result<String, String>)>,
+    unsaved: Option<String>,
+}
+
+/// Runs until it is told to stop. Fails only where nothing can be begun: no socket, no clock.
+pub(crate) fn run(machine: Machine, sandbox: Option<String>) -> Result<(), String> {
+    let (mut going_down, write_end) = UnixStream::pair().map_err(|error| error.to_string())?;
+    for signal in [SIGTERM, SIGINT] {
+        let end = write_end.try_clone().map_err(|error| error.to_string())?;
+        signal_hook::low_level::pipe::register(signal, end).map_err(|error| error.to_string())?;
+    }
+    let listener = socket::listen(&machine).map_err(|error| format!("the socket: {error}"))?;
+    let mut daemon = Daemon::begin(machine, sandbox)?;
+    notify_systemd("READY=1");
+    let mut due = Instant::now();
+    loop {
+        if Instant::now() >= due {
+            daemon.look();
+            notify_systemd("WATCHDOG=1");
+            let pause = if daemon.hook.is_some() { HOOK_TICK } else { TICK };
+            due = Instant::now() + daemon.machine.real(pause);
+        }
+        match wait(&listener, &going_down, due) {
+            Woken::Time => {}
+            Woken::Question => daemon.serve(&listener),
+            Woken::Signal => {
+                let _ = going_down.read(&mut [0; 8]);
+                daemon.go_down();
+                return Ok(());
+            }
+        }
+    }
+}
+
+enum Woken {
+    Time,
+    Question,
+    Signal,
+}
+
+fn wait(listener: &UnixListener, signals: &UnixStream, due: Instant) -> Woken {
+    let left = due.saturating_duration_since(Instant::now());
+    let limit = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+    let mut watched = [PollFd::new(signals, PollFlags::IN), PollFd::new(listener, PollFlags::IN)];
+    let _ = poll(&mut watched, Some(&limit));
+    match (watched[0].revents().is_empty(), watched[1].revents().is_empty()) {
+        (false, _) => Woken::Signal,
+        (true, false) => Woken::Question,
+        (true, true) => Woken::Time,
+    }
+}
+
+/// Tells systemd that the daemon lives; without systemd nobody listens.
+fn notify_systemd(text: &str) {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let address = match name.as_bytes().strip_prefix(b"@") {
+        Some(abstract_name) => SocketAddr::from_abstract_name(abstract_name),
+        None => SocketAddr::from_pathname(&name),
+    };
+    if let (Ok(address), Ok(socket)) = (address, UnixDatagram::unbound()) {
+        let _ = socket.send_to_addr(text.as_bytes(), &address);
+    }
+}
+
+impl Daemon {
+    fn begin(machine: Machine, sandbox: Option<String>) -> Result<Daemon, String> {
+        let mut imds = Imds::new(sandbox.as_deref().unwrap_or(imds::ADDRESS));
+        let boot = Boot { id: boot_id(&machine)?, pending: Known::Unseen("not asked yet".to_string()) };
+        let state = match store::load(&machine) {
+            Ok(Some(state)) => state,
+            Ok(None) => State::begin(first_terms(&machine, &mut imds), &machine.clocks(), &boot),
+            Err(why) => {
+                let aside = store::set_aside(&machine);
+                let text =
+                    format!("the saved state is lost, and the terms of the launch hold: {why}; {aside}");
+                trouble(&machine, &text);
+                State::begin(first_terms(&machine, &mut imds), &machine.clocks(), &boot)
+            }
+        };
+        let unseen = || "not asked yet".to_string();
+        Ok(Daemon {
+            sandbox: sandbox.is_some(),
+            ec2: Ec2::new(sandbox),
+            probe: Probe::new(),
+            tags: Tags { expiry: Known::Unseen(unseen()), cap: Known::Unseen(unseen()) },
+            pending: Known::Unseen(unseen()),
+            last_minute: None,
+            hook: None,
+            events: Vec::new(),
+            replies: Vec::new(),
+            unsaved: None,
+            machine,
+            imds,
+            state,
+        })
+    }
+
+    /// One look at everything, and what follows from it.
+    fn look(&mut self) {
+        let mono = self.machine.clocks().mono;
+        let minute = self.last_minute.is_none_or(|at| mono - at >= MINUTE);
+        self.imds.begin_round();
+        self.pending = match self.imds.identity() {
+            Known::Is(identity) => Known::Is(identity.pending_time),
+            Known::Absent => Known::Absent,
+            Known::Unseen(why) => Known::Unseen(why),
+        };
+        self.tags = self.imds.tags();
+        let announced = self.imds.notices(minute);
+        self.events.extend(announced.into_iter().map(Event::Aws));
+        if self.hook.as_mut().is_some_and(PreStop::is_over) {
+            self.hook = None;
+            self.events.push(Event::PreStopDone);
+        }
+        let readings = minute.then(|| self.probe.look(&self.machine, mono));
+        if minute {
+            self.last_minute = Some(mono);
+        }
+        self.decide(readings, self.imds.date());
+        self.show();
+    }
+
+    /// Steps until nothing follows any more.
+    fn decide(&mut self, mut readings: Option<Vec<lifecycle::idle::Reading>>, mut date: Option<Timestamp>) {
+        for _ in 0..ROUNDS {
+            let Ok(id) = boot_id(&self.machine) else { return };
+            let inputs = Inputs {
+                clocks: self.machine.clocks(),
+                boot: Boot { id, pending: self.pending.clone() },
+                date: date.take(),
+                tags: self.tags.clone(),
+                readings: readings.take(),
+                events: std::mem::take(&mut self.events),
+            };
+            let (state, effects) = step(self.state.clone(), &inputs);
+            self.state = state;
+            for effect in effects {
+                self.perform(effect);
+            }
+            if self.events.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Notify(notice) => notices::tell(&self.machine, &notice),
+            Effect::Save => self.save(),
+            Effect::ArmDeadMan { after } => {
+                let outcome = dead_man::arm(&self.machine, after);
+                self.events.push(Event::DeadManArmed { after, outcome });
+            }
+            Effect::WriteTag(expiry) => {
+                let now = self.aws_now();
+                let outcome = self.allowed().and_then(|()| self.ec2.write_tag(&mut self.imds, &expiry, now));
+                self.events.push(Event::TagWritten { generation: expiry.generation, outcome });
+            }
+            Effect::PreStop { limit } => self.start_hook(limit),
+            Effect::Call(action) => {
+                let now = self.aws_now();
+                let outcome = self.allowed().and_then(|()| self.ec2.end(&mut self.imds, action, now));
+                self.events.push(Event::Called(outcome));
+            }
+            Effect::PowerOff => {
+                if let Err(why) = self.machine.systemctl(&["poweroff"]) {
+                    trouble(&self.machine, &format!("the machine cannot power off: {why}"));
+                }
+            }
+            Effect::ForgetCredentials => {
+                self.imds.forget();
+                self.ec2.forget();
+                self.probe.forget();
+            }
+            Effect::Reply { ticket, answer } => self.replies.push((ticket, answer)),
+        }
+    }
+
+    /// The sandbox's calls are for the sandbox's instances, and AWS's for AWS's.
+    fn allowed(&mut self) -> Result<(), Refusal> {
+        match self.imds.identity() {
+            Known::Is(identity) if identity.instance_id.starts_with(SANDBOX_ID) == self.sandbox => Ok(()),
+            Known::Is(identity) => {
+                Err(Refusal::Denied(format!("{} does not belong to this endpoint", identity.instance_id)))
+            }
+            Known::Absent | Known::Unseen(_) => {
+                Err(Refusal::Failed("the instance does not know its id".to_string()))
+            }
+        }
+    }
+
+    /// AWS's clock for a signature, or the machine's where it was not heard.
+    fn aws_now(&self) -> Timestamp {
+        self.state.now(&self.machine.clocks())
+    }
+
+    fn save(&mut self) {
+        let failed = store::save(&self.machine, &self.state).err();
+        if let Some(why) = &failed
+            && self.unsaved.is_none()
+        {
+            trouble(&self.machine, &format!("the state cannot be saved, and is kept in memory: {why}"));
+        }
+        self.unsaved = failed;
+    }
+
+    fn start_hook(&mut self, limit: SignedDuration) {
+        match PreStop::start(&self.machine, limit) {
+            Ok(Some(hook)) => self.hook = Some(hook),
+            Ok(None) => self.events.push(Event::PreStopDone),
+            Err(why) => {
+                trouble(&self.machine, &why);
+                self.events.push(Event::PreStopDone);
+            }
+        }
+    }
+
+    /// Keeps the message of the day true, and takes an old warning away.
+    fn show(&self) {
+        let status = self.state.status(&self.machine.clocks());
+        let power_off = match self.state.terms().power_off {
+            PowerOff::Stops => "stops",
+            PowerOff::Terminates => "TERMINATES",
+        };
+        let minute = status.until.as_second().div_euclid(60) * 60;
+        let until = Timestamp::from_second(minute).unwrap_or(status.until);
+        let verb = status.end.action.verb();
+        let text = format!(
+            "This instance will {verb} at {until}, if it runs on. More time: spawnd extend 2h. A shutdown from \
+             inside {power_off} it."
+        );
+        notices::set_motd(&self.machine, &text);
+        if status.end.seconds > 30 * 60 && status.idle_end.is_none() {
+            notices::clear(&self.machine);
+        }
+    }
+
+    /// Answers one question; looks are not delayed by it for longer than a call takes.
+    fn serve(&mut self, listener: &UnixListener) {
+        let Ok((stream, _)) = listener.accept() else { return };
+        let answer = match socket::receive(&stream) {
+            Ok((question, uid)) => {
+                eprintln!("<6>user {uid} asks {question:?}");
+                match socket::command(question, uid) {
+                    Ok(Some(command)) => self.obey(command),
+                    Ok(None) => self.status(),
+                    Err(why) => Answer::refused(why),
+                }
+            }
+            Err(why) => Answer::refused(why),
+        };
+        socket::reply(&stream, &answer);
+    }
+
+    fn obey(&mut self, command: lifecycle::Command) -> Answer {
+        let ticket = 1;
+        self.events.push(Event::Asked { ticket, command });
+        self.imds.begin_round();
+        self.decide(None, None);
+        let mine = self.replies.iter().position(|(found, _)| *found == ticket);
+        match mine.map(|index| self.replies.swap_remove(index).1) {
+            Some(Ok(text)) => Answer { ok: true, text, status: None },
+            Some(Err(text)) => Answer::refused(text),
+            None => Answer::refused("spawnd could not finish this in time; see: spawnd status".to_string()),
+        }
+    }
+
+    fn status(&self) -> Answer {
+        let status = self.state.status(&self.machine.clocks());
+        Answer { ok: true, text: status.sentences().join("\n"), status: Some(status) }
+    }
+
+    /// The last thing before the machine goes down, or the daemon is replaced.
+    fn go_down(&mut self) {
+        self.imds.begin_round();
+        self.events.push(Event::GoingDown);
+        self.decide(None, None);
+        self.save();
+    }
+}
+
+fn boot_id(machine: &Machine) -> Result<String, String> {
+    machine.boot_id().map_err(|error| format!("the boot's id: {error}"))
+}
+
+fn trouble(machine: &Machine, text: &str) {
+    notices::tell(machine, &Notice { urgency: Urgency::Trouble, text: text.to_string() });
+}
+
+/// The terms of a life that has no state yet: those of the launch; for an instance of the predecessor
+/// what its tags say; else four hours. Which it is, is said.
+fn first_terms(machine: &Machine, imds: &mut Imds) -> Terms {
+    let why = match store::terms(machine) {
+        Ok(Some(terms)) => return terms,
+        Ok(None) => "there are no terms of the launch".to_string(),
+        Err(why) => why,
+    };
+    imds.begin_round();
+    if let Known::Is(old) = imds.predecessor()
+        && let Some(terms) = predecessor_terms(&old, imds.date(), machine.clocks().mono)
+    {
+        trouble(machine, &format!("{why}; the tags of the predecessor hold"));
+        return terms;
+    }
+    let terms = Terms::unread();
+    trouble(
+        machine,
+        &format!("{why}, expected /etc/spawn/terms.json; this instance gets 4 hours, then it stops"),
+    );
+    terms
+}
+
+/// The predecessor's deadline wins over its span. It counted idle stops and terminations at the end.
+fn predecessor_terms(old: &Predecessor, now: Option<Timestamp>, uptime: SignedDuration) -> Option<Terms> {
+    let until = old.deadline.zip(now).map(|(deadline, now)| deadline.duration_since(now) + uptime);
+    let mut terms = Terms::with_budget(until.or(old.budget)?);
+    terms.on_expiry = Action::Terminate;
+    terms.idle = old.idle_timeout.map(IdleTerms::after);
+    if let Some(idle) = &mut terms.idle
+        && old.hibernate_on_idle
+    {
+        idle.action = Action::Hibernate;
+    }
+    Some(terms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_predecessors_deadline_wins() {
+        let now: Timestamp = "2026-11-23T10:00:00Z".parse().expect("an instant");
+        let hours = SignedDuration::from_hours;
+        let old = Predecessor {
+            budget: Some(hours(8)),
+            deadline: Some("2026-11-23T12:00:00Z".parse().expect("an instant")),
+            idle_timeout: Some(hours(1)),
+            hibernate_on_idle: true,
+        };
+        let terms = predecessor_terms(&old, Some(now), hours(6)).expect("terms");
+        assert_eq!((terms.budget, terms.on_expiry), (hours(8), Action::Terminate));
+        assert_eq!(terms.idle.map(|idle| idle.action), Some(Action::Hibernate));
+        let span_only = Predecessor { deadline: None, ..old };
+        assert_eq!(predecessor_terms(&span_only, None, hours(6)).map(|terms| terms.budget), Some(hours(8)));
+        assert_eq!(predecessor_terms(&Predecessor::default(), Some(now), hours(6)), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! The dead-man: a timer of systemd that powers the machine off when nothing else has ended it.
+
+use crate::machine::{Machine, write_durably};
+use jiff::SignedDuration;
+use std::io;
+
+/// The units, as they are installed: path and text. `@SECONDS@` is the time that is left.
+const UNITS: [(&str, &str); 6] = [
+    ("/etc/systemd/system/spawnd.service", include_str!("../units/spawnd.service")),
+    ("/etc/systemd/system/spawn-dead-man.timer", include_str!("../units/spawn-dead-man.timer")),
+    ("/etc/systemd/system/spawn-dead-man.service", include_str!("../units/spawn-dead-man.service")),
+    ("/etc/systemd/system/spawn-arm.service", include_str!("../units/spawn-arm.service")),
+    ("/etc/systemd/system/poweroff.target.d/10-spawn.conf", include_str!("../units/poweroff-limit.conf")),
+    ("/etc/sysctl.d/50-spawn.conf", include_str!("../units/sysctl.conf")),
+];
+
+/// Not in /etc: the seconds count from the arming, and a later boot must not find them.
+const LEFT: &str = "/run/systemd/system/spawn-dead-man.timer.d/left.conf";
+
+/// A boot gets at least this long before an overdue dead-man acts.
+const LEAST_AT_BOOT: SignedDuration = SignedDuration::from_mins(2);
+
+/// Writes the units; the dead-man is to act after `left`.
+pub(crate) fn write_units(machine: &Machine, left: SignedDuration) -> io::Result<()> {
+    for (path, text) in UNITS {
+        let text = text.replace("@SECONDS@", &left.as_secs().to_string());
+        write_durably(&machine.path(path), text.as_bytes(), 0o644)?;
+    }
+    Ok(())
+}
+
+/// Enables the units and starts them: the dead-man first.
+pub(crate) fn start_units(machine: &Machine) -> Result<(), String> {
+    machine.systemctl(&["daemon-reload"])?;
+    machine.systemctl(&["enable", "--now", "spawn-dead-man.timer"])?;
+    machine.systemctl(&["enable", "spawn-arm.service"])?;
+    machine.systemctl(&["enable", "--now", "--no-block", "spawnd.service"])
+}
+
+/// Sets the dead-man to act after this much running time, counted from now.
+pub(crate) fn arm(machine: &Machine, after: SignedDuration) -> Result<(), String> {
+    let text = format!("[Timer]\nOnActiveSec=\nOnActiveSec={}s\n", machine.real(after).as_secs().max(1));
+    let path = machine.path(LEFT);
+    write_durably(&path, text.as_bytes(), 0o644).map_err(|error| format!("{}: {error}", path.display()))?;
+    machine.systemctl(&["daemon-reload"])?;
+    // No waiting: at boot the timer is ordered after the unit that runs this.
+    machine.systemctl(&["--no-block", "restart", "spawn-dead-man.timer"])
+}
+
+/// What the dead-man is set to at a boot, given what a state says.
+pub(crate) fn at_boot(after: SignedDuration) -> SignedDuration {
+    after.max(LEAST_AT_BOOT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Pace;
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    fn machine() -> (tempfile::TempDir, Machine) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        (folder, machine)
+    }
+
+    #[test]
+    fn the_timer_names_what_is_left_and_no_calendar() {
+        let (_folder, machine) = machine();
+        write_units(&machine, SignedDuration::from_secs(29_700)).expect("written");
+        let timer = std::fs::read_to_string(machine.path(UNITS[1].0)).expect("a timer");
+        insta::assert_snapshot!(timer, @r"
+        [Unit]
+        Description=Powers this instance off when nothing else has ended it
+
+        # Running time, like the budget: it stands still in hibernation. No calendar: that would fire at a resume.
+        [Timer]
+        OnActiveSec=29700s
+        AccuracySec=1s
+        Unit=spawn-dead-man.service
+
+        [Install]
+        WantedBy=timers.target
+        ");
+    }
+
+    #[test]
+    fn systemd_accepts_the_units() {
+        if Command::new("systemd-analyze").arg("--version").output().is_err() {
+            println!("skipped: there is no systemd-analyze here");
+            return;
+        }
+        let (folder, machine) = machine();
+        write_units(&machine, SignedDuration::from_secs(60)).expect("written");
+        for program in ["usr/bin/systemctl", "usr/local/bin/spawnd"] {
+            let path = folder.path().join(program);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(&path, "#!/bin/sh\n").expect("a program");
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("executable");
+        }
+        for (path, _) in
+            UNITS.iter().filter(|(path, _)| path.ends_with(".service") || path.ends_with(".timer"))
+        {
+            let output = Command::new("systemd-analyze")
+                .args(["verify", "--man=no", "--recursive-errors=no"])
+                .arg(format!("--root={}", folder.path().display()))
+                .arg(path)
+                .output()
+                .expect("systemd-analyze runs");
+            let said = String::from_utf8_lossy(&output.stderr);
+            let about_us = said.lines().filter(|line| line.contains("spawn")).collect::<Vec<_>>();
+            assert!(output.status.success() && about_us.is_empty(), "{path}: {said}");
+        }
+    }
+
+    #[test]
+    fn arming_is_for_this_boot_only() {
+        let (folder, machine) = machine();
+        let systemctl = folder.path().join("usr/bin/systemctl");
+        std::fs::create_dir_all(systemctl.parent().expect("a parent")).expect("a folder");
+        let script = format!("#!/bin/sh\necho \"$@\" >> {}/calls\n", folder.path().display());
+        std::fs::write(&systemctl, script).expect("a program");
+        std::fs::set_permissions(&systemctl, PermissionsExt::from_mode(0o755)).expect("executable");
+        arm(&machine, SignedDuration::from_secs(1_500)).expect("armed");
+        let left = std::fs::read_to_string(machine.path(LEFT)).expect("a drop-in");
+        assert_eq!(left, "[Timer]\nOnActiveSec=\nOnActiveSec=1500s\n");
+        let calls = std::fs::read_to_string(folder.path().join("calls")).expect("calls");
+        assert_eq!(calls, "daemon-reload\n--no-block restart spawn-dead-man.timer\n");
+    }
+
+    #[test]
+    fn a_timer_that_cannot_be_armed_is_said() {
+        let (_folder, machine) = machine();
+        let error = arm(&machine, SignedDuration::from_secs(60)).expect_err("there is no systemctl");
+        assert!(error.contains("systemctl"), "{error}");
+    }
+}

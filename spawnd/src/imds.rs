@@ -1,0 +1,275 @@
+//! The instance metadata service, version 2: what the instance may know of itself without any
+//! permission. Every question is bounded, and after one that got no answer the rest of the round is
+//! not asked, so that a dead service costs a look one time-out and not ten.
+
+use domain::{Known, Timestamp};
+use jiff::fmt::rfc2822;
+use lifecycle::tag::{self, Expiry, Predecessor};
+use lifecycle::{AwsNotice, Tags};
+use serde::Deserialize;
+use std::time::{Duration, Instant};
+use ureq::Agent;
+use ureq::http::{HeaderMap, Response};
+
+/// Where the service is on every instance.
+pub(crate) const ADDRESS: &str = "http://169.254.169.254";
+
+const LIMIT: Duration = Duration::from_secs(1);
+/// The longest life that a token can be asked for; a new one is fetched well before.
+const TOKEN_SECONDS: u64 = 21_600;
+/// Answers are small; more than this is not one of ours.
+const LARGEST: u64 = 64 * 1024;
+
+/// Who this instance is, from the signed identity document.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Identity {
+    pub(crate) instance_id: String,
+    pub(crate) region: String,
+    pub(crate) pending_time: Timestamp,
+}
+
+/// Credentials of the instance's role, good for some hours.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct RoleCredentials {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) token: String,
+    pub(crate) expiration: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct SpotAction {
+    action: String,
+    time: Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ScheduledEvent {
+    event_id: String,
+    code: String,
+    not_before: String,
+    state: String,
+}
+
+/// A client; it remembers its token, the identity and AWS's clock.
+pub(crate) struct Imds {
+    agent: Agent,
+    base: String,
+    token: Option<(String, Instant)>,
+    identity: Option<Identity>,
+    /// The `Date` of the last answer of this round.
+    date: Option<Timestamp>,
+    /// Why nothing more is asked in this round.
+    silent: Option<String>,
+}
+
+impl Imds {
+    pub(crate) fn new(base: &str) -> Imds {
+        let config = Agent::config_builder()
+            .timeout_global(Some(LIMIT))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .build();
+        Imds {
+            agent: config.into(),
+            base: base.to_string(),
+            token: None,
+            identity: None,
+            date: None,
+            silent: None,
+        }
+    }
+
+    /// Begins a round of questions.
+    pub(crate) fn begin_round(&mut self) {
+        self.date = None;
+        self.silent = None;
+    }
+
+    /// Forgets all that may be out of date after a sleep.
+    pub(crate) fn forget(&mut self) {
+        self.token = None;
+        self.identity = None;
+    }
+
+    /// AWS's clock, if it was heard in this round.
+    pub(crate) fn date(&self) -> Option<Timestamp> {
+        self.date
+    }
+
+    pub(crate) fn identity(&mut self) -> Known<Identity> {
+        if let Some(identity) = &self.identity {
+            return Known::Is(identity.clone());
+        }
+        let read = parse::<Identity>(self.get("dynamic/instance-identity/document"));
+        self.identity = read.value().cloned();
+        read
+    }
+
+    pub(crate) fn tags(&mut self) -> Tags {
+        let expiry = match self.instance_tag(tag::EXPIRY) {
+            Known::Is(text) => understood(Expiry::decode(&text)),
+            Known::Absent => Known::Absent,
+            Known::Unseen(why) => Known::Unseen(why),
+        };
+        let cap = match self.instance_tag(tag::CAP) {
+            Known::Is(text) => understood(tag::decode_cap(&text)),
+            Known::Absent => Known::Absent,
+            Known::Unseen(why) => Known::Unseen(why),
+        };
+        Tags { expiry, cap }
+    }
+
+    /// The tags of the predecessor, for an instance that it launched.
+    pub(crate) fn predecessor(&mut self) -> Known<Predecessor> {
+        let mut silent = None;
+        let read = Predecessor::read(|key| match self.instance_tag(key) {
+            Known::Is(text) => Some(text),
+            Known::Absent => None,
+            Known::Unseen(why) => {
+                silent = Some(why);
+                None
+            }
+        });
+        match (silent, read) {
+            (Some(why), _) => Known::Unseen(why),
+            (None, Err(error)) => Known::Unseen(error.to_string()),
+            (None, Ok(read)) if read == Predecessor::default() => Known::Absent,
+            (None, Ok(read)) => Known::Is(read),
+        }
+    }
+
+    pub(crate) fn credentials(&mut self) -> Known<RoleCredentials> {
+        let role = match self.get("meta-data/iam/security-credentials/") {
+            Known::Is(text) => text.lines().next().unwrap_or_default().to_string(),
+            Known::Absent => return Known::Absent,
+            Known::Unseen(why) => return Known::Unseen(why),
+        };
+        parse(self.get(&format!("meta-data/iam/security-credentials/{role}")))
+    }
+
+    /// What AWS announces; `events` also asks for what is announced long before.
+    pub(crate) fn notices(&mut self, events: bool) -> Vec<AwsNotice> {
+        let now = self.date;
+        let mut notices = Vec::new();
+        if let Known::Is(spot) = parse::<SpotAction>(self.get("meta-data/spot/instance-action")) {
+            notices.push(spot_notice(&spot, now));
+        }
+        if !events {
+            return notices;
+        }
+        if let Known::Is(_) = self.get("meta-data/events/recommendations/rebalance") {
+            let text =
+                "AWS expects to take this spot instance back; save your work and plan to move".to_string();
+            notices.push(AwsNotice { id: "rebalance".to_string(), text, hook: None });
+        }
+        let scheduled = parse::<Vec<ScheduledEvent>>(self.get("meta-data/events/maintenance/scheduled"));
+        let active = |event: &&ScheduledEvent| event.state == "active";
+        notices.extend(scheduled.value().into_iter().flatten().filter(active).map(|event| AwsNotice {
+            id: format!("event {}", event.event_id),
+            text: format!(
+                "AWS has scheduled {} for this instance, not before {}",
+                event.code, event.not_before
+            ),
+            hook: None,
+        }));
+        notices
+    }
+
+    fn instance_tag(&mut self, key: &str) -> Known<String> {
+        self.get(&format!("meta-data/tags/instance/{key}"))
+    }
+
+    /// One question; a refused token is renewed once. 404 is an answer: there is no such thing.
+    fn get(&mut self, path: &str) -> Known<String> {
+        if let Some(why) = &self.silent {
+            return Known::Unseen(why.clone());
+        }
+        for _ in 0..2 {
+            let token = match self.token() {
+                Ok(token) => token,
+                Err(why) => return self.give_up(why),
+            };
+            let url = format!("{}/latest/{path}", self.base);
+            let asked = self.agent.get(url).header("X-aws-ec2-metadata-token", token).call();
+            match asked.map_err(|error| error.to_string()).and_then(|answer| self.read(answer)) {
+                Ok((200, text)) => return Known::Is(text),
+                Ok((404, _)) => return Known::Absent,
+                Ok((401, _)) => self.token = None,
+                Ok((status, _)) => return Known::Unseen(format!("the metadata service answers {status}")),
+                Err(why) => return self.give_up(why),
+            }
+        }
+        self.give_up("the metadata service refuses every token".to_string())
+    }
+
+    fn give_up(&mut self, why: String) -> Known<String> {
+        self.silent = Some(why.clone());
+        Known::Unseen(why)
+    }
+
+    fn token(&mut self) -> Result<String, String> {
+        if let Some((token, until)) = &self.token
+            && *until > Instant::now()
+        {
+            return Ok(token.clone());
+        }
+        let asked = self
+            .agent
+            .put(format!("{}/latest/api/token", self.base))
+            .header("X-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS.to_string())
+            .send_empty();
+        match asked.map_err(|error| error.to_string()).and_then(|answer| self.read(answer))? {
+            (200, token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                let until = Instant::now() + Duration::from_secs(TOKEN_SECONDS / 2);
+                self.token = Some((token.clone(), until));
+                Ok(token)
+            }
+            (status, _) => Err(format!("the metadata service gives no token (status {status})")),
+        }
+    }
+
+    fn read(&mut self, mut answer: Response<ureq::Body>) -> Result<(u16, String), String> {
+        self.date = http_date(answer.headers()).or(self.date);
+        let text = answer.body_mut().with_config().limit(LARGEST).read_to_string();
+        text.map(|text| (answer.status().as_u16(), text)).map_err(|error| error.to_string())
+    }
+}
+
+/// The `Date` header, which every AWS answer carries.
+pub(crate) fn http_date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get("date")?.to_str().ok()?;
+    rfc2822::parse(text).ok().map(|date| date.timestamp())
+}
+
+fn understood<T>(read: Result<T, tag::TagError>) -> Known<T> {
+    read.map_or_else(|error| Known::Unseen(error.to_string()), Known::Is)
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(text: Known<String>) -> Known<T> {
+    match text {
+        Known::Is(text) => serde_json::from_str(&text)
+            .map_or_else(|error| Known::Unseen(format!("the metadata service's answer: {error}")), Known::Is),
+        Known::Absent => Known::Absent,
+        Known::Unseen(why) => Known::Unseen(why),
+    }
+}
+
+/// The hook gets what is left until AWS acts, less ten seconds, and never more than two minutes.
+fn spot_notice(spot: &SpotAction, now: Option<Timestamp>) -> AwsNotice {
+    let window = jiff::SignedDuration::from_secs(110);
+    let left = now.map_or(window, |now| spot.time.duration_since(now) - jiff::SignedDuration::from_secs(10));
+    AwsNotice {
+        // Not the time: a repeated notice with another time is still the same interruption.
+        id: format!("spot {}", spot.action),
+        text: format!(
+            "AWS takes this spot instance back: {} at {:.0}. Save your work now",
+            spot.action, spot.time
+        ),
+        hook: Some(left.clamp(jiff::SignedDuration::from_secs(1), window)),
+    }
+}

@@ -1,0 +1,122 @@
+//! The machine: where its files are, what its clocks say, which boot this is.
+
+use domain::Timestamp;
+use jiff::SignedDuration;
+use lifecycle::Clocks;
+use rustix::time::{ClockId, clock_gettime};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A machine seen from a root folder; `/` outside of tests.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    root: PathBuf,
+    pace: Pace,
+}
+
+/// How fast time passes. Faster than one only against the sandbox.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Seconds of the daemon's clocks in one second of the machine's.
+    pub(crate) factor: i32,
+    /// Monotonic second that counts as the boot.
+    pub(crate) origin: f64,
+}
+
+impl Pace {
+    pub(crate) const REAL: Pace = Pace { factor: 1, origin: 0.0 };
+}
+
+/// Reads `60@1234.5`: sixty times as fast, booted at the monotonic second 1234.5.
+pub(crate) fn parse_pace(text: &str) -> Result<Pace, String> {
+    let parts = text.split_once('@');
+    let pace = parts.and_then(|(factor, origin)| {
+        Some(Pace { factor: factor.parse().ok()?, origin: origin.parse().ok()? })
+    });
+    pace.filter(|pace| pace.factor > 0).ok_or(format!("\"{text}\" is not a pace such as 60@1234.5"))
+}
+
+/// How long a program of systemd may take.
+const PROGRAM_LIMIT: Duration = Duration::from_secs(10);
+
+impl Machine {
+    pub(crate) fn new(root: PathBuf, pace: Pace) -> Machine {
+        Machine { root, pace }
+    }
+
+    /// The place of an absolute path under this root.
+    pub(crate) fn path(&self, absolute: &str) -> PathBuf {
+        self.root.join(absolute.trim_start_matches('/'))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the daemon's only look at the wall clock; its deadlines do not hang on it"
+    )]
+    pub(crate) fn clocks(&self) -> Clocks {
+        Clocks {
+            mono: self.clock(ClockId::Monotonic),
+            boot: self.clock(ClockId::Boottime),
+            wall: Timestamp::now(),
+        }
+    }
+
+    fn clock(&self, id: ClockId) -> SignedDuration {
+        let now = clock_gettime(id);
+        let read = SignedDuration::new(now.tv_sec, now.tv_nsec as i32);
+        (read - SignedDuration::from_secs_f64(self.pace.origin)) * self.pace.factor
+    }
+
+    /// A span of the daemon's time as the machine's.
+    pub(crate) fn real(&self, span: SignedDuration) -> Duration {
+        span.unsigned_abs() / self.pace.factor.unsigned_abs()
+    }
+
+    pub(crate) fn boot_id(&self) -> io::Result<String> {
+        let text = std::fs::read_to_string(self.path("/proc/sys/kernel/random/boot_id"))?;
+        Ok(text.trim().to_string())
+    }
+
+    /// Runs systemctl, for at most ten seconds.
+    pub(crate) fn systemctl(&self, arguments: &[&str]) -> Result<(), String> {
+        let program = self.path("/usr/bin/systemctl");
+        let mut child = Command::new(&program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        let began = Instant::now();
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(status)) => return Err(format!("systemctl {}: {status}", arguments.join(" "))),
+                Ok(None) if began.elapsed() < PROGRAM_LIMIT => std::thread::sleep(Duration::from_millis(20)),
+                Ok(None) => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return Err(format!("systemctl {} took more than 10 s", arguments.join(" ")));
+                }
+                Err(error) => return Err(format!("systemctl {}: {error}", arguments.join(" "))),
+            }
+        }
+    }
+}
+
+/// Writes a file so that a power cut leaves the old or the new one, never half of one.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder)?;
+    let new = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
+    std::fs::File::open(folder)?.sync_all()
+}

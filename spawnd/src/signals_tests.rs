@@ -1,0 +1,177 @@
+use super::*;
+use crate::machine::Pace;
+use std::path::Path;
+
+const STAT: &str = "cpu  1000 20 300 90000 5000 10 30 40 500 0\ncpu0 odd line\nintr 1\nctxt 2\nbtime 3\nprocesses 4\nprocs_running 1\nprocs_blocked 0\n";
+
+struct Fake {
+    folder: tempfile::TempDir,
+    machine: Machine,
+}
+
+impl Fake {
+    fn new() -> Fake {
+        let folder = tempfile::tempdir().expect("a folder");
+        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        let fake = Fake { folder, machine };
+        fake.write("proc/stat", STAT);
+        fake.write("proc/net/dev", "h\nh\n");
+        fake.write("proc/diskstats", "");
+        fake.write("proc/net/tcp", "header\n");
+        fake
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+
+    fn sample(&self, second: i64) -> Sample {
+        sample(&self.machine, SignedDuration::from_secs(second))
+    }
+
+    /// The value of a signal a minute after `before`.
+    fn rate(&self, before: &Sample, signal: Signal) -> Known<f64> {
+        let readings = rates(Some(before), &self.sample(60));
+        readings.into_iter().find(|reading| reading.signal == signal).expect("a reading").value
+    }
+}
+
+#[test]
+fn cpu_counts_steal_and_not_waiting() {
+    let check = |line: &str, expected: Known<f64>| {
+        let fake = Fake::new();
+        let before = fake.sample(0);
+        fake.write("proc/stat", &STAT.replace("1000 20 300 90000 5000 10 30 40 500 0", line));
+        assert_eq!(fake.rate(&before, Signal::Cpu), expected, "{line}");
+    };
+    // A busy core is 6,000 ticks a minute.
+    check("7000 20 300 90000 5000 10 30 40 500 0", Known::Is(1.0));
+    check("1000 20 300 90000 5000 10 30 6040 500 0", Known::Is(1.0));
+    check("1000 20 300 96000 9000 10 30 40 6500 0", Known::Is(0.0));
+    check("1000 20 300 90000 4000 10 30 40 500 0", Known::Is(0.0));
+    check("900 20 300 90000 5000 10 30 40 500 0", Known::Unseen("the counter ran backwards".to_string()));
+}
+
+#[test]
+fn the_first_look_and_a_missing_file_are_unseen() {
+    let fake = Fake::new();
+    assert!(rates(None, &fake.sample(0)).iter().all(|reading| matches!(reading.value, Known::Unseen(_))));
+    let before = fake.sample(0);
+    std::fs::remove_file(fake.folder.path().join("proc/stat")).expect("removed");
+    assert!(matches!(fake.rate(&before, Signal::Cpu), Known::Unseen(_)));
+}
+
+#[test]
+fn network_is_hardware_only_and_an_odd_line_spoils_itself_alone() {
+    let line = |name: &str, received: u64, sent: u64| {
+        format!("{name}: {received} 1 0 0 0 0 0 0 {sent} 1 0 0 0 0 0 0\n")
+    };
+    let table = |lo: u64, ens: u64| {
+        format!(
+            "h\nh\n{}  ens5: what is this\n{}{}",
+            line("lo", lo, lo),
+            line("enp39s0", ens, ens),
+            line("docker0", lo, 0)
+        )
+    };
+    let fake = Fake::new();
+    fake.write("sys/class/net/enp39s0/device", "");
+    fake.write("sys/class/net/ens5/device", "");
+    fake.write("proc/net/dev", &table(0, 0));
+    let before = fake.sample(0);
+    fake.write("proc/net/dev", &table(90_000_000, 1024 * 1024));
+    assert_eq!(fake.rate(&before, Signal::Network), Known::Is(2.0));
+}
+
+#[test]
+fn disks_are_whole_and_nvme_counts() {
+    let line = |name: &str, read: u64, written: u64| {
+        format!(" 259 0 {name} 10 0 {read} 5 20 0 {written} 6 0 7 8 0 0 0 0 0 0\n")
+    };
+    let table = |sectors: u64| {
+        ["nvme0n1", "nvme0n1p1", "loop0", "dm-0"]
+            .iter()
+            .map(|name| line(name, sectors, sectors))
+            .collect::<String>()
+            + "odd\n"
+    };
+    let fake = Fake::new();
+    fake.write("sys/block/nvme0n1/device", "");
+    fake.write("proc/diskstats", &table(0));
+    let before = fake.sample(0);
+    fake.write("proc/diskstats", &table(10_240));
+    assert_eq!(fake.rate(&before, Signal::Disk), Known::Is(10.0));
+}
+
+#[test]
+fn a_device_that_comes_late_is_no_jump() {
+    let counters = |pairs: &[(&str, u64)]| -> Counters {
+        Ok(pairs.iter().map(|(name, bytes)| (name.to_string(), *bytes)).collect())
+    };
+    let old = counters(&[("a", 0)]);
+    assert_eq!(per_minute(&old, &counters(&[("a", 1 << 20), ("b", 1 << 30)]), 60.0), Known::Is(1.0));
+    let backwards = per_minute(&counters(&[("a", 5)]), &counters(&[("a", 4)]), 60.0);
+    assert_eq!(backwards, Known::Unseen("the counter of a ran backwards".to_string()));
+}
+
+#[test]
+fn typing_is_a_change_of_the_access_time_whatever_the_clock_says() {
+    let fake = Fake::new();
+    for name in ["0", "1", "ptmx"] {
+        fake.write(&format!("dev/pts/{name}"), "");
+    }
+    let before = fake.sample(0);
+    assert_eq!(fake.rate(&before, Signal::Terminal), Known::Is(0.0));
+    let typed =
+        std::fs::File::options().write(true).open(fake.folder.path().join("dev/pts/1")).expect("a terminal");
+    let long_ago = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
+    typed.set_times(std::fs::FileTimes::new().set_accessed(long_ago)).expect("a time");
+    assert_eq!(fake.rate(&before, Signal::Terminal), Known::Is(1.0));
+}
+
+#[test]
+fn ssh_connections_of_both_families_are_counted_once_each() {
+    let fake = Fake::new();
+    let line = |slot: u8, local: &str, remote: &str, state: &str| {
+        format!(
+            "   {slot}: {local} {remote} {state} 00000000:00000000 00:00000000 00000000     0        0 100 1 0000 20 4 30 10 -1\n"
+        )
+    };
+    let tcp = [
+        line(0, "0100007F:0016", "0200007F:C350", "01"),
+        line(1, "0100007F:0016", "0300007F:C350", "06"),
+        line(2, "0100007F:1F90", "0400007F:C350", "01"),
+        "odd\n".to_string(),
+    ];
+    fake.write("proc/net/tcp", &format!("header\n{}", tcp.concat()));
+    let address = "00000000000000000000000001000000";
+    fake.write(
+        "proc/net/tcp6",
+        &format!("header\n{}", line(0, &format!("{address}:0016"), &format!("{address}:D431"), "01")),
+    );
+    assert_eq!(ssh_connections(&fake.machine), Known::Is(2.0));
+}
+
+#[test]
+fn one_busy_thread_is_seen_on_the_real_kernel() {
+    use rustix::time::{ClockId, clock_gettime};
+    let machine = Machine::new("/".into(), Pace::REAL);
+    let mut probe = Probe::new();
+    probe.look(&machine, machine.clocks().mono);
+    let used = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    };
+    let (began, before) = (machine.clocks().mono, used());
+    while used() - before < 0.5 {
+        std::hint::black_box(before);
+    }
+    let readings = probe.look(&machine, machine.clocks().mono);
+    let passed = (machine.clocks().mono - began).as_secs_f64();
+    let cpu = readings.iter().find(|reading| reading.signal == Signal::Cpu).expect("a reading");
+    // The kernel counts in hundredths of a second.
+    let least = 0.5 / passed - 0.05;
+    assert!(cpu.value.value().is_some_and(|cores| *cores >= least), "{cpu:?}, expected at least {least}");
+}

@@ -1,0 +1,188 @@
+//! How people on the machine talk with the daemon: one line of JSON each way over a unix socket. The
+//! kernel says who asks; the daemon itself answers, after it has done what it was asked.
+
+use crate::machine::Machine;
+use lifecycle::span::parse_span;
+use lifecycle::{Command, Status};
+use rustix::net::sockopt::socket_peercred;
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+
+const SOCKET: &str = "/run/spawn/spawnd.sock";
+/// A question is one short line.
+const LONGEST: u64 = 4096;
+/// How long the daemon waits for somebody who has connected and says nothing.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How long a question may take to be answered: a tag is written for some.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// User ids of people begin here; services have lower ones.
+const FIRST_PERSON: u32 = 1000;
+const NOBODY: u32 = 65534;
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Question {
+    Status,
+    Extend { by: String, local_only: bool },
+    KeepAlive { name: String, span: String },
+    Release { name: String },
+    Complete,
+    Cancel,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) ok: bool,
+    pub(crate) text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<Status>,
+}
+
+impl Answer {
+    pub(crate) fn refused(text: String) -> Answer {
+        Answer { ok: false, text, status: None }
+    }
+}
+
+/// Opens the socket, in the place of one that a dead daemon left.
+pub(crate) fn listen(machine: &Machine) -> io::Result<UnixListener> {
+    let path = machine.path(SOCKET);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Reads one question, and who asks it.
+pub(crate) fn receive(stream: &UnixStream) -> Result<(Question, u32), String> {
+    let failed = |error: &dyn std::fmt::Display| format!("the question cannot be read: {error}");
+    stream.set_nonblocking(false).map_err(|error| failed(&error))?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(|error| failed(&error))?;
+    stream.set_write_timeout(Some(PATIENCE)).map_err(|error| failed(&error))?;
+    let uid = socket_peercred(stream).map_err(|error| failed(&error))?.uid.as_raw();
+    let mut line = String::new();
+    BufReader::new(stream.take(LONGEST)).read_line(&mut line).map_err(|error| failed(&error))?;
+    let question = serde_json::from_str(&line).map_err(|error| failed(&error))?;
+    Ok((question, uid))
+}
+
+/// What a question asks of the life, if its asker may ask that; `Status` asks nothing.
+pub(crate) fn command(question: Question, uid: u32) -> Result<Option<Command>, String> {
+    let person = uid == 0 || (uid >= FIRST_PERSON && uid != NOBODY);
+    if question != Question::Status && !person {
+        return Err(format!(
+            "user {uid} is a service; only people and root may change when the instance ends"
+        ));
+    }
+    let span = |text: &str| parse_span(text).map_err(|error| error.to_string());
+    Ok(Some(match question {
+        Question::Status => return Ok(None),
+        Question::Extend { by, local_only } => Command::Extend { by: span(&by)?, local_only },
+        Question::KeepAlive { name, span: length } => {
+            Command::KeepAlive { name: lease_name(&name)?, span: span(&length)? }
+        }
+        Question::Release { name } => Command::Release { name: lease_name(&name)? },
+        Question::Complete => Command::Complete,
+        Question::Cancel => Command::Cancel,
+    }))
+}
+
+/// A lease's name is shown on terminals and kept for long: short and plain.
+fn lease_name(name: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
+        return Ok(name.to_string());
+    }
+    Err("a lease's name is 1 to 64 letters, digits, dots, dashes or underscores".to_string())
+}
+
+/// Answers; an asker who has gone is no trouble.
+pub(crate) fn reply(mut stream: &UnixStream, answer: &Answer) {
+    if let Ok(mut line) = serde_json::to_vec(answer) {
+        line.push(b'\n');
+        let _ = stream.write_all(&line);
+    }
+}
+
+/// Asks the daemon, as the command line does.
+pub(crate) fn ask(machine: &Machine, question: &Question) -> Result<Answer, String> {
+    let path = machine.path(SOCKET);
+    let deaf = |error: &dyn std::fmt::Display| {
+        format!("spawnd does not answer ({error}); the dead-man still holds; see: systemctl status spawnd")
+    };
+    let mut stream = UnixStream::connect(&path).map_err(|error| deaf(&error))?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(|error| deaf(&error))?;
+    let mut line = serde_json::to_vec(question).map_err(|error| deaf(&error))?;
+    line.push(b'\n');
+    stream.write_all(&line).map_err(|error| deaf(&error))?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).map_err(|error| deaf(&error))?;
+    serde_json::from_str(&answer).map_err(|error| deaf(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn parse(line: &str) -> Result<Question, String> {
+        let (here, mut there) = UnixStream::pair().map_err(|error| error.to_string())?;
+        there.write_all(line.as_bytes()).map_err(|error| error.to_string())?;
+        receive(&here).map(|(question, _)| question)
+    }
+
+    #[test]
+    fn questions_are_read_strictly() {
+        let check = |line: &str, expected: Option<Question>| assert_eq!(parse(line).ok(), expected, "{line}");
+        check("{\"verb\":\"status\"}\n", Some(Question::Status));
+        let by = "2h".to_string();
+        check(
+            "{\"verb\":\"extend\",\"by\":\"2h\",\"local_only\":false}\n",
+            Some(Question::Extend { by, local_only: false }),
+        );
+        check("{\"verb\":\"extend\",\"by\":\"2h\"}\n", None);
+        check("{\"verb\":\"extend\",\"by\":\"2h\",\"local_only\":false,\"force\":true}\n", None);
+        check("{\"verb\":\"stop\"}\n", None);
+        check("\n", None);
+        check(&format!("{{\"verb\":\"{}", "x".repeat(10_000)), None);
+    }
+
+    #[test]
+    fn who_says_nothing_is_not_waited_for() {
+        let (here, _there) = UnixStream::pair().expect("a pair");
+        let began = std::time::Instant::now();
+        assert!(receive(&here).is_err());
+        assert!(began.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn services_may_look_and_not_change() {
+        let complete = || command(Question::Complete, 0);
+        assert_eq!(complete(), Ok(Some(Command::Complete)));
+        assert_eq!(command(Question::Complete, 1000), Ok(Some(Command::Complete)));
+        assert_eq!(command(Question::Status, 33), Ok(None));
+        assert!(command(Question::Complete, 33).is_err());
+        assert!(command(Question::Complete, NOBODY).is_err());
+    }
+
+    #[test]
+    fn spans_and_names_are_checked() {
+        let keep = |name: &str, span: &str| {
+            command(Question::KeepAlive { name: name.to_string(), span: span.to_string() }, 0)
+        };
+        let lease = Command::KeepAlive { name: "job-1".to_string(), span: SignedDuration::from_hours(2) };
+        assert_eq!(keep("job-1", "2h"), Ok(Some(lease)));
+        assert!(keep("job 1", "2h").is_err());
+        assert!(keep("", "2h").is_err());
+        assert!(keep("job-1", "soon").is_err_and(|error| error.contains("such as 90m")));
+    }
+}

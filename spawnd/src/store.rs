@@ -1,0 +1,161 @@
+//! What survives: the state of this life, and the terms it began with.
+
+use crate::machine::{Machine, write_durably};
+use lifecycle::{State, Terms};
+use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
+
+const STATE: &str = "/var/lib/spawn/state.json";
+const TERMS: &str = "/etc/spawn/terms.json";
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Saved<'a> {
+    version: u32,
+    state: &'a State,
+}
+
+/// The version alone: read first, so that a newer file is not taken for a broken one.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+#[derive(Deserialize)]
+struct Loaded {
+    state: State,
+}
+
+/// Saves the state, durably.
+pub(crate) fn save(machine: &Machine, state: &State) -> Result<(), String> {
+    let path = machine.path(STATE);
+    let bytes = serde_json::to_vec(&Saved { version: VERSION, state }).map_err(|error| error.to_string())?;
+    write_durably(&path, &bytes, 0o600).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Loads the state: none when there is none yet. A file that cannot be read or understood is an error.
+pub(crate) fn load(machine: &Machine) -> Result<Option<State>, String> {
+    let path = machine.path(STATE);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    };
+    let state = decode(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Some(state.reloaded()))
+}
+
+/// Keeps a file that could not be understood, under another name, for whoever looks into it; says how.
+pub(crate) fn set_aside(machine: &Machine) -> String {
+    let path = machine.path(STATE);
+    let aside = path.with_extension("bad");
+    match std::fs::rename(&path, &aside) {
+        Ok(()) => format!("it is kept as {}", aside.display()),
+        Err(error) => format!("it cannot be kept: {error}"),
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<State, String> {
+    let versioned: Versioned = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if versioned.version != VERSION {
+        return Err(format!("it is of version {}, expected {VERSION}", versioned.version));
+    }
+    serde_json::from_slice::<Loaded>(bytes).map(|loaded| loaded.state).map_err(|error| error.to_string())
+}
+
+/// Reads the terms that were written at launch; none when there are none.
+pub(crate) fn terms(machine: &Machine) -> Result<Option<Terms>, String> {
+    let path = machine.path(TERMS);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    };
+    let terms: Terms = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    match terms.problem() {
+        Some(problem) => Err(format!("{}: {problem}", path.display())),
+        None => Ok(Some(terms)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Pace;
+    use domain::Known;
+    use jiff::SignedDuration;
+    use lifecycle::Boot;
+
+    fn machine() -> (tempfile::TempDir, Machine) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        (folder, machine)
+    }
+
+    fn state(machine: &Machine) -> State {
+        let boot = Boot { id: "b".to_string(), pending: Known::Absent };
+        State::begin(Terms::with_budget(SignedDuration::from_hours(9_000)), &machine.clocks(), &boot)
+    }
+
+    #[test]
+    fn a_state_is_read_back() {
+        let (_folder, machine) = machine();
+        assert_eq!(load(&machine), Ok(None));
+        let state = state(&machine);
+        assert_eq!(save(&machine, &state), Ok(()));
+        assert_eq!(load(&machine), Ok(Some(state)));
+    }
+
+    #[test]
+    fn a_file_cut_at_any_byte_is_an_error_and_never_a_state() {
+        let (_folder, machine) = machine();
+        save(&machine, &state(&machine)).expect("saved");
+        let whole = std::fs::read(machine.path(STATE)).expect("bytes");
+        for cut in 0..whole.len() {
+            assert!(decode(&whole[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_strange_file_is_put_aside_and_said() {
+        let check = |text: &str, expected: &str| {
+            let (_folder, machine) = machine();
+            let path = machine.path(STATE);
+            write_durably(&path, text.as_bytes(), 0o600).expect("written");
+            let error = load(&machine).expect_err(text);
+            assert!(error.contains(expected), "{error}");
+            assert!(set_aside(&machine).starts_with("it is kept as"));
+            assert_eq!(std::fs::read_to_string(path.with_extension("bad")).ok().as_deref(), Some(text));
+            assert_eq!(load(&machine), Ok(None));
+        };
+        check("", "EOF");
+        check("{\"version\":2,\"state\":{}}", "version 2, expected 1");
+        check("{\"version\":1,\"state\":{}}", "missing field");
+        check("\0\0\0\0", "expected value");
+    }
+
+    #[test]
+    fn terms_are_read_strictly() {
+        let check = |text: &str, expected: Result<i64, &str>| {
+            let (_folder, machine) = machine();
+            let path = machine.path(TERMS);
+            write_durably(&path, text.as_bytes(), 0o600).expect("written");
+            let read = terms(&machine).map(|terms| terms.expect("terms").budget.as_secs());
+            match (read, expected) {
+                (Ok(seconds), Ok(wanted)) => assert_eq!(seconds, wanted),
+                (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+                (read, _) => panic!("{text}: {read:?}"),
+            }
+        };
+        check(r#"{"budget":"8h","on-expiry":"stop"}"#, Ok(28_800));
+        check(
+            r#"{"budget":"1d","on-expiry":"terminate","idle":{"timeout":"30m"},"cap":"2026-11-30T10:00:00Z"}"#,
+            Ok(86_400),
+        );
+        check(r#"{"budget":"8","on-expiry":"stop"}"#, Err("such as 90m"));
+        check(r#"{"budget":28800,"on-expiry":"stop"}"#, Err("expected a string"));
+        check(r#"{"budget":"8h","on-expiry":"stop","ttl":"9h"}"#, Err("unknown field `ttl`"));
+        check(r#"{"budget":"8h","on-expiry":"stop","grace":"2h"}"#, Err("expected at most 30m"));
+        check(r#"{"on-expiry":"stop"}"#, Err("missing field `budget`"));
+    }
+}

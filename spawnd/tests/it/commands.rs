@@ -1,0 +1,150 @@
+//! What a person on the machine says to the daemon, through the real binary and the real socket.
+
+use crate::fake::{Ec2, World};
+use std::process::Output;
+
+const TWO_HOURS: &str =
+    r#"{"budget":"2h","on-expiry":"terminate","cap":"2027-01-15T12:00:00Z","idle":{"timeout":"30m"}}"#;
+
+fn running() -> World {
+    let mut world = World::new(TWO_HOURS);
+    world.aws(|aws| aws.tag = Some("v1;running;until=2027-01-15T10:00:00Z;gen=1".to_string()));
+    world.start();
+    assert!(world.until(1_200, |world| world.run(&["status"]).status.success()), "{}", world.log());
+    world
+}
+
+fn check(output: &Output, succeeds: bool, expected: &str) {
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.success(), succeeds, "{said}");
+    assert!(said.contains(expected), "expected {expected:?}: {said}");
+}
+
+#[test]
+fn extend_is_acknowledged_after_the_tag_is_written() {
+    let world = running();
+    check(&world.run(&["extend", "1h"]), true, "extended: 2h");
+    let tag = world.aws(|aws| aws.tag.clone()).expect("a tag");
+    let hour = ["T10:5", "T11:0"].iter().any(|about| tag.contains(about));
+    assert!(hour && tag.ends_with(";gen=2"), "{tag}");
+    check(&world.run(&["extend", "1 hour"]), false, "such as 90m, 2h30m, 2d or 1w");
+    // The cap is four hours after the launch.
+    check(&world.run(&["extend", "5h"]), true, "extended: 3h");
+}
+
+#[test]
+fn an_extension_whose_tag_cannot_be_written_is_refused() {
+    let world = running();
+    world.aws(|aws| aws.ec2 = Ec2::Denies);
+    check(&world.run(&["extend", "1h"]), false, "not extended: the tag could not be written");
+    check(&world.run(&["extend", "1h", "--local-only"]), true, "extended: 2h");
+}
+
+#[test]
+fn status_explains() {
+    let world = running();
+    world.until(120, |_| false);
+    let output = world.run(&["status", "--why"]);
+    check(&output, true, "will terminate in 1h");
+    check(&output, true, "dead-man: powers off in");
+    check(&output, true, "cpu        0.00, busy from 0.2 busy cores: quiet");
+    check(&output, true, "gpu        not there");
+    let json = world.run(&["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(status["end"]["action"], "terminate");
+    assert_eq!(status["clock"], "aws");
+}
+
+#[test]
+fn leases_are_given_and_released() {
+    let world = running();
+    check(&world.run(&["keepalive", "2h"]), true, "not idle for 2h");
+    check(&world.run(&["status", "--why"]), true, "lease keepalive:");
+    check(&world.run(&["keepalive", "1h", "--release"]), true, "released keepalive");
+    check(&world.run(&["keepalive", "1h", "--release"]), false, "there is no lease named keepalive");
+    check(&world.run(&["keepalive", "25h"]), false, "a lease is at most 1d");
+}
+
+#[test]
+fn run_holds_a_lease_while_the_command_runs() {
+    let world = running();
+    let spawnd = world.path("status");
+    let script = format!(
+        "{} --root {} status --why > {}",
+        env!("CARGO_BIN_EXE_spawnd"),
+        world.path("").display(),
+        spawnd.display()
+    );
+    let output = world.run(&["run", "--", "sh", "-c", &format!("{script}; exit 7")]);
+    assert_eq!(output.status.code(), Some(7));
+    assert!(world.read("status").contains("lease run-"), "{}", world.read("status"));
+    let after = world.run(&["status", "--why"]);
+    assert!(!String::from_utf8_lossy(&after.stdout).contains("lease run-"));
+}
+
+#[test]
+fn complete_ends_after_the_warning() {
+    let world = running();
+    let asked = world.uptime();
+    check(&world.run(&["complete"]), true, "complete: the instance will terminate in 5m");
+    assert!(world.until(600, |world| world.heard("TerminateInstances")), "{}", world.log());
+    assert!(world.uptime() - asked >= 300 - 60, "{}", world.log());
+    assert!(world.read("dev/pts/0").contains("because its work is complete"));
+}
+
+#[test]
+fn an_idle_instance_is_warned_and_a_cancel_is_heard() {
+    let world = running();
+    let warned = |world: &World| world.read("dev/pts/0").contains("because it is idle");
+    // Fifteen minutes of grace after the boot, then thirty of idleness.
+    assert!(world.until(3_300, warned), "{}", world.log());
+    check(&world.run(&["cancel"]), true, "the idle window starts anew");
+    assert!(world.until(60, |world| world.read("dev/pts/0").contains("in use again")), "{}", world.log());
+    assert!(!world.ended());
+}
+
+#[test]
+fn an_idle_instance_is_stopped() {
+    let world = running();
+    assert!(world.until(4_500, |world| world.heard("StopInstances")), "{}", world.log());
+    assert!(world.uptime() >= 3_300 - 60 && !world.heard("TerminateInstances"));
+}
+
+#[test]
+fn without_a_daemon_the_answer_says_what_to_do() {
+    let world = World::new(TWO_HOURS);
+    check(&world.run(&["status"]), false, "see: systemctl status spawnd");
+}
+
+#[test]
+fn install_starts_the_dead_man_first() {
+    let world = World::new(TWO_HOURS);
+    check(&world.run(&["install"]), true, "");
+    let calls = world.read("calls");
+    let enabled: Vec<&str> = calls.lines().filter(|line| line.contains("enable")).collect();
+    assert_eq!(enabled[0], "systemctl enable --now spawn-dead-man.timer");
+    // Two hours, five minutes of grace and ten of slack.
+    assert!(world.read("etc/systemd/system/spawn-dead-man.timer").contains("OnActiveSec=8100s"));
+}
+
+#[test]
+fn a_sandbox_elsewhere_is_refused() {
+    let world = World::new(TWO_HOURS);
+    for url in
+        ["http://169.254.169.254:80", "https://ec2.us-east-1.amazonaws.com:443", "http://example.com:80"]
+    {
+        check(&world.run(&["daemon", "--sandbox", url]), false, "expected the loopback");
+    }
+    check(&world.run(&["daemon", "--pace", "60@1"]), false, "--sandbox");
+}
+
+#[test]
+fn a_trace_is_replayed() {
+    let world = World::new("");
+    let rows: String =
+        (0..240).map(|minute| format!("{},{}\n", minute * 60, if minute < 60 { 1 } else { 0 })).collect();
+    world.write("trace.csv", &format!("time,cpu\n{rows}"));
+    let output = world.run(&["simulate", world.path("trace.csv").to_str().expect("a path")]);
+    check(&output, true, "6120 s: stop after 1h42m of running, because nothing counted as work");
+}

@@ -1,0 +1,188 @@
+//! The real binary against a fake AWS on the loopback, many times as fast as life: whatever
+//! breaks, the instance ends by its bound, never early, and never without the warning.
+
+use crate::fake::{Ec2, Imds, World};
+
+/// Ten minutes, then a stop; a power-off from inside stops.
+const TEN_MINUTES: &str = r#"{"budget":"10m","on-expiry":"stop"}"#;
+/// Seconds of the budget, of the documented slack of the daemon, and of one look with the pace's rounding.
+const BUDGET: u64 = 600;
+const SLACK: u64 = 300 + 540;
+const TICK: u64 = 60;
+
+/// Runs a life under a fault to its end, and checks when it came and what was said before.
+fn check(fault: impl FnOnce(&mut World)) -> World {
+    let mut world = World::new(TEN_MINUTES);
+    world.aws(|aws| aws.tag = Some("v1;running;until=2027-01-15T08:10:00Z;gen=1".to_string()));
+    world.start();
+    assert!(world.until(400, |world| world.path("var/lib/spawn/state.json").exists()), "{}", world.log());
+    fault(&mut world);
+    assert!(world.until(BUDGET + SLACK, World::ended), "it outlived its time: {}", world.log());
+    let uptime = world.uptime();
+    assert!(uptime + TICK >= BUDGET, "it ended early, after {uptime} s: {}", world.log());
+    let notice = world.read("run/spawn/notice");
+    assert!(notice.contains("this instance will stop in"), "without a warning: {notice}");
+    assert!(world.read("dev/pts/0").contains("[spawnd] this instance will stop in"));
+    assert_eq!(world.aws(|aws| aws.unsigned), 0, "a call that is not signed or for another instance");
+    world
+}
+
+#[test]
+fn nothing_is_wrong() {
+    let world = check(|_| {});
+    assert!(world.heard("StopInstances") && !world.powered_off());
+    let tag = world.aws(|aws| aws.tag.clone());
+    assert_eq!(tag.as_deref(), Some("v1;paused;left=0;gen=2"));
+    assert!(world.read("calls").contains("restart spawn-dead-man.timer"));
+}
+
+#[test]
+fn killed_again_and_again() {
+    check(|world| {
+        for _ in 0..4 {
+            world.kill();
+            world.start();
+            world.until(90, |_| false);
+        }
+    });
+}
+
+#[test]
+fn the_metadata_service_is_dead() {
+    for imds in [Imds::Closes, Imds::Fails, Imds::Refuses] {
+        let world = check(|world| world.aws(|aws| aws.imds = imds));
+        assert!(world.log().contains("cannot be read"), "{imds:?}: {}", world.log());
+    }
+}
+
+#[test]
+fn the_metadata_service_hangs() {
+    check(|world| world.aws(|aws| aws.imds = Imds::Hangs));
+}
+
+#[test]
+fn a_lost_token_is_renewed() {
+    let world = check(|world| world.aws(|aws| aws.tokens += 7));
+    assert!(!world.log().contains("cannot be read"), "{}", world.log());
+}
+
+#[test]
+fn ec2_cannot_be_reached() {
+    let world = check(|world| world.aws(|aws| aws.ec2 = Ec2::Closes));
+    assert!(world.until(300, World::powered_off), "{}", world.log());
+}
+
+#[test]
+fn the_role_may_not() {
+    let world = check(|world| world.aws(|aws| aws.ec2 = Ec2::Denies));
+    assert!(world.until(60, World::powered_off), "{}", world.log());
+}
+
+#[test]
+fn credentials_have_expired() {
+    let world = check(|world| world.aws(|aws| aws.ec2 = Ec2::ExpiresOnce));
+    assert!(!world.powered_off());
+}
+
+#[test]
+fn tags_are_deleted() {
+    check(|world| world.aws(|aws| aws.tag = None));
+}
+
+#[test]
+fn tags_are_garbled() {
+    for text in ["", "v1;running;until=never;gen=9", "v9;running;\u{1}"] {
+        check(|world| world.aws(|aws| aws.tag = Some(text.to_string())));
+    }
+}
+
+#[test]
+fn the_state_is_corrupt() {
+    for text in ["", "{\"version\":9}", "\0\0\0"] {
+        let world = check(|world| {
+            world.kill();
+            world.write("var/lib/spawn/state.json", text);
+            world.start();
+        });
+        assert!(world.log().contains("the saved state is lost"), "{}", world.log());
+        assert_eq!(world.read("var/lib/spawn/state.bad"), text);
+    }
+}
+
+#[test]
+fn the_state_cannot_be_written() {
+    let world = check(|world| {
+        std::fs::remove_dir_all(world.path("var/lib/spawn")).expect("removed");
+        world.write("var/lib/spawn", "a file where the folder was");
+    });
+    assert!(world.log().contains("kept in memory"), "{}", world.log());
+}
+
+#[test]
+fn everything_at_once() {
+    let world = check(|world| {
+        world.kill();
+        world.aws(|aws| (aws.imds, aws.ec2) = (Imds::Closes, Ec2::Closes));
+        world.write("var/lib/spawn/state.json", "garbage");
+        world.start();
+    });
+    assert!(world.until(300, World::powered_off), "{}", world.log());
+}
+
+#[test]
+fn an_instance_that_is_not_the_sandboxes_is_never_touched() {
+    let mut world = World::new(TEN_MINUTES);
+    world.aws(|aws| aws.instance_id = "i-0123456789abcdef0".to_string());
+    world.start();
+    assert!(world.until(BUDGET + SLACK, World::ended), "{}", world.log());
+    assert!(world.powered_off() && world.aws(|aws| aws.calls.is_empty()));
+}
+
+#[test]
+fn no_terms_and_no_tags_are_four_hours_and_loud() {
+    let mut world = World::new("");
+    world.start();
+    assert!(
+        world.until(1_200, |world| world.log().contains("this instance gets 4 hours")),
+        "{}",
+        world.log()
+    );
+    assert!(world.until(1_200, |world| world.run(&["status"]).status.success()));
+    let text = String::from_utf8(world.run(&["status"]).stdout).expect("text");
+    assert!(text.contains("will stop in 3h"), "{text}");
+}
+
+#[test]
+fn a_hibernation_that_is_refused_becomes_a_stop() {
+    let mut world = World::new(r#"{"budget":"6m","on-expiry":"hibernate"}"#);
+    world.aws(|aws| aws.ec2 = Ec2::NoHibernation);
+    world.start();
+    let stopped = |world: &World| {
+        world.aws(|aws| {
+            aws.calls.iter().any(|call| call.contains("StopInstances") && !call.contains("Hibernate"))
+        })
+    };
+    assert!(world.until(900, stopped), "{}", world.log());
+}
+
+#[test]
+fn a_stop_from_outside_leaves_a_paused_tag() {
+    let mut world = World::new(TEN_MINUTES);
+    world.start();
+    assert!(world.until(400, |world| world.path("var/lib/spawn/state.json").exists()));
+    assert!(world.terminate());
+    let tag = world.aws(|aws| aws.tag.clone()).expect("a tag");
+    assert!(tag.starts_with("v1;paused;left="), "{tag}");
+}
+
+#[test]
+fn a_spot_notice_is_told_once() {
+    let mut world = World::new(TEN_MINUTES);
+    world.aws(|aws| aws.spot = true);
+    world.start();
+    assert!(world.until(300, |world| world.read("var/lib/spawn/state.json").contains("spot terminate")));
+    world.kill();
+    world.start();
+    world.until(120, |_| false);
+    assert_eq!(world.log().matches("takes this spot instance back").count(), 1, "{}", world.log());
+}

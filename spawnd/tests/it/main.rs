@@ -1,0 +1,6 @@
+//! The real binary, on a machine in a folder and against an AWS on the loopback.
+
+mod binary;
+mod commands;
+mod fake;
+mod faults;
