@@ -270,6 +270,37 @@ fn status_says_where_data_is_in_every_format() {
 }
 
 #[test]
+fn a_price_is_shown_where_nobody_could_look_at_the_zones() {
+    let desk = Desk::default();
+    let found = desk.truffle(&["search", "m7i.large", "--region", "us-gov-west-1"]);
+    assert!(found.err.contains("what is offered in us-gov-west-1 is not known"), "{found:?}");
+    assert!(found.out.contains("$0.12705 (2025-03)") && found.out.contains("unknown"), "{found:?}");
+}
+
+#[test]
+fn a_lake_that_was_named_and_is_not_there_is_said() {
+    let desk = Desk::default();
+    let answer = desk.truffle(&["search", "m7i.large", "--lake", "nowhere"]);
+    assert!(answer.err.contains("there is no lake at nowhere (--lake)"), "{answer:?}");
+    assert!(!desk.truffle(&["search", "m7i.large"]).err.contains("no lake"), "nobody named one");
+}
+
+#[test]
+fn an_arrow_file_has_its_columns_and_rows() {
+    let python = tests::root().join(".tools/venv/bin/python");
+    if !python.exists() {
+        eprintln!("skipped: {} is not there; `make test` brings it", python.display());
+        return;
+    }
+    let desk = Desk::default();
+    let file = desk.home().join("types.arrow");
+    desk.truffle(&["export", "instance_type", "--to", &file.to_string_lossy()]).good();
+    let read = "import pyarrow.ipc,sys; t = pyarrow.ipc.open_file(sys.argv[1]).read_all(); \
+                print(t.num_rows, t.column_names[0], t.schema.field('memory_mib').type)";
+    assert_eq!(ran(Command::new(python).args(["-c", read]).arg(&file)).good(), "1395 instance_type int64\n");
+}
+
+#[test]
 fn searches_and_bookmarks_are_kept() {
     let desk = Desk::default();
     let dry = desk.truffle(&["save", "fast", "--dry-run", "h100", "8gpu"]);

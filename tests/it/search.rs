@@ -38,7 +38,7 @@ fn flags(filters: &Value) -> Vec<String> {
 
 fn found(desk: &Desk, filters: &Value) -> BTreeSet<String> {
     let flags = flags(filters);
-    let mut words = vec!["search", "-q", "-o", "json", "--limit", "0"];
+    let mut words = vec!["search", "-q", "-o", "json", "--limit", "0", "--columns", "instance_type"];
     words.extend(flags.iter().map(String::as_str));
     let ran = desk.truffle(&words);
     assert!(ran.code == 0 || ran.code == 3, "{words:?}: {}", ran.err);

@@ -81,7 +81,7 @@ fn an_import_is_visible_and_said_once() {
 fn price_at(desk: &Desk, hour: i64) -> String {
     let as_of = format!("2026-01-01T{hour:02}:00:00Z");
     let words = ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "-q", "--as-of", &as_of];
-    let answer = desk.truffle(&words).good();
+    let answer = desk.truffle(&words).out;
     answer.lines().nth(1).and_then(|line| line.split(',').nth(2)).unwrap_or("none").to_string()
 }
 

@@ -35,6 +35,19 @@ impl Format {
         Format::ALL[self as usize]
     }
 
+    /// The format that a file's name with this ending means: `csv`, `jsonl`, `feather`, …
+    pub fn of_ending(ending: &str) -> Option<Format> {
+        match ending.to_ascii_lowercase().as_str() {
+            "csv" => Some(Format::Csv),
+            "json" => Some(Format::Json),
+            "ndjson" | "jsonl" => Some(Format::Ndjson),
+            "yaml" | "yml" => Some(Format::Yaml),
+            "parquet" => Some(Format::Parquet),
+            "arrow" | "feather" => Some(Format::Arrow),
+            _ => None,
+        }
+    }
+
     /// The binary format behind it, if it is one: those are never written to a terminal.
     pub fn columnar(self) -> Option<Columnar> {
         match self {

@@ -27,11 +27,16 @@ pub struct Offer {
     pub price_basis: Option<String>,
 }
 
-/// The offers by type and region, each with its zones and, where there is one, its price.
+/// The offers by type and region, each with its zones and, where there is one, its price. Of a region
+/// whose offerings nobody could look at, a type with a price is offered all the same, its zones unknown.
 pub(crate) fn offers(zones: Vec<ZoneOffer>, prices: Vec<Price>) -> Vec<Offer> {
     let mut offered: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    let looked_into: BTreeSet<String> = zones.iter().map(|zone| zone.region.clone()).collect();
     for zone in zones {
         offered.entry((zone.instance_type, zone.region)).or_default().extend(zone.az_id);
+    }
+    for price in prices.iter().filter(|price| !looked_into.contains(&price.region)) {
+        offered.entry((price.instance_type.clone(), price.region.clone())).or_default();
     }
     let mut prices: BTreeMap<(String, String), Price> = prices
         .into_iter()

@@ -130,7 +130,8 @@ fn looked_into(ports: &Ports) -> Result<usize, Failure> {
 
 /// The regions among those asked for whose offerings nobody could look at.
 fn unseen(ports: &Ports, asked: &str, offers: &[Offer]) -> Result<Vec<String>, Failure> {
-    let offered: BTreeSet<&str> = offers.iter().map(|offer| offer.region.as_str()).collect();
+    let with_zones = offers.iter().filter(|offer| !offer.az_ids.is_empty());
+    let offered: BTreeSet<&str> = with_zones.map(|offer| offer.region.as_str()).collect();
     let empty: Vec<&str> = asked.split(',').filter(|region| !offered.contains(region)).collect();
     if empty.is_empty() {
         return Ok(Vec::new());

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use catalog::ports::{Ask, AskError, Encode};
 use catalog::{Field, Page, Type, Value};
-use console::{Exit, Failure, Format, Printer, Report, Screen, Settings};
+use console::{Exit, Failure, Format, Origin, Printer, Report, Screen, Settings};
 use domain::Timestamp;
 
 use crate::commands::{
@@ -67,6 +67,7 @@ fn refuse_idle(args: &TruffleArgs) -> Result<(), Failure> {
         ("--out", common.out.is_some() && (silent || export)),
         ("--output", common.flags.output.is_some() && (silent || export || script)),
         ("--columns", !common.columns.is_empty() && (silent || script)),
+        ("--quiet", common.flags.quiet && matches!(&args.command, Command::Search(search) if search.explain)),
     ];
     match unused.iter().find(|(_, unused)| *unused) {
         None => Ok(()),
@@ -92,11 +93,21 @@ fn answer(
     screen: Screen,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let mut printer = Printer::new(doors.settings.output.value, screen, out, Box::new(io::stderr()));
+    let mut printer = Printer::new(format(args, doors.settings), screen, out, Box::new(io::stderr()));
     printer.columns(args.common.columns.clone());
     let done = dispatch(args, doors, &mut printer, now)?;
     printer.flush()?;
     Ok(done)
+}
+
+/// The format that was asked for; of a file without `-o`, the one that its name ends in.
+fn format(args: &TruffleArgs, settings: &Settings) -> Format {
+    let ending =
+        args.common.out.as_ref().and_then(|path| path.extension()).and_then(|ending| ending.to_str());
+    match (args.common.flags.output.is_some(), ending) {
+        (false, Some(ending)) => Format::of_ending(ending).unwrap_or(settings.output.value),
+        _ => settings.output.value,
+    }
 }
 
 fn dispatch(
@@ -126,6 +137,14 @@ fn dispatch(
     };
     let ask = (doors.open)().map_err(|error| crate::failure(error, &doors.settings.lake.value))?;
     let ports = Ports { ask: ask.as_ref(), encode: doors.encode, settings: doors.settings, as_of };
+    let lake = &doors.settings.lake;
+    if lake.origin != Origin::Default && ports.ask.place().lake.is_none() {
+        let path = lake.value.display();
+        printer.note(&format!(
+            "there is no lake at {path} ({}): answering from the seed data alone",
+            lake.origin
+        ));
+    }
     let (ports, common) = (&ports, &args.common);
     match &args.command {
         Command::Search(args) => search::run_search(args, ports, printer, now),

@@ -157,7 +157,12 @@ fn table_doc(table: &str) -> String {
         Some(name) => (name, " All that was ever known, with the span in which it held."),
         None => (table, ""),
     };
-    let name = name.strip_suffix("_corrected").unwrap_or(name);
+    // What people see under this name is the view, and what the API reported is in its history.
+    let corrected = matches!(name, "instance_type" | "instance_type_corrected") && history.is_empty();
+    let (name, history) = match corrected {
+        true => ("instance_type", " Corrected by the makers' documents."),
+        false => (name, history),
+    };
     catalog::dataset(name).map(|dataset| format!("{}{history}", dataset.doc)).unwrap_or_default()
 }
 

@@ -35,7 +35,10 @@ pub fn run_compare(
     let offers = args.place.offers(ports, &regions, printer)?;
     let sides = sides(&types, &offers);
     for facts in types.iter().filter(|t| !sides.iter().any(|c| same(c, t) && c.offer.is_some())) {
-        printer.note(&format!("{} is not offered there; --region all looks everywhere", facts.instance_type));
+        printer.note(&format!(
+            "{} is not known to be offered there; --region all looks everywhere",
+            facts.instance_type
+        ));
     }
     let page = offered::page(&sides);
     let table = table(&sides, &page, now);

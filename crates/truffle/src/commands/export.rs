@@ -86,10 +86,8 @@ fn format(args: &ExportArgs) -> Result<Format, Failure> {
     let ending = args.to.extension().and_then(|e| e.to_str()).unwrap_or_default();
     let format = match (args.format, ending) {
         (Some(format), _) => format,
-        (None, "jsonl") => Format::Ndjson,
-        (None, "feather") => Format::Arrow,
         (None, "") => Format::Parquet,
-        (None, ending) => ending.parse().map_err(|_| {
+        (None, ending) => Format::of_ending(ending).ok_or_else(|| {
             Failure::usage(format!("no format is known by the ending .{ending}"))
                 .hint("name it with --format parquet, csv, ndjson or arrow")
         })?,
@@ -105,6 +103,10 @@ fn format(args: &ExportArgs) -> Result<Format, Failure> {
 
 fn check_target(args: &ExportArgs) -> Result<(), Failure> {
     let to = args.to.display();
+    if args.to.as_os_str() == "-" {
+        return Err(Failure::usage("an export goes to a file, and - is none")
+            .hint("truffle query -o csv prints to standard output"));
+    }
     let parted = !args.partition_by.is_empty();
     match fs::metadata(&args.to) {
         Err(_) => {}

@@ -173,9 +173,15 @@ pub fn run_query(
         return repl::run(args, ports, printer);
     };
     let asked = Asked::read(&text, &args.params, &args.bounds, common)?;
+    let mut exit = Exit::Done;
     match &asked {
         Asked::Question(question) => {
             let page = answer(question, &args.params, args.limit, "--limit 0 shows all", ports, printer)?;
+            if page.rows.is_empty() {
+                // Whether there is none or nobody looked, the gaps below tell.
+                printer.note("nothing matched: no row is known for these parameters");
+                exit = Exit::NothingMatched;
+            }
             printer.report(&Report::plain(page), ports.encode)?;
         }
         Asked::Statement(sql) => {
@@ -190,7 +196,7 @@ pub fn run_query(
     if !read.is_empty() {
         place::note_ages(ports, printer, &read, "all", now)?;
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// The shell takes statements alone.

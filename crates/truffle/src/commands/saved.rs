@@ -6,7 +6,7 @@ use console::{Exit, Failure, Printer, Report, did_you_mean};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::commands::search::{SearchArgs, run_search};
+use crate::commands::search::{SearchArgs, check_search, run_search};
 use crate::shelf::{SavedSearch, Shelf, check_name};
 
 /// Keep a search under a name.
@@ -60,7 +60,7 @@ fn read_search(arguments: &[String]) -> Result<SearchArgs, Failure> {
 /// Runs `truffle save`.
 pub fn run_save(args: &SaveArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     check_name(&args.name)?;
-    read_search(&args.search)?;
+    check_search(&read_search(&args.search)?, ports)?;
     let line = shell_line(&args.search);
     if args.dry_run {
         printer

@@ -50,6 +50,17 @@ pub struct SearchArgs {
     pub filters: FilterArgs,
 }
 
+/// Whether a search can be understood: its words, flags and regions, as it is before it is kept.
+pub(crate) fn check_search(args: &SearchArgs, ports: &Ports<'_>) -> Result<(), Failure> {
+    let facts = place::facts(ports)?;
+    let understood = words::read(&args.words, &Vocabulary::new(&facts))?;
+    Filters::new(&args.filters, &understood, &facts)?;
+    sort_keys(args, &understood)?;
+    let regions = args.place.regions(&understood.regions, "all");
+    let named: Vec<&str> = regions.split(',').filter(|name| *name != "all").collect();
+    place::check_regions(&named, &place::regions(ports)?)
+}
+
 /// Runs `truffle search`.
 pub fn run_search(
     args: &SearchArgs,
@@ -214,7 +225,8 @@ fn elsewhere(filters: &Filters, facts: &[TypeFacts], offers: &[Offer], printer: 
         1 => "is".to_string(),
         n => format!("and {} more are", n - 1),
     };
-    printer.note(&format!("{} {more} not offered there; --region all looks everywhere", names[0]));
+    printer
+        .note(&format!("{} {more} not known to be offered there; --region all looks everywhere", names[0]));
 }
 
 fn note_unknown(outcome: &Outcome, sort: &[SortKey], printer: &mut Printer) {
@@ -261,11 +273,12 @@ fn cells(candidate: &Candidate, gpus: bool, now: Timestamp) -> Vec<String> {
         facts.arch.clone(),
     ];
     if gpus {
+        cells.push(facts.gpus.to_string());
+        let model = facts.gpu_model.as_deref().unwrap_or("-");
         cells.push(match facts.gpu_partition_size {
-            Some(part) if part < 1.0 => format!("{part}"),
-            _ => facts.gpus.to_string(),
+            Some(part) if part < 1.0 => format!("{part} of an {model}"),
+            _ => model.to_string(),
         });
-        cells.push(facts.gpu_model.clone().unwrap_or_else(|| "-".into()));
     }
     let zones = candidate.offer.map_or(0, |offer| offer.az_ids.len());
     cells.push(facts.network_performance.clone());

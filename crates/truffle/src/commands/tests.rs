@@ -275,7 +275,7 @@ fn nothing_matched_is_explained() {
         &[],
         &[
             "nothing matched: m7i.xlarge left none of 5 types",
-            "m7i.xlarge is not offered there; --region all looks everywhere",
+            "m7i.xlarge is not known to be offered there; --region all looks everywhere",
         ],
     );
     check(
@@ -283,7 +283,7 @@ fn nothing_matched_is_explained() {
         &[],
         &[
             "nothing matched: nothing is known to be offered there",
-            "c7g.metal and 21 more are not offered there; --region all looks everywhere",
+            "c7g.metal and 21 more are not known to be offered there; --region all looks everywhere",
         ],
     );
     check("search z*", &[], &["nothing matched: z* left none of 22 types"]);
@@ -348,7 +348,7 @@ fn compare_marks_what_differs() {
     let (_, out, _) = run("compare g6.12xlarge --region us-east-1,eu-central-1", Format::Table);
     assert!(out.contains("g6.12xlarge us-east-1") && out.contains("g6.12xlarge eu-central-1"), "{out}");
     let (_, _, err) = run("compare m7i.xlarge --region eu-central-1", Format::Table);
-    assert!(err.starts_with("m7i.xlarge is not offered there"), "{err}");
+    assert!(err.starts_with("m7i.xlarge is not known to be offered there"), "{err}");
 }
 
 #[test]
