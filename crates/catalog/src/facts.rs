@@ -67,14 +67,8 @@ row! {
         network_baseline_gbps: Option<f64>,
         /// Sum of the cards' peak bandwidth, Gbit/s.
         network_peak_gbps: Option<f64>,
-        /// Network cards at most.
-        network_cards: i64,
         /// Network interfaces at most.
         network_interfaces: i64,
-        /// IPv4 addresses per interface.
-        ipv4_per_interface: i64,
-        /// IPv6 addresses per interface.
-        ipv6_per_interface: i64,
         /// Has IPv6.
         ipv6: bool,
         /// `required`, `supported` or `unsupported`.
@@ -83,34 +77,20 @@ row! {
         ena_srd: bool,
         /// Elastic Fabric Adapter.
         efa: bool,
-        /// EFA interfaces at most.
-        efa_interfaces: Option<i64>,
         /// Traffic between instances is encrypted.
         encryption_in_transit: bool,
         /// `default`, `supported` or `unsupported`.
         ebs_optimized: String,
         /// `required`, `supported` or `unsupported`.
         ebs_nvme: String,
-        /// EBS volumes at most.
-        ebs_attachments: Option<i64>,
         /// EBS baseline bandwidth, Mbit/s.
         ebs_baseline_mbps: Option<i64>,
-        /// EBS burst bandwidth, Mbit/s.
-        ebs_max_mbps: Option<i64>,
         /// EBS baseline operations a second.
         ebs_baseline_iops: Option<i64>,
-        /// EBS burst operations a second.
-        ebs_max_iops: Option<i64>,
         /// EBS baseline throughput, MB/s.
         ebs_baseline_mbytes: Option<f64>,
-        /// EBS burst throughput, MB/s.
-        ebs_max_mbytes: Option<f64>,
         /// Instance storage in all, GB.
         storage_gb: i64,
-        /// Instance storage disks.
-        storage_disks: i64,
-        /// Size of each disk, GB.
-        storage_disk_gb: Option<i64>,
         /// `ssd` or `hdd`.
         storage_type: Option<String>,
         /// `required`, `supported` or `unsupported`.
@@ -143,16 +123,12 @@ row! {
         inference_model: Option<String>,
         /// Inference accelerator maker.
         inference_maker: Option<String>,
-        /// Memory of all inference accelerators, MiB.
-        inference_memory_mib: Option<i64>,
         /// Neuron devices.
         neuron_devices: i64,
         /// Neuron device name.
         neuron_model: Option<String>,
         /// Neuron cores in all.
         neuron_cores: i64,
-        /// Memory of all Neuron devices, MiB.
-        neuron_memory_mib: Option<i64>,
         /// FPGAs.
         fpgas: i64,
         /// FPGA name.
