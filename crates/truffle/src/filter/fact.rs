@@ -102,11 +102,11 @@ impl Number {
         format!("{}", (shown * 100.0).round() / 100.0)
     }
 
-    /// The noun after this number as it is shown: "GPUs", and "GPU" after 1.
+    /// The noun after this number as it is shown: "GPUs", and "GPU" after "1" or "at least 1".
     pub fn noun_after(self, shown: &str) -> String {
         let noun = self.noun();
         let plural = |word: &&str| word.len() > 3 && word.ends_with('s') && !word.ends_with("/s");
-        match noun.split(' ').find(plural).filter(|_| shown == "1") {
+        match noun.split(' ').find(plural).filter(|_| shown == "1" || shown.ends_with(" 1")) {
             Some(word) => noun.replacen(word, &word[..word.len() - 1], 1),
             None => noun.to_string(),
         }
