@@ -4,6 +4,7 @@ use crate::ec2::Ec2;
 use crate::hooks::PreStop;
 use crate::imds::{self, Imds};
 use crate::machine::Machine;
+use crate::notices::Notices;
 use crate::signals::Probe;
 use crate::socket::{self, Answer};
 use crate::{dead_man, notices, store};
@@ -11,9 +12,7 @@ use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::idle::IdleTerms;
 use lifecycle::tag::Predecessor;
-use lifecycle::{
-    Action, Boot, Effect, Event, Inputs, Notice, PowerOff, Refusal, State, Tags, Terms, Urgency, step,
-};
+use lifecycle::{Action, Boot, Effect, Event, Inputs, PowerOff, Refusal, State, Tags, Terms, Urgency, step};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Read;
@@ -33,6 +32,8 @@ const SANDBOX_ID: &str = "i-sandbox";
 
 struct Daemon {
     machine: Machine,
+    notices: Notices,
+    instance: Option<String>,
     sandbox: bool,
     imds: Imds,
     ec2: Ec2,
@@ -48,14 +49,14 @@ struct Daemon {
 }
 
 /// Runs until it is told to stop. Fails only where nothing can be begun: no socket, no clock.
-pub(crate) fn run(machine: Machine, sandbox: Option<String>) -> Result<(), String> {
+pub(crate) fn run(machine: Machine, sandbox: Option<String>, link_local: bool) -> Result<(), String> {
     let (mut going_down, write_end) = UnixStream::pair().map_err(|error| error.to_string())?;
     for signal in [SIGTERM, SIGINT] {
         let end = write_end.try_clone().map_err(|error| error.to_string())?;
         signal_hook::low_level::pipe::register(signal, end).map_err(|error| error.to_string())?;
     }
     let listener = socket::listen(&machine).map_err(|error| format!("the socket: {error}"))?;
-    let mut daemon = Daemon::begin(machine, sandbox)?;
+    let mut daemon = Daemon::begin(machine, sandbox, link_local)?;
     notify_systemd("READY=1");
     let mut due = Instant::now();
     loop {
@@ -111,18 +112,22 @@ fn notify_systemd(text: &str) {
 }
 
 impl Daemon {
-    fn begin(machine: Machine, sandbox: Option<String>) -> Result<Daemon, String> {
-        let mut imds = Imds::new(sandbox.as_deref().unwrap_or(imds::ADDRESS));
+    fn begin(machine: Machine, sandbox: Option<String>, link_local: bool) -> Result<Daemon, String> {
+        let metadata = sandbox.as_deref().filter(|_| !link_local).unwrap_or(imds::ADDRESS);
+        let mut imds = Imds::new(metadata);
         let boot = Boot { id: boot_id(&machine)?, pending: Known::Unseen("not asked yet".to_string()) };
+        let mut notices = Notices::new(machine.clone(), sandbox.is_some());
         let state = match store::load(&machine) {
             Ok(Some(state)) => state,
-            Ok(None) => State::begin(first_terms(&machine, &mut imds), &machine.clocks(), &boot),
+            Ok(None) => {
+                State::begin(first_terms(&machine, &mut imds, &mut notices), &machine.clocks(), &boot)
+            }
             Err(why) => {
                 let aside = store::set_aside(&machine);
                 let text =
                     format!("the saved state is lost, and the terms of the launch hold: {why}; {aside}");
-                trouble(&machine, &text);
-                State::begin(first_terms(&machine, &mut imds), &machine.clocks(), &boot)
+                notices.trouble(&text, None, machine.clocks().wall);
+                State::begin(first_terms(&machine, &mut imds, &mut notices), &machine.clocks(), &boot)
             }
         };
         let unseen = || "not asked yet".to_string();
@@ -137,6 +142,8 @@ impl Daemon {
             events: Vec::new(),
             replies: Vec::new(),
             unsaved: None,
+            notices,
+            instance: None,
             machine,
             imds,
             state,
@@ -149,7 +156,10 @@ impl Daemon {
         let minute = self.last_minute.is_none_or(|at| mono - at >= MINUTE);
         self.imds.begin_round();
         self.pending = match self.imds.identity() {
-            Known::Is(identity) => Known::Is(identity.pending_time),
+            Known::Is(identity) => {
+                self.instance = Some(identity.instance_id);
+                Known::Is(identity.pending_time)
+            }
             Known::Absent => Known::Absent,
             Known::Unseen(why) => Known::Unseen(why),
         };
@@ -193,7 +203,13 @@ impl Daemon {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Notify(notice) => notices::tell(&self.machine, &notice),
+            Effect::Notify(notice) => {
+                if notice.urgency != Urgency::Trouble {
+                    self.probe.speaks();
+                }
+                let now = self.aws_now();
+                self.notices.tell(&notice, self.instance.as_deref(), now);
+            }
             Effect::Save => self.save(),
             Effect::ArmDeadMan { after } => {
                 let outcome = dead_man::arm(&self.machine, after);
@@ -212,7 +228,7 @@ impl Daemon {
             }
             Effect::PowerOff => {
                 if let Err(why) = self.machine.systemctl(&["poweroff"]) {
-                    trouble(&self.machine, &format!("the machine cannot power off: {why}"));
+                    self.trouble(&format!("the machine cannot power off: {why}"));
                 }
             }
             Effect::ForgetCredentials => {
@@ -242,12 +258,17 @@ impl Daemon {
         self.state.now(&self.machine.clocks())
     }
 
+    fn trouble(&mut self, text: &str) {
+        let now = self.aws_now();
+        self.notices.trouble(text, self.instance.as_deref(), now);
+    }
+
     fn save(&mut self) {
         let failed = store::save(&self.machine, &self.state).err();
         if let Some(why) = &failed
             && self.unsaved.is_none()
         {
-            trouble(&self.machine, &format!("the state cannot be saved, and is kept in memory: {why}"));
+            self.trouble(&format!("the state cannot be saved, and is kept in memory: {why}"));
         }
         self.unsaved = failed;
     }
@@ -257,7 +278,7 @@ impl Daemon {
             Ok(Some(hook)) => self.hook = Some(hook),
             Ok(None) => self.events.push(Event::PreStopDone),
             Err(why) => {
-                trouble(&self.machine, &why);
+                self.trouble(&why);
                 self.events.push(Event::PreStopDone);
             }
         }
@@ -314,7 +335,9 @@ impl Daemon {
     }
 
     fn status(&self) -> Answer {
-        let status = self.state.status(&self.machine.clocks());
+        let mut status = self.state.status(&self.machine.clocks());
+        status.troubles.extend(self.notices.problem());
+        status.troubles.extend(self.unsaved.iter().map(|why| format!("the state cannot be saved: {why}")));
         Answer { ok: true, text: status.sentences().join("\n"), status: Some(status) }
     }
 
@@ -331,13 +354,10 @@ fn boot_id(machine: &Machine) -> Result<String, String> {
     machine.boot_id().map_err(|error| format!("the boot's id: {error}"))
 }
 
-fn trouble(machine: &Machine, text: &str) {
-    notices::tell(machine, &Notice { urgency: Urgency::Trouble, text: text.to_string() });
-}
-
 /// The terms of a life that has no state yet: those of the launch; for an instance of the predecessor
 /// what its tags say; else four hours. Which it is, is said.
-fn first_terms(machine: &Machine, imds: &mut Imds) -> Terms {
+fn first_terms(machine: &Machine, imds: &mut Imds, notices: &mut Notices) -> Terms {
+    let now = machine.clocks().wall;
     let why = match store::terms(machine) {
         Ok(Some(terms)) => return terms,
         Ok(None) => "there are no terms of the launch".to_string(),
@@ -347,14 +367,12 @@ fn first_terms(machine: &Machine, imds: &mut Imds) -> Terms {
     if let Known::Is(old) = imds.predecessor()
         && let Some(terms) = predecessor_terms(&old, imds.date(), machine.clocks().mono)
     {
-        trouble(machine, &format!("{why}; the tags of the predecessor hold"));
+        notices.trouble(&format!("{why}; the tags of the predecessor hold"), None, now);
         return terms;
     }
     let terms = Terms::unread();
-    trouble(
-        machine,
-        &format!("{why}, expected /etc/spawn/terms.json; this instance gets 4 hours, then it stops"),
-    );
+    let text = format!("{why}, expected /etc/spawn/terms.json; this instance gets 4 hours, then it stops");
+    notices.trouble(&text, None, now);
     terms
 }
 

@@ -21,6 +21,33 @@ const DENIED: [&str; 4] = ["UnauthorizedOperation", "AccessDenied", "AuthFailure
 /// Codes that say that the credentials are too old.
 const EXPIRED: [&str; 2] = ["RequestExpired", "ExpiredToken"];
 
+/// The calls, by what they need: those that end the instance, and the one that writes a tag.
+const ENDING: [&str; 2] = ["StopInstances", "TerminateInstances"];
+const TAGGING: &str = "CreateTags";
+
+/// The least that the instance's role must allow, as an IAM policy: to end this instance and to write
+/// the tag of the intent on it, nothing else, and nothing off the instance. That `aws:ARN` names the
+/// target of the call is used in the field and not documented by AWS.
+pub(crate) fn policy(partition: &str, account: &str) -> serde_json::Value {
+    let resource = format!("arn:{partition}:ec2:*:{account}:instance/*");
+    let own = "${ec2:SourceInstanceARN}";
+    serde_json::json!({"Version": "2012-10-17", "Statement": [
+        {
+            "Sid": "SelfEnd", "Effect": "Allow", "Resource": resource,
+            "Action": ENDING.map(|call| format!("ec2:{call}")),
+            "Condition": {"StringEquals": {"aws:ARN": own, "aws:ResourceTag/spawn:managed": "true"}},
+        },
+        {
+            "Sid": "SelfTag", "Effect": "Allow", "Resource": resource, "Action": [format!("ec2:{TAGGING}")],
+            "Condition": {
+                "StringEquals": {"aws:ARN": own},
+                "ForAllValues:StringEquals": {"aws:TagKeys": [tag::EXPIRY]},
+                "Null": {"aws:TagKeys": "false"},
+            },
+        },
+    ]})
+}
+
 /// A client for this instance alone.
 pub(crate) struct Ec2 {
     agent: Agent,
@@ -48,9 +75,9 @@ impl Ec2 {
     /// Ends this instance.
     pub(crate) fn end(&mut self, imds: &mut Imds, action: Action, now: Timestamp) -> Result<(), Refusal> {
         let (name, hibernate) = match action {
-            Action::Stop => ("StopInstances", false),
-            Action::Hibernate => ("StopInstances", true),
-            Action::Terminate => ("TerminateInstances", false),
+            Action::Stop => (ENDING[0], false),
+            Action::Hibernate => (ENDING[0], true),
+            Action::Terminate => (ENDING[1], false),
         };
         let mut form = vec![("Action", name.to_string())];
         if hibernate {
@@ -67,7 +94,7 @@ impl Ec2 {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let form = vec![
-            ("Action", "CreateTags".to_string()),
+            ("Action", TAGGING.to_string()),
             ("Tag.1.Key", tag::EXPIRY.to_string()),
             ("Tag.1.Value", expiry.encode()),
         ];

@@ -246,6 +246,18 @@ pub(crate) fn http_date(headers: &HeaderMap) -> Option<Timestamp> {
     rfc2822::parse(text).ok().map(|date| date.timestamp())
 }
 
+/// For fuzzing: every form that an answer may have.
+pub(crate) fn understand(text: &str) {
+    let answer = || Known::Is(text.to_string());
+    let _ = parse::<Identity>(answer()).value().is_some();
+    let _ = parse::<RoleCredentials>(answer()).value().is_some();
+    let _ = parse::<Vec<ScheduledEvent>>(answer()).value().is_some();
+    if let Known::Is(spot) = parse::<SpotAction>(answer()) {
+        let _ = spot_notice(&spot, Some(Timestamp::UNIX_EPOCH));
+    }
+    let _ = rfc2822::parse(text);
+}
+
 fn understood<T>(read: Result<T, tag::TagError>) -> Known<T> {
     read.map_or_else(|error| Known::Unseen(error.to_string()), Known::Is)
 }

@@ -3,8 +3,9 @@
 use domain::Timestamp;
 use jiff::SignedDuration;
 use lifecycle::Clocks;
+use rustix::fs::{Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -41,6 +42,9 @@ pub(crate) fn parse_pace(text: &str) -> Result<Pace, String> {
 /// How long a program of systemd may take.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(10);
 
+/// More of a stranger's file is not read.
+const LARGEST: u64 = 1024 * 1024;
+
 impl Machine {
     pub(crate) fn new(root: PathBuf, pace: Pace) -> Machine {
         Machine { root, pace }
@@ -72,6 +76,19 @@ impl Machine {
     /// A span of the daemon's time as the machine's.
     pub(crate) fn real(&self, span: SignedDuration) -> Duration {
         span.unsigned_abs() / self.pace.factor.unsigned_abs()
+    }
+
+    /// Reads a file that a stranger may have put there: never a pipe that nobody writes to, never through
+    /// a link, never more than is sensible.
+    pub(crate) fn read_plain(&self, path: &str) -> io::Result<Vec<u8>> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = std::fs::File::from(rustix::fs::open(self.path(path), flags, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is not a plain file"));
+        }
+        let mut bytes = Vec::new();
+        file.take(LARGEST).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     pub(crate) fn boot_id(&self) -> io::Result<String> {

@@ -1,6 +1,8 @@
 //! Telling people: on every terminal, in the message of the day, in a file, in the journal.
 
 use crate::machine::{Machine, write_durably};
+use crate::webhook::Webhook;
+use domain::Timestamp;
 use lifecycle::{Notice, Urgency};
 use rustix::fs::{Mode, OFlags};
 use std::path::Path;
@@ -11,8 +13,36 @@ const MOTD: &str = "/run/motd.d/50-spawn";
 /// Group-write on a terminal is what `mesg n` takes away.
 const TAKES_MESSAGES: u32 = 0o020;
 
-/// Tells a notice. Nothing of it can block or fail the daemon.
-pub(crate) fn tell(machine: &Machine, notice: &Notice) {
+/// Everybody who is told.
+pub(crate) struct Notices {
+    machine: Machine,
+    webhook: Webhook,
+}
+
+impl Notices {
+    pub(crate) fn new(machine: Machine, sandbox: bool) -> Notices {
+        Notices { webhook: Webhook::new(machine.clone(), sandbox), machine }
+    }
+
+    /// Tells a notice here and far away.
+    pub(crate) fn tell(&mut self, notice: &Notice, instance: Option<&str>, now: Timestamp) {
+        tell(&self.machine, notice);
+        self.webhook.post(notice, instance, now);
+    }
+
+    /// Tells what went wrong.
+    pub(crate) fn trouble(&mut self, text: &str, instance: Option<&str>, now: Timestamp) {
+        self.tell(&Notice { urgency: Urgency::Trouble, text: text.to_string() }, instance, now);
+    }
+
+    /// What is wrong with the telling itself.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.webhook.trouble().map(|why| format!("the webhook: {why}"))
+    }
+}
+
+/// Tells a notice on this machine. Nothing of it can block or fail the daemon.
+fn tell(machine: &Machine, notice: &Notice) {
     let text = plain(&notice.text);
     match notice.urgency {
         Urgency::Trouble => return eprintln!("<4>{text}"),

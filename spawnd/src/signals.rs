@@ -2,14 +2,15 @@
 //! samples and the time between them. A line that cannot be understood spoils that line alone.
 
 use crate::gpu::Gpus;
-use crate::hooks;
 use crate::machine::Machine;
+use crate::{hooks, jupyter, logind};
 use domain::Known;
 use jiff::SignedDuration;
 use lifecycle::idle::{Reading, Signal};
 use procfs_core::net::{InterfaceDeviceStatus, TcpNetEntries, TcpState};
 use procfs_core::{DiskStat, ExplicitSystemInfo, FromBufRead, FromBufReadSI, KernelStats};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
@@ -29,19 +30,30 @@ pub(crate) struct Sample {
     network: Result<BTreeMap<String, u64>, String>,
     /// Bytes by whole disk.
     disk: Result<BTreeMap<String, u64>, String>,
-    /// When each terminal's input was last read.
-    terminals: BTreeMap<String, SystemTime>,
+    terminals: BTreeMap<String, Touched>,
+    logins: Known<BTreeSet<String>>,
+}
+
+/// When a terminal was last used. The kernel keeps it to eight seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Touched {
+    /// A program read what was typed.
+    input: SystemTime,
+    /// A program printed.
+    output: SystemTime,
 }
 
 /// What has to be remembered between two looks.
 pub(crate) struct Probe {
     before: Option<Sample>,
     gpus: Gpus,
+    /// The daemon itself has written to the terminals since the last look.
+    spoke: bool,
 }
 
 impl Probe {
     pub(crate) fn new() -> Probe {
-        Probe { before: None, gpus: Gpus::default() }
+        Probe { before: None, gpus: Gpus::default(), spoke: false }
     }
 
     /// Forgets the last look: what lies between was a sleep.
@@ -50,14 +62,21 @@ impl Probe {
         self.gpus = Gpus::default();
     }
 
+    /// The daemon writes to the terminals: what they and the terminals behind them print now is its own.
+    pub(crate) fn speaks(&mut self) {
+        self.spoke = true;
+    }
+
     /// One look: every signal since the look before.
     pub(crate) fn look(&mut self, machine: &Machine, mono: SignedDuration) -> Vec<Reading> {
         let now = sample(machine, mono);
         let (gpu, memory) = self.gpus.look(machine);
-        let mut readings = rates(self.before.as_ref(), &now);
+        let mut readings = rates(self.before.as_ref(), &now, std::mem::take(&mut self.spoke));
         let mut add = |signal, value| readings.push(Reading { signal, value });
         add(Signal::Gpu, gpu);
         add(Signal::GpuMemory, memory);
+        add(Signal::Inhibitor, logind::inhibitors(machine));
+        add(Signal::Jupyter, jupyter::busy_kernels(machine));
         add(Signal::Ssh, ssh_connections(machine));
         add(Signal::Hooks, hooks::idle_hooks(machine));
         self.before = Some(now);
@@ -71,16 +90,18 @@ fn sample(machine: &Machine, mono: SignedDuration) -> Sample {
         cpu: busy_cpu(machine),
         network: network_bytes(machine),
         disk: disk_bytes(machine),
-        terminals: terminal_input(machine),
+        terminals: terminals(machine),
+        logins: logind::logins(machine),
     }
 }
 
 /// The rates between two samples; without a sample before, or with a counter that ran backwards, a rate
-/// is unseen.
-fn rates(before: Option<&Sample>, now: &Sample) -> Vec<Reading> {
+/// is unseen. What terminals print after the daemon `spoke` is not taken for work.
+fn rates(before: Option<&Sample>, now: &Sample, spoke: bool) -> Vec<Reading> {
     let Some(before) = before else {
         let first = || Known::Unseen("this is the first look".to_string());
-        let signals = [Signal::Cpu, Signal::Network, Signal::Disk, Signal::Terminal];
+        let signals =
+            [Signal::Cpu, Signal::Network, Signal::Disk, Signal::Terminal, Signal::Output, Signal::Login];
         return signals.map(|signal| Reading { signal, value: first() }).to_vec();
     };
     let seconds = (now.mono - before.mono).as_secs_f64().max(0.001);
@@ -89,13 +110,43 @@ fn rates(before: Option<&Sample>, now: &Sample) -> Vec<Reading> {
         (Ok(_), Ok(_)) => Known::Unseen("the counter ran backwards".to_string()),
         (Err(why), _) | (_, Err(why)) => Known::Unseen(why.clone()),
     };
-    let typed = now.terminals.iter().filter(|(name, at)| before.terminals.get(*name) != Some(at)).count();
+    let printed = if spoke { 0 } else { printed(&before.terminals, &now.terminals) };
     vec![
         Reading { signal: Signal::Cpu, value: cpu },
         Reading { signal: Signal::Network, value: per_minute(&before.network, &now.network, seconds) },
         Reading { signal: Signal::Disk, value: per_minute(&before.disk, &now.disk, seconds) },
-        Reading { signal: Signal::Terminal, value: Known::Is(typed as f64) },
+        Reading {
+            signal: Signal::Terminal,
+            value: Known::Is(typed(&before.terminals, &now.terminals) as f64),
+        },
+        Reading { signal: Signal::Output, value: Known::Is(printed as f64) },
+        Reading { signal: Signal::Login, value: new_logins(&before.logins, &now.logins) },
     ]
+}
+
+type Terminals = BTreeMap<String, Touched>;
+
+/// Terminals that were typed at. Times are compared with the ones before, never with a clock, and a
+/// terminal that is new is somebody who came.
+fn typed(before: &Terminals, now: &Terminals) -> usize {
+    let same = |name: &str, at: &Touched| before.get(name).is_some_and(|old| old.input == at.input);
+    now.iter().filter(|(name, at)| !same(name, at)).count()
+}
+
+/// Terminals that were written to.
+fn printed(before: &Terminals, now: &Terminals) -> usize {
+    let moved = |name: &str, at: &Touched| before.get(name).is_some_and(|old| old.output != at.output);
+    now.iter().filter(|(name, at)| moved(name, at)).count()
+}
+
+/// Logins that were not there before. Nobody looked before a first file appeared, so all in it are new.
+fn new_logins(before: &Known<BTreeSet<String>>, now: &Known<BTreeSet<String>>) -> Known<f64> {
+    match (before, now) {
+        (Known::Is(old), Known::Is(new)) => Known::Is(new.difference(old).count() as f64),
+        (Known::Absent, Known::Is(new)) => Known::Is(new.len() as f64),
+        (_, Known::Absent) => Known::Absent,
+        (Known::Unseen(why), _) | (_, Known::Unseen(why)) => Known::Unseen(why.clone()),
+    }
 }
 
 type Counters = Result<BTreeMap<String, u64>, String>;
@@ -131,71 +182,102 @@ fn system() -> ExplicitSystemInfo {
     }
 }
 
+fn busy_cpu(machine: &Machine) -> Result<u64, String> {
+    parse_cpu(&read(machine, "/proc/stat")?).map_err(|error| format!("/proc/stat: {error}"))
+}
+
 /// Work of all cores. Waiting for a disk is no work; being robbed by the hypervisor is, because a
 /// throttled machine wants to work. Guest time is in user time already.
-fn busy_cpu(machine: &Machine) -> Result<u64, String> {
-    let text = read(machine, "/proc/stat")?;
+pub(crate) fn parse_cpu(text: &str) -> Result<u64, String> {
     // The first line is all that is needed, and on 192 cores most of what there is.
     let rest = text.lines().filter(|line| !line.starts_with("cpu"));
     let short: Vec<&str> = text.lines().take(1).chain(rest).collect();
     let stats = KernelStats::from_buf_read(short.join("\n").as_bytes(), &system());
-    let cpu = stats.map_err(|error| format!("/proc/stat: {error}"))?.total;
+    let cpu = stats.map_err(|error| error.to_string())?.total;
+    let parts = [Some(cpu.user_ms()), Some(cpu.nice_ms()), Some(cpu.system_ms())];
     let more = [cpu.irq_ms(), cpu.softirq_ms(), cpu.steal_ms()];
-    Ok(cpu.user_ms() + cpu.nice_ms() + cpu.system_ms() + more.into_iter().flatten().sum::<u64>())
+    let sum = |sum: u64, part: u64| sum.saturating_add(part);
+    Ok(parts.into_iter().chain(more).flatten().fold(0, sum))
 }
 
 /// Devices that have hardware behind them: no loopback, no bridge, no tunnel.
 fn network_bytes(machine: &Machine) -> Counters {
-    let text = read(machine, "/proc/net/dev")?;
+    let devices = parse_network(&read(machine, "/proc/net/dev")?);
     let hardware = |name: &str| machine.path(&format!("/sys/class/net/{name}/device")).exists();
+    Ok(devices.into_iter().filter(|(name, _)| hardware(name)).collect())
+}
+
+/// Bytes through each device, both ways.
+pub(crate) fn parse_network(text: &str) -> BTreeMap<String, u64> {
     let devices = text.lines().skip(2).flat_map(|line| {
         let file = format!("\n\n{line}\n");
         InterfaceDeviceStatus::from_buf_read(file.as_bytes()).map(|table| table.0).unwrap_or_default()
     });
-    let known = devices.filter(|(name, _)| hardware(name));
-    Ok(known.map(|(name, device)| (name, device.recv_bytes + device.sent_bytes)).collect())
+    devices.map(|(name, device)| (name, device.recv_bytes.saturating_add(device.sent_bytes))).collect()
 }
 
 /// Whole disks that have hardware behind them: no partition, no loop, no device mapper.
 fn disk_bytes(machine: &Machine) -> Counters {
-    let text = read(machine, "/proc/diskstats")?;
+    let disks = parse_disks(&read(machine, "/proc/diskstats")?);
     let whole = |name: &str| machine.path(&format!("/sys/block/{name}/device")).exists();
-    let disks = text.lines().filter_map(|line| DiskStat::from_line(line).ok());
-    let known = disks.filter(|disk| whole(&disk.name));
-    Ok(known.map(|disk| (disk.name, (disk.sectors_read + disk.sectors_written) * SECTOR)).collect())
+    Ok(disks.into_iter().filter(|(name, _)| whole(name)).collect())
 }
 
-/// The kernel moves a terminal's access time when a program reads what was typed. A terminal that is new
-/// is somebody who logged in, and counts as typed at.
-fn terminal_input(machine: &Machine) -> BTreeMap<String, SystemTime> {
-    let folder = std::fs::read_dir(machine.path("/dev/pts")).into_iter().flatten().flatten();
-    let numbered =
-        folder.filter(|entry| entry.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()));
-    let accessed = |entry: std::fs::DirEntry| {
+/// Bytes to and from each disk and partition.
+pub(crate) fn parse_disks(text: &str) -> BTreeMap<String, u64> {
+    let disks = text.lines().filter_map(|line| DiskStat::from_line(line).ok());
+    let bytes =
+        |disk: &DiskStat| disk.sectors_read.saturating_add(disk.sectors_written).saturating_mul(SECTOR);
+    disks.map(|disk| (disk.name.clone(), bytes(&disk))).collect()
+}
+
+/// The kernel moves a terminal's access time when a program reads what was typed, and its modification
+/// time when one prints: for every shell, over whatever it is reached, and for the serial console.
+fn terminals(machine: &Machine) -> Terminals {
+    let folders = [("/dev/pts", ""), ("/dev", "tty"), ("/dev", "ttyS")];
+    folders.into_iter().flat_map(|(folder, prefix)| numbered(machine, folder, prefix)).collect()
+}
+
+/// The terminals of a folder whose name is a number after a prefix.
+fn numbered(machine: &Machine, folder: &str, prefix: &str) -> Vec<(String, Touched)> {
+    let entries = std::fs::read_dir(machine.path(folder)).into_iter().flatten().flatten();
+    let found = entries.filter_map(|entry| {
+        let name = entry.file_name().to_string_lossy().to_string();
+        let number = name.strip_prefix(prefix)?;
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
         let meta = entry.metadata().ok()?;
-        Some((format!("{} {}", entry.file_name().to_string_lossy(), meta.ino()), meta.accessed().ok()?))
-    };
-    numbered.filter_map(accessed).collect()
+        // The number in the file system tells a terminal from a later one of the same name.
+        let touched = Touched { input: meta.accessed().ok()?, output: meta.modified().ok()? };
+        Some((format!("{folder}/{name} {}", meta.ino()), touched))
+    });
+    found.collect()
 }
 
 /// Established connections to the SSH server, over both families.
 fn ssh_connections(machine: &Machine) -> Known<f64> {
     let mut peers = BTreeSet::new();
     for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        let text = match read(machine, path) {
-            Ok(text) => text,
-            Err(_) if path.ends_with('6') => continue,
+        match read(machine, path) {
+            Ok(text) => peers.extend(parse_ssh(&text)),
+            // A machine without the newer family has no such file.
+            Err(_) if path.ends_with('6') => {}
             Err(why) => return Known::Unseen(why),
-        };
-        let entries = text.lines().skip(1).flat_map(|line| {
-            let file = format!("\n{line}\n");
-            TcpNetEntries::from_buf_read(file.as_bytes(), &system()).map(|table| table.0).unwrap_or_default()
-        });
-        let ssh =
-            entries.filter(|entry| entry.state == TcpState::Established && entry.local_address.port() == SSH);
-        peers.extend(ssh.map(|entry| entry.remote_address));
+        }
     }
     Known::Is(peers.len() as f64)
+}
+
+/// Who is connected to the SSH server.
+pub(crate) fn parse_ssh(text: &str) -> BTreeSet<SocketAddr> {
+    let entries = text.lines().skip(1).flat_map(|line| {
+        let file = format!("\n{line}\n");
+        TcpNetEntries::from_buf_read(file.as_bytes(), &system()).map(|table| table.0).unwrap_or_default()
+    });
+    let ssh =
+        entries.filter(|entry| entry.state == TcpState::Established && entry.local_address.port() == SSH);
+    ssh.map(|entry| entry.remote_address).collect()
 }
 
 #[cfg(test)]

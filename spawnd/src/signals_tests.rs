@@ -33,7 +33,7 @@ impl Fake {
 
     /// The value of a signal a minute after `before`.
     fn rate(&self, before: &Sample, signal: Signal) -> Known<f64> {
-        let readings = rates(Some(before), &self.sample(60));
+        let readings = rates(Some(before), &self.sample(60), false);
         readings.into_iter().find(|reading| reading.signal == signal).expect("a reading").value
     }
 }
@@ -57,7 +57,9 @@ fn cpu_counts_steal_and_not_waiting() {
 #[test]
 fn the_first_look_and_a_missing_file_are_unseen() {
     let fake = Fake::new();
-    assert!(rates(None, &fake.sample(0)).iter().all(|reading| matches!(reading.value, Known::Unseen(_))));
+    assert!(
+        rates(None, &fake.sample(0), false).iter().all(|reading| matches!(reading.value, Known::Unseen(_)))
+    );
     let before = fake.sample(0);
     std::fs::remove_file(fake.folder.path().join("proc/stat")).expect("removed");
     assert!(matches!(fake.rate(&before, Signal::Cpu), Known::Unseen(_)));
@@ -129,6 +131,43 @@ fn typing_is_a_change_of_the_access_time_whatever_the_clock_says() {
     let long_ago = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
     typed.set_times(std::fs::FileTimes::new().set_accessed(long_ago)).expect("a time");
     assert_eq!(fake.rate(&before, Signal::Terminal), Known::Is(1.0));
+}
+
+#[test]
+fn printing_is_a_change_of_the_other_time_and_the_daemons_own_is_none() {
+    let fake = Fake::new();
+    fake.write("dev/pts/1", "");
+    fake.write("dev/ttyS0", "");
+    fake.write("dev/tty", "");
+    let before = fake.sample(0);
+    let printed = |path: &str| {
+        let terminal = std::fs::File::options().write(true).open(fake.folder.path().join(path)).expect("one");
+        let later = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(9);
+        terminal.set_times(std::fs::FileTimes::new().set_modified(later)).expect("a time");
+    };
+    printed("dev/tty");
+    assert_eq!(fake.rate(&before, Signal::Output), Known::Is(0.0));
+    printed("dev/pts/1");
+    printed("dev/ttyS0");
+    assert_eq!(fake.rate(&before, Signal::Output), Known::Is(2.0));
+    assert_eq!(fake.rate(&before, Signal::Terminal), Known::Is(0.0));
+    let spoke = rates(Some(&before), &fake.sample(60), true);
+    assert!(spoke.contains(&Reading { signal: Signal::Output, value: Known::Is(0.0) }));
+}
+
+#[test]
+fn a_login_is_one_that_was_not_there_before() {
+    let is = |names: &[&str]| Known::Is(names.iter().map(|name| (*name).to_string()).collect());
+    let unseen = || Known::Unseen("lost".to_string());
+    let check = |before: &Known<BTreeSet<String>>, now: &Known<BTreeSet<String>>, expected: Known<f64>| {
+        assert_eq!(new_logins(before, now), expected, "{before:?} {now:?}");
+    };
+    check(&is(&["a"]), &is(&["a", "b"]), Known::Is(1.0));
+    check(&is(&["a", "b"]), &is(&["b"]), Known::Is(0.0));
+    check(&Known::Absent, &is(&["a"]), Known::Is(1.0));
+    check(&is(&["a"]), &Known::Absent, Known::Absent);
+    check(&is(&["a"]), &unseen(), Known::Unseen("lost".to_string()));
+    check(&unseen(), &is(&["a"]), Known::Unseen("lost".to_string()));
 }
 
 #[test]

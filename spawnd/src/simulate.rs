@@ -2,7 +2,7 @@
 
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::idle::{IdleTerms, RULES, Reading, Signal};
+use lifecycle::idle::{IdleTerms, RULES, Reading, Signal, adjusted};
 use lifecycle::span::format_span;
 use lifecycle::{Boot, Clocks, Effect, Event, Inputs, State, Tags, Terms, step};
 use serde::Deserialize;
@@ -110,7 +110,7 @@ fn inputs(second: i64, readings: Option<Vec<Reading>>) -> Inputs {
 fn is_busy(row: &Row, terms: &IdleTerms) -> bool {
     row.readings.iter().any(|reading| {
         let rule = RULES.iter().find(|rule| rule.signal == reading.signal);
-        let least = rule.map(|rule| terms.thresholds.get(&rule.signal).copied().unwrap_or(rule.threshold));
+        let least = rule.map(|rule| adjusted(rule, Some(terms)).threshold);
         reading.value.value().zip(least).is_some_and(|(value, least)| *value >= least)
     })
 }

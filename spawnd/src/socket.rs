@@ -71,8 +71,12 @@ pub(crate) fn receive(stream: &UnixStream) -> Result<(Question, u32), String> {
     let uid = socket_peercred(stream).map_err(|error| failed(&error))?.uid.as_raw();
     let mut line = String::new();
     BufReader::new(stream.take(LONGEST)).read_line(&mut line).map_err(|error| failed(&error))?;
-    let question = serde_json::from_str(&line).map_err(|error| failed(&error))?;
-    Ok((question, uid))
+    parse(&line).map(|question| (question, uid))
+}
+
+/// Reads a question; anything but one of the known ones is an error.
+pub(crate) fn parse(line: &str) -> Result<Question, String> {
+    serde_json::from_str(line).map_err(|error| format!("the question cannot be read: {error}"))
 }
 
 /// What a question asks of the life, if its asker may ask that; `Status` asks nothing.
@@ -134,7 +138,7 @@ mod tests {
     use super::*;
     use jiff::SignedDuration;
 
-    fn parse(line: &str) -> Result<Question, String> {
+    fn send(line: &str) -> Result<Question, String> {
         let (here, mut there) = UnixStream::pair().map_err(|error| error.to_string())?;
         there.write_all(line.as_bytes()).map_err(|error| error.to_string())?;
         receive(&here).map(|(question, _)| question)
@@ -142,7 +146,7 @@ mod tests {
 
     #[test]
     fn questions_are_read_strictly() {
-        let check = |line: &str, expected: Option<Question>| assert_eq!(parse(line).ok(), expected, "{line}");
+        let check = |line: &str, expected: Option<Question>| assert_eq!(send(line).ok(), expected, "{line}");
         check("{\"verb\":\"status\"}\n", Some(Question::Status));
         let by = "2h".to_string();
         check(

@@ -29,7 +29,7 @@ struct Loaded {
 /// Saves the state, durably.
 pub(crate) fn save(machine: &Machine, state: &State) -> Result<(), String> {
     let path = machine.path(STATE);
-    let bytes = serde_json::to_vec(&Saved { version: VERSION, state }).map_err(|error| error.to_string())?;
+    let bytes = encode(state)?;
     write_durably(&path, &bytes, 0o600).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -55,7 +55,11 @@ pub(crate) fn set_aside(machine: &Machine) -> String {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<State, String> {
+pub(crate) fn encode(state: &State) -> Result<Vec<u8>, String> {
+    serde_json::to_vec(&Saved { version: VERSION, state }).map_err(|error| error.to_string())
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<State, String> {
     let versioned: Versioned = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if versioned.version != VERSION {
         return Err(format!("it is of version {}, expected {VERSION}", versioned.version));

@@ -2,6 +2,7 @@
 //! built before everything else.
 
 mod bench;
+mod daemon;
 mod setup;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub(crate) type Failed = String;
 const HELP: &str = "\
 cargo xtask setup [--tests]    bring what cargo cannot: the DuckDB library; with --tests the Python side too
 cargo xtask seed               derive datasets/seed anew from the pinned wheels
+cargo xtask daemon             build spawnd as it is shipped; check its size and the glibc that it needs
 cargo xtask bench [--spot-history FILE]
                                measure, as ratios against DuckDB alone (builds in release mode)";
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         ["seed"] => {
             run(Command::new(cargo()).args(["run", "--quiet", "--package", "seed"]).current_dir(root()))
         }
+        ["daemon"] => daemon::check(),
         ["bench", rest @ ..] => bench::run(rest),
         _ => Err(format!("this is not a task\n{HELP}")),
     };

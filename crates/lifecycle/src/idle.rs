@@ -5,7 +5,7 @@ use crate::terms::Action;
 use domain::Known;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that tells work from rest. Each reading is about the time since the reading before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +19,14 @@ pub enum Signal {
     Disk,
     /// Terminals whose input was read.
     Terminal,
+    /// Terminals that were written to; looked at only where the terms give a threshold.
+    Output,
+    /// People who have logged in.
+    Login,
+    /// Programs that asked systemd to keep the machine up.
+    Inhibitor,
+    /// Jupyter kernels that compute.
+    Jupyter,
     /// The busiest GPU, in percent.
     Gpu,
     /// GPUs on which a process holds memory.
@@ -57,12 +65,19 @@ const fn rule(signal: Signal, threshold: f64, weight: Weight, unit: &'static str
     Rule { signal, threshold, weight, unit }
 }
 
+/// The threshold of a signal that counts only where the terms give it another one.
+pub const OFF: f64 = f64::INFINITY;
+
 /// Every signal with its documented threshold and weight.
-pub const RULES: [Rule; 8] = [
+pub const RULES: [Rule; 12] = [
     rule(Signal::Cpu, 0.20, Weight::Soft, "busy cores"),
     rule(Signal::Network, 1.0, Weight::Soft, "MiB/min"),
     rule(Signal::Disk, 5.0, Weight::Soft, "MiB/min"),
     rule(Signal::Terminal, 1.0, Weight::Hard, "terminals typed at"),
+    rule(Signal::Output, OFF, Weight::Hold(SignedDuration::from_hours(4)), "terminals printed to"),
+    rule(Signal::Login, 1.0, Weight::Hard, "logins"),
+    rule(Signal::Inhibitor, 1.0, Weight::Hard, "inhibitors of idle or shutdown"),
+    rule(Signal::Jupyter, 1.0, Weight::Hard, "busy Jupyter kernels"),
     rule(Signal::Gpu, 5.0, Weight::Hard, "% of a GPU"),
     rule(Signal::GpuMemory, 1.0, Weight::Hold(SignedDuration::from_hours(2)), "GPUs with memory held"),
     rule(Signal::Ssh, 1.0, Weight::Hold(SignedDuration::from_hours(4)), "SSH connections"),
@@ -85,6 +100,9 @@ pub struct IdleTerms {
     /// Thresholds that differ from [`RULES`], by signal, in the signal's unit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub thresholds: BTreeMap<Signal, f64>,
+    /// Signals that never count, such as a GPU whose driver is broken; shown as off.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ignore: BTreeSet<Signal>,
 }
 
 fn ten_minutes() -> SignedDuration {
@@ -98,7 +116,13 @@ fn stop() -> Action {
 impl IdleTerms {
     /// A stop after this long without work and ten minutes of warnings.
     pub fn after(timeout: SignedDuration) -> IdleTerms {
-        IdleTerms { timeout, grace: ten_minutes(), action: Action::Stop, thresholds: BTreeMap::new() }
+        IdleTerms {
+            timeout,
+            grace: ten_minutes(),
+            action: Action::Stop,
+            thresholds: BTreeMap::new(),
+            ignore: BTreeSet::new(),
+        }
     }
 }
 
@@ -278,13 +302,17 @@ fn by_weight(terms: Option<&IdleTerms>) -> impl Iterator<Item = (Option<SignedDu
     all(false).chain(all(true))
 }
 
-fn adjusted(rule: &Rule, terms: Option<&IdleTerms>) -> Rule {
+/// A rule as these terms have it.
+pub fn adjusted(rule: &Rule, terms: Option<&IdleTerms>) -> Rule {
+    let ignored = terms.is_some_and(|terms| terms.ignore.contains(&rule.signal));
     let own = terms.and_then(|terms| terms.thresholds.get(&rule.signal));
-    Rule { threshold: own.copied().unwrap_or(rule.threshold), ..*rule }
+    let threshold = if ignored { OFF } else { own.copied().unwrap_or(rule.threshold) };
+    Rule { threshold, ..*rule }
 }
 
 impl Track {
     fn take(&mut self, rule: &Rule, value: &Known<f64>, mono: SignedDuration) {
+        let value = if rule.threshold == OFF { &Known::Absent } else { value };
         let busy = value.value().is_some_and(|value| *value >= rule.threshold);
         self.recent = (self.recent << 1 | u8::from(busy)) & 0b1_1111;
         self.value = value.value().copied();
@@ -314,6 +342,7 @@ impl Track {
         let value = self.value.map(|value| format!("{value:.2}"));
         let shown = value.as_deref().unwrap_or("no value");
         let sentence = match (self.verdict, rule.weight) {
+            _ if rule.threshold == OFF => "off; the terms can turn it on with a threshold".to_string(),
             (Verdict::None, _) => "not there, or not read yet".to_string(),
             (Verdict::Unknown, _) => {
                 format!("could not be seen ({}), which counts as busy", self.unseen.as_deref().unwrap_or("?"))
@@ -333,7 +362,7 @@ impl Track {
         Explained {
             signal: rule.signal,
             value: self.value,
-            threshold: rule.threshold,
+            threshold: (rule.threshold != OFF).then_some(rule.threshold),
             verdict: self.verdict,
             last_busy_seconds_ago: ago.map(|ago| ago.as_secs()),
             sentence,
@@ -348,8 +377,8 @@ pub struct Explained {
     pub signal: Signal,
     /// The newest value, in the signal's unit.
     pub value: Option<f64>,
-    /// Busy from this value on.
-    pub threshold: f64,
+    /// Busy from this value on; none for a signal that is off.
+    pub threshold: Option<f64>,
     /// What follows.
     pub verdict: Verdict,
     /// Seconds of running time since a reading was busy.
@@ -406,6 +435,35 @@ mod tests {
         check(Signal::Terminal, &[1.0], 0, Verdict::Busy);
         check(Signal::Gpu, &[5.0, 0.0], 1, Verdict::Quiet);
         check(Signal::Hooks, &[0.0, 0.0, 3.0], 0, Verdict::Busy);
+        check(Signal::Login, &[0.0, 1.0, 0.0], 1, Verdict::Quiet);
+        check(Signal::Inhibitor, &[1.0, 1.0, 1.0], 0, Verdict::Busy);
+        check(Signal::Jupyter, &[2.0, 0.0], 1, Verdict::Quiet);
+    }
+
+    #[test]
+    fn output_counts_only_where_the_terms_say_so_and_is_bounded() {
+        let unseen = Known::Unseen("lost".to_string());
+        assert_eq!(watch(Signal::Output, &[Known::Is(3.0), unseen]), (2, Verdict::None));
+        let mut terms = IdleTerms::after(HOUR);
+        terms.thresholds.insert(Signal::Output, 1.0);
+        let mut watch = Watch::after_boot(SignedDuration::ZERO);
+        watch.touch(HOUR);
+        let printed = |mono: SignedDuration, watch: &mut Watch| {
+            let quiet = RULES.iter().map(|rule| Reading { signal: rule.signal, value: Known::Is(0.0) });
+            let mut readings: Vec<Reading> = quiet.collect();
+            readings.push(Reading { signal: Signal::Output, value: Known::Is(1.0) });
+            readings.retain(|reading| reading.signal != Signal::Output || reading.value == Known::Is(1.0));
+            watch.judge(Some(&terms), &readings, mono);
+            watch.idle_for(mono)
+        };
+        assert_eq!(printed(HOUR * 4, &mut watch), SignedDuration::ZERO);
+        assert_eq!(printed(HOUR * 6, &mut watch), HOUR * 2);
+        terms.ignore.insert(Signal::Output);
+        assert!(
+            RULES
+                .iter()
+                .all(|rule| rule.signal != Signal::Output || adjusted(rule, Some(&terms)).threshold == OFF)
+        );
     }
 
     #[test]
@@ -429,7 +487,8 @@ mod tests {
     fn a_signal_without_a_reading_is_unseen_and_told_after_its_time() {
         let mut watch = Watch::after_boot(SignedDuration::ZERO);
         watch.judge(None, &[], HOUR);
-        assert_eq!(watch.unseen_for(HOUR * 2, HOUR).len(), RULES.len());
+        let off = RULES.iter().filter(|rule| rule.threshold == OFF).count();
+        assert_eq!(watch.unseen_for(HOUR * 2, HOUR).len(), RULES.len() - off);
         assert_eq!(watch.unseen_for(HOUR + SignedDuration::from_mins(59), HOUR), []);
     }
 
@@ -501,6 +560,7 @@ mod tests {
             "1.00, busy from 1 SSH connections: holds at most 4h after the last hard activity",
         );
         check(Signal::Gpu, &[Known::Absent], "not there, or not read yet");
+        check(Signal::Output, &[is(2.0)], "off; the terms can turn it on with a threshold");
         check(
             Signal::Gpu,
             &[Known::Unseen("lost".to_string())],

@@ -1,7 +1,7 @@
 //! What a person on the machine says to the daemon, through the real binary and the real socket.
 
 use crate::fake::{Ec2, World};
-use std::process::Output;
+use std::process::{Command, Output};
 
 const TWO_HOURS: &str =
     r#"{"budget":"2h","on-expiry":"terminate","cap":"2027-01-15T12:00:00Z","idle":{"timeout":"30m"}}"#;
@@ -128,6 +128,25 @@ fn install_starts_the_dead_man_first() {
     assert!(world.read("etc/systemd/system/spawn-dead-man.timer").contains("OnActiveSec=8100s"));
 }
 
+/// The faults are run under this policy, and each of its actions is used by one of them or by these.
+#[test]
+fn the_policy_allows_what_is_called_and_nothing_else() {
+    let world = World::new("");
+    let policy = world.aws(|aws| aws.policy.clone());
+    let statements = policy["Statement"].as_array().expect("statements");
+    let actions: Vec<&str> = statements
+        .iter()
+        .flat_map(|statement| statement["Action"].as_array().into_iter().flatten())
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    assert_eq!(actions, ["ec2:StopInstances", "ec2:TerminateInstances", "ec2:CreateTags"]);
+    let text = policy.to_string();
+    assert!(text.contains("arn:aws:ec2:*:123456789012:instance/*") && !text.contains("spawn:cap"), "{text}");
+    for statement in statements {
+        assert_eq!(statement["Condition"]["StringEquals"]["aws:ARN"], "${ec2:SourceInstanceARN}");
+    }
+}
+
 #[test]
 fn a_sandbox_elsewhere_is_refused() {
     let world = World::new(TWO_HOURS);
@@ -147,4 +166,63 @@ fn a_trace_is_replayed() {
     world.write("trace.csv", &format!("time,cpu\n{rows}"));
     let output = world.run(&["simulate", world.path("trace.csv").to_str().expect("a path")]);
     check(&output, true, "6120 s: stop after 1h42m of running, because nothing counted as work");
+    let trace = std::fs::File::open(world.path("trace.csv")).expect("a trace");
+    let piped = Command::new(env!("CARGO_BIN_EXE_spawnd")).args(["simulate", "-"]).stdin(trace).output();
+    assert_eq!(piped.expect("spawnd runs").stdout, output.stdout);
+}
+
+const SECRET: &str = "0123456789abcdef";
+
+#[test]
+fn a_warning_is_posted_with_a_signature_and_no_secret_shows() {
+    let mut world = World::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
+    world.webhook(SECRET, 0o600);
+    world.start();
+    let told =
+        |world: &World| world.aws(|aws| aws.posts.iter().any(|(_, body)| body.contains("will stop in")));
+    assert!(world.until(1_200, told), "{}", world.log());
+    let (signature, body) = world.aws(|aws| aws.posts.last().cloned()).expect("a post");
+    let second = signature.strip_prefix("t=").and_then(|rest| rest.split_once(",v1=")).expect("two parts").0;
+    let expected = Command::new("openssl")
+        .args(["dgst", "-sha256", "-hmac", SECRET])
+        .arg({
+            world.write("signed", &format!("{second}.{body}"));
+            world.path("signed")
+        })
+        .output();
+    match expected {
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
+            let hex = text.rsplit(' ').next().expect("a sum");
+            assert_eq!(signature, format!("t={second},v1={hex}"), "{body}");
+        }
+        Err(_) => println!("the signature is not checked: there is no openssl here"),
+    }
+    let post: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(post["instance"], "i-sandbox0123456789");
+    assert!(!world.log().contains(SECRET) && !world.log().contains("T0PS3CRET"), "{}", world.log());
+}
+
+#[test]
+fn a_webhook_that_hangs_holds_nothing_up_and_is_shown() {
+    let mut world = World::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
+    world.webhook(SECRET, 0o600);
+    world.aws(|aws| aws.webhook_hangs = true);
+    world.start();
+    assert!(world.until(600 + 840, World::ended), "{}", world.log());
+    assert!(world.read("dev/pts/0").contains("will stop in"));
+    // Two attempts of two seconds, on the machine's clock.
+    assert!(world.until(7 * crate::fake::PACE, |world| world.log().contains("does not answer in time")));
+    check(&world.run(&["status", "--why"]), true, "trouble: the webhook: it does not answer in time");
+    assert!(!world.log().contains(SECRET) && !world.log().contains("T0PS3CRET"), "{}", world.log());
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_not_used() {
+    let mut world = World::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
+    world.webhook(SECRET, 0o644);
+    world.start();
+    let said = |world: &World| world.log().contains("expected a file of mode 0600");
+    assert!(world.until(1_200, said), "{}", world.log());
+    assert!(world.aws(|aws| aws.posts.is_empty()));
 }

@@ -24,6 +24,14 @@ pub(crate) struct Aws {
     pub(crate) pending: u64,
     /// Names of the EC2 calls, with their bodies, in order.
     pub(crate) calls: Vec<String>,
+    /// What the webhook was sent: the signature and the body.
+    pub(crate) posts: Vec<(String, String)>,
+    /// The webhook takes the connection and never answers.
+    pub(crate) webhook_hangs: bool,
+    /// What the instance's role allows, as `spawnd policy` prints it.
+    pub(crate) policy: serde_json::Value,
+    /// Calls that it does not allow.
+    pub(crate) forbidden: u32,
     pub(crate) unsigned: u32,
     pub(crate) tokens: u32,
 }
@@ -51,19 +59,39 @@ pub(crate) enum Ec2 {
     ExpiresOnce,
 }
 
+fn policy() -> serde_json::Value {
+    let printed = Command::new(env!("CARGO_BIN_EXE_spawnd")).args(["policy", "123456789012"]).output();
+    serde_json::from_slice(&printed.expect("spawnd runs").stdout).expect("JSON")
+}
+
 /// A machine in a folder, and its AWS.
 pub(crate) struct World {
     folder: tempfile::TempDir,
     aws: Arc<Mutex<Aws>>,
     url: String,
+    link_local: bool,
+    /// What is put before the daemon's command, such as a preloaded library.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Seconds that the daemon's clock of running and sleeping time is ahead, in a time namespace.
+    pub(crate) asleep: Option<u64>,
     origin: f64,
+    mounts: Vec<PathBuf>,
     daemon: Option<Child>,
 }
 
 impl World {
     /// A machine that booted just now, with these terms as its seed.
     pub(crate) fn new(terms: &str) -> World {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        World::at(terms, &TcpListener::bind("127.0.0.1:0").expect("a port"), None)
+    }
+
+    /// The same in a network namespace, where the metadata service is at its own address.
+    pub(crate) fn in_namespace(terms: &str) -> World {
+        let metadata = TcpListener::bind("169.254.169.254:80").expect("the address");
+        World::at(terms, &TcpListener::bind("127.0.0.1:0").expect("a port"), Some(metadata))
+    }
+
+    fn at(terms: &str, listener: &TcpListener, metadata: Option<TcpListener>) -> World {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let aws = Arc::new(Mutex::new(Aws {
             imds: Imds::Works,
@@ -74,24 +102,36 @@ impl World {
             instance_id: "i-sandbox0123456789".to_string(),
             pending: 1_800_000_000,
             calls: Vec::new(),
+            posts: Vec::new(),
+            webhook_hangs: false,
+            policy: policy(),
+            forbidden: 0,
             unsigned: 0,
             tokens: 0,
         }));
-        let served = Arc::clone(&aws);
         let began = Instant::now();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let aws = Arc::clone(&served);
-                std::thread::spawn(move || serve(stream, &aws, began));
-            }
-        });
+        let link_local = metadata.is_some();
+        let own = listener.try_clone().expect("a listener");
+        for listener in std::iter::once(own).chain(metadata) {
+            let served = Arc::clone(&aws);
+            std::thread::spawn(move || {
+                for stream in listener.incoming().flatten() {
+                    let aws = Arc::clone(&served);
+                    std::thread::spawn(move || serve(stream, &aws, began));
+                }
+            });
+        }
         let uptime = std::fs::read_to_string("/proc/uptime").expect("uptime");
         let monotonic: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
         let world = World {
             folder: tempfile::tempdir().expect("a folder"),
             aws,
             url,
+            link_local,
+            environment: Vec::new(),
+            asleep: None,
             origin: monotonic,
+            mounts: Vec::new(),
             daemon: None,
         };
         world.write("proc/stat", "cpu  0 0 0 0 0 0 0 0 0 0\nintr 1\nctxt 2\nbtime 3\nprocesses 4\n");
@@ -122,6 +162,15 @@ impl World {
         self.folder.path().join(path)
     }
 
+    /// Mounts something in this world, in the test's own mount namespace; arguments as mount takes them.
+    pub(crate) fn mount(&mut self, arguments: &[&str], path: &str) {
+        let place = self.path(path);
+        std::fs::create_dir_all(&place).expect("a folder");
+        let status = Command::new("mount").args(arguments).arg(&place).status().expect("mount runs");
+        assert!(status.success(), "{arguments:?}");
+        self.mounts.push(place);
+    }
+
     /// A program of systemd that only notes that it was called.
     fn program(&self, name: &str) {
         let path = format!("usr/bin/{name}");
@@ -134,6 +183,14 @@ impl World {
         look(&mut self.aws.lock().expect("no panic"))
     }
 
+    /// Points the webhook at this fake, with a secret.
+    pub(crate) fn webhook(&self, secret: &str, mode: u32) {
+        let text = format!(r#"{{"url":"{}/hook/T0PS3CRET","secret":"{secret}"}}"#, self.url);
+        self.write("etc/spawn/webhook.json", &text);
+        let path = self.path("etc/spawn/webhook.json");
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("a mode");
+    }
+
     fn spawnd(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spawnd"));
         command.arg("--root").arg(self.folder.path());
@@ -143,9 +200,18 @@ impl World {
     pub(crate) fn start(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).expect("a log");
         let pace = format!("{PACE}@{}", self.origin);
-        let daemon = self
-            .spawnd()
+        let mut spawnd = self.spawnd();
+        if let Some(seconds) = self.asleep {
+            let mut namespace = Command::new("unshare");
+            let offset = (seconds / PACE).to_string();
+            namespace.args(["--time", "--boottime", &offset, "--fork", "--kill-child", "--"]);
+            namespace.arg(spawnd.get_program()).args(spawnd.get_args());
+            spawnd = namespace;
+        }
+        let daemon = spawnd
             .args(["daemon", "--sandbox", &self.url, "--pace", &pace])
+            .args(self.link_local.then_some("--link-local"))
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stderr(log)
             .spawn()
@@ -156,7 +222,15 @@ impl World {
     /// SIGKILL: nothing can be saved any more.
     pub(crate) fn kill(&mut self) {
         if let Some(mut daemon) = self.daemon.take() {
-            daemon.kill().expect("killed");
+            let id = daemon.id();
+            let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+            match children.unwrap_or_default().split_whitespace().next() {
+                // In a time namespace the daemon is a child, and its parent ends when it has.
+                Some(child) if self.asleep.is_some() => {
+                    Command::new("kill").args(["-KILL", child]).status().expect("kill runs");
+                }
+                _ => daemon.kill().expect("killed"),
+            }
             daemon.wait().expect("dead");
         }
     }
@@ -216,6 +290,10 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.kill();
+        for mount in &self.mounts {
+            // Else the folder could not be removed.
+            let _ = Command::new("umount").arg("-l").arg(mount).status();
+        }
     }
 }
 
@@ -246,6 +324,9 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
 
 fn serve(mut stream: TcpStream, aws: &Mutex<Aws>, began: Instant) {
     let Some(request) = read_request(&stream) else { return };
+    if request.line.starts_with("POST /hook") {
+        return webhook(&mut stream, aws, request);
+    }
     let posted = request.line.starts_with("POST");
     if !posted && aws.lock().expect("no panic").imds == Imds::Hangs {
         // Longer than any time-out of the daemon.
@@ -270,6 +351,16 @@ fn serve(mut stream: TcpStream, aws: &Mutex<Aws>, began: Instant) {
         }
         None => drop(stream),
     }
+}
+
+fn webhook(stream: &mut TcpStream, aws: &Mutex<Aws>, request: Request) {
+    if aws.lock().expect("no panic").webhook_hangs {
+        // Longer than any time-out of the daemon.
+        return std::thread::sleep(Duration::from_secs(5));
+    }
+    let signature = request.headers.iter().find_map(|header| header.strip_prefix("x-spawn-signature: "));
+    aws.lock().expect("no panic").posts.push((signature.unwrap_or_default().to_string(), request.body));
+    let _ = stream.write_all(b"HTTP/1.1 204 X\r\nConnection: close\r\n\r\n");
 }
 
 fn imds(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
@@ -308,6 +399,21 @@ fn imds(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
     Some(found.map_or((404, String::new()), |text| (200, text)))
 }
 
+/// Whether the policy that `spawnd policy` prints allows a call: its name, and the keys of its tags.
+fn allowed(policy: &serde_json::Value, body: &str) -> bool {
+    let field = |name: &str| body.split('&').find_map(|part| part.strip_prefix(name)).map(str::to_string);
+    let action = field("Action=").map(|name| serde_json::Value::from(format!("ec2:{name}")));
+    let key = field("Tag.1.Key=").map(|key| serde_json::Value::from(key.replace("%3A", ":")));
+    let has = |list: &serde_json::Value, wanted: &serde_json::Value| {
+        list.as_array().is_some_and(|list| list.contains(wanted))
+    };
+    policy["Statement"].as_array().into_iter().flatten().any(|statement| {
+        let keys = &statement["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"];
+        action.as_ref().is_some_and(|action| has(&statement["Action"], action))
+            && key.as_ref().is_none_or(|key| has(keys, key))
+    })
+}
+
 fn ec2(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
     aws.calls.push(request.body.clone());
     let signed = request.headers.iter().any(|header| header.starts_with("authorization: aws4-hmac-sha256"));
@@ -317,6 +423,10 @@ fn ec2(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
     let refused = |code: &str| {
         Some((400, format!("<Response><Errors><Error><Code>{code}</Code></Error></Errors></Response>")))
     };
+    if !allowed(&aws.policy, &request.body) {
+        aws.forbidden += 1;
+        return refused("UnauthorizedOperation");
+    }
     match aws.ec2 {
         Ec2::Closes => return None,
         Ec2::Denies => return refused("UnauthorizedOperation"),

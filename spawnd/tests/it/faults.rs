@@ -4,7 +4,7 @@
 use crate::fake::{Ec2, Imds, World};
 
 /// Ten minutes, then a stop; a power-off from inside stops.
-const TEN_MINUTES: &str = r#"{"budget":"10m","on-expiry":"stop"}"#;
+pub(crate) const TEN_MINUTES: &str = r#"{"budget":"10m","on-expiry":"stop"}"#;
 /// Seconds of the budget, of the documented slack of the daemon, and of one look with the pace's rounding.
 const BUDGET: u64 = 600;
 const SLACK: u64 = 300 + 540;
@@ -12,7 +12,11 @@ const TICK: u64 = 60;
 
 /// Runs a life under a fault to its end, and checks when it came and what was said before.
 fn check(fault: impl FnOnce(&mut World)) -> World {
-    let mut world = World::new(TEN_MINUTES);
+    check_in(World::new(TEN_MINUTES), fault)
+}
+
+/// The same in a world of the caller's.
+pub(crate) fn check_in(mut world: World, fault: impl FnOnce(&mut World)) -> World {
     world.aws(|aws| aws.tag = Some("v1;running;until=2027-01-15T08:10:00Z;gen=1".to_string()));
     world.start();
     assert!(world.until(400, |world| world.path("var/lib/spawn/state.json").exists()), "{}", world.log());
@@ -23,6 +27,7 @@ fn check(fault: impl FnOnce(&mut World)) -> World {
     let notice = world.read("run/spawn/notice");
     assert!(notice.contains("this instance will stop in"), "without a warning: {notice}");
     assert!(world.read("dev/pts/0").contains("[spawnd] this instance will stop in"));
+    assert_eq!(world.aws(|aws| aws.forbidden), 0, "a call that the printed policy does not allow");
     assert_eq!(world.aws(|aws| aws.unsigned), 0, "a call that is not signed or for another instance");
     world
 }

@@ -4,3 +4,5 @@ mod binary;
 mod commands;
 mod fake;
 mod faults;
+mod loads;
+mod namespaces;

@@ -1,0 +1,6 @@
+//! utmp files by both layouts.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| spawnd::strangers::accounting(bytes));

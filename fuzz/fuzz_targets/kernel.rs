@@ -1,0 +1,6 @@
+//! The kernel's tables: no line panics.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| spawnd::strangers::kernel_table(text));

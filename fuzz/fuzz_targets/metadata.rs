@@ -1,0 +1,6 @@
+//! Answers of the metadata service.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| spawnd::strangers::metadata(text));

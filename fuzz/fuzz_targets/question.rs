@@ -1,0 +1,6 @@
+//! Lines that are sent to the socket.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| spawnd::strangers::question(text));

@@ -1,0 +1,18 @@
+//! Any text is read as a tag or refused, and what was read is written and read the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use lifecycle::span::parse_span;
+use lifecycle::tag::{Expiry, Predecessor, decode_cap, encode_cap};
+
+fuzz_target!(|text: &str| {
+    if let Ok(read) = Expiry::decode(text) {
+        let again = Expiry::decode(&read.encode()).expect("what was written is read");
+        assert_eq!(again.encode(), read.encode());
+    }
+    if let Ok(cap) = decode_cap(text) {
+        assert_eq!(decode_cap(&encode_cap(cap)).map(|cap| cap.as_second()), Ok(cap.as_second()));
+    }
+    let _ = parse_span(text);
+    let _ = Predecessor::read(|_| Some(text.to_string()));
+});

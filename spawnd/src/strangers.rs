@@ -1,0 +1,45 @@
+//! Every reader of bytes that somebody else wrote, for fuzzing: each takes any bytes, and none may panic.
+
+use crate::{imds, jupyter, logind, signals, socket, store, utmp};
+
+/// The kernel's tables: processors, devices, disks, connections.
+pub fn kernel_table(text: &str) {
+    let _ = signals::parse_cpu(text);
+    let _ = signals::parse_network(text);
+    let _ = signals::parse_disks(text);
+    let _ = signals::parse_ssh(text);
+}
+
+/// The accounting file, by either layout; no more logins than records.
+pub fn accounting(bytes: &[u8]) {
+    for layout in [utmp::X86_64, utmp::AARCH64] {
+        assert!(utmp::logins(bytes, layout).len() <= bytes.len() / 384);
+    }
+}
+
+/// Files of the login manager, of Jupyter's servers, and what a server answers.
+pub fn session_file(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = (logind::session(&text), logind::blocks(&text));
+    let _ = (jupyter::parse_server(bytes).is_some(), jupyter::count_busy(&text));
+}
+
+/// Answers of the metadata service.
+pub fn metadata(text: &str) {
+    imds::understand(text);
+}
+
+/// The saved state; what is understood is saved and read back the same.
+pub fn state_file(bytes: &[u8]) {
+    if let Ok(state) = store::decode(bytes) {
+        let again = store::encode(&state).and_then(|bytes| store::decode(&bytes));
+        assert_eq!(again, Ok(state));
+    }
+}
+
+/// One line that somebody sends to the socket.
+pub fn question(line: &str) {
+    for uid in [0, 33, 1000] {
+        let _ = socket::parse(line).and_then(|question| socket::command(question, uid));
+    }
+}

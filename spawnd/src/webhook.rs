@@ -1,0 +1,242 @@
+//! Telling somebody far away: each notice is posted to an address of the owner's, signed with a secret
+//! that both know. Address and secret come from a file that only the daemon's user may read; they are in
+//! no tag, no argument and no log. The posts are made by a thread of their own, so that the clock never
+//! waits for them.
+
+use crate::machine::Machine;
+use domain::Timestamp;
+use hmac::{Hmac, KeyInit, Mac};
+use lifecycle::Notice;
+use rustix::fs::{Mode, OFlags};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use ureq::Agent;
+use ureq::http::Uri;
+
+const CONFIG: &str = "/etc/spawn/webhook.json";
+/// One attempt; there are two.
+const LIMIT: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_secs(1);
+/// Notices that may wait; more than this are not worth telling any more.
+const WAITING: usize = 16;
+const SHORTEST_SECRET: usize = 16;
+const LARGEST: u64 = 16 * 1024;
+
+/// The file. It is never printed, so it has no `Debug`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    url: String,
+    secret: String,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    version: u32,
+    instance: Option<&'a str>,
+    sent: Timestamp,
+    urgency: lifecycle::Urgency,
+    text: &'a str,
+}
+
+/// One post, ready to be sent.
+struct Post {
+    url: String,
+    signature: String,
+    body: String,
+}
+
+/// The far end of the notices.
+pub(crate) struct Webhook {
+    machine: Machine,
+    sandbox: bool,
+    queue: Option<SyncSender<Post>>,
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Webhook {
+    /// In the sandbox only this machine is posted to, and elsewhere only through TLS.
+    pub(crate) fn new(machine: Machine, sandbox: bool) -> Webhook {
+        Webhook { machine, sandbox, queue: None, trouble: Arc::default() }
+    }
+
+    /// What is wrong with it at present, without address and secret.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Posts a notice, some time. The file is read anew, so that a changed secret needs no restart.
+    pub(crate) fn post(&mut self, notice: &Notice, instance: Option<&str>, now: Timestamp) {
+        let queued = match read(&self.machine, self.sandbox) {
+            Ok(None) => Ok(()),
+            Ok(Some(config)) => compose(config, notice, instance, now).and_then(|post| self.enqueue(post)),
+            Err(why) => Err(why),
+        };
+        if let Err(why) = queued {
+            report(&self.trouble, Some(why));
+        }
+    }
+
+    fn enqueue(&mut self, post: Post) -> Result<(), String> {
+        let trouble = Arc::clone(&self.trouble);
+        let queue = self.queue.get_or_insert_with(|| {
+            let (queue, posts) = sync_channel(WAITING);
+            std::thread::spawn(move || deliver_all(&posts, &trouble));
+            queue
+        });
+        queue.try_send(post).map_err(|_| "too many notices wait to be posted".to_string())
+    }
+}
+
+/// Keeps what is wrong, and says it when it is new.
+fn report(trouble: &Mutex<Option<String>>, why: Option<String>) {
+    let mut held = trouble.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(why) = &why
+        && held.as_ref() != Some(why)
+    {
+        eprintln!("<4>the webhook: {why}");
+    }
+    *held = why;
+}
+
+/// Reads the file; none when there is none.
+fn read(machine: &Machine, sandbox: bool) -> Result<Option<Config>, String> {
+    let path = machine.path(CONFIG);
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(&path, flags, Mode::empty()) {
+        Ok(file) => std::fs::File::from(file),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("{CONFIG}: {error}")),
+    };
+    let meta = file.metadata().map_err(|error| format!("{CONFIG}: {error}"))?;
+    let own = rustix::process::geteuid().as_raw();
+    if !meta.is_file() || meta.mode() & 0o077 != 0 || meta.uid() != own {
+        return Err(format!("{CONFIG} is not used: expected a file of mode 0600 that belongs to user {own}"));
+    }
+    let mut text = String::new();
+    file.take(LARGEST).read_to_string(&mut text).map_err(|error| format!("{CONFIG}: {error}"))?;
+    // What serde says of a wrong file may quote it.
+    let config: Config = serde_json::from_str(&text)
+        .map_err(|_| format!("{CONFIG} is not understood, expected {{\"url\": …, \"secret\": …}}"))?;
+    if config.secret.len() < SHORTEST_SECRET {
+        return Err(format!("the secret in {CONFIG} is too short, expected {SHORTEST_SECRET} characters"));
+    }
+    match allowed(&config.url, sandbox) {
+        true => Ok(Some(config)),
+        false => Err(format!("the url in {CONFIG} is not used, expected https://…")),
+    }
+}
+
+fn allowed(url: &str, sandbox: bool) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let here =
+        || uri.host().and_then(|host| host.parse().ok()).is_some_and(|ip: std::net::IpAddr| ip.is_loopback());
+    match sandbox {
+        true => uri.scheme_str() == Some("http") && here(),
+        false => uri.scheme_str() == Some("https") && uri.host().is_some(),
+    }
+}
+
+fn compose(config: Config, notice: &Notice, instance: Option<&str>, now: Timestamp) -> Result<Post, String> {
+    let body = Body { version: 1, instance, sent: now, urgency: notice.urgency, text: &notice.text };
+    let body = serde_json::to_string(&body).map_err(|error| error.to_string())?;
+    Ok(Post { signature: sign(&config.secret, now.as_second(), &body), url: config.url, body })
+}
+
+/// `t=<second>,v1=<hex>`: HMAC-SHA256 with the secret over the second, a dot and the body, so that an old
+/// post cannot be sent again as a new one.
+fn sign(secret: &str, second: i64, body: &str) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
+    mac.update(format!("{second}.{body}").as_bytes());
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={second},v1={hex}")
+}
+
+fn deliver_all(posts: &Receiver<Post>, trouble: &Mutex<Option<String>>) {
+    let config = Agent::config_builder().timeout_global(Some(LIMIT)).max_redirects(0).build();
+    let agent = Agent::from(config);
+    for post in posts {
+        let first = deliver(&agent, &post);
+        let outcome = first.or_else(|_| {
+            std::thread::sleep(PAUSE);
+            deliver(&agent, &post)
+        });
+        report(trouble, outcome.err());
+    }
+}
+
+/// One attempt. What went wrong is told in words that cannot hold the address.
+fn deliver(agent: &Agent, post: &Post) -> Result<(), String> {
+    let request = agent
+        .post(&post.url)
+        .header("content-type", "application/json")
+        .header("x-spawn-signature", &post.signature);
+    match request.send(&post.body) {
+        Ok(answer) if answer.status().is_redirection() => Err("it points elsewhere".to_string()),
+        Ok(_) => Ok(()),
+        Err(ureq::Error::StatusCode(status)) => Err(format!("it answers {status}")),
+        Err(ureq::Error::Timeout(_)) => Err("it does not answer in time".to_string()),
+        Err(ureq::Error::Io(error)) => Err(format!("it cannot be reached: {}", error.kind())),
+        Err(ureq::Error::HostNotFound) => Err("its host is not found".to_string()),
+        Err(_) => Err("it cannot be posted to".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Pace;
+    use std::os::unix::fs::PermissionsExt;
+
+    const GOOD: &str = r#"{"url":"https://hooks.example/T0/abc","secret":"0123456789abcdef"}"#;
+
+    #[test]
+    fn the_signature_is_hmac_sha256() {
+        // printf '1800000000.{"a":1}' | openssl dgst -sha256 -hmac 0123456789abcdef
+        let expected = "t=1800000000,v1=d3e17924cac4a72ca2ee9e5700df170fdb5733eaf69ecd909fb0c18a962b03a5";
+        assert_eq!(sign("0123456789abcdef", 1_800_000_000, r#"{"a":1}"#), expected);
+    }
+
+    #[test]
+    fn the_file_is_read_strictly_and_never_quoted() {
+        let check = |text: &str, mode: u32, sandbox: bool, expected: Result<(), &str>| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+            let path = machine.path(CONFIG);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(&path, text).expect("a file");
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("a mode");
+            match (read(&machine, sandbox).map(|config| config.is_some()), expected) {
+                (Ok(true), Ok(())) => {}
+                (Err(why), Err(part)) => {
+                    assert!(why.contains(part), "{why}");
+                    assert!(!why.contains("hooks.example") && !why.contains("0123"), "{why}");
+                }
+                (read, _) => panic!("{text} {mode:o}: {read:?}"),
+            }
+        };
+        check(GOOD, 0o600, false, Ok(()));
+        check(GOOD, 0o400, false, Ok(()));
+        check(GOOD, 0o640, false, Err("expected a file of mode 0600"));
+        check(GOOD, 0o604, false, Err("expected a file of mode 0600"));
+        check(GOOD, 0o600, true, Err("the url in"));
+        check(&GOOD.replace("https", "http"), 0o600, false, Err("the url in"));
+        check(r#"{"url":"https://hooks.example/","secret":"0123"}"#, 0o600, false, Err("too short"));
+        check(r#"{"url":"https://hooks.example/"}"#, 0o600, false, Err("not understood"));
+        check("https://hooks.example/", 0o600, false, Err("not understood"));
+        check(r#"{"url":"http://127.0.0.1:9/x","secret":"0123456789abcdef"}"#, 0o600, true, Ok(()));
+        check(r#"{"url":"http://10.0.0.1:9/x","secret":"0123456789abcdef"}"#, 0o600, true, Err("the url in"));
+    }
+
+    #[test]
+    fn without_a_file_nothing_is_posted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        assert!(read(&machine, false).is_ok_and(|config| config.is_none()));
+    }
+}

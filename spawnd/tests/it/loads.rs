@@ -1,0 +1,172 @@
+//! Real load on a real kernel: terminals, connections and devices are the kernel's own, in namespaces of
+//! the test. Time passes 240 times as fast, so that nine seconds between two keys are 36 minutes.
+
+use crate::fake::{PACE, World};
+use crate::namespaces::{inside, sh};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{ptsname, unlockpt};
+use std::fs::File;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const TERMS: &str = r#"{"budget":"9h","on-expiry":"terminate","idle":{"timeout":"40m"}}"#;
+const OUTPUT: &str =
+    r#"{"budget":"9h","on-expiry":"terminate","idle":{"timeout":"40m","thresholds":{"output":1}}}"#;
+/// The kernel keeps the times of a terminal to eight seconds.
+const BETWEEN_KEYS: Duration = Duration::from_secs(9);
+/// Boot grace, timeout and grace twice over, in seconds of the daemon's time.
+const LONG: u64 = 2 * (15 + 40 + 10) * 60;
+
+/// A machine with terminals of its own.
+fn with_terminals(terms: &str) -> World {
+    let mut world = World::new(terms);
+    world.mount(&["-t", "devpts", "-o", "newinstance,ptmxmode=666", "none"], "dev/pts");
+    world
+}
+
+/// A terminal of the kernel's, and a program on it that is killed at the end.
+struct Terminal {
+    master: File,
+    program: Child,
+}
+
+impl Terminal {
+    fn new(world: &World, script: &str) -> Terminal {
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let master = rustix::fs::open(world.path("dev/pts/ptmx"), flags, Mode::empty()).expect("a terminal");
+        unlockpt(&master).expect("unlocked");
+        let name = ptsname(&master, Vec::new()).expect("a name").to_string_lossy().to_string();
+        let side = || {
+            let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+            let file = rustix::fs::open(world.path(name.trim_start_matches('/')), flags, Mode::empty());
+            Stdio::from(file.expect("the other side"))
+        };
+        let program = Command::new("sh").args(["-c", script]).stdin(side()).stdout(side()).spawn();
+        Terminal { master: File::from(master), program: program.expect("a shell") }
+    }
+
+    fn key(&mut self) {
+        self.master.write_all(b"\n").expect("a key");
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+/// The line of one signal in `spawnd status --why`.
+fn why(world: &World, signal: &str) -> String {
+    let text = String::from_utf8(world.run(&["status", "--why"]).stdout).expect("text");
+    text.lines().find(|line| line.trim_start().starts_with(signal)).unwrap_or_default().to_string()
+}
+
+/// Something every nine seconds, until two idle lives would be over.
+fn pass(world: &World, mut act: impl FnMut()) {
+    while world.uptime() < LONG {
+        act();
+        let until = Instant::now() + BETWEEN_KEYS;
+        world.until(LONG.saturating_sub(world.uptime()).min(BETWEEN_KEYS.as_secs() * PACE), |_| {
+            Instant::now() >= until
+        });
+    }
+}
+
+#[test]
+fn real_typing_keeps_and_printing_does_not() {
+    if !inside("real_typing_keeps_and_printing_does_not") {
+        return;
+    }
+    let mut worlds =
+        [with_terminals(TERMS), with_terminals(TERMS), with_terminals(OUTPUT), with_terminals(TERMS)];
+    let build = "while :; do echo compiling; sleep 0.2; done";
+    let mut typed = Terminal::new(&worlds[0], "exec cat > /dev/null");
+    let _build = Terminal::new(&worlds[1], build);
+    let _shown = Terminal::new(&worlds[2], build);
+    let mut unread = Terminal::new(&worlds[3], "exec sleep 600");
+    worlds.iter_mut().for_each(World::start);
+    pass(&worlds[0], || {
+        typed.key();
+        unread.key();
+    });
+    let stopped: Vec<bool> = worlds.iter().map(|world| world.heard("StopInstances")).collect();
+    // Typed at; printing; printing where the terms count it; typed at while nobody reads.
+    assert_eq!(stopped, [false, true, false, true], "{}", worlds[0].log());
+    assert!(why(&worlds[2], "output").contains("busy from 1 terminals printed to"));
+    assert!(why(&worlds[0], "output").contains("off; the terms can turn it on"));
+}
+
+#[test]
+fn real_detached_tmux_is_idle() {
+    if !inside("real_detached_tmux_is_idle") {
+        return;
+    }
+    if Command::new("tmux").arg("-V").output().is_err() {
+        println!("there is no tmux here");
+        return;
+    }
+    let mut world = with_terminals(TERMS);
+    sh(&format!("mount --bind {} /dev/pts", world.path("dev/pts").display()));
+    let tmux = |arguments: &[&str]| {
+        let mut command = Command::new("tmux");
+        command.env("TMUX_TMPDIR", world.path("")).args(["-f", "/dev/null"]).args(arguments);
+        assert!(command.status().expect("tmux runs").success(), "{arguments:?}");
+    };
+    tmux(&["new-session", "-d", "while :; do date; sleep 1; done"]);
+    assert!(world.path("dev/pts/0").exists(), "tmux has a terminal in this world");
+    let folder = world.path("");
+    world.start();
+    let stopped = world.until(LONG, |world| world.heard("StopInstances"));
+    let ended = Command::new("tmux").env("TMUX_TMPDIR", folder).arg("kill-server").status();
+    assert!(ended.is_ok_and(|status| status.success()));
+    assert!(stopped, "{}", world.log());
+}
+
+#[test]
+fn real_connections_and_devices() {
+    if !inside("real_connections_and_devices") {
+        return;
+    }
+    sh("ip link add ens5 type veth peer name far && ip address add 192.0.2.1/24 dev ens5
+        ip link set ens5 up && ip link set far up
+        ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:01 dev ens5 nud permanent");
+    let mut worlds = [World::new(TERMS), World::new(TERMS), World::new(TERMS)];
+    for world in &worlds {
+        // The kernel's own tables; that ens5 has hardware behind it is this machine's claim.
+        std::fs::remove_dir_all(world.path("proc/net")).expect("removed");
+        std::os::unix::fs::symlink("/proc/self/net", world.path("proc/net")).expect("a link");
+    }
+    worlds[1].write("sys/class/net/ens5/device", "");
+    let sshd = TcpListener::bind("127.0.0.1:22").expect("the port");
+    let client = TcpStream::connect("127.0.0.1:22").expect("a connection");
+    let server = sshd.accept().expect("a connection");
+    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    worlds.iter_mut().for_each(World::start);
+    // Two MiB in each of the daemon's minutes: over the device, and as much over the loopback.
+    let busy = |seconds: u64| {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < end {
+            for _ in 0..36 {
+                let _ = socket.send_to(&[0; 1400], "192.0.2.2:9");
+                let _ = socket.send_to(&[0; 1400], "127.0.0.1:9");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    busy(5);
+    assert!(why(&worlds[1], "network").contains("busy in 2 of"), "{}", why(&worlds[1], "network"));
+    assert!(why(&worlds[0], "network").starts_with("  network    0.00"), "{}", why(&worlds[0], "network"));
+    assert!(why(&worlds[0], "ssh").contains("1.00") && why(&worlds[0], "ssh").contains("holds at most 4h"));
+    busy(LONG / PACE - 5);
+    // A quiet connection and a busy device keep their machines.
+    assert!(worlds.iter().all(|world| !world.heard("StopInstances")));
+    drop((client, server, sshd));
+    // The closed connection lets the machines go that have nothing but the loopback's traffic.
+    busy(LONG / PACE);
+    let stopped: Vec<bool> = worlds.iter().map(|world| world.heard("StopInstances")).collect();
+    assert_eq!(stopped, [true, false, true]);
+}
