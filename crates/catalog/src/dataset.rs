@@ -23,7 +23,7 @@ pub enum Scope {
 }
 
 /// A dataset: what is kept under one name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// Singular, snake_case; the name of its folder and of its table.
     pub name: &'static str,
@@ -42,7 +42,7 @@ pub struct Dataset {
 }
 
 /// A column of a dataset.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Column {
     /// snake_case.
     pub name: &'static str,

@@ -6,6 +6,8 @@ macro_rules! columns {
     };
 }
 
+mod market;
+
 /// Every dataset, in the order in which people meet them.
 pub const DATASETS: &[Dataset] = &[
     Dataset {
@@ -190,6 +192,9 @@ pub const DATASETS: &[Dataset] = &[
             observed_at Timestamp "when the source said so",
             source Text "where the figure is from",
             basis Text "why it is believed: agreed (two sources say it), listed (one does), proportional (one does, and other sizes confirm it) or published (AWS's own list)",
+            upfront_price Price "what is paid once at the start of a lease, in `currency`; null on demand",
+            effective_from Timestamp "since when the list says that the price holds; null when it does not say",
+            sku Text "AWS's number of the product; null when the source has none",
         ],
     },
     Dataset {
@@ -209,6 +214,9 @@ pub const DATASETS: &[Dataset] = &[
             currency Text "ISO 4217 code",
         ],
     },
+    market::SAVINGS_PLAN,
+    market::INTERRUPTION,
+    market::BENCHMARK,
     Dataset {
         name: "collection_run",
         doc: "What was looked at, when, and what could not be seen: one row per run, dataset and scope.",
@@ -227,6 +235,7 @@ pub const DATASETS: &[Dataset] = &[
             row_count Int "rows that were kept",
             gaps Texts "what could not be seen, a reason each",
             tool_version Text "version of the tool that wrote it",
+            version Text "what the source calls the state that was seen, such as a publication; null when it has no name",
         ],
     },
 ];

@@ -4,6 +4,7 @@
 //! This room is for descriptions and neutral values. It will never know how a value is stored, read
 //! or printed: no Parquet, no DuckDB, no file, no clock.
 
+mod batch;
 mod dataset;
 mod datasets;
 mod facts;
@@ -14,6 +15,7 @@ mod question;
 mod questions;
 mod value;
 
+pub use batch::{Batch, Cells, NO_WORD, Words};
 pub use dataset::{Dataset, Kind, Scope};
 pub use datasets::{DATASETS, computed_column_doc, dataset};
 pub use facts::TypeFacts;

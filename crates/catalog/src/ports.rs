@@ -1,5 +1,11 @@
 //! The ports: what programs may ask of the rooms that hold a foreign giant.
 
+mod store;
+mod told;
+
+pub use store::{Committed, Imported, Run, Store, StoreError};
+pub use told::{Outcome, Told};
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -163,64 +169,4 @@ pub trait Encoder {
     fn page(&mut self, page: &Page) -> Result<(), String>;
     /// Writes what is left and the footer.
     fn finish(self: Box<Self>) -> Result<(), String>;
-}
-
-/// What an import brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Imported {
-    /// The dataset.
-    pub dataset: &'static str,
-    /// Rows read.
-    pub read: u64,
-    /// Rows kept.
-    pub kept: u64,
-    /// Bytes in the lake.
-    pub bytes: u64,
-    /// The manifest that shows them; none on a dry run.
-    pub manifest: Option<u64>,
-    /// What could not be read, a fragment each.
-    pub gaps: Vec<String>,
-}
-
-/// Why nothing was stored. Each text is a lowercase fragment.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// Somebody else writes the lake.
-    #[error("{0} is being written by another process")]
-    Locked(PathBuf),
-    /// The lake was written by a newer version.
-    #[error("the lake at {path} has format {found}, and this version writes {known}")]
-    Newer {
-        /// The lake.
-        path: PathBuf,
-        /// Its format.
-        found: u32,
-        /// The format known here.
-        known: u32,
-    },
-    /// The folder is not a lake and not empty.
-    #[error("{0}")]
-    Foreign(String),
-    /// A source file is not what it should be.
-    #[error("{0}")]
-    BadFile(String),
-    /// The file system refused.
-    #[error("{0}")]
-    Io(String),
-}
-
-/// The lake, as the collector sees it.
-pub trait Store {
-    /// Imports spot price history from Parquet files with the columns `observed_at, instance_type,
-    /// region, az_id, spot_usd` (and, if there, `on_demand_usd`, which is not kept here). With
-    /// `dry_run` nothing is written.
-    fn import_spot_history(
-        &self,
-        paths: &[PathBuf],
-        now: domain::Timestamp,
-        dry_run: bool,
-    ) -> Result<Imported, StoreError>;
-
-    /// The lake's folder.
-    fn root(&self) -> PathBuf;
 }

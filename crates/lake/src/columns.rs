@@ -1,9 +1,10 @@
 //! Neutral pages as polars frames, type by type.
 
-use catalog::{Field, Page, Type, Value};
+use catalog::{Batch, Cells, Field, Page, Type, Value};
 use domain::Decimal;
 use polars::prelude::{
-    AnyValue, Column, DataFrame, DataType, PlSmallStr, PolarsError, PolarsResult, Schema, Series, TimeUnit,
+    AnyValue, Column, DataFrame, DataType, IntoSeries, NamedFrom, PlSmallStr, PolarsError, PolarsResult,
+    Schema, Series, StringChunked, TimeUnit,
 };
 
 /// The polars type of a neutral one. What nests deeper than a list is written as JSON text.
@@ -38,6 +39,42 @@ pub(crate) fn frame(page: &Page) -> PolarsResult<DataFrame> {
         })
         .collect::<PolarsResult<Vec<Column>>>()?;
     DataFrame::new(page.rows.len(), columns)
+}
+
+/// A batch as a frame: its cells are columns already.
+pub(crate) fn batch_frame(batch: &Batch) -> PolarsResult<DataFrame> {
+    let columns = batch.fields.iter().zip(&batch.cells).map(|(field, cells)| column(field, cells));
+    DataFrame::new(batch.len(), columns.collect::<PolarsResult<Vec<Column>>>()?)
+}
+
+fn column(field: &Field, cells: &Cells) -> PolarsResult<Column> {
+    let name = PlSmallStr::from_str(&field.name);
+    let wrong = || PolarsError::SchemaMismatch(format!("{} is no {}", field.name, field.ty.sql()).into());
+    let series = match (cells, &field.ty) {
+        (Cells::Bool(values), Type::Bool) => Series::new(name, values),
+        (Cells::Int(values), Type::Int) => Series::new(name, values),
+        (Cells::Float(values), Type::Float) => Series::new(name, values),
+        (Cells::Text(words), Type::Text | Type::Json) => (0..words.rows().len())
+            .map(|row| words.get(row))
+            .collect::<StringChunked>()
+            .with_name(name)
+            .into_series(),
+        (Cells::Timestamp(values), Type::Timestamp) => {
+            Series::new(name, values).into_datetime(TimeUnit::Microseconds, None)
+        }
+        (Cells::Date(values), Type::Date) => Series::new(name, values).into_date(),
+        (Cells::Decimal(values), Type::Decimal(precision, scale)) => {
+            let (precision, scale) = (usize::from(*precision), usize::from(*scale));
+            Series::new(name, values).into_decimal(precision, scale)?
+        }
+        (Cells::Other(values), ty) => {
+            let values: Vec<AnyValue<'_>> =
+                values.iter().map(|value| any_value(value, ty)).collect::<PolarsResult<_>>()?;
+            series(&field.name, &values, ty)?
+        }
+        _ => return Err(wrong()),
+    };
+    Ok(Column::from(series))
 }
 
 fn series(name: &str, values: &[AnyValue<'_>], ty: &Type) -> PolarsResult<Series> {

@@ -16,6 +16,7 @@ mod encode;
 mod folder;
 mod pin;
 mod prune;
+mod run;
 mod seed;
 mod spot_history;
 mod store;

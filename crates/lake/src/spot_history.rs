@@ -44,7 +44,7 @@ impl Told {
 }
 
 /// Reads the files together.
-pub(crate) fn history(paths: &[PathBuf], run_id: &str) -> Result<History, StoreError> {
+pub(crate) fn history(paths: &[PathBuf]) -> Result<History, StoreError> {
     let mut all: Option<DataFrame> = None;
     for path in paths {
         let frame = read(path)?;
@@ -62,7 +62,7 @@ pub(crate) fn history(paths: &[PathBuf], run_id: &str) -> Result<History, StoreE
     let order = SortMultipleOptions::default().with_multithreaded(true);
     let sorted = all.sort(["instance_type", "az_id", "observed_at"], order);
     let failed = |e| StoreError::BadFile(format!("the files cannot be put in order: {e}"));
-    let frame = sorted.and_then(|frame| with_constants(frame, run_id)).map_err(failed)?;
+    let frame = sorted.and_then(with_constants).map_err(failed)?;
     let regions = regions(&frame).map_err(failed)?;
     Ok(History { frame, regions })
 }
@@ -169,7 +169,7 @@ fn regions(frame: &DataFrame) -> PolarsResult<BTreeMap<String, Told>> {
     Ok(regions)
 }
 
-fn with_constants(frame: DataFrame, run_id: &str) -> PolarsResult<DataFrame> {
+fn with_constants(frame: DataFrame) -> PolarsResult<DataFrame> {
     let rows = frame.height();
     let constant = |name: &'static str, value: &str| {
         Column::new_scalar(PlSmallStr::from_static(name), PlSmallStr::from_str(value).into(), rows)
@@ -181,7 +181,6 @@ fn with_constants(frame: DataFrame, run_id: &str) -> PolarsResult<DataFrame> {
     columns.push(constant("product", "linux"));
     columns.push(frame.column("price_per_hour")?.clone());
     columns.push(constant("currency", "USD"));
-    columns.push(constant("run_id", run_id));
     DataFrame::new(rows, columns)
 }
 
@@ -208,7 +207,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.parquet");
         std::fs::write(&path, crate::parquet_bytes(&Page { fields, rows }).unwrap()).unwrap();
-        history(&[path], "run")
+        history(&[path])
     }
 
     #[test]

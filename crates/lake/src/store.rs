@@ -2,13 +2,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Imported, Store, StoreError};
-use catalog::{DataFile, Dataset, Manifest, Page, Value, dataset};
+use catalog::ports::{Imported, Outcome, Run, Store, StoreError, Told};
+use catalog::{Dataset, Manifest, dataset};
 use domain::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::folder::{self, LakeError};
-use crate::spot_history::{self, History, Told};
+use crate::run::LakeRun;
+use crate::spot_history::{self, History};
 use crate::{Pinned, Writer};
 
 /// A lake in a folder, behind the port that the collector knows.
@@ -25,39 +26,29 @@ impl LakeStore {
     }
 
     /// What is said of the import: one run a region, because a region is what a run of spot prices speaks for.
-    fn runs(&self, run_id: &str, paths: &[PathBuf], history: &History) -> Page {
+    fn tell(run: &mut LakeRun, paths: &[PathBuf], history: &History) -> Result<(), StoreError> {
         let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
-        let instant = |micros| Timestamp::from_microsecond(micros).map_or(Value::Null, Value::Timestamp);
-        let row = |(region, told): (&String, &Told)| {
+        for (region, told) in &history.regions {
             let gaps: Vec<String> = told.gap().into_iter().collect();
-            vec![
-                run_id.into(),
-                "spot_price".into(),
-                region.as_str().into(),
-                names.join(", ").into(),
-                instant(told.from),
-                instant(told.until),
-                if gaps.is_empty() { "complete" } else { "partial" }.into(),
-                Value::Int(told.rows as i64),
-                gaps.into(),
-                self.tool_version.into(),
-            ]
-        };
-        Page { fields: known("collection_run").fields(), rows: history.regions.iter().map(row).collect() }
-    }
-
-    /// Reads back that the newest state shows these files.
-    fn confirm(&self, number: u64, files: &[DataFile]) -> Result<(), LakeError> {
-        let pinned = Pinned::newest(&self.root)?;
-        let shown = pinned.is_some_and(|pinned| {
-            pinned.manifest.number == number && files.iter().all(|file| pinned.manifest.files.contains(file))
-        });
-        if shown {
-            return Ok(());
+            run.tell(Told {
+                dataset: known("spot_price"),
+                scope: region.clone(),
+                source: names.join(", "),
+                version: None,
+                observed_from: instant(told.from)?,
+                observed_at: instant(told.until)?,
+                outcome: if gaps.is_empty() { Outcome::Complete } else { Outcome::Partial },
+                rows: told.rows,
+                gaps,
+            })?;
         }
-        let reason = format!("manifest {number} was written, and what is read back is another one");
-        Err(LakeError::Io { path: self.root.clone(), reason })
+        Ok(())
     }
+}
+
+fn instant(micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(micros)
+        .map_err(|_| StoreError::BadFile(format!("{micros} microseconds since 1970 is not a time")))
 }
 
 fn known(name: &str) -> &'static Dataset {
@@ -71,17 +62,17 @@ impl Store for LakeStore {
         now: Timestamp,
         dry_run: bool,
     ) -> Result<Imported, StoreError> {
-        let (digest, paths) = distinct(paths)?;
-        let run_id = format!("spot-history-{digest}");
+        let (run_id, paths) = self.identify("spot-history", paths)?;
         // Before anything is made: a file that cannot be read leaves no lake behind.
         if let Some(imported) =
             Pinned::newest(&self.root)?.and_then(|pinned| already(&pinned.manifest, &run_id))
         {
             return Ok(imported);
         }
-        let history = spot_history::history(&paths, &run_id)?;
+        let history = spot_history::history(&paths)?;
         let rows = history.frame.height() as u64;
-        let gap = |(region, told): (&String, &Told)| told.gap().map(|gap| format!("{region}: {gap}"));
+        let gap =
+            |(region, told): (&String, &spot_history::Told)| told.gap().map(|gap| format!("{region}: {gap}"));
         let mut imported = Imported {
             dataset: "spot_price",
             read: rows,
@@ -93,21 +84,38 @@ impl Store for LakeStore {
         if dry_run {
             return Ok(imported);
         }
-        let mut writer = Writer::open(&self.root)?;
+        let writer = Writer::open(&self.root)?;
         if let Some(imported) = already(writer.manifest(), &run_id) {
             return Ok(imported);
         }
-        let runs = self.runs(&run_id, &paths, &history);
-        let written = vec![
-            writer.write_frame(known("spot_price"), &run_id, history.frame)?,
-            writer.write(known("collection_run"), &run_id, &runs)?,
-        ];
-        let files: Vec<DataFile> = written.iter().map(|file| file.0.clone()).collect();
-        let number = writer.commit(written, self.tool_version, now)?;
-        self.confirm(number, &files)?;
-        imported.bytes = files.iter().map(|file| file.bytes).sum();
-        imported.manifest = Some(number);
+        let mut run = LakeRun::new(writer, &run_id, self.tool_version);
+        LakeStore::tell(&mut run, &paths, &history)?;
+        run.add_frame(known("spot_price"), history.frame)?;
+        let committed = Box::new(run).commit(now)?;
+        imported.kept = committed.rows.iter().map(|(_, rows)| rows).sum();
+        imported.bytes = committed.bytes;
+        imported.manifest = Some(committed.manifest);
         Ok(imported)
+    }
+
+    fn identify(&self, kind: &str, paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), StoreError> {
+        let (digest, paths) = distinct(paths)?;
+        Ok((format!("{kind}-{digest}"), paths))
+    }
+
+    fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError> {
+        let pinned = Pinned::newest(&self.root)?;
+        let number = |pinned: Pinned| {
+            let path = format!("/{run_id}.parquet");
+            let shown = pinned.manifest.files.iter().any(|file| file.path.ends_with(&path));
+            shown.then_some(pinned.manifest.number)
+        };
+        Ok(pinned.and_then(number))
+    }
+
+    fn begin(&self, run_id: &str) -> Result<Box<dyn Run + '_>, StoreError> {
+        let writer = Writer::open(&self.root)?;
+        Ok(Box::new(LakeRun::new(writer, run_id, self.tool_version)))
     }
 
     fn root(&self) -> PathBuf {

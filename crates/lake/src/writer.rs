@@ -59,6 +59,11 @@ impl Writer {
         Ok(writer)
     }
 
+    /// The lake's folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The state that is visible now; number 0 without files when nothing was ever committed.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

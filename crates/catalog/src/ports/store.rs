@@ -1,0 +1,101 @@
+//! The port to the lake, as the collector sees it.
+
+use std::path::PathBuf;
+
+use domain::Timestamp;
+
+use super::Told;
+use crate::{Batch, Dataset};
+
+/// Why nothing was stored. Each text is a lowercase fragment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else writes the lake.
+    #[error("{0} is being written by another process")]
+    Locked(PathBuf),
+    /// The lake was written by a newer version.
+    #[error("the lake at {path} has format {found}, and this version writes {known}")]
+    Newer {
+        /// The lake.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The format known here.
+        known: u32,
+    },
+    /// The folder is not a lake and not empty.
+    #[error("{0}")]
+    Foreign(String),
+    /// A source file is not what it should be.
+    #[error("{0}")]
+    BadFile(String),
+    /// The file system refused.
+    #[error("{0}")]
+    Io(String),
+}
+
+/// What an import brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The dataset.
+    pub dataset: &'static str,
+    /// Rows read.
+    pub read: u64,
+    /// Rows kept.
+    pub kept: u64,
+    /// Bytes in the lake.
+    pub bytes: u64,
+    /// The manifest that shows them; none on a dry run.
+    pub manifest: Option<u64>,
+    /// What could not be read, a fragment each.
+    pub gaps: Vec<String>,
+}
+
+/// What a commit made visible, read back from the lake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The manifest that shows it.
+    pub manifest: u64,
+    /// Rows that were added, a dataset each.
+    pub rows: Vec<(&'static str, u64)>,
+    /// Bytes that were added.
+    pub bytes: u64,
+}
+
+/// A run that is being written. Dropped without a commit, it leaves nothing that is visible.
+pub trait Run {
+    /// Adds rows of a dataset, column by column, without `run_id`.
+    fn add(&mut self, dataset: &'static Dataset, rows: &Batch) -> Result<(), StoreError>;
+
+    /// Says what was told of a scope.
+    fn tell(&mut self, told: Told) -> Result<(), StoreError>;
+
+    /// Makes all of it visible at once, and reads back that it is.
+    fn commit(self: Box<Self>, now: Timestamp) -> Result<Committed, StoreError>;
+}
+
+/// The lake.
+pub trait Store {
+    /// The lake's folder.
+    fn root(&self) -> PathBuf;
+
+    /// Names an import by the bytes that go in, whatever the files' order, so that the same files are recognised;
+    /// and the files, each content once.
+    fn identify(&self, kind: &str, paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), StoreError>;
+
+    /// The newest manifest, if it shows a run of that name.
+    fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError>;
+
+    /// Opens a run under the writer's lock. `run_id` names it and its files: lowercase letters, digits and `-`.
+    fn begin(&self, run_id: &str) -> Result<Box<dyn Run + '_>, StoreError>;
+
+    /// Imports spot price history from Parquet files with the columns `observed_at, instance_type,
+    /// region, az_id, spot_usd` (and, if there, `on_demand_usd`, which is not kept here). With
+    /// `dry_run` nothing is written.
+    fn import_spot_history(
+        &self,
+        paths: &[PathBuf],
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Imported, StoreError>;
+}
