@@ -38,6 +38,7 @@ fn collect(desk: &Desk, runs: &[Run]) {
             Value::Int(run.offerings.len() as i64),
             run.gaps.to_vec().into(),
             "test".into(),
+            Value::Null,
         ];
         let said = Page { fields: log.fields(), rows: vec![said] };
         let written =
@@ -147,7 +148,9 @@ fn price(desk: &Desk, id: &str, run_at: &str, seen_at: &str, price: &str) {
         "price_per_hour" => Value::Decimal(price.parse().unwrap()),
         "observed_at" => instant(seen_at),
         "run_id" => id.into(),
-        "lease_years" | "payment" | "offering_class" => Value::Null,
+        "lease_years" | "payment" | "offering_class" | "upfront_price" | "effective_from" | "sku" => {
+            Value::Null
+        }
         name => text(name).into(),
     };
     let fields = prices.fields();
@@ -163,6 +166,7 @@ fn price(desk: &Desk, id: &str, run_at: &str, seen_at: &str, price: &str) {
         Value::Int(1),
         Value::List(Vec::new()),
         "test".into(),
+        Value::Null,
     ];
     let written = vec![
         writer.write(prices, id, &Page { fields, rows: vec![row] }).unwrap(),

@@ -3,9 +3,11 @@
 mod bad_input;
 mod export;
 mod history;
+mod import;
 mod notebook;
 mod programs;
 mod room;
+mod sandbox;
 mod search;
 mod storage;
 mod tidy;

@@ -14,9 +14,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lifecycle", &["domain"]),
     ("warehouse", &["catalog", "domain"]),
     ("console", &["catalog", "domain"]),
-    ("collector", &["catalog", "console", "domain"]),
+    ("feeds", &["catalog", "domain"]),
+    ("collector", &["catalog", "console", "domain", "feeds"]),
     ("truffle", &["catalog", "console", "domain"]),
-    ("mycelium", &["catalog", "collector", "console", "domain", "lake", "truffle", "warehouse"]),
+    ("sandbox", &["catalog", "console", "domain", "lifecycle"]),
+    ("mycelium", &["catalog", "collector", "console", "domain", "lake", "sandbox", "truffle", "warehouse"]),
 ];
 
 /// Foreign giants, and the only room that may name each.

@@ -28,6 +28,9 @@ const NOTEBOOK: &[&str] = &[
     "matplotlib==3.11.2",
 ];
 
+/// The clients that check the sandbox's wire.
+const CLIENTS: &[&str] = &["boto3==1.44.5", "botocore==1.44.5", "awscli==1.46.3"];
+
 /// Brings the DuckDB library into `.tools/duckdb`. Without npm, or on another platform than Linux on
 /// x86-64, nothing is brought: the Makefile then compiles DuckDB in.
 pub(crate) fn libraries() -> Result<(), Failed> {
@@ -74,15 +77,21 @@ pub(crate) fn python() -> Result<(), Failed> {
     if digest(&wheel).as_deref() != Some(WHEEL_DIGEST) {
         return Err(format!("{} is not the wheel that was pinned: remove it and try again", wheel.display()));
     }
-    let environment = tools().join("venv");
+    environment("venv", NOTEBOOK)?;
+    environment("clients", CLIENTS)
+}
+
+/// A virtual environment with these packages, made anew when they are other ones.
+fn environment(name: &str, packages: &[&str]) -> Result<(), Failed> {
+    let environment = tools().join(name);
     let mark = environment.join("installed.txt");
-    let wanted = NOTEBOOK.join("\n");
+    let wanted = packages.join("\n");
     if fs::read_to_string(&mark).is_ok_and(|found| found == wanted) {
         return Ok(());
     }
     fresh(&environment)?;
     run(python3().args(["-m", "venv"]).arg(&environment))?;
-    run(Command::new(environment.join("bin/pip")).args(["install", "--quiet"]).args(NOTEBOOK))?;
+    run(Command::new(environment.join("bin/pip")).args(["install", "--quiet"]).args(packages))?;
     fs::write(&mark, wanted).map_err(|e| format!("{}: {e}", mark.display()))
 }
 

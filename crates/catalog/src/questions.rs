@@ -10,16 +10,20 @@ macro_rules! questions {
 /// Every named question, by subject.
 pub const QUESTIONS: &[Question] = questions![
     "data/runs",
+    "instance/benchmarks",
     "instance/facts",
     "instance/gpus",
+    "instance/reported",
     "offering/everywhere",
     "offering/only-in",
     "offering/zones",
     "price/cheapest-regions",
     "price/current",
     "price/on-demand",
+    "price/options",
     "price/per-gpu",
     "region/list",
+    "spot/interruptions",
     "spot/latest",
 ];
 

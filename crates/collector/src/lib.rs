@@ -1,7 +1,7 @@
 //! The collector: the only program that writes the lake.
 //!
-//! This room is for bringing data in: today from spot price history files. It will never answer a
-//! question, and it knows no file format itself: the lake does.
+//! This room is for bringing data in: today from files. It will never answer a question, and it knows no
+//! file format itself: `feeds` does, and the lake for what is read column by column.
 
 mod args;
 mod import;

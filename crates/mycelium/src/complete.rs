@@ -10,6 +10,7 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use collector::CollectorArgs;
 use console::{Flags, Settings, Sources};
+use sandbox::SandboxArgs;
 use truffle::{Shell, TruffleArgs};
 
 /// The variable by which a shell asks for completions.
@@ -24,6 +25,7 @@ pub(crate) fn mycelium() -> Command {
         .arg_required_else_help(true)
         .subcommand(truffle_command())
         .subcommand(CollectorArgs::command())
+        .subcommand(SandboxArgs::command())
 }
 
 fn truffle_command() -> Command {

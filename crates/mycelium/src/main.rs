@@ -2,16 +2,19 @@
 
 mod complete;
 mod doors;
+mod facts;
 mod seed;
 
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use collector::CollectorArgs;
 use console::{Exit, Failure, Flags, Kind, Printer, Screen, Settings, Sources};
 use domain::Timestamp;
+use sandbox::SandboxArgs;
 use truffle::TruffleArgs;
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
     match typed.get(1).and_then(|word| word.to_str()) {
         Some("truffle") => run_truffle(&typed[1..]),
         Some("collector") => run_collector(&typed[1..]),
+        Some("sandbox") => run_sandbox(&typed[1..]),
         _ => about(&typed),
     }
 }
@@ -81,6 +85,23 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
         let mut printer = printer(&settings, screen);
         // The collector's clock is the machine's: what it writes down must be when it was.
         collector::run(&args, &ports, &mut printer, clock())
+    });
+    end(flags.quiet, done)
+}
+
+fn run_sandbox(typed: &[OsString]) -> ExitCode {
+    let args: SandboxArgs = match parse(typed) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let flags = &args.flags;
+    let done = start(flags).and_then(|(settings, screen)| {
+        let ports = sandbox::Ports {
+            facts: &|| facts::facts(&settings, clock()),
+            real_time: Arc::new(clock),
+            encode: &lake::ColumnarEncoder,
+        };
+        sandbox::run(&args, &ports, &mut printer(&settings, screen))
     });
     end(flags.quiet, done)
 }

@@ -246,6 +246,9 @@ fn price(cell: &Cell, region: &Region, quote: &Quote, basis: Basis) -> Vec<Value
         instant(observed_at).into(),
         source.into(),
         basis.name().into(),
+        Value::Null,
+        Value::Null,
+        Value::Null,
     ]
 }
 
@@ -263,6 +266,7 @@ pub(crate) fn runs(runs: &[Run]) -> Result<Page> {
             (run.rows as i64).into(),
             run.gaps.clone().into(),
             env!("CARGO_PKG_VERSION").into(),
+            Value::Null,
         ]
     });
     page("collection_run", None, rows.collect())

@@ -1,0 +1,76 @@
+//! `spot-advisor-data.json`: how often spot was interrupted, and what it saved, by region, system and type.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+use serde::Deserialize;
+
+use crate::rows::{Cell, Rows};
+use crate::{BatchSink, Context, FeedError, Spoken, bad};
+
+#[derive(Deserialize)]
+struct Advice {
+    ranges: Vec<Range>,
+    spot_advisor: BTreeMap<String, BTreeMap<String, BTreeMap<String, Saving>>>,
+}
+
+#[derive(Deserialize)]
+struct Range {
+    index: i64,
+    label: String,
+}
+
+/// `s`: the saving in per cent, below 0 where spot was dearer; `r`: the range's index.
+#[derive(Deserialize)]
+struct Saving {
+    s: i64,
+    r: i64,
+}
+
+pub(crate) fn read(
+    reader: &mut dyn BufRead,
+    context: &Context<'_>,
+    sink: BatchSink<'_>,
+) -> Result<Vec<Spoken>, FeedError> {
+    let advice: Advice = serde_json::from_reader(reader).map_err(|error| match error.classify() {
+        serde_json::error::Category::Io => FeedError::Io(error.into()),
+        serde_json::error::Category::Eof => bad("it is cut short"),
+        _ => bad(format!("it is not spot-advisor-data.json as it should be: {error}")),
+    })?;
+    let labels: BTreeMap<i64, &str> =
+        advice.ranges.iter().map(|range| (range.index, range.label.as_str())).collect();
+    // The file does not say when it was made.
+    let at = context.modified.unwrap_or(context.now);
+    let mut rows = Rows::new("interruption", sink);
+    for (region, systems) in &advice.spot_advisor {
+        for (system, types) in systems {
+            let os = match system.as_str() {
+                "Linux" => "linux",
+                "Windows" => "windows",
+                _ => {
+                    rows.leave_out(region, "an operating system that is not known");
+                    continue;
+                }
+            };
+            for (instance_type, saving) in types {
+                let label = labels.get(&saving.r).ok_or_else(|| {
+                    bad(format!(
+                        "{instance_type} in {region} is in range {}, which it does not define",
+                        saving.r
+                    ))
+                })?;
+                let row = [
+                    Cell::At(at),
+                    Cell::Text(instance_type),
+                    Cell::Text(region),
+                    Cell::Text(os),
+                    Cell::Int(saving.r),
+                    Cell::Text(label),
+                    Cell::Int(saving.s),
+                ];
+                rows.push(region, at, &row)?;
+            }
+        }
+    }
+    rows.finish(true, at, None)
+}

@@ -1,0 +1,232 @@
+//! Offer files as CSV: five rows about the file, a header, and a row a rate. Columns come and go from month to
+//! month, so they are found by name.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, Read};
+
+use csv::{ByteRecord, Reader, ReaderBuilder};
+
+use crate::offer::{Attributes, Lease, Product, Publication, Rate, Verdict, judge, put};
+use crate::rows::Rows;
+use crate::{BatchSink, Context, FeedError, Spoken, bad};
+
+/// Remembers the last byte: a file that does not end a line was cut short.
+struct Ending<'a> {
+    reader: &'a mut dyn BufRead,
+    last: u8,
+}
+
+impl Read for Ending<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        if let Some(last) = buffer[..read].last() {
+            self.last = *last;
+        }
+        Ok(read)
+    }
+}
+
+/// A CSV file of the price list, past what it says about itself.
+pub(crate) struct Sheet<'a> {
+    reader: Reader<Ending<'a>>,
+    pub(crate) publication: Publication,
+    header: ByteRecord,
+    record: ByteRecord,
+}
+
+impl<'a> Sheet<'a> {
+    /// Reads the rows about the file and the header. `offer` begins the OfferCode that is expected.
+    pub(crate) fn open(reader: &'a mut dyn BufRead, offer: &str) -> Result<Sheet<'a>, FeedError> {
+        let ending = Ending { reader, last: b'\n' };
+        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(ending);
+        let mut record = ByteRecord::new();
+        let mut about: HashMap<String, String> = HashMap::new();
+        for _ in 0..5 {
+            next(&mut reader, &mut record)?;
+            about.insert(text(&record, 0)?.to_string(), text(&record, 1)?.to_string());
+        }
+        let found = about.get("OfferCode").map(String::as_str).unwrap_or_default();
+        if !found.starts_with(offer) {
+            let expected = format!("expected an offer file of {offer}");
+            return Err(bad(match found {
+                "" => format!("it does not begin as an offer file does; {expected}"),
+                found => format!("it is an offer file of {found}; {expected}"),
+            }));
+        }
+        let said = |name: &str| about.get(name).map(String::as_str).unwrap_or_default();
+        let publication = Publication::new(said("Publication Date"), said("Version"))?;
+        if !next(&mut reader, &mut record)? {
+            return Err(bad("it ends before its header"));
+        }
+        Ok(Sheet { reader, publication, header: record.clone(), record })
+    }
+
+    /// The place of a column.
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
+        self.header.iter().position(|column| column == name.as_bytes())
+    }
+
+    /// The place of a column that there must be.
+    pub(crate) fn needed(&self, name: &str) -> Result<usize, FeedError> {
+        self.column(name).ok_or_else(|| bad(format!("it has no column \"{name}\"")))
+    }
+
+    /// The next row; false after the last one.
+    pub(crate) fn advance(&mut self) -> Result<bool, FeedError> {
+        if !next(&mut self.reader, &mut self.record)? {
+            if self.reader.get_ref().last != b'\n' {
+                return Err(bad("it is cut short: its last line has no end"));
+            }
+            return Ok(false);
+        }
+        if self.record.len() != self.header.len() {
+            return Err(bad(format!(
+                "line {} has {} fields and its header has {}",
+                self.line(),
+                self.record.len(),
+                self.header.len()
+            )));
+        }
+        Ok(true)
+    }
+
+    /// A field of the row.
+    pub(crate) fn field(&self, column: usize) -> Result<&str, FeedError> {
+        text(&self.record, column)
+    }
+
+    /// The row's line.
+    pub(crate) fn line(&self) -> u64 {
+        self.record.position().map_or(0, csv::Position::line)
+    }
+}
+
+fn next(reader: &mut Reader<Ending<'_>>, record: &mut ByteRecord) -> Result<bool, FeedError> {
+    reader.read_byte_record(record).map_err(|error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => FeedError::Io(error),
+        other => bad(format!("it is not CSV: {other:?}")),
+    })
+}
+
+fn text(record: &ByteRecord, column: usize) -> Result<&str, FeedError> {
+    let line = || record.position().map_or(0, csv::Position::line);
+    std::str::from_utf8(record.get(column).unwrap_or_default())
+        .map_err(|_| bad(format!("line {} is not UTF-8 text", line())))
+}
+
+/// Where the columns of interest stand.
+struct Columns {
+    family: usize,
+    instance_type: usize,
+    region: usize,
+    os: usize,
+    tenancy: usize,
+    licence: usize,
+    software: usize,
+    capacity: usize,
+    market: Option<usize>,
+    sku: usize,
+    code: usize,
+    term: usize,
+    lease: usize,
+    payment: usize,
+    class: usize,
+    effective: usize,
+    unit: usize,
+    amount: usize,
+    currency: usize,
+}
+
+impl Columns {
+    fn of(sheet: &Sheet<'_>) -> Result<Columns, FeedError> {
+        Ok(Columns {
+            family: sheet.needed("Product Family")?,
+            instance_type: sheet.needed("Instance Type")?,
+            region: sheet.needed("Region Code")?,
+            os: sheet.needed("Operating System")?,
+            tenancy: sheet.needed("Tenancy")?,
+            licence: sheet.needed("License Model")?,
+            software: sheet.needed("Pre Installed S/W")?,
+            capacity: sheet.needed("CapacityStatus")?,
+            market: sheet.column("MarketOption"),
+            sku: sheet.needed("SKU")?,
+            code: sheet.needed("OfferTermCode")?,
+            term: sheet.needed("TermType")?,
+            lease: sheet.needed("LeaseContractLength")?,
+            payment: sheet.needed("PurchaseOption")?,
+            class: sheet.needed("OfferingClass")?,
+            effective: sheet.needed("EffectiveDate")?,
+            unit: sheet.needed("Unit")?,
+            amount: sheet.needed("PricePerUnit")?,
+            currency: sheet.needed("Currency")?,
+        })
+    }
+
+    fn product<'s>(&self, sheet: &'s Sheet<'_>) -> Result<Attributes<'s>, FeedError> {
+        Ok(Attributes {
+            family: sheet.field(self.family)?,
+            instance_type: sheet.field(self.instance_type)?,
+            region: sheet.field(self.region)?,
+            os: sheet.field(self.os)?,
+            tenancy: sheet.field(self.tenancy)?,
+            licence: sheet.field(self.licence)?,
+            software: sheet.field(self.software)?,
+            capacity: sheet.field(self.capacity)?,
+            market: self.market.map_or(Ok(""), |market| sheet.field(market))?,
+        })
+    }
+
+    fn rate<'s>(&self, sheet: &'s Sheet<'_>) -> Result<Rate<'s>, FeedError> {
+        Ok(Rate {
+            sku: sheet.field(self.sku)?,
+            term: sheet.field(self.term)?,
+            lease: sheet.field(self.lease)?,
+            payment: sheet.field(self.payment)?,
+            class: sheet.field(self.class)?,
+            effective: sheet.field(self.effective)?,
+            unit: sheet.field(self.unit)?,
+            amount: sheet.field(self.amount)?,
+            currency: sheet.field(self.currency)?,
+        })
+    }
+}
+
+pub(crate) fn read(
+    reader: &mut dyn BufRead,
+    context: &Context<'_>,
+    sink: BatchSink<'_>,
+) -> Result<Vec<Spoken>, FeedError> {
+    let mut sheet = Sheet::open(reader, "AmazonEC2")?;
+    let publication = sheet.publication.clone();
+    let columns = Columns::of(&sheet)?;
+    let mut rows = Rows::new("price", sink);
+    // The two rates of a lease are rows of their own; they need not be neighbours.
+    let mut halves: HashMap<String, (Product, Lease)> = HashMap::new();
+    while sheet.advance()? {
+        let attributes = columns.product(&sheet)?;
+        let product = match judge(attributes) {
+            Verdict::Other => continue,
+            Verdict::LeftOut(why) if attributes.region.is_empty() => {
+                return Err(bad(format!("line {}: a row with {why}", sheet.line())));
+            }
+            Verdict::LeftOut(why) => {
+                rows.leave_out(attributes.region, why);
+                continue;
+            }
+            Verdict::Kept(product) => product,
+        };
+        let rate = columns.rate(&sheet)?;
+        let key = format!("{}.{}.{}", rate.sku, sheet.field(columns.code)?, rate.currency);
+        let (product, mut lease) = halves.remove(&key).unwrap_or((product, Lease::default()));
+        lease.add(&rate)?;
+        if rate.term == "OnDemand" || lease.is_whole(rate.payment) {
+            put(&mut rows, &product, &rate, lease, &publication, context.source)?;
+        } else {
+            halves.insert(key, (product, lease));
+        }
+    }
+    for (product, _) in halves.values() {
+        rows.leave_out(&product.region, "a lease with one half of its price");
+    }
+    rows.finish(true, publication.at, Some(&publication.version))
+}

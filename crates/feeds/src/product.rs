@@ -1,0 +1,81 @@
+//! AWS's words for what runs on an instance, as the words of the datasets.
+
+use domain::Timestamp;
+
+/// Operating system, as `price.os` spells it; none for one that we do not know.
+pub(crate) fn os(words: &str) -> Option<&'static str> {
+    Some(match words {
+        "Linux" => "linux",
+        "RHEL" | "Red Hat Enterprise Linux" => "rhel",
+        "Red Hat Enterprise Linux with HA" => "rhel-ha",
+        "SUSE" | "SUSE Linux" => "suse",
+        "Ubuntu Pro" => "ubuntu-pro",
+        "Windows" => "windows",
+        _ => return None,
+    })
+}
+
+/// Software that comes with the instance; none for words that we do not know.
+pub(crate) fn software(words: &str) -> Option<&'static str> {
+    Some(match words {
+        "" | "NA" => "none",
+        "SQL Std" => "sql-std",
+        "SQL Web" => "sql-web",
+        "SQL Ent" => "sql-ent",
+        _ => return None,
+    })
+}
+
+/// Who brings the licence: Windows without one of your own has it included.
+pub(crate) fn licence(words: &str, os: &str) -> &'static str {
+    match (words, os) {
+        ("Bring your own license", _) => "byol",
+        (_, "linux") => "none",
+        _ => "included",
+    }
+}
+
+/// What an EC2 operation runs: (os, software, licence). The only key to it that Savings Plans have.
+pub(crate) fn operation(code: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    Some(match code.strip_prefix("RunInstances")? {
+        "" => ("linux", "none", "none"),
+        ":0010" => ("rhel", "none", "included"),
+        ":1010" => ("rhel-ha", "none", "included"),
+        ":000g" => ("suse", "none", "included"),
+        ":0g00" => ("ubuntu-pro", "none", "included"),
+        ":0002" => ("windows", "none", "included"),
+        ":0800" => ("windows", "none", "byol"),
+        ":0006" => ("windows", "sql-std", "included"),
+        ":0102" => ("windows", "sql-ent", "included"),
+        ":0202" => ("windows", "sql-web", "included"),
+        ":0210" => ("rhel", "sql-web", "included"),
+        ":1014" => ("rhel-ha", "sql-std", "included"),
+        ":0004" => ("linux", "sql-std", "included"),
+        _ => return None,
+    })
+}
+
+/// The partition of a region.
+pub(crate) fn partition(region: &str) -> &'static str {
+    match region.split('-').next() {
+        Some("cn") => "aws-cn",
+        Some("eusc") => "aws-eusc",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// How a lease is paid.
+pub(crate) fn payment(words: &str) -> Option<&'static str> {
+    Some(match words {
+        "No Upfront" => "no-upfront",
+        "Partial Upfront" => "partial-upfront",
+        "All Upfront" => "all-upfront",
+        _ => return None,
+    })
+}
+
+/// An instant of a price list: a day is its first moment.
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
+    domain::parse_instant(text)
+}

@@ -1,0 +1,142 @@
+//! Typed rows of a dataset, gathered into batches, and what is told of their scopes.
+
+use std::collections::BTreeMap;
+
+use catalog::{Batch, Cells, Dataset, Type, Words, dataset};
+use domain::{Decimal, Timestamp};
+
+use crate::{BatchSink, FeedError, Spoken};
+
+/// Rows of a batch.
+const BATCH: usize = 50_000;
+
+/// A value of a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cell<'a> {
+    Null,
+    Text(&'a str),
+    Int(i64),
+    Float(f64),
+    /// Ten-thousand-millionths of a unit of the currency.
+    Price(i128),
+    At(Timestamp),
+}
+
+impl<'a> From<Option<&'a str>> for Cell<'a> {
+    fn from(text: Option<&'a str>) -> Cell<'a> {
+        text.map_or(Cell::Null, Cell::Text)
+    }
+}
+
+/// A price as a whole number of ten-thousand-millionths: what DECIMAL(18,10) holds. None when it is no number
+/// or does not fit.
+pub(crate) fn price(text: &str) -> Option<i128> {
+    let number: Decimal = text.trim().parse().ok()?;
+    let mut scaled = number;
+    scaled.rescale(10);
+    (scaled == number && scaled.mantissa().abs() < 10_i128.pow(18)).then(|| scaled.mantissa())
+}
+
+#[derive(Debug, Default)]
+struct Scope {
+    rows: u64,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    left_out: BTreeMap<&'static str, u64>,
+}
+
+/// Gathers rows and hands them over.
+pub(crate) struct Rows<'a> {
+    dataset: &'static Dataset,
+    batch: Batch,
+    scopes: BTreeMap<String, Scope>,
+    sink: BatchSink<'a>,
+}
+
+impl<'a> Rows<'a> {
+    pub(crate) fn new(name: &str, sink: BatchSink<'a>) -> Rows<'a> {
+        let dataset = dataset(name).expect("a dataset of ours");
+        Rows { dataset, batch: empty(dataset), scopes: BTreeMap::new(), sink }
+    }
+
+    fn scope(&mut self, name: &str) -> &mut Scope {
+        if !self.scopes.contains_key(name) {
+            self.scopes.insert(name.to_string(), Scope::default());
+        }
+        self.scopes.get_mut(name).expect("just inserted")
+    }
+
+    /// Adds a row: one cell a column of the dataset, in their order.
+    pub(crate) fn push(&mut self, scope: &str, at: Timestamp, row: &[Cell<'_>]) -> Result<(), FeedError> {
+        assert_eq!(row.len(), self.batch.cells.len(), "a row of {}", self.dataset.name);
+        for (cells, cell) in self.batch.cells.iter_mut().zip(row) {
+            add(cells, *cell);
+        }
+        let told = self.scope(scope);
+        told.rows += 1;
+        told.from = Some(told.from.map_or(at, |from| from.min(at)));
+        told.until = Some(told.until.map_or(at, |until| until.max(at)));
+        if self.batch.len() == BATCH { self.flush() } else { Ok(()) }
+    }
+
+    /// Counts a row that was left out on purpose.
+    pub(crate) fn leave_out(&mut self, scope: &str, why: &'static str) {
+        *self.scope(scope).left_out.entry(why).or_default() += 1;
+    }
+
+    fn flush(&mut self) -> Result<(), FeedError> {
+        let batch = std::mem::replace(&mut self.batch, empty(self.dataset));
+        (self.sink)(batch).map_err(FeedError::Sink)
+    }
+
+    /// Hands over what is left. `complete` says whether the file tells all of a scope; `at` is its instant where a scope has no row.
+    pub(crate) fn finish(
+        mut self,
+        complete: bool,
+        at: Timestamp,
+        version: Option<&str>,
+    ) -> Result<Vec<Spoken>, FeedError> {
+        if !self.batch.is_empty() {
+            self.flush()?;
+        }
+        let spoken = |(scope, told): (String, Scope)| Spoken {
+            scope,
+            observed_from: told.from.unwrap_or(at),
+            observed_at: told.until.unwrap_or(at),
+            rows: told.rows,
+            // A list that leaves out all of a region has not said that there is nothing.
+            complete: complete && told.rows > 0,
+            gaps: told.left_out.iter().map(|(why, count)| format!("{count} left out: {why}")).collect(),
+            version: version.map(String::from),
+        };
+        Ok(self.scopes.into_iter().map(spoken).collect())
+    }
+}
+
+fn empty(dataset: &Dataset) -> Batch {
+    let fields: Vec<_> = dataset.fields().into_iter().filter(|field| field.name != "run_id").collect();
+    let cells = fields.iter().map(|field| match field.ty {
+        Type::Int => Cells::Int(Vec::new()),
+        Type::Float => Cells::Float(Vec::new()),
+        Type::Decimal(..) => Cells::Decimal(Vec::new()),
+        Type::Timestamp => Cells::Timestamp(Vec::new()),
+        Type::Text => Cells::Text(Words::default()),
+        ref other => unreachable!("no feed fills a column of type {}", other.sql()),
+    });
+    Batch { cells: cells.collect(), fields }
+}
+
+fn add(cells: &mut Cells, cell: Cell<'_>) {
+    match (cells, cell) {
+        (Cells::Text(words), Cell::Text(text)) => words.push(Some(text)),
+        (Cells::Text(words), Cell::Null) => words.push(None),
+        (Cells::Int(values), Cell::Int(value)) => values.push(Some(value)),
+        (Cells::Int(values), Cell::Null) => values.push(None),
+        (Cells::Float(values), Cell::Float(value)) => values.push(Some(value)),
+        (Cells::Decimal(values), Cell::Price(value)) => values.push(Some(value)),
+        (Cells::Decimal(values), Cell::Null) => values.push(None),
+        (Cells::Timestamp(values), Cell::At(value)) => values.push(Some(value.as_microsecond())),
+        (Cells::Timestamp(values), Cell::Null) => values.push(None),
+        (_, cell) => unreachable!("{cell:?} does not belong into its column"),
+    }
+}

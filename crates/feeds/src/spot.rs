@@ -1,0 +1,117 @@
+//! Answers of DescribeSpotPriceHistory as the aws CLI prints them, one or several after another.
+
+use std::collections::HashSet;
+use std::io::BufRead;
+
+use serde::Deserialize;
+
+use crate::product::instant;
+use crate::rows::{Cell, Rows, price};
+use crate::{BatchSink, Context, FeedError, Spoken, bad};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    spot_price_history: Vec<Observation>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Observation {
+    availability_zone: Option<String>,
+    availability_zone_id: Option<String>,
+    instance_type: String,
+    product_description: String,
+    spot_price: String,
+    timestamp: String,
+}
+
+/// Zone names differ from account to account, so a price without a zone's id cannot be compared.
+const NO_ID: &str = "a price without AvailabilityZoneId";
+
+pub(crate) fn read(
+    reader: &mut dyn BufRead,
+    context: &Context<'_>,
+    sink: BatchSink<'_>,
+) -> Result<Vec<Spoken>, FeedError> {
+    let mut rows = Rows::new("spot_price", sink);
+    let mut seen = HashSet::new();
+    let (mut answers, mut nameless) = (0, 0);
+    for answer in serde_json::Deserializer::from_reader(reader).into_iter::<Answer>() {
+        answers += 1;
+        for found in answer.map_err(wrong)?.spot_price_history {
+            nameless += u64::from(found.availability_zone_id.is_none());
+            put(&mut rows, &mut seen, &found)?;
+        }
+    }
+    if answers == 0 {
+        return Err(bad("it is empty; expected what aws ec2 describe-spot-price-history prints"));
+    }
+    if nameless > 0 && seen.is_empty() {
+        return Err(bad(
+            "none of its prices has an AvailabilityZoneId, and zone names differ between accounts; \
+             fetch it with a recent aws CLI, which prints the ids",
+        ));
+    }
+    // It tells what was asked for, which it does not say.
+    rows.finish(false, context.now, None)
+}
+
+fn wrong(error: serde_json::Error) -> FeedError {
+    match error.classify() {
+        serde_json::error::Category::Io => FeedError::Io(error.into()),
+        serde_json::error::Category::Eof => bad("it is cut short"),
+        _ => bad(format!("it is not what aws ec2 describe-spot-price-history prints: {error}")),
+    }
+}
+
+type Key = (String, String, &'static str, i64, i128);
+
+fn put(rows: &mut Rows<'_>, seen: &mut HashSet<Key>, found: &Observation) -> Result<(), FeedError> {
+    let zone = found.availability_zone.as_deref().unwrap_or_default();
+    let region = region_of(zone).ok_or_else(|| bad(format!("the zone \"{zone}\" is in no region")))?;
+    let Some(az_id) = found.availability_zone_id.as_deref() else {
+        rows.leave_out(region, NO_ID);
+        return Ok(());
+    };
+    let Some(product) = product(&found.product_description) else {
+        rows.leave_out(region, "a product that is not known");
+        return Ok(());
+    };
+    let at = instant(&found.timestamp)
+        .ok_or_else(|| bad(format!("the Timestamp \"{}\" is not a time", found.timestamp)))?;
+    let figure = price(&found.spot_price).filter(|figure| *figure > 0);
+    let figure = figure.ok_or_else(|| bad(format!("the SpotPrice \"{}\" is no price", found.spot_price)))?;
+    // Fetches overlap: each begins with the last change before its start.
+    let key = (found.instance_type.clone(), az_id.to_string(), product, at.as_microsecond(), figure);
+    if !seen.insert(key) {
+        return Ok(());
+    }
+    let row = [
+        Cell::At(at),
+        Cell::Text(&found.instance_type),
+        Cell::Text(region),
+        Cell::Text(az_id),
+        Cell::Text(product),
+        Cell::Price(figure),
+        Cell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
+    ];
+    rows.push(region, at, &row)
+}
+
+/// The region of a zone name: `us-east-1a` is in us-east-1, `us-west-2-lax-1a` in us-west-2.
+fn region_of(zone: &str) -> Option<&str> {
+    let digits = zone.find(|c: char| c.is_ascii_digit())?;
+    let end = zone[digits..].find(|c: char| !c.is_ascii_digit()).map_or(zone.len(), |at| digits + at);
+    Some(&zone[..end])
+}
+
+fn product(words: &str) -> Option<&'static str> {
+    Some(match words.strip_suffix(" (Amazon VPC)").unwrap_or(words) {
+        "Linux/UNIX" => "linux",
+        "Red Hat Enterprise Linux" => "rhel",
+        "SUSE Linux" => "suse",
+        "Windows" => "windows",
+        _ => return None,
+    })
+}

@@ -1,0 +1,47 @@
+//! What the sandbox knows of AWS: the newest regions, types, offerings and prices of the warehouse.
+
+use std::time::Duration;
+
+use catalog::ports::{Ask, Query, Stop};
+use catalog::{Page, Value};
+use console::{Failure, Settings};
+use domain::Timestamp;
+use sandbox::Facts;
+
+use crate::doors;
+
+/// Reads the tables whole. They are the seed's, and what the lake has newer.
+pub(crate) fn facts(settings: &Settings, now: Timestamp) -> Result<Facts, Failure> {
+    let unread = |error: &dyn std::fmt::Display| {
+        Failure::broken(format!("the sandbox's types and prices cannot be read: {error}"))
+            .hint("truffle status shows what the warehouse holds")
+    };
+    let warehouse = doors::warehouse(settings).map_err(|e| unread(&e))?;
+    let mut facts = Facts::default();
+    let ask = warehouse.as_ref();
+    facts.add_regions(&table(ask, "region").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
+    let reported = catalog::question("instance/reported").expect("a question of ours");
+    let now = [("as_of".to_string(), Value::Timestamp(now))];
+    let types = ask.ask(reported, &now).map_err(|e| unread(&e))?;
+    facts.add_types(&types).map_err(|e| unread(&e))?;
+    facts.add_offerings(&table(ask, "offering").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
+    facts.add_prices(&table(ask, "price").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
+    Ok(facts)
+}
+
+fn table(ask: &dyn Ask, name: &str) -> Result<Page, catalog::ports::AskError> {
+    let query = Query {
+        sql: format!("FROM {name}"),
+        time: Duration::from_secs(300),
+        memory_mib: 1024,
+        rows: 0,
+        threads: 0,
+    };
+    let mut all = Page::default();
+    ask.query(&query, &Stop::default(), &mut |page| {
+        all.fields = page.fields;
+        all.rows.extend(page.rows);
+        Ok(())
+    })?;
+    Ok(all)
+}

@@ -1,0 +1,22 @@
+//! A sandbox with the small table of facts, for `tests/load.py` and for trying things out while working:
+//! `cargo run -p sandbox --example serve [PORT]`.
+
+use std::sync::Arc;
+
+use domain::Timestamp;
+use sandbox::{Options, Sandbox, Scenario};
+
+#[expect(clippy::disallowed_methods, reason = "an example is a program of its own")]
+fn clock() -> Timestamp {
+    Timestamp::now()
+}
+
+fn main() {
+    let mut options = Options::new(Arc::new(clock));
+    options.port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(4580);
+    options.scenario =
+        Scenario::parse("throttling: false\nquotas: {L-1216C47A: 1000000}").expect("a scenario");
+    let running = Sandbox::start(options).expect("it starts");
+    println!("{} {} {}", running.url, running.access_key, running.secret);
+    running.wait();
+}

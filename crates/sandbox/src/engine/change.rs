@@ -1,0 +1,365 @@
+use super::agenda::Event;
+use super::filter::matches;
+use super::instance::{Instance, Reason, ScheduledEvent, State, Tags, Usage};
+use super::world::Desk;
+use super::{ApiError, Done, Kind};
+use crate::wire::{Fields, Node, Part};
+
+impl Desk<'_> {
+    /// The instances that a call names; all must be there, or nothing is done.
+    pub(crate) fn named_instances(&self, params: &Part<'_>) -> Done<Vec<String>> {
+        let ids: Vec<String> = params.list("InstanceId").into_iter().map(String::from).collect();
+        if ids.is_empty() {
+            return Err(ApiError::new(
+                "MissingParameter",
+                "The request must contain the parameter InstanceId",
+            ));
+        }
+        let missing: Vec<&String> = ids.iter().filter(|id| self.visible(id).is_none()).collect();
+        match missing.as_slice() {
+            [] => Ok(ids),
+            [one] => Err(ApiError::no_such(Kind::Instance, one)),
+            several => {
+                let list: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+                Err(ApiError::new(
+                    "InvalidInstanceID.NotFound",
+                    format!("The instance IDs '{}' do not exist", list.join(", ")),
+                ))
+            }
+        }
+    }
+
+    /// An instance, once it can be seen.
+    pub(crate) fn visible(&self, id: &str) -> Option<&Instance> {
+        self.here.instances.get(id).filter(|found| found.visible <= self.now)
+    }
+
+    fn may_change(&mut self, action: &str, ids: &[String]) -> Done<()> {
+        for id in ids {
+            let Some(found) = self.here.instances.get(id) else { continue };
+            let tags: Tags = found.tags.clone();
+            let kind = found.instance_type.clone();
+            let arn = self.arn("ec2", &format!("instance/{id}"));
+            self.allow(action, &arn, &tags, &[("ec2:InstanceType".to_string(), vec![kind])])?;
+        }
+        Ok(())
+    }
+
+    /// StartInstances.
+    pub(crate) fn start_instances(&mut self, params: &Part<'_>) -> Done<Node> {
+        let ids = self.named_instances(params)?;
+        self.may_change("ec2:StartInstances", &ids)?;
+        for id in &ids {
+            let found = &self.here.instances[id];
+            if !matches!(found.state, State::Stopped | State::Running | State::Pending) {
+                return Err(wrong_state(id, found.state, "started"));
+            }
+            if found.state == State::Stopped {
+                let (name, zone, spot) =
+                    (found.instance_type.clone(), found.zone.clone(), found.spot_request.is_some());
+                self.within_quota(&name, 1, spot)?;
+                if self.room(&name, &zone, spot) == 0 {
+                    return Err(ApiError::new("InsufficientInstanceCapacity", "Insufficient capacity."));
+                }
+            }
+        }
+        self.ready(params)?;
+        let mut nodes = Vec::new();
+        for id in ids {
+            let before = self.here.instances[&id].state;
+            if before == State::Stopped {
+                self.start(&id);
+            }
+            nodes.push(self.changed(&id, before));
+        }
+        Ok(Fields::new().put("instancesSet", nodes).into())
+    }
+
+    /// From stopped to pending: a new launch time, a new public address.
+    pub(crate) fn start(&mut self, id: &str) {
+        self.here.handed_out += 1;
+        let address = self.public_ip(self.here.handed_out);
+        let now = self.now;
+        let Some(found) = self.here.instances.get_mut(id) else { return };
+        found.launched = now;
+        found.public_ip = Some(address);
+        found.reason = None;
+        found.hibernated = false;
+        let request = found.spot_request.clone();
+        self.pass(id, State::Pending, self.rules.timing.pending.0);
+        self.set_request(request.as_deref(), "active", "fulfilled");
+    }
+
+    /// StopInstances.
+    pub(crate) fn stop_instances(&mut self, params: &Part<'_>) -> Done<Node> {
+        let ids = self.named_instances(params)?;
+        let hibernate = params.flag("Hibernate")?.unwrap_or(false);
+        params.flag("Force")?;
+        params.flag("SkipOsShutdown")?;
+        self.may_change("ec2:StopInstances", &ids)?;
+        for id in &ids {
+            let found = &self.here.instances[id];
+            if !matches!(found.state, State::Running | State::Stopping | State::Stopped | State::Pending) {
+                return Err(wrong_state(id, found.state, "stopped"));
+            }
+            if found.state == State::Pending {
+                return Err(wrong_state(id, found.state, "stopped"));
+            }
+            if found.stop_protected {
+                return Err(ApiError::new(
+                    "OperationNotPermitted",
+                    format!(
+                        "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
+                    ),
+                ));
+            }
+            if self.request_of(id).is_some_and(|request| !request.persistent) {
+                return Err(ApiError::new(
+                    "UnsupportedOperation",
+                    format!(
+                        "You can't stop the Spot Instance '{id}' because it is associated with a one-time Spot Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests."
+                    ),
+                ));
+            }
+            if hibernate && !found.hibernation {
+                return Err(ApiError::new(
+                    "UnsupportedHibernationConfiguration",
+                    format!("The instance '{id}' was not launched with hibernation enabled."),
+                ));
+            }
+        }
+        self.ready(params)?;
+        let mut nodes = Vec::new();
+        for id in ids {
+            let before = self.here.instances[&id].state;
+            if before == State::Running {
+                let code = if hibernate { "UserInitiatedHibernate" } else { "UserInitiatedShutdown" };
+                self.stop(&id, hibernate, Reason::user(code, self.now));
+                let request = self.here.instances[&id].spot_request.clone();
+                self.set_request(request.as_deref(), "disabled", "instance-stopped-by-user");
+            }
+            nodes.push(self.changed(&id, before));
+        }
+        Ok(Fields::new().put("instancesSet", nodes).into())
+    }
+
+    /// From running to stopping.
+    pub(crate) fn stop(&mut self, id: &str, hibernate: bool, reason: Reason) {
+        self.bill_until_now(id);
+        if let Some(found) = self.here.instances.get_mut(id) {
+            found.reason = Some(reason);
+            found.hibernated = hibernate;
+            found.notice = None;
+            found.rebalance = None;
+        }
+        let timing = &self.rules.timing;
+        let span = if hibernate { timing.hibernating.0 } else { timing.stopping.0 };
+        self.pass(id, State::Stopping, span);
+    }
+
+    /// TerminateInstances: what may be terminated is, even when another one is protected in another zone;
+    /// here as there, one protected instance protects those of its own zone.
+    pub(crate) fn terminate_instances(&mut self, params: &Part<'_>) -> Done<Node> {
+        let ids = self.named_instances(params)?;
+        params.flag("SkipOsShutdown")?;
+        params.flag("Force")?;
+        self.may_change("ec2:TerminateInstances", &ids)?;
+        let guarded: Vec<&String> = ids
+            .iter()
+            .filter(|id| self.here.instances[*id].protected && !self.here.instances[*id].state.is_over())
+            .collect();
+        let refusal = guarded.first().map(|id| ApiError::new("OperationNotPermitted", format!(
+            "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
+        )));
+        let zones: Vec<String> = guarded.iter().map(|id| self.here.instances[*id].zone.clone()).collect();
+        self.ready(params)?;
+        let mut nodes = Vec::new();
+        for id in ids {
+            let before = self.here.instances[&id].state;
+            if zones.contains(&self.here.instances[&id].zone) {
+                continue;
+            }
+            if !before.is_over() {
+                self.terminate(
+                    &id,
+                    Reason::user("UserInitiatedShutdown", self.now),
+                    "instance-terminated-by-user",
+                );
+            }
+            nodes.push(self.changed(&id, before));
+        }
+        match refusal {
+            Some(error) => Err(error),
+            None => Ok(Fields::new().put("instancesSet", nodes).into()),
+        }
+    }
+
+    /// To shutting-down, for ever. A persistent spot request launches again.
+    pub(crate) fn terminate(&mut self, id: &str, reason: Reason, status: &str) {
+        self.bill_until_now(id);
+        if let Some(found) = self.here.instances.get_mut(id) {
+            found.reason = Some(reason);
+            found.hibernated = false;
+            found.notice = None;
+        }
+        self.pass(id, State::ShuttingDown, self.rules.timing.shutting_down.0);
+        self.end_of_instance(id, status);
+    }
+
+    /// RebootInstances.
+    pub(crate) fn reboot_instances(&mut self, params: &Part<'_>) -> Done<Node> {
+        let ids = self.named_instances(params)?;
+        self.may_change("ec2:RebootInstances", &ids)?;
+        if let Some(id) = ids.iter().find(|id| self.here.instances[*id].state != State::Running) {
+            return Err(wrong_state(id, self.here.instances[id].state, "rebooted"));
+        }
+        self.ready(params)?;
+        Ok(Fields::new().put("return", true).into())
+    }
+
+    /// `poweroff` inside the instance: it stops or terminates, as its attribute says.
+    pub(crate) fn power_off(&mut self, id: &str) -> Done<()> {
+        let found = self.here.instances.get(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
+        if found.state != State::Running {
+            return Err(wrong_state(id, found.state, "powered off"));
+        }
+        let reason = Reason {
+            code: "Client.InstanceInitiatedShutdown".to_string(),
+            message: "Client.InstanceInitiatedShutdown: Instance initiated shutdown".to_string(),
+            text: String::new(),
+        };
+        if found.terminate_on_shutdown {
+            self.terminate(id, reason, "instance-terminated-by-user");
+        } else {
+            self.stop(id, false, reason);
+            let request = self.here.instances[id].spot_request.clone();
+            self.set_request(request.as_deref(), "disabled", "instance-stopped-by-user");
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, id: &str, state: State, span: jiff::SignedDuration) {
+        let Some(found) = self.here.instances.get_mut(id) else { return };
+        found.state = state;
+        found.change += 1;
+        let change = found.change;
+        self.later(span, Event::Arrive { instance: id.to_string(), change });
+    }
+
+    fn changed(&self, id: &str, before: State) -> Node {
+        let now = self.here.instances[id].state;
+        Fields::new()
+            .put("instanceId", id)
+            .put("currentState", now.node())
+            .put("previousState", before.node())
+            .into()
+    }
+
+    /// A passing state has passed.
+    pub(crate) fn arrive(&mut self, id: &str, change: u32) {
+        let Some(found) = self.unchanged(id, change) else { return };
+        found.state = match found.state {
+            State::Pending => State::Running,
+            State::Stopping => State::Stopped,
+            State::ShuttingDown => State::Terminated,
+            state => state,
+        };
+        found.change += 1;
+        match found.state {
+            State::Running => self.begin_to_run(id),
+            State::Stopped => found.public_ip = None,
+            State::Terminated => self.dissolve(id),
+            _ => {}
+        }
+    }
+
+    fn begin_to_run(&mut self, id: &str) {
+        let found = self.here.instances[id].clone();
+        let spot = found.spot_request.is_some();
+        let rate = if spot {
+            self.spot_price(&found.instance_type, &found.zone, self.now)
+        } else {
+            self.on_demand(&found.instance_type)
+        };
+        self.usage.push(Usage {
+            instance: id.to_string(),
+            region: self.region.to_string(),
+            instance_type: found.instance_type.clone(),
+            spot,
+            rate: rate.unwrap_or(0.0),
+            from: found.launched,
+            until: None,
+        });
+        let rules = self.rules;
+        let fits = |pattern: &str| matches(pattern, &found.instance_type);
+        let change = found.change;
+        let instance = || id.to_string();
+        for rule in rules
+            .interruptions
+            .iter()
+            .filter(|rule| spot && fits(&rule.instance_type) && matches(&rule.zone, &found.zone))
+        {
+            if let Some(before) = rule.rebalance_before {
+                self.later(rule.after.0 - before.0, Event::Rebalance { instance: instance(), change });
+            }
+            self.later(rule.after.0, Event::Notice { instance: instance(), change });
+        }
+        for (number, rule) in rules.events.iter().enumerate().filter(|(_, rule)| fits(&rule.instance_type)) {
+            self.later(rule.after.0, Event::Announce { instance: instance(), change, rule: number });
+        }
+    }
+
+    pub(crate) fn announce(&mut self, id: &str, change: u32, rule: usize) {
+        let Some(rule) = self.rules.events.get(rule) else { return };
+        let event = self.ids.id("instance-event-");
+        let at = self.now + rule.notice.0;
+        if let Some(found) = self.unchanged(id, change) {
+            found.events.push(ScheduledEvent { id: event, code: rule.code.clone(), at });
+        }
+    }
+
+    fn bill_until_now(&mut self, id: &str) {
+        let now = self.now;
+        if let Some(open) =
+            self.usage.iter_mut().rev().find(|usage| usage.instance == id && usage.until.is_none())
+        {
+            open.until = Some(now);
+        }
+    }
+
+    /// What goes with a terminated instance: its volumes, as they were set, and its addresses.
+    fn dissolve(&mut self, id: &str) {
+        let now = self.now;
+        let Some(found) = self.here.instances.get_mut(id) else { return };
+        found.public_ip = None;
+        let volumes = std::mem::take(&mut found.volumes);
+        for mapping in volumes {
+            if mapping.delete {
+                self.here.volumes.remove(&mapping.volume);
+            } else if let Some(volume) = self.here.volumes.get_mut(&mapping.volume) {
+                volume.instance = None;
+            }
+        }
+        for address in
+            self.here.addresses.values_mut().filter(|address| address.instance.as_deref() == Some(id))
+        {
+            address.instance = None;
+        }
+        debug_assert!(now >= self.here.instances[id].launched, "time runs forward");
+        self.later(self.rules.timing.terminated_visible.0, Event::Forget { instance: id.to_string() });
+    }
+}
+
+/// `IncorrectInstanceState`, in AWS's words.
+pub(crate) fn wrong_state(id: &str, state: State, done: &str) -> ApiError {
+    let message = match (state, done) {
+        (State::Pending, "stopped") => {
+            format!("The instance '{id}' is not in a state from which it can be stopped.")
+        }
+        (_, "started" | "stopped" | "rebooted") => {
+            format!("The instance '{id}' is not in a state from which it can be {done}.")
+        }
+        _ => format!("The instance '{id}' is not in the '{}' state.", "running"),
+    };
+    ApiError::new("IncorrectInstanceState", message)
+}

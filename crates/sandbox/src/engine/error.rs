@@ -1,0 +1,137 @@
+use std::borrow::Cow;
+
+/// What a call came to.
+pub(crate) type Done<T> = Result<T, ApiError>;
+
+/// A refusal in AWS's own words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub(crate) struct ApiError {
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) message: String,
+    /// The HTTP status.
+    pub(crate) status: u16,
+}
+
+impl ApiError {
+    /// A refusal; the status follows from the code.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> ApiError {
+        let status = match code {
+            "DryRunOperation" => 412,
+            "AuthFailure"
+            | "InvalidClientTokenId"
+            | "MissingAuthenticationToken"
+            | "UnauthorizedOperation" => 403,
+            "AccessDenied" | "SignatureDoesNotMatch" | "RequestExpired" | "ExpiredToken" => 403,
+            "InsufficientInstanceCapacity" | "InternalError" | "InsufficientCapacityOnHost" => 500,
+            "RequestLimitExceeded" | "Unavailable" => 503,
+            "NoSuchEntity" => 404,
+            "EntityAlreadyExists" | "DeleteConflict" | "LimitExceeded" => 409,
+            _ => 400,
+        };
+        let status = if code == "AuthFailure" { 401 } else { status };
+        ApiError { code: Cow::Borrowed(code), message: message.into(), status }
+    }
+
+    /// `InvalidParameterValue`.
+    pub(crate) fn value(message: impl Into<String>) -> ApiError {
+        ApiError::new("InvalidParameterValue", message)
+    }
+
+    /// `InvalidParameterCombination`.
+    pub(crate) fn combination(message: impl Into<String>) -> ApiError {
+        ApiError::new("InvalidParameterCombination", message)
+    }
+
+    /// `X.NotFound` or `X.Malformed`, by whether the id could be one.
+    pub(crate) fn no_such(kind: Kind, id: &str) -> ApiError {
+        let (not_found, malformed, sentence) = kind.words();
+        let good = id
+            .strip_prefix(kind.prefix())
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        if good {
+            ApiError::new(not_found, sentence.replace("{}", id))
+        } else {
+            ApiError::new(malformed, format!("Invalid id: \"{id}\" (expecting \"{}...\")", kind.prefix()))
+        }
+    }
+}
+
+/// What has an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Instance,
+    Volume,
+    Snapshot,
+    Image,
+    Group,
+    Subnet,
+    Vpc,
+    SpotRequest,
+    Address,
+    Reservation,
+}
+
+impl Kind {
+    /// How its ids begin.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Kind::Instance => "i-",
+            Kind::Volume => "vol-",
+            Kind::Snapshot => "snap-",
+            Kind::Image => "ami-",
+            Kind::Group => "sg-",
+            Kind::Subnet => "subnet-",
+            Kind::Vpc => "vpc-",
+            Kind::SpotRequest => "sir-",
+            Kind::Address => "eipalloc-",
+            Kind::Reservation => "cr-",
+        }
+    }
+
+    /// Not found, malformed, and AWS's sentence.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Kind::Instance => (
+                "InvalidInstanceID.NotFound",
+                "InvalidInstanceID.Malformed",
+                "The instance ID '{}' does not exist",
+            ),
+            Kind::Volume => {
+                ("InvalidVolume.NotFound", "InvalidParameterValue", "The volume '{}' does not exist.")
+            }
+            Kind::Snapshot => {
+                ("InvalidSnapshot.NotFound", "InvalidParameterValue", "The snapshot '{}' does not exist.")
+            }
+            Kind::Image => {
+                ("InvalidAMIID.NotFound", "InvalidAMIID.Malformed", "The image id '[{}]' does not exist")
+            }
+            Kind::Group => (
+                "InvalidGroup.NotFound",
+                "InvalidGroupId.Malformed",
+                "The security group '{}' does not exist",
+            ),
+            Kind::Subnet => {
+                ("InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed", "The subnet ID '{}' does not exist")
+            }
+            Kind::Vpc => {
+                ("InvalidVpcID.NotFound", "InvalidVpcID.Malformed", "The vpc ID '{}' does not exist")
+            }
+            Kind::SpotRequest => (
+                "InvalidSpotInstanceRequestID.NotFound",
+                "InvalidSpotInstanceRequestID.Malformed",
+                "The spot instance request ID '{}' does not exist",
+            ),
+            Kind::Address => (
+                "InvalidAllocationID.NotFound",
+                "InvalidAllocationID.NotFound",
+                "The allocation ID '{}' does not exist",
+            ),
+            Kind::Reservation => (
+                "InvalidCapacityReservationId.NotFound",
+                "InvalidCapacityReservationId.Malformed",
+                "The capacity reservation '{}' does not exist",
+            ),
+        }
+    }
+}

@@ -1,0 +1,528 @@
+use std::collections::BTreeMap;
+
+use domain::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::instance::Tags;
+use super::policy::{Context, Verdict, fault, judge};
+use super::world::{Desk, Key};
+use super::{ApiError, Done};
+use crate::wire::{Fields, Node, Part};
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Principal {
+    User {
+        account: String,
+        name: String,
+    },
+    /// A role's session; `source` is the ARN of the instance whose role it is.
+    Role {
+        account: String,
+        role: String,
+        session: String,
+        source: Option<String>,
+    },
+    /// The sandbox itself.
+    Service {
+        account: String,
+    },
+}
+
+impl Principal {
+    pub(crate) fn account(&self) -> &str {
+        match self {
+            Principal::User { account, .. }
+            | Principal::Role { account, .. }
+            | Principal::Service { account } => account,
+        }
+    }
+
+    pub(crate) fn arn(&self) -> String {
+        match self {
+            Principal::User { account, name } => format!("arn:aws:iam::{account}:user/{name}"),
+            Principal::Role { account, role, session, .. } => {
+                format!("arn:aws:sts::{account}:assumed-role/{role}/{session}")
+            }
+            Principal::Service { account } => format!("arn:aws:iam::{account}:root"),
+        }
+    }
+}
+
+/// Users, roles and instance profiles of an account.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Iam {
+    users: BTreeMap<String, Vec<Value>>,
+    roles: BTreeMap<String, Role>,
+    profiles: BTreeMap<String, Profile>,
+}
+
+/// A role.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Role {
+    id: String,
+    path: String,
+    trust: Value,
+    inline: BTreeMap<String, Value>,
+    created: Timestamp,
+}
+
+/// An instance profile, and when its role was put into it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Profile {
+    id: String,
+    path: String,
+    created: Timestamp,
+    role: Option<(String, Timestamp)>,
+}
+
+/// The condition keys of tags in a request.
+pub(crate) fn request_tags(tags: &Tags) -> Vec<(String, Vec<String>)> {
+    let mut context: Vec<(String, Vec<String>)> =
+        tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), vec![value.clone()])).collect();
+    context.push(("aws:TagKeys".to_string(), tags.keys().cloned().collect()));
+    context
+}
+
+impl Iam {
+    /// A user; without policies it may do everything.
+    pub(crate) fn add_user(&mut self, name: &str, policies: &[Value]) {
+        let all = json!({ "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
+        let policies = if policies.is_empty() { vec![all] } else { policies.to_vec() };
+        self.users.insert(name.to_string(), policies);
+    }
+
+    fn documents(&self, principal: &Principal) -> Vec<Value> {
+        match principal {
+            Principal::User { name, .. } => self.users.get(name).cloned().unwrap_or_default(),
+            Principal::Role { role, .. } => {
+                self.roles.get(role).map(|role| role.inline.values().cloned().collect()).unwrap_or_default()
+            }
+            Principal::Service { .. } => Vec::new(),
+        }
+    }
+
+    /// The role in a profile.
+    pub(crate) fn role_of(&self, profile: &str) -> Option<String> {
+        self.profiles.get(profile)?.role.as_ref().map(|(role, _)| role.clone())
+    }
+
+    /// Whether EC2 knows the profile and its role: both are older than this instant.
+    pub(crate) fn profile_is_ready(&self, name: &str, settled: Timestamp) -> bool {
+        let Some(profile) = self.profiles.get(name) else { return false };
+        profile.created <= settled && profile.role.as_ref().is_some_and(|(_, since)| *since <= settled)
+    }
+
+    pub(crate) fn profile_arn(&self, account: &str, partition: &str, name: &str) -> String {
+        let path = self.profiles.get(name).map_or("/", |profile| &profile.path);
+        format!("arn:{partition}:iam::{account}:instance-profile{path}{name}")
+    }
+
+    pub(crate) fn profile_id(&self, name: &str) -> String {
+        self.profiles.get(name).map(|profile| profile.id.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn role_arn(&self, account: &str, partition: &str, name: &str) -> String {
+        let path = self.roles.get(name).map_or("/", |role| &role.path);
+        format!("arn:{partition}:iam::{account}:role{path}{name}")
+    }
+}
+
+impl Desk<'_> {
+    /// Whether the caller may do this to this resource.
+    pub(crate) fn allow(
+        &mut self,
+        action: &str,
+        resource: &str,
+        tags: &Tags,
+        more: &[(String, Vec<String>)],
+    ) -> Done<()> {
+        if matches!(self.caller, Principal::Service { .. }) {
+            return Ok(());
+        }
+        let mut context = Context::new();
+        let mut put = |key: &str, values: Vec<String>| context.insert(key.to_ascii_lowercase(), values);
+        for (key, value) in tags {
+            put(&format!("aws:ResourceTag/{key}"), vec![value.clone()]);
+            put(&format!("ec2:ResourceTag/{key}"), vec![value.clone()]);
+        }
+        put("aws:ARN", vec![resource.to_string()]);
+        put("aws:RequestedRegion", vec![self.region.to_string()]);
+        put("ec2:Region", vec![self.region.to_string()]);
+        put("aws:PrincipalArn", vec![self.caller.arn()]);
+        put("aws:PrincipalAccount", vec![self.account.to_string()]);
+        put("aws:CurrentTime", vec![self.now.to_string()]);
+        put("aws:SourceIp", vec!["127.0.0.1".to_string()]);
+        put("aws:SecureTransport", vec!["false".to_string()]);
+        if let Some(id) = resource.rsplit_once(":instance/").map(|(_, id)| id) {
+            put("ec2:InstanceID", vec![id.to_string()]);
+        }
+        match &self.caller {
+            Principal::User { name, .. } => drop(put("aws:username", vec![name.clone()])),
+            Principal::Role { source: Some(source), .. } => {
+                put("ec2:SourceInstanceARN", vec![source.clone()]);
+                put("aws:ec2InstanceSourceVpc", vec![self.here.network.vpc.clone()]);
+            }
+            _ => {}
+        }
+        for (key, values) in more {
+            put(key, values.clone());
+        }
+        let because = match judge(&self.iam.documents(&self.caller), action, resource, &context) {
+            Verdict::Allow => return Ok(()),
+            Verdict::Deny => "with an explicit deny in an identity-based policy".to_string(),
+            Verdict::Silent => format!("because no identity-based policy allows the {action} action"),
+        };
+        let sentence = format!(
+            "User: {} is not authorized to perform: {action} on resource: {resource} {because}",
+            self.caller.arn()
+        );
+        // EC2 passes the refusal of iam:PassRole on as its own.
+        Err(if action.starts_with("ec2:") || action == "iam:PassRole" {
+            ApiError::new(
+                "UnauthorizedOperation",
+                format!("You are not authorized to perform this operation. {sentence}"),
+            )
+        } else {
+            ApiError::new("AccessDenied", sentence)
+        })
+    }
+
+    /// An action that knows no resource.
+    pub(crate) fn allow_any(&mut self, action: &str) -> Done<()> {
+        self.allow(action, "*", &Tags::new(), &[])
+    }
+
+    /// The calls of STS.
+    pub(crate) fn sts(&mut self, action: &str, params: &Part<'_>) -> Done<Node> {
+        match action {
+            "GetCallerIdentity" => {
+                params.params().all_read()?;
+                let id = match &self.caller {
+                    Principal::User { name, .. } => format!("AIDA0SANDBOX{}", name.to_ascii_uppercase()),
+                    Principal::Role { role, session, .. } => {
+                        format!("AROA0SANDBOX{}:{session}", role.to_ascii_uppercase())
+                    }
+                    Principal::Service { account } => account.clone(),
+                };
+                Ok(Fields::new()
+                    .put("UserId", id)
+                    .put("Account", self.account)
+                    .put("Arn", self.caller.arn())
+                    .into())
+            }
+            "AssumeRole" => self.assume_role(params),
+            _ => Err(super::services::unknown(action)),
+        }
+    }
+
+    fn assume_role(&mut self, params: &Part<'_>) -> Done<Node> {
+        let arn = params.need("RoleArn")?.to_string();
+        let session = params.need("RoleSessionName")?.to_string();
+        let seconds = params.number("DurationSeconds")?.unwrap_or(3600);
+        let denied = || {
+            ApiError::new(
+                "AccessDenied",
+                format!(
+                    "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+                    self.caller.arn()
+                ),
+            )
+        };
+        let name = arn.rsplit('/').next().unwrap_or_default().to_string();
+        if self.iam.role_arn(self.account, self.partition(), &name) != arn {
+            return Err(denied());
+        }
+        let role = self.iam.roles.get(&name).ok_or_else(denied)?;
+        if !(900..=43_200).contains(&seconds) {
+            return Err(ApiError::new(
+                "ValidationError",
+                "DurationSeconds must have a value between 900 and 43200",
+            ));
+        }
+        let root = format!("arn:{}:iam::{}:root", self.partition(), self.account);
+        let trusted = |value: &Value| {
+            let named: Vec<&str> = match &value["Principal"] {
+                Value::String(any) => vec![any],
+                principal => match &principal["AWS"] {
+                    Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+                    one => one.as_str().into_iter().collect(),
+                },
+            };
+            value["Effect"] == "Allow"
+                && named
+                    .iter()
+                    .any(|name| ["*", self.account, root.as_str(), &self.caller.arn()].contains(name))
+        };
+        let statements = match &role.trust["Statement"] {
+            Value::Array(list) => list.clone(),
+            one => vec![one.clone()],
+        };
+        if !statements.iter().any(trusted) {
+            return Err(denied());
+        }
+        self.allow("sts:AssumeRole", &arn, &Tags::new(), &[])?;
+        params.params().all_read()?;
+        let principal = Principal::Role {
+            account: self.account.to_string(),
+            role: name.clone(),
+            session: session.clone(),
+            source: None,
+        };
+        let who = principal.arn();
+        let expires = self.now + jiff::SignedDuration::from_secs(seconds);
+        let (access_key, key) = self.issue(principal, expires);
+        let credentials = Fields::new()
+            .put("AccessKeyId", access_key)
+            .put("SecretAccessKey", &key.secret)
+            .put("SessionToken", key.session.as_deref().unwrap_or_default())
+            .put("Expiration", expires);
+        let user = Fields::new().put("AssumedRoleId", format!("AROA0SANDBOX:{session}")).put("Arn", who);
+        Ok(Fields::new().put("Credentials", credentials).put("AssumedRoleUser", user).into())
+    }
+
+    /// Session credentials.
+    pub(crate) fn issue(&mut self, principal: Principal, expires: Timestamp) -> (String, Key) {
+        let access_key = format!("ASIA0SANDBOX{}", self.ids.letters(8));
+        let key = Key {
+            secret: self.ids.letters(40),
+            session: Some(format!("sandbox/{}", self.ids.letters(120))),
+            expires: Some(expires),
+            principal,
+        };
+        self.keys.insert(access_key.clone(), key.clone());
+        (access_key, key)
+    }
+
+    /// The calls of IAM.
+    pub(crate) fn iam_call(&mut self, action: &str, params: &Part<'_>) -> Done<Node> {
+        if !IAM_CALLS.contains(&action) {
+            return Err(super::services::unknown(action));
+        }
+        self.allow_any(&format!("iam:{action}"))?;
+        let role_name = params.text("RoleName").unwrap_or_default().to_string();
+        let profile_name = params.text("InstanceProfileName").unwrap_or_default().to_string();
+        let path = params.text("Path").unwrap_or("/").to_string();
+        let no_role =
+            || ApiError::new("NoSuchEntity", format!("The role with name {role_name} cannot be found."));
+        let no_profile =
+            || ApiError::new("NoSuchEntity", format!("Instance Profile {profile_name} cannot be found."));
+        if !action.starts_with("Create") && !action.starts_with("List") {
+            if action.contains("Role")
+                && !action.contains("InstanceProfile")
+                && !self.iam.roles.contains_key(&role_name)
+            {
+                return Err(no_role());
+            }
+            if action.contains("InstanceProfile") && !self.iam.profiles.contains_key(&profile_name) {
+                return Err(no_profile());
+            }
+        }
+        let empty: Node = Fields::new().into();
+        match action {
+            "CreateRole" => {
+                let trust = document(params.need("AssumeRolePolicyDocument")?)?;
+                params.text("Description");
+                params.number("MaxSessionDuration")?;
+                params.params().all_read()?;
+                if self.iam.roles.contains_key(&role_name) {
+                    return Err(ApiError::new(
+                        "EntityAlreadyExists",
+                        format!("Role with name {role_name} already exists."),
+                    ));
+                }
+                let role = Role {
+                    id: format!("AROA0SANDBOX{}", self.ids.letters(8)),
+                    path,
+                    trust,
+                    inline: BTreeMap::new(),
+                    created: self.now,
+                };
+                self.iam.roles.insert(role_name.clone(), role);
+                Ok(Fields::new().put("Role", self.role_node(&role_name)).into())
+            }
+            "GetRole" => self.read_only(params, Fields::new().put("Role", self.role_node(&role_name))),
+            "ListRoles" => {
+                params.text("PathPrefix");
+                let names: Vec<String> = self.iam.roles.keys().cloned().collect();
+                let nodes: Vec<Node> = names.iter().map(|name| self.role_node(name).into()).collect();
+                self.read_only(params, Fields::new().put("Roles", nodes).put("IsTruncated", false))
+            }
+            "DeleteRole" => {
+                params.params().all_read()?;
+                let held = self
+                    .iam
+                    .profiles
+                    .values()
+                    .any(|profile| profile.role.as_ref().is_some_and(|(role, _)| *role == role_name));
+                if held || !self.iam.roles[&role_name].inline.is_empty() {
+                    return Err(ApiError::new(
+                        "DeleteConflict",
+                        "Cannot delete entity, must remove roles from instance profile, or policies, first.",
+                    ));
+                }
+                self.iam.roles.remove(&role_name);
+                Ok(empty)
+            }
+            "PutRolePolicy" => {
+                let name = params.need("PolicyName")?.to_string();
+                let policy = document(params.need("PolicyDocument")?)?;
+                params.params().all_read()?;
+                self.iam.roles.get_mut(&role_name).expect("it was found").inline.insert(name, policy);
+                Ok(empty)
+            }
+            "GetRolePolicy" => {
+                let name = params.need("PolicyName")?;
+                let policy = self.iam.roles[&role_name].inline.get(name);
+                let policy = policy.ok_or_else(|| {
+                    ApiError::new(
+                        "NoSuchEntity",
+                        format!("The role policy with name {name} cannot be found."),
+                    )
+                })?;
+                let fields = Fields::new()
+                    .put("RoleName", &role_name)
+                    .put("PolicyName", name)
+                    .put("PolicyDocument", encoded(policy));
+                self.read_only(params, fields)
+            }
+            "ListRolePolicies" => {
+                let role = self.iam.roles.get(&role_name).ok_or_else(no_role)?;
+                let names = crate::wire::texts(role.inline.keys());
+                self.read_only(params, Fields::new().put("PolicyNames", names).put("IsTruncated", false))
+            }
+            "ListAttachedRolePolicies" => {
+                self.iam.roles.get(&role_name).ok_or_else(no_role)?;
+                self.read_only(
+                    params,
+                    Fields::new().put("AttachedPolicies", Vec::new()).put("IsTruncated", false),
+                )
+            }
+            "DeleteRolePolicy" => {
+                let name = params.need("PolicyName")?;
+                params.params().all_read()?;
+                let removed = self.iam.roles.get_mut(&role_name).and_then(|role| role.inline.remove(name));
+                removed.map(|_| empty).ok_or_else(|| {
+                    ApiError::new(
+                        "NoSuchEntity",
+                        format!("The role policy with name {name} cannot be found."),
+                    )
+                })
+            }
+            "CreateInstanceProfile" => {
+                params.params().all_read()?;
+                if self.iam.profiles.contains_key(&profile_name) {
+                    return Err(ApiError::new(
+                        "EntityAlreadyExists",
+                        format!("Instance Profile {profile_name} already exists."),
+                    ));
+                }
+                let profile = Profile {
+                    id: format!("AIPA0SANDBOX{}", self.ids.letters(8)),
+                    path,
+                    created: self.now,
+                    role: None,
+                };
+                self.iam.profiles.insert(profile_name.clone(), profile);
+                Ok(Fields::new().put("InstanceProfile", self.profile_node(&profile_name)).into())
+            }
+            "GetInstanceProfile" => {
+                self.read_only(params, Fields::new().put("InstanceProfile", self.profile_node(&profile_name)))
+            }
+            "DeleteInstanceProfile" => {
+                params.params().all_read()?;
+                if self.iam.profiles[&profile_name].role.is_some() {
+                    return Err(ApiError::new(
+                        "DeleteConflict",
+                        "Cannot delete entity, must remove roles from instance profile first.",
+                    ));
+                }
+                self.iam.profiles.remove(&profile_name);
+                Ok(empty)
+            }
+            "AddRoleToInstanceProfile" => {
+                params.params().all_read()?;
+                if !self.iam.roles.contains_key(&role_name) {
+                    return Err(no_role());
+                }
+                let now = self.now;
+                let profile = self.iam.profiles.get_mut(&profile_name).expect("it was found");
+                if profile.role.is_some() {
+                    return Err(ApiError::new(
+                        "LimitExceeded",
+                        "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
+                    ));
+                }
+                profile.role = Some((role_name, now));
+                Ok(empty)
+            }
+            "RemoveRoleFromInstanceProfile" => {
+                params.params().all_read()?;
+                self.iam.profiles.get_mut(&profile_name).expect("it was found").role = None;
+                Ok(empty)
+            }
+            _ => Err(super::services::unknown(action)),
+        }
+    }
+
+    fn read_only(&self, params: &Part<'_>, fields: Fields) -> Done<Node> {
+        params.params().all_read()?;
+        Ok(fields.into())
+    }
+
+    fn role_node(&self, name: &str) -> Fields {
+        let role = &self.iam.roles[name];
+        Fields::new()
+            .put("Path", &role.path)
+            .put("RoleName", name)
+            .put("RoleId", &role.id)
+            .put("Arn", self.iam.role_arn(self.account, self.partition(), name))
+            .put("CreateDate", role.created)
+            .put("AssumeRolePolicyDocument", encoded(&role.trust))
+    }
+
+    fn profile_node(&self, name: &str) -> Fields {
+        let profile = &self.iam.profiles[name];
+        let role = profile.role.iter().map(|(role, _)| self.role_node(role).into()).collect::<Vec<Node>>();
+        Fields::new()
+            .put("Path", &profile.path)
+            .put("InstanceProfileName", name)
+            .put("InstanceProfileId", &profile.id)
+            .put("Arn", self.iam.profile_arn(self.account, self.partition(), name))
+            .put("CreateDate", profile.created)
+            .put("Roles", role)
+    }
+}
+
+const IAM_CALLS: [&str; 14] = [
+    "CreateRole",
+    "GetRole",
+    "ListRoles",
+    "DeleteRole",
+    "PutRolePolicy",
+    "GetRolePolicy",
+    "ListRolePolicies",
+    "ListAttachedRolePolicies",
+    "DeleteRolePolicy",
+    "CreateInstanceProfile",
+    "GetInstanceProfile",
+    "DeleteInstanceProfile",
+    "AddRoleToInstanceProfile",
+    "RemoveRoleFromInstanceProfile",
+];
+
+fn document(text: &str) -> Done<Value> {
+    let malformed = |why: &str| ApiError::new("MalformedPolicyDocument", why);
+    let value: Value =
+        serde_json::from_str(text).map_err(|_| malformed("This policy contains invalid Json"))?;
+    match fault(&value) {
+        Some(why) => Err(malformed(why)),
+        None => Ok(value),
+    }
+}
+
+/// IAM answers documents percent-encoded.
+fn encoded(document: &Value) -> String {
+    form_urlencoded::byte_serialize(document.to_string().as_bytes()).collect::<String>().replace('+', "%20")
+}

@@ -1,0 +1,68 @@
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Where ids, addresses and secrets come from: the seed and how many were drawn before. The same calls
+/// on the same seed give the same ids.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Ids {
+    seed: u64,
+    drawn: u64,
+}
+
+impl Ids {
+    pub(crate) fn new(seed: u64) -> Ids {
+        Ids { seed, drawn: 0 }
+    }
+
+    fn draw(&mut self) -> [u8; 32] {
+        self.drawn += 1;
+        let mut hash = Sha256::new();
+        hash.update(self.seed.to_le_bytes());
+        hash.update(self.drawn.to_le_bytes());
+        hash.finalize().into()
+    }
+
+    /// `vol-sandbox0123456789`: AWS's ids hold hexadecimal digits only, so it cannot issue this one.
+    pub(crate) fn id(&mut self, prefix: &str) -> String {
+        format!("{prefix}sandbox{}", &hex(&self.draw())[..10])
+    }
+
+    /// So many letters and digits, as secrets have.
+    pub(crate) fn letters(&mut self, count: usize) -> String {
+        const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let mut text = String::new();
+        while text.len() < count {
+            text.extend(self.draw().iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])));
+        }
+        text.truncate(count);
+        text
+    }
+}
+
+/// An id that follows from words: what is there from the beginning is not drawn.
+pub(crate) fn fixed(prefix: &str, seed: u64, words: &[&str]) -> String {
+    let number = (fraction(seed, words) * (1u64 << 40) as f64) as u64;
+    format!("{prefix}sandbox{}", hex(&number.to_be_bytes()[3..]))
+}
+
+/// Lowercase hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A number below one that is the same for the same words: what looks random and is not drawn.
+pub(crate) fn fraction(seed: u64, words: &[&str]) -> f64 {
+    let mut hash = Sha256::new();
+    hash.update(seed.to_le_bytes());
+    for word in words {
+        hash.update(word.as_bytes());
+        hash.update([0]);
+    }
+    let bytes: [u8; 32] = hash.finalize().into();
+    let number = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
+    (number >> 11) as f64 / (1u64 << 53) as f64
+}

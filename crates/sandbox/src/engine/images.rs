@@ -1,0 +1,366 @@
+use domain::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::filter::{Filter, page};
+use super::ids::fixed;
+use super::instance::{State, Tags};
+use super::places::Vessel;
+use super::storage::Snapshot;
+use super::tags::{nodes as tag_nodes, read_own};
+use super::world::Desk;
+use super::{ApiError, Done, Kind};
+use crate::wire::{Fields, Node, Part};
+
+/// An image of this account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Image {
+    pub(crate) id: String,
+    name: String,
+    description: String,
+    arch: String,
+    root_device: String,
+    size: i64,
+    encrypted: bool,
+    snapshot: String,
+    created: Timestamp,
+    pub(crate) tags: Tags,
+}
+
+impl Image {
+    /// Whether this snapshot is needed by it.
+    pub(crate) fn is_made_of(&self, snapshot: &str) -> bool {
+        self.snapshot == snapshot
+    }
+}
+
+/// Images of AWS and others that public SSM parameters name: the parameter, the image's name, its
+/// architecture, its root device and the size of its root volume.
+const PUBLIC: [(&str, &str, &str, &str, i64); 10] = [
+    (
+        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+        "al2023-ami-2023-kernel-default-x86_64",
+        "x86_64",
+        "/dev/xvda",
+        8,
+    ),
+    (
+        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
+        "al2023-ami-2023-kernel-default-arm64",
+        "arm64",
+        "/dev/xvda",
+        8,
+    ),
+    (
+        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64",
+        "al2023-ami-2023-kernel-6.1-x86_64",
+        "x86_64",
+        "/dev/xvda",
+        8,
+    ),
+    (
+        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-arm64",
+        "al2023-ami-2023-kernel-6.1-arm64",
+        "arm64",
+        "/dev/xvda",
+        8,
+    ),
+    (
+        "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2",
+        "amzn2-ami-hvm-x86_64-gp2",
+        "x86_64",
+        "/dev/xvda",
+        8,
+    ),
+    (
+        "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-arm64-gp2",
+        "amzn2-ami-hvm-arm64-gp2",
+        "arm64",
+        "/dev/xvda",
+        8,
+    ),
+    (
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+        "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server",
+        "x86_64",
+        "/dev/sda1",
+        8,
+    ),
+    (
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id",
+        "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server",
+        "arm64",
+        "/dev/sda1",
+        8,
+    ),
+    (
+        "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-al2023/latest/ami-id",
+        "Deep Learning Base OSS Nvidia Driver GPU AMI (Amazon Linux 2023)",
+        "x86_64",
+        "/dev/xvda",
+        40,
+    ),
+    (
+        "/aws/service/deeplearning/ami/arm64/base-oss-nvidia-driver-gpu-al2023/latest/ami-id",
+        "Deep Learning ARM64 Base OSS Nvidia Driver GPU AMI (Amazon Linux 2023)",
+        "arm64",
+        "/dev/xvda",
+        40,
+    ),
+];
+
+impl Desk<'_> {
+    /// An id that is the same for all accounts and seeds.
+    fn public_id(&self, prefix: &str, name: &str) -> String {
+        fixed(prefix, 0, &[self.region, name])
+    }
+
+    fn public_image(&self, row: usize) -> Image {
+        let (_, name, arch, root_device, size) = PUBLIC[row];
+        Image {
+            id: self.public_id("ami-", name),
+            name: name.to_string(),
+            description: String::new(),
+            arch: arch.to_string(),
+            root_device: root_device.to_string(),
+            size,
+            encrypted: false,
+            snapshot: self.public_id("snap-", name),
+            created: Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 20_000),
+            tags: Tags::new(),
+        }
+    }
+
+    fn public_images(&self) -> Vec<Image> {
+        (0..PUBLIC.len()).map(|row| self.public_image(row)).collect()
+    }
+
+    fn parameter(&self, name: &str) -> Option<Image> {
+        PUBLIC.iter().position(|(path, ..)| *path == name).map(|row| self.public_image(row))
+    }
+
+    /// The image of an id, or of `resolve:ssm:…`.
+    pub(crate) fn image(&self, id: &str) -> Done<Vessel> {
+        let found = match id.strip_prefix("resolve:ssm:") {
+            Some(name) => Some(self.parameter(name).ok_or_else(|| {
+                ApiError::value(format!("Invalid value '{id}' for ImageId: the parameter cannot be resolved"))
+            })?),
+            None => self
+                .public_images()
+                .into_iter()
+                .find(|image| image.id == id)
+                .or_else(|| self.here.images.get(id).cloned()),
+        };
+        let image = found.ok_or_else(|| ApiError::no_such(Kind::Image, id))?;
+        if self.now.duration_since(image.created) < self.rules.timing.storage.0 {
+            return Err(ApiError::new(
+                "InvalidAMIID.Unavailable",
+                format!("The image ID '{id}' is not available"),
+            ));
+        }
+        Ok(Vessel {
+            id: image.id,
+            arch: image.arch,
+            root_device: image.root_device,
+            root_gb: image.size,
+            encrypted: image.encrypted,
+            snapshot: image.snapshot,
+        })
+    }
+
+    /// GetParameter, GetParameters and GetParametersByPath: public parameters that name images.
+    pub(crate) fn ssm(&mut self, action: &str, input: &Value) -> Done<Value> {
+        self.allow_any(&format!("ssm:{action}"))?;
+        let node = |row: usize| {
+            let image = self.public_image(row);
+            json!({
+                "Name": PUBLIC[row].0, "Type": "String", "Value": image.id, "Version": 1, "DataType": "text",
+                "LastModifiedDate": image.created.as_second(),
+                "ARN": format!("arn:{}:ssm:{}::parameter{}", self.partition(), self.region, PUBLIC[row].0),
+            })
+        };
+        let row = |name: &str| PUBLIC.iter().position(|(path, ..)| *path == name);
+        match action {
+            "GetParameter" => {
+                let name = input["Name"].as_str().unwrap_or_default();
+                let row = row(name).ok_or_else(|| ApiError::new("ParameterNotFound", ""))?;
+                Ok(json!({ "Parameter": node(row) }))
+            }
+            "GetParameters" => {
+                let names: Vec<&str> =
+                    input["Names"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let (found, missing): (Vec<&str>, Vec<&str>) =
+                    names.into_iter().partition(|name| row(name).is_some());
+                let found: Vec<Value> = found.into_iter().filter_map(row).map(node).collect();
+                Ok(json!({ "Parameters": found, "InvalidParameters": missing }))
+            }
+            "GetParametersByPath" => {
+                let path = input["Path"].as_str().unwrap_or_default().trim_end_matches('/');
+                let under = |name: &str| {
+                    name.strip_prefix(path).is_some_and(|rest| {
+                        rest.starts_with('/')
+                            && (input["Recursive"] == true || rest.matches('/').count() == 1)
+                    })
+                };
+                let found: Vec<Value> =
+                    (0..PUBLIC.len()).filter(|row| under(PUBLIC[*row].0)).map(node).collect();
+                Ok(json!({ "Parameters": found }))
+            }
+            _ => Err(super::services::unknown_json()),
+        }
+    }
+
+    /// DescribeImages.
+    pub(crate) fn describe_images(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeImages")?;
+        let ids = params.list("ImageId");
+        let owners = params.list("Owner");
+        params.flag("IncludeDeprecated")?;
+        params.list("ExecutableBy");
+        let filters = Filter::read(params)?;
+        let mut rows = Vec::new();
+        let own = self.here.images.values().cloned().map(|image| (image, true));
+        let all: Vec<(Image, bool)> =
+            own.chain(self.public_images().into_iter().map(|image| (image, false))).collect();
+        if let Some(id) = ids.iter().find(|id| !all.iter().any(|(image, _)| image.id == **id)) {
+            return Err(ApiError::no_such(Kind::Image, id));
+        }
+        for (image, own) in all {
+            let owner = self.image_owner(own);
+            let owned = owners.is_empty()
+                || owners.iter().any(|asked| {
+                    *asked == owner || (*asked == "self" && own) || (*asked == "amazon" && !own)
+                });
+            let one = |text: &str| Some(vec![text.to_string().into()]);
+            let fits = Filter::pass(&filters, &image.tags, |name| match name {
+                "image-id" => one(&image.id),
+                "name" => one(&image.name),
+                "architecture" => one(&image.arch),
+                "state" => one(self.image_state(&image)),
+                "owner-id" => one(&owner),
+                "owner-alias" => one(if own { "self" } else { "amazon" }),
+                "root-device-type" => one("ebs"),
+                "virtualization-type" => one("hvm"),
+                "is-public" => one(if own { "false" } else { "true" }),
+                _ => None,
+            })?;
+            if fits && owned && (ids.is_empty() || ids.contains(&image.id.as_str())) {
+                rows.push(self.image_node(&image, own));
+            }
+        }
+        let (rows, next) = page(params, rows, (1, 1000))?;
+        self.ready(params)?;
+        Ok(Fields::new().put("imagesSet", rows).opt("nextToken", next).into())
+    }
+
+    fn image_owner(&self, own: bool) -> String {
+        if own { self.account.to_string() } else { "000000000000".to_string() }
+    }
+
+    fn image_state(&self, image: &Image) -> &'static str {
+        if self.now.duration_since(image.created) < self.rules.timing.storage.0 {
+            "pending"
+        } else {
+            "available"
+        }
+    }
+
+    fn image_node(&self, image: &Image, own: bool) -> Node {
+        let ebs = Fields::new()
+            .put("snapshotId", &image.snapshot)
+            .put("volumeSize", image.size)
+            .put("deleteOnTermination", true)
+            .put("volumeType", "gp3")
+            .put("encrypted", image.encrypted);
+        let disk = Fields::new().put("deviceName", &image.root_device).put("ebs", ebs);
+        let owner = self.image_owner(own);
+        Fields::new()
+            .put("imageId", &image.id)
+            .put("imageLocation", format!("{owner}/{}", image.name))
+            .put("imageState", self.image_state(image))
+            .put("imageOwnerId", &owner)
+            .put("creationDate", image.created)
+            .put("isPublic", !own)
+            .put("architecture", &image.arch)
+            .put("imageType", "machine")
+            .opt("imageOwnerAlias", (!own).then_some("amazon"))
+            .put("name", &image.name)
+            .put("description", &image.description)
+            .put("rootDeviceType", "ebs")
+            .put("rootDeviceName", &image.root_device)
+            .put("blockDeviceMapping", vec![disk.into()])
+            .put("virtualizationType", "hvm")
+            .some("tagSet", tag_nodes(&image.tags))
+            .put("hypervisor", "xen")
+            .put("enaSupport", true)
+            .put("platformDetails", "Linux/UNIX")
+            .put("usageOperation", "RunInstances")
+            .into()
+    }
+
+    /// CreateImage, from an instance that runs or is stopped.
+    pub(crate) fn create_image(&mut self, params: &Part<'_>) -> Done<Node> {
+        let instance = params.need("InstanceId")?;
+        let found =
+            self.visible(instance).ok_or_else(|| ApiError::no_such(Kind::Instance, instance))?.clone();
+        let name = params.need("Name")?;
+        params.flag("NoReboot")?;
+        let tags = read_own(params, "image")?;
+        let arn = self.arn("ec2", &format!("instance/{instance}"));
+        self.allow("ec2:CreateImage", &arn, &found.tags, &[])?;
+        if self.here.images.values().any(|image| image.name == name) {
+            return Err(ApiError::new(
+                "InvalidAMIName.Duplicate",
+                format!("AMI name {name} is already in use by another AMI"),
+            ));
+        }
+        if !matches!(found.state, State::Running | State::Stopped) {
+            return Err(super::change::wrong_state(instance, found.state, "imaged"));
+        }
+        let description = params.text("Description").unwrap_or_default().to_string();
+        self.ready(params)?;
+        let root = found.volumes.first().and_then(|mapping| self.here.volumes.get(&mapping.volume)).cloned();
+        let (size, encrypted, volume) =
+            root.map_or((8, false, String::new()), |root| (root.size, root.encrypted, root.id));
+        let snapshot = Snapshot {
+            id: self.ids.id("snap-"),
+            volume,
+            size,
+            encrypted,
+            description: format!("Created by CreateImage({instance})"),
+            created: self.now,
+            tags: Tags::new(),
+        };
+        let image = Image {
+            id: self.ids.id("ami-"),
+            name: name.to_string(),
+            description,
+            arch: found.arch,
+            root_device: found
+                .volumes
+                .first()
+                .map_or("/dev/xvda".to_string(), |mapping| mapping.device.clone()),
+            size,
+            encrypted,
+            snapshot: snapshot.id.clone(),
+            created: self.now,
+            tags,
+        };
+        let id = image.id.clone();
+        self.here.snapshots.insert(snapshot.id.clone(), snapshot);
+        self.here.images.insert(id.clone(), image);
+        Ok(Fields::new().put("imageId", id).into())
+    }
+
+    /// DeregisterImage.
+    pub(crate) fn deregister_image(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DeregisterImage")?;
+        let id = params.need("ImageId")?;
+        if !self.here.images.contains_key(id) {
+            return Err(ApiError::no_such(Kind::Image, id));
+        }
+        self.ready(params)?;
+        self.here.images.remove(id);
+        Ok(Fields::new().put("return", true).into())
+    }
+}

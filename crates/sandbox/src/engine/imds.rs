@@ -1,0 +1,282 @@
+//! What the metadata service of an instance says.
+
+use domain::Timestamp;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::iam::Principal;
+use super::instance::State;
+use super::world::{Desk, World};
+use crate::wire::iso;
+
+/// A question to the metadata service.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    /// After the first slash.
+    pub(crate) path: String,
+    pub(crate) token: Option<String>,
+    pub(crate) lifetime: Option<String>,
+    pub(crate) forwarded: bool,
+    /// How many hops away the client is: 1 is the instance itself.
+    pub(crate) hops: i64,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Imds {
+    Text(String),
+    Token(String, u32),
+    Status(u16),
+    /// Nothing ever comes back.
+    Silence,
+}
+
+impl World {
+    /// Answers for one instance.
+    pub(crate) fn metadata(&mut self, now: Timestamp, instance: &str, asked: &Asked) -> Imds {
+        self.settle(now);
+        let Some((account, region)) = self.find(instance) else { return Imds::Silence };
+        let caller = Principal::Service { account: account.clone() };
+        let Some(mut desk) = self.desk(now, &account, &region, caller) else { return Imds::Silence };
+        desk.metadata(instance, asked)
+    }
+
+    /// Asks once more what was allowed before, when a journal is played.
+    pub(crate) fn metadata_again(&mut self, now: Timestamp, instance: &str, asked: &Asked) {
+        self.settle(now);
+        let Some((account, region)) = self.find(instance) else { return };
+        let caller = Principal::Service { account: account.clone() };
+        if let (Some(mut desk), Some((_, path))) =
+            (self.desk(now, &account, &region, caller), asked.path.split_once('/'))
+        {
+            drop(desk.metadata_path(instance, path.trim_end_matches('/')));
+        }
+    }
+}
+
+impl Desk<'_> {
+    fn metadata(&mut self, id: &str, asked: &Asked) -> Imds {
+        let Some(found) = self.here.instances.get(id) else { return Imds::Silence };
+        // The service is there while the machine runs; and it may be switched off.
+        if !matches!(found.state, State::Running | State::Stopping | State::ShuttingDown)
+            || found.metadata.endpoint == "disabled"
+        {
+            return Imds::Silence;
+        }
+        if asked.path == "latest/api/token" {
+            return self.metadata_token(id, asked);
+        }
+        if asked.method != "GET" && asked.method != "HEAD" {
+            return Imds::Status(405);
+        }
+        match &asked.token {
+            Some(token) if !self.good_token(id, token) => return Imds::Status(401),
+            None if found.metadata.tokens == "required" => return Imds::Status(401),
+            _ => {}
+        }
+        let Some((version, path)) = asked.path.split_once('/') else {
+            return Imds::Text(if asked.path.is_empty() {
+                "latest".into()
+            } else {
+                "dynamic\nmeta-data\nuser-data".into()
+            });
+        };
+        if version != "latest" && version.parse::<f32>().is_err() && version.len() != "2021-07-15".len() {
+            return Imds::Status(404);
+        }
+        self.metadata_path(id, path.trim_end_matches('/')).map_or(Imds::Status(404), Imds::Text)
+    }
+
+    /// `PUT /latest/api/token`. The answer's hop limit keeps it from clients further away.
+    fn metadata_token(&mut self, id: &str, asked: &Asked) -> Imds {
+        if asked.method != "PUT" {
+            return Imds::Status(405);
+        }
+        if asked.forwarded {
+            return Imds::Status(403);
+        }
+        let seconds = asked.lifetime.as_ref().and_then(|text| text.parse::<u32>().ok());
+        let Some(seconds) = seconds.filter(|seconds| (1..=21_600).contains(seconds)) else {
+            return Imds::Status(400);
+        };
+        if asked.hops > self.here.instances[id].metadata.hops {
+            return Imds::Silence;
+        }
+        let until = self.now.as_second() + i64::from(seconds);
+        Imds::Token(self.sign_token(id, until), seconds)
+    }
+
+    /// Tokens carry their end and a seal, so that none has to be remembered. A start makes them void.
+    fn sign_token(&self, id: &str, until: i64) -> String {
+        use base64::Engine;
+        let launched = self.here.instances[id].launched.as_second();
+        let seal = Sha256::digest(format!("{} {id} {launched} {until}", self.seed));
+        base64::engine::general_purpose::URL_SAFE.encode([&until.to_be_bytes()[..], &seal[..28]].concat())
+    }
+
+    fn good_token(&self, id: &str, token: &str) -> bool {
+        use base64::Engine;
+        let Ok(bytes) = base64::engine::general_purpose::URL_SAFE.decode(token) else { return false };
+        let Some((until, _)) = bytes.split_first_chunk::<8>() else { return false };
+        let until = i64::from_be_bytes(*until);
+        until > self.now.as_second() && self.sign_token(id, until) == token
+    }
+
+    fn metadata_path(&mut self, id: &str, path: &str) -> Option<String> {
+        use base64::Engine;
+        let i = self.here.instances[id].clone();
+        let text = |text: &str| Some(text.to_string());
+        let profile = i.profile.as_ref().map(|(_, name)| name.clone());
+        let role = profile.as_ref().and_then(|profile| self.iam.role_of(profile));
+        match path {
+            "user-data" => {
+                let bytes = base64::engine::general_purpose::STANDARD.decode(i.user_data?).ok()?;
+                Some(String::from_utf8_lossy(&bytes).into_owned())
+            }
+            "dynamic" | "dynamic/instance-identity" => {
+                text(if path == "dynamic" { "instance-identity/" } else { "document" })
+            }
+            "dynamic/instance-identity/document" => Some(self.identity_document(id)),
+            "meta-data" => Some(self.metadata_index(id)),
+            "meta-data/ami-id" => Some(i.image),
+            "meta-data/ami-launch-index" => Some(i.index.to_string()),
+            "meta-data/hostname" | "meta-data/local-hostname" => {
+                Some(format!("ip-{}.{}.compute.internal", i.private_ip.replace('.', "-"), self.region))
+            }
+            "meta-data/instance-action" => text("none"),
+            "meta-data/instance-id" => text(id),
+            "meta-data/instance-life-cycle" => {
+                text(if i.spot_request.is_some() { "spot" } else { "on-demand" })
+            }
+            "meta-data/instance-type" => Some(i.instance_type),
+            "meta-data/local-ipv4" => Some(i.private_ip),
+            "meta-data/public-ipv4" => i.public_ip,
+            "meta-data/reservation-id" => Some(i.reservation),
+            "meta-data/security-groups" => Some(
+                i.groups
+                    .iter()
+                    .filter_map(|id| self.here.groups.get(id))
+                    .map(|group| group.name.clone())
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            ),
+            "meta-data/hibernation/configured" => text(if i.hibernation { "true" } else { "false" }),
+            "meta-data/placement/availability-zone" => Some(self.zone_name(&i.zone)),
+            "meta-data/placement/availability-zone-id" => Some(i.zone),
+            "meta-data/placement/region" => text(self.region),
+            "meta-data/public-keys" => i.key.map(|key| format!("0={key}")),
+            "meta-data/public-keys/0/openssh-key" => self.public_key(&i.key?),
+            "meta-data/iam/info" => {
+                let name = profile?;
+                let arn = self.iam.profile_arn(self.account, self.partition(), &name);
+                let info = json!({ "Code": "Success", "LastUpdated": whole(self.now), "InstanceProfileArn": arn, "InstanceProfileId": self.iam.profile_id(&name) });
+                Some(format!("{info:#}"))
+            }
+            "meta-data/iam/security-credentials" => role,
+            "meta-data/spot/instance-action" => {
+                let (at, action) = i.notice?;
+                Some(json!({ "action": action, "time": whole(at) }).to_string())
+            }
+            "meta-data/spot/termination-time" => {
+                i.notice.filter(|(_, action)| action == "terminate").map(|(at, _)| whole(at))
+            }
+            "meta-data/events/recommendations/rebalance" => {
+                i.rebalance.map(|at| json!({ "noticeTime": whole(at) }).to_string())
+            }
+            "meta-data/events/maintenance/scheduled" => {
+                let events = i.events.iter().map(|event| json!({
+                    "NotBefore": event.at.strftime("%e %b %Y %H:%M:%S GMT").to_string().trim_start(), "Code": event.code,
+                    "Description": "The instance is scheduled for maintenance", "EventId": event.id, "NotAfter": null, "State": "active",
+                }));
+                Some(serde_json::Value::Array(events.collect()).to_string())
+            }
+            "meta-data/tags/instance" if i.metadata.tags == "enabled" => {
+                Some(i.tags.keys().cloned().collect::<Vec<_>>().join("\n"))
+            }
+            _ => {
+                if let Some(key) = path.strip_prefix("meta-data/tags/instance/") {
+                    return if i.metadata.tags == "enabled" { i.tags.get(key).cloned() } else { None };
+                }
+                let asked = path.strip_prefix("meta-data/iam/security-credentials/")?;
+                if Some(asked) == role.as_deref() { Some(self.role_credentials(id, asked)) } else { None }
+            }
+        }
+    }
+
+    fn metadata_index(&self, id: &str) -> String {
+        let i = &self.here.instances[id];
+        let mut names = vec!["ami-id", "ami-launch-index", "events/", "hibernation/", "hostname"];
+        if i.profile.is_some() {
+            names.push("iam/");
+        }
+        names.extend([
+            "instance-action",
+            "instance-id",
+            "instance-life-cycle",
+            "instance-type",
+            "local-hostname",
+            "local-ipv4",
+            "placement/",
+            "public-ipv4",
+        ]);
+        if i.key.is_some() {
+            names.push("public-keys/");
+        }
+        names.extend(["reservation-id", "security-groups"]);
+        if i.notice.is_some() {
+            names.push("spot/");
+        }
+        if i.metadata.tags == "enabled" {
+            names.push("tags/");
+        }
+        names.join("\n")
+    }
+
+    fn identity_document(&self, id: &str) -> String {
+        let i = &self.here.instances[id];
+        let document = json!({
+            "accountId": self.account, "architecture": i.arch, "availabilityZone": self.zone_name(&i.zone),
+            "billingProducts": null, "devpayProductCodes": null, "marketplaceProductCodes": null, "imageId": i.image,
+            "instanceId": id, "instanceType": i.instance_type, "kernelId": null, "pendingTime": whole(i.launched),
+            "privateIp": i.private_ip, "ramdiskId": null, "region": self.region, "version": "2017-09-30",
+        });
+        format!("{document:#}")
+    }
+
+    /// Credentials of the instance's role: six hours, and new ones an hour before their end.
+    fn role_credentials(&mut self, id: &str, role: &str) -> String {
+        let source = self.arn("ec2", &format!("instance/{id}"));
+        let fresh = self.now + jiff::SignedDuration::from_hours(1);
+        let held = self.keys.iter().find(|(_, key)| {
+            key.expires.is_some_and(|until| until > fresh)
+                && matches!(&key.principal, Principal::Role { role: held, source: Some(from), .. } if held == role && *from == source)
+        });
+        let (access_key, key) = match held {
+            Some((access_key, key)) => (access_key.clone(), key.clone()),
+            None => {
+                let principal = Principal::Role {
+                    account: self.account.to_string(),
+                    role: role.to_string(),
+                    session: id.to_string(),
+                    source: Some(source),
+                };
+                self.issue(principal, self.now + jiff::SignedDuration::from_hours(6))
+            }
+        };
+        let document = json!({
+            "Code": "Success", "LastUpdated": whole(self.now), "Type": "AWS-HMAC", "AccessKeyId": access_key,
+            "SecretAccessKey": key.secret, "Token": key.session, "Expiration": key.expires.map(whole),
+        });
+        format!("{document:#}")
+    }
+}
+
+/// An instant to the second.
+fn whole(at: Timestamp) -> String {
+    iso(at)
+        .replace(".000Z", "Z")
+        .split('.')
+        .next()
+        .map_or_else(String::new, |text| text.trim_end_matches('Z').to_string() + "Z")
+}

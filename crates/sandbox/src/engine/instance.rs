@@ -1,0 +1,197 @@
+use std::collections::BTreeMap;
+
+use domain::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{Fields, Node};
+
+/// Tags, by key.
+pub(crate) type Tags = BTreeMap<String, String>;
+
+/// The states of an instance, with AWS's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum State {
+    Pending,
+    Running,
+    ShuttingDown,
+    Terminated,
+    Stopping,
+    Stopped,
+}
+
+impl State {
+    pub(crate) fn name(self) -> &'static str {
+        ["pending", "running", "shutting-down", "terminated", "stopping", "stopped"][self as usize]
+    }
+
+    pub(crate) fn code(self) -> u32 {
+        [0, 16, 32, 48, 64, 80][self as usize]
+    }
+
+    pub(crate) fn node(self) -> Node {
+        Fields::new().put("code", self.code()).put("name", self.name()).into()
+    }
+
+    /// It will never run again.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, State::ShuttingDown | State::Terminated)
+    }
+
+    /// It takes capacity, and counts against the quotas.
+    pub(crate) fn is_up(self) -> bool {
+        matches!(self, State::Pending | State::Running)
+    }
+}
+
+/// The options of the metadata service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MetadataOptions {
+    pub(crate) tokens: String,
+    pub(crate) hops: i64,
+    pub(crate) endpoint: String,
+    pub(crate) ipv6: String,
+    pub(crate) tags: String,
+}
+
+/// A scheduled event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ScheduledEvent {
+    pub(crate) id: String,
+    pub(crate) code: String,
+    pub(crate) at: Timestamp,
+}
+
+/// Why and when an instance came into its state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Reason {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) text: String,
+}
+
+impl Reason {
+    /// As `Client.UserInitiatedShutdown` at an instant.
+    pub(crate) fn user(code: &str, now: Timestamp) -> Reason {
+        Reason {
+            code: format!("Client.{code}"),
+            message: format!(
+                "Client.{code}: User initiated {}",
+                if code.ends_with("Hibernate") { "hibernate" } else { "shutdown" }
+            ),
+            text: format!("User initiated ({})", now.strftime("%Y-%m-%d %H:%M:%S GMT")),
+        }
+    }
+
+    /// What the server did.
+    pub(crate) fn server(code: &str, sentence: &str, now: Timestamp) -> Reason {
+        Reason {
+            code: format!("Server.{code}"),
+            message: format!("Server.{code}: {sentence}"),
+            text: format!("Server.{code} ({})", now.strftime("%Y-%m-%d %H:%M:%S GMT")),
+        }
+    }
+}
+
+/// An attached volume, as the instance sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Mapping {
+    pub(crate) device: String,
+    pub(crate) volume: String,
+    pub(crate) delete: bool,
+    pub(crate) since: Timestamp,
+}
+
+/// An instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Instance {
+    pub(crate) id: String,
+    pub(crate) reservation: String,
+    pub(crate) index: usize,
+    pub(crate) image: String,
+    pub(crate) instance_type: String,
+    pub(crate) arch: String,
+    pub(crate) key: Option<String>,
+    pub(crate) state: State,
+    /// Counts the changes of state, so that what was planned before the last one is void.
+    pub(crate) change: u32,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) created: Timestamp,
+    /// Moves at each start.
+    pub(crate) launched: Timestamp,
+    pub(crate) visible: Timestamp,
+    /// The zone id.
+    pub(crate) zone: String,
+    pub(crate) subnet: String,
+    pub(crate) groups: Vec<String>,
+    pub(crate) private_ip: String,
+    pub(crate) public_ip: Option<String>,
+    pub(crate) interface: String,
+    pub(crate) volumes: Vec<Mapping>,
+    pub(crate) spot_request: Option<String>,
+    pub(crate) terminate_on_shutdown: bool,
+    pub(crate) protected: bool,
+    pub(crate) stop_protected: bool,
+    pub(crate) hibernation: bool,
+    pub(crate) hibernated: bool,
+    pub(crate) metadata: MetadataOptions,
+    /// The profile's association id and name.
+    pub(crate) profile: Option<(String, String)>,
+    pub(crate) user_data: Option<String>,
+    pub(crate) ebs_optimized: bool,
+    pub(crate) monitoring: bool,
+    pub(crate) token: String,
+    pub(crate) tags: Tags,
+    pub(crate) rebalance: Option<Timestamp>,
+    /// When AWS takes it back, and how: terminate, stop or hibernate.
+    pub(crate) notice: Option<(Timestamp, String)>,
+    pub(crate) events: Vec<ScheduledEvent>,
+}
+
+/// How a spot request stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SpotRequest {
+    pub(crate) id: String,
+    pub(crate) created: Timestamp,
+    pub(crate) persistent: bool,
+    /// terminate, stop or hibernate.
+    pub(crate) behaviour: String,
+    pub(crate) max_price: String,
+    pub(crate) valid_until: Option<Timestamp>,
+    /// open, active, closed, cancelled, failed or disabled.
+    pub(crate) state: String,
+    pub(crate) status: String,
+    pub(crate) updated: Timestamp,
+    pub(crate) instance: Option<String>,
+    /// What is launched again when it is persistent.
+    pub(crate) launch: Box<Instance>,
+    pub(crate) tags: Tags,
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Volume {
+    pub(crate) id: String,
+    pub(crate) size: i64,
+    pub(crate) kind: String,
+    pub(crate) iops: Option<i64>,
+    pub(crate) throughput: Option<i64>,
+    pub(crate) encrypted: bool,
+    pub(crate) snapshot: Option<String>,
+    pub(crate) zone: String,
+    pub(crate) created: Timestamp,
+    pub(crate) instance: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+/// How long an instance ran, for the bill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Usage {
+    pub(crate) instance: String,
+    pub(crate) region: String,
+    pub(crate) instance_type: String,
+    pub(crate) spot: bool,
+    /// USD an hour.
+    pub(crate) rate: f64,
+    pub(crate) from: Timestamp,
+    pub(crate) until: Option<Timestamp>,
+}

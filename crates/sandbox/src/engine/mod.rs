@@ -1,0 +1,35 @@
+//! The sandbox itself, without a wire, a clock or a file: `now` is an argument, and the same calls on the
+//! same seed give the same answers.
+
+mod agenda;
+mod bill;
+mod change;
+mod disks;
+mod error;
+mod filter;
+mod iam;
+mod ids;
+mod images;
+mod imds;
+mod instance;
+mod keys;
+mod launch;
+mod list;
+mod modify;
+mod network;
+mod places;
+mod policy;
+mod quota;
+mod services;
+mod spot;
+mod storage;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod world;
+
+pub(crate) use error::{ApiError, Done, Kind};
+pub(crate) use filter::matches;
+pub(crate) use imds::{Asked, Imds};
+pub(crate) use world::{Call, Everything, FIRST_ACCOUNT, Reply, World, credentials, is_read};

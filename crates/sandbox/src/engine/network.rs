@@ -1,0 +1,575 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::filter::{Filter, page};
+use super::ids::{fixed, fraction};
+use super::instance::{State, Tags};
+use super::tags::{nodes as tag_nodes, read_own};
+use super::world::Desk;
+use super::{ApiError, Done, Kind};
+use crate::wire::{Fields, Node, Part};
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    description: String,
+    incoming: Vec<Rule>,
+    outgoing: Vec<Rule>,
+    pub(crate) tags: Tags,
+}
+
+/// One permission: a protocol, ports, and whence.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Rule {
+    protocol: String,
+    ports: Option<(i64, i64)>,
+    /// An IPv4 or IPv6 range, or the id of a group.
+    peer: String,
+    description: Option<String>,
+}
+
+/// An Elastic IP address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Address {
+    pub(crate) id: String,
+    ip: String,
+    association: String,
+    pub(crate) instance: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+/// The default network of a region, and how the account names its zones.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Network {
+    pub(crate) vpc: String,
+    /// Zone ids in the order of their letters.
+    pub(crate) zones: Vec<String>,
+    /// The subnet of each zone id.
+    subnets: BTreeMap<String, String>,
+}
+
+impl Desk<'_> {
+    /// Each region has a default VPC with a subnet in each zone, and a default group.
+    pub(crate) fn furnish(&mut self) {
+        if !self.here.network.vpc.is_empty() {
+            return;
+        }
+        let zones = self.facts.zones.get(self.region).cloned().unwrap_or_default();
+        let mut network = Network {
+            vpc: fixed("vpc-", self.seed, &[self.account, self.region]),
+            zones: zones.clone(),
+            subnets: BTreeMap::new(),
+        };
+        network.zones.sort_by_key(|zone| (fraction(self.seed, &[self.account, zone]) * 1e9) as u64);
+        network.subnets = zones
+            .into_iter()
+            .map(|zone| (zone.clone(), fixed("subnet-", self.seed, &[self.account, &zone])))
+            .collect();
+        self.here.network = network;
+        let all = Rule { protocol: "-1".into(), ports: None, peer: "0.0.0.0/0".into(), description: None };
+        let id = fixed("sg-", self.seed, &[self.account, self.region]);
+        let own = Rule { peer: id.clone(), ..all.clone() };
+        let group = Group {
+            id: id.clone(),
+            name: "default".into(),
+            description: "default VPC security group".into(),
+            incoming: vec![own],
+            outgoing: vec![all],
+            tags: Tags::new(),
+        };
+        self.here.groups.insert(id, group);
+    }
+
+    pub(crate) fn vpc(&self) -> String {
+        self.here.network.vpc.clone()
+    }
+
+    pub(crate) fn subnet_of(&self, zone: &str) -> String {
+        self.here.network.subnets.get(zone).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn subnet_zone(&self, subnet: &str) -> Done<String> {
+        let found = self.here.network.subnets.iter().find(|(_, id)| *id == subnet);
+        found.map(|(zone, _)| zone.clone()).ok_or_else(|| ApiError::no_such(Kind::Subnet, subnet))
+    }
+
+    /// An address of the range that is kept for documents (RFC 5737 and 2544): nobody is there.
+    pub(crate) fn public_ip(&self, number: u32) -> String {
+        format!("198.{}.{}.{}", 18 + (number / 62_500) % 2, (number / 250) % 250, number % 250 + 1)
+    }
+
+    /// DescribeVpcs.
+    pub(crate) fn describe_vpcs(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeVpcs")?;
+        let ids = params.list("VpcId");
+        let vpc = self.vpc();
+        if let Some(id) = ids.iter().find(|id| **id != vpc) {
+            return Err(ApiError::no_such(Kind::Vpc, id));
+        }
+        let one = |text: &str| Some(vec![text.to_string().into()]);
+        let fits = Filter::pass(&Filter::read(params)?, &Tags::new(), |name| match name {
+            "vpc-id" => one(&vpc),
+            "is-default" | "isDefault" => one("true"),
+            "state" => one("available"),
+            "cidr" => one("172.31.0.0/16"),
+            _ => None,
+        })?;
+        self.ready(params)?;
+        let node = Fields::new()
+            .put("vpcId", vpc)
+            .put("ownerId", self.account)
+            .put("state", "available")
+            .put("cidrBlock", "172.31.0.0/16")
+            .put("instanceTenancy", "default")
+            .put("isDefault", true);
+        Ok(Fields::new().put("vpcSet", if fits { vec![node.into()] } else { Vec::new() }).into())
+    }
+
+    /// DescribeSubnets.
+    pub(crate) fn describe_subnets(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeSubnets")?;
+        let ids = params.list("SubnetId");
+        for id in &ids {
+            self.subnet_zone(id)?;
+        }
+        let filters = Filter::read(params)?;
+        let mut nodes: Vec<Node> = Vec::new();
+        for (number, (zone, id)) in self.here.network.subnets.iter().enumerate() {
+            let name = self.zone_name(zone);
+            let one = |text: &str| Some(vec![text.to_string().into()]);
+            let fits = Filter::pass(&filters, &Tags::new(), |filter| match filter {
+                "subnet-id" => one(id),
+                "vpc-id" => one(&self.here.network.vpc),
+                "availability-zone" => one(&name),
+                "availability-zone-id" => one(zone),
+                "default-for-az" | "defaultForAz" => one("true"),
+                "state" => one("available"),
+                _ => None,
+            })?;
+            if fits && (ids.is_empty() || ids.contains(&id.as_str())) {
+                let node = Fields::new()
+                    .put("subnetId", id)
+                    .put("subnetArn", self.arn("ec2", &format!("subnet/{id}")))
+                    .put("state", "available")
+                    .put("ownerId", self.account)
+                    .put("vpcId", &self.here.network.vpc)
+                    .put("cidrBlock", format!("172.31.{}.0/20", number * 16))
+                    .put("availableIpAddressCount", 4091i64)
+                    .put("availabilityZone", name)
+                    .put("availabilityZoneId", zone)
+                    .put("defaultForAz", true)
+                    .put("mapPublicIpOnLaunch", true);
+                nodes.push(node.into());
+            }
+        }
+        self.ready(params)?;
+        Ok(Fields::new().put("subnetSet", nodes).into())
+    }
+
+    /// DescribeSecurityGroups.
+    pub(crate) fn describe_groups(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeSecurityGroups")?;
+        let ids = params.list("GroupId");
+        let names = params.list("GroupName");
+        if let Some(id) = ids.iter().find(|id| !self.here.groups.contains_key(**id)) {
+            return Err(ApiError::no_such(Kind::Group, id));
+        }
+        if let Some(name) =
+            names.iter().find(|name| !self.here.groups.values().any(|group| group.name == **name))
+        {
+            return Err(ApiError::new(
+                "InvalidGroup.NotFound",
+                format!("The security group '{name}' does not exist in default VPC '{}'", self.vpc()),
+            ));
+        }
+        let filters = Filter::read(params)?;
+        let mut rows = Vec::new();
+        for group in self.here.groups.values() {
+            let one = |text: &str| Some(vec![text.to_string().into()]);
+            let fits = Filter::pass(&filters, &group.tags, |name| match name {
+                "group-id" => one(&group.id),
+                "group-name" => one(&group.name),
+                "description" => one(&group.description),
+                "vpc-id" => one(&self.here.network.vpc),
+                "owner-id" => one(self.account),
+                "ip-permission.cidr" => {
+                    Some(group.incoming.iter().map(|rule| rule.peer.clone().into()).collect())
+                }
+                _ => None,
+            })?;
+            let named = names.is_empty() || names.contains(&group.name.as_str());
+            if fits && named && (ids.is_empty() || ids.contains(&group.id.as_str())) {
+                rows.push(group);
+            }
+        }
+        let (rows, next) = page(params, rows, (5, 1000))?;
+        self.ready(params)?;
+        let nodes: Vec<Node> = rows.into_iter().map(|group| self.group_node(group)).collect();
+        Ok(Fields::new().put("securityGroupInfo", nodes).opt("nextToken", next).into())
+    }
+
+    fn group_node(&self, group: &Group) -> Node {
+        let rules = |rules: &[Rule]| rules.iter().map(|rule| self.rule_node(rule)).collect::<Vec<Node>>();
+        Fields::new()
+            .put("ownerId", self.account)
+            .put("groupId", &group.id)
+            .put("groupName", &group.name)
+            .put("groupDescription", &group.description)
+            .put("vpcId", self.vpc())
+            .put("securityGroupArn", self.arn("ec2", &format!("security-group/{}", group.id)))
+            .put("ipPermissions", rules(&group.incoming))
+            .put("ipPermissionsEgress", rules(&group.outgoing))
+            .some("tagSet", tag_nodes(&group.tags))
+            .into()
+    }
+
+    fn rule_node(&self, rule: &Rule) -> Node {
+        let peer = |name| -> Vec<Node> {
+            vec![Fields::new().put(name, &rule.peer).opt("description", rule.description.as_deref()).into()]
+        };
+        let mut fields = Fields::new().put("ipProtocol", &rule.protocol);
+        if let Some((from, to)) = rule.ports {
+            fields = fields.put("fromPort", from).put("toPort", to);
+        }
+        let group = rule.peer.starts_with("sg-");
+        let six = rule.peer.contains(':');
+        let pair = || {
+            vec![
+                Fields::new()
+                    .put("userId", self.account)
+                    .put("groupId", &rule.peer)
+                    .opt("description", rule.description.as_deref())
+                    .into(),
+            ]
+        };
+        fields
+            .put("groups", if group { pair() } else { Vec::new() })
+            .put("ipRanges", if group || six { Vec::new() } else { peer("cidrIp") })
+            .put("ipv6Ranges", if six { peer("cidrIpv6") } else { Vec::new() })
+            .put("prefixListIds", Vec::new())
+            .into()
+    }
+
+    /// CreateSecurityGroup.
+    pub(crate) fn create_group(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:CreateSecurityGroup")?;
+        let name = params.need("GroupName")?;
+        let description = params.need("GroupDescription")?;
+        if params.text("VpcId").is_some_and(|vpc| vpc != self.vpc()) {
+            return Err(ApiError::no_such(Kind::Vpc, params.need("VpcId")?));
+        }
+        if name.starts_with("sg-") || name.len() > 255 {
+            return Err(ApiError::value(format!(
+                "Invalid group name '{name}': it may not begin with 'sg-' and has 255 characters at most"
+            )));
+        }
+        if self.here.groups.values().any(|group| group.name == name) {
+            return Err(ApiError::new(
+                "InvalidGroup.Duplicate",
+                format!("The security group '{name}' already exists for VPC '{}'", self.vpc()),
+            ));
+        }
+        let tags = read_own(params, "security-group")?;
+        self.ready(params)?;
+        let id = self.ids.id("sg-");
+        let all = Rule { protocol: "-1".into(), ports: None, peer: "0.0.0.0/0".into(), description: None };
+        let shown = tag_nodes(&tags);
+        let group = Group {
+            id: id.clone(),
+            name: name.into(),
+            description: description.into(),
+            incoming: Vec::new(),
+            outgoing: vec![all],
+            tags,
+        };
+        self.here.groups.insert(id.clone(), group);
+        Ok(Fields::new()
+            .put("groupId", &id)
+            .put("securityGroupArn", self.arn("ec2", &format!("security-group/{id}")))
+            .some("tagSet", shown)
+            .into())
+    }
+
+    fn group_id(&self, params: &Part<'_>) -> Done<String> {
+        let by_name = |name: &str| {
+            self.here.groups.values().find(|group| group.name == name).map(|group| group.id.clone())
+        };
+        match (params.text("GroupId"), params.text("GroupName")) {
+            (Some(id), _) if self.here.groups.contains_key(id) => Ok(id.to_string()),
+            (Some(id), _) => Err(ApiError::no_such(Kind::Group, id)),
+            (None, Some(name)) => by_name(name).ok_or_else(|| {
+                ApiError::new(
+                    "InvalidGroup.NotFound",
+                    format!("The security group '{name}' does not exist in default VPC '{}'", self.vpc()),
+                )
+            }),
+            (None, None) => Err(ApiError::new(
+                "MissingParameter",
+                "The request must contain the parameter groupName or groupId",
+            )),
+        }
+    }
+
+    /// DeleteSecurityGroup: not while an instance or another group needs it.
+    pub(crate) fn delete_group(&mut self, params: &Part<'_>) -> Done<Node> {
+        let id = self.group_id(params)?;
+        let tags = self.here.groups[&id].tags.clone();
+        let arn = self.arn("ec2", &format!("security-group/{id}"));
+        self.allow("ec2:DeleteSecurityGroup", &arn, &tags, &[])?;
+        if self.here.groups[&id].name == "default" {
+            return Err(ApiError::new(
+                "CannotDelete",
+                format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"),
+            ));
+        }
+        let worn = self
+            .here
+            .instances
+            .values()
+            .any(|found| found.state != State::Terminated && found.groups.contains(&id));
+        let named = self.here.groups.values().any(|group| {
+            group.id != id && group.incoming.iter().chain(&group.outgoing).any(|rule| rule.peer == id)
+        });
+        if worn || named {
+            return Err(ApiError::new(
+                "DependencyViolation",
+                format!("resource {id} has a dependent object"),
+            ));
+        }
+        self.ready(params)?;
+        self.here.groups.remove(&id);
+        Ok(Fields::new().put("return", true).put("groupId", id).into())
+    }
+
+    fn read_rules(&self, params: &Part<'_>) -> Done<Vec<Rule>> {
+        let mut parts = params.parts("IpPermissions");
+        if parts.is_empty() {
+            parts.push(params.clone());
+        }
+        let mut rules = Vec::new();
+        for part in parts {
+            let protocol = part.text("IpProtocol").unwrap_or("tcp").to_string();
+            let (from, to) = (part.number("FromPort")?, part.number("ToPort")?);
+            let ports = if protocol == "-1" { None } else { from.zip(to) };
+            if let Some((from, to)) = ports
+                && (from > to && to != -1 || !(-1..=65_535).contains(&from) || !(-1..=65_535).contains(&to))
+            {
+                return Err(ApiError::value(format!("Invalid TCP port range ({from}-{to})")));
+            }
+            let mut peers: Vec<(String, Option<String>)> =
+                part.text("CidrIp").map(|peer| (peer.to_string(), None)).into_iter().collect();
+            for (list, key) in [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("Groups", "GroupId")] {
+                for peer in part.parts(list) {
+                    peers.push((peer.need(key)?.to_string(), peer.text("Description").map(String::from)));
+                    peer.text("UserId");
+                }
+            }
+            for (peer, description) in peers {
+                if let Some(id) = peer.strip_prefix("sg-").map(|_| &peer)
+                    && !self.here.groups.contains_key(id)
+                {
+                    return Err(ApiError::no_such(Kind::Group, id));
+                }
+                if !peer.starts_with("sg-") && !is_range(&peer) {
+                    return Err(ApiError::value(format!("CIDR block {peer} is malformed")));
+                }
+                rules.push(Rule { protocol: protocol.clone(), ports, peer, description });
+            }
+        }
+        if rules.is_empty() {
+            return Err(ApiError::new(
+                "MissingParameter",
+                "The request must contain the parameter ipPermissions",
+            ));
+        }
+        Ok(rules)
+    }
+
+    /// AuthorizeSecurityGroupIngress and its three sisters.
+    pub(crate) fn change_rules(&mut self, params: &Part<'_>, action: &str) -> Done<Node> {
+        let id = self.group_id(params)?;
+        let tags = self.here.groups[&id].tags.clone();
+        let arn = self.arn("ec2", &format!("security-group/{id}"));
+        self.allow(&format!("ec2:{action}"), &arn, &tags, &[])?;
+        let asked = self.read_rules(params)?;
+        let add = action.starts_with("Authorize");
+        let incoming = action.ends_with("Ingress");
+        let group = &self.here.groups[&id];
+        let held = if incoming { &group.incoming } else { &group.outgoing };
+        let same = |a: &Rule, b: &Rule| (&a.protocol, a.ports, &a.peer) == (&b.protocol, b.ports, &b.peer);
+        for rule in &asked {
+            let known = held.iter().any(|known| same(known, rule));
+            let words = format!("\"peer: {}, {}, ALLOW\"", rule.peer, rule.protocol);
+            if add && known {
+                return Err(ApiError::new(
+                    "InvalidPermission.Duplicate",
+                    format!("the specified rule {words} already exists"),
+                ));
+            }
+            if !add && !known {
+                return Err(ApiError::new(
+                    "InvalidPermission.NotFound",
+                    "The specified rule does not exist in this security group.",
+                ));
+            }
+        }
+        self.ready(params)?;
+        let group = self.here.groups.get_mut(&id).expect("it was found");
+        let held = if incoming { &mut group.incoming } else { &mut group.outgoing };
+        if add {
+            held.extend(asked);
+        } else {
+            held.retain(|known| !asked.iter().any(|rule| same(known, rule)));
+        }
+        Ok(Fields::new().put("return", true).into())
+    }
+
+    /// AllocateAddress.
+    pub(crate) fn allocate_address(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:AllocateAddress")?;
+        params.one_of("Domain", &["vpc"])?;
+        let tags = read_own(params, "elastic-ip")?;
+        if self.here.addresses.len() >= 5 {
+            return Err(ApiError::new(
+                "AddressLimitExceeded",
+                "The maximum number of addresses has been reached.",
+            ));
+        }
+        self.ready(params)?;
+        self.here.handed_out += 1;
+        let address = Address {
+            id: self.ids.id("eipalloc-"),
+            ip: self.public_ip(self.here.handed_out),
+            association: String::new(),
+            instance: None,
+            tags,
+        };
+        let node = Fields::new()
+            .put("publicIp", &address.ip)
+            .put("allocationId", &address.id)
+            .put("domain", "vpc")
+            .put("networkBorderGroup", self.region)
+            .put("publicIpv4Pool", "amazon");
+        self.here.addresses.insert(address.id.clone(), address);
+        Ok(node.into())
+    }
+
+    /// AssociateAddress, DisassociateAddress and ReleaseAddress.
+    pub(crate) fn change_address(&mut self, params: &Part<'_>, action: &str) -> Done<Node> {
+        self.allow_any(&format!("ec2:{action}"))?;
+        let by_association = params.text("AssociationId");
+        let id = match (params.text("AllocationId"), by_association) {
+            (Some(id), _) => id.to_string(),
+            (None, Some(association)) => {
+                let found = self
+                    .here
+                    .addresses
+                    .values()
+                    .find(|address| address.instance.is_some() && address.association == association);
+                found.map(|address| address.id.clone()).ok_or_else(|| {
+                    ApiError::new(
+                        "InvalidAssociationID.NotFound",
+                        format!("The association ID '{association}' does not exist"),
+                    )
+                })?
+            }
+            (None, None) => {
+                return Err(ApiError::new(
+                    "MissingParameter",
+                    "The request must contain the parameter AllocationId",
+                ));
+            }
+        };
+        let held = self.here.addresses.get(&id).ok_or_else(|| ApiError::no_such(Kind::Address, &id))?;
+        let instance = if action == "AssociateAddress" {
+            let instance = params.need("InstanceId")?;
+            let again = params.flag("AllowReassociation")?.unwrap_or(true);
+            let found = self.visible(instance).ok_or_else(|| ApiError::no_such(Kind::Instance, instance))?;
+            if found.state.is_over() || (found.state == State::Pending) {
+                return Err(ApiError::new(
+                    "InvalidInstanceID",
+                    "The pending instance is not in a valid state for this operation.",
+                ));
+            }
+            if held.instance.is_some() && !again {
+                return Err(ApiError::new(
+                    "Resource.AlreadyAssociated",
+                    format!("resource {id} is already associated with associate-id {}", held.association),
+                ));
+            }
+            Some(instance.to_string())
+        } else {
+            None
+        };
+        if action == "ReleaseAddress" && held.instance.is_some() {
+            return Err(ApiError::new("InvalidIPAddress.InUse", format!("Address {} is in use.", held.ip)));
+        }
+        self.ready(params)?;
+        if action == "ReleaseAddress" {
+            self.here.addresses.remove(&id);
+            return Ok(Fields::new().put("return", true).into());
+        }
+        let association = self.ids.id("eipassoc-");
+        let held = self.here.addresses.get_mut(&id).expect("it was found");
+        let ip = held.ip.clone();
+        held.association = association.clone();
+        held.instance = instance.clone();
+        if let Some(found) = instance.and_then(|id| self.here.instances.get_mut(&id)) {
+            found.public_ip = Some(ip);
+            return Ok(Fields::new().put("associationId", association).into());
+        }
+        Ok(Fields::new().put("return", true).into())
+    }
+
+    /// DescribeAddresses.
+    pub(crate) fn describe_addresses(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeAddresses")?;
+        let ids = params.list("AllocationId");
+        let ips = params.list("PublicIp");
+        if let Some(id) = ids.iter().find(|id| !self.here.addresses.contains_key(**id)) {
+            return Err(ApiError::no_such(Kind::Address, id));
+        }
+        let filters = Filter::read(params)?;
+        let mut nodes: Vec<Node> = Vec::new();
+        for address in self.here.addresses.values() {
+            let one = |text: &str| Some(vec![text.to_string().into()]);
+            let fits = Filter::pass(&filters, &address.tags, |name| match name {
+                "allocation-id" => one(&address.id),
+                "public-ip" => one(&address.ip),
+                "domain" => one("vpc"),
+                "instance-id" => Some(address.instance.iter().map(|id| id.clone().into()).collect()),
+                _ => None,
+            })?;
+            let named = (ids.is_empty() || ids.contains(&address.id.as_str()))
+                && (ips.is_empty() || ips.contains(&address.ip.as_str()));
+            if fits && named {
+                let associated = address.instance.as_ref().map(|_| address.association.as_str());
+                let node = Fields::new()
+                    .put("publicIp", &address.ip)
+                    .put("allocationId", &address.id)
+                    .put("domain", "vpc")
+                    .opt("instanceId", address.instance.as_deref())
+                    .opt("associationId", associated)
+                    .put("networkBorderGroup", self.region)
+                    .put("publicIpv4Pool", "amazon")
+                    .some("tagSet", tag_nodes(&address.tags));
+                nodes.push(node.into());
+            }
+        }
+        self.ready(params)?;
+        Ok(Fields::new().put("addressesSet", nodes).into())
+    }
+}
+
+fn is_range(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let most = match address.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(_)) => 32,
+        Ok(std::net::IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    bits.parse::<u32>().is_ok_and(|bits| bits <= most)
+}

@@ -1,0 +1,140 @@
+use serde_json::{Value, json};
+
+use super::world::Desk;
+use super::{ApiError, Done};
+
+/// Quotas of running vCPUs: code, name, spot, and the letters with which the families begin that count.
+/// "Amazon EC2 service quotas"; the values are the sandbox's own and can be set by a scenario.
+const QUOTAS: [(&str, &str, bool, &[&str], f64); 12] = [
+    (
+        "L-1216C47A",
+        "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
+        false,
+        STANDARD,
+        256.0,
+    ),
+    ("L-34B43A08", "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", true, STANDARD, 256.0),
+    ("L-DB2E81BA", "Running On-Demand G and VT instances", false, &["g", "gr", "vt"], 64.0),
+    ("L-3819A6DF", "All G and VT Spot Instance Requests", true, &["g", "gr", "vt"], 64.0),
+    ("L-417A185B", "Running On-Demand P instances", false, &["p"], 192.0),
+    ("L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests", true, &["p"], 192.0),
+    ("L-1945791B", "Running On-Demand Inf instances", false, &["inf"], 64.0),
+    ("L-B5D1601B", "All Inf Spot Instance Requests", true, &["inf"], 64.0),
+    ("L-2C3B7624", "Running On-Demand Trn instances", false, &["trn"], 128.0),
+    ("L-6B0D517C", "All Trn Spot Instance Requests", true, &["trn"], 128.0),
+    ("L-74FC7D96", "Running On-Demand F instances", false, &["f"], 0.0),
+    ("L-7295265B", "Running On-Demand X instances", false, &["x"], 128.0),
+];
+const STANDARD: &[&str] = &["a", "c", "d", "h", "i", "m", "r", "t", "z", "im", "is"];
+
+type Quota = (&'static str, &'static str, bool, &'static [&'static str], f64);
+
+/// The letters before the first digit: `m` of `m7i.large`, `inf` of `inf2.xlarge`.
+fn letters(name: &str) -> &str {
+    let end = name.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(name.len());
+    &name[..end]
+}
+
+fn quota_of(name: &str, spot: bool) -> Option<&'static Quota> {
+    QUOTAS.iter().find(|(_, _, for_spot, families, _)| *for_spot == spot && families.contains(&letters(name)))
+}
+
+impl Desk<'_> {
+    fn limit(&self, quota: &Quota) -> f64 {
+        self.rules.quotas.get(quota.0).copied().unwrap_or(quota.4)
+    }
+
+    fn vcpus(&self, name: &str) -> i64 {
+        self.facts.types.get(name).map_or(1, |kind| kind.vcpus)
+    }
+
+    fn in_use(&self, quota: &Quota) -> i64 {
+        let counted = self.here.instances.values().filter(|found| {
+            found.state.is_up()
+                && found.spot_request.is_some() == quota.2
+                && quota.3.contains(&letters(&found.instance_type))
+        });
+        counted.map(|found| self.vcpus(&found.instance_type)).sum()
+    }
+
+    /// How many more instances of a type the quota leaves room for.
+    pub(crate) fn quota_room(&self, name: &str, spot: bool) -> i64 {
+        let Some(quota) = quota_of(name, spot) else { return i64::MAX };
+        let left = self.limit(quota) as i64 - self.in_use(quota);
+        left.max(0) / self.vcpus(name).max(1)
+    }
+
+    /// Refuses a launch of `count` that the quota has no room for.
+    pub(crate) fn within_quota(&self, name: &str, count: i64, spot: bool) -> Done<()> {
+        if self.quota_room(name, spot) >= count {
+            return Ok(());
+        }
+        let limit = quota_of(name, spot).map_or(0.0, |quota| self.limit(quota));
+        Err(if spot {
+            ApiError::new("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+        } else {
+            ApiError::new(
+                "VcpuLimitExceeded",
+                format!(
+                    "You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance bucket that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
+                ),
+            )
+        })
+    }
+
+    /// The calls of Service Quotas.
+    pub(crate) fn service_quotas(&mut self, action: &str, input: &Value) -> Done<Value> {
+        self.allow_any(&format!("servicequotas:{action}"))?;
+        if input["ServiceCode"].as_str() != Some("ec2") {
+            return Err(no_such());
+        }
+        let node = |quota: &Quota, value: f64| {
+            json!({
+                "ServiceCode": "ec2", "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
+                "QuotaCode": quota.0, "QuotaName": quota.1, "Value": value, "Unit": "None",
+                "QuotaArn": self.arn("servicequotas", &format!("ec2/{}", quota.0)),
+                "Adjustable": true, "GlobalQuota": false,
+            })
+        };
+        match action {
+            "ListServiceQuotas" => Ok(
+                json!({ "Quotas": QUOTAS.iter().map(|quota| node(quota, self.limit(quota))).collect::<Vec<Value>>() }),
+            ),
+            "ListAWSDefaultServiceQuotas" => Ok(
+                json!({ "Quotas": QUOTAS.iter().map(|quota| node(quota, quota.4)).collect::<Vec<Value>>() }),
+            ),
+            "GetServiceQuota" | "GetAWSDefaultServiceQuota" => {
+                let code = input["QuotaCode"].as_str().unwrap_or_default();
+                let quota = QUOTAS.iter().find(|quota| quota.0 == code).ok_or_else(no_such)?;
+                let value = if action == "GetServiceQuota" { self.limit(quota) } else { quota.4 };
+                Ok(json!({ "Quota": node(quota, value) }))
+            }
+            _ => Err(super::services::unknown_json()),
+        }
+    }
+}
+
+fn no_such() -> ApiError {
+    ApiError::new(
+        "NoSuchResourceException",
+        "The request failed because the specified service quota does not exist.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_family_has_its_quota() {
+        let check = |name: &str, spot: bool, code: Option<&str>| {
+            assert_eq!(quota_of(name, spot).map(|quota| quota.0), code, "{name}");
+        };
+        check("m7i.large", false, Some("L-1216C47A"));
+        check("t3.micro", true, Some("L-34B43A08"));
+        check("p5.48xlarge", false, Some("L-417A185B"));
+        check("g5.xlarge", true, Some("L-3819A6DF"));
+        check("inf2.xlarge", false, Some("L-1945791B"));
+        check("mac2.metal", false, None);
+    }
+}

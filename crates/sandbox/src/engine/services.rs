@@ -1,0 +1,104 @@
+use serde_json::Value;
+
+use super::world::{Call, Desk, Reply};
+use super::{ApiError, Done};
+use crate::wire::{Node, Params, Part};
+
+/// Answers a call: the one table of what is served.
+pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
+    let action = call.action.as_str();
+    match call.service.as_str() {
+        "ec2" | "sts" | "iam" => {
+            let params = Params::parse(call.body.as_bytes())
+                .map_err(|why| ApiError::new("MalformedQueryString", why))?;
+            let whole = params.whole();
+            whole.text("Action");
+            whole.text("Version");
+            let node = match call.service.as_str() {
+                "ec2" => ec2(desk, action, &whole),
+                "sts" => desk.sts(action, &whole),
+                _ => desk.iam_call(action, &whole),
+            };
+            node.map(Reply::Xml)
+        }
+        service => {
+            let input: Value = serde_json::from_str(&call.body)
+                .map_err(|error| ApiError::new("SerializationException", error.to_string()))?;
+            let value = match service {
+                "ssm" => desk.ssm(action, &input),
+                "servicequotas" => desk.service_quotas(action, &input),
+                "monitoring" => desk.cloudwatch(action, &input),
+                "pricing" => desk.pricing(action, &input),
+                "ce" => desk.cost_explorer(action, &input),
+                "cloudtrail" => desk.cloudtrail(action, &input),
+                _ => Err(unknown_json()),
+            };
+            value.map(Reply::Json)
+        }
+    }
+}
+
+/// AWS's refusal of an action that it does not know.
+pub(crate) fn unknown(action: &str) -> ApiError {
+    ApiError::new("InvalidAction", format!("The action {action} is not valid for this web service."))
+}
+
+/// The same in the JSON protocols.
+pub(crate) fn unknown_json() -> ApiError {
+    ApiError::new("UnknownOperationException", "")
+}
+
+fn ec2(desk: &mut Desk<'_>, action: &str, params: &Part<'_>) -> Done<Node> {
+    match action {
+        "RunInstances" => desk.run_instances(params),
+        "StartInstances" => desk.start_instances(params),
+        "StopInstances" => desk.stop_instances(params),
+        "RebootInstances" => desk.reboot_instances(params),
+        "TerminateInstances" => desk.terminate_instances(params),
+        "DescribeInstances" => desk.describe_instances(params),
+        "DescribeInstanceStatus" => desk.describe_instance_status(params),
+        "DescribeInstanceAttribute" => desk.describe_instance_attribute(params),
+        "ModifyInstanceAttribute" => desk.modify_instance_attribute(params),
+        "ModifyInstanceMetadataOptions" => desk.modify_metadata_options(params),
+        "GetConsoleOutput" => desk.console_output(params),
+        "CreateTags" => desk.create_tags(params),
+        "DeleteTags" => desk.delete_tags(params),
+        "DescribeTags" => desk.describe_tags(params),
+        "DescribeRegions" => desk.describe_regions(params),
+        "DescribeAvailabilityZones" => desk.describe_zones(params),
+        "DescribeInstanceTypes" => desk.describe_types(params),
+        "DescribeInstanceTypeOfferings" => desk.describe_offerings(params),
+        "DescribeSpotPriceHistory" => desk.spot_price_history(params),
+        "GetSpotPlacementScores" => desk.placement_scores(params),
+        "DescribeSpotInstanceRequests" => desk.describe_spot_requests(params),
+        "CancelSpotInstanceRequests" => desk.cancel_spot_requests(params),
+        "DescribeImages" => desk.describe_images(params),
+        "CreateImage" => desk.create_image(params),
+        "DeregisterImage" => desk.deregister_image(params),
+        "DescribeVolumes" => desk.describe_volumes(params),
+        "CreateVolume" => desk.create_volume(params),
+        "DeleteVolume" => desk.delete_volume(params),
+        "AttachVolume" => desk.attach_volume(params, true),
+        "DetachVolume" => desk.attach_volume(params, false),
+        "CreateSnapshot" => desk.create_snapshot(params),
+        "DescribeSnapshots" => desk.describe_snapshots(params),
+        "DeleteSnapshot" => desk.delete_snapshot(params),
+        "DescribeVpcs" => desk.describe_vpcs(params),
+        "DescribeSubnets" => desk.describe_subnets(params),
+        "DescribeSecurityGroups" => desk.describe_groups(params),
+        "CreateSecurityGroup" => desk.create_group(params),
+        "DeleteSecurityGroup" => desk.delete_group(params),
+        "AuthorizeSecurityGroupIngress"
+        | "AuthorizeSecurityGroupEgress"
+        | "RevokeSecurityGroupIngress"
+        | "RevokeSecurityGroupEgress" => desk.change_rules(params, action),
+        "AllocateAddress" => desk.allocate_address(params),
+        "AssociateAddress" | "DisassociateAddress" | "ReleaseAddress" => desk.change_address(params, action),
+        "DescribeAddresses" => desk.describe_addresses(params),
+        "ImportKeyPair" => desk.import_key(params),
+        "DescribeKeyPairs" => desk.describe_keys(params),
+        "DeleteKeyPair" => desk.delete_key(params),
+        "DescribeCapacityReservations" => desk.describe_reservations(params),
+        _ => Err(unknown(action)),
+    }
+}

@@ -1,0 +1,465 @@
+use domain::Timestamp;
+
+use super::agenda::Event;
+use super::filter::{Filter, matches, page};
+use super::ids::fraction;
+use super::instance::{Reason, SpotRequest, State};
+use super::world::Desk;
+use super::{ApiError, Done, Kind};
+use crate::scenario::MarketRule;
+use crate::wire::{Fields, Node, Part};
+
+impl Desk<'_> {
+    pub(crate) fn request_of(&self, instance: &str) -> Option<&SpotRequest> {
+        self.here.spot.get(self.here.instances.get(instance)?.spot_request.as_ref()?)
+    }
+
+    pub(crate) fn set_request(&mut self, id: Option<&str>, state: &str, status: &str) {
+        let now = self.now;
+        let Some(request) = id.and_then(|id| self.here.spot.get_mut(id)) else { return };
+        if request.state != "cancelled" {
+            request.state = state.to_string();
+        }
+        request.status = status.to_string();
+        request.updated = now;
+    }
+
+    /// A one-time request is closed with its instance, a persistent one is open again.
+    pub(crate) fn end_of_instance(&mut self, instance: &str, status: &str) {
+        let Some(request) = self.request_of(instance).cloned() else { return };
+        if request.persistent && request.state != "cancelled" {
+            self.set_request(Some(&request.id), "open", "pending-evaluation");
+            if let Some(open) = self.here.spot.get_mut(&request.id) {
+                open.instance = None;
+            }
+            self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: request.id });
+        } else {
+            self.set_request(Some(&request.id), "closed", status);
+        }
+    }
+
+    /// An open persistent request launches, or starts what it had stopped, when there is capacity.
+    pub(crate) fn relaunch(&mut self, id: &str) {
+        let Some(request) = self.here.spot.get(id).filter(|request| request.state == "open").cloned() else {
+            return;
+        };
+        if request.valid_until.is_some_and(|until| until <= self.now) {
+            return self.set_request(Some(id), "closed", "schedule-expired");
+        }
+        let (name, zone) = (request.launch.instance_type.clone(), request.launch.zone.clone());
+        if self.room(&name, &zone, true) == 0 {
+            self.set_request(Some(id), "open", "capacity-not-available");
+            return self
+                .later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: id.to_string() });
+        }
+        let held = request.instance.as_ref().and_then(|held| self.here.instances.get(held));
+        match (held.map(|found| found.state), &request.instance) {
+            (Some(State::Stopped), Some(stopped)) => self.start(stopped),
+            // It is not stopped yet.
+            (Some(State::Stopping), _) => {
+                self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: id.to_string() });
+            }
+            _ => {
+                let new = self.place_again((*request.launch).clone());
+                if let Some(held) = self.here.spot.get_mut(id) {
+                    held.instance = Some(new);
+                }
+                self.set_request(Some(id), "active", "fulfilled");
+            }
+        }
+    }
+
+    /// AWS says that it takes a running spot instance back.
+    pub(crate) fn give_notice(&mut self, id: &str) -> Done<()> {
+        let behaviour = self.request_of(id).map(|request| request.behaviour.clone());
+        let found = self.here.instances.get(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
+        let (Some(behaviour), State::Running) = (behaviour, found.state) else {
+            return Err(ApiError::new(
+                "IncorrectInstanceState",
+                format!("The instance '{id}' is not a running Spot Instance"),
+            ));
+        };
+        // Hibernation begins at once, without two minutes of warning.
+        let after = if behaviour == "hibernate" {
+            jiff::SignedDuration::ZERO
+        } else {
+            self.rules.timing.spot_notice.0
+        };
+        let at = self.now + after;
+        let now = self.now;
+        let Some(found) = self.here.instances.get_mut(id) else { return Ok(()) };
+        found.notice = Some((at, behaviour));
+        found.rebalance.get_or_insert(now);
+        let change = found.change;
+        let request = found.spot_request.clone();
+        self.later(after, Event::Interrupt { instance: id.to_string(), change });
+        self.set_request(request.as_deref(), "active", "marked-for-termination");
+        Ok(())
+    }
+
+    pub(crate) fn take_back(&mut self, id: &str) {
+        let Some(request) = self.request_of(id).cloned() else { return };
+        let stopped = "Spot instance stopped due to no capacity";
+        match request.behaviour.as_str() {
+            "terminate" => {
+                let reason = Reason::server("SpotInstanceTermination", "Spot instance termination", self.now);
+                self.terminate(id, reason, "instance-terminated-no-capacity");
+            }
+            how => {
+                let code = if how == "stop" { "SpotInstanceShutdown" } else { "SpotInstanceHibernation" };
+                self.stop(id, how == "hibernate", Reason::server(code, stopped, self.now));
+                self.set_request(Some(&request.id), "open", "instance-stopped-no-capacity");
+                self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: request.id });
+            }
+        }
+    }
+
+    /// The on-demand price of an hour, USD.
+    pub(crate) fn on_demand(&self, name: &str) -> Option<f64> {
+        self.facts.price(self.region, name).and_then(|price| price.to_string().parse().ok())
+    }
+
+    /// The spot price of an hour, USD: the scenario's, the observed one, or one that is made up and stays
+    /// the same.
+    pub(crate) fn spot_price(&self, name: &str, zone: &str, at: Timestamp) -> Option<f64> {
+        let full = self.on_demand(name);
+        let rule = self.rules.spot_prices.iter().rev().find(|rule| {
+            matches(&rule.instance_type, name)
+                && matches(&rule.zone, zone)
+                && rule.from.is_none_or(|from| from <= at)
+        });
+        if let (Some(rule), Some(full)) = (rule, full) {
+            return Some(round(full * rule.part));
+        }
+        let seen = self.facts.spot.iter().rev().find(|row| {
+            row.instance_type == name && row.az_id == zone && row.product == "linux" && row.observed_at <= at
+        });
+        if let Some(row) = seen {
+            return row.price.to_string().parse().ok();
+        }
+        let week = (at.as_second() / (7 * 86_400)).to_string();
+        full.map(|full| round(full * (0.25 + 0.35 * fraction(self.seed, &[name, zone, &week]))))
+    }
+
+    /// A request without a price may cost as much as on demand.
+    pub(crate) fn price_ceiling(&self, name: &str) -> String {
+        format!("{:.6}", self.on_demand(name).unwrap_or(0.0))
+    }
+
+    pub(crate) fn price_is_enough(&self, max_price: Option<&str>, name: &str, zone: &str) -> Done<()> {
+        let (Some(most), Some(price)) = (max_price, self.spot_price(name, zone, self.now)) else {
+            return Ok(());
+        };
+        if most.parse::<f64>().is_ok_and(|most| most < price) {
+            return Err(ApiError::new(
+                "SpotMaxPriceTooLow",
+                format!(
+                    "Your Spot request price of {most} is lower than the minimum required Spot request fulfillment price of {price}."
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many more the zone can take.
+    pub(crate) fn room(&self, name: &str, zone: &str, spot: bool) -> u32 {
+        let market = if spot { MarketRule::Spot } else { MarketRule::OnDemand };
+        let rule = self.rules.capacity.iter().find(|rule| {
+            matches(&rule.instance_type, name)
+                && matches(&rule.zone, zone)
+                && rule.market.is_none_or(|only| only == market)
+                && rule.from.is_none_or(|from| from <= self.now)
+                && rule.until.is_none_or(|until| self.now < until)
+        });
+        let Some(rule) = rule else { return u32::MAX };
+        let up = self.here.instances.values().filter(|found| {
+            found.state.is_up()
+                && matches(&rule.instance_type, &found.instance_type)
+                && matches(&rule.zone, &found.zone)
+                && (rule.market.is_none() || found.spot_request.is_some() == spot)
+        });
+        rule.available.saturating_sub(up.count() as u32)
+    }
+
+    /// DescribeSpotInstanceRequests.
+    pub(crate) fn describe_spot_requests(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeSpotInstanceRequests")?;
+        let wanted = params.list("SpotInstanceRequestId");
+        if let Some(id) = wanted.iter().find(|id| !self.here.spot.contains_key(**id)) {
+            return Err(ApiError::no_such(Kind::SpotRequest, id));
+        }
+        let filters = Filter::read(params)?;
+        let mut found = Vec::new();
+        for request in self
+            .here
+            .spot
+            .values()
+            .filter(|request| wanted.is_empty() || wanted.contains(&request.id.as_str()))
+        {
+            let one = |text: &str| Some(vec![text.to_string().into()]);
+            let fits = Filter::pass(&filters, &request.tags, |name| match name {
+                "spot-instance-request-id" => one(&request.id),
+                "state" => one(&request.state),
+                "status-code" => one(&request.status),
+                "type" => one(if request.persistent { "persistent" } else { "one-time" }),
+                "instance-id" => Some(request.instance.iter().map(|id| id.clone().into()).collect()),
+                "launch.instance-type" => one(&request.launch.instance_type),
+                "launch.image-id" => one(&request.launch.image),
+                "launched-availability-zone" => one(&self.zone_name(&request.launch.zone)),
+                "spot-price" => one(&request.max_price),
+                "product-description" => one("Linux/UNIX"),
+                _ => None,
+            })?;
+            if fits {
+                found.push(request);
+            }
+        }
+        let (rows, next) = page(params, found, (5, 1000))?;
+        self.ready(params)?;
+        let nodes: Vec<Node> = rows.into_iter().map(|request| self.request_node(request)).collect();
+        Ok(Fields::new().put("spotInstanceRequestSet", nodes).opt("nextToken", next).into())
+    }
+
+    fn request_node(&self, request: &SpotRequest) -> Node {
+        let status = Fields::new()
+            .put("code", request.status.as_str())
+            .put("message", status_message(&request.status))
+            .put("updateTime", request.updated);
+        let launch = Fields::new()
+            .put("imageId", request.launch.image.as_str())
+            .opt("keyName", request.launch.key.as_deref())
+            .put("instanceType", request.launch.instance_type.as_str());
+        Fields::new()
+            .put("spotInstanceRequestId", request.id.as_str())
+            .put("spotPrice", request.max_price.as_str())
+            .put("type", if request.persistent { "persistent" } else { "one-time" })
+            .put("state", request.state.as_str())
+            .put("status", status)
+            .put("launchSpecification", launch)
+            .opt("instanceId", request.instance.as_deref())
+            .put("createTime", request.created)
+            .put("productDescription", "Linux/UNIX")
+            .opt("validUntil", request.valid_until)
+            .some("tagSet", super::tags::nodes(&request.tags))
+            .put("launchedAvailabilityZone", self.zone_name(&request.launch.zone))
+            .put("instanceInterruptionBehavior", request.behaviour.as_str())
+            .into()
+    }
+
+    /// CancelSpotInstanceRequests: a running instance goes on, a stopped one is terminated.
+    pub(crate) fn cancel_spot_requests(&mut self, params: &Part<'_>) -> Done<Node> {
+        let ids = params.list("SpotInstanceRequestId");
+        if let Some(id) = ids.iter().find(|id| !self.here.spot.contains_key(**id)) {
+            return Err(ApiError::no_such(Kind::SpotRequest, id));
+        }
+        self.allow_any("ec2:CancelSpotInstanceRequests")?;
+        self.ready(params)?;
+        let mut nodes = Vec::new();
+        for id in ids {
+            let request = self.here.spot[id].clone();
+            let running = request.instance.as_ref().and_then(|id| self.here.instances.get(id));
+            let state = running.map(|found| found.state);
+            if request.state != "closed" {
+                let live = state.is_some_and(|state| !state.is_over());
+                let status = if live {
+                    "request-canceled-and-instance-running"
+                } else {
+                    "canceled-before-fulfillment"
+                };
+                self.set_request(Some(id), "cancelled", status);
+            }
+            if let (Some(State::Stopped | State::Stopping), Some(instance)) = (state, &request.instance) {
+                let reason = Reason::server("SpotInstanceTermination", "Spot request cancelled", self.now);
+                self.terminate(instance, reason, "instance-terminated-by-user");
+            }
+            nodes.push(
+                Fields::new()
+                    .put("spotInstanceRequestId", id)
+                    .put("state", self.here.spot[id].state.as_str())
+                    .into(),
+            );
+        }
+        Ok(Fields::new().put("spotInstanceRequestSet", nodes).into())
+    }
+
+    /// DescribeSpotPriceHistory: newest first, and for each series the last change before the start too.
+    pub(crate) fn spot_price_history(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeSpotPriceHistory")?;
+        let filters = Filter::read(params)?;
+        let mut types: Vec<&str> = params.list("InstanceType");
+        if let Some(unknown) = types.iter().find(|name| !self.facts.types.contains_key(**name)) {
+            return Err(ApiError::value(format!(
+                "The following supplied instance types do not exist: [{unknown}]"
+            )));
+        }
+        let all = types.is_empty();
+        if all {
+            types = self.facts.types.keys().map(String::as_str).collect();
+        }
+        let products = params.list("ProductDescription");
+        let wanted_zone = match (params.text("AvailabilityZone"), params.text("AvailabilityZoneId")) {
+            (Some(name), _) => Some(self.zone_id(name)?),
+            (None, Some(id)) => Some(self.known_zone(id)?),
+            (None, None) => None,
+        };
+        let until = params.instant("EndTime")?.unwrap_or(self.now).min(self.now);
+        let earliest = self.now - jiff::SignedDuration::from_hours(90 * 24);
+        let from = params.instant("StartTime")?.unwrap_or(earliest).max(earliest);
+        let linux = ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"];
+        let linux = products.is_empty() || products.iter().any(|product| linux.contains(product));
+        let mut rows = Vec::new();
+        for zone in self
+            .zones()
+            .iter()
+            .filter(|zone| linux && wanted_zone.as_ref().is_none_or(|wanted| wanted == *zone))
+        {
+            let name = self.zone_name(zone);
+            for kind in types.iter().filter(|kind| self.facts.offered(self.region, zone, kind)) {
+                for (at, price) in self.changes(kind, zone, from, until) {
+                    let one = |text: &str| Some(vec![text.to_string().into()]);
+                    let price = format!("{price:.6}");
+                    let fits = Filter::pass(&filters, &Default::default(), |filter| match filter {
+                        "availability-zone" => one(&name),
+                        "availability-zone-id" => one(zone),
+                        "instance-type" => one(kind),
+                        "product-description" => one("Linux/UNIX"),
+                        "spot-price" => one(&price),
+                        "timestamp" => one(&at.to_string()),
+                        _ => None,
+                    })?;
+                    if fits {
+                        rows.push((at, kind.to_string(), name.clone(), zone.clone(), price));
+                    }
+                }
+            }
+        }
+        rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| (&a.1, &a.2).cmp(&(&b.1, &b.2))));
+        let (rows, next) = page(params, rows, (1, 1000))?;
+        self.ready(params)?;
+        let nodes = rows.into_iter().map(|(at, kind, name, zone, price)| {
+            Fields::new()
+                .put("instanceType", kind)
+                .put("productDescription", "Linux/UNIX")
+                .put("spotPrice", price)
+                .put("timestamp", at)
+                .put("availabilityZone", name)
+                .put("availabilityZoneId", zone)
+                .into()
+        });
+        let nodes: Vec<Node> = nodes.collect();
+        Ok(Fields::new().put("spotPriceHistorySet", nodes).put("nextToken", next.unwrap_or_default()).into())
+    }
+
+    /// Changes of one series between two instants, and the last one before.
+    fn changes(&self, name: &str, zone: &str, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, f64)> {
+        const WEEK: i64 = 7 * 86_400;
+        let mut instants: Vec<Timestamp> = (from.as_second() / WEEK..=until.as_second() / WEEK)
+            .filter_map(|week| Timestamp::from_second(week * WEEK).ok())
+            .collect();
+        instants.extend(self.rules.spot_prices.iter().filter_map(|rule| rule.from).filter(|at| *at >= from));
+        let seen = self
+            .facts
+            .spot
+            .iter()
+            .filter(|row| row.instance_type == name && row.az_id == zone && row.observed_at >= from);
+        instants.extend(seen.map(|row| row.observed_at));
+        instants.retain(|at| *at <= until);
+        instants.sort();
+        let mut changes: Vec<(Timestamp, f64)> = Vec::new();
+        for at in instants {
+            if let Some(price) = self.spot_price(name, zone, at)
+                && changes.last().is_none_or(|(_, last)| *last != price)
+            {
+                changes.push((at, price));
+            }
+        }
+        changes
+    }
+
+    /// GetSpotPlacementScores: fewer than three types score low, and so do zones without capacity.
+    pub(crate) fn placement_scores(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:GetSpotPlacementScores")?;
+        let types = params.list("InstanceType");
+        let target = params.number("TargetCapacity")?;
+        let target = target.ok_or_else(|| {
+            ApiError::new("MissingParameter", "The request must contain the parameter TargetCapacity")
+        })?;
+        if target < 1 || types.is_empty() {
+            return Err(ApiError::value(
+                "TargetCapacity must be at least 1, and InstanceTypes must not be empty",
+            ));
+        }
+        params.one_of("TargetCapacityUnitType", &["vcpu", "memory-mib", "units"])?;
+        let single = params.flag("SingleAvailabilityZone")?.unwrap_or(false);
+        let regions = params.list("RegionName");
+        if let Some(unknown) = regions.iter().find(|region| !self.facts.regions.contains_key(**region)) {
+            return Err(ApiError::value(format!("The region '{unknown}' is not valid")));
+        }
+        let mut rows: Vec<(u32, &str, Option<&String>)> = Vec::new();
+        for region in self
+            .facts
+            .regions
+            .keys()
+            .filter(|region| regions.is_empty() || regions.contains(&region.as_str()))
+        {
+            let zones = self.facts.zones.get(region).map(Vec::as_slice).unwrap_or_default();
+            let score = |zone: &String| self.score(region, zone, &types, target);
+            if single {
+                rows.extend(
+                    zones
+                        .iter()
+                        .filter(|zone| score(zone) > 0)
+                        .map(|zone| (score(zone), region.as_str(), Some(zone))),
+                );
+            } else if let Some(best) = zones.iter().map(score).max().filter(|best| *best > 0) {
+                rows.push((best, region, None));
+            }
+        }
+        rows.sort_by_key(|(score, region, _)| (std::cmp::Reverse(*score), region.to_string()));
+        rows.truncate(10);
+        let (rows, next) = page(params, rows, (10, 1000))?;
+        self.ready(params)?;
+        let nodes = rows.into_iter().map(|(score, region, zone)| {
+            Fields::new().put("region", region).opt("availabilityZoneId", zone).put("score", score).into()
+        });
+        Ok(Fields::new()
+            .put("spotPlacementScoreSet", nodes.collect::<Vec<Node>>())
+            .opt("nextToken", next)
+            .into())
+    }
+
+    fn score(&self, region: &str, zone: &str, types: &[&str], target: i64) -> u32 {
+        let offered = types.iter().filter(|name| self.facts.offered(region, zone, name)).count();
+        if offered == 0 {
+            return 0;
+        }
+        let enough = types
+            .iter()
+            .any(|name| region != self.region || i64::from(self.room(name, zone, true)) >= target);
+        let score = 4 + (fraction(self.seed, &[zone, types[0]]) * 6.0) as u32;
+        match (enough, offered < 3) {
+            (false, _) => 1,
+            (true, true) => score.min(3),
+            (true, false) => score,
+        }
+    }
+}
+
+fn round(price: f64) -> f64 {
+    (price * 10_000.0).round() / 10_000.0
+}
+
+/// "Spot request status codes" of the user guide.
+fn status_message(code: &str) -> String {
+    match code {
+        "fulfilled" => "Your Spot request is fulfilled.".to_string(),
+        "pending-evaluation" => {
+            "Your Spot request has been submitted for review, and is pending evaluation.".to_string()
+        }
+        "capacity-not-available" => {
+            "There is no Spot capacity available that matches your request.".to_string()
+        }
+        "marked-for-termination" => "Your Spot Instance is marked for termination.".to_string(),
+        other => other.replace('-', " "),
+    }
+}

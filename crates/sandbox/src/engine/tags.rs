@@ -1,0 +1,254 @@
+use super::filter::{Filter, page};
+use super::iam::request_tags;
+use super::instance::Tags;
+use super::world::Desk;
+use super::{ApiError, Done, Kind};
+use crate::wire::{Fields, Node, Part};
+
+/// Tags that a resource may have.
+const MOST: usize = 50;
+
+/// Kinds that can be tagged when they are created by RunInstances.
+const AT_LAUNCH: [&str; 4] = ["instance", "volume", "network-interface", "spot-instances-request"];
+
+pub(crate) fn nodes(tags: &Tags) -> Vec<Node> {
+    tags.iter().map(|(key, value)| Fields::new().put("key", key).put("value", value).into()).collect()
+}
+
+/// The tags under `Tag.N`, checked.
+pub(crate) fn read(params: &Part<'_>, name: &str) -> Done<Tags> {
+    let mut tags = Tags::new();
+    for part in params.parts(name) {
+        let key = part.need("Key")?;
+        let value = part.raw("Value").unwrap_or_default();
+        check(key, value)?;
+        if tags.insert(key.to_string(), value.to_string()).is_some() {
+            return Err(ApiError::value(format!("Duplicate tag key '{key}' specified.")));
+        }
+    }
+    Ok(tags)
+}
+
+/// The tags of each kind of resource under `TagSpecification.N`.
+pub(crate) fn read_specifications(params: &Part<'_>) -> Done<Vec<(String, Tags)>> {
+    let mut all: Vec<(String, Tags)> = Vec::new();
+    for part in params.parts("TagSpecification") {
+        let kind = part.need("ResourceType")?;
+        if !AT_LAUNCH.contains(&kind) {
+            return Err(ApiError::value(format!(
+                "'{kind}' is not a valid taggable resource type for this operation."
+            )));
+        }
+        if all.iter().any(|(known, _)| known == kind) {
+            return Err(ApiError::value(format!("Duplicate tag specification for '{kind}'")));
+        }
+        let tags = read(&part, "Tag")?;
+        within_limit(tags.len())?;
+        all.push((kind.to_string(), tags));
+    }
+    Ok(all)
+}
+
+/// The tags of the one resource that a call creates.
+pub(crate) fn read_own(params: &Part<'_>, kind: &str) -> Done<Tags> {
+    let mut own = Tags::new();
+    for part in params.parts("TagSpecification") {
+        if part.need("ResourceType")? != kind {
+            return Err(ApiError::value(format!(
+                "'{}' is not a valid taggable resource type for this operation.",
+                part.need("ResourceType")?
+            )));
+        }
+        own.extend(read(&part, "Tag")?);
+    }
+    within_limit(own.len())?;
+    Ok(own)
+}
+
+fn check(key: &str, value: &str) -> Done<()> {
+    if key.to_ascii_lowercase().starts_with("aws:") {
+        return Err(ApiError::value("Tag keys starting with 'aws:' are reserved for internal use"));
+    }
+    if key.chars().count() > 128 {
+        return Err(ApiError::value(format!(
+            "Tag key exceeds the maximum length of 128 characters: '{key}'"
+        )));
+    }
+    if value.chars().count() > 256 {
+        return Err(ApiError::value(format!(
+            "Tag value exceeds the maximum length of 256 characters: '{value}'"
+        )));
+    }
+    Ok(())
+}
+
+fn within_limit(count: usize) -> Done<()> {
+    if count > MOST {
+        return Err(ApiError::new("TagLimitExceeded", "More than 50 tags specified"));
+    }
+    Ok(())
+}
+
+/// Keys that the metadata service can serve: letters, digits and `+ - = . , _ : @`.
+pub(crate) fn fit_for_metadata<'k>(keys: impl Iterator<Item = &'k String>) -> Done<()> {
+    for key in keys {
+        let good = key.chars().all(|c| c.is_ascii_alphanumeric() || "+-=.,_:@".contains(c));
+        if !good || [".", "..", "_index"].contains(&key.as_str()) {
+            return Err(ApiError::value(format!(
+                "'{key}' is not a valid tag key. Tag keys must match pattern ([0-9a-zA-Z\\-_+=,.@:]{{1,255}}), and must not be a reserved name ('.', '..', '_index')"
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl Desk<'_> {
+    fn tags_of(&mut self, id: &str) -> Done<&mut Tags> {
+        let now = self.now;
+        let here = &mut *self.here;
+        let missing = |kind| Err(ApiError::no_such(kind, id));
+        match id.split('-').next().unwrap_or_default() {
+            "i" => match here.instances.get_mut(id).filter(|found| found.visible <= now) {
+                Some(found) => Ok(&mut found.tags),
+                None => missing(Kind::Instance),
+            },
+            "vol" => {
+                here.volumes.get_mut(id).map_or_else(|| missing(Kind::Volume), |found| Ok(&mut found.tags))
+            }
+            "snap" => here
+                .snapshots
+                .get_mut(id)
+                .map_or_else(|| missing(Kind::Snapshot), |found| Ok(&mut found.tags)),
+            "ami" => {
+                here.images.get_mut(id).map_or_else(|| missing(Kind::Image), |found| Ok(&mut found.tags))
+            }
+            "sg" => here.groups.get_mut(id).map_or_else(|| missing(Kind::Group), |found| Ok(&mut found.tags)),
+            "sir" => {
+                here.spot.get_mut(id).map_or_else(|| missing(Kind::SpotRequest), |found| Ok(&mut found.tags))
+            }
+            "eipalloc" => {
+                here.addresses.get_mut(id).map_or_else(|| missing(Kind::Address), |found| Ok(&mut found.tags))
+            }
+            _ => Err(ApiError::new("InvalidID", format!("The ID '{id}' is not valid"))),
+        }
+    }
+
+    fn may_tag(&mut self, action: &str, ids: &[String], asked: &Tags) -> Done<()> {
+        for id in ids {
+            let tags = self.tags_of(id)?.clone();
+            let kind = match id.split('-').next().unwrap_or_default() {
+                "i" => "instance",
+                "vol" => "volume",
+                "snap" => "snapshot",
+                "ami" => "image",
+                "sg" => "security-group",
+                "sir" => "spot-instances-request",
+                _ => "elastic-ip",
+            };
+            let arn = self.arn("ec2", &format!("{kind}/{id}"));
+            self.allow(action, &arn, &tags, &request_tags(asked))?;
+        }
+        Ok(())
+    }
+
+    /// CreateTags: on all of the resources, or on none.
+    pub(crate) fn create_tags(&mut self, params: &Part<'_>) -> Done<Node> {
+        let ids: Vec<String> = params.list("ResourceId").into_iter().map(String::from).collect();
+        let tags = read(params, "Tag")?;
+        if ids.is_empty() || tags.is_empty() {
+            return Err(ApiError::new(
+                "MissingParameter",
+                "The request must contain the parameter resourceIdSet and tagSet",
+            ));
+        }
+        self.may_tag("ec2:CreateTags", &ids, &tags)?;
+        for id in &ids {
+            let held = self.tags_of(id)?;
+            let more = tags.keys().filter(|key| !held.contains_key(*key)).count();
+            within_limit(held.len() + more)?;
+            if self.here.instances.get(id).is_some_and(|found| found.metadata.tags == "enabled") {
+                fit_for_metadata(tags.keys())?;
+            }
+        }
+        self.ready(params)?;
+        for id in &ids {
+            self.tags_of(id)?.extend(tags.clone());
+        }
+        Ok(Fields::new().put("return", true).into())
+    }
+
+    /// DeleteTags: with a value, only where the tag has that value.
+    pub(crate) fn delete_tags(&mut self, params: &Part<'_>) -> Done<Node> {
+        let ids: Vec<String> = params.list("ResourceId").into_iter().map(String::from).collect();
+        let mut wanted: Vec<(String, Option<String>)> = Vec::new();
+        for part in params.parts("Tag") {
+            wanted.push((part.need("Key")?.to_string(), part.raw("Value").map(String::from)));
+        }
+        let asked: Tags =
+            wanted.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect();
+        self.may_tag("ec2:DeleteTags", &ids, &asked)?;
+        self.ready(params)?;
+        for id in &ids {
+            let held = self.tags_of(id)?;
+            if wanted.is_empty() {
+                held.clear();
+            }
+            for (key, value) in &wanted {
+                if value.is_none() || held.get(key) == value.as_ref() {
+                    held.remove(key);
+                }
+            }
+        }
+        Ok(Fields::new().put("return", true).into())
+    }
+
+    /// DescribeTags.
+    pub(crate) fn describe_tags(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeTags")?;
+        let filters = Filter::read(params)?;
+        let here = &*self.here;
+        let now = self.now;
+        let seen = here.instances.values().filter(|found| found.visible <= now);
+        let mut all: Vec<(&str, &str, &Tags)> =
+            seen.map(|found| (found.id.as_str(), "instance", &found.tags)).collect();
+        all.extend(here.volumes.values().map(|found| (found.id.as_str(), "volume", &found.tags)));
+        all.extend(here.snapshots.values().map(|found| (found.id.as_str(), "snapshot", &found.tags)));
+        all.extend(here.images.values().map(|found| (found.id.as_str(), "image", &found.tags)));
+        all.extend(here.groups.values().map(|found| (found.id.as_str(), "security-group", &found.tags)));
+        all.extend(
+            here.spot.values().map(|found| (found.id.as_str(), "spot-instances-request", &found.tags)),
+        );
+        all.extend(here.addresses.values().map(|found| (found.id.as_str(), "elastic-ip", &found.tags)));
+        let mut rows = Vec::new();
+        for (id, kind, tags) in all {
+            for (key, value) in tags {
+                let one = |text: &str| Some(vec![text.to_string().into()]);
+                let own = Tags::from([(key.clone(), value.clone())]);
+                let fits = Filter::pass(&filters, &own, |name| match name {
+                    "resource-id" => one(id),
+                    "resource-type" => one(kind),
+                    "key" => one(key),
+                    "value" => one(value),
+                    _ => None,
+                })?;
+                if fits {
+                    rows.push((id, kind, key, value));
+                }
+            }
+        }
+        let (rows, next) = page(params, rows, (5, 1000))?;
+        self.ready(params)?;
+        let node = |(id, kind, key, value): (&str, &str, &String, &String)| {
+            Fields::new()
+                .put("resourceId", id)
+                .put("resourceType", kind)
+                .put("key", key)
+                .put("value", value)
+                .into()
+        };
+        Ok(Fields::new()
+            .put("tagSet", rows.into_iter().map(node).collect::<Vec<Node>>())
+            .opt("nextToken", next)
+            .into())
+    }
+}

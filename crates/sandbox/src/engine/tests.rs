@@ -1,0 +1,138 @@
+//! What holds after any acts in any order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::Timestamp;
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::instance::State;
+use super::*;
+use crate::facts::Facts;
+use crate::scenario::Scenario;
+
+#[derive(Debug, Clone)]
+enum Act {
+    Run(&'static str),
+    Call(&'static str, usize),
+    Wait(i64),
+    Interrupt(usize),
+    PowerOff(usize),
+}
+
+const ON_DEMAND: &str = "";
+const ONE_TIME: &str = "&InstanceMarketOptions.MarketType=spot";
+const PERSISTENT: &str = "&InstanceMarketOptions.MarketType=spot&InstanceMarketOptions.SpotOptions.SpotInstanceType=persistent&InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior=stop";
+
+fn act() -> impl Strategy<Value = Act> {
+    let call = prop::sample::select(vec!["StartInstances", "StopInstances", "TerminateInstances"]);
+    prop_oneof![
+        prop::sample::select(vec![ON_DEMAND, ONE_TIME, PERSISTENT]).prop_map(Act::Run),
+        (call, 0..8usize).prop_map(|(call, at)| Act::Call(call, at)),
+        (1..200i64).prop_map(Act::Wait),
+        (0..8usize).prop_map(Act::Interrupt),
+        (0..8usize).prop_map(Act::PowerOff),
+    ]
+}
+
+struct Lab {
+    world: World,
+    now: Timestamp,
+    ids: Vec<String>,
+    over: BTreeMap<String, ()>,
+}
+
+impl Lab {
+    fn new() -> Lab {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let world = World::new(Arc::new(Facts::small()), Scenario::default(), 1, now);
+        Lab { world, now, ids: Vec::new(), over: BTreeMap::new() }
+    }
+
+    fn call(&mut self, action: &str, form: &str) {
+        let call = Call {
+            access_key: credentials(FIRST_ACCOUNT, "sandbox").0,
+            service: "ec2".to_string(),
+            region: "us-east-1".to_string(),
+            action: action.to_string(),
+            body: format!("Action={action}&{form}"),
+            request: String::new(),
+        };
+        // A refusal is as good as an answer: what counts is what the world looks like then.
+        let _ = self.world.call(self.now, &call);
+    }
+
+    fn perform(&mut self, act: &Act) {
+        let named = |at: &usize| self.ids.get(at % self.ids.len().max(1)).cloned().unwrap_or_default();
+        match act {
+            Act::Run(market) => self.call("RunInstances", &format!("ImageId=resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64&InstanceType=t3.micro&MinCount=1&MaxCount=1{market}")),
+            Act::Call(call, at) => {
+                let form = format!("InstanceId.1={}", named(at));
+                self.call(call, &form);
+            }
+            Act::Wait(seconds) => {
+                self.now += SignedDuration::from_secs(*seconds);
+                self.world.settle(self.now);
+            }
+            Act::Interrupt(at) => drop(self.world.interrupt(self.now, &named(at))),
+            Act::PowerOff(at) => drop(self.world.power_off(self.now, &named(at))),
+        }
+        let here = &self.world.state.accounts[FIRST_ACCOUNT].regions["us-east-1"];
+        self.ids = here.instances.keys().cloned().collect();
+    }
+
+    fn check(&mut self) {
+        let account = &self.world.state.accounts[FIRST_ACCOUNT];
+        let here = &account.regions["us-east-1"];
+        for (id, found) in &here.instances {
+            assert!(found.state.is_over() || !self.over.contains_key(id), "{id} came back");
+            if found.state.is_over() {
+                self.over.insert(id.clone(), ());
+            }
+            let request = found.spot_request.as_ref().map(|request| &here.spot[request]);
+            let stopped = matches!(found.state, State::Stopping | State::Stopped);
+            assert!(
+                !(stopped && request.is_some_and(|request| !request.persistent)),
+                "one-time spot stopped"
+            );
+            let open =
+                account.usage.iter().filter(|usage| usage.instance == *id && usage.until.is_none()).count();
+            assert_eq!(open, usize::from(found.state == State::Running), "{id} is billed for what it runs");
+        }
+        for (id, volume) in &here.volumes {
+            let holder = volume.instance.as_ref().map(|holder| &here.instances[holder]);
+            assert!(holder.is_none_or(|holder| holder.volumes.iter().any(|mapping| mapping.volume == *id)));
+        }
+        for request in here.spot.values().filter(|request| request.state == "active") {
+            let held = request.instance.as_ref().and_then(|id| here.instances.get(id));
+            assert!(held.is_some_and(|held| !held.state.is_over()), "an active request has an instance");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_acts_keep_the_world_whole(acts in prop::collection::vec(act(), 0..60)) {
+        let mut lab = Lab::new();
+        lab.perform(&Act::Run(ON_DEMAND));
+        for act in &acts {
+            lab.perform(act);
+            lab.check();
+        }
+        let whole = serde_json::to_string(&lab.world.state).unwrap();
+        let again: Everything = serde_json::from_str(&whole).unwrap();
+        prop_assert_eq!(serde_json::to_string(&again).unwrap(), whole);
+    }
+
+    #[test]
+    fn the_same_acts_on_the_same_seed_give_the_same_world(acts in prop::collection::vec(act(), 0..30)) {
+        let play = || {
+            let mut lab = Lab::new();
+            lab.perform(&Act::Run(PERSISTENT));
+            acts.iter().for_each(|act| lab.perform(act));
+            serde_json::to_string(&lab.world.state).unwrap()
+        };
+        prop_assert_eq!(play(), play());
+    }
+}

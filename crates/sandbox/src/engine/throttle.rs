@@ -1,0 +1,138 @@
+use std::collections::BTreeMap;
+
+use domain::Timestamp;
+
+use super::{ApiError, Done};
+use crate::wire::Params;
+
+/// Buckets of account, region and action. They are not kept in the state folder: a restart fills them.
+#[derive(Debug, Default)]
+pub(crate) struct Buckets(BTreeMap<(String, String, String), (f64, Timestamp)>);
+
+/// Without a filter and without a page size these take from a smaller bucket.
+const UNFILTERED: [&str; 7] = [
+    "DescribeInstances",
+    "DescribeInstanceStatus",
+    "DescribeNetworkInterfaces",
+    "DescribeSecurityGroups",
+    "DescribeSnapshots",
+    "DescribeSpotInstanceRequests",
+    "DescribeVolumes",
+];
+
+/// "Request throttling for the Amazon EC2 API", uncategorized actions: bucket and refill a second.
+const OWN: [(&str, f64, f64); 17] = [
+    ("AssociateIamInstanceProfile", 100.0, 5.0),
+    ("CopyImage", 100.0, 1.0),
+    ("CreateSnapshot", 100.0, 5.0),
+    ("CreateTags", 100.0, 10.0),
+    ("CreateVolume", 100.0, 5.0),
+    ("DeleteSnapshot", 100.0, 5.0),
+    ("DeleteTags", 100.0, 10.0),
+    ("DeleteVolume", 100.0, 5.0),
+    ("DeregisterImage", 100.0, 5.0),
+    ("DisassociateIamInstanceProfile", 100.0, 5.0),
+    ("DescribeSpotFleetRequests", 50.0, 3.0),
+    ("ModifyImageAttribute", 100.0, 5.0),
+    ("ModifyInstanceMetadataOptions", 100.0, 5.0),
+    ("ModifySnapshotAttribute", 100.0, 5.0),
+    ("RunInstances", 5.0, 2.0),
+    ("StartInstances", 5.0, 2.0),
+    ("TerminateInstances", 100.0, 5.0),
+];
+
+/// The same document, resource token buckets.
+const RESOURCES: [(&str, f64, f64); 4] = [
+    ("RunInstances", 1000.0, 2.0),
+    ("StartInstances", 1000.0, 2.0),
+    ("StopInstances", 1000.0, 20.0),
+    ("TerminateInstances", 1000.0, 20.0),
+];
+
+fn bucket(action: &str, unfiltered: bool) -> (f64, f64) {
+    if let Some((_, size, refill)) = OWN.iter().find(|(name, _, _)| *name == action) {
+        return (*size, *refill);
+    }
+    let reads = ["Describe", "List", "Search", "Get"].iter().any(|begin| action.starts_with(begin));
+    match (reads, unfiltered && UNFILTERED.contains(&action)) {
+        (true, true) => (50.0, 10.0),
+        (true, false) => (100.0, 20.0),
+        _ => (50.0, 5.0),
+    }
+}
+
+impl Buckets {
+    /// Takes what the call costs, or refuses it.
+    pub(crate) fn take(
+        &mut self,
+        now: Timestamp,
+        account: &str,
+        region: &str,
+        action: &str,
+        params: &Params,
+    ) -> Done<()> {
+        let whole = params.whole();
+        let narrowed = whole.part("Filter").is_there() || whole.text("MaxResults").is_some();
+        let (size, refill) = bucket(action, !narrowed);
+        let kind = if narrowed { action.to_string() } else { format!("{action} of all") };
+        self.draw(now, account, region, &kind, (size, refill), 1.0)?;
+        if let Some((_, size, refill)) = RESOURCES.iter().find(|(name, _, _)| *name == action) {
+            let count = match action {
+                "RunInstances" => whole.number("MaxCount").ok().flatten().unwrap_or(1).max(1) as f64,
+                _ => whole.list("InstanceId").len().max(1) as f64,
+            };
+            self.draw(now, account, region, &format!("{action} resources"), (*size, *refill), count)?;
+        }
+        Ok(())
+    }
+
+    fn draw(
+        &mut self,
+        now: Timestamp,
+        account: &str,
+        region: &str,
+        kind: &str,
+        (size, refill): (f64, f64),
+        count: f64,
+    ) -> Done<()> {
+        let key = (account.to_string(), region.to_string(), kind.to_string());
+        let (held, since) = self.0.entry(key).or_insert((size, now));
+        let passed = now.duration_since(*since).as_secs_f64().max(0.0);
+        *held = (*held + passed * refill).min(size);
+        *since = now;
+        if *held < count {
+            return Err(ApiError::new("RequestLimitExceeded", "Request limit exceeded."));
+        }
+        *held -= count;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many calls at once pass, and how many after ten seconds more.
+    fn check(action: &str, form: &str, at_once: usize, later: usize) {
+        let mut buckets = Buckets::default();
+        let params = Params::parse(form.as_bytes()).unwrap();
+        let mut passed = |second| {
+            let now = Timestamp::from_second(second).unwrap();
+            (0..2000).take_while(|_| buckets.take(now, "a", "r", action, &params).is_ok()).count()
+        };
+        assert_eq!((passed(0), passed(10)), (at_once, later), "{action} {form}");
+    }
+
+    #[test]
+    fn the_documented_buckets() {
+        check("DescribeInstances", "", 50, 50);
+        check("DescribeInstances", "MaxResults=5", 100, 100);
+        check("DescribeInstances", "Filter.1.Name=vpc-id", 100, 100);
+        check("DescribeRegions", "", 100, 100);
+        check("CreateKeyPair", "", 50, 50);
+        check("RunInstances", "MaxCount=1", 5, 5);
+        check("RunInstances", "MaxCount=400", 2, 0);
+        check("CreateTags", "", 100, 100);
+        check("StopInstances", "InstanceId.1=i-1", 50, 50);
+    }
+}

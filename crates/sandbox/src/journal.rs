@@ -1,0 +1,206 @@
+//! The state folder. What changes something is written down before it is done and played again at the
+//! next start: `state.json` is a whole world, `journal-N` what happened since. Both are whole or not
+//! there, whenever the process is killed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domain::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Asked, Call, Everything, World};
+use crate::facts::Facts;
+use crate::scenario::Scenario;
+
+/// After so many entries the world is written whole.
+const LONGEST: u64 = 2_000;
+
+/// Something that changes the world.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Deed {
+    Call(Call),
+    /// A question to the metadata service that issues credentials: instance and path.
+    Metadata(String, String),
+    Interrupt(String),
+    PowerOff(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    now: Timestamp,
+    deed: Deed,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Whole {
+    format: u32,
+    generation: u64,
+    now: Timestamp,
+    state: Everything,
+}
+
+/// An open state folder.
+pub(crate) struct Journal {
+    folder: PathBuf,
+    generation: u64,
+    file: File,
+    entries: u64,
+    /// Held for as long as the folder is used.
+    _lock: File,
+}
+
+/// Does a deed; what it answers is of no interest when it is played again.
+fn play(world: &mut World, now: Timestamp, deed: &Deed) {
+    match deed {
+        Deed::Call(call) => drop(world.call(now, call)),
+        Deed::Metadata(instance, path) => world.issue_credentials(now, instance, path),
+        Deed::Interrupt(instance) => drop(world.interrupt(now, instance)),
+        Deed::PowerOff(instance) => drop(world.power_off(now, instance)),
+    }
+}
+
+impl Journal {
+    /// Opens or begins a folder: the world in it, and the instant of its last deed.
+    pub(crate) fn open(
+        folder: &Path,
+        facts: &Arc<Facts>,
+        rules: &Scenario,
+        fresh: impl FnOnce() -> World,
+        now: Timestamp,
+    ) -> io::Result<(Journal, World, Timestamp)> {
+        fs::create_dir_all(folder)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock"))?;
+        lock.try_lock().map_err(|_| io::Error::other("another sandbox uses this folder"))?;
+        let (world, generation, last) = match fs::read(folder.join("state.json")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (fresh(), 0, now),
+            Err(error) => return Err(error),
+            Ok(bytes) => {
+                let whole: Whole = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
+                let mut world = World::restore(Arc::clone(facts), rules.clone(), whole.state);
+                let mut last = whole.now;
+                for entry in entries(&folder.join(format!("journal-{}", whole.generation)))? {
+                    play(&mut world, entry.now, &entry.deed);
+                    last = entry.now;
+                }
+                (world, whole.generation, last)
+            }
+        };
+        let file = File::open(folder)?;
+        let mut journal = Journal { folder: folder.to_path_buf(), generation, file, entries: 0, _lock: lock };
+        journal.write_whole(&world, last)?;
+        Ok((journal, world, last))
+    }
+
+    /// Writes down what is about to be done; it is on the disk when this returns.
+    pub(crate) fn note(&mut self, now: Timestamp, deed: &Deed) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&Entry { now, deed: deed.clone() }).map_err(io::Error::other)?;
+        line.push(b'\n');
+        self.file.write_all(&line)?;
+        self.file.sync_data()?;
+        self.entries += 1;
+        Ok(())
+    }
+
+    /// Writes the world whole when the journal has become long.
+    pub(crate) fn shorten(&mut self, world: &World, now: Timestamp) -> io::Result<()> {
+        if self.entries < LONGEST { Ok(()) } else { self.write_whole(world, now) }
+    }
+
+    fn write_whole(&mut self, world: &World, now: Timestamp) -> io::Result<()> {
+        let generation = self.generation + 1;
+        let next = self.folder.join(format!("journal-{generation}"));
+        let file = OpenOptions::new().create(true).write(true).truncate(true).open(&next)?;
+        file.sync_all()?;
+        let whole = Whole { format: 1, generation, now, state: world.state.clone() };
+        let passing = self.folder.join("state.json.new");
+        let mut out = File::create(&passing)?;
+        out.write_all(&serde_json::to_vec(&whole).map_err(io::Error::other)?)?;
+        out.sync_all()?;
+        fs::rename(&passing, self.folder.join("state.json"))?;
+        File::open(&self.folder)?.sync_all()?;
+        let old = self.folder.join(format!("journal-{}", self.generation));
+        if old.exists() {
+            fs::remove_file(old)?;
+        }
+        (self.generation, self.file, self.entries) = (generation, file, 0);
+        Ok(())
+    }
+}
+
+/// The whole entries of a journal: a line that was cut off was never answered.
+fn entries(path: &Path) -> io::Result<Vec<Entry>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?,
+    };
+    let mut found = Vec::new();
+    for line in BufReader::new(file).split(b'\n') {
+        match serde_json::from_slice(&line?) {
+            Ok(entry) => found.push(entry),
+            Err(_) => break,
+        }
+    }
+    Ok(found)
+}
+
+impl World {
+    /// Plays a question that issued credentials.
+    fn issue_credentials(&mut self, now: Timestamp, instance: &str, path: &str) {
+        let asked = Asked { method: "GET".to_string(), path: path.to_string(), ..Asked::default() };
+        self.metadata_again(now, instance, &asked);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::FIRST_ACCOUNT;
+
+    fn call(body: &str) -> Deed {
+        let access_key = crate::engine::credentials(FIRST_ACCOUNT, "sandbox").0;
+        let action = body.split(['=', '&']).nth(1).unwrap().to_string();
+        Deed::Call(Call {
+            access_key,
+            service: "ec2".into(),
+            region: "us-east-1".into(),
+            action,
+            body: body.into(),
+            request: "r".into(),
+        })
+    }
+
+    fn digest(world: &World) -> String {
+        serde_json::to_string(&world.state).unwrap()
+    }
+
+    #[test]
+    fn what_was_done_is_there_again_after_a_kill_and_a_cut_line_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let facts = Arc::new(Facts::small());
+        let rules = Scenario::default();
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let open = || {
+            let fresh = || World::new(Arc::clone(&facts), rules.clone(), 7, now);
+            Journal::open(folder.path(), &facts, &rules, fresh, now).unwrap()
+        };
+        let (mut journal, mut world, _) = open();
+        for (second, body) in
+            [(1, "Action=CreateSecurityGroup&GroupName=a&GroupDescription=b"), (2, "Action=AllocateAddress")]
+        {
+            let (at, deed) = (now + jiff::SignedDuration::from_secs(second), call(body));
+            journal.note(at, &deed).unwrap();
+            play(&mut world, at, &deed);
+        }
+        let path = folder.path().join(format!("journal-{}", journal.generation));
+        drop(journal);
+        let mut file = OpenOptions::new().append(true).open(path).unwrap();
+        file.write_all(b"{\"now\":\"2026-01-01T00:0").unwrap();
+        let (journal, again, last) = open();
+        assert_eq!(digest(&again), digest(&world));
+        assert_eq!(last, now + jiff::SignedDuration::from_secs(2));
+        drop(journal);
+        assert_eq!(digest(&open().1), digest(&world));
+    }
+}

@@ -1,0 +1,126 @@
+use domain::Timestamp;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use quick_xml::escape::escape;
+
+use super::cbor;
+use super::http::response;
+use crate::engine::{ApiError, Done, Reply};
+use crate::wire::write;
+
+/// How a service spells its answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// EC2's query protocol.
+    Ec2,
+    /// The query protocol of STS and IAM.
+    Query,
+    /// JSON 1.0 and 1.1.
+    Json,
+    /// Smithy RPC v2, CBOR.
+    Cbor,
+}
+
+fn namespace(service: &str) -> &'static str {
+    match service {
+        "sts" => "https://sts.amazonaws.com/doc/2011-06-15/",
+        "iam" => "https://iam.amazonaws.com/doc/2010-05-08/",
+        _ => "http://ec2.amazonaws.com/doc/2016-11-15/",
+    }
+}
+
+/// Spells what a call came to.
+pub(super) fn spell(
+    style: Style,
+    service: &str,
+    action: &str,
+    request: &str,
+    done: Done<Reply>,
+    now: Timestamp,
+) -> Response<Full<Bytes>> {
+    let xml = "text/xml;charset=UTF-8";
+    match (style, done) {
+        (Style::Ec2 | Style::Query, Ok(Reply::Xml(node))) => {
+            let mut out = format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"{}\">",
+                namespace(service)
+            );
+            if style == Style::Ec2 {
+                out.push_str(&format!("<requestId>{request}</requestId>"));
+                write(&node, "item", &mut out);
+            } else {
+                out.push_str(&format!("<{action}Result>"));
+                write(&node, "member", &mut out);
+                out.push_str(&format!(
+                    "</{action}Result><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata>"
+                ));
+            }
+            out.push_str(&format!("</{action}Response>"));
+            response(200, xml, now, &[("x-amzn-requestid", request.to_string())], out.into_bytes())
+        }
+        (Style::Cbor, Ok(Reply::Json(value))) => {
+            let headers =
+                [("smithy-protocol", "rpc-v2-cbor".to_string()), ("x-amzn-requestid", request.to_string())];
+            response(200, "application/cbor", now, &headers, cbor::write(&value))
+        }
+        (_, Ok(Reply::Json(value))) => {
+            let headers = [("x-amzn-requestid", request.to_string())];
+            response(200, "application/x-amz-json-1.1", now, &headers, value.to_string().into_bytes())
+        }
+        (_, Ok(Reply::Xml(_))) => spell(style, service, action, request, Err(crossed()), now),
+        (style, Err(error)) => refusal(style, service, request, &error, now),
+    }
+}
+
+/// An action of one protocol was asked for in the other.
+fn crossed() -> ApiError {
+    ApiError::new("InternalError", "An internal error has occurred")
+}
+
+fn refusal(
+    style: Style,
+    service: &str,
+    request: &str,
+    error: &ApiError,
+    now: Timestamp,
+) -> Response<Full<Bytes>> {
+    let (code, message) = (escape(&*error.code), escape(&error.message));
+    let kind = if error.status >= 500 { "Receiver" } else { "Sender" };
+    let headers = [("x-amzn-requestid", request.to_string())];
+    match style {
+        Style::Ec2 => {
+            let text = format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>{request}</RequestID></Response>"
+            );
+            response(error.status, "text/xml;charset=UTF-8", now, &headers, text.into_bytes())
+        }
+        Style::Query => {
+            let text = format!(
+                "<ErrorResponse xmlns=\"{}\"><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>{request}</RequestId></ErrorResponse>",
+                namespace(service)
+            );
+            response(error.status, "text/xml", now, &headers, text.into_bytes())
+        }
+        Style::Json => {
+            // The JSON services name the same refusal differently.
+            let code = if error.code == "AccessDenied" { "AccessDeniedException" } else { &error.code };
+            let body =
+                serde_json::json!({ "__type": code, "message": error.message, "Message": error.message });
+            let headers = [("x-amzn-requestid", request.to_string()), ("x-amzn-errortype", code.to_string())];
+            response(
+                error.status.min(400).max(if error.status >= 500 { error.status } else { 400 }),
+                "application/x-amz-json-1.1",
+                now,
+                &headers,
+                body.to_string().into_bytes(),
+            )
+        }
+        Style::Cbor => {
+            let body = serde_json::json!({ "__type": error.code, "message": error.message });
+            let headers =
+                [("smithy-protocol", "rpc-v2-cbor".to_string()), ("x-amzn-requestid", request.to_string())];
+            response(error.status, "application/cbor", now, &headers, cbor::write(&body))
+        }
+    }
+}

@@ -1,0 +1,113 @@
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::front::Heard;
+use super::http::response;
+use super::{Shared, port_of};
+use crate::engine::ApiError;
+use crate::journal::Deed;
+
+/// The door for people and tests. A page in a browser cannot use it: what carries an Origin is refused.
+pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, heard: &Heard, path: &str) -> Response<Full<Bytes>> {
+    let now = shared.borrow().clock.now();
+    let say = |status: u16, value: Value| {
+        response(status, "application/json", now, &[], format!("{value:#}\n").into_bytes())
+    };
+    let local = heard.header("host").is_some_and(|host| {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        ["127.0.0.1", "localhost", "[::1]"].contains(&name)
+    });
+    if heard.header("origin").is_some() || !local {
+        return say(403, json!({ "error": "this door is for this machine's own programs" }));
+    }
+    let body: Value = serde_json::from_slice(&heard.body).unwrap_or(Value::Null);
+    match (heard.method.as_str(), path) {
+        ("GET", "clock") => say(200, clock(&shared.borrow())),
+        ("POST", "clock") => match moved(&mut shared.borrow_mut(), &body) {
+            Ok(value) => say(200, value),
+            Err(why) => say(400, json!({ "error": why })),
+        },
+        ("POST", "interrupt" | "poweroff") => {
+            let id = body["instance"].as_str().unwrap_or_default().to_string();
+            match deed(&mut shared.borrow_mut(), path, id) {
+                Ok(()) => say(200, json!({ "done": true })),
+                Err(error) => say(400, json!({ "error": error.to_string() })),
+            }
+        }
+        ("POST", "imds") => {
+            let id = body["instance"].as_str().unwrap_or_default().to_string();
+            if shared.borrow().world.find(&id).is_none() {
+                return say(400, json!({ "error": format!("there is no instance {id}") }));
+            }
+            match port_of(shared, &id).await {
+                Ok(address) => say(200, json!({ "url": format!("http://{address}") })),
+                Err(error) => say(500, json!({ "error": error.to_string() })),
+            }
+        }
+        ("GET", "credentials") => say(200, credentials(&shared.borrow(), &heard.query)),
+        _ => say(404, json!({ "error": "there is no such door" })),
+    }
+}
+
+fn clock(shared: &Shared) -> Value {
+    json!({ "now": shared.clock.now(), "real": shared.clock.real(), "frozen": shared.clock.is_frozen() })
+}
+
+fn moved(shared: &mut Shared, body: &Value) -> Result<Value, String> {
+    let now = shared.clock.now();
+    let by = match (body["forward_seconds"].as_i64(), body["until"].as_str()) {
+        (Some(seconds), _) if seconds >= 0 => SignedDuration::from_secs(seconds),
+        (None, Some(until)) => {
+            let until = domain::parse_instant(until).ok_or("that is not an instant")?;
+            until.duration_since(now)
+        }
+        _ => return Err("give forward_seconds, or until".to_string()),
+    };
+    if by.is_negative() {
+        return Err(format!("it is {now} here already, and the clock does not go back"));
+    }
+    shared.clock.forward(by);
+    let now = shared.clock.now();
+    shared.world.settle(now);
+    Ok(clock(shared))
+}
+
+fn deed(shared: &mut Shared, name: &str, instance: String) -> Result<(), ApiError> {
+    let now = shared.clock.now();
+    let deed = if name == "interrupt" {
+        Deed::Interrupt(instance.clone())
+    } else {
+        Deed::PowerOff(instance.clone())
+    };
+    if let Some(journal) = &mut shared.journal {
+        journal.note(now, &deed).map_err(|error| ApiError::new("InternalError", error.to_string()))?;
+    }
+    match name {
+        "interrupt" => shared.world.interrupt(now, &instance),
+        _ => shared.world.power_off(now, &instance),
+    }
+}
+
+/// The keys of the account that is asked for, or of the first one.
+fn credentials(shared: &Shared, query: &str) -> Value {
+    let wanted = form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == "account")
+        .map(|(_, value)| value.into_owned());
+    let wanted = wanted.unwrap_or_else(|| crate::engine::FIRST_ACCOUNT.to_string());
+    let keys = shared
+        .world
+        .state
+        .keys
+        .iter()
+        .filter(|(_, key)| key.session.is_none() && key.principal.account() == wanted);
+    let list: Vec<Value> = keys
+        .map(|(id, key)| json!({ "access_key": id, "secret": key.secret, "arn": key.principal.arn() }))
+        .collect();
+    json!({ "keys": list })
+}

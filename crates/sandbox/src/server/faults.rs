@@ -1,0 +1,65 @@
+use std::time::Duration;
+
+use crate::engine::matches;
+use crate::scenario::{Fault, ImdsFault, Scenario};
+
+/// The failures of a scenario, and how often each was met.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    calls: Vec<u32>,
+    imds: Vec<u32>,
+}
+
+impl Faults {
+    pub(super) fn new(rules: &Scenario) -> Faults {
+        Faults { calls: vec![0; rules.failures.len()], imds: vec![0; rules.imds.len()] }
+    }
+
+    /// How this call fails, if it does.
+    pub(super) fn of_call(&mut self, rules: &Scenario, action: &str) -> Option<Fault> {
+        for (met, rule) in
+            self.calls.iter_mut().zip(&rules.failures).filter(|(_, rule)| matches(&rule.call, action))
+        {
+            if strikes(met, rule.skip, rule.times) {
+                return Some(rule.how.clone());
+            }
+        }
+        None
+    }
+
+    /// How this question to the metadata service fails, if it does; `path` begins after `latest/`.
+    pub(super) fn of_imds(&mut self, rules: &Scenario, path: &str) -> Option<ImdsFault> {
+        for (met, rule) in self.imds.iter_mut().zip(&rules.imds).filter(|(_, rule)| matches(&rule.path, path))
+        {
+            if strikes(met, rule.skip, rule.times) {
+                return Some(rule.how.clone());
+            }
+        }
+        None
+    }
+}
+
+fn strikes(met: &mut u32, skip: u32, times: Option<u32>) -> bool {
+    let number = *met;
+    *met = met.saturating_add(1);
+    number >= skip && times.is_none_or(|times| number - skip < times)
+}
+
+/// A span of real time, at most a minute.
+pub(super) fn delay(span: crate::scenario::Span) -> Duration {
+    Duration::from_secs(span.0.as_secs().clamp(0, 60).unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_skips_and_ends() {
+        let rules = Scenario::parse("failures: [{call: Run*, skip: 1, times: 2, how: lost}]").unwrap();
+        let mut faults = Faults::new(&rules);
+        let met: Vec<bool> = (0..5).map(|_| faults.of_call(&rules, "RunInstances").is_some()).collect();
+        assert_eq!(met, [false, true, true, false, false]);
+        assert!(faults.of_call(&rules, "StopInstances").is_none());
+    }
+}

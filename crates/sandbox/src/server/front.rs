@@ -1,0 +1,314 @@
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use serde_json::Value;
+
+use super::answer::{self, Style};
+use super::faults::delay;
+use super::http::response;
+use super::{Shared, cbor, control};
+use crate::engine::{ApiError, Asked, Call, Done, Imds, Reply, is_read};
+use crate::journal::Deed;
+use crate::scenario::{Fault, ImdsFault};
+use crate::wire::sigv4::{Authorization, Signed};
+
+/// A request.
+pub(super) struct Heard {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    /// Names in lowercase.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+    /// The instance on whose port it came.
+    pub(super) instance: Option<String>,
+}
+
+impl Heard {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What is sent back, after how long, or that nothing is.
+pub(super) struct Outcome {
+    pub(super) response: Response<Full<Bytes>>,
+    pub(super) delay: Option<Duration>,
+    pub(super) closed: bool,
+}
+
+impl Outcome {
+    pub(super) fn now(response: Response<Full<Bytes>>) -> Outcome {
+        Outcome { response, delay: None, closed: false }
+    }
+
+    fn close() -> Outcome {
+        Outcome { response: Response::default(), delay: None, closed: true }
+    }
+}
+
+/// Answers any request.
+pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, mut heard: Heard) -> Outcome {
+    if let Some(rest) = heard.path.strip_prefix("/_mycelium/") {
+        let rest = rest.to_string();
+        return Outcome::now(control::answer(shared, &heard, &rest).await);
+    }
+    // A call to a service, which is signed with the whole path, may come this way too.
+    if let Some(rest) = heard.path.strip_prefix("/imds/").filter(|_| heard.header("authorization").is_none())
+    {
+        let (instance, path) = rest.split_once('/').unwrap_or((rest, ""));
+        (heard.instance, heard.path) = (Some(instance.to_string()), format!("/{path}"));
+    }
+    match heard.instance.clone() {
+        Some(instance) if heard.header("authorization").is_none() && (heard.method != "POST") => {
+            metadata(&mut shared.borrow_mut(), &instance, &heard)
+        }
+        _ => api(&mut shared.borrow_mut(), &heard),
+    }
+}
+
+fn metadata(shared: &mut Shared, instance: &str, heard: &Heard) -> Outcome {
+    let path = heard.path.trim_start_matches('/').to_string();
+    let after = path.split_once('/').map_or("", |(_, after)| after).to_string();
+    let fault = shared.faults.of_imds(&shared.world.rules, &after);
+    let now = shared.clock.now();
+    let mut date = now;
+    let mut delayed = None;
+    match fault {
+        Some(ImdsFault::Status(status)) => {
+            return Outcome::now(response(status, "text/html", now, &[], Vec::new()));
+        }
+        Some(ImdsFault::Lost) => return Outcome::close(),
+        Some(ImdsFault::Slow(span)) => delayed = Some(delay(span)),
+        Some(ImdsFault::WrongDate(seconds)) => date = now + jiff::SignedDuration::from_secs(seconds),
+        Some(ImdsFault::ExpiredCredentials) | None => {}
+    }
+    let asked = Asked {
+        method: heard.method.clone(),
+        path: path.clone(),
+        token: heard.header("x-aws-ec2-metadata-token").map(String::from),
+        lifetime: heard.header("x-aws-ec2-metadata-token-ttl-seconds").map(String::from),
+        forwarded: heard.header("x-forwarded-for").is_some(),
+        hops: heard.header("x-sandbox-hops").and_then(|text| text.parse().ok()).unwrap_or(1),
+    };
+    let deed = Deed::Metadata(instance.to_string(), path);
+    if after.starts_with("meta-data/iam/security-credentials/")
+        && let Some(journal) = &mut shared.journal
+        && journal.note(now, &deed).is_err()
+    {
+        return Outcome::now(response(500, "text/plain", now, &[], Vec::new()));
+    }
+    let (status, headers, mut text) = match shared.world.metadata(now, instance, &asked) {
+        Imds::Text(text) => (200, Vec::new(), text),
+        Imds::Token(token, seconds) => {
+            (200, vec![("x-aws-ec2-metadata-token-ttl-seconds", seconds.to_string())], token)
+        }
+        Imds::Status(status) => (status, Vec::new(), not_found(status)),
+        Imds::Silence => return Outcome::close(),
+    };
+    if fault == Some(ImdsFault::ExpiredCredentials) {
+        text = expired(&text, now);
+    }
+    let kind = if status == 200 { "text/plain" } else { "text/html" };
+    Outcome {
+        response: response(status, kind, date, &headers, text.into_bytes()),
+        delay: delayed,
+        closed: false,
+    }
+}
+
+fn expired(text: &str, now: domain::Timestamp) -> String {
+    let Ok(mut document) = serde_json::from_str::<Value>(text) else { return text.to_string() };
+    document["Expiration"] =
+        Value::String((now - jiff::SignedDuration::from_hours(1)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    format!("{document:#}")
+}
+
+/// The page that the metadata service answers with.
+fn not_found(status: u16) -> String {
+    let title = match status {
+        400 => "400 - Bad Request",
+        401 => "401 - Unauthorized",
+        403 => "403 - Forbidden",
+        404 => "404 - Not Found",
+        _ => "405 - Not Allowed",
+    };
+    format!(
+        "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Transitional//EN\"\n\t\"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd\">\n<html xmlns=\"http://www.w3.org/1999/xhtml\" xml:lang=\"en\" lang=\"en\">\n <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
+    )
+}
+
+/// A call to a service.
+fn api(shared: &mut Shared, heard: &Heard) -> Outcome {
+    shared.requests += 1;
+    let now = shared.clock.now();
+    let request = format!("{:08x}-5a6d-4b6f-8000-{:012x}", now.as_second() as u32, shared.requests);
+    let authorization = heard.header("authorization").and_then(Authorization::read);
+    let service = authorization.as_ref().map_or("ec2", |found| found.service.as_str()).to_string();
+    let (style, action, body) = understood(&service, heard);
+    let spell = |done: Done<Reply>| answer::spell(style, &service, &action, &request, done, now);
+    let Some(authorization) = authorization else {
+        return Outcome::now(spell(Err(ApiError::new(
+            "MissingAuthenticationToken",
+            "Request is missing Authentication Token",
+        ))));
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return Outcome::now(spell(Err(error))),
+    };
+    if let Err(error) = check(shared, &authorization, heard, style) {
+        return Outcome::now(spell(Err(error)));
+    }
+    let call = Call {
+        access_key: authorization.access_key,
+        service: service.clone(),
+        region: authorization.region,
+        action: action.clone(),
+        body,
+        request: request.clone(),
+    };
+    if !shared.world.facts.zones.contains_key(&call.region) {
+        return Outcome::now(spell(Err(ApiError::new(
+            "AuthFailure",
+            "AWS was not able to validate the provided access credentials",
+        ))));
+    }
+    let fault = shared.faults.of_call(&shared.world.rules, &action);
+    match &fault {
+        Some(Fault::Lost) => return Outcome::close(),
+        Some(Fault::Refused { code, message, status }) => {
+            let error = ApiError { code: code.clone().into(), message: message.clone(), status: *status };
+            return Outcome::now(spell(Err(error)));
+        }
+        _ => {}
+    }
+    let done = act(shared, &call);
+    if let Err(error) = &done {
+        tracing::info!("{service} {action}: {error}");
+        if ["InvalidAction", "UnknownOperationException", "UnknownParameter"].contains(&error.code.as_ref()) {
+            tracing::warn!("the sandbox does not serve {service} {action}: {error}");
+        }
+    }
+    match fault {
+        Some(Fault::ReplyLost) => Outcome::close(),
+        Some(Fault::Malformed) => {
+            Outcome::now(response(200, "text/xml", now, &[], b"<Response><unfinished".to_vec()))
+        }
+        Some(Fault::Slow(span)) => Outcome { delay: Some(delay(span)), ..Outcome::now(spell(done)) },
+        _ => Outcome::now(spell(done)),
+    }
+}
+
+/// Does a call: throttled, written down, done.
+fn act(shared: &mut Shared, call: &Call) -> Done<Reply> {
+    let now = shared.clock.now();
+    shared.world.throttle(now, call)?;
+    let broken = |error: std::io::Error| {
+        tracing::error!("the state folder: {error}");
+        ApiError::new("InternalError", "An internal error has occurred")
+    };
+    if let Some(journal) = shared.journal.as_mut().filter(|_| !is_read(&call.action)) {
+        journal.note(now, &Deed::Call(call.clone())).map_err(broken)?;
+    }
+    let done = shared.world.call(now, call);
+    if let Some(journal) = &mut shared.journal {
+        journal.shorten(&shared.world, now).map_err(broken)?;
+    }
+    done
+}
+
+/// How a call is spelled, its action, and its body as the engine reads it.
+fn understood(service: &str, heard: &Heard) -> (Style, String, Done<String>) {
+    let text = || {
+        String::from_utf8(heard.body.clone())
+            .map_err(|_| ApiError::new("MalformedQueryString", "The body is not UTF-8"))
+    };
+    if let Some(target) = heard.header("x-amz-target") {
+        let action = target.rsplit('.').next().unwrap_or_default().to_string();
+        let body = text().map(|body| if body.is_empty() { "{}".to_string() } else { body });
+        return (Style::Json, action, body);
+    }
+    if let Some((_, action)) = heard.path.split_once("/operation/") {
+        let body = cbor::read(&heard.body).map(|value| value.to_string());
+        let body = body.ok_or_else(|| ApiError::new("SerializationException", "The body is not CBOR"));
+        return (Style::Cbor, action.to_string(), body);
+    }
+    let form = if heard.method == "GET" { Ok(heard.query.clone()) } else { text() };
+    let action = form.as_ref().ok().and_then(|form| {
+        form_urlencoded::parse(form.as_bytes())
+            .find(|(key, _)| key == "Action")
+            .map(|(_, value)| value.into_owned())
+    });
+    let style = if service == "ec2" { Style::Ec2 } else { Style::Query };
+    (style, action.unwrap_or_default(), form)
+}
+
+/// The signature, the credentials' end, and the date.
+fn check(shared: &Shared, authorization: &Authorization, heard: &Heard, style: Style) -> Done<()> {
+    let ec2 = style == Style::Ec2;
+    let json = matches!(style, Style::Json | Style::Cbor);
+    let unknown = || match (ec2, json) {
+        (true, _) => {
+            ApiError::new("AuthFailure", "AWS was not able to validate the provided access credentials")
+        }
+        (_, true) => ApiError::new(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        ),
+        _ => ApiError::new("InvalidClientTokenId", "The security token included in the request is invalid."),
+    };
+    let key = shared.world.key(&authorization.access_key).ok_or_else(unknown)?;
+    if key.session.as_deref() != heard.header("x-amz-security-token") {
+        return Err(unknown());
+    }
+    let signed = Signed {
+        method: &heard.method,
+        path: &heard.path,
+        query: &heard.query,
+        headers: &heard.headers,
+        body: &heard.body,
+    };
+    if !authorization.is_made_with(&key.secret, &signed) {
+        return Err(match (ec2, json) {
+            (true, _) => {
+                ApiError::new("AuthFailure", "AWS was not able to validate the provided access credentials")
+            }
+            (_, true) => ApiError::new(
+                "InvalidSignatureException",
+                "The request signature we calculated does not match the signature you provided.",
+            ),
+            _ => ApiError::new(
+                "SignatureDoesNotMatch",
+                "The request signature we calculated does not match the signature you provided.",
+            ),
+        });
+    }
+    // A client's clock is the machine's, or the one of the answers' Date: both are good.
+    let skew = signed
+        .instant()
+        .map(|at| [shared.clock.real(), shared.clock.now()].map(|now| now.duration_since(at).abs()));
+    let limit = jiff::SignedDuration::from_mins(if ec2 { 5 } else { 15 });
+    if skew.is_none_or(|skew| skew.iter().all(|skew| *skew > limit)) {
+        return Err(if ec2 {
+            ApiError::new("RequestExpired", "Request has expired.")
+        } else {
+            ApiError::new("SignatureDoesNotMatch", "Signature expired")
+        });
+    }
+    if key.expires.is_some_and(|end| end <= shared.clock.now()) {
+        return Err(match (ec2, json) {
+            (true, _) => ApiError::new("RequestExpired", "Request has expired."),
+            (_, true) => ApiError::new(
+                "ExpiredTokenException",
+                "The security token included in the request is expired",
+            ),
+            _ => ApiError::new("ExpiredToken", "The security token included in the request is expired"),
+        });
+    }
+    Ok(())
+}

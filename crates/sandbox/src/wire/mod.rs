@@ -1,0 +1,9 @@
+//! The spelling of calls and answers: forms, XML, and signatures.
+
+mod node;
+mod params;
+pub(crate) mod sigv4;
+
+pub(crate) use node::{Fields, Node, iso, texts, write};
+pub use params::Params;
+pub(crate) use params::Part;

@@ -1,0 +1,214 @@
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::{ApiError, Done};
+
+/// More parameters than any call of ours has.
+const MOST: usize = 20_000;
+
+/// The parameters of a call of the query protocols (`Filter.1.Value.2=x`), and which of them were read:
+/// one that nobody read is refused, so that nothing is silently ignored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params {
+    values: BTreeMap<String, String>,
+    read: RefCell<BTreeSet<String>>,
+}
+
+impl Params {
+    /// Reads a form. A key that comes twice, an empty key and too many keys are refused.
+    pub fn parse(form: &[u8]) -> Result<Params, String> {
+        let mut params = Params::default();
+        for (key, value) in form_urlencoded::parse(form) {
+            if key.is_empty() || params.values.len() >= MOST {
+                return Err("The query string is malformed".to_string());
+            }
+            if let Some(key) = params.insert(key.into_owned(), value.into_owned()) {
+                return Err(format!("The parameter {key} is given twice"));
+            }
+        }
+        Ok(params)
+    }
+
+    /// The form that reads as these parameters.
+    pub fn encode(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.values).finish()
+    }
+
+    /// The key, when it is there already.
+    fn insert(&mut self, key: String, value: String) -> Option<String> {
+        if self.values.contains_key(&key) {
+            return Some(key);
+        }
+        self.values.insert(key, value);
+        None
+    }
+
+    /// All of them.
+    pub(crate) fn whole(&self) -> Part<'_> {
+        Part { params: self, prefix: String::new() }
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        let (key, value) = self.values.get_key_value(key)?;
+        if !self.read.borrow().contains(key) {
+            self.read.borrow_mut().insert(key.clone());
+        }
+        Some(value)
+    }
+
+    /// Refuses what nobody asked for. Called when all is read and before anything is done.
+    pub(crate) fn all_read(&self) -> Done<()> {
+        let read = self.read.borrow();
+        let unread = self.values.keys().find(|key| !read.contains(*key));
+        match unread {
+            None => Ok(()),
+            Some(key) => {
+                Err(ApiError::new("UnknownParameter", format!("The parameter {key} is not recognized")))
+            }
+        }
+    }
+}
+
+/// The parameters under one prefix.
+#[derive(Debug, Clone)]
+pub(crate) struct Part<'a> {
+    params: &'a Params,
+    prefix: String,
+}
+
+impl<'a> Part<'a> {
+    fn key(&self, name: &str) -> String {
+        if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
+    }
+
+    /// The parameters of the whole call.
+    pub(crate) fn params(&self) -> &'a Params {
+        self.params
+    }
+
+    /// A value; an empty one is as good as none.
+    pub(crate) fn text(&self, name: &str) -> Option<&'a str> {
+        self.params.get(&self.key(name)).filter(|value| !value.is_empty())
+    }
+
+    /// A value that may be empty, as a tag's may.
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
+        self.params.get(&self.key(name))
+    }
+
+    pub(crate) fn need(&self, name: &str) -> Done<&'a str> {
+        self.text(name).ok_or_else(|| missing(&self.key(name)))
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> Done<Option<bool>> {
+        match self.text(name) {
+            None => Ok(None),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+            Some(text) => Err(self.wrong(name, text)),
+        }
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Done<Option<i64>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| self.wrong(name, text))
+    }
+
+    pub(crate) fn instant(&self, name: &str) -> Done<Option<domain::Timestamp>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        domain::parse_instant(text).map(Some).ok_or_else(|| self.wrong(name, text))
+    }
+
+    /// One of the named values.
+    pub(crate) fn one_of(&self, name: &str, values: &[&'static str]) -> Done<Option<&'static str>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let found = values.iter().find(|value| **value == text);
+        found.map(|value| Some(*value)).ok_or_else(|| self.wrong(name, text))
+    }
+
+    fn wrong(&self, name: &str, text: &str) -> ApiError {
+        ApiError::new("InvalidParameterValue", format!("Invalid value '{text}' for {}", self.key(name)))
+    }
+
+    /// `Name.1`, `Name.2`, …, in the order of their numbers.
+    pub(crate) fn list(&self, name: &str) -> Vec<&'a str> {
+        let base = self.key(name);
+        self.numbers(name).iter().filter_map(|n| self.params.get(&format!("{base}.{n}"))).collect()
+    }
+
+    /// The structures `Name.1.…`, `Name.2.…`.
+    pub(crate) fn parts(&self, name: &str) -> Vec<Part<'a>> {
+        let base = self.key(name);
+        let part = |n| Part { params: self.params, prefix: format!("{base}.{n}") };
+        self.numbers(name).into_iter().map(part).collect()
+    }
+
+    /// The structure `Name.…`, whether there is one or not.
+    pub(crate) fn part(&self, name: &str) -> Part<'a> {
+        Part { params: self.params, prefix: self.key(name) }
+    }
+
+    /// Whether anything lies under this prefix.
+    pub(crate) fn is_there(&self) -> bool {
+        let begin = format!("{}.", self.prefix);
+        self.params.values.range(begin.clone()..).next().is_some_and(|(key, _)| key.starts_with(&begin))
+    }
+
+    fn numbers(&self, name: &str) -> Vec<String> {
+        let begin = format!("{}.", self.key(name));
+        let under = self.params.values.range(begin.clone()..).take_while(|(key, _)| key.starts_with(&begin));
+        let mut found: Vec<(u32, String)> = under
+            .filter_map(|(key, _)| key[begin.len()..].split('.').next())
+            .filter_map(|text| Some((text.parse().ok()?, text.to_string())))
+            .collect();
+        found.sort();
+        found.dedup();
+        found.into_iter().map(|(_, text)| text).collect()
+    }
+}
+
+fn missing(name: &str) -> ApiError {
+    ApiError::new("MissingParameter", format!("The request must contain the parameter {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn forms_are_read() {
+        let params =
+            Params::parse(b"Action=X&Filter.2.Value.10=k&Filter.2.Value.2=b%20c&Filter.1.Name=n&E=").unwrap();
+        let whole = params.whole();
+        let filters = whole.parts("Filter");
+        assert_eq!(filters.len(), 2);
+        assert_eq!(filters[0].text("Name"), Some("n"));
+        assert_eq!(filters[1].list("Value"), ["b c", "k"]);
+        assert_eq!((whole.text("E"), whole.raw("E"), whole.text("Nope")), (None, Some(""), None));
+        assert!(!whole.part("Placement").is_there() && whole.part("Filter").is_there());
+        let unread = params.all_read().unwrap_err();
+        assert_eq!(
+            (unread.code.as_ref(), unread.message.as_str()),
+            ("UnknownParameter", "The parameter Action is not recognized")
+        );
+        whole.text("Action");
+        assert_eq!(params.all_read(), Ok(()));
+    }
+
+    #[test]
+    fn bad_forms_are_refused() {
+        for bad in ["=x", "A=1&A=2", "A=1&%41=2"] {
+            assert!(Params::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_and_read_the_same_again(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(params) = Params::parse(&bytes) {
+                prop_assert_eq!(Params::parse(params.encode().as_bytes()), Ok(params));
+            }
+        }
+    }
+}

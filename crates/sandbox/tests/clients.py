@@ -1,0 +1,521 @@
+"""The table of operations, by boto3 and the aws CLI. Every answer is compared with botocore's model: an
+element that the model does not know, a value of another type, or one that no enum has, is a failure."""
+
+import base64, datetime, json, os, subprocess, sys, urllib.error, urllib.request
+import xml.etree.ElementTree as ET
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+URL = os.environ["AWS_ENDPOINT_URL"]
+CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
+CASES = []
+SEEN = set()
+# Values that AWS sends and this botocore does not know yet.
+NEWER = {"metal-compatibility"}
+AMI = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+
+
+def local(tag):
+    return tag.split("}", 1)[-1]
+
+
+def strict(node, shape, path, problems):
+    """One element against its shape (the EC2 protocol: lists hold items)."""
+    if shape.type_name == "structure":
+        known = {}
+        for name, member in shape.members.items():
+            known[member.serialization.get("name", name)] = member
+        for child in node:
+            member = known.get(local(child.tag))
+            if member is None:
+                if local(child.tag) not in ("requestId", "ResponseMetadata"):
+                    problems.append(f"{path}/{local(child.tag)} is not in the model")
+                continue
+            strict(child, member, f"{path}/{local(child.tag)}", problems)
+    elif shape.type_name == "list":
+        for child in node:
+            wanted = shape.member.serialization.get("name", "member")
+            if local(child.tag) != wanted:
+                problems.append(f"{path}: {local(child.tag)} instead of {wanted}")
+            strict(child, shape.member, path, problems)
+    else:
+        text = node.text or ""
+        if len(node):
+            problems.append(f"{path} should have no children")
+        if getattr(shape, "enum", None) and text and text not in shape.enum and text not in NEWER:
+            problems.append(f"{path}: {text!r} is no {shape.name}")
+        if shape.type_name in ("integer", "long") and not text.lstrip("-").isdigit():
+            problems.append(f"{path}: {text!r} is no whole number")
+        if shape.type_name == "boolean" and text not in ("true", "false"):
+            problems.append(f"{path}: {text!r} is no boolean")
+
+
+def check(http_response, parsed, model, **_):
+    SEEN.add(model.name)
+    if http_response.status_code >= 300 or model.output_shape is None:
+        return
+    if "xml" not in http_response.headers.get("content-type", ""):
+        return
+    root = ET.fromstring(http_response.content)
+    wrapper = model.output_shape.serialization.get("resultWrapper")
+    if wrapper:
+        root = next(child for child in root if local(child.tag) == wrapper)
+    problems = []
+    strict(root, model.output_shape, model.name, problems)
+    assert not problems, problems[:5]
+
+
+def client(name, **more):
+    made = boto3.client(name, config=CONFIG, **more)
+    made.meta.events.register("after-call", check)
+    return made
+
+
+def refused(code, call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == code, error
+        return error.response["Error"]["Message"]
+    raise AssertionError(f"{call.__name__} {arguments} was not refused with {code}")
+
+
+def door(path, body):
+    request = urllib.request.Request(f"{URL}/_mycelium/{path}", json.dumps(body).encode(), method="POST")
+    return json.load(urllib.request.urlopen(request))
+
+
+def forward(seconds):
+    door("clock", {"forward_seconds": seconds})
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def state(ec2, instance):
+    found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    return found["State"]["Name"]
+
+
+def launch(ec2, **more):
+    arguments = {"ImageId": AMI, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1} | more
+    ids = [i["InstanceId"] for i in ec2.run_instances(**arguments)["Instances"]]
+    forward(2)
+    return ids[0] if arguments["MaxCount"] == 1 else ids
+
+
+@case
+def places(ec2):
+    assert len(ec2.describe_regions()["Regions"]) == 3
+    zones = ec2.describe_availability_zones()["AvailabilityZones"]
+    assert len(zones) == 6 and {z["ZoneId"] for z in zones} == {f"use1-az{n}" for n in range(1, 7)}
+    pages = list(ec2.get_paginator("describe_instance_types").paginate(PaginationConfig={"PageSize": 5}))
+    assert len(pages) == 3 and sum(len(p["InstanceTypes"]) for p in pages) == 15
+    p5 = ec2.describe_instance_types(InstanceTypes=["p5.48xlarge"])["InstanceTypes"][0]
+    assert p5["GpuInfo"]["Gpus"][0]["Name"] == "H100" and p5["VCpuInfo"]["DefaultVCpus"] == 192
+    refused("InvalidInstanceType", ec2.describe_instance_types, InstanceTypes=["m99.large"])
+    offers = ec2.describe_instance_type_offerings(
+        LocationType="availability-zone-id", Filters=[{"Name": "instance-type", "Values": ["p5.*"]}])
+    assert {o["Location"] for o in offers["InstanceTypeOfferings"]} == {"use1-az1", "use1-az4", "use1-az6"}
+    prices = ec2.describe_spot_price_history(InstanceTypes=["m5.large"], ProductDescriptions=["Linux/UNIX"])
+    assert prices["SpotPriceHistory"] and 0 < float(prices["SpotPriceHistory"][0]["SpotPrice"]) < 0.096
+    instants = [p["Timestamp"] for p in prices["SpotPriceHistory"]]
+    assert instants == sorted(instants, reverse=True)
+    scores = ec2.get_spot_placement_scores(InstanceTypes=["m5.large", "m7i.large", "c7i.large"], TargetCapacity=1,
+                                           SingleAvailabilityZone=True, RegionNames=["us-east-1"])
+    assert all(1 <= s["Score"] <= 10 for s in scores["SpotPlacementScores"])
+    assert ec2.describe_capacity_reservations()["CapacityReservations"] == []
+
+
+@case
+def a_life(ec2):
+    fresh = ec2.run_instances(ImageId=AMI, InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"][0]
+    assert fresh["State"]["Name"] == "pending"
+    i = fresh["InstanceId"]
+    assert i.startswith("i-sandbox")
+    refused("InvalidInstanceID.NotFound", ec2.describe_instances, InstanceIds=[i])
+    forward(2)
+    assert state(ec2, i) == "pending"
+    forward(10)
+    assert state(ec2, i) == "running"
+    first = ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]["LaunchTime"]
+    changes = ec2.stop_instances(InstanceIds=[i])["StoppingInstances"][0]
+    assert (changes["PreviousState"]["Name"], changes["CurrentState"]["Name"]) == ("running", "stopping")
+    refused("IncorrectInstanceState", ec2.start_instances, InstanceIds=[i])
+    forward(40)
+    assert state(ec2, i) == "stopped"
+    ec2.start_instances(InstanceIds=[i])
+    forward(10)
+    again = ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]
+    assert again["State"]["Name"] == "running" and again["LaunchTime"] > first
+    ec2.reboot_instances(InstanceIds=[i])
+    forward(300)
+    status = ec2.describe_instance_status(InstanceIds=[i])["InstanceStatuses"][0]
+    assert status["InstanceStatus"]["Status"] == "ok"
+    ec2.terminate_instances(InstanceIds=[i])
+    forward(30)
+    assert state(ec2, i) == "terminated"
+    refused("IncorrectInstanceState", ec2.start_instances, InstanceIds=[i])
+    ec2.terminate_instances(InstanceIds=[i])
+    forward(4000)
+    refused("InvalidInstanceID.NotFound", ec2.describe_instances, InstanceIds=[i])
+
+
+@case
+def launches_are_strict(ec2):
+    run = ec2.run_instances
+    base = {"ImageId": AMI, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
+    refused("DryRunOperation", run, **base, DryRun=True)
+    refused("InvalidParameterValue", run, **base | {"InstanceType": "m99.large"})
+    refused("InvalidParameterValue", run, **base | {"InstanceType": "t4g.small"})
+    refused("InvalidAMIID.NotFound", run, **base | {"ImageId": "ami-0123456789abcdef0"})
+    refused("InvalidAMIID.Malformed", run, **base | {"ImageId": "nonsense"})
+    refused("InvalidKeyPair.NotFound", run, **base, KeyName="nobody")
+    refused("InvalidParameterValue", run, **base, IamInstanceProfile={"Name": "nobody"})
+    refused("InvalidParameterValue", run, **base, UserData="x" * 16385)
+    refused("InvalidParameterValue", run, **base | {"MinCount": 3, "MaxCount": 2})
+    refused("UnknownParameter", run, **base, EnclaveOptions={"Enabled": True})
+    refused("UnsupportedHibernationConfiguration", run, **base, HibernationOptions={"Configured": True})
+    tag = lambda key, value: [{"ResourceType": "instance", "Tags": [{"Key": key, "Value": value}]}]
+    refused("InvalidParameterValue", run, **base, TagSpecifications=tag("aws:x", "y"))
+    refused("InvalidParameterValue", run, **base, TagSpecifications=tag("k", "v" * 257))
+    refused("InvalidParameterValue", run, **base, TagSpecifications=tag("cost/center", "y"),
+            MetadataOptions={"InstanceMetadataTags": "enabled"})
+    many = [{"ResourceType": "instance", "Tags": [{"Key": f"k{n}", "Value": ""} for n in range(51)]}]
+    refused("TagLimitExceeded", run, **base, TagSpecifications=many)
+    one = run(**base, ClientToken="t1")["Instances"][0]["InstanceId"]
+    assert run(**base, ClientToken="t1")["Instances"][0]["InstanceId"] == one
+    refused("IdempotentParameterMismatch", run, **base | {"InstanceType": "t3.large"}, ClientToken="t1")
+    forward(2)
+    ec2.terminate_instances(InstanceIds=[one])
+    refused("IdempotentInstanceTerminated", run, **base, ClientToken="t1")
+    assert len(run(**base | {"MaxCount": 5})["Instances"]) == 5
+    zone3 = [z["ZoneName"] for z in ec2.describe_availability_zones()["AvailabilityZones"] if z["ZoneId"] == "use1-az3"][0]
+    refused("Unsupported", run, **base | {"InstanceType": "m7i.large"}, Placement={"AvailabilityZone": zone3})
+
+
+@case
+def attributes(ec2):
+    i = launch(ec2)
+    before = ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]
+    ec2.modify_instance_attribute(InstanceId=i, InstanceInitiatedShutdownBehavior={"Value": "terminate"})
+    shown = ec2.describe_instance_attribute(InstanceId=i, Attribute="instanceInitiatedShutdownBehavior")
+    assert shown["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
+    after = ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]
+    assert before["SecurityGroups"] == after["SecurityGroups"] != []
+    ec2.modify_instance_metadata_options(InstanceId=i, HttpTokens="required", HttpPutResponseHopLimit=1)
+    options = ec2.modify_instance_metadata_options(InstanceId=i, HttpPutResponseHopLimit=3)["InstanceMetadataOptions"]
+    assert options["HttpTokens"] == "required" and options["HttpPutResponseHopLimit"] == 3
+    ec2.modify_instance_attribute(InstanceId=i, DisableApiTermination={"Value": True})
+    refused("OperationNotPermitted", ec2.terminate_instances, InstanceIds=[i])
+    ec2.modify_instance_attribute(InstanceId=i, DisableApiTermination={"Value": False})
+    refused("IncorrectInstanceState", ec2.modify_instance_attribute, InstanceId=i, InstanceType={"Value": "t3.large"})
+    forward(10)
+    refused("UnsupportedHibernationConfiguration", ec2.stop_instances, InstanceIds=[i], Hibernate=True)
+    door("poweroff", {"instance": i})
+    forward(30)
+    assert state(ec2, i) == "terminated"
+    root = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 20, "Encrypted": True}}]
+    h = launch(ec2, InstanceType="m5.large", BlockDeviceMappings=root, HibernationOptions={"Configured": True})
+    forward(10)
+    ec2.stop_instances(InstanceIds=[h], Hibernate=True)
+    reason = ec2.describe_instances(InstanceIds=[h])["Reservations"][0]["Instances"][0]["StateReason"]["Code"]
+    assert reason == "Client.UserInitiatedHibernate"
+    assert ec2.get_console_output(InstanceId=h)["Output"]
+
+
+@case
+def spot(ec2):
+    options = lambda **more: {"MarketType": "spot", "SpotOptions": more}
+    i = launch(ec2, InstanceMarketOptions=options())
+    forward(10)
+    found = ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]
+    assert found["InstanceLifecycle"] == "spot" and found["SpotInstanceRequestId"].startswith("sir-")
+    refused("UnsupportedOperation", ec2.stop_instances, InstanceIds=[i])
+    refused("SpotMaxPriceTooLow", ec2.run_instances, ImageId=AMI, InstanceType="m5.large", MinCount=1, MaxCount=1,
+            InstanceMarketOptions=options(MaxPrice="0.0001"))
+    refused("InvalidParameterCombination", ec2.run_instances, ImageId=AMI, InstanceType="m5.large", MinCount=1,
+            MaxCount=1, InstanceMarketOptions=options(SpotInstanceType="persistent"))
+    ec2.terminate_instances(InstanceIds=[i])
+    request = lambda id: ec2.describe_spot_instance_requests(SpotInstanceRequestIds=[id])["SpotInstanceRequests"][0]
+    assert request(found["SpotInstanceRequestId"])["State"] == "closed"
+    p = launch(ec2, InstanceMarketOptions=options(SpotInstanceType="persistent", InstanceInterruptionBehavior="stop"))
+    forward(10)
+    sir = ec2.describe_instances(InstanceIds=[p])["Reservations"][0]["Instances"][0]["SpotInstanceRequestId"]
+    ec2.stop_instances(InstanceIds=[p])
+    assert request(sir)["State"] == "disabled"
+    forward(60)
+    ec2.start_instances(InstanceIds=[p])
+    forward(10)
+    ec2.terminate_instances(InstanceIds=[p])
+    assert request(sir)["State"] == "open"
+    forward(30)
+    new = request(sir)["InstanceId"]
+    assert new != p and request(sir)["State"] == "active"
+    forward(10)
+    door("interrupt", {"instance": new})
+    assert request(sir)["Status"]["Code"] == "marked-for-termination"
+    forward(121)
+    assert state(ec2, new) in ("stopping", "stopped")
+    forward(60)
+    assert state(ec2, new) in ("pending", "running")
+    assert ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=[sir])["CancelledSpotInstanceRequests"][0]["State"] == "cancelled"
+    ec2.terminate_instances(InstanceIds=[new])
+    forward(60)
+    assert request(sir)["State"] == "cancelled"
+
+
+@case
+def tags_and_filters(ec2):
+    ids = launch(ec2, MaxCount=3, MinCount=3, TagSpecifications=[
+        {"ResourceType": "instance", "Tags": [{"Key": "team", "Value": "a*b"}]},
+        {"ResourceType": "volume", "Tags": [{"Key": "team", "Value": "v"}]}])
+    ec2.create_tags(Resources=ids[:1], Tags=[{"Key": "only", "Value": "one"}])
+    refused("InvalidInstanceID.NotFound", ec2.create_tags, Resources=["i-0123456789abcdef0"], Tags=[{"Key": "a", "Value": "b"}])
+    count = lambda **filters: sum(len(r["Instances"]) for r in ec2.describe_instances(
+        Filters=[{"Name": k, "Values": v} for k, v in filters.items()])["Reservations"])
+    assert count(**{"tag:team": ["a\\*b"]}) == 3 and count(**{"tag:team": ["a\\*b"], "tag-key": ["only"]}) == 1
+    for name, value in [("client-token", "*"), ("launch-time", "20*"), ("iam-instance-profile.arn", "none"),
+                        ("metadata-options.http-tokens", "required"), ("hibernation-options.configured", "false")]:
+        count(**{name: [value]})
+    refused("InvalidParameterValue", ec2.describe_instances, Filters=[{"Name": "nonsense", "Values": ["x"]}])
+    pages = ec2.get_paginator("describe_instances").paginate(PaginationConfig={"PageSize": 5})
+    assert sum(len(r["Instances"]) for page in pages for r in page["Reservations"]) >= 3
+    assert len(ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": ids[:1]}])["Tags"]) == 2
+    ec2.delete_tags(Resources=ids[:1], Tags=[{"Key": "only", "Value": "other"}, {"Key": "team"}])
+    assert [t["Key"] for t in ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": ids[:1]}])["Tags"]] == ["only"]
+    volumes = ec2.describe_volumes(Filters=[{"Name": "tag:team", "Values": ["v"]}])["Volumes"]
+    assert len(volumes) == 3 and volumes[0]["Attachments"][0]["InstanceId"] in ids
+    ec2.terminate_instances(InstanceIds=ids)
+    forward(30)
+    assert ec2.describe_volumes(Filters=[{"Name": "tag:team", "Values": ["v"]}])["Volumes"] == []
+
+
+@case
+def storage_and_network(ec2):
+    i = launch(ec2)
+    forward(10)
+    zone = ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]["Placement"]["AvailabilityZone"]
+    v = ec2.create_volume(AvailabilityZone=zone, Size=9, VolumeType="gp3")["VolumeId"]
+    ec2.attach_volume(VolumeId=v, InstanceId=i, Device="/dev/sdf")
+    refused("VolumeInUse", ec2.delete_volume, VolumeId=v)
+    snapshot = ec2.create_snapshot(VolumeId=v)["SnapshotId"]
+    ec2.detach_volume(VolumeId=v)
+    ec2.delete_volume(VolumeId=v)
+    assert ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"][0]["SnapshotId"] == snapshot
+    ec2.delete_snapshot(SnapshotId=snapshot)
+    image = ec2.create_image(InstanceId=i, Name="mine")["ImageId"]
+    refused("InvalidAMIName.Duplicate", ec2.create_image, InstanceId=i, Name="mine")
+    shown = ec2.describe_images(Owners=["self"])["Images"][0]
+    refused("InvalidSnapshot.InUse", ec2.delete_snapshot, SnapshotId=shown["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"])
+    ec2.deregister_image(ImageId=image)
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    assert len(ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]) == 6
+    g = ec2.create_security_group(GroupName="web", Description="d", VpcId=vpc)["GroupId"]
+    refused("InvalidGroup.Duplicate", ec2.create_security_group, GroupName="web", Description="d")
+    rule = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "192.0.2.1/32", "Description": "me"}]}]
+    ec2.authorize_security_group_ingress(GroupId=g, IpPermissions=rule)
+    refused("InvalidPermission.Duplicate", ec2.authorize_security_group_ingress, GroupId=g, IpPermissions=rule)
+    assert ec2.describe_security_groups(GroupIds=[g])["SecurityGroups"][0]["IpPermissions"][0]["FromPort"] == 22
+    ec2.revoke_security_group_ingress(GroupId=g, IpPermissions=rule)
+    ec2.modify_instance_attribute(InstanceId=i, Groups=[g])
+    refused("DependencyViolation", ec2.delete_security_group, GroupId=g)
+    a = ec2.allocate_address(Domain="vpc")
+    ec2.associate_address(AllocationId=a["AllocationId"], InstanceId=i)
+    refused("InvalidIPAddress.InUse", ec2.release_address, AllocationId=a["AllocationId"])
+    association = ec2.describe_addresses()["Addresses"][0]["AssociationId"]
+    ec2.disassociate_address(AssociationId=association)
+    ec2.release_address(AllocationId=a["AllocationId"])
+    ec2.terminate_instances(InstanceIds=[i])
+    forward(30)
+    ec2.delete_security_group(GroupId=g)
+
+
+@case
+def keys(ec2):
+    blob = b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))
+    material = b"ssh-ed25519 " + base64.b64encode(blob)
+    import hashlib
+    print_ = ec2.import_key_pair(KeyName="k", PublicKeyMaterial=material)["KeyFingerprint"]
+    assert print_ == base64.b64encode(hashlib.sha256(blob).digest()).decode()
+    refused("InvalidKeyPair.Duplicate", ec2.import_key_pair, KeyName="k", PublicKeyMaterial=material)
+    refused("InvalidKey.Format", ec2.import_key_pair, KeyName="k2", PublicKeyMaterial=b"nonsense")
+    modulus = b"\0" + bytes([200] * 256)
+    rsa = b"\0\0\0\x07ssh-rsa\0\0\0\x03\1\0\1" + len(modulus).to_bytes(4, "big") + modulus
+    shown = ec2.import_key_pair(KeyName="r", PublicKeyMaterial=b"ssh-rsa " + base64.b64encode(rsa))["KeyFingerprint"]
+    assert len(shown.split(":")) == 16
+    assert {k["KeyType"] for k in ec2.describe_key_pairs()["KeyPairs"]} == {"ed25519", "rsa"}
+    ec2.delete_key_pair(KeyName="k")
+    ec2.delete_key_pair(KeyName="k")
+
+
+@case
+def permissions(ec2):
+    iam, sts = client("iam"), client("sts")
+    assert sts.get_caller_identity()["Account"] == "000000000001"
+    trust = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com", "AWS": "*"}, "Action": "sts:AssumeRole"}]})
+    iam.create_role(RoleName="self", AssumeRolePolicyDocument=trust)
+    refused("EntityAlreadyExists", iam.create_role, RoleName="self", AssumeRolePolicyDocument=trust)
+    refused("MalformedPolicyDocument", iam.put_role_policy, RoleName="self", PolicyName="p", PolicyDocument="{")
+    own = {"Statement": [{"Effect": "Allow", "Action": ["ec2:StopInstances", "ec2:TerminateInstances"], "Resource": "arn:aws:ec2:*:*:instance/*",
+           "Condition": {"StringEquals": {"aws:ARN": "${ec2:SourceInstanceARN}", "aws:ResourceTag/spawn:managed": "true"}}},
+          {"Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "*", "Condition": {"StringEquals": {"aws:ARN": "${ec2:SourceInstanceARN}"},
+           "ForAllValues:StringEquals": {"aws:TagKeys": ["spawn:expiry"]}, "Null": {"aws:TagKeys": "false"}}}]}
+    iam.put_role_policy(RoleName="self", PolicyName="p", PolicyDocument=json.dumps(own))
+    assert iam.get_role_policy(RoleName="self", PolicyName="p")["PolicyDocument"] == own
+    iam.create_instance_profile(InstanceProfileName="prof")
+    iam.add_role_to_instance_profile(InstanceProfileName="prof", RoleName="self")
+    arguments = dict(IamInstanceProfile={"Name": "prof"}, MetadataOptions={"HttpTokens": "required", "InstanceMetadataTags": "enabled", "HttpPutResponseHopLimit": 1},
+                     TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "spawn:managed", "Value": "true"}]}])
+    refused("InvalidParameterValue", ec2.run_instances, ImageId=AMI, InstanceType="t3.micro", MinCount=1, MaxCount=1, **arguments)
+    forward(10)
+    me, other = launch(ec2, MinCount=2, MaxCount=2, **arguments)
+    forward(10)
+    base = door("imds", {"instance": me})["url"]
+
+    def imds(path, method="GET", expect=200, **headers):
+        request = urllib.request.Request(base + path, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        try:
+            with urllib.request.urlopen(request) as answer:
+                assert answer.status == expect, (path, answer.status)
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            assert error.code == expect, (path, error.code)
+
+    imds("/latest/meta-data/instance-id", expect=401)
+    imds("/latest/api/token", "PUT", expect=400)
+    imds("/latest/api/token", "PUT", expect=403, X_aws_ec2_metadata_token_ttl_seconds="60", X_Forwarded_For="1.2.3.4")
+    token = imds("/latest/api/token", "PUT", X_aws_ec2_metadata_token_ttl_seconds="21600")
+    try:
+        imds("/latest/api/token", "PUT", X_aws_ec2_metadata_token_ttl_seconds="60", X_Sandbox_Hops="2")
+        raise AssertionError("the hop limit was not kept")
+    except (urllib.error.URLError, ConnectionError, OSError):
+        pass
+    get = lambda path, expect=200: imds(path, expect=expect, X_aws_ec2_metadata_token=token)
+    assert get("/latest/meta-data/instance-id") == me
+    assert json.loads(get("/latest/dynamic/instance-identity/document"))["instanceId"] == me
+    assert get("/latest/meta-data/tags/instance/spawn:managed") == "true"
+    get("/latest/meta-data/tags/instance/nothing", 404)
+    get("/latest/meta-data/spot/instance-action", 404)
+    ec2.create_tags(Resources=[me], Tags=[{"Key": "spawn:expiry", "Value": "v1"}])
+    assert get("/latest/meta-data/tags/instance/spawn:expiry") == "v1"
+    refused("InvalidParameterValue", ec2.create_tags, Resources=[me], Tags=[{"Key": "a/b", "Value": ""}])
+    role = get("/latest/meta-data/iam/security-credentials/")
+    held = json.loads(get(f"/latest/meta-data/iam/security-credentials/{role}"))
+    inside = client("ec2", aws_access_key_id=held["AccessKeyId"], aws_secret_access_key=held["SecretAccessKey"], aws_session_token=held["Token"])
+    refused("UnauthorizedOperation", inside.terminate_instances, InstanceIds=[other])
+    refused("UnauthorizedOperation", inside.describe_instances)
+    refused("UnauthorizedOperation", inside.create_tags, Resources=[me], Tags=[{"Key": "spawn:managed", "Value": "x"}])
+    for address in (base, f"{URL}/imds/{me}"):
+        near = client("ec2", endpoint_url=address, aws_access_key_id=held["AccessKeyId"], aws_secret_access_key=held["SecretAccessKey"], aws_session_token=held["Token"])
+        near.create_tags(Resources=[me], Tags=[{"Key": "spawn:expiry", "Value": "v2"}])
+    ec2.delete_tags(Resources=[me], Tags=[{"Key": "spawn:managed"}])
+    refused("UnauthorizedOperation", inside.stop_instances, InstanceIds=[me])
+    ec2.create_tags(Resources=[me], Tags=[{"Key": "spawn:managed", "Value": "true"}])
+    inside.stop_instances(InstanceIds=[me])
+    forward(7 * 3600)
+    refused("RequestExpired", inside.stop_instances, InstanceIds=[me])
+    ec2.terminate_instances(InstanceIds=[me, other])
+    assumed = sts.assume_role(RoleArn="arn:aws:iam::000000000001:role/self", RoleSessionName="me")["Credentials"]
+    other = client("sts", aws_access_key_id=assumed["AccessKeyId"], aws_secret_access_key=assumed["SecretAccessKey"], aws_session_token=assumed["SessionToken"])
+    assert other.get_caller_identity()["Arn"].endswith("assumed-role/self/me")
+    refused("DeleteConflict", iam.delete_role, RoleName="self")
+    assert iam.get_role(RoleName="self")["Role"]["RoleName"] == "self" and iam.list_roles()["Roles"]
+    assert iam.list_role_policies(RoleName="self")["PolicyNames"] == ["p"]
+    assert iam.list_attached_role_policies(RoleName="self")["AttachedPolicies"] == []
+    iam.remove_role_from_instance_profile(InstanceProfileName="prof", RoleName="self")
+    iam.get_instance_profile(InstanceProfileName="prof")
+    iam.delete_instance_profile(InstanceProfileName="prof")
+    iam.delete_role_policy(RoleName="self", PolicyName="p")
+    iam.delete_role(RoleName="self")
+    refused("NoSuchEntity", iam.get_role, RoleName="self")
+    wrong = client("ec2", aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_key="wrong")
+    refused("AuthFailure", wrong.describe_regions)
+    refused("InvalidClientTokenId", client("sts", aws_access_key_id="AKIA", aws_secret_access_key="x").get_caller_identity)
+
+
+@case
+def the_other_services(ec2):
+    ssm = client("ssm")
+    name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
+    assert ssm.get_parameter(Name=name)["Parameter"]["Value"].startswith("ami-")
+    refused("ParameterNotFound", ssm.get_parameter, Name="/nothing")
+    assert ssm.get_parameters(Names=[name, "/nothing"])["InvalidParameters"] == ["/nothing"]
+    assert len(ssm.get_parameters_by_path(Path="/aws/service/ami-amazon-linux-latest")["Parameters"]) == 6
+    quotas = client("service-quotas")
+    assert quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-1216C47A")["Quota"]["Value"] == 100000
+    assert len(quotas.list_service_quotas(ServiceCode="ec2")["Quotas"]) == 12
+    refused("NoSuchResourceException", quotas.get_service_quota, ServiceCode="ec2", QuotaCode="L-0")
+    quotas.get_aws_default_service_quota(ServiceCode="ec2", QuotaCode="L-1216C47A")
+    quotas.list_aws_default_service_quotas(ServiceCode="ec2")
+    pricing = client("pricing")
+    want = [{"Type": "TERM_MATCH", "Field": f, "Value": v} for f, v in [("instanceType", "m5.large"), ("regionCode", "us-east-1")]]
+    found = pricing.get_products(ServiceCode="AmazonEC2", Filters=want)["PriceList"]
+    term = next(iter(json.loads(found[0])["terms"]["OnDemand"].values()))
+    assert next(iter(term["priceDimensions"].values()))["pricePerUnit"]["USD"] == "0.096"
+    assert sum(len(p["PriceList"]) for p in pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", PaginationConfig={"PageSize": 10})) == 45
+    pricing.describe_services(ServiceCode="AmazonEC2")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    day = lambda n: (now + datetime.timedelta(days=n)).strftime("%Y-%m-%d")
+    ce = client("ce")
+    i = launch(ec2, InstanceType="m5.large")
+    forward(2 * 3600)
+    cost = ce.get_cost_and_usage(TimePeriod={"Start": day(-1), "End": day(3)}, Granularity="DAILY", Metrics=["UnblendedCost", "UsageQuantity"],
+                                 GroupBy=[{"Type": "DIMENSION", "Key": "INSTANCE_TYPE"}])
+    spent = sum(float(g["Metrics"]["UnblendedCost"]["Amount"]) for d in cost["ResultsByTime"] for g in d["Groups"] if g["Keys"] == ["m5.large"])
+    assert spent >= 2 * 0.096 - 0.01, spent
+    watch = client("cloudwatch")
+    metric = {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Dimensions": [{"Name": "InstanceId", "Value": i}]}
+    query = [{"Id": "a", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Average"}}]
+    data = watch.get_metric_data(MetricDataQueries=query, StartTime=now - datetime.timedelta(hours=1), EndTime=now + datetime.timedelta(days=2))
+    assert data["MetricDataResults"][0]["Values"] == [] and data["MetricDataResults"][0]["StatusCode"] == "Complete"
+    trail = client("cloudtrail")
+    events = trail.lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "RunInstances"}])["Events"]
+    assert events[0]["EventName"] == "RunInstances" and isinstance(events[0]["EventTime"], datetime.datetime)
+    refused("InvalidAction", ec2.describe_hosts)
+    refused("UnknownOperationException", ssm.describe_parameters)
+
+
+def cli(*words):
+    program = os.path.join(os.path.dirname(sys.executable), "aws")
+    done = subprocess.run([sys.executable, program, *words, "--output", "json"], capture_output=True, text=True)
+    return done.returncode, json.loads(done.stdout or "null"), done.stderr
+
+
+@case
+def the_aws_cli(ec2):
+    code, answer, error = cli("ec2", "describe-regions")
+    assert code == 0 and len(answer["Regions"]) == 3, error
+    code, answer, error = cli("ec2", "run-instances", "--image-id", AMI, "--instance-type", "t3.micro")
+    assert code == 0, error
+    i = answer["Instances"][0]["InstanceId"]
+    forward(15)
+    code, answer, error = cli("ec2", "terminate-instances", "--instance-ids", i)
+    assert code == 0 and answer["TerminatingInstances"][0]["CurrentState"]["Name"] == "shutting-down", error
+    code, _, error = cli("ec2", "run-instances", "--image-id", AMI, "--dry-run")
+    assert code != 0 and "InvalidParameterValue" in error, error
+    code, _, error = cli("ec2", "run-instances", "--image-id", AMI, "--instance-type", "t3.micro", "--dry-run")
+    assert code != 0 and "DryRunOperation" in error, error
+    code, answer, error = cli("sts", "get-caller-identity")
+    assert code == 0 and answer["Account"] == "000000000001", error
+
+
+if __name__ == "__main__":
+    failed = 0
+    for one in CASES:
+        if len(sys.argv) > 1 and one.__name__ not in sys.argv[1:]:
+            continue
+        try:
+            one(client("ec2"))
+            print("good", one.__name__)
+        except Exception as error:
+            failed += 1
+            import traceback
+            traceback.print_exc(limit=-3)
+            print("BAD ", one.__name__, type(error).__name__, error)
+    print(len(SEEN), "operations were asked")
+    sys.exit(1 if failed else 0)

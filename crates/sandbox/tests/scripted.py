@@ -1,0 +1,110 @@
+"""What the scenario of clients.rs scripts."""
+
+import datetime, json, urllib.error, urllib.request
+
+from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.parsers import ResponseParserError
+
+from clients import AMI, CONFIG, URL, client, door, forward, launch, refused, state
+
+ec2 = client("ec2")
+
+
+def fails(kind, call, **arguments):
+    try:
+        call(**arguments)
+    except kind:
+        return
+    raise AssertionError(f"{call.__name__} did not fail with {kind.__name__}")
+
+
+# Faults of calls: the first reply is lost, and the address is there all the same.
+fails(ConnectionClosedError, ec2.allocate_address, Domain="vpc")
+assert len(ec2.describe_addresses()["Addresses"]) == 1
+fails(ConnectionClosedError, ec2.describe_addresses)
+refused("Unavailable", ec2.describe_vpcs)
+assert ec2.describe_vpcs()["Vpcs"]
+fails(ResponseParserError, ec2.describe_subnets)
+
+# Capacity, by zone and market.
+zones = {z["ZoneId"]: z["ZoneName"] for z in ec2.describe_availability_zones()["AvailabilityZones"]}
+base = {"ImageId": AMI, "MinCount": 1, "MaxCount": 1}
+text = refused("InsufficientInstanceCapacity", ec2.run_instances, **base, InstanceType="m7i.large",
+               Placement={"AvailabilityZone": zones["use1-az1"]})
+assert zones["use1-az1"] in text and zones["use1-az2"] in text
+moved = ec2.run_instances(**base, InstanceType="m7i.large")["Instances"][0]
+assert moved["Placement"]["AvailabilityZone"] != zones["use1-az1"]
+ARM = AMI.replace("x86_64", "arm64")
+refused("InsufficientInstanceCapacity", ec2.run_instances, **base | {"ImageId": ARM}, InstanceType="r7g.large",
+        InstanceMarketOptions={"MarketType": "spot"})
+forward(60)
+
+# Quotas: eight vCPUs, two are taken.
+refused("VcpuLimitExceeded", ec2.run_instances, **base | {"MinCount": 4, "MaxCount": 4}, InstanceType="m5.large")
+assert len(ec2.run_instances(**base | {"MaxCount": 9}, InstanceType="m5.large")["Instances"]) == 3
+refused("VcpuLimitExceeded", ec2.run_instances, **base, InstanceType="t3.micro")
+running = [i["InstanceId"] for r in ec2.describe_instances(MaxResults=50, Filters=[{"Name": "instance-type", "Values": ["m5.large"]}])["Reservations"] for i in r["Instances"]]
+forward(3600 * 2)
+event = ec2.describe_instance_status(MaxResults=50)["InstanceStatuses"]
+assert any(e["Code"] == "instance-stop" for s in event for e in s.get("Events", []))
+found = ec2.describe_instances(MaxResults=50, Filters=[{"Name": "instance-type", "Values": ["m5.large"]}])
+measured = [i["InstanceId"] for r in found["Reservations"] for i in r["Instances"]][0]
+now = datetime.datetime.now(datetime.timezone.utc)
+query = [{"Id": "a", "MetricStat": {"Metric": {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization",
+         "Dimensions": [{"Name": "InstanceId", "Value": measured}]}, "Period": 600, "Stat": "Average"}}]
+data = client("cloudwatch").get_metric_data(MetricDataQueries=query, StartTime=now - datetime.timedelta(hours=1),
+                                            EndTime=now + datetime.timedelta(hours=9))["MetricDataResults"][0]
+assert len(data["Values"]) > 8 and set(data["Values"]) <= {10.0, 20.0, 30.0} and data["Timestamps"][0] > now
+ec2.terminate_instances(InstanceIds=[measured, moved["InstanceId"]])
+forward(60)
+
+# A scripted interruption, as the instance sees it.
+spot = launch(ec2, InstanceType="t3.large", InstanceMarketOptions={"MarketType": "spot"},
+              MetadataOptions={"HttpTokens": "optional"})
+forward(8 + 4 * 60)
+base_url = door("imds", {"instance": spot})["url"]
+
+
+def seen(path):
+    try:
+        return urllib.request.urlopen(f"{base_url}/latest/{path}").read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+assert seen("meta-data/ami-id") == 503 and seen("meta-data/ami-id").startswith("ami-")
+assert seen("meta-data/events/recommendations/rebalance") == 404
+forward(2 * 60)
+assert "noticeTime" in seen("meta-data/events/recommendations/rebalance")
+assert seen("meta-data/spot/instance-action") == 404
+forward(5 * 60)
+notice = json.loads(seen("meta-data/spot/instance-action"))
+assert notice["action"] == "terminate" and seen("meta-data/spot/termination-time") == notice["time"]
+assert json.loads(seen("meta-data/spot/instance-action")) == notice
+forward(150)
+assert state(ec2, spot) in ("shutting-down", "terminated")
+
+# Another account sees nothing of this, and may only look.
+keys = json.load(urllib.request.urlopen(f"{URL}/_mycelium/credentials?account=000000000002"))["keys"][0]
+other = client("ec2", aws_access_key_id=keys["access_key"], aws_secret_access_key=keys["secret"])
+assert other.describe_instances(MaxResults=5)["Reservations"] == []
+refused("UnauthorizedOperation", other.allocate_address, Domain="vpc")
+assert {z["ZoneId"]: z["ZoneName"] for z in other.describe_availability_zones()["AvailabilityZones"]} != zones
+
+# The bucket of RunInstances holds five.
+codes = []
+for _ in range(12):
+    try:
+        ec2.run_instances(**base, InstanceType="t3.micro", DryRun=True)
+    except ClientError as error:
+        codes.append(error.response["Error"]["Code"])
+assert "RequestLimitExceeded" in codes, codes
+
+# The door does not open for pages in a browser.
+try:
+    request = urllib.request.Request(f"{URL}/_mycelium/clock", headers={"Origin": "http://example.org"})
+    urllib.request.urlopen(request)
+    raise AssertionError("a page was let in")
+except urllib.error.HTTPError as error:
+    assert error.code == 403
+print("good")

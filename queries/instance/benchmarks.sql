@@ -1,0 +1,25 @@
+-- The best figure that was measured for each type on one metric, and what a dollar an hour buys of it on demand.
+-- $metric text  what was measured; SELECT DISTINCT metric FROM benchmark lists them
+-- $region text = us-east-1  region whose on-demand Linux price counts
+-- $as_of timestamp = now  the newest statement at or before this instant
+WITH measured AS (
+    SELECT instance_type, max(value) AS best, count(*) AS measurements, arg_max(source, value) AS source
+    FROM benchmark
+    WHERE metric = $metric AND (measured_at IS NULL OR measured_at <= $as_of)
+    GROUP BY instance_type
+)
+SELECT
+    measured.instance_type,
+    measured.best,
+    measured.measurements,
+    p.price_per_hour,
+    p.currency,
+    measured.best / CAST(p.price_per_hour AS DOUBLE) AS per_price_unit,
+    p.observed_at AS price_observed_at,
+    measured.source
+FROM measured
+LEFT JOIN price_history AS p ON p.instance_type = measured.instance_type
+    AND p.region = $region AND p.os = 'linux' AND p.term = 'on-demand' AND p.tenancy = 'shared'
+    AND p.software = 'none' AND p.licence <> 'byol'
+    AND p.valid_from <= $as_of AND (p.valid_until IS NULL OR p.valid_until > $as_of)
+ORDER BY measured.best DESC, measured.instance_type

@@ -1,0 +1,26 @@
+-- Every way to pay for an hour of a type in a region, cheapest first; the upfront part is spread over the lease.
+-- $type text  instance type
+-- $region text = us-east-1  region code
+-- $os text = linux  operating system
+-- $tenancy text = shared  shared, dedicated or host
+-- $as_of timestamp = now  the newest statement at or before this instant
+WITH listed AS (
+    SELECT term, lease_years, payment, offering_class, price_per_hour, upfront_price, currency, observed_at, source
+    FROM price_history
+    WHERE instance_type = $type AND region = $region AND os = $os AND tenancy = $tenancy
+        AND software = 'none' AND licence <> 'byol'
+        AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    UNION ALL
+    SELECT plan || '-savings-plan', lease_years, payment, NULL, price_per_hour, NULL, currency, observed_at, source
+    FROM savings_plan_history
+    WHERE instance_type = $type AND region = $region AND os = $os AND tenancy = $tenancy
+        AND software = 'none' AND licence <> 'byol'
+        AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+)
+SELECT
+    listed.*,
+    round(100.0 * (1 - CAST(listed.price_per_hour AS DOUBLE) / CAST(on_demand.price_per_hour AS DOUBLE)), 1)
+        AS saving_percent
+FROM listed
+LEFT JOIN listed AS on_demand ON on_demand.term = 'on-demand' AND on_demand.currency = listed.currency
+ORDER BY listed.currency, listed.price_per_hour, listed.term, listed.lease_years, listed.payment

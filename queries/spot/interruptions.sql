@@ -1,0 +1,9 @@
+-- How often spot instances of a type were interrupted in each region, least first, as the spot advisor said.
+-- $type text  instance type
+-- $os text = linux  linux or windows
+-- $as_of timestamp = now  the newest statement at or before this instant
+SELECT region, band, band_label, saving_percent, observed_at
+FROM interruption_history
+WHERE instance_type = $type AND os = $os
+    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+ORDER BY band, saving_percent DESC, region

@@ -1,0 +1,139 @@
+//! Files that AWS publishes, imported and asked about.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tests::{Desk, Ran};
+
+/// A price list of one region as CSV: some figures for m7i.large, published on that day.
+fn price_list(desk: &Desk, name: &str, day: &str, rows: &[(&str, &str, &str, &str, &str)]) -> PathBuf {
+    let mut text = format!(
+        "\"FormatVersion\",\"v1.0\"\n\"Disclaimer\",\"none\"\n\"Publication Date\",\"{day}T00:00:00Z\"\n\
+         \"Version\",\"1\"\n\"OfferCode\",\"AmazonEC2\"\n\
+         SKU,OfferTermCode,TermType,EffectiveDate,Unit,PricePerUnit,Currency,LeaseContractLength,PurchaseOption,\
+         OfferingClass,Product Family,Instance Type,Tenancy,Operating System,License Model,CapacityStatus,\
+         MarketOption,Pre Installed S/W,Region Code\n"
+    );
+    for (term, unit, price, lease, payment) in rows {
+        text += &format!(
+            "S,{term}{lease}{payment},{term},{day},{unit},{price},USD,{lease},{payment},standard,Compute Instance,\
+             m7i.large,Shared,Linux,No License required,Used,OnDemand,NA,us-east-1\n"
+        );
+    }
+    let path = desk.home().join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn import(desk: &Desk, kind: &str, file: &PathBuf, more: &[&str]) -> Ran {
+    let file = file.to_string_lossy();
+    desk.collector(&[&["import", kind, &file, "-o", "json"], more].concat())
+}
+
+const OPTIONS: [&str; 6] = ["query", "price/options", "--param", "type=m7i.large", "-o", "csv"];
+
+#[test]
+fn a_price_list_answers_what_an_hour_costs_in_every_way() {
+    let desk = Desk::default();
+    let file = price_list(
+        &desk,
+        "list.csv",
+        "2026-01-01",
+        &[
+            ("OnDemand", "Hrs", "0.2", "", ""),
+            ("Reserved", "Hrs", "0.05", "1yr", "Partial Upfront"),
+            ("Reserved", "Quantity", "438", "1yr", "Partial Upfront"),
+        ],
+    );
+    let dry = import(&desk, "price-list", &file, &["--dry-run"]).good();
+    assert!(dry.contains("\"rows_kept\": 2") && dry.contains("\"manifest\": null"), "{dry}");
+    assert!(!desk.home().join(".local/share/mycelium/CURRENT").exists());
+    let first = import(&desk, "price-list", &file, &[]).good();
+    assert!(first.contains("\"rows_kept\": 2") && first.contains("\"manifest\": 1"), "{first}");
+    let again = import(&desk, "price-list", &file, &[]).good();
+    assert!(again.contains("\"rows_kept\": 0") && again.contains("\"manifest\": 1"), "{again}");
+    let found = desk.truffle(&OPTIONS).good();
+    let lines: Vec<&str> = found.lines().collect();
+    assert_eq!(lines.len(), 3, "{found}");
+    assert!(
+        lines[1].starts_with("reserved,1,partial-upfront,standard,0.1") && lines[1].ends_with("50.0"),
+        "{found}"
+    );
+    assert!(lines[2].starts_with("on-demand,,,,0.2"), "{found}");
+}
+
+#[test]
+fn the_order_of_imports_does_not_change_what_was_true() {
+    let on_demand = |price| [("OnDemand", "Hrs", price, "", "")];
+    let answers = [[0, 1], [1, 0]].map(|order| {
+        let desk = Desk::default();
+        let files = [
+            price_list(&desk, "old.csv", "2026-01-01", &on_demand("0.3")),
+            price_list(&desk, "new.csv", "2026-02-01", &on_demand("0.2")),
+        ];
+        for at in order {
+            import(&desk, "price-list", &files[at], &[]).good();
+        }
+        ["2026-01-15", "2026-02-15"].map(|day| {
+            let words = [&OPTIONS[..], &["-q", "--as-of", day]].concat();
+            desk.truffle(&words).good().lines().nth(1).unwrap_or_default().to_string()
+        })
+    });
+    assert_eq!(answers[0], answers[1]);
+    assert!(answers[0][0].starts_with("on-demand,,,,0.3") && answers[0][1].starts_with("on-demand,,,,0.2"));
+}
+
+#[test]
+fn a_second_fetch_of_the_same_prices_adds_only_what_is_new() {
+    let desk = Desk::default();
+    let answer = |hours: &[u32]| {
+        let rows = hours.iter().map(|hour| {
+            format!(
+                "{{\"AvailabilityZone\": \"us-east-1a\", \"AvailabilityZoneId\": \"use1-az1\", \
+                 \"InstanceType\": \"m7i.large\", \"ProductDescription\": \"Linux/UNIX\", \
+                 \"SpotPrice\": \"0.0{hour}1000\", \"Timestamp\": \"2026-01-01T0{hour}:00:00.000Z\"}}"
+            )
+        });
+        format!("{{\"SpotPriceHistory\": [{}]}}", rows.collect::<Vec<_>>().join(","))
+    };
+    for (name, hours, kept) in [("a", &[1, 2, 3][..], 3), ("b", &[2, 3, 4], 1)] {
+        let file = desk.home().join(name);
+        fs::write(&file, answer(hours)).unwrap();
+        let found = import(&desk, "spot-price-api", &file, &[]).good();
+        assert!(found.contains(&format!("\"rows_kept\": {kept}")), "{found}");
+    }
+    let sql = "SELECT count(*) AS n, max(price_per_hour) AS top FROM spot_price";
+    assert_eq!(desk.truffle(&["query", sql, "-o", "csv", "-q"]).good().lines().nth(1), Some("4,0.041"));
+}
+
+#[test]
+fn interruptions_are_told_as_of_when_they_were_fetched() {
+    let desk = Desk::default();
+    for (day, saving) in [("2026-01-01", 60), ("2026-02-01", 40)] {
+        let file = desk.home().join(day);
+        let advice = format!(
+            "{{\"ranges\": [{{\"index\": 1, \"label\": \"5-10%\"}}], \"spot_advisor\": \
+             {{\"us-east-1\": {{\"Linux\": {{\"m7i.large\": {{\"s\": {saving}, \"r\": 1}}}}}}}}}}"
+        );
+        fs::write(&file, advice).unwrap();
+        import(&desk, "spot-advisor", &file, &["--observed-at", day]).good();
+    }
+    let words = ["query", "spot/interruptions", "--param", "type=m7i.large", "-o", "csv", "-q", "--as-of"];
+    let then = desk.truffle(&[&words[..], &["2026-01-15"]].concat()).good();
+    assert!(then.contains("us-east-1,1,5-10%,60,"), "{then}");
+    let now = desk.truffle(&[&words[..], &["2026-02-15"]].concat()).good();
+    assert!(now.contains("us-east-1,1,5-10%,40,"), "{now}");
+}
+
+#[test]
+fn a_file_that_is_none_of_its_kind_leaves_no_lake() {
+    let desk = Desk::default();
+    let file = desk.home().join("odd");
+    fs::write(&file, "{\"a\": 1}").unwrap();
+    for kind in ["price-list", "savings-plans", "spot-advisor", "spot-price-api", "benchmark"] {
+        let ran = import(&desk, kind, &file, &[]);
+        assert_eq!(ran.code, 4, "{ran:?}");
+        assert!(ran.err.contains("odd: it"), "{ran:?}");
+    }
+    assert!(!desk.home().join(".local/share/mycelium").exists());
+}

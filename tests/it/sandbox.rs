@@ -1,0 +1,69 @@
+//! `mycelium sandbox` as people start it: its facts are the seed's. What it does is tested in its own room.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use tests::{Desk, Ran, ran};
+
+/// A sandbox that ends with its test.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts one on a free port; its address.
+fn serve(desk: &Desk) -> (Serving, String) {
+    let mut command = desk.command("mycelium", &["sandbox", "serve", "--port", "0"]);
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let said = child.stderr.take().unwrap();
+    let serving = Serving(child);
+    let mut line = String::new();
+    BufReader::new(said).read_line(&mut line).unwrap();
+    let from = line.find("http://").unwrap_or_else(|| panic!("no address in {line:?}"));
+    let url = line[from..].split_whitespace().next().unwrap().to_string();
+    (serving, url)
+}
+
+fn sandbox(desk: &Desk, words: &[&str]) -> Ran {
+    ran(&mut desk.command("mycelium", &[&["sandbox"], words].concat()))
+}
+
+#[test]
+fn it_serves_until_it_is_ended_and_its_clock_moves() {
+    let desk = Desk::default();
+    let (serving, url) = serve(&desk);
+    let variables = sandbox(&desk, &["env", "--url", &url]).good();
+    assert!(variables.contains(&format!("export AWS_ENDPOINT_URL='{url}'")), "{variables}");
+    let instant = |moved: &str| {
+        let text: serde_json::Value = serde_json::from_str(moved).unwrap();
+        text[0]["now"].as_str().unwrap().parse::<domain::Timestamp>().unwrap()
+    };
+    let before = instant(&sandbox(&desk, &["clock", "--url", &url, "-o", "json"]).good());
+    let after = instant(&sandbox(&desk, &["clock", "+10h", "--url", &url, "-o", "json"]).good());
+    assert!(after.as_second() - before.as_second() >= 36_000, "{before} {after}");
+    drop(serving);
+    let gone = sandbox(&desk, &["clock", "--url", &url]);
+    assert_eq!(gone.code, 1);
+    assert!(
+        gone.err.contains("no sandbox answers at") && gone.err.contains("mycelium sandbox serve"),
+        "{gone:?}"
+    );
+}
+
+#[test]
+fn slips_are_answered() {
+    let desk = Desk::default();
+    let check = |words: &[&str], code: i32, part: &str| {
+        let found = sandbox(&desk, words);
+        assert_eq!(found.code, code, "{found:?}");
+        assert!(found.err.contains(part), "{found:?}");
+    };
+    check(&["serve", "--frozen", "soon"], 2, "soon");
+    check(&["serve", "--scenario", "missing.yaml"], 4, "missing.yaml");
+    check(&["serv"], 2, "serve");
+    check(&["env", "--url", "http://127.0.0.1:1"], 1, "no sandbox answers");
+}
