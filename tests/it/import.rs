@@ -1,7 +1,7 @@
 //! Files that AWS publishes, imported and asked about.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tests::{Desk, Ran};
 
@@ -25,7 +25,7 @@ fn price_list(desk: &Desk, name: &str, day: &str, rows: &[(&str, &str, &str, &st
     path
 }
 
-fn import(desk: &Desk, kind: &str, file: &PathBuf, more: &[&str]) -> Ran {
+fn import(desk: &Desk, kind: &str, file: &Path, more: &[&str]) -> Ran {
     let file = file.to_string_lossy();
     desk.collector(&[&["import", kind, &file, "-o", "json"], more].concat())
 }
