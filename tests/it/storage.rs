@@ -53,6 +53,21 @@ fn lake(desk: &Desk) -> PathBuf {
 }
 
 #[test]
+fn what_is_visible_is_never_written_again() {
+    let desk = Desk::default();
+    let (all, part) =
+        (history(&desk, "a.parquet", "use1-az1", 100), history(&desk, "b.parquet", "use1-az1", 40));
+    import(&desk, &all).good();
+    for _ in 0..2 {
+        let found = import(&desk, &part).good();
+        assert!(found.contains("\"rows_kept\": 0") && found.contains("\"manifest\": 2"), "{found}");
+    }
+    assert_eq!(rows(&desk), "use1-az1:100");
+    let sql = "SELECT count(*) AS n FROM collection_run WHERE dataset = 'spot_price'";
+    assert_eq!(desk.truffle(&["query", sql, "-o", "csv", "-q"]).good(), "n\n2\n");
+}
+
+#[test]
 fn an_import_is_visible_and_said_once() {
     let desk = Desk::default();
     let file = history(&desk, "a.parquet", "use1-az1", 100);
@@ -63,7 +78,7 @@ fn an_import_is_visible_and_said_once() {
     assert!(first.contains("\"rows_read\": 100") && first.contains("\"rows_kept\": 100"), "{first}");
     assert_eq!(rows(&desk), "use1-az1:100");
     let again = import(&desk, &file);
-    assert!(again.err.contains("imported before"), "{again:?}");
+    assert!(again.err.contains("has all of this already"), "{again:?}");
     assert!(again.good().contains("\"rows_kept\": 0"));
     import(&desk, &history(&desk, "b.parquet", "use1-az2", 50)).good();
     assert_eq!(rows(&desk), "use1-az1:100 use1-az2:50");
@@ -121,7 +136,7 @@ fn the_same_files_in_another_order_are_the_same_import() {
     let b = history(&desk, "b.parquet", "use1-az2", 3).to_string_lossy().into_owned();
     desk.collector(&["import", "spot-history", &a, &b]).good();
     let again = desk.collector(&["import", "spot-history", &b, &a, &b]);
-    assert!(again.err.contains("imported before"), "{again:?}");
+    assert!(again.err.contains("has all of this already"), "{again:?}");
     assert_eq!(rows(&desk), "use1-az1:3 use1-az2:3");
 }
 

@@ -1,5 +1,6 @@
 //! Builds the daemon as it is shipped, and checks what its file asks of a machine.
 
+use crate::glibc::highest_glibc;
 use crate::{Failed, cargo, root, run};
 use std::path::PathBuf;
 use std::process::Command;
@@ -22,15 +23,4 @@ pub(crate) fn check() -> Result<(), Failed> {
         (false, _) => Err(format!("it has {} bytes, expected at most {LARGEST}", file.len())),
         (true, false) => Err(format!("it needs glibc {glibc:?}, expected at most {GLIBC:?}")),
     }
-}
-
-/// The highest version among those that the file's dynamic strings name.
-fn highest_glibc(file: &[u8]) -> Option<(u32, u32)> {
-    let text = String::from_utf8_lossy(file);
-    let versions = text.split("GLIBC_").skip(1).filter_map(|rest| {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let mut numbers = rest[..end].split('.').map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-    });
-    versions.max()
 }

@@ -3,6 +3,7 @@
 
 mod bench;
 mod daemon;
+mod glibc;
 mod setup;
 
 use std::path::PathBuf;

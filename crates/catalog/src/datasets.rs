@@ -232,7 +232,7 @@ pub const DATASETS: &[Dataset] = &[
             observed_from Timestamp "the earliest instant that the run speaks of",
             observed_at Timestamp "the instant of which the run is the newest statement",
             outcome Text "complete, partial, empty or failed",
-            row_count Int "rows that were kept",
+            row_count Int "rows that it told; those that the lake had already are not kept twice",
             gaps Texts "what could not be seen, a reason each",
             tool_version Text "version of the tool that wrote it",
             version Text "what the source calls the state that was seen, such as a publication; null when it has no name",

@@ -82,7 +82,7 @@ pub(crate) fn run_import(
     printer.report(&Report::plain(page(&imported)), ports.encode)?;
     match imported.manifest {
         None if args.dry_run => printer.note("dry run: nothing was written"),
-        Some(_) if imported.kept == 0 => printer.note("these files were imported before; nothing was added"),
+        Some(_) if imported.kept == 0 => printer.note("the lake has all of this already; nothing was added"),
         _ => {}
     }
     Ok(Exit::Done)
@@ -140,9 +140,21 @@ fn import_feed(
         return Ok(imported);
     }
     let dataset = catalog::dataset(kind.dataset()).expect("a feed fills a dataset of ours");
-    let mut run = ports.store.begin(&run_id).map_err(failure)?;
+    let Some(mut run) = ports.store.begin(&run_id).map_err(failure)? else {
+        imported.kept = 0;
+        imported.manifest = ports.store.shown(&run_id).map_err(failure)?;
+        return Ok(imported);
+    };
+    let mut again = Vec::new();
     for path in &paths {
-        read(kind, path, observed, now, &mut |batch| run.add(dataset, &batch).map_err(|e| e.to_string()))?;
+        let spoken = read(kind, path, observed, now, &mut |batch| {
+            run.add(dataset, &batch).map_err(|e| e.to_string())
+        })?;
+        again.extend(spoken.into_iter().map(|spoken| statement(kind, path, spoken)));
+    }
+    if again != told {
+        return Err(Failure::new(Kind::Data, "the files changed while they were read; nothing was added")
+            .hint("import them again"));
     }
     for told in told {
         run.tell(told).map_err(failure)?;

@@ -105,17 +105,15 @@ impl Store for LakeStore {
 
     fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError> {
         let pinned = Pinned::newest(&self.root)?;
-        let number = |pinned: Pinned| {
-            let path = format!("/{run_id}.parquet");
-            let shown = pinned.manifest.files.iter().any(|file| file.path.ends_with(&path));
-            shown.then_some(pinned.manifest.number)
-        };
-        Ok(pinned.and_then(number))
+        Ok(pinned.filter(|pinned| shows(&pinned.manifest, run_id)).map(|pinned| pinned.manifest.number))
     }
 
-    fn begin(&self, run_id: &str) -> Result<Box<dyn Run + '_>, StoreError> {
+    fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError> {
         let writer = Writer::open(&self.root)?;
-        Ok(Box::new(LakeRun::new(writer, run_id, self.tool_version)))
+        if shows(writer.manifest(), run_id) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(LakeRun::new(writer, run_id, self.tool_version))))
     }
 
     fn root(&self) -> PathBuf {
@@ -123,13 +121,19 @@ impl Store for LakeStore {
     }
 }
 
+/// Whether a run of that name is visible. Where it brought nothing new it has no file but its own log's.
+fn shows(manifest: &Manifest, run_id: &str) -> bool {
+    let path = format!("/{run_id}.parquet");
+    manifest.files.iter().any(|file| file.path.ends_with(&path))
+}
+
 /// The same bytes were imported before: nothing is added, and the manifest that shows them is named.
 fn already(manifest: &Manifest, run_id: &str) -> Option<Imported> {
     let path = format!("/{run_id}.parquet");
-    let file = manifest.files.iter().find(|f| f.dataset == "spot_price" && f.path.ends_with(&path))?;
-    Some(Imported {
+    let rows = manifest.files.iter().find(|f| f.dataset == "spot_price" && f.path.ends_with(&path));
+    shows(manifest, run_id).then(|| Imported {
         dataset: "spot_price",
-        read: file.rows,
+        read: rows.map_or(0, |file| file.rows),
         kept: 0,
         bytes: 0,
         manifest: Some(manifest.number),

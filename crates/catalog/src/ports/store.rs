@@ -86,8 +86,9 @@ pub trait Store {
     /// The newest manifest, if it shows a run of that name.
     fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError>;
 
-    /// Opens a run under the writer's lock. `run_id` names it and its files: lowercase letters, digits and `-`.
-    fn begin(&self, run_id: &str) -> Result<Box<dyn Run + '_>, StoreError>;
+    /// Opens a run under the writer's lock; none when a run of that name is visible already, because what is
+    /// visible is never written again. `run_id` names it and its files: lowercase letters, digits and `-`.
+    fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError>;
 
     /// Imports spot price history from Parquet files with the columns `observed_at, instance_type,
     /// region, az_id, spot_usd` (and, if there, `on_demand_usd`, which is not kept here). With

@@ -1,0 +1,12 @@
+//! What an executable asks of glibc. A test of spawnd includes this file too.
+
+/// The highest version that the file asks for: versions are named in its dynamic strings.
+pub(crate) fn highest_glibc(file: &[u8]) -> Option<(u32, u32)> {
+    let text = String::from_utf8_lossy(file);
+    let versions = text.split("GLIBC_").skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let mut numbers = rest[..end].split('.').map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    });
+    versions.max()
+}
