@@ -5,6 +5,8 @@
 SELECT run_id, dataset, scope, source, observed_from, observed_at, outcome, row_count, gaps
 FROM collection_run
 WHERE ($dataset = 'all' OR dataset = $dataset)
-    AND ($scopes = 'all' OR scope = '*' OR list_contains(string_split($scopes, ','), scope))
+    AND ($scopes = 'all' OR scope = '*'
+        OR list_contains(string_split($scopes, ','), scope)
+        OR list_contains(string_split($scopes, ','), split_part(scope, '/', 2)))
     AND observed_from <= $as_of
 ORDER BY observed_at DESC, dataset, scope, run_id

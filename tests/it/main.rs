@@ -9,5 +9,6 @@ mod programs;
 mod room;
 mod sandbox;
 mod search;
+mod snapshot;
 mod storage;
 mod tidy;

@@ -9,6 +9,7 @@ use tests::root;
 /// Which room may depend on which. What is absent is forbidden.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("aws", &["catalog", "domain"]),
     ("catalog", &["domain"]),
     ("lake", &["catalog", "domain"]),
     ("lifecycle", &["domain"]),
@@ -18,7 +19,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("collector", &["catalog", "console", "domain", "feeds"]),
     ("truffle", &["catalog", "console", "domain"]),
     ("sandbox", &["catalog", "console", "domain", "lifecycle"]),
-    ("mycelium", &["catalog", "collector", "console", "domain", "lake", "sandbox", "truffle", "warehouse"]),
+    (
+        "mycelium",
+        &["aws", "catalog", "collector", "console", "domain", "lake", "sandbox", "truffle", "warehouse"],
+    ),
 ];
 
 /// Foreign giants, and the only room that may name each.
@@ -28,6 +32,10 @@ const HEAVY_DOORS: &[(&str, &str)] = &[
     ("landlock", "warehouse"),
     ("seccompiler", "warehouse"),
     ("polars", "lake"),
+    ("aws-config", "aws"),
+    ("aws-sdk-ec2", "aws"),
+    ("aws-sdk-servicequotas", "aws"),
+    ("aws-sdk-sts", "aws"),
 ];
 
 /// Lines that a file may have.

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
-use crate::{Field, Value};
+use domain::Decimal;
+
+use crate::{Dataset, Field, Type, Value};
 
 /// Texts, each distinct one held once: what most columns of a price list are.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,6 +70,44 @@ pub enum Cells {
 }
 
 impl Cells {
+    fn empty(ty: &Type) -> Cells {
+        match ty {
+            Type::Bool => Cells::Bool(Vec::new()),
+            Type::Int => Cells::Int(Vec::new()),
+            Type::Float => Cells::Float(Vec::new()),
+            Type::Text => Cells::Text(Words::default()),
+            Type::Timestamp => Cells::Timestamp(Vec::new()),
+            Type::Date => Cells::Date(Vec::new()),
+            Type::Decimal(..) => Cells::Decimal(Vec::new()),
+            Type::List(_) | Type::Json => Cells::Other(Vec::new()),
+        }
+    }
+
+    /// Adds a value; one that does not belong here comes back.
+    fn push(&mut self, value: Value, ty: &Type) -> Result<(), Value> {
+        match (self, value) {
+            (Cells::Bool(values), Value::Bool(value)) => values.push(Some(value)),
+            (Cells::Bool(values), Value::Null) => values.push(None),
+            (Cells::Int(values), Value::Int(value)) => values.push(Some(value)),
+            (Cells::Int(values), Value::Null) => values.push(None),
+            (Cells::Float(values), Value::Float(value)) => values.push(Some(value)),
+            (Cells::Float(values), Value::Null) => values.push(None),
+            (Cells::Text(words), Value::Text(value)) => words.push(Some(&value)),
+            (Cells::Text(words), Value::Null) => words.push(None),
+            (Cells::Timestamp(values), Value::Timestamp(value)) => values.push(Some(value.as_microsecond())),
+            (Cells::Timestamp(values), Value::Null) => values.push(None),
+            (Cells::Date(values), Value::Date(value)) => values.push(Some(value)),
+            (Cells::Date(values), Value::Null) => values.push(None),
+            (Cells::Decimal(values), Value::Decimal(value)) => values.push(Some(scaled(value, ty)?)),
+            (Cells::Decimal(values), Value::Null) => values.push(None),
+            (Cells::Other(values), value @ (Value::List(_) | Value::Struct(_) | Value::Null)) => {
+                values.push(value)
+            }
+            (_, value) => return Err(value),
+        }
+        Ok(())
+    }
+
     /// Rows.
     pub fn len(&self) -> usize {
         match self {
@@ -87,6 +127,15 @@ impl Cells {
     }
 }
 
+/// A number as a whole multiple of its type's last digit; it comes back when it has more digits than that.
+fn scaled(value: Decimal, ty: &Type) -> Result<i128, Value> {
+    let Type::Decimal(precision, scale) = ty else { return Err(value.into()) };
+    let mut scaled = value;
+    scaled.rescale(u32::from(*scale));
+    let fits = scaled == value && scaled.mantissa().unsigned_abs() < 10_u128.pow(u32::from(*precision));
+    if fits { Ok(scaled.mantissa()) } else { Err(value.into()) }
+}
+
 /// Rows, column by column: what a [`crate::Page`] is where there are millions.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
@@ -97,6 +146,45 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// A cell as it is written for a digest: the same for the same value, whatever else the batch holds.
+    pub fn spell(&self, row: usize, column: usize, out: &mut String) {
+        use std::fmt::Write;
+        let written = match &self.cells[column] {
+            Cells::Bool(values) => write!(out, "{:?}", values[row]),
+            Cells::Int(values) | Cells::Timestamp(values) => write!(out, "{:?}", values[row]),
+            Cells::Float(values) => write!(out, "{:?}", values[row]),
+            Cells::Decimal(values) => write!(out, "{:?}", values[row]),
+            Cells::Text(words) => write!(out, "{:?}", words.get(row)),
+            Cells::Date(values) => write!(out, "{:?}", values[row]),
+            Cells::Other(values) => write!(out, "{:?}", values[row]),
+        };
+        written.expect("a text can be written to");
+    }
+
+    /// Rows of a dataset, each with one value a column in their order, without `run_id`. A value of another type
+    /// than its column's is an error, a lowercase fragment.
+    pub fn of(dataset: &Dataset, rows: Vec<Vec<Value>>) -> Result<Batch, String> {
+        let fields: Vec<Field> =
+            dataset.fields().into_iter().filter(|field| field.name != "run_id").collect();
+        let mut cells: Vec<Cells> = fields.iter().map(|field| Cells::empty(&field.ty)).collect();
+        for row in rows {
+            if row.len() != fields.len() {
+                return Err(format!(
+                    "{} values for the {} columns of {}",
+                    row.len(),
+                    fields.len(),
+                    dataset.name
+                ));
+            }
+            for ((cells, field), value) in cells.iter_mut().zip(&fields).zip(row) {
+                cells.push(value, &field.ty).map_err(|value| {
+                    format!("{}.{} is a {}, and not {value:?}", dataset.name, field.name, field.ty.sql())
+                })?;
+            }
+        }
+        Ok(Batch { fields, cells })
+    }
+
     /// Rows.
     pub fn len(&self) -> usize {
         self.cells.first().map_or(0, Cells::len)
@@ -105,5 +193,42 @@ impl Batch {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset;
+
+    #[test]
+    fn rows_become_columns_and_what_does_not_fit_is_refused() {
+        let price = dataset("spot_price").unwrap();
+        let row = |price: Value| -> Vec<Value> {
+            let at: domain::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+            vec![
+                at.into(),
+                "m5.large".into(),
+                "us-east-1".into(),
+                "use1-az1".into(),
+                "linux".into(),
+                price,
+                "USD".into(),
+            ]
+        };
+        let cells = |figure: &str| -> Result<Cells, String> {
+            let figure: Decimal = figure.parse().unwrap();
+            Ok(Batch::of(price, vec![row(figure.into())])?.cells[5].clone())
+        };
+        assert_eq!(cells("0.0345"), Ok(Cells::Decimal(vec![Some(345_000_000)])));
+        assert_eq!(Batch::of(price, vec![row(Value::Null), row(Value::Null)]).unwrap().len(), 2);
+        for wrong in ["0.00000000001", "123456789"] {
+            assert!(
+                cells(wrong).unwrap_err().starts_with("spot_price.price_per_hour is a DECIMAL(18,10)"),
+                "{wrong}"
+            );
+        }
+        assert!(Batch::of(price, vec![row("0.1".into())]).is_err());
+        assert!(Batch::of(price, vec![vec![]]).is_err());
     }
 }

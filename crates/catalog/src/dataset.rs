@@ -20,6 +20,8 @@ pub enum Scope {
     All,
     /// One region; the scope name is the region code, and rows carry it in `region`.
     Region,
+    /// One account in one region; the scope name is `account/region`, and rows carry both in `account_id` and `region`.
+    AccountRegion,
 }
 
 /// A dataset: what is kept under one name.

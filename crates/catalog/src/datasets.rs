@@ -6,6 +6,7 @@ macro_rules! columns {
     };
 }
 
+mod fleet;
 mod market;
 
 /// Every dataset, in the order in which people meet them.
@@ -217,6 +218,12 @@ pub const DATASETS: &[Dataset] = &[
     market::SAVINGS_PLAN,
     market::INTERRUPTION,
     market::BENCHMARK,
+    fleet::INSTANCE,
+    fleet::VOLUME,
+    fleet::ADDRESS,
+    fleet::SPOT_REQUEST,
+    fleet::CAPACITY,
+    fleet::QUOTA,
     Dataset {
         name: "collection_run",
         doc: "What was looked at, when, and what could not be seen: one row per run, dataset and scope.",
@@ -227,11 +234,11 @@ pub const DATASETS: &[Dataset] = &[
         columns: columns![
             run_id Text "names the run",
             dataset Text "dataset",
-            scope Text "region code, or *",
+            scope Text "region code, account/region, or *",
             source Text "where the rows are from",
             observed_from Timestamp "the earliest instant that the run speaks of",
             observed_at Timestamp "the instant of which the run is the newest statement",
-            outcome Text "complete, partial, empty or failed",
+            outcome Text "complete, partial, empty, unchanged (complete, and what the run before said: no rows) or failed",
             row_count Int "rows that it told; those that the lake had already are not kept twice",
             gaps Texts "what could not be seen, a reason each",
             tool_version Text "version of the tool that wrote it",

@@ -1,9 +1,11 @@
 //! The ports: what programs may ask of the rooms that hold a foreign giant.
 
+mod source;
 mod store;
 mod told;
 
-pub use store::{Committed, Imported, Run, Store, StoreError};
+pub use source::{Account, Fetched, Look, SeenSink, Source, SourceError};
+pub use store::{Committed, Held, Imported, Logged, Run, Shown, Store, StoreError};
 pub use told::{Outcome, Told};
 
 use std::io::Write;

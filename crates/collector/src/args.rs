@@ -7,11 +7,14 @@ use clap::{Parser, Subcommand};
 use console::Flags;
 
 use crate::import::ImportArgs;
+use crate::policy::PolicyArgs;
+use crate::snapshot::SnapshotArgs;
+use crate::status::StatusArgs;
 
 /// Brings data into the local lake, from which truffle answers.
 ///
-/// Exit codes: 0 done, 1 the machine failed, 2 what was typed cannot be understood, 4 the lake or a
-/// file cannot be used.
+/// Exit codes: 0 done, 1 the machine, the network or AWS failed, 2 what was typed cannot be understood, 3 there
+/// is nothing yet, 4 the lake or a file cannot be used, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "collector", bin_name = "collector", version, max_term_width = 100)]
 pub struct CollectorArgs {
@@ -24,5 +27,8 @@ pub struct CollectorArgs {
 /// The commands of the collector.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Snapshot(SnapshotArgs),
     Import(ImportArgs),
+    Status(StatusArgs),
+    Policy(PolicyArgs),
 }

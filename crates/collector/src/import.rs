@@ -1,14 +1,14 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Imported, Outcome, StoreError, Told};
+use catalog::ports::{Imported, Outcome, Told};
 use catalog::{Batch, Field, Page, Type, Value};
 use clap::{Args, ValueEnum};
 use console::{Exit, Failure, Kind, Printer, Report};
 use domain::Timestamp;
 use feeds::{Context, Spoken};
 
-use crate::Ports;
+use crate::{Ports, lake_failure};
 
 /// Import files into the lake. They become visible all at once, or not at all.
 ///
@@ -74,7 +74,7 @@ pub(crate) fn run_import(
     let observed = observed_at(args)?;
     let progress = printer.progress("importing");
     let imported = match args.kind.feed() {
-        None => ports.store.import_spot_history(&args.paths, now, args.dry_run).map_err(failure),
+        None => ports.store.import_spot_history(&args.paths, now, args.dry_run).map_err(lake_failure),
         Some(kind) => import_feed(kind, args, observed, ports, now),
     };
     drop(progress);
@@ -113,13 +113,13 @@ fn import_feed(
     ports: &Ports<'_>,
     now: Timestamp,
 ) -> Result<Imported, Failure> {
-    let (run_id, paths) = ports.store.identify(&args.kind.word(), &args.paths).map_err(failure)?;
+    let (run_id, paths) = ports.store.identify(&args.kind.word(), &args.paths).map_err(lake_failure)?;
     let mut imported = Imported {
         dataset: kind.dataset(),
         read: 0,
         kept: 0,
         bytes: 0,
-        manifest: ports.store.shown(&run_id).map_err(failure)?,
+        manifest: ports.store.shown(&run_id).map_err(lake_failure)?,
         gaps: Vec::new(),
     };
     if imported.manifest.is_some() {
@@ -140,9 +140,9 @@ fn import_feed(
         return Ok(imported);
     }
     let dataset = catalog::dataset(kind.dataset()).expect("a feed fills a dataset of ours");
-    let Some(mut run) = ports.store.begin(&run_id).map_err(failure)? else {
+    let Some(mut run) = ports.store.begin(&run_id).map_err(lake_failure)? else {
         imported.kept = 0;
-        imported.manifest = ports.store.shown(&run_id).map_err(failure)?;
+        imported.manifest = ports.store.shown(&run_id).map_err(lake_failure)?;
         return Ok(imported);
     };
     let mut again = Vec::new();
@@ -157,9 +157,9 @@ fn import_feed(
             .hint("import them again"));
     }
     for told in told {
-        run.tell(told).map_err(failure)?;
+        run.tell(told).map_err(lake_failure)?;
     }
-    let committed = run.commit(now).map_err(failure)?;
+    let committed = run.commit(now).map_err(lake_failure)?;
     imported.kept = committed.rows.iter().map(|(_, rows)| rows).sum();
     imported.bytes = committed.bytes;
     imported.manifest = Some(committed.manifest);
@@ -234,19 +234,4 @@ fn page(imported: &Imported) -> Page {
         imported.gaps.clone().into(),
     ];
     Page { fields, rows: vec![row] }
-}
-
-fn failure(error: StoreError) -> Failure {
-    let text = error.to_string();
-    match error {
-        StoreError::Locked(_) => Failure::broken(text).hint("wait for the other collector, or stop it"),
-        StoreError::Newer { .. } => {
-            Failure::new(Kind::Data, text).hint("upgrade mycelium, or name another lake with --lake")
-        }
-        StoreError::Foreign(_) => Failure::new(Kind::Data, text).hint("name an empty folder with --lake"),
-        StoreError::BadFile(_) => {
-            Failure::new(Kind::Data, text).hint("collector import --help says what is expected")
-        }
-        StoreError::Io(_) => Failure::broken(text),
-    }
 }

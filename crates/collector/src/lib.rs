@@ -1,21 +1,32 @@
 //! The collector: the only program that writes the lake.
 //!
-//! This room is for bringing data in: today from files. It will never answer a question, and it knows no
-//! file format itself: `feeds` does, and the lake for what is read column by column.
+//! This room is for bringing data in, from AWS and from files. It will never answer a question, and it knows neither
+//! AWS nor a file format itself: the port `Source` and `feeds` do, and the lake for what is read column by column.
 
 mod args;
 mod import;
+mod policy;
+mod snapshot;
+mod status;
 
 pub use args::{CollectorArgs, Command};
 
-use catalog::ports::{Encode, Store};
-use console::{Exit, Failure, Printer};
-use domain::Timestamp;
+use catalog::ports::{Encode, Source, SourceError, Stop, Store, StoreError};
+use console::{Exit, Failure, Kind, Printer};
+use domain::{Region, Timestamp};
 
 /// What the collector has to work with.
 pub struct Ports<'a> {
     /// The lake.
     pub store: &'a dyn Store,
+    /// AWS; made when it is needed.
+    pub source: &'a dyn Fn() -> Result<Box<dyn Source>, SourceError>,
+    /// The user's own region.
+    pub region: &'a Region,
+    /// The machine's clock.
+    pub clock: &'a dyn Fn() -> Timestamp,
+    /// Set when somebody asks to stop.
+    pub stop: &'a Stop,
     /// Writer of Parquet and Arrow, for reports.
     pub encode: &'a dyn Encode,
 }
@@ -28,8 +39,27 @@ pub fn run(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let done = match &args.command {
+        Command::Snapshot(args) => snapshot::run_snapshot(args, ports, printer, now),
         Command::Import(args) => import::run_import(args, ports, printer, now),
+        Command::Status(args) => status::run_status(args, ports, printer, now),
+        Command::Policy(args) => policy::run_policy(args, ports, printer),
     }?;
     printer.flush()?;
     Ok(done)
+}
+
+/// What the lake refused, and what to do.
+pub(crate) fn lake_failure(error: StoreError) -> Failure {
+    let text = error.to_string();
+    match error {
+        StoreError::Locked(_) => Failure::broken(text).hint("wait for the other collector, or stop it"),
+        StoreError::Newer { .. } => {
+            Failure::new(Kind::Data, text).hint("upgrade mycelium, or name another lake with --lake")
+        }
+        StoreError::Foreign(_) => Failure::new(Kind::Data, text).hint("name an empty folder with --lake"),
+        StoreError::BadFile(_) => {
+            Failure::new(Kind::Data, text).hint("collector import --help says what is expected")
+        }
+        StoreError::Io(_) => Failure::broken(text),
+    }
 }

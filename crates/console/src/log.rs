@@ -1,5 +1,6 @@
 use std::io::{self, IsTerminal};
 
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::Failure;
@@ -13,12 +14,19 @@ const LEVELS: [(&str, LevelFilter); 5] = [
     ("trace", LevelFilter::TRACE),
 ];
 
+/// The AWS SDK warns of every place where it found no credentials, which is said better where it matters: unless a
+/// level is asked for, its own voice is not heard.
+const HUSHED: &str = "warn,aws_config=off,aws_runtime=off,aws_smithy_runtime=off";
+
 /// Starts the log on stderr: at the level of `--log-level`, else of MYCELIUM_LOG, else warnings. Any
 /// other word than error, warn, info, debug and trace is a usage failure. To be called once.
 pub fn start_log(level: Option<&str>) -> Result<(), Failure> {
     let variable = std::env::var("MYCELIUM_LOG").ok();
     tracing_subscriber::fmt()
-        .with_max_level(wanted(level, variable.as_deref())?)
+        .with_env_filter(match wanted(level, variable.as_deref())? {
+            Some(level) => EnvFilter::new(level.to_string()),
+            None => EnvFilter::new(HUSHED),
+        })
         .with_writer(io::stderr)
         .with_ansi(
             io::stderr().is_terminal()
@@ -28,14 +36,14 @@ pub fn start_log(level: Option<&str>) -> Result<(), Failure> {
         .map_err(|e| Failure::broken(format!("cannot start the log: {e}")))
 }
 
-fn wanted(flag: Option<&str>, variable: Option<&str>) -> Result<LevelFilter, Failure> {
+fn wanted(flag: Option<&str>, variable: Option<&str>) -> Result<Option<LevelFilter>, Failure> {
     let (word, from) = match (flag, variable) {
         (Some(word), _) => (word, "--log-level"),
         (None, Some(word)) if !word.is_empty() => (word, "MYCELIUM_LOG"),
-        (None, _) => return Ok(LevelFilter::WARN),
+        (None, _) => return Ok(None),
     };
     let names = LEVELS.map(|(name, _)| name);
-    LEVELS.iter().find(|(name, _)| *name == word).map(|(_, level)| *level).ok_or_else(|| {
+    LEVELS.iter().find(|(name, _)| *name == word).map(|(_, level)| Some(*level)).ok_or_else(|| {
         Failure::usage(format!("\"{word}\" ({from}) is not a log level{}", did_you_mean(word, names)))
             .hint(format!("the levels are {}", names.join(", ")))
     })
@@ -47,14 +55,14 @@ mod tests {
 
     #[test]
     fn the_flag_stands_above_the_variable() {
-        let check = |flag, variable, expected: Result<LevelFilter, &str>| {
+        let check = |flag, variable, expected: Result<Option<LevelFilter>, &str>| {
             let found = wanted(flag, variable).map_err(|failure| failure.message);
             assert_eq!(found, expected.map_err(String::from));
         };
-        check(None, None, Ok(LevelFilter::WARN));
-        check(None, Some(""), Ok(LevelFilter::WARN));
-        check(None, Some("debug"), Ok(LevelFilter::DEBUG));
-        check(Some("error"), Some("debug"), Ok(LevelFilter::ERROR));
+        check(None, None, Ok(None));
+        check(None, Some(""), Ok(None));
+        check(None, Some("debug"), Ok(Some(LevelFilter::DEBUG)));
+        check(Some("error"), Some("debug"), Ok(Some(LevelFilter::ERROR)));
         check(Some("wran"), None, Err("\"wran\" (--log-level) is not a log level; did you mean warn?"));
         check(None, Some("truffle=debug"), Err("\"truffle=debug\" (MYCELIUM_LOG) is not a log level"));
     }

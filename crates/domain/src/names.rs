@@ -94,6 +94,18 @@ impl InstanceType {
     }
 }
 
+/// What a spot price is for, in a word: EC2's product descriptions, with or without `(Amazon VPC)`. None when it is
+/// none of them.
+pub fn spot_product(description: &str) -> Option<&'static str> {
+    Some(match description.strip_suffix(" (Amazon VPC)").unwrap_or(description) {
+        "Linux/UNIX" => "linux",
+        "Red Hat Enterprise Linux" => "rhel",
+        "SUSE Linux" => "suse",
+        "Windows" => "windows",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@
 
 mod advisor;
 mod benchmark;
+mod index;
 mod offer;
 mod offer_csv;
 mod offer_json;
@@ -21,6 +22,7 @@ use std::io::BufRead;
 use catalog::Batch;
 use domain::Timestamp;
 
+pub use index::{RegionFile, region_index, version_at};
 pub use plain::plain;
 
 /// What a file holds.

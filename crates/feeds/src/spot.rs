@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::BufRead;
 
+use domain::spot_product;
 use serde::Deserialize;
 
 use crate::product::instant;
@@ -74,7 +75,7 @@ fn put(rows: &mut Rows<'_>, seen: &mut HashSet<Key>, found: &Observation) -> Res
         rows.leave_out(region, NO_ID);
         return Ok(());
     };
-    let Some(product) = product(&found.product_description) else {
+    let Some(product) = spot_product(&found.product_description) else {
         rows.leave_out(region, "a product that is not known");
         return Ok(());
     };
@@ -104,14 +105,4 @@ fn region_of(zone: &str) -> Option<&str> {
     let digits = zone.find(|c: char| c.is_ascii_digit())?;
     let end = zone[digits..].find(|c: char| !c.is_ascii_digit()).map_or(zone.len(), |at| digits + at);
     Some(&zone[..end])
-}
-
-fn product(words: &str) -> Option<&'static str> {
-    Some(match words.strip_suffix(" (Amazon VPC)").unwrap_or(words) {
-        "Linux/UNIX" => "linux",
-        "Red Hat Enterprise Linux" => "rhel",
-        "SUSE Linux" => "suse",
-        "Windows" => "windows",
-        _ => return None,
-    })
 }

@@ -14,6 +14,7 @@
 mod columns;
 mod encode;
 mod folder;
+mod log;
 mod pin;
 mod prune;
 mod run;

@@ -2,7 +2,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Imported, Outcome, Run, Store, StoreError, Told};
+use catalog::ports::{Imported, Outcome, Run, Shown, Store, StoreError, Told};
 use catalog::{Dataset, Manifest, dataset};
 use domain::Timestamp;
 use sha2::{Digest, Sha256};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::folder::{self, LakeError};
 use crate::run::LakeRun;
 use crate::spot_history::{self, History};
-use crate::{Pinned, Writer};
+use crate::{Pinned, Writer, log};
 
 /// A lake in a folder, behind the port that the collector knows.
 #[derive(Debug, Clone)]
@@ -114,6 +114,10 @@ impl Store for LakeStore {
             return Ok(None);
         }
         Ok(Some(Box::new(LakeRun::new(writer, run_id, self.tool_version))))
+    }
+
+    fn look(&self) -> Result<Option<Shown>, StoreError> {
+        Pinned::newest(&self.root)?.map(|pinned| log::shown(&pinned)).transpose()
     }
 
     fn root(&self) -> PathBuf {

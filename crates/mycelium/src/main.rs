@@ -10,6 +10,7 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use catalog::ports::Stop;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use collector::CollectorArgs;
 use console::{Exit, Failure, Flags, Kind, Printer, Screen, Settings, Sources};
@@ -81,12 +82,34 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
     let flags = &args.flags;
     let done = start(flags).and_then(|(settings, screen)| {
         let store = lake::LakeStore::new(settings.lake.value.clone(), VERSION);
-        let ports = collector::Ports { store: &store, encode: &lake::ColumnarEncoder };
+        // The other commands end at once, and lose nothing that is visible.
+        let stop = match &args.command {
+            collector::Command::Snapshot(_) => interruptible()?,
+            _ => Stop::default(),
+        };
+        let ports = collector::Ports {
+            store: &store,
+            source: &|| Ok(Box::new(aws::Aws::new(clock)?)),
+            region: &settings.region.value,
+            clock: &clock,
+            stop: &stop,
+            encode: &lake::ColumnarEncoder,
+        };
         let mut printer = printer(&settings, screen);
         // The collector's clock is the machine's: what it writes down must be when it was.
         collector::run(&args, &ports, &mut printer, clock())
     });
     end(flags.quiet, done)
+}
+
+/// A flag that Ctrl-C and a service manager's SIGTERM set.
+fn interruptible() -> Result<Stop, Failure> {
+    let stop = Stop::default();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, stop.flag())
+            .map_err(|e| Failure::broken(format!("signals cannot be caught: {e}")))?;
+    }
+    Ok(stop)
 }
 
 fn run_sandbox(typed: &[OsString]) -> ExitCode {

@@ -83,7 +83,7 @@ pub(crate) struct Source {
 /// of a scope leaves nothing of those before it.
 pub(crate) fn sources(runs: &[Run]) -> Vec<Source> {
     let mut newest: BTreeMap<(&str, &str), (Timestamp, &str)> = BTreeMap::new();
-    for run in runs.iter().filter(|run| ["complete", "empty"].contains(&run.outcome.as_str())) {
+    for run in runs.iter().filter(|run| ["complete", "empty", "unchanged"].contains(&run.outcome.as_str())) {
         let at = newest.entry((&run.dataset, &run.scope)).or_insert((run.observed_at, &run.run_id));
         *at = (*at).max((run.observed_at, &run.run_id));
     }
@@ -96,7 +96,8 @@ pub(crate) fn sources(runs: &[Run]) -> Vec<Source> {
         grouped.entry((&run.dataset, &run.source)).or_default().push(run);
     }
     let source = |((dataset, source), runs): ((&str, &str), Vec<&Run>)| {
-        let seen = runs.iter().filter(|run| ["complete", "partial"].contains(&run.outcome.as_str()));
+        let seen =
+            runs.iter().filter(|run| ["complete", "partial", "unchanged"].contains(&run.outcome.as_str()));
         let scopes: BTreeSet<&str> = seen.map(|run| run.scope.as_str()).collect();
         Source {
             dataset: dataset.into(),

@@ -83,6 +83,7 @@ fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String>
                     match dataset.scope {
                         Scope::All => "'*'",
                         Scope::Region => "found.region",
+                        Scope::AccountRegion => "found.account_id || '/' || found.region",
                     },
                 )
                 .replace("{rows}", &rows);

@@ -74,8 +74,58 @@ pub trait Run {
     fn commit(self: Box<Self>, now: Timestamp) -> Result<Committed, StoreError>;
 }
 
+/// A row of `collection_run`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// The run that it belongs to.
+    pub run_id: String,
+    /// The dataset's name.
+    pub dataset: String,
+    /// What it speaks for.
+    pub scope: String,
+    /// Where the rows are from.
+    pub source: String,
+    /// What the source calls the state that was seen, if it has a name.
+    pub version: Option<String>,
+    /// The instant of which it is the newest statement.
+    pub observed_at: Timestamp,
+    /// complete, partial, empty, unchanged or failed.
+    pub outcome: String,
+    /// Rows that it told.
+    pub rows: u64,
+    /// What could not be seen.
+    pub gaps: Vec<String>,
+}
+
+/// What the lake holds of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The dataset's name.
+    pub dataset: String,
+    /// Visible files.
+    pub files: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What a lake shows at one instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The manifest.
+    pub manifest: u64,
+    /// Everything that was told, in no order.
+    pub log: Vec<Logged>,
+    /// What is held, dataset by dataset.
+    pub held: Vec<Held>,
+}
+
 /// The lake.
 pub trait Store {
+    /// What the newest manifest shows; none when there is no lake.
+    fn look(&self) -> Result<Option<Shown>, StoreError>;
+
     /// The lake's folder.
     fn root(&self) -> PathBuf;
 

@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 
+use super::Logged;
 use crate::Dataset;
 
 /// How a look at one scope ended.
@@ -11,6 +12,12 @@ pub enum Outcome {
     Complete,
     /// Part of it was seen; what could not be is a gap.
     Partial,
+    /// All of the scope was seen, and nothing is there.
+    Empty,
+    /// All of it was seen, and it is what the newest run before said: no rows are brought, `rows` says how many stand.
+    Unchanged,
+    /// Nothing could be seen; the gaps say why.
+    Failed,
 }
 
 impl Outcome {
@@ -19,6 +26,9 @@ impl Outcome {
         match self {
             Outcome::Complete => "complete",
             Outcome::Partial => "partial",
+            Outcome::Empty => "empty",
+            Outcome::Unchanged => "unchanged",
+            Outcome::Failed => "failed",
         }
     }
 }
@@ -28,7 +38,7 @@ impl Outcome {
 pub struct Told {
     /// The dataset.
     pub dataset: &'static Dataset,
-    /// The scope, as [`crate::Scope`] spells it: a region code or `*`.
+    /// The scope, as [`crate::Scope`] spells it: a region code, `account/region` or `*`.
     pub scope: String,
     /// Where the rows are from, a few words: the files' names.
     pub source: String,
@@ -44,4 +54,21 @@ pub struct Told {
     pub rows: u64,
     /// What could not be seen, a lowercase fragment each.
     pub gaps: Vec<String>,
+}
+
+impl Told {
+    /// The statement as the log of that run has it.
+    pub fn logged(&self, run_id: &str) -> Logged {
+        Logged {
+            run_id: run_id.into(),
+            dataset: self.dataset.name.into(),
+            scope: self.scope.clone(),
+            source: self.source.clone(),
+            version: self.version.clone(),
+            observed_at: self.observed_at,
+            outcome: self.outcome.word().into(),
+            rows: self.rows,
+            gaps: self.gaps.clone(),
+        }
+    }
 }

@@ -1,0 +1,73 @@
+//! Why a call did not answer, in a fragment that a person can act on.
+
+use std::error::Error;
+
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+
+/// What failed and what to do, a lowercase fragment. `action` is the call's IAM action.
+pub(crate) fn gap<E, R>(action: &str, error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match error {
+        SdkError::ServiceError(answer) => {
+            let refused = answer.err();
+            refusal(action, refused.code().unwrap_or("no code"), refused.message().unwrap_or_default())
+        }
+        SdkError::TimeoutError(_) => format!("{action}: no answer in time"),
+        SdkError::ResponseError(_) => format!("{action}: the answer is not understood: {}", innermost(error)),
+        _ => format!("{action}: AWS was not reached: {}", innermost(error)),
+    }
+}
+
+fn refusal(action: &str, code: &str, words: &str) -> String {
+    match code {
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
+            format!(
+                "{action} is not allowed: add it to the policy (collector policy prints one that is enough)"
+            )
+        }
+        "OptInRequired" => format!("{action}: the account has not opted into the region"),
+        "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "TooManyRequestsException" => {
+            format!("{action}: AWS still throttled it after all attempts")
+        }
+        _ => {
+            let words = words.trim().trim_end_matches('.');
+            if words.is_empty() { format!("{action}: {code}") } else { format!("{action}: {code}: {words}") }
+        }
+    }
+}
+
+/// The words of the error that all others were made of.
+pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_reads() {
+        let check = |code: &str, words: &str, expected: &str| {
+            assert_eq!(refusal("ec2:DescribeVolumes", code, words), expected);
+        };
+        check(
+            "UnauthorizedOperation",
+            "You are not authorized to perform this operation. Encoded …",
+            "ec2:DescribeVolumes is not allowed: add it to the policy (collector policy prints one that is enough)",
+        );
+        check(
+            "AuthFailure",
+            "AWS was not able to validate.",
+            "ec2:DescribeVolumes: AuthFailure: AWS was not able to validate",
+        );
+        check("RequestLimitExceeded", "", "ec2:DescribeVolumes: AWS still throttled it after all attempts");
+        check("InternalError", "", "ec2:DescribeVolumes: InternalError");
+    }
+}

@@ -1,0 +1,282 @@
+//! One look: all regions side by side, each with its own end.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use catalog::ports::{Account, Look, Outcome, SeenSink, SourceError, Stop, Told};
+use catalog::{Batch, Dataset, Kind, Scope, Value};
+use domain::Timestamp;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::clients::{self, Dated};
+use crate::{fleet, instance_type, places, quota, spot, values};
+
+/// Regions that are asked at once: enough to hide the distance, few enough for one machine's patience.
+const AT_ONCE: usize = 8;
+
+/// A clock that is further off than this is said.
+const SKEW: i64 = 300;
+
+/// How often somebody's wish to stop is looked at.
+const GLANCE: Duration = Duration::from_millis(200);
+
+pub(crate) type Rows = Vec<Vec<Value>>;
+
+/// The datasets that can be looked at, and what each needs to be allowed.
+const ACTIONS: &[(&str, &[&str])] = &[
+    ("zone", &["ec2:DescribeAvailabilityZones"]),
+    ("instance_type", &["ec2:DescribeInstanceTypes"]),
+    ("offering", &["ec2:DescribeInstanceTypeOfferings"]),
+    ("spot_price", &["ec2:DescribeSpotPriceHistory", "ec2:DescribeAvailabilityZones"]),
+    ("instance", &["ec2:DescribeInstances", "ec2:DescribeAvailabilityZones"]),
+    ("volume", &["ec2:DescribeVolumes", "ec2:DescribeAvailabilityZones"]),
+    ("address", &["ec2:DescribeAddresses"]),
+    ("spot_request", &["ec2:DescribeSpotInstanceRequests"]),
+    ("capacity", &["ec2:DescribeCapacityReservations", "ec2:DescribeAvailabilityZones"]),
+    ("quota", &["servicequotas:ListServiceQuotas"]),
+];
+
+pub(crate) fn actions(dataset: &Dataset) -> &'static [&'static str] {
+    ACTIONS.iter().find(|(name, _)| *name == dataset.name).map_or(&[], |(_, actions)| actions)
+}
+
+/// What one region's task hands over: its own row pages, to the one place that takes them.
+pub(crate) struct Seen<'a> {
+    pub(crate) dataset: &'static Dataset,
+    pub(crate) region: String,
+    pub(crate) account: String,
+    pub(crate) currency: &'static str,
+    pub(crate) since: Timestamp,
+    /// What could not be seen although the look went on.
+    pub(crate) gaps: Vec<String>,
+    number: usize,
+    rows: u64,
+    out: &'a mpsc::Sender<(usize, Rows)>,
+}
+
+impl Seen<'_> {
+    /// A row of the dataset.
+    pub(crate) fn row(&self, cell: impl Fn(&str) -> Value) -> Vec<Value> {
+        values::row(self.dataset, cell)
+    }
+
+    /// Hands rows over, and waits while there are too many on the way.
+    pub(crate) async fn hand_over(&mut self, rows: Rows) -> Result<(), String> {
+        self.rows += rows.len() as u64;
+        self.out.send((self.number, rows)).await.map_err(|_| "the look was ended".to_string())
+    }
+}
+
+/// How a region ended.
+struct Ended {
+    number: usize,
+    rows: u64,
+    date: Option<Timestamp>,
+    gaps: Vec<String>,
+    whole: bool,
+}
+
+pub(crate) async fn look(
+    config: &SdkConfig,
+    look: &Look<'_>,
+    clock: fn() -> Timestamp,
+    stop: &Stop,
+    sink: SeenSink<'_>,
+) -> Result<Vec<Told>, SourceError> {
+    let mut tasks = JoinSet::new();
+    let gate = Arc::new(Semaphore::new(AT_ONCE));
+    let (out, mut pages) = mpsc::channel::<(usize, Rows)>(AT_ONCE * 2);
+    for (number, region) in look.regions.iter().enumerate() {
+        let since = look.since.get(number).copied().unwrap_or_else(clock);
+        let task =
+            Task { config: config.clone(), dataset: look.dataset, region: region.clone(), since, number };
+        tasks.spawn(task.run(look.account.clone(), gate.clone(), out.clone()));
+    }
+    drop(out);
+    let mut gathered = Gathered::new(look, sink);
+    let mut ended: Vec<Ended> = Vec::new();
+    loop {
+        if stop.asked() {
+            return Err(SourceError::Interrupted);
+        }
+        // Pages first, and the ends after the last page: `None` says that every task has dropped its sender.
+        match tokio::time::timeout(GLANCE, pages.recv()).await {
+            Err(_) => {}
+            Ok(Some((number, rows))) => gathered.take(number, rows).map_err(SourceError::Sink)?,
+            Ok(None) => break,
+        }
+    }
+    while let Some(end) = tasks.join_next().await {
+        ended.push(end.map_err(|e| SourceError::Failed(format!("a task broke: {e}")))?);
+    }
+    ended.sort_by_key(|end| end.number);
+    let kept = gathered.finish().map_err(SourceError::Sink)?;
+    Ok(told(look, ended, kept, clock))
+}
+
+struct Task {
+    config: SdkConfig,
+    dataset: &'static Dataset,
+    region: String,
+    since: Timestamp,
+    number: usize,
+}
+
+impl Task {
+    async fn run(self, account: Account, gate: Arc<Semaphore>, out: mpsc::Sender<(usize, Rows)>) -> Ended {
+        let _turn = gate.acquire().await;
+        let dated = Dated::default();
+        let client = clients::ec2(&self.config, Some(&self.region), &dated);
+        let mut seen = Seen {
+            dataset: self.dataset,
+            region: self.region.clone(),
+            account: account.account_id,
+            currency: if account.partition == "aws-cn" { "CNY" } else { "USD" },
+            since: self.since,
+            gaps: Vec::new(),
+            number: self.number,
+            rows: 0,
+            out: &out,
+        };
+        let ended = match self.dataset.name {
+            "zone" => places::zones(&client, &mut seen).await,
+            "offering" => places::offerings(&client, &mut seen).await,
+            "instance_type" => instance_type::instance_types(&client, &mut seen).await,
+            "spot_price" => spot::prices(&client, &mut seen).await,
+            "spot_request" => spot::requests(&client, &mut seen).await,
+            "instance" => fleet::instances(&client, &mut seen).await,
+            "volume" => fleet::volumes(&client, &mut seen).await,
+            "address" => fleet::addresses(&client, &mut seen).await,
+            "capacity" => fleet::reservations(&client, &mut seen).await,
+            "quota" => quota::quotas(&clients::quotas(&self.config, &self.region, &dated), &mut seen).await,
+            other => Err(format!("{other} cannot be looked at")),
+        };
+        let whole = ended.is_ok();
+        seen.gaps.extend(ended.err());
+        Ended { number: self.number, rows: seen.rows, date: dated.first(), gaps: seen.gaps, whole }
+    }
+}
+
+/// Rows on their way to the sink. What is the same in every region is gathered first and then handed over in the
+/// regions' order, so that the same answers give the same rows.
+struct Gathered<'a, 'b> {
+    look: &'a Look<'a>,
+    sink: SeenSink<'b>,
+    everywhere: BTreeMap<usize, Rows>,
+}
+
+impl<'a, 'b> Gathered<'a, 'b> {
+    fn new(look: &'a Look<'a>, sink: SeenSink<'b>) -> Gathered<'a, 'b> {
+        Gathered { look, sink, everywhere: BTreeMap::new() }
+    }
+
+    fn take(&mut self, number: usize, rows: Rows) -> Result<(), String> {
+        if self.look.dataset.scope == Scope::All {
+            self.everywhere.entry(number).or_default().extend(rows);
+            return Ok(());
+        }
+        (self.sink)(&scope(self.look, number), Batch::of(self.look.dataset, rows)?)
+    }
+
+    /// Rows of what is the same everywhere that were kept.
+    fn finish(self) -> Result<u64, String> {
+        let key = self.look.dataset.columns.iter().position(|column| column.name == self.look.dataset.key[0]);
+        let key = key.expect("a key is a column");
+        let mut known = HashSet::new();
+        let rows = self.everywhere.into_values().flatten();
+        let rows: Rows = rows.filter(|row| known.insert(format!("{:?}", row[key]))).collect();
+        let kept = rows.len() as u64;
+        if kept > 0 {
+            (self.sink)("*", Batch::of(self.look.dataset, rows)?)?;
+        }
+        Ok(kept)
+    }
+}
+
+fn scope(look: &Look<'_>, number: usize) -> String {
+    match look.dataset.scope {
+        Scope::All => "*".into(),
+        Scope::Region => look.regions[number].clone(),
+        Scope::AccountRegion => format!("{}/{}", look.account.account_id, look.regions[number]),
+    }
+}
+
+/// What is told of each scope.
+fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp) -> Vec<Told> {
+    let source = format!("AWS {}", actions(look.dataset).first().unwrap_or(&look.dataset.name));
+    let skew = skew(look.account.ahead);
+    let one = |scope: String, ended: &[Ended], rows: u64| {
+        let dates = ended.iter().filter_map(|end| end.date);
+        let observed_at = dates.min().unwrap_or_else(clock);
+        let whole = ended.iter().all(|end| end.whole && end.gaps.is_empty());
+        let from = ended.iter().filter_map(|end| look.since.get(end.number)).min().copied();
+        let name = |end: &Ended, gap: &String| match look.dataset.scope {
+            Scope::All => format!("{}: {gap}", look.regions[end.number]),
+            Scope::Region | Scope::AccountRegion => gap.clone(),
+        };
+        let mut gaps: Vec<String> =
+            ended.iter().flat_map(|end| end.gaps.iter().map(|gap| name(end, gap))).collect();
+        let outcome = match (whole, rows) {
+            // Zones of other accounts and types of other partitions stand, whatever this account sees.
+            (true, 1..) if matches!(look.dataset.name, "zone" | "instance_type") => Outcome::Partial,
+            (true, 0) => Outcome::Empty,
+            (true, _) => Outcome::Complete,
+            (false, 0) => Outcome::Failed,
+            (false, _) => Outcome::Partial,
+        };
+        gaps.extend(skew.clone());
+        Told {
+            dataset: look.dataset,
+            scope,
+            source: source.clone(),
+            version: None,
+            observed_from: match look.dataset.kind {
+                Kind::Changes => from.map_or(observed_at, |from| from.min(observed_at)),
+                Kind::Snapshot | Kind::Log => observed_at,
+            },
+            observed_at,
+            outcome,
+            rows,
+            gaps,
+        }
+    };
+    match look.dataset.scope {
+        Scope::All => vec![one("*".into(), &ended, kept)],
+        Scope::Region | Scope::AccountRegion => ended
+            .iter()
+            .map(|end| one(scope(look, end.number), std::slice::from_ref(end), end.rows))
+            .collect(),
+    }
+}
+
+/// What is written down is AWS's time; that this machine's differs may have spoilt what it wrote before.
+fn skew(ahead: i64) -> Option<String> {
+    (ahead.abs() > SKEW).then(|| {
+        let way = if ahead > 0 { "ahead of" } else { "behind" };
+        format!("this machine's clock is {} min {way} AWS's; AWS's is written down", ahead.abs() / 60)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_is_said() {
+        assert_eq!(skew(299), None);
+        assert_eq!(
+            skew(-720).as_deref(),
+            Some("this machine's clock is 12 min behind AWS's; AWS's is written down")
+        );
+    }
+
+    #[test]
+    fn what_can_be_looked_at_is_kept() {
+        for (name, actions) in ACTIONS {
+            assert!(catalog::dataset(name).is_some() && !actions.is_empty(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Accounts, regions and zones.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_ec2::Client;
+use catalog::Value;
+use catalog::ports::{Account, SourceError};
+use domain::Timestamp;
+
+use crate::clients::{self, Dated};
+use crate::gap::{gap, innermost};
+use crate::look::{Rows, Seen};
+
+/// Who the profile is, and which regions it can ask.
+pub(crate) async fn account(
+    config: &SdkConfig,
+    profile: Option<&str>,
+    clock: fn() -> Timestamp,
+) -> Result<Account, SourceError> {
+    let dated = Dated::default();
+    let who = clients::sts(config, &dated).get_caller_identity().send().await;
+    let here = clock();
+    let who = who.map_err(|error| match &error {
+        aws_sdk_sts::error::SdkError::ServiceError(_) => {
+            SourceError::Credentials(gap("sts:GetCallerIdentity", &error))
+        }
+        _ if no_credentials(&error) => SourceError::Credentials(format!(
+            "no AWS credentials were found, the last place that was asked says: {}",
+            innermost(&error).trim_end_matches('.')
+        )),
+        _ => SourceError::Failed(gap("sts:GetCallerIdentity", &error)),
+    })?;
+    let (Some(account_id), Some(arn)) = (who.account(), who.arn()) else {
+        return Err(SourceError::Failed("sts:GetCallerIdentity named no account".into()));
+    };
+    let regions = clients::ec2(config, None, &dated).describe_regions().all_regions(true).send().await;
+    let regions = regions.map_err(|error| SourceError::Failed(gap("ec2:DescribeRegions", &error)))?;
+    let (mut enabled, mut disabled) = (Vec::new(), Vec::new());
+    for region in regions.regions() {
+        let name = region.region_name().unwrap_or_default().to_string();
+        if region.opt_in_status() == Some("not-opted-in") { disabled.push(name) } else { enabled.push(name) }
+    }
+    enabled.sort();
+    disabled.sort();
+    Ok(Account {
+        profile: profile.map(String::from),
+        account_id: account_id.into(),
+        partition: arn.split(':').nth(1).unwrap_or_default().into(),
+        enabled,
+        disabled,
+        ahead: dated.first().map_or(0, |aws| here.as_second() - aws.as_second()),
+    })
+}
+
+/// The SDK says it in words alone.
+fn no_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.to_string().contains("credential") {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// Zone ids by zone names: the names are the account's own.
+pub(crate) struct Zones(BTreeMap<String, String>);
+
+impl Zones {
+    /// All zones of the client's region, local zones too.
+    pub(crate) async fn of(client: &Client) -> Result<Zones, String> {
+        let answer = client.describe_availability_zones().all_availability_zones(true).send().await;
+        let answer = answer.map_err(|error| gap("ec2:DescribeAvailabilityZones", &error))?;
+        let pair = |zone: &aws_sdk_ec2::types::AvailabilityZone| {
+            Some((zone.zone_name()?.to_string(), zone.zone_id()?.to_string()))
+        };
+        Ok(Zones(answer.availability_zones().iter().filter_map(pair).collect()))
+    }
+
+    /// The id: as AWS gave it, or that of the name.
+    pub(crate) fn id(&self, id: Option<&str>, name: Option<&str>) -> Option<String> {
+        id.map(String::from).or_else(|| self.0.get(name?).cloned())
+    }
+}
+
+/// `zone`: the zones that the account can use.
+pub(crate) async fn zones(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+    let answer = client.describe_availability_zones().send().await;
+    let answer = answer.map_err(|error| gap("ec2:DescribeAvailabilityZones", &error))?;
+    let region = seen.region.clone();
+    let rows = answer.availability_zones().iter().map(|zone| {
+        seen.row(|column| match column {
+            "account_id" => seen.account.as_str().into(),
+            "region" => region.as_str().into(),
+            "az_id" => zone.zone_id().into(),
+            "zone_name" => zone.zone_name().into(),
+            other => unreachable!("zone.{other}"),
+        })
+    });
+    let rows: Rows = rows.collect();
+    seen.hand_over(rows).await
+}
+
+/// `offering`: which type is offered in which zone.
+pub(crate) async fn offerings(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+    let call = client.describe_instance_type_offerings();
+    let call = call.location_type(aws_sdk_ec2::types::LocationType::AvailabilityZoneId).max_results(1000);
+    let mut pages = call.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| gap("ec2:DescribeInstanceTypeOfferings", &error))?;
+        let rows = page.instance_type_offerings().iter().map(|offering| {
+            seen.row(|column| match column {
+                "instance_type" => crate::values::word(offering.instance_type()),
+                "region" => seen.region.as_str().into(),
+                "az_id" => Value::from(offering.location()),
+                other => unreachable!("offering.{other}"),
+            })
+        });
+        let rows: Rows = rows.collect();
+        seen.hand_over(rows).await?;
+    }
+    Ok(())
+}

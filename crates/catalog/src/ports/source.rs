@@ -1,0 +1,88 @@
+//! The port to AWS, as the collector sees it.
+
+use std::io::Read;
+
+use domain::Timestamp;
+
+use super::{Stop, Told};
+use crate::{Batch, Dataset};
+
+/// Why AWS could not be asked at all. Each text is a lowercase fragment; a region or a page that fails is no such
+/// error but a gap in what is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// There are no credentials, or they do not work.
+    #[error("{0}")]
+    Credentials(String),
+    /// Somebody asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// The rows could not be taken.
+    #[error("{0}")]
+    Sink(String),
+    /// Anything else, such as no network.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// An account as one profile reaches it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The profile that was named; none is the default chain of credentials.
+    pub profile: Option<String>,
+    /// Its number: two profiles of one account are one account.
+    pub account_id: String,
+    /// `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: String,
+    /// Region codes that can be asked.
+    pub enabled: Vec<String>,
+    /// Region codes that the account has not opted into.
+    pub disabled: Vec<String>,
+    /// How far this machine's clock is ahead of AWS's, seconds; below 0 it is behind.
+    pub ahead: i64,
+}
+
+/// One dataset of one account, in some regions.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// The dataset.
+    pub dataset: &'static Dataset,
+    /// Whose eyes see.
+    pub account: &'a Account,
+    /// Region codes.
+    pub regions: &'a [String],
+    /// For what has a history: from when, for each of `regions`.
+    pub since: &'a [Timestamp],
+}
+
+/// Takes rows of a scope, without `run_id`. An error ends the look with that text.
+pub type SeenSink<'a> = &'a mut dyn FnMut(&str, Batch) -> Result<(), String>;
+
+/// A public file on its way.
+pub struct Fetched {
+    /// Its bytes.
+    pub body: Box<dyn Read>,
+    /// AWS's clock when it answered.
+    pub date: Option<Timestamp>,
+    /// When the file was last changed.
+    pub modified: Option<Timestamp>,
+    /// What the server calls this state of it.
+    pub etag: Option<String>,
+}
+
+/// AWS, as the collector sees it.
+pub trait Source {
+    /// Who a profile is and which regions it can ask.
+    fn account(&self, profile: Option<&str>) -> Result<Account, SourceError>;
+
+    /// Looks at a dataset in all the regions side by side, and tells of each scope how it ended: whatever fails in
+    /// one region is a gap there, and the others land.
+    fn look(&self, look: &Look<'_>, stop: &Stop, sink: SeenSink<'_>) -> Result<Vec<Told>, SourceError>;
+
+    /// Fetches a public file by its address; none when the server still has the state called `known`. The body is
+    /// an error, never short, when the transfer breaks.
+    fn fetch(&self, url: &str, known: Option<&str>) -> Result<Option<Fetched>, SourceError>;
+
+    /// The IAM actions that a look at the dataset needs; none where the dataset is public.
+    fn actions(&self, dataset: &Dataset) -> &'static [&'static str];
+}

@@ -1,0 +1,265 @@
+//! What AWS publishes for everybody.
+
+use std::io::{BufReader, Read};
+
+use catalog::ports::{Outcome, SourceError, Told};
+use catalog::{Batch, Dataset};
+use console::{Failure, Kind, Printer};
+use domain::Timestamp;
+use feeds::{Context, FileKind, RegionFile, Spoken};
+
+use super::{Wanted, Work, source_failure};
+use crate::Ports;
+
+const PRICES: &str = "https://pricing.us-east-1.amazonaws.com";
+const PRICES_OF_CHINA: &str = "https://pricing.cn-north-1.amazonaws.com.cn";
+const ADVISOR: &str = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json";
+
+/// An index is some hundred KB; what is larger is none.
+const LARGEST_INDEX: u64 = 32 << 20;
+
+/// Where a dataset is published, for people.
+pub(super) fn address(dataset: &Dataset) -> String {
+    match dataset.name {
+        "price" => format!("{PRICES}/offers/v1.0/aws/AmazonEC2/"),
+        "savings_plan" => format!("{PRICES}/savingsPlan/v1.0/aws/AWSComputeSavingsPlan/"),
+        _ => ADVISOR.into(),
+    }
+}
+
+/// The regions whose lists are wanted; the advisor's one file tells of all. Empty is every one that is published.
+pub(super) fn regions(wanted: &Wanted, dataset: &Dataset, ports: &Ports<'_>) -> Vec<String> {
+    match (&wanted.regions, dataset.name, wanted.all_regions) {
+        (_, "interruption", _) | (None, _, true) => Vec::new(),
+        (Some(regions), _, _) => regions.clone(),
+        (None, _, false) => vec![ports.region.to_string()],
+    }
+}
+
+pub(super) fn snapshot(
+    work: &mut Work<'_>,
+    wanted: &Wanted,
+    dataset: &'static Dataset,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    match dataset.name {
+        "interruption" => advisor(work, dataset, printer),
+        _ => lists(work, wanted, dataset, &regions(wanted, dataset, ports), printer),
+    }
+}
+
+/// Lists by region: the index says which publication is the current one, and only a new one is fetched.
+fn lists(
+    work: &mut Work<'_>,
+    wanted: &Wanted,
+    dataset: &'static Dataset,
+    regions: &[String],
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let of_china = |region: &String| region.starts_with("cn-");
+    for (host, china) in [(PRICES, false), (PRICES_OF_CHINA, true)] {
+        let wanted_here: Vec<&String> = regions.iter().filter(|region| of_china(region) == china).collect();
+        // China publishes apart, and every region of AWS's own list is what "all" means.
+        if wanted_here.is_empty() && (china || !regions.is_empty()) {
+            continue;
+        }
+        let index = index(work, dataset, host, china, wanted.as_of)?;
+        let mut missing = wanted_here.clone();
+        for file in &index {
+            if !regions.is_empty() && !wanted_here.contains(&&file.region) {
+                continue;
+            }
+            missing.retain(|region| **region != file.region);
+            if work.stop.asked() {
+                return Err(source_failure(SourceError::Interrupted));
+            }
+            list(work, dataset, host, file, printer)?;
+        }
+        if let Some(region) = missing.first() {
+            return Err(Failure::broken(format!("AWS publishes no {} for {region}", dataset.name)));
+        }
+    }
+    Ok(())
+}
+
+fn index(
+    work: &Work<'_>,
+    dataset: &Dataset,
+    host: &str,
+    china: bool,
+    as_of: Option<Timestamp>,
+) -> Result<Vec<RegionFile>, Failure> {
+    let partition = if china { "cn" } else { "aws" };
+    let (root, offer) = match dataset.name {
+        "price" => ("offers", "AmazonEC2"),
+        _ => ("savingsPlan", "AWSComputeSavingsPlan"),
+    };
+    let base = format!("{host}/{root}/v1.0/{partition}/{offer}");
+    let version = match as_of {
+        None => "current".to_string(),
+        Some(at) => {
+            let url = format!("{base}/index.json");
+            let found =
+                feeds::version_at(&small(work, &url)?, at).map_err(|e| bad_file(&url, &e.to_string()))?;
+            found.ok_or_else(|| {
+                Failure::broken(format!("AWS publishes no price list that held at {at}"))
+                    .hint("its lists go back to 2018-05-01")
+            })?
+        }
+    };
+    let url = format!("{base}/{version}/region_index.json");
+    feeds::region_index(&small(work, &url)?).map_err(|e| bad_file(&url, &e.to_string()))
+}
+
+fn small(work: &Work<'_>, url: &str) -> Result<Vec<u8>, Failure> {
+    let fetched = work.source.fetch(url, None).map_err(source_failure)?;
+    let mut bytes = Vec::new();
+    if let Some(fetched) = fetched {
+        let read = fetched.body.take(LARGEST_INDEX).read_to_end(&mut bytes);
+        read.map_err(|e| Failure::broken(format!("{url} cannot be fetched: {e}")))?;
+    }
+    Ok(bytes)
+}
+
+fn bad_file(url: &str, why: &str) -> Failure {
+    Failure::broken(format!("{url}: {why}")).hint("try again later; nothing of it was kept")
+}
+
+/// One region's list.
+fn list(
+    work: &mut Work<'_>,
+    dataset: &'static Dataset,
+    host: &str,
+    file: &RegionFile,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let started = (work.clock)();
+    let source = source_of(dataset);
+    let name = format!("{}-{}", file.region, work.stamp(started));
+    let known = work.state.newest(dataset.name, &file.region);
+    if let Some(known) =
+        known.filter(|known| known.source == source && known.version.as_ref() == Some(&file.version))
+    {
+        let told = Told {
+            dataset,
+            scope: file.region.clone(),
+            source: source.into(),
+            version: Some(file.version.clone()),
+            observed_from: started,
+            observed_at: started,
+            outcome: Outcome::Unchanged,
+            rows: known.rows,
+            gaps: Vec::new(),
+        };
+        return work.land(dataset, &name, Vec::new(), vec![told], started, printer);
+    }
+    let kind = if dataset.name == "price" { FileKind::PriceList } else { FileKind::SavingsPlans };
+    let url = format!("{host}{}", file.csv);
+    let progress = printer.progress(&format!("{} of {}", dataset.name, file.region));
+    let read = read(work, kind, &url, None, source)?;
+    drop(progress);
+    let Some((batches, spoken, _)) = read else {
+        return Err(bad_file(&url, "the server sent nothing"));
+    };
+    let told = spoken.into_iter().map(|spoken| {
+        // The file is the region's own; what it says of another is not all there is to say of that one.
+        let complete = spoken.complete && spoken.scope == file.region;
+        told(dataset, source, spoken, complete)
+    });
+    let told: Vec<Told> = told.collect();
+    if !told.iter().any(|told| told.scope == file.region) {
+        return Err(bad_file(&url, &format!("it says nothing of {}", file.region)));
+    }
+    work.land(dataset, &name, batches, told, started, printer)
+}
+
+fn source_of(dataset: &Dataset) -> &'static str {
+    match dataset.name {
+        "price" => "AWS price list",
+        "savings_plan" => "AWS Savings Plans list",
+        _ => "AWS spot advisor",
+    }
+}
+
+fn told(dataset: &'static Dataset, source: &str, spoken: Spoken, complete: bool) -> Told {
+    Told {
+        dataset,
+        scope: spoken.scope,
+        source: source.into(),
+        version: spoken.version,
+        observed_from: spoken.observed_from,
+        observed_at: spoken.observed_at,
+        outcome: if complete { Outcome::Complete } else { Outcome::Partial },
+        rows: spoken.rows,
+        gaps: spoken.gaps,
+    }
+}
+
+type Read_ = (Vec<Batch>, Vec<Spoken>, Option<String>);
+
+/// Fetches and reads a file; none when the server still has the state called `known`.
+fn read(
+    work: &Work<'_>,
+    kind: FileKind,
+    url: &str,
+    known: Option<&str>,
+    source: &str,
+) -> Result<Option<Read_>, Failure> {
+    let Some(fetched) = work.source.fetch(url, known).map_err(source_failure)? else { return Ok(None) };
+    let now = fetched.date.unwrap_or_else(work.clock);
+    let context = Context { source, modified: fetched.modified, now };
+    let mut batches = Vec::new();
+    let mut reader = BufReader::with_capacity(1 << 20, fetched.body);
+    let spoken = feeds::read(kind, &mut reader, &context, &mut |batch| {
+        if work.stop.asked() {
+            return Err("interrupted".into());
+        }
+        batches.push(batch);
+        Ok(())
+    });
+    let spoken = spoken.map_err(|error| match work.stop.asked() {
+        true => Failure::new(Kind::Interrupted, "interrupted"),
+        false => bad_file(url, &error.to_string()),
+    })?;
+    Ok(Some((batches, spoken, fetched.etag)))
+}
+
+/// The spot advisor: one file for all regions, which nobody keeps but us.
+fn advisor(work: &mut Work<'_>, dataset: &'static Dataset, printer: &mut Printer) -> Result<(), Failure> {
+    let started = (work.clock)();
+    let source = source_of(dataset);
+    let known: Vec<(String, u64, String)> = {
+        let ours = work.state.scopes(dataset.name).into_iter().filter(|told| told.source == source);
+        ours.filter_map(|told| Some((told.scope.clone(), told.rows, told.version.clone()?))).collect()
+    };
+    let etag = known.first().map(|(_, _, etag)| etag.clone());
+    let progress = printer.progress("the spot advisor");
+    let read = read(work, FileKind::SpotAdvisor, ADVISOR, etag.as_deref(), source)?;
+    drop(progress);
+    let (batches, told) = match read {
+        Some((batches, spoken, etag)) => {
+            let told = spoken.into_iter().map(|spoken| {
+                let complete = spoken.complete;
+                Told { version: etag.clone(), ..told(dataset, source, spoken, complete) }
+            });
+            (batches, told.collect())
+        }
+        None => {
+            let told = known.into_iter().map(|(scope, rows, version)| Told {
+                dataset,
+                scope,
+                source: source.into(),
+                version: Some(version),
+                observed_from: started,
+                observed_at: started,
+                outcome: Outcome::Unchanged,
+                rows,
+                gaps: Vec::new(),
+            });
+            (Vec::new(), told.collect::<Vec<Told>>())
+        }
+    };
+    let name = work.stamp(started);
+    work.land(dataset, &name, batches, told, started, printer)
+}

@@ -1,0 +1,152 @@
+//! What the lake was told before, and whether an answer says anything new.
+
+use std::collections::HashMap;
+
+use catalog::ports::{Logged, Outcome, Told};
+use catalog::{Batch, Kind};
+use domain::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// The newest statement of every scope.
+pub(super) struct State {
+    newest: HashMap<(String, String), Logged>,
+}
+
+impl State {
+    pub(super) fn new(log: Vec<Logged>) -> State {
+        let mut state = State { newest: HashMap::new() };
+        log.into_iter().for_each(|told| state.learn(told));
+        state
+    }
+
+    /// Takes in one more statement. What failed says nothing of how things are.
+    pub(super) fn learn(&mut self, told: Logged) {
+        if told.outcome == Outcome::Failed.word() {
+            return;
+        }
+        let key = (told.dataset.clone(), told.scope.clone());
+        let known = self.newest.get(&key).map(|known| (known.observed_at, &known.run_id));
+        if known.is_none_or(|known| known < (told.observed_at, &told.run_id)) {
+            self.newest.insert(key, told);
+        }
+    }
+
+    /// The newest statement of a scope.
+    pub(super) fn newest(&self, dataset: &str, scope: &str) -> Option<&Logged> {
+        self.newest.get(&(dataset.to_string(), scope.to_string()))
+    }
+
+    /// The scopes of a dataset with their newest statements.
+    pub(super) fn scopes(&self, dataset: &str) -> Vec<&Logged> {
+        let mut scopes: Vec<&Logged> = self.newest.values().filter(|told| told.dataset == dataset).collect();
+        scopes.sort_by(|one, other| one.scope.cmp(&other.scope));
+        scopes
+    }
+
+    /// Until when a scope of changes is known.
+    pub(super) fn known_until(&self, dataset: &str, scope: &str) -> Option<Timestamp> {
+        self.newest(dataset, scope).map(|told| told.observed_at)
+    }
+
+    /// Names what a scope was seen to be, and drops its rows when the newest statement said the same.
+    pub(super) fn settle(&self, told: &mut Told, rows: &mut Vec<Batch>) {
+        let whole = matches!(told.outcome, Outcome::Complete | Outcome::Partial | Outcome::Empty);
+        if told.dataset.kind != Kind::Snapshot || !whole || !told.gaps.is_empty() {
+            return;
+        }
+        let version = digest(rows);
+        let same = self
+            .newest(told.dataset.name, &told.scope)
+            .is_some_and(|known| known.source == told.source && known.version.as_deref() == Some(&version));
+        told.version = Some(version);
+        if same {
+            rows.clear();
+            // A partial statement only adds, and adds nothing when it brings nothing.
+            if told.outcome == Outcome::Complete {
+                told.outcome = Outcome::Unchanged;
+            }
+        }
+    }
+}
+
+/// The rows' own name: SHA-256, whatever their order and however they are cut into batches.
+fn digest(batches: &[Batch]) -> String {
+    let mut rows: Vec<[u8; 32]> = Vec::new();
+    let mut text = String::new();
+    for batch in batches {
+        for row in 0..batch.len() {
+            text.clear();
+            for column in 0..batch.cells.len() {
+                batch.spell(row, column, &mut text);
+                text.push('\u{1f}');
+            }
+            rows.push(Sha256::digest(text.as_bytes()).into());
+        }
+    }
+    rows.sort_unstable();
+    let mut hasher = Sha256::new();
+    rows.iter().for_each(|row| hasher.update(row));
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::Value;
+
+    use super::*;
+
+    fn rows(names: &[&str]) -> Batch {
+        let row = |name: &&str| -> Vec<Value> { vec![(*name).into(), "us-east-1".into(), "use1-az1".into()] };
+        Batch::of(catalog::dataset("offering").unwrap(), names.iter().map(row).collect()).unwrap()
+    }
+
+    fn told(outcome: Outcome, gaps: &[&str]) -> Told {
+        Told {
+            dataset: catalog::dataset("offering").unwrap(),
+            scope: "us-east-1".into(),
+            source: "AWS".into(),
+            version: None,
+            observed_from: Timestamp::UNIX_EPOCH,
+            observed_at: Timestamp::UNIX_EPOCH,
+            outcome,
+            rows: 2,
+            gaps: gaps.iter().map(|gap| gap.to_string()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_digest_knows_no_order() {
+        assert_eq!(digest(&[rows(&["a", "b"])]), digest(&[rows(&["b"]), rows(&["a"])]));
+        assert_ne!(digest(&[rows(&["a", "b"])]), digest(&[rows(&["a", "c"])]));
+        assert_ne!(digest(&[rows(&["a"])]), digest(&[rows(&["a", "a"])]));
+    }
+
+    #[test]
+    fn what_was_said_before_is_not_kept_again() {
+        let logged = |version: String, outcome: &str| Logged {
+            run_id: "r".into(),
+            dataset: "offering".into(),
+            scope: "us-east-1".into(),
+            source: "AWS".into(),
+            version: Some(version),
+            observed_at: Timestamp::UNIX_EPOCH,
+            outcome: outcome.into(),
+            rows: 2,
+            gaps: vec![],
+        };
+        let check =
+            |state: &State, names: &[&str], outcome: Outcome, gaps: &[&str], expected: (Outcome, usize)| {
+                let (mut told, mut rows) = (told(outcome, gaps), vec![rows(names)]);
+                state.settle(&mut told, &mut rows);
+                assert_eq!((told.outcome, rows.len()), expected);
+            };
+        let known = State::new(vec![logged(digest(&[rows(&["a", "b"])]), "complete")]);
+        check(&known, &["b", "a"], Outcome::Complete, &[], (Outcome::Unchanged, 0));
+        check(&known, &["b", "a"], Outcome::Partial, &[], (Outcome::Partial, 0));
+        check(&known, &["b"], Outcome::Complete, &[], (Outcome::Complete, 1));
+        // What was seen in part is no reason to believe that all is as it was.
+        check(&known, &["b", "a"], Outcome::Partial, &["page 3"], (Outcome::Partial, 1));
+        let failed = State::new(vec![logged(digest(&[rows(&["a", "b"])]), "failed")]);
+        check(&failed, &["b", "a"], Outcome::Complete, &[], (Outcome::Complete, 1));
+    }
+}

@@ -1,0 +1,132 @@
+use std::collections::BTreeMap;
+
+use catalog::ports::{Logged, Shown};
+use catalog::{Field, Page, Type, Value};
+use clap::Args;
+use console::{Exit, Failure, Printer, Report, age};
+use domain::Timestamp;
+
+use crate::{Ports, lake_failure};
+
+/// Say what the lake holds: how old each dataset is, and what could not be seen.
+///
+/// Without --all a line stands for a dataset: `oldest` is the age of the scope that was looked at longest ago, and
+/// gaps are those of the newest look at each scope. Exit code 3 when the lake is empty.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Datasets; all of them without any
+    #[arg(value_name = "DATASET")]
+    pub datasets: Vec<String>,
+    /// A line for each scope (region, or account and region)
+    #[arg(long)]
+    pub all: bool,
+}
+
+pub(crate) fn run_status(
+    args: &StatusArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    for name in &args.datasets {
+        if catalog::dataset(name).is_none() {
+            let known = catalog::DATASETS.iter().map(|dataset| dataset.name);
+            let near = console::did_you_mean(name, known);
+            return Err(Failure::usage(format!("there is no dataset \"{name}\"{near}"))
+                .hint("truffle schema lists them"));
+        }
+    }
+    let root = ports.store.root();
+    let Some(shown) = ports.store.look().map_err(lake_failure)? else {
+        printer.note(&format!("there is no lake at {} yet: collector snapshot begins one", root.display()));
+        return Ok(Exit::NothingMatched);
+    };
+    printer.note(&format!("lake: {}, manifest {}", root.display(), shown.manifest));
+    let newest = newest(&shown.log, &args.datasets);
+    if newest.is_empty() {
+        printer.note("nothing was told of that yet");
+        return Ok(Exit::NothingMatched);
+    }
+    let page = if args.all { scopes(&newest, now) } else { datasets(&newest, &shown, now) };
+    printer.report(&Report::plain(page), ports.encode)?;
+    let gaps: usize = newest.iter().map(|told| told.gaps.len()).sum();
+    if gaps > 0 && !args.all {
+        printer.note(&format!("{gaps} gaps: collector status --all says which"));
+    }
+    Ok(Exit::Done)
+}
+
+/// The newest word on each scope, failures too: that nobody could look is what a person must know.
+fn newest<'a>(log: &'a [Logged], wanted: &[String]) -> Vec<&'a Logged> {
+    let mut newest: BTreeMap<(&str, &str), &Logged> = BTreeMap::new();
+    for told in log.iter().filter(|told| wanted.is_empty() || wanted.contains(&told.dataset)) {
+        let known = newest.entry((&told.dataset, &told.scope)).or_insert(told);
+        if (known.observed_at, &known.run_id) < (told.observed_at, &told.run_id) {
+            *known = told;
+        }
+    }
+    newest.into_values().collect()
+}
+
+fn scopes(newest: &[&Logged], now: Timestamp) -> Page {
+    let fields = vec![
+        Field::new("dataset", Type::Text),
+        Field::new("scope", Type::Text),
+        Field::new("outcome", Type::Text),
+        Field::new("observed_at", Type::Timestamp),
+        Field::new("age", Type::Text),
+        Field::new("rows", Type::Int),
+        Field::new("source", Type::Text),
+        Field::new("gaps", Type::List(Box::new(Type::Text))),
+    ];
+    let row = |told: &&Logged| {
+        vec![
+            told.dataset.as_str().into(),
+            told.scope.as_str().into(),
+            told.outcome.as_str().into(),
+            told.observed_at.into(),
+            age(told.observed_at, now).into(),
+            Value::Int(told.rows as i64),
+            told.source.as_str().into(),
+            told.gaps.clone().into(),
+        ]
+    };
+    Page { fields, rows: newest.iter().map(row).collect() }
+}
+
+fn datasets(newest: &[&Logged], shown: &Shown, now: Timestamp) -> Page {
+    let fields = vec![
+        Field::new("dataset", Type::Text),
+        Field::new("scopes", Type::Int),
+        Field::new("newest", Type::Text),
+        Field::new("oldest", Type::Text),
+        Field::new("failed", Type::Int),
+        Field::new("gaps", Type::Int),
+        Field::new("files", Type::Int),
+        Field::new("rows", Type::Int),
+        Field::new("bytes", Type::Int),
+    ];
+    let mut grouped: BTreeMap<&str, Vec<&Logged>> = BTreeMap::new();
+    for told in newest {
+        grouped.entry(&told.dataset).or_default().push(told);
+    }
+    let row = |(dataset, told): (&&str, &Vec<&Logged>)| {
+        let instants = || told.iter().map(|told| told.observed_at);
+        let said = |instant: Option<Timestamp>| -> Value { instant.map(|instant| age(instant, now)).into() };
+        let held = shown.held.iter().find(|held| held.dataset == **dataset);
+        let count = |number: usize| Value::Int(number as i64);
+        let of = |number: Option<u64>| Value::Int(number.unwrap_or(0) as i64);
+        vec![
+            (*dataset).into(),
+            count(told.len()),
+            said(instants().max()),
+            said(instants().min()),
+            count(told.iter().filter(|told| told.outcome == "failed").count()),
+            count(told.iter().map(|told| told.gaps.len()).sum()),
+            of(held.map(|held| held.files)),
+            of(held.map(|held| held.rows)),
+            of(held.map(|held| held.bytes)),
+        ]
+    };
+    Page { fields, rows: grouped.iter().map(row).collect() }
+}

@@ -1,0 +1,403 @@
+//! `collector snapshot` against the sandbox and against a loopback server of public files.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use tests::{Desk, Ran, ran, root};
+
+/// A sandbox that ends with its test, and the variables that point at it.
+struct Serving {
+    child: Child,
+    variables: Vec<(String, String)>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Time stands still, so that what did not change is the same.
+fn serve(desk: &Desk, scenario: &str) -> Serving {
+    let file = desk.home().join("scenario.yaml");
+    fs::write(&file, scenario).unwrap();
+    let words = ["sandbox", "serve", "--port", "0", "--scenario", file.to_str().unwrap()];
+    let mut child =
+        desk.command("mycelium", &words).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let from = line.find("http://").unwrap_or_else(|| panic!("no address in {line:?}"));
+    let url = line[from..].split_whitespace().next().unwrap();
+    let said = ran(&mut desk.command("mycelium", &["sandbox", "env", "--url", url])).good();
+    let pair = |line: &str| {
+        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+        Some((name.to_string(), value.trim_matches('\'').to_string()))
+    };
+    Serving { child, variables: said.lines().filter_map(pair).collect() }
+}
+
+fn collector(desk: &Desk, serving: &Serving, words: &[&str]) -> Ran {
+    let mut command = desk.command("collector", words);
+    command.envs(serving.variables.iter().map(|(name, value)| (name, value)));
+    ran(&mut command)
+}
+
+/// The aws CLI, a client that nobody here wrote; none where `cargo xtask setup --tests` could not bring it.
+fn aws(desk: &Desk, serving: &Serving, words: &[&str]) -> Option<String> {
+    let cli = root().join(".tools/clients/bin/aws");
+    if !cli.exists() {
+        eprintln!("skipped: .tools/clients is missing; cargo xtask setup --tests makes it");
+        return None;
+    }
+    let mut command = Command::new(cli);
+    command.args(words).env_clear().env("HOME", desk.home()).env("AWS_PAGER", "");
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.envs(serving.variables.iter().map(|(name, value)| (name, value)));
+    Some(ran(&mut command).good())
+}
+
+fn csv(desk: &Desk, sql: &str) -> String {
+    desk.truffle(&["query", sql, "-o", "csv", "-q"]).good()
+}
+
+#[test]
+fn what_an_account_has_lands_in_the_lake_and_is_answered_from_it() {
+    let desk = Desk::default();
+    let serving = serve(&desk, "timing: {pending: 0s, visible_after: 0s}\n");
+    let image = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+    let launch = [
+        "ec2",
+        "run-instances",
+        "--instance-type",
+        "t3.micro",
+        "--image-id",
+        image,
+        "--tag-specifications",
+        r#"[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "forgotten"}, {"Key": "team", "Value": "a\"b"}]}]"#,
+    ];
+    let Some(_) = aws(&desk, &serving, &launch) else { return };
+    let datasets = ["instance", "volume", "address", "spot_request", "capacity", "quota", "zone"];
+    let words = [&["snapshot"], &datasets[..], &["--region", "us-east-1,eu-west-1", "-o", "csv"]].concat();
+    let told = collector(&desk, &serving, &words).good();
+    for expected in
+        ["instance,000000000001/us-east-1,complete,1,", "instance,000000000001/eu-west-1,empty,0,"]
+    {
+        assert!(told.contains(expected), "{told}");
+    }
+    let found = csv(
+        &desk,
+        "SELECT name, instance_type, lifecycle, region, az_id LIKE 'use1-az%' AS placed, http_tokens,
+           len(volumes) AS volumes, json_extract_string(tags, '$.team') AS team FROM instance",
+    );
+    let row = found.lines().nth(1).unwrap_or_else(|| panic!("no instance: {found}"));
+    assert!(row.starts_with("forgotten,t3.micro,on-demand,us-east-1,true,"), "{found}");
+    assert!(row.ends_with(",1,\"a\"\"b\""), "{found}");
+    assert_eq!(csv(&desk, "SELECT count(*) AS n FROM quota WHERE quota_code = 'L-1216C47A'"), "n\n2\n");
+    // Gone tomorrow: the next look retires it, and what was is still known.
+    let id = csv(&desk, "SELECT instance_id FROM instance");
+    let id = id.lines().nth(1).unwrap();
+    aws(&desk, &serving, &["ec2", "terminate-instances", "--instance-ids", id]).unwrap();
+    collector(&desk, &serving, &["snapshot", "instance", "--region", "us-east-1"]).good();
+    let states = csv(&desk, "SELECT count(*) AS n, count(DISTINCT state) AS states FROM instance_history");
+    assert_eq!(states, "n,states\n2,2\n");
+    assert_eq!(csv(&desk, "SELECT count(*) AS n FROM instance WHERE state = 'running'"), "n\n0\n");
+}
+
+#[test]
+fn types_come_through_the_wire_as_the_seed_has_them() {
+    let desk = Desk::default();
+    let serving = serve(&desk, "");
+    let words = ["snapshot", "instance_type", "offering", "--region", "us-east-1", "-o", "csv"];
+    let told = collector(&desk, &serving, &words).good();
+    assert!(told.contains("offering,us-east-1,complete,"), "{told}");
+    // Every column of every type: from the seed through the sandbox's XML, the SDK and the lake.
+    let sql = "SELECT count(*) AS n FROM (
+        SELECT * EXCLUDE (run_id, valid_from, valid_until) FROM instance_type_history WHERE run_id LIKE 'snapshot%'
+        EXCEPT
+        SELECT * EXCLUDE (run_id, valid_from, valid_until) FROM instance_type_history WHERE run_id NOT LIKE 'snapshot%')";
+    assert_eq!(csv(&desk, sql), "n\n0\n");
+    let seen =
+        csv(&desk, "SELECT count(*) > 1000 AS many FROM instance_type_history WHERE run_id LIKE 'snapshot%'");
+    assert_eq!(seen, "many\ntrue\n");
+    // The same again says so, and adds no rows but those of the log.
+    let rows = csv(&desk, "SELECT count(*) AS n FROM offering_history");
+    let again = collector(&desk, &serving, &words).good();
+    assert!(again.contains("offering,us-east-1,unchanged,"), "{again}");
+    assert_eq!(csv(&desk, "SELECT count(*) AS n FROM offering_history"), rows);
+    // Answers say where they are from; the tests' usual instant is before this machine's clock.
+    let words = ["search", "m7i.xlarge", "--region", "us-east-1"];
+    let sources = ran(desk.command("truffle", &words).env("MYCELIUM_NOW", "2100-01-01T00:00:00Z"));
+    assert!(sources.err.contains("from AWS ec2:DescribeInstanceTypes"), "{sources:?}");
+}
+
+#[test]
+fn spot_prices_go_on_from_where_the_last_snapshot_ended() {
+    let desk = Desk::default();
+    let serving = serve(&desk, "");
+    let words = ["snapshot", "spot_price", "--region", "us-east-1", "-o", "csv"];
+    let first = collector(&desk, &serving, &words).good();
+    assert!(first.contains("spot_price,us-east-1,complete,"), "{first}");
+    let rows = csv(&desk, "SELECT count(*) AS n FROM spot_price");
+    assert_ne!(rows, "n\n0\n");
+    collector(&desk, &serving, &words).good();
+    let doubled = "SELECT count(*) AS n FROM (SELECT 1 FROM spot_price
+        GROUP BY instance_type, az_id, product, observed_at, price_per_hour HAVING count(*) > 1)";
+    assert_eq!(csv(&desk, doubled), "n\n0\n");
+}
+
+#[test]
+fn what_cannot_be_seen_is_a_gap_and_the_rest_lands() {
+    let desk = Desk::default();
+    let serving = serve(
+        &desk,
+        "failures:\n  - {call: DescribeVolumes, how: {refused: {code: UnauthorizedOperation, status: 403}}}\n",
+    );
+    let words = ["snapshot", "volume", "address", "--region", "us-east-1", "-o", "csv"];
+    let told = collector(&desk, &serving, &words).good();
+    assert!(told.contains("volume,000000000001/us-east-1,failed,0,"), "{told}");
+    assert!(told.contains("ec2:DescribeVolumes is not allowed: add it to the policy"), "{told}");
+    assert!(told.contains("address,000000000001/us-east-1,empty,0,"), "{told}");
+    let gaps = csv(&desk, "SELECT len(gaps) AS n, outcome FROM collection_run WHERE dataset = 'volume'");
+    assert_eq!(gaps, "n,outcome\n1,failed\n");
+    let status = desk.collector(&["status", "volume", "--all", "-o", "csv"]).good();
+    assert!(status.contains("volume,000000000001/us-east-1,failed,"), "{status}");
+    let policy = collector(&desk, &serving, &["policy", "volume"]).good();
+    assert!(
+        policy.contains("\"ec2:DescribeVolumes\"") && policy.contains("\"ec2:DescribeRegions\""),
+        "{policy}"
+    );
+}
+
+#[test]
+fn two_profiles_of_one_account_are_one_account() {
+    let desk = Desk::default();
+    let serving = serve(&desk, "");
+    let value = |name: &str| {
+        let found = serving.variables.iter().find(|(known, _)| known == name);
+        found.unwrap_or_else(|| panic!("no {name} in {:?}", serving.variables)).1.clone()
+    };
+    let (id, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
+    let folder = desk.home().join(".aws");
+    fs::create_dir(&folder).unwrap();
+    let profile =
+        |name: &str| format!("[{name}]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+    fs::write(folder.join("credentials"), profile("one") + &profile("other")).unwrap();
+    let mut command =
+        desk.command("collector", &["snapshot", "quota", "--account", "one,other", "--region", "us-east-1"]);
+    command.env("AWS_ENDPOINT_URL", value("AWS_ENDPOINT_URL")).args(["-o", "csv"]);
+    let told = ran(&mut command).good();
+    assert!(told.contains("complete") && told.contains("unchanged"), "{told}");
+    assert_eq!(csv(&desk, "SELECT count(DISTINCT account_id) AS n FROM quota"), "n\n1\n");
+    let doubled = "SELECT count(*) AS n FROM (SELECT 1 FROM quota GROUP BY quota_code HAVING count(*) > 1)";
+    assert_eq!(csv(&desk, doubled), "n\n0\n");
+}
+
+#[test]
+fn without_credentials_it_says_what_to_do_and_writes_nothing() {
+    let desk = Desk::default();
+    let mut command = desk.command("collector", &["snapshot", "instance"]);
+    let failed = ran(command.env("AWS_EC2_METADATA_DISABLED", "true"));
+    assert_eq!(failed.code, 1);
+    assert!(failed.err.starts_with("error: no AWS credentials were found"), "{failed:?}");
+    assert!(failed.err.contains("--account"), "{failed:?}");
+    assert!(!desk.home().join(".local/share/mycelium").exists());
+    assert_eq!(desk.collector(&["status"]).code, 3);
+}
+
+/// Paths with what is served at them.
+type Files = Vec<(String, Vec<u8>)>;
+
+/// A server of public files on loopback: what it serves, and how often each was asked for.
+struct Mirror {
+    url: String,
+    files: Arc<Mutex<Files>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Mirror {
+    fn start(files: &[(&str, String)]) -> Mirror {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let files: Files =
+            files.iter().map(|(path, text)| (path.to_string(), text.clone().into_bytes())).collect();
+        let (files, asked) = (Arc::new(Mutex::new(files)), Arc::new(Mutex::new(Vec::new())));
+        let (served, noted) = (files.clone(), asked.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                answer(stream, &served.lock().unwrap(), &mut noted.lock().unwrap());
+            }
+        });
+        Mirror { url, files, asked }
+    }
+
+    fn replace(&self, path: &str, bytes: Vec<u8>) {
+        let mut files = self.files.lock().unwrap();
+        files.retain(|(known, _)| known != path);
+        files.push((path.into(), bytes));
+    }
+
+    fn asked(&self, part: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|path| path.contains(part)).count()
+    }
+}
+
+/// Its etag is the length: enough to tell one state from another here.
+fn answer(mut stream: TcpStream, files: &Files, asked: &mut Vec<String>) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 || line == "\r\n" {
+            break;
+        }
+        lines.push(line.trim().to_string());
+    }
+    let path = lines.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_string();
+    let known =
+        lines.iter().find_map(|line| line.to_lowercase().strip_prefix("if-none-match: ").map(String::from));
+    asked.push(path.clone());
+    let head = "Date: Mon, 23 Nov 2026 00:00:00 GMT\r\nConnection: close\r\n";
+    let (status, body) = match files.iter().find(|(name, _)| *name == path) {
+        None => ("404 Not Found", &[][..]),
+        Some((_, body)) if known == Some(format!("\"{}\"", body.len())) => ("304 Not Modified", &[][..]),
+        Some((_, body)) => ("200 OK", &body[..]),
+    };
+    // A file that begins with `cut:` promises more than it sends.
+    let promised = if body.starts_with(b"cut:") { body.len() + 1000 } else { body.len() };
+    let body = body.strip_prefix(b"cut:").unwrap_or(body);
+    let head =
+        format!("HTTP/1.1 {status}\r\n{head}ETag: \"{}\"\r\nContent-Length: {promised}\r\n\r\n", body.len());
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let _ = reader.read_to_end(&mut Vec::new());
+}
+
+const PRICES: &str = "/pricing.us-east-1.amazonaws.com/offers/v1.0/aws/AmazonEC2";
+
+fn region_index(version: &str) -> String {
+    format!(
+        r#"{{"formatVersion": "v1.0", "regions": {{"us-east-1": {{"regionCode": "us-east-1",
+        "currentVersionUrl": "/offers/v1.0/aws/AmazonEC2/{version}/us-east-1/index.json"}}}}}}"#
+    )
+}
+
+fn price_list(version: &str, date: &str, price: &str) -> String {
+    let header = "SKU,OfferTermCode,TermType,EffectiveDate,Unit,PricePerUnit,Currency,LeaseContractLength,\
+        PurchaseOption,OfferingClass,Product Family,Instance Type,Tenancy,Operating System,License Model,\
+        CapacityStatus,MarketOption,Pre Installed S/W,Region Code";
+    let row = format!(
+        "A,JRT,OnDemand,{date},Hrs,{price},USD,,,,Compute Instance,m7i.xlarge,Shared,Linux,\
+        No License required,Used,OnDemand,NA,us-east-1"
+    );
+    format!(
+        "\"FormatVersion\",\"v1.0\"\n\"Disclaimer\",\"none\"\n\"Publication Date\",\"{date}T00:00:00Z\"\n\
+        \"Version\",\"{version}\"\n\"OfferCode\",\"AmazonEC2\"\n{header}\n{row}\n"
+    )
+}
+
+fn from_mirror(desk: &Desk, mirror: &Mirror, words: &[&str]) -> Ran {
+    ran(desk.command("collector", words).env("MYCELIUM_MIRROR", &mirror.url))
+}
+
+#[test]
+fn a_price_list_is_fetched_once_a_publication_and_past_ones_too() {
+    let desk = Desk::default();
+    let versions = r#"{"versions": {
+        "20260101": {"versionEffectiveBeginDate": "2026-01-01T00:00:00Z", "versionEffectiveEndDate": "2026-10-01T00:00:00Z"},
+        "20261001": {"versionEffectiveBeginDate": "2026-10-01T00:00:00Z", "versionEffectiveEndDate": ""}}}"#;
+    let mirror = Mirror::start(&[
+        (&format!("{PRICES}/index.json"), versions.into()),
+        (&format!("{PRICES}/current/region_index.json"), region_index("20261001")),
+        (&format!("{PRICES}/20260101/region_index.json"), region_index("20260101")),
+        (
+            &format!("{PRICES}/20261001/us-east-1/index.csv"),
+            price_list("20261001", "2026-10-01", "0.1900000000"),
+        ),
+        (
+            &format!("{PRICES}/20260101/us-east-1/index.csv"),
+            price_list("20260101", "2026-01-01", "0.2500000000"),
+        ),
+    ]);
+    let words = ["snapshot", "price", "--region", "us-east-1", "-o", "csv"];
+    let told = from_mirror(&desk, &mirror, &words).good();
+    assert!(told.contains("price,us-east-1,complete,1,2026-10-01"), "{told}");
+    let again = from_mirror(&desk, &mirror, &words).good();
+    assert!(again.contains("price,us-east-1,unchanged,1,"), "{again}");
+    assert_eq!(mirror.asked("/20261001/us-east-1/index.csv"), 1);
+    let past = [&words[..], &["--as-of", "2026-05-05"]].concat();
+    from_mirror(&desk, &mirror, &past).good();
+    let prices = csv(
+        &desk,
+        "SELECT price_per_hour, valid_from, valid_until FROM price_history
+        WHERE run_id LIKE 'snapshot%' ORDER BY valid_from",
+    );
+    let expected = "price_per_hour,valid_from,valid_until\n0.25,2026-01-01T00:00:00Z,2026-10-01T00:00:00Z\n\
+        0.19,2026-10-01T00:00:00Z,\n";
+    assert_eq!(prices, expected);
+    let before = [&words[..], &["--as-of", "2017-01-01"]].concat();
+    let failed = from_mirror(&desk, &mirror, &before);
+    assert!(failed.code == 1 && failed.err.contains("no price list that held at"), "{failed:?}");
+}
+
+#[test]
+fn a_broken_download_publishes_nothing() {
+    let desk = Desk::default();
+    let list = format!("{PRICES}/20261001/us-east-1/index.csv");
+    let mirror = Mirror::start(&[(&format!("{PRICES}/current/region_index.json"), region_index("20261001"))]);
+    let words = ["snapshot", "price", "--region", "us-east-1"];
+    let whole = price_list("20261001", "2026-10-01", "0.1900000000");
+    let check = |bytes: Vec<u8>, part: &str| {
+        mirror.replace(&list, bytes);
+        let failed = from_mirror(&desk, &mirror, &words);
+        assert!(failed.code == 1 && failed.err.contains(part), "{failed:?}");
+        assert_eq!(desk.collector(&["status"]).code, 3);
+    };
+    check([b"cut:", whole.as_bytes()].concat(), "/us-east-1/index.csv");
+    check(whole.as_bytes()[..whole.len() - 5].to_vec(), "cut short");
+    check(b"<html>a captive portal</html>".to_vec(), "/us-east-1/index.csv");
+    let elsewhere = ["snapshot", "price", "--region", "eu-west-1"];
+    let failed = from_mirror(&desk, &mirror, &elsewhere);
+    assert!(failed.err.contains("AWS publishes no price for eu-west-1"), "{failed:?}");
+}
+
+#[test]
+fn the_advisor_is_kept_each_time_it_changes() {
+    let desk = Desk::default();
+    let advice = |range: i64, saving: i64| {
+        format!(
+            r#"{{"ranges": [{{"index": 0, "label": "<5%"}}, {{"index": 1, "label": "5-10%"}}],
+            "spot_advisor": {{"us-east-1": {{"Linux": {{"m7i.xlarge": {{"s": {saving}, "r": {range}}}}}}}}}}}"#
+        )
+    };
+    let file = "/spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json";
+    let mirror = Mirror::start(&[(file, advice(0, 70))]);
+    let words = ["snapshot", "interruption", "-o", "csv"];
+    assert!(from_mirror(&desk, &mirror, &words).good().contains("us-east-1,complete,1,"));
+    assert!(from_mirror(&desk, &mirror, &words).good().contains("us-east-1,unchanged,1,"));
+    mirror.replace(file, advice(1, -15).into_bytes());
+    assert!(from_mirror(&desk, &mirror, &words).good().contains("us-east-1,complete,1,"));
+    assert_eq!(csv(&desk, "SELECT saving_percent FROM interruption"), "saving_percent\n-15\n");
+}
+
+#[test]
+fn slips_are_answered() {
+    let desk = Desk::default();
+    let check = |words: &[&str], part: &str| {
+        let found = desk.collector(&[&["snapshot"], words].concat());
+        assert_eq!(found.code, 2, "{found:?}");
+        assert!(found.err.contains(part), "{found:?}");
+    };
+    check(&["prices"], "did you mean price?");
+    check(&["benchmark"], "there is no dataset \"benchmark\" to snapshot");
+    check(&["price", "--since", "30d"], "--since is for spot_price alone");
+    check(&["spot_price", "--since", "200d"], "within the 90 that AWS keeps");
+    check(&["zone", "--as-of", "2024-01-01"], "--as-of is for price alone");
+    check(&["price", "--as-of", "then"], "expected a day or an instant");
+    check(&["zone", "--region", "all,us-east-1"], "--region is all, or names regions");
+    check(&["zone", "--region", "US East"], "US East");
+    check(&["price", "--account", "work"], "what is asked for is public");
+}
