@@ -3,7 +3,7 @@
 mod store;
 mod told;
 
-pub use store::{Committed, Imported, Run, Store, StoreError};
+pub use store::{Committed, Imported, Keep, Resized, Run, Size, Store, StoreError, Tidied};
 pub use told::{Outcome, Told};
 
 use std::io::Write;

@@ -6,7 +6,9 @@
 use clap::{Parser, Subcommand};
 use console::Flags;
 
+use crate::compact::CompactArgs;
 use crate::import::ImportArgs;
+use crate::prune::PruneArgs;
 
 /// Brings data into the local lake, from which truffle answers.
 ///
@@ -25,4 +27,6 @@ pub struct CollectorArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Import(ImportArgs),
+    Compact(CompactArgs),
+    Prune(PruneArgs),
 }

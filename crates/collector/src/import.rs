@@ -236,7 +236,7 @@ fn page(imported: &Imported) -> Page {
     Page { fields, rows: vec![row] }
 }
 
-fn failure(error: StoreError) -> Failure {
+pub(crate) fn failure(error: StoreError) -> Failure {
     let text = error.to_string();
     match error {
         StoreError::Locked(_) => Failure::broken(text).hint("wait for the other collector, or stop it"),

@@ -1,10 +1,13 @@
 //! The collector: the only program that writes the lake.
 //!
-//! This room is for bringing data in: today from files. It will never answer a question, and it knows no
+//! This room is for bringing data in, today from files, and for keeping the lake small. It will never answer a question, and it knows no
 //! file format itself: `feeds` does, and the lake for what is read column by column.
 
 mod args;
+mod compact;
 mod import;
+mod prune;
+mod tidied;
 
 pub use args::{CollectorArgs, Command};
 
@@ -29,6 +32,8 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let done = match &args.command {
         Command::Import(args) => import::run_import(args, ports, printer, now),
+        Command::Compact(args) => compact::run_compact(args, ports, printer, now),
+        Command::Prune(args) => prune::run_prune(args, ports, printer, now),
     }?;
     printer.flush()?;
     Ok(done)

@@ -1,18 +1,22 @@
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use catalog::{DataFile, Dataset, FORMAT, Manifest, Page};
 use domain::Timestamp;
 use polars::io::parquet::write::ParquetWriter;
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, PolarsError, PolarsResult};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::folder::{self, LakeError};
-use crate::{columns, prune};
+use crate::prices::Prices;
+use crate::{Pinned, columns, prune};
 
 /// Rows of a row group: large ones cost a third fewer bytes a row and a point question reads one.
-const ROW_GROUP: usize = 1_000_000;
+pub(crate) const ROW_GROUP: usize = 1_000_000;
 
 /// The one writer of a lake, as long as it lives.
 #[derive(Debug)]
@@ -79,24 +83,49 @@ impl Writer {
     pub(crate) fn write_frame(
         &self,
         dataset: &Dataset,
-        run_id: &str,
-        frame: DataFrame,
+        name: &str,
+        mut frame: DataFrame,
     ) -> Result<Written, LakeError> {
-        let path = format!("lake/{}/v={}/{run_id}.parquet", dataset.name, dataset.version);
         let rows = frame.height() as u64;
-        let bytes = parquet(frame).map_err(|e| LakeError::Unusable(format!("{path}: {e}")))?;
+        self.write_file(dataset, name, rows, |path, out| {
+            parquet(out, &mut frame).map_err(|e| not_written(path, e))
+        })
+    }
+
+    /// Writes settled observations of prices, in row groups of so many rows.
+    pub(crate) fn write_prices(
+        &self,
+        dataset: &Dataset,
+        name: &str,
+        prices: &Prices,
+        rows: Range<usize>,
+        group: usize,
+    ) -> Result<Written, LakeError> {
+        let schema = columns::schema(&dataset.fields());
+        self.write_file(dataset, name, rows.len() as u64, |path, out| {
+            let mut file = ParquetWriter::new(out).batched(&schema).map_err(|e| not_written(path, e))?;
+            for start in rows.clone().step_by(group) {
+                let frame = prices.frame(dataset, start..rows.end.min(start + group));
+                frame.and_then(|frame| file.write_batch(&frame)).map_err(|e| not_written(path, e))?;
+            }
+            file.finish().map(|_| ()).map_err(|e| not_written(path, e))
+        })
+    }
+
+    /// A new file of a dataset: `name` is its path below the dataset's folder, without `.parquet`.
+    fn write_file(
+        &self,
+        dataset: &Dataset,
+        name: &str,
+        rows: u64,
+        write: impl FnOnce(&Path, &mut dyn Write) -> Result<(), LakeError>,
+    ) -> Result<Written, LakeError> {
+        let path = format!("lake/{}/v={}/{name}.parquet", dataset.name, dataset.version);
         let file = self.root.join(&path);
         folder::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
-        folder::write_whole(&file, &bytes)?;
-        let (bytes, sha256) = (bytes.len() as u64, folder::sha256(&bytes));
-        Ok(Written(DataFile {
-            dataset: dataset.name.into(),
-            version: dataset.version,
-            path,
-            rows,
-            bytes,
-            sha256,
-        }))
+        let (bytes, sha256) = folder::write_through(&file, |out| write(&file, out))?;
+        let (dataset, version) = (dataset.name.into(), dataset.version);
+        Ok(Written(DataFile { dataset, version, path, rows, bytes, sha256 }))
     }
 
     /// Makes the files visible, all at once: a new manifest, then CURRENT. Returns its number.
@@ -106,7 +135,18 @@ impl Writer {
         tool_version: &str,
         now: Timestamp,
     ) -> Result<u64, LakeError> {
-        let next = self.next(written, tool_version, now);
+        self.replace(&[], written, tool_version, now)
+    }
+
+    /// Makes the files visible in place of others, all at once. Returns the number of the manifest.
+    pub(crate) fn replace(
+        &mut self,
+        replaced: &[DataFile],
+        written: Vec<Written>,
+        tool_version: &str,
+        now: Timestamp,
+    ) -> Result<u64, LakeError> {
+        let next = self.next(replaced, written, tool_version, now);
         write_manifest(&self.root, &next)?;
         tracing::info!("manifest {} committed, {} files", next.number, next.files.len());
         self.manifest = next;
@@ -114,18 +154,38 @@ impl Writer {
         if let Err(error) = prune::prune(&self.root, &self.manifest) {
             tracing::warn!("old files could not be cleared away: {error}");
         }
+        self.confirm()?;
         Ok(self.manifest.number)
     }
 
     /// The state after this commit.
-    fn next(&self, written: Vec<Written>, tool_version: &str, now: Timestamp) -> Manifest {
+    fn next(
+        &self,
+        replaced: &[DataFile],
+        written: Vec<Written>,
+        tool_version: &str,
+        now: Timestamp,
+    ) -> Manifest {
         let mut next = self.manifest.clone();
         next.format = FORMAT;
         next.number += 1;
         next.tool_version = tool_version.into();
         next.written_at = now.to_string();
+        let replaced: HashSet<&str> = replaced.iter().map(|file| file.path.as_str()).collect();
+        next.files.retain(|file| !replaced.contains(file.path.as_str()));
         next.files.extend(written.into_iter().map(|file| file.0));
         next
+    }
+
+    /// Reads back that the newest state is the one that was committed, all of its files there.
+    fn confirm(&self) -> Result<(), LakeError> {
+        let shown = Pinned::newest(&self.root)?.is_some_and(|pinned| pinned.manifest == self.manifest);
+        if shown {
+            return Ok(());
+        }
+        let number = self.manifest.number;
+        let reason = format!("manifest {number} was written, and what is read back is another one");
+        Err(LakeError::Io { path: self.root.clone(), reason })
     }
 }
 
@@ -143,13 +203,21 @@ fn write_numbered(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
 
 /// A page as the bytes of a Parquet file (zstd).
 pub fn parquet_bytes(page: &Page) -> Result<Vec<u8>, String> {
-    columns::frame(page).and_then(parquet).map_err(|e| e.to_string())
+    let mut bytes = Vec::new();
+    let written = columns::frame(page).and_then(|mut frame| parquet(&mut bytes, &mut frame));
+    written.map(|()| bytes).map_err(|e| e.to_string())
 }
 
-fn parquet(mut frame: DataFrame) -> polars::prelude::PolarsResult<Vec<u8>> {
-    let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).with_row_group_size(Some(ROW_GROUP)).finish(&mut frame)?;
-    Ok(bytes)
+fn parquet(out: impl Write, frame: &mut DataFrame) -> PolarsResult<()> {
+    ParquetWriter::new(out).with_row_group_size(Some(ROW_GROUP)).finish(frame).map(|_| ())
+}
+
+/// A full disk is the file system's word and no fault of the rows.
+fn not_written(path: &Path, error: PolarsError) -> LakeError {
+    match error {
+        PolarsError::IO { error, .. } => LakeError::Io { path: path.into(), reason: error.to_string() },
+        error => LakeError::Unusable(format!("{} cannot be written: {error}", path.display())),
+    }
 }
 
 fn lock(root: &Path) -> Result<File, LakeError> {

@@ -74,6 +74,47 @@ pub trait Run {
     fn commit(self: Box<Self>, now: Timestamp) -> Result<Committed, StoreError>;
 }
 
+/// What is kept when old data is pruned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Whatever an answer as of this instant or later needs.
+    Since(Timestamp),
+    /// The newest complete runs of each scope, so many, and what came after the oldest of them. Prices that are kept
+    /// as changes stay.
+    Runs(usize),
+}
+
+/// What a dataset takes in the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// Files.
+    pub files: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// A dataset before and after the lake was put in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resized {
+    /// The dataset.
+    pub dataset: String,
+    /// What it took.
+    pub before: Size,
+    /// What it takes, read back from the lake; none on a dry run that cannot tell without doing it.
+    pub after: Option<Size>,
+}
+
+/// A lake that was put in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tidied {
+    /// Every dataset that has files.
+    pub datasets: Vec<Resized>,
+    /// The manifest that shows it; none when there was nothing to do, and on a dry run.
+    pub manifest: Option<u64>,
+}
+
 /// The lake.
 pub trait Store {
     /// The lake's folder.
@@ -89,6 +130,15 @@ pub trait Store {
     /// Opens a run under the writer's lock; none when a run of that name is visible already, because what is
     /// visible is never written again. `run_id` names it and its files: lowercase letters, digits and `-`.
     fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError>;
+
+    /// Folds what runs brought one by one: prices that are kept as changes into one file for each family of types,
+    /// the log of runs into one file. No answer changes. With `dry_run` nothing is written.
+    fn compact(&self, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
+
+    /// Removes what nothing needs that is to be kept: runs of a snapshot that a newer complete run of their scope
+    /// replaced before that, and prices that had changed by then. The log still says that the runs were there. With
+    /// `dry_run` nothing is written.
+    fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
 
     /// Imports spot price history from Parquet files with the columns `observed_at, instance_type,
     /// region, az_id, spot_usd` (and, if there, `on_demand_usd`, which is not kept here). With

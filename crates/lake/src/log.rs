@@ -1,0 +1,124 @@
+//! The log of runs, `collection_run`, read from the files of one manifest.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::Path;
+
+use catalog::{DataFile, Dataset, Manifest, dataset};
+use polars::io::SerReader;
+use polars::io::parquet::read::ParquetReader;
+use polars::prelude::{Column, DataFrame, DataType, PlSmallStr, PolarsError, PolarsResult};
+
+use crate::folder::LakeError;
+use crate::price_file::unreadable;
+use crate::writer::Written;
+use crate::{Writer, columns};
+
+/// How the name of a file begins in which others were folded; no run's id begins so.
+pub(crate) const FOLDED: &str = "/compacted-";
+
+/// The outcome of a run whose rows were removed: nothing newer than them was.
+pub(crate) const PRUNED: &str = "pruned";
+
+/// One row of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Logged {
+    pub(crate) run_id: String,
+    pub(crate) dataset: String,
+    pub(crate) scope: String,
+    /// Microseconds since 1970.
+    pub(crate) observed_at: i64,
+    pub(crate) outcome: String,
+    pub(crate) row_count: u64,
+}
+
+/// All rows of the log, typed and as they are stored.
+pub(crate) struct Log {
+    pub(crate) rows: Vec<Logged>,
+    frame: DataFrame,
+}
+
+fn ours() -> &'static Dataset {
+    dataset("collection_run").expect("a dataset of ours")
+}
+
+impl Log {
+    /// The log that a manifest shows.
+    pub(crate) fn read(root: &Path, manifest: &Manifest) -> Result<Log, LakeError> {
+        Log::read_files(root, manifest.files.iter().filter(|file| file.dataset == ours().name))
+    }
+
+    fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<Log, LakeError> {
+        let mut all = DataFrame::empty_with_schema(&columns::schema(&ours().fields()));
+        for file in files {
+            let path = root.join(&file.path);
+            let opened = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
+            let failed = |e: PolarsError| unreadable(&path, &e);
+            let frame =
+                ParquetReader::new(opened).finish().and_then(|frame| columns::aligned(&frame, ours()));
+            all.vstack_mut(&frame.map_err(failed)?).map_err(failed)?;
+        }
+        let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
+        Ok(Log { rows: rows(&all).map_err(damaged)?, frame: all })
+    }
+
+    /// Writes the log as one file, in which the rows with these numbers are of pruned runs.
+    pub(crate) fn write(
+        mut self,
+        writer: &Writer,
+        name: &str,
+        pruned: &HashSet<usize>,
+    ) -> Result<Written, LakeError> {
+        let outcome = |(at, row): (usize, &Logged)| match pruned.contains(&at) {
+            true => PRUNED.to_string(),
+            false => row.outcome.clone(),
+        };
+        let outcomes: Vec<String> = self.rows.iter().enumerate().map(outcome).collect();
+        self.frame
+            .with_column(Column::new(PlSmallStr::from_static("outcome"), outcomes))
+            .map_err(|e| LakeError::Unusable(format!("the log of runs cannot be folded: {e}")))?;
+        writer.write_frame(ours(), name, self.frame)
+    }
+}
+
+/// How many rows a run told of a dataset; none when the manifest does not show the run. A run that brought nothing
+/// new has no file but its own log's, and that one goes into a folded log.
+pub(crate) fn shown(
+    root: &Path,
+    manifest: &Manifest,
+    run_id: &str,
+    dataset: &str,
+) -> Result<Option<u64>, LakeError> {
+    let own = format!("lake/{}/v={}/{run_id}.parquet", ours().name, ours().version);
+    let logs = || manifest.files.iter().filter(|file| file.dataset == ours().name);
+    let log = match logs().find(|file| file.path == own) {
+        Some(file) => Log::read_files(root, std::iter::once(file))?,
+        None => Log::read_files(root, logs().filter(|file| file.path.contains(FOLDED)))?,
+    };
+    let of_run = |row: &&Logged| row.run_id == run_id && row.outcome != PRUNED;
+    let shown: Vec<&Logged> = log.rows.iter().filter(of_run).collect();
+    let of_dataset = shown.iter().filter(|row| row.dataset == dataset);
+    Ok((!shown.is_empty()).then(|| of_dataset.map(|row| row.row_count).sum()))
+}
+
+fn rows(frame: &DataFrame) -> PolarsResult<Vec<Logged>> {
+    let text = |name: &str| -> PolarsResult<Vec<String>> {
+        Ok(frame.column(name)?.str()?.iter().map(|text| text.unwrap_or_default().to_string()).collect())
+    };
+    let number = |name: &str| -> PolarsResult<Vec<i64>> {
+        let column = frame.column(name)?.cast(&DataType::Int64)?;
+        Ok(column.i64()?.iter().map(Option::unwrap_or_default).collect())
+    };
+    let (runs, datasets, scopes, outcomes) =
+        (text("run_id")?, text("dataset")?, text("scope")?, text("outcome")?);
+    let (instants, counts) = (number("observed_at")?, number("row_count")?);
+    let row = |at: usize| Logged {
+        run_id: runs[at].clone(),
+        dataset: datasets[at].clone(),
+        scope: scopes[at].clone(),
+        observed_at: instants[at],
+        outcome: outcomes[at].clone(),
+        row_count: counts[at].unsigned_abs(),
+    };
+    Ok((0..frame.height()).map(row).collect())
+}
