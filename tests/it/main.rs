@@ -1,13 +1,16 @@
 //! The one integration binary: the programs as people use them.
 
 mod bad_input;
+mod disks;
 mod export;
 mod history;
 mod import;
+mod killing;
 mod notebook;
 mod programs;
 mod room;
 mod sandbox;
 mod search;
 mod storage;
+mod tidied;
 mod tidy;

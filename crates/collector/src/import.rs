@@ -239,7 +239,7 @@ fn page(imported: &Imported) -> Page {
 pub(crate) fn failure(error: StoreError) -> Failure {
     let text = error.to_string();
     match error {
-        StoreError::Locked(_) => Failure::broken(text).hint("wait for the other collector, or stop it"),
+        StoreError::Locked { .. } => Failure::broken(text).hint("wait for the other collector, or stop it"),
         StoreError::Newer { .. } => {
             Failure::new(Kind::Data, text).hint("upgrade mycelium, or name another lake with --lake")
         }
@@ -247,6 +247,8 @@ pub(crate) fn failure(error: StoreError) -> Failure {
         StoreError::BadFile(_) => {
             Failure::new(Kind::Data, text).hint("collector import --help says what is expected")
         }
-        StoreError::Io(_) => Failure::broken(text),
+        StoreError::Io(_) => {
+            Failure::broken(text).hint("nothing became visible; the same command can be run again")
+        }
     }
 }

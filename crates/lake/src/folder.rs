@@ -24,8 +24,13 @@ pub enum LakeError {
     #[error("{0}")]
     Unusable(String),
     /// Another process holds the writer's lock.
-    #[error("{0} is being written by another process")]
-    Locked(PathBuf),
+    #[error("{path} is being written by {by}")]
+    Locked {
+        /// The lake.
+        path: PathBuf,
+        /// Who, in words.
+        by: String,
+    },
     /// The file system refused.
     #[error("{path}: {reason}")]
     Io {
@@ -55,7 +60,7 @@ impl From<LakeError> for StoreError {
     fn from(error: LakeError) -> StoreError {
         match error {
             LakeError::Newer { path, found } => StoreError::Newer { path, found, known: FORMAT },
-            LakeError::Locked(path) => StoreError::Locked(path),
+            LakeError::Locked { path, by } => StoreError::Locked { path, by },
             LakeError::Unusable(text) => StoreError::Foreign(text),
             other @ LakeError::Io { .. } => StoreError::Io(other.to_string()),
         }
@@ -94,8 +99,12 @@ pub(crate) fn write_through(
     let passing = folder.join(format!(".{name}.{}.tmp", std::process::id()));
     let failed = |e| LakeError::io(path, e);
     let written = File::create(&passing).map_err(failed).and_then(|file| {
-        let mut counted = Counted { out: BufWriter::new(file), bytes: 0, hasher: Sha256::new() };
-        write(&mut counted)?;
+        let out = BufWriter::new(file);
+        let mut counted = Counted { out, bytes: 0, hasher: Sha256::new(), refused: None };
+        if let Err(error) = write(&mut counted) {
+            // A full disk is the file system's word, whatever the writer of a format makes of it.
+            return Err(counted.refused.map_or(error, failed));
+        }
         let file = counted.out.into_inner().map_err(|e| failed(e.into_error()))?;
         file.sync_all().and_then(|()| fs::rename(&passing, path)).map_err(failed)?;
         Ok((counted.bytes, hex(&counted.hasher.finalize())))
@@ -114,18 +123,32 @@ struct Counted {
     out: BufWriter<File>,
     bytes: u64,
     hasher: Sha256,
+    /// Why the file system took no more.
+    refused: Option<io::Error>,
+}
+
+impl Counted {
+    fn noted<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        done.map_err(|error| {
+            let told = io::Error::new(error.kind(), error.to_string());
+            self.refused = Some(error);
+            told
+        })
+    }
 }
 
 impl Write for Counted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.out.write(bytes)?;
+        let written = self.out.write(bytes);
+        let written = self.noted(written)?;
         self.bytes += written as u64;
         self.hasher.update(&bytes[..written]);
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        let flushed = self.out.flush();
+        self.noted(flushed)
     }
 }
 

@@ -59,7 +59,7 @@ fn writer_of(name: &str) -> Option<i32> {
     name.rsplit_once('.')?.1.parse().ok()
 }
 
-fn runs(pid: i32) -> bool {
+pub(crate) fn runs(pid: i32) -> bool {
     Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 

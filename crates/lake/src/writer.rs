@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -212,28 +212,60 @@ fn parquet(out: impl Write, frame: &mut DataFrame) -> PolarsResult<()> {
     ParquetWriter::new(out).with_row_group_size(Some(ROW_GROUP)).finish(frame).map(|_| ())
 }
 
-/// A full disk is the file system's word and no fault of the rows.
 fn not_written(path: &Path, error: PolarsError) -> LakeError {
-    match error {
-        PolarsError::IO { error, .. } => LakeError::Io { path: path.into(), reason: error.to_string() },
-        error => LakeError::Unusable(format!("{} cannot be written: {error}", path.display())),
-    }
+    LakeError::Unusable(format!("{} cannot be written: {error}", path.display()))
 }
 
+/// Takes the writer's lock and writes into it who holds it.
 fn lock(root: &Path) -> Result<File, LakeError> {
     let path = root.join(folder::LOCK);
-    let file = OpenOptions::new()
+    let failed = |e| LakeError::io(&path, e);
+    let mut file = OpenOptions::new()
         .create(true)
         .truncate(false)
+        .read(true)
         .write(true)
         .mode(0o600)
         .open(&path)
-        .map_err(|e| LakeError::io(&path, e))?;
+        .map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(LakeError::Locked(root.to_path_buf())),
-        Err(error) => Err(LakeError::io(&path, error.into())),
+        Ok(()) => {
+            file.set_len(0).and_then(|()| file.write_all(holder().as_bytes())).map_err(failed)?;
+            Ok(file)
+        }
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(LakeError::Locked { path: root.to_path_buf(), by: held_by(&mut file) })
+        }
+        Err(error) => Err(failed(error.into())),
     }
+}
+
+/// This process, in words: `process 4711 on devbox (collector import …)`.
+fn holder() -> String {
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let program = words.first().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    let command = [&[program.to_string()][..], words.get(1..).unwrap_or_default()].concat().join(" ");
+    let command: String = command.chars().filter(|c| !c.is_control()).take(200).collect();
+    format!("process {} on {} ({command})", std::process::id(), host())
+}
+
+/// This machine's name; a lake may lie in a folder that several share.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "this machine".into() } else { name.trim().into() }
+}
+
+/// Who holds the lock, as it says itself. One that has just taken it may not have said so yet, and what is then
+/// read is of one that died.
+fn held_by(file: &mut File) -> String {
+    let mut text = String::new();
+    let read = file.take(1000).read_to_string(&mut text).is_ok();
+    let mut words = text.split(' ');
+    let pid = words.nth(1).and_then(|pid| pid.parse().ok());
+    let here = words.nth(1) == Some(host().as_str());
+    let runs = pid.is_some_and(|pid| !here || prune::runs(pid));
+    let plain = || text.chars().filter(|c| !c.is_control()).collect();
+    if read && runs { plain() } else { "another process".into() }
 }
 
 #[cfg(test)]

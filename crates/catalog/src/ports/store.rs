@@ -11,8 +11,13 @@ use crate::{Batch, Dataset};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Somebody else writes the lake.
-    #[error("{0} is being written by another process")]
-    Locked(PathBuf),
+    #[error("{path} is being written by {by}")]
+    Locked {
+        /// The lake.
+        path: PathBuf,
+        /// Who, in words: process, machine and command, as far as they are known.
+        by: String,
+    },
     /// The lake was written by a newer version.
     #[error("the lake at {path} has format {found}, and this version writes {known}")]
     Newer {
