@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tests::Desk;
 
@@ -15,8 +15,9 @@ use crate::storage::{files, history_of, lake};
 /// Kills where nobody says how many.
 const KILLS: u64 = 30;
 
-/// Files to import, which overlap.
-const FILES: usize = 6;
+/// Rows that a file brings, and how many of them the file before it brought already.
+const ROWS: i64 = 150;
+const AGAIN: i64 = 50;
 
 /// What a reader finds: zone, hour, price.
 type Rows = BTreeSet<String>;
@@ -44,23 +45,25 @@ const AHEAD: i64 = 60 * 365 * 24;
 
 impl World {
     fn new() -> World {
-        let desk = Desk::default();
-        let file = |at: usize| {
-            let hours = (0..400).map(|n| (n * 7 + at as i64 * 400) % 1600);
-            let zone = |hour: i64| ["use1-az1", "use1-az2"][(hour % 2) as usize];
-            let row = |hour: i64| {
-                let instant = hour + if hour < 800 { OLD } else { AHEAD };
-                (instant, "us-east-1", zone(hour), ((1 + hour % 97) as f64 / 100.0).into())
-            };
-            let rows: Vec<_> = hours.map(row).collect();
-            let shown = rows
-                .iter()
-                .map(|(hour, _, zone, price)| line(zone, *hour, catalog::json_text(price).parse().unwrap()));
-            let shown = shown.collect();
-            (history_of(&desk, &format!("{at}.parquet"), &rows), shown)
+        let mut world = World { desk: Desk::default(), files: Vec::new() };
+        world.new_file();
+        world
+    }
+
+    /// One more file to import.
+    fn new_file(&mut self) {
+        let at = self.files.len() as i64;
+        let first = at * (ROWS - AGAIN);
+        let row = |n: i64| {
+            let hour = n + if n / 2 % 2 == 0 { OLD } else { AHEAD };
+            (hour, "us-east-1", ["use1-az1", "use1-az2"][(n % 2) as usize], (1 + n % 97) as f64 / 100.0)
         };
-        let files = (0..FILES).map(file).collect();
-        World { desk, files }
+        let rows: Vec<_> = (first..first + ROWS).map(row).collect();
+        let shown = rows.iter().map(|(hour, _, zone, price)| line(zone, *hour, *price)).collect();
+        let rows: Vec<_> =
+            rows.into_iter().map(|(at, region, zone, price)| (at, region, zone, price.into())).collect();
+        let path = history_of(&self.desk, &format!("{at}.parquet"), &rows);
+        self.files.push((path, shown));
     }
 
     /// The rows that a reader is shown.
@@ -90,15 +93,15 @@ impl World {
         ("collector", words.iter().map(|word| word.to_string()).collect())
     }
 
-    /// Starts a program and kills it so many milliseconds later; how long it ran, if it came to its end before.
-    fn kill(&self, deed: &Deed, after: Duration) {
+    /// Starts a program and kills it so many milliseconds later; whether it had come to its end before.
+    fn kill(&self, deed: &Deed, after: u64) -> bool {
         let (program, words) = self.words(deed);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut command = self.desk.command(program, &words);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(after);
+        std::thread::sleep(Duration::from_millis(after));
         child.kill().unwrap();
-        child.wait().unwrap();
+        child.wait().unwrap().code().is_some()
     }
 
     fn run(&self, deed: &Deed) {
@@ -143,7 +146,7 @@ fn line(zone: &str, hour: i64, price: f64) -> String {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 enum Deed {
     Import(usize),
     Compact,
@@ -152,12 +155,37 @@ enum Deed {
     Read,
 }
 
-fn deed(dice: &mut Dice) -> Deed {
+/// What is done next: mostly the import of a new file, or of the one that was last tried.
+fn deed(dice: &mut Dice, world: &mut World) -> Deed {
     match dice.below(10) {
-        0..=3 => Deed::Import(dice.below(FILES as u64) as usize),
+        0..=2 => {
+            world.new_file();
+            Deed::Import(world.files.len() - 1)
+        }
+        3 => Deed::Import(world.files.len() - 1),
         4..=6 => Deed::Compact,
         7 => Deed::Prune,
         _ => Deed::Read,
+    }
+}
+
+/// How long each kind of program is let live at most, milliseconds: longer when it never came to its end, shorter
+/// when it always did, so that the kills are spread over its whole life on whatever machine this is.
+struct Lives([u64; 4]);
+
+impl Lives {
+    fn of(&mut self, deed: &Deed) -> &mut u64 {
+        match deed {
+            Deed::Import(_) => &mut self.0[0],
+            Deed::Compact => &mut self.0[1],
+            Deed::Prune => &mut self.0[2],
+            Deed::Read => &mut self.0[3],
+        }
+    }
+
+    fn learn(&mut self, deed: &Deed, ended: bool) {
+        let life = self.of(deed);
+        *life = if ended { (*life * 4 / 5).max(10) } else { *life * 6 / 5 + 1 };
     }
 }
 
@@ -172,30 +200,29 @@ fn whatever_is_killed_nothing_is_lost_doubled_or_half_written() {
     let seed = number("MYCELIUM_KILLS_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"));
     println!("MYCELIUM_KILLS_SEED={seed}");
     let (kills, mut dice) = (number("MYCELIUM_KILLS").unwrap_or(KILLS), Dice(seed | 1));
-    let world = World::new();
+    let mut world = World::new();
     world.run(&Deed::Import(0));
     let mut rows = world.rows();
     assert_eq!(rows, world.files[0].1);
-    let begun = Instant::now();
-    world.run(&Deed::Compact);
-    // A program's whole life on this machine, so that instants are spread over all of it.
-    let life = begun.elapsed().as_millis() as u64 * 3 / 2;
-    let mut came_through = 0;
+    let (mut lives, mut ended, mut changed) = (Lives([400; 4]), 0, 0);
     for n in 0..kills {
-        let deed = deed(&mut dice);
-        world.kill(&deed, Duration::from_millis(dice.below(life.max(1))));
+        let deed = deed(&mut dice, &mut world);
+        let after = dice.below(*lives.of(&deed));
+        let came_to_its_end = world.kill(&deed, after);
+        lives.learn(&deed, came_to_its_end);
         world.check();
         let (found, done) = (world.rows(), world.after(&deed, &rows));
         assert!(
             found == rows || found == done,
             "kill {n}, {deed:?}: neither the state before nor the one after"
         );
-        came_through += u64::from(found != rows);
+        ended += u64::from(came_to_its_end);
+        changed += u64::from(found != rows && !came_to_its_end);
         rows = found;
     }
-    println!("{kills} kills; {came_through} of them came after the commit");
+    println!("{kills} kills: {ended} came too late, {changed} between the commit and the end");
     // The next runs complete the work, whatever the killed ones left.
-    for deed in (0..FILES).map(Deed::Import).chain([Deed::Compact, Deed::Read]) {
+    for deed in (0..world.files.len()).rev().take(5).map(Deed::Import).chain([Deed::Compact, Deed::Read]) {
         let done = world.after(&deed, &rows);
         world.run(&deed);
         rows = world.rows();

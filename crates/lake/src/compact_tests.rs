@@ -225,3 +225,31 @@ fn runs_that_were_replaced_in_time_go() {
         "nothing replaced them"
     );
 }
+
+#[test]
+fn a_run_that_is_too_large_to_be_held_has_several_files() {
+    let (_folder, store) = store();
+    let spot = dataset("spot_price").unwrap();
+    let mut open = store.begin("a").unwrap().unwrap();
+    // In the tests ten rows are too many. The second half says the first one again.
+    for days in [0..6, 6..12, 0..6, 6..12, 3..14] {
+        let rows: Vec<Row> = days.map(|at| ("m7i.large", at, P)).collect();
+        open.add(spot, &batch(&rows)).unwrap();
+    }
+    let pinned =
+        |store: &LakeStore| Pinned::newest(&store.root()).unwrap().map(|pinned| pinned.manifest.clone());
+    assert_eq!(pinned(&store), None, "nothing is visible before the commit");
+    open.tell(told("spot_price", 11, 35)).unwrap();
+    let committed = open.commit(day(0)).unwrap();
+    assert_eq!(committed.rows, [("spot_price", 14)]);
+    let names: Vec<String> = pinned(&store).unwrap().files.into_iter().map(|file| file.path).collect();
+    let expected = [
+        "lake/spot_price/v=1/a.parquet",
+        "lake/spot_price/v=1/a.2.parquet",
+        "lake/collection_run/v=1/a.parquet",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(shown(&store).len(), 14);
+    store.compact(day(0), false).unwrap();
+    assert_eq!(shown(&store).len(), 14);
+}

@@ -14,8 +14,8 @@ use crate::{Writer, columns, log};
 
 /// Rows that are held before a part of the run is written: of prices, which take 24 bytes each, and of others,
 /// which take some hundred.
-const HELD_PRICES: usize = 20_000_000;
-const HELD_ROWS: usize = 250_000;
+const HELD_PRICES: usize = if cfg!(test) { 10 } else { 20_000_000 };
+const HELD_ROWS: usize = if cfg!(test) { 10 } else { 250_000 };
 
 /// Rows of a row group of what a run brings. Merging holds one of each file: they are smaller than others.
 const GROUP: usize = 250_000;

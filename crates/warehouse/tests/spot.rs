@@ -115,10 +115,10 @@ fn over_all_files(latest: &Question) -> Question {
 
 fn check(store: &LakeStore, all: &BTreeSet<Observation>, from: i64, whole: &Question) {
     let warehouse = open(store);
-    for of in 0..TYPES.len() {
+    for (of, name) in TYPES.iter().enumerate() {
         for as_of in from..=HOURS {
             let found = answer(&warehouse, question("spot/latest").unwrap(), of, as_of);
-            assert_eq!(found, expected(all, of, as_of), "{} at {as_of}", TYPES[of]);
+            assert_eq!(found, expected(all, of, as_of), "{name} at {as_of}");
             if as_of == HOURS {
                 assert_eq!(answer(&warehouse, whole, of, as_of), found);
             }
