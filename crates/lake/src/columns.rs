@@ -156,6 +156,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_an_older_layout_has_nulls() {
+        let log = catalog::dataset("collection_run").unwrap();
+        let old = frame(&Page {
+            fields: vec![Field::new("scope", Type::Text), Field::new("run_id", Type::Text)],
+            rows: vec![vec!["us-east-1".into(), "a".into()]],
+        });
+        let found = aligned(&old.unwrap(), log).unwrap();
+        assert_eq!(found.schema().as_ref(), &schema(&log.fields()));
+        assert_eq!(found.column("scope").unwrap().get(0).unwrap().to_string(), "\"us-east-1\"");
+        assert!(found.column("version").unwrap().get(0).unwrap().is_null());
+    }
+
+    #[test]
     fn money_that_does_not_fit_is_refused() {
         let eleven_places = Value::Decimal("0.12345678901".parse().unwrap());
         assert!(one(Type::Decimal(18, 10), eleven_places).is_err());
