@@ -2,7 +2,14 @@
 -- from its observation until the next run that saw all of the scope, or the next row of the same key.
 -- `valid_until` is null while nothing newer is known. Names in braces are filled in from the catalog.
 CREATE TABLE {dataset}_history AS
-WITH run AS (
+WITH told AS (
+    SELECT run_id, scope, observed_at, outcome
+    FROM collection_run
+    WHERE dataset = '{dataset}' AND outcome IN ('complete', 'partial', 'empty', 'pruned')
+    -- A run that was pruned has no rows, and spoke for its time all the same. Brought again, it has two lines.
+    QUALIFY row_number() OVER (PARTITION BY run_id, scope ORDER BY outcome = 'pruned') = 1
+),
+run AS (
     SELECT
         run_id,
         scope,
@@ -11,8 +18,7 @@ WITH run AS (
         min(CASE WHEN outcome <> 'partial' THEN observed_at END) OVER (
             PARTITION BY scope ORDER BY observed_at, run_id ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
         ) AS replaced_at
-    FROM collection_run
-    WHERE dataset = '{dataset}' AND outcome IN ('complete', 'partial', 'empty')
+    FROM told
 ),
 dated AS (
     SELECT

@@ -1,5 +1,5 @@
 -- On-demand prices of one type in every region that has one, cheapest first within a currency.
--- $type text  instance type
+-- $type type  instance type
 -- $os text = linux  operating system
 -- $as_of timestamp = now  the newest statement at or before this instant
 SELECT region, price_per_hour, currency, observed_at, source, basis

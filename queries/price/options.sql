@@ -1,5 +1,5 @@
 -- Every way to pay for an hour of a type in a region, cheapest first; the upfront part is spread over the lease.
--- $type text  instance type
+-- $type type  instance type
 -- $region text = us-east-1  region code
 -- $os text = linux  operating system
 -- $tenancy text = shared  shared, dedicated or host

@@ -1,5 +1,5 @@
 -- How often spot instances of a type were interrupted in each region, least first, as the spot advisor said.
--- $type text  instance type
+-- $type type  instance type
 -- $os text = linux  linux or windows
 -- $as_of timestamp = now  the newest statement at or before this instant
 SELECT region, band, band_label, saving_percent, observed_at

@@ -1,10 +1,20 @@
--- The spot price of one type in every zone at an instant: the newest change at or before it.
--- $type text  instance type
+-- The spot price of one type in every zone at an instant: the newest one observed at or before it. Where two were
+-- observed at the same instant the known one and then the higher one holds.
+-- $type type  instance type
 -- $product text = linux  linux, rhel, suse or windows
--- $as_of timestamp = now  the newest change at or before this instant
-SELECT region, az_id, arg_max_null(price_per_hour, observed_at) AS price_per_hour, arg_max(currency, observed_at) AS currency,
+-- $as_of timestamp = now  the newest observation at or before this instant
+WITH observed AS (
+    SELECT region, az_id, observed_at, max(price_per_hour) AS price_per_hour, max(currency) AS currency
+    FROM spot_price
+    WHERE instance_type = $type AND product = $product AND observed_at <= $as_of
+    GROUP BY region, az_id, observed_at
+)
+SELECT
+    region,
+    az_id,
+    arg_max_null(price_per_hour, observed_at) AS price_per_hour,
+    arg_max(currency, observed_at) AS currency,
     max(observed_at) AS observed_at
-FROM spot_price
-WHERE instance_type = $type AND product = $product AND observed_at <= $as_of
+FROM observed
 GROUP BY region, az_id
 ORDER BY price_per_hour, region, az_id

@@ -56,6 +56,7 @@ const TRUFFLE: &[&[&str]] = &[
     &["regions", "m7i"],
     &["regions", "--os", "windows"],
     &["zones", "m7i.large", "--region", "mars-1"],
+    &["query", "spot/latest", "--param", "type=m7i"],
     &["query", "SELEC 1"],
     &["query", "SELECT nope FROM instance_type"],
     &["query", "SELECT * FROM instance_typ"],
@@ -120,6 +121,10 @@ const COLLECTOR: &[&[&str]] = &[
     &["import", "spot-history"],
     &["import", "spot-history", "nowhere.parquet"],
     &["import", "spot-history", "there.parquet"],
+    &["prune"],
+    &["prune", "--keep", "0"],
+    &["prune", "--keep", "tomorrow"],
+    &["compact", "now"],
 ];
 
 fn told(desk: &Desk, ran: &Ran) -> String {

@@ -1,9 +1,11 @@
 //! The one integration binary: the programs as people use them.
 
 mod bad_input;
+mod disks;
 mod export;
 mod history;
 mod import;
+mod killing;
 mod notebook;
 mod programs;
 mod room;
@@ -11,4 +13,5 @@ mod sandbox;
 mod search;
 mod snapshot;
 mod storage;
+mod tidied;
 mod tidy;

@@ -12,7 +12,7 @@ use domain::Timestamp;
 use tests::Desk;
 
 /// Spot history of some rows: the hour of 2026-01-01, the region, the zone, the price.
-fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Value)]) -> PathBuf {
+pub(crate) fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Value)]) -> PathBuf {
     let fields = vec![
         Field::new("observed_at", Type::Timestamp),
         Field::new("instance_type", Type::Text),
@@ -33,12 +33,12 @@ fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Value)]) -> Pat
 }
 
 /// Spot history of one zone: so many rows an hour apart, each price said twice.
-fn history(desk: &Desk, name: &str, zone: &str, rows: i64) -> PathBuf {
+pub(crate) fn history(desk: &Desk, name: &str, zone: &str, rows: i64) -> PathBuf {
     let row = |at: i64| (at, "us-east-1", zone, ((5000 + at / 2) as f64 / 10_000.0).into());
     history_of(desk, name, &(0..rows).map(row).collect::<Vec<_>>())
 }
 
-fn import(desk: &Desk, file: &Path) -> tests::Ran {
+pub(crate) fn import(desk: &Desk, file: &Path) -> tests::Ran {
     desk.collector(&["import", "spot-history", &file.to_string_lossy(), "-o", "json"])
 }
 
@@ -48,7 +48,7 @@ fn rows(desk: &Desk) -> String {
     desk.truffle(&["query", sql, "-o", "csv", "-q"]).good().lines().skip(1).collect::<Vec<_>>().join(" ")
 }
 
-fn lake(desk: &Desk) -> PathBuf {
+pub(crate) fn lake(desk: &Desk) -> PathBuf {
     desk.home().join(".local/share/mycelium")
 }
 
@@ -210,7 +210,7 @@ fn a_killed_import_leaves_a_whole_lake() {
     assert_eq!(lake::check_digests(&lake(&desk), &pinned.manifest).unwrap(), Vec::<String>::new());
 }
 
-fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
@@ -231,9 +231,19 @@ fn two_writers_do_not_meet() {
     let held = lake::Writer::open(&lake(&desk)).unwrap();
     let second = import(&desk, &file);
     assert_eq!(second.code, 1, "{second:?}");
-    assert!(second.err.contains("is being written by another process"), "{second:?}");
+    let holder = format!("is being written by process {} on ", std::process::id());
+    assert!(second.err.contains(&holder) && second.err.contains("(it-"), "{second:?}");
+    // What one that died has said is not believed; whether it runs on another machine is not known.
+    let here = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    for (host, expected) in [(here.trim(), "by another process"), ("elsewhere", "on elsewhere (x)")] {
+        let said = format!("process {} on {host} (x)", i32::MAX);
+        fs::write(lake(&desk).join("writer.lock"), said).unwrap();
+        let told = import(&desk, &file).err;
+        assert!(told.contains(expected), "{told}");
+    }
     drop(held);
     import(&desk, &file).good();
+    assert!(fs::read_to_string(lake(&desk).join("writer.lock")).unwrap().contains("import spot-history"));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use crate::{Failed, cargo, root, run as run_command};
 
+mod spot;
+
 /// Runs of each command; their median is printed. Ours and the rival take turns.
 const RUNS: usize = 41;
 
@@ -16,10 +18,11 @@ const LARGE_RUNS: usize = 11;
 
 /// Prints the table of measurements.
 pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
-    let history = match words {
-        [] => None,
-        ["--spot-history", path] => Some(PathBuf::from(path)),
-        _ => return Err("cargo xtask bench [--spot-history FILE] is expected".into()),
+    let (history, growth) = match words {
+        [] => (None, false),
+        ["--spot-history", path] => (Some(PathBuf::from(path)), false),
+        ["--spot-history", path, "--growth"] => (Some(PathBuf::from(path)), true),
+        _ => return Err("cargo xtask bench [--spot-history FILE [--growth]] is expected".into()),
     };
     build()?;
     let bench = Bench::new()?;
@@ -27,8 +30,8 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     bench.search()?;
     bench.memory()?;
     match history {
-        Some(path) => bench.group_by(&path)?,
-        None => println!("GROUP BY over spot history: skipped, no --spot-history FILE was given"),
+        Some(path) => spot::Spot::measure(&bench, &path, growth)?,
+        None => println!("spot history: skipped, no --spot-history FILE was given"),
     }
     Ok(())
 }
@@ -122,35 +125,42 @@ impl Bench {
     }
 
     fn memory(&self) -> Result<(), Failed> {
-        // The kernel's own count of a child's largest resident size, which Python can ask for.
-        let ask = "import resource,subprocess,sys\n\
-                   subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL,check=True)\n\
-                   print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
-        let output = self
-            .alone(Command::new("python3"))
-            .args(["-c", ask])
-            .arg(self.release.join("truffle"))
-            .args(["search", "gpu", "--max-price=10", "-o", "json"])
-            .output()
-            .map_err(|e| format!("python3 cannot be started: {e}"))?;
-        let kib: f64 =
-            String::from_utf8_lossy(&output.stdout).trim().parse().map_err(|_| "no memory was counted")?;
-        println!("{:<34} {:>6.1} MiB {:>19}  120 MB", "  its peak memory", kib / 1024.0, "");
+        let mut search = self.timed("truffle");
+        search.args(["search", "gpu", "--max-price=10", "-o", "json"]);
+        let (_, mib) = self.peak(search)?;
+        println!("{:<34} {mib:>6.1} MiB {:>19}  120 MB", "  its peak memory", "");
         Ok(())
     }
 
-    fn group_by(&self, history: &Path) -> Result<(), Failed> {
-        let lake = self.home.join("lake");
+    /// A program of ours that [`Bench::peak`] runs; its words are to be added.
+    fn timed(&self, name: &str) -> Command {
+        // The kernel's own count of a child's largest resident size, which Python can ask for.
+        let ask = "import resource,subprocess,sys\n\
+                   done=subprocess.run(sys.argv[1:],stdout=subprocess.PIPE,stderr=subprocess.DEVNULL,check=True)\n\
+                   sys.stdout.buffer.write(done.stdout)\n\
+                   print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+        let mut command = self.alone(Command::new("python3"));
+        command.args(["-c", ask]).arg(self.release.join(name));
+        command
+    }
+
+    /// What a command of [`Bench::timed`] prints, and the most memory that it had, MiB.
+    fn peak(&self, mut command: Command) -> Result<(String, f64), Failed> {
+        let output = command.output().map_err(|e| format!("python3 cannot be started: {e}"))?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        let (said, kib) = text.rsplit_once('\n').unwrap_or(("", &text));
+        let kib: f64 = kib.parse().map_err(|_| format!("{command:?} ended with {}", output.status))?;
+        Ok((said.into(), kib / 1024.0))
+    }
+
+    /// A stranger's statement over all prices of a lake, against DuckDB over one file of the same rows.
+    fn group_by(&self, lake: &Path, file: &Path) -> Result<(), Failed> {
         let lake_text = lake.to_string_lossy().into_owned();
-        let started = Instant::now();
-        once(self.program("collector").args(["import", "spot-history", "--lake", &lake_text]).arg(history))?;
-        println!("collector import spot-history: {:.1} s", started.elapsed().as_secs_f64());
         let sql = "SELECT instance_type, region, count(*) AS n, avg(price_per_hour) AS mean, min(price_per_hour) AS low \
                    FROM spot_price GROUP BY instance_type, region ORDER BY n DESC, instance_type, region LIMIT 10";
         let ours = ["query", sql, "--lake", &lake_text, "-o", "csv"];
         once(&mut self.truffle(&ours))?;
         let statements = self.home.join("group-by.sql");
-        let file = self.parquet(&lake)?;
         let raw = sql.replace("spot_price ", &format!("read_parquet('{}') ", file.display()));
         fs::write(&statements, raw).map_err(|e| e.to_string())?;
         let nowhere = PathBuf::from(":memory:");
@@ -162,10 +172,6 @@ impl Bench {
             &format!("1.1 and 40 ms: {:.2}", (ours - 40.0) / rival),
         );
         Ok(())
-    }
-
-    fn parquet(&self, lake: &Path) -> Result<PathBuf, Failed> {
-        self.published(&lake.join("lake/spot_price/v=1"))
     }
 }
 

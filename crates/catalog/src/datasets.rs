@@ -238,7 +238,7 @@ pub const DATASETS: &[Dataset] = &[
             source Text "where the rows are from",
             observed_from Timestamp "the earliest instant that the run speaks of",
             observed_at Timestamp "the instant of which the run is the newest statement",
-            outcome Text "complete, partial, empty, unchanged (complete, and what the run before said: no rows) or failed",
+            outcome Text "complete, partial, empty, unchanged (complete, and what the run before said: no rows) or failed; pruned when the rows were removed because newer ones had replaced them",
             row_count Int "rows that it told; those that the lake had already are not kept twice",
             gaps Texts "what could not be seen, a reason each",
             tool_version Text "version of the tool that wrote it",

@@ -35,3 +35,11 @@ pub struct DataFile {
     /// SHA-256 of its bytes, lowercase hex.
     pub sha256: String,
 }
+
+impl DataFile {
+    /// The family of instance types that the file holds, and no other: a folder of its path says it. None for
+    /// files that hold whatever a run brought.
+    pub fn family(&self) -> Option<&str> {
+        self.path.split('/').find_map(|part| part.strip_prefix("family="))
+    }
+}

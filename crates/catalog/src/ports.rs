@@ -5,7 +5,7 @@ mod store;
 mod told;
 
 pub use source::{Account, Fetched, Look, SeenSink, Source, SourceError};
-pub use store::{Committed, Held, Imported, Logged, Run, Shown, Store, StoreError};
+pub use store::{Committed, Imported, Keep, Logged, Resized, Run, Shown, Size, Store, StoreError, Tidied};
 pub use told::{Outcome, Told};
 
 use std::io::Write;

@@ -1,4 +1,4 @@
-use domain::{Decimal, Timestamp};
+use domain::{Decimal, InstanceType, Timestamp};
 
 use crate::{Field, Page, Type, Value};
 
@@ -21,6 +21,8 @@ pub struct Param {
     pub name: String,
     /// Its type: text, texts, int, float or timestamp.
     pub ty: Type,
+    /// It is the one instance type that the question is about: a text whose spelling is checked.
+    pub of_type: bool,
     /// What is taken when it is not given; `now` for a timestamp is the instant of asking.
     pub default: Option<String>,
     /// What it means.
@@ -74,6 +76,11 @@ impl Question {
         self.head().filter_map(|line| line.strip_prefix('$')).map(read_param).collect()
     }
 
+    /// The parameter that names the one instance type of which the question reads rows, if there is one.
+    pub fn type_param(&self) -> Option<String> {
+        self.params().into_iter().find(|param| param.of_type).map(|param| param.name)
+    }
+
     /// The values to bind, one per parameter in the order of [`Question::params`]: what was given,
     /// else the default.
     pub fn bind(
@@ -103,7 +110,8 @@ fn read_param(line: &str) -> Param {
     let mut words = line.splitn(3, char::is_whitespace);
     let name = words.next().unwrap_or_default().to_string();
     // A test sees to it that no head has another word there.
-    let ty = words.next().and_then(read_type).unwrap_or(Type::Text);
+    let word = words.next().unwrap_or_default();
+    let (ty, of_type) = (read_type(word).unwrap_or(Type::Text), word == "type");
     let rest = words.next().unwrap_or_default().trim();
     match rest.strip_prefix('=') {
         Some(rest) => {
@@ -111,17 +119,18 @@ fn read_param(line: &str) -> Param {
             Param {
                 name,
                 ty,
+                of_type,
                 default: Some(default.trim_matches('\'').to_string()),
                 doc: doc.trim().to_string(),
             }
         }
-        None => Param { name, ty, default: None, doc: rest.to_string() },
+        None => Param { name, ty, of_type, default: None, doc: rest.to_string() },
     }
 }
 
 fn read_type(word: &str) -> Option<Type> {
     match word {
-        "text" => Some(Type::Text),
+        "text" | "type" => Some(Type::Text),
         "texts" => Some(Type::List(Box::new(Type::Text))),
         "int" => Some(Type::Int),
         "float" => Some(Type::Float),
@@ -146,6 +155,9 @@ fn read_value(param: &Param, text: &str, now: Timestamp) -> Result<Value, ParamE
         Type::List(_) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(items.collect::<Vec<_>>().into())
+        }
+        _ if param.of_type && InstanceType::parse(text).is_err() => {
+            Err(unreadable("an instance type such as m7i.large"))
         }
         _ => Ok(Value::Text(text.to_string())),
     }
@@ -271,14 +283,15 @@ mod tests {
 
     const QUESTION: Question = Question {
         name: "test/one",
-        text: "-- Says one thing\n-- over two lines.\n-- $region text = us-east-1  the region\n-- $limit int  how many\n-- $as_of timestamp = now  when\nSELECT 1 -- $not a parameter\n",
+        text: "-- Says one thing\n-- over two lines.\n-- $region text = us-east-1  the region\n-- $limit int  how many\n-- $of type = m7i.large  of which type\n-- $as_of timestamp = now  when\nSELECT 1 -- $not a parameter\n",
     };
 
     #[test]
     fn the_head_is_read() {
         assert_eq!(QUESTION.doc(), "Says one thing over two lines.");
         let params = QUESTION.params();
-        assert_eq!(params.len(), 3);
+        assert_eq!(params.len(), 4);
+        assert_eq!(QUESTION.type_param().as_deref(), Some("of"));
         assert_eq!((params[0].name.as_str(), params[0].default.as_deref()), ("region", Some("us-east-1")));
         assert_eq!(
             (params[1].ty.clone(), params[1].default.clone(), params[1].doc.as_str()),
@@ -294,7 +307,10 @@ mod tests {
             let bound = QUESTION.bind(&given, now).map(|v| v.into_iter().map(|(_, v)| v).collect());
             assert_eq!(bound.map_err(|e| e.to_string()), expected.map_err(str::to_string));
         };
-        check(&[("limit", "3")], Ok(vec!["us-east-1".into(), Value::Int(3), Value::Timestamp(now)]));
+        let bound = vec!["us-east-1".into(), Value::Int(3), "m7i.large".into(), Value::Timestamp(now)];
+        check(&[("limit", "3")], Ok(bound));
+        let wrong = "\"m7i\" is not a value for of: expected an instance type such as m7i.large";
+        check(&[("limit", "3"), ("of", "m7i")], Err(wrong));
         check(&[], Err("test/one needs the parameter limit"));
         check(&[("limit", "x")], Err("\"x\" is not a value for limit: expected a whole number"));
         check(&[("limits", "3")], Err("test/one has no parameter \"limits\""));

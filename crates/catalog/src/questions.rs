@@ -23,6 +23,7 @@ pub const QUESTIONS: &[Question] = questions![
     "price/options",
     "price/per-gpu",
     "region/list",
+    "spot/history",
     "spot/interruptions",
     "spot/latest",
 ];
@@ -59,7 +60,7 @@ pub mod rows {
             observed_from: Timestamp,
             /// The instant of which the run is the newest statement.
             observed_at: Timestamp,
-            /// `complete`, `partial`, `empty` or `failed`.
+            /// `complete`, `partial`, `empty`, `failed` or `pruned`.
             outcome: String,
             /// Rows that were kept.
             row_count: i64,

@@ -6,8 +6,10 @@
 use clap::{Parser, Subcommand};
 use console::Flags;
 
+use crate::compact::CompactArgs;
 use crate::import::ImportArgs;
 use crate::policy::PolicyArgs;
+use crate::prune::PruneArgs;
 use crate::snapshot::SnapshotArgs;
 use crate::status::StatusArgs;
 
@@ -31,4 +33,6 @@ pub enum Command {
     Import(ImportArgs),
     Status(StatusArgs),
     Policy(PolicyArgs),
+    Compact(CompactArgs),
+    Prune(PruneArgs),
 }

@@ -1,13 +1,17 @@
 //! The collector: the only program that writes the lake.
 //!
-//! This room is for bringing data in, from AWS and from files. It will never answer a question, and it knows neither
-//! AWS nor a file format itself: the port `Source` and `feeds` do, and the lake for what is read column by column.
+//! This room is for bringing data in, from AWS and from files, and for keeping the lake small. It will never answer a
+//! question, and it knows neither AWS nor a file format itself: the port `Source` and `feeds` do, and the lake for what
+//! is read column by column.
 
 mod args;
+mod compact;
 mod import;
 mod policy;
+mod prune;
 mod snapshot;
 mod status;
+mod tidied;
 
 pub use args::{CollectorArgs, Command};
 
@@ -43,6 +47,8 @@ pub fn run(
         Command::Import(args) => import::run_import(args, ports, printer, now),
         Command::Status(args) => status::run_status(args, ports, printer, now),
         Command::Policy(args) => policy::run_policy(args, ports, printer),
+        Command::Compact(args) => compact::run_compact(args, ports, printer, now),
+        Command::Prune(args) => prune::run_prune(args, ports, printer, now),
     }?;
     printer.flush()?;
     Ok(done)
@@ -52,7 +58,7 @@ pub fn run(
 pub(crate) fn lake_failure(error: StoreError) -> Failure {
     let text = error.to_string();
     match error {
-        StoreError::Locked(_) => Failure::broken(text).hint("wait for the other collector, or stop it"),
+        StoreError::Locked { .. } => Failure::broken(text).hint("wait for the other collector, or stop it"),
         StoreError::Newer { .. } => {
             Failure::new(Kind::Data, text).hint("upgrade mycelium, or name another lake with --lake")
         }
@@ -60,6 +66,8 @@ pub(crate) fn lake_failure(error: StoreError) -> Failure {
         StoreError::BadFile(_) => {
             Failure::new(Kind::Data, text).hint("collector import --help says what is expected")
         }
-        StoreError::Io(_) => Failure::broken(text),
+        StoreError::Io(_) => {
+            Failure::broken(text).hint("nothing became visible; the same command can be run again")
+        }
     }
 }

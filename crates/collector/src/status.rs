@@ -113,9 +113,9 @@ fn datasets(newest: &[&Logged], shown: &Shown, now: Timestamp) -> Page {
     let row = |(dataset, told): (&&str, &Vec<&Logged>)| {
         let instants = || told.iter().map(|told| told.observed_at);
         let said = |instant: Option<Timestamp>| -> Value { instant.map(|instant| age(instant, now)).into() };
-        let held = shown.held.iter().find(|held| held.dataset == **dataset);
+        let held =
+            shown.held.iter().find(|(held, _)| held == *dataset).map(|(_, size)| *size).unwrap_or_default();
         let count = |number: usize| Value::Int(number as i64);
-        let of = |number: Option<u64>| Value::Int(number.unwrap_or(0) as i64);
         vec![
             (*dataset).into(),
             count(told.len()),
@@ -123,9 +123,9 @@ fn datasets(newest: &[&Logged], shown: &Shown, now: Timestamp) -> Page {
             said(instants().min()),
             count(told.iter().filter(|told| told.outcome == "failed").count()),
             count(told.iter().map(|told| told.gaps.len()).sum()),
-            of(held.map(|held| held.files)),
-            of(held.map(|held| held.rows)),
-            of(held.map(|held| held.bytes)),
+            Value::Int(held.files as i64),
+            Value::Int(held.rows as i64),
+            Value::Int(held.bytes as i64),
         ]
     };
     Page { fields, rows: grouped.iter().map(row).collect() }

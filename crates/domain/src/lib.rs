@@ -31,6 +31,14 @@ pub fn parse_until(text: &str) -> Option<Timestamp> {
     if bare_day { instant.checked_add(end).ok() } else { Some(instant) }
 }
 
+/// The instant that lies a span before another: `90d`, `2w`, `1y 6mo`, `36h`; calendar units are counted in UTC.
+/// None where the text is no span, is none into the past, or leads out of the calendar.
+pub fn before(instant: Timestamp, span: &str) -> Option<Timestamp> {
+    let span: jiff::Span = span.parse().ok()?;
+    let zoned = instant.to_zoned(jiff::tz::TimeZone::UTC).checked_sub(span).ok()?;
+    (zoned.timestamp() < instant).then(|| zoned.timestamp())
+}
+
 /// The calendar day that lies `days` after 1970-01-01.
 pub fn day(days: i32) -> Option<jiff::civil::Date> {
     jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?).ok()
@@ -39,6 +47,21 @@ pub fn day(days: i32) -> Option<jiff::civil::Date> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_lead_into_the_past() {
+        let check = |span: &str, expected: Option<&str>| {
+            let from = parse_instant("2026-03-31 12:00").unwrap();
+            assert_eq!(before(from, span).map(|t| t.to_string()).as_deref(), expected, "{span}");
+        };
+        check("90d", Some("2025-12-31T12:00:00Z"));
+        check("2w", Some("2026-03-17T12:00:00Z"));
+        check("1y 1mo", Some("2025-02-28T12:00:00Z"));
+        check("36h", Some("2026-03-30T00:00:00Z"));
+        for bad in ["", "90", "0d", "-3d", "3d ago", "soon", "99999999y"] {
+            check(bad, None);
+        }
+    }
 
     #[test]
     fn days_times_and_instants() {

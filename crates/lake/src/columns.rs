@@ -1,6 +1,6 @@
 //! Neutral pages as polars frames, type by type.
 
-use catalog::{Batch, Cells, Field, Page, Type, Value};
+use catalog::{Batch, Cells, Dataset, Field, Page, Type, Value};
 use domain::Decimal;
 use polars::prelude::{
     AnyValue, Column, DataFrame, DataType, IntoSeries, NamedFrom, PlSmallStr, PolarsError, PolarsResult,
@@ -45,6 +45,19 @@ pub(crate) fn frame(page: &Page) -> PolarsResult<DataFrame> {
 pub(crate) fn batch_frame(batch: &Batch) -> PolarsResult<DataFrame> {
     let columns = batch.fields.iter().zip(&batch.cells).map(|(field, cells)| column(field, cells));
     DataFrame::new(batch.len(), columns.collect::<PolarsResult<Vec<Column>>>()?)
+}
+
+/// The columns of a dataset's files, in their order and types. One that the frame does not have is null: its file
+/// was written before the dataset had it.
+pub(crate) fn aligned(frame: &DataFrame, dataset: &Dataset) -> PolarsResult<DataFrame> {
+    let one = |field: Field| match frame.column(&field.name) {
+        Ok(column) => column.cast(&data_type(&field.ty)),
+        Err(_) => {
+            Ok(Column::full_null(PlSmallStr::from_str(&field.name), frame.height(), &data_type(&field.ty)))
+        }
+    };
+    let columns = dataset.fields().into_iter().map(one).collect::<PolarsResult<Vec<Column>>>()?;
+    DataFrame::new(frame.height(), columns)
 }
 
 fn column(field: &Field, cells: &Cells) -> PolarsResult<Column> {
@@ -140,6 +153,19 @@ mod tests {
         check(Type::Date, Value::Date(20000));
         check(Type::List(Box::new(Type::Text)), vec!["a", "b"].into());
         check(Type::List(Box::new(Type::Int)), Value::List(vec![]));
+    }
+
+    #[test]
+    fn a_file_of_an_older_layout_has_nulls() {
+        let log = catalog::dataset("collection_run").unwrap();
+        let old = frame(&Page {
+            fields: vec![Field::new("scope", Type::Text), Field::new("run_id", Type::Text)],
+            rows: vec![vec!["us-east-1".into(), "a".into()]],
+        });
+        let found = aligned(&old.unwrap(), log).unwrap();
+        assert_eq!(found.schema().as_ref(), &schema(&log.fields()));
+        assert_eq!(found.column("scope").unwrap().get(0).unwrap().to_string(), "\"us-east-1\"");
+        assert!(found.column("version").unwrap().get(0).unwrap().is_null());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The lake's folder: names, formats, and writes that are whole or not there.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -24,8 +24,13 @@ pub enum LakeError {
     #[error("{0}")]
     Unusable(String),
     /// Another process holds the writer's lock.
-    #[error("{0} is being written by another process")]
-    Locked(PathBuf),
+    #[error("{path} is being written by {by}")]
+    Locked {
+        /// The lake.
+        path: PathBuf,
+        /// Who, in words.
+        by: String,
+    },
     /// The file system refused.
     #[error("{path}: {reason}")]
     Io {
@@ -55,7 +60,7 @@ impl From<LakeError> for StoreError {
     fn from(error: LakeError) -> StoreError {
         match error {
             LakeError::Newer { path, found } => StoreError::Newer { path, found, known: FORMAT },
-            LakeError::Locked(path) => StoreError::Locked(path),
+            LakeError::Locked { path, by } => StoreError::Locked { path, by },
             LakeError::Unusable(text) => StoreError::Foreign(text),
             other @ LakeError::Io { .. } => StoreError::Io(other.to_string()),
         }
@@ -80,20 +85,71 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), LakeError> {
 
 /// Writes a file whole: under another name, synced, renamed into place, the folder synced.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
+    write_through(path, |out| out.write_all(bytes).map_err(|e| LakeError::io(path, e))).map(|_| ())
+}
+
+/// Writes a file whole, as [`write_whole`] does, while its bytes are being made. Returns how many there were and
+/// their SHA-256.
+pub(crate) fn write_through(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), LakeError>,
+) -> Result<(u64, String), LakeError> {
     let folder = path.parent().expect("files of a lake stand in a folder");
     let name = path.file_name().expect("files of a lake have names").to_string_lossy();
     let passing = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = File::create(&passing).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&passing, path)
+    let failed = |e| LakeError::io(path, e);
+    let written = File::create(&passing).map_err(failed).and_then(|file| {
+        let out = BufWriter::new(file);
+        let mut counted = Counted { out, bytes: 0, hasher: Sha256::new(), refused: None };
+        if let Err(error) = write(&mut counted) {
+            // A full disk is the file system's word, whatever the writer of a format makes of it.
+            return Err(counted.refused.map_or(error, failed));
+        }
+        let file = counted.out.into_inner().map_err(|e| failed(e.into_error()))?;
+        file.sync_all().and_then(|()| fs::rename(&passing, path)).map_err(failed)?;
+        Ok((counted.bytes, hex(&counted.hasher.finalize())))
     });
-    if let Err(error) = written {
+    if written.is_err() {
         // The half-written file is of no use to anybody; that it cannot be removed changes nothing.
         let _ = fs::remove_file(&passing);
-        return Err(LakeError::io(path, error));
+        return written;
     }
-    sync_folder(folder)
+    sync_folder(folder)?;
+    written
+}
+
+/// A file whose bytes are counted and digested on their way.
+struct Counted {
+    out: BufWriter<File>,
+    bytes: u64,
+    hasher: Sha256,
+    /// Why the file system took no more.
+    refused: Option<io::Error>,
+}
+
+impl Counted {
+    fn noted<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        done.map_err(|error| {
+            let told = io::Error::new(error.kind(), error.to_string());
+            self.refused = Some(error);
+            told
+        })
+    }
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        let written = self.noted(written)?;
+        self.bytes += written as u64;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.noted(flushed)
+    }
 }
 
 pub(crate) fn sync_folder(path: &Path) -> Result<(), LakeError> {

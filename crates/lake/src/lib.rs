@@ -6,16 +6,21 @@
 //! ```text
 //! CURRENT                       the number of the newest manifest
 //! manifest/<n>.json             every visible file with its digest
-//! lake/<dataset>/v=1/<run>.parquet
+//! lake/<dataset>/v=1/<run>.parquet, and what compaction made of them:
+//! lake/spot_price/v=1/family=<family>/compacted-<n>.parquet, lake/collection_run/v=1/compacted-<n>.parquet
 //! warehouse/<n>-<digest>.duckdb  disposable, written by whoever reads first
 //! writer.lock
 //! ```
 
 mod columns;
+mod compact;
 mod encode;
 mod folder;
+mod forget;
 mod log;
 mod pin;
+mod price_file;
+mod prices;
 mod prune;
 mod run;
 mod seed;

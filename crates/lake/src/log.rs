@@ -1,74 +1,143 @@
-//! What was told, read back: the rows of `collection_run`.
+//! The log of runs, `collection_run`, read from the files of one manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
+use std::path::Path;
 
-use catalog::ports::{Held, Logged, Shown, StoreError};
+use catalog::ports::{Logged, Shown, Size};
+use catalog::{DataFile, Dataset, Manifest, dataset};
 use domain::Timestamp;
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
-use polars::prelude::{DataFrame, DataType, PolarsResult, StringChunked, TimeUnit};
+use polars::prelude::{Column, DataFrame, DataType, PlSmallStr, PolarsError, PolarsResult};
 
-use crate::Pinned;
 use crate::folder::LakeError;
+use crate::price_file::unreadable;
+use crate::writer::Written;
+use crate::{Pinned, Writer, columns};
 
-/// What a manifest shows.
-pub(crate) fn shown(pinned: &Pinned) -> Result<Shown, StoreError> {
-    let mut log = Vec::new();
-    let mut held: BTreeMap<&str, Held> = BTreeMap::new();
-    for file in &pinned.manifest.files {
-        let dataset = held.entry(&file.dataset).or_insert_with(|| Held {
-            dataset: file.dataset.clone(),
-            files: 0,
-            rows: 0,
-            bytes: 0,
-        });
-        dataset.files += 1;
-        dataset.rows += file.rows;
-        dataset.bytes += file.bytes;
-        if file.dataset == "collection_run" {
-            let path = pinned.root.join(&file.path);
-            let opened = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
-            let read = ParquetReader::new(opened).finish().and_then(|frame| rows(&frame));
-            let damaged = |e| StoreError::BadFile(format!("{} cannot be read: {e}", path.display()));
-            log.extend(read.map_err(damaged)?);
-        }
+/// How the name of a file begins in which others were folded; no run's id begins so.
+pub(crate) const FOLDED: &str = "/compacted-";
+
+/// The outcome of a run whose rows were removed: nothing newer than them was.
+pub(crate) const PRUNED: &str = "pruned";
+
+/// All rows of the log, typed and as they are stored.
+pub(crate) struct Log {
+    pub(crate) rows: Vec<Logged>,
+    frame: DataFrame,
+}
+
+fn ours() -> &'static Dataset {
+    dataset("collection_run").expect("a dataset of ours")
+}
+
+impl Log {
+    /// The log that a manifest shows.
+    pub(crate) fn read(root: &Path, manifest: &Manifest) -> Result<Log, LakeError> {
+        Log::read_files(root, manifest.files.iter().filter(|file| file.dataset == ours().name))
     }
-    Ok(Shown { manifest: pinned.manifest.number, log, held: held.into_values().collect() })
+
+    fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<Log, LakeError> {
+        let mut all = DataFrame::empty_with_schema(&columns::schema(&ours().fields()));
+        for file in files {
+            let path = root.join(&file.path);
+            let opened = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
+            let failed = |e: PolarsError| unreadable(&path, &e);
+            let frame =
+                ParquetReader::new(opened).finish().and_then(|frame| columns::aligned(&frame, ours()));
+            all.vstack_mut(&frame.map_err(failed)?).map_err(failed)?;
+        }
+        let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
+        Ok(Log { rows: rows(&all).map_err(damaged)?, frame: all })
+    }
+
+    /// Writes the log as one file, in which the rows with these numbers are of pruned runs.
+    pub(crate) fn write(
+        mut self,
+        writer: &Writer,
+        name: &str,
+        pruned: &HashSet<usize>,
+    ) -> Result<Written, LakeError> {
+        let outcome = |(at, row): (usize, &Logged)| match pruned.contains(&at) {
+            true => PRUNED.to_string(),
+            false => row.outcome.clone(),
+        };
+        let outcomes: Vec<String> = self.rows.iter().enumerate().map(outcome).collect();
+        self.frame
+            .with_column(Column::new(PlSmallStr::from_static("outcome"), outcomes))
+            .map_err(|e| LakeError::Unusable(format!("the log of runs cannot be folded: {e}")))?;
+        writer.write_frame(ours(), name, self.frame)
+    }
+}
+
+/// How many rows a run told of a dataset; none when the manifest does not show the run. A run that brought nothing
+/// new has no file but its own log's, and that one goes into a folded log.
+pub(crate) fn shown(
+    root: &Path,
+    manifest: &Manifest,
+    run_id: &str,
+    dataset: &str,
+) -> Result<Option<u64>, LakeError> {
+    let own = format!("lake/{}/v={}/{run_id}.parquet", ours().name, ours().version);
+    let logs = || manifest.files.iter().filter(|file| file.dataset == ours().name);
+    let log = match logs().find(|file| file.path == own) {
+        Some(file) => Log::read_files(root, std::iter::once(file))?,
+        None => Log::read_files(root, logs().filter(|file| file.path.contains(FOLDED)))?,
+    };
+    let of_run = |row: &&Logged| row.run_id == run_id && row.outcome != PRUNED;
+    let shown: Vec<&Logged> = log.rows.iter().filter(of_run).collect();
+    let of_dataset = shown.iter().filter(|row| row.dataset == dataset);
+    Ok((!shown.is_empty()).then(|| of_dataset.map(|row| row.rows).sum()))
+}
+
+/// Everything that a manifest shows, without the rows themselves.
+pub(crate) fn look(pinned: &Pinned) -> Result<Shown, LakeError> {
+    let mut held: BTreeMap<&str, Size> = BTreeMap::new();
+    for file in &pinned.manifest.files {
+        let size = held.entry(&file.dataset).or_default();
+        size.files += 1;
+        size.rows += file.rows;
+        size.bytes += file.bytes;
+    }
+    Ok(Shown {
+        manifest: pinned.manifest.number,
+        log: Log::read(&pinned.root, &pinned.manifest)?.rows,
+        held: held.into_iter().map(|(dataset, size)| (dataset.to_string(), size)).collect(),
+    })
 }
 
 fn rows(frame: &DataFrame) -> PolarsResult<Vec<Logged>> {
-    let text = |name: &str| -> PolarsResult<StringChunked> {
-        Ok(frame.column(name)?.cast(&DataType::String)?.str()?.clone())
+    let maybe = |name: &str| -> PolarsResult<Vec<Option<String>>> {
+        Ok(frame.column(name)?.str()?.iter().map(|text| text.map(String::from)).collect())
     };
-    let [run_id, dataset, scope, source, outcome] =
-        ["run_id", "dataset", "scope", "source", "outcome"].map(text);
-    let (run_id, dataset, scope, source, outcome) = (run_id?, dataset?, scope?, source?, outcome?);
-    // Earlier versions wrote no such column.
-    let version = text("version").ok();
-    let observed = frame.column("observed_at")?;
-    let observed =
-        observed.cast(&DataType::Datetime(TimeUnit::Microseconds, None))?.cast(&DataType::Int64)?;
-    let (observed, counted) = (observed.i64()?.clone(), frame.column("row_count")?.i64()?.clone());
-    let gaps = frame.column("gaps")?.list()?.clone();
-    let word = |column: &StringChunked, row: usize| column.get(row).unwrap_or_default().to_string();
-    let row = |row: usize| -> PolarsResult<Logged> {
-        let told = gaps.get_as_series(row);
-        let told = told.map(|gaps| gaps.cast(&DataType::String)).transpose()?;
-        let texts = |gaps: &StringChunked| gaps.iter().flatten().map(String::from).collect();
+    let text = |name: &str| -> PolarsResult<Vec<String>> {
+        Ok(maybe(name)?.into_iter().map(Option::unwrap_or_default).collect())
+    };
+    let number = |name: &str| -> PolarsResult<Vec<i64>> {
+        let column = frame.column(name)?.cast(&DataType::Int64)?;
+        Ok(column.i64()?.iter().map(Option::unwrap_or_default).collect())
+    };
+    let (runs, datasets, scopes, outcomes) =
+        (text("run_id")?, text("dataset")?, text("scope")?, text("outcome")?);
+    let (sources, versions) = (text("source")?, maybe("version")?);
+    let (instants, counts) = (number("observed_at")?, number("row_count")?);
+    let lists = frame.column("gaps")?.list()?;
+    let row = |at: usize| -> PolarsResult<Logged> {
+        let gaps = match lists.get_as_series(at) {
+            None => Vec::new(),
+            Some(gaps) => gaps.str()?.iter().flatten().map(String::from).collect(),
+        };
         Ok(Logged {
-            run_id: word(&run_id, row),
-            dataset: word(&dataset, row),
-            scope: word(&scope, row),
-            source: word(&source, row),
-            version: version.as_ref().and_then(|column| column.get(row)).map(String::from),
-            observed_at: observed
-                .get(row)
-                .and_then(|micros| Timestamp::from_microsecond(micros).ok())
-                .unwrap_or_default(),
-            outcome: word(&outcome, row),
-            rows: counted.get(row).unwrap_or_default().max(0) as u64,
-            gaps: told.as_ref().map(|gaps| gaps.str().map(texts)).transpose()?.unwrap_or_default(),
+            run_id: runs[at].clone(),
+            dataset: datasets[at].clone(),
+            scope: scopes[at].clone(),
+            source: sources[at].clone(),
+            version: versions[at].clone(),
+            observed_at: Timestamp::from_microsecond(instants[at]).unwrap_or_default(),
+            outcome: outcomes[at].clone(),
+            rows: counts[at].unsigned_abs(),
+            gaps,
         })
     };
     (0..frame.height()).map(row).collect()

@@ -59,7 +59,7 @@ fn writer_of(name: &str) -> Option<i32> {
     name.rsplit_once('.')?.1.parse().ok()
 }
 
-fn runs(pid: i32) -> bool {
+pub(crate) fn runs(pid: i32) -> bool {
     Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
@@ -94,16 +94,26 @@ fn remove_unlisted(root: &Path, dataset: &str, listed: &HashSet<String>) -> Resu
         }
         let folder = format!("{folder}/{}", version.name);
         for entry in own(root, &folder)? {
-            let unlisted = !listed.contains(&format!("{folder}/{}", entry.name));
-            if entry.kind.is_file() && entry.name.ends_with(".parquet") && unlisted {
-                remove(&entry.path)?;
+            if entry.kind.is_dir() && entry.name.starts_with("family=") {
+                remove_files(root, &format!("{folder}/{}", entry.name), listed)?;
             }
         }
-        if version.kind.is_dir() {
-            clear_passing(&version.path, ".")?;
-        }
+        remove_files(root, &folder, listed)?;
     }
     Ok(())
+}
+
+/// Removes the Parquet files of one folder that are not listed, and what was left half-written in it.
+fn remove_files(root: &Path, folder: &str, listed: &HashSet<String>) -> Result<(), LakeError> {
+    let entries = own(root, folder)?;
+    for entry in &entries {
+        let unlisted = !listed.contains(&format!("{folder}/{}", entry.name));
+        if entry.kind.is_file() && entry.name.ends_with(".parquet") && unlisted {
+            remove(&entry.path)?;
+        }
+    }
+    // Where a link leads there, nothing of it was listed above.
+    if entries.is_empty() { Ok(()) } else { clear_passing(&root.join(folder), ".") }
 }
 
 struct Entry {

@@ -1,35 +1,87 @@
 //! A run that is being written: rows of some datasets and what was told of their scopes, visible all at once.
 
-use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use catalog::ports::{Committed, Run, StoreError, Told};
-use catalog::{Batch, DataFile, Dataset, Kind, Page, Value, dataset};
+use catalog::{Batch, Dataset, Kind, Page, Value, dataset};
 use domain::Timestamp;
-use polars::io::SerReader;
-use polars::io::parquet::read::ParquetReader;
-use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, PlSmallStr, PolarsResult, SortMultipleOptions, TimeUnit,
-};
+use polars::prelude::{Column, DataFrame, PlSmallStr, PolarsResult, SortMultipleOptions};
 
-use crate::folder::LakeError;
-use crate::{Pinned, Writer, columns};
+use crate::price_file::PriceFile;
+use crate::prices::Prices;
+use crate::writer::Written;
+use crate::{Writer, columns, log};
 
-/// Rows that are read at once of a file that may repeat what is brought.
-const SLICE: usize = 1_000_000;
+/// Rows that are held before a part of the run is written: of prices, which take 24 bytes each, and of others,
+/// which take some hundred.
+const HELD_PRICES: usize = if cfg!(test) { 10 } else { 20_000_000 };
+const HELD_ROWS: usize = if cfg!(test) { 10 } else { 250_000 };
 
-/// A run under the writer's lock.
+/// Rows of a row group of what a run brings. Merging holds one of each file: they are smaller than others.
+const GROUP: usize = 250_000;
+
+/// A run. It takes the writer's lock when it first writes.
 pub(crate) struct LakeRun {
-    writer: Writer,
+    root: PathBuf,
+    writer: Option<Writer>,
     run_id: String,
     tool_version: &'static str,
-    frames: BTreeMap<&'static str, DataFrame>,
+    held: Vec<(&'static Dataset, Held)>,
+    written: Vec<Written>,
     told: Vec<Told>,
 }
 
+/// Rows of a dataset that are not written yet.
+#[derive(Default)]
+struct Held {
+    frame: Option<DataFrame>,
+    prices: Prices,
+    /// Files that are written.
+    parts: usize,
+    /// Rows in them.
+    rows: u64,
+}
+
+impl Held {
+    fn len(&self) -> usize {
+        self.prices.len() + self.frame.as_ref().map_or(0, DataFrame::height)
+    }
+}
+
 impl LakeRun {
+    /// A run that opens the lake when it first writes.
+    pub(crate) fn later(root: &Path, run_id: &str, tool_version: &'static str) -> LakeRun {
+        let (root, run_id) = (root.to_path_buf(), run_id.into());
+        LakeRun {
+            root,
+            writer: None,
+            run_id,
+            tool_version,
+            held: Vec::new(),
+            written: Vec::new(),
+            told: Vec::new(),
+        }
+    }
+
+    /// A run under the writer's lock.
     pub(crate) fn new(writer: Writer, run_id: &str, tool_version: &'static str) -> LakeRun {
-        LakeRun { writer, run_id: run_id.into(), tool_version, frames: BTreeMap::new(), told: Vec::new() }
+        let mut run = LakeRun::later(writer.root(), run_id, tool_version);
+        run.writer = Some(writer);
+        run
+    }
+
+    /// The lake, open for writing.
+    fn writer(&mut self) -> Result<&mut Writer, StoreError> {
+        if self.writer.is_none() {
+            let writer = Writer::open(&self.root)?;
+            // What is visible is never written again.
+            if log::shown(writer.root(), writer.manifest(), &self.run_id, "")?.is_some() {
+                let text = "another process has just imported the same files; nothing was added";
+                return Err(StoreError::BadFile(text.into()));
+            }
+            self.writer = Some(writer);
+        }
+        Ok(self.writer.as_mut().expect("just opened"))
     }
 
     /// Adds rows that are columns of polars already, with the dataset's columns but `run_id`.
@@ -38,72 +90,88 @@ impl LakeRun {
         dataset: &'static Dataset,
         frame: DataFrame,
     ) -> Result<(), StoreError> {
-        match self.frames.get_mut(dataset.name) {
+        let at = match self.held.iter().position(|(held, _)| *held == dataset) {
+            Some(at) => at,
             None => {
-                self.frames.insert(dataset.name, frame);
+                self.held.push((dataset, Held::default()));
+                self.held.len() - 1
             }
-            Some(all) => {
-                all.vstack_mut(&frame).map_err(|e| misfit(dataset, e))?;
+        };
+        let held = &mut self.held[at].1;
+        let most = match dataset.kind {
+            Kind::Changes => {
+                held.prices.extend(&frame, Some(&self.run_id)).map_err(|e| misfit(dataset, e))?;
+                HELD_PRICES
             }
+            _ => {
+                match &mut held.frame {
+                    None => held.frame = Some(frame),
+                    Some(all) => all.vstack_mut(&frame).map(|_| ()).map_err(|e| misfit(dataset, e))?,
+                }
+                HELD_ROWS
+            }
+        };
+        if held.len() >= most { self.write_held(at) } else { Ok(()) }
+    }
+
+    /// Writes what is held of a dataset as a file of its own.
+    fn write_held(&mut self, at: usize) -> Result<(), StoreError> {
+        self.writer()?;
+        let writer = self.writer.as_ref().expect("just opened");
+        let (dataset, held) = &mut self.held[at];
+        let name = match held.parts {
+            0 => self.run_id.clone(),
+            // No run's id has a dot in it.
+            parts => format!("{}.{}", self.run_id, parts + 1),
+        };
+        let written = match held.frame.take() {
+            Some(frame) => {
+                let frame = settled(dataset, frame, &self.run_id).map_err(|e| misfit(dataset, e))?;
+                (frame.height() > 0).then(|| writer.write_frame(dataset, &name, frame)).transpose()?
+            }
+            None => {
+                held.prices.settle();
+                drop_known(&mut held.prices, dataset, writer, &self.written)?;
+                let rows = 0..held.prices.len();
+                let written = (!rows.is_empty())
+                    .then(|| writer.write_prices(dataset, &name, &held.prices, rows, GROUP))
+                    .transpose()?;
+                held.prices.clear();
+                written
+            }
+        };
+        if let Some(written) = written {
+            held.parts += 1;
+            held.rows += written.0.rows;
+            self.written.push(written);
         }
         Ok(())
     }
+}
 
-    /// The rows of a dataset as they are stored: in order, without those that the lake already shows.
-    fn settled(&self, dataset: &Dataset, frame: DataFrame) -> Result<DataFrame, StoreError> {
-        let order = SortMultipleOptions::default().with_multithreaded(true);
-        let sorted = frame.sort(sort_columns(dataset), order).map_err(|e| misfit(dataset, e))?;
-        let fresh = match dataset.kind {
-            Kind::Changes => self.without_known(dataset, sorted)?,
-            Kind::Snapshot | Kind::Log => sorted,
-        };
-        named(fresh, dataset, &self.run_id).map_err(|e| misfit(dataset, e))
-    }
-
-    /// Observations that no visible file makes, each once: overlapping fetches say the same thing again.
-    fn without_known(&self, dataset: &Dataset, frame: DataFrame) -> Result<DataFrame, StoreError> {
-        let failed = |e| misfit(dataset, e);
-        let mut unknown = HashSet::new();
-        observations(&frame, |seen| {
-            unknown.insert(seen);
-        })
-        .map_err(failed)?;
-        for file in self.writer.manifest().files.iter().filter(|file| file.dataset == dataset.name) {
-            let path = self.writer.root().join(&file.path);
-            for from in (0..file.rows as usize).step_by(SLICE) {
-                let opened = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
-                let names = OBSERVATION.map(String::from).to_vec();
-                let slice = ParquetReader::new(opened)
-                    .with_columns(Some(names))
-                    .with_slice(Some((from, SLICE)))
-                    .finish()
-                    .map_err(failed)?;
-                observations(&slice, |seen| {
-                    unknown.remove(&seen);
-                })
-                .map_err(failed)?;
-            }
+/// Drops observations that a visible file makes, or one of this run: overlapping fetches say the same thing again.
+/// Only what can hold one of them is read.
+fn drop_known(
+    prices: &mut Prices,
+    dataset: &Dataset,
+    writer: &Writer,
+    written: &[Written],
+) -> Result<(), StoreError> {
+    let spans = prices.spans();
+    let mut search = prices.search();
+    let visible = writer.manifest().files.iter().chain(written.iter().map(|file| &file.0));
+    for file in visible.filter(|file| file.dataset == dataset.name) {
+        if file.family().is_some_and(|family| spans.iter().all(|span| span.family != family)) {
+            continue;
         }
-        let mut fresh = Vec::with_capacity(frame.height());
-        // Taken out when it is kept, so that the same observation within the run is kept once.
-        observations(&frame, |seen| fresh.push(unknown.remove(&seen))).map_err(failed)?;
-        let fresh: BooleanChunked = fresh.into_iter().map(Some).collect();
-        frame.filter(&fresh).map_err(failed)
-    }
-
-    /// Reads back that the newest state shows these files.
-    fn confirm(&self, number: u64, files: &[DataFile]) -> Result<(), LakeError> {
-        let root = self.writer.root();
-        let pinned = Pinned::newest(root)?;
-        let shown = pinned.is_some_and(|pinned| {
-            pinned.manifest.number == number && files.iter().all(|file| pinned.manifest.files.contains(file))
-        });
-        if shown {
-            return Ok(());
+        let file = PriceFile::of(writer.root(), file)?;
+        for group in (0..file.groups()).filter(|group| file.may_hold(*group, &spans)) {
+            let frame = file.read(group, 0, usize::MAX)?;
+            prices.find(&frame, &mut search).map_err(|e| misfit(dataset, e))?;
         }
-        let reason = format!("manifest {number} was written, and what is read back is another one");
-        Err(LakeError::Io { path: root.to_path_buf(), reason })
     }
+    prices.drop_known(&search);
+    Ok(())
 }
 
 impl Run for LakeRun {
@@ -118,53 +186,28 @@ impl Run for LakeRun {
     }
 
     fn commit(mut self: Box<Self>, now: Timestamp) -> Result<Committed, StoreError> {
-        let mut written = Vec::new();
-        let mut rows = Vec::new();
-        for (name, frame) in std::mem::take(&mut self.frames) {
-            let dataset = dataset(name).expect("a dataset of ours");
-            let frame = self.settled(dataset, frame)?;
-            rows.push((name, frame.height() as u64));
-            if frame.height() > 0 {
-                written.push(self.writer.write_frame(dataset, &self.run_id, frame)?);
+        for at in 0..self.held.len() {
+            if self.held[at].1.len() > 0 {
+                self.write_held(at)?;
             }
         }
         let log = dataset("collection_run").expect("a dataset of ours");
         let page = runs(log, &self.run_id, &self.told, self.tool_version);
-        written.push(self.writer.write(log, &self.run_id, &page)?);
-        let files: Vec<DataFile> = written.iter().map(|file| file.0.clone()).collect();
-        let manifest = self.writer.commit(written, self.tool_version, now)?;
-        self.confirm(manifest, &files)?;
-        Ok(Committed { manifest, rows, bytes: files.iter().map(|file| file.bytes).sum() })
+        let (run_id, tool_version) = (self.run_id.clone(), self.tool_version);
+        let mut written = std::mem::take(&mut self.written);
+        let writer = self.writer()?;
+        written.push(writer.write(log, &run_id, &page)?);
+        let bytes = written.iter().map(|file| file.0.bytes).sum();
+        let manifest = writer.commit(written, tool_version, now)?;
+        let rows = self.held.iter().map(|(dataset, held)| (dataset.name, held.rows)).collect();
+        Ok(Committed { manifest, rows, bytes })
     }
 }
 
-/// What makes an observation of a spot price the same as another.
-const OBSERVATION: [&str; 5] = ["instance_type", "az_id", "product", "observed_at", "price_per_hour"];
-
-/// Calls `each` with every observation of a frame, told apart by its own digest.
-fn observations(frame: &DataFrame, mut each: impl FnMut(u128)) -> PolarsResult<()> {
-    let text = |name: &str| frame.column(name)?.cast(&DataType::String);
-    let (types, zones, products) = (text("instance_type")?, text("az_id")?, text("product")?);
-    let instants = frame.column("observed_at")?.cast(&DataType::Datetime(TimeUnit::Microseconds, None))?;
-    let instants = instants.cast(&DataType::Int64)?;
-    let prices = frame.column("price_per_hour")?.cast(&DataType::Float64)?;
-    let rows = types.str()?.iter().zip(zones.str()?.iter()).zip(products.str()?.iter());
-    let rows = rows.zip(instants.i64()?.iter()).zip(prices.f64()?.iter());
-    for ((((ty, zone), product), instant), price) in rows {
-        each(digest(&(ty, zone, product, instant, price.map(f64::to_bits))));
-    }
-    Ok(())
-}
-
-/// 128 bits, so that two of a billion observations are not taken for one.
-fn digest(row: &impl std::hash::Hash) -> u128 {
-    use std::hash::{DefaultHasher, Hasher};
-    let mut one = DefaultHasher::new();
-    row.hash(&mut one);
-    let mut other = DefaultHasher::new();
-    other.write_u8(1);
-    row.hash(&mut other);
-    (u128::from(one.finish()) << 64) | u128::from(other.finish())
+/// The rows of a dataset as they are stored.
+fn settled(dataset: &Dataset, frame: DataFrame, run_id: &str) -> PolarsResult<DataFrame> {
+    let order = SortMultipleOptions::default().with_multithreaded(true);
+    named(frame.sort(sort_columns(dataset), order)?, dataset, run_id)
 }
 
 /// Rows of a type lie together, so that a question about it reads few row groups.

@@ -8,20 +8,18 @@ use catalog::ports::StoreError;
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{
-    AnyValue, BooleanChunked, ChunkCompareEq, Column, DataFrame, DataType, PlSmallStr, PolarsResult,
-    SortMultipleOptions, TimeUnit,
+    AnyValue, BooleanChunked, ChunkCompareEq, Column, DataFrame, DataType, PlSmallStr, PolarsResult, TimeUnit,
 };
+
+use crate::price_file::read_group;
 
 const COLUMNS: [&str; 5] = ["observed_at", "instance_type", "region", "az_id", "spot_usd"];
 
-/// What some files of spot history hold, in the columns of `spot_price`.
-pub(crate) struct History {
-    /// Every observation, sorted by type, zone and instant. One that repeats the price before it stays: a
-    /// later import may bring another price from between the two.
-    pub(crate) frame: DataFrame,
-    /// What is told of each region.
-    pub(crate) regions: BTreeMap<String, Told>,
-}
+/// Rows that are read at once.
+const SLICE: usize = 1_000_000;
+
+/// Takes the rows of a file, some at a time.
+pub(crate) type FrameSink<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StoreError>;
 
 /// What the files tell of one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,45 +41,48 @@ impl Told {
     }
 }
 
-/// Reads the files together.
-pub(crate) fn history(paths: &[PathBuf]) -> Result<History, StoreError> {
-    let mut all: Option<DataFrame> = None;
+/// Reads the files one after the other. `sink` gets every observation, in the columns of `spot_price`: one that
+/// repeats the price before it too, because a later import may bring another price from between the two. Returns
+/// what is told of each region.
+pub(crate) fn read_all(paths: &[PathBuf], sink: FrameSink<'_>) -> Result<BTreeMap<String, Told>, StoreError> {
+    let mut regions = BTreeMap::new();
     for path in paths {
-        let frame = read(path)?;
-        match &mut all {
-            None => all = Some(frame),
-            Some(all) => {
-                all.vstack_mut(&frame).map_err(|e| bad(path, e))?;
-            }
-        }
+        read(path, &mut |frame| {
+            tell(&frame, &mut regions).map_err(|e| bad(path, e))?;
+            sink(with_constants(frame).map_err(|e| bad(path, e))?)
+        })?;
     }
-    let all = all.ok_or_else(|| StoreError::BadFile("no file was given".into()))?;
-    if all.height() == 0 {
+    if paths.is_empty() {
+        return Err(StoreError::BadFile("no file was given".into()));
+    }
+    if regions.is_empty() {
         return Err(StoreError::BadFile("the files hold no rows".into()));
     }
-    let order = SortMultipleOptions::default().with_multithreaded(true);
-    let sorted = all.sort(["instance_type", "az_id", "observed_at"], order);
-    let failed = |e| StoreError::BadFile(format!("the files cannot be put in order: {e}"));
-    let frame = sorted.and_then(with_constants).map_err(failed)?;
-    let regions = regions(&frame).map_err(failed)?;
-    Ok(History { frame, regions })
+    Ok(regions)
 }
 
 fn bad(path: &Path, error: impl std::fmt::Display) -> StoreError {
     StoreError::BadFile(format!("{} cannot be read as spot history: {error}", path.display()))
 }
 
-fn read(path: &Path) -> Result<DataFrame, StoreError> {
-    let file = File::open(path).map_err(|e| bad(path, e))?;
-    let mut reader = ParquetReader::new(file);
+fn read(path: &Path, sink: FrameSink<'_>) -> Result<(), StoreError> {
+    let open = || File::open(path).map_err(|e| bad(path, e));
+    let mut reader = ParquetReader::new(open()?);
     let schema = reader.schema().map_err(|_| bad(path, "it is not a Parquet file, or it is cut short"))?;
     if let Some(missing) = COLUMNS.iter().find(|name| !schema.contains(name)) {
         let expected = COLUMNS.join(", ");
         return Err(bad(path, format!("it has no column {missing}; expected {expected}")));
     }
-    let names = COLUMNS.iter().map(|name| name.to_string()).collect();
-    let frame = reader.with_columns(Some(names)).finish().map_err(|e| bad(path, e))?;
-    typed(&frame).map_err(|why| bad(path, why))
+    let footer = reader.get_metadata().map_err(|e| bad(path, e))?.clone();
+    for (group, told) in footer.row_groups.iter().enumerate() {
+        for from in (0..told.num_rows()).step_by(SLICE) {
+            let names = COLUMNS.iter().map(|name| name.to_string()).collect();
+            let frame = read_group(open()?, &footer, group, from, SLICE, Some(names));
+            let frame = frame.map_err(|e| bad(path, e))?;
+            sink(typed(&frame).map_err(|why| bad(path, why))?)?;
+        }
+    }
+    Ok(())
 }
 
 /// The columns in the types of `spot_price`; what has no place in them is refused, in words.
@@ -150,11 +151,11 @@ fn first(column: &Column, marked: &BooleanChunked) -> Result<Option<String>, Str
     }
 }
 
-fn regions(frame: &DataFrame) -> PolarsResult<BTreeMap<String, Told>> {
+/// Adds what a frame tells of each region.
+fn tell(frame: &DataFrame, regions: &mut BTreeMap<String, Told>) -> PolarsResult<()> {
     let names = frame.column("region")?.str()?;
     let instants = frame.column("observed_at")?.cast(&DataType::Int64)?;
     let unpriced = frame.column("price_per_hour")?.is_null();
-    let mut regions: BTreeMap<String, Told> = BTreeMap::new();
     for ((name, at), unpriced) in names.iter().zip(instants.i64()?.iter()).zip(unpriced.iter()) {
         let (Some(name), Some(at)) = (name, at) else { continue };
         if !regions.contains_key(name) {
@@ -166,7 +167,7 @@ fn regions(frame: &DataFrame) -> PolarsResult<BTreeMap<String, Told>> {
         told.rows += 1;
         told.unpriced += u64::from(unpriced == Some(true));
     }
-    Ok(regions)
+    Ok(())
 }
 
 fn with_constants(frame: DataFrame) -> PolarsResult<DataFrame> {
@@ -200,14 +201,23 @@ mod tests {
         vec![instant(day * DAY), "m7i.large".into(), region.into(), "az1".into(), price]
     }
 
-    /// Imports rows with these types of the instant and the price.
-    fn of(types: [Type; 2], rows: Vec<Vec<Value>>) -> Result<History, StoreError> {
+    /// What rows with these types of the instant and the price tell, and the rows as they are kept.
+    fn of(
+        types: [Type; 2],
+        rows: Vec<Vec<Value>>,
+    ) -> Result<(BTreeMap<String, Told>, DataFrame), StoreError> {
         let types = [types[0].clone(), Type::Text, Type::Text, Type::Text, types[1].clone()];
         let fields = COLUMNS.iter().zip(types).map(|(name, ty)| Field::new(*name, ty)).collect();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.parquet");
         std::fs::write(&path, crate::parquet_bytes(&Page { fields, rows }).unwrap()).unwrap();
-        history(&[path])
+        let mut frames = Vec::new();
+        let regions = read_all(&[path], &mut |frame| {
+            frames.push(frame);
+            Ok(())
+        })?;
+        assert_eq!(frames.len(), 1);
+        Ok((regions, frames.remove(0)))
     }
 
     #[test]
@@ -253,10 +263,10 @@ mod tests {
             row(2, "a", Value::Null),
             row(9, "b", Value::Float(437.1234)),
         ];
-        let history = of([Type::Timestamp, Type::Float], rows).unwrap();
-        assert_eq!(history.frame.height(), 4);
-        assert_eq!(history.frame.column("price_per_hour").unwrap().null_count(), 1);
-        let (a, b) = (&history.regions["a"], &history.regions["b"]);
+        let (regions, frame) = of([Type::Timestamp, Type::Float], rows).unwrap();
+        assert_eq!(frame.height(), 4);
+        assert_eq!(frame.column("price_per_hour").unwrap().null_count(), 1);
+        let (a, b) = (&regions["a"], &regions["b"]);
         assert_eq!(a, &Told { from: DAY, until: 3 * DAY, rows: 3, unpriced: 1 });
         assert_eq!(b, &Told { from: 9 * DAY, until: 9 * DAY, rows: 1, unpriced: 0 });
         assert_eq!(a.gap().as_deref(), Some("1 of 3 prices are not known"));
@@ -266,10 +276,7 @@ mod tests {
     #[test]
     fn a_decimal_price_is_kept() {
         let price = Value::Decimal("0.0416".parse().unwrap());
-        let history = of([Type::Timestamp, Type::Decimal(18, 4)], vec![row(1, "a", price)]).unwrap();
-        assert_eq!(
-            history.frame.column("price_per_hour").unwrap().get(0).unwrap().to_string(),
-            "0.0416000000"
-        );
+        let (_, frame) = of([Type::Timestamp, Type::Decimal(18, 4)], vec![row(1, "a", price)]).unwrap();
+        assert_eq!(frame.column("price_per_hour").unwrap().get(0).unwrap().to_string(), "0.0416000000");
     }
 }

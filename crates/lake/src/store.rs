@@ -1,16 +1,16 @@
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Imported, Outcome, Run, Shown, Store, StoreError, Told};
+use catalog::ports::{Imported, Keep, Outcome, Run, Shown, Store, StoreError, Tidied, Told};
 use catalog::{Dataset, Manifest, dataset};
 use domain::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::folder::{self, LakeError};
 use crate::run::LakeRun;
-use crate::spot_history::{self, History};
-use crate::{Pinned, Writer, log};
+use crate::{Pinned, Writer, compact, forget, log, spot_history};
 
 /// A lake in a folder, behind the port that the collector knows.
 #[derive(Debug, Clone)]
@@ -26,9 +26,13 @@ impl LakeStore {
     }
 
     /// What is said of the import: one run a region, because a region is what a run of spot prices speaks for.
-    fn tell(run: &mut LakeRun, paths: &[PathBuf], history: &History) -> Result<(), StoreError> {
+    fn tell(
+        run: &mut LakeRun,
+        paths: &[PathBuf],
+        regions: &BTreeMap<String, spot_history::Told>,
+    ) -> Result<(), StoreError> {
         let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
-        for (region, told) in &history.regions {
+        for (region, told) in regions {
             let gaps: Vec<String> = told.gap().into_iter().collect();
             run.tell(Told {
                 dataset: known("spot_price"),
@@ -64,13 +68,17 @@ impl Store for LakeStore {
     ) -> Result<Imported, StoreError> {
         let (run_id, paths) = self.identify("spot-history", paths)?;
         // Before anything is made: a file that cannot be read leaves no lake behind.
-        if let Some(imported) =
-            Pinned::newest(&self.root)?.and_then(|pinned| already(&pinned.manifest, &run_id))
+        if let Some(pinned) = Pinned::newest(&self.root)?
+            && let Some(imported) = already(&self.root, &pinned.manifest, &run_id)?
         {
             return Ok(imported);
         }
-        let history = spot_history::history(&paths)?;
-        let rows = history.frame.height() as u64;
+        let mut run = LakeRun::later(&self.root, &run_id, self.tool_version);
+        let regions = spot_history::read_all(&paths, &mut |frame| match dry_run {
+            true => Ok(()),
+            false => run.add_frame(known("spot_price"), frame),
+        })?;
+        let rows = regions.values().map(|told| told.rows).sum();
         let gap =
             |(region, told): (&String, &spot_history::Told)| told.gap().map(|gap| format!("{region}: {gap}"));
         let mut imported = Imported {
@@ -79,18 +87,12 @@ impl Store for LakeStore {
             kept: rows,
             bytes: 0,
             manifest: None,
-            gaps: history.regions.iter().filter_map(gap).collect(),
+            gaps: regions.iter().filter_map(gap).collect(),
         };
         if dry_run {
             return Ok(imported);
         }
-        let writer = Writer::open(&self.root)?;
-        if let Some(imported) = already(writer.manifest(), &run_id) {
-            return Ok(imported);
-        }
-        let mut run = LakeRun::new(writer, &run_id, self.tool_version);
-        LakeStore::tell(&mut run, &paths, &history)?;
-        run.add_frame(known("spot_price"), history.frame)?;
+        LakeStore::tell(&mut run, &paths, &regions)?;
         let committed = Box::new(run).commit(now)?;
         imported.kept = committed.rows.iter().map(|(_, rows)| rows).sum();
         imported.bytes = committed.bytes;
@@ -104,45 +106,47 @@ impl Store for LakeStore {
     }
 
     fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError> {
-        let pinned = Pinned::newest(&self.root)?;
-        Ok(pinned.filter(|pinned| shows(&pinned.manifest, run_id)).map(|pinned| pinned.manifest.number))
+        let Some(pinned) = Pinned::newest(&self.root)? else { return Ok(None) };
+        let shown = log::shown(&self.root, &pinned.manifest, run_id, "")?;
+        Ok(shown.map(|_| pinned.manifest.number))
     }
 
     fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError> {
         let writer = Writer::open(&self.root)?;
-        if shows(writer.manifest(), run_id) {
+        if log::shown(&self.root, writer.manifest(), run_id, "")?.is_some() {
             return Ok(None);
         }
         Ok(Some(Box::new(LakeRun::new(writer, run_id, self.tool_version))))
     }
 
     fn look(&self) -> Result<Option<Shown>, StoreError> {
-        Pinned::newest(&self.root)?.map(|pinned| log::shown(&pinned)).transpose()
+        Ok(Pinned::newest(&self.root)?.map(|pinned| log::look(&pinned)).transpose()?)
     }
 
     fn root(&self) -> PathBuf {
         self.root.clone()
     }
-}
 
-/// Whether a run of that name is visible. Where it brought nothing new it has no file but its own log's.
-fn shows(manifest: &Manifest, run_id: &str) -> bool {
-    let path = format!("/{run_id}.parquet");
-    manifest.files.iter().any(|file| file.path.ends_with(&path))
+    fn compact(&self, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
+        Ok(compact::compact(&self.root, self.tool_version, now, dry_run)?)
+    }
+
+    fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
+        Ok(forget::forget(&self.root, keep, self.tool_version, now, dry_run)?)
+    }
 }
 
 /// The same bytes were imported before: nothing is added, and the manifest that shows them is named.
-fn already(manifest: &Manifest, run_id: &str) -> Option<Imported> {
-    let path = format!("/{run_id}.parquet");
-    let rows = manifest.files.iter().find(|f| f.dataset == "spot_price" && f.path.ends_with(&path));
-    shows(manifest, run_id).then(|| Imported {
+fn already(root: &Path, manifest: &Manifest, run_id: &str) -> Result<Option<Imported>, LakeError> {
+    let imported = |read| Imported {
         dataset: "spot_price",
-        read: rows.map_or(0, |file| file.rows),
+        read,
         kept: 0,
         bytes: 0,
         manifest: Some(manifest.number),
         gaps: Vec::new(),
-    })
+    };
+    Ok(log::shown(root, manifest, run_id, "spot_price")?.map(imported))
 }
 
 fn file_name(path: &Path) -> String {

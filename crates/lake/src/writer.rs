@@ -1,18 +1,22 @@
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use catalog::{DataFile, Dataset, FORMAT, Manifest, Page};
 use domain::Timestamp;
 use polars::io::parquet::write::ParquetWriter;
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, PolarsError, PolarsResult};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::folder::{self, LakeError};
-use crate::{columns, prune};
+use crate::prices::Prices;
+use crate::{Pinned, columns, prune};
 
 /// Rows of a row group: large ones cost a third fewer bytes a row and a point question reads one.
-const ROW_GROUP: usize = 1_000_000;
+pub(crate) const ROW_GROUP: usize = 1_000_000;
 
 /// The one writer of a lake, as long as it lives.
 #[derive(Debug)]
@@ -79,24 +83,49 @@ impl Writer {
     pub(crate) fn write_frame(
         &self,
         dataset: &Dataset,
-        run_id: &str,
-        frame: DataFrame,
+        name: &str,
+        mut frame: DataFrame,
     ) -> Result<Written, LakeError> {
-        let path = format!("lake/{}/v={}/{run_id}.parquet", dataset.name, dataset.version);
         let rows = frame.height() as u64;
-        let bytes = parquet(frame).map_err(|e| LakeError::Unusable(format!("{path}: {e}")))?;
+        self.write_file(dataset, name, rows, |path, out| {
+            parquet(out, &mut frame).map_err(|e| not_written(path, e))
+        })
+    }
+
+    /// Writes settled observations of prices, in row groups of so many rows.
+    pub(crate) fn write_prices(
+        &self,
+        dataset: &Dataset,
+        name: &str,
+        prices: &Prices,
+        rows: Range<usize>,
+        group: usize,
+    ) -> Result<Written, LakeError> {
+        let schema = columns::schema(&dataset.fields());
+        self.write_file(dataset, name, rows.len() as u64, |path, out| {
+            let mut file = ParquetWriter::new(out).batched(&schema).map_err(|e| not_written(path, e))?;
+            for start in rows.clone().step_by(group) {
+                let frame = prices.frame(dataset, start..rows.end.min(start + group));
+                frame.and_then(|frame| file.write_batch(&frame)).map_err(|e| not_written(path, e))?;
+            }
+            file.finish().map(|_| ()).map_err(|e| not_written(path, e))
+        })
+    }
+
+    /// A new file of a dataset: `name` is its path below the dataset's folder, without `.parquet`.
+    fn write_file(
+        &self,
+        dataset: &Dataset,
+        name: &str,
+        rows: u64,
+        write: impl FnOnce(&Path, &mut dyn Write) -> Result<(), LakeError>,
+    ) -> Result<Written, LakeError> {
+        let path = format!("lake/{}/v={}/{name}.parquet", dataset.name, dataset.version);
         let file = self.root.join(&path);
         folder::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
-        folder::write_whole(&file, &bytes)?;
-        let (bytes, sha256) = (bytes.len() as u64, folder::sha256(&bytes));
-        Ok(Written(DataFile {
-            dataset: dataset.name.into(),
-            version: dataset.version,
-            path,
-            rows,
-            bytes,
-            sha256,
-        }))
+        let (bytes, sha256) = folder::write_through(&file, |out| write(&file, out))?;
+        let (dataset, version) = (dataset.name.into(), dataset.version);
+        Ok(Written(DataFile { dataset, version, path, rows, bytes, sha256 }))
     }
 
     /// Makes the files visible, all at once: a new manifest, then CURRENT. Returns its number.
@@ -106,7 +135,18 @@ impl Writer {
         tool_version: &str,
         now: Timestamp,
     ) -> Result<u64, LakeError> {
-        let next = self.next(written, tool_version, now);
+        self.replace(&[], written, tool_version, now)
+    }
+
+    /// Makes the files visible in place of others, all at once. Returns the number of the manifest.
+    pub(crate) fn replace(
+        &mut self,
+        replaced: &[DataFile],
+        written: Vec<Written>,
+        tool_version: &str,
+        now: Timestamp,
+    ) -> Result<u64, LakeError> {
+        let next = self.next(replaced, written, tool_version, now);
         write_manifest(&self.root, &next)?;
         tracing::info!("manifest {} committed, {} files", next.number, next.files.len());
         self.manifest = next;
@@ -114,18 +154,38 @@ impl Writer {
         if let Err(error) = prune::prune(&self.root, &self.manifest) {
             tracing::warn!("old files could not be cleared away: {error}");
         }
+        self.confirm()?;
         Ok(self.manifest.number)
     }
 
     /// The state after this commit.
-    fn next(&self, written: Vec<Written>, tool_version: &str, now: Timestamp) -> Manifest {
+    fn next(
+        &self,
+        replaced: &[DataFile],
+        written: Vec<Written>,
+        tool_version: &str,
+        now: Timestamp,
+    ) -> Manifest {
         let mut next = self.manifest.clone();
         next.format = FORMAT;
         next.number += 1;
         next.tool_version = tool_version.into();
         next.written_at = now.to_string();
+        let replaced: HashSet<&str> = replaced.iter().map(|file| file.path.as_str()).collect();
+        next.files.retain(|file| !replaced.contains(file.path.as_str()));
         next.files.extend(written.into_iter().map(|file| file.0));
         next
+    }
+
+    /// Reads back that the newest state is the one that was committed, all of its files there.
+    fn confirm(&self) -> Result<(), LakeError> {
+        let shown = Pinned::newest(&self.root)?.is_some_and(|pinned| pinned.manifest == self.manifest);
+        if shown {
+            return Ok(());
+        }
+        let number = self.manifest.number;
+        let reason = format!("manifest {number} was written, and what is read back is another one");
+        Err(LakeError::Io { path: self.root.clone(), reason })
     }
 }
 
@@ -143,29 +203,69 @@ fn write_numbered(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
 
 /// A page as the bytes of a Parquet file (zstd).
 pub fn parquet_bytes(page: &Page) -> Result<Vec<u8>, String> {
-    columns::frame(page).and_then(parquet).map_err(|e| e.to_string())
-}
-
-fn parquet(mut frame: DataFrame) -> polars::prelude::PolarsResult<Vec<u8>> {
     let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).with_row_group_size(Some(ROW_GROUP)).finish(&mut frame)?;
-    Ok(bytes)
+    let written = columns::frame(page).and_then(|mut frame| parquet(&mut bytes, &mut frame));
+    written.map(|()| bytes).map_err(|e| e.to_string())
 }
 
+fn parquet(out: impl Write, frame: &mut DataFrame) -> PolarsResult<()> {
+    ParquetWriter::new(out).with_row_group_size(Some(ROW_GROUP)).finish(frame).map(|_| ())
+}
+
+fn not_written(path: &Path, error: PolarsError) -> LakeError {
+    LakeError::Unusable(format!("{} cannot be written: {error}", path.display()))
+}
+
+/// Takes the writer's lock and writes into it who holds it.
 fn lock(root: &Path) -> Result<File, LakeError> {
     let path = root.join(folder::LOCK);
-    let file = OpenOptions::new()
+    let failed = |e| LakeError::io(&path, e);
+    let mut file = OpenOptions::new()
         .create(true)
         .truncate(false)
+        .read(true)
         .write(true)
         .mode(0o600)
         .open(&path)
-        .map_err(|e| LakeError::io(&path, e))?;
+        .map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(LakeError::Locked(root.to_path_buf())),
-        Err(error) => Err(LakeError::io(&path, error.into())),
+        Ok(()) => {
+            file.set_len(0).and_then(|()| file.write_all(holder().as_bytes())).map_err(failed)?;
+            Ok(file)
+        }
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(LakeError::Locked { path: root.to_path_buf(), by: held_by(&mut file) })
+        }
+        Err(error) => Err(failed(error.into())),
     }
+}
+
+/// This process, in words: `process 4711 on devbox (collector import …)`.
+fn holder() -> String {
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let program = words.first().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    let command = [&[program.to_string()][..], words.get(1..).unwrap_or_default()].concat().join(" ");
+    let command: String = command.chars().filter(|c| !c.is_control()).take(200).collect();
+    format!("process {} on {} ({command})", std::process::id(), host())
+}
+
+/// This machine's name; a lake may lie in a folder that several share.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "this machine".into() } else { name.trim().into() }
+}
+
+/// Who holds the lock, as it says itself. One that has just taken it may not have said so yet, and what is then
+/// read is of one that died.
+fn held_by(file: &mut File) -> String {
+    let mut text = String::new();
+    let read = file.take(1000).read_to_string(&mut text).is_ok();
+    let mut words = text.split(' ');
+    let pid = words.nth(1).and_then(|pid| pid.parse().ok());
+    let here = words.nth(1) == Some(host().as_str());
+    let runs = pid.is_some_and(|pid| !here || prune::runs(pid));
+    let plain = || text.chars().filter(|c| !c.is_control()).collect();
+    if read && runs { plain() } else { "another process".into() }
 }
 
 #[cfg(test)]

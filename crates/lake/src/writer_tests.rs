@@ -71,11 +71,11 @@ fn a_writer_that_dies_changes_nothing() {
     check(|writer| drop(regions(&writer, "second", &["b"])));
     check(|writer| {
         let second = regions(&writer, "second", &["b"]);
-        write_numbered(&writer.root, &writer.next(vec![second], "test", Timestamp::UNIX_EPOCH)).unwrap();
+        write_numbered(&writer.root, &writer.next(&[], vec![second], "test", Timestamp::UNIX_EPOCH)).unwrap();
     });
     check(|writer| {
         let second = regions(&writer, "second", &["b"]);
-        write_numbered(&writer.root, &writer.next(vec![second], "test", Timestamp::UNIX_EPOCH)).unwrap();
+        write_numbered(&writer.root, &writer.next(&[], vec![second], "test", Timestamp::UNIX_EPOCH)).unwrap();
         for half in [".CURRENT", "manifest/.2.json", "lake/region/v=1/.second.parquet"] {
             std::fs::write(writer.root.join(format!("{half}.{}.tmp", dead())), "half").unwrap();
         }
@@ -95,7 +95,7 @@ fn a_first_run_that_dies_leaves_a_folder_that_can_be_used() {
     let root = lake.path();
     let writer = Writer::open(root).unwrap();
     let first = regions(&writer, "first", &["a"]);
-    write_numbered(&writer.root, &writer.next(vec![first], "test", Timestamp::UNIX_EPOCH)).unwrap();
+    write_numbered(&writer.root, &writer.next(&[], vec![first], "test", Timestamp::UNIX_EPOCH)).unwrap();
     drop(writer);
     assert_eq!(shown(root), "nothing");
     drop(Writer::open(root).unwrap());

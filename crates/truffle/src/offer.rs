@@ -89,7 +89,9 @@ pub(crate) fn sources(runs: &[Run]) -> Vec<Source> {
     }
     let counts = |run: &&Run| {
         let newest = newest.get(&(run.dataset.as_str(), run.scope.as_str()));
-        newest.is_none_or(|newest| (run.observed_at, run.run_id.as_str()) >= *newest)
+        // Of a run that was pruned nothing is left to answer from.
+        run.outcome != "pruned"
+            && newest.is_none_or(|newest| (run.observed_at, run.run_id.as_str()) >= *newest)
     };
     let mut grouped: BTreeMap<(&str, &str), Vec<&Run>> = BTreeMap::new();
     for run in runs.iter().filter(counts) {
@@ -138,9 +140,10 @@ mod tests {
             run("2", "2026-02-01", "complete", "february"),
             run("3", "2026-03-01", "partial", "march"),
         );
+        let pruned = run("4", "2026-04-01", "pruned", "april");
         check(std::slice::from_ref(&failed), "january");
         check(&[failed.clone(), complete.clone()], "february");
-        check(&[partial, complete, failed], "march february");
+        check(&[partial, complete, failed, pruned], "march february");
         check(&[], "");
     }
 }

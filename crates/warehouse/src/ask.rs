@@ -4,12 +4,13 @@ use std::any::Any;
 use std::path::PathBuf;
 
 use catalog::ports::{Ask, AskError, Ended, PageSink, Place, Query, Stop, Table};
-use catalog::{Page, Question, Value};
+use catalog::{DATASETS, Dataset, Kind, Page, Question, Value};
+use domain::InstanceType;
 use duckdb::Connection;
 use duckdb::types::{TimeUnit, Value as DuckValue};
 
 use crate::open::{self, Home, Source};
-use crate::{arrow_page, room};
+use crate::{arrow_page, build, room};
 
 const TABLES: &str = include_str!("../../../queries/build/tables.sql");
 const SHAPE: &str = include_str!("../../../queries/build/shape.sql");
@@ -60,7 +61,21 @@ impl Warehouse {
 
 impl Ask for Warehouse {
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
-        ask(&self.connection, question, values)
+        let Some(family) = family(question, values) else {
+            return ask(&self.connection, question, values);
+        };
+        // However large the lake is: only the files that can hold the one type are opened.
+        let read = DATASETS.iter().filter(|d| d.kind == Kind::Changes && reads(question, d));
+        let cut: Vec<&'static Dataset> = read.collect();
+        let own = |e| own(question.name, e);
+        for dataset in &cut {
+            build::cut_down(&self.connection, &self.sources, dataset, &family).map_err(own)?;
+        }
+        let answer = ask(&self.connection, question, values);
+        for dataset in &cut {
+            build::make_whole(&self.connection, dataset).map_err(own)?;
+        }
+        answer
     }
 
     fn query(&self, query: &Query, stop: &Stop, sink: PageSink<'_>) -> Result<Ended, AskError> {
@@ -92,6 +107,21 @@ impl Ask for Warehouse {
         };
         Place { lake: self.lake.clone(), manifest, warehouse }
     }
+}
+
+/// The family of the one instance type that the question is about.
+fn family(question: &Question, values: &[(String, Value)]) -> Option<String> {
+    let name = question.type_param()?;
+    match values.iter().find(|(given, _)| *given == name)? {
+        (_, Value::Text(text)) => InstanceType::parse(text).ok().map(|found| found.family().to_string()),
+        _ => None,
+    }
+}
+
+/// Whether the question's text names the dataset.
+fn reads(question: &Question, dataset: &Dataset) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    question.text.split(|c: char| !is_part(c)).any(|word| word == dataset.name)
 }
 
 /// Binds the values and reads the whole answer.

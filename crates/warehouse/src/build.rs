@@ -14,6 +14,8 @@ const LOG: &str = include_str!("../../../queries/build/log.sql");
 const ROWS: &str = include_str!("../../../queries/build/rows.sql");
 const FOUND: &str = include_str!("../../../queries/build/found.sql");
 const EMPTY: &str = include_str!("../../../queries/build/empty.sql");
+const FAMILY: &str = include_str!("../../../queries/build/family.sql");
+const WHOLE: &str = include_str!("../../../queries/build/whole.sql");
 const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
 
 /// Columns that no file of a dataset has, by the names of both.
@@ -53,24 +55,16 @@ fn has_own_view(dataset: &Dataset) -> bool {
 }
 
 fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String> {
-    let files = files(dataset, sources);
     let fields = dataset.fields();
-    let read = |field: &Field| {
-        if lacking.contains(&(dataset.name, field.name.as_str())) { null(field) } else { field.name.clone() }
-    };
     let columns: Vec<&str> =
         fields.iter().map(|f| f.name.as_str()).filter(|name| *name != "run_id").collect();
     let fill = |template: &str| {
         template
-            .replace("{fields}", &list(&fields, read))
             .replace("{columns}", &columns.join(", "))
             .replace("{dataset}", dataset.name)
             .replace("{key}", &dataset.key.join(", "))
-            .replace("{typed}", &list(&fields, null))
-            // Last, so that nothing is replaced in a file's name.
-            .replace("{files}", &files.join(", "))
     };
-    let rows = if files.is_empty() { fill(EMPTY) } else { fill(ROWS) };
+    let rows = rows(dataset, &files(dataset, sources), lacking);
     match dataset.kind {
         Kind::Log => vec![fill(LOG).replace("{rows}", &rows)],
         Kind::Changes => vec![fill(CHANGES).replace("{rows}", &rows)],
@@ -93,13 +87,49 @@ fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String>
     }
 }
 
+/// The rows of a dataset's files, as SQL.
+fn rows(dataset: &Dataset, files: &[String], lacking: &Lacking) -> String {
+    let fields = dataset.fields();
+    let read = |field: &Field| {
+        if lacking.contains(&(dataset.name, field.name.as_str())) { null(field) } else { field.name.clone() }
+    };
+    if files.is_empty() {
+        return EMPTY.replace("{typed}", &list(&fields, null));
+    }
+    // The files last, so that nothing is replaced in a file's name.
+    ROWS.replace("{fields}", &list(&fields, read)).replace("{files}", &files.join(", "))
+}
+
 fn files(dataset: &Dataset, sources: &[Source]) -> Vec<String> {
+    files_where(dataset, sources, |_| true)
+}
+
+fn files_where(dataset: &Dataset, sources: &[Source], wanted: impl Fn(&DataFile) -> bool) -> Vec<String> {
+    let ours =
+        |file: &&DataFile| file.dataset == dataset.name && file.version == dataset.version && wanted(file);
     let of = |source: &Source| -> Vec<String> {
-        let ours = |file: &&DataFile| file.dataset == dataset.name && file.version == dataset.version;
         let listed = source.manifest.files.iter().filter(ours);
         listed.map(|file| literal(&source.path(file))).collect()
     };
     sources.iter().flat_map(of).collect()
+}
+
+/// Cuts a dataset of changes down to the files that can hold a family, until [`make_whole`].
+pub(crate) fn cut_down(
+    connection: &Connection,
+    sources: &[Source],
+    dataset: &'static Dataset,
+    family: &str,
+) -> duckdb::Result<()> {
+    let files = files_where(dataset, sources, |file| file.family().is_none_or(|of| of == family));
+    let lacking = lacking_in(connection, dataset, &files)?;
+    let view = FAMILY.replace("{dataset}", dataset.name);
+    connection.execute_batch(&view.replace("{rows}", &rows(dataset, &files, &lacking)))
+}
+
+/// Takes [`cut_down`] back.
+pub(crate) fn make_whole(connection: &Connection, dataset: &Dataset) -> duckdb::Result<()> {
+    connection.execute_batch(&WHOLE.replace("{dataset}", dataset.name))
 }
 
 /// A text as a SQL literal.
@@ -128,16 +158,23 @@ pub(crate) fn make_all(connection: &Connection, sources: &[Source]) -> duckdb::R
 fn lacking(connection: &Connection, sources: &[Source]) -> duckdb::Result<Lacking> {
     let mut lacking = Lacking::new();
     for dataset in DATASETS {
-        let files = files(dataset, sources);
-        if files.is_empty() {
-            continue;
-        }
-        let mut statement = connection.prepare(&FOUND.replace("{files}", &files.join(", ")))?;
-        let found = statement.query_arrow([])?.get_schema();
-        let columns = dataset.columns.iter().map(|column| column.name);
-        lacking.extend(columns.filter(|name| found.index_of(name).is_err()).map(|name| (dataset.name, name)));
+        lacking.extend(lacking_in(connection, dataset, &files(dataset, sources))?);
     }
     Ok(lacking)
+}
+
+fn lacking_in(
+    connection: &Connection,
+    dataset: &'static Dataset,
+    files: &[String],
+) -> duckdb::Result<Lacking> {
+    if files.is_empty() {
+        return Ok(Lacking::new());
+    }
+    let mut statement = connection.prepare(&FOUND.replace("{files}", &files.join(", ")))?;
+    let found = statement.query_arrow([])?.get_schema();
+    let columns = dataset.columns.iter().map(|column| column.name);
+    Ok(columns.filter(|name| found.index_of(name).is_err()).map(|name| (dataset.name, name)).collect())
 }
 
 #[cfg(test)]

@@ -11,8 +11,13 @@ use crate::{Batch, Dataset};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Somebody else writes the lake.
-    #[error("{0} is being written by another process")]
-    Locked(PathBuf),
+    #[error("{path} is being written by {by}")]
+    Locked {
+        /// The lake.
+        path: PathBuf,
+        /// Who, in words: process, machine and command, as far as they are known.
+        by: String,
+    },
     /// The lake was written by a newer version.
     #[error("the lake at {path} has format {found}, and this version writes {known}")]
     Newer {
@@ -89,25 +94,12 @@ pub struct Logged {
     pub version: Option<String>,
     /// The instant of which it is the newest statement.
     pub observed_at: Timestamp,
-    /// complete, partial, empty, unchanged or failed.
+    /// complete, partial, empty, unchanged, failed or pruned.
     pub outcome: String,
     /// Rows that it told.
     pub rows: u64,
     /// What could not be seen.
     pub gaps: Vec<String>,
-}
-
-/// What the lake holds of a dataset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// The dataset's name.
-    pub dataset: String,
-    /// Visible files.
-    pub files: u64,
-    /// Rows in them.
-    pub rows: u64,
-    /// Their bytes.
-    pub bytes: u64,
 }
 
 /// What a lake shows at one instant.
@@ -117,8 +109,49 @@ pub struct Shown {
     pub manifest: u64,
     /// Everything that was told, in no order.
     pub log: Vec<Logged>,
-    /// What is held, dataset by dataset.
-    pub held: Vec<Held>,
+    /// What is held of each dataset that has files.
+    pub held: Vec<(String, Size)>,
+}
+
+/// What is kept when old data is pruned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Whatever an answer as of this instant or later needs.
+    Since(Timestamp),
+    /// The newest complete runs of each scope, so many, and what came after the oldest of them. Prices that are kept
+    /// as changes stay.
+    Runs(usize),
+}
+
+/// What a dataset takes in the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// Files.
+    pub files: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// A dataset before and after the lake was put in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resized {
+    /// The dataset.
+    pub dataset: String,
+    /// What it took.
+    pub before: Size,
+    /// What it takes, read back from the lake; none on a dry run that cannot tell without doing it.
+    pub after: Option<Size>,
+}
+
+/// A lake that was put in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tidied {
+    /// Every dataset that has files.
+    pub datasets: Vec<Resized>,
+    /// The manifest that shows it; none when there was nothing to do, and on a dry run.
+    pub manifest: Option<u64>,
 }
 
 /// The lake.
@@ -139,6 +172,15 @@ pub trait Store {
     /// Opens a run under the writer's lock; none when a run of that name is visible already, because what is
     /// visible is never written again. `run_id` names it and its files: lowercase letters, digits and `-`.
     fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError>;
+
+    /// Folds what runs brought one by one: prices that are kept as changes into one file for each family of types,
+    /// the log of runs into one file. No answer changes. With `dry_run` nothing is written.
+    fn compact(&self, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
+
+    /// Removes what nothing needs that is to be kept: runs of a snapshot that a newer complete run of their scope
+    /// replaced before that, and prices that had changed by then. The log still says that the runs were there. With
+    /// `dry_run` nothing is written.
+    fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
 
     /// Imports spot price history from Parquet files with the columns `observed_at, instance_type,
     /// region, az_id, spot_usd` (and, if there, `on_demand_usd`, which is not kept here). With

@@ -1,0 +1,255 @@
+//! Folding and pruning: what is kept, what goes, and what a reader is shown.
+
+use catalog::ports::{Keep, Outcome, Store, Told};
+use catalog::{Batch, Cells, Words};
+
+use super::*;
+use crate::LakeStore;
+
+const DAY: i64 = 86_400_000_000;
+
+fn day(day: i64) -> Timestamp {
+    Timestamp::from_microsecond(day * DAY).unwrap()
+}
+
+/// Prices of one run: type, day, price in units of 10^-10 (none is null). The zone is always the same.
+type Row = (&'static str, i64, Option<i128>);
+
+fn batch(rows: &[Row]) -> Batch {
+    let fields = dataset("spot_price").unwrap().fields();
+    let fields: Vec<_> = fields.into_iter().filter(|field| field.name != "run_id").collect();
+    let words = |text: &dyn Fn(&Row) -> &'static str| {
+        let mut words = Words::default();
+        rows.iter().for_each(|row| words.push(Some(text(row))));
+        Cells::Text(words)
+    };
+    let cells = |name: &str| match name {
+        "observed_at" => Cells::Timestamp(rows.iter().map(|row| Some(row.1 * DAY)).collect()),
+        "price_per_hour" => Cells::Decimal(rows.iter().map(|row| row.2).collect()),
+        "instance_type" => words(&|row| row.0),
+        "region" => words(&|_| "us-east-1"),
+        "az_id" => words(&|_| "use1-az1"),
+        "product" => words(&|_| "linux"),
+        _ => words(&|_| "USD"),
+    };
+    let cells = fields.iter().map(|field| cells(&field.name)).collect();
+    Batch { fields, cells }
+}
+
+fn told(name: &'static str, at: i64, rows: u64) -> Told {
+    Told {
+        dataset: dataset(name).unwrap(),
+        scope: "us-east-1".into(),
+        source: "a test".into(),
+        version: None,
+        observed_from: day(at),
+        observed_at: day(at),
+        outcome: Outcome::Complete,
+        rows,
+        gaps: Vec::new(),
+    }
+}
+
+fn import(store: &LakeStore, run: &str, rows: &[Row]) -> u64 {
+    let mut open = store.begin(run).unwrap().unwrap();
+    open.add(dataset("spot_price").unwrap(), &batch(rows)).unwrap();
+    let newest = rows.iter().map(|row| row.1).max().unwrap_or_default();
+    open.tell(told("spot_price", newest, rows.len() as u64)).unwrap();
+    open.commit(day(0)).unwrap().rows[0].1
+}
+
+/// Every visible observation, in the files' order: `family: type day price`.
+fn shown(store: &LakeStore) -> Vec<String> {
+    let pinned = Pinned::newest(&store.root()).unwrap().unwrap();
+    let mut all = Vec::new();
+    for file in pinned.manifest.files.iter().filter(|file| file.dataset == "spot_price") {
+        let mut prices = Prices::default();
+        read_all(&mut prices, &pinned.root, file).unwrap();
+        assert_eq!(prices.len() as u64, file.rows);
+        let frame = prices.frame(dataset("spot_price").unwrap(), 0..prices.len()).unwrap();
+        for (row, change) in prices.changes().iter().enumerate() {
+            let price = frame.column("price_per_hour").unwrap().get(row).unwrap().to_string();
+            let (family, name) = (file.family().unwrap_or("-"), prices.instance_type(change));
+            all.push(format!("{family}: {name} {} {price}", change.at / DAY));
+        }
+    }
+    all
+}
+
+fn store() -> (tempfile::TempDir, LakeStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LakeStore::new(folder.path().join("lake"), "test");
+    (folder, store)
+}
+
+const P: Option<i128> = Some(5_000_000_000);
+const Q: Option<i128> = Some(6_000_000_000);
+
+#[test]
+fn runs_are_folded_by_family_and_nothing_is_lost() {
+    let (_folder, store) = store();
+    let dry = store.compact(day(0), true).unwrap();
+    assert_eq!(dry, nothing());
+    assert_eq!(store.compact(day(0), false).unwrap(), nothing());
+    assert!(!store.root().exists(), "where there is no lake, none is made");
+    import(&store, "b", &[("m7i.large", 3, P), ("c7g.large", 3, Q), ("mac2.metal", 3, P)]);
+    import(&store, "a", &[("m7i.large", 1, P), ("m7i.large", 2, None), ("mac2-m1ultra.metal", 1, Q)]);
+    assert_eq!(store.compact(day(0), true).unwrap().manifest, None);
+    assert_eq!(store.compact(day(0), false).unwrap().manifest, Some(3));
+    let expected = [
+        "c7g: c7g.large 3 0.6000000000",
+        "m7i: m7i.large 1 0.5000000000",
+        "m7i: m7i.large 2 null",
+        "m7i: m7i.large 3 0.5000000000",
+        "mac2-m1ultra: mac2-m1ultra.metal 1 0.6000000000",
+        "mac2: mac2.metal 3 0.5000000000",
+    ];
+    let mut found = shown(&store);
+    found.sort();
+    assert_eq!(found, expected);
+    assert_eq!(store.compact(day(0), false).unwrap().manifest, None, "there is nothing left to fold");
+    // Only what has something new is written again.
+    let files = |store: &LakeStore| -> Vec<DataFile> {
+        Pinned::newest(&store.root()).unwrap().unwrap().manifest.files.clone()
+    };
+    let before = files(&store);
+    import(&store, "c", &[("c7g.large", 4, P)]);
+    store.compact(day(0), false).unwrap();
+    let kept: Vec<DataFile> = files(&store).into_iter().filter(|file| before.contains(file)).collect();
+    assert_eq!(kept.iter().filter_map(DataFile::family).collect::<Vec<_>>(), ["m7i", "mac2-m1ultra", "mac2"]);
+    assert_eq!(files(&store).iter().filter(|file| file.dataset == "collection_run").count(), 1);
+}
+
+#[test]
+fn what_was_folded_is_still_known() {
+    let (_folder, store) = store();
+    import(&store, "a", &[("m7i.large", 1, P), ("m7i.large", 2, Q)]);
+    import(&store, "b", &[("m7i.large", 1, P)]);
+    store.compact(day(0), false).unwrap();
+    assert_eq!(store.shown("a").unwrap(), Some(3));
+    assert_eq!(store.shown("b").unwrap(), Some(3), "a run that brought nothing new");
+    assert_eq!(store.shown("c").unwrap(), None);
+    assert!(store.begin("a").unwrap().is_none());
+    assert_eq!(import(&store, "c", &[("m7i.large", 2, Q), ("m7i.large", 3, Q), ("m7i.large", 3, Q)]), 1);
+}
+
+#[test]
+fn a_name_leads_nowhere() {
+    let (_folder, store) = store();
+    import(&store, "a", &[("../../x.large", 1, P), ("m7i.large", 1, P), ("", 1, Q)]);
+    store.compact(day(0), false).unwrap();
+    let mut found = shown(&store);
+    found.sort();
+    assert_eq!(
+        found,
+        ["-:  1 0.6000000000", "-: ../../x.large 1 0.5000000000", "m7i: m7i.large 1 0.5000000000"]
+    );
+    assert_eq!(store.compact(day(0), false).unwrap().manifest, None);
+}
+
+#[test]
+fn prices_that_still_held_stay() {
+    let (_folder, store) = store();
+    import(
+        &store,
+        "a",
+        &[("m7i.large", 1, P), ("m7i.large", 5, Q), ("c7g.large", 2, P), ("c7g.large", 8, Q)],
+    );
+    import(&store, "b", &[("m7i.large", 5, P), ("m7i.large", 9, P)]);
+    let keep = Keep::Since(day(6));
+    assert_eq!(store.prune(keep, day(0), true).unwrap().manifest, None);
+    store.prune(keep, day(0), false).unwrap();
+    let mut found = shown(&store);
+    found.sort();
+    let expected = [
+        "c7g: c7g.large 2 0.5000000000",
+        "c7g: c7g.large 8 0.6000000000",
+        "m7i: m7i.large 5 0.5000000000",
+        "m7i: m7i.large 5 0.6000000000",
+        "m7i: m7i.large 9 0.5000000000",
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(store.prune(keep, day(0), false).unwrap().manifest, None, "what is left still holds");
+}
+
+/// Commits runs of offerings, a day each, and returns those that pruning leaves.
+fn left(runs: &[(&'static str, i64, Outcome)], keep: Keep) -> String {
+    let (_folder, store) = store();
+    let offering = dataset("offering").unwrap();
+    for (run, at, outcome) in runs {
+        let mut open = store.begin(run).unwrap().unwrap();
+        let cells = ["m7i.large", "us-east-1", "use1-az1"].map(|text| {
+            let mut words = Words::default();
+            words.push(Some(text));
+            Cells::Text(words)
+        });
+        let fields = offering.fields().into_iter().take(3).collect();
+        open.add(offering, &Batch { fields, cells: cells.into() }).unwrap();
+        open.tell(Told { outcome: *outcome, ..told("offering", *at, 1) }).unwrap();
+        open.commit(day(0)).unwrap();
+    }
+    store.prune(keep, day(0), false).unwrap();
+    let manifest = Pinned::newest(&store.root()).unwrap().unwrap().manifest.clone();
+    let log = Log::read(&store.root(), &manifest).unwrap();
+    for (run, ..) in runs {
+        let file = format!("lake/offering/v=1/{run}.parquet");
+        let there = manifest.files.iter().any(|found| found.path == file);
+        assert_eq!(store.root().join(&file).exists(), there, "{run}");
+        assert_eq!(store.shown(run).unwrap().is_some(), there, "what was pruned can be brought again");
+        let logged = log.rows.iter().find(|row| row.run_id == *run).unwrap();
+        assert_eq!(logged.outcome == crate::log::PRUNED, !there, "{run}");
+    }
+    let names = manifest.files.iter().filter(|file| file.dataset == "offering");
+    let stem = |file: &DataFile| Path::new(&file.path).file_stem().unwrap().to_string_lossy().into_owned();
+    names.map(stem).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn runs_that_were_replaced_in_time_go() {
+    use Outcome::{Complete, Partial};
+    let runs =
+        [("a", 1, Complete), ("d", 7, Partial), ("b", 3, Complete), ("c", 5, Complete), ("z", 2, Partial)];
+    let check = |keep: Keep, expected: &str| assert_eq!(left(&runs, keep), expected, "{keep:?}");
+    check(Keep::Since(day(0)), "a d b c z");
+    check(Keep::Since(day(2)), "a d b c z");
+    check(Keep::Since(day(3)), "d b c");
+    check(Keep::Since(day(4)), "d b c");
+    check(Keep::Since(day(5)), "d c");
+    check(Keep::Since(day(100)), "d c");
+    check(Keep::Runs(1), "d c");
+    check(Keep::Runs(2), "d b c");
+    check(Keep::Runs(9), "a d b c z");
+    assert_eq!(
+        left(&[("a", 1, Partial), ("b", 2, Partial)], Keep::Since(day(9))),
+        "a b",
+        "nothing replaced them"
+    );
+}
+
+#[test]
+fn a_run_that_is_too_large_to_be_held_has_several_files() {
+    let (_folder, store) = store();
+    let spot = dataset("spot_price").unwrap();
+    let mut open = store.begin("a").unwrap().unwrap();
+    // In the tests ten rows are too many. The second half says the first one again.
+    for days in [0..6, 6..12, 0..6, 6..12, 3..14] {
+        let rows: Vec<Row> = days.map(|at| ("m7i.large", at, P)).collect();
+        open.add(spot, &batch(&rows)).unwrap();
+    }
+    let pinned =
+        |store: &LakeStore| Pinned::newest(&store.root()).unwrap().map(|pinned| pinned.manifest.clone());
+    assert_eq!(pinned(&store), None, "nothing is visible before the commit");
+    open.tell(told("spot_price", 11, 35)).unwrap();
+    let committed = open.commit(day(0)).unwrap();
+    assert_eq!(committed.rows, [("spot_price", 14)]);
+    let names: Vec<String> = pinned(&store).unwrap().files.into_iter().map(|file| file.path).collect();
+    let expected = [
+        "lake/spot_price/v=1/a.parquet",
+        "lake/spot_price/v=1/a.2.parquet",
+        "lake/collection_run/v=1/a.parquet",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(shown(&store).len(), 14);
+    store.compact(day(0), false).unwrap();
+    assert_eq!(shown(&store).len(), 14);
+}

@@ -1,0 +1,337 @@
+//! Spot prices in memory, 24 bytes each: what is brought, what is merged, and in which order it is kept.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use catalog::Dataset;
+use polars::prelude::{
+    Column, DataFrame, DataType, IntoSeries, NamedFrom, PlSmallStr, PolarsResult, Series, StringChunked,
+    TimeUnit,
+};
+
+/// The columns that name a series, in the order in which series are kept.
+pub(crate) const SERIES: [&str; 5] = ["instance_type", "az_id", "product", "region", "currency"];
+
+/// The number of a text that is null.
+const NO_TEXT: u32 = u32::MAX;
+
+/// A price that is null: it ended, or is not known. No price is below zero.
+const NO_PRICE: i64 = i64::MIN;
+
+/// One observation. The order is the one of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Change {
+    /// Of [`Prices::series`].
+    series: u32,
+    /// Microseconds since 1970.
+    pub(crate) at: i64,
+    /// In units of 10^-10; [`NO_PRICE`] is null.
+    price: i64,
+    /// The run that brought it, a number of [`Texts`].
+    run: u32,
+}
+
+/// A family of instance types, and the instants between which it was observed.
+pub(crate) struct Span {
+    pub(crate) family: String,
+    /// Microseconds since 1970.
+    pub(crate) from: i64,
+    /// Microseconds since 1970.
+    pub(crate) until: i64,
+}
+
+/// Texts that have numbers.
+#[derive(Debug, Default)]
+struct Texts {
+    all: Vec<String>,
+    numbers: HashMap<String, u32>,
+}
+
+impl Texts {
+    fn number(&mut self, text: Option<&str>) -> u32 {
+        let Some(text) = text else { return NO_TEXT };
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = self.all.len() as u32;
+        self.all.push(text.into());
+        self.numbers.insert(text.into(), number);
+        number
+    }
+
+    fn get(&self, number: u32) -> Option<&str> {
+        self.all.get(number as usize).map(String::as_str)
+    }
+}
+
+/// Observations of prices, and the names of their series. Every [`Change`] belongs to the names it was read with.
+#[derive(Debug, Default)]
+pub(crate) struct Prices {
+    texts: Texts,
+    series: Vec<[u32; 5]>,
+    numbers: HashMap<[u32; 5], u32>,
+    changes: Vec<Change>,
+}
+
+impl Prices {
+    /// Observations.
+    pub(crate) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Forgets the observations, and keeps the names.
+    pub(crate) fn clear(&mut self) {
+        self.changes.clear();
+    }
+
+    /// Adds the rows of a frame. The run is the frame's `run_id`, or `run` where there is no such column.
+    pub(crate) fn extend(&mut self, frame: &DataFrame, run: Option<&str>) -> PolarsResult<()> {
+        let mut changes = std::mem::take(&mut self.changes);
+        let done = self.read(frame, run, |change| changes.push(change));
+        self.changes = changes;
+        done
+    }
+
+    /// Hands over every row of a frame, its series numbered.
+    pub(crate) fn read(
+        &mut self,
+        frame: &DataFrame,
+        run: Option<&str>,
+        mut each: impl FnMut(Change),
+    ) -> PolarsResult<()> {
+        let mut names = Vec::with_capacity(SERIES.len());
+        for name in SERIES {
+            names.push(text_column(frame, name)?);
+        }
+        let runs = text_column(frame, "run_id")?;
+        let instants =
+            frame.column("observed_at")?.cast(&DataType::Datetime(TimeUnit::Microseconds, None))?;
+        let instants = instants.cast(&DataType::Int64)?;
+        let prices = frame.column("price_per_hour")?.cast(&DataType::Decimal(18, 10))?;
+        let given = self.texts.number(run);
+        let mut names: Vec<_> =
+            names.iter().map(|column| column.str().map(|c| c.iter())).collect::<Result<_, _>>()?;
+        let mut runs = runs.str()?.iter();
+        let mut before: Option<([Option<&str>; 5], u32)> = None;
+        let mut run_before: Option<(Option<&str>, u32)> = None;
+        for (at, price) in instants.i64()?.iter().zip(prices.decimal()?.physical().iter()) {
+            let mut texts = [None; 5];
+            for (text, name) in texts.iter_mut().zip(&mut names) {
+                *text = name.next().flatten();
+            }
+            // Most rows are of the series of the row before.
+            let series = match before {
+                Some((same, series)) if same == texts => series,
+                _ => self.number(texts),
+            };
+            before = Some((texts, series));
+            let brought = runs.next().flatten();
+            let run = match run_before {
+                Some((same, number)) if same == brought => number,
+                _ if brought.is_none() => given,
+                _ => self.texts.number(brought),
+            };
+            run_before = Some((brought, run));
+            let price = price.map_or(NO_PRICE, |price| price as i64);
+            each(Change { series, at: at.unwrap_or_default(), price, run });
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, names: [Option<&str>; 5]) -> u32 {
+        let key = names.map(|name| self.texts.number(name));
+        if let Some(number) = self.numbers.get(&key) {
+            return *number;
+        }
+        let number = self.series.len() as u32;
+        self.series.push(key);
+        self.numbers.insert(key, number);
+        number
+    }
+
+    /// Puts the observations into the order of the files, each once. Which of two runs is named as the one that
+    /// brought an observation does not depend on which came first.
+    pub(crate) fn settle(&mut self) {
+        self.order_names();
+        self.changes.sort_unstable();
+        self.changes.dedup_by_key(|change| (change.series, change.at, change.price));
+    }
+
+    /// Numbers texts and series anew, so that their numbers are in the order of their texts.
+    fn order_names(&mut self) {
+        let texts = ranks(&mut self.texts.all);
+        self.texts.numbers = numbered(&self.texts.all);
+        for key in &mut self.series {
+            *key = key.map(|number| renumbered(&texts, number));
+        }
+        let series = ranks(&mut self.series);
+        self.numbers = numbered(&self.series);
+        for change in &mut self.changes {
+            change.series = series[change.series as usize];
+            change.run = renumbered(&texts, change.run);
+        }
+    }
+
+    /// The families of settled observations, and between which instants each was observed.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let mut spans: Vec<Span> = Vec::new();
+        for (_, group) in self.by_series() {
+            let (from, until) = (group[0].at, group[group.len() - 1].at);
+            let family = self.family(&group[0]);
+            match spans.last_mut() {
+                Some(last) if last.family == family => {
+                    last.from = last.from.min(from);
+                    last.until = last.until.max(until);
+                }
+                _ => spans.push(Span { family: family.into(), from, until }),
+            }
+        }
+        spans
+    }
+
+    /// Settled observations, series by series, with where each begins.
+    fn by_series(&self) -> impl Iterator<Item = (usize, &[Change])> {
+        let mut start = 0;
+        self.changes.chunk_by(|a, b| a.series == b.series).map(move |group| {
+            start += group.len();
+            (start - group.len(), group)
+        })
+    }
+
+    /// Drops what no question as of `cut` or later reads: of each series what is older than the newest
+    /// observation at or before that instant. What was observed at the same instant stays together. Settled before.
+    pub(crate) fn forget_before(&mut self, cut: i64) {
+        let mut kept = Vec::with_capacity(self.changes.len());
+        for (_, group) in self.by_series() {
+            let held = group.iter().rfind(|change| change.at <= cut).map_or(i64::MIN, |change| change.at);
+            kept.extend(group.iter().filter(|change| change.at >= held));
+        }
+        self.changes = kept;
+    }
+
+    /// The instance type of an observation; empty where it is not known.
+    pub(crate) fn instance_type(&self, change: &Change) -> &str {
+        self.texts.get(self.series[change.series as usize][0]).unwrap_or_default()
+    }
+
+    /// The family of an observation's type: what stands before the dot.
+    pub(crate) fn family(&self, change: &Change) -> &str {
+        let name = self.instance_type(change);
+        name.split_once('.').map_or(name, |(family, _)| family)
+    }
+
+    /// Some of the observations as rows of the dataset's files.
+    pub(crate) fn frame(&self, dataset: &Dataset, rows: Range<usize>) -> PolarsResult<DataFrame> {
+        let rows = &self.changes[rows];
+        let column = |name: &str| -> PolarsResult<Column> {
+            let named = PlSmallStr::from_str(name);
+            let series = match name {
+                "observed_at" => {
+                    let instants: Vec<i64> = rows.iter().map(|change| change.at).collect();
+                    Series::new(named, instants).into_datetime(TimeUnit::Microseconds, None)
+                }
+                "price_per_hour" => {
+                    let known =
+                        |change: &Change| (change.price != NO_PRICE).then_some(i128::from(change.price));
+                    let prices: Vec<Option<i128>> = rows.iter().map(known).collect();
+                    Series::new(named, prices).into_decimal(18, 10)?
+                }
+                "run_id" => self.texts_of(named, rows.iter().map(|change| change.run)),
+                name => {
+                    let at = SERIES.iter().position(|known| *known == name).expect("a column of spot prices");
+                    self.texts_of(named, rows.iter().map(|change| self.series[change.series as usize][at]))
+                }
+            };
+            Ok(Column::from(series))
+        };
+        let columns =
+            dataset.fields().iter().map(|field| column(&field.name)).collect::<PolarsResult<Vec<_>>>()?;
+        DataFrame::new(rows.len(), columns)
+    }
+
+    fn texts_of(&self, name: PlSmallStr, numbers: impl Iterator<Item = u32>) -> Series {
+        numbers.map(|number| self.texts.get(number)).collect::<StringChunked>().with_name(name).into_series()
+    }
+
+    /// A search among settled observations, for those that a file has already.
+    pub(crate) fn search(&self) -> Search {
+        let mut starts = vec![0..0; self.series.len()];
+        for (start, group) in self.by_series() {
+            starts[group[0].series as usize] = start..start + group.len();
+        }
+        Search { starts, known: vec![false; self.changes.len()], next: 0 }
+    }
+
+    /// Marks what the rows of a frame tell as known.
+    pub(crate) fn find(&mut self, frame: &DataFrame, search: &mut Search) -> PolarsResult<()> {
+        let changes = std::mem::take(&mut self.changes);
+        let done = self.read(frame, None, |told| search.mark(&changes, &told));
+        self.changes = changes;
+        done
+    }
+
+    /// Drops what was marked as known.
+    pub(crate) fn drop_known(&mut self, search: &Search) {
+        let mut known = search.known.iter();
+        self.changes.retain(|_| !known.next().expect("one mark for each observation"));
+    }
+}
+
+/// Which of some settled observations were met again.
+pub(crate) struct Search {
+    starts: Vec<Range<usize>>,
+    known: Vec<bool>,
+    /// Files are in the same order: most likely the next one is met next.
+    next: usize,
+}
+
+impl Search {
+    fn mark(&mut self, changes: &[Change], told: &Change) {
+        let key = |change: &Change| (change.series, change.at, change.price);
+        let wanted = key(told);
+        let at = if changes.get(self.next).is_some_and(|change| key(change) == wanted) {
+            self.next
+        } else {
+            // A series that came into being with the file has no place among them.
+            let Some(range) = self.starts.get(told.series as usize) else { return };
+            match changes[range.clone()].binary_search_by_key(&wanted, key) {
+                Ok(at) => range.start + at,
+                Err(_) => return,
+            }
+        };
+        self.known[at] = true;
+        self.next = at + 1;
+    }
+}
+
+/// A column as text; nulls where there is no such column, which an older layout may lack.
+fn text_column(frame: &DataFrame, name: &str) -> PolarsResult<Column> {
+    match frame.column(name) {
+        Ok(column) => column.cast(&DataType::String),
+        Err(_) => Ok(Column::full_null(PlSmallStr::from_str(name), frame.height(), &DataType::String)),
+    }
+}
+
+/// Sorts, and returns the new place of what was at each old one.
+fn ranks<T: Ord + Clone>(all: &mut Vec<T>) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..all.len() as u32).collect();
+    order.sort_by(|a, b| all[*a as usize].cmp(&all[*b as usize]));
+    let mut ranks = vec![0; all.len()];
+    for (rank, old) in order.iter().enumerate() {
+        ranks[*old as usize] = rank as u32;
+    }
+    *all = order.iter().map(|old| all[*old as usize].clone()).collect();
+    ranks
+}
+
+fn numbered<T: std::hash::Hash + Eq + Clone>(all: &[T]) -> HashMap<T, u32> {
+    all.iter().enumerate().map(|(number, item)| (item.clone(), number as u32)).collect()
+}
+
+fn renumbered(ranks: &[u32], number: u32) -> u32 {
+    if number == NO_TEXT { NO_TEXT } else { ranks[number as usize] }
+}

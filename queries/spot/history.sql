@@ -1,0 +1,21 @@
+-- The spot prices of one type in one region over a time, zone by zone: each holds from its instant until the next.
+-- The first of a zone is the one that held when the time began.
+-- $type type  instance type
+-- $region text = us-east-1  region code
+-- $product text = linux  linux, rhel, suse or windows
+-- $days int = 365  how many days back from the instant
+-- $as_of timestamp = now  the newest observation at or before this instant
+WITH observed AS (
+    SELECT az_id, observed_at, max(price_per_hour) AS price_per_hour, max(currency) AS currency
+    FROM spot_price
+    WHERE instance_type = $type AND region = $region AND product = $product AND observed_at <= $as_of
+    GROUP BY az_id, observed_at
+),
+followed AS (
+    SELECT *, lead(observed_at) OVER (PARTITION BY az_id ORDER BY observed_at) AS next_at
+    FROM observed
+)
+SELECT az_id, observed_at, price_per_hour, currency
+FROM followed
+WHERE next_at IS NULL OR next_at > $as_of - to_days(CAST($days AS INTEGER))
+ORDER BY az_id, observed_at

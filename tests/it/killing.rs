@@ -1,0 +1,241 @@
+//! Programs that are killed at any instant: what is visible is the state before or the state after, and the next
+//! run completes. `MYCELIUM_KILLS=200` kills so often; the seed that is printed, in `MYCELIUM_KILLS_SEED`, repeats
+//! which programs are killed, though not at which of their instructions.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tests::Desk;
+
+use crate::storage::{files, history_of, lake};
+
+/// Kills where nobody says how many.
+const KILLS: u64 = 30;
+
+/// Rows that a file brings, and how many of them the file before it brought already.
+const ROWS: i64 = 150;
+const AGAIN: i64 = 50;
+
+/// What a reader finds: zone, hour, price.
+type Rows = BTreeSet<String>;
+
+/// Numbers that look random (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+struct World {
+    desk: Desk,
+    files: Vec<(PathBuf, Rows)>,
+}
+
+/// Hours of 2026-01-01: what is old goes when a day is kept, and what lies ahead of every clock stays.
+const OLD: i64 = -20 * 365 * 24;
+const AHEAD: i64 = 60 * 365 * 24;
+
+impl World {
+    fn new() -> World {
+        let mut world = World { desk: Desk::default(), files: Vec::new() };
+        world.new_file();
+        world
+    }
+
+    /// One more file to import.
+    fn new_file(&mut self) {
+        let at = self.files.len() as i64;
+        let first = at * (ROWS - AGAIN);
+        let row = |n: i64| {
+            let hour = n + if n / 2 % 2 == 0 { OLD } else { AHEAD };
+            (hour, "us-east-1", ["use1-az1", "use1-az2"][(n % 2) as usize], (1 + n % 97) as f64 / 100.0)
+        };
+        let rows: Vec<_> = (first..first + ROWS).map(row).collect();
+        let shown = rows.iter().map(|(hour, _, zone, price)| line(zone, *hour, *price)).collect();
+        let rows: Vec<_> =
+            rows.into_iter().map(|(at, region, zone, price)| (at, region, zone, price.into())).collect();
+        let path = history_of(&self.desk, &format!("{at}.parquet"), &rows);
+        self.files.push((path, shown));
+    }
+
+    /// The rows that a reader is shown.
+    fn rows(&self) -> Rows {
+        let sql = "SELECT az_id, epoch(observed_at - TIMESTAMP '2026-01-01') / 3600 AS hour, price_per_hour FROM spot_price";
+        let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q", "--limit", "0"]).good();
+        let lines: Vec<&str> = out.lines().skip(1).collect();
+        let read = |text: &&str| {
+            let cells: Vec<&str> = text.split(',').collect();
+            line(cells[0], cells[1].parse::<f64>().unwrap() as i64, cells[2].parse().unwrap())
+        };
+        let rows: Rows = lines.iter().map(read).collect();
+        assert_eq!(rows.len(), lines.len(), "an observation is there twice");
+        rows
+    }
+
+    fn words(&self, deed: &Deed) -> (&'static str, Vec<String>) {
+        let words: &[&str] = match deed {
+            Deed::Import(file) => {
+                let path = self.files[*file].0.to_string_lossy().into_owned();
+                return ("collector", vec!["import".into(), "spot-history".into(), path]);
+            }
+            Deed::Compact => &["compact"],
+            Deed::Prune => &["prune", "--keep", "1d"],
+            Deed::Read => return ("truffle", vec!["status".into()]),
+        };
+        ("collector", words.iter().map(|word| word.to_string()).collect())
+    }
+
+    /// Starts a program and kills it so many milliseconds later; whether it had come to its end before.
+    fn kill(&self, deed: &Deed, after: u64) -> bool {
+        let (program, words) = self.words(deed);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let mut command = self.desk.command(program, &words);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(after));
+        child.kill().unwrap();
+        child.wait().unwrap().code().is_some()
+    }
+
+    fn run(&self, deed: &Deed) {
+        let (program, words) = self.words(deed);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let command = &mut self.desk.command(program, &words);
+        tests::ran(command).good();
+    }
+
+    /// What a deed makes of what was there.
+    fn after(&self, deed: &Deed, rows: &Rows) -> Rows {
+        match deed {
+            Deed::Import(file) => rows.union(&self.files[*file].1).cloned().collect(),
+            Deed::Compact | Deed::Read => rows.clone(),
+            Deed::Prune => {
+                let newest = |zone: &str| {
+                    let old = rows.iter().filter(|row| row.starts_with(zone) && !row.contains(" +"));
+                    old.max().cloned()
+                };
+                let held: Vec<String> =
+                    ["use1-az1", "use1-az2"].iter().filter_map(|zone| newest(zone)).collect();
+                rows.iter().filter(|row| row.contains(" +") || held.contains(row)).cloned().collect()
+            }
+        }
+    }
+
+    /// What must hold whatever was killed.
+    fn check(&self) {
+        if let Some(pinned) = lake::Pinned::newest(&lake(&self.desk)).unwrap() {
+            let wrong = lake::check_digests(&lake(&self.desk), &pinned.manifest).unwrap();
+            assert_eq!(wrong, Vec::<String>::new());
+        }
+    }
+}
+
+/// A row in an order in which the old ones of a zone stand by their instants, and the others have a plus.
+fn line(zone: &str, hour: i64, price: f64) -> String {
+    if hour < 0 {
+        format!("{zone} {:09} {price}", hour - 2 * OLD)
+    } else {
+        format!("{zone} +{hour:09} {price}")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Deed {
+    Import(usize),
+    Compact,
+    Prune,
+    /// A reader that makes the warehouse of a new manifest.
+    Read,
+}
+
+/// What is done next: mostly the import of a new file, or of the one that was last tried.
+fn deed(dice: &mut Dice, world: &mut World) -> Deed {
+    match dice.below(10) {
+        0..=2 => {
+            world.new_file();
+            Deed::Import(world.files.len() - 1)
+        }
+        3 => Deed::Import(world.files.len() - 1),
+        4..=6 => Deed::Compact,
+        7 => Deed::Prune,
+        _ => Deed::Read,
+    }
+}
+
+/// How long each kind of program is let live at most, milliseconds: longer when it never came to its end, shorter
+/// when it always did, so that the kills are spread over its whole life on whatever machine this is.
+struct Lives([u64; 4]);
+
+impl Lives {
+    fn of(&mut self, deed: &Deed) -> &mut u64 {
+        match deed {
+            Deed::Import(_) => &mut self.0[0],
+            Deed::Compact => &mut self.0[1],
+            Deed::Prune => &mut self.0[2],
+            Deed::Read => &mut self.0[3],
+        }
+    }
+
+    fn learn(&mut self, deed: &Deed, ended: bool) {
+        let life = self.of(deed);
+        *life = if ended { (*life * 4 / 5).max(10) } else { *life * 6 / 5 + 1 };
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+#[test]
+fn whatever_is_killed_nothing_is_lost_doubled_or_half_written() {
+    let seed = number("MYCELIUM_KILLS_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"));
+    println!("MYCELIUM_KILLS_SEED={seed}");
+    let (kills, mut dice) = (number("MYCELIUM_KILLS").unwrap_or(KILLS), Dice(seed | 1));
+    let mut world = World::new();
+    world.run(&Deed::Import(0));
+    let mut rows = world.rows();
+    assert_eq!(rows, world.files[0].1);
+    let (mut lives, mut ended, mut changed) = (Lives([400; 4]), 0, 0);
+    for n in 0..kills {
+        let deed = deed(&mut dice, &mut world);
+        let after = dice.below(*lives.of(&deed));
+        let came_to_its_end = world.kill(&deed, after);
+        lives.learn(&deed, came_to_its_end);
+        world.check();
+        let (found, done) = (world.rows(), world.after(&deed, &rows));
+        assert!(
+            found == rows || found == done,
+            "kill {n}, {deed:?}: neither the state before nor the one after"
+        );
+        ended += u64::from(came_to_its_end);
+        changed += u64::from(found != rows && !came_to_its_end);
+        rows = found;
+    }
+    println!("{kills} kills: {ended} came too late, {changed} between the commit and the end");
+    // The next runs complete the work, whatever the killed ones left.
+    for deed in (0..world.files.len()).rev().take(5).map(Deed::Import).chain([Deed::Compact, Deed::Read]) {
+        let done = world.after(&deed, &rows);
+        world.run(&deed);
+        rows = world.rows();
+        match deed {
+            // What was pruned of a run that the log still shows stays away.
+            Deed::Import(_) => assert!(rows.is_subset(&done)),
+            _ => assert_eq!(rows, done),
+        }
+    }
+    world.check();
+    let root = lake(&world.desk);
+    let listed: BTreeSet<String> =
+        lake::Pinned::newest(&root).unwrap().unwrap().manifest.files.into_iter().map(|f| f.path).collect();
+    let there = files(&root.join("lake")).into_iter().map(|path| format!("lake/{path}")).collect();
+    assert_eq!(listed, there, "what the killed ones left is cleared away");
+}

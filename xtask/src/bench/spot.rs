@@ -1,0 +1,193 @@
+//! A year of real spot prices: what an import takes, what a change takes in the lake, and what questions about one
+//! type take, also when the lake is 4 and 16 times as large.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::{Bench, RUNS, compare, line, median, once};
+use crate::Failed;
+
+/// Questions, with their parameters: the latest price of a type everywhere, and a year of one type in one region.
+const QUESTIONS: [(&str, &str, &[&str]); 2] = [
+    ("latest price of a type, everywhere", "spot/latest", &[]),
+    ("a year of a type in a region", "spot/history", &["--param", "region=us-east-1"]),
+];
+
+/// The type that is asked for, of the largest family.
+const ASKED: &str = "type=m5.large";
+
+/// The last day of the history.
+const AS_OF: &str = "2023-12-31T00:00:00Z";
+
+pub(super) struct Spot<'a> {
+    bench: &'a Bench,
+    history: &'a Path,
+    lake: PathBuf,
+}
+
+impl Spot<'_> {
+    /// Prints all of it. With `growth` the lake is filled to 16 times the history, which takes long.
+    pub(super) fn measure(bench: &Bench, history: &Path, growth: bool) -> Result<(), Failed> {
+        let spot = Spot { bench, history, lake: bench.home.join("spot") };
+        spot.import("import of the history", history)?;
+        spot.takes("  a change, as imported")?;
+        spot.compact()?;
+        spot.takes("  a change, folded")?;
+        spot.again()?;
+        let sorted = spot.sorted()?;
+        for question in QUESTIONS {
+            let (ours, rival) = spot.ask(question, &sorted)?;
+            line(question.0, ours, rival, "60 ms");
+        }
+        bench.group_by(&spot.lake, &sorted)?;
+        if growth { spot.growth() } else { Ok(()) }
+    }
+
+    fn lake_text(&self) -> String {
+        self.lake.to_string_lossy().into_owned()
+    }
+
+    fn import(&self, what: &str, file: &Path) -> Result<(), Failed> {
+        let words = ["import", "spot-history", "--lake", &self.lake_text(), "-o", "ndjson"];
+        let mut command = self.bench.timed("collector");
+        command.args(words).arg(file);
+        let started = Instant::now();
+        let (out, mib) = self.bench.peak(command)?;
+        let took = started.elapsed().as_secs_f64();
+        let rows = number(&out, "rows_read")?;
+        println!("{what}: {rows:.0} rows in {took:.1} s, {:.0} a second, at most {mib:.0} MiB", rows / took);
+        Ok(())
+    }
+
+    fn compact(&self) -> Result<(), Failed> {
+        let mut command = self.bench.timed("collector");
+        command.args(["compact", "--lake", &self.lake_text(), "-o", "ndjson"]);
+        let started = Instant::now();
+        let (_, mib) = self.bench.peak(command)?;
+        println!("compaction: {:.1} s, at most {mib:.0} MiB", started.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// A month of the history once more: all of it is known.
+    fn again(&self) -> Result<(), Failed> {
+        let month = self.bench.home.join("month.parquet");
+        self.copy(
+            &format!(
+                "SELECT * FROM read_parquet('{}') WHERE observed_at >= '2023-11-01' AND observed_at < '2023-12-01'",
+                self.history.display()
+            ),
+            &month,
+        )?;
+        self.import("import of a month of it again", &month)
+    }
+
+    /// Bytes that a change takes in the lake.
+    fn takes(&self, what: &str) -> Result<(), Failed> {
+        let newest = fs::read_to_string(self.lake.join("CURRENT")).map_err(|e| e.to_string())?;
+        let manifest = self.lake.join("manifest").join(format!("{}.json", newest.trim()));
+        let text = fs::read_to_string(manifest).map_err(|e| e.to_string())?;
+        let (mut rows, mut bytes, mut files) = (0.0, 0.0, 0);
+        for file in text.split("\"dataset\": ").filter(|part| part.starts_with("\"spot_price\"")) {
+            rows += number(file, "rows")?;
+            bytes += number(file, "bytes")?;
+            files += 1;
+        }
+        println!("{what}: {:.2} bytes, {files} files, {:.1} MB; bar 4 bytes", bytes / rows, bytes / 1e6);
+        Ok(())
+    }
+
+    /// One sorted file of the same rows, made by DuckDB alone.
+    fn sorted(&self) -> Result<PathBuf, Failed> {
+        let path = self.bench.home.join("sorted.parquet");
+        let rows = format!(
+            "SELECT observed_at, instance_type, region, az_id, 'linux' AS product, \
+             CAST(spot_usd AS DECIMAL(18,10)) AS price_per_hour, 'USD' AS currency \
+             FROM read_parquet('{}') ORDER BY instance_type, az_id, observed_at",
+            self.history.display()
+        );
+        self.copy(&rows, &path)?;
+        Ok(path)
+    }
+
+    fn copy(&self, rows: &str, to: &Path) -> Result<(), Failed> {
+        let copy = format!("COPY ({rows}) TO '{}' (FORMAT parquet, COMPRESSION zstd)", to.display());
+        let statements = self.bench.home.join("copy.sql");
+        fs::write(&statements, copy).map_err(|e| e.to_string())?;
+        once(&mut self.bench.raw(Path::new(":memory:"), &statements)).map(|_| ())
+    }
+
+    fn words<'w>(&self, name: &'w str, params: &[&'w str], lake: &'w str) -> Vec<&'w str> {
+        let asked = ["query", name, "--as-of", AS_OF, "--lake", lake, "-o", "csv", "-q", "--limit", "0"];
+        [&asked[..], &["--param", ASKED], params].concat()
+    }
+
+    /// Medians, milliseconds: ours, and DuckDB's alone on one sorted file.
+    fn ask(&self, (_, name, params): (&str, &str, &[&str]), sorted: &Path) -> Result<(f64, f64), Failed> {
+        let lake = self.lake_text();
+        let words = self.words(name, params, &lake);
+        // The first one publishes the warehouse of the newest manifest.
+        once(&mut self.bench.truffle(&words))?;
+        let statements = self.bench.home.join("spot.sql");
+        fs::write(&statements, written_out(name, sorted)?).map_err(|e| e.to_string())?;
+        let nowhere = PathBuf::from(":memory:");
+        compare(RUNS, || self.bench.truffle(&words), || self.bench.raw(&nowhere, &statements))
+    }
+
+    /// The same questions while the lake grows by copies of the history under other families' names.
+    fn growth(&self) -> Result<(), Failed> {
+        let mut first = [0.0; QUESTIONS.len()];
+        let mut copies = 1;
+        for times in [1, 4, 16] {
+            while copies < times {
+                let copy = self.bench.home.join("copy.parquet");
+                let renamed = format!(
+                    "SELECT * REPLACE (replace(instance_type, '.', 'copy{copies}.') AS instance_type) \
+                     FROM read_parquet('{}')",
+                    self.history.display()
+                );
+                self.copy(&renamed, &copy)?;
+                self.import(&format!("  copy {copies}"), &copy)?;
+                self.compact()?;
+                copies += 1;
+            }
+            for (at, (what, name, params)) in QUESTIONS.into_iter().enumerate() {
+                let lake = self.lake_text();
+                let words = self.words(name, params, &lake);
+                once(&mut self.bench.truffle(&words))?;
+                let took: Vec<f64> =
+                    (0..RUNS).map(|_| once(&mut self.bench.truffle(&words))).collect::<Result<_, _>>()?;
+                let took = median(took);
+                if times == 1 {
+                    first[at] = took;
+                }
+                println!(
+                    "{times:>2}×: {what}: {took:.1} ms, {:.2} times the first; bar 1.3",
+                    took / first[at]
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A question over one file, with its values written in, for DuckDB alone.
+fn written_out(name: &str, sorted: &Path) -> Result<String, Failed> {
+    let path = crate::root().join("queries").join(format!("{name}.sql"));
+    let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(text
+        .replace("FROM spot_price", &format!("FROM read_parquet('{}')", sorted.display()))
+        .replace("$type", &format!("'{}'", ASKED.trim_start_matches("type=")))
+        .replace("$product", "'linux'")
+        .replace("$region", "'us-east-1'")
+        .replace("$days", "365")
+        .replace("$as_of", "TIMESTAMP '2023-12-31'"))
+}
+
+/// The first number of that name in a text of JSON.
+fn number(text: &str, name: &str) -> Result<f64, Failed> {
+    let missing = || format!("there is no {name} in {text}");
+    let after = text.split(&format!("\"{name}\":")).nth(1).ok_or_else(missing)?.trim_start();
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().map_err(|_| missing())
+}
