@@ -6,6 +6,7 @@ macro_rules! columns {
     };
 }
 
+mod bill;
 mod market;
 
 /// Every dataset, in the order in which people meet them.
@@ -217,6 +218,7 @@ pub const DATASETS: &[Dataset] = &[
     market::SAVINGS_PLAN,
     market::INTERRUPTION,
     market::BENCHMARK,
+    bill::CHARGE,
     Dataset {
         name: "collection_run",
         doc: "What was looked at, when, and what could not be seen: one row per run, dataset and scope.",

@@ -3,7 +3,7 @@
 mod store;
 mod told;
 
-pub use store::{Committed, Imported, Run, Store, StoreError};
+pub use store::{BillFiles, BillLayout, Committed, Imported, OpenText, Run, Store, StoreError};
 pub use told::{Outcome, Told};
 
 use std::io::Write;

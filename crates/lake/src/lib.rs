@@ -11,9 +11,11 @@
 //! writer.lock
 //! ```
 
+mod billing;
 mod columns;
 mod encode;
 mod folder;
+mod growing;
 mod pin;
 mod prune;
 mod run;

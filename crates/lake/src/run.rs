@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 
 use catalog::ports::{Committed, Run, StoreError, Told};
-use catalog::{Batch, DataFile, Dataset, Kind, Page, Value, dataset};
+use catalog::{Batch, DataFile, Dataset, Kind, Manifest, Page, Value, dataset};
 use domain::Timestamp;
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
@@ -13,23 +13,44 @@ use polars::prelude::{
 };
 
 use crate::folder::LakeError;
+use crate::growing::Growing;
 use crate::{Pinned, Writer, columns};
 
 /// Rows that are read at once of a file that may repeat what is brought.
 const SLICE: usize = 1_000_000;
+
+/// Rows that are put in order and written together where a dataset need not be known at once: what a run of any
+/// length holds in memory.
+const PIECE: usize = 100_000;
 
 /// A run under the writer's lock.
 pub(crate) struct LakeRun {
     writer: Writer,
     run_id: String,
     tool_version: &'static str,
+    /// Rows that wait until there are enough of them.
     frames: BTreeMap<&'static str, DataFrame>,
+    growing: BTreeMap<&'static str, Growing>,
+    rows: BTreeMap<&'static str, u64>,
     told: Vec<Told>,
 }
 
 impl LakeRun {
     pub(crate) fn new(writer: Writer, run_id: &str, tool_version: &'static str) -> LakeRun {
-        LakeRun { writer, run_id: run_id.into(), tool_version, frames: BTreeMap::new(), told: Vec::new() }
+        LakeRun {
+            writer,
+            run_id: run_id.into(),
+            tool_version,
+            frames: BTreeMap::new(),
+            growing: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            told: Vec::new(),
+        }
+    }
+
+    /// The state that is visible now.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        self.writer.manifest()
     }
 
     /// Adds rows that are columns of polars already, with the dataset's columns but `run_id`.
@@ -46,6 +67,24 @@ impl LakeRun {
                 all.vstack_mut(&frame).map_err(|e| misfit(dataset, e))?;
             }
         }
+        // What is not kept twice must be known together.
+        let waits = dataset.kind == Kind::Changes || self.frames[dataset.name].height() < PIECE;
+        if waits { Ok(()) } else { self.grow(dataset) }
+    }
+
+    /// Writes the rows that wait, in order, behind those before them.
+    fn grow(&mut self, dataset: &'static Dataset) -> Result<(), StoreError> {
+        let Some(frame) = self.frames.remove(dataset.name) else { return Ok(()) };
+        let piece = self.settled(dataset, frame)?;
+        *self.rows.entry(dataset.name).or_default() += piece.height() as u64;
+        if piece.height() == 0 {
+            return Ok(());
+        }
+        if !self.growing.contains_key(dataset.name) {
+            let file = Growing::start(&self.writer, dataset, &self.run_id)?;
+            self.growing.insert(dataset.name, file);
+        }
+        self.growing.get_mut(dataset.name).expect("just made").add(piece)?;
         Ok(())
     }
 
@@ -55,7 +94,7 @@ impl LakeRun {
         let sorted = frame.sort(sort_columns(dataset), order).map_err(|e| misfit(dataset, e))?;
         let fresh = match dataset.kind {
             Kind::Changes => self.without_known(dataset, sorted)?,
-            Kind::Snapshot | Kind::Log => sorted,
+            Kind::Snapshot | Kind::Log | Kind::Statement => sorted,
         };
         named(fresh, dataset, &self.run_id).map_err(|e| misfit(dataset, e))
     }
@@ -118,15 +157,13 @@ impl Run for LakeRun {
     }
 
     fn commit(mut self: Box<Self>, now: Timestamp) -> Result<Committed, StoreError> {
+        for name in self.frames.keys().copied().collect::<Vec<_>>() {
+            self.grow(dataset(name).expect("a dataset of ours"))?;
+        }
+        let rows = std::mem::take(&mut self.rows).into_iter().collect();
         let mut written = Vec::new();
-        let mut rows = Vec::new();
-        for (name, frame) in std::mem::take(&mut self.frames) {
-            let dataset = dataset(name).expect("a dataset of ours");
-            let frame = self.settled(dataset, frame)?;
-            rows.push((name, frame.height() as u64));
-            if frame.height() > 0 {
-                written.push(self.writer.write_frame(dataset, &self.run_id, frame)?);
-            }
+        for (_, file) in std::mem::take(&mut self.growing) {
+            written.push(file.finish()?);
         }
         let log = dataset("collection_run").expect("a dataset of ours");
         let page = runs(log, &self.run_id, &self.told, self.tool_version);

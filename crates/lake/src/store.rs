@@ -1,16 +1,13 @@
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Imported, Outcome, Run, Store, StoreError, Told};
+use catalog::ports::{BillFiles, BillLayout, Imported, OpenText, Outcome, Run, Store, StoreError, Told};
 use catalog::{Dataset, Manifest, dataset};
 use domain::Timestamp;
-use sha2::{Digest, Sha256};
 
 use crate::folder::{self, LakeError};
 use crate::run::LakeRun;
 use crate::spot_history::{self, History};
-use crate::{Pinned, Writer};
+use crate::{Pinned, Writer, billing};
 
 /// A lake in a folder, behind the port that the collector knows.
 #[derive(Debug, Clone)]
@@ -23,6 +20,13 @@ impl LakeStore {
     /// The lake in that folder, which need not be there yet. `tool_version` is written beside what it stores.
     pub fn new(root: PathBuf, tool_version: &'static str) -> LakeStore {
         LakeStore { root, tool_version }
+    }
+
+    /// A run under the writer's lock; none when a run of that name is visible already.
+    pub(crate) fn open_run(&self, run_id: &str) -> Result<Option<LakeRun>, StoreError> {
+        let writer = Writer::open(&self.root)?;
+        let run = LakeRun::new(writer, run_id, self.tool_version);
+        Ok((!shows(run.manifest(), run_id)).then_some(run))
     }
 
     /// What is said of the import: one run a region, because a region is what a run of spot prices speaks for.
@@ -98,6 +102,19 @@ impl Store for LakeStore {
         Ok(imported)
     }
 
+    fn import_bills(
+        &self,
+        files: &BillFiles<'_>,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Imported, StoreError> {
+        billing::import(self, files, now, dry_run)
+    }
+
+    fn probe_bill(&self, layout: BillLayout, path: &Path, open: OpenText<'_>) -> Result<(), String> {
+        billing::probe(layout, path, open)
+    }
+
     fn identify(&self, kind: &str, paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), StoreError> {
         let (digest, paths) = distinct(paths)?;
         Ok((format!("{kind}-{digest}"), paths))
@@ -109,11 +126,7 @@ impl Store for LakeStore {
     }
 
     fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError> {
-        let writer = Writer::open(&self.root)?;
-        if shows(writer.manifest(), run_id) {
-            return Ok(None);
-        }
-        Ok(Some(Box::new(LakeRun::new(writer, run_id, self.tool_version))))
+        Ok(self.open_run(run_id)?.map(|run| Box::new(run) as Box<dyn Run>))
     }
 
     fn root(&self) -> PathBuf {
@@ -148,24 +161,12 @@ fn file_name(path: &Path) -> String {
 /// Names an import by the bytes that go in, whatever the files' order, so that the same files are recognised;
 /// and the files, each content once.
 fn distinct(paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), LakeError> {
-    let mut files: Vec<(String, PathBuf)> =
-        paths.iter().map(|path| Ok((content(path)?, path.clone()))).collect::<Result<_, LakeError>>()?;
+    let mut files: Vec<(String, PathBuf)> = paths
+        .iter()
+        .map(|path| Ok((folder::content(path)?.1, path.clone())))
+        .collect::<Result<_, LakeError>>()?;
     files.sort();
     files.dedup_by(|one, other| one.0 == other.0);
     let (contents, paths): (Vec<String>, Vec<PathBuf>) = files.into_iter().unzip();
     Ok((folder::digest(contents.concat().as_bytes()), paths))
-}
-
-/// SHA-256 of a file, lowercase hex.
-fn content(path: &Path) -> Result<String, LakeError> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut file = File::open(path).map_err(|e| LakeError::io(path, e))?;
-    loop {
-        let read = file.read(&mut buffer).map_err(|e| LakeError::io(path, e))?;
-        if read == 0 {
-            return Ok(folder::hex(&hasher.finalize()));
-        }
-        hasher.update(&buffer[..read]);
-    }
 }

@@ -12,7 +12,7 @@ use crate::folder::{self, LakeError};
 use crate::{columns, prune};
 
 /// Rows of a row group: large ones cost a third fewer bytes a row and a point question reads one.
-const ROW_GROUP: usize = 1_000_000;
+pub(crate) const ROW_GROUP: usize = 1_000_000;
 
 /// The one writer of a lake, as long as it lives.
 #[derive(Debug)]
@@ -69,20 +69,16 @@ impl Writer {
         &self.manifest
     }
 
+    /// Where a run's file of a dataset lies, relative to the root.
+    pub(crate) fn path_of(&self, dataset: &Dataset, run_id: &str) -> String {
+        format!("lake/{}/v={}/{run_id}.parquet", dataset.name, dataset.version)
+    }
+
     /// Writes rows of a dataset as a new file, which [`Writer::commit`] makes visible.
     pub fn write(&self, dataset: &Dataset, run_id: &str, page: &Page) -> Result<Written, LakeError> {
         let frame = columns::frame(page)
             .map_err(|e| LakeError::Unusable(format!("rows of {} do not fit: {e}", dataset.name)))?;
-        self.write_frame(dataset, run_id, frame)
-    }
-
-    pub(crate) fn write_frame(
-        &self,
-        dataset: &Dataset,
-        run_id: &str,
-        frame: DataFrame,
-    ) -> Result<Written, LakeError> {
-        let path = format!("lake/{}/v={}/{run_id}.parquet", dataset.name, dataset.version);
+        let path = self.path_of(dataset, run_id);
         let rows = frame.height() as u64;
         let bytes = parquet(frame).map_err(|e| LakeError::Unusable(format!("{path}: {e}")))?;
         let file = self.root.join(&path);

@@ -15,6 +15,8 @@ const ROWS: &str = include_str!("../../../queries/build/rows.sql");
 const FOUND: &str = include_str!("../../../queries/build/found.sql");
 const EMPTY: &str = include_str!("../../../queries/build/empty.sql");
 const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
+const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
+const STATED: &str = include_str!("../../../queries/build/stated.sql");
 
 /// Columns that no file of a dataset has, by the names of both.
 pub(crate) type Lacking = BTreeSet<(&'static str, &'static str)>;
@@ -74,6 +76,9 @@ fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String>
     match dataset.kind {
         Kind::Log => vec![fill(LOG).replace("{rows}", &rows)],
         Kind::Changes => vec![fill(CHANGES).replace("{rows}", &rows)],
+        Kind::Statement => {
+            vec![fill(STATEMENT), fill(STATED).replace("{rows}", &rows), fill(CURRENT)]
+        }
         Kind::Snapshot => {
             let observed = fields.iter().any(|f| f.name == "observed_at");
             let history = fill(SNAPSHOT)
@@ -83,6 +88,7 @@ fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String>
                     match dataset.scope {
                         Scope::All => "'*'",
                         Scope::Region => "found.region",
+                        Scope::Bill => "found.bill",
                     },
                 )
                 .replace("{rows}", &rows);

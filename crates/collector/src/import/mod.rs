@@ -1,7 +1,9 @@
+mod bills;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Imported, Outcome, StoreError, Told};
+use catalog::ports::{BillLayout, Imported, Outcome, StoreError, Told};
 use catalog::{Batch, Field, Page, Type, Value};
 use clap::{Args, ValueEnum};
 use console::{Exit, Failure, Kind, Printer, Report};
@@ -21,9 +23,13 @@ pub struct ImportArgs {
     /// Files to import, together
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
-    /// When the file was fetched, for spot-advisor: it does not say itself. Without this, when it was last changed
+    /// When the files were made, for spot-advisor, cur and focus: they do not say themselves. Without this, when
+    /// they were last changed
     #[arg(long, value_name = "INSTANT")]
     pub observed_at: Option<String>,
+    /// For cur and focus: the files are not all there is of their months, and add to what is known
+    #[arg(long)]
+    pub partial: bool,
     /// Read and count, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -44,25 +50,43 @@ pub enum FileKind {
     SpotHistory,
     /// CSV with the columns instance_type, metric, value and, if known, config, measured_at and source
     Benchmark,
+    /// AWS's Cost and Usage Report, legacy or 2.0, CSV or Parquet, all parts of it together
+    Cur,
+    /// Charges in FOCUS 1.0 to 1.2, CSV or Parquet, all parts of an export together
+    Focus,
 }
 
 impl FileKind {
-    /// The kind as `feeds` knows it; none where the lake itself reads the file, column by column.
-    fn feed(self) -> Option<feeds::FileKind> {
+    /// Who reads such a file.
+    fn reader(self) -> Reader {
         match self {
-            FileKind::PriceList => Some(feeds::FileKind::PriceList),
-            FileKind::SavingsPlans => Some(feeds::FileKind::SavingsPlans),
-            FileKind::SpotAdvisor => Some(feeds::FileKind::SpotAdvisor),
-            FileKind::SpotPriceApi => Some(feeds::FileKind::SpotPriceApi),
-            FileKind::SpotHistory => None,
-            FileKind::Benchmark => Some(feeds::FileKind::Benchmark),
+            FileKind::PriceList => Reader::Feed(feeds::FileKind::PriceList),
+            FileKind::SavingsPlans => Reader::Feed(feeds::FileKind::SavingsPlans),
+            FileKind::SpotAdvisor => Reader::Feed(feeds::FileKind::SpotAdvisor),
+            FileKind::SpotPriceApi => Reader::Feed(feeds::FileKind::SpotPriceApi),
+            FileKind::SpotHistory => Reader::History,
+            FileKind::Benchmark => Reader::Feed(feeds::FileKind::Benchmark),
+            FileKind::Cur => Reader::Bill(BillLayout::Cur),
+            FileKind::Focus => Reader::Bill(BillLayout::Focus),
         }
+    }
+
+    /// Whether such a file says itself when it was made.
+    fn is_dated(self) -> bool {
+        !matches!(self, FileKind::SpotAdvisor | FileKind::Cur | FileKind::Focus)
     }
 
     /// The word that is typed.
     fn word(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
     }
+}
+
+/// Who reads a file: row by row, or the lake, column by column.
+enum Reader {
+    Feed(feeds::FileKind),
+    History,
+    Bill(BillLayout),
 }
 
 pub(crate) fn run_import(
@@ -72,10 +96,15 @@ pub(crate) fn run_import(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let observed = observed_at(args)?;
+    if args.partial && !matches!(args.kind.reader(), Reader::Bill(_)) {
+        return Err(Failure::usage(format!("--partial is for cur and focus, not for {}", args.kind.word()))
+            .hint("leave --partial out"));
+    }
     let progress = printer.progress("importing");
-    let imported = match args.kind.feed() {
-        None => ports.store.import_spot_history(&args.paths, now, args.dry_run).map_err(failure),
-        Some(kind) => import_feed(kind, args, observed, ports, now),
+    let imported = match args.kind.reader() {
+        Reader::History => ports.store.import_spot_history(&args.paths, now, args.dry_run).map_err(failure),
+        Reader::Feed(kind) => import_feed(kind, args, observed, ports, now),
+        Reader::Bill(layout) => bills::import_bills(layout, args, observed, ports, now),
     };
     drop(progress);
     let imported = imported?;
@@ -90,9 +119,9 @@ pub(crate) fn run_import(
 
 fn observed_at(args: &ImportArgs) -> Result<Option<Timestamp>, Failure> {
     let Some(text) = &args.observed_at else { return Ok(None) };
-    if args.kind != FileKind::SpotAdvisor {
+    if args.kind.is_dated() {
         return Err(Failure::usage(format!(
-            "--observed-at is for spot-advisor: {} says itself of when it speaks",
+            "--observed-at is for spot-advisor, cur and focus: {} says itself of when it speaks",
             args.kind.word()
         ))
         .hint("leave --observed-at out"));
