@@ -126,3 +126,44 @@ fn a_tag_is_found_as_reports_spell_it_and_currencies_stay_apart() {
     let short: Vec<String> = cells.iter().map(|c| format!("{} {} {}", c[0], c[1], c[8])).collect();
     assert_eq!(short, ["EUR a 4", "USD  8", "USD a 3"], "{found}");
 }
+
+#[test]
+fn a_month_s_bill_stands_for_its_days() {
+    let costs = |day: &str, cost: &str| {
+        let next = format!("{}{:02}", &day[..8], day[8..].parse::<u32>().unwrap() + 1);
+        format!(
+            r#"{{"TimePeriod": {{"Start": "{day}", "End": "{next}"}}, "Groups": [{{"Keys": ["EC2"],
+             "Metrics": {{"UnblendedCost": {{"Amount": "{cost}", "Unit": "USD"}}}}}}]}}"#
+        )
+    };
+    let answer = |days: &[String]| {
+        let group = r#"[{"Type": "DIMENSION", "Key": "SERVICE"}]"#;
+        format!(r#"{{"GroupDefinitions": {group}, "ResultsByTime": [{}]}}"#, days.join(","))
+    };
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let desk = Desk::default();
+        let (one, two) = (desk.home().join("one.json"), desk.home().join("two.json"));
+        fs::write(
+            &one,
+            answer(&[costs("2026-09-01", "1"), costs("2026-09-02", "2"), costs("2026-10-01", "16")]),
+        )
+        .unwrap();
+        fs::write(&two, answer(&[costs("2026-09-02", "4")])).unwrap();
+        let bill = focus(&desk, "bill.csv", "2026-09", &[("EC2", "8")]);
+        for at in order {
+            let (kind, file, day) = [
+                ("cost-explorer", &one, "2026-10-02"),
+                ("cost-explorer", &two, "2026-10-03"),
+                ("focus", &bill, "2026-10-05"),
+            ][at];
+            desk.collector(&["import", kind, &file.to_string_lossy(), "--observed-at", day]).good();
+        }
+        let check = |month: &str, as_of: &str, expected: &str| {
+            assert_eq!(services(&desk, month, as_of), expected, "{month} as of {as_of}, {order:?}");
+        };
+        check("2026-09", "2026-10-02", "EC2 3");
+        check("2026-09", "2026-10-04", "EC2 5");
+        check("2026-09", "2026-10-06", "EC2 8");
+        check("all", "2026-10-06", "EC2 24");
+    }
+}

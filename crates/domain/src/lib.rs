@@ -11,7 +11,7 @@ mod size;
 pub use exact::parse_exact;
 pub use jiff::Timestamp;
 pub use known::Known;
-pub use names::{AzId, InstanceType, NameError, Region};
+pub use names::{AzId, InstanceType, NameError, Region, spot_product};
 pub use rust_decimal::Decimal;
 pub use size::{MemoryError, gib, parse_memory_mib};
 

@@ -94,6 +94,18 @@ impl InstanceType {
     }
 }
 
+/// What runs on a spot instance, in the words of the datasets: `linux`, `rhel`, `suse` or `windows`. Reads AWS's
+/// product descriptions, with or without ` (Amazon VPC)`, and our own words; none for one that is not known.
+pub fn spot_product(words: &str) -> Option<&'static str> {
+    Some(match words.strip_suffix(" (Amazon VPC)").unwrap_or(words) {
+        "Linux/UNIX" | "linux" => "linux",
+        "Red Hat Enterprise Linux" | "rhel" => "rhel",
+        "SUSE Linux" | "suse" => "suse",
+        "Windows" | "windows" => "windows",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

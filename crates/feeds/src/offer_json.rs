@@ -9,9 +9,8 @@ use std::io::BufRead;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use crate::offer::{Attributes, Lease, Product, Publication, Rate, Verdict, judge, put};
-use crate::rows::Rows;
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::offer::{Attributes, Lease, Prices, Product, Publication, Rate, Verdict, judge};
+use crate::{BatchSink, Context, FeedError, Spoken, Whole, bad};
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
@@ -19,11 +18,10 @@ pub(crate) fn read(
     sink: BatchSink<'_>,
 ) -> Result<Vec<Spoken>, FeedError> {
     let reading = Reading {
-        rows: RefCell::new(Rows::new("price", sink)),
+        prices: RefCell::new(Prices::new(context.source, sink)),
         products: RefCell::default(),
         publication: RefCell::new(None),
         stopped: RefCell::new(None),
-        source: context.source,
     };
     let mut json = serde_json::Deserializer::from_reader(reader);
     let read = (&mut json).deserialize_map(&reading).and_then(|()| json.end());
@@ -36,17 +34,20 @@ pub(crate) fn read(
         _ => bad(format!("it is not an offer file as it should be: {error}")),
     })?;
     let publication = reading.publication.take().ok_or_else(|| bad("it has no publication date"))?;
-    reading.rows.into_inner().finish(true, publication.at, Some(&publication.version))
+    let whole = match context.whole {
+        Whole::Unsaid { .. } => Whole::Unsaid { sealed: true },
+        said => said,
+    };
+    reading.prices.into_inner().finish(whole, &publication)
 }
 
 /// What is known while the file is read.
 struct Reading<'a> {
-    rows: RefCell<Rows<'a>>,
+    prices: RefCell<Prices<'a>>,
     products: RefCell<HashMap<String, Product>>,
     publication: RefCell<Option<Publication>>,
     /// Why the reading was given up, where that is no matter of JSON.
     stopped: RefCell<Option<FeedError>>,
-    source: &'a str,
 }
 
 impl Reading<'_> {
@@ -73,7 +74,7 @@ impl Reading<'_> {
             Verdict::LeftOut(why) if attributes.region.is_empty() => {
                 return Err(bad(format!("the product {sku} has {why}")));
             }
-            Verdict::LeftOut(why) => self.rows.borrow_mut().leave_out(attributes.region, why),
+            Verdict::LeftOut(why) => self.prices.borrow_mut().leave_out(attributes.region, why)?,
             Verdict::Kept(kept) => {
                 self.products.borrow_mut().insert(sku, kept);
             }
@@ -105,12 +106,12 @@ impl Reading<'_> {
             }
         }
         for (lease, rate) in leases.into_values() {
-            let mut rows = self.rows.borrow_mut();
+            let mut prices = self.prices.borrow_mut();
             if kind == "Reserved" && !lease.is_whole(rate.payment) {
-                rows.leave_out(&product.region, "a lease with one half of its price");
+                prices.leave_out(&product.region, "a lease with one half of its price")?;
                 continue;
             }
-            put(&mut rows, product, &rate, lease, publication, self.source)?;
+            prices.put(product, &rate, lease, publication)?;
         }
         Ok(())
     }

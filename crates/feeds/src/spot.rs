@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use crate::product::instant;
 use crate::rows::{Cell, Rows, price};
+use crate::whole::Share;
 use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use domain::spot_product;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -54,7 +56,7 @@ pub(crate) fn read(
         ));
     }
     // It tells what was asked for, which it does not say.
-    rows.finish(false, context.now, None)
+    rows.finish(Share::Asked, context.now, None)
 }
 
 fn wrong(error: serde_json::Error) -> FeedError {
@@ -74,7 +76,7 @@ fn put(rows: &mut Rows<'_>, seen: &mut HashSet<Key>, found: &Observation) -> Res
         rows.leave_out(region, NO_ID);
         return Ok(());
     };
-    let Some(product) = product(&found.product_description) else {
+    let Some(product) = spot_product(&found.product_description) else {
         rows.leave_out(region, "a product that is not known");
         return Ok(());
     };
@@ -93,7 +95,7 @@ fn put(rows: &mut Rows<'_>, seen: &mut HashSet<Key>, found: &Observation) -> Res
         Cell::Text(region),
         Cell::Text(az_id),
         Cell::Text(product),
-        Cell::Price(figure),
+        Cell::Exact(figure),
         Cell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
     ];
     rows.push(region, at, &row)
@@ -104,14 +106,4 @@ fn region_of(zone: &str) -> Option<&str> {
     let digits = zone.find(|c: char| c.is_ascii_digit())?;
     let end = zone[digits..].find(|c: char| !c.is_ascii_digit()).map_or(zone.len(), |at| digits + at);
     Some(&zone[..end])
-}
-
-fn product(words: &str) -> Option<&'static str> {
-    Some(match words.strip_suffix(" (Amazon VPC)").unwrap_or(words) {
-        "Linux/UNIX" => "linux",
-        "Red Hat Enterprise Linux" => "rhel",
-        "SUSE Linux" => "suse",
-        "Windows" => "windows",
-        _ => return None,
-    })
 }

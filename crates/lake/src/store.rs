@@ -33,7 +33,7 @@ impl LakeStore {
     fn tell(run: &mut LakeRun, paths: &[PathBuf], history: &History) -> Result<(), StoreError> {
         let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
         for (region, told) in &history.regions {
-            let gaps: Vec<String> = told.gap().into_iter().collect();
+            let gaps = told.gaps();
             run.tell(Told {
                 dataset: known("spot_price"),
                 scope: region.clone(),
@@ -75,15 +75,16 @@ impl Store for LakeStore {
         }
         let history = spot_history::history(&paths)?;
         let rows = history.frame.height() as u64;
-        let gap =
-            |(region, told): (&String, &spot_history::Told)| told.gap().map(|gap| format!("{region}: {gap}"));
+        let gaps = |(region, told): (&String, &spot_history::Told)| {
+            told.gaps().into_iter().map(|gap| format!("{region}: {gap}")).collect::<Vec<_>>()
+        };
         let mut imported = Imported {
             dataset: "spot_price",
             read: rows,
             kept: rows,
             bytes: 0,
             manifest: None,
-            gaps: history.regions.iter().filter_map(gap).collect(),
+            gaps: history.regions.iter().flat_map(gaps).collect(),
         };
         if dry_run {
             return Ok(imported);
@@ -113,6 +114,10 @@ impl Store for LakeStore {
 
     fn probe_bill(&self, layout: BillLayout, path: &Path, open: OpenText<'_>) -> Result<(), String> {
         billing::probe(layout, path, open)
+    }
+
+    fn probe_spot_history(&self, path: &Path) -> Result<(), String> {
+        spot_history::probe(path).map_err(|e| e.to_string())
     }
 
     fn identify(&self, kind: &str, paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), StoreError> {

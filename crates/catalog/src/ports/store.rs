@@ -139,4 +139,7 @@ pub trait Store {
 
     /// Whether a file has the columns of a bill of that layout; if not, why, a lowercase fragment.
     fn probe_bill(&self, layout: BillLayout, path: &Path, open: OpenText<'_>) -> Result<(), String>;
+
+    /// Whether a Parquet file has the columns of spot price history; if not, why, a lowercase fragment.
+    fn probe_spot_history(&self, path: &Path) -> Result<(), String>;
 }

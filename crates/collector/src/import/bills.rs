@@ -8,19 +8,18 @@ use catalog::ports::{BillFiles, BillLayout, Imported};
 use console::Failure;
 use domain::Timestamp;
 
-use super::{ImportArgs, failure};
+use super::{Order, failure};
 use crate::Ports;
 
 pub(super) fn import_bills(
     layout: BillLayout,
-    args: &ImportArgs,
-    observed: Option<Timestamp>,
+    order: &Order<'_>,
     ports: &Ports<'_>,
     now: Timestamp,
 ) -> Result<Imported, Failure> {
-    let observed_at = observed.or_else(|| newest(&args.paths)).unwrap_or(now).min(now);
-    let files = BillFiles { layout, paths: &args.paths, observed_at, whole: !args.partial, open: &open };
-    ports.store.import_bills(&files, now, args.dry_run).map_err(failure)
+    let observed_at = order.observed_at.or_else(|| newest(order.paths)).unwrap_or(now).min(now);
+    let files = BillFiles { layout, paths: order.paths, observed_at, whole: !order.partial, open: &open };
+    ports.store.import_bills(&files, now, order.dry_run).map_err(failure)
 }
 
 /// Opens a file of text, which may be compressed.

@@ -1,92 +1,84 @@
 mod bills;
+mod feed;
+mod kind;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use catalog::ports::{BillLayout, Imported, Outcome, StoreError, Told};
-use catalog::{Batch, Field, Page, Type, Value};
+use catalog::ports::{Imported, StoreError};
+use catalog::{Field, Page, Type, Value};
 use clap::{Args, ValueEnum};
 use console::{Exit, Failure, Kind, Printer, Report};
 use domain::Timestamp;
-use feeds::{Context, Spoken};
 
+use self::kind::{FileKind, Reader};
 use crate::Ports;
 
 /// Import files into the lake. They become visible all at once, or not at all.
 ///
 /// Files may be compressed (.gz, .zst), except Parquet. The same files a second time add nothing.
 #[derive(Debug, Args)]
+#[command(after_long_help = kinds())]
 pub struct ImportArgs {
-    /// What the files hold
-    #[arg(value_enum)]
-    pub kind: FileKind,
-    /// Files to import, together
-    #[arg(required = true)]
+    /// Files to import, together. What they hold may be said before them; without it their beginning tells
+    #[arg(required = true, value_name = "[KIND] PATH", value_hint = clap::ValueHint::FilePath)]
     pub paths: Vec<PathBuf>,
-    /// When the files were made, for spot-advisor, cur and focus: they do not say themselves. Without this, when
-    /// they were last changed
+    /// When the files were made, for spot-advisor, cur, focus and cost-explorer: they do not say themselves.
+    /// Without this, when they were last changed
     #[arg(long, value_name = "INSTANT")]
     pub observed_at: Option<String>,
-    /// For cur and focus: the files are not all there is of their months, and add to what is known
-    #[arg(long)]
+    /// The files are not all there is of their regions or months, and add to what is known: for price-list,
+    /// savings-plans, cur and focus
+    #[arg(long, conflicts_with = "whole")]
     pub partial: bool,
+    /// The files are all there is of their regions, and retire what they do not list: for price-list and
+    /// savings-plans, which do not say it themselves
+    #[arg(long)]
+    pub whole: bool,
+    /// The account that the answers are about, for cost-explorer: they do not say themselves
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
     /// Read and count, and write nothing
     #[arg(long)]
     pub dry_run: bool,
 }
 
-/// Kinds of files that can be imported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FileKind {
-    /// AWS's price list of EC2, a region or all of them, CSV or JSON: on-demand and reserved prices
-    PriceList,
-    /// AWS's Savings Plans rates, CSV or JSON
-    SavingsPlans,
-    /// spot-advisor-data.json: interruptions and savings
-    SpotAdvisor,
-    /// What `aws ec2 describe-spot-price-history` prints, JSON
-    SpotPriceApi,
-    /// Parquet with the columns observed_at, instance_type, region, az_id and spot_usd
-    SpotHistory,
-    /// CSV with the columns instance_type, metric, value and, if known, config, measured_at and source
-    Benchmark,
-    /// AWS's Cost and Usage Report, legacy or 2.0, CSV or Parquet, all parts of it together
-    Cur,
-    /// Charges in FOCUS 1.0 to 1.2, CSV or Parquet, all parts of an export together
-    Focus,
+/// What `--help` says of the kinds.
+fn kinds() -> String {
+    let mut text = "Kinds of files:\n".to_string();
+    for kind in FileKind::value_variants().iter().filter_map(ValueEnum::to_possible_value) {
+        let help = kind.get_help().map(ToString::to_string).unwrap_or_default();
+        text += &format!("  {:<15} {help}\n", kind.get_name());
+    }
+    text
 }
 
-impl FileKind {
-    /// Who reads such a file.
-    fn reader(self) -> Reader {
-        match self {
-            FileKind::PriceList => Reader::Feed(feeds::FileKind::PriceList),
-            FileKind::SavingsPlans => Reader::Feed(feeds::FileKind::SavingsPlans),
-            FileKind::SpotAdvisor => Reader::Feed(feeds::FileKind::SpotAdvisor),
-            FileKind::SpotPriceApi => Reader::Feed(feeds::FileKind::SpotPriceApi),
-            FileKind::SpotHistory => Reader::History,
-            FileKind::Benchmark => Reader::Feed(feeds::FileKind::Benchmark),
-            FileKind::Cur => Reader::Bill(BillLayout::Cur),
-            FileKind::Focus => Reader::Bill(BillLayout::Focus),
+/// What was asked for.
+struct Order<'a> {
+    kind: FileKind,
+    paths: &'a [PathBuf],
+    observed_at: Option<Timestamp>,
+    whole: bool,
+    partial: bool,
+    account: Option<&'a str>,
+    dry_run: bool,
+}
+
+impl Order<'_> {
+    /// What names the run beside the files' bytes: said to be of another time, share or account, the same bytes
+    /// say something else.
+    fn name(&self) -> String {
+        let mut name = self.kind.word();
+        if let Some(at) = self.observed_at {
+            name += &format!("-{}", at.as_microsecond());
         }
+        for (said, word) in [(self.whole, "-whole"), (self.partial, "-partial")] {
+            name += if said { word } else { "" };
+        }
+        if let Some(account) = self.account {
+            name += &format!("-{account}");
+        }
+        name
     }
-
-    /// Whether such a file says itself when it was made.
-    fn is_dated(self) -> bool {
-        !matches!(self, FileKind::SpotAdvisor | FileKind::Cur | FileKind::Focus)
-    }
-
-    /// The word that is typed.
-    fn word(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
-    }
-}
-
-/// Who reads a file: row by row, or the lake, column by column.
-enum Reader {
-    Feed(feeds::FileKind),
-    History,
-    Bill(BillLayout),
 }
 
 pub(crate) fn run_import(
@@ -95,16 +87,29 @@ pub(crate) fn run_import(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let observed = observed_at(args)?;
-    if args.partial && !matches!(args.kind.reader(), Reader::Bill(_)) {
-        return Err(Failure::usage(format!("--partial is for cur and focus, not for {}", args.kind.word()))
-            .hint("leave --partial out"));
+    let (said, paths) = kind::told_apart(&args.paths)?;
+    let kind = match said {
+        Some(kind) => kind,
+        None => kind::recognised(paths, ports)?,
+    };
+    check_flags(args, kind)?;
+    let order = Order {
+        kind,
+        paths,
+        observed_at: observed_at(args)?,
+        whole: args.whole,
+        partial: args.partial,
+        account: args.account.as_deref(),
+        dry_run: args.dry_run,
+    };
+    if said.is_none() {
+        printer.note(&format!("taken as {}", kind.word()));
     }
     let progress = printer.progress("importing");
-    let imported = match args.kind.reader() {
-        Reader::History => ports.store.import_spot_history(&args.paths, now, args.dry_run).map_err(failure),
-        Reader::Feed(kind) => import_feed(kind, args, observed, ports, now),
-        Reader::Bill(layout) => bills::import_bills(layout, args, observed, ports, now),
+    let imported = match kind.reader(kind::is_parquet(&paths[0])?) {
+        Reader::History => ports.store.import_spot_history(paths, now, args.dry_run).map_err(failure),
+        Reader::Feed(feed) => feed::import_feed(feed, &order, ports, now),
+        Reader::Bill(layout) => bills::import_bills(layout, &order, ports, now),
     };
     drop(progress);
     let imported = imported?;
@@ -117,132 +122,39 @@ pub(crate) fn run_import(
     Ok(Exit::Done)
 }
 
+/// Refuses flags that would do nothing.
+fn check_flags(args: &ImportArgs, kind: FileKind) -> Result<(), Failure> {
+    let bill = matches!(kind, FileKind::Cur | FileKind::Focus);
+    let slips = [
+        (
+            args.observed_at.is_some() && kind.is_dated(),
+            "--observed-at",
+            "spot-advisor, cur, focus and cost-explorer",
+        ),
+        (args.partial && !kind.may_be_partial(), "--partial", "price-list, savings-plans, cur and focus"),
+        (args.whole && (bill || !kind.may_be_partial()), "--whole", "price-list and savings-plans"),
+        (args.account.is_some() && kind != FileKind::CostExplorer, "--account", "cost-explorer"),
+    ];
+    if let Some((_, flag, kinds)) = slips.iter().find(|(slip, ..)| *slip) {
+        return Err(Failure::usage(format!("{flag} is for {kinds}, and this is {}", kind.word()))
+            .hint(format!("leave {flag} out")));
+    }
+    let digits = |account: &String| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(account) = args.account.as_ref().filter(|account| !digits(account)) {
+        return Err(Failure::usage(format!("\"{account}\" is no account; expected its 12 digits"))
+            .hint("aws sts get-caller-identity prints it"));
+    }
+    Ok(())
+}
+
 fn observed_at(args: &ImportArgs) -> Result<Option<Timestamp>, Failure> {
     let Some(text) = &args.observed_at else { return Ok(None) };
-    if args.kind.is_dated() {
-        return Err(Failure::usage(format!(
-            "--observed-at is for spot-advisor, cur and focus: {} says itself of when it speaks",
-            args.kind.word()
-        ))
-        .hint("leave --observed-at out"));
-    }
     domain::parse_instant(text).map(Some).ok_or_else(|| {
         Failure::usage(format!(
             "\"{text}\" is no instant; expected a day or a time such as 2025-06-28 or 2025-06-28T12:00:00Z"
         ))
         .hint("collector import spot-advisor FILE --observed-at 2025-06-28")
     })
-}
-
-/// Reads the files one after the other into one run.
-fn import_feed(
-    kind: feeds::FileKind,
-    args: &ImportArgs,
-    observed: Option<Timestamp>,
-    ports: &Ports<'_>,
-    now: Timestamp,
-) -> Result<Imported, Failure> {
-    let (run_id, paths) = ports.store.identify(&args.kind.word(), &args.paths).map_err(failure)?;
-    let mut imported = Imported {
-        dataset: kind.dataset(),
-        read: 0,
-        kept: 0,
-        bytes: 0,
-        manifest: ports.store.shown(&run_id).map_err(failure)?,
-        gaps: Vec::new(),
-    };
-    if imported.manifest.is_some() {
-        return Ok(imported);
-    }
-    // Read once before anything is made: a file that cannot be read leaves no lake behind.
-    let mut told = Vec::new();
-    for path in &paths {
-        for spoken in read(kind, path, observed, now, &mut |_| Ok(()))? {
-            imported.read += spoken.rows;
-            imported.gaps.extend(spoken.gaps.iter().map(|gap| format!("{}: {gap}", spoken.scope)));
-            told.push(statement(kind, path, spoken));
-        }
-    }
-    check_scopes(&told)?;
-    imported.kept = imported.read;
-    if args.dry_run {
-        return Ok(imported);
-    }
-    let dataset = catalog::dataset(kind.dataset()).expect("a feed fills a dataset of ours");
-    let Some(mut run) = ports.store.begin(&run_id).map_err(failure)? else {
-        imported.kept = 0;
-        imported.manifest = ports.store.shown(&run_id).map_err(failure)?;
-        return Ok(imported);
-    };
-    let mut again = Vec::new();
-    for path in &paths {
-        let spoken = read(kind, path, observed, now, &mut |batch| {
-            run.add(dataset, &batch).map_err(|e| e.to_string())
-        })?;
-        again.extend(spoken.into_iter().map(|spoken| statement(kind, path, spoken)));
-    }
-    if again != told {
-        return Err(Failure::new(Kind::Data, "the files changed while they were read; nothing was added")
-            .hint("import them again"));
-    }
-    for told in told {
-        run.tell(told).map_err(failure)?;
-    }
-    let committed = run.commit(now).map_err(failure)?;
-    imported.kept = committed.rows.iter().map(|(_, rows)| rows).sum();
-    imported.bytes = committed.bytes;
-    imported.manifest = Some(committed.manifest);
-    Ok(imported)
-}
-
-fn read(
-    kind: feeds::FileKind,
-    path: &Path,
-    observed: Option<Timestamp>,
-    now: Timestamp,
-    sink: &mut dyn FnMut(Batch) -> Result<(), String>,
-) -> Result<Vec<Spoken>, Failure> {
-    let shown = path.display();
-    let broken = |e: std::io::Error| Failure::broken(format!("{shown} cannot be read: {e}"));
-    let file = File::open(path).map_err(broken)?;
-    let changed = || Timestamp::try_from(file.metadata().ok()?.modified().ok()?).ok();
-    let modified = observed.or_else(changed);
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let context = Context { source: &name, modified, now };
-    let mut reader = feeds::plain(Box::new(file)).map_err(broken)?;
-    feeds::read(kind, &mut *reader, &context, sink).map_err(|error| {
-        Failure::new(Kind::Data, format!("{shown}: {error}"))
-            .hint("collector import --help says what each kind of file holds")
-    })
-}
-
-fn statement(kind: feeds::FileKind, path: &Path, spoken: Spoken) -> Told {
-    Told {
-        dataset: catalog::dataset(kind.dataset()).expect("a feed fills a dataset of ours"),
-        scope: spoken.scope,
-        source: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        version: spoken.version,
-        observed_from: spoken.observed_from,
-        observed_at: spoken.observed_at,
-        outcome: if spoken.complete { Outcome::Complete } else { Outcome::Partial },
-        rows: spoken.rows,
-        gaps: spoken.gaps,
-    }
-}
-
-/// One run says one thing of a scope: two states of it in one import would each stand for the other's rows.
-fn check_scopes(told: &[Told]) -> Result<(), Failure> {
-    for (at, one) in told.iter().enumerate() {
-        let snapshot = one.dataset.kind == catalog::Kind::Snapshot;
-        if snapshot && let Some(other) = told[..at].iter().find(|other| other.scope == one.scope) {
-            return Err(Failure::usage(format!(
-                "{} and {} both speak of {}: one import takes one statement of a region",
-                other.source, one.source, one.scope
-            ))
-            .hint("import them one after the other"));
-        }
-    }
-    Ok(())
 }
 
 fn page(imported: &Imported) -> Page {
