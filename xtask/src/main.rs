@@ -16,8 +16,9 @@ const HELP: &str = "\
 cargo xtask setup [--tests]    bring what cargo cannot: the DuckDB library; with --tests the Python side too
 cargo xtask seed               derive datasets/seed anew from the pinned wheels
 cargo xtask daemon             build spawnd as it is shipped; check its size and the glibc that it needs
-cargo xtask bench [--spot-history FILE]
-                               measure, as ratios against DuckDB alone (builds in release mode)";
+cargo xtask bench [--spot-history FILE] [--imports] [--offer-megabytes N] [--bill-rows N]
+                               measure, as ratios against DuckDB alone (builds in release mode); --imports
+                               measures only the imports of made-up price lists and bills of that size";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -21,8 +21,8 @@ fn json(text: &str) -> Option<&'static str> {
         ("\"AmazonEC2\"", "price-list"),
     ];
     let found = kinds.into_iter().find(|(word, _)| has(word)).map(|(_, kind)| kind);
-    // The advisor's ranges and types may stand before what names it.
-    found.or_else(|| (has("\"ranges\"") && has("\"instance_types\"")).then_some("spot-advisor"))
+    // The advisor's types may stand before what names it.
+    found.or_else(|| (has("\"instance_types\"") && has("\"ram_gb\"")).then_some("spot-advisor"))
 }
 
 fn table(text: &str) -> Option<&'static str> {

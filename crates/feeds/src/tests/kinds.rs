@@ -142,6 +142,7 @@ fn a_file_is_what_it_begins_as() {
     check("identity/LineItemId,lineItem/UnblendedCost\n", Some("cur"));
     check("bill_bill_type,line_item_unblended_cost\n", Some("cur"));
     check(&offer(&[]).replace("AmazonEC2", "AmazonRDS"), None);
+    check("{\"instance_types\": {\"m5.large\": {\"emr\": true, \"ram_gb\": 8}", Some("spot-advisor"));
     check("{}", None);
     check("a,b\n1,2\n", None);
     check("", None);
