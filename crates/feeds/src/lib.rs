@@ -14,6 +14,7 @@ mod offer_csv;
 mod offer_json;
 mod plain;
 mod product;
+mod pull;
 mod recognise;
 mod rows;
 mod savings;
