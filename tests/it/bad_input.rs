@@ -125,6 +125,18 @@ const COLLECTOR: &[&[&str]] = &[
     &["prune", "--keep", "0"],
     &["prune", "--keep", "tomorrow"],
     &["compact", "now"],
+    &["import", "there.parquet"],
+    &["import", "spot-histroy", "there.parquet"],
+    &["import", "there.parquet", "nowhere.parquet"],
+    &["import"],
+    &["import", "."],
+    &["import", "focus", "there.parquet"],
+    &["import", "cost-explorer", "there.parquet", "--account", "mine"],
+    &["import", "price-list", "there.parquet", "--observed-at", "2026-01-01"],
+    &["import", "spot-advisor", "there.parquet", "--observed-at", "soon"],
+    &["import", "spot-advisor", "there.parquet", "--whole"],
+    &["import", "cur", "there.parquet", "--whole"],
+    &["import", "price-list", "there.parquet", "--whole", "--partial"],
 ];
 
 fn told(desk: &Desk, ran: &Ran) -> String {

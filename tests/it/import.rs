@@ -137,3 +137,89 @@ fn a_file_that_is_none_of_its_kind_leaves_no_lake() {
     }
     assert!(!desk.home().join(".local/share/mycelium").exists());
 }
+
+#[test]
+fn an_excerpt_adds_and_retires_nothing() {
+    let desk = Desk::default();
+    let on_demand = |price| [("OnDemand", "Hrs", price, "", "")];
+    let whole = price_list(
+        &desk,
+        "whole.csv",
+        "2026-01-01",
+        &[("OnDemand", "Hrs", "0.3", "", ""), ("Reserved", "Hrs", "0.2", "1yr", "No Upfront")],
+    );
+    import(&desk, "price-list", &whole, &["--whole"]).good();
+    let excerpt = price_list(&desk, "excerpt.csv", "2026-02-01", &on_demand("0.25"));
+    let told = import(&desk, "price-list", &excerpt, &[]).good();
+    assert!(told.contains("us-east-1: the file does not say where it ends"), "{told}");
+    let options = |more: &[&str]| -> Vec<String> {
+        let out = desk.truffle(&[&OPTIONS[..], &["-q"], more].concat()).good();
+        let cells = |line: &str| line.split(',').take(5).collect::<Vec<_>>().join(" ");
+        out.lines().skip(1).map(cells).collect()
+    };
+    assert_eq!(options(&[]), ["reserved 1 no-upfront standard 0.2", "on-demand    0.25"]);
+    // Said to be all there is, the same bytes retire what they do not list.
+    import(&desk, "price-list", &excerpt, &["--whole"]).good();
+    assert_eq!(options(&[]), ["on-demand    0.25"]);
+    assert_eq!(
+        options(&["--as-of", "2026-01-15"]),
+        ["reserved 1 no-upfront standard 0.2", "on-demand    0.3"]
+    );
+}
+
+#[test]
+fn a_file_tells_its_kind() {
+    let desk = Desk::default();
+    let list = price_list(&desk, "list", "2026-01-01", &[("OnDemand", "Hrs", "0.3", "", "")]);
+    let figures = desk.home().join("figures");
+    fs::write(&figures, "instance_type,metric,value\nm7i.large,coremark,1\n").unwrap();
+    let plain = |words: &[&str]| desk.collector(&[&["import", "--dry-run"], words].concat());
+    let (list, figures) = (list.to_string_lossy(), figures.to_string_lossy());
+    let told = plain(&[&list]);
+    assert!(told.code == 0 && told.err.contains("taken as price-list"), "{told:?}");
+    assert!(plain(&[&figures]).err.contains("taken as benchmark"));
+    let both = plain(&[&list, &figures]);
+    assert!(
+        both.code == 2 && both.err.contains("is price-list and") && both.err.contains("is benchmark"),
+        "{both:?}"
+    );
+    let odd = desk.home().join("odd");
+    fs::write(&odd, "hello\n").unwrap();
+    let odd = plain(&[&odd.to_string_lossy()]);
+    assert!(odd.code == 4 && odd.err.contains("cannot be told by how it begins"), "{odd:?}");
+}
+
+#[test]
+fn the_same_advice_may_be_said_of_another_day() {
+    let desk = Desk::default();
+    let file = desk.home().join("advice");
+    fs::write(
+        &file,
+        "{\"ranges\": [{\"index\": 1, \"label\": \"5-10%\"}], \"spot_advisor\": \
+         {\"us-east-1\": {\"Linux\": {\"m7i.large\": {\"s\": 60, \"r\": 1}}}}}",
+    )
+    .unwrap();
+    for (day, kept) in [("2026-02-01", 1), ("2026-01-01", 1), ("2026-02-01", 0)] {
+        let told = import(&desk, "spot-advisor", &file, &["--observed-at", day]).good();
+        assert!(told.contains(&format!("\"rows_kept\": {kept}")), "{day}: {told}");
+    }
+    let asked = ["query", "spot/interruptions", "--param", "type=m7i.large", "-o", "csv", "-q", "--as-of"];
+    let then = desk.truffle(&[&asked[..], &["2026-01-15"]].concat()).good();
+    assert!(then.contains("us-east-1,1,5-10%,60,2026-01-01"), "{then}");
+}
+
+#[test]
+fn spot_history_as_text_is_kept_once_beside_parquet() {
+    let desk = Desk::default();
+    let (table, archive) = (desk.home().join("a.csv"), desk.home().join("b.tsv"));
+    fs::write(
+        &table,
+        "observed_at,instance_type,region,az_id,spot_usd\n2026-01-02T00:00:00Z,m7i.large,us-east-1,use1-az1,0.04\n",
+    )
+    .unwrap();
+    let line = "use1-az1\tm7i.large\tLinux/UNIX\t0.04\t2026-01-02T00:00:00Z\n";
+    fs::write(&archive, format!("{line}{}", line.replace("0.04", "0.05").replace("-02T", "-03T"))).unwrap();
+    let first = import(&desk, "spot-history", &table, &[]).good();
+    let second = import(&desk, "spot-history", &archive, &[]).good();
+    assert!(first.contains("\"rows_kept\": 1") && second.contains("\"rows_kept\": 1"), "{first} {second}");
+}

@@ -1,6 +1,7 @@
 //! The one integration binary: the programs as people use them.
 
 mod bad_input;
+mod bills;
 mod disks;
 mod export;
 mod history;

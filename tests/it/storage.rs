@@ -347,15 +347,15 @@ fn files_that_cannot_be_imported() {
     };
     let good = fs::read(history(&desk, "good.parquet", "use1-az1", 300)).unwrap();
     check("cut.parquet", &good[..good.len() / 2], "not a Parquet file, or it is cut short");
-    check("text.parquet", b"observed_at,instance_type", "not a Parquet file, or it is cut short");
-    check("empty.parquet", b"", "not a Parquet file, or it is cut short");
+    check("text.parquet", b"observed_at,instance_type", "it has no column \"region\"");
+    check("empty.parquet", b"", "it has no column \"observed_at\"");
     let free = fs::read(history_of(&desk, "x.parquet", &[(1, "us-east-1", "use1-az1", 0.0.into())])).unwrap();
     check("free.parquet", &free, "the price 0 is not above zero");
     let other = Page { fields: vec![Field::new("x", Type::Int)], rows: vec![vec![Value::Int(1)]] };
     check("other.parquet", &lake::parquet_bytes(&other).unwrap(), "it has no column observed_at");
     let missing = desk.collector(&["import", "spot-history", "nowhere.parquet"]);
-    assert_eq!(missing.code, 1, "{missing:?}");
-    assert!(missing.err.contains("nowhere.parquet"), "{missing:?}");
+    assert_eq!(missing.code, 2, "{missing:?}");
+    assert!(missing.err.contains("there is no file nowhere.parquet"), "{missing:?}");
 }
 
 #[test]

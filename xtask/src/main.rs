@@ -16,9 +16,10 @@ const HELP: &str = "\
 cargo xtask setup [--tests]    bring what cargo cannot: the DuckDB library; with --tests the Python side too
 cargo xtask seed               derive datasets/seed anew from the pinned wheels
 cargo xtask daemon             build spawnd as it is shipped; check its size and the glibc that it needs
-cargo xtask bench [--spot-history FILE [--growth]]
+cargo xtask bench [--spot-history FILE [--growth]] [--imports] [--offer-megabytes N] [--bill-rows N]
                                measure, as ratios against DuckDB alone (builds in release mode); with --growth also
-                               in lakes of 4 and 16 times the history, which takes half an hour";
+                               in lakes of 4 and 16 times the history, which takes half an hour; --imports
+                               measures only the imports of made-up price lists and bills of that size";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

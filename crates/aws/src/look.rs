@@ -200,6 +200,7 @@ fn scope(look: &Look<'_>, number: usize) -> String {
     match look.dataset.scope {
         Scope::All => "*".into(),
         Scope::Region => look.regions[number].clone(),
+        Scope::Bill => unreachable!("no bill is looked at"),
         Scope::AccountRegion => format!("{}/{}", look.account.account_id, look.regions[number]),
     }
 }
@@ -215,7 +216,7 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
         let from = ended.iter().filter_map(|end| look.since.get(end.number)).min().copied();
         let name = |end: &Ended, gap: &String| match look.dataset.scope {
             Scope::All => format!("{}: {gap}", look.regions[end.number]),
-            Scope::Region | Scope::AccountRegion => gap.clone(),
+            Scope::Region | Scope::AccountRegion | Scope::Bill => gap.clone(),
         };
         let mut gaps: Vec<String> =
             ended.iter().flat_map(|end| end.gaps.iter().map(|gap| name(end, gap))).collect();
@@ -235,7 +236,7 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
             version: None,
             observed_from: match look.dataset.kind {
                 Kind::Changes => from.map_or(observed_at, |from| from.min(observed_at)),
-                Kind::Snapshot | Kind::Log => observed_at,
+                Kind::Snapshot | Kind::Log | Kind::Statement => observed_at,
             },
             observed_at,
             outcome,
@@ -245,7 +246,7 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
     };
     match look.dataset.scope {
         Scope::All => vec![one("*".into(), &ended, kept)],
-        Scope::Region | Scope::AccountRegion => ended
+        Scope::Region | Scope::AccountRegion | Scope::Bill => ended
             .iter()
             .map(|end| one(scope(look, end.number), std::slice::from_ref(end), end.rows))
             .collect(),

@@ -11,6 +11,9 @@ pub enum Kind {
     Changes,
     /// A row is what happened; all rows stand.
     Log,
+    /// A run states everything there is in its scope, as in a snapshot, and the newest complete one wins.
+    /// Large; read from Parquet, in which the statement's scope stands in every row.
+    Statement,
 }
 
 /// The part of the world that one run of a snapshot speaks for.
@@ -22,6 +25,10 @@ pub enum Scope {
     Region,
     /// One account in one region; the scope name is `account/region`, and rows carry both in `account_id` and `region`.
     AccountRegion,
+    /// What one account owes for one period; the scope name is `<account>/<period>`, and rows carry it in `bill`.
+    /// A period is a month (`2026-11`) or a day (`2026-11-03`); the account is `*` where the source does not name
+    /// it. A statement of a month stands for its days, whichever was made first.
+    Bill,
 }
 
 /// A dataset: what is kept under one name.
@@ -65,6 +72,8 @@ pub enum ColumnType {
     Float,
     /// DECIMAL(18,10), an hourly or unit price.
     Price,
+    /// DECIMAL(38,18), what is charged, or the quantity or unit price that it is for.
+    Charge,
     /// UTF-8 text.
     Text,
     /// A UTC instant to the microsecond.
@@ -83,6 +92,7 @@ impl ColumnType {
             ColumnType::Int => Type::Int,
             ColumnType::Float => Type::Float,
             ColumnType::Price => Type::Decimal(18, 10),
+            ColumnType::Charge => Type::Decimal(38, 18),
             ColumnType::Text => Type::Text,
             ColumnType::Timestamp => Type::Timestamp,
             ColumnType::Texts => Type::List(Box::new(Type::Text)),

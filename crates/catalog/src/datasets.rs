@@ -6,6 +6,7 @@ macro_rules! columns {
     };
 }
 
+mod bill;
 mod fleet;
 mod market;
 
@@ -224,6 +225,7 @@ pub const DATASETS: &[Dataset] = &[
     fleet::SPOT_REQUEST,
     fleet::CAPACITY,
     fleet::QUOTA,
+    bill::CHARGE,
     Dataset {
         name: "collection_run",
         doc: "What was looked at, when, and what could not be seen: one row per run, dataset and scope.",

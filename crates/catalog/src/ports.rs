@@ -5,7 +5,10 @@ mod store;
 mod told;
 
 pub use source::{Account, Fetched, Look, SeenSink, Source, SourceError};
-pub use store::{Committed, Imported, Keep, Logged, Resized, Run, Shown, Size, Store, StoreError, Tidied};
+pub use store::{
+    BillFiles, BillLayout, Committed, Imported, Keep, Logged, OpenText, Resized, Run, Shown, Size, Store,
+    StoreError, Tidied,
+};
 pub use told::{Outcome, Told};
 
 use std::io::Write;

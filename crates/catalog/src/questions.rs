@@ -9,6 +9,11 @@ macro_rules! questions {
 
 /// Every named question, by subject.
 pub const QUESTIONS: &[Question] = questions![
+    "cost/by-account",
+    "cost/by-day",
+    "cost/by-kind",
+    "cost/by-service",
+    "cost/by-tag",
     "data/runs",
     "instance/benchmarks",
     "instance/facts",

@@ -3,10 +3,12 @@
 //! This room is for values that mean the same in every other room. It will never know a clock, a
 //! file, the environment, a database or AWS; whatever it needs is an argument.
 
+mod exact;
 mod known;
 mod names;
 mod size;
 
+pub use exact::parse_exact;
 pub use jiff::Timestamp;
 pub use known::Known;
 pub use names::{AzId, InstanceType, NameError, Region, spot_product};

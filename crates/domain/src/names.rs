@@ -94,14 +94,14 @@ impl InstanceType {
     }
 }
 
-/// What a spot price is for, in a word: EC2's product descriptions, with or without `(Amazon VPC)`. None when it is
-/// none of them.
-pub fn spot_product(description: &str) -> Option<&'static str> {
-    Some(match description.strip_suffix(" (Amazon VPC)").unwrap_or(description) {
-        "Linux/UNIX" => "linux",
-        "Red Hat Enterprise Linux" => "rhel",
-        "SUSE Linux" => "suse",
-        "Windows" => "windows",
+/// What runs on a spot instance, in the words of the datasets: `linux`, `rhel`, `suse` or `windows`. Reads AWS's
+/// product descriptions, with or without ` (Amazon VPC)`, and our own words; none for one that is not known.
+pub fn spot_product(words: &str) -> Option<&'static str> {
+    Some(match words.strip_suffix(" (Amazon VPC)").unwrap_or(words) {
+        "Linux/UNIX" | "linux" => "linux",
+        "Red Hat Enterprise Linux" | "rhel" => "rhel",
+        "SUSE Linux" | "suse" => "suse",
+        "Windows" | "windows" => "windows",
         _ => return None,
     })
 }

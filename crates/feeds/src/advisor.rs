@@ -6,6 +6,7 @@ use std::io::BufRead;
 use serde::Deserialize;
 
 use crate::rows::{Cell, Rows};
+use crate::whole::Share;
 use crate::{BatchSink, Context, FeedError, Spoken, bad};
 
 #[derive(Deserialize)]
@@ -72,5 +73,5 @@ pub(crate) fn read(
             }
         }
     }
-    rows.finish(true, at, None)
+    rows.finish(Share::All, at, None)
 }

@@ -6,6 +6,7 @@ use csv::StringRecord;
 
 use crate::product::instant;
 use crate::rows::{Cell, Rows};
+use crate::whole::Share;
 use crate::{BatchSink, Context, FeedError, Spoken, bad};
 
 const COLUMNS: [&str; 6] = ["instance_type", "metric", "value", "config", "measured_at", "source"];
@@ -48,7 +49,7 @@ pub(crate) fn read(
         ];
         rows.push("*", at.unwrap_or(context.now), &row)?;
     }
-    let spoken = rows.finish(true, context.now, None)?;
+    let spoken = rows.finish(Share::All, context.now, None)?;
     if spoken.is_empty() {
         return Err(bad("it holds no figures"));
     }

@@ -7,15 +7,22 @@
 
 mod advisor;
 mod benchmark;
+mod cost_explorer;
+mod ending;
 mod index;
 mod offer;
 mod offer_csv;
 mod offer_json;
 mod plain;
 mod product;
+mod pull;
+mod recognise;
 mod rows;
 mod savings;
+mod savings_json;
 mod spot;
+mod spot_text;
+mod whole;
 
 use std::io::BufRead;
 
@@ -23,21 +30,27 @@ use catalog::Batch;
 use domain::Timestamp;
 
 pub use index::{RegionFile, region_index, version_at};
-pub use plain::plain;
+pub use plain::{is_compressed, plain};
+pub use recognise::{HEAD, recognise};
+pub use whole::Whole;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// The EC2 price list, CSV or JSON.
     PriceList,
-    /// A Savings Plans price list, CSV.
+    /// A Savings Plans price list, CSV or JSON.
     SavingsPlans,
     /// `spot-advisor-data.json`.
     SpotAdvisor,
     /// Answers of DescribeSpotPriceHistory as the aws CLI prints them.
     SpotPriceApi,
+    /// Spot price history as CSV or TSV: with a header, or in the layout of the public archive.
+    SpotHistory,
     /// Measured figures, CSV.
     Benchmark,
+    /// Answers of GetCostAndUsage as the aws CLI prints them.
+    CostExplorer,
 }
 
 impl FileKind {
@@ -47,8 +60,9 @@ impl FileKind {
             FileKind::PriceList => "price",
             FileKind::SavingsPlans => "savings_plan",
             FileKind::SpotAdvisor => "interruption",
-            FileKind::SpotPriceApi => "spot_price",
+            FileKind::SpotPriceApi | FileKind::SpotHistory => "spot_price",
             FileKind::Benchmark => "benchmark",
+            FileKind::CostExplorer => "charge",
         }
     }
 }
@@ -62,6 +76,10 @@ pub struct Context<'a> {
     pub modified: Option<Timestamp>,
     /// Now.
     pub now: Timestamp,
+    /// How much of what there is the file holds, as far as that is known: for price lists and Savings Plans.
+    pub whole: Whole,
+    /// The account that an answer of Cost Explorer is about, which it does not say itself.
+    pub account: Option<&'a str>,
 }
 
 /// What a file said of one scope.
@@ -117,7 +135,9 @@ pub fn read(
         FileKind::SavingsPlans => savings::read(reader, context, sink),
         FileKind::SpotAdvisor => advisor::read(reader, context, sink),
         FileKind::SpotPriceApi => spot::read(reader, context, sink),
+        FileKind::SpotHistory => spot_text::read(reader, context, sink),
         FileKind::Benchmark => benchmark::read(reader, context, sink),
+        FileKind::CostExplorer => cost_explorer::read(reader, context, sink),
     }
 }
 

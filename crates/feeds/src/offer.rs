@@ -1,12 +1,15 @@
 //! The EC2 price list: what of it is a price of an instance hour, whichever file it is in.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::BufRead;
 
 use domain::Timestamp;
 
 use crate::product::{instant, licence, os, partition, payment, software};
 use crate::rows::{Cell, Rows, price};
-use crate::{BatchSink, Context, FeedError, Spoken, bad, offer_csv, offer_json};
+use crate::whole::Types;
+use crate::{BatchSink, Context, FeedError, Spoken, Whole, bad, offer_csv, offer_json};
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
@@ -36,7 +39,7 @@ pub(crate) struct Attributes<'a> {
 }
 
 /// An instance hour that can be bought, in the words of the dataset.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub(crate) struct Product {
     instance_type: String,
     pub(crate) region: String,
@@ -151,67 +154,98 @@ impl Publication {
     }
 }
 
-/// Adds the row of a price, if it is one.
-pub(crate) fn put(
-    rows: &mut Rows<'_>,
-    product: &Product,
-    rate: &Rate<'_>,
-    lease: Lease,
-    publication: &Publication,
-    source: &str,
-) -> Result<(), FeedError> {
-    let region = product.region.as_str();
-    let (term, years, payment, class) = match (rate.term, rate.lease) {
-        ("OnDemand", _) => ("on-demand", None, None, None),
-        ("Reserved", "1yr" | "1 yr") => ("reserved", Some(1), payment(rate.payment), Some(rate.class)),
-        ("Reserved", "3yr" | "3 yr") => ("reserved", Some(3), payment(rate.payment), Some(rate.class)),
-        _ => {
-            rows.leave_out(region, "a term that is not known");
-            return Ok(());
+/// The rows of a price list.
+pub(crate) struct Prices<'a> {
+    rows: Rows<'a>,
+    types: Types,
+    /// What was handed over: the price by the digest of what it is for.
+    seen: HashMap<u64, i128>,
+    source: &'a str,
+}
+
+impl<'a> Prices<'a> {
+    pub(crate) fn new(source: &'a str, sink: BatchSink<'a>) -> Prices<'a> {
+        Prices { rows: Rows::new("price", sink), types: Types::default(), seen: HashMap::new(), source }
+    }
+
+    /// Counts what was left out on purpose.
+    pub(crate) fn leave_out(&mut self, region: &str, why: &'static str) -> Result<(), FeedError> {
+        self.rows.leave_out(region, why);
+        Ok(())
+    }
+
+    /// Adds the row of a price, if it is one.
+    pub(crate) fn put(
+        &mut self,
+        product: &Product,
+        rate: &Rate<'_>,
+        lease: Lease,
+        publication: &Publication,
+    ) -> Result<(), FeedError> {
+        let region = product.region.as_str();
+        let (term, years, payment, class) = match (rate.term, rate.lease) {
+            ("OnDemand", _) => ("on-demand", None, None, None),
+            ("Reserved", "1yr" | "1 yr") => ("reserved", Some(1), payment(rate.payment), Some(rate.class)),
+            ("Reserved", "3yr" | "3 yr") => ("reserved", Some(3), payment(rate.payment), Some(rate.class)),
+            _ => return self.leave_out(region, "a term that is not known"),
+        };
+        if years.is_some() && payment.is_none() {
+            return self.leave_out(region, "a way of paying that is not known");
         }
-    };
-    if years.is_some() && payment.is_none() {
-        rows.leave_out(region, "a way of paying that is not known");
-        return Ok(());
+        if rate.unit != "Hrs" && years.is_none() {
+            return self.leave_out(region, "a price that is not by the hour");
+        }
+        let (Some(hourly), upfront) = (lease.hourly, lease.upfront) else {
+            return self.leave_out(region, "a lease without its price by the hour");
+        };
+        let spread = match (years, upfront) {
+            (Some(years), Some(upfront)) => per_hour(upfront, years),
+            _ => 0,
+        };
+        let figure = hourly + spread;
+        if figure <= 0 {
+            return self.leave_out(region, "a price of 0");
+        }
+        let class = class.map(|class| if class == "convertible" { "convertible" } else { "standard" });
+        let mut key = DefaultHasher::new();
+        (product, term, years, payment, class, rate.currency).hash(&mut key);
+        // Two products that differ in nothing that a person could ask for: whichever stands first is kept.
+        match self.seen.insert(key.finish(), figure) {
+            Some(other) if other == figure => return Ok(()),
+            Some(other) => {
+                self.seen.insert(key.finish(), other);
+                return self.leave_out(region, "another product of the same kind has another price");
+            }
+            None => {}
+        }
+        self.types.see(&product.instance_type);
+        let row = [
+            Cell::Text(partition(region)),
+            Cell::Text(&product.instance_type),
+            Cell::Text(region),
+            Cell::Text(product.os),
+            Cell::Text(product.tenancy),
+            Cell::Text(product.licence),
+            Cell::Text(product.software),
+            Cell::Text(term),
+            years.map_or(Cell::Null, Cell::Int),
+            payment.into(),
+            class.into(),
+            Cell::Exact(figure),
+            Cell::Text(rate.currency),
+            Cell::At(publication.at),
+            Cell::Text(self.source),
+            Cell::Text("published"),
+            years.map_or(Cell::Null, |_| Cell::Exact(upfront.unwrap_or(0))),
+            instant(rate.effective).map_or(Cell::Null, Cell::At),
+            Cell::Text(rate.sku),
+        ];
+        self.rows.push(region, publication.at, &row)
     }
-    if rate.unit != "Hrs" && years.is_none() {
-        rows.leave_out(region, "a price that is not by the hour");
-        return Ok(());
+
+    pub(crate) fn finish(self, whole: Whole, publication: &Publication) -> Result<Vec<Spoken>, FeedError> {
+        self.rows.finish(self.types.share(whole), publication.at, Some(&publication.version))
     }
-    let (Some(hourly), upfront) = (lease.hourly, lease.upfront) else {
-        rows.leave_out(region, "a lease without its price by the hour");
-        return Ok(());
-    };
-    let spread = match (years, upfront) {
-        (Some(years), Some(upfront)) => per_hour(upfront, years),
-        _ => 0,
-    };
-    if hourly + spread <= 0 {
-        rows.leave_out(region, "a price of 0");
-        return Ok(());
-    }
-    let row = [
-        Cell::Text(partition(region)),
-        Cell::Text(&product.instance_type),
-        Cell::Text(region),
-        Cell::Text(product.os),
-        Cell::Text(product.tenancy),
-        Cell::Text(product.licence),
-        Cell::Text(product.software),
-        Cell::Text(term),
-        years.map_or(Cell::Null, Cell::Int),
-        payment.into(),
-        class.map(|class| if class == "convertible" { "convertible" } else { "standard" }).into(),
-        Cell::Price(hourly + spread),
-        Cell::Text(rate.currency),
-        Cell::At(publication.at),
-        Cell::Text(source),
-        Cell::Text("published"),
-        years.map_or(Cell::Null, |_| Cell::Price(upfront.unwrap_or(0))),
-        instant(rate.effective).map_or(Cell::Null, Cell::At),
-        Cell::Text(rate.sku),
-    ];
-    rows.push(region, publication.at, &row)
 }
 
 /// What is paid at the start, spread over the hours of the lease (365 days a year), to the nearest

@@ -2,29 +2,13 @@
 //! month, so they are found by name.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, Read};
+use std::io::BufRead;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use crate::offer::{Attributes, Lease, Product, Publication, Rate, Verdict, judge, put};
-use crate::rows::Rows;
+use crate::ending::Ending;
+use crate::offer::{Attributes, Lease, Prices, Product, Publication, Rate, Verdict, judge};
 use crate::{BatchSink, Context, FeedError, Spoken, bad};
-
-/// Remembers the last byte: a file that does not end a line was cut short.
-struct Ending<'a> {
-    reader: &'a mut dyn BufRead,
-    last: u8,
-}
-
-impl Read for Ending<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        if let Some(last) = buffer[..read].last() {
-            self.last = *last;
-        }
-        Ok(read)
-    }
-}
 
 /// A CSV file of the price list, past what it says about itself.
 pub(crate) struct Sheet<'a> {
@@ -37,8 +21,8 @@ pub(crate) struct Sheet<'a> {
 impl<'a> Sheet<'a> {
     /// Reads the rows about the file and the header. `offer` begins the OfferCode that is expected.
     pub(crate) fn open(reader: &'a mut dyn BufRead, offer: &str) -> Result<Sheet<'a>, FeedError> {
-        let ending = Ending { reader, last: b'\n' };
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(ending);
+        let mut reader =
+            ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Ending::new(reader));
         let mut record = ByteRecord::new();
         let mut about: HashMap<String, String> = HashMap::new();
         for _ in 0..5 {
@@ -74,7 +58,7 @@ impl<'a> Sheet<'a> {
     /// The next row; false after the last one.
     pub(crate) fn advance(&mut self) -> Result<bool, FeedError> {
         if !next(&mut self.reader, &mut self.record)? {
-            if self.reader.get_ref().last != b'\n' {
+            if !self.reader.get_ref().ends_a_line() {
                 return Err(bad("it is cut short: its last line has no end"));
             }
             return Ok(false);
@@ -199,7 +183,7 @@ pub(crate) fn read(
     let mut sheet = Sheet::open(reader, "AmazonEC2")?;
     let publication = sheet.publication.clone();
     let columns = Columns::of(&sheet)?;
-    let mut rows = Rows::new("price", sink);
+    let mut prices = Prices::new(context.source, sink);
     // The two rates of a lease are rows of their own; they need not be neighbours.
     let mut halves: HashMap<String, (Product, Lease)> = HashMap::new();
     while sheet.advance()? {
@@ -210,7 +194,7 @@ pub(crate) fn read(
                 return Err(bad(format!("line {}: a row with {why}", sheet.line())));
             }
             Verdict::LeftOut(why) => {
-                rows.leave_out(attributes.region, why);
+                prices.leave_out(attributes.region, why)?;
                 continue;
             }
             Verdict::Kept(product) => product,
@@ -220,13 +204,13 @@ pub(crate) fn read(
         let (product, mut lease) = halves.remove(&key).unwrap_or((product, Lease::default()));
         lease.add(&rate)?;
         if rate.term == "OnDemand" || lease.is_whole(rate.payment) {
-            put(&mut rows, &product, &rate, lease, &publication, context.source)?;
+            prices.put(&product, &rate, lease, &publication)?;
         } else {
             halves.insert(key, (product, lease));
         }
     }
     for (product, _) in halves.values() {
-        rows.leave_out(&product.region, "a lease with one half of its price");
+        prices.leave_out(&product.region, "a lease with one half of its price")?;
     }
-    rows.finish(true, publication.at, Some(&publication.version))
+    prices.finish(context.whole, &publication)
 }

@@ -1,143 +1,220 @@
 //! Offer files as JSON, read as they come: half a gigabyte holds a map of products, then maps of terms. Only
 //! what is kept of each product is held.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::BufRead;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::offer::{Attributes, Lease, Product, Publication, Rate, Verdict, judge, put};
-use crate::rows::Rows;
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::offer::{Attributes, Lease, Prices, Product, Publication, Rate, Verdict, judge};
+use crate::pull::Pull;
+use crate::{BatchSink, Context, FeedError, Spoken, Whole, bad};
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
     context: &Context<'_>,
     sink: BatchSink<'_>,
 ) -> Result<Vec<Spoken>, FeedError> {
-    let reading = Reading {
-        rows: RefCell::new(Rows::new("price", sink)),
-        products: RefCell::default(),
-        publication: RefCell::new(None),
-        stopped: RefCell::new(None),
-        source: context.source,
+    let mut reading = Reading {
+        prices: Prices::new(context.source, sink),
+        products: None,
+        publication: None,
+        about: About::default(),
+        terms: false,
     };
-    let mut json = serde_json::Deserializer::from_reader(reader);
-    let read = (&mut json).deserialize_map(&reading).and_then(|()| json.end());
-    if let Some(error) = reading.stopped.take() {
-        return Err(error);
-    }
-    read.map_err(|error| match error.classify() {
-        serde_json::error::Category::Io => FeedError::Io(error.into()),
-        serde_json::error::Category::Eof => bad("it is cut short"),
-        _ => bad(format!("it is not an offer file as it should be: {error}")),
-    })?;
-    let publication = reading.publication.take().ok_or_else(|| bad("it has no publication date"))?;
-    reading.rows.into_inner().finish(true, publication.at, Some(&publication.version))
+    let mut json = Pull::new(reader, "an offer file");
+    json.object(&mut |json, key| reading.member(json, key))?;
+    json.end()?;
+    let (Some(publication), true) = (reading.publication, reading.terms) else {
+        return Err(bad("it is not an offer file: it has no products or no terms"));
+    };
+    let whole = match context.whole {
+        Whole::Unsaid { .. } => Whole::Unsaid { sealed: true },
+        said => said,
+    };
+    reading.prices.finish(whole, &publication)
+}
+
+/// What the file says of itself.
+#[derive(Default)]
+struct About {
+    offer: String,
+    date: String,
+    version: String,
 }
 
 /// What is known while the file is read.
 struct Reading<'a> {
-    rows: RefCell<Rows<'a>>,
-    products: RefCell<HashMap<String, Product>>,
-    publication: RefCell<Option<Publication>>,
-    /// Why the reading was given up, where that is no matter of JSON.
-    stopped: RefCell<Option<FeedError>>,
-    source: &'a str,
+    prices: Prices<'a>,
+    /// By SKU; none before they were read.
+    products: Option<HashMap<String, Product>>,
+    publication: Option<Publication>,
+    about: About,
+    terms: bool,
 }
 
 impl Reading<'_> {
-    fn stop<E: Error>(&self, error: FeedError) -> E {
-        let text = error.to_string();
-        self.stopped.replace(Some(error));
-        E::custom(text)
-    }
-
-    fn publish<E: Error>(&self, offer: &str, date: &str, version: &str) -> Result<(), E> {
-        if offer != "AmazonEC2" {
-            let text = format!("it is an offer file of \"{offer}\"; expected AmazonEC2");
-            return Err(self.stop(bad(text)));
+    /// A member of the file's object.
+    fn member(&mut self, json: &mut Pull<'_>, key: &str) -> Result<(), FeedError> {
+        match key {
+            "offerCode" => self.about.offer = json.read()?,
+            "publicationDate" => self.about.date = json.read()?,
+            "version" => self.about.version = json.read()?,
+            "products" => {
+                self.publish()?;
+                self.products.get_or_insert_default();
+                json.object(&mut |json, sku| self.product(sku, &json.read()?))?;
+            }
+            "terms" if self.products.is_none() => return Err(bad("its terms come before its products")),
+            "terms" => {
+                json.object(&mut |json, kind| json.object(&mut |json, sku| self.terms_of(json, kind, sku)))?;
+                self.terms = true;
+            }
+            _ => json.skip()?,
         }
-        let publication = Publication::new(date, version).map_err(|e| self.stop(e))?;
-        self.publication.replace(Some(publication));
         Ok(())
     }
 
-    fn product(&self, sku: String, product: &RawProduct) -> Result<(), FeedError> {
+    fn publish(&mut self) -> Result<(), FeedError> {
+        let About { offer, date, version } = &self.about;
+        if offer != "AmazonEC2" {
+            return Err(bad(format!("it is an offer file of \"{offer}\"; expected AmazonEC2")));
+        }
+        self.publication = Some(Publication::new(date, version)?);
+        Ok(())
+    }
+
+    fn product(&mut self, sku: &str, product: &RawProduct<'_>) -> Result<(), FeedError> {
         let attributes = product.attributes();
         match judge(attributes) {
-            Verdict::Other => {}
+            Verdict::Other => Ok(()),
             Verdict::LeftOut(why) if attributes.region.is_empty() => {
-                return Err(bad(format!("the product {sku} has {why}")));
+                Err(bad(format!("the product {sku} has {why}")))
             }
-            Verdict::LeftOut(why) => self.rows.borrow_mut().leave_out(attributes.region, why),
+            Verdict::LeftOut(why) => self.prices.leave_out(attributes.region, why),
             Verdict::Kept(kept) => {
-                self.products.borrow_mut().insert(sku, kept);
+                self.products.get_or_insert_default().insert(sku.into(), kept);
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    fn term(&self, kind: &str, sku: &str, term: &RawTerm) -> Result<(), FeedError> {
-        let products = self.products.borrow();
-        let publication = self.publication.borrow();
-        let (Some(product), Some(publication)) = (products.get(sku), publication.as_ref()) else {
-            return Ok(());
-        };
-        let mut leases: HashMap<&str, (Lease, Rate<'_>)> = HashMap::new();
-        for dimension in term.price_dimensions.values() {
-            for (currency, amount) in &dimension.price_per_unit {
-                let rate = Rate {
-                    sku,
-                    term: kind,
-                    lease: &term.attributes.lease,
-                    payment: &term.attributes.payment,
-                    class: &term.attributes.class,
-                    effective: &term.effective_date,
-                    unit: &dimension.unit,
-                    amount,
-                    currency,
-                };
-                leases.entry(currency).or_insert((Lease::default(), rate)).0.add(&rate)?;
-            }
-        }
-        for (lease, rate) in leases.into_values() {
-            let mut rows = self.rows.borrow_mut();
-            if kind == "Reserved" && !lease.is_whole(rate.payment) {
-                rows.leave_out(&product.region, "a lease with one half of its price");
-                continue;
-            }
-            put(&mut rows, product, &rate, lease, publication, self.source)?;
+    /// The terms of a product.
+    fn terms_of(&mut self, json: &mut Pull<'_>, kind: &str, sku: &str) -> Result<(), FeedError> {
+        let product = self.products.as_ref().and_then(|products| products.get(sku));
+        let (Some(product), Some(publication)) = (product, &self.publication) else { return json.skip() };
+        for (_, term) in &json.read::<Entries<IgnoredAny, RawTerm<'_>>>()?.0 {
+            put(&mut self.prices, product, publication, kind, sku, term)?;
         }
         Ok(())
     }
 }
 
-#[derive(Deserialize)]
-struct RawProduct {
-    #[serde(rename = "productFamily", default)]
-    family: String,
-    attributes: RawAttributes,
+fn put(
+    prices: &mut Prices<'_>,
+    product: &Product,
+    publication: &Publication,
+    kind: &str,
+    sku: &str,
+    term: &RawTerm<'_>,
+) -> Result<(), FeedError> {
+    let mut leases: Vec<(Lease, Rate<'_>)> = Vec::new();
+    for (_, dimension) in &term.price_dimensions.0 {
+        for (Text(currency), Text(amount)) in &dimension.price_per_unit.0 {
+            let rate = Rate {
+                sku,
+                term: kind,
+                lease: &term.attributes.lease,
+                payment: &term.attributes.payment,
+                class: &term.attributes.class,
+                effective: &term.effective_date,
+                unit: &dimension.unit,
+                amount,
+                currency,
+            };
+            match leases.iter_mut().find(|(_, other)| other.currency == rate.currency) {
+                Some((lease, _)) => lease.add(&rate)?,
+                None => {
+                    let mut lease = Lease::default();
+                    lease.add(&rate)?;
+                    leases.push((lease, rate));
+                }
+            }
+        }
+    }
+    for (lease, rate) in leases {
+        if kind == "Reserved" && !lease.is_whole(rate.payment) {
+            prices.leave_out(&product.region, "a lease with one half of its price")?;
+            continue;
+        }
+        prices.put(product, &rate, lease, publication)?;
+    }
+    Ok(())
 }
 
+/// The entries of an object in their order.
+struct Entries<K, V>(Vec<(K, V)>);
+
+impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Entries<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<K, V>(PhantomData<(K, V)>);
+        impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Members<K, V> {
+            type Value = Entries<K, V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+/// A text that is copied only where it is escaped.
 #[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+struct RawProduct<'a> {
+    #[serde(rename = "productFamily", borrow, default)]
+    family: Cow<'a, str>,
+    #[serde(borrow)]
+    attributes: RawAttributes<'a>,
+}
+
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-struct RawAttributes {
-    instance_type: String,
-    region_code: String,
-    operating_system: String,
-    tenancy: String,
-    license_model: String,
-    pre_installed_sw: String,
-    capacitystatus: String,
-    marketoption: String,
+struct RawAttributes<'a> {
+    #[serde(borrow)]
+    instance_type: Cow<'a, str>,
+    #[serde(borrow)]
+    region_code: Cow<'a, str>,
+    #[serde(borrow)]
+    operating_system: Cow<'a, str>,
+    #[serde(borrow)]
+    tenancy: Cow<'a, str>,
+    #[serde(borrow)]
+    license_model: Cow<'a, str>,
+    #[serde(borrow)]
+    pre_installed_sw: Cow<'a, str>,
+    #[serde(borrow)]
+    capacitystatus: Cow<'a, str>,
+    #[serde(borrow)]
+    marketoption: Cow<'a, str>,
 }
 
-impl RawProduct {
+impl RawProduct<'_> {
     fn attributes(&self) -> Attributes<'_> {
         Attributes {
             family: &self.family,
@@ -155,138 +232,31 @@ impl RawProduct {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawTerm {
-    effective_date: String,
-    price_dimensions: HashMap<String, RawDimension>,
-    #[serde(rename = "termAttributes", default)]
-    attributes: RawTermAttributes,
+struct RawTerm<'a> {
+    #[serde(borrow)]
+    effective_date: Cow<'a, str>,
+    #[serde(borrow)]
+    price_dimensions: Entries<IgnoredAny, RawDimension<'a>>,
+    #[serde(rename = "termAttributes", borrow, default)]
+    attributes: RawTermAttributes<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawDimension {
-    unit: String,
-    price_per_unit: HashMap<String, String>,
+struct RawDimension<'a> {
+    #[serde(borrow)]
+    unit: Cow<'a, str>,
+    #[serde(borrow)]
+    price_per_unit: Entries<Text<'a>, Text<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct RawTermAttributes {
-    #[serde(rename = "LeaseContractLength")]
-    lease: String,
-    #[serde(rename = "PurchaseOption")]
-    payment: String,
-    #[serde(rename = "OfferingClass")]
-    class: String,
-}
-
-/// The file itself.
-impl<'de> Visitor<'de> for &Reading<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an offer file: an object with products and terms")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let (mut offer, mut date, mut version) = (String::new(), String::new(), String::new());
-        let (mut products, mut terms) = (false, false);
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "offerCode" => offer = map.next_value()?,
-                "publicationDate" => date = map.next_value()?,
-                "version" => version = map.next_value()?,
-                "products" => {
-                    self.publish(&offer, &date, &version)?;
-                    map.next_value_seed(Products(self))?;
-                    products = true;
-                }
-                "terms" if !products => {
-                    return Err(self.stop(bad("its terms come before its products")));
-                }
-                "terms" => {
-                    map.next_value_seed(Terms(self))?;
-                    terms = true;
-                }
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        if products && terms {
-            return Ok(());
-        }
-        Err(self.stop(bad("it is not an offer file: it has no products or no terms")))
-    }
-}
-
-/// `products`: by SKU.
-struct Products<'r, 'a>(&'r Reading<'a>);
-/// `terms`: by kind.
-struct Terms<'r, 'a>(&'r Reading<'a>);
-/// The terms of one kind: by SKU, then by code.
-struct TermsOf<'r, 'a>(&'r Reading<'a>, String);
-
-macro_rules! map_seed {
-    ($seed:ident) => {
-        impl<'de> DeserializeSeed<'de> for $seed<'_, '_> {
-            type Value = ();
-            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-                deserializer.deserialize_map(self)
-            }
-        }
-    };
-}
-
-map_seed!(Products);
-map_seed!(Terms);
-map_seed!(TermsOf);
-
-impl<'de> Visitor<'de> for Products<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("products by SKU")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some((sku, product)) = map.next_entry::<String, RawProduct>()? {
-            self.0.product(sku, &product).map_err(|e| self.0.stop(e))?;
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Visitor<'de> for Terms<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("terms by kind")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(kind) = map.next_key::<String>()? {
-            map.next_value_seed(TermsOf(self.0, kind))?;
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Visitor<'de> for TermsOf<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("terms by SKU")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(sku) = map.next_key::<String>()? {
-            if !self.0.products.borrow().contains_key(&sku) {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            for term in map.next_value::<HashMap<String, RawTerm>>()?.into_values() {
-                self.0.term(&self.1, &sku, &term).map_err(|e| self.0.stop(e))?;
-            }
-        }
-        Ok(())
-    }
+struct RawTermAttributes<'a> {
+    #[serde(rename = "LeaseContractLength", borrow)]
+    lease: Cow<'a, str>,
+    #[serde(rename = "PurchaseOption", borrow)]
+    payment: Cow<'a, str>,
+    #[serde(rename = "OfferingClass", borrow)]
+    class: Cow<'a, str>,
 }

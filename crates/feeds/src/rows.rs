@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use catalog::{Batch, Cells, Dataset, Type, Words, dataset};
-use domain::{Decimal, Timestamp};
+use domain::{Timestamp, parse_exact};
 
+use crate::whole::Share;
 use crate::{BatchSink, FeedError, Spoken};
 
 /// Rows of a batch.
@@ -17,8 +18,8 @@ pub(crate) enum Cell<'a> {
     Text(&'a str),
     Int(i64),
     Float(f64),
-    /// Ten-thousand-millionths of a unit of the currency.
-    Price(i128),
+    /// A whole multiple of ten to the minus scale of its column.
+    Exact(i128),
     At(Timestamp),
 }
 
@@ -31,10 +32,7 @@ impl<'a> From<Option<&'a str>> for Cell<'a> {
 /// A price as a whole number of ten-thousand-millionths: what DECIMAL(18,10) holds. None when it is no number
 /// or does not fit.
 pub(crate) fn price(text: &str) -> Option<i128> {
-    let number: Decimal = text.trim().parse().ok()?;
-    let mut scaled = number;
-    scaled.rescale(10);
-    (scaled == number && scaled.mantissa().abs() < 10_i128.pow(18)).then(|| scaled.mantissa())
+    parse_exact(text, 18, 10)
 }
 
 #[derive(Debug, Default)]
@@ -89,24 +87,34 @@ impl<'a> Rows<'a> {
         (self.sink)(batch).map_err(FeedError::Sink)
     }
 
-    /// Hands over what is left. `complete` says whether the file tells all of a scope; `at` is its instant where a scope has no row.
+    /// Hands over what is left. `share` says how much the file tells of a scope; `at` is its instant where a
+    /// scope has no row.
     pub(crate) fn finish(
         mut self,
-        complete: bool,
+        share: Share,
         at: Timestamp,
         version: Option<&str>,
     ) -> Result<Vec<Spoken>, FeedError> {
         if !self.batch.is_empty() {
             self.flush()?;
         }
+        let unclaimed = match share {
+            Share::Part(why) => Some(why),
+            Share::All | Share::Asked => None,
+        };
         let spoken = |(scope, told): (String, Scope)| Spoken {
             scope,
             observed_from: told.from.unwrap_or(at),
             observed_at: told.until.unwrap_or(at),
             rows: told.rows,
             // A list that leaves out all of a region has not said that there is nothing.
-            complete: complete && told.rows > 0,
-            gaps: told.left_out.iter().map(|(why, count)| format!("{count} left out: {why}")).collect(),
+            complete: share == Share::All && told.rows > 0,
+            gaps: told
+                .left_out
+                .iter()
+                .map(|(why, count)| format!("{count} left out: {why}"))
+                .chain(unclaimed.map(String::from))
+                .collect(),
             version: version.map(String::from),
         };
         Ok(self.scopes.into_iter().map(spoken).collect())
@@ -133,7 +141,7 @@ fn add(cells: &mut Cells, cell: Cell<'_>) {
         (Cells::Int(values), Cell::Int(value)) => values.push(Some(value)),
         (Cells::Int(values), Cell::Null) => values.push(None),
         (Cells::Float(values), Cell::Float(value)) => values.push(Some(value)),
-        (Cells::Decimal(values), Cell::Price(value)) => values.push(Some(value)),
+        (Cells::Decimal(values), Cell::Exact(value)) => values.push(Some(value)),
         (Cells::Decimal(values), Cell::Null) => values.push(None),
         (Cells::Timestamp(values), Cell::At(value)) => values.push(Some(value.as_microsecond())),
         (Cells::Timestamp(values), Cell::Null) => values.push(None),

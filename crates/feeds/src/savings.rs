@@ -3,24 +3,58 @@
 
 use std::io::BufRead;
 
+use crate::offer::Publication;
 use crate::offer_csv::Sheet;
 use crate::product::{instant, operation, partition, payment};
 use crate::rows::{Cell, Rows, price};
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::whole::Types;
+use crate::{BatchSink, Context, FeedError, Spoken, Whole, bad, savings_json};
+
+/// A rate in the file's own words.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PlanRate<'a> {
+    /// The plan's number.
+    pub(crate) sku: &'a str,
+    /// `ComputeSavingsPlans` or `EC2InstanceSavingsPlans`.
+    pub(crate) family: &'a str,
+    pub(crate) payment: &'a str,
+    /// Duration and its unit.
+    pub(crate) lease: (&'a str, &'a str),
+    pub(crate) effective: &'a str,
+    /// What it is a rate of.
+    pub(crate) used_sku: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) usage_type: &'a str,
+    pub(crate) operation: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) instance_type: &'a str,
+    pub(crate) unit: &'a str,
+    pub(crate) amount: &'a str,
+    pub(crate) currency: &'a str,
+}
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
     context: &Context<'_>,
     sink: BatchSink<'_>,
 ) -> Result<Vec<Spoken>, FeedError> {
-    if reader.fill_buf()?.first() == Some(&b'{') {
-        return Err(bad("it is JSON; expected the CSV file of the same list (index.csv)"));
+    let start = reader.fill_buf()?;
+    match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => savings_json::read(reader, context, sink),
+        _ => read_csv(reader, context, sink),
     }
+}
+
+fn read_csv(
+    reader: &mut dyn BufRead,
+    context: &Context<'_>,
+    sink: BatchSink<'_>,
+) -> Result<Vec<Spoken>, FeedError> {
     let mut sheet = Sheet::open(reader, "AmazonComputeSavingsPlan")?;
     let publication = sheet.publication.clone();
-    let [sku, rate, unit, effective, currency] =
+    let [sku, amount, unit, effective, currency] =
         columns(&sheet, ["SKU", "DiscountedRate", "Unit", "EffectiveDate", "Currency"])?;
-    let [used_sku, service, usage_type, used_operation, region, instance_type] = columns(
+    let [used_sku, service, usage_type, operation, region, instance_type] = columns(
         &sheet,
         [
             "DiscountedSKU",
@@ -31,75 +65,111 @@ pub(crate) fn read(
             "DiscountedInstanceType",
         ],
     )?;
-    let [paid, length, length_unit, family] = columns(
+    let [payment, length, length_unit, family] = columns(
         &sheet,
         ["PurchaseOption", "LeaseContractLength", "LeaseContractLengthUnit", "Product Family"],
     )?;
-    let mut rows = Rows::new("savings_plan", sink);
+    let mut plans = Plans::new(publication, context, sink);
     while sheet.advance()? {
-        let place = sheet.field(region)?;
-        if place.is_empty() {
-            return Err(bad(format!("line {}: a rate without a region", sheet.line())));
+        let rate = PlanRate {
+            sku: sheet.field(sku)?,
+            family: sheet.field(family)?,
+            payment: sheet.field(payment)?,
+            lease: (sheet.field(length)?, sheet.field(length_unit)?),
+            effective: sheet.field(effective)?,
+            used_sku: sheet.field(used_sku)?,
+            service: sheet.field(service)?,
+            usage_type: sheet.field(usage_type)?,
+            operation: sheet.field(operation)?,
+            region: sheet.field(region)?,
+            instance_type: sheet.field(instance_type)?,
+            unit: sheet.field(unit)?,
+            amount: sheet.field(amount)?,
+            currency: sheet.field(currency)?,
+        };
+        plans.put(&rate, &|| format!("line {}", sheet.line()))?;
+    }
+    plans.finish(context.whole)
+}
+
+/// The rows of a file of rates.
+pub(crate) struct Plans<'a> {
+    rows: Rows<'a>,
+    types: Types,
+    publication: Publication,
+    source: &'a str,
+}
+
+impl<'a> Plans<'a> {
+    pub(crate) fn new(publication: Publication, context: &Context<'a>, sink: BatchSink<'a>) -> Plans<'a> {
+        let rows = Rows::new("savings_plan", sink);
+        Plans { rows, types: Types::default(), publication, source: context.source }
+    }
+
+    /// Adds a rate; `place` says where it stands.
+    pub(crate) fn put(&mut self, rate: &PlanRate<'_>, place: &dyn Fn() -> String) -> Result<(), FeedError> {
+        let region = rate.region;
+        if region.is_empty() {
+            return Err(bad(format!("{}: a rate without a region", place())));
         }
-        let plan = match sheet.field(family)? {
+        let plan = match rate.family {
             "ComputeSavingsPlans" => "compute",
             "EC2InstanceSavingsPlans" => "instance",
-            _ => {
-                rows.leave_out(place, "a kind of plan that is not known");
-                continue;
-            }
+            _ => return self.leave_out(region, "a kind of plan that is not known"),
         };
-        let years = match (sheet.field(length)?, sheet.field(length_unit)?) {
+        let years = match rate.lease {
             ("1", "year") => 1,
             ("3", "year") => 3,
-            _ => {
-                rows.leave_out(place, "a lease that is not of one or three years");
-                continue;
-            }
+            _ => return self.leave_out(region, "a lease that is not of one or three years"),
         };
-        let Some(payment) = payment(sheet.field(paid)?) else {
-            rows.leave_out(place, "a way of paying that is not known");
-            continue;
+        let Some(payment) = payment(rate.payment) else {
+            return self.leave_out(region, "a way of paying that is not known");
         };
-        let amount = sheet.field(rate)?;
-        let figure = price(amount)
-            .ok_or_else(|| bad(format!("line {}: the rate \"{amount}\" does not fit", sheet.line())))?;
+        let figure = price(rate.amount)
+            .ok_or_else(|| bad(format!("{}: the rate \"{}\" does not fit", place(), rate.amount)))?;
         if figure <= 0 {
-            rows.leave_out(place, "a rate of 0");
-            continue;
+            return self.leave_out(region, "a rate of 0");
         }
-        let service = sheet.field(service)?;
-        if service == "AmazonEC2" && sheet.field(unit)? != "Hrs" {
-            rows.leave_out(place, "a rate that is not by the hour");
-            continue;
+        let ec2 = rate.service == "AmazonEC2";
+        if ec2 && rate.unit != "Hrs" {
+            return self.leave_out(region, "a rate that is not by the hour");
         }
-        let runs = if service == "AmazonEC2" { operation(sheet.field(used_operation)?) } else { None };
-        let usage = sheet.field(usage_type)?;
+        let runs = if ec2 { operation(rate.operation) } else { None };
+        self.types.see(rate.instance_type);
         let row = [
-            Cell::Text(partition(place)),
+            Cell::Text(partition(region)),
             Cell::Text(plan),
-            filled(sheet.field(instance_type)?),
-            Cell::Text(place),
-            Cell::Text(service),
+            filled(rate.instance_type),
+            Cell::Text(region),
+            Cell::Text(rate.service),
             runs.map(|(os, _, _)| os).into(),
-            tenancy(usage).into(),
+            tenancy(rate.usage_type).into(),
             runs.map(|(_, software, _)| software).into(),
             runs.map(|(_, _, licence)| licence).into(),
             Cell::Int(years),
             Cell::Text(payment),
-            Cell::Price(figure),
-            Cell::Text(sheet.field(currency)?),
-            Cell::Text(usage),
-            Cell::Text(sheet.field(used_operation)?),
-            Cell::Text(sheet.field(used_sku)?),
-            Cell::Text(sheet.field(sku)?),
-            instant(sheet.field(effective)?).map_or(Cell::Null, Cell::At),
-            Cell::At(publication.at),
-            Cell::Text(context.source),
+            Cell::Exact(figure),
+            Cell::Text(rate.currency),
+            Cell::Text(rate.usage_type),
+            Cell::Text(rate.operation),
+            Cell::Text(rate.used_sku),
+            Cell::Text(rate.sku),
+            instant(rate.effective).map_or(Cell::Null, Cell::At),
+            Cell::At(self.publication.at),
+            Cell::Text(self.source),
         ];
-        rows.push(place, publication.at, &row)?;
+        self.rows.push(region, self.publication.at, &row)
     }
-    rows.finish(true, publication.at, Some(&publication.version))
+
+    fn leave_out(&mut self, region: &str, why: &'static str) -> Result<(), FeedError> {
+        self.rows.leave_out(region, why);
+        Ok(())
+    }
+
+    pub(crate) fn finish(self, whole: Whole) -> Result<Vec<Spoken>, FeedError> {
+        let version = self.publication.version;
+        self.rows.finish(self.types.share(whole), self.publication.at, Some(&version))
+    }
 }
 
 fn columns<const N: usize>(sheet: &Sheet<'_>, names: [&str; N]) -> Result<[usize; N], FeedError> {

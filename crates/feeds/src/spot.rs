@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::product::instant;
 use crate::rows::{Cell, Rows, price};
+use crate::whole::Share;
 use crate::{BatchSink, Context, FeedError, Spoken, bad};
 
 #[derive(Deserialize)]
@@ -55,7 +56,7 @@ pub(crate) fn read(
         ));
     }
     // It tells what was asked for, which it does not say.
-    rows.finish(false, context.now, None)
+    rows.finish(Share::Asked, context.now, None)
 }
 
 fn wrong(error: serde_json::Error) -> FeedError {
@@ -94,7 +95,7 @@ fn put(rows: &mut Rows<'_>, seen: &mut HashSet<Key>, found: &Observation) -> Res
         Cell::Text(region),
         Cell::Text(az_id),
         Cell::Text(product),
-        Cell::Price(figure),
+        Cell::Exact(figure),
         Cell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
     ];
     rows.push(region, at, &row)

@@ -1,5 +1,8 @@
 use super::*;
 
+mod gotchas;
+mod kinds;
+
 const ABOUT: &str = "\"FormatVersion\",\"v1.0\"\n\"Disclaimer\",\"For information, only\"\n\"Publication Date\",\"2025-09-12T22:53:08Z\"\n\"Version\",\"20250912225308\"\n";
 const HEADER: &str = "SKU,OfferTermCode,TermType,EffectiveDate,Unit,PricePerUnit,Currency,LeaseContractLength,PurchaseOption,OfferingClass,Product Family,Instance Type,Tenancy,Operating System,License Model,CapacityStatus,MarketOption,Pre Installed S/W,Region Code";
 
@@ -16,14 +19,25 @@ fn context() -> Context<'static> {
         source: "file",
         modified: domain::parse_instant("2026-01-02"),
         now: domain::parse_instant("2026-02-03").unwrap(),
+        whole: Whole::Yes,
+        account: None,
     }
 }
 
 /// Rows as text, a line each, of these columns; and what was said of the scopes.
 fn told(kind: FileKind, bytes: &[u8], columns: &[&str]) -> Result<String, FeedError> {
+    told_in(kind, bytes, columns, context())
+}
+
+fn told_in(
+    kind: FileKind,
+    bytes: &[u8],
+    columns: &[&str],
+    context: Context<'_>,
+) -> Result<String, FeedError> {
     let mut lines: Vec<String> = Vec::new();
     let mut reader = plain(Box::new(bytes))?;
-    let spoken = read(kind, &mut *reader, &context(), &mut |batch| {
+    let spoken = read(kind, &mut *reader, &context, &mut |batch| {
         let fields = catalog::dataset(kind.dataset()).unwrap().columns.iter().map(|column| column.name);
         assert!(fields.eq(batch.fields.iter().map(|field| field.name.as_str())));
         assert!(batch.cells.iter().all(|cells| cells.len() == batch.len()));
@@ -35,7 +49,8 @@ fn told(kind: FileKind, bytes: &[u8], columns: &[&str]) -> Result<String, FeedEr
                     catalog::Cells::Int(values) => values[row].map_or("-".into(), |v| v.to_string()),
                     catalog::Cells::Float(values) => values[row].map_or("-".into(), |v| v.to_string()),
                     catalog::Cells::Decimal(values) => values[row].map_or("-".into(), |value| {
-                        domain::Decimal::from_i128_with_scale(value, 10).normalize().to_string()
+                        let catalog::Type::Decimal(_, scale) = batch.fields[at].ty else { panic!("{name}") };
+                        domain::Decimal::from_i128_with_scale(value, scale.into()).normalize().to_string()
                     }),
                     catalog::Cells::Timestamp(values) => values[row]
                         .map_or("-".into(), |value| Timestamp::from_microsecond(value).unwrap().to_string()),
@@ -50,7 +65,9 @@ fn told(kind: FileKind, bytes: &[u8], columns: &[&str]) -> Result<String, FeedEr
     for scope in spoken {
         let gaps =
             if scope.gaps.is_empty() { String::new() } else { format!(" [{}]", scope.gaps.join("; ")) };
-        lines.push(format!("{}: {} rows at {}{gaps}", scope.scope, scope.rows, scope.observed_at));
+        let share = if scope.complete || scope.rows == 0 { "" } else { ", in part" };
+        let told = format!("{}: {} rows at {}{share}{gaps}", scope.scope, scope.rows, scope.observed_at);
+        lines.push(told);
     }
     Ok(lines.join("\n"))
 }
@@ -224,7 +241,7 @@ fn overlapping_answers_are_kept_once_and_zones_by_id() {
         &answers.join("\n"),
         &columns,
         "us-west-2 usw2-lax1-az1 linux 0.9364 2026-01-01T13:59:14Z
-        us-west-2: 1 rows at 2026-01-01T13:59:14Z [1 left out: a price without AvailabilityZoneId]",
+        us-west-2: 1 rows at 2026-01-01T13:59:14Z, in part [1 left out: a price without AvailabilityZoneId]",
     );
     let nameless = told(FileKind::SpotPriceApi, spot_answer("", "Linux/UNIX").as_bytes(), &[]);
     assert!(nameless.unwrap_err().to_string().contains("none of its prices has an AvailabilityZoneId"));
@@ -264,7 +281,13 @@ fn what_is_not_such_a_file_is_said() {
     check(FileKind::PriceList, &offer(&[]).replace("Tenancy", "Tenure"), "no column \"Tenancy\"");
     check(FileKind::PriceList, "{\"offerCode\": \"AmazonEC2\"}", "no products or no terms");
     check(FileKind::PriceList, "{\"terms\": {}, \"products\": {}}", "terms come before its products");
-    check(FileKind::SavingsPlans, "{}", "expected the CSV file");
+    check(FileKind::SavingsPlans, "{}", "it has no terms");
+    check(FileKind::SavingsPlans, r#"{"terms": {}}"#, "its terms come before its plans");
+    check(FileKind::SpotHistory, "observed_at,instance_type\n", "no column \"region\"");
+    check(FileKind::SpotHistory, "", "no column");
+    check(FileKind::CostExplorer, r#"{"ResultsByTime": []}"#, "it holds no costs");
+    check(FileKind::CostExplorer, "", "it holds no costs");
+    check(FileKind::CostExplorer, "{}", "not what aws ce get-cost-and-usage prints");
     check(FileKind::SpotAdvisor, "{}", "not spot-advisor-data.json");
     check(FileKind::SpotAdvisor, &ADVICE.replace("\"r\": 4", "\"r\": 9"), "range 9");
     check(FileKind::SpotPriceApi, "", "it is empty");
@@ -282,6 +305,10 @@ fn files() -> Vec<(FileKind, String)> {
         (FileKind::PriceList, offer(&[&row])),
         (FileKind::PriceList, OFFER_JSON.into()),
         (FileKind::SavingsPlans, savings(&[plan])),
+        (FileKind::SavingsPlans, kinds::SAVINGS_JSON.into()),
+        (FileKind::CostExplorer, kinds::COSTS.into()),
+        (FileKind::SpotHistory, kinds::HISTORY.into()),
+        (FileKind::SpotHistory, kinds::ARCHIVE.into()),
         (FileKind::SpotAdvisor, ADVICE.into()),
         (FileKind::SpotPriceApi, spot_answer(r#""AvailabilityZoneId": "usw2-lax1-az1","#, "Windows")),
     ]
@@ -295,7 +322,8 @@ fn a_file_that_is_cut_short_is_no_file() {
         for end in 0..text.len() {
             let cut = &text[..end];
             let found = told(kind, cut.as_bytes(), &[]);
-            let whole_lines = !cut.starts_with('{') && cut.ends_with('\n') && cut.lines().count() > 5;
+            let least = if kind == FileKind::SpotHistory { 1 } else { 6 };
+            let whole_lines = !cut.starts_with('{') && cut.ends_with('\n') && cut.lines().count() >= least;
             assert!(found.is_err() || whole_lines, "{kind:?}: {cut}");
         }
     }
@@ -315,7 +343,7 @@ fn compressed_files_are_read_and_cut_ones_are_not() {
 proptest::proptest! {
     /// Changed bytes are an error or other rows, never a panic.
     #[test]
-    fn any_bytes_are_answered(which in 0usize..5, at in 0usize..2000, byte: u8) {
+    fn any_bytes_are_answered(which in 0usize..9, at in 0usize..2000, byte: u8) {
         let (kind, text) = files().swap_remove(which);
         let mut bytes = text.into_bytes();
         let at = at % bytes.len();

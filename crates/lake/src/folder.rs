@@ -250,6 +250,22 @@ pub fn digest(bytes: &[u8]) -> String {
     sha256(bytes)[..16].to_string()
 }
 
+/// How many bytes a file has, and their SHA-256 in lowercase hex.
+pub(crate) fn content(path: &Path) -> Result<(u64, String), LakeError> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut file = File::open(path).map_err(|e| LakeError::io(path, e))?;
+    let mut bytes = 0;
+    loop {
+        let read = file.read(&mut buffer).map_err(|e| LakeError::io(path, e))?;
+        if read == 0 {
+            return Ok((bytes, hex(&hasher.finalize())));
+        }
+        bytes += read as u64;
+        hasher.update(&buffer[..read]);
+    }
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -12,11 +12,13 @@
 //! writer.lock
 //! ```
 
+mod billing;
 mod columns;
 mod compact;
 mod encode;
 mod folder;
 mod forget;
+mod growing;
 mod log;
 mod pin;
 mod price_file;

@@ -7,15 +7,16 @@ use catalog::{Batch, Dataset, Kind, Page, Value, dataset};
 use domain::Timestamp;
 use polars::prelude::{Column, DataFrame, PlSmallStr, PolarsResult, SortMultipleOptions};
 
+use crate::growing::Growing;
 use crate::price_file::PriceFile;
 use crate::prices::Prices;
 use crate::writer::Written;
 use crate::{Writer, columns, log};
 
-/// Rows that are held before a part of the run is written: of prices, which take 24 bytes each, and of others,
-/// which take some hundred.
+/// Rows that are held before they are written: of prices, which take 24 bytes each and are written as a file of their
+/// own, and of others, which take some hundred and are written behind those before them.
 const HELD_PRICES: usize = if cfg!(test) { 10 } else { 20_000_000 };
-const HELD_ROWS: usize = if cfg!(test) { 10 } else { 250_000 };
+const HELD_ROWS: usize = if cfg!(test) { 10 } else { 100_000 };
 
 /// Rows of a row group of what a run brings. Merging holds one of each file: they are smaller than others.
 const GROUP: usize = 250_000;
@@ -35,8 +36,9 @@ pub(crate) struct LakeRun {
 #[derive(Default)]
 struct Held {
     frame: Option<DataFrame>,
+    growing: Option<Growing>,
     prices: Prices,
-    /// Files that are written.
+    /// Files of prices that are written.
     parts: usize,
     /// Rows in them.
     rows: u64,
@@ -114,37 +116,34 @@ impl LakeRun {
         if held.len() >= most { self.write_held(at) } else { Ok(()) }
     }
 
-    /// Writes what is held of a dataset as a file of its own.
+    /// Writes what is held of a dataset.
     fn write_held(&mut self, at: usize) -> Result<(), StoreError> {
         self.writer()?;
         let writer = self.writer.as_ref().expect("just opened");
         let (dataset, held) = &mut self.held[at];
+        if let Some(frame) = held.frame.take() {
+            let piece = settled(dataset, frame, &self.run_id).map_err(|e| misfit(dataset, e))?;
+            if held.growing.is_none() {
+                held.growing = Some(Growing::start(writer, dataset, &self.run_id)?);
+            }
+            held.rows += piece.height() as u64;
+            return Ok(held.growing.as_mut().expect("just made").add(piece)?);
+        }
         let name = match held.parts {
             0 => self.run_id.clone(),
             // No run's id has a dot in it.
             parts => format!("{}.{}", self.run_id, parts + 1),
         };
-        let written = match held.frame.take() {
-            Some(frame) => {
-                let frame = settled(dataset, frame, &self.run_id).map_err(|e| misfit(dataset, e))?;
-                (frame.height() > 0).then(|| writer.write_frame(dataset, &name, frame)).transpose()?
-            }
-            None => {
-                held.prices.settle();
-                drop_known(&mut held.prices, dataset, writer, &self.written)?;
-                let rows = 0..held.prices.len();
-                let written = (!rows.is_empty())
-                    .then(|| writer.write_prices(dataset, &name, &held.prices, rows, GROUP))
-                    .transpose()?;
-                held.prices.clear();
-                written
-            }
-        };
-        if let Some(written) = written {
+        held.prices.settle();
+        drop_known(&mut held.prices, dataset, writer, &self.written)?;
+        let rows = 0..held.prices.len();
+        if !rows.is_empty() {
+            let written = writer.write_prices(dataset, &name, &held.prices, rows, GROUP)?;
             held.parts += 1;
             held.rows += written.0.rows;
             self.written.push(written);
         }
+        held.prices.clear();
         Ok(())
     }
 }
@@ -189,6 +188,9 @@ impl Run for LakeRun {
         for at in 0..self.held.len() {
             if self.held[at].1.len() > 0 {
                 self.write_held(at)?;
+            }
+            if let Some(file) = self.held[at].1.growing.take() {
+                self.written.push(file.finish()?);
             }
         }
         let log = dataset("collection_run").expect("a dataset of ours");

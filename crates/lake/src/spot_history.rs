@@ -8,7 +8,8 @@ use catalog::ports::StoreError;
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{
-    AnyValue, BooleanChunked, ChunkCompareEq, Column, DataFrame, DataType, PlSmallStr, PolarsResult, TimeUnit,
+    AnyValue, BooleanChunked, ChunkCompareEq, Column, DataFrame, DataType, IntoColumn, PlSmallStr,
+    PolarsResult, StringChunked, TimeUnit,
 };
 
 use crate::price_file::read_group;
@@ -32,12 +33,18 @@ pub(crate) struct Told {
     pub(crate) rows: u64,
     /// Those of them without a price: it ended, or is not known.
     pub(crate) unpriced: u64,
+    /// Others that were left out: what runs there is not known.
+    pub(crate) left_out: u64,
 }
 
 impl Told {
-    /// What could not be seen, a lowercase fragment.
-    pub(crate) fn gap(&self) -> Option<String> {
-        (self.unpriced > 0).then(|| format!("{} of {} prices are not known", self.unpriced, self.rows))
+    /// What could not be seen, a lowercase fragment each.
+    pub(crate) fn gaps(&self) -> Vec<String> {
+        let unpriced =
+            (self.unpriced > 0).then(|| format!("{} of {} prices are not known", self.unpriced, self.rows));
+        let left_out =
+            (self.left_out > 0).then(|| format!("{} left out: a product that is not known", self.left_out));
+        unpriced.into_iter().chain(left_out).collect()
     }
 }
 
@@ -49,7 +56,8 @@ pub(crate) fn read_all(paths: &[PathBuf], sink: FrameSink<'_>) -> Result<BTreeMa
     for path in paths {
         read(path, &mut |frame| {
             tell(&frame, &mut regions).map_err(|e| bad(path, e))?;
-            sink(with_constants(frame).map_err(|e| bad(path, e))?)
+            let frame = with_constants(frame).and_then(of_known_products);
+            sink(frame.map_err(|e| bad(path, e))?)
         })?;
     }
     if paths.is_empty() {
@@ -65,19 +73,32 @@ fn bad(path: &Path, error: impl std::fmt::Display) -> StoreError {
     StoreError::BadFile(format!("{} cannot be read as spot history: {error}", path.display()))
 }
 
-fn read(path: &Path, sink: FrameSink<'_>) -> Result<(), StoreError> {
-    let open = || File::open(path).map_err(|e| bad(path, e));
-    let mut reader = ParquetReader::new(open()?);
+/// Whether a file has the columns.
+pub(crate) fn probe(path: &Path) -> Result<(), StoreError> {
+    open(path).map(|_| ())
+}
+
+fn open(path: &Path) -> Result<ParquetReader<File>, StoreError> {
+    let file = File::open(path).map_err(|e| bad(path, e))?;
+    let mut reader = ParquetReader::new(file);
     let schema = reader.schema().map_err(|_| bad(path, "it is not a Parquet file, or it is cut short"))?;
     if let Some(missing) = COLUMNS.iter().find(|name| !schema.contains(name)) {
         let expected = COLUMNS.join(", ");
         return Err(bad(path, format!("it has no column {missing}; expected {expected}")));
     }
+    Ok(reader)
+}
+
+fn read(path: &Path, sink: FrameSink<'_>) -> Result<(), StoreError> {
+    let mut reader = open(path)?;
+    let has_product = reader.schema().map_err(|e| bad(path, e))?.contains("product");
+    let names: Vec<String> =
+        COLUMNS.iter().copied().chain(has_product.then_some("product")).map(String::from).collect();
     let footer = reader.get_metadata().map_err(|e| bad(path, e))?.clone();
     for (group, told) in footer.row_groups.iter().enumerate() {
         for from in (0..told.num_rows()).step_by(SLICE) {
-            let names = COLUMNS.iter().map(|name| name.to_string()).collect();
-            let frame = read_group(open()?, &footer, group, from, SLICE, Some(names));
+            let file = File::open(path).map_err(|e| bad(path, e))?;
+            let frame = read_group(file, &footer, group, from, SLICE, Some(names.clone()));
             let frame = frame.map_err(|e| bad(path, e))?;
             sink(typed(&frame).map_err(|why| bad(path, why))?)?;
         }
@@ -88,12 +109,25 @@ fn read(path: &Path, sink: FrameSink<'_>) -> Result<(), StoreError> {
 /// The columns in the types of `spot_price`; what has no place in them is refused, in words.
 fn typed(frame: &DataFrame) -> Result<DataFrame, String> {
     let text = |name: &str| converted(frame, name, &DataType::String);
-    let columns =
+    let mut columns =
         vec![instants(frame)?, text("instance_type")?, text("region")?, text("az_id")?, prices(frame)?];
+    columns.push(products(frame)?);
     if let Some(column) = columns[..4].iter().find(|column| column.null_count() > 0) {
         return Err(format!("{} is missing in {} of its rows", column.name(), column.null_count()));
     }
     DataFrame::new(frame.height(), columns).map_err(|e| e.to_string())
+}
+
+/// What runs there; Linux where the file has no such column, and null where its word is not known.
+fn products(frame: &DataFrame) -> Result<Column, String> {
+    let name = PlSmallStr::from_static("product");
+    if frame.column("product").is_err() {
+        return Ok(Column::new_scalar(name, PlSmallStr::from_static("linux").into(), frame.height()));
+    }
+    let words = converted(frame, "product", &DataType::String)?;
+    let words = words.str().map_err(|e| e.to_string())?;
+    let known: StringChunked = words.iter().map(|word| word.and_then(domain::spot_product)).collect();
+    Ok(known.with_name(name).into_column())
 }
 
 fn converted(frame: &DataFrame, name: &str, ty: &DataType) -> Result<Column, String> {
@@ -156,18 +190,30 @@ fn tell(frame: &DataFrame, regions: &mut BTreeMap<String, Told>) -> PolarsResult
     let names = frame.column("region")?.str()?;
     let instants = frame.column("observed_at")?.cast(&DataType::Int64)?;
     let unpriced = frame.column("price_per_hour")?.is_null();
-    for ((name, at), unpriced) in names.iter().zip(instants.i64()?.iter()).zip(unpriced.iter()) {
+    let known = frame.column("product")?.is_not_null();
+    let facts = unpriced.iter().zip(known.iter());
+    for ((name, at), (unpriced, known)) in names.iter().zip(instants.i64()?.iter()).zip(facts) {
         let (Some(name), Some(at)) = (name, at) else { continue };
         if !regions.contains_key(name) {
-            regions.insert(name.into(), Told { from: at, until: at, rows: 0, unpriced: 0 });
+            regions.insert(name.into(), Told { from: at, until: at, rows: 0, unpriced: 0, left_out: 0 });
         }
         let told = regions.get_mut(name).expect("just inserted");
         told.from = told.from.min(at);
         told.until = told.until.max(at);
+        if known == Some(false) {
+            told.left_out += 1;
+            continue;
+        }
         told.rows += 1;
         told.unpriced += u64::from(unpriced == Some(true));
     }
     Ok(())
+}
+
+/// What runs on an instance is part of what its price is: a row that does not say it is left out, and counted.
+fn of_known_products(frame: DataFrame) -> PolarsResult<DataFrame> {
+    let known = frame.column("product")?.is_not_null();
+    if known.all() { Ok(frame) } else { frame.filter(&known) }
 }
 
 fn with_constants(frame: DataFrame) -> PolarsResult<DataFrame> {
@@ -179,7 +225,7 @@ fn with_constants(frame: DataFrame) -> PolarsResult<DataFrame> {
     for name in ["observed_at", "instance_type", "region", "az_id"] {
         columns.push(frame.column(name)?.clone());
     }
-    columns.push(constant("product", "linux"));
+    columns.push(frame.column("product")?.clone());
     columns.push(frame.column("price_per_hour")?.clone());
     columns.push(constant("currency", "USD"));
     DataFrame::new(rows, columns)
@@ -267,10 +313,10 @@ mod tests {
         assert_eq!(frame.height(), 4);
         assert_eq!(frame.column("price_per_hour").unwrap().null_count(), 1);
         let (a, b) = (&regions["a"], &regions["b"]);
-        assert_eq!(a, &Told { from: DAY, until: 3 * DAY, rows: 3, unpriced: 1 });
-        assert_eq!(b, &Told { from: 9 * DAY, until: 9 * DAY, rows: 1, unpriced: 0 });
-        assert_eq!(a.gap().as_deref(), Some("1 of 3 prices are not known"));
-        assert_eq!(b.gap(), None);
+        assert_eq!(a, &Told { from: DAY, until: 3 * DAY, rows: 3, unpriced: 1, left_out: 0 });
+        assert_eq!(b, &Told { from: 9 * DAY, until: 9 * DAY, rows: 1, unpriced: 0, left_out: 0 });
+        assert_eq!(a.gaps(), ["1 of 3 prices are not known"]);
+        assert!(b.gaps().is_empty());
     }
 
     #[test]

@@ -1,16 +1,15 @@
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Imported, Keep, Outcome, Run, Shown, Store, StoreError, Tidied, Told};
+use catalog::ports::{
+    BillFiles, BillLayout, Imported, Keep, OpenText, Outcome, Run, Shown, Store, StoreError, Tidied, Told,
+};
 use catalog::{Dataset, Manifest, dataset};
 use domain::Timestamp;
-use sha2::{Digest, Sha256};
 
 use crate::folder::{self, LakeError};
 use crate::run::LakeRun;
-use crate::{Pinned, Writer, compact, forget, log, spot_history};
+use crate::{Pinned, Writer, billing, compact, forget, log, spot_history};
 
 /// A lake in a folder, behind the port that the collector knows.
 #[derive(Debug, Clone)]
@@ -25,6 +24,15 @@ impl LakeStore {
         LakeStore { root, tool_version }
     }
 
+    /// A run under the writer's lock; none when a run of that name is visible already.
+    pub(crate) fn open_run(&self, run_id: &str) -> Result<Option<LakeRun>, StoreError> {
+        let writer = Writer::open(&self.root)?;
+        if log::shown(&self.root, writer.manifest(), run_id, "")?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(LakeRun::new(writer, run_id, self.tool_version)))
+    }
+
     /// What is said of the import: one run a region, because a region is what a run of spot prices speaks for.
     fn tell(
         run: &mut LakeRun,
@@ -33,7 +41,7 @@ impl LakeStore {
     ) -> Result<(), StoreError> {
         let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
         for (region, told) in regions {
-            let gaps: Vec<String> = told.gap().into_iter().collect();
+            let gaps = told.gaps();
             run.tell(Told {
                 dataset: known("spot_price"),
                 scope: region.clone(),
@@ -79,15 +87,16 @@ impl Store for LakeStore {
             false => run.add_frame(known("spot_price"), frame),
         })?;
         let rows = regions.values().map(|told| told.rows).sum();
-        let gap =
-            |(region, told): (&String, &spot_history::Told)| told.gap().map(|gap| format!("{region}: {gap}"));
+        let gaps = |(region, told): (&String, &spot_history::Told)| {
+            told.gaps().into_iter().map(|gap| format!("{region}: {gap}")).collect::<Vec<_>>()
+        };
         let mut imported = Imported {
             dataset: "spot_price",
             read: rows,
             kept: rows,
             bytes: 0,
             manifest: None,
-            gaps: regions.iter().filter_map(gap).collect(),
+            gaps: regions.iter().flat_map(gaps).collect(),
         };
         if dry_run {
             return Ok(imported);
@@ -98,6 +107,23 @@ impl Store for LakeStore {
         imported.bytes = committed.bytes;
         imported.manifest = Some(committed.manifest);
         Ok(imported)
+    }
+
+    fn import_bills(
+        &self,
+        files: &BillFiles<'_>,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Imported, StoreError> {
+        billing::import(self, files, now, dry_run)
+    }
+
+    fn probe_bill(&self, layout: BillLayout, path: &Path, open: OpenText<'_>) -> Result<(), String> {
+        billing::probe(layout, path, open)
+    }
+
+    fn probe_spot_history(&self, path: &Path) -> Result<(), String> {
+        spot_history::probe(path).map_err(|e| e.to_string())
     }
 
     fn identify(&self, kind: &str, paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), StoreError> {
@@ -112,11 +138,7 @@ impl Store for LakeStore {
     }
 
     fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError> {
-        let writer = Writer::open(&self.root)?;
-        if log::shown(&self.root, writer.manifest(), run_id, "")?.is_some() {
-            return Ok(None);
-        }
-        Ok(Some(Box::new(LakeRun::new(writer, run_id, self.tool_version))))
+        Ok(self.open_run(run_id)?.map(|run| Box::new(run) as Box<dyn Run>))
     }
 
     fn look(&self) -> Result<Option<Shown>, StoreError> {
@@ -156,24 +178,12 @@ fn file_name(path: &Path) -> String {
 /// Names an import by the bytes that go in, whatever the files' order, so that the same files are recognised;
 /// and the files, each content once.
 fn distinct(paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), LakeError> {
-    let mut files: Vec<(String, PathBuf)> =
-        paths.iter().map(|path| Ok((content(path)?, path.clone()))).collect::<Result<_, LakeError>>()?;
+    let mut files: Vec<(String, PathBuf)> = paths
+        .iter()
+        .map(|path| Ok((folder::content(path)?.1, path.clone())))
+        .collect::<Result<_, LakeError>>()?;
     files.sort();
     files.dedup_by(|one, other| one.0 == other.0);
     let (contents, paths): (Vec<String>, Vec<PathBuf>) = files.into_iter().unzip();
     Ok((folder::digest(contents.concat().as_bytes()), paths))
-}
-
-/// SHA-256 of a file, lowercase hex.
-fn content(path: &Path) -> Result<String, LakeError> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut file = File::open(path).map_err(|e| LakeError::io(path, e))?;
-    loop {
-        let read = file.read(&mut buffer).map_err(|e| LakeError::io(path, e))?;
-        if read == 0 {
-            return Ok(folder::hex(&hasher.finalize()));
-        }
-        hasher.update(&buffer[..read]);
-    }
 }

@@ -73,6 +73,11 @@ impl Writer {
         &self.manifest
     }
 
+    /// Where a file of a dataset lies, relative to the root; `name` is its path below the dataset's folder.
+    pub(crate) fn path_of(&self, dataset: &Dataset, name: &str) -> String {
+        format!("lake/{}/v={}/{name}.parquet", dataset.name, dataset.version)
+    }
+
     /// Writes rows of a dataset as a new file, which [`Writer::commit`] makes visible.
     pub fn write(&self, dataset: &Dataset, run_id: &str, page: &Page) -> Result<Written, LakeError> {
         let frame = columns::frame(page)
@@ -120,7 +125,7 @@ impl Writer {
         rows: u64,
         write: impl FnOnce(&Path, &mut dyn Write) -> Result<(), LakeError>,
     ) -> Result<Written, LakeError> {
-        let path = format!("lake/{}/v={}/{name}.parquet", dataset.name, dataset.version);
+        let path = self.path_of(dataset, name);
         let file = self.root.join(&path);
         folder::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
         let (bytes, sha256) = folder::write_through(&file, |out| write(&file, out))?;

@@ -17,6 +17,8 @@ const EMPTY: &str = include_str!("../../../queries/build/empty.sql");
 const FAMILY: &str = include_str!("../../../queries/build/family.sql");
 const WHOLE: &str = include_str!("../../../queries/build/whole.sql");
 const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
+const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
+const STATED: &str = include_str!("../../../queries/build/stated.sql");
 
 /// Columns that no file of a dataset has, by the names of both.
 pub(crate) type Lacking = BTreeSet<(&'static str, &'static str)>;
@@ -68,6 +70,9 @@ fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String>
     match dataset.kind {
         Kind::Log => vec![fill(LOG).replace("{rows}", &rows)],
         Kind::Changes => vec![fill(CHANGES).replace("{rows}", &rows)],
+        Kind::Statement => {
+            vec![fill(STATEMENT), fill(STATED).replace("{rows}", &rows), fill(CURRENT)]
+        }
         Kind::Snapshot => {
             let observed = fields.iter().any(|f| f.name == "observed_at");
             let history = fill(SNAPSHOT)
@@ -78,6 +83,7 @@ fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String>
                         Scope::All => "'*'",
                         Scope::Region => "found.region",
                         Scope::AccountRegion => "found.account_id || '/' || found.region",
+                        Scope::Bill => "found.bill",
                     },
                 )
                 .replace("{rows}", &rows);

@@ -1,6 +1,7 @@
 //! The port to the lake, as the collector sees it.
 
-use std::path::PathBuf;
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
 
 use domain::Timestamp;
 
@@ -37,6 +38,33 @@ pub enum StoreError {
     /// The file system refused.
     #[error("{0}")]
     Io(String),
+}
+
+/// The layout of a bill on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BillLayout {
+    /// FOCUS 1.0 to 1.2.
+    Focus,
+    /// AWS's Cost and Usage Report: the legacy one, or 2.0.
+    Cur,
+}
+
+/// Opens a file of text, which may be compressed.
+pub type OpenText<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
+
+/// Bills to import: CSV or Parquet.
+#[derive(Clone, Copy)]
+pub struct BillFiles<'a> {
+    /// Their layout.
+    pub layout: BillLayout,
+    /// The files, which are imported together.
+    pub paths: &'a [PathBuf],
+    /// When they were made.
+    pub observed_at: Timestamp,
+    /// Together they are all there is of each bill that they speak of; otherwise they add to what is known.
+    pub whole: bool,
+    /// How a file of text is opened.
+    pub open: OpenText<'a>,
 }
 
 /// What an import brought.
@@ -191,4 +219,19 @@ pub trait Store {
         now: Timestamp,
         dry_run: bool,
     ) -> Result<Imported, StoreError>;
+
+    /// Imports bills: charges of one or several accounts and months. The newest whole statement of an account's
+    /// month holds. With `dry_run` nothing is written.
+    fn import_bills(
+        &self,
+        files: &BillFiles<'_>,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Imported, StoreError>;
+
+    /// Whether a file has the columns of a bill of that layout; if not, why, a lowercase fragment.
+    fn probe_bill(&self, layout: BillLayout, path: &Path, open: OpenText<'_>) -> Result<(), String>;
+
+    /// Whether a Parquet file has the columns of spot price history; if not, why, a lowercase fragment.
+    fn probe_spot_history(&self, path: &Path) -> Result<(), String>;
 }

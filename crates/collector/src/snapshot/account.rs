@@ -70,7 +70,7 @@ fn look(
     let batches = seen.into_values().flatten().collect();
     let name = match dataset.scope {
         Scope::AccountRegion => format!("{}-{}", account.account_id, work.stamp(started)),
-        Scope::All | Scope::Region => work.stamp(started),
+        Scope::All | Scope::Region | Scope::Bill => work.stamp(started),
     };
     work.land(dataset, &name, batches, told, started, printer)
 }

@@ -6,7 +6,7 @@ use catalog::ports::{Outcome, SourceError, Told};
 use catalog::{Batch, Dataset};
 use console::{Failure, Kind, Printer};
 use domain::Timestamp;
-use feeds::{Context, FileKind, RegionFile, Spoken};
+use feeds::{Context, FileKind, RegionFile, Spoken, Whole};
 
 use super::{Wanted, Work, source_failure};
 use crate::Ports;
@@ -208,7 +208,8 @@ fn read(
 ) -> Result<Option<Read_>, Failure> {
     let Some(fetched) = work.source.fetch(url, known).map_err(source_failure)? else { return Ok(None) };
     let now = fetched.date.unwrap_or_else(work.clock);
-    let context = Context { source, modified: fetched.modified, now };
+    // A transfer that breaks is an error, so what was fetched is all that is published.
+    let context = Context { source, modified: fetched.modified, now, whole: Whole::Yes, account: None };
     let mut batches = Vec::new();
     let mut reader = BufReader::with_capacity(1 << 20, fetched.body);
     let spoken = feeds::read(kind, &mut reader, &context, &mut |batch| {

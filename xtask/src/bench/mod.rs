@@ -1,5 +1,9 @@
 //! Measurements, printed as ratios against DuckDB alone doing the same work in the same run.
 
+mod bills;
+mod imports;
+mod offers;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,21 +20,53 @@ const RUNS: usize = 41;
 /// Runs of the large query.
 const LARGE_RUNS: usize = 11;
 
+/// What to measure.
+struct Plan {
+    history: Option<PathBuf>,
+    /// Also in lakes of 4 and 16 times the history.
+    growth: bool,
+    /// Size of the price lists that are made up.
+    megabytes: u64,
+    /// Lines of the bill that is made up.
+    rows: u64,
+    imports_only: bool,
+}
+
+impl Plan {
+    fn read(words: &[&str]) -> Result<Plan, Failed> {
+        let mut plan =
+            Plan { history: None, growth: false, megabytes: 450, rows: 2_000_000, imports_only: false };
+        let expected = "cargo xtask bench [--spot-history FILE [--growth]] [--imports] [--offer-megabytes N] [--bill-rows N] is expected";
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(expected);
+            match *word {
+                "--spot-history" => plan.history = Some(PathBuf::from(value()?)),
+                "--offer-megabytes" => plan.megabytes = value()?.parse().map_err(|_| expected)?,
+                "--bill-rows" => plan.rows = value()?.parse().map_err(|_| expected)?,
+                "--growth" => plan.growth = true,
+                "--imports" => plan.imports_only = true,
+                _ => return Err(expected.into()),
+            }
+        }
+        Ok(plan)
+    }
+}
+
 /// Prints the table of measurements.
 pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
-    let (history, growth) = match words {
-        [] => (None, false),
-        ["--spot-history", path] => (Some(PathBuf::from(path)), false),
-        ["--spot-history", path, "--growth"] => (Some(PathBuf::from(path)), true),
-        _ => return Err("cargo xtask bench [--spot-history FILE [--growth]] is expected".into()),
-    };
+    let plan = Plan::read(words)?;
     build()?;
     let bench = Bench::new()?;
+    bench.imports(plan.megabytes, plan.rows)?;
+    if plan.imports_only {
+        return Ok(());
+    }
     println!("{:<34} {:>9} {:>9} {:>7}  bar", "measured (median, whole process)", "ours", "rival", "ratio");
     bench.search()?;
     bench.memory()?;
-    match history {
-        Some(path) => spot::Spot::measure(&bench, &path, growth)?,
+    match plan.history {
+        Some(path) => spot::Spot::measure(&bench, &path, plan.growth)?,
         None => println!("spot history: skipped, no --spot-history FILE was given"),
     }
     Ok(())

@@ -1,0 +1,35 @@
+//! Bills: the lake reads them column by column.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use catalog::ports::{BillFiles, BillLayout, Imported};
+use console::Failure;
+use domain::Timestamp;
+
+use super::Order;
+use crate::Ports;
+use crate::lake_failure;
+
+pub(super) fn import_bills(
+    layout: BillLayout,
+    order: &Order<'_>,
+    ports: &Ports<'_>,
+    now: Timestamp,
+) -> Result<Imported, Failure> {
+    let observed_at = order.observed_at.or_else(|| newest(order.paths)).unwrap_or(now).min(now);
+    let files = BillFiles { layout, paths: order.paths, observed_at, whole: !order.partial, open: &open };
+    ports.store.import_bills(&files, now, order.dry_run).map_err(lake_failure)
+}
+
+/// Opens a file of text, which may be compressed.
+pub(super) fn open(path: &Path) -> io::Result<Box<dyn io::BufRead>> {
+    feeds::plain(Box::new(File::open(path)?))
+}
+
+/// When the newest of the files was last changed: a bill does not say when it was made.
+fn newest(paths: &[PathBuf]) -> Option<Timestamp> {
+    let changed = |path: &PathBuf| Timestamp::try_from(path.metadata().ok()?.modified().ok()?).ok();
+    paths.iter().filter_map(changed).max()
+}

@@ -1,0 +1,181 @@
+//! Files that are read row by row, each once.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use catalog::ports::{Imported, Outcome, Run, Told};
+use catalog::{Batch, Dataset};
+use console::{Failure, Kind};
+use domain::Timestamp;
+use feeds::{Context, Spoken, Whole};
+
+use super::Order;
+use super::kind::unreadable;
+use crate::Ports;
+use crate::lake_failure;
+
+/// Reads the files one after the other into one run.
+pub(super) fn import_feed(
+    kind: feeds::FileKind,
+    order: &Order<'_>,
+    ports: &Ports<'_>,
+    now: Timestamp,
+) -> Result<Imported, Failure> {
+    let dataset = catalog::dataset(kind.dataset()).expect("a feed fills a dataset of ours");
+    let before = states(order.paths)?;
+    let (run_id, paths) = ports.store.identify(&order.name(), order.paths).map_err(lake_failure)?;
+    let mut imported = Imported {
+        dataset: dataset.name,
+        read: 0,
+        kept: 0,
+        bytes: 0,
+        manifest: ports.store.shown(&run_id).map_err(lake_failure)?,
+        gaps: Vec::new(),
+    };
+    if imported.manifest.is_some() {
+        return Ok(imported);
+    }
+    let mut writing = Writing { ports, run_id: &run_id, dataset, run: None, shown: false, failure: None };
+    let mut told = Vec::new();
+    for path in &paths {
+        let spoken = read(kind, path, order, now, &mut |batch| {
+            if order.dry_run { Ok(()) } else { writing.add(&batch) }
+        });
+        let spoken = spoken.map_err(|failure| writing.failure.take().unwrap_or(failure))?;
+        for spoken in spoken {
+            imported.read += spoken.rows;
+            imported.gaps.extend(spoken.gaps.iter().map(|gap| format!("{}: {gap}", spoken.scope)));
+            told.push(statement(dataset, path, spoken));
+        }
+    }
+    check_scopes(&told)?;
+    if states(order.paths)? != before {
+        return Err(Failure::new(Kind::Data, "the files changed while they were read; nothing was added")
+            .hint("import them again"));
+    }
+    imported.kept = imported.read;
+    if order.dry_run {
+        return Ok(imported);
+    }
+    writing.finish(told, now, &mut imported)?;
+    Ok(imported)
+}
+
+/// A run that is opened with its first rows, so that a file that cannot be read leaves no lake behind.
+struct Writing<'a> {
+    ports: &'a Ports<'a>,
+    run_id: &'a str,
+    dataset: &'static Dataset,
+    run: Option<Box<dyn Run + 'a>>,
+    /// A run of that name is visible already.
+    shown: bool,
+    failure: Option<Failure>,
+}
+
+impl Writing<'_> {
+    fn add(&mut self, batch: &Batch) -> Result<(), String> {
+        self.open()
+            .and_then(|()| match &mut self.run {
+                Some(run) => run.add(self.dataset, batch).map_err(lake_failure),
+                None => Ok(()),
+            })
+            .map_err(|failure| {
+                let text = failure.to_string();
+                self.failure = Some(failure);
+                text
+            })
+    }
+
+    fn open(&mut self) -> Result<(), Failure> {
+        if self.run.is_none() && !self.shown {
+            self.run = self.ports.store.begin(self.run_id).map_err(lake_failure)?;
+            self.shown = self.run.is_none();
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, told: Vec<Told>, now: Timestamp, imported: &mut Imported) -> Result<(), Failure> {
+        self.open()?;
+        let Some(mut run) = self.run else {
+            // Somebody else has imported the same in the meantime.
+            imported.kept = 0;
+            imported.manifest = self.ports.store.shown(self.run_id).map_err(lake_failure)?;
+            return Ok(());
+        };
+        for told in told {
+            run.tell(told).map_err(lake_failure)?;
+        }
+        let committed = run.commit(now).map_err(lake_failure)?;
+        imported.kept = committed.rows.iter().map(|(_, rows)| rows).sum();
+        imported.bytes = committed.bytes;
+        imported.manifest = Some(committed.manifest);
+        Ok(())
+    }
+}
+
+/// Size and time of each file: what changes while it is read has no name of its own.
+fn states(paths: &[PathBuf]) -> Result<Vec<(u64, Option<SystemTime>)>, Failure> {
+    let state = |path: &PathBuf| {
+        let found = path.metadata().map_err(|e| unreadable(path, &e))?;
+        Ok((found.len(), found.modified().ok()))
+    };
+    paths.iter().map(state).collect()
+}
+
+fn read(
+    kind: feeds::FileKind,
+    path: &Path,
+    order: &Order<'_>,
+    now: Timestamp,
+    sink: &mut dyn FnMut(Batch) -> Result<(), String>,
+) -> Result<Vec<Spoken>, Failure> {
+    let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
+    let changed = || Timestamp::try_from(file.metadata().ok()?.modified().ok()?).ok();
+    let modified = order.observed_at.or_else(changed);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut start = Vec::new();
+    (&mut file).take(4).read_to_end(&mut start).map_err(|e| unreadable(path, &e))?;
+    let whole = match (order.whole, order.partial) {
+        (true, _) => Whole::Yes,
+        (_, true) => Whole::No,
+        _ => Whole::Unsaid { sealed: feeds::is_compressed(&start) },
+    };
+    let context = Context { source: &name, modified, now, whole, account: order.account };
+    file.rewind().map_err(|e| unreadable(path, &e))?;
+    let mut reader = feeds::plain(Box::new(file)).map_err(|e| unreadable(path, &e))?;
+    feeds::read(kind, &mut *reader, &context, sink).map_err(|error| {
+        Failure::new(Kind::Data, format!("{}: {error}", path.display()))
+            .hint("collector import --help says what each kind of file holds")
+    })
+}
+
+fn statement(dataset: &'static Dataset, path: &Path, spoken: Spoken) -> Told {
+    Told {
+        dataset,
+        scope: spoken.scope,
+        source: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        version: spoken.version,
+        observed_from: spoken.observed_from,
+        observed_at: spoken.observed_at,
+        outcome: if spoken.complete { Outcome::Complete } else { Outcome::Partial },
+        rows: spoken.rows,
+        gaps: spoken.gaps,
+    }
+}
+
+/// One run says one thing of a scope: two states of it in one import would each stand for the other's rows.
+fn check_scopes(told: &[Told]) -> Result<(), Failure> {
+    for (at, one) in told.iter().enumerate() {
+        let replaces = matches!(one.dataset.kind, catalog::Kind::Snapshot | catalog::Kind::Statement);
+        if replaces && let Some(other) = told[..at].iter().find(|other| other.scope == one.scope) {
+            return Err(Failure::usage(format!(
+                "{} and {} both speak of {}: one import takes one statement of it",
+                other.source, one.source, one.scope
+            ))
+            .hint("import them one after the other"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+mod bills;
+mod feed;
+mod kind;
+
+use std::path::PathBuf;
+
+use catalog::ports::Imported;
+use catalog::{Field, Page, Type, Value};
+use clap::{Args, ValueEnum};
+use console::{Exit, Failure, Printer, Report};
+use domain::Timestamp;
+
+use self::kind::{FileKind, Reader};
+use crate::{Ports, lake_failure};
+
+/// Import files into the lake. They become visible all at once, or not at all.
+///
+/// Files may be compressed (.gz, .zst), except Parquet. The same files a second time add nothing.
+#[derive(Debug, Args)]
+#[command(after_long_help = kinds())]
+pub struct ImportArgs {
+    /// Files to import, together. What they hold may be said before them; without it their beginning tells
+    #[arg(required = true, value_name = "[KIND] PATH", value_hint = clap::ValueHint::FilePath)]
+    pub paths: Vec<PathBuf>,
+    /// When the files were made, for spot-advisor, cur, focus and cost-explorer: they do not say themselves.
+    /// Without this, when they were last changed
+    #[arg(long, value_name = "INSTANT")]
+    pub observed_at: Option<String>,
+    /// The files are not all there is of their regions or months, and add to what is known: for price-list,
+    /// savings-plans, cur and focus
+    #[arg(long, conflicts_with = "whole")]
+    pub partial: bool,
+    /// The files are all there is of their regions, and retire what they do not list: for price-list and
+    /// savings-plans, which do not say it themselves
+    #[arg(long)]
+    pub whole: bool,
+    /// The account that the answers are about, for cost-explorer: they do not say themselves
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Read and count, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What `--help` says of the kinds.
+fn kinds() -> String {
+    let mut text = "Kinds of files:\n".to_string();
+    for kind in FileKind::value_variants().iter().filter_map(ValueEnum::to_possible_value) {
+        let help = kind.get_help().map(ToString::to_string).unwrap_or_default();
+        text += &format!("  {:<15} {help}\n", kind.get_name());
+    }
+    text
+}
+
+/// What was asked for.
+struct Order<'a> {
+    kind: FileKind,
+    paths: &'a [PathBuf],
+    observed_at: Option<Timestamp>,
+    whole: bool,
+    partial: bool,
+    account: Option<&'a str>,
+    dry_run: bool,
+}
+
+impl Order<'_> {
+    /// What names the run beside the files' bytes: said to be of another time, share or account, the same bytes
+    /// say something else.
+    fn name(&self) -> String {
+        let mut name = self.kind.word();
+        if let Some(at) = self.observed_at {
+            name += &format!("-{}", at.as_microsecond());
+        }
+        for (said, word) in [(self.whole, "-whole"), (self.partial, "-partial")] {
+            name += if said { word } else { "" };
+        }
+        if let Some(account) = self.account {
+            name += &format!("-{account}");
+        }
+        name
+    }
+}
+
+pub(crate) fn run_import(
+    args: &ImportArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let (said, paths) = kind::told_apart(&args.paths)?;
+    let kind = match said {
+        Some(kind) => kind,
+        None => kind::recognised(paths, ports)?,
+    };
+    check_flags(args, kind)?;
+    let order = Order {
+        kind,
+        paths,
+        observed_at: observed_at(args)?,
+        whole: args.whole,
+        partial: args.partial,
+        account: args.account.as_deref(),
+        dry_run: args.dry_run,
+    };
+    if said.is_none() {
+        printer.note(&format!("taken as {}", kind.word()));
+    }
+    let progress = printer.progress("importing");
+    let imported = match kind.reader(kind::is_parquet(&paths[0])?) {
+        Reader::History => ports.store.import_spot_history(paths, now, args.dry_run).map_err(lake_failure),
+        Reader::Feed(feed) => feed::import_feed(feed, &order, ports, now),
+        Reader::Bill(layout) => bills::import_bills(layout, &order, ports, now),
+    };
+    drop(progress);
+    let imported = imported?;
+    printer.report(&Report::plain(page(&imported)), ports.encode)?;
+    match imported.manifest {
+        None if args.dry_run => printer.note("dry run: nothing was written"),
+        Some(_) if imported.kept == 0 => printer.note("the lake has all of this already; nothing was added"),
+        _ => {}
+    }
+    Ok(Exit::Done)
+}
+
+/// Refuses flags that would do nothing.
+fn check_flags(args: &ImportArgs, kind: FileKind) -> Result<(), Failure> {
+    let bill = matches!(kind, FileKind::Cur | FileKind::Focus);
+    let slips = [
+        (
+            args.observed_at.is_some() && kind.is_dated(),
+            "--observed-at",
+            "spot-advisor, cur, focus and cost-explorer",
+        ),
+        (args.partial && !kind.may_be_partial(), "--partial", "price-list, savings-plans, cur and focus"),
+        (args.whole && (bill || !kind.may_be_partial()), "--whole", "price-list and savings-plans"),
+        (args.account.is_some() && kind != FileKind::CostExplorer, "--account", "cost-explorer"),
+    ];
+    if let Some((_, flag, kinds)) = slips.iter().find(|(slip, ..)| *slip) {
+        return Err(Failure::usage(format!("{flag} is for {kinds}, and this is {}", kind.word()))
+            .hint(format!("leave {flag} out")));
+    }
+    let digits = |account: &String| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(account) = args.account.as_ref().filter(|account| !digits(account)) {
+        return Err(Failure::usage(format!("\"{account}\" is no account; expected its 12 digits"))
+            .hint("aws sts get-caller-identity prints it"));
+    }
+    Ok(())
+}
+
+fn observed_at(args: &ImportArgs) -> Result<Option<Timestamp>, Failure> {
+    let Some(text) = &args.observed_at else { return Ok(None) };
+    domain::parse_instant(text).map(Some).ok_or_else(|| {
+        Failure::usage(format!(
+            "\"{text}\" is no instant; expected a day or a time such as 2025-06-28 or 2025-06-28T12:00:00Z"
+        ))
+        .hint("collector import spot-advisor FILE --observed-at 2025-06-28")
+    })
+}
+
+fn page(imported: &Imported) -> Page {
+    let fields = vec![
+        Field::new("dataset", Type::Text),
+        Field::new("rows_read", Type::Int),
+        Field::new("rows_kept", Type::Int),
+        Field::new("bytes", Type::Int),
+        Field::new("manifest", Type::Int),
+        Field::new("gaps", Type::List(Box::new(Type::Text))),
+    ];
+    let row = vec![
+        imported.dataset.into(),
+        Value::Int(imported.read as i64),
+        Value::Int(imported.kept as i64),
+        Value::Int(imported.bytes as i64),
+        imported.manifest.map(|number| number as i64).into(),
+        imported.gaps.clone().into(),
+    ];
+    Page { fields, rows: vec![row] }
+}

@@ -1,0 +1,280 @@
+//! Answers of GetCostAndUsage as the aws CLI prints them, one or several after another: what each day cost, by up to
+//! two dimensions. A day is a statement of its own. What an answer was not grouped by is not known.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+
+use catalog::dataset;
+use domain::{Timestamp, parse_exact};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::product::instant;
+use crate::rows::{Cell, Rows};
+use crate::whole::Share;
+use crate::{BatchSink, Context, FeedError, Spoken, bad};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    #[serde(default)]
+    group_definitions: Vec<Dimension>,
+    results_by_time: Vec<Day>,
+    #[serde(default)]
+    next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Dimension {
+    r#type: String,
+    key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Day {
+    time_period: Period,
+    #[serde(default)]
+    total: HashMap<String, Metric>,
+    #[serde(default)]
+    groups: Vec<Group>,
+    #[serde(default)]
+    estimated: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Period {
+    start: String,
+    end: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Group {
+    keys: Vec<String>,
+    metrics: HashMap<String, Metric>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    amount: String,
+    unit: String,
+}
+
+/// Dimensions that have a column.
+const COLUMNS: &[(&str, &str)] = &[
+    ("SERVICE", "service_name"),
+    ("LINKED_ACCOUNT", "sub_account_id"),
+    ("REGION", "region_id"),
+    ("AZ", "availability_zone"),
+    ("INSTANCE_TYPE", "instance_type"),
+    ("USAGE_TYPE", "usage_type"),
+    ("OPERATION", "operation"),
+    ("RESOURCE_ID", "resource_id"),
+    ("RECORD_TYPE", "line_item_type"),
+    ("INVOICING_ENTITY", "invoice_issuer_name"),
+    ("LEGAL_ENTITY_NAME", "publisher_name"),
+];
+
+pub(crate) fn read(
+    reader: &mut dyn BufRead,
+    context: &Context<'_>,
+    sink: BatchSink<'_>,
+) -> Result<Vec<Spoken>, FeedError> {
+    let at = context.modified.unwrap_or(context.now);
+    let mut rows = Rows::new("charge", sink);
+    let mut more = None;
+    for answer in serde_json::Deserializer::from_reader(reader).into_iter::<Answer>() {
+        let answer = answer.map_err(wrong)?;
+        for day in &answer.results_by_time {
+            put(&mut rows, context, &answer.group_definitions, day)?;
+        }
+        more = answer.next_page_token.filter(|token| !token.is_empty());
+    }
+    if more.is_some() {
+        return Err(bad(
+            "its last answer has a NextPageToken, so there is more; ask for the next page and put the answers into one file",
+        ));
+    }
+    let mut spoken = rows.finish(Share::All, at, None)?;
+    if spoken.is_empty() {
+        return Err(bad("it holds no costs; expected what aws ce get-cost-and-usage prints"));
+    }
+    // The days are what it speaks of; when it spoke is another matter.
+    spoken.iter_mut().for_each(|day| day.observed_at = at);
+    Ok(spoken)
+}
+
+fn wrong(error: serde_json::Error) -> FeedError {
+    match error.classify() {
+        serde_json::error::Category::Io => FeedError::Io(error.into()),
+        serde_json::error::Category::Eof => bad("it is cut short"),
+        _ => bad(format!("it is not what aws ce get-cost-and-usage prints: {error}")),
+    }
+}
+
+fn put(
+    rows: &mut Rows<'_>,
+    context: &Context<'_>,
+    dimensions: &[Dimension],
+    day: &Day,
+) -> Result<(), FeedError> {
+    let (from, until) = (instant(&day.time_period.start), instant(&day.time_period.end));
+    let (Some(from), Some(until), Some(period)) = (from, until, month(&day.time_period.start)) else {
+        return Err(bad(format!("its period \"{}\" is no time", day.time_period.start)));
+    };
+    if day.time_period.start.len() != "2026-11-01".len() || until.duration_since(from).as_hours() != 24 {
+        return Err(bad(format!(
+            "its period {} to {} is not a day; ask with --granularity DAILY",
+            day.time_period.start, day.time_period.end
+        )));
+    }
+    let scope = format!("{}/{}", context.account.unwrap_or("*"), day.time_period.start);
+    let charge = |keys: &[String], metrics: &HashMap<String, Metric>| {
+        let charge = Charge::of(dimensions, keys, metrics, day.estimated)?;
+        Ok::<_, FeedError>((scope.clone(), charge))
+    };
+    let groups = day.groups.iter().map(|group| charge(&group.keys, &group.metrics));
+    // Without groups the day is one figure; with them the total is empty.
+    let total = (!day.total.is_empty() && day.groups.is_empty()).then(|| charge(&[], &day.total));
+    for one in groups.chain(total) {
+        let (scope, charge) = one?;
+        charge.push(rows, &scope, context, (from, until), period)?;
+    }
+    Ok(())
+}
+
+/// A figure of a day, under the dataset's columns.
+struct Charge {
+    texts: Vec<(&'static str, String)>,
+    amounts: Vec<(&'static str, i128)>,
+}
+
+impl Charge {
+    fn of(
+        dimensions: &[Dimension],
+        keys: &[String],
+        metrics: &HashMap<String, Metric>,
+        estimated: bool,
+    ) -> Result<Charge, FeedError> {
+        if dimensions.len() != keys.len() {
+            return Err(bad(format!("a group has {} keys and {} definitions", keys.len(), dimensions.len())));
+        }
+        let (mut texts, mut amounts) = (Vec::new(), Vec::new());
+        let mut extra = Map::new();
+        for (dimension, key) in dimensions.iter().zip(keys) {
+            place(dimension, key, &mut texts, &mut extra);
+        }
+        let billed = metrics.get("UnblendedCost").ok_or_else(|| {
+            bad("it has no UnblendedCost; ask with --metrics UnblendedCost, and AmortizedCost for the effective cost")
+        })?;
+        amounts.push(("billed_cost", amount(billed)?));
+        texts.push(("billing_currency", billed.unit.clone()));
+        for (name, metric) in metrics {
+            match name.as_str() {
+                "UnblendedCost" => {}
+                "AmortizedCost" => amounts.push(("effective_cost", amount(metric)?)),
+                "UsageQuantity" => {
+                    amounts.push(("consumed_quantity", amount(metric)?));
+                    texts.push(("consumed_unit", metric.unit.clone()));
+                }
+                other => drop(extra.insert(other.into(), metric.amount.as_str().into())),
+            }
+        }
+        if estimated {
+            extra.insert("Estimated".into(), "true".into());
+        }
+        if !extra.is_empty() {
+            texts.push(("extra", Value::Object(extra).to_string()));
+        }
+        Ok(Charge { texts, amounts })
+    }
+
+    fn push(
+        &self,
+        rows: &mut Rows<'_>,
+        scope: &str,
+        context: &Context<'_>,
+        day: (Timestamp, Timestamp),
+        period: (Timestamp, Timestamp),
+    ) -> Result<(), FeedError> {
+        let (month, next) = period;
+        let cell = |column: &str| {
+            let text = self.texts.iter().find(|(name, _)| *name == column).map(|(_, text)| text.as_str());
+            let amount = self.amounts.iter().find(|(name, _)| *name == column).map(|(_, amount)| *amount);
+            match column {
+                "bill" => Cell::Text(scope),
+                "charge_period_start" => Cell::At(day.0),
+                "charge_period_end" => Cell::At(day.1),
+                "billing_period_start" => Cell::At(month),
+                "billing_period_end" => Cell::At(next),
+                "billing_account_id" => context.account.into(),
+                "provider_name" => Cell::Text("AWS"),
+                "source_format" => Cell::Text("cost-explorer"),
+                "source" => Cell::Text(context.source),
+                _ => text.map(Cell::Text).or(amount.map(Cell::Exact)).unwrap_or(Cell::Null),
+            }
+        };
+        let columns = dataset("charge").expect("a dataset of ours").columns;
+        let row: Vec<Cell<'_>> = columns.iter().map(|column| cell(column.name)).collect();
+        rows.push(scope, day.0, &row)
+    }
+}
+
+fn amount(metric: &Metric) -> Result<i128, FeedError> {
+    parse_exact(&metric.amount, 38, 18)
+        .ok_or_else(|| bad(format!("the amount \"{}\" does not fit DECIMAL(38,18)", metric.amount)))
+}
+
+/// A key of a group under its column. A tag is `key$value`, and nothing after the sign is no such tag.
+fn place(
+    dimension: &Dimension,
+    key: &str,
+    texts: &mut Vec<(&'static str, String)>,
+    extra: &mut Map<String, Value>,
+) {
+    if dimension.r#type == "TAG" {
+        if let Some((name, value)) = key.split_once('$').filter(|(_, value)| !value.is_empty()) {
+            let tags = Map::from_iter([(name.to_string(), value.into())]);
+            texts.push(("tags", Value::Object(tags).to_string()));
+        }
+        return;
+    }
+    match COLUMNS.iter().find(|(name, _)| dimension.r#type == "DIMENSION" && *name == dimension.key) {
+        Some((_, column)) => texts.push((column, key.to_string())),
+        None => drop(extra.insert(dimension.key.clone(), key.into())),
+    }
+    if dimension.key == "RECORD_TYPE" {
+        let (category, class) = category(key);
+        texts.extend(category.map(|category| ("charge_category", category.to_string())));
+        texts.extend(class.map(|class| ("charge_class", class.to_string())));
+    }
+}
+
+/// FOCUS's category and class of a record type, as Cost Explorer spells it.
+fn category(record: &str) -> (Option<&'static str>, Option<&'static str>) {
+    match record {
+        "Usage" | "DiscountedUsage" | "SavingsPlanCoveredUsage" | "SavingsPlanNegation" => {
+            (Some("Usage"), None)
+        }
+        "Recurring" | "Upfront" | "SavingsPlanRecurringFee" | "SavingsPlanUpfrontFee" => {
+            (Some("Purchase"), None)
+        }
+        "Tax" => (Some("Tax"), None),
+        "Credit" => (Some("Credit"), None),
+        "Refund" => (Some("Adjustment"), Some("Correction")),
+        record if record.ends_with("Discount") => (Some("Usage"), None),
+        _ => (None, None),
+    }
+}
+
+/// The first instants of the month of a day, given as `2026-11-03`, and of the next one.
+fn month(day: &str) -> Option<(Timestamp, Timestamp)> {
+    let (year, month) = (day.get(..4)?.parse::<i32>().ok()?, day.get(5..7)?.parse::<u32>().ok()?);
+    let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    let first = |(year, month): (i32, u32)| instant(&format!("{year:04}-{month:02}-01"));
+    Some((first((year, month))?, first(next)?))
+}

@@ -1,0 +1,229 @@
+//! JSON of any size, value by value: what is held is one value, as the bytes that it was written in.
+
+use std::borrow::Cow;
+use std::io::BufRead;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::{FeedError, bad};
+
+/// Bytes that are read at once.
+const READ: usize = 1 << 20;
+
+/// Bytes that a single value may have: a product of a price list has some two thousand.
+const LARGEST: usize = 64 << 20;
+
+/// A place in a JSON text. Every error says what is wrong as a lowercase fragment.
+pub(crate) struct Pull<'a> {
+    reader: &'a mut dyn BufRead,
+    what: &'static str,
+    buffer: Vec<u8>,
+    /// What is still to be read of the buffer begins here.
+    at: usize,
+    ended: bool,
+}
+
+impl<'a> Pull<'a> {
+    /// Begins at the beginning; `what` is what the text should be.
+    pub(crate) fn new(reader: &'a mut dyn BufRead, what: &'static str) -> Pull<'a> {
+        Pull { reader, what, buffer: Vec::new(), at: 0, ended: false }
+    }
+
+    /// Reads an object: `each` is called behind every key, and reads its value.
+    pub(crate) fn object(
+        &mut self,
+        each: &mut dyn FnMut(&mut Self, &str) -> Result<(), FeedError>,
+    ) -> Result<(), FeedError> {
+        self.take(b'{')?;
+        if self.peek()? == b'}' {
+            return self.take(b'}');
+        }
+        loop {
+            let key = self.read::<Cow<'_, str>>()?.into_owned();
+            self.take(b':')?;
+            each(self, &key)?;
+            match self.peek()? {
+                b',' => self.take(b',')?,
+                _ => return self.take(b'}'),
+            }
+        }
+    }
+
+    /// Reads a list: `each` is called before every element, and reads it.
+    pub(crate) fn list(
+        &mut self,
+        each: &mut dyn FnMut(&mut Self) -> Result<(), FeedError>,
+    ) -> Result<(), FeedError> {
+        self.take(b'[')?;
+        if self.peek()? == b']' {
+            return self.take(b']');
+        }
+        loop {
+            each(self)?;
+            match self.peek()? {
+                b',' => self.take(b',')?,
+                _ => return self.take(b']'),
+            }
+        }
+    }
+
+    /// Reads the next value.
+    pub(crate) fn read<'s, T: Deserialize<'s>>(&'s mut self) -> Result<T, FeedError> {
+        let what = self.what;
+        serde_json::from_slice(self.value()?)
+            .map_err(|e| bad(format!("it is not {what} as it should be: {e}")))
+    }
+
+    /// Passes over the next value.
+    pub(crate) fn skip(&mut self) -> Result<(), FeedError> {
+        self.value().map(|_| ())
+    }
+
+    /// Nothing may follow.
+    pub(crate) fn end(&mut self) -> Result<(), FeedError> {
+        loop {
+            if let Some(byte) = self.buffer[self.at..].iter().find(|byte| !byte.is_ascii_whitespace()) {
+                return Err(bad(format!("it goes on with '{}' behind its end", byte.escape_ascii())));
+            }
+            self.at = self.buffer.len();
+            if !self.more()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The bytes of the next value.
+    fn value(&mut self) -> Result<&[u8], FeedError> {
+        self.peek()?;
+        let length = loop {
+            let rest = &self.buffer[self.at..];
+            let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+            let found = values.next();
+            let length = values.byte_offset();
+            match found {
+                // A number at the end of what is known may go on.
+                Some(Ok(_)) if length < rest.len() || self.ended => break length,
+                Some(Err(error)) if !error.is_eof() => {
+                    return Err(bad(format!("it is not {} as it should be: {error}", self.what)));
+                }
+                _ if rest.len() > LARGEST => {
+                    return Err(bad(format!(
+                        "it is not {}: a single value has {} MiB",
+                        self.what,
+                        LARGEST >> 20
+                    )));
+                }
+                found => {
+                    if !self.more()? && !matches!(found, Some(Ok(_))) {
+                        return Err(bad("it is cut short"));
+                    }
+                }
+            }
+        };
+        let from = self.at;
+        self.at += length;
+        Ok(&self.buffer[from..self.at])
+    }
+
+    /// The next byte that is no space.
+    fn peek(&mut self) -> Result<u8, FeedError> {
+        loop {
+            match self.buffer[self.at..].iter().position(|byte| !byte.is_ascii_whitespace()) {
+                Some(spaces) => {
+                    self.at += spaces;
+                    return Ok(self.buffer[self.at]);
+                }
+                None => {
+                    self.at = self.buffer.len();
+                    if !self.more()? {
+                        return Err(bad("it is cut short"));
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, byte: u8) -> Result<(), FeedError> {
+        let found = self.peek()?;
+        if found != byte {
+            return Err(bad(format!(
+                "it is not {} as it should be: '{}' where '{}' was expected",
+                self.what,
+                found.escape_ascii(),
+                byte as char
+            )));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Reads on; false at the end.
+    fn more(&mut self) -> Result<bool, FeedError> {
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let before = self.buffer.len();
+        while !self.ended && self.buffer.len() < before + READ {
+            let read = self.reader.fill_buf()?;
+            self.ended = read.is_empty();
+            let length = read.len();
+            self.buffer.extend_from_slice(read);
+            self.reader.consume(length);
+        }
+        Ok(self.buffer.len() > before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Read};
+
+    use super::*;
+
+    /// Keys and elements of a text that comes in pieces of `size` bytes.
+    fn seen(text: &str, size: usize) -> Result<String, String> {
+        let mut reader = BufReader::with_capacity(size, text.as_bytes().chain(&b""[..]));
+        let mut pull = Pull::new(&mut reader, "a list");
+        let mut seen = String::new();
+        let read = pull.object(&mut |pull, key| {
+            seen.push_str(key);
+            match key {
+                "list" => pull.list(&mut |pull| {
+                    seen += &format!("[{}]", pull.read::<serde_json::Value>()?);
+                    Ok(())
+                }),
+                _ => pull.skip(),
+            }
+        });
+        read.and_then(|()| pull.end()).map(|()| seen).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn values_come_one_after_the_other_however_the_bytes_come() {
+        let text = r#" {"a" : {"x":[1,{}]}, "list":[ 12 ,"b\"]", {"c":null}] ,"n": -1.5e3,"é\u00e9": "" } "#;
+        for size in [1, 2, 3, 7, 1000] {
+            assert_eq!(seen(text, size).unwrap(), r#"alist[12]["b\"]"][{"c":null}]néé"#, "{size}");
+        }
+        assert_eq!(seen("{}", 1).unwrap(), "");
+        for end in 0..text.trim_end().len() {
+            if text.is_char_boundary(end) {
+                assert!(seen(&text[..end], 4).is_err(), "{}", &text[..end]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_such_text_is_said() {
+        let check = |text: &str, part: &str| {
+            let error = seen(text, 5).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        };
+        check("[]", "'[' where '{' was expected");
+        check(r#"{"a" 1}"#, "'1' where ':' was expected");
+        check(r#"{"a":1 "b":2}"#, "'\\\"' where '}' was expected");
+        check(r#"{"list":[1 2]}"#, "'2' where ']' was expected");
+        check("{a:1}", "it is not a list as it should be");
+        check(r#"{"a":1}}"#, "it goes on with '}' behind its end");
+        check(r#"{"a":"#, "it is cut short");
+    }
+}

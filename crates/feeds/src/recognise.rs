@@ -1,0 +1,48 @@
+/// How many bytes of a file tell what it holds.
+pub const HEAD: usize = 64 << 10;
+
+/// What a file of text holds, by its beginning (plain, at most [`HEAD`] bytes): the word that is typed for it.
+/// None when it is nothing that is known here.
+pub fn recognise(head: &[u8]) -> Option<&'static str> {
+    let head = String::from_utf8_lossy(head);
+    let text = head.trim_start_matches('\u{feff}').trim_start();
+    if text.starts_with('{') { json(text) } else { table(text) }
+}
+
+fn json(text: &str) -> Option<&'static str> {
+    let has = |word: &str| text.contains(word);
+    let kinds = [
+        ("\"SpotPriceHistory\"", "spot-price-api"),
+        ("\"spot_advisor\"", "spot-advisor"),
+        ("\"ResultsByTime\"", "cost-explorer"),
+        ("\"ComputeSavingsPlans\"", "savings-plans"),
+        ("\"EC2InstanceSavingsPlans\"", "savings-plans"),
+        // Last: rates of Savings Plans are of that service too.
+        ("\"AmazonEC2\"", "price-list"),
+    ];
+    let found = kinds.into_iter().find(|(word, _)| has(word)).map(|(_, kind)| kind);
+    // The advisor's types may stand before what names it.
+    found.or_else(|| (has("\"instance_types\"") && has("\"ram_gb\"")).then_some("spot-advisor"))
+}
+
+fn table(text: &str) -> Option<&'static str> {
+    let first = text.lines().next()?;
+    if first.replace('"', "").starts_with("FormatVersion,") {
+        let offer = text.lines().take(5).find(|line| line.replace('"', "").starts_with("OfferCode,"))?;
+        let kinds = [("AmazonEC2", "price-list"), ("AmazonComputeSavingsPlan", "savings-plans")];
+        return kinds.into_iter().find(|(code, _)| offer.contains(code)).map(|(_, kind)| kind);
+    }
+    let columns: Vec<&str> = first.split([',', '\t']).map(|name| name.trim_matches('"')).collect();
+    let has = |name: &str| columns.contains(&name);
+    if has("BilledCost") || has("billed_cost") {
+        Some("focus")
+    } else if has("lineItem/UnblendedCost") || has("line_item_unblended_cost") {
+        Some("cur")
+    } else if has("spot_usd") || crate::spot_text::is_archive(first) {
+        Some("spot-history")
+    } else if has("instance_type") && has("metric") && has("value") {
+        Some("benchmark")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,192 @@
+//! Spot price history as text: CSV or TSV with a header (`observed_at, instance_type, region, az_id, spot_usd` and, if
+//! there, `product`), or without one the columns of the public archive (zone id, type, product, price, time).
+
+use std::io::{BufRead, Read};
+
+use csv::{ReaderBuilder, StringRecord};
+use domain::spot_product;
+
+use crate::ending::Ending;
+use crate::product::instant;
+use crate::rows::{Cell, Rows, price};
+use crate::whole::Share;
+use crate::{BatchSink, Context, FeedError, Spoken, bad};
+
+/// The columns of a table with a header. `on_demand_usd` may be there too, and is not kept here.
+const NEEDED: [&str; 5] = ["observed_at", "instance_type", "region", "az_id", "spot_usd"];
+
+/// Where each fact stands in a row; `region` and `product` need not be there.
+struct Places {
+    at: usize,
+    instance_type: usize,
+    region: Option<usize>,
+    az_id: usize,
+    price: usize,
+    product: Option<usize>,
+    width: usize,
+}
+
+const ARCHIVE: Places =
+    Places { at: 4, instance_type: 1, region: None, az_id: 0, price: 3, product: Some(2), width: 5 };
+
+/// Whether a line is one of the archive.
+pub(crate) fn is_archive(line: &str) -> bool {
+    let fields: Vec<&str> = line.split('\t').collect();
+    fields.len() == ARCHIVE.width && region_of(fields[0]).is_some() && fields[1].contains('.')
+}
+
+pub(crate) fn read(
+    reader: &mut dyn BufRead,
+    context: &Context<'_>,
+    sink: BatchSink<'_>,
+) -> Result<Vec<Spoken>, FeedError> {
+    let mut start = Vec::new();
+    // A line of the archive is short; a file without lines is none of these.
+    (&mut *reader).take(4096).read_until(b'\n', &mut start)?;
+    let first = String::from_utf8_lossy(&start).trim_end().to_string();
+    let archive = is_archive(&first);
+    let delimiter = if first.contains('\t') { b'\t' } else { b',' };
+    let mut whole = start.as_slice().chain(reader);
+    let mut reader = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .quoting(!archive)
+        .has_headers(!archive)
+        .from_reader(Ending::new(&mut whole));
+    let places = if archive { ARCHIVE } else { places(reader.headers().map_err(wrong)?)? };
+    let mut rows = Rows::new("spot_price", sink);
+    let mut record = StringRecord::new();
+    while reader.read_record(&mut record).map_err(wrong)? {
+        if record.len() != places.width {
+            let line = record.position().map_or(0, csv::Position::line);
+            return Err(bad(format!("line {line} has {} fields; expected {}", record.len(), places.width)));
+        }
+        put(&mut rows, &places, &record)?;
+    }
+    if !reader.get_ref().ends_a_line() {
+        return Err(bad("it is cut short: its last line has no end"));
+    }
+    let spoken = rows.finish(Share::Asked, context.now, None)?;
+    if spoken.is_empty() {
+        return Err(bad("it holds no prices"));
+    }
+    Ok(spoken)
+}
+
+fn wrong(error: csv::Error) -> FeedError {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => FeedError::Io(error),
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => bad(format!(
+            "line {} has {len} fields and its header has {expected_len}",
+            pos.map_or(0, |pos| pos.line())
+        )),
+        other => bad(format!("it is not CSV or TSV as it should be: {other:?}")),
+    }
+}
+
+fn places(header: &StringRecord) -> Result<Places, FeedError> {
+    let place = |name: &str| header.iter().position(|column| column == name);
+    let needed = |name: &str| {
+        place(name).ok_or_else(|| bad(format!("it has no column \"{name}\"; expected {}", NEEDED.join(", "))))
+    };
+    Ok(Places {
+        at: needed("observed_at")?,
+        instance_type: needed("instance_type")?,
+        region: Some(needed("region")?),
+        az_id: needed("az_id")?,
+        price: needed("spot_usd")?,
+        product: place("product"),
+        width: header.len(),
+    })
+}
+
+fn put(rows: &mut Rows<'_>, places: &Places, record: &StringRecord) -> Result<(), FeedError> {
+    let line = || record.position().map_or(0, csv::Position::line);
+    let az_id = &record[places.az_id];
+    let region = match places.region {
+        Some(at) => record[at].to_string(),
+        None => region_of(az_id)
+            .ok_or_else(|| bad(format!("line {}: the zone id \"{az_id}\" is in no region", line())))?,
+    };
+    if region.is_empty() || az_id.is_empty() || record[places.instance_type].is_empty() {
+        return Err(bad(format!("line {}: a price without its type, region or zone id", line())));
+    }
+    let Some(product) = places.product.map_or(Some("linux"), |at| spot_product(&record[at])) else {
+        rows.leave_out(&region, "a product that is not known");
+        return Ok(());
+    };
+    let text = &record[places.at];
+    let at = instant(text).ok_or_else(|| bad(format!("line {}: \"{text}\" is not a time", line())))?;
+    let text = &record[places.price];
+    let figure = match text {
+        // It ended, or is not known.
+        "" => Cell::Null,
+        text => match price(text).filter(|figure| *figure > 0) {
+            Some(figure) => Cell::Exact(figure),
+            None => return Err(bad(format!("line {}: \"{text}\" is no price above zero that fits", line()))),
+        },
+    };
+    let row = [
+        Cell::At(at),
+        Cell::Text(&record[places.instance_type]),
+        Cell::Text(&region),
+        Cell::Text(az_id),
+        Cell::Text(product),
+        figure,
+        Cell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
+    ];
+    rows.push(&region, at, &row)
+}
+
+/// The region of a zone id: `use1-az1` is in us-east-1, `apne2-az1` in ap-northeast-2, `usgw1-az1` in
+/// us-gov-west-1; local zones (`usw2-lax1-az1`) are in the region they belong to.
+fn region_of(az_id: &str) -> Option<String> {
+    let (short, zone) = az_id.split_once('-')?;
+    if !zone.contains("az") && !zone.contains("wlz") {
+        return None;
+    }
+    let digits = short.find(|c: char| c.is_ascii_digit())?;
+    let (letters, number) = short.split_at(digits);
+    let (place, direction) = match letters.strip_prefix("usg") {
+        Some(direction) => ("us-gov", direction),
+        None => (letters.get(..2)?, letters.get(2..)?),
+    };
+    let direction = match direction {
+        "n" => "north",
+        "s" => "south",
+        "e" => "east",
+        "w" => "west",
+        "c" => "central",
+        "ne" => "northeast",
+        "se" => "southeast",
+        "nw" => "northwest",
+        "sw" => "southwest",
+        _ => return None,
+    };
+    number.parse::<u8>().ok().map(|number| format!("{place}-{direction}-{number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_id_names_its_region() {
+        let check = |az_id: &str, expected: Option<&str>| {
+            assert_eq!(region_of(az_id).as_deref(), expected, "{az_id}")
+        };
+        check("use1-az1", Some("us-east-1"));
+        check("usw2-lax1-az1", Some("us-west-2"));
+        check("use1-wl1-bos-wlz1", Some("us-east-1"));
+        check("apne2-az1", Some("ap-northeast-2"));
+        check("aps1-az1", Some("ap-south-1"));
+        check("apse4-az3", Some("ap-southeast-4"));
+        check("cnnw1-az1", Some("cn-northwest-1"));
+        check("usgw1-az1", Some("us-gov-west-1"));
+        check("afs1-az2", Some("af-south-1"));
+        check("mxc1-az1", Some("mx-central-1"));
+        check("use1", None);
+        check("observed_at", None);
+        check("x-az1", None);
+        check("é1-az1", None);
+    }
+}

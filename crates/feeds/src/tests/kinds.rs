@@ -1,0 +1,191 @@
+//! Savings Plans as JSON, spot history as text, Cost Explorer, what a file is by its beginning, and how much it holds.
+
+use super::*;
+
+pub(super) const SAVINGS_JSON: &str = r#"{"version": "20250605185113", "publicationDate": "2025-06-05T18:51:13Z", "regionCode": "ap-east-2",
+ "products": [
+  {"sku": "P", "productFamily": "EC2InstanceSavingsPlans", "serviceCode": "ComputeSavingsPlans", "attributes": {"purchaseOption": "Partial Upfront", "purchaseTerm": "3yr", "instanceType": "r7g"}},
+  {"sku": "Q", "serviceCode": "ComputeSavingsPlans", "attributes": {"productFamily": "ComputeSavingsPlans", "purchaseOption": "No Upfront", "purchaseTerm": "1yr"}}],
+ "terms": {"other": [1], "savingsPlan": [
+  {"sku": "P", "description": "", "effectiveDate": "2025-06-05T18:51:13Z", "leaseContractLength": {"duration": 3, "unit": "year"}, "rates": [
+   {"discountedSku": "D", "discountedUsageType": "APE2-DedicatedUsage:r7g.medium", "discountedOperation": "RunInstances:0010", "discountedServiceCode": "AmazonEC2", "rateCode": "P.D", "unit": "Hrs", "discountedRate": {"price": "0.0425", "currency": "USD"}, "discountedRegionCode": "ap-east-2", "discountedInstanceType": "r7g.medium"}]},
+  {"sku": "Q", "effectiveDate": "2025-06-05T18:51:13Z", "leaseContractLength": {"duration": 1, "unit": "year"}, "rates": [
+   {"discountedSku": "D", "discountedUsageType": "APE2-BoxUsage:r7g.medium", "discountedOperation": "RunInstances", "discountedServiceCode": "AmazonEC2", "rateCode": "Q.D", "unit": "Hrs", "discountedRate": {"price": "0.05", "currency": "USD"}}]}]}}"#;
+
+#[test]
+fn savings_plans_as_json_are_the_same_rows() {
+    check(
+        FileKind::SavingsPlans,
+        SAVINGS_JSON,
+        &[
+            "plan",
+            "instance_type",
+            "region",
+            "os",
+            "tenancy",
+            "lease_years",
+            "payment",
+            "price_per_hour",
+            "sku",
+        ],
+        "compute r7g.medium ap-east-2 linux shared 1 no-upfront 0.05 Q
+        instance r7g.medium ap-east-2 rhel dedicated 3 partial-upfront 0.0425 P
+        ap-east-2: 2 rows at 2025-06-05T18:51:13Z",
+    );
+    let stray = SAVINGS_JSON.replacen("{\"sku\": \"Q\", \"eff", "{\"sku\": \"X\", \"eff", 1);
+    let error = told(FileKind::SavingsPlans, stray.as_bytes(), &[]).unwrap_err().to_string();
+    assert!(error.contains("the term of X is of no plan"), "{error}");
+}
+
+pub(super) const HISTORY: &str = "observed_at,instance_type,region,az_id,on_demand_usd,spot_usd,product\n\
+    2023-01-02T00:00:00Z,m5.large,us-east-1,use1-az1,0.096,0.0312,Linux/UNIX\n\
+    2023-01-02 06:00:00,m5.large,us-east-1,use1-az1,0.096,,windows\n";
+
+pub(super) const ARCHIVE: &str = "use1-az1\tm5.large\tLinux/UNIX (Amazon VPC)\t0.031200\t2023-01-02T00:00:00+00:00\n\
+    apne2-az1\tg5.xlarge\tPlan 9\t0.5\t2023-01-02T00:00:00+00:00\n";
+
+#[test]
+fn spot_history_comes_as_a_table_or_from_the_archive() {
+    let columns =
+        ["observed_at", "instance_type", "region", "az_id", "product", "price_per_hour", "currency"];
+    let rows = "2023-01-02T00:00:00Z m5.large us-east-1 use1-az1 linux 0.0312 USD
+        2023-01-02T06:00:00Z m5.large us-east-1 use1-az1 windows - USD
+        us-east-1: 2 rows at 2023-01-02T06:00:00Z, in part";
+    check(FileKind::SpotHistory, HISTORY, &columns, rows);
+    check(FileKind::SpotHistory, &HISTORY.replace(',', "\t"), &columns, rows);
+    check(
+        FileKind::SpotHistory,
+        ARCHIVE,
+        &columns,
+        "2023-01-02T00:00:00Z m5.large us-east-1 use1-az1 linux 0.0312 USD
+        ap-northeast-2: 0 rows at 2026-02-03T00:00:00Z [1 left out: a product that is not known]
+        us-east-1: 1 rows at 2023-01-02T00:00:00Z, in part",
+    );
+    let fails = |from: &str, to: &str, part: &str| {
+        let text = HISTORY.replacen(from, to, 1);
+        let error = told(FileKind::SpotHistory, text.as_bytes(), &[]).expect_err(&text).to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    };
+    fails("0.0312", "0", "line 2: \"0\" is no price above zero");
+    fails("0.0312", "0.01234567891", "is no price above zero that fits");
+    fails("2023-01-02T00", "yesterday", "is not a time");
+    fails("us-east-1,", ",", "line 2: a price without its type, region or zone id");
+    fails(",Linux/UNIX", "", "line 2 has 6 fields and its header has 7");
+}
+
+pub(super) const COSTS: &str = r#"{"GroupDefinitions": [{"Type": "DIMENSION", "Key": "RECORD_TYPE"}, {"Type": "TAG", "Key": "Team"}],
+ "ResultsByTime": [{"TimePeriod": {"Start": "2026-11-30", "End": "2026-12-01"}, "Total": {}, "Estimated": true, "Groups": [
+   {"Keys": ["Usage", "Team$web"], "Metrics": {"UnblendedCost": {"Amount": "12.3456789012", "Unit": "USD"}, "AmortizedCost": {"Amount": "13", "Unit": "USD"}, "BlendedCost": {"Amount": "1", "Unit": "USD"}}},
+   {"Keys": ["Refund", "Team$"], "Metrics": {"UnblendedCost": {"Amount": "-1", "Unit": "USD"}}}]}]}"#;
+
+#[test]
+fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
+    let columns =
+        ["bill", "billed_cost", "effective_cost", "charge_category", "charge_class", "tags", "service_name"];
+    check(
+        FileKind::CostExplorer,
+        COSTS,
+        &columns,
+        "*/2026-11-30 -1 - Adjustment Correction - -
+        */2026-11-30 12.3456789012 13 Usage - {\"Team\":\"web\"} -
+        */2026-11-30: 2 rows at 2026-01-02T00:00:00Z",
+    );
+    let total =
+        COSTS.replace("\"Total\": {}", r#""Total": {"UnblendedCost": {"Amount": "5", "Unit": "EUR"}}"#);
+    let start = total.find("{\"Keys\"").unwrap();
+    let total = format!("{}]}}]}}", &total[..start]).replace(r#""GroupDefinitions": [{"Type": "DIMENSION", "Key": "RECORD_TYPE"}, {"Type": "TAG", "Key": "Team"}],"#, "");
+    let mine = Context { account: Some("111122223333"), ..context() };
+    let found = told_in(
+        FileKind::CostExplorer,
+        total.as_bytes(),
+        &["billed_cost", "billing_currency", "billing_period_start", "billing_period_end", "extra"],
+        mine,
+    );
+    assert_eq!(
+        found.unwrap(),
+        "5 EUR 2026-11-01T00:00:00Z 2026-12-01T00:00:00Z {\"Estimated\":\"true\"}\n\
+         111122223333/2026-11-30: 1 rows at 2026-01-02T00:00:00Z"
+    );
+    let fails = |from: &str, to: &str, part: &str| {
+        let error = told(FileKind::CostExplorer, COSTS.replacen(from, to, 1).as_bytes(), &[])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    fails("2026-12-01", "2026-12-31", "is not a day; ask with --granularity DAILY");
+    fails("2026-11-30", "2026-11-30T00:00:00Z", "is not a day");
+    fails("\"UnblendedCost\"", "\"NetUnblendedCost\"", "it has no UnblendedCost");
+    fails("12.3456789012", "0.0000000000000000001", "does not fit DECIMAL(38,18)");
+    fails("{\"Group", "{\"NextPageToken\": \"x\", \"Group", "there is more");
+    fails("\"Usage\", ", "", "1 keys and 2 definitions");
+}
+
+#[test]
+fn a_file_is_what_it_begins_as() {
+    for (kind, text) in files() {
+        let expected = match kind {
+            FileKind::PriceList => "price-list",
+            FileKind::SavingsPlans => "savings-plans",
+            FileKind::SpotAdvisor => "spot-advisor",
+            FileKind::SpotPriceApi => "spot-price-api",
+            FileKind::SpotHistory => "spot-history",
+            FileKind::Benchmark => "benchmark",
+            FileKind::CostExplorer => "cost-explorer",
+        };
+        assert_eq!(recognise(text.as_bytes()), Some(expected), "{text}");
+        assert_eq!(recognise(format!("\u{feff}{text}").as_bytes()), Some(expected), "{text}");
+    }
+    let check =
+        |text: &str, expected: Option<&str>| assert_eq!(recognise(text.as_bytes()), expected, "{text}");
+    check(FIGURES, Some("benchmark"));
+    check("\"AvailabilityZone\",\"BilledCost\"\n", Some("focus"));
+    check("identity/LineItemId,lineItem/UnblendedCost\n", Some("cur"));
+    check("bill_bill_type,line_item_unblended_cost\n", Some("cur"));
+    check(&offer(&[]).replace("AmazonEC2", "AmazonRDS"), None);
+    check("{\"instance_types\": {\"m5.large\": {\"emr\": true, \"ram_gb\": 8}", Some("spot-advisor"));
+    check("{}", None);
+    check("a,b\n1,2\n", None);
+    check("", None);
+}
+
+/// A list of so many types.
+fn list_of(types: usize) -> String {
+    let row = |number: usize| {
+        on_demand(
+            &format!("S{number}"),
+            "0.1",
+            &format!("m5.{number}large,Shared,Linux,,Used,OnDemand,NA,us-east-1"),
+        )
+    };
+    let rows: Vec<String> = (0..types).map(row).collect();
+    offer(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn what_cannot_be_known_to_be_whole_is_a_part() {
+    let check = |types: usize, whole: Whole, expected: &str| {
+        let context = Context { whole, ..context() };
+        let found = told_in(FileKind::PriceList, list_of(types).as_bytes(), &[], context).unwrap();
+        let said = found.lines().last().unwrap();
+        assert!(said.ends_with(expected), "{types} {whole:?}: {said}");
+    };
+    check(3, Whole::Yes, "08Z");
+    check(100, Whole::Unsaid { sealed: true }, "08Z");
+    check(
+        100,
+        Whole::Unsaid { sealed: false },
+        "in part [the file does not say where it ends, so more may have been listed; --whole says that it is all]",
+    );
+    check(
+        99,
+        Whole::Unsaid { sealed: true },
+        "in part [too few instance types for the list of a region, so more may have been listed; --whole says that it is all]",
+    );
+    check(100, Whole::No, "in part [it was said to be a part]");
+    // JSON has an end of its own, and may be an excerpt nonetheless.
+    let context = Context { whole: Whole::Unsaid { sealed: false }, ..context() };
+    for (kind, text) in [(FileKind::PriceList, OFFER_JSON), (FileKind::SavingsPlans, SAVINGS_JSON)] {
+        let found = told_in(kind, text.as_bytes(), &[], context).unwrap();
+        assert!(found.contains("in part [too few instance types"), "{found}");
+    }
+}

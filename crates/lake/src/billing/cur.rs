@@ -1,0 +1,224 @@
+//! AWS's Cost and Usage Report, the legacy one and 2.0, in FOCUS's columns.
+//!
+//! No row is dropped and no cost is changed, so that the sums are those of the report: `billed_cost` is the
+//! unblended cost, in which a Savings Plan's covered usage and its negation cancel out. `effective_cost` is the
+//! amortised cost as AWS's guide to the report adds it up. Categories are those of FOCUS's own conversion rules,
+//! but that credits are Credit, and that a refund corrects.
+
+use polars::prelude::{IntoColumn, StringChunked};
+
+use super::charges::Charges;
+use super::piece::Piece;
+
+/// Columns without which it is no such report.
+pub(crate) const NEEDED: &[&str] = &[
+    "line_item_unblended_cost",
+    "line_item_line_item_type",
+    "line_item_currency_code",
+    "line_item_usage_start_date",
+    "bill_payer_account_id",
+    "bill_billing_period_start_date",
+];
+
+/// Texts that have a place of their own: the first that is there of the right ones goes to the left.
+const TEXTS: &[(&str, &[&str])] = &[
+    ("billing_currency", &["line_item_currency_code"]),
+    ("charge_description", &["line_item_line_item_description"]),
+    ("pricing_unit", &["pricing_unit"]),
+    ("region_id", &["product_region_code", "product_region"]),
+    ("availability_zone", &["line_item_availability_zone"]),
+    ("resource_id", &["line_item_resource_id"]),
+    ("sub_account_id", &["line_item_usage_account_id"]),
+    ("sub_account_name", &["line_item_usage_account_name"]),
+    ("billing_account_id", &["bill_payer_account_id"]),
+    ("billing_account_name", &["bill_payer_account_name"]),
+    ("invoice_id", &["bill_invoice_id"]),
+    ("invoice_issuer_name", &["bill_invoicing_entity"]),
+    ("publisher_name", &["line_item_legal_entity"]),
+    ("sku_id", &["product_sku"]),
+    ("sku_price_id", &["pricing_rate_code", "pricing_rate_id"]),
+    ("service_code", &["line_item_product_code"]),
+    ("usage_type", &["line_item_usage_type"]),
+    ("operation", &["line_item_operation"]),
+    ("instance_type", &["product_instance_type"]),
+    ("line_item_type", &["line_item_line_item_type"]),
+];
+
+const INSTANTS: &[(&str, &str)] = &[
+    ("charge_period_start", "line_item_usage_start_date"),
+    ("charge_period_end", "line_item_usage_end_date"),
+    ("billing_period_start", "bill_billing_period_start_date"),
+    ("billing_period_end", "bill_billing_period_end_date"),
+];
+
+type Amounts = Vec<Option<i128>>;
+
+pub(crate) fn charges(piece: &mut Piece<'_>) -> Result<Charges, String> {
+    let mut charges = Charges::new(piece.height());
+    let texts =
+        |piece: &Piece<'_>, key: &str| Ok::<_, String>(piece.look(key)?.unwrap_or_else(|| none(piece)));
+    let kinds = texts(piece, "line_item_line_item_type")?;
+    let bill_types = texts(piece, "bill_bill_type")?;
+    let terms = texts(piece, "pricing_term")?;
+    let usage_types = texts(piece, "line_item_usage_type")?;
+    let plans = texts(piece, "savings_plan_savings_plan_a_r_n")?;
+    let reservations = texts(piece, "reservation_reservation_a_r_n")?;
+
+    let billed = piece.money("line_item_unblended_cost")?.unwrap_or_default();
+    charges.money("effective_cost", Some(effective(piece, &kinds, &reservations, &billed)?))?;
+    charges.money("billed_cost", Some(billed))?;
+    charges.money("list_cost", piece.money("pricing_public_on_demand_cost")?)?;
+    charges.money("list_unit_price", piece.money("pricing_public_on_demand_rate")?)?;
+    quantities(piece, &kinds, &mut charges)?;
+    service(piece, &mut charges)?;
+    for (ours, theirs) in TEXTS {
+        charges.text(ours, piece.text(theirs)?);
+    }
+    for (ours, theirs) in INSTANTS {
+        charges.instants(ours, piece.instants(theirs)?);
+    }
+    charges.constant("provider_name", "AWS");
+
+    let by_kind = |word: fn(&str) -> Option<&'static str>| -> Vec<Option<&str>> {
+        kinds.iter().map(|kind| kind.and_then(word)).collect()
+    };
+    charges.words("charge_category", by_kind(category));
+    charges.words("charge_class", by_kind(|kind| (kind == "Refund").then_some("Correction")));
+    charges.words("commitment_discount_status", by_kind(|kind| covered(kind).then_some("Used")));
+    let frequencies = kinds.iter().zip(bill_types.iter());
+    charges.words("charge_frequency", frequencies.map(|(kind, bill)| frequency(kind?, bill)).collect());
+    let priced = kinds.iter().zip(terms.iter()).zip(usage_types.iter());
+    charges.words(
+        "pricing_category",
+        priced.map(|((kind, term), usage)| pricing_category(kind?, term, usage)).collect(),
+    );
+    commitments(&plans, &reservations, &mut charges);
+    let tags = match piece.text(&["resource_tags"])? {
+        Some(tags) => Some(tags.into_column()),
+        None => piece.prefixed("tags", &["resourceTags/", "resource_tags_"])?,
+    };
+    charges.column("tags", tags);
+    Ok(charges)
+}
+
+fn none(piece: &Piece<'_>) -> StringChunked {
+    std::iter::repeat_n(None::<&str>, piece.height()).collect()
+}
+
+/// Usage that a commitment pays for.
+fn covered(kind: &str) -> bool {
+    matches!(kind, "DiscountedUsage" | "SavingsPlanCoveredUsage")
+}
+
+fn category(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "Usage" | "SavingsPlanNegation" => "Usage",
+        "Fee" | "RIFee" | "SavingsPlanUpfrontFee" | "SavingsPlanRecurringFee" => "Purchase",
+        "Tax" => "Tax",
+        "Credit" => "Credit",
+        "Refund" => "Adjustment",
+        kind if covered(kind) => "Usage",
+        kind if kind.ends_with("Discount") => "Usage",
+        _ => return None,
+    })
+}
+
+fn frequency(kind: &str, bill_type: Option<&str>) -> Option<&'static str> {
+    Some(match (kind, bill_type) {
+        ("RIFee" | "SavingsPlanRecurringFee", _) => "Recurring",
+        ("SavingsPlanUpfrontFee" | "Credit" | "Refund", _) => "One-Time",
+        ("Fee", Some("Purchase")) => "One-Time",
+        ("Fee", Some("Anniversary")) => "Recurring",
+        ("Usage", _) => "Usage-Based",
+        (kind, _) if covered(kind) => "Usage-Based",
+        _ => return None,
+    })
+}
+
+fn pricing_category(kind: &str, term: Option<&str>, usage_type: Option<&str>) -> Option<&'static str> {
+    let spot = term == Some("Spot") || usage_type.is_some_and(|usage| usage.contains("SpotUsage"));
+    match kind {
+        kind if covered(kind) => Some("Committed"),
+        "Usage" if spot => Some("Dynamic"),
+        "Usage" if term == Some("OnDemand") => Some("Standard"),
+        _ => None,
+    }
+}
+
+/// The quantity that is priced; only usage is consumed.
+fn quantities(piece: &mut Piece<'_>, kinds: &StringChunked, charges: &mut Charges) -> Result<(), String> {
+    let Some(amounts) = piece.money("line_item_usage_amount")? else { return Ok(()) };
+    let units = piece.look("pricing_unit")?.unwrap_or_else(|| none(piece));
+    let used: Vec<bool> =
+        kinds.iter().map(|kind| kind.is_some_and(|kind| kind == "Usage" || covered(kind))).collect();
+    let consumed = amounts.iter().zip(&used).map(|(amount, used)| amount.filter(|_| *used)).collect();
+    charges.money("consumed_quantity", Some(consumed))?;
+    charges
+        .words("consumed_unit", units.iter().zip(&used).map(|(unit, used)| unit.filter(|_| *used)).collect());
+    charges.money("pricing_quantity", Some(amounts))
+}
+
+/// The service's name, or its code where there is none: CUR 2.0 has the name in a map.
+fn service(piece: &mut Piece<'_>, charges: &mut Charges) -> Result<(), String> {
+    let codes = piece.look("line_item_product_code")?.unwrap_or_else(|| none(piece));
+    let names: StringChunked = match piece.text(&["product_product_name"])? {
+        Some(names) => names,
+        None => match piece.look("product")? {
+            Some(products) => products.iter().map(|product| product.and_then(name_in)).collect(),
+            None => none(piece),
+        },
+    };
+    let names = names.iter().zip(codes.iter()).map(|(name, code)| name.or(code));
+    charges.words("service_name", names.collect());
+    Ok(())
+}
+
+/// `product_name` of CUR 2.0's map of product attributes.
+fn name_in(product: &str) -> Option<String> {
+    let attributes: serde_json::Map<String, serde_json::Value> = serde_json::from_str(product).ok()?;
+    attributes.get("product_name")?.as_str().filter(|name| !name.is_empty()).map(String::from)
+}
+
+fn commitments(plans: &StringChunked, reservations: &StringChunked, charges: &mut Charges) {
+    let of = |plan_word: &'static str, reservation_word: &'static str| -> Vec<Option<&str>> {
+        let pairs = plans.iter().zip(reservations.iter());
+        pairs
+            .map(|(plan, reservation)| plan.map(|_| plan_word).or(reservation.map(|_| reservation_word)))
+            .collect()
+    };
+    charges.words("commitment_discount_category", of("Spend", "Usage"));
+    charges.words("commitment_discount_type", of("Savings Plan", "Reserved Instances"));
+    let ids = plans.iter().zip(reservations.iter()).map(|(plan, reservation)| plan.or(reservation));
+    charges.words("commitment_discount_id", ids.collect());
+}
+
+/// What each line costs when upfront and recurring fees are spread over what they cover; null where the report
+/// lacks the column that says it.
+fn effective(
+    piece: &Piece<'_>,
+    kinds: &StringChunked,
+    reservations: &StringChunked,
+    billed: &Amounts,
+) -> Result<Amounts, String> {
+    let look =
+        |key: &str| Ok::<_, String>(piece.look_money(key)?.unwrap_or_else(|| vec![None; piece.height()]));
+    let by_plan = look("savings_plan_savings_plan_effective_cost")?;
+    let by_reservation = look("reservation_effective_cost")?;
+    let committed = look("savings_plan_total_commitment_to_date")?;
+    let used = look("savings_plan_used_commitment")?;
+    let idle_upfront = look("reservation_unused_amortized_upfront_fee_for_billing_period")?;
+    let idle_recurring = look("reservation_unused_recurring_fee")?;
+    let rows = kinds.iter().zip(reservations.iter()).enumerate();
+    Ok(rows
+        .map(|(row, (kind, reservation))| match kind {
+            Some("SavingsPlanCoveredUsage") => by_plan[row],
+            Some("SavingsPlanRecurringFee") => Some(committed[row]? - used[row]?),
+            Some("SavingsPlanNegation" | "SavingsPlanUpfrontFee") => Some(0),
+            Some("DiscountedUsage") => by_reservation[row],
+            Some("RIFee") => Some(idle_upfront[row]? + idle_recurring[row]?),
+            // What is paid at the start of a reservation comes back as the effective cost of what it covers.
+            Some("Fee") if reservation.is_some() => Some(0),
+            _ => billed[row],
+        })
+        .collect())
+}

@@ -1,0 +1,38 @@
+//! FOCUS 1.0 to 1.2: its columns are the dataset's, and AWS's own (`x_…`) have a place where CUR has one.
+
+use catalog::Type;
+
+use super::charges::{Charges, charge};
+use super::piece::Piece;
+
+/// Columns without which it is no FOCUS file, in the dataset's spelling.
+pub(crate) const NEEDED: &[&str] = &[
+    "billed_cost",
+    "effective_cost",
+    "billing_currency",
+    "billing_account_id",
+    "billing_period_start",
+    "charge_period_start",
+    "charge_category",
+];
+
+/// The dataset's columns that AWS adds to FOCUS, under AWS's names.
+const ADDED: &[(&str, &str)] =
+    &[("x_service_code", "service_code"), ("x_usage_type", "usage_type"), ("x_operation", "operation")];
+
+pub(crate) fn charges(piece: &mut Piece<'_>) -> Result<Charges, String> {
+    let mut charges = Charges::new(piece.height());
+    // Ours alone: a column of such a name in a file is no column of FOCUS.
+    let own = |name: &str| matches!(name, "bill" | "source_format" | "source" | "extra");
+    for column in charge().columns.iter().filter(|column| !own(column.name)) {
+        match column.ty.ty() {
+            Type::Decimal(..) => charges.money(column.name, piece.money(column.name)?)?,
+            Type::Timestamp => charges.instants(column.name, piece.instants(column.name)?),
+            _ => {
+                let added = ADDED.iter().find(|(_, ours)| *ours == column.name).map(|(theirs, _)| *theirs);
+                charges.text(column.name, piece.text(&[added.unwrap_or(column.name)])?);
+            }
+        }
+    }
+    Ok(charges)
+}

@@ -1,0 +1,126 @@
+//! Bills into the lake: which files belong together, and what is told of each bill.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use catalog::ports::{BillFiles, Imported, Outcome, Run, Store, StoreError, Told};
+use domain::Timestamp;
+
+use super::{Bills, Sink, charge, read};
+use crate::store::LakeStore;
+
+/// Imports bills; see [`Store::import_bills`].
+pub(crate) fn import(
+    store: &LakeStore,
+    files: &BillFiles<'_>,
+    now: Timestamp,
+    dry_run: bool,
+) -> Result<Imported, StoreError> {
+    if files.whole {
+        check_parts(files.paths)?;
+    }
+    // Said of another instant, or of another share of the bill, it is another statement.
+    let share = if files.whole { "bill" } else { "part" };
+    let (run_id, paths) =
+        store.identify(&format!("{share}-{}", files.observed_at.as_microsecond()), files.paths)?;
+    let mut imported =
+        Imported { dataset: "charge", read: 0, kept: 0, bytes: 0, manifest: None, gaps: Vec::new() };
+    imported.manifest = store.shown(&run_id)?;
+    if imported.manifest.is_some() {
+        return Ok(imported);
+    }
+    // Before anything is made: a file of another kind leaves no lake behind.
+    for path in &paths {
+        super::probe(files.layout, path, files.open).map_err(|why| bad(path, &why))?;
+    }
+    if dry_run {
+        imported.read = rows(&read_all(files, &paths, &mut |_| Ok(()))?);
+        imported.kept = imported.read;
+        return Ok(imported);
+    }
+    let Some(mut run) = store.open_run(&run_id)? else {
+        imported.manifest = store.shown(&run_id)?;
+        return Ok(imported);
+    };
+    let bills = read_all(files, &paths, &mut |frame| run.add_frame(charge(), frame))?;
+    for (scope, bill) in &bills {
+        run.tell(Told {
+            dataset: charge(),
+            scope: scope.clone(),
+            source: bill.source.clone(),
+            version: None,
+            observed_from: Timestamp::from_microsecond(bill.from).unwrap_or(files.observed_at),
+            observed_at: files.observed_at,
+            outcome: if files.whole { Outcome::Complete } else { Outcome::Partial },
+            rows: bill.rows,
+            gaps: Vec::new(),
+        })?;
+    }
+    let committed = Box::new(run).commit(now)?;
+    imported.read = rows(&bills);
+    imported.kept = committed.rows.iter().map(|(_, rows)| rows).sum();
+    imported.bytes = committed.bytes;
+    imported.manifest = Some(committed.manifest);
+    Ok(imported)
+}
+
+fn rows(bills: &Bills) -> u64 {
+    bills.values().map(|bill| bill.rows).sum()
+}
+
+fn read_all(files: &BillFiles<'_>, paths: &[PathBuf], sink: Sink<'_>) -> Result<Bills, StoreError> {
+    let mut all = Bills::new();
+    for path in paths {
+        for (scope, told) in read(files.layout, path, files.open, sink)? {
+            let bill = all.entry(scope.clone()).or_default();
+            if bill.rows == 0 {
+                *bill = told;
+                continue;
+            }
+            // A report is delivered anew several times a day, under the same names in another folder.
+            if bill.source.split(", ").any(|name| name == told.source) {
+                let why = format!(
+                    "another file of that name speaks of {scope} too: one of them is an older delivery; import the newer one alone"
+                );
+                return Err(bad(path, &why));
+            }
+            bill.rows += told.rows;
+            bill.source = format!("{}, {}", bill.source, told.source);
+        }
+    }
+    Ok(all)
+}
+
+fn bad(path: &Path, why: &str) -> StoreError {
+    StoreError::BadFile(format!("{}: {why}", path.display()))
+}
+
+/// A bill comes in parts that count up from `-00001`: without those before it, a part is not the whole bill.
+fn check_parts(paths: &[PathBuf]) -> Result<(), StoreError> {
+    let mut numbers: BTreeMap<(PathBuf, String), Vec<u32>> = BTreeMap::new();
+    for path in paths {
+        if let Some((stem, number)) = part(path) {
+            numbers.entry(stem).or_default().push(number);
+        }
+    }
+    for ((_, stem), mut found) in numbers {
+        found.sort_unstable();
+        if let Some(missing) = (1..).zip(&found).find(|(at, number)| at != *number) {
+            return Err(StoreError::BadFile(format!(
+                "part {} of {stem} is not among the files, and a bill is imported with all its parts at once; \
+                 say --partial if they shall only add to what is known",
+                missing.0
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The name before a part's number, with its folder, and the number.
+fn part(path: &Path) -> Option<((PathBuf, String), u32)> {
+    let name = path.file_name()?.to_str()?;
+    let (stem, rest) = name.rsplit_once('-')?;
+    let digits = rest.split('.').next().filter(|digits| digits.len() == 5)?;
+    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    Some(((folder, stem.into()), digits.parse().ok()?))
+}

@@ -1,0 +1,151 @@
+//! Bills: FOCUS and Cost and Usage Reports, mapped column by column, in pieces of bounded size.
+
+mod charges;
+mod cur;
+mod focus;
+mod import;
+mod piece;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use catalog::ports::{BillLayout, StoreError};
+use polars::prelude::{DataFrame, IntoColumn, StringChunked};
+
+use charges::charge;
+pub(crate) use import::import;
+use piece::{Heading, Piece};
+use table::Open;
+use table::Table;
+
+/// What some files tell of one bill.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Bill {
+    /// Lines.
+    pub(crate) rows: u64,
+    /// The first instant of its period, microseconds since 1970.
+    pub(crate) from: i64,
+    /// The file that speaks of it, or several joined by commas.
+    pub(crate) source: String,
+}
+
+/// Bills by `<account>/<month>`.
+pub(crate) type Bills = BTreeMap<String, Bill>;
+
+/// Takes charges in the dataset's columns.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StoreError>;
+
+/// Reads a file, hands its charges over, and says which bills they are of.
+pub(crate) fn read(
+    layout: BillLayout,
+    path: &Path,
+    open: Open<'_>,
+    sink: Sink<'_>,
+) -> Result<Bills, StoreError> {
+    let bad = |why: String| StoreError::BadFile(format!("{}: {why}", path.display()));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut bills = Bills::new();
+    let mut table = Table::open(path, open, null_word(layout)).map_err(bad)?;
+    let headings: Vec<Heading> = table.names.iter().map(|name| Heading::new(name)).collect();
+    check(layout, &headings).map_err(bad)?;
+    let mut first = 1;
+    while let Some(frame) = table.next().map_err(bad)? {
+        let mapped =
+            map(layout, &mut Piece::new(&headings, &frame, first), &name, &mut bills).map_err(bad)?;
+        first += frame.height();
+        sink(mapped)?;
+    }
+    if bills.is_empty() {
+        return Err(bad("it has no rows".into()));
+    }
+    Ok(bills)
+}
+
+/// What FOCUS writes in CSV where there is nothing.
+fn null_word(layout: BillLayout) -> &'static [u8] {
+    match layout {
+        BillLayout::Focus => b"NULL",
+        BillLayout::Cur => b"",
+    }
+}
+
+/// Whether a file has the columns of that layout; else one sentence.
+pub(crate) fn probe(layout: BillLayout, path: &Path, open: Open<'_>) -> Result<(), String> {
+    let table = Table::open(path, open, b"")?;
+    check(layout, &table.names.iter().map(|name| Heading::new(name)).collect::<Vec<_>>())
+}
+
+fn check(layout: BillLayout, headings: &[Heading]) -> Result<(), String> {
+    let (needed, what) = match layout {
+        BillLayout::Focus => (focus::NEEDED, "a FOCUS export"),
+        BillLayout::Cur => (cur::NEEDED, "a Cost and Usage Report"),
+    };
+    match needed.iter().find(|key| headings.iter().all(|heading| heading.key != **key)) {
+        Some(missing) => Err(format!("it has no column {missing}, so it is not {what}")),
+        None => Ok(()),
+    }
+}
+
+fn map(
+    layout: BillLayout,
+    piece: &mut Piece<'_>,
+    source: &str,
+    bills: &mut Bills,
+) -> Result<DataFrame, String> {
+    let (mut charges, format) = match layout {
+        BillLayout::Focus => (focus::charges(piece)?, "focus"),
+        BillLayout::Cur => (cur::charges(piece)?, "cur"),
+    };
+    charges.constant("source_format", format);
+    charges.constant("source", source);
+    charges.column("extra", Some(piece.rest()?));
+    let mut frame = charges.finish()?;
+    let scopes = scopes(piece, &frame, source, bills)?;
+    frame.with_column(scopes.into_column()).map_err(|e| e.to_string())?;
+    Ok(frame)
+}
+
+/// The bill of each row. A row that says no account, no period, no currency or no cost is refused.
+fn scopes(
+    piece: &Piece<'_>,
+    frame: &DataFrame,
+    source: &str,
+    bills: &mut Bills,
+) -> Result<StringChunked, String> {
+    for name in ["billed_cost", "billing_currency", "billing_account_id", "billing_period_start"] {
+        let nulls = frame.column(name).map_err(|e| e.to_string())?.is_null();
+        if let Some(at) = nulls.iter().position(|null| null == Some(true)) {
+            return Err(format!("{} has no {name}", piece.row(at)));
+        }
+    }
+    let failed = |e: polars::prelude::PolarsError| e.to_string();
+    let accounts = frame.column("billing_account_id").map_err(failed)?.str().map_err(failed)?;
+    let periods = frame.column("billing_period_start").map_err(failed)?;
+    let periods = periods.cast(&polars::prelude::DataType::Int64).map_err(failed)?;
+    let mut last: (&str, i64, String) = ("", i64::MIN, String::new());
+    let mut scopes = Vec::with_capacity(piece.height());
+    for (account, from) in accounts.iter().zip(periods.i64().map_err(failed)?.iter()) {
+        let (account, from) = (account.unwrap_or_default(), from.unwrap_or_default());
+        if (account, from) != (last.0, last.1) {
+            last = (account, from, format!("{account}/{}", month(from)?));
+        }
+        let bill = bills.entry(last.2.clone()).or_default();
+        if bill.rows == 0 {
+            (bill.from, bill.source) = (from, source.into());
+        }
+        bill.rows += 1;
+        scopes.push(last.2.clone());
+    }
+    let scopes: StringChunked = scopes.iter().map(|scope| Some(scope.as_str())).collect();
+    Ok(scopes.with_name("bill".into()))
+}
+
+/// The month of an instant, such as `2018-10`. Periods begin at midnight UTC.
+fn month(micros: i64) -> Result<String, String> {
+    let instant = domain::Timestamp::from_microsecond(micros)
+        .map_err(|_| format!("{micros} microseconds since 1970 is not a time"))?;
+    Ok(instant.to_string()[..7].to_string())
+}

@@ -1,0 +1,158 @@
+//! A foreign table on disk, CSV or Parquet, read piece by piece: what it holds at once does not grow with it.
+
+use std::fs::File;
+use std::io::{self, BufRead, Read};
+use std::path::Path;
+
+use csv::ByteRecord;
+use polars::io::SerReader;
+use polars::io::parquet::read::ParquetReader;
+use polars::prelude::{Column, DataFrame, IntoColumn, PlSmallStr, StringChunkedBuilder};
+
+/// Rows of a piece.
+const PIECE: usize = 25_000;
+
+/// Opens a file of text, which may be compressed.
+pub(crate) type Open<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
+
+/// An open table. Each text of an error is a lowercase fragment that begins with "it" or a row.
+pub(crate) struct Table {
+    /// The columns' names, in the file's words.
+    pub(crate) names: Vec<String>,
+    rows: Rows,
+    /// Rows that were handed over.
+    read: usize,
+    /// What stands in a field of CSV where there is nothing.
+    null: &'static [u8],
+}
+
+enum Rows {
+    Csv(Box<csv::Reader<Ending>>),
+    Parquet(File, usize),
+}
+
+/// Remembers the last byte: a file that does not end a line was cut short.
+struct Ending {
+    reader: Box<dyn BufRead>,
+    last: u8,
+}
+
+impl Read for Ending {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        if let Some(last) = buffer[..read].last() {
+            self.last = *last;
+        }
+        Ok(read)
+    }
+}
+
+impl Table {
+    /// Opens a file and reads the names of its columns.
+    /// An empty field of CSV is null, and so is `null`.
+    pub(crate) fn open(path: &Path, open: Open<'_>, null: &'static [u8]) -> Result<Table, String> {
+        let mut file = File::open(path).map_err(|e| format!("it cannot be read: {e}"))?;
+        let mut start = [0; 4];
+        let parquet = file.read_exact(&mut start).is_ok() && &start == b"PAR1";
+        let (names, rows) = if parquet { open_parquet(file)? } else { open_csv(open(path))? };
+        for (at, name) in names.iter().enumerate() {
+            if names[..at].contains(name) {
+                return Err(format!("it has the column \"{name}\" twice"));
+            }
+        }
+        Ok(Table { names, rows, read: 0, null })
+    }
+
+    /// The next rows; none after the last one. CSV's columns are texts, Parquet's have their own types.
+    pub(crate) fn next(&mut self) -> Result<Option<DataFrame>, String> {
+        let piece = match &mut self.rows {
+            Rows::Csv(reader) => csv_piece(reader, &self.names, self.null)?,
+            Rows::Parquet(file, rows) if self.read < *rows => Some(parquet_piece(file, self.read)?),
+            Rows::Parquet(..) => None,
+        };
+        self.read += piece.as_ref().map_or(0, DataFrame::height);
+        Ok(piece)
+    }
+}
+
+fn open_parquet(file: File) -> Result<(Vec<String>, Rows), String> {
+    let again = file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
+    let mut reader = ParquetReader::new(again);
+    let wrong = |_| "it is cut short, or damaged".to_string();
+    let names = reader.schema().map_err(wrong)?.iter_names().map(ToString::to_string).collect();
+    let rows = reader.num_rows().map_err(wrong)?;
+    Ok((names, Rows::Parquet(file, rows)))
+}
+
+fn parquet_piece(file: &File, from: usize) -> Result<DataFrame, String> {
+    let file = file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
+    let mut piece = ParquetReader::new(file)
+        .with_slice(Some((from, PIECE)))
+        .finish()
+        .map_err(|e| format!("it cannot be read after row {from}: {e}"))?;
+    piece.rechunk_mut();
+    Ok(piece)
+}
+
+fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, Rows), String> {
+    let reader = reader.map_err(|e| format!("it cannot be read: {e}"))?;
+    let ending = Ending { reader, last: b'\n' };
+    let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 18).from_reader(ending);
+    let header = reader.byte_headers().map_err(words)?;
+    let names: Vec<String> = header
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            // Spreadsheets begin a file with a mark of its byte order.
+            let name = if at == 0 { name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name) } else { name };
+            String::from_utf8(name.to_vec()).map_err(|_| "its header is not UTF-8 text".to_string())
+        })
+        .collect::<Result<_, String>>()?;
+    if names.is_empty() {
+        return Err("it is empty".into());
+    }
+    Ok((names, Rows::Csv(Box::new(reader))))
+}
+
+fn csv_piece(
+    reader: &mut csv::Reader<Ending>,
+    names: &[String],
+    null: &[u8],
+) -> Result<Option<DataFrame>, String> {
+    let new = |name: &String| StringChunkedBuilder::new(PlSmallStr::from_str(name), PIECE);
+    let mut columns: Vec<StringChunkedBuilder> = names.iter().map(new).collect();
+    let mut record = ByteRecord::new();
+    let mut rows = 0;
+    while rows < PIECE && reader.read_byte_record(&mut record).map_err(words)? {
+        for (column, field) in columns.iter_mut().zip(&record) {
+            match field {
+                field if field.is_empty() || field == null => column.append_null(),
+                field => column.append_value(utf8(field, &record)?),
+            }
+        }
+        rows += 1;
+    }
+    if rows < PIECE && reader.get_ref().last != b'\n' {
+        return Err("it is cut short: its last line has no end".into());
+    }
+    let columns: Vec<Column> = columns.into_iter().map(|column| column.finish().into_column()).collect();
+    let piece = DataFrame::new(rows, columns).map_err(|e| e.to_string())?;
+    Ok((rows > 0).then_some(piece))
+}
+
+fn utf8<'a>(field: &'a [u8], record: &ByteRecord) -> Result<&'a str, String> {
+    std::str::from_utf8(field)
+        .map_err(|_| format!("line {} is not UTF-8 text", record.position().map_or(0, csv::Position::line)))
+}
+
+fn words(error: csv::Error) -> String {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => "it is cut short".into(),
+        csv::ErrorKind::Io(error) => format!("it cannot be read: {error}"),
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => format!(
+            "line {} has {len} fields and its header has {expected_len}",
+            pos.map_or(0, |pos| pos.line())
+        ),
+        other => format!("it is not CSV: {other:?}"),
+    }
+}

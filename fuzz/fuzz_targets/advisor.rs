@@ -1,0 +1,7 @@
+//! The spot advisor. Start it with its seed: `cargo fuzz run advisor corpus/advisor seeds/advisor`.
+#![no_main]
+
+use feeds::FileKind;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::SpotAdvisor, bytes));

@@ -1,0 +1,7 @@
+//! Measured figures. Start it with its seed: `cargo fuzz run benchmark corpus/benchmark seeds/benchmark`.
+#![no_main]
+
+use feeds::FileKind;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::Benchmark, bytes));

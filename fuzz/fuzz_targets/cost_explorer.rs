@@ -1,0 +1,7 @@
+//! Answers of GetCostAndUsage. Start it with its seed: `cargo fuzz run cost_explorer corpus/cost_explorer seeds/cost_explorer`.
+#![no_main]
+
+use feeds::FileKind;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::CostExplorer, bytes));

@@ -1,0 +1,34 @@
+-- What each day cost, by the day on which a charge begins: a month's fees and taxes stand on its first day.
+-- What is apart adds up to billed_cost; effective_cost spreads fees over what they cover, and is null where a
+-- line does not say it. Currencies are never added.
+-- $service text = all  a service's name, or all
+-- $month text = latest  billing month such as 2026-11, latest, or all
+-- $as_of timestamp = now  the newest statement at or before this instant
+WITH newest AS (
+    SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
+    FROM charge_statement
+    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+),
+billed AS (
+    SELECT *
+    FROM charge_history
+    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+        AND ($month = 'all'
+            OR strftime(billing_period_start, '%Y-%m') = CASE $month WHEN 'latest' THEN (SELECT month FROM newest) ELSE $month END)
+        AND ($service = 'all' OR service_name = $service)
+)
+SELECT
+    billing_currency,
+    CAST(charge_period_start AS DATE) AS day,
+    coalesce(sum(billed_cost) FILTER (charge_category = 'Usage'), 0) AS usage,
+    coalesce(sum(billed_cost) FILTER (charge_category = 'Purchase'), 0) AS purchases,
+    coalesce(sum(billed_cost) FILTER (charge_category = 'Credit'), 0) AS credits,
+    coalesce(sum(billed_cost) FILTER (charge_category = 'Adjustment'), 0) AS adjustments,
+    coalesce(sum(billed_cost) FILTER (charge_category = 'Tax'), 0) AS taxes,
+    coalesce(sum(billed_cost) FILTER (charge_category IS NULL), 0) AS unsaid,
+    sum(billed_cost) AS billed_cost,
+    CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
+    count(*) AS lines
+FROM billed
+GROUP BY billing_currency, day
+ORDER BY billing_currency, day

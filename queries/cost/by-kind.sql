@@ -1,0 +1,29 @@
+-- What a month's bill is made of: usage, upfront and recurring fees, credits, refunds, discounts and taxes, each
+-- apart, under FOCUS's category, class and frequency and CUR's kind of line. Currencies are never added.
+-- $month text = latest  billing month such as 2026-11, latest, or all
+-- $as_of timestamp = now  the newest statement at or before this instant
+WITH newest AS (
+    SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
+    FROM charge_statement
+    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+),
+billed AS (
+    SELECT *
+    FROM charge_history
+    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+        AND ($month = 'all'
+            OR strftime(billing_period_start, '%Y-%m') = CASE $month WHEN 'latest' THEN (SELECT month FROM newest) ELSE $month END)
+)
+SELECT
+    billing_currency,
+    charge_category,
+    charge_class,
+    charge_frequency,
+    line_item_type,
+    sum(billed_cost) AS billed_cost,
+    CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
+    CASE WHEN count(list_cost) = count(*) THEN sum(list_cost) END AS list_cost,
+    count(*) AS lines
+FROM billed
+GROUP BY billing_currency, charge_category, charge_class, charge_frequency, line_item_type
+ORDER BY billing_currency, billed_cost DESC, charge_category, line_item_type

@@ -1,0 +1,32 @@
+-- What each service cost in a month, dearest first within a currency; credits, refunds and taxes apart.
+-- What is apart adds up to billed_cost; effective_cost spreads fees over what they cover, and is null where a
+-- line does not say it. Currencies are never added.
+-- $month text = latest  billing month such as 2026-11, latest, or all
+-- $as_of timestamp = now  the newest statement at or before this instant
+WITH newest AS (
+    SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
+    FROM charge_statement
+    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+),
+billed AS (
+    SELECT *
+    FROM charge_history
+    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+        AND ($month = 'all'
+            OR strftime(billing_period_start, '%Y-%m') = CASE $month WHEN 'latest' THEN (SELECT month FROM newest) ELSE $month END)
+)
+SELECT
+    billing_currency,
+    service_name,
+    coalesce(sum(billed_cost) FILTER (charge_category = 'Usage'), 0) AS usage,
+    coalesce(sum(billed_cost) FILTER (charge_category = 'Purchase'), 0) AS purchases,
+    coalesce(sum(billed_cost) FILTER (charge_category = 'Credit'), 0) AS credits,
+    coalesce(sum(billed_cost) FILTER (charge_category = 'Adjustment'), 0) AS adjustments,
+    coalesce(sum(billed_cost) FILTER (charge_category = 'Tax'), 0) AS taxes,
+    coalesce(sum(billed_cost) FILTER (charge_category IS NULL), 0) AS unsaid,
+    sum(billed_cost) AS billed_cost,
+    CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
+    count(*) AS lines
+FROM billed
+GROUP BY billing_currency, service_name
+ORDER BY billing_currency, billed_cost DESC, service_name

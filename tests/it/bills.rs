@@ -1,0 +1,169 @@
+//! Bills: whose statement of a month holds, and that no charge is counted twice.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tests::Desk;
+
+/// A FOCUS export of one month: service and cost of each line, all of account 12.
+fn focus(desk: &Desk, name: &str, month: &str, lines: &[(&str, &str)]) -> PathBuf {
+    let mut text = "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,BillingPeriodStart,ChargePeriodStart,ChargeCategory,ServiceName\n".to_string();
+    for (service, cost) in lines {
+        text += &format!("{cost},{cost},USD,12,{month}-01,{month}-02,Usage,{service}\n");
+    }
+    let path = desk.home().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn import(desk: &Desk, file: &Path, day: &str, more: &[&str]) -> tests::Ran {
+    let file = file.to_string_lossy();
+    desk.collector(&[&["import", "focus", &file, "--observed-at", day, "-o", "json"], more].concat())
+}
+
+/// Service and cost of a month as of a day: `EC2 1, S3 2`.
+fn services(desk: &Desk, month: &str, as_of: &str) -> String {
+    let month = format!("month={month}");
+    let words = ["query", "cost/by-service", "--param", &month, "--as-of", as_of, "-o", "csv", "-q"];
+    let out = desk.truffle(&words).out;
+    let cells = out.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+    cells.map(|cells| format!("{} {}", cells[1], cells[8])).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn the_newest_whole_bill_of_a_month_holds_whatever_the_order() {
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]] {
+        let desk = Desk::default();
+        let files = [
+            (focus(&desk, "a.csv", "2026-09", &[("EC2", "1"), ("S3", "2.5")]), "2026-10-03", &[][..]),
+            (focus(&desk, "b.csv", "2026-09", &[("EC2", "1.25")]), "2026-10-05", &[]),
+            (focus(&desk, "c.csv", "2026-10", &[("EC2", "7")]), "2026-10-05", &[]),
+            (focus(&desk, "d.csv", "2026-10", &[("Tax", "1")]), "2026-10-07", &["--partial"]),
+        ];
+        for at in order {
+            let (file, day, more) = &files[at];
+            import(&desk, file, day, more).good();
+        }
+        let check = |month: &str, as_of: &str, expected: &str| {
+            assert_eq!(services(&desk, month, as_of), expected, "{month} as of {as_of}, {order:?}");
+        };
+        check("2026-09", "2026-10-02", "");
+        check("2026-09", "2026-10-04", "S3 2.5, EC2 1");
+        check("2026-09", "2026-10-06", "EC2 1.25");
+        check("2026-10", "2026-10-06", "EC2 7");
+        check("2026-10", "2026-10-08", "EC2 7, Tax 1");
+        check("latest", "2026-10-04", "S3 2.5, EC2 1");
+        check("all", "2026-10-08", "EC2 8.25, Tax 1");
+    }
+}
+
+#[test]
+fn the_same_bill_is_kept_once_and_parts_belong_together() {
+    let desk = Desk::default();
+    let (one, two) = (
+        focus(&desk, "x-00001.csv", "2026-09", &[("EC2", "1")]),
+        focus(&desk, "x-00002.csv", "2026-09", &[("S3", "2")]),
+    );
+    let alone = import(&desk, &two, "2026-10-03", &[]);
+    assert_eq!(alone.code, 4, "{alone:?}");
+    assert!(alone.err.contains("part 1 of x is not among the files"), "{alone:?}");
+    assert!(!desk.home().join(".local/share/mycelium").exists(), "nothing was made");
+    let other = one.to_string_lossy().into_owned();
+    let dry = import(&desk, &two, "2026-10-03", &[&other, "--dry-run"]).good();
+    assert!(dry.contains("\"rows_kept\": 2") && dry.contains("\"manifest\": null"), "{dry}");
+    assert!(!desk.home().join(".local/share/mycelium").exists(), "a dry run makes nothing");
+    let both = import(&desk, &two, "2026-10-03", &[&other]).good();
+    assert!(both.contains("\"rows_kept\": 2") && both.contains("\"manifest\": 1"), "{both}");
+    let again = import(&desk, &one, "2026-10-03", &[&two.to_string_lossy()]).good();
+    assert!(again.contains("\"rows_kept\": 0") && again.contains("\"manifest\": 1"), "{again}");
+    assert_eq!(services(&desk, "2026-09", "2026-10-04"), "S3 2, EC2 1");
+    // The same bytes said of another day are another statement, and the newest one still stands alone.
+    import(&desk, &one, "2026-10-09", &[&two.to_string_lossy()]).good();
+    assert_eq!(services(&desk, "2026-09", "2026-10-10"), "S3 2, EC2 1");
+    let elsewhere = focus(&desk, "older/x-00001.csv", "2026-09", &[("EC2", "9")]);
+    let twice = import(&desk, &elsewhere, "2026-10-11", &[&other]);
+    assert!(twice.code == 4 && twice.err.contains("one of them is an older delivery"), "{twice:?}");
+}
+
+#[test]
+fn a_bill_that_breaks_off_changes_nothing() {
+    let desk = Desk::default();
+    let whole = focus(&desk, "a.csv", "2026-09", &[("EC2", "1")]);
+    import(&desk, &whole, "2026-10-03", &[]).good();
+    let lines: Vec<(&str, &str)> = std::iter::repeat_n(("EC2", "1"), 120_000).collect();
+    let broken = focus(&desk, "b.csv", "2026-09", &lines);
+    let text = fs::read(&broken).unwrap();
+    fs::write(&broken, &text[..text.len() - 1]).unwrap();
+    let ran = import(&desk, &broken, "2026-10-04", &[]);
+    assert!(ran.code == 4 && ran.err.contains("b.csv: it is cut short"), "{ran:?}");
+    assert_eq!(services(&desk, "2026-09", "2026-10-05"), "EC2 1");
+    let left = fs::read_dir(desk.home().join(".local/share/mycelium/lake/charge/v=1")).unwrap().count();
+    assert_eq!(left, 1, "what was half-written is gone");
+}
+
+#[test]
+fn a_tag_is_found_as_reports_spell_it_and_currencies_stay_apart() {
+    let desk = Desk::default();
+    let head = "bill_payer_account_id,bill_billing_period_start_date,line_item_line_item_type,line_item_usage_start_date,line_item_currency_code,line_item_unblended_cost,line_item_product_code,resource_tags\n";
+    let row = |currency: &str, cost: &str, tags: &str| {
+        format!(
+            "1,2026-10-01,Usage,2026-10-01,{currency},{cost},AmazonEC2,\"{}\"\n",
+            tags.replace('"', "\"\"")
+        )
+    };
+    let text = head.to_string()
+        + &row("USD", "1", r#"{"user:Team":"a"}"#)
+        + &row("USD", "2", r#"{"user_team":"a"}"#)
+        + &row("EUR", "4", r#"{"Team":"a"}"#)
+        + &row("USD", "8", "no JSON");
+    let path = desk.home().join("cur.csv");
+    fs::write(&path, text).unwrap();
+    desk.collector(&["import", "cur", &path.to_string_lossy(), "--observed-at", "2026-11-01"]).good();
+    let ask = ["query", "cost/by-tag", "--param", "tag=Team", "-o", "csv", "-q"];
+    let found = desk.truffle(&ask).good();
+    let cells: Vec<Vec<&str>> = found.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let short: Vec<String> = cells.iter().map(|c| format!("{} {} {}", c[0], c[1], c[8])).collect();
+    assert_eq!(short, ["EUR a 4", "USD  8", "USD a 3"], "{found}");
+}
+
+#[test]
+fn a_month_s_bill_stands_for_its_days() {
+    let costs = |day: &str, cost: &str| {
+        let next = format!("{}{:02}", &day[..8], day[8..].parse::<u32>().unwrap() + 1);
+        format!(
+            r#"{{"TimePeriod": {{"Start": "{day}", "End": "{next}"}}, "Groups": [{{"Keys": ["EC2"],
+             "Metrics": {{"UnblendedCost": {{"Amount": "{cost}", "Unit": "USD"}}}}}}]}}"#
+        )
+    };
+    let answer = |days: &[String]| {
+        let group = r#"[{"Type": "DIMENSION", "Key": "SERVICE"}]"#;
+        format!(r#"{{"GroupDefinitions": {group}, "ResultsByTime": [{}]}}"#, days.join(","))
+    };
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let desk = Desk::default();
+        let (one, two) = (desk.home().join("one.json"), desk.home().join("two.json"));
+        fs::write(
+            &one,
+            answer(&[costs("2026-09-01", "1"), costs("2026-09-02", "2"), costs("2026-10-01", "16")]),
+        )
+        .unwrap();
+        fs::write(&two, answer(&[costs("2026-09-02", "4")])).unwrap();
+        let bill = focus(&desk, "bill.csv", "2026-09", &[("EC2", "8")]);
+        for at in order {
+            let (kind, file, day) = [
+                ("cost-explorer", &one, "2026-10-02"),
+                ("cost-explorer", &two, "2026-10-03"),
+                ("focus", &bill, "2026-10-05"),
+            ][at];
+            desk.collector(&["import", kind, &file.to_string_lossy(), "--observed-at", day]).good();
+        }
+        let check = |month: &str, as_of: &str, expected: &str| {
+            assert_eq!(services(&desk, month, as_of), expected, "{month} as of {as_of}, {order:?}");
+        };
+        check("2026-09", "2026-10-02", "EC2 3");
+        check("2026-09", "2026-10-04", "EC2 5");
+        check("2026-09", "2026-10-06", "EC2 8");
+        check("all", "2026-10-06", "EC2 24");
+    }
+}

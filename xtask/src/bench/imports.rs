@@ -1,0 +1,131 @@
+//! Importing files of full size: price lists against DuckDB and Python, and a long bill within its memory.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{Bench, bills, median, offers};
+use crate::{Failed, root};
+
+/// Runs of each import; their median is printed.
+const RUNS: usize = 3;
+
+/// Runs a command and prints its seconds and the kernel's own count of its largest resident size, KiB.
+const MEASURE: &str = "import resource,subprocess,sys,time\n\
+    start=time.perf_counter()\n\
+    subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True)\n\
+    print(time.perf_counter()-start,resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+
+/// What most readers of the list do in Python.
+const PYTHON: &str = "import json,sys\n\
+    offer=json.load(open(sys.argv[1]))\n\
+    kept={s for s,p in offer['products'].items() if p['productFamily']=='Compute Instance' and p['attributes']['capacitystatus']=='Used'}\n\
+    print(sum(len(d['priceDimensions']) for k in offer['terms'].values() for s,t in k.items() if s in kept for d in t.values()))";
+
+/// Milliseconds and MiB.
+type Cost = (f64, f64);
+
+impl Bench {
+    /// Imports of the price list, `megabytes` large, and of a bill of so many rows.
+    pub(super) fn imports(&self, megabytes: u64, rows: u64) -> Result<(), Failed> {
+        let types = self.types()?;
+        let csv = self.home.join("offer.csv");
+        let size = offers::csv(&csv, &types, megabytes << 20)?;
+        let statements = self.home.join("offer.sql");
+        let text = fs::read_to_string(root().join("xtask/src/bench/offer.sql")).map_err(|e| e.to_string())?;
+        let parquet = self.home.join("offer.parquet");
+        let text =
+            text.replace("{csv}", &csv.to_string_lossy()).replace("{parquet}", &parquet.to_string_lossy());
+        fs::write(&statements, text).map_err(|e| e.to_string())?;
+        let ours = self.import("price-list", &csv)?;
+        let rival = self.cost(&mut self.raw(Path::new(":memory:"), &statements))?;
+        line(
+            &format!("price list, CSV of {} MB, against DuckDB", size >> 20),
+            ours,
+            Some(rival),
+            "at most 1.25, 300 MB",
+        );
+        remove(&csv)?;
+        let json = self.home.join("offer.json");
+        let size = offers::json(&json, &types, megabytes << 20)?;
+        let ours = self.import("price-list", &json)?;
+        let rival = self.cost(Command::new("python3").args(["-c", PYTHON]).arg(&json))?;
+        line(
+            &format!("price list, JSON of {} MB, against Python", size >> 20),
+            ours,
+            Some(rival),
+            "at most 0.20, 300 MB",
+        );
+        remove(&json)?;
+        let bill = self.report(rows)?;
+        let ours = self.cost(&mut self.collector("cur", &bill)?)?;
+        line(&format!("bill of {rows} rows"), ours, None, "1 GiB");
+        println!("  {:.0} rows a second", rows as f64 / ours.0 * 1000.0);
+        remove(&bill)
+    }
+
+    fn types(&self) -> Result<Vec<String>, Failed> {
+        let sql = "SELECT instance_type FROM instance_type ORDER BY instance_type";
+        let output = self.truffle(&["query", sql, "-o", "csv", "-q"]).output().map_err(|e| e.to_string())?;
+        Ok(String::from_utf8_lossy(&output.stdout).lines().skip(1).map(String::from).collect())
+    }
+
+    /// A new lake each time: what is known is not imported again.
+    fn collector(&self, kind: &str, file: &Path) -> Result<Command, Failed> {
+        let lake = self.home.join("imported");
+        if lake.exists() {
+            fs::remove_dir_all(&lake).map_err(|e| format!("{}: {e}", lake.display()))?;
+        }
+        let mut command = self.program("collector");
+        command.args(["import", kind]).arg(file).arg("--lake").arg(lake);
+        Ok(command)
+    }
+
+    fn import(&self, kind: &str, file: &Path) -> Result<Cost, Failed> {
+        let mut costs = Vec::new();
+        for _ in 0..RUNS {
+            costs.push(self.cost(self.collector(kind, file)?.arg("--whole"))?);
+        }
+        let largest = costs.iter().map(|cost| cost.1).fold(0.0, f64::max);
+        Ok((median(costs.into_iter().map(|cost| cost.0).collect()), largest))
+    }
+
+    fn cost(&self, command: &mut Command) -> Result<Cost, Failed> {
+        let mut measured = self.alone(Command::new("python3"));
+        measured.args(["-c", MEASURE]).arg(command.get_program()).args(command.get_args());
+        let output = measured
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|e| format!("python3 cannot be started: {e}"))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let figures: Vec<f64> = text.split_whitespace().filter_map(|figure| figure.parse().ok()).collect();
+        match figures.as_slice() {
+            [seconds, kib] => Ok((seconds * 1000.0, kib / 1024.0)),
+            _ => Err(format!("{command:?} was not measured")),
+        }
+    }
+
+    /// Compressed by gzip, as reports come.
+    fn report(&self, rows: u64) -> Result<PathBuf, Failed> {
+        let path = self.home.join("report-00001.csv.gz");
+        let file = File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let gzip = Command::new("gzip").arg("-1").stdin(Stdio::piped()).stdout(file).spawn();
+        let mut gzip = gzip.map_err(|e| format!("gzip cannot be started: {e}"))?;
+        let stdin = gzip.stdin.take().ok_or("gzip reads nothing")?;
+        bills::write(&mut BufWriter::with_capacity(1 << 20, stdin), rows)?;
+        gzip.wait().map_err(|e| e.to_string())?;
+        Ok(path)
+    }
+}
+
+fn remove(path: &Path) -> Result<(), Failed> {
+    fs::remove_file(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn line(what: &str, ours: Cost, rival: Option<Cost>, bar: &str) {
+    let (theirs, ratio) = rival.map_or((String::new(), String::new()), |rival| {
+        (format!("{:.0} ms, {:.0} MiB", rival.0, rival.1), format!("{:.2}", ours.0 / rival.0))
+    });
+    println!("{what:<46} {:>6.0} ms, {:>4.0} MiB {theirs:>18} {ratio:>6}  {bar}", ours.0, ours.1);
+}
