@@ -456,8 +456,8 @@ def the_other_services(ec2):
     want = [{"Type": "TERM_MATCH", "Field": f, "Value": v} for f, v in [("instanceType", "m5.large"), ("regionCode", "us-east-1")]]
     found = pricing.get_products(ServiceCode="AmazonEC2", Filters=want)["PriceList"]
     term = next(iter(json.loads(found[0])["terms"]["OnDemand"].values()))
-    assert next(iter(term["priceDimensions"].values()))["pricePerUnit"]["USD"] == "0.096"
-    assert sum(len(p["PriceList"]) for p in pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", PaginationConfig={"PageSize": 10})) == 45
+    assert next(iter(term["priceDimensions"].values()))["pricePerUnit"]["USD"] == "0.0960000000"
+    assert sum(len(p["PriceList"]) for p in pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", PaginationConfig={"PageSize": 10})) == 60
     pricing.describe_services(ServiceCode="AmazonEC2")
     now = datetime.datetime.now(datetime.timezone.utc)
     day = lambda n: (now + datetime.timedelta(days=n)).strftime("%Y-%m-%d")

@@ -80,6 +80,21 @@ metrics: [{type: m5.*, metric: CPUUtilization, values: [10, 30]}]
 imds: [{path: meta-data/ami-id, times: 1, how: {status: 503}}]
 ";
 
+/// Short pages, so that whoever reads only the first one is found out.
+const READS: &str = "
+throttling: false
+page: 3
+opted_in: [ap-east-1]
+quotas: {L-1216C47A: 1000}
+metrics: [{type: t3.*, metric: CPUUtilization, values: [10, 30]}]
+spot_prices: [{type: m7i.*, part: 0.5}]
+";
+
+#[test]
+fn what_a_collector_reads_is_whole() {
+    check("reads.py", READS);
+}
+
 #[test]
 fn what_a_scenario_scripts_happens() {
     check("scripted.py", SCRIPTED);

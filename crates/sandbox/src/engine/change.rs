@@ -1,6 +1,7 @@
 use super::agenda::Event;
 use super::filter::matches;
-use super::instance::{Instance, Reason, ScheduledEvent, State, Tags, Usage};
+use super::instance::{Instance, Rate, Reason, ScheduledEvent, State, Tags, Usage};
+use super::prices::LINUX;
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
@@ -277,7 +278,7 @@ impl Desk<'_> {
         let found = self.here.instances[id].clone();
         let spot = found.spot_request.is_some();
         let rate = if spot {
-            self.spot_price(&found.instance_type, &found.zone, self.now)
+            self.spot_price(&found.instance_type, &found.zone, LINUX, self.now)
         } else {
             self.on_demand(&found.instance_type)
         };
@@ -286,7 +287,8 @@ impl Desk<'_> {
             region: self.region.to_string(),
             instance_type: found.instance_type.clone(),
             spot,
-            rate: rate.unwrap_or(0.0),
+            zone: found.zone.clone(),
+            rate: Rate(rate.unwrap_or_default()),
             from: found.launched,
             until: None,
         });

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use domain::Timestamp;
+use domain::{Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::wire::{Fields, Node};
@@ -183,6 +183,25 @@ pub(crate) struct Volume {
     pub(crate) tags: Tags,
 }
 
+/// USD an hour; unknown prices cost nothing here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Rate(pub(crate) Decimal);
+
+impl From<Rate> for String {
+    fn from(rate: Rate) -> String {
+        rate.0.to_string()
+    }
+}
+
+impl TryFrom<String> for Rate {
+    type Error = <Decimal as std::str::FromStr>::Err;
+
+    fn try_from(text: String) -> Result<Rate, Self::Error> {
+        text.parse().map(Rate)
+    }
+}
+
 /// How long an instance ran, for the bill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Usage {
@@ -190,8 +209,9 @@ pub(crate) struct Usage {
     pub(crate) region: String,
     pub(crate) instance_type: String,
     pub(crate) spot: bool,
-    /// USD an hour.
-    pub(crate) rate: f64,
+    /// The zone id.
+    pub(crate) zone: String,
+    pub(crate) rate: Rate,
     pub(crate) from: Timestamp,
     pub(crate) until: Option<Timestamp>,
 }

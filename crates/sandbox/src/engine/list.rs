@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::filter::{Filter, page};
+use super::filter::Filter;
 use super::instance::{Instance, State};
 use super::tags::nodes as tag_nodes;
 use super::world::Desk;
@@ -48,7 +48,7 @@ impl Desk<'_> {
                 ));
             }
         }
-        page(params, found, bounds)
+        self.page(params, found, bounds)
     }
 
     fn fits(&self, instance: &Instance, filters: &[Filter]) -> Done<bool> {

@@ -2,8 +2,8 @@
 //! same seed give the same answers.
 
 mod agenda;
-mod bill;
 mod change;
+mod costs;
 mod disks;
 mod error;
 mod filter;
@@ -15,11 +15,15 @@ mod instance;
 mod keys;
 mod launch;
 mod list;
+mod metrics;
 mod modify;
 mod network;
 mod places;
 mod policy;
+mod prices;
+mod products;
 mod quota;
+mod reservations;
 mod services;
 mod spot;
 mod storage;
@@ -27,6 +31,8 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod trail;
+mod types;
 mod world;
 
 pub(crate) use error::{ApiError, Done, Kind};

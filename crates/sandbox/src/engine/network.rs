@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Filter, page};
+use super::filter::Filter;
 use super::ids::{fixed, fraction};
 use super::instance::{State, Tags};
 use super::tags::{nodes as tag_nodes, read_own};
@@ -205,7 +205,7 @@ impl Desk<'_> {
                 rows.push(group);
             }
         }
-        let (rows, next) = page(params, rows, (5, 1000))?;
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|group| self.group_node(group)).collect();
         Ok(Fields::new().put("securityGroupInfo", nodes).opt("nextToken", next).into())

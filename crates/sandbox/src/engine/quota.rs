@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::world::Desk;
 use super::{ApiError, Done};
+use crate::wire::{Members, with_token};
 
 /// Quotas of running vCPUs: code, name, spot, and the letters with which the families begin that count.
 /// "Amazon EC2 service quotas"; the values are the sandbox's own and can be set by a scenario.
@@ -83,28 +84,49 @@ impl Desk<'_> {
     }
 
     /// The calls of Service Quotas.
-    pub(crate) fn service_quotas(&mut self, action: &str, input: &Value) -> Done<Value> {
+    pub(crate) fn service_quotas(&mut self, action: &str, input: &Members<'_>) -> Done<Value> {
         self.allow_any(&format!("servicequotas:{action}"))?;
-        if input["ServiceCode"].as_str() != Some("ec2") {
+        let name = "Amazon Elastic Compute Cloud (Amazon EC2)";
+        let refusals = ("IllegalArgumentException", "InvalidPaginationTokenException");
+        if action == "ListServices" {
+            let all = vec![json!({ "ServiceCode": "ec2", "ServiceName": name })];
+            let (rows, next) = self.json_page(input, all, "NextToken", 100, refusals)?;
+            return Ok(with_token(json!({ "Services": rows }), "NextToken", next));
+        }
+        if input.need("ServiceCode")? != "ec2" {
             return Err(no_such());
         }
         let node = |quota: &Quota, value: f64| {
             json!({
-                "ServiceCode": "ec2", "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
+                "ServiceCode": "ec2", "ServiceName": name,
                 "QuotaCode": quota.0, "QuotaName": quota.1, "Value": value, "Unit": "None",
                 "QuotaArn": self.arn("servicequotas", &format!("ec2/{}", quota.0)),
-                "Adjustable": true, "GlobalQuota": false,
+                "Adjustable": true, "GlobalQuota": false, "QuotaAppliedAtLevel": "ACCOUNT",
             })
         };
+        let level = |input: &Members<'_>, name: &str| match input.text(name)? {
+            None | Some("ACCOUNT" | "ALL") => Ok(()),
+            Some(other) => Err(ApiError::new(
+                "IllegalArgumentException",
+                format!("The sandbox knows quotas of the whole account, not of the level {other}"),
+            )),
+        };
         match action {
-            "ListServiceQuotas" => Ok(
-                json!({ "Quotas": QUOTAS.iter().map(|quota| node(quota, self.limit(quota))).collect::<Vec<Value>>() }),
-            ),
-            "ListAWSDefaultServiceQuotas" => Ok(
-                json!({ "Quotas": QUOTAS.iter().map(|quota| node(quota, quota.4)).collect::<Vec<Value>>() }),
-            ),
+            "ListServiceQuotas" | "ListAWSDefaultServiceQuotas" => {
+                let applied = action == "ListServiceQuotas";
+                let wanted = if applied { input.text("QuotaCode")? } else { None };
+                level(input, "QuotaAppliedAtLevel")?;
+                let value = |quota: &Quota| if applied { self.limit(quota) } else { quota.4 };
+                let all: Vec<Value> = QUOTAS
+                    .iter()
+                    .filter(|quota| wanted.is_none_or(|code| code == quota.0))
+                    .map(|quota| node(quota, value(quota)))
+                    .collect();
+                let (rows, next) = self.json_page(input, all, "NextToken", 100, refusals)?;
+                Ok(with_token(json!({ "Quotas": rows }), "NextToken", next))
+            }
             "GetServiceQuota" | "GetAWSDefaultServiceQuota" => {
-                let code = input["QuotaCode"].as_str().unwrap_or_default();
+                let code = input.need("QuotaCode")?;
                 let quota = QUOTAS.iter().find(|quota| quota.0 == code).ok_or_else(no_such)?;
                 let value = if action == "GetServiceQuota" { self.limit(quota) } else { quota.4 };
                 Ok(json!({ "Quota": node(quota, value) }))

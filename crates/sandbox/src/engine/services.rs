@@ -1,8 +1,6 @@
-use serde_json::Value;
-
 use super::world::{Call, Desk, Reply};
 use super::{ApiError, Done};
-use crate::wire::{Node, Params, Part};
+use crate::wire::{Input, Node, Params, Part};
 
 /// Answers a call: the one table of what is served.
 pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
@@ -22,18 +20,19 @@ pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
             node.map(Reply::Xml)
         }
         service => {
-            let input: Value = serde_json::from_str(&call.body)
-                .map_err(|error| ApiError::new("SerializationException", error.to_string()))?;
+            let input = Input::parse(&call.body)?;
+            let whole = input.whole();
             let value = match service {
-                "ssm" => desk.ssm(action, &input),
-                "servicequotas" => desk.service_quotas(action, &input),
-                "monitoring" => desk.cloudwatch(action, &input),
-                "pricing" => desk.pricing(action, &input),
-                "ce" => desk.cost_explorer(action, &input),
-                "cloudtrail" => desk.cloudtrail(action, &input),
+                "ssm" => desk.ssm(action, &whole),
+                "servicequotas" => desk.service_quotas(action, &whole),
+                "monitoring" => desk.cloudwatch(action, &whole),
+                "pricing" => desk.pricing(action, &whole),
+                "ce" => desk.cost_explorer(action, &whole),
+                "cloudtrail" => desk.cloudtrail(action, &whole),
                 _ => Err(unknown_json()),
-            };
-            value.map(Reply::Json)
+            }?;
+            whole.all_read()?;
+            Ok(Reply::Json(value))
         }
     }
 }

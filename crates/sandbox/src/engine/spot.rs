@@ -1,7 +1,5 @@
-use domain::Timestamp;
-
 use super::agenda::Event;
-use super::filter::{Filter, matches, page};
+use super::filter::{Filter, matches};
 use super::ids::fraction;
 use super::instance::{Reason, SpotRequest, State};
 use super::world::Desk;
@@ -114,53 +112,6 @@ impl Desk<'_> {
         }
     }
 
-    /// The on-demand price of an hour, USD.
-    pub(crate) fn on_demand(&self, name: &str) -> Option<f64> {
-        self.facts.price(self.region, name).and_then(|price| price.to_string().parse().ok())
-    }
-
-    /// The spot price of an hour, USD: the scenario's, the observed one, or one that is made up and stays
-    /// the same.
-    pub(crate) fn spot_price(&self, name: &str, zone: &str, at: Timestamp) -> Option<f64> {
-        let full = self.on_demand(name);
-        let rule = self.rules.spot_prices.iter().rev().find(|rule| {
-            matches(&rule.instance_type, name)
-                && matches(&rule.zone, zone)
-                && rule.from.is_none_or(|from| from <= at)
-        });
-        if let (Some(rule), Some(full)) = (rule, full) {
-            return Some(round(full * rule.part));
-        }
-        let seen = self.facts.spot.iter().rev().find(|row| {
-            row.instance_type == name && row.az_id == zone && row.product == "linux" && row.observed_at <= at
-        });
-        if let Some(row) = seen {
-            return row.price.to_string().parse().ok();
-        }
-        let week = (at.as_second() / (7 * 86_400)).to_string();
-        full.map(|full| round(full * (0.25 + 0.35 * fraction(self.seed, &[name, zone, &week]))))
-    }
-
-    /// A request without a price may cost as much as on demand.
-    pub(crate) fn price_ceiling(&self, name: &str) -> String {
-        format!("{:.6}", self.on_demand(name).unwrap_or(0.0))
-    }
-
-    pub(crate) fn price_is_enough(&self, max_price: Option<&str>, name: &str, zone: &str) -> Done<()> {
-        let (Some(most), Some(price)) = (max_price, self.spot_price(name, zone, self.now)) else {
-            return Ok(());
-        };
-        if most.parse::<f64>().is_ok_and(|most| most < price) {
-            return Err(ApiError::new(
-                "SpotMaxPriceTooLow",
-                format!(
-                    "Your Spot request price of {most} is lower than the minimum required Spot request fulfillment price of {price}."
-                ),
-            ));
-        }
-        Ok(())
-    }
-
     /// How many more the zone can take.
     pub(crate) fn room(&self, name: &str, zone: &str, spot: bool) -> u32 {
         let market = if spot { MarketRule::Spot } else { MarketRule::OnDemand };
@@ -214,7 +165,7 @@ impl Desk<'_> {
                 found.push(request);
             }
         }
-        let (rows, next) = page(params, found, (5, 1000))?;
+        let (rows, next) = self.page(params, found, (5, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|request| self.request_node(request)).collect();
         Ok(Fields::new().put("spotInstanceRequestSet", nodes).opt("nextToken", next).into())
@@ -282,100 +233,6 @@ impl Desk<'_> {
         Ok(Fields::new().put("spotInstanceRequestSet", nodes).into())
     }
 
-    /// DescribeSpotPriceHistory: newest first, and for each series the last change before the start too.
-    pub(crate) fn spot_price_history(&mut self, params: &Part<'_>) -> Done<Node> {
-        self.allow_any("ec2:DescribeSpotPriceHistory")?;
-        let filters = Filter::read(params)?;
-        let mut types: Vec<&str> = params.list("InstanceType");
-        if let Some(unknown) = types.iter().find(|name| !self.facts.types.contains_key(**name)) {
-            return Err(ApiError::value(format!(
-                "The following supplied instance types do not exist: [{unknown}]"
-            )));
-        }
-        let all = types.is_empty();
-        if all {
-            types = self.facts.types.keys().map(String::as_str).collect();
-        }
-        let products = params.list("ProductDescription");
-        let wanted_zone = match (params.text("AvailabilityZone"), params.text("AvailabilityZoneId")) {
-            (Some(name), _) => Some(self.zone_id(name)?),
-            (None, Some(id)) => Some(self.known_zone(id)?),
-            (None, None) => None,
-        };
-        let until = params.instant("EndTime")?.unwrap_or(self.now).min(self.now);
-        let earliest = self.now - jiff::SignedDuration::from_hours(90 * 24);
-        let from = params.instant("StartTime")?.unwrap_or(earliest).max(earliest);
-        let linux = ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"];
-        let linux = products.is_empty() || products.iter().any(|product| linux.contains(product));
-        let mut rows = Vec::new();
-        for zone in self
-            .zones()
-            .iter()
-            .filter(|zone| linux && wanted_zone.as_ref().is_none_or(|wanted| wanted == *zone))
-        {
-            let name = self.zone_name(zone);
-            for kind in types.iter().filter(|kind| self.facts.offered(self.region, zone, kind)) {
-                for (at, price) in self.changes(kind, zone, from, until) {
-                    let one = |text: &str| Some(vec![text.to_string().into()]);
-                    let price = format!("{price:.6}");
-                    let fits = Filter::pass(&filters, &Default::default(), |filter| match filter {
-                        "availability-zone" => one(&name),
-                        "availability-zone-id" => one(zone),
-                        "instance-type" => one(kind),
-                        "product-description" => one("Linux/UNIX"),
-                        "spot-price" => one(&price),
-                        "timestamp" => one(&at.to_string()),
-                        _ => None,
-                    })?;
-                    if fits {
-                        rows.push((at, kind.to_string(), name.clone(), zone.clone(), price));
-                    }
-                }
-            }
-        }
-        rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| (&a.1, &a.2).cmp(&(&b.1, &b.2))));
-        let (rows, next) = page(params, rows, (1, 1000))?;
-        self.ready(params)?;
-        let nodes = rows.into_iter().map(|(at, kind, name, zone, price)| {
-            Fields::new()
-                .put("instanceType", kind)
-                .put("productDescription", "Linux/UNIX")
-                .put("spotPrice", price)
-                .put("timestamp", at)
-                .put("availabilityZone", name)
-                .put("availabilityZoneId", zone)
-                .into()
-        });
-        let nodes: Vec<Node> = nodes.collect();
-        Ok(Fields::new().put("spotPriceHistorySet", nodes).put("nextToken", next.unwrap_or_default()).into())
-    }
-
-    /// Changes of one series between two instants, and the last one before.
-    fn changes(&self, name: &str, zone: &str, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, f64)> {
-        const WEEK: i64 = 7 * 86_400;
-        let mut instants: Vec<Timestamp> = (from.as_second() / WEEK..=until.as_second() / WEEK)
-            .filter_map(|week| Timestamp::from_second(week * WEEK).ok())
-            .collect();
-        instants.extend(self.rules.spot_prices.iter().filter_map(|rule| rule.from).filter(|at| *at >= from));
-        let seen = self
-            .facts
-            .spot
-            .iter()
-            .filter(|row| row.instance_type == name && row.az_id == zone && row.observed_at >= from);
-        instants.extend(seen.map(|row| row.observed_at));
-        instants.retain(|at| *at <= until);
-        instants.sort();
-        let mut changes: Vec<(Timestamp, f64)> = Vec::new();
-        for at in instants {
-            if let Some(price) = self.spot_price(name, zone, at)
-                && changes.last().is_none_or(|(_, last)| *last != price)
-            {
-                changes.push((at, price));
-            }
-        }
-        changes
-    }
-
     /// GetSpotPlacementScores: fewer than three types score low, and so do zones without capacity.
     pub(crate) fn placement_scores(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:GetSpotPlacementScores")?;
@@ -417,7 +274,7 @@ impl Desk<'_> {
         }
         rows.sort_by_key(|(score, region, _)| (std::cmp::Reverse(*score), region.to_string()));
         rows.truncate(10);
-        let (rows, next) = page(params, rows, (10, 1000))?;
+        let (rows, next) = self.page(params, rows, (10, 1000))?;
         self.ready(params)?;
         let nodes = rows.into_iter().map(|(score, region, zone)| {
             Fields::new().put("region", region).opt("availabilityZoneId", zone).put("score", score).into()
@@ -443,10 +300,6 @@ impl Desk<'_> {
             (true, false) => score,
         }
     }
-}
-
-fn round(price: f64) -> f64 {
-    (price * 10_000.0).round() / 10_000.0
 }
 
 /// "Spot request status codes" of the user guide.

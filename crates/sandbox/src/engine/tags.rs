@@ -1,4 +1,4 @@
-use super::filter::{Filter, page};
+use super::filter::Filter;
 use super::iam::request_tags;
 use super::instance::Tags;
 use super::world::Desk;
@@ -236,7 +236,7 @@ impl Desk<'_> {
                 }
             }
         }
-        let (rows, next) = page(params, rows, (5, 1000))?;
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         let node = |(id, kind, key, value): (&str, &str, &String, &String)| {
             Fields::new()
