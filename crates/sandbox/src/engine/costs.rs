@@ -10,7 +10,7 @@ use super::products::usage_type;
 use super::services::unknown_json;
 use super::world::Desk;
 use super::{ApiError, Done};
-use crate::wire::{Members, with_token};
+use crate::wire::{Given, with_token};
 
 const SERVICE: &str = "Amazon Elastic Compute Cloud - Compute";
 const DAY: i64 = 86_400;
@@ -50,7 +50,7 @@ type Line = (Stretch, Option<Vec<String>>, Sum);
 
 impl Desk<'_> {
     /// GetCostAndUsage.
-    pub(crate) fn cost_explorer(&mut self, action: &str, input: &Members<'_>) -> Done<Value> {
+    pub(crate) fn cost_explorer(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         if action != "GetCostAndUsage" {
             return Err(unknown_json());
         }
@@ -182,7 +182,7 @@ fn dimension<'a>(kind: &str, key: &'a str) -> Done<&'a str> {
     Err(invalid(format!("The sandbox knows the dimensions {}, and not {kind} {key}", DIMENSIONS.join(", "))))
 }
 
-fn read_test<'a>(part: &Members<'a>) -> Done<Test<'a>> {
+fn read_test<'a>(part: &Given<'a>) -> Done<Test<'a>> {
     let several = |name: &str| -> Done<Vec<Test<'a>>> { part.list(name)?.iter().map(read_test).collect() };
     let mut found = Vec::new();
     if let Some(one) = part.part("Dimensions")? {
@@ -208,7 +208,7 @@ fn read_test<'a>(part: &Members<'a>) -> Done<Test<'a>> {
     }
 }
 
-fn read_spans(input: &Members<'_>) -> Done<Vec<Stretch>> {
+fn read_spans(input: &Given<'_>) -> Done<Vec<Stretch>> {
     let period = input.need_part("TimePeriod")?;
     let granularity = input.need("Granularity")?;
     let date = |name: &str| {

@@ -1,7 +1,7 @@
 use super::instance::Tags;
 use super::world::Desk;
 use super::{ApiError, Done};
-use crate::wire::{Members, Part};
+use crate::wire::{Given, Part};
 
 /// One filter: any of the values may fit.
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ impl Desk<'_> {
     /// is said, and at most; `refusals` the codes of a size and of a token that cannot be.
     pub(crate) fn json_page<T>(
         &self,
-        input: &Members<'_>,
+        input: &Given<'_>,
         all: Vec<T>,
         token: &str,
         most: i64,

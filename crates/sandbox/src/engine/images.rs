@@ -10,7 +10,7 @@ use super::storage::Snapshot;
 use super::tags::{nodes as tag_nodes, read_own};
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Members, Node, Part, with_token};
+use crate::wire::{Fields, Given, Node, Part, with_token};
 
 /// An image of this account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -169,7 +169,7 @@ impl Desk<'_> {
     }
 
     /// GetParameter, GetParameters and GetParametersByPath: public parameters that name images.
-    pub(crate) fn ssm(&mut self, action: &str, input: &Members<'_>) -> Done<Value> {
+    pub(crate) fn ssm(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         self.allow_any(&format!("ssm:{action}"))?;
         let node = |row: usize| {
             let image = self.public_image(row);

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use domain::{Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::disks::Disk;
 use crate::wire::{Fields, Node};
 
 /// Tags, by key.
@@ -28,8 +29,12 @@ impl State {
         [0, 16, 32, 48, 64, 80][self as usize]
     }
 
+    pub(crate) fn write(self, fields: Fields) -> Fields {
+        fields.put("code", self.code()).put("name", self.name())
+    }
+
     pub(crate) fn node(self) -> Node {
-        Fields::new().put("code", self.code()).put("name", self.name()).into()
+        self.write(Fields::new()).into()
     }
 
     /// It will never run again.
@@ -142,9 +147,42 @@ pub(crate) struct Instance {
     pub(crate) token: String,
     pub(crate) tags: Tags,
     pub(crate) rebalance: Option<Timestamp>,
+    /// Into which capacity reservation it may go, and the one in which it runs.
+    pub(crate) target: Target,
+    pub(crate) capacity: Option<String>,
     /// When AWS takes it back, and how: terminate, stop or hibernate.
     pub(crate) notice: Option<(Timestamp, String)>,
     pub(crate) events: Vec<ScheduledEvent>,
+}
+
+/// Into which capacity reservation an instance may go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Target {
+    /// Any open one that fits, or none.
+    #[default]
+    Open,
+    /// None.
+    Never,
+    /// An open one that fits, and nowhere else.
+    Only,
+    /// This one and no other.
+    Named(String),
+}
+
+impl Target {
+    /// What `capacityReservationSpecification` says.
+    pub(crate) fn write(&self, fields: Fields) -> Fields {
+        let preference = match self {
+            Target::Open => "open",
+            Target::Never => "none",
+            Target::Only => "capacity-reservations-only",
+            Target::Named(id) => {
+                return fields
+                    .within("capacityReservationTarget", |fields| fields.put("capacityReservationId", id));
+            }
+        };
+        fields.put("capacityReservationPreference", preference)
+    }
 }
 
 /// How a spot request stands.
@@ -162,8 +200,12 @@ pub(crate) struct SpotRequest {
     pub(crate) status: String,
     pub(crate) updated: Timestamp,
     pub(crate) instance: Option<String>,
-    /// What is launched again when it is persistent.
+    /// What is launched, again and again when it is persistent; its zone is empty before the first time.
     pub(crate) launch: Box<Instance>,
+    /// Zone ids where it may be.
+    pub(crate) zones: Vec<String>,
+    pub(crate) disks: Vec<Disk>,
+    pub(crate) volume_tags: Tags,
     pub(crate) tags: Tags,
 }
 

@@ -9,7 +9,7 @@ use super::filter::matches;
 use super::services::unknown_json;
 use super::world::Desk;
 use super::{ApiError, Done};
-use crate::wire::{Members, with_token};
+use crate::wire::{Given, with_token};
 
 /// Queries of one call, and values of one answer ("CloudWatch service quotas").
 const QUERIES: usize = 500;
@@ -31,7 +31,7 @@ struct Wanted<'a> {
 
 impl Desk<'_> {
     /// GetMetricData: one value of the scenario for five minutes of running.
-    pub(crate) fn cloudwatch(&mut self, action: &str, input: &Members<'_>) -> Done<Value> {
+    pub(crate) fn cloudwatch(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         if action != "GetMetricData" {
             return Err(unknown_json());
         }
@@ -78,7 +78,7 @@ impl Desk<'_> {
     }
 
     /// One query: its id, its label, and its values with their instants.
-    fn series(&self, query: &Members<'_>, from: Timestamp, until: Timestamp, rising: bool) -> Done<Series> {
+    fn series(&self, query: &Given<'_>, from: Timestamp, until: Timestamp, rising: bool) -> Done<Series> {
         let id = query.need("Id")?;
         if !id.starts_with(|c: char| c.is_ascii_lowercase()) {
             return Err(invalid(format!("The id {id} must begin with a lowercase letter")));

@@ -2,11 +2,14 @@
 //! same seed give the same answers.
 
 mod agenda;
+mod asked;
 mod change;
 mod costs;
 mod disks;
 mod error;
+mod expression;
 mod filter;
+mod fleet;
 mod iam;
 mod ids;
 mod images;
@@ -15,6 +18,7 @@ mod instance;
 mod keys;
 mod launch;
 mod list;
+mod managed;
 mod metrics;
 mod modify;
 mod network;
@@ -22,12 +26,15 @@ mod places;
 mod policy;
 mod prices;
 mod products;
+mod profiles;
 mod quota;
 mod reservations;
+mod schedules;
 mod services;
 mod spot;
 mod storage;
 mod tags;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod throttle;

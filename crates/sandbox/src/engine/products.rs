@@ -7,7 +7,7 @@ use super::ids::fraction;
 use super::services::unknown_json;
 use super::world::Desk;
 use super::{ApiError, Done};
-use crate::wire::{Members, with_token};
+use crate::wire::{Given, with_token};
 
 /// The attributes of a product, and those of the whole.
 const ATTRIBUTES: [&str; 22] = [
@@ -51,7 +51,7 @@ struct Wanted<'a> {
 
 impl Desk<'_> {
     /// The calls of the price list.
-    pub(crate) fn pricing(&mut self, action: &str, input: &Members<'_>) -> Done<Value> {
+    pub(crate) fn pricing(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         self.allow_any(&format!("pricing:{action}"))?;
         let refusals = ("InvalidParameterException", "InvalidNextTokenException");
         if !["DescribeServices", "GetProducts"].contains(&action) {
@@ -75,7 +75,7 @@ impl Desk<'_> {
     }
 
     /// Each product is a text that holds JSON.
-    fn products(&self, input: &Members<'_>) -> Done<Vec<Value>> {
+    fn products(&self, input: &Given<'_>) -> Done<Vec<Value>> {
         let mut wanted = Vec::new();
         for filter in input.list("Filters")? {
             let kind = filter.need("Type")?;

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::world::Desk;
 use super::{ApiError, Done};
-use crate::wire::{Members, with_token};
+use crate::wire::{Given, with_token};
 
 /// Quotas of running vCPUs: code, name, spot, and the letters with which the families begin that count.
 /// "Amazon EC2 service quotas"; the values are the sandbox's own and can be set by a scenario.
@@ -55,7 +55,10 @@ impl Desk<'_> {
                 && found.spot_request.is_some() == quota.2
                 && quota.3.contains(&letters(&found.instance_type))
         });
-        counted.map(|found| self.vcpus(&found.instance_type)).sum()
+        let running: i64 = counted.map(|found| self.vcpus(&found.instance_type)).sum();
+        let reserved = if quota.2 { Vec::new() } else { self.reserved() };
+        let kept = reserved.into_iter().filter(|(name, _)| quota.3.contains(&letters(name)));
+        running + kept.map(|(name, count)| self.vcpus(name) * i64::from(count)).sum::<i64>()
     }
 
     /// How many more instances of a type the quota leaves room for.
@@ -84,7 +87,7 @@ impl Desk<'_> {
     }
 
     /// The calls of Service Quotas.
-    pub(crate) fn service_quotas(&mut self, action: &str, input: &Members<'_>) -> Done<Value> {
+    pub(crate) fn service_quotas(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         self.allow_any(&format!("servicequotas:{action}"))?;
         let name = "Amazon Elastic Compute Cloud (Amazon EC2)";
         let refusals = ("IllegalArgumentException", "InvalidPaginationTokenException");
@@ -104,7 +107,7 @@ impl Desk<'_> {
                 "Adjustable": true, "GlobalQuota": false, "QuotaAppliedAtLevel": "ACCOUNT",
             })
         };
-        let level = |input: &Members<'_>, name: &str| match input.text(name)? {
+        let level = |input: &Given<'_>, name: &str| match input.text(name)? {
             None | Some("ACCOUNT" | "ALL") => Ok(()),
             Some(other) => Err(ApiError::new(
                 "IllegalArgumentException",

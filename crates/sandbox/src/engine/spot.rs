@@ -1,8 +1,9 @@
 use super::agenda::Event;
+use super::asked::Spot;
 use super::filter::{Filter, matches};
 use super::ids::fraction;
 use super::instance::{Reason, SpotRequest, State};
-use super::world::Desk;
+use super::world::{Desk, Token};
 use super::{ApiError, Done, Kind};
 use crate::scenario::MarketRule;
 use crate::wire::{Fields, Node, Part};
@@ -44,27 +45,89 @@ impl Desk<'_> {
         if request.valid_until.is_some_and(|until| until <= self.now) {
             return self.set_request(Some(id), "closed", "schedule-expired");
         }
-        let (name, zone) = (request.launch.instance_type.clone(), request.launch.zone.clone());
-        if self.room(&name, &zone, true) == 0 {
-            self.set_request(Some(id), "open", "capacity-not-available");
-            return self
-                .later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: id.to_string() });
-        }
         let held = request.instance.as_ref().and_then(|held| self.here.instances.get(held));
-        match (held.map(|found| found.state), &request.instance) {
-            (Some(State::Stopped), Some(stopped)) => self.start(stopped),
+        let held = held.map(|found| (found.id.clone(), found.state, found.zone.clone()));
+        // What was stopped starts where it is.
+        let zones = match &held {
+            Some((_, State::Stopped, zone)) => vec![zone.clone()],
+            _ => request.zones.clone(),
+        };
+        let name = &request.launch.instance_type;
+        let Some(zone) = zones.iter().find(|zone| self.room(name, zone, true) > 0) else {
+            return self.try_again(id, "capacity-not-available");
+        };
+        if self.price_is_enough(Some(&request.max_price), name, zone).is_err() {
+            return self.try_again(id, "price-too-low");
+        }
+        match held {
+            Some((stopped, State::Stopped, _)) => self.start(&stopped),
             // It is not stopped yet.
-            (Some(State::Stopping), _) => {
-                self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: id.to_string() });
-            }
+            Some((_, State::Stopping, _)) => self.try_again(id, &request.status),
             _ => {
-                let new = self.place_again((*request.launch).clone());
+                let new = self.place_for(&request, zone);
                 if let Some(held) = self.here.spot.get_mut(id) {
                     held.instance = Some(new);
+                    held.launch.zone = zone.clone();
                 }
                 self.set_request(Some(id), "active", "fulfilled");
             }
         }
+    }
+
+    /// An open request waits for its next chance.
+    fn try_again(&mut self, id: &str, status: &str) {
+        self.set_request(Some(id), "open", status);
+        self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: id.to_string() });
+    }
+
+    /// RequestSpotInstances: requests that are open until there is capacity at their price.
+    pub(crate) fn request_spot(&mut self, params: &Part<'_>) -> Done<Node> {
+        let count = params.number("InstanceCount")?.unwrap_or(1);
+        if !(1..=1000).contains(&count) {
+            return Err(ApiError::value(format!("Value ({count}) for parameter instanceCount is invalid.")));
+        }
+        let spot = read_request(params)?;
+        let mut inner = params.params().under("LaunchSpecification");
+        inner.set("MinCount", "1");
+        inner.set("MaxCount", "1");
+        let whole = inner.whole();
+        let launch = self.read_launch(&whole, Some(spot.clone()))?;
+        inner.all_read()?;
+        self.may_launch(&launch)?;
+        self.allow_any("ec2:RequestSpotInstances")?;
+        self.within_quota(&launch.draft.instance_type, count, true)?;
+        let tags = super::tags::read_own(params, "spot-instances-request")?;
+        let from = params.instant("ValidFrom")?.unwrap_or(self.now).max(self.now);
+        let token = params.text("ClientToken").map(|token| format!("spot {token}"));
+        let form = params.params().encode();
+        let known = token.as_ref().and_then(|token| self.here.tokens.get(token));
+        if known.is_some_and(|known| known.form != form) {
+            return Err(super::launch::mismatch());
+        }
+        let known = known.map(|known| known.reservation.clone());
+        self.ready(params)?;
+        let ids: Vec<String> = match known {
+            Some(ids) => ids.split(' ').map(String::from).collect(),
+            None => {
+                let after = from.duration_since(self.now) + self.rules.timing.visible_after.0;
+                let mut ids = Vec::new();
+                for _ in 0..count {
+                    let id = self.request_for(&launch, &spot, tags.clone());
+                    self.later(after, Event::Relaunch { request: id.clone() });
+                    ids.push(id);
+                }
+                ids
+            }
+        };
+        if let Some(token) = token {
+            self.here.tokens.insert(token, Token { form, reservation: ids.join(" ") });
+        }
+        let nodes: Vec<Node> = ids
+            .iter()
+            .filter_map(|id| self.here.spot.get(id))
+            .map(|found| self.request_node(found))
+            .collect();
+        Ok(Fields::new().put("spotInstanceRequestSet", nodes).into())
     }
 
     /// AWS says that it takes a running spot instance back.
@@ -129,7 +192,8 @@ impl Desk<'_> {
                 && matches(&rule.zone, &found.zone)
                 && (rule.market.is_none() || found.spot_request.is_some() == spot)
         });
-        rule.available.saturating_sub(up.count() as u32)
+        let held = if spot { 0 } else { self.unused_slots(rule) };
+        rule.available.saturating_sub(up.count() as u32 + held)
     }
 
     /// DescribeSpotInstanceRequests.
@@ -176,10 +240,17 @@ impl Desk<'_> {
             .put("code", request.status.as_str())
             .put("message", status_message(&request.status))
             .put("updateTime", request.updated);
+        let groups = request.launch.groups.iter().map(|id| {
+            let name = self.here.groups.get(id).map(|group| group.name.as_str());
+            Fields::new().put("groupId", id).opt("groupName", name).into()
+        });
+        let zone = Some(&request.launch.zone).filter(|zone| !zone.is_empty());
         let launch = Fields::new()
-            .put("imageId", request.launch.image.as_str())
-            .opt("keyName", request.launch.key.as_deref())
-            .put("instanceType", request.launch.instance_type.as_str());
+            .put("imageId", &request.launch.image)
+            .opt("keyName", request.launch.key.as_ref())
+            .put("groupSet", groups.collect::<Vec<Node>>())
+            .put("instanceType", &request.launch.instance_type)
+            .within("monitoring", |fields| fields.put("enabled", request.launch.monitoring));
         Fields::new()
             .put("spotInstanceRequestId", request.id.as_str())
             .put("spotPrice", request.max_price.as_str())
@@ -192,7 +263,8 @@ impl Desk<'_> {
             .put("productDescription", "Linux/UNIX")
             .opt("validUntil", request.valid_until)
             .some("tagSet", super::tags::nodes(&request.tags))
-            .put("launchedAvailabilityZone", self.zone_name(&request.launch.zone))
+            .opt("launchedAvailabilityZone", zone.map(|zone| self.zone_name(zone)))
+            .opt("launchedAvailabilityZoneId", zone)
             .put("instanceInterruptionBehavior", request.behaviour.as_str())
             .into()
     }
@@ -302,6 +374,25 @@ impl Desk<'_> {
     }
 }
 
+/// What RequestSpotInstances says of the market.
+fn read_request(params: &Part<'_>) -> Done<Spot> {
+    let persistent = params.one_of("Type", &["one-time", "persistent"])? == Some("persistent");
+    let behaviour = params
+        .one_of("InstanceInterruptionBehavior", &["terminate", "stop", "hibernate"])?
+        .unwrap_or("terminate");
+    if !persistent && behaviour != "terminate" {
+        return Err(ApiError::combination(
+            "one-time Spot Instance requests are only supported when the instance interruption behavior is terminate",
+        ));
+    }
+    let max_price = params.text("SpotPrice").map(String::from);
+    if max_price.as_ref().is_some_and(|price| !price.parse::<f64>().is_ok_and(|price| price > 0.0)) {
+        return Err(ApiError::value("Invalid value for spotPrice."));
+    }
+    let valid_until = params.instant("ValidUntil")?;
+    Ok(Spot { persistent, behaviour: behaviour.to_string(), max_price, valid_until })
+}
+
 /// "Spot request status codes" of the user guide.
 fn status_message(code: &str) -> String {
     match code {
@@ -309,6 +400,7 @@ fn status_message(code: &str) -> String {
         "pending-evaluation" => {
             "Your Spot request has been submitted for review, and is pending evaluation.".to_string()
         }
+        "price-too-low" => "Your price is lower than the current Spot price.".to_string(),
         "capacity-not-available" => {
             "There is no Spot capacity available that matches your request.".to_string()
         }

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::services::unknown_json;
 use super::world::{Desk, TrailEvent};
 use super::{ApiError, Done};
-use crate::wire::{Members, with_token};
+use crate::wire::{Given, with_token};
 
 impl Desk<'_> {
     /// LookupEvents, newest first.
-    pub(crate) fn cloudtrail(&mut self, action: &str, input: &Members<'_>) -> Done<Value> {
+    pub(crate) fn cloudtrail(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         if action != "LookupEvents" {
             return Err(unknown_json());
         }

@@ -6,7 +6,7 @@ use super::filter::Filter;
 use super::world::Desk;
 use super::{ApiError, Done};
 use crate::facts::TypeFact;
-use crate::wire::{Fields, Node, Part, texts};
+use crate::wire::{Fields, Members, Node, Part, node, texts};
 
 impl Desk<'_> {
     /// DescribeInstanceTypes: those that this region offers, or all of them.
@@ -90,7 +90,7 @@ fn valid_threads(kind: &TypeFact) -> Vec<i64> {
 /// An instance type as DescribeInstanceTypes shows it. What the columns have only in sum (cards, disks) is
 /// shown as that many equal ones.
 fn type_node(kind: &TypeFact, offered: bool) -> Node {
-    let numbers = |list: &[i64]| list.iter().map(|number| Node::from(*number)).collect::<Vec<Node>>();
+    let numbers = |list: &[i64]| list.iter().map(|number| node(*number)).collect::<Vec<Node>>();
     let processor = Fields::new()
         .put("supportedArchitectures", texts(&kind.architectures))
         .opt("sustainedClockSpeedInGhz", kind.clock_ghz)
@@ -237,7 +237,7 @@ fn inference(kind: &TypeFact) -> Option<Fields> {
         .put("name", kind.inference_model.as_ref()?)
         .opt("manufacturer", kind.inference_maker.as_deref())
         .opt("memoryInfo", memory(kind.inference_memory_mib.map(|all| all / count)));
-    let info = Fields::new().put("accelerators", Node::Members(vec![one.into()]));
+    let info = Fields::new().put("accelerators", Members(vec![Node::from(one)]));
     Some(info.opt("totalInferenceMemoryInMiB", kind.inference_memory_mib))
 }
 

@@ -7,7 +7,6 @@ use quick_xml::escape::escape;
 use super::cbor;
 use super::http::response;
 use crate::engine::{ApiError, Done, Reply};
-use crate::wire::write;
 
 /// How a service spells its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +19,8 @@ pub(super) enum Style {
     Json,
     /// Smithy RPC v2, CBOR.
     Cbor,
+    /// JSON bodies, with names in the path.
+    Rest,
 }
 
 fn namespace(service: &str) -> &'static str {
@@ -48,10 +49,10 @@ pub(super) fn spell(
             );
             if style == Style::Ec2 {
                 out.push_str(&format!("<requestId>{request}</requestId>"));
-                write(&node, "item", &mut out);
+                out.push_str(node.as_str());
             } else {
                 out.push_str(&format!("<{action}Result>"));
-                write(&node, "member", &mut out);
+                out.push_str(node.as_str());
                 out.push_str(&format!(
                     "</{action}Result><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata>"
                 ));
@@ -102,14 +103,15 @@ fn refusal(
             );
             response(error.status, "text/xml", now, &headers, text.into_bytes())
         }
-        Style::Json => {
+        Style::Json | Style::Rest => {
             // The JSON services name the same refusal differently.
             let code = if error.code == "AccessDenied" { "AccessDeniedException" } else { &error.code };
             let body =
                 serde_json::json!({ "__type": code, "message": error.message, "Message": error.message });
             let headers = [("x-amzn-requestid", request.to_string()), ("x-amzn-errortype", code.to_string())];
+            let told = style == Style::Rest || error.status >= 500;
             response(
-                error.status.min(400).max(if error.status >= 500 { error.status } else { 400 }),
+                if told { error.status } else { 400 },
                 "application/x-amz-json-1.1",
                 now,
                 &headers,

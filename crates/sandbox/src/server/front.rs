@@ -230,6 +230,10 @@ fn understood(service: &str, heard: &Heard) -> (Style, String, Done<String>) {
         let body = text().map(|body| if body.is_empty() { "{}".to_string() } else { body });
         return (Style::Json, action, body);
     }
+    if service == "scheduler" {
+        let (action, body) = super::rest::understood(heard);
+        return (Style::Rest, action, body);
+    }
     if let Some((_, action)) = heard.path.split_once("/operation/") {
         let body = cbor::read(&heard.body).map(|value| value.to_string());
         let body = body.ok_or_else(|| ApiError::new("SerializationException", "The body is not CBOR"));
@@ -252,7 +256,7 @@ fn unknown_key(style: Style) -> ApiError {
         Style::Ec2 => {
             ApiError::new("AuthFailure", "AWS was not able to validate the provided access credentials")
         }
-        Style::Json | Style::Cbor => ApiError::new("UnrecognizedClientException", invalid),
+        Style::Json | Style::Cbor | Style::Rest => ApiError::new("UnrecognizedClientException", invalid),
         Style::Query => ApiError::new("InvalidClientTokenId", invalid),
     }
 }
@@ -260,7 +264,7 @@ fn unknown_key(style: Style) -> ApiError {
 /// The signature, the credentials' end, and the date.
 fn check(shared: &Shared, authorization: &Authorization, heard: &Heard, style: Style) -> Done<()> {
     let ec2 = style == Style::Ec2;
-    let json = matches!(style, Style::Json | Style::Cbor);
+    let json = matches!(style, Style::Json | Style::Cbor | Style::Rest);
     let unknown = || unknown_key(style);
     let key = shared.world.key(&authorization.access_key).ok_or_else(unknown)?;
     if key.session.as_deref() != heard.header("x-amz-security-token") {

@@ -23,20 +23,20 @@ impl Input {
         }
     }
 
-    pub(crate) fn whole(&self) -> Members<'_> {
-        Members { input: self, value: &self.value, path: String::new() }
+    pub(crate) fn whole(&self) -> Given<'_> {
+        Given { input: self, value: &self.value, path: String::new() }
     }
 }
 
 /// The members of one structure.
 #[derive(Debug, Clone)]
-pub(crate) struct Members<'a> {
+pub(crate) struct Given<'a> {
     input: &'a Input,
     value: &'a Value,
     path: String,
 }
 
-impl<'a> Members<'a> {
+impl<'a> Given<'a> {
     fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
     }
@@ -85,10 +85,10 @@ impl<'a> Members<'a> {
     }
 
     /// A list of structures; an absent one is empty.
-    pub(crate) fn list(&self, name: &str) -> Done<Vec<Members<'a>>> {
+    pub(crate) fn list(&self, name: &str) -> Done<Vec<Given<'a>>> {
         let path = self.path_of(name);
         let one = |(at, value): (usize, &'a Value)| {
-            value.is_object().then(|| Members { input: self.input, value, path: format!("{path}[{at}]") })
+            value.is_object().then(|| Given { input: self.input, value, path: format!("{path}[{at}]") })
         };
         let read =
             |value: &'a Value| value.as_array()?.iter().enumerate().map(one).collect::<Option<Vec<_>>>();
@@ -96,15 +96,15 @@ impl<'a> Members<'a> {
     }
 
     /// A structure.
-    pub(crate) fn part(&self, name: &str) -> Done<Option<Members<'a>>> {
+    pub(crate) fn part(&self, name: &str) -> Done<Option<Given<'a>>> {
         let part = |value: &'a Value| {
-            value.is_object().then(|| Members { input: self.input, value, path: self.path_of(name) })
+            value.is_object().then(|| Given { input: self.input, value, path: self.path_of(name) })
         };
         self.typed(name, "a structure", part)
     }
 
     /// A structure that must be there.
-    pub(crate) fn need_part(&self, name: &str) -> Done<Members<'a>> {
+    pub(crate) fn need_part(&self, name: &str) -> Done<Given<'a>> {
         self.part(name)?.ok_or_else(|| missing(&self.path_of(name)))
     }
 

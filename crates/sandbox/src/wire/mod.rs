@@ -5,7 +5,7 @@ mod node;
 mod params;
 pub(crate) mod sigv4;
 
-pub(crate) use json::{Input, Members, with_token};
-pub(crate) use node::{Fields, Node, iso, texts, write};
+pub(crate) use json::{Given, Input, with_token};
+pub(crate) use node::{Fields, Members, Node, Spell, iso, node, texts};
 pub use params::Params;
 pub(crate) use params::Part;
