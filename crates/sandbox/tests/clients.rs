@@ -22,15 +22,20 @@ fn start(scenario: &str) -> Running {
     Sandbox::start(options).expect("it starts")
 }
 
-fn python() -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.tools/clients/bin/python");
+fn python(environment: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.tools").join(environment);
+    let path = path.join("bin/python");
     path.exists().then_some(path)
 }
 
 /// Runs a script against a sandbox; its own assertions count.
 fn check(script: &str, scenario: &str) {
-    let Some(python) = python() else {
-        eprintln!("skipped: .tools/clients is missing; cargo xtask setup --tests makes it");
+    check_with("clients", script, scenario);
+}
+
+fn check_with(environment: &str, script: &str, scenario: &str) {
+    let Some(python) = python(environment) else {
+        eprintln!("skipped: .tools/{environment} is missing; cargo xtask setup --tests makes it");
         return;
     };
     let running = start(scenario);
@@ -93,6 +98,12 @@ spot_prices: [{type: m7i.*, part: 0.5}]
 #[test]
 fn what_a_collector_reads_is_whole() {
     check("reads.py", READS);
+}
+
+/// moto comes from `.tools/rival`, and runs in the script's own process.
+#[test]
+fn answers_have_the_shapes_of_another_emulator() {
+    check_with("rival", "shapes.py", SCENARIO);
 }
 
 #[test]

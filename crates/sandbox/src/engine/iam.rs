@@ -70,6 +70,9 @@ struct Role {
     inline: BTreeMap<String, Value>,
     /// ARNs of managed policies.
     attached: BTreeSet<String>,
+    /// Seconds of a session at most.
+    longest: i64,
+    description: Option<String>,
     created: Timestamp,
 }
 
@@ -272,10 +275,10 @@ impl Desk<'_> {
             return Err(denied());
         }
         let role = self.iam.roles.get(&name).ok_or_else(denied)?;
-        if !(900..=43_200).contains(&seconds) {
+        if !(900..=role.longest).contains(&seconds) {
             return Err(ApiError::new(
                 "ValidationError",
-                "DurationSeconds must have a value between 900 and 43200",
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role, or is below 900.",
             ));
         }
         let root = format!("arn:{}:iam::{}:root", self.partition(), self.account);
@@ -355,8 +358,14 @@ impl Desk<'_> {
         match action {
             "CreateRole" => {
                 let trust = document(params.need("AssumeRolePolicyDocument")?)?;
-                params.text("Description");
-                params.number("MaxSessionDuration")?;
+                let description = params.text("Description").map(String::from);
+                let longest = params.number("MaxSessionDuration")?.unwrap_or(3600);
+                if !(3600..=43_200).contains(&longest) {
+                    return Err(ApiError::new(
+                        "ValidationError",
+                        "MaxSessionDuration must have a value between 3600 and 43200",
+                    ));
+                }
                 params.params().all_read()?;
                 if self.iam.roles.contains_key(&role_name) {
                     return Err(ApiError::new(
@@ -370,12 +379,22 @@ impl Desk<'_> {
                     trust,
                     inline: BTreeMap::new(),
                     attached: BTreeSet::new(),
+                    longest,
+                    description,
                     created: self.now,
                 };
                 self.iam.roles.insert(role_name.clone(), role);
                 Ok(Fields::new().put("Role", self.role_node(&role_name)).into())
             }
-            "GetRole" => self.read_only(params, Fields::new().put("Role", self.role_node(&role_name))),
+            "GetRole" => {
+                let held = &self.iam.roles[&role_name];
+                let role = self
+                    .role_node(&role_name)
+                    .opt("Description", held.description.as_ref())
+                    .put("MaxSessionDuration", held.longest)
+                    .put("RoleLastUsed", Fields::new());
+                self.read_only(params, Fields::new().put("Role", role))
+            }
             "ListRoles" => {
                 params.text("PathPrefix");
                 let names: Vec<String> = self.iam.roles.keys().cloned().collect();

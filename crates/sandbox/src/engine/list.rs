@@ -188,10 +188,15 @@ impl Desk<'_> {
                 state.put("state", if i.monitoring { "enabled" } else { "disabled" })
             });
         let fields = if gone { fields.put("groupSet", Vec::new()) } else { self.network_fields(fields, i) };
-        let fields = match &i.reason {
-            Some(reason) => fields.within("stateReason", |fields| {
-                fields.put("code", &reason.code).put("message", &reason.message)
-            }),
+        let reason = match (&i.reason, i.state) {
+            (Some(reason), _) => Some((reason.code.as_str(), reason.message.as_str())),
+            (None, State::Pending) => Some(("pending", "pending")),
+            (None, _) => None,
+        };
+        let fields = match reason {
+            Some((code, message)) => {
+                fields.within("stateReason", |fields| fields.put("code", code).put("message", message))
+            }
             None => fields,
         };
         let fields = fields
@@ -265,11 +270,9 @@ impl Desk<'_> {
             .put("status", "in-use")
             .put("privateIpAddress", &i.private_ip)
             .put("privateDnsName", self.private_name(i))
+            .put("macAddress", mac_address(&i.interface))
             .put("sourceDestCheck", true);
-        let fields = match &i.public_ip {
-            Some(ip) => fields.within("association", |fields| self.association_fields(fields, ip, i)),
-            None => fields,
-        };
+        let fields = self.association_fields(fields, i);
         let fields = self.group_set(fields, i).within("attachment", |fields| {
             fields
                 .put("attachmentId", format!("eni-attach-{}", i.interface.trim_start_matches("eni-")))
@@ -280,18 +283,22 @@ impl Desk<'_> {
                 .put("networkCardIndex", 0i64)
         });
         fields.put("interfaceType", "interface").each("privateIpAddressesSet", [i], |fields, i| {
-            fields
+            let fields = fields
                 .put("privateIpAddress", &i.private_ip)
                 .put("privateDnsName", self.private_name(i))
-                .put("primary", true)
+                .put("primary", true);
+            self.association_fields(fields, i)
         })
     }
 
-    fn association_fields(&self, fields: Fields, ip: &str, i: &Instance) -> Fields {
-        fields
-            .put("publicIp", ip)
-            .put("publicDnsName", self.public_name(i).unwrap_or_default())
-            .put("ipOwnerId", "amazon")
+    fn association_fields(&self, fields: Fields, i: &Instance) -> Fields {
+        let Some(ip) = &i.public_ip else { return fields };
+        fields.within("association", |fields| {
+            fields
+                .put("publicIp", ip)
+                .put("publicDnsName", self.public_name(i).unwrap_or_default())
+                .put("ipOwnerId", "amazon")
+        })
     }
 
     /// DescribeInstanceStatus: running ones, unless all are asked for.
@@ -388,6 +395,13 @@ pub(crate) fn metadata_fields(fields: Fields, i: &Instance) -> Fields {
         .put("httpEndpoint", &i.metadata.endpoint)
         .put("httpProtocolIpv6", &i.metadata.ipv6)
         .put("instanceMetadataTags", &i.metadata.tags)
+}
+
+/// A locally administered address that follows from the interface's id.
+fn mac_address(interface: &str) -> String {
+    let digits = &interface[interface.len().saturating_sub(10)..];
+    let pairs = digits.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
+    pairs.fold("0e".to_string(), |text, pair| text + ":" + pair)
 }
 
 fn root_device(i: &Instance) -> &str {

@@ -1,6 +1,7 @@
 //! The sandbox itself, without a wire, a clock or a file: `now` is an argument, and the same calls on the
 //! same seed give the same answers.
 
+mod addresses;
 mod agenda;
 mod asked;
 mod change;

@@ -239,6 +239,7 @@ impl Desk<'_> {
             .put("description", &snapshot.description)
             .some("tagSet", tag_nodes(&snapshot.tags))
             .put("encrypted", snapshot.encrypted)
+            .put("storageTier", "standard")
     }
 
     /// CreateSnapshot.

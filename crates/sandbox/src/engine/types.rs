@@ -171,11 +171,14 @@ fn ebs(kind: &TypeFact) -> Fields {
 fn network(kind: &TypeFact) -> Fields {
     let cards = kind.network_cards.max(1);
     let interfaces: &[&str] = if kind.efa { &["interface", "efa", "efa-only"] } else { &["interface"] };
+    // Of several cards, each is said to be as fast as its share.
+    let share = |sum: Option<f64>| sum.map(|sum| sum / cards as f64);
+    let performance =
+        share(kind.network_peak_gbps).filter(|_| cards > 1).map(|peak| format!("{peak} Gigabit"));
     let card = |number: i64| -> Node {
-        let share = |sum: Option<f64>| sum.map(|sum| sum / cards as f64);
         Fields::new()
             .put("networkCardIndex", number)
-            .put("networkPerformance", &kind.network_performance)
+            .put("networkPerformance", performance.as_ref().unwrap_or(&kind.network_performance))
             .put("maximumNetworkInterfaces", kind.network_interfaces / cards)
             .opt("baselineBandwidthInGbps", share(kind.network_baseline_gbps))
             .opt("peakBandwidthInGbps", share(kind.network_peak_gbps))

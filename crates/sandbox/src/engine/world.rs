@@ -5,13 +5,14 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::addresses::Address;
 use super::agenda::{Agenda, Entry, Event};
 use super::iam::{Iam, Principal};
 use super::ids::{Ids, fraction};
 use super::images::Image;
 use super::instance::{Instance, SpotRequest, State, Usage, Volume};
 use super::keys::KeyPair;
-use super::network::{Address, Group, Network};
+use super::network::{Group, Network};
 use super::reservations::Reservation;
 use super::schedules::Schedule;
 use super::storage::Snapshot;
