@@ -7,6 +7,18 @@ use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part, Spell};
 
+/// What is the same of every instance here.
+const ALIKE: &str = "<enclaveOptions><enabled>false</enabled></enclaveOptions>\
+    <platformDetails>Linux/UNIX</platformDetails><usageOperation>RunInstances</usageOperation>\
+    <maintenanceOptions><autoRecovery>default</autoRecovery></maintenanceOptions>\
+    <currentInstanceBootMode>legacy-bios</currentInstanceBootMode>";
+
+/// The DNS names of an instance.
+struct Names {
+    private: String,
+    public: String,
+}
+
 impl Desk<'_> {
     /// DescribeInstances.
     pub(crate) fn describe_instances(&mut self, params: &Part<'_>) -> Done<Node> {
@@ -23,7 +35,8 @@ impl Desk<'_> {
                 None => groups.push(vec![found]),
             }
         }
-        let fields = Fields::new().each("reservationSet", &groups, |fields, group| {
+        let count: usize = groups.iter().map(Vec::len).sum();
+        let fields = Fields::with_room(count * 4096 + 1024).each("reservationSet", &groups, |fields, group| {
             self.reservation(fields, &group[0].reservation, group)
         });
         Ok(fields.opt("nextToken", next).into())
@@ -165,29 +178,29 @@ impl Desk<'_> {
     fn instance_fields(&self, fields: Fields, i: &Instance) -> Fields {
         let gone = i.state == State::Terminated;
         let kind = self.facts.types.get(&i.instance_type);
+        let names = Names { private: self.private_name(i), public: self.public_name(i).unwrap_or_default() };
         let fields = fields
             .put("instanceId", &i.id)
             .put("imageId", &i.image)
             .within("instanceState", |state| i.state.write(state))
-            .put("privateDnsName", if gone { String::new() } else { self.private_name(i) })
-            .put("dnsName", self.public_name(i).unwrap_or_default())
+            .put("privateDnsName", if gone { "" } else { &names.private })
+            .put("dnsName", &names.public)
             .put("reason", i.reason.as_ref().map_or("", |reason| &reason.text))
             .opt("keyName", i.key.as_ref())
             .put("amiLaunchIndex", i.index)
-            .put("productCodes", Vec::new())
+            .constant("<productCodes></productCodes>")
             .put("instanceType", &i.instance_type)
             .put("launchTime", i.launched)
             .within("placement", |place| {
                 place
                     .put("availabilityZone", self.zone_name(&i.zone))
                     .put("availabilityZoneId", &i.zone)
-                    .put("groupName", "")
-                    .put("tenancy", "default")
+                    .constant("<groupName></groupName><tenancy>default</tenancy>")
             })
             .within("monitoring", |state| {
                 state.put("state", if i.monitoring { "enabled" } else { "disabled" })
             });
-        let fields = if gone { fields.put("groupSet", Vec::new()) } else { self.network_fields(fields, i) };
+        let fields = if gone { fields.put("groupSet", Vec::new()) } else { self.network_fields(fields, i, &names) };
         let reason = match (&i.reason, i.state) {
             (Some(reason), _) => Some((reason.code.as_str(), reason.message.as_str())),
             (None, State::Pending) => Some(("pending", "pending")),
@@ -201,7 +214,7 @@ impl Desk<'_> {
         };
         let fields = fields
             .put("architecture", &i.arch)
-            .put("rootDeviceType", "ebs")
+            .constant("<rootDeviceType>ebs</rootDeviceType>")
             .put("rootDeviceName", root_device(i))
             .each("blockDeviceMapping", &i.volumes, |fields, mapping| {
                 fields.put("deviceName", &mapping.device).within("ebs", |ebs| {
@@ -211,7 +224,7 @@ impl Desk<'_> {
                         .put("deleteOnTermination", mapping.delete)
                 })
             })
-            .put("virtualizationType", "hvm")
+            .constant("<virtualizationType>hvm</virtualizationType>")
             .opt("instanceLifecycle", i.spot_request.as_ref().map(|_| "spot"))
             .opt("spotInstanceRequestId", i.spot_request.as_ref())
             .put("clientToken", &i.token);
@@ -220,7 +233,7 @@ impl Desk<'_> {
         } else {
             fields.each("tagSet", &i.tags, |fields, (key, value)| fields.put("key", key).put("value", value))
         };
-        let fields = fields.put("hypervisor", "xen");
+        let fields = fields.constant("<hypervisor>xen</hypervisor>");
         let fields = match &i.profile {
             Some((_, name)) => fields.within("iamInstanceProfile", |fields| {
                 let arn = self.iam.profile_arn(self.account, self.partition(), name);
@@ -228,7 +241,7 @@ impl Desk<'_> {
             }),
             None => fields,
         };
-        let fields = fields.put("ebsOptimized", i.ebs_optimized).put("enaSupport", true);
+        let fields = fields.put("ebsOptimized", i.ebs_optimized).constant("<enaSupport>true</enaSupport>");
         let fields = match kind {
             Some(kind) => fields.within("cpuOptions", |fields| {
                 fields.put("coreCount", kind.cores).put("threadsPerCore", kind.threads_per_core)
@@ -240,64 +253,52 @@ impl Desk<'_> {
             .within("capacityReservationSpecification", |fields| i.target.write(fields))
             .within("hibernationOptions", |fields| fields.put("configured", i.hibernation))
             .within("metadataOptions", |fields| metadata_fields(fields, i))
-            .within("enclaveOptions", |fields| fields.put("enabled", false))
-            .put("platformDetails", "Linux/UNIX")
-            .put("usageOperation", "RunInstances")
             .put("usageOperationUpdateTime", i.created)
-            .within("maintenanceOptions", |fields| fields.put("autoRecovery", "default"))
-            .put("currentInstanceBootMode", "legacy-bios")
+            .constant(ALIKE)
     }
 
     /// Where an instance is in its network.
-    fn network_fields(&self, fields: Fields, i: &Instance) -> Fields {
+    fn network_fields(&self, fields: Fields, i: &Instance, names: &Names) -> Fields {
         let fields = fields
             .put("subnetId", &i.subnet)
             .put("vpcId", &self.here.network.vpc)
             .put("privateIpAddress", &i.private_ip)
             .opt("ipAddress", i.public_ip.as_ref())
-            .put("sourceDestCheck", true);
+            .constant("<sourceDestCheck>true</sourceDestCheck>");
         self.group_set(fields, i)
-            .each("networkInterfaceSet", [i], |fields, i| self.interface_fields(fields, i))
+            .each("networkInterfaceSet", [i], |fields, i| self.interface_fields(fields, i, names))
     }
 
-    fn interface_fields(&self, fields: Fields, i: &Instance) -> Fields {
+    fn interface_fields(&self, fields: Fields, i: &Instance, names: &Names) -> Fields {
         let fields = fields
             .put("networkInterfaceId", &i.interface)
             .put("subnetId", &i.subnet)
             .put("vpcId", &self.here.network.vpc)
-            .put("description", "")
             .put("ownerId", self.account)
-            .put("status", "in-use")
             .put("privateIpAddress", &i.private_ip)
-            .put("privateDnsName", self.private_name(i))
+            .put("privateDnsName", &names.private)
             .put("macAddress", mac_address(&i.interface))
-            .put("sourceDestCheck", true);
-        let fields = self.association_fields(fields, i);
+            .constant(
+                "<description></description><status>in-use</status><sourceDestCheck>true</sourceDestCheck>\
+                 <interfaceType>interface</interfaceType>",
+            );
+        let fields = association_fields(fields, i, names);
         let fields = self.group_set(fields, i).within("attachment", |fields| {
             fields
                 .put("attachmentId", format!("eni-attach-{}", i.interface.trim_start_matches("eni-")))
-                .put("deviceIndex", 0i64)
+                .constant(
+                    "<deviceIndex>0</deviceIndex><networkCardIndex>0</networkCardIndex>\
+                     <deleteOnTermination>true</deleteOnTermination>",
+                )
                 .put("status", if i.state == State::Pending { "attaching" } else { "attached" })
                 .put("attachTime", i.created)
-                .put("deleteOnTermination", true)
-                .put("networkCardIndex", 0i64)
         });
-        fields.put("interfaceType", "interface").each("privateIpAddressesSet", [i], |fields, i| {
+        fields.each("privateIpAddressesSet", [i], |fields, i| {
             let fields = fields
                 .put("privateIpAddress", &i.private_ip)
-                .put("privateDnsName", self.private_name(i))
-                .put("primary", true);
-            self.association_fields(fields, i)
-        })
-    }
-
-    fn association_fields(&self, fields: Fields, i: &Instance) -> Fields {
-        let Some(ip) = &i.public_ip else { return fields };
-        fields.within("association", |fields| {
-            fields
-                .put("publicIp", ip)
-                .put("publicDnsName", self.public_name(i).unwrap_or_default())
-                .put("ipOwnerId", "amazon")
+                .put("privateDnsName", &names.private)
+                .constant("<primary>true</primary>");
+            association_fields(fields, i, names)
         })
     }
 
@@ -395,6 +396,16 @@ pub(crate) fn metadata_fields(fields: Fields, i: &Instance) -> Fields {
         .put("httpEndpoint", &i.metadata.endpoint)
         .put("httpProtocolIpv6", &i.metadata.ipv6)
         .put("instanceMetadataTags", &i.metadata.tags)
+}
+
+fn association_fields(fields: Fields, i: &Instance, names: &Names) -> Fields {
+    let Some(ip) = &i.public_ip else { return fields };
+    fields.within("association", |fields| {
+        fields
+            .put("publicIp", ip)
+            .put("publicDnsName", &names.public)
+            .constant("<ipOwnerId>amazon</ipOwnerId>")
+    })
 }
 
 /// A locally administered address that follows from the interface's id.

@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use super::instance::Instance;
 use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Given, with_token};
@@ -50,15 +53,17 @@ impl Desk<'_> {
     }
 
     fn in_use(&self, quota: &Quota) -> i64 {
-        let counted = self.here.instances.values().filter(|found| {
-            found.state.is_up()
-                && found.spot_request.is_some() == quota.2
-                && quota.3.contains(&letters(&found.instance_type))
-        });
-        let running: i64 = counted.map(|found| self.vcpus(&found.instance_type)).sum();
-        let reserved = if quota.2 { Vec::new() } else { self.reserved() };
-        let kept = reserved.into_iter().filter(|(name, _)| quota.3.contains(&letters(name)));
-        running + kept.map(|(name, count)| self.vcpus(name) * i64::from(count)).sum::<i64>()
+        // By type first: there are many instances and few types.
+        let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+        let up = |found: &&Instance| found.state.is_up() && found.spot_request.is_some() == quota.2;
+        for found in self.here.instances.values().filter(up) {
+            *counts.entry(&found.instance_type).or_default() += 1;
+        }
+        for (name, count) in if quota.2 { Vec::new() } else { self.reserved() } {
+            *counts.entry(name).or_default() += i64::from(count);
+        }
+        let counted = counts.into_iter().filter(|(name, _)| quota.3.contains(&letters(name)));
+        counted.map(|(name, count)| self.vcpus(name) * count).sum()
     }
 
     /// How many more instances of a type the quota leaves room for.

@@ -364,7 +364,7 @@ mod tests {
         let data = Params::parse(form.as_bytes()).unwrap().into_values();
         let shown: Node = data_fields(Fields::new(), "", &data).into();
         assert_eq!(
-            shown.as_str(),
+            shown.between("", ""),
             "<imageId>a</imageId><monitoring><enabled>true</enabled></monitoring>\
              <networkInterfaceSet><item><groupSet><groupId>g</groupId></groupSet></item></networkInterfaceSet>\
              <securityGroupIdSet><item>s1</item><item>s2</item></securityGroupIdSet>\

@@ -43,21 +43,23 @@ pub(super) fn spell(
     let xml = "text/xml;charset=UTF-8";
     match (style, done) {
         (Style::Ec2 | Style::Query, Ok(Reply::Xml(node))) => {
-            let mut out = format!(
+            let begin = format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"{}\">",
                 namespace(service)
             );
-            if style == Style::Ec2 {
-                out.push_str(&format!("<requestId>{request}</requestId>"));
-                out.push_str(node.as_str());
+            let out = if style == Style::Ec2 {
+                node.between(
+                    &format!("{begin}<requestId>{request}</requestId>"),
+                    &format!("</{action}Response>"),
+                )
             } else {
-                out.push_str(&format!("<{action}Result>"));
-                out.push_str(node.as_str());
-                out.push_str(&format!(
-                    "</{action}Result><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata>"
-                ));
-            }
-            out.push_str(&format!("</{action}Response>"));
+                node.between(
+                    &format!("{begin}<{action}Result>"),
+                    &format!(
+                        "</{action}Result><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata></{action}Response>"
+                    ),
+                )
+            };
             response(200, xml, now, &[("x-amzn-requestid", request.to_string())], out.into_bytes())
         }
         (Style::Cbor, Ok(Reply::Json(value))) => {

@@ -26,6 +26,17 @@ impl Fields {
         Fields::default()
     }
 
+    /// With room for so many bytes, so that a long answer is not moved while it grows.
+    pub(crate) fn with_room(bytes: usize) -> Fields {
+        Fields(String::with_capacity(bytes))
+    }
+
+    /// Elements that are the same in every answer, as they stand.
+    pub(crate) fn constant(mut self, elements: &'static str) -> Fields {
+        self.0.push_str(elements);
+        self
+    }
+
     pub(crate) fn put(mut self, name: &str, value: impl Spell) -> Fields {
         open(name, &mut self.0);
         value.spell(&mut self.0);
@@ -71,8 +82,12 @@ impl Fields {
 }
 
 impl Node {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+    /// The whole answer: these elements between what comes before and after them.
+    pub(crate) fn between(self, before: &str, after: &str) -> String {
+        let mut all = self.0;
+        all.insert_str(0, before);
+        all.push_str(after);
+        all
     }
 }
 
@@ -98,7 +113,12 @@ fn list<T: Spell>(name: &str, members: &[T], out: &mut String) {
 
 impl Spell for str {
     fn spell(&self, out: &mut String) {
-        out.push_str(&escape(self));
+        // Most texts have nothing to escape, and the look is cheaper than the escaping.
+        if self.bytes().any(|byte| matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"')) {
+            out.push_str(&escape(self));
+        } else {
+            out.push_str(self);
+        }
     }
 }
 
@@ -182,17 +202,22 @@ pub(crate) fn iso(instant: Timestamp) -> String {
 
 fn write_iso(instant: Timestamp, out: &mut String) {
     let at = jiff::tz::Offset::UTC.to_datetime(instant);
-    let _ = write!(
-        out,
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        at.year(),
-        at.month(),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second(),
-        at.millisecond()
-    );
+    let parts = [
+        (i32::from(at.year()), 1000, '-'),
+        (i32::from(at.month()), 10, '-'),
+        (i32::from(at.day()), 10, 'T'),
+        (i32::from(at.hour()), 10, ':'),
+        (i32::from(at.minute()), 10, ':'),
+        (i32::from(at.second()), 10, '.'),
+        (i32::from(at.millisecond()), 100, 'Z'),
+    ];
+    for (number, mut unit, then) in parts {
+        while unit > 0 {
+            out.push(char::from(b'0' + (number / unit % 10) as u8));
+            unit /= 10;
+        }
+        out.push(then);
+    }
 }
 
 /// A list of texts.
@@ -216,7 +241,7 @@ mod tests {
             .put("Names", Members(vec!["p"]))
             .into();
         assert_eq!(
-            all.as_str(),
+            all.between("", ""),
             "<a>x&lt;&amp;&gt;</a><set><item>1</item><item>2</item></set><deep><flag>true</flag></deep>\
              <many><item><n>1</n></item><item><n>2</n></item></many><Names><member>p</member></Names>"
         );
