@@ -17,7 +17,11 @@ impl Drop for Serving {
 
 /// Starts one on a free port; its address.
 fn serve(desk: &Desk) -> (Serving, String) {
-    let mut command = desk.command("mycelium", &["sandbox", "serve", "--port", "0"]);
+    serve_with(desk, &[])
+}
+
+fn serve_with(desk: &Desk, words: &[&str]) -> (Serving, String) {
+    let mut command = desk.command("mycelium", &[&["sandbox", "serve", "--port", "0"], words].concat());
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let said = child.stderr.take().unwrap();
     let serving = Serving(child);
@@ -32,16 +36,30 @@ fn sandbox(desk: &Desk, words: &[&str]) -> Ran {
     ran(&mut desk.command("mycelium", &[&["sandbox"], words].concat()))
 }
 
+fn instant(moved: &str) -> domain::Timestamp {
+    let text: serde_json::Value = serde_json::from_str(moved).unwrap();
+    text[0]["now"].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_moved_clock_stays_moved_when_nothing_else_was_done() {
+    let desk = Desk::default();
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().to_str().unwrap();
+    let (serving, url) = serve_with(&desk, &["--state", state]);
+    let moved = instant(&sandbox(&desk, &["clock", "+10h", "--url", &url, "-o", "json"]).good());
+    drop(serving);
+    let (_again, url) = serve_with(&desk, &["--state", state]);
+    let found = instant(&sandbox(&desk, &["clock", "--url", &url, "-o", "json"]).good());
+    assert!(found >= moved, "{found} {moved}");
+}
+
 #[test]
 fn it_serves_until_it_is_ended_and_its_clock_moves() {
     let desk = Desk::default();
     let (serving, url) = serve(&desk);
     let variables = sandbox(&desk, &["env", "--url", &url]).good();
     assert!(variables.contains(&format!("export AWS_ENDPOINT_URL='{url}'")), "{variables}");
-    let instant = |moved: &str| {
-        let text: serde_json::Value = serde_json::from_str(moved).unwrap();
-        text[0]["now"].as_str().unwrap().parse::<domain::Timestamp>().unwrap()
-    };
     let before = instant(&sandbox(&desk, &["clock", "--url", &url, "-o", "json"]).good());
     let after = instant(&sandbox(&desk, &["clock", "+10h", "--url", &url, "-o", "json"]).good());
     assert!(after.as_second() - before.as_second() >= 36_000, "{before} {after}");

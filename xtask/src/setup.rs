@@ -31,6 +31,10 @@ const NOTEBOOK: &[&str] = &[
 /// The clients that check the sandbox's wire.
 const CLIENTS: &[&str] = &["boto3==1.44.5", "botocore==1.44.5", "awscli==1.46.3"];
 
+/// Another emulator, with which the shapes of the sandbox's answers are compared, and what its server needs.
+const RIVAL: &[&str] =
+    &["moto==5.2.5", "boto3==1.44.5", "botocore==1.44.5", "flask==3.1.3", "flask-cors==6.0.2"];
+
 /// Brings the DuckDB library into `.tools/duckdb`. Without npm, or on another platform than Linux on
 /// x86-64, nothing is brought: the Makefile then compiles DuckDB in.
 pub(crate) fn libraries() -> Result<(), Failed> {
@@ -63,7 +67,7 @@ pub(crate) fn libraries() -> Result<(), Failed> {
     fs::remove_dir_all(&passing).map_err(|e| format!("{}: {e}", passing.display()))
 }
 
-/// Brings the wheel of the cross-check and a virtual environment for the notebooks.
+/// Brings the wheel of the cross-check, and virtual environments for the notebooks and the sandbox's tests.
 pub(crate) fn python() -> Result<(), Failed> {
     let wheels = tools().join("wheels");
     make(&wheels)?;
@@ -78,7 +82,8 @@ pub(crate) fn python() -> Result<(), Failed> {
         return Err(format!("{} is not the wheel that was pinned: remove it and try again", wheel.display()));
     }
     environment("venv", NOTEBOOK)?;
-    environment("clients", CLIENTS)
+    environment("clients", CLIENTS)?;
+    environment("rival", RIVAL)
 }
 
 /// A virtual environment with these packages, made anew when they are other ones.

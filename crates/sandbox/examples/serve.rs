@@ -1,5 +1,5 @@
 //! A sandbox with the small table of facts, for `tests/load.py` and for trying things out while working:
-//! `cargo run -p sandbox --example serve [PORT]`.
+//! `cargo run -p sandbox --example serve [PORT [SCENARIO]]`.
 
 use std::sync::Arc;
 
@@ -14,8 +14,9 @@ fn clock() -> Timestamp {
 fn main() {
     let mut options = Options::new(Arc::new(clock));
     options.port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(4580);
-    options.scenario =
-        Scenario::parse("throttling: false\nquotas: {L-1216C47A: 1000000}").expect("a scenario");
+    let scenario = std::env::args().nth(2).map(|path| std::fs::read_to_string(path).expect("a file"));
+    let scenario = scenario.unwrap_or("throttling: false\nquotas: {L-1216C47A: 1000000}".to_string());
+    options.scenario = Scenario::parse(&scenario).expect("a scenario");
     let running = Sandbox::start(options).expect("it starts");
     println!("{} {} {}", running.url, running.access_key, running.secret);
     running.wait();

@@ -48,8 +48,8 @@ pub enum Command {
 
 /// Start a sandbox, and serve until Ctrl-C
 ///
-/// One address serves EC2, STS, IAM, SSM, Service Quotas, CloudWatch, the price list, Cost Explorer and
-/// CloudTrail. docs/sandbox.md lists what each of them does.
+/// One address serves EC2, STS, IAM, SSM, EventBridge Scheduler, Service Quotas, CloudWatch, the price list,
+/// Cost Explorer and CloudTrail. docs/sandbox.md lists what each of them does.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// Port on 127.0.0.1; 0 takes a free one

@@ -19,8 +19,8 @@ pub struct Facts {
     pub offerings: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     /// On-demand prices of an hour, Linux, shared tenancy, USD: region, type.
     pub prices: BTreeMap<String, BTreeMap<String, Decimal>>,
-    /// Observed spot prices; where there is none, one is made from the on-demand price.
-    pub spot: Vec<SpotFact>,
+    /// Observed spot prices; where there is none for Linux, one is made from the on-demand price.
+    pub spot: BTreeMap<SpotSeries, Vec<(Timestamp, Decimal)>>,
 }
 
 /// A region.
@@ -34,21 +34,15 @@ pub struct RegionFact {
     pub name: String,
 }
 
-/// One observed change of a spot price.
-#[derive(Debug, Clone)]
-pub struct SpotFact {
-    /// When it was seen.
-    pub observed_at: Timestamp,
-    /// The instance type.
-    pub instance_type: String,
-    /// The region.
-    pub region: String,
+/// What has a spot price of its own; the prices are USD an hour, in the order of time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SpotSeries {
     /// The zone id.
     pub az_id: String,
-    /// `linux`, `windows`, …
+    /// The instance type.
+    pub instance_type: String,
+    /// `linux`, `windows`, `rhel` or `suse`.
     pub product: String,
-    /// USD an hour.
-    pub price: Decimal,
 }
 
 /// An instance type: the columns of the dataset `instance_type`, under the same names. Columns that are
@@ -116,7 +110,7 @@ pub struct TypeFact {
     pub gpu_model: Option<String>,
     pub gpu_maker: Option<String>,
     pub gpu_count_reported: Option<i64>,
-    pub gpu_logical_count: Option<f64>,
+    pub gpu_logical_count: Option<i64>,
     pub gpu_partition_size: Option<f64>,
     pub gpu_memory_each_mib_reported: Option<i64>,
     pub gpu_memory_mib_reported: Option<i64>,
@@ -223,23 +217,20 @@ impl Facts {
         struct Spot {
             observed_at: Timestamp,
             instance_type: String,
-            region: String,
             az_id: String,
             product: String,
             price_per_hour: Option<serde_json::Number>,
         }
         for row in rows::<Spot>(page, "spot_price")? {
             let Some(price) = row.price_per_hour else { continue };
-            self.spot.push(SpotFact {
-                observed_at: row.observed_at,
-                instance_type: row.instance_type,
-                region: row.region,
-                az_id: row.az_id,
-                product: row.product,
-                price: decimal(&price, "spot_price")?,
-            });
+            let price = decimal(&price, "spot_price")?;
+            let series =
+                SpotSeries { az_id: row.az_id, instance_type: row.instance_type, product: row.product };
+            self.spot.entry(series).or_default().push((row.observed_at, price));
         }
-        self.spot.sort_by_key(|row| row.observed_at);
+        for observed in self.spot.values_mut() {
+            observed.sort();
+        }
         Ok(())
     }
 

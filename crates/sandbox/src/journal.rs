@@ -25,6 +25,8 @@ pub(crate) enum Deed {
     Metadata(String, String),
     Interrupt(String),
     PowerOff(String),
+    /// The clock was moved to the entry's instant.
+    Moved,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,6 +60,7 @@ fn play(world: &mut World, now: Timestamp, deed: &Deed) {
         Deed::Metadata(instance, path) => world.issue_credentials(now, instance, path),
         Deed::Interrupt(instance) => drop(world.interrupt(now, instance)),
         Deed::PowerOff(instance) => drop(world.power_off(now, instance)),
+        Deed::Moved => world.settle(now),
     }
 }
 
@@ -193,13 +196,16 @@ mod tests {
             journal.note(at, &deed).unwrap();
             play(&mut world, at, &deed);
         }
+        let far = now + jiff::SignedDuration::from_hours(10);
+        journal.note(far, &Deed::Moved).unwrap();
+        play(&mut world, far, &Deed::Moved);
         let path = folder.path().join(format!("journal-{}", journal.generation));
         drop(journal);
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
         file.write_all(b"{\"now\":\"2026-01-01T00:0").unwrap();
         let (journal, again, last) = open();
         assert_eq!(digest(&again), digest(&world));
-        assert_eq!(last, now + jiff::SignedDuration::from_secs(2));
+        assert_eq!(last, far);
         drop(journal);
         assert_eq!(digest(&open().1), digest(&world));
     }

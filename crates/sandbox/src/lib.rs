@@ -17,7 +17,7 @@ mod wire;
 
 pub use args::{Command, Ports, SandboxArgs, run};
 pub use clock::RealTime;
-pub use facts::{FactError, Facts, RegionFact, SpotFact, TypeFact};
+pub use facts::{FactError, Facts, RegionFact, SpotSeries, TypeFact};
 pub use scenario::{
     AccountRule, CapacityRule, EventRule, FailureRule, Fault, ImdsFault, ImdsRule, InterruptionRule,
     MarketRule, MetricRule, Scenario, ScenarioError, Span, SpotPriceRule, Throttling, Timing, UserRule,

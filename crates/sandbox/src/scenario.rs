@@ -12,10 +12,14 @@ use std::collections::BTreeMap;
 pub struct Scenario {
     /// Accounts besides the first one, which is always there.
     pub accounts: Vec<AccountRule>,
+    /// Regions that the accounts have opted into, with `*`; those that need no opting in are always there.
+    pub opted_in: Vec<String>,
     /// How long things take.
     pub timing: Timing,
     /// EC2's own token buckets throttle calls. On unless this is false.
     pub throttling: Throttling,
+    /// A page holds at most so many rows, whatever was asked for: AWS promises no more than that.
+    pub page: Option<u32>,
     /// Service quotas of every account, by quota code, such as L-1216C47A: 640 (vCPUs).
     pub quotas: BTreeMap<String, f64>,
     /// Where there is no capacity, or little.

@@ -73,9 +73,9 @@ def client(name, **more):
     return made
 
 
-def refused(code, call, **arguments):
+def refused(code, call, *words, **arguments):
     try:
-        call(**arguments)
+        call(*words, **arguments)
     except ClientError as error:
         assert error.response["Error"]["Code"] == code, error
         return error.response["Error"]["Message"]
@@ -351,6 +351,255 @@ def keys(ec2):
     assert {k["KeyType"] for k in ec2.describe_key_pairs()["KeyPairs"]} == {"ed25519", "rsa"}
     ec2.delete_key_pair(KeyName="k")
     ec2.delete_key_pair(KeyName="k")
+    made = ec2.create_key_pair(KeyName="k", TagSpecifications=[{"ResourceType": "key-pair", "Tags": [{"Key": "a", "Value": "b"}]}])
+    assert made["KeyMaterial"].startswith("-----BEGIN RSA PRIVATE KEY-----") and len(made["KeyFingerprint"].split(":")) == 20
+    refused("InvalidKeyPair.Duplicate", ec2.create_key_pair, KeyName="k")
+    made = ec2.create_key_pair(KeyName="e", KeyType="ed25519", KeyFormat="pem")
+    assert made["KeyMaterial"].startswith("-----BEGIN OPENSSH PRIVATE KEY-----") and len(made["KeyFingerprint"]) == 44
+    shown = ec2.describe_key_pairs(KeyNames=["e"], IncludePublicKey=True)["KeyPairs"][0]
+    assert shown["KeyFingerprint"] == made["KeyFingerprint"] and shown["PublicKey"].startswith("ssh-ed25519 ")
+    launch(ec2, KeyName="e")
+
+
+@case
+def templates_and_fleets(ec2):
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "from", "Value": "template"}]}]
+    data = {"ImageId": AMI, "InstanceType": "t3.micro", "TagSpecifications": tags, "Monitoring": {"Enabled": True},
+            "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}}
+    made = ec2.create_launch_template(LaunchTemplateName="mine", LaunchTemplateData=data)["LaunchTemplate"]
+    lt = made["LaunchTemplateId"]
+    refused("InvalidLaunchTemplateName.AlreadyExistsException", ec2.create_launch_template, LaunchTemplateName="mine", LaunchTemplateData=data)
+    refused("UnknownParameter", ec2.create_launch_template, LaunchTemplateName="other", LaunchTemplateData={"EnclaveOptions": {"Enabled": True}})
+    second = ec2.create_launch_template_version(LaunchTemplateId=lt, SourceVersion="1", LaunchTemplateData={"InstanceType": "t3.large"})
+    assert second["LaunchTemplateVersion"]["VersionNumber"] == 2
+    versions = ec2.describe_launch_template_versions(LaunchTemplateName="mine")["LaunchTemplateVersions"]
+    assert [(v["VersionNumber"], v["LaunchTemplateData"]["InstanceType"], v["DefaultVersion"]) for v in versions] == [(2, "t3.large", False), (1, "t3.micro", True)]
+    assert versions[0]["LaunchTemplateData"]["TagSpecifications"] == tags and versions[1]["LaunchTemplateData"]["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+    assert ec2.describe_launch_templates()["LaunchTemplates"][0]["LatestVersionNumber"] == 2
+    refused("InvalidLaunchTemplateId.VersionNotFound", ec2.run_instances, MinCount=1, MaxCount=1, LaunchTemplate={"LaunchTemplateId": lt, "Version": "3"})
+    refused("InvalidLaunchTemplateName.NotFoundException", ec2.run_instances, MinCount=1, MaxCount=1, LaunchTemplate={"LaunchTemplateName": "nobody"})
+    run = lambda **more: ec2.run_instances(MinCount=1, MaxCount=1, **more)["Instances"][0]
+    i = run(LaunchTemplate={"LaunchTemplateId": lt, "Version": "$Latest"})
+    assert (i["InstanceType"], i["MetadataOptions"]["HttpPutResponseHopLimit"], i["Monitoring"]["State"]) == ("t3.large", 1, "enabled")
+    told = {t["Key"]: t["Value"] for t in i["Tags"]}
+    assert told == {"from": "template", "aws:ec2launchtemplate:id": lt, "aws:ec2launchtemplate:version": "2"}
+    i = run(LaunchTemplate={"LaunchTemplateName": "mine"}, InstanceType="m5.large", MetadataOptions={"HttpTokens": "optional"})
+    assert (i["InstanceType"], i["MetadataOptions"]["HttpTokens"], i["MetadataOptions"]["HttpPutResponseHopLimit"]) == ("m5.large", "optional", 2)
+    forward(2)
+    refused("InvalidParameterValue", ec2.delete_tags, Resources=[i["InstanceId"]], Tags=[{"Key": "aws:ec2launchtemplate:id"}])
+
+    config = lambda *types: [{"LaunchTemplateSpecification": {"LaunchTemplateId": lt, "Version": "1"},
+                              "Overrides": [{"InstanceType": t, "Priority": n} for n, t in enumerate(types)]}]
+    target = lambda n, kind="on-demand", **more: {"TotalTargetCapacity": n, "DefaultTargetCapacityType": kind} | more
+    fleet = ec2.create_fleet(Type="instant", LaunchTemplateConfigs=config("m5.large", "m7i.large", "t4g.small"), TargetCapacitySpecification=target(3),
+                             OnDemandOptions={"AllocationStrategy": "lowest-price"},
+                             TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "fleet", "Value": "f"}]}])
+    assert sum(len(g["InstanceIds"]) for g in fleet["Instances"]) == 3
+    # The cheapest has another architecture than the image, which is told, and the next is taken.
+    assert [e["ErrorCode"] for e in fleet["Errors"]] == ["InvalidParameterValue"] and fleet["Errors"][0]["LaunchTemplateAndOverrides"]["Overrides"]["InstanceType"] == "t4g.small"
+    assert {g["InstanceType"] for g in fleet["Instances"]} == {"m5.large"} and fleet["Instances"][0]["Lifecycle"] == "on-demand"
+    forward(2)
+    i = fleet["Instances"][0]["InstanceIds"][0]
+    told = {t["Key"]: t["Value"] for t in ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]["Tags"]}
+    assert (told["fleet"], told["from"], told["aws:ec2:fleet-id"]) == ("f", "template", fleet["FleetId"])
+    mixed = ec2.create_fleet(Type="instant", LaunchTemplateConfigs=config("m7i.large", "c7i.large"), TargetCapacitySpecification=target(4, "spot", OnDemandTargetCapacity=1),
+                             OnDemandOptions={"AllocationStrategy": "prioritized"}, SpotOptions={"AllocationStrategy": "diversified"})
+    count = {}
+    for g in mixed["Instances"]:
+        count[g["Lifecycle"], g["InstanceType"]] = count.get((g["Lifecycle"], g["InstanceType"]), 0) + len(g["InstanceIds"])
+    assert count == {("on-demand", "m7i.large"): 1, ("spot", "m7i.large"): 2, ("spot", "c7i.large"): 1} or \
+        count == {("on-demand", "m7i.large"): 1, ("spot", "m7i.large"): 1, ("spot", "c7i.large"): 2}, count
+    refused("UnsupportedOperation", ec2.create_fleet, Type="maintain", LaunchTemplateConfigs=config("m5.large"), TargetCapacitySpecification=target(1))
+    refused("DryRunOperation", ec2.create_fleet, Type="instant", LaunchTemplateConfigs=config("m5.large"), TargetCapacitySpecification=target(1), DryRun=True)
+    ec2.delete_launch_template(LaunchTemplateId=lt)
+    refused("InvalidLaunchTemplateId.NotFound", ec2.describe_launch_templates, LaunchTemplateIds=[lt])
+
+
+@case
+def spot_requests(ec2):
+    spec = {"ImageId": AMI, "InstanceType": "t3.large", "BlockDeviceMappings": [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 5}}]}
+    asked = ec2.request_spot_instances(InstanceCount=2, LaunchSpecification=spec, Type="persistent",
+                                       TagSpecifications=[{"ResourceType": "spot-instances-request", "Tags": [{"Key": "a", "Value": "b"}]}])
+    ids = [r["SpotInstanceRequestId"] for r in asked["SpotInstanceRequests"]]
+    assert len(ids) == 2 and {(r["State"], r["Status"]["Code"]) for r in asked["SpotInstanceRequests"]} == {("open", "pending-evaluation")}
+    show = lambda: ec2.describe_spot_instance_requests(SpotInstanceRequestIds=ids)["SpotInstanceRequests"]
+    forward(3)
+    assert {r["State"] for r in show()} == {"active"} and show()[0]["Tags"] == [{"Key": "a", "Value": "b"}]
+    first = show()[0]["InstanceId"]
+    forward(10)
+    volumes = lambda i: ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [i]}])["Volumes"]
+    assert sorted(v["Size"] for v in volumes(first)) == [5, 8]
+    # A persistent request that ends with its instance launches another one, with all of its disks.
+    ec2.terminate_instances(InstanceIds=[first])
+    forward(60)
+    again = [r for r in show() if r["InstanceId"] != first]
+    assert len(again) == 2
+    assert all(sorted(v["Size"] for v in volumes(r["InstanceId"])) == [5, 8] for r in again)
+    ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=ids)
+    ec2.terminate_instances(InstanceIds=[r["InstanceId"] for r in again])
+    low = ec2.request_spot_instances(SpotPrice="0.0001", LaunchSpecification=spec)["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
+    forward(5)
+    shown = ec2.describe_spot_instance_requests(SpotInstanceRequestIds=[low])["SpotInstanceRequests"][0]
+    assert (shown["State"], shown["Status"]["Code"]) == ("open", "price-too-low") and "InstanceId" not in shown
+    assert ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=[low])["CancelledSpotInstanceRequests"][0]["State"] == "cancelled"
+    token = dict(LaunchSpecification=spec, ClientToken="s1")
+    one = ec2.request_spot_instances(**token)["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
+    assert ec2.request_spot_instances(**token)["SpotInstanceRequests"][0]["SpotInstanceRequestId"] == one
+    refused("IdempotentParameterMismatch", ec2.request_spot_instances, **token, InstanceCount=2)
+    refused("InvalidParameterCombination", ec2.request_spot_instances, LaunchSpecification=spec, InstanceInterruptionBehavior="stop")
+    refused("UnknownParameter", ec2.request_spot_instances, LaunchSpecification=spec, LaunchGroup="g")
+    ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=[one])
+
+
+@case
+def capacity_reservations(ec2):
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    make = lambda **more: ec2.create_capacity_reservation(**dict(InstanceType="c7i.large", InstancePlatform="Linux/UNIX", AvailabilityZone=zone, InstanceCount=2) | more)["CapacityReservation"]
+    open_one = make(TagSpecifications=[{"ResourceType": "capacity-reservation", "Tags": [{"Key": "a", "Value": "b"}]}])
+    assert (open_one["State"], open_one["AvailableInstanceCount"], open_one["EndDateType"]) == ("active", 2, "unlimited")
+    named = make(InstanceMatchCriteria="targeted", InstanceCount=1)
+    cr, target = open_one["CapacityReservationId"], named["CapacityReservationId"]
+    show = lambda id: ec2.describe_capacity_reservations(CapacityReservationIds=[id])["CapacityReservations"][0]
+    place = dict(InstanceType="c7i.large", Placement={"AvailabilityZone": zone})
+    inside = launch(ec2, **place)
+    assert ec2.describe_instances(InstanceIds=[inside])["Reservations"][0]["Instances"][0]["CapacityReservationId"] == cr
+    assert show(cr)["AvailableInstanceCount"] == 1
+    outside = launch(ec2, **place, CapacityReservationSpecification={"CapacityReservationPreference": "none"})
+    assert "CapacityReservationId" not in ec2.describe_instances(InstanceIds=[outside])["Reservations"][0]["Instances"][0]
+    into = dict(CapacityReservationSpecification={"CapacityReservationTarget": {"CapacityReservationId": target}})
+    aimed = launch(ec2, **place, **into)
+    assert show(target)["AvailableInstanceCount"] == 0
+    refused("ReservationCapacityExceeded", ec2.run_instances, ImageId=AMI, MinCount=1, MaxCount=1, **place, **into)
+    forward(20)
+    ec2.stop_instances(InstanceIds=[inside])
+    assert show(cr)["AvailableInstanceCount"] == 2
+    forward(40)
+    ec2.start_instances(InstanceIds=[inside])
+    assert show(cr)["AvailableInstanceCount"] == 1
+    assert len(ec2.describe_capacity_reservations(Filters=[{"Name": "instance-type", "Values": ["c7i.*"]}, {"Name": "state", "Values": ["active"]}])["CapacityReservations"]) == 2
+    refused("InvalidCapacityReservationId.NotFound", ec2.describe_capacity_reservations, CapacityReservationIds=["cr-0123456789abcdef0"])
+    now = ec2.describe_instances(InstanceIds=[inside])["Reservations"][0]["Instances"][0]["LaunchTime"]
+    short = make(InstanceType="m7i.large", EndDateType="limited", EndDate=now + datetime.timedelta(hours=1))["CapacityReservationId"]
+    ec2.cancel_capacity_reservation(CapacityReservationId=target)
+    assert (show(target)["State"], show(target)["AvailableInstanceCount"]) == ("cancelled", 0)
+    refused("InvalidCapacityReservationState", ec2.cancel_capacity_reservation, CapacityReservationId=target)
+    forward(3700)
+    assert show(short)["State"] == "expired"
+    assert state(ec2, aimed) == "running"
+    ec2.cancel_capacity_reservation(CapacityReservationId=cr)
+    ec2.terminate_instances(InstanceIds=[inside, outside, aimed])
+
+
+@case
+def profiles_and_managed_policies(ec2):
+    iam = client("iam")
+    trust = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
+    iam.create_role(RoleName="managed", AssumeRolePolicyDocument=trust)
+    stop = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:StopInstances", "Resource": "*"}]})
+    arn = iam.create_policy(PolicyName="stop", PolicyDocument=stop)["Policy"]["Arn"]
+    refused("EntityAlreadyExists", iam.create_policy, PolicyName="stop", PolicyDocument=stop)
+    iam.create_instance_profile(InstanceProfileName="late")
+    iam.add_role_to_instance_profile(InstanceProfileName="late", RoleName="managed")
+    forward(10)
+    i = launch(ec2, MetadataOptions={"HttpTokens": "optional"})
+    forward(10)
+    refused("InvalidParameterValue", ec2.associate_iam_instance_profile, InstanceId=i, IamInstanceProfile={"Name": "nobody"})
+    made = ec2.associate_iam_instance_profile(InstanceId=i, IamInstanceProfile={"Name": "late"})["IamInstanceProfileAssociation"]
+    assert made["State"] == "associating" and made["IamInstanceProfile"]["Arn"].endswith("instance-profile/late")
+    refused("IncorrectState", ec2.associate_iam_instance_profile, InstanceId=i, IamInstanceProfile={"Name": "late"})
+    found = ec2.describe_iam_instance_profile_associations(Filters=[{"Name": "instance-id", "Values": [i]}])["IamInstanceProfileAssociations"]
+    assert [(a["AssociationId"], a["State"]) for a in found] == [(made["AssociationId"], "associated")]
+    shown = ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]["IamInstanceProfile"]
+    assert shown == iam_shown(iam)
+    base = door("imds", {"instance": i})["url"] + "/latest/meta-data/iam/security-credentials/"
+    held = json.load(urllib.request.urlopen(base + "managed"))
+    inside = client("ec2", aws_access_key_id=held["AccessKeyId"], aws_secret_access_key=held["SecretAccessKey"], aws_session_token=held["Token"])
+    refused("UnauthorizedOperation", inside.stop_instances, InstanceIds=[i], DryRun=True)
+    iam.attach_role_policy(RoleName="managed", PolicyArn=arn)
+    refused("DryRunOperation", inside.stop_instances, InstanceIds=[i], DryRun=True)
+    refused("UnauthorizedOperation", inside.describe_instances)
+    iam.attach_role_policy(RoleName="managed", PolicyArn="arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess")
+    inside.describe_instances()
+    assert len(iam.list_attached_role_policies(RoleName="managed")["AttachedPolicies"]) == 2
+    assert iam.get_policy(PolicyArn=arn)["Policy"]["AttachmentCount"] == 1
+    assert iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"] == json.loads(stop)
+    assert [p["Arn"] for p in iam.list_policies(Scope="Local", OnlyAttached=True)["Policies"]] == [arn]
+    refused("NoSuchEntity", iam.attach_role_policy, RoleName="managed", PolicyArn="arn:aws:iam::aws:policy/Nothing")
+    refused("NoSuchEntity", iam.attach_role_policy, RoleName="nobody", PolicyArn=arn)
+    refused("DeleteConflict", iam.delete_policy, PolicyArn=arn)
+    refused("DeleteConflict", iam.delete_role, RoleName="managed")
+    iam.detach_role_policy(RoleName="managed", PolicyArn=arn)
+    refused("UnauthorizedOperation", inside.stop_instances, InstanceIds=[i], DryRun=True)
+    iam.delete_policy(PolicyArn=arn)
+    new = ec2.replace_iam_instance_profile_association(AssociationId=made["AssociationId"], IamInstanceProfile={"Name": "late"})["IamInstanceProfileAssociation"]["AssociationId"]
+    refused("InvalidAssociationID.NotFound", ec2.disassociate_iam_instance_profile, AssociationId=made["AssociationId"])
+    ec2.disassociate_iam_instance_profile(AssociationId=new)
+    assert "IamInstanceProfile" not in ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]
+    assert ec2.describe_iam_instance_profile_associations()["IamInstanceProfileAssociations"] == []
+    ec2.terminate_instances(InstanceIds=[i])
+
+
+def iam_shown(iam):
+    profile = iam.get_instance_profile(InstanceProfileName="late")["InstanceProfile"]
+    return {"Arn": profile["Arn"], "Id": profile["InstanceProfileId"]}
+
+
+@case
+def schedules(ec2):
+    iam, scheduler, trail = client("iam"), client("scheduler"), client("cloudtrail")
+    trust = lambda who: json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"Service": who}, "Action": "sts:AssumeRole"}]})
+    role = iam.create_role(RoleName="reaper", AssumeRolePolicyDocument=trust("scheduler.amazonaws.com"))["Role"]["Arn"]
+    other = iam.create_role(RoleName="not-a-reaper", AssumeRolePolicyDocument=trust("ec2.amazonaws.com"))["Role"]["Arn"]
+    only = {"Statement": [{"Effect": "Allow", "Action": "ec2:TerminateInstances", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/spawn:managed": "true"}}}]}
+    iam.put_role_policy(RoleName="reaper", PolicyName="p", PolicyDocument=json.dumps(only))
+    managed = [{"ResourceType": "instance", "Tags": [{"Key": "spawn:managed", "Value": "true"}]}]
+    mine, theirs = launch(ec2, TagSpecifications=managed), launch(ec2)
+    clock = lambda: datetime.datetime.fromisoformat(json.load(urllib.request.urlopen(f"{URL}/_mycelium/clock"))["now"].replace("Z", "+00:00"))
+    at = lambda minutes: (clock() + datetime.timedelta(minutes=minutes)).strftime("at(%Y-%m-%dT%H:%M:%S)")
+    target = lambda call, *ids, role=role, **more: {"Arn": f"arn:aws:scheduler:::aws-sdk:ec2:{call}", "RoleArn": role, "Input": json.dumps({"InstanceIds": ids} | more)}
+    off = {"Mode": "OFF"}
+    make = lambda name, expression, target, **more: scheduler.create_schedule(Name=name, ScheduleExpression=expression, Target=target, FlexibleTimeWindow=off, **more)
+    for bad in ("at(nonsense)", "at(2020-01-01T00:00:00)", "rate(1 hours)", "cron(0 0 * * * *)"):
+        refused("ValidationException", make, "bad", bad, target("terminateInstances", mine))
+    refused("ValidationException", make, "bad", at(5), target("terminateInstances", mine, role=other))
+    refused("ValidationException", make, "bad", at(5), target("runInstances", mine))
+    refused("ValidationException", make, "bad", at(5), target("terminateInstances", mine, Nonsense=1))
+    refused("ResourceNotFoundException", make, "bad", at(5), target("terminateInstances", mine), GroupName="none")
+    arn = make("end-of-mine", at(5), target("terminateInstances", mine), ActionAfterCompletion="DELETE")["ScheduleArn"]
+    assert arn.endswith(":schedule/default/end-of-mine")
+    refused("ConflictException", make, "end-of-mine", at(5), target("terminateInstances", mine))
+    make("end-of-theirs", at(5), target("terminateInstances", theirs))
+    make("stop-mine", at(2), target("stopInstances", mine))
+    found = scheduler.get_schedule(Name="end-of-mine")
+    assert found["ActionAfterCompletion"] == "DELETE" and found["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 185 and found["State"] == "ENABLED"
+    assert [s["Name"] for s in scheduler.list_schedules(NamePrefix="end-")["Schedules"]] == ["end-of-mine", "end-of-theirs"]
+    forward(4 * 60)
+    # The role may not stop, so nothing was stopped; and that it tried is known.
+    assert state(ec2, mine) == "running"
+    tried = trail.lookup_events(LookupAttributes=[{"AttributeKey": "Username", "AttributeValue": "stop-mine"}])["Events"]
+    assert json.loads(tried[0]["CloudTrailEvent"])["errorCode"] == "UnauthorizedOperation"
+    forward(2 * 60)
+    assert state(ec2, mine) in ("shutting-down", "terminated") and state(ec2, theirs) == "running"
+    refused("ResourceNotFoundException", scheduler.get_schedule, Name="end-of-mine")
+    assert scheduler.get_schedule(Name="end-of-theirs")["State"] == "ENABLED"
+    # Every hour, until it is deleted; an update makes what was planned before void.
+    iam.put_role_policy(RoleName="reaper", PolicyName="p", PolicyDocument=json.dumps({"Statement": [{"Effect": "Allow", "Action": "ec2:St*", "Resource": "*"}]}))
+    make("hourly", "rate(1 hour)", target("stopInstances", theirs), ScheduleExpressionTimezone="Europe/Berlin")
+    scheduler.update_schedule(Name="hourly", ScheduleExpression="rate(2 hours)", Target=target("stopInstances", theirs), FlexibleTimeWindow=off)
+    forward(3700)
+    assert state(ec2, theirs) == "running"
+    forward(3700)
+    assert state(ec2, theirs) in ("stopping", "stopped")
+    ec2.start_instances(InstanceIds=[theirs])
+    forward(7300)
+    assert state(ec2, theirs) in ("stopping", "stopped")
+    scheduler.delete_schedule(Name="hourly")
+    ec2.start_instances(InstanceIds=[theirs])
+    forward(3 * 7200)
+    assert state(ec2, theirs) == "running"
+    refused("ResourceNotFoundException", scheduler.delete_schedule, Name="hourly")
+    refused("UnknownOperationException", scheduler.list_schedule_groups)
+    ec2.terminate_instances(InstanceIds=[theirs])
 
 
 @case
@@ -456,8 +705,8 @@ def the_other_services(ec2):
     want = [{"Type": "TERM_MATCH", "Field": f, "Value": v} for f, v in [("instanceType", "m5.large"), ("regionCode", "us-east-1")]]
     found = pricing.get_products(ServiceCode="AmazonEC2", Filters=want)["PriceList"]
     term = next(iter(json.loads(found[0])["terms"]["OnDemand"].values()))
-    assert next(iter(term["priceDimensions"].values()))["pricePerUnit"]["USD"] == "0.096"
-    assert sum(len(p["PriceList"]) for p in pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", PaginationConfig={"PageSize": 10})) == 45
+    assert next(iter(term["priceDimensions"].values()))["pricePerUnit"]["USD"] == "0.0960000000"
+    assert sum(len(p["PriceList"]) for p in pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", PaginationConfig={"PageSize": 10})) == 60
     pricing.describe_services(ServiceCode="AmazonEC2")
     now = datetime.datetime.now(datetime.timezone.utc)
     day = lambda n: (now + datetime.timedelta(days=n)).strftime("%Y-%m-%d")

@@ -22,15 +22,20 @@ fn start(scenario: &str) -> Running {
     Sandbox::start(options).expect("it starts")
 }
 
-fn python() -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.tools/clients/bin/python");
+fn python(environment: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.tools").join(environment);
+    let path = path.join("bin/python");
     path.exists().then_some(path)
 }
 
 /// Runs a script against a sandbox; its own assertions count.
 fn check(script: &str, scenario: &str) {
-    let Some(python) = python() else {
-        eprintln!("skipped: .tools/clients is missing; cargo xtask setup --tests makes it");
+    check_with("clients", script, scenario);
+}
+
+fn check_with(environment: &str, script: &str, scenario: &str) {
+    let Some(python) = python(environment) else {
+        eprintln!("skipped: .tools/{environment} is missing; cargo xtask setup --tests makes it");
         return;
     };
     let running = start(scenario);
@@ -79,6 +84,27 @@ events: [{type: m5.large, code: instance-stop, after: 1h, notice: 24h}]
 metrics: [{type: m5.*, metric: CPUUtilization, values: [10, 30]}]
 imds: [{path: meta-data/ami-id, times: 1, how: {status: 503}}]
 ";
+
+/// Short pages, so that whoever reads only the first one is found out.
+const READS: &str = "
+throttling: false
+page: 3
+opted_in: [ap-east-1]
+quotas: {L-1216C47A: 1000}
+metrics: [{type: t3.*, metric: CPUUtilization, values: [10, 30]}]
+spot_prices: [{type: m7i.*, part: 0.5}]
+";
+
+#[test]
+fn what_a_collector_reads_is_whole() {
+    check("reads.py", READS);
+}
+
+/// moto comes from `.tools/rival`, and runs in the script's own process.
+#[test]
+fn answers_have_the_shapes_of_another_emulator() {
+    check_with("rival", "shapes.py", SCENARIO);
+}
 
 #[test]
 fn what_a_scenario_scripts_happens() {

@@ -100,6 +100,11 @@ for _ in range(12):
         codes.append(error.response["Error"]["Code"])
 assert "RequestLimitExceeded" in codes, codes
 
+# A region that nobody opted into.
+assert "ap-east-1" not in [r["RegionName"] for r in ec2.describe_regions()["Regions"]]
+refused("AuthFailure", client("ec2", region_name="ap-east-1").describe_availability_zones)
+refused("UnrecognizedClientException", client("ssm", region_name="ap-east-1").get_parameter, Name="x")
+
 # The door does not open for pages in a browser.
 try:
     request = urllib.request.Request(f"{URL}/_mycelium/clock", headers={"Origin": "http://example.org"})

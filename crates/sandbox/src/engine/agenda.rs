@@ -16,8 +16,12 @@ pub(crate) enum Event {
     Interrupt { instance: String, change: u32 },
     /// A scheduled event is announced.
     Announce { instance: String, change: u32, rule: usize },
-    /// A persistent spot request tries again.
+    /// An open spot request tries to launch.
     Relaunch { request: String },
+    /// A capacity reservation ends.
+    Release { reservation: String },
+    /// A schedule is due; void when its plan has changed since.
+    Fire { schedule: String, plan: u32, attempt: i64 },
 }
 
 /// What will happen, the next first.

@@ -1,6 +1,7 @@
 use super::agenda::Event;
 use super::filter::matches;
-use super::instance::{Instance, Reason, ScheduledEvent, State, Tags, Usage};
+use super::instance::{Instance, Rate, Reason, ScheduledEvent, State, Tags, Target, Usage};
+use super::prices::LINUX;
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
@@ -55,10 +56,18 @@ impl Desk<'_> {
                 return Err(wrong_state(id, found.state, "started"));
             }
             if found.state == State::Stopped {
-                let (name, zone, spot) =
-                    (found.instance_type.clone(), found.zone.clone(), found.spot_request.is_some());
-                self.within_quota(&name, 1, spot)?;
-                if self.room(&name, &zone, spot) == 0 {
+                let (name, zone, spot) = (&found.instance_type, &found.zone, found.spot_request.is_some());
+                let held = !self.slots(found, zone, spot).is_empty();
+                if !held {
+                    self.within_quota(name, 1, spot)?;
+                }
+                if matches!(found.target, Target::Named(_) | Target::Only) && !held {
+                    return Err(ApiError::new(
+                        "ReservationCapacityExceeded",
+                        "The requested reservation does not have sufficient compatible and available capacity for this request.",
+                    ));
+                }
+                if self.room(name, zone, spot) == 0 && !held {
                     return Err(ApiError::new("InsufficientInstanceCapacity", "Insufficient capacity."));
                 }
             }
@@ -86,6 +95,11 @@ impl Desk<'_> {
         found.reason = None;
         found.hibernated = false;
         let request = found.spot_request.clone();
+        let draft = found.clone();
+        let slot = self.slots(&draft, &draft.zone, request.is_some()).into_iter().next();
+        if let Some(found) = self.here.instances.get_mut(id) {
+            found.capacity = slot;
+        }
         self.pass(id, State::Pending, self.rules.timing.pending.0);
         self.set_request(request.as_deref(), "active", "fulfilled");
     }
@@ -241,6 +255,9 @@ impl Desk<'_> {
     fn pass(&mut self, id: &str, state: State, span: jiff::SignedDuration) {
         let Some(found) = self.here.instances.get_mut(id) else { return };
         found.state = state;
+        if !state.is_up() {
+            found.capacity = None;
+        }
         found.change += 1;
         let change = found.change;
         self.later(span, Event::Arrive { instance: id.to_string(), change });
@@ -277,7 +294,7 @@ impl Desk<'_> {
         let found = self.here.instances[id].clone();
         let spot = found.spot_request.is_some();
         let rate = if spot {
-            self.spot_price(&found.instance_type, &found.zone, self.now)
+            self.spot_price(&found.instance_type, &found.zone, LINUX, self.now)
         } else {
             self.on_demand(&found.instance_type)
         };
@@ -286,7 +303,8 @@ impl Desk<'_> {
             region: self.region.to_string(),
             instance_type: found.instance_type.clone(),
             spot,
-            rate: rate.unwrap_or(0.0),
+            zone: found.zone.clone(),
+            rate: Rate(rate.unwrap_or_default()),
             from: found.launched,
             until: None,
         });

@@ -1,10 +1,12 @@
+use serde::{Deserialize, Serialize};
+
 use super::places::Vessel;
 use super::{ApiError, Done};
 use crate::facts::TypeFact;
 use crate::wire::Part;
 
 /// A volume that is asked for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Disk {
     pub(crate) device: String,
     pub(crate) size: i64,

@@ -25,7 +25,9 @@ impl ApiError {
             "AccessDenied" | "SignatureDoesNotMatch" | "RequestExpired" | "ExpiredToken" => 403,
             "InsufficientInstanceCapacity" | "InternalError" | "InsufficientCapacityOnHost" => 500,
             "RequestLimitExceeded" | "Unavailable" => 503,
-            "NoSuchEntity" => 404,
+            "NoSuchEntity" | "ResourceNotFoundException" => 404,
+            "AccessDeniedException" => 403,
+            "ConflictException" => 409,
             "EntityAlreadyExists" | "DeleteConflict" | "LimitExceeded" => 409,
             _ => 400,
         };
@@ -70,6 +72,7 @@ pub(crate) enum Kind {
     SpotRequest,
     Address,
     Reservation,
+    Template,
 }
 
 impl Kind {
@@ -86,6 +89,7 @@ impl Kind {
             Kind::SpotRequest => "sir-",
             Kind::Address => "eipalloc-",
             Kind::Reservation => "cr-",
+            Kind::Template => "lt-",
         }
     }
 
@@ -126,6 +130,11 @@ impl Kind {
                 "InvalidAllocationID.NotFound",
                 "InvalidAllocationID.NotFound",
                 "The allocation ID '{}' does not exist",
+            ),
+            Kind::Template => (
+                "InvalidLaunchTemplateId.NotFound",
+                "InvalidLaunchTemplateId.Malformed",
+                "The specified launch template, with template ID {}, does not exist.",
             ),
             Kind::Reservation => (
                 "InvalidCapacityReservationId.NotFound",

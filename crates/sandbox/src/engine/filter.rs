@@ -1,6 +1,7 @@
 use super::instance::Tags;
+use super::world::Desk;
 use super::{ApiError, Done};
-use crate::wire::Part;
+use crate::wire::{Given, Part};
 
 /// One filter: any of the values may fit.
 #[derive(Debug, Clone)]
@@ -82,31 +83,62 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
-/// A page: what comes after the token, and the token of what comes then. `bounds` are the least and the
-/// most that may be asked for.
-pub(crate) fn page<T>(params: &Part<'_>, all: Vec<T>, bounds: (i64, i64)) -> Done<(Vec<T>, Option<String>)> {
-    let most = params.number("MaxResults")?;
-    if let Some(most) = most
-        && (most < bounds.0 || most > bounds.1)
-    {
-        return Err(ApiError::value(format!(
-            "Value ( {most} ) for parameter maxResults is invalid. Expecting a value between {} and {}.",
-            bounds.0, bounds.1
-        )));
-    }
-    let from = match params.text("NextToken") {
-        None => 0,
-        Some(token) => {
-            token.strip_prefix("sandbox-").and_then(|n| n.parse::<usize>().ok()).ok_or_else(|| {
-                ApiError::new("InvalidNextToken", "The token '".to_string() + token + "' is invalid")
-            })?
+impl Desk<'_> {
+    /// A page: what comes after the token, and the token of what comes then. `bounds` are the least and the
+    /// most that may be asked for.
+    pub(crate) fn page<T>(
+        &self,
+        params: &Part<'_>,
+        all: Vec<T>,
+        bounds: (i64, i64),
+    ) -> Done<(Vec<T>, Option<String>)> {
+        let most = params.number("MaxResults")?;
+        if let Some(most) = most
+            && (most < bounds.0 || most > bounds.1)
+        {
+            return Err(ApiError::value(format!(
+                "Value ( {most} ) for parameter maxResults is invalid. Expecting a value between {} and {}.",
+                bounds.0, bounds.1
+            )));
         }
-    };
-    let size = most.unwrap_or(bounds.1) as usize;
-    let total = all.len();
-    let rows: Vec<T> = all.into_iter().skip(from).take(size).collect();
-    let next = from + rows.len();
-    Ok((rows, (next < total).then(|| format!("sandbox-{next}"))))
+        let invalid =
+            |token: &str| ApiError::new("InvalidNextToken", format!("The token '{token}' is invalid"));
+        let from = params.text("NextToken").map(|token| place(token).ok_or_else(|| invalid(token)));
+        Ok(self.cut(all, from.transpose()?.unwrap_or(0), most.unwrap_or(bounds.1)))
+    }
+
+    /// A page of a JSON service: `token` is the name of its member, `most` what a page holds when nothing
+    /// is said, and at most; `refusals` the codes of a size and of a token that cannot be.
+    pub(crate) fn json_page<T>(
+        &self,
+        input: &Given<'_>,
+        all: Vec<T>,
+        token: &str,
+        most: i64,
+        refusals: (&'static str, &'static str),
+    ) -> Done<(Vec<T>, Option<String>)> {
+        let size = input.number("MaxResults")?.unwrap_or(most);
+        if !(1..=most).contains(&size) {
+            return Err(ApiError::new(refusals.0, format!("MaxResults must be between 1 and {most}")));
+        }
+        let from = input.text(token)?.map(|text| {
+            place(text).ok_or_else(|| ApiError::new(refusals.1, format!("The token {text} is not valid")))
+        });
+        Ok(self.cut(all, from.transpose()?.unwrap_or(0), size))
+    }
+
+    fn cut<T>(&self, all: Vec<T>, from: usize, size: i64) -> (Vec<T>, Option<String>) {
+        let size = self.rules.page.map_or(size, |most| size.min(i64::from(most.max(1))));
+        let total = all.len();
+        let rows: Vec<T> = all.into_iter().skip(from).take(size as usize).collect();
+        let next = from + rows.len();
+        // Letters and digits alone: Service Quotas takes nothing else.
+        (rows, (next < total).then(|| format!("sandbox{next}")))
+    }
+}
+
+fn place(token: &str) -> Option<usize> {
+    token.strip_prefix("sandbox").and_then(|number| number.parse().ok())
 }
 
 #[cfg(test)]

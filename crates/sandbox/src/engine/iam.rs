@@ -1,14 +1,15 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::instance::Tags;
+use super::managed::{MANAGED, Policy, document_of};
 use super::policy::{Context, Verdict, fault, judge};
 use super::world::{Desk, Key};
 use super::{ApiError, Done};
-use crate::wire::{Fields, Node, Part};
+use crate::wire::{Fields, Members, Node, Part};
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,8 @@ pub(crate) struct Iam {
     users: BTreeMap<String, Vec<Value>>,
     roles: BTreeMap<String, Role>,
     profiles: BTreeMap<String, Profile>,
+    /// Managed policies of the account, by ARN.
+    pub(crate) policies: BTreeMap<String, Policy>,
 }
 
 /// A role.
@@ -65,6 +68,11 @@ struct Role {
     path: String,
     trust: Value,
     inline: BTreeMap<String, Value>,
+    /// ARNs of managed policies.
+    attached: BTreeSet<String>,
+    /// Seconds of a session at most.
+    longest: i64,
+    description: Option<String>,
     created: Timestamp,
 }
 
@@ -97,10 +105,42 @@ impl Iam {
         match principal {
             Principal::User { name, .. } => self.users.get(name).cloned().unwrap_or_default(),
             Principal::Role { role, .. } => {
-                self.roles.get(role).map(|role| role.inline.values().cloned().collect()).unwrap_or_default()
+                let Some(role) = self.roles.get(role) else { return Vec::new() };
+                let attached = role.attached.iter().filter_map(|arn| document_of(&self.policies, arn));
+                role.inline.values().cloned().chain(attached).collect()
             }
             Principal::Service { .. } => Vec::new(),
         }
+    }
+
+    /// The managed policies of a role.
+    pub(crate) fn attached(&self, role: &str) -> Vec<String> {
+        self.roles.get(role).map(|role| role.attached.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// How many roles have a managed policy.
+    pub(crate) fn attachments(&self, arn: &str) -> usize {
+        self.roles.values().filter(|role| role.attached.contains(arn)).count()
+    }
+
+    pub(crate) fn attach(&mut self, role: &str, arn: &str) {
+        if let Some(role) = self.roles.get_mut(role) {
+            role.attached.insert(arn.to_string());
+        }
+    }
+
+    /// Whether it was attached.
+    pub(crate) fn detach(&mut self, role: &str, arn: &str) -> bool {
+        self.roles.get_mut(role).is_some_and(|role| role.attached.remove(arn))
+    }
+
+    /// Whether a service may take a role on, as its trust policy says.
+    pub(crate) fn trusts(&self, role: &str, service: &str) -> bool {
+        self.roles.get(role).is_some_and(|role| {
+            statements(&role.trust)
+                .iter()
+                .any(|one| one["Effect"] == "Allow" && named(&one["Principal"], "Service").contains(&service))
+        })
     }
 
     /// The role in a profile.
@@ -235,31 +275,20 @@ impl Desk<'_> {
             return Err(denied());
         }
         let role = self.iam.roles.get(&name).ok_or_else(denied)?;
-        if !(900..=43_200).contains(&seconds) {
+        if !(900..=role.longest).contains(&seconds) {
             return Err(ApiError::new(
                 "ValidationError",
-                "DurationSeconds must have a value between 900 and 43200",
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role, or is below 900.",
             ));
         }
         let root = format!("arn:{}:iam::{}:root", self.partition(), self.account);
-        let trusted = |value: &Value| {
-            let named: Vec<&str> = match &value["Principal"] {
-                Value::String(any) => vec![any],
-                principal => match &principal["AWS"] {
-                    Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
-                    one => one.as_str().into_iter().collect(),
-                },
-            };
+        let trusted = |value: &&Value| {
             value["Effect"] == "Allow"
-                && named
+                && named(&value["Principal"], "AWS")
                     .iter()
                     .any(|name| ["*", self.account, root.as_str(), &self.caller.arn()].contains(name))
         };
-        let statements = match &role.trust["Statement"] {
-            Value::Array(list) => list.clone(),
-            one => vec![one.clone()],
-        };
-        if !statements.iter().any(trusted) {
+        if !statements(&role.trust).iter().any(trusted) {
             return Err(denied());
         }
         self.allow("sts:AssumeRole", &arn, &Tags::new(), &[])?;
@@ -297,7 +326,7 @@ impl Desk<'_> {
 
     /// The calls of IAM.
     pub(crate) fn iam_call(&mut self, action: &str, params: &Part<'_>) -> Done<Node> {
-        if !IAM_CALLS.contains(&action) {
+        if !IAM_CALLS.contains(&action) && !MANAGED.contains(&action) {
             return Err(super::services::unknown(action));
         }
         self.allow_any(&format!("iam:{action}"))?;
@@ -308,6 +337,9 @@ impl Desk<'_> {
             || ApiError::new("NoSuchEntity", format!("The role with name {role_name} cannot be found."));
         let no_profile =
             || ApiError::new("NoSuchEntity", format!("Instance Profile {profile_name} cannot be found."));
+        if action == "ListAttachedRolePolicies" && !self.iam.roles.contains_key(&role_name) {
+            return Err(no_role());
+        }
         if !action.starts_with("Create") && !action.starts_with("List") {
             if action.contains("Role")
                 && !action.contains("InstanceProfile")
@@ -319,12 +351,21 @@ impl Desk<'_> {
                 return Err(no_profile());
             }
         }
+        if MANAGED.contains(&action) {
+            return self.managed_call(action, &role_name, params);
+        }
         let empty: Node = Fields::new().into();
         match action {
             "CreateRole" => {
                 let trust = document(params.need("AssumeRolePolicyDocument")?)?;
-                params.text("Description");
-                params.number("MaxSessionDuration")?;
+                let description = params.text("Description").map(String::from);
+                let longest = params.number("MaxSessionDuration")?.unwrap_or(3600);
+                if !(3600..=43_200).contains(&longest) {
+                    return Err(ApiError::new(
+                        "ValidationError",
+                        "MaxSessionDuration must have a value between 3600 and 43200",
+                    ));
+                }
                 params.params().all_read()?;
                 if self.iam.roles.contains_key(&role_name) {
                     return Err(ApiError::new(
@@ -337,17 +378,28 @@ impl Desk<'_> {
                     path,
                     trust,
                     inline: BTreeMap::new(),
+                    attached: BTreeSet::new(),
+                    longest,
+                    description,
                     created: self.now,
                 };
                 self.iam.roles.insert(role_name.clone(), role);
                 Ok(Fields::new().put("Role", self.role_node(&role_name)).into())
             }
-            "GetRole" => self.read_only(params, Fields::new().put("Role", self.role_node(&role_name))),
+            "GetRole" => {
+                let held = &self.iam.roles[&role_name];
+                let role = self
+                    .role_node(&role_name)
+                    .opt("Description", held.description.as_ref())
+                    .put("MaxSessionDuration", held.longest)
+                    .put("RoleLastUsed", Fields::new());
+                self.read_only(params, Fields::new().put("Role", role))
+            }
             "ListRoles" => {
                 params.text("PathPrefix");
                 let names: Vec<String> = self.iam.roles.keys().cloned().collect();
-                let nodes: Vec<Node> = names.iter().map(|name| self.role_node(name).into()).collect();
-                self.read_only(params, Fields::new().put("Roles", nodes).put("IsTruncated", false))
+                let nodes: Vec<Fields> = names.iter().map(|name| self.role_node(name)).collect();
+                self.read_only(params, Fields::new().put("Roles", Members(nodes)).put("IsTruncated", false))
             }
             "DeleteRole" => {
                 params.params().all_read()?;
@@ -356,7 +408,8 @@ impl Desk<'_> {
                     .profiles
                     .values()
                     .any(|profile| profile.role.as_ref().is_some_and(|(role, _)| *role == role_name));
-                if held || !self.iam.roles[&role_name].inline.is_empty() {
+                let role = &self.iam.roles[&role_name];
+                if held || !role.inline.is_empty() || !role.attached.is_empty() {
                     return Err(ApiError::new(
                         "DeleteConflict",
                         "Cannot delete entity, must remove roles from instance profile, or policies, first.",
@@ -389,15 +442,8 @@ impl Desk<'_> {
             }
             "ListRolePolicies" => {
                 let role = self.iam.roles.get(&role_name).ok_or_else(no_role)?;
-                let names = crate::wire::texts(role.inline.keys());
+                let names = Members(role.inline.keys().collect());
                 self.read_only(params, Fields::new().put("PolicyNames", names).put("IsTruncated", false))
-            }
-            "ListAttachedRolePolicies" => {
-                self.iam.roles.get(&role_name).ok_or_else(no_role)?;
-                self.read_only(
-                    params,
-                    Fields::new().put("AttachedPolicies", Vec::new()).put("IsTruncated", false),
-                )
             }
             "DeleteRolePolicy" => {
                 let name = params.need("PolicyName")?;
@@ -484,18 +530,18 @@ impl Desk<'_> {
 
     fn profile_node(&self, name: &str) -> Fields {
         let profile = &self.iam.profiles[name];
-        let role = profile.role.iter().map(|(role, _)| self.role_node(role).into()).collect::<Vec<Node>>();
+        let role = profile.role.iter().map(|(role, _)| self.role_node(role)).collect();
         Fields::new()
             .put("Path", &profile.path)
             .put("InstanceProfileName", name)
             .put("InstanceProfileId", &profile.id)
             .put("Arn", self.iam.profile_arn(self.account, self.partition(), name))
             .put("CreateDate", profile.created)
-            .put("Roles", role)
+            .put("Roles", Members(role))
     }
 }
 
-const IAM_CALLS: [&str; 14] = [
+const IAM_CALLS: [&str; 13] = [
     "CreateRole",
     "GetRole",
     "ListRoles",
@@ -503,7 +549,6 @@ const IAM_CALLS: [&str; 14] = [
     "PutRolePolicy",
     "GetRolePolicy",
     "ListRolePolicies",
-    "ListAttachedRolePolicies",
     "DeleteRolePolicy",
     "CreateInstanceProfile",
     "GetInstanceProfile",
@@ -512,7 +557,23 @@ const IAM_CALLS: [&str; 14] = [
     "RemoveRoleFromInstanceProfile",
 ];
 
-fn document(text: &str) -> Done<Value> {
+fn statements(document: &Value) -> Vec<&Value> {
+    match &document["Statement"] {
+        Value::Array(list) => list.iter().collect(),
+        one => vec![one],
+    }
+}
+
+/// Who is named as a principal of one kind; a bare text is anybody.
+fn named<'v>(principal: &'v Value, kind: &str) -> Vec<&'v str> {
+    match (principal, &principal[kind]) {
+        (Value::String(any), _) => vec![any],
+        (_, Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        (_, one) => one.as_str().into_iter().collect(),
+    }
+}
+
+pub(crate) fn document(text: &str) -> Done<Value> {
     let malformed = |why: &str| ApiError::new("MalformedPolicyDocument", why);
     let value: Value =
         serde_json::from_str(text).map_err(|_| malformed("This policy contains invalid Json"))?;
@@ -523,6 +584,6 @@ fn document(text: &str) -> Done<Value> {
 }
 
 /// IAM answers documents percent-encoded.
-fn encoded(document: &Value) -> String {
+pub(crate) fn encoded(document: &Value) -> String {
     form_urlencoded::byte_serialize(document.to_string().as_bytes()).collect::<String>().replace('+', "%20")
 }

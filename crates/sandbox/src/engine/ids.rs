@@ -14,7 +14,8 @@ impl Ids {
         Ids { seed, drawn: 0 }
     }
 
-    fn draw(&mut self) -> [u8; 32] {
+    /// Thirty-two bytes that come once.
+    pub(crate) fn draw(&mut self) -> [u8; 32] {
         self.drawn += 1;
         let mut hash = Sha256::new();
         hash.update(self.seed.to_le_bytes());

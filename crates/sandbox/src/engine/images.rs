@@ -2,7 +2,7 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::filter::{Filter, page};
+use super::filter::Filter;
 use super::ids::fixed;
 use super::instance::{State, Tags};
 use super::places::Vessel;
@@ -10,7 +10,7 @@ use super::storage::Snapshot;
 use super::tags::{nodes as tag_nodes, read_own};
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part};
+use crate::wire::{Fields, Given, Node, Part, with_token};
 
 /// An image of this account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -169,7 +169,7 @@ impl Desk<'_> {
     }
 
     /// GetParameter, GetParameters and GetParametersByPath: public parameters that name images.
-    pub(crate) fn ssm(&mut self, action: &str, input: &Value) -> Done<Value> {
+    pub(crate) fn ssm(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         self.allow_any(&format!("ssm:{action}"))?;
         let node = |row: usize| {
             let image = self.public_image(row);
@@ -182,29 +182,32 @@ impl Desk<'_> {
         let row = |name: &str| PUBLIC.iter().position(|(path, ..)| *path == name);
         match action {
             "GetParameter" => {
-                let name = input["Name"].as_str().unwrap_or_default();
+                let name = input.need("Name")?;
+                input.flag("WithDecryption")?;
                 let row = row(name).ok_or_else(|| ApiError::new("ParameterNotFound", ""))?;
                 Ok(json!({ "Parameter": node(row) }))
             }
             "GetParameters" => {
-                let names: Vec<&str> =
-                    input["Names"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let names = input.texts("Names")?;
+                input.flag("WithDecryption")?;
                 let (found, missing): (Vec<&str>, Vec<&str>) =
                     names.into_iter().partition(|name| row(name).is_some());
                 let found: Vec<Value> = found.into_iter().filter_map(row).map(node).collect();
                 Ok(json!({ "Parameters": found, "InvalidParameters": missing }))
             }
             "GetParametersByPath" => {
-                let path = input["Path"].as_str().unwrap_or_default().trim_end_matches('/');
+                let path = input.need("Path")?.trim_end_matches('/');
+                let deep = input.flag("Recursive")?.unwrap_or(false);
+                input.flag("WithDecryption")?;
                 let under = |name: &str| {
-                    name.strip_prefix(path).is_some_and(|rest| {
-                        rest.starts_with('/')
-                            && (input["Recursive"] == true || rest.matches('/').count() == 1)
-                    })
+                    name.strip_prefix(path)
+                        .is_some_and(|rest| rest.starts_with('/') && (deep || rest.matches('/').count() == 1))
                 };
                 let found: Vec<Value> =
                     (0..PUBLIC.len()).filter(|row| under(PUBLIC[*row].0)).map(node).collect();
-                Ok(json!({ "Parameters": found }))
+                let refusals = ("ValidationException", "InvalidNextToken");
+                let (found, next) = self.json_page(input, found, "NextToken", 10, refusals)?;
+                Ok(with_token(json!({ "Parameters": found }), "NextToken", next))
             }
             _ => Err(super::services::unknown_json()),
         }
@@ -248,7 +251,7 @@ impl Desk<'_> {
                 rows.push(self.image_node(&image, own));
             }
         }
-        let (rows, next) = page(params, rows, (1, 1000))?;
+        let (rows, next) = self.page(params, rows, (1, 1000))?;
         self.ready(params)?;
         Ok(Fields::new().put("imagesSet", rows).opt("nextToken", next).into())
     }

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
-use domain::Timestamp;
+use domain::{Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::disks::Disk;
 use crate::wire::{Fields, Node};
 
 /// Tags, by key.
@@ -28,8 +29,12 @@ impl State {
         [0, 16, 32, 48, 64, 80][self as usize]
     }
 
+    pub(crate) fn write(self, fields: Fields) -> Fields {
+        fields.put("code", self.code()).put("name", self.name())
+    }
+
     pub(crate) fn node(self) -> Node {
-        Fields::new().put("code", self.code()).put("name", self.name()).into()
+        self.write(Fields::new()).into()
     }
 
     /// It will never run again.
@@ -142,9 +147,42 @@ pub(crate) struct Instance {
     pub(crate) token: String,
     pub(crate) tags: Tags,
     pub(crate) rebalance: Option<Timestamp>,
+    /// Into which capacity reservation it may go, and the one in which it runs.
+    pub(crate) target: Target,
+    pub(crate) capacity: Option<String>,
     /// When AWS takes it back, and how: terminate, stop or hibernate.
     pub(crate) notice: Option<(Timestamp, String)>,
     pub(crate) events: Vec<ScheduledEvent>,
+}
+
+/// Into which capacity reservation an instance may go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Target {
+    /// Any open one that fits, or none.
+    #[default]
+    Open,
+    /// None.
+    Never,
+    /// An open one that fits, and nowhere else.
+    Only,
+    /// This one and no other.
+    Named(String),
+}
+
+impl Target {
+    /// What `capacityReservationSpecification` says.
+    pub(crate) fn write(&self, fields: Fields) -> Fields {
+        let preference = match self {
+            Target::Open => "open",
+            Target::Never => "none",
+            Target::Only => "capacity-reservations-only",
+            Target::Named(id) => {
+                return fields
+                    .within("capacityReservationTarget", |fields| fields.put("capacityReservationId", id));
+            }
+        };
+        fields.put("capacityReservationPreference", preference)
+    }
 }
 
 /// How a spot request stands.
@@ -162,8 +200,12 @@ pub(crate) struct SpotRequest {
     pub(crate) status: String,
     pub(crate) updated: Timestamp,
     pub(crate) instance: Option<String>,
-    /// What is launched again when it is persistent.
+    /// What is launched, again and again when it is persistent; its zone is empty before the first time.
     pub(crate) launch: Box<Instance>,
+    /// Zone ids where it may be.
+    pub(crate) zones: Vec<String>,
+    pub(crate) disks: Vec<Disk>,
+    pub(crate) volume_tags: Tags,
     pub(crate) tags: Tags,
 }
 
@@ -183,6 +225,25 @@ pub(crate) struct Volume {
     pub(crate) tags: Tags,
 }
 
+/// USD an hour; unknown prices cost nothing here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Rate(pub(crate) Decimal);
+
+impl From<Rate> for String {
+    fn from(rate: Rate) -> String {
+        rate.0.to_string()
+    }
+}
+
+impl TryFrom<String> for Rate {
+    type Error = <Decimal as std::str::FromStr>::Err;
+
+    fn try_from(text: String) -> Result<Rate, Self::Error> {
+        text.parse().map(Rate)
+    }
+}
+
 /// How long an instance ran, for the bill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Usage {
@@ -190,8 +251,9 @@ pub(crate) struct Usage {
     pub(crate) region: String,
     pub(crate) instance_type: String,
     pub(crate) spot: bool,
-    /// USD an hour.
-    pub(crate) rate: f64,
+    /// The zone id.
+    pub(crate) zone: String,
+    pub(crate) rate: Rate,
     pub(crate) from: Timestamp,
     pub(crate) until: Option<Timestamp>,
 }

@@ -2,7 +2,12 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use domain::Timestamp;
 use md5::{Digest, Md5};
+use rand_chacha::rand_core::SeedableRng;
+use rsa::pkcs1::EncodeRsaPrivateKey;
+use rsa::pkcs8::{EncodePrivateKey, LineEnding};
+use rsa::traits::PublicKeyParts;
 use serde::{Deserialize, Serialize};
+use sha1::Sha1;
 use sha2::Sha256;
 
 use super::filter::Filter;
@@ -40,11 +45,82 @@ fn fingerprint(text: &str) -> Option<(&'static str, String)> {
         "ssh-rsa" => {
             let (exponent, modulus) = (fields.next()?, fields.next()?);
             let digest = Md5::digest(der(modulus, exponent));
-            let pairs: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            Some(("rsa", pairs.join(":")))
+            Some(("rsa", colons(&digest)))
         }
         _ => None,
     }
+}
+
+fn colons(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<String>>().join(":")
+}
+
+fn duplicate(name: &str) -> ApiError {
+    ApiError::new("InvalidKeyPair.Duplicate", format!("The keypair already exists: {name}"))
+}
+
+/// A key pair that was just made.
+struct Made {
+    /// PEM.
+    private: String,
+    /// As OpenSSH writes it, without a comment.
+    public: String,
+    fingerprint: String,
+}
+
+/// RSA of 2,048 bits. Its fingerprint is the SHA-1 of the private key's PKCS#8 form ("Verify the fingerprint
+/// of your key pair", user guide).
+fn make_rsa(seed: [u8; 32]) -> Option<Made> {
+    let mut random = rand_chacha::ChaCha20Rng::from_seed(seed);
+    let key = rsa::PrivateKey::new(&mut random, 2048).ok()?;
+    let private = key.to_pkcs1_pem(LineEnding::LF).ok()?.to_string();
+    let fingerprint = colons(&Sha1::digest(key.to_pkcs8_der().ok()?.as_bytes()));
+    let (exponent, modulus) = (key.e().to_be_bytes_trimmed_vartime(), key.n().to_be_bytes());
+    let blob = [field(b"ssh-rsa"), field(&positive(&exponent)), field(&positive(&modulus))].concat();
+    Some(Made { private, public: format!("ssh-rsa {}", STANDARD.encode(blob)), fingerprint })
+}
+
+/// Its fingerprint is the SHA-256 of the public key, in base64.
+fn make_ed25519(seed: [u8; 32]) -> Option<Made> {
+    let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key().to_bytes();
+    let blob = [field(b"ssh-ed25519"), field(&public)].concat();
+    let line = format!("ssh-ed25519 {}", STANDARD.encode(&blob));
+    let (_, fingerprint) = fingerprint(&line)?;
+    Some(Made { private: openssh_private(&blob, &public, &seed), public: line, fingerprint })
+}
+
+/// A private key as OpenSSH keeps it, not encrypted (PROTOCOL.key of OpenSSH).
+fn openssh_private(blob: &[u8], public: &[u8], seed: &[u8]) -> String {
+    // The check is the same word twice: nothing is encrypted, so it need not be random.
+    let check = [7u8; 8];
+    let secret = [seed, public].concat();
+    let mut inner =
+        [&check[..], &field(b"ssh-ed25519"), &field(public), &field(&secret), &field(b"")].concat();
+    inner.extend((1..=8).take((8 - inner.len() % 8) % 8));
+    let all = [
+        &b"openssh-key-v1\0"[..],
+        &field(b"none"),
+        &field(b"none"),
+        &field(b""),
+        &1u32.to_be_bytes(),
+        &field(blob),
+        &field(&inner),
+    ];
+    let text = STANDARD.encode(all.concat());
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(70).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n", lines.join("\n"))
+}
+
+/// A string with its length before it (RFC 4251).
+fn field(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
+}
+
+/// A whole number above zero: its first bit is a sign.
+fn positive(bytes: &[u8]) -> Vec<u8> {
+    let rest = &bytes[bytes.iter().take_while(|byte| **byte == 0).count()..];
+    if rest.first().is_some_and(|byte| byte & 0x80 != 0) { [&[0], rest].concat() } else { rest.to_vec() }
 }
 
 /// Length-prefixed strings (RFC 4251).
@@ -105,10 +181,7 @@ impl Desk<'_> {
             STANDARD.decode(material).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad)?;
         let (kind, fingerprint) = fingerprint(&text).ok_or_else(bad)?;
         if self.here.keys.contains_key(name) {
-            return Err(ApiError::new(
-                "InvalidKeyPair.Duplicate",
-                format!("The keypair already exists: {name}"),
-            ));
+            return Err(duplicate(name));
         }
         let tags = read_own(params, "key-pair")?;
         self.ready(params)?;
@@ -124,6 +197,42 @@ impl Desk<'_> {
             kind: kind.to_string(),
             fingerprint,
             public: text,
+            created: self.now,
+            tags,
+        };
+        self.here.keys.insert(name.to_string(), key);
+        Ok(answer.into())
+    }
+
+    /// CreateKeyPair: the private key is in the answer and nowhere else.
+    pub(crate) fn create_key(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:CreateKeyPair")?;
+        let name = params.need("KeyName")?;
+        let kind = params.one_of("KeyType", &["rsa", "ed25519"])?.unwrap_or("rsa");
+        params.one_of("KeyFormat", &["pem"])?;
+        if name.len() > 255 {
+            return Err(ApiError::value("The name of a key pair has 255 characters at most"));
+        }
+        if self.here.keys.contains_key(name) {
+            return Err(duplicate(name));
+        }
+        let tags = read_own(params, "key-pair")?;
+        self.ready(params)?;
+        let id = self.ids.id("key-");
+        let made = if kind == "rsa" { make_rsa(self.ids.draw()) } else { make_ed25519(self.ids.draw()) };
+        let made = made.ok_or_else(|| ApiError::new("InternalError", "An internal error has occurred"))?;
+        let answer = Fields::new()
+            .put("keyFingerprint", &made.fingerprint)
+            .put("keyMaterial", made.private)
+            .put("keyName", name)
+            .put("keyPairId", &id)
+            .some("tagSet", tag_nodes(&tags));
+        let key = KeyPair {
+            id,
+            name: name.to_string(),
+            kind: kind.to_string(),
+            fingerprint: made.fingerprint,
+            public: format!("{} {name}", made.public),
             created: self.now,
             tags,
         };
@@ -189,17 +298,80 @@ impl Desk<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
-    fn a_fingerprint_has_its_shape_and_a_damaged_key_is_refused() {
-        // The shape alone: a print was not compared with what ssh-keygen makes of the same key.
+    fn a_damaged_key_is_refused() {
         let blob = [&[0, 0, 0, 11][..], b"ssh-ed25519", &[0, 0, 0, 32], &[7; 32]].concat();
         let text = format!("ssh-ed25519 {} me", STANDARD.encode(&blob));
-        let (kind, print) = fingerprint(&text).unwrap();
-        assert_eq!((kind, print.len(), print.ends_with('=')), ("ed25519", 44, true));
+        assert!(fingerprint(&text).is_some());
         for bad in ["", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-dss AAAA", &text.replace("ed25519", "rsa")] {
             assert_eq!(fingerprint(bad), None, "{bad}");
         }
+    }
+
+    /// What a shell line says, its blanks cut off; none when one of the programs is not here.
+    fn said(folder: &Path, line: &str) -> Option<String> {
+        let here = |program: &str| {
+            let asked = format!("command -v {program}");
+            let found = Command::new("sh").args(["-c", &asked]).stdout(Stdio::null()).status();
+            found.is_ok_and(|status| status.success())
+        };
+        if !["ssh-keygen", "openssl"].into_iter().all(here) {
+            eprintln!("skipped: ssh-keygen and openssl are not here");
+            return None;
+        }
+        let output = Command::new("sh").args(["-c", line]).current_dir(folder).output().ok()?;
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_string())
+    }
+
+    fn write(folder: &Path, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        // ssh-keygen reads no private key that others can.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    #[test]
+    fn openssl_makes_the_same_fingerprints_of_rsa_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = make_rsa([3; 32]).unwrap();
+        write(folder.path(), "key", &made.private);
+        write(folder.path(), "key.pub", &made.public);
+        // The two lines are the user guide's, for a key that EC2 made and for one that was imported.
+        let line = "openssl pkcs8 -in key -inform PEM -outform DER -topk8 -nocrypt | openssl sha1 -c";
+        let Some(found) = said(folder.path(), line) else { return };
+        assert!(found.ends_with(&format!("= {}", made.fingerprint)), "{found} {}", made.fingerprint);
+        let imported = fingerprint(&made.public).unwrap().1;
+        let line = "openssl rsa -in key -pubout -outform DER 2>/dev/null | openssl md5 -c";
+        let found = said(folder.path(), line).unwrap();
+        assert!(found.ends_with(&format!("= {imported}")), "{found} {imported}");
+        assert_eq!(said(folder.path(), "ssh-keygen -y -f key").unwrap(), made.public);
+    }
+
+    #[test]
+    fn ssh_keygen_reads_ed25519_keys_and_makes_the_same_fingerprint() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = make_ed25519([5; 32]).unwrap();
+        write(folder.path(), "key", &made.private);
+        let Some(public) = said(folder.path(), "ssh-keygen -y -f key") else { return };
+        assert_eq!(public, made.public);
+        write(folder.path(), "key.pub", &made.public);
+        let found = said(folder.path(), "ssh-keygen -l -f key.pub").unwrap();
+        // ssh-keygen leaves the padding out.
+        let shown = made.fingerprint.trim_end_matches('=');
+        assert!(found.contains(&format!("SHA256:{shown} ")), "{found} {shown}");
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_keys() {
+        let both = |seed| [make_rsa(seed), make_ed25519(seed)].map(|made| made.unwrap().private);
+        assert_eq!(both([1; 32]), both([1; 32]));
+        assert_ne!(both([1; 32])[1], both([2; 32])[1]);
     }
 }

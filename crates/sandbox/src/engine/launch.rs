@@ -1,72 +1,90 @@
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use domain::Timestamp;
-
 use super::agenda::Event;
-use super::disks::{Disk, may_hibernate, read_disks, root_disk};
-use super::instance::{Instance, Mapping, MetadataOptions, SpotRequest, State, Tags, Volume};
+use super::asked::{Spot, need, read_metadata, read_spot, read_user_data};
+use super::disks::{Disk, may_hibernate, read_disks};
+use super::instance::{Instance, Mapping, SpotRequest, State, Tags, Target, Volume};
 use super::world::{Desk, Token};
-use super::{ApiError, Done, Kind};
-use crate::wire::{Node, Part};
+use super::{ApiError, Done};
+use crate::wire::{Fields, Node, Params, Part};
 
-/// The market of a launch.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Spot {
-    persistent: bool,
-    behaviour: String,
-    max_price: Option<String>,
-    valid_until: Option<Timestamp>,
-}
-
-/// What RunInstances was asked for, understood and found possible but for capacity.
-struct Launch {
+/// What a launch was asked for, understood and found possible but for capacity.
+pub(crate) struct Launch {
     least: i64,
     most: i64,
-    draft: Instance,
-    disks: Vec<Disk>,
-    spot: Option<Spot>,
+    pub(crate) draft: Instance,
+    pub(crate) disks: Vec<Disk>,
+    pub(crate) spot: Option<Spot>,
     /// Zone ids to try, in order.
-    zones: Vec<String>,
+    pub(crate) zones: Vec<String>,
     chosen_zone: bool,
     tags: Vec<(String, Tags)>,
     token: Option<String>,
 }
 
+impl Launch {
+    /// The tags of one kind of resource.
+    pub(crate) fn tags_of(&self, kind: &str) -> Tags {
+        let found = self.tags.iter().find(|(known, _)| known == kind);
+        found.map(|(_, tags)| tags.clone()).unwrap_or_default()
+    }
+}
+
 impl Desk<'_> {
     /// RunInstances.
     pub(crate) fn run_instances(&mut self, params: &Part<'_>) -> Done<Node> {
-        let launch = self.read_launch(params)?;
+        let merged = self.with_template(params)?;
+        let params = &merged.as_ref().map_or_else(|| params.clone(), Params::whole);
+        let reservation = self.launch(params)?;
+        Ok(self.reservation_node(&reservation))
+    }
+
+    /// Launches as many as there can be; the id of the reservation.
+    pub(crate) fn launch(&mut self, params: &Part<'_>) -> Done<String> {
+        let launch = self.read_launch(params, read_spot(params)?)?;
         self.may_launch(&launch)?;
         let form = params.params().encode();
         if let Some(known) = self.used_token(&launch, &form)? {
             return Ok(known);
         }
-        self.within_quota(
-            &launch.draft.instance_type,
-            launch.most.min(launch.least.max(1)),
-            launch.spot.is_some(),
-        )?;
+        let (name, spot) = (launch.draft.instance_type.clone(), launch.spot.is_some());
+        // What runs in a capacity reservation counts already.
+        let held = launch.zones.iter().map(|zone| self.slots(&launch.draft, zone, spot).len() as i64).max();
+        self.within_quota(&name, launch.least - held.unwrap_or(0), spot)?;
         let zone = self.zone_with_room(&launch)?;
         if let Some(spot) = &launch.spot {
-            self.price_is_enough(spot.max_price.as_deref(), &launch.draft.instance_type, &zone)?;
+            self.price_is_enough(spot.max_price.as_deref(), &name, &zone)?;
         }
         self.ready(params)?;
-        let count = self.room(&launch.draft.instance_type, &zone, launch.spot.is_some());
-        let count = i64::from(count)
+        let slots = self.slots(&launch.draft, &zone, spot);
+        let held = slots.len() as i64;
+        let count = self
+            .space(&launch, &zone)
             .min(launch.most)
-            .min(self.quota_room(&launch.draft.instance_type, launch.spot.is_some()));
+            .min(self.quota_room(&name, spot).saturating_add(held))
+            .max(launch.least);
         let reservation = self.ids.id("r-");
-        for index in 0..count.max(launch.least) {
-            self.launch_one(&launch, &zone, &reservation, index as usize);
+        let mut slots = slots.into_iter();
+        for index in 0..count {
+            self.launch_one(&launch, &zone, &reservation, index as usize, slots.next());
         }
         if let Some(token) = &launch.token {
             let key = self.token_key(&launch, token);
             self.here.tokens.insert(key, Token { form, reservation: reservation.clone() });
         }
-        Ok(self.reservation_node(&reservation))
+        Ok(reservation)
     }
 
-    fn read_launch(&mut self, params: &Part<'_>) -> Done<Launch> {
+    /// How many instances a zone can take, those in capacity reservations among them.
+    fn space(&self, launch: &Launch, zone: &str) -> i64 {
+        let spot = launch.spot.is_some();
+        let held = self.slots(&launch.draft, zone, spot).len() as i64;
+        match launch.draft.target {
+            Target::Named(_) | Target::Only => held,
+            _ => i64::from(self.room(&launch.draft.instance_type, zone, spot)) + held,
+        }
+    }
+
+    /// Reads what RunInstances takes; the market is read by the caller.
+    pub(crate) fn read_launch(&mut self, params: &Part<'_>, spot: Option<Spot>) -> Done<Launch> {
         let least = params.number("MinCount")?.ok_or_else(|| need("MinCount"))?;
         let most = params.number("MaxCount")?.ok_or_else(|| need("MaxCount"))?;
         if least < 1 || most < least {
@@ -88,7 +106,6 @@ impl Desk<'_> {
                 image.arch
             )));
         }
-        let spot = read_spot(params)?;
         let disks = read_disks(params, &image)?;
         let hibernation = params.part("HibernationOptions").flag("Configured")?.unwrap_or(false);
         if hibernation {
@@ -97,11 +114,21 @@ impl Desk<'_> {
         let tags = super::tags::read_specifications(params)?;
         let metadata = read_metadata(params)?;
         let own = tags.iter().find(|(kind, _)| kind == "instance").map(|(_, tags)| tags.clone());
-        let own = own.unwrap_or_default();
+        let mut own = own.unwrap_or_default();
         if metadata.tags == "enabled" {
             super::tags::fit_for_metadata(own.keys())?;
         }
-        let (zones, chosen_zone, subnet) = self.read_place(params, name)?;
+        own.extend(params.params().told().clone());
+        let (mut zones, chosen_zone, subnet) = self.read_place(params, name)?;
+        let target = self.read_target(params)?;
+        if let Target::Named(id) = &target
+            && let Some(held) = self.here.reservations.get(id)
+        {
+            zones.retain(|zone| *zone == held.zone);
+        }
+        if spot.is_some() && !matches!(target, Target::Open | Target::Never) {
+            return Err(ApiError::combination("Spot Instances cannot run in a Capacity Reservation."));
+        }
         let key = self.known_key(params.text("KeyName"))?;
         let groups = self.read_groups(params)?;
         let profile = self.read_profile(params)?;
@@ -155,52 +182,15 @@ impl Desk<'_> {
             token: token.clone().unwrap_or_default(),
             tags: own,
             rebalance: None,
+            target,
+            capacity: None,
             notice: None,
             events: Vec::new(),
         };
         Ok(Launch { least, most, draft, disks, spot, zones, chosen_zone, tags, token })
     }
 
-    /// The zones to try, whether one was asked for, and the subnet if one was named.
-    fn read_place(&mut self, params: &Part<'_>, name: &str) -> Done<(Vec<String>, bool, Option<String>)> {
-        let placement = params.part("Placement");
-        placement.one_of("Tenancy", &["default"])?;
-        let interface = params.parts("NetworkInterface").into_iter().next();
-        let subnet =
-            params.text("SubnetId").or_else(|| interface.as_ref().and_then(|part| part.text("SubnetId")));
-        let zone = match (subnet, placement.text("AvailabilityZone"), placement.text("AvailabilityZoneId")) {
-            (Some(subnet), _, _) => Some(self.subnet_zone(subnet)?),
-            (None, Some(name), _) => Some(self.zone_id(name)?),
-            (None, None, Some(id)) => Some(self.known_zone(id)?),
-            (None, None, None) => None,
-        };
-        let offered = |zone: &String| self.facts.offered(self.region, zone, name);
-        let all: Vec<String> = self.zones().into_iter().filter(offered).collect();
-        match zone {
-            None if all.is_empty() => Err(ApiError::new(
-                "Unsupported",
-                format!(
-                    "The requested configuration is currently not supported. Please check the documentation for supported configurations. ({name} is not offered in {})",
-                    self.region
-                ),
-            )),
-            None => Ok((all, false, None)),
-            Some(zone) if offered(&zone) => Ok((vec![zone], true, subnet.map(String::from))),
-            Some(zone) => {
-                let names: Vec<String> = all.iter().map(|zone| self.zone_name(zone)).collect();
-                Err(ApiError::new(
-                    "Unsupported",
-                    format!(
-                        "Your requested instance type ({name}) is not supported in your requested Availability Zone ({}). Please retry your request by not specifying an Availability Zone or choosing {}.",
-                        self.zone_name(&zone),
-                        names.join(", ")
-                    ),
-                ))
-            }
-        }
-    }
-
-    fn may_launch(&mut self, launch: &Launch) -> Done<()> {
+    pub(crate) fn may_launch(&mut self, launch: &Launch) -> Done<()> {
         let draft = &launch.draft;
         let mut context = vec![
             ("ec2:InstanceType".to_string(), vec![draft.instance_type.clone()]),
@@ -211,7 +201,7 @@ impl Desk<'_> {
                 vec![if launch.spot.is_some() { "spot" } else { "on-demand" }.to_string()],
             ),
         ];
-        context.extend(super::iam::request_tags(&draft.tags));
+        context.extend(super::iam::request_tags(&launch.tags_of("instance")));
         let instance = self.arn("ec2", "instance/*");
         self.allow("ec2:RunInstances", &instance, &Tags::new(), &context)?;
         for (kind, tags) in &launch.tags {
@@ -220,14 +210,10 @@ impl Desk<'_> {
             let arn = self.arn("ec2", &format!("{kind}/*"));
             self.allow("ec2:CreateTags", &arn, tags, &context)?;
         }
-        if let Some((_, profile)) = &draft.profile
-            && let Some(role) = self.iam.role_of(profile)
-        {
-            let arn = self.iam.role_arn(self.account, self.partition(), &role);
-            let to = [("iam:PassedToService".to_string(), vec!["ec2.amazonaws.com".to_string()])];
-            self.allow("iam:PassRole", &arn, &Tags::new(), &to)?;
+        match &draft.profile {
+            Some((_, profile)) => self.may_pass_role(profile),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// A token belongs to the region, or to the zone when one was asked for.
@@ -236,14 +222,12 @@ impl Desk<'_> {
         format!("{place} {token}")
     }
 
-    fn used_token(&mut self, launch: &Launch, form: &str) -> Done<Option<Node>> {
+    /// The reservation of a token that was used before.
+    fn used_token(&mut self, launch: &Launch, form: &str) -> Done<Option<String>> {
         let Some(token) = &launch.token else { return Ok(None) };
         let Some(used) = self.here.tokens.get(&self.token_key(launch, token)) else { return Ok(None) };
         if used.form != form {
-            return Err(ApiError::new(
-                "IdempotentParameterMismatch",
-                "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
-            ));
+            return Err(mismatch());
         }
         let reservation = used.reservation.clone();
         let alive = self
@@ -257,15 +241,21 @@ impl Desk<'_> {
                 "The request to launch an instance uses the same client token as a previous request for which the instance has been terminated.",
             ));
         }
-        Ok(Some(self.reservation_node(&reservation)))
+        Ok(Some(reservation))
     }
 
     fn zone_with_room(&self, launch: &Launch) -> Done<String> {
         let spot = launch.spot.is_some();
         let name = &launch.draft.instance_type;
-        let enough = |zone: &&String| i64::from(self.room(name, zone, spot)) >= launch.least;
+        let enough = |zone: &&String| self.space(launch, zone) >= launch.least;
         if let Some(zone) = launch.zones.iter().find(enough) {
             return Ok(zone.clone());
+        }
+        if matches!(launch.draft.target, Target::Named(_) | Target::Only) {
+            return Err(ApiError::new(
+                "ReservationCapacityExceeded",
+                "The requested reservation does not have sufficient compatible and available capacity for this request.",
+            ));
         }
         let message = match (spot, launch.chosen_zone) {
             (true, _) => "There is no Spot capacity available that matches your request.".to_string(),
@@ -296,50 +286,66 @@ impl Desk<'_> {
         Err(ApiError::new("InsufficientInstanceCapacity", message))
     }
 
-    fn launch_one(&mut self, launch: &Launch, zone: &str, reservation: &str, index: usize) {
+    fn launch_one(
+        &mut self,
+        launch: &Launch,
+        zone: &str,
+        reservation: &str,
+        index: usize,
+        slot: Option<String>,
+    ) {
         let mut instance = launch.draft.clone();
         instance.zone = zone.to_string();
         instance.reservation = reservation.to_string();
         instance.index = index;
-        if instance.subnet.is_empty() {
-            instance.subnet = self.subnet_of(zone);
-        }
-        let tags = |wanted: &str| -> Tags {
-            launch
-                .tags
-                .iter()
-                .find(|(kind, _)| kind == wanted)
-                .map(|(_, tags)| tags.clone())
-                .unwrap_or_default()
-        };
+        instance.capacity = slot;
+        let volume_tags = launch.tags_of("volume");
         if let Some(spot) = &launch.spot {
-            let request = self.ids.id("sir-");
-            let price = self.price_ceiling(&instance.instance_type);
+            let request = self.request_for(launch, spot, launch.tags_of("spot-instances-request"));
             instance.spot_request = Some(request.clone());
-            let id = self.place(instance.clone(), &launch.disks, &tags("volume"));
-            let held = SpotRequest {
-                id: request.clone(),
-                created: self.now,
-                persistent: spot.persistent,
-                behaviour: spot.behaviour.clone(),
-                max_price: spot.max_price.clone().unwrap_or(price),
-                valid_until: spot.valid_until,
-                state: "active".to_string(),
-                status: "fulfilled".to_string(),
-                updated: self.now,
-                instance: Some(id),
-                launch: Box::new(instance),
-                tags: tags("spot-instances-request"),
-            };
-            self.here.spot.insert(request, held);
+            let id = self.place(instance, &launch.disks, &volume_tags);
+            if let Some(held) = self.here.spot.get_mut(&request) {
+                held.instance = Some(id);
+                held.launch.zone = zone.to_string();
+            }
+            self.set_request(Some(&request), "active", "fulfilled");
         } else {
-            self.place(instance, &launch.disks, &tags("volume"));
+            self.place(instance, &launch.disks, &volume_tags);
         }
+    }
+
+    /// Writes down a spot request that waits for its instance; its id.
+    pub(crate) fn request_for(&mut self, launch: &Launch, spot: &Spot, tags: Tags) -> String {
+        let id = self.ids.id("sir-");
+        let mut draft = launch.draft.clone();
+        draft.spot_request = Some(id.clone());
+        let held = SpotRequest {
+            id: id.clone(),
+            created: self.now,
+            persistent: spot.persistent,
+            behaviour: spot.behaviour.clone(),
+            max_price: spot.max_price.clone().unwrap_or(self.price_ceiling(&draft.instance_type)),
+            valid_until: spot.valid_until,
+            state: "open".to_string(),
+            status: "pending-evaluation".to_string(),
+            updated: self.now,
+            instance: None,
+            launch: Box::new(draft),
+            zones: launch.zones.clone(),
+            disks: launch.disks.clone(),
+            volume_tags: launch.tags_of("volume"),
+            tags,
+        };
+        self.here.spot.insert(id.clone(), held);
+        id
     }
 
     /// Gives an instance its id, addresses and volumes, and lets it begin.
     fn place(&mut self, mut instance: Instance, disks: &[Disk], tags: &Tags) -> String {
         instance.id = self.ids.id("i-");
+        if instance.subnet.is_empty() {
+            instance.subnet = self.subnet_of(&instance.zone);
+        }
         instance.interface = self.ids.id("eni-");
         self.here.handed_out += 1;
         let number = self.here.handed_out;
@@ -374,15 +380,15 @@ impl Desk<'_> {
         id
     }
 
-    /// Launches again what a persistent spot request asks for.
-    pub(crate) fn place_again(&mut self, mut draft: Instance) -> String {
-        let (image, now) = (self.image(&draft.image).ok(), self.now);
+    /// Launches what a spot request asks for.
+    pub(crate) fn place_for(&mut self, request: &SpotRequest, zone: &str) -> String {
+        let (mut draft, now) = ((*request.launch).clone(), self.now);
         draft.created = now;
         draft.launched = now;
         draft.visible = now + self.rules.timing.visible_after.0;
         draft.reservation = self.ids.id("r-");
-        let disks: Vec<Disk> = image.iter().map(root_disk).collect();
-        self.place(draft, &disks, &Tags::new())
+        draft.zone = zone.to_string();
+        self.place(draft, &request.disks, &request.volume_tags)
     }
 
     /// The answer of RunInstances: no later change of state shows in it.
@@ -390,127 +396,14 @@ impl Desk<'_> {
         let all = self.here.instances.values().filter(|found| found.reservation == reservation);
         let mut all: Vec<&Instance> = all.collect();
         all.sort_by_key(|found| found.index);
-        self.reservation(reservation, &all).into()
+        self.reservation(Fields::new(), reservation, &all).into()
     }
 }
 
-fn need(name: &str) -> ApiError {
-    ApiError::new("MissingParameter", format!("The request must contain the parameter {name}"))
-}
-
-fn read_spot(params: &Part<'_>) -> Done<Option<Spot>> {
-    let market = params.part("InstanceMarketOptions");
-    if market.one_of("MarketType", &["spot"])?.is_none() {
-        return Ok(None);
-    }
-    let options = market.part("SpotOptions");
-    let persistent = options.one_of("SpotInstanceType", &["one-time", "persistent"])? == Some("persistent");
-    let behaviour = options.one_of("InstanceInterruptionBehavior", &["terminate", "stop", "hibernate"])?;
-    let behaviour = behaviour.unwrap_or("terminate").to_string();
-    let valid_until = options.instant("ValidUntil")?;
-    let max_price = options.text("MaxPrice").map(String::from);
-    if let Some(price) = &max_price
-        && !price.parse::<f64>().is_ok_and(|price| price > 0.0)
-    {
-        return Err(ApiError::value(format!("Invalid value '{price}' for spot max price.")));
-    }
-    if persistent == (behaviour == "terminate") {
-        let message = if persistent {
-            "persistent Spot Instance requests are only supported when the instance interruption behavior is either hibernate or stop"
-        } else {
-            "one-time Spot Instance requests are only supported when the instance interruption behavior is terminate"
-        };
-        return Err(ApiError::combination(message));
-    }
-    if valid_until.is_some() && !persistent {
-        return Err(ApiError::combination("ValidUntil is not supported for one-time requests"));
-    }
-    Ok(Some(Spot { persistent, behaviour, max_price, valid_until }))
-}
-
-fn read_metadata(params: &Part<'_>) -> Done<MetadataOptions> {
-    let part = params.part("MetadataOptions");
-    let hops = part.number("HttpPutResponseHopLimit")?.unwrap_or(2);
-    if !(1..=64).contains(&hops) {
-        return Err(ApiError::value(format!(
-            "The value {hops} for HttpPutResponseHopLimit must be between 1 and 64"
-        )));
-    }
-    let switch = ["enabled", "disabled"];
-    let text = |found: Option<&'static str>, default: &str| found.unwrap_or(default).to_string();
-    Ok(MetadataOptions {
-        tokens: text(part.one_of("HttpTokens", &["required", "optional"])?, "required"),
-        hops,
-        endpoint: text(part.one_of("HttpEndpoint", &switch)?, "enabled"),
-        ipv6: text(part.one_of("HttpProtocolIpv6", &switch)?, "disabled"),
-        tags: text(part.one_of("InstanceMetadataTags", &switch)?, "disabled"),
-    })
-}
-
-fn read_user_data(params: &Part<'_>) -> Done<Option<String>> {
-    let Some(text) = params.text("UserData") else { return Ok(None) };
-    let plain =
-        STANDARD.decode(text).map_err(|_| ApiError::value("Invalid BASE64 encoding of user data."))?;
-    if plain.len() > 16_384 {
-        return Err(ApiError::value("User data is limited to 16384 bytes"));
-    }
-    Ok(Some(text.to_string()))
-}
-
-impl Desk<'_> {
-    fn read_groups(&mut self, params: &Part<'_>) -> Done<Vec<String>> {
-        let mut ids: Vec<String> = params.list("SecurityGroupId").into_iter().map(String::from).collect();
-        for part in params.parts("NetworkInterface") {
-            part.number("DeviceIndex")?;
-            part.flag("AssociatePublicIpAddress")?;
-            part.flag("DeleteOnTermination")?;
-            ids.extend(part.list("SecurityGroupId").into_iter().map(String::from));
-        }
-        for name in params.list("SecurityGroup") {
-            let group = self.here.groups.values().find(|group| group.name == name);
-            let group = group.ok_or_else(|| {
-                ApiError::new(
-                    "InvalidGroup.NotFound",
-                    format!("The security group '{name}' does not exist in default VPC '{}'", self.vpc()),
-                )
-            })?;
-            ids.push(group.id.clone());
-        }
-        for id in &ids {
-            if !self.here.groups.contains_key(id) {
-                return Err(ApiError::no_such(Kind::Group, id));
-            }
-        }
-        if ids.is_empty() {
-            ids.extend(
-                self.here.groups.values().find(|group| group.name == "default").map(|group| group.id.clone()),
-            );
-        }
-        Ok(ids)
-    }
-
-    /// The association and the name of the profile, when EC2 knows it already.
-    fn read_profile(&mut self, params: &Part<'_>) -> Done<Option<(String, String)>> {
-        let part = params.part("IamInstanceProfile");
-        let (name, asked) = match (part.text("Name"), part.text("Arn")) {
-            (Some(name), _) => (
-                name.to_string(),
-                format!(
-                    "({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
-                ),
-            ),
-            (None, Some(arn)) => (
-                arn.rsplit('/').next().unwrap_or_default().to_string(),
-                format!(
-                    "({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN"
-                ),
-            ),
-            (None, None) => return Ok(None),
-        };
-        let settled = self.now - self.rules.timing.profile_after.0;
-        if !self.iam.profile_is_ready(&name, settled) {
-            return Err(ApiError::value(format!("Value {asked}")));
-        }
-        Ok(Some((self.ids.id("iip-assoc-"), name)))
-    }
+/// A token that came with other parameters before.
+pub(crate) fn mismatch() -> ApiError {
+    ApiError::new(
+        "IdempotentParameterMismatch",
+        "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+    )
 }

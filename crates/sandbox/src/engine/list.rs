@@ -1,11 +1,23 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use super::filter::{Filter, page};
+use super::filter::Filter;
 use super::instance::{Instance, State};
-use super::tags::nodes as tag_nodes;
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part};
+use crate::wire::{Fields, Node, Part, Spell};
+
+/// What is the same of every instance here.
+const ALIKE: &str = "<enclaveOptions><enabled>false</enabled></enclaveOptions>\
+    <platformDetails>Linux/UNIX</platformDetails><usageOperation>RunInstances</usageOperation>\
+    <maintenanceOptions><autoRecovery>default</autoRecovery></maintenanceOptions>\
+    <currentInstanceBootMode>legacy-bios</currentInstanceBootMode>";
+
+/// The DNS names of an instance.
+struct Names {
+    private: String,
+    public: String,
+}
 
 impl Desk<'_> {
     /// DescribeInstances.
@@ -13,15 +25,21 @@ impl Desk<'_> {
         self.allow_any("ec2:DescribeInstances")?;
         let (rows, next) = self.listed(params, (5, 1000))?;
         self.ready(params)?;
-        let mut groups: Vec<(String, Vec<&Instance>)> = Vec::new();
+        // Reservations in the order of their first instance.
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut groups: Vec<Vec<&Instance>> = Vec::new();
         for found in rows {
-            match groups.iter_mut().find(|(id, _)| *id == found.reservation) {
-                Some((_, group)) => group.push(found),
-                None => groups.push((found.reservation.clone(), vec![found])),
+            let at = *places.entry(&found.reservation).or_insert(groups.len());
+            match groups.get_mut(at) {
+                Some(group) => group.push(found),
+                None => groups.push(vec![found]),
             }
         }
-        let nodes: Vec<Node> = groups.iter().map(|(id, group)| self.reservation(id, group).into()).collect();
-        Ok(Fields::new().put("reservationSet", nodes).opt("nextToken", next).into())
+        let count: usize = groups.iter().map(Vec::len).sum();
+        let fields = Fields::with_room(count * 4096 + 1024).each("reservationSet", &groups, |fields, group| {
+            self.reservation(fields, &group[0].reservation, group)
+        });
+        Ok(fields.opt("nextToken", next).into())
     }
 
     /// What the ids and filters of a call leave, one page of it.
@@ -48,7 +66,7 @@ impl Desk<'_> {
                 ));
             }
         }
-        page(params, found, bounds)
+        self.page(params, found, bounds)
     }
 
     fn fits(&self, instance: &Instance, filters: &[Filter]) -> Done<bool> {
@@ -124,21 +142,20 @@ impl Desk<'_> {
         }
     }
 
-    pub(crate) fn reservation(&self, id: &str, group: &[&Instance]) -> Fields {
-        let instances: Vec<Node> = group.iter().map(|instance| self.instance_node(instance)).collect();
-        Fields::new()
-            .put("reservationId", id)
-            .put("ownerId", self.account)
-            .put("groupSet", Vec::new())
-            .put("instancesSet", instances)
+    pub(crate) fn reservation(&self, fields: Fields, id: &str, group: &[&Instance]) -> Fields {
+        fields.put("reservationId", id).put("ownerId", self.account).put("groupSet", Vec::new()).each(
+            "instancesSet",
+            group,
+            |fields, instance| self.instance_fields(fields, instance),
+        )
     }
 
-    fn group_nodes(&self, instance: &Instance) -> Vec<Node> {
-        let group = |id: &String| {
+    /// The groups of an instance.
+    fn group_set(&self, fields: Fields, instance: &Instance) -> Fields {
+        fields.each("groupSet", &instance.groups, |fields, id| {
             let name = self.here.groups.get(id).map(|group| group.name.as_str());
-            Fields::new().put("groupId", id).opt("groupName", name).into()
-        };
-        instance.groups.iter().map(group).collect()
+            fields.put("groupId", id).opt("groupName", name)
+        })
     }
 
     fn private_name(&self, instance: &Instance) -> String {
@@ -157,113 +174,132 @@ impl Desk<'_> {
         })
     }
 
-    pub(crate) fn instance_node(&self, i: &Instance) -> Node {
+    /// An instance; what it has no longer when it is terminated is left out.
+    fn instance_fields(&self, fields: Fields, i: &Instance) -> Fields {
         let gone = i.state == State::Terminated;
         let kind = self.facts.types.get(&i.instance_type);
-        let metadata = metadata_node(i);
-        let cpu = kind.map(|kind| {
-            Fields::new().put("coreCount", kind.cores).put("threadsPerCore", kind.threads_per_core)
-        });
-        let profile = i.profile.as_ref().map(|(id, name)| {
-            Fields::new()
-                .put("arn", self.iam.profile_arn(self.account, self.partition(), name))
-                .put("id", id.as_str())
-        });
-        let reason = i.reason.as_ref().map(|reason| {
-            Fields::new().put("code", reason.code.as_str()).put("message", reason.message.as_str())
-        });
-        let disks = i.volumes.iter().map(|mapping| {
-            let status = if i.state == State::Pending { "attaching" } else { "attached" };
-            let ebs = Fields::new()
-                .put("volumeId", mapping.volume.as_str())
-                .put("status", status)
-                .put("attachTime", mapping.since)
-                .put("deleteOnTermination", mapping.delete);
-            Fields::new().put("deviceName", mapping.device.as_str()).put("ebs", ebs).into()
-        });
-        let mut fields = Fields::new()
-            .put("instanceId", i.id.as_str())
-            .put("imageId", i.image.as_str())
-            .put("instanceState", i.state.node())
-            .put("privateDnsName", if gone { String::new() } else { self.private_name(i) })
-            .put("dnsName", self.public_name(i).unwrap_or_default())
-            .put("reason", i.reason.as_ref().map_or(String::new(), |reason| reason.text.clone()))
-            .opt("keyName", i.key.as_deref())
+        let names = Names { private: self.private_name(i), public: self.public_name(i).unwrap_or_default() };
+        let fields = fields
+            .put("instanceId", &i.id)
+            .put("imageId", &i.image)
+            .within("instanceState", |state| i.state.write(state))
+            .put("privateDnsName", if gone { "" } else { &names.private })
+            .put("dnsName", &names.public)
+            .put("reason", i.reason.as_ref().map_or("", |reason| &reason.text))
+            .opt("keyName", i.key.as_ref())
             .put("amiLaunchIndex", i.index)
-            .put("productCodes", Vec::new())
-            .put("instanceType", i.instance_type.as_str())
+            .constant("<productCodes></productCodes>")
+            .put("instanceType", &i.instance_type)
             .put("launchTime", i.launched)
-            .put(
-                "placement",
-                Fields::new()
+            .within("placement", |place| {
+                place
                     .put("availabilityZone", self.zone_name(&i.zone))
-                    .put("availabilityZoneId", i.zone.as_str())
-                    .put("groupName", "")
-                    .put("tenancy", "default"),
-            )
-            .put("monitoring", Fields::new().put("state", if i.monitoring { "enabled" } else { "disabled" }));
-        if !gone {
-            fields = fields
-                .put("subnetId", i.subnet.as_str())
-                .put("vpcId", self.vpc())
-                .put("privateIpAddress", i.private_ip.as_str())
-                .opt("ipAddress", i.public_ip.as_deref())
-                .put("sourceDestCheck", true);
-        }
-        fields
-            .put("groupSet", if gone { Vec::new() } else { self.group_nodes(i) })
-            .opt("stateReason", reason)
-            .put("architecture", i.arch.as_str())
-            .put("rootDeviceType", "ebs")
-            .put("rootDeviceName", i.volumes.first().map_or("/dev/xvda", |mapping| &mapping.device))
-            .put("blockDeviceMapping", disks.collect::<Vec<Node>>())
-            .put("virtualizationType", "hvm")
+                    .put("availabilityZoneId", &i.zone)
+                    .constant("<groupName></groupName><tenancy>default</tenancy>")
+            })
+            .within("monitoring", |state| {
+                state.put("state", if i.monitoring { "enabled" } else { "disabled" })
+            });
+        let fields = if gone { fields.put("groupSet", Vec::new()) } else { self.network_fields(fields, i, &names) };
+        let reason = match (&i.reason, i.state) {
+            (Some(reason), _) => Some((reason.code.as_str(), reason.message.as_str())),
+            (None, State::Pending) => Some(("pending", "pending")),
+            (None, _) => None,
+        };
+        let fields = match reason {
+            Some((code, message)) => {
+                fields.within("stateReason", |fields| fields.put("code", code).put("message", message))
+            }
+            None => fields,
+        };
+        let fields = fields
+            .put("architecture", &i.arch)
+            .constant("<rootDeviceType>ebs</rootDeviceType>")
+            .put("rootDeviceName", root_device(i))
+            .each("blockDeviceMapping", &i.volumes, |fields, mapping| {
+                fields.put("deviceName", &mapping.device).within("ebs", |ebs| {
+                    ebs.put("volumeId", &mapping.volume)
+                        .put("status", if i.state == State::Pending { "attaching" } else { "attached" })
+                        .put("attachTime", mapping.since)
+                        .put("deleteOnTermination", mapping.delete)
+                })
+            })
+            .constant("<virtualizationType>hvm</virtualizationType>")
             .opt("instanceLifecycle", i.spot_request.as_ref().map(|_| "spot"))
-            .opt("spotInstanceRequestId", i.spot_request.as_deref())
-            .put("clientToken", i.token.as_str())
-            .some("tagSet", tag_nodes(&i.tags))
-            .put("hypervisor", "xen")
-            .put("networkInterfaceSet", if gone { Vec::new() } else { vec![self.interface_node(i)] })
-            .opt("iamInstanceProfile", profile)
-            .put("ebsOptimized", i.ebs_optimized)
-            .put("enaSupport", true)
-            .opt("cpuOptions", cpu)
-            .put(
-                "capacityReservationSpecification",
-                Fields::new().put("capacityReservationPreference", "open"),
-            )
-            .put("hibernationOptions", Fields::new().put("configured", i.hibernation))
-            .put("metadataOptions", metadata)
-            .put("enclaveOptions", Fields::new().put("enabled", false))
-            .put("platformDetails", "Linux/UNIX")
-            .put("usageOperation", "RunInstances")
+            .opt("spotInstanceRequestId", i.spot_request.as_ref())
+            .put("clientToken", &i.token);
+        let fields = if i.tags.is_empty() {
+            fields
+        } else {
+            fields.each("tagSet", &i.tags, |fields, (key, value)| fields.put("key", key).put("value", value))
+        };
+        let fields = fields.constant("<hypervisor>xen</hypervisor>");
+        let fields = match &i.profile {
+            Some((_, name)) => fields.within("iamInstanceProfile", |fields| {
+                let arn = self.iam.profile_arn(self.account, self.partition(), name);
+                fields.put("arn", arn).put("id", self.iam.profile_id(name))
+            }),
+            None => fields,
+        };
+        let fields = fields.put("ebsOptimized", i.ebs_optimized).constant("<enaSupport>true</enaSupport>");
+        let fields = match kind {
+            Some(kind) => fields.within("cpuOptions", |fields| {
+                fields.put("coreCount", kind.cores).put("threadsPerCore", kind.threads_per_core)
+            }),
+            None => fields,
+        };
+        fields
+            .opt("capacityReservationId", i.capacity.as_ref())
+            .within("capacityReservationSpecification", |fields| i.target.write(fields))
+            .within("hibernationOptions", |fields| fields.put("configured", i.hibernation))
+            .within("metadataOptions", |fields| metadata_fields(fields, i))
             .put("usageOperationUpdateTime", i.created)
-            .put("maintenanceOptions", Fields::new().put("autoRecovery", "default"))
-            .put("currentInstanceBootMode", "legacy-bios")
-            .into()
+            .constant(ALIKE)
     }
 
-    fn interface_node(&self, i: &Instance) -> Node {
-        let attachment = Fields::new()
-            .put("attachmentId", i.interface.replace("eni-", "eni-attach-"))
-            .put("deviceIndex", 0i64)
-            .put("status", "attached")
-            .put("attachTime", i.created)
-            .put("deleteOnTermination", true)
-            .put("networkCardIndex", 0i64);
-        Fields::new()
-            .put("networkInterfaceId", i.interface.as_str())
-            .put("subnetId", i.subnet.as_str())
-            .put("vpcId", self.vpc())
-            .put("description", "")
+    /// Where an instance is in its network.
+    fn network_fields(&self, fields: Fields, i: &Instance, names: &Names) -> Fields {
+        let fields = fields
+            .put("subnetId", &i.subnet)
+            .put("vpcId", &self.here.network.vpc)
+            .put("privateIpAddress", &i.private_ip)
+            .opt("ipAddress", i.public_ip.as_ref())
+            .constant("<sourceDestCheck>true</sourceDestCheck>");
+        self.group_set(fields, i)
+            .each("networkInterfaceSet", [i], |fields, i| self.interface_fields(fields, i, names))
+    }
+
+    fn interface_fields(&self, fields: Fields, i: &Instance, names: &Names) -> Fields {
+        let fields = fields
+            .put("networkInterfaceId", &i.interface)
+            .put("subnetId", &i.subnet)
+            .put("vpcId", &self.here.network.vpc)
             .put("ownerId", self.account)
-            .put("status", "in-use")
-            .put("privateIpAddress", i.private_ip.as_str())
-            .put("sourceDestCheck", true)
-            .put("groupSet", self.group_nodes(i))
-            .put("attachment", attachment)
-            .put("interfaceType", "interface")
-            .into()
+            .put("privateIpAddress", &i.private_ip)
+            .put("privateDnsName", &names.private)
+            .put("macAddress", mac_address(&i.interface))
+            .constant(
+                "<description></description><status>in-use</status><sourceDestCheck>true</sourceDestCheck>\
+                 <interfaceType>interface</interfaceType>",
+            );
+        let fields = association_fields(fields, i, names);
+        let fields = self.group_set(fields, i).within("attachment", |fields| {
+            fields
+                .put("attachmentId", format!("eni-attach-{}", i.interface.trim_start_matches("eni-")))
+                .constant(
+                    "<deviceIndex>0</deviceIndex><networkCardIndex>0</networkCardIndex>\
+                     <deleteOnTermination>true</deleteOnTermination>",
+                )
+                .put("status", if i.state == State::Pending { "attaching" } else { "attached" })
+                .put("attachTime", i.created)
+        });
+        fields.each("privateIpAddressesSet", [i], |fields, i| {
+            let fields = fields
+                .put("privateIpAddress", &i.private_ip)
+                .put("privateDnsName", &names.private)
+                .constant("<primary>true</primary>");
+            association_fields(fields, i, names)
+        })
     }
 
     /// DescribeInstanceStatus: running ones, unless all are asked for.
@@ -315,24 +351,18 @@ impl Desk<'_> {
         let id = params.need("InstanceId")?;
         let i = self.visible(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
         let attribute = params.need("Attribute")?;
-        let value = |value: Node| Fields::new().put("value", value);
         let answer = Fields::new().put("instanceId", id);
         let answer = match attribute {
-            "instanceType" => answer.put("instanceType", value(i.instance_type.as_str().into())),
-            "disableApiTermination" => answer.put("disableApiTermination", value(i.protected.into())),
-            "disableApiStop" => answer.put("disableApiStop", value(i.stop_protected.into())),
-            "instanceInitiatedShutdownBehavior" => answer.put(
-                "instanceInitiatedShutdownBehavior",
-                value(if i.terminate_on_shutdown { "terminate" } else { "stop" }.into()),
-            ),
-            "userData" => answer
-                .put("userData", i.user_data.as_ref().map_or_else(Fields::new, |text| value(text.into()))),
-            "ebsOptimized" => answer.put("ebsOptimized", value(i.ebs_optimized.into())),
-            "groupSet" => answer.put("groupSet", self.group_nodes(i)),
-            "rootDeviceName" => answer.put(
-                "rootDeviceName",
-                value(i.volumes.first().map_or("/dev/xvda", |mapping| &mapping.device).into()),
-            ),
+            "instanceType" => value(answer, attribute, Some(&i.instance_type)),
+            "disableApiTermination" => value(answer, attribute, Some(i.protected)),
+            "disableApiStop" => value(answer, attribute, Some(i.stop_protected)),
+            "instanceInitiatedShutdownBehavior" => {
+                value(answer, attribute, Some(if i.terminate_on_shutdown { "terminate" } else { "stop" }))
+            }
+            "userData" => value(answer, attribute, i.user_data.as_ref()),
+            "ebsOptimized" => value(answer, attribute, Some(i.ebs_optimized)),
+            "groupSet" => self.group_set(answer, i),
+            "rootDeviceName" => value(answer, attribute, Some(root_device(i))),
             other => {
                 return Err(ApiError::value(format!(
                     "Value ({other}) for parameter attribute is invalid. Unknown attribute."
@@ -357,12 +387,39 @@ impl Desk<'_> {
     }
 }
 
-pub(crate) fn metadata_node(i: &Instance) -> Fields {
-    Fields::new()
+/// The options of the metadata service.
+pub(crate) fn metadata_fields(fields: Fields, i: &Instance) -> Fields {
+    fields
         .put("state", "applied")
-        .put("httpTokens", i.metadata.tokens.as_str())
+        .put("httpTokens", &i.metadata.tokens)
         .put("httpPutResponseHopLimit", i.metadata.hops)
-        .put("httpEndpoint", i.metadata.endpoint.as_str())
-        .put("httpProtocolIpv6", i.metadata.ipv6.as_str())
-        .put("instanceMetadataTags", i.metadata.tags.as_str())
+        .put("httpEndpoint", &i.metadata.endpoint)
+        .put("httpProtocolIpv6", &i.metadata.ipv6)
+        .put("instanceMetadataTags", &i.metadata.tags)
+}
+
+fn association_fields(fields: Fields, i: &Instance, names: &Names) -> Fields {
+    let Some(ip) = &i.public_ip else { return fields };
+    fields.within("association", |fields| {
+        fields
+            .put("publicIp", ip)
+            .put("publicDnsName", &names.public)
+            .constant("<ipOwnerId>amazon</ipOwnerId>")
+    })
+}
+
+/// A locally administered address that follows from the interface's id.
+fn mac_address(interface: &str) -> String {
+    let digits = &interface[interface.len().saturating_sub(10)..];
+    let pairs = digits.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
+    pairs.fold("0e".to_string(), |text, pair| text + ":" + pair)
+}
+
+fn root_device(i: &Instance) -> &str {
+    i.volumes.first().map_or("/dev/xvda", |mapping| &mapping.device)
+}
+
+/// An attribute: a structure with a value, which may be missing.
+fn value(fields: Fields, name: &str, value: Option<impl Spell>) -> Fields {
+    fields.within(name, |fields| fields.opt("value", value))
 }

@@ -1,12 +1,16 @@
 //! The sandbox itself, without a wire, a clock or a file: `now` is an argument, and the same calls on the
 //! same seed give the same answers.
 
+mod addresses;
 mod agenda;
-mod bill;
+mod asked;
 mod change;
+mod costs;
 mod disks;
 mod error;
+mod expression;
 mod filter;
+mod fleet;
 mod iam;
 mod ids;
 mod images;
@@ -15,18 +19,28 @@ mod instance;
 mod keys;
 mod launch;
 mod list;
+mod managed;
+mod metrics;
 mod modify;
 mod network;
 mod places;
 mod policy;
+mod prices;
+mod products;
+mod profiles;
 mod quota;
+mod reservations;
+mod schedules;
 mod services;
 mod spot;
 mod storage;
 mod tags;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod trail;
+mod types;
 mod world;
 
 pub(crate) use error::{ApiError, Done, Kind};

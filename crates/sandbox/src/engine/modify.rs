@@ -1,5 +1,6 @@
 use super::change::wrong_state;
 use super::instance::State;
+use super::list::metadata_fields;
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
@@ -149,7 +150,8 @@ impl Desk<'_> {
         set(&mut found.metadata.ipv6, ipv6);
         set(&mut found.metadata.tags, tags);
         found.metadata.hops = hops.unwrap_or(found.metadata.hops);
-        let options = super::list::metadata_node(found);
-        Ok(Fields::new().put("instanceId", id).put("instanceMetadataOptions", options).into())
+        let answer = Fields::new().put("instanceId", id);
+        let answer = answer.within("instanceMetadataOptions", |fields| metadata_fields(fields, found));
+        Ok(answer.into())
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Filter, page};
+use super::filter::Filter;
 use super::ids::{fixed, fraction};
 use super::instance::{State, Tags};
 use super::tags::{nodes as tag_nodes, read_own};
@@ -24,21 +24,12 @@ pub(crate) struct Group {
 /// One permission: a protocol, ports, and whence.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Rule {
+    id: String,
     protocol: String,
     ports: Option<(i64, i64)>,
     /// An IPv4 or IPv6 range, or the id of a group.
     peer: String,
     description: Option<String>,
-}
-
-/// An Elastic IP address.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Address {
-    pub(crate) id: String,
-    ip: String,
-    association: String,
-    pub(crate) instance: Option<String>,
-    pub(crate) tags: Tags,
 }
 
 /// The default network of a region, and how the account names its zones.
@@ -69,9 +60,12 @@ impl Desk<'_> {
             .map(|zone| (zone.clone(), fixed("subnet-", self.seed, &[self.account, &zone])))
             .collect();
         self.here.network = network;
-        let all = Rule { protocol: "-1".into(), ports: None, peer: "0.0.0.0/0".into(), description: None };
+        let rule = |words: &str, peer: String| {
+            open_rule(fixed("sgr-", self.seed, &[self.account, self.region, words]), peer)
+        };
+        let all = rule("out", "0.0.0.0/0".into());
         let id = fixed("sg-", self.seed, &[self.account, self.region]);
-        let own = Rule { peer: id.clone(), ..all.clone() };
+        let own = rule("in", id.clone());
         let group = Group {
             id: id.clone(),
             name: "default".into(),
@@ -118,8 +112,16 @@ impl Desk<'_> {
             _ => None,
         })?;
         self.ready(params)?;
+        let options = fixed("dopt-", self.seed, &[self.account, self.region]);
+        let association = fixed("vpc-cidr-assoc-", self.seed, &[self.account, self.region]);
+        let block = Fields::new()
+            .put("cidrBlock", "172.31.0.0/16")
+            .put("associationId", association)
+            .within("cidrBlockState", |fields| fields.put("state", "associated"));
         let node = Fields::new()
             .put("vpcId", vpc)
+            .put("dhcpOptionsId", options)
+            .put("cidrBlockAssociationSet", vec![block.into()])
             .put("ownerId", self.account)
             .put("state", "available")
             .put("cidrBlock", "172.31.0.0/16")
@@ -161,7 +163,15 @@ impl Desk<'_> {
                     .put("availabilityZone", name)
                     .put("availabilityZoneId", zone)
                     .put("defaultForAz", true)
-                    .put("mapPublicIpOnLaunch", true);
+                    .put("mapPublicIpOnLaunch", true)
+                    .put("assignIpv6AddressOnCreation", false)
+                    .put("ipv6Native", false)
+                    .within("privateDnsNameOptionsOnLaunch", |fields| {
+                        fields
+                            .put("hostnameType", "ip-name")
+                            .put("enableResourceNameDnsARecord", false)
+                            .put("enableResourceNameDnsAAAARecord", false)
+                    });
                 nodes.push(node.into());
             }
         }
@@ -205,7 +215,7 @@ impl Desk<'_> {
                 rows.push(group);
             }
         }
-        let (rows, next) = page(params, rows, (5, 1000))?;
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|group| self.group_node(group)).collect();
         Ok(Fields::new().put("securityGroupInfo", nodes).opt("nextToken", next).into())
@@ -275,7 +285,7 @@ impl Desk<'_> {
         let tags = read_own(params, "security-group")?;
         self.ready(params)?;
         let id = self.ids.id("sg-");
-        let all = Rule { protocol: "-1".into(), ports: None, peer: "0.0.0.0/0".into(), description: None };
+        let all = open_rule(self.ids.id("sgr-"), "0.0.0.0/0".into());
         let shown = tag_nodes(&tags);
         let group = Group {
             id: id.clone(),
@@ -376,7 +386,7 @@ impl Desk<'_> {
                 if !peer.starts_with("sg-") && !is_range(&peer) {
                     return Err(ApiError::value(format!("CIDR block {peer} is malformed")));
                 }
-                rules.push(Rule { protocol: protocol.clone(), ports, peer, description });
+                rules.push(Rule { id: String::new(), protocol: protocol.clone(), ports, peer, description });
             }
         }
         if rules.is_empty() {
@@ -386,6 +396,27 @@ impl Desk<'_> {
             ));
         }
         Ok(rules)
+    }
+
+    /// A rule as the answer to its making shows it.
+    fn shown_rule(&self, fields: Fields, rule: &Rule, group: &str, incoming: bool) -> Fields {
+        let (from, to) = rule.ports.unwrap_or((-1, -1));
+        let fields = fields
+            .put("securityGroupRuleId", &rule.id)
+            .put("groupId", group)
+            .put("groupOwnerId", self.account)
+            .put("isEgress", !incoming)
+            .put("ipProtocol", &rule.protocol)
+            .put("fromPort", from)
+            .put("toPort", to);
+        let fields = if rule.peer.starts_with("sg-") {
+            fields.within("referencedGroupInfo", |fields| {
+                fields.put("groupId", &rule.peer).put("userId", self.account)
+            })
+        } else {
+            fields.put(if rule.peer.contains(':') { "cidrIpv6" } else { "cidrIpv4" }, &rule.peer)
+        };
+        fields.opt("description", rule.description.as_ref())
     }
 
     /// AuthorizeSecurityGroupIngress and its three sisters.
@@ -417,6 +448,18 @@ impl Desk<'_> {
             }
         }
         self.ready(params)?;
+        let mut asked = asked;
+        for rule in asked.iter_mut().filter(|_| add) {
+            rule.id = self.ids.id("sgr-");
+        }
+        let answer = Fields::new().put("return", true);
+        let answer = if add {
+            answer.each("securityGroupRuleSet", &asked, |fields, rule| {
+                self.shown_rule(fields, rule, &id, incoming)
+            })
+        } else {
+            answer
+        };
         let group = self.here.groups.get_mut(&id).expect("it was found");
         let held = if incoming { &mut group.incoming } else { &mut group.outgoing };
         if add {
@@ -424,144 +467,13 @@ impl Desk<'_> {
         } else {
             held.retain(|known| !asked.iter().any(|rule| same(known, rule)));
         }
-        Ok(Fields::new().put("return", true).into())
+        Ok(answer.into())
     }
+}
 
-    /// AllocateAddress.
-    pub(crate) fn allocate_address(&mut self, params: &Part<'_>) -> Done<Node> {
-        self.allow_any("ec2:AllocateAddress")?;
-        params.one_of("Domain", &["vpc"])?;
-        let tags = read_own(params, "elastic-ip")?;
-        if self.here.addresses.len() >= 5 {
-            return Err(ApiError::new(
-                "AddressLimitExceeded",
-                "The maximum number of addresses has been reached.",
-            ));
-        }
-        self.ready(params)?;
-        self.here.handed_out += 1;
-        let address = Address {
-            id: self.ids.id("eipalloc-"),
-            ip: self.public_ip(self.here.handed_out),
-            association: String::new(),
-            instance: None,
-            tags,
-        };
-        let node = Fields::new()
-            .put("publicIp", &address.ip)
-            .put("allocationId", &address.id)
-            .put("domain", "vpc")
-            .put("networkBorderGroup", self.region)
-            .put("publicIpv4Pool", "amazon");
-        self.here.addresses.insert(address.id.clone(), address);
-        Ok(node.into())
-    }
-
-    /// AssociateAddress, DisassociateAddress and ReleaseAddress.
-    pub(crate) fn change_address(&mut self, params: &Part<'_>, action: &str) -> Done<Node> {
-        self.allow_any(&format!("ec2:{action}"))?;
-        let by_association = params.text("AssociationId");
-        let id = match (params.text("AllocationId"), by_association) {
-            (Some(id), _) => id.to_string(),
-            (None, Some(association)) => {
-                let found = self
-                    .here
-                    .addresses
-                    .values()
-                    .find(|address| address.instance.is_some() && address.association == association);
-                found.map(|address| address.id.clone()).ok_or_else(|| {
-                    ApiError::new(
-                        "InvalidAssociationID.NotFound",
-                        format!("The association ID '{association}' does not exist"),
-                    )
-                })?
-            }
-            (None, None) => {
-                return Err(ApiError::new(
-                    "MissingParameter",
-                    "The request must contain the parameter AllocationId",
-                ));
-            }
-        };
-        let held = self.here.addresses.get(&id).ok_or_else(|| ApiError::no_such(Kind::Address, &id))?;
-        let instance = if action == "AssociateAddress" {
-            let instance = params.need("InstanceId")?;
-            let again = params.flag("AllowReassociation")?.unwrap_or(true);
-            let found = self.visible(instance).ok_or_else(|| ApiError::no_such(Kind::Instance, instance))?;
-            if found.state.is_over() || (found.state == State::Pending) {
-                return Err(ApiError::new(
-                    "InvalidInstanceID",
-                    "The pending instance is not in a valid state for this operation.",
-                ));
-            }
-            if held.instance.is_some() && !again {
-                return Err(ApiError::new(
-                    "Resource.AlreadyAssociated",
-                    format!("resource {id} is already associated with associate-id {}", held.association),
-                ));
-            }
-            Some(instance.to_string())
-        } else {
-            None
-        };
-        if action == "ReleaseAddress" && held.instance.is_some() {
-            return Err(ApiError::new("InvalidIPAddress.InUse", format!("Address {} is in use.", held.ip)));
-        }
-        self.ready(params)?;
-        if action == "ReleaseAddress" {
-            self.here.addresses.remove(&id);
-            return Ok(Fields::new().put("return", true).into());
-        }
-        let association = self.ids.id("eipassoc-");
-        let held = self.here.addresses.get_mut(&id).expect("it was found");
-        let ip = held.ip.clone();
-        held.association = association.clone();
-        held.instance = instance.clone();
-        if let Some(found) = instance.and_then(|id| self.here.instances.get_mut(&id)) {
-            found.public_ip = Some(ip);
-            return Ok(Fields::new().put("associationId", association).into());
-        }
-        Ok(Fields::new().put("return", true).into())
-    }
-
-    /// DescribeAddresses.
-    pub(crate) fn describe_addresses(&mut self, params: &Part<'_>) -> Done<Node> {
-        self.allow_any("ec2:DescribeAddresses")?;
-        let ids = params.list("AllocationId");
-        let ips = params.list("PublicIp");
-        if let Some(id) = ids.iter().find(|id| !self.here.addresses.contains_key(**id)) {
-            return Err(ApiError::no_such(Kind::Address, id));
-        }
-        let filters = Filter::read(params)?;
-        let mut nodes: Vec<Node> = Vec::new();
-        for address in self.here.addresses.values() {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &address.tags, |name| match name {
-                "allocation-id" => one(&address.id),
-                "public-ip" => one(&address.ip),
-                "domain" => one("vpc"),
-                "instance-id" => Some(address.instance.iter().map(|id| id.clone().into()).collect()),
-                _ => None,
-            })?;
-            let named = (ids.is_empty() || ids.contains(&address.id.as_str()))
-                && (ips.is_empty() || ips.contains(&address.ip.as_str()));
-            if fits && named {
-                let associated = address.instance.as_ref().map(|_| address.association.as_str());
-                let node = Fields::new()
-                    .put("publicIp", &address.ip)
-                    .put("allocationId", &address.id)
-                    .put("domain", "vpc")
-                    .opt("instanceId", address.instance.as_deref())
-                    .opt("associationId", associated)
-                    .put("networkBorderGroup", self.region)
-                    .put("publicIpv4Pool", "amazon")
-                    .some("tagSet", tag_nodes(&address.tags));
-                nodes.push(node.into());
-            }
-        }
-        self.ready(params)?;
-        Ok(Fields::new().put("addressesSet", nodes).into())
-    }
+/// A rule for every protocol and port.
+fn open_rule(id: String, peer: String) -> Rule {
+    Rule { id, protocol: "-1".into(), ports: None, peer, description: None }
 }
 
 fn is_range(text: &str) -> bool {

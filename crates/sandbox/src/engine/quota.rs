@@ -1,7 +1,11 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use super::instance::Instance;
 use super::world::Desk;
 use super::{ApiError, Done};
+use crate::wire::{Given, with_token};
 
 /// Quotas of running vCPUs: code, name, spot, and the letters with which the families begin that count.
 /// "Amazon EC2 service quotas"; the values are the sandbox's own and can be set by a scenario.
@@ -49,12 +53,17 @@ impl Desk<'_> {
     }
 
     fn in_use(&self, quota: &Quota) -> i64 {
-        let counted = self.here.instances.values().filter(|found| {
-            found.state.is_up()
-                && found.spot_request.is_some() == quota.2
-                && quota.3.contains(&letters(&found.instance_type))
-        });
-        counted.map(|found| self.vcpus(&found.instance_type)).sum()
+        // By type first: there are many instances and few types.
+        let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+        let up = |found: &&Instance| found.state.is_up() && found.spot_request.is_some() == quota.2;
+        for found in self.here.instances.values().filter(up) {
+            *counts.entry(&found.instance_type).or_default() += 1;
+        }
+        for (name, count) in if quota.2 { Vec::new() } else { self.reserved() } {
+            *counts.entry(name).or_default() += i64::from(count);
+        }
+        let counted = counts.into_iter().filter(|(name, _)| quota.3.contains(&letters(name)));
+        counted.map(|(name, count)| self.vcpus(name) * count).sum()
     }
 
     /// How many more instances of a type the quota leaves room for.
@@ -83,28 +92,49 @@ impl Desk<'_> {
     }
 
     /// The calls of Service Quotas.
-    pub(crate) fn service_quotas(&mut self, action: &str, input: &Value) -> Done<Value> {
+    pub(crate) fn service_quotas(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         self.allow_any(&format!("servicequotas:{action}"))?;
-        if input["ServiceCode"].as_str() != Some("ec2") {
+        let name = "Amazon Elastic Compute Cloud (Amazon EC2)";
+        let refusals = ("IllegalArgumentException", "InvalidPaginationTokenException");
+        if action == "ListServices" {
+            let all = vec![json!({ "ServiceCode": "ec2", "ServiceName": name })];
+            let (rows, next) = self.json_page(input, all, "NextToken", 100, refusals)?;
+            return Ok(with_token(json!({ "Services": rows }), "NextToken", next));
+        }
+        if input.need("ServiceCode")? != "ec2" {
             return Err(no_such());
         }
         let node = |quota: &Quota, value: f64| {
             json!({
-                "ServiceCode": "ec2", "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
+                "ServiceCode": "ec2", "ServiceName": name,
                 "QuotaCode": quota.0, "QuotaName": quota.1, "Value": value, "Unit": "None",
                 "QuotaArn": self.arn("servicequotas", &format!("ec2/{}", quota.0)),
-                "Adjustable": true, "GlobalQuota": false,
+                "Adjustable": true, "GlobalQuota": false, "QuotaAppliedAtLevel": "ACCOUNT",
             })
         };
+        let level = |input: &Given<'_>, name: &str| match input.text(name)? {
+            None | Some("ACCOUNT" | "ALL") => Ok(()),
+            Some(other) => Err(ApiError::new(
+                "IllegalArgumentException",
+                format!("The sandbox knows quotas of the whole account, not of the level {other}"),
+            )),
+        };
         match action {
-            "ListServiceQuotas" => Ok(
-                json!({ "Quotas": QUOTAS.iter().map(|quota| node(quota, self.limit(quota))).collect::<Vec<Value>>() }),
-            ),
-            "ListAWSDefaultServiceQuotas" => Ok(
-                json!({ "Quotas": QUOTAS.iter().map(|quota| node(quota, quota.4)).collect::<Vec<Value>>() }),
-            ),
+            "ListServiceQuotas" | "ListAWSDefaultServiceQuotas" => {
+                let applied = action == "ListServiceQuotas";
+                let wanted = if applied { input.text("QuotaCode")? } else { None };
+                level(input, "QuotaAppliedAtLevel")?;
+                let value = |quota: &Quota| if applied { self.limit(quota) } else { quota.4 };
+                let all: Vec<Value> = QUOTAS
+                    .iter()
+                    .filter(|quota| wanted.is_none_or(|code| code == quota.0))
+                    .map(|quota| node(quota, value(quota)))
+                    .collect();
+                let (rows, next) = self.json_page(input, all, "NextToken", 100, refusals)?;
+                Ok(with_token(json!({ "Quotas": rows }), "NextToken", next))
+            }
             "GetServiceQuota" | "GetAWSDefaultServiceQuota" => {
-                let code = input["QuotaCode"].as_str().unwrap_or_default();
+                let code = input.need("QuotaCode")?;
                 let quota = QUOTAS.iter().find(|quota| quota.0 == code).ok_or_else(no_such)?;
                 let value = if action == "GetServiceQuota" { self.limit(quota) } else { quota.4 };
                 Ok(json!({ "Quota": node(quota, value) }))

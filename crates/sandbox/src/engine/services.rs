@@ -1,8 +1,6 @@
-use serde_json::Value;
-
 use super::world::{Call, Desk, Reply};
 use super::{ApiError, Done};
-use crate::wire::{Node, Params, Part};
+use crate::wire::{Input, Node, Params, Part};
 
 /// Answers a call: the one table of what is served.
 pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
@@ -22,18 +20,20 @@ pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
             node.map(Reply::Xml)
         }
         service => {
-            let input: Value = serde_json::from_str(&call.body)
-                .map_err(|error| ApiError::new("SerializationException", error.to_string()))?;
+            let input = Input::parse(&call.body)?;
+            let whole = input.whole();
             let value = match service {
-                "ssm" => desk.ssm(action, &input),
-                "servicequotas" => desk.service_quotas(action, &input),
-                "monitoring" => desk.cloudwatch(action, &input),
-                "pricing" => desk.pricing(action, &input),
-                "ce" => desk.cost_explorer(action, &input),
-                "cloudtrail" => desk.cloudtrail(action, &input),
+                "ssm" => desk.ssm(action, &whole),
+                "servicequotas" => desk.service_quotas(action, &whole),
+                "monitoring" => desk.cloudwatch(action, &whole),
+                "pricing" => desk.pricing(action, &whole),
+                "ce" => desk.cost_explorer(action, &whole),
+                "cloudtrail" => desk.cloudtrail(action, &whole),
+                "scheduler" => desk.scheduler(action, &whole),
                 _ => Err(unknown_json()),
-            };
-            value.map(Reply::Json)
+            }?;
+            whole.all_read()?;
+            Ok(Reply::Json(value))
         }
     }
 }
@@ -48,7 +48,7 @@ pub(crate) fn unknown_json() -> ApiError {
     ApiError::new("UnknownOperationException", "")
 }
 
-fn ec2(desk: &mut Desk<'_>, action: &str, params: &Part<'_>) -> Done<Node> {
+pub(crate) fn ec2(desk: &mut Desk<'_>, action: &str, params: &Part<'_>) -> Done<Node> {
     match action {
         "RunInstances" => desk.run_instances(params),
         "StartInstances" => desk.start_instances(params),
@@ -95,9 +95,23 @@ fn ec2(desk: &mut Desk<'_>, action: &str, params: &Part<'_>) -> Done<Node> {
         "AllocateAddress" => desk.allocate_address(params),
         "AssociateAddress" | "DisassociateAddress" | "ReleaseAddress" => desk.change_address(params, action),
         "DescribeAddresses" => desk.describe_addresses(params),
+        "CreateKeyPair" => desk.create_key(params),
         "ImportKeyPair" => desk.import_key(params),
         "DescribeKeyPairs" => desk.describe_keys(params),
         "DeleteKeyPair" => desk.delete_key(params),
+        "RequestSpotInstances" => desk.request_spot(params),
+        "CreateFleet" => desk.create_fleet(params),
+        "CreateLaunchTemplate" => desk.create_template(params),
+        "CreateLaunchTemplateVersion" => desk.create_version(params),
+        "DescribeLaunchTemplates" => desk.describe_templates(params),
+        "DescribeLaunchTemplateVersions" => desk.describe_versions(params),
+        "DeleteLaunchTemplate" => desk.delete_template(params),
+        "AssociateIamInstanceProfile" => desk.associate_profile(params, false),
+        "ReplaceIamInstanceProfileAssociation" => desk.associate_profile(params, true),
+        "DisassociateIamInstanceProfile" => desk.disassociate_profile(params),
+        "DescribeIamInstanceProfileAssociations" => desk.describe_profiles(params),
+        "CreateCapacityReservation" => desk.create_reservation(params),
+        "CancelCapacityReservation" => desk.cancel_reservation(params),
         "DescribeCapacityReservations" => desk.describe_reservations(params),
         _ => Err(unknown(action)),
     }

@@ -1,10 +1,9 @@
-use domain::Timestamp;
-
 use super::agenda::Event;
-use super::filter::{Filter, matches, page};
+use super::asked::Spot;
+use super::filter::{Filter, matches};
 use super::ids::fraction;
 use super::instance::{Reason, SpotRequest, State};
-use super::world::Desk;
+use super::world::{Desk, Token};
 use super::{ApiError, Done, Kind};
 use crate::scenario::MarketRule;
 use crate::wire::{Fields, Node, Part};
@@ -46,27 +45,89 @@ impl Desk<'_> {
         if request.valid_until.is_some_and(|until| until <= self.now) {
             return self.set_request(Some(id), "closed", "schedule-expired");
         }
-        let (name, zone) = (request.launch.instance_type.clone(), request.launch.zone.clone());
-        if self.room(&name, &zone, true) == 0 {
-            self.set_request(Some(id), "open", "capacity-not-available");
-            return self
-                .later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: id.to_string() });
-        }
         let held = request.instance.as_ref().and_then(|held| self.here.instances.get(held));
-        match (held.map(|found| found.state), &request.instance) {
-            (Some(State::Stopped), Some(stopped)) => self.start(stopped),
+        let held = held.map(|found| (found.id.clone(), found.state, found.zone.clone()));
+        // What was stopped starts where it is.
+        let zones = match &held {
+            Some((_, State::Stopped, zone)) => vec![zone.clone()],
+            _ => request.zones.clone(),
+        };
+        let name = &request.launch.instance_type;
+        let Some(zone) = zones.iter().find(|zone| self.room(name, zone, true) > 0) else {
+            return self.try_again(id, "capacity-not-available");
+        };
+        if self.price_is_enough(Some(&request.max_price), name, zone).is_err() {
+            return self.try_again(id, "price-too-low");
+        }
+        match held {
+            Some((stopped, State::Stopped, _)) => self.start(&stopped),
             // It is not stopped yet.
-            (Some(State::Stopping), _) => {
-                self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: id.to_string() });
-            }
+            Some((_, State::Stopping, _)) => self.try_again(id, &request.status),
             _ => {
-                let new = self.place_again((*request.launch).clone());
+                let new = self.place_for(&request, zone);
                 if let Some(held) = self.here.spot.get_mut(id) {
                     held.instance = Some(new);
+                    held.launch.zone = zone.clone();
                 }
                 self.set_request(Some(id), "active", "fulfilled");
             }
         }
+    }
+
+    /// An open request waits for its next chance.
+    fn try_again(&mut self, id: &str, status: &str) {
+        self.set_request(Some(id), "open", status);
+        self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: id.to_string() });
+    }
+
+    /// RequestSpotInstances: requests that are open until there is capacity at their price.
+    pub(crate) fn request_spot(&mut self, params: &Part<'_>) -> Done<Node> {
+        let count = params.number("InstanceCount")?.unwrap_or(1);
+        if !(1..=1000).contains(&count) {
+            return Err(ApiError::value(format!("Value ({count}) for parameter instanceCount is invalid.")));
+        }
+        let spot = read_request(params)?;
+        let mut inner = params.params().under("LaunchSpecification");
+        inner.set("MinCount", "1");
+        inner.set("MaxCount", "1");
+        let whole = inner.whole();
+        let launch = self.read_launch(&whole, Some(spot.clone()))?;
+        inner.all_read()?;
+        self.may_launch(&launch)?;
+        self.allow_any("ec2:RequestSpotInstances")?;
+        self.within_quota(&launch.draft.instance_type, count, true)?;
+        let tags = super::tags::read_own(params, "spot-instances-request")?;
+        let from = params.instant("ValidFrom")?.unwrap_or(self.now).max(self.now);
+        let token = params.text("ClientToken").map(|token| format!("spot {token}"));
+        let form = params.params().encode();
+        let known = token.as_ref().and_then(|token| self.here.tokens.get(token));
+        if known.is_some_and(|known| known.form != form) {
+            return Err(super::launch::mismatch());
+        }
+        let known = known.map(|known| known.reservation.clone());
+        self.ready(params)?;
+        let ids: Vec<String> = match known {
+            Some(ids) => ids.split(' ').map(String::from).collect(),
+            None => {
+                let after = from.duration_since(self.now) + self.rules.timing.visible_after.0;
+                let mut ids = Vec::new();
+                for _ in 0..count {
+                    let id = self.request_for(&launch, &spot, tags.clone());
+                    self.later(after, Event::Relaunch { request: id.clone() });
+                    ids.push(id);
+                }
+                ids
+            }
+        };
+        if let Some(token) = token {
+            self.here.tokens.insert(token, Token { form, reservation: ids.join(" ") });
+        }
+        let nodes: Vec<Node> = ids
+            .iter()
+            .filter_map(|id| self.here.spot.get(id))
+            .map(|found| self.request_node(found))
+            .collect();
+        Ok(Fields::new().put("spotInstanceRequestSet", nodes).into())
     }
 
     /// AWS says that it takes a running spot instance back.
@@ -114,53 +175,6 @@ impl Desk<'_> {
         }
     }
 
-    /// The on-demand price of an hour, USD.
-    pub(crate) fn on_demand(&self, name: &str) -> Option<f64> {
-        self.facts.price(self.region, name).and_then(|price| price.to_string().parse().ok())
-    }
-
-    /// The spot price of an hour, USD: the scenario's, the observed one, or one that is made up and stays
-    /// the same.
-    pub(crate) fn spot_price(&self, name: &str, zone: &str, at: Timestamp) -> Option<f64> {
-        let full = self.on_demand(name);
-        let rule = self.rules.spot_prices.iter().rev().find(|rule| {
-            matches(&rule.instance_type, name)
-                && matches(&rule.zone, zone)
-                && rule.from.is_none_or(|from| from <= at)
-        });
-        if let (Some(rule), Some(full)) = (rule, full) {
-            return Some(round(full * rule.part));
-        }
-        let seen = self.facts.spot.iter().rev().find(|row| {
-            row.instance_type == name && row.az_id == zone && row.product == "linux" && row.observed_at <= at
-        });
-        if let Some(row) = seen {
-            return row.price.to_string().parse().ok();
-        }
-        let week = (at.as_second() / (7 * 86_400)).to_string();
-        full.map(|full| round(full * (0.25 + 0.35 * fraction(self.seed, &[name, zone, &week]))))
-    }
-
-    /// A request without a price may cost as much as on demand.
-    pub(crate) fn price_ceiling(&self, name: &str) -> String {
-        format!("{:.6}", self.on_demand(name).unwrap_or(0.0))
-    }
-
-    pub(crate) fn price_is_enough(&self, max_price: Option<&str>, name: &str, zone: &str) -> Done<()> {
-        let (Some(most), Some(price)) = (max_price, self.spot_price(name, zone, self.now)) else {
-            return Ok(());
-        };
-        if most.parse::<f64>().is_ok_and(|most| most < price) {
-            return Err(ApiError::new(
-                "SpotMaxPriceTooLow",
-                format!(
-                    "Your Spot request price of {most} is lower than the minimum required Spot request fulfillment price of {price}."
-                ),
-            ));
-        }
-        Ok(())
-    }
-
     /// How many more the zone can take.
     pub(crate) fn room(&self, name: &str, zone: &str, spot: bool) -> u32 {
         let market = if spot { MarketRule::Spot } else { MarketRule::OnDemand };
@@ -178,7 +192,8 @@ impl Desk<'_> {
                 && matches(&rule.zone, &found.zone)
                 && (rule.market.is_none() || found.spot_request.is_some() == spot)
         });
-        rule.available.saturating_sub(up.count() as u32)
+        let held = if spot { 0 } else { self.unused_slots(rule) };
+        rule.available.saturating_sub(up.count() as u32 + held)
     }
 
     /// DescribeSpotInstanceRequests.
@@ -214,7 +229,7 @@ impl Desk<'_> {
                 found.push(request);
             }
         }
-        let (rows, next) = page(params, found, (5, 1000))?;
+        let (rows, next) = self.page(params, found, (5, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|request| self.request_node(request)).collect();
         Ok(Fields::new().put("spotInstanceRequestSet", nodes).opt("nextToken", next).into())
@@ -225,10 +240,17 @@ impl Desk<'_> {
             .put("code", request.status.as_str())
             .put("message", status_message(&request.status))
             .put("updateTime", request.updated);
+        let groups = request.launch.groups.iter().map(|id| {
+            let name = self.here.groups.get(id).map(|group| group.name.as_str());
+            Fields::new().put("groupId", id).opt("groupName", name).into()
+        });
+        let zone = Some(&request.launch.zone).filter(|zone| !zone.is_empty());
         let launch = Fields::new()
-            .put("imageId", request.launch.image.as_str())
-            .opt("keyName", request.launch.key.as_deref())
-            .put("instanceType", request.launch.instance_type.as_str());
+            .put("imageId", &request.launch.image)
+            .opt("keyName", request.launch.key.as_ref())
+            .put("groupSet", groups.collect::<Vec<Node>>())
+            .put("instanceType", &request.launch.instance_type)
+            .within("monitoring", |fields| fields.put("enabled", request.launch.monitoring));
         Fields::new()
             .put("spotInstanceRequestId", request.id.as_str())
             .put("spotPrice", request.max_price.as_str())
@@ -241,7 +263,8 @@ impl Desk<'_> {
             .put("productDescription", "Linux/UNIX")
             .opt("validUntil", request.valid_until)
             .some("tagSet", super::tags::nodes(&request.tags))
-            .put("launchedAvailabilityZone", self.zone_name(&request.launch.zone))
+            .opt("launchedAvailabilityZone", zone.map(|zone| self.zone_name(zone)))
+            .opt("launchedAvailabilityZoneId", zone)
             .put("instanceInterruptionBehavior", request.behaviour.as_str())
             .into()
     }
@@ -280,100 +303,6 @@ impl Desk<'_> {
             );
         }
         Ok(Fields::new().put("spotInstanceRequestSet", nodes).into())
-    }
-
-    /// DescribeSpotPriceHistory: newest first, and for each series the last change before the start too.
-    pub(crate) fn spot_price_history(&mut self, params: &Part<'_>) -> Done<Node> {
-        self.allow_any("ec2:DescribeSpotPriceHistory")?;
-        let filters = Filter::read(params)?;
-        let mut types: Vec<&str> = params.list("InstanceType");
-        if let Some(unknown) = types.iter().find(|name| !self.facts.types.contains_key(**name)) {
-            return Err(ApiError::value(format!(
-                "The following supplied instance types do not exist: [{unknown}]"
-            )));
-        }
-        let all = types.is_empty();
-        if all {
-            types = self.facts.types.keys().map(String::as_str).collect();
-        }
-        let products = params.list("ProductDescription");
-        let wanted_zone = match (params.text("AvailabilityZone"), params.text("AvailabilityZoneId")) {
-            (Some(name), _) => Some(self.zone_id(name)?),
-            (None, Some(id)) => Some(self.known_zone(id)?),
-            (None, None) => None,
-        };
-        let until = params.instant("EndTime")?.unwrap_or(self.now).min(self.now);
-        let earliest = self.now - jiff::SignedDuration::from_hours(90 * 24);
-        let from = params.instant("StartTime")?.unwrap_or(earliest).max(earliest);
-        let linux = ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"];
-        let linux = products.is_empty() || products.iter().any(|product| linux.contains(product));
-        let mut rows = Vec::new();
-        for zone in self
-            .zones()
-            .iter()
-            .filter(|zone| linux && wanted_zone.as_ref().is_none_or(|wanted| wanted == *zone))
-        {
-            let name = self.zone_name(zone);
-            for kind in types.iter().filter(|kind| self.facts.offered(self.region, zone, kind)) {
-                for (at, price) in self.changes(kind, zone, from, until) {
-                    let one = |text: &str| Some(vec![text.to_string().into()]);
-                    let price = format!("{price:.6}");
-                    let fits = Filter::pass(&filters, &Default::default(), |filter| match filter {
-                        "availability-zone" => one(&name),
-                        "availability-zone-id" => one(zone),
-                        "instance-type" => one(kind),
-                        "product-description" => one("Linux/UNIX"),
-                        "spot-price" => one(&price),
-                        "timestamp" => one(&at.to_string()),
-                        _ => None,
-                    })?;
-                    if fits {
-                        rows.push((at, kind.to_string(), name.clone(), zone.clone(), price));
-                    }
-                }
-            }
-        }
-        rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| (&a.1, &a.2).cmp(&(&b.1, &b.2))));
-        let (rows, next) = page(params, rows, (1, 1000))?;
-        self.ready(params)?;
-        let nodes = rows.into_iter().map(|(at, kind, name, zone, price)| {
-            Fields::new()
-                .put("instanceType", kind)
-                .put("productDescription", "Linux/UNIX")
-                .put("spotPrice", price)
-                .put("timestamp", at)
-                .put("availabilityZone", name)
-                .put("availabilityZoneId", zone)
-                .into()
-        });
-        let nodes: Vec<Node> = nodes.collect();
-        Ok(Fields::new().put("spotPriceHistorySet", nodes).put("nextToken", next.unwrap_or_default()).into())
-    }
-
-    /// Changes of one series between two instants, and the last one before.
-    fn changes(&self, name: &str, zone: &str, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, f64)> {
-        const WEEK: i64 = 7 * 86_400;
-        let mut instants: Vec<Timestamp> = (from.as_second() / WEEK..=until.as_second() / WEEK)
-            .filter_map(|week| Timestamp::from_second(week * WEEK).ok())
-            .collect();
-        instants.extend(self.rules.spot_prices.iter().filter_map(|rule| rule.from).filter(|at| *at >= from));
-        let seen = self
-            .facts
-            .spot
-            .iter()
-            .filter(|row| row.instance_type == name && row.az_id == zone && row.observed_at >= from);
-        instants.extend(seen.map(|row| row.observed_at));
-        instants.retain(|at| *at <= until);
-        instants.sort();
-        let mut changes: Vec<(Timestamp, f64)> = Vec::new();
-        for at in instants {
-            if let Some(price) = self.spot_price(name, zone, at)
-                && changes.last().is_none_or(|(_, last)| *last != price)
-            {
-                changes.push((at, price));
-            }
-        }
-        changes
     }
 
     /// GetSpotPlacementScores: fewer than three types score low, and so do zones without capacity.
@@ -417,7 +346,7 @@ impl Desk<'_> {
         }
         rows.sort_by_key(|(score, region, _)| (std::cmp::Reverse(*score), region.to_string()));
         rows.truncate(10);
-        let (rows, next) = page(params, rows, (10, 1000))?;
+        let (rows, next) = self.page(params, rows, (10, 1000))?;
         self.ready(params)?;
         let nodes = rows.into_iter().map(|(score, region, zone)| {
             Fields::new().put("region", region).opt("availabilityZoneId", zone).put("score", score).into()
@@ -445,8 +374,23 @@ impl Desk<'_> {
     }
 }
 
-fn round(price: f64) -> f64 {
-    (price * 10_000.0).round() / 10_000.0
+/// What RequestSpotInstances says of the market.
+fn read_request(params: &Part<'_>) -> Done<Spot> {
+    let persistent = params.one_of("Type", &["one-time", "persistent"])? == Some("persistent");
+    let behaviour = params
+        .one_of("InstanceInterruptionBehavior", &["terminate", "stop", "hibernate"])?
+        .unwrap_or("terminate");
+    if !persistent && behaviour != "terminate" {
+        return Err(ApiError::combination(
+            "one-time Spot Instance requests are only supported when the instance interruption behavior is terminate",
+        ));
+    }
+    let max_price = params.text("SpotPrice").map(String::from);
+    if max_price.as_ref().is_some_and(|price| !price.parse::<f64>().is_ok_and(|price| price > 0.0)) {
+        return Err(ApiError::value("Invalid value for spotPrice."));
+    }
+    let valid_until = params.instant("ValidUntil")?;
+    Ok(Spot { persistent, behaviour: behaviour.to_string(), max_price, valid_until })
 }
 
 /// "Spot request status codes" of the user guide.
@@ -456,6 +400,7 @@ fn status_message(code: &str) -> String {
         "pending-evaluation" => {
             "Your Spot request has been submitted for review, and is pending evaluation.".to_string()
         }
+        "price-too-low" => "Your price is lower than the current Spot price.".to_string(),
         "capacity-not-available" => {
             "There is no Spot capacity available that matches your request.".to_string()
         }

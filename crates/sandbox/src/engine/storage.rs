@@ -1,7 +1,7 @@
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Filter, page};
+use super::filter::Filter;
 use super::instance::{Mapping, State, Tags, Volume};
 use super::tags::{nodes as tag_nodes, read_own};
 use super::world::Desk;
@@ -93,7 +93,7 @@ impl Desk<'_> {
                 rows.push(volume);
             }
         }
-        let (rows, next) = page(params, rows, (5, 1000))?;
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|volume| self.volume_node(volume)).collect();
         Ok(Fields::new().put("volumeSet", nodes).opt("nextToken", next).into())
@@ -239,6 +239,7 @@ impl Desk<'_> {
             .put("description", &snapshot.description)
             .some("tagSet", tag_nodes(&snapshot.tags))
             .put("encrypted", snapshot.encrypted)
+            .put("storageTier", "standard")
     }
 
     /// CreateSnapshot.
@@ -288,7 +289,7 @@ impl Desk<'_> {
                 rows.push(found);
             }
         }
-        let (rows, next) = page(params, rows, (5, 1000))?;
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|found| self.snapshot_node(found).into()).collect();
         Ok(Fields::new().put("snapshotSet", nodes).opt("nextToken", next).into())

@@ -1,4 +1,4 @@
-use super::filter::{Filter, page};
+use super::filter::Filter;
 use super::iam::request_tags;
 use super::instance::Tags;
 use super::world::Desk;
@@ -126,6 +126,14 @@ impl Desk<'_> {
             "sir" => {
                 here.spot.get_mut(id).map_or_else(|| missing(Kind::SpotRequest), |found| Ok(&mut found.tags))
             }
+            "cr" => here
+                .reservations
+                .get_mut(id)
+                .map_or_else(|| missing(Kind::Reservation), |found| Ok(&mut found.tags)),
+            "lt" => here
+                .templates
+                .get_mut(id)
+                .map_or_else(|| missing(Kind::Template), |found| Ok(&mut found.tags)),
             "eipalloc" => {
                 here.addresses.get_mut(id).map_or_else(|| missing(Kind::Address), |found| Ok(&mut found.tags))
             }
@@ -143,6 +151,8 @@ impl Desk<'_> {
                 "ami" => "image",
                 "sg" => "security-group",
                 "sir" => "spot-instances-request",
+                "cr" => "capacity-reservation",
+                "lt" => "launch-template",
                 _ => "elastic-ip",
             };
             let arn = self.arn("ec2", &format!("{kind}/{id}"));
@@ -165,7 +175,9 @@ impl Desk<'_> {
         for id in &ids {
             let held = self.tags_of(id)?;
             let more = tags.keys().filter(|key| !held.contains_key(*key)).count();
-            within_limit(held.len() + more)?;
+            // AWS's own do not count.
+            let own = held.keys().filter(|key| !key.starts_with("aws:")).count();
+            within_limit(own + more)?;
             if self.here.instances.get(id).is_some_and(|found| found.metadata.tags == "enabled") {
                 fit_for_metadata(tags.keys())?;
             }
@@ -184,6 +196,9 @@ impl Desk<'_> {
         for part in params.parts("Tag") {
             wanted.push((part.need("Key")?.to_string(), part.raw("Value").map(String::from)));
         }
+        if wanted.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
+            return Err(ApiError::value("Tag keys starting with 'aws:' are reserved for internal use"));
+        }
         let asked: Tags =
             wanted.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect();
         self.may_tag("ec2:DeleteTags", &ids, &asked)?;
@@ -191,7 +206,7 @@ impl Desk<'_> {
         for id in &ids {
             let held = self.tags_of(id)?;
             if wanted.is_empty() {
-                held.clear();
+                held.retain(|key, _| key.starts_with("aws:"));
             }
             for (key, value) in &wanted {
                 if value.is_none() || held.get(key) == value.as_ref() {
@@ -218,6 +233,10 @@ impl Desk<'_> {
         all.extend(
             here.spot.values().map(|found| (found.id.as_str(), "spot-instances-request", &found.tags)),
         );
+        all.extend(
+            here.reservations.iter().map(|(id, found)| (id.as_str(), "capacity-reservation", &found.tags)),
+        );
+        all.extend(here.templates.iter().map(|(id, found)| (id.as_str(), "launch-template", &found.tags)));
         all.extend(here.addresses.values().map(|found| (found.id.as_str(), "elastic-ip", &found.tags)));
         let mut rows = Vec::new();
         for (id, kind, tags) in all {
@@ -236,7 +255,7 @@ impl Desk<'_> {
                 }
             }
         }
-        let (rows, next) = page(params, rows, (5, 1000))?;
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         let node = |(id, kind, key, value): (&str, &str, &String, &String)| {
             Fields::new()

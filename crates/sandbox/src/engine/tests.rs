@@ -16,6 +16,7 @@ use crate::scenario::Scenario;
 enum Act {
     Run(&'static str),
     Call(&'static str, usize),
+    Form(&'static str, &'static str),
     Wait(i64),
     Interrupt(usize),
     PowerOff(usize),
@@ -25,11 +26,28 @@ const ON_DEMAND: &str = "";
 const ONE_TIME: &str = "&InstanceMarketOptions.MarketType=spot";
 const PERSISTENT: &str = "&InstanceMarketOptions.MarketType=spot&InstanceMarketOptions.SpotOptions.SpotInstanceType=persistent&InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior=stop";
 
+/// Places for what the acts run, and requests that wait.
+const FORMS: [(&str, &str); 3] = [
+    (
+        "CreateCapacityReservation",
+        "InstanceType=t3.micro&InstancePlatform=Linux/UNIX&AvailabilityZoneId=use1-az1&InstanceCount=2",
+    ),
+    (
+        "CreateCapacityReservation",
+        "InstanceType=t3.micro&InstancePlatform=Linux/UNIX&AvailabilityZoneId=use1-az1&InstanceCount=1&EndDateType=limited&EndDate=2026-01-01T00:10:00Z",
+    ),
+    (
+        "RequestSpotInstances",
+        "LaunchSpecification.ImageId=resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64&LaunchSpecification.InstanceType=t3.micro&Type=persistent",
+    ),
+];
+
 fn act() -> impl Strategy<Value = Act> {
     let call = prop::sample::select(vec!["StartInstances", "StopInstances", "TerminateInstances"]);
     prop_oneof![
         prop::sample::select(vec![ON_DEMAND, ONE_TIME, PERSISTENT]).prop_map(Act::Run),
         (call, 0..8usize).prop_map(|(call, at)| Act::Call(call, at)),
+        prop::sample::select(FORMS.to_vec()).prop_map(|(call, form)| Act::Form(call, form)),
         (1..200i64).prop_map(Act::Wait),
         (0..8usize).prop_map(Act::Interrupt),
         (0..8usize).prop_map(Act::PowerOff),
@@ -71,6 +89,7 @@ impl Lab {
                 let form = format!("InstanceId.1={}", named(at));
                 self.call(call, &form);
             }
+            Act::Form(call, form) => self.call(call, form),
             Act::Wait(seconds) => {
                 self.now += SignedDuration::from_secs(*seconds);
                 self.world.settle(self.now);
@@ -99,6 +118,11 @@ impl Lab {
             let open =
                 account.usage.iter().filter(|usage| usage.instance == *id && usage.until.is_none()).count();
             assert_eq!(open, usize::from(found.state == State::Running), "{id} is billed for what it runs");
+        }
+        for (id, reservation) in &here.reservations {
+            let inside = here.instances.values().filter(|found| found.capacity.as_ref() == Some(id));
+            assert!(inside.clone().all(|found| found.state.is_up()), "only what is up takes a place");
+            assert!(inside.count() <= reservation.places(), "{id} holds more than it has places");
         }
         for (id, volume) in &here.volumes {
             let holder = volume.instance.as_ref().map(|holder| &here.instances[holder]);

@@ -5,14 +5,18 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::addresses::Address;
 use super::agenda::{Agenda, Entry, Event};
 use super::iam::{Iam, Principal};
 use super::ids::{Ids, fraction};
 use super::images::Image;
 use super::instance::{Instance, SpotRequest, State, Usage, Volume};
 use super::keys::KeyPair;
-use super::network::{Address, Group, Network};
+use super::network::{Group, Network};
+use super::reservations::Reservation;
+use super::schedules::Schedule;
 use super::storage::Snapshot;
+use super::templates::Template;
 use super::throttle::Buckets;
 use super::{ApiError, Done};
 use crate::facts::Facts;
@@ -102,6 +106,9 @@ pub(crate) struct Regional {
     pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) keys: BTreeMap<String, KeyPair>,
     pub(crate) addresses: BTreeMap<String, Address>,
+    pub(crate) reservations: BTreeMap<String, Reservation>,
+    pub(crate) templates: BTreeMap<String, Template>,
+    pub(crate) schedules: BTreeMap<String, Schedule>,
     /// Launch tokens: region or zone, and token.
     pub(crate) tokens: BTreeMap<String, Token>,
     /// How many addresses were handed out.
@@ -130,7 +137,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) here: &'a mut Regional,
     pub(crate) usage: &'a mut Vec<Usage>,
     pub(crate) keys: &'a mut BTreeMap<String, Key>,
-    pub(crate) trail: &'a [TrailEvent],
+    pub(crate) trail: &'a mut Vec<TrailEvent>,
     agenda: &'a mut Agenda,
 }
 
@@ -357,6 +364,8 @@ impl Desk<'_> {
             }
             Event::Announce { instance, change, rule } => self.announce(&instance, change, rule),
             Event::Relaunch { request } => self.relaunch(&request),
+            Event::Release { reservation } => self.expire(&reservation),
+            Event::Fire { schedule, plan, attempt } => self.fire(&schedule, plan, attempt),
         }
     }
 

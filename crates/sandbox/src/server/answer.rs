@@ -7,7 +7,6 @@ use quick_xml::escape::escape;
 use super::cbor;
 use super::http::response;
 use crate::engine::{ApiError, Done, Reply};
-use crate::wire::write;
 
 /// How a service spells its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +19,8 @@ pub(super) enum Style {
     Json,
     /// Smithy RPC v2, CBOR.
     Cbor,
+    /// JSON bodies, with names in the path.
+    Rest,
 }
 
 fn namespace(service: &str) -> &'static str {
@@ -42,21 +43,23 @@ pub(super) fn spell(
     let xml = "text/xml;charset=UTF-8";
     match (style, done) {
         (Style::Ec2 | Style::Query, Ok(Reply::Xml(node))) => {
-            let mut out = format!(
+            let begin = format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"{}\">",
                 namespace(service)
             );
-            if style == Style::Ec2 {
-                out.push_str(&format!("<requestId>{request}</requestId>"));
-                write(&node, "item", &mut out);
+            let out = if style == Style::Ec2 {
+                node.between(
+                    &format!("{begin}<requestId>{request}</requestId>"),
+                    &format!("</{action}Response>"),
+                )
             } else {
-                out.push_str(&format!("<{action}Result>"));
-                write(&node, "member", &mut out);
-                out.push_str(&format!(
-                    "</{action}Result><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata>"
-                ));
-            }
-            out.push_str(&format!("</{action}Response>"));
+                node.between(
+                    &format!("{begin}<{action}Result>"),
+                    &format!(
+                        "</{action}Result><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata></{action}Response>"
+                    ),
+                )
+            };
             response(200, xml, now, &[("x-amzn-requestid", request.to_string())], out.into_bytes())
         }
         (Style::Cbor, Ok(Reply::Json(value))) => {
@@ -102,14 +105,15 @@ fn refusal(
             );
             response(error.status, "text/xml", now, &headers, text.into_bytes())
         }
-        Style::Json => {
+        Style::Json | Style::Rest => {
             // The JSON services name the same refusal differently.
             let code = if error.code == "AccessDenied" { "AccessDeniedException" } else { &error.code };
             let body =
                 serde_json::json!({ "__type": code, "message": error.message, "Message": error.message });
             let headers = [("x-amzn-requestid", request.to_string()), ("x-amzn-errortype", code.to_string())];
+            let told = style == Style::Rest || error.status >= 500;
             response(
-                error.status.min(400).max(if error.status >= 500 { error.status } else { 400 }),
+                if told { error.status } else { 400 },
                 "application/x-amz-json-1.1",
                 now,
                 &headers,

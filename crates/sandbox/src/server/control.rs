@@ -72,6 +72,10 @@ fn moved(shared: &mut Shared, body: &Value) -> Result<Value, String> {
     if by.is_negative() {
         return Err(format!("it is {now} here already, and the clock does not go back"));
     }
+    let then = now.checked_add(by).map_err(|_| "no clock goes that far")?;
+    if let Some(journal) = &mut shared.journal {
+        journal.note(then, &Deed::Moved).map_err(|error| format!("the state folder: {error}"))?;
+    }
     shared.clock.forward(by);
     let now = shared.clock.now();
     shared.world.settle(now);

@@ -172,11 +172,8 @@ fn api(shared: &mut Shared, heard: &Heard) -> Outcome {
         body,
         request: request.clone(),
     };
-    if !shared.world.facts.zones.contains_key(&call.region) {
-        return Outcome::now(spell(Err(ApiError::new(
-            "AuthFailure",
-            "AWS was not able to validate the provided access credentials",
-        ))));
+    if !shared.world.has_region(&call.region) {
+        return Outcome::now(spell(Err(unknown_key(style))));
     }
     let fault = shared.faults.of_call(&shared.world.rules, &action);
     match &fault {
@@ -233,6 +230,10 @@ fn understood(service: &str, heard: &Heard) -> (Style, String, Done<String>) {
         let body = text().map(|body| if body.is_empty() { "{}".to_string() } else { body });
         return (Style::Json, action, body);
     }
+    if service == "scheduler" {
+        let (action, body) = super::rest::understood(heard);
+        return (Style::Rest, action, body);
+    }
     if let Some((_, action)) = heard.path.split_once("/operation/") {
         let body = cbor::read(&heard.body).map(|value| value.to_string());
         let body = body.ok_or_else(|| ApiError::new("SerializationException", "The body is not CBOR"));
@@ -248,20 +249,23 @@ fn understood(service: &str, heard: &Heard) -> (Style, String, Done<String>) {
     (style, action.unwrap_or_default(), form)
 }
 
+/// What a service says of a key that it does not know, and in a region that the account has not opted into.
+fn unknown_key(style: Style) -> ApiError {
+    let invalid = "The security token included in the request is invalid.";
+    match style {
+        Style::Ec2 => {
+            ApiError::new("AuthFailure", "AWS was not able to validate the provided access credentials")
+        }
+        Style::Json | Style::Cbor | Style::Rest => ApiError::new("UnrecognizedClientException", invalid),
+        Style::Query => ApiError::new("InvalidClientTokenId", invalid),
+    }
+}
+
 /// The signature, the credentials' end, and the date.
 fn check(shared: &Shared, authorization: &Authorization, heard: &Heard, style: Style) -> Done<()> {
     let ec2 = style == Style::Ec2;
-    let json = matches!(style, Style::Json | Style::Cbor);
-    let unknown = || match (ec2, json) {
-        (true, _) => {
-            ApiError::new("AuthFailure", "AWS was not able to validate the provided access credentials")
-        }
-        (_, true) => ApiError::new(
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        ),
-        _ => ApiError::new("InvalidClientTokenId", "The security token included in the request is invalid."),
-    };
+    let json = matches!(style, Style::Json | Style::Cbor | Style::Rest);
+    let unknown = || unknown_key(style);
     let key = shared.world.key(&authorization.access_key).ok_or_else(unknown)?;
     if key.session.as_deref() != heard.header("x-amz-security-token") {
         return Err(unknown());

@@ -6,6 +6,7 @@ mod control;
 mod faults;
 mod front;
 mod http;
+mod rest;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

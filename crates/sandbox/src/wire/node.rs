@@ -1,35 +1,51 @@
-use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use domain::Timestamp;
 use quick_xml::escape::escape;
 
-/// An answer before it is spelled: both XML protocols have the same shapes and differ in the name of
-/// a list's members.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Node {
-    Text(Cow<'static, str>),
-    Fields(Fields),
-    List(Vec<Node>),
-    /// A list whose members are called `member` where others have `item`: EC2 has a few.
-    Members(Vec<Node>),
-}
+/// The content of an element: it is spelled when it is made, so that a large answer is written once and
+/// not kept as a tree.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Node(String);
 
 /// Named values in their order.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Fields(Vec<(&'static str, Node)>);
+pub(crate) struct Fields(String);
+
+/// A list whose members are called `member`: those of STS and IAM, and a few of EC2, which says `item`.
+pub(crate) struct Members<T>(pub(crate) Vec<T>);
+
+/// What can stand in an element.
+pub(crate) trait Spell {
+    /// Writes it, escaped.
+    fn spell(&self, out: &mut String);
+}
 
 impl Fields {
     pub(crate) fn new() -> Fields {
-        Fields(Vec::new())
+        Fields::default()
     }
 
-    pub(crate) fn put(mut self, name: &'static str, value: impl Into<Node>) -> Fields {
-        self.0.push((name, value.into()));
+    /// With room for so many bytes, so that a long answer is not moved while it grows.
+    pub(crate) fn with_room(bytes: usize) -> Fields {
+        Fields(String::with_capacity(bytes))
+    }
+
+    /// Elements that are the same in every answer, as they stand.
+    pub(crate) fn constant(mut self, elements: &'static str) -> Fields {
+        self.0.push_str(elements);
+        self
+    }
+
+    pub(crate) fn put(mut self, name: &str, value: impl Spell) -> Fields {
+        open(name, &mut self.0);
+        value.spell(&mut self.0);
+        close(name, &mut self.0);
         self
     }
 
     /// Leaves out what is not there, as AWS does.
-    pub(crate) fn opt(self, name: &'static str, value: Option<impl Into<Node>>) -> Fields {
+    pub(crate) fn opt(self, name: &str, value: Option<impl Spell>) -> Fields {
         match value {
             Some(value) => self.put(name, value),
             None => self,
@@ -37,88 +53,176 @@ impl Fields {
     }
 
     /// A list that is left out when it is empty.
-    pub(crate) fn some(self, name: &'static str, list: Vec<Node>) -> Fields {
+    pub(crate) fn some(self, name: &str, list: Vec<Node>) -> Fields {
         if list.is_empty() { self } else { self.put(name, list) }
     }
+
+    /// A structure that is written in place.
+    pub(crate) fn within(mut self, name: &str, write: impl FnOnce(Fields) -> Fields) -> Fields {
+        open(name, &mut self.0);
+        self = write(self);
+        close(name, &mut self.0);
+        self
+    }
+
+    /// A list whose members are written in place.
+    pub(crate) fn each<T>(
+        mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        write: impl Fn(Fields, T) -> Fields,
+    ) -> Fields {
+        open(name, &mut self.0);
+        for item in items {
+            self = self.within("item", |fields| write(fields, item));
+        }
+        close(name, &mut self.0);
+        self
+    }
 }
 
-macro_rules! spelled {
-    ($($type:ty),*) => { $(impl From<$type> for Node {
-        fn from(value: $type) -> Node { Node::Text(Cow::Owned(value.to_string())) }
+impl Node {
+    /// The whole answer: these elements between what comes before and after them.
+    pub(crate) fn between(self, before: &str, after: &str) -> String {
+        let mut all = self.0;
+        all.insert_str(0, before);
+        all.push_str(after);
+        all
+    }
+}
+
+fn open(name: &str, out: &mut String) {
+    out.push('<');
+    out.push_str(name);
+    out.push('>');
+}
+
+fn close(name: &str, out: &mut String) {
+    out.push_str("</");
+    out.push_str(name);
+    out.push('>');
+}
+
+fn list<T: Spell>(name: &str, members: &[T], out: &mut String) {
+    for member in members {
+        open(name, out);
+        member.spell(out);
+        close(name, out);
+    }
+}
+
+impl Spell for str {
+    fn spell(&self, out: &mut String) {
+        // Most texts have nothing to escape, and the look is cheaper than the escaping.
+        if self.bytes().any(|byte| matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"')) {
+            out.push_str(&escape(self));
+        } else {
+            out.push_str(self);
+        }
+    }
+}
+
+impl Spell for String {
+    fn spell(&self, out: &mut String) {
+        self.as_str().spell(out);
+    }
+}
+
+impl<T: Spell + ?Sized> Spell for &T {
+    fn spell(&self, out: &mut String) {
+        (**self).spell(out);
+    }
+}
+
+impl Spell for bool {
+    fn spell(&self, out: &mut String) {
+        out.push_str(if *self { "true" } else { "false" });
+    }
+}
+
+impl Spell for Timestamp {
+    fn spell(&self, out: &mut String) {
+        write_iso(*self, out);
+    }
+}
+
+impl Spell for Fields {
+    fn spell(&self, out: &mut String) {
+        out.push_str(&self.0);
+    }
+}
+
+impl Spell for Node {
+    fn spell(&self, out: &mut String) {
+        out.push_str(&self.0);
+    }
+}
+
+impl Spell for Vec<Node> {
+    fn spell(&self, out: &mut String) {
+        list("item", self, out);
+    }
+}
+
+impl<T: Spell> Spell for Members<T> {
+    fn spell(&self, out: &mut String) {
+        list("member", &self.0, out);
+    }
+}
+
+macro_rules! numbers {
+    ($($type:ty),*) => { $(impl Spell for $type {
+        fn spell(&self, out: &mut String) {
+            // Writing into memory does not fail.
+            let _ = write!(out, "{self}");
+        }
     })* };
 }
-spelled!(&str, &String, i64, u64, u32, i32, u16, usize, f64);
-
-impl From<String> for Node {
-    fn from(text: String) -> Node {
-        Node::Text(Cow::Owned(text))
-    }
-}
-
-impl From<bool> for Node {
-    fn from(flag: bool) -> Node {
-        Node::Text(Cow::Borrowed(if flag { "true" } else { "false" }))
-    }
-}
-
-impl From<Timestamp> for Node {
-    fn from(instant: Timestamp) -> Node {
-        Node::Text(Cow::Owned(iso(instant)))
-    }
-}
+numbers!(i64, u64, u32, i32, u16, usize, f64);
 
 impl From<Fields> for Node {
     fn from(fields: Fields) -> Node {
-        Node::Fields(fields)
+        Node(fields.0)
     }
 }
 
-impl From<Vec<Node>> for Node {
-    fn from(list: Vec<Node>) -> Node {
-        Node::List(list)
-    }
+/// A node of anything.
+pub(crate) fn node(value: impl Spell) -> Node {
+    let mut out = String::new();
+    value.spell(&mut out);
+    Node(out)
 }
 
 /// `2026-01-31T12:00:00.000Z`, as AWS writes instants in XML.
 pub(crate) fn iso(instant: Timestamp) -> String {
-    instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    let mut text = String::new();
+    write_iso(instant, &mut text);
+    text
 }
 
-/// A list of texts.
-pub(crate) fn texts<T: Into<Node>>(values: impl IntoIterator<Item = T>) -> Vec<Node> {
-    values.into_iter().map(Into::into).collect()
-}
-
-/// Writes `node` as the content of an element; `member` is the name of a list's elements.
-pub(crate) fn write(node: &Node, member: &str, out: &mut String) {
-    match node {
-        Node::Text(text) => out.push_str(&escape(&**text)),
-        Node::Fields(Fields(fields)) => {
-            for (name, value) in fields {
-                element(name, value, member, out);
-            }
+fn write_iso(instant: Timestamp, out: &mut String) {
+    let at = jiff::tz::Offset::UTC.to_datetime(instant);
+    let parts = [
+        (i32::from(at.year()), 1000, '-'),
+        (i32::from(at.month()), 10, '-'),
+        (i32::from(at.day()), 10, 'T'),
+        (i32::from(at.hour()), 10, ':'),
+        (i32::from(at.minute()), 10, ':'),
+        (i32::from(at.second()), 10, '.'),
+        (i32::from(at.millisecond()), 100, 'Z'),
+    ];
+    for (number, mut unit, then) in parts {
+        while unit > 0 {
+            out.push(char::from(b'0' + (number / unit % 10) as u8));
+            unit /= 10;
         }
-        Node::List(list) => {
-            for value in list {
-                element(member, value, member, out);
-            }
-        }
-        Node::Members(list) => {
-            for value in list {
-                element("member", value, member, out);
-            }
-        }
+        out.push(then);
     }
 }
 
-fn element(name: &str, value: &Node, member: &str, out: &mut String) {
-    out.push('<');
-    out.push_str(name);
-    out.push('>');
-    write(value, member, out);
-    out.push_str("</");
-    out.push_str(name);
-    out.push('>');
+/// A list of texts.
+pub(crate) fn texts<T: Spell>(values: impl IntoIterator<Item = T>) -> Vec<Node> {
+    values.into_iter().map(node).collect()
 }
 
 #[cfg(test)]
@@ -127,18 +231,19 @@ mod tests {
 
     #[test]
     fn nodes_are_spelled() {
-        let node: Node = Fields::new()
+        let all: Node = Fields::new()
             .put("a", "x<&>")
             .put("set", texts(["1", "2"]))
             .opt("none", None::<bool>)
             .some("empty", Vec::new())
-            .put("deep", Fields::new().put("flag", true))
+            .within("deep", |fields| fields.put("flag", true))
+            .each("many", [1i64, 2], |fields, number| fields.put("n", number))
+            .put("Names", Members(vec!["p"]))
             .into();
-        let mut out = String::new();
-        write(&node, "item", &mut out);
         assert_eq!(
-            out,
-            "<a>x&lt;&amp;&gt;</a><set><item>1</item><item>2</item></set><deep><flag>true</flag></deep>"
+            all.between("", ""),
+            "<a>x&lt;&amp;&gt;</a><set><item>1</item><item>2</item></set><deep><flag>true</flag></deep>\
+             <many><item><n>1</n></item><item><n>2</n></item></many><Names><member>p</member></Names>"
         );
         assert_eq!(iso("2026-01-31T12:00:00.0421Z".parse().unwrap()), "2026-01-31T12:00:00.042Z");
     }

@@ -12,6 +12,7 @@ const MOST: usize = 20_000;
 pub struct Params {
     values: BTreeMap<String, String>,
     read: RefCell<BTreeSet<String>>,
+    told: BTreeMap<String, String>,
 }
 
 impl Params {
@@ -46,6 +47,75 @@ impl Params {
     /// All of them.
     pub(crate) fn whole(&self) -> Part<'_> {
         Part { params: self, prefix: String::new() }
+    }
+
+    /// Sets one, whatever it was.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.values.insert(key.to_string(), value.to_string());
+    }
+
+    /// What lies under a prefix, as parameters of their own, which have to be read like these.
+    pub(crate) fn under(&self, prefix: &str) -> Params {
+        let begin = format!("{prefix}.");
+        let found = self.values.range(begin.clone()..).take_while(|(key, _)| key.starts_with(&begin));
+        let mut values = BTreeMap::new();
+        for (key, value) in found {
+            self.read.borrow_mut().insert(key.clone());
+            values.insert(key[begin.len()..].to_string(), value.clone());
+        }
+        Params { values, ..Params::default() }
+    }
+
+    /// These, and what others say of names that these leave out. The names that say who asks for what are
+    /// never taken from the others.
+    pub(crate) fn over(&self, others: &BTreeMap<String, String>) -> Params {
+        let first = |key: &str| key.split('.').next().unwrap_or_default().to_string();
+        let own: BTreeSet<String> = self.values.keys().map(|key| first(key)).collect();
+        let mut values = self.values.clone();
+        values.extend(
+            others.iter().filter(|(key, _)| !own.contains(&first(key))).map(|(k, v)| (k.clone(), v.clone())),
+        );
+        Params { values, read: self.read.clone(), told: self.told.clone() }
+    }
+
+    /// With tags of AWS's own, which no caller can set.
+    pub(crate) fn telling(mut self, tags: BTreeMap<String, String>) -> Params {
+        self.told.extend(tags);
+        self
+    }
+
+    /// AWS's own tags of what is launched.
+    pub(crate) fn told(&self) -> &BTreeMap<String, String> {
+        &self.told
+    }
+
+    /// With tags for one kind of resource, after those that there are; they win over equal keys.
+    pub(crate) fn tagging(mut self, kind: &str, tags: &BTreeMap<String, String>) -> Params {
+        if tags.is_empty() {
+            return self;
+        }
+        let held =
+            |n: u32| self.values.get(&format!("TagSpecification.{n}.ResourceType")).map(String::as_str);
+        let known = (1..).take_while(|n| held(*n).is_some()).find(|n| held(*n) == Some(kind));
+        let free = (1..).find(|n| held(*n).is_none()).unwrap_or(1);
+        let at = format!("TagSpecification.{}", known.unwrap_or(free));
+        let mut all = BTreeMap::new();
+        for n in 1.. {
+            let Some(key) = self.values.remove(&format!("{at}.Tag.{n}.Key")) else { break };
+            all.insert(key, self.values.remove(&format!("{at}.Tag.{n}.Value")).unwrap_or_default());
+        }
+        all.extend(tags.clone());
+        self.set(&format!("{at}.ResourceType"), kind);
+        for (n, (key, value)) in all.iter().enumerate() {
+            self.set(&format!("{at}.Tag.{}.Key", n + 1), key);
+            self.set(&format!("{at}.Tag.{}.Value", n + 1), value);
+        }
+        self
+    }
+
+    /// The names and values.
+    pub(crate) fn into_values(self) -> BTreeMap<String, String> {
+        self.values
     }
 
     fn get(&self, key: &str) -> Option<&str> {

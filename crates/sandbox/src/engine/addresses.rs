@@ -1,0 +1,160 @@
+use serde::{Deserialize, Serialize};
+
+use super::filter::Filter;
+use super::instance::{State, Tags};
+use super::tags::{nodes as tag_nodes, read_own};
+use super::world::Desk;
+use super::{ApiError, Done, Kind};
+use crate::wire::{Fields, Node, Part};
+
+/// An Elastic IP address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Address {
+    pub(crate) id: String,
+    ip: String,
+    association: String,
+    pub(crate) instance: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+impl Desk<'_> {
+    /// AllocateAddress.
+    pub(crate) fn allocate_address(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:AllocateAddress")?;
+        params.one_of("Domain", &["vpc"])?;
+        let tags = read_own(params, "elastic-ip")?;
+        if self.here.addresses.len() >= 5 {
+            return Err(ApiError::new(
+                "AddressLimitExceeded",
+                "The maximum number of addresses has been reached.",
+            ));
+        }
+        self.ready(params)?;
+        self.here.handed_out += 1;
+        let address = Address {
+            id: self.ids.id("eipalloc-"),
+            ip: self.public_ip(self.here.handed_out),
+            association: String::new(),
+            instance: None,
+            tags,
+        };
+        let node = Fields::new()
+            .put("publicIp", &address.ip)
+            .put("allocationId", &address.id)
+            .put("domain", "vpc")
+            .put("networkBorderGroup", self.region)
+            .put("publicIpv4Pool", "amazon");
+        self.here.addresses.insert(address.id.clone(), address);
+        Ok(node.into())
+    }
+
+    /// AssociateAddress, DisassociateAddress and ReleaseAddress.
+    pub(crate) fn change_address(&mut self, params: &Part<'_>, action: &str) -> Done<Node> {
+        self.allow_any(&format!("ec2:{action}"))?;
+        let by_association = params.text("AssociationId");
+        let id = match (params.text("AllocationId"), by_association) {
+            (Some(id), _) => id.to_string(),
+            (None, Some(association)) => {
+                let found = self
+                    .here
+                    .addresses
+                    .values()
+                    .find(|address| address.instance.is_some() && address.association == association);
+                found.map(|address| address.id.clone()).ok_or_else(|| {
+                    ApiError::new(
+                        "InvalidAssociationID.NotFound",
+                        format!("The association ID '{association}' does not exist"),
+                    )
+                })?
+            }
+            (None, None) => {
+                return Err(ApiError::new(
+                    "MissingParameter",
+                    "The request must contain the parameter AllocationId",
+                ));
+            }
+        };
+        let held = self.here.addresses.get(&id).ok_or_else(|| ApiError::no_such(Kind::Address, &id))?;
+        let instance = if action == "AssociateAddress" {
+            let instance = params.need("InstanceId")?;
+            let again = params.flag("AllowReassociation")?.unwrap_or(true);
+            let found = self.visible(instance).ok_or_else(|| ApiError::no_such(Kind::Instance, instance))?;
+            if found.state.is_over() || (found.state == State::Pending) {
+                return Err(ApiError::new(
+                    "InvalidInstanceID",
+                    "The pending instance is not in a valid state for this operation.",
+                ));
+            }
+            if held.instance.is_some() && !again {
+                return Err(ApiError::new(
+                    "Resource.AlreadyAssociated",
+                    format!("resource {id} is already associated with associate-id {}", held.association),
+                ));
+            }
+            Some(instance.to_string())
+        } else {
+            None
+        };
+        if action == "ReleaseAddress" && held.instance.is_some() {
+            return Err(ApiError::new("InvalidIPAddress.InUse", format!("Address {} is in use.", held.ip)));
+        }
+        self.ready(params)?;
+        if action == "ReleaseAddress" {
+            self.here.addresses.remove(&id);
+            return Ok(Fields::new().put("return", true).into());
+        }
+        let association = self.ids.id("eipassoc-");
+        let held = self.here.addresses.get_mut(&id).expect("it was found");
+        let ip = held.ip.clone();
+        held.association = association.clone();
+        held.instance = instance.clone();
+        if let Some(found) = instance.and_then(|id| self.here.instances.get_mut(&id)) {
+            found.public_ip = Some(ip);
+            return Ok(Fields::new().put("associationId", association).into());
+        }
+        Ok(Fields::new().put("return", true).into())
+    }
+
+    /// DescribeAddresses.
+    pub(crate) fn describe_addresses(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeAddresses")?;
+        let ids = params.list("AllocationId");
+        let ips = params.list("PublicIp");
+        if let Some(id) = ids.iter().find(|id| !self.here.addresses.contains_key(**id)) {
+            return Err(ApiError::no_such(Kind::Address, id));
+        }
+        let filters = Filter::read(params)?;
+        let mut nodes: Vec<Node> = Vec::new();
+        for address in self.here.addresses.values() {
+            let one = |text: &str| Some(vec![text.to_string().into()]);
+            let fits = Filter::pass(&filters, &address.tags, |name| match name {
+                "allocation-id" => one(&address.id),
+                "public-ip" => one(&address.ip),
+                "domain" => one("vpc"),
+                "instance-id" => Some(address.instance.iter().map(|id| id.clone().into()).collect()),
+                _ => None,
+            })?;
+            let named = (ids.is_empty() || ids.contains(&address.id.as_str()))
+                && (ips.is_empty() || ips.contains(&address.ip.as_str()));
+            if fits && named {
+                let holder = address.instance.as_ref().and_then(|id| self.here.instances.get(id));
+                let associated = address.instance.as_ref().map(|_| address.association.as_str());
+                let node = Fields::new()
+                    .put("publicIp", &address.ip)
+                    .put("allocationId", &address.id)
+                    .put("domain", "vpc")
+                    .opt("instanceId", address.instance.as_deref())
+                    .opt("associationId", associated)
+                    .opt("networkInterfaceId", holder.map(|found| &found.interface))
+                    .opt("networkInterfaceOwnerId", holder.map(|_| self.account))
+                    .opt("privateIpAddress", holder.map(|found| &found.private_ip))
+                    .put("networkBorderGroup", self.region)
+                    .put("publicIpv4Pool", "amazon")
+                    .some("tagSet", tag_nodes(&address.tags));
+                nodes.push(node.into());
+            }
+        }
+        self.ready(params)?;
+        Ok(Fields::new().put("addressesSet", nodes).into())
+    }
+}

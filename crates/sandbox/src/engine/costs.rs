@@ -1,0 +1,300 @@
+//! Cost Explorer: what ran here, at the price that it had when it was started.
+
+use std::collections::BTreeMap;
+
+use domain::{Decimal, Timestamp};
+use serde_json::{Value, json};
+
+use super::instance::Usage;
+use super::products::usage_type;
+use super::services::unknown_json;
+use super::world::Desk;
+use super::{ApiError, Done};
+use crate::wire::{Given, with_token};
+
+const SERVICE: &str = "Amazon Elastic Compute Cloud - Compute";
+const DAY: i64 = 86_400;
+
+const METRICS: [&str; 6] = [
+    "AmortizedCost",
+    "BlendedCost",
+    "NetAmortizedCost",
+    "NetUnblendedCost",
+    "UnblendedCost",
+    "UsageQuantity",
+];
+
+/// Groups of one answer, all spans together: a token leads to the rest.
+const PAGE: i64 = 2000;
+
+fn invalid(why: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationException", why)
+}
+
+/// What is asked of each piece of usage.
+enum Test<'a> {
+    Dimension(&'a str, Vec<&'a str>),
+    All(Vec<Test<'a>>),
+    Any(Vec<Test<'a>>),
+    Not(Box<Test<'a>>),
+}
+
+/// A group, or the sum of a span: seconds and USD.
+type Sum = (i64, Decimal);
+
+/// Two instants, in seconds.
+type Stretch = (i64, i64);
+
+/// A sum of a span: of one group, or of all.
+type Line = (Stretch, Option<Vec<String>>, Sum);
+
+impl Desk<'_> {
+    /// GetCostAndUsage.
+    pub(crate) fn cost_explorer(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
+        if action != "GetCostAndUsage" {
+            return Err(unknown_json());
+        }
+        self.allow_any("ce:GetCostAndUsage")?;
+        let spans = read_spans(input)?;
+        let metrics = input.texts("Metrics")?;
+        if metrics.is_empty() {
+            return Err(invalid("Metrics must not be empty"));
+        }
+        if let Some(unknown) = metrics.iter().find(|metric| !METRICS.contains(metric)) {
+            return Err(invalid(format!("{unknown} is no metric: expected one of {}", METRICS.join(", "))));
+        }
+        let test = input.part("Filter")?.map(|part| read_test(&part)).transpose()?;
+        let mut groups = Vec::new();
+        for group in input.list("GroupBy")? {
+            groups.push(dimension(group.need("Type")?, group.need("Key")?)?);
+        }
+        if groups.len() > 2 {
+            return Err(invalid("A call groups by two at most"));
+        }
+        let used: Vec<&Usage> = self
+            .usage
+            .iter()
+            .filter(|usage| test.as_ref().is_none_or(|test| self.passes(usage, test)))
+            .collect();
+        // A row for each group of each span, so that a page may end between two groups of one span.
+        let mut rows: Vec<Line> = Vec::new();
+        for span in &spans {
+            let sums = self.sums(&used, *span, &groups);
+            if groups.is_empty() || sums.is_empty() {
+                let total = sums.values().fold((0, Decimal::ZERO), |all, one| (all.0 + one.0, all.1 + one.1));
+                rows.push((*span, None, total));
+            } else {
+                rows.extend(sums.into_iter().map(|(keys, sum)| (*span, Some(keys), sum)));
+            }
+        }
+        let refusals = ("ValidationException", "InvalidNextTokenException");
+        let (rows, next) = self.json_page(input, rows, "NextPageToken", PAGE, refusals)?;
+        let hourly = input.text("Granularity")? == Some("HOURLY");
+        let mut by_time: Vec<Value> = Vec::new();
+        let mut shown = None;
+        for (span, keys, sum) in rows {
+            if shown != Some(span) {
+                shown = Some(span);
+                by_time.push(json!({
+                    "TimePeriod": { "Start": written(span.0, hourly), "End": written(span.1, hourly) },
+                    "Total": if groups.is_empty() { amounts(&metrics, sum) } else { json!({}) },
+                    "Groups": [], "Estimated": span.1 > self.now.as_second(),
+                }));
+            }
+            if let (Some(keys), Some(Value::Array(list))) =
+                (keys, by_time.last_mut().map(|last| &mut last["Groups"]))
+            {
+                list.push(json!({ "Keys": keys, "Metrics": amounts(&metrics, sum) }));
+            }
+        }
+        let mut answer = json!({ "ResultsByTime": by_time, "DimensionValueAttributes": [] });
+        if !groups.is_empty() {
+            let named = groups.iter().map(|key| json!({ "Type": "DIMENSION", "Key": key }));
+            answer["GroupDefinitions"] = named.collect();
+        }
+        Ok(with_token(answer, "NextPageToken", next))
+    }
+
+    fn sums(&self, used: &[&Usage], span: Stretch, groups: &[&str]) -> BTreeMap<Vec<String>, Sum> {
+        let mut sums: BTreeMap<Vec<String>, Sum> = BTreeMap::new();
+        for usage in used {
+            let to = usage.until.unwrap_or(self.now).as_second().min(span.1);
+            let seconds = to - usage.from.as_second().max(span.0);
+            if seconds > 0 {
+                let keys = groups.iter().map(|group| self.value_of(usage, group)).collect();
+                let sum = sums.entry(keys).or_default();
+                let cost = usage.rate.0 * Decimal::from(seconds) / Decimal::from(3600);
+                *sum = (sum.0 + seconds, sum.1 + cost);
+            }
+        }
+        sums
+    }
+
+    /// What a piece of usage has under a dimension.
+    fn value_of(&self, usage: &Usage, dimension: &str) -> String {
+        let family = usage.instance_type.split('.').next().unwrap_or_default();
+        match dimension {
+            "AZ" => usage.zone.clone(),
+            "INSTANCE_TYPE" => usage.instance_type.clone(),
+            "INSTANCE_TYPE_FAMILY" => family.to_string(),
+            "LINKED_ACCOUNT" => self.account.to_string(),
+            "OPERATING_SYSTEM" | "PLATFORM" => "Linux/UNIX".to_string(),
+            "OPERATION" => if usage.spot { "RunInstances:SV000" } else { "RunInstances" }.to_string(),
+            "PURCHASE_TYPE" => if usage.spot { "Spot Instances" } else { "On Demand Instances" }.to_string(),
+            "RECORD_TYPE" => "Usage".to_string(),
+            "REGION" => usage.region.clone(),
+            "SERVICE" => SERVICE.to_string(),
+            "TENANCY" => "Shared".to_string(),
+            _ => usage_type(&usage.region, &usage.instance_type, usage.spot),
+        }
+    }
+
+    fn passes(&self, usage: &Usage, test: &Test<'_>) -> bool {
+        match test {
+            Test::Dimension(key, values) => values.contains(&self.value_of(usage, key).as_str()),
+            Test::All(tests) => tests.iter().all(|test| self.passes(usage, test)),
+            Test::Any(tests) => tests.iter().any(|test| self.passes(usage, test)),
+            Test::Not(test) => !self.passes(usage, test),
+        }
+    }
+}
+
+const DIMENSIONS: [&str; 13] = [
+    "AZ",
+    "INSTANCE_TYPE",
+    "INSTANCE_TYPE_FAMILY",
+    "LINKED_ACCOUNT",
+    "OPERATING_SYSTEM",
+    "OPERATION",
+    "PLATFORM",
+    "PURCHASE_TYPE",
+    "RECORD_TYPE",
+    "REGION",
+    "SERVICE",
+    "TENANCY",
+    "USAGE_TYPE",
+];
+
+fn dimension<'a>(kind: &str, key: &'a str) -> Done<&'a str> {
+    if kind == "DIMENSION" && DIMENSIONS.contains(&key) {
+        return Ok(key);
+    }
+    Err(invalid(format!("The sandbox knows the dimensions {}, and not {kind} {key}", DIMENSIONS.join(", "))))
+}
+
+fn read_test<'a>(part: &Given<'a>) -> Done<Test<'a>> {
+    let several = |name: &str| -> Done<Vec<Test<'a>>> { part.list(name)?.iter().map(read_test).collect() };
+    let mut found = Vec::new();
+    if let Some(one) = part.part("Dimensions")? {
+        let key = dimension("DIMENSION", one.need("Key")?)?;
+        if let Some(option) = one.texts("MatchOptions")?.iter().find(|option| **option != "EQUALS") {
+            return Err(invalid(format!("The sandbox serves the match option EQUALS, and not {option}")));
+        }
+        found.push(Test::Dimension(key, one.texts("Values")?));
+    }
+    let (all, any) = (several("And")?, several("Or")?);
+    if !all.is_empty() {
+        found.push(Test::All(all));
+    }
+    if !any.is_empty() {
+        found.push(Test::Any(any));
+    }
+    if let Some(not) = part.part("Not")? {
+        found.push(Test::Not(Box::new(read_test(&not)?)));
+    }
+    match (found.pop(), found.is_empty()) {
+        (Some(test), true) => Ok(test),
+        _ => Err(invalid("Expression must have one root: Dimensions, And, Or or Not")),
+    }
+}
+
+fn read_spans(input: &Given<'_>) -> Done<Vec<Stretch>> {
+    let period = input.need_part("TimePeriod")?;
+    let granularity = input.need("Granularity")?;
+    let date = |name: &str| {
+        let text = period.need(name)?;
+        let at = domain::parse_instant(text).filter(|_| {
+            let whole_day = text.len() == "2026-01-01".len();
+            whole_day || granularity == "HOURLY" && text.len() == "2026-01-01T00:00:00Z".len()
+        });
+        at.map(Timestamp::as_second).ok_or_else(|| {
+            invalid("Start and end dates must be yyyy-MM-dd, or yyyy-MM-ddTHH:mm:ssZ with hourly granularity")
+        })
+    };
+    let (from, until) = (date("Start")?, date("End")?);
+    if from >= until {
+        return Err(invalid("Start date (and hour) should be before end date (and hour)"));
+    }
+    let spans = periods(from, until, granularity);
+    spans.ok_or_else(|| invalid("Granularity must be DAILY, MONTHLY or HOURLY"))
+}
+
+fn amounts(metrics: &[&str], (seconds, cost): Sum) -> Value {
+    let hours = Decimal::from(seconds) / Decimal::from(3600);
+    let one = |name: &&str| {
+        let (amount, unit) = match *name {
+            "UsageQuantity" => (hours, "Hrs"),
+            _ => (cost, "USD"),
+        };
+        (name.to_string(), json!({ "Amount": format!("{amount:.10}"), "Unit": unit }))
+    };
+    Value::Object(metrics.iter().map(one).collect())
+}
+
+/// The days, hours or months between two instants.
+fn periods(from: i64, until: i64, granularity: &str) -> Option<Vec<Stretch>> {
+    let step = match granularity {
+        "HOURLY" => 3600,
+        "DAILY" => DAY,
+        "MONTHLY" => 0,
+        _ => return None,
+    };
+    let mut spans = Vec::new();
+    let mut begin = from;
+    while begin < until && spans.len() < 10_000 {
+        let end = if step > 0 { begin + step } else { next_month(begin)? };
+        spans.push((begin, end.min(until)));
+        begin = end;
+    }
+    Some(spans)
+}
+
+fn next_month(second: i64) -> Option<i64> {
+    use jiff::ToSpan;
+    let date = Timestamp::from_second(second).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let next = date.first_of_month().checked_add(1.month()).ok()?;
+    Some(next.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+}
+
+fn written(second: i64, hourly: bool) -> String {
+    let format = if hourly { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%d" };
+    Timestamp::from_second(second).map(|at| at.strftime(format).to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans() {
+        let at = |text: &str| domain::parse_instant(text).unwrap().as_second();
+        let check = |from: &str, until: &str, granularity: &str, expected: &[&str]| {
+            let spans = periods(at(from), at(until), granularity).unwrap();
+            let hourly = granularity == "HOURLY";
+            let shown: Vec<String> = spans
+                .iter()
+                .map(|(a, b)| format!("{}/{}", written(*a, hourly), written(*b, hourly)))
+                .collect();
+            assert_eq!(shown, expected);
+        };
+        check("2026-01-31", "2026-02-02", "DAILY", &["2026-01-31/2026-02-01", "2026-02-01/2026-02-02"]);
+        check("2026-01-15", "2026-02-03", "MONTHLY", &["2026-01-15/2026-02-01", "2026-02-01/2026-02-03"]);
+        check(
+            "2026-01-31T23:00:00Z",
+            "2026-02-01T00:00:00Z",
+            "HOURLY",
+            &["2026-01-31T23:00:00Z/2026-02-01T00:00:00Z"],
+        );
+        assert_eq!(periods(0, 1, "YEARLY"), None);
+    }
+}

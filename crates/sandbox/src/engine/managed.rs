@@ -1,0 +1,192 @@
+//! Managed policies of IAM: documents with a name of their own, attached to roles.
+
+use std::collections::BTreeMap;
+
+use domain::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::iam::{document, encoded};
+use super::world::Desk;
+use super::{ApiError, Done};
+use crate::wire::{Fields, Members, Node, Part};
+
+/// A managed policy of the account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Policy {
+    id: String,
+    path: String,
+    description: String,
+    pub(crate) document: Value,
+    created: Timestamp,
+}
+
+/// Policies of AWS that people attach to instances, as far as the sandbox's own calls go.
+const OF_AWS: [(&str, &[&str]); 3] = [
+    ("AdministratorAccess", &["*"]),
+    (
+        "AmazonEC2ReadOnlyAccess",
+        &["ec2:Describe*", "cloudwatch:Get*", "cloudwatch:List*", "cloudwatch:Describe*"],
+    ),
+    (
+        "AmazonSSMManagedInstanceCore",
+        &["ssm:GetParameter", "ssm:GetParameters", "ssmmessages:*", "ec2messages:*"],
+    ),
+];
+
+fn of_aws(name: &str) -> Option<Value> {
+    let (_, actions) = OF_AWS.iter().find(|(known, _)| *known == name)?;
+    Some(
+        json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": "*" }] }),
+    )
+}
+
+fn unknown(arn: &str) -> ApiError {
+    ApiError::new("NoSuchEntity", format!("Policy {arn} does not exist or is not attachable."))
+}
+
+/// The document behind an ARN: the account's own, or AWS's.
+pub(crate) fn document_of(own: &BTreeMap<String, Policy>, arn: &str) -> Option<Value> {
+    match arn.split_once(":iam::aws:policy/") {
+        Some((_, name)) => of_aws(name.rsplit('/').next().unwrap_or(name)),
+        None => own.get(arn).map(|policy| policy.document.clone()),
+    }
+}
+
+pub(crate) const MANAGED: [&str; 8] = [
+    "AttachRolePolicy",
+    "CreatePolicy",
+    "DeletePolicy",
+    "DetachRolePolicy",
+    "GetPolicy",
+    "GetPolicyVersion",
+    "ListAttachedRolePolicies",
+    "ListPolicies",
+];
+
+impl Desk<'_> {
+    /// The calls of managed policies; the role of a call, if it names one, is there.
+    pub(crate) fn managed_call(&mut self, action: &str, role: &str, params: &Part<'_>) -> Done<Node> {
+        match action {
+            "CreatePolicy" => self.create_policy(params),
+            "ListPolicies" => self.list_policies(params),
+            "ListAttachedRolePolicies" => {
+                let attached = self.iam.attached(role);
+                let shown = attached.iter().map(|arn| {
+                    Fields::new()
+                        .put("PolicyName", arn.rsplit('/').next().unwrap_or_default())
+                        .put("PolicyArn", arn)
+                });
+                let answer = Fields::new().put("AttachedPolicies", Members(shown.collect::<Vec<Fields>>()));
+                params.text("PathPrefix");
+                params.params().all_read()?;
+                Ok(answer.put("IsTruncated", false).into())
+            }
+            _ => self.policy_call(action, role, params),
+        }
+    }
+
+    fn create_policy(&mut self, params: &Part<'_>) -> Done<Node> {
+        let name = params.need("PolicyName")?;
+        let path = params.text("Path").unwrap_or("/").to_string();
+        let policy = document(params.need("PolicyDocument")?)?;
+        let description = params.text("Description").unwrap_or_default().to_string();
+        let arn = format!("arn:{}:iam::{}:policy{path}{name}", self.partition(), self.account);
+        params.params().all_read()?;
+        if self.iam.policies.contains_key(&arn) {
+            return Err(ApiError::new(
+                "EntityAlreadyExists",
+                format!("A policy called {name} already exists. Duplicate names are not allowed."),
+            ));
+        }
+        let policy = Policy {
+            id: format!("ANPA0SANDBOX{}", self.ids.letters(8)),
+            path,
+            description,
+            document: policy,
+            created: self.now,
+        };
+        self.iam.policies.insert(arn.clone(), policy);
+        Ok(Fields::new().put("Policy", self.policy_fields(&arn)).into())
+    }
+
+    fn list_policies(&mut self, params: &Part<'_>) -> Done<Node> {
+        let scope = params.one_of("Scope", &["All", "AWS", "Local"])?.unwrap_or("All");
+        let attached = params.flag("OnlyAttached")?.unwrap_or(false);
+        params.params().all_read()?;
+        let mut arns: Vec<String> = Vec::new();
+        if scope != "AWS" {
+            arns.extend(self.iam.policies.keys().cloned());
+        }
+        if scope != "Local" {
+            let partition = self.partition();
+            arns.extend(OF_AWS.iter().map(|(name, _)| format!("arn:{partition}:iam::aws:policy/{name}")));
+        }
+        arns.retain(|arn| !attached || self.iam.attachments(arn) > 0);
+        let shown: Vec<Fields> = arns.iter().map(|arn| self.policy_fields(arn)).collect();
+        Ok(Fields::new().put("Policies", Members(shown)).put("IsTruncated", false).into())
+    }
+
+    /// The calls that name a policy.
+    fn policy_call(&mut self, action: &str, role: &str, params: &Part<'_>) -> Done<Node> {
+        let arn = params.need("PolicyArn")?.to_string();
+        let policy = document_of(&self.iam.policies, &arn).ok_or_else(|| unknown(&arn))?;
+        let version = if action == "GetPolicyVersion" { params.need("VersionId")? } else { "v1" };
+        params.params().all_read()?;
+        if version != "v1" {
+            return Err(ApiError::new(
+                "NoSuchEntity",
+                format!("Policy {arn} version {version} does not exist or is not attachable."),
+            ));
+        }
+        match action {
+            "GetPolicy" => return Ok(Fields::new().put("Policy", self.policy_fields(&arn)).into()),
+            "GetPolicyVersion" => {
+                let created = self.iam.policies.get(&arn).map(|policy| policy.created);
+                let version = Fields::new()
+                    .put("Document", encoded(&policy))
+                    .put("VersionId", "v1")
+                    .put("IsDefaultVersion", true)
+                    .opt("CreateDate", created);
+                return Ok(Fields::new().put("PolicyVersion", version).into());
+            }
+            "AttachRolePolicy" => self.iam.attach(role, &arn),
+            "DetachRolePolicy" => {
+                if !self.iam.detach(role, &arn) {
+                    return Err(ApiError::new("NoSuchEntity", format!("Policy {arn} was not found.")));
+                }
+            }
+            _ => {
+                if self.iam.attachments(&arn) > 0 {
+                    return Err(ApiError::new(
+                        "DeleteConflict",
+                        "Cannot delete a policy attached to entities.",
+                    ));
+                }
+                if self.iam.policies.remove(&arn).is_none() {
+                    return Err(ApiError::new(
+                        "AccessDenied",
+                        format!("The policy {arn} belongs to AWS and cannot be deleted."),
+                    ));
+                }
+            }
+        }
+        Ok(Fields::new().into())
+    }
+
+    fn policy_fields(&self, arn: &str) -> Fields {
+        let own = self.iam.policies.get(arn);
+        Fields::new()
+            .put("PolicyName", arn.rsplit('/').next().unwrap_or_default())
+            .opt("PolicyId", own.map(|policy| &policy.id))
+            .put("Arn", arn)
+            .put("Path", own.map_or("/", |policy| &policy.path))
+            .put("DefaultVersionId", "v1")
+            .put("AttachmentCount", self.iam.attachments(arn))
+            .put("PermissionsBoundaryUsageCount", 0i64)
+            .put("IsAttachable", true)
+            .opt("Description", own.map(|policy| &policy.description).filter(|text| !text.is_empty()))
+            .opt("CreateDate", own.map(|policy| policy.created))
+            .opt("UpdateDate", own.map(|policy| policy.created))
+    }
+}

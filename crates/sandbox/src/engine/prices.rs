@@ -1,0 +1,255 @@
+//! What an hour costs, on demand and as spot.
+
+use domain::{Decimal, Timestamp};
+
+use super::filter::{Filter, matches};
+use super::ids::fraction;
+use super::world::Desk;
+use super::{ApiError, Done};
+use crate::facts::SpotSeries;
+use crate::wire::{Fields, Node, Part};
+
+/// The product whose prices are known everywhere.
+pub(crate) const LINUX: &str = "linux";
+
+/// Products as the lake and as EC2 calls them.
+const PRODUCTS: [(&str, &str); 4] = [
+    (LINUX, "Linux/UNIX"),
+    ("rhel", "Red Hat Enterprise Linux"),
+    ("suse", "SUSE Linux"),
+    ("windows", "Windows"),
+];
+
+/// A made-up price holds for a week.
+const WEEK: i64 = 7 * 86_400;
+
+/// One row of DescribeSpotPriceHistory.
+struct Row {
+    at: Timestamp,
+    instance_type: String,
+    zone: String,
+    zone_name: String,
+    product: &'static str,
+    price: String,
+}
+
+impl Desk<'_> {
+    /// The on-demand price of an hour, USD.
+    pub(crate) fn on_demand(&self, name: &str) -> Option<Decimal> {
+        self.facts.price(self.region, name)
+    }
+
+    fn observed(&self, name: &str, zone: &str, product: &str) -> &[(Timestamp, Decimal)] {
+        let series = SpotSeries { az_id: zone.into(), instance_type: name.into(), product: product.into() };
+        self.facts.spot.get(&series).map_or(&[], Vec::as_slice)
+    }
+
+    /// The spot price of an hour, USD: the scenario's, the observed one, or one that is made up and stays
+    /// the same.
+    pub(crate) fn spot_price(&self, name: &str, zone: &str, product: &str, at: Timestamp) -> Option<Decimal> {
+        let full = self.on_demand(name).filter(|_| product == LINUX);
+        let rule = self.rules.spot_prices.iter().rev().find(|rule| {
+            matches(&rule.instance_type, name)
+                && matches(&rule.zone, zone)
+                && rule.from.is_none_or(|from| from <= at)
+        });
+        if let (Some(rule), Some(full)) = (rule, full) {
+            return part_of(full, rule.part);
+        }
+        let observed = self.observed(name, zone, product);
+        let known = observed.partition_point(|(seen, _)| *seen <= at);
+        if let Some((_, price)) = known.checked_sub(1).and_then(|last| observed.get(last)) {
+            return Some(*price);
+        }
+        let week = (at.as_second().div_euclid(WEEK)).to_string();
+        part_of(full?, 0.25 + 0.35 * fraction(self.seed, &[name, zone, &week]))
+    }
+
+    /// A request without a price may cost as much as on demand.
+    pub(crate) fn price_ceiling(&self, name: &str) -> String {
+        format!("{:.6}", self.on_demand(name).unwrap_or_default())
+    }
+
+    pub(crate) fn price_is_enough(&self, max_price: Option<&str>, name: &str, zone: &str) -> Done<()> {
+        let (Some(most), Some(price)) = (max_price, self.spot_price(name, zone, LINUX, self.now)) else {
+            return Ok(());
+        };
+        if most.parse::<Decimal>().is_ok_and(|most| most < price) {
+            return Err(ApiError::new(
+                "SpotMaxPriceTooLow",
+                format!(
+                    "Your Spot request price of {most} is lower than the minimum required Spot request fulfillment price of {price}."
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// DescribeSpotPriceHistory: newest first, and for each series the last change before the start too.
+    pub(crate) fn spot_price_history(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeSpotPriceHistory")?;
+        let filters = Filter::read(params)?;
+        let mut types: Vec<&str> = params.list("InstanceType");
+        if let Some(unknown) = types.iter().find(|name| !self.facts.types.contains_key(**name)) {
+            return Err(ApiError::value(format!(
+                "The following supplied instance types do not exist: [{unknown}]"
+            )));
+        }
+        if types.is_empty() {
+            types = self.facts.types.keys().map(String::as_str).collect();
+        }
+        let asked = params.list("ProductDescription");
+        let is_asked = |name: &str| {
+            asked.is_empty()
+                || asked.iter().any(|asked| asked.strip_suffix(" (Amazon VPC)").unwrap_or(asked) == name)
+        };
+        let zone = match (params.text("AvailabilityZone"), params.text("AvailabilityZoneId")) {
+            (Some(_), Some(_)) => {
+                return Err(ApiError::combination(
+                    "The parameter AvailabilityZone cannot be used with the parameter AvailabilityZoneId",
+                ));
+            }
+            (Some(name), None) => Some(self.zone_id(name)?),
+            (None, Some(id)) => Some(self.known_zone(id)?),
+            (None, None) => None,
+        };
+        let until = params.instant("EndTime")?.unwrap_or(self.now).min(self.now);
+        let earliest = self.now - jiff::SignedDuration::from_hours(90 * 24);
+        let from = params.instant("StartTime")?.unwrap_or(earliest).max(earliest);
+        let mut rows = Vec::new();
+        for zone in self.zones().iter().filter(|known| zone.as_ref().is_none_or(|zone| zone == *known)) {
+            for kind in types.iter().filter(|kind| self.facts.offered(self.region, zone, kind)) {
+                for (product, shown) in PRODUCTS.into_iter().filter(|(_, shown)| is_asked(shown)) {
+                    self.price_rows(kind, zone, (product, shown), (from, until), &filters, &mut rows)?;
+                }
+            }
+        }
+        rows.sort_by(|a, b| {
+            let series = |row: &Row| (row.instance_type.clone(), row.zone_name.clone(), row.product);
+            b.at.cmp(&a.at).then_with(|| series(a).cmp(&series(b)))
+        });
+        let (rows, next) = self.page(params, rows, (1, 1000))?;
+        self.ready(params)?;
+        let nodes = rows.into_iter().map(|row| {
+            Fields::new()
+                .put("instanceType", row.instance_type)
+                .put("productDescription", row.product)
+                .put("spotPrice", row.price)
+                .put("timestamp", row.at)
+                .put("availabilityZone", row.zone_name)
+                .put("availabilityZoneId", row.zone)
+                .into()
+        });
+        let nodes: Vec<Node> = nodes.collect();
+        Ok(Fields::new().put("spotPriceHistorySet", nodes).put("nextToken", next.unwrap_or_default()).into())
+    }
+
+    fn price_rows(
+        &self,
+        kind: &str,
+        zone: &str,
+        (product, shown): (&str, &'static str),
+        span: (Timestamp, Timestamp),
+        filters: &[Filter],
+        rows: &mut Vec<Row>,
+    ) -> Done<()> {
+        let name = self.zone_name(zone);
+        for (at, price) in self.changes(kind, zone, product, span) {
+            let one = |text: &str| Some(vec![text.to_string().into()]);
+            let price = format!("{price:.6}");
+            let fits = Filter::pass(filters, &Default::default(), |filter| match filter {
+                "availability-zone" => one(&name),
+                "availability-zone-id" => one(zone),
+                "instance-type" => one(kind),
+                "product-description" => one(shown),
+                "spot-price" => one(&price),
+                "timestamp" => one(&crate::wire::iso(at)),
+                _ => None,
+            })?;
+            if fits {
+                rows.push(Row {
+                    at,
+                    instance_type: kind.to_string(),
+                    zone: zone.to_string(),
+                    zone_name: name.clone(),
+                    product: shown,
+                    price,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes of one series after an instant and until another, and the last one that is not after the first.
+    fn changes(
+        &self,
+        name: &str,
+        zone: &str,
+        product: &str,
+        (from, until): (Timestamp, Timestamp),
+    ) -> Vec<(Timestamp, Decimal)> {
+        let weeks = from.as_second().div_euclid(WEEK)..=until.as_second().div_euclid(WEEK);
+        let mut instants: Vec<Timestamp> =
+            weeks.filter_map(|week| Timestamp::from_second(week * WEEK).ok()).collect();
+        instants.extend(self.rules.spot_prices.iter().filter_map(|rule| rule.from));
+        instants.extend(self.observed(name, zone, product).iter().map(|(at, _)| *at));
+        instants.retain(|at| *at <= until);
+        instants.sort();
+        let mut changes: Vec<(Timestamp, Decimal)> = Vec::new();
+        for at in instants {
+            if let Some(price) = self.spot_price(name, zone, product, at)
+                && changes.last().is_none_or(|(_, last)| *last != price)
+            {
+                changes.push((at, price));
+            }
+        }
+        let held = changes.partition_point(|(at, _)| *at <= from);
+        changes.drain(..held.saturating_sub(1));
+        changes
+    }
+}
+
+/// A part of a price, to a hundredth of a cent.
+fn part_of(full: Decimal, part: f64) -> Option<Decimal> {
+    Some((full * Decimal::try_from(part).ok()?).round_dp(4))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::iam::Principal;
+    use crate::engine::{FIRST_ACCOUNT, World};
+    use crate::facts::Facts;
+    use crate::scenario::Scenario;
+
+    /// The changes of Linux on m5.large in use1-az1, where three were observed, as `day price`.
+    fn check(rules: &str, from: &str, until: &str, expected: &[&str]) {
+        let at = |day: &str| format!("2026-03-{day}T00:00:00Z").parse::<Timestamp>().unwrap();
+        let mut facts = Facts::small();
+        let series =
+            SpotSeries { az_id: "use1-az1".into(), instance_type: "m5.large".into(), product: LINUX.into() };
+        let observed = [("02", "0.0300"), ("05", "0.0300"), ("09", "0.0450")];
+        facts.spot.insert(series, observed.map(|(day, price)| (at(day), price.parse().unwrap())).to_vec());
+        let now = at("20");
+        let mut world = World::new(Arc::new(facts), Scenario::parse(rules).unwrap(), 0, now);
+        let caller = Principal::Service { account: FIRST_ACCOUNT.into() };
+        let desk = world.desk(now, FIRST_ACCOUNT, "us-east-1", caller).unwrap();
+        let found = desk.changes("m5.large", "use1-az1", LINUX, (at(from), at(until)));
+        let shown: Vec<String> =
+            found.iter().map(|(at, price)| format!("{} {price:.4}", at.strftime("%d"))).collect();
+        assert_eq!(shown, expected, "{from} {until}");
+    }
+
+    #[test]
+    fn the_last_change_before_the_start_is_told_with_its_own_instant() {
+        check("", "03", "20", &["02 0.0300", "09 0.0450"]);
+        check("", "02", "08", &["02 0.0300"]);
+        check("", "10", "20", &["09 0.0450"]);
+        check("", "19", "20", &["09 0.0450"]);
+        let rule = "spot_prices: [{type: m5.large, part: 0.9, from: 2026-03-11T00:00:00Z}]";
+        check(rule, "10", "20", &["09 0.0450", "11 0.0864"]);
+        check(rule, "12", "20", &["11 0.0864"]);
+    }
+}

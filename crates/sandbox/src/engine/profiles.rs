@@ -1,0 +1,119 @@
+//! Instance profiles of instances that are there already.
+
+use super::filter::Filter;
+use super::instance::{Instance, State, Tags};
+use super::world::Desk;
+use super::{ApiError, Done, Kind};
+use crate::wire::{Fields, Node, Part};
+
+impl Desk<'_> {
+    /// AssociateIamInstanceProfile, and ReplaceIamInstanceProfileAssociation.
+    pub(crate) fn associate_profile(&mut self, params: &Part<'_>, replace: bool) -> Done<Node> {
+        let id = if replace {
+            self.associated(params.need("AssociationId")?)?
+        } else {
+            params.need("InstanceId")?.to_string()
+        };
+        let found = self.visible(&id).ok_or_else(|| ApiError::no_such(Kind::Instance, &id))?.clone();
+        let action =
+            if replace { "ReplaceIamInstanceProfileAssociation" } else { "AssociateIamInstanceProfile" };
+        self.may_touch(action, &found)?;
+        let Some((association, name)) = self.read_profile(params)? else {
+            return Err(super::asked::need("IamInstanceProfile"));
+        };
+        self.may_pass_role(&name)?;
+        if !matches!(found.state, State::Pending | State::Running | State::Stopping | State::Stopped) {
+            return Err(super::change::wrong_state(&id, found.state, "associated"));
+        }
+        if found.profile.is_some() && !replace {
+            return Err(ApiError::new(
+                "IncorrectState",
+                format!("There is an existing association for instance {id}"),
+            ));
+        }
+        self.ready(params)?;
+        let Some(held) = self.here.instances.get_mut(&id) else {
+            return Err(ApiError::no_such(Kind::Instance, &id));
+        };
+        held.profile = Some((association, name));
+        let held = held.clone();
+        Ok(Fields::new().opt("iamInstanceProfileAssociation", self.association(&held, "associating")).into())
+    }
+
+    /// DisassociateIamInstanceProfile.
+    pub(crate) fn disassociate_profile(&mut self, params: &Part<'_>) -> Done<Node> {
+        let id = self.associated(params.need("AssociationId")?)?;
+        let found = self.here.instances[&id].clone();
+        self.may_touch("DisassociateIamInstanceProfile", &found)?;
+        self.ready(params)?;
+        if let Some(held) = self.here.instances.get_mut(&id) {
+            held.profile = None;
+        }
+        let answer = self.association(&found, "disassociating");
+        Ok(Fields::new().opt("iamInstanceProfileAssociation", answer).into())
+    }
+
+    /// DescribeIamInstanceProfileAssociations.
+    pub(crate) fn describe_profiles(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeIamInstanceProfileAssociations")?;
+        let ids = params.list("AssociationId");
+        for id in &ids {
+            self.associated(id)?;
+        }
+        let filters = Filter::read(params)?;
+        let mut rows = Vec::new();
+        let all = self.here.instances.values().filter(|found| found.state != State::Terminated);
+        for found in all.filter(|found| found.visible <= self.now) {
+            let Some((association, _)) = &found.profile else { continue };
+            let one = |text: &str| Some(vec![text.to_string().into()]);
+            let fits = Filter::pass(&filters, &Tags::new(), |name| match name {
+                "instance-id" => one(&found.id),
+                "state" => one("associated"),
+                _ => None,
+            })?;
+            if fits && (ids.is_empty() || ids.contains(&association.as_str())) {
+                rows.extend(self.association(found, "associated").map(Node::from));
+            }
+        }
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
+        self.ready(params)?;
+        Ok(Fields::new().put("iamInstanceProfileAssociationSet", rows).opt("nextToken", next).into())
+    }
+
+    /// The instance of an association.
+    fn associated(&self, association: &str) -> Done<String> {
+        let held = |found: &&Instance| found.profile.as_ref().is_some_and(|(id, _)| id == association);
+        let found = self.here.instances.values().find(held);
+        found.map(|found| found.id.clone()).ok_or_else(|| {
+            ApiError::new(
+                "InvalidAssociationID.NotFound",
+                format!("The association ID '{association}' does not exist"),
+            )
+        })
+    }
+
+    fn association(&self, found: &Instance, state: &str) -> Option<Fields> {
+        let (association, name) = found.profile.as_ref()?;
+        let fields = Fields::new().put("associationId", association).put("instanceId", &found.id).within(
+            "iamInstanceProfile",
+            |fields| {
+                let arn = self.iam.profile_arn(self.account, self.partition(), name);
+                fields.put("arn", arn).put("id", self.iam.profile_id(name))
+            },
+        );
+        Some(fields.put("state", state))
+    }
+
+    fn may_touch(&mut self, action: &str, found: &Instance) -> Done<()> {
+        let arn = self.arn("ec2", &format!("instance/{}", found.id));
+        self.allow(&format!("ec2:{action}"), &arn, &found.tags, &[])
+    }
+
+    /// Whether the caller may hand the role of a profile to EC2.
+    pub(crate) fn may_pass_role(&mut self, profile: &str) -> Done<()> {
+        let Some(role) = self.iam.role_of(profile) else { return Ok(()) };
+        let arn = self.iam.role_arn(self.account, self.partition(), &role);
+        let to = [("iam:PassedToService".to_string(), vec!["ec2.amazonaws.com".to_string()])];
+        self.allow("iam:PassRole", &arn, &Tags::new(), &to)
+    }
+}

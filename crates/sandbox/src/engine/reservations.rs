@@ -1,0 +1,284 @@
+//! Capacity reservations: places that are kept for instances, whether these run or not.
+
+use domain::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::agenda::Event;
+use super::filter::{Filter, matches};
+use super::instance::{Instance, State, Tags, Target};
+use super::tags::{nodes as tag_nodes, read_own};
+use super::world::Desk;
+use super::{ApiError, Done, Kind};
+use crate::scenario::CapacityRule;
+use crate::wire::{Fields, Node, Part};
+
+/// A capacity reservation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Reservation {
+    pub(crate) id: String,
+    instance_type: String,
+    platform: String,
+    /// The zone id.
+    pub(crate) zone: String,
+    count: u32,
+    /// Instances that fit go into it by themselves.
+    open: bool,
+    ebs_optimized: bool,
+    created: Timestamp,
+    ends: Option<Timestamp>,
+    /// active, expired or cancelled.
+    state: String,
+    pub(crate) tags: Tags,
+}
+
+impl Reservation {
+    fn is_active(&self) -> bool {
+        self.state == "active"
+    }
+
+    /// How many instances can run in it.
+    pub(crate) fn places(&self) -> usize {
+        if self.is_active() { self.count as usize } else { 0 }
+    }
+}
+
+impl Desk<'_> {
+    /// Places of a reservation in which nothing runs.
+    fn unused(&self, held: &Reservation) -> u32 {
+        let used = self
+            .here
+            .instances
+            .values()
+            .filter(|found| found.state.is_up() && found.capacity.as_deref() == Some(&held.id));
+        held.places().saturating_sub(used.count()) as u32
+    }
+
+    /// Unused places of the types and zones of a rule.
+    pub(crate) fn unused_slots(&self, rule: &CapacityRule) -> u32 {
+        let fits = |held: &&Reservation| {
+            matches(&rule.instance_type, &held.instance_type) && matches(&rule.zone, &held.zone)
+        };
+        self.here.reservations.values().filter(fits).map(|held| self.unused(held)).sum()
+    }
+
+    /// Unused places, with their types: they count against the quotas.
+    pub(crate) fn reserved(&self) -> Vec<(&str, u32)> {
+        let held = self.here.reservations.values();
+        held.map(|held| (held.instance_type.as_str(), self.unused(held))).collect()
+    }
+
+    /// The reservations into which instances like this one can go in a zone, one entry for each place.
+    pub(crate) fn slots(&self, draft: &Instance, zone: &str, spot: bool) -> Vec<String> {
+        if spot || draft.target == Target::Never {
+            return Vec::new();
+        }
+        let fits = |held: &&Reservation| {
+            let wanted = match &draft.target {
+                Target::Named(id) => held.id == *id,
+                _ => held.open,
+            };
+            wanted && held.instance_type == draft.instance_type && held.zone == zone
+        };
+        let found = self.here.reservations.values().filter(fits);
+        found.flat_map(|held| (0..self.unused(held)).map(|_| held.id.clone())).collect()
+    }
+
+    /// CreateCapacityReservation: open ones take in what runs already and fits.
+    pub(crate) fn create_reservation(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:CreateCapacityReservation")?;
+        let name = params.need("InstanceType")?;
+        if !self.facts.types.contains_key(name) {
+            return Err(ApiError::value(format!("Invalid value '{name}' for InstanceType.")));
+        }
+        let platform = params.one_of("InstancePlatform", &["Linux/UNIX"])?;
+        let platform = platform.ok_or_else(|| super::asked::need("InstancePlatform"))?;
+        let zone = match (params.text("AvailabilityZone"), params.text("AvailabilityZoneId")) {
+            (Some(name), None) => self.zone_id(name)?,
+            (None, Some(id)) => self.known_zone(id)?,
+            _ => {
+                return Err(ApiError::combination(
+                    "Either AvailabilityZone or AvailabilityZoneId must be specified",
+                ));
+            }
+        };
+        let count = params.number("InstanceCount")?.ok_or_else(|| super::asked::need("InstanceCount"))?;
+        if !(1..=1000).contains(&count) {
+            return Err(ApiError::value(format!("Value ({count}) for parameter instanceCount is invalid.")));
+        }
+        if !self.facts.offered(self.region, &zone, name) {
+            return Err(ApiError::new(
+                "Unsupported",
+                format!("The instance type {name} is not supported in {}.", self.zone_name(&zone)),
+            ));
+        }
+        params.one_of("Tenancy", &["default"])?;
+        let open = params.one_of("InstanceMatchCriteria", &["open", "targeted"])? != Some("targeted");
+        let ends = self.read_end(params)?;
+        let ebs_optimized = params.flag("EbsOptimized")?.unwrap_or(false);
+        params.flag("EphemeralStorage")?;
+        params.text("ClientToken");
+        let mut tags = Tags::new();
+        for part in params.parts("TagSpecifications") {
+            if part.one_of("ResourceType", &["capacity-reservation"])?.is_some() {
+                tags.extend(super::tags::read(&part, "Tag")?);
+            }
+        }
+        tags.extend(read_own(params, "capacity-reservation")?);
+        let held = Reservation {
+            id: String::new(),
+            instance_type: name.to_string(),
+            platform: platform.to_string(),
+            zone,
+            count: count as u32,
+            open,
+            ebs_optimized,
+            created: self.now,
+            ends,
+            state: "active".to_string(),
+            tags,
+        };
+        let running = if open { self.absorbed(&held) } else { Vec::new() };
+        let new = count - running.len() as i64;
+        self.within_quota(name, new, false)?;
+        if i64::from(self.room(name, &held.zone, false)) < new {
+            return Err(ApiError::new("InsufficientInstanceCapacity", "Insufficient capacity."));
+        }
+        self.ready(params)?;
+        let id = self.ids.id("cr-");
+        for instance in running {
+            if let Some(found) = self.here.instances.get_mut(&instance) {
+                found.capacity = Some(id.clone());
+            }
+        }
+        let held = Reservation { id: id.clone(), ..held };
+        if let Some(ends) = held.ends {
+            self.later(ends.duration_since(self.now), Event::Release { reservation: id.clone() });
+        }
+        let answer = Fields::new().put("capacityReservation", self.held_fields(&held));
+        self.here.reservations.insert(id, held);
+        Ok(answer.into())
+    }
+
+    /// Running instances that a new open reservation takes in.
+    fn absorbed(&self, held: &Reservation) -> Vec<String> {
+        let fits = |found: &&Instance| {
+            matches!(found.state, State::Pending | State::Running)
+                && found.capacity.is_none()
+                && found.spot_request.is_none()
+                && found.target == Target::Open
+                && (&found.instance_type, &found.zone) == (&held.instance_type, &held.zone)
+        };
+        let found = self.here.instances.values().filter(fits).take(held.count as usize);
+        found.map(|found| found.id.clone()).collect()
+    }
+
+    fn read_end(&self, params: &Part<'_>) -> Done<Option<Timestamp>> {
+        let kind = params.one_of("EndDateType", &["unlimited", "limited"])?;
+        let ends = params.instant("EndDate")?;
+        match (kind, ends) {
+            (Some("limited"), None) => Err(ApiError::new(
+                "MissingParameter",
+                "The request must contain the parameter EndDate when EndDateType is limited",
+            )),
+            (None | Some("unlimited"), Some(_)) => {
+                Err(ApiError::combination("EndDate cannot be used unless EndDateType is limited"))
+            }
+            (_, Some(at)) if at <= self.now => Err(ApiError::value("The end date must be in the future.")),
+            (_, ends) => Ok(ends),
+        }
+    }
+
+    /// CancelCapacityReservation: what runs in it goes on.
+    pub(crate) fn cancel_reservation(&mut self, params: &Part<'_>) -> Done<Node> {
+        let id = params.need("CapacityReservationId")?;
+        let held = self.here.reservations.get(id).ok_or_else(|| ApiError::no_such(Kind::Reservation, id))?;
+        let (tags, active) = (held.tags.clone(), held.is_active());
+        let arn = self.arn("ec2", &format!("capacity-reservation/{id}"));
+        self.allow("ec2:CancelCapacityReservation", &arn, &tags, &[])?;
+        if !active {
+            return Err(ApiError::new(
+                "InvalidCapacityReservationState",
+                format!("The capacity reservation '{id}' is not in a state from which it can be cancelled."),
+            ));
+        }
+        self.ready(params)?;
+        self.end_reservation(id, "cancelled");
+        Ok(Fields::new().put("return", true).into())
+    }
+
+    /// The end date of a reservation.
+    pub(crate) fn expire(&mut self, id: &str) {
+        if self.here.reservations.get(id).is_some_and(Reservation::is_active) {
+            self.end_reservation(id, "expired");
+        }
+    }
+
+    fn end_reservation(&mut self, id: &str, state: &str) {
+        if let Some(held) = self.here.reservations.get_mut(id) {
+            held.state = state.to_string();
+        }
+        for found in self.here.instances.values_mut().filter(|found| found.capacity.as_deref() == Some(id)) {
+            found.capacity = None;
+        }
+    }
+
+    /// DescribeCapacityReservations.
+    pub(crate) fn describe_reservations(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeCapacityReservations")?;
+        let ids = params.list("CapacityReservationId");
+        if let Some(id) = ids.iter().find(|id| !self.here.reservations.contains_key(**id)) {
+            return Err(ApiError::no_such(Kind::Reservation, id));
+        }
+        let filters = Filter::read(params)?;
+        let mut rows = Vec::new();
+        for held in self.here.reservations.values() {
+            let one = |text: &str| Some(vec![text.to_string().into()]);
+            let fits = Filter::pass(&filters, &held.tags, |name| match name {
+                "instance-type" => one(&held.instance_type),
+                "instance-platform" => one(&held.platform),
+                "owner-id" => one(self.account),
+                "state" => one(&held.state),
+                "availability-zone" => one(&self.zone_name(&held.zone)),
+                "availability-zone-id" => one(&held.zone),
+                "tenancy" => one("default"),
+                "start-date" => one(&crate::wire::iso(held.created)),
+                "end-date" => Some(held.ends.iter().map(|at| crate::wire::iso(*at).into()).collect()),
+                "end-date-type" => one(if held.ends.is_some() { "limited" } else { "unlimited" }),
+                "instance-match-criteria" => one(if held.open { "open" } else { "targeted" }),
+                _ => None,
+            })?;
+            if fits && (ids.is_empty() || ids.contains(&held.id.as_str())) {
+                rows.push(held);
+            }
+        }
+        let (rows, next) = self.page(params, rows, (1, 1000))?;
+        self.ready(params)?;
+        let nodes: Vec<Node> = rows.into_iter().map(|held| self.held_fields(held).into()).collect();
+        Ok(Fields::new().put("capacityReservationSet", nodes).opt("nextToken", next).into())
+    }
+
+    fn held_fields(&self, held: &Reservation) -> Fields {
+        let arn = self.arn("ec2", &format!("capacity-reservation/{}", held.id));
+        Fields::new()
+            .put("capacityReservationId", &held.id)
+            .put("ownerId", self.account)
+            .put("capacityReservationArn", arn)
+            .put("availabilityZoneId", &held.zone)
+            .put("instanceType", &held.instance_type)
+            .put("instancePlatform", &held.platform)
+            .put("availabilityZone", self.zone_name(&held.zone))
+            .put("tenancy", "default")
+            .put("totalInstanceCount", held.places())
+            .put("availableInstanceCount", self.unused(held))
+            .put("ebsOptimized", held.ebs_optimized)
+            .put("ephemeralStorage", false)
+            .put("state", &held.state)
+            .put("startDate", held.created)
+            .opt("endDate", held.ends)
+            .put("endDateType", if held.ends.is_some() { "limited" } else { "unlimited" })
+            .put("instanceMatchCriteria", if held.open { "open" } else { "targeted" })
+            .put("createDate", held.created)
+            .some("tagSet", tag_nodes(&held.tags))
+            .put("reservationType", "default")
+    }
+}

@@ -1,0 +1,373 @@
+//! EventBridge Scheduler, as far as a reaper needs it: what stops, starts or terminates instances at an
+//! instant, by a role whose policies are asked.
+
+use domain::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::agenda::Event;
+use super::expression::Expression;
+use super::iam::Principal;
+use super::instance::Tags;
+use super::services::unknown_json;
+use super::world::{Desk, TrailEvent};
+use super::{ApiError, Done};
+use crate::wire::{Given, Params, with_token};
+
+/// A schedule of the group `default`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Schedule {
+    name: String,
+    expression: String,
+    zone: String,
+    begins: Option<Timestamp>,
+    ends: Option<Timestamp>,
+    description: Option<String>,
+    enabled: bool,
+    target: Target,
+    window: Option<i64>,
+    /// It goes when it will not fire again.
+    passing: bool,
+    created: Timestamp,
+    modified: Timestamp,
+    /// Counts the changes, so that what was planned before the last one is void.
+    plan: u32,
+}
+
+/// What it does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Target {
+    arn: String,
+    role: String,
+    input: Option<String>,
+    /// Attempts at most, and the age in seconds after which none follows.
+    retry: (i64, i64),
+}
+
+const GROUP: &str = "default";
+
+/// The calls that a schedule can make here, as its target names them.
+const CALLS: [(&str, &str); 3] = [
+    ("startInstances", "StartInstances"),
+    ("stopInstances", "StopInstances"),
+    ("terminateInstances", "TerminateInstances"),
+];
+
+/// Between two attempts; AWS waits longer each time.
+const PAUSE: i64 = 60;
+
+fn invalid(why: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationException", why)
+}
+
+fn no_such(name: &str) -> ApiError {
+    ApiError::new("ResourceNotFoundException", format!("Schedule {name} does not exist."))
+}
+
+impl Schedule {
+    fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.zone).unwrap_or(TimeZone::UTC)
+    }
+
+    /// When it is due next.
+    fn next(&self, after: Timestamp) -> Option<Timestamp> {
+        let expression = Expression::read(&self.expression, &self.zone())?;
+        // With a beginning of its own, a rate fires then for the first time.
+        let next = match (&expression, self.begins) {
+            (Expression::Rate(_), Some(begins)) if begins > after => Some(begins),
+            (_, begins) => {
+                let begin = begins.unwrap_or(self.modified);
+                expression.next(begin, after.max(begins.unwrap_or(after)))
+            }
+        };
+        next.filter(|at| self.ends.is_none_or(|ends| *at <= ends))
+    }
+}
+
+impl Desk<'_> {
+    /// The calls of EventBridge Scheduler.
+    pub(crate) fn scheduler(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
+        if !["CreateSchedule", "UpdateSchedule", "GetSchedule", "DeleteSchedule", "ListSchedules"]
+            .contains(&action)
+        {
+            return Err(unknown_json());
+        }
+        let group = input.text("GroupName")?.unwrap_or(GROUP);
+        if group != GROUP {
+            return Err(ApiError::new(
+                "ResourceNotFoundException",
+                format!("Schedule group {group} does not exist."),
+            ));
+        }
+        if action == "ListSchedules" {
+            return self.list_schedules(input);
+        }
+        let name = input.need("Name")?;
+        let arn = self.schedule_arn(name);
+        self.allow(&format!("scheduler:{action}"), &arn, &Tags::new(), &[])?;
+        let known = self.here.schedules.get(name).cloned();
+        match (action, known) {
+            ("CreateSchedule", Some(_)) => {
+                Err(ApiError::new("ConflictException", format!("Schedule {name} already exists.")))
+            }
+            ("CreateSchedule", None) => self.put_schedule(name, input, None),
+            (_, None) => Err(no_such(name)),
+            ("UpdateSchedule", Some(old)) => self.put_schedule(name, input, Some(&old)),
+            ("DeleteSchedule", Some(_)) => {
+                input.text("ClientToken")?;
+                input.all_read()?;
+                self.here.schedules.remove(name);
+                Ok(json!({}))
+            }
+            (_, Some(schedule)) => Ok(self.schedule_node(&schedule)),
+        }
+    }
+
+    fn schedule_arn(&self, name: &str) -> String {
+        self.arn("scheduler", &format!("schedule/{GROUP}/{name}"))
+    }
+
+    fn put_schedule(&mut self, name: &str, input: &Given<'_>, old: Option<&Schedule>) -> Done<Value> {
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || name.len() > 64 || !name.chars().all(good) {
+            return Err(invalid(format!("{name} is no name of a schedule: up to 64 letters, digits, - _ .")));
+        }
+        let schedule = self.read_schedule(name, input, old)?;
+        let role = schedule.target.role.clone();
+        let to = [("iam:PassedToService".to_string(), vec!["scheduler.amazonaws.com".to_string()])];
+        self.allow("iam:PassRole", &role, &Tags::new(), &to)
+            .map_err(|error| ApiError::new("AccessDeniedException", error.message))?;
+        if self.schedule_role(&role).is_none() {
+            return Err(invalid(
+                "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
+            ));
+        }
+        input.text("ClientToken")?;
+        input.all_read()?;
+        let next = schedule.next(self.now).filter(|_| schedule.enabled);
+        if let Some(at) = next {
+            let event = Event::Fire { schedule: name.to_string(), plan: schedule.plan, attempt: 0 };
+            self.later(at.duration_since(self.now), event);
+        }
+        self.here.schedules.insert(name.to_string(), schedule);
+        Ok(json!({ "ScheduleArn": self.schedule_arn(name) }))
+    }
+
+    fn read_schedule(&self, name: &str, input: &Given<'_>, old: Option<&Schedule>) -> Done<Schedule> {
+        let text = input.need("ScheduleExpression")?;
+        let zone_name = input.text("ScheduleExpressionTimezone")?.unwrap_or("UTC");
+        let zone = TimeZone::get(zone_name)
+            .map_err(|_| invalid(format!("Invalid ScheduleExpressionTimezone {zone_name}.")))?;
+        let expression = Expression::read(text, &zone);
+        let expression = expression.ok_or_else(|| invalid(format!("Invalid Schedule Expression {text}.")))?;
+        let (begins, ends) = (input.instant("StartDate")?, input.instant("EndDate")?);
+        if matches!(expression, Expression::At(at) if at <= self.now) {
+            return Err(invalid(format!("Invalid Schedule Expression {text}: it lies in the past.")));
+        }
+        if ends.is_some_and(|ends| ends <= begins.unwrap_or(self.now)) {
+            return Err(invalid("The EndDate you specify must come after the StartDate, and after now."));
+        }
+        let window = input.need_part("FlexibleTimeWindow")?;
+        let minutes = window.number("MaximumWindowInMinutes")?;
+        let window = match (window.need("Mode")?, minutes) {
+            ("OFF", None) => None,
+            ("FLEXIBLE", Some(minutes)) if (1..=1440).contains(&minutes) => Some(minutes),
+            _ => return Err(invalid("FlexibleTimeWindow is OFF, or FLEXIBLE with 1 to 1440 minutes")),
+        };
+        let enabled = match input.text("State")? {
+            None | Some("ENABLED") => true,
+            Some("DISABLED") => false,
+            Some(other) => return Err(invalid(format!("{other} is no State"))),
+        };
+        let passing = match input.text("ActionAfterCompletion")? {
+            None | Some("NONE") => false,
+            Some("DELETE") => true,
+            Some(other) => return Err(invalid(format!("{other} is no ActionAfterCompletion"))),
+        };
+        Ok(Schedule {
+            name: name.to_string(),
+            expression: text.to_string(),
+            zone: zone_name.to_string(),
+            begins,
+            ends,
+            description: input.text("Description")?.map(String::from),
+            enabled,
+            target: read_target(&input.need_part("Target")?)?,
+            window,
+            passing,
+            created: old.map_or(self.now, |old| old.created),
+            modified: self.now,
+            plan: self.plan_after(old),
+        })
+    }
+
+    /// A schedule that is deleted and made again under its name is another plan.
+    fn plan_after(&self, old: Option<&Schedule>) -> u32 {
+        old.map_or(self.now.as_second() as u32, |old| old.plan + 1)
+    }
+
+    /// The role behind an ARN, when Scheduler may take it on.
+    fn schedule_role(&self, arn: &str) -> Option<String> {
+        let name = arn.rsplit('/').next()?;
+        let same = self.iam.role_arn(self.account, self.partition(), name) == arn;
+        (same && self.iam.trusts(name, "scheduler.amazonaws.com")).then(|| name.to_string())
+    }
+
+    /// A schedule is due.
+    pub(crate) fn fire(&mut self, name: &str, plan: u32, attempt: i64) {
+        let Some(schedule) = self.here.schedules.get(name).filter(|held| held.plan == plan).cloned() else {
+            return;
+        };
+        let done = self.perform(&schedule);
+        let (most, age) = schedule.target.retry;
+        let again = done.is_err_and(|error| error.status >= 500) && attempt < most && attempt * PAUSE < age;
+        let fire = |attempt| Event::Fire { schedule: name.to_string(), plan, attempt };
+        if again {
+            self.later(jiff::SignedDuration::from_secs(PAUSE), fire(attempt + 1));
+        }
+        let next = if attempt == 0 { schedule.next(self.now) } else { None };
+        match next {
+            Some(at) => self.later(at.duration_since(self.now), fire(0)),
+            None if schedule.passing && !again => drop(self.here.schedules.remove(name)),
+            None => {}
+        }
+    }
+
+    /// Makes the call, with the role's permissions and nobody else's.
+    fn perform(&mut self, schedule: &Schedule) -> Done<()> {
+        let target = &schedule.target;
+        let denied =
+            || ApiError::new("AccessDenied", format!("{} cannot be assumed by Scheduler", target.role));
+        let role = self.schedule_role(&target.role).ok_or_else(denied)?;
+        let caller = Principal::Role {
+            account: self.account.to_string(),
+            role,
+            session: schedule.name.clone(),
+            source: None,
+        };
+        let (action, params) = form(target)?;
+        let who = caller.arn();
+        let before = std::mem::replace(&mut self.caller, caller);
+        let whole = params.whole();
+        let done = super::services::ec2(self, action, &whole);
+        self.caller = before;
+        let event = TrailEvent {
+            id: self.ids.letters(20),
+            at: self.now,
+            service: "ec2".to_string(),
+            region: self.region.to_string(),
+            action: action.to_string(),
+            who,
+            access_key: String::new(),
+            error: done.as_ref().err().map(|error| error.code.to_string()),
+        };
+        self.trail.push(event);
+        done.map(drop)
+    }
+
+    fn list_schedules(&mut self, input: &Given<'_>) -> Done<Value> {
+        self.allow_any("scheduler:ListSchedules")?;
+        let (prefix, state) = (input.text("NamePrefix")?, input.text("State")?);
+        let all = self.here.schedules.values().filter(|schedule| {
+            prefix.is_none_or(|prefix| schedule.name.starts_with(prefix))
+                && state.is_none_or(|state| state_of(schedule) == state)
+        });
+        let rows: Vec<Value> = all
+            .map(|schedule| {
+                json!({
+                    "Arn": self.schedule_arn(&schedule.name), "Name": schedule.name, "GroupName": GROUP,
+                    "State": state_of(schedule), "CreationDate": schedule.created.as_second(),
+                    "LastModificationDate": schedule.modified.as_second(),
+                    "Target": { "Arn": schedule.target.arn },
+                })
+            })
+            .collect();
+        let refusals = ("ValidationException", "ValidationException");
+        let (rows, next) = self.json_page(input, rows, "NextToken", 100, refusals)?;
+        Ok(with_token(json!({ "Schedules": rows }), "NextToken", next))
+    }
+
+    fn schedule_node(&self, schedule: &Schedule) -> Value {
+        let target = &schedule.target;
+        let mut shown = json!({
+            "Arn": self.schedule_arn(&schedule.name), "GroupName": GROUP, "Name": schedule.name,
+            "ScheduleExpression": schedule.expression, "ScheduleExpressionTimezone": schedule.zone,
+            "State": state_of(schedule), "CreationDate": schedule.created.as_second(),
+            "LastModificationDate": schedule.modified.as_second(),
+            "ActionAfterCompletion": if schedule.passing { "DELETE" } else { "NONE" },
+            "FlexibleTimeWindow": { "Mode": if schedule.window.is_some() { "FLEXIBLE" } else { "OFF" } },
+            "Target": {
+                "Arn": target.arn, "RoleArn": target.role,
+                "RetryPolicy": { "MaximumRetryAttempts": target.retry.0, "MaximumEventAgeInSeconds": target.retry.1 },
+            },
+        });
+        let mut put = |pointer: &str, name: &str, value: Option<Value>| {
+            if let (Some(value), Some(part)) = (value, shown.pointer_mut(pointer)) {
+                part[name] = value;
+            }
+        };
+        put("", "StartDate", schedule.begins.map(|at| at.as_second().into()));
+        put("", "EndDate", schedule.ends.map(|at| at.as_second().into()));
+        put("", "Description", schedule.description.clone().map(Value::from));
+        put("/FlexibleTimeWindow", "MaximumWindowInMinutes", schedule.window.map(Value::from));
+        put("/Target", "Input", target.input.clone().map(Value::from));
+        shown
+    }
+}
+
+fn state_of(schedule: &Schedule) -> &'static str {
+    if schedule.enabled { "ENABLED" } else { "DISABLED" }
+}
+
+fn read_target(part: &Given<'_>) -> Done<Target> {
+    let retry = part.part("RetryPolicy")?;
+    let number = |name: &str, default: i64, (least, most): (i64, i64)| -> Done<i64> {
+        let found = retry.as_ref().map_or(Ok(None), |retry| retry.number(name))?.unwrap_or(default);
+        if (least..=most).contains(&found) {
+            Ok(found)
+        } else {
+            Err(invalid(format!("{name} must be between {least} and {most}")))
+        }
+    };
+    let target = Target {
+        arn: part.need("Arn")?.to_string(),
+        role: part.need("RoleArn")?.to_string(),
+        input: part.text("Input")?.map(String::from),
+        retry: (
+            number("MaximumRetryAttempts", 185, (0, 185))?,
+            number("MaximumEventAgeInSeconds", 86_400, (60, 86_400))?,
+        ),
+    };
+    form(&target)?;
+    Ok(target)
+}
+
+/// The call of a target: its action and its parameters.
+fn form(target: &Target) -> Done<(&'static str, Params)> {
+    let call = target.arn.split_once(":scheduler:::aws-sdk:ec2:").map(|(_, call)| call);
+    let found = CALLS.iter().find(|(name, _)| Some(*name) == call);
+    let (_, action) = found.ok_or_else(|| {
+        invalid(format!(
+            "Provided Arn is not supported: {}. The sandbox serves arn:aws:scheduler:::aws-sdk:ec2: with startInstances, stopInstances and terminateInstances",
+            target.arn
+        ))
+    })?;
+    let wrong = || invalid("Input must be JSON such as {\"InstanceIds\": [\"i-…\"]}");
+    let input: Value = serde_json::from_str(target.input.as_deref().unwrap_or("{}")).map_err(|_| wrong())?;
+    let mut params = Params::default();
+    for (name, value) in input.as_object().ok_or_else(wrong)? {
+        match (name.as_str(), value) {
+            ("InstanceIds", Value::Array(ids)) => {
+                for (at, id) in ids.iter().enumerate() {
+                    params.set(&format!("InstanceId.{}", at + 1), id.as_str().ok_or_else(wrong)?);
+                }
+            }
+            ("Force" | "Hibernate" | "SkipOsShutdown", Value::Bool(flag)) => {
+                params.set(name, if *flag { "true" } else { "false" });
+            }
+            _ => return Err(wrong()),
+        }
+    }
+    Ok((action, params))
+}

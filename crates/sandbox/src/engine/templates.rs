@@ -1,0 +1,374 @@
+//! Launch templates: parameters of RunInstances that are kept under a name.
+
+use std::collections::BTreeMap;
+
+use domain::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::filter::Filter;
+use super::instance::Tags;
+use super::tags::{nodes as tag_nodes, read_own};
+use super::world::Desk;
+use super::{ApiError, Done, Kind};
+use crate::wire::{Fields, Node, Params, Part};
+
+/// A launch template.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Template {
+    id: String,
+    name: String,
+    created: Timestamp,
+    creator: String,
+    /// Number 1 first.
+    versions: Vec<Version>,
+    pub(crate) tags: Tags,
+}
+
+/// One version of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Version {
+    description: Option<String>,
+    created: Timestamp,
+    creator: String,
+    /// As RunInstances spells them.
+    data: BTreeMap<String, String>,
+}
+
+/// What a template may say: all that RunInstances takes here but how many, and who asks.
+const KNOWN: [&str; 20] = [
+    "BlockDeviceMapping",
+    "CapacityReservationSpecification",
+    "DisableApiStop",
+    "DisableApiTermination",
+    "EbsOptimized",
+    "HibernationOptions",
+    "IamInstanceProfile",
+    "ImageId",
+    "InstanceInitiatedShutdownBehavior",
+    "InstanceMarketOptions",
+    "InstanceType",
+    "KeyName",
+    "MetadataOptions",
+    "Monitoring",
+    "NetworkInterface",
+    "Placement",
+    "SecurityGroup",
+    "SecurityGroupId",
+    "TagSpecification",
+    "UserData",
+];
+
+/// Which template a call names: `LaunchTemplateId`, or `LaunchTemplateName`.
+fn missing() -> ApiError {
+    ApiError::new("MissingParameter", "Either the launch template's id or its name must be specified")
+}
+
+impl Desk<'_> {
+    fn template(&self, part: &Part<'_>) -> Done<&Template> {
+        match (part.text("LaunchTemplateId"), part.text("LaunchTemplateName")) {
+            (Some(_), Some(_)) => {
+                Err(ApiError::combination("The launch template's id and its name cannot both be specified"))
+            }
+            (Some(id), None) => {
+                self.here.templates.get(id).ok_or_else(|| ApiError::no_such(Kind::Template, id))
+            }
+            (None, Some(name)) => self.template_named(name),
+            (None, None) => Err(missing()),
+        }
+    }
+
+    fn template_named(&self, name: &str) -> Done<&Template> {
+        self.here.templates.values().find(|template| template.name == name).ok_or_else(|| {
+            ApiError::new(
+                "InvalidLaunchTemplateName.NotFoundException",
+                format!("The specified launch template, with template name {name}, does not exist."),
+            )
+        })
+    }
+
+    /// The parameters of a version, and what the instance is told of it.
+    pub(crate) fn template_data(&self, part: &Part<'_>) -> Done<(BTreeMap<String, String>, Tags)> {
+        let template = self.template(part)?;
+        let number = version(template, part.text("Version").unwrap_or("$Default"))?;
+        let told = [("id", template.id.clone()), ("version", number.to_string())];
+        let told = told.map(|(key, value)| (format!("aws:ec2launchtemplate:{key}"), value));
+        Ok((template.versions[number - 1].data.clone(), Tags::from(told)))
+    }
+
+    /// The parameters of a launch, and below them those of its template; none without a template.
+    pub(crate) fn with_template(&self, params: &Part<'_>) -> Done<Option<Params>> {
+        let part = params.part("LaunchTemplate");
+        if !part.is_there() {
+            return Ok(None);
+        }
+        let (data, told) = self.template_data(&part)?;
+        Ok(Some(params.params().over(&data).telling(told)))
+    }
+
+    /// CreateLaunchTemplate.
+    pub(crate) fn create_template(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:CreateLaunchTemplate")?;
+        let name = params.need("LaunchTemplateName")?;
+        let good = (3..=128).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "()./_-".contains(c));
+        if !good {
+            return Err(ApiError::new(
+                "InvalidLaunchTemplateName.MalformedException",
+                "A launch template name must be between 3 and 128 characters, and may contain letters, numbers, and the following characters: -()./_",
+            ));
+        }
+        if self.template_named(name).is_ok() {
+            return Err(ApiError::new(
+                "InvalidLaunchTemplateName.AlreadyExistsException",
+                format!("Launch template name already in use: {name}"),
+            ));
+        }
+        let version = self.read_version(params)?;
+        let tags = read_own(params, "launch-template")?;
+        self.ready(params)?;
+        let template = Template {
+            id: self.ids.id("lt-"),
+            name: name.to_string(),
+            created: self.now,
+            creator: self.caller.arn(),
+            versions: vec![version],
+            tags,
+        };
+        let answer = Fields::new().put("launchTemplate", template_fields(&template));
+        self.here.templates.insert(template.id.clone(), template);
+        Ok(answer.into())
+    }
+
+    /// CreateLaunchTemplateVersion: the newest; the first one stays the default.
+    pub(crate) fn create_version(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:CreateLaunchTemplateVersion")?;
+        let template = self.template(params)?.clone();
+        let mut new = self.read_version(params)?;
+        if let Some(source) = params.text("SourceVersion") {
+            let old = &template.versions[version(&template, source)? - 1].data;
+            let mut asked = Params::default();
+            new.data.iter().for_each(|(key, value)| asked.set(key, value));
+            new.data = asked.over(old).into_values();
+        }
+        self.ready(params)?;
+        let number = template.versions.len() + 1;
+        let answer = Fields::new()
+            .within("launchTemplateVersion", |fields| version_fields(fields, &template, &new, number));
+        if let Some(held) = self.here.templates.get_mut(&template.id) {
+            held.versions.push(new);
+        }
+        Ok(answer.into())
+    }
+
+    fn read_version(&self, params: &Part<'_>) -> Done<Version> {
+        let data = params.params().under("LaunchTemplateData");
+        params.text("ClientToken");
+        let data = data.into_values();
+        let known = |key: &&String| KNOWN.contains(&key.split('.').next().unwrap_or_default());
+        if let Some(unknown) = data.keys().find(|key| !known(key)) {
+            let sentence = format!("The parameter LaunchTemplateData.{unknown} is not recognized");
+            return Err(ApiError::new("UnknownParameter", sentence));
+        }
+        if data.is_empty() {
+            return Err(super::asked::need("LaunchTemplateData"));
+        }
+        Ok(Version {
+            description: params.text("VersionDescription").map(String::from),
+            created: self.now,
+            creator: self.caller.arn(),
+            data,
+        })
+    }
+
+    /// DescribeLaunchTemplates.
+    pub(crate) fn describe_templates(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeLaunchTemplates")?;
+        let (ids, names) = (params.list("LaunchTemplateId"), params.list("LaunchTemplateName"));
+        if let Some(id) = ids.iter().find(|id| !self.here.templates.contains_key(**id)) {
+            return Err(ApiError::no_such(Kind::Template, id));
+        }
+        for name in &names {
+            self.template_named(name)?;
+        }
+        let filters = Filter::read(params)?;
+        let mut rows = Vec::new();
+        for template in self.here.templates.values() {
+            let one = |text: &str| Some(vec![text.to_string().into()]);
+            let fits = Filter::pass(&filters, &template.tags, |name| match name {
+                "launch-template-name" => one(&template.name),
+                "create-time" => one(&crate::wire::iso(template.created)),
+                _ => None,
+            })?;
+            let named = (ids.is_empty() && names.is_empty())
+                || ids.contains(&template.id.as_str())
+                || names.contains(&template.name.as_str());
+            if fits && named {
+                rows.push(template_fields(template).into());
+            }
+        }
+        let (rows, next) = self.page(params, rows, (1, 200))?;
+        self.ready(params)?;
+        Ok(Fields::new().put("launchTemplates", rows).opt("nextToken", next).into())
+    }
+
+    /// DescribeLaunchTemplateVersions, the newest first.
+    pub(crate) fn describe_versions(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeLaunchTemplateVersions")?;
+        let wanted = params.list("LaunchTemplateVersion");
+        let named = params.text("LaunchTemplateId").is_some() || params.text("LaunchTemplateName").is_some();
+        let mut rows = Vec::new();
+        if named {
+            let template = self.template(params)?;
+            let numbers: Vec<usize> = if wanted.is_empty() {
+                (1..=template.versions.len()).rev().collect()
+            } else {
+                wanted.iter().map(|text| version(template, text)).collect::<Done<_>>()?
+            };
+            rows.extend(numbers.into_iter().map(|number| (template, number)));
+        } else {
+            // Of all templates only these two may be asked for.
+            for text in &wanted {
+                if !["$Latest", "$Default"].contains(text) {
+                    return Err(missing());
+                }
+                for template in self.here.templates.values() {
+                    rows.push((template, version(template, text)?));
+                }
+            }
+            if wanted.is_empty() {
+                return Err(missing());
+            }
+        }
+        let (rows, next) = self.page(params, rows, (1, 200))?;
+        self.ready(params)?;
+        let answer = Fields::new().each("launchTemplateVersionSet", rows, |fields, (template, number)| {
+            version_fields(fields, template, &template.versions[number - 1], number)
+        });
+        Ok(answer.opt("nextToken", next).into())
+    }
+
+    /// DeleteLaunchTemplate.
+    pub(crate) fn delete_template(&mut self, params: &Part<'_>) -> Done<Node> {
+        let template = self.template(params)?.clone();
+        let arn = self.arn("ec2", &format!("launch-template/{}", template.id));
+        self.allow("ec2:DeleteLaunchTemplate", &arn, &template.tags, &[])?;
+        self.ready(params)?;
+        self.here.templates.remove(&template.id);
+        Ok(Fields::new().put("launchTemplate", template_fields(&template)).into())
+    }
+}
+
+/// The number of a version, of `$Latest` or `$Default`.
+fn version(template: &Template, text: &str) -> Done<usize> {
+    let number = match text {
+        "$Latest" => Some(template.versions.len()),
+        "$Default" => Some(1),
+        text => text.parse().ok(),
+    };
+    number.filter(|number| (1..=template.versions.len()).contains(number)).ok_or_else(|| {
+        ApiError::new(
+            "InvalidLaunchTemplateId.VersionNotFound",
+            format!(
+                "Could not find the specified version {text} for the launch template with ID {}.",
+                template.id
+            ),
+        )
+    })
+}
+
+fn template_fields(template: &Template) -> Fields {
+    Fields::new()
+        .put("launchTemplateId", &template.id)
+        .put("launchTemplateName", &template.name)
+        .put("createTime", template.created)
+        .put("createdBy", &template.creator)
+        .put("defaultVersionNumber", 1i64)
+        .put("latestVersionNumber", template.versions.len())
+        .some("tagSet", tag_nodes(&template.tags))
+}
+
+fn version_fields(fields: Fields, template: &Template, version: &Version, number: usize) -> Fields {
+    fields
+        .put("launchTemplateId", &template.id)
+        .put("launchTemplateName", &template.name)
+        .put("versionNumber", number)
+        .opt("versionDescription", version.description.as_ref())
+        .put("createTime", version.created)
+        .put("createdBy", &version.creator)
+        .put("defaultVersion", number == 1)
+        .within("launchTemplateData", |fields| data_fields(fields, "", &version.data))
+}
+
+/// What lies under a prefix of the parameters, as elements: lists are numbered there.
+fn data_fields(mut fields: Fields, prefix: &str, data: &BTreeMap<String, String>) -> Fields {
+    for name in next_names(prefix, data) {
+        let key = format!("{prefix}{name}");
+        let under = next_names(&format!("{key}."), data);
+        let element = element(prefix, &name);
+        fields = match (data.get(&key), under.iter().all(|name| name.parse::<u32>().is_ok())) {
+            (Some(value), _) => fields.put(&element, value),
+            (None, false) => fields.within(&element, |fields| data_fields(fields, &format!("{key}."), data)),
+            (None, true) => fields.within(&element, |mut fields| {
+                let item = if element == "groupSet" { "groupId" } else { "item" };
+                for number in under {
+                    let key = format!("{key}.{number}");
+                    fields = match data.get(&key) {
+                        Some(value) => fields.put(item, value),
+                        None => fields.within(item, |fields| data_fields(fields, &format!("{key}."), data)),
+                    };
+                }
+                fields
+            }),
+        };
+    }
+    fields
+}
+
+/// The names that follow a prefix; numbers in their order.
+fn next_names(prefix: &str, data: &BTreeMap<String, String>) -> Vec<String> {
+    let mut names: Vec<String> =
+        data.keys().filter_map(|key| key.strip_prefix(prefix)?.split('.').next()).map(String::from).collect();
+    names.sort_by_key(|name| (name.parse::<u32>().unwrap_or(0), name.clone()));
+    names.dedup();
+    names
+}
+
+/// How a parameter is called in an answer.
+fn element(prefix: &str, name: &str) -> String {
+    match (prefix.split('.').next(), name) {
+        (Some("NetworkInterface"), "SecurityGroupId") => return "groupSet".to_string(),
+        (
+            _,
+            "BlockDeviceMapping" | "NetworkInterface" | "TagSpecification" | "SecurityGroupId"
+            | "SecurityGroup" | "Tag",
+        ) => {
+            return lower(name) + "Set";
+        }
+        _ => {}
+    }
+    lower(name)
+}
+
+fn lower(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_become_elements() {
+        let form = "ImageId=a&SecurityGroupId.1=s1&SecurityGroupId.2=s2&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=k&NetworkInterface.1.SecurityGroupId.1=g&Monitoring.Enabled=true";
+        let data = Params::parse(form.as_bytes()).unwrap().into_values();
+        let shown: Node = data_fields(Fields::new(), "", &data).into();
+        assert_eq!(
+            shown.between("", ""),
+            "<imageId>a</imageId><monitoring><enabled>true</enabled></monitoring>\
+             <networkInterfaceSet><item><groupSet><groupId>g</groupId></groupSet></item></networkInterfaceSet>\
+             <securityGroupIdSet><item>s1</item><item>s2</item></securityGroupIdSet>\
+             <tagSpecificationSet><item><resourceType>instance</resourceType><tagSet><item><key>k</key></item></tagSet></item></tagSpecificationSet>"
+        );
+    }
+}

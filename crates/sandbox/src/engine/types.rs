@@ -1,0 +1,270 @@
+//! DescribeInstanceTypes, put together from the columns of `instance_type`.
+
+use std::collections::BTreeSet;
+
+use super::filter::Filter;
+use super::world::Desk;
+use super::{ApiError, Done};
+use crate::facts::TypeFact;
+use crate::wire::{Fields, Members, Node, Part, node, texts};
+
+impl Desk<'_> {
+    /// DescribeInstanceTypes: those that this region offers, or all of them.
+    pub(crate) fn describe_types(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeInstanceTypes")?;
+        let wanted = params.list("InstanceType");
+        let here = self.facts.offerings.get(self.region);
+        let offered: BTreeSet<&String> =
+            here.into_iter().flatten().filter(|(_, zones)| !zones.is_empty()).map(|(name, _)| name).collect();
+        if wanted.len() > 100 {
+            return Err(ApiError::value("The maximum number of instance types is 100"));
+        }
+        let everywhere = params.flag("IncludeUnsupportedInRegion")?.unwrap_or(false);
+        let known = |name: &str| {
+            self.facts.types.get(name).filter(|_| everywhere || offered.contains(&name.to_string()))
+        };
+        let unknown: Vec<&str> = wanted.iter().filter(|name| known(name).is_none()).copied().collect();
+        if !unknown.is_empty() {
+            return Err(ApiError::new(
+                "InvalidInstanceType",
+                format!("The following supplied instance types do not exist: [{}]", unknown.join(", ")),
+            ));
+        }
+        if !wanted.is_empty() && params.text("MaxResults").is_some() {
+            return Err(ApiError::combination(
+                "The parameter MaxResults cannot be used with the parameter InstanceTypes",
+            ));
+        }
+        let filters = Filter::read(params)?;
+        let mut rows = Vec::new();
+        for kind in self.facts.types.keys().filter_map(|name| known(name)) {
+            let fits = Filter::pass(&filters, &Default::default(), |name| type_filter(kind, name))?;
+            if fits && (wanted.is_empty() || wanted.contains(&kind.instance_type.as_str())) {
+                rows.push(kind);
+            }
+        }
+        let (rows, next) = self.page(params, rows, (5, 100))?;
+        self.ready(params)?;
+        let nodes: Vec<Node> =
+            rows.into_iter().map(|kind| type_node(kind, offered.contains(&kind.instance_type))).collect();
+        Ok(Fields::new().put("instanceTypeSet", nodes).opt("nextToken", next).into())
+    }
+}
+
+fn type_filter<'v>(kind: &'v TypeFact, name: &str) -> Option<Vec<std::borrow::Cow<'v, str>>> {
+    let one = |text: &str| Some(vec![text.to_string().into()]);
+    let many = |list: &'v [String]| Some(list.iter().map(|text| text.as_str().into()).collect());
+    let flag = |flag: bool| one(if flag { "true" } else { "false" });
+    match name {
+        "instance-type" => one(&kind.instance_type),
+        "current-generation" => flag(kind.current_generation),
+        "bare-metal" => flag(kind.bare_metal),
+        "burstable-performance-supported" => flag(kind.burstable),
+        "free-tier-eligible" => flag(kind.free_tier),
+        "hibernation-supported" => flag(kind.hibernation),
+        "dedicated-hosts-supported" => flag(kind.dedicated_hosts),
+        "auto-recovery-supported" => flag(kind.auto_recovery),
+        "instance-storage-supported" => flag(kind.storage_gb > 0),
+        "hypervisor" => Some(kind.hypervisor.iter().map(|text| text.as_str().into()).collect()),
+        "supported-usage-class" => many(&kind.usage_classes),
+        "supported-root-device-type" => many(&kind.root_devices),
+        "supported-virtualization-type" => many(&kind.virtualization),
+        "supported-boot-mode" => many(&kind.boot_modes),
+        "processor-info.supported-architecture" => many(&kind.architectures),
+        "processor-info.supported-features" => many(&kind.processor_features),
+        "vcpu-info.default-vcpus" => one(&kind.vcpus.to_string()),
+        "vcpu-info.default-cores" => one(&kind.cores.to_string()),
+        "memory-info.size-in-mib" => one(&kind.memory_mib.to_string()),
+        "network-info.ena-support" => one(&kind.ena),
+        "network-info.efa-supported" => flag(kind.efa),
+        "ebs-info.ebs-optimized-support" => one(&kind.ebs_optimized),
+        _ => None,
+    }
+}
+
+/// Where the number of cores can be chosen, so can the threads of each: one, or as many as it has.
+fn valid_threads(kind: &TypeFact) -> Vec<i64> {
+    if kind.valid_cores.is_empty() { Vec::new() } else { (1..=kind.threads_per_core).collect() }
+}
+
+/// An instance type as DescribeInstanceTypes shows it. What the columns have only in sum (cards, disks) is
+/// shown as that many equal ones.
+fn type_node(kind: &TypeFact, offered: bool) -> Node {
+    let numbers = |list: &[i64]| list.iter().map(|number| node(*number)).collect::<Vec<Node>>();
+    let processor = Fields::new()
+        .put("supportedArchitectures", texts(&kind.architectures))
+        .opt("sustainedClockSpeedInGhz", kind.clock_ghz)
+        .some("supportedFeatures", texts(&kind.processor_features))
+        .put("manufacturer", &kind.cpu_maker);
+    let cpus = Fields::new()
+        .put("defaultVCpus", kind.vcpus)
+        .put("defaultCores", kind.cores)
+        .put("defaultThreadsPerCore", kind.threads_per_core)
+        .some("validCores", numbers(&kind.valid_cores))
+        .some("validThreadsPerCore", numbers(&valid_threads(kind)));
+    let strategies = Fields::new().put("supportedStrategies", texts(&kind.placement_strategies));
+    let on = |flag: bool| if flag { "supported" } else { "unsupported" };
+    let fields = Fields::new()
+        .put("instanceType", &kind.instance_type)
+        .put("currentGeneration", kind.current_generation)
+        .put("freeTierEligible", kind.free_tier)
+        .put("supportedUsageClasses", texts(&kind.usage_classes))
+        .put("supportedRootDeviceTypes", texts(&kind.root_devices))
+        .put("supportedVirtualizationTypes", texts(&kind.virtualization))
+        .put("bareMetal", kind.bare_metal)
+        .opt("hypervisor", kind.hypervisor.as_deref())
+        .put("processorInfo", processor)
+        .put("vCpuInfo", cpus)
+        .put("memoryInfo", Fields::new().put("sizeInMiB", kind.memory_mib))
+        .put("instanceStorageSupported", kind.storage_gb > 0);
+    devices(storage(fields, kind), kind)
+        .put("ebsInfo", ebs(kind))
+        .put("networkInfo", network(kind))
+        .put("placementGroupInfo", strategies)
+        .put("hibernationSupported", kind.hibernation)
+        .put("burstablePerformanceSupported", kind.burstable)
+        .put("dedicatedHostsSupported", kind.dedicated_hosts)
+        .put("autoRecoverySupported", kind.auto_recovery)
+        .put("supportedBootModes", texts(&kind.boot_modes))
+        .put("nitroEnclavesSupport", on(kind.nitro_enclaves))
+        .put("nitroTpmSupport", on(kind.nitro_tpm))
+        .opt("nitroTpmInfo", kind.nitro_tpm.then(|| Fields::new().put("supportedVersions", texts(["2.0"]))))
+        .put("rebootMigrationSupport", on(kind.reboot_migration))
+        .put("supportedInRegion", offered)
+        .into()
+}
+
+fn storage(fields: Fields, kind: &TypeFact) -> Fields {
+    if kind.storage_gb == 0 {
+        return fields;
+    }
+    let disk = Fields::new()
+        .opt("sizeInGB", kind.storage_disk_gb)
+        .put("count", kind.storage_disks)
+        .opt("type", kind.storage_type.as_deref());
+    let info = Fields::new()
+        .put("totalSizeInGB", kind.storage_gb)
+        .put("disks", vec![disk.into()])
+        .opt("nvmeSupport", kind.storage_nvme.as_deref())
+        .opt("encryptionSupport", kind.storage_encryption.as_deref());
+    fields.put("instanceStorageInfo", info)
+}
+
+fn ebs(kind: &TypeFact) -> Fields {
+    let optimized = kind.ebs_baseline_mbps.map(|baseline| {
+        Fields::new()
+            .put("baselineBandwidthInMbps", baseline)
+            .opt("baselineThroughputInMBps", kind.ebs_baseline_mbytes)
+            .opt("baselineIops", kind.ebs_baseline_iops)
+            .opt("maximumBandwidthInMbps", kind.ebs_max_mbps)
+            .opt("maximumThroughputInMBps", kind.ebs_max_mbytes)
+            .opt("maximumIops", kind.ebs_max_iops)
+    });
+    Fields::new()
+        .put("ebsOptimizedSupport", &kind.ebs_optimized)
+        .put("encryptionSupport", "supported")
+        .opt("ebsOptimizedInfo", optimized)
+        .put("nvmeSupport", &kind.ebs_nvme)
+        .opt("maximumEbsAttachments", kind.ebs_attachments)
+}
+
+fn network(kind: &TypeFact) -> Fields {
+    let cards = kind.network_cards.max(1);
+    let interfaces: &[&str] = if kind.efa { &["interface", "efa", "efa-only"] } else { &["interface"] };
+    // Of several cards, each is said to be as fast as its share.
+    let share = |sum: Option<f64>| sum.map(|sum| sum / cards as f64);
+    let performance =
+        share(kind.network_peak_gbps).filter(|_| cards > 1).map(|peak| format!("{peak} Gigabit"));
+    let card = |number: i64| -> Node {
+        Fields::new()
+            .put("networkCardIndex", number)
+            .put("networkPerformance", performance.as_ref().unwrap_or(&kind.network_performance))
+            .put("maximumNetworkInterfaces", kind.network_interfaces / cards)
+            .opt("baselineBandwidthInGbps", share(kind.network_baseline_gbps))
+            .opt("peakBandwidthInGbps", share(kind.network_peak_gbps))
+            .put("interfaceTypeSet", texts(interfaces.iter().copied()))
+            .into()
+    };
+    let efa = kind.efa_interfaces.map(|most| Fields::new().put("maximumEfaInterfaces", most));
+    Fields::new()
+        .put("networkPerformance", &kind.network_performance)
+        .put("maximumNetworkInterfaces", kind.network_interfaces)
+        .put("maximumNetworkCards", cards)
+        .put("defaultNetworkCardIndex", 0i64)
+        .put("networkCards", (0..cards).map(card).collect::<Vec<Node>>())
+        .put("ipv4AddressesPerInterface", kind.ipv4_per_interface)
+        .put("ipv6AddressesPerInterface", kind.ipv6_per_interface)
+        .put("ipv6Supported", kind.ipv6)
+        .put("enaSupport", &kind.ena)
+        .put("efaSupported", kind.efa)
+        .opt("efaInfo", efa)
+        .put("encryptionInTransitSupported", kind.encryption_in_transit)
+        .put("enaSrdSupported", kind.ena_srd)
+        .some("bandwidthWeightings", texts(&kind.bandwidth_weightings))
+}
+
+fn devices(fields: Fields, kind: &TypeFact) -> Fields {
+    fields
+        .opt("gpuInfo", gpus(kind))
+        .opt("fpgaInfo", fpgas(kind))
+        .opt("inferenceAcceleratorInfo", inference(kind))
+        .opt("neuronInfo", neuron(kind))
+        .opt("mediaAcceleratorInfo", media(kind))
+}
+
+fn memory(mib: Option<i64>) -> Option<Fields> {
+    mib.map(|mib| Fields::new().put("sizeInMiB", mib))
+}
+
+fn gpus(kind: &TypeFact) -> Option<Fields> {
+    let gpu = Fields::new()
+        .put("name", kind.gpu_model.as_ref()?)
+        .opt("manufacturer", kind.gpu_maker.as_deref())
+        .opt("count", kind.gpu_count_reported)
+        .opt("logicalGpuCount", kind.gpu_logical_count)
+        .opt("gpuPartitionSize", kind.gpu_partition_size)
+        .opt("memoryInfo", memory(kind.gpu_memory_each_mib_reported));
+    let info = Fields::new().put("gpus", vec![gpu.into()]);
+    Some(info.opt("totalGpuMemoryInMiB", kind.gpu_memory_mib_reported))
+}
+
+fn fpgas(kind: &TypeFact) -> Option<Fields> {
+    let fpga = Fields::new().put("name", kind.fpga_model.as_ref()?).put("count", kind.fpgas);
+    Some(Fields::new().put("fpgas", vec![fpga.into()]))
+}
+
+fn inference(kind: &TypeFact) -> Option<Fields> {
+    let count = kind.inference_accelerators.max(1);
+    let one = Fields::new()
+        .put("count", kind.inference_accelerators)
+        .put("name", kind.inference_model.as_ref()?)
+        .opt("manufacturer", kind.inference_maker.as_deref())
+        .opt("memoryInfo", memory(kind.inference_memory_mib.map(|all| all / count)));
+    let info = Fields::new().put("accelerators", Members(vec![Node::from(one)]));
+    Some(info.opt("totalInferenceMemoryInMiB", kind.inference_memory_mib))
+}
+
+fn neuron(kind: &TypeFact) -> Option<Fields> {
+    let model = kind.neuron_model.as_deref()?;
+    let devices = kind.neuron_devices.max(1);
+    // "AWS Neuron", NeuronCore architecture.
+    let version = match model {
+        "Inferentia" => Some(1i64),
+        "Inferentia2" | "Trainium" => Some(2),
+        "Trainium2" => Some(3),
+        _ => None,
+    };
+    let core = Fields::new().put("count", kind.neuron_cores / devices).opt("version", version);
+    let one = Fields::new()
+        .put("count", kind.neuron_devices)
+        .put("name", model)
+        .put("coreInfo", core)
+        .opt("memoryInfo", memory(kind.neuron_memory_mib.map(|all| all / devices)));
+    let info = Fields::new().put("neuronDevices", vec![one.into()]);
+    Some(info.opt("totalNeuronDeviceMemoryInMiB", kind.neuron_memory_mib))
+}
+
+fn media(kind: &TypeFact) -> Option<Fields> {
+    let one = Fields::new().put("count", kind.media_accelerators).put("name", kind.media_model.as_ref()?);
+    Some(Fields::new().put("accelerators", vec![one.into()]))
+}

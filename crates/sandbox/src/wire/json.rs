@@ -1,0 +1,188 @@
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use domain::Timestamp;
+use serde_json::Value;
+
+use crate::engine::{ApiError, Done};
+
+/// The members of a call of the JSON protocols, and which of them were read: one that nobody read is
+/// refused, so that nothing is silently ignored.
+#[derive(Debug)]
+pub(crate) struct Input {
+    value: Value,
+    read: RefCell<BTreeSet<String>>,
+}
+
+impl Input {
+    pub(crate) fn parse(body: &str) -> Done<Input> {
+        match serde_json::from_str(body) {
+            Ok(value @ Value::Object(_)) => Ok(Input { value, read: RefCell::default() }),
+            Ok(_) => Err(serialization("Start of structure or map expected")),
+            Err(error) => Err(serialization(&error.to_string())),
+        }
+    }
+
+    pub(crate) fn whole(&self) -> Given<'_> {
+        Given { input: self, value: &self.value, path: String::new() }
+    }
+}
+
+/// The members of one structure.
+#[derive(Debug, Clone)]
+pub(crate) struct Given<'a> {
+    input: &'a Input,
+    value: &'a Value,
+    path: String,
+}
+
+impl<'a> Given<'a> {
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// Null is as good as nothing.
+    fn get(&self, name: &str) -> Option<&'a Value> {
+        let value = self.value.get(name).filter(|value| !value.is_null())?;
+        self.input.read.borrow_mut().insert(self.path_of(name));
+        Some(value)
+    }
+
+    fn typed<T>(&self, name: &str, expected: &str, read: impl Fn(&'a Value) -> Option<T>) -> Done<Option<T>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let wrong = || serialization(&format!("{} is not {expected}", self.path_of(name)));
+        read(value).map(Some).ok_or_else(wrong)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Done<Option<&'a str>> {
+        self.typed(name, "a string", Value::as_str)
+    }
+
+    pub(crate) fn need(&self, name: &str) -> Done<&'a str> {
+        self.text(name)?.ok_or_else(|| missing(&self.path_of(name)))
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Done<Option<i64>> {
+        self.typed(name, "a whole number", Value::as_i64)
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> Done<Option<bool>> {
+        self.typed(name, "a boolean", Value::as_bool)
+    }
+
+    /// Seconds since 1970, or RFC 3339.
+    pub(crate) fn instant(&self, name: &str) -> Done<Option<Timestamp>> {
+        self.typed(name, "an instant", |value| match value {
+            Value::String(text) => domain::parse_instant(text),
+            number => Timestamp::from_second(number.as_f64()? as i64).ok(),
+        })
+    }
+
+    /// A list of strings; an absent one is empty.
+    pub(crate) fn texts(&self, name: &str) -> Done<Vec<&'a str>> {
+        let read = |value: &'a Value| value.as_array()?.iter().map(Value::as_str).collect::<Option<Vec<_>>>();
+        Ok(self.typed(name, "a list of strings", read)?.unwrap_or_default())
+    }
+
+    /// A list of structures; an absent one is empty.
+    pub(crate) fn list(&self, name: &str) -> Done<Vec<Given<'a>>> {
+        let path = self.path_of(name);
+        let one = |(at, value): (usize, &'a Value)| {
+            value.is_object().then(|| Given { input: self.input, value, path: format!("{path}[{at}]") })
+        };
+        let read =
+            |value: &'a Value| value.as_array()?.iter().enumerate().map(one).collect::<Option<Vec<_>>>();
+        Ok(self.typed(name, "a list of structures", read)?.unwrap_or_default())
+    }
+
+    /// A structure.
+    pub(crate) fn part(&self, name: &str) -> Done<Option<Given<'a>>> {
+        let part = |value: &'a Value| {
+            value.is_object().then(|| Given { input: self.input, value, path: self.path_of(name) })
+        };
+        self.typed(name, "a structure", part)
+    }
+
+    /// A structure that must be there.
+    pub(crate) fn need_part(&self, name: &str) -> Done<Given<'a>> {
+        self.part(name)?.ok_or_else(|| missing(&self.path_of(name)))
+    }
+
+    /// Refuses what nobody asked for. Called when all is read and before anything is done.
+    pub(crate) fn all_read(&self) -> Done<()> {
+        match unread(&self.input.value, "", &self.input.read.borrow()) {
+            None => Ok(()),
+            Some(path) => {
+                Err(ApiError::new("ValidationException", format!("The member {path} is not recognized")))
+            }
+        }
+    }
+}
+
+/// An answer with the token of the next page, when there is one.
+pub(crate) fn with_token(mut answer: Value, name: &str, next: Option<String>) -> Value {
+    if let Some(token) = next {
+        answer[name] = Value::String(token);
+    }
+    answer
+}
+
+/// The first member that was not read.
+fn unread(value: &Value, path: &str, read: &BTreeSet<String>) -> Option<String> {
+    match value {
+        Value::Object(members) => {
+            members.iter().filter(|(_, value)| !value.is_null()).find_map(|(name, value)| {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                if read.contains(&path) { unread(value, &path, read) } else { Some(path) }
+            })
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(at, value)| unread(value, &format!("{path}[{at}]"), read))
+        }
+        _ => None,
+    }
+}
+
+fn serialization(why: &str) -> ApiError {
+    ApiError::new("SerializationException", why)
+}
+
+fn missing(path: &str) -> ApiError {
+    ApiError::new(
+        "ValidationException",
+        format!(
+            "1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member must not be null"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_read_and_what_is_not_is_refused() {
+        let body = r#"{"A": "x", "N": 3, "T": 1767225600, "L": [{"K": "1"}, {"K": "2", "More": null}], "P": {"F": true, "Q": 1}, "Z": null}"#;
+        let input = Input::parse(body).unwrap();
+        let whole = input.whole();
+        assert_eq!((whole.need("A"), whole.number("N")), (Ok("x"), Ok(Some(3))));
+        assert_eq!(whole.instant("T").unwrap().unwrap().to_string(), "2026-01-01T00:00:00Z");
+        let keys: Vec<&str> = whole.list("L").unwrap().iter().map(|one| one.need("K").unwrap()).collect();
+        assert_eq!(keys, ["1", "2"]);
+        let part = whole.need_part("P").unwrap();
+        assert_eq!((part.flag("F"), whole.text("Z")), (Ok(Some(true)), Ok(None)));
+        let code = |error: ApiError| (error.code.into_owned(), error.message);
+        let (kind, message) = code(whole.all_read().unwrap_err());
+        assert_eq!(
+            (kind.as_str(), message.as_str()),
+            ("ValidationException", "The member P.Q is not recognized")
+        );
+        part.number("Q").unwrap();
+        assert_eq!(whole.all_read(), Ok(()));
+        assert_eq!(code(whole.text("N").unwrap_err()).0, "SerializationException");
+        assert_eq!(code(whole.need("Z").unwrap_err()).0, "ValidationException");
+        for bad in ["", "[]", "{", "7"] {
+            assert_eq!(code(Input::parse(bad).unwrap_err()).0, "SerializationException", "{bad}");
+        }
+    }
+}
