@@ -169,6 +169,18 @@ fn a_trace_is_replayed() {
     let trace = std::fs::File::open(world.path("trace.csv")).expect("a trace");
     let piped = Command::new(env!("CARGO_BIN_EXE_spawnd")).args(["simulate", "-"]).stdin(trace).output();
     assert_eq!(piped.expect("spawnd runs").stdout, output.stdout);
+    let with_terms = |text: &str| {
+        world.write("policy.json", text);
+        let (trace, policy) = (world.path("trace.csv"), world.path("policy.json"));
+        world.run(&["simulate", &trace.to_string_lossy(), "--terms", &policy.to_string_lossy()])
+    };
+    let idle = r#"{"budget":"8h","on-expiry":"stop","idle":{"timeout":"1h","thresholds":{"cpu":2}}}"#;
+    // Never busy by these terms: the grace after the boot, the timeout and the warnings.
+    check(&with_terms(idle), true, "5040 s: stop after 1h24m of running");
+    check(&with_terms(r#"{"budget":"8h","on-expiry":"stop"}"#), false, "there is no \"idle\" in it");
+    check(&world.run(&["simulate", "/nowhere"]), false, "/nowhere: No such file");
+    world.write("not.parquet", "PAR1 and no more");
+    check(&world.run(&["simulate", &world.path("not.parquet").to_string_lossy()]), false, "Parquet error");
 }
 
 const SECRET: &str = "0123456789abcdef";
