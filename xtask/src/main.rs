@@ -4,6 +4,7 @@
 mod bench;
 mod daemon;
 mod glibc;
+mod idle;
 mod setup;
 
 use std::path::PathBuf;
@@ -16,6 +17,9 @@ const HELP: &str = "\
 cargo xtask setup [--tests]    bring what cargo cannot: the DuckDB library; with --tests the Python side too
 cargo xtask seed               derive datasets/seed anew from the pinned wheels
 cargo xtask daemon             build spawnd as it is shipped; check its size and the glibc that it needs
+cargo xtask idle FOLDER [--every N]
+                               replay recorded machines under presets of the idle policy, against a second
+                               reading of it in Python
 cargo xtask bench [--spot-history FILE]
                                measure, as ratios against DuckDB alone (builds in release mode)";
 
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
             run(Command::new(cargo()).args(["run", "--quiet", "--package", "seed"]).current_dir(root()))
         }
         ["daemon"] => daemon::check(),
+        ["idle", rest @ ..] => idle::replay(rest),
         ["bench", rest @ ..] => bench::run(rest),
         _ => Err(format!("this is not a task\n{HELP}")),
     };
