@@ -16,7 +16,9 @@ pub(crate) type Failed = String;
 const HELP: &str = "\
 cargo xtask setup [--tests]    bring what cargo cannot: the DuckDB library; with --tests the Python side too
 cargo xtask seed               derive datasets/seed anew from the pinned wheels
-cargo xtask daemon             build spawnd as it is shipped; check its size and the glibc that it needs
+cargo xtask daemon [--measure MINUTES]
+                               build spawnd as it is shipped; check its size and the glibc that it needs;
+                               measure its memory, processor time and timers, with every signal on
 cargo xtask idle FOLDER [--every N]
                                replay recorded machines under presets of the idle policy, against a second
                                reading of it in Python
@@ -32,7 +34,8 @@ fn main() -> ExitCode {
         ["seed"] => {
             run(Command::new(cargo()).args(["run", "--quiet", "--package", "seed"]).current_dir(root()))
         }
-        ["daemon"] => daemon::check(),
+        ["daemon"] => daemon::check().map(drop),
+        ["daemon", "--measure", minutes] => daemon::check().and_then(|path| daemon::measure(&path, minutes)),
         ["idle", rest @ ..] => idle::replay(rest),
         ["bench", rest @ ..] => bench::run(rest),
         _ => Err(format!("this is not a task\n{HELP}")),
