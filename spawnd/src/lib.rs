@@ -272,10 +272,24 @@ fn simulate(path: &Path, terms: &IdleTerms) -> Result<(), String> {
     let mut first = Vec::new();
     (&file).take(PARQUET.len() as u64).read_to_end(&mut first).map_err(failed)?;
     file.rewind().map_err(failed)?;
-    let trace = if first == PARQUET { Trace::parquet(file) } else { Trace::csv(file) };
+    let trace = if first == PARQUET {
+        refuse_damage(path);
+        Trace::parquet(file)
+    } else {
+        Trace::csv(file)
+    };
     trace
         .and_then(|trace| simulate::run(trace, terms, &mut out))
         .map_err(|why| format!("{}: {why}", path.display()))
+}
+
+/// The reader of Parquet panics at some damaged files: that is a refusal like any other.
+fn refuse_damage(path: &Path) {
+    let path = path.display().to_string();
+    std::panic::set_hook(Box::new(move |panic| {
+        eprintln!("spawnd: {path}: the file is damaged: {panic}");
+        std::process::exit(1);
+    }));
 }
 
 /// The policy of a file of terms, or the documented one with this timeout.

@@ -11,6 +11,11 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 
+/// The last second of the year 9999, and the longest that one machine's rows may span, a little less than nine
+/// years: a replay goes through each minute of it.
+const LATEST: i64 = 253_402_300_799;
+const LONGEST: i64 = 78_000 * 3_600;
+
 /// What one machine's signals said from this second on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
@@ -119,6 +124,9 @@ impl<'a> Trace<'a> {
             if rows.last().is_some_and(|last| last.second >= line.row.second) {
                 return Err(format!("{}: time does not rise", line.place));
             }
+            if line.row.second - rows[0].second > LONGEST {
+                return Err(format!("{}: more than nine years after the first row", line.place));
+            }
             rows.push(line.row);
         }
         let of = if machine.is_empty() { String::new() } else { format!(" of machine {machine}") };
@@ -200,7 +208,7 @@ impl Cell {
 
     fn second(self) -> Result<i64, String> {
         match self {
-            Cell::Second(second) => Ok(second),
+            Cell::Second(second) if (0..=LATEST).contains(&second) => Ok(second),
             other => Err(format!("time is \"{}\", expected a whole number of seconds", other.name())),
         }
     }
@@ -305,6 +313,9 @@ mod tests {
         check("time,cpu\n0,1\n0,1\n", "line 3: time does not rise");
         check("time,cpu\n0,1\n60,x\n", "line 3: \"x\" is not a number");
         check("time,cpu\n0.5,1\n", "line 2: time is \"0.5\", expected a whole number of seconds");
+        check("time,cpu\n-1,1\n", "line 2: time is \"-1\", expected a whole number of seconds");
+        check("time,cpu\n9999999999999,1\n", "line 2: time is \"9999999999999\"");
+        check("time,cpu\n0,1\n280800000,1\n280800001,1\n", "line 4: more than nine years");
         check("time,cpu\n0\n", "line: 2");
     }
 

@@ -189,6 +189,45 @@ fn a_trace_is_replayed() {
     check(&world.run(&["simulate", &world.path("not.parquet").to_string_lossy()]), false, "Parquet error");
 }
 
+/// A Parquet file of a column of seconds and one of numbers.
+fn parquet_file() -> Vec<u8> {
+    use parquet::data_type::{DoubleType, Int64Type};
+    use parquet::file::writer::SerializedFileWriter;
+    let schema = "message trace { REQUIRED INT64 time; REQUIRED DOUBLE cpu; }";
+    let schema = parquet::schema::parser::parse_message_type(schema).expect("a schema");
+    let mut writer =
+        SerializedFileWriter::new(Vec::new(), schema.into(), Default::default()).expect("a writer");
+    let mut group = writer.next_row_group().expect("a group");
+    let mut column = group.next_column().expect("a column").expect("time");
+    column.typed::<Int64Type>().write_batch(&[0, 3_000, 6_000], None, None).expect("written");
+    column.close().expect("closed");
+    let mut column = group.next_column().expect("a column").expect("cpu");
+    column.typed::<DoubleType>().write_batch(&[1.0, 0.0, 0.0], None, None).expect("written");
+    column.close().expect("closed");
+    group.close().expect("closed");
+    writer.into_inner().expect("bytes")
+}
+
+#[test]
+fn a_damaged_trace_is_refused_or_read() {
+    let world = World::new("");
+    let whole = parquet_file();
+    let trace = world.path("trace.parquet");
+    let replay = |bytes: &[u8]| {
+        std::fs::write(&trace, bytes).expect("written");
+        world.run(&["simulate", trace.to_str().expect("a path")])
+    };
+    check(&replay(&whole), true, "5520 s: stop after 1h32m of running");
+    for place in 4..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 0xff;
+        let output = replay(&bytes);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let refused = output.status.code() == Some(1) && said.contains("trace.parquet: ");
+        assert!(output.status.success() || refused, "{place}: {:?} {said}", output.status);
+    }
+}
+
 const SECRET: &str = "0123456789abcdef";
 
 #[test]
