@@ -4,7 +4,7 @@ use crate::machine::{Machine, write_durably};
 use jiff::SignedDuration;
 use std::io;
 
-/// The units, as they are installed: path and text. `@SECONDS@` is the time that is left.
+/// The units, as they are installed: path and text. `@WHEN@` is when the dead-man acts.
 const UNITS: [(&str, &str); 6] = [
     ("/etc/systemd/system/spawnd.service", include_str!("../units/spawnd.service")),
     ("/etc/systemd/system/spawn-dead-man.timer", include_str!("../units/spawn-dead-man.timer")),
@@ -14,7 +14,7 @@ const UNITS: [(&str, &str); 6] = [
     ("/etc/sysctl.d/50-spawn.conf", include_str!("../units/sysctl.conf")),
 ];
 
-/// Not in /etc: the seconds count from the arming, and a later boot must not find them.
+/// Not in /etc: the seconds count from this boot, and a later one must not find them.
 const LEFT: &str = "/run/systemd/system/spawn-dead-man.timer.d/left.conf";
 
 /// A boot gets at least this long before an overdue dead-man acts.
@@ -22,8 +22,9 @@ const LEAST_AT_BOOT: SignedDuration = SignedDuration::from_mins(2);
 
 /// Writes the units; the dead-man is to act after `left`.
 pub(crate) fn write_units(machine: &Machine, left: SignedDuration) -> io::Result<()> {
+    let when = when(machine, left);
     for (path, text) in UNITS {
-        let text = text.replace("@SECONDS@", &left.as_secs().to_string());
+        let text = text.replace("@WHEN@", &when);
         write_durably(&machine.path(path), text.as_bytes(), 0o644)?;
     }
     Ok(())
@@ -39,12 +40,20 @@ pub(crate) fn start_units(machine: &Machine) -> Result<(), String> {
 
 /// Sets the dead-man to act after this much running time, counted from now.
 pub(crate) fn arm(machine: &Machine, after: SignedDuration) -> Result<(), String> {
-    let text = format!("[Timer]\nOnActiveSec=\nOnActiveSec={}s\n", machine.real(after).as_secs().max(1));
+    let text = format!("[Timer]\nOnBootSec=\n{}\n", when(machine, after));
     let path = machine.path(LEFT);
     write_durably(&path, text.as_bytes(), 0o644).map_err(|error| format!("{}: {error}", path.display()))?;
     machine.systemctl(&["daemon-reload"])?;
     // No waiting: at boot the timer is ordered after the unit that runs this.
     machine.systemctl(&["--no-block", "restart", "spawn-dead-man.timer"])
+}
+
+/// The instant as systemd counts it: seconds of the running time since the boot. From the timer's own start
+/// they must not count, because every `daemon-reload` of anybody takes that for now (systemd 252), and puts
+/// the end off. Three times, a minute apart: a reload at the very instant drops the one that is due.
+fn when(machine: &Machine, after: SignedDuration) -> String {
+    let at = machine.real_uptime() + machine.real(after);
+    [0, 60, 120].map(|later| format!("OnBootSec={}s", at.as_secs() + later)).join("\n")
 }
 
 /// What the dead-man is set to at a boot, given what a state says.
@@ -65,18 +74,34 @@ mod tests {
         (folder, machine)
     }
 
+    /// The unit's text, its seconds counted from `uptime` (of now, or of the second before).
+    fn from_the_arming(text: &str, uptime: u64) -> String {
+        let line = |line: &str| match line.strip_prefix("OnBootSec=").and_then(|rest| rest.strip_suffix('s'))
+        {
+            Some(seconds) => {
+                let after = seconds.parse::<u64>().expect("seconds") - uptime;
+                format!("OnBootSec={}s\n", after.next_multiple_of(10))
+            }
+            None => format!("{line}\n"),
+        };
+        text.lines().map(line).collect()
+    }
+
     #[test]
     fn the_timer_names_what_is_left_and_no_calendar() {
         let (_folder, machine) = machine();
         write_units(&machine, SignedDuration::from_secs(29_700)).expect("written");
         let timer = std::fs::read_to_string(machine.path(UNITS[1].0)).expect("a timer");
+        let timer = from_the_arming(&timer, machine.real_uptime().as_secs());
         insta::assert_snapshot!(timer, @r"
         [Unit]
         Description=Powers this instance off when nothing else has ended it
 
         # Running time, like the budget: it stands still in hibernation. No calendar: that would fire at a resume.
         [Timer]
-        OnActiveSec=29700s
+        OnBootSec=29700s
+        OnBootSec=29760s
+        OnBootSec=29820s
         AccuracySec=1s
         Unit=spawn-dead-man.service
 
@@ -124,7 +149,8 @@ mod tests {
         std::fs::set_permissions(&systemctl, PermissionsExt::from_mode(0o755)).expect("executable");
         arm(&machine, SignedDuration::from_secs(1_500)).expect("armed");
         let left = std::fs::read_to_string(machine.path(LEFT)).expect("a drop-in");
-        assert_eq!(left, "[Timer]\nOnActiveSec=\nOnActiveSec=1500s\n");
+        let left = from_the_arming(&left, machine.real_uptime().as_secs());
+        assert_eq!(left, "[Timer]\nOnBootSec=\nOnBootSec=1500s\nOnBootSec=1560s\nOnBootSec=1620s\n");
         let calls = std::fs::read_to_string(folder.path().join("calls")).expect("calls");
         assert_eq!(calls, "daemon-reload\n--no-block restart spawn-dead-man.timer\n");
     }

@@ -19,6 +19,7 @@ mod simulate;
 mod socket;
 mod store;
 pub mod strangers;
+mod trace;
 mod utmp;
 mod webhook;
 
@@ -28,10 +29,13 @@ use lifecycle::idle::IdleTerms;
 use lifecycle::span::parse_span;
 use machine::{Machine, Pace, parse_pace};
 use socket::{Answer, Question};
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use trace::Trace;
 
 /// Ends this instance when its time is over.
 #[derive(Parser)]
@@ -111,11 +115,15 @@ enum Verb {
     },
     /// Replay recorded signals and say when the instance would have been stopped.
     Simulate {
-        /// A CSV file, or - for standard input: time in seconds, then one column for each signal.
+        /// A CSV or Parquet file, or - for CSV from standard input: columns time (seconds), machine (if
+        /// there are several), and one for each signal.
         trace: PathBuf,
         /// How long nothing may happen before the warnings begin.
         #[arg(long, default_value = "30m")]
         idle_timeout: String,
+        /// Take the idle policy from terms such as /etc/spawn/terms.json.
+        #[arg(long, conflicts_with = "idle_timeout")]
+        terms: Option<PathBuf>,
     },
 }
 
@@ -158,7 +166,9 @@ fn run(args: Args) -> Result<ExitCode, String> {
         Verb::Arm => arm(&machine)?,
         Verb::Daemon { sandbox, link_local, .. } => daemon::run(machine, sandbox, link_local)?,
         Verb::Policy { account, partition } => println!("{:#}", ec2::policy(&partition, &account)),
-        Verb::Simulate { trace, idle_timeout } => simulate(&trace, &idle_timeout)?,
+        Verb::Simulate { trace, idle_timeout, terms } => {
+            simulate(&trace, &idle_terms(terms.as_deref(), &idle_timeout)?)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -249,12 +259,45 @@ fn arm(machine: &Machine) -> Result<(), String> {
     dead_man::arm(machine, dead_man::at_boot(left))
 }
 
-fn simulate(trace: &PathBuf, idle_timeout: &str) -> Result<(), String> {
-    let timeout = parse_span(idle_timeout).map_err(|error| error.to_string())?;
-    let (terms, mut out) = (IdleTerms::after(timeout), std::io::stdout().lock());
-    if trace.as_os_str() == "-" {
-        return simulate::run(std::io::stdin().lock(), terms, &mut out);
+/// The first bytes of a Parquet file.
+const PARQUET: &[u8] = b"PAR1";
+
+fn simulate(path: &Path, terms: &IdleTerms) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    if path.as_os_str() == "-" {
+        return simulate::run(Trace::csv(std::io::stdin().lock())?, terms, &mut out);
     }
-    let file = std::fs::File::open(trace).map_err(|error| format!("{}: {error}", trace.display()))?;
-    simulate::run(file, terms, &mut out)
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut file = File::open(path).map_err(failed)?;
+    let mut first = Vec::new();
+    (&file).take(PARQUET.len() as u64).read_to_end(&mut first).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    let trace = if first == PARQUET {
+        refuse_damage(path);
+        Trace::parquet(file)
+    } else {
+        Trace::csv(file)
+    };
+    trace
+        .and_then(|trace| simulate::run(trace, terms, &mut out))
+        .map_err(|why| format!("{}: {why}", path.display()))
+}
+
+/// The reader of Parquet panics at some damaged files: that is a refusal like any other.
+fn refuse_damage(path: &Path) {
+    let path = path.display().to_string();
+    std::panic::set_hook(Box::new(move |panic| {
+        eprintln!("spawnd: {path}: the file is damaged: {panic}");
+        std::process::exit(1);
+    }));
+}
+
+/// The policy of a file of terms, or the documented one with this timeout.
+fn idle_terms(path: Option<&Path>, timeout: &str) -> Result<IdleTerms, String> {
+    let Some(path) = path else {
+        return parse_span(timeout).map(IdleTerms::after).map_err(|error| error.to_string());
+    };
+    let terms =
+        store::read_terms(path)?.ok_or_else(|| format!("{}: there is no such file", path.display()))?;
+    terms.idle.ok_or_else(|| format!("{}: there is no \"idle\" in it", path.display()))
 }

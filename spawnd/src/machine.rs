@@ -73,6 +73,11 @@ impl Machine {
         (read - SignedDuration::from_secs_f64(self.pace.origin)) * self.pace.factor
     }
 
+    /// CLOCK_MONOTONIC of the machine itself, at no other pace.
+    pub(crate) fn real_uptime(&self) -> Duration {
+        Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
+    }
+
     /// A span of the daemon's time as the machine's.
     pub(crate) fn real(&self, span: SignedDuration) -> Duration {
         span.unsigned_abs() / self.pace.factor.unsigned_abs()

@@ -1,97 +1,143 @@
 //! Replays recorded signals through the lifecycle, and says when it would have acted and why.
 
+use crate::trace::{Row, Trace};
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::idle::{IdleTerms, RULES, Reading, Signal, adjusted};
+use lifecycle::idle::{IdleTerms, RULES, Reading, Signal};
 use lifecycle::span::format_span;
 use lifecycle::{Boot, Clocks, Effect, Event, Inputs, State, Tags, Terms, step};
-use serde::Deserialize;
-use serde::de::value::{Error, StrDeserializer};
-use std::io::{Read, Write};
+use std::io::Write;
 
-/// One line of a trace: what the signals said from this second on.
-#[derive(Debug, Clone, PartialEq)]
-struct Row {
-    second: i64,
-    readings: Vec<Reading>,
-}
+/// From the wish to work until the machine is up again.
+const START: i64 = 5 * 60;
+/// Work that comes back so soon after a stop makes the stop a nuisance.
+const SOON: i64 = 60 * 60;
+/// Signals are read once a minute.
+const MINUTE: i64 = 60;
 
-/// What a replay came to.
+/// What a replay came to; spans in seconds. Idle and busy are told by the documented thresholds, whatever
+/// the policy's own are; what was not seen is neither.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Total {
     stops: u32,
-    /// Seconds that the instance would not have run.
+    /// Stops after which work came back within the hour.
+    soon: u32,
+    idle: i64,
+    busy: i64,
+    /// Idle time in which the instance was stopped.
     saved: i64,
-    recorded: i64,
+    /// Busy time in which it was: until it had been started again.
+    cut: i64,
 }
 
-/// Replays a CSV trace. Its first column is `time` (seconds), every other one is named as a signal; an
-/// empty cell means that the machine has no such thing, `?` that it could not be seen. A row holds until
-/// the next. After a stop the instance is started again by the next row that is busy.
-pub(crate) fn run(trace: impl Read, terms: IdleTerms, out: &mut impl Write) -> Result<(), String> {
-    let rows = read_rows(trace)?;
+/// Replays a trace, machine by machine. A row holds until the next. After a stop the next busy row wishes
+/// the instance back, and five minutes later it runs.
+pub(crate) fn run(mut trace: Trace<'_>, terms: &IdleTerms, out: &mut impl Write) -> Result<(), String> {
     let mut total = Total::default();
-    let mut index = 0;
-    while index < rows.len() {
-        let begin = rows[index].second;
-        match run_until_stop(&rows[index..], &terms) {
-            None => break,
-            Some((second, why)) => {
-                let rest = rows.iter().position(|row| row.second >= second && is_busy(row, &terms));
-                let again = rest.map_or(rows[rows.len() - 1].second, |next| rows[next].second);
-                let ran = format_span(SignedDuration::from_secs(second - begin));
-                let line =
-                    format!("{second} s: {} after {ran} of running, because {why}", terms.action.verb());
-                writeln!(out, "{line}").map_err(|error| error.to_string())?;
-                total.stops += 1;
-                total.saved += (again - second).max(0);
-                index = rest.unwrap_or(rows.len());
-            }
-        }
+    while let Some(recorded) = trace.machine()? {
+        let replay = Replay { rows: &recorded.rows, signals: &trace.signals, terms };
+        let name = if recorded.machine.is_empty() { "" } else { &format!("{}: ", recorded.machine) };
+        replay.run(&mut total, |line| writeln!(out, "{name}{line}")).map_err(|error| error.to_string())?;
     }
-    total.recorded = rows.last().map_or(0, |last| last.second - rows[0].second);
-    let share = 100.0 * total.saved as f64 / (total.recorded as f64).max(1.0);
-    writeln!(out, "{} stops, {} s of {} s saved ({share:.1} %)", total.stops, total.saved, total.recorded)
-        .map_err(|error| error.to_string())
+    writeln!(out, "{}", total.sentence()).map_err(|error| error.to_string())
 }
 
-/// Runs one life from the first row on; the second at which it would have stopped, and why.
-fn run_until_stop(rows: &[Row], terms: &IdleTerms) -> Option<(i64, String)> {
-    let life = Terms {
-        idle: Some(terms.clone()),
-        // Longer than any trace: idleness alone is looked at.
-        ..Terms::with_budget(SignedDuration::from_hours(80_000))
-    };
-    let begin = rows.first()?.second;
-    let mut state = State::begin(life, &inputs(0, None).clocks, &inputs(0, None).boot);
-    let mut why = String::new();
-    for pair in rows.windows(2) {
-        let mut second = pair[0].second;
-        while second < pair[1].second {
-            let mut input = inputs(second - begin, Some(pair[0].readings.clone()));
-            let mut stopped = false;
-            for _ in 0..2 {
-                let (next, effects) = step(state, &input);
-                state = next;
-                input.events.clear();
-                input.readings = None;
-                for effect in effects {
-                    match effect {
-                        Effect::Notify(notice) if notice.text.contains("it is idle") => why = notice.text,
-                        Effect::PreStop { .. } => input.events.push(Event::PreStopDone),
-                        Effect::Call(_) => stopped = true,
-                        _ => {}
-                    }
+/// One machine's rows under a policy.
+struct Replay<'a> {
+    rows: &'a [Row],
+    signals: &'a [Signal],
+    terms: &'a IdleTerms,
+}
+
+impl Replay<'_> {
+    fn run(
+        &self,
+        total: &mut Total,
+        mut say: impl FnMut(String) -> std::io::Result<()>,
+    ) -> std::io::Result<()> {
+        let (mut begin, end) = (self.rows[0].second, self.rows[self.rows.len() - 1].second);
+        total.busy += self.lasted(Load::Busy, begin, end);
+        total.idle += self.lasted(Load::Idle, begin, end);
+        while let Some((stop, why)) = self.run_until_stop(begin) {
+            let ran = format_span(SignedDuration::from_secs(stop - begin));
+            say(format!("{stop} s: {} after {ran} of running, because {why}", self.terms.action.verb()))?;
+            let wanted = self.wanted_after(stop);
+            begin = wanted.map_or(end, |wanted| (wanted + START).min(end));
+            total.stops += 1;
+            total.soon += u32::from(wanted.is_some_and(|wanted| wanted - stop < SOON));
+            total.saved += self.lasted(Load::Idle, stop, begin);
+            total.cut += self.lasted(Load::Busy, stop, begin);
+        }
+        Ok(())
+    }
+
+    /// Rows from the one that holds at `second` on, each with the second at which it ends.
+    fn spans_from(&self, second: i64) -> impl Iterator<Item = (&Row, i64)> {
+        let first = self.rows.partition_point(|row| row.second <= second).saturating_sub(1);
+        self.rows[first..].windows(2).map(|pair| (&pair[0], pair[1].second))
+    }
+
+    /// Runs one life from a second on; the second at which it would have been stopped, and why.
+    fn run_until_stop(&self, begin: i64) -> Option<(i64, String)> {
+        let life = Terms {
+            idle: Some(self.terms.clone()),
+            // Longer than any trace: idleness alone is looked at.
+            ..Terms::with_budget(SignedDuration::from_hours(80_000))
+        };
+        let first = inputs(0, None);
+        let mut state = State::begin(life, &first.clocks, &first.boot);
+        let mut why = String::new();
+        for (row, end) in self.spans_from(begin) {
+            let readings = readings(row, self.signals);
+            let mut second = row.second.max(begin);
+            while second < end {
+                let (next, stopped) = look(state, second - begin, readings.clone(), &mut why);
+                if stopped {
+                    let detail = why.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+                    return Some((second, detail.map_or(why.clone(), |(inner, _)| inner.to_string())));
                 }
+                state = next;
+                second += MINUTE;
             }
-            if stopped {
-                let detail = why.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
-                return Some((second, detail.map_or(why.clone(), |(inner, _)| inner.to_string())));
+        }
+        None
+    }
+
+    /// When there was work again.
+    fn wanted_after(&self, stop: i64) -> Option<i64> {
+        let mut spans = self.spans_from(stop);
+        let busy = spans.find(|(row, end)| *end > stop && load(row, self.signals) == Load::Busy);
+        busy.map(|(row, _)| row.second.max(stop))
+    }
+
+    /// Seconds of a load between two instants.
+    fn lasted(&self, wanted: Load, from: i64, to: i64) -> i64 {
+        let spans = self.spans_from(from).take_while(|(row, _)| row.second < to);
+        let spans = spans.filter(|(row, _)| load(row, self.signals) == wanted);
+        spans.map(|(row, end)| (end.min(to) - row.second.max(from)).max(0)).sum()
+    }
+}
+
+/// One minute of a life; whether it was stopped.
+fn look(mut state: State, second: i64, readings: Vec<Reading>, why: &mut String) -> (State, bool) {
+    let mut input = inputs(second, Some(readings));
+    let mut stopped = false;
+    // The second time for what the first one's effects came to.
+    for _ in 0..2 {
+        let (next, effects) = step(state, &input);
+        state = next;
+        input.events.clear();
+        input.readings = None;
+        for effect in effects {
+            match effect {
+                Effect::Notify(notice) if notice.text.contains("it is idle") => *why = notice.text,
+                Effect::PreStop { .. } => input.events.push(Event::PreStopDone),
+                Effect::Call(_) => stopped = true,
+                _ => {}
             }
-            second += 60;
         }
     }
-    None
+    (state, stopped)
 }
 
 fn inputs(second: i64, readings: Option<Vec<Reading>>) -> Inputs {
@@ -106,61 +152,50 @@ fn inputs(second: i64, readings: Option<Vec<Reading>>) -> Inputs {
     }
 }
 
-/// Somebody wants to work: any signal at or above its threshold.
-fn is_busy(row: &Row, terms: &IdleTerms) -> bool {
-    row.readings.iter().any(|reading| {
-        let rule = RULES.iter().find(|rule| rule.signal == reading.signal);
-        let least = rule.map(|rule| adjusted(rule, Some(terms)).threshold);
-        reading.value.value().zip(least).is_some_and(|(value, least)| *value >= least)
-    })
-}
-
-fn read_rows(trace: impl Read) -> Result<Vec<Row>, String> {
-    let mut reader = csv::Reader::from_reader(trace);
-    let header = reader.headers().map_err(|error| error.to_string())?.clone();
-    let mut columns = header.iter();
-    if columns.next() != Some("time") {
-        return Err("the trace's first column must be time, in seconds".to_string());
-    }
-    let signals: Vec<Signal> = columns.map(parse_signal).collect::<Result<_, _>>()?;
-    let mut rows: Vec<Row> = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| error.to_string())?;
-        let line = record.position().map_or(0, |position| position.line());
-        let row = read_row(&record, &signals).map_err(|why| format!("line {line}: {why}"))?;
-        if rows.last().is_some_and(|last| last.second >= row.second) {
-            return Err(format!("line {line}: time does not rise"));
-        }
-        rows.push(row);
-    }
-    if rows.len() < 2 { Err("the trace has fewer than two rows".to_string()) } else { Ok(rows) }
-}
-
-fn parse_signal(name: &str) -> Result<Signal, String> {
-    let read = Signal::deserialize(StrDeserializer::<Error>::new(name));
-    read.map_err(|_| {
-        let known = RULES.iter().map(|rule| format!("{:?}", rule.signal).to_lowercase()).collect::<Vec<_>>();
-        format!("column {name} is no signal; known are {}", known.join(", "))
-    })
-}
-
 /// Signals without a column are absent: the machine of the trace had no such thing.
-fn read_row(record: &csv::StringRecord, signals: &[Signal]) -> Result<Row, String> {
-    let mut cells = record.iter();
-    let time = cells.next().unwrap_or_default();
-    let second = time.parse().map_err(|_| format!("\"{time}\" is not a whole number of seconds"))?;
-    let mut readings: Vec<Reading> =
-        RULES.iter().map(|rule| Reading { signal: rule.signal, value: Known::Absent }).collect();
-    for (signal, cell) in signals.iter().zip(cells) {
-        let value = match cell {
-            "" => Known::Absent,
-            "?" => Known::Unseen("not recorded".to_string()),
-            number => Known::Is(number.parse().map_err(|_| format!("\"{number}\" is not a number"))?),
-        };
-        readings.retain(|reading| reading.signal != *signal);
-        readings.push(Reading { signal: *signal, value });
+fn readings(row: &Row, signals: &[Signal]) -> Vec<Reading> {
+    let of = |signal| signals.iter().position(|found| *found == signal);
+    RULES
+        .iter()
+        .map(|rule| {
+            let value = of(rule.signal).map_or(Known::Absent, |index| row.values[index].clone());
+            Reading { signal: rule.signal, value }
+        })
+        .collect()
+}
+
+/// What a row says by the documented thresholds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Load {
+    Busy,
+    Idle,
+    Unseen,
+}
+
+fn load(row: &Row, signals: &[Signal]) -> Load {
+    let busy = |(signal, value): (&Signal, &Known<f64>)| {
+        let rule = RULES.iter().find(|rule| rule.signal == *signal);
+        value.value().zip(rule).is_some_and(|(value, rule)| *value >= rule.threshold)
+    };
+    if signals.iter().zip(&row.values).any(busy) {
+        return Load::Busy;
     }
-    Ok(Row { second, readings })
+    let unseen = row.values.iter().any(|value| matches!(value, Known::Unseen(_)));
+    if unseen { Load::Unseen } else { Load::Idle }
+}
+
+impl Total {
+    fn sentence(&self) -> String {
+        let share = |part: i64, whole: i64| 100.0 * part as f64 / (whole as f64).max(1.0);
+        let Total { stops, soon, idle, busy, saved, cut } = *self;
+        let stops = if stops == 1 { "1 stop".to_string() } else { format!("{stops} stops") };
+        format!(
+            "{stops}, {soon} with work again within the hour; saved {saved} s of {idle} s idle ({:.1} %), \
+             cut {cut} s of {busy} s busy ({:.1} %)",
+            share(saved, idle),
+            share(cut, busy)
+        )
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +204,8 @@ mod tests {
 
     fn replay(trace: &str) -> Result<String, String> {
         let mut out = Vec::new();
-        run(trace.as_bytes(), IdleTerms::after(SignedDuration::from_mins(30)), &mut out)?;
+        let terms = IdleTerms::after(SignedDuration::from_mins(30));
+        run(Trace::csv(trace.as_bytes())?, &terms, &mut out)?;
         Ok(String::from_utf8_lossy(&out).to_string())
     }
 
@@ -181,10 +217,33 @@ mod tests {
     fn an_hour_of_work_and_three_of_rest() {
         let busy = |minute: i64| if (60..240).contains(&minute) { 0.01 } else { 1.0 };
         let text = replay(&trace((0..300).map(|minute| (minute * 60, busy(minute)))));
-        // Work ends at minute 59, and at minute 62 two of the last five were still busy.
+        // Work ends at minute 59, and at minute 62 two of the last five were still busy. It comes back at
+        // minute 240, and finds the instance five minutes later.
         let expected = "6120 s: stop after 1h42m of running, because nothing counted as work for 39m\n\
-                        1 stops, 8280 s of 17940 s saved (46.2 %)\n";
+                        1 stop, 0 with work again within the hour; saved 8280 s of 10800 s idle (76.7 %), \
+                        cut 300 s of 7140 s busy (4.2 %)\n";
         assert_eq!(text.as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn each_machine_has_a_life_of_its_own() {
+        let rest = |name: &str| format!("{name},0,0\n{name},6000,0\n");
+        let text = replay(&format!("machine,time,cpu\n{}{}", rest("a"), rest("b"))).expect("a replay");
+        let lines: Vec<&str> = text.lines().collect();
+        // Fifteen minutes after a boot nothing is idle; then 30 minutes, and 10 of warnings.
+        assert!(lines[0].starts_with("a: 3240 s: stop") && lines[1].starts_with("b: 3240 s: stop"), "{text}");
+        let total = "2 stops, 0 with work again within the hour; saved 5520 s of 12000 s idle (46.0 %), \
+                     cut 0 s of 0 s busy (0.0 %)";
+        assert_eq!(lines[2..], [total]);
+    }
+
+    #[test]
+    fn work_in_the_minute_of_the_stop_wishes_it_back_at_once() {
+        let busy = |minute: i64| if minute == 54 { 1.0 } else { 0.0 };
+        let text = replay(&trace((0..70).map(|minute| (minute * 60, busy(minute))))).expect("a replay");
+        let total = "1 stop, 1 with work again within the hour; saved 240 s of 4080 s idle (5.9 %), \
+                     cut 60 s of 60 s busy (100.0 %)";
+        assert_eq!(text.lines().last(), Some(total), "{text}");
     }
 
     #[test]
@@ -193,26 +252,15 @@ mod tests {
             trace((0..600).map(|minute| (minute * 60, if minute % period == 0 { 1.0 } else { 0.0 })))
         };
         assert!(replay(&every(10)).is_ok_and(|text| text.contains("stop after")));
-        assert_eq!(replay(&every(3)).as_deref(), Ok("0 stops, 0 s of 35940 s saved (0.0 %)\n"));
+        assert!(replay(&every(3)).is_ok_and(|text| text.starts_with("0 stops, 0 with work")));
     }
 
     #[test]
     fn what_was_not_recorded_is_never_idle() {
         let unseen = (0..600)
             .fold("time,cpu,gpu\n".to_string(), |text, minute| format!("{text}{},0,?\n", minute * 60));
-        assert_eq!(replay(&unseen).as_deref(), Ok("0 stops, 0 s of 35940 s saved (0.0 %)\n"));
-    }
-
-    #[test]
-    fn a_trace_that_cannot_be_read_says_where() {
-        let check = |text: &str, expected: &str| {
-            let error = replay(text).expect_err(text);
-            assert!(error.contains(expected), "{error}");
-        };
-        check("", "first column must be time");
-        check("time,cpuu\n0,1\n60,1\n", "column cpuu is no signal; known are cpu, network");
-        check("time,cpu\n0,1\n", "fewer than two rows");
-        check("time,cpu\n0,1\n0,1\n", "line 3: time does not rise");
-        check("time,cpu\n0,1\n60,x\n", "line 3: \"x\" is not a number");
+        let expected = "0 stops, 0 with work again within the hour; saved 0 s of 0 s idle (0.0 %), \
+                        cut 0 s of 0 s busy (0.0 %)\n";
+        assert_eq!(replay(&unseen).as_deref(), Ok(expected));
     }
 }

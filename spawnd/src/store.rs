@@ -4,6 +4,7 @@ use crate::machine::{Machine, write_durably};
 use lifecycle::{State, Terms};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
+use std::path::Path;
 
 const STATE: &str = "/var/lib/spawn/state.json";
 const TERMS: &str = "/etc/spawn/terms.json";
@@ -69,8 +70,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<State, String> {
 
 /// Reads the terms that were written at launch; none when there are none.
 pub(crate) fn terms(machine: &Machine) -> Result<Option<Terms>, String> {
-    let path = machine.path(TERMS);
-    let text = match std::fs::read_to_string(&path) {
+    read_terms(&machine.path(TERMS))
+}
+
+/// Reads a file of terms; none when it is not there.
+pub(crate) fn read_terms(path: &Path) -> Result<Option<Terms>, String> {
+    let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("{}: {error}", path.display())),

@@ -1,5 +1,6 @@
 //! Every reader of bytes that somebody else wrote, for fuzzing: each takes any bytes, and none may panic.
 
+use crate::trace::Trace;
 use crate::{imds, jupyter, logind, signals, socket, store, utmp};
 
 /// The kernel's tables: processors, devices, disks, connections.
@@ -41,5 +42,14 @@ pub fn state_file(bytes: &[u8]) {
 pub fn question(line: &str) {
     for uid in [0, 33, 1000] {
         let _ = socket::parse(line).and_then(|question| socket::command(question, uid));
+    }
+}
+
+/// A recorded trace, as CSV; each machine has at least two rows, in order.
+pub fn trace(bytes: &[u8]) {
+    let Ok(mut trace) = Trace::csv(bytes) else { return };
+    while let Ok(Some(recorded)) = trace.machine() {
+        assert!(recorded.rows.len() > 1 && recorded.rows.is_sorted_by_key(|row| row.second));
+        assert!(recorded.rows.iter().all(|row| row.values.len() == trace.signals.len()));
     }
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod daemon;
 mod glibc;
+mod idle;
 mod setup;
 
 use std::path::PathBuf;
@@ -15,7 +16,12 @@ pub(crate) type Failed = String;
 const HELP: &str = "\
 cargo xtask setup [--tests]    bring what cargo cannot: the DuckDB library; with --tests the Python side too
 cargo xtask seed               derive datasets/seed anew from the pinned wheels
-cargo xtask daemon             build spawnd as it is shipped; check its size and the glibc that it needs
+cargo xtask daemon [--measure MINUTES]
+                               build spawnd as it is shipped; check its size and the glibc that it needs;
+                               measure its memory, processor time and timers, with every signal on
+cargo xtask idle FOLDER [--every N]
+                               replay recorded machines under presets of the idle policy, against a second
+                               reading of it in Python
 cargo xtask bench [--spot-history FILE [--growth]] [--imports] [--offer-megabytes N] [--bill-rows N]
                                measure, as ratios against DuckDB alone (builds in release mode); with --growth also
                                in lakes of 4 and 16 times the history, which takes half an hour; --imports
@@ -30,7 +36,9 @@ fn main() -> ExitCode {
         ["seed"] => {
             run(Command::new(cargo()).args(["run", "--quiet", "--package", "seed"]).current_dir(root()))
         }
-        ["daemon"] => daemon::check(),
+        ["daemon"] => daemon::check().map(drop),
+        ["daemon", "--measure", minutes] => daemon::check().and_then(|path| daemon::measure(&path, minutes)),
+        ["idle", rest @ ..] => idle::replay(rest),
         ["bench", rest @ ..] => bench::run(rest),
         _ => Err(format!("this is not a task\n{HELP}")),
     };

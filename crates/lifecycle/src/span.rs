@@ -45,8 +45,8 @@ pub fn parse_span(text: &str) -> Result<SignedDuration, TimeTextError> {
     if total == 0 || total > LONGEST { Err(error()) } else { Ok(SignedDuration::from_secs(total)) }
 }
 
-/// Writes a span so that [`parse_span`] reads it back, whole seconds, at most the two largest units
-/// that say it exactly (`2d3h`); what is not positive is written `0s`.
+/// Writes a span so that [`parse_span`] reads it back: whole seconds, days the largest unit (`2d3h`); what is
+/// not positive is written `0s`.
 pub fn format_span(span: SignedDuration) -> String {
     let mut rest = span.as_secs().max(0);
     let mut text = String::new();
@@ -153,6 +153,7 @@ mod tests {
         check("1w2d3h4m5s", 788_645, "9d3h4m5s");
         check(" 45s ", 45, "45s");
         check("36500h", 131_400_000, "1520d20h");
+        check("3660d", 316_224_000, "3660d");
     }
 
     #[test]

@@ -124,8 +124,14 @@ fn install_starts_the_dead_man_first() {
     let calls = world.read("calls");
     let enabled: Vec<&str> = calls.lines().filter(|line| line.contains("enable")).collect();
     assert_eq!(enabled[0], "systemctl enable --now spawn-dead-man.timer");
+    let timer = world.read("etc/systemd/system/spawn-dead-man.timer");
+    let first =
+        timer.lines().find_map(|line| line.strip_prefix("OnBootSec=")?.strip_suffix('s')).expect("a time");
+    let uptime = std::fs::read_to_string("/proc/uptime").expect("uptime");
+    let uptime: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
     // Two hours, five minutes of grace and ten of slack.
-    assert!(world.read("etc/systemd/system/spawn-dead-man.timer").contains("OnActiveSec=8100s"));
+    let left = first.parse::<f64>().expect("seconds") - uptime;
+    assert!((8_040.0..=8_100.0).contains(&left), "{left}");
 }
 
 /// The faults are run under this policy, and each of its actions is used by one of them or by these.
@@ -169,6 +175,57 @@ fn a_trace_is_replayed() {
     let trace = std::fs::File::open(world.path("trace.csv")).expect("a trace");
     let piped = Command::new(env!("CARGO_BIN_EXE_spawnd")).args(["simulate", "-"]).stdin(trace).output();
     assert_eq!(piped.expect("spawnd runs").stdout, output.stdout);
+    let with_terms = |text: &str| {
+        world.write("policy.json", text);
+        let (trace, policy) = (world.path("trace.csv"), world.path("policy.json"));
+        world.run(&["simulate", &trace.to_string_lossy(), "--terms", &policy.to_string_lossy()])
+    };
+    let idle = r#"{"budget":"8h","on-expiry":"stop","idle":{"timeout":"1h","thresholds":{"cpu":2}}}"#;
+    // Never busy by these terms: the grace after the boot, the timeout and the warnings.
+    check(&with_terms(idle), true, "5040 s: stop after 1h24m of running");
+    check(&with_terms(r#"{"budget":"8h","on-expiry":"stop"}"#), false, "there is no \"idle\" in it");
+    check(&world.run(&["simulate", "/nowhere"]), false, "/nowhere: No such file");
+    world.write("not.parquet", "PAR1 and no more");
+    check(&world.run(&["simulate", &world.path("not.parquet").to_string_lossy()]), false, "Parquet error");
+}
+
+/// A Parquet file of a column of seconds and one of numbers.
+fn parquet_file() -> Vec<u8> {
+    use parquet::data_type::{DoubleType, Int64Type};
+    use parquet::file::writer::SerializedFileWriter;
+    let schema = "message trace { REQUIRED INT64 time; REQUIRED DOUBLE cpu; }";
+    let schema = parquet::schema::parser::parse_message_type(schema).expect("a schema");
+    let mut writer =
+        SerializedFileWriter::new(Vec::new(), schema.into(), Default::default()).expect("a writer");
+    let mut group = writer.next_row_group().expect("a group");
+    let mut column = group.next_column().expect("a column").expect("time");
+    column.typed::<Int64Type>().write_batch(&[0, 3_000, 6_000], None, None).expect("written");
+    column.close().expect("closed");
+    let mut column = group.next_column().expect("a column").expect("cpu");
+    column.typed::<DoubleType>().write_batch(&[1.0, 0.0, 0.0], None, None).expect("written");
+    column.close().expect("closed");
+    group.close().expect("closed");
+    writer.into_inner().expect("bytes")
+}
+
+#[test]
+fn a_damaged_trace_is_refused_or_read() {
+    let world = World::new("");
+    let whole = parquet_file();
+    let trace = world.path("trace.parquet");
+    let replay = |bytes: &[u8]| {
+        std::fs::write(&trace, bytes).expect("written");
+        world.run(&["simulate", trace.to_str().expect("a path")])
+    };
+    check(&replay(&whole), true, "5520 s: stop after 1h32m of running");
+    for place in 4..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 0xff;
+        let output = replay(&bytes);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let refused = output.status.code() == Some(1) && said.contains("trace.parquet: ");
+        assert!(output.status.success() || refused, "{place}: {:?} {said}", output.status);
+    }
 }
 
 const SECRET: &str = "0123456789abcdef";

@@ -2,15 +2,20 @@
 //! id begins with `i-sandbox`, which AWS cannot issue, and the daemon refuses any other id here.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How much faster than the machine's the daemon's time passes.
 pub(crate) const PACE: u64 = 240;
+
+/// Between two looks of a test at its world.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What the fake AWS does and knows.
 #[derive(Debug, Clone)]
@@ -22,6 +27,11 @@ pub(crate) struct Aws {
     pub(crate) spot: bool,
     pub(crate) instance_id: String,
     pub(crate) pending: u64,
+    /// Number of the credentials that the metadata service hands out, and when they say that they expire.
+    pub(crate) credentials: u32,
+    pub(crate) expiration: &'static str,
+    /// EC2 calls those of a lower number expired.
+    pub(crate) honoured: u32,
     /// Names of the EC2 calls, with their bodies, in order.
     pub(crate) calls: Vec<String>,
     /// What the webhook was sent: the signature and the body.
@@ -77,6 +87,43 @@ pub(crate) struct World {
     origin: f64,
     mounts: Vec<PathBuf>,
     daemon: Option<Child>,
+    _doors: Vec<Door>,
+}
+
+/// An address at which the fake listens, until the world ends.
+struct Door {
+    address: SocketAddr,
+    closed: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Door {
+    fn open(listener: TcpListener, aws: &Arc<Mutex<Aws>>, began: Instant) -> Door {
+        let address = listener.local_addr().expect("an address");
+        let closed = Arc::new(AtomicBool::new(false));
+        let (aws, end) = (Arc::clone(aws), Arc::clone(&closed));
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if end.load(Ordering::Relaxed) {
+                    return;
+                }
+                let aws = Arc::clone(&aws);
+                std::thread::spawn(move || serve(stream, &aws, began));
+            }
+        });
+        Door { address, closed, thread: Some(thread) }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Relaxed);
+        // Wakes it; where a test has taken the address away, it ends with the process.
+        let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl World {
@@ -101,6 +148,9 @@ impl World {
             spot: false,
             instance_id: "i-sandbox0123456789".to_string(),
             pending: 1_800_000_000,
+            credentials: 1,
+            expiration: "2099-01-01T00:00:00Z",
+            honoured: 1,
             calls: Vec::new(),
             posts: Vec::new(),
             webhook_hangs: false,
@@ -112,15 +162,8 @@ impl World {
         let began = Instant::now();
         let link_local = metadata.is_some();
         let own = listener.try_clone().expect("a listener");
-        for listener in std::iter::once(own).chain(metadata) {
-            let served = Arc::clone(&aws);
-            std::thread::spawn(move || {
-                for stream in listener.incoming().flatten() {
-                    let aws = Arc::clone(&served);
-                    std::thread::spawn(move || serve(stream, &aws, began));
-                }
-            });
-        }
+        let listeners = std::iter::once(own).chain(metadata);
+        let doors = listeners.map(|listener| Door::open(listener, &aws, began)).collect();
         let uptime = std::fs::read_to_string("/proc/uptime").expect("uptime");
         let monotonic: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
         let world = World {
@@ -133,6 +176,7 @@ impl World {
             origin: monotonic,
             mounts: Vec::new(),
             daemon: None,
+            _doors: doors,
         };
         world.write("proc/stat", "cpu  0 0 0 0 0 0 0 0 0 0\nintr 1\nctxt 2\nbtime 3\nprocesses 4\n");
         world.write("proc/net/dev", "h\nh\n");
@@ -255,14 +299,18 @@ impl World {
         ((now - self.origin) * PACE as f64) as u64
     }
 
-    /// Waits until something holds, for at most so many seconds of the daemon's time.
+    /// Waits until something holds, for at most so many seconds of the daemon's time. What a busy machine keeps
+    /// from this test it keeps from the daemon too: it is not counted.
     pub(crate) fn until(&self, seconds: u64, holds: impl Fn(&World) -> bool) -> bool {
-        let end = Instant::now() + Duration::from_secs_f64(seconds as f64 / PACE as f64);
+        let mut end = Instant::now() + Duration::from_secs_f64(seconds as f64 / PACE as f64);
+        let mut before = Instant::now();
         while Instant::now() < end {
             if holds(self) {
                 return true;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(LOOK);
+            end += before.elapsed().saturating_sub(LOOK * 4);
+            before = Instant::now();
         }
         holds(self)
     }
@@ -382,15 +430,17 @@ fn imds(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
         "dynamic/instance-identity/document" => {
             let pending = jiff::Timestamp::from_second(aws.pending as i64).expect("in range");
             let id = &aws.instance_id;
-            Some(format!(r#"{{"instanceId":"{id}","region":"us-east-1","pendingTime":"{pending}","accountId":"1"}}"#))
+            Some(format!(
+                r#"{{"instanceId":"{id}","region":"us-east-1","pendingTime":"{pending}","accountId":"1"}}"#
+            ))
         }
         "meta-data/tags/instance/spawn:expiry" => aws.tag.clone(),
         "meta-data/tags/instance/spawn:cap" => aws.cap.clone(),
         "meta-data/iam/security-credentials/" => Some("spawn-role".to_string()),
-        "meta-data/iam/security-credentials/spawn-role" => Some(
-            r#"{"Code":"Success","AccessKeyId":"ASIASANDBOX","SecretAccessKey":"s","Token":"t","Expiration":"2099-01-01T00:00:00Z"}"#
-                .to_string(),
-        ),
+        "meta-data/iam/security-credentials/spawn-role" => Some(format!(
+            r#"{{"Code":"Success","AccessKeyId":"ASIASANDBOX{}","SecretAccessKey":"s","Token":"t","Expiration":"{}"}}"#,
+            aws.credentials, aws.expiration
+        )),
         "meta-data/spot/instance-action" if aws.spot => {
             Some(r#"{"action":"terminate","time":"2027-01-15T09:00:00Z"}"#.to_string())
         }
@@ -414,6 +464,12 @@ fn allowed(policy: &serde_json::Value, body: &str) -> bool {
     })
 }
 
+/// The number of the credentials with which a call is signed.
+fn key_number(request: &Request) -> Option<u32> {
+    let signed = request.headers.iter().find_map(|header| header.split_once("credential=asiasandbox"));
+    signed?.1.split('/').next()?.parse().ok()
+}
+
 fn ec2(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
     aws.calls.push(request.body.clone());
     let signed = request.headers.iter().any(|header| header.starts_with("authorization: aws4-hmac-sha256"));
@@ -423,6 +479,9 @@ fn ec2(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
     let refused = |code: &str| {
         Some((400, format!("<Response><Errors><Error><Code>{code}</Code></Error></Errors></Response>")))
     };
+    if key_number(request).is_some_and(|number| number < aws.honoured) {
+        return refused("RequestExpired");
+    }
     if !allowed(&aws.policy, &request.body) {
         aws.forbidden += 1;
         return refused("UnauthorizedOperation");

@@ -6,7 +6,7 @@ use crate::namespaces::{inside, sh};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{ptsname, unlockpt};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -169,4 +169,84 @@ fn real_connections_and_devices() {
     busy(LONG / PACE);
     let stopped: Vec<bool> = worlds.iter().map(|world| world.heard("StopInstances")).collect();
     assert_eq!(stopped, [true, false, true]);
+}
+
+/// A loop device over a file in memory: its counters are the kernel's, and nobody else uses it. It is let
+/// go when it is closed.
+fn loop_device(world: &mut World) -> Option<(String, File)> {
+    world.mount(&["-t", "tmpfs", "-o", "size=40m", "none"], "disk");
+    let image = world.path("disk/image");
+    File::create(&image).and_then(|file| file.set_len(32 << 20)).expect("an image");
+    let output = Command::new("losetup").args(["--find", "--show"]).arg(&image).output().ok()?;
+    let device = String::from_utf8_lossy(&output.stdout).trim().to_string();
+    let file = File::options().write(true).open(&device).ok()?;
+    let let_go = Command::new("losetup").args(["--detach", &device]).status();
+    assert!(let_go.is_ok_and(|status| status.success()), "{device}");
+    Some((device.trim_start_matches("/dev/").to_string(), file))
+}
+
+#[test]
+fn real_writing_to_a_disk_keeps() {
+    if !inside("real_writing_to_a_disk_keeps") {
+        return;
+    }
+    let mut worlds = [World::new(TERMS), World::new(TERMS)];
+    let Some((name, mut device)) = loop_device(&mut worlds[0]) else {
+        println!("skipped: there are no loop devices here");
+        return;
+    };
+    for world in &worlds {
+        std::fs::remove_file(world.path("proc/diskstats")).expect("removed");
+        std::os::unix::fs::symlink("/proc/diskstats", world.path("proc/diskstats")).expect("a link");
+        world.write(&format!("sys/block/{name}/size"), "");
+    }
+    // That there is hardware behind it is the first machine's claim; the other's is what a loop device is.
+    worlds[0].write(&format!("sys/block/{name}/device"), "");
+    worlds.iter_mut().for_each(World::start);
+    let block = vec![7; 16 << 20];
+    while worlds[0].uptime() < LONG * 3 / 4 {
+        device.seek(SeekFrom::Start(0)).and_then(|_| device.write_all(&block)).expect("written");
+        device.sync_data().expect("on the disk");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let stopped = worlds.each_ref().map(|world| world.heard("StopInstances"));
+    assert_eq!(stopped, [false, true], "{} {}", why(&worlds[0], "disk"), worlds[0].log());
+    assert!(why(&worlds[0], "disk").contains("busy in "), "{}", why(&worlds[0], "disk"));
+}
+
+/// There is no SSH server among the tools of the tests: `login` writes the same record that sshd writes.
+#[test]
+fn real_login_is_work_once_and_an_open_session_is_not() {
+    if !inside("real_login_is_work_once_and_an_open_session_is_not") {
+        return;
+    }
+    let mut world = with_terminals(TERMS);
+    world.write("run/utmp", "");
+    let (run, terminals) = (world.path("run"), world.path("dev/pts"));
+    sh(&format!("mount --bind {} /run && mount --bind {} /dev/pts", run.display(), terminals.display()));
+    world.start();
+    world.until(20 * 60, |world| world.uptime() >= 20 * 60);
+    let at = world.uptime();
+    let written = |world: &World| std::fs::metadata(world.path("run/utmp")).map_or(0, |file| file.len());
+    let mut session = Command::new("script");
+    session.args(["--quiet", "--command", "login -f root", "/dev/null"]);
+    let session = session.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let Ok(mut session) = session else {
+        println!("skipped: there is no `script` here");
+        return;
+    };
+    if !world.until(10 * 60, |world| written(world) > 0) {
+        let _ = session.kill();
+        println!("skipped: there is no login here that keeps records");
+        return;
+    }
+    let seen = world.until(10 * 60, |world| why(world, "login").contains("last busy"));
+    let stopped = world.until(LONG, |world| world.heard("StopInstances"));
+    let (ended, open) = (world.uptime(), session.try_wait().is_ok_and(|ended| ended.is_none()));
+    let _ = session.kill();
+    let _ = session.wait();
+    assert!(seen, "{}", why(&world, "login"));
+    assert!(open, "the session was open to the end");
+    // The timeout and the grace, less one look.
+    assert!(stopped && ended >= at + 50 * 60 - 60, "from {at} to {ended}: {}", world.log());
 }

@@ -6,3 +6,4 @@ mod fake;
 mod faults;
 mod loads;
 mod namespaces;
+mod systemd;

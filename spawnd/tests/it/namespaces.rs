@@ -37,6 +37,7 @@ pub(crate) fn inside(test: &str) -> bool {
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("1 passed"), "{said}{errors}");
+    said.lines().filter(|line| line.contains("skipped: ")).for_each(|line| println!("{line}"));
     false
 }
 
@@ -128,16 +129,84 @@ fn the_disk_of_the_state_is_full() {
 }
 
 #[test]
-fn killed_at_every_tenth_of_a_life() {
-    for tenth in 1..10 {
-        check_in(World::new(TEN_MINUTES), |world| {
-            let at = 60 * tenth;
-            while world.uptime() < at {
-                std::thread::sleep(std::time::Duration::from_millis(2));
+fn credentials_are_replaced_in_the_middle_of_a_life() {
+    if inside("credentials_are_replaced_in_the_middle_of_a_life") {
+        let world = check(|world| {
+            // A call, so that the daemon holds credentials when they expire.
+            assert!(world.run(&["extend", "1m"]).status.success(), "{}", world.log());
+            world.aws(|aws| (aws.credentials, aws.honoured) = (2, 2));
+        });
+        assert!(world.heard("StopInstances") && !world.powered_off(), "{}", world.log());
+    }
+}
+
+#[test]
+fn the_credentials_have_expired_for_good() {
+    if inside("the_credentials_have_expired_for_good") {
+        // The role was taken away: the metadata service goes on handing out what EC2 no longer honours.
+        let world = check(|world| {
+            world.aws(|aws| (aws.honoured, aws.expiration) = (9, "2020-01-01T00:00:00Z"));
+        });
+        assert!(world.until(300, World::powered_off), "{}", world.log());
+        assert!(world.log().contains("the credentials of the role have expired"), "{}", world.log());
+    }
+}
+
+#[test]
+fn the_tags_are_garbled_at_their_own_address() {
+    if inside("the_tags_are_garbled_at_their_own_address") {
+        let long = format!("v1;running;until={}Z;gen=9", "9".repeat(100_000));
+        let garbled =
+            ["", "<html>busy</html>", "v2;never", "v1;running;until=2027-01-15T08:10:00Z;gen=-1", &long];
+        let world = check(|world| {
+            for text in garbled {
+                world.aws(|aws| (aws.tag, aws.cap) = (Some(text.to_string()), Some(text.to_string())));
+                world.until(60, |_| false);
+            }
+        });
+        assert!(world.log().contains("the expiry tag cannot be read"), "{}", world.log());
+    }
+}
+
+/// Lives of ten minutes, each with one SIGKILL: at every eleventh second until a minute after the end, from
+/// `first` on. Four tests share them, so that they run side by side.
+fn killed_at_every_fourth_instant(first: u64) {
+    for at in (first * 11..=660).step_by(44) {
+        check_in(World::in_namespace(TEN_MINUTES), |world| {
+            while world.uptime() < at && !world.ended() {
+                std::thread::sleep(std::time::Duration::from_millis(1));
             }
             world.kill();
             world.start();
         });
+    }
+}
+
+#[test]
+fn killed_at_any_instant_first_quarter() {
+    if inside("killed_at_any_instant_first_quarter") {
+        killed_at_every_fourth_instant(0);
+    }
+}
+
+#[test]
+fn killed_at_any_instant_second_quarter() {
+    if inside("killed_at_any_instant_second_quarter") {
+        killed_at_every_fourth_instant(1);
+    }
+}
+
+#[test]
+fn killed_at_any_instant_third_quarter() {
+    if inside("killed_at_any_instant_third_quarter") {
+        killed_at_every_fourth_instant(2);
+    }
+}
+
+#[test]
+fn killed_at_any_instant_last_quarter() {
+    if inside("killed_at_any_instant_last_quarter") {
+        killed_at_every_fourth_instant(3);
     }
 }
 

@@ -1,0 +1,283 @@
+//! The edges of single rules: how long exactly, how much exactly, and what must not happen. Each was found
+//! by changing the rule and seeing no test fail.
+
+mod life;
+
+use domain::Known;
+use jiff::SignedDuration;
+use life::{Life, instant};
+use lifecycle::idle::IdleTerms;
+use lifecycle::{AwsNotice, Command, Effect, Event, Refusal, Terms, step};
+
+fn secs(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}
+
+fn extend(seconds: i64, local_only: bool) -> Command {
+    Command::Extend { by: secs(seconds), local_only }
+}
+
+/// A life that is idle since its fifteenth minute, and would be stopped after forty more.
+fn idle() -> Life {
+    let idle = Some(IdleTerms::after(SignedDuration::from_mins(30)));
+    let mut life = Life::new(Terms { idle, ..Terms::with_budget(SignedDuration::from_hours(8)) });
+    life.run(840);
+    life.quiet = true;
+    life
+}
+
+/// The second of the first line that ends so.
+fn second_of(life: &Life, end: &str) -> Option<i64> {
+    let line = life.log.iter().find(|line| line.ends_with(end))?;
+    line.split(' ').next()?.parse().ok()
+}
+
+#[test]
+fn without_awss_clock_only_this_machine_is_extended() {
+    let mut life = Life::hour();
+    life.heard = false;
+    life.boot(0, true);
+    life.log.clear();
+    life.ask(extend(3_600, false));
+    life.ask(extend(3_600, true));
+    assert!(life.log[0].contains("no: AWS's clock was not heard since the start"), "{:?}", life.log);
+    assert!(life.log[1].contains("yes: extended: 1h58m left"), "{:?}", life.log);
+}
+
+#[test]
+fn a_short_extension_is_one_and_the_cap_leaves_a_minute_or_nothing() {
+    let check = |cap: Option<i64>, by: i64, left: i64| {
+        let mut life = Life::hour();
+        life.cap = cap.map_or(Known::Absent, |second| Known::Is(instant(second)));
+        life.ask(extend(by, false));
+        assert_eq!(life.left(), left, "{cap:?} {by}: {:?}", life.log);
+    };
+    check(None, 10, 3_550);
+    // The hour ends at 3,600; a cap that leaves less than a minute more is not worth a tag.
+    check(Some(3_659), 600, 3_540);
+    check(Some(3_660), 600, 3_600);
+}
+
+#[test]
+fn an_extension_counts_from_when_it_was_asked_for() {
+    let mut life = Life::hour();
+    let inputs = life.inputs(vec![Event::Asked { ticket: 1, command: extend(600, false) }]);
+    let (state, effects) = step(life.state.take().expect("a state"), &inputs);
+    let generation = effects.iter().find_map(|effect| match effect {
+        Effect::WriteTag(expiry) => Some(expiry.generation),
+        _ => None,
+    });
+    life.mono += 20;
+    life.aws += 20;
+    let written = Event::TagWritten { generation: generation.expect("a tag"), outcome: Ok(()) };
+    life.state = Some(step(state, &life.inputs(vec![written])).0);
+    assert_eq!(life.left(), 3_540 + 600 - 20);
+}
+
+#[test]
+fn a_tag_that_cannot_be_written_is_tried_each_minute() {
+    let mut life = Life::hour();
+    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.boot(0, true);
+    life.run(120);
+    life.refusal = None;
+    life.run(120);
+    let tries: Vec<&str> =
+        life.log.iter().filter_map(|line| Some(line.split_once(" v1;running;")?.0)).collect();
+    assert_eq!(tries, ["60", "120", "180", "240"], "{:?}", life.log);
+}
+
+#[test]
+fn while_the_end_is_under_way_nobody_is_told_that_it_runs() {
+    let mut life = Life::hour();
+    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.hook_hangs = true;
+    life.boot(0, true);
+    life.run(3_600);
+    let end = life.log.iter().position(|line| line.ends_with("hook")).expect("an end");
+    assert!(life.log[end..].iter().all(|line| !line.contains("v1;running")), "{:?}", life.log);
+}
+
+#[test]
+fn a_short_sleep_right_after_the_first_look_is_a_resume() {
+    let mut life = Life::hour();
+    life.log.clear();
+    let inputs = life.inputs(Vec::new());
+    let state = lifecycle::State::begin(Terms::unread(), &inputs.clocks, &inputs.boot);
+    life.asleep = 100;
+    let (_, effects) = step(state, &life.inputs(Vec::new()));
+    assert!(effects.contains(&Effect::ForgetCredentials), "{effects:?}");
+}
+
+#[test]
+fn more_than_ten_seconds_asleep_are_a_resume() {
+    let check = |asleep: i64, resumed: bool| {
+        let mut life = Life::hour();
+        life.asleep = asleep;
+        life.run(15);
+        let mut booted = Life::hour();
+        booted.asleep = asleep;
+        booted.boot(30, false);
+        for life in [life, booted] {
+            let forgotten = life.log.iter().any(|line| line.ends_with("forget credentials"));
+            assert_eq!(forgotten, resumed, "{asleep}: {:?}", life.log);
+        }
+    };
+    check(10, false);
+    check(11, true);
+}
+
+#[test]
+fn until_a_boot_is_settled_the_dead_man_waits_for_the_warning() {
+    let mut life = Life::hour();
+    life.run(3_600);
+    life.identified = false;
+    life.boot(0, false);
+    life.run(120);
+    // Warned at the first look, two minutes ago; overdue by three. The grace and ten minutes are the slack.
+    let after = life.state.as_ref().expect("a state").dead_man_after();
+    assert_eq!(after, secs(900 - 120), "{:?}", life.log);
+}
+
+#[test]
+fn a_warning_holds_on_over_a_reboot() {
+    let mut life = Life::hour();
+    life.run(540);
+    life.cap = Known::Is(instant(0));
+    life.run(15);
+    assert_eq!(life.left(), 300, "warned just now");
+    life.run(90);
+    life.boot(30, false);
+    assert_eq!(life.left(), 300 - 90 - 60, "{:?}", life.log);
+}
+
+#[test]
+fn two_minutes_without_a_look_are_not_known_to_be_idle() {
+    let check = |gap: i64, later: i64| {
+        let mut life = idle();
+        life.run(600);
+        life.mono += gap;
+        life.aws += gap;
+        life.look(Vec::new());
+        life.run(3_000);
+        // Work ended at 945, when two of the last five looks were busy, and the look at which it stops is the first after 2,400 seconds of idleness.
+        let expected = (945 + 2_400 + later - 1_500 - gap) as u64;
+        let expected = 1_500 + gap + expected.next_multiple_of(15) as i64;
+        assert_eq!(second_of(&life, " stop"), Some(expected), "{gap}: {:?}", life.log);
+    };
+    check(120, 0);
+    check(121, 121);
+    check(600, 600);
+}
+
+#[test]
+fn a_late_warning_of_idleness_still_lasts_the_grace() {
+    let mut life = idle();
+    life.run(1_785);
+    life.mono += 105;
+    life.aws += 105;
+    life.look(Vec::new());
+    // The timeout was over at 2,745; seen and told at 2,790.
+    assert_eq!(second_of(&life, "To prevent it: spawnd cancel"), Some(2_790), "{:?}", life.log);
+    life.run(900);
+    assert_eq!(second_of(&life, " stop"), Some(3_390), "{:?}", life.log);
+}
+
+#[test]
+fn a_sleep_is_charged_neither_before_nor_after_a_reboot() {
+    let mut life = Life::hour();
+    life.run(540);
+    life.asleep += 5_000;
+    life.aws += 5_000;
+    life.run(15);
+    life.asleep = 0;
+    life.boot(30, false);
+    assert_eq!(life.left(), 3_600 - 615 - 30 - 60);
+    let mut life = Life::hour();
+    life.run(540);
+    life.heard = false;
+    life.boot(30, false);
+    life.asleep += 1_000;
+    life.aws += 1_000;
+    life.run(15);
+    life.heard = true;
+    life.run(15);
+    assert_eq!(life.left(), 3_600 - 600 - 30 - 60 - 30);
+}
+
+#[test]
+fn what_was_complete_and_is_extended_is_not_complete() {
+    let mut life = Life::hour();
+    life.ask(Command::Complete);
+    life.ask(Command::Complete);
+    let said: Vec<&str> =
+        life.log.iter().filter_map(|line| line.split_once(" yes: ")).map(|(_, said)| said).collect();
+    let first = "complete: the instance will terminate in 5m; spawnd extend 2h prevents it";
+    assert_eq!(said, [first, "it was complete already"]);
+    life.ask(extend(3_600, false));
+    life.log.clear();
+    life.run(3_600);
+    assert!(life.log.iter().all(|line| !line.contains("its work is complete")), "{:?}", life.log);
+    assert_eq!(second_of(&life, " stop"), Some(3_660), "{:?}", life.log);
+}
+
+#[test]
+fn a_lease_is_longer_than_nothing_and_at_most_a_day() {
+    let check = |seconds: i64, granted: bool| {
+        let mut life = Life::hour();
+        life.ask(Command::KeepAlive { name: "job".to_string(), span: secs(seconds) });
+        let answer = if granted { "60 yes: not idle for" } else { "60 no: a lease is at most" };
+        assert!(life.log.last().is_some_and(|line| line.contains(answer)), "{seconds}: {:?}", life.log);
+    };
+    check(-1, false);
+    check(0, false);
+    check(1, true);
+    check(86_400, true);
+    check(86_401, false);
+}
+
+#[test]
+fn a_signal_that_is_unseen_for_an_hour_is_told_and_no_other() {
+    let told = |life: &Life| life.log.iter().filter(|line| line.contains("idleness cannot be told")).count();
+    let mut life = Life::new(Terms::with_budget(SignedDuration::from_hours(8)));
+    life.run(7_200);
+    assert_eq!(told(&life), 0, "{:?}", life.log);
+    life.unseen = true;
+    life.run(3_600);
+    assert_eq!(told(&life), 0, "{:?}", life.log);
+    life.run(3_600);
+    assert_eq!(told(&life), 1, "{:?}", life.log);
+}
+
+#[test]
+fn a_notice_of_aws_is_told_once_and_runs_the_hook_where_the_end_is_near() {
+    let notice = |id: &str, hook: Option<i64>| {
+        Event::Aws(AwsNotice { id: id.to_string(), text: format!("AWS says {id}"), hook: hook.map(secs) })
+    };
+    let mut life = Life::hour();
+    for _ in 0..2 {
+        life.look(vec![notice("rebalance", None)]);
+        life.look(vec![notice("spot", Some(100))]);
+    }
+    life.check(&["60 Last: AWS says rebalance", "60 Last: AWS says spot", "60 hook"]);
+}
+
+#[test]
+fn the_state_is_saved_each_minute_and_at_once_when_something_changed() {
+    let mut life = Life::hour();
+    life.run(240);
+    assert_eq!(life.saves, [120, 180, 240, 300]);
+    life.run(15);
+    life.ask(Command::KeepAlive { name: "job".to_string(), span: secs(60) });
+    assert_eq!(life.saves, [120, 180, 240, 300, 315]);
+}
+
+#[test]
+fn the_dead_man_is_set_anew_when_it_is_off_by_more_than_a_minute() {
+    let mut life = Life::hour();
+    life.ask(extend(60, true));
+    life.run(120);
+    assert_eq!(life.armed, [0; 0]);
+    life.ask(extend(1, true));
+    assert_eq!(life.armed, [180]);
+}

@@ -1,0 +1,184 @@
+//! A life for tests of single events: what is seen goes in, what is done comes out as text.
+
+use domain::{Known, Timestamp};
+use jiff::SignedDuration;
+use lifecycle::idle::{RULES, Reading};
+use lifecycle::tag::Expiry;
+use lifecycle::{Boot, Clocks, Command, Effect, Event, Inputs, Refusal, State, Tags, Terms, step};
+
+/// The second at which each life begins.
+const BEGIN: i64 = 1_800_000_000;
+
+/// A life whose effects are noted as lines: the second of the boot, and what was done.
+pub(crate) struct Life {
+    pub(crate) state: Option<State>,
+    pub(crate) mono: i64,
+    pub(crate) asleep: i64,
+    pub(crate) aws: i64,
+    pub(crate) boot: u32,
+    pub(crate) pending: i64,
+    pub(crate) tag: Known<Expiry>,
+    pub(crate) cap: Known<Timestamp>,
+    /// Whether AWS's clock is heard.
+    pub(crate) heard: bool,
+    pub(crate) quiet: bool,
+    /// Whether the idle signals are read.
+    pub(crate) blind: bool,
+    pub(crate) hook_hangs: bool,
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) log: Vec<String>,
+    /// Whether the identity document is seen.
+    pub(crate) identified: bool,
+    /// What the signals say in place of a number.
+    pub(crate) unseen: bool,
+    /// Seconds at which the state was saved.
+    pub(crate) saves: Vec<i64>,
+    /// Seconds at which the dead-man was set.
+    pub(crate) armed: Vec<i64>,
+}
+
+pub(crate) fn instant(seconds: i64) -> Timestamp {
+    Timestamp::from_second(BEGIN + seconds).expect("in range")
+}
+
+impl Life {
+    /// A life of an hour, or under other terms, whose first look was a minute after the boot.
+    pub(crate) fn new(terms: Terms) -> Life {
+        let mut life = Life {
+            state: None,
+            mono: 60,
+            asleep: 0,
+            aws: 60,
+            boot: 1,
+            pending: 0,
+            tag: Known::Absent,
+            cap: Known::Absent,
+            heard: true,
+            quiet: false,
+            blind: false,
+            hook_hangs: false,
+            refusal: None,
+            log: Vec::new(),
+            identified: true,
+            unseen: false,
+            saves: Vec::new(),
+            armed: Vec::new(),
+        };
+        let inputs = life.inputs(Vec::new());
+        life.state = Some(State::begin(terms, &inputs.clocks, &inputs.boot));
+        life.look(Vec::new());
+        life.log.clear();
+        life.saves.clear();
+        life.armed.clear();
+        life
+    }
+
+    pub(crate) fn hour() -> Life {
+        Life::new(Terms::with_budget(SignedDuration::from_hours(1)))
+    }
+
+    pub(crate) fn inputs(&self, events: Vec<Event>) -> Inputs {
+        let mono = SignedDuration::from_secs(self.mono);
+        let value = match (self.unseen, self.quiet) {
+            (true, _) => Known::Unseen("no driver".to_string()),
+            (false, true) => Known::Is(0.0),
+            (false, false) => Known::Is(100.0),
+        };
+        let pending = if self.identified {
+            Known::Is(instant(self.pending))
+        } else {
+            Known::Unseen("no answer".to_string())
+        };
+        Inputs {
+            clocks: Clocks {
+                mono,
+                boot: mono + SignedDuration::from_secs(self.asleep),
+                wall: Timestamp::UNIX_EPOCH,
+            },
+            boot: Boot { id: self.boot.to_string(), pending },
+            date: self.heard.then(|| instant(self.aws)),
+            tags: Tags { expiry: self.tag.clone(), cap: self.cap.clone() },
+            readings: (!self.blind).then(|| {
+                RULES.iter().map(|rule| Reading { signal: rule.signal, value: value.clone() }).collect()
+            }),
+            events,
+        }
+    }
+
+    pub(crate) fn look(&mut self, mut events: Vec<Event>) {
+        for round in 0.. {
+            assert!(round < 8, "effects without end: {:?}", self.log);
+            let inputs = self.inputs(std::mem::take(&mut events));
+            let (state, effects) = step(self.state.take().expect("a state"), &inputs);
+            self.state = Some(state);
+            for effect in effects {
+                events.extend(self.perform(effect));
+            }
+            if events.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) -> Option<Event> {
+        let outcome = || self.refusal.clone().map_or(Ok(()), Err);
+        let (line, event) = match effect {
+            Effect::Save => {
+                self.saves.push(self.mono);
+                return None;
+            }
+            Effect::ArmDeadMan { after } => {
+                self.armed.push(self.mono);
+                return Some(Event::DeadManArmed { after, outcome: Ok(()) });
+            }
+            Effect::PreStop { .. } => ("hook".to_string(), (!self.hook_hangs).then_some(Event::PreStopDone)),
+            Effect::Notify(notice) => (format!("{:?}: {}", notice.urgency, notice.text), None),
+            Effect::WriteTag(expiry) => {
+                let event = Event::TagWritten { generation: expiry.generation, outcome: outcome() };
+                if self.refusal.is_none() {
+                    self.tag = Known::Is(expiry);
+                }
+                (expiry.encode(), Some(event))
+            }
+            Effect::Call(action) => (action.verb().to_string(), Some(Event::Called(outcome()))),
+            Effect::PowerOff => ("power off".to_string(), None),
+            Effect::ForgetCredentials => ("forget credentials".to_string(), None),
+            Effect::Reply { answer: Ok(text), .. } => (format!("yes: {text}"), None),
+            Effect::Reply { answer: Err(text), .. } => (format!("no: {text}"), None),
+        };
+        self.log.push(format!("{} {line}", self.mono));
+        event
+    }
+
+    /// Lets the machine run, looking every 15 seconds.
+    pub(crate) fn run(&mut self, seconds: i64) {
+        for _ in 0..seconds / 15 {
+            self.mono += 15;
+            self.aws += 15;
+            self.look(Vec::new());
+        }
+    }
+
+    pub(crate) fn ask(&mut self, command: Command) {
+        self.look(vec![Event::Asked { ticket: 1, command }]);
+    }
+
+    /// Off for a while, then a boot that takes a minute; a start when `started`, else a reboot.
+    pub(crate) fn boot(&mut self, off: i64, started: bool) {
+        self.aws += off + 60;
+        self.mono = 60;
+        self.boot += 1;
+        if started {
+            self.pending = self.aws;
+        }
+        self.look(Vec::new());
+    }
+
+    pub(crate) fn left(&self) -> i64 {
+        self.state.as_ref().expect("a state").time_to_end().as_secs()
+    }
+
+    pub(crate) fn check(&self, expected: &[&str]) {
+        assert_eq!(self.log, expected, "\n{}", self.log.join("\n"));
+    }
+}

@@ -1,0 +1,6 @@
+//! Recorded traces as CSV.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| spawnd::strangers::trace(bytes));

@@ -1,0 +1,334 @@
+//! Recorded signals, as CSV or as Parquet: one row holds what a machine's signals said from a second on.
+
+use domain::Known;
+use lifecycle::idle::{RULES, Signal};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use parquet::record::reader::RowIter;
+use serde::Deserialize;
+use serde::de::value::{Error, StrDeserializer};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
+
+/// The last second of the year 9999, and the longest that one machine's rows may span, a little less than nine
+/// years: a replay goes through each minute of it.
+const LATEST: i64 = 253_402_300_799;
+const LONGEST: i64 = 78_000 * 3_600;
+
+/// What one machine's signals said from this second on.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) second: i64,
+    /// In the order of [`Trace::signals`].
+    pub(crate) values: Vec<Known<f64>>,
+}
+
+/// The rows of one machine, at least two, in order of time; its name is empty where the trace has none.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Recorded {
+    pub(crate) machine: String,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// A trace that is read machine by machine: only one machine's rows are held at a time.
+pub(crate) struct Trace<'a> {
+    /// The signals that were recorded; the machines had no others.
+    pub(crate) signals: Vec<Signal>,
+    lines: Lines<'a>,
+    /// The first line of the next machine.
+    next: Option<Line>,
+    seen: HashSet<String>,
+}
+
+type Lines<'a> = Box<dyn Iterator<Item = Result<Line, String>> + 'a>;
+
+/// One line as it was read, with its place for a sentence.
+struct Line {
+    place: String,
+    machine: String,
+    row: Row,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq)]
+enum Column {
+    Time,
+    Machine,
+    Signal(Signal),
+}
+
+impl<'a> Trace<'a> {
+    /// Reads CSV with a header. An empty cell means that the machine has no such thing, `?` that it could
+    /// not be seen.
+    pub(crate) fn csv(bytes: impl Read + 'a) -> Result<Trace<'a>, String> {
+        let mut reader = csv::Reader::from_reader(bytes);
+        let columns = columns(reader.headers().map_err(|error| error.to_string())?.iter())?;
+        let kinds = columns.clone();
+        let lines = reader.into_records().map(move |record| {
+            let record = record.map_err(|error| error.to_string())?;
+            let place = format!("line {}", record.position().map_or(0, |position| position.line()));
+            line(&place, &kinds, record.iter().map(csv_cell))
+        });
+        Ok(Trace::new(&columns, Box::new(lines)))
+    }
+
+    /// Reads Parquet with the same columns; time is in whole seconds or a timestamp. A null means that the
+    /// machine has no such thing, NaN that it could not be seen.
+    pub(crate) fn parquet(file: File) -> Result<Trace<'static>, String> {
+        let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
+        let schema = reader.metadata().file_metadata().schema_descr_ptr();
+        let columns = columns(schema.root_schema().get_fields().iter().map(|field| field.name()))?;
+        let kinds = columns.clone();
+        let rows = RowIter::from_file_into(Box::new(reader));
+        let lines = rows.enumerate().map(move |(index, row)| {
+            let row = row.map_err(|error| error.to_string())?;
+            let cells = row.get_column_iter().map(|(_, field)| parquet_cell(field));
+            line(&format!("row {}", index + 1), &kinds, cells)
+        });
+        Ok(Trace::new(&columns, Box::new(lines)))
+    }
+
+    fn new(columns: &[Column], lines: Lines<'a>) -> Trace<'a> {
+        let signal = |column: &Column| match column {
+            Column::Signal(signal) => Some(*signal),
+            Column::Time | Column::Machine => None,
+        };
+        let signals = columns.iter().filter_map(signal).collect();
+        Trace { signals, lines, next: None, seen: HashSet::new() }
+    }
+
+    /// The next machine, or none after the last.
+    pub(crate) fn machine(&mut self) -> Result<Option<Recorded>, String> {
+        let first = match self.next.take() {
+            Some(line) => line,
+            None => match self.lines.next().transpose()? {
+                Some(line) => line,
+                None if self.seen.is_empty() => return Err("the trace has no rows".to_string()),
+                None => return Ok(None),
+            },
+        };
+        let machine = first.machine;
+        if !self.seen.insert(machine.clone()) {
+            return Err(format!(
+                "{}: machine {machine} comes again; its rows must lie together",
+                first.place
+            ));
+        }
+        let mut rows = vec![first.row];
+        while let Some(line) = self.lines.next().transpose()? {
+            if line.machine != machine {
+                self.next = Some(line);
+                break;
+            }
+            if rows.last().is_some_and(|last| last.second >= line.row.second) {
+                return Err(format!("{}: time does not rise", line.place));
+            }
+            if line.row.second - rows[0].second > LONGEST {
+                return Err(format!("{}: more than nine years after the first row", line.place));
+            }
+            rows.push(line.row);
+        }
+        let of = if machine.is_empty() { String::new() } else { format!(" of machine {machine}") };
+        if rows.len() < 2 {
+            return Err(format!(
+                "{}: fewer than two rows{of}, expected one more that ends the last",
+                first.place
+            ));
+        }
+        Ok(Some(Recorded { machine, rows }))
+    }
+}
+
+fn columns<'n>(names: impl Iterator<Item = &'n str>) -> Result<Vec<Column>, String> {
+    let columns: Vec<Column> = names.map(column).collect::<Result<_, _>>()?;
+    match columns.iter().filter(|column| **column == Column::Time).count() {
+        1 => Ok(columns),
+        count => Err(format!("the trace has {count} columns named time, expected one, in seconds")),
+    }
+}
+
+fn column(name: &str) -> Result<Column, String> {
+    match name {
+        "time" => return Ok(Column::Time),
+        "machine" => return Ok(Column::Machine),
+        _ => {}
+    }
+    Signal::deserialize(StrDeserializer::<Error>::new(name)).map(Column::Signal).map_err(|_| {
+        let known = RULES.iter().map(|rule| format!("{:?}", rule.signal).to_lowercase()).collect::<Vec<_>>();
+        format!("column {name} is no signal; known are time, machine, {}", known.join(", "))
+    })
+}
+
+/// One cell of either format.
+enum Cell {
+    Nothing,
+    Unseen,
+    Second(i64),
+    Number(f64),
+    Text(String),
+}
+
+fn csv_cell(text: &str) -> Cell {
+    match text {
+        "" => Cell::Nothing,
+        "?" => Cell::Unseen,
+        _ => text
+            .parse()
+            .map(Cell::Second)
+            .or_else(|_| text.parse().map(Cell::Number))
+            .unwrap_or_else(|_| Cell::Text(text.to_string())),
+    }
+}
+
+fn parquet_cell(field: &Field) -> Cell {
+    match field {
+        Field::Null => Cell::Nothing,
+        Field::Int(number) => Cell::Second(i64::from(*number)),
+        Field::Long(number) => Cell::Second(*number),
+        Field::TimestampMillis(millis) => Cell::Second(millis.div_euclid(1_000)),
+        Field::TimestampMicros(micros) => Cell::Second(micros.div_euclid(1_000_000)),
+        Field::Float(number) => Cell::Number(f64::from(*number)),
+        Field::Double(number) => Cell::Number(*number),
+        Field::Str(text) => Cell::Text(text.clone()),
+        other => Cell::Text(other.to_string()),
+    }
+}
+
+impl Cell {
+    fn value(self) -> Result<Known<f64>, String> {
+        match self {
+            Cell::Nothing => Ok(Known::Absent),
+            Cell::Number(number) if number.is_finite() => Ok(Known::Is(number)),
+            Cell::Unseen | Cell::Number(_) => Ok(Known::Unseen("not recorded".to_string())),
+            Cell::Second(number) => Ok(Known::Is(number as f64)),
+            Cell::Text(text) => Err(format!("\"{text}\" is not a number")),
+        }
+    }
+
+    fn second(self) -> Result<i64, String> {
+        match self {
+            Cell::Second(second) if (0..=LATEST).contains(&second) => Ok(second),
+            other => Err(format!("time is \"{}\", expected a whole number of seconds", other.name())),
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Cell::Nothing => String::new(),
+            Cell::Unseen => "?".to_string(),
+            Cell::Second(second) => second.to_string(),
+            Cell::Number(number) => number.to_string(),
+            Cell::Text(text) => text,
+        }
+    }
+}
+
+fn line(place: &str, columns: &[Column], cells: impl Iterator<Item = Cell>) -> Result<Line, String> {
+    let (mut second, mut machine, mut values) = (0, String::new(), Vec::new());
+    for (column, cell) in columns.iter().zip(cells) {
+        let at = |why: String| format!("{place}: {why}");
+        match column {
+            Column::Time => second = cell.second().map_err(at)?,
+            Column::Machine => machine = cell.name(),
+            Column::Signal(_) => values.push(cell.value().map_err(at)?),
+        }
+    }
+    Ok(Line { place: place.to_string(), machine, row: Row { second, values } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::data_type::{ByteArrayType, DoubleType, Int64Type};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+    use std::sync::Arc;
+
+    const CSV: &str = "machine,time,cpu,gpu\na,0,0.5,\na,60,0,\nb,0,1,7\nb,60,?,7\nb,180,0,7\n";
+
+    fn all(mut trace: Trace<'_>) -> Result<Vec<Recorded>, String> {
+        std::iter::from_fn(|| trace.machine().transpose()).collect()
+    }
+
+    /// The rows of [`CSV`], with timestamps.
+    fn parquet_file(compression: parquet::basic::Compression) -> File {
+        let schema = "message trace { REQUIRED BYTE_ARRAY machine (UTF8); REQUIRED INT64 time \
+                      (TIMESTAMP(MILLIS,true)); REQUIRED DOUBLE cpu; OPTIONAL INT64 gpu; }";
+        let schema = Arc::new(parse_message_type(schema).expect("a schema"));
+        let properties = Arc::new(WriterProperties::builder().set_compression(compression).build());
+        let file = tempfile::tempfile().expect("a file");
+        let own = file.try_clone().expect("a file");
+        let mut writer = SerializedFileWriter::new(own, schema, properties).expect("a writer");
+        let mut group = writer.next_row_group().expect("a group");
+        let names: Vec<_> = ["a", "a", "b", "b", "b"].map(Into::into).to_vec();
+        let mut column = group.next_column().expect("a column").expect("machine");
+        column.typed::<ByteArrayType>().write_batch(&names, None, None).expect("written");
+        column.close().expect("closed");
+        let mut column = group.next_column().expect("a column").expect("time");
+        let times = [0, 60_000, 0, 60_000, 180_000];
+        column.typed::<Int64Type>().write_batch(&times, None, None).expect("written");
+        column.close().expect("closed");
+        let mut column = group.next_column().expect("a column").expect("cpu");
+        let cpu = [0.5, 0.0, 1.0, f64::NAN, 0.0];
+        column.typed::<DoubleType>().write_batch(&cpu, None, None).expect("written");
+        column.close().expect("closed");
+        let mut column = group.next_column().expect("a column").expect("gpu");
+        column.typed::<Int64Type>().write_batch(&[7, 7, 7], Some(&[0, 0, 1, 1, 1]), None).expect("written");
+        column.close().expect("closed");
+        group.close().expect("closed");
+        writer.close().expect("closed");
+        file
+    }
+
+    #[test]
+    fn both_formats_say_the_same() {
+        use parquet::basic::{Compression, ZstdLevel};
+        let expected = all(Trace::csv(CSV.as_bytes()).expect("a trace"));
+        assert_eq!(expected.as_ref().map(Vec::len), Ok(2), "{expected:?}");
+        for compression in
+            [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(ZstdLevel::default())]
+        {
+            let trace = Trace::parquet(parquet_file(compression)).expect("a trace");
+            assert_eq!(trace.signals, [Signal::Cpu, Signal::Gpu]);
+            assert_eq!(all(trace), expected, "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn a_trace_that_cannot_be_read_says_where() {
+        let check = |text: &str, expected: &str| {
+            let error = Trace::csv(text.as_bytes()).and_then(all).expect_err(text);
+            assert!(error.contains(expected), "{error}");
+        };
+        check("", "0 columns named time, expected one");
+        check("cpu\n1\n", "0 columns named time, expected one");
+        check("time,time\n", "2 columns named time");
+        check("time,cpuu\n0,1\n60,1\n", "column cpuu is no signal; known are time, machine, cpu, network");
+        check("time,cpu\n", "the trace has no rows");
+        check("time,cpu\n0,1\n", "line 2: fewer than two rows, expected one more");
+        check("machine,time\na,0\na,1\nb,0\n", "line 4: fewer than two rows of machine b");
+        check("machine,time\na,0\na,1\nb,0\nb,1\na,2\n", "line 6: machine a comes again");
+        check("time,cpu\n0,1\n0,1\n", "line 3: time does not rise");
+        check("time,cpu\n0,1\n60,x\n", "line 3: \"x\" is not a number");
+        check("time,cpu\n0.5,1\n", "line 2: time is \"0.5\", expected a whole number of seconds");
+        check("time,cpu\n-1,1\n", "line 2: time is \"-1\", expected a whole number of seconds");
+        check("time,cpu\n9999999999999,1\n", "line 2: time is \"9999999999999\"");
+        check("time,cpu\n0,1\n280800000,1\n280800001,1\n", "line 4: more than nine years");
+        check("time,cpu\n0\n", "line: 2");
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_an_error() {
+        use std::io::{Seek, Write};
+        let mut whole = Vec::new();
+        let mut file = parquet_file(parquet::basic::Compression::SNAPPY);
+        file.rewind().and_then(|()| file.read_to_end(&mut whole)).expect("read");
+        for length in 0..whole.len() {
+            let mut part = tempfile::tempfile().expect("a file");
+            part.write_all(&whole[..length]).expect("written");
+            assert!(Trace::parquet(part).and_then(all).is_err(), "{length}");
+        }
+    }
+}

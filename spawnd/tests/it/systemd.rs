@@ -1,0 +1,209 @@
+//! The installed units under a systemd that is process 1, in namespaces of its own: `systemctl poweroff` in
+//! them is the kernel's, and ends them. Their clocks begin at the boot, as an instance's do. Not real: the
+//! hardware, and a kernel that hangs.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The guest's second at which the dead-man acts, in the tests that wait for it.
+const DUE: f64 = 25.0;
+/// Longer than any of the guests takes; only a guest that hangs is ended by it.
+const LONGEST: &str = "200";
+
+/// A machine on which systemd boots, and runs one script of the test's.
+struct Guest {
+    folder: tempfile::TempDir,
+}
+
+/// How a guest ended.
+#[derive(Debug, PartialEq)]
+enum End {
+    PowerOff,
+    Reboot,
+    Other(Option<i32>, String),
+}
+
+/// Units of this machine's /usr that have no place in a guest.
+const MASKED: [&str; 8] = [
+    "console-getty.service",
+    "systemd-logind.service",
+    "dbus.service",
+    "dbus.socket",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "systemd-journald-audit.socket",
+    "systemd-sysctl.service",
+];
+
+const SCRIPT: &str = "[Unit]
+After=basic.target
+DefaultDependencies=no
+[Service]
+ExecStart=/bin/sh /root/script
+StandardOutput=append:/root/said
+StandardError=append:/root/said
+";
+
+/// Waits until the daemon answers.
+const UP: &str = "until spawnd status; do sleep 0.2; done\n";
+
+impl Guest {
+    /// A guest for this script, or none where systemd cannot be process 1 of namespaces; that is said.
+    fn new(script: &str) -> Option<Guest> {
+        let probe = Guest::build("systemctl poweroff\n");
+        if let End::Other(code, said) = probe.boot() {
+            let last = said.lines().last().unwrap_or("nothing was said").to_string();
+            println!("skipped: systemd cannot be process 1 of namespaces here ({code:?}: {last})");
+            return None;
+        }
+        Some(Guest::build(script))
+    }
+
+    fn build(script: &str) -> Guest {
+        let guest = Guest { folder: tempfile::tempdir().expect("a folder") };
+        guest.write("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+        guest.write("etc/spawn/terms.json", r#"{"budget":"1h","on-expiry":"stop"}"#);
+        guest.write("etc/systemd/system/script.service", SCRIPT);
+        guest.write("root/script", script);
+        guest.write("etc/systemd/system/multi-user.target.wants/.none", "");
+        let wanted = guest.path("etc/systemd/system/multi-user.target.wants/script.service");
+        symlink("../script.service", wanted).expect("a link");
+        for unit in MASKED {
+            symlink("/dev/null", guest.path("etc/systemd/system").join(unit)).expect("a link");
+        }
+        std::fs::create_dir(guest.path("local")).expect("a folder");
+        std::fs::copy(env!("CARGO_BIN_EXE_spawnd"), guest.path("local/spawnd")).expect("a copy");
+        guest
+    }
+
+    /// The dead-man's hour and a quarter is made short; everything else is as it was installed.
+    fn short(self) -> Guest {
+        let text = format!("[Timer]\nOnBootSec=\nOnBootSec={DUE}s\nOnBootSec={}s\n", DUE + 5.0);
+        self.write("etc/systemd/system/spawn-dead-man.timer.d/zz-short.conf", &text);
+        self
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+
+    /// Boots, and waits for the end.
+    fn boot(&self) -> End {
+        let boot = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stubs/boot.sh");
+        // `script` gives it a terminal, for its console.
+        let output = Command::new("timeout")
+            .args(["--signal=KILL", LONGEST, "script", "--quiet", "--return", "--flush", "--command"])
+            .arg(format!("sh '{boot}' '{}'", self.folder.path().display()))
+            .arg("/dev/null")
+            .stdin(Stdio::null())
+            .output();
+        let Ok(output) = output else { return End::Other(None, "there is no `script`".to_string()) };
+        match output.status.code() {
+            // The signals that the kernel gives the parent of a process 1 that ends so: SIGINT, SIGHUP.
+            Some(130) => End::PowerOff,
+            Some(129) => End::Reboot,
+            code => End::Other(code, String::from_utf8_lossy(&output.stdout).to_string()),
+        }
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.path("root/said")).unwrap_or_default()
+    }
+
+    /// The words after a name at the beginning of a line of the script's.
+    fn value(&self, name: &str) -> String {
+        let said = self.said();
+        let line = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in {said}")).to_string()
+    }
+}
+
+#[test]
+fn the_dead_man_is_armed_and_restored_and_no_reload_moves_it() {
+    let script = format!(
+        "dropin=/run/systemd/system/spawn-dead-man.timer.d/left.conf
+        next() {{ systemctl show -P NextElapseUSecMonotonic spawn-dead-man.timer; }}
+        armed() {{ sed -n 's/^OnBootSec=\\(.*[0-9]\\)s$/\\1/p' $dropin | head -n 1; }}
+        if test -e /root/before; then
+            echo second $(armed) $(systemctl is-active spawn-dead-man.timer)
+            exec systemctl poweroff
+        fi
+        touch /root/before
+        spawnd install || exit 1
+        {UP}
+        until test -e $dropin; do sleep 0.2; done
+        sleep 1
+        echo first $(armed) $(systemctl is-active spawn-dead-man.timer)
+        echo verify $(systemd-analyze verify --man=no spawnd.service spawn-dead-man.timer spawn-arm.service 2>&1) $?
+        echo next $(next)
+        for i in 1 2 3; do sleep 1; systemctl daemon-reload; done
+        echo after-reloads $(next)
+        old=$(systemctl show -P MainPID spawnd.service)
+        kill -KILL $old
+        until test $(systemctl show -P MainPID spawnd.service) != $old; do sleep 0.2; done
+        {UP}
+        echo restarted yes
+        exec systemctl reboot\n"
+    );
+    let Some(guest) = Guest::new(&script) else { return };
+    assert_eq!(guest.boot(), End::Reboot, "{}", guest.said());
+    assert_eq!(guest.value("verify"), "0");
+    assert_eq!(guest.value("next"), guest.value("after-reloads"));
+    assert_eq!(guest.value("restarted"), "yes");
+    assert_eq!(guest.boot(), End::PowerOff, "{}", guest.said());
+    // An hour, five minutes of grace, ten of slack; the clock of the second boot began anew.
+    for boot in ["first", "second"] {
+        let said = guest.value(boot);
+        let (seconds, active) = said.split_once(' ').expect("two words");
+        let seconds: i64 = seconds.parse().expect("seconds");
+        assert!((4_300..=4_510).contains(&seconds) && active == "active", "{}", guest.said());
+    }
+}
+
+/// Boots a guest in which nothing but the dead-man can end it; it does so in time, and not before.
+fn check_ended_by_the_dead_man(script: &str, prepare: impl FnOnce(&Guest)) {
+    let watch =
+        "while :; do echo at $(cut -d' ' -f1 /proc/uptime); sleep 0.5; systemctl daemon-reload; done\n";
+    let Some(guest) = Guest::new(&format!("{script}{watch}")) else { return };
+    let guest = guest.short();
+    prepare(&guest);
+    assert_eq!(guest.boot(), End::PowerOff, "{}", guest.said());
+    let said = guest.said();
+    let mut seen = said.lines().filter_map(|line| line.strip_prefix("at ")?.parse::<f64>().ok());
+    let last = seen.next_back().unwrap_or_else(|| panic!("nothing was seen: {said}"));
+    assert!((DUE - 5.0..DUE + 60.0).contains(&last), "it ended at {last}: {said}");
+}
+
+#[test]
+fn a_daemon_that_never_starts_is_outlived_by_the_dead_man() {
+    check_ended_by_the_dead_man("spawnd install\n", |guest| {
+        std::fs::rename(guest.path("local/spawnd"), guest.path("local/real")).expect("renamed");
+        guest.write(
+            "local/spawnd",
+            "#!/bin/sh\ntest $1 = install && exec /usr/local/bin/real install\nexit 1\n",
+        );
+        std::fs::set_permissions(guest.path("local/spawnd"), PermissionsExt::from_mode(0o755))
+            .expect("a mode");
+    });
+}
+
+#[test]
+fn a_daemon_that_hangs_is_outlived_by_the_dead_man() {
+    let stop = "kill -STOP $(systemctl show -P MainPID spawnd.service)\n";
+    check_ended_by_the_dead_man(&format!("spawnd install\n{UP}{stop}"), |_| {});
+}
+
+#[test]
+fn a_daemon_that_is_masked_is_outlived_by_the_dead_man() {
+    let mask = "ln -sf /dev/null /etc/systemd/system/spawnd.service
+        systemctl daemon-reload
+        systemctl kill --signal=KILL spawnd.service\n";
+    check_ended_by_the_dead_man(&format!("spawnd install\n{UP}{mask}"), |_| {});
+}

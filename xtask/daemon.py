@@ -1,0 +1,145 @@
+"""What the daemon costs a machine: `cargo xtask daemon --measure MINUTES` calls this with the executable.
+
+Two daemons run at the pace of life in folders that look like machines: this machine's own /proc, /sys and
+terminals; a metadata service, an EC2, a webhook and a Jupyter server on the loopback; a hook; a stub of NVML with
+one GPU where there is a C compiler. Once a minute somebody asks for the status, every five for more time. One
+daemon is measured from outside, the other runs under strace, where there is one, which counts the timers that
+expire.
+"""
+
+import http.server
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+POSTS = []
+
+
+class Cloud(http.server.BaseHTTPRequestHandler):
+    """The metadata service, EC2, the webhook and Jupyter."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, code, text):
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def do_PUT(self):
+        self.answer(200, "token")
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        POSTS.append(self.path)
+        self.answer(200, "<Response><return>true</return></Response>")
+
+    def do_GET(self):
+        identity = {"instanceId": "i-sandbox1", "region": "us-east-1", "pendingTime": "2026-11-23T07:00:00Z"}
+        role = {"Code": "Success", "AccessKeyId": "A", "SecretAccessKey": "s", "Token": "t"}
+        role["Expiration"] = "2099-01-01T00:00:00Z"
+        known = {
+            "/latest/dynamic/instance-identity/document": json.dumps(identity),
+            "/latest/meta-data/iam/security-credentials/": "spawn-role",
+            "/latest/meta-data/iam/security-credentials/spawn-role": json.dumps(role),
+            "/api/kernels": json.dumps([{"id": "a", "execution_state": "idle"}]),
+        }
+        text = known.get(self.path.split("?")[0])
+        self.answer(404 if text is None else 200, text or "")
+
+
+def machine(root, port):
+    """A folder that looks like this machine, with every signal on."""
+    runtime = root / "root/.local/share/jupyter/runtime"
+    for folder in ["etc/spawn/idle.d", "usr/bin", "usr/lib64", "dev", "run/systemd/sessions", "run/systemd/inhibit"]:
+        (root / folder).mkdir(parents=True)
+    runtime.mkdir(parents=True)
+    for link in ["proc", "sys", "dev/pts"]:
+        (root / link).symlink_to(f"/{link}")
+    terms = {"budget": "20m", "on-expiry": "stop", "idle": {"timeout": "8h", "thresholds": {"output": 1}}}
+    (root / "etc/spawn/terms.json").write_text(json.dumps(terms))
+    webhook = root / "etc/spawn/webhook.json"
+    webhook.write_text(json.dumps({"url": f"http://127.0.0.1:{port}/hook", "secret": "0123456789abcdef"}))
+    webhook.chmod(0o600)
+    server = {"pid": os.getpid(), "port": port, "base_url": "/", "token": "t"}
+    (runtime / "jpserver-1.json").write_text(json.dumps(server))
+    for program, text in [("usr/bin/systemctl", "exit 0"), ("etc/spawn/idle.d/quiet", "exit 1")]:
+        (root / program).write_text(f"#!/bin/sh\n{text}\n")
+        (root / program).chmod(0o755)
+    stub = Path(__file__).parent.parent / "spawnd/tests/stubs/nvml.c"
+    if shutil.which("cc"):
+        library = root / "usr/lib64/libnvidia-ml.so.1"
+        values = ["-DSLOW=0", "-DSTATUS=0", "-DHELD=1", "-DUSE=3"]
+        subprocess.run(["cc", "-shared", "-fPIC", *values, "-o", library, stub], check=True)
+
+
+def status(pid):
+    return dict(re.findall(r"^(\w+):\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M))
+
+
+def ticks(pid):
+    """Processor time, children that have ended included, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    own, children = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
+    return own / os.sysconf("SC_CLK_TCK"), children / os.sysconf("SC_CLK_TCK")
+
+
+def main(spawnd, minutes):
+    cloud = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cloud)
+    threading.Thread(target=cloud.serve_forever, daemon=True).start()
+    port = cloud.server_address[1]
+    with tempfile.TemporaryDirectory() as place:
+        place = Path(place)
+        traced = place / "strace"
+        daemons = []
+        for name, before in [("plain", []), ("traced", ["strace", "-f", "-qq", "-o", traced])]:
+            if before and not shutil.which(before[0]):
+                continue
+            root = place / name
+            machine(root, port)
+            boot = Path("/proc/uptime").read_text().split()[0]
+            arguments = ["daemon", "--sandbox", f"http://127.0.0.1:{port}", "--pace", f"1@{boot}"]
+            command = [*before, spawnd, "--root", root, *arguments]
+            daemons.append((root, subprocess.Popen(command, stderr=subprocess.DEVNULL)))
+        time.sleep(5)
+        pid = daemons[0][1].pid
+        began = time.monotonic()
+        (own, children), switches = ticks(pid), int(status(pid)["voluntary_ctxt_switches"])
+        for minute in range(minutes):
+            time.sleep(60)
+            for root, _ in daemons:
+                subprocess.run([spawnd, "--root", root, "status"], check=True, capture_output=True)
+                if minute % 5 == 0:
+                    subprocess.run([spawnd, "--root", root, "extend", "2m"], check=True, capture_output=True)
+        now, seconds = status(pid), time.monotonic() - began
+        (own_now, children_now), why = ticks(pid), [spawnd, "--root", daemons[0][0], "status", "--why"]
+        print(subprocess.run(why, check=True, capture_output=True, text=True).stdout)
+        print(f"{seconds:.0f} s; webhook and EC2 were called {len(POSTS)} times")
+        print(f"resident now {now['VmRSS']} kB, most {now['VmHWM']} kB; threads {now['Threads']}")
+        print(f"processor {100 * (own_now - own) / seconds:.4f} % of a core; hooks {100 * (children_now - children) / seconds:.4f} %")
+        print(f"woken {60 * (int(now['voluntary_ctxt_switches']) - switches) / seconds:.1f} times a minute, for answers too")
+        for _, daemon in daemons:
+            # strace hands no signal on.
+            children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
+            os.kill(int(children[0]) if daemon.args[0] == "strace" else daemon.pid, signal.SIGTERM)
+            daemon.wait()
+        if traced.exists():
+            expired = re.findall(r"\b(\w+)\(.*(?:= 0 \(Timeout\)|ETIMEDOUT)|\b(nanosleep|clock_nanosleep)\(.*= 0$", traced.read_text(), re.M)
+            names = [a or b for a, b in expired]
+            counts = {name: names.count(name) for name in sorted(set(names))}
+            print(f"timers expired {60 * len(names) / (seconds + 5):.1f} times a minute: {counts}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
