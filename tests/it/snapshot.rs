@@ -384,6 +384,29 @@ fn the_advisor_is_kept_each_time_it_changes() {
 }
 
 #[test]
+fn a_watch_looks_again_until_it_is_ended() {
+    let desk = Desk::default();
+    let advice = r#"{"ranges": [{"index": 0, "label": "<5%"}],
+        "spot_advisor": {"us-east-1": {"Linux": {"m7i.xlarge": {"s": 70, "r": 0}}}}}"#;
+    let file = "/spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json";
+    let mirror = Mirror::start(&[(file, advice.into())]);
+    let mut command = desk.command("collector", &["watch", "--every", "1s", "interruption", "-q"]);
+    let mut child = command.env("MYCELIUM_MIRROR", &mirror.url).stdout(Stdio::null()).spawn().unwrap();
+    while mirror.asked("spot-advisor-data.json") < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let told = csv(
+        &desk,
+        "SELECT outcome, count(*) > 0 AS some FROM collection_run WHERE run_id LIKE 'snapshot%'
+        GROUP BY outcome ORDER BY outcome",
+    );
+    assert_eq!(told, "outcome,some\ncomplete,true\nunchanged,true\n");
+}
+
+#[test]
 fn slips_are_answered() {
     let desk = Desk::default();
     let check = |words: &[&str], part: &str| {
@@ -400,4 +423,6 @@ fn slips_are_answered() {
     check(&["zone", "--region", "all,us-east-1"], "--region is all, or names regions");
     check(&["zone", "--region", "US East"], "US East");
     check(&["price", "--account", "work"], "what is asked for is public");
+    let found = desk.collector(&["watch", "--every", "often"]);
+    assert!(found.code == 2 && found.err.contains("expected a span such as 15m"), "{found:?}");
 }

@@ -12,6 +12,7 @@ use crate::policy::PolicyArgs;
 use crate::prune::PruneArgs;
 use crate::snapshot::SnapshotArgs;
 use crate::status::StatusArgs;
+use crate::watch::WatchArgs;
 
 /// Brings data into the local lake, from which truffle answers.
 ///
@@ -30,6 +31,7 @@ pub struct CollectorArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Snapshot(SnapshotArgs),
+    Watch(WatchArgs),
     Import(ImportArgs),
     Status(StatusArgs),
     Policy(PolicyArgs),

@@ -12,6 +12,7 @@ mod prune;
 mod snapshot;
 mod status;
 mod tidied;
+mod watch;
 
 pub use args::{CollectorArgs, Command};
 
@@ -44,6 +45,7 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let done = match &args.command {
         Command::Snapshot(args) => snapshot::run_snapshot(args, ports, printer, now),
+        Command::Watch(args) => watch::run_watch(args, ports, printer),
         Command::Import(args) => import::run_import(args, ports, printer, now),
         Command::Status(args) => status::run_status(args, ports, printer, now),
         Command::Policy(args) => policy::run_policy(args, ports, printer),

@@ -84,7 +84,7 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
         let store = lake::LakeStore::new(settings.lake.value.clone(), VERSION);
         // The other commands end at once, and lose nothing that is visible.
         let stop = match &args.command {
-            collector::Command::Snapshot(_) => interruptible()?,
+            collector::Command::Snapshot(_) | collector::Command::Watch(_) => interruptible()?,
             _ => Stop::default(),
         };
         let ports = collector::Ports {

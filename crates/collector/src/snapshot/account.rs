@@ -7,13 +7,10 @@ use catalog::{Batch, Dataset, Kind, Scope};
 use console::{Failure, Printer};
 use domain::Timestamp;
 
-use super::{Wanted, Work, back, source_failure};
+use super::{KEPT, Wanted, Work, source_failure};
 
-/// How far the first look at spot prices goes back: days.
-const FIRST: i64 = 7;
-
-/// AWS keeps spot prices for so many days.
-const KEPT: i64 = 90;
+/// How far the first look at spot prices goes back.
+const FIRST: &str = "7d";
 
 pub(super) fn snapshot(
     work: &mut Work<'_>,
@@ -81,8 +78,7 @@ fn begin(work: &Work<'_>, dataset: &Dataset, region: &str, now: Timestamp) -> Ti
     if dataset.kind != Kind::Changes {
         return now;
     }
-    let oldest = back(now, KEPT).unwrap_or(now);
-    let hour = jiff::SignedDuration::from_hours(1);
-    let known = work.state.known_until(dataset.name, region).and_then(|until| until.checked_sub(hour).ok());
-    known.or(back(now, FIRST)).unwrap_or(now).clamp(oldest, now)
+    let oldest = domain::before(now, KEPT).unwrap_or(now);
+    let known = work.state.known_until(dataset.name, region).and_then(|until| domain::before(until, "1h"));
+    known.or(domain::before(now, FIRST)).unwrap_or(now).clamp(oldest, now)
 }
