@@ -258,8 +258,8 @@ fn a_notice_of_aws_is_told_once_and_runs_the_hook_where_the_end_is_near() {
     for _ in 0..2 {
         life.look(vec![notice("rebalance", None)]);
         life.look(vec![notice("spot", Some(100))]);
+        life.check(&["60 Last: AWS says rebalance", "60 Last: AWS says spot", "60 hook"]);
     }
-    life.check(&["60 Last: AWS says rebalance", "60 Last: AWS says spot", "60 hook"]);
 }
 
 #[test]
