@@ -18,8 +18,9 @@ const LARGE_RUNS: usize = 11;
 pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     let history = match words {
         [] => None,
+        ["sandbox"] => return crate::load::run(),
         ["--spot-history", path] => Some(PathBuf::from(path)),
-        _ => return Err("cargo xtask bench [--spot-history FILE] is expected".into()),
+        _ => return Err("cargo xtask bench [sandbox | --spot-history FILE] is expected".into()),
     };
     build()?;
     let bench = Bench::new()?;
@@ -30,7 +31,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
         Some(path) => bench.group_by(&path)?,
         None => println!("GROUP BY over spot history: skipped, no --spot-history FILE was given"),
     }
-    Ok(())
+    crate::load::run()
 }
 
 fn build() -> Result<(), Failed> {

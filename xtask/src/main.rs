@@ -4,6 +4,7 @@
 mod bench;
 mod daemon;
 mod glibc;
+mod load;
 mod setup;
 
 use std::path::PathBuf;
@@ -16,8 +17,9 @@ const HELP: &str = "\
 cargo xtask setup [--tests]    bring what cargo cannot: the DuckDB library; with --tests the Python side too
 cargo xtask seed               derive datasets/seed anew from the pinned wheels
 cargo xtask daemon             build spawnd as it is shipped; check its size and the glibc that it needs
-cargo xtask bench [--spot-history FILE]
-                               measure, as ratios against DuckDB alone (builds in release mode)";
+cargo xtask bench [sandbox | --spot-history FILE]
+                               measure, as ratios against DuckDB alone, and the sandbox with 10,000 instances
+                               (builds in release mode)";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -36,9 +36,10 @@ impl Desk<'_> {
             }
         }
         let count: usize = groups.iter().map(Vec::len).sum();
-        let fields = Fields::with_room(count * 4096 + 1024).each("reservationSet", &groups, |fields, group| {
-            self.reservation(fields, &group[0].reservation, group)
-        });
+        let fields =
+            Fields::with_room(count * 4096 + 1024).each("reservationSet", &groups, |fields, group| {
+                self.reservation(fields, &group[0].reservation, group)
+            });
         Ok(fields.opt("nextToken", next).into())
     }
 
@@ -200,7 +201,8 @@ impl Desk<'_> {
             .within("monitoring", |state| {
                 state.put("state", if i.monitoring { "enabled" } else { "disabled" })
             });
-        let fields = if gone { fields.put("groupSet", Vec::new()) } else { self.network_fields(fields, i, &names) };
+        let fields =
+            if gone { fields.put("groupSet", Vec::new()) } else { self.network_fields(fields, i, &names) };
         let reason = match (&i.reason, i.state) {
             (Some(reason), _) => Some((reason.code.as_str(), reason.message.as_str())),
             (None, State::Pending) => Some(("pending", "pending")),
