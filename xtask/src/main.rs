@@ -5,6 +5,7 @@ mod bench;
 mod daemon;
 mod glibc;
 mod idle;
+mod load;
 mod setup;
 
 use std::path::PathBuf;
@@ -22,10 +23,10 @@ cargo xtask daemon [--measure MINUTES]
 cargo xtask idle FOLDER [--every N]
                                replay recorded machines under presets of the idle policy, against a second
                                reading of it in Python
-cargo xtask bench [--spot-history FILE [--growth]] [--imports] [--offer-megabytes N] [--bill-rows N]
-                               measure, as ratios against DuckDB alone (builds in release mode); with --growth also
-                               in lakes of 4 and 16 times the history, which takes half an hour; --imports
-                               measures only the imports of made-up price lists and bills of that size";
+cargo xtask bench [sandbox | --imports [--offer-megabytes N] [--bill-rows N] | --spot-history FILE [--growth]]
+                               measure, as ratios against DuckDB alone (builds in release mode); sandbox: with
+                               10,000 instances; --imports: of made-up price lists and bills of that size alone;
+                               --growth: also in lakes of 4 and 16 times the history, which takes half an hour";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

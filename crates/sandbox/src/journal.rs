@@ -35,6 +35,14 @@ struct Entry {
     deed: Deed,
 }
 
+/// Of `state.json`. A sandbox is for trying things out: a folder of another version is refused, not changed.
+const FORMAT: u32 = 2;
+
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Whole {
     format: u32,
@@ -80,6 +88,12 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (fresh(), 0, now),
             Err(error) => return Err(error),
             Ok(bytes) => {
+                let Format { format } = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
+                if format != FORMAT {
+                    return Err(io::Error::other(format!(
+                        "it has format {format}, and this sandbox reads {FORMAT}: name a new folder"
+                    )));
+                }
                 let whole: Whole = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
                 let mut world = World::restore(Arc::clone(facts), rules.clone(), whole.state);
                 let mut last = whole.now;
@@ -116,7 +130,7 @@ impl Journal {
         let next = self.folder.join(format!("journal-{generation}"));
         let file = OpenOptions::new().create(true).write(true).truncate(true).open(&next)?;
         file.sync_all()?;
-        let whole = Whole { format: 1, generation, now, state: world.state.clone() };
+        let whole = Whole { format: FORMAT, generation, now, state: world.state.clone() };
         let passing = self.folder.join("state.json.new");
         let mut out = File::create(&passing)?;
         out.write_all(&serde_json::to_vec(&whole).map_err(io::Error::other)?)?;

@@ -410,6 +410,10 @@ def templates_and_fleets(ec2):
     assert count == {("on-demand", "m7i.large"): 1, ("spot", "m7i.large"): 2, ("spot", "c7i.large"): 1} or \
         count == {("on-demand", "m7i.large"): 1, ("spot", "m7i.large"): 1, ("spot", "c7i.large"): 2}, count
     refused("UnsupportedOperation", ec2.create_fleet, Type="maintain", LaunchTemplateConfigs=config("m5.large"), TargetCapacitySpecification=target(1))
+    once = dict(Type="instant", LaunchTemplateConfigs=config("m5.large"), ClientToken="fleet1")
+    first = ec2.create_fleet(**once, TargetCapacitySpecification=target(1))
+    assert ec2.create_fleet(**once, TargetCapacitySpecification=target(1))["Instances"] == first["Instances"]
+    refused("IdempotentParameterMismatch", ec2.create_fleet, **once, TargetCapacitySpecification=target(2))
     refused("DryRunOperation", ec2.create_fleet, Type="instant", LaunchTemplateConfigs=config("m5.large"), TargetCapacitySpecification=target(1), DryRun=True)
     ec2.delete_launch_template(LaunchTemplateId=lt)
     refused("InvalidLaunchTemplateId.NotFound", ec2.describe_launch_templates, LaunchTemplateIds=[lt])
@@ -567,6 +571,9 @@ def schedules(ec2):
     refused("ResourceNotFoundException", make, "bad", at(5), target("terminateInstances", mine), GroupName="none")
     arn = make("end-of-mine", at(5), target("terminateInstances", mine), ActionAfterCompletion="DELETE")["ScheduleArn"]
     assert arn.endswith(":schedule/default/end-of-mine")
+    twice = lambda: make("twice", "rate(3 hours)", target("stopInstances", mine), ClientToken="t")["ScheduleArn"]
+    assert twice() == twice()
+    scheduler.delete_schedule(Name="twice")
     refused("ConflictException", make, "end-of-mine", at(5), target("terminateInstances", mine))
     make("end-of-theirs", at(5), target("terminateInstances", theirs))
     make("stop-mine", at(2), target("stopInstances", mine))
@@ -669,6 +676,7 @@ def permissions(ec2):
     forward(7 * 3600)
     refused("RequestExpired", inside.stop_instances, InstanceIds=[me])
     ec2.terminate_instances(InstanceIds=[me, other])
+    refused("ValidationError", sts.assume_role, RoleArn="arn:aws:iam::000000000001:role/self", RoleSessionName="me", DurationSeconds=7200)
     assumed = sts.assume_role(RoleArn="arn:aws:iam::000000000001:role/self", RoleSessionName="me")["Credentials"]
     other = client("sts", aws_access_key_id=assumed["AccessKeyId"], aws_secret_access_key=assumed["SecretAccessKey"], aws_session_token=assumed["SessionToken"])
     assert other.get_caller_identity()["Arn"].endswith("assumed-role/self/me")

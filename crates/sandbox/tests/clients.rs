@@ -74,15 +74,24 @@ capacity:
   - {type: m7i.*, zone: use1-az1, available: 0}
   - {type: c7i.large, market: on-demand, available: 1}
   - {type: r7g.large, market: spot, available: 0}
+  - {type: t4g.small, available: 0, from: 2200-01-01T00:00:00Z}
+  - {type: m7g.large, available: 0, until: 2200-01-01T00:00:00Z}
 failures:
   - {call: AllocateAddress, times: 1, how: reply-lost}
   - {call: DescribeVpcs, times: 1, how: {refused: {code: Unavailable}}}
   - {call: DescribeAddresses, skip: 1, times: 1, how: lost}
   - {call: DescribeSubnets, times: 1, how: malformed}
+  - {call: DescribeKeyPairs, times: 1, how: {slow: 1s}}
 interruptions: [{type: t3.large, after: 10m, rebalance_before: 5m}]
 events: [{type: m5.large, code: instance-stop, after: 1h, notice: 24h}]
 metrics: [{type: m5.*, metric: CPUUtilization, values: [10, 30]}]
-imds: [{path: meta-data/ami-id, times: 1, how: {status: 503}}]
+imds:
+  - {path: meta-data/ami-id, times: 1, how: {status: 503}}
+  - {path: meta-data/instance-type, times: 1, how: lost}
+  - {path: meta-data/local-ipv4, times: 1, how: {slow: 1s}}
+  - {path: meta-data/hostname, times: 1, how: {wrong-date: -86400}}
+  - {path: meta-data/iam/security-credentials/*, times: 1, how: expired-credentials}
+timing: {stopping: 90s}
 ";
 
 /// Short pages, so that whoever reads only the first one is found out.

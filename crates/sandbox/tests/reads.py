@@ -112,6 +112,8 @@ assert len(once(pages(ec2, "describe_instance_status", "InstanceStatuses"), lamb
 for _ in range(4):
     ec2.allocate_address(Domain="vpc")
 assert len(ec2.describe_addresses()["Addresses"]) == 4, "this call has no pages"
+ec2.allocate_address(Domain="vpc")
+refused("AddressLimitExceeded", ec2.allocate_address, Domain="vpc")
 
 # Service Quotas.
 quotas = client("service-quotas")

@@ -1,6 +1,6 @@
 """What the scenario of clients.rs scripts."""
 
-import datetime, json, urllib.error, urllib.request
+import datetime, email.utils, json, time, urllib.error, urllib.request
 
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.parsers import ResponseParserError
@@ -83,6 +83,39 @@ assert notice["action"] == "terminate" and seen("meta-data/spot/termination-time
 assert json.loads(seen("meta-data/spot/instance-action")) == notice
 forward(150)
 assert state(ec2, spot) in ("shutting-down", "terminated")
+
+# Capacity that comes and goes with the clock.
+arm = base | {"ImageId": ARM, "DryRun": True}
+refused("DryRunOperation", ec2.run_instances, **arm, InstanceType="t4g.small")
+refused("InsufficientInstanceCapacity", ec2.run_instances, **arm, InstanceType="m7g.large")
+
+# A call that takes its time, and is done.
+began = time.monotonic()
+assert ec2.describe_key_pairs()["KeyPairs"] == [] and time.monotonic() - began >= 1
+
+# Faults of the metadata service, and a stop that takes as long as it was told to.
+iam = client("iam")
+trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))
+iam.create_instance_profile(InstanceProfileName="r")
+iam.add_role_to_instance_profile(InstanceProfileName="r", RoleName="r")
+forward(60)
+i = launch(ec2, IamInstanceProfile={"Name": "r"}, MetadataOptions={"HttpTokens": "optional"})
+forward(10)
+base_url = door("imds", {"instance": i})["url"]
+fails((urllib.error.URLError, ConnectionError), urllib.request.urlopen, url=f"{base_url}/latest/meta-data/instance-type")
+assert seen("meta-data/instance-type") == "t3.micro"
+began = time.monotonic()
+assert seen("meta-data/local-ipv4").startswith("172.31.") and time.monotonic() - began >= 1
+dates = [email.utils.parsedate_to_datetime(urllib.request.urlopen(f"{base_url}/latest/meta-data/hostname").headers["Date"]) for _ in range(2)]
+assert dates[1] - dates[0] >= datetime.timedelta(days=1)
+credentials = [json.loads(seen("meta-data/iam/security-credentials/r")) for _ in range(2)]
+assert credentials[0]["Expiration"] < dates[1].strftime("%Y-%m-%dT%H:%M:%SZ") < credentials[1]["Expiration"]
+ec2.stop_instances(InstanceIds=[i])
+forward(80)
+assert state(ec2, i) == "stopping"
+forward(20)
+assert state(ec2, i) == "stopped"
 
 # Another account sees nothing of this, and may only look.
 keys = json.load(urllib.request.urlopen(f"{URL}/_mycelium/credentials?account=000000000002"))["keys"][0]

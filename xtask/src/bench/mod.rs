@@ -36,7 +36,7 @@ impl Plan {
     fn read(words: &[&str]) -> Result<Plan, Failed> {
         let mut plan =
             Plan { history: None, growth: false, megabytes: 450, rows: 2_000_000, imports_only: false };
-        let expected = "cargo xtask bench [--spot-history FILE [--growth]] [--imports] [--offer-megabytes N] [--bill-rows N] is expected";
+        let expected = "cargo xtask bench [sandbox | --imports [--offer-megabytes N] [--bill-rows N] | --spot-history FILE [--growth]] is expected";
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(expected);
@@ -55,12 +55,14 @@ impl Plan {
 
 /// Prints the table of measurements.
 pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
+    if words == ["sandbox"] {
+        return crate::load::run();
+    }
     let plan = Plan::read(words)?;
     build()?;
     let bench = Bench::new()?;
-    bench.imports(plan.megabytes, plan.rows)?;
     if plan.imports_only {
-        return Ok(());
+        return bench.imports(plan.megabytes, plan.rows);
     }
     println!("{:<34} {:>9} {:>9} {:>7}  bar", "measured (median, whole process)", "ours", "rival", "ratio");
     bench.search()?;
@@ -69,7 +71,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
         Some(path) => spot::Spot::measure(&bench, &path, plan.growth)?,
         None => println!("spot history: skipped, no --spot-history FILE was given"),
     }
-    Ok(())
+    crate::load::run()
 }
 
 fn build() -> Result<(), Failed> {

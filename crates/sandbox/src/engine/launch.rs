@@ -68,7 +68,7 @@ impl Desk<'_> {
         }
         if let Some(token) = &launch.token {
             let key = self.token_key(&launch, token);
-            self.here.tokens.insert(key, Token { form, reservation: reservation.clone() });
+            self.here.tokens.insert(key, Token { form, answer: reservation.clone() });
         }
         Ok(reservation)
     }
@@ -229,7 +229,7 @@ impl Desk<'_> {
         if used.form != form {
             return Err(mismatch());
         }
-        let reservation = used.reservation.clone();
+        let reservation = used.answer.clone();
         let alive = self
             .here
             .instances

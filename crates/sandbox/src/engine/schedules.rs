@@ -29,6 +29,7 @@ pub(crate) struct Schedule {
     window: Option<i64>,
     /// It goes when it will not fire again.
     passing: bool,
+    token: Option<String>,
     created: Timestamp,
     modified: Timestamp,
     /// Counts the changes, so that what was planned before the last one is void.
@@ -70,6 +71,13 @@ impl Schedule {
         TimeZone::get(&self.zone).unwrap_or(TimeZone::UTC)
     }
 
+    /// Whether both were asked for in the same words.
+    fn is_like(&self, other: &Schedule) -> bool {
+        let own =
+            Schedule { created: other.created, modified: other.modified, plan: other.plan, ..self.clone() };
+        own == *other
+    }
+
     /// When it is due next.
     fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let expression = Expression::read(&self.expression, &self.zone())?;
@@ -108,7 +116,11 @@ impl Desk<'_> {
         self.allow(&format!("scheduler:{action}"), &arn, &Tags::new(), &[])?;
         let known = self.here.schedules.get(name).cloned();
         match (action, known) {
-            ("CreateSchedule", Some(_)) => {
+            ("CreateSchedule", Some(known)) => {
+                let again = known.token.is_some() && known.token.as_deref() == input.text("ClientToken")?;
+                if again && self.read_schedule(name, input, Some(&known))?.is_like(&known) {
+                    return Ok(json!({ "ScheduleArn": arn }));
+                }
                 Err(ApiError::new("ConflictException", format!("Schedule {name} already exists.")))
             }
             ("CreateSchedule", None) => self.put_schedule(name, input, None),
@@ -143,7 +155,6 @@ impl Desk<'_> {
                 "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
             ));
         }
-        input.text("ClientToken")?;
         input.all_read()?;
         let next = schedule.next(self.now).filter(|_| schedule.enabled);
         if let Some(at) = next {
@@ -196,6 +207,7 @@ impl Desk<'_> {
             target: read_target(&input.need_part("Target")?)?,
             window,
             passing,
+            token: input.text("ClientToken")?.map(String::from),
             created: old.map_or(self.now, |old| old.created),
             modified: self.now,
             plan: self.plan_after(old),

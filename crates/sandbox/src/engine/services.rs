@@ -1,4 +1,4 @@
-use super::world::{Call, Desk, Reply};
+use super::world::{Call, Desk, Reply, Token};
 use super::{ApiError, Done};
 use crate::wire::{Input, Node, Params, Part};
 
@@ -48,7 +48,34 @@ pub(crate) fn unknown_json() -> ApiError {
     ApiError::new("UnknownOperationException", "")
 }
 
+/// Calls whose token makes a second one answer as the first did; RunInstances and RequestSpotInstances keep
+/// theirs themselves.
+const TOKENED: [&str; 5] = [
+    "CreateCapacityReservation",
+    "CreateFleet",
+    "CreateLaunchTemplate",
+    "CreateLaunchTemplateVersion",
+    "CreateVolume",
+];
+
+/// Answers a call of EC2.
 pub(crate) fn ec2(desk: &mut Desk<'_>, action: &str, params: &Part<'_>) -> Done<Node> {
+    let token = if TOKENED.contains(&action) { params.text("ClientToken") } else { None };
+    let Some(token) = token.map(|token| format!("{action} {token}")) else {
+        return ec2_once(desk, action, params);
+    };
+    let form = params.params().encode();
+    match desk.here.tokens.get(&token) {
+        Some(known) if known.form == form => return Ok(Node::again(&known.answer)),
+        Some(_) => return Err(super::launch::mismatch()),
+        None => {}
+    }
+    let node = ec2_once(desk, action, params)?;
+    desk.here.tokens.insert(token, Token { form, answer: node.as_str().to_string() });
+    Ok(node)
+}
+
+fn ec2_once(desk: &mut Desk<'_>, action: &str, params: &Part<'_>) -> Done<Node> {
     match action {
         "RunInstances" => desk.run_instances(params),
         "StartInstances" => desk.start_instances(params),

@@ -104,7 +104,7 @@ impl Desk<'_> {
         if known.is_some_and(|known| known.form != form) {
             return Err(super::launch::mismatch());
         }
-        let known = known.map(|known| known.reservation.clone());
+        let known = known.map(|known| known.answer.clone());
         self.ready(params)?;
         let ids: Vec<String> = match known {
             Some(ids) => ids.split(' ').map(String::from).collect(),
@@ -120,7 +120,7 @@ impl Desk<'_> {
             }
         };
         if let Some(token) = token {
-            self.here.tokens.insert(token, Token { form, reservation: ids.join(" ") });
+            self.here.tokens.insert(token, Token { form, answer: ids.join(" ") });
         }
         let nodes: Vec<Node> = ids
             .iter()

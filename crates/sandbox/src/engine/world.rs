@@ -109,7 +109,7 @@ pub(crate) struct Regional {
     pub(crate) reservations: BTreeMap<String, Reservation>,
     pub(crate) templates: BTreeMap<String, Template>,
     pub(crate) schedules: BTreeMap<String, Schedule>,
-    /// Launch tokens: region or zone, and token.
+    /// Client tokens: region, zone or action, and token.
     pub(crate) tokens: BTreeMap<String, Token>,
     /// How many addresses were handed out.
     pub(crate) handed_out: u32,
@@ -120,7 +120,8 @@ pub(crate) struct Regional {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Token {
     pub(crate) form: String,
-    pub(crate) reservation: String,
+    /// A reservation, requests, or the whole answer.
+    pub(crate) answer: String,
 }
 
 /// One call's view of the world: its account, its region, and the instant.

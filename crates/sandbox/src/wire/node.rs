@@ -82,6 +82,15 @@ impl Fields {
 }
 
 impl Node {
+    /// What was spelled before.
+    pub(crate) fn again(elements: &str) -> Node {
+        Node(elements.to_string())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The whole answer: these elements between what comes before and after them.
     pub(crate) fn between(self, before: &str, after: &str) -> String {
         let mut all = self.0;

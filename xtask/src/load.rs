@@ -1,0 +1,44 @@
+//! The sandbox under load: requests a second of one core, with 10,000 instances, and its memory.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::{Failed, cargo, root, run as run_command, tools};
+
+/// A server that ends with the measurement.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Prints a line for each kind of request; botocore signs them before the clock starts.
+pub(crate) fn run() -> Result<(), Failed> {
+    let python = tools().join("clients/bin/python");
+    if !python.exists() {
+        println!("the sandbox: skipped, cargo xtask setup --tests brings the client that asks");
+        return Ok(());
+    }
+    let build = ["build", "--release", "--quiet", "-p", "sandbox", "--example", "serve"];
+    run_command(Command::new(cargo()).args(build).current_dir(root()))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let mut server = Command::new(target.join("release/examples/serve"));
+    let child = server.arg("0").stdout(Stdio::piped()).spawn();
+    let mut serving = Serving(child.map_err(|error| format!("the sandbox cannot be started: {error}"))?);
+    let mut line = String::new();
+    if let Some(said) = serving.0.stdout.take() {
+        BufReader::new(said).read_line(&mut line).map_err(|error| error.to_string())?;
+    }
+    let script = root().join("crates/sandbox/tests/load.py");
+    run_command(
+        Command::new(python)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .arg(script)
+            .args(line.split_whitespace())
+            .arg(serving.0.id().to_string()),
+    )
+}
