@@ -193,7 +193,9 @@ impl<'a> Piece<'a> {
             let numbers = column.f64().map_err(|e| e.to_string())?;
             return Ok(numbers.iter().map(|number| number.map(|number| number.to_string())).collect());
         }
-        let texts = column.cast(&DataType::String).map_err(|e| e.to_string())?;
+        let nested =
+            |e| format!("its column {}, which is neither plain nor a map: {e}", self.headings[at].name);
+        let texts = column.cast(&DataType::String).map_err(nested)?;
         let texts = texts.str().map_err(|e| e.to_string())?;
         if texts.iter().flatten().all(|text| !text.is_empty()) {
             return Ok(texts.clone());
