@@ -5,8 +5,9 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/mycelium-build
 BIN := $(CARGO_TARGET_DIR)/debug
 PREFIX ?= $(HOME)/.local
 
-# Where no prebuilt DuckDB could be had, it is compiled in.
-FEATURES = $(shell test -f .tools/duckdb/libduckdb.so || echo --features mycelium/bundled)
+# Where no prebuilt DuckDB could be had, it is compiled in. The shell decides when the line runs: make expands all
+# lines of a recipe before the first one, which is the set-up that brings the library.
+FEATURES = $$(test -f .tools/duckdb/libduckdb.so || echo --features mycelium/bundled)
 
 # cargo-nextest where there is one: it runs the tests of all crates side by side.
 TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)

@@ -353,15 +353,24 @@ fn a_broken_download_publishes_nothing() {
     let check = |bytes: Vec<u8>, part: &str| {
         mirror.replace(&list, bytes);
         let failed = from_mirror(&desk, &mirror, &words);
-        assert!(failed.code == 1 && failed.err.contains(part), "{failed:?}");
-        assert_eq!(desk.collector(&["status"]).code, 3);
+        assert!(failed.code == 1 && failed.err.contains("nothing could be seen"), "{failed:?}");
+        assert!(failed.err.contains(part), "{failed:?}");
+        let status = desk.collector(&["status", "price", "--all", "-o", "csv"]).good();
+        assert!(status.contains("price,us-east-1,failed,"), "{status}");
+        assert_eq!(
+            csv(&desk, "SELECT count(*) AS n FROM price_history WHERE run_id LIKE 'snapshot%'"),
+            "n\n0\n"
+        );
     };
     check([b"cut:", whole.as_bytes()].concat(), "/us-east-1/index.csv");
     check(whole.as_bytes()[..whole.len() - 5].to_vec(), "cut short");
     check(b"<html>a captive portal</html>".to_vec(), "/us-east-1/index.csv");
-    let elsewhere = ["snapshot", "price", "--region", "eu-west-1"];
-    let failed = from_mirror(&desk, &mirror, &elsewhere);
-    assert!(failed.err.contains("AWS publishes no price for eu-west-1"), "{failed:?}");
+    // One region that is not there does not keep the other from landing.
+    mirror.replace(&list, whole.into_bytes());
+    let both = ["snapshot", "price", "--region", "eu-west-1,us-east-1", "-o", "csv"];
+    let told = from_mirror(&desk, &mirror, &both).good();
+    assert!(told.contains("price,us-east-1,complete,1,"), "{told}");
+    assert!(told.contains("AWS publishes no price for eu-west-1"), "{told}");
 }
 
 #[test]

@@ -2,7 +2,7 @@ mod account;
 mod public;
 mod state;
 
-use catalog::ports::{Source, SourceError, Stop, Store, Told};
+use catalog::ports::{Outcome, Source, SourceError, Stop, Store, Told};
 use catalog::{Dataset, Field, Page, Type, Value};
 use clap::Args;
 use console::{Exit, Failure, Kind, Printer, Report};
@@ -40,7 +40,8 @@ const PUBLIC: [&str; 3] = ["interruption", "price", "savings_plan"];
 ///
 /// Each dataset becomes visible at once or not at all. A region that cannot be seen is a gap with its reason, in the
 /// lake and in every answer that touches it; the others land. What has not changed since the last time adds no rows.
-/// Throttled calls are made again, up to 10 times each with growing pauses. Nothing that is called costs money.
+/// Throttled calls are made again, up to 10 times each with growing pauses. Nothing that is called costs money. The
+/// exit code is 0 when anything was seen, and 1 when nothing was or an account could not be asked.
 #[derive(Debug, Args)]
 pub struct SnapshotArgs {
     /// Datasets; all of them without any
@@ -92,6 +93,12 @@ struct Line {
     seconds: f64,
 }
 
+impl Line {
+    fn failed(&self) -> bool {
+        self.told.outcome == Outcome::Failed
+    }
+}
+
 pub(crate) fn run_snapshot(
     args: &SnapshotArgs,
     ports: &Ports<'_>,
@@ -125,6 +132,10 @@ pub(crate) fn run_snapshot(
     }
     if failures.is_empty() || !work.lines.is_empty() {
         printer.report(&Report::plain(summary(&work.lines)), ports.encode)?;
+    }
+    if failures.is_empty() && !work.lines.is_empty() && work.lines.iter().all(Line::failed) {
+        let why = work.lines[0].told.gaps.first().map_or("AWS gave no reason", String::as_str);
+        failures.push(Failure::broken(format!("nothing could be seen: {why}")));
     }
     finish(failures, printer)
 }

@@ -74,13 +74,48 @@ fn lists(
             if work.stop.asked() {
                 return Err(source_failure(SourceError::Interrupted));
             }
-            list(work, dataset, host, file, printer)?;
+            match list(work, dataset, host, file, printer) {
+                Err(failure) if failure.kind == Kind::Broken => {
+                    unseen(work, dataset, &file.region, failure.message, printer)?;
+                }
+                done => done?,
+            }
         }
-        if let Some(region) = missing.first() {
-            return Err(Failure::broken(format!("AWS publishes no {} for {region}", dataset.name)));
+        for region in missing {
+            unseen(
+                work,
+                dataset,
+                region,
+                format!("AWS publishes no {} for {region}", dataset.name),
+                printer,
+            )?;
         }
     }
     Ok(())
+}
+
+/// A region whose list could not be had: that is kept, and the others are tried.
+fn unseen(
+    work: &mut Work<'_>,
+    dataset: &'static Dataset,
+    region: &str,
+    why: String,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let now = (work.clock)();
+    let told = Told {
+        dataset,
+        scope: region.into(),
+        source: source_of(dataset).into(),
+        version: None,
+        observed_from: now,
+        observed_at: now,
+        outcome: Outcome::Failed,
+        rows: 0,
+        gaps: vec![why],
+    };
+    let name = format!("{region}-{}", work.stamp(now));
+    work.land(dataset, &name, Vec::new(), vec![told], now, printer)
 }
 
 fn index(
@@ -196,7 +231,8 @@ fn told(dataset: &'static Dataset, source: &str, spoken: Spoken, complete: bool)
     }
 }
 
-type Read_ = (Vec<Batch>, Vec<Spoken>, Option<String>);
+/// Rows, what was said of their scopes, and the server's name of the file's state.
+type Content = (Vec<Batch>, Vec<Spoken>, Option<String>);
 
 /// Fetches and reads a file; none when the server still has the state called `known`.
 fn read(
@@ -205,7 +241,7 @@ fn read(
     url: &str,
     known: Option<&str>,
     source: &str,
-) -> Result<Option<Read_>, Failure> {
+) -> Result<Option<Content>, Failure> {
     let Some(fetched) = work.source.fetch(url, known).map_err(source_failure)? else { return Ok(None) };
     let now = fetched.date.unwrap_or_else(work.clock);
     // A transfer that breaks is an error, so what was fetched is all that is published.
