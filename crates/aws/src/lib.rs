@@ -35,7 +35,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// AWS by the usual variables and files of its SDKs; `AWS_CA_BUNDLE` names certificates that are trusted too,
+    /// AWS by the usual variables and files of its SDKs; `AWS_CA_BUNDLE` names certificates that are trusted (by the SDK beside the system's),
     /// and `HTTPS_PROXY` with `NO_PROXY` a proxy. `MYCELIUM_MIRROR` is the address of a copy of the public files, each
     /// under its host's name, that is asked instead. `clock` is this machine's. Nothing is asked yet.
     pub fn new(clock: fn() -> Timestamp) -> Result<Aws, SourceError> {
