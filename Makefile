@@ -25,8 +25,9 @@ demo: build
 setup:
 	cargo xtask setup
 
+# All of it, as the tests do: for a part alone cargo would build the AWS SDK with other features once more.
 build: setup
-	cargo build $(FEATURES) -p mycelium
+	cargo build $(FEATURES) --workspace
 
 test:
 	cargo xtask setup --tests

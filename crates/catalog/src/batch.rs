@@ -161,12 +161,18 @@ impl Batch {
         written.expect("a text can be written to");
     }
 
+    /// The columns of a dataset without `run_id`, and no row.
+    pub fn empty(dataset: &Dataset) -> Batch {
+        let fields: Vec<Field> =
+            dataset.fields().into_iter().filter(|field| field.name != "run_id").collect();
+        let cells = fields.iter().map(|field| Cells::empty(&field.ty)).collect();
+        Batch { fields, cells }
+    }
+
     /// Rows of a dataset, each with one value a column in their order, without `run_id`. A value of another type
     /// than its column's is an error, a lowercase fragment.
     pub fn of(dataset: &Dataset, rows: Vec<Vec<Value>>) -> Result<Batch, String> {
-        let fields: Vec<Field> =
-            dataset.fields().into_iter().filter(|field| field.name != "run_id").collect();
-        let mut cells: Vec<Cells> = fields.iter().map(|field| Cells::empty(&field.ty)).collect();
+        let Batch { fields, mut cells } = Batch::empty(dataset);
         for row in rows {
             if row.len() != fields.len() {
                 return Err(format!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Batch, Cells, Dataset, Type, Words, dataset};
+use catalog::{Batch, Cells, Dataset, dataset};
 use domain::{Timestamp, parse_exact};
 
 use crate::whole::Share;
@@ -54,7 +54,7 @@ pub(crate) struct Rows<'a> {
 impl<'a> Rows<'a> {
     pub(crate) fn new(name: &str, sink: BatchSink<'a>) -> Rows<'a> {
         let dataset = dataset(name).expect("a dataset of ours");
-        Rows { dataset, batch: empty(dataset), scopes: BTreeMap::new(), sink }
+        Rows { dataset, batch: Batch::empty(dataset), scopes: BTreeMap::new(), sink }
     }
 
     fn scope(&mut self, name: &str) -> &mut Scope {
@@ -83,7 +83,7 @@ impl<'a> Rows<'a> {
     }
 
     fn flush(&mut self) -> Result<(), FeedError> {
-        let batch = std::mem::replace(&mut self.batch, empty(self.dataset));
+        let batch = std::mem::replace(&mut self.batch, Batch::empty(self.dataset));
         (self.sink)(batch).map_err(FeedError::Sink)
     }
 
@@ -119,19 +119,6 @@ impl<'a> Rows<'a> {
         };
         Ok(self.scopes.into_iter().map(spoken).collect())
     }
-}
-
-fn empty(dataset: &Dataset) -> Batch {
-    let fields: Vec<_> = dataset.fields().into_iter().filter(|field| field.name != "run_id").collect();
-    let cells = fields.iter().map(|field| match field.ty {
-        Type::Int => Cells::Int(Vec::new()),
-        Type::Float => Cells::Float(Vec::new()),
-        Type::Decimal(..) => Cells::Decimal(Vec::new()),
-        Type::Timestamp => Cells::Timestamp(Vec::new()),
-        Type::Text => Cells::Text(Words::default()),
-        ref other => unreachable!("no feed fills a column of type {}", other.sql()),
-    });
-    Batch { cells: cells.collect(), fields }
 }
 
 fn add(cells: &mut Cells, cell: Cell<'_>) {
