@@ -171,3 +171,17 @@ proptest! {
         }
     }
 }
+
+/// One process asks more than once: what an earlier answer found to be empty is not empty for the next one.
+#[test]
+fn a_question_that_is_asked_again_is_answered_anew() {
+    let whole = over_all_files(question("spot/latest").unwrap());
+    for price in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LakeStore::new(folder.path().join("lake"), "test");
+        import(&store, "run-0", &[(2, 0, 0, price)]);
+        check(&store, &BTreeSet::from([(2, 0, 0, price)]), -1, &whole);
+        store.compact(hour(0), false).unwrap();
+        check(&store, &BTreeSet::from([(2, 0, 0, price)]), -1, &whole);
+    }
+}

@@ -134,7 +134,8 @@ pub(crate) fn ask(
     values: &[(String, Value)],
 ) -> Result<Page, AskError> {
     let own = |e| own(question.name, e);
-    let mut statement = connection.prepare_cached(question.text).map_err(own)?;
+    // Prepared anew each time: a kept plan knows the files of the family that was asked about before.
+    let mut statement = connection.prepare(question.text).map_err(own)?;
     let mut bound = Vec::new();
     for at in 1..=statement.parameter_count() {
         let name = statement.parameter_name(at).map_err(own)?;
