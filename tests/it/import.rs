@@ -7,6 +7,17 @@ use tests::{Desk, Ran};
 
 /// A price list of one region as CSV: some figures for m7i.large, published on that day.
 fn price_list(desk: &Desk, name: &str, day: &str, rows: &[(&str, &str, &str, &str, &str)]) -> PathBuf {
+    list_of("us-east-1", desk, name, day, rows)
+}
+
+/// The same of any region. A row is the term, unit, price, length and payment of a lease.
+pub(crate) fn list_of(
+    region: &str,
+    desk: &Desk,
+    name: &str,
+    day: &str,
+    rows: &[(&str, &str, &str, &str, &str)],
+) -> PathBuf {
     let mut text = format!(
         "\"FormatVersion\",\"v1.0\"\n\"Disclaimer\",\"none\"\n\"Publication Date\",\"{day}T00:00:00Z\"\n\
          \"Version\",\"1\"\n\"OfferCode\",\"AmazonEC2\"\n\
@@ -17,7 +28,7 @@ fn price_list(desk: &Desk, name: &str, day: &str, rows: &[(&str, &str, &str, &st
     for (term, unit, price, lease, payment) in rows {
         text += &format!(
             "S,{term}{lease}{payment},{term},{day},{unit},{price},USD,{lease},{payment},standard,Compute Instance,\
-             m7i.large,Shared,Linux,No License required,Used,OnDemand,NA,us-east-1\n"
+             m7i.large,Shared,Linux,No License required,Used,OnDemand,NA,{region}\n"
         );
     }
     let path = desk.home().join(name);
@@ -25,7 +36,7 @@ fn price_list(desk: &Desk, name: &str, day: &str, rows: &[(&str, &str, &str, &st
     path
 }
 
-fn import(desk: &Desk, kind: &str, file: &Path, more: &[&str]) -> Ran {
+pub(crate) fn import(desk: &Desk, kind: &str, file: &Path, more: &[&str]) -> Ran {
     let file = file.to_string_lossy();
     desk.collector(&[&["import", kind, &file, "-o", "json"], more].concat())
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod bills;
 mod disks;
 mod export;
+mod held;
 mod history;
 mod import;
 mod killing;

@@ -67,7 +67,7 @@ impl Source for Aws {
         self.runtime.block_on(look::look(&config, look, self.clock, stop, sink))
     }
 
-    fn fetch(&self, url: &str, known: Option<&str>) -> Result<Option<Fetched>, SourceError> {
+    fn fetch(&self, url: &str, known: Option<&str>) -> Result<Fetched, SourceError> {
         public::fetch(&self.http, url, known)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use catalog::ports::{Account, Look, Outcome, SeenSink, SourceError, Stop, Told};
+use catalog::ports::{Account, Look, Outcome, SeenSink, SourceError, Stop, Told, skew};
 use catalog::{Batch, Dataset, Kind, Scope, Value};
 use domain::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
@@ -16,9 +16,6 @@ use crate::{fleet, instance_type, places, quota, spot, values};
 
 /// Regions that are asked at once: enough to hide the distance, few enough for one machine's patience.
 const AT_ONCE: usize = 8;
-
-/// A clock that is further off than this is said.
-const SKEW: i64 = 300;
 
 /// How often somebody's wish to stop is looked at.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -253,26 +250,9 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
     }
 }
 
-/// What is written down is AWS's time; that this machine's differs may have spoilt what it wrote before.
-fn skew(ahead: i64) -> Option<String> {
-    (ahead.abs() > SKEW).then(|| {
-        let way = if ahead > 0 { "ahead of" } else { "behind" };
-        format!("this machine's clock is {} min {way} AWS's; AWS's is written down", ahead.abs() / 60)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_clock_that_is_off_is_said() {
-        assert_eq!(skew(299), None);
-        assert_eq!(
-            skew(-720).as_deref(),
-            Some("this machine's clock is 12 min behind AWS's; AWS's is written down")
-        );
-    }
 
     #[test]
     fn what_can_be_looked_at_is_kept() {

@@ -1,11 +1,13 @@
 //! Public files: no credentials, one request each.
 
+use std::io::Read;
+
 use catalog::ports::{Fetched, SourceError};
 
 use crate::clients::Http;
 use crate::values::http_date;
 
-pub(crate) fn fetch(http: &Http, url: &str, known: Option<&str>) -> Result<Option<Fetched>, SourceError> {
+pub(crate) fn fetch(http: &Http, url: &str, known: Option<&str>) -> Result<Fetched, SourceError> {
     let address = http.mirror.as_deref().map_or(url.to_string(), |mirror| mirrored(mirror, url));
     let failed = |why: String| SourceError::Failed(format!("{address} cannot be fetched: {why}"));
     let mut request = http.agent.get(&address);
@@ -13,16 +15,16 @@ pub(crate) fn fetch(http: &Http, url: &str, known: Option<&str>) -> Result<Optio
         request = request.header("If-None-Match", etag);
     }
     let answer = request.call().map_err(|e| failed(e.to_string()))?;
-    match answer.status().as_u16() {
-        200 => {}
-        304 => return Ok(None),
-        status => return Err(failed(format!("the server answers {status}"))),
+    let status = answer.status().as_u16();
+    if !matches!(status, 200 | 304) {
+        return Err(failed(format!("the server answers {status}")));
     }
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
     let date = header("date").and_then(http_date);
     let modified = header("last-modified").and_then(http_date);
     let etag = header("etag").map(String::from);
-    Ok(Some(Fetched { body: Box::new(answer.into_body().into_reader()), date, modified, etag }))
+    let body = (status == 200).then(|| Box::new(answer.into_body().into_reader()) as Box<dyn Read>);
+    Ok(Fetched { body, date, modified, etag })
 }
 
 /// `https://host/path` at the mirror: `MIRROR/host/path`.

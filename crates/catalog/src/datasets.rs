@@ -226,6 +226,7 @@ pub const DATASETS: &[Dataset] = &[
     fleet::CAPACITY,
     fleet::QUOTA,
     bill::CHARGE,
+    market::ACCEPTANCE,
     Dataset {
         name: "collection_run",
         doc: "What was looked at, when, and what could not be seen: one row per run, dataset and scope.",

@@ -24,6 +24,7 @@ pub const QUESTIONS: &[Question] = questions![
     "offering/zones",
     "price/cheapest-regions",
     "price/current",
+    "price/held",
     "price/on-demand",
     "price/options",
     "price/per-gpu",
@@ -103,6 +104,40 @@ pub mod rows {
             source: String,
             /// Why it is believed.
             basis: String,
+        }
+    }
+
+    row! {
+        /// A price that is held back: a row of `price/held`.
+        pub struct HeldPrice {
+            /// Names product, place and price.
+            held_id: String,
+            /// Instance type.
+            instance_type: String,
+            /// Region code.
+            region: String,
+            /// Operating system.
+            os: String,
+            /// `shared` or `dedicated`.
+            tenancy: String,
+            /// `included`, `byol` or `none`.
+            licence: String,
+            /// Pre-installed software.
+            software: String,
+            /// On-demand price of an hour.
+            price_per_hour: Decimal,
+            /// Its currency.
+            currency: String,
+            /// The median that it was compared with; none where there was nothing to compare.
+            median_price: Option<Decimal>,
+            /// Why it is held.
+            reason: String,
+            /// When it was seen.
+            observed_at: Timestamp,
+            /// Where it is from.
+            source: String,
+            /// The run that brought it.
+            run_id: String,
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod args;
 mod compact;
+mod held;
 mod import;
 mod policy;
 mod prune;
@@ -16,7 +17,7 @@ mod watch;
 
 pub use args::{CollectorArgs, Command};
 
-use catalog::ports::{Encode, Source, SourceError, Stop, Store, StoreError};
+use catalog::ports::{Ask, AskError, Encode, Source, SourceError, Stop, Store, StoreError};
 use console::{Exit, Failure, Kind, Printer};
 use domain::{Region, Timestamp};
 
@@ -24,6 +25,8 @@ use domain::{Region, Timestamp};
 pub struct Ports<'a> {
     /// The lake.
     pub store: &'a dyn Store,
+    /// Opens the warehouse over what the lake shows now, to hear what it holds back.
+    pub open: &'a dyn Fn() -> Result<Box<dyn Ask>, AskError>,
     /// AWS; made when it is needed.
     pub source: &'a dyn Fn() -> Result<Box<dyn Source>, SourceError>,
     /// The user's own region.

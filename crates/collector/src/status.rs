@@ -6,7 +6,7 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report, age};
 use domain::Timestamp;
 
-use crate::{Ports, lake_failure};
+use crate::{Ports, held, lake_failure};
 
 /// Say what the lake holds: how old each dataset is, and what could not be seen.
 ///
@@ -20,7 +20,19 @@ pub struct StatusArgs {
     /// A line for each scope (region, or account and region)
     #[arg(long)]
     pub all: bool,
+    /// The on-demand prices that are held back as absurd, and why: no answer gives them
+    #[arg(long, conflicts_with_all = ["all", "datasets"])]
+    pub held: bool,
+    /// Release held prices, by the ids that --held lists, or all
+    #[arg(long, value_name = "ID", value_delimiter = ',', conflicts_with_all = ["all", "held", "datasets"])]
+    pub accept: Vec<String>,
+    /// With --accept: say what would be released, and write nothing
+    #[arg(long, requires = "accept")]
+    pub dry_run: bool,
 }
+
+/// A public list that has stayed the same for longer than this is said: AWS changes each of them within weeks.
+const STILL: &str = "30d";
 
 pub(crate) fn run_status(
     args: &StatusArgs,
@@ -42,6 +54,12 @@ pub(crate) fn run_status(
         return Ok(Exit::NothingMatched);
     };
     printer.note(&format!("lake: {}, manifest {}", root.display(), shown.manifest));
+    if args.held {
+        return held::list(ports, printer, now);
+    }
+    if !args.accept.is_empty() {
+        return held::accept(&args.accept, args.dry_run, ports, printer, now);
+    }
     let newest = newest(&shown.log, &args.datasets);
     if newest.is_empty() {
         printer.note("nothing was told of that yet");
@@ -52,6 +70,10 @@ pub(crate) fn run_status(
     let gaps: usize = newest.iter().map(|told| told.gaps.len()).sum();
     if gaps > 0 && !args.all {
         printer.note(&format!("{gaps} gaps: collector status --all says which"));
+    }
+    still(&shown.log, &newest).iter().for_each(|line| printer.note(line));
+    if newest.iter().any(|told| told.dataset == "price") {
+        held::note(ports, printer, now);
     }
     Ok(Exit::Done)
 }
@@ -66,6 +88,26 @@ fn newest<'a>(log: &'a [Logged], wanted: &[String]) -> Vec<&'a Logged> {
         }
     }
     newest.into_values().collect()
+}
+
+/// Lists that were looked at again and again, and have long said the same.
+fn still(log: &[Logged], newest: &[&Logged]) -> Vec<String> {
+    let public = |told: &&&Logged| matches!(told.dataset.as_str(), "price" | "savings_plan" | "interruption");
+    let line = |told: &&Logged| {
+        let version = told.version.as_ref()?;
+        let same = |other: &&Logged| {
+            (&other.dataset, &other.scope, &other.source) == (&told.dataset, &told.scope, &told.source)
+                && other.version.as_ref() == Some(version)
+        };
+        let first = log.iter().filter(same).map(|other| other.observed_at).min()?;
+        let long = domain::before(told.observed_at, STILL).is_some_and(|long_ago| first < long_ago);
+        long.then(|| {
+            let day = |instant: Timestamp| instant.strftime("%Y-%m-%d").to_string();
+            let (since, seen) = (day(first), day(told.observed_at));
+            format!("{} {}: the list of {since} was still the same on {seen}", told.dataset, told.scope)
+        })
+    };
+    newest.iter().filter(public).filter_map(line).collect()
 }
 
 fn scopes(newest: &[&Logged], now: Timestamp) -> Page {
@@ -129,4 +171,32 @@ fn datasets(newest: &[&Logged], shown: &Shown, now: Timestamp) -> Page {
         ]
     };
     Page { fields, rows: grouped.iter().map(row).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_long_stayed_the_same_is_said() {
+        let told = |day: &str, version: &str| Logged {
+            run_id: day.into(),
+            dataset: "price".into(),
+            scope: "us-east-1".into(),
+            source: "AWS price list".into(),
+            version: Some(version.into()),
+            observed_at: domain::parse_instant(day).unwrap(),
+            outcome: "complete".into(),
+            rows: 1,
+            gaps: vec![],
+        };
+        let check = |log: &[Logged], expected: &[&str]| {
+            let newest = newest(log, &[]);
+            assert_eq!(still(log, &newest), expected);
+        };
+        let (old, later) = (told("2026-06-01", "1"), told("2026-08-01", "1"));
+        check(&[old.clone(), told("2026-06-20", "1")], &[]);
+        check(&[old.clone(), told("2026-08-01", "2")], &[]);
+        check(&[later, old], &["price us-east-1: the list of 2026-06-01 was still the same on 2026-08-01"]);
+    }
 }

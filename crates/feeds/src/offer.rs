@@ -203,8 +203,9 @@ impl<'a> Prices<'a> {
             _ => 0,
         };
         let figure = hourly + spread;
-        if figure <= 0 {
-            return self.leave_out(region, "a price of 0");
+        // Nothing to pay for an hour on demand is handed over: it is the warehouse that holds such a price back.
+        if figure < 0 || figure == 0 && years.is_some() {
+            return self.leave_out(region, "a price of 0 or below");
         }
         let class = class.map(|class| if class == "convertible" { "convertible" } else { "standard" });
         let mut key = DefaultHasher::new();

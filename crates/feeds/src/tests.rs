@@ -108,7 +108,7 @@ fn a_type_has_several_prices_by_system_software_and_licence() {
 }
 
 #[test]
-fn what_costs_nothing_is_not_a_price() {
+fn only_capacity_that_is_used_is_handed_over_when_it_costs_nothing() {
     let zero = on_demand("A", "0.0000000000", "m5.large,Shared,Linux,,Used,OnDemand,NA,us-east-1");
     let host = on_demand("B", "0", "m5.large,Host,Linux,,Used,OnDemand,NA,us-east-1");
     let idle =
@@ -117,7 +117,8 @@ fn what_costs_nothing_is_not_a_price() {
         on_demand("D", "0", "m5.large,Shared,Linux,,AllocatedCapacityReservation,OnDemand,NA,us-east-1");
     check_offer(
         &[&zero, &host, &idle, &used],
-        "us-east-1: 0 rows at 2025-09-12T22:53:08Z [1 left out: a price of 0]",
+        "m5.large linux none none shared 0
+        us-east-1: 1 rows at 2025-09-12T22:53:08Z",
     );
 }
 

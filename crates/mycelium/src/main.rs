@@ -89,6 +89,7 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
         };
         let ports = collector::Ports {
             store: &store,
+            open: &|| doors::warehouse(&settings),
             source: &|| Ok(Box::new(aws::Aws::new(clock)?)),
             region: &settings.region.value,
             clock: &clock,

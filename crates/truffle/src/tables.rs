@@ -27,7 +27,7 @@ pub(crate) fn read_by(sql: &str) -> Vec<&'static str> {
 fn table(text: &str) -> Option<String> {
     let name = text.split_whitespace().next()?.replace('"', "").to_lowercase();
     let name = name.strip_prefix("main.").unwrap_or(&name);
-    let bare = name.strip_suffix("_history").or_else(|| name.strip_suffix("_corrected"));
+    let bare = ["_history", "_corrected", "_held"].iter().find_map(|ending| name.strip_suffix(ending));
     Some(bare.unwrap_or(name).to_string())
 }
 

@@ -184,6 +184,9 @@ pub(crate) fn bad_sql(error: duckdb::Error) -> AskError {
 }
 
 fn table_doc(table: &str) -> String {
+    if table == "price_held" {
+        return "On-demand prices that are held back as absurd until somebody accepts them.".into();
+    }
     let (name, history) = match table.strip_suffix("_history") {
         Some(name) => (name, " All that was ever known, with the span in which it held."),
         None => (table, ""),
@@ -202,9 +205,17 @@ fn column_doc(table: &str, column: &str) -> String {
         "valid_from" => return "from when this was the newest statement".into(),
         "valid_until" => return "until when; null while nothing newer is known".into(),
         "run_id" => return "the collection_run that brought the row".into(),
+        "held_id" => return "names product, place and price".into(),
+        "median_price" => {
+            return "the median that it was compared with, in `currency`; null without one".into();
+        }
+        "reason" => return "why it is held".into(),
         _ => {}
     }
-    let table = table.strip_suffix("_history").or(table.strip_suffix("_corrected")).unwrap_or(table);
+    let table = ["_history", "_corrected", "_held"]
+        .iter()
+        .find_map(|ending| table.strip_suffix(ending))
+        .unwrap_or(table);
     let fields = catalog::dataset(table).map(|dataset| dataset.fields()).unwrap_or_default();
     let known = fields.into_iter().find(|field| field.name == column).map(|field| field.doc);
     known.unwrap_or_else(|| catalog::computed_column_doc(column).into())

@@ -17,6 +17,7 @@ const EMPTY: &str = include_str!("../../../queries/build/empty.sql");
 const FAMILY: &str = include_str!("../../../queries/build/family.sql");
 const WHOLE: &str = include_str!("../../../queries/build/whole.sql");
 const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
+const HELD: &str = include_str!("../../../queries/build/held.sql");
 const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
 const STATED: &str = include_str!("../../../queries/build/stated.sql");
 
@@ -88,7 +89,8 @@ fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String>
                 )
                 .replace("{rows}", &rows);
             let current = (!has_own_view(dataset)).then(|| fill(CURRENT));
-            [Some(history), current].into_iter().flatten().collect()
+            let held = (dataset.name == "price").then(|| HELD.to_string());
+            [Some(history), held, current].into_iter().flatten().collect()
         }
     }
 }

@@ -67,3 +67,17 @@ pub(super) const BENCHMARK: Dataset = Dataset {
         source Text "who measured",
     ],
 };
+
+pub(super) const ACCEPTANCE: Dataset = Dataset {
+    name: "acceptance",
+    doc: "Prices that were held back as absurd and that somebody has accepted since.",
+    version: 1,
+    kind: Kind::Log,
+    scope: Scope::All,
+    key: &["held_id"],
+    columns: columns![
+        held_id Text "names product, place and price, as price_held does",
+        accepted_at Timestamp "when",
+        price Text "what was accepted, in words",
+    ],
+};

@@ -60,14 +60,23 @@ pub type SeenSink<'a> = &'a mut dyn FnMut(&str, Batch) -> Result<(), String>;
 
 /// A public file on its way.
 pub struct Fetched {
-    /// Its bytes.
-    pub body: Box<dyn Read>,
+    /// Its bytes; none when the server still has the state that is known.
+    pub body: Option<Box<dyn Read>>,
     /// AWS's clock when it answered.
     pub date: Option<Timestamp>,
     /// When the file was last changed.
     pub modified: Option<Timestamp>,
     /// What the server calls this state of it.
     pub etag: Option<String>,
+}
+
+/// What is said of a clock that is so many seconds ahead of AWS's, when that is more than five minutes: what is
+/// written down now is AWS's time, but what this machine wrote before may be wrong.
+pub fn skew(ahead: i64) -> Option<String> {
+    (ahead.abs() > 300).then(|| {
+        let way = if ahead > 0 { "ahead of" } else { "behind" };
+        format!("this machine's clock is {} min {way} AWS's; AWS's is written down", ahead.abs() / 60)
+    })
 }
 
 /// AWS, as the collector sees it.
@@ -79,10 +88,24 @@ pub trait Source {
     /// one region is a gap there, and the others land.
     fn look(&self, look: &Look<'_>, stop: &Stop, sink: SeenSink<'_>) -> Result<Vec<Told>, SourceError>;
 
-    /// Fetches a public file by its address; none when the server still has the state called `known`. The body is
+    /// Fetches a public file by its address; its body is none when the server still has the state called `known`, and
     /// an error, never short, when the transfer breaks.
-    fn fetch(&self, url: &str, known: Option<&str>) -> Result<Option<Fetched>, SourceError>;
+    fn fetch(&self, url: &str, known: Option<&str>) -> Result<Fetched, SourceError>;
 
     /// The IAM actions that a look at the dataset needs; none where the dataset is public.
     fn actions(&self, dataset: &Dataset) -> &'static [&'static str];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_is_said() {
+        assert_eq!(skew(299), None);
+        assert_eq!(
+            skew(-720).as_deref(),
+            Some("this machine's clock is 12 min behind AWS's; AWS's is written down")
+        );
+    }
 }

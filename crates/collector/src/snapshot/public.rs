@@ -2,7 +2,7 @@
 
 use std::io::{BufReader, Read};
 
-use catalog::ports::{Outcome, SourceError, Told};
+use catalog::ports::{Fetched, Outcome, SourceError, Told, skew};
 use catalog::{Batch, Dataset};
 use console::{Failure, Kind, Printer};
 use domain::Timestamp;
@@ -64,7 +64,7 @@ fn lists(
         if wanted_here.is_empty() && (china || !regions.is_empty()) {
             continue;
         }
-        let index = index(work, dataset, host, china, wanted.as_of)?;
+        let (index, seen) = index(work, dataset, host, china, wanted.as_of)?;
         let mut missing = wanted_here.clone();
         for file in &index {
             if !regions.is_empty() && !wanted_here.contains(&&file.region) {
@@ -74,21 +74,16 @@ fn lists(
             if work.stop.asked() {
                 return Err(source_failure(SourceError::Interrupted));
             }
-            match list(work, dataset, host, file, printer) {
+            match list(work, dataset, host, file, &seen, printer) {
                 Err(failure) if failure.kind == Kind::Broken => {
-                    unseen(work, dataset, &file.region, failure.message, printer)?;
+                    unseen(work, dataset, &file.region, failure.message, &seen, printer)?;
                 }
                 done => done?,
             }
         }
         for region in missing {
-            unseen(
-                work,
-                dataset,
-                region,
-                format!("AWS publishes no {} for {region}", dataset.name),
-                printer,
-            )?;
+            let why = format!("AWS publishes no {} for {region}", dataset.name);
+            unseen(work, dataset, region, why, &seen, printer)?;
         }
     }
     Ok(())
@@ -100,22 +95,23 @@ fn unseen(
     dataset: &'static Dataset,
     region: &str,
     why: String,
+    seen: &Seen,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
-    let now = (work.clock)();
+    let started = (work.clock)();
     let told = Told {
         dataset,
         scope: region.into(),
         source: source_of(dataset).into(),
         version: None,
-        observed_from: now,
-        observed_at: now,
+        observed_from: seen.at,
+        observed_at: seen.at,
         outcome: Outcome::Failed,
         rows: 0,
-        gaps: vec![why],
+        gaps: [vec![why], seen.gaps()].concat(),
     };
-    let name = format!("{region}-{}", work.stamp(now));
-    work.land(dataset, &name, Vec::new(), vec![told], now, printer)
+    let name = format!("{region}-{}", work.stamp(started));
+    work.land(dataset, &name, Vec::new(), vec![told], started, printer)
 }
 
 fn index(
@@ -124,7 +120,7 @@ fn index(
     host: &str,
     china: bool,
     as_of: Option<Timestamp>,
-) -> Result<Vec<RegionFile>, Failure> {
+) -> Result<(Vec<RegionFile>, Seen), Failure> {
     let partition = if china { "cn" } else { "aws" };
     let (root, offer) = match dataset.name {
         "price" => ("offers", "AmazonEC2"),
@@ -136,7 +132,7 @@ fn index(
         Some(at) => {
             let url = format!("{base}/index.json");
             let found =
-                feeds::version_at(&small(work, &url)?, at).map_err(|e| bad_file(&url, &e.to_string()))?;
+                feeds::version_at(&small(work, &url)?.0, at).map_err(|e| bad_file(&url, &e.to_string()))?;
             found.ok_or_else(|| {
                 Failure::broken(format!("AWS publishes no price list that held at {at}"))
                     .hint("its lists go back to 2018-05-01")
@@ -144,17 +140,39 @@ fn index(
         }
     };
     let url = format!("{base}/{version}/region_index.json");
-    feeds::region_index(&small(work, &url)?).map_err(|e| bad_file(&url, &e.to_string()))
+    let (text, seen) = small(work, &url)?;
+    let files = feeds::region_index(&text).map_err(|e| bad_file(&url, &e.to_string()))?;
+    Ok((files, seen))
 }
 
-fn small(work: &Work<'_>, url: &str) -> Result<Vec<u8>, Failure> {
+/// When a server answered, by AWS's clock where it says it, and how far this machine's is ahead of that.
+#[derive(Clone, Copy)]
+struct Seen {
+    at: Timestamp,
+    ahead: i64,
+}
+
+impl Seen {
+    fn of(fetched: &Fetched, work: &Work<'_>) -> Seen {
+        let here = (work.clock)();
+        let at = fetched.date.unwrap_or(here);
+        Seen { at, ahead: here.as_second() - at.as_second() }
+    }
+
+    fn gaps(&self) -> Vec<String> {
+        skew(self.ahead).into_iter().collect()
+    }
+}
+
+fn small(work: &Work<'_>, url: &str) -> Result<(Vec<u8>, Seen), Failure> {
     let fetched = work.source.fetch(url, None).map_err(source_failure)?;
+    let seen = Seen::of(&fetched, work);
     let mut bytes = Vec::new();
-    if let Some(fetched) = fetched {
-        let read = fetched.body.take(LARGEST_INDEX).read_to_end(&mut bytes);
+    if let Some(body) = fetched.body {
+        let read = body.take(LARGEST_INDEX).read_to_end(&mut bytes);
         read.map_err(|e| Failure::broken(format!("{url} cannot be fetched: {e}")))?;
     }
-    Ok(bytes)
+    Ok((bytes, seen))
 }
 
 fn bad_file(url: &str, why: &str) -> Failure {
@@ -167,6 +185,7 @@ fn list(
     dataset: &'static Dataset,
     host: &str,
     file: &RegionFile,
+    seen: &Seen,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let started = (work.clock)();
@@ -181,11 +200,11 @@ fn list(
             scope: file.region.clone(),
             source: source.into(),
             version: Some(file.version.clone()),
-            observed_from: started,
-            observed_at: started,
+            observed_from: seen.at,
+            observed_at: seen.at,
             outcome: Outcome::Unchanged,
             rows: known.rows,
-            gaps: Vec::new(),
+            gaps: seen.gaps(),
         };
         return work.land(dataset, &name, Vec::new(), vec![told], started, printer);
     }
@@ -194,13 +213,13 @@ fn list(
     let progress = printer.progress(&format!("{} of {}", dataset.name, file.region));
     let read = read(work, kind, &url, None, source)?;
     drop(progress);
-    let Some((batches, spoken, _)) = read else {
+    let Content { content: Some((batches, spoken)), seen, .. } = read else {
         return Err(bad_file(&url, "the server sent nothing"));
     };
     let told = spoken.into_iter().map(|spoken| {
         // The file is the region's own; what it says of another is not all there is to say of that one.
         let complete = spoken.complete && spoken.scope == file.region;
-        told(dataset, source, spoken, complete)
+        told(dataset, source, spoken, complete, &seen)
     });
     let told: Vec<Told> = told.collect();
     if !told.iter().any(|told| told.scope == file.region) {
@@ -217,7 +236,7 @@ fn source_of(dataset: &Dataset) -> &'static str {
     }
 }
 
-fn told(dataset: &'static Dataset, source: &str, spoken: Spoken, complete: bool) -> Told {
+fn told(dataset: &'static Dataset, source: &str, spoken: Spoken, complete: bool, seen: &Seen) -> Told {
     Told {
         dataset,
         scope: spoken.scope,
@@ -227,27 +246,35 @@ fn told(dataset: &'static Dataset, source: &str, spoken: Spoken, complete: bool)
         observed_at: spoken.observed_at,
         outcome: if complete { Outcome::Complete } else { Outcome::Partial },
         rows: spoken.rows,
-        gaps: spoken.gaps,
+        gaps: [spoken.gaps, seen.gaps()].concat(),
     }
 }
 
-/// Rows, what was said of their scopes, and the server's name of the file's state.
-type Content = (Vec<Batch>, Vec<Spoken>, Option<String>);
+/// A file that was read.
+struct Content {
+    /// Rows, and what was said of their scopes; none when the server still has the state that is known.
+    content: Option<(Vec<Batch>, Vec<Spoken>)>,
+    seen: Seen,
+    /// The server's name of the file's state.
+    etag: Option<String>,
+}
 
-/// Fetches and reads a file; none when the server still has the state called `known`.
+/// Fetches and reads a file, unless the server still has the state called `known`.
 fn read(
     work: &Work<'_>,
     kind: FileKind,
     url: &str,
     known: Option<&str>,
     source: &str,
-) -> Result<Option<Content>, Failure> {
-    let Some(fetched) = work.source.fetch(url, known).map_err(source_failure)? else { return Ok(None) };
-    let now = fetched.date.unwrap_or_else(work.clock);
+) -> Result<Content, Failure> {
+    let fetched = work.source.fetch(url, known).map_err(source_failure)?;
+    let seen = Seen::of(&fetched, work);
+    let Some(body) = fetched.body else { return Ok(Content { content: None, seen, etag: fetched.etag }) };
     // A transfer that breaks is an error, so what was fetched is all that is published.
-    let context = Context { source, modified: fetched.modified, now, whole: Whole::Yes, account: None };
+    let context =
+        Context { source, modified: fetched.modified, now: seen.at, whole: Whole::Yes, account: None };
     let mut batches = Vec::new();
-    let mut reader = BufReader::with_capacity(1 << 20, fetched.body);
+    let mut reader = BufReader::with_capacity(1 << 20, body);
     let spoken = feeds::read(kind, &mut reader, &context, &mut |batch| {
         if work.stop.asked() {
             return Err("interrupted".into());
@@ -259,7 +286,7 @@ fn read(
         true => Failure::new(Kind::Interrupted, "interrupted"),
         false => bad_file(url, &error.to_string()),
     })?;
-    Ok(Some((batches, spoken, fetched.etag)))
+    Ok(Content { content: Some((batches, spoken)), seen, etag: fetched.etag })
 }
 
 /// The spot advisor: one file for all regions, which nobody keeps but us.
@@ -274,11 +301,12 @@ fn advisor(work: &mut Work<'_>, dataset: &'static Dataset, printer: &mut Printer
     let progress = printer.progress("the spot advisor");
     let read = read(work, FileKind::SpotAdvisor, ADVISOR, etag.as_deref(), source)?;
     drop(progress);
-    let (batches, told) = match read {
-        Some((batches, spoken, etag)) => {
+    let Content { content, seen, etag } = read;
+    let (batches, told) = match content {
+        Some((batches, spoken)) => {
             let told = spoken.into_iter().map(|spoken| {
                 let complete = spoken.complete;
-                Told { version: etag.clone(), ..told(dataset, source, spoken, complete) }
+                Told { version: etag.clone(), ..told(dataset, source, spoken, complete, &seen) }
             });
             (batches, told.collect())
         }
@@ -288,11 +316,11 @@ fn advisor(work: &mut Work<'_>, dataset: &'static Dataset, printer: &mut Printer
                 scope,
                 source: source.into(),
                 version: Some(version),
-                observed_from: started,
-                observed_at: started,
+                observed_from: seen.at,
+                observed_at: seen.at,
                 outcome: Outcome::Unchanged,
                 rows,
-                gaps: Vec::new(),
+                gaps: seen.gaps(),
             });
             (Vec::new(), told.collect::<Vec<Told>>())
         }

@@ -202,6 +202,10 @@ facts! {
         NestedVirtualization, "nested virtualization", |t| {
             Known::Is(t.processor_features.iter().any(|feature| feature == "nested-virtualization"))
         };
+        /// GPUs that can be cut into instances of their own.
+        Mig, "GPUs for MIG", mig;
+        /// GPUs that several processes can share through MPS.
+        Mps, "GPUs for MPS", mps;
         /// Elastic Fabric Adapter.
         Efa, "EFA", |t| Known::Is(t.efa);
         /// Elastic Network Adapter.
@@ -245,6 +249,31 @@ fn of_storage(facts: &TypeFacts, support: &Option<String>) -> Known<bool> {
 
 fn of_gpu(facts: &TypeFacts, number: Option<f64>) -> Known<f64> {
     if facts.gpus == 0 { Known::Absent } else { stated(number) }
+}
+
+/// Models that MIG can cut, of those that EC2 rents out: NVIDIA Multi-Instance GPU User Guide, "Supported GPUs" and
+/// "Deployment Considerations" (2026-10).
+const CUT_BY_MIG: &[&str] = &["A100", "B200", "B300", "H100", "H200", "RTX PRO 4500", "RTX PRO Server 6000"];
+
+/// MIG cuts whole GPUs; what is itself a part of one is not cut again.
+fn mig(facts: &TypeFacts) -> Known<bool> {
+    let whole = facts.gpu_partition_size.is_none_or(|part| part >= 1.0);
+    match &facts.gpu_model {
+        Some(model) => Known::Is(whole && CUT_BY_MIG.contains(&model.as_str())),
+        None if facts.gpus > 0 => unseen("AWS does not state the model"),
+        None => Known::Is(false),
+    }
+}
+
+/// NVIDIA Multi-Process Service, "Prerequisites": a compute capability of 3.5 or more.
+fn mps(facts: &TypeFacts) -> Known<bool> {
+    match (facts.gpu_maker.as_deref(), facts.compute_capability) {
+        (Some("NVIDIA"), Some(capability)) => Known::Is(capability >= 3.5),
+        (Some("NVIDIA"), None) => unseen("its compute capability is not known"),
+        (Some(_), _) => Known::Is(false),
+        (None, _) if facts.gpus > 0 => unseen("AWS does not state the maker"),
+        (None, _) => Known::Is(false),
+    }
 }
 
 fn all(texts: &[String]) -> Vec<&str> {
@@ -304,6 +333,35 @@ mod tests {
         check(0, Some(0), Known::Absent);
         check(4, Some(98_304), Known::Is(98_304.0));
         check(4, None, unseen("AWS does not state it"));
+    }
+
+    #[test]
+    fn whole_gpus_of_some_models_are_cut_by_mig() {
+        let check = |model: Option<&str>, part: Option<f64>, expected: Known<bool>| {
+            let mut facts = sample::facts().remove(0);
+            (facts.gpus, facts.gpu_model, facts.gpu_partition_size) = (1, model.map(String::from), part);
+            assert_eq!(Flag::Mig.of(&facts), expected);
+        };
+        check(Some("H100"), Some(1.0), Known::Is(true));
+        check(Some("H100"), None, Known::Is(true));
+        check(Some("H100"), Some(0.5), Known::Is(false));
+        check(Some("L4"), Some(1.0), Known::Is(false));
+        check(None, None, unseen("AWS does not state the model"));
+    }
+
+    #[test]
+    fn newer_gpus_of_nvidia_are_shared_by_mps() {
+        let check = |maker: Option<&str>, capability: Option<f64>, expected: Known<bool>| {
+            let mut facts = sample::facts().remove(0);
+            (facts.gpus, facts.gpu_maker, facts.compute_capability) =
+                (1, maker.map(String::from), capability);
+            assert_eq!(Flag::Mps.of(&facts), expected);
+        };
+        check(Some("NVIDIA"), Some(9.0), Known::Is(true));
+        check(Some("NVIDIA"), Some(3.0), Known::Is(false));
+        check(Some("NVIDIA"), None, unseen("its compute capability is not known"));
+        check(Some("AMD"), None, Known::Is(false));
+        check(None, None, unseen("AWS does not state the maker"));
     }
 
     #[test]

@@ -135,6 +135,12 @@ pub struct AcceleratorArgs {
     /// CUDA compute capability, such as 8.0..
     #[arg(long, value_name = "RANGE")]
     pub compute_capability: Option<Range<f64>>,
+    /// Has GPUs that MIG can cut into several
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub mig: Option<bool>,
+    /// Has GPUs that processes can share through MPS
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub mps: Option<bool>,
     /// Inference accelerators
     #[arg(long, value_name = "RANGE")]
     pub inference_accelerators: Option<Range<i64>>,
@@ -170,6 +176,8 @@ impl AcceleratorArgs {
         flags.number("--gpu-memory-each", Number::GpuMemoryEach, self.gpu_memory_each);
         flags.number("--cuda-cores", Number::CudaCores, self.cuda_cores);
         flags.number("--compute-capability", Number::ComputeCapability, self.compute_capability);
+        flags.flag("--mig", Flag::Mig, self.mig);
+        flags.flag("--mps", Flag::Mps, self.mps);
         flags.number("--inference-accelerators", Number::InferenceAccelerators, self.inference_accelerators);
         flags.text("--inference-model", Text::InferenceModel, &self.inference_model)?;
         flags.text("--inference-maker", Text::InferenceMaker, &self.inference_maker)?;

@@ -116,7 +116,7 @@ pub(crate) fn page() -> Page {
         machine("m7i-flex.large", 2, 8, "Intel"),
         machine("m8i.8xlarge", 32, 128, "Intel"),
         machine("p4d.24xlarge", 96, 1152, "Intel").gpus(8, "A100", 40).fabric(400.0),
-        machine("p5.4xlarge", 16, 256, "AMD").gpus(1, "H100", 80),
+        machine("p5.4xlarge", 16, 256, "AMD").gpus(1, "H100", 80).with("compute_capability", 9.0),
         machine("p5.48xlarge", 192, 2048, "AMD").gpus(8, "H100", 80).fabric(3200.0),
         machine("p5en.48xlarge", 192, 2048, "Intel").gpus(8, "H200", 141).fabric(3200.0),
         machine("r7i.2xlarge", 8, 64, "Intel"),

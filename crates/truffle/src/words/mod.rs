@@ -33,7 +33,7 @@ Words:
                 large (2xlarge to 6xlarge) huge (from 8xlarge, metal); or an exact 12xlarge
   numbers       16 cores (= vCPUs), 8 physical cores, 64gb, 32g, 8 gpus, 4..16 vcpus: exactly so many
                 100gbps: at least so much, as highnet (50) and ultranet (100 Gbit/s)
-  features      efa (or lowlatency) nested-virt burstable
+  features      efa (or lowlatency) nested-virt burstable; mig and mps are ways to share a GPU
   region        us-east-1
   order         cheap expensive fast newest
 Words of one kind are alternatives, words of different kinds all hold; `or` makes all of them alternatives.";
@@ -67,6 +67,10 @@ pub enum Dimension {
     Gpus,
     /// That there is a GPU.
     AnyGpu,
+    /// GPUs that can be cut.
+    Mig,
+    /// GPUs that processes can share.
+    Mps,
     /// Network bandwidth.
     Network,
     /// EFA.

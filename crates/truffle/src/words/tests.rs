@@ -99,6 +99,8 @@ fn accelerators_and_features() {
     check("trainium2", "trainium2", &["trn2.48xlarge"]);
     check("nvidia ultranet", "nvidia ultranet", &["p4d.24xlarge", "p5.48xlarge", "p5en.48xlarge"]);
     check("nested-virt", "nested-virt", &["m7i.xlarge"]);
+    check("mig 1 gpu", "mig 1 gpus", &["g7.2xlarge", "p5.4xlarge"]);
+    check("mps 1 gpu", "mps 1 gpus", &["p5.4xlarge"]);
     check("burstable arm", "burstable arm", &["t4g.small"]);
     check("h100 or inferentia2", "h100 or inferentia2", &["inf2.xlarge", "p5.4xlarge", "p5.48xlarge"]);
 }

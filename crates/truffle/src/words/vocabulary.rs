@@ -133,6 +133,8 @@ impl<'a> Vocabulary<'a> {
         for (words, flag, dimension) in [
             (&["efa", "lowlatency"][..], Flag::Efa, Dimension::Efa),
             (&["nested-virt", "nested-virtualization"], Flag::NestedVirtualization, Dimension::NestedVirt),
+            (&["mig"], Flag::Mig, Dimension::Mig),
+            (&["mps"], Flag::Mps, Dimension::Mps),
             (&["burstable"], Flag::Burstable, Dimension::Burstable),
         ] {
             for word in words {

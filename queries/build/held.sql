@@ -1,0 +1,190 @@
+-- On-demand prices that no answer gives until somebody accepts them, because a feed that says so is more likely wrong
+-- than right: nothing to pay, or more than five times the median of the same product over at least three regions that
+-- had a price at that time. A price that came down to where it is from one that was given is never held.
+CREATE TABLE price_held AS
+WITH judged AS (
+    SELECT
+        *,
+        substr(md5(concat_ws(
+            '/', instance_type, region, os, tenancy, licence, software, currency, CAST(price_per_hour AS VARCHAR)
+        )), 1, 12) AS held_id,
+        lag(price_per_hour) OVER (
+            PARTITION BY instance_type, region, os, tenancy, licence, software, currency
+            ORDER BY valid_from, run_id
+        ) AS price_before
+    FROM price_history
+    WHERE term = 'on-demand' AND tenancy <> 'host'
+),
+product AS (
+    SELECT instance_type, os, tenancy, licence, software, currency, min(price_per_hour) AS least
+    FROM judged
+    WHERE price_per_hour > 0
+    GROUP BY ALL
+),
+dear AS (
+    SELECT judged.*
+    FROM judged
+    JOIN product USING (instance_type, os, tenancy, licence, software, currency)
+    WHERE judged.price_per_hour > 5 * product.least
+),
+compared AS (
+    SELECT
+        dear.held_id,
+        dear.run_id,
+        median(other.price_per_hour) AS median_price,
+        count(DISTINCT other.region) AS regions
+    FROM dear
+    JOIN judged AS other
+        ON other.instance_type = dear.instance_type
+        AND other.os = dear.os
+        AND other.tenancy = dear.tenancy
+        AND other.licence = dear.licence
+        AND other.software = dear.software
+        AND other.currency = dear.currency
+        AND other.price_per_hour > 0
+        AND (other.valid_until IS NULL OR other.valid_until > dear.valid_from)
+        AND (dear.valid_until IS NULL OR dear.valid_until > other.valid_from)
+    GROUP BY ALL
+),
+absurd AS (
+    SELECT
+        judged.*,
+        compared.median_price,
+        compared.regions,
+        coalesce(
+            judged.price_per_hour > 5 * compared.median_price AND compared.regions >= 3,
+            judged.price_per_hour <= 0,
+            FALSE
+        ) AND judged.held_id NOT IN (SELECT held_id FROM acceptance) AS is_absurd
+    FROM judged
+    LEFT JOIN compared ON compared.held_id = judged.held_id AND compared.run_id = judged.run_id
+),
+settled AS (
+    SELECT
+        *,
+        lag(is_absurd) OVER (
+            PARTITION BY instance_type, region, os, tenancy, licence, software, currency
+            ORDER BY valid_from, run_id
+        ) AS was_absurd
+    FROM absurd
+)
+SELECT
+    held_id,
+    instance_type,
+    region,
+    os,
+    tenancy,
+    licence,
+    software,
+    price_per_hour,
+    currency,
+    CAST(median_price AS DECIMAL(18, 10)) AS median_price,
+    CASE
+        WHEN price_per_hour <= 0 THEN 'nothing to pay'
+        ELSE 'more than 5 times the median of ' || regions || ' regions'
+    END AS reason,
+    observed_at,
+    source,
+    run_id,
+    valid_from,
+    valid_until
+FROM settled
+WHERE is_absurd AND NOT coalesce(price_per_hour > 0 AND NOT was_absurd AND price_before >= price_per_hour, FALSE)
+ORDER BY instance_type, region, os, tenancy, valid_from;
+
+-- The price that was given before holds on for as long as what replaced it is held.
+UPDATE price_history
+SET valid_until = chain.valid_until
+FROM (
+    WITH marked AS (
+        SELECT
+            p.*,
+            held.held_id IS NOT NULL AS is_held,
+            lag(p.valid_until) OVER series IS DISTINCT FROM p.valid_from AS is_apart
+        FROM price_history AS p
+        LEFT JOIN price_held AS held
+            ON held.run_id = p.run_id
+            AND held.instance_type = p.instance_type
+            AND held.region = p.region
+            AND held.os = p.os
+            AND held.tenancy = p.tenancy
+            AND held.licence = p.licence
+            AND held.software = p.software
+            AND held.currency = p.currency
+            AND held.price_per_hour = p.price_per_hour
+        WHERE p.term = 'on-demand' AND EXISTS (
+            SELECT 1
+            FROM price_held AS h
+            WHERE h.instance_type = p.instance_type AND h.region = p.region AND h.os = p.os
+        )
+        WINDOW series AS (
+            PARTITION BY p.instance_type, p.region, p.os, p.tenancy, p.licence, p.software, p.currency
+            ORDER BY p.valid_from, p.run_id
+        )
+    ),
+    linked AS (
+        SELECT
+            *,
+            sum(CASE WHEN is_held AND NOT is_apart THEN 0 ELSE 1 END) OVER (
+                PARTITION BY instance_type, region, os, tenancy, licence, software, currency
+                ORDER BY valid_from, run_id
+            ) AS link
+        FROM marked
+    )
+    SELECT
+        instance_type,
+        region,
+        os,
+        tenancy,
+        licence,
+        software,
+        currency,
+        link,
+        arg_min(run_id, (valid_from, run_id)) AS run_id,
+        CASE WHEN count(*) = count(valid_until) THEN max(valid_until) END AS valid_until
+    FROM linked
+    GROUP BY instance_type, region, os, tenancy, licence, software, currency, link
+    HAVING count(*) > 1
+) AS chain
+WHERE price_history.term = 'on-demand'
+    AND price_history.run_id = chain.run_id
+    AND price_history.instance_type = chain.instance_type
+    AND price_history.region = chain.region
+    AND price_history.os = chain.os
+    AND price_history.tenancy = chain.tenancy
+    AND price_history.licence = chain.licence
+    AND price_history.software = chain.software
+    AND price_history.currency = chain.currency;
+
+DELETE FROM price_history
+USING price_held AS held
+WHERE price_history.term = 'on-demand'
+    AND price_history.run_id = held.run_id
+    AND price_history.instance_type = held.instance_type
+    AND price_history.region = held.region
+    AND price_history.os = held.os
+    AND price_history.tenancy = held.tenancy
+    AND price_history.licence = held.licence
+    AND price_history.software = held.software
+    AND price_history.currency = held.currency
+    AND price_history.price_per_hour = held.price_per_hour;
+
+-- Whoever is told of these prices is told that some are held.
+UPDATE collection_run
+SET gaps = list_concat(collection_run.gaps, held.told)
+FROM (
+    SELECT
+        run_id,
+        region,
+        list(
+            os || ' ' || tenancy || ' ' || instance_type || ' at ' || price_per_hour || ' ' || currency
+                || ' is held back (' || reason || '): collector status --held'
+            ORDER BY instance_type, os, tenancy
+        ) AS told
+    FROM price_held
+    WHERE valid_until IS NULL
+    GROUP BY run_id, region
+) AS held
+WHERE collection_run.dataset = 'price'
+    AND collection_run.run_id = held.run_id
+    AND collection_run.scope = held.region;

@@ -1,0 +1,20 @@
+-- On-demand prices that are held back as absurd until somebody accepts them, with what they are compared with.
+-- $as_of timestamp = now  those that a list gave at this instant
+SELECT
+    held_id,
+    instance_type,
+    region,
+    os,
+    tenancy,
+    licence,
+    software,
+    price_per_hour,
+    currency,
+    median_price,
+    reason,
+    observed_at,
+    source,
+    run_id
+FROM price_held
+WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+ORDER BY instance_type, region, os, tenancy

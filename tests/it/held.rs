@@ -1,0 +1,93 @@
+//! Prices that are held back: what a feed says that cannot be.
+
+use serde_json::Value;
+use tests::Desk;
+
+use crate::import::{import, list_of};
+
+/// A lake in which m7i.large costs 0.2 and a little in four regions.
+fn usual() -> Desk {
+    let desk = Desk::default();
+    for (at, region) in ["us-east-1", "us-east-2", "us-west-2", "eu-west-1"].iter().enumerate() {
+        say(&desk, region, "2026-01-01", &format!("0.2{at}"));
+    }
+    desk
+}
+
+/// The region's list of a day: one price for m7i.large.
+fn say(desk: &Desk, region: &str, day: &str, price: &str) -> String {
+    let rows = [("OnDemand", "Hrs", price, "", "")];
+    let file = list_of(region, desk, &format!("{region}-{day}.csv"), day, &rows);
+    let ran = import(desk, "price-list", &file, &["--whole"]);
+    ran.err.clone() + &ran.good()
+}
+
+/// What m7i.large costs there as of a day.
+fn price(desk: &Desk, region: &str, day: &str) -> Option<String> {
+    let words = ["query", "price/on-demand", "--param", "type=m7i.large", "-o", "csv", "-q", "--as-of", day];
+    let found = desk.truffle(&words).good();
+    let line = found.lines().find(|line| line.starts_with(&format!("{region},")))?;
+    line.split(',').nth(1).map(String::from)
+}
+
+fn held(desk: &Desk) -> Vec<Value> {
+    let ran = desk.collector(&["status", "--held", "-o", "json", "-q"]);
+    if ran.code == 3 { Vec::new() } else { serde_json::from_str(&ran.good()).unwrap() }
+}
+
+#[test]
+fn ten_times_what_others_ask_is_held_and_the_price_before_stands() {
+    let desk = usual();
+    let said = say(&desk, "us-east-1", "2026-02-01", "2.0");
+    assert!(said.contains("1 price is held back as absurd: collector status --held lists them"), "{said}");
+    assert_eq!(price(&desk, "us-east-1", "2026-02-15").as_deref(), Some("0.2"));
+    let gaps =
+        ["query", "SELECT gaps FROM collection_run WHERE source = 'us-east-1-2026-02-01.csv'", "-o", "csv"];
+    let gaps = desk.truffle(&gaps).good();
+    assert!(gaps.contains("linux shared m7i.large at 2.0000000000 USD is held back"), "{gaps}");
+    let held_now = held(&desk);
+    assert_eq!(held_now.len(), 1, "{held_now:?}");
+    assert_eq!(held_now[0]["region"], "us-east-1");
+    let reason = held_now[0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("more than 5 times the median of "), "{reason}");
+    let status = desk.collector(&["status"]);
+    assert!(status.err.contains("1 price is held back"), "{status:?}");
+    // Corrected: a move towards the median is never held, and what was held is gone with its list.
+    say(&desk, "us-east-1", "2026-03-01", "0.21");
+    assert_eq!(price(&desk, "us-east-1", "2026-03-15").as_deref(), Some("0.21"));
+    assert_eq!(price(&desk, "us-east-1", "2026-02-15").as_deref(), Some("0.2"));
+    assert_eq!(held(&desk), Vec::<Value>::new());
+}
+
+#[test]
+fn nothing_to_pay_is_held() {
+    let desk = usual();
+    let before = price(&desk, "us-east-2", "2026-01-15");
+    say(&desk, "us-east-2", "2026-02-01", "0.0");
+    assert_eq!(price(&desk, "us-east-2", "2026-02-15"), before);
+    assert_eq!(held(&desk)[0]["reason"], "nothing to pay");
+}
+
+#[test]
+fn who_accepts_a_price_gets_it() {
+    let desk = usual();
+    say(&desk, "us-east-1", "2026-02-01", "2.0");
+    let id = held(&desk)[0]["held_id"].as_str().unwrap().to_string();
+    let wrong = desk.collector(&["status", "--accept", "0123"]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    assert!(wrong.err.contains("no price is held back under \"0123\""), "{wrong:?}");
+    let dry = desk.collector(&["status", "--accept", &id, "--dry-run"]);
+    assert!(dry.good().contains(&id) && held(&desk).len() == 1);
+    let done = desk.collector(&["status", "--accept", &id]);
+    assert!(done.err.contains("accepted: answers give these prices from now on"), "{done:?}");
+    assert_eq!(held(&desk), Vec::<Value>::new());
+    assert_eq!(price(&desk, "us-east-1", "2026-02-15").as_deref(), Some("2"));
+    // What comes down from what was accepted is no leap.
+    say(&desk, "us-east-1", "2026-03-01", "1.9");
+    assert_eq!(price(&desk, "us-east-1", "2026-03-15").as_deref(), Some("1.9"));
+    // What goes up from there is.
+    say(&desk, "us-east-1", "2026-04-01", "3.0");
+    assert_eq!(price(&desk, "us-east-1", "2026-04-15").as_deref(), Some("1.9"));
+    assert_eq!(desk.collector(&["status", "--accept", "all", "-q"]).code, 0);
+    assert_eq!(price(&desk, "us-east-1", "2026-04-15").as_deref(), Some("3"));
+}
