@@ -136,6 +136,9 @@ const COLLECTOR: &[&[&str]] = &[
     &["import", "spot-advisor", "there.parquet", "--observed-at", "soon"],
     &["import", "spot-advisor", "there.parquet", "--whole"],
     &["import", "cur", "there.parquet", "--whole"],
+    &["forget", "--account", "12"],
+    &["status", "--dry-run"],
+    &["status", "--accept", "x", "--held"],
     &["import", "price-list", "there.parquet", "--whole", "--partial"],
 ];
 

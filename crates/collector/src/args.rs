@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use console::Flags;
 
 use crate::compact::CompactArgs;
+use crate::forget::ForgetArgs;
 use crate::import::ImportArgs;
 use crate::policy::PolicyArgs;
 use crate::prune::PruneArgs;
@@ -37,4 +38,5 @@ pub enum Command {
     Policy(PolicyArgs),
     Compact(CompactArgs),
     Prune(PruneArgs),
+    Forget(ForgetArgs),
 }

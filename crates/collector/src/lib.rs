@@ -6,6 +6,7 @@
 
 mod args;
 mod compact;
+mod forget;
 mod held;
 mod import;
 mod policy;
@@ -54,6 +55,7 @@ pub fn run(
         Command::Policy(args) => policy::run_policy(args, ports, printer),
         Command::Compact(args) => compact::run_compact(args, ports, printer, now),
         Command::Prune(args) => prune::run_prune(args, ports, printer, now),
+        Command::Forget(args) => forget::run_forget(args, ports, printer, now),
     }?;
     printer.flush()?;
     Ok(done)

@@ -1,4 +1,4 @@
-//! What `compact` and `prune` say: a line a dataset, before and after.
+//! What `compact`, `prune` and `forget` say: a line a dataset, before and after.
 
 use catalog::ports::{Resized, Size, Tidied};
 use catalog::{Field, Page, Type, Value};
@@ -23,6 +23,9 @@ pub(crate) fn report(
             );
         }
         None => printer.note(nothing),
+    }
+    if tidied.pinned > 0 {
+        printer.note("somebody still reads an earlier state: its files go with the next command that writes");
     }
     Ok(Exit::Done)
 }

@@ -18,7 +18,7 @@ use crate::log::{FOLDED, Log};
 use crate::price_file::PriceFile;
 use crate::prices::Prices;
 use crate::writer::{ROW_GROUP, Written};
-use crate::{Pinned, Writer};
+use crate::{Pinned, Writer, prune};
 
 /// Rows that are held of all files together while they are merged; a row of a frame takes some 130 bytes.
 const HELD: usize = 2_000_000;
@@ -59,8 +59,8 @@ pub(crate) fn compact(
     if replaced.is_empty() {
         return Ok(tidied(&before, &before, None));
     }
-    let number = writer.replace(&replaced, written, tool_version, now)?;
-    Ok(tidied(&before, writer.manifest(), Some(number)))
+    writer.replace(&replaced, written, tool_version, now)?;
+    done(&before, &writer)
 }
 
 fn changes() -> impl Iterator<Item = &'static Dataset> {
@@ -91,7 +91,7 @@ fn folded(manifest: &Manifest) -> HashSet<String> {
 }
 
 pub(crate) fn nothing() -> Tidied {
-    Tidied { datasets: Vec::new(), manifest: None }
+    Tidied { datasets: Vec::new(), manifest: None, pinned: 0 }
 }
 
 /// What each dataset takes.
@@ -113,7 +113,14 @@ pub(crate) fn tidied(before: &Manifest, after: &Manifest, manifest: Option<u64>)
         let after = Some(after.get(&dataset).copied().unwrap_or_default());
         Resized { dataset, before, after }
     };
-    Tidied { datasets: sizes(before).into_iter().map(resized).collect(), manifest }
+    Tidied { datasets: sizes(before).into_iter().map(resized).collect(), manifest, pinned: 0 }
+}
+
+/// A lake that was just written.
+pub(crate) fn done(before: &Manifest, writer: &Writer) -> Result<Tidied, LakeError> {
+    let after = writer.manifest();
+    let pinned = prune::older(writer.root(), after)?;
+    Ok(Tidied { pinned, ..tidied(before, after, Some(after.number)) })
 }
 
 /// A lake in which these datasets would change in a way that only doing it can tell.

@@ -1,128 +1,155 @@
-//! Pruning of old data: which runs nothing needs any more, and which prices.
+//! Forgetting an account: no file and no line of the log speaks of it afterwards.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
-use catalog::ports::{Keep, Logged, Tidied};
-use catalog::{DataFile, Kind, Manifest, dataset};
+use catalog::ports::Tidied;
+use catalog::{DataFile, Dataset, Scope, dataset};
 use domain::Timestamp;
+use polars::prelude::{BooleanChunked, DataFrame, PolarsResult};
 
-use crate::compact::{self, Folded};
 use crate::folder::LakeError;
-use crate::log::{Log, PRUNED};
-use crate::{Pinned, Writer};
+use crate::growing::Growing;
+use crate::log::Log;
+use crate::price_file::{PriceFile, unreadable};
+use crate::writer::Written;
+use crate::{Pinned, Writer, compact};
 
-/// Removes what is not to be kept; see [`catalog::ports::Store::prune`].
+/// Columns that name an account: whose the row is, who uses it, who pays.
+const WHOSE: [&str; 4] = ["account_id", "sub_account_id", "billing_account_id", "owner_id"];
+
+/// A file that speaks of the account.
+struct Found {
+    file: DataFile,
+    dataset: &'static Dataset,
+    /// Rows that speak of others and stay.
+    stay: u64,
+}
+
+/// Removes an account; see [`catalog::ports::Store::forget`].
 pub(crate) fn forget(
     root: &Path,
-    keep: Keep,
+    account: &str,
     tool_version: &str,
     now: Timestamp,
     dry_run: bool,
 ) -> Result<Tidied, LakeError> {
     let Some(pinned) = Pinned::newest(root)? else { return Ok(compact::nothing()) };
     if dry_run {
-        let superseded = superseded(&Log::read(root, &pinned.manifest)?.rows, keep);
-        return Ok(planned(&pinned.manifest, &superseded, keep));
+        let found = find(root, &pinned.manifest.files, account)?;
+        let mut changed: HashSet<String> = found.iter().map(|found| found.file.dataset.clone()).collect();
+        if Log::read(root, &pinned.manifest)?.speaks_of(account) {
+            changed.insert("collection_run".into());
+        }
+        return Ok(compact::planned(&pinned.manifest, &changed));
     }
     drop(pinned);
     let mut writer = Writer::open(root)?;
     let before = writer.manifest().clone();
+    let found = find(root, &before.files, account)?;
     let log = Log::read(root, &before)?;
-    let superseded = superseded(&log.rows, keep);
-    let mut gone = Folded { replaced: unneeded(&before, &superseded), written: Vec::new() };
-    if let Keep::Since(cut) = keep {
-        for dataset in catalog::DATASETS.iter().filter(|dataset| dataset.kind == Kind::Changes) {
-            let folded = compact::fold(&writer, dataset, Some(cut.as_microsecond()))?;
-            gone.replaced.extend(folded.replaced);
-            gone.written.extend(folded.written);
-        }
-    }
-    if !superseded.rows.is_empty() {
-        gone.replaced.extend(compact::logs(&before));
-        gone.written.push(log.write(&writer, &compact::folded_name(&before), &superseded.rows)?);
-    }
-    if gone.replaced.is_empty() {
+    if found.is_empty() && !log.speaks_of(account) {
         return Ok(compact::tidied(&before, &before, None));
     }
-    let number = writer.replace(&gone.replaced, gone.written, tool_version, now)?;
-    Ok(compact::tidied(&before, writer.manifest(), Some(number)))
-}
-
-/// Runs that nothing needs, each with its dataset, and the numbers of their rows in the log.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Superseded {
-    runs: HashSet<(String, String)>,
-    rows: HashSet<usize>,
-}
-
-/// A run goes when in each scope of which it speaks a newer one has replaced it. The one that replaced it is never
-/// among those that go, so the newest complete run of a scope stays.
-fn superseded(log: &[Logged], keep: Keep) -> Superseded {
-    let mut scopes: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
-    for (at, row) in log.iter().enumerate().filter(|(_, row)| row.outcome != PRUNED) {
-        scopes.entry((&row.dataset, &row.scope)).or_default().push(at);
+    let mut written = Vec::new();
+    let mut cut = HashSet::new();
+    for found in found.iter().filter(|found| found.stay > 0) {
+        written.push(without(&writer, found, account)?);
+        cut.insert(run_of(&found.file).to_string());
     }
-    let mut needed: HashSet<(&str, &str)> = HashSet::new();
-    let mut old: Vec<usize> = Vec::new();
-    for ((dataset, _), mut rows) in scopes {
-        rows.sort_by_key(|at| (log[*at].observed_at, &log[*at].run_id));
-        let first = first_kept(log, &rows, keep);
-        needed.extend(rows[first..].iter().map(|at| (dataset, log[*at].run_id.as_str())));
-        old.extend(&rows[..first]);
-    }
-    old.retain(|at| !needed.contains(&(log[*at].dataset.as_str(), log[*at].run_id.as_str())));
-    let run = |at: &usize| (log[*at].dataset.clone(), log[*at].run_id.clone());
-    Superseded { runs: old.iter().map(run).collect(), rows: old.into_iter().collect() }
+    written.push(log.forget(account, &cut)?.write(
+        &writer,
+        &compact::folded_name(&before),
+        &HashSet::new(),
+    )?);
+    let mut replaced: Vec<DataFile> = found.into_iter().map(|found| found.file).collect();
+    replaced.extend(compact::logs(&before));
+    writer.replace(&replaced, written, tool_version, now)?;
+    compact::done(&before, &writer)
 }
 
-/// Where the runs of one scope that are kept begin, oldest first.
-fn first_kept(log: &[Logged], rows: &[usize], keep: Keep) -> usize {
-    let Some(kind) = rows.first().and_then(|at| dataset(&log[*at].dataset)).map(|dataset| dataset.kind)
-    else {
-        return 0;
-    };
-    let replaces = |place: &usize| {
-        let outcome = log[rows[*place]].outcome.as_str();
-        // Of changes a partial run says as much as a complete one: nothing is retired by what it does not list.
-        ["complete", "empty"].contains(&outcome) || (kind == Kind::Changes && outcome == "partial")
-    };
-    let mut newest_first = (0..rows.len()).rev().filter(replaces);
-    let kept = match (kind, keep) {
-        (Kind::Snapshot | Kind::Changes, Keep::Since(cut)) => {
-            newest_first.find(|place| log[rows[*place]].observed_at <= cut)
+/// The files that speak of the account.
+fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<Found>, LakeError> {
+    let mut found = Vec::new();
+    for file in files {
+        let Some(dataset) = dataset(&file.dataset).filter(|dataset| is_of_accounts(dataset)) else {
+            continue;
+        };
+        let mut stay = 0;
+        each_group(root, file, |frame| {
+            stay += others(&frame, account)?.sum().map_or(0, u64::from);
+            Ok(())
+        })?;
+        if stay < file.rows {
+            found.push(Found { file: file.clone(), dataset, stay });
         }
-        (Kind::Snapshot, Keep::Runs(runs)) => newest_first.nth(runs.saturating_sub(1)),
-        // All rows of a log stand.
-        _ => None,
-    };
-    kept.unwrap_or(0)
-}
-
-/// The files of the runs that go. Those of prices are folded, because some of their rows may still hold.
-fn unneeded(manifest: &Manifest, superseded: &Superseded) -> Vec<DataFile> {
-    let goes = |file: &&DataFile| {
-        let name = file.path.rsplit('/').next().unwrap_or_default();
-        // A large run has several files: `run.parquet`, `run.2.parquet`.
-        let run = name.split('.').next().unwrap_or_default();
-        let snapshot = dataset(&file.dataset).is_some_and(|dataset| dataset.kind == Kind::Snapshot);
-        snapshot && superseded.runs.contains(&(file.dataset.clone(), run.into()))
-    };
-    manifest.files.iter().filter(goes).cloned().collect()
-}
-
-/// What a lake would be: how many prices would go, only reading them all can tell.
-fn planned(manifest: &Manifest, superseded: &Superseded, keep: Keep) -> Tidied {
-    let gone = unneeded(manifest, superseded);
-    let mut after = manifest.clone();
-    after.files.retain(|file| !gone.contains(file));
-    let mut tidied = compact::tidied(manifest, &after, None);
-    let unknown = |name: &str| match dataset(name).map(|dataset| dataset.kind) {
-        Some(Kind::Changes) => matches!(keep, Keep::Since(_)),
-        _ => name == "collection_run" && !superseded.rows.is_empty(),
-    };
-    for resized in tidied.datasets.iter_mut().filter(|resized| unknown(&resized.dataset)) {
-        resized.after = None;
     }
-    tidied
+    Ok(found)
 }
+
+fn is_of_accounts(dataset: &Dataset) -> bool {
+    matches!(dataset.scope, Scope::AccountRegion | Scope::Bill)
+}
+
+/// Hands over a file's row groups one by one.
+fn each_group(
+    root: &Path,
+    file: &DataFile,
+    mut take: impl FnMut(DataFrame) -> PolarsResult<()>,
+) -> Result<(), LakeError> {
+    let path = root.join(&file.path);
+    let opened = PriceFile::open(&path)?;
+    for group in 0..opened.groups() {
+        take(opened.read(group, 0, usize::MAX)?).map_err(|e| unreadable(&path, &e))?;
+    }
+    Ok(())
+}
+
+/// Which rows speak of others alone.
+fn others(frame: &DataFrame, account: &str) -> PolarsResult<BooleanChunked> {
+    let mut others = vec![true; frame.height()];
+    for name in WHOSE {
+        if let Ok(column) = frame.column(name) {
+            let texts = column.str()?.iter();
+            others.iter_mut().zip(texts).for_each(|(apart, text)| *apart &= text != Some(account));
+        }
+    }
+    Ok(others.into_iter().collect())
+}
+
+/// Writes what stays of a file under a new name of the same run.
+fn without(writer: &Writer, found: &Found, account: &str) -> Result<Written, LakeError> {
+    // No run's id has a dot in it, so what follows one is not of the id.
+    let name = format!("{}.without-{}", run_of(&found.file), writer.manifest().number + 1);
+    let mut growing: Option<Growing> = None;
+    let mut failed = None;
+    each_group(writer.root(), &found.file, |frame| {
+        let rest = frame.filter(&others(&frame, account)?)?;
+        if rest.height() > 0 && failed.is_none() {
+            let added = match &mut growing {
+                Some(growing) => growing.add(rest),
+                None => Growing::start(writer, found.dataset, &name).and_then(|mut started| {
+                    started.add(rest)?;
+                    growing = Some(started);
+                    Ok(())
+                }),
+            };
+            failed = added.err();
+        }
+        Ok(())
+    })?;
+    match (failed, growing) {
+        (Some(error), _) => Err(error),
+        (None, growing) => growing.expect("rows stay, so they were added").finish(),
+    }
+}
+
+/// The run that a file is of.
+fn run_of(file: &DataFile) -> &str {
+    let name = file.path.rsplit('/').next().unwrap_or_default();
+    name.split('.').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "forget_tests.rs"]
+mod tests;

@@ -19,6 +19,7 @@ mod encode;
 mod folder;
 mod forget;
 mod growing;
+mod keep;
 mod log;
 mod pin;
 mod price_file;

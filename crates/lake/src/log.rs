@@ -5,11 +5,11 @@ use std::fs::File;
 use std::path::Path;
 
 use catalog::ports::{Logged, Shown, Size};
-use catalog::{DataFile, Dataset, Manifest, dataset};
+use catalog::{DataFile, Dataset, Manifest, Page, dataset};
 use domain::Timestamp;
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
-use polars::prelude::{Column, DataFrame, DataType, PlSmallStr, PolarsError, PolarsResult};
+use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, PlSmallStr, PolarsError, PolarsResult};
 
 use crate::folder::LakeError;
 use crate::price_file::unreadable;
@@ -36,6 +36,40 @@ impl Log {
     /// The log that a manifest shows.
     pub(crate) fn read(root: &Path, manifest: &Manifest) -> Result<Log, LakeError> {
         Log::read_files(root, manifest.files.iter().filter(|file| file.dataset == ours().name))
+    }
+
+    /// Whether a line speaks of an account.
+    pub(crate) fn speaks_of(&self, account: &str) -> bool {
+        self.rows.iter().any(|row| {
+            row.scope.split('/').next() == Some(account)
+                || [&row.run_id, &row.source].into_iter().chain(&row.gaps).any(|text| text.contains(account))
+        })
+    }
+
+    /// The log without an account: its lines are gone, its number is struck out of others, and the bills in these runs
+    /// say that they are not whole any more.
+    pub(crate) fn forget(self, account: &str, cut: &HashSet<String>) -> Result<Log, LakeError> {
+        let failed = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be folded: {e}"));
+        let of_account =
+            |row: &Logged| row.scope.split('/').next() == Some(account) || row.run_id.contains(account);
+        let kept: BooleanChunked = self.rows.iter().map(|row| !of_account(row)).collect();
+        let mut frame = self.frame.filter(&kept).map_err(failed)?;
+        let mut rows: Vec<Logged> = self.rows.into_iter().filter(|row| !of_account(row)).collect();
+        for row in &mut rows {
+            row.source = row.source.replace(account, "(forgotten)");
+            row.gaps.iter_mut().for_each(|gap| *gap = gap.replace(account, "(forgotten)"));
+            if row.dataset == "charge" && cut.contains(&row.run_id) {
+                row.gaps.push("lines of an account were forgotten".into());
+            }
+        }
+        let field = |name: &str| ours().fields().into_iter().find(|field| field.name == name);
+        let fields = ["source", "gaps"].into_iter().filter_map(field).collect();
+        let cells = rows.iter().map(|row| vec![row.source.clone().into(), row.gaps.clone().into()]).collect();
+        let struck = columns::frame(&Page { fields, rows: cells }).map_err(failed)?;
+        for column in struck.columns() {
+            frame.with_column(column.clone()).map_err(failed)?;
+        }
+        Ok(Log { rows, frame })
     }
 
     fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<Log, LakeError> {

@@ -37,6 +37,11 @@ pub(crate) fn prune(root: &Path, newest: &Manifest) -> Result<(), LakeError> {
     clear_passing(&root.join("warehouse"), ".")
 }
 
+/// Earlier manifests that are still there, because somebody reads what they list.
+pub(crate) fn older(root: &Path, newest: &Manifest) -> Result<usize, LakeError> {
+    Ok(manifests(root)?.into_iter().filter(|(number, _)| *number != newest.number).count())
+}
+
 /// Removes what processes that no longer run left half-written in a folder: `<prefix>….<pid>.tmp`, and
 /// DuckDB's log beside it. A folder that is not there holds nothing.
 pub fn clear_passing(folder: &Path, prefix: &str) -> Result<(), LakeError> {

@@ -9,7 +9,7 @@ use domain::Timestamp;
 
 use crate::folder::{self, LakeError};
 use crate::run::LakeRun;
-use crate::{Pinned, Writer, billing, compact, forget, log, spot_history};
+use crate::{Pinned, Writer, billing, compact, forget, keep, log, spot_history};
 
 /// A lake in a folder, behind the port that the collector knows.
 #[derive(Debug, Clone)]
@@ -154,7 +154,11 @@ impl Store for LakeStore {
     }
 
     fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
-        Ok(forget::forget(&self.root, keep, self.tool_version, now, dry_run)?)
+        Ok(keep::prune(&self.root, keep, self.tool_version, now, dry_run)?)
+    }
+
+    fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
+        Ok(forget::forget(&self.root, account, self.tool_version, now, dry_run)?)
     }
 }
 

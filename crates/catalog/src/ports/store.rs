@@ -180,6 +180,8 @@ pub struct Tidied {
     pub datasets: Vec<Resized>,
     /// The manifest that shows it; none when there was nothing to do, and on a dry run.
     pub manifest: Option<u64>,
+    /// Earlier states that a reader still has open: their files go with the next command that writes.
+    pub pinned: usize,
 }
 
 /// The lake.
@@ -209,6 +211,10 @@ pub trait Store {
     /// replaced before that, and prices that had changed by then. The log still says that the runs were there. With
     /// `dry_run` nothing is written.
     fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
+
+    /// Removes everything that speaks of an account, for good: its rows, its lines of others' bills (of which the log
+    /// then says that some were forgotten), and its part of the log. With `dry_run` nothing is written.
+    fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
 
     /// Imports spot price history from Parquet files with the columns `observed_at, instance_type,
     /// region, az_id, spot_usd` (and, if there, `on_demand_usd`, which is not kept here). With

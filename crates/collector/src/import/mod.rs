@@ -140,12 +140,16 @@ fn check_flags(args: &ImportArgs, kind: FileKind) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{flag} is for {kinds}, and this is {}", kind.word()))
             .hint(format!("leave {flag} out")));
     }
-    let digits = |account: &String| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(account) = args.account.as_ref().filter(|account| !digits(account)) {
-        return Err(Failure::usage(format!("\"{account}\" is no account; expected its 12 digits"))
-            .hint("aws sts get-caller-identity prints it"));
+    args.account.as_deref().map_or(Ok(()), check_account)
+}
+
+/// An account is its 12 digits.
+pub(crate) fn check_account(account: &str) -> Result<(), Failure> {
+    if account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
     }
-    Ok(())
+    Err(Failure::usage(format!("\"{account}\" is no account; expected its 12 digits"))
+        .hint("aws sts get-caller-identity prints it"))
 }
 
 fn observed_at(args: &ImportArgs) -> Result<Option<Timestamp>, Failure> {

@@ -1,0 +1,118 @@
+//! What is left of an account, and what is left of others.
+
+use std::fs;
+
+use catalog::ports::{Outcome, Store, Told};
+use catalog::{Batch, Value};
+
+use super::*;
+use crate::LakeStore;
+
+const GONE: &str = "111122223333";
+const STAYS: &str = "444455556666";
+
+fn at() -> Timestamp {
+    Timestamp::from_microsecond(0).unwrap()
+}
+
+/// A row of a dataset with these cells; all others are null.
+fn row(dataset: &Dataset, cells: &[(&str, &str)]) -> Vec<Value> {
+    let cell = |name: &str| cells.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+    dataset.columns.iter().map(|column| cell(column.name).map_or(Value::Null, Value::from)).collect()
+}
+
+fn run(store: &LakeStore, name: &str, run_id: &str, rows: Vec<Vec<Value>>, scopes: &[String], gap: &str) {
+    let dataset = dataset(name).unwrap();
+    let mut open = store.begin(run_id).unwrap().unwrap();
+    open.add(dataset, &Batch::of(dataset, rows).unwrap()).unwrap();
+    for scope in scopes {
+        open.tell(Told {
+            dataset,
+            scope: scope.clone(),
+            source: format!("{GONE}.csv"),
+            version: None,
+            observed_from: at(),
+            observed_at: at(),
+            outcome: Outcome::Complete,
+            rows: 1,
+            gaps: vec![gap.into()],
+        })
+        .unwrap();
+    }
+    open.commit(at()).unwrap();
+}
+
+/// A lake that knows instances of both accounts in one run, and a bill of the one that stays, with lines of the other.
+fn lake(root: &Path) -> LakeStore {
+    let store = LakeStore::new(root.to_path_buf(), "0");
+    let instances = dataset("instance").unwrap();
+    let instance = |account| row(instances, &[("account_id", account), ("region", "us-east-1")]);
+    let scopes = [GONE, STAYS].map(|account| format!("{account}/us-east-1"));
+    run(&store, "instance", "both", vec![instance(GONE), instance(STAYS)], &scopes, "");
+    run(&store, "instance", &format!("snapshot-{GONE}-1"), vec![instance(GONE)], &scopes[..1], "");
+    let charges = dataset("charge").unwrap();
+    let bill = format!("{STAYS}/2026-01");
+    let charge =
+        |user| row(charges, &[("bill", &bill), ("billing_account_id", STAYS), ("sub_account_id", user)]);
+    run(&store, "charge", "bill", vec![charge(GONE), charge(STAYS), charge(STAYS)], &[bill.clone()], GONE);
+    store
+}
+
+/// Every byte that lies under the folder.
+fn bytes(root: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(root).unwrap().flatten() {
+        let path = entry.path();
+        all.extend(path.to_string_lossy().as_bytes());
+        all.extend(if path.is_dir() { bytes(&path) } else { fs::read(&path).unwrap() });
+    }
+    all
+}
+
+fn speaks(root: &Path, account: &str) -> bool {
+    bytes(root).windows(account.len()).any(|window| window == account.as_bytes())
+}
+
+#[test]
+fn nothing_speaks_of_it_afterwards_and_others_keep_what_is_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("lake");
+    let store = lake(&root);
+    let planned = store.forget(GONE, at(), true).unwrap();
+    assert!(planned.datasets.iter().all(|resized| resized.after.is_none()), "{planned:?}");
+    assert!(speaks(&root, GONE));
+    let done = store.forget(GONE, at(), false).unwrap();
+    assert_eq!((done.manifest, done.pinned), (Some(4), 0));
+    assert!(!speaks(&root, GONE));
+    let shown = store.look().unwrap().unwrap();
+    let rows = |name: &str| shown.held.iter().find(|(held, _)| held == name).map(|(_, size)| size.rows);
+    assert_eq!((rows("instance"), rows("charge"), rows("collection_run")), (Some(1), Some(2), Some(2)));
+    let bill = shown.log.iter().find(|row| row.dataset == "charge").unwrap();
+    assert_eq!(bill.gaps, ["(forgotten)", "lines of an account were forgotten"]);
+    // Once more there is nothing to do, and it may be told again.
+    assert_eq!(store.forget(GONE, at(), false).unwrap().manifest, None);
+    assert!(store.begin("both").unwrap().is_none());
+    assert!(store.begin(&format!("snapshot-{GONE}-1")).unwrap().is_some());
+}
+
+#[test]
+fn a_reader_keeps_what_it_reads_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("lake");
+    let store = lake(&root);
+    let reader = Pinned::newest(&root).unwrap();
+    assert_eq!(store.forget(GONE, at(), false).unwrap().pinned, 1);
+    assert!(speaks(&root, GONE));
+    drop(reader);
+    store.forget(STAYS, at(), false).unwrap();
+    assert!(!speaks(&root, GONE) && !speaks(&root, STAYS));
+}
+
+#[test]
+fn where_there_is_no_lake_none_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("lake");
+    let store = LakeStore::new(root.clone(), "0");
+    assert_eq!(store.forget(GONE, at(), false).unwrap(), compact::nothing());
+    assert!(!root.exists());
+}
