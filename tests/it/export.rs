@@ -91,3 +91,51 @@ fn a_named_question_is_exported_as_it_is_asked() {
     desk.truffle(&[&["export", "--to", "gpus.csv", "--query"][..], &question].concat()).good();
     assert_eq!(fs::read_to_string(desk.home().join("gpus.csv")).unwrap(), printed);
 }
+
+#[test]
+fn stand_ins_are_the_same_in_every_export_and_give_nothing_away() {
+    let desk = Desk::default();
+    let bill = desk.home().join("work-111122223333.csv");
+    fs::write(
+        &bill,
+        "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,SubAccountName,BillingPeriodStart,\
+         ChargePeriodStart,ChargeCategory,ServiceName,ResourceId,Tags\n\
+         1,1,USD,111122223333,Zebrafish,2026-09-01,2026-09-02,Usage,EC2,i-0abc,\"{\"\"owner\"\": \"\"anna\"\"}\"\n\
+         2,2,USD,111122223333,Zebrafish,2026-09-01,2026-09-03,Usage,EC2,i-0abc,\n",
+    )
+    .unwrap();
+    desk.collector(&["import", "focus", &bill.to_string_lossy(), "--observed-at", "2026-10-03"]).good();
+    let export = |what: &[&str]| {
+        let to = desk.home().join("out.csv");
+        let to_text = to.to_string_lossy().into_owned();
+        let ran = desk.truffle(&[&["export", "--redact", "--replace", "--to", &to_text], what].concat());
+        let text = if ran.code == 0 { fs::read_to_string(&to).unwrap() } else { String::new() };
+        (ran.code, text + &ran.err)
+    };
+    let secrets = ["111122223333", "Zebrafish", "0abc", "owner", "anna"];
+    let mut stand_ins = Vec::new();
+    for what in [
+        &["charge"][..],
+        &["charge_history"],
+        &["collection_run"],
+        &["--query", "FROM charge JOIN charge_history USING (resource_id, charge_period_start)"],
+        &["--query", "cost/by-tag", "--param", "tag=owner"],
+        &["--query", "cost/by-account"],
+    ] {
+        let (code, text) = export(what);
+        assert_eq!(code, 0, "{what:?}: {text}");
+        let told = text.lines().filter(|line| !line.contains("in /")).collect::<Vec<_>>().join("\n");
+        for secret in secrets.iter().filter(|secret| !what.contains(&format!("tag={secret}").as_str())) {
+            assert!(!told.contains(secret), "{secret} in {what:?}: {told}");
+        }
+        let id = told.find("i-").map(|at| told[at..].chars().take_while(|c| *c != ',').collect::<String>());
+        stand_ins.extend(id.filter(|id| id.len() == 18));
+    }
+    assert!(stand_ins.len() >= 3 && stand_ins.iter().all(|id| *id == stand_ins[0]), "{stand_ins:?}");
+    let (code, told) = export(&["--query", "SELECT * FROM main.charge"]);
+    assert_eq!(code, 5, "{told}");
+    assert!(told.contains("with --redact a table is named alone"), "{told}");
+    // What matches a stand-in matches nothing that was there before.
+    let (_, none) = export(&["--query", "SELECT count(*) AS n FROM charge WHERE resource_id = 'i-0abc'"]);
+    assert!(none.starts_with("n\n0\n"), "{none}");
+}

@@ -124,6 +124,10 @@ pub type PageSink<'a> = &'a mut dyn FnMut(Page) -> Result<(), String>;
 
 /// The warehouse, as programs see it.
 pub trait Ask {
+    /// From now on shows stand-ins for whatever names a person, a machine or an account: the same text has the same
+    /// stand-in under the same key.
+    fn redact(&mut self, key: &str) -> Result<(), AskError>;
+
     /// Answers a named question. `values` are bound to `$name`.
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError>;
 

@@ -10,7 +10,7 @@ use crate::commands::{
     bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
 };
 use crate::out::Target;
-use crate::shelf::{SavedSearch, Shelf};
+use crate::shelf::{self, SavedSearch, Shelf};
 use crate::{Command, Ports, TruffleArgs};
 
 /// What truffle is handed from outside: doors that it opens only when a command needs them.
@@ -135,7 +135,11 @@ fn dispatch(
             .hint("truffle query data/runs lists the instants there is data of")
         })?,
     };
-    let ask = (doors.open)().map_err(|error| crate::failure(error, &doors.settings.lake.value))?;
+    let unasked = |error| crate::failure(error, &doors.settings.lake.value);
+    let mut ask = (doors.open)().map_err(unasked)?;
+    if matches!(&args.command, Command::Export(export) if export.redact) {
+        ask.redact(&shelf::redaction_key(&doors.settings.config)?).map_err(unasked)?;
+    }
     let ports = Ports { ask: ask.as_ref(), encode: doors.encode, settings: doors.settings, as_of };
     let lake = &doors.settings.lake;
     if lake.origin != Origin::Default && ports.ask.place().lake.is_none() {

@@ -10,7 +10,7 @@ use duckdb::Connection;
 use duckdb::types::{TimeUnit, Value as DuckValue};
 
 use crate::open::{self, Home, Source};
-use crate::{arrow_page, build, room};
+use crate::{arrow_page, build, redact, room};
 
 const TABLES: &str = include_str!("../../../queries/build/tables.sql");
 const SHAPE: &str = include_str!("../../../queries/build/shape.sql");
@@ -23,6 +23,8 @@ pub struct Warehouse {
     home: Home,
     connection: Connection,
     held: Vec<Box<dyn Any>>,
+    /// The key of stand-ins, where they are shown.
+    key: Option<String>,
 }
 
 impl Warehouse {
@@ -37,7 +39,7 @@ impl Warehouse {
         folders: &[PathBuf],
     ) -> Result<Warehouse, AskError> {
         let (home, connection) = open::open(&sources, folders)?;
-        Ok(Warehouse { sources, lake, home, connection, held: Vec::new() })
+        Ok(Warehouse { sources, lake, home, connection, held: Vec::new(), key: None })
     }
 
     /// Keeps something alive for as long as this answers: the lock on the lake's manifest.
@@ -60,6 +62,13 @@ impl Warehouse {
 }
 
 impl Ask for Warehouse {
+    fn redact(&mut self, key: &str) -> Result<(), AskError> {
+        redact::redact(&self.connection, &self.home, &self.sources, key)
+            .map_err(|e| own("what is to be redacted", e))?;
+        self.key = Some(key.into());
+        Ok(())
+    }
+
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
         let Some(family) = family(question, values) else {
             return ask(&self.connection, question, values);
@@ -84,7 +93,7 @@ impl Ask for Warehouse {
             Home::File(path) if !path.exists() => &Home::Memory,
             home => home,
         };
-        room::query(home, &self.sources, query, stop, sink)
+        room::query(home, &self.sources, self.key.as_deref(), query, stop, sink)
     }
 
     fn tables(&self) -> Result<Vec<Table>, AskError> {

@@ -9,7 +9,7 @@ use duckdb::Connection;
 use crate::open::Source;
 
 const SNAPSHOT: &str = include_str!("../../../queries/build/snapshot.sql");
-const CURRENT: &str = include_str!("../../../queries/build/current.sql");
+pub(crate) const CURRENT: &str = include_str!("../../../queries/build/current.sql");
 const LOG: &str = include_str!("../../../queries/build/log.sql");
 const ROWS: &str = include_str!("../../../queries/build/rows.sql");
 const FOUND: &str = include_str!("../../../queries/build/found.sql");
@@ -19,7 +19,7 @@ const WHOLE: &str = include_str!("../../../queries/build/whole.sql");
 const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
 const HELD: &str = include_str!("../../../queries/build/held.sql");
 const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
-const STATED: &str = include_str!("../../../queries/build/stated.sql");
+pub(crate) const STATED: &str = include_str!("../../../queries/build/stated.sql");
 
 /// Columns that no file of a dataset has, by the names of both.
 pub(crate) type Lacking = BTreeSet<(&'static str, &'static str)>;
@@ -59,14 +59,7 @@ fn has_own_view(dataset: &Dataset) -> bool {
 
 fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String> {
     let fields = dataset.fields();
-    let columns: Vec<&str> =
-        fields.iter().map(|f| f.name.as_str()).filter(|name| *name != "run_id").collect();
-    let fill = |template: &str| {
-        template
-            .replace("{columns}", &columns.join(", "))
-            .replace("{dataset}", dataset.name)
-            .replace("{key}", &dataset.key.join(", "))
-    };
+    let fill = |template: &str| fill(template, dataset);
     let rows = rows(dataset, &files(dataset, sources), lacking);
     match dataset.kind {
         Kind::Log => vec![fill(LOG).replace("{rows}", &rows)],
@@ -93,6 +86,25 @@ fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String>
             [Some(history), held, current].into_iter().flatten().collect()
         }
     }
+}
+
+/// A template with the dataset's name, columns and key.
+pub(crate) fn fill(template: &str, dataset: &Dataset) -> String {
+    let columns: Vec<&str> = dataset.columns.iter().map(|column| column.name).collect();
+    template
+        .replace("{columns}", &columns.join(", "))
+        .replace("{dataset}", dataset.name)
+        .replace("{key}", &dataset.key.join(", "))
+}
+
+/// The rows of a dataset's files in these sources, as SQL.
+pub(crate) fn rows_of(
+    connection: &Connection,
+    dataset: &'static Dataset,
+    sources: &[Source],
+) -> duckdb::Result<String> {
+    let files = files(dataset, sources);
+    Ok(rows(dataset, &files, &lacking_in(connection, dataset, &files)?))
 }
 
 /// The rows of a dataset's files, as SQL.

@@ -9,6 +9,7 @@ mod arrow_page;
 mod ask;
 mod build;
 mod open;
+mod redact;
 mod room;
 
 pub use ask::Warehouse;

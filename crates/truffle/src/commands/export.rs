@@ -36,6 +36,10 @@ pub struct ExportArgs {
     /// Write one folder per value of these columns, as Hive, Spark and DuckDB read them
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "columns")]
     pub partition_by: Vec<String>,
+    /// Write stand-ins for what names people, machines and accounts (ids, names, tags, addresses): the same text has
+    /// the same one in every export of yours
+    #[arg(long)]
+    pub redact: bool,
     /// Replace what is there
     #[arg(long)]
     pub replace: bool,

@@ -16,6 +16,7 @@ use super::{BATCH, FRAME, Request, VERDICT, Verdict, failure, lock, statement};
 use crate::ask::bad_sql;
 use crate::build::literal;
 use crate::open::{self, Home, Source};
+use crate::redact;
 
 /// Runs the child: reads the request from standard input, answers on standard output, and returns.
 pub fn enter() {
@@ -45,22 +46,20 @@ fn answer(out: &mut impl Write) -> Result<Verdict, AskError> {
     let locked =
         lock::lock(&readable(&request), request.memory_mib, request.seconds).map_err(AskError::Failed)?;
     let parser = Connection::open_in_memory_with_flags(open::config().map_err(bad_sql)?).map_err(bad_sql)?;
-    statement::check(&parser, &catalog(&request.home), &request.sql)?;
+    match &request.key {
+        None => statement::check(&parser, &redact::catalog_name(&request.home), &request.sql)?,
+        Some(_) => statement::check_redacted(&parser, &request.sql)?,
+    }
     drop(parser);
     let connection = open::connect(&request.home, &request.sources)?;
+    if let Some(key) = &request.key {
+        redact::redact(&connection, &request.home, &request.sources, key).map_err(bad_sql)?;
+    }
     settle(&connection, &request, locked.files)?;
     run(&connection, &request, locked.weaker, out).map_err(|error| match error {
         AskError::Refused(text) if !locked.files => AskError::Refused(format!("{text}; {CLOSED_ALTOGETHER}")),
         other => other,
     })
-}
-
-/// The name under which DuckDB knows the warehouse.
-fn catalog(home: &Home) -> String {
-    match home {
-        Home::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-        Home::Memory => "memory".into(),
-    }
 }
 
 /// Why a table that usually can be read cannot, where Landlock is missing.
@@ -227,6 +226,7 @@ mod tests {
         Request {
             home: Home::Memory,
             sources: Vec::new(),
+            key: None,
             sql: sql.into(),
             memory_mib: 256,
             rows: 10,

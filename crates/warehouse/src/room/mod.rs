@@ -28,6 +28,8 @@ pub const ROOM_ARGUMENT: &str = "--locked-room";
 struct Request {
     home: Home,
     sources: Vec<Source>,
+    /// The key of stand-ins, where they are shown instead of names and ids.
+    key: Option<String>,
     sql: String,
     memory_mib: u64,
     rows: u64,

@@ -23,6 +23,7 @@ const TICK: Duration = Duration::from_millis(15);
 pub(crate) fn query(
     home: &Home,
     sources: &[Source],
+    key: Option<&str>,
     query: &Query,
     stop: &Stop,
     sink: PageSink<'_>,
@@ -34,6 +35,7 @@ pub(crate) fn query(
     let request = Request {
         home: home.clone(),
         sources: sources.to_vec(),
+        key: key.map(String::from),
         sql: query.sql.clone(),
         memory_mib: query.memory_mib,
         rows: query.rows,

@@ -84,6 +84,33 @@ pub(super) fn check(parser: &Connection, catalog: &str, sql: &str) -> Result<(),
     walk(&tree, catalog)
 }
 
+/// Checks a statement that may see stand-ins alone. A table's name with a schema before it is the table itself, and
+/// what DuckDB tells of its own views and functions holds the key.
+pub(super) fn check_redacted(parser: &Connection, sql: &str) -> Result<(), AskError> {
+    check(parser, "", sql)?;
+    see_through(&parse(parser, explained(sql))?)
+}
+
+fn see_through(node: &Json) -> Result<(), AskError> {
+    match node {
+        Json::Array(items) => items.iter().try_for_each(see_through),
+        Json::Object(entries) => {
+            let part = |key: &str| node[key].as_str().unwrap_or("").to_ascii_lowercase();
+            let (kind, name) = (part("type"), part("table_name"));
+            let own = ["duckdb_", "pg_", "sqlite_"].iter().any(|start| name.starts_with(start));
+            if kind == "base_table" && (own || !part("schema_name").is_empty()) {
+                return Err(refused(format!("with --redact a table is named alone, and {name} is not")));
+            }
+            let function = node["function"]["function_name"].as_str().unwrap_or("").to_ascii_lowercase();
+            if kind == "table_function" && function.starts_with("duckdb_") {
+                return Err(refused(format!("the table function {function} is not allowed with --redact")));
+            }
+            entries.values().try_for_each(see_through)
+        }
+        _ => Ok(()),
+    }
+}
+
 fn refused(text: String) -> AskError {
     AskError::Refused(text)
 }
@@ -262,6 +289,23 @@ mod tests {
         check("SHOW TABLES");
         check("SELECT a, count(*) FILTER (WHERE b) OVER (PARTITION BY c) FROM t TABLESAMPLE 10%");
         check("SELECT 1; -- done");
+    }
+
+    #[test]
+    fn what_may_run_where_stand_ins_are_shown() {
+        let parser = Connection::open_in_memory().unwrap();
+        let check = |sql: &str, may: bool| {
+            assert_eq!(super::check_redacted(&parser, sql).is_ok(), may, "{sql}");
+        };
+        check("SELECT * FROM instance JOIN volume USING (account_id)", true);
+        check("FROM range(3)", true);
+        check("FROM main.instance", false);
+        check("SELECT (SELECT max(instance_id) FROM main.instance)", false);
+        check("FROM \"0-ab\".main.instance", false);
+        check("FROM duckdb_views()", false);
+        check("FROM duckdb_views", false);
+        check("FROM information_schema.tables", false);
+        check("SELECT 1; SELECT 2", false);
     }
 
     #[test]

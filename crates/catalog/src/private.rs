@@ -1,0 +1,113 @@
+//! Which columns tell something of people, machines and accounts.
+
+use crate::dataset::{Column, ColumnType};
+use crate::{Dataset, Scope};
+
+/// Texts of datasets about accounts that say nothing of whose they are: AWS's own words, places, kinds. Every other
+/// text there counts as private, also one that is added later.
+const AWS_WORDS: &[&str] = &[
+    "architecture",
+    "availability_zone",
+    "az_id",
+    "billing_account_type",
+    "billing_currency",
+    "capacity_reservation_status",
+    "charge_category",
+    "charge_class",
+    "charge_frequency",
+    "commitment_discount_category",
+    "commitment_discount_status",
+    "commitment_discount_type",
+    "commitment_discount_unit",
+    "consumed_unit",
+    "http_tokens",
+    "instance_type",
+    "interruption_behavior",
+    "invoice_issuer_name",
+    "kind",
+    "lifecycle",
+    "line_item_type",
+    "match_criteria",
+    "operation",
+    "platform",
+    "pricing_category",
+    "pricing_currency",
+    "pricing_unit",
+    "provider_name",
+    "publisher_name",
+    "quota_code",
+    "quota_name",
+    "region",
+    "region_id",
+    "region_name",
+    "request_type",
+    "resource_type",
+    "service_category",
+    "service_code",
+    "service_name",
+    "service_subcategory",
+    "sku_id",
+    "sku_meter",
+    "sku_price_details",
+    "sku_price_id",
+    "source_format",
+    "state",
+    "state_reason",
+    "status_code",
+    "sub_account_type",
+    "tenancy",
+    "unit",
+    "usage_type",
+    "volume_type",
+];
+
+/// What a private column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Private {
+    /// One text.
+    Text,
+    /// A list of texts.
+    Texts,
+    /// A JSON object of texts: tags.
+    Object,
+    /// `account/region` or `account/month`.
+    Scope,
+}
+
+/// The private columns of a dataset; none where it is public.
+pub fn private(dataset: &Dataset) -> Vec<(&'static str, Private)> {
+    if !matches!(dataset.scope, Scope::AccountRegion | Scope::Bill) {
+        return Vec::new();
+    }
+    let what = |column: &Column| match (column.ty, column.name) {
+        (_, name) if AWS_WORDS.contains(&name) => None,
+        (ColumnType::Texts, _) => Some(Private::Texts),
+        (ColumnType::Text, "tags" | "extra") => Some(Private::Object),
+        (ColumnType::Text, "bill") => Some(Private::Scope),
+        (ColumnType::Text, _) => Some(Private::Text),
+        _ => None,
+    };
+    dataset.columns.iter().filter_map(|column| Some((column.name, what(column)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DATASETS;
+
+    #[test]
+    fn what_is_public_is_known_and_nothing_public_is_private() {
+        let columns: Vec<&str> =
+            DATASETS.iter().flat_map(|dataset| dataset.columns.iter().map(|column| column.name)).collect();
+        for name in AWS_WORDS {
+            assert!(columns.contains(name), "{name} is no column");
+        }
+        let of = |name: &str| private(crate::dataset(name).unwrap());
+        assert_eq!(of("price"), []);
+        assert!(of("instance").contains(&("private_ip", Private::Text)));
+        assert!(of("instance").contains(&("volumes", Private::Texts)));
+        assert!(of("charge").contains(&("tags", Private::Object)));
+        assert!(of("charge").contains(&("bill", Private::Scope)));
+        assert!(!of("instance").iter().any(|(name, _)| *name == "region"));
+    }
+}

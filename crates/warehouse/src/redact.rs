@@ -1,0 +1,80 @@
+//! A connection that shows stand-ins for whatever names a person, a machine or an account.
+//!
+//! Views of this connection alone go before the tables of the same names, so that whatever a statement does with a
+//! column, it only ever sees the stand-in.
+
+use catalog::{DATASETS, Dataset, Kind, Private};
+use duckdb::Connection;
+
+use crate::build::{self, CURRENT, STATED};
+use crate::open::{Home, Source};
+
+const MACROS: &str = include_str!("../../../queries/build/redact.sql");
+const VIEW: &str = include_str!("../../../queries/build/redacted.sql");
+
+/// The name under which DuckDB knows the warehouse: a view must not read itself instead of what it goes before.
+pub(crate) fn catalog_name(home: &Home) -> String {
+    match home {
+        Home::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        Home::Memory => "memory".into(),
+    }
+}
+
+/// Makes the views. `key` is what a stand-in cannot be guessed without.
+pub(crate) fn redact(
+    connection: &Connection,
+    home: &Home,
+    sources: &[Source],
+    key: &str,
+) -> duckdb::Result<()> {
+    let base = format!("\"{}\".main.", catalog_name(home).replace('"', "\"\""));
+    connection.execute_batch(&MACROS.replace("{key}", &key.replace('\'', "''")))?;
+    let runs = "redacted_of(scope, run_id) AS run_id, redacted_of(scope, source) AS source, \
+                redacted_gaps(scope, gaps) AS gaps, redacted_scope(scope) AS scope";
+    connection.execute_batch(&view("collection_run", runs, &format!("{base}collection_run")))?;
+    for dataset in DATASETS {
+        let private = catalog::private(dataset);
+        if !private.is_empty() {
+            let rows = build::rows_of(connection, dataset, sources)?;
+            views(dataset, &private, &base, &rows)
+                .iter()
+                .try_for_each(|sql| connection.execute_batch(sql))?;
+        }
+    }
+    Ok(())
+}
+
+/// The views of one dataset: its history, and what holds now over that.
+fn views(dataset: &Dataset, private: &[(&'static str, Private)], base: &str, rows: &str) -> Vec<String> {
+    let name = dataset.name;
+    let one = |(column, what): &(&str, Private)| match what {
+        Private::Text => format!("redacted({column}) AS {column}"),
+        Private::Texts => format!("redacted_list({column}) AS {column}"),
+        Private::Object => format!("redacted_object({column}) AS {column}"),
+        Private::Scope => format!("redacted_scope({column}) AS {column}"),
+    };
+    let stand_ins: Vec<String> = private.iter().map(one).collect();
+    let stand_ins = stand_ins.join(", ");
+    let told = if dataset.kind == Kind::Statement {
+        let statement = format!("{base}{name}_statement");
+        let view = build::fill(STATED, dataset).replace(&format!("{name}_statement"), &statement);
+        let (_, body) = view.split_once(" AS\n").expect("a view is made of a statement");
+        format!("({})", body.replace("{rows}", rows))
+    } else {
+        format!("{base}{name}_history")
+    };
+    let history =
+        view(&format!("{name}_history"), &format!("{stand_ins}, redacted(run_id) AS run_id"), &told);
+    let current = build::fill(CURRENT, dataset).replacen("VIEW", "TEMP VIEW", 1);
+    let mut made = vec![history, current];
+    if dataset.kind == Kind::Statement {
+        let table = format!("{name}_statement");
+        let stated = "redacted(run_id) AS run_id, redacted_scope(scope) AS scope";
+        made.push(view(&table, stated, &format!("{base}{table}")));
+    }
+    made
+}
+
+fn view(table: &str, stand_ins: &str, told: &str) -> String {
+    VIEW.replace("{table}", table).replace("{stand_ins}", stand_ins).replace("{told}", told)
+}

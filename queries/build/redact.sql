@@ -1,0 +1,27 @@
+-- Stand-ins for what names people, machines and accounts: the same text has the same stand-in, and without the key
+-- nobody can tell which text it was. An id keeps the letters that say what it is an id of.
+CREATE TEMP MACRO redacted(x) AS
+    CASE WHEN x = '' THEN '' ELSE
+        regexp_extract(x, '^(ami|cr|eipalloc|eipassoc|eni|i|sir|snap|subnet|vol|vpc)-')
+            || substr(sha256('{key}' || x), 1, 16)
+    END;
+
+-- `account/region` and `account/month`.
+CREATE TEMP MACRO redacted_scope(x) AS
+    CASE WHEN contains(x, '/') THEN redacted(split_part(x, '/', 1)) || substr(x, instr(x, '/')) ELSE x END;
+
+CREATE TEMP MACRO redacted_list(x) AS list_transform(x, lambda y: redacted(y));
+
+-- A JSON object of texts; what is none becomes one stand-in.
+CREATE TEMP MACRO redacted_object(x) AS
+    CASE WHEN json_valid(x) THEN CAST(to_json(map(
+        list_transform(json_keys(CAST(x AS JSON)), lambda k: redacted(k)),
+        list_transform(
+            map_values(CAST(CAST(x AS JSON) AS MAP(VARCHAR, VARCHAR))), lambda v: redacted(v)
+        )
+    )) AS VARCHAR) ELSE redacted(x) END;
+
+-- What a run says of an account, and what it says of everybody, which stays.
+CREATE TEMP MACRO redacted_of(scope, x) AS CASE WHEN contains(scope, '/') THEN redacted(x) ELSE x END;
+
+CREATE TEMP MACRO redacted_gaps(scope, x) AS CASE WHEN contains(scope, '/') THEN redacted_list(x) ELSE x END;
