@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tests::Desk;
 
+use crate::snapshot::Mirror;
 use crate::storage::{files, history_of, lake};
 
 /// Kills where nobody says how many.
@@ -37,6 +38,28 @@ impl Dice {
 struct World {
     desk: Desk,
     files: Vec<(PathBuf, Rows)>,
+    /// What a snapshot fetches: a list whose figures are all the same, and other ones each time.
+    mirror: Mirror,
+    listed: usize,
+}
+
+/// Regions and types of the list.
+const REGIONS: usize = 5;
+const TYPES: usize = 40;
+
+const LIST: &str = "/spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json";
+
+/// The list with this figure everywhere; the blanks make its length, and so its ETag, another one.
+fn list(figure: usize) -> String {
+    let types: Vec<String> =
+        (0..TYPES).map(|at| format!("\"m{at}i.large\": {{\"s\": {figure}, \"r\": 1}}")).collect();
+    let region = |at: usize| format!("\"us-west-{at}\": {{\"Linux\": {{{}}}}}", types.join(", "));
+    let regions: Vec<String> = (1..=REGIONS).map(region).collect();
+    format!(
+        "{{\"ranges\": [{{\"index\": 1, \"label\": \"5-10%\"}}],{} \"spot_advisor\": {{{}}}}}",
+        " ".repeat(figure),
+        regions.join(", ")
+    )
 }
 
 /// Hours of 2026-01-01: what is old goes when a day is kept, and what lies ahead of every clock stays.
@@ -45,7 +68,8 @@ const AHEAD: i64 = 60 * 365 * 24;
 
 impl World {
     fn new() -> World {
-        let mut world = World { desk: Desk::default(), files: Vec::new() };
+        let mirror = Mirror::start(&[(LIST, list(0))]);
+        let mut world = World { desk: Desk::default(), files: Vec::new(), mirror, listed: 0 };
         world.new_file();
         world
     }
@@ -64,6 +88,23 @@ impl World {
             rows.into_iter().map(|(at, region, zone, price)| (at, region, zone, price.into())).collect();
         let path = history_of(&self.desk, &format!("{at}.parquet"), &rows);
         self.files.push((path, shown));
+    }
+
+    /// Publishes other figures.
+    fn new_list(&mut self) {
+        self.listed += 1;
+        self.mirror.replace(LIST, list(self.listed).into_bytes());
+    }
+
+    /// The figure of the list that a reader is shown, which is whole; none when nothing was ever seen.
+    fn figure(&self) -> Option<usize> {
+        let sql = "SELECT saving_percent, count(*) AS n FROM interruption GROUP BY ALL";
+        let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q"]).good();
+        let lines: Vec<&str> = out.lines().skip(1).collect();
+        assert!(lines.len() < 2, "lists are mixed: {out}");
+        let (figure, rows) = lines.first()?.split_once(',').unwrap();
+        assert_eq!(rows.parse(), Ok(REGIONS * TYPES), "a list is not whole");
+        Some(figure.parse().unwrap())
     }
 
     /// The rows that a reader is shown.
@@ -86,6 +127,7 @@ impl World {
                 let path = self.files[*file].0.to_string_lossy().into_owned();
                 return ("collector", vec!["import".into(), "spot-history".into(), path]);
             }
+            Deed::Snapshot => &["snapshot", "interruption"],
             Deed::Compact => &["compact"],
             Deed::Prune => &["prune", "--keep", "1d"],
             Deed::Read => return ("truffle", vec!["status".into()]),
@@ -98,6 +140,7 @@ impl World {
         let (program, words) = self.words(deed);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut command = self.desk.command(program, &words);
+        command.env("MYCELIUM_MIRROR", &self.mirror.url);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(after));
         child.kill().unwrap();
@@ -107,15 +150,15 @@ impl World {
     fn run(&self, deed: &Deed) {
         let (program, words) = self.words(deed);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let command = &mut self.desk.command(program, &words);
-        tests::ran(command).good();
+        let mut command = self.desk.command(program, &words);
+        tests::ran(command.env("MYCELIUM_MIRROR", &self.mirror.url)).good();
     }
 
     /// What a deed makes of what was there.
     fn after(&self, deed: &Deed, rows: &Rows) -> Rows {
         match deed {
             Deed::Import(file) => rows.union(&self.files[*file].1).cloned().collect(),
-            Deed::Compact | Deed::Read => rows.clone(),
+            Deed::Snapshot | Deed::Compact | Deed::Read => rows.clone(),
             Deed::Prune => {
                 let newest = |zone: &str| {
                     let old = rows.iter().filter(|row| row.starts_with(zone) && !row.contains(" +"));
@@ -149,6 +192,7 @@ fn line(zone: &str, hour: i64, price: f64) -> String {
 #[derive(Debug, Clone, PartialEq)]
 enum Deed {
     Import(usize),
+    Snapshot,
     Compact,
     Prune,
     /// A reader that makes the warehouse of a new manifest.
@@ -157,7 +201,7 @@ enum Deed {
 
 /// What is done next: mostly the import of a new file, or of the one that was last tried.
 fn deed(dice: &mut Dice, world: &mut World) -> Deed {
-    match dice.below(10) {
+    match dice.below(13) {
         0..=2 => {
             world.new_file();
             Deed::Import(world.files.len() - 1)
@@ -165,13 +209,17 @@ fn deed(dice: &mut Dice, world: &mut World) -> Deed {
         3 => Deed::Import(world.files.len() - 1),
         4..=6 => Deed::Compact,
         7 => Deed::Prune,
+        8..=10 => {
+            world.new_list();
+            Deed::Snapshot
+        }
         _ => Deed::Read,
     }
 }
 
 /// How long each kind of program is let live at most, milliseconds: longer when it never came to its end, shorter
 /// when it always did, so that the kills are spread over its whole life on whatever machine this is.
-struct Lives([u64; 4]);
+struct Lives([u64; 5]);
 
 impl Lives {
     fn of(&mut self, deed: &Deed) -> &mut u64 {
@@ -180,6 +228,7 @@ impl Lives {
             Deed::Compact => &mut self.0[1],
             Deed::Prune => &mut self.0[2],
             Deed::Read => &mut self.0[3],
+            Deed::Snapshot => &mut self.0[4],
         }
     }
 
@@ -204,7 +253,8 @@ fn whatever_is_killed_nothing_is_lost_doubled_or_half_written() {
     world.run(&Deed::Import(0));
     let mut rows = world.rows();
     assert_eq!(rows, world.files[0].1);
-    let (mut lives, mut killed, mut ended, mut changed) = (Lives([400; 4]), 0, 0, 0);
+    let mut figure = world.figure();
+    let (mut lives, mut killed, mut ended, mut changed) = (Lives([400; 5]), 0, 0, 0);
     while killed < kills {
         let deed = deed(&mut dice, &mut world);
         let after = dice.below(*lives.of(&deed));
@@ -216,14 +266,20 @@ fn whatever_is_killed_nothing_is_lost_doubled_or_half_written() {
             found == rows || found == done,
             "kill {killed}, {deed:?}: neither the state before nor the one after"
         );
+        let shown = world.figure();
+        assert!(
+            shown == figure || deed == Deed::Snapshot && shown == Some(world.listed),
+            "kill {killed}, {deed:?}: {shown:?} after {figure:?}"
+        );
         killed += u64::from(!came_to_its_end);
         ended += u64::from(came_to_its_end);
-        changed += u64::from(found != rows && !came_to_its_end);
-        rows = found;
+        changed += u64::from((found != rows || shown != figure) && !came_to_its_end);
+        (rows, figure) = (found, shown);
     }
     println!("{killed} killed, {changed} of them after their commit; {ended} had come to their end before");
     // The next runs complete the work, whatever the killed ones left.
-    for deed in (0..world.files.len()).rev().take(5).map(Deed::Import).chain([Deed::Compact, Deed::Read]) {
+    let rest = [Deed::Snapshot, Deed::Compact, Deed::Read];
+    for deed in (0..world.files.len()).rev().take(5).map(Deed::Import).chain(rest) {
         let done = world.after(&deed, &rows);
         world.run(&deed);
         rows = world.rows();
@@ -233,6 +289,7 @@ fn whatever_is_killed_nothing_is_lost_doubled_or_half_written() {
             _ => assert_eq!(rows, done),
         }
     }
+    assert_eq!(world.figure(), Some(world.listed));
     world.check();
     let root = lake(&world.desk);
     let listed: BTreeSet<String> =

@@ -218,14 +218,14 @@ fn without_credentials_it_says_what_to_do_and_writes_nothing() {
 type Files = Vec<(String, Vec<u8>)>;
 
 /// A server of public files on loopback: what it serves, and how often each was asked for.
-struct Mirror {
-    url: String,
+pub(crate) struct Mirror {
+    pub(crate) url: String,
     files: Arc<Mutex<Files>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Mirror {
-    fn start(files: &[(&str, String)]) -> Mirror {
+    pub(crate) fn start(files: &[(&str, String)]) -> Mirror {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let files: Files =
@@ -240,7 +240,7 @@ impl Mirror {
         Mirror { url, files, asked }
     }
 
-    fn replace(&self, path: &str, bytes: Vec<u8>) {
+    pub(crate) fn replace(&self, path: &str, bytes: Vec<u8>) {
         let mut files = self.files.lock().unwrap();
         files.retain(|(known, _)| known != path);
         files.push((path.into(), bytes));
