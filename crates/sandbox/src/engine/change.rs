@@ -350,6 +350,7 @@ impl Desk<'_> {
         let now = self.now;
         let Some(found) = self.here.instances.get_mut(id) else { return };
         found.public_ip = None;
+        found.interface_tags.clear();
         let volumes = std::mem::take(&mut found.volumes);
         for mapping in volumes {
             if mapping.delete {

@@ -1,12 +1,81 @@
 use super::agenda::Event;
 use super::asked::Spot;
-use super::filter::{Filter, matches};
+use super::filter::{Filters, Table, at, flag, many, matches, one, own, owned};
 use super::ids::fraction;
 use super::instance::{Reason, SpotRequest, State};
 use super::world::{Desk, Token};
 use super::{ApiError, Done, Kind};
 use crate::scenario::MarketRule;
 use crate::wire::{Fields, Node, Part};
+
+/// The filters of DescribeSpotInstanceRequests.
+const FILTERS: Table<SpotRequest> = Table {
+    tags: Some(|request| &request.tags),
+    named: &[
+        ("create-time", |_, request| at(request.created)),
+        ("instance-id", |_, request| many(&request.instance)),
+        ("launch.block-device-mapping.delete-on-termination", |_, request| {
+            owned(request.disks.iter().map(|disk| disk.delete))
+        }),
+        ("launch.block-device-mapping.device-name", |_, request| {
+            many(request.disks.iter().map(|disk| &disk.device))
+        }),
+        ("launch.block-device-mapping.snapshot-id", |_, request| {
+            many(request.disks.iter().filter_map(|disk| disk.snapshot.as_ref()))
+        }),
+        ("launch.block-device-mapping.volume-size", |_, request| {
+            owned(request.disks.iter().map(|disk| disk.size))
+        }),
+        ("launch.block-device-mapping.volume-type", |_, request| {
+            many(request.disks.iter().map(|disk| &disk.kind))
+        }),
+        ("launch.group-id", |_, request| many(&request.launch.groups)),
+        ("launch.group-name", |desk, request| {
+            let groups = request.launch.groups.iter().filter_map(|id| desk.here.groups.get(id));
+            many(groups.map(|group| &group.name))
+        }),
+        ("launch.image-id", |_, request| one(&request.launch.image)),
+        ("launch.instance-type", |_, request| one(&request.launch.instance_type)),
+        ("launch.key-name", |_, request| many(&request.launch.key)),
+        ("launch.monitoring-enabled", |_, request| flag(request.launch.monitoring)),
+        ("launched-availability-zone", |desk, request| {
+            owned(request.zone().map(|zone| desk.zone_name(zone)))
+        }),
+        ("launched-availability-zone-id", |_, request| many(request.zone())),
+        ("product-description", |_, _| one("Linux/UNIX")),
+        ("spot-instance-request-id", |_, request| one(&request.id)),
+        ("spot-price", |_, request| one(&request.max_price)),
+        ("state", |_, request| one(&request.state)),
+        ("status-code", |_, request| one(&request.status)),
+        ("status-message", |_, request| own(status_message(&request.status))),
+        ("type", |_, request| one(if request.persistent { "persistent" } else { "one-time" })),
+        ("valid-until", |_, request| owned(request.valid_until.map(crate::wire::iso))),
+    ],
+    bare: &[
+        "availability-zone-group",
+        "fault-code",
+        "fault-message",
+        "launch-group",
+        "launch.kernel-id",
+        "launch.ramdisk-id",
+        "network-interface.addresses.primary",
+        "network-interface.delete-on-termination",
+        "network-interface.description",
+        "network-interface.device-index",
+        "network-interface.group-id",
+        "network-interface.network-interface-id",
+        "network-interface.private-ip-address",
+        "network-interface.subnet-id",
+        "valid-from",
+    ],
+};
+
+impl SpotRequest {
+    /// The zone id of its instance; none before the first one.
+    fn zone(&self) -> Option<&str> {
+        Some(self.launch.zone.as_str()).filter(|zone| !zone.is_empty())
+    }
+}
 
 impl Desk<'_> {
     pub(crate) fn request_of(&self, instance: &str) -> Option<&SpotRequest> {
@@ -203,33 +272,10 @@ impl Desk<'_> {
         if let Some(id) = wanted.iter().find(|id| !self.here.spot.contains_key(**id)) {
             return Err(ApiError::no_such(Kind::SpotRequest, id));
         }
-        let filters = Filter::read(params)?;
-        let mut found = Vec::new();
-        for request in self
-            .here
-            .spot
-            .values()
-            .filter(|request| wanted.is_empty() || wanted.contains(&request.id.as_str()))
-        {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &request.tags, |name| match name {
-                "spot-instance-request-id" => one(&request.id),
-                "state" => one(&request.state),
-                "status-code" => one(&request.status),
-                "type" => one(if request.persistent { "persistent" } else { "one-time" }),
-                "instance-id" => Some(request.instance.iter().map(|id| id.clone().into()).collect()),
-                "launch.instance-type" => one(&request.launch.instance_type),
-                "launch.image-id" => one(&request.launch.image),
-                "launched-availability-zone" => one(&self.zone_name(&request.launch.zone)),
-                "spot-price" => one(&request.max_price),
-                "product-description" => one("Linux/UNIX"),
-                _ => None,
-            })?;
-            if fits {
-                found.push(request);
-            }
-        }
-        let (rows, next) = self.page(params, found, (5, 1000))?;
+        let filters = Filters::read(params, &FILTERS)?;
+        let named = |request: &&SpotRequest| wanted.is_empty() || wanted.contains(&request.id.as_str());
+        let rows = self.here.spot.values().filter(named).filter(|request| filters.pass(self, request));
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|request| self.request_node(request)).collect();
         Ok(Fields::new().put("spotInstanceRequestSet", nodes).opt("nextToken", next).into())
@@ -244,7 +290,7 @@ impl Desk<'_> {
             let name = self.here.groups.get(id).map(|group| group.name.as_str());
             Fields::new().put("groupId", id).opt("groupName", name).into()
         });
-        let zone = Some(&request.launch.zone).filter(|zone| !zone.is_empty());
+        let zone = request.zone();
         let launch = Fields::new()
             .put("imageId", &request.launch.image)
             .opt("keyName", request.launch.key.as_ref())
