@@ -140,11 +140,9 @@ impl Kind {
                 "InvalidLaunchTemplateId.Malformed",
                 "The specified launch template, with template ID {}, does not exist.",
             ),
-            Kind::KeyPair => (
-                "InvalidKeyPair.NotFound",
-                "InvalidKeyPair.NotFound",
-                "The key pair '{}' does not exist",
-            ),
+            Kind::KeyPair => {
+                ("InvalidKeyPair.NotFound", "InvalidKeyPair.NotFound", "The key pair '{}' does not exist")
+            }
             Kind::Interface => (
                 "InvalidNetworkInterfaceID.NotFound",
                 "InvalidNetworkInterfaceId.Malformed",

@@ -36,9 +36,8 @@ impl<R> Filters<R> {
         let mut all = Vec::new();
         for part in params.parts("Filter") {
             let name = part.need("Name")?;
-            let look = table
-                .look(name)
-                .ok_or_else(|| ApiError::value(format!("The filter '{name}' is invalid")))?;
+            let look =
+                table.look(name).ok_or_else(|| ApiError::value(format!("The filter '{name}' is invalid")))?;
             let values: Vec<String> = part.list("Value").into_iter().map(String::from).collect();
             if values.len() > 200 {
                 return Err(ApiError::new(
@@ -183,12 +182,7 @@ impl Desk<'_> {
         Ok(self.cut(all, from.transpose()?.unwrap_or(0), size))
     }
 
-    fn cut<T>(
-        &self,
-        all: impl IntoIterator<Item = T>,
-        from: usize,
-        size: i64,
-    ) -> (Vec<T>, Option<String>) {
+    fn cut<T>(&self, all: impl IntoIterator<Item = T>, from: usize, size: i64) -> (Vec<T>, Option<String>) {
         let size = self.rules.page.map_or(size, |most| size.min(i64::from(most.max(1)))) as usize;
         let mut rest = all.into_iter().skip(from);
         let rows: Vec<T> = rest.by_ref().take(size).collect();

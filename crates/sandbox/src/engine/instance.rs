@@ -192,8 +192,9 @@ impl Target {
     /// What `capacityReservationSpecification` says.
     pub(crate) fn write(&self, fields: Fields) -> Fields {
         match self {
-            Target::Named(id) => fields
-                .within("capacityReservationTarget", |fields| fields.put("capacityReservationId", id)),
+            Target::Named(id) => {
+                fields.within("capacityReservationTarget", |fields| fields.put("capacityReservationId", id))
+            }
             preferred => fields.opt("capacityReservationPreference", preferred.preference()),
         }
     }
@@ -270,4 +271,7 @@ pub(crate) struct Usage {
     pub(crate) rate: Rate,
     pub(crate) from: Timestamp,
     pub(crate) until: Option<Timestamp>,
+    /// The instance's tags as they were last while it ran.
+    #[serde(default)]
+    pub(crate) tags: Tags,
 }

@@ -21,8 +21,7 @@ const PRIVATE_IP: Has<Instance> = |_, i| one(&i.private_ip);
 const PUBLIC_IP: Has<Instance> = |_, i| many(&i.public_ip);
 const PRIVATE_NAME: Has<Instance> = |desk, i| own(node(Names::of(desk.region).private(i)).as_str());
 const PUBLIC_NAME: Has<Instance> = |desk, i| own(node(Names::of(desk.region).public(i)).as_str());
-const ATTACHED: Has<Instance> =
-    |_, i| one(if i.state == State::Pending { "attaching" } else { "attached" });
+const ATTACHED: Has<Instance> = |_, i| one(if i.state == State::Pending { "attaching" } else { "attached" });
 const YES: Has<Instance> = |_, _| flag(true);
 const NO: Has<Instance> = |_, _| flag(false);
 const IP_OWNER: Has<Instance> = |_, i| many(i.public_ip.as_ref().map(|_| "amazon"));
@@ -42,13 +41,17 @@ pub(super) const INSTANCES: Table<Instance> = Table {
         ("architecture", |_, i| one(&i.arch)),
         ("availability-zone", ZONE),
         ("availability-zone-id", ZONE_ID),
-        ("block-device-mapping.attach-time", |_, i| owned(i.volumes.iter().map(|m| crate::wire::iso(m.since)))),
+        ("block-device-mapping.attach-time", |_, i| {
+            owned(i.volumes.iter().map(|m| crate::wire::iso(m.since)))
+        }),
         ("block-device-mapping.delete-on-termination", |_, i| owned(i.volumes.iter().map(|m| m.delete))),
         ("block-device-mapping.device-name", |_, i| many(i.volumes.iter().map(|m| m.device.as_str()))),
         ("block-device-mapping.status", ATTACHED),
         ("block-device-mapping.volume-id", |_, i| many(i.volumes.iter().map(|m| m.volume.as_str()))),
         ("capacity-reservation-id", |_, i| many(&i.capacity)),
-        ("capacity-reservation-specification.capacity-reservation-preference", |_, i| many(i.target.preference())),
+        ("capacity-reservation-specification.capacity-reservation-preference", |_, i| {
+            many(i.target.preference())
+        }),
         ("capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id", |_, i| {
             many(match &i.target {
                 Target::Named(id) => Some(id),

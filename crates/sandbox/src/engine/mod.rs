@@ -25,6 +25,7 @@ mod managed;
 mod metrics;
 mod modify;
 mod network;
+mod offers;
 mod places;
 mod policy;
 mod prices;

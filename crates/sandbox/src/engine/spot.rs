@@ -1,7 +1,6 @@
 use super::agenda::Event;
 use super::asked::Spot;
 use super::filter::{Filters, Table, at, flag, many, matches, one, own, owned};
-use super::ids::fraction;
 use super::instance::{Reason, SpotRequest, State};
 use super::world::{Desk, Token};
 use super::{ApiError, Done, Kind};
@@ -349,74 +348,6 @@ impl Desk<'_> {
             );
         }
         Ok(Fields::new().put("spotInstanceRequestSet", nodes).into())
-    }
-
-    /// GetSpotPlacementScores: fewer than three types score low, and so do zones without capacity.
-    pub(crate) fn placement_scores(&mut self, params: &Part<'_>) -> Done<Node> {
-        self.allow_any("ec2:GetSpotPlacementScores")?;
-        let types = params.list("InstanceType");
-        let target = params.number("TargetCapacity")?;
-        let target = target.ok_or_else(|| {
-            ApiError::new("MissingParameter", "The request must contain the parameter TargetCapacity")
-        })?;
-        if target < 1 || types.is_empty() {
-            return Err(ApiError::value(
-                "TargetCapacity must be at least 1, and InstanceTypes must not be empty",
-            ));
-        }
-        params.one_of("TargetCapacityUnitType", &["vcpu", "memory-mib", "units"])?;
-        let single = params.flag("SingleAvailabilityZone")?.unwrap_or(false);
-        let regions = params.list("RegionName");
-        if let Some(unknown) = regions.iter().find(|region| !self.facts.regions.contains_key(**region)) {
-            return Err(ApiError::value(format!("The region '{unknown}' is not valid")));
-        }
-        let mut rows: Vec<(u32, &str, Option<&String>)> = Vec::new();
-        for region in self
-            .facts
-            .regions
-            .keys()
-            .filter(|region| regions.is_empty() || regions.contains(&region.as_str()))
-        {
-            let zones = self.facts.zones.get(region).map(Vec::as_slice).unwrap_or_default();
-            let score = |zone: &String| self.score(region, zone, &types, target);
-            if single {
-                rows.extend(
-                    zones
-                        .iter()
-                        .filter(|zone| score(zone) > 0)
-                        .map(|zone| (score(zone), region.as_str(), Some(zone))),
-                );
-            } else if let Some(best) = zones.iter().map(score).max().filter(|best| *best > 0) {
-                rows.push((best, region, None));
-            }
-        }
-        rows.sort_by_key(|(score, region, _)| (std::cmp::Reverse(*score), region.to_string()));
-        rows.truncate(10);
-        let (rows, next) = self.page(params, rows, (10, 1000))?;
-        self.ready(params)?;
-        let nodes = rows.into_iter().map(|(score, region, zone)| {
-            Fields::new().put("region", region).opt("availabilityZoneId", zone).put("score", score).into()
-        });
-        Ok(Fields::new()
-            .put("spotPlacementScoreSet", nodes.collect::<Vec<Node>>())
-            .opt("nextToken", next)
-            .into())
-    }
-
-    fn score(&self, region: &str, zone: &str, types: &[&str], target: i64) -> u32 {
-        let offered = types.iter().filter(|name| self.facts.offered(region, zone, name)).count();
-        if offered == 0 {
-            return 0;
-        }
-        let enough = types
-            .iter()
-            .any(|name| region != self.region || i64::from(self.room(name, zone, true)) >= target);
-        let score = 4 + (fraction(self.seed, &[zone, types[0]]) * 6.0) as u32;
-        match (enough, offered < 3) {
-            (false, _) => 1,
-            (true, true) => score.min(3),
-            (true, false) => score,
-        }
     }
 }
 

@@ -30,7 +30,9 @@ const VOLUME_FILTERS: Table<Volume> = Table {
         ("attachment.delete-on-termination", |desk, volume| {
             owned(desk.mapping_of(volume).map(|(_, mapping)| mapping.delete))
         }),
-        ("attachment.device", |desk, volume| many(desk.mapping_of(volume).map(|(_, mapping)| &mapping.device))),
+        ("attachment.device", |desk, volume| {
+            many(desk.mapping_of(volume).map(|(_, mapping)| &mapping.device))
+        }),
         ("attachment.instance-id", |_, volume| many(&volume.instance)),
         ("attachment.status", |_, volume| many(volume.instance.as_ref().map(|_| "attached"))),
         ("availability-zone", |desk, volume| own(desk.zone_name(&volume.zone))),

@@ -199,8 +199,17 @@ impl Desk<'_> {
         self.ready(params)?;
         for id in &ids {
             self.tags_of(id)?.extend(tags.clone());
+            self.bill_with_tags(id);
         }
         Ok(Fields::new().put("return", true).into())
+    }
+
+    /// What is being billed has the tags that the instance has now.
+    fn bill_with_tags(&mut self, id: &str) {
+        let Some(tags) = self.here.instances.get(id).map(|found| found.tags.clone()) else { return };
+        if let Some(open) = self.open_bill(id) {
+            open.tags = tags;
+        }
     }
 
     /// DeleteTags: with a value, only where the tag has that value.
@@ -227,6 +236,7 @@ impl Desk<'_> {
                     held.remove(key);
                 }
             }
+            self.bill_with_tags(id);
         }
         Ok(Fields::new().put("return", true).into())
     }

@@ -15,7 +15,9 @@ pub(super) const TYPES: Table<TypeFact> = Table {
         ("dedicated-hosts-supported", |_, kind| flag(kind.dedicated_hosts)),
         ("ebs-info.ebs-optimized-info.baseline-bandwidth-in-mbps", |_, kind| owned(kind.ebs_baseline_mbps)),
         ("ebs-info.ebs-optimized-info.baseline-iops", |_, kind| owned(kind.ebs_baseline_iops)),
-        ("ebs-info.ebs-optimized-info.baseline-throughput-in-mbps", |_, kind| owned(kind.ebs_baseline_mbytes)),
+        ("ebs-info.ebs-optimized-info.baseline-throughput-in-mbps", |_, kind| {
+            owned(kind.ebs_baseline_mbytes)
+        }),
         ("ebs-info.ebs-optimized-info.maximum-bandwidth-in-mbps", |_, kind| owned(kind.ebs_max_mbps)),
         ("ebs-info.ebs-optimized-info.maximum-iops", |_, kind| owned(kind.ebs_max_iops)),
         ("ebs-info.ebs-optimized-info.maximum-throughput-in-mbps", |_, kind| owned(kind.ebs_max_mbytes)),
@@ -26,7 +28,9 @@ pub(super) const TYPES: Table<TypeFact> = Table {
         ("free-tier-eligible", |_, kind| flag(kind.free_tier)),
         ("hibernation-supported", |_, kind| flag(kind.hibernation)),
         ("hypervisor", |_, kind| many(&kind.hypervisor)),
-        ("instance-storage-info.disk.count", |_, kind| owned((kind.storage_gb > 0).then_some(kind.storage_disks))),
+        ("instance-storage-info.disk.count", |_, kind| {
+            owned((kind.storage_gb > 0).then_some(kind.storage_disks))
+        }),
         ("instance-storage-info.disk.size-in-gb", |_, kind| owned(kind.storage_disk_gb)),
         ("instance-storage-info.disk.type", |_, kind| many(&kind.storage_type)),
         ("instance-storage-info.encryption-support", |_, kind| many(&kind.storage_encryption)),

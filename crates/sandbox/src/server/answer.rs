@@ -77,13 +77,7 @@ fn crossed() -> ApiError {
     ApiError::new("InternalError", "An internal error has occurred")
 }
 
-fn refusal(
-    style: Style,
-    service: &str,
-    request: &str,
-    error: &ApiError,
-    now: Timestamp,
-) -> Response<Pieces> {
+fn refusal(style: Style, service: &str, request: &str, error: &ApiError, now: Timestamp) -> Response<Pieces> {
     let (code, message) = (escape(&*error.code), escape(&error.message));
     let kind = if error.status >= 500 { "Receiver" } else { "Sender" };
     let headers = [("x-amzn-requestid", request.to_string())];
