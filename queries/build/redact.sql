@@ -6,9 +6,11 @@ CREATE TEMP MACRO redacted(x) AS
             || substr(sha256('{key}' || x), 1, 16)
     END;
 
--- `account/region` and `account/month`.
+-- `account`, `account/region` and `account/month`; what speaks for everybody has neither a slash nor 12 digits.
+CREATE TEMP MACRO is_of_account(x) AS contains(x, '/') OR regexp_full_match(x, '\d{12}');
+
 CREATE TEMP MACRO redacted_scope(x) AS
-    CASE WHEN contains(x, '/') THEN redacted(split_part(x, '/', 1)) || substr(x, instr(x, '/')) ELSE x END;
+    CASE WHEN is_of_account(x) THEN redacted(split_part(x, '/', 1)) || coalesce(regexp_extract(x, '/.*'), '') ELSE x END;
 
 CREATE TEMP MACRO redacted_list(x) AS list_transform(x, lambda y: redacted(y));
 
@@ -22,6 +24,6 @@ CREATE TEMP MACRO redacted_object(x) AS
     )) AS VARCHAR) ELSE redacted(x) END;
 
 -- What a run says of an account, and what it says of everybody, which stays.
-CREATE TEMP MACRO redacted_of(scope, x) AS CASE WHEN contains(scope, '/') THEN redacted(x) ELSE x END;
+CREATE TEMP MACRO redacted_of(scope, x) AS CASE WHEN is_of_account(scope) THEN redacted(x) ELSE x END;
 
-CREATE TEMP MACRO redacted_gaps(scope, x) AS CASE WHEN contains(scope, '/') THEN redacted_list(x) ELSE x END;
+CREATE TEMP MACRO redacted_gaps(scope, x) AS CASE WHEN is_of_account(scope) THEN redacted_list(x) ELSE x END;

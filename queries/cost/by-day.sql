@@ -1,6 +1,6 @@
 -- What each day cost, by the day on which a charge begins: a month's fees and taxes stand on its first day.
 -- What is apart adds up to billed_cost; effective_cost spreads fees over what they cover, and is null where a
--- line does not say it. Currencies are never added.
+-- line does not say it. A day is estimated when AWS says that its costs may still change. Currencies are never added.
 -- $service text = all  a service's name, or all
 -- $month text = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  the newest statement at or before this instant
@@ -28,7 +28,9 @@ SELECT
     coalesce(sum(billed_cost) FILTER (charge_category IS NULL), 0) AS unsaid,
     sum(billed_cost) AS billed_cost,
     CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
-    count(*) AS lines
+    count(*) AS lines,
+    -- Only Cost Explorer says that a day is not settled; what other sources have in that column is not looked at.
+    coalesce(bool_or(source_format = 'cost-explorer' AND extra LIKE '%"Estimated":"true"%'), false) AS estimated
 FROM billed
 GROUP BY billing_currency, day
 ORDER BY billing_currency, day

@@ -1,5 +1,6 @@
 //! The one integration binary: the programs as people use them.
 
+mod asked;
 mod bad_input;
 mod bills;
 mod disks;

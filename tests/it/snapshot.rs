@@ -9,9 +9,17 @@ use std::sync::{Arc, Mutex};
 use tests::{Desk, Ran, ran, root};
 
 /// A sandbox that ends with its test, and the variables that point at it.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     variables: Vec<(String, String)>,
+}
+
+impl Serving {
+    /// What a variable says.
+    pub(crate) fn value(&self, name: &str) -> String {
+        let found = self.variables.iter().find(|(known, _)| known == name);
+        found.unwrap_or_else(|| panic!("no {name} in {:?}", self.variables)).1.clone()
+    }
 }
 
 impl Drop for Serving {
@@ -21,13 +29,20 @@ impl Drop for Serving {
     }
 }
 
-/// Time stands still, so that what did not change is the same.
-fn serve(desk: &Desk, scenario: &str) -> Serving {
+pub(crate) fn serve(desk: &Desk, scenario: &str) -> Serving {
+    serve_with(desk, scenario, &[])
+}
+
+pub(crate) fn serve_with(desk: &Desk, scenario: &str, more: &[&str]) -> Serving {
     let file = desk.home().join("scenario.yaml");
     fs::write(&file, scenario).unwrap();
     let words = ["sandbox", "serve", "--port", "0", "--scenario", file.to_str().unwrap()];
-    let mut child =
-        desk.command("mycelium", &words).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = desk
+        .command("mycelium", &[&words, more].concat())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     let from = line.find("http://").unwrap_or_else(|| panic!("no address in {line:?}"));
@@ -40,14 +55,14 @@ fn serve(desk: &Desk, scenario: &str) -> Serving {
     Serving { child, variables: said.lines().filter_map(pair).collect() }
 }
 
-fn collector(desk: &Desk, serving: &Serving, words: &[&str]) -> Ran {
+pub(crate) fn collector(desk: &Desk, serving: &Serving, words: &[&str]) -> Ran {
     let mut command = desk.command("collector", words);
     command.envs(serving.variables.iter().map(|(name, value)| (name, value)));
     ran(&mut command)
 }
 
 /// The aws CLI, a client that nobody here wrote; none where `cargo xtask setup --tests` could not bring it.
-fn aws(desk: &Desk, serving: &Serving, words: &[&str]) -> Option<String> {
+pub(crate) fn aws(desk: &Desk, serving: &Serving, words: &[&str]) -> Option<String> {
     let cli = root().join(".tools/clients/bin/aws");
     if !cli.exists() {
         eprintln!("skipped: .tools/clients is missing; cargo xtask setup --tests makes it");
@@ -60,7 +75,7 @@ fn aws(desk: &Desk, serving: &Serving, words: &[&str]) -> Option<String> {
     Some(ran(&mut command).good())
 }
 
-fn csv(desk: &Desk, sql: &str) -> String {
+pub(crate) fn csv(desk: &Desk, sql: &str) -> String {
     desk.truffle(&["query", sql, "-o", "csv", "-q"]).good()
 }
 
@@ -105,6 +120,23 @@ fn what_an_account_has_lands_in_the_lake_and_is_answered_from_it() {
     let states = csv(&desk, "SELECT count(*) AS n, count(DISTINCT state) AS states FROM instance_history");
     assert_eq!(states, "n,states\n2,2\n");
     assert_eq!(csv(&desk, "SELECT count(*) AS n FROM instance WHERE state = 'running'"), "n\n0\n");
+}
+
+#[test]
+fn which_regions_an_account_can_use_is_kept() {
+    let desk = Desk::default();
+    let serving = serve(&desk, "opted_in: [ap-east-1]\n");
+    let words = ["snapshot", "region_access", "-o", "csv"];
+    let told = collector(&desk, &serving, &words).good();
+    assert!(told.contains("region_access,000000000001,complete,"), "{told}");
+    let found = "SELECT region, opt_in_status FROM region_access
+        WHERE region IN ('us-east-1', 'ap-east-1', 'af-south-1') ORDER BY region";
+    let expected =
+        "region,opt_in_status\naf-south-1,not-opted-in\nap-east-1,opted-in\nus-east-1,opt-in-not-required\n";
+    assert_eq!(csv(&desk, found), expected);
+    assert!(collector(&desk, &serving, &words).good().contains("region_access,000000000001,unchanged,"));
+    let asked = desk.truffle(&["query", "region/access", "--as-of", "2100-01-01", "-o", "csv", "-q"]).good();
+    assert!(asked.contains("000000000001,us-east-1,US East (N. Virginia),opt-in-not-required,"), "{asked}");
 }
 
 #[test]
@@ -182,11 +214,7 @@ fn what_cannot_be_seen_is_a_gap_and_the_rest_lands() {
 fn two_profiles_of_one_account_are_one_account() {
     let desk = Desk::default();
     let serving = serve(&desk, "");
-    let value = |name: &str| {
-        let found = serving.variables.iter().find(|(known, _)| known == name);
-        found.unwrap_or_else(|| panic!("no {name} in {:?}", serving.variables)).1.clone()
-    };
-    let (id, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
+    let (id, secret) = (serving.value("AWS_ACCESS_KEY_ID"), serving.value("AWS_SECRET_ACCESS_KEY"));
     let folder = desk.home().join(".aws");
     fs::create_dir(&folder).unwrap();
     let profile =
@@ -194,7 +222,7 @@ fn two_profiles_of_one_account_are_one_account() {
     fs::write(folder.join("credentials"), profile("one") + &profile("other")).unwrap();
     let mut command =
         desk.command("collector", &["snapshot", "quota", "--account", "one,other", "--region", "us-east-1"]);
-    command.env("AWS_ENDPOINT_URL", value("AWS_ENDPOINT_URL")).args(["-o", "csv"]);
+    command.env("AWS_ENDPOINT_URL", serving.value("AWS_ENDPOINT_URL")).args(["-o", "csv"]);
     let told = ran(&mut command).good();
     assert!(told.contains("complete") && told.contains("unchanged"), "{told}");
     assert_eq!(csv(&desk, "SELECT count(DISTINCT account_id) AS n FROM quota"), "n\n1\n");
@@ -399,6 +427,37 @@ fn the_advisor_is_kept_each_time_it_changes() {
 }
 
 #[test]
+fn the_public_spot_prices_are_held_against_those_of_zones() {
+    let desk = Desk::default();
+    let feed = |price: &str| {
+        format!(
+            r#"{{"config": {{"rate": "perhr", "regions": [{{"region": "us-east", "instanceTypes": [{{"sizes": [
+            {{"size": "m7i.xlarge", "valueColumns": [{{"name": "linux", "prices": {{"USD": "{price}"}}}}]}}]}}]}}]}}}}"#
+        )
+    };
+    let file = "/website.spot.ec2.aws.a2z.com/spot.json";
+    let mirror = Mirror::start(&[(file, feed("0.0700"))]);
+    let words = ["snapshot", "spot_feed", "-o", "csv"];
+    assert!(from_mirror(&desk, &mirror, &words).good().contains("spot_feed,us-east-1,complete,1,"));
+    assert!(from_mirror(&desk, &mirror, &words).good().contains("spot_feed,us-east-1,unchanged,1,"));
+    let zones = "observed_at,instance_type,region,az_id,spot_usd\n\
+        2026-11-01T00:00:00Z,m7i.xlarge,us-east-1,use1-az1,0.0600\n\
+        2026-11-01T00:00:00Z,m7i.xlarge,us-east-1,use1-az2,0.0800\n";
+    let path = desk.home().join("zones.csv");
+    fs::write(&path, zones).unwrap();
+    desk.collector(&["import", "spot-history", path.to_str().unwrap()]).good();
+    let check = |expected: &str| {
+        let words = ["query", "spot/cross-check", "--param", "type=m7i.xlarge", "--as-of", "2100-01-01"];
+        let found = desk.truffle(&[&words[..], &["-o", "csv", "-q"]].concat()).good();
+        assert!(found.lines().nth(1).is_some_and(|line| line.starts_with(expected)), "{found}");
+    };
+    check("us-east-1,linux,0.07,0.06,0.08,2,true,USD,");
+    mirror.replace(file, feed("0.10500").into_bytes());
+    from_mirror(&desk, &mirror, &words).good();
+    check("us-east-1,linux,0.105,0.06,0.08,2,false,USD,");
+}
+
+#[test]
 fn a_watch_looks_again_until_it_is_ended() {
     let desk = Desk::default();
     let advice = r#"{"ranges": [{"index": 0, "label": "<5%"}],
@@ -431,7 +490,16 @@ fn slips_are_answered() {
     };
     check(&["prices"], "did you mean price?");
     check(&["benchmark"], "there is no dataset \"benchmark\" to snapshot");
-    check(&["price", "--since", "30d"], "--since is for spot_price alone");
+    check(&["price", "--since", "30d"], "--since is for spot_price, charge and utilization alone");
+    check(&["--since", "30d"], "--since is for spot_price, charge and utilization alone");
+    check(&["zone", "--by", "service"], "--by is for charge alone");
+    check(&["charge", "--by", "services"], "told apart by \"services\", did you mean service?");
+    check(&["charge", "--by", "service,region,zone"], "by two things at most");
+    check(&["charge", "--requests", "0"], "0 is not in 1..");
+    check(&["placement_score"], "about instance types, and none was named");
+    check(&["capacity_block", "--type", "p5"], "p5");
+    check(&["price", "--type", "m7i.large", "--as-of", "2024-01-01"], "--type asks for current prices");
+    check(&["spot_price", "--type", "m7i.large"], "--type is for price, placement_score and capacity_block");
     check(&["spot_price", "--since", "200d"], "within the 90 that AWS keeps");
     check(&["zone", "--as-of", "2024-01-01"], "--as-of is for price alone");
     check(&["price", "--as-of", "then"], "expected a day or an instant");

@@ -33,7 +33,10 @@ const HEAVY_DOORS: &[(&str, &str)] = &[
     ("seccompiler", "warehouse"),
     ("polars", "lake"),
     ("aws-config", "aws"),
+    ("aws-sdk-cloudwatch", "aws"),
+    ("aws-sdk-costexplorer", "aws"),
     ("aws-sdk-ec2", "aws"),
+    ("aws-sdk-pricing", "aws"),
     ("aws-sdk-servicequotas", "aws"),
     ("aws-sdk-sts", "aws"),
 ];

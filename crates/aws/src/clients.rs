@@ -1,5 +1,6 @@
 //! Clients of AWS: how they reach it, how long they try, and what its clock said.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use std::{env, fs};
@@ -7,7 +8,9 @@ use std::{env, fs};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ec2::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_ec2::config::interceptors::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents, SharedHttpClient};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -19,7 +22,7 @@ use crate::values;
 
 /// How often a call is made at most: the first time and again after a throttling, a 5xx or a lost connection, with
 /// jittered pauses that double up to [`LONGEST_PAUSE`]. Together some two minutes.
-const ATTEMPTS: u32 = 10;
+pub(crate) const ATTEMPTS: u32 = 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(60);
@@ -93,12 +96,17 @@ fn agent(bundle: Option<&[u8]>) -> Result<ureq::Agent, SourceError> {
     Ok(config.into())
 }
 
+/// So many attempts at most.
+pub(crate) fn retries(attempts: u32) -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(attempts)
+        .with_initial_backoff(Duration::from_millis(500))
+        .with_max_backoff(LONGEST_PAUSE)
+}
+
 /// A profile's settings, read from the usual places.
 pub(crate) async fn config(http: &Http, profile: Option<&str>) -> SdkConfig {
-    let retry = RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(Duration::from_millis(500))
-        .with_max_backoff(LONGEST_PAUSE);
+    let retry = retries(ATTEMPTS);
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.sdk.clone())
@@ -143,6 +151,32 @@ impl Intercept for Dated {
     }
 }
 
+/// How often something was sent: what is sent may cost, whether it is answered or not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sent(Arc<AtomicU32>);
+
+impl Sent {
+    pub(crate) fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Intercept for Sent {
+    fn name(&self) -> &'static str {
+        "Sent"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), aws_sdk_ec2::error::BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
 /// EC2 in a region.
 pub(crate) fn ec2(config: &SdkConfig, region: Option<&str>, dated: &Dated) -> aws_sdk_ec2::Client {
     let mut builder = aws_sdk_ec2::config::Builder::from(config).interceptor(dated.clone());
@@ -158,6 +192,42 @@ pub(crate) fn quotas(config: &SdkConfig, region: &str, dated: &Dated) -> aws_sdk
         .interceptor(dated.clone())
         .region(Region::new(region.to_string()));
     aws_sdk_servicequotas::Client::from_conf(builder.build())
+}
+
+/// CloudWatch in a region.
+pub(crate) fn cloudwatch(config: &SdkConfig, region: &str, dated: &Dated) -> aws_sdk_cloudwatch::Client {
+    let builder = aws_sdk_cloudwatch::config::Builder::from(config)
+        .interceptor(dated.clone())
+        .region(Region::new(region.to_string()));
+    aws_sdk_cloudwatch::Client::from_conf(builder.build())
+}
+
+/// Cost Explorer, which is in one region of a partition.
+pub(crate) fn cost_explorer(
+    config: &SdkConfig,
+    region: &'static str,
+    dated: &Dated,
+    sent: &Sent,
+) -> aws_sdk_costexplorer::Client {
+    let builder = aws_sdk_costexplorer::config::Builder::from(config)
+        .interceptor(dated.clone())
+        .interceptor(sent.clone())
+        .region(Region::from_static(region));
+    aws_sdk_costexplorer::Client::from_conf(builder.build())
+}
+
+/// The price list's API, which is in some regions and tells of all.
+pub(crate) fn pricing(
+    config: &SdkConfig,
+    region: &'static str,
+    dated: &Dated,
+    sent: &Sent,
+) -> aws_sdk_pricing::Client {
+    let builder = aws_sdk_pricing::config::Builder::from(config)
+        .interceptor(dated.clone())
+        .interceptor(sent.clone())
+        .region(Region::from_static(region));
+    aws_sdk_pricing::Client::from_conf(builder.build())
 }
 
 /// STS where the profile is at home.

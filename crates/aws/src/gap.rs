@@ -23,6 +23,9 @@ where
 
 fn refusal(action: &str, code: &str, words: &str) -> String {
     match code {
+        "AccessDeniedException" if words.contains("not enabled for cost explorer") => format!(
+            "{action}: Cost Explorer is not enabled in the account: open it once in the Billing console, and ask again a day later"
+        ),
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
             format!(
                 "{action} is not allowed: add it to the policy (collector policy prints one that is enough)"
@@ -66,6 +69,11 @@ mod tests {
             "AuthFailure",
             "AWS was not able to validate.",
             "ec2:DescribeVolumes: AuthFailure: AWS was not able to validate",
+        );
+        check(
+            "AccessDeniedException",
+            "User not enabled for cost explorer access",
+            "ec2:DescribeVolumes: Cost Explorer is not enabled in the account: open it once in the Billing console, and ask again a day later",
         );
         check("RequestLimitExceeded", "", "ec2:DescribeVolumes: AWS still throttled it after all attempts");
         check("InternalError", "", "ec2:DescribeVolumes: InternalError");

@@ -5,21 +5,28 @@
 //! is in [`Aws::actions`]'s table and only reads.
 
 mod clients;
+mod costs;
+mod document;
 mod fleet;
 mod gap;
 mod instance_type;
 mod look;
+mod market;
 mod places;
+mod prices;
 mod public;
 mod quota;
 mod spot;
+mod utilization;
 mod values;
 
 use std::sync::{Mutex, PoisonError};
 
 use aws_config::SdkConfig;
 use catalog::Dataset;
-use catalog::ports::{Account, Fetched, Look, SeenSink, Source, SourceError, Stop, Told};
+use catalog::ports::{
+    Account, Asked, Delivered, Document, Fetched, Look, PartSink, SeenSink, Source, SourceError, Stop, Told,
+};
 use domain::Timestamp;
 use tokio::runtime::Runtime;
 
@@ -64,7 +71,25 @@ impl Source for Aws {
 
     fn look(&self, look: &Look<'_>, stop: &Stop, sink: SeenSink<'_>) -> Result<Vec<Told>, SourceError> {
         let config = self.config(look.account.profile.as_deref());
-        self.runtime.block_on(look::look(&config, look, self.clock, stop, sink))
+        self.runtime.block_on(async {
+            match look.asked {
+                Asked::Capacity(room) => market::look(&config, look, room, self.clock, stop, sink).await,
+                Asked::All | Asked::Instances { .. } => {
+                    look::look(&config, look, self.clock, stop, sink).await
+                }
+            }
+        })
+    }
+
+    fn document(
+        &self,
+        account: &Account,
+        document: &Document<'_>,
+        stop: &Stop,
+        sink: PartSink<'_>,
+    ) -> Result<Delivered, SourceError> {
+        let config = self.config(account.profile.as_deref());
+        self.runtime.block_on(document::deliver(&config, account, document, stop, sink))
     }
 
     fn fetch(&self, url: &str, known: Option<&str>) -> Result<Fetched, SourceError> {

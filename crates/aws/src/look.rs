@@ -5,25 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use catalog::ports::{Account, Look, Outcome, SeenSink, SourceError, Stop, Told, skew};
+use catalog::ports::{Account, Asked, Look, Outcome, SeenSink, SourceError, Stop, Told, skew};
 use catalog::{Batch, Dataset, Kind, Scope, Value};
 use domain::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::clients::{self, Dated};
+use crate::utilization::{self, Allowance};
 use crate::{fleet, instance_type, places, quota, spot, values};
 
 /// Regions that are asked at once: enough to hide the distance, few enough for one machine's patience.
 const AT_ONCE: usize = 8;
 
 /// How often somebody's wish to stop is looked at.
-const GLANCE: Duration = Duration::from_millis(200);
+pub(crate) const GLANCE: Duration = Duration::from_millis(200);
 
 pub(crate) type Rows = Vec<Vec<Value>>;
 
 /// The datasets that can be looked at, and what each needs to be allowed.
 const ACTIONS: &[(&str, &[&str])] = &[
+    ("region_access", &["ec2:DescribeRegions"]),
     ("zone", &["ec2:DescribeAvailabilityZones"]),
     ("instance_type", &["ec2:DescribeInstanceTypes"]),
     ("offering", &["ec2:DescribeInstanceTypeOfferings"]),
@@ -34,7 +36,16 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("spot_request", &["ec2:DescribeSpotInstanceRequests"]),
     ("capacity", &["ec2:DescribeCapacityReservations", "ec2:DescribeAvailabilityZones"]),
     ("quota", &["servicequotas:ListServiceQuotas"]),
+    ("utilization", &["cloudwatch:GetMetricData", "ec2:DescribeInstances", "ec2:DescribeAvailabilityZones"]),
+    ("placement_score", &["ec2:GetSpotPlacementScores"]),
+    ("capacity_block", &["ec2:DescribeCapacityBlockOfferings", "ec2:DescribeAvailabilityZones"]),
+    ("charge", &["ce:GetCostAndUsage"]),
+    // The lists are public; this is what one instance type alone is asked for with.
+    ("price", &["pricing:GetProducts"]),
 ];
+
+/// Datasets of which an account sees a part, which stands beside what others saw and what was seen before.
+const ADDING: [&str; 3] = ["zone", "instance_type", "utilization"];
 
 pub(crate) fn actions(dataset: &Dataset) -> &'static [&'static str] {
     ACTIONS.iter().find(|(name, _)| *name == dataset.name).map_or(&[], |(_, actions)| actions)
@@ -86,10 +97,26 @@ pub(crate) async fn look(
     let mut tasks = JoinSet::new();
     let gate = Arc::new(Semaphore::new(AT_ONCE));
     let (out, mut pages) = mpsc::channel::<(usize, Rows)>(AT_ONCE * 2);
+    let allowance = Arc::new(Allowance::new(match look.asked {
+        Asked::Instances { most, .. } => most,
+        Asked::All | Asked::Capacity(_) => 0,
+    }));
     for (number, region) in look.regions.iter().enumerate() {
         let since = look.since.get(number).copied().unwrap_or_else(clock);
-        let task =
-            Task { config: config.clone(), dataset: look.dataset, region: region.clone(), since, number };
+        let (instances, until) = match look.asked {
+            Asked::Instances { ids, until, .. } => (ids.get(number).cloned().unwrap_or_default(), until),
+            Asked::All | Asked::Capacity(_) => (Vec::new(), since),
+        };
+        let task = Task {
+            config: config.clone(),
+            dataset: look.dataset,
+            region: region.clone(),
+            since,
+            number,
+            instances,
+            until,
+            allowance: allowance.clone(),
+        };
         tasks.spawn(task.run(look.account.clone(), gate.clone(), out.clone()));
     }
     drop(out);
@@ -120,6 +147,9 @@ struct Task {
     region: String,
     since: Timestamp,
     number: usize,
+    instances: Vec<String>,
+    until: Timestamp,
+    allowance: Arc<Allowance>,
 }
 
 impl Task {
@@ -139,6 +169,7 @@ impl Task {
             out: &out,
         };
         let ended = match self.dataset.name {
+            "region_access" => places::regions(&client, &mut seen).await,
             "zone" => places::zones(&client, &mut seen).await,
             "offering" => places::offerings(&client, &mut seen).await,
             "instance_type" => instance_type::instance_types(&client, &mut seen).await,
@@ -149,6 +180,11 @@ impl Task {
             "address" => fleet::addresses(&client, &mut seen).await,
             "capacity" => fleet::reservations(&client, &mut seen).await,
             "quota" => quota::quotas(&clients::quotas(&self.config, &self.region, &dated), &mut seen).await,
+            "utilization" => {
+                let client = clients::cloudwatch(&self.config, &self.region, &dated);
+                let (ids, until) = (&self.instances, self.until);
+                utilization::utilization(&client, ids, until, &self.allowance, &mut seen).await
+            }
             other => Err(format!("{other} cannot be looked at")),
         };
         let whole = ended.is_ok();
@@ -197,7 +233,8 @@ fn scope(look: &Look<'_>, number: usize) -> String {
     match look.dataset.scope {
         Scope::All => "*".into(),
         Scope::Region => look.regions[number].clone(),
-        Scope::Bill => unreachable!("no bill is looked at"),
+        Scope::Account => look.account.account_id.clone(),
+        Scope::Bill | Scope::Request => unreachable!("no bill is looked at, and no request"),
         Scope::AccountRegion => format!("{}/{}", look.account.account_id, look.regions[number]),
     }
 }
@@ -213,13 +250,13 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
         let from = ended.iter().filter_map(|end| look.since.get(end.number)).min().copied();
         let name = |end: &Ended, gap: &String| match look.dataset.scope {
             Scope::All => format!("{}: {gap}", look.regions[end.number]),
-            Scope::Region | Scope::AccountRegion | Scope::Bill => gap.clone(),
+            _ => gap.clone(),
         };
         let mut gaps: Vec<String> =
             ended.iter().flat_map(|end| end.gaps.iter().map(|gap| name(end, gap))).collect();
         let outcome = match (whole, rows) {
             // Zones of other accounts and types of other partitions stand, whatever this account sees.
-            (true, 1..) if matches!(look.dataset.name, "zone" | "instance_type") => Outcome::Partial,
+            (true, _) if ADDING.contains(&look.dataset.name) => Outcome::Partial,
             (true, 0) => Outcome::Empty,
             (true, _) => Outcome::Complete,
             (false, 0) => Outcome::Failed,
@@ -243,7 +280,7 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
     };
     match look.dataset.scope {
         Scope::All => vec![one("*".into(), &ended, kept)],
-        Scope::Region | Scope::AccountRegion | Scope::Bill => ended
+        _ => ended
             .iter()
             .map(|end| one(scope(look, end.number), std::slice::from_ref(end), end.rows))
             .collect(),

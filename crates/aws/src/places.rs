@@ -85,6 +85,23 @@ impl Zones {
     }
 }
 
+/// `region_access`: every region of the partition, those too that the account has not opted into.
+pub(crate) async fn regions(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+    let answer = client.describe_regions().all_regions(true).send().await;
+    let answer = answer.map_err(|error| gap("ec2:DescribeRegions", &error))?;
+    let rows = answer.regions().iter().map(|region| {
+        seen.row(|column| match column {
+            "account_id" => seen.account.as_str().into(),
+            "region" => region.region_name().into(),
+            "opt_in_status" => region.opt_in_status().into(),
+            "endpoint" => region.endpoint().into(),
+            other => unreachable!("region_access.{other}"),
+        })
+    });
+    let rows: Rows = rows.collect();
+    seen.hand_over(rows).await
+}
+
 /// `zone`: the zones that the account can use.
 pub(crate) async fn zones(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
     let answer = client.describe_availability_zones().send().await;

@@ -23,8 +23,13 @@ pub enum Scope {
     All,
     /// One region; the scope name is the region code, and rows carry it in `region`.
     Region,
+    /// One account in all regions; the scope name is the account, and rows carry it in `account_id`.
+    Account,
     /// One account in one region; the scope name is `account/region`, and rows carry both in `account_id` and `region`.
     AccountRegion,
+    /// The answer to one request of an account, which says nothing of what another would have been answered; the
+    /// scope name is `<account>/<region>/<the request>`, and rows carry it in `request`.
+    Request,
     /// What one account owes for one period; the scope name is `<account>/<period>`, and rows carry it in `bill`.
     /// A period is a month (`2026-11`) or a day (`2026-11-03`); the account is `*` where the source does not name
     /// it. A statement of a month stands for its days, whichever was made first.
@@ -48,6 +53,13 @@ pub struct Dataset {
     pub key: &'static [&'static str],
     /// The columns, in the order of the file, before `run_id` (which every file carries last).
     pub columns: &'static [Column],
+}
+
+impl Dataset {
+    /// Whether its rows are about somebody's account; others are public.
+    pub fn is_of_accounts(&self) -> bool {
+        !matches!(self.scope, Scope::All | Scope::Region)
+    }
 }
 
 /// A column of a dataset.

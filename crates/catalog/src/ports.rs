@@ -4,7 +4,10 @@ mod source;
 mod store;
 mod told;
 
-pub use source::{Account, Fetched, Look, SeenSink, Source, SourceError, skew};
+pub use source::{
+    Account, Asked, CostGroup, Delivered, Document, Fetched, Look, METRICS, PartSink, Room, SeenSink, Source,
+    SourceError, skew,
+};
 pub use store::{
     BillFiles, BillLayout, Committed, Imported, Keep, Logged, OpenText, Resized, Run, Shown, Size, Store,
     StoreError, Tidied,

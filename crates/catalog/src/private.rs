@@ -1,7 +1,6 @@
 //! Which columns tell something of people, machines and accounts.
 
-use crate::dataset::{Column, ColumnType};
-use crate::{Dataset, Scope};
+use crate::dataset::{Column, ColumnType, Dataset};
 
 /// Texts of datasets about accounts that say nothing of whose they are: AWS's own words, places, kinds. Every other
 /// text there counts as private, also one that is added later.
@@ -20,14 +19,17 @@ const AWS_WORDS: &[&str] = &[
     "commitment_discount_type",
     "commitment_discount_unit",
     "consumed_unit",
+    "currency",
     "http_tokens",
     "instance_type",
+    "instance_types",
     "interruption_behavior",
     "invoice_issuer_name",
     "kind",
     "lifecycle",
     "line_item_type",
     "match_criteria",
+    "metric",
     "operation",
     "platform",
     "pricing_category",
@@ -53,6 +55,7 @@ const AWS_WORDS: &[&str] = &[
     "source_format",
     "state",
     "state_reason",
+    "statistic",
     "status_code",
     "sub_account_type",
     "tenancy",
@@ -70,20 +73,20 @@ pub enum Private {
     Texts,
     /// A JSON object of texts: tags.
     Object,
-    /// `account/region` or `account/month`.
+    /// What begins with an account and a slash: `account/region`, `account/month`.
     Scope,
 }
 
 /// The private columns of a dataset; none where it is public.
 pub fn private(dataset: &Dataset) -> Vec<(&'static str, Private)> {
-    if !matches!(dataset.scope, Scope::AccountRegion | Scope::Bill) {
+    if !dataset.is_of_accounts() {
         return Vec::new();
     }
     let what = |column: &Column| match (column.ty, column.name) {
         (_, name) if AWS_WORDS.contains(&name) => None,
         (ColumnType::Texts, _) => Some(Private::Texts),
         (ColumnType::Text, "tags" | "extra") => Some(Private::Object),
-        (ColumnType::Text, "bill") => Some(Private::Scope),
+        (ColumnType::Text, "bill" | "request") => Some(Private::Scope),
         (ColumnType::Text, _) => Some(Private::Text),
         _ => None,
     };

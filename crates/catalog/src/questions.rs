@@ -9,6 +9,7 @@ macro_rules! questions {
 
 /// Every named question, by subject.
 pub const QUESTIONS: &[Question] = questions![
+    "capacity/blocks",
     "cost/by-account",
     "cost/by-day",
     "cost/by-kind",
@@ -19,6 +20,7 @@ pub const QUESTIONS: &[Question] = questions![
     "instance/facts",
     "instance/gpus",
     "instance/reported",
+    "instance/utilization",
     "offering/everywhere",
     "offering/only-in",
     "offering/zones",
@@ -28,10 +30,13 @@ pub const QUESTIONS: &[Question] = questions![
     "price/on-demand",
     "price/options",
     "price/per-gpu",
+    "region/access",
     "region/list",
+    "spot/cross-check",
     "spot/history",
     "spot/interruptions",
     "spot/latest",
+    "spot/scores",
 ];
 
 /// The views that a person wrote, in the order in which they are made: (name, SQL). A snapshot dataset

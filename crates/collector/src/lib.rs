@@ -34,6 +34,8 @@ pub struct Ports<'a> {
     pub region: &'a Region,
     /// The machine's clock.
     pub clock: &'a dyn Fn() -> Timestamp,
+    /// Puts a question to whoever sits at the terminal; none when nobody does.
+    pub agree: &'a dyn Fn(&str) -> Option<bool>,
     /// Set when somebody asks to stop.
     pub stop: &'a Stop,
     /// Writer of Parquet and Arrow, for reports.
@@ -59,6 +61,11 @@ pub fn run(
     }?;
     printer.flush()?;
     Ok(done)
+}
+
+/// The names of the datasets that can be snapshot.
+pub fn dataset_names() -> Vec<String> {
+    snapshot::known().map(String::from).collect()
 }
 
 /// What the lake refused, and what to do.

@@ -4,6 +4,7 @@
 //! This room is for the border between a program and a person or a pipe. It will never know what a
 //! report is about, where its rows came from, or any AWS call.
 
+mod agree;
 mod columns;
 mod failure;
 mod format;
@@ -21,6 +22,7 @@ mod tests;
 mod text;
 mod words;
 
+pub use agree::agree;
 pub use failure::{Exit, Failure, Kind};
 pub use format::Format;
 pub use log::start_log;

@@ -1,7 +1,8 @@
 //! Answers of GetCostAndUsage as the aws CLI prints them, one or several after another: what each day cost, by up to
-//! two dimensions. A day is a statement of its own. What an answer was not grouped by is not known.
+//! two dimensions. A day is a statement of its own, also where nothing was charged. What an answer was not grouped by is
+//! not known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
 use catalog::dataset;
@@ -64,6 +65,9 @@ struct Metric {
     unit: String,
 }
 
+/// What a day is called of which AWS says that its costs may still change.
+const ESTIMATED: &str = "estimated";
+
 /// Dimensions that have a column.
 const COLUMNS: &[(&str, &str)] = &[
     ("SERVICE", "service_name"),
@@ -86,11 +90,14 @@ pub(crate) fn read(
 ) -> Result<Vec<Spoken>, FeedError> {
     let at = context.modified.unwrap_or(context.now);
     let mut rows = Rows::new("charge", sink);
-    let mut more = None;
+    let (mut more, mut estimated) = (None, HashSet::new());
     for answer in serde_json::Deserializer::from_reader(reader).into_iter::<Answer>() {
         let answer = answer.map_err(wrong)?;
         for day in &answer.results_by_time {
-            put(&mut rows, context, &answer.group_definitions, day)?;
+            let scope = put(&mut rows, context, &answer.group_definitions, day)?;
+            if day.estimated {
+                estimated.insert(scope);
+            }
         }
         more = answer.next_page_token.filter(|token| !token.is_empty());
     }
@@ -104,7 +111,11 @@ pub(crate) fn read(
         return Err(bad("it holds no costs; expected what aws ce get-cost-and-usage prints"));
     }
     // The days are what it speaks of; when it spoke is another matter.
-    spoken.iter_mut().for_each(|day| day.observed_at = at);
+    for day in &mut spoken {
+        day.observed_at = at;
+        day.complete = true;
+        day.version = estimated.contains(&day.scope).then(|| ESTIMATED.into());
+    }
     Ok(spoken)
 }
 
@@ -121,7 +132,7 @@ fn put(
     context: &Context<'_>,
     dimensions: &[Dimension],
     day: &Day,
-) -> Result<(), FeedError> {
+) -> Result<String, FeedError> {
     let (from, until) = (instant(&day.time_period.start), instant(&day.time_period.end));
     let (Some(from), Some(until), Some(period)) = (from, until, month(&day.time_period.start)) else {
         return Err(bad(format!("its period \"{}\" is no time", day.time_period.start)));
@@ -144,7 +155,8 @@ fn put(
         let (scope, charge) = one?;
         charge.push(rows, &scope, context, (from, until), period)?;
     }
-    Ok(())
+    rows.see(&scope);
+    Ok(scope)
 }
 
 /// A figure of a day, under the dataset's columns.

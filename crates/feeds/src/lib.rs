@@ -21,6 +21,7 @@ mod rows;
 mod savings;
 mod savings_json;
 mod spot;
+mod spot_feed;
 mod spot_text;
 mod whole;
 
@@ -39,10 +40,14 @@ pub use whole::Whole;
 pub enum FileKind {
     /// The EC2 price list, CSV or JSON.
     PriceList,
+    /// Products of the EC2 price list as GetProducts gives them, one after another.
+    Products,
     /// A Savings Plans price list, CSV or JSON.
     SavingsPlans,
     /// `spot-advisor-data.json`.
     SpotAdvisor,
+    /// `spot.json`: the spot prices of AWS's public page.
+    SpotFeed,
     /// Answers of DescribeSpotPriceHistory as the aws CLI prints them.
     SpotPriceApi,
     /// Spot price history as CSV or TSV: with a header, or in the layout of the public archive.
@@ -57,9 +62,10 @@ impl FileKind {
     /// The dataset that such a file fills.
     pub fn dataset(self) -> &'static str {
         match self {
-            FileKind::PriceList => "price",
+            FileKind::PriceList | FileKind::Products => "price",
             FileKind::SavingsPlans => "savings_plan",
             FileKind::SpotAdvisor => "interruption",
+            FileKind::SpotFeed => "spot_feed",
             FileKind::SpotPriceApi | FileKind::SpotHistory => "spot_price",
             FileKind::Benchmark => "benchmark",
             FileKind::CostExplorer => "charge",
@@ -132,8 +138,10 @@ pub fn read(
 ) -> Result<Vec<Spoken>, FeedError> {
     match kind {
         FileKind::PriceList => offer::read(reader, context, sink),
+        FileKind::Products => offer_json::read_products(reader, context, sink),
         FileKind::SavingsPlans => savings::read(reader, context, sink),
         FileKind::SpotAdvisor => advisor::read(reader, context, sink),
+        FileKind::SpotFeed => spot_feed::read(reader, context, sink),
         FileKind::SpotPriceApi => spot::read(reader, context, sink),
         FileKind::SpotHistory => spot_text::read(reader, context, sink),
         FileKind::Benchmark => benchmark::read(reader, context, sink),

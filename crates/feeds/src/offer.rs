@@ -8,7 +8,7 @@ use domain::Timestamp;
 
 use crate::product::{instant, licence, os, partition, payment, software};
 use crate::rows::{Cell, Rows, price};
-use crate::whole::Types;
+use crate::whole::{Share, Types};
 use crate::{BatchSink, Context, FeedError, Spoken, Whole, bad, offer_csv, offer_json};
 
 pub(crate) fn read(
@@ -246,6 +246,11 @@ impl<'a> Prices<'a> {
 
     pub(crate) fn finish(self, whole: Whole, publication: &Publication) -> Result<Vec<Spoken>, FeedError> {
         self.rows.finish(self.types.share(whole), publication.at, Some(&publication.version))
+    }
+
+    /// Of what was picked from the list: it is all that was asked for, and retires nothing.
+    pub(crate) fn finish_picked(self, publication: &Publication) -> Result<Vec<Spoken>, FeedError> {
+        self.rows.finish(Share::Asked, publication.at, Some(&publication.version))
     }
 }
 

@@ -39,6 +39,53 @@ pub(crate) fn read(
     reading.prices.finish(whole, &publication)
 }
 
+/// Products one after another, each with its own terms and publication.
+pub(crate) fn read_products(
+    reader: &mut dyn BufRead,
+    context: &Context<'_>,
+    sink: BatchSink<'_>,
+) -> Result<Vec<Spoken>, FeedError> {
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes)?;
+    let mut prices = Prices::new(context.source, sink);
+    let mut newest: Option<Publication> = None;
+    for listed in serde_json::Deserializer::from_slice(&bytes).into_iter::<RawListed<'_>>() {
+        let listed = listed.map_err(|error| match error.is_eof() {
+            true => bad("it is cut short"),
+            false => bad(format!("it is not what GetProducts gives: {error}")),
+        })?;
+        let publication = Publication::new(&listed.publication_date, &listed.version)?;
+        put_listed(&mut prices, &listed, &publication)?;
+        if newest.as_ref().is_none_or(|known| known.at < publication.at) {
+            newest = Some(publication);
+        }
+    }
+    let newest = newest.ok_or_else(|| bad("it holds no product; expected what GetProducts gives"))?;
+    prices.finish_picked(&newest)
+}
+
+fn put_listed(
+    prices: &mut Prices<'_>,
+    listed: &RawListed<'_>,
+    publication: &Publication,
+) -> Result<(), FeedError> {
+    let (sku, attributes) = (listed.product.sku.as_ref(), listed.product.attributes());
+    let product = match judge(attributes) {
+        Verdict::Other => return Ok(()),
+        Verdict::LeftOut(why) if attributes.region.is_empty() => {
+            return Err(bad(format!("the product {sku} has {why}")));
+        }
+        Verdict::LeftOut(why) => return prices.leave_out(attributes.region, why),
+        Verdict::Kept(product) => product,
+    };
+    for (Text(kind), terms) in &listed.terms.0 {
+        for (_, term) in &terms.0 {
+            put(prices, &product, publication, kind, sku, term)?;
+        }
+    }
+    Ok(())
+}
+
 /// What the file says of itself.
 #[derive(Default)]
 struct About {
@@ -187,10 +234,26 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct RawProduct<'a> {
+    #[serde(borrow, default)]
+    sku: Cow<'a, str>,
     #[serde(rename = "productFamily", borrow, default)]
     family: Cow<'a, str>,
     #[serde(borrow)]
     attributes: RawAttributes<'a>,
+}
+
+/// A product as GetProducts gives it: its terms stand beside it, by kind and number.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawListed<'a> {
+    #[serde(borrow)]
+    product: RawProduct<'a>,
+    #[serde(borrow)]
+    terms: Entries<Text<'a>, Entries<IgnoredAny, RawTerm<'a>>>,
+    #[serde(borrow)]
+    publication_date: Cow<'a, str>,
+    #[serde(borrow)]
+    version: Cow<'a, str>,
 }
 
 #[derive(Deserialize, Default)]

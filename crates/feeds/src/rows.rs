@@ -77,6 +77,11 @@ impl<'a> Rows<'a> {
         if self.batch.len() == BATCH { self.flush() } else { Ok(()) }
     }
 
+    /// Notes that the file speaks of a scope, whether it has a row there or not.
+    pub(crate) fn see(&mut self, scope: &str) {
+        self.scope(scope);
+    }
+
     /// Counts a row that was left out on purpose.
     pub(crate) fn leave_out(&mut self, scope: &str, why: &'static str) {
         *self.scope(scope).left_out.entry(why).or_default() += 1;

@@ -305,6 +305,8 @@ fn files() -> Vec<(FileKind, String)> {
     vec![
         (FileKind::PriceList, offer(&[&row])),
         (FileKind::PriceList, OFFER_JSON.into()),
+        (FileKind::Products, kinds::PRODUCTS.into()),
+        (FileKind::SpotFeed, kinds::FEED.into()),
         (FileKind::SavingsPlans, savings(&[plan])),
         (FileKind::SavingsPlans, kinds::SAVINGS_JSON.into()),
         (FileKind::CostExplorer, kinds::COSTS.into()),
@@ -344,7 +346,7 @@ fn compressed_files_are_read_and_cut_ones_are_not() {
 proptest::proptest! {
     /// Changed bytes are an error or other rows, never a panic.
     #[test]
-    fn any_bytes_are_answered(which in 0usize..9, at in 0usize..2000, byte: u8) {
+    fn any_bytes_are_answered(which in 0usize..11, at in 0usize..2000, byte: u8) {
         let (kind, text) = files().swap_remove(which);
         let mut bytes = text.into_bytes();
         let at = at % bytes.len();

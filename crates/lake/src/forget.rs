@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use catalog::ports::Tidied;
-use catalog::{DataFile, Dataset, Scope, dataset};
+use catalog::{DataFile, Dataset, dataset};
 use domain::Timestamp;
 use polars::prelude::{BooleanChunked, DataFrame, PolarsResult};
 
@@ -72,7 +72,7 @@ pub(crate) fn forget(
 fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<Found>, LakeError> {
     let mut found = Vec::new();
     for file in files {
-        let Some(dataset) = dataset(&file.dataset).filter(|dataset| is_of_accounts(dataset)) else {
+        let Some(dataset) = dataset(&file.dataset).filter(|dataset| dataset.is_of_accounts()) else {
             continue;
         };
         let mut stay = 0;
@@ -85,10 +85,6 @@ fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<Found>, La
         }
     }
     Ok(found)
-}
-
-fn is_of_accounts(dataset: &Dataset) -> bool {
-    matches!(dataset.scope, Scope::AccountRegion | Scope::Bill)
 }
 
 /// Hands over a file's row groups one by one.

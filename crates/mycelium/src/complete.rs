@@ -24,7 +24,7 @@ pub(crate) fn mycelium() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(truffle_command())
-        .subcommand(CollectorArgs::command())
+        .subcommand(collector_command())
         .subcommand(SandboxArgs::command())
 }
 
@@ -45,6 +45,17 @@ fn truffle_command() -> Command {
     offers.into_iter().fold(command, |command, (name, arguments)| {
         command.mut_subcommand(name, |subcommand| offering(subcommand, arguments))
     })
+}
+
+fn collector_command() -> Command {
+    let asked: &[(&str, Choice)] = &[("datasets", datasets), ("region", regions), ("types", types)];
+    ["snapshot", "watch", "policy", "status"].into_iter().fold(CollectorArgs::command(), |command, name| {
+        command.mut_subcommand(name, |subcommand| offering(subcommand, asked))
+    })
+}
+
+fn datasets() -> Option<Vec<String>> {
+    Some(collector::dataset_names())
 }
 
 /// Finds the names that an argument is completed with; none when what they stand in cannot be read.
@@ -111,7 +122,7 @@ pub(crate) fn answer_shell() {
     // `truffle …` became `mycelium truffle …`; the shell asked about `truffle`.
     let (command, name, words): (fn() -> Command, _, _) = match typed.get(1).and_then(|word| word.to_str()) {
         Some("truffle") => (truffle_command, "truffle", &typed[1..]),
-        Some("collector") => (CollectorArgs::command, "collector", &typed[1..]),
+        Some("collector") => (collector_command, "collector", &typed[1..]),
         _ => (mycelium, "mycelium", &typed[..]),
     };
     let here = std::env::current_dir().ok();

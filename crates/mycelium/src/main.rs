@@ -93,6 +93,7 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
             source: &|| Ok(Box::new(aws::Aws::new(clock)?)),
             region: &settings.region.value,
             clock: &clock,
+            agree: &console::agree,
             stop: &stop,
             encode: &lake::ColumnarEncoder,
         };

@@ -77,6 +77,8 @@ fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String>
                         Scope::All => "'*'",
                         Scope::Region => "found.region",
                         Scope::AccountRegion => "found.account_id || '/' || found.region",
+                        Scope::Account => "found.account_id",
+                        Scope::Request => "found.request",
                         Scope::Bill => "found.bill",
                     },
                 )

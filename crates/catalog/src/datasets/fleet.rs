@@ -2,6 +2,21 @@
 
 use crate::dataset::{Column, ColumnType::*, Dataset, Kind, Scope};
 
+pub(super) const REGION_ACCESS: Dataset = Dataset {
+    name: "region_access",
+    doc: "The regions of an account's partition, and whether the account can use each.",
+    version: 1,
+    kind: Kind::Snapshot,
+    scope: Scope::Account,
+    key: &["account_id", "region"],
+    columns: columns![
+        account_id Text "the account",
+        region Text "region code",
+        opt_in_status Text "opt-in-not-required, opted-in or not-opted-in",
+        endpoint Text "where EC2 answers there",
+    ],
+};
+
 pub(super) const INSTANCE: Dataset = Dataset {
     name: "instance",
     doc: "Instances of an account as they were seen; `instance_history` holds every state that was seen of each.",
@@ -150,5 +165,35 @@ pub(super) const QUOTA: Dataset = Dataset {
         unit Text "AWS's word; None is a count",
         adjustable Bool "more can be asked for",
         global Bool "it counts over all regions",
+    ],
+};
+
+pub(super) const UTILIZATION: Dataset = Dataset {
+    name: "utilization",
+    doc: "How busy instances were, hour by hour, as they were measured.",
+    version: 1,
+    kind: Kind::Snapshot,
+    scope: Scope::AccountRegion,
+    key: &[
+        "account_id",
+        "region",
+        "instance_id",
+        "metric",
+        "statistic",
+        "period_seconds",
+        "observed_at",
+        "source",
+    ],
+    columns: columns![
+        account_id Text "the account",
+        region Text "region code",
+        instance_id Text "AWS's id",
+        metric Text "cpu, network-in or network-out",
+        unit Text "percent, or bytes a data point (CloudWatch has one each 5 minutes, each minute with detailed monitoring)",
+        statistic Text "average or maximum of the data points in the period",
+        period_seconds Int "how long the period is, seconds",
+        observed_at Timestamp "when the period begins",
+        value Float "the figure, in `unit`",
+        source Text "who measured: cloudwatch",
     ],
 };

@@ -51,6 +51,23 @@ pub(super) const INTERRUPTION: Dataset = Dataset {
     ],
 };
 
+pub(super) const SPOT_FEED: Dataset = Dataset {
+    name: "spot_feed",
+    doc: "Spot prices as AWS's public page shows them: one for a region, of which zone is not said.",
+    version: 1,
+    kind: Kind::Snapshot,
+    scope: Scope::Region,
+    key: &["instance_type", "region", "os", "currency"],
+    columns: columns![
+        observed_at Timestamp "when the file was published",
+        instance_type Text "name",
+        region Text "region code",
+        os Text "linux or windows",
+        price_per_hour Price "spot price of an hour in `currency`",
+        currency Text "ISO 4217 code",
+    ],
+};
+
 pub(super) const BENCHMARK: Dataset = Dataset {
     name: "benchmark",
     doc: "Measured performance of instance types.",
@@ -79,5 +96,48 @@ pub(super) const ACCEPTANCE: Dataset = Dataset {
         held_id Text "names product, place and price, as price_held does",
         accepted_at Timestamp "when",
         price Text "what was accepted, in words",
+    ],
+};
+
+pub(super) const PLACEMENT_SCORE: Dataset = Dataset {
+    name: "placement_score",
+    doc: "How likely a spot request would succeed, each score with the request that it answers: it says nothing of others.",
+    version: 1,
+    kind: Kind::Snapshot,
+    scope: Scope::Request,
+    key: &["request", "az_id"],
+    columns: columns![
+        request Text "the request that it answers: account/region/types x instances",
+        account_id Text "the account that asked: AWS weighs what it used of late",
+        region Text "region code",
+        az_id Text "zone id; null for the score of the region as a whole",
+        instance_types Texts "types that would do; fewer than three always score low",
+        target_capacity Int "instances that were asked for",
+        single_zone Bool "all of them in one zone",
+        score Int "1 (least likely) to 10",
+    ],
+};
+
+pub(super) const CAPACITY_BLOCK: Dataset = Dataset {
+    name: "capacity_block",
+    doc: "Capacity blocks that AWS offered for sale, each with the request that it answers.",
+    version: 1,
+    kind: Kind::Snapshot,
+    scope: Scope::Request,
+    key: &["request", "offering_id"],
+    columns: columns![
+        request Text "the request that it answers: account/region/type x instances for hours",
+        account_id Text "the account that asked",
+        region Text "region code",
+        az_id Text "zone id; null when AWS did not say",
+        instance_type Text "name",
+        instance_count Int "instances of the block",
+        duration_hours Int "how long it lasts, hours",
+        offering_id Text "AWS's id of the offer, with which it can be bought",
+        starts_at Timestamp "when it begins",
+        ends_at Timestamp "when it ends",
+        upfront_price Price "what the whole block costs, paid when it is bought, in `currency`",
+        currency Text "ISO 4217 code",
+        tenancy Text "default or dedicated",
     ],
 };

@@ -53,7 +53,92 @@ pub struct Look<'a> {
     pub regions: &'a [String],
     /// For what has a history: from when, for each of `regions`.
     pub since: &'a [Timestamp],
+    /// What is asked beside that.
+    pub asked: Asked<'a>,
 }
+
+/// Metrics that are requested of each instance for the dataset `utilization`.
+pub const METRICS: u64 = 6;
+
+/// What a look asks beside where and since when: some datasets are answers to a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked<'a> {
+    /// Everything there is.
+    All,
+    /// How busy these instances were: ids for each of the look's regions. At most `most` metrics are requested.
+    Instances {
+        /// Instance ids, a list for each region.
+        ids: &'a [Vec<String>],
+        /// The end of the last period.
+        until: Timestamp,
+        /// Metrics that may be requested in all regions together, each time that one is.
+        most: u64,
+    },
+    /// Room for instances, now or in a block.
+    Capacity(&'a Room),
+}
+
+/// Room for instances that somebody would like to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// Instance types: for a score any of them will do, blocks are asked for one by one.
+    pub types: Vec<String>,
+    /// Instances.
+    pub count: u32,
+    /// All of them in one zone; for a score.
+    pub single_zone: bool,
+    /// How long they are needed, hours; for a block.
+    pub hours: u32,
+}
+
+/// A document of AWS that says what files say too, for `feeds` to read.
+#[derive(Debug, Clone, Copy)]
+pub enum Document<'a> {
+    /// What each day cost, by GetCostAndUsage: for each day one answer as the aws CLI prints it. Every request costs
+    /// $0.01, and at most `most` are made.
+    Costs {
+        /// The first day, such as `2026-11-03`.
+        from: &'a str,
+        /// The day after the last one.
+        until: &'a str,
+        /// By what; two at most.
+        by: &'a [CostGroup],
+        /// Requests that may be made, failed ones too.
+        most: u32,
+    },
+    /// What an instance type costs in a region, by GetProducts: the products of AWS's price list one by one.
+    Prices {
+        /// The type.
+        instance_type: &'a str,
+        /// The region's code.
+        region: &'a str,
+    },
+}
+
+/// By what costs are told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CostGroup {
+    /// A dimension of Cost Explorer, in its spelling, such as `SERVICE`.
+    Dimension(&'static str),
+    /// The values of a tag with this key.
+    Tag(String),
+}
+
+/// How a document came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Delivered {
+    /// AWS's clock at its first answer.
+    pub date: Option<Timestamp>,
+    /// Requests that were made.
+    pub requests: u32,
+    /// Why it ended before its end; what was handed over is whole all the same.
+    pub ended: Option<String>,
+    /// What is to be said of all of it, such as a clock that is off.
+    pub gaps: Vec<String>,
+}
+
+/// Takes parts of a document, each of which can be read by itself. An error ends it with that text.
+pub type PartSink<'a> = &'a mut dyn FnMut(String) -> Result<(), String>;
 
 /// Takes rows of a scope, without `run_id`. An error ends the look with that text.
 pub type SeenSink<'a> = &'a mut dyn FnMut(&str, Batch) -> Result<(), String>;
@@ -87,6 +172,15 @@ pub trait Source {
     /// Looks at a dataset in all the regions side by side, and tells of each scope how it ended: whatever fails in
     /// one region is a gap there, and the others land.
     fn look(&self, look: &Look<'_>, stop: &Stop, sink: SeenSink<'_>) -> Result<Vec<Told>, SourceError>;
+
+    /// Asks an account for a document.
+    fn document(
+        &self,
+        account: &Account,
+        document: &Document<'_>,
+        stop: &Stop,
+        sink: PartSink<'_>,
+    ) -> Result<Delivered, SourceError>;
 
     /// Fetches a public file by its address; its body is none when the server still has the state called `known`, and
     /// an error, never short, when the transfer breaks.

@@ -159,7 +159,11 @@ fn statement(dataset: &'static Dataset, path: &Path, spoken: Spoken) -> Told {
         version: spoken.version,
         observed_from: spoken.observed_from,
         observed_at: spoken.observed_at,
-        outcome: if spoken.complete { Outcome::Complete } else { Outcome::Partial },
+        outcome: match (spoken.complete, spoken.rows) {
+            (true, 0) => Outcome::Empty,
+            (true, _) => Outcome::Complete,
+            (false, _) => Outcome::Partial,
+        },
         rows: spoken.rows,
         gaps: spoken.gaps,
     }

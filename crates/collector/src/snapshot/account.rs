@@ -2,32 +2,65 @@
 
 use std::collections::BTreeMap;
 
-use catalog::ports::{Account, Look, Told};
+use catalog::ports::{Account, Asked, Look, Told};
 use catalog::{Batch, Dataset, Kind, Scope};
 use console::{Failure, Printer};
 use domain::Timestamp;
 
-use super::{KEPT, Wanted, Work, source_failure};
+use super::{Wanted, Work, costs, prices, source_failure, utilization};
+use crate::Ports;
+
+/// How long AWS keeps spot prices.
+const KEPT: &str = "90d";
 
 /// How far the first look at spot prices goes back.
 const FIRST: &str = "7d";
 
-pub(super) fn snapshot(
-    work: &mut Work<'_>,
-    wanted: &Wanted,
-    profile: Option<&str>,
-    printer: &mut Printer,
-) -> Result<(), Failure> {
-    let account = work.source.account(profile).map_err(|error| {
+/// Who a profile is.
+pub(super) fn of_profile(work: &Work<'_>, profile: Option<&str>) -> Result<Account, Failure> {
+    work.source.account(profile).map_err(|error| {
         let failure = source_failure(error);
         match profile {
             None => failure,
             Some(name) => Failure { message: format!("profile {name}: {}", failure.message), ..failure },
         }
-    })?;
-    let regions = wanted.regions.clone().unwrap_or_else(|| account.enabled.clone());
+    })
+}
+
+/// The regions that are asked about a dataset.
+pub(super) fn regions(
+    wanted: &Wanted,
+    dataset: &Dataset,
+    account: &Account,
+    ports: &Ports<'_>,
+) -> Vec<String> {
+    match (&wanted.regions, dataset.name) {
+        // An account's costs are one list for all regions.
+        (_, "charge") => Vec::new(),
+        // Any region tells of all of them.
+        (_, "region_access") => account.enabled.first().cloned().into_iter().collect(),
+        (Some(regions), _) => regions.clone(),
+        (None, "price") if !wanted.all_regions => vec![ports.region.to_string()],
+        (None, _) => account.enabled.clone(),
+    }
+}
+
+pub(super) fn snapshot(
+    work: &mut Work<'_>,
+    wanted: &Wanted,
+    profile: Option<&str>,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let account = of_profile(work, profile)?;
     for dataset in &wanted.of_accounts {
-        look(work, dataset, &account, &regions, wanted.since, printer)?;
+        let regions = regions(wanted, dataset, &account, ports);
+        match dataset.name {
+            "charge" => costs::snapshot(work, wanted, &account, printer)?,
+            "utilization" => utilization::snapshot(work, wanted, &account, &regions, printer)?,
+            "price" => prices::snapshot(work, wanted, &account, &regions, printer)?,
+            _ => snapshot_of(work, wanted, dataset, &account, &regions, printer)?,
+        }
     }
     if wanted.regions.is_none() && !account.disabled.is_empty() {
         printer.note(&format!(
@@ -39,21 +72,36 @@ pub(super) fn snapshot(
     Ok(())
 }
 
-fn look(
+fn snapshot_of(
     work: &mut Work<'_>,
+    wanted: &Wanted,
     dataset: &'static Dataset,
     account: &Account,
     regions: &[String],
-    since: Option<Timestamp>,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let now = (work.clock)();
+    let begin = |region: &String| wanted.since.unwrap_or_else(|| begin(work, dataset, region, now));
+    let since: Vec<Timestamp> = regions.iter().map(begin).collect();
+    let asked = match dataset.scope {
+        Scope::Request => Asked::Capacity(&wanted.room),
+        _ => Asked::All,
+    };
+    look(work, &Look { dataset, account, regions, since: &since, asked }, Vec::new(), printer)
+}
+
+/// Looks, and makes what was seen visible, together with what `others` tells of scopes that were not looked at.
+pub(super) fn look(
+    work: &mut Work<'_>,
+    look: &Look<'_>,
+    others: Vec<Told>,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let started = (work.clock)();
-    let since: Vec<Timestamp> =
-        regions.iter().map(|region| since.unwrap_or_else(|| begin(work, dataset, region, started))).collect();
-    let look = Look { dataset, account, regions, since: &since };
-    let progress = printer.progress(&format!("{} in {} regions", dataset.name, regions.len()));
+    let dataset = look.dataset;
+    let progress = printer.progress(&format!("{} in {} regions", dataset.name, look.regions.len()));
     let mut seen: BTreeMap<String, Vec<Batch>> = BTreeMap::new();
-    let told = work.source.look(&look, work.stop, &mut |scope, batch| {
+    let told = work.source.look(look, work.stop, &mut |scope, batch| {
         seen.entry(scope.to_string()).or_default().push(batch);
         Ok(())
     });
@@ -64,12 +112,20 @@ fn look(
             work.state.settle(told, rows);
         }
     }
+    told.extend(others);
     let batches = seen.into_values().flatten().collect();
     let name = match dataset.scope {
-        Scope::AccountRegion => format!("{}-{}", account.account_id, work.stamp(started)),
+        Scope::Account | Scope::AccountRegion | Scope::Request => {
+            format!("{}-{}", look.account.account_id, work.stamp(started))
+        }
         Scope::All | Scope::Region | Scope::Bill => work.stamp(started),
     };
     work.land(dataset, &name, batches, told, started, printer)
+}
+
+/// AWS's time: days and hours end by its clock.
+pub(super) fn aws_time(account: &Account, here: Timestamp) -> Timestamp {
+    Timestamp::from_second(here.as_second() - account.ahead).unwrap_or(here)
 }
 
 /// From when a region's history is asked for: an hour before the end of what is known, because AWS may list a

@@ -1,50 +1,46 @@
 mod account;
+mod costs;
+mod plan;
+mod prices;
 mod public;
+mod spending;
 mod state;
+mod utilization;
+mod wanted;
 
 use catalog::ports::{Outcome, Source, SourceError, Stop, Store, Told};
 use catalog::{Dataset, Field, Page, Type, Value};
 use clap::Args;
 use console::{Exit, Failure, Kind, Printer, Report};
-use domain::{Region, Timestamp};
+use domain::Timestamp;
 
 use crate::{Ports, held, lake_failure};
+use spending::Spending;
 use state::State;
-
-/// Datasets that an account is asked for, in the order in which they are.
-const OF_ACCOUNTS: [&str; 10] = [
-    "zone",
-    "instance_type",
-    "offering",
-    "instance",
-    "volume",
-    "address",
-    "spot_request",
-    "capacity",
-    "quota",
-    "spot_price",
-];
-
-/// How long AWS keeps spot prices.
-const KEPT: &str = "90d";
-
-/// Datasets that AWS publishes for everybody: no account is needed.
-const PUBLIC: [&str; 3] = ["interruption", "price", "savings_plan"];
+use wanted::Wanted;
+pub(crate) use wanted::{datasets, known};
 
 /// Ask AWS how things are, and keep the answer in the lake.
 ///
-/// An account's datasets (zone, instance_type, offering, instance, volume, address, spot_request, capacity, quota,
-/// spot_price) are asked for with the credentials that the aws CLI would use, in every region that the account can
-/// use; interruption, price and savings_plan are public files and need none. The price lists are some hundred MB a
+/// An account's datasets (region_access, zone, instance_type, offering, instance, volume, address, spot_request,
+/// capacity, quota, spot_price) are asked for with the credentials that the aws CLI would use, in every region that the account can
+/// use; interruption, price, savings_plan and spot_feed are public files and need none. The price lists are some hundred MB a
 /// region: without --region those of your own region (`region` in mycelium.toml, AWS_REGION) are taken.
 ///
 /// Each dataset becomes visible at once or not at all. A region that cannot be seen is a gap with its reason, in the
 /// lake and in every answer that touches it; the others land. What has not changed since the last time adds no rows.
-/// Throttled calls are made again, up to 10 times each with growing pauses. Nothing that is called costs money. The
-/// exit code is 0 when anything was seen, and 1 when nothing was or an account could not be asked.
-#[derive(Debug, Args)]
+/// Throttled calls are made again, up to 10 times each with growing pauses. The exit code is 0 when anything was seen,
+/// and 1 when nothing was or an account could not be asked.
+///
+/// Some datasets are asked for only when they are named. Two cost money, and the sum is said first: charge (what each
+/// day cost, $0.01 for each request of Cost Explorer; ask the account that pays; days that AWS calls estimated are
+/// asked for again) and utilization (CPU and network of the instances that run, hour by hour, $0.01 for a thousand
+/// metrics of CloudWatch). Above $1 together somebody must agree. Two are answers to a request, and kept with it:
+/// placement_score (how likely a spot request would succeed) and capacity_block (blocks for sale). price --type asks
+/// for single types instead of a region's list, with an account and free of charge. Nothing else costs money.
+#[derive(Debug, Args, Default)]
 pub struct SnapshotArgs {
-    /// Datasets; all of them without any
+    /// Datasets; all that are free without any
     #[arg(value_name = "DATASET")]
     pub datasets: Vec<String>,
     /// Regions, joined by commas, or all
@@ -53,28 +49,39 @@ pub struct SnapshotArgs {
     /// Profiles of ~/.aws/config, joined by commas; without this the default credentials
     #[arg(long, value_name = "PROFILE", value_delimiter = ',')]
     pub account: Vec<String>,
-    /// For spot_price: from when, such as 2026-11-01 or 30d (AWS keeps 90 days). Without this from where the last
-    /// snapshot ended, and 7 days the first time
+    /// For spot_price, charge and utilization: from when, such as 2026-11-01 or 30d (AWS keeps 90, 395 and 455 days).
+    /// Without this from where the last snapshot ended, and the first time 7, 31 and 14 days
     #[arg(long, value_name = "INSTANT|DAYS")]
     pub since: Option<String>,
     /// For price: the list that held then, back to 2018-05, instead of the current one
     #[arg(long, value_name = "INSTANT")]
     pub as_of: Option<String>,
-    /// Say what would be asked, and ask for no data
+    /// For charge: by what costs are told apart, at most two of service, region, instance-type, account, record-type,
+    /// usage-type, operation, zone and tag:KEY (service and region without this). A day's costs are kept as they
+    /// were told apart last
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub by: Vec<String>,
+    /// For charge: requests of each account at most, $0.01 each (100 without this)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub requests: Option<u32>,
+    /// For price, placement_score and capacity_block: instance types, joined by commas
+    #[arg(long = "type", visible_alias = "types", value_name = "TYPE", value_delimiter = ',')]
+    pub types: Vec<String>,
+    /// For placement_score and capacity_block: instances that are wanted (1 without this)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2_000_000_000))]
+    pub capacity: Option<u32>,
+    /// For placement_score: all of them in one zone
+    #[arg(long)]
+    pub single_zone: bool,
+    /// For capacity_block: how long it is wanted, hours (24 without this; AWS sells whole days)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8784))]
+    pub hours: Option<u32>,
+    /// Agree to what costs more than $1
+    #[arg(long)]
+    pub yes: bool,
+    /// Say what would be asked and what it would cost, and ask for nothing that costs money
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// What was typed, understood.
-struct Wanted {
-    of_accounts: Vec<&'static Dataset>,
-    public: Vec<&'static Dataset>,
-    /// None is everywhere.
-    regions: Option<Vec<String>>,
-    all_regions: bool,
-    profiles: Vec<Option<String>>,
-    since: Option<Timestamp>,
-    as_of: Option<Timestamp>,
 }
 
 /// What a snapshot works with.
@@ -84,6 +91,7 @@ struct Work<'a> {
     stop: &'a Stop,
     clock: &'a dyn Fn() -> Timestamp,
     state: State,
+    spending: Spending<'a>,
     lines: Vec<Line>,
 }
 
@@ -105,7 +113,7 @@ pub(crate) fn run_snapshot(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let wanted = understand(args, now)?;
+    let wanted = wanted::understand(args, now)?;
     let source = (ports.source)().map_err(source_failure)?;
     let shown = ports.store.look().map_err(lake_failure)?;
     let mut work = Work {
@@ -114,10 +122,11 @@ pub(crate) fn run_snapshot(
         stop: ports.stop,
         clock: ports.clock,
         state: State::new(shown.map(|shown| shown.log).unwrap_or_default()),
+        spending: Spending::new(args.yes, ports.agree),
         lines: Vec::new(),
     };
     if args.dry_run {
-        return plan(&wanted, &work, ports, printer);
+        return plan::plan(&wanted, &work, ports, printer);
     }
     let mut failures = Vec::new();
     for dataset in &wanted.public {
@@ -126,7 +135,7 @@ pub(crate) fn run_snapshot(
     }
     if !wanted.of_accounts.is_empty() {
         for profile in &wanted.profiles {
-            let done = account::snapshot(&mut work, &wanted, profile.as_deref(), printer);
+            let done = account::snapshot(&mut work, &wanted, profile.as_deref(), ports, printer);
             keep_going(done, &mut failures)?;
         }
     }
@@ -166,77 +175,6 @@ fn finish(failures: Vec<Failure>, printer: &mut Printer) -> Result<Exit, Failure
     Err(first)
 }
 
-fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<Wanted, Failure> {
-    let named = datasets(&args.datasets)?;
-    let of = |names: &[&'static str]| -> Vec<&'static Dataset> {
-        let wanted = names.iter().filter(|name| named.is_empty() || named.contains(name));
-        wanted.filter_map(|name| catalog::dataset(name)).collect()
-    };
-    let (of_accounts, public) = (of(&OF_ACCOUNTS), of(&PUBLIC));
-    let only = |flag: &str, name: &'static str, given: &Option<String>| {
-        if given.is_some() && named != [name] {
-            return Err(Failure::usage(format!("{flag} is for {name} alone"))
-                .hint(format!("collector snapshot {name} {flag} …")));
-        }
-        Ok(())
-    };
-    only("--since", "spot_price", &args.since)?;
-    only("--as-of", "price", &args.as_of)?;
-    let all_regions = args.region.iter().any(|region| region == "all");
-    if all_regions && args.region.len() > 1 {
-        return Err(Failure::usage("--region is all, or names regions").hint("leave all out"));
-    }
-    for region in args.region.iter().filter(|region| *region != "all") {
-        Region::parse(region).map_err(|why| Failure::usage(why.to_string()))?;
-    }
-    let profiles: Vec<Option<String>> = args.account.iter().cloned().map(Some).collect();
-    if !profiles.is_empty() && of_accounts.is_empty() {
-        return Err(Failure::usage("--account names whose eyes see, and what is asked for is public")
-            .hint("leave --account out"));
-    }
-    Ok(Wanted {
-        of_accounts,
-        public,
-        regions: (!args.region.is_empty() && !all_regions).then(|| args.region.clone()),
-        all_regions,
-        profiles: if profiles.is_empty() { vec![None] } else { profiles },
-        since: args.since.as_deref().map(|text| since(text, now)).transpose()?,
-        as_of: args.as_of.as_deref().map(as_of).transpose()?,
-    })
-}
-
-/// The names that were typed, each once.
-pub(crate) fn datasets(typed: &[String]) -> Result<Vec<&'static str>, Failure> {
-    let known = || OF_ACCOUNTS.into_iter().chain(PUBLIC);
-    let find = |typed: &String| {
-        known().find(|name| name == typed).ok_or_else(|| {
-            let near = console::did_you_mean(typed, known());
-            Failure::usage(format!("there is no dataset \"{typed}\" to snapshot{near}"))
-                .hint(format!("they are {}", known().collect::<Vec<_>>().join(", ")))
-        })
-    };
-    typed.iter().map(find).collect()
-}
-
-/// `30d`, or an instant, within what AWS keeps.
-fn since(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
-    let found = domain::before(now, text).or_else(|| domain::parse_instant(text));
-    let oldest = domain::before(now, KEPT);
-    found.filter(|since| *since < now && oldest.is_none_or(|oldest| *since >= oldest)).ok_or_else(|| {
-        Failure::usage(format!(
-            "--since is \"{text}\"; expected an instant or days within the 90 that AWS keeps"
-        ))
-        .hint("collector snapshot spot_price --since 30d")
-    })
-}
-
-fn as_of(text: &str) -> Result<Timestamp, Failure> {
-    domain::parse_instant(text).ok_or_else(|| {
-        Failure::usage(format!("--as-of is \"{text}\"; expected a day or an instant"))
-            .hint("collector snapshot price --as-of 2024-03-01")
-    })
-}
-
 fn source_failure(error: SourceError) -> Failure {
     let text = error.to_string();
     match error {
@@ -247,42 +185,6 @@ fn source_failure(error: SourceError) -> Failure {
         SourceError::Interrupted => Failure::new(Kind::Interrupted, text),
         SourceError::Sink(_) | SourceError::Failed(_) => Failure::broken(text),
     }
-}
-
-/// Says what would be asked. Who the profiles are is asked for, and nothing else.
-fn plan(wanted: &Wanted, work: &Work<'_>, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
-    let fields = ["dataset", "account", "regions", "calls", "cost_usd"].map(|name| match name {
-        "regions" | "calls" => Field::new(name, Type::List(Box::new(Type::Text))),
-        _ => Field::new(name, Type::Text),
-    });
-    let mut rows: Vec<Vec<Value>> = Vec::new();
-    for dataset in &wanted.public {
-        let regions = public::regions(wanted, dataset, ports);
-        rows.push(vec![
-            dataset.name.into(),
-            Value::Null,
-            regions.into(),
-            vec![format!("GET {}", public::address(dataset))].into(),
-            "0".into(),
-        ]);
-    }
-    for profile in wanted.profiles.iter().filter(|_| !wanted.of_accounts.is_empty()) {
-        let account = work.source.account(profile.as_deref()).map_err(source_failure)?;
-        for dataset in &wanted.of_accounts {
-            let regions = wanted.regions.clone().unwrap_or_else(|| account.enabled.clone());
-            let calls: Vec<String> = work.source.actions(dataset).iter().map(|a| a.to_string()).collect();
-            rows.push(vec![
-                dataset.name.into(),
-                account.account_id.as_str().into(),
-                regions.into(),
-                calls.into(),
-                "0".into(),
-            ]);
-        }
-    }
-    printer.report(&Report::plain(Page { fields: fields.into(), rows }), ports.encode)?;
-    printer.note("dry run: no data was asked for, and nothing was written");
-    Ok(Exit::Done)
 }
 
 fn summary(lines: &[Line]) -> Page {
@@ -353,32 +255,5 @@ impl Work<'_> {
     /// A name for a run that begins now.
     fn stamp(&self, started: Timestamp) -> String {
         format!("{}", started.as_microsecond())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_and_instants_within_ninety_days() {
-        let now = domain::parse_instant("2026-11-23").unwrap();
-        let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(since(text, now).ok().map(|at| at.to_string()).as_deref(), expected, "{text}");
-        };
-        check("30d", Some("2026-10-24T00:00:00Z"));
-        check("90d", Some("2026-08-25T00:00:00Z"));
-        check("2026-11-01", Some("2026-11-01T00:00:00Z"));
-        for wrong in ["0d", "-3d", "120d", "2025-01-01", "2027-01-01", "d", "99999999d", "soon"] {
-            check(wrong, None);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_asked_for_is_said() {
-        let typed = |names: &[&str]| datasets(&names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
-        assert_eq!(typed(&["price", "zone"]).unwrap(), ["price", "zone"]);
-        assert!(typed(&["prices"]).unwrap_err().message.contains("did you mean price?"));
-        assert!(typed(&["benchmark"]).is_err());
     }
 }

@@ -13,6 +13,7 @@ use crate::Ports;
 
 const PRICES: &str = "https://pricing.us-east-1.amazonaws.com";
 const PRICES_OF_CHINA: &str = "https://pricing.cn-north-1.amazonaws.com.cn";
+const FEED: &str = "https://website.spot.ec2.aws.a2z.com/spot.json";
 const ADVISOR: &str = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json";
 
 /// An index is some hundred KB; what is larger is none.
@@ -23,14 +24,15 @@ pub(super) fn address(dataset: &Dataset) -> String {
     match dataset.name {
         "price" => format!("{PRICES}/offers/v1.0/aws/AmazonEC2/"),
         "savings_plan" => format!("{PRICES}/savingsPlan/v1.0/aws/AWSComputeSavingsPlan/"),
+        "spot_feed" => FEED.into(),
         _ => ADVISOR.into(),
     }
 }
 
-/// The regions whose lists are wanted; the advisor's one file tells of all. Empty is every one that is published.
+/// The regions whose lists are wanted; of the advisor and the spot feed one file tells of all. Empty is every one that is published.
 pub(super) fn regions(wanted: &Wanted, dataset: &Dataset, ports: &Ports<'_>) -> Vec<String> {
     match (&wanted.regions, dataset.name, wanted.all_regions) {
-        (_, "interruption", _) | (None, _, true) => Vec::new(),
+        (_, "interruption" | "spot_feed", _) | (None, _, true) => Vec::new(),
         (Some(regions), _, _) => regions.clone(),
         (None, _, false) => vec![ports.region.to_string()],
     }
@@ -44,7 +46,8 @@ pub(super) fn snapshot(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     match dataset.name {
-        "interruption" => advisor(work, dataset, printer),
+        "interruption" => one_file(work, dataset, FileKind::SpotAdvisor, printer),
+        "spot_feed" => one_file(work, dataset, FileKind::SpotFeed, printer),
         _ => lists(work, wanted, dataset, &regions(wanted, dataset, ports), printer),
     }
 }
@@ -191,10 +194,8 @@ fn list(
     let started = (work.clock)();
     let source = source_of(dataset);
     let name = format!("{}-{}", file.region, work.stamp(started));
-    let known = work.state.newest(dataset.name, &file.region);
-    if let Some(known) =
-        known.filter(|known| known.source == source && known.version.as_ref() == Some(&file.version))
-    {
+    let known = work.state.standing(dataset.name, &file.region, source);
+    if let Some(known) = known.filter(|known| known.version.as_ref() == Some(&file.version)) {
         let told = Told {
             dataset,
             scope: file.region.clone(),
@@ -232,6 +233,7 @@ fn source_of(dataset: &Dataset) -> &'static str {
     match dataset.name {
         "price" => "AWS price list",
         "savings_plan" => "AWS Savings Plans list",
+        "spot_feed" => "AWS spot feed",
         _ => "AWS spot advisor",
     }
 }
@@ -289,8 +291,13 @@ fn read(
     Ok(Content { content: Some((batches, spoken)), seen, etag: fetched.etag })
 }
 
-/// The spot advisor: one file for all regions, which nobody keeps but us.
-fn advisor(work: &mut Work<'_>, dataset: &'static Dataset, printer: &mut Printer) -> Result<(), Failure> {
+/// One file for all regions, which nobody keeps but us.
+fn one_file(
+    work: &mut Work<'_>,
+    dataset: &'static Dataset,
+    kind: FileKind,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
     let started = (work.clock)();
     let source = source_of(dataset);
     let known: Vec<(String, u64, String)> = {
@@ -298,8 +305,8 @@ fn advisor(work: &mut Work<'_>, dataset: &'static Dataset, printer: &mut Printer
         ours.filter_map(|told| Some((told.scope.clone(), told.rows, told.version.clone()?))).collect()
     };
     let etag = known.first().map(|(_, _, etag)| etag.clone());
-    let progress = printer.progress("the spot advisor");
-    let read = read(work, FileKind::SpotAdvisor, ADVISOR, etag.as_deref(), source)?;
+    let progress = printer.progress(source);
+    let read = read(work, kind, &address(dataset), etag.as_deref(), source)?;
     drop(progress);
     let Content { content, seen, etag } = read;
     let (batches, told) = match content {

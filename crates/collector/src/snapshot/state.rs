@@ -1,6 +1,7 @@
 //! What the lake was told before, and whether an answer says anything new.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use catalog::ports::{Logged, Outcome, Told};
 use catalog::{Batch, Kind};
@@ -10,11 +11,13 @@ use sha2::{Digest, Sha256};
 /// The newest statement of every scope.
 pub(super) struct State {
     newest: HashMap<(String, String), Logged>,
+    /// The same, of each source.
+    of_sources: HashMap<(String, String, String), Logged>,
 }
 
 impl State {
     pub(super) fn new(log: Vec<Logged>) -> State {
-        let mut state = State { newest: HashMap::new() };
+        let mut state = State { newest: HashMap::new(), of_sources: HashMap::new() };
         log.into_iter().for_each(|told| state.learn(told));
         state
     }
@@ -24,16 +27,22 @@ impl State {
         if told.outcome == Outcome::Failed.word() {
             return;
         }
-        let key = (told.dataset.clone(), told.scope.clone());
-        let known = self.newest.get(&key).map(|known| (known.observed_at, &known.run_id));
-        if known.is_none_or(|known| known < (told.observed_at, &told.run_id)) {
-            self.newest.insert(key, told);
-        }
+        let of_source = (told.dataset.clone(), told.scope.clone(), told.source.clone());
+        keep_newer(&mut self.of_sources, of_source, &told);
+        keep_newer(&mut self.newest, (told.dataset.clone(), told.scope.clone()), &told);
     }
 
     /// The newest statement of a scope.
     pub(super) fn newest(&self, dataset: &str, scope: &str) -> Option<&Logged> {
         self.newest.get(&(dataset.to_string(), scope.to_string()))
+    }
+
+    /// What a source said last of a scope, if that still stands: what adds to it leaves it standing.
+    pub(super) fn standing(&self, dataset: &str, scope: &str, source: &str) -> Option<&Logged> {
+        let newest = self.newest(dataset, scope)?;
+        let key = (dataset.to_string(), scope.to_string(), source.to_string());
+        let said = self.of_sources.get(&key);
+        said.filter(|_| newest.source == source || newest.outcome == Outcome::Partial.word())
     }
 
     /// The scopes of a dataset with their newest statements.
@@ -51,13 +60,17 @@ impl State {
     /// Names what a scope was seen to be, and drops its rows when the newest statement said the same.
     pub(super) fn settle(&self, told: &mut Told, rows: &mut Vec<Batch>) {
         let whole = matches!(told.outcome, Outcome::Complete | Outcome::Partial | Outcome::Empty);
-        if told.dataset.kind != Kind::Snapshot || !whole || !told.gaps.is_empty() {
+        let stated = matches!(told.dataset.kind, Kind::Snapshot | Kind::Statement);
+        if !stated || !whole || !told.gaps.is_empty() {
             return;
         }
-        let version = digest(rows);
-        let same = self
-            .newest(told.dataset.name, &told.scope)
-            .is_some_and(|known| known.source == told.source && known.version.as_deref() == Some(&version));
+        let digest = digest(rows);
+        let version = match &told.version {
+            Some(state) => format!("{state} {digest}"),
+            None => digest,
+        };
+        let known = self.standing(told.dataset.name, &told.scope, &told.source);
+        let same = known.is_some_and(|known| known.version.as_deref() == Some(&version));
         told.version = Some(version);
         if same {
             rows.clear();
@@ -66,6 +79,13 @@ impl State {
                 told.outcome = Outcome::Unchanged;
             }
         }
+    }
+}
+
+fn keep_newer<K: Eq + Hash>(known: &mut HashMap<K, Logged>, key: K, told: &Logged) {
+    let before = known.get(&key).map(|known| (known.observed_at, &known.run_id));
+    if before.is_none_or(|before| before < (told.observed_at, &told.run_id)) {
+        known.insert(key, told.clone());
     }
 }
 

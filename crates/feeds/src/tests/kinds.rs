@@ -106,6 +106,9 @@ fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
         "5 EUR 2026-11-01T00:00:00Z 2026-12-01T00:00:00Z {\"Estimated\":\"true\"}\n\
          111122223333/2026-11-30: 1 rows at 2026-01-02T00:00:00Z"
     );
+    // A day on which nothing was charged is known to have cost nothing.
+    let nothing = COSTS.replace("\"Groups\": [", "\"Groups\": [], \"Others\": [");
+    check(FileKind::CostExplorer, &nothing, &columns, "*/2026-11-30: 0 rows at 2026-01-02T00:00:00Z");
     let fails = |from: &str, to: &str, part: &str| {
         let error = told(FileKind::CostExplorer, COSTS.replacen(from, to, 1).as_bytes(), &[])
             .unwrap_err()
@@ -121,10 +124,96 @@ fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
 }
 
 #[test]
+fn a_day_that_may_still_change_is_called_so() {
+    let version = |text: &str| {
+        let spoken = read(FileKind::CostExplorer, &mut text.as_bytes(), &context(), &mut |_| Ok(())).unwrap();
+        spoken[0].version.clone()
+    };
+    assert_eq!(version(COSTS).as_deref(), Some("estimated"));
+    assert_eq!(version(&COSTS.replace("\"Estimated\": true", "\"Estimated\": false")), None);
+}
+
+pub(super) const PRODUCTS: &str = r#"{"product": {"productFamily": "Compute Instance", "sku": "A", "attributes": {
+  "instanceType": "m7i.large", "tenancy": "Shared", "operatingSystem": "Linux", "licenseModel": "No License required",
+  "preInstalledSw": "NA", "capacitystatus": "Used", "marketoption": "OnDemand", "regionCode": "us-east-1"}},
+ "serviceCode": "AmazonEC2", "version": "20261101", "publicationDate": "2026-11-01T10:00:00Z", "terms": {
+  "OnDemand": {"A.J": {"sku": "A", "effectiveDate": "2026-10-01T00:00:00Z", "termAttributes": {}, "priceDimensions": {
+   "A.J.6": {"unit": "Hrs", "pricePerUnit": {"USD": "0.1008000000"}}}}},
+  "Reserved": {"A.N": {"sku": "A", "effectiveDate": "2026-10-01T00:00:00Z", "priceDimensions": {
+   "A.N.6": {"unit": "Hrs", "pricePerUnit": {"USD": "0.05"}}, "A.N.2": {"unit": "Quantity", "pricePerUnit": {"USD": "87.6"}}},
+   "termAttributes": {"LeaseContractLength": "1yr", "OfferingClass": "standard", "PurchaseOption": "Partial Upfront"}}}}}"#;
+
+#[test]
+fn products_add_to_what_is_known_and_are_judged_as_in_a_list() {
+    let columns =
+        ["instance_type", "os", "tenancy", "term", "price_per_hour", "upfront_price", "observed_at"];
+    let used = PRODUCTS.replace("\"Used\"", "\"AllocatedCapacityReservation\"");
+    let newer = PRODUCTS.replace("Linux", "RHEL").replace("2026-11-01T10", "2026-11-02T10");
+    check(
+        FileKind::Products,
+        &format!("{PRODUCTS}\n{used}\n{newer}\n"),
+        &columns,
+        "m7i.large linux shared on-demand 0.1008 - 2026-11-01T10:00:00Z
+        m7i.large linux shared reserved 0.06 87.6 2026-11-01T10:00:00Z
+        m7i.large rhel shared on-demand 0.1008 - 2026-11-02T10:00:00Z
+        m7i.large rhel shared reserved 0.06 87.6 2026-11-02T10:00:00Z
+        us-east-1: 4 rows at 2026-11-02T10:00:00Z, in part",
+    );
+    let fails = |text: &str, part: &str| {
+        let error = told(FileKind::Products, text.as_bytes(), &[]).unwrap_err().to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    };
+    fails("", "it holds no product");
+    fails("[]", "it is not what GetProducts gives");
+    fails(&PRODUCTS.replace("2026-11-01T10:00:00Z", "yesterday"), "is not a time");
+    fails(&PRODUCTS.replace("\"us-east-1\"", "\"\""), "the product A has no region");
+    fails(&PRODUCTS.replace("0.1008000000", "0.10080000001"), "does not fit DECIMAL(18,10)");
+}
+
+pub(super) const FEED: &str = r#"{"vers": 0.01, "config": {"rate": "perhr", "valueColumns": ["linux", "mswin"], "currencies": ["USD"],
+ "regions": [{"region": "apac-tokyo", "footnotes": {"*": "notAvailable"}, "instanceTypes": [
+   {"type": "generalCurrentGen", "sizes": [{"size": "m5.large", "valueColumns": [
+     {"name": "linux", "prices": {"USD": "0.0336"}}, {"name": "mswin", "prices": {"USD": "N/A*"}}]}]},
+   {"type": "computeCurrentGen", "sizes": [{"size": "m5.large", "valueColumns": [{"name": "linux", "prices": {"USD": "0.0336"}}]}]}]},
+  {"region": "eu-central-1", "instanceTypes": [{"type": "generalCurrentGen", "sizes": [
+   {"size": "m5.large", "valueColumns": [{"name": "linux", "prices": {"USD": "0.0400"}}, {"name": "mswin", "prices": {"USD": "0.1300"}}]}]}]}]}}"#;
+
+#[test]
+fn the_public_page_has_old_names_and_says_of_no_price_that_it_is_not_there() {
+    let columns = ["region", "instance_type", "os", "price_per_hour", "currency"];
+    let expected = "ap-northeast-1 m5.large linux 0.0336 USD
+        eu-central-1 m5.large linux 0.04 USD
+        eu-central-1 m5.large windows 0.13 USD
+        ap-northeast-1: 1 rows at 2026-01-02T00:00:00Z [AWS has not changed the feed for 32 days: it may be frozen]
+        eu-central-1: 2 rows at 2026-01-02T00:00:00Z [AWS has not changed the feed for 32 days: it may be frozen]";
+    check(FileKind::SpotFeed, FEED, &columns, expected);
+    let fresh = Context { modified: domain::parse_instant("2026-02-02"), ..context() };
+    let other = FEED.replacen("0.0336", "0.0337", 1).replace("\"mswin\"", "\"rhel\"").replace("0.0400", "0");
+    let found = told_in(FileKind::SpotFeed, other.as_bytes(), &["price_per_hour"], fresh).unwrap();
+    assert_eq!(
+        found,
+        "0.0337\n\
+         ap-northeast-1: 1 rows at 2026-02-02T00:00:00Z [1 left out: a type that is listed twice, with another price; 1 left out: an operating system that is not known]\n\
+         eu-central-1: 0 rows at 2026-02-02T00:00:00Z [1 left out: an operating system that is not known; 1 left out: what is no price above zero]"
+    );
+    let fails = |text: &str, part: &str| {
+        let error = told(FileKind::SpotFeed, text.as_bytes(), &[]).unwrap_err().to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    };
+    fails(&format!("callback({FEED});"), "it is spot.js, a feed that ended in May 2024");
+    fails(&FEED.replace("perhr", "permonth"), "\"permonth\"; expected perhr");
+    fails(&FEED.replace("eu-central-1", "Frankfurt"), "Frankfurt");
+    fails("{}", "it is not spot.json");
+    fails("", "it is cut short");
+}
+
+#[test]
 fn a_file_is_what_it_begins_as() {
-    for (kind, text) in files() {
+    for (kind, text) in files().into_iter().filter(|(kind, _)| *kind != FileKind::SpotFeed) {
         let expected = match kind {
-            FileKind::PriceList => "price-list",
+            FileKind::SpotFeed => unreachable!("it is fetched alone"),
+            // What GetProducts gives is no file that anybody has: a part of a price list is what it looks like.
+            FileKind::PriceList | FileKind::Products => "price-list",
             FileKind::SavingsPlans => "savings-plans",
             FileKind::SpotAdvisor => "spot-advisor",
             FileKind::SpotPriceApi => "spot-price-api",

@@ -1,0 +1,196 @@
+//! Answers to a request for room: placement scores and capacity blocks. Each is kept with its request, because it says
+//! nothing of any other.
+
+use aws_config::SdkConfig;
+use aws_sdk_ec2::types::SpotPlacementScore;
+use catalog::ports::{Look, Outcome, Room, SeenSink, SourceError, Stop, Told, skew};
+use catalog::{Batch, Value};
+use domain::Timestamp;
+
+use crate::clients::{self, Dated};
+use crate::document::unless_stopped;
+use crate::gap::gap;
+use crate::look::{Rows, actions};
+use crate::places::Zones;
+use crate::values::{self, at, money, whole, word, words};
+
+const SCORES: &str = "ec2:GetSpotPlacementScores";
+const BLOCKS: &str = "ec2:DescribeCapacityBlockOfferings";
+
+/// Regions that one request for scores may name, and the best places that AWS names in its answer.
+const REGIONS: usize = 10;
+const BEST: usize = 10;
+
+/// A request with all that was answered to it.
+struct Answer {
+    request: String,
+    rows: Rows,
+    date: Option<Timestamp>,
+    /// Why nothing was answered, or what is missing.
+    gap: Option<String>,
+}
+
+/// Asks one after the other: AWS counts how many new requests an account makes in a day.
+pub(crate) async fn look(
+    config: &SdkConfig,
+    look: &Look<'_>,
+    room: &Room,
+    clock: fn() -> Timestamp,
+    stop: &Stop,
+    sink: SeenSink<'_>,
+) -> Result<Vec<Told>, SourceError> {
+    let mut told = Vec::new();
+    let mut land = |answers: Vec<Answer>| -> Result<(), SourceError> {
+        for answer in answers {
+            let rows = answer.rows.len() as u64;
+            if rows > 0 {
+                let batch = Batch::of(look.dataset, answer.rows).map_err(SourceError::Sink)?;
+                sink(&answer.request, batch).map_err(SourceError::Sink)?;
+            }
+            let observed_at = answer.date.unwrap_or_else(clock);
+            told.push(Told {
+                dataset: look.dataset,
+                scope: answer.request,
+                source: format!("AWS {}", actions(look.dataset).first().unwrap_or(&look.dataset.name)),
+                version: None,
+                observed_from: observed_at,
+                observed_at,
+                outcome: match (&answer.gap, rows) {
+                    (None, 0) => Outcome::Empty,
+                    (None, _) => Outcome::Complete,
+                    (Some(_), 0) => Outcome::Failed,
+                    (Some(_), _) => Outcome::Partial,
+                },
+                rows,
+                gaps: answer.gap.into_iter().chain(skew(look.account.ahead)).collect(),
+            });
+        }
+        Ok(())
+    };
+    if look.dataset.name == "placement_score" {
+        for regions in look.regions.chunks(REGIONS) {
+            land(unless_stopped(stop, scores(config, look, room, regions)).await?)?;
+        }
+    } else {
+        for region in look.regions {
+            for instance_type in &room.types {
+                let answer = unless_stopped(stop, blocks(config, look, room, region, instance_type)).await?;
+                land(vec![answer])?;
+            }
+        }
+    }
+    Ok(told)
+}
+
+/// One request for all of the regions; the answer as one for each.
+async fn scores(config: &SdkConfig, look: &Look<'_>, room: &Room, regions: &[String]) -> Vec<Answer> {
+    let dated = Dated::default();
+    let client = clients::ec2(config, regions.first().map(String::as_str), &dated);
+    let mut types = room.types.clone();
+    types.sort_unstable();
+    types.dedup();
+    let mut pages = client
+        .get_spot_placement_scores()
+        .set_instance_types(Some(types.clone()))
+        .target_capacity(i32::try_from(room.count).unwrap_or(i32::MAX))
+        .single_availability_zone(room.single_zone)
+        .set_region_names(Some(regions.to_vec()))
+        .into_paginator()
+        .items()
+        .send();
+    let (mut found, mut failed) = (Vec::new(), None);
+    while let Some(score) = pages.next().await {
+        match score {
+            Ok(score) => found.push(score),
+            Err(error) => {
+                failed = Some(gap(SCORES, &error));
+                break;
+            }
+        }
+    }
+    let place = if room.single_zone { " in one zone" } else { "" };
+    let answer = |region: &String| {
+        let request =
+            format!("{}/{region}/{} x {}{place}", look.account.account_id, types.join("+"), room.count);
+        let here = found.iter().filter(|score| score.region() == Some(region));
+        let row = |score: &SpotPlacementScore| {
+            values::row(look.dataset, |column| match column {
+                "request" => request.as_str().into(),
+                "account_id" => look.account.account_id.as_str().into(),
+                "instance_types" => words(&types),
+                "target_capacity" => i64::from(room.count).into(),
+                "single_zone" => room.single_zone.into(),
+                _ => score_cell(column, score),
+            })
+        };
+        let rows: Rows = here.map(row).collect();
+        // Only the best places are named: one that is not is neither likely nor impossible, but unknown.
+        let cut = found.len() >= BEST && (rows.is_empty() || room.single_zone);
+        let cut =
+            cut.then(|| format!("{SCORES}: AWS names the {BEST} best places alone; others may score less"));
+        Answer { rows, date: dated.first(), gap: failed.clone().or(cut), request }
+    };
+    regions.iter().map(answer).collect()
+}
+
+fn score_cell(column: &str, score: &SpotPlacementScore) -> Value {
+    match column {
+        "region" => score.region().into(),
+        "az_id" => score.availability_zone_id().into(),
+        "score" => whole(score.score()),
+        other => unreachable!("placement_score.{other}"),
+    }
+}
+
+async fn blocks(
+    config: &SdkConfig,
+    look: &Look<'_>,
+    room: &Room,
+    region: &str,
+    instance_type: &str,
+) -> Answer {
+    let dated = Dated::default();
+    let client = clients::ec2(config, Some(region), &dated);
+    let account = look.account.account_id.as_str();
+    let request = format!("{account}/{region}/{instance_type} x {} for {}h", room.count, room.hours);
+    let (zones, mut missing) = match Zones::of(&client).await {
+        Ok(zones) => (Some(zones), None),
+        Err(why) => (None, Some(why)),
+    };
+    let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let mut offers = client
+        .describe_capacity_block_offerings()
+        .instance_type(instance_type)
+        .instance_count(number(room.count))
+        .capacity_duration_hours(number(room.hours))
+        .into_paginator()
+        .items()
+        .send();
+    let mut rows = Rows::new();
+    while let Some(offer) = offers.next().await {
+        let offer = match offer {
+            Ok(offer) => offer,
+            Err(error) => {
+                missing = Some(gap(BLOCKS, &error));
+                break;
+            }
+        };
+        rows.push(values::row(look.dataset, |column| match column {
+            "request" => request.as_str().into(),
+            "account_id" => account.into(),
+            "region" => region.into(),
+            "az_id" => zones.as_ref().and_then(|zones| zones.id(None, offer.availability_zone())).into(),
+            "instance_type" => offer.instance_type().unwrap_or(instance_type).into(),
+            "instance_count" => whole(offer.instance_count()),
+            "duration_hours" => whole(offer.capacity_block_duration_hours()),
+            "offering_id" => offer.capacity_block_offering_id().into(),
+            "starts_at" => at(offer.start_date()),
+            "ends_at" => at(offer.end_date()),
+            "upfront_price" => money(offer.upfront_fee()),
+            "currency" => offer.currency_code().into(),
+            "tenancy" => word(offer.tenancy()),
+            other => unreachable!("capacity_block.{other}"),
+        }));
+    }
+    Answer { request, rows, date: dated.first(), gap: missing }
+}

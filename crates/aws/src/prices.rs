@@ -1,0 +1,50 @@
+//! The price list's API: what one instance type costs.
+
+use aws_sdk_pricing::types::{Filter, FilterType};
+
+use crate::clients;
+use crate::document::{Broken, Post};
+use crate::gap::gap;
+
+const ACTION: &str = "pricing:GetProducts";
+
+/// Products of a page, which are some 10 KB each.
+const PAGE: i32 = 100;
+
+/// Hands over each product of the type in the region: a JSON object with its terms.
+pub(crate) async fn prices(
+    post: &mut Post<'_>,
+    partition: &str,
+    instance_type: &str,
+    region: &str,
+) -> Result<(), Broken> {
+    let home = match partition {
+        "aws" => "us-east-1",
+        "aws-cn" => "cn-northwest-1",
+        other => return Err(Broken::Gap(format!("{ACTION}: the price list's API is not there in {other}"))),
+    };
+    let client = clients::pricing(post.config, home, &post.dated, &post.sent);
+    let filters = [("instanceType", instance_type), ("regionCode", region)].map(|(field, value)| {
+        Filter::builder().r#type(FilterType::TermMatch).field(field).value(value).build()
+    });
+    let filters: Result<Vec<Filter>, _> = filters.into_iter().collect();
+    let filters = filters.map_err(|e| Broken::Gap(format!("{ACTION}: {e}")))?;
+    let mut token = None;
+    loop {
+        let call = client
+            .get_products()
+            .service_code("AmazonEC2")
+            .format_version("aws_v1")
+            .max_results(PAGE)
+            .set_filters(Some(filters.clone()))
+            .set_next_token(token.take());
+        let page = post.wait(call.send()).await?.map_err(|error| Broken::Gap(gap(ACTION, &error)))?;
+        for product in page.price_list() {
+            post.hand_over(product.clone())?;
+        }
+        token = page.next_token().filter(|token| !token.is_empty()).map(String::from);
+        if token.is_none() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! How busy instances were, as CloudWatch measured it.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::types::{
+    Dimension, MessageData, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
+};
+use domain::Timestamp;
+
+use crate::gap::gap;
+use crate::look::{Rows, Seen};
+use crate::values::{date_time, timestamp};
+
+const ACTION: &str = "cloudwatch:GetMetricData";
+
+/// The metrics that every instance has without an agent: AWS's name, ours and the unit.
+const METRICS: [(&str, &str, &str); 3] = [
+    ("CPUUtilization", "cpu", "percent"),
+    ("NetworkIn", "network-in", "bytes"),
+    ("NetworkOut", "network-out", "bytes"),
+];
+const STATISTICS: [(&str, &str); 2] = [("Average", "average"), ("Maximum", "maximum")];
+
+/// Seconds of a period.
+const PERIOD: i32 = 3600;
+
+/// Queries of a request, and values of an answer.
+const QUERIES: usize = 500;
+const VALUES: i64 = 100_800;
+
+/// The metrics that are left to be requested, of all regions together.
+pub(crate) struct Allowance {
+    most: u64,
+    requested: AtomicU64,
+}
+
+impl Allowance {
+    pub(crate) fn new(most: u64) -> Allowance {
+        Allowance { most, requested: AtomicU64::new(0) }
+    }
+
+    fn take(&self, metrics: u64) -> Result<(), String> {
+        let before = self.requested.fetch_add(metrics, Ordering::Relaxed);
+        if before + metrics <= self.most {
+            return Ok(());
+        }
+        Err(format!(
+            "{ACTION}: the answers have more pages than the {} metrics that may be requested",
+            self.most
+        ))
+    }
+}
+
+/// One figure of one instance over time.
+struct Series<'a> {
+    instance: &'a str,
+    metric: &'a (&'static str, &'static str, &'static str),
+    statistic: &'a (&'static str, &'static str),
+}
+
+/// `utilization` of the instances, from the look's since until an instant.
+pub(crate) async fn utilization(
+    client: &Client,
+    instances: &[String],
+    until: Timestamp,
+    allowance: &Allowance,
+    seen: &mut Seen<'_>,
+) -> Result<(), String> {
+    let series: Vec<Series<'_>> = instances
+        .iter()
+        .flat_map(|instance| METRICS.iter().map(move |metric| (instance, metric)))
+        .flat_map(|(instance, metric)| {
+            STATISTICS.iter().map(move |statistic| Series { instance, metric, statistic })
+        })
+        .collect();
+    // An answer that has all its values needs no second page, which would be paid for again.
+    let periods = (until.duration_since(seen.since).as_secs() / i64::from(PERIOD)).max(1);
+    let at_once = usize::try_from(VALUES / periods).unwrap_or(1).clamp(1, QUERIES);
+    for some in series.chunks(at_once) {
+        ask(client, some, until, allowance, seen).await?;
+    }
+    Ok(())
+}
+
+async fn ask(
+    client: &Client,
+    series: &[Series<'_>],
+    until: Timestamp,
+    allowance: &Allowance,
+    seen: &mut Seen<'_>,
+) -> Result<(), String> {
+    let queries: Vec<MetricDataQuery> = series.iter().enumerate().map(query).collect();
+    let mut unfinished: BTreeSet<usize> = (0..series.len()).collect();
+    let mut token = None;
+    loop {
+        allowance.take(series.len() as u64)?;
+        let call = client
+            .get_metric_data()
+            .set_metric_data_queries(Some(queries.clone()))
+            .start_time(date_time(seen.since))
+            .end_time(date_time(until))
+            .scan_by(ScanBy::TimestampAscending)
+            .set_next_token(token.take());
+        let page = call.send().await.map_err(|error| gap(ACTION, &error))?;
+        let mut rows = Rows::new();
+        for result in page.metric_data_results() {
+            let number = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
+            let Some((number, one)) = number.and_then(|number| Some((number, series.get(number)?))) else {
+                seen.gaps.push(format!("{ACTION}: a series came that nobody asked for"));
+                continue;
+            };
+            rows.extend(values(one, result, seen));
+            if result.status_code() == Some(&StatusCode::Complete) {
+                unfinished.remove(&number);
+            }
+            let said = result.messages().iter();
+            let named =
+                said.map(|message| format!("{} of {}: {}", one.metric.1, one.instance, words(message)));
+            seen.gaps.extend(named);
+        }
+        seen.gaps.extend(page.messages().iter().map(|message| format!("{ACTION}: {}", words(message))));
+        seen.hand_over(rows).await?;
+        token = page.next_token().filter(|token| !token.is_empty()).map(String::from);
+        if token.is_none() {
+            break;
+        }
+    }
+    if !unfinished.is_empty() {
+        let some = unfinished.iter().filter_map(|number| series.get(*number)).map(|one| one.instance);
+        let instances: BTreeSet<&str> = some.collect();
+        let instances: Vec<&str> = instances.into_iter().collect();
+        return Err(format!(
+            "{ACTION}: {} series are not whole, of {}",
+            unfinished.len(),
+            instances.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+fn query((number, series): (usize, &Series<'_>)) -> MetricDataQuery {
+    let metric = Metric::builder()
+        .namespace("AWS/EC2")
+        .metric_name(series.metric.0)
+        .dimensions(Dimension::builder().name("InstanceId").value(series.instance).build());
+    let stat = MetricStat::builder().metric(metric.build()).period(PERIOD).stat(series.statistic.0);
+    MetricDataQuery::builder().id(format!("m{number}")).metric_stat(stat.build()).build()
+}
+
+fn values(series: &Series<'_>, result: &MetricDataResult, seen: &Seen<'_>) -> Rows {
+    let pairs = result.timestamps().iter().zip(result.values());
+    let known = pairs.filter_map(|(at, value)| Some((timestamp(at)?, *value)));
+    let row = |(at, value): (Timestamp, f64)| {
+        seen.row(|column| match column {
+            "account_id" => seen.account.as_str().into(),
+            "region" => seen.region.as_str().into(),
+            "instance_id" => series.instance.into(),
+            "metric" => series.metric.1.into(),
+            "unit" => series.metric.2.into(),
+            "statistic" => series.statistic.1.into(),
+            "period_seconds" => i64::from(PERIOD).into(),
+            "observed_at" => at.into(),
+            "value" => value.into(),
+            "source" => "cloudwatch".into(),
+            other => unreachable!("utilization.{other}"),
+        })
+    };
+    known.map(row).collect()
+}
+
+fn words(message: &MessageData) -> String {
+    let words = [message.code(), message.value()];
+    words.into_iter().flatten().collect::<Vec<_>>().join(": ").trim_end_matches('.').to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_paid_for_is_what_the_port_says() {
+        assert_eq!((METRICS.len() * STATISTICS.len()) as u64, catalog::ports::METRICS);
+    }
+
+    #[test]
+    fn no_more_is_requested_than_was_agreed_to() {
+        let allowance = Allowance::new(10);
+        assert_eq!(allowance.take(6), Ok(()));
+        assert_eq!(allowance.take(4), Ok(()));
+        let refused = allowance.take(1).unwrap_err();
+        assert!(refused.contains("more pages than the 10 metrics"), "{refused}");
+    }
+}

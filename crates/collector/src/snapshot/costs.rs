@@ -1,0 +1,203 @@
+//! What each day cost, from Cost Explorer. It is read as the files are that the aws CLI makes of its answers.
+
+use std::collections::BTreeMap;
+
+use catalog::ports::{Account, CostGroup, Document, Outcome, Told};
+use catalog::{Batch, dataset};
+use console::{Failure, Printer};
+use domain::{Decimal, Timestamp};
+use feeds::{Context, FileKind, Spoken, Whole};
+
+use super::account::aws_time;
+use super::{Wanted, Work, source_failure};
+
+/// What a request costs, cents.
+const REQUEST: i64 = 1;
+
+/// Days that are asked for the first time, today among them.
+const FIRST: i32 = 31;
+
+/// How long costs come late: a day's are asked for again until so many days after it.
+const LATE: i32 = 3;
+
+/// How far back AWS can be asked.
+const KEPT: i32 = 395;
+
+/// The sum that is said: requests may follow each other, and nobody can know how many pages an answer has.
+pub(super) fn most(wanted: &Wanted) -> Decimal {
+    Decimal::new(i64::from(wanted.requests) * REQUEST, 2)
+}
+
+pub(super) fn snapshot(
+    work: &mut Work<'_>,
+    wanted: &Wanted,
+    account: &Account,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let started = (work.clock)();
+    let source = format!("AWS ce:GetCostAndUsage by {}", spelt(&wanted.by));
+    let days = days(work, wanted, account, &source, started);
+    let (from, until) = (named(days.start), named(days.end));
+    work.spending.plan(
+        &format!(
+            "charge of {} from {from}, one request of Cost Explorer and one for each further page, up to {},",
+            account.account_id, wanted.requests
+        ),
+        most(wanted),
+        printer,
+    )?;
+    let mut seen: BTreeMap<String, (Spoken, Vec<Batch>)> = BTreeMap::new();
+    let progress = printer.progress("costs");
+    let document = Document::Costs { from: &from, until: &until, by: &wanted.by, most: wanted.requests };
+    let delivered = work.source.document(account, &document, work.stop, &mut |answer| {
+        let (spoken, batches) = read(&answer, account, &source, started)?;
+        seen.insert(spoken.scope.clone(), (spoken, batches));
+        Ok(())
+    });
+    drop(progress);
+    let delivered = delivered.map_err(source_failure)?;
+    printer.note(&format!("{} requests of Cost Explorer were made", delivered.requests));
+    let observed_at = delivered.date.unwrap_or(started);
+    let dataset = dataset("charge").expect("a dataset of ours");
+    let (mut told, mut batches) = (Vec::new(), Vec::new());
+    for day in days {
+        let scope = scope(account, day);
+        let found = seen.remove(&scope);
+        let mut one = Told {
+            dataset,
+            scope,
+            source: source.clone(),
+            version: None,
+            observed_from: first_instant(day).unwrap_or(observed_at),
+            observed_at,
+            outcome: Outcome::Failed,
+            rows: 0,
+            gaps: delivered.gaps.clone(),
+        };
+        match found {
+            Some((spoken, mut rows)) => {
+                one.outcome = if spoken.rows == 0 { Outcome::Empty } else { Outcome::Complete };
+                (one.rows, one.version) = (spoken.rows, spoken.version);
+                one.gaps.extend(spoken.gaps);
+                work.state.settle(&mut one, &mut rows);
+                batches.extend(rows);
+            }
+            None => {
+                let why = "ce:GetCostAndUsage told nothing of that day".to_string();
+                one.gaps.push(delivered.ended.clone().unwrap_or(why));
+            }
+        }
+        told.push(one);
+    }
+    let name = format!("{}-{}", account.account_id, work.stamp(started));
+    work.land(dataset, &name, batches, told, started, printer)
+}
+
+/// Reads the answer of one day.
+fn read(
+    answer: &str,
+    account: &Account,
+    source: &str,
+    now: Timestamp,
+) -> Result<(Spoken, Vec<Batch>), String> {
+    let context =
+        Context { source, modified: None, now, whole: Whole::Yes, account: Some(&account.account_id) };
+    let mut batches = Vec::new();
+    let spoken = feeds::read(FileKind::CostExplorer, &mut answer.as_bytes(), &context, &mut |batch| {
+        batches.push(batch);
+        Ok(())
+    });
+    let mut spoken = spoken.map_err(|error| format!("an answer of ce:GetCostAndUsage: {error}"))?;
+    match (spoken.pop(), spoken.is_empty()) {
+        (Some(day), true) => Ok((day, batches)),
+        _ => Err("an answer of ce:GetCostAndUsage is not about one day".into()),
+    }
+}
+
+fn spelt(by: &[CostGroup]) -> String {
+    let one = |group: &CostGroup| match group {
+        CostGroup::Dimension(name) => name.to_string(),
+        CostGroup::Tag(key) => format!("tag {key}"),
+    };
+    by.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// The days that are asked for, by their numbers since 1970: from the first one that is not settled to today.
+fn days(
+    work: &Work<'_>,
+    wanted: &Wanted,
+    account: &Account,
+    source: &str,
+    now: Timestamp,
+) -> std::ops::Range<i32> {
+    let today = number(aws_time(account, now));
+    let prefix = format!("{}/", account.account_id);
+    let known: BTreeMap<i32, bool> = work
+        .state
+        .scopes("charge")
+        .into_iter()
+        .filter(|told| told.source == source)
+        .filter_map(|told| {
+            let day = number(domain::parse_instant(told.scope.strip_prefix(&prefix)?)?);
+            let estimated = told.version.as_deref().is_some_and(|version| version.starts_with("estimated"));
+            Some((day, !estimated && number(told.observed_at) > day + LATE))
+        })
+        .collect();
+    let first = match wanted.since {
+        Some(since) => number(since),
+        None => unsettled(&known, today),
+    };
+    first.min(today)..today + 1
+}
+
+/// The first day that is not settled; `known` says of days whether they are.
+fn unsettled(known: &BTreeMap<i32, bool>, today: i32) -> i32 {
+    let Some(first) = known.keys().next() else { return today - FIRST + 1 };
+    let mut days = (*first).max(today - KEPT)..today;
+    days.find(|day| known.get(day) != Some(&true)).unwrap_or(today)
+}
+
+/// The day on which an instant lies.
+fn number(at: Timestamp) -> i32 {
+    at.as_second().div_euclid(86_400) as i32
+}
+
+/// `2026-11-03`.
+fn named(day: i32) -> String {
+    domain::day(day).map(|day| day.to_string()).unwrap_or_default()
+}
+
+fn first_instant(day: i32) -> Option<Timestamp> {
+    Timestamp::from_second(i64::from(day) * 86_400).ok()
+}
+
+fn scope(account: &Account, day: i32) -> String {
+    format!("{}/{}", account.account_id, named(day))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_still_change_is_asked_for_again() {
+        let check = |known: &[(i32, bool)], expected: i32| {
+            assert_eq!(unsettled(&known.iter().copied().collect(), 1000), expected, "{known:?}");
+        };
+        check(&[], 970);
+        check(&[(998, true), (999, true), (1000, false)], 1000);
+        check(&[(997, true), (998, false), (999, true)], 998);
+        // A day between that nobody could see, and days after the last one that is known.
+        check(&[(990, true), (992, true)], 991);
+        check(&[(990, true)], 991);
+        // What AWS does not keep any more is not asked for.
+        check(&[(100, false), (101, false)], 1000 - KEPT);
+    }
+
+    #[test]
+    fn days_have_names() {
+        let at: Timestamp = "2026-11-03T23:59:59Z".parse().unwrap();
+        assert_eq!(named(number(at)), "2026-11-03");
+        assert_eq!(first_instant(number(at)).unwrap().to_string(), "2026-11-03T00:00:00Z");
+    }
+}

@@ -1,0 +1,65 @@
+//! What a snapshot would ask, and what it would cost.
+
+use catalog::ports::Account;
+use catalog::{Dataset, Field, Page, Type, Value};
+use console::{Exit, Failure, Printer, Report};
+
+use super::{Wanted, Work, account, costs, public, utilization};
+use crate::Ports;
+
+/// Says what would be asked. Who the profiles are is asked for, and what sums depend on where that is free.
+pub(super) fn plan(
+    wanted: &Wanted,
+    work: &Work<'_>,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let fields = ["dataset", "account", "regions", "calls", "cost_usd"].map(|name| match name {
+        "regions" | "calls" => Field::new(name, Type::List(Box::new(Type::Text))),
+        _ => Field::new(name, Type::Text),
+    });
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    for dataset in &wanted.public {
+        let regions = public::regions(wanted, dataset, ports);
+        rows.push(vec![
+            dataset.name.into(),
+            Value::Null,
+            regions.into(),
+            vec![format!("GET {}", public::address(dataset))].into(),
+            "0".into(),
+        ]);
+    }
+    for profile in wanted.profiles.iter().filter(|_| !wanted.of_accounts.is_empty()) {
+        let account = account::of_profile(work, profile.as_deref())?;
+        for dataset in &wanted.of_accounts {
+            let regions = account::regions(wanted, dataset, &account, ports);
+            let calls: Vec<String> = work.source.actions(dataset).iter().map(|a| a.to_string()).collect();
+            let cost = cost(wanted, work, dataset, &account, &regions)?;
+            rows.push(vec![
+                dataset.name.into(),
+                account.account_id.as_str().into(),
+                regions.into(),
+                calls.into(),
+                cost.into(),
+            ]);
+        }
+    }
+    printer.report(&Report::plain(Page { fields: fields.into(), rows }), ports.encode)?;
+    printer.note("dry run: nothing that costs money was asked for, and nothing was written");
+    Ok(Exit::Done)
+}
+
+/// What a dataset would cost, USD at most.
+fn cost(
+    wanted: &Wanted,
+    work: &Work<'_>,
+    dataset: &Dataset,
+    account: &Account,
+    regions: &[String],
+) -> Result<String, Failure> {
+    Ok(match dataset.name {
+        "charge" => format!("at most {}", costs::most(wanted)),
+        "utilization" => format!("at most {}", utilization::running(work, account, regions)?.most()),
+        _ => "0".into(),
+    })
+}

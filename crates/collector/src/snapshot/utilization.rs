@@ -1,0 +1,129 @@
+//! How busy the instances are that run, from CloudWatch.
+
+use std::collections::BTreeMap;
+
+use catalog::ports::{Account, Asked, Look, METRICS, Outcome, Told};
+use catalog::{Batch, Cells, dataset};
+use console::{Failure, Printer};
+use domain::{Decimal, Timestamp};
+
+use super::account::{aws_time, look};
+use super::{Wanted, Work, source_failure};
+
+/// How far the first look goes back.
+const FIRST: &str = "14d";
+
+/// How late CloudWatch may be with a figure: so much of what is known is asked for again.
+const LATE: &str = "3h";
+
+const HOUR: i64 = 3600;
+
+/// The instances of an account that run, region by region, and regions that could not be seen.
+pub(super) struct Running {
+    regions: Vec<String>,
+    ids: Vec<Vec<String>>,
+    unseen: Vec<Told>,
+}
+
+impl Running {
+    fn count(&self) -> u64 {
+        self.ids.iter().map(|ids| ids.len() as u64).sum()
+    }
+
+    /// Metrics that may be requested: those of each instance, and as many again for answers that have a second page.
+    fn metrics(&self) -> u64 {
+        self.count() * METRICS * 2
+    }
+
+    /// USD at most: $0.01 for a thousand metrics.
+    pub(super) fn most(&self) -> Decimal {
+        Decimal::new(self.metrics() as i64, 5).normalize()
+    }
+}
+
+/// Asks which instances run, which costs nothing.
+pub(super) fn running(work: &Work<'_>, account: &Account, regions: &[String]) -> Result<Running, Failure> {
+    let fleet = dataset("instance").expect("a dataset of ours");
+    let now = (work.clock)();
+    let since = vec![now; regions.len()];
+    let fleet = Look { dataset: fleet, account, regions, since: &since, asked: Asked::All };
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let told = work.source.look(&fleet, work.stop, &mut |scope, batch| {
+        found.entry(scope.to_string()).or_default().extend(ids(&batch));
+        Ok(())
+    });
+    let mut running = Running { regions: Vec::new(), ids: Vec::new(), unseen: Vec::new() };
+    for told in told.map_err(source_failure)? {
+        let mut ids = found.remove(&told.scope).unwrap_or_default();
+        ids.sort_unstable();
+        if told.outcome == Outcome::Failed {
+            running.unseen.push(told);
+        } else if let Some(region) = told.scope.rsplit('/').next() {
+            running.regions.push(region.into());
+            running.ids.push(ids);
+        }
+    }
+    Ok(running)
+}
+
+/// The ids of a page's instances that run.
+fn ids(batch: &Batch) -> Vec<String> {
+    let texts = |name: &str| {
+        let at = batch.fields.iter().position(|field| field.name == name);
+        match at.map(|at| &batch.cells[at]) {
+            Some(Cells::Text(words)) => (0..batch.len()).map(|row| words.get(row)).collect(),
+            _ => Vec::new(),
+        }
+    };
+    let pairs = texts("instance_id").into_iter().zip(texts("state"));
+    pairs.filter(|(_, state)| *state == Some("running")).filter_map(|(id, _)| Some(id?.to_string())).collect()
+}
+
+pub(super) fn snapshot(
+    work: &mut Work<'_>,
+    wanted: &Wanted,
+    account: &Account,
+    regions: &[String],
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let dataset = dataset("utilization").expect("a dataset of ours");
+    let running = running(work, account, regions)?;
+    let what = format!("utilization of {} instances of {}", running.count(), account.account_id);
+    work.spending.plan(&what, running.most(), printer)?;
+    let now = aws_time(account, (work.clock)());
+    let until = whole_hour(now);
+    let begin = |region: &String| {
+        let scope = format!("{}/{region}", account.account_id);
+        let known =
+            work.state.known_until(dataset.name, &scope).and_then(|until| domain::before(until, LATE));
+        let since = wanted.since.or(known).or(domain::before(now, FIRST)).unwrap_or(now);
+        // An hour at least: a look at nothing would be refused.
+        whole_hour(since).min(domain::before(until, "1h").unwrap_or(until))
+    };
+    let since: Vec<Timestamp> = running.regions.iter().map(begin).collect();
+    let asked = Asked::Instances { ids: &running.ids, until, most: running.metrics() };
+    let unseen = running.unseen.iter().map(|told| Told { dataset, ..told.clone() }).collect();
+    let regions = &running.regions;
+    look(work, &Look { dataset, account, regions, since: &since, asked }, unseen, printer)
+}
+
+fn whole_hour(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second().div_euclid(HOUR) * HOUR).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_counted() {
+        let ids = vec![vec!["i-1".into(), "i-2".into()], vec![], vec!["i-3".into()]];
+        let running = Running { regions: vec![], ids, unseen: vec![] };
+        assert_eq!((running.metrics(), running.most().to_string().as_str()), (36, "0.00036"));
+    }
+
+    #[test]
+    fn hours_are_whole() {
+        assert_eq!(whole_hour("2026-11-23T10:59:59Z".parse().unwrap()).to_string(), "2026-11-23T10:00:00Z");
+    }
+}

@@ -1,0 +1,7 @@
+//! `spot.json`. Start it with its seed: `cargo fuzz run spot_feed corpus/spot_feed seeds/spot_feed`.
+#![no_main]
+
+use feeds::FileKind;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::SpotFeed, bytes));

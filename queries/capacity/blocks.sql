@@ -1,0 +1,23 @@
+-- Capacity blocks that were offered, by what an instance costs by the hour. Each is the answer to a request, and those
+-- that began already are not listed. Currencies are never added.
+-- $type text = all  instance type, or all
+-- $as_of timestamp = now  the newest answer to each request at or before this instant
+SELECT
+    instance_type,
+    region,
+    az_id,
+    instance_count,
+    duration_hours,
+    starts_at,
+    ends_at,
+    upfront_price,
+    upfront_price / (instance_count * duration_hours) AS price_per_instance_hour,
+    currency,
+    offering_id,
+    account_id,
+    valid_from AS answered_at
+FROM capacity_block_history
+WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    AND starts_at > $as_of
+    AND ($type = 'all' OR instance_type = $type)
+ORDER BY currency, price_per_instance_hour, starts_at, offering_id

@@ -1,0 +1,34 @@
+-- How busy instances were, least busy first: processor and network over the hours that were measured. An instance that
+-- nobody measured is not listed; a figure that was not measured is null.
+-- $days int = 14  how many days back from the instant
+-- $as_of timestamp = now  what was known at this instant
+WITH measured AS (
+    SELECT *
+    FROM utilization_history
+    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+        AND observed_at > $as_of - to_days(CAST($days AS INTEGER)) AND observed_at <= $as_of
+),
+fleet AS (
+    SELECT account_id, region, instance_id, any_value(name) AS name, any_value(instance_type) AS instance_type
+    FROM instance_history
+    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    GROUP BY account_id, region, instance_id
+)
+SELECT
+    instance_id,
+    any_value(name) AS name,
+    any_value(instance_type) AS instance_type,
+    region,
+    account_id,
+    source,
+    count(DISTINCT observed_at) AS hours,
+    avg(value) FILTER (metric = 'cpu' AND statistic = 'average') AS cpu_percent,
+    max(value) FILTER (metric = 'cpu' AND statistic = 'maximum') AS cpu_percent_max,
+    quantile_cont(value, 0.95) FILTER (metric = 'cpu' AND statistic = 'maximum') AS cpu_percent_p95_of_hourly_max,
+    max(value) FILTER (metric = 'network-in' AND statistic = 'maximum') AS network_in_bytes_max,
+    max(value) FILTER (metric = 'network-out' AND statistic = 'maximum') AS network_out_bytes_max,
+    max(observed_at) AS newest_hour
+FROM measured
+LEFT JOIN fleet USING (account_id, region, instance_id)
+GROUP BY account_id, region, instance_id, source
+ORDER BY cpu_percent, instance_id, source

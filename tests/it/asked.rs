@@ -1,0 +1,386 @@
+//! What `collector snapshot` asks for only when it is named: what costs money, and answers to a request.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use tests::{Desk, Ran, ran, root};
+
+use crate::snapshot::{Serving, aws, collector, csv, serve, serve_with};
+
+const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+
+/// An instant by the machine's clock, hours ago: a sandbox that begins there can be brought to today.
+fn hours_ago(hours: u32) -> String {
+    let mut command = Command::new("date");
+    ran(command.args(["-u", "-d", &format!("-{hours} hours"), "+%Y-%m-%dT%H:%M:%SZ"]))
+        .good()
+        .trim()
+        .to_string()
+}
+
+/// A sandbox that stands still, in which instances of these types have run for so many hours until now.
+fn after_hours(desk: &Desk, scenario: &str, hours: u32, types: &[(&str, &str)]) -> Option<Serving> {
+    let timing = "timing: {pending: 0s, visible_after: 0s}\n";
+    let serving = serve_with(desk, &format!("{timing}{scenario}"), &["--frozen", &hours_ago(hours)]);
+    for (region, kind) in types {
+        let launch =
+            ["ec2", "run-instances", "--region", region, "--instance-type", kind, "--image-id", IMAGE];
+        aws(desk, &serving, &launch)?;
+    }
+    let url = serving.value("AWS_ENDPOINT_URL");
+    let forward = format!("+{hours}h");
+    ran(&mut desk.command("mycelium", &["sandbox", "clock", &forward, "--url", &url])).good();
+    Some(serving)
+}
+
+#[test]
+fn costs_come_day_by_day_and_what_may_still_change_is_asked_for_again() {
+    let desk = Desk::default();
+    let types = [("us-east-1", "t3.micro"), ("us-east-1", "m5.large"), ("eu-west-1", "m5.large")];
+    let Some(serving) = after_hours(&desk, "page: 3\n", 50, &types) else { return };
+    // Nothing that costs money is asked for unless it is named, and a plan asks for nothing that does.
+    let plan = collector(&desk, &serving, &["snapshot", "--dry-run", "-o", "csv"]).good();
+    assert!(!plan.contains("charge") && !plan.contains("utilization"), "{plan}");
+    let words = ["snapshot", "charge", "--by", "instance-type,region", "-o", "csv"];
+    let plan = collector(&desk, &serving, &[&words[..], &["--dry-run"]].concat()).good();
+    assert!(plan.contains("ce:GetCostAndUsage") && plan.contains("at most 1.00"), "{plan}");
+    let first = collector(&desk, &serving, &words);
+    assert!(first.err.contains("costs $1.00 at most"), "{first:?}");
+    let told = first.good();
+    assert_eq!(told.lines().count(), 1 + 31, "{told}");
+    let days = "SELECT count(*) FILTER (outcome = 'complete') BETWEEN 3 AND 4 AS some,
+        count(*) FILTER (outcome = 'empty') BETWEEN 27 AND 28 AS none,
+        count(*) FILTER (version LIKE 'estimated %') AS estimated,
+        count(*) FILTER (len(gaps) > 0) AS gaps FROM collection_run WHERE dataset = 'charge'";
+    assert_eq!(csv(&desk, days), "some,none,estimated,gaps\ntrue,true,1,0\n");
+    let marked = "SELECT count(*) AS n FROM charge
+        WHERE coalesce(extra LIKE '%Estimated%', false) <> (charge_period_end > '@')";
+    let now = format!("{}Z", &hours_ago(0)[..19]);
+    assert_eq!(csv(&desk, &marked.replace('@', &now)), "n\n0\n");
+    // The same answers as a file, which aws prints, give the same rows.
+    let spans = csv(&desk, "SELECT min(charge_period_start) AS a, max(charge_period_end) AS b FROM charge");
+    let span: Vec<&str> = spans.lines().nth(1).unwrap().split(',').map(|at| &at[..10]).collect();
+    let period = format!("Start={},End={}", span[0], span[1]);
+    let groups = ["Type=DIMENSION,Key=INSTANCE_TYPE", "Type=DIMENSION,Key=REGION"];
+    let ask = ["ce", "get-cost-and-usage", "--granularity", "DAILY", "--time-period", &period];
+    let metrics = ["--metrics", "UnblendedCost", "AmortizedCost", "--group-by", groups[0], groups[1]];
+    let mut answers = String::new();
+    let mut token: Option<String> = None;
+    loop {
+        let more: Vec<&str> = token.iter().flat_map(|token| ["--next-page-token", token.as_str()]).collect();
+        let answer = aws(&desk, &serving, &[&ask[..], &metrics, &more].concat()).unwrap();
+        answers += &answer;
+        token =
+            answer.split("\"NextPageToken\": \"").nth(1).map(|rest| rest.split('"').next().unwrap().into());
+        if token.is_none() {
+            break;
+        }
+    }
+    let file = desk.home().join("answers.json");
+    std::fs::write(&file, answers).unwrap();
+    let other = Desk::default();
+    let account = csv(&desk, "SELECT DISTINCT billing_account_id AS id FROM charge");
+    let account = account.lines().nth(1).unwrap();
+    let import = ["import", "cost-explorer", file.to_str().unwrap(), "--account", account];
+    other.collector(&import).good();
+    let rows = "SELECT * EXCLUDE (run_id, source) FROM charge ORDER BY ALL";
+    let same = csv(&desk, rows);
+    assert!(same.lines().count() > 6, "{same}");
+    assert_eq!(same, csv(&other, rows));
+    // Settled days are not paid for again, and what did not change adds no rows.
+    let kept = csv(&desk, "SELECT count(*) AS n FROM charge_history");
+    let again = collector(&desk, &serving, &words).good();
+    assert!(
+        again.lines().count() < 6 && !again.contains("complete") && again.contains("unchanged"),
+        "{again}"
+    );
+    assert_eq!(csv(&desk, "SELECT count(*) AS n FROM charge_history"), kept);
+    // Late costs replace the day's statement.
+    let url = serving.value("AWS_ENDPOINT_URL");
+    ran(&mut desk.command("mycelium", &["sandbox", "clock", "+4m", "--url", &url])).good();
+    let late = collector(&desk, &serving, &words).good();
+    assert!(late.contains(",complete,3,") && late.contains("unchanged"), "{late}");
+    let doubled = "SELECT count(*) AS n FROM (SELECT 1 FROM charge
+        GROUP BY bill, instance_type, region_id HAVING count(*) > 1)";
+    assert_eq!(csv(&desk, doubled), "n\n0\n");
+    let asked = desk.truffle(&["query", "cost/by-day", "-o", "csv", "-q"]).good();
+    assert!(asked.lines().next().unwrap().contains("estimated"), "{asked}");
+}
+
+#[test]
+fn no_more_is_spent_than_was_said() {
+    let desk = Desk::default();
+    let Some(serving) = after_hours(&desk, "page: 3\n", 20, &[("us-east-1", "t3.micro")]) else { return };
+    // Three requests show nine days; the others are gaps, and the account is asked for them next time.
+    let few = ["snapshot", "charge", "--requests", "3", "-o", "csv"];
+    let ended = collector(&desk, &serving, &few);
+    assert!(ended.err.contains("3 requests of Cost Explorer were made"), "{ended:?}");
+    let told = ended.good();
+    assert!(told.contains("more pages than the 3 requests that were agreed to"), "{told}");
+    let days = "SELECT outcome, count(*) AS n FROM collection_run WHERE dataset = 'charge'
+        GROUP BY outcome ORDER BY outcome";
+    assert_eq!(csv(&desk, days), "outcome,n\nempty,8\nfailed,23\n");
+    // Above a dollar somebody must agree, before anything is asked.
+    let dear = ["snapshot", "charge", "--requests", "101"];
+    let refused = collector(&desk, &serving, &dear);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("costs $1.01 at most") && refused.err.contains("--yes"), "{refused:?}");
+    assert_eq!(csv(&desk, days), "outcome,n\nempty,8\nfailed,23\n");
+    collector(&desk, &serving, &[&dear[..], &["--yes"]].concat()).good();
+    assert_eq!(csv(&desk, "SELECT count(*) > 0 AS some FROM charge"), "some\ntrue\n");
+}
+
+#[test]
+fn costs_that_cannot_be_seen_are_gaps_with_what_to_do() {
+    let desk = Desk::default();
+    let refused = "failures:\n  - {call: GetCostAndUsage, how: {refused: {code: AccessDeniedException, status: 400}}}\n";
+    let serving = serve(&desk, refused);
+    let failed = collector(&desk, &serving, &["snapshot", "charge"]);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert!(failed.err.contains("ce:GetCostAndUsage is not allowed: add it to the policy"), "{failed:?}");
+    let gaps =
+        csv(&desk, "SELECT DISTINCT outcome, len(gaps) AS n FROM collection_run WHERE dataset = 'charge'");
+    assert_eq!(gaps, "outcome,n\nfailed,1\n");
+    let policy = collector(&desk, &serving, &["policy", "charge", "utilization", "placement_score"]).good();
+    for action in ["ce:GetCostAndUsage", "cloudwatch:GetMetricData", "ec2:GetSpotPlacementScores"] {
+        assert!(policy.contains(action), "{policy}");
+    }
+}
+
+#[test]
+fn instances_that_run_are_measured_hour_by_hour() {
+    let desk = Desk::default();
+    let scenario = "metrics: [{type: \"*\", metric: CPUUtilization, values: [10, 30]}]\n";
+    let types = [("us-east-1", "t3.micro"), ("us-east-1", "m5.large"), ("eu-west-1", "m5.large")];
+    let Some(serving) = after_hours(&desk, scenario, 6, &types) else { return };
+    let words = ["snapshot", "utilization", "--region", "us-east-1,eu-west-1,eu-west-2", "-o", "csv"];
+    let plan = collector(&desk, &serving, &[&words[..], &["--dry-run"]].concat()).good();
+    assert!(plan.contains("at most 0.00036"), "{plan}");
+    let first = collector(&desk, &serving, &words);
+    assert!(
+        first.err.contains("utilization of 3 instances of 000000000001 costs $0.00036 at most"),
+        "{first:?}"
+    );
+    let told = first.good();
+    assert!(told.contains("utilization,000000000001/us-east-1,partial,"), "{told}");
+    let found = "SELECT region, metric, unit, statistic, period_seconds, source, count(DISTINCT instance_id) AS instances,
+        count(*) / instances BETWEEN 5 AND 7 AS hours, bool_and(value = CASE statistic WHEN 'maximum' THEN 30 ELSE 20 END
+            OR statistic = 'average') AS right
+        FROM utilization GROUP BY ALL ORDER BY ALL";
+    let expected = "region,metric,unit,statistic,period_seconds,source,instances,hours,right\n\
+        eu-west-1,cpu,percent,average,3600,cloudwatch,1,true,true\n\
+        eu-west-1,cpu,percent,maximum,3600,cloudwatch,1,true,true\n\
+        us-east-1,cpu,percent,average,3600,cloudwatch,2,true,true\n\
+        us-east-1,cpu,percent,maximum,3600,cloudwatch,2,true,true\n";
+    assert_eq!(csv(&desk, found), expected);
+    // The newest hours are asked for again, and no hour is there twice.
+    collector(&desk, &serving, &words).good();
+    assert_eq!(csv(&desk, found), expected);
+    let busy = [
+        "query",
+        "instance/utilization",
+        "--as-of",
+        "2100-01-01",
+        "--param",
+        "days=40000",
+        "-o",
+        "csv",
+        "-q",
+    ];
+    let busy = desk.truffle(&busy).good();
+    assert_eq!(busy.lines().count(), 1 + 3, "{busy}");
+    assert!(busy.contains(",20.0,30.0,") || busy.contains(",20,30,"), "{busy}");
+}
+
+#[test]
+fn measurements_that_come_in_many_pages_end_where_the_sum_does() {
+    let desk = Desk::default();
+    let scenario = "page: 3\nmetrics: [{type: \"*\", metric: CPUUtilization, values: [10, 30]}]\n";
+    let Some(serving) = after_hours(&desk, scenario, 6, &[("us-east-1", "t3.micro")]) else { return };
+    // Each page is paid for as the first one was: two of them were said, and there are four.
+    let words = ["snapshot", "utilization", "--region", "us-east-1", "-o", "csv"];
+    let told = collector(&desk, &serving, &words).good();
+    assert!(told.contains("utilization,000000000001/us-east-1,partial,6,"), "{told}");
+    assert!(told.contains("more pages than the 12 metrics that may be requested"), "{told}");
+}
+
+#[test]
+fn scores_are_kept_with_the_request_that_they_answer() {
+    let desk = Desk::default();
+    let serving = serve(&desk, "");
+    let ask = |more: &[&str]| {
+        let words = ["snapshot", "placement_score", "--region", "us-east-1,eu-west-1", "-o", "csv"];
+        collector(&desk, &serving, &[&words[..], more].concat()).good()
+    };
+    let told = ask(&["--types", "m7i.large,c7i.large,m5.large", "--capacity", "10"]);
+    let scope = "placement_score,000000000001/us-east-1/c7i.large+m5.large+m7i.large x 10,complete,1,";
+    assert!(told.contains(scope), "{told}");
+    let again = ask(&["--types", "m5.large,c7i.large,m7i.large", "--capacity", "10"]);
+    assert!(again.contains("m7i.large x 10,unchanged,1,"), "{again}");
+    // Another request says nothing of the first: both stand.
+    ask(&["--types", "m5.large", "--capacity", "10"]);
+    let zones = ask(&["--types", "m7i.large,c7i.large,m5.large", "--single-zone"]);
+    assert!(zones.contains("x 1 in one zone,"), "{zones}");
+    let kept = csv(
+        &desk,
+        "SELECT region, len(instance_types) AS types, target_capacity, single_zone, count(*) AS n,
+            bool_and((az_id IS NOT NULL) = single_zone) AS placed, bool_and(score BETWEEN 1 AND 10) AS scored
+        FROM placement_score WHERE region = 'us-east-1' GROUP BY ALL ORDER BY ALL",
+    );
+    let lines: Vec<&str> = kept.lines().collect();
+    assert_eq!(lines[1..3], ["us-east-1,1,10,false,1,true,true", "us-east-1,3,1,true,6,true,true"], "{kept}");
+    assert_eq!(lines[3..], ["us-east-1,3,10,false,1,true,true"], "{kept}");
+    let asked = desk.truffle(&["query", "spot/scores", "--as-of", "2100-01-01", "-o", "csv", "-q"]).good();
+    let scores: Vec<i64> =
+        asked.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
+    assert!(scores.len() > 6 && scores.is_sorted_by(|one, other| one >= other), "{asked}");
+}
+
+#[test]
+fn what_limits_an_account_is_said() {
+    let desk = Desk::default();
+    let limited = "failures:\n  - {call: GetSpotPlacementScores, how: {refused: {code: MaxConfigLimitExceeded, status: 400, \
+        message: You have reached the maximum number of configurations for 24 hours.}}}\n";
+    let serving = serve(&desk, limited);
+    let words = ["snapshot", "placement_score", "--types", "m5.large", "--region", "us-east-1"];
+    let failed = collector(&desk, &serving, &words);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert!(failed.err.contains("ec2:GetSpotPlacementScores: MaxConfigLimitExceeded"), "{failed:?}");
+}
+
+#[test]
+fn single_types_cost_what_the_price_list_says_and_nothing_else_is_retired() {
+    let desk = Desk::default();
+    let serving = serve(&desk, "");
+    let held = csv(
+        &desk,
+        "SELECT count(*) AS n FROM price WHERE region = 'us-east-1' AND instance_type <> 'm7i.large'",
+    );
+    let words = ["snapshot", "price", "--type", "m7i.large", "--region", "us-east-1", "-o", "csv"];
+    let told = collector(&desk, &serving, &words).good();
+    assert!(told.contains("price,us-east-1,partial,1,"), "{told}");
+    let price = csv(
+        &desk,
+        "SELECT price_per_hour > 0 AS paid, os, basis, source FROM price_history WHERE run_id LIKE 'snapshot%'",
+    );
+    assert_eq!(price, "paid,os,basis,source\ntrue,linux,published,AWS pricing:GetProducts of m7i.large\n");
+    let others =
+        "SELECT count(*) AS n FROM price WHERE region = 'us-east-1' AND instance_type <> 'm7i.large'";
+    assert_eq!(csv(&desk, others), held);
+    // The same again adds no row.
+    collector(&desk, &serving, &words).good();
+    assert_eq!(csv(&desk, "SELECT count(*) AS n FROM price_history WHERE run_id LIKE 'snapshot%'"), "n\n1\n");
+    let words = ["snapshot", "price", "--type", "m7i.large,zz9.large", "--region", "us-east-1", "-o", "csv"];
+    let told = collector(&desk, &serving, &words).good();
+    assert!(told.contains("AWS publishes no price of zz9.large for us-east-1"), "{told}");
+}
+
+/// moto's server, which nobody here wrote; none where `cargo xtask setup --tests` could not bring it.
+struct Moto {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Moto {
+    fn start(desk: &Desk) -> Option<Moto> {
+        let python = root().join(".tools/rival/bin/python");
+        if !python.exists() {
+            eprintln!("skipped: .tools/rival is missing; cargo xtask setup --tests makes it");
+            return None;
+        }
+        let mut command = Command::new(python);
+        command.args(["-B", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
+        command.env_clear().env("HOME", desk.home()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = lines.find_map(|line| {
+            let line = line.ok()?;
+            line.split_once("http://")
+                .map(|(_, rest)| rest.split_whitespace().next().unwrap_or("").to_string())
+        });
+        // What it logs of each request must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Some(Moto { child, address: address.expect("moto says where it listens") })
+    }
+
+    fn run(&self, command: &mut Command) -> Ran {
+        let keys = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")];
+        command.envs(keys).env("AWS_DEFAULT_REGION", "us-east-1");
+        ran(command.env("AWS_ENDPOINT_URL", format!("http://{}", self.address)))
+    }
+
+    fn aws(&self, desk: &Desk, words: &[&str]) -> Option<String> {
+        let cli = root().join(".tools/clients/bin/aws");
+        if !cli.exists() {
+            eprintln!("skipped: .tools/clients is missing; cargo xtask setup --tests makes it");
+            return None;
+        }
+        let mut command = Command::new(cli);
+        command.args(words).env_clear().env("HOME", desk.home()).env("AWS_PAGER", "");
+        Some(self.run(command.env("PATH", std::env::var_os("PATH").unwrap_or_default())).good())
+    }
+
+    fn collector(&self, desk: &Desk, words: &[&str]) -> Ran {
+        self.run(&mut desk.command("collector", words))
+    }
+
+    /// What the next question for costs is answered with.
+    fn next_costs(&self, answer: &str) {
+        let body = format!(r#"{{"results": [{answer}]}}"#);
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!(
+            "POST /moto-api/static/ce/cost-and-usage-results HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert!(said.starts_with("HTTP/1.1 201"), "{said}");
+    }
+}
+
+#[test]
+fn another_s_cost_explorer_and_cloudwatch_are_understood() {
+    let desk = Desk::default();
+    let Some(moto) = Moto::start(&desk) else { return };
+    let launch = ["ec2", "run-instances", "--instance-type", "m5.large", "--image-id", "ami-12c6146b"];
+    let Some(launched) = moto.aws(&desk, &launch) else { return };
+    let id = launched.split("\"InstanceId\": \"").nth(1).unwrap().split('"').next().unwrap();
+    let dimensions = format!("InstanceId={id}");
+    for value in ["40", "60"] {
+        let at = hours_ago(2);
+        let put =
+            ["cloudwatch", "put-metric-data", "--namespace", "AWS/EC2", "--metric-name", "CPUUtilization"];
+        let what = ["--dimensions", &dimensions, "--value", value, "--timestamp", &at];
+        moto.aws(&desk, &[&put[..], &what].concat()).unwrap();
+    }
+    let words = ["snapshot", "utilization", "--region", "us-east-1", "-o", "csv"];
+    let told = moto.collector(&desk, &words).good();
+    assert!(told.contains("utilization,123456789012/us-east-1,partial,2,"), "{told}");
+    let found = csv(&desk, "SELECT metric, statistic, value FROM utilization ORDER BY ALL");
+    assert_eq!(found, "metric,statistic,value\ncpu,average,50.0\ncpu,maximum,60.0\n");
+    let (day, next) = (&hours_ago(24)[..10], &hours_ago(0)[..10]);
+    let metric = r#"{"Amount": "12.3456789012", "Unit": "USD"}"#;
+    moto.next_costs(&format!(
+        r#"{{"GroupDefinitions": [], "ResultsByTime": [{{"TimePeriod": {{"Start": "{day}", "End": "{next}"}}, "Total": {{}},
+        "Groups": [{{"Keys": ["Amazon EC2", "team$web"], "Metrics": {{"UnblendedCost": {metric}, "AmortizedCost": {metric}}}}}],
+        "Estimated": true}}]}}"#
+    ));
+    let words = ["snapshot", "charge", "--by", "service,tag:team", "--since", "2d", "-o", "csv"];
+    let told = moto.collector(&desk, &words).good();
+    assert!(told.contains(&format!("charge,123456789012/{day},complete,1,")), "{told}");
+    assert!(told.contains("ce:GetCostAndUsage told nothing of that day"), "{told}");
+    let found = csv(&desk, "SELECT service_name, tags, billed_cost, effective_cost, extra FROM charge");
+    let row = r#"Amazon EC2,"{""team"":""web""}",12.3456789012,12.3456789012,"{""Estimated"":""true""}""#;
+    assert_eq!(found, format!("service_name,tags,billed_cost,effective_cost,extra\n{row}\n"));
+}
