@@ -3,6 +3,7 @@
 mod asked;
 mod bad_input;
 mod bills;
+mod bundle;
 mod disks;
 mod export;
 mod held;

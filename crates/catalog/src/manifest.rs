@@ -37,6 +37,13 @@ pub struct DataFile {
 }
 
 impl DataFile {
+    /// The run that it is of, unless others were folded into it. A large run has several files: `run.parquet`,
+    /// `run.2.parquet`; no run's id has a dot in it.
+    pub fn run(&self) -> &str {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        name.split('.').next().unwrap_or_default()
+    }
+
     /// The family of instance types that the file holds, and no other: a folder of its path says it. None for
     /// files that hold whatever a run brought.
     pub fn family(&self) -> Option<&str> {

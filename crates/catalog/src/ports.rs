@@ -9,8 +9,8 @@ pub use source::{
     SourceError, skew,
 };
 pub use store::{
-    BillFiles, BillLayout, Committed, Imported, Keep, Logged, OpenText, Resized, Run, Shown, Size, Store,
-    StoreError, Tidied,
+    BillFiles, BillLayout, Bundled, Committed, Imported, Keep, Logged, OpenText, Resized, Run, Sealed, Shown,
+    Size, Store, StoreError, Tidied,
 };
 pub use told::{Outcome, Told};
 

@@ -6,6 +6,7 @@
 use clap::{Parser, Subcommand};
 use console::Flags;
 
+use crate::bundle::BundleArgs;
 use crate::compact::CompactArgs;
 use crate::forget::ForgetArgs;
 use crate::import::ImportArgs;
@@ -38,5 +39,6 @@ pub enum Command {
     Policy(PolicyArgs),
     Compact(CompactArgs),
     Prune(PruneArgs),
+    Bundle(BundleArgs),
     Forget(ForgetArgs),
 }

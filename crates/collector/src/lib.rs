@@ -5,6 +5,7 @@
 //! is read column by column.
 
 mod args;
+mod bundle;
 mod compact;
 mod forget;
 mod held;
@@ -18,6 +19,8 @@ mod watch;
 
 pub use args::{CollectorArgs, Command};
 
+use std::path::Path;
+
 use catalog::ports::{Ask, AskError, Encode, Source, SourceError, Stop, Store, StoreError};
 use console::{Exit, Failure, Kind, Printer};
 use domain::{Region, Timestamp};
@@ -30,6 +33,8 @@ pub struct Ports<'a> {
     pub open: &'a dyn Fn() -> Result<Box<dyn Ask>, AskError>,
     /// AWS; made when it is needed.
     pub source: &'a dyn Fn() -> Result<Box<dyn Source>, SourceError>,
+    /// The folder of the user's own files.
+    pub config: &'a Path,
     /// The user's own region.
     pub region: &'a Region,
     /// The machine's clock.
@@ -57,6 +62,7 @@ pub fn run(
         Command::Policy(args) => policy::run_policy(args, ports, printer),
         Command::Compact(args) => compact::run_compact(args, ports, printer, now),
         Command::Prune(args) => prune::run_prune(args, ports, printer, now),
+        Command::Bundle(args) => bundle::run_bundle(args, ports, printer, now),
         Command::Forget(args) => forget::run_forget(args, ports, printer, now),
     }?;
     printer.flush()?;

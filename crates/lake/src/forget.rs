@@ -55,7 +55,7 @@ pub(crate) fn forget(
     let mut cut = HashSet::new();
     for found in found.iter().filter(|found| found.stay > 0) {
         written.push(without(&writer, found, account)?);
-        cut.insert(run_of(&found.file).to_string());
+        cut.insert(found.file.run().to_string());
     }
     written.push(log.forget(account, &cut)?.write(
         &writer,
@@ -116,7 +116,7 @@ fn others(frame: &DataFrame, account: &str) -> PolarsResult<BooleanChunked> {
 /// Writes what stays of a file under a new name of the same run.
 fn without(writer: &Writer, found: &Found, account: &str) -> Result<Written, LakeError> {
     // No run's id has a dot in it, so what follows one is not of the id.
-    let name = format!("{}.without-{}", run_of(&found.file), writer.manifest().number + 1);
+    let name = format!("{}.without-{}", found.file.run(), writer.manifest().number + 1);
     let mut growing: Option<Growing> = None;
     let mut failed = None;
     each_group(writer.root(), &found.file, |frame| {
@@ -138,12 +138,6 @@ fn without(writer: &Writer, found: &Found, account: &str) -> Result<Written, Lak
         (Some(error), _) => Err(error),
         (None, growing) => growing.expect("rows stay, so they were added").finish(),
     }
-}
-
-/// The run that a file is of.
-fn run_of(file: &DataFile) -> &str {
-    let name = file.path.rsplit('/').next().unwrap_or_default();
-    name.split('.').next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -102,11 +102,8 @@ fn first_kept(log: &[Logged], rows: &[usize], keep: Keep) -> usize {
 /// The files of the runs that go. Those of prices are folded, because some of their rows may still hold.
 fn unneeded(manifest: &Manifest, superseded: &Superseded) -> Vec<DataFile> {
     let goes = |file: &&DataFile| {
-        let name = file.path.rsplit('/').next().unwrap_or_default();
-        // A large run has several files: `run.parquet`, `run.2.parquet`.
-        let run = name.split('.').next().unwrap_or_default();
         let snapshot = dataset(&file.dataset).is_some_and(|dataset| dataset.kind == Kind::Snapshot);
-        snapshot && superseded.runs.contains(&(file.dataset.clone(), run.into()))
+        snapshot && superseded.runs.contains(&(file.dataset.clone(), file.run().into()))
     };
     manifest.files.iter().filter(goes).cloned().collect()
 }

@@ -13,6 +13,7 @@
 //! ```
 
 mod billing;
+mod bundle;
 mod columns;
 mod compact;
 mod encode;

@@ -38,6 +38,26 @@ impl Log {
         Log::read_files(root, manifest.files.iter().filter(|file| file.dataset == ours().name))
     }
 
+    /// The log in a frame.
+    pub(crate) fn of(frame: DataFrame) -> Result<Log, LakeError> {
+        let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
+        let frame = columns::aligned(&frame, ours()).map_err(damaged)?;
+        Ok(Log { rows: rows(&frame).map_err(damaged)?, frame })
+    }
+
+    /// The lines that are wanted.
+    pub(crate) fn only(self, wanted: impl Fn(&Logged) -> bool) -> Result<Log, LakeError> {
+        let kept: BooleanChunked = self.rows.iter().map(&wanted).collect();
+        let frame = self.frame.filter(&kept);
+        let frame =
+            frame.map_err(|e| LakeError::Unusable(format!("the log of runs cannot be folded: {e}")))?;
+        Ok(Log { rows: self.rows.into_iter().filter(wanted).collect(), frame })
+    }
+
+    pub(crate) fn into_frame(self) -> DataFrame {
+        self.frame
+    }
+
     /// Whether a line speaks of an account.
     pub(crate) fn speaks_of(&self, account: &str) -> bool {
         self.rows.iter().any(|row| {
@@ -52,9 +72,7 @@ impl Log {
         let failed = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be folded: {e}"));
         let of_account =
             |row: &Logged| row.scope.split('/').next() == Some(account) || row.run_id.contains(account);
-        let kept: BooleanChunked = self.rows.iter().map(|row| !of_account(row)).collect();
-        let mut frame = self.frame.filter(&kept).map_err(failed)?;
-        let mut rows: Vec<Logged> = self.rows.into_iter().filter(|row| !of_account(row)).collect();
+        let Log { mut rows, mut frame } = self.only(|row| !of_account(row))?;
         for row in &mut rows {
             row.source = row.source.replace(account, "(forgotten)");
             row.gaps.iter_mut().for_each(|gap| *gap = gap.replace(account, "(forgotten)"));

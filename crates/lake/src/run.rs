@@ -1,5 +1,6 @@
 //! A run that is being written: rows of some datasets and what was told of their scopes, visible all at once.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use catalog::ports::{Committed, Run, StoreError, Told};
@@ -7,7 +8,9 @@ use catalog::{Batch, Dataset, Kind, Page, Value, dataset};
 use domain::Timestamp;
 use polars::prelude::{Column, DataFrame, PlSmallStr, PolarsResult, SortMultipleOptions};
 
+use crate::folder::LakeError;
 use crate::growing::Growing;
+use crate::log::Log;
 use crate::price_file::PriceFile;
 use crate::prices::Prices;
 use crate::writer::Written;
@@ -29,7 +32,13 @@ pub(crate) struct LakeRun {
     tool_version: &'static str,
     held: Vec<(&'static Dataset, Held)>,
     written: Vec<Written>,
+    /// Rows of files that were not written here.
+    adopted: Vec<(&'static Dataset, u64)>,
     told: Vec<Told>,
+}
+
+fn known(name: &str) -> &'static Dataset {
+    dataset(name).expect("a dataset of ours")
 }
 
 /// Rows of a dataset that are not written yet.
@@ -61,6 +70,7 @@ impl LakeRun {
             tool_version,
             held: Vec::new(),
             written: Vec::new(),
+            adopted: Vec::new(),
             told: Vec::new(),
         }
     }
@@ -114,6 +124,39 @@ impl LakeRun {
             }
         };
         if held.len() >= most { self.write_held(at) } else { Ok(()) }
+    }
+
+    /// Takes a file that lies in its place already.
+    pub(crate) fn adopt(&mut self, file: Written) {
+        self.adopted.push((known(&file.0.dataset), file.0.rows));
+        self.written.push(file);
+    }
+
+    /// Takes lines of the log of other runs.
+    pub(crate) fn adopt_log(&mut self, log: Log, name: &str) -> Result<(), LakeError> {
+        let writer = self.writer.as_ref().expect("who adopts has the lake open");
+        let written = log.write(writer, name, &HashSet::new())?;
+        self.written.push(written);
+        Ok(())
+    }
+
+    /// Makes all of it visible at once, if there is anything.
+    pub(crate) fn commit_if_new(mut self, now: Timestamp) -> Result<Option<Committed>, StoreError> {
+        self.write_all()?;
+        if self.written.is_empty() { Ok(None) } else { Box::new(self).commit(now).map(Some) }
+    }
+
+    /// Writes all that is held.
+    fn write_all(&mut self) -> Result<(), StoreError> {
+        for at in 0..self.held.len() {
+            if self.held[at].1.len() > 0 {
+                self.write_held(at)?;
+            }
+            if let Some(file) = self.held[at].1.growing.take() {
+                self.written.push(file.finish()?);
+            }
+        }
+        Ok(())
     }
 
     /// Writes what is held of a dataset.
@@ -185,23 +228,20 @@ impl Run for LakeRun {
     }
 
     fn commit(mut self: Box<Self>, now: Timestamp) -> Result<Committed, StoreError> {
-        for at in 0..self.held.len() {
-            if self.held[at].1.len() > 0 {
-                self.write_held(at)?;
-            }
-            if let Some(file) = self.held[at].1.growing.take() {
-                self.written.push(file.finish()?);
-            }
-        }
-        let log = dataset("collection_run").expect("a dataset of ours");
+        self.write_all()?;
+        let log = known("collection_run");
         let page = runs(log, &self.run_id, &self.told, self.tool_version);
         let (run_id, tool_version) = (self.run_id.clone(), self.tool_version);
         let mut written = std::mem::take(&mut self.written);
         let writer = self.writer()?;
-        written.push(writer.write(log, &run_id, &page)?);
+        // What is adopted brings its own lines.
+        if !page.rows.is_empty() || written.is_empty() {
+            written.push(writer.write(log, &run_id, &page)?);
+        }
         let bytes = written.iter().map(|file| file.0.bytes).sum();
         let manifest = writer.commit(written, tool_version, now)?;
-        let rows = self.held.iter().map(|(dataset, held)| (dataset.name, held.rows)).collect();
+        let held = self.held.iter().map(|(dataset, held)| (dataset.name, held.rows));
+        let rows = held.chain(self.adopted.iter().map(|(dataset, rows)| (dataset.name, *rows))).collect();
         Ok(Committed { manifest, rows, bytes })
     }
 }

@@ -2,14 +2,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use catalog::ports::{
-    BillFiles, BillLayout, Imported, Keep, OpenText, Outcome, Run, Shown, Store, StoreError, Tidied, Told,
+    BillFiles, BillLayout, Bundled, Imported, Keep, OpenText, Outcome, Run, Sealed, Shown, Store, StoreError,
+    Tidied, Told,
 };
 use catalog::{Dataset, Manifest, dataset};
 use domain::Timestamp;
 
 use crate::folder::{self, LakeError};
 use crate::run::LakeRun;
-use crate::{Pinned, Writer, billing, compact, forget, keep, log, spot_history};
+use crate::{Pinned, Writer, billing, bundle, compact, forget, keep, log, spot_history};
 
 /// A lake in a folder, behind the port that the collector knows.
 #[derive(Debug, Clone)]
@@ -155,6 +156,26 @@ impl Store for LakeStore {
 
     fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
         Ok(keep::prune(&self.root, keep, self.tool_version, now, dry_run)?)
+    }
+
+    fn pack(
+        &self,
+        to: &Path,
+        seal: &dyn Fn(&[u8]) -> String,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Option<Bundled>, StoreError> {
+        Ok(bundle::pack(&self.root, to, seal, self.tool_version, now, dry_run)?)
+    }
+
+    fn unpack(
+        &self,
+        from: &Path,
+        verify: Sealed<'_>,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Bundled, StoreError> {
+        Ok(bundle::unpack(&self.root, from, verify, self.tool_version, now, dry_run)?)
     }
 
     fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {

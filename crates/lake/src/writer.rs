@@ -213,6 +213,13 @@ pub fn parquet_bytes(page: &Page) -> Result<Vec<u8>, String> {
     written.map(|()| bytes).map_err(|e| e.to_string())
 }
 
+/// A frame as the bytes of a Parquet file.
+pub(crate) fn parquet_of(mut frame: DataFrame) -> Result<Vec<u8>, LakeError> {
+    let mut bytes = Vec::new();
+    parquet(&mut bytes, &mut frame).map_err(|e| LakeError::Unusable(format!("rows do not fit: {e}")))?;
+    Ok(bytes)
+}
+
 fn parquet(out: impl Write, frame: &mut DataFrame) -> PolarsResult<()> {
     ParquetWriter::new(out).with_row_group_size(Some(ROW_GROUP)).finish(frame).map(|_| ())
 }

@@ -91,6 +91,7 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
             store: &store,
             open: &|| doors::warehouse(&settings),
             source: &|| Ok(Box::new(aws::Aws::new(clock)?)),
+            config: &settings.config,
             region: &settings.region.value,
             clock: &clock,
             agree: &console::agree,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -97,26 +97,10 @@ impl Shelf {
     }
 }
 
-/// The user's own key of stand-ins, 32 random bytes in hexadecimal; made when it is first needed. Without it nobody can
-/// tell what a stand-in stands for.
+/// The user's own key of stand-ins. Without it nobody can tell what a stand-in stands for.
 pub(crate) fn redaction_key(config: &Path) -> Result<String, Failure> {
-    let shelf = Shelf { path: config.join("redact.key") };
-    make_folder(config).map_err(|e| shelf.failed("cannot be written", e))?;
-    let lock = shelf.lock()?;
-    if !shelf.path.exists() {
-        let mut bytes = [0; 32];
-        let random = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-        random.map_err(|e| Failure::broken(format!("there are no random numbers: {e}")))?;
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        shelf.write(&text).map_err(|e| shelf.failed("cannot be written", e))?;
-    }
-    drop(lock);
-    let key = fs::read_to_string(&shelf.path).map_err(|e| shelf.failed("cannot be read", e))?;
-    if key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(key);
-    }
-    Err(Failure::usage(format!("{} is no key: 64 hexadecimal digits are expected", shelf.path.display()))
-        .hint("move it away, and a new one is made; stand-ins are then others"))
+    let bytes = console::secret(&config.join("redact.key"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Makes a folder and those above it, readable by the owner alone.

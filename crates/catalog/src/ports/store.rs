@@ -184,6 +184,24 @@ pub struct Tidied {
     pub pinned: usize,
 }
 
+/// Judges a text by its signature; the words of the refusal are a lowercase fragment.
+pub type Sealed<'a> = &'a dyn Fn(&[u8], &str) -> Result<(), String>;
+
+/// A bundle that was packed or unpacked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundled {
+    /// Files in it, without the log of runs.
+    pub files: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Rows that the lake did not have; 0 of one that was packed.
+    pub kept: u64,
+    /// Bytes that were added: the bundle's when it was packed, the lake's when it was unpacked.
+    pub bytes: u64,
+    /// The manifest that it shows or that shows it; none on a dry run of unpacking.
+    pub manifest: Option<u64>,
+}
+
 /// The lake.
 pub trait Store {
     /// What the newest manifest shows; none when there is no lake.
@@ -211,6 +229,26 @@ pub trait Store {
     /// replaced before that, and prices that had changed by then. The log still says that the runs were there. With
     /// `dry_run` nothing is written.
     fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
+
+    /// Packs the public part of the lake into one file, with what `seal` makes of the list of what is in it; none when
+    /// there is no lake. With `dry_run` nothing is written.
+    fn pack(
+        &self,
+        to: &Path,
+        seal: &dyn Fn(&[u8]) -> String,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Option<Bundled>, StoreError>;
+
+    /// Takes a packed lake in, if `verify` believes its list: runs that are not shown yet, and prices that are not
+    /// known yet, all of them visible at once. With `dry_run` it is only checked.
+    fn unpack(
+        &self,
+        from: &Path,
+        verify: Sealed<'_>,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Bundled, StoreError>;
 
     /// Removes everything that speaks of an account, for good: its rows, its lines of others' bills (of which the log
     /// then says that some were forgotten), and its part of the log. With `dry_run` nothing is written.

@@ -32,6 +32,8 @@ pub(crate) enum FileKind {
     Focus,
     /// What `aws ce get-cost-and-usage --granularity DAILY` prints, JSON
     CostExplorer,
+    /// What `collector bundle` wrote on another machine
+    Bundle,
 }
 
 /// Who reads a file: row by row, or the lake, column by column.
@@ -40,6 +42,7 @@ pub(super) enum Reader {
     /// Spot history in Parquet.
     History,
     Bill(BillLayout),
+    Bundle,
 }
 
 impl FileKind {
@@ -56,6 +59,7 @@ impl FileKind {
             FileKind::Cur => Reader::Bill(BillLayout::Cur),
             FileKind::Focus => Reader::Bill(BillLayout::Focus),
             FileKind::CostExplorer => Reader::Feed(feeds::FileKind::CostExplorer),
+            FileKind::Bundle => Reader::Bundle,
         }
     }
 
@@ -138,7 +142,11 @@ pub(super) fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<FileKin
 }
 
 fn recognise(path: &Path, ports: &Ports<'_>) -> Result<FileKind, Failure> {
-    let kind = if is_parquet(path)? { by_columns(path, ports) } else { by_beginning(path)? };
+    let kind = match () {
+        () if is_parquet(path)? => by_columns(path, ports),
+        () if begins(path, BUNDLE)? => Some(FileKind::Bundle),
+        () => by_beginning(path)?,
+    };
     kind.ok_or_else(|| {
         let shown = path.display();
         Failure::new(Kind::Data, format!("{shown}: what it holds cannot be told by how it begins"))
@@ -147,9 +155,17 @@ fn recognise(path: &Path, ports: &Ports<'_>) -> Result<FileKind, Failure> {
 }
 
 pub(super) fn is_parquet(path: &Path) -> Result<bool, Failure> {
-    let mut start = [0; 4];
-    let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
-    Ok(file.read_exact(&mut start).is_ok() && &start == b"PAR1")
+    begins(path, b"PAR1")
+}
+
+/// The name of a bundle's first entry, with which the archive begins.
+const BUNDLE: &[u8] = b"mycelium-bundle.json";
+
+fn begins(path: &Path, mark: &[u8]) -> Result<bool, Failure> {
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|e| unreadable(path, &e))?;
+    file.take(mark.len() as u64).read_to_end(&mut start).map_err(|e| unreadable(path, &e))?;
+    Ok(start == mark)
 }
 
 fn by_columns(path: &Path, ports: &Ports<'_>) -> Option<FileKind> {

@@ -11,7 +11,7 @@ use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 use self::kind::{FileKind, Reader};
-use crate::{Ports, held, lake_failure};
+use crate::{Ports, bundle, held, lake_failure};
 
 /// Import files into the lake. They become visible all at once, or not at all.
 ///
@@ -37,6 +37,9 @@ pub struct ImportArgs {
     /// The account that the answers are about, for cost-explorer: they do not say themselves
     #[arg(long, value_name = "ID")]
     pub account: Option<String>,
+    /// For a bundle: the key of who signed it, as collector bundle printed it; known keys need not be named again
+    #[arg(long, value_name = "KEY")]
+    pub signer: Option<String>,
     /// Read and count, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -105,10 +108,17 @@ pub(crate) fn run_import(
     if said.is_none() {
         printer.note(&format!("taken as {}", kind.word()));
     }
+    if let Reader::Bundle = kind.reader(false) {
+        let [path] = paths else {
+            return Err(Failure::usage("one bundle is imported at a time").hint("name one file"));
+        };
+        return bundle::import(path, args.signer.as_deref(), args.dry_run, ports, printer, now);
+    }
     let progress = printer.progress("importing");
     let imported = match kind.reader(kind::is_parquet(&paths[0])?) {
         Reader::History => ports.store.import_spot_history(paths, now, args.dry_run).map_err(lake_failure),
         Reader::Feed(feed) => feed::import_feed(feed, &order, ports, now),
+        Reader::Bundle => unreachable!("it was taken in above"),
         Reader::Bill(layout) => bills::import_bills(layout, &order, ports, now),
     };
     drop(progress);
@@ -135,6 +145,7 @@ fn check_flags(args: &ImportArgs, kind: FileKind) -> Result<(), Failure> {
         (args.partial && !kind.may_be_partial(), "--partial", "price-list, savings-plans, cur and focus"),
         (args.whole && (bill || !kind.may_be_partial()), "--whole", "price-list and savings-plans"),
         (args.account.is_some() && kind != FileKind::CostExplorer, "--account", "cost-explorer"),
+        (args.signer.is_some() && kind != FileKind::Bundle, "--signer", "bundle"),
     ];
     if let Some((_, flag, kinds)) = slips.iter().find(|(slip, ..)| *slip) {
         return Err(Failure::usage(format!("{flag} is for {kinds}, and this is {}", kind.word()))

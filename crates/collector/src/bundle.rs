@@ -1,0 +1,227 @@
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use catalog::ports::Bundled;
+use catalog::{Field, Page, Type, Value};
+use clap::Args;
+use console::{Exit, Failure, Kind, Printer, Report};
+use domain::Timestamp;
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+
+use crate::{Ports, lake_failure};
+
+/// Pack the public data of the lake into one signed file, for machines without a network.
+///
+/// Prices, offerings, types, zones, spot history and interruptions go into it, with what was seen when; nothing of an
+/// account does. It is signed with a key of your own, which is made the first time. The other machine takes it in with
+/// collector import bundle FILE --signer KEY.
+#[derive(Debug, Args)]
+pub struct BundleArgs {
+    /// File to write
+    #[arg(long = "to", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub to: PathBuf,
+    /// Replace what is there
+    #[arg(long)]
+    pub replace: bool,
+    /// Say what would go into it, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+pub(crate) fn run_bundle(
+    args: &BundleArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let to = args.to.display();
+    if args.to.exists() && !args.replace {
+        return Err(Failure::usage(format!("{to} is there already"))
+            .hint("choose another name, or replace it with --replace"));
+    }
+    let folder = args.to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() || args.to.is_dir() || args.to.file_name().is_none() {
+        return Err(Failure::usage(format!("{to} cannot be a file: name one in a folder that is there")));
+    }
+    let target = folder.join(args.to.file_name().expect("it was just looked at"));
+    let key = if args.dry_run { None } else { Some(own_key(ports.config)?) };
+    let seal = |text: &[u8]| {
+        let key = key.as_ref().expect("on a dry run nothing is sealed");
+        format!("{} {}", hex(key.verifying_key().as_bytes()), hex(&key.sign(text).to_bytes()))
+    };
+    let progress = printer.progress("packing");
+    let packed = ports.store.pack(&target, &seal, now, args.dry_run).map_err(lake_failure)?;
+    drop(progress);
+    let Some(packed) = packed.filter(|packed| packed.files > 0) else {
+        printer.note("the lake holds nothing public yet: collector snapshot brings it");
+        return Ok(Exit::NothingMatched);
+    };
+    printer.report(&Report::plain(page(&packed)), ports.encode)?;
+    match key {
+        None => printer.note("dry run: nothing was written"),
+        Some(key) => printer.note(&format!(
+            "signed by {}: collector import bundle {to} --signer KEY takes it in elsewhere",
+            hex(key.verifying_key().as_bytes())
+        )),
+    }
+    Ok(Exit::Done)
+}
+
+/// Takes a bundle in. Who signed it must be known, or is named.
+pub(crate) fn import(
+    path: &Path,
+    signer: Option<&str>,
+    dry_run: bool,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    if let Some(signer) = signer.filter(|signer| key_of(signer).is_none()) {
+        return Err(Failure::usage(format!(
+            "\"{signer}\" is no key: its 64 hexadecimal digits are expected"
+        ))
+        .hint("collector bundle prints the key where the bundle is made"));
+    }
+    let mut trusted = signers(ports.config)?;
+    let own = ports.config.join("bundle.key");
+    if own.exists() {
+        trusted.insert(hex(own_key(ports.config)?.verifying_key().as_bytes()));
+    }
+    let named = signer.map(str::to_lowercase);
+    let verify = |text: &[u8], seal: &str| verify(text, seal, &trusted, named.as_deref());
+    let progress = printer.progress("importing");
+    let taken = ports.store.unpack(path, &verify, now, dry_run).map_err(|error| {
+        let failure = lake_failure(error);
+        match failure.message.contains(UNKNOWN) {
+            true => Failure::new(Kind::Refused, failure.message)
+                .hint("compare the key with what collector bundle printed there, and name it: --signer KEY"),
+            false => failure,
+        }
+    });
+    drop(progress);
+    let taken = taken?;
+    printer.report(&Report::plain(page(&taken)), ports.encode)?;
+    if dry_run {
+        printer.note("dry run: it was checked, and nothing was written");
+        return Ok(Exit::Done);
+    }
+    if let Some(named) = named.filter(|named| !trusted.contains(named)) {
+        remember(ports.config, &named)?;
+        printer.note("its signer is known from now on");
+    }
+    if taken.kept == 0 {
+        printer.note("the lake has all of this already; nothing was added");
+    }
+    Ok(Exit::Done)
+}
+
+const UNKNOWN: &str = "whom nobody here knows";
+
+/// Whether the seal is of somebody who is trusted, and of this text.
+fn verify(text: &[u8], seal: &str, trusted: &BTreeSet<String>, named: Option<&str>) -> Result<(), String> {
+    let (signer, signature) = seal.trim().split_once(' ').ok_or("its signature cannot be read")?;
+    match named {
+        Some(named) if named != signer => return Err(format!("it is signed by {signer}, not by {named}")),
+        None if !trusted.contains(signer) => return Err(format!("it is signed by {signer}, {UNKNOWN}")),
+        _ => {}
+    }
+    let key = key_of(signer).and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
+    let signature = bytes(signature).and_then(|bytes| Signature::from_slice(&bytes).ok());
+    let good = key.zip(signature).is_some_and(|(key, signature)| key.verify_strict(text, &signature).is_ok());
+    if good { Ok(()) } else { Err("its signature is not of what is in it: it was changed or damaged".into()) }
+}
+
+fn own_key(config: &Path) -> Result<SigningKey, Failure> {
+    console::secret(&config.join("bundle.key")).map(|bytes| SigningKey::from_bytes(&bytes))
+}
+
+fn signers_path(config: &Path) -> PathBuf {
+    config.join("signers")
+}
+
+/// The keys that were named before, one a line.
+fn signers(config: &Path) -> Result<BTreeSet<String>, Failure> {
+    let path = signers_path(config);
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(Failure::broken(format!("{} cannot be read: {error}", path.display()))),
+    }
+}
+
+fn remember(config: &Path, signer: &str) -> Result<(), Failure> {
+    let path = signers_path(config);
+    let written = fs::create_dir_all(config).and_then(|()| {
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        // One write of one line: two processes at once each add theirs.
+        file.write_all(format!("{signer}\n").as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|e| Failure::broken(format!("{} cannot be written: {e}", path.display())))
+}
+
+fn key_of(text: &str) -> Option<[u8; 32]> {
+    bytes(text)?.try_into().ok()
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let good = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    good.then(|| {
+        let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).expect("it is ASCII"));
+        pairs.map(|pair| u8::from_str_radix(pair, 16).expect("they are digits")).collect()
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn page(bundled: &Bundled) -> Page {
+    let fields = ["files", "rows", "rows_kept", "bytes", "manifest"];
+    let count = |number: u64| Value::Int(number as i64);
+    let row = vec![
+        count(bundled.files),
+        count(bundled.rows),
+        count(bundled.kept),
+        count(bundled.bytes),
+        bundled.manifest.map(|number| number as i64).into(),
+    ];
+    Page { fields: fields.map(|name| Field::new(name, Type::Int)).to_vec(), rows: vec![row] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_somebody_who_is_trusted_has_signed_is_believed() {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let signer = hex(key.verifying_key().as_bytes());
+        let seal = format!("{signer} {}", hex(&key.sign(b"a list").to_bytes()));
+        let (known, nobody) = (BTreeSet::from([signer.clone()]), BTreeSet::new());
+        let other = "0".repeat(64);
+        let check = |text: &[u8], seal: &str, trusted: &BTreeSet<String>, named: Option<&str>, why: &str| {
+            let verdict = verify(text, seal, trusted, named).err().unwrap_or_default();
+            assert!(verdict.contains(why) && verdict.is_empty() == why.is_empty(), "{verdict}");
+        };
+        check(b"a list", &seal, &known, None, "");
+        check(b"a list", &seal, &nobody, Some(&signer), "");
+        check(b"a list", &seal, &nobody, None, UNKNOWN);
+        check(b"a list", &seal, &known, Some(&other), "not by");
+        check(b"another", &seal, &known, None, "changed or damaged");
+        check(b"a list", &format!("{signer} 00"), &known, None, "changed or damaged");
+        check(b"a list", &signer, &known, None, "cannot be read");
+        check(
+            b"a list",
+            &format!("{other} {}", "0".repeat(128)),
+            &nobody,
+            Some(&other),
+            "changed or damaged",
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! What goes into a bundle, what comes out of it, and what is refused.
+
+use catalog::ports::{Outcome, Store, Told};
+use catalog::{Batch, Dataset, Value};
+
+use super::*;
+use crate::LakeStore;
+
+const ACCOUNT: &str = "111122223333";
+
+fn at(day: i64) -> Timestamp {
+    Timestamp::from_microsecond(day * 86_400_000_000).unwrap()
+}
+
+fn row(dataset: &Dataset, cells: &[(&str, Value)]) -> Vec<Value> {
+    let cell = |name: &str| cells.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    dataset.columns.iter().map(|column| cell(column.name).unwrap_or(Value::Null)).collect()
+}
+
+fn told(dataset: &'static Dataset, scope: &str, day: i64, rows: u64) -> Told {
+    Told {
+        dataset,
+        scope: scope.into(),
+        source: "a test".into(),
+        version: None,
+        observed_from: at(day),
+        observed_at: at(day),
+        outcome: Outcome::Complete,
+        rows,
+        gaps: Vec::new(),
+    }
+}
+
+fn run(store: &LakeStore, run_id: &str, name: &str, scope: &str, day: i64, rows: Vec<Vec<Value>>) {
+    let dataset = dataset(name).unwrap();
+    let mut open = store.begin(run_id).unwrap().unwrap();
+    let count = rows.len() as u64;
+    open.add(dataset, &Batch::of(dataset, rows).unwrap()).unwrap();
+    open.tell(told(dataset, scope, day, count)).unwrap();
+    open.commit(at(day)).unwrap();
+}
+
+fn offering(kind: &str) -> Vec<Value> {
+    let dataset = dataset("offering").unwrap();
+    row(
+        dataset,
+        &[("instance_type", kind.into()), ("region", "us-east-1".into()), ("az_id", "use1-az1".into())],
+    )
+}
+
+fn spot(day: i64) -> Vec<Value> {
+    let dataset = dataset("spot_price").unwrap();
+    row(
+        dataset,
+        &[
+            ("observed_at", at(day).into()),
+            ("instance_type", "m7i.large".into()),
+            ("region", "us-east-1".into()),
+            ("az_id", "use1-az1".into()),
+            ("product", "linux".into()),
+            ("price_per_hour", domain::Decimal::new(day, 2).into()),
+            ("currency", "USD".into()),
+        ],
+    )
+}
+
+/// A lake with offerings, spot prices and somebody's instance.
+fn lake(root: &Path) -> LakeStore {
+    let store = LakeStore::new(root.to_path_buf(), "0");
+    run(&store, "offers-1", "offering", "us-east-1", 1, vec![offering("m7i.large")]);
+    run(&store, "offers-2", "offering", "us-east-1", 2, vec![offering("m7i.large"), offering("m8i.large")]);
+    run(&store, "spot-1", "spot_price", "us-east-1", 3, vec![spot(1), spot(2), spot(3)]);
+    let instance = dataset("instance").unwrap();
+    let mine = row(instance, &[("account_id", ACCOUNT.into()), ("region", "us-east-1".into())]);
+    run(&store, "mine", "instance", &format!("{ACCOUNT}/us-east-1"), 4, vec![mine]);
+    store
+}
+
+fn good(_: &[u8], seal: &str) -> Result<(), String> {
+    if seal == "sealed" { Ok(()) } else { Err("it is not sealed".into()) }
+}
+
+fn pack(store: &LakeStore, to: &Path) -> Bundled {
+    store.pack(to, &|_| "sealed".into(), at(9), false).unwrap().unwrap()
+}
+
+fn unpack(store: &LakeStore, from: &Path) -> Result<Bundled, String> {
+    store.unpack(from, &good, at(10), false).map_err(|error| error.to_string())
+}
+
+/// Rows by dataset, and the runs that are told.
+fn holds(store: &LakeStore) -> (Vec<(String, u64)>, Vec<String>) {
+    let shown = store.look().unwrap().unwrap();
+    let held = shown.held.into_iter().filter(|(name, _)| name != "collection_run");
+    let mut runs: Vec<String> = shown.log.into_iter().map(|row| row.run_id).collect();
+    runs.sort();
+    (held.map(|(name, size)| (name, size.rows)).collect(), runs)
+}
+
+#[test]
+fn the_public_part_goes_from_lake_to_lake_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, bundle) = (lake(&folder.path().join("first")), folder.path().join("bundle"));
+    first.compact(at(5), false).unwrap();
+    let packed = pack(&first, &bundle);
+    assert_eq!((packed.rows, packed.kept), (6, 0));
+    let second = LakeStore::new(folder.path().join("second"), "0");
+    // It knows one run and one price already.
+    run(&second, "offers-1", "offering", "us-east-1", 1, vec![offering("m7i.large")]);
+    run(&second, "own", "spot_price", "us-east-1", 2, vec![spot(2)]);
+    let taken = unpack(&second, &bundle).unwrap();
+    assert_eq!((taken.rows, taken.kept, taken.manifest), (6, 4, Some(3)));
+    let expected: Vec<(String, u64)> =
+        [("offering", 3), ("spot_price", 3)].map(|(name, rows)| (name.to_string(), rows)).to_vec();
+    assert_eq!(
+        holds(&second),
+        (expected, ["offers-1", "offers-2", "own", "spot-1"].map(String::from).to_vec())
+    );
+    let again = unpack(&second, &bundle).unwrap();
+    assert_eq!((again.kept, again.manifest), (0, Some(3)));
+    // What was taken in can be packed and folded as what was collected.
+    second.compact(at(11), false).unwrap();
+    assert_eq!(pack(&second, &folder.path().join("other")).rows, 6);
+    assert!(second.begin("offers-2").unwrap().is_none());
+}
+
+#[test]
+fn nothing_of_an_account_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, bundle) = (lake(&folder.path().join("lake")), folder.path().join("bundle"));
+    pack(&store, &bundle);
+    let third = LakeStore::new(folder.path().join("third"), "0");
+    unpack(&third, &bundle).unwrap();
+    let (held, runs) = holds(&third);
+    assert!(held.iter().all(|(name, _)| name != "instance"));
+    assert_eq!(runs, ["offers-1", "offers-2", "spot-1"]);
+}
+
+#[test]
+fn what_was_changed_cut_or_misplaced_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, bundle) = (lake(&folder.path().join("lake")), folder.path().join("bundle"));
+    pack(&store, &bundle);
+    let bytes = fs::read(&bundle).unwrap();
+    let target = folder.path().join("target");
+    let check = |bytes: &[u8], why: &str| {
+        fs::write(&bundle, bytes).unwrap();
+        let store = LakeStore::new(target.clone(), "0");
+        let refused = unpack(&store, &bundle).expect_err(why);
+        assert!(refused.contains(why), "{refused}");
+        assert!(store.look().unwrap().is_none());
+        let left = fs::read_dir(target.join("manifest")).map(|entries| entries.count()).unwrap_or(0);
+        assert_eq!(left, 0);
+    };
+    check(b"", "it is no bundle");
+    check(&bytes[512..], "it is no bundle");
+    // Every part of it that is cut away or changed is missed; the end of the archive is two empty blocks.
+    for end in (1536..bytes.len() - 1024).step_by(700) {
+        let refused = {
+            fs::write(&bundle, &bytes[..end]).unwrap();
+            unpack(&LakeStore::new(target.clone(), "0"), &bundle)
+        };
+        assert!(refused.is_err(), "cut at {end} of {}", bytes.len());
+    }
+    let at = bytes.windows(4).rposition(|window| window == b"PAR1").unwrap() - 20;
+    let mut changed = bytes.clone();
+    changed[at] ^= 1;
+    check(&changed, "is not the file that is listed");
+    let unsealed = String::from_utf8_lossy(&bytes).find("sealed").unwrap();
+    let mut changed = bytes.clone();
+    changed[unsealed] = b'S';
+    check(&changed, "it is not sealed");
+}
+
+#[test]
+fn a_file_lies_only_where_a_lake_would_put_it() {
+    let check = |dataset: &str, version: u32, path: &str, good: bool| {
+        let file = DataFile {
+            dataset: dataset.into(),
+            version,
+            path: path.into(),
+            rows: 1,
+            bytes: 1,
+            sha256: String::new(),
+        };
+        assert_eq!(check_place(&file).is_ok(), good, "{path}");
+    };
+    check("price", 1, "lake/price/v=1/a-b.parquet", true);
+    check("spot_price", 1, "lake/spot_price/v=1/family=m7i/compacted-3.parquet", true);
+    check("collection_run", 1, "lake/collection_run/v=1/compacted-bundle.parquet", true);
+    check("instance", 1, "lake/instance/v=1/a.parquet", false);
+    check("price", 99, "lake/price/v=99/a.parquet", false);
+    check("price", 1, "lake/offering/v=1/a.parquet", false);
+    check("price", 1, "lake/price/v=1/../../../a.parquet", false);
+    check("price", 1, "lake/price/v=1/family=x/../a.parquet", false);
+    check("price", 1, "lake/price/v=1/.a.parquet", false);
+    check("price", 1, "lake/price/v=1/a.sh", false);
+    check("price", 1, "/lake/price/v=1/a.parquet", false);
+    check("nothing", 1, "lake/nothing/v=1/a.parquet", false);
+}
