@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod bills;
+mod caller;
+mod daemon;
 mod disks;
 mod export;
 mod history;

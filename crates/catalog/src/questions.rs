@@ -31,6 +31,7 @@ pub const QUESTIONS: &[Question] = questions![
     "spot/history",
     "spot/interruptions",
     "spot/latest",
+    "spot/observed",
 ];
 
 /// The views that a person wrote, in the order in which they are made: (name, SQL). A snapshot dataset
@@ -103,6 +104,24 @@ pub mod rows {
             source: String,
             /// Why it is believed.
             basis: String,
+        }
+    }
+
+    row! {
+        /// A spot price that was observed: a row of `spot/observed`.
+        pub struct SpotPrice {
+            /// Instance type.
+            instance_type: String,
+            /// Zone id.
+            az_id: String,
+            /// `linux`, `windows`, `rhel` or `suse`.
+            product: String,
+            /// Since when it held.
+            observed_at: Timestamp,
+            /// Price of an hour.
+            price_per_hour: Decimal,
+            /// Its currency.
+            currency: String,
         }
     }
 

@@ -67,13 +67,14 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
-    use catalog::rows::{Price, RegionRow, Run, ZoneOffer};
+    use catalog::rows::{Price, RegionRow, Run, SpotPrice, ZoneOffer};
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
         ("data/runs", Run::fields()),
         ("offering/zones", ZoneOffer::fields()),
         ("price/current", Price::fields()),
         ("region/list", RegionRow::fields()),
+        ("spot/observed", SpotPrice::fields()),
     ]
 }
 
