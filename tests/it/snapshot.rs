@@ -493,7 +493,7 @@ fn slips_are_answered() {
     check(&["price", "--since", "30d"], "--since is for spot_price, charge and utilization alone");
     check(&["--since", "30d"], "--since is for spot_price, charge and utilization alone");
     check(&["zone", "--by", "service"], "--by is for charge alone");
-    check(&["charge", "--by", "services"], "told apart by \"services\", did you mean service?");
+    check(&["charge", "--by", "services"], "told apart by \"services\"; did you mean service?");
     check(&["charge", "--by", "service,region,zone"], "by two things at most");
     check(&["charge", "--requests", "0"], "0 is not in 1..");
     check(&["placement_score"], "about instance types, and none was named");
