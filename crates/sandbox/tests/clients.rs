@@ -109,6 +109,17 @@ fn what_a_collector_reads_is_whole() {
     check("reads.py", READS);
 }
 
+/// Room for events, so that there is something to be filtered.
+const FILTERED: &str = "
+throttling: false
+events: [{type: m5.large, code: instance-stop, after: 1h, notice: 24h}]
+";
+
+#[test]
+fn every_filter_that_aws_lists_is_served_or_said_to_be_refused() {
+    check("filters.py", FILTERED);
+}
+
 /// moto comes from `.tools/rival`, and runs in the script's own process.
 #[test]
 fn answers_have_the_shapes_of_another_emulator() {

@@ -96,6 +96,26 @@ assert {s["Region"] for s in scores["SpotPlacementScores"]} <= set(regions) and 
 rest = ec2.get_spot_placement_scores(InstanceTypes=["m5.large", "m7i.large", "c7i.large"], TargetCapacity=1, MaxResults=10, NextToken=scores["NextToken"])
 assert len(rest["SpotPlacementScores"]) == 1 and not rest.get("NextToken")
 
+for slip in ({"RegionNames": ["moon-1"]}, {"InstanceTypes": ["m99.large"]}, {"TargetCapacity": 2000000001}, {"InstanceTypes": []}):
+    refused("InvalidParameterValue", ec2.get_spot_placement_scores, **{"InstanceTypes": ["m5.large"], "TargetCapacity": 1} | slip)
+by_zone = ec2.get_spot_placement_scores(InstanceTypes=["m5.large"], TargetCapacity=1, SingleAvailabilityZone=True, RegionNames=["eu-west-1"])["SpotPlacementScores"]
+assert {s["AvailabilityZoneId"] for s in by_zone} == {f"euw1-az{n}" for n in (1, 2, 3)} and all(1 <= s["Score"] <= 3 for s in by_zone)
+
+# Capacity blocks: where the type is offered, from half past eleven on, at a price for all of it.
+block = dict(InstanceType="p5.48xlarge", InstanceCount=2, CapacityDurationHours=48)
+blocks = once(pages(ec2, "describe_capacity_block_offerings", "CapacityBlockOfferings", **block), lambda b: b["CapacityBlockOfferingId"])
+assert len(blocks) == 3 and {b["AvailabilityZone"] for b in blocks.values()} == {zones[f"use1-az{n}"]["ZoneName"] for n in (1, 4, 6)}
+for one in blocks.values():
+    assert one["StartDate"] > now and one["StartDate"].strftime("%H:%M") == "11:30" and one["EndDate"] - one["StartDate"] == datetime.timedelta(hours=48)
+    assert (one["InstanceType"], one["InstanceCount"], one["CapacityBlockDurationHours"], one["CurrencyCode"]) == ("p5.48xlarge", 2, 48, "USD") and float(one["UpfrontFee"]) > 0
+twice = ec2.describe_capacity_block_offerings(**block | {"CapacityDurationHours": 96})["CapacityBlockOfferings"]
+assert abs(float(twice[0]["UpfrontFee"]) - 2 * float(next(iter(blocks.values()))["UpfrontFee"])) <= 0.02
+later = now + datetime.timedelta(days=20)
+assert all(b["StartDate"] >= later for b in ec2.describe_capacity_block_offerings(**block, StartDateRange=later)["CapacityBlockOfferings"])
+assert ec2.describe_capacity_block_offerings(**block, EndDateRange=now)["CapacityBlockOfferings"] == []
+for slip in ({"InstanceType": "m5.large"}, {"InstanceType": "m99.large"}, {"InstanceCount": 65}, {"CapacityDurationHours": 25}, {"CapacityDurationHours": 15 * 24}):
+    refused("InvalidParameterValue", ec2.describe_capacity_block_offerings, **block | slip)
+
 # The fleet, page by page.
 ids = set()
 for n in range(4):
@@ -161,7 +181,7 @@ def costs(**more):
                 key = (one["TimePeriod"]["Start"], *group["Keys"])
                 assert key not in groups, key
                 groups[key] = float(group["Metrics"]["UnblendedCost"]["Amount"])
-            if one["Total"]:
+            if "GroupBy" not in more:
                 groups[(one["TimePeriod"]["Start"],)] = float(one["Total"]["UnblendedCost"]["Amount"])
         if not answer.get("NextPageToken"):
             return groups, number
@@ -180,7 +200,34 @@ hours = ce.get_cost_and_usage(**asked | {"Granularity": "HOURLY", "TimePeriod": 
 assert hours["ResultsByTime"][1]["TimePeriod"] == {"Start": day(0) + "T01:00:00Z", "End": day(0) + "T02:00:00Z"}
 refused("ValidationException", ce.get_cost_and_usage, **asked | {"Metrics": ["Nonsense"]})
 refused("ValidationException", ce.get_cost_and_usage, **asked, GroupBy=by("AZ", "REGION", "SERVICE"))
-refused("ValidationException", ce.get_cost_and_usage, **asked, Filter={"Tags": {"Key": "a", "Values": ["b"]}})
+
+# By tags: as they were last while something ran.
+tagged, renamed = launch(ec2, InstanceType="m5.large", MinCount=2, MaxCount=2, TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "team", "Value": "a"}]}])
+forward(600)
+ec2.create_tags(Resources=[renamed], Tags=[{"Key": "team", "Value": "b"}])
+forward(3000)
+ec2.terminate_instances(InstanceIds=[tagged, renamed])
+by_team = [{"Type": "TAG", "Key": "team"}, {"Type": "DIMENSION", "Key": "INSTANCE_TYPE"}]
+teams, _ = costs(GroupBy=by_team)
+sums = {}
+for (_, *keys), cost in teams.items():
+    sums[tuple(keys)] = sums.get(tuple(keys), 0) + cost
+assert {keys for keys in sums if len(keys) == 2} == {("team$", "t3.micro"), ("team$a", "m5.large"), ("team$b", "m5.large")}, sums
+assert abs(sums["team$a", "m5.large"] - 0.096) < 0.002 and abs(sums["team$a", "m5.large"] - sums["team$b", "m5.large"]) < 1e-9
+whole, _ = costs()
+total = lambda **filter: sum(costs(Filter=filter)[0].values())
+assert abs(total(Tags={"Key": "team", "Values": ["a", "b"]}) - 2 * sums["team$a", "m5.large"]) < 1e-9
+assert abs(total(Tags={"Key": "team", "MatchOptions": ["ABSENT"]}) + total(Tags={"Key": "team", "Values": ["a", "b"]}) - sum(whole.values())) < 1e-6
+shown = ce.get_cost_and_usage(**asked | {"Metrics": ["AmortizedCost"]}, GroupBy=by_team)
+assert shown["GroupDefinitions"] == by_team
+# A day on which nothing ran has no groups, and nothing as its total; what is not billed yet is estimated.
+before = ce.get_cost_and_usage(**asked | {"TimePeriod": {"Start": day(-3), "End": day(-2)}}, GroupBy=by_team)["ResultsByTime"][0]
+assert before["Groups"] == [] and float(before["Total"]["UnblendedCost"]["Amount"]) == 0
+assert all(one["Estimated"] for one in shown["ResultsByTime"])
+assert not ce.get_cost_and_usage(**asked | {"TimePeriod": {"Start": day(-70), "End": day(-69)}})["ResultsByTime"][0]["Estimated"]
+refused("ValidationException", ce.get_cost_and_usage, **asked, Filter={"Tags": {"Key": "a"}})
+refused("ValidationException", ce.get_cost_and_usage, **asked, Filter={"Tags": {"Key": "a", "Values": ["b"], "MatchOptions": ["CONTAINS"]}})
+refused("ValidationException", ce.get_cost_and_usage, **asked, GroupBy=[{"Type": "COST_CATEGORY", "Key": "a"}])
 
 # The price list: texts that hold JSON.
 pricing = client("pricing")

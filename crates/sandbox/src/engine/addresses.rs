@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::filter::Filter;
-use super::instance::{State, Tags};
+use super::filter::{Filters, Table, many, one};
+use super::instance::{Instance, State, Tags};
 use super::tags::{nodes as tag_nodes, read_own};
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
@@ -12,12 +12,34 @@ use crate::wire::{Fields, Node, Part};
 pub(crate) struct Address {
     pub(crate) id: String,
     ip: String,
-    association: String,
+    pub(crate) association: String,
     pub(crate) instance: Option<String>,
     pub(crate) tags: Tags,
 }
 
+/// The filters of DescribeAddresses.
+const FILTERS: Table<Address> = Table {
+    tags: Some(|address| &address.tags),
+    named: &[
+        ("allocation-id", |_, address| one(&address.id)),
+        ("association-id", |desk, address| many(desk.holder(address).map(|_| &address.association))),
+        ("domain", |_, _| one("vpc")),
+        ("instance-id", |_, address| many(&address.instance)),
+        ("network-border-group", |desk, _| one(desk.region)),
+        ("network-interface-id", |desk, address| many(desk.holder(address).map(|found| &found.interface))),
+        ("network-interface-owner-id", |desk, address| many(desk.holder(address).map(|_| desk.account))),
+        ("private-ip-address", |desk, address| many(desk.holder(address).map(|found| &found.private_ip))),
+        ("public-ip", |_, address| one(&address.ip)),
+    ],
+    bare: &[],
+};
+
 impl Desk<'_> {
+    /// The instance that has an address.
+    fn holder(&self, address: &Address) -> Option<&Instance> {
+        self.here.instances.get(address.instance.as_ref()?)
+    }
+
     /// AllocateAddress.
     pub(crate) fn allocate_address(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:AllocateAddress")?;
@@ -123,22 +145,14 @@ impl Desk<'_> {
         if let Some(id) = ids.iter().find(|id| !self.here.addresses.contains_key(**id)) {
             return Err(ApiError::no_such(Kind::Address, id));
         }
-        let filters = Filter::read(params)?;
+        let filters = Filters::read(params, &FILTERS)?;
         let mut nodes: Vec<Node> = Vec::new();
         for address in self.here.addresses.values() {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &address.tags, |name| match name {
-                "allocation-id" => one(&address.id),
-                "public-ip" => one(&address.ip),
-                "domain" => one("vpc"),
-                "instance-id" => Some(address.instance.iter().map(|id| id.clone().into()).collect()),
-                _ => None,
-            })?;
             let named = (ids.is_empty() || ids.contains(&address.id.as_str()))
                 && (ips.is_empty() || ips.contains(&address.ip.as_str()));
-            if fits && named {
-                let holder = address.instance.as_ref().and_then(|id| self.here.instances.get(id));
-                let associated = address.instance.as_ref().map(|_| address.association.as_str());
+            if named && filters.pass(self, address) {
+                let holder = self.holder(address);
+                let associated = holder.map(|_| address.association.as_str());
                 let node = Fields::new()
                     .put("publicIp", &address.ip)
                     .put("allocationId", &address.id)

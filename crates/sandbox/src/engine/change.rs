@@ -307,6 +307,7 @@ impl Desk<'_> {
             rate: Rate(rate.unwrap_or_default()),
             from: found.launched,
             until: None,
+            tags: found.tags.clone(),
         });
         let rules = self.rules;
         let fits = |pattern: &str| matches(pattern, &found.instance_type);
@@ -338,11 +339,14 @@ impl Desk<'_> {
 
     fn bill_until_now(&mut self, id: &str) {
         let now = self.now;
-        if let Some(open) =
-            self.usage.iter_mut().rev().find(|usage| usage.instance == id && usage.until.is_none())
-        {
+        if let Some(open) = self.open_bill(id) {
             open.until = Some(now);
         }
+    }
+
+    /// What is being billed for an instance.
+    pub(crate) fn open_bill(&mut self, id: &str) -> Option<&mut Usage> {
+        self.usage.iter_mut().rev().find(|usage| usage.instance == id && usage.until.is_none())
     }
 
     /// What goes with a terminated instance: its volumes, as they were set, and its addresses.
@@ -350,6 +354,7 @@ impl Desk<'_> {
         let now = self.now;
         let Some(found) = self.here.instances.get_mut(id) else { return };
         found.public_ip = None;
+        found.interface_tags.clear();
         let volumes = std::mem::take(&mut found.volumes);
         for mapping in volumes {
             if mapping.delete {

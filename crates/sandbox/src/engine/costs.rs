@@ -31,9 +31,18 @@ fn invalid(why: impl Into<String>) -> ApiError {
     ApiError::new("ValidationException", why)
 }
 
+/// By what usage is grouped.
+#[derive(Clone, Copy)]
+enum Group<'a> {
+    Dimension(&'a str),
+    Tag(&'a str),
+}
+
 /// What is asked of each piece of usage.
 enum Test<'a> {
     Dimension(&'a str, Vec<&'a str>),
+    /// One of these values; without any, that the tag is not there.
+    Tag(&'a str, Vec<&'a str>),
     All(Vec<Test<'a>>),
     Any(Vec<Test<'a>>),
     Not(Box<Test<'a>>),
@@ -66,7 +75,11 @@ impl Desk<'_> {
         let test = input.part("Filter")?.map(|part| read_test(&part)).transpose()?;
         let mut groups = Vec::new();
         for group in input.list("GroupBy")? {
-            groups.push(dimension(group.need("Type")?, group.need("Key")?)?);
+            let key = group.need("Key")?;
+            groups.push(match group.need("Type")? {
+                "TAG" => Group::Tag(key),
+                kind => Group::Dimension(dimension(kind, key)?),
+            });
         }
         if groups.len() > 2 {
             return Err(invalid("A call groups by two at most"));
@@ -97,8 +110,8 @@ impl Desk<'_> {
                 shown = Some(span);
                 by_time.push(json!({
                     "TimePeriod": { "Start": written(span.0, hourly), "End": written(span.1, hourly) },
-                    "Total": if groups.is_empty() { amounts(&metrics, sum) } else { json!({}) },
-                    "Groups": [], "Estimated": span.1 > self.now.as_second(),
+                    "Total": if keys.is_none() { amounts(&metrics, sum) } else { json!({}) },
+                    "Groups": [], "Estimated": self.is_estimated(span),
                 }));
             }
             if let (Some(keys), Some(Value::Array(list))) =
@@ -109,19 +122,33 @@ impl Desk<'_> {
         }
         let mut answer = json!({ "ResultsByTime": by_time, "DimensionValueAttributes": [] });
         if !groups.is_empty() {
-            let named = groups.iter().map(|key| json!({ "Type": "DIMENSION", "Key": key }));
-            answer["GroupDefinitions"] = named.collect();
+            let named = |group: &Group<'_>| match group {
+                Group::Dimension(key) => json!({ "Type": "DIMENSION", "Key": key }),
+                Group::Tag(key) => json!({ "Type": "TAG", "Key": key }),
+            };
+            answer["GroupDefinitions"] = groups.iter().map(named).collect();
         }
         Ok(with_token(answer, "NextPageToken", next))
     }
 
-    fn sums(&self, used: &[&Usage], span: Stretch, groups: &[&str]) -> BTreeMap<Vec<String>, Sum> {
+    /// Bills are final some time after their month has ended; here when it has.
+    fn is_estimated(&self, span: Stretch) -> bool {
+        next_month(span.1 - 1).is_none_or(|end| end > self.now.as_second())
+    }
+
+    fn sums(&self, used: &[&Usage], span: Stretch, groups: &[Group<'_>]) -> BTreeMap<Vec<String>, Sum> {
         let mut sums: BTreeMap<Vec<String>, Sum> = BTreeMap::new();
         for usage in used {
             let to = usage.until.unwrap_or(self.now).as_second().min(span.1);
             let seconds = to - usage.from.as_second().max(span.0);
             if seconds > 0 {
-                let keys = groups.iter().map(|group| self.value_of(usage, group)).collect();
+                let key = |group: &Group<'_>| match group {
+                    Group::Dimension(name) => self.value_of(usage, name),
+                    Group::Tag(key) => {
+                        format!("{key}${}", usage.tags.get(*key).map_or("", String::as_str))
+                    }
+                };
+                let keys = groups.iter().map(key).collect();
                 let sum = sums.entry(keys).or_default();
                 let cost = usage.rate.0 * Decimal::from(seconds) / Decimal::from(3600);
                 *sum = (sum.0 + seconds, sum.1 + cost);
@@ -152,6 +179,10 @@ impl Desk<'_> {
     fn passes(&self, usage: &Usage, test: &Test<'_>) -> bool {
         match test {
             Test::Dimension(key, values) => values.contains(&self.value_of(usage, key).as_str()),
+            Test::Tag(key, values) => match usage.tags.get(*key) {
+                Some(value) => values.contains(&value.as_str()),
+                None => values.is_empty() || values.contains(&""),
+            },
             Test::All(tests) => tests.iter().all(|test| self.passes(usage, test)),
             Test::Any(tests) => tests.iter().any(|test| self.passes(usage, test)),
             Test::Not(test) => !self.passes(usage, test),
@@ -183,14 +214,30 @@ fn dimension<'a>(kind: &str, key: &'a str) -> Done<&'a str> {
 }
 
 fn read_test<'a>(part: &Given<'a>) -> Done<Test<'a>> {
+    let options = |one: &Given<'a>, known: &[&str]| -> Done<Vec<&'a str>> {
+        let options = one.texts("MatchOptions")?;
+        match options.iter().find(|option| !known.contains(option)) {
+            Some(other) => Err(invalid(format!(
+                "The sandbox serves the match options {}, and not {other}",
+                known.join(", ")
+            ))),
+            None => Ok(options),
+        }
+    };
     let several = |name: &str| -> Done<Vec<Test<'a>>> { part.list(name)?.iter().map(read_test).collect() };
     let mut found = Vec::new();
     if let Some(one) = part.part("Dimensions")? {
         let key = dimension("DIMENSION", one.need("Key")?)?;
-        if let Some(option) = one.texts("MatchOptions")?.iter().find(|option| **option != "EQUALS") {
-            return Err(invalid(format!("The sandbox serves the match option EQUALS, and not {option}")));
-        }
+        options(&one, &["EQUALS", "CASE_SENSITIVE"])?;
         found.push(Test::Dimension(key, one.texts("Values")?));
+    }
+    if let Some(one) = part.part("Tags")? {
+        let absent = options(&one, &["EQUALS", "CASE_SENSITIVE", "ABSENT"])?.contains(&"ABSENT");
+        let values = one.texts("Values")?;
+        if absent != values.is_empty() {
+            return Err(invalid("A filter by tags has values, or the match option ABSENT"));
+        }
+        found.push(Test::Tag(one.need("Key")?, values));
     }
     let (all, any) = (several("And")?, several("Or")?);
     if !all.is_empty() {
@@ -204,7 +251,7 @@ fn read_test<'a>(part: &Given<'a>) -> Done<Test<'a>> {
     }
     match (found.pop(), found.is_empty()) {
         (Some(test), true) => Ok(test),
-        _ => Err(invalid("Expression must have one root: Dimensions, And, Or or Not")),
+        _ => Err(invalid("Expression must have one root: Dimensions, Tags, And, Or or Not")),
     }
 }
 

@@ -73,6 +73,8 @@ pub(crate) enum Kind {
     Address,
     Reservation,
     Template,
+    KeyPair,
+    Interface,
 }
 
 impl Kind {
@@ -90,6 +92,8 @@ impl Kind {
             Kind::Address => "eipalloc-",
             Kind::Reservation => "cr-",
             Kind::Template => "lt-",
+            Kind::KeyPair => "key-",
+            Kind::Interface => "eni-",
         }
     }
 
@@ -135,6 +139,14 @@ impl Kind {
                 "InvalidLaunchTemplateId.NotFound",
                 "InvalidLaunchTemplateId.Malformed",
                 "The specified launch template, with template ID {}, does not exist.",
+            ),
+            Kind::KeyPair => {
+                ("InvalidKeyPair.NotFound", "InvalidKeyPair.NotFound", "The key pair '{}' does not exist")
+            }
+            Kind::Interface => (
+                "InvalidNetworkInterfaceID.NotFound",
+                "InvalidNetworkInterfaceId.Malformed",
+                "The network interface '{}' does not exist",
             ),
             Kind::Reservation => (
                 "InvalidCapacityReservationId.NotFound",

@@ -1,21 +1,43 @@
+use std::borrow::Cow;
+
 use super::instance::Tags;
 use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Given, Part};
 
-/// One filter: any of the values may fit.
-#[derive(Debug, Clone)]
-pub(crate) struct Filter {
-    pub(crate) name: String,
-    pub(crate) values: Vec<String>,
+/// What a resource has under the name of a filter.
+pub(crate) type Has<R> = for<'a, 'd> fn(&'a Desk<'d>, &'a R) -> Vec<Cow<'a, str>>;
+
+/// The filters of a call: all that the EC2 API Reference lists for it, but for those in `tests/filters.py`.
+pub(crate) struct Table<R: 'static> {
+    /// Where the tags are, for `tag:<key>` and `tag-key`.
+    pub(crate) tags: Option<fn(&R) -> &Tags>,
+    pub(crate) named: &'static [(&'static str, Has<R>)],
+    /// Those by which nothing here has any value.
+    pub(crate) bare: &'static [&'static str],
 }
 
-impl Filter {
-    /// Reads `Filter.N`; more than 200 values are refused.
-    pub(crate) fn read(params: &Part<'_>) -> Done<Vec<Filter>> {
-        let mut filters = Vec::new();
+/// What a filter looks at.
+enum Look<R> {
+    Tag(fn(&R) -> &Tags, String),
+    TagKey(fn(&R) -> &Tags),
+    Named(Has<R>),
+    Nothing,
+}
+
+/// The filters of a request: each has to let a resource pass, and does if one of its values fits.
+pub(crate) struct Filters<R> {
+    all: Vec<(Look<R>, Vec<String>)>,
+}
+
+impl<R> Filters<R> {
+    /// Reads `Filter.N`; names that are not in the table are refused, and so are more than 200 values.
+    pub(crate) fn read(params: &Part<'_>, table: &Table<R>) -> Done<Filters<R>> {
+        let mut all = Vec::new();
         for part in params.parts("Filter") {
-            let name = part.need("Name")?.to_string();
+            let name = part.need("Name")?;
+            let look =
+                table.look(name).ok_or_else(|| ApiError::value(format!("The filter '{name}' is invalid")))?;
             let values: Vec<String> = part.list("Value").into_iter().map(String::from).collect();
             if values.len() > 200 {
                 return Err(ApiError::new(
@@ -23,44 +45,77 @@ impl Filter {
                     "The maximum number of filter values is 200",
                 ));
             }
-            filters.push(Filter { name, values });
+            all.push((look, values));
         }
-        Ok(filters)
+        Ok(Filters { all })
     }
 
-    fn fits(&self, value: &str) -> bool {
-        self.values.iter().any(|pattern| matches(pattern, value))
+    /// Whether a resource passes.
+    pub(crate) fn pass(&self, desk: &Desk<'_>, row: &R) -> bool {
+        self.all.iter().all(|(look, values)| {
+            let fits = |text: &str| values.iter().any(|pattern| matches(pattern, text));
+            match look {
+                Look::Tag(tags, key) => tags(row).get(key).is_some_and(|value| fits(value)),
+                Look::TagKey(tags) => tags(row).keys().any(|key| fits(key)),
+                Look::Named(has) => has(desk, row).iter().any(|value| fits(value)),
+                Look::Nothing => false,
+            }
+        })
     }
+}
 
-    /// Whether a resource passes: `values` gives what the resource has under a name, `None` for a name
-    /// that is no filter of it.
-    pub(crate) fn pass<'v>(
-        filters: &[Filter],
-        tags: &Tags,
-        values: impl Fn(&str) -> Option<Vec<std::borrow::Cow<'v, str>>>,
-    ) -> Done<bool> {
-        for filter in filters {
-            let name = filter.name.as_str();
-            let fits = if let Some(key) = name.strip_prefix("tag:") {
-                tags.get(key).is_some_and(|value| filter.fits(value))
-            } else if name == "tag-key" {
-                tags.keys().any(|key| filter.fits(key))
-            } else {
-                let Some(values) = values(name) else {
-                    return Err(ApiError::value(format!("The filter '{name}' is invalid")));
-                };
-                values.iter().any(|value| filter.fits(value))
-            };
-            if !fits {
-                return Ok(false);
+impl<R> Table<R> {
+    fn look(&self, name: &str) -> Option<Look<R>> {
+        if let Some(tags) = self.tags {
+            if let Some(key) = name.strip_prefix("tag:") {
+                return Some(Look::Tag(tags, key.to_string()));
+            }
+            if name == "tag-key" {
+                return Some(Look::TagKey(tags));
             }
         }
-        Ok(true)
+        let named = self.named.iter().find(|(known, _)| *known == name).map(|(_, has)| Look::Named(*has));
+        named.or_else(|| self.bare.contains(&name).then_some(Look::Nothing))
     }
+}
+
+/// One text.
+pub(crate) fn one(text: &str) -> Vec<Cow<'_, str>> {
+    vec![Cow::Borrowed(text)]
+}
+
+/// One text that was made for this.
+pub(crate) fn own<'a>(text: impl ToString) -> Vec<Cow<'a, str>> {
+    vec![Cow::Owned(text.to_string())]
+}
+
+/// Any number of texts.
+pub(crate) fn many<'a, T: AsRef<str> + ?Sized + 'a>(
+    texts: impl IntoIterator<Item = &'a T>,
+) -> Vec<Cow<'a, str>> {
+    texts.into_iter().map(|text| Cow::Borrowed(text.as_ref())).collect()
+}
+
+/// Any number of texts that were made for this.
+pub(crate) fn owned<'a, T: ToString>(texts: impl IntoIterator<Item = T>) -> Vec<Cow<'a, str>> {
+    texts.into_iter().map(|text| Cow::Owned(text.to_string())).collect()
+}
+
+/// `true` or `false`.
+pub(crate) fn flag<'a>(flag: bool) -> Vec<Cow<'a, str>> {
+    one(if flag { "true" } else { "false" })
+}
+
+/// An instant, as answers spell it.
+pub(crate) fn at<'a>(instant: domain::Timestamp) -> Vec<Cow<'a, str>> {
+    own(crate::wire::iso(instant))
 }
 
 /// `*` is any run of letters, `?` one letter, and a backslash takes the meaning from what follows.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    if !pattern.contains(['*', '?', '\\']) {
+        return pattern == text;
+    }
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
@@ -85,11 +140,11 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
 
 impl Desk<'_> {
     /// A page: what comes after the token, and the token of what comes then. `bounds` are the least and the
-    /// most that may be asked for.
+    /// most that may be asked for. Rows after the page are not looked for.
     pub(crate) fn page<T>(
         &self,
         params: &Part<'_>,
-        all: Vec<T>,
+        all: impl IntoIterator<Item = T>,
         bounds: (i64, i64),
     ) -> Done<(Vec<T>, Option<String>)> {
         let most = params.number("MaxResults")?;
@@ -127,13 +182,13 @@ impl Desk<'_> {
         Ok(self.cut(all, from.transpose()?.unwrap_or(0), size))
     }
 
-    fn cut<T>(&self, all: Vec<T>, from: usize, size: i64) -> (Vec<T>, Option<String>) {
-        let size = self.rules.page.map_or(size, |most| size.min(i64::from(most.max(1))));
-        let total = all.len();
-        let rows: Vec<T> = all.into_iter().skip(from).take(size as usize).collect();
-        let next = from + rows.len();
+    fn cut<T>(&self, all: impl IntoIterator<Item = T>, from: usize, size: i64) -> (Vec<T>, Option<String>) {
+        let size = self.rules.page.map_or(size, |most| size.min(i64::from(most.max(1)))) as usize;
+        let mut rest = all.into_iter().skip(from);
+        let rows: Vec<T> = rest.by_ref().take(size).collect();
         // Letters and digits alone: Service Quotas takes nothing else.
-        (rows, (next < total).then(|| format!("sandbox{next}")))
+        let next = rest.next().map(|_| format!("sandbox{}", from + size));
+        (rows, next)
     }
 }
 

@@ -2,7 +2,7 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::filter::Filter;
+use super::filter::{Filters, Table, at, flag, many, one, own};
 use super::ids::fixed;
 use super::instance::{State, Tags};
 use super::places::Vessel;
@@ -24,6 +24,9 @@ pub(crate) struct Image {
     encrypted: bool,
     snapshot: String,
     created: Timestamp,
+    /// The instance of which it was made.
+    #[serde(default)]
+    source: Option<String>,
     pub(crate) tags: Tags,
 }
 
@@ -109,6 +112,49 @@ const PUBLIC: [(&str, &str, &str, &str, i64); 10] = [
     ),
 ];
 
+/// The filters of DescribeImages, by the image and whether it is the account's own.
+const FILTERS: Table<(Image, bool)> = Table {
+    tags: Some(|(image, _)| &image.tags),
+    named: &[
+        ("architecture", |_, (image, _)| one(&image.arch)),
+        ("block-device-mapping.delete-on-termination", |_, _| flag(true)),
+        ("block-device-mapping.device-name", |_, (image, _)| one(&image.root_device)),
+        ("block-device-mapping.encrypted", |_, (image, _)| flag(image.encrypted)),
+        ("block-device-mapping.snapshot-id", |_, (image, _)| one(&image.snapshot)),
+        ("block-device-mapping.volume-size", |_, (image, _)| own(image.size)),
+        ("block-device-mapping.volume-type", |_, _| one("gp3")),
+        ("creation-date", |_, (image, _)| at(image.created)),
+        ("description", |_, (image, _)| one(&image.description)),
+        ("ena-support", |_, _| flag(true)),
+        ("hypervisor", |_, _| one("xen")),
+        ("image-allowed", |_, _| flag(true)),
+        ("image-id", |_, (image, _)| one(&image.id)),
+        ("image-type", |_, _| one("machine")),
+        ("is-public", |_, (_, own)| flag(!own)),
+        ("manifest-location", |desk, (image, own_one)| own(desk.image_location(image, *own_one))),
+        ("name", |_, (image, _)| one(&image.name)),
+        ("owner-alias", |_, (_, own)| many((!own).then_some("amazon"))),
+        ("owner-id", |desk, (_, own_one)| own(desk.image_owner(*own_one))),
+        ("root-device-name", |_, (image, _)| one(&image.root_device)),
+        ("root-device-type", |_, _| one("ebs")),
+        ("source-instance-id", |_, (image, _)| many(&image.source)),
+        ("state", |desk, (image, _)| one(desk.image_state(image))),
+        ("virtualization-type", |_, _| one("hvm")),
+    ],
+    bare: &[
+        "kernel-id",
+        "platform",
+        "product-code",
+        "product-code.type",
+        "ramdisk-id",
+        "source-image-id",
+        "source-image-region",
+        "sriov-net-support",
+        "state-reason-code",
+        "state-reason-message",
+    ],
+};
+
 impl Desk<'_> {
     /// An id that is the same for all accounts and seeds.
     fn public_id(&self, prefix: &str, name: &str) -> String {
@@ -127,6 +173,7 @@ impl Desk<'_> {
             encrypted: false,
             snapshot: self.public_id("snap-", name),
             created: Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 20_000),
+            source: None,
             tags: Tags::new(),
         }
     }
@@ -220,44 +267,34 @@ impl Desk<'_> {
         let owners = params.list("Owner");
         params.flag("IncludeDeprecated")?;
         params.list("ExecutableBy");
-        let filters = Filter::read(params)?;
-        let mut rows = Vec::new();
+        let filters = Filters::read(params, &FILTERS)?;
         let own = self.here.images.values().cloned().map(|image| (image, true));
         let all: Vec<(Image, bool)> =
             own.chain(self.public_images().into_iter().map(|image| (image, false))).collect();
         if let Some(id) = ids.iter().find(|id| !all.iter().any(|(image, _)| image.id == **id)) {
             return Err(ApiError::no_such(Kind::Image, id));
         }
-        for (image, own) in all {
-            let owner = self.image_owner(own);
+        let named = |(image, own): &(Image, bool)| {
+            let owner = self.image_owner(*own);
             let owned = owners.is_empty()
                 || owners.iter().any(|asked| {
-                    *asked == owner || (*asked == "self" && own) || (*asked == "amazon" && !own)
+                    *asked == owner || (*asked == "self" && *own) || (*asked == "amazon" && !own)
                 });
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &image.tags, |name| match name {
-                "image-id" => one(&image.id),
-                "name" => one(&image.name),
-                "architecture" => one(&image.arch),
-                "state" => one(self.image_state(&image)),
-                "owner-id" => one(&owner),
-                "owner-alias" => one(if own { "self" } else { "amazon" }),
-                "root-device-type" => one("ebs"),
-                "virtualization-type" => one("hvm"),
-                "is-public" => one(if own { "false" } else { "true" }),
-                _ => None,
-            })?;
-            if fits && owned && (ids.is_empty() || ids.contains(&image.id.as_str())) {
-                rows.push(self.image_node(&image, own));
-            }
-        }
+            owned && (ids.is_empty() || ids.contains(&image.id.as_str()))
+        };
+        let rows = all.into_iter().filter(named).filter(|row| filters.pass(self, row));
         let (rows, next) = self.page(params, rows, (1, 1000))?;
         self.ready(params)?;
-        Ok(Fields::new().put("imagesSet", rows).opt("nextToken", next).into())
+        let nodes: Vec<Node> = rows.iter().map(|(image, own)| self.image_node(image, *own)).collect();
+        Ok(Fields::new().put("imagesSet", nodes).opt("nextToken", next).into())
     }
 
     fn image_owner(&self, own: bool) -> String {
         if own { self.account.to_string() } else { "000000000000".to_string() }
+    }
+
+    fn image_location(&self, image: &Image, own: bool) -> String {
+        format!("{}/{}", self.image_owner(own), image.name)
     }
 
     fn image_state(&self, image: &Image) -> &'static str {
@@ -279,7 +316,7 @@ impl Desk<'_> {
         let owner = self.image_owner(own);
         Fields::new()
             .put("imageId", &image.id)
-            .put("imageLocation", format!("{owner}/{}", image.name))
+            .put("imageLocation", self.image_location(image, own))
             .put("imageState", self.image_state(image))
             .put("imageOwnerId", &owner)
             .put("creationDate", image.created)
@@ -294,6 +331,7 @@ impl Desk<'_> {
             .put("blockDeviceMapping", vec![disk.into()])
             .put("virtualizationType", "hvm")
             .some("tagSet", tag_nodes(&image.tags))
+            .opt("sourceInstanceId", image.source.as_ref())
             .put("hypervisor", "xen")
             .put("enaSupport", true)
             .put("platformDetails", "Linux/UNIX")
@@ -347,6 +385,7 @@ impl Desk<'_> {
             encrypted,
             snapshot: snapshot.id.clone(),
             created: self.now,
+            source: Some(found.id),
             tags,
         };
         let id = image.id.clone();

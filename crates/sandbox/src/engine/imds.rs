@@ -6,8 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::iam::Principal;
 use super::instance::State;
+use super::list::{MAINTENANCE, Names};
 use super::world::{Desk, World};
-use crate::wire::iso;
+use crate::wire::{iso, node};
 
 /// A question to the metadata service.
 #[derive(Debug, Clone, Default)]
@@ -142,7 +143,7 @@ impl Desk<'_> {
             "meta-data/ami-id" => Some(i.image),
             "meta-data/ami-launch-index" => Some(i.index.to_string()),
             "meta-data/hostname" | "meta-data/local-hostname" => {
-                Some(format!("ip-{}.{}.compute.internal", i.private_ip.replace('.', "-"), self.region))
+                Some(node(Names::of(self.region).private(&i)).into_text())
             }
             "meta-data/instance-action" => text("none"),
             "meta-data/instance-id" => text(id),
@@ -187,7 +188,7 @@ impl Desk<'_> {
             "meta-data/events/maintenance/scheduled" => {
                 let events = i.events.iter().map(|event| json!({
                     "NotBefore": event.at.strftime("%e %b %Y %H:%M:%S GMT").to_string().trim_start(), "Code": event.code,
-                    "Description": "The instance is scheduled for maintenance", "EventId": event.id, "NotAfter": null, "State": "active",
+                    "Description": MAINTENANCE, "EventId": event.id, "NotAfter": null, "State": "active",
                 }));
                 Some(serde_json::Value::Array(events.collect()).to_string())
             }

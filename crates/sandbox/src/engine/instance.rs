@@ -4,7 +4,7 @@ use domain::{Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::disks::Disk;
-use crate::wire::{Fields, Node};
+use crate::wire::{Fields, Node, Spell};
 
 /// Tags, by key.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -131,6 +131,8 @@ pub(crate) struct Instance {
     pub(crate) private_ip: String,
     pub(crate) public_ip: Option<String>,
     pub(crate) interface: String,
+    #[serde(default)]
+    pub(crate) interface_tags: Tags,
     pub(crate) volumes: Vec<Mapping>,
     pub(crate) spot_request: Option<String>,
     pub(crate) terminate_on_shutdown: bool,
@@ -155,6 +157,13 @@ pub(crate) struct Instance {
     pub(crate) events: Vec<ScheduledEvent>,
 }
 
+impl Instance {
+    /// The id of the attachment of its network interface.
+    pub(crate) fn attachment(&self) -> impl Spell + use<'_> {
+        ("eni-attach-", self.interface.trim_start_matches("eni-"))
+    }
+}
+
 /// Into which capacity reservation an instance may go.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Target {
@@ -170,18 +179,24 @@ pub(crate) enum Target {
 }
 
 impl Target {
+    /// The preference; none when a reservation is named.
+    pub(crate) fn preference(&self) -> Option<&'static str> {
+        match self {
+            Target::Open => Some("open"),
+            Target::Never => Some("none"),
+            Target::Only => Some("capacity-reservations-only"),
+            Target::Named(_) => None,
+        }
+    }
+
     /// What `capacityReservationSpecification` says.
     pub(crate) fn write(&self, fields: Fields) -> Fields {
-        let preference = match self {
-            Target::Open => "open",
-            Target::Never => "none",
-            Target::Only => "capacity-reservations-only",
+        match self {
             Target::Named(id) => {
-                return fields
-                    .within("capacityReservationTarget", |fields| fields.put("capacityReservationId", id));
+                fields.within("capacityReservationTarget", |fields| fields.put("capacityReservationId", id))
             }
-        };
-        fields.put("capacityReservationPreference", preference)
+            preferred => fields.opt("capacityReservationPreference", preferred.preference()),
+        }
     }
 }
 
@@ -256,4 +271,7 @@ pub(crate) struct Usage {
     pub(crate) rate: Rate,
     pub(crate) from: Timestamp,
     pub(crate) until: Option<Timestamp>,
+    /// The instance's tags as they were last while it ran.
+    #[serde(default)]
+    pub(crate) tags: Tags,
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::Sha256;
 
-use super::filter::Filter;
+use super::filter::{Filters, Table, one};
 use super::instance::Tags;
 use super::tags::{nodes as tag_nodes, read_own};
 use super::world::Desk;
@@ -20,13 +20,13 @@ use crate::wire::{Fields, Node, Part};
 /// A public key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct KeyPair {
-    id: String,
+    pub(crate) id: String,
     name: String,
     kind: String,
     fingerprint: String,
     public: String,
     created: Timestamp,
-    tags: Tags,
+    pub(crate) tags: Tags,
 }
 
 /// An OpenSSH public key: its kind, and the fingerprint that AWS shows of an imported one. RSA: MD5 of
@@ -248,19 +248,12 @@ impl Desk<'_> {
         for name in &names {
             self.known_key(Some(name))?;
         }
-        let filters = Filter::read(params)?;
+        let filters = Filters::read(params, &FILTERS)?;
         let mut nodes: Vec<Node> = Vec::new();
         for key in self.here.keys.values() {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &key.tags, |name| match name {
-                "key-name" => one(&key.name),
-                "key-pair-id" => one(&key.id),
-                "fingerprint" => one(&key.fingerprint),
-                _ => None,
-            })?;
             let named = (names.is_empty() || names.contains(&key.name.as_str()))
                 && (ids.is_empty() || ids.contains(&key.id.as_str()));
-            if fits && named {
+            if named && filters.pass(self, key) {
                 let node = Fields::new()
                     .put("keyPairId", &key.id)
                     .put("keyFingerprint", &key.fingerprint)
@@ -295,6 +288,17 @@ impl Desk<'_> {
         self.here.keys.get(name).map(|key| key.public.clone())
     }
 }
+
+/// The filters of DescribeKeyPairs.
+const FILTERS: Table<KeyPair> = Table {
+    tags: Some(|key| &key.tags),
+    named: &[
+        ("fingerprint", |_, key| one(&key.fingerprint)),
+        ("key-name", |_, key| one(&key.name)),
+        ("key-pair-id", |_, key| one(&key.id)),
+    ],
+    bare: &[],
+};
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@ use super::agenda::Event;
 use super::asked::{Spot, need, read_metadata, read_spot, read_user_data};
 use super::disks::{Disk, may_hibernate, read_disks};
 use super::instance::{Instance, Mapping, SpotRequest, State, Tags, Target, Volume};
+use super::list::Sheet;
 use super::world::{Desk, Token};
 use super::{ApiError, Done};
 use crate::wire::{Fields, Node, Params, Part};
@@ -23,9 +24,12 @@ pub(crate) struct Launch {
 impl Launch {
     /// The tags of one kind of resource.
     pub(crate) fn tags_of(&self, kind: &str) -> Tags {
-        let found = self.tags.iter().find(|(known, _)| known == kind);
-        found.map(|(_, tags)| tags.clone()).unwrap_or_default()
+        tags_for(&self.tags, kind)
     }
+}
+
+fn tags_for(all: &[(String, Tags)], kind: &str) -> Tags {
+    all.iter().find(|(known, _)| known == kind).map(|(_, tags)| tags.clone()).unwrap_or_default()
 }
 
 impl Desk<'_> {
@@ -113,8 +117,7 @@ impl Desk<'_> {
         }
         let tags = super::tags::read_specifications(params)?;
         let metadata = read_metadata(params)?;
-        let own = tags.iter().find(|(kind, _)| kind == "instance").map(|(_, tags)| tags.clone());
-        let mut own = own.unwrap_or_default();
+        let mut own = tags_for(&tags, "instance");
         if metadata.tags == "enabled" {
             super::tags::fit_for_metadata(own.keys())?;
         }
@@ -166,6 +169,7 @@ impl Desk<'_> {
             private_ip: String::new(),
             public_ip: None,
             interface: String::new(),
+            interface_tags: tags_for(&tags, "network-interface"),
             volumes: Vec::new(),
             spot_request: None,
             terminate_on_shutdown: terminate_on_shutdown
@@ -396,7 +400,7 @@ impl Desk<'_> {
         let all = self.here.instances.values().filter(|found| found.reservation == reservation);
         let mut all: Vec<&Instance> = all.collect();
         all.sort_by_key(|found| found.index);
-        self.reservation(Fields::new(), reservation, &all).into()
+        self.reservation(Fields::new(), &Sheet::new(self.region), reservation, &all).into()
     }
 }
 

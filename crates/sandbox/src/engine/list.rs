@@ -1,11 +1,15 @@
-use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::filter::Filter;
+use domain::Timestamp;
+
+use super::filter::{Filters, Table};
 use super::instance::{Instance, State};
+use super::instance_filters::{INSTANCES, STATUSES};
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part, Spell};
+use crate::facts::TypeFact;
+use crate::wire::{Fields, Node, Part, Spell, node};
 
 /// What is the same of every instance here.
 const ALIKE: &str = "<enclaveOptions><enabled>false</enabled></enclaveOptions>\
@@ -13,17 +17,105 @@ const ALIKE: &str = "<enclaveOptions><enabled>false</enabled></enclaveOptions>\
     <maintenanceOptions><autoRecovery>default</autoRecovery></maintenanceOptions>\
     <currentInstanceBootMode>legacy-bios</currentInstanceBootMode>";
 
-/// The DNS names of an instance.
-struct Names {
+/// The ends of the DNS names of a region's instances, and what they begin with.
+pub(super) struct Names {
     private: String,
     public: String,
+}
+
+impl Names {
+    pub(super) fn of(region: &str) -> Names {
+        match region {
+            "us-east-1" => {
+                Names { private: ".ec2.internal".into(), public: ".compute-1.amazonaws.com".into() }
+            }
+            region => Names {
+                private: format!(".{region}.compute.internal"),
+                public: format!(".{region}.compute.amazonaws.com"),
+            },
+        }
+    }
+
+    /// `ip-172-31-0-1.ec2.internal`.
+    pub(super) fn private<'a>(&'a self, i: &'a Instance) -> impl Spell + use<'a> {
+        ("ip-", Dashed(&i.private_ip), &self.private)
+    }
+
+    /// `ec2-198-18-0-1.compute-1.amazonaws.com`; empty without a public address.
+    pub(super) fn public<'a>(&'a self, i: &'a Instance) -> impl Spell + use<'a> {
+        i.public_ip.as_ref().map(|ip| ("ec2-", Dashed(ip), &self.public))
+    }
+}
+
+/// An address as it stands in names.
+struct Dashed<'a>(&'a str);
+
+impl Spell for Dashed<'_> {
+    fn spell(&self, out: &mut String) {
+        for (number, part) in self.0.split('.').enumerate() {
+            if number > 0 {
+                out.push('-');
+            }
+            out.push_str(part);
+        }
+    }
+}
+
+/// A locally administered address that follows from the interface's id.
+pub(super) struct Mac<'a>(pub(super) &'a str);
+
+impl Spell for Mac<'_> {
+    fn spell(&self, out: &mut String) {
+        out.push_str("0e");
+        for (at, digit) in self.0[self.0.len().saturating_sub(10)..].chars().enumerate() {
+            if at % 2 == 0 {
+                out.push(':');
+            }
+            out.push(digit);
+        }
+    }
+}
+
+/// Remembers the last thing that was looked up: the instances of a reservation are alike.
+struct Last<'a, T>(Cell<Option<(&'a str, T)>>);
+
+impl<'a, T: Copy> Last<'a, T> {
+    fn get(&self, key: &'a str, look: impl FnOnce(&'a str) -> T) -> T {
+        match self.0.get() {
+            Some((known, value)) if known == key => value,
+            _ => {
+                let value = look(key);
+                self.0.set(Some((key, value)));
+                value
+            }
+        }
+    }
+}
+
+/// What the instances of a page have in common.
+pub(super) struct Sheet<'a> {
+    names: Names,
+    letter: Last<'a, &'static str>,
+    kind: Last<'a, Option<&'a TypeFact>>,
+    group: Last<'a, Option<&'a str>>,
+}
+
+impl Sheet<'_> {
+    pub(super) fn new(region: &str) -> Self {
+        Sheet {
+            names: Names::of(region),
+            letter: Last(Cell::default()),
+            kind: Last(Cell::default()),
+            group: Last(Cell::default()),
+        }
+    }
 }
 
 impl Desk<'_> {
     /// DescribeInstances.
     pub(crate) fn describe_instances(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeInstances")?;
-        let (rows, next) = self.listed(params, (5, 1000))?;
+        let (rows, next) = self.listed(params, &INSTANCES, |_| true)?;
         self.ready(params)?;
         // Reservations in the order of their first instance.
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
@@ -35,157 +127,71 @@ impl Desk<'_> {
                 None => groups.push(vec![found]),
             }
         }
+        let sheet = Sheet::new(self.region);
         let count: usize = groups.iter().map(Vec::len).sum();
         let fields =
             Fields::with_room(count * 4096 + 1024).each("reservationSet", &groups, |fields, group| {
-                self.reservation(fields, &group[0].reservation, group)
+                self.reservation(fields, &sheet, &group[0].reservation, group)
             });
         Ok(fields.opt("nextToken", next).into())
     }
 
     /// What the ids and filters of a call leave, one page of it.
-    fn listed(&self, params: &Part<'_>, bounds: (i64, i64)) -> Done<(Vec<&Instance>, Option<String>)> {
+    fn listed(
+        &self,
+        params: &Part<'_>,
+        table: &Table<Instance>,
+        is_wanted: impl Fn(&Instance) -> bool,
+    ) -> Done<(Vec<&Instance>, Option<String>)> {
         let ids =
             if params.part("InstanceId").is_there() { self.named_instances(params)? } else { Vec::new() };
-        let filters = Filter::read(params)?;
-        let mut found = Vec::new();
-        if ids.is_empty() {
-            for instance in self.here.instances.values().filter(|instance| instance.visible <= self.now) {
-                if self.fits(instance, &filters)? {
-                    found.push(instance);
-                }
-            }
-        } else {
-            for instance in ids.iter().filter_map(|id| self.here.instances.get(id)) {
-                if self.fits(instance, &filters)? {
-                    found.push(instance);
-                }
-            }
-            if params.text("MaxResults").is_some() {
-                return Err(ApiError::combination(
-                    "The parameter instancesSet cannot be used with the parameter maxResults",
-                ));
-            }
+        if !ids.is_empty() && params.text("MaxResults").is_some() {
+            return Err(ApiError::combination(
+                "The parameter instancesSet cannot be used with the parameter maxResults",
+            ));
         }
-        self.page(params, found, bounds)
+        let filters = Filters::read(params, table)?;
+        let here = &*self.here;
+        let all = here.instances.values().filter(|found| ids.is_empty() && found.visible <= self.now);
+        let named = ids.iter().filter_map(|id| here.instances.get(id));
+        let rows = all.chain(named).filter(|found| is_wanted(found) && filters.pass(self, found));
+        self.page(params, rows, (5, 1000))
     }
 
-    fn fits(&self, instance: &Instance, filters: &[Filter]) -> Done<bool> {
-        Filter::pass(filters, &instance.tags, |name| self.filter_values(instance, name))
-    }
-
-    /// The filters of DescribeInstances.
-    fn filter_values<'i>(&self, i: &'i Instance, name: &str) -> Option<Vec<Cow<'i, str>>> {
-        let one = |text: &'i str| Some(vec![Cow::Borrowed(text)]);
-        let own = |text: String| Some(vec![Cow::Owned(text)]);
-        let some = |text: Option<&'i str>| Some(text.map(Cow::Borrowed).into_iter().collect());
-        let flag = |flag: bool| one(if flag { "true" } else { "false" });
-        match name {
-            "instance-id" => one(&i.id),
-            "instance-type" => one(&i.instance_type),
-            "instance-state-name" => one(i.state.name()),
-            "instance-state-code" => own(i.state.code().to_string()),
-            "instance-lifecycle" => some(i.spot_request.as_ref().map(|_| "spot")),
-            "spot-instance-request-id" => some(i.spot_request.as_deref()),
-            "client-token" => one(&i.token),
-            "launch-time" => own(crate::wire::iso(i.launched)),
-            "availability-zone" | "placement.availability-zone" => own(self.zone_name(&i.zone)),
-            "availability-zone-id" => one(&i.zone),
-            "image-id" => one(&i.image),
-            "key-name" => some(i.key.as_deref()),
-            "reservation-id" => one(&i.reservation),
-            "owner-id" => own(self.account.to_string()),
-            "architecture" => one(&i.arch),
-            "subnet-id" => one(&i.subnet),
-            "vpc-id" => own(self.vpc()),
-            "instance.group-id" | "group-id" => {
-                Some(i.groups.iter().map(|id| Cow::Borrowed(id.as_str())).collect())
-            }
-            "instance.group-name" | "group-name" => Some(
-                i.groups
-                    .iter()
-                    .filter_map(|id| self.here.groups.get(id))
-                    .map(|group| Cow::Owned(group.name.clone()))
-                    .collect(),
-            ),
-            "private-ip-address" => one(&i.private_ip),
-            "ip-address" => some(i.public_ip.as_deref()),
-            "private-dns-name" => own(self.private_name(i)),
-            "dns-name" => own(self.public_name(i).unwrap_or_default()),
-            "tenancy" => one("default"),
-            "root-device-type" => one("ebs"),
-            "root-device-name" => some(i.volumes.first().map(|mapping| mapping.device.as_str())),
-            "virtualization-type" => one("hvm"),
-            "hypervisor" => one("xen"),
-            "monitoring-state" => one(if i.monitoring { "enabled" } else { "disabled" }),
-            "hibernation-options.configured" => flag(i.hibernation),
-            "metadata-options.http-tokens" => one(&i.metadata.tokens),
-            "metadata-options.http-endpoint" => one(&i.metadata.endpoint),
-            "metadata-options.http-put-response-hop-limit" => own(i.metadata.hops.to_string()),
-            "metadata-options.instance-metadata-tags" => one(&i.metadata.tags),
-            "iam-instance-profile.arn" => Some(
-                i.profile
-                    .iter()
-                    .map(|(_, name)| Cow::Owned(self.iam.profile_arn(self.account, self.partition(), name)))
-                    .collect(),
-            ),
-            "iam-instance-profile.name" => some(i.profile.as_ref().map(|(_, name)| name.as_str())),
-            "block-device-mapping.volume-id" => {
-                Some(i.volumes.iter().map(|m| Cow::Borrowed(m.volume.as_str())).collect())
-            }
-            "block-device-mapping.device-name" => {
-                Some(i.volumes.iter().map(|m| Cow::Borrowed(m.device.as_str())).collect())
-            }
-            "state-reason-code" => some(i.reason.as_ref().map(|reason| reason.code.as_str())),
-            "platform-details" => one("Linux/UNIX"),
-            "launch-index" => own(i.index.to_string()),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn reservation(&self, fields: Fields, id: &str, group: &[&Instance]) -> Fields {
+    pub(super) fn reservation<'a>(
+        &'a self,
+        fields: Fields,
+        sheet: &Sheet<'a>,
+        id: &str,
+        group: &[&'a Instance],
+    ) -> Fields {
         fields.put("reservationId", id).put("ownerId", self.account).put("groupSet", Vec::new()).each(
             "instancesSet",
             group,
-            |fields, instance| self.instance_fields(fields, instance),
+            |fields, instance| self.instance_fields(fields, sheet, instance),
         )
     }
 
     /// The groups of an instance.
-    fn group_set(&self, fields: Fields, instance: &Instance) -> Fields {
+    fn group_set<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, instance: &'a Instance) -> Fields {
         fields.each("groupSet", &instance.groups, |fields, id| {
-            let name = self.here.groups.get(id).map(|group| group.name.as_str());
-            fields.put("groupId", id).opt("groupName", name)
-        })
-    }
-
-    fn private_name(&self, instance: &Instance) -> String {
-        let dashed = instance.private_ip.replace('.', "-");
-        match self.region {
-            "us-east-1" => format!("ip-{dashed}.ec2.internal"),
-            region => format!("ip-{dashed}.{region}.compute.internal"),
-        }
-    }
-
-    fn public_name(&self, instance: &Instance) -> Option<String> {
-        let dashed = instance.public_ip.as_ref()?.replace('.', "-");
-        Some(match self.region {
-            "us-east-1" => format!("ec2-{dashed}.compute-1.amazonaws.com"),
-            region => format!("ec2-{dashed}.{region}.compute.amazonaws.com"),
+            let named = |id: &str| self.here.groups.get(id).map(|group| group.name.as_str());
+            fields.put("groupId", id).opt("groupName", sheet.group.get(id, named))
         })
     }
 
     /// An instance; what it has no longer when it is terminated is left out.
-    fn instance_fields(&self, fields: Fields, i: &Instance) -> Fields {
+    fn instance_fields<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, i: &'a Instance) -> Fields {
         let gone = i.state == State::Terminated;
-        let kind = self.facts.types.get(&i.instance_type);
-        let names = Names { private: self.private_name(i), public: self.public_name(i).unwrap_or_default() };
+        let kind = sheet.kind.get(&i.instance_type, |name| self.facts.types.get(name));
+        let letter = sheet.letter.get(&i.zone, |zone| self.zone_letter(zone));
+        let names = &sheet.names;
         let fields = fields
             .put("instanceId", &i.id)
             .put("imageId", &i.image)
             .within("instanceState", |state| i.state.write(state))
-            .put("privateDnsName", if gone { "" } else { &names.private })
-            .put("dnsName", &names.public)
+            .put("privateDnsName", (!gone).then(|| names.private(i)))
+            .put("dnsName", names.public(i))
             .put("reason", i.reason.as_ref().map_or("", |reason| &reason.text))
             .opt("keyName", i.key.as_ref())
             .put("amiLaunchIndex", i.index)
@@ -194,7 +200,7 @@ impl Desk<'_> {
             .put("launchTime", i.launched)
             .within("placement", |place| {
                 place
-                    .put("availabilityZone", self.zone_name(&i.zone))
+                    .put("availabilityZone", (self.region, letter))
                     .put("availabilityZoneId", &i.zone)
                     .constant("<groupName></groupName><tenancy>default</tenancy>")
             })
@@ -202,7 +208,7 @@ impl Desk<'_> {
                 state.put("state", if i.monitoring { "enabled" } else { "disabled" })
             });
         let fields =
-            if gone { fields.put("groupSet", Vec::new()) } else { self.network_fields(fields, i, &names) };
+            if gone { fields.put("groupSet", Vec::new()) } else { self.network_fields(fields, sheet, i) };
         let reason = match (&i.reason, i.state) {
             (Some(reason), _) => Some((reason.code.as_str(), reason.message.as_str())),
             (None, State::Pending) => Some(("pending", "pending")),
@@ -260,34 +266,35 @@ impl Desk<'_> {
     }
 
     /// Where an instance is in its network.
-    fn network_fields(&self, fields: Fields, i: &Instance, names: &Names) -> Fields {
+    fn network_fields<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, i: &'a Instance) -> Fields {
         let fields = fields
             .put("subnetId", &i.subnet)
             .put("vpcId", &self.here.network.vpc)
             .put("privateIpAddress", &i.private_ip)
             .opt("ipAddress", i.public_ip.as_ref())
             .constant("<sourceDestCheck>true</sourceDestCheck>");
-        self.group_set(fields, i)
-            .each("networkInterfaceSet", [i], |fields, i| self.interface_fields(fields, i, names))
+        self.group_set(fields, sheet, i)
+            .each("networkInterfaceSet", [i], |fields, i| self.interface_fields(fields, sheet, i))
     }
 
-    fn interface_fields(&self, fields: Fields, i: &Instance, names: &Names) -> Fields {
+    fn interface_fields<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, i: &'a Instance) -> Fields {
+        let names = &sheet.names;
         let fields = fields
             .put("networkInterfaceId", &i.interface)
             .put("subnetId", &i.subnet)
             .put("vpcId", &self.here.network.vpc)
             .put("ownerId", self.account)
             .put("privateIpAddress", &i.private_ip)
-            .put("privateDnsName", &names.private)
-            .put("macAddress", mac_address(&i.interface))
+            .put("privateDnsName", names.private(i))
+            .put("macAddress", Mac(&i.interface))
             .constant(
                 "<description></description><status>in-use</status><sourceDestCheck>true</sourceDestCheck>\
                  <interfaceType>interface</interfaceType>",
             );
         let fields = association_fields(fields, i, names);
-        let fields = self.group_set(fields, i).within("attachment", |fields| {
+        let fields = self.group_set(fields, sheet, i).within("attachment", |fields| {
             fields
-                .put("attachmentId", format!("eni-attach-{}", i.interface.trim_start_matches("eni-")))
+                .put("attachmentId", i.attachment())
                 .constant(
                     "<deviceIndex>0</deviceIndex><networkCardIndex>0</networkCardIndex>\
                      <deleteOnTermination>true</deleteOnTermination>",
@@ -298,7 +305,7 @@ impl Desk<'_> {
         fields.each("privateIpAddressesSet", [i], |fields, i| {
             let fields = fields
                 .put("privateIpAddress", &i.private_ip)
-                .put("privateDnsName", &names.private)
+                .put("privateDnsName", names.private(i))
                 .constant("<primary>true</primary>");
             association_fields(fields, i, names)
         })
@@ -308,18 +315,10 @@ impl Desk<'_> {
     pub(crate) fn describe_instance_status(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeInstanceStatus")?;
         let all = params.flag("IncludeAllInstances")?.unwrap_or(false);
-        let (rows, next) = self.listed(params, (5, 1000))?;
+        let (rows, next) = self.listed(params, &STATUSES, |i| all || i.state == State::Running)?;
         self.ready(params)?;
-        let shown = rows.into_iter().filter(|i| all || i.state == State::Running);
-        let nodes = shown.map(|i| {
-            let running = i.state == State::Running;
-            // The checks of a new instance take some minutes.
-            let fresh = self.now.duration_since(i.launched) < jiff::SignedDuration::from_mins(2);
-            let (status, detail) = match (running, fresh) {
-                (false, _) => ("not-applicable", None),
-                (true, true) => ("initializing", Some("initializing")),
-                (true, false) => ("ok", Some("passed")),
-            };
+        let nodes = rows.into_iter().map(|i| {
+            let (status, detail) = check_of(i, self.now);
             let summary = || {
                 let detail = detail
                     .map(|detail| Fields::new().put("name", "reachability").put("status", detail).into());
@@ -329,7 +328,7 @@ impl Desk<'_> {
                 Fields::new()
                     .put("instanceEventId", event.id.as_str())
                     .put("code", event.code.as_str())
-                    .put("description", "The instance is scheduled for maintenance")
+                    .put("description", MAINTENANCE)
                     .put("notBefore", event.at)
                     .into()
             });
@@ -363,7 +362,7 @@ impl Desk<'_> {
             }
             "userData" => value(answer, attribute, i.user_data.as_ref()),
             "ebsOptimized" => value(answer, attribute, Some(i.ebs_optimized)),
-            "groupSet" => self.group_set(answer, i),
+            "groupSet" => self.group_set(answer, &Sheet::new(self.region), i),
             "rootDeviceName" => value(answer, attribute, Some(root_device(i))),
             other => {
                 return Err(ApiError::value(format!(
@@ -383,7 +382,8 @@ impl Desk<'_> {
         params.flag("Latest")?;
         let i = self.visible(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
         self.ready(params)?;
-        let text = format!("[    0.000000] Linux version of the sandbox\n{} login: \n", self.private_name(i));
+        let name = node(Names::of(self.region).private(i));
+        let text = format!("[    0.000000] Linux version of the sandbox\n{} login: \n", name.as_str());
         let text = base64::engine::general_purpose::STANDARD.encode(text);
         Ok(Fields::new().put("instanceId", id).put("timestamp", i.launched).put("output", text).into())
     }
@@ -405,20 +405,26 @@ fn association_fields(fields: Fields, i: &Instance, names: &Names) -> Fields {
     fields.within("association", |fields| {
         fields
             .put("publicIp", ip)
-            .put("publicDnsName", &names.public)
+            .put("publicDnsName", names.public(i))
             .constant("<ipOwnerId>amazon</ipOwnerId>")
     })
 }
 
-/// A locally administered address that follows from the interface's id.
-fn mac_address(interface: &str) -> String {
-    let digits = &interface[interface.len().saturating_sub(10)..];
-    let pairs = digits.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
-    pairs.fold("0e".to_string(), |text, pair| text + ":" + pair)
+pub(super) fn root_device(i: &Instance) -> &str {
+    i.volumes.first().map_or("/dev/xvda", |mapping| &mapping.device)
 }
 
-fn root_device(i: &Instance) -> &str {
-    i.volumes.first().map_or("/dev/xvda", |mapping| &mapping.device)
+/// What an announced event is called.
+pub(super) const MAINTENANCE: &str = "The instance is scheduled for maintenance";
+
+/// The status of an instance's checks, and of reachability alone: those of a new instance take some minutes.
+pub(super) fn check_of(i: &Instance, now: Timestamp) -> (&'static str, Option<&'static str>) {
+    let fresh = now.duration_since(i.launched) < jiff::SignedDuration::from_mins(2);
+    match (i.state == State::Running, fresh) {
+        (false, _) => ("not-applicable", None),
+        (true, true) => ("initializing", Some("initializing")),
+        (true, false) => ("ok", Some("passed")),
+    }
 }
 
 /// An attribute: a structure with a value, which may be missing.

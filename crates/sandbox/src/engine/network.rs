@@ -2,35 +2,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::Filter;
+use super::filter::{Filters, Table, flag, one, own};
 use super::ids::{fixed, fraction};
-use super::instance::{State, Tags};
-use super::tags::{nodes as tag_nodes, read_own};
+use super::instance::Tags;
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
-
-/// A security group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Group {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    description: String,
-    incoming: Vec<Rule>,
-    outgoing: Vec<Rule>,
-    pub(crate) tags: Tags,
-}
-
-/// One permission: a protocol, ports, and whence.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Rule {
-    id: String,
-    protocol: String,
-    ports: Option<(i64, i64)>,
-    /// An IPv4 or IPv6 range, or the id of a group.
-    peer: String,
-    description: Option<String>,
-}
 
 /// The default network of a region, and how the account names its zones.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +17,81 @@ pub(crate) struct Network {
     pub(crate) zones: Vec<String>,
     /// The subnet of each zone id.
     subnets: BTreeMap<String, String>,
+}
+
+/// Addresses that can be given away in a subnet.
+const ADDRESSES: i64 = 4091;
+
+/// The range of each default VPC.
+const VPC_RANGE: &str = "172.31.0.0/16";
+
+/// A default subnet.
+struct Subnet {
+    id: String,
+    /// The zone id.
+    zone: String,
+    range: String,
+}
+
+/// The filters of DescribeVpcs.
+const VPC_FILTERS: Table<Network> = Table {
+    tags: Some(|_| no_tags()),
+    named: &[
+        ("cidr", |_, _| one(VPC_RANGE)),
+        ("cidr-block-association.association-id", |desk, _| own(desk.vpc_association())),
+        ("cidr-block-association.cidr-block", |_, _| one(VPC_RANGE)),
+        ("cidr-block-association.state", |_, _| one("associated")),
+        ("dhcp-options-id", |desk, _| own(desk.dhcp_options())),
+        ("is-default", |_, _| flag(true)),
+        ("isDefault", |_, _| flag(true)),
+        ("owner-id", |desk, _| own(desk.account)),
+        ("state", |_, _| one("available")),
+        ("vpc-id", |_, network| one(&network.vpc)),
+    ],
+    bare: &[
+        "ipv6-cidr-block-association.association-id",
+        "ipv6-cidr-block-association.ipv6-cidr-block",
+        "ipv6-cidr-block-association.ipv6-pool",
+        "ipv6-cidr-block-association.state",
+    ],
+};
+
+/// The filters of DescribeSubnets.
+const SUBNET_FILTERS: Table<Subnet> = Table {
+    tags: Some(|_| no_tags()),
+    named: &[
+        ("availability-zone", |desk, subnet| own(desk.zone_name(&subnet.zone))),
+        ("availability-zone-id", |_, subnet| one(&subnet.zone)),
+        ("available-ip-address-count", |_, _| own(ADDRESSES)),
+        ("cidr-block", |_, subnet| one(&subnet.range)),
+        ("default-for-az", |_, _| flag(true)),
+        ("defaultForAz", |_, _| flag(true)),
+        ("enable-dns64", |_, _| flag(false)),
+        ("ipv6-native", |_, _| flag(false)),
+        ("map-customer-owned-ip-on-launch", |_, _| flag(false)),
+        ("map-public-ip-on-launch", |_, _| flag(true)),
+        ("owner-id", |desk, _| own(desk.account)),
+        ("private-dns-name-options-on-launch.enable-resource-name-dns-a-record", |_, _| flag(false)),
+        ("private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record", |_, _| flag(false)),
+        ("private-dns-name-options-on-launch.hostname-type", |_, _| one("ip-name")),
+        ("state", |_, _| one("available")),
+        ("subnet-arn", |desk, subnet| own(desk.arn("ec2", &format!("subnet/{}", subnet.id)))),
+        ("subnet-id", |_, subnet| one(&subnet.id)),
+        ("vpc-id", |desk, _| one(&desk.here.network.vpc)),
+    ],
+    bare: &[
+        "customer-owned-ipv4-pool",
+        "enable-lni-at-device-index",
+        "ipv6-cidr-block-association.association-id",
+        "ipv6-cidr-block-association.ipv6-cidr-block",
+        "ipv6-cidr-block-association.state",
+        "outpost-arn",
+    ],
+};
+
+fn no_tags() -> &'static Tags {
+    const NONE: &Tags = &Tags::new();
+    NONE
 }
 
 impl Desk<'_> {
@@ -60,21 +112,8 @@ impl Desk<'_> {
             .map(|zone| (zone.clone(), fixed("subnet-", self.seed, &[self.account, &zone])))
             .collect();
         self.here.network = network;
-        let rule = |words: &str, peer: String| {
-            open_rule(fixed("sgr-", self.seed, &[self.account, self.region, words]), peer)
-        };
-        let all = rule("out", "0.0.0.0/0".into());
-        let id = fixed("sg-", self.seed, &[self.account, self.region]);
-        let own = rule("in", id.clone());
-        let group = Group {
-            id: id.clone(),
-            name: "default".into(),
-            description: "default VPC security group".into(),
-            incoming: vec![own],
-            outgoing: vec![all],
-            tags: Tags::new(),
-        };
-        self.here.groups.insert(id, group);
+        let group = self.default_group();
+        self.here.groups.insert(group.id.clone(), group);
     }
 
     pub(crate) fn vpc(&self) -> String {
@@ -103,31 +142,34 @@ impl Desk<'_> {
         if let Some(id) = ids.iter().find(|id| **id != vpc) {
             return Err(ApiError::no_such(Kind::Vpc, id));
         }
-        let one = |text: &str| Some(vec![text.to_string().into()]);
-        let fits = Filter::pass(&Filter::read(params)?, &Tags::new(), |name| match name {
-            "vpc-id" => one(&vpc),
-            "is-default" | "isDefault" => one("true"),
-            "state" => one("available"),
-            "cidr" => one("172.31.0.0/16"),
-            _ => None,
-        })?;
+        let rows = Some(&self.here.network).into_iter();
+        let filters = Filters::read(params, &VPC_FILTERS)?;
+        let rows = rows.filter(|network| filters.pass(self, network));
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
-        let options = fixed("dopt-", self.seed, &[self.account, self.region]);
-        let association = fixed("vpc-cidr-assoc-", self.seed, &[self.account, self.region]);
         let block = Fields::new()
-            .put("cidrBlock", "172.31.0.0/16")
-            .put("associationId", association)
+            .put("cidrBlock", VPC_RANGE)
+            .put("associationId", self.vpc_association())
             .within("cidrBlockState", |fields| fields.put("state", "associated"));
         let node = Fields::new()
             .put("vpcId", vpc)
-            .put("dhcpOptionsId", options)
+            .put("dhcpOptionsId", self.dhcp_options())
             .put("cidrBlockAssociationSet", vec![block.into()])
             .put("ownerId", self.account)
             .put("state", "available")
-            .put("cidrBlock", "172.31.0.0/16")
+            .put("cidrBlock", VPC_RANGE)
             .put("instanceTenancy", "default")
             .put("isDefault", true);
-        Ok(Fields::new().put("vpcSet", if fits { vec![node.into()] } else { Vec::new() }).into())
+        let nodes = if rows.is_empty() { Vec::new() } else { vec![node.into()] };
+        Ok(Fields::new().put("vpcSet", nodes).opt("nextToken", next).into())
+    }
+
+    fn dhcp_options(&self) -> String {
+        fixed("dopt-", self.seed, &[self.account, self.region])
+    }
+
+    fn vpc_association(&self) -> String {
+        fixed("vpc-cidr-assoc-", self.seed, &[self.account, self.region])
     }
 
     /// DescribeSubnets.
@@ -137,351 +179,38 @@ impl Desk<'_> {
         for id in &ids {
             self.subnet_zone(id)?;
         }
-        let filters = Filter::read(params)?;
-        let mut nodes: Vec<Node> = Vec::new();
-        for (number, (zone, id)) in self.here.network.subnets.iter().enumerate() {
-            let name = self.zone_name(zone);
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &Tags::new(), |filter| match filter {
-                "subnet-id" => one(id),
-                "vpc-id" => one(&self.here.network.vpc),
-                "availability-zone" => one(&name),
-                "availability-zone-id" => one(zone),
-                "default-for-az" | "defaultForAz" => one("true"),
-                "state" => one("available"),
-                _ => None,
-            })?;
-            if fits && (ids.is_empty() || ids.contains(&id.as_str())) {
-                let node = Fields::new()
-                    .put("subnetId", id)
-                    .put("subnetArn", self.arn("ec2", &format!("subnet/{id}")))
-                    .put("state", "available")
-                    .put("ownerId", self.account)
-                    .put("vpcId", &self.here.network.vpc)
-                    .put("cidrBlock", format!("172.31.{}.0/20", number * 16))
-                    .put("availableIpAddressCount", 4091i64)
-                    .put("availabilityZone", name)
-                    .put("availabilityZoneId", zone)
-                    .put("defaultForAz", true)
-                    .put("mapPublicIpOnLaunch", true)
-                    .put("assignIpv6AddressOnCreation", false)
-                    .put("ipv6Native", false)
-                    .within("privateDnsNameOptionsOnLaunch", |fields| {
-                        fields
-                            .put("hostnameType", "ip-name")
-                            .put("enableResourceNameDnsARecord", false)
-                            .put("enableResourceNameDnsAAAARecord", false)
-                    });
-                nodes.push(node.into());
-            }
-        }
-        self.ready(params)?;
-        Ok(Fields::new().put("subnetSet", nodes).into())
-    }
-
-    /// DescribeSecurityGroups.
-    pub(crate) fn describe_groups(&mut self, params: &Part<'_>) -> Done<Node> {
-        self.allow_any("ec2:DescribeSecurityGroups")?;
-        let ids = params.list("GroupId");
-        let names = params.list("GroupName");
-        if let Some(id) = ids.iter().find(|id| !self.here.groups.contains_key(**id)) {
-            return Err(ApiError::no_such(Kind::Group, id));
-        }
-        if let Some(name) =
-            names.iter().find(|name| !self.here.groups.values().any(|group| group.name == **name))
-        {
-            return Err(ApiError::new(
-                "InvalidGroup.NotFound",
-                format!("The security group '{name}' does not exist in default VPC '{}'", self.vpc()),
-            ));
-        }
-        let filters = Filter::read(params)?;
-        let mut rows = Vec::new();
-        for group in self.here.groups.values() {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &group.tags, |name| match name {
-                "group-id" => one(&group.id),
-                "group-name" => one(&group.name),
-                "description" => one(&group.description),
-                "vpc-id" => one(&self.here.network.vpc),
-                "owner-id" => one(self.account),
-                "ip-permission.cidr" => {
-                    Some(group.incoming.iter().map(|rule| rule.peer.clone().into()).collect())
-                }
-                _ => None,
-            })?;
-            let named = names.is_empty() || names.contains(&group.name.as_str());
-            if fits && named && (ids.is_empty() || ids.contains(&group.id.as_str())) {
-                rows.push(group);
-            }
-        }
-        let (rows, next) = self.page(params, rows, (5, 1000))?;
-        self.ready(params)?;
-        let nodes: Vec<Node> = rows.into_iter().map(|group| self.group_node(group)).collect();
-        Ok(Fields::new().put("securityGroupInfo", nodes).opt("nextToken", next).into())
-    }
-
-    fn group_node(&self, group: &Group) -> Node {
-        let rules = |rules: &[Rule]| rules.iter().map(|rule| self.rule_node(rule)).collect::<Vec<Node>>();
-        Fields::new()
-            .put("ownerId", self.account)
-            .put("groupId", &group.id)
-            .put("groupName", &group.name)
-            .put("groupDescription", &group.description)
-            .put("vpcId", self.vpc())
-            .put("securityGroupArn", self.arn("ec2", &format!("security-group/{}", group.id)))
-            .put("ipPermissions", rules(&group.incoming))
-            .put("ipPermissionsEgress", rules(&group.outgoing))
-            .some("tagSet", tag_nodes(&group.tags))
-            .into()
-    }
-
-    fn rule_node(&self, rule: &Rule) -> Node {
-        let peer = |name| -> Vec<Node> {
-            vec![Fields::new().put(name, &rule.peer).opt("description", rule.description.as_deref()).into()]
-        };
-        let mut fields = Fields::new().put("ipProtocol", &rule.protocol);
-        if let Some((from, to)) = rule.ports {
-            fields = fields.put("fromPort", from).put("toPort", to);
-        }
-        let group = rule.peer.starts_with("sg-");
-        let six = rule.peer.contains(':');
-        let pair = || {
-            vec![
-                Fields::new()
-                    .put("userId", self.account)
-                    .put("groupId", &rule.peer)
-                    .opt("description", rule.description.as_deref())
-                    .into(),
-            ]
-        };
-        fields
-            .put("groups", if group { pair() } else { Vec::new() })
-            .put("ipRanges", if group || six { Vec::new() } else { peer("cidrIp") })
-            .put("ipv6Ranges", if six { peer("cidrIpv6") } else { Vec::new() })
-            .put("prefixListIds", Vec::new())
-            .into()
-    }
-
-    /// CreateSecurityGroup.
-    pub(crate) fn create_group(&mut self, params: &Part<'_>) -> Done<Node> {
-        self.allow_any("ec2:CreateSecurityGroup")?;
-        let name = params.need("GroupName")?;
-        let description = params.need("GroupDescription")?;
-        if params.text("VpcId").is_some_and(|vpc| vpc != self.vpc()) {
-            return Err(ApiError::no_such(Kind::Vpc, params.need("VpcId")?));
-        }
-        if name.starts_with("sg-") || name.len() > 255 {
-            return Err(ApiError::value(format!(
-                "Invalid group name '{name}': it may not begin with 'sg-' and has 255 characters at most"
-            )));
-        }
-        if self.here.groups.values().any(|group| group.name == name) {
-            return Err(ApiError::new(
-                "InvalidGroup.Duplicate",
-                format!("The security group '{name}' already exists for VPC '{}'", self.vpc()),
-            ));
-        }
-        let tags = read_own(params, "security-group")?;
-        self.ready(params)?;
-        let id = self.ids.id("sg-");
-        let all = open_rule(self.ids.id("sgr-"), "0.0.0.0/0".into());
-        let shown = tag_nodes(&tags);
-        let group = Group {
+        let filters = Filters::read(params, &SUBNET_FILTERS)?;
+        let subnets = self.here.network.subnets.iter().enumerate();
+        let subnets = subnets.map(|(number, (zone, id))| Subnet {
             id: id.clone(),
-            name: name.into(),
-            description: description.into(),
-            incoming: Vec::new(),
-            outgoing: vec![all],
-            tags,
-        };
-        self.here.groups.insert(id.clone(), group);
-        Ok(Fields::new()
-            .put("groupId", &id)
-            .put("securityGroupArn", self.arn("ec2", &format!("security-group/{id}")))
-            .some("tagSet", shown)
-            .into())
-    }
-
-    fn group_id(&self, params: &Part<'_>) -> Done<String> {
-        let by_name = |name: &str| {
-            self.here.groups.values().find(|group| group.name == name).map(|group| group.id.clone())
-        };
-        match (params.text("GroupId"), params.text("GroupName")) {
-            (Some(id), _) if self.here.groups.contains_key(id) => Ok(id.to_string()),
-            (Some(id), _) => Err(ApiError::no_such(Kind::Group, id)),
-            (None, Some(name)) => by_name(name).ok_or_else(|| {
-                ApiError::new(
-                    "InvalidGroup.NotFound",
-                    format!("The security group '{name}' does not exist in default VPC '{}'", self.vpc()),
-                )
-            }),
-            (None, None) => Err(ApiError::new(
-                "MissingParameter",
-                "The request must contain the parameter groupName or groupId",
-            )),
-        }
-    }
-
-    /// DeleteSecurityGroup: not while an instance or another group needs it.
-    pub(crate) fn delete_group(&mut self, params: &Part<'_>) -> Done<Node> {
-        let id = self.group_id(params)?;
-        let tags = self.here.groups[&id].tags.clone();
-        let arn = self.arn("ec2", &format!("security-group/{id}"));
-        self.allow("ec2:DeleteSecurityGroup", &arn, &tags, &[])?;
-        if self.here.groups[&id].name == "default" {
-            return Err(ApiError::new(
-                "CannotDelete",
-                format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"),
-            ));
-        }
-        let worn = self
-            .here
-            .instances
-            .values()
-            .any(|found| found.state != State::Terminated && found.groups.contains(&id));
-        let named = self.here.groups.values().any(|group| {
-            group.id != id && group.incoming.iter().chain(&group.outgoing).any(|rule| rule.peer == id)
+            zone: zone.clone(),
+            range: format!("172.31.{}.0/20", number * 16),
         });
-        if worn || named {
-            return Err(ApiError::new(
-                "DependencyViolation",
-                format!("resource {id} has a dependent object"),
-            ));
-        }
+        let rows = subnets.filter(|subnet| ids.is_empty() || ids.contains(&subnet.id.as_str()));
+        let (rows, next) = self.page(params, rows.filter(|row| filters.pass(self, row)), (5, 1000))?;
         self.ready(params)?;
-        self.here.groups.remove(&id);
-        Ok(Fields::new().put("return", true).put("groupId", id).into())
+        let answer = Fields::new().each("subnetSet", rows, |fields, subnet| {
+            fields
+                .put("subnetId", &subnet.id)
+                .put("subnetArn", self.arn("ec2", &format!("subnet/{}", subnet.id)))
+                .put("state", "available")
+                .put("ownerId", self.account)
+                .put("vpcId", &self.here.network.vpc)
+                .put("cidrBlock", &subnet.range)
+                .put("availableIpAddressCount", ADDRESSES)
+                .put("availabilityZone", self.zone_name(&subnet.zone))
+                .put("availabilityZoneId", &subnet.zone)
+                .put("defaultForAz", true)
+                .put("mapPublicIpOnLaunch", true)
+                .put("assignIpv6AddressOnCreation", false)
+                .put("ipv6Native", false)
+                .within("privateDnsNameOptionsOnLaunch", |fields| {
+                    fields
+                        .put("hostnameType", "ip-name")
+                        .put("enableResourceNameDnsARecord", false)
+                        .put("enableResourceNameDnsAAAARecord", false)
+                })
+        });
+        Ok(answer.opt("nextToken", next).into())
     }
-
-    fn read_rules(&self, params: &Part<'_>) -> Done<Vec<Rule>> {
-        let mut parts = params.parts("IpPermissions");
-        if parts.is_empty() {
-            parts.push(params.clone());
-        }
-        let mut rules = Vec::new();
-        for part in parts {
-            let protocol = part.text("IpProtocol").unwrap_or("tcp").to_string();
-            let (from, to) = (part.number("FromPort")?, part.number("ToPort")?);
-            let ports = if protocol == "-1" { None } else { from.zip(to) };
-            if let Some((from, to)) = ports
-                && (from > to && to != -1 || !(-1..=65_535).contains(&from) || !(-1..=65_535).contains(&to))
-            {
-                return Err(ApiError::value(format!("Invalid TCP port range ({from}-{to})")));
-            }
-            let mut peers: Vec<(String, Option<String>)> =
-                part.text("CidrIp").map(|peer| (peer.to_string(), None)).into_iter().collect();
-            for (list, key) in [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("Groups", "GroupId")] {
-                for peer in part.parts(list) {
-                    peers.push((peer.need(key)?.to_string(), peer.text("Description").map(String::from)));
-                    peer.text("UserId");
-                }
-            }
-            for (peer, description) in peers {
-                if let Some(id) = peer.strip_prefix("sg-").map(|_| &peer)
-                    && !self.here.groups.contains_key(id)
-                {
-                    return Err(ApiError::no_such(Kind::Group, id));
-                }
-                if !peer.starts_with("sg-") && !is_range(&peer) {
-                    return Err(ApiError::value(format!("CIDR block {peer} is malformed")));
-                }
-                rules.push(Rule { id: String::new(), protocol: protocol.clone(), ports, peer, description });
-            }
-        }
-        if rules.is_empty() {
-            return Err(ApiError::new(
-                "MissingParameter",
-                "The request must contain the parameter ipPermissions",
-            ));
-        }
-        Ok(rules)
-    }
-
-    /// A rule as the answer to its making shows it.
-    fn shown_rule(&self, fields: Fields, rule: &Rule, group: &str, incoming: bool) -> Fields {
-        let (from, to) = rule.ports.unwrap_or((-1, -1));
-        let fields = fields
-            .put("securityGroupRuleId", &rule.id)
-            .put("groupId", group)
-            .put("groupOwnerId", self.account)
-            .put("isEgress", !incoming)
-            .put("ipProtocol", &rule.protocol)
-            .put("fromPort", from)
-            .put("toPort", to);
-        let fields = if rule.peer.starts_with("sg-") {
-            fields.within("referencedGroupInfo", |fields| {
-                fields.put("groupId", &rule.peer).put("userId", self.account)
-            })
-        } else {
-            fields.put(if rule.peer.contains(':') { "cidrIpv6" } else { "cidrIpv4" }, &rule.peer)
-        };
-        fields.opt("description", rule.description.as_ref())
-    }
-
-    /// AuthorizeSecurityGroupIngress and its three sisters.
-    pub(crate) fn change_rules(&mut self, params: &Part<'_>, action: &str) -> Done<Node> {
-        let id = self.group_id(params)?;
-        let tags = self.here.groups[&id].tags.clone();
-        let arn = self.arn("ec2", &format!("security-group/{id}"));
-        self.allow(&format!("ec2:{action}"), &arn, &tags, &[])?;
-        let asked = self.read_rules(params)?;
-        let add = action.starts_with("Authorize");
-        let incoming = action.ends_with("Ingress");
-        let group = &self.here.groups[&id];
-        let held = if incoming { &group.incoming } else { &group.outgoing };
-        let same = |a: &Rule, b: &Rule| (&a.protocol, a.ports, &a.peer) == (&b.protocol, b.ports, &b.peer);
-        for rule in &asked {
-            let known = held.iter().any(|known| same(known, rule));
-            let words = format!("\"peer: {}, {}, ALLOW\"", rule.peer, rule.protocol);
-            if add && known {
-                return Err(ApiError::new(
-                    "InvalidPermission.Duplicate",
-                    format!("the specified rule {words} already exists"),
-                ));
-            }
-            if !add && !known {
-                return Err(ApiError::new(
-                    "InvalidPermission.NotFound",
-                    "The specified rule does not exist in this security group.",
-                ));
-            }
-        }
-        self.ready(params)?;
-        let mut asked = asked;
-        for rule in asked.iter_mut().filter(|_| add) {
-            rule.id = self.ids.id("sgr-");
-        }
-        let answer = Fields::new().put("return", true);
-        let answer = if add {
-            answer.each("securityGroupRuleSet", &asked, |fields, rule| {
-                self.shown_rule(fields, rule, &id, incoming)
-            })
-        } else {
-            answer
-        };
-        let group = self.here.groups.get_mut(&id).expect("it was found");
-        let held = if incoming { &mut group.incoming } else { &mut group.outgoing };
-        if add {
-            held.extend(asked);
-        } else {
-            held.retain(|known| !asked.iter().any(|rule| same(known, rule)));
-        }
-        Ok(answer.into())
-    }
-}
-
-/// A rule for every protocol and port.
-fn open_rule(id: String, peer: String) -> Rule {
-    Rule { id, protocol: "-1".into(), ports: None, peer, description: None }
-}
-
-fn is_range(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else { return false };
-    let most = match address.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V4(_)) => 32,
-        Ok(std::net::IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    bits.parse::<u32>().is_ok_and(|bits| bits <= most)
 }

@@ -1,4 +1,4 @@
-use super::filter::{Filter, matches};
+use super::filter::{Filters, Table, matches, one, own, owned};
 use super::world::{Desk, World};
 use super::{ApiError, Done};
 use crate::facts::RegionFact;
@@ -37,9 +37,61 @@ const ALWAYS: [&str; 17] = [
     "us-west-2",
 ];
 
+/// The last letters of zones' names.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
+
 fn needs_opt_in(region: &RegionFact) -> bool {
     region.partition == "aws" && !ALWAYS.contains(&region.region.as_str())
 }
+
+fn endpoint(region: &RegionFact) -> String {
+    let suffix = if region.partition == "aws-cn" { ".cn" } else { "" };
+    format!("ec2.{}.amazonaws.com{suffix}", region.region)
+}
+
+/// A type in a place.
+struct Offer {
+    instance_type: String,
+    place: String,
+}
+
+/// The filters of DescribeRegions.
+const REGION_FILTERS: Table<RegionFact> = Table {
+    tags: None,
+    named: &[
+        ("endpoint", |_, region| own(endpoint(region))),
+        ("opt-in-status", |desk, region| one(desk.opt_in_status(region))),
+        ("region-name", |_, region| one(&region.region)),
+    ],
+    bare: &[],
+};
+
+/// The filters of DescribeAvailabilityZones, by the zone id.
+const ZONE_FILTERS: Table<String> = Table {
+    tags: None,
+    named: &[
+        ("group-long-name", |desk, _| owned(desk.zone_group_name())),
+        ("group-name", |desk, _| own(desk.zone_group())),
+        ("network-border-group", |desk, _| one(desk.region)),
+        ("opt-in-status", |_, _| one("opt-in-not-required")),
+        ("region-name", |desk, _| one(desk.region)),
+        ("state", |_, _| one("available")),
+        ("zone-id", |_, zone| one(zone)),
+        ("zone-name", |desk, zone| own(desk.zone_name(zone))),
+        ("zone-type", |_, _| one("availability-zone")),
+    ],
+    bare: &["message", "parent-zone-id", "parent-zone-name"],
+};
+
+/// The filters of DescribeInstanceTypeOfferings.
+const OFFER_FILTERS: Table<Offer> = Table {
+    tags: None,
+    named: &[
+        ("instance-type", |_, offer| one(&offer.instance_type)),
+        ("location", |_, offer| one(&offer.place)),
+    ],
+    bare: &[],
+};
 
 impl World {
     /// Whether an account can use the region at all.
@@ -62,8 +114,13 @@ impl Desk<'_> {
     }
 
     pub(crate) fn zone_name(&self, id: &str) -> String {
+        format!("{}{}", self.region, self.zone_letter(id))
+    }
+
+    /// The letter of a zone in this account.
+    pub(crate) fn zone_letter(&self, id: &str) -> &'static str {
         let at = self.shuffled().iter().position(|zone| zone == id).unwrap_or(0);
-        format!("{}{}", self.region, char::from(b'a' + at as u8))
+        &LETTERS[at..=at]
     }
 
     pub(crate) fn zone_id(&self, name: &str) -> Done<String> {
@@ -108,24 +165,15 @@ impl Desk<'_> {
         if let Some(unknown) = names.iter().find(|name| !known.iter().any(|region| region.region == **name)) {
             return Err(ApiError::value(format!("Invalid region name(s) '{unknown}'")));
         }
-        let filters = Filter::read(params)?;
+        let filters = Filters::read(params, &REGION_FILTERS)?;
         let mut nodes: Vec<Node> = Vec::new();
         for region in if all { known } else { self.enabled_regions() } {
-            let suffix = if region.partition == "aws-cn" { ".cn" } else { "" };
-            let endpoint = format!("ec2.{}.amazonaws.com{suffix}", region.region);
-            let status = self.opt_in_status(region);
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &Default::default(), |name| match name {
-                "region-name" => one(&region.region),
-                "endpoint" => one(&endpoint),
-                "opt-in-status" => one(status),
-                _ => None,
-            })?;
-            if fits && (names.is_empty() || names.contains(&region.region.as_str())) {
+            let named = names.is_empty() || names.contains(&region.region.as_str());
+            if named && filters.pass(self, region) {
                 let node = Fields::new()
                     .put("regionName", &region.region)
-                    .put("regionEndpoint", &endpoint)
-                    .put("optInStatus", status);
+                    .put("regionEndpoint", endpoint(region))
+                    .put("optInStatus", self.opt_in_status(region));
                 nodes.push(node.into());
             }
         }
@@ -144,33 +192,18 @@ impl Desk<'_> {
         for id in params.list("ZoneId") {
             wanted.push(self.known_zone(id)?);
         }
-        let filters = Filter::read(params)?;
-        let group = format!("{}-zg-1", self.region);
-        let long_name = self.facts.regions.get(self.region).map(|region| format!("{} 1", region.name));
+        let filters = Filters::read(params, &ZONE_FILTERS)?;
         let mut nodes: Vec<Node> = Vec::new();
-        for zone in self.shuffled().to_vec() {
-            let name = self.zone_name(&zone);
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &Default::default(), |filter| match filter {
-                "zone-name" => one(&name),
-                "zone-id" => one(&zone),
-                "zone-type" => one("availability-zone"),
-                "region-name" | "network-border-group" => one(self.region),
-                "group-name" => one(&group),
-                "group-long-name" => Some(long_name.iter().map(|text| text.clone().into()).collect()),
-                "state" => one("available"),
-                "opt-in-status" => one("opt-in-not-required"),
-                _ => None,
-            })?;
-            if fits && (wanted.is_empty() || wanted.contains(&zone)) {
+        for zone in self.shuffled() {
+            if (wanted.is_empty() || wanted.contains(zone)) && filters.pass(self, zone) {
                 let node = Fields::new()
-                    .put("zoneName", name)
+                    .put("zoneName", self.zone_name(zone))
                     .put("zoneState", "available")
                     .put("regionName", self.region)
                     .put("messageSet", Vec::new())
                     .put("zoneId", zone)
-                    .put("groupName", &group)
-                    .opt("groupLongName", long_name.as_deref())
+                    .put("groupName", self.zone_group())
+                    .opt("groupLongName", self.zone_group_name())
                     .put("networkBorderGroup", self.region)
                     .put("optInStatus", "opt-in-not-required")
                     .put("zoneType", "availability-zone");
@@ -181,14 +214,22 @@ impl Desk<'_> {
         Ok(Fields::new().put("availabilityZoneInfo", nodes).into())
     }
 
+    fn zone_group(&self) -> String {
+        format!("{}-zg-1", self.region)
+    }
+
+    fn zone_group_name(&self) -> Option<String> {
+        self.facts.regions.get(self.region).map(|region| format!("{} 1", region.name))
+    }
+
     /// DescribeInstanceTypeOfferings.
     pub(crate) fn describe_offerings(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeInstanceTypeOfferings")?;
         let kind = params
             .one_of("LocationType", &["region", "availability-zone", "availability-zone-id", "outpost"])?
             .unwrap_or("region");
-        let filters = Filter::read(params)?;
-        let mut rows: Vec<(&String, String)> = Vec::new();
+        let filters = Filters::read(params, &OFFER_FILTERS)?;
+        let mut rows: Vec<Offer> = Vec::new();
         for (name, zones) in self.facts.offerings.get(self.region).into_iter().flatten() {
             let places: Vec<String> = match kind {
                 "region" if zones.is_empty() => Vec::new(),
@@ -197,26 +238,15 @@ impl Desk<'_> {
                 "outpost" => Vec::new(),
                 _ => zones.iter().cloned().collect(),
             };
-            for place in places {
-                let one = |text: &str| Some(vec![text.to_string().into()]);
-                let fits = Filter::pass(&filters, &Default::default(), |filter| match filter {
-                    "location" => one(&place),
-                    "instance-type" => one(name),
-                    _ => None,
-                })?;
-                if fits {
-                    rows.push((name, place));
-                }
-            }
+            rows.extend(places.into_iter().map(|place| Offer { instance_type: name.clone(), place }));
         }
+        let rows = rows.into_iter().filter(|offer| filters.pass(self, offer));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
-        let node = |(name, place): (&String, String)| {
-            Fields::new().put("instanceType", name).put("locationType", kind).put("location", place).into()
-        };
-        Ok(Fields::new()
-            .put("instanceTypeOfferingSet", rows.into_iter().map(node).collect::<Vec<Node>>())
-            .opt("nextToken", next)
-            .into())
+        let answer = Fields::new().each("instanceTypeOfferingSet", rows, |fields, offer| {
+            let fields = fields.put("instanceType", &offer.instance_type);
+            fields.put("locationType", kind).put("location", &offer.place)
+        });
+        Ok(answer.opt("nextToken", next).into())
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::{Decimal, Timestamp};
 
-use super::filter::{Filter, matches};
+use super::filter::{Filters, Table, at, matches, one};
 use super::ids::fraction;
 use super::world::Desk;
 use super::{ApiError, Done};
@@ -32,6 +32,20 @@ struct Row {
     product: &'static str,
     price: String,
 }
+
+/// The filters of DescribeSpotPriceHistory.
+const FILTERS: Table<Row> = Table {
+    tags: None,
+    named: &[
+        ("availability-zone", |_, row| one(&row.zone_name)),
+        ("availability-zone-id", |_, row| one(&row.zone)),
+        ("instance-type", |_, row| one(&row.instance_type)),
+        ("product-description", |_, row| one(row.product)),
+        ("spot-price", |_, row| one(&row.price)),
+        ("timestamp", |_, row| at(row.at)),
+    ],
+    bare: &[],
+};
 
 impl Desk<'_> {
     /// The on-demand price of an hour, USD.
@@ -88,7 +102,7 @@ impl Desk<'_> {
     /// DescribeSpotPriceHistory: newest first, and for each series the last change before the start too.
     pub(crate) fn spot_price_history(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeSpotPriceHistory")?;
-        let filters = Filter::read(params)?;
+        let filters = Filters::read(params, &FILTERS)?;
         let mut types: Vec<&str> = params.list("InstanceType");
         if let Some(unknown) = types.iter().find(|name| !self.facts.types.contains_key(**name)) {
             return Err(ApiError::value(format!(
@@ -120,10 +134,11 @@ impl Desk<'_> {
         for zone in self.zones().iter().filter(|known| zone.as_ref().is_none_or(|zone| zone == *known)) {
             for kind in types.iter().filter(|kind| self.facts.offered(self.region, zone, kind)) {
                 for (product, shown) in PRODUCTS.into_iter().filter(|(_, shown)| is_asked(shown)) {
-                    self.price_rows(kind, zone, (product, shown), (from, until), &filters, &mut rows)?;
+                    rows.extend(self.price_rows(kind, zone, (product, shown), (from, until)));
                 }
             }
         }
+        rows.retain(|row| filters.pass(self, row));
         rows.sort_by(|a, b| {
             let series = |row: &Row| (row.instance_type.clone(), row.zone_name.clone(), row.product);
             b.at.cmp(&a.at).then_with(|| series(a).cmp(&series(b)))
@@ -144,40 +159,22 @@ impl Desk<'_> {
         Ok(Fields::new().put("spotPriceHistorySet", nodes).put("nextToken", next.unwrap_or_default()).into())
     }
 
-    fn price_rows(
-        &self,
-        kind: &str,
-        zone: &str,
+    fn price_rows<'a>(
+        &'a self,
+        kind: &'a str,
+        zone: &'a str,
         (product, shown): (&str, &'static str),
         span: (Timestamp, Timestamp),
-        filters: &[Filter],
-        rows: &mut Vec<Row>,
-    ) -> Done<()> {
-        let name = self.zone_name(zone);
-        for (at, price) in self.changes(kind, zone, product, span) {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let price = format!("{price:.6}");
-            let fits = Filter::pass(filters, &Default::default(), |filter| match filter {
-                "availability-zone" => one(&name),
-                "availability-zone-id" => one(zone),
-                "instance-type" => one(kind),
-                "product-description" => one(shown),
-                "spot-price" => one(&price),
-                "timestamp" => one(&crate::wire::iso(at)),
-                _ => None,
-            })?;
-            if fits {
-                rows.push(Row {
-                    at,
-                    instance_type: kind.to_string(),
-                    zone: zone.to_string(),
-                    zone_name: name.clone(),
-                    product: shown,
-                    price,
-                });
-            }
-        }
-        Ok(())
+    ) -> impl Iterator<Item = Row> + use<'a> {
+        let changes = self.changes(kind, zone, product, span);
+        changes.into_iter().map(move |(at, price)| Row {
+            at,
+            instance_type: kind.to_string(),
+            zone: zone.to_string(),
+            zone_name: self.zone_name(zone),
+            product: shown,
+            price: format!("{price:.6}"),
+        })
     }
 
     /// Changes of one series after an instant and until another, and the last one that is not after the first.

@@ -1,10 +1,17 @@
 //! Instance profiles of instances that are there already.
 
-use super::filter::Filter;
+use super::filter::{Filters, Table, one};
 use super::instance::{Instance, State, Tags};
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
+
+/// The filters of DescribeIamInstanceProfileAssociations.
+const FILTERS: Table<Instance> = Table {
+    tags: None,
+    named: &[("instance-id", |_, found| one(&found.id)), ("state", |_, _| one("associated"))],
+    bare: &[],
+};
 
 impl Desk<'_> {
     /// AssociateIamInstanceProfile, and ReplaceIamInstanceProfileAssociation.
@@ -60,21 +67,15 @@ impl Desk<'_> {
         for id in &ids {
             self.associated(id)?;
         }
-        let filters = Filter::read(params)?;
-        let mut rows = Vec::new();
-        let all = self.here.instances.values().filter(|found| found.state != State::Terminated);
-        for found in all.filter(|found| found.visible <= self.now) {
-            let Some((association, _)) = &found.profile else { continue };
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &Tags::new(), |name| match name {
-                "instance-id" => one(&found.id),
-                "state" => one("associated"),
-                _ => None,
-            })?;
-            if fits && (ids.is_empty() || ids.contains(&association.as_str())) {
-                rows.extend(self.association(found, "associated").map(Node::from));
-            }
-        }
+        let filters = Filters::read(params, &FILTERS)?;
+        let held = |found: &&Instance| {
+            let association = found.profile.as_ref().map(|(association, _)| association.as_str());
+            found.state != State::Terminated
+                && found.visible <= self.now
+                && association.is_some_and(|id| ids.is_empty() || ids.contains(&id))
+        };
+        let rows = self.here.instances.values().filter(held).filter(|found| filters.pass(self, found));
+        let rows = rows.filter_map(|found| self.association(found, "associated").map(Node::from));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         Ok(Fields::new().put("iamInstanceProfileAssociationSet", rows).opt("nextToken", next).into())

@@ -4,7 +4,7 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::agenda::Event;
-use super::filter::{Filter, matches};
+use super::filter::{Filters, Table, at, matches, one, own, owned};
 use super::instance::{Instance, State, Tags, Target};
 use super::tags::{nodes as tag_nodes, read_own};
 use super::world::Desk;
@@ -41,6 +41,25 @@ impl Reservation {
         if self.is_active() { self.count as usize } else { 0 }
     }
 }
+
+/// The filters of DescribeCapacityReservations.
+const FILTERS: Table<Reservation> = Table {
+    tags: Some(|held| &held.tags),
+    named: &[
+        ("availability-zone", |desk, held| own(desk.zone_name(&held.zone))),
+        ("availability-zone-id", |_, held| one(&held.zone)),
+        ("end-date", |_, held| owned(held.ends.map(crate::wire::iso))),
+        ("end-date-type", |_, held| one(if held.ends.is_some() { "limited" } else { "unlimited" })),
+        ("instance-match-criteria", |_, held| one(if held.open { "open" } else { "targeted" })),
+        ("instance-platform", |_, held| one(&held.platform)),
+        ("instance-type", |_, held| one(&held.instance_type)),
+        ("owner-id", |desk, _| own(desk.account)),
+        ("start-date", |_, held| at(held.created)),
+        ("state", |_, held| one(&held.state)),
+        ("tenancy", |_, _| one("default")),
+    ],
+    bare: &["outpost-arn", "placement-group-arn"],
+};
 
 impl Desk<'_> {
     /// Places of a reservation in which nothing runs.
@@ -229,28 +248,9 @@ impl Desk<'_> {
         if let Some(id) = ids.iter().find(|id| !self.here.reservations.contains_key(**id)) {
             return Err(ApiError::no_such(Kind::Reservation, id));
         }
-        let filters = Filter::read(params)?;
-        let mut rows = Vec::new();
-        for held in self.here.reservations.values() {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &held.tags, |name| match name {
-                "instance-type" => one(&held.instance_type),
-                "instance-platform" => one(&held.platform),
-                "owner-id" => one(self.account),
-                "state" => one(&held.state),
-                "availability-zone" => one(&self.zone_name(&held.zone)),
-                "availability-zone-id" => one(&held.zone),
-                "tenancy" => one("default"),
-                "start-date" => one(&crate::wire::iso(held.created)),
-                "end-date" => Some(held.ends.iter().map(|at| crate::wire::iso(*at).into()).collect()),
-                "end-date-type" => one(if held.ends.is_some() { "limited" } else { "unlimited" }),
-                "instance-match-criteria" => one(if held.open { "open" } else { "targeted" }),
-                _ => None,
-            })?;
-            if fits && (ids.is_empty() || ids.contains(&held.id.as_str())) {
-                rows.push(held);
-            }
-        }
+        let filters = Filters::read(params, &FILTERS)?;
+        let named = |held: &&Reservation| ids.is_empty() || ids.contains(&held.id.as_str());
+        let rows = self.here.reservations.values().filter(named).filter(|held| filters.pass(self, held));
         let (rows, next) = self.page(params, rows, (1, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|held| self.held_fields(held).into()).collect();

@@ -96,6 +96,7 @@ fn ec2_once(desk: &mut Desk<'_>, action: &str, params: &Part<'_>) -> Done<Node> 
         "DescribeInstanceTypes" => desk.describe_types(params),
         "DescribeInstanceTypeOfferings" => desk.describe_offerings(params),
         "DescribeSpotPriceHistory" => desk.spot_price_history(params),
+        "DescribeCapacityBlockOfferings" => desk.block_offerings(params),
         "GetSpotPlacementScores" => desk.placement_scores(params),
         "DescribeSpotInstanceRequests" => desk.describe_spot_requests(params),
         "CancelSpotInstanceRequests" => desk.cancel_spot_requests(params),

@@ -1,12 +1,80 @@
 use super::agenda::Event;
 use super::asked::Spot;
-use super::filter::{Filter, matches};
-use super::ids::fraction;
+use super::filter::{Filters, Table, at, flag, many, matches, one, own, owned};
 use super::instance::{Reason, SpotRequest, State};
 use super::world::{Desk, Token};
 use super::{ApiError, Done, Kind};
 use crate::scenario::MarketRule;
 use crate::wire::{Fields, Node, Part};
+
+/// The filters of DescribeSpotInstanceRequests.
+const FILTERS: Table<SpotRequest> = Table {
+    tags: Some(|request| &request.tags),
+    named: &[
+        ("create-time", |_, request| at(request.created)),
+        ("instance-id", |_, request| many(&request.instance)),
+        ("launch.block-device-mapping.delete-on-termination", |_, request| {
+            owned(request.disks.iter().map(|disk| disk.delete))
+        }),
+        ("launch.block-device-mapping.device-name", |_, request| {
+            many(request.disks.iter().map(|disk| &disk.device))
+        }),
+        ("launch.block-device-mapping.snapshot-id", |_, request| {
+            many(request.disks.iter().filter_map(|disk| disk.snapshot.as_ref()))
+        }),
+        ("launch.block-device-mapping.volume-size", |_, request| {
+            owned(request.disks.iter().map(|disk| disk.size))
+        }),
+        ("launch.block-device-mapping.volume-type", |_, request| {
+            many(request.disks.iter().map(|disk| &disk.kind))
+        }),
+        ("launch.group-id", |_, request| many(&request.launch.groups)),
+        ("launch.group-name", |desk, request| {
+            let groups = request.launch.groups.iter().filter_map(|id| desk.here.groups.get(id));
+            many(groups.map(|group| &group.name))
+        }),
+        ("launch.image-id", |_, request| one(&request.launch.image)),
+        ("launch.instance-type", |_, request| one(&request.launch.instance_type)),
+        ("launch.key-name", |_, request| many(&request.launch.key)),
+        ("launch.monitoring-enabled", |_, request| flag(request.launch.monitoring)),
+        ("launched-availability-zone", |desk, request| {
+            owned(request.zone().map(|zone| desk.zone_name(zone)))
+        }),
+        ("launched-availability-zone-id", |_, request| many(request.zone())),
+        ("product-description", |_, _| one("Linux/UNIX")),
+        ("spot-instance-request-id", |_, request| one(&request.id)),
+        ("spot-price", |_, request| one(&request.max_price)),
+        ("state", |_, request| one(&request.state)),
+        ("status-code", |_, request| one(&request.status)),
+        ("status-message", |_, request| own(status_message(&request.status))),
+        ("type", |_, request| one(if request.persistent { "persistent" } else { "one-time" })),
+        ("valid-until", |_, request| owned(request.valid_until.map(crate::wire::iso))),
+    ],
+    bare: &[
+        "availability-zone-group",
+        "fault-code",
+        "fault-message",
+        "launch-group",
+        "launch.kernel-id",
+        "launch.ramdisk-id",
+        "network-interface.addresses.primary",
+        "network-interface.delete-on-termination",
+        "network-interface.description",
+        "network-interface.device-index",
+        "network-interface.group-id",
+        "network-interface.network-interface-id",
+        "network-interface.private-ip-address",
+        "network-interface.subnet-id",
+        "valid-from",
+    ],
+};
+
+impl SpotRequest {
+    /// The zone id of its instance; none before the first one.
+    fn zone(&self) -> Option<&str> {
+        Some(self.launch.zone.as_str()).filter(|zone| !zone.is_empty())
+    }
+}
 
 impl Desk<'_> {
     pub(crate) fn request_of(&self, instance: &str) -> Option<&SpotRequest> {
@@ -203,33 +271,10 @@ impl Desk<'_> {
         if let Some(id) = wanted.iter().find(|id| !self.here.spot.contains_key(**id)) {
             return Err(ApiError::no_such(Kind::SpotRequest, id));
         }
-        let filters = Filter::read(params)?;
-        let mut found = Vec::new();
-        for request in self
-            .here
-            .spot
-            .values()
-            .filter(|request| wanted.is_empty() || wanted.contains(&request.id.as_str()))
-        {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &request.tags, |name| match name {
-                "spot-instance-request-id" => one(&request.id),
-                "state" => one(&request.state),
-                "status-code" => one(&request.status),
-                "type" => one(if request.persistent { "persistent" } else { "one-time" }),
-                "instance-id" => Some(request.instance.iter().map(|id| id.clone().into()).collect()),
-                "launch.instance-type" => one(&request.launch.instance_type),
-                "launch.image-id" => one(&request.launch.image),
-                "launched-availability-zone" => one(&self.zone_name(&request.launch.zone)),
-                "spot-price" => one(&request.max_price),
-                "product-description" => one("Linux/UNIX"),
-                _ => None,
-            })?;
-            if fits {
-                found.push(request);
-            }
-        }
-        let (rows, next) = self.page(params, found, (5, 1000))?;
+        let filters = Filters::read(params, &FILTERS)?;
+        let named = |request: &&SpotRequest| wanted.is_empty() || wanted.contains(&request.id.as_str());
+        let rows = self.here.spot.values().filter(named).filter(|request| filters.pass(self, request));
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|request| self.request_node(request)).collect();
         Ok(Fields::new().put("spotInstanceRequestSet", nodes).opt("nextToken", next).into())
@@ -244,12 +289,14 @@ impl Desk<'_> {
             let name = self.here.groups.get(id).map(|group| group.name.as_str());
             Fields::new().put("groupId", id).opt("groupName", name).into()
         });
-        let zone = Some(&request.launch.zone).filter(|zone| !zone.is_empty());
+        let zone = request.zone();
         let launch = Fields::new()
             .put("imageId", &request.launch.image)
             .opt("keyName", request.launch.key.as_ref())
             .put("groupSet", groups.collect::<Vec<Node>>())
             .put("instanceType", &request.launch.instance_type)
+            .opt("placement", zone.map(|zone| Fields::new().put("availabilityZone", self.zone_name(zone))))
+            .opt("subnetId", zone.map(|zone| self.subnet_of(zone)))
             .within("monitoring", |fields| fields.put("enabled", request.launch.monitoring));
         Fields::new()
             .put("spotInstanceRequestId", request.id.as_str())
@@ -303,74 +350,6 @@ impl Desk<'_> {
             );
         }
         Ok(Fields::new().put("spotInstanceRequestSet", nodes).into())
-    }
-
-    /// GetSpotPlacementScores: fewer than three types score low, and so do zones without capacity.
-    pub(crate) fn placement_scores(&mut self, params: &Part<'_>) -> Done<Node> {
-        self.allow_any("ec2:GetSpotPlacementScores")?;
-        let types = params.list("InstanceType");
-        let target = params.number("TargetCapacity")?;
-        let target = target.ok_or_else(|| {
-            ApiError::new("MissingParameter", "The request must contain the parameter TargetCapacity")
-        })?;
-        if target < 1 || types.is_empty() {
-            return Err(ApiError::value(
-                "TargetCapacity must be at least 1, and InstanceTypes must not be empty",
-            ));
-        }
-        params.one_of("TargetCapacityUnitType", &["vcpu", "memory-mib", "units"])?;
-        let single = params.flag("SingleAvailabilityZone")?.unwrap_or(false);
-        let regions = params.list("RegionName");
-        if let Some(unknown) = regions.iter().find(|region| !self.facts.regions.contains_key(**region)) {
-            return Err(ApiError::value(format!("The region '{unknown}' is not valid")));
-        }
-        let mut rows: Vec<(u32, &str, Option<&String>)> = Vec::new();
-        for region in self
-            .facts
-            .regions
-            .keys()
-            .filter(|region| regions.is_empty() || regions.contains(&region.as_str()))
-        {
-            let zones = self.facts.zones.get(region).map(Vec::as_slice).unwrap_or_default();
-            let score = |zone: &String| self.score(region, zone, &types, target);
-            if single {
-                rows.extend(
-                    zones
-                        .iter()
-                        .filter(|zone| score(zone) > 0)
-                        .map(|zone| (score(zone), region.as_str(), Some(zone))),
-                );
-            } else if let Some(best) = zones.iter().map(score).max().filter(|best| *best > 0) {
-                rows.push((best, region, None));
-            }
-        }
-        rows.sort_by_key(|(score, region, _)| (std::cmp::Reverse(*score), region.to_string()));
-        rows.truncate(10);
-        let (rows, next) = self.page(params, rows, (10, 1000))?;
-        self.ready(params)?;
-        let nodes = rows.into_iter().map(|(score, region, zone)| {
-            Fields::new().put("region", region).opt("availabilityZoneId", zone).put("score", score).into()
-        });
-        Ok(Fields::new()
-            .put("spotPlacementScoreSet", nodes.collect::<Vec<Node>>())
-            .opt("nextToken", next)
-            .into())
-    }
-
-    fn score(&self, region: &str, zone: &str, types: &[&str], target: i64) -> u32 {
-        let offered = types.iter().filter(|name| self.facts.offered(region, zone, name)).count();
-        if offered == 0 {
-            return 0;
-        }
-        let enough = types
-            .iter()
-            .any(|name| region != self.region || i64::from(self.room(name, zone, true)) >= target);
-        let score = 4 + (fraction(self.seed, &[zone, types[0]]) * 6.0) as u32;
-        match (enough, offered < 3) {
-            (false, _) => 1,
-            (true, true) => score.min(3),
-            (true, false) => score,
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::filter::Filter;
-use super::instance::{Mapping, State, Tags, Volume};
+use super::filter::{Filters, Table, at, flag, many, one, own, owned};
+use super::instance::{Instance, Mapping, State, Tags, Volume};
 use super::tags::{nodes as tag_nodes, read_own};
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
@@ -20,7 +20,61 @@ pub(crate) struct Snapshot {
     pub(crate) tags: Tags,
 }
 
+/// The filters of DescribeVolumes.
+const VOLUME_FILTERS: Table<Volume> = Table {
+    tags: Some(|volume| &volume.tags),
+    named: &[
+        ("attachment.attach-time", |desk, volume| {
+            owned(desk.mapping_of(volume).map(|(_, mapping)| crate::wire::iso(mapping.since)))
+        }),
+        ("attachment.delete-on-termination", |desk, volume| {
+            owned(desk.mapping_of(volume).map(|(_, mapping)| mapping.delete))
+        }),
+        ("attachment.device", |desk, volume| {
+            many(desk.mapping_of(volume).map(|(_, mapping)| &mapping.device))
+        }),
+        ("attachment.instance-id", |_, volume| many(&volume.instance)),
+        ("attachment.status", |_, volume| many(volume.instance.as_ref().map(|_| "attached"))),
+        ("availability-zone", |desk, volume| own(desk.zone_name(&volume.zone))),
+        ("availability-zone-id", |_, volume| one(&volume.zone)),
+        ("create-time", |_, volume| at(volume.created)),
+        ("encrypted", |_, volume| flag(volume.encrypted)),
+        ("multi-attach-enabled", |_, _| flag(false)),
+        ("size", |_, volume| own(volume.size)),
+        ("snapshot-id", |_, volume| many(&volume.snapshot)),
+        ("status", |desk, volume| one(desk.volume_state(volume))),
+        ("volume-id", |_, volume| one(&volume.id)),
+        ("volume-type", |_, volume| one(&volume.kind)),
+    ],
+    bare: &["fast-restored"],
+};
+
+/// The filters of DescribeSnapshots.
+const SNAPSHOT_FILTERS: Table<Snapshot> = Table {
+    tags: Some(|snapshot| &snapshot.tags),
+    named: &[
+        ("description", |_, snapshot| one(&snapshot.description)),
+        ("encrypted", |_, snapshot| flag(snapshot.encrypted)),
+        ("owner-id", |desk, _| own(desk.account)),
+        ("progress", |desk, snapshot| one(desk.snapshot_state(snapshot).1)),
+        ("snapshot-id", |_, snapshot| one(&snapshot.id)),
+        ("start-time", |_, snapshot| at(snapshot.created)),
+        ("status", |desk, snapshot| one(desk.snapshot_state(snapshot).0)),
+        ("storage-tier", |_, _| one("standard")),
+        ("volume-id", |_, snapshot| one(&snapshot.volume)),
+        ("volume-size", |_, snapshot| own(snapshot.size)),
+    ],
+    bare: &["owner-alias", "transfer-type"],
+};
+
 impl Desk<'_> {
+    /// The instance to which a volume is attached, and how.
+    fn mapping_of(&self, volume: &Volume) -> Option<(&Instance, &Mapping)> {
+        let holder = self.here.instances.get(volume.instance.as_ref()?)?;
+        let mapping = holder.volumes.iter().find(|mapping| mapping.volume == volume.id)?;
+        Some((holder, mapping))
+    }
+
     fn volume_state(&self, volume: &Volume) -> &'static str {
         let fresh = self.now.duration_since(volume.created) < self.rules.timing.storage.0;
         match &volume.instance {
@@ -31,10 +85,7 @@ impl Desk<'_> {
     }
 
     fn volume_node(&self, volume: &Volume) -> Node {
-        let holder = volume.instance.as_ref().and_then(|id| self.here.instances.get(id));
-        let mapping =
-            holder.and_then(|found| found.volumes.iter().find(|mapping| mapping.volume == volume.id));
-        let attachment = holder.zip(mapping).map(|(found, mapping)| -> Node {
+        let attachment = self.mapping_of(volume).map(|(found, mapping)| -> Node {
             Fields::new()
                 .put("volumeId", &volume.id)
                 .put("instanceId", &found.id)
@@ -69,30 +120,9 @@ impl Desk<'_> {
         if let Some(id) = ids.iter().find(|id| !self.here.volumes.contains_key(**id)) {
             return Err(ApiError::no_such(Kind::Volume, id));
         }
-        let filters = Filter::read(params)?;
-        let mut rows = Vec::new();
-        for volume in
-            self.here.volumes.values().filter(|volume| ids.is_empty() || ids.contains(&volume.id.as_str()))
-        {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &volume.tags, |name| match name {
-                "volume-id" => one(&volume.id),
-                "status" => one(self.volume_state(volume)),
-                "size" => one(&volume.size.to_string()),
-                "volume-type" => one(&volume.kind),
-                "encrypted" => one(if volume.encrypted { "true" } else { "false" }),
-                "availability-zone" => one(&self.zone_name(&volume.zone)),
-                "snapshot-id" => Some(volume.snapshot.iter().map(|id| id.clone().into()).collect()),
-                "attachment.instance-id" => {
-                    Some(volume.instance.iter().map(|id| id.clone().into()).collect())
-                }
-                "attachment.status" => Some(volume.instance.iter().map(|_| "attached".into()).collect()),
-                _ => None,
-            })?;
-            if fits {
-                rows.push(volume);
-            }
-        }
+        let filters = Filters::read(params, &VOLUME_FILTERS)?;
+        let named = |volume: &&Volume| ids.is_empty() || ids.contains(&volume.id.as_str());
+        let rows = self.here.volumes.values().filter(named).filter(|volume| filters.pass(self, volume));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|volume| self.volume_node(volume)).collect();
@@ -226,14 +256,19 @@ impl Desk<'_> {
             .into())
     }
 
-    fn snapshot_node(&self, snapshot: &Snapshot) -> Fields {
+    fn snapshot_state(&self, snapshot: &Snapshot) -> (&'static str, &'static str) {
         let done = self.now.duration_since(snapshot.created) >= self.rules.timing.storage.0;
+        if done { ("completed", "100%") } else { ("pending", "0%") }
+    }
+
+    fn snapshot_node(&self, snapshot: &Snapshot) -> Fields {
+        let (status, progress) = self.snapshot_state(snapshot);
         Fields::new()
             .put("snapshotId", &snapshot.id)
             .put("volumeId", &snapshot.volume)
-            .put("status", if done { "completed" } else { "pending" })
+            .put("status", status)
             .put("startTime", snapshot.created)
-            .put("progress", if done { "100%" } else { "0%" })
+            .put("progress", progress)
             .put("ownerId", self.account)
             .put("volumeSize", snapshot.size)
             .put("description", &snapshot.description)
@@ -264,31 +299,20 @@ impl Desk<'_> {
         Ok(node)
     }
 
-    /// DescribeSnapshots: those of this account.
+    /// DescribeSnapshots: those of this account; there are no others here.
     pub(crate) fn describe_snapshots(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeSnapshots")?;
         let ids = params.list("SnapshotId");
-        params.list("Owner");
+        let owners = params.list("Owner");
         if let Some(id) = ids.iter().find(|id| !self.here.snapshots.contains_key(**id)) {
             return Err(ApiError::no_such(Kind::Snapshot, id));
         }
-        let filters = Filter::read(params)?;
-        let mut rows = Vec::new();
-        for found in
-            self.here.snapshots.values().filter(|found| ids.is_empty() || ids.contains(&found.id.as_str()))
-        {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &found.tags, |name| match name {
-                "snapshot-id" => one(&found.id),
-                "volume-id" => one(&found.volume),
-                "description" => one(&found.description),
-                "owner-id" => one(self.account),
-                _ => None,
-            })?;
-            if fits {
-                rows.push(found);
-            }
-        }
+        let filters = Filters::read(params, &SNAPSHOT_FILTERS)?;
+        let named = |found: &&Snapshot| {
+            (ids.is_empty() || ids.contains(&found.id.as_str()))
+                && (owners.is_empty() || owners.iter().any(|owner| ["self", self.account].contains(owner)))
+        };
+        let rows = self.here.snapshots.values().filter(named).filter(|found| filters.pass(self, found));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
         let nodes: Vec<Node> = rows.into_iter().map(|found| self.snapshot_node(found).into()).collect();

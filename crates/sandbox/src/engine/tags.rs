@@ -1,4 +1,4 @@
-use super::filter::Filter;
+use super::filter::{Filters, Table, one};
 use super::iam::request_tags;
 use super::instance::Tags;
 use super::world::Desk;
@@ -102,43 +102,55 @@ pub(crate) fn fit_for_metadata<'k>(keys: impl Iterator<Item = &'k String>) -> Do
     Ok(())
 }
 
+/// A tag, and whose it is.
+struct TagRow {
+    id: String,
+    kind: &'static str,
+    key: String,
+    value: String,
+}
+
+/// The filters of DescribeTags; here `tag:<key>` is a tag of that key, whoever has it.
+const FILTERS: Table<TagRow> = Table {
+    tags: None,
+    named: &[
+        ("key", |_, row| one(&row.key)),
+        ("resource-id", |_, row| one(&row.id)),
+        ("resource-type", |_, row| one(row.kind)),
+        ("value", |_, row| one(&row.value)),
+    ],
+    bare: &[],
+};
+
 impl Desk<'_> {
     fn tags_of(&mut self, id: &str) -> Done<&mut Tags> {
         let now = self.now;
         let here = &mut *self.here;
-        let missing = |kind| Err(ApiError::no_such(kind, id));
-        match id.split('-').next().unwrap_or_default() {
-            "i" => match here.instances.get_mut(id).filter(|found| found.visible <= now) {
-                Some(found) => Ok(&mut found.tags),
-                None => missing(Kind::Instance),
-            },
-            "vol" => {
-                here.volumes.get_mut(id).map_or_else(|| missing(Kind::Volume), |found| Ok(&mut found.tags))
+        let (kind, tags) = match id.split('-').next().unwrap_or_default() {
+            "i" => {
+                let found = here.instances.get_mut(id).filter(|found| found.visible <= now);
+                (Kind::Instance, found.map(|found| &mut found.tags))
             }
-            "snap" => here
-                .snapshots
-                .get_mut(id)
-                .map_or_else(|| missing(Kind::Snapshot), |found| Ok(&mut found.tags)),
-            "ami" => {
-                here.images.get_mut(id).map_or_else(|| missing(Kind::Image), |found| Ok(&mut found.tags))
+            "vol" => (Kind::Volume, here.volumes.get_mut(id).map(|found| &mut found.tags)),
+            "snap" => (Kind::Snapshot, here.snapshots.get_mut(id).map(|found| &mut found.tags)),
+            "ami" => (Kind::Image, here.images.get_mut(id).map(|found| &mut found.tags)),
+            "sg" => (Kind::Group, here.groups.get_mut(id).map(|found| &mut found.tags)),
+            "sir" => (Kind::SpotRequest, here.spot.get_mut(id).map(|found| &mut found.tags)),
+            "cr" => (Kind::Reservation, here.reservations.get_mut(id).map(|found| &mut found.tags)),
+            "lt" => (Kind::Template, here.templates.get_mut(id).map(|found| &mut found.tags)),
+            "eipalloc" => (Kind::Address, here.addresses.get_mut(id).map(|found| &mut found.tags)),
+            "key" => {
+                let found = here.keys.values_mut().find(|found| found.id == id);
+                (Kind::KeyPair, found.map(|found| &mut found.tags))
             }
-            "sg" => here.groups.get_mut(id).map_or_else(|| missing(Kind::Group), |found| Ok(&mut found.tags)),
-            "sir" => {
-                here.spot.get_mut(id).map_or_else(|| missing(Kind::SpotRequest), |found| Ok(&mut found.tags))
+            "eni" => {
+                let mut held = here.instances.values_mut().filter(|found| !found.state.is_over());
+                let found = held.find(|found| found.interface == id);
+                (Kind::Interface, found.map(|found| &mut found.interface_tags))
             }
-            "cr" => here
-                .reservations
-                .get_mut(id)
-                .map_or_else(|| missing(Kind::Reservation), |found| Ok(&mut found.tags)),
-            "lt" => here
-                .templates
-                .get_mut(id)
-                .map_or_else(|| missing(Kind::Template), |found| Ok(&mut found.tags)),
-            "eipalloc" => {
-                here.addresses.get_mut(id).map_or_else(|| missing(Kind::Address), |found| Ok(&mut found.tags))
-            }
-            _ => Err(ApiError::new("InvalidID", format!("The ID '{id}' is not valid"))),
-        }
+            _ => return Err(ApiError::new("InvalidID", format!("The ID '{id}' is not valid"))),
+        };
+        tags.ok_or_else(|| ApiError::no_such(kind, id))
     }
 
     fn may_tag(&mut self, action: &str, ids: &[String], asked: &Tags) -> Done<()> {
@@ -153,6 +165,8 @@ impl Desk<'_> {
                 "sir" => "spot-instances-request",
                 "cr" => "capacity-reservation",
                 "lt" => "launch-template",
+                "key" => "key-pair",
+                "eni" => "network-interface",
                 _ => "elastic-ip",
             };
             let arn = self.arn("ec2", &format!("{kind}/{id}"));
@@ -185,8 +199,17 @@ impl Desk<'_> {
         self.ready(params)?;
         for id in &ids {
             self.tags_of(id)?.extend(tags.clone());
+            self.bill_with_tags(id);
         }
         Ok(Fields::new().put("return", true).into())
+    }
+
+    /// What is being billed has the tags that the instance has now.
+    fn bill_with_tags(&mut self, id: &str) {
+        let Some(tags) = self.here.instances.get(id).map(|found| found.tags.clone()) else { return };
+        if let Some(open) = self.open_bill(id) {
+            open.tags = tags;
+        }
     }
 
     /// DeleteTags: with a value, only where the tag has that value.
@@ -213,6 +236,7 @@ impl Desk<'_> {
                     held.remove(key);
                 }
             }
+            self.bill_with_tags(id);
         }
         Ok(Fields::new().put("return", true).into())
     }
@@ -220,12 +244,13 @@ impl Desk<'_> {
     /// DescribeTags.
     pub(crate) fn describe_tags(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeTags")?;
-        let filters = Filter::read(params)?;
+        let filters = Filters::read(params, &FILTERS)?;
         let here = &*self.here;
         let now = self.now;
         let seen = here.instances.values().filter(|found| found.visible <= now);
         let mut all: Vec<(&str, &str, &Tags)> =
-            seen.map(|found| (found.id.as_str(), "instance", &found.tags)).collect();
+            seen.clone().map(|found| (found.id.as_str(), "instance", &found.tags)).collect();
+        all.extend(seen.map(|found| (found.interface.as_str(), "network-interface", &found.interface_tags)));
         all.extend(here.volumes.values().map(|found| (found.id.as_str(), "volume", &found.tags)));
         all.extend(here.snapshots.values().map(|found| (found.id.as_str(), "snapshot", &found.tags)));
         all.extend(here.images.values().map(|found| (found.id.as_str(), "image", &found.tags)));
@@ -238,36 +263,24 @@ impl Desk<'_> {
         );
         all.extend(here.templates.iter().map(|(id, found)| (id.as_str(), "launch-template", &found.tags)));
         all.extend(here.addresses.values().map(|found| (found.id.as_str(), "elastic-ip", &found.tags)));
-        let mut rows = Vec::new();
-        for (id, kind, tags) in all {
-            for (key, value) in tags {
-                let one = |text: &str| Some(vec![text.to_string().into()]);
-                let own = Tags::from([(key.clone(), value.clone())]);
-                let fits = Filter::pass(&filters, &own, |name| match name {
-                    "resource-id" => one(id),
-                    "resource-type" => one(kind),
-                    "key" => one(key),
-                    "value" => one(value),
-                    _ => None,
-                })?;
-                if fits {
-                    rows.push((id, kind, key, value));
-                }
-            }
-        }
-        let (rows, next) = self.page(params, rows, (5, 1000))?;
+        all.extend(here.keys.values().map(|found| (found.id.as_str(), "key-pair", &found.tags)));
+        let rows = all.into_iter().flat_map(|(id, kind, tags)| {
+            tags.iter().map(move |(key, value)| TagRow {
+                id: id.to_string(),
+                kind,
+                key: key.clone(),
+                value: value.clone(),
+            })
+        });
+        let (rows, next) = self.page(params, rows.filter(|row| filters.pass(self, row)), (5, 1000))?;
         self.ready(params)?;
-        let node = |(id, kind, key, value): (&str, &str, &String, &String)| {
-            Fields::new()
-                .put("resourceId", id)
-                .put("resourceType", kind)
-                .put("key", key)
-                .put("value", value)
-                .into()
-        };
-        Ok(Fields::new()
-            .put("tagSet", rows.into_iter().map(node).collect::<Vec<Node>>())
-            .opt("nextToken", next)
-            .into())
+        let answer = Fields::new().each("tagSet", rows, |fields, row| {
+            fields
+                .put("resourceId", &row.id)
+                .put("resourceType", row.kind)
+                .put("key", &row.key)
+                .put("value", &row.value)
+        });
+        Ok(answer.opt("nextToken", next).into())
     }
 }

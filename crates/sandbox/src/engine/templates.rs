@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::filter::Filter;
+use super::filter::{Filters, Table, at, flag, many, one};
 use super::instance::Tags;
 use super::tags::{nodes as tag_nodes, read_own};
 use super::world::Desk;
@@ -190,25 +190,17 @@ impl Desk<'_> {
         for name in &names {
             self.template_named(name)?;
         }
-        let filters = Filter::read(params)?;
-        let mut rows = Vec::new();
-        for template in self.here.templates.values() {
-            let one = |text: &str| Some(vec![text.to_string().into()]);
-            let fits = Filter::pass(&filters, &template.tags, |name| match name {
-                "launch-template-name" => one(&template.name),
-                "create-time" => one(&crate::wire::iso(template.created)),
-                _ => None,
-            })?;
-            let named = (ids.is_empty() && names.is_empty())
+        let filters = Filters::read(params, &FILTERS)?;
+        let named = |template: &&Template| {
+            (ids.is_empty() && names.is_empty())
                 || ids.contains(&template.id.as_str())
-                || names.contains(&template.name.as_str());
-            if fits && named {
-                rows.push(template_fields(template).into());
-            }
-        }
+                || names.contains(&template.name.as_str())
+        };
+        let rows = self.here.templates.values().filter(named).filter(|found| filters.pass(self, found));
         let (rows, next) = self.page(params, rows, (1, 200))?;
         self.ready(params)?;
-        Ok(Fields::new().put("launchTemplates", rows).opt("nextToken", next).into())
+        let nodes: Vec<Node> = rows.into_iter().map(|template| template_fields(template).into()).collect();
+        Ok(Fields::new().put("launchTemplates", nodes).opt("nextToken", next).into())
     }
 
     /// DescribeLaunchTemplateVersions, the newest first.
@@ -216,6 +208,7 @@ impl Desk<'_> {
         self.allow_any("ec2:DescribeLaunchTemplateVersions")?;
         let wanted = params.list("LaunchTemplateVersion");
         let named = params.text("LaunchTemplateId").is_some() || params.text("LaunchTemplateName").is_some();
+        let filters = Filters::read(params, &VERSION_FILTERS)?;
         let mut rows = Vec::new();
         if named {
             let template = self.template(params)?;
@@ -239,6 +232,9 @@ impl Desk<'_> {
                 return Err(missing());
             }
         }
+        let rows = rows.into_iter().filter(|(template, number)| {
+            filters.pass(self, &Shown { version: template.versions[number - 1].clone(), number: *number })
+        });
         let (rows, next) = self.page(params, rows, (1, 200))?;
         self.ready(params)?;
         let answer = Fields::new().each("launchTemplateVersionSet", rows, |fields, (template, number)| {
@@ -257,6 +253,50 @@ impl Desk<'_> {
         Ok(Fields::new().put("launchTemplate", template_fields(&template)).into())
     }
 }
+/// The filters of DescribeLaunchTemplates.
+const FILTERS: Table<Template> = Table {
+    tags: Some(|template| &template.tags),
+    named: &[
+        ("create-time", |_, template| at(template.created)),
+        ("launch-template-name", |_, template| one(&template.name)),
+    ],
+    bare: &[],
+};
+
+/// A version with its number.
+struct Shown {
+    version: Version,
+    number: usize,
+}
+
+impl Shown {
+    fn data(&self, name: &str) -> Option<&String> {
+        self.version.data.get(name)
+    }
+}
+
+/// The filters of DescribeLaunchTemplateVersions.
+const VERSION_FILTERS: Table<Shown> = Table {
+    tags: None,
+    named: &[
+        ("create-time", |_, shown| at(shown.version.created)),
+        ("ebs-optimized", |_, shown| many(shown.data("EbsOptimized"))),
+        ("http-endpoint", |_, shown| many(shown.data("MetadataOptions.HttpEndpoint"))),
+        ("http-protocol-ipv4", |_, shown| many(shown.data("MetadataOptions.HttpEndpoint"))),
+        ("http-tokens", |_, shown| many(shown.data("MetadataOptions.HttpTokens"))),
+        ("iam-instance-profile", |_, shown| many(shown.data("IamInstanceProfile.Arn"))),
+        ("image-id", |_, shown| many(shown.data("ImageId"))),
+        ("instance-type", |_, shown| many(shown.data("InstanceType"))),
+        ("is-default-version", |_, shown| flag(shown.number == 1)),
+    ],
+    bare: &[
+        "host-resource-group-arn",
+        "kernel-id",
+        "license-configuration-arn",
+        "network-card-index",
+        "ram-disk-id",
+    ],
+};
 
 /// The number of a version, of `$Latest` or `$Default`.
 fn version(template: &Template, text: &str) -> Done<usize> {
@@ -364,7 +404,7 @@ mod tests {
         let data = Params::parse(form.as_bytes()).unwrap().into_values();
         let shown: Node = data_fields(Fields::new(), "", &data).into();
         assert_eq!(
-            shown.between("", ""),
+            shown.into_text(),
             "<imageId>a</imageId><monitoring><enabled>true</enabled></monitoring>\
              <networkInterfaceSet><item><groupSet><groupId>g</groupId></groupSet></item></networkInterfaceSet>\
              <securityGroupIdSet><item>s1</item><item>s2</item></securityGroupIdSet>\

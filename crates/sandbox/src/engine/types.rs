@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::filter::Filter;
+use super::filter::Filters;
+use super::type_filters::TYPES;
 use super::world::Desk;
 use super::{ApiError, Done};
 use crate::facts::TypeFact;
@@ -35,14 +36,10 @@ impl Desk<'_> {
                 "The parameter MaxResults cannot be used with the parameter InstanceTypes",
             ));
         }
-        let filters = Filter::read(params)?;
-        let mut rows = Vec::new();
-        for kind in self.facts.types.keys().filter_map(|name| known(name)) {
-            let fits = Filter::pass(&filters, &Default::default(), |name| type_filter(kind, name))?;
-            if fits && (wanted.is_empty() || wanted.contains(&kind.instance_type.as_str())) {
-                rows.push(kind);
-            }
-        }
+        let filters = Filters::read(params, &TYPES)?;
+        let rows = self.facts.types.keys().filter_map(|name| known(name));
+        let named = |kind: &&TypeFact| wanted.is_empty() || wanted.contains(&kind.instance_type.as_str());
+        let rows = rows.filter(named).filter(|kind| filters.pass(self, kind));
         let (rows, next) = self.page(params, rows, (5, 100))?;
         self.ready(params)?;
         let nodes: Vec<Node> =
@@ -51,40 +48,16 @@ impl Desk<'_> {
     }
 }
 
-fn type_filter<'v>(kind: &'v TypeFact, name: &str) -> Option<Vec<std::borrow::Cow<'v, str>>> {
-    let one = |text: &str| Some(vec![text.to_string().into()]);
-    let many = |list: &'v [String]| Some(list.iter().map(|text| text.as_str().into()).collect());
-    let flag = |flag: bool| one(if flag { "true" } else { "false" });
-    match name {
-        "instance-type" => one(&kind.instance_type),
-        "current-generation" => flag(kind.current_generation),
-        "bare-metal" => flag(kind.bare_metal),
-        "burstable-performance-supported" => flag(kind.burstable),
-        "free-tier-eligible" => flag(kind.free_tier),
-        "hibernation-supported" => flag(kind.hibernation),
-        "dedicated-hosts-supported" => flag(kind.dedicated_hosts),
-        "auto-recovery-supported" => flag(kind.auto_recovery),
-        "instance-storage-supported" => flag(kind.storage_gb > 0),
-        "hypervisor" => Some(kind.hypervisor.iter().map(|text| text.as_str().into()).collect()),
-        "supported-usage-class" => many(&kind.usage_classes),
-        "supported-root-device-type" => many(&kind.root_devices),
-        "supported-virtualization-type" => many(&kind.virtualization),
-        "supported-boot-mode" => many(&kind.boot_modes),
-        "processor-info.supported-architecture" => many(&kind.architectures),
-        "processor-info.supported-features" => many(&kind.processor_features),
-        "vcpu-info.default-vcpus" => one(&kind.vcpus.to_string()),
-        "vcpu-info.default-cores" => one(&kind.cores.to_string()),
-        "memory-info.size-in-mib" => one(&kind.memory_mib.to_string()),
-        "network-info.ena-support" => one(&kind.ena),
-        "network-info.efa-supported" => flag(kind.efa),
-        "ebs-info.ebs-optimized-support" => one(&kind.ebs_optimized),
-        _ => None,
-    }
+/// Where the number of cores can be chosen, so can the threads of each: one, or as many as it has.
+pub(super) fn valid_threads(kind: &TypeFact) -> Vec<i64> {
+    if kind.valid_cores.is_empty() { Vec::new() } else { (1..=kind.threads_per_core).collect() }
 }
 
-/// Where the number of cores can be chosen, so can the threads of each: one, or as many as it has.
-fn valid_threads(kind: &TypeFact) -> Vec<i64> {
-    if kind.valid_cores.is_empty() { Vec::new() } else { (1..=kind.threads_per_core).collect() }
+/// The version of the TPM that types with one have.
+pub(super) const TPM: &str = "2.0";
+
+pub(super) fn on_or_off(flag: bool) -> &'static str {
+    if flag { "supported" } else { "unsupported" }
 }
 
 /// An instance type as DescribeInstanceTypes shows it. What the columns have only in sum (cards, disks) is
@@ -103,7 +76,6 @@ fn type_node(kind: &TypeFact, offered: bool) -> Node {
         .some("validCores", numbers(&kind.valid_cores))
         .some("validThreadsPerCore", numbers(&valid_threads(kind)));
     let strategies = Fields::new().put("supportedStrategies", texts(&kind.placement_strategies));
-    let on = |flag: bool| if flag { "supported" } else { "unsupported" };
     let fields = Fields::new()
         .put("instanceType", &kind.instance_type)
         .put("currentGeneration", kind.current_generation)
@@ -126,10 +98,10 @@ fn type_node(kind: &TypeFact, offered: bool) -> Node {
         .put("dedicatedHostsSupported", kind.dedicated_hosts)
         .put("autoRecoverySupported", kind.auto_recovery)
         .put("supportedBootModes", texts(&kind.boot_modes))
-        .put("nitroEnclavesSupport", on(kind.nitro_enclaves))
-        .put("nitroTpmSupport", on(kind.nitro_tpm))
-        .opt("nitroTpmInfo", kind.nitro_tpm.then(|| Fields::new().put("supportedVersions", texts(["2.0"]))))
-        .put("rebootMigrationSupport", on(kind.reboot_migration))
+        .put("nitroEnclavesSupport", on_or_off(kind.nitro_enclaves))
+        .put("nitroTpmSupport", on_or_off(kind.nitro_tpm))
+        .opt("nitroTpmInfo", kind.nitro_tpm.then(|| Fields::new().put("supportedVersions", texts([TPM]))))
+        .put("rebootMigrationSupport", on_or_off(kind.reboot_migration))
         .put("supportedInRegion", offered)
         .into()
 }

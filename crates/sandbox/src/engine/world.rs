@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use super::addresses::Address;
 use super::agenda::{Agenda, Entry, Event};
+use super::groups::Group;
 use super::iam::{Iam, Principal};
 use super::ids::{Ids, fraction};
 use super::images::Image;
 use super::instance::{Instance, SpotRequest, State, Usage, Volume};
 use super::keys::KeyPair;
-use super::network::{Group, Network};
+use super::network::Network;
 use super::reservations::Reservation;
 use super::schedules::Schedule;
 use super::storage::Snapshot;

@@ -1,11 +1,9 @@
 use domain::Timestamp;
-use http_body_util::Full;
 use hyper::Response;
-use hyper::body::Bytes;
 use quick_xml::escape::escape;
 
 use super::cbor;
-use super::http::response;
+use super::http::{Pieces, response};
 use crate::engine::{ApiError, Done, Reply};
 
 /// How a service spells its answers.
@@ -39,7 +37,7 @@ pub(super) fn spell(
     request: &str,
     done: Done<Reply>,
     now: Timestamp,
-) -> Response<Full<Bytes>> {
+) -> Response<Pieces> {
     let xml = "text/xml;charset=UTF-8";
     match (style, done) {
         (Style::Ec2 | Style::Query, Ok(Reply::Xml(node))) => {
@@ -47,20 +45,18 @@ pub(super) fn spell(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"{}\">",
                 namespace(service)
             );
-            let out = if style == Style::Ec2 {
-                node.between(
-                    &format!("{begin}<requestId>{request}</requestId>"),
-                    &format!("</{action}Response>"),
-                )
+            let (begin, end) = if style == Style::Ec2 {
+                (format!("{begin}<requestId>{request}</requestId>"), format!("</{action}Response>"))
             } else {
-                node.between(
-                    &format!("{begin}<{action}Result>"),
-                    &format!(
+                (
+                    format!("{begin}<{action}Result>"),
+                    format!(
                         "</{action}Result><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata></{action}Response>"
                     ),
                 )
             };
-            response(200, xml, now, &[("x-amzn-requestid", request.to_string())], out.into_bytes())
+            let out = [begin, node.into_text(), end];
+            response(200, xml, now, &[("x-amzn-requestid", request.to_string())], out)
         }
         (Style::Cbor, Ok(Reply::Json(value))) => {
             let headers =
@@ -81,13 +77,7 @@ fn crossed() -> ApiError {
     ApiError::new("InternalError", "An internal error has occurred")
 }
 
-fn refusal(
-    style: Style,
-    service: &str,
-    request: &str,
-    error: &ApiError,
-    now: Timestamp,
-) -> Response<Full<Bytes>> {
+fn refusal(style: Style, service: &str, request: &str, error: &ApiError, now: Timestamp) -> Response<Pieces> {
     let (code, message) = (escape(&*error.code), escape(&error.message));
     let kind = if error.status >= 500 { "Receiver" } else { "Sender" };
     let headers = [("x-amzn-requestid", request.to_string())];

@@ -1,20 +1,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use http_body_util::Full;
 use hyper::Response;
-use hyper::body::Bytes;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::front::Heard;
-use super::http::response;
+use super::http::{Pieces, response};
 use super::{Shared, port_of};
 use crate::engine::ApiError;
 use crate::journal::Deed;
 
 /// The door for people and tests. A page in a browser cannot use it: what carries an Origin is refused.
-pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, heard: &Heard, path: &str) -> Response<Full<Bytes>> {
+pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, heard: &Heard, path: &str) -> Response<Pieces> {
     let now = shared.borrow().clock.now();
     let say = |status: u16, value: Value| {
         response(status, "application/json", now, &[], format!("{value:#}\n").into_bytes())

@@ -2,14 +2,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http_body_util::Full;
 use hyper::Response;
-use hyper::body::Bytes;
 use serde_json::Value;
 
 use super::answer::{self, Style};
 use super::faults::delay;
-use super::http::response;
+use super::http::{Pieces, response};
 use super::{Shared, cbor, control};
 use crate::engine::{ApiError, Asked, Call, Done, Imds, Reply, is_read};
 use crate::journal::Deed;
@@ -36,13 +34,13 @@ impl Heard {
 
 /// What is sent back, after how long, or that nothing is.
 pub(super) struct Outcome {
-    pub(super) response: Response<Full<Bytes>>,
+    pub(super) response: Response<Pieces>,
     pub(super) delay: Option<Duration>,
     pub(super) closed: bool,
 }
 
 impl Outcome {
-    pub(super) fn now(response: Response<Full<Bytes>>) -> Outcome {
+    pub(super) fn now(response: Response<Pieces>) -> Outcome {
         Outcome { response, delay: None, closed: false }
     }
 

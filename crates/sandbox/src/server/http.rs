@@ -1,8 +1,12 @@
 use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -13,6 +17,42 @@ use super::front::{self, Heard, Outcome};
 
 /// The largest body that is read.
 const LARGEST: usize = 1 << 20;
+
+/// A body that was written in pieces, and is sent so: megabytes are not moved to make room before them.
+#[derive(Debug, Default)]
+pub(super) struct Pieces(VecDeque<Bytes>);
+
+impl From<Vec<u8>> for Pieces {
+    fn from(whole: Vec<u8>) -> Pieces {
+        Pieces(VecDeque::from([Bytes::from(whole)]))
+    }
+}
+
+impl<const N: usize> From<[String; N]> for Pieces {
+    fn from(pieces: [String; N]) -> Pieces {
+        Pieces(pieces.into_iter().map(Bytes::from).collect())
+    }
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Pieces>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.iter().map(|piece| piece.len() as u64).sum())
+    }
+}
 
 /// Takes connections for ever; `instance` is the one whose port this is.
 pub(super) async fn accept(listener: TcpListener, shared: Rc<RefCell<Shared>>, instance: Option<String>) {
@@ -46,7 +86,7 @@ async fn one(
     shared: Rc<RefCell<Shared>>,
     instance: Option<String>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<Response<Pieces>, Box<dyn std::error::Error + Send + Sync>> {
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, LARGEST).collect().await?.to_bytes();
     let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -74,12 +114,12 @@ pub(super) fn response(
     kind: &str,
     date: domain::Timestamp,
     headers: &[(&str, String)],
-    body: Vec<u8>,
-) -> Response<Full<Bytes>> {
+    body: impl Into<Pieces>,
+) -> Response<Pieces> {
     let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut builder = Response::builder().status(status).header("content-type", kind).header("date", date);
     for (name, value) in headers {
         builder = builder.header(*name, value);
     }
-    builder.body(Full::new(Bytes::from(body))).unwrap_or_default()
+    builder.body(body.into()).unwrap_or_default()
 }

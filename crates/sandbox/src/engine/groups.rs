@@ -1,0 +1,410 @@
+//! Security groups and their rules.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::filter::{Filters, Table, many, one, own, owned};
+use super::ids::fixed;
+use super::instance::{State, Tags};
+use super::tags::{nodes as tag_nodes, read_own};
+use super::world::Desk;
+use super::{ApiError, Done, Kind};
+use crate::wire::{Fields, Node, Part};
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    description: String,
+    incoming: Vec<Rule>,
+    outgoing: Vec<Rule>,
+    pub(crate) tags: Tags,
+}
+
+/// One permission: a protocol, ports, and whence.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Rule {
+    id: String,
+    protocol: String,
+    ports: Option<(i64, i64)>,
+    /// An IPv4 or IPv6 range, or the id of a group.
+    peer: String,
+    description: Option<String>,
+}
+
+/// The filters of DescribeSecurityGroups: those of rules look at each rule on its own.
+const GROUP_FILTERS: Table<Group> = Table {
+    tags: Some(|group| &group.tags),
+    named: &[
+        ("description", |_, group| one(&group.description)),
+        ("egress.ip-permission.cidr", |_, group| peers(&group.outgoing, Peer::Four)),
+        ("egress.ip-permission.from-port", |_, group| owned(ports(&group.outgoing).map(|ports| ports.0))),
+        ("egress.ip-permission.group-id", |_, group| peers(&group.outgoing, Peer::Group)),
+        ("egress.ip-permission.group-name", |desk, group| desk.peer_names(&group.outgoing)),
+        ("egress.ip-permission.ipv6-cidr", |_, group| peers(&group.outgoing, Peer::Six)),
+        ("egress.ip-permission.protocol", |_, group| many(group.outgoing.iter().map(|rule| &rule.protocol))),
+        ("egress.ip-permission.to-port", |_, group| owned(ports(&group.outgoing).map(|ports| ports.1))),
+        ("egress.ip-permission.user-id", |desk, group| {
+            many(peers(&group.outgoing, Peer::Group).iter().map(|_| desk.account))
+        }),
+        ("group-id", |_, group| one(&group.id)),
+        ("group-name", |_, group| one(&group.name)),
+        ("ip-permission.cidr", |_, group| peers(&group.incoming, Peer::Four)),
+        ("ip-permission.from-port", |_, group| owned(ports(&group.incoming).map(|ports| ports.0))),
+        ("ip-permission.group-id", |_, group| peers(&group.incoming, Peer::Group)),
+        ("ip-permission.group-name", |desk, group| desk.peer_names(&group.incoming)),
+        ("ip-permission.ipv6-cidr", |_, group| peers(&group.incoming, Peer::Six)),
+        ("ip-permission.protocol", |_, group| many(group.incoming.iter().map(|rule| &rule.protocol))),
+        ("ip-permission.to-port", |_, group| owned(ports(&group.incoming).map(|ports| ports.1))),
+        ("ip-permission.user-id", |desk, group| {
+            many(peers(&group.incoming, Peer::Group).iter().map(|_| desk.account))
+        }),
+        ("owner-id", |desk, _| own(desk.account)),
+        ("vpc-id", |desk, _| one(&desk.here.network.vpc)),
+    ],
+    bare: &["egress.ip-permission.prefix-list-id", "ip-permission.prefix-list-id"],
+};
+
+/// The kinds of peers of rules.
+#[derive(Clone, Copy, PartialEq)]
+enum Peer {
+    Four,
+    Six,
+    Group,
+}
+
+impl Rule {
+    fn kind(&self) -> Peer {
+        match () {
+            () if self.peer.starts_with("sg-") => Peer::Group,
+            () if self.peer.contains(':') => Peer::Six,
+            () => Peer::Four,
+        }
+    }
+}
+
+fn peers(rules: &[Rule], kind: Peer) -> Vec<Cow<'_, str>> {
+    many(rules.iter().filter(|rule| rule.kind() == kind).map(|rule| &rule.peer))
+}
+
+fn ports(rules: &[Rule]) -> impl Iterator<Item = (i64, i64)> {
+    rules.iter().filter_map(|rule| rule.ports)
+}
+
+impl Desk<'_> {
+    /// The group that is there from the beginning: everything goes out, and its own members come in.
+    pub(super) fn default_group(&self) -> Group {
+        let rule = |words: &str, peer: String| {
+            open_rule(fixed("sgr-", self.seed, &[self.account, self.region, words]), peer)
+        };
+        let id = fixed("sg-", self.seed, &[self.account, self.region]);
+        Group {
+            id: id.clone(),
+            name: "default".into(),
+            description: "default VPC security group".into(),
+            incoming: vec![rule("in", id)],
+            outgoing: vec![rule("out", "0.0.0.0/0".into())],
+            tags: Tags::new(),
+        }
+    }
+
+    /// The names of the groups that rules name.
+    fn peer_names(&self, rules: &[Rule]) -> Vec<Cow<'_, str>> {
+        let named = rules.iter().filter_map(|rule| self.here.groups.get(&rule.peer));
+        many(named.map(|group| &group.name))
+    }
+
+    /// DescribeSecurityGroups.
+    pub(crate) fn describe_groups(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:DescribeSecurityGroups")?;
+        let ids = params.list("GroupId");
+        let names = params.list("GroupName");
+        if let Some(id) = ids.iter().find(|id| !self.here.groups.contains_key(**id)) {
+            return Err(ApiError::no_such(Kind::Group, id));
+        }
+        if let Some(name) =
+            names.iter().find(|name| !self.here.groups.values().any(|group| group.name == **name))
+        {
+            return Err(ApiError::new(
+                "InvalidGroup.NotFound",
+                format!("The security group '{name}' does not exist in default VPC '{}'", self.vpc()),
+            ));
+        }
+        let filters = Filters::read(params, &GROUP_FILTERS)?;
+        let named = |group: &&Group| {
+            (names.is_empty() || names.contains(&group.name.as_str()))
+                && (ids.is_empty() || ids.contains(&group.id.as_str()))
+        };
+        let rows = self.here.groups.values().filter(named).filter(|group| filters.pass(self, group));
+        let (rows, next) = self.page(params, rows, (5, 1000))?;
+        self.ready(params)?;
+        let nodes: Vec<Node> = rows.into_iter().map(|group| self.group_node(group)).collect();
+        Ok(Fields::new().put("securityGroupInfo", nodes).opt("nextToken", next).into())
+    }
+
+    fn group_node(&self, group: &Group) -> Node {
+        let rules = |rules: &[Rule]| rules.iter().map(|rule| self.rule_node(rule)).collect::<Vec<Node>>();
+        Fields::new()
+            .put("ownerId", self.account)
+            .put("groupId", &group.id)
+            .put("groupName", &group.name)
+            .put("groupDescription", &group.description)
+            .put("vpcId", self.vpc())
+            .put("securityGroupArn", self.arn("ec2", &format!("security-group/{}", group.id)))
+            .put("ipPermissions", rules(&group.incoming))
+            .put("ipPermissionsEgress", rules(&group.outgoing))
+            .some("tagSet", tag_nodes(&group.tags))
+            .into()
+    }
+
+    fn rule_node(&self, rule: &Rule) -> Node {
+        let peer = |name| -> Vec<Node> {
+            vec![Fields::new().put(name, &rule.peer).opt("description", rule.description.as_deref()).into()]
+        };
+        let mut fields = Fields::new().put("ipProtocol", &rule.protocol);
+        if let Some((from, to)) = rule.ports {
+            fields = fields.put("fromPort", from).put("toPort", to);
+        }
+        let group = rule.peer.starts_with("sg-");
+        let six = rule.peer.contains(':');
+        let pair = || {
+            vec![
+                Fields::new()
+                    .put("userId", self.account)
+                    .put("groupId", &rule.peer)
+                    .opt("description", rule.description.as_deref())
+                    .into(),
+            ]
+        };
+        fields
+            .put("groups", if group { pair() } else { Vec::new() })
+            .put("ipRanges", if group || six { Vec::new() } else { peer("cidrIp") })
+            .put("ipv6Ranges", if six { peer("cidrIpv6") } else { Vec::new() })
+            .put("prefixListIds", Vec::new())
+            .into()
+    }
+
+    /// CreateSecurityGroup.
+    pub(crate) fn create_group(&mut self, params: &Part<'_>) -> Done<Node> {
+        self.allow_any("ec2:CreateSecurityGroup")?;
+        let name = params.need("GroupName")?;
+        let description = params.need("GroupDescription")?;
+        if params.text("VpcId").is_some_and(|vpc| vpc != self.vpc()) {
+            return Err(ApiError::no_such(Kind::Vpc, params.need("VpcId")?));
+        }
+        if name.starts_with("sg-") || name.len() > 255 {
+            return Err(ApiError::value(format!(
+                "Invalid group name '{name}': it may not begin with 'sg-' and has 255 characters at most"
+            )));
+        }
+        if self.here.groups.values().any(|group| group.name == name) {
+            return Err(ApiError::new(
+                "InvalidGroup.Duplicate",
+                format!("The security group '{name}' already exists for VPC '{}'", self.vpc()),
+            ));
+        }
+        let tags = read_own(params, "security-group")?;
+        self.ready(params)?;
+        let id = self.ids.id("sg-");
+        let all = open_rule(self.ids.id("sgr-"), "0.0.0.0/0".into());
+        let shown = tag_nodes(&tags);
+        let group = Group {
+            id: id.clone(),
+            name: name.into(),
+            description: description.into(),
+            incoming: Vec::new(),
+            outgoing: vec![all],
+            tags,
+        };
+        self.here.groups.insert(id.clone(), group);
+        Ok(Fields::new()
+            .put("groupId", &id)
+            .put("securityGroupArn", self.arn("ec2", &format!("security-group/{id}")))
+            .some("tagSet", shown)
+            .into())
+    }
+
+    fn group_id(&self, params: &Part<'_>) -> Done<String> {
+        let by_name = |name: &str| {
+            self.here.groups.values().find(|group| group.name == name).map(|group| group.id.clone())
+        };
+        match (params.text("GroupId"), params.text("GroupName")) {
+            (Some(id), _) if self.here.groups.contains_key(id) => Ok(id.to_string()),
+            (Some(id), _) => Err(ApiError::no_such(Kind::Group, id)),
+            (None, Some(name)) => by_name(name).ok_or_else(|| {
+                ApiError::new(
+                    "InvalidGroup.NotFound",
+                    format!("The security group '{name}' does not exist in default VPC '{}'", self.vpc()),
+                )
+            }),
+            (None, None) => Err(ApiError::new(
+                "MissingParameter",
+                "The request must contain the parameter groupName or groupId",
+            )),
+        }
+    }
+
+    /// DeleteSecurityGroup: not while an instance or another group needs it.
+    pub(crate) fn delete_group(&mut self, params: &Part<'_>) -> Done<Node> {
+        let id = self.group_id(params)?;
+        let tags = self.here.groups[&id].tags.clone();
+        let arn = self.arn("ec2", &format!("security-group/{id}"));
+        self.allow("ec2:DeleteSecurityGroup", &arn, &tags, &[])?;
+        if self.here.groups[&id].name == "default" {
+            return Err(ApiError::new(
+                "CannotDelete",
+                format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"),
+            ));
+        }
+        let worn = self
+            .here
+            .instances
+            .values()
+            .any(|found| found.state != State::Terminated && found.groups.contains(&id));
+        let named = self.here.groups.values().any(|group| {
+            group.id != id && group.incoming.iter().chain(&group.outgoing).any(|rule| rule.peer == id)
+        });
+        if worn || named {
+            return Err(ApiError::new(
+                "DependencyViolation",
+                format!("resource {id} has a dependent object"),
+            ));
+        }
+        self.ready(params)?;
+        self.here.groups.remove(&id);
+        Ok(Fields::new().put("return", true).put("groupId", id).into())
+    }
+
+    fn read_rules(&self, params: &Part<'_>) -> Done<Vec<Rule>> {
+        let mut parts = params.parts("IpPermissions");
+        if parts.is_empty() {
+            parts.push(params.clone());
+        }
+        let mut rules = Vec::new();
+        for part in parts {
+            let protocol = part.text("IpProtocol").unwrap_or("tcp").to_string();
+            let (from, to) = (part.number("FromPort")?, part.number("ToPort")?);
+            let ports = if protocol == "-1" { None } else { from.zip(to) };
+            if let Some((from, to)) = ports
+                && (from > to && to != -1 || !(-1..=65_535).contains(&from) || !(-1..=65_535).contains(&to))
+            {
+                return Err(ApiError::value(format!("Invalid TCP port range ({from}-{to})")));
+            }
+            let mut peers: Vec<(String, Option<String>)> =
+                part.text("CidrIp").map(|peer| (peer.to_string(), None)).into_iter().collect();
+            for (list, key) in [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("Groups", "GroupId")] {
+                for peer in part.parts(list) {
+                    peers.push((peer.need(key)?.to_string(), peer.text("Description").map(String::from)));
+                    peer.text("UserId");
+                }
+            }
+            for (peer, description) in peers {
+                if let Some(id) = peer.strip_prefix("sg-").map(|_| &peer)
+                    && !self.here.groups.contains_key(id)
+                {
+                    return Err(ApiError::no_such(Kind::Group, id));
+                }
+                if !peer.starts_with("sg-") && !is_range(&peer) {
+                    return Err(ApiError::value(format!("CIDR block {peer} is malformed")));
+                }
+                rules.push(Rule { id: String::new(), protocol: protocol.clone(), ports, peer, description });
+            }
+        }
+        if rules.is_empty() {
+            return Err(ApiError::new(
+                "MissingParameter",
+                "The request must contain the parameter ipPermissions",
+            ));
+        }
+        Ok(rules)
+    }
+
+    /// A rule as the answer to its making shows it.
+    fn shown_rule(&self, fields: Fields, rule: &Rule, group: &str, incoming: bool) -> Fields {
+        let (from, to) = rule.ports.unwrap_or((-1, -1));
+        let fields = fields
+            .put("securityGroupRuleId", &rule.id)
+            .put("groupId", group)
+            .put("groupOwnerId", self.account)
+            .put("isEgress", !incoming)
+            .put("ipProtocol", &rule.protocol)
+            .put("fromPort", from)
+            .put("toPort", to);
+        let fields = if rule.peer.starts_with("sg-") {
+            fields.within("referencedGroupInfo", |fields| {
+                fields.put("groupId", &rule.peer).put("userId", self.account)
+            })
+        } else {
+            fields.put(if rule.peer.contains(':') { "cidrIpv6" } else { "cidrIpv4" }, &rule.peer)
+        };
+        fields.opt("description", rule.description.as_ref())
+    }
+
+    /// AuthorizeSecurityGroupIngress and its three sisters.
+    pub(crate) fn change_rules(&mut self, params: &Part<'_>, action: &str) -> Done<Node> {
+        let id = self.group_id(params)?;
+        let tags = self.here.groups[&id].tags.clone();
+        let arn = self.arn("ec2", &format!("security-group/{id}"));
+        self.allow(&format!("ec2:{action}"), &arn, &tags, &[])?;
+        let asked = self.read_rules(params)?;
+        let add = action.starts_with("Authorize");
+        let incoming = action.ends_with("Ingress");
+        let group = &self.here.groups[&id];
+        let held = if incoming { &group.incoming } else { &group.outgoing };
+        let same = |a: &Rule, b: &Rule| (&a.protocol, a.ports, &a.peer) == (&b.protocol, b.ports, &b.peer);
+        for rule in &asked {
+            let known = held.iter().any(|known| same(known, rule));
+            let words = format!("\"peer: {}, {}, ALLOW\"", rule.peer, rule.protocol);
+            if add && known {
+                return Err(ApiError::new(
+                    "InvalidPermission.Duplicate",
+                    format!("the specified rule {words} already exists"),
+                ));
+            }
+            if !add && !known {
+                return Err(ApiError::new(
+                    "InvalidPermission.NotFound",
+                    "The specified rule does not exist in this security group.",
+                ));
+            }
+        }
+        self.ready(params)?;
+        let mut asked = asked;
+        for rule in asked.iter_mut().filter(|_| add) {
+            rule.id = self.ids.id("sgr-");
+        }
+        let answer = Fields::new().put("return", true);
+        let answer = if add {
+            answer.each("securityGroupRuleSet", &asked, |fields, rule| {
+                self.shown_rule(fields, rule, &id, incoming)
+            })
+        } else {
+            answer
+        };
+        let group = self.here.groups.get_mut(&id).expect("it was found");
+        let held = if incoming { &mut group.incoming } else { &mut group.outgoing };
+        if add {
+            held.extend(asked);
+        } else {
+            held.retain(|known| !asked.iter().any(|rule| same(known, rule)));
+        }
+        Ok(answer.into())
+    }
+}
+
+/// A rule for every protocol and port.
+fn open_rule(id: String, peer: String) -> Rule {
+    Rule { id, protocol: "-1".into(), ports: None, peer, description: None }
+}
+
+fn is_range(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let most = match address.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(_)) => 32,
+        Ok(std::net::IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    bits.parse::<u32>().is_ok_and(|bits| bits <= most)
+}
