@@ -506,6 +506,8 @@ fn slips_are_answered() {
     check(&["zone", "--region", "all,us-east-1"], "--region is all, or names regions");
     check(&["zone", "--region", "US East"], "US East");
     check(&["price", "--account", "work"], "what is asked for is public");
+    let found = desk.collector(&["watch", "charge"]);
+    assert!(found.code == 2 && found.err.contains("charge costs money in every round"), "{found:?}");
     let found = desk.collector(&["watch", "--every", "often"]);
     assert!(found.code == 2 && found.err.contains("expected a span such as 15m"), "{found:?}");
 }

@@ -15,7 +15,9 @@ pub(crate) fn compare(folder: &str) -> Result<(), Failed> {
         return Ok(());
     }
     if !Path::new(folder).is_dir() {
-        println!("recorded answers: skipped, {folder} is not there, and nothing like it is in the repository");
+        println!(
+            "recorded answers: skipped, {folder} is not there, and nothing like it is in the repository"
+        );
         return Ok(());
     }
     run(Command::new(cargo()).args(["build", "--quiet", "--workspace"]).current_dir(root()))?;
