@@ -4,6 +4,8 @@ mod asked;
 mod bad_input;
 mod bills;
 mod bundle;
+mod caller;
+mod daemon;
 mod disks;
 mod export;
 mod held;

@@ -5,8 +5,11 @@ use std::process::{Child, Stdio};
 
 use tests::{Desk, Ran, ran};
 
+use crate::caller::{Caller, between};
+use crate::storage::{history, import};
+
 /// A sandbox that ends with its test.
-struct Serving(Child);
+pub(crate) struct Serving(Child);
 
 impl Drop for Serving {
     fn drop(&mut self) {
@@ -20,7 +23,7 @@ fn serve(desk: &Desk) -> (Serving, String) {
     serve_with(desk, &[])
 }
 
-fn serve_with(desk: &Desk, words: &[&str]) -> (Serving, String) {
+pub(crate) fn serve_with(desk: &Desk, words: &[&str]) -> (Serving, String) {
     let mut command = desk.command("mycelium", &[&["sandbox", "serve", "--port", "0"], words].concat());
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let said = child.stderr.take().unwrap();
@@ -32,7 +35,7 @@ fn serve_with(desk: &Desk, words: &[&str]) -> (Serving, String) {
     (serving, url)
 }
 
-fn sandbox(desk: &Desk, words: &[&str]) -> Ran {
+pub(crate) fn sandbox(desk: &Desk, words: &[&str]) -> Ran {
     ran(&mut desk.command("mycelium", &[&["sandbox"], words].concat()))
 }
 
@@ -70,6 +73,38 @@ fn it_serves_until_it_is_ended_and_its_clock_moves() {
         gone.err.contains("no sandbox answers at") && gone.err.contains("mycelium sandbox serve"),
         "{gone:?}"
     );
+}
+
+#[test]
+fn spot_prices_that_were_observed_are_served() {
+    let desk = Desk::default();
+    import(&desk, &history(&desk, "a.parquet", "use1-az1", 50)).good();
+    let (_serving, url) = serve_with(&desk, &["--frozen", "2026-01-10T00:00:00Z"]);
+    let caller = Caller::of(&desk, &url);
+    let asked = |zone: &str, more: &[(&str, &str)]| -> Vec<String> {
+        let form = [
+            ("Action", "DescribeSpotPriceHistory"),
+            ("InstanceType.1", "m7i.large"),
+            ("ProductDescription.1", "Linux/UNIX"),
+            ("AvailabilityZoneId", zone),
+        ];
+        let text = caller.call("ec2", &[&form[..], more].concat()).unwrap();
+        let rows = text.split("<item>").skip(1);
+        let part = |row: &str, name: &str| {
+            between(row, &format!("<{name}>"), &format!("</{name}>")).unwrap_or_default()
+        };
+        rows.map(|row| part(row, "timestamp") + " " + &part(row, "spotPrice")).collect()
+    };
+    // Fifty hours, a price every two hours; nothing before the first, and the last one holds.
+    let all = asked("use1-az1", &[]);
+    assert_eq!(all.len(), 25, "{all:?}");
+    assert_eq!(all[0], "2026-01-03T00:00:00.000Z 0.502400");
+    assert_eq!(all[24], "2026-01-01T00:00:00.000Z 0.500000");
+    let late = asked("use1-az1", &[("StartTime", "2026-01-05T00:00:00Z")]);
+    assert_eq!(late, all[..1]);
+    // Where nothing was observed, prices are made up, week by week.
+    let made_up = asked("use1-az2", &[]);
+    assert!(made_up.len() > 5 && made_up.iter().all(|row| !row.contains("T01:")), "{made_up:?}");
 }
 
 #[test]

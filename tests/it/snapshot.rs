@@ -493,7 +493,7 @@ fn slips_are_answered() {
     check(&["price", "--since", "30d"], "--since is for spot_price, charge and utilization alone");
     check(&["--since", "30d"], "--since is for spot_price, charge and utilization alone");
     check(&["zone", "--by", "service"], "--by is for charge alone");
-    check(&["charge", "--by", "services"], "told apart by \"services\", did you mean service?");
+    check(&["charge", "--by", "services"], "told apart by \"services\"; did you mean service?");
     check(&["charge", "--by", "service,region,zone"], "by two things at most");
     check(&["charge", "--requests", "0"], "0 is not in 1..");
     check(&["placement_score"], "about instance types, and none was named");
@@ -506,6 +506,8 @@ fn slips_are_answered() {
     check(&["zone", "--region", "all,us-east-1"], "--region is all, or names regions");
     check(&["zone", "--region", "US East"], "US East");
     check(&["price", "--account", "work"], "what is asked for is public");
+    let found = desk.collector(&["watch", "charge"]);
+    assert!(found.code == 2 && found.err.contains("charge costs money in every round"), "{found:?}");
     let found = desk.collector(&["watch", "--every", "often"]);
     assert!(found.code == 2 && found.err.contains("expected a span such as 15m"), "{found:?}");
 }

@@ -208,3 +208,51 @@ fn the_executable_carries_the_whole_seed() {
     let bytes: u64 = files(&folder, "").iter().map(|path| fs::metadata(path).unwrap().len()).sum();
     assert!(bytes <= 4 << 20, "the seed has {bytes} bytes");
 }
+
+/// Where the table of the sandbox's behaviours may find its tests.
+struct SandboxTests {
+    cases: String,
+    scripts: Vec<String>,
+    /// Files of unit tests.
+    units: Vec<String>,
+}
+
+impl SandboxTests {
+    fn has(&self, name: &str) -> bool {
+        match name {
+            "it" => root().join("tests/it/sandbox.rs").exists(),
+            "daemon" => root().join("tests/it/daemon.rs").exists(),
+            name if name.ends_with(".rs") => self.units.iter().any(|known| known == name),
+            name => {
+                let script = format!("{}.py", name.trim_end_matches(".py"));
+                self.cases.contains(&format!("@case\ndef {name}(")) || self.scripts.contains(&script)
+            }
+        }
+    }
+}
+
+#[test]
+fn every_behaviour_of_the_sandbox_names_a_document_and_a_test_that_is_there() {
+    let room = root().join("crates/sandbox");
+    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    let tested = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("#[test]");
+    let run = fs::read_to_string(room.join("tests/clients.rs")).unwrap();
+    let scripts = files(&room.join("tests"), ".py").iter().map(name).collect::<Vec<_>>();
+    let tests = SandboxTests {
+        cases: fs::read_to_string(room.join("tests/clients.py")).unwrap(),
+        scripts: scripts.into_iter().filter(|script| run.contains(&format!("\"{script}\""))).collect(),
+        units: files(&room.join("src"), ".rs").iter().filter(|path| tested(path)).map(name).collect(),
+    };
+    let text = fs::read_to_string(root().join("docs/sandbox.md")).unwrap();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 40, "the table has {} rows", rows.len());
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [behaviour, document, named] = cells.as_slice() else { panic!("not three cells: {row}") };
+        assert!(!behaviour.is_empty() && !document.is_empty(), "{row}");
+        let named: Vec<&str> = named.split(", ").map(|name| name.trim_matches('`')).collect();
+        for name in named {
+            assert!(tests.has(name), "docs/sandbox.md names the test {name}, which is not there: {row}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use crate::{Failed, cargo, root, run as run_command, tools};
 
 /// A server that ends with the measurement.
-struct Serving(Child);
+pub(crate) struct Serving(pub(crate) Child);
 
 impl Drop for Serving {
     fn drop(&mut self) {

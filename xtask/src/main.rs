@@ -6,6 +6,7 @@ mod daemon;
 mod glibc;
 mod idle;
 mod load;
+mod recorded;
 mod setup;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ cargo xtask daemon [--measure MINUTES]
 cargo xtask idle FOLDER [--every N]
                                replay recorded machines under presets of the idle policy, against a second
                                reading of it in Python
+cargo xtask recorded FOLDER    compare recorded answers of AWS with the sandbox's for the same things
 cargo xtask bench [sandbox | --imports [--offer-megabytes N] [--bill-rows N] | --spot-history FILE [--growth]]
                                measure, as ratios against DuckDB alone (builds in release mode); sandbox: with
                                10,000 instances; --imports: of made-up price lists and bills of that size alone;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         ["daemon"] => daemon::check().map(drop),
         ["daemon", "--measure", minutes] => daemon::check().and_then(|path| daemon::measure(&path, minutes)),
         ["idle", rest @ ..] => idle::replay(rest),
+        ["recorded", folder] => recorded::compare(folder),
         ["bench", rest @ ..] => bench::run(rest),
         _ => Err(format!("this is not a task\n{HELP}")),
     };

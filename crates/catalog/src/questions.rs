@@ -36,6 +36,7 @@ pub const QUESTIONS: &[Question] = questions![
     "spot/history",
     "spot/interruptions",
     "spot/latest",
+    "spot/observed",
     "spot/scores",
 ];
 
@@ -143,6 +144,24 @@ pub mod rows {
             source: String,
             /// The run that brought it.
             run_id: String,
+        }
+    }
+
+    row! {
+        /// A spot price that was observed: a row of `spot/observed`.
+        pub struct SpotPrice {
+            /// Instance type.
+            instance_type: String,
+            /// Zone id.
+            az_id: String,
+            /// `linux`, `windows`, `rhel` or `suse`.
+            product: String,
+            /// Since when it held.
+            observed_at: Timestamp,
+            /// Price of an hour.
+            price_per_hour: Decimal,
+            /// Its currency.
+            currency: String,
         }
     }
 

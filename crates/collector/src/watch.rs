@@ -5,7 +5,7 @@ use console::{Exit, Failure, Kind, Printer};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::snapshot::{SnapshotArgs, run_snapshot};
+use crate::snapshot::{PAID, SnapshotArgs, run_snapshot};
 
 /// How often somebody's wish to stop is looked at.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -13,7 +13,8 @@ const GLANCE: Duration = Duration::from_millis(200);
 /// Snapshot again and again, until Ctrl-C or SIGTERM.
 ///
 /// A round that fails is said, and the next one is tried. A round that takes longer than --every is followed by the
-/// next one at once. The other words are those of collector snapshot.
+/// next one at once. The other words are those of collector snapshot; what costs money costs it in every round, and is
+/// watched only with --yes.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
     /// From the beginning of a round to that of the next, such as 15m, 1h or 1d
@@ -24,6 +25,14 @@ pub struct WatchArgs {
 }
 
 pub(crate) fn run_watch(args: &WatchArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+    let asked = &args.snapshot;
+    if let Some(paid) = asked.datasets.iter().find(|name| PAID.contains(&name.as_str()))
+        && !asked.yes
+        && !asked.dry_run
+    {
+        return Err(Failure::usage(format!("{paid} costs money in every round, and nobody agreed to that"))
+            .hint("add --yes, or ask for it with collector snapshot"));
+    }
     loop {
         let started = (ports.clock)();
         let next = next(started, &args.every)?;

@@ -144,16 +144,16 @@ fn put(
         )));
     }
     let scope = format!("{}/{}", context.account.unwrap_or("*"), day.time_period.start);
-    let charge = |keys: &[String], metrics: &HashMap<String, Metric>| {
-        let charge = Charge::of(dimensions, keys, metrics, day.estimated)?;
-        Ok::<_, FeedError>((scope.clone(), charge))
-    };
-    let groups = day.groups.iter().map(|group| charge(&group.keys, &group.metrics));
-    // Without groups the day is one figure; with them the total is empty.
-    let total = (!day.total.is_empty() && day.groups.is_empty()).then(|| charge(&[], &day.total));
-    for one in groups.chain(total) {
-        let (scope, charge) = one?;
+    for group in &day.groups {
+        let charge = Charge::of(dimensions, &group.keys, &group.metrics, day.estimated)?;
         charge.push(rows, &scope, context, (from, until), period)?;
+    }
+    // Without groups the day is one figure. Of a day that could have had groups and has none it says 0.
+    if day.groups.is_empty() && !day.total.is_empty() {
+        let charge = Charge::of(&[], &[], &day.total, day.estimated)?;
+        if dimensions.is_empty() || charge.amounts.iter().any(|(_, amount)| *amount != 0) {
+            charge.push(rows, &scope, context, (from, until), period)?;
+        }
     }
     rows.see(&scope);
     Ok(scope)

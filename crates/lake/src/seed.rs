@@ -36,9 +36,11 @@ fn unpacked(files: &[Embedded], cache: &Path) -> Result<(PathBuf, Manifest), Lak
     Ok((root, pinned.manifest))
 }
 
+/// By the manifest, which has the digest of every other file.
 fn name(files: &[Embedded]) -> String {
-    let all: Vec<u8> = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes].concat()).collect();
-    format!("seed-{}", folder::digest(&all))
+    let manifest = files.iter().filter(|(path, _)| path.starts_with("manifest/"));
+    let text: Vec<u8> = manifest.flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+    format!("seed-{}", folder::digest(&text))
 }
 
 /// Unpacks the seed once into `cache/seed-<digest>` and returns that folder, which has a lake's layout.

@@ -1,4 +1,5 @@
-//! What the sandbox knows of AWS: the newest regions, types, offerings and prices of the warehouse.
+//! What the sandbox knows of AWS: the newest regions, types, offerings and prices of the warehouse, and the spot prices
+//! that were observed.
 
 use std::time::Duration;
 
@@ -10,8 +11,11 @@ use sandbox::Facts;
 
 use crate::doors;
 
-/// Reads the tables whole. They are the seed's, and what the lake has newer.
-pub(crate) fn facts(settings: &Settings, now: Timestamp) -> Result<Facts, Failure> {
+/// EC2 tells spot prices of so many days.
+const SPOT_DAYS: i64 = 90;
+
+/// Reads the tables whole, and the spot prices that were observed until `begins`. They are the seed's, and what the lake has newer.
+pub(crate) fn facts(settings: &Settings, begins: Timestamp) -> Result<Facts, Failure> {
     let unread = |error: &dyn std::fmt::Display| {
         Failure::broken(format!("the sandbox's types and prices cannot be read: {error}"))
             .hint("truffle status shows what the warehouse holds")
@@ -21,11 +25,23 @@ pub(crate) fn facts(settings: &Settings, now: Timestamp) -> Result<Facts, Failur
     let ask = warehouse.as_ref();
     facts.add_regions(&table(ask, "region").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
     let reported = catalog::question("instance/reported").expect("a question of ours");
-    let now = [("as_of".to_string(), Value::Timestamp(now))];
-    let types = ask.ask(reported, &now).map_err(|e| unread(&e))?;
+    // Types and prices are the newest ones, wherever the sandbox's clock stands.
+    let newest = [("as_of".to_string(), Value::Timestamp(crate::clock()))];
+    let types = ask.ask(reported, &newest).map_err(|e| unread(&e))?;
     facts.add_types(&types).map_err(|e| unread(&e))?;
     facts.add_offerings(&table(ask, "offering").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
     facts.add_prices(&table(ask, "price").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
+    let observed = catalog::question("spot/observed").expect("a question of ours");
+    let regions: Vec<String> = facts.regions.keys().cloned().collect();
+    for region in regions {
+        let values = [
+            ("region".to_string(), Value::Text(region)),
+            ("days".to_string(), Value::Int(SPOT_DAYS)),
+            ("as_of".to_string(), Value::Timestamp(begins)),
+        ];
+        let prices = ask.ask(observed, &values).map_err(|e| unread(&e))?;
+        facts.add_spot_prices(prices).map_err(|e| unread(&e))?;
+    }
     Ok(facts)
 }
 

@@ -123,7 +123,7 @@ fn run_sandbox(typed: &[OsString]) -> ExitCode {
     let flags = &args.flags;
     let done = start(flags).and_then(|(settings, screen)| {
         let ports = sandbox::Ports {
-            facts: &|| facts::facts(&settings, clock()),
+            facts: &|begins| facts::facts(&settings, begins),
             real_time: Arc::new(clock),
             encode: &lake::ColumnarEncoder,
         };

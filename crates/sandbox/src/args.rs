@@ -7,6 +7,7 @@ use catalog::ports::Encode;
 use catalog::{Field, Page, Type, Value};
 use clap::{Args, Parser, Subcommand};
 use console::{Exit, Failure, Flags, Kind, Printer, Report};
+use domain::Timestamp;
 use serde_json::json;
 
 use crate::clock::RealTime;
@@ -112,8 +113,8 @@ pub struct InstanceArgs {
 
 /// What the sandbox has to work with.
 pub struct Ports<'a> {
-    /// What it knows of AWS; asked for only when it serves.
-    pub facts: &'a dyn Fn() -> Result<Facts, Failure>,
+    /// What it knows of AWS at the instant at which its clock begins; asked for only when it serves.
+    pub facts: &'a dyn Fn(Timestamp) -> Result<Facts, Failure>,
     /// Real time.
     pub real_time: RealTime,
     /// Writer of Parquet and Arrow, for reports.
@@ -147,7 +148,7 @@ fn serve(args: &ServeArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(
         })?),
     };
     let options = Options {
-        facts: Arc::new((ports.facts)()?),
+        facts: Arc::new((ports.facts)(frozen.unwrap_or_else(|| (ports.real_time)()))?),
         scenario: scenario(args.scenario.as_deref())?,
         seed: args.seed,
         port: args.port,

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::{Page, json_text};
+use catalog::rows::SpotPrice;
+use catalog::{Page, Row, json_text};
 use domain::{Decimal, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -19,7 +20,7 @@ pub struct Facts {
     pub offerings: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     /// On-demand prices of an hour, Linux, shared tenancy, USD: region, type.
     pub prices: BTreeMap<String, BTreeMap<String, Decimal>>,
-    /// Observed spot prices; where there is none for Linux, one is made from the on-demand price.
+    /// Observed spot prices; a series of Linux without any has made-up ones, parts of the on-demand price.
     pub spot: BTreeMap<SpotSeries, Vec<(Timestamp, Decimal)>>,
 }
 
@@ -211,22 +212,17 @@ impl Facts {
         Ok(())
     }
 
-    /// Takes rows of the dataset `spot_price`.
-    pub fn add_spot_prices(&mut self, page: &Page) -> Result<(), FactError> {
-        #[derive(Deserialize)]
-        struct Spot {
-            observed_at: Timestamp,
-            instance_type: String,
-            az_id: String,
-            product: String,
-            price_per_hour: Option<serde_json::Number>,
-        }
-        for row in rows::<Spot>(page, "spot_price")? {
-            let Some(price) = row.price_per_hour else { continue };
-            let price = decimal(&price, "spot_price")?;
-            let series =
-                SpotSeries { az_id: row.az_id, instance_type: row.instance_type, product: row.product };
-            self.spot.entry(series).or_default().push((row.observed_at, price));
+    /// Takes rows of the question `spot/observed`; those in USD are kept.
+    pub fn add_spot_prices(&mut self, page: Page) -> Result<(), FactError> {
+        for row in page.rows {
+            let failed =
+                |error: catalog::RowError| FactError { dataset: "spot_price", why: error.to_string() };
+            let row = SpotPrice::read(row).map_err(failed)?;
+            if row.currency == "USD" {
+                let SpotPrice { instance_type, az_id, product, observed_at, price_per_hour, .. } = row;
+                let series = SpotSeries { az_id, instance_type, product };
+                self.spot.entry(series).or_default().push((observed_at, price_per_hour));
+            }
         }
         for observed in self.spot.values_mut() {
             observed.sort();

@@ -210,6 +210,15 @@ def attributes(ec2):
     ec2.modify_instance_metadata_options(InstanceId=i, HttpTokens="required", HttpPutResponseHopLimit=1)
     options = ec2.modify_instance_metadata_options(InstanceId=i, HttpPutResponseHopLimit=3)["InstanceMetadataOptions"]
     assert options["HttpTokens"] == "required" and options["HttpPutResponseHopLimit"] == 3
+    mapping = lambda value: [{"DeviceName": "/dev/xvda", "Ebs": {"DeleteOnTermination": value}}]
+    ec2.modify_instance_attribute(InstanceId=i, BlockDeviceMappings=mapping(False))
+    shown = ec2.describe_instance_attribute(InstanceId=i, Attribute="blockDeviceMapping")["BlockDeviceMappings"]
+    assert [(m["DeviceName"], m["Ebs"]["DeleteOnTermination"]) for m in shown] == [("/dev/xvda", False)]
+    ec2.modify_instance_attribute(InstanceId=i, BlockDeviceMappings=mapping(True))
+    refused("InvalidInstanceAttributeValue", ec2.modify_instance_attribute, InstanceId=i, BlockDeviceMappings=[{"DeviceName": "/dev/sdz", "Ebs": {"DeleteOnTermination": True}}])
+    assert ec2.describe_instance_attribute(InstanceId=i, Attribute="sourceDestCheck")["SourceDestCheck"] == {"Value": True}
+    for attribute in ("kernel", "ramdisk", "sriovNetSupport", "productCodes", "enaSupport", "enclaveOptions"):
+        ec2.describe_instance_attribute(InstanceId=i, Attribute=attribute)
     ec2.modify_instance_attribute(InstanceId=i, DisableApiTermination={"Value": True})
     refused("OperationNotPermitted", ec2.terminate_instances, InstanceIds=[i])
     ec2.modify_instance_attribute(InstanceId=i, DisableApiTermination={"Value": False})
@@ -303,6 +312,8 @@ def storage_and_network(ec2):
     v = ec2.create_volume(AvailabilityZone=zone, Size=9, VolumeType="gp3")["VolumeId"]
     ec2.attach_volume(VolumeId=v, InstanceId=i, Device="/dev/sdf")
     refused("VolumeInUse", ec2.delete_volume, VolumeId=v)
+    root = ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    refused("OperationNotPermitted", ec2.detach_volume, VolumeId=root)
     snapshot = ec2.create_snapshot(VolumeId=v)["SnapshotId"]
     ec2.detach_volume(VolumeId=v)
     ec2.delete_volume(VolumeId=v)
@@ -311,12 +322,15 @@ def storage_and_network(ec2):
     image = ec2.create_image(InstanceId=i, Name="mine")["ImageId"]
     refused("InvalidAMIName.Duplicate", ec2.create_image, InstanceId=i, Name="mine")
     shown = ec2.describe_images(Owners=["self"])["Images"][0]
+    assert shown["SourceInstanceId"] == i and len(ec2.describe_images(ExecutableUsers=["all"])["Images"]) == 10 and ec2.describe_images(ExecutableUsers=["self"])["Images"] == []
     refused("InvalidSnapshot.InUse", ec2.delete_snapshot, SnapshotId=shown["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"])
     ec2.deregister_image(ImageId=image)
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
     assert len(ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]) == 6
     g = ec2.create_security_group(GroupName="web", Description="d", VpcId=vpc)["GroupId"]
     refused("InvalidGroup.Duplicate", ec2.create_security_group, GroupName="web", Description="d")
+    stranger = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId": g, "UserId": "000000000002"}]}]
+    refused("InvalidGroup.NotFound", ec2.authorize_security_group_ingress, GroupId=g, IpPermissions=stranger)
     rule = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "192.0.2.1/32", "Description": "me"}]}]
     ec2.authorize_security_group_ingress(GroupId=g, IpPermissions=rule)
     refused("InvalidPermission.Duplicate", ec2.authorize_security_group_ingress, GroupId=g, IpPermissions=rule)
@@ -333,6 +347,44 @@ def storage_and_network(ec2):
     ec2.terminate_instances(InstanceIds=[i])
     forward(30)
     ec2.delete_security_group(GroupId=g)
+
+
+@case
+def addresses(ec2):
+    show = lambda id: ec2.describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
+    association = lambda id: show(id)["NetworkInterfaces"][0].get("Association")
+    hidden = launch(ec2, NetworkInterfaces=[{"DeviceIndex": 0, "AssociatePublicIpAddress": False}])
+    i = launch(ec2)
+    forward(10)
+    assert "PublicIpAddress" not in show(hidden) and association(hidden) is None
+    first = show(i)["PublicIpAddress"]
+    assert association(i) == {"PublicIp": first, "PublicDnsName": show(i)["PublicDnsName"], "IpOwnerId": "amazon"}
+    one, two = ec2.allocate_address(Domain="vpc"), ec2.allocate_address(Domain="vpc")
+    held = lambda a: ec2.describe_addresses(AllocationIds=[a["AllocationId"]])["Addresses"][0].get("InstanceId")
+    ec2.associate_address(AllocationId=one["AllocationId"], InstanceId=i)
+    assert (show(i)["PublicIpAddress"], association(i)["IpOwnerId"], held(one)) == (one["PublicIp"], "000000000001", i)
+    # It has one such address; the one before is free again.
+    ec2.associate_address(AllocationId=two["AllocationId"], InstanceId=i)
+    assert (show(i)["PublicIpAddress"], held(one), held(two)) == (two["PublicIp"], None, i)
+    # An Elastic IP stays through a stop, one of Amazon's does not.
+    ec2.stop_instances(InstanceIds=[i, hidden])
+    forward(60)
+    assert show(i)["PublicIpAddress"] == two["PublicIp"]
+    ec2.start_instances(InstanceIds=[i, hidden])
+    forward(10)
+    assert show(i)["PublicIpAddress"] == two["PublicIp"] and "PublicIpAddress" not in show(hidden)
+    ec2.associate_address(AllocationId=two["AllocationId"], InstanceId=hidden)
+    assert show(hidden)["PublicIpAddress"] == two["PublicIp"] and show(i)["PublicIpAddress"] not in (first, two["PublicIp"])
+    refused("Resource.AlreadyAssociated", ec2.associate_address, AllocationId=two["AllocationId"], InstanceId=i, AllowReassociation=False)
+    ec2.disassociate_address(AssociationId=ec2.describe_addresses(AllocationIds=[two["AllocationId"]])["Addresses"][0]["AssociationId"])
+    assert "PublicIpAddress" not in show(hidden)
+    for address in (one, two):
+        ec2.release_address(AllocationId=address["AllocationId"])
+    base = dict(ImageId=AMI, InstanceType="t3.micro", MinCount=1, MaxCount=1)
+    group = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]["GroupId"]
+    refused("InvalidParameterCombination", ec2.run_instances, **base, SecurityGroupIds=[group], NetworkInterfaces=[{"DeviceIndex": 0}])
+    refused("InvalidParameterValue", ec2.run_instances, **base, NetworkInterfaces=[{"DeviceIndex": 1}])
+    ec2.terminate_instances(InstanceIds=[i, hidden])
 
 
 @case
@@ -643,6 +695,9 @@ def permissions(ec2):
             assert error.code == expect, (path, error.code)
 
     imds("/latest/meta-data/instance-id", expect=401)
+    ec2.modify_instance_metadata_options(InstanceId=me, HttpEndpoint="disabled")
+    imds("/latest/api/token", "PUT", expect=403, X_aws_ec2_metadata_token_ttl_seconds="60")
+    ec2.modify_instance_metadata_options(InstanceId=me, HttpEndpoint="enabled")
     imds("/latest/api/token", "PUT", expect=400)
     imds("/latest/api/token", "PUT", expect=403, X_aws_ec2_metadata_token_ttl_seconds="60", X_Forwarded_For="1.2.3.4")
     token = imds("/latest/api/token", "PUT", X_aws_ec2_metadata_token_ttl_seconds="21600")
@@ -682,6 +737,7 @@ def permissions(ec2):
     assert other.get_caller_identity()["Arn"].endswith("assumed-role/self/me")
     refused("DeleteConflict", iam.delete_role, RoleName="self")
     assert iam.get_role(RoleName="self")["Role"]["RoleName"] == "self" and iam.list_roles()["Roles"]
+    assert iam.list_roles(PathPrefix="/nowhere/")["Roles"] == [] and iam.list_attached_role_policies(RoleName="self", PathPrefix="/x/")["AttachedPolicies"] == []
     assert iam.list_role_policies(RoleName="self")["PolicyNames"] == ["p"]
     assert iam.list_attached_role_policies(RoleName="self")["AttachedPolicies"] == []
     iam.remove_role_from_instance_profile(InstanceProfileName="prof", RoleName="self")

@@ -162,6 +162,9 @@ for order in ("TimestampAscending", "TimestampDescending"):
         assert len(points) >= 10 and {v for _, v in points} == {10.0, 30.0}
         instants = [at for at, _ in points]
         assert len(set(instants)) == len(instants) and instants == sorted(instants, reverse=order.endswith("Descending"))
+of_unit = lambda unit: watch.get_metric_data(MetricDataQueries=[{"Id": "a", "MetricStat": queries[0]["MetricStat"] | {"Unit": unit}}],
+                                            StartTime=now - datetime.timedelta(hours=1), EndTime=later)["MetricDataResults"][0]["Values"]
+assert of_unit("Percent") and not of_unit("Bytes")
 refused("ValidationError", watch.get_metric_data, MetricDataQueries=queries, StartTime=later, EndTime=now)
 
 # Cost Explorer: each day, grouped, through pages; the groups sum up to the whole.

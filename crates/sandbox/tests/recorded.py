@@ -1,85 +1,117 @@
-"""Answers of AWS that were recorded, against what the sandbox answers for the same things, both as the SDK reads them:
-recorded.py FOLDER, with a sandbox that knows the seed's types in the environment (`cargo xtask recorded FOLDER` does
-both). The folder holds `ec2-xml/*.xml` (DescribeInstanceTypes, whole pages of one listing) and `ec2/static/<Operation>/`
-and `various/*/<service>.<Operation>_<n>.json` (answers as SDKs print them). They are years old, and none of them is in
-this repository. Each difference is in the table below, with who is right; one that is not fails."""
+"""Answers of AWS that were recorded, against what the sandbox answers for the same things, both as the SDK (botocore)
+reads them: recorded.py FOLDER, with a sandbox that knows the seed's types (`cargo xtask recorded FOLDER` starts one).
+The folder holds `ec2-xml/*.xml` (DescribeInstanceTypes, pages of one listing) and `ec2/static/<Operation>/*.json`,
+`various/*/<service>.<Operation>_<n>.json` (answers as SDKs print them). None of them is in this repository.
 
-import collections, glob, json, os, sys
+They are years old. So there is a third witness: moto (`.tools/rival`) holds what AWS answers today. Where the sandbox
+differs from the record and agrees with today's answer, AWS has changed; every other difference is a slip, unless it is
+in the table, with who is right."""
+
+import collections, datetime, glob, json, os, sys
 
 from botocore.parsers import create_parser
+from moto.ec2.models.instance_types import INSTANCE_TYPES as TODAY
 
-from clients import AMI, client, forward, launch
+from clients import client, forward, launch
 
 FOLDER = sys.argv[1]
-ec2 = client("ec2")
+SLIPS = []
 
-# Operation, the path (and all that lies under it), and who is right. `new`: AWS tells it today, and did not then.
 DIFFERENCES = {
-    "describe_instance_types": {
-        "FreeTierEligible": "sandbox: the free tier of 2025 has other types",
-        "SupportedUsageClasses[]": "sandbox: today's; old types lost spot, new ones have capacity blocks",
-        "CurrentGeneration": "sandbox: some types have become previous ones since",
-        "HibernationSupported": "sandbox: more types can since",
-        "AutoRecoverySupported": "sandbox: more types can since",
-        "NetworkInfo.NetworkPerformance": "sandbox: AWS has named other figures since",
-        "NetworkInfo.NetworkCards[].NetworkPerformance": "sandbox: the same",
-        "PlacementGroupInfo.SupportedStrategies[]": "sandbox: more types can since",
-        "SupportedBootModes[]": "sandbox: more modes since",
-        "ProcessorInfo.SupportedArchitectures[]": "sandbox: the same",
-        "ProcessorInfo.SustainedClockSpeedInGhz": "sandbox: AWS has corrected them since",
+    "DescribeInstanceTypes": {},
+    "DescribeAvailabilityZones": {
+        "GroupName": "sandbox: groups of zones have been called us-east-2-zg-1 since 2025",
+        "GroupLongName": "sandbox: newer than the record", "ZoneType": "sandbox: newer than the record",
     },
+    "DescribeInstanceTypeOfferings": {},
+    "DescribeSpotInstanceRequests": {"[].LaunchedAvailabilityZoneId": "sandbox: newer than the record"},
+    "DescribeSpotPriceHistory": {"[].AvailabilityZoneId": "sandbox: newer than the record"},
+    "GetMetricData": {},
+    "GetProducts": {
+        "sku": "both: made up here, as are the ids that follow from it", "[].sku": "both", "[].priceDimensions[].rateCode": "both",
+        "[].effectiveDate": "both: other prices", "attributes.currentGeneration": "sandbox: m5 is a previous generation today",
+        "attributes.marketoption": "sandbox: newer than the record", "attributes.regionCode": "sandbox: newer than the record",
+    } | {f"attributes.{name}": "record: the lake keeps no such column, and the sandbox makes nothing up" for name in (
+        "dedicatedEbsThroughput", "ecu", "enhancedNetworkingSupported", "instanceFamily", "intelAvx2Available", "intelAvxAvailable",
+        "intelTurboAvailable", "normalizationSizeFactor", "physicalProcessor", "processorFeatures")},
 }
 
 
-def flat(value, path, found):
-    """Each path with its values; the members of a list share one path, and their order counts for nothing."""
+def flat(value, path="", found=None):
+    """Each path with its values; members of a list share one path, and their order counts for nothing."""
+    found = {} if found is None else found
     if isinstance(value, dict):
         for key, inner in value.items():
-            flat(inner, f"{path}.{key}" if path else key, found)
+            if key != "ResponseMetadata":
+                flat(inner, f"{path}.{key}" if path else key, found)
     elif isinstance(value, list):
         for inner in value:
             flat(inner, path + "[]", found)
-        if not value:
-            found.setdefault(path + "[]", [])
-    else:
-        found.setdefault(path, []).append(value)
-    return found
+    elif value is not None:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        found.setdefault(path, []).append(str(float(value)) if number else str(value))
+    return {path: sorted(values) for path, values in found.items()}
 
 
 class Comparison:
-    """Counts what was equal, and keeps what was not: by path, with the things in which it differs."""
+    """What was equal is counted, what was not is kept by path."""
 
-    def __init__(self, operation):
-        self.operation, self.things, self.equal = operation, 0, 0
-        self.differs, self.lost, self.new = (collections.defaultdict(dict) for _ in range(3))
+    def __init__(self, operation, what):
+        self.operation, self.what, self.things, self.equal = operation, what, 0, 0
+        self.since, self.slips = collections.defaultdict(dict), collections.defaultdict(dict)
 
-    def add(self, name, recorded, ours):
+    def add(self, name, recorded, ours, today=None):
         self.things += 1
-        recorded, ours = flat(recorded, "", {}), flat(ours, "", {})
-        for path in sorted(set(recorded) | set(ours)):
-            theirs, mine = sorted(map(str, recorded.get(path, []))), sorted(map(str, ours.get(path, [])))
+        recorded, ours, today = flat(recorded), flat(ours), flat(today)
+        for path in set(recorded) | set(ours):
+            theirs, mine = recorded.get(path), ours.get(path)
             if theirs == mine:
-                self.equal += len(theirs) or 1
-            elif path not in ours:
-                self.lost[path][name] = theirs
-            elif path not in recorded:
-                self.new[path][name] = mine
+                self.equal += len(theirs)
             else:
-                self.differs[path][name] = (theirs, mine)
+                kept = self.since if today and today.get(path) == mine else self.slips
+                kept[path][name] = (theirs, mine)
 
-    def report(self):
-        print(f"\n{self.operation}: {self.things} compared, {self.equal} values equal")
-        known = DIFFERENCES.get(self.operation, {})
-        slips = []
-        for kind, found in (("differs", self.differs), ("not told by the sandbox", self.lost), ("told by the sandbox alone", self.new)):
-            for path, things in sorted(found.items()):
-                verdict = known.get(path) or next((known[k] for k in known if path.startswith((k + ".", k + "["))), None)
-                example = next(iter(things.items()))
-                print(f"  {kind}: {path} in {len(things)}, as {example[0]}: {str(example[1])[:160]}")
-                print(f"      {verdict}" if verdict else "      NOT LISTED")
-                if not verdict:
-                    slips.append(path)
-        return slips
+    def tell(self):
+        changed = sum(len(things) for things in self.since.values())
+        print(f"{self.operation}, {self.what}: {self.things} compared, {self.equal} values equal; {changed} that AWS has changed since, of {len(self.since)} members")
+        table = DIFFERENCES[self.operation]
+        for path, things in sorted(self.slips.items()):
+            listed = [words for known, words in table.items() if path == known or path.startswith((known + ".", known + "["))]
+            name, (theirs, mine) = next(iter(things.items()))
+            print(f"  {path} in {len(things)}, as {name}: recorded {str(theirs)[:80]}, here {str(mine)[:80]}: {listed[0] if listed else 'NOT LISTED'}")
+            if not listed:
+                SLIPS.append(f"{self.operation}: {path}")
+
+
+def shapes(operation, what, recorded, ours):
+    """Only the members, not their values: the things are others."""
+    kinds = lambda value: {path: ["there"] for path in flat(value)}
+    comparison = Comparison(operation, what)
+    comparison.things, comparison.slips = 1, collections.defaultdict(dict)
+    theirs, mine = kinds(recorded), kinds(ours)
+    for path in set(theirs) | set(mine):
+        if theirs.get(path) == mine.get(path):
+            comparison.equal += 1
+        else:
+            comparison.slips[path][what] = (theirs.get(path), mine.get(path))
+    comparison.tell()
+
+
+def files(pattern):
+    found = sorted(glob.glob(os.path.join(FOLDER, pattern)))
+    assert found, f"nothing recorded matches {pattern} in {FOLDER}"
+    return found
+
+
+def instant(value):
+    """Instants were recorded by their parts."""
+    return "an instant" if value.get("__class__") == "datetime" else value
+
+
+def read(pattern):
+    for path in files(pattern):
+        document = json.load(open(path), object_hook=instant)
+        yield os.path.basename(path), document.get("data", document)
 
 
 def parsed(path, operation):
@@ -89,29 +121,85 @@ def parsed(path, operation):
     return create_parser("ec2").parse(answer, model.output_shape)
 
 
-def files(pattern):
-    found = sorted(glob.glob(os.path.join(FOLDER, pattern)))
-    assert found, f"nothing recorded matches {pattern} in {FOLDER}"
-    return found
+def every(made, operation, key, **arguments):
+    return [row for page in made.get_paginator(operation).paginate(**arguments) for row in page[key]]
 
 
-slips = []
-
-# Instance types: pages of XML, and JSON.
-recorded = {}
+ec2 = client("ec2")
+ours = {t["InstanceType"]: t for t in every(ec2, "describe_instance_types", "InstanceTypes")}
+in_xml, in_json = Comparison("DescribeInstanceTypes", "XML"), Comparison("DescribeInstanceTypes", "JSON")
+unknown = set()
 for path in files("ec2-xml/*.xml"):
-    recorded |= {t["InstanceType"]: t for t in parsed(path, "DescribeInstanceTypes")["InstanceTypes"]}
-ours = {t["InstanceType"]: t for page in ec2.get_paginator("describe_instance_types").paginate(IncludeUnsupportedInRegion=True) for t in page["InstanceTypes"]} \
-    if "IncludeUnsupportedInRegion" in ec2.meta.service_model.operation_model("DescribeInstanceTypes").input_shape.members \
-    else {t["InstanceType"]: t for page in ec2.get_paginator("describe_instance_types").paginate() for t in page["InstanceTypes"]}
-xml, js = Comparison("describe_instance_types"), Comparison("describe_instance_types")
-for name in sorted(set(recorded) & set(ours)):
-    xml.add(name, recorded[name], ours[name])
-print("not known to the sandbox:", sorted(set(recorded) - set(ours)))
-slips += xml.report()
-for path in files("ec2/static/DescribeInstanceTypes/*.json"):
-    for one in json.load(open(path))["InstanceTypes"]:
-        if one["InstanceType"] in ours:
-            js.add(f"{os.path.basename(path)}:{one['InstanceType']}", one, ours[one["InstanceType"]])
-slips += js.report()
-sys.exit(f"not listed: {slips}" if slips else 0)
+    for one in parsed(path, "DescribeInstanceTypes")["InstanceTypes"]:
+        name = one["InstanceType"]
+        in_xml.add(name, one, ours[name], TODAY[name]) if name in ours else unknown.add(name)
+for file, document in read("ec2/static/DescribeInstanceTypes/*.json"):
+    for one in document["InstanceTypes"]:
+        name = one["InstanceType"]
+        in_json.add(f"{name} of {file}", one, ours[name], TODAY[name]) if name in ours else unknown.add(name)
+in_xml.tell()
+in_json.tell()
+# What the sandbox does not offer in this region, AWS does not either, or no longer.
+print("  in us-east-1 no more:", ", ".join(sorted(unknown)))
+
+ohio = client("ec2", region_name="us-east-2")
+zones = {z["ZoneId"]: z for z in ohio.describe_availability_zones()["AvailabilityZones"]}
+names = Comparison("DescribeAvailabilityZones", "us-east-2")
+for _, document in read("ec2/static/DescribeAvailabilityZones/us-east-2.json"):
+    for one in document["AvailabilityZones"]:
+        # The name is each account's own.
+        names.add(one["ZoneId"], one, zones[one["ZoneId"]] | {"ZoneName": one["ZoneName"]})
+names.tell()
+
+offered = {o["InstanceType"]: o for o in every(ohio, "describe_instance_type_offerings", "InstanceTypeOfferings", LocationType="availability-zone",
+                                               Filters=[{"Name": "location", "Values": [zones["use2-az1"]["ZoneName"]]}])}
+offers, gone = Comparison("DescribeInstanceTypeOfferings", "us-east-2a, which is use2-az1"), []
+for _, document in read("ec2/static/DescribeInstanceTypeOfferings/us-east-2a.json"):
+    for one in document["InstanceTypeOfferings"]:
+        found = offered.get(one["InstanceType"])
+        offers.add(one["InstanceType"], one, found | {"Location": one["Location"]}) if found else gone.append(one["InstanceType"])
+offers.tell()
+print("  in use2-az1 no more:", ", ".join(sorted(gone)))
+
+for file, document in read("ec2/static/DescribeSpotPriceHistory/*.json"):
+    mine = ec2.describe_spot_price_history(InstanceTypes=["m5.large"], ProductDescriptions=["Linux/UNIX"])["SpotPriceHistory"]
+    rows = document["SpotPriceHistory"]
+    shapes("DescribeSpotPriceHistory", file, rows, mine)
+    for row in rows + mine:
+        whole, decimals = row["SpotPrice"].split(".")
+        assert whole.isdigit() and len(decimals) == 6, row
+    for listing in (rows, mine):
+        instants = [str(row["Timestamp"]) for row in listing]
+        assert instants == sorted(instants, reverse=True), "newest first"
+
+for file, document in read("various/*/ec2.DescribeSpotInstanceRequests_*.json"):
+    i = launch(ec2, InstanceMarketOptions={"MarketType": "spot", "SpotOptions": {"SpotInstanceType": "persistent", "ValidUntil": "2999-01-01T00:00:00Z",
+               "InstanceInterruptionBehavior": "stop"}}, TagSpecifications=[{"ResourceType": "spot-instances-request", "Tags": [{"Key": "a", "Value": "b"}]}])
+    forward(20)
+    mine = ec2.describe_spot_instance_requests(Filters=[{"Name": "instance-id", "Values": [i]}])["SpotInstanceRequests"]
+    shapes("DescribeSpotInstanceRequests", file, document["SpotInstanceRequests"], mine)
+
+pricing = client("pricing")
+for file, document in read("ec2/static/GetProducts/*.json"):
+    attributes = document["product"]["attributes"]
+    want = [{"Type": "TERM_MATCH", "Field": field, "Value": attributes[field]} for field in ("instanceType", "operatingSystem", "tenancy", "location")]
+    [mine] = [json.loads(text) for text in pricing.get_products(ServiceCode="AmazonEC2", Filters=want)["PriceList"]]
+    products = Comparison("GetProducts", file)
+    products.add(file, document["product"], mine["product"])
+    # One term of one rate; the ids of terms and rates are AWS's own, the sku is made up.
+    inner = lambda product: [dict(term, priceDimensions=list(term["priceDimensions"].values())) for term in product["terms"]["OnDemand"].values()]
+    products.add("on demand", inner(document), inner(mine))
+    products.tell()
+
+watch = client("cloudwatch")
+metric = {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Dimensions": [{"Name": "InstanceId", "Value": i}]}
+now = datetime.datetime.now(datetime.timezone.utc)
+mine = watch.get_metric_data(MetricDataQueries=[{"Id": "a", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Average"}}],
+                             StartTime=now - datetime.timedelta(hours=1), EndTime=now + datetime.timedelta(hours=1))
+for file, document in read("various/*/monitoring.GetMetricData_*.json"):
+    # Nothing was measured here: what a series is, without its points.
+    for one in document["MetricDataResults"]:
+        one["Timestamps"], one["Values"] = [], []
+    shapes("GetMetricData", file, document, mine)
+assert not SLIPS, SLIPS
+print("good")

@@ -1,4 +1,5 @@
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use catalog::ports::{Ask, AskError, Encode};
@@ -140,6 +141,8 @@ fn dispatch(
     if matches!(&args.command, Command::Export(export) if export.redact) {
         ask.redact(&shelf::redaction_key(&doors.settings.config)?).map_err(unasked)?;
     }
+    // The process ends with the answer, and the kernel frees what DuckDB holds faster than DuckDB does.
+    let ask = ManuallyDrop::new(ask);
     let ports = Ports { ask: ask.as_ref(), encode: doors.encode, settings: doors.settings, as_of };
     let lake = &doors.settings.lake;
     if lake.origin != Origin::Default && ports.ask.place().lake.is_none() {

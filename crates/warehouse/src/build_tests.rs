@@ -67,7 +67,7 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
-    use catalog::rows::{HeldPrice, Price, RegionRow, Run, ZoneOffer};
+    use catalog::rows::{HeldPrice, Price, RegionRow, Run, SpotPrice, ZoneOffer};
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
         ("data/runs", Run::fields()),
@@ -75,6 +75,7 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("price/current", Price::fields()),
         ("price/held", HeldPrice::fields()),
         ("region/list", RegionRow::fields()),
+        ("spot/observed", SpotPrice::fields()),
     ]
 }
 

@@ -40,7 +40,7 @@ pub(super) fn snapshot(
     let (from, until) = (named(days.start), named(days.end));
     work.spending.plan(
         &format!(
-            "charge of {} from {from}, one request of Cost Explorer and one for each further page, up to {},",
+            "charge of {} from {from}, one request of Cost Explorer ($0.01) and one for each further page, up to {},",
             account.account_id, wanted.requests
         ),
         most(wanted),

@@ -18,14 +18,14 @@ use crate::{Ports, held, lake_failure};
 use spending::Spending;
 use state::State;
 use wanted::Wanted;
-pub(crate) use wanted::{datasets, known};
+pub(crate) use wanted::{PAID, datasets, known};
 
 /// Ask AWS how things are, and keep the answer in the lake.
 ///
 /// An account's datasets (region_access, zone, instance_type, offering, instance, volume, address, spot_request,
-/// capacity, quota, spot_price) are asked for with the credentials that the aws CLI would use, in every region that the account can
-/// use; interruption, price, savings_plan and spot_feed are public files and need none. The price lists are some hundred MB a
-/// region: without --region those of your own region (`region` in mycelium.toml, AWS_REGION) are taken.
+/// capacity, quota, spot_price) are asked for with the credentials that the aws CLI would use, in every region that the
+/// account can use; interruption, price, savings_plan and spot_feed are public files and need none. The price lists are
+/// some hundred MB a region: without --region those of your own region (`region` in mycelium.toml, AWS_REGION) are taken.
 ///
 /// Each dataset becomes visible at once or not at all. A region that cannot be seen is a gap with its reason, in the
 /// lake and in every answer that touches it; the others land. What has not changed since the last time adds no rows.
@@ -40,7 +40,7 @@ pub(crate) use wanted::{datasets, known};
 /// for single types instead of a region's list, with an account and free of charge. Nothing else costs money.
 #[derive(Debug, Args, Default)]
 pub struct SnapshotArgs {
-    /// Datasets; all that are free without any
+    /// Datasets; without any all that are free and no answer to a request
     #[arg(value_name = "DATASET")]
     pub datasets: Vec<String>,
     /// Regions, joined by commas, or all

@@ -30,6 +30,9 @@ const PUBLIC: [&str; 4] = ["interruption", "price", "savings_plan", "spot_feed"]
 /// Datasets that an account is asked for only when they are named: those that cost money, and answers to a request.
 const NAMED: [&str; 4] = ["charge", "utilization", "placement_score", "capacity_block"];
 
+/// Those of them that cost money.
+pub(crate) const PAID: [&str; 2] = ["charge", "utilization"];
+
 /// Datasets that are answers about instance types that somebody names.
 const OF_TYPES: [&str; 3] = ["price", "placement_score", "capacity_block"];
 

@@ -109,6 +109,12 @@ fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
     // A day on which nothing was charged is known to have cost nothing.
     let nothing = COSTS.replace("\"Groups\": [", "\"Groups\": [], \"Others\": [");
     check(FileKind::CostExplorer, &nothing, &columns, "*/2026-11-30: 0 rows at 2026-01-02T00:00:00Z");
+    let zero = r#""Total": {"UnblendedCost": {"Amount": "0", "Unit": "USD"}}"#;
+    let nothing = nothing.replace("\"Total\": {}", zero);
+    check(FileKind::CostExplorer, &nothing, &columns, "*/2026-11-30: 0 rows at 2026-01-02T00:00:00Z");
+    let something = nothing.replace("\"Amount\": \"0\"", "\"Amount\": \"7\"");
+    let expected = "*/2026-11-30 7 - - - - -\n*/2026-11-30: 1 rows at 2026-01-02T00:00:00Z";
+    check(FileKind::CostExplorer, &something, &columns, expected);
     let fails = |from: &str, to: &str, part: &str| {
         let error = told(FileKind::CostExplorer, COSTS.replacen(from, to, 1).as_bytes(), &[])
             .unwrap_err()

@@ -11,7 +11,7 @@ use crate::wire::{Fields, Node, Part};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Address {
     pub(crate) id: String,
-    ip: String,
+    pub(crate) ip: String,
     pub(crate) association: String,
     pub(crate) instance: Option<String>,
     pub(crate) tags: Tags,
@@ -35,6 +35,21 @@ const FILTERS: Table<Address> = Table {
 };
 
 impl Desk<'_> {
+    /// The Elastic IP address of an instance.
+    pub(crate) fn elastic_of(&self, instance: &str) -> Option<&Address> {
+        self.here.addresses.values().find(|address| address.instance.as_deref() == Some(instance))
+    }
+
+    /// The public address of an instance that starts, or has lost the one that it had.
+    pub(crate) fn address_for(&mut self, instance: &str) -> Option<String> {
+        if let Some(held) = self.elastic_of(instance) {
+            return Some(held.ip.clone());
+        }
+        self.here.instances.get(instance).filter(|found| found.public)?;
+        self.here.handed_out += 1;
+        Some(self.public_ip(self.here.handed_out))
+    }
+
     /// The instance that has an address.
     fn holder(&self, address: &Address) -> Option<&Instance> {
         self.here.instances.get(address.instance.as_ref()?)
@@ -126,15 +141,26 @@ impl Desk<'_> {
             return Ok(Fields::new().put("return", true).into());
         }
         let association = self.ids.id("eipassoc-");
-        let held = self.here.addresses.get_mut(&id).expect("it was found");
-        let ip = held.ip.clone();
-        held.association = association.clone();
-        held.instance = instance.clone();
-        if let Some(found) = instance.and_then(|id| self.here.instances.get_mut(&id)) {
-            found.public_ip = Some(ip);
-            return Ok(Fields::new().put("associationId", association).into());
+        // An instance has one such address: the one that it had before is free again.
+        let before = instance.as_ref().and_then(|id| self.elastic_of(id)).map(|held| held.id.clone());
+        if let Some(before) = before.and_then(|id| self.here.addresses.get_mut(&id)) {
+            before.instance = None;
         }
-        Ok(Fields::new().put("return", true).into())
+        let held = self.here.addresses.get_mut(&id).expect("it was found");
+        held.association = association.clone();
+        let touched = [std::mem::replace(&mut held.instance, instance.clone()), instance.clone()];
+        for id in touched.into_iter().flatten() {
+            let up = self.here.instances.get(&id).is_some_and(|found| found.state.is_up());
+            let kept = self.elastic_of(&id).map(|address| address.ip.clone());
+            let ip = if up { self.address_for(&id) } else { kept };
+            if let Some(found) = self.here.instances.get_mut(&id) {
+                found.public_ip = ip;
+            }
+        }
+        Ok(match instance {
+            Some(_) => Fields::new().put("associationId", association).into(),
+            None => Fields::new().put("return", true).into(),
+        })
     }
 
     /// DescribeAddresses.

@@ -81,6 +81,13 @@ pub(crate) fn read_user_data(params: &Part<'_>) -> Done<Option<String>> {
     Ok(Some(text.to_string()))
 }
 
+/// Whether the instance gets public addresses: in default subnets it does, unless it is told not to.
+pub(crate) fn read_public(params: &Part<'_>) -> Done<bool> {
+    let first = params.parts("NetworkInterface").into_iter().next();
+    let asked = first.map(|part| part.flag("AssociatePublicIpAddress")).transpose()?.flatten();
+    Ok(asked.unwrap_or(true))
+}
+
 /// Into which capacity reservation the launch may go.
 fn read_target(params: &Part<'_>) -> Done<Target> {
     let part = params.part("CapacityReservationSpecification");
@@ -156,9 +163,14 @@ impl Desk<'_> {
     pub(crate) fn read_groups(&mut self, params: &Part<'_>) -> Done<Vec<String>> {
         let mut ids: Vec<String> = params.list("SecurityGroupId").into_iter().map(String::from).collect();
         for part in params.parts("NetworkInterface") {
-            part.number("DeviceIndex")?;
-            part.flag("AssociatePublicIpAddress")?;
-            part.flag("DeleteOnTermination")?;
+            if !ids.is_empty() || params.text("SubnetId").is_some() {
+                return Err(ApiError::combination(
+                    "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request",
+                ));
+            }
+            // The primary interface, which goes with its instance, is the only one here.
+            part.one_of("DeviceIndex", &["0"])?.ok_or_else(|| need("NetworkInterface.N.DeviceIndex"))?;
+            part.one_of("DeleteOnTermination", &["true"])?;
             ids.extend(part.list("SecurityGroupId").into_iter().map(String::from));
         }
         for name in params.list("SecurityGroup") {

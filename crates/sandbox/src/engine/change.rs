@@ -86,12 +86,11 @@ impl Desk<'_> {
 
     /// From stopped to pending: a new launch time, a new public address.
     pub(crate) fn start(&mut self, id: &str) {
-        self.here.handed_out += 1;
-        let address = self.public_ip(self.here.handed_out);
+        let address = self.address_for(id);
         let now = self.now;
         let Some(found) = self.here.instances.get_mut(id) else { return };
         found.launched = now;
-        found.public_ip = Some(address);
+        found.public_ip = address;
         found.reason = None;
         found.hibernated = false;
         let request = found.spot_request.clone();
@@ -284,7 +283,12 @@ impl Desk<'_> {
         found.change += 1;
         match found.state {
             State::Running => self.begin_to_run(id),
-            State::Stopped => found.public_ip = None,
+            State::Stopped => {
+                let kept = self.elastic_of(id).map(|address| address.ip.clone());
+                if let Some(found) = self.here.instances.get_mut(id) {
+                    found.public_ip = kept;
+                }
+            }
             State::Terminated => self.dissolve(id),
             _ => {}
         }

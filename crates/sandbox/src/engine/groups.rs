@@ -297,7 +297,9 @@ impl Desk<'_> {
             for (list, key) in [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("Groups", "GroupId")] {
                 for peer in part.parts(list) {
                     peers.push((peer.need(key)?.to_string(), peer.text("Description").map(String::from)));
-                    peer.text("UserId");
+                    if peer.text("UserId").is_some_and(|user| user != self.account) {
+                        return Err(ApiError::no_such(Kind::Group, peer.need(key)?));
+                    }
                 }
             }
             for (peer, description) in peers {

@@ -396,8 +396,9 @@ impl Desk<'_> {
                 self.read_only(params, Fields::new().put("Role", role))
             }
             "ListRoles" => {
-                params.text("PathPrefix");
-                let names: Vec<String> = self.iam.roles.keys().cloned().collect();
+                let under = params.text("PathPrefix").unwrap_or("/");
+                let roles = self.iam.roles.iter().filter(|(_, role)| role.path.starts_with(under));
+                let names: Vec<String> = roles.map(|(name, _)| name.clone()).collect();
                 let nodes: Vec<Fields> = names.iter().map(|name| self.role_node(name)).collect();
                 self.read_only(params, Fields::new().put("Roles", Members(nodes)).put("IsTruncated", false))
             }

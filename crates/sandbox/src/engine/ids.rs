@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::wire::hex;
+
 /// Where ids, addresses and secrets come from: the seed and how many were drawn before. The same calls
 /// on the same seed give the same ids.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,15 +46,6 @@ impl Ids {
 pub(crate) fn fixed(prefix: &str, seed: u64, words: &[&str]) -> String {
     let number = (fraction(seed, words) * (1u64 << 40) as f64) as u64;
     format!("{prefix}sandbox{}", hex(&number.to_be_bytes()[3..]))
-}
-
-/// Lowercase hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// A number below one that is the same for the same words: what looks random and is not drawn.

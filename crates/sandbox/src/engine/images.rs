@@ -266,7 +266,7 @@ impl Desk<'_> {
         let ids = params.list("ImageId");
         let owners = params.list("Owner");
         params.flag("IncludeDeprecated")?;
-        params.list("ExecutableBy");
+        let runners = params.list("ExecutableBy");
         let filters = Filters::read(params, &FILTERS)?;
         let own = self.here.images.values().cloned().map(|image| (image, true));
         let all: Vec<(Image, bool)> =
@@ -280,7 +280,9 @@ impl Desk<'_> {
                 || owners.iter().any(|asked| {
                     *asked == owner || (*asked == "self" && *own) || (*asked == "amazon" && !own)
                 });
-            owned && (ids.is_empty() || ids.contains(&image.id.as_str()))
+            // Nobody has shared an image with this account alone.
+            let shared = runners.is_empty() || (!own && runners.contains(&"all"));
+            owned && shared && (ids.is_empty() || ids.contains(&image.id.as_str()))
         };
         let rows = all.into_iter().filter(named).filter(|row| filters.pass(self, row));
         let (rows, next) = self.page(params, rows, (1, 1000))?;

@@ -59,11 +59,11 @@ impl World {
 impl Desk<'_> {
     fn metadata(&mut self, id: &str, asked: &Asked) -> Imds {
         let Some(found) = self.here.instances.get(id) else { return Imds::Silence };
-        // The service is there while the machine runs; and it may be switched off.
-        if !matches!(found.state, State::Running | State::Stopping | State::ShuttingDown)
-            || found.metadata.endpoint == "disabled"
-        {
+        if !matches!(found.state, State::Running | State::Stopping | State::ShuttingDown) {
             return Imds::Silence;
+        }
+        if found.metadata.endpoint == "disabled" {
+            return Imds::Status(403);
         }
         if asked.path == "latest/api/token" {
             return self.metadata_token(id, asked);

@@ -130,6 +130,9 @@ pub(crate) struct Instance {
     pub(crate) groups: Vec<String>,
     pub(crate) private_ip: String,
     pub(crate) public_ip: Option<String>,
+    /// It gets a public address whenever it starts.
+    #[serde(default = "yes")]
+    pub(crate) public: bool,
     pub(crate) interface: String,
     #[serde(default)]
     pub(crate) interface_tags: Tags,
@@ -155,6 +158,10 @@ pub(crate) struct Instance {
     /// When AWS takes it back, and how: terminate, stop or hibernate.
     pub(crate) notice: Option<(Timestamp, String)>,
     pub(crate) events: Vec<ScheduledEvent>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Instance {

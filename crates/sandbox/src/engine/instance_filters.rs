@@ -3,7 +3,6 @@
 use super::filter::{Has, Table, at, flag, many, one, own, owned};
 use super::instance::{Instance, State, Target};
 use super::list::{Mac, Names, check_of, root_device};
-use super::world::Desk;
 use crate::wire::node;
 
 const ZONE: Has<Instance> = |desk, i| own(desk.zone_name(&i.zone));
@@ -24,15 +23,9 @@ const PUBLIC_NAME: Has<Instance> = |desk, i| own(node(Names::of(desk.region).pub
 const ATTACHED: Has<Instance> = |_, i| one(if i.state == State::Pending { "attaching" } else { "attached" });
 const YES: Has<Instance> = |_, _| flag(true);
 const NO: Has<Instance> = |_, _| flag(false);
-const IP_OWNER: Has<Instance> = |_, i| many(i.public_ip.as_ref().map(|_| "amazon"));
-const ALLOCATION: Has<Instance> = |desk, i| many(held(desk, i).map(|(allocation, _)| allocation));
-const ASSOCIATION: Has<Instance> = |desk, i| many(held(desk, i).map(|(_, association)| association));
-
-/// The Elastic IP address of an instance: its ids.
-fn held<'a>(desk: &'a Desk<'_>, i: &Instance) -> Option<(&'a str, &'a str)> {
-    let found = desk.here.addresses.values().find(|address| address.instance.as_ref() == Some(&i.id));
-    found.map(|address| (address.id.as_str(), address.association.as_str()))
-}
+const IP_OWNER: Has<Instance> = |desk, i| many(i.public_ip.as_ref().map(|_| desk.ip_owner(i)));
+const ALLOCATION: Has<Instance> = |desk, i| many(desk.elastic_of(&i.id).map(|held| &held.id));
+const ASSOCIATION: Has<Instance> = |desk, i| many(desk.elastic_of(&i.id).map(|held| &held.association));
 
 /// DescribeInstances.
 pub(super) const INSTANCES: Table<Instance> = Table {

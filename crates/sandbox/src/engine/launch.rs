@@ -168,6 +168,7 @@ impl Desk<'_> {
             groups,
             private_ip: String::new(),
             public_ip: None,
+            public: super::asked::read_public(params)?,
             interface: String::new(),
             interface_tags: tags_for(&tags, "network-interface"),
             volumes: Vec::new(),
@@ -354,7 +355,7 @@ impl Desk<'_> {
         self.here.handed_out += 1;
         let number = self.here.handed_out;
         instance.private_ip = format!("172.31.{}.{}", (number / 250) % 256, number % 250 + 4);
-        instance.public_ip = Some(self.public_ip(number));
+        instance.public_ip = instance.public.then(|| self.public_ip(number));
         for disk in disks {
             let volume = Volume {
                 id: self.ids.id("vol-"),

@@ -223,15 +223,8 @@ impl Desk<'_> {
         let fields = fields
             .put("architecture", &i.arch)
             .constant("<rootDeviceType>ebs</rootDeviceType>")
-            .put("rootDeviceName", root_device(i))
-            .each("blockDeviceMapping", &i.volumes, |fields, mapping| {
-                fields.put("deviceName", &mapping.device).within("ebs", |ebs| {
-                    ebs.put("volumeId", &mapping.volume)
-                        .put("status", if i.state == State::Pending { "attaching" } else { "attached" })
-                        .put("attachTime", mapping.since)
-                        .put("deleteOnTermination", mapping.delete)
-                })
-            })
+            .put("rootDeviceName", root_device(i));
+        let fields = mappings(fields, i)
             .constant("<virtualizationType>hvm</virtualizationType>")
             .opt("instanceLifecycle", i.spot_request.as_ref().map(|_| "spot"))
             .opt("spotInstanceRequestId", i.spot_request.as_ref())
@@ -277,6 +270,21 @@ impl Desk<'_> {
             .each("networkInterfaceSet", [i], |fields, i| self.interface_fields(fields, sheet, i))
     }
 
+    fn association_fields(&self, fields: Fields, i: &Instance, names: &Names) -> Fields {
+        let Some(ip) = &i.public_ip else { return fields };
+        fields.within("association", |fields| {
+            fields
+                .put("publicIp", ip)
+                .put("publicDnsName", names.public(i))
+                .put("ipOwnerId", self.ip_owner(i))
+        })
+    }
+
+    /// Whose the public address of an instance is.
+    pub(super) fn ip_owner(&self, i: &Instance) -> &str {
+        if self.elastic_of(&i.id).is_some() { self.account } else { "amazon" }
+    }
+
     fn interface_fields<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, i: &'a Instance) -> Fields {
         let names = &sheet.names;
         let fields = fields
@@ -291,7 +299,7 @@ impl Desk<'_> {
                 "<description></description><status>in-use</status><sourceDestCheck>true</sourceDestCheck>\
                  <interfaceType>interface</interfaceType>",
             );
-        let fields = association_fields(fields, i, names);
+        let fields = self.association_fields(fields, i, names);
         let fields = self.group_set(fields, sheet, i).within("attachment", |fields| {
             fields
                 .put("attachmentId", i.attachment())
@@ -307,7 +315,7 @@ impl Desk<'_> {
                 .put("privateIpAddress", &i.private_ip)
                 .put("privateDnsName", names.private(i))
                 .constant("<primary>true</primary>");
-            association_fields(fields, i, names)
+            self.association_fields(fields, i, names)
         })
     }
 
@@ -362,6 +370,11 @@ impl Desk<'_> {
             }
             "userData" => value(answer, attribute, i.user_data.as_ref()),
             "ebsOptimized" => value(answer, attribute, Some(i.ebs_optimized)),
+            "blockDeviceMapping" => mappings(answer, i),
+            "sourceDestCheck" | "enaSupport" => value(answer, attribute, Some(true)),
+            "enclaveOptions" => answer.within(attribute, |fields| fields.put("enabled", false)),
+            "productCodes" => answer.put(attribute, Vec::new()),
+            "kernel" | "ramdisk" | "sriovNetSupport" => value(answer, attribute, None::<bool>),
             "groupSet" => self.group_set(answer, &Sheet::new(self.region), i),
             "rootDeviceName" => value(answer, attribute, Some(root_device(i))),
             other => {
@@ -389,6 +402,17 @@ impl Desk<'_> {
     }
 }
 
+fn mappings(fields: Fields, i: &Instance) -> Fields {
+    fields.each("blockDeviceMapping", &i.volumes, |fields, mapping| {
+        fields.put("deviceName", &mapping.device).within("ebs", |ebs| {
+            ebs.put("volumeId", &mapping.volume)
+                .put("status", if i.state == State::Pending { "attaching" } else { "attached" })
+                .put("attachTime", mapping.since)
+                .put("deleteOnTermination", mapping.delete)
+        })
+    })
+}
+
 /// The options of the metadata service.
 pub(crate) fn metadata_fields(fields: Fields, i: &Instance) -> Fields {
     fields
@@ -398,16 +422,6 @@ pub(crate) fn metadata_fields(fields: Fields, i: &Instance) -> Fields {
         .put("httpEndpoint", &i.metadata.endpoint)
         .put("httpProtocolIpv6", &i.metadata.ipv6)
         .put("instanceMetadataTags", &i.metadata.tags)
-}
-
-fn association_fields(fields: Fields, i: &Instance, names: &Names) -> Fields {
-    let Some(ip) = &i.public_ip else { return fields };
-    fields.within("association", |fields| {
-        fields
-            .put("publicIp", ip)
-            .put("publicDnsName", names.public(i))
-            .constant("<ipOwnerId>amazon</ipOwnerId>")
-    })
 }
 
 pub(super) fn root_device(i: &Instance) -> &str {

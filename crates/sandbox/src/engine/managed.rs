@@ -71,14 +71,17 @@ impl Desk<'_> {
             "CreatePolicy" => self.create_policy(params),
             "ListPolicies" => self.list_policies(params),
             "ListAttachedRolePolicies" => {
-                let attached = self.iam.attached(role);
+                let under = params.text("PathPrefix").unwrap_or("/");
+                let mut attached = self.iam.attached(role);
+                // `arn:aws:iam::aws:policy/path/name`
+                attached
+                    .retain(|arn| arn.split_once(":policy").is_some_and(|(_, path)| path.starts_with(under)));
                 let shown = attached.iter().map(|arn| {
                     Fields::new()
                         .put("PolicyName", arn.rsplit('/').next().unwrap_or_default())
                         .put("PolicyArn", arn)
                 });
                 let answer = Fields::new().put("AttachedPolicies", Members(shown.collect::<Vec<Fields>>()));
-                params.text("PathPrefix");
                 params.params().all_read()?;
                 Ok(answer.put("IsTruncated", false).into())
             }

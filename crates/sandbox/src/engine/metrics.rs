@@ -99,11 +99,14 @@ impl Desk<'_> {
                 _ => others = true,
             }
         }
-        stat.text("Unit")?;
+        let unit = stat.text("Unit")?;
         let period = stat.number("Period")?.ok_or_else(|| invalid("Period is required"))?;
         let wanted = Wanted {
             metric: name,
-            instance: instance.filter(|_| !others).unwrap_or_default(),
+            // Values of another unit than the one that was asked for are not told.
+            instance: instance
+                .filter(|_| !others && unit.is_none_or(|unit| unit == unit_of(name)))
+                .unwrap_or_default(),
             from,
             until,
             period,
@@ -143,6 +146,16 @@ impl Desk<'_> {
             }
         }
         Ok(slots.into_iter().map(|(at, values)| (at, folded(&values, wanted.stat))).collect())
+    }
+}
+
+/// The unit of a metric of instances ("List the available CloudWatch metrics for your instances").
+fn unit_of(metric: &str) -> &'static str {
+    match metric {
+        "CPUUtilization" => "Percent",
+        "NetworkIn" | "NetworkOut" | "DiskReadBytes" | "DiskWriteBytes" | "EBSReadBytes"
+        | "EBSWriteBytes" => "Bytes",
+        _ => "Count",
     }
 }
 

@@ -34,11 +34,25 @@ impl Desk<'_> {
         if let Some(attribute) = params.text("Attribute") {
             asked.push((attribute.to_string(), params.need("Value")?.to_string()));
         }
+        let mut disks: Vec<(String, bool)> = Vec::new();
+        for part in params.parts("BlockDeviceMapping") {
+            let device = part.need("DeviceName")?;
+            let delete = part.part("Ebs").flag("DeleteOnTermination")?;
+            let delete = delete.ok_or_else(|| super::asked::need("Ebs.DeleteOnTermination"))?;
+            if !self.here.instances[&id].volumes.iter().any(|mapping| mapping.device == device) {
+                return Err(ApiError::new(
+                    "InvalidInstanceAttributeValue",
+                    format!("No device is currently mapped at {device}"),
+                ));
+            }
+            disks.push((device.to_string(), delete));
+        }
         let groups: Vec<String> = params.list("GroupId").into_iter().map(String::from).collect();
         if let Some(id) = groups.iter().find(|id| !self.here.groups.contains_key(*id)) {
             return Err(ApiError::no_such(Kind::Group, id));
         }
-        if asked.len() + usize::from(!groups.is_empty()) != 1 {
+        let kinds = asked.len() + usize::from(!groups.is_empty()) + usize::from(!disks.is_empty());
+        if kinds != 1 {
             return Err(ApiError::combination("Fields for multiple attribute types specified, or none"));
         }
         if let Some((attribute, value)) = asked.first() {
@@ -49,6 +63,12 @@ impl Desk<'_> {
             && let Some(found) = self.here.instances.get_mut(&id)
         {
             found.groups = groups;
+        }
+        if let Some(found) = self.here.instances.get_mut(&id) {
+            for mapping in &mut found.volumes {
+                let told = disks.iter().find(|(device, _)| *device == mapping.device);
+                mapping.delete = told.map_or(mapping.delete, |(_, delete)| *delete);
+            }
         }
         if let Some((attribute, value)) = asked.pop() {
             self.set_attribute(&id, &attribute, value);

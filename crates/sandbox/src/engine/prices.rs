@@ -53,9 +53,11 @@ impl Desk<'_> {
         self.facts.price(self.region, name)
     }
 
+    /// What was observed of a series until now.
     fn observed(&self, name: &str, zone: &str, product: &str) -> &[(Timestamp, Decimal)] {
         let series = SpotSeries { az_id: zone.into(), instance_type: name.into(), product: product.into() };
-        self.facts.spot.get(&series).map_or(&[], Vec::as_slice)
+        let all = self.facts.spot.get(&series).map_or(&[][..], Vec::as_slice);
+        &all[..all.partition_point(|(seen, _)| *seen <= self.now)]
     }
 
     /// The spot price of an hour, USD: the scenario's, the observed one, or one that is made up and stays
@@ -71,9 +73,9 @@ impl Desk<'_> {
             return part_of(full, rule.part);
         }
         let observed = self.observed(name, zone, product);
-        let known = observed.partition_point(|(seen, _)| *seen <= at);
-        if let Some((_, price)) = known.checked_sub(1).and_then(|last| observed.get(last)) {
-            return Some(*price);
+        if !observed.is_empty() {
+            let known = observed.partition_point(|(seen, _)| *seen <= at);
+            return known.checked_sub(1).map(|last| observed[last].1);
         }
         let week = (at.as_second().div_euclid(WEEK)).to_string();
         part_of(full?, 0.25 + 0.35 * fraction(self.seed, &[name, zone, &week]))
@@ -185,11 +187,13 @@ impl Desk<'_> {
         product: &str,
         (from, until): (Timestamp, Timestamp),
     ) -> Vec<(Timestamp, Decimal)> {
-        let weeks = from.as_second().div_euclid(WEEK)..=until.as_second().div_euclid(WEEK);
-        let mut instants: Vec<Timestamp> =
-            weeks.filter_map(|week| Timestamp::from_second(week * WEEK).ok()).collect();
+        let observed = self.observed(name, zone, product);
+        let mut instants: Vec<Timestamp> = observed.iter().map(|(at, _)| *at).collect();
+        if observed.is_empty() {
+            let weeks = from.as_second().div_euclid(WEEK)..=until.as_second().div_euclid(WEEK);
+            instants.extend(weeks.filter_map(|week| Timestamp::from_second(week * WEEK).ok()));
+        }
         instants.extend(self.rules.spot_prices.iter().filter_map(|rule| rule.from));
-        instants.extend(self.observed(name, zone, product).iter().map(|(at, _)| *at));
         instants.retain(|at| *at <= until);
         instants.sort();
         let mut changes: Vec<(Timestamp, Decimal)> = Vec::new();
@@ -237,6 +241,12 @@ mod tests {
         let shown: Vec<String> =
             found.iter().map(|(at, price)| format!("{} {price:.4}", at.strftime("%d"))).collect();
         assert_eq!(shown, expected, "{from} {until}");
+    }
+
+    #[test]
+    fn before_the_first_observation_nothing_is_made_up() {
+        check("", "01", "04", &["02 0.0300"]);
+        check("", "01", "01", &[]);
     }
 
     #[test]

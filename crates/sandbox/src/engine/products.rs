@@ -139,7 +139,6 @@ impl Desk<'_> {
         all["memory"] = format!("{} GiB", domain::gib(kind.memory_mib)).into();
         all["currentGeneration"] = if kind.current_generation { "Yes" } else { "No" }.into();
         all["networkPerformance"] = kind.network_performance.as_str().into();
-        all["physicalProcessor"] = kind.cpu_maker.as_str().into();
         all["processorArchitecture"] = "64-bit".into();
         all["storage"] = match (kind.storage_disks, kind.storage_disk_gb) {
             (0, _) | (_, None) => "EBS only".to_string(),

@@ -134,7 +134,7 @@ impl Desk<'_> {
         let open = params.one_of("InstanceMatchCriteria", &["open", "targeted"])? != Some("targeted");
         let ends = self.read_end(params)?;
         let ebs_optimized = params.flag("EbsOptimized")?.unwrap_or(false);
-        params.flag("EphemeralStorage")?;
+        params.one_of("EphemeralStorage", &["false"])?;
         params.text("ClientToken");
         let mut tags = Tags::new();
         for part in params.parts("TagSpecifications") {

@@ -295,6 +295,8 @@ impl Desk<'_> {
             .opt("keyName", request.launch.key.as_ref())
             .put("groupSet", groups.collect::<Vec<Node>>())
             .put("instanceType", &request.launch.instance_type)
+            .opt("placement", zone.map(|zone| Fields::new().put("availabilityZone", self.zone_name(zone))))
+            .opt("subnetId", zone.map(|zone| self.subnet_of(zone)))
             .within("monitoring", |fields| fields.put("enabled", request.launch.monitoring));
         Fields::new()
             .put("spotInstanceRequestId", request.id.as_str())

@@ -211,6 +211,13 @@ impl Desk<'_> {
         if !matches!(instance.state, State::Running | State::Stopped) {
             return Err(ApiError::new("IncorrectState", format!("Instance '{holder}' is not 'running'.")));
         }
+        let root = instance.volumes.first().is_some_and(|mapping| mapping.volume == id);
+        if !attach && root && instance.state != State::Stopped {
+            return Err(ApiError::new(
+                "OperationNotPermitted",
+                format!("Unable to detach root volume '{id}' from instance '{holder}'"),
+            ));
+        }
         if attach && instance.zone != volume.zone {
             return Err(ApiError::new(
                 "InvalidVolume.ZoneMismatch",

@@ -1,0 +1,25 @@
+-- The spot prices of a region that were observed in the days before an instant, and of each series the last one
+-- before these.
+-- $region text = us-east-1  region code
+-- $days int = 90  how many days back from the instant
+-- $as_of timestamp = now  the newest observation at or before this instant
+WITH observed AS (
+    SELECT
+        instance_type,
+        az_id,
+        product,
+        observed_at,
+        max(price_per_hour) AS price_per_hour,
+        max(currency) AS currency
+    FROM spot_price
+    WHERE region = $region AND observed_at <= $as_of AND price_per_hour IS NOT NULL
+    GROUP BY instance_type, az_id, product, observed_at
+),
+followed AS (
+    SELECT *, lead(observed_at) OVER (PARTITION BY instance_type, az_id, product ORDER BY observed_at) AS next_at
+    FROM observed
+)
+SELECT instance_type, az_id, product, observed_at, price_per_hour, currency
+FROM followed
+WHERE next_at IS NULL OR next_at > $as_of - to_days(CAST($days AS INTEGER))
+ORDER BY instance_type, az_id, product, observed_at

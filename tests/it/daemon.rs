@@ -1,0 +1,220 @@
+//! The real spawnd on an instance of the real sandbox: what it does there is done, by EC2's own word and by
+//! CloudTrail's, and its role can do nothing else.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use domain::Timestamp;
+use serde_json::{Value, json};
+use tests::{Desk, executable};
+
+use crate::caller::{Caller, agent, door, forward, now, read};
+use crate::sandbox::{Serving, sandbox, serve_with};
+
+/// How much faster than the machine's the daemon's time passes, and the sandbox's clock is moved.
+const PACE: f64 = 240.0;
+/// Seconds of the daemon's time after which a test gives up.
+const PATIENCE: f64 = 7_200.0;
+const AMI: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+const TRUST: &str = r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+/// Seconds since the machine started.
+fn uptime() -> f64 {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// An instance of the sandbox on which spawnd runs, in a folder that is its disk.
+struct Instance {
+    id: String,
+    /// Another one of the same launch, without a daemon.
+    other: String,
+    metadata: String,
+    admin: Caller,
+    /// When the daemon began, by the sandbox's clock and by the machine's.
+    began: (Timestamp, f64),
+    disk: tempfile::TempDir,
+    daemon: Child,
+    _serving: Serving,
+    desk: Desk,
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+    }
+}
+
+impl Instance {
+    /// Launches two, with a role that may do what spawnd asks for; `until` is the span of the tag.
+    fn launch(market: &str, terms: &str, until: jiff::SignedDuration) -> Instance {
+        let desk = Desk::default();
+        let (serving, url) = serve_with(&desk, &["--frozen", "2026-11-23T00:00:00Z"]);
+        let admin = Caller::of(&desk, &url);
+        let policy = Command::new(executable("spawnd")).args(["policy", "000000000001"]).output().unwrap();
+        let policy = String::from_utf8(policy.stdout).unwrap();
+        let iam = |form: &[(&str, &str)]| admin.call("iam", form).unwrap();
+        let role = ("RoleName", "spawnd");
+        iam(&[("Action", "CreateRole"), role, ("AssumeRolePolicyDocument", TRUST)]);
+        iam(&[("Action", "PutRolePolicy"), role, ("PolicyName", "self"), ("PolicyDocument", &policy)]);
+        iam(&[("Action", "CreateInstanceProfile"), ("InstanceProfileName", "spawnd")]);
+        iam(&[("Action", "AddRoleToInstanceProfile"), ("InstanceProfileName", "spawnd"), role]);
+        forward(&url, 60);
+        let end = (now(&url) + jiff::SignedDuration::from_mins(1) + until).strftime("%Y-%m-%dT%H:%M:%SZ");
+        let expiry = format!("v1;running;until={end};gen=1");
+        let mut form = vec![
+            ("Action", "RunInstances"),
+            ("ImageId", AMI),
+            ("InstanceType", "t3.micro"),
+            ("MinCount", "2"),
+            ("MaxCount", "2"),
+            ("IamInstanceProfile.Name", "spawnd"),
+            ("MetadataOptions.HttpTokens", "required"),
+            ("MetadataOptions.HttpPutResponseHopLimit", "1"),
+            ("MetadataOptions.InstanceMetadataTags", "enabled"),
+            ("TagSpecification.1.ResourceType", "instance"),
+            ("TagSpecification.1.Tag.1.Key", "spawn:managed"),
+            ("TagSpecification.1.Tag.1.Value", "true"),
+            ("TagSpecification.1.Tag.2.Key", "spawn:expiry"),
+            ("TagSpecification.1.Tag.2.Value", &expiry),
+        ];
+        if market == "spot" {
+            form.push(("InstanceMarketOptions.MarketType", "spot"));
+        }
+        let launched = admin.call("ec2", &form).unwrap();
+        let mut ids = launched.split("<instanceId>").skip(1).map(|part| part.split('<').next().unwrap());
+        let (id, other) = (ids.next().unwrap().to_string(), ids.next().unwrap().to_string());
+        forward(&url, 60);
+        let metadata = door(&url, "imds", &json!({ "instance": id }))["url"].as_str().unwrap().to_string();
+        let disk = disk(terms);
+        let began = (now(&url), uptime());
+        let log = std::fs::File::create(disk.path().join("log")).unwrap();
+        let daemon = Command::new(executable("spawnd"))
+            .arg("--root")
+            .arg(disk.path())
+            .args(["daemon", "--sandbox", &metadata, "--pace", &format!("{PACE}@{}", began.1)])
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Instance { id, other, metadata, admin, began, disk, daemon, _serving: serving, desk }
+    }
+
+    fn file(&self, path: &str) -> String {
+        std::fs::read_to_string(self.disk.path().join(path)).unwrap_or_default()
+    }
+
+    /// Lets time pass, for the daemon and for AWS alike, until something holds; the sandbox's clock then.
+    fn until(&self, holds: impl Fn() -> bool) -> Timestamp {
+        loop {
+            let passed = (uptime() - self.began.1) * PACE;
+            let then = self.began.0 + jiff::SignedDuration::from_secs_f64(passed);
+            if now(&self.admin.url) < then {
+                door(&self.admin.url, "clock", &json!({ "until": then }));
+            }
+            if holds() {
+                return now(&self.admin.url);
+            }
+            assert!(passed < PATIENCE, "it did not come: {}", self.file("log"));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The keys that the instance's role has from the metadata service, and EC2's address.
+    fn role(&self) -> Caller {
+        let latest = format!("{}/latest", self.metadata);
+        let put = agent().put(format!("{latest}/api/token"));
+        let put = put.header("x-aws-ec2-metadata-token-ttl-seconds", "60");
+        let (_, token) = read(put.send_empty().unwrap());
+        let get = |path: &str| {
+            let asked = agent().get(format!("{latest}/meta-data/iam/security-credentials/{path}"));
+            read(asked.header("x-aws-ec2-metadata-token", &token).call().unwrap()).1
+        };
+        let held: Value = serde_json::from_str(&get(&get(""))).unwrap();
+        let text = |name: &str| held[name].as_str().unwrap().to_string();
+        let url = self.admin.url.clone();
+        Caller { url, key: text("AccessKeyId"), secret: text("SecretAccessKey"), token: Some(text("Token")) }
+    }
+}
+
+/// The files of a machine on which nothing happens.
+fn disk(terms: &str) -> tempfile::TempDir {
+    let disk = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| -> PathBuf {
+        let path = disk.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    write("proc/stat", "cpu  0 0 0 0 0 0 0 0 0 0\nintr 1\nctxt 2\nbtime 3\nprocesses 4\n");
+    write("proc/net/dev", "h\nh\n");
+    write("proc/net/tcp", "h\n");
+    write("proc/diskstats", "");
+    write("proc/sys/kernel/random/boot_id", "boot-1\n");
+    write("etc/spawn/terms.json", terms);
+    let systemctl = write("usr/bin/systemctl", "#!/bin/sh\nexit 0\n");
+    std::fs::set_permissions(systemctl, PermissionsExt::from_mode(0o755)).unwrap();
+    disk
+}
+
+#[test]
+fn at_its_deadline_it_is_terminated_by_ec2s_own_word_and_by_cloudtrails() {
+    // Its seed says eight hours; the tag, which it reads from the metadata service, says half an hour.
+    let half_an_hour = jiff::SignedDuration::from_mins(30);
+    let terms = r#"{"budget":"8h","on-expiry":"terminate"}"#;
+    let instance = Instance::launch("on-demand", terms, half_an_hour);
+    let admin = &instance.admin;
+    let saved = "var/lib/spawn/state.json";
+    instance.until(|| !instance.file(saved).is_empty());
+    assert_eq!(admin.state(&instance.id).0, "running");
+
+    // Its role may end itself, and nobody else.
+    let role = instance.role();
+    let end = |id: &str| {
+        role.call("ec2", &[("Action", "TerminateInstances"), ("InstanceId.1", id), ("DryRun", "true")])
+    };
+    assert_eq!(end(&instance.id), Err("DryRunOperation".to_string()));
+    assert_eq!(end(&instance.other), Err("UnauthorizedOperation".to_string()));
+    assert_eq!(
+        role.call("ec2", &[("Action", "DescribeInstances")]),
+        Err("UnauthorizedOperation".to_string())
+    );
+
+    let ended = instance.until(|| admin.state(&instance.id).0 != "running");
+    assert!(
+        ended >= instance.began.0 + half_an_hour,
+        "before its time, at {ended}: {}",
+        instance.file("log")
+    );
+    instance.until(|| admin.state(&instance.id).0 == "terminated");
+    assert_eq!(admin.state(&instance.id).1, "Client.UserInitiatedShutdown");
+    assert_eq!(admin.state(&instance.other).0, "running");
+    assert!(instance.file("run/spawn/notice").contains("this instance will terminate in"));
+
+    // Two calls of that name were refused above, as rehearsals are; one was done, by the instance itself.
+    let events = admin.trail("TerminateInstances");
+    let records = events.as_array().unwrap().iter().map(|event| event["CloudTrailEvent"].as_str().unwrap());
+    let records: Vec<Value> = records.map(|text| serde_json::from_str(text).unwrap()).collect();
+    let done: Vec<&Value> = records.iter().filter(|record| record["errorCode"].is_null()).collect();
+    assert_eq!((records.len(), done.len()), (3, 1), "{events}");
+    let who = done[0]["userIdentity"]["arn"].as_str().unwrap();
+    assert!(who.ends_with(&format!(":assumed-role/spawnd/{}", instance.id)), "{who}");
+    assert!(done[0]["eventTime"].as_str().unwrap().parse::<Timestamp>().unwrap() <= ended);
+}
+
+#[test]
+fn a_spot_notice_of_the_sandbox_reaches_it() {
+    let terms = r#"{"budget":"8h","on-expiry":"terminate","market":"spot"}"#;
+    let instance = Instance::launch("spot", terms, jiff::SignedDuration::from_hours(8));
+    instance.until(|| !instance.file("var/lib/spawn/state.json").is_empty());
+    assert!(!instance.file("log").contains("takes this spot instance back"));
+    sandbox(&instance.desk, &["interrupt", &instance.id, "--url", &instance.admin.url]).good();
+    let told = instance.until(|| instance.file("log").contains("takes this spot instance back"));
+    assert!(instance.file("run/spawn/notice").contains("takes this spot instance back"), "{told}");
+    instance.until(|| instance.admin.state(&instance.id).0 == "terminated");
+    assert_eq!(instance.admin.state(&instance.id).1, "Server.SpotInstanceTermination");
+    assert_eq!(instance.admin.state(&instance.other).0, "running");
+}
