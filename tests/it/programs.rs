@@ -141,7 +141,7 @@ fn completions_know_the_users_own_ids() {
     desk.truffle(&["save", "cheap-gpus", "gpu", "cheapest"]).good();
     let check = |words: &[&str], expected: &str| {
         let index = (words.len() - 1).to_string();
-        let mut command = desk.command("truffle", &[&["--"][..], words].concat());
+        let mut command = desk.command(words[0], &[&["--"][..], words].concat());
         command
             .env("COMPLETE", "bash")
             .env("_CLAP_COMPLETE_INDEX", index)
@@ -157,9 +157,13 @@ fn completions_know_the_users_own_ids() {
     check(&["truffle", "saved", "ch"], "cheap-gpus");
     check(&["truffle", "search", "--hyper"], "--hypervisor");
     check(&["truffle", "query", "price/per"], "price/per-gpu");
+    fs::write(desk.home().join("history.csv"), "").unwrap();
+    check(&["collector", "import", "spot-h"], "spot-history");
+    check(&["collector", "import", "hist"], "history.csv");
+    check(&["collector", "snapshot", "inter"], "interruption");
     for shell in ["bash", "zsh", "fish"] {
         let script = desk.truffle(&["completions", shell]).good();
-        assert!(script.contains("COMPLETE"), "{shell}: {script}");
+        assert!(script.contains("COMPLETE") && script.contains("collector"), "{shell}: {script}");
     }
 }
 

@@ -69,6 +69,11 @@ pub fn run(
     Ok(done)
 }
 
+/// The words for what a file holds that can be imported, for completions.
+pub fn import_kinds() -> Vec<String> {
+    import::kind_names()
+}
+
 /// The names of the datasets that can be snapshot.
 pub fn dataset_names() -> Vec<String> {
     snapshot::known().map(String::from).collect()

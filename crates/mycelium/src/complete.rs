@@ -1,12 +1,17 @@
 //! Shell completions: commands and flags from clap, and types, regions, tables and saved names from the
 //! user's own data.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::{self, Write};
 
-use catalog::ports::Ask;
+use catalog::Value;
+use catalog::ports::{Ask, Store};
 use clap::{Command, CommandFactory};
 use clap_complete::CompleteEnv;
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::engine::{
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
+};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use collector::CollectorArgs;
 use console::{Flags, Settings, Sources};
@@ -48,10 +53,44 @@ fn truffle_command() -> Command {
 }
 
 fn collector_command() -> Command {
-    let asked: &[(&str, Choice)] = &[("datasets", datasets), ("region", regions), ("types", types)];
-    ["snapshot", "watch", "policy", "status"].into_iter().fold(CollectorArgs::command(), |command, name| {
+    let asked: &[(&str, Choice)] =
+        &[("datasets", datasets), ("region", regions), ("types", types), ("accept", held)];
+    let command = ["snapshot", "watch", "policy", "status"].into_iter();
+    let command = command.fold(CollectorArgs::command(), |command, name| {
         command.mut_subcommand(name, |subcommand| offering(subcommand, asked))
+    });
+    let command = command.mut_subcommand("forget", |forget| offering(forget, &[("account", accounts)]));
+    command.mut_subcommand("import", |import| {
+        import.mut_arg("paths", |paths| paths.add(ArgValueCompleter::new(kinds_and_files)))
     })
+}
+
+/// What a file holds may be said before it.
+fn kinds_and_files(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let typed_text = typed.to_string_lossy();
+    let kinds = collector::import_kinds().into_iter().filter(|kind| kind.starts_with(&*typed_text));
+    kinds.map(CompletionCandidate::new).chain(PathCompleter::file().complete(typed)).collect()
+}
+
+/// Ids of prices that are held back.
+fn held() -> Option<Vec<String>> {
+    let question = catalog::question("price/held")?;
+    let now = crate::now().ok()?;
+    let page = warehouse()?.ask(question, &[("as_of".into(), now.into())]).ok()?;
+    let id = |row: Vec<Value>| match row.into_iter().next() {
+        Some(Value::Text(id)) => Some(id),
+        _ => None,
+    };
+    Some(page.rows.into_iter().filter_map(id).collect())
+}
+
+/// Accounts that the lake knows.
+fn accounts() -> Option<Vec<String>> {
+    let store = lake::LakeStore::new(settings()?.lake.value, crate::VERSION);
+    let log = store.look().ok()??.log;
+    let of = |scope: &str| scope.split('/').next().filter(|id| id.len() == 12).map(String::from);
+    let found: BTreeSet<String> = log.iter().filter_map(|told| of(&told.scope)).collect();
+    Some(found.into_iter().filter(|id| id.bytes().all(|byte| byte.is_ascii_digit())).collect())
 }
 
 fn datasets() -> Option<Vec<String>> {
@@ -137,14 +176,16 @@ pub(crate) fn answer_shell() {
     }
 }
 
-/// Writes the script that makes a shell ask.
+/// Writes the script that makes a shell ask each of the programs.
 pub(crate) fn script(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
     let shell: &dyn EnvCompleter = match shell {
         Shell::Bash => &Bash,
         Shell::Zsh => &Zsh,
         Shell::Fish => &Fish,
     };
-    shell.write_registration(VARIABLE, "truffle", "truffle", "truffle", out)
+    ["truffle", "collector", "mycelium"]
+        .into_iter()
+        .try_for_each(|program| shell.write_registration(VARIABLE, program, program, program, out))
 }
 
 #[cfg(test)]

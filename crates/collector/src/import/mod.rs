@@ -55,6 +55,11 @@ fn kinds() -> String {
     text
 }
 
+/// The words for the kinds.
+pub(crate) fn kind_names() -> Vec<String> {
+    FileKind::value_variants().iter().map(|kind| kind.word()).collect()
+}
+
 /// What was asked for.
 struct Order<'a> {
     kind: FileKind,
