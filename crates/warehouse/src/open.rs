@@ -129,7 +129,10 @@ fn publish(sources: &[Source], path: &Path) -> Result<(), String> {
 }
 
 fn make(sources: &[Source], path: &Path) -> duckdb::Result<()> {
-    let connection = Connection::open_with_flags(path, config()?)?;
+    // Only this version reads it: the newest layout, whose statistics open in a third less time than those that
+    // DuckDB writes for its first versions.
+    let config = config()?.with("storage_compatibility_version", "latest")?;
+    let connection = Connection::open_with_flags(path, config)?;
     build::make_all(&connection, sources)?;
     connection.execute_batch("CHECKPOINT")?;
     connection.close().map_err(|(_, error)| error)
