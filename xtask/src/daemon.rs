@@ -12,7 +12,7 @@ const GLIBC: (u32, u32) = (2, 34);
 /// Builds with the profile `daemon`, alone, so that no other crate's features make it larger.
 pub(crate) fn check() -> Result<PathBuf, Failed> {
     let build = ["build", "--quiet", "--profile", "daemon", "--package", "spawnd"];
-    run(Command::new(cargo()).args(build).current_dir(root()))?;
+    run(cargo().args(build).current_dir(root()))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
     let path = target.join("daemon/spawnd");
     let file = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -18,7 +18,7 @@ pub(crate) fn replay(words: &[&str]) -> Result<(), Failed> {
         println!("skipped: there is no planetlab.parquet in {folder}");
         return Ok(());
     }
-    run(Command::new(cargo())
+    run(cargo()
         .args(["build", "--quiet", "--profile", "daemon", "--package", "spawnd"])
         .current_dir(root()))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);

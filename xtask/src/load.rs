@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<(), Failed> {
         return Ok(());
     }
     let build = ["build", "--release", "--quiet", "-p", "sandbox", "--example", "serve"];
-    run_command(Command::new(cargo()).args(build).current_dir(root()))?;
+    run_command(cargo().args(build).current_dir(root()))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let mut server = Command::new(target.join("release/examples/serve"));
     let child = server.arg("0").stdout(Stdio::piped()).spawn();

@@ -36,9 +36,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["setup"] => setup::libraries(),
         ["setup", "--tests"] => setup::libraries().and_then(|()| setup::python()),
-        ["seed"] => {
-            run(Command::new(cargo()).args(["run", "--quiet", "--package", "seed"]).current_dir(root()))
-        }
+        ["seed"] => run(cargo().args(["run", "--quiet", "--package", "seed"]).current_dir(root())),
         ["daemon"] => daemon::check().map(drop),
         ["daemon", "--measure", minutes] => daemon::check().and_then(|path| daemon::measure(&path, minutes)),
         ["idle", rest @ ..] => idle::replay(rest),
@@ -66,8 +64,19 @@ pub(crate) fn tools() -> PathBuf {
     root().join(".tools")
 }
 
-pub(crate) fn cargo() -> String {
-    std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
+/// Cargo, as if a person had typed it: what the cargo that runs this program has told it would count as a change for
+/// build scripts that ask for it, and the AWS SDK would be built anew each time.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    let told = |name: &str| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+    };
+    for (name, _) in std::env::vars().filter(|(name, _)| told(name)) {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// Runs a command to its end; anything but success is a failure.

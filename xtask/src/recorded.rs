@@ -20,7 +20,7 @@ pub(crate) fn compare(folder: &str) -> Result<(), Failed> {
         );
         return Ok(());
     }
-    run(Command::new(cargo()).args(["build", "--quiet", "--workspace"]).current_dir(root()))?;
+    run(cargo().args(["build", "--quiet", "--workspace"]).current_dir(root()))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let program = target.join("debug/mycelium");
     let mut serve = Command::new(&program);

@@ -75,11 +75,9 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
 }
 
 fn build() -> Result<(), Failed> {
+    run_command(cargo().args(["build", "--release", "--quiet", "-p", "mycelium"]).current_dir(root()))?;
     run_command(
-        Command::new(cargo()).args(["build", "--release", "--quiet", "-p", "mycelium"]).current_dir(root()),
-    )?;
-    run_command(
-        Command::new(cargo())
+        cargo()
             .args(["build", "--release", "--quiet", "-p", "warehouse", "--example", "raw"])
             .current_dir(root()),
     )

@@ -135,7 +135,7 @@ fn rates(product: &Product<'_>, text: &mut String) {
          \"Compute optimized\",\"2\",\"Intel Xeon 8375C (Ice Lake)\",\"3.5 GHz\",\"4 GiB\",\"EBS only\",\
          \"Up to 12500 Megabit\",\"64-bit\",,,,,,,,\"{tenancy}\",,\"{os}\",\"{licence}\",,,,,,,,\"{}\",\
          \"RunInstances{operation}\",\"NA\",\"{}\",\"false\",\"Up to 10000 Mbps\",\"NA\",,\"Yes\",,,\"NA\",\
-         ,,,,,,,,,,,,,,,,\"Yes\",\"Yes\",\"Yes\",\"OnDemand\",\"4\",,\"{software}\",\
+         ,,,,,,,,,,,,,,\"Yes\",\"Yes\",\"Yes\",\"OnDemand\",\"4\",,\"{software}\",\
          \"Intel AVX; Intel AVX2; Intel AVX512; Intel Turbo\",,\"us-east-1\",,\"Amazon Elastic Compute Cloud\",,,,\"true\"\n",
         product.usage_type(),
         product.capacity,

@@ -11,7 +11,7 @@ use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 use self::kind::{FileKind, Reader};
-use crate::{Ports, bundle, held, lake_failure};
+use crate::{Ports, bundle, lake_failure};
 
 /// Import files into the lake. They become visible all at once, or not at all.
 ///
@@ -132,7 +132,6 @@ pub(crate) fn run_import(
     match imported.manifest {
         None if args.dry_run => printer.note("dry run: nothing was written"),
         Some(_) if imported.kept == 0 => printer.note("the lake has all of this already; nothing was added"),
-        Some(_) if imported.dataset == "price" => held::note(ports, printer, now),
         _ => {}
     }
     Ok(Exit::Done)

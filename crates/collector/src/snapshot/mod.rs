@@ -14,7 +14,7 @@ use clap::Args;
 use console::{Exit, Failure, Kind, Printer, Report};
 use domain::Timestamp;
 
-use crate::{Ports, held, lake_failure};
+use crate::{Ports, lake_failure};
 use spending::Spending;
 use state::State;
 use wanted::Wanted;
@@ -141,9 +141,6 @@ pub(crate) fn run_snapshot(
     }
     if failures.is_empty() || !work.lines.is_empty() {
         printer.report(&Report::plain(summary(&work.lines)), ports.encode)?;
-    }
-    if work.lines.iter().any(|line| line.told.dataset.name == "price" && !line.failed()) {
-        held::note(ports, printer, now);
     }
     if failures.is_empty() && !work.lines.is_empty() && work.lines.iter().all(Line::failed) {
         let why = work.lines[0].told.gaps.first().map_or("AWS gave no reason", String::as_str);
