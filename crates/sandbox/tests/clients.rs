@@ -70,6 +70,7 @@ quotas: {L-1216C47A: 8}
 accounts:
   - id: \"000000000002\"
     users: [{name: reader, policies: [{Statement: [{Effect: Allow, Action: 'ec2:Describe*', Resource: '*'}]}]}]
+  - {id: \"000000000003\", users: [{name: admin}]}
 capacity:
   - {type: m7i.*, zone: use1-az1, available: 0}
   - {type: c7i.large, market: on-demand, available: 1}
