@@ -804,6 +804,7 @@ def the_other_services(ec2):
     events = trail.lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "RunInstances"}])["Events"]
     assert events[0]["EventName"] == "RunInstances" and isinstance(events[0]["EventTime"], datetime.datetime)
     refused("InvalidAction", ec2.describe_hosts)
+    refused("UnknownOperationException", client("organizations").list_accounts)
     refused("UnknownOperationException", ssm.describe_parameters)
 
 

@@ -100,7 +100,7 @@ const READS: &str = "
 throttling: false
 page: 3
 opted_in: [ap-east-1]
-quotas: {L-1216C47A: 1000}
+quotas: {L-1216C47A: 10000}
 metrics: [{type: t3.*, metric: CPUUtilization, values: [10, 30]}]
 spot_prices: [{type: m7i.*, part: 0.5}]
 ";
