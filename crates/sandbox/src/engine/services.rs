@@ -41,8 +41,7 @@ pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
 }
 
 /// The services with a JSON protocol.
-const JSON: [&str; 7] =
-    ["ssm", "servicequotas", "monitoring", "pricing", "ce", "cloudtrail", "scheduler"];
+const JSON: [&str; 7] = ["ssm", "servicequotas", "monitoring", "pricing", "ce", "cloudtrail", "scheduler"];
 
 /// AWS's refusal of an action that it does not know.
 pub(crate) fn unknown(action: &str) -> ApiError {
