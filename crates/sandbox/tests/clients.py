@@ -708,6 +708,17 @@ def permissions(ec2):
         pass
     get = lambda path, expect=200: imds(path, expect=expect, X_aws_ec2_metadata_token=token)
     assert get("/latest/meta-data/instance-id") == me
+    # Each folder lists what is in it, and each of these is there.
+    lists = lambda path: get(f"/latest/{path}/").split("\n")
+    assert {"dynamic/instance-identity/document", "meta-data/placement/region", "meta-data/iam/security-credentials/"} <= set(
+        f"{path}/{name}" for path in ("dynamic/instance-identity", "meta-data/placement", "meta-data/iam") for name in lists(path))
+    top = lists("meta-data")
+    assert "mac" in top and "tags/" in top and "spot/" not in top and "public-keys/" not in top
+    for name in top:
+        get(f"/latest/meta-data/{name}")
+    assert get("/latest/meta-data/mac") == ec2.describe_instances(InstanceIds=[me])["Reservations"][0]["Instances"][0]["NetworkInterfaces"][0]["MacAddress"]
+    assert get("/latest/meta-data/hostname").endswith(".ec2.internal")
+    get("/latest/meta-data/nothing/", 404)
     assert json.loads(get("/latest/dynamic/instance-identity/document"))["instanceId"] == me
     assert get("/latest/meta-data/tags/instance/spawn:managed") == "true"
     get("/latest/meta-data/tags/instance/nothing", 404)
@@ -735,6 +746,9 @@ def permissions(ec2):
     assumed = sts.assume_role(RoleArn="arn:aws:iam::000000000001:role/self", RoleSessionName="me")["Credentials"]
     other = client("sts", aws_access_key_id=assumed["AccessKeyId"], aws_secret_access_key=assumed["SecretAccessKey"], aws_session_token=assumed["SessionToken"])
     assert other.get_caller_identity()["Arn"].endswith("assumed-role/self/me")
+    chained = client("sts", aws_access_key_id=assumed["AccessKeyId"], aws_secret_access_key=assumed["SecretAccessKey"], aws_session_token=assumed["SessionToken"])
+    refused("AccessDenied", chained.assume_role, RoleArn="arn:aws:iam::000000000001:role/self", RoleSessionName="me")
+    refused("ValidationError", sts.assume_role, RoleArn="arn:aws:iam::000000000001:role/self", RoleSessionName="not/good")
     refused("DeleteConflict", iam.delete_role, RoleName="self")
     assert iam.get_role(RoleName="self")["Role"]["RoleName"] == "self" and iam.list_roles()["Roles"]
     assert iam.list_roles(PathPrefix="/nowhere/")["Roles"] == [] and iam.list_attached_role_policies(RoleName="self", PathPrefix="/x/")["AttachedPolicies"] == []
@@ -790,6 +804,7 @@ def the_other_services(ec2):
     events = trail.lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "RunInstances"}])["Events"]
     assert events[0]["EventName"] == "RunInstances" and isinstance(events[0]["EventTime"], datetime.datetime)
     refused("InvalidAction", ec2.describe_hosts)
+    refused("UnknownOperationException", client("organizations").list_accounts)
     refused("UnknownOperationException", ssm.describe_parameters)
 
 

@@ -70,6 +70,7 @@ quotas: {L-1216C47A: 8}
 accounts:
   - id: \"000000000002\"
     users: [{name: reader, policies: [{Statement: [{Effect: Allow, Action: 'ec2:Describe*', Resource: '*'}]}]}]
+  - {id: \"000000000003\", users: [{name: admin}]}
 capacity:
   - {type: m7i.*, zone: use1-az1, available: 0}
   - {type: c7i.large, market: on-demand, available: 1}
@@ -99,7 +100,7 @@ const READS: &str = "
 throttling: false
 page: 3
 opted_in: [ap-east-1]
-quotas: {L-1216C47A: 1000}
+quotas: {L-1216C47A: 10000}
 metrics: [{type: t3.*, metric: CPUUtilization, values: [10, 30]}]
 spot_prices: [{type: m7i.*, part: 0.5}]
 ";

@@ -1,7 +1,7 @@
 """What a collector reads: every field that it keeps, and every page. The sandbox was told to put three rows on
 a page at most, so what is read whole was read through its pages."""
 
-import datetime, json
+import datetime, ipaddress, json
 
 import boto3
 from clients import AMI, CONFIG, SEEN, client, forward, launch, refused
@@ -141,7 +141,7 @@ assert once(pages(quotas, "list_services", "Services"), lambda s: s["ServiceCode
 applied = once(pages(quotas, "list_service_quotas", "Quotas", ServiceCode="ec2"), lambda q: q["QuotaCode"])
 default = once(pages(quotas, "list_aws_default_service_quotas", "Quotas", ServiceCode="ec2"), lambda q: q["QuotaCode"])
 assert set(applied) == set(default) and len(applied) == 12
-assert (applied["L-1216C47A"]["Value"], default["L-1216C47A"]["Value"]) == (1000, 256)
+assert (applied["L-1216C47A"]["Value"], default["L-1216C47A"]["Value"]) == (10000, 256)
 assert [q["QuotaCode"] for q in quotas.list_service_quotas(ServiceCode="ec2", QuotaCode="L-34B43A08")["Quotas"]] == ["L-34B43A08"]
 refused("InvalidPaginationTokenException", quotas.list_service_quotas, ServiceCode="ec2", NextToken="nonsense")
 
@@ -264,4 +264,22 @@ refused("ValidationException", posted('{"ServiceCode": "ec2", "Nonsense": 1}').l
 refused("SerializationException", posted('{"ServiceCode": 7}').list_service_quotas, ServiceCode="ec2")
 refused("SerializationException", posted('["ec2"]').list_service_quotas, ServiceCode="ec2")
 refused("ValidationException", posted('{}').list_service_quotas, ServiceCode="ec2")
+
+# Addresses of a subnet: in its range, none twice, and at an end.
+oregon = client("ec2", region_name="us-west-2")
+subnets = once(pages(oregon, "describe_subnets", "Subnets"), lambda s: s["SubnetId"])
+subnet = min(subnets)
+free = lambda: once(pages(oregon, "describe_subnets", "Subnets"), lambda s: s["SubnetId"])[subnet]["AvailableIpAddressCount"]
+run = lambda n: [i for i in oregon.run_instances(ImageId=AMI, InstanceType="t3.micro", MinCount=n, MaxCount=n, SubnetId=subnet)["Instances"]]
+assert free() == 4091
+given = [i["PrivateIpAddress"] for _ in range(4) for i in run(1000)]
+assert free() == 91 and len(set(given)) == 4000
+block = ipaddress.ip_network(subnets[subnet]["CidrBlock"])
+assert all(ipaddress.ip_address(ip) in block and ip not in [str(block[n]) for n in range(4)] for ip in given)
+refused("InsufficientFreeAddressesInSubnet", run, 92)
+last = run(91)
+forward(20)
+oregon.terminate_instances(InstanceIds=[last[0]["InstanceId"]])
+forward(60)
+assert [i["PrivateIpAddress"] for i in run(1)] == [last[0]["PrivateIpAddress"]]
 print("good,", len(SEEN), "operations")

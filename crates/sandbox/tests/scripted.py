@@ -124,6 +124,26 @@ assert other.describe_instances(MaxResults=5)["Reservations"] == []
 refused("UnauthorizedOperation", other.allocate_address, Domain="vpc")
 assert {z["ZoneId"]: z["ZoneName"] for z in other.describe_availability_zones()["AvailabilityZones"]} != zones
 
+# A role of a third account, which trusts the first one under an external id: both accounts have to agree.
+keys = json.load(urllib.request.urlopen(f"{URL}/_mycelium/credentials?account=000000000003"))["keys"][0]
+host = dict(aws_access_key_id=keys["access_key"], aws_secret_access_key=keys["secret"])
+their = client("iam", **host)
+trust = lambda principal: json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole",
+                                                     "Condition": {"StringEquals": {"sts:ExternalId": "agreed"}}}]})
+their.create_role(RoleName="collector", AssumeRolePolicyDocument=trust("arn:aws:iam::000000000001:root"))
+looks = {"Statement": [{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}]}
+their.put_role_policy(RoleName="collector", PolicyName="p", PolicyDocument=json.dumps(looks))
+sts, role = client("sts"), {"RoleArn": "arn:aws:iam::000000000003:role/collector", "RoleSessionName": "me"}
+for slip in ({}, {"ExternalId": "wrong"}, {"ExternalId": "agreed", "RoleArn": role["RoleArn"] + "s"}, {"ExternalId": "agreed", "RoleArn": role["RoleArn"].replace("3:", "9:")}):
+    refused("AccessDenied", sts.assume_role, **role | slip)
+refused("AccessDenied", client("sts", aws_access_key_id=other._request_signer._credentials.access_key,
+                               aws_secret_access_key=other._request_signer._credentials.secret_key).assume_role, **role, ExternalId="agreed")
+lent = sts.assume_role(**role, ExternalId="agreed")["Credentials"]
+lent = dict(aws_access_key_id=lent["AccessKeyId"], aws_secret_access_key=lent["SecretAccessKey"], aws_session_token=lent["SessionToken"])
+assert client("sts", **lent).get_caller_identity()["Arn"] == "arn:aws:sts::000000000003:assumed-role/collector/me"
+assert client("ec2", **lent).describe_instances()["Reservations"] == []
+refused("UnauthorizedOperation", client("ec2", **lent).allocate_address, Domain="vpc")
+
 # The bucket of RunInstances holds five.
 codes = []
 for _ in range(12):

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::instance::Tags;
 use super::managed::{MANAGED, Policy, document_of};
 use super::policy::{Context, Verdict, fault, judge};
-use super::world::{Desk, Key};
+use super::sts::named;
+use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Fields, Members, Node, Part};
 
@@ -55,7 +56,7 @@ impl Principal {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Iam {
     users: BTreeMap<String, Vec<Value>>,
-    roles: BTreeMap<String, Role>,
+    pub(super) roles: BTreeMap<String, Role>,
     profiles: BTreeMap<String, Profile>,
     /// Managed policies of the account, by ARN.
     pub(crate) policies: BTreeMap<String, Policy>,
@@ -63,15 +64,15 @@ pub(crate) struct Iam {
 
 /// A role.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Role {
+pub(super) struct Role {
     id: String,
     path: String,
-    trust: Value,
+    pub(super) trust: Value,
     inline: BTreeMap<String, Value>,
     /// ARNs of managed policies.
     attached: BTreeSet<String>,
     /// Seconds of a session at most.
-    longest: i64,
+    pub(super) longest: i64,
     description: Option<String>,
     created: Timestamp,
 }
@@ -232,96 +233,6 @@ impl Desk<'_> {
     /// An action that knows no resource.
     pub(crate) fn allow_any(&mut self, action: &str) -> Done<()> {
         self.allow(action, "*", &Tags::new(), &[])
-    }
-
-    /// The calls of STS.
-    pub(crate) fn sts(&mut self, action: &str, params: &Part<'_>) -> Done<Node> {
-        match action {
-            "GetCallerIdentity" => {
-                params.params().all_read()?;
-                let id = match &self.caller {
-                    Principal::User { name, .. } => format!("AIDA0SANDBOX{}", name.to_ascii_uppercase()),
-                    Principal::Role { role, session, .. } => {
-                        format!("AROA0SANDBOX{}:{session}", role.to_ascii_uppercase())
-                    }
-                    Principal::Service { account } => account.clone(),
-                };
-                Ok(Fields::new()
-                    .put("UserId", id)
-                    .put("Account", self.account)
-                    .put("Arn", self.caller.arn())
-                    .into())
-            }
-            "AssumeRole" => self.assume_role(params),
-            _ => Err(super::services::unknown(action)),
-        }
-    }
-
-    fn assume_role(&mut self, params: &Part<'_>) -> Done<Node> {
-        let arn = params.need("RoleArn")?.to_string();
-        let session = params.need("RoleSessionName")?.to_string();
-        let seconds = params.number("DurationSeconds")?.unwrap_or(3600);
-        let denied = || {
-            ApiError::new(
-                "AccessDenied",
-                format!(
-                    "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
-                    self.caller.arn()
-                ),
-            )
-        };
-        let name = arn.rsplit('/').next().unwrap_or_default().to_string();
-        if self.iam.role_arn(self.account, self.partition(), &name) != arn {
-            return Err(denied());
-        }
-        let role = self.iam.roles.get(&name).ok_or_else(denied)?;
-        if !(900..=role.longest).contains(&seconds) {
-            return Err(ApiError::new(
-                "ValidationError",
-                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role, or is below 900.",
-            ));
-        }
-        let root = format!("arn:{}:iam::{}:root", self.partition(), self.account);
-        let trusted = |value: &&Value| {
-            value["Effect"] == "Allow"
-                && named(&value["Principal"], "AWS")
-                    .iter()
-                    .any(|name| ["*", self.account, root.as_str(), &self.caller.arn()].contains(name))
-        };
-        if !statements(&role.trust).iter().any(trusted) {
-            return Err(denied());
-        }
-        self.allow("sts:AssumeRole", &arn, &Tags::new(), &[])?;
-        params.params().all_read()?;
-        let principal = Principal::Role {
-            account: self.account.to_string(),
-            role: name.clone(),
-            session: session.clone(),
-            source: None,
-        };
-        let who = principal.arn();
-        let expires = self.now + jiff::SignedDuration::from_secs(seconds);
-        let (access_key, key) = self.issue(principal, expires);
-        let credentials = Fields::new()
-            .put("AccessKeyId", access_key)
-            .put("SecretAccessKey", &key.secret)
-            .put("SessionToken", key.session.as_deref().unwrap_or_default())
-            .put("Expiration", expires);
-        let user = Fields::new().put("AssumedRoleId", format!("AROA0SANDBOX:{session}")).put("Arn", who);
-        Ok(Fields::new().put("Credentials", credentials).put("AssumedRoleUser", user).into())
-    }
-
-    /// Session credentials.
-    pub(crate) fn issue(&mut self, principal: Principal, expires: Timestamp) -> (String, Key) {
-        let access_key = format!("ASIA0SANDBOX{}", self.ids.letters(8));
-        let key = Key {
-            secret: self.ids.letters(40),
-            session: Some(format!("sandbox/{}", self.ids.letters(120))),
-            expires: Some(expires),
-            principal,
-        };
-        self.keys.insert(access_key.clone(), key.clone());
-        (access_key, key)
     }
 
     /// The calls of IAM.
@@ -558,19 +469,10 @@ const IAM_CALLS: [&str; 13] = [
     "RemoveRoleFromInstanceProfile",
 ];
 
-fn statements(document: &Value) -> Vec<&Value> {
+pub(super) fn statements(document: &Value) -> Vec<&Value> {
     match &document["Statement"] {
         Value::Array(list) => list.iter().collect(),
         one => vec![one],
-    }
-}
-
-/// Who is named as a principal of one kind; a bare text is anybody.
-fn named<'v>(principal: &'v Value, kind: &str) -> Vec<&'v str> {
-    match (principal, &principal[kind]) {
-        (Value::String(any), _) => vec![any],
-        (_, Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
-        (_, one) => one.as_str().into_iter().collect(),
     }
 }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::iam::Principal;
 use super::instance::State;
-use super::list::{MAINTENANCE, Names};
+use super::list::{MAINTENANCE, Mac, Names};
 use super::world::{Desk, World};
 use crate::wire::{iso, node};
 
@@ -32,6 +32,41 @@ pub(crate) enum Imds {
     /// Nothing ever comes back.
     Silence,
 }
+
+/// Everything that can be asked for, in AWS's order; what ends with a slash names what is in it itself.
+const PATHS: [&str; 31] = [
+    "dynamic/instance-identity/document",
+    "meta-data/ami-id",
+    "meta-data/ami-launch-index",
+    "meta-data/events/maintenance/history",
+    "meta-data/events/maintenance/scheduled",
+    "meta-data/events/recommendations/rebalance",
+    "meta-data/hibernation/configured",
+    "meta-data/hostname",
+    "meta-data/iam/info",
+    "meta-data/iam/security-credentials/",
+    "meta-data/instance-action",
+    "meta-data/instance-id",
+    "meta-data/instance-life-cycle",
+    "meta-data/instance-type",
+    "meta-data/local-hostname",
+    "meta-data/local-ipv4",
+    "meta-data/mac",
+    "meta-data/placement/availability-zone",
+    "meta-data/placement/availability-zone-id",
+    "meta-data/placement/region",
+    "meta-data/public-hostname",
+    "meta-data/public-ipv4",
+    "meta-data/public-keys/",
+    "meta-data/reservation-id",
+    "meta-data/security-groups",
+    "meta-data/services/domain",
+    "meta-data/services/partition",
+    "meta-data/spot/instance-action",
+    "meta-data/spot/termination-time",
+    "meta-data/tags/instance/",
+    "user-data",
+];
 
 impl World {
     /// Answers for one instance.
@@ -135,13 +170,18 @@ impl Desk<'_> {
                 let bytes = base64::engine::general_purpose::STANDARD.decode(i.user_data?).ok()?;
                 Some(String::from_utf8_lossy(&bytes).into_owned())
             }
-            "dynamic" | "dynamic/instance-identity" => {
-                text(if path == "dynamic" { "instance-identity/" } else { "document" })
-            }
             "dynamic/instance-identity/document" => Some(self.identity_document(id)),
-            "meta-data" => Some(self.metadata_index(id)),
             "meta-data/ami-id" => Some(i.image),
             "meta-data/ami-launch-index" => Some(i.index.to_string()),
+            "meta-data/mac" => Some(node(Mac(&i.interface)).into_text()),
+            "meta-data/public-hostname" => {
+                i.public_ip.as_ref().map(|_| node(Names::of(self.region).public(&i)).into_text())
+            }
+            "meta-data/services/domain" => {
+                text(if self.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" })
+            }
+            "meta-data/services/partition" => text(self.partition()),
+            "meta-data/events/maintenance/history" => text("[]"),
             "meta-data/hostname" | "meta-data/local-hostname" => {
                 Some(node(Names::of(self.region).private(&i)).into_text())
             }
@@ -192,46 +232,35 @@ impl Desk<'_> {
                 }));
                 Some(serde_json::Value::Array(events.collect()).to_string())
             }
-            "meta-data/tags/instance" if i.metadata.tags == "enabled" => {
-                Some(i.tags.keys().cloned().collect::<Vec<_>>().join("\n"))
+            "meta-data/tags/instance" => {
+                (i.metadata.tags == "enabled").then(|| i.tags.keys().cloned().collect::<Vec<_>>().join("\n"))
             }
             _ => {
                 if let Some(key) = path.strip_prefix("meta-data/tags/instance/") {
                     return if i.metadata.tags == "enabled" { i.tags.get(key).cloned() } else { None };
                 }
-                let asked = path.strip_prefix("meta-data/iam/security-credentials/")?;
-                if Some(asked) == role.as_deref() { Some(self.role_credentials(id, asked)) } else { None }
+                match path.strip_prefix("meta-data/iam/security-credentials/") {
+                    Some(asked) if Some(asked) == role.as_deref() => Some(self.role_credentials(id, asked)),
+                    Some(_) => None,
+                    None => self.metadata_index(id, path),
+                }
             }
         }
     }
 
-    fn metadata_index(&self, id: &str) -> String {
-        let i = &self.here.instances[id];
-        let mut names = vec!["ami-id", "ami-launch-index", "events/", "hibernation/", "hostname"];
-        if i.profile.is_some() {
-            names.push("iam/");
+    /// What lies in a folder; what holds more ends with a slash.
+    fn metadata_index(&mut self, id: &str, path: &str) -> Option<String> {
+        let begin = format!("{path}/");
+        let mut names: Vec<String> = Vec::new();
+        for known in PATHS.iter().filter(|known| known.starts_with(&begin)) {
+            let rest = &known[begin.len()..];
+            let name = rest.split_once('/').map_or(rest.to_string(), |(name, _)| format!("{name}/"));
+            let is_there = self.metadata_path(id, known.trim_end_matches('/')).is_some();
+            if is_there && !names.contains(&name) {
+                names.push(name);
+            }
         }
-        names.extend([
-            "instance-action",
-            "instance-id",
-            "instance-life-cycle",
-            "instance-type",
-            "local-hostname",
-            "local-ipv4",
-            "placement/",
-            "public-ipv4",
-        ]);
-        if i.key.is_some() {
-            names.push("public-keys/");
-        }
-        names.extend(["reservation-id", "security-groups"]);
-        if i.notice.is_some() {
-            names.push("spot/");
-        }
-        if i.metadata.tags == "enabled" {
-            names.push("tags/");
-        }
-        names.join("\n")
+        (!names.is_empty()).then(|| names.join("\n"))
     }
 
     fn identity_document(&self, id: &str) -> String {

@@ -77,8 +77,13 @@ impl Desk<'_> {
         Ok(reservation)
     }
 
-    /// How many instances a zone can take, those in capacity reservations among them.
+    /// How many instances a zone can take: there has to be capacity for them, and addresses.
     fn space(&self, launch: &Launch, zone: &str) -> i64 {
+        self.capacity(launch, zone).min(self.free_addresses(zone))
+    }
+
+    /// How many instances there is capacity for in a zone, those in capacity reservations among them.
+    fn capacity(&self, launch: &Launch, zone: &str) -> i64 {
         let spot = launch.spot.is_some();
         let held = self.slots(&launch.draft, zone, spot).len() as i64;
         match launch.draft.target {
@@ -256,6 +261,15 @@ impl Desk<'_> {
         if let Some(zone) = launch.zones.iter().find(enough) {
             return Ok(zone.clone());
         }
+        if let Some(full) = launch.zones.iter().find(|zone| self.capacity(launch, zone) >= launch.least) {
+            return Err(ApiError::new(
+                "InsufficientFreeAddressesInSubnet",
+                format!(
+                    "There are not enough free addresses in subnet '{}' to satisfy the requested number of instances.",
+                    self.subnet_of(full)
+                ),
+            ));
+        }
         if matches!(launch.draft.target, Target::Named(_) | Target::Only) {
             return Err(ApiError::new(
                 "ReservationCapacityExceeded",
@@ -353,9 +367,8 @@ impl Desk<'_> {
         }
         instance.interface = self.ids.id("eni-");
         self.here.handed_out += 1;
-        let number = self.here.handed_out;
-        instance.private_ip = format!("172.31.{}.{}", (number / 250) % 256, number % 250 + 4);
-        instance.public_ip = instance.public.then(|| self.public_ip(number));
+        instance.private_ip = self.private_ip(&instance.zone);
+        instance.public_ip = instance.public.then(|| self.public_ip(self.here.handed_out));
         for disk in disks {
             let volume = Volume {
                 id: self.ids.id("vol-"),

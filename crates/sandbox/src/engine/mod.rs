@@ -37,6 +37,7 @@ mod schedules;
 mod services;
 mod spot;
 mod storage;
+mod sts;
 mod tags;
 mod templates;
 #[cfg(test)]

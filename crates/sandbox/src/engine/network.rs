@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filter::{Filters, Table, flag, one, own};
 use super::ids::{fixed, fraction};
-use super::instance::Tags;
+use super::instance::{Instance, State, Tags};
 use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
@@ -17,9 +17,12 @@ pub(crate) struct Network {
     pub(crate) zones: Vec<String>,
     /// The subnet of each zone id.
     subnets: BTreeMap<String, String>,
+    /// How many private addresses were given out in each zone id.
+    #[serde(default)]
+    given: BTreeMap<String, i64>,
 }
 
-/// Addresses that can be given away in a subnet.
+/// Addresses that can be given away in a subnet: 4,096 but for the first four and the last.
 const ADDRESSES: i64 = 4091;
 
 /// The range of each default VPC.
@@ -62,7 +65,7 @@ const SUBNET_FILTERS: Table<Subnet> = Table {
     named: &[
         ("availability-zone", |desk, subnet| own(desk.zone_name(&subnet.zone))),
         ("availability-zone-id", |_, subnet| one(&subnet.zone)),
-        ("available-ip-address-count", |_, _| own(ADDRESSES)),
+        ("available-ip-address-count", |desk, subnet| own(desk.free_addresses(&subnet.zone))),
         ("cidr-block", |_, subnet| one(&subnet.range)),
         ("default-for-az", |_, _| flag(true)),
         ("defaultForAz", |_, _| flag(true)),
@@ -105,6 +108,7 @@ impl Desk<'_> {
             vpc: fixed("vpc-", self.seed, &[self.account, self.region]),
             zones: zones.clone(),
             subnets: BTreeMap::new(),
+            given: BTreeMap::new(),
         };
         network.zones.sort_by_key(|zone| (fraction(self.seed, &[self.account, zone]) * 1e9) as u64);
         network.subnets = zones
@@ -127,6 +131,30 @@ impl Desk<'_> {
     pub(crate) fn subnet_zone(&self, subnet: &str) -> Done<String> {
         let found = self.here.network.subnets.iter().find(|(_, id)| *id == subnet);
         found.map(|(zone, _)| zone.clone()).ok_or_else(|| ApiError::no_such(Kind::Subnet, subnet))
+    }
+
+    /// Private addresses that are left in the subnet of a zone.
+    pub(crate) fn free_addresses(&self, zone: &str) -> i64 {
+        let holds = |found: &&Instance| found.zone == zone && found.state != State::Terminated;
+        ADDRESSES - self.here.instances.values().filter(holds).count() as i64
+    }
+
+    /// The next private address of the subnet of a zone, where one is left.
+    pub(crate) fn private_ip(&mut self, zone: &str) -> String {
+        let subnet = self.here.network.subnets.keys().position(|known| known == zone).unwrap_or(0) as i64;
+        loop {
+            let given = self.here.network.given.entry(zone.to_string()).or_default();
+            let number = *given;
+            *given += 1;
+            // The first four of a subnet are AWS's own.
+            let host = number % ADDRESSES + 4;
+            let ip = format!("172.31.{}.{}", subnet * 16 + host / 256, host % 256);
+            let held = |found: &Instance| found.private_ip == ip && found.state != State::Terminated;
+            // In the first round each is new.
+            if number < ADDRESSES || !self.here.instances.values().any(held) {
+                return ip;
+            }
+        }
     }
 
     /// An address of the range that is kept for documents (RFC 5737 and 2544): nobody is there.
@@ -197,7 +225,7 @@ impl Desk<'_> {
                 .put("ownerId", self.account)
                 .put("vpcId", &self.here.network.vpc)
                 .put("cidrBlock", &subnet.range)
-                .put("availableIpAddressCount", ADDRESSES)
+                .put("availableIpAddressCount", self.free_addresses(&subnet.zone))
                 .put("availabilityZone", self.zone_name(&subnet.zone))
                 .put("availabilityZoneId", &subnet.zone)
                 .put("defaultForAz", true)

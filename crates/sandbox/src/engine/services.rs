@@ -19,6 +19,8 @@ pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
             };
             node.map(Reply::Xml)
         }
+        // What is not served here may be no JSON either.
+        service if !JSON.contains(&service) => Err(unknown_json()),
         service => {
             let input = Input::parse(&call.body)?;
             let whole = input.whole();
@@ -37,6 +39,9 @@ pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
         }
     }
 }
+
+/// The services with a JSON protocol.
+const JSON: [&str; 7] = ["ssm", "servicequotas", "monitoring", "pricing", "ce", "cloudtrail", "scheduler"];
 
 /// AWS's refusal of an action that it does not know.
 pub(crate) fn unknown(action: &str) -> ApiError {

@@ -121,7 +121,10 @@ impl Desk<'_> {
             _ => request.zones.clone(),
         };
         let name = &request.launch.instance_type;
-        let Some(zone) = zones.iter().find(|zone| self.room(name, zone, true) > 0) else {
+        let stopped = matches!(held, Some((_, State::Stopped, _)));
+        let has_room =
+            |zone: &&String| self.room(name, zone, true) > 0 && (stopped || self.free_addresses(zone) > 0);
+        let Some(zone) = zones.iter().find(has_room) else {
             return self.try_again(id, "capacity-not-available");
         };
         if self.price_is_enough(Some(&request.max_price), name, zone).is_err() {

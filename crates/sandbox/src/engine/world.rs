@@ -19,7 +19,7 @@ use super::schedules::Schedule;
 use super::storage::Snapshot;
 use super::templates::Template;
 use super::throttle::Buckets;
-use super::{ApiError, Done};
+use super::{ApiError, Done, sts};
 use crate::facts::Facts;
 use crate::scenario::Scenario;
 use crate::wire::{Node, Params};
@@ -195,10 +195,7 @@ impl World {
         })?;
         let account = principal.account().to_string();
         let who = principal.arn();
-        let mut desk = self
-            .desk(now, &account, &call.region, principal)
-            .ok_or_else(|| ApiError::new("InternalError", "An internal error has occurred"))?;
-        let done = super::services::answer(&mut desk, call);
+        let done = self.answered(now, call, &account, principal);
         if !is_read(&call.action) {
             let event = TrailEvent {
                 id: call.request.clone(),
@@ -215,6 +212,19 @@ impl World {
             }
         }
         done
+    }
+
+    /// What the caller's account says to a call; to a role of another account both have to agree.
+    fn answered(&mut self, now: Timestamp, call: &Call, account: &str, caller: Principal) -> Done<Reply> {
+        let broken = || ApiError::new("InternalError", "An internal error has occurred");
+        let mut desk = self.desk(now, account, &call.region, caller.clone()).ok_or_else(broken)?;
+        let Some((role, host)) = sts::abroad(call, account) else {
+            return super::services::answer(&mut desk, call);
+        };
+        desk.may_assume(&role)?;
+        let denied = sts::denied(&caller, &role);
+        let mut desk = self.desk(now, &host, &call.region, caller).ok_or(denied)?;
+        super::services::answer(&mut desk, call)
     }
 
     /// Whether the call finds its bucket empty. Takes its tokens.

@@ -1,0 +1,155 @@
+//! STS: who calls, and roles that are taken on, also those of other accounts.
+
+use domain::Timestamp;
+use serde_json::{Value, json};
+
+use super::iam::{Principal, statements};
+use super::instance::Tags;
+use super::policy::{Context, Verdict, judge};
+use super::world::{Call, Desk, Key};
+use super::{ApiError, Done};
+use crate::wire::{Fields, Node, Params, Part};
+
+/// Seconds of a session that was begun from another one ("Role chaining", IAM user guide).
+const CHAINED: i64 = 3600;
+
+/// The role of another account that a call wants to take on: its ARN, and that account.
+pub(crate) fn abroad(call: &Call, account: &str) -> Option<(String, String)> {
+    let asked = call.service == "sts" && call.action == "AssumeRole";
+    let params = Params::parse(call.body.as_bytes()).ok().filter(|_| asked)?;
+    let arn = params.whole().text("RoleArn")?.to_string();
+    let host = arn.split(':').nth(4).filter(|host| *host != account)?.to_string();
+    Some((arn, host))
+}
+
+/// What is said of a role that may not be taken on, whether it is there or not.
+pub(crate) fn denied(caller: &Principal, arn: &str) -> ApiError {
+    let who = caller.arn();
+    ApiError::new(
+        "AccessDenied",
+        format!("User: {who} is not authorized to perform: sts:AssumeRole on resource: {arn}"),
+    )
+}
+
+/// Who is named as a principal of one kind; a bare text is anybody.
+pub(super) fn named<'v>(principal: &'v Value, kind: &str) -> Vec<&'v str> {
+    match (principal, &principal[kind]) {
+        (Value::String(any), _) => vec![any],
+        (_, Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        (_, one) => one.as_str().into_iter().collect(),
+    }
+}
+
+impl Desk<'_> {
+    /// The calls of STS.
+    pub(crate) fn sts(&mut self, action: &str, params: &Part<'_>) -> Done<Node> {
+        match action {
+            "GetCallerIdentity" => {
+                params.params().all_read()?;
+                let id = match &self.caller {
+                    Principal::User { name, .. } => format!("AIDA0SANDBOX{}", name.to_ascii_uppercase()),
+                    Principal::Role { role, session, .. } => {
+                        format!("AROA0SANDBOX{}:{session}", role.to_ascii_uppercase())
+                    }
+                    Principal::Service { account } => account.clone(),
+                };
+                Ok(Fields::new()
+                    .put("UserId", id)
+                    .put("Account", self.account)
+                    .put("Arn", self.caller.arn())
+                    .into())
+            }
+            "AssumeRole" => self.assume_role(params),
+            _ => Err(super::services::unknown(action)),
+        }
+    }
+
+    /// Whether the caller's own account lets it take the role on.
+    pub(crate) fn may_assume(&mut self, arn: &str) -> Done<()> {
+        self.allow("sts:AssumeRole", arn, &Tags::new(), &[])
+    }
+
+    /// AssumeRole, at the desk of the role's account: the caller may be of another one, which has agreed.
+    fn assume_role(&mut self, params: &Part<'_>) -> Done<Node> {
+        let arn = params.need("RoleArn")?.to_string();
+        let session = params.need("RoleSessionName")?.to_string();
+        let good = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+        if !(2..=64).contains(&session.len()) || !session.chars().all(good) {
+            return Err(ApiError::new(
+                "ValidationError",
+                format!(
+                    "Value '{session}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*"
+                ),
+            ));
+        }
+        let seconds = params.number("DurationSeconds")?.unwrap_or(3600);
+        let external = params.text("ExternalId");
+        let name = arn.rsplit('/').next().unwrap_or_default().to_string();
+        let known = self.iam.role_arn(self.account, self.partition(), &name) == arn;
+        let role = self.iam.roles.get(&name).filter(|_| known);
+        let role = role.ok_or_else(|| denied(&self.caller, &arn))?;
+        let chained = matches!(self.caller, Principal::Role { .. });
+        let longest = if chained { CHAINED.min(role.longest) } else { role.longest };
+        if !(900..=longest).contains(&seconds) {
+            return Err(ApiError::new(
+                "ValidationError",
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role, or the hour of role chaining, or is below 900.",
+            ));
+        }
+        if !self.trusts_caller(&role.trust, external) {
+            return Err(denied(&self.caller, &arn));
+        }
+        if self.caller.account() == self.account {
+            self.may_assume(&arn)?;
+        }
+        params.params().all_read()?;
+        let principal = Principal::Role {
+            account: self.account.to_string(),
+            role: name.clone(),
+            session: session.clone(),
+            source: None,
+        };
+        let who = principal.arn();
+        let expires = self.now + jiff::SignedDuration::from_secs(seconds);
+        let (access_key, key) = self.issue(principal, expires);
+        let credentials = Fields::new()
+            .put("AccessKeyId", access_key)
+            .put("SecretAccessKey", &key.secret)
+            .put("SessionToken", key.session.as_deref().unwrap_or_default())
+            .put("Expiration", expires);
+        let user = Fields::new().put("AssumedRoleId", format!("AROA0SANDBOX:{session}")).put("Arn", who);
+        Ok(Fields::new().put("Credentials", credentials).put("AssumedRoleUser", user).into())
+    }
+
+    /// Whether a trust policy lets the caller in: the statements that name it, with their conditions.
+    fn trusts_caller(&self, trust: &Value, external: Option<&str>) -> bool {
+        let (account, who) = (self.caller.account(), self.caller.arn());
+        let root = format!("arn:{}:iam::{account}:root", self.partition());
+        let names = ["*", account, root.as_str(), who.as_str()];
+        let speaks = |statement: &&Value| {
+            named(&statement["Principal"], "AWS").iter().any(|name| names.contains(name))
+        };
+        let said: Vec<&Value> = statements(trust).into_iter().filter(speaks).collect();
+        let mut context = Context::new();
+        context.insert("aws:principalaccount".to_string(), vec![account.to_string()]);
+        context.insert("aws:principalarn".to_string(), vec![who.clone()]);
+        if let Some(external) = external {
+            context.insert("sts:externalid".to_string(), vec![external.to_string()]);
+        }
+        let document = json!({ "Statement": said });
+        judge(&[document], "sts:AssumeRole", "*", &context) == Verdict::Allow
+    }
+
+    /// Session credentials.
+    pub(crate) fn issue(&mut self, principal: Principal, expires: Timestamp) -> (String, Key) {
+        let access_key = format!("ASIA0SANDBOX{}", self.ids.letters(8));
+        let key = Key {
+            secret: self.ids.letters(40),
+            session: Some(format!("sandbox/{}", self.ids.letters(120))),
+            expires: Some(expires),
+            principal,
+        };
+        self.keys.insert(access_key.clone(), key.clone());
+        (access_key, key)
+    }
+}
