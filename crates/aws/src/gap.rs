@@ -2,18 +2,26 @@
 
 use std::error::Error;
 
+use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 
 /// What failed and what to do, a lowercase fragment. `action` is the call's IAM action.
-pub(crate) fn gap<E, R>(action: &str, error: &SdkError<E, R>) -> String
+pub(crate) fn gap<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     match error {
         SdkError::ServiceError(answer) => {
             let refused = answer.err();
-            refusal(action, refused.code().unwrap_or("no code"), refused.message().unwrap_or_default())
+            match refused.code() {
+                Some(code) => refusal(action, code, refused.message().unwrap_or_default()),
+                None => {
+                    format!(
+                        "{action}: the server answers {}, and not as AWS does",
+                        answer.raw().status().as_u16()
+                    )
+                }
+            }
         }
         SdkError::TimeoutError(_) => format!("{action}: no answer in time"),
         SdkError::ResponseError(_) => format!("{action}: the answer is not understood: {}", innermost(error)),

@@ -9,6 +9,7 @@ use crate::snapshot;
 /// Print the least IAM policy with which the datasets can be snapshot.
 ///
 /// The calls are those that `collector snapshot` makes, and only read. None of them can be narrowed to a resource.
+/// What price needs is for --type alone: its lists are public, as are interruption, savings_plan and spot_feed.
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
     /// Datasets; all of them without any

@@ -7,7 +7,7 @@ use catalog::{Batch, Dataset, Kind, Scope};
 use console::{Failure, Printer};
 use domain::Timestamp;
 
-use super::{Wanted, Work, costs, prices, source_failure, utilization};
+use super::{PAID, Wanted, Work, costs, prices, source_failure, utilization};
 use crate::Ports;
 
 /// How long AWS keeps spot prices.
@@ -55,6 +55,11 @@ pub(super) fn snapshot(
     let account = of_profile(work, profile)?;
     for dataset in &wanted.of_accounts {
         let regions = regions(wanted, dataset, &account, ports);
+        if PAID.contains(&dataset.name) && was_told(work, dataset, &account) {
+            printer
+                .note(&format!("{} of account {} was asked for already", dataset.name, account.account_id));
+            continue;
+        }
         match dataset.name {
             "charge" => costs::snapshot(work, wanted, &account, printer)?,
             "utilization" => utilization::snapshot(work, wanted, &account, &regions, printer)?,
@@ -72,6 +77,12 @@ pub(super) fn snapshot(
     Ok(())
 }
 
+/// Whether something was told of an account in this run: two profiles of one account do not pay twice.
+fn was_told(work: &Work<'_>, dataset: &Dataset, account: &Account) -> bool {
+    let whose = |scope: &str| scope.split('/').next() == Some(account.account_id.as_str());
+    work.lines.iter().any(|line| line.told.dataset == dataset && whose(&line.told.scope) && !line.failed())
+}
+
 fn snapshot_of(
     work: &mut Work<'_>,
     wanted: &Wanted,
@@ -87,14 +98,23 @@ fn snapshot_of(
         Scope::Request => Asked::Capacity(&wanted.room),
         _ => Asked::All,
     };
-    look(work, &Look { dataset, account, regions, since: &since, asked }, Vec::new(), printer)
+    look(work, &Look { dataset, account, regions, since: &since, asked }, Before::default(), printer)
 }
 
-/// Looks, and makes what was seen visible, together with what `others` tells of scopes that were not looked at.
+/// What was found out before a look.
+#[derive(Default)]
+pub(super) struct Before {
+    /// What is told of scopes that are not looked at.
+    pub(super) told: Vec<Told>,
+    /// What could not be seen of those that are, by their names.
+    pub(super) gaps: BTreeMap<String, Vec<String>>,
+}
+
+/// Looks, and makes what was seen visible.
 pub(super) fn look(
     work: &mut Work<'_>,
     look: &Look<'_>,
-    others: Vec<Told>,
+    mut before: Before,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let started = (work.clock)();
@@ -108,11 +128,12 @@ pub(super) fn look(
     drop(progress);
     let mut told: Vec<Told> = told.map_err(source_failure)?;
     for told in &mut told {
+        told.gaps.extend(before.gaps.remove(&told.scope).unwrap_or_default());
         if let Some(rows) = seen.get_mut(&told.scope) {
             work.state.settle(told, rows);
         }
     }
-    told.extend(others);
+    told.extend(before.told);
     let batches = seen.into_values().flatten().collect();
     let name = match dataset.scope {
         Scope::Account | Scope::AccountRegion | Scope::Request => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::ports::{Account, CostGroup, Document, Outcome, Told};
+use catalog::ports::{Account, CostGroup, Delivered, Document, Outcome, Told};
 use catalog::{Batch, dataset};
 use console::{Failure, Printer};
 use domain::{Decimal, Timestamp};
@@ -46,7 +46,7 @@ pub(super) fn snapshot(
         most(wanted),
         printer,
     )?;
-    let mut seen: BTreeMap<String, (Spoken, Vec<Batch>)> = BTreeMap::new();
+    let mut seen: BTreeMap<String, Found> = BTreeMap::new();
     let progress = printer.progress("costs");
     let document = Document::Costs { from: &from, until: &until, by: &wanted.by, most: wanted.requests };
     let delivered = work.source.document(account, &document, work.stop, &mut |answer| {
@@ -56,50 +56,59 @@ pub(super) fn snapshot(
     });
     drop(progress);
     let delivered = delivered.map_err(source_failure)?;
-    printer.note(&format!("{} requests of Cost Explorer were made", delivered.requests));
-    let observed_at = delivered.date.unwrap_or(started);
-    let dataset = dataset("charge").expect("a dataset of ours");
+    let spent = Decimal::new(i64::from(delivered.requests) * REQUEST, 2);
+    printer.note(&format!("{} requests of Cost Explorer were made, ${spent}", delivered.requests));
     let (mut told, mut batches) = (Vec::new(), Vec::new());
     for day in days {
-        let scope = scope(account, day);
-        let found = seen.remove(&scope);
-        let mut one = Told {
-            dataset,
-            scope,
-            source: source.clone(),
-            version: None,
-            observed_from: first_instant(day).unwrap_or(observed_at),
-            observed_at,
-            outcome: Outcome::Failed,
-            rows: 0,
-            gaps: delivered.gaps.clone(),
-        };
-        match found {
-            Some((spoken, mut rows)) => {
-                one.outcome = if spoken.rows == 0 { Outcome::Empty } else { Outcome::Complete };
-                (one.rows, one.version) = (spoken.rows, spoken.version);
-                one.gaps.extend(spoken.gaps);
-                work.state.settle(&mut one, &mut rows);
-                batches.extend(rows);
-            }
-            None => {
-                let why = "ce:GetCostAndUsage told nothing of that day".to_string();
-                one.gaps.push(delivered.ended.clone().unwrap_or(why));
-            }
-        }
+        let found = seen.remove(&scope(account, day));
+        let (one, rows) = of_day(work, account, day, &source, found, &delivered, started);
         told.push(one);
+        batches.extend(rows);
     }
+    let dataset = dataset("charge").expect("a dataset of ours");
     let name = format!("{}-{}", account.account_id, work.stamp(started));
     work.land(dataset, &name, batches, told, started, printer)
 }
 
-/// Reads the answer of one day.
-fn read(
-    answer: &str,
+/// What a day was found to have cost.
+type Found = (Spoken, Vec<Batch>);
+
+/// What is told of a day, and its rows if they are new.
+fn of_day(
+    work: &Work<'_>,
     account: &Account,
+    day: i32,
     source: &str,
-    now: Timestamp,
-) -> Result<(Spoken, Vec<Batch>), String> {
+    found: Option<Found>,
+    delivered: &Delivered,
+    started: Timestamp,
+) -> (Told, Vec<Batch>) {
+    let observed_at = delivered.date.unwrap_or(started);
+    let mut told = Told {
+        dataset: dataset("charge").expect("a dataset of ours"),
+        scope: scope(account, day),
+        source: source.into(),
+        version: None,
+        observed_from: first_instant(day).unwrap_or(observed_at),
+        observed_at,
+        outcome: Outcome::Failed,
+        rows: 0,
+        gaps: delivered.gaps.clone(),
+    };
+    let Some((spoken, mut rows)) = found else {
+        let why = "ce:GetCostAndUsage told nothing of that day".to_string();
+        told.gaps.push(delivered.ended.clone().unwrap_or(why));
+        return (told, Vec::new());
+    };
+    told.outcome = if spoken.rows == 0 { Outcome::Empty } else { Outcome::Complete };
+    (told.rows, told.version) = (spoken.rows, spoken.version);
+    told.gaps.extend(spoken.gaps);
+    work.state.settle(&mut told, &mut rows);
+    (told, rows)
+}
+
+/// Reads the answer of one day.
+fn read(answer: &str, account: &Account, source: &str, now: Timestamp) -> Result<Found, String> {
     let context =
         Context { source, modified: None, now, whole: Whole::Yes, account: Some(&account.account_id) };
     let mut batches = Vec::new();

@@ -61,7 +61,7 @@ pub struct SnapshotArgs {
     /// were told apart last
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub by: Vec<String>,
-    /// For charge: requests of each account at most, $0.01 each (100 without this)
+    /// For charge: requests of each account at most, $0.01 each (without this 100 of all accounts together)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub requests: Option<u32>,
     /// For price, placement_score and capacity_block: instance types, joined by commas

@@ -7,7 +7,7 @@ use catalog::{Batch, Cells, dataset};
 use console::{Failure, Printer};
 use domain::{Decimal, Timestamp};
 
-use super::account::{aws_time, look};
+use super::account::{Before, aws_time, look};
 use super::{Wanted, Work, source_failure};
 
 /// How far the first look goes back.
@@ -22,7 +22,7 @@ const HOUR: i64 = 3600;
 pub(super) struct Running {
     regions: Vec<String>,
     ids: Vec<Vec<String>>,
-    unseen: Vec<Told>,
+    before: Before,
 }
 
 impl Running {
@@ -52,15 +52,18 @@ pub(super) fn running(work: &Work<'_>, account: &Account, regions: &[String]) ->
         found.entry(scope.to_string()).or_default().extend(ids(&batch));
         Ok(())
     });
-    let mut running = Running { regions: Vec::new(), ids: Vec::new(), unseen: Vec::new() };
+    let mut running = Running { regions: Vec::new(), ids: Vec::new(), before: Before::default() };
     for told in told.map_err(source_failure)? {
         let mut ids = found.remove(&told.scope).unwrap_or_default();
         ids.sort_unstable();
         if told.outcome == Outcome::Failed {
-            running.unseen.push(told);
+            running.before.told.push(told);
         } else if let Some(region) = told.scope.rsplit('/').next() {
             running.regions.push(region.into());
             running.ids.push(ids);
+            // That some instances could not be listed matters here, and that a zone has no id does not.
+            let unlisted = told.gaps.into_iter().filter(|gap| gap.starts_with("ec2:DescribeInstances"));
+            running.before.gaps.insert(told.scope, unlisted.collect());
         }
     }
     Ok(running)
@@ -102,9 +105,11 @@ pub(super) fn snapshot(
     };
     let since: Vec<Timestamp> = running.regions.iter().map(begin).collect();
     let asked = Asked::Instances { ids: &running.ids, until, most: running.metrics() };
-    let unseen = running.unseen.iter().map(|told| Told { dataset, ..told.clone() }).collect();
+    let Before { told, gaps } = running.before;
+    let told = told.into_iter().map(|told| Told { dataset, ..told }).collect();
     let regions = &running.regions;
-    look(work, &Look { dataset, account, regions, since: &since, asked }, unseen, printer)
+    let wanted = Look { dataset, account, regions, since: &since, asked };
+    look(work, &wanted, Before { told, gaps }, printer)
 }
 
 fn whole_hour(at: Timestamp) -> Timestamp {
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn every_metric_is_counted() {
         let ids = vec![vec!["i-1".into(), "i-2".into()], vec![], vec!["i-3".into()]];
-        let running = Running { regions: vec![], ids, unseen: vec![] };
+        let running = Running { regions: vec![], ids, before: Before::default() };
         assert_eq!((running.metrics(), running.most().to_string().as_str()), (36, "0.00036"));
     }
 

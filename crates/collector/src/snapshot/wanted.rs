@@ -51,7 +51,7 @@ const DIMENSIONS: [(&str, &str); 8] = [
     ("zone", "AZ"),
 ];
 
-/// Requests of Cost Explorer that are made where nobody says how many.
+/// Requests of Cost Explorer that are made where nobody says how many, of all accounts together.
 const REQUESTS: u32 = 100;
 
 /// The hours of a capacity block that nobody says: AWS sells whole days.
@@ -103,6 +103,7 @@ pub(super) fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<Wanted, 
         return Err(Failure::usage("--account names whose eyes see, and what is asked for is public")
             .hint("leave --account out"));
     }
+    let accounts = u32::try_from(profiles.len()).unwrap_or(REQUESTS).max(1);
     Ok(Wanted {
         of_accounts,
         public,
@@ -112,7 +113,7 @@ pub(super) fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<Wanted, 
         since: args.since.as_deref().map(|text| since(text, &named, now)).transpose()?,
         as_of: args.as_of.as_deref().map(as_of).transpose()?,
         by: groups(&args.by)?,
-        requests: args.requests.unwrap_or(REQUESTS),
+        requests: args.requests.unwrap_or((REQUESTS / accounts).max(1)),
         room: Room {
             types,
             count: args.capacity.unwrap_or(1),
