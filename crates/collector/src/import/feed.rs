@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::time::SystemTime;
 
 use catalog::ports::{Imported, Outcome, Run, Told};
@@ -37,14 +38,13 @@ pub(super) fn import_feed(
     if imported.manifest.is_some() {
         return Ok(imported);
     }
-    let mut writing = Writing { ports, run_id: &run_id, dataset, run: None, shown: false, failure: None };
+    let mut writing = Writing { ports, run_id: &run_id, dataset, run: None, shown: false };
     let mut told = Vec::new();
     for path in &paths {
-        let spoken = read(kind, path, order, now, &mut |batch| {
+        let spoken = read_beside(kind, path, order, now, &mut |batch| {
             if order.dry_run { Ok(()) } else { writing.add(&batch) }
         });
-        let spoken = spoken.map_err(|failure| writing.failure.take().unwrap_or(failure))?;
-        for spoken in spoken {
+        for spoken in spoken? {
             imported.read += spoken.rows;
             imported.gaps.extend(spoken.gaps.iter().map(|gap| format!("{}: {gap}", spoken.scope)));
             told.push(statement(dataset, path, spoken));
@@ -71,21 +71,15 @@ struct Writing<'a> {
     run: Option<Box<dyn Run + 'a>>,
     /// A run of that name is visible already.
     shown: bool,
-    failure: Option<Failure>,
 }
 
 impl Writing<'_> {
-    fn add(&mut self, batch: &Batch) -> Result<(), String> {
-        self.open()
-            .and_then(|()| match &mut self.run {
-                Some(run) => run.add(self.dataset, batch).map_err(lake_failure),
-                None => Ok(()),
-            })
-            .map_err(|failure| {
-                let text = failure.to_string();
-                self.failure = Some(failure);
-                text
-            })
+    fn add(&mut self, batch: &Batch) -> Result<(), Failure> {
+        self.open()?;
+        match &mut self.run {
+            Some(run) => run.add(self.dataset, batch).map_err(lake_failure),
+            None => Ok(()),
+        }
     }
 
     fn open(&mut self) -> Result<(), Failure> {
@@ -122,6 +116,31 @@ fn states(paths: &[PathBuf]) -> Result<Vec<(u64, Option<SystemTime>)>, Failure> 
         Ok((found.len(), found.modified().ok()))
     };
     paths.iter().map(state).collect()
+}
+
+/// Batches that wait to be written.
+const WAITING: usize = 2;
+
+/// Reads a file while what was read of it before is written.
+fn read_beside(
+    kind: feeds::FileKind,
+    path: &Path,
+    order: &Order<'_>,
+    now: Timestamp,
+    take: &mut dyn FnMut(Batch) -> Result<(), Failure>,
+) -> Result<Vec<Spoken>, Failure> {
+    let (sender, batches) = sync_channel(WAITING);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(move || {
+            let ended = |_| "nobody takes any more".to_string();
+            read(kind, path, order, now, &mut |batch| sender.send(batch).map_err(ended))
+        });
+        let taken = batches.iter().try_for_each(take);
+        // A reader that waits is let go on, and finds that nobody takes any more.
+        drop(batches);
+        let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        taken.and(read)
+    })
 }
 
 fn read(
