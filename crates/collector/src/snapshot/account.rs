@@ -67,7 +67,8 @@ pub(super) fn snapshot(
             _ => snapshot_of(work, wanted, dataset, &account, &regions, printer)?,
         }
     }
-    if wanted.regions.is_none() && !account.disabled.is_empty() {
+    let by_region = wanted.of_accounts.iter().any(|dataset| dataset.name != "charge");
+    if by_region && wanted.regions.is_none() && !account.disabled.is_empty() {
         printer.note(&format!(
             "account {} has not opted into {}: nothing is known of them",
             account.account_id,

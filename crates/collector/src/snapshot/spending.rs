@@ -22,20 +22,22 @@ impl<'a> Spending<'a> {
 
     /// Says a sum, USD at most; an error when it may not be spent.
     pub(super) fn plan(&mut self, what: &str, most: Decimal, printer: &mut Printer) -> Result<(), Failure> {
-        printer.note(&format!("{what} costs ${most} at most"));
+        let sum = format!("{what} costs ${most} at most");
+        printer.note(&sum);
+        let before = !self.said.is_zero();
         self.said += most;
         if self.agreed || self.said <= Decimal::new(FREE, 2) {
             return Ok(());
         }
-        let said = self.said.normalize();
-        match (self.ask)(&format!("{what} costs ${most} at most, ${said} in all. Go on?")) {
+        let sum = if before { format!("{sum}, with what came before ${}", self.said) } else { sum };
+        match (self.ask)(&format!("{sum}. Go on?")) {
             Some(true) => self.agreed = true,
             Some(false) => {
                 return Err(Failure::usage("nobody agreed to what it costs, so it was not asked for"));
             }
             None => {
                 return Err(Failure::usage(format!(
-                    "{what} costs ${most} at most, ${said} in all; above $1 somebody must agree, and nobody is at a terminal"
+                    "{sum}; above $1 somebody must agree, and nobody is at a terminal"
                 ))
                 .hint("add --yes, or ask for less"));
             }
