@@ -26,28 +26,28 @@ pub(super) fn import_feed(
 ) -> Result<Imported, Failure> {
     let dataset = catalog::dataset(kind.dataset()).expect("a feed fills a dataset of ours");
     let before = states(order.paths)?;
-    let (run_id, paths) = ports.store.identify(&order.name(), order.paths).map_err(lake_failure)?;
-    let mut imported = Imported {
-        dataset: dataset.name,
-        read: 0,
-        kept: 0,
-        bytes: 0,
-        manifest: ports.store.shown(&run_id).map_err(lake_failure)?,
-        gaps: Vec::new(),
-    };
-    if imported.manifest.is_some() {
-        return Ok(imported);
-    }
-    let mut writing = Writing { ports, run_id: &run_id, dataset, run: None, shown: false };
+    let mut writing = Writing { ports, order, dataset, run_id: None, run: None, shown: None };
+    // One file is named while it is read; of several, the names say which are the same.
+    let paths = if order.paths.len() == 1 { order.paths.to_vec() } else { writing.identify()? };
+    let mut imported =
+        Imported { dataset: dataset.name, read: 0, kept: 0, bytes: 0, manifest: None, gaps: Vec::new() };
     let mut told = Vec::new();
     for path in &paths {
         let spoken = read_beside(kind, path, order, now, &mut |batch| {
-            if order.dry_run { Ok(()) } else { writing.add(&batch) }
-        });
-        for spoken in spoken? {
+            let new = !writing.is_shown()?;
+            if new && !order.dry_run {
+                writing.add(&batch)?;
+            }
+            Ok(new)
+        })?;
+        for spoken in spoken {
             imported.read += spoken.rows;
             imported.gaps.extend(spoken.gaps.iter().map(|gap| format!("{}: {gap}", spoken.scope)));
             told.push(statement(dataset, path, spoken));
+        }
+        if writing.is_shown()? {
+            let manifest = writing.shown;
+            return Ok(Imported { read: 0, manifest, gaps: Vec::new(), ..imported });
         }
     }
     check_scopes(&told)?;
@@ -66,14 +66,33 @@ pub(super) fn import_feed(
 /// A run that is opened with its first rows, so that a file that cannot be read leaves no lake behind.
 struct Writing<'a> {
     ports: &'a Ports<'a>,
-    run_id: &'a str,
+    order: &'a Order<'a>,
     dataset: &'static Dataset,
+    /// What names the run: the files' bytes.
+    run_id: Option<String>,
     run: Option<Box<dyn Run + 'a>>,
-    /// A run of that name is visible already.
-    shown: bool,
+    /// The manifest that shows a run of that name already.
+    shown: Option<u64>,
 }
 
 impl Writing<'_> {
+    /// Names the run; the files, each content once.
+    fn identify(&mut self) -> Result<Vec<PathBuf>, Failure> {
+        let store = self.ports.store;
+        let (run_id, paths) = store.identify(&self.order.name(), self.order.paths).map_err(lake_failure)?;
+        self.shown = store.shown(&run_id).map_err(lake_failure)?;
+        self.run_id = Some(run_id);
+        Ok(paths)
+    }
+
+    /// Whether the same files are in the lake already.
+    fn is_shown(&mut self) -> Result<bool, Failure> {
+        if self.run_id.is_none() {
+            self.identify()?;
+        }
+        Ok(self.shown.is_some())
+    }
+
     fn add(&mut self, batch: &Batch) -> Result<(), Failure> {
         self.open()?;
         match &mut self.run {
@@ -83,9 +102,13 @@ impl Writing<'_> {
     }
 
     fn open(&mut self) -> Result<(), Failure> {
-        if self.run.is_none() && !self.shown {
-            self.run = self.ports.store.begin(self.run_id).map_err(lake_failure)?;
-            self.shown = self.run.is_none();
+        if !self.is_shown()? && self.run.is_none() {
+            let run_id = self.run_id.as_deref().expect("it was just named");
+            self.run = self.ports.store.begin(run_id).map_err(lake_failure)?;
+            if self.run.is_none() {
+                // Somebody else has imported the same in the meantime.
+                self.shown = self.ports.store.shown(run_id).map_err(lake_failure)?;
+            }
         }
         Ok(())
     }
@@ -93,9 +116,8 @@ impl Writing<'_> {
     fn finish(mut self, told: Vec<Told>, now: Timestamp, imported: &mut Imported) -> Result<(), Failure> {
         self.open()?;
         let Some(mut run) = self.run else {
-            // Somebody else has imported the same in the meantime.
             imported.kept = 0;
-            imported.manifest = self.ports.store.shown(self.run_id).map_err(lake_failure)?;
+            imported.manifest = self.shown;
             return Ok(());
         };
         for told in told {
@@ -121,13 +143,14 @@ fn states(paths: &[PathBuf]) -> Result<Vec<(u64, Option<SystemTime>)>, Failure> 
 /// Batches that wait to be written.
 const WAITING: usize = 2;
 
-/// Reads a file while what was read of it before is written.
+/// Reads a file while what was read of it before is taken, until it is not wanted any more: what is said of a file
+/// that was read to its end.
 fn read_beside(
     kind: feeds::FileKind,
     path: &Path,
     order: &Order<'_>,
     now: Timestamp,
-    take: &mut dyn FnMut(Batch) -> Result<(), Failure>,
+    take: &mut dyn FnMut(Batch) -> Result<bool, Failure>,
 ) -> Result<Vec<Spoken>, Failure> {
     let (sender, batches) = sync_channel(WAITING);
     std::thread::scope(|scope| {
@@ -135,11 +158,16 @@ fn read_beside(
             let ended = |_| "nobody takes any more".to_string();
             read(kind, path, order, now, &mut |batch| sender.send(batch).map_err(ended))
         });
-        let taken = batches.iter().try_for_each(take);
-        // A reader that waits is let go on, and finds that nobody takes any more.
-        drop(batches);
+        let mut wanted = Ok(true);
+        for batch in batches {
+            wanted = take(batch);
+            if !matches!(wanted, Ok(true)) {
+                break;
+            }
+        }
+        // A reader that waited has found by now that nobody takes any more.
         let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        taken.and(read)
+        if wanted? { read } else { Ok(Vec::new()) }
     })
 }
 
