@@ -302,6 +302,9 @@ impl Desk<'_> {
         } else {
             self.on_demand(&found.instance_type)
         };
+        if let Some(running) = self.here.instances.get_mut(id) {
+            running.bill = Some(self.usage.len());
+        }
         self.usage.push(Usage {
             instance: id.to_string(),
             region: self.region.to_string(),
@@ -350,7 +353,8 @@ impl Desk<'_> {
 
     /// What is being billed for an instance.
     pub(crate) fn open_bill(&mut self, id: &str) -> Option<&mut Usage> {
-        self.usage.iter_mut().rev().find(|usage| usage.instance == id && usage.until.is_none())
+        let last = self.here.instances.get(id)?.bill?;
+        self.usage.get_mut(last).filter(|usage| usage.until.is_none())
     }
 
     /// What goes with a terminated instance: its volumes, as they were set, and its addresses.

@@ -158,6 +158,9 @@ pub(crate) struct Instance {
     /// When AWS takes it back, and how: terminate, stop or hibernate.
     pub(crate) notice: Option<(Timestamp, String)>,
     pub(crate) events: Vec<ScheduledEvent>,
+    /// Which piece of the account's usage is its last one.
+    #[serde(default)]
+    pub(crate) bill: Option<usize>,
 }
 
 fn yes() -> bool {

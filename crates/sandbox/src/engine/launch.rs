@@ -196,6 +196,7 @@ impl Desk<'_> {
             capacity: None,
             notice: None,
             events: Vec::new(),
+            bill: None,
         };
         Ok(Launch { least, most, draft, disks, spot, zones, chosen_zone, tags, token })
     }
