@@ -33,6 +33,8 @@ const SANDBOX_ID: &str = "i-sandbox";
 struct Daemon {
     machine: Machine,
     notices: Notices,
+    /// AWS announces something, which stands before whoever logs in.
+    announced: bool,
     instance: Option<String>,
     sandbox: bool,
     imds: Imds,
@@ -143,6 +145,7 @@ impl Daemon {
             replies: Vec::new(),
             unsaved: None,
             notices,
+            announced: false,
             instance: None,
             machine,
             imds,
@@ -165,6 +168,10 @@ impl Daemon {
         };
         self.tags = self.imds.tags();
         let announced = self.imds.notices(minute);
+        // What is announced long before is asked for once a minute, and stands in between.
+        if minute || !announced.is_empty() {
+            self.announced = !announced.is_empty();
+        }
         self.events.extend(announced.into_iter().map(Event::Aws));
         if self.hook.as_mut().is_some_and(PreStop::is_over) {
             self.hook = None;
@@ -299,7 +306,7 @@ impl Daemon {
              inside {power_off} it."
         );
         notices::set_motd(&self.machine, &text);
-        if status.end.seconds > 30 * 60 && status.idle_end.is_none() {
+        if status.end.seconds > 30 * 60 && status.idle_end.is_none() && !self.announced {
             notices::clear(&self.machine);
         }
     }

@@ -64,6 +64,8 @@ pub(crate) struct Imds {
     date: Option<Timestamp>,
     /// Why nothing more is asked in this round.
     silent: Option<String>,
+    /// AWS takes the instance back, and it does not come again: what the service says of later is of no use.
+    taken: Option<AwsNotice>,
 }
 
 impl Imds {
@@ -81,6 +83,7 @@ impl Imds {
             identity: None,
             date: None,
             silent: None,
+            taken: None,
         }
     }
 
@@ -152,16 +155,22 @@ impl Imds {
         parse(self.get(&format!("meta-data/iam/security-credentials/{role}")))
     }
 
-    /// What AWS announces; `events` also asks for what is announced long before.
+    /// What AWS announces; `events` also asks for what is announced long before. In the last minutes of a spot instance
+    /// that is of no use, and would stand in the place of the word that matters.
     pub(crate) fn notices(&mut self, events: bool) -> Vec<AwsNotice> {
         let now = self.date;
-        let mut notices = Vec::new();
         if let Known::Is(spot) = parse::<SpotAction>(self.get("meta-data/spot/instance-action")) {
-            notices.push(spot_notice(&spot, now));
+            let notice = spot_notice(&spot, now);
+            self.taken = (spot.action != "hibernate").then(|| notice.clone());
+            return vec![notice];
+        }
+        if let Some(notice) = &self.taken {
+            return vec![notice.clone()];
         }
         if !events {
-            return notices;
+            return Vec::new();
         }
+        let mut notices = Vec::new();
         if let Known::Is(_) = self.get("meta-data/events/recommendations/rebalance") {
             let text =
                 "AWS expects to take this spot instance back; save your work and plan to move".to_string();

@@ -41,9 +41,13 @@ pub enum Command {
     Serve(ServeArgs),
     Env(EnvArgs),
     Clock(ClockArgs),
+    /// AWS takes a spot instance back: first the notice, two minutes later the end
     Interrupt(InstanceArgs),
+    /// Power an instance off, as if it were typed inside
     Poweroff(InstanceArgs),
+    /// Open a port of its own for an instance's metadata (IMDSv2), and print its address
     Imds(InstanceArgs),
+    /// Print the JSON schema of scenario files
     Schema,
 }
 
@@ -98,10 +102,7 @@ pub struct ClockArgs {
     pub url: String,
 }
 
-/// Do something to one instance
-///
-/// interrupt: AWS takes the spot instance back. poweroff: as if it were typed inside. imds: open a port of
-/// its own for its metadata.
+/// One instance of the sandbox
 #[derive(Debug, Args)]
 pub struct InstanceArgs {
     /// The instance's id
