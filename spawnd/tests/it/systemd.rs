@@ -132,6 +132,7 @@ fn the_dead_man_is_armed_and_restored_and_no_reload_moves_it() {
         next() {{ systemctl show -P NextElapseUSecMonotonic spawn-dead-man.timer; }}
         armed() {{ sed -n 's/^OnBootSec=\\(.*[0-9]\\)s$/\\1/p' $dropin | head -n 1; }}
         if test -e /root/before; then
+            until systemctl is-active --quiet spawn-dead-man.timer; do sleep 0.2; done
             echo second $(armed) $(systemctl is-active spawn-dead-man.timer)
             exec systemctl poweroff
         fi
