@@ -54,7 +54,14 @@ fn lake(root: &Path) -> LakeStore {
     let bill = format!("{STAYS}/2026-01");
     let charge =
         |user| row(charges, &[("bill", &bill), ("billing_account_id", STAYS), ("sub_account_id", user)]);
-    run(&store, "charge", "bill", vec![charge(GONE), charge(STAYS), charge(STAYS)], &[bill.clone()], GONE);
+    run(
+        &store,
+        "charge",
+        "bill",
+        vec![charge(GONE), charge(STAYS), charge(STAYS)],
+        std::slice::from_ref(&bill),
+        GONE,
+    );
     store
 }
 
