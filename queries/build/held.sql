@@ -1,9 +1,10 @@
 -- On-demand prices that no answer gives until somebody accepts them, because a feed that says so is more likely wrong
 -- than right: nothing to pay, or more than five times the median of the same product over at least three regions that
 -- had a price at that time. A price that came down to where it is from one that was given is never held.
-CREATE TABLE price_held AS
+CREATE TEMP TABLE held_row AS
 WITH judged AS (
     SELECT
+        rowid AS row_number,
         *,
         substr(md5(concat_ws(
             '/', instance_type, region, os, tenancy, licence, software, currency, CAST(price_per_hour AS VARCHAR)
@@ -69,6 +70,7 @@ settled AS (
     FROM absurd
 )
 SELECT
+    row_number,
     held_id,
     instance_type,
     region,
@@ -89,8 +91,10 @@ SELECT
     valid_from,
     valid_until
 FROM settled
-WHERE is_absurd AND NOT coalesce(price_per_hour > 0 AND NOT was_absurd AND price_before >= price_per_hour, FALSE)
-ORDER BY instance_type, region, os, tenancy, valid_from;
+WHERE is_absurd AND NOT coalesce(price_per_hour > 0 AND NOT was_absurd AND price_before >= price_per_hour, FALSE);
+
+CREATE TABLE price_held AS
+SELECT * EXCLUDE (row_number) FROM held_row ORDER BY instance_type, region, os, tenancy, valid_from;
 
 -- The price that was given before holds on for as long as what replaced it is held.
 UPDATE price_history
@@ -98,28 +102,24 @@ SET valid_until = chain.valid_until
 FROM (
     WITH marked AS (
         SELECT
-            p.*,
-            held.held_id IS NOT NULL AS is_held,
-            lag(p.valid_until) OVER series IS DISTINCT FROM p.valid_from AS is_apart
-        FROM price_history AS p
-        LEFT JOIN price_held AS held
-            ON held.run_id = p.run_id
-            AND held.instance_type = p.instance_type
-            AND held.region = p.region
-            AND held.os = p.os
-            AND held.tenancy = p.tenancy
-            AND held.licence = p.licence
-            AND held.software = p.software
-            AND held.currency = p.currency
-            AND held.price_per_hour = p.price_per_hour
-        WHERE p.term = 'on-demand' AND EXISTS (
-            SELECT 1
-            FROM price_held AS h
-            WHERE h.instance_type = p.instance_type AND h.region = p.region AND h.os = p.os
-        )
+            rowid AS row_number,
+            instance_type,
+            region,
+            os,
+            tenancy,
+            licence,
+            software,
+            currency,
+            run_id,
+            valid_from,
+            valid_until,
+            rowid IN (SELECT row_number FROM held_row) AS is_held,
+            lag(valid_until) OVER series IS DISTINCT FROM valid_from AS is_apart
+        FROM price_history
+        WHERE term = 'on-demand'
+            AND (instance_type, region) IN (SELECT (instance_type, region) FROM held_row)
         WINDOW series AS (
-            PARTITION BY p.instance_type, p.region, p.os, p.tenancy, p.licence, p.software, p.currency
-            ORDER BY p.valid_from, p.run_id
+            PARTITION BY instance_type, region, os, tenancy, licence, software, currency ORDER BY valid_from, run_id
         )
     ),
     linked AS (
@@ -132,42 +132,17 @@ FROM (
         FROM marked
     )
     SELECT
-        instance_type,
-        region,
-        os,
-        tenancy,
-        licence,
-        software,
-        currency,
-        link,
-        arg_min(run_id, (valid_from, run_id)) AS run_id,
+        arg_min(row_number, (valid_from, run_id)) AS row_number,
         CASE WHEN count(*) = count(valid_until) THEN max(valid_until) END AS valid_until
     FROM linked
     GROUP BY instance_type, region, os, tenancy, licence, software, currency, link
     HAVING count(*) > 1
 ) AS chain
-WHERE price_history.term = 'on-demand'
-    AND price_history.run_id = chain.run_id
-    AND price_history.instance_type = chain.instance_type
-    AND price_history.region = chain.region
-    AND price_history.os = chain.os
-    AND price_history.tenancy = chain.tenancy
-    AND price_history.licence = chain.licence
-    AND price_history.software = chain.software
-    AND price_history.currency = chain.currency;
+WHERE price_history.rowid = chain.row_number;
 
-DELETE FROM price_history
-USING price_held AS held
-WHERE price_history.term = 'on-demand'
-    AND price_history.run_id = held.run_id
-    AND price_history.instance_type = held.instance_type
-    AND price_history.region = held.region
-    AND price_history.os = held.os
-    AND price_history.tenancy = held.tenancy
-    AND price_history.licence = held.licence
-    AND price_history.software = held.software
-    AND price_history.currency = held.currency
-    AND price_history.price_per_hour = held.price_per_hour;
+DELETE FROM price_history WHERE rowid IN (SELECT row_number FROM held_row);
+
+DROP TABLE held_row;
 
 -- Whoever is told of these prices is told that some are held.
 UPDATE collection_run

@@ -139,3 +139,14 @@ fn stand_ins_are_the_same_in_every_export_and_give_nothing_away() {
     let (_, none) = export(&["--query", "SELECT count(*) AS n FROM charge WHERE resource_id = 'i-0abc'"]);
     assert!(none.starts_with("n\n0\n"), "{none}");
 }
+
+#[test]
+fn an_export_says_how_old_its_data_is_and_that_nobody_looked() {
+    let desk = Desk::default();
+    let said =
+        |words: &[&str]| desk.truffle(&[&["export", "--to", "out.csv", "--replace"], words].concat()).err;
+    let prices = said(&["price"]);
+    assert!(prices.contains("data: price from ") && prices.contains(" old)"), "{prices}");
+    assert!(said(&["instance"]).contains("data: none was collected"));
+    assert!(said(&["--query", "SELECT instance_id FROM instance"]).contains("data: none was collected"));
+}

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -91,11 +92,16 @@ pub(crate) fn import(
         trusted.insert(hex(own_key(ports.config)?.verifying_key().as_bytes()));
     }
     let named = signer.map(str::to_lowercase);
-    let verify = |text: &[u8], seal: &str| verify(text, seal, &trusted, named.as_deref());
+    let stranger = Cell::new(false);
+    let verify = |text: &[u8], seal: &str| {
+        let signer = seal.split(' ').next().unwrap_or_default();
+        stranger.set(named.is_none() && !trusted.contains(signer));
+        verify(text, seal, &trusted, named.as_deref())
+    };
     let progress = printer.progress("importing");
     let taken = ports.store.unpack(path, &verify, now, dry_run).map_err(|error| {
         let failure = lake_failure(error);
-        match failure.message.contains(UNKNOWN) {
+        match stranger.get() {
             true => Failure::new(Kind::Refused, failure.message)
                 .hint("compare the key with what collector bundle printed there, and name it: --signer KEY"),
             false => failure,
@@ -118,14 +124,14 @@ pub(crate) fn import(
     Ok(Exit::Done)
 }
 
-const UNKNOWN: &str = "whom nobody here knows";
-
 /// Whether the seal is of somebody who is trusted, and of this text.
 fn verify(text: &[u8], seal: &str, trusted: &BTreeSet<String>, named: Option<&str>) -> Result<(), String> {
     let (signer, signature) = seal.trim().split_once(' ').ok_or("its signature cannot be read")?;
     match named {
         Some(named) if named != signer => return Err(format!("it is signed by {signer}, not by {named}")),
-        None if !trusted.contains(signer) => return Err(format!("it is signed by {signer}, {UNKNOWN}")),
+        None if !trusted.contains(signer) => {
+            return Err(format!("it is signed by {signer}, whom nobody here knows"));
+        }
         _ => {}
     }
     let key = key_of(signer).and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
@@ -211,7 +217,7 @@ mod tests {
         };
         check(b"a list", &seal, &known, None, "");
         check(b"a list", &seal, &nobody, Some(&signer), "");
-        check(b"a list", &seal, &nobody, None, UNKNOWN);
+        check(b"a list", &seal, &nobody, None, "whom nobody here knows");
         check(b"a list", &seal, &known, Some(&other), "not by");
         check(b"another", &seal, &known, None, "changed or damaged");
         check(b"a list", &format!("{signer} 00"), &known, None, "changed or damaged");

@@ -1,7 +1,7 @@
 //! The collector: the only program that writes the lake.
 //!
 //! This room is for bringing data in, from AWS and from files, and for keeping the lake small. It will never answer a
-//! question, and it knows neither AWS nor a file format itself: the port `Source` and `feeds` do, and the lake for what
+//! question about the data (what the warehouse holds back is listed here because it is released here), and it knows neither AWS nor a file format itself: the port `Source` and `feeds` do, and the lake for what
 //! is read column by column.
 
 mod args;

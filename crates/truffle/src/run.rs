@@ -161,7 +161,7 @@ fn dispatch(
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
         Command::Query(args) => query::run_query(args, common, ports, printer, now),
         Command::Schema(args) => schema::run_schema(args, ports, printer),
-        Command::Export(args) => export::run_export(args, common, ports, printer),
+        Command::Export(args) => export::run_export(args, common, ports, printer, now),
         Command::Save(args) => saved::run_save(args, ports, printer),
         Command::Saved(args) => saved::run_saved(args, ports, printer, now),
         Command::Bookmark(args) => bookmark::run_bookmark(args, ports, printer, now),

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use catalog::Page;
 use clap::Args;
 use console::{Exit, Failure, Format, Printer};
+use domain::Timestamp;
 
-use crate::commands::query::{Asked, Bounds, answer, interruptible, pages, say_ended};
+use crate::commands::query::{Asked, Bounds, answer, interruptible, note_read, pages, say_ended};
 use crate::commands::schema::find;
 use crate::partitions::{Partitions, stranger};
 use crate::run::timeless;
@@ -60,6 +61,7 @@ pub fn run_export(
     common: &Common,
     ports: &Ports<'_>,
     printer: &mut Printer,
+    now: Timestamp,
 ) -> Result<Exit, Failure> {
     let format = format(args)?;
     check_target(args)?;
@@ -83,6 +85,7 @@ pub fn run_export(
     let files = if files == 1 { "one file".to_string() } else { format!("{files} files") };
     let rows = if rows == 1 { "one row".to_string() } else { format!("{rows} rows") };
     printer.note(&format!("{rows}, {files}, {bytes} bytes in {}", args.to.display()));
+    note_read(asked.sql(), ports, printer, now)?;
     Ok(Exit::Done)
 }
 

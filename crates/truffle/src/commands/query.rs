@@ -192,11 +192,19 @@ pub fn run_query(
     if args.timing {
         printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
     }
-    let read = tables::read_by(asked.sql());
-    if !read.is_empty() {
-        place::note_ages(ports, printer, &read, "all", now)?;
-    }
+    note_read(asked.sql(), ports, printer, now)?;
     Ok(exit)
+}
+
+/// Says how old is what a statement reads, and what of it could not be seen.
+pub(crate) fn note_read(
+    sql: &str,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let read = tables::read_by(sql);
+    if read.is_empty() { Ok(()) } else { place::note_ages(ports, printer, &read, "all", now) }
 }
 
 /// The shell takes statements alone.
