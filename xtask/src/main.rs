@@ -2,6 +2,7 @@
 //! built before everything else.
 
 mod bench;
+mod bind;
 mod daemon;
 mod glibc;
 mod idle;

@@ -7,11 +7,15 @@ use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
+use crate::bind::bind;
 use crate::{Failed, run, tools};
 
 /// The package that carries `libduckdb.so`: the library of the pinned `duckdb` crate.
 const PACKAGE: &str = "@duckdb/node-bindings-linux-x64@1.5.6-r.1";
 const DIGEST: &str = "3f4962cdd266eab2b479a5b5a4a6d063d279b2954ae814ed00385d553b747633";
+
+/// The same with its references to itself bound, which is what is linked.
+const BOUND_DIGEST: &str = "7c314293d07e0c44dd5802835a3391c9832166cd440bc1b5f78d345368f8318b";
 
 /// The wheel that the cross-check reads.
 const WHEEL: &str = "moto==5.2.5";
@@ -35,12 +39,12 @@ const CLIENTS: &[&str] = &["boto3==1.44.5", "botocore==1.44.5", "awscli==1.46.3"
 const RIVAL: &[&str] =
     &["moto==5.2.5", "boto3==1.44.5", "botocore==1.44.5", "flask==3.1.3", "flask-cors==6.0.2"];
 
-/// Brings the DuckDB library into `.tools/duckdb`. Without npm, or on another platform than Linux on
+/// Brings the DuckDB library into `.tools/duckdb`, bound to itself. Without npm, or on another platform than Linux on
 /// x86-64, nothing is brought: the Makefile then compiles DuckDB in.
 pub(crate) fn libraries() -> Result<(), Failed> {
     let folder = tools().join("duckdb");
     let library = folder.join("libduckdb.so");
-    if digest(&library).as_deref() == Some(DIGEST) {
+    if digest(&library).as_deref() == Some(BOUND_DIGEST) {
         return Ok(());
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || !there("npm") {
@@ -62,9 +66,21 @@ pub(crate) fn libraries() -> Result<(), Failed> {
     if digest(&unpacked).as_deref() != Some(DIGEST) {
         return Err(format!("the library in {PACKAGE} is not the one that was pinned"));
     }
+    bind_itself(&unpacked)?;
     make(&folder)?;
     fs::rename(&unpacked, &library).map_err(|e| format!("{}: {e}", library.display()))?;
     fs::remove_dir_all(&passing).map_err(|e| format!("{}: {e}", passing.display()))
+}
+
+fn bind_itself(library: &Path) -> Result<(), Failed> {
+    let failed = |e| format!("{}: {e}", library.display());
+    let mut bytes = fs::read(library).map_err(failed)?;
+    bind(&mut bytes)?;
+    fs::write(library, bytes).map_err(failed)?;
+    match digest(library).as_deref() == Some(BOUND_DIGEST) {
+        true => Ok(()),
+        false => Err(format!("the library in {PACKAGE}, bound to itself, is not the one that was pinned")),
+    }
 }
 
 /// Brings the wheel of the cross-check, and virtual environments for the notebooks and the sandbox's tests.

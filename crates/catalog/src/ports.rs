@@ -125,6 +125,9 @@ pub struct Table {
 /// Takes the pages of a long answer. An error ends the answer with that text.
 pub type PageSink<'a> = &'a mut dyn FnMut(Page) -> Result<(), String>;
 
+/// A named question, and the values that are bound to its `$name`.
+pub type Bound = (&'static Question, Vec<(String, Value)>);
+
 /// The warehouse, as programs see it.
 pub trait Ask {
     /// From now on shows stand-ins for whatever names a person, a machine or an account: the same text has the same
@@ -133,6 +136,11 @@ pub trait Ask {
 
     /// Answers a named question. `values` are bound to `$name`.
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError>;
+
+    /// Answers several questions, the first beside the others where that can be; the answers are in their order.
+    fn ask_all(&self, asked: &[Bound]) -> Vec<Result<Page, AskError>> {
+        asked.iter().map(|(question, values)| self.ask(question, values)).collect()
+    }
 
     /// Runs a stranger's statement in the locked room. The first page comes even when there is no row.
     fn query(&self, query: &Query, stop: &Stop, sink: PageSink<'_>) -> Result<Ended, AskError>;

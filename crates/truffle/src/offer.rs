@@ -29,35 +29,60 @@ pub struct Offer {
 
 /// The offers by type and region, each with its zones and, where there is one, its price. Of a region
 /// whose offerings nobody could look at, a type with a price is offered all the same, its zones unknown.
-pub(crate) fn offers(zones: Vec<ZoneOffer>, prices: Vec<Price>) -> Vec<Offer> {
-    let mut offered: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+pub(crate) fn offers(mut zones: Vec<ZoneOffer>, mut prices: Vec<Price>) -> Vec<Offer> {
+    // Both come almost in this order, and to sort them is much less work than two maps by type and region.
+    zones.sort_by(|a, b| {
+        (&a.instance_type, &a.region, &a.az_id).cmp(&(&b.instance_type, &b.region, &b.az_id))
+    });
+    // Of two prices the last one counts.
+    prices.reverse();
+    prices.sort_by(|a, b| (&a.instance_type, &a.region).cmp(&(&b.instance_type, &b.region)));
+    prices.dedup_by(|b, a| (&a.instance_type, &a.region) == (&b.instance_type, &b.region));
     let looked_into: BTreeSet<String> = zones.iter().map(|zone| zone.region.clone()).collect();
+    let mut offers: Vec<Offer> = Vec::new();
     for zone in zones {
-        offered.entry((zone.instance_type, zone.region)).or_default().extend(zone.az_id);
+        match offers.last_mut() {
+            Some(last) if last.instance_type == zone.instance_type && last.region == zone.region => {
+                last.az_ids.extend(zone.az_id);
+            }
+            _ => offers.push(Offer::unpriced(zone.instance_type, zone.region, zone.az_id)),
+        }
     }
-    for price in prices.iter().filter(|price| !looked_into.contains(&price.region)) {
-        offered.entry((price.instance_type.clone(), price.region.clone())).or_default();
+    let unseen = prices.iter().filter(|price| !looked_into.contains(&price.region));
+    offers
+        .extend(unseen.map(|price| Offer::unpriced(price.instance_type.clone(), price.region.clone(), None)));
+    offers.sort_by(|a, b| (&a.instance_type, &a.region).cmp(&(&b.instance_type, &b.region)));
+    for offer in &mut offers {
+        let wanted = (&offer.instance_type, &offer.region);
+        let found = prices.binary_search_by(|price| (&price.instance_type, &price.region).cmp(&wanted));
+        if let Ok(at) = found {
+            offer.price(&prices[at]);
+        }
     }
-    let mut prices: BTreeMap<(String, String), Price> = prices
-        .into_iter()
-        .map(|price| ((price.instance_type.clone(), price.region.clone()), price))
-        .collect();
-    let offer = |(key, mut az_ids): ((String, String), Vec<String>)| {
-        az_ids.sort();
-        let price = prices.remove(&key);
-        let (instance_type, region) = key;
+    offers
+}
+
+impl Offer {
+    fn unpriced(instance_type: String, region: String, az_id: Option<String>) -> Offer {
         Offer {
             instance_type,
             region,
-            az_ids,
-            price_per_hour: price.as_ref().map(|p| p.price_per_hour),
-            currency: price.as_ref().map(|p| p.currency.clone()),
-            price_observed_at: price.as_ref().map(|p| p.observed_at),
-            price_source: price.as_ref().map(|p| p.source.clone()),
-            price_basis: price.map(|p| p.basis),
+            az_ids: az_id.into_iter().collect(),
+            price_per_hour: None,
+            currency: None,
+            price_observed_at: None,
+            price_source: None,
+            price_basis: None,
         }
-    };
-    offered.into_iter().map(offer).collect()
+    }
+
+    fn price(&mut self, price: &Price) {
+        self.price_per_hour = Some(price.price_per_hour);
+        self.currency = Some(price.currency.clone());
+        self.price_observed_at = Some(price.observed_at);
+        self.price_source = Some(price.source.clone());
+        self.price_basis = Some(price.basis.clone());
+    }
 }
 
 /// Where a dataset's rows are from, and of when.

@@ -38,6 +38,16 @@ impl PlaceArgs {
         }
     }
 
+    /// Asks ahead for whatever an answer about types in these regions is made of.
+    pub(crate) fn ask_ahead(&self, ports: &Ports, regions: &str) {
+        ports.ask_ahead(&[
+            ("instance/facts", &[]),
+            ("offering/zones", &[("regions", regions)]),
+            ("price/current", &[("regions", regions), ("os", &self.os)]),
+            ("data/runs", &[("scopes", regions)]),
+        ]);
+    }
+
     /// What is offered in these regions. Says which of them nobody could look into. One that does not
     /// exist is a usage failure; when nobody could look into any, there is no answer to be had.
     pub(crate) fn offers(

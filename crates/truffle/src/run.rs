@@ -143,7 +143,7 @@ fn dispatch(
     }
     // The process ends with the answer, and the kernel frees what DuckDB holds faster than DuckDB does.
     let ask = ManuallyDrop::new(ask);
-    let ports = Ports { ask: ask.as_ref(), encode: doors.encode, settings: doors.settings, as_of };
+    let ports = Ports::new(ask.as_ref(), doors.encode, doors.settings, as_of);
     let lake = &doors.settings.lake;
     if lake.origin != Origin::Default && ports.ask.place().lake.is_none() {
         let path = lake.value.display();

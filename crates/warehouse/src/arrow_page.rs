@@ -38,11 +38,14 @@ fn ty(data_type: &DataType) -> Type {
 /// Errors: a number of more than 28 digits, an instant outside the years -9999 to 9999, or one that lies
 /// between two microseconds.
 pub(crate) fn page(batch: &RecordBatch) -> Result<Page, String> {
-    let columns: Vec<Vec<Value>> = batch.columns().iter().map(values).collect::<Result<_, _>>()?;
-    let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
-    let rows = (0..batch.num_rows())
-        .map(|_| columns.iter_mut().map(|column| column.next().expect("columns are of one length")).collect())
-        .collect();
+    let width = batch.num_columns();
+    let mut rows: Vec<Vec<Value>> = (0..batch.num_rows()).map(|_| Vec::with_capacity(width)).collect();
+    // Column by column, so that the memory of one serves for the next.
+    for column in batch.columns() {
+        for (row, value) in rows.iter_mut().zip(values(column)?) {
+            row.push(value);
+        }
+    }
     Ok(Page { fields: fields(&batch.schema()), rows })
 }
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 
-use catalog::ports::{Ask, AskError, Ended, PageSink, Place, Query, Stop, Table};
+use catalog::ports::{Ask, AskError, Bound, Ended, PageSink, Place, Query, Stop, Table};
 use catalog::{DATASETS, Dataset, Kind, Page, Question, Value};
 use domain::InstanceType;
 use duckdb::Connection;
@@ -87,6 +87,16 @@ impl Ask for Warehouse {
         answer
     }
 
+    fn ask_all(&self, asked: &[Bound]) -> Vec<Result<Page, AskError>> {
+        // Stand-ins, and what is cut down to a family, are views of the one connection alone.
+        let of_connection =
+            self.key.is_some() || asked.iter().any(|(question, values)| family(question, values).is_some());
+        match self.connection.try_clone() {
+            Ok(other) if !of_connection => side_by_side(&self.connection, other, asked),
+            _ => asked.iter().map(|(question, values)| self.ask(question, values)).collect(),
+        }
+    }
+
     fn query(&self, query: &Query, stop: &Stop, sink: PageSink<'_>) -> Result<Ended, AskError> {
         // Whoever makes a newer one removes this one; what is open here stays, and the room opens anew.
         let home = match &self.home {
@@ -116,6 +126,19 @@ impl Ask for Warehouse {
         };
         Place { lake: self.lake.clone(), manifest, warehouse }
     }
+}
+
+/// Answers the first question here and the others meanwhile on a second connection: with a thread for each of them,
+/// small ones take the processors from the large one.
+fn side_by_side(own: &Connection, other: Connection, asked: &[Bound]) -> Vec<Result<Page, AskError>> {
+    let Some(((question, values), rest)) = asked.split_first() else { return Vec::new() };
+    std::thread::scope(|scope| {
+        let others = scope.spawn(move || {
+            rest.iter().map(|(question, values)| ask(&other, question, values)).collect::<Vec<_>>()
+        });
+        let first = ask(own, question, values);
+        [first].into_iter().chain(others.join().expect("asking does not panic")).collect()
+    })
 }
 
 /// The family of the one instance type that the question is about.

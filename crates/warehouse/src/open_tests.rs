@@ -88,3 +88,31 @@ fn data_that_cannot_be_read_is_said() {
     source.manifest.files[0].version = 2;
     check(&source, "holds zone in version 2, and this mycelium reads up to 1: upgrade mycelium");
 }
+
+#[test]
+fn questions_beside_each_other_are_answered_as_alone() {
+    use catalog::ports::{Ask, Bound};
+
+    let now = "2026-11-23T00:00:00Z".parse().unwrap();
+    let bound = |name: &str, given: &[(&str, &str)]| -> Bound {
+        let question = catalog::question(name).unwrap();
+        let given: Vec<_> = given.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
+        (question, question.bind(&given, now).unwrap())
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for folders in [vec![folder.path().to_path_buf()], Vec::new()] {
+        let warehouse = crate::Warehouse::open(Vec::new(), None, &folders).unwrap();
+        let mut asked = vec![bound("region/list", &[]), bound("data/runs", &[]), bound("price/current", &[])];
+        // The last one names a type, of whose family alone the files are read; another lacks its values.
+        for more in [bound("spot/latest", &[("type", "m5.large")]), (asked[1].0, Vec::new())] {
+            let alone: Vec<_> =
+                asked.iter().map(|(question, values)| warehouse.ask(question, values)).collect();
+            assert_eq!(warehouse.ask_all(&asked), alone);
+            asked.push(more);
+        }
+        let alone: Vec<_> = asked.iter().map(|(question, values)| warehouse.ask(question, values)).collect();
+        assert_eq!(warehouse.ask_all(&asked), alone);
+        assert!(alone[4].is_err());
+        assert_eq!(warehouse.ask_all(&[]), Vec::new());
+    }
+}

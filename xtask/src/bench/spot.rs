@@ -40,7 +40,7 @@ impl Spot<'_> {
             let (ours, rival) = spot.ask(question, &sorted)?;
             line(question.0, ours, rival, "60 ms");
         }
-        bench.group_by(&spot.lake, &sorted)?;
+        bench.group_by(&spot.lake, &spot.files()?, &sorted)?;
         if growth { spot.growth() } else { Ok(()) }
     }
 
@@ -82,11 +82,26 @@ impl Spot<'_> {
         self.import("import of a month of it again", &month)
     }
 
-    /// Bytes that a change takes in the lake.
-    fn takes(&self, what: &str) -> Result<(), Failed> {
+    /// The newest manifest.
+    fn manifest(&self) -> Result<String, Failed> {
         let newest = fs::read_to_string(self.lake.join("CURRENT")).map_err(|e| e.to_string())?;
         let manifest = self.lake.join("manifest").join(format!("{}.json", newest.trim()));
-        let text = fs::read_to_string(manifest).map_err(|e| e.to_string())?;
+        fs::read_to_string(manifest).map_err(|e| e.to_string())
+    }
+
+    /// The files of the prices.
+    fn files(&self) -> Result<Vec<PathBuf>, Failed> {
+        let text = self.manifest()?;
+        let paths = text.split("\"path\": \"").skip(1).filter_map(|rest| rest.split('"').next());
+        Ok(paths
+            .filter(|path| path.starts_with("lake/spot_price/"))
+            .map(|path| self.lake.join(path))
+            .collect())
+    }
+
+    /// Bytes that a change takes in the lake.
+    fn takes(&self, what: &str) -> Result<(), Failed> {
+        let text = self.manifest()?;
         let (mut rows, mut bytes, mut files) = (0.0, 0.0, 0);
         for file in text.split("\"dataset\": ").filter(|part| part.starts_with("\"spot_price\"")) {
             rows += number(file, "rows")?;

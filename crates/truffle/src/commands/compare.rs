@@ -29,9 +29,10 @@ pub fn run_compare(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    let regions = args.place.regions(&[], ports.settings.region.value.as_str());
+    args.place.ask_ahead(ports, &regions);
     let facts = place::facts(ports)?;
     let types = args.types.iter().map(|name| place::fact(name, &facts)).collect::<Result<Vec<_>, _>>()?;
-    let regions = args.place.regions(&[], ports.settings.region.value.as_str());
     let offers = args.place.offers(ports, &regions, printer)?;
     let sides = sides(&types, &offers);
     for facts in types.iter().filter(|t| !sides.iter().any(|c| same(c, t) && c.offer.is_some())) {

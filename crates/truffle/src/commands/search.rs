@@ -1,5 +1,6 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
 
 use catalog::TypeFacts;
 use clap::Args;
@@ -68,11 +69,13 @@ pub fn run_search(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let facts = place::facts(ports)?;
+    let otherwise = if args.in_all_regions { "all" } else { ports.settings.region.value.as_str() };
+    args.place.ask_ahead(ports, &args.place.regions(&words::regions(&args.words), otherwise));
+    // The process ends with the answer: to free some 60,000 texts before takes time and serves nobody.
+    let facts = ManuallyDrop::new(place::facts(ports)?);
     let understood = words::read(&args.words, &Vocabulary::new(&facts))?;
     let filters = Filters::new(&args.filters, &understood, &facts)?;
     let sort = sort_keys(args, &understood)?;
-    let otherwise = if args.in_all_regions { "all" } else { ports.settings.region.value.as_str() };
     let regions = args.place.regions(&understood.regions, otherwise);
     let (offers, least) = match args.in_all_regions {
         true => args.place.offers_everywhere(ports, &regions, printer)?,

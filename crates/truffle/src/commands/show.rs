@@ -26,9 +26,10 @@ pub fn run_show(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    let regions = args.place.regions(&[], "all");
+    args.place.ask_ahead(ports, &regions);
     let facts = place::facts(ports)?;
     let facts = place::fact(&args.name, &facts)?;
-    let regions = args.place.regions(&[], "all");
     let offers = args.place.offers(ports, &regions, printer)?;
     let offers: Vec<_> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
     let places: Vec<_> = offers.iter().map(|offer| Candidate { facts, offer: Some(offer) }).collect();

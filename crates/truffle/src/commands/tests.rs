@@ -171,7 +171,7 @@ fn run(line: &str, format: Format) -> (Result<Exit, Failure>, String, String) {
     let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
     let sources = Sources { home: Some(PathBuf::from("/home/ann")), ..Sources::default() };
     let settings = Settings::resolve(&Flags::default(), &sources).unwrap();
-    let ports = Ports { ask: &Memory, encode: &NoEncode, settings: &settings, as_of: now };
+    let ports = Ports::new(&Memory, &NoEncode, &settings, now);
     let (out, err) = (Paper::default(), Paper::default());
     let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
     let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));

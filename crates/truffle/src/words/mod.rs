@@ -156,6 +156,11 @@ pub fn read(words: &[String], vocabulary: &Vocabulary) -> Result<Understood, Fai
     Ok(understood)
 }
 
+/// Words that are spelt as regions are, before anything is known of which there are.
+pub(crate) fn regions(words: &[String]) -> Vec<String> {
+    words.iter().flat_map(|word| split(word)).filter(|word| region(word)).collect()
+}
+
 /// Whether a word is spelt as a region is: `us-east-1`, `us-gov-west-1`. Whether there is such a region
 /// is for the warehouse to say.
 fn region(word: &str) -> bool {
