@@ -19,7 +19,8 @@ pub(super) fn import_bills(
     now: Timestamp,
 ) -> Result<Imported, Failure> {
     let observed_at = order.observed_at.or_else(|| newest(order.paths)).unwrap_or(now).min(now);
-    let files = BillFiles { layout, paths: order.paths, observed_at, whole: !order.partial, open: &open };
+    let whole = !order.partial;
+    let files = BillFiles { layout, paths: order.paths, observed_at, whole, open: &open, origin: None };
     ports.store.import_bills(&files, now, order.dry_run).map_err(lake_failure)
 }
 
