@@ -10,7 +10,7 @@ use crate::snapshot::{Serving, aws, collector, csv, serve, serve_with};
 const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 
 /// An instant by the machine's clock, hours ago: a sandbox that begins there can be brought to today.
-fn hours_ago(hours: u32) -> String {
+pub(crate) fn hours_ago(hours: u32) -> String {
     let mut command = Command::new("date");
     ran(command.args(["-u", "-d", &format!("-{hours} hours"), "+%Y-%m-%dT%H:%M:%SZ"]))
         .good()

@@ -10,6 +10,7 @@ use catalog::{Field, Type, Value};
 use serde_json::{Value as Json, json};
 use tests::{Desk, Ran, ran};
 
+use crate::asked::hours_ago;
 use crate::moto::Moto;
 use crate::snapshot::csv;
 use stub::Stub;
@@ -139,7 +140,7 @@ fn of_two_assemblies_of_a_month_the_newest_one_counts() {
     moto.put("bills/p/daily2/20261001-20261101/x/daily2-00001.csv.gz", &gzip(&cur("2026-10", &["9"])));
 
     let dry = moto.collector(&desk, &["import", "s3://bills/p/daily", "--dry-run", "-o", "json"]);
-    assert_eq!(lines(&dry), ["p/daily 2026-10 cur wanted 2 -"], "{dry:?}");
+    assert_eq!(lines(&dry), ["p/daily 2026-10 cur to fetch 2 -"], "{dry:?}");
     assert!(!desk.home().join(".local/share/mycelium").exists(), "a dry run makes nothing");
     let first = moto.collector(&desk, &["import", "cur", "s3://bills/p/daily/", "-o", "json"]);
     assert_eq!(lines(&first), ["p/daily 2026-10 cur complete 2 4"], "{first:?}");
@@ -286,6 +287,23 @@ fn what_was_delivered_anew_is_fetched_and_nothing_else() {
 }
 
 #[test]
+fn a_delivery_that_is_under_way_is_waited_for() {
+    let desk = Desk::default();
+    let stub = Stub::serve();
+    let key = "e/data/BILLING_PERIOD=2026-10/e-00001.csv";
+    for (written, outcome) in [(0, "failed 0 -"), (2, "complete 1 1")] {
+        one_export(&stub, &["1"], "2026-10-09T01:00:00.000Z");
+        stub.touch(key, &hours_ago(written));
+        let told = stub.collector(&desk, &["import", "focus", "s3://bills/e", "-o", "json"]);
+        assert_eq!(
+            lines(&told),
+            [format!("e 2026-10 {} {outcome}", if written == 0 { "-" } else { "focus" })]
+        );
+        assert_eq!(told.err.contains("a delivery is under way"), written == 0, "{told:?}");
+    }
+}
+
+#[test]
 fn a_transfer_that_breaks_is_a_gap_and_not_a_short_bill() {
     let desk = Desk::default();
     let stub = Stub::serve();
@@ -356,6 +374,25 @@ fn a_bucket_is_asked_where_it_is() {
     let signed = |asked: &&String| asked.contains("/eu-central-1/s3/aws4_request");
     assert!(asked[0].starts_with("HEAD /bills") && !signed(&&asked[0]), "{asked:?}");
     assert!(asked.len() > 2 && asked[1..].iter().all(|asked| signed(&asked)), "{asked:?}");
+}
+
+#[test]
+fn a_profile_says_who_reads_and_where() {
+    let desk = Desk::default();
+    let stub = Stub::serve();
+    one_export(&stub, &["1"], "2026-10-09T01:00:00.000Z");
+    // A host's name, before which a bucket's would lead nowhere.
+    let url = stub.url.replace("127.0.0.1", "localhost");
+    let settings = format!(
+        "[profile payer]\naws_access_key_id = AKIDPAYER\naws_secret_access_key = secret\nregion = eu-west-1\n\
+         services = here\n[services here]\ns3 =\n  endpoint_url = {url}\n"
+    );
+    std::fs::create_dir(desk.home().join(".aws")).unwrap();
+    std::fs::write(desk.home().join(".aws/config"), settings).unwrap();
+    let told = desk.collector(&["import", "s3://bills/e", "--profile", "payer", "-o", "json"]);
+    assert_eq!(lines(&told), ["e 2026-10 focus complete 1 1"], "{told:?}");
+    let asked = stub.asked();
+    assert!(asked.iter().all(|asked| asked.contains("Credential=AKIDPAYER/")), "{asked:?}");
 }
 
 #[test]

@@ -273,4 +273,14 @@ mod tests {
             assert!(delivery(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn where_an_object_stands_is_part_of_its_key(key in "(/|[ab=-]|2026|10|month=|year=|data/|billing_period=|20261001-20261101/|-Manifest.json|.csv){0,12}") {
+            if let Some(place) = place(&key) {
+                assert!(key.starts_with(place.folder) && place.folder.starts_with(place.export), "{key}: {place:?}");
+                assert!(place.month.as_deref().is_none_or(is_month), "{key}: {place:?}");
+            }
+        }
+    }
 }

@@ -22,7 +22,7 @@ impl Address {
     fn read(word: &str) -> Result<Address, Failure> {
         let wrong = |why: &str| {
             Failure::usage(format!("\"{word}\" {why}; expected s3://BUCKET/PREFIX"))
-                .hint("collector import s3://my-bills/exports/daily")
+                .hint("such as s3://my-bills/exports/daily, the folder of a report or an export")
         };
         let rest = word.strip_prefix("s3://").ok_or_else(|| wrong("is no address in S3"))?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));

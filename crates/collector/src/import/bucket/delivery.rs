@@ -18,6 +18,9 @@ use super::found::{Bill, Files};
 /// A manifest is some hundred KB; what is larger is none.
 const LARGEST_MANIFEST: u64 = 32 << 20;
 
+/// How long after the last file its manifest may come.
+const UNDER_WAY: &str = "1h";
+
 /// Bytes that are taken at once.
 const PIECE: usize = 1 << 20;
 
@@ -63,6 +66,7 @@ pub(super) struct Shelf<'a> {
     pub(super) stop: &'a Stop,
     /// What is listed under the address, by its keys.
     pub(super) listed: HashMap<&'a str, &'a Object>,
+    pub(super) now: Timestamp,
 }
 
 impl Shelf<'_> {
@@ -87,7 +91,21 @@ impl Shelf<'_> {
         check(files.keys.iter().map(String::as_str)).map_err(|why| owned(Missing::gap(why)))?;
         let objects = files.keys.iter().map(|key| self.object(key, manifest));
         let objects = objects.collect::<Result<Vec<Object>, Missing>>().map_err(owned)?;
+        if let Some(file) = objects.iter().find(|file| self.is_under_way(file, manifest)) {
+            let why = format!(
+                "{} was written after the manifest that names it: a delivery is under way, import it again in an hour",
+                file.key
+            );
+            return Err(owned(Missing::gap(why)));
+        }
         Ok(Delivery { files: objects, account, layout: files.layout, made_at: manifest.modified })
+    }
+
+    /// Whether a file was overwritten just now, and others and the manifest are still to come. What was long ago is
+    /// whole: whoever copies a bucket need not copy a manifest last.
+    fn is_under_way(&self, file: &Object, manifest: &Object) -> bool {
+        file.modified > manifest.modified
+            && domain::before(self.now, UNDER_WAY).is_some_and(|since| file.modified > since)
     }
 
     fn manifest(&self, manifest: &Object) -> Result<feeds::Delivery, Missing> {

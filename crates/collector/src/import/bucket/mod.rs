@@ -131,7 +131,7 @@ pub(super) fn run_import(
     let work = Work {
         order,
         ports,
-        shelf: Shelf { source: &*source, bucket, address, stop: ports.stop, listed },
+        shelf: Shelf { source: &*source, bucket, address, stop: ports.stop, listed, now },
         state: State::new(shown.map(|shown| shown.log).unwrap_or_default()),
         now,
     };
@@ -204,7 +204,7 @@ impl Work<'_> {
         }
         line.fetched = delivery.bytes();
         if self.order.dry_run {
-            line.outcome = "wanted";
+            line.outcome = "to fetch";
             return Ok(());
         }
         let scratch = self.ports.store.scratch().map_err(|error| Missing::All(lake_failure(error)))?;
@@ -241,9 +241,11 @@ impl Work<'_> {
         folder: &Path,
     ) -> Result<Imported, Missing> {
         let observed_at = made_at.min(self.now);
-        let files =
-            BillFiles { layout, paths, observed_at, whole: true, open: &bills::open, origin: Some(origin) };
+        let stop = self.ports.stop;
+        let open = |path: &Path| bills::open_until(stop, path);
+        let files = BillFiles { layout, paths, observed_at, whole: true, open: &open, origin: Some(origin) };
         self.ports.store.import_bills(&files, self.now, false).map_err(|error| match error {
+            StoreError::BadFile(_) if stop.asked() => Missing::All(failure(SourceError::Interrupted)),
             StoreError::BadFile(why) => Missing::gap(without(&why, folder)),
             other => Missing::All(lake_failure(other)),
         })
