@@ -35,19 +35,31 @@ pub(super) struct Delivery {
     pub(super) made_at: Timestamp,
 }
 
-/// Why a bill cannot be had: a gap, which leaves the others to be taken, or a failure of everything.
+/// Why a bill is not taken.
 pub(super) enum Missing {
+    /// It is in this layout, and another one was asked for.
+    Other(BillLayout),
+    /// It cannot be had; the others can.
     Gap {
         why: String,
         /// Whose bill it is, if its manifest said so.
         account: Option<String>,
     },
+    /// Nothing can be had any more.
     All(Failure),
 }
 
 impl Missing {
     pub(super) fn gap(why: impl Into<String>) -> Missing {
         Missing::Gap { why: why.into(), account: None }
+    }
+
+    /// The same, of an account.
+    pub(super) fn owned(self, by: &Option<String>) -> Missing {
+        match self {
+            Missing::Gap { why, .. } => Missing::Gap { why, account: by.clone() },
+            other => other,
+        }
     }
 
     fn of(error: SourceError) -> Missing {
@@ -70,35 +82,39 @@ pub(super) struct Shelf<'a> {
 }
 
 impl Shelf<'_> {
-    /// The files of a bill, in the state in which they are now.
-    pub(super) fn delivery(&self, bill: &Bill) -> Result<Delivery, Missing> {
-        let (manifest, files) = match &bill.files {
+    /// The files of a bill, in the state in which they are now, if it is in the layout that is wanted.
+    pub(super) fn delivery(&self, bill: &Bill, wanted: Option<BillLayout>) -> Result<Delivery, Missing> {
+        let manifest = match &bill.files {
             Files::These(files) => {
                 check(files.iter().map(|file| file.key.as_str())).map_err(Missing::gap)?;
                 let made_at = files.iter().map(|file| file.modified).max().unwrap_or_default();
                 return Ok(Delivery { files: files.clone(), account: None, layout: None, made_at });
             }
-            Files::Named(manifest) => (manifest, self.manifest(manifest)?),
+            Files::Named(manifest) => manifest,
         };
-        let account = files.account;
-        let owned = |missing: Missing| match missing {
-            Missing::Gap { why, .. } => Missing::Gap { why, account: account.clone() },
-            all => all,
-        };
-        if files.keys.is_empty() {
-            return Err(owned(Missing::gap(format!("{} names no files", manifest.key))));
+        let feeds::Delivery { account, layout, keys } = self.manifest(manifest)?;
+        if let Some(found) = layout.filter(|found| wanted.is_some_and(|wanted| wanted != *found)) {
+            return Err(Missing::Other(found));
         }
-        check(files.keys.iter().map(String::as_str)).map_err(|why| owned(Missing::gap(why)))?;
-        let objects = files.keys.iter().map(|key| self.object(key, manifest));
-        let objects = objects.collect::<Result<Vec<Object>, Missing>>().map_err(owned)?;
-        if let Some(file) = objects.iter().find(|file| self.is_under_way(file, manifest)) {
-            let why = format!(
+        let files = self.named(&keys, manifest).map_err(|missing| missing.owned(&account))?;
+        Ok(Delivery { files, account, layout, made_at: manifest.modified })
+    }
+
+    /// The files that a manifest names.
+    fn named(&self, keys: &[String], manifest: &Object) -> Result<Vec<Object>, Missing> {
+        if keys.is_empty() {
+            return Err(Missing::gap(format!("{} names no files", manifest.key)));
+        }
+        check(keys.iter().map(String::as_str)).map_err(Missing::gap)?;
+        let files: Vec<Object> =
+            keys.iter().map(|key| self.object(key, manifest)).collect::<Result<_, Missing>>()?;
+        match files.iter().find(|file| self.is_under_way(file, manifest)) {
+            Some(file) => Err(Missing::gap(format!(
                 "{} was written after the manifest that names it: a delivery is under way, import it again in an hour",
                 file.key
-            );
-            return Err(owned(Missing::gap(why)));
+            ))),
+            None => Ok(files),
         }
-        Ok(Delivery { files: objects, account, layout: files.layout, made_at: manifest.modified })
     }
 
     /// Whether a file was overwritten just now, and others and the manifest are still to come. What was long ago is

@@ -143,7 +143,7 @@ pub(super) fn run_import(
         lines.extend(work.line(bill, at, printer)?);
     }
     if lines.is_empty() {
-        printer.note(&format!("no bill was found under {address}: expected the folder of a Cost and Usage Report or a data export"));
+        printer.note(&format!("there is nothing to import under {address}: expected the folder of a Cost and Usage Report or a data export"));
         return Ok(Exit::NothingMatched);
     }
     printer.report(&Report::plain(page(&lines)), ports.encode)?;
@@ -160,22 +160,17 @@ impl Work<'_> {
     /// Takes one bill; none when it is of another kind than was asked for.
     fn line(&self, bill: &Bill, at: usize, printer: &mut Printer) -> Result<Option<Line>, Failure> {
         let mut line = Line { export: bill.export.clone(), month: bill.month.clone(), ..Line::default() };
-        let why = match self.shelf.delivery(bill) {
-            Ok(delivery) => match (self.order.layout, delivery.layout) {
-                (Some(wanted), Some(found)) if wanted != found => {
-                    printer.note(&format!("{} is {}: left out", shown(bill), word(found)));
-                    return Ok(None);
-                }
-                _ => self.take(bill, &delivery, &mut line, printer).map_err(|missing| match missing {
-                    Missing::Gap { why, .. } => Missing::Gap { why, account: delivery.account },
-                    all => all,
-                }),
-            },
-            Err(missing) => Err(missing),
-        };
-        match why {
+        let delivery = self.shelf.delivery(bill, self.order.layout);
+        let done = delivery.and_then(|delivery| {
+            self.take(bill, &delivery, &mut line, printer).map_err(|missing| missing.owned(&delivery.account))
+        });
+        match done {
             Ok(()) => {}
             Err(Missing::All(failure)) => return Err(failure),
+            Err(Missing::Other(layout)) => {
+                printer.note(&format!("{} is {}: left out", shown(bill), word(layout)));
+                return Ok(None);
+            }
             Err(Missing::Gap { why, account }) => {
                 line.outcome = FAILED;
                 if !self.order.dry_run {
@@ -202,15 +197,16 @@ impl Work<'_> {
             line.outcome = Outcome::Unchanged.word();
             return Ok(());
         }
-        line.fetched = delivery.bytes();
         if self.order.dry_run {
             line.outcome = "to fetch";
+            line.fetched = delivery.bytes();
             return Ok(());
         }
         let scratch = self.ports.store.scratch().map_err(|error| Missing::All(lake_failure(error)))?;
         let folder: &Path = (*scratch).as_ref();
         let progress = printer.progress(&format!("fetching {}", shown(bill)));
         let paths = self.shelf.fetch(delivery, folder, &progress)?;
+        line.fetched = delivery.bytes();
         let layout = match line.layout {
             Some(layout) => layout,
             None => recognised(&paths, self.ports).map_err(|why| Missing::gap(without(&why, folder)))?,
@@ -222,12 +218,8 @@ impl Work<'_> {
         drop(progress);
         line.outcome = Outcome::Complete.word();
         line.gaps.clone_from(&imported.gaps);
-        let (files, bytes) = (delivery.files.len(), delivery.bytes());
-        printer.note(&format!(
-            "{}: {files} files, {bytes} bytes fetched, {} rows kept",
-            shown(bill),
-            imported.kept
-        ));
+        let (files, bytes, kept) = (line.files, line.fetched, imported.kept);
+        printer.note(&format!("{}: {files} files, {bytes} bytes fetched, {kept} rows kept", shown(bill)));
         line.imported = Some(imported);
         Ok(())
     }
@@ -288,7 +280,8 @@ impl Work<'_> {
 
 /// The layout that files have which nobody says anything of.
 fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<BillLayout, String> {
-    match kind::recognised(paths, ports).map_err(|failure| failure.message)? {
+    let unsaid = |failure: Failure| format!("{}; say cur or focus before the address", failure.message);
+    match kind::recognised(paths, ports).map_err(unsaid)? {
         FileKind::Cur => Ok(BillLayout::Cur),
         FileKind::Focus => Ok(BillLayout::Focus),
         other => Err(format!("its files are {}, and no bill", other.word())),
