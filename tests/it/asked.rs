@@ -1,17 +1,16 @@
 //! What `collector snapshot` asks for only when it is named: what costs money, and answers to a request.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use tests::{Desk, Ran, ran, root};
+use tests::{Desk, ran};
 
+use crate::moto::Moto;
 use crate::snapshot::{Serving, aws, collector, csv, serve, serve_with};
 
 const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 
 /// An instant by the machine's clock, hours ago: a sandbox that begins there can be brought to today.
-fn hours_ago(hours: u32) -> String {
+pub(crate) fn hours_ago(hours: u32) -> String {
     let mut command = Command::new("date");
     ran(command.args(["-u", "-d", &format!("-{hours} hours"), "+%Y-%m-%dT%H:%M:%SZ"]))
         .good()
@@ -386,68 +385,6 @@ fn instances_that_could_not_be_listed_are_a_gap_of_what_was_measured() {
     let done = collector(&desk, &serving, &["snapshot", "utilization", "--region", "us-east-1", "-o", "csv"]);
     assert!(done.err.contains("utilization of 3 instances"), "{done:?}");
     assert!(done.out.contains("ec2:DescribeInstances: InternalError"), "{done:?}");
-}
-
-/// moto's server, which nobody here wrote; none where `cargo xtask setup --tests` could not bring it.
-struct Moto {
-    child: Child,
-    address: String,
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Moto {
-    fn start(desk: &Desk) -> Option<Moto> {
-        let python = root().join(".tools/rival/bin/python");
-        if !python.exists() {
-            eprintln!("skipped: .tools/rival is missing; cargo xtask setup --tests makes it");
-            return None;
-        }
-        let mut command = Command::new(python);
-        command.args(["-B", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
-        command.env_clear().env("HOME", desk.home()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = lines.find_map(|line| {
-            let line = line.ok()?;
-            line.split_once("http://")
-                .map(|(_, rest)| rest.split_whitespace().next().unwrap_or("").to_string())
-        });
-        // What it logs of each request must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Some(Moto { child, address: address.expect("moto says where it listens") })
-    }
-
-    fn run(&self, command: &mut Command) -> Ran {
-        let keys = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")];
-        command.envs(keys).env("AWS_DEFAULT_REGION", "us-east-1");
-        ran(command.env("AWS_ENDPOINT_URL", format!("http://{}", self.address)))
-    }
-
-    fn collector(&self, desk: &Desk, words: &[&str]) -> Ran {
-        self.run(&mut desk.command("collector", words))
-    }
-
-    /// What the next question for costs is answered with.
-    fn next_costs(&self, answer: &str) {
-        let body = format!(r#"{{"results": [{answer}]}}"#);
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let head = format!(
-            "POST /moto-api/static/ce/cost-and-usage-results HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            self.address,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut said = String::new();
-        stream.read_to_string(&mut said).unwrap();
-        assert!(said.starts_with("HTTP/1.1 201"), "{said}");
-    }
 }
 
 /// moto's CloudWatch does not speak CBOR, which is all that the SDK speaks to it; its price list answers nothing, and it

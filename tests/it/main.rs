@@ -3,6 +3,7 @@
 mod asked;
 mod bad_input;
 mod bills;
+mod bucket;
 mod bundle;
 mod caller;
 mod daemon;
@@ -12,6 +13,7 @@ mod held;
 mod history;
 mod import;
 mod killing;
+mod moto;
 mod notebook;
 mod programs;
 mod room;

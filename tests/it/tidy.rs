@@ -37,8 +37,10 @@ const HEAVY_DOORS: &[(&str, &str)] = &[
     ("aws-sdk-costexplorer", "aws"),
     ("aws-sdk-ec2", "aws"),
     ("aws-sdk-pricing", "aws"),
+    ("aws-sdk-s3", "aws"),
     ("aws-sdk-servicequotas", "aws"),
     ("aws-sdk-sts", "aws"),
+    ("aws-types", "aws"),
 ];
 
 /// Lines that a file may have.

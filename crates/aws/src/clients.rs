@@ -15,6 +15,7 @@ use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents, SharedHttpCli
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
+use aws_types::service_config::ServiceConfigKey;
 use catalog::ports::SourceError;
 use domain::Timestamp;
 
@@ -25,7 +26,7 @@ use crate::values;
 pub(crate) const ATTEMPTS: u32 = 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
-const ANSWER: Duration = Duration::from_secs(60);
+pub(crate) const ANSWER: Duration = Duration::from_secs(60);
 
 /// The region that is asked when nobody names one.
 const HOME: &str = "us-east-1";
@@ -234,4 +235,47 @@ pub(crate) fn pricing(
 pub(crate) fn sts(config: &SdkConfig, dated: &Dated) -> aws_sdk_sts::Client {
     let builder = aws_sdk_sts::config::Builder::from(config).interceptor(dated.clone());
     aws_sdk_sts::Client::from_conf(builder.build())
+}
+
+/// S3 in a region, or in the profile's own. A bucket stands in the path where somebody else than AWS answers: only AWS
+/// has a host's name for each bucket.
+pub(crate) fn s3(config: &SdkConfig, region: Option<&str>) -> aws_sdk_s3::Client {
+    let foreign = s3_endpoint(config).is_some_and(|address| !is_of_aws(&address));
+    let mut builder = aws_sdk_s3::config::Builder::from(config).force_path_style(foreign);
+    if let Some(region) = region {
+        builder = builder.region(Region::new(region.to_string()));
+    }
+    aws_sdk_s3::Client::from_conf(builder.build())
+}
+
+/// Where S3 is asked for instead of at AWS: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, or a profile's settings.
+fn s3_endpoint(config: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url");
+    let own = config.service_config().zip(key.build().ok()).and_then(|(found, key)| found.load_config(key));
+    own.or_else(|| config.endpoint_url().map(String::from))
+}
+
+fn is_of_aws(address: &str) -> bool {
+    let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let host = host.split(['/', ':']).next().unwrap_or_default();
+    [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|domain| host.ends_with(domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_address_it_is() {
+        for address in
+            ["https://s3.eu-west-1.amazonaws.com", "https://b.vpce-1.s3.us-east-1.vpce.amazonaws.com:443/"]
+        {
+            assert!(is_of_aws(address), "{address}");
+        }
+        for address in
+            ["http://127.0.0.1:5000", "http://minio:9000/", "https://amazonaws.com.example/x.amazonaws.com"]
+        {
+            assert!(!is_of_aws(address), "{address}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use catalog::ports::SourceError;
 
 /// What failed and what to do, a lowercase fragment. `action` is the call's IAM action.
 pub(crate) fn gap<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
@@ -48,6 +49,21 @@ fn refusal(action: &str, code: &str, words: &str) -> String {
             if words.is_empty() { format!("{action}: {code}") } else { format!("{action}: {code}: {words}") }
         }
     }
+}
+
+/// Why nothing could be signed, if that is why a call failed: the SDK says it in words alone.
+pub(crate) fn unsigned(error: &(dyn Error + 'static)) -> Option<SourceError> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.to_string().contains("credential") {
+            return Some(SourceError::Credentials(format!(
+                "no AWS credentials were found, the last place that was asked says: {}",
+                innermost(error).trim_end_matches('.')
+            )));
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// The words of the error that all others were made of.

@@ -2,7 +2,7 @@
 //!
 //! This is the only room that names aws-sdk-*, and it owns the async runtime and all concurrency over regions. It
 //! will never write a file, decide what is worth keeping, or change anything in an account: every call that it makes
-//! is in [`Aws::actions`]'s table and only reads.
+//! is in [`Aws::actions`]'s table, or lists and reads a bucket, and only reads.
 
 mod clients;
 mod costs;
@@ -12,6 +12,7 @@ mod gap;
 mod instance_type;
 mod look;
 mod market;
+mod objects;
 mod places;
 mod prices;
 mod public;
@@ -20,12 +21,14 @@ mod spot;
 mod utilization;
 mod values;
 
+use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
 use aws_config::SdkConfig;
 use catalog::Dataset;
 use catalog::ports::{
-    Account, Asked, Delivered, Document, Fetched, Look, PartSink, SeenSink, Source, SourceError, Stop, Told,
+    Account, Asked, Bucket, Delivered, Document, Fetched, Look, Object, PartSink, SeenSink, Source,
+    SourceError, Stop, Told,
 };
 use domain::Timestamp;
 use tokio::runtime::Runtime;
@@ -39,6 +42,8 @@ pub struct Aws {
     clock: fn() -> Timestamp,
     /// What was read of each profile, so that credentials are found once.
     profiles: Mutex<Vec<(Option<String>, SdkConfig)>>,
+    /// A client for each profile and bucket, so that a bucket's region is found once.
+    buckets: Mutex<Vec<(Option<String>, String, aws_sdk_s3::Client)>>,
 }
 
 impl Aws {
@@ -49,7 +54,7 @@ impl Aws {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|e| SourceError::Failed(format!("the async runtime does not start: {e}")))?;
-        Ok(Aws { runtime, http: Http::new()?, clock, profiles: Mutex::default() })
+        Ok(Aws { runtime, http: Http::new()?, clock, profiles: Mutex::default(), buckets: Mutex::default() })
     }
 
     fn config(&self, profile: Option<&str>) -> SdkConfig {
@@ -60,6 +65,20 @@ impl Aws {
         let config = self.runtime.block_on(clients::config(&self.http, profile));
         profiles.push((profile.map(String::from), config.clone()));
         config
+    }
+
+    fn s3(&self, bucket: &Bucket<'_>, stop: &Stop) -> Result<aws_sdk_s3::Client, SourceError> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |profile: &Option<String>, name: &str| {
+            profile.as_deref() == bucket.profile && name == bucket.name
+        };
+        if let Some((.., client)) = buckets.iter().find(|(profile, name, _)| is_it(profile, name)) {
+            return Ok(client.clone());
+        }
+        let config = self.config(bucket.profile);
+        let client = self.runtime.block_on(objects::client(&config, bucket.name, stop))?;
+        buckets.push((bucket.profile.map(String::from), bucket.name.into(), client.clone()));
+        Ok(client)
     }
 }
 
@@ -94,6 +113,20 @@ impl Source for Aws {
 
     fn fetch(&self, url: &str, known: Option<&str>) -> Result<Fetched, SourceError> {
         public::fetch(&self.http, url, known)
+    }
+
+    fn list(&self, bucket: &Bucket<'_>, prefix: &str, stop: &Stop) -> Result<Vec<Object>, SourceError> {
+        let client = self.s3(bucket, stop)?;
+        self.runtime.block_on(objects::list(&client, bucket.name, prefix, stop))
+    }
+
+    fn open<'a>(
+        &'a self,
+        bucket: &Bucket<'_>,
+        object: &Object,
+        stop: &'a Stop,
+    ) -> Result<Box<dyn Read + 'a>, SourceError> {
+        objects::open(&self.runtime, &self.s3(bucket, stop)?, bucket, object, stop)
     }
 
     fn actions(&self, dataset: &Dataset) -> &'static [&'static str] {

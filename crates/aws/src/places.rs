@@ -9,7 +9,7 @@ use catalog::ports::{Account, SourceError};
 use domain::Timestamp;
 
 use crate::clients::{self, Dated};
-use crate::gap::{gap, innermost};
+use crate::gap::{gap, unsigned};
 use crate::look::{Rows, Seen};
 
 /// Who the profile is, and which regions it can ask.
@@ -25,11 +25,7 @@ pub(crate) async fn account(
         aws_sdk_sts::error::SdkError::ServiceError(_) => {
             SourceError::Credentials(gap("sts:GetCallerIdentity", &error))
         }
-        _ if no_credentials(&error) => SourceError::Credentials(format!(
-            "no AWS credentials were found, the last place that was asked says: {}",
-            innermost(&error).trim_end_matches('.')
-        )),
-        _ => SourceError::Failed(gap("sts:GetCallerIdentity", &error)),
+        _ => unsigned(&error).unwrap_or_else(|| SourceError::Failed(gap("sts:GetCallerIdentity", &error))),
     })?;
     let (Some(account_id), Some(arn)) = (who.account(), who.arn()) else {
         return Err(SourceError::Failed("sts:GetCallerIdentity named no account".into()));
@@ -51,18 +47,6 @@ pub(crate) async fn account(
         disabled,
         ahead: dated.first().map_or(0, |aws| here.as_second() - aws.as_second()),
     })
-}
-
-/// The SDK says it in words alone.
-fn no_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.to_string().contains("credential") {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }
 
 /// Zone ids by zone names: the names are the account's own.

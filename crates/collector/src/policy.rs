@@ -1,19 +1,24 @@
 use catalog::Dataset;
+use catalog::ports::{GET_OBJECT, LIST_BUCKET};
 use clap::Args;
 use console::{Exit, Failure, Printer};
-use serde_json::json;
+use domain::Region;
+use serde_json::{Value, json};
 
 use crate::Ports;
+use crate::import::Address;
 use crate::snapshot;
 
-/// Print the least IAM policy with which the datasets can be snapshot.
+/// Print the least IAM policy with which the datasets can be snapshot, or bills be imported from S3.
 ///
 /// The calls are those that `collector snapshot` makes, and only read. None of them can be narrowed to a resource.
 /// What price needs is for --type alone: its lists are public, as are interruption, savings_plan and spot_feed.
+/// For s3://BUCKET/PREFIX it is what `collector import` needs, narrowed to that place; objects that are encrypted with
+/// a key of your own need kms:Decrypt for that key as well.
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
-    /// Datasets; all of them without any
-    #[arg(value_name = "DATASET")]
+    /// Datasets, and places in S3; all datasets without any
+    #[arg(value_name = "DATASET|s3://BUCKET/PREFIX")]
     pub datasets: Vec<String>,
 }
 
@@ -22,7 +27,34 @@ pub(crate) fn run_policy(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let named = snapshot::datasets(&args.datasets)?;
+    let mut addresses = Vec::new();
+    let mut words = Vec::new();
+    for word in &args.datasets {
+        match Address::of(word) {
+            Some(address) => addresses.push(address?),
+            None => words.push(word.clone()),
+        }
+    }
+    let mut statements = Vec::new();
+    if addresses.is_empty() || !words.is_empty() {
+        statements.extend(looking(&words, ports)?);
+    }
+    statements.extend(
+        addresses.iter().enumerate().flat_map(|(at, address)| reading(at + 1, address, ports.region)),
+    );
+    if statements.is_empty() {
+        printer.note("these are public: no permission is needed");
+        return Ok(Exit::Done);
+    }
+    let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+    let text = serde_json::to_string_pretty(&policy).expect("a policy is plain JSON");
+    printer.text(&format!("{text}\n"))?;
+    Ok(Exit::Done)
+}
+
+/// What looking at datasets needs; none where they are public.
+fn looking(words: &[String], ports: &Ports<'_>) -> Result<Option<Value>, Failure> {
+    let named = snapshot::datasets(words)?;
     let source = (ports.source)().map_err(|error| Failure::broken(error.to_string()))?;
     let wanted = |dataset: &&Dataset| named.is_empty() || named.contains(&dataset.name);
     let mut actions: Vec<&str> = catalog::DATASETS
@@ -32,18 +64,26 @@ pub(crate) fn run_policy(
         .copied()
         .collect();
     if actions.is_empty() {
-        printer.note("these are public: no permission is needed");
-        return Ok(Exit::Done);
+        return Ok(None);
     }
     // To know the account and its regions, whatever is asked for; the first is always allowed.
     actions.extend(["sts:GetCallerIdentity", "ec2:DescribeRegions"]);
     actions.sort_unstable();
     actions.dedup();
-    let policy = json!({
-        "Version": "2012-10-17",
-        "Statement": [{"Sid": "MyceliumCollector", "Effect": "Allow", "Action": actions, "Resource": "*"}],
-    });
-    let text = serde_json::to_string_pretty(&policy).expect("a policy is plain JSON");
-    printer.text(&format!("{text}\n"))?;
-    Ok(Exit::Done)
+    Ok(Some(json!({"Sid": "MyceliumCollector", "Effect": "Allow", "Action": actions, "Resource": "*"})))
+}
+
+/// What reading a place in S3 needs: its bucket is listed, and its objects are read.
+fn reading(number: usize, address: &Address, region: &Region) -> [Value; 2] {
+    let partition = match region.to_string() {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    let bucket = format!("arn:{partition}:s3:::{}", address.bucket);
+    let objects = format!("{bucket}/{}*", address.listed());
+    [
+        json!({"Sid": format!("MyceliumList{number}"), "Effect": "Allow", "Action": LIST_BUCKET, "Resource": bucket}),
+        json!({"Sid": format!("MyceliumRead{number}"), "Effect": "Allow", "Action": GET_OBJECT, "Resource": objects}),
+    ]
 }

@@ -25,6 +25,13 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// Says how far it is.
+    pub fn say(&self, how_far: String) {
+        self.bar.set_message(how_far);
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();

@@ -8,6 +8,7 @@
 mod advisor;
 mod benchmark;
 mod cost_explorer;
+mod delivery;
 mod ending;
 mod index;
 mod offer;
@@ -30,6 +31,7 @@ use std::io::BufRead;
 use catalog::Batch;
 use domain::Timestamp;
 
+pub use delivery::{Delivery, Place, Role, delivery, is_month, place};
 pub use index::{RegionFile, region_index, version_at};
 pub use plain::{is_compressed, plain};
 pub use recognise::{HEAD, recognise};

@@ -15,7 +15,7 @@ use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use serde::{Deserialize, Serialize};
 
-use crate::folder::{self, LakeError};
+use crate::folder::{self, LakeError, Scratch};
 use crate::log::{FOLDED, Log};
 use crate::price_file::{PriceFile, unreadable};
 use crate::run::LakeRun;
@@ -155,10 +155,10 @@ pub(crate) fn unpack(
     let writer = Writer::open(root)?;
     let before = writer.manifest().clone();
     let known = known(root, &before)?;
-    let scratch = Scratch::make(root)?;
+    let scratch = Scratch::make(root, "bundle")?;
     let run_id = format!("bundle-{}", folder::digest(&opened.text));
     let mut run = LakeRun::new(writer, &run_id, tool_version);
-    opened.each_into(&scratch.0, |file, path| {
+    opened.each_into(scratch.as_ref(), |file, path| {
         match dataset(&file.dataset).map(|dataset| (dataset, dataset.kind)) {
             Some((dataset, Kind::Changes)) => {
                 let prices = PriceFile::open(path)?;
@@ -203,25 +203,6 @@ pub(crate) fn unpack(
 /// The runs that the lake shows.
 fn known(root: &Path, manifest: &Manifest) -> Result<HashSet<String>, LakeError> {
     Ok(Log::read(root, manifest)?.rows.into_iter().map(|row| row.run_id).collect())
-}
-
-/// A folder of the lake for what is on its way in. It goes when it is dropped, or with the next writer.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn make(root: &Path) -> Result<Scratch, LakeError> {
-        let path = root.join("manifest").join(format!(".bundle.{}.tmp", std::process::id()));
-        // A process of the same id may have died here.
-        let _ = fs::remove_dir_all(&path);
-        folder::make_folder(&path)?;
-        Ok(Scratch(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// A bundle whose list was believed.

@@ -156,6 +156,31 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), LakeError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|e| LakeError::io(path, e))
 }
 
+/// A folder of the lake for what is on its way in. It goes when it is dropped, or with the next writer.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn make(root: &Path, what: &str) -> Result<Scratch, LakeError> {
+        let path = root.join("manifest").join(format!(".{what}.{}.tmp", std::process::id()));
+        // A process of the same id may have died here.
+        let _ = fs::remove_dir_all(&path);
+        make_folder(&path)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl AsRef<Path> for Scratch {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// The number in CURRENT; none when there is no lake yet: no folder, an empty one, or one in which a first
 /// run died before its commit.
 pub(crate) fn current(root: &Path) -> Result<Option<u64>, LakeError> {

@@ -8,7 +8,7 @@ use catalog::ports::{
 use catalog::{Dataset, Manifest, dataset};
 use domain::Timestamp;
 
-use crate::folder::{self, LakeError};
+use crate::folder::{self, LakeError, Scratch};
 use crate::run::LakeRun;
 use crate::{Pinned, Writer, billing, bundle, compact, forget, keep, log, spot_history};
 
@@ -136,6 +136,12 @@ impl Store for LakeStore {
         let Some(pinned) = Pinned::newest(&self.root)? else { return Ok(None) };
         let shown = log::shown(&self.root, &pinned.manifest, run_id, "")?;
         Ok(shown.map(|_| pinned.manifest.number))
+    }
+
+    fn scratch(&self) -> Result<Box<dyn AsRef<Path>>, StoreError> {
+        // Who may write finds out before anything comes in, and what others left goes.
+        drop(Writer::open(&self.root)?);
+        Ok(Box::new(Scratch::make(&self.root, "import")?))
     }
 
     fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError> {

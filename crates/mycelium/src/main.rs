@@ -85,6 +85,7 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
         // The other commands end at once, and lose nothing that is visible.
         let stop = match &args.command {
             collector::Command::Snapshot(_) | collector::Command::Watch(_) => interruptible()?,
+            collector::Command::Import(args) if args.is_remote() => interruptible()?,
             _ => Stop::default(),
         };
         let ports = collector::Ports {

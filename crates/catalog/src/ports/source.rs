@@ -155,6 +155,34 @@ pub struct Fetched {
     pub etag: Option<String>,
 }
 
+/// A bucket of S3 as one profile reaches it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket<'a> {
+    /// The profile that was named; none is the default chain of credentials.
+    pub profile: Option<&'a str>,
+    /// Its name.
+    pub name: &'a str,
+}
+
+/// An object of a bucket, as it was listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its key.
+    pub key: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// What S3 calls this state of it.
+    pub etag: String,
+    /// When it was written.
+    pub modified: Timestamp,
+}
+
+/// The IAM action by which a bucket is listed and its region found, on the bucket itself.
+pub const LIST_BUCKET: &str = "s3:ListBucket";
+
+/// The IAM action by which an object is read.
+pub const GET_OBJECT: &str = "s3:GetObject";
+
 /// What is said of a clock that is so many seconds ahead of AWS's, when that is more than five minutes: what is
 /// written down now is AWS's time, but what this machine wrote before may be wrong.
 pub fn skew(ahead: i64) -> Option<String> {
@@ -185,6 +213,18 @@ pub trait Source {
     /// Fetches a public file by its address; its body is none when the server still has the state called `known`, and
     /// an error, never short, when the transfer breaks.
     fn fetch(&self, url: &str, known: Option<&str>) -> Result<Fetched, SourceError>;
+
+    /// The objects of a bucket whose keys begin with `prefix`, of all pages, in the order of their keys.
+    fn list(&self, bucket: &Bucket<'_>, prefix: &str, stop: &Stop) -> Result<Vec<Object>, SourceError>;
+
+    /// Opens an object in the state in which it was listed. When it is in another one, or gone, that is an error; so is
+    /// a transfer that breaks or stalls, and somebody's wish to stop, when it is read: what ends has all its bytes.
+    fn open<'a>(
+        &'a self,
+        bucket: &Bucket<'_>,
+        object: &Object,
+        stop: &'a Stop,
+    ) -> Result<Box<dyn Read + 'a>, SourceError>;
 
     /// The IAM actions that a look at the dataset needs; none where the dataset is public.
     fn actions(&self, dataset: &Dataset) -> &'static [&'static str];

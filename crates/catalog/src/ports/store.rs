@@ -65,6 +65,17 @@ pub struct BillFiles<'a> {
     pub whole: bool,
     /// How a file of text is opened.
     pub open: OpenText<'a>,
+    /// The delivery that they are, if it has a name; otherwise the files' names stand for it.
+    pub origin: Option<BillOrigin<'a>>,
+}
+
+/// A delivery of a bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BillOrigin<'a> {
+    /// Where it is from, such as `s3://bucket/exports/daily`.
+    pub source: &'a str,
+    /// What names its state: the same name, the same bytes.
+    pub version: &'a str,
 }
 
 /// What an import brought.
@@ -216,6 +227,10 @@ pub trait Store {
 
     /// The newest manifest, if it shows a run of that name.
     fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError>;
+
+    /// Makes a folder on the lake's file system for what is on its way in. It goes when it is dropped; what a process
+    /// that died left there goes with the next one that writes.
+    fn scratch(&self) -> Result<Box<dyn AsRef<Path>>, StoreError>;
 
     /// Opens a run under the writer's lock; none when a run of that name is visible already, because what is
     /// visible is never written again. `run_id` names it and its files: lowercase letters, digits and `-`.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{BillFiles, BillLayout, Imported};
+use catalog::ports::{BillFiles, BillLayout, Imported, Stop};
 use console::Failure;
 use domain::Timestamp;
 
@@ -19,13 +19,31 @@ pub(super) fn import_bills(
     now: Timestamp,
 ) -> Result<Imported, Failure> {
     let observed_at = order.observed_at.or_else(|| newest(order.paths)).unwrap_or(now).min(now);
-    let files = BillFiles { layout, paths: order.paths, observed_at, whole: !order.partial, open: &open };
+    let whole = !order.partial;
+    let files = BillFiles { layout, paths: order.paths, observed_at, whole, open: &open, origin: None };
     ports.store.import_bills(&files, now, order.dry_run).map_err(lake_failure)
 }
 
 /// Opens a file of text, which may be compressed.
 pub(super) fn open(path: &Path) -> io::Result<Box<dyn io::BufRead>> {
     feeds::plain(Box::new(File::open(path)?))
+}
+
+/// The same, until somebody asks to stop: then it cannot be read any more.
+pub(super) fn open_until(stop: &Stop, path: &Path) -> io::Result<Box<dyn io::BufRead>> {
+    feeds::plain(Box::new(Until { file: File::open(path)?, stop: stop.clone() }))
+}
+
+struct Until {
+    file: File,
+    stop: Stop,
+}
+
+impl io::Read for Until {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // Not `ErrorKind::Interrupted`, after which everybody reads again.
+        if self.stop.asked() { Err(io::Error::other("interrupted")) } else { self.file.read(buffer) }
+    }
 }
 
 /// When the newest of the files was last changed: a bill does not say when it was made.

@@ -80,7 +80,7 @@ impl FileKind {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
     }
 
-    fn of_word(word: &str) -> Option<FileKind> {
+    pub(super) fn of_word(word: &str) -> Option<FileKind> {
         FileKind::value_variants().iter().copied().find(|kind| kind.word() == word)
     }
 }

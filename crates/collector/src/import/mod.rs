@@ -1,4 +1,5 @@
 mod bills;
+mod bucket;
 mod feed;
 mod kind;
 
@@ -10,16 +11,25 @@ use clap::{Args, ValueEnum};
 use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
+pub(crate) use self::bucket::Address;
 use self::kind::{FileKind, Reader};
 use crate::{Ports, bundle, lake_failure};
 
-/// Import files into the lake. They become visible all at once, or not at all.
+/// Import files into the lake, or bills from S3. They become visible all at once, or not at all.
 ///
 /// Files may be compressed (.gz, .zst), except Parquet. The same files a second time add nothing.
+///
+/// s3://BUCKET/PREFIX is the folder of a Cost and Usage Report or of a data export (CUR 2.0, FOCUS), or one above such
+/// folders. Of each month what its newest manifest names is taken, whole, and replaces what was known of that month and
+/// account; older deliveries beside it are not counted. A month that has not changed since the last time is not fetched
+/// again, and one that cannot be had is a gap with its reason: the others land. Where there is no manifest, files are
+/// taken as long as no two folders can hold the same bill. It needs s3:ListBucket and s3:GetObject
+/// (collector policy s3://BUCKET/PREFIX prints a policy), and passes through a folder of the lake, a month at a time.
 #[derive(Debug, Args)]
 #[command(after_long_help = kinds())]
 pub struct ImportArgs {
-    /// Files to import, together. What they hold may be said before them; without it their beginning tells
+    /// Files to import, together, or one s3://BUCKET/PREFIX. What they hold may be said before them; without it their
+    /// beginning tells
     #[arg(required = true, value_name = "[KIND] PATH", value_hint = clap::ValueHint::FilePath)]
     pub paths: Vec<PathBuf>,
     /// When the files were made, for spot-advisor, cur, focus and cost-explorer: they do not say themselves.
@@ -40,9 +50,22 @@ pub struct ImportArgs {
     /// For a bundle: the key of who signed it, as collector bundle printed it; known keys need not be named again
     #[arg(long, value_name = "KEY")]
     pub signer: Option<String>,
-    /// Read and count, and write nothing
+    /// For bills from S3: the profile of ~/.aws/config that reads them; without this the default credentials
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// For bills from S3: these months alone, such as 2026-10, joined by commas
+    #[arg(long, value_name = "MONTH", value_delimiter = ',')]
+    pub month: Vec<String>,
+    /// Read and count, and write nothing; from S3 fetch nothing but manifests, and say what would come
     #[arg(long)]
     pub dry_run: bool,
+}
+
+impl ImportArgs {
+    /// Whether the words name a place in S3, from which things come slowly.
+    pub fn is_remote(&self) -> bool {
+        self.paths.iter().any(|word| word.to_str().and_then(Address::of).is_some())
+    }
 }
 
 /// What `--help` says of the kinds.
@@ -95,6 +118,9 @@ pub(crate) fn run_import(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    if let Some(order) = bucket::order(args)? {
+        return bucket::run_import(&order, ports, printer, now);
+    }
     let (said, paths) = kind::told_apart(&args.paths)?;
     let kind = match said {
         Some(kind) => kind,
@@ -150,6 +176,8 @@ fn check_flags(args: &ImportArgs, kind: FileKind) -> Result<(), Failure> {
         (args.whole && (bill || !kind.may_be_partial()), "--whole", "price-list and savings-plans"),
         (args.account.is_some() && kind != FileKind::CostExplorer, "--account", "cost-explorer"),
         (args.signer.is_some() && kind != FileKind::Bundle, "--signer", "bundle"),
+        (args.profile.is_some(), "--profile", "bills from s3://BUCKET/PREFIX"),
+        (!args.month.is_empty(), "--month", "bills from s3://BUCKET/PREFIX"),
     ];
     if let Some((_, flag, kinds)) = slips.iter().find(|(slip, ..)| *slip) {
         return Err(Failure::usage(format!("{flag} is for {kinds}, and this is {}", kind.word()))

@@ -4,7 +4,7 @@ mod plan;
 mod prices;
 mod public;
 mod spending;
-mod state;
+pub(crate) mod state;
 mod utilization;
 mod wanted;
 

@@ -9,14 +9,14 @@ use domain::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// The newest statement of every scope.
-pub(super) struct State {
+pub(crate) struct State {
     newest: HashMap<(String, String), Logged>,
     /// The same, of each source.
     of_sources: HashMap<(String, String, String), Logged>,
 }
 
 impl State {
-    pub(super) fn new(log: Vec<Logged>) -> State {
+    pub(crate) fn new(log: Vec<Logged>) -> State {
         let mut state = State { newest: HashMap::new(), of_sources: HashMap::new() };
         log.into_iter().for_each(|told| state.learn(told));
         state
@@ -45,8 +45,20 @@ impl State {
         said.filter(|_| newest.source == source || newest.outcome == Outcome::Partial.word())
     }
 
+    /// Rows that a delivery of that name and instant told, if telling it again would change nothing: in each scope of
+    /// which it spoke it still stands, or something newer than it does.
+    pub(crate) fn delivered(&self, dataset: &str, source: &str, version: &str, at: Timestamp) -> Option<u64> {
+        let is_it = |told: &&Logged| {
+            told.dataset == dataset && told.source == source && told.version.as_deref() == Some(version)
+        };
+        let said: Vec<&Logged> = self.of_sources.values().filter(is_it).collect();
+        let stands =
+            |told: &&Logged| told.observed_at >= at || self.standing(dataset, &told.scope, source).is_some();
+        (!said.is_empty() && said.iter().all(stands)).then(|| said.iter().map(|told| told.rows).sum())
+    }
+
     /// The scopes of a dataset with their newest statements.
-    pub(super) fn scopes(&self, dataset: &str) -> Vec<&Logged> {
+    pub(crate) fn scopes(&self, dataset: &str) -> Vec<&Logged> {
         let mut scopes: Vec<&Logged> = self.newest.values().filter(|told| told.dataset == dataset).collect();
         scopes.sort_by(|one, other| one.scope.cmp(&other.scope));
         scopes
@@ -139,6 +151,41 @@ mod tests {
         assert_eq!(digest(&[rows(&["a", "b"])]), digest(&[rows(&["b"]), rows(&["a"])]));
         assert_ne!(digest(&[rows(&["a", "b"])]), digest(&[rows(&["a", "c"])]));
         assert_ne!(digest(&[rows(&["a"])]), digest(&[rows(&["a", "a"])]));
+    }
+
+    #[test]
+    fn a_delivery_that_is_known_changes_nothing() {
+        let told = |scope: &str, source: &str, version: &str, second: i64, outcome: &str| Logged {
+            run_id: "r".into(),
+            dataset: "charge".into(),
+            scope: scope.into(),
+            source: source.into(),
+            version: (!version.is_empty()).then(|| version.into()),
+            observed_at: Timestamp::from_second(second).unwrap(),
+            outcome: outcome.into(),
+            rows: 2,
+            gaps: vec![],
+        };
+        let check = |log: &[Logged], second: i64, expected: Option<u64>| {
+            let state = State::new(log.to_vec());
+            let at = Timestamp::from_second(second).unwrap();
+            assert_eq!(state.delivered("charge", "s3://b/e", "v1", at), expected, "{log:?}");
+        };
+        let ours = told("1/2026-10", "s3://b/e", "v1", 5, "complete");
+        check(&[], 5, None);
+        check(std::slice::from_ref(&ours), 5, Some(2));
+        // Its manifest alone was written anew.
+        check(std::slice::from_ref(&ours), 6, Some(2));
+        check(&[ours.clone(), told("2/2026-10", "s3://b/e", "v1", 5, "complete")], 6, Some(4));
+        check(&[told("1/2026-10", "s3://b/e", "v0", 5, "complete")], 5, None);
+        check(&[told("1/2026-10", "s3://b/e", "v1", 5, "failed")], 5, None);
+        // A newer delivery of the same, then another one's word, after which the first could be the newest again.
+        check(&[ours.clone(), told("1/2026-10", "s3://b/e", "v2", 9, "complete")], 5, None);
+        let others = told("1/2026-10", "file.csv", "", 9, "complete");
+        check(&[ours.clone(), others.clone()], 5, Some(2));
+        check(&[ours.clone(), others], 10, None);
+        // What only adds leaves it standing.
+        check(&[ours, told("1/2026-10", "more.csv", "", 9, "partial")], 10, Some(2));
     }
 
     #[test]

@@ -47,8 +47,8 @@ pub(crate) fn import(
         run.tell(Told {
             dataset: charge(),
             scope: scope.clone(),
-            source: bill.source.clone(),
-            version: None,
+            source: files.origin.map_or(bill.source.clone(), |origin| origin.source.into()),
+            version: files.origin.map(|origin| origin.version.into()),
             observed_from: Timestamp::from_microsecond(bill.from).unwrap_or(files.observed_at),
             observed_at: files.observed_at,
             outcome: if files.whole { Outcome::Complete } else { Outcome::Partial },

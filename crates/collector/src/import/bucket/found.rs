@@ -1,0 +1,261 @@
+//! Which of the objects under an address are bills, and which delivery of each is the current one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::ports::Object;
+use console::Failure;
+use feeds::{Place, Role};
+
+use super::address::Address;
+
+/// A month of a report or an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bill {
+    /// The folder of the report or export.
+    pub(super) export: String,
+    /// The month, as far as the keys say it.
+    pub(super) month: Option<String>,
+    pub(super) files: Files,
+}
+
+/// The files of a bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Files {
+    /// Those that this manifest names.
+    Named(Object),
+    /// These, because no manifest is there.
+    These(Vec<Object>),
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Found {
+    pub(super) bills: Vec<Bill>,
+    /// What is left out, a sentence each.
+    pub(super) notes: Vec<String>,
+}
+
+type Name = (String, Option<String>);
+
+/// The bills under an address, of these months, or of all. Where there are manifests, the newest one of a month is its
+/// bill, and what no manifest names is none: older deliveries lie beside the current one, and parts of one that is
+/// still under way.
+pub(super) fn found(address: &Address, objects: &[Object], months: &[String]) -> Result<Found, Failure> {
+    let placed = objects.iter().filter(|object| address.covers(&object.key));
+    let placed = placed.filter_map(|object| Some((feeds::place(&object.key)?, object)));
+    let wanted = |place: &Place<'_>| {
+        months.is_empty() || place.month.as_ref().is_some_and(|month| months.contains(month))
+    };
+    let (manifests, data): (Vec<_>, Vec<_>) =
+        placed.partition(|(place, _)| place.role == Role::Manifest && place.month.is_some());
+    let mut found = match manifests.is_empty() {
+        true => unnamed(address, data.into_iter().filter(|(place, _)| place.role == Role::Data), wanted)?,
+        false => named(&manifests, &data, wanted),
+    };
+    for month in months {
+        if found.bills.iter().all(|bill| bill.month.as_ref() != Some(month)) {
+            found.notes.push(format!("there is no bill of {month} under {address}"));
+        }
+    }
+    Ok(found)
+}
+
+fn name(place: &Place<'_>) -> Name {
+    (place.export.to_string(), place.month.clone())
+}
+
+/// The newest manifest of each month.
+fn named(
+    manifests: &[(Place<'_>, &Object)],
+    data: &[(Place<'_>, &Object)],
+    wanted: impl Fn(&Place<'_>) -> bool,
+) -> Found {
+    let mut newest: BTreeMap<Name, &Object> = BTreeMap::new();
+    // Of two that were written in the same second, the one of the whole month is the current one.
+    let rank = |object: &Object| (object.modified, std::cmp::Reverse(object.key.len()));
+    for (place, object) in manifests.iter().filter(|(place, _)| wanted(place)) {
+        let known = newest.entry(name(place)).or_insert(object);
+        if rank(known) < rank(object) {
+            *known = object;
+        }
+    }
+    let unnamed: BTreeSet<Name> = data
+        .iter()
+        .filter(|(place, _)| place.role == Role::Data && place.month.is_some() && wanted(place))
+        .map(|(place, _)| name(place))
+        .filter(|name| !newest.contains_key(name))
+        .collect();
+    let note = |(export, month): Name| {
+        let month = month.unwrap_or_default();
+        format!("{export} has files of {month} and no manifest of it: they are left out")
+    };
+    let bill = |((export, month), manifest): (Name, &Object)| Bill {
+        export,
+        month,
+        files: Files::Named(manifest.clone()),
+    };
+    Found { bills: newest.into_iter().map(bill).collect(), notes: unnamed.into_iter().map(note).collect() }
+}
+
+/// Files that no manifest names. Two folders of the same month are two deliveries of it, and nobody says which counts.
+fn unnamed<'a>(
+    address: &Address,
+    data: impl Iterator<Item = (Place<'a>, &'a Object)>,
+    wanted: impl Fn(&Place<'_>) -> bool,
+) -> Result<Found, Failure> {
+    let mut folders: BTreeMap<&str, (Name, Vec<Object>)> = BTreeMap::new();
+    for (place, object) in data.filter(|(place, _)| wanted(place)) {
+        let folder = folders.entry(place.folder).or_insert_with(|| (name(&place), Vec::new()));
+        folder.1.push(object.clone());
+    }
+    let mut names: BTreeMap<Name, &str> = BTreeMap::new();
+    for (folder, (name, _)) in &folders {
+        // Of what says no month, nobody knows whether it is of the same one.
+        let name = if name.1.is_none() { Name::default() } else { name.clone() };
+        if let Some(other) = names.insert(name, folder) {
+            let bucket = &address.bucket;
+            return Err(Failure::usage(format!(
+                "{address} has no manifest, and both {other} and {folder} may hold the same bill"
+            ))
+            .hint(format!(
+                "name one of them, or the export's own folder: collector import s3://{bucket}/{folder}"
+            )));
+        }
+    }
+    let notes = match folders.is_empty() || address.is_object() {
+        true => Vec::new(),
+        false => vec![format!("no manifest was found under {address}: its files are taken as they are")],
+    };
+    let bill = |((export, month), files)| Bill { export, month, files: Files::These(files) };
+    Ok(Found { bills: folders.into_values().map(bill).collect(), notes })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+
+    use super::*;
+
+    /// Objects by their keys, each a second younger than the one before it.
+    fn objects(keys: &[&str]) -> Vec<Object> {
+        let object = |(at, key): (usize, &&str)| Object {
+            key: key.to_string(),
+            bytes: 1,
+            etag: format!("\"{at}\""),
+            modified: Timestamp::from_second(at as i64).unwrap(),
+        };
+        keys.iter().enumerate().map(object).collect()
+    }
+
+    #[track_caller]
+    fn check(word: &str, months: &[&str], keys: &[&str], expected: &str) {
+        let address = Address::of(word).unwrap().unwrap();
+        let months: Vec<String> = months.iter().map(ToString::to_string).collect();
+        let shown = match found(&address, &objects(keys), &months) {
+            Err(failure) => failure.message,
+            Ok(found) => {
+                let bill = |bill: &Bill| {
+                    let files: Vec<&str> = match &bill.files {
+                        Files::Named(manifest) => vec![manifest.key.as_str()],
+                        Files::These(files) => files.iter().map(|file| file.key.as_str()).collect(),
+                    };
+                    format!("{} {}: {}", bill.export, bill.month.as_deref().unwrap_or("-"), files.join(" "))
+                };
+                let lines = found.bills.iter().map(bill).chain(found.notes.iter().cloned());
+                lines.collect::<Vec<_>>().join("\n")
+            }
+        };
+        let expected: Vec<&str> = expected.lines().map(str::trim).collect();
+        assert_eq!(shown, expected.join("\n"), "{word} {keys:?}");
+    }
+
+    #[test]
+    fn the_newest_manifest_of_a_month_is_its_bill() {
+        check(
+            "s3://bbb/p",
+            &[],
+            &[
+                "p/r/20261001-20261101/a1/r-00001.csv.gz",
+                "p/r/20261001-20261101/a1/r-Manifest.json",
+                "p/r/20261001-20261101/a2/r-00001.csv.gz",
+                "p/r/20261001-20261101/a2/r-Manifest.json",
+                "p/r/20261001-20261101/r-Manifest.json",
+                "p/r/20261101-20261201/r-Manifest.json",
+                "p2/r/20261001-20261101/r-Manifest.json",
+            ],
+            "p/r 2026-10: p/r/20261001-20261101/r-Manifest.json
+            p/r 2026-11: p/r/20261101-20261201/r-Manifest.json",
+        );
+        check(
+            "s3://bbb/e",
+            &["2026-10", "2026-12"],
+            &[
+                "e/data/BILLING_PERIOD=2026-10/x1/e-00001.csv.gz",
+                "e/metadata/BILLING_PERIOD=2026-10/e-Manifest.json",
+                "e/data/BILLING_PERIOD=2026-11/x1/e-00001.csv.gz",
+                "e/metadata/BILLING_PERIOD=2026-11/e-Manifest.json",
+            ],
+            "e 2026-10: e/metadata/BILLING_PERIOD=2026-10/e-Manifest.json
+            there is no bill of 2026-12 under s3://bbb/e",
+        );
+        check(
+            "s3://bbb",
+            &[],
+            &[
+                "r/20261001-20261101/r-Manifest.json",
+                "r/r/year=2026/month=10/r-00001.snappy.parquet",
+                "r/r/year=2026/month=11/r-00001.snappy.parquet",
+                "r/r/year=2026/month=11/r-00002.snappy.parquet",
+            ],
+            "r 2026-10: r/20261001-20261101/r-Manifest.json
+            r has files of 2026-11 and no manifest of it: they are left out",
+        );
+    }
+
+    #[test]
+    fn of_the_same_second_the_month_s_own_manifest_counts() {
+        let mut objects =
+            objects(&["r/20261001-20261101/a/r-Manifest.json", "r/20261001-20261101/r-Manifest.json"]);
+        for _ in 0..2 {
+            objects.iter_mut().for_each(|object| object.modified = Timestamp::UNIX_EPOCH);
+            objects.reverse();
+            let address = Address::of("s3://bbb").unwrap().unwrap();
+            let found = super::found(&address, &objects, &[]).unwrap();
+            let Files::Named(manifest) = &found.bills[0].files else { panic!("{found:?}") };
+            assert_eq!(manifest.key, "r/20261001-20261101/r-Manifest.json");
+        }
+    }
+
+    #[test]
+    fn without_a_manifest_only_what_cannot_be_counted_twice_is_taken() {
+        let said = "no manifest was found under s3://bbb/p: its files are taken as they are";
+        check(
+            "s3://bbb/p",
+            &[],
+            &["p/a-00001.csv", "p/a-00002.csv"],
+            &format!("p -: p/a-00001.csv p/a-00002.csv\n{said}"),
+        );
+        check(
+            "s3://bbb/p",
+            &[],
+            &["p/BILLING_PERIOD=2026-10/a.csv", "p/BILLING_PERIOD=2026-11/a.csv"],
+            &format!(
+                "p 2026-10: p/BILLING_PERIOD=2026-10/a.csv\np 2026-11: p/BILLING_PERIOD=2026-11/a.csv\n{said}"
+            ),
+        );
+        check(
+            "s3://bbb/p",
+            &[],
+            &["p/20261001-20261101/a1/r.csv", "p/20261001-20261101/a2/r.csv"],
+            "s3://bbb/p has no manifest, and both p/20261001-20261101/a1 and p/20261001-20261101/a2 may hold the same bill",
+        );
+        check(
+            "s3://bbb/p",
+            &[],
+            &["p/x/r.csv", "p/y/r.csv"],
+            "s3://bbb/p has no manifest, and both p/x and p/y may hold the same bill",
+        );
+        check("s3://bbb/p", &[], &["p/readme.txt"], "");
+        check("s3://bbb/p/r.csv", &[], &["p/r.csv", "p/r.csv.gz"], "p -: p/r.csv");
+    }
+}

@@ -1,0 +1,357 @@
+//! Bills from a bucket of S3: a month at a time, each whole.
+
+mod address;
+mod delivery;
+mod found;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use catalog::ports::{
+    BillFiles, BillLayout, BillOrigin, Bucket, Imported, Object, Outcome, SourceError, StoreError, Told,
+};
+use catalog::{Field, Page, Type, Value, dataset};
+use console::{Exit, Failure, Kind, Printer, Report};
+use domain::Timestamp;
+
+use self::delivery::{Delivery, Missing, Shelf};
+use self::found::Bill;
+use super::kind::{self, FileKind};
+use super::{ImportArgs, bills};
+use crate::snapshot::state::State;
+use crate::{Ports, lake_failure};
+pub(crate) use address::Address;
+
+/// What was asked for.
+pub(super) struct Order<'a> {
+    address: Address,
+    /// The layout that was said.
+    layout: Option<BillLayout>,
+    profile: Option<&'a str>,
+    months: &'a [String],
+    dry_run: bool,
+}
+
+/// Understands words that name a place in S3; none when they name files.
+pub(super) fn order(args: &ImportArgs) -> Result<Option<Order<'_>>, Failure> {
+    let words: Vec<&str> = args.paths.iter().filter_map(|word| word.to_str()).collect();
+    let Some(at) = words.iter().position(|word| Address::of(word).is_some()) else { return Ok(None) };
+    let layout = match words[..at] {
+        [] => None,
+        [word] => match FileKind::of_word(word) {
+            Some(FileKind::Cur) => Some(BillLayout::Cur),
+            Some(FileKind::Focus) => Some(BillLayout::Focus),
+            Some(kind) => {
+                let why = format!("{} is imported from files; from S3 come bills alone", kind.word());
+                return Err(Failure::usage(why).hint(format!("collector import cur {}", words[at])));
+            }
+            None => return Err(alone(words[at])),
+        },
+        _ => return Err(alone(words[at])),
+    };
+    if args.paths.len() > at + 1 {
+        return Err(alone(words[at]));
+    }
+    if let Some((flag, _)) = file_flags(args).iter().find(|(_, said)| *said) {
+        return Err(Failure::usage(format!("{flag} is for files, and {} is in S3", words[at])).hint(
+            format!("leave {flag} out: what lies there says when it was made, and a month is taken whole"),
+        ));
+    }
+    if let Some(month) = args.month.iter().find(|month| !feeds::is_month(month)) {
+        return Err(Failure::usage(format!("\"{month}\" is no month; expected one such as 2026-10"))
+            .hint(format!("collector import {} --month 2026-10", words[at])));
+    }
+    let address = Address::of(words[at]).expect("it was just looked for")?;
+    Ok(Some(Order {
+        address,
+        layout,
+        profile: args.profile.as_deref(),
+        months: &args.month,
+        dry_run: args.dry_run,
+    }))
+}
+
+fn alone(word: &str) -> Failure {
+    Failure::usage(format!("{word} is imported by itself, with nothing but cur or focus before it"))
+        .hint(format!("collector import {word}"))
+}
+
+/// Flags that say of files what a bucket says itself.
+fn file_flags(args: &ImportArgs) -> [(&'static str, bool); 5] {
+    [
+        ("--observed-at", args.observed_at.is_some()),
+        ("--partial", args.partial),
+        ("--whole", args.whole),
+        ("--account", args.account.is_some()),
+        ("--signer", args.signer.is_some()),
+    ]
+}
+
+/// What became of one bill: a line of the report.
+#[derive(Default)]
+struct Line {
+    export: String,
+    month: Option<String>,
+    layout: Option<BillLayout>,
+    outcome: &'static str,
+    files: u64,
+    /// Bytes that came, or would come, from the bucket.
+    fetched: u64,
+    imported: Option<Imported>,
+    gaps: Vec<String>,
+}
+
+const FAILED: &str = "failed";
+
+/// Bills on their way from a bucket into the lake.
+struct Work<'a> {
+    order: &'a Order<'a>,
+    ports: &'a Ports<'a>,
+    shelf: Shelf<'a>,
+    state: State,
+    now: Timestamp,
+}
+
+pub(super) fn run_import(
+    order: &Order<'_>,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let address = &order.address;
+    let source = (ports.source)().map_err(failure)?;
+    let bucket = Bucket { profile: order.profile, name: &address.bucket };
+    let progress = printer.progress(&format!("listing {address}"));
+    let objects: Vec<Object> = source.list(&bucket, &address.listed(), ports.stop).map_err(failure)?;
+    drop(progress);
+    let found = found::found(address, &objects, order.months)?;
+    found.notes.iter().for_each(|note| printer.note(note));
+    let shown = ports.store.look().map_err(lake_failure)?;
+    let listed = objects.iter().map(|object| (object.key.as_str(), object)).collect();
+    let work = Work {
+        order,
+        ports,
+        shelf: Shelf { source: &*source, bucket, address, stop: ports.stop, listed, now },
+        state: State::new(shown.map(|shown| shown.log).unwrap_or_default()),
+        now,
+    };
+    let mut lines = Vec::new();
+    for (at, bill) in found.bills.iter().enumerate() {
+        if ports.stop.asked() {
+            return Err(failure(SourceError::Interrupted));
+        }
+        lines.extend(work.line(bill, at, printer)?);
+    }
+    if lines.is_empty() {
+        printer.note(&format!("there is nothing to import under {address}: expected the folder of a Cost and Usage Report or a data export"));
+        return Ok(Exit::NothingMatched);
+    }
+    printer.report(&Report::plain(page(&lines)), ports.encode)?;
+    if order.dry_run {
+        printer.note("dry run: only manifests were read, and nothing was written");
+    }
+    match lines.iter().all(|line| line.outcome == FAILED) {
+        true => Err(Failure::broken(format!("no bill could be imported: {}", lines[0].gaps.join("; ")))),
+        false => Ok(Exit::Done),
+    }
+}
+
+impl Work<'_> {
+    /// Takes one bill; none when it is of another kind than was asked for.
+    fn line(&self, bill: &Bill, at: usize, printer: &mut Printer) -> Result<Option<Line>, Failure> {
+        let mut line = Line { export: bill.export.clone(), month: bill.month.clone(), ..Line::default() };
+        let delivery = self.shelf.delivery(bill, self.order.layout);
+        let done = delivery.and_then(|delivery| {
+            self.take(bill, &delivery, &mut line, printer).map_err(|missing| missing.owned(&delivery.account))
+        });
+        match done {
+            Ok(()) => {}
+            Err(Missing::All(failure)) => return Err(failure),
+            Err(Missing::Other(layout)) => {
+                printer.note(&format!("{} is {}: left out", shown(bill), word(layout)));
+                return Ok(None);
+            }
+            Err(Missing::Gap { why, account }) => {
+                line.outcome = FAILED;
+                if !self.order.dry_run {
+                    self.tell(bill, &why, account, at)?;
+                }
+                line.gaps.push(why);
+            }
+        }
+        Ok(Some(line))
+    }
+
+    fn take(
+        &self,
+        bill: &Bill,
+        delivery: &Delivery,
+        line: &mut Line,
+        printer: &mut Printer,
+    ) -> Result<(), Missing> {
+        let source = self.source(bill);
+        let version = delivery.version();
+        line.files = delivery.files.len() as u64;
+        line.layout = self.order.layout.or(delivery.layout);
+        if self.state.delivered("charge", &source, &version, delivery.made_at.min(self.now)).is_some() {
+            line.outcome = Outcome::Unchanged.word();
+            return Ok(());
+        }
+        if self.order.dry_run {
+            line.outcome = "to fetch";
+            line.fetched = delivery.bytes();
+            return Ok(());
+        }
+        let scratch = self.ports.store.scratch().map_err(|error| Missing::All(lake_failure(error)))?;
+        let folder: &Path = (*scratch).as_ref();
+        let progress = printer.progress(&format!("fetching {}", shown(bill)));
+        let paths = self.shelf.fetch(delivery, folder, &progress)?;
+        line.fetched = delivery.bytes();
+        let layout = match line.layout {
+            Some(layout) => layout,
+            None => recognised(&paths, self.ports).map_err(|why| Missing::gap(without(&why, folder)))?,
+        };
+        line.layout = Some(layout);
+        progress.say(format!("importing {}", shown(bill)));
+        let origin = BillOrigin { source: &source, version: &version };
+        let imported = self.import(layout, &paths, delivery.made_at, origin, folder)?;
+        drop(progress);
+        line.outcome = Outcome::Complete.word();
+        line.gaps.clone_from(&imported.gaps);
+        let (files, bytes, kept) = (line.files, line.fetched, imported.kept);
+        printer.note(&format!("{}: {files} files, {bytes} bytes fetched, {kept} rows kept", shown(bill)));
+        line.imported = Some(imported);
+        Ok(())
+    }
+
+    fn import(
+        &self,
+        layout: BillLayout,
+        paths: &[PathBuf],
+        made_at: Timestamp,
+        origin: BillOrigin<'_>,
+        folder: &Path,
+    ) -> Result<Imported, Missing> {
+        let observed_at = made_at.min(self.now);
+        let stop = self.ports.stop;
+        let open = |path: &Path| bills::open_until(stop, path);
+        let files = BillFiles { layout, paths, observed_at, whole: true, open: &open, origin: Some(origin) };
+        self.ports.store.import_bills(&files, self.now, false).map_err(|error| match error {
+            StoreError::BadFile(_) if stop.asked() => Missing::All(failure(SourceError::Interrupted)),
+            StoreError::BadFile(why) => Missing::gap(without(&why, folder)),
+            other => Missing::All(lake_failure(other)),
+        })
+    }
+
+    /// Where a bill is from, for people and for the next time.
+    fn source(&self, bill: &Bill) -> String {
+        format!("s3://{}/{}", self.order.address.bucket, bill.export)
+    }
+
+    /// Keeps in the lake that a bill could not be had, as far as it is known whose it is.
+    fn tell(&self, bill: &Bill, why: &str, account: Option<String>, at: usize) -> Result<(), Failure> {
+        let Some(month) = &bill.month else { return Ok(()) };
+        let source = self.source(bill);
+        let known = self.state.scopes("charge").into_iter().filter(|told| told.source == source);
+        let known = known.filter_map(|told| told.scope.split('/').next().map(String::from));
+        let accounts: BTreeSet<String> = account.map_or_else(|| known.collect(), |id| BTreeSet::from([id]));
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        let run_id = format!("import-s3-{}-{at}", self.now.as_microsecond());
+        let Some(mut run) = self.ports.store.begin(&run_id).map_err(lake_failure)? else { return Ok(()) };
+        for account in accounts {
+            let told = Told {
+                dataset: dataset("charge").expect("a dataset of ours"),
+                scope: format!("{account}/{month}"),
+                source: source.clone(),
+                version: None,
+                observed_from: self.now,
+                observed_at: self.now,
+                outcome: Outcome::Failed,
+                rows: 0,
+                gaps: vec![why.to_string()],
+            };
+            run.tell(told).map_err(lake_failure)?;
+        }
+        run.commit(self.now).map(|_| ()).map_err(lake_failure)
+    }
+}
+
+/// The layout that files have which nobody says anything of.
+fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<BillLayout, String> {
+    let unsaid = |failure: Failure| format!("{}; say cur or focus before the address", failure.message);
+    match kind::recognised(paths, ports).map_err(unsaid)? {
+        FileKind::Cur => Ok(BillLayout::Cur),
+        FileKind::Focus => Ok(BillLayout::Focus),
+        other => Err(format!("its files are {}, and no bill", other.word())),
+    }
+}
+
+/// A sentence about fetched files, without the folder in which they passed.
+fn without(why: &str, folder: &Path) -> String {
+    why.replace(&format!("{}/", folder.display()), "")
+}
+
+fn shown(bill: &Bill) -> String {
+    let name = if bill.export.is_empty() { "the bill" } else { &bill.export };
+    bill.month.as_ref().map_or(name.to_string(), |month| format!("{name} of {month}"))
+}
+
+fn word(layout: BillLayout) -> &'static str {
+    match layout {
+        BillLayout::Cur => "cur",
+        BillLayout::Focus => "focus",
+    }
+}
+
+/// Why S3 could not be asked, and what to do.
+fn failure(error: SourceError) -> Failure {
+    let text = error.to_string();
+    match error {
+        SourceError::Credentials(_) => Failure::broken(text).hint(
+            "sign in as for the aws CLI (aws configure, aws sso login), or name a profile with --profile",
+        ),
+        SourceError::Interrupted => Failure::new(Kind::Interrupted, text),
+        SourceError::Sink(_) | SourceError::Failed(_) => Failure::broken(text),
+    }
+}
+
+fn page(lines: &[Line]) -> Page {
+    let whole = |name: &str| Field::new(name, Type::Int);
+    let text = |name: &str| Field::new(name, Type::Text);
+    let fields = vec![
+        text("dataset"),
+        text("export"),
+        text("month"),
+        text("kind"),
+        text("outcome"),
+        whole("files"),
+        whole("bytes_fetched"),
+        whole("rows_read"),
+        whole("rows_kept"),
+        whole("bytes"),
+        whole("manifest"),
+        Field::new("gaps", Type::List(Box::new(Type::Text))),
+    ];
+    let row = |line: &Line| -> Vec<Value> {
+        let imported = |figure: fn(&Imported) -> u64| -> Value {
+            line.imported.as_ref().map(|imported| figure(imported) as i64).into()
+        };
+        vec![
+            "charge".into(),
+            line.export.as_str().into(),
+            line.month.as_deref().into(),
+            line.layout.map(word).into(),
+            line.outcome.into(),
+            Value::Int(line.files as i64),
+            Value::Int(line.fetched as i64),
+            imported(|imported| imported.read),
+            imported(|imported| imported.kept),
+            imported(|imported| imported.bytes),
+            line.imported.as_ref().and_then(|imported| imported.manifest).map(|number| number as i64).into(),
+            line.gaps.clone().into(),
+        ]
+    };
+    Page { fields, rows: lines.iter().map(row).collect() }
+}

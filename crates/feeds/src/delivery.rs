@@ -1,0 +1,286 @@
+//! How AWS delivers bills into a bucket: which object is the manifest of what, and what a manifest names.
+//!
+//! Layouts as AWS documents them. Of the legacy Cost and Usage Report ("Understanding your report versions",
+//! docs.aws.amazon.com/cur/latest/userguide/understanding-report-versions.html):
+//!
+//! ```text
+//! PREFIX/REPORT/20261001-20261101/REPORT-Manifest.json               names the current assembly
+//! PREFIX/REPORT/20261001-20261101/ASSEMBLY/REPORT-Manifest.json      what it said of that assembly
+//! PREFIX/REPORT/20261001-20261101/ASSEMBLY/REPORT-00001.csv.gz       where reports are kept
+//! PREFIX/REPORT/20261001-20261101/REPORT-00001.csv.gz                where they are overwritten
+//! PREFIX/REPORT/REPORT/year=2026/month=10/REPORT-00001.snappy.parquet
+//! ```
+//!
+//! Of Data Exports, such as CUR 2.0 and FOCUS ("Understanding export delivery",
+//! docs.aws.amazon.com/cur/latest/userguide/dataexports-export-delivery.html); FOCUS exports spell the partition in
+//! small letters:
+//!
+//! ```text
+//! PREFIX/EXPORT/metadata/BILLING_PERIOD=2026-10/EXPORT-Manifest.json
+//! PREFIX/EXPORT/data/BILLING_PERIOD=2026-10/EXPORT-00001.csv.gz             where files are overwritten
+//! PREFIX/EXPORT/data/BILLING_PERIOD=2026-10/EXECUTION/EXPORT-00001.csv.gz   where each refresh makes new ones
+//! ```
+
+use catalog::ports::BillLayout;
+use serde::Deserialize;
+
+use crate::{FeedError, bad};
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It names the files of a delivery.
+    Manifest,
+    /// It holds charges.
+    Data,
+}
+
+/// Where an object stands among deliveries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// What it is.
+    pub role: Role,
+    /// The folder of the report or export: `PREFIX/REPORT`.
+    pub export: &'a str,
+    /// The billing month, such as `2026-10`, as far as the key says it.
+    pub month: Option<String>,
+    /// The folder in which it lies.
+    pub folder: &'a str,
+}
+
+/// What a manifest says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The account whose bill it is, if it says so.
+    pub account: Option<String>,
+    /// The layout of its files, by its columns.
+    pub layout: Option<BillLayout>,
+    /// The keys of its files. The bucket that is named beside them is the one of the first delivery, and these may be
+    /// copies in another one.
+    pub keys: Vec<String>,
+}
+
+const MANIFEST: &str = "-Manifest.json";
+const DATA: [&str; 5] = [".csv", ".csv.gz", ".csv.zip", ".csv.zst", ".parquet"];
+
+/// Where a report for Athena says whether it is being written: Parquet, and no charges.
+const STATUS: &str = "cost_and_usage_data_status";
+
+/// Where an object of that key stands; none when it is no part of a bill.
+pub fn place(key: &str) -> Option<Place<'_>> {
+    let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
+    let ends = |ending: &&str| name.len() > ending.len() && name.ends_with(*ending);
+    let role = match () {
+        () if ends(&MANIFEST) => Role::Manifest,
+        () if DATA.iter().any(|ending| ends(ending)) && !folder.split('/').any(|part| part == STATUS) => {
+            Role::Data
+        }
+        () => return None,
+    };
+    let (export, month) = match period(folder) {
+        Some((export, month)) => (export, Some(month)),
+        None => (folder, None),
+    };
+    Some(Place { role, export, month, folder })
+}
+
+/// The folder above the innermost one that is named after a period, and the month that it says.
+fn period(folder: &str) -> Option<(&str, String)> {
+    let mut end = folder.len();
+    loop {
+        let start = folder[..end].rfind('/').map_or(0, |at| at + 1);
+        let (above, part) = (folder[..start].trim_end_matches('/'), &folder[start..end]);
+        if let Some(month) = partition(part) {
+            return Some((within(above, &["data", "metadata"]), month));
+        }
+        if let Some(month) = span(part) {
+            return Some((above, month));
+        }
+        if let Some((root, month)) = year_and_month(above, part) {
+            // The report's name stands there twice.
+            let (outer, name) = root.rsplit_once('/').unwrap_or(("", root));
+            let twice = outer.rsplit('/').next() == Some(name);
+            return Some((if twice { outer } else { root }, month));
+        }
+        end = start.checked_sub(1)?;
+    }
+}
+
+/// The folder without its last part, if that is one of these.
+fn within<'a>(folder: &'a str, parts: &[&str]) -> &'a str {
+    let (outer, last) = folder.rsplit_once('/').unwrap_or(("", folder));
+    if parts.contains(&last) { outer } else { folder }
+}
+
+/// `BILLING_PERIOD=2026-10`
+fn partition(part: &str) -> Option<String> {
+    let (name, month) = part.split_once('=')?;
+    (name.eq_ignore_ascii_case("billing_period") && is_month(month)).then(|| month.into())
+}
+
+/// `20261001-20261101`
+fn span(part: &str) -> Option<String> {
+    let (from, until) = part.split_once('-')?;
+    let day = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let month = (day(from) && day(until)).then(|| format!("{}-{}", &from[..4], &from[4..6]))?;
+    is_month(&month).then_some(month)
+}
+
+/// `year=2026` and, in it, `month=10` or `month=1`.
+fn year_and_month<'a>(above: &'a str, part: &str) -> Option<(&'a str, String)> {
+    let month: u32 = part.strip_prefix("month=")?.parse().ok()?;
+    let (root, year) = above.rsplit_once('/').unwrap_or(("", above));
+    let month = format!("{}-{month:02}", year.strip_prefix("year=")?);
+    is_month(&month).then_some((root, month))
+}
+
+/// Whether a text is a month, such as `2026-10`.
+pub fn is_month(text: &str) -> bool {
+    let Some((year, month)) = text.split_once('-') else { return false };
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    digits(year, 4) && digits(month, 2) && ("01"..="12").contains(&month)
+}
+
+/// What both kinds of manifests have in common, and what each has alone.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    account: Option<String>,
+    export_arn: Option<String>,
+    #[serde(default)]
+    columns: Vec<Column>,
+    /// Of a legacy report.
+    report_keys: Option<Vec<String>>,
+    /// Of an export.
+    data_files: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Column {
+    category: Option<String>,
+    name: String,
+}
+
+/// Reads a manifest.
+pub fn delivery(bytes: &[u8]) -> Result<Delivery, FeedError> {
+    let manifest: Manifest = serde_json::from_slice(bytes)
+        .map_err(|e| bad(format!("it is not the manifest of a report or an export: {e}")))?;
+    let files = manifest.report_keys.or(manifest.data_files);
+    let files = files.ok_or_else(|| bad("it names no files; expected reportKeys or dataFiles"))?;
+    let account = manifest.account.or_else(|| owner(manifest.export_arn.as_deref()?));
+    let account = account.filter(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()));
+    let keys = files.iter().map(|file| key_of(file).to_string()).collect();
+    Ok(Delivery { account, layout: layout(&manifest.columns), keys })
+}
+
+/// The account in `arn:aws:bcm-data-exports:us-east-1:111122223333:export/…`.
+fn owner(arn: &str) -> Option<String> {
+    arn.split(':').nth(4).map(String::from)
+}
+
+/// The key in `s3://bucket/key`; a legacy report names keys alone.
+fn key_of(file: &str) -> &str {
+    file.strip_prefix("s3://").map_or(file, |rest| rest.split_once('/').map_or("", |(_, key)| key))
+}
+
+fn layout(columns: &[Column]) -> Option<BillLayout> {
+    columns.iter().find_map(|column| {
+        let words = format!("{}{}", column.category.as_deref().unwrap_or_default(), column.name);
+        let letters: String = words.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect();
+        match letters.as_str() {
+            "billedcost" => Some(BillLayout::Focus),
+            "lineitemunblendedcost" => Some(BillLayout::Cur),
+            _ => None,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_objects_stand() {
+        let check = |key: &str, expected: &str| {
+            let shown = place(key).map(|place| {
+                let role = if place.role == Role::Manifest { "manifest" } else { "data" };
+                format!("{role} of {} in {}", place.export, place.month.as_deref().unwrap_or("-"))
+            });
+            assert_eq!(shown.as_deref().unwrap_or("nothing"), expected, "{key}");
+        };
+        check("p/r/20261001-20261101/r-Manifest.json", "manifest of p/r in 2026-10");
+        check("p/r/20261001-20261101/a-b-c/r-Manifest.json", "manifest of p/r in 2026-10");
+        check("p/r/20261001-20261101/a-b-c/r-00001.csv.gz", "data of p/r in 2026-10");
+        check("p/r/20261001-20261101/r-1.csv.zip", "data of p/r in 2026-10");
+        check("p/r/r/year=2026/month=1/r-00001.snappy.parquet", "data of p/r in 2026-01");
+        check("r/r/year=2026/month=12/r-00001.snappy.parquet", "data of r in 2026-12");
+        check("lone/year=2026/month=12/r-00001.snappy.parquet", "data of lone in 2026-12");
+        check("p/e/metadata/BILLING_PERIOD=2026-10/e-Manifest.json", "manifest of p/e in 2026-10");
+        check("p/e/metadata/billing_period=2026-10/x/e-Manifest.json", "manifest of p/e in 2026-10");
+        check("p/e/data/BILLING_PERIOD=2026-10/e-00001.csv.gz", "data of p/e in 2026-10");
+        check("e/data/BILLING_PERIOD=2026-10/run/e-00001.snappy.parquet", "data of e in 2026-10");
+        check("/e/data/BILLING_PERIOD=2026-10/e-00001.csv", "data of /e in 2026-10");
+        check("20261001-20261101/r-00001.csv", "data of  in 2026-10");
+        // Nothing is said of a month that there is not.
+        check("p/BILLING_PERIOD=2026-13/e.csv", "data of p/BILLING_PERIOD=2026-13 in -");
+        check("p/20261301-20270101/e.csv", "data of p/20261301-20270101 in -");
+        check("e.csv", "data of  in -");
+        // What else lies there.
+        check("p/r/20261001-20261101/r-RedshiftManifest.json", "nothing");
+        check("p/r/20261001-20261101/r-create-table.sql", "nothing");
+        check("p/r/r/cost_and_usage_data_status/cost_and_usage_data_status.parquet", "nothing");
+        check("p/e/metadata/BILLING_PERIOD=2026-10/e-Metadata.json", "nothing");
+        check(".csv", "nothing");
+        check("", "nothing");
+    }
+
+    #[test]
+    fn what_manifests_say() {
+        let check = |text: &str, account: Option<&str>, layout: Option<BillLayout>, keys: &[&str]| {
+            let found = delivery(text.as_bytes()).unwrap();
+            assert_eq!((found.account.as_deref(), found.layout), (account, layout), "{text}");
+            assert_eq!(found.keys, keys, "{text}");
+        };
+        check(
+            r#"{"assemblyId": "a-b", "account": "111122223333", "charset": "UTF-8", "compression": "GZIP",
+              "columns": [{"category": "identity", "name": "LineItemId"}, {"category": "lineItem", "name": "UnblendedCost"}],
+              "contentType": "text/csv", "reportId": "9", "reportName": "r",
+              "billingPeriod": {"start": "20261001T000000.000Z", "end": "20261101T000000.000Z"}, "bucket": "b",
+              "reportKeys": ["p/r/20261001-20261101/a-b/r-00001.csv.gz", "p/r/20261001-20261101/a-b/r-00002.csv.gz"],
+              "additionalArtifactKeys": []}"#,
+            Some("111122223333"),
+            Some(BillLayout::Cur),
+            &["p/r/20261001-20261101/a-b/r-00001.csv.gz", "p/r/20261001-20261101/a-b/r-00002.csv.gz"],
+        );
+        check(
+            r#"{"exportArn": "arn:aws:bcm-data-exports:us-east-1:111122223333:export/e-1", "executionId": "x",
+              "columns": [{"name": "AvailabilityZone", "type": "string"}, {"name": "BilledCost", "type": "double"}],
+              "dataFiles": ["s3://b/p/e/data/billing_period=2026-10/e-00001.snappy.parquet"]}"#,
+            Some("111122223333"),
+            Some(BillLayout::Focus),
+            &["p/e/data/billing_period=2026-10/e-00001.snappy.parquet"],
+        );
+        let cur2 = r#"{"columns": [{"name": "line_item_unblended_cost"}], "dataFiles": []}"#;
+        check(cur2, None, Some(BillLayout::Cur), &[]);
+        check(r#"{"dataFiles": ["s3://b"], "account": "mine"}"#, None, None, &[""]);
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_refused() {
+        for wrong in
+            ["", "[]", "{}", r#"{"reportKeys": 3}"#, r#"{"dataFiles": [3]}"#, "{\"reportKeys\": [\"a\"]"]
+        {
+            assert!(delivery(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn where_an_object_stands_is_part_of_its_key(key in "(/|[ab=-]|2026|10|month=|year=|data/|billing_period=|20261001-20261101/|-Manifest.json|.csv){0,12}") {
+            if let Some(place) = place(&key) {
+                assert!(key.starts_with(place.folder) && place.folder.starts_with(place.export), "{key}: {place:?}");
+                assert!(place.month.as_deref().is_none_or(is_month), "{key}: {place:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Another's AWS, on loopback.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use tests::{Desk, Ran, ran, root};
+
+/// moto's server, which nobody here wrote; none where `cargo xtask setup --tests` could not bring it.
+pub(crate) struct Moto {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Moto {
+    pub(crate) fn start(desk: &Desk) -> Option<Moto> {
+        let python = root().join(".tools/rival/bin/python");
+        if !python.exists() {
+            eprintln!("skipped: .tools/rival is missing; cargo xtask setup --tests makes it");
+            return None;
+        }
+        let mut command = Command::new(python);
+        command.args(["-B", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
+        command.env_clear().env("HOME", desk.home()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = lines.find_map(|line| {
+            let line = line.ok()?;
+            line.split_once("http://")
+                .map(|(_, rest)| rest.split_whitespace().next().unwrap_or("").to_string())
+        });
+        // What it logs of each request must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Some(Moto { child, address: address.expect("moto says where it listens") })
+    }
+
+    pub(crate) fn run(&self, command: &mut Command) -> Ran {
+        let keys = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")];
+        command.envs(keys).env("AWS_DEFAULT_REGION", "us-east-1");
+        ran(command.env("AWS_ENDPOINT_URL", format!("http://{}", self.address)))
+    }
+
+    pub(crate) fn collector(&self, desk: &Desk, words: &[&str]) -> Ran {
+        self.run(&mut desk.command("collector", words))
+    }
+
+    /// What the next question for costs is answered with.
+    pub(crate) fn next_costs(&self, answer: &str) {
+        let body = format!(r#"{{"results": [{answer}]}}"#);
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!(
+            "POST /moto-api/static/ce/cost-and-usage-results HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert!(said.starts_with("HTTP/1.1 201"), "{said}");
+    }
+
+    /// Makes a bucket in a region.
+    pub(crate) fn bucket(&self, name: &str, region: &str) {
+        let body = format!(
+            "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+        );
+        self.put(name, if region == "us-east-1" { b"" } else { body.as_bytes() });
+    }
+
+    /// Puts an object: `bucket/key`.
+    pub(crate) fn put(&self, path: &str, bytes: &[u8]) {
+        let done = ureq::put(format!("http://{}/{path}", self.address)).send(bytes);
+        done.unwrap_or_else(|e| panic!("{path}: {e}"));
+    }
+}
