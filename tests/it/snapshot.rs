@@ -364,6 +364,10 @@ fn a_price_list_is_fetched_once_a_publication_and_past_ones_too() {
     assert_eq!(mirror.asked("/20261001/us-east-1/index.csv"), 1);
     let past = [&words[..], &["--as-of", "2026-05-05"]].concat();
     from_mirror(&desk, &mirror, &past).good();
+    // What held then is known, and is no word on what holds now.
+    let again = from_mirror(&desk, &mirror, &past).good();
+    assert!(again.contains("price,us-east-1,unchanged,1,2026-01-01"), "{again}");
+    assert_eq!(mirror.asked("/20260101/us-east-1/index.csv"), 1);
     let prices = csv(
         &desk,
         "SELECT price_per_hour, valid_from, valid_until FROM price_history

@@ -77,7 +77,8 @@ fn lists(
             if work.stop.asked() {
                 return Err(source_failure(SourceError::Interrupted));
             }
-            match list(work, dataset, host, file, &seen, printer) {
+            let past = wanted.as_of.is_some();
+            match list(work, dataset, host, (file, past), &seen, printer) {
                 Err(failure) if failure.kind == Kind::Broken => {
                     unseen(work, dataset, &file.region, failure.message, &seen, printer)?;
                 }
@@ -182,27 +183,32 @@ fn bad_file(url: &str, why: &str) -> Failure {
     Failure::broken(format!("{url}: {why}")).hint("try again later; nothing of it was kept")
 }
 
-/// One region's list.
+/// One region's list, the current one or one of the past.
 fn list(
     work: &mut Work<'_>,
     dataset: &'static Dataset,
     host: &str,
-    file: &RegionFile,
+    (file, past): (&RegionFile, bool),
     seen: &Seen,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let started = (work.clock)();
     let source = source_of(dataset);
     let name = format!("{}-{}", file.region, work.stamp(started));
-    let known = work.state.standing(dataset.name, &file.region, source);
+    let known = match past {
+        true => work.state.published(dataset.name, &file.region, source, &file.version),
+        false => work.state.standing(dataset.name, &file.region, source),
+    };
     if let Some(known) = known.filter(|known| known.version.as_ref() == Some(&file.version)) {
+        // What a list of the past said is no word on what holds now.
+        let observed_at = if past { known.observed_at } else { seen.at };
         let told = Told {
             dataset,
             scope: file.region.clone(),
             source: source.into(),
             version: Some(file.version.clone()),
-            observed_from: seen.at,
-            observed_at: seen.at,
+            observed_from: observed_at,
+            observed_at,
             outcome: Outcome::Unchanged,
             rows: known.rows,
             gaps: seen.gaps(),

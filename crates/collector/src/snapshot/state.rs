@@ -13,11 +13,14 @@ pub(crate) struct State {
     newest: HashMap<(String, String), Logged>,
     /// The same, of each source.
     of_sources: HashMap<(String, String, String), Logged>,
+    /// Publications of which all rows are kept: what was told of each by dataset, scope, source and version.
+    published: HashMap<[String; 4], Logged>,
 }
 
 impl State {
     pub(crate) fn new(log: Vec<Logged>) -> State {
-        let mut state = State { newest: HashMap::new(), of_sources: HashMap::new() };
+        let mut state =
+            State { newest: HashMap::new(), of_sources: HashMap::new(), published: HashMap::new() };
         log.into_iter().for_each(|told| state.learn(told));
         state
     }
@@ -26,6 +29,10 @@ impl State {
     pub(super) fn learn(&mut self, told: Logged) {
         if told.outcome == Outcome::Failed.word() {
             return;
+        }
+        if let (Some(version), true) = (&told.version, told.outcome == Outcome::Complete.word()) {
+            let name = [&told.dataset, &told.scope, &told.source, version].map(String::clone);
+            self.published.insert(name, told.clone());
         }
         let of_source = (told.dataset.clone(), told.scope.clone(), told.source.clone());
         keep_newer(&mut self.of_sources, of_source, &told);
@@ -43,6 +50,17 @@ impl State {
         let key = (dataset.to_string(), scope.to_string(), source.to_string());
         let said = self.of_sources.get(&key);
         said.filter(|_| newest.source == source || newest.outcome == Outcome::Partial.word())
+    }
+
+    /// What was told of a publication of a source, however long ago, if all of it is kept.
+    pub(super) fn published(
+        &self,
+        dataset: &str,
+        scope: &str,
+        source: &str,
+        version: &str,
+    ) -> Option<&Logged> {
+        self.published.get(&[dataset, scope, source, version].map(String::from))
     }
 
     /// Rows that a delivery of that name and instant told, if telling it again would change nothing: in each scope of
