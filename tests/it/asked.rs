@@ -387,6 +387,47 @@ fn instances_that_could_not_be_listed_are_a_gap_of_what_was_measured() {
     assert!(done.out.contains("ec2:DescribeInstances: InternalError"), "{done:?}");
 }
 
+/// The seed is made of moto's own records as they lie in its wheel; here they come from its server, as XML and through
+/// the SDK. It has no quotas and no capacity reservations (it fails), its spot prices are of 2006 and all the same, and
+/// what is stopping has stopped at once.
+#[test]
+fn another_s_ec2_is_understood() {
+    let desk = Desk::default();
+    let Some(moto) = Moto::start(&desk) else { return };
+    for team in ["red", "blue"] {
+        moto.ec2(&format!(
+            "Action=RunInstances&ImageId=ami-12c6146b&InstanceType=m5.large&MinCount=1&MaxCount=1\
+             &TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=team&TagSpecification.1.Tag.1.Value={team}"
+        ));
+    }
+    moto.ec2("Action=CreateVolume&AvailabilityZone=us-east-1a&Size=7&VolumeType=gp3");
+    moto.ec2("Action=AllocateAddress&Domain=vpc");
+    let datasets =
+        "region_access zone instance_type offering instance volume address spot_request spot_price";
+    let words: Vec<&str> = ["snapshot"].into_iter().chain(datasets.split(' ')).collect();
+    let told = moto.collector(&desk, &[&words[..], &["--region", "us-east-1", "-o", "csv"]].concat()).good();
+    assert!(!told.contains("failed"), "{told}");
+    let differing = |table: &str| {
+        let rows =
+            format!("SELECT * EXCLUDE (run_id, valid_from, valid_until) FROM {table} WHERE run_id LIKE");
+        let of_seed = format!("{rows} 'seed%'");
+        let of_server = format!("{rows} 'snapshot%'");
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM ({of_server})) > 1000 AS many, count(*) AS differing FROM ({of_server} EXCEPT {of_seed})"
+        );
+        csv(&desk, &sql)
+    };
+    assert_eq!(differing("instance_type_history"), "many,differing\ntrue,0\n");
+    assert_eq!(differing("offering_history"), "many,differing\ntrue,0\n");
+    let instances = csv(&desk, "SELECT instance_type, state, region, tags FROM instance ORDER BY tags");
+    let expected = "instance_type,state,region,tags\n\
+        m5.large,running,us-east-1,\"{\"\"team\"\":\"\"blue\"\"}\"\nm5.large,running,us-east-1,\"{\"\"team\"\":\"\"red\"\"}\"\n";
+    assert_eq!(instances, expected);
+    let counts = "SELECT (SELECT count(*) FROM volume WHERE size_gib = 7) AS volumes, (SELECT count(*) FROM address) AS addresses,
+        (SELECT count(*) FROM zone WHERE zone_name IS NOT NULL) AS zones, (SELECT count(*) FROM spot_price) AS prices";
+    assert_eq!(csv(&desk, counts), "volumes,addresses,zones,prices\n1,1,6,6436\n");
+}
+
 /// moto's CloudWatch does not speak CBOR, which is all that the SDK speaks to it; its price list answers nothing, and it
 /// has neither placement scores nor capacity blocks.
 #[test]

@@ -1,5 +1,5 @@
 //! Programs that are killed at any instant: what is visible is the state before or the state after, and the next
-//! run completes. `MYCELIUM_KILLS=200` kills so often; the seed that is printed, in `MYCELIUM_KILLS_SEED`, repeats
+//! run completes. `MYCELIUM_KILLS=20` kills less often; the seed that is printed, in `MYCELIUM_KILLS_SEED`, repeats
 //! which programs are killed, though not at which of their instructions.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::snapshot::Mirror;
 use crate::storage::{files, history_of, lake};
 
 /// Kills where nobody says how many.
-const KILLS: u64 = 25;
+const KILLS: u64 = 200;
 
 /// Rows that a file brings, and how many of them the file before it brought already.
 const ROWS: i64 = 150;

@@ -51,6 +51,18 @@ impl Moto {
         self.run(&mut desk.command("collector", words))
     }
 
+    /// Asks its EC2 for something: `Action=…` and its parameters. It wants no signature.
+    pub(crate) fn ec2(&self, form: &str) {
+        let asked = ureq::post(format!("http://{}/", self.address))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=testing/20261123/us-east-1/ec2/aws4_request",
+            )
+            .send(format!("{form}&Version=2016-11-15"));
+        asked.unwrap_or_else(|e| panic!("{form}: {e}"));
+    }
+
     /// What the next question for costs is answered with.
     pub(crate) fn next_costs(&self, answer: &str) {
         let body = format!(r#"{{"results": [{answer}]}}"#);
