@@ -30,6 +30,7 @@ mod run;
 mod seed;
 mod spot_history;
 mod store;
+pub mod strangers;
 mod writer;
 
 pub use encode::ColumnarEncoder;

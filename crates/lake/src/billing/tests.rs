@@ -257,3 +257,20 @@ fn what_is_no_bill_is_said() {
     let cut = shown(BillLayout::Focus, "x.parquet", &whole[..whole.len() - 9], &[]).unwrap_err();
     assert!(cut.contains("cut short, or damaged"), "{cut}");
 }
+
+#[test]
+fn the_seeds_of_the_fuzz_targets_are_bills() {
+    let check = |layout: BillLayout, text: &str, lines: &str| {
+        let shown = shown(layout, "bill", text.as_bytes(), &[]).unwrap();
+        assert_eq!(shown.trim(), lines);
+        crate::strangers::bill(layout, text.as_bytes());
+        crate::strangers::bill(layout, &text.as_bytes()[..text.len() / 2]);
+    };
+    check(BillLayout::Cur, include_str!("../../../../fuzz/seeds/cur/legacy"), "111122223333/2026-10: 2 rows");
+    check(BillLayout::Cur, include_str!("../../../../fuzz/seeds/cur/second"), "111122223333/2026-10: 1 rows");
+    check(
+        BillLayout::Focus,
+        include_str!("../../../../fuzz/seeds/focus/export"),
+        "111122223333/2026-10: 1 rows",
+    );
+}

@@ -1,0 +1,7 @@
+//! FOCUS exports as CSV. Start it with its seeds: `cargo fuzz run --features bills focus corpus/focus seeds/focus`.
+#![no_main]
+
+use catalog::ports::BillLayout;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &[u8]| lake::strangers::bill(BillLayout::Focus, text));
