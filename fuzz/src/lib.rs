@@ -8,7 +8,8 @@ pub fn feed(kind: FileKind, bytes: &[u8]) {
     let context = Context {
         source: "file",
         modified: None,
-        now: domain::Timestamp::UNIX_EPOCH,
+        // After whatever the seeds speak of.
+        now: domain::Timestamp::from_second(4_102_444_800).expect("the year 2100"),
         whole: Whole::Unsaid { sealed: true },
         account: None,
     };

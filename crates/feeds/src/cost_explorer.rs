@@ -137,6 +137,13 @@ fn put(
     let (Some(from), Some(until), Some(period)) = (from, until, month(&day.time_period.start)) else {
         return Err(bad(format!("its period \"{}\" is no time", day.time_period.start)));
     };
+    let made = context.modified.unwrap_or(context.now);
+    if from > made {
+        return Err(bad(format!(
+            "it holds costs of {}, and was made at {made:.0}; expected an instant after its days: --observed-at says when it was made",
+            day.time_period.start
+        )));
+    }
     if day.time_period.start.len() != "2026-11-01".len() || until.duration_since(from).as_hours() != 24 {
         return Err(bad(format!(
             "its period {} to {} is not a day; ask with --granularity DAILY",

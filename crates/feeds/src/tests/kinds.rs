@@ -74,7 +74,7 @@ fn spot_history_comes_as_a_table_or_from_the_archive() {
 }
 
 pub(super) const COSTS: &str = r#"{"GroupDefinitions": [{"Type": "DIMENSION", "Key": "RECORD_TYPE"}, {"Type": "TAG", "Key": "Team"}],
- "ResultsByTime": [{"TimePeriod": {"Start": "2026-11-30", "End": "2026-12-01"}, "Total": {}, "Estimated": true, "Groups": [
+ "ResultsByTime": [{"TimePeriod": {"Start": "2025-11-30", "End": "2025-12-01"}, "Total": {}, "Estimated": true, "Groups": [
    {"Keys": ["Usage", "Team$web"], "Metrics": {"UnblendedCost": {"Amount": "12.3456789012", "Unit": "USD"}, "AmortizedCost": {"Amount": "13", "Unit": "USD"}, "BlendedCost": {"Amount": "1", "Unit": "USD"}}},
    {"Keys": ["Refund", "Team$"], "Metrics": {"UnblendedCost": {"Amount": "-1", "Unit": "USD"}}}]}]}"#;
 
@@ -86,9 +86,9 @@ fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
         FileKind::CostExplorer,
         COSTS,
         &columns,
-        "*/2026-11-30 -1 - Adjustment Correction - -
-        */2026-11-30 12.3456789012 13 Usage - {\"Team\":\"web\"} -
-        */2026-11-30: 2 rows at 2026-01-02T00:00:00Z",
+        "*/2025-11-30 -1 - Adjustment Correction - -
+        */2025-11-30 12.3456789012 13 Usage - {\"Team\":\"web\"} -
+        */2025-11-30: 2 rows at 2026-01-02T00:00:00Z",
     );
     let total =
         COSTS.replace("\"Total\": {}", r#""Total": {"UnblendedCost": {"Amount": "5", "Unit": "EUR"}}"#);
@@ -103,17 +103,17 @@ fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
     );
     assert_eq!(
         found.unwrap(),
-        "5 EUR 2026-11-01T00:00:00Z 2026-12-01T00:00:00Z {\"Estimated\":\"true\"}\n\
-         111122223333/2026-11-30: 1 rows at 2026-01-02T00:00:00Z"
+        "5 EUR 2025-11-01T00:00:00Z 2025-12-01T00:00:00Z {\"Estimated\":\"true\"}\n\
+         111122223333/2025-11-30: 1 rows at 2026-01-02T00:00:00Z"
     );
     // A day on which nothing was charged is known to have cost nothing.
     let nothing = COSTS.replace("\"Groups\": [", "\"Groups\": [], \"Others\": [");
-    check(FileKind::CostExplorer, &nothing, &columns, "*/2026-11-30: 0 rows at 2026-01-02T00:00:00Z");
+    check(FileKind::CostExplorer, &nothing, &columns, "*/2025-11-30: 0 rows at 2026-01-02T00:00:00Z");
     let zero = r#""Total": {"UnblendedCost": {"Amount": "0", "Unit": "USD"}}"#;
     let nothing = nothing.replace("\"Total\": {}", zero);
-    check(FileKind::CostExplorer, &nothing, &columns, "*/2026-11-30: 0 rows at 2026-01-02T00:00:00Z");
+    check(FileKind::CostExplorer, &nothing, &columns, "*/2025-11-30: 0 rows at 2026-01-02T00:00:00Z");
     let something = nothing.replace("\"Amount\": \"0\"", "\"Amount\": \"7\"");
-    let expected = "*/2026-11-30 7 - - - - -\n*/2026-11-30: 1 rows at 2026-01-02T00:00:00Z";
+    let expected = "*/2025-11-30 7 - - - - -\n*/2025-11-30: 1 rows at 2026-01-02T00:00:00Z";
     check(FileKind::CostExplorer, &something, &columns, expected);
     let fails = |from: &str, to: &str, part: &str| {
         let error = told(FileKind::CostExplorer, COSTS.replacen(from, to, 1).as_bytes(), &[])
@@ -121,8 +121,9 @@ fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
             .to_string();
         assert!(error.contains(part), "{error}");
     };
-    fails("2026-12-01", "2026-12-31", "is not a day; ask with --granularity DAILY");
-    fails("2026-11-30", "2026-11-30T00:00:00Z", "is not a day");
+    fails("2025-11-30", "2026-11-30", "it holds costs of 2026-11-30, and was made at 2026-01-02T00:00:00Z");
+    fails("2025-12-01", "2025-12-31", "is not a day; ask with --granularity DAILY");
+    fails("2025-11-30", "2025-11-30T00:00:00Z", "is not a day");
     fails("\"UnblendedCost\"", "\"NetUnblendedCost\"", "it has no UnblendedCost");
     fails("12.3456789012", "0.0000000000000000001", "does not fit DECIMAL(38,18)");
     fails("{\"Group", "{\"NextPageToken\": \"x\", \"Group", "there is more");
