@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use lifecycle::span::parse_span;
-use lifecycle::tag::{Expiry, Predecessor, decode_cap, encode_cap};
+use lifecycle::tag::{Expiry, Heartbeat, Predecessor, decode_cap, encode_cap};
 
 fuzz_target!(|text: &str| {
     if let Ok(read) = Expiry::decode(text) {
@@ -12,6 +12,10 @@ fuzz_target!(|text: &str| {
     }
     if let Ok(cap) = decode_cap(text) {
         assert_eq!(decode_cap(&encode_cap(cap)).map(|cap| cap.as_second()), Ok(cap.as_second()));
+    }
+    if let Ok(read) = Heartbeat::decode(text) {
+        assert_eq!(read.encode(), text);
+        assert!(read.begins() < read.at && read.idle_since.is_none_or(|since| since <= read.at));
     }
     let _ = parse_span(text);
     let _ = Predecessor::read(|_| Some(text.to_string()));

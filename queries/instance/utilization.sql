@@ -1,5 +1,6 @@
--- How busy instances were, least busy first: processor and network over the hours that were measured. An instance that
--- nobody measured is not listed; a figure that was not measured is null.
+-- How busy instances were, least busy first: processor, network and what else was measured, by who measured it. An
+-- instance that nobody measured is not listed; a figure that was not measured is null. CloudWatch counts network bytes a
+-- data point, spawnd bytes a second.
 -- $days int = 14  how many days back from the instant
 -- $as_of timestamp = now  what was known at this instant
 WITH measured AS (
@@ -7,6 +8,11 @@ WITH measured AS (
     FROM utilization_history
     WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
         AND observed_at > $as_of - to_days(CAST($days AS INTEGER)) AND observed_at <= $as_of
+),
+period AS (
+    SELECT account_id, region, instance_id, source, round(sum(period_seconds) / 3600.0, 2) AS hours
+    FROM (SELECT DISTINCT account_id, region, instance_id, source, observed_at, period_seconds FROM measured)
+    GROUP BY account_id, region, instance_id, source
 ),
 fleet AS (
     SELECT account_id, region, instance_id, any_value(name) AS name, any_value(instance_type) AS instance_type
@@ -21,14 +27,22 @@ SELECT
     region,
     account_id,
     source,
-    count(DISTINCT observed_at) AS hours,
-    avg(value) FILTER (metric = 'cpu' AND statistic = 'average') AS cpu_percent,
+    any_value(hours) AS hours,
+    sum(value * period_seconds) FILTER (metric = 'cpu' AND statistic = 'average')
+        / sum(period_seconds) FILTER (metric = 'cpu' AND statistic = 'average') AS cpu_percent,
     max(value) FILTER (metric = 'cpu' AND statistic = 'maximum') AS cpu_percent_max,
     quantile_cont(value, 0.95) FILTER (metric = 'cpu' AND statistic = 'maximum') AS cpu_percent_p95_of_hourly_max,
     max(value) FILTER (metric = 'network-in' AND statistic = 'maximum') AS network_in_bytes_max,
     max(value) FILTER (metric = 'network-out' AND statistic = 'maximum') AS network_out_bytes_max,
-    max(observed_at) AS newest_hour
+    max(observed_at) AS newest_period,
+    max(value) FILTER (metric = 'network-in' AND unit = 'bytes-per-second') AS network_in_per_second_max,
+    max(value) FILTER (metric = 'network-out' AND unit = 'bytes-per-second') AS network_out_per_second_max,
+    max(value) FILTER (metric = 'disk') AS disk_per_second_max,
+    max(value) FILTER (metric = 'gpu') AS gpu_percent_max,
+    max(value) FILTER (metric = 'gpu-memory') AS gpu_memory_bytes_max,
+    max_by(value, observed_at) FILTER (metric = 'idle') AS idle_seconds
 FROM measured
+JOIN period USING (account_id, region, instance_id, source)
 LEFT JOIN fleet USING (account_id, region, instance_id)
 GROUP BY account_id, region, instance_id, source
 ORDER BY cpu_percent, instance_id, source

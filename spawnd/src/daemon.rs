@@ -10,9 +10,11 @@ use crate::socket::{self, Answer};
 use crate::{dead_man, notices, store};
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::idle::IdleTerms;
-use lifecycle::tag::Predecessor;
-use lifecycle::{Action, Boot, Effect, Event, Inputs, PowerOff, Refusal, State, Tags, Terms, Urgency, step};
+use lifecycle::idle::{IdleTerms, Reading};
+use lifecycle::tag::{EXPIRY, HEARTBEAT, Predecessor};
+use lifecycle::{
+    Action, Boot, Effect, Event, Inputs, Measured, PowerOff, Refusal, State, Tags, Terms, Urgency, step,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Read;
@@ -181,12 +183,18 @@ impl Daemon {
         if minute {
             self.last_minute = Some(mono);
         }
-        self.decide(readings, self.imds.date());
+        let measured = if minute { self.probe.measured() } else { None };
+        self.decide(readings, measured, self.imds.date());
         self.show();
     }
 
     /// Steps until nothing follows any more.
-    fn decide(&mut self, mut readings: Option<Vec<lifecycle::idle::Reading>>, mut date: Option<Timestamp>) {
+    fn decide(
+        &mut self,
+        mut readings: Option<Vec<Reading>>,
+        mut measured: Option<Measured>,
+        mut date: Option<Timestamp>,
+    ) {
         for _ in 0..ROUNDS {
             let Ok(id) = boot_id(&self.machine) else { return };
             let inputs = Inputs {
@@ -195,6 +203,7 @@ impl Daemon {
                 date: date.take(),
                 tags: self.tags.clone(),
                 readings: readings.take(),
+                measured: measured.take(),
                 events: std::mem::take(&mut self.events),
             };
             let (state, effects) = step(self.state.clone(), &inputs);
@@ -223,9 +232,13 @@ impl Daemon {
                 self.events.push(Event::DeadManArmed { after, outcome });
             }
             Effect::WriteTag(expiry) => {
-                let now = self.aws_now();
-                let outcome = self.allowed().and_then(|()| self.ec2.write_tag(&mut self.imds, &expiry, now));
+                let outcome = self.write_tag(EXPIRY, &expiry.encode());
                 self.events.push(Event::TagWritten { generation: expiry.generation, outcome });
+            }
+            Effect::Heartbeat(beat) => {
+                self.probe.begin_window();
+                let outcome = self.write_tag(HEARTBEAT, &beat.encode());
+                self.events.push(Event::HeartbeatWritten(outcome));
             }
             Effect::PreStop { limit } => self.start_hook(limit),
             Effect::Call(action) => {
@@ -245,6 +258,11 @@ impl Daemon {
             }
             Effect::Reply { ticket, answer } => self.replies.push((ticket, answer)),
         }
+    }
+
+    fn write_tag(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+        let now = self.aws_now();
+        self.allowed().and_then(|()| self.ec2.write_tag(&mut self.imds, key, value, now))
     }
 
     /// The sandbox's calls are for the sandbox's instances, and AWS's for AWS's.
@@ -332,7 +350,7 @@ impl Daemon {
         let ticket = 1;
         self.events.push(Event::Asked { ticket, command });
         self.imds.begin_round();
-        self.decide(None, None);
+        self.decide(None, None, None);
         let mine = self.replies.iter().position(|(found, _)| *found == ticket);
         match mine.map(|index| self.replies.swap_remove(index).1) {
             Some(Ok(text)) => Answer { ok: true, text, status: None },
@@ -352,7 +370,7 @@ impl Daemon {
     fn go_down(&mut self) {
         self.imds.begin_round();
         self.events.push(Event::GoingDown);
-        self.decide(None, None);
+        self.decide(None, None, None);
         self.save();
     }
 }

@@ -6,7 +6,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::tag::{self, Expiry};
+use lifecycle::tag;
 use lifecycle::{Action, Refusal};
 use std::time::{Duration, SystemTime};
 use ureq::Agent;
@@ -26,7 +26,7 @@ const ENDING: [&str; 2] = ["StopInstances", "TerminateInstances"];
 const TAGGING: &str = "CreateTags";
 
 /// The least that the instance's role must allow, as an IAM policy: to end this instance and to write
-/// the tag of the intent on it, nothing else, and nothing off the instance. That `aws:ARN` names the
+/// the tags of the intent and of the heartbeat on it, nothing else, and nothing off the instance. That `aws:ARN` names the
 /// target of the call is used in the field and not documented by AWS.
 pub(crate) fn policy(partition: &str, account: &str) -> serde_json::Value {
     let resource = format!("arn:{partition}:ec2:*:{account}:instance/*");
@@ -41,7 +41,7 @@ pub(crate) fn policy(partition: &str, account: &str) -> serde_json::Value {
             "Sid": "SelfTag", "Effect": "Allow", "Resource": resource, "Action": [format!("ec2:{TAGGING}")],
             "Condition": {
                 "StringEquals": {"aws:ARN": own},
-                "ForAllValues:StringEquals": {"aws:TagKeys": [tag::EXPIRY]},
+                "ForAllValues:StringEquals": {"aws:TagKeys": [tag::EXPIRY, tag::HEARTBEAT]},
                 "Null": {"aws:TagKeys": "false"},
             },
         },
@@ -86,17 +86,18 @@ impl Ec2 {
         self.call(imds, form, "InstanceId.1", now)
     }
 
-    /// Writes the tag that holds the intent.
+    /// Writes one tag on this instance.
     pub(crate) fn write_tag(
         &mut self,
         imds: &mut Imds,
-        expiry: &Expiry,
+        key: &str,
+        value: &str,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let form = vec![
             ("Action", TAGGING.to_string()),
-            ("Tag.1.Key", tag::EXPIRY.to_string()),
-            ("Tag.1.Value", expiry.encode()),
+            ("Tag.1.Key", key.to_string()),
+            ("Tag.1.Value", value.to_string()),
         ];
         self.call(imds, form, "ResourceId.1", now)
     }

@@ -16,6 +16,30 @@ const PLACES: [&str; 4] = [
     "/usr/local/nvidia/lib64/libnvidia-ml.so.1",
 ];
 
+/// What one look at all cards found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Cards {
+    /// The busiest one, in percent, at its highest since the look before.
+    pub(crate) busiest: Known<f64>,
+    /// How many have memory held on them.
+    pub(crate) held: Known<f64>,
+    /// Percent on average over the cards and what the driver sampled since the look before.
+    pub(crate) work: Known<f64>,
+    /// Bytes of memory in use on all of them.
+    pub(crate) memory: Known<u64>,
+}
+
+impl Cards {
+    fn none() -> Cards {
+        Cards { busiest: Known::Absent, held: Known::Absent, work: Known::Absent, memory: Known::Absent }
+    }
+
+    fn unseen(why: &str) -> Cards {
+        let unseen = || Known::Unseen(why.to_string());
+        Cards { busiest: unseen(), held: unseen(), work: unseen(), memory: Known::Unseen(why.to_string()) }
+    }
+}
+
 /// The library, held open between looks, and when each card was last looked at.
 #[derive(Default)]
 pub(crate) struct Gpus {
@@ -24,24 +48,20 @@ pub(crate) struct Gpus {
 }
 
 impl Gpus {
-    /// The busiest GPU in percent since the look before, and how many have memory held on them.
-    pub(crate) fn look(&mut self, machine: &Machine) -> (Known<f64>, Known<f64>) {
+    /// One look at all cards.
+    pub(crate) fn look(&mut self, machine: &Machine) -> Cards {
         let Some(library) = PLACES.iter().map(|place| machine.path(place)).find(|path| path.exists()) else {
             self.open = None;
-            return (Known::Absent, Known::Absent);
+            return Cards::none();
         };
-        match self.read(library) {
-            Ok((busiest, held)) => (busiest, Known::Is(held)),
-            Err(error) => {
-                // A driver that was reloaded needs a library that is opened anew.
-                self.open = None;
-                let why = || Known::Unseen(format!("NVML: {error}"));
-                (why(), why())
-            }
-        }
+        self.read(library).unwrap_or_else(|error| {
+            // A driver that was reloaded needs a library that is opened anew.
+            self.open = None;
+            Cards::unseen(&format!("NVML: {error}"))
+        })
     }
 
-    fn read(&mut self, library: PathBuf) -> Result<(Known<f64>, f64), NvmlError> {
+    fn read(&mut self, library: PathBuf) -> Result<Cards, NvmlError> {
         if self.open.as_ref().is_none_or(|(path, _)| *path != library) {
             let nvml = Nvml::builder().lib_path(library.as_os_str()).init()?;
             self.open = Some((library, nvml));
@@ -50,35 +70,80 @@ impl Gpus {
         let Some((_, nvml)) = &self.open else { return Err(NvmlError::Uninitialized) };
         let count = nvml.device_count()?;
         self.seen.resize(count as usize, 0);
-        let mut busiest = Known::Is(0.0_f64);
-        let mut held = 0.0;
+        let (mut held, mut works, mut memory) = (0.0, Known::Is(Vec::new()), Known::Is(0));
         for (index, seen) in (0..count).zip(&mut self.seen) {
             let device = nvml.device_by_index(index)?;
             let processes = device.running_compute_processes_count()?;
             held += if processes > 0 { 1.0 } else { 0.0 };
-            busiest = match (busiest, utilization(&device, seen, processes)?) {
-                (Known::Is(old), Known::Is(new)) => Known::Is(old.max(new)),
-                (unseen @ Known::Unseen(_), _) => unseen,
-                (_, other) => other,
-            };
+            works = with(works, utilization(&device, seen, processes)?, |works, work| works.push(work));
+            memory = with(memory, used(&device), |sum, used| *sum += used);
         }
-        Ok((busiest, held))
+        let (busiest, work) = match works {
+            Known::Is(works) => {
+                let mean = works.iter().map(|work| work.mean).sum::<f64>() / works.len() as f64;
+                let work = if works.is_empty() { Known::Absent } else { Known::Is(mean) };
+                (Known::Is(works.iter().map(|work| work.highest).fold(0.0, f64::max)), work)
+            }
+            Known::Absent => (Known::Absent, Known::Absent),
+            Known::Unseen(why) => (Known::Unseen(why.clone()), Known::Unseen(why)),
+        };
+        Ok(Cards {
+            busiest,
+            held: Known::Is(held),
+            work,
+            memory: if count == 0 { Known::Absent } else { memory },
+        })
     }
 }
 
-/// Percent: the highest sample since the last look, because one look a minute misses most bursts. A card
-/// cut into MIG slices has no utilisation: without processes it rests, with some nobody knows.
-fn utilization(device: &Device, seen: &mut u64, processes: u32) -> Result<Known<f64>, NvmlError> {
+/// What was known so far, with what one more card tells; of what one of them does not tell nothing is known.
+fn with<T, U>(all: Known<T>, one: Known<U>, add: impl Fn(&mut T, U)) -> Known<T> {
+    match (all, one) {
+        (Known::Is(mut all), Known::Is(one)) => {
+            add(&mut all, one);
+            Known::Is(all)
+        }
+        (Known::Is(_), Known::Absent) => Known::Absent,
+        (Known::Is(_), Known::Unseen(why)) => Known::Unseen(why),
+        (unknown, _) => unknown,
+    }
+}
+
+/// Bytes of a card's memory in use. An old driver that does not tell it spoils nothing else.
+fn used(device: &Device) -> Known<u64> {
+    device
+        .memory_info()
+        .map_or_else(|error| Known::Unseen(format!("NVML: {error}")), |memory| Known::Is(memory.used))
+}
+
+/// Percent of what was sampled of one card.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Work {
+    highest: f64,
+    mean: f64,
+}
+
+impl Work {
+    fn steady(percent: f64) -> Known<Work> {
+        Known::Is(Work { highest: percent, mean: percent })
+    }
+}
+
+/// All samples since the last look, because one look a minute misses most bursts. A card cut into MIG slices has no
+/// utilisation: without processes it rests, with some nobody knows.
+fn utilization(device: &Device, seen: &mut u64, processes: u32) -> Result<Known<Work>, NvmlError> {
     let samples = device.samples(Sampling::GpuUtilization, *seen);
     match samples {
         Ok(samples) if !samples.is_empty() => {
             *seen = samples.iter().map(|sample| sample.timestamp).max().unwrap_or(*seen);
-            Ok(Known::Is(samples.iter().map(|sample| percent(&sample.value)).fold(0.0, f64::max)))
+            let percents = || samples.iter().map(|sample| percent(&sample.value));
+            let mean = percents().sum::<f64>() / samples.len() as f64;
+            Ok(Known::Is(Work { highest: percents().fold(0.0, f64::max), mean }))
         }
         Err(error @ (NvmlError::GpuLost | NvmlError::Unknown)) => Err(error),
         Ok(_) | Err(_) => match device.utilization_rates() {
-            Ok(rates) => Ok(Known::Is(f64::from(rates.gpu))),
-            Err(NvmlError::NotSupported) if processes == 0 => Ok(Known::Is(0.0)),
+            Ok(rates) => Ok(Work::steady(f64::from(rates.gpu))),
+            Err(NvmlError::NotSupported) if processes == 0 => Ok(Work::steady(0.0)),
             Err(NvmlError::NotSupported) => {
                 Ok(Known::Unseen("a GPU in MIG mode does not tell its utilisation".to_string()))
             }
@@ -103,7 +168,7 @@ mod tests {
     use std::process::Command;
 
     /// Two looks at a machine whose NVML is a stub that was compiled so; none without a C compiler.
-    fn look(flags: [&str; 4]) -> Option<[(Known<f64>, Known<f64>); 2]> {
+    fn look(flags: [&str; 4]) -> Option<[Cards; 2]> {
         let folder = tempfile::tempdir().expect("a folder");
         let library = folder.path().join(&PLACES[2][1..]);
         std::fs::create_dir_all(library.parent().expect("a parent")).expect("a folder");
@@ -122,7 +187,7 @@ mod tests {
 
     fn check(flags: [&str; 4], expected: [(Known<f64>, Known<f64>); 2]) {
         if let Some(looks) = look(flags) {
-            assert_eq!(looks, expected, "{flags:?}");
+            assert_eq!(looks.map(|cards| (cards.busiest, cards.held)), expected, "{flags:?}");
         }
     }
 
@@ -130,13 +195,22 @@ mod tests {
     fn no_library_is_no_gpu() {
         let folder = tempfile::tempdir().expect("a folder");
         let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
-        assert_eq!(Gpus::default().look(&machine), (Known::Absent, Known::Absent));
+        assert_eq!(Gpus::default().look(&machine), Cards::none());
     }
 
     #[test]
     fn a_burst_between_two_looks_is_seen_once() {
         let seen = (Known::Is(80.0), Known::Is(1.0));
         check(["-DUSE=80", "-DHELD=2", "-DSTATUS=0", "-DSLOW=0"], [seen, (Known::Is(0.0), Known::Is(1.0))]);
+    }
+
+    #[test]
+    fn work_is_the_mean_of_the_samples_and_memory_is_in_bytes() {
+        let flags = ["-DUSE=80", "-DHELD=2", "-DSTATUS=0", "-DSLOW=0"];
+        if let Some([first, second]) = look(flags) {
+            assert_eq!((first.work, first.memory), (Known::Is(40.0), Known::Is(2 << 30)));
+            assert_eq!((second.work, second.memory), (Known::Is(0.0), Known::Is(2 << 30)));
+        }
     }
 
     #[test]
@@ -158,10 +232,9 @@ mod tests {
 
     #[test]
     fn a_lost_card_is_unseen_and_never_absent() {
-        for (utilization, held) in
-            look(["-DUSE=0", "-DHELD=0", "-DSTATUS=15", "-DSLOW=0"]).into_iter().flatten()
-        {
-            assert!(matches!((utilization, held), (Known::Unseen(_), Known::Unseen(_))));
+        for cards in look(["-DUSE=0", "-DHELD=0", "-DSTATUS=15", "-DSLOW=0"]).into_iter().flatten() {
+            assert!(matches!((cards.busiest, cards.held), (Known::Unseen(_), Known::Unseen(_))));
+            assert!(matches!((cards.work, cards.memory), (Known::Unseen(_), Known::Unseen(_))));
         }
     }
 
@@ -172,7 +245,7 @@ mod tests {
         std::fs::create_dir_all(library.parent().expect("a parent")).expect("a folder");
         std::fs::write(&library, "no library").expect("a file");
         let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
-        assert!(matches!(Gpus::default().look(&machine), (Known::Unseen(_), Known::Unseen(_))));
+        assert!(matches!(Gpus::default().look(&machine).busiest, Known::Unseen(_)));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod daemon;
 mod dead_man;
 mod ec2;
+mod figures;
 mod gpu;
 mod hooks;
 mod imds;
@@ -196,6 +197,7 @@ fn status(machine: &Machine, why: bool, json: bool) -> Result<ExitCode, String> 
     for line in &status.signals {
         println!("  {:<10} {}", format!("{:?}", line.signal).to_lowercase(), line.sentence);
     }
+    println!("  {:<10} {}", "heartbeat", status.heartbeat.sentence);
     for (name, seconds) in &status.leases {
         println!("  lease {name}: {seconds} s");
     }

@@ -1,11 +1,13 @@
 //! Looking at the machine for signs of work. Counters are read, never judged; a rate comes from two
 //! samples and the time between them. A line that cannot be understood spoils that line alone.
 
+use crate::figures::Window;
 use crate::gpu::Gpus;
 use crate::machine::Machine;
 use crate::{hooks, jupyter, logind};
 use domain::Known;
 use jiff::SignedDuration;
+use lifecycle::Measured;
 use lifecycle::idle::{Reading, Signal};
 use procfs_core::net::{InterfaceDeviceStatus, TcpNetEntries, TcpState};
 use procfs_core::{DiskStat, ExplicitSystemInfo, FromBufRead, FromBufReadSI, KernelStats};
@@ -23,15 +25,26 @@ const SECTOR: u64 = 512;
 /// Counters at one instant. Each is kept by name, so that a device that comes or goes is no jump.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sample {
-    mono: SignedDuration,
-    /// Milliseconds of busy CPU since boot.
-    cpu: Result<u64, String>,
+    pub(crate) mono: SignedDuration,
+    pub(crate) cpu: Result<Processors, String>,
     /// Bytes by device.
-    network: Result<BTreeMap<String, u64>, String>,
+    pub(crate) received: Counters,
+    pub(crate) sent: Counters,
     /// Bytes by whole disk.
-    disk: Result<BTreeMap<String, u64>, String>,
+    pub(crate) disk: Counters,
     terminals: BTreeMap<String, Touched>,
     logins: Known<BTreeSet<String>>,
+}
+
+/// Milliseconds of all processors since the boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Processors {
+    /// In which they worked.
+    pub(crate) worked: u64,
+    /// In which they would have worked, and the hypervisor took them away.
+    pub(crate) stolen: u64,
+    /// Those, and all in which they were idle or waited.
+    pub(crate) all: u64,
 }
 
 /// When a terminal was last used. The kernel keeps it to eight seconds.
@@ -46,6 +59,8 @@ struct Touched {
 /// What has to be remembered between two looks.
 pub(crate) struct Probe {
     before: Option<Sample>,
+    /// What is measured for the next heartbeat.
+    window: Option<Window>,
     gpus: Gpus,
     /// The daemon itself has written to the terminals since the last look.
     spoke: bool,
@@ -53,13 +68,24 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) fn new() -> Probe {
-        Probe { before: None, gpus: Gpus::default(), spoke: false }
+        Probe { before: None, window: None, gpus: Gpus::default(), spoke: false }
     }
 
     /// Forgets the last look: what lies between was a sleep.
     pub(crate) fn forget(&mut self) {
         self.before = None;
+        self.window = None;
         self.gpus = Gpus::default();
+    }
+
+    /// What the machine did from the beginning of the window to the last look; nothing at its beginning.
+    pub(crate) fn measured(&self) -> Option<Measured> {
+        self.window.as_ref()?.measured(self.before.as_ref()?)
+    }
+
+    /// Begins a new window with the last look.
+    pub(crate) fn begin_window(&mut self) {
+        self.window = self.before.clone().map(Window::since);
     }
 
     /// The daemon writes to the terminals: what they and the terminals behind them print now is its own.
@@ -70,25 +96,33 @@ impl Probe {
     /// One look: every signal since the look before.
     pub(crate) fn look(&mut self, machine: &Machine, mono: SignedDuration) -> Vec<Reading> {
         let now = sample(machine, mono);
-        let (gpu, memory) = self.gpus.look(machine);
+        let cards = self.gpus.look(machine);
         let mut readings = rates(self.before.as_ref(), &now, std::mem::take(&mut self.spoke));
         let mut add = |signal, value| readings.push(Reading { signal, value });
-        add(Signal::Gpu, gpu);
-        add(Signal::GpuMemory, memory);
+        if let Some(window) = &mut self.window {
+            window.add(&cards);
+        }
+        add(Signal::Gpu, cards.busiest);
+        add(Signal::GpuMemory, cards.held);
         add(Signal::Inhibitor, logind::inhibitors(machine));
         add(Signal::Jupyter, jupyter::busy_kernels(machine));
         add(Signal::Ssh, ssh_connections(machine));
         add(Signal::Hooks, hooks::idle_hooks(machine));
         self.before = Some(now);
+        if self.window.as_ref().is_none_or(|window| window.is_too_long(mono)) {
+            self.begin_window();
+        }
         readings
     }
 }
 
 fn sample(machine: &Machine, mono: SignedDuration) -> Sample {
+    let (received, sent) = network_bytes(machine);
     Sample {
         mono,
-        cpu: busy_cpu(machine),
-        network: network_bytes(machine),
+        cpu: processors(machine),
+        received,
+        sent,
         disk: disk_bytes(machine),
         terminals: terminals(machine),
         logins: logind::logins(machine),
@@ -105,15 +139,24 @@ fn rates(before: Option<&Sample>, now: &Sample, spoke: bool) -> Vec<Reading> {
         return signals.map(|signal| Reading { signal, value: first() }).to_vec();
     };
     let seconds = (now.mono - before.mono).as_secs_f64().max(0.001);
+    // Being robbed by the hypervisor counts, because a throttled machine wants to work.
+    let busy = |cpu: &Processors| cpu.worked.saturating_add(cpu.stolen);
     let cpu = match (&before.cpu, &now.cpu) {
-        (Ok(old), Ok(new)) if new >= old => Known::Is((new - old) as f64 / 1000.0 / seconds),
+        (Ok(old), Ok(new)) if busy(new) >= busy(old) => {
+            Known::Is((busy(new) - busy(old)) as f64 / 1000.0 / seconds)
+        }
         (Ok(_), Ok(_)) => Known::Unseen("the counter ran backwards".to_string()),
         (Err(why), _) | (_, Err(why)) => Known::Unseen(why.clone()),
+    };
+    let received = per_minute(&before.received, &now.received, seconds);
+    let network = match (received, per_minute(&before.sent, &now.sent, seconds)) {
+        (Known::Is(received), Known::Is(sent)) => Known::Is(received + sent),
+        (Known::Is(_), unknown) | (unknown, _) => unknown,
     };
     let printed = if spoke { 0 } else { printed(&before.terminals, &now.terminals) };
     vec![
         Reading { signal: Signal::Cpu, value: cpu },
-        Reading { signal: Signal::Network, value: per_minute(&before.network, &now.network, seconds) },
+        Reading { signal: Signal::Network, value: network },
         Reading { signal: Signal::Disk, value: per_minute(&before.disk, &now.disk, seconds) },
         Reading {
             signal: Signal::Terminal,
@@ -149,23 +192,36 @@ fn new_logins(before: &Known<BTreeSet<String>>, now: &Known<BTreeSet<String>>) -
     }
 }
 
-type Counters = Result<BTreeMap<String, u64>, String>;
+pub(crate) type Counters = Result<BTreeMap<String, u64>, String>;
 
 /// MiB a minute over all devices that are in both samples.
 fn per_minute(before: &Counters, now: &Counters, seconds: f64) -> Known<f64> {
+    match grown(before, now) {
+        Known::Is(bytes) => Known::Is(bytes as f64 / MIB / seconds * 60.0),
+        // Nothing moves through what is not there.
+        Known::Absent => Known::Is(0.0),
+        Known::Unseen(why) => Known::Unseen(why),
+    }
+}
+
+/// How much the counters of all devices that are in both samples grew; absent without any device.
+pub(crate) fn grown(before: &Counters, now: &Counters) -> Known<u64> {
     let (before, now) = match (before, now) {
         (Ok(before), Ok(now)) => (before, now),
         (Err(why), _) | (_, Err(why)) => return Known::Unseen(why.clone()),
     };
-    let mut bytes = 0;
+    if before.is_empty() && now.is_empty() {
+        return Known::Absent;
+    }
+    let mut bytes: u64 = 0;
     for (name, new) in now {
         match before.get(name).map(|old| new.checked_sub(*old)) {
-            Some(Some(more)) => bytes += more,
+            Some(Some(more)) => bytes = bytes.saturating_add(more),
             Some(None) => return Known::Unseen(format!("the counter of {name} ran backwards")),
             None => {}
         }
     }
-    Known::Is(bytes as f64 / MIB / seconds * 60.0)
+    Known::Is(bytes)
 }
 
 fn read(machine: &Machine, path: &str) -> Result<String, String> {
@@ -182,38 +238,45 @@ fn system() -> ExplicitSystemInfo {
     }
 }
 
-fn busy_cpu(machine: &Machine) -> Result<u64, String> {
+fn processors(machine: &Machine) -> Result<Processors, String> {
     parse_cpu(&read(machine, "/proc/stat")?).map_err(|error| format!("/proc/stat: {error}"))
 }
 
-/// Work of all cores. Waiting for a disk is no work; being robbed by the hypervisor is, because a
-/// throttled machine wants to work. Guest time is in user time already.
-pub(crate) fn parse_cpu(text: &str) -> Result<u64, String> {
+/// Time of all processors together. Waiting for a disk is no work; guest time is in user time already.
+pub(crate) fn parse_cpu(text: &str) -> Result<Processors, String> {
     // The first line is all that is needed, and on 192 cores most of what there is.
     let rest = text.lines().filter(|line| !line.starts_with("cpu"));
     let short: Vec<&str> = text.lines().take(1).chain(rest).collect();
     let stats = KernelStats::from_buf_read(short.join("\n").as_bytes(), &system());
     let cpu = stats.map_err(|error| error.to_string())?.total;
-    let parts = [Some(cpu.user_ms()), Some(cpu.nice_ms()), Some(cpu.system_ms())];
-    let more = [cpu.irq_ms(), cpu.softirq_ms(), cpu.steal_ms()];
-    let sum = |sum: u64, part: u64| sum.saturating_add(part);
-    Ok(parts.into_iter().chain(more).flatten().fold(0, sum))
+    let sum =
+        |parts: &[Option<u64>]| parts.iter().flatten().fold(0, |sum: u64, part| sum.saturating_add(*part));
+    let own =
+        [Some(cpu.user_ms()), Some(cpu.nice_ms()), Some(cpu.system_ms()), cpu.irq_ms(), cpu.softirq_ms()];
+    let (worked, stolen) = (sum(&own), cpu.steal_ms().unwrap_or(0));
+    let all = sum(&[Some(worked), Some(stolen), Some(cpu.idle_ms()), cpu.iowait_ms()]);
+    Ok(Processors { worked, stolen, all })
 }
 
-/// Devices that have hardware behind them: no loopback, no bridge, no tunnel.
-fn network_bytes(machine: &Machine) -> Counters {
-    let devices = parse_network(&read(machine, "/proc/net/dev")?);
-    let hardware = |name: &str| machine.path(&format!("/sys/class/net/{name}/device")).exists();
-    Ok(devices.into_iter().filter(|(name, _)| hardware(name)).collect())
+/// Devices that have hardware behind them: no loopback, no bridge, no tunnel. What came in, and what went out.
+fn network_bytes(machine: &Machine) -> (Counters, Counters) {
+    let mut devices = match read(machine, "/proc/net/dev") {
+        Ok(text) => parse_network(&text),
+        Err(why) => return (Err(why.clone()), Err(why)),
+    };
+    devices.retain(|name, _| machine.path(&format!("/sys/class/net/{name}/device")).exists());
+    let way =
+        |of: fn(&(u64, u64)) -> u64| devices.iter().map(|(name, both)| (name.clone(), of(both))).collect();
+    (Ok(way(|both| both.0)), Ok(way(|both| both.1)))
 }
 
-/// Bytes through each device, both ways.
-pub(crate) fn parse_network(text: &str) -> BTreeMap<String, u64> {
+/// Bytes through each device, in and out.
+pub(crate) fn parse_network(text: &str) -> BTreeMap<String, (u64, u64)> {
     let devices = text.lines().skip(2).flat_map(|line| {
         let file = format!("\n\n{line}\n");
         InterfaceDeviceStatus::from_buf_read(file.as_bytes()).map(|table| table.0).unwrap_or_default()
     });
-    devices.map(|(name, device)| (name, device.recv_bytes.saturating_add(device.sent_bytes))).collect()
+    devices.map(|(name, device)| (name, (device.recv_bytes, device.sent_bytes))).collect()
 }
 
 /// Whole disks that have hardware behind them: no partition, no loop, no device mapper.

@@ -148,6 +148,7 @@ fn inputs(second: i64, readings: Option<Vec<Reading>>) -> Inputs {
         date: None,
         tags: Tags { expiry: Known::Absent, cap: Known::Absent },
         readings,
+        measured: None,
         events: Vec::new(),
     }
 }

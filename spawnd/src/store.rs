@@ -165,6 +165,13 @@ mod tests {
         check(r#"{"budget":28800,"on-expiry":"stop"}"#, Err("expected a string"));
         check(r#"{"budget":"8h","on-expiry":"stop","ttl":"9h"}"#, Err("unknown field `ttl`"));
         check(r#"{"budget":"8h","on-expiry":"stop","grace":"2h"}"#, Err("expected at most 30m"));
+        check(r#"{"budget":"8h","on-expiry":"stop","heartbeat":"off"}"#, Ok(28_800));
+        check(r#"{"budget":"8h","on-expiry":"stop","heartbeat":"1h"}"#, Ok(28_800));
+        check(
+            r#"{"budget":"8h","on-expiry":"stop","heartbeat":"1m"}"#,
+            Err("heartbeat is 1m, expected 15m to 1d"),
+        );
+        check(r#"{"budget":"8h","on-expiry":"stop","heartbeat":"no"}"#, Err("such as 90m"));
         check(r#"{"on-expiry":"stop"}"#, Err("missing field `budget`"));
     }
 }

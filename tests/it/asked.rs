@@ -47,7 +47,8 @@ fn costs_come_day_by_day_and_what_may_still_change_is_asked_for_again() {
     let first = collector(&desk, &serving, &words);
     assert!(first.err.contains("costs $1.00 at most"), "{first:?}");
     let told = first.good();
-    assert_eq!(told.lines().count(), 1 + 31, "{told}");
+    // A line for each day, and their sum.
+    assert_eq!(told.lines().count(), 1 + 31 + 1, "{told}");
     let days = "SELECT count(*) FILTER (outcome = 'complete') BETWEEN 3 AND 4 AS some,
         count(*) FILTER (outcome = 'empty') BETWEEN 27 AND 28 AS none,
         count(*) FILTER (len(gaps) > 0) AS gaps FROM collection_run WHERE dataset = 'charge'";
@@ -95,7 +96,7 @@ fn costs_come_day_by_day_and_what_may_still_change_is_asked_for_again() {
     // Settled days are not paid for again, and what did not change adds no rows.
     let kept = csv(&desk, "SELECT count(*) AS n FROM charge_history");
     let again = collector(&desk, &serving, &words).good();
-    assert_eq!(again.lines().count(), 1 + day.clamp(4, 31), "{again}");
+    assert_eq!(again.lines().count(), 1 + day.clamp(4, 31) + 1, "{again}");
     assert!(!again.contains("complete") && again.contains("unchanged"), "{again}");
     assert_eq!(csv(&desk, "SELECT count(*) AS n FROM charge_history"), kept);
     // Late costs replace the day's statement.

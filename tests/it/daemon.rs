@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use serde_json::{Value, json};
-use tests::{Desk, executable};
+use tests::{Desk, Ran, executable, ran};
 
+use crate::asked::hours_ago;
 use crate::caller::{Caller, agent, door, forward, now, read};
 use crate::sandbox::{Serving, sandbox, serve_with};
+use crate::snapshot::csv;
 
 /// How much faster than the machine's the daemon's time passes, and the sandbox's clock is moved.
 const PACE: f64 = 240.0;
@@ -51,8 +53,13 @@ impl Drop for Instance {
 impl Instance {
     /// Launches two, with a role that may do what spawnd asks for; `until` is the span of the tag.
     fn launch(market: &str, terms: &str, until: jiff::SignedDuration) -> Instance {
+        Instance::launch_at("2026-11-23T00:00:00Z", market, terms, until)
+    }
+
+    /// The same at another instant.
+    fn launch_at(instant: &str, market: &str, terms: &str, until: jiff::SignedDuration) -> Instance {
         let desk = Desk::default();
-        let (serving, url) = serve_with(&desk, &["--frozen", "2026-11-23T00:00:00Z"]);
+        let (serving, url) = serve_with(&desk, &["--frozen", instant]);
         let admin = Caller::of(&desk, &url);
         let policy = Command::new(executable("spawnd")).args(["policy", "000000000001"]).output().unwrap();
         let policy = String::from_utf8(policy.stdout).unwrap();
@@ -121,6 +128,17 @@ impl Instance {
             assert!(passed < PATIENCE, "it did not come: {}", self.file("log"));
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Runs the collector against the sandbox.
+    fn collector(&self, words: &[&str]) -> Ran {
+        let variables = sandbox(&self.desk, &["env", "--url", &self.admin.url]).good();
+        let pair = |line: &str| {
+            let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+            Some((name.to_string(), value.trim_matches('\'').to_string()))
+        };
+        let mut command = self.desk.command("collector", words);
+        ran(command.envs(variables.lines().filter_map(pair)))
     }
 
     /// The keys that the instance's role has from the metadata service, and EC2's address.
@@ -218,4 +236,81 @@ fn a_spot_notice_of_the_sandbox_reaches_it() {
     instance.until(|| instance.admin.state(&instance.id).0 == "terminated");
     assert_eq!(instance.admin.state(&instance.id).1, "Server.SpotInstanceTermination");
     assert_eq!(instance.admin.state(&instance.other).0, "running");
+}
+
+#[test]
+fn how_busy_it_was_is_written_read_kept_once_and_answered() {
+    let terms = r#"{"budget":"8h","on-expiry":"stop"}"#;
+    let mut instance =
+        Instance::launch_at(&hours_ago(1), "on-demand", terms, jiff::SignedDuration::from_hours(8));
+    instance.until(|| !instance.file("var/lib/spawn/state.json").is_empty());
+    // A quarter of the processors' time since the daemon's first look, and no device that counts bytes.
+    let stat = "cpu  250 0 0 750 0 0 0 0 0 0\nintr 1\nctxt 2\nbtime 3\nprocesses 4\n";
+    std::fs::write(instance.disk.path().join("proc/stat"), stat).unwrap();
+    instance.until(|| {
+        let wanted = [("Action", "DescribeInstances"), ("InstanceId.1", instance.id.as_str())];
+        instance.admin.call("ec2", &wanted).unwrap().contains("<key>spawn:heartbeat</key>")
+    });
+    // The next one would say that the counters stand still.
+    instance.daemon.kill().unwrap();
+    let (admin, desk) = (&instance.admin, &instance.desk);
+    let garbled = [("Tag.1.Key", "spawn:heartbeat"), ("Tag.1.Value", "v1;at=soon")];
+    let tag = [("Action", "CreateTags"), ("ResourceId.1", instance.other.as_str())];
+    admin.call("ec2", &[&tag[..], &garbled[..]].concat()).unwrap();
+    // The collector signs by this machine's clock.
+    door(&admin.url, "clock", &json!({ "until": Timestamp::now() }));
+
+    let words = ["snapshot", "instance", "--region", "us-east-1,eu-west-1", "-o", "csv"];
+    let told = instance.collector(&words).good();
+    assert!(told.contains("instance,000000000001/us-east-1,complete,2,2,"), "{told}");
+    // The processors and how long it was idle.
+    assert!(told.contains("utilization,000000000001/us-east-1,partial,2,2,"), "{told}");
+    assert!(told.contains(&format!("the heartbeat of {} cannot be read", instance.other)), "{told}");
+    assert!(!told.contains("utilization,000000000001/eu-west-1"), "{told}");
+    let found = "SELECT instance_id, metric, unit, statistic, value, source, period_seconds BETWEEN 900 AND 1000 AS quarter
+        FROM utilization_history ORDER BY metric";
+    let rows = csv(desk, found);
+    let lines: Vec<&str> = rows.lines().collect();
+    assert_eq!(lines.len(), 3, "{rows}");
+    assert_eq!(lines[1], format!("{},cpu,percent,average,25.0,spawnd,true", instance.id));
+    assert!(lines[2].starts_with(&format!("{},idle,seconds,last,", instance.id)), "{rows}");
+    // The heartbeat that was read is no tag, and the one that was not is.
+    let tags = "SELECT count(*) AS n FROM instance WHERE contains(tags, 'spawn:heartbeat')";
+    assert_eq!(csv(desk, tags), "n\n1\n");
+
+    let again = instance.collector(&words).good();
+    assert!(again.contains("instance,000000000001/us-east-1,unchanged,2,0,0,"), "{again}");
+    assert!(again.contains("utilization,000000000001/us-east-1,partial,2,0,0,"), "{again}");
+    assert_eq!(csv(desk, found), rows);
+
+    // What CloudWatch says stands beside it, and is asked for as far back as if nobody had spoken of it.
+    let measured =
+        instance.collector(&["snapshot", "instance", "utilization", "--region", "us-east-1", "-q"]);
+    assert_eq!(measured.code, 0, "{measured:?}");
+    let since = "SELECT count(*) AS n FROM collection_run WHERE dataset = 'utilization' AND source LIKE '%GetMetricData%'";
+    assert_eq!(csv(desk, since), "n\n1\n");
+    let words = [
+        "query",
+        "instance/utilization",
+        "--as-of",
+        "2100-01-01",
+        "--param",
+        "days=40000",
+        "-o",
+        "csv",
+        "-q",
+    ];
+    let asked = desk.truffle(&words).good();
+    let busy = asked.lines().find(|line| line.contains(",spawnd,")).unwrap_or_else(|| panic!("{asked}"));
+    // Name, type, region, account, source, hours and percent of the processors.
+    let cells: Vec<&str> = busy.split(',').collect();
+    assert_eq!(
+        (cells[0], cells[2], cells[7], cells[8]),
+        (instance.id.as_str(), "t3.micro", "25.0", ""),
+        "{asked}"
+    );
+
+    // Forgotten with the account.
+    desk.collector(&["forget", "--account", "000000000001"]).good();
+    assert_eq!(csv(desk, "SELECT count(*) AS n FROM utilization_history"), "n\n0\n");
 }

@@ -9,7 +9,7 @@ use tests::root;
 /// Which room may depend on which. What is absent is forbidden.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("aws", &["catalog", "domain"]),
+    ("aws", &["catalog", "domain", "lifecycle"]),
     ("catalog", &["domain"]),
     ("lake", &["catalog", "domain"]),
     ("lifecycle", &["domain"]),

@@ -5,20 +5,24 @@ use aws_sdk_ec2::types::{Address, CapacityReservation, Instance, Volume};
 use catalog::Value;
 
 use crate::gap::gap;
+use crate::heartbeat;
 use crate::look::{Rows, Seen};
 use crate::places::Zones;
 use crate::values::{at, tags, whole, word, words};
 
-/// `instance`: every instance that AWS still shows, whatever its state.
+/// `instance`: every instance that AWS still shows, whatever its state; and `utilization`, where spawnd wrote it into
+/// their tags.
 pub(crate) async fn instances(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
     let zones = zones(client, seen).await;
     let mut pages = client.describe_instances().max_results(1000).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| gap("ec2:DescribeInstances", &error))?;
-        let all = page.reservations().iter().flat_map(|reservation| reservation.instances());
+        let all = || page.reservations().iter().flat_map(|reservation| reservation.instances());
         let rows: Rows =
-            all.map(|one| seen.row(|column| instance(column, one, seen, zones.as_ref()))).collect();
+            all().map(|one| seen.row(|column| instance(column, one, seen, zones.as_ref()))).collect();
         seen.hand_over(rows).await?;
+        let (rows, gaps) = heartbeat::rows(all(), seen);
+        seen.hand_over_beside(heartbeat::utilization(), rows, gaps).await?;
     }
     Ok(())
 }
@@ -75,7 +79,7 @@ fn instance(column: &str, one: &Instance, seen: &Seen<'_>, zones: Option<&Zones>
             let ids = one.block_device_mappings().iter().filter_map(|disk| disk.ebs()?.volume_id());
             words(&sorted(ids))
         }
-        "tags" => tags(one.tags()),
+        "tags" => tags(&heartbeat::others(one)),
         other => unreachable!("instance.{other}"),
     }
 }

@@ -9,6 +9,7 @@ mod costs;
 mod document;
 mod fleet;
 mod gap;
+mod heartbeat;
 mod instance_type;
 mod look;
 mod market;

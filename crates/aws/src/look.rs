@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use catalog::ports::{Account, Asked, Look, Outcome, SeenSink, SourceError, Stop, Told, skew};
+use catalog::ports::{Account, Asked, HEARTBEATS, Look, Outcome, SeenSink, SourceError, Stop, Told, skew};
 use catalog::{Batch, Dataset, Kind, Scope, Value};
 use domain::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::clients::{self, Dated};
 use crate::utilization::{self, Allowance};
-use crate::{fleet, instance_type, places, quota, spot, values};
+use crate::{fleet, heartbeat, instance_type, places, quota, spot, values};
 
 /// Regions that are asked at once: enough to hide the distance, few enough for one machine's patience.
 const AT_ONCE: usize = 8;
@@ -62,7 +62,24 @@ pub(crate) struct Seen<'a> {
     pub(crate) gaps: Vec<String>,
     number: usize,
     rows: u64,
-    out: &'a mpsc::Sender<(usize, Rows)>,
+    beside: Beside,
+    out: &'a mpsc::Sender<Piece>,
+}
+
+/// Rows on their way: the number of their region, and their dataset.
+type Piece = (usize, &'static Dataset, Rows);
+
+/// What a look at one dataset found of another one.
+#[derive(Default)]
+struct Beside {
+    rows: u64,
+    gaps: Vec<String>,
+}
+
+impl Beside {
+    fn is_empty(&self) -> bool {
+        self.rows == 0 && self.gaps.is_empty()
+    }
 }
 
 impl Seen<'_> {
@@ -74,7 +91,23 @@ impl Seen<'_> {
     /// Hands rows over, and waits while there are too many on the way.
     pub(crate) async fn hand_over(&mut self, rows: Rows) -> Result<(), String> {
         self.rows += rows.len() as u64;
-        self.out.send((self.number, rows)).await.map_err(|_| "the look was ended".to_string())
+        self.send(self.dataset, rows).await
+    }
+
+    /// Hands rows of another dataset over, with what could not be seen of it.
+    pub(crate) async fn hand_over_beside(
+        &mut self,
+        dataset: &'static Dataset,
+        rows: Rows,
+        gaps: Vec<String>,
+    ) -> Result<(), String> {
+        self.beside.rows += rows.len() as u64;
+        self.beside.gaps.extend(gaps);
+        if rows.is_empty() { Ok(()) } else { self.send(dataset, rows).await }
+    }
+
+    async fn send(&self, dataset: &'static Dataset, rows: Rows) -> Result<(), String> {
+        self.out.send((self.number, dataset, rows)).await.map_err(|_| "the look was ended".to_string())
     }
 }
 
@@ -85,6 +118,7 @@ struct Ended {
     date: Option<Timestamp>,
     gaps: Vec<String>,
     whole: bool,
+    beside: Beside,
 }
 
 pub(crate) async fn look(
@@ -96,7 +130,7 @@ pub(crate) async fn look(
 ) -> Result<Vec<Told>, SourceError> {
     let mut tasks = JoinSet::new();
     let gate = Arc::new(Semaphore::new(AT_ONCE));
-    let (out, mut pages) = mpsc::channel::<(usize, Rows)>(AT_ONCE * 2);
+    let (out, mut pages) = mpsc::channel::<Piece>(AT_ONCE * 2);
     let allowance = Arc::new(Allowance::new(match look.asked {
         Asked::Instances { most, .. } => most,
         Asked::All | Asked::Capacity(_) => 0,
@@ -129,7 +163,7 @@ pub(crate) async fn look(
         // Pages first, and the ends after the last page: `None` says that every task has dropped its sender.
         match tokio::time::timeout(GLANCE, pages.recv()).await {
             Err(_) => {}
-            Ok(Some((number, rows))) => gathered.take(number, rows).map_err(SourceError::Sink)?,
+            Ok(Some(piece)) => gathered.take(piece).map_err(SourceError::Sink)?,
             Ok(None) => break,
         }
     }
@@ -153,7 +187,7 @@ struct Task {
 }
 
 impl Task {
-    async fn run(self, account: Account, gate: Arc<Semaphore>, out: mpsc::Sender<(usize, Rows)>) -> Ended {
+    async fn run(self, account: Account, gate: Arc<Semaphore>, out: mpsc::Sender<Piece>) -> Ended {
         let _turn = gate.acquire().await;
         let dated = Dated::default();
         let client = clients::ec2(&self.config, Some(&self.region), &dated);
@@ -166,6 +200,7 @@ impl Task {
             gaps: Vec::new(),
             number: self.number,
             rows: 0,
+            beside: Beside::default(),
             out: &out,
         };
         let ended = match self.dataset.name {
@@ -189,7 +224,8 @@ impl Task {
         };
         let whole = ended.is_ok();
         seen.gaps.extend(ended.err());
-        Ended { number: self.number, rows: seen.rows, date: dated.first(), gaps: seen.gaps, whole }
+        let (number, rows, date) = (self.number, seen.rows, dated.first());
+        Ended { number, rows, date, gaps: seen.gaps, whole, beside: seen.beside }
     }
 }
 
@@ -206,12 +242,12 @@ impl<'a, 'b> Gathered<'a, 'b> {
         Gathered { look, sink, everywhere: BTreeMap::new() }
     }
 
-    fn take(&mut self, number: usize, rows: Rows) -> Result<(), String> {
-        if self.look.dataset.scope == Scope::All {
+    fn take(&mut self, (number, dataset, rows): Piece) -> Result<(), String> {
+        if dataset.scope == Scope::All {
             self.everywhere.entry(number).or_default().extend(rows);
             return Ok(());
         }
-        (self.sink)(&scope(self.look, number), Batch::of(self.look.dataset, rows)?)
+        (self.sink)(dataset, &scope(self.look, number), Batch::of(dataset, rows)?)
     }
 
     /// Rows of what is the same everywhere that were kept.
@@ -223,7 +259,7 @@ impl<'a, 'b> Gathered<'a, 'b> {
         let rows: Rows = rows.filter(|row| known.insert(format!("{:?}", row[key]))).collect();
         let kept = rows.len() as u64;
         if kept > 0 {
-            (self.sink)("*", Batch::of(self.look.dataset, rows)?)?;
+            (self.sink)(self.look.dataset, "*", Batch::of(self.look.dataset, rows)?)?;
         }
         Ok(kept)
     }
@@ -280,10 +316,28 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
     };
     match look.dataset.scope {
         Scope::All => vec![one("*".into(), &ended, kept)],
-        _ => ended
-            .iter()
-            .map(|end| one(scope(look, end.number), std::slice::from_ref(end), end.rows))
-            .collect(),
+        _ => {
+            let alone = |end: &Ended| one(scope(look, end.number), std::slice::from_ref(end), end.rows);
+            let with_beside = |end: &Ended| {
+                let told = alone(end);
+                let beside = (!end.beside.is_empty()).then(|| beside(&told, &end.beside));
+                [Some(told), beside]
+            };
+            ended.iter().flat_map(with_beside).flatten().collect()
+        }
+    }
+}
+
+/// What is told of the heartbeats that a look at instances found. Instances that could not be listed are a gap here too.
+fn beside(told: &Told, beside: &Beside) -> Told {
+    let unlisted = told.gaps.iter().filter(|gap| gap.starts_with(actions(told.dataset)[0]));
+    Told {
+        dataset: heartbeat::utilization(),
+        source: HEARTBEATS.into(),
+        outcome: if beside.rows > 0 { Outcome::Partial } else { Outcome::Failed },
+        rows: beside.rows,
+        gaps: beside.gaps.iter().chain(unlisted).cloned().collect(),
+        ..told.clone()
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) async fn look(
             let rows = answer.rows.len() as u64;
             if rows > 0 {
                 let batch = Batch::of(look.dataset, answer.rows).map_err(SourceError::Sink)?;
-                sink(&answer.request, batch).map_err(SourceError::Sink)?;
+                sink(look.dataset, &answer.request, batch).map_err(SourceError::Sink)?;
             }
             let observed_at = answer.date.unwrap_or_else(clock);
             told.push(Told {

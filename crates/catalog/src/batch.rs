@@ -108,6 +108,27 @@ impl Cells {
         Ok(())
     }
 
+    /// The values of the rows that are wanted.
+    fn only(&self, wanted: &[bool]) -> Cells {
+        fn some<T: Clone>(values: &[T], wanted: &[bool]) -> Vec<T> {
+            values.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(value, _)| value.clone()).collect()
+        }
+        match self {
+            Cells::Bool(values) => Cells::Bool(some(values, wanted)),
+            Cells::Int(values) => Cells::Int(some(values, wanted)),
+            Cells::Float(values) => Cells::Float(some(values, wanted)),
+            Cells::Decimal(values) => Cells::Decimal(some(values, wanted)),
+            Cells::Text(words) => {
+                let mut kept = Words::default();
+                (0..words.rows.len()).filter(|row| wanted[*row]).for_each(|row| kept.push(words.get(row)));
+                Cells::Text(kept)
+            }
+            Cells::Timestamp(values) => Cells::Timestamp(some(values, wanted)),
+            Cells::Date(values) => Cells::Date(some(values, wanted)),
+            Cells::Other(values) => Cells::Other(some(values, wanted)),
+        }
+    }
+
     /// Rows.
     pub fn len(&self) -> usize {
         match self {
@@ -191,6 +212,18 @@ impl Batch {
         Ok(Batch { fields, cells })
     }
 
+    /// The rows that are wanted, in their order; `wanted` says it of each.
+    pub fn only(&self, wanted: &[bool]) -> Batch {
+        let cells = self.cells.iter().map(|cells| cells.only(wanted)).collect();
+        Batch { fields: self.fields.clone(), cells }
+    }
+
+    /// The values of a column.
+    pub fn column(&self, name: &str) -> Option<&Cells> {
+        let at = self.fields.iter().position(|field| field.name == name)?;
+        self.cells.get(at)
+    }
+
     /// Rows.
     pub fn len(&self) -> usize {
         self.cells.first().map_or(0, Cells::len)
@@ -228,6 +261,11 @@ mod tests {
         };
         assert_eq!(cells("0.0345"), Ok(Cells::Decimal(vec![Some(345_000_000)])));
         assert_eq!(Batch::of(price, vec![row(Value::Null), row(Value::Null)]).unwrap().len(), 2);
+        let figures = |figures: &[&str]| {
+            let prices = figures.iter().map(|figure| row(figure.parse::<Decimal>().unwrap().into()));
+            Batch::of(price, prices.collect()).unwrap()
+        };
+        assert_eq!(figures(&["1", "2", "3"]).only(&[true, false, true]), figures(&["1", "3"]));
         for wrong in ["0.00000000001", "123456789"] {
             assert!(
                 cells(wrong).unwrap_err().starts_with("spot_price.price_per_hour is a DECIMAL(18,10)"),

@@ -5,12 +5,12 @@ mod store;
 mod told;
 
 pub use source::{
-    Account, Asked, Bucket, CostGroup, Delivered, Document, Fetched, GET_OBJECT, LIST_BUCKET, Look, METRICS,
-    Object, PartSink, Room, SeenSink, Source, SourceError, skew,
+    Account, Asked, Bucket, CostGroup, Delivered, Document, Fetched, GET_OBJECT, HEARTBEATS, LIST_BUCKET,
+    Look, METRICS, Object, PartSink, Room, SeenSink, Source, SourceError, skew,
 };
 pub use store::{
-    BillFiles, BillLayout, BillOrigin, Bundled, Committed, Imported, Keep, Logged, OpenText, Resized, Run,
-    Sealed, Shown, Size, Store, StoreError, Tidied,
+    BillFiles, BillLayout, BillOrigin, Brought, Bundled, Committed, Imported, Keep, Logged, OpenText,
+    Resized, Run, Sealed, Shown, Size, Store, StoreError, Tidied,
 };
 pub use told::{Outcome, Told};
 

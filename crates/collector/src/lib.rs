@@ -14,6 +14,7 @@ mod policy;
 mod prune;
 mod snapshot;
 mod status;
+mod summary;
 mod tidied;
 mod watch;
 

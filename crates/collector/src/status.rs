@@ -1,6 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::ports::{Logged, Shown};
+use catalog::ports::{HEARTBEATS, Logged, Shown};
 use catalog::{Field, Page, Type, Value};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report, age};
@@ -78,11 +78,13 @@ pub(crate) fn run_status(
     Ok(Exit::Done)
 }
 
-/// The newest word on each scope, failures too: that nobody could look is what a person must know.
+/// The newest word on each scope, failures too: that nobody could look is what a person must know. What instances say
+/// of themselves stands beside what is said of them.
 fn newest<'a>(log: &'a [Logged], wanted: &[String]) -> Vec<&'a Logged> {
-    let mut newest: BTreeMap<(&str, &str), &Logged> = BTreeMap::new();
+    let mut newest: BTreeMap<(&str, &str, bool), &Logged> = BTreeMap::new();
     for told in log.iter().filter(|told| wanted.is_empty() || wanted.contains(&told.dataset)) {
-        let known = newest.entry((&told.dataset, &told.scope)).or_insert(told);
+        let whose = (told.dataset.as_str(), told.scope.as_str(), told.source == HEARTBEATS);
+        let known = newest.entry(whose).or_insert(told);
         if (known.observed_at, &known.run_id) < (told.observed_at, &told.run_id) {
             *known = told;
         }
@@ -160,7 +162,7 @@ fn datasets(newest: &[&Logged], shown: &Shown, now: Timestamp) -> Page {
         let count = |number: usize| Value::Int(number as i64);
         vec![
             (*dataset).into(),
-            count(told.len()),
+            count(told.iter().map(|told| &told.scope).collect::<BTreeSet<_>>().len()),
             said(instants().max()),
             said(instants().min()),
             count(told.iter().filter(|told| told.outcome == "failed").count()),

@@ -194,7 +194,7 @@ pub(crate) fn unpack(
         bundled.manifest = Some(before.number);
         return Ok(bundled);
     };
-    bundled.kept = committed.rows.iter().map(|(_, rows)| rows).sum();
+    bundled.kept = committed.rows();
     bundled.bytes = committed.bytes;
     bundled.manifest = Some(committed.manifest);
     Ok(bundled)

@@ -55,7 +55,7 @@ fn import(store: &LakeStore, run: &str, rows: &[Row]) -> u64 {
     open.add(dataset("spot_price").unwrap(), &batch(rows)).unwrap();
     let newest = rows.iter().map(|row| row.1).max().unwrap_or_default();
     open.tell(told("spot_price", newest, rows.len() as u64)).unwrap();
-    open.commit(day(0)).unwrap().rows[0].1
+    open.commit(day(0)).unwrap().rows()
 }
 
 /// Every visible observation, in the files' order: `family: type day price`.
@@ -241,7 +241,7 @@ fn a_run_that_is_too_large_to_be_held_has_several_files() {
     assert_eq!(pinned(&store), None, "nothing is visible before the commit");
     open.tell(told("spot_price", 11, 35)).unwrap();
     let committed = open.commit(day(0)).unwrap();
-    assert_eq!(committed.rows, [("spot_price", 14)]);
+    assert_eq!((committed.brought.len(), committed.of("spot_price").rows), (1, 14));
     let names: Vec<String> = pinned(&store).unwrap().files.into_iter().map(|file| file.path).collect();
     let expected = [
         "lake/spot_price/v=1/a.parquet",

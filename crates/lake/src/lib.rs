@@ -27,6 +27,7 @@ mod price_file;
 mod prices;
 mod prune;
 mod run;
+mod scopes;
 mod seed;
 mod spot_history;
 mod store;

@@ -1,6 +1,6 @@
 //! Spot prices in memory, 24 bytes each: what is brought, what is merged, and in which order it is kept.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use catalog::Dataset;
@@ -211,6 +211,14 @@ impl Prices {
             kept.extend(group.iter().filter(|change| change.at >= held));
         }
         self.changes = kept;
+    }
+
+    /// Adds settled observations to the count of their regions.
+    pub(crate) fn count_regions(&self, counts: &mut BTreeMap<String, u64>) {
+        for (_, group) in self.by_series() {
+            let region = self.texts.get(self.series[group[0].series as usize][3]).unwrap_or_default();
+            *counts.entry(region.into()).or_default() += group.len() as u64;
+        }
     }
 
     /// The instance type of an observation; empty where it is not known.

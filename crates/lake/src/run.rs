@@ -1,9 +1,9 @@
 //! A run that is being written: rows of some datasets and what was told of their scopes, visible all at once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Committed, Run, StoreError, Told};
+use catalog::ports::{Brought, Committed, Run, StoreError, Told};
 use catalog::{Batch, Dataset, Kind, Page, Value, dataset};
 use domain::Timestamp;
 use polars::prelude::{Column, DataFrame, PlSmallStr, PolarsResult, SortMultipleOptions};
@@ -14,7 +14,7 @@ use crate::log::Log;
 use crate::price_file::PriceFile;
 use crate::prices::Prices;
 use crate::writer::Written;
-use crate::{Writer, columns, log};
+use crate::{Writer, columns, log, scopes};
 
 /// Rows that are held before they are written: of prices, which take 24 bytes each and are written as a file of their
 /// own, and of others, which take some hundred and are written behind those before them.
@@ -49,8 +49,8 @@ struct Held {
     prices: Prices,
     /// Files of prices that are written.
     parts: usize,
-    /// Rows in them.
-    rows: u64,
+    /// Rows in files, scope by scope.
+    scopes: BTreeMap<String, u64>,
 }
 
 impl Held {
@@ -140,6 +140,25 @@ impl LakeRun {
         Ok(())
     }
 
+    /// What all of it came to, in files of so many bytes.
+    fn brought(self, files: &[(String, u64)]) -> Vec<Brought> {
+        let mut brought: BTreeMap<&'static str, Brought> = BTreeMap::new();
+        let of = |dataset: &'static Dataset| {
+            let of_dataset = files.iter().filter(|(name, _)| name == dataset.name);
+            let bytes = of_dataset.map(|(_, bytes)| bytes).sum();
+            Brought { dataset: dataset.name, bytes, ..Brought::default() }
+        };
+        for (dataset, held) in self.held {
+            let one = brought.entry(dataset.name).or_insert_with(|| of(dataset));
+            one.rows += held.scopes.values().sum::<u64>();
+            one.scopes = held.scopes;
+        }
+        for (dataset, rows) in self.adopted {
+            brought.entry(dataset.name).or_insert_with(|| of(dataset)).rows += rows;
+        }
+        brought.into_values().collect()
+    }
+
     /// Makes all of it visible at once, if there is anything.
     pub(crate) fn commit_if_new(mut self, now: Timestamp) -> Result<Option<Committed>, StoreError> {
         self.write_all()?;
@@ -169,7 +188,7 @@ impl LakeRun {
             if held.growing.is_none() {
                 held.growing = Some(Growing::start(writer, dataset, &self.run_id)?);
             }
-            held.rows += piece.height() as u64;
+            scopes::count(dataset, &piece, &mut held.scopes).map_err(|e| misfit(dataset, e))?;
             return Ok(held.growing.as_mut().expect("just made").add(piece)?);
         }
         let name = match held.parts {
@@ -183,7 +202,7 @@ impl LakeRun {
         if !rows.is_empty() {
             let written = writer.write_prices(dataset, &name, &held.prices, rows, GROUP)?;
             held.parts += 1;
-            held.rows += written.0.rows;
+            held.prices.count_regions(&mut held.scopes);
             self.written.push(written);
         }
         held.prices.clear();
@@ -239,10 +258,10 @@ impl Run for LakeRun {
             written.push(writer.write(log, &run_id, &page)?);
         }
         let bytes = written.iter().map(|file| file.0.bytes).sum();
+        let files: Vec<(String, u64)> =
+            written.iter().map(|file| (file.0.dataset.clone(), file.0.bytes)).collect();
         let manifest = writer.commit(written, tool_version, now)?;
-        let held = self.held.iter().map(|(dataset, held)| (dataset.name, held.rows));
-        let rows = held.chain(self.adopted.iter().map(|(dataset, rows)| (dataset.name, *rows))).collect();
-        Ok(Committed { manifest, rows, bytes })
+        Ok(Committed { manifest, brought: self.brought(&files), bytes })
     }
 }
 

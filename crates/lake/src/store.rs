@@ -5,7 +5,7 @@ use catalog::ports::{
     BillFiles, BillLayout, Bundled, Imported, Keep, OpenText, Outcome, Run, Sealed, Shown, Store, StoreError,
     Tidied, Told,
 };
-use catalog::{Dataset, Manifest, dataset};
+use catalog::{Dataset, dataset};
 use domain::Timestamp;
 
 use crate::folder::{self, LakeError, Scratch};
@@ -33,30 +33,26 @@ impl LakeStore {
         }
         Ok(Some(LakeRun::new(writer, run_id, self.tool_version)))
     }
+}
 
-    /// What is said of the import: one run a region, because a region is what a run of spot prices speaks for.
-    fn tell(
-        run: &mut LakeRun,
-        paths: &[PathBuf],
-        regions: &BTreeMap<String, spot_history::Told>,
-    ) -> Result<(), StoreError> {
-        let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
-        for (region, told) in regions {
-            let gaps = told.gaps();
-            run.tell(Told {
-                dataset: known("spot_price"),
-                scope: region.clone(),
-                source: names.join(", "),
-                version: None,
-                observed_from: instant(told.from)?,
-                observed_at: instant(told.until)?,
-                outcome: if gaps.is_empty() { Outcome::Complete } else { Outcome::Partial },
-                rows: told.rows,
-                gaps,
-            })?;
-        }
-        Ok(())
-    }
+/// What is said of the import: one run a region, because a region is what a run of spot prices speaks for.
+fn told(paths: &[PathBuf], regions: &BTreeMap<String, spot_history::Told>) -> Result<Vec<Told>, StoreError> {
+    let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
+    let of_region = |(region, told): (&String, &spot_history::Told)| {
+        let gaps = told.gaps();
+        Ok(Told {
+            dataset: known("spot_price"),
+            scope: region.clone(),
+            source: names.join(", "),
+            version: None,
+            observed_from: instant(told.from)?,
+            observed_at: instant(told.until)?,
+            outcome: if gaps.is_empty() { Outcome::Complete } else { Outcome::Partial },
+            rows: told.rows,
+            gaps,
+        })
+    };
+    regions.iter().map(of_region).collect()
 }
 
 fn instant(micros: i64) -> Result<Timestamp, StoreError> {
@@ -78,36 +74,24 @@ impl Store for LakeStore {
         let (run_id, paths) = self.identify("spot-history", paths)?;
         // Before anything is made: a file that cannot be read leaves no lake behind.
         if let Some(pinned) = Pinned::newest(&self.root)?
-            && let Some(imported) = already(&self.root, &pinned.manifest, &run_id)?
+            && log::shown(&self.root, &pinned.manifest, &run_id, "spot_price")?.is_some()
         {
-            return Ok(imported);
+            return Ok(Imported::before("spot_price", Some(pinned.manifest.number)));
         }
         let mut run = LakeRun::later(&self.root, &run_id, self.tool_version);
         let regions = spot_history::read_all(&paths, &mut |frame| match dry_run {
             true => Ok(()),
             false => run.add_frame(known("spot_price"), frame),
         })?;
-        let rows = regions.values().map(|told| told.rows).sum();
-        let gaps = |(region, told): (&String, &spot_history::Told)| {
-            told.gaps().into_iter().map(|gap| format!("{region}: {gap}")).collect::<Vec<_>>()
-        };
-        let mut imported = Imported {
-            dataset: "spot_price",
-            read: rows,
-            kept: rows,
-            bytes: 0,
-            manifest: None,
-            gaps: regions.iter().flat_map(gaps).collect(),
-        };
+        let told = told(&paths, &regions)?;
         if dry_run {
-            return Ok(imported);
+            return Ok(Imported::dry("spot_price", told));
         }
-        LakeStore::tell(&mut run, &paths, &regions)?;
+        for told in &told {
+            run.tell(told.clone())?;
+        }
         let committed = Box::new(run).commit(now)?;
-        imported.kept = committed.rows.iter().map(|(_, rows)| rows).sum();
-        imported.bytes = committed.bytes;
-        imported.manifest = Some(committed.manifest);
-        Ok(imported)
+        Ok(Imported::landed("spot_price", told, &committed))
     }
 
     fn import_bills(
@@ -187,19 +171,6 @@ impl Store for LakeStore {
     fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
         Ok(forget::forget(&self.root, account, self.tool_version, now, dry_run)?)
     }
-}
-
-/// The same bytes were imported before: nothing is added, and the manifest that shows them is named.
-fn already(root: &Path, manifest: &Manifest, run_id: &str) -> Result<Option<Imported>, LakeError> {
-    let imported = |read| Imported {
-        dataset: "spot_price",
-        read,
-        kept: 0,
-        bytes: 0,
-        manifest: Some(manifest.number),
-        gaps: Vec::new(),
-    };
-    Ok(log::shown(root, manifest, run_id, "spot_price")?.map(imported))
 }
 
 fn file_name(path: &Path) -> String {

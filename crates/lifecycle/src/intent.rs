@@ -59,6 +59,11 @@ impl IntentState {
         self.request = None;
     }
 
+    /// Whether the tag says what we mean, as far as we know, and nobody waits for it.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.dirty && self.request.is_none()
+    }
+
     /// Our intent changed: a new generation, to be written.
     fn change(&mut self) {
         self.generation += 1;

@@ -13,6 +13,7 @@
 //! This room will never know a clock, a file, a socket, the environment or AWS. It never waits: what
 //! takes time is an effect, and how it went comes back as an [`Event`].
 
+mod beat;
 mod ending;
 pub mod idle;
 mod intent;
@@ -24,6 +25,7 @@ mod step;
 pub mod tag;
 mod terms;
 
+pub use beat::{BeatStatus, Measured};
 pub use notice::{Cause, Notice, Urgency};
 pub use state::{Boot, Clocks, State};
 pub use status::{EndStatus, Status};

@@ -1,5 +1,6 @@
 //! What is remembered of a life, and how time passes in it.
 
+use crate::beat::Beats;
 use crate::ending::Ending;
 use crate::idle::Watch;
 use crate::intent::IntentState;
@@ -71,6 +72,9 @@ pub struct State {
     pub(crate) ending: Option<Ending>,
     pub(crate) aws_notices: BTreeSet<String>,
     pub(crate) trouble: BTreeSet<String>,
+    /// Not worth saving: whoever starts anew begins anew to measure.
+    #[serde(skip)]
+    pub(crate) beats: Beats,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +119,7 @@ impl State {
             ending: None,
             aws_notices: BTreeSet::new(),
             trouble: BTreeSet::new(),
+            beats: Beats::default(),
             terms,
         }
     }
@@ -127,6 +132,7 @@ impl State {
     /// Forgets what only the process that saved this state was waiting for. Call it after loading.
     pub fn reloaded(mut self) -> State {
         self.intent.forget_request();
+        self.beats = Beats::default();
         self
     }
 
@@ -204,6 +210,7 @@ impl State {
         self.saved = None;
         self.ending = None;
         self.intent.new_boot();
+        self.beats = Beats::default();
     }
 
     fn resumed(&mut self) {

@@ -1,5 +1,6 @@
 //! What a person is told who asks how things stand.
 
+use crate::beat::BeatStatus;
 use crate::idle::Explained;
 use crate::notice::Cause;
 use crate::span::format_span;
@@ -47,6 +48,8 @@ pub struct Status {
     pub leases: Vec<(String, i64)>,
     /// Each signal.
     pub signals: Vec<Explained>,
+    /// The heartbeat.
+    pub heartbeat: BeatStatus,
     /// What is wrong at present.
     pub troubles: Vec<String>,
 }
@@ -77,6 +80,7 @@ impl State {
                 .map(|(name, at)| (name.to_string(), (at - self.mono).as_secs()))
                 .collect(),
             signals: self.watch.explain(self.terms.idle.as_ref(), self.mono),
+            heartbeat: self.beat_status(),
             troubles: self.trouble.iter().cloned().collect(),
         }
     }

@@ -1,10 +1,11 @@
 //! One step of a life: what was seen goes in, what is to be done comes out.
 
+use crate::beat::Measured;
 use crate::idle::{LONGEST_LEASE, Reading};
 use crate::notice::{self, Cause, Notice, Urgency};
 use crate::span::format_span;
 use crate::state::{Boot, Clocks, Passage, State};
-use crate::tag::Expiry;
+use crate::tag::{Expiry, Heartbeat};
 use crate::terms::Action;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
@@ -22,6 +23,8 @@ pub struct Inputs {
     pub tags: Tags,
     /// The idle signals, about once a minute; none in between.
     pub readings: Option<Vec<Reading>>,
+    /// What the machine measured since the last [`Effect::Heartbeat`], or since it began to; with the readings.
+    pub measured: Option<Measured>,
     /// What happened since the last step, in order.
     pub events: Vec<Event>,
 }
@@ -52,6 +55,8 @@ pub enum Event {
         /// Whether it was.
         outcome: Result<(), Refusal>,
     },
+    /// How [`Effect::Heartbeat`] went.
+    HeartbeatWritten(Result<(), Refusal>),
     /// How [`Effect::Call`] went.
     Called(Result<(), Refusal>),
     /// The pre-stop hook ended, or there is none.
@@ -155,6 +160,9 @@ pub enum Effect {
         /// A sentence, for yes or for no.
         answer: Result<String, String>,
     },
+    /// Write the heartbeat's tag, and begin to measure anew whether it can be written or not; answered by
+    /// [`Event::HeartbeatWritten`].
+    Heartbeat(Heartbeat),
 }
 
 impl Effect {
@@ -190,6 +198,7 @@ pub fn step(mut state: State, inputs: &Inputs) -> (State, Vec<Effect>) {
     state.pursue_end(inputs.readings.is_some(), &mut effects);
     effects.extend(state.tag_to_write(&inputs.clocks).map(Effect::WriteTag));
     state.keep_dead_man(&mut effects);
+    effects.extend(state.heartbeat(inputs, &effects).map(Effect::Heartbeat));
     let late = state.saved.is_none_or(|at| state.mono - at >= SAVE_EVERY);
     if late || passage != Passage::Ran || state.fingerprint() != before {
         state.saved = Some(state.mono);
@@ -199,7 +208,7 @@ pub fn step(mut state: State, inputs: &Inputs) -> (State, Vec<Effect>) {
     (state, effects)
 }
 
-/// Told first, then saved, then done; whoever asked hears last.
+/// Told first, then saved, then done, and whoever asked hears of it; a heartbeat comes after all that matters.
 fn rank(effect: &Effect) -> u8 {
     match effect {
         Effect::Notify(_) => 0,
@@ -211,6 +220,7 @@ fn rank(effect: &Effect) -> u8 {
         Effect::Call(_) => 6,
         Effect::PowerOff => 7,
         Effect::Reply { .. } => 8,
+        Effect::Heartbeat(_) => 9,
     }
 }
 
@@ -246,6 +256,7 @@ impl State {
                 effects.extend(self.tag_written(*generation, outcome, clocks));
                 self.note_trouble("the tag cannot be written", outcome.as_ref().err(), effects);
             }
+            Event::HeartbeatWritten(outcome) => self.heartbeat_written(outcome),
             Event::Called(outcome) => {
                 self.note_trouble("AWS does not end the instance", outcome.as_ref().err(), effects);
                 self.called(outcome, effects);

@@ -1,5 +1,9 @@
 //! The spelling of tags: the only place that knows it.
 
+mod heartbeat;
+
+pub use heartbeat::{Figures, HEARTBEAT, Heartbeat, LONGEST_PERIOD, UNSEEN};
+
 use crate::span::parse_span;
 use domain::Timestamp;
 use jiff::SignedDuration;
@@ -148,7 +152,7 @@ fn go_span(key: &'static str, value: &str) -> Result<Option<SignedDuration>, Tag
     parse_span(value).map(Some).map_err(|_| TagError { key, value: shown(value), expected })
 }
 
-fn whole_seconds(at: Timestamp) -> Timestamp {
+pub(crate) fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 

@@ -85,6 +85,9 @@ pub struct Terms {
     /// How long the pre-stop hook may take.
     #[serde(default = "two_minutes", with = "span::text")]
     pub pre_stop_limit: SignedDuration,
+    /// How often the instance says in a tag how busy it was, such as `15m`; none, written `off`, for never.
+    #[serde(default = "quarter", with = "or_off")]
+    pub heartbeat: Option<SignedDuration>,
 }
 
 fn terminate() -> Action {
@@ -97,6 +100,39 @@ fn five_minutes() -> SignedDuration {
 
 fn two_minutes() -> SignedDuration {
     SignedDuration::from_mins(2)
+}
+
+/// A tag is not a stream of figures: none is written more often.
+fn quarter() -> Option<SignedDuration> {
+    Some(SHORTEST_BEAT)
+}
+
+const SHORTEST_BEAT: SignedDuration = SignedDuration::from_mins(15);
+const LONGEST_BEAT: SignedDuration = SignedDuration::from_hours(24);
+
+/// A span, or `off`.
+mod or_off {
+    use jiff::SignedDuration;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(
+        every: &Option<SignedDuration>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
+        match every {
+            Some(every) => crate::span::text::serialize(every, out),
+            None => out.serialize_str("off"),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        input: D,
+    ) -> Result<Option<SignedDuration>, D::Error> {
+        match String::deserialize(input)?.as_str() {
+            "off" => Ok(None),
+            text => crate::span::parse_span(text).map(Some).map_err(D::Error::custom),
+        }
+    }
 }
 
 /// So that hook, calls and fallbacks are over before the dead-man acts.
@@ -115,6 +151,7 @@ impl Terms {
             power_off: PowerOff::Stops,
             grace: five_minutes(),
             pre_stop_limit: two_minutes(),
+            heartbeat: quarter(),
         }
     }
 
@@ -147,6 +184,12 @@ impl Terms {
         if self.market == Market::PersistentSpot && self.power_off == PowerOff::Terminates {
             let text = "persistent spot whose power-off terminates is launched again by EC2, expected power-off stops";
             return Some(text.to_string());
+        }
+        if let Some(every) = self.heartbeat
+            && !(SHORTEST_BEAT..=LONGEST_BEAT).contains(&every)
+        {
+            let every = span::format_span(every);
+            return Some(format!("heartbeat is {every}, expected 15m to 1d, or off"));
         }
         let thresholds = self.idle.iter().flat_map(|idle| &idle.thresholds);
         let bad = thresholds.into_iter().find(|(_, value)| !value.is_finite() || **value <= 0.0)?;
@@ -192,6 +235,15 @@ mod tests {
         let persistent = Terms { market: Market::PersistentSpot, ..Terms::unread() };
         check(persistent.clone(), None);
         check(Terms { power_off: PowerOff::Terminates, ..persistent }, Some("launched again by EC2"));
+        for (heartbeat, problem) in [
+            (None, None),
+            (Some(minutes(15)), None),
+            (Some(minutes(1_440)), None),
+            (Some(minutes(14)), Some("heartbeat is 14m, expected 15m to 1d, or off")),
+            (Some(minutes(1_441)), Some("heartbeat is 1d1m")),
+        ] {
+            check(Terms { heartbeat, ..Terms::unread() }, problem);
+        }
         for bad in [0.0, -1.0, f64::NAN] {
             let mut idle = IdleTerms::after(minutes(30));
             idle.thresholds.insert(crate::idle::Signal::Cpu, bad);

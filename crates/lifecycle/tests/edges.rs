@@ -1,6 +1,8 @@
 //! The edges of single rules: how long exactly, how much exactly, and what must not happen. Each was found
 //! by changing the rule and seeing no test fail.
 
+#[path = "life/heartbeats.rs"]
+mod heartbeats;
 mod life;
 
 use domain::Known;

@@ -44,8 +44,10 @@ fn terms() -> impl Strategy<Value = Terms> {
         prop_oneof![3 => Just(Market::OnDemand), 1 => Just(Market::Spot), 1 => Just(Market::PersistentSpot)];
     let power_off = prop_oneof![Just(PowerOff::Stops), Just(PowerOff::Terminates)];
     let idle = prop::option::of((5i64..60).prop_map(|minutes| IdleTerms::after(secs(minutes * 60))));
-    (5i64..600, action(), action(), market, power_off, idle, any::<bool>()).prop_map(
-        |(minutes, on_expiry, on_complete, market, power_off, idle, capped)| Terms {
+    let heartbeat = prop_oneof![3 => Just(Some(secs(900))), 1 => Just(Some(secs(3_600))), 1 => Just(None)];
+    (5i64..600, action(), action(), market, power_off, idle, any::<bool>(), heartbeat).prop_map(
+        |(minutes, on_expiry, on_complete, market, power_off, idle, capped, heartbeat)| Terms {
+            heartbeat,
             on_expiry,
             on_complete,
             market,
@@ -65,7 +67,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 #[test]
 fn a_million_steps_keep_the_invariants() {
     let began = std::time::Instant::now();
-    let steps = AtomicU64::new(0);
+    let (steps, beats) = (AtomicU64::new(0), AtomicU64::new(0));
     // Seeds are numbered, so that a failure comes again: the suite runs the first ones.
     for seed in number("FIRST_SEED", 1).. {
         let config = ProptestConfig {
@@ -76,7 +78,9 @@ fn a_million_steps_keep_the_invariants() {
             ..ProptestConfig::default()
         };
         let outcome = TestRunner::new(config).run(&(terms(), acts()), |(terms, script)| {
-            steps.fetch_add(live(terms, &script), Ordering::Relaxed);
+            let world = live(terms, &script);
+            steps.fetch_add(world.steps, Ordering::Relaxed);
+            beats.fetch_add(world.beats, Ordering::Relaxed);
             Ok(())
         });
         assert!(outcome.is_ok(), "seed {seed}: {}", outcome.expect_err("a failure"));
@@ -85,12 +89,13 @@ fn a_million_steps_keep_the_invariants() {
         }
     }
     let steps = steps.into_inner();
+    assert!(beats.into_inner() > 0, "no heartbeat was written, so nothing was said of them");
     println!("{steps} steps, {:.0} a second", steps as f64 / began.elapsed().as_secs_f64());
 }
 
 /// One life: the script, and then to its end with every fault repaired. That it ends in time is asserted
-/// at every tick. The number of steps that it took.
-fn live(terms: Terms, script: &[Act]) -> u64 {
+/// at every tick. The world at its end.
+fn live(terms: Terms, script: &[Act]) -> World {
     let mut world = World::launch(terms);
     for act in script {
         world.act(act);
@@ -99,5 +104,5 @@ fn live(terms: Terms, script: &[Act]) -> u64 {
     while world.power == Power::Running {
         world.run(1);
     }
-    world.steps
+    world
 }

@@ -57,6 +57,51 @@ fn status_explains() {
 }
 
 #[test]
+fn it_says_how_busy_it_was_each_quarter_of_an_hour() {
+    let device = |bytes: u64| format!("h\nh\nens5: {bytes} 1 0 0 0 0 0 0 {} 1 0 0 0 0 0 0\n", bytes / 2);
+    let processors = |work: u64, rest: u64| {
+        format!("cpu  {work} 0 0 {rest} 0 0 0 0 0 0\nintr 1\nctxt 2\nbtime 3\nprocesses 4\n")
+    };
+    let mut world = World::new(TWO_HOURS);
+    world.write("sys/class/net/ens5/device", "");
+    world.write("proc/net/dev", &device(0));
+    world.start();
+    assert!(world.until(400, |world| world.path("var/lib/spawn/state.json").exists()), "{}", world.log());
+    world.write("proc/net/dev", &device(9_000_000));
+    world.write("proc/stat", &processors(25, 75));
+    assert!(world.until(1_800, |world| world.aws(|aws| !aws.heartbeats.is_empty())), "{}", world.log());
+    let beat = world.aws(|aws| aws.heartbeats[0].clone());
+    let expected =
+        ";cpu=25.00;network-in=9000000;network-out=4500000;disk=none;gpu=none;gpu-memory=none;idle=";
+    assert!(beat.starts_with("v1;at=2027-01-15T08:") && beat.contains(expected), "{beat}");
+    // The role is taken away: one is tried in vain, and then none.
+    world.aws(|aws| aws.ec2 = Ec2::Denies);
+    let failed = |world: &World| {
+        let said = world.run(&["status", "--why"]);
+        String::from_utf8_lossy(&said.stdout).contains("heartbeat  1 written, the last ")
+            && String::from_utf8_lossy(&said.stdout).contains("1 failed; the last one was not: denied: ")
+    };
+    assert!(world.until(1_800, failed), "{:?}", world.run(&["status", "--why"]));
+    let tried =
+        |world: &World| world.aws(|aws| aws.calls.iter().filter(|call| call.contains("heartbeat")).count());
+    assert_eq!(tried(&world), 2);
+    assert!(!world.until(1_200, |world| tried(world) > 2));
+    assert!(!world.log().contains("cannot be written"), "{}", world.log());
+    assert_eq!(world.aws(|aws| aws.unsigned), 0);
+}
+
+#[test]
+fn heartbeats_can_be_turned_off() {
+    let mut world = World::new(r#"{"budget":"2h","on-expiry":"stop","heartbeat":"off"}"#);
+    world.start();
+    assert!(world.until(400, |world| world.path("var/lib/spawn/state.json").exists()), "{}", world.log());
+    assert!(
+        !world.until(1_500, |world| world.aws(|aws| aws.calls.iter().any(|call| call.contains("heartbeat"))))
+    );
+    check(&world.run(&["status", "--why"]), true, "heartbeat  off");
+}
+
+#[test]
 fn leases_are_given_and_released() {
     let world = running();
     check(&world.run(&["keepalive", "2h"]), true, "not idle for 2h");
@@ -148,6 +193,8 @@ fn the_policy_allows_what_is_called_and_nothing_else() {
     assert_eq!(actions, ["ec2:StopInstances", "ec2:TerminateInstances", "ec2:CreateTags"]);
     let text = policy.to_string();
     assert!(text.contains("arn:aws:ec2:*:123456789012:instance/*") && !text.contains("spawn:cap"), "{text}");
+    let keys = &statements[1]["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"];
+    assert_eq!(keys, &serde_json::json!(["spawn:expiry", "spawn:heartbeat"]));
     for statement in statements {
         assert_eq!(statement["Condition"]["StringEquals"]["aws:ARN"], "${ec2:SourceInstanceARN}");
     }

@@ -23,6 +23,8 @@ pub(crate) struct Aws {
     pub(crate) imds: Imds,
     pub(crate) ec2: Ec2,
     pub(crate) tag: Option<String>,
+    /// Heartbeats that were written, in order.
+    pub(crate) heartbeats: Vec<String>,
     pub(crate) cap: Option<String>,
     pub(crate) spot: bool,
     pub(crate) instance_id: String,
@@ -144,6 +146,7 @@ impl World {
             imds: Imds::Works,
             ec2: Ec2::Works,
             tag: None,
+            heartbeats: Vec::new(),
             cap: None,
             spot: false,
             instance_id: "i-sandbox0123456789".to_string(),
@@ -500,7 +503,11 @@ fn ec2(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
     }
     if let Some((_, value)) = request.body.split_once("Tag.1.Value=") {
         let value = value.split('&').next().unwrap_or_default();
-        aws.tag = Some(value.replace("%3B", ";").replace("%3D", "=").replace("%3A", ":"));
+        let value = value.replace("%3B", ";").replace("%3D", "=").replace("%3A", ":");
+        match request.body.contains("Tag.1.Key=spawn%3Aheartbeat") {
+            true => aws.heartbeats.push(value),
+            false => aws.tag = Some(value),
+        }
     }
     Some((200, "<Response><return>true</return></Response>".to_string()))
 }

@@ -55,7 +55,8 @@ impl Spot<'_> {
         let started = Instant::now();
         let (out, mib) = self.bench.peak(command)?;
         let took = started.elapsed().as_secs_f64();
-        let rows = number(&out, "rows_read")?;
+        // The last line sums up the regions.
+        let rows = number(out.lines().last().unwrap_or_default(), "rows_read")?;
         println!("{what}: {rows:.0} rows in {took:.1} s, {:.0} a second, at most {mib:.0} MiB", rows / took);
         Ok(())
     }

@@ -51,7 +51,7 @@ pub(super) const INSTANCE: Dataset = Dataset {
         hibernation Bool "set up to hibernate",
         http_tokens Text "required when its metadata needs tokens (IMDSv2), else optional",
         volumes Texts "ids of its EBS volumes",
-        tags Text "its tags, a JSON object",
+        tags Text "its tags, a JSON object; spawnd's heartbeat is kept as figures in utilization",
     ],
 };
 
@@ -170,7 +170,8 @@ pub(super) const QUOTA: Dataset = Dataset {
 
 pub(super) const UTILIZATION: Dataset = Dataset {
     name: "utilization",
-    doc: "How busy instances were, hour by hour, as they were measured.",
+    doc: "How busy instances were, as they were measured: by CloudWatch hour by hour, and by spawnd on the instance in \
+          the time before a snapshot of `instance`.",
     version: 1,
     kind: Kind::Snapshot,
     scope: Scope::AccountRegion,
@@ -188,12 +189,12 @@ pub(super) const UTILIZATION: Dataset = Dataset {
         account_id Text "the account",
         region Text "region code",
         instance_id Text "AWS's id",
-        metric Text "cpu, network-in or network-out",
-        unit Text "percent, or bytes a data point (CloudWatch has one each 5 minutes, each minute with detailed monitoring)",
-        statistic Text "average or maximum of the data points in the period",
+        metric Text "cpu (of all processors together), network-in, network-out; by spawnd also disk (both ways), gpu (of all GPUs together), gpu-memory (in use) and idle (how long nothing had counted as work)",
+        unit Text "percent; bytes-per-second; bytes for gpu-memory, and for CloudWatch's network bytes a data point (one each 5 minutes, each minute with detailed monitoring); seconds",
+        statistic Text "average or maximum of the period; last for idle: how it stood at the end of the period",
         period_seconds Int "how long the period is, seconds",
         observed_at Timestamp "when the period begins",
         value Float "the figure, in `unit`",
-        source Text "who measured: cloudwatch",
+        source Text "who measured: cloudwatch, from outside, or spawnd, on the instance",
     ],
 };

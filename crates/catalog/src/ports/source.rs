@@ -60,6 +60,10 @@ pub struct Look<'a> {
 /// Metrics that are requested of each instance for the dataset `utilization`.
 pub const METRICS: u64 = 6;
 
+/// The [`Told::source`] of what spawnd wrote into tags of its instances: a look at `instance` also tells of
+/// `utilization` by it, in regions where there is any.
+pub const HEARTBEATS: &str = "heartbeats of spawnd";
+
 /// What a look asks beside where and since when: some datasets are answers to a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Asked<'a> {
@@ -140,8 +144,8 @@ pub struct Delivered {
 /// Takes parts of a document, each of which can be read by itself. An error ends it with that text.
 pub type PartSink<'a> = &'a mut dyn FnMut(String) -> Result<(), String>;
 
-/// Takes rows of a scope, without `run_id`. An error ends the look with that text.
-pub type SeenSink<'a> = &'a mut dyn FnMut(&str, Batch) -> Result<(), String>;
+/// Takes rows of a dataset and a scope, without `run_id`. An error ends the look with that text.
+pub type SeenSink<'a> = &'a mut dyn FnMut(&'static Dataset, &str, Batch) -> Result<(), String>;
 
 /// A public file on its way.
 pub struct Fetched {

@@ -1,5 +1,6 @@
 //! The port to the lake, as the collector sees it.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
@@ -79,20 +80,54 @@ pub struct BillOrigin<'a> {
 }
 
 /// What an import brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
+    /// What the files said of each scope; nothing where the lake has shown the same files already.
+    pub told: Vec<Told>,
+    /// What is new in the lake; on a dry run what would be if all of it were.
+    pub brought: Brought,
+    /// The manifest that shows it; none on a dry run.
+    pub manifest: Option<u64>,
+}
+
+impl Imported {
+    /// Rows that were read.
+    pub fn read(&self) -> u64 {
+        self.told.iter().map(|told| told.rows).sum()
+    }
+
+    /// The same files were imported before, and that manifest shows them.
+    pub fn before(dataset: &'static str, manifest: Option<u64>) -> Imported {
+        Imported { told: Vec::new(), brought: Brought { dataset, ..Brought::default() }, manifest }
+    }
+
+    /// Files that were read, of which nothing was written.
+    pub fn dry(dataset: &'static str, told: Vec<Told>) -> Imported {
+        let mut brought = Brought { dataset, ..Brought::default() };
+        for told in &told {
+            brought.rows += told.rows;
+            *brought.scopes.entry(told.scope.clone()).or_default() += told.rows;
+        }
+        Imported { told, brought, manifest: None }
+    }
+
+    /// Files that were taken in.
+    pub fn landed(dataset: &'static str, told: Vec<Told>, committed: &Committed) -> Imported {
+        Imported { told, brought: committed.of(dataset), manifest: Some(committed.manifest) }
+    }
+}
+
+/// What a run brought of one dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Brought {
     /// The dataset.
     pub dataset: &'static str,
-    /// Rows read.
-    pub read: u64,
-    /// Rows kept.
-    pub kept: u64,
-    /// Bytes in the lake.
+    /// Rows that were added.
+    pub rows: u64,
+    /// The same, scope by scope; files that were taken as they are belong to none.
+    pub scopes: BTreeMap<String, u64>,
+    /// Bytes of the files that hold them.
     pub bytes: u64,
-    /// The manifest that shows them; none on a dry run.
-    pub manifest: Option<u64>,
-    /// What could not be read, a fragment each.
-    pub gaps: Vec<String>,
 }
 
 /// What a commit made visible, read back from the lake.
@@ -100,10 +135,23 @@ pub struct Imported {
 pub struct Committed {
     /// The manifest that shows it.
     pub manifest: u64,
-    /// Rows that were added, a dataset each.
-    pub rows: Vec<(&'static str, u64)>,
-    /// Bytes that were added.
+    /// What was added, a dataset each.
+    pub brought: Vec<Brought>,
+    /// Bytes that were added, those of the log too.
     pub bytes: u64,
+}
+
+impl Committed {
+    /// Rows that were added, whatever their dataset.
+    pub fn rows(&self) -> u64 {
+        self.brought.iter().map(|brought| brought.rows).sum()
+    }
+
+    /// What was added of a dataset.
+    pub fn of(&self, dataset: &'static str) -> Brought {
+        let found = self.brought.iter().find(|brought| brought.dataset == dataset);
+        found.cloned().unwrap_or(Brought { dataset, ..Brought::default() })
+    }
 }
 
 /// A run that is being written. Dropped without a commit, it leaves nothing that is visible.

@@ -29,8 +29,6 @@ pub(super) fn import_feed(
     let mut writing = Writing { ports, order, dataset, run_id: None, run: None, shown: None };
     // One file is named while it is read; of several, the names say which are the same.
     let paths = if order.paths.len() == 1 { order.paths.to_vec() } else { writing.identify()? };
-    let mut imported =
-        Imported { dataset: dataset.name, read: 0, kept: 0, bytes: 0, manifest: None, gaps: Vec::new() };
     let mut told = Vec::new();
     for path in &paths {
         let spoken = read_beside(kind, path, order, now, &mut |batch| {
@@ -40,14 +38,9 @@ pub(super) fn import_feed(
             }
             Ok(new)
         })?;
-        for spoken in spoken {
-            imported.read += spoken.rows;
-            imported.gaps.extend(spoken.gaps.iter().map(|gap| format!("{}: {gap}", spoken.scope)));
-            told.push(statement(dataset, path, spoken));
-        }
+        told.extend(spoken.into_iter().map(|spoken| statement(dataset, path, spoken)));
         if writing.is_shown()? {
-            let manifest = writing.shown;
-            return Ok(Imported { read: 0, manifest, gaps: Vec::new(), ..imported });
+            return Ok(writing.before());
         }
     }
     check_scopes(&told)?;
@@ -55,12 +48,10 @@ pub(super) fn import_feed(
         return Err(Failure::new(Kind::Data, "the files changed while they were read; nothing was added")
             .hint("import them again"));
     }
-    imported.kept = imported.read;
     if order.dry_run {
-        return Ok(imported);
+        return Ok(Imported::dry(dataset.name, told));
     }
-    writing.finish(told, now, &mut imported)?;
-    Ok(imported)
+    writing.finish(told, now)
 }
 
 /// A run that is opened with its first rows, so that a file that cannot be read leaves no lake behind.
@@ -113,21 +104,19 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn finish(mut self, told: Vec<Told>, now: Timestamp, imported: &mut Imported) -> Result<(), Failure> {
+    /// The lake shows the same files already.
+    fn before(&self) -> Imported {
+        Imported::before(self.dataset.name, self.shown)
+    }
+
+    fn finish(mut self, told: Vec<Told>, now: Timestamp) -> Result<Imported, Failure> {
         self.open()?;
-        let Some(mut run) = self.run else {
-            imported.kept = 0;
-            imported.manifest = self.shown;
-            return Ok(());
-        };
-        for told in told {
-            run.tell(told).map_err(lake_failure)?;
+        let Some(mut run) = self.run.take() else { return Ok(self.before()) };
+        for told in &told {
+            run.tell(told.clone()).map_err(lake_failure)?;
         }
         let committed = run.commit(now).map_err(lake_failure)?;
-        imported.kept = committed.rows.iter().map(|(_, rows)| rows).sum();
-        imported.bytes = committed.bytes;
-        imported.manifest = Some(committed.manifest);
-        Ok(())
+        Ok(Imported::landed(self.dataset.name, told, &committed))
     }
 }
 

@@ -6,18 +6,21 @@ mod kind;
 use std::path::PathBuf;
 
 use catalog::ports::Imported;
-use catalog::{Field, Page, Type, Value};
 use clap::{Args, ValueEnum};
 use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 pub(crate) use self::bucket::Address;
 use self::kind::{FileKind, Reader};
-use crate::{Ports, bundle, lake_failure};
+use crate::{Ports, bundle, lake_failure, summary};
 
 /// Import files into the lake, or bills from S3. They become visible all at once, or not at all.
 ///
 /// Files may be compressed (.gz, .zst), except Parquet. The same files a second time add nothing.
+///
+/// A line stands for a scope (a region, an account's month): rows_read are those that the files hold, rows_kept those
+/// of them that are new in the lake, bytes what they take there. A line without a scope sums up several; where one file
+/// holds new rows of several scopes, its bytes are in that line alone.
 ///
 /// s3://BUCKET/PREFIX is the folder of a Cost and Usage Report or of a data export (CUR 2.0, FOCUS), or one above such
 /// folders. Of each month what its newest manifest names is taken, whole, and replaces what was known of that month and
@@ -145,6 +148,7 @@ pub(crate) fn run_import(
         };
         return bundle::import(path, args.signer.as_deref(), args.dry_run, ports, printer, now);
     }
+    let started = (ports.clock)();
     let progress = printer.progress("importing");
     let imported = match kind.reader(kind::is_parquet(&paths[0])?) {
         Reader::History => ports.store.import_spot_history(paths, now, args.dry_run).map_err(lake_failure),
@@ -154,10 +158,13 @@ pub(crate) fn run_import(
     };
     drop(progress);
     let imported = imported?;
-    printer.report(&Report::plain(page(&imported)), ports.encode)?;
-    match imported.manifest {
+    let seconds = (ports.clock)().duration_since(started).as_secs_f64();
+    let Imported { told, brought, manifest } = imported;
+    let lines = summary::lines(brought.dataset, told, &brought, manifest, seconds);
+    printer.report(&Report::plain(summary::page(&lines)), ports.encode)?;
+    match manifest {
         None if args.dry_run => printer.note("dry run: nothing was written"),
-        Some(_) if imported.kept == 0 => printer.note("the lake has all of this already; nothing was added"),
+        Some(_) if brought.rows == 0 => printer.note("the lake has all of this already; nothing was added"),
         _ => {}
     }
     Ok(Exit::Done)
@@ -203,24 +210,4 @@ fn observed_at(args: &ImportArgs) -> Result<Option<Timestamp>, Failure> {
         ))
         .hint("collector import spot-advisor FILE --observed-at 2025-06-28")
     })
-}
-
-fn page(imported: &Imported) -> Page {
-    let fields = vec![
-        Field::new("dataset", Type::Text),
-        Field::new("rows_read", Type::Int),
-        Field::new("rows_kept", Type::Int),
-        Field::new("bytes", Type::Int),
-        Field::new("manifest", Type::Int),
-        Field::new("gaps", Type::List(Box::new(Type::Text))),
-    ];
-    let row = vec![
-        imported.dataset.into(),
-        Value::Int(imported.read as i64),
-        Value::Int(imported.kept as i64),
-        Value::Int(imported.bytes as i64),
-        imported.manifest.map(|number| number as i64).into(),
-        imported.gaps.clone().into(),
-    ];
-    Page { fields, rows: vec![row] }
 }

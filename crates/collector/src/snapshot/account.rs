@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use catalog::ports::{Account, Asked, Look, Told};
+use catalog::ports::{Account, Asked, HEARTBEATS, Look, Outcome, Told};
 use catalog::{Batch, Dataset, Kind, Scope};
 use console::{Failure, Printer};
 use domain::Timestamp;
 
-use super::{PAID, Wanted, Work, costs, prices, source_failure, utilization};
+use super::{PAID, Wanted, Work, costs, heartbeats, prices, source_failure, utilization};
 use crate::Ports;
 
 /// How long AWS keeps spot prices.
@@ -81,7 +81,9 @@ pub(super) fn snapshot(
 /// Whether something was told of an account in this run: two profiles of one account do not pay twice.
 fn was_told(work: &Work<'_>, dataset: &Dataset, account: &Account) -> bool {
     let whose = |scope: &str| scope.split('/').next() == Some(account.account_id.as_str());
-    work.lines.iter().any(|line| line.told.dataset == dataset && whose(&line.told.scope) && !line.failed())
+    let asked =
+        |told: &Told| told.dataset == dataset && told.source != HEARTBEATS && told.outcome != Outcome::Failed;
+    work.lines.iter().filter_map(|line| line.told.as_ref()).any(|told| asked(told) && whose(&told.scope))
 }
 
 fn snapshot_of(
@@ -121,28 +123,34 @@ pub(super) fn look(
     let started = (work.clock)();
     let dataset = look.dataset;
     let progress = printer.progress(&format!("{} in {} regions", dataset.name, look.regions.len()));
-    let mut seen: BTreeMap<String, Vec<Batch>> = BTreeMap::new();
-    let told = work.source.look(look, work.stop, &mut |scope, batch| {
-        seen.entry(scope.to_string()).or_default().push(batch);
+    let mut seen: BTreeMap<(&str, String), Vec<Batch>> = BTreeMap::new();
+    let told = work.source.look(look, work.stop, &mut |dataset, scope, batch| {
+        seen.entry((dataset.name, scope.to_string())).or_default().push(batch);
         Ok(())
     });
     drop(progress);
     let mut told: Vec<Told> = told.map_err(source_failure)?;
+    let mut batches = Vec::new();
+    // Each scope that has rows is told of.
     for told in &mut told {
         told.gaps.extend(before.gaps.remove(&told.scope).unwrap_or_default());
-        if let Some(rows) = seen.get_mut(&told.scope) {
-            work.state.settle(told, rows);
+        let Some(mut rows) = seen.remove(&(told.dataset.name, told.scope.clone())) else { continue };
+        if told.source == HEARTBEATS {
+            let earlier = work.state.said(told.dataset.name, &told.scope, HEARTBEATS).cloned();
+            heartbeats::settle(told, &mut rows, earlier.as_ref());
+        } else {
+            work.state.settle(told, &mut rows);
         }
+        batches.extend(rows.into_iter().map(|batch| (told.dataset, batch)));
     }
     told.extend(before.told);
-    let batches = seen.into_values().flatten().collect();
     let name = match dataset.scope {
         Scope::Account | Scope::AccountRegion | Scope::Request => {
             format!("{}-{}", look.account.account_id, work.stamp(started))
         }
         Scope::All | Scope::Region | Scope::Bill => work.stamp(started),
     };
-    work.land(dataset, &name, batches, told, started, printer)
+    work.land_all(dataset, &name, batches, told, started, printer)
 }
 
 /// AWS's time: days and hours end by its clock.

@@ -1,5 +1,6 @@
 mod account;
 mod costs;
+mod heartbeats;
 mod plan;
 mod prices;
 mod public;
@@ -8,12 +9,13 @@ pub(crate) mod state;
 mod utilization;
 mod wanted;
 
-use catalog::ports::{Outcome, Source, SourceError, Stop, Store, Told};
-use catalog::{Dataset, Field, Page, Type, Value};
+use catalog::ports::{Source, SourceError, Stop, Store, Told};
+use catalog::{Batch, Dataset};
 use clap::Args;
 use console::{Exit, Failure, Kind, Printer, Report};
 use domain::Timestamp;
 
+use crate::summary::{self, Line};
 use crate::{Ports, lake_failure};
 use spending::Spending;
 use state::State;
@@ -31,6 +33,14 @@ pub(crate) use wanted::{PAID, datasets, known};
 /// lake and in every answer that touches it; the others land. What has not changed since the last time adds no rows.
 /// Throttled calls are made again, up to 10 times each with growing pauses. The exit code is 0 when anything was seen,
 /// and 1 when nothing was or an account could not be asked.
+///
+/// A line of the summary stands for a scope: a region, or an account and region. rows_read are those that AWS told,
+/// rows_kept those of them that are new in the lake, bytes what they take there, and seconds how long the dataset took,
+/// whose regions are asked side by side. A line without a scope sums up a dataset. Where one file holds new rows of
+/// several scopes, its bytes are in that line alone.
+///
+/// spawnd writes into a tag of its instance how busy it was (each quarter of an hour): a look at instance keeps that as
+/// rows of utilization from spawnd, free of charge, each heartbeat once.
 ///
 /// Some datasets are asked for only when they are named. Two cost money, and the sum is said first: charge (what each
 /// day cost, $0.01 for each request of Cost Explorer; ask the account that pays; days that AWS calls estimated are
@@ -95,18 +105,6 @@ struct Work<'a> {
     lines: Vec<Line>,
 }
 
-/// One line of the summary.
-struct Line {
-    told: Told,
-    seconds: f64,
-}
-
-impl Line {
-    fn failed(&self) -> bool {
-        self.told.outcome == Outcome::Failed
-    }
-}
-
 pub(crate) fn run_snapshot(
     args: &SnapshotArgs,
     ports: &Ports<'_>,
@@ -140,10 +138,11 @@ pub(crate) fn run_snapshot(
         }
     }
     if failures.is_empty() || !work.lines.is_empty() {
-        printer.report(&Report::plain(summary(&work.lines)), ports.encode)?;
+        printer.report(&Report::plain(summary::page(&work.lines)), ports.encode)?;
     }
     if failures.is_empty() && !work.lines.is_empty() && work.lines.iter().all(Line::failed) {
-        let why = work.lines[0].told.gaps.first().map_or("AWS gave no reason", String::as_str);
+        let told = work.lines[0].told.as_ref();
+        let why = told.and_then(|told| told.gaps.first()).map_or("AWS gave no reason", String::as_str);
         failures.push(Failure::broken(format!("nothing could be seen: {why}")));
     }
     finish(failures, printer)
@@ -184,37 +183,27 @@ fn source_failure(error: SourceError) -> Failure {
     }
 }
 
-fn summary(lines: &[Line]) -> Page {
-    let fields = vec![
-        Field::new("dataset", Type::Text),
-        Field::new("scope", Type::Text),
-        Field::new("outcome", Type::Text),
-        Field::new("rows", Type::Int),
-        Field::new("observed_at", Type::Timestamp),
-        Field::new("seconds", Type::Float),
-        Field::new("gaps", Type::List(Box::new(Type::Text))),
-    ];
-    let row = |line: &Line| {
-        vec![
-            line.told.dataset.name.into(),
-            line.told.scope.as_str().into(),
-            line.told.outcome.word().into(),
-            Value::Int(line.told.rows as i64),
-            line.told.observed_at.into(),
-            ((line.seconds * 10.0).round() / 10.0).into(),
-            line.told.gaps.clone().into(),
-        ]
-    };
-    Page { fields, rows: lines.iter().map(row).collect() }
-}
-
 impl Work<'_> {
-    /// Makes a run visible: the rows that are new, and what was told. Says what that brought.
+    /// Makes a run of one dataset visible: the rows that are new, and what was told. Says what that brought.
     fn land(
         &mut self,
         dataset: &'static Dataset,
         name: &str,
-        batches: Vec<catalog::Batch>,
+        batches: Vec<Batch>,
+        told: Vec<Told>,
+        started: Timestamp,
+        printer: &mut Printer,
+    ) -> Result<(), Failure> {
+        let batches = batches.into_iter().map(|batch| (dataset, batch)).collect();
+        self.land_all(dataset, name, batches, told, started, printer)
+    }
+
+    /// The same where a look at a dataset also found rows of others.
+    fn land_all(
+        &mut self,
+        dataset: &'static Dataset,
+        name: &str,
+        batches: Vec<(&'static Dataset, Batch)>,
         told: Vec<Told>,
         started: Timestamp,
         printer: &mut Printer,
@@ -224,7 +213,7 @@ impl Work<'_> {
         let mut run = begun.ok_or_else(|| {
             Failure::broken(format!("a run named {run_id} is visible already")).hint("try again in a second")
         })?;
-        for batch in &batches {
+        for (dataset, batch) in &batches {
             run.add(dataset, batch).map_err(lake_failure)?;
         }
         drop(batches);
@@ -232,20 +221,19 @@ impl Work<'_> {
             run.tell(told.clone()).map_err(lake_failure)?;
         }
         let committed = run.commit((self.clock)()).map_err(lake_failure)?;
-        let kept: u64 = committed.rows.iter().map(|(_, rows)| rows).sum();
-        let gaps: usize = told.iter().map(|told| told.gaps.len()).sum();
         let seconds = (self.clock)().duration_since(started).as_secs_f64();
-        printer.note(&format!(
-            "{}: {} rows told, {kept} new, {gaps} gaps, {} bytes, {seconds:.1} s; visible in manifest {}",
-            dataset.name,
-            told.iter().map(|told| told.rows).sum::<u64>(),
-            committed.bytes,
-            committed.manifest
-        ));
         for told in &told {
             self.state.learn(told.logged(&run_id));
         }
-        self.lines.extend(told.into_iter().map(|told| Line { told, seconds }));
+        let (own, beside): (Vec<Told>, Vec<Told>) =
+            told.into_iter().partition(|told| told.dataset == dataset);
+        for told in [own, beside] {
+            let Some(name) = told.first().map(|told| told.dataset.name) else { continue };
+            let brought = committed.of(name);
+            let lines = summary::lines(name, told, &brought, Some(committed.manifest), seconds);
+            printer.note(&summary::sentence(name, &lines, &brought, committed.manifest));
+            self.lines.extend(lines);
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use catalog::ports::{Logged, Outcome, Told};
+use catalog::ports::{HEARTBEATS, Logged, Outcome, Told};
 use catalog::{Batch, Kind};
 use domain::Timestamp;
 use sha2::{Digest, Sha256};
@@ -36,7 +36,16 @@ impl State {
         }
         let of_source = (told.dataset.clone(), told.scope.clone(), told.source.clone());
         keep_newer(&mut self.of_sources, of_source, &told);
+        // A heartbeat is no word on until when the measurements from outside are known.
+        if told.source == HEARTBEATS {
+            return;
+        }
         keep_newer(&mut self.newest, (told.dataset.clone(), told.scope.clone()), &told);
+    }
+
+    /// What a source said last of a scope.
+    pub(super) fn said(&self, dataset: &str, scope: &str, source: &str) -> Option<&Logged> {
+        self.of_sources.get(&(dataset.to_string(), scope.to_string(), source.to_string()))
     }
 
     /// The newest statement of a scope.
@@ -47,8 +56,7 @@ impl State {
     /// What a source said last of a scope, if that still stands: what adds to it leaves it standing.
     pub(super) fn standing(&self, dataset: &str, scope: &str, source: &str) -> Option<&Logged> {
         let newest = self.newest(dataset, scope)?;
-        let key = (dataset.to_string(), scope.to_string(), source.to_string());
-        let said = self.of_sources.get(&key);
+        let said = self.said(dataset, scope, source);
         said.filter(|_| newest.source == source || newest.outcome == Outcome::Partial.word())
     }
 
@@ -233,5 +241,24 @@ mod tests {
         check(&known, &["b", "a"], Outcome::Partial, &["page 3"], (Outcome::Partial, 1));
         let failed = State::new(vec![logged(digest(&[rows(&["a", "b"])]), "failed")]);
         check(&failed, &["b", "a"], Outcome::Complete, &[], (Outcome::Complete, 1));
+    }
+
+    #[test]
+    fn what_instances_say_of_themselves_is_no_word_on_the_others() {
+        let logged = |source: &str, second: i64| Logged {
+            run_id: "r".into(),
+            dataset: "utilization".into(),
+            scope: "1/us-east-1".into(),
+            source: source.into(),
+            version: None,
+            observed_at: Timestamp::from_second(second).unwrap(),
+            outcome: "partial".into(),
+            rows: 2,
+            gaps: vec![],
+        };
+        let state = State::new(vec![logged("AWS cloudwatch:GetMetricData", 1), logged(HEARTBEATS, 2)]);
+        assert_eq!(state.known_until("utilization", "1/us-east-1").map(|at| at.as_second()), Some(1));
+        let said = state.said("utilization", "1/us-east-1", HEARTBEATS);
+        assert_eq!(said.map(|told| told.observed_at.as_second()), Some(2));
     }
 }

@@ -48,12 +48,17 @@ pub(super) fn running(work: &Work<'_>, account: &Account, regions: &[String]) ->
     let since = vec![now; regions.len()];
     let fleet = Look { dataset: fleet, account, regions, since: &since, asked: Asked::All };
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let told = work.source.look(&fleet, work.stop, &mut |scope, batch| {
-        found.entry(scope.to_string()).or_default().extend(ids(&batch));
+    let of_fleet = fleet.dataset;
+    let told = work.source.look(&fleet, work.stop, &mut |dataset, scope, batch| {
+        // Heartbeats are kept by who asks for the instances themselves.
+        if dataset == of_fleet {
+            found.entry(scope.to_string()).or_default().extend(ids(&batch));
+        }
         Ok(())
     });
     let mut running = Running { regions: Vec::new(), ids: Vec::new(), before: Before::default() };
-    for told in told.map_err(source_failure)? {
+    let told = told.map_err(source_failure)?.into_iter();
+    for told in told.filter(|told| told.dataset == of_fleet) {
         let mut ids = found.remove(&told.scope).unwrap_or_default();
         ids.sort_unstable();
         if told.outcome == Outcome::Failed {
@@ -71,12 +76,9 @@ pub(super) fn running(work: &Work<'_>, account: &Account, regions: &[String]) ->
 
 /// The ids of a page's instances that run.
 fn ids(batch: &Batch) -> Vec<String> {
-    let texts = |name: &str| {
-        let at = batch.fields.iter().position(|field| field.name == name);
-        match at.map(|at| &batch.cells[at]) {
-            Some(Cells::Text(words)) => (0..batch.len()).map(|row| words.get(row)).collect(),
-            _ => Vec::new(),
-        }
+    let texts = |name: &str| match batch.column(name) {
+        Some(Cells::Text(words)) => (0..batch.len()).map(|row| words.get(row)).collect(),
+        _ => Vec::new(),
     };
     let pairs = texts("instance_id").into_iter().zip(texts("state"));
     pairs.filter(|(_, state)| *state == Some("running")).filter_map(|(id, _)| Some(id?.to_string())).collect()

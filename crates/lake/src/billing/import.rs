@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use catalog::ports::{BillFiles, Imported, Outcome, Run, Store, StoreError, Told};
 use domain::Timestamp;
 
-use super::{Bills, Sink, charge, read};
+use super::{Bill, Bills, Sink, charge, read};
 use crate::store::LakeStore;
 
 /// Imports bills; see [`Store::import_bills`].
@@ -23,49 +23,42 @@ pub(crate) fn import(
     let share = if files.whole { "bill" } else { "part" };
     let (run_id, paths) =
         store.identify(&format!("{share}-{}", files.observed_at.as_microsecond()), files.paths)?;
-    let mut imported =
-        Imported { dataset: "charge", read: 0, kept: 0, bytes: 0, manifest: None, gaps: Vec::new() };
-    imported.manifest = store.shown(&run_id)?;
-    if imported.manifest.is_some() {
-        return Ok(imported);
+    let shown = store.shown(&run_id)?;
+    if shown.is_some() {
+        return Ok(Imported::before(charge().name, shown));
     }
     // Before anything is made: a file of another kind leaves no lake behind.
     for path in &paths {
         super::probe(files.layout, path, files.open).map_err(|why| bad(path, &why))?;
     }
     if dry_run {
-        imported.read = rows(&read_all(files, &paths, &mut |_| Ok(()))?);
-        imported.kept = imported.read;
-        return Ok(imported);
+        return Ok(Imported::dry(charge().name, told(&read_all(files, &paths, &mut |_| Ok(()))?, files)));
     }
     let Some(mut run) = store.open_run(&run_id)? else {
-        imported.manifest = store.shown(&run_id)?;
-        return Ok(imported);
+        return Ok(Imported::before(charge().name, store.shown(&run_id)?));
     };
-    let bills = read_all(files, &paths, &mut |frame| run.add_frame(charge(), frame))?;
-    for (scope, bill) in &bills {
-        run.tell(Told {
-            dataset: charge(),
-            scope: scope.clone(),
-            source: files.origin.map_or(bill.source.clone(), |origin| origin.source.into()),
-            version: files.origin.map(|origin| origin.version.into()),
-            observed_from: Timestamp::from_microsecond(bill.from).unwrap_or(files.observed_at),
-            observed_at: files.observed_at,
-            outcome: if files.whole { Outcome::Complete } else { Outcome::Partial },
-            rows: bill.rows,
-            gaps: Vec::new(),
-        })?;
+    let told = told(&read_all(files, &paths, &mut |frame| run.add_frame(charge(), frame))?, files);
+    for told in &told {
+        run.tell(told.clone())?;
     }
     let committed = Box::new(run).commit(now)?;
-    imported.read = rows(&bills);
-    imported.kept = committed.rows.iter().map(|(_, rows)| rows).sum();
-    imported.bytes = committed.bytes;
-    imported.manifest = Some(committed.manifest);
-    Ok(imported)
+    Ok(Imported::landed(charge().name, told, &committed))
 }
 
-fn rows(bills: &Bills) -> u64 {
-    bills.values().map(|bill| bill.rows).sum()
+/// What is told of each bill.
+fn told(bills: &Bills, files: &BillFiles<'_>) -> Vec<Told> {
+    let of_bill = |(scope, bill): (&String, &Bill)| Told {
+        dataset: charge(),
+        scope: scope.clone(),
+        source: files.origin.map_or(bill.source.clone(), |origin| origin.source.into()),
+        version: files.origin.map(|origin| origin.version.into()),
+        observed_from: Timestamp::from_microsecond(bill.from).unwrap_or(files.observed_at),
+        observed_at: files.observed_at,
+        outcome: if files.whole { Outcome::Complete } else { Outcome::Partial },
+        rows: bill.rows,
+        gaps: Vec::new(),
+    };
+    bills.iter().map(of_bill).collect()
 }
 
 fn read_all(files: &BillFiles<'_>, paths: &[PathBuf], sink: Sink<'_>) -> Result<Bills, StoreError> {

@@ -3,8 +3,8 @@
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::idle::{RULES, Reading};
-use lifecycle::tag::Expiry;
-use lifecycle::{Boot, Clocks, Command, Effect, Event, Inputs, Refusal, State, Tags, Terms, step};
+use lifecycle::tag::{Expiry, Figures};
+use lifecycle::{Boot, Clocks, Command, Effect, Event, Inputs, Measured, Refusal, State, Tags, Terms, step};
 
 /// The second at which each life begins.
 const BEGIN: i64 = 1_800_000_000;
@@ -35,6 +35,10 @@ pub(crate) struct Life {
     pub(crate) saves: Vec<i64>,
     /// Seconds at which the dead-man was set.
     pub(crate) armed: Vec<i64>,
+    /// Since which second the machine measures itself, if it does.
+    pub(crate) measures: Option<i64>,
+    /// How the writing of a heartbeat goes wrong.
+    pub(crate) beat_refusal: Option<Refusal>,
 }
 
 pub(crate) fn instant(seconds: i64) -> Timestamp {
@@ -63,6 +67,8 @@ impl Life {
             unseen: false,
             saves: Vec::new(),
             armed: Vec::new(),
+            measures: None,
+            beat_refusal: None,
         };
         let inputs = life.inputs(Vec::new());
         life.state = Some(State::begin(terms, &inputs.clocks, &inputs.boot));
@@ -100,6 +106,18 @@ impl Life {
             tags: Tags { expiry: self.tag.clone(), cap: self.cap.clone() },
             readings: (!self.blind).then(|| {
                 RULES.iter().map(|rule| Reading { signal: rule.signal, value: value.clone() }).collect()
+            }),
+            measured: self.measures.map(|since| Measured {
+                until: mono,
+                over: SignedDuration::from_secs(self.mono - since),
+                figures: Figures {
+                    cpu: Known::Is(12.5),
+                    network_in: Known::Is(1),
+                    network_out: Known::Is(2),
+                    disk: Known::Unseen("odd".to_string()),
+                    gpu: Known::Absent,
+                    gpu_memory: Known::Absent,
+                },
             }),
             events,
         }
@@ -143,6 +161,11 @@ impl Life {
             Effect::Call(action) => (action.verb().to_string(), Some(Event::Called(outcome()))),
             Effect::PowerOff => ("power off".to_string(), None),
             Effect::ForgetCredentials => ("forget credentials".to_string(), None),
+            Effect::Heartbeat(beat) => {
+                self.measures = Some(self.mono);
+                let outcome = self.beat_refusal.clone().map_or(Ok(()), Err);
+                (beat.encode(), Some(Event::HeartbeatWritten(outcome)))
+            }
             Effect::Reply { answer: Ok(text), .. } => (format!("yes: {text}"), None),
             Effect::Reply { answer: Err(text), .. } => (format!("no: {text}"), None),
         };

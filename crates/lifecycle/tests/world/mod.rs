@@ -2,6 +2,7 @@
 //! can be killed between two effects, a dead-man, and an accountant who keeps the books separately.
 
 mod accountant;
+mod heartbeats;
 
 use accountant::Books;
 use domain::{Known, Timestamp};
@@ -99,6 +100,13 @@ pub(crate) struct World {
     saved_warnings: (Option<i64>, Option<i64>),
     last_warning: Option<(u64, String)>,
     saved_at: i64,
+    /// Since when this daemon measures, on the monotonic clock.
+    measures: i64,
+    /// When a heartbeat was last tried.
+    beat_at: Option<i64>,
+    /// This daemon was told that its role may not write heartbeats.
+    beat_denied: bool,
+    pub(crate) beats: u64,
     pub(crate) steps: u64,
 }
 
@@ -147,6 +155,10 @@ impl World {
             saved_warnings: (None, None),
             last_warning: None,
             saved_at: 0,
+            measures: 0,
+            beat_at: None,
+            beat_denied: false,
+            beats: 0,
             steps: 0,
             terms,
         }
@@ -242,6 +254,8 @@ impl World {
     }
 
     fn load_daemon(&mut self) {
+        self.measures = self.mono;
+        self.beat_denied = false;
         let (clocks, boot) = (self.clocks(), self.boot());
         self.daemon = Some(match self.disk.clone() {
             Some(saved) => saved.reloaded(),
@@ -298,12 +312,14 @@ impl World {
                     Expiry::decode(text).map_or_else(|error| Known::Unseen(error.to_string()), Known::Is)
                 }
             };
+            let measured = readings.as_ref().map(|_| self.measured());
             let inputs = Inputs {
                 clocks: self.clocks(),
                 boot: self.boot(),
                 date: self.imds.then(|| instant(self.now)),
                 tags: Tags { expiry, cap: Known::Absent },
                 readings: readings.take(),
+                measured,
                 events: std::mem::take(&mut events),
             };
             let (state, effects) = step(state, &inputs);
@@ -342,6 +358,7 @@ impl World {
                 Some(Event::DeadManArmed { after, outcome: Ok(()) })
             }
             Effect::WriteTag(expiry) => Some(self.write_tag(expiry)),
+            Effect::Heartbeat(beat) => Some(self.write_heartbeat(&beat)),
             Effect::PreStop { .. } => Some(Event::PreStopDone),
             Effect::Call(action) => self.call(action, fresh),
             Effect::PowerOff => {
@@ -388,16 +405,20 @@ impl World {
         }
     }
 
-    fn write_tag(&mut self, expiry: Expiry) -> Event {
-        let outcome = match (self.ec2, self.iam) {
+    fn create_tags(&self) -> Result<(), Refusal> {
+        match (self.ec2, self.iam) {
             (false, _) => Err(Refusal::Failed("no route".to_string())),
             (true, false) => Err(Refusal::Denied("no CreateTags".to_string())),
-            (true, true) => {
-                self.tag = Some(expiry.encode());
-                self.foreign = false;
-                Ok(())
-            }
-        };
+            (true, true) => Ok(()),
+        }
+    }
+
+    fn write_tag(&mut self, expiry: Expiry) -> Event {
+        let outcome = self.create_tags();
+        if outcome.is_ok() {
+            self.tag = Some(expiry.encode());
+            self.foreign = false;
+        }
         Event::TagWritten { generation: expiry.generation, outcome }
     }
 

@@ -98,6 +98,7 @@ struct Line {
     /// Bytes that came, or would come, from the bucket.
     fetched: u64,
     imported: Option<Imported>,
+    seconds: f64,
     gaps: Vec<String>,
 }
 
@@ -140,7 +141,10 @@ pub(super) fn run_import(
         if ports.stop.asked() {
             return Err(failure(SourceError::Interrupted));
         }
-        lines.extend(work.line(bill, at, printer)?);
+        let started = (ports.clock)();
+        let line = work.line(bill, at, printer)?;
+        let seconds = (ports.clock)().duration_since(started).as_secs_f64();
+        lines.extend(line.map(|line| Line { seconds, ..line }));
     }
     if lines.is_empty() {
         printer.note(&format!("there is nothing to import under {address}: expected the folder of a Cost and Usage Report or a data export"));
@@ -217,8 +221,8 @@ impl Work<'_> {
         let imported = self.import(layout, &paths, delivery.made_at, origin, folder)?;
         drop(progress);
         line.outcome = Outcome::Complete.word();
-        line.gaps.clone_from(&imported.gaps);
-        let (files, bytes, kept) = (line.files, line.fetched, imported.kept);
+        line.gaps.extend(imported.told.iter().flat_map(|told| told.gaps.clone()));
+        let (files, bytes, kept) = (line.files, line.fetched, imported.brought.rows);
         printer.note(&format!("{}: {files} files, {bytes} bytes fetched, {kept} rows kept", shown(bill)));
         line.imported = Some(imported);
         Ok(())
@@ -331,6 +335,7 @@ fn page(lines: &[Line]) -> Page {
         whole("rows_read"),
         whole("rows_kept"),
         whole("bytes"),
+        Field::new("seconds", Type::Float),
         whole("manifest"),
         Field::new("gaps", Type::List(Box::new(Type::Text))),
     ];
@@ -346,9 +351,10 @@ fn page(lines: &[Line]) -> Page {
             line.outcome.into(),
             Value::Int(line.files as i64),
             Value::Int(line.fetched as i64),
-            imported(|imported| imported.read),
-            imported(|imported| imported.kept),
-            imported(|imported| imported.bytes),
+            imported(Imported::read),
+            imported(|imported| imported.brought.rows),
+            imported(|imported| imported.brought.bytes),
+            ((line.seconds * 10.0).round() / 10.0).into(),
             line.imported.as_ref().and_then(|imported| imported.manifest).map(|number| number as i64).into(),
             line.gaps.clone().into(),
         ]

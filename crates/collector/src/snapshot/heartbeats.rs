@@ -1,0 +1,144 @@
+//! What spawnd says of its instances, each time once: a heartbeat stays in its tag until the next one, so several looks
+//! find the same.
+
+use std::collections::BTreeSet;
+
+use catalog::ports::{Logged, Told};
+use catalog::{Batch, Cells};
+use domain::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// A tag is written and can be seen everywhere within so many seconds after its figures were complete.
+const LATE: i64 = 60;
+
+/// Drops the figures of heartbeats that an earlier look brought; `before` is what was told of the last one. What a look
+/// has seen is everything that was complete long enough before it, and of the others those that its version names.
+pub(super) fn settle(told: &mut Told, batches: &mut Vec<Batch>, before: Option<&Logged>) {
+    let known = before.and_then(|before| Some((before.observed_at, names(before.version.as_deref()?))));
+    let is_new = |beat: &Beat| match &known {
+        None => true,
+        Some((looked_at, named)) => is_fresh(beat.ended, *looked_at) && !named.contains(beat.name.as_str()),
+    };
+    let mut fresh = BTreeSet::new();
+    for batch in batches.iter_mut() {
+        let beats = beats(batch);
+        fresh.extend(
+            beats.iter().filter(|beat| is_fresh(beat.ended, told.observed_at)).map(|beat| beat.name.clone()),
+        );
+        *batch = batch.only(&beats.iter().map(is_new).collect::<Vec<bool>>());
+    }
+    batches.retain(|batch| !batch.is_empty());
+    // Of instances that could not be listed the next look has to take whatever it finds.
+    let listed = !told.gaps.iter().any(|gap| gap.starts_with("ec2:"));
+    told.version = listed.then(|| fresh.into_iter().collect::<Vec<_>>().join(" "));
+}
+
+fn names(version: &str) -> BTreeSet<&str> {
+    version.split(' ').collect()
+}
+
+/// Whether a look at an instant may have missed a heartbeat whose figures ended then.
+fn is_fresh(ended: i64, looked_at: Timestamp) -> bool {
+    ended > (looked_at.as_second() - LATE) * 1_000_000
+}
+
+/// The heartbeat that a row is from.
+struct Beat {
+    /// A short digest of instance and period.
+    name: String,
+    /// When the period ended, microseconds since 1970.
+    ended: i64,
+}
+
+/// The heartbeat of each row.
+fn beats(batch: &Batch) -> Vec<Beat> {
+    let (Some(Cells::Text(ids)), Some(Cells::Timestamp(begins)), Some(Cells::Int(periods))) =
+        (batch.column("instance_id"), batch.column("observed_at"), batch.column("period_seconds"))
+    else {
+        unreachable!("a dataset's columns are of its types");
+    };
+    let beat = |row: usize| {
+        let (begins, seconds) = (begins[row].unwrap_or_default(), periods[row].unwrap_or_default());
+        let text = format!("{} {begins} {seconds}", ids.get(row).unwrap_or_default());
+        let digest = Sha256::digest(text.as_bytes());
+        let name = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Beat { name, ended: begins.saturating_add(seconds.saturating_mul(1_000_000)) }
+    };
+    (0..batch.len()).map(beat).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::Value;
+    use catalog::ports::{HEARTBEATS, Outcome};
+
+    use super::*;
+
+    fn at(minute: i64, second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + minute * 60 + second).unwrap()
+    }
+
+    /// A heartbeat of an instance whose figures ended then.
+    fn row(id: &str, ended: Timestamp) -> Vec<Value> {
+        let begins = Timestamp::from_second(ended.as_second() - 900).unwrap();
+        let text = |text: &str| Value::from(text);
+        let mut row = vec![text("1"), text("r"), text(id), text("cpu"), text("percent"), text("average")];
+        row.extend([Value::Int(900), begins.into(), Value::Float(1.0), text("spawnd")]);
+        row
+    }
+
+    /// A look at an instant that finds these, after another one: how many are new, and what is remembered.
+    fn look(
+        looked_at: Timestamp,
+        found: &[(&str, Timestamp)],
+        before: Option<&Logged>,
+        gaps: &[&str],
+    ) -> (usize, Logged) {
+        let dataset = catalog::dataset("utilization").unwrap();
+        let mut told = Told {
+            dataset,
+            scope: "1/r".into(),
+            source: HEARTBEATS.into(),
+            version: None,
+            observed_from: looked_at,
+            observed_at: looked_at,
+            outcome: Outcome::Partial,
+            rows: found.len() as u64,
+            gaps: gaps.iter().map(|gap| gap.to_string()).collect(),
+        };
+        let rows = found.iter().map(|(id, ended)| row(id, *ended)).collect();
+        let mut batches = vec![Batch::of(dataset, rows).unwrap()];
+        settle(&mut told, &mut batches, before);
+        (batches.iter().map(Batch::len).sum(), told.logged("r"))
+    }
+
+    #[test]
+    fn each_is_read_once_however_often_somebody_looks() {
+        let (old, early, late) = (("i-1", at(0, 0)), ("i-2", at(9, 30)), ("i-3", at(9, 59)));
+        let (new, first) = look(at(10, 0), &[old, early], None, &[]);
+        assert_eq!(new, 2);
+        // Complete before the first look, and visible only after it.
+        let (new, second) = look(at(10, 5), &[old, early, late], Some(&first), &[]);
+        assert_eq!(new, 1);
+        let (new, third) = look(at(10, 10), &[old, early, late], Some(&second), &[]);
+        assert_eq!(new, 0);
+        let (new, _) = look(at(30, 0), &[old, early, late, ("i-3", at(25, 0))], Some(&third), &[]);
+        assert_eq!(new, 1);
+    }
+
+    #[test]
+    fn after_instances_that_could_not_be_listed_all_are_taken() {
+        let found = [("i-1", at(0, 0))];
+        let (_, unlisted) = look(at(10, 0), &[], None, &["ec2:DescribeInstances: no answer in time"]);
+        assert_eq!(look(at(20, 0), &found, Some(&unlisted), &[]).0, 1);
+        let (_, unread) = look(at(10, 0), &[], None, &["the heartbeat of i-9 cannot be read: …"]);
+        assert_eq!(look(at(20, 0), &found, Some(&unread), &[]).0, 0);
+    }
+
+    #[test]
+    fn a_period_that_ends_in_the_future_is_read_once_too() {
+        let found = [("i-1", at(9_000, 0))];
+        let (new, first) = look(at(10, 0), &found, None, &[]);
+        assert_eq!((new, look(at(20, 0), &found, Some(&first), &[]).0), (1, 0));
+    }
+}

@@ -1,0 +1,157 @@
+//! What a run brought, scope by scope: the same lines for what was asked for and for what was imported.
+
+use std::collections::BTreeMap;
+
+use catalog::ports::{Brought, Outcome, Told};
+use catalog::{Field, Page, Type, Value};
+
+/// One line of the summary: of a scope, or of a dataset that has none or several.
+pub(crate) struct Line {
+    dataset: &'static str,
+    /// What was told of the scope; none in the line of a dataset.
+    pub(crate) told: Option<Told>,
+    read: u64,
+    /// None where nobody can tell.
+    kept: Option<u64>,
+    bytes: Option<u64>,
+    seconds: f64,
+    manifest: Option<u64>,
+}
+
+impl Line {
+    /// Nothing was seen of the scope; the sum of a dataset is no word on it.
+    pub(crate) fn failed(&self) -> bool {
+        self.told.as_ref().is_none_or(|told| told.outcome == Outcome::Failed)
+    }
+}
+
+/// The lines of a dataset's run: each scope that was told, and their sum where they are not one.
+pub(crate) fn lines(
+    dataset: &'static str,
+    told: Vec<Told>,
+    brought: &Brought,
+    manifest: Option<u64>,
+    seconds: f64,
+) -> Vec<Line> {
+    let mut statements: BTreeMap<String, usize> = BTreeMap::new();
+    told.iter().for_each(|told| *statements.entry(told.scope.clone()).or_default() += 1);
+    let several = brought.scopes.values().filter(|rows| **rows > 0).count() > 1;
+    let line = |told: Told| {
+        let kept = brought.scopes.get(&told.scope).copied().unwrap_or(0);
+        // Two statements of one scope in one run share its rows.
+        let kept = (statements[&told.scope] == 1 || kept == 0).then_some(kept);
+        let bytes = match kept {
+            Some(0) => Some(0),
+            Some(_) if !several => Some(brought.bytes),
+            _ => None,
+        };
+        Line { dataset, read: told.rows, kept, bytes, seconds, manifest, told: Some(told) }
+    };
+    let read = told.iter().map(|told| told.rows).sum();
+    let sum = Line {
+        dataset,
+        told: None,
+        read,
+        kept: Some(brought.rows),
+        bytes: Some(brought.bytes),
+        seconds,
+        manifest,
+    };
+    let sum = (told.len() != 1).then_some(sum);
+    told.into_iter().map(line).chain(sum).collect()
+}
+
+/// What a run of a dataset brought, in a sentence.
+pub(crate) fn sentence(dataset: &str, lines: &[Line], brought: &Brought, manifest: u64) -> String {
+    let told = || lines.iter().filter_map(|line| line.told.as_ref());
+    format!(
+        "{dataset}: {} rows told, {} new, {} gaps, {} bytes, {:.1} s; visible in manifest {manifest}",
+        told().map(|told| told.rows).sum::<u64>(),
+        brought.rows,
+        told().map(|told| told.gaps.len()).sum::<usize>(),
+        brought.bytes,
+        lines.first().map_or(0.0, |line| line.seconds),
+    )
+}
+
+/// The summary as a table.
+pub(crate) fn page(lines: &[Line]) -> Page {
+    let fields = vec![
+        Field::new("dataset", Type::Text),
+        Field::new("scope", Type::Text),
+        Field::new("outcome", Type::Text),
+        Field::new("rows_read", Type::Int),
+        Field::new("rows_kept", Type::Int),
+        Field::new("bytes", Type::Int),
+        Field::new("seconds", Type::Float),
+        Field::new("observed_at", Type::Timestamp),
+        Field::new("manifest", Type::Int),
+        Field::new("gaps", Type::List(Box::new(Type::Text))),
+    ];
+    let count = |number: Option<u64>| Value::from(number.map(|number| number as i64));
+    let row = |line: &Line| {
+        let told = line.told.as_ref();
+        vec![
+            line.dataset.into(),
+            told.map(|told| told.scope.as_str()).into(),
+            told.map(|told| told.outcome.word()).into(),
+            count(Some(line.read)),
+            count(line.kept),
+            count(line.bytes),
+            ((line.seconds * 10.0).round() / 10.0).into(),
+            told.map(|told| told.observed_at).into(),
+            count(line.manifest),
+            told.map_or(Value::Null, |told| told.gaps.clone().into()),
+        ]
+    };
+    Page { fields, rows: lines.iter().map(row).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+
+    use super::*;
+
+    fn told(scope: &str) -> Told {
+        Told {
+            dataset: catalog::dataset("offering").unwrap(),
+            scope: scope.into(),
+            source: "AWS".into(),
+            version: None,
+            observed_from: Timestamp::UNIX_EPOCH,
+            observed_at: Timestamp::UNIX_EPOCH,
+            outcome: Outcome::Complete,
+            rows: 10,
+            gaps: vec![],
+        }
+    }
+
+    #[test]
+    fn bytes_of_a_file_are_of_the_scope_that_has_it_alone() {
+        let check = |scopes: &[&str], brought: &[(&str, u64)], expected: &[(Option<u64>, Option<u64>)]| {
+            let brought = Brought {
+                dataset: "offering",
+                rows: brought.iter().map(|(_, rows)| rows).sum(),
+                bytes: if brought.is_empty() { 0 } else { 100 },
+                scopes: brought.iter().map(|(scope, rows)| (scope.to_string(), *rows)).collect(),
+            };
+            let told = scopes.iter().map(|scope| told(scope)).collect();
+            let lines = lines("offering", told, &brought, Some(1), 0.5);
+            let found: Vec<_> = lines.iter().map(|line| (line.kept, line.bytes)).collect();
+            assert_eq!(found, expected, "{scopes:?}");
+        };
+        let (none, ten) = ((Some(0), Some(0)), (Some(10), Some(100)));
+        check(&["a"], &[("a", 10)], &[ten]);
+        check(&["a"], &[], &[none]);
+        check(&["a", "b"], &[("a", 10)], &[ten, none, ten]);
+        check(
+            &["a", "b"],
+            &[("a", 10), ("b", 1)],
+            &[(Some(10), None), (Some(1), None), (Some(11), Some(100))],
+        );
+        // Two files spoke of one region.
+        check(&["a", "a"], &[("a", 10)], &[(None, None), (None, None), ten]);
+        check(&[], &[], &[none]);
+    }
+}

@@ -1,0 +1,150 @@
+//! When an instance says how busy it was, and what keeps it from saying so.
+
+use crate::life::Life;
+use jiff::SignedDuration;
+use lifecycle::idle::IdleTerms;
+use lifecycle::{Command, Event, Refusal, Terms};
+
+fn day() -> Terms {
+    Terms::with_budget(SignedDuration::from_hours(24))
+}
+
+/// A life that measures itself from its first look, a minute after the boot.
+fn measuring(terms: Terms) -> Life {
+    let mut life = Life::new(terms);
+    life.measures = Some(60);
+    life
+}
+
+/// Seconds at which a heartbeat was tried.
+fn beats(life: &Life) -> Vec<i64> {
+    let at = |line: &String| line.split_once(" v1;at=")?.0.parse().ok();
+    life.log.iter().filter_map(at).collect()
+}
+
+fn sentence(life: &Life) -> String {
+    let clocks = life.inputs(Vec::new()).clocks;
+    life.state.as_ref().expect("a state").status(&clocks).heartbeat.sentence
+}
+
+#[test]
+fn it_says_what_was_measured_each_quarter_of_an_hour() {
+    let mut life = measuring(day());
+    life.run(1_800);
+    let figures =
+        "over=900;cpu=12.50;network-in=1;network-out=2;disk=unseen;gpu=none;gpu-memory=none;idle=no";
+    life.check(&[
+        &format!("960 v1;at=2027-01-15T08:16:00Z;{figures}"),
+        &format!("1860 v1;at=2027-01-15T08:31:00Z;{figures}"),
+    ]);
+    assert_eq!(sentence(&life), "2 written, the last 0s ago");
+}
+
+#[test]
+fn the_terms_choose_how_often_or_never() {
+    let check = |every: Option<i64>, expected: &[i64], said: &str| {
+        let heartbeat = every.map(SignedDuration::from_mins);
+        let mut life = measuring(Terms { heartbeat, ..day() });
+        life.run(7_200);
+        assert_eq!((beats(&life).as_slice(), sentence(&life).as_str()), (expected, said));
+    };
+    check(Some(60), &[3_660, 7_260], "2 written, the last 0s ago");
+    check(Some(180), &[], "none written yet, one is each 3h");
+    check(None, &[], "off");
+}
+
+#[test]
+fn it_says_since_when_nothing_was_work() {
+    let mut life = measuring(day());
+    life.run(1_830);
+    life.quiet = true;
+    life.run(1_000);
+    // A soft signal is work until it was quiet in all but one of five looks.
+    let said: Vec<&str> =
+        life.log.iter().filter_map(|line| line.split_once(";idle=")).map(|pair| pair.1).collect();
+    assert_eq!(said, ["no", "no", "2027-01-15T08:32:15Z"], "{:?}", life.log);
+}
+
+#[test]
+fn a_failure_is_counted_and_tried_again_at_its_time() {
+    let mut life = measuring(day());
+    life.beat_refusal = Some(Refusal::Failed("no route".to_string()));
+    life.run(1_800);
+    assert_eq!(beats(&life), [960, 1_860]);
+    assert_eq!(life.log.len(), 2, "nobody is told, and nothing else is done: {:?}", life.log);
+    assert_eq!(
+        sentence(&life),
+        "none written yet, one is each 15m; 2 failed; the last one was not: no route"
+    );
+    life.beat_refusal = None;
+    life.run(900);
+    assert_eq!(sentence(&life), "1 written, the last 0s ago; 2 failed");
+}
+
+#[test]
+fn a_role_that_may_not_is_asked_once_until_the_next_start() {
+    let mut life = measuring(day());
+    life.beat_refusal = Some(Refusal::Denied("no role".to_string()));
+    life.run(20_000);
+    assert_eq!(beats(&life), [960]);
+    assert!(sentence(&life).ends_with("denied: no role; not tried again before spawnd starts anew"));
+    life.state = life.state.take().map(lifecycle::State::reloaded);
+    life.run(60);
+    assert_eq!(beats(&life).len(), 2, "{:?}", life.log);
+}
+
+#[test]
+fn it_waits_for_the_tag_of_the_intent() {
+    let mut life = measuring(day());
+    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.boot(0, true);
+    life.measures = Some(60);
+    life.run(1_800);
+    assert_eq!(beats(&life), [0; 0], "{:?}", life.log);
+    life.refusal = None;
+    life.run(75);
+    let written: Vec<&String> = life.log.iter().filter(|line| line.starts_with("1920 ")).collect();
+    assert!(written.len() == 2 && written[0].contains(" v1;running;"), "{written:?}");
+    assert_eq!(beats(&life), [1_920], "{:?}", life.log);
+}
+
+#[test]
+fn it_waits_for_awss_clock() {
+    let mut life = measuring(day());
+    life.heard = false;
+    life.boot(0, true);
+    life.measures = Some(60);
+    life.run(1_800);
+    assert_eq!(beats(&life), [0; 0], "{:?}", life.log);
+}
+
+#[test]
+fn near_an_end_nothing_else_is_done() {
+    let mut life = measuring(Terms::with_budget(SignedDuration::from_mins(17)));
+    // Due at 960, a minute before the end.
+    life.run(1_800);
+    assert_eq!(beats(&life), [0; 0], "{:?}", life.log);
+    let idle = Some(IdleTerms::after(SignedDuration::from_mins(30)));
+    let mut life = measuring(Terms { idle, ..day() });
+    life.run(840);
+    life.quiet = true;
+    life.run(2_550);
+    assert!(life.log.iter().any(|line| line.ends_with(" stop")), "{:?}", life.log);
+    assert_eq!(beats(&life), [960, 1_860, 2_760], "{:?}", life.log);
+}
+
+#[test]
+fn an_extension_and_a_shutdown_go_first() {
+    let mut life = measuring(day());
+    life.run(885);
+    life.mono += 15;
+    life.aws += 15;
+    life.ask(Command::Extend { by: SignedDuration::from_hours(1), local_only: false });
+    assert!(life.log[0].starts_with("960 v1;running;"), "{:?}", life.log);
+    let mut life = measuring(day());
+    life.run(885);
+    life.mono += 15;
+    life.aws += 15;
+    life.look(vec![Event::GoingDown]);
+    assert!(life.log[0].starts_with("960 v1;paused;"), "{:?}", life.log);
+}

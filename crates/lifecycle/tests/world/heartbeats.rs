@@ -1,0 +1,43 @@
+//! What must be true of heartbeats, and a machine that measures itself.
+
+use super::{Load, TICK, World, instant, secs};
+use domain::Known;
+use lifecycle::tag::{Figures, Heartbeat};
+use lifecycle::{Event, Measured, Refusal};
+
+impl World {
+    pub(super) fn measured(&self) -> Measured {
+        let figures = Figures {
+            cpu: Known::Is(12.5),
+            network_in: Known::Is(1),
+            network_out: Known::Is(2),
+            disk: Known::Unseen("odd".to_string()),
+            gpu: Known::Absent,
+            gpu_memory: Known::Absent,
+        };
+        Measured { until: secs(self.mono), over: secs(self.mono - self.measures), figures }
+    }
+
+    /// A heartbeat is seldom, says what is so, and goes before nothing else.
+    pub(super) fn write_heartbeat(&mut self, beat: &Heartbeat) -> Event {
+        let every = self.terms.heartbeat.expect("a heartbeat that nobody wants").as_secs();
+        assert!(self.beat_at.is_none_or(|at| self.now - at >= every), "too often: {beat:?}");
+        assert!(!self.beat_denied, "tried again although the role may not");
+        assert_eq!(beat.over, secs(self.mono - self.measures));
+        assert!(beat.over >= secs(every) && beat.at == instant(self.now), "{beat:?} at {}", self.now);
+        let text = beat.encode();
+        let read = Heartbeat::decode(&text).map(|read| read.encode());
+        assert!(text.len() <= 256 && read.as_ref() == Ok(&text), "{text}");
+        if let Some(since) = beat.idle_since {
+            let idle = instant(self.now).duration_since(since).as_secs();
+            assert_eq!(self.load, Load::Quiet, "idle, it says: {text}");
+            assert!(idle <= self.mono - self.quiet_since + 120 + TICK, "idle for {idle} s: {text}");
+        }
+        self.beats += 1;
+        self.beat_at = Some(self.now);
+        self.measures = self.mono;
+        let outcome = self.create_tags();
+        self.beat_denied = matches!(outcome, Err(Refusal::Denied(_)));
+        Event::HeartbeatWritten(outcome)
+    }
+}
