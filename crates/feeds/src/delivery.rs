@@ -72,9 +72,7 @@ pub fn place(key: &str) -> Option<Place<'_>> {
     let ends = |ending: &&str| name.len() > ending.len() && name.ends_with(*ending);
     let role = match () {
         () if ends(&MANIFEST) => Role::Manifest,
-        () if DATA.iter().any(ends) && !folder.split('/').any(|part| part == STATUS) => {
-            Role::Data
-        }
+        () if DATA.iter().any(ends) && !folder.split('/').any(|part| part == STATUS) => Role::Data,
         () => return None,
     };
     let (export, month) = match period(folder) {
