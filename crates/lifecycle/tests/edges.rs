@@ -9,7 +9,11 @@ use domain::Known;
 use jiff::SignedDuration;
 use life::{Life, instant};
 use lifecycle::idle::IdleTerms;
-use lifecycle::{AwsNotice, Command, Effect, Event, Refusal, Terms, step};
+use lifecycle::span::{TimeTextError, parse_clock};
+use lifecycle::tag::{Expiry, Intent, decode_cap};
+use lifecycle::{Action, AwsNotice, Command, Effect, Event, Refusal, Terms, step};
+use serde::Deserialize;
+use serde::de::value::{Error, MapDeserializer};
 
 fn secs(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
@@ -282,4 +286,81 @@ fn the_dead_man_is_set_anew_when_it_is_off_by_more_than_a_minute() {
     assert_eq!(life.armed, [0; 0]);
     life.ask(extend(1, true));
     assert_eq!(life.armed, [180]);
+}
+
+#[test]
+fn the_status_says_the_end_the_idleness_and_the_dead_man() {
+    let mut life = idle();
+    life.ask(Command::KeepAlive { name: "job".to_string(), span: secs(600) });
+    life.run(300);
+    let status = |life: &Life| life.state.as_ref().expect("a state").status(&life.inputs(Vec::new()).clocks);
+    // Twenty minutes since the boot; the budget is eight hours, the dead-man's slack fifteen minutes.
+    assert_eq!(status(&life).leases, [("job".to_string(), 300)]);
+    assert_eq!(
+        status(&life).sentences(),
+        [
+            "will stop in 7h40m, at 2027-01-15T16:00:00Z",
+            "idle for 0s of 30m",
+            "dead-man: powers off in 7h55m",
+            "tag: no tag; the last known intent holds",
+        ]
+    );
+    life.run(300 + 1_830);
+    assert_eq!(status(&life).sentences()[1], "idle: will stop in 9m15s");
+    let mut life = Life::hour();
+    life.heard = false;
+    life.boot(0, true);
+    assert_eq!(
+        status(&life).sentences(),
+        [
+            "will stop in 58m, at 1970-01-01T00:58:00Z (by this machine's clock)",
+            "idle for 0s; idleness ends nothing here",
+            "dead-man: powers off in 1h13m",
+            "tag: no tag; the last known intent holds",
+        ]
+    );
+}
+
+#[test]
+fn the_status_says_that_no_dead_man_is_armed() {
+    let life = Life::hour();
+    let inputs = life.inputs(Vec::new());
+    let begun = lifecycle::State::begin(Terms::unread(), &inputs.clocks, &inputs.boot);
+    let status = begun.status(&inputs.clocks);
+    assert_eq!(status.dead_man_seconds, None);
+    assert_eq!(status.sentences()[2], "dead-man: NOT armed");
+}
+
+#[test]
+fn the_highest_generation_leaves_room_to_add_one() {
+    let highest = Expiry { intent: Intent::Paused(secs(1)), generation: (1 << 48) - 1 };
+    assert_eq!(Expiry::decode(&highest.encode()), Ok(highest));
+    assert!(Expiry::decode("v1;paused;left=1;gen=281474976710656").is_err());
+}
+
+#[test]
+fn a_refused_tag_is_quoted_plainly_and_shortly() {
+    let error = decode_cap("7d\u{1b}[2J\n").expect_err("no instant").to_string();
+    assert_eq!(error, "tag spawn:cap is \"7d[2J\", expected an instant such as 2026-11-30T10:00:00Z");
+    let error = decode_cap(&"x".repeat(81)).expect_err("no instant").to_string();
+    assert!(error.contains(&format!("\"{}\"", "x".repeat(80))), "{error}");
+}
+
+#[test]
+fn a_word_that_stands_alone_is_a_time_and_no_zone() {
+    for text in ["18/00", "UTC"] {
+        let read = parse_clock(text, instant(0), &jiff::tz::TimeZone::UTC);
+        assert_eq!(read, Err(TimeTextError::Clock(text.to_string())));
+    }
+}
+
+#[test]
+fn terms_hold_spans_as_text() {
+    let read = |timeout: &'static str| {
+        let fields = [("timeout", timeout), ("action", "hibernate")];
+        IdleTerms::deserialize(MapDeserializer::<_, Error>::new(fields.into_iter()))
+    };
+    let expected = IdleTerms { action: Action::Hibernate, ..IdleTerms::after(secs(5_400)) };
+    assert_eq!(read("1h30m"), Ok(expected));
+    assert!(read("90").expect_err("no unit").to_string().contains("such as 90m"));
 }

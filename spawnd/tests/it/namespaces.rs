@@ -169,13 +169,17 @@ fn the_tags_are_garbled_at_their_own_address() {
 }
 
 /// Lives of ten minutes, each with one SIGKILL: at every eleventh second until a minute after the end, from
-/// `first` on. Four tests share them, so that they run side by side.
-fn killed_at_every_fourth_instant(first: u64) {
-    for at in (first * 11..=660).step_by(44) {
+/// `first` on, or as close together as `SPAWND_KILL_EVERY` says. Four tests share them, so that they run side by
+/// side.
+fn killed_at_every_fourth_instant(first: usize) {
+    let every = std::env::var("SPAWND_KILL_EVERY");
+    let every: usize = every.map_or(11, |seconds| seconds.parse().expect("SPAWND_KILL_EVERY is in seconds"));
+    for at in (0..=660).step_by(every).skip(first).step_by(4) {
         check_in(World::in_namespace(TEN_MINUTES), |world| {
             while world.uptime() < at && !world.ended() {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
+            println!("killed at {} s", world.uptime());
             world.kill();
             world.start();
         });
