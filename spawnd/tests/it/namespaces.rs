@@ -9,9 +9,13 @@ use std::process::Command;
 /// Says to the inner process that it is the inner one.
 const INSIDE: &str = "SPAWND_TEST_INSIDE";
 
+fn inside(test: &str) -> bool {
+    inside_of("namespaces", test)
+}
+
 /// Runs the test of this name again in new namespaces; true in the inner process. Where namespaces are
 /// not allowed the test is skipped, and says so.
-pub(crate) fn inside(test: &str) -> bool {
+pub(crate) fn inside_of(module: &str, test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         sh("ip link set lo up && ip address add 169.254.169.254/32 dev lo");
         return true;
@@ -26,7 +30,7 @@ pub(crate) fn inside(test: &str) -> bool {
         return false;
     }
     let program = std::env::current_exe().expect("this program");
-    let name = format!("{}::{test}", if test.starts_with("real") { "loads" } else { "namespaces" });
+    let name = format!("{module}::{test}");
     let output = Command::new("unshare")
         .args(&unshare)
         .arg(program)
