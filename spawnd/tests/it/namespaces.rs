@@ -172,6 +172,37 @@ fn the_tags_are_garbled_at_their_own_address() {
     }
 }
 
+#[test]
+fn calls_and_posts_go_through_tls_that_is_believed() {
+    if !inside("calls_and_posts_go_through_tls_that_is_believed") {
+        return;
+    }
+    // Of the owner's file: its mode, where there is one.
+    for (mode, believed) in [(Some(0o644), true), (Some(0o666), false), (None, false)] {
+        let mut world = World::in_namespace(TEN_MINUTES);
+        if world.through_tls().is_none() {
+            println!("skipped: there is no Python or no openssl here");
+            return;
+        }
+        world.webhook("0123456789abcdef", 0o600);
+        if let Some(mode) = mode {
+            world.write("etc/spawn/authorities.pem", &world.read("root.pem"));
+            let path = world.path("etc/spawn/authorities.pem");
+            std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+                .expect("a mode");
+        }
+        let world = check_in(world, |_| {});
+        if !believed {
+            assert!(world.until(300, World::powered_off), "{}", world.log());
+            assert!(world.log().contains("the webhook: it cannot be"), "{}", world.log());
+        }
+        let (called, posted) = world.aws(|aws| (!aws.calls.is_empty(), !aws.posts.is_empty()));
+        assert_eq!((called, posted), (believed, believed), "{mode:?}: {}", world.log());
+        let refused = "authorities.pem is not used: expected a file of mode 0644";
+        assert_eq!(world.log().contains(refused), mode == Some(0o666), "{}", world.log());
+    }
+}
+
 /// Lives of ten minutes, each with one SIGKILL: at every eleventh second until a minute after the end, from
 /// `first` on, or as close together as `SPAWND_KILL_EVERY` says. Four tests share them, so that they run side by
 /// side.
