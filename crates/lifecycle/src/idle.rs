@@ -475,6 +475,25 @@ mod tests {
     }
 
     #[test]
+    fn hard_activity_begins_a_hold_anew_in_its_own_minute() {
+        let mut watch = Watch::after_boot(SignedDuration::ZERO);
+        let mut verdict = |mono: SignedDuration, typed: f64| {
+            let reading = |signal, value| Reading { signal, value: Known::Is(value) };
+            let mut readings: Vec<Reading> = RULES.iter().map(|rule| reading(rule.signal, 0.0)).collect();
+            readings.retain(|reading| !matches!(reading.signal, Signal::Ssh | Signal::Terminal));
+            readings.extend([reading(Signal::Ssh, 1.0), reading(Signal::Terminal, typed)]);
+            watch.judge(None, &readings, mono);
+            watch
+                .explain(None, mono)
+                .into_iter()
+                .find(|line| line.signal == Signal::Ssh)
+                .map(|line| line.verdict)
+        };
+        assert_eq!(verdict(HOUR * 5, 0.0), Some(Verdict::HeldTooLong));
+        assert_eq!(verdict(HOUR * 6, 1.0), Some(Verdict::Holds));
+    }
+
+    #[test]
     fn what_cannot_be_seen_is_busy_and_what_is_not_there_is_not() {
         let unseen = Known::Unseen("lost".to_string());
         assert_eq!(watch(Signal::Gpu, &[Known::Is(0.0), unseen.clone()]), (0, Verdict::Unknown));

@@ -364,3 +364,32 @@ fn terms_hold_spans_as_text() {
     assert_eq!(read("1h30m"), Ok(expected));
     assert!(read("90").expect_err("no unit").to_string().contains("such as 90m"));
 }
+
+#[test]
+fn the_grace_of_a_boot_ends_with_its_fifteenth_minute() {
+    let mut life = Life::hour();
+    life.quiet = true;
+    let idle_seconds = |life: &Life| {
+        life.state.as_ref().expect("a state").status(&life.inputs(Vec::new()).clocks).idle_seconds
+    };
+    life.run(900 - 60 - 15);
+    assert_eq!(idle_seconds(&life), 0);
+    life.run(15);
+    assert_eq!(idle_seconds(&life), 15);
+}
+
+#[test]
+fn an_accepted_stop_that_is_not_wanted_any_more_is_waited_for_five_minutes() {
+    let mut life = Life::hour();
+    life.run(3_540);
+    life.log.clear();
+    life.ask(extend(3_600, false));
+    life.run(600);
+    let until = "v1;running;until=2027-01-15T10:00:00Z";
+    let answer = "extended: 1h left, until 2027-01-15T10:00:00Z";
+    life.check(&[
+        &format!("3600 {until};gen=2"),
+        &format!("3600 yes: {answer}"),
+        &format!("3900 {until};gen=3"),
+    ]);
+}
