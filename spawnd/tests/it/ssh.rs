@@ -159,6 +159,11 @@ fn real_ssh_sessions_hold_and_are_idle_unless_somebody_types() {
     deaf.session("while :; do echo compiling; sleep 0.2; done");
     let came = idle.world.until(30 * MINUTE, |world| why(world, "terminal").contains("last busy"));
     assert!(came, "{}", why(&idle.world, "terminal"));
+    if openssh().is_some() {
+        // It keeps the accounting record of whoever comes.
+        let seen = idle.world.until(30 * MINUTE, |world| why(world, "login").contains("last busy"));
+        assert!(seen, "{}", why(&idle.world, "login"));
+    }
     let mut held = String::new();
     while !(idle.stopped() && deaf.stopped()) && idle.world.uptime() < began + HOLD + 3 * IDLE {
         typed.key();
