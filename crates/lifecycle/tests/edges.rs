@@ -393,3 +393,28 @@ fn an_accepted_stop_that_is_not_wanted_any_more_is_waited_for_five_minutes() {
         &format!("3900 {until};gen=3"),
     ]);
 }
+
+#[test]
+fn a_pause_that_is_seen_after_a_reboot_lasts_from_the_boot_on() {
+    let mut life = Life::hour();
+    life.run(540);
+    life.tag = Known::Is(Expiry { intent: Intent::Paused(secs(1_800)), generation: 9 });
+    life.run(120);
+    life.boot(0, false);
+    life.log.clear();
+    life.run(600);
+    assert_eq!(second_of(&life, "gen=10"), Some(60 + 300), "{:?}", life.log);
+}
+
+#[test]
+fn a_tag_that_could_not_be_written_is_tried_at_once_after_a_reboot() {
+    let mut life = Life::hour();
+    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.boot(0, true);
+    life.run(120);
+    life.log.clear();
+    life.boot(0, false);
+    life.run(60);
+    let until = "v1;running;until=2027-01-15T09:00:00Z;gen=1";
+    life.check(&[&format!("60 {until}"), &format!("120 {until}")]);
+}
