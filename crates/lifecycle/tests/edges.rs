@@ -418,3 +418,19 @@ fn a_tag_that_could_not_be_written_is_tried_at_once_after_a_reboot() {
     let until = "v1;running;until=2027-01-15T09:00:00Z;gen=1";
     life.check(&[&format!("60 {until}"), &format!("120 {until}")]);
 }
+
+#[test]
+fn two_ends_of_one_generation_that_are_a_minute_apart_are_the_same() {
+    let check = |earlier: i64, settled: bool| {
+        let mut life = Life::hour();
+        let ends =
+            |second: i64| Known::Is(Expiry { intent: Intent::Running(instant(second)), generation: 5 });
+        life.tag = ends(7_200);
+        life.run(15);
+        life.tag = ends(7_200 - earlier);
+        life.run(120);
+        assert_eq!(second_of(&life, "gen=6").is_some(), settled, "{earlier}: {:?}", life.log);
+    };
+    check(60, false);
+    check(61, true);
+}
