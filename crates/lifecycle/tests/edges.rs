@@ -434,3 +434,33 @@ fn two_ends_of_one_generation_that_are_a_minute_apart_are_the_same() {
     check(60, false);
     check(61, true);
 }
+
+#[test]
+fn minutes_without_a_look_during_the_warnings_put_the_idle_end_off() {
+    let check = |gap: i64, end: i64| {
+        let mut life = idle();
+        life.run(2_145);
+        assert_eq!(second_of(&life, "To prevent it: spawnd cancel"), Some(2_745), "{:?}", life.log);
+        life.mono += gap;
+        life.aws += gap;
+        life.run(1_200);
+        assert_eq!(second_of(&life, " stop"), Some(end), "{gap}: {:?}", life.log);
+    };
+    check(45, 3_345);
+    check(180, 3_540);
+}
+
+#[test]
+fn whoever_was_warned_is_powered_off_past_the_dead_man_and_nobody_else() {
+    let check = |looked_until: i64, off: bool| {
+        let mut life = Life::hour();
+        life.run(looked_until - 60);
+        life.log.clear();
+        life.mono = 5_000;
+        life.look(Vec::new());
+        assert_eq!(second_of(&life, " power off"), off.then_some(5_000), "{:?}", life.log);
+    };
+    // The first warning is at 1,800; the dead-man would have acted at 4,500.
+    check(1_785, false);
+    check(1_800, true);
+}
