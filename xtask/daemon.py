@@ -1,10 +1,11 @@
 """What the daemon costs a machine: `cargo xtask daemon --measure MINUTES` calls this with the executable.
 
 Two daemons run at the pace of life in folders that look like machines: this machine's own /proc, /sys and
-terminals; a metadata service, an EC2, a webhook and a Jupyter server on the loopback; a hook; a stub of NVML with
-one GPU where there is a C compiler. Once a minute somebody asks for the status, every five for more time. One
-daemon is measured from outside, the other runs under strace, where there is one, which counts the timers that
-expire.
+terminals; a metadata service at 169.254.169.254 in a network namespace; an EC2 and a webhook behind TLS, with a chain
+as long as AWS's, whose authority stands in the owner's file beside all that this system believes, in the place of those
+built in; a Jupyter server; a hook; a stub of NVML with one GPU where there is a C compiler. Once a minute somebody asks
+for the status, every five for more time. One daemon is measured from outside, the other runs under strace, where there
+is one, which counts the timers that expire.
 """
 
 import http.server
@@ -18,9 +19,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 POSTS = []
+METADATA = "169.254.169.254"
+HERE = Path(__file__).parent.parent
+STUBS = HERE / "spawnd/tests/stubs"
+SYSTEM = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class Cloud(http.server.BaseHTTPRequestHandler):
@@ -59,7 +65,25 @@ class Cloud(http.server.BaseHTTPRequestHandler):
         self.answer(404 if text is None else 200, text or "")
 
 
-def machine(root, port):
+def in_namespace():
+    """Begins this program again in a network of its own, where the metadata service has its address."""
+    mapped = [] if os.geteuid() == 0 else ["--map-root-user"]
+    enter = f"ip link set lo up; ip address add {METADATA}/32 dev lo; exec \"$@\""
+    os.environ["INSIDE"] = "1"
+    os.execvp("unshare", ["unshare", "--net", *mapped, "sh", "-ec", enter, "sh", sys.executable, *sys.argv])
+
+
+def behind_tls(port, place):
+    """A port that speaks TLS for this one, and the certificates that make it believed."""
+    place.mkdir()
+    proxy = subprocess.Popen([sys.executable, STUBS / "tls.py", place, str(port)], stdout=subprocess.PIPE, text=True)
+    secure = int(proxy.stdout.readline())
+    believed = (place / "root.pem").read_text() + (SYSTEM.read_text() if SYSTEM.exists() else "")
+    print(f"{believed.count('BEGIN CERTIFICATE')} authorities are believed")
+    return proxy, secure, believed
+
+
+def machine(root, port, secure, believed):
     """A folder that looks like this machine, with every signal on."""
     runtime = root / "root/.local/share/jupyter/runtime"
     for folder in ["etc/spawn/idle.d", "usr/bin", "usr/lib64", "dev", "run/systemd/sessions", "run/systemd/inhibit"]:
@@ -70,18 +94,20 @@ def machine(root, port):
     terms = {"budget": "20m", "on-expiry": "stop", "idle": {"timeout": "8h", "thresholds": {"output": 1}}}
     (root / "etc/spawn/terms.json").write_text(json.dumps(terms))
     webhook = root / "etc/spawn/webhook.json"
-    webhook.write_text(json.dumps({"url": f"http://127.0.0.1:{port}/hook", "secret": "0123456789abcdef"}))
+    webhook.write_text(json.dumps({"url": f"https://127.0.0.1:{secure}/hook", "secret": "0123456789abcdef"}))
     webhook.chmod(0o600)
+    authorities = root / "etc/spawn/authorities.pem"
+    authorities.write_text(believed)
+    authorities.chmod(0o644)
     server = {"pid": os.getpid(), "port": port, "base_url": "/", "token": "t"}
     (runtime / "jpserver-1.json").write_text(json.dumps(server))
     for program, text in [("usr/bin/systemctl", "exit 0"), ("etc/spawn/idle.d/quiet", "exit 1")]:
         (root / program).write_text(f"#!/bin/sh\n{text}\n")
         (root / program).chmod(0o755)
-    stub = Path(__file__).parent.parent / "spawnd/tests/stubs/nvml.c"
     if shutil.which("cc"):
         library = root / "usr/lib64/libnvidia-ml.so.1"
         values = ["-DSLOW=0", "-DSTATUS=0", "-DHELD=1", "-DUSE=3"]
-        subprocess.run(["cc", "-shared", "-fPIC", *values, "-o", library, stub], check=True)
+        subprocess.run(["cc", "-shared", "-fPIC", *values, "-o", library, STUBS / "nvml.c"], check=True)
 
 
 def status(pid):
@@ -96,20 +122,22 @@ def ticks(pid):
 
 
 def main(spawnd, minutes):
-    cloud = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cloud)
-    threading.Thread(target=cloud.serve_forever, daemon=True).start()
-    port = cloud.server_address[1]
+    clouds = [http.server.ThreadingHTTPServer(address, Cloud) for address in [("127.0.0.1", 0), (METADATA, 80)]]
+    for cloud in clouds:
+        threading.Thread(target=cloud.serve_forever, daemon=True).start()
+    port = clouds[0].server_address[1]
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
+        proxy, secure, believed = behind_tls(port, place / "tls")
         traced = place / "strace"
         daemons = []
         for name, before in [("plain", []), ("traced", ["strace", "-f", "-qq", "-o", traced])]:
             if before and not shutil.which(before[0]):
                 continue
             root = place / name
-            machine(root, port)
+            machine(root, port, secure, believed)
             boot = Path("/proc/uptime").read_text().split()[0]
-            arguments = ["daemon", "--sandbox", f"http://127.0.0.1:{port}", "--pace", f"1@{boot}"]
+            arguments = ["daemon", "--sandbox", f"https://127.0.0.1:{secure}", "--link-local", "--pace", f"1@{boot}"]
             command = [*before, spawnd, "--root", root, *arguments]
             daemons.append((root, subprocess.Popen(command, stderr=subprocess.DEVNULL)))
         time.sleep(5)
@@ -125,7 +153,7 @@ def main(spawnd, minutes):
         now, seconds = status(pid), time.monotonic() - began
         (own_now, children_now), why = ticks(pid), [spawnd, "--root", daemons[0][0], "status", "--why"]
         print(subprocess.run(why, check=True, capture_output=True, text=True).stdout)
-        print(f"{seconds:.0f} s; webhook and EC2 were called {len(POSTS)} times")
+        print(f"{seconds:.0f} s; webhook and EC2 were called through TLS: {dict(Counter(POSTS))}")
         print(f"resident now {now['VmRSS']} kB, most {now['VmHWM']} kB; threads {now['Threads']}")
         print(f"processor {100 * (own_now - own) / seconds:.4f} % of a core; hooks {100 * (children_now - children) / seconds:.4f} %")
         print(f"woken {60 * (int(now['voluntary_ctxt_switches']) - switches) / seconds:.1f} times a minute, for answers too")
@@ -134,6 +162,7 @@ def main(spawnd, minutes):
             children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
             os.kill(int(children[0]) if daemon.args[0] == "strace" else daemon.pid, signal.SIGTERM)
             daemon.wait()
+        proxy.kill()
         if traced.exists():
             expired = re.findall(r"\b(\w+)\(.*(?:= 0 \(Timeout\)|ETIMEDOUT)|\b(nanosleep|clock_nanosleep)\(.*= 0$", traced.read_text(), re.M)
             names = [a or b for a, b in expired]
@@ -142,4 +171,6 @@ def main(spawnd, minutes):
 
 
 if __name__ == "__main__":
+    if "INSIDE" not in os.environ:
+        in_namespace()
     main(sys.argv[1], int(sys.argv[2]))

@@ -7,7 +7,7 @@ use crate::machine::Machine;
 use crate::notices::Notices;
 use crate::signals::Probe;
 use crate::socket::{self, Answer};
-use crate::{dead_man, notices, store};
+use crate::{authorities, dead_man, notices, store};
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::idle::{IdleTerms, Reading};
@@ -120,7 +120,11 @@ impl Daemon {
         let metadata = sandbox.as_deref().filter(|_| !link_local).unwrap_or(imds::ADDRESS);
         let mut imds = Imds::new(metadata);
         let boot = Boot { id: boot_id(&machine)?, pending: Known::Unseen("not asked yet".to_string()) };
-        let mut notices = Notices::new(machine.clone(), sandbox.is_some());
+        let (tls, distrusted) = authorities::tls(&machine);
+        let mut notices = Notices::new(machine.clone(), sandbox.is_some(), tls.clone());
+        if let Some(why) = distrusted {
+            notices.trouble(&why, None, machine.clocks().wall);
+        }
         let state = match store::load(&machine) {
             Ok(Some(state)) => state,
             Ok(None) => {
@@ -137,7 +141,7 @@ impl Daemon {
         let unseen = || "not asked yet".to_string();
         Ok(Daemon {
             sandbox: sandbox.is_some(),
-            ec2: Ec2::new(sandbox),
+            ec2: Ec2::new(sandbox, tls),
             probe: Probe::new(),
             tags: Tags { expiry: Known::Unseen(unseen()), cap: Known::Unseen(unseen()) },
             pending: Known::Unseen(unseen()),

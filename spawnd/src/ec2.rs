@@ -10,6 +10,7 @@ use lifecycle::tag;
 use lifecycle::{Action, Refusal};
 use std::time::{Duration, SystemTime};
 use ureq::Agent;
+use ureq::tls::TlsConfig;
 
 const LIMIT: Duration = Duration::from_secs(4);
 const LARGEST: u64 = 256 * 1024;
@@ -57,12 +58,13 @@ pub(crate) struct Ec2 {
 }
 
 impl Ec2 {
-    pub(crate) fn new(sandbox: Option<String>) -> Ec2 {
+    pub(crate) fn new(sandbox: Option<String>, tls: TlsConfig) -> Ec2 {
         let config = Agent::config_builder()
             .timeout_global(Some(LIMIT))
             .http_status_as_error(false)
             .max_redirects(0)
             .https_only(sandbox.is_none())
+            .tls_config(tls)
             .build();
         Ec2 { agent: config.into(), sandbox, credentials: None }
     }

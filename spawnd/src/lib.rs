@@ -4,6 +4,7 @@
 //!
 //! This room will never know how an instance is launched, what it costs, or any other instance.
 
+mod authorities;
 mod daemon;
 mod dead_man;
 mod ec2;
@@ -96,7 +97,7 @@ enum Verb {
     Arm,
     /// Look after this instance; started by systemd.
     Daemon {
-        /// Take metadata and calls from this sandbox on the loopback.
+        /// Take metadata and calls from this sandbox on the loopback; with https:// only the calls.
         #[arg(long, hide = true, value_parser = sandbox_url)]
         sandbox: Option<String>,
         /// Ask the metadata service at its own address all the same; the calls still go to the sandbox.
@@ -130,7 +131,8 @@ enum Verb {
 
 /// Real money is out of reach: the sandbox is on this machine.
 fn sandbox_url(text: &str) -> Result<String, String> {
-    let address = text.strip_prefix("http://").and_then(|rest| rest.rsplit_once(':'));
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let address = rest.and_then(|rest| rest.rsplit_once(':'));
     let ip: Option<IpAddr> = address.and_then(|(host, _)| host.parse().ok());
     match ip {
         Some(ip) if ip.is_loopback() => Ok(text.to_string()),
@@ -165,6 +167,9 @@ fn run(args: Args) -> Result<ExitCode, String> {
         Verb::Cancel => return ask(&machine, &Question::Cancel),
         Verb::Install => install(&machine)?,
         Verb::Arm => arm(&machine)?,
+        Verb::Daemon { sandbox: Some(url), link_local: false, .. } if url.starts_with("https") => {
+            return Err("the metadata service speaks no TLS: add --link-local".to_string());
+        }
         Verb::Daemon { sandbox, link_local, .. } => daemon::run(machine, sandbox, link_local)?,
         Verb::Policy { account, partition } => println!("{:#}", ec2::policy(&partition, &account)),
         Verb::Simulate { trace, idle_timeout, terms } => {

@@ -6,6 +6,7 @@ use lifecycle::Clocks;
 use rustix::fs::{Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -94,6 +95,31 @@ impl Machine {
         let mut bytes = Vec::new();
         file.take(LARGEST).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Reads a text that only this process's user may have written, and whose mode is at most `widest`; none where
+    /// there is no file.
+    pub(crate) fn read_own(&self, path: &str, widest: u32) -> Result<Option<String>, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("{path}: {error}");
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = match rustix::fs::open(self.path(path), flags, Mode::empty()) {
+            Ok(file) => std::fs::File::from(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(&error)),
+        };
+        let meta = file.metadata().map_err(|error| failed(&error))?;
+        let own = rustix::process::geteuid().as_raw();
+        if !meta.is_file() || meta.mode() & 0o077 & !widest != 0 || meta.uid() != own {
+            return Err(format!(
+                "{path} is not used: expected a file of mode {widest:04o} that belongs to user {own}"
+            ));
+        }
+        let mut text = String::new();
+        let length = file.take(LARGEST + 1).read_to_string(&mut text).map_err(|error| failed(&error))?;
+        if length as u64 > LARGEST {
+            return Err(format!("{path} is not used: it is longer than {LARGEST} bytes"));
+        }
+        Ok(Some(text))
     }
 
     pub(crate) fn boot_id(&self) -> io::Result<String> {

@@ -6,6 +6,7 @@ use domain::Timestamp;
 use lifecycle::{Notice, Urgency};
 use rustix::fs::{Mode, OFlags};
 use std::path::Path;
+use ureq::tls::TlsConfig;
 
 const PTS: &str = "/dev/pts";
 const NOTICE: &str = "/run/spawn/notice";
@@ -20,8 +21,8 @@ pub(crate) struct Notices {
 }
 
 impl Notices {
-    pub(crate) fn new(machine: Machine, sandbox: bool) -> Notices {
-        Notices { webhook: Webhook::new(machine.clone(), sandbox), machine }
+    pub(crate) fn new(machine: Machine, sandbox: bool, tls: TlsConfig) -> Notices {
+        Notices { webhook: Webhook::new(machine.clone(), sandbox, tls), machine }
     }
 
     /// Tells a notice here and far away.

@@ -7,16 +7,14 @@ use crate::machine::Machine;
 use domain::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 use lifecycle::Notice;
-use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Uri;
+use ureq::tls::TlsConfig;
 
 const CONFIG: &str = "/etc/spawn/webhook.json";
 /// One attempt; there are two.
@@ -25,7 +23,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Notices that may wait; more than this are not worth telling any more.
 const WAITING: usize = 16;
 const SHORTEST_SECRET: usize = 16;
-const LARGEST: u64 = 16 * 1024;
 
 /// The file. It is never printed, so it has no `Debug`.
 #[derive(Deserialize)]
@@ -55,14 +52,15 @@ struct Post {
 pub(crate) struct Webhook {
     machine: Machine,
     sandbox: bool,
+    tls: TlsConfig,
     queue: Option<SyncSender<Post>>,
     trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl Webhook {
     /// In the sandbox only this machine is posted to, and elsewhere only through TLS.
-    pub(crate) fn new(machine: Machine, sandbox: bool) -> Webhook {
-        Webhook { machine, sandbox, queue: None, trouble: Arc::default() }
+    pub(crate) fn new(machine: Machine, sandbox: bool, tls: TlsConfig) -> Webhook {
+        Webhook { machine, sandbox, tls, queue: None, trouble: Arc::default() }
     }
 
     /// What is wrong with it at present, without address and secret.
@@ -86,7 +84,8 @@ impl Webhook {
         let trouble = Arc::clone(&self.trouble);
         let queue = self.queue.get_or_insert_with(|| {
             let (queue, posts) = sync_channel(WAITING);
-            std::thread::spawn(move || deliver_all(&posts, &trouble));
+            let tls = self.tls.clone();
+            std::thread::spawn(move || deliver_all(&posts, &trouble, tls));
             queue
         });
         queue.try_send(post).map_err(|_| "too many notices wait to be posted".to_string())
@@ -106,20 +105,7 @@ fn report(trouble: &Mutex<Option<String>>, why: Option<String>) {
 
 /// Reads the file; none when there is none.
 fn read(machine: &Machine, sandbox: bool) -> Result<Option<Config>, String> {
-    let path = machine.path(CONFIG);
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(&path, flags, Mode::empty()) {
-        Ok(file) => std::fs::File::from(file),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("{CONFIG}: {error}")),
-    };
-    let meta = file.metadata().map_err(|error| format!("{CONFIG}: {error}"))?;
-    let own = rustix::process::geteuid().as_raw();
-    if !meta.is_file() || meta.mode() & 0o077 != 0 || meta.uid() != own {
-        return Err(format!("{CONFIG} is not used: expected a file of mode 0600 that belongs to user {own}"));
-    }
-    let mut text = String::new();
-    file.take(LARGEST).read_to_string(&mut text).map_err(|error| format!("{CONFIG}: {error}"))?;
+    let Some(text) = machine.read_own(CONFIG, 0o600)? else { return Ok(None) };
     // What serde says of a wrong file may quote it.
     let config: Config = serde_json::from_str(&text)
         .map_err(|_| format!("{CONFIG} is not understood, expected {{\"url\": …, \"secret\": …}}"))?;
@@ -137,7 +123,7 @@ fn allowed(url: &str, sandbox: bool) -> bool {
     let here =
         || uri.host().and_then(|host| host.parse().ok()).is_some_and(|ip: std::net::IpAddr| ip.is_loopback());
     match sandbox {
-        true => uri.scheme_str() == Some("http") && here(),
+        true => matches!(uri.scheme_str(), Some("http" | "https")) && here(),
         false => uri.scheme_str() == Some("https") && uri.host().is_some(),
     }
 }
@@ -157,9 +143,9 @@ fn sign(secret: &str, second: i64, body: &str) -> String {
     format!("t={second},v1={hex}")
 }
 
-fn deliver_all(posts: &Receiver<Post>, trouble: &Mutex<Option<String>>) {
-    let config = Agent::config_builder().timeout_global(Some(LIMIT)).max_redirects(0).build();
-    let agent = Agent::from(config);
+fn deliver_all(posts: &Receiver<Post>, trouble: &Mutex<Option<String>>, tls: TlsConfig) {
+    let config = Agent::config_builder().timeout_global(Some(LIMIT)).max_redirects(0).tls_config(tls);
+    let agent = Agent::from(config.build());
     for post in posts {
         let first = deliver(&agent, &post);
         let outcome = first.or_else(|_| {
@@ -225,6 +211,7 @@ mod tests {
         check(GOOD, 0o640, false, Err("expected a file of mode 0600"));
         check(GOOD, 0o604, false, Err("expected a file of mode 0600"));
         check(GOOD, 0o600, true, Err("the url in"));
+        check(&GOOD.replace("hooks.example", "127.0.0.1:9"), 0o600, true, Ok(()));
         check(&GOOD.replace("https", "http"), 0o600, false, Err("the url in"));
         check(r#"{"url":"https://hooks.example/","secret":"0123"}"#, 0o600, false, Err("too short"));
         check(r#"{"url":"https://hooks.example/"}"#, 0o600, false, Err("not understood"));

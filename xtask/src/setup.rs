@@ -39,6 +39,9 @@ const CLIENTS: &[&str] = &["boto3==1.44.5", "botocore==1.44.5", "awscli==1.46.3"
 const RIVAL: &[&str] =
     &["moto==5.2.5", "boto3==1.44.5", "botocore==1.44.5", "flask==3.1.3", "flask-cors==6.0.2"];
 
+/// The SSH server of spawnd's tests, where OpenSSH's is not installed.
+const SSH: &[&str] = &["asyncssh==2.24.1", "cryptography==50.0.2"];
+
 /// Brings the DuckDB library into `.tools/duckdb`, bound to itself. Without npm, or on another platform than Linux on
 /// x86-64, nothing is brought: the Makefile then compiles DuckDB in.
 pub(crate) fn libraries() -> Result<(), Failed> {
@@ -83,7 +86,7 @@ fn bind_itself(library: &Path) -> Result<(), Failed> {
     }
 }
 
-/// Brings the wheel of the cross-check, and virtual environments for the notebooks and the sandbox's tests.
+/// Brings the wheel of the cross-check, and virtual environments for the notebooks, the sandbox's tests and spawnd's.
 pub(crate) fn python() -> Result<(), Failed> {
     let wheels = tools().join("wheels");
     make(&wheels)?;
@@ -99,7 +102,8 @@ pub(crate) fn python() -> Result<(), Failed> {
     }
     environment("venv", NOTEBOOK)?;
     environment("clients", CLIENTS)?;
-    environment("rival", RIVAL)
+    environment("rival", RIVAL)?;
+    environment("ssh", SSH)
 }
 
 /// A virtual environment with these packages, made anew when they are other ones.

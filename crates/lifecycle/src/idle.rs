@@ -475,6 +475,22 @@ mod tests {
     }
 
     #[test]
+    fn hard_activity_begins_a_hold_anew_in_its_own_minute() {
+        let mut watch = Watch::after_boot(SignedDuration::ZERO);
+        let mut ssh = |mono: SignedDuration, typed: f64| {
+            let reading = |signal, value| Reading { signal, value: Known::Is(value) };
+            let mut readings: Vec<Reading> = RULES.iter().map(|rule| reading(rule.signal, 0.0)).collect();
+            readings.retain(|reading| !matches!(reading.signal, Signal::Ssh | Signal::Terminal));
+            readings.extend([reading(Signal::Ssh, 1.0), reading(Signal::Terminal, typed)]);
+            watch.judge(None, &readings, mono);
+            watch.explain(None, mono).into_iter().find(|line| line.signal == Signal::Ssh).expect("a line")
+        };
+        let held = "1.00, busy from 1 SSH connections: held for 4h already, counts no more";
+        assert_eq!(ssh(HOUR * 5, 0.0).sentence, held);
+        assert_eq!(ssh(HOUR * 6, 1.0).verdict, Verdict::Holds);
+    }
+
+    #[test]
     fn what_cannot_be_seen_is_busy_and_what_is_not_there_is_not() {
         let unseen = Known::Unseen("lost".to_string());
         assert_eq!(watch(Signal::Gpu, &[Known::Is(0.0), unseen.clone()]), (0, Verdict::Unknown));
@@ -544,6 +560,7 @@ mod tests {
             let explained = watch.explain(None, mono);
             let line = explained.iter().find(|line| line.signal == signal).expect("a line");
             assert_eq!(line.sentence, expected);
+            assert_eq!(line.threshold.is_none(), expected.starts_with("off"));
         };
         let is = |value: f64| Known::Is(value);
         check(

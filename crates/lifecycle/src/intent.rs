@@ -7,7 +7,7 @@ use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-/// Two ends of one generation are the same when they differ by less.
+/// Two ends of one generation are the same when they differ by no more.
 const SAME: SignedDuration = SignedDuration::from_secs(60);
 /// A disagreement is believed when it is still there after this long.
 const SETTLED: SignedDuration = SignedDuration::from_secs(60);

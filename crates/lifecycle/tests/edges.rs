@@ -9,7 +9,11 @@ use domain::Known;
 use jiff::SignedDuration;
 use life::{Life, instant};
 use lifecycle::idle::IdleTerms;
-use lifecycle::{AwsNotice, Command, Effect, Event, Refusal, Terms, step};
+use lifecycle::span::{TimeTextError, parse_clock};
+use lifecycle::tag::{Expiry, Intent, decode_cap};
+use lifecycle::{Action, AwsNotice, Command, Effect, Event, Refusal, Terms, step};
+use serde::Deserialize;
+use serde::de::value::{Error, MapDeserializer};
 
 fn secs(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
@@ -282,4 +286,181 @@ fn the_dead_man_is_set_anew_when_it_is_off_by_more_than_a_minute() {
     assert_eq!(life.armed, [0; 0]);
     life.ask(extend(1, true));
     assert_eq!(life.armed, [180]);
+}
+
+#[test]
+fn the_status_says_the_end_the_idleness_and_the_dead_man() {
+    let mut life = idle();
+    life.ask(Command::KeepAlive { name: "job".to_string(), span: secs(600) });
+    life.run(300);
+    let status = |life: &Life| life.state.as_ref().expect("a state").status(&life.inputs(Vec::new()).clocks);
+    // Twenty minutes since the boot; the budget is eight hours, the dead-man's slack fifteen minutes.
+    assert_eq!(status(&life).leases, [("job".to_string(), 300)]);
+    assert_eq!(
+        status(&life).sentences(),
+        [
+            "will stop in 7h40m, at 2027-01-15T16:00:00Z",
+            "idle for 0s of 30m",
+            "dead-man: powers off in 7h55m",
+            "tag: no tag; the last known intent holds",
+        ]
+    );
+    life.run(300 + 1_830);
+    assert_eq!(status(&life).sentences()[1], "idle: will stop in 9m15s");
+    let mut life = Life::hour();
+    life.heard = false;
+    life.boot(0, true);
+    assert_eq!(
+        status(&life).sentences(),
+        [
+            "will stop in 58m, at 1970-01-01T00:58:00Z (by this machine's clock)",
+            "idle for 0s; idleness ends nothing here",
+            "dead-man: powers off in 1h13m",
+            "tag: no tag; the last known intent holds",
+        ]
+    );
+}
+
+#[test]
+fn the_status_says_that_no_dead_man_is_armed() {
+    let life = Life::hour();
+    let inputs = life.inputs(Vec::new());
+    let begun = lifecycle::State::begin(Terms::unread(), &inputs.clocks, &inputs.boot);
+    let status = begun.status(&inputs.clocks);
+    assert_eq!(status.dead_man_seconds, None);
+    assert_eq!(status.sentences()[2], "dead-man: NOT armed");
+}
+
+#[test]
+fn the_highest_generation_leaves_room_to_add_one() {
+    let highest = Expiry { intent: Intent::Paused(secs(1)), generation: (1 << 48) - 1 };
+    assert_eq!(Expiry::decode(&highest.encode()), Ok(highest));
+    assert!(Expiry::decode("v1;paused;left=1;gen=281474976710656").is_err());
+}
+
+#[test]
+fn a_refused_tag_is_quoted_plainly_and_shortly() {
+    let error = decode_cap("7d\u{1b}[2J\n").expect_err("no instant").to_string();
+    assert_eq!(error, "tag spawn:cap is \"7d[2J\", expected an instant such as 2026-11-30T10:00:00Z");
+    let error = decode_cap(&"x".repeat(81)).expect_err("no instant").to_string();
+    assert!(error.contains(&format!("\"{}\"", "x".repeat(80))), "{error}");
+}
+
+#[test]
+fn a_word_that_stands_alone_is_a_time_and_no_zone() {
+    for text in ["18/00", "UTC"] {
+        let read = parse_clock(text, instant(0), &jiff::tz::TimeZone::UTC);
+        assert_eq!(read, Err(TimeTextError::Clock(text.to_string())));
+    }
+}
+
+#[test]
+fn terms_hold_spans_as_text() {
+    let read = |timeout: &'static str| {
+        let fields = [("timeout", timeout), ("action", "hibernate")];
+        IdleTerms::deserialize(MapDeserializer::<_, Error>::new(fields.into_iter()))
+    };
+    let expected = IdleTerms { action: Action::Hibernate, ..IdleTerms::after(secs(5_400)) };
+    assert_eq!(read("1h30m"), Ok(expected));
+    assert!(read("90").expect_err("no unit").to_string().contains("such as 90m"));
+}
+
+#[test]
+fn the_grace_of_a_boot_ends_with_its_fifteenth_minute() {
+    let mut life = Life::hour();
+    life.quiet = true;
+    let idle_seconds = |life: &Life| {
+        life.state.as_ref().expect("a state").status(&life.inputs(Vec::new()).clocks).idle_seconds
+    };
+    life.run(900 - 60 - 15);
+    assert_eq!(idle_seconds(&life), 0);
+    life.run(15);
+    assert_eq!(idle_seconds(&life), 15);
+}
+
+#[test]
+fn an_accepted_stop_that_is_not_wanted_any_more_is_waited_for_five_minutes() {
+    let mut life = Life::hour();
+    life.run(3_540);
+    life.log.clear();
+    life.ask(extend(3_600, false));
+    life.run(600);
+    let until = "v1;running;until=2027-01-15T10:00:00Z";
+    let answer = "extended: 1h left, until 2027-01-15T10:00:00Z";
+    life.check(&[
+        &format!("3600 {until};gen=2"),
+        &format!("3600 yes: {answer}"),
+        &format!("3900 {until};gen=3"),
+    ]);
+}
+
+#[test]
+fn a_pause_that_is_seen_after_a_reboot_lasts_from_the_boot_on() {
+    let mut life = Life::hour();
+    life.run(540);
+    life.tag = Known::Is(Expiry { intent: Intent::Paused(secs(1_800)), generation: 9 });
+    life.run(120);
+    life.boot(0, false);
+    life.log.clear();
+    life.run(600);
+    assert_eq!(second_of(&life, "gen=10"), Some(60 + 300), "{:?}", life.log);
+}
+
+#[test]
+fn a_tag_that_could_not_be_written_is_tried_at_once_after_a_reboot() {
+    let mut life = Life::hour();
+    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.boot(0, true);
+    life.run(120);
+    life.log.clear();
+    life.boot(0, false);
+    life.run(60);
+    let until = "v1;running;until=2027-01-15T09:00:00Z;gen=1";
+    life.check(&[&format!("60 {until}"), &format!("120 {until}")]);
+}
+
+#[test]
+fn two_ends_of_one_generation_that_are_a_minute_apart_are_the_same() {
+    let check = |earlier: i64, settled: bool| {
+        let mut life = Life::hour();
+        let ends =
+            |second: i64| Known::Is(Expiry { intent: Intent::Running(instant(second)), generation: 5 });
+        life.tag = ends(7_200);
+        life.run(15);
+        life.tag = ends(7_200 - earlier);
+        life.run(120);
+        assert_eq!(second_of(&life, "gen=6").is_some(), settled, "{earlier}: {:?}", life.log);
+    };
+    check(60, false);
+    check(61, true);
+}
+
+#[test]
+fn minutes_without_a_look_during_the_warnings_put_the_idle_end_off() {
+    let check = |gap: i64, end: i64| {
+        let mut life = idle();
+        life.run(2_145);
+        assert_eq!(second_of(&life, "To prevent it: spawnd cancel"), Some(2_745), "{:?}", life.log);
+        life.mono += gap;
+        life.aws += gap;
+        life.run(1_200);
+        assert_eq!(second_of(&life, " stop"), Some(end), "{gap}: {:?}", life.log);
+    };
+    check(45, 3_345);
+    check(180, 3_540);
+}
+
+#[test]
+fn whoever_was_warned_is_powered_off_past_the_dead_man_and_nobody_else() {
+    let check = |looked_until: i64, off: bool| {
+        let mut life = Life::hour();
+        life.run(looked_until - 60);
+        life.log.clear();
+        life.mono = 5_000;
+        life.look(Vec::new());
+        assert_eq!(second_of(&life, " power off"), off.then_some(5_000), "{:?}", life.log);
+    };
+    // The first warning is at 1,800; the dead-man would have acted at 4,500.
+    check(1_785, false);
+    check(1_800, true);
 }

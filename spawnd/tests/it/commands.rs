@@ -209,6 +209,7 @@ fn a_sandbox_elsewhere_is_refused() {
         check(&world.run(&["daemon", "--sandbox", url]), false, "expected the loopback");
     }
     check(&world.run(&["daemon", "--pace", "60@1"]), false, "--sandbox");
+    check(&world.run(&["daemon", "--sandbox", "https://127.0.0.1:1"]), false, "add --link-local");
 }
 
 #[test]

@@ -89,6 +89,8 @@ pub(crate) struct World {
     origin: f64,
     mounts: Vec<PathBuf>,
     daemon: Option<Child>,
+    /// What speaks TLS before this fake.
+    proxy: Option<Child>,
     _doors: Vec<Door>,
 }
 
@@ -126,6 +128,12 @@ impl Drop for Door {
             let _ = thread.join();
         }
     }
+}
+
+/// A folder of its own, in memory where that is possible: the daemon waits for the disk each time that it saves, here
+/// 240 times as often as in life, and another program's writing would keep it from looking.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
 impl World {
@@ -170,7 +178,7 @@ impl World {
         let uptime = std::fs::read_to_string("/proc/uptime").expect("uptime");
         let monotonic: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
         let world = World {
-            folder: tempfile::tempdir().expect("a folder"),
+            folder: folder(),
             aws,
             url,
             link_local,
@@ -179,6 +187,7 @@ impl World {
             origin: monotonic,
             mounts: Vec::new(),
             daemon: None,
+            proxy: None,
             _doors: doors,
         };
         world.write("proc/stat", "cpu  0 0 0 0 0 0 0 0 0 0\nintr 1\nctxt 2\nbtime 3\nprocesses 4\n");
@@ -228,6 +237,20 @@ impl World {
 
     pub(crate) fn aws<T>(&self, look: impl FnOnce(&mut Aws) -> T) -> T {
         look(&mut self.aws.lock().expect("no panic"))
+    }
+
+    /// Puts TLS before EC2 and the webhook, with an authority in `root.pem`; none where there is no Python or no
+    /// openssl. Call it before the daemon starts, in a namespace: the metadata service speaks no TLS.
+    pub(crate) fn through_tls(&mut self) -> Option<()> {
+        let port = self.url.rsplit(':').next().expect("a port");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stubs/tls.py");
+        let mut proxy = Command::new("python3");
+        proxy.arg(script).arg(self.folder.path()).arg(port).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut line = String::new();
+        let proxy = self.proxy.insert(proxy.spawn().ok()?);
+        BufReader::new(proxy.stdout.take()?).read_line(&mut line).ok()?;
+        self.url = format!("https://127.0.0.1:{}", line.trim().parse::<u16>().ok()?);
+        Some(())
     }
 
     /// Points the webhook at this fake, with a secret.
@@ -341,6 +364,10 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.kill();
+        if let Some(proxy) = &mut self.proxy {
+            let _ = proxy.kill();
+            let _ = proxy.wait();
+        }
         for mount in &self.mounts {
             // Else the folder could not be removed.
             let _ = Command::new("umount").arg("-l").arg(mount).status();

@@ -53,6 +53,18 @@ fn killed_again_and_again() {
 }
 
 #[test]
+fn killed_again_and_again_while_it_starts() {
+    let mut world = World::new(TEN_MINUTES);
+    for milliseconds in 0..40 {
+        world.start();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        world.kill();
+    }
+    let world = check_in(world, |_| {});
+    assert!(world.heard("StopInstances") && !world.powered_off(), "{}", world.log());
+}
+
+#[test]
 fn the_metadata_service_is_dead() {
     for imds in [Imds::Closes, Imds::Fails, Imds::Refuses] {
         let world = check(|world| world.aws(|aws| aws.imds = imds));

@@ -2,25 +2,32 @@
 //! the test. Time passes 240 times as fast, so that nine seconds between two keys are 36 minutes.
 
 use crate::fake::{PACE, World};
-use crate::namespaces::{inside, sh};
+use crate::namespaces::{inside_of, sh};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{ptsname, unlockpt};
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const TERMS: &str = r#"{"budget":"9h","on-expiry":"terminate","idle":{"timeout":"40m"}}"#;
+pub(crate) const TERMS: &str = r#"{"budget":"9h","on-expiry":"terminate","idle":{"timeout":"40m"}}"#;
+/// The same where the budget is out of the way.
+const DAYS: &str = r#"{"budget":"4d","on-expiry":"terminate","idle":{"timeout":"40m"}}"#;
 const OUTPUT: &str =
     r#"{"budget":"9h","on-expiry":"terminate","idle":{"timeout":"40m","thresholds":{"output":1}}}"#;
 /// The kernel keeps the times of a terminal to eight seconds.
-const BETWEEN_KEYS: Duration = Duration::from_secs(9);
+pub(crate) const BETWEEN_KEYS: Duration = Duration::from_secs(9);
 /// Boot grace, timeout and grace twice over, in seconds of the daemon's time.
 const LONG: u64 = 2 * (15 + 40 + 10) * 60;
 
+fn inside(test: &str) -> bool {
+    inside_of("loads", test)
+}
+
 /// A machine with terminals of its own.
-fn with_terminals(terms: &str) -> World {
+pub(crate) fn with_terminals(terms: &str) -> World {
     let mut world = World::new(terms);
     world.mount(&["-t", "devpts", "-o", "newinstance,ptmxmode=666", "none"], "dev/pts");
     world
@@ -60,7 +67,7 @@ impl Drop for Terminal {
 }
 
 /// The line of one signal in `spawnd status --why`.
-fn why(world: &World, signal: &str) -> String {
+pub(crate) fn why(world: &World, signal: &str) -> String {
     let text = String::from_utf8(world.run(&["status", "--why"]).stdout).expect("text");
     text.lines().find(|line| line.trim_start().starts_with(signal)).unwrap_or_default().to_string()
 }
@@ -126,6 +133,36 @@ fn real_detached_tmux_is_idle() {
     assert!(stopped, "{}", world.log());
 }
 
+/// Two MiB in each of the daemon's minutes, over a device and as much over the loopback. What a busy machine
+/// kept from the test is made up for, so that the rate is what it should be.
+struct Traffic {
+    socket: UdpSocket,
+    began: Instant,
+    sent: Cell<f64>,
+}
+
+impl Traffic {
+    const PACKET: [u8; 1400] = [0; 1400];
+    /// Two MiB a minute.
+    const BYTES_A_SECOND: f64 = 2.0 * 1024.0 * 1024.0 / 60.0;
+
+    fn new() -> Traffic {
+        let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+        Traffic { socket, began: Instant::now(), sent: Cell::new(0.0) }
+    }
+
+    /// Sends what is due since the last time.
+    fn flow(&self) {
+        let due = self.began.elapsed().as_secs_f64() * PACE as f64 * Traffic::BYTES_A_SECOND;
+        while self.sent.get() < due {
+            for address in ["192.0.2.2:9", "127.0.0.1:9"] {
+                let _ = self.socket.send_to(&Traffic::PACKET, address);
+            }
+            self.sent.set(self.sent.get() + Traffic::PACKET.len() as f64);
+        }
+    }
+}
+
 #[test]
 fn real_connections_and_devices() {
     if !inside("real_connections_and_devices") {
@@ -134,7 +171,7 @@ fn real_connections_and_devices() {
     sh("ip link add ens5 type veth peer name far && ip address add 192.0.2.1/24 dev ens5
         ip link set ens5 up && ip link set far up
         ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:01 dev ens5 nud permanent");
-    let mut worlds = [World::new(TERMS), World::new(TERMS), World::new(TERMS)];
+    let mut worlds = [World::new(DAYS), World::new(DAYS)];
     for world in &worlds {
         // The kernel's own tables; that ens5 has hardware behind it is this machine's claim.
         std::fs::remove_dir_all(world.path("proc/net")).expect("removed");
@@ -144,31 +181,35 @@ fn real_connections_and_devices() {
     let sshd = TcpListener::bind("127.0.0.1:22").expect("the port");
     let client = TcpStream::connect("127.0.0.1:22").expect("a connection");
     let server = sshd.accept().expect("a connection");
-    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
     worlds.iter_mut().for_each(World::start);
-    // Two MiB in each of the daemon's minutes: over the device, and as much over the loopback.
-    let busy = |seconds: u64| {
-        let end = Instant::now() + Duration::from_secs(seconds);
-        while Instant::now() < end {
-            for _ in 0..36 {
-                let _ = socket.send_to(&[0; 1400], "192.0.2.2:9");
-                let _ = socket.send_to(&[0; 1400], "127.0.0.1:9");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+    let traffic = Traffic::new();
+    let flowing = |seconds: u64, holds: &dyn Fn() -> bool| {
+        worlds[0].until(seconds, |_| {
+            traffic.flow();
+            holds()
+        })
     };
-    busy(5);
-    assert!(why(&worlds[1], "network").contains("busy in 2 of"), "{}", why(&worlds[1], "network"));
-    assert!(why(&worlds[0], "network").starts_with("  network    0.00"), "{}", why(&worlds[0], "network"));
-    assert!(why(&worlds[0], "ssh").contains("1.00") && why(&worlds[0], "ssh").contains("holds at most 4h"));
-    busy(LONG / PACE - 5);
-    // A quiet connection and a busy device keep their machines.
-    assert!(worlds.iter().all(|world| !world.heard("StopInstances")));
+    let stopped = || worlds.each_ref().map(|world| world.heard("StopInstances"));
+    let lines = || [why(&worlds[1], "network"), why(&worlds[0], "network"), why(&worlds[0], "ssh")];
+    let judged = || {
+        let [device, loopback, ssh] = lines();
+        device.contains("busy in 2 of")
+            && loopback.starts_with("  network    0.00")
+            && ssh.contains("1.00")
+            && ssh.contains("holds at most 4h")
+    };
+    assert!(flowing(LONG, &judged), "{:?}", lines());
+    flowing(LONG, &|| worlds[0].uptime() >= LONG);
+    // The quiet connection keeps both machines.
+    assert_eq!(stopped(), [false; 2], "{:?}", lines());
     drop((client, server, sshd));
-    // The closed connection lets the machines go that have nothing but the loopback's traffic.
-    busy(LONG / PACE);
-    let stopped: Vec<bool> = worlds.iter().map(|world| world.heard("StopInstances")).collect();
-    assert_eq!(stopped, [true, false, true]);
+    // The closed connection lets the machine go that has nothing but the loopback's traffic.
+    let closed = worlds[0].uptime();
+    let gone = flowing(2 * LONG, &|| stopped() == [true, false]);
+    assert!(gone, "{:?} {}", stopped(), worlds[0].log());
+    // The busy one is kept for as long again as an idle one lives.
+    flowing(LONG.saturating_sub(worlds[0].uptime() - closed), &|| false);
+    assert_eq!(stopped(), [true, false], "{:?}", lines());
 }
 
 /// A loop device over a file in memory: its counters are the kernel's, and nobody else uses it. It is let

@@ -6,4 +6,5 @@ mod fake;
 mod faults;
 mod loads;
 mod namespaces;
+mod ssh;
 mod systemd;

@@ -9,9 +9,13 @@ use std::process::Command;
 /// Says to the inner process that it is the inner one.
 const INSIDE: &str = "SPAWND_TEST_INSIDE";
 
+fn inside(test: &str) -> bool {
+    inside_of("namespaces", test)
+}
+
 /// Runs the test of this name again in new namespaces; true in the inner process. Where namespaces are
 /// not allowed the test is skipped, and says so.
-pub(crate) fn inside(test: &str) -> bool {
+pub(crate) fn inside_of(module: &str, test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         sh("ip link set lo up && ip address add 169.254.169.254/32 dev lo");
         return true;
@@ -26,7 +30,7 @@ pub(crate) fn inside(test: &str) -> bool {
         return false;
     }
     let program = std::env::current_exe().expect("this program");
-    let name = format!("{}::{test}", if test.starts_with("real") { "loads" } else { "namespaces" });
+    let name = format!("{module}::{test}");
     let output = Command::new("unshare")
         .args(&unshare)
         .arg(program)
@@ -168,14 +172,49 @@ fn the_tags_are_garbled_at_their_own_address() {
     }
 }
 
+#[test]
+fn calls_and_posts_go_through_tls_that_is_believed() {
+    if !inside("calls_and_posts_go_through_tls_that_is_believed") {
+        return;
+    }
+    // Of the owner's file: its mode, where there is one.
+    for (mode, believed) in [(Some(0o644), true), (Some(0o666), false), (None, false)] {
+        let mut world = World::in_namespace(TEN_MINUTES);
+        if world.through_tls().is_none() {
+            println!("skipped: there is no Python or no openssl here");
+            return;
+        }
+        world.webhook("0123456789abcdef", 0o600);
+        if let Some(mode) = mode {
+            world.write("etc/spawn/authorities.pem", &world.read("root.pem"));
+            let path = world.path("etc/spawn/authorities.pem");
+            std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+                .expect("a mode");
+        }
+        let world = check_in(world, |_| {});
+        if !believed {
+            assert!(world.until(300, World::powered_off), "{}", world.log());
+            assert!(world.log().contains("the webhook: it cannot be"), "{}", world.log());
+        }
+        let (called, posted) = world.aws(|aws| (!aws.calls.is_empty(), !aws.posts.is_empty()));
+        assert_eq!((called, posted), (believed, believed), "{mode:?}: {}", world.log());
+        let refused = "authorities.pem is not used: expected a file of mode 0644";
+        assert_eq!(world.log().contains(refused), mode == Some(0o666), "{}", world.log());
+    }
+}
+
 /// Lives of ten minutes, each with one SIGKILL: at every eleventh second until a minute after the end, from
-/// `first` on. Four tests share them, so that they run side by side.
-fn killed_at_every_fourth_instant(first: u64) {
-    for at in (first * 11..=660).step_by(44) {
+/// `first` on, or as close together as `SPAWND_KILL_EVERY` says. Four tests share them, so that they run side by
+/// side.
+fn killed_at_every_fourth_instant(first: usize) {
+    let every = std::env::var("SPAWND_KILL_EVERY");
+    let every: usize = every.map_or(11, |seconds| seconds.parse().expect("SPAWND_KILL_EVERY is in seconds"));
+    for at in (0..=660).step_by(every).skip(first).step_by(4) {
         check_in(World::in_namespace(TEN_MINUTES), |world| {
             while world.uptime() < at && !world.ended() {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
+            println!("killed at {} s", world.uptime());
             world.kill();
             world.start();
         });

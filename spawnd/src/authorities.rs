@@ -1,0 +1,85 @@
+//! Whom the daemon believes when EC2 or the webhook shows a certificate: Mozilla's authorities, which are built in, or
+//! those that the machine's owner names instead, for a proxy or a webhook of their own.
+
+use crate::machine::Machine;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+const FILE: &str = "/etc/spawn/authorities.pem";
+
+/// What TLS begins with, and why the owner's file is not used where it is there and cannot be.
+pub(crate) fn tls(machine: &Machine) -> (TlsConfig, Option<String>) {
+    let (roots, trouble) = match named(machine) {
+        Ok(None) => (RootCerts::WebPki, None),
+        Ok(Some(certificates)) => (RootCerts::new_with_certs(&certificates), None),
+        Err(why) => (RootCerts::WebPki, Some(format!("{why}; the built-in authorities hold"))),
+    };
+    (TlsConfig::builder().root_certs(roots).build(), trouble)
+}
+
+/// The owner's authorities; none where there is no file. Who may write it may speak for EC2.
+fn named(machine: &Machine) -> Result<Option<Vec<Certificate<'static>>>, String> {
+    let Some(text) = machine.read_own(FILE, 0o644)? else { return Ok(None) };
+    let items: Result<Vec<PemItem>, ureq::Error> = parse_pem(text.as_bytes()).collect();
+    let certificates = items.unwrap_or_default().into_iter().filter_map(|item| match item {
+        PemItem::Certificate(certificate) => Some(certificate),
+        _ => None,
+    });
+    let certificates: Vec<Certificate> = certificates.collect();
+    if certificates.is_empty() {
+        return Err(format!("{FILE} is not used: expected certificates, each from BEGIN to END CERTIFICATE"));
+    }
+    Ok(Some(certificates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Pace;
+    use std::os::unix::fs::PermissionsExt;
+
+    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+
+    #[test]
+    fn the_owners_file_is_used_where_nobody_else_could_have_written_it() {
+        let check = |text: &str, mode: u32, expected: Result<usize, &str>| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+            assert!(named(&machine).is_ok_and(|none| none.is_none()));
+            let path = machine.path(FILE);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(&path, text).expect("a file");
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("a mode");
+            match (named(&machine), expected) {
+                (Ok(Some(found)), Ok(count)) => assert_eq!(found.len(), count, "{text}"),
+                (Err(why), Err(part)) => {
+                    assert!(why.contains(part), "{why}");
+                    let (config, trouble) = tls(&machine);
+                    assert!(matches!(config.root_certs(), RootCerts::WebPki));
+                    assert!(trouble.is_some_and(|why| why.ends_with("the built-in authorities hold")));
+                }
+                (found, _) => panic!("{text} {mode:o}: {found:?}"),
+            }
+        };
+        check(CERTIFICATE, 0o644, Ok(1));
+        check(&CERTIFICATE.repeat(3), 0o400, Ok(3));
+        check(CERTIFICATE, 0o664, Err("expected a file of mode 0644"));
+        check(CERTIFICATE, 0o646, Err("expected a file of mode 0644"));
+        check("", 0o644, Err("expected certificates"));
+        check("certificates", 0o644, Err("expected certificates"));
+        check(&CERTIFICATE.replace("MAA=", "M"), 0o644, Err("expected certificates"));
+        check(&CERTIFICATE.replace("CERTIFICATE", "PRIVATE KEY"), 0o644, Err("expected certificates"));
+    }
+
+    #[test]
+    fn a_link_or_a_file_without_end_is_not_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        let path = machine.path(FILE);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::os::unix::fs::symlink("/etc/passwd", &path).expect("a link");
+        assert!(named(&machine).is_err());
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::write(&path, CERTIFICATE.repeat(20_000)).expect("a file");
+        assert!(named(&machine).is_err_and(|why| why.contains("longer than")));
+    }
+}

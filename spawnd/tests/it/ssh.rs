@@ -1,0 +1,193 @@
+//! Sessions over a real SSH server, on a real kernel: OpenSSH's where it is installed, else asyncssh's from the
+//! tools of the tests; the client is OpenSSH's. Each server has namespaces of its own, with nothing in its network
+//! but a loopback, and ends with everything in them.
+
+use crate::fake::World;
+use crate::loads::{BETWEEN_KEYS, TERMS, why, with_terminals};
+use crate::namespaces::inside_of;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+const MINUTE: u64 = 60;
+/// How long an open connection holds after the last hard activity.
+const HOLD: u64 = 4 * 60 * MINUTE;
+/// The idle timeout and its grace.
+const IDLE: u64 = 50 * MINUTE;
+
+/// The program of OpenSSH's server, where it is installed and may take a user's rights.
+fn openssh() -> Option<PathBuf> {
+    let groups = std::fs::read_to_string("/proc/self/setgroups").unwrap_or_default();
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&folders).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join("sshd")).find(|path| path.is_file()).filter(|_| groups.trim() != "deny")
+}
+
+/// The command that serves SSH with this key, for whoever holds it; none where there is no server.
+fn server(key: &Path) -> Option<String> {
+    let (key, entering) = (key.display(), key.with_extension("pub"));
+    let entering = entering.display();
+    if let Some(sshd) = openssh() {
+        let own = "-o UsePAM=no -o PermitRootLogin=prohibit-password -o StrictModes=no -o PidFile=none";
+        let here = "-o ListenAddress=127.0.0.1 -o Port=22";
+        let keys = format!("-o HostKey={key} -o AuthorizedKeysFile={entering}");
+        // It keeps its records of logins there.
+        let quiet = "mount -t tmpfs none /var/log";
+        return Some(format!("{quiet}; exec {} -D -e -f /dev/null {own} {here} {keys}", sshd.display()));
+    }
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/ssh/bin/python");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stubs/sshd.py");
+    python.is_file().then(|| format!("exec {} {script} {key} {entering}", python.display()))
+}
+
+/// A machine whose terminals and network are those of an SSH server.
+struct Host {
+    world: World,
+    server: Child,
+    client: Option<Child>,
+}
+
+impl Host {
+    /// None where there is no server to be had.
+    fn new() -> Option<Host> {
+        let world = with_terminals(TERMS);
+        world.write("run/utmp", "");
+        world.write("run/sshd/empty", "");
+        let key = world.path("key");
+        let made =
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+        let serve = server(&key).filter(|_| made.is_ok_and(|status| status.success()))?;
+        let (run, terminals) = (world.path("run"), world.path("dev/pts"));
+        let script = format!(
+            "ip link set lo up; mount --bind {} /dev/pts; mount --bind {} /run; {serve}",
+            terminals.display(),
+            run.display()
+        );
+        let log = std::fs::File::create(world.path("sshd.log")).expect("a log");
+        let server = Command::new("unshare")
+            .args([
+                "--net",
+                "--mount",
+                "--mount-proc",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "sh",
+                "-ec",
+                &script,
+            ])
+            .stderr(log)
+            .spawn()
+            .expect("unshare runs");
+        std::fs::remove_dir_all(world.path("proc/net")).expect("removed");
+        let tables = format!("/proc/{}/net", server.id());
+        std::os::unix::fs::symlink(tables, world.path("proc/net")).expect("a link");
+        let host = Host { world, server, client: None };
+        // 0016 is port 22, 0A is LISTEN.
+        let listens = |world: &World| world.read("proc/net/tcp").contains(":0016 00000000:0000 0A");
+        assert!(host.world.until(60 * MINUTE, listens), "{}", host.world.read("sshd.log"));
+        Some(host)
+    }
+
+    /// Somebody comes with a terminal of theirs, and runs this.
+    fn session(&mut self, program: &str) {
+        let network = format!("--net=/proc/{}/ns/net", self.server.id());
+        let own =
+            ["-F", "none", "-tt", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "IdentityAgent=none"];
+        let trusting = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"];
+        let client = Command::new("nsenter")
+            .args([&network, "--", "ssh"])
+            .args(own)
+            .args(trusting)
+            .arg("-i")
+            .arg(self.world.path("key"))
+            .args(["root@127.0.0.1", program])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(self.world.path("ssh.log")).expect("a log"))
+            .spawn();
+        self.client = Some(client.expect("nsenter runs"));
+        let there = |world: &World| world.path("dev/pts/0").exists();
+        let logs = || self.world.read("ssh.log") + &self.world.read("sshd.log");
+        assert!(self.world.until(60 * MINUTE, there), "no terminal: {}", logs());
+    }
+
+    fn key(&mut self) {
+        let keys = self.client.as_mut().and_then(|client| client.stdin.as_mut()).expect("a session");
+        keys.write_all(b"\n").and_then(|()| keys.flush()).expect("a key");
+    }
+
+    fn stopped(&self) -> bool {
+        self.world.heard("StopInstances")
+    }
+
+    fn open(&mut self) -> bool {
+        self.client.as_mut().is_some_and(|client| client.try_wait().is_ok_and(|ended| ended.is_none()))
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        for child in self.client.iter_mut().chain([&mut self.server]) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+#[test]
+fn real_ssh_sessions_hold_and_are_idle_unless_somebody_types() {
+    if !inside_of("ssh", "real_ssh_sessions_hold_and_are_idle_unless_somebody_types") {
+        return;
+    }
+    let hosts = [Host::new(), Host::new(), Host::new()];
+    let [Some(mut idle), Some(mut typed), Some(mut deaf)] = hosts else {
+        println!(
+            "skipped: neither OpenSSH nor .tools/ssh is here; cargo xtask setup --tests makes the latter"
+        );
+        return;
+    };
+    for host in [&mut idle, &mut typed, &mut deaf] {
+        host.world.start();
+    }
+    // After the boot's grace, so that the hold begins with the session.
+    idle.world.until(20 * MINUTE, |world| world.uptime() >= 20 * MINUTE);
+    let began = idle.world.uptime();
+    idle.session("exec sh -i");
+    typed.session("exec sh -i");
+    deaf.session("while :; do echo compiling; sleep 0.2; done");
+    let came = idle.world.until(30 * MINUTE, |world| why(world, "terminal").contains("last busy"));
+    assert!(came, "{}", why(&idle.world, "terminal"));
+    if openssh().is_some() {
+        // It keeps the accounting record of whoever comes.
+        let seen = idle.world.until(30 * MINUTE, |world| why(world, "login").contains("last busy"));
+        assert!(seen, "{}", why(&idle.world, "login"));
+    }
+    let mut held = String::new();
+    while !(idle.stopped() && deaf.stopped()) && idle.world.uptime() < began + HOLD + 3 * IDLE {
+        typed.key();
+        // Typed at a program that reads nothing.
+        deaf.key();
+        if idle.world.uptime() < began + HOLD / 2 {
+            held = why(&idle.world, "ssh");
+        }
+        let next = Instant::now() + BETWEEN_KEYS;
+        idle.world.until(HOLD, |_| Instant::now() >= next || (idle.stopped() && deaf.stopped()));
+    }
+    let ended = idle.world.uptime();
+    assert!(
+        held.contains("1.00") && held.contains("holds at most 4h after the last hard activity"),
+        "{held}"
+    );
+    let stopped = [&idle, &typed, &deaf].map(Host::stopped);
+    assert_eq!(stopped, [true, false, true], "{} {}", why(&typed.world, "terminal"), typed.world.log());
+    // Less one look, and one reading.
+    assert!(ended + 2 * MINUTE >= began + HOLD + IDLE, "from {began} to {ended}: {}", idle.world.log());
+    let over = why(&idle.world, "ssh");
+    assert!(over.contains("1.00") && over.contains("held for 4h already, counts no more"), "{over}");
+    assert!(
+        [&mut idle, &mut typed, &mut deaf].into_iter().all(Host::open),
+        "every session was open to the end"
+    );
+}
