@@ -342,3 +342,81 @@ fn what_is_not_as_asked_for_is_said() {
         ["tag spawn:launch-id is \"x\", asked for was \"0123456789abcdef\""]
     );
 }
+
+/// The pauses of a launcher that begins in this phase and hears nothing but this.
+fn pauses(phase: Phase, heard: Event) -> Vec<i64> {
+    let mut launching = Launching::new(Launch { phase, ..World::new().disk });
+    let (mut event, mut pauses) = (Event::Begin, Vec::new());
+    loop {
+        let (next, effects) = step(launching, event, caller().now);
+        launching = next;
+        event = heard.clone();
+        for effect in effects {
+            match effect {
+                Effect::Wait(span) => {
+                    pauses.push(span.as_secs());
+                    event = Event::Waited;
+                }
+                Effect::Tell(_) => return pauses,
+                Effect::Save | Effect::Send | Effect::Look => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn pauses_grow_and_end() {
+    let throttled = Event::Reply(Reply::Throttled("too many".to_string()));
+    assert_eq!(pauses(Phase::Planned, throttled), [2, 4, 8, 16]);
+    let expected = [2, 4, 8, 16, 30, 30, 30, 30, 30, 30, 30, 30];
+    for heard in [Ok(Vec::new()), Err("no answer".to_string())] {
+        assert_eq!(pauses(Phase::Launched("i-1".to_string()), Event::Found(heard)), expected);
+    }
+    assert_eq!(pauses(Phase::Sent(caller().now), Event::Found(Err("no answer".to_string()))), expected);
+}
+
+#[test]
+fn what_is_settled_is_told_again_and_not_gone_on_with() {
+    let check = |over: Over, expected: &str, open: bool| {
+        let mut world = World::new();
+        world.disk.phase = Phase::Over(over);
+        assert_eq!(world.disk.is_open(), open);
+        let (_, effects) = step(Launching::new(world.disk), Event::Begin, caller().now);
+        assert_eq!(format!("{effects:?}"), expected);
+    };
+    check(Over::Refused("no".to_string()), "[Tell(Refused(\"no\"))]", false);
+    check(Over::Ended, "[Tell(Ended)]", false);
+    check(Over::Nothing, "[Tell(Nothing)]", false);
+    check(Over::Running("i-1".to_string()), "[Look]", false);
+    let world = World::new();
+    assert!(world.disk.is_open());
+    assert_eq!(world.disk.token(), "spawn-0123456789abcdef", "AWS takes 64 characters");
+}
+
+#[test]
+fn what_was_terminated_is_told_and_not_called_running() {
+    let mut world = World::new();
+    world.act(&Act::Launcher { faults: vec![Fault::ReplyLost], blind: 0, killed_at: Some(3) });
+    assert_eq!(world.launched().len(), 1);
+    world.act(&Act::Terminate);
+    world.act(&Act::Pass(300));
+    assert_eq!(world.launcher(&[], 0, None), Some(Outcome::Ended));
+    // And where only AWS knows the token still.
+    let mut world = World::new();
+    world.act(&Act::Launcher { faults: vec![Fault::ReplyLost], blind: 0, killed_at: Some(3) });
+    world.act(&Act::Terminate);
+    assert_eq!(world.launcher(&[], 0, None), Some(Outcome::Ended));
+}
+
+#[test]
+fn a_token_that_came_with_another_request_is_asked_after_and_never_sent_again() {
+    let world = World::new();
+    let (launching, effects) = step(Launching::new(world.disk), Event::Begin, caller().now);
+    assert_eq!(effects, [Effect::Save, Effect::Send]);
+    let mismatch = Event::Reply(Reply::Mismatch("another request".to_string()));
+    let (launching, effects) = step(launching, mismatch, caller().now);
+    assert_eq!(effects, [Effect::Look]);
+    let (launching, effects) = step(launching, Event::Found(Ok(Vec::new())), caller().now);
+    assert_eq!(effects, [Effect::Tell(Outcome::Open("another request".to_string()))]);
+    assert!(launching.launch.is_open());
+}
