@@ -22,7 +22,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sandbox", &["catalog", "console", "domain", "lifecycle"]),
     (
         "mycelium",
-        &["aws", "catalog", "collector", "console", "domain", "lake", "lifecycle", "sandbox", "spawn", "truffle", "warehouse"],
+        &[
+            "aws",
+            "catalog",
+            "collector",
+            "console",
+            "domain",
+            "lake",
+            "lifecycle",
+            "sandbox",
+            "spawn",
+            "truffle",
+            "warehouse",
+        ],
     ),
 ];
 

@@ -17,9 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use catalog::ports::SourceError;
 use domain::Known;
-use lifecycle::cloud::{
-    Caller, Cloud, CloudError, How, Looked, Metadata, Reply, Seen, Spot, State, Which,
-};
+use lifecycle::cloud::{Caller, Cloud, CloudError, How, Looked, Metadata, Reply, Seen, Spot, State, Which};
 use lifecycle::launch::Request;
 use lifecycle::{PowerOff, tag};
 use tokio::sync::Semaphore;
@@ -64,7 +62,8 @@ impl Cloud for Aws {
             SourceError::Credentials(why) => CloudError::Credentials(why),
             other => CloudError::Failed(other.to_string()),
         })?;
-        let now = dated.first().ok_or_else(|| CloudError::Failed("AWS did not say what time it is".into()))?;
+        let now =
+            dated.first().ok_or_else(|| CloudError::Failed("AWS did not say what time it is".into()))?;
         Ok(Caller { account, arn, regions, now })
     }
 
@@ -75,7 +74,8 @@ impl Cloud for Aws {
 
     fn protected(&self, region: &str, id: &str) -> Result<bool, CloudError> {
         let client = self.ec2(region);
-        let ask = |attribute| client.describe_instance_attribute().instance_id(id).attribute(attribute).send();
+        let ask =
+            |attribute| client.describe_instance_attribute().instance_id(id).attribute(attribute).send();
         let failed = failed("ec2:DescribeInstanceAttribute");
         self.runtime.block_on(async {
             let end = ask(InstanceAttributeName::DisableApiTermination).await.map_err(&failed)?;
@@ -111,7 +111,8 @@ impl Cloud for Aws {
     }
 
     fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, CloudError> {
-        let call = self.ec2(region).describe_instance_types().instance_types(InstanceType::from(instance_type));
+        let call =
+            self.ec2(region).describe_instance_types().instance_types(InstanceType::from(instance_type));
         let answer = self.runtime.block_on(call.send()).map_err(failed("ec2:DescribeInstanceTypes"))?;
         let info = answer.instance_types().first().and_then(|found| found.processor_info());
         let words = info.map(|info| info.supported_architectures()).unwrap_or_default();
@@ -216,11 +217,18 @@ async fn look(config: &SdkConfig, regions: &[String], filters: &[Filter]) -> Vec
         at: None,
         seen: Err("the look broke off".to_string()),
     };
-    regions.iter().enumerate().map(|(at, region)| looked.remove(&at).unwrap_or_else(|| broken(region))).collect()
+    regions
+        .iter()
+        .enumerate()
+        .map(|(at, region)| looked.remove(&at).unwrap_or_else(|| broken(region)))
+        .collect()
 }
 
 async fn instances(client: &Client, region: &str, filters: &[Filter]) -> Result<Vec<Seen>, String> {
-    let call = client.describe_instances().set_filters((!filters.is_empty()).then(|| filters.to_vec())).max_results(1000);
+    let call = client
+        .describe_instances()
+        .set_filters((!filters.is_empty()).then(|| filters.to_vec()))
+        .max_results(1000);
     let mut pages = call.into_paginator().send();
     let mut all = Vec::new();
     while let Some(page) = pages.next().await {
@@ -252,13 +260,13 @@ fn seen(instance: &Instance, account: &str, region: &str) -> Result<Seen, String
     let id = instance.instance_id().unwrap_or_default();
     let word = instance.state().and_then(|state| state.name()).map_or("none", |name| name.as_str());
     let state = State::ALL.into_iter().find(|state| state.word() == word);
-    let tags = instance.tags().iter().filter_map(|tag| {
-        Some((tag.key()?.to_string(), tag.value().unwrap_or_default().to_string()))
-    });
-    let spot = instance.spot_instance_request_id().map(|request| Spot {
-        request: request.to_string(),
-        persistent: unseen("not asked for"),
-    });
+    let tags = instance
+        .tags()
+        .iter()
+        .filter_map(|tag| Some((tag.key()?.to_string(), tag.value().unwrap_or_default().to_string())));
+    let spot = instance
+        .spot_instance_request_id()
+        .map(|request| Spot { request: request.to_string(), persistent: unseen("not asked for") });
     let metadata = instance.metadata_options().map(|options| Metadata {
         session_required: options.http_tokens() == Some(&HttpTokensState::Required),
         hops: options.http_put_response_hop_limit().unwrap_or_default().unsigned_abs(),

@@ -15,7 +15,8 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn open(folder: &Path) -> Result<Journal, Failure> {
-        let failed = |error: io::Error| Failure::broken(format!("{} cannot be used: {error}", folder.display()));
+        let failed =
+            |error: io::Error| Failure::broken(format!("{} cannot be used: {error}", folder.display()));
         fs::create_dir_all(folder).map_err(failed)?;
         let lock = File::create(folder.join("lock")).map_err(failed)?;
         match lock.try_lock() {
@@ -50,7 +51,8 @@ impl Journal {
                 continue;
             }
             let text = fs::read_to_string(&file).map_err(|error| bad(&file, error.to_string()))?;
-            let launch: Launch = serde_json::from_str(&text).map_err(|error| bad(&file, error.to_string()))?;
+            let launch: Launch =
+                serde_json::from_str(&text).map_err(|error| bad(&file, error.to_string()))?;
             if launch.is_open() {
                 open.push(launch);
             }

@@ -147,7 +147,9 @@ impl Wanted {
             }
         };
         if let Some(image) = args.image.as_deref().filter(|image| !image.starts_with("ami-")) {
-            return Err(Failure::usage(format!("\"{image}\" is not an image's id such as ami-0123456789abcdef0")));
+            return Err(Failure::usage(format!(
+                "\"{image}\" is not an image's id such as ami-0123456789abcdef0"
+            )));
         }
         Ok(Wanted {
             instance_type,

@@ -52,7 +52,10 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
     let (shown, gaps) = match from_file {
         Some(shown) if shown.asks.account != caller.account => {
             let (theirs, ours) = (&shown.asks.account, &caller.account);
-            return Err(Failure::new(Kind::Data, format!("the plan is of account {theirs}, and this is {ours}")));
+            return Err(Failure::new(
+                Kind::Data,
+                format!("the plan is of account {theirs}, and this is {ours}"),
+            ));
         }
         Some(shown) => (shown, None),
         None => {
@@ -188,7 +191,8 @@ fn read_back(done: &mut [Done], cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn
         }
         let (found, _) = look_at(cloud, &ends, now);
         for done in done.iter_mut().filter(|done| open(done)) {
-            let seen = found.seen.iter().find(|seen| seen.region == done.end.region && seen.id == done.end.id);
+            let seen =
+                found.seen.iter().find(|seen| seen.region == done.end.region && seen.id == done.end.id);
             let Some(seen) = seen else { continue };
             done.state = Some(seen.state);
             if done.end.how.shown_by(seen.state) {

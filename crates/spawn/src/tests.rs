@@ -10,9 +10,9 @@ use clap::Parser;
 use console::{Exit, Failure, Format, Printer, Screen};
 use domain::{Known, Region, Timestamp};
 use jiff::SignedDuration;
+use lifecycle::Action;
 use lifecycle::cloud::{Caller, Fault, Faulty, Memory, Seen, Spot, State};
 use lifecycle::tag::{self, Expiry, Intent, OnExpiry};
-use lifecycle::Action;
 
 use crate::{Ports, SpawnArgs, run};
 
@@ -32,7 +32,12 @@ fn memory() -> Memory {
 }
 
 fn faulty<'a>(cloud: &'a Memory, runs: &[Fault]) -> Faulty<'a> {
-    Faulty { cloud, runs: RefCell::new(runs.iter().copied().collect()), blind: Cell::new(0), stubborn: vec![] }
+    Faulty {
+        cloud,
+        runs: RefCell::new(runs.iter().copied().collect()),
+        blind: Cell::new(0),
+        stubborn: vec![],
+    }
 }
 
 /// An instance that was to be terminated so many hours ago.
@@ -299,10 +304,7 @@ fn a_list_says_what_is_left_and_why_something_is_not_known() {
         assert!(out.contains(expected), "{expected}: {out}");
     }
     assert_eq!(out.lines().count(), 6, "{out}");
-    assert_eq!(
-        Desk::new().spawn(&faulty(&memory(), &[]), &["list"]).ended,
-        Ok(Exit::NothingMatched)
-    );
+    assert_eq!(Desk::new().spawn(&faulty(&memory(), &[]), &["list"]).ended, Ok(Exit::NothingMatched));
     let blind = faulty(&cloud, &[]);
     blind.blind.set(1);
     assert_eq!(Desk::new().spawn(&blind, &["list"]).failed(), "2 regions could not be looked into");
@@ -357,7 +359,11 @@ fn what_a_launch_tells_when_there_is_no_instance() {
     cloud.forward(SignedDuration::from_hours(2));
     let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]);
     assert_eq!(told.ended, Ok(Exit::NothingMatched));
-    assert!(told.err.contains("no instance of launch 0123456789abcdef is there, and none will come"), "{}", told.err);
+    assert!(
+        told.err.contains("no instance of launch 0123456789abcdef is there, and none will come"),
+        "{}",
+        told.err
+    );
     assert!(cloud.all().is_empty());
 }
 
