@@ -27,11 +27,14 @@ impl World {
         let desk = Desk::default();
         let policy = ran(&mut desk.command("spawn", &["policy"])).good();
         let policy: Value = serde_json::from_str(&policy).unwrap();
-        // Beside it: what the test itself looks with.
-        let test = json!({"Statement": [{
-            "Effect": "Allow", "Resource": "*",
-            "Action": ["ec2:CreateTags", "ec2:DescribeInstanceAttribute", "cloudtrail:LookupEvents"],
-        }]});
+        // Beside it what the test itself does, and an instance that cannot be ended.
+        let test = json!({"Statement": [
+            {"Effect": "Allow", "Resource": "*", "Action": ["ec2:CreateTags", "cloudtrail:LookupEvents"]},
+            {
+                "Effect": "Deny", "Resource": "*", "Action": "ec2:TerminateInstances",
+                "Condition": {"StringEquals": {"aws:ResourceTag/stubborn": "yes"}},
+            },
+        ]});
         let user = json!([{"id": ACCOUNT, "users": [{"name": "alice", "policies": [policy, test]}]}]);
         let scenario = format!("accounts: {user}\ntiming: {{pending: 0s, visible_after: 0s}}\n{scenario}");
         let serving = serve_with(&desk, &scenario, more);
@@ -187,8 +190,7 @@ fn a_reaper_ends_what_is_overdue_and_own_although_one_of_them_fails() {
     let desk = Desk::default();
     let now = real_now(&desk);
     let begin = (now - SignedDuration::from_hours(6)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let scenario = "throttling: false\nfailures: [{call: TerminateInstances, times: 1, how: {refused: {code: OperationNotPermitted}}}]\n";
-    let world = World::new(scenario, &["--frozen", &begin]);
+    let world = World::new("throttling: false\n", &["--frozen", &begin]);
     let who = world.alice.call("sts", &[("Action", "GetCallerIdentity")]).unwrap();
     let me = between(&who, "<Arn>", "</Arn>").unwrap();
     let until = |hours: i64| {
@@ -196,12 +198,13 @@ fn a_reaper_ends_what_is_overdue_and_own_although_one_of_them_fails() {
         format!("v1;running;until={at};gen=1")
     };
     let (over, within) = (until(-2), until(2));
-    let launch = |expiry: &str, owner: &str, more: &[(&str, &str)]| {
+    let launch = |expiry: &str, owner: &str, stubborn: &str, more: &[(&str, &str)]| {
         let tags = [
             ("spawn:managed", "true"),
             ("spawn:owner", owner),
             ("spawn:expiry", expiry),
             ("spawn:on-expiry", "v1;terminate;grace=300"),
+            ("stubborn", stubborn),
         ];
         world.instance(&tags, more)
     };
@@ -210,14 +213,15 @@ fn a_reaper_ends_what_is_overdue_and_own_although_one_of_them_fails() {
         ("InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent"),
         ("InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "stop"),
     ];
-    let mut overdue = vec![launch(&over, &me, &[]), launch(&over, &me, &[]), launch(&over, &me, &spot)];
-    overdue.sort();
+    let extended = launch(&over, &me, "no", &[]);
+    let stubborn = launch(&over, &me, "yes", &[]);
+    let persistent = launch(&over, &me, "no", &spot);
     let stay = [
-        (launch(&over, &me, &[("DisableApiTermination", "true")]), "protected by AWS"),
-        (launch(&over, &me, &[("DisableApiStop", "true")]), "protected by AWS"),
-        (launch(&over, &me.replace("alice", "bob"), &[]), "owned by "),
-        (launch(&within, &me, &[]), "not overdue before"),
-        (launch("soon", &me, &[]), "tag spawn:expiry is "),
+        (launch(&over, &me, "no", &[("DisableApiTermination", "true")]), "protected by AWS"),
+        (launch(&over, &me, "no", &[("DisableApiStop", "true")]), "protected by AWS"),
+        (launch(&over, &me.replace("alice", "bob"), "no", &[]), "owned by "),
+        (launch(&within, &me, "no", &[]), "not overdue before"),
+        (launch("soon", &me, "no", &[]), "tag spawn:expiry is "),
     ];
     door(&world.alice.url, "clock", &json!({ "until": now }));
     let file = world.desk.home().join("plan.json");
@@ -228,7 +232,7 @@ fn a_reaper_ends_what_is_overdue_and_own_although_one_of_them_fails() {
             rows.iter().find(|row| row["instance_id"] == id).unwrap_or_else(|| panic!("no {id}: {rows:?}"));
         row[column].as_str().unwrap_or_default().to_string()
     };
-    for id in &overdue {
+    for id in [&extended, &stubborn, &persistent] {
         assert_eq!(action(&shown, id, "action"), "terminate");
     }
     for (id, why) in &stay {
@@ -237,38 +241,29 @@ fn a_reaper_ends_what_is_overdue_and_own_although_one_of_them_fails() {
     }
     assert_eq!(world.calls("TerminateInstances") + world.calls("CancelSpotInstanceRequests"), 0, "a dry run");
     // Between plan and act one of them is given more time.
-    let extended = launch_extended(&world, &overdue, &within);
+    let form = [
+        ("Action", "CreateTags"),
+        ("ResourceId.1", extended.as_str()),
+        ("Tag.1.Key", "spawn:expiry"),
+        ("Tag.1.Value", &within),
+    ];
+    world.alice.call("ec2", &form).unwrap();
     let told = world.spawn(&["reap", "--yes", "--plan", file, "-o", "json"]);
     assert!(told.code == 1 && told.err.contains("1 of 3 could not be ended"), "{told:?}");
     let done: Vec<Value> = serde_json::from_str(&told.out).unwrap();
-    let mut outcomes: Vec<String> = overdue.iter().map(|id| action(&done, id, "outcome")).collect();
-    assert_eq!(action(&done, &extended, "outcome"), "left");
-    outcomes.sort();
-    assert_eq!(outcomes, ["ended", "failed", "left"], "{done:?}");
+    let outcome = |id: &str| [action(&done, id, "outcome"), action(&done, id, "state")];
+    assert_eq!(outcome(&extended), ["left", ""]);
+    assert_eq!(outcome(&stubborn), ["failed", "running"]);
+    assert!(action(&done, &stubborn, "why").contains("ec2:TerminateInstances is not allowed"), "{done:?}");
+    assert_eq!(outcome(&persistent), ["ended", "shutting-down"]);
+    assert_eq!(world.alice.state(&persistent).0, "shutting-down");
     for (id, _) in &stay {
         assert_eq!(world.alice.state(id).0, "running", "{id}");
     }
-    // The one that failed is still overdue, and the next run ends it.
-    let again = world.rows(&["reap", "--yes"]);
-    assert_eq!(again.len(), 1);
-    assert_eq!(again[0]["outcome"], "ended");
-    assert!(world.calls("CancelSpotInstanceRequests") > 0);
-    assert_eq!(world.all().matches("<instanceId>").count(), 8, "nothing was launched again");
-}
-
-/// Extends an overdue instance that was bought on demand; its id.
-fn launch_extended(world: &World, overdue: &[String], expiry: &str) -> String {
-    let on_demand = |id: &&String| {
-        let form = [("Action", "DescribeInstances"), ("InstanceId.1", id.as_str())];
-        !world.alice.call("ec2", &form).unwrap().contains("<spotInstanceRequestId>")
-    };
-    let id = overdue.iter().find(on_demand).unwrap().clone();
-    let form = [
-        ("Action", "CreateTags"),
-        ("ResourceId.1", id.as_str()),
-        ("Tag.1.Key", "spawn:expiry"),
-        ("Tag.1.Value", expiry),
-    ];
-    world.alice.call("ec2", &form).unwrap();
-    id
+    // The one that failed is still overdue, and nothing else is; the spot request launched nothing again.
+    let again = world.rows(&["reap"]);
+    let overdue: Vec<&Value> = again.iter().filter(|row| row["action"] == "terminate").collect();
+    assert!(overdue.len() == 1 && overdue[0]["instance_id"] == stubborn, "{again:?}");
+    assert_eq!(world.calls("CancelSpotInstanceRequests"), 1);
+    assert_eq!(world.all().matches("<instanceId>").count(), 8);
 }

@@ -478,6 +478,10 @@ fn why_something_shown_is_not_acted_on() {
     check(&[], None);
     // It is to be stopped now: that was not shown.
     check(&[Truth { on_expiry: Said::Missing, ..overdue() }.seen(1)], None);
+    let mut neighbour = Truth { managed: false, ..overdue() }.seen(2);
+    check(&[neighbour.clone(), Truth { owner: None, ..overdue() }.seen(1)], Some(Why::OwnerUnknown));
+    (neighbour.id, neighbour.region) = ("i-1".to_string(), "eu-west-1".to_string());
+    check(&[neighbour, Truth { owner: None, ..overdue() }.seen(1)], Some(Why::OwnerUnknown));
     let mut elsewhere = overdue().seen(1);
     elsewhere.region = "eu-west-1".to_string();
     check(&[elsewhere], None);
