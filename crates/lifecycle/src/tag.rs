@@ -319,6 +319,9 @@ mod tests {
             if let Ok(expiry) = Expiry::decode(&text) {
                 prop_assert_eq!(Expiry::decode(&expiry.encode()), Ok(expiry));
             }
+            if let Ok(said) = OnExpiry::decode(&text) {
+                prop_assert_eq!(OnExpiry::decode(&said.encode()), Ok(said));
+            }
         }
     }
 }

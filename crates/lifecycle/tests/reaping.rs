@@ -265,7 +265,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn what_is_acted_on_was_shown_is_overdue_own_and_unprotected() {
     let first = number("FIRST_SEED", 1);
     let acted = std::cell::Cell::new(0usize);
-    for seed in first..first + number("SEEDS", 50) {
+    for seed in first..first + number("SEEDS", 20) {
         let config = ProptestConfig {
             cases: 100,
             max_shrink_iters: 20_000,

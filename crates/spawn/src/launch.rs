@@ -72,7 +72,7 @@ pub(crate) fn run_launch(
     let caller = ports.cloud.caller().map_err(cloud_failure)?;
     let launch = wanted.plan(&caller, ports)?;
     if args.dry_run {
-        printer.report(&Report::plain(page(&[(&launch, None)])), ports.encode)?;
+        printer.report(&Report::plain(page(&launch, None)), ports.encode)?;
         printer.note("nothing was launched");
         return Ok(Exit::Done);
     }
@@ -280,7 +280,7 @@ fn tell(
     let again = "spawn launch --resume asks again";
     match outcome {
         Outcome::Running(seen) => {
-            printer.report(&Report::plain(page(&[(launch, Some(&seen))])), ports.encode)?;
+            printer.report(&Report::plain(page(launch, Some(&seen))), ports.encode)?;
             let differences = launch.request.differences(&seen);
             differences.iter().for_each(|difference| printer.note(difference));
             if differences.is_empty() {
@@ -314,39 +314,31 @@ fn tell(
     }
 }
 
-/// Launches as they are planned, and what was read back of them.
-fn page(launches: &[(&Launch, Option<&Seen>)]) -> Page {
-    let fields = [
-        ("instance_id", Type::Text),
-        ("state", Type::Text),
-        ("instance_type", Type::Text),
-        ("region", Type::Text),
-        ("expiry", Type::Text),
-        ("cap", Type::Text),
-        ("on_expiry", Type::Text),
-        ("image", Type::Text),
-        ("key", Type::Text),
-        ("launch_id", Type::Text),
-    ];
-    let row = |(launch, seen): &(&Launch, Option<&Seen>)| -> Vec<Value> {
-        let request = &launch.request;
-        let told = |key: &str| match seen {
-            Some(seen) => seen.tag(key).map(String::from),
-            None => request.tags.get(key).cloned(),
-        };
-        vec![
-            seen.map(|seen| seen.id.as_str()).into(),
-            seen.map(|seen| seen.state.word()).into(),
-            seen.map_or(request.instance_type.as_str(), |seen| seen.instance_type.as_str()).into(),
-            request.region.as_str().into(),
-            told(tag::EXPIRY).into(),
-            told(tag::CAP).into(),
-            told(tag::ON_EXPIRY).into(),
-            request.image.as_str().into(),
-            request.key.as_deref().into(),
-            launch.id.as_str().into(),
-        ]
+/// A launch as it is planned, or what was read back of it.
+fn page(launch: &Launch, seen: Option<&Seen>) -> Page {
+    let request = &launch.request;
+    let told = |key: &str| match seen {
+        Some(seen) => seen.tag(key),
+        None => request.tags.get(key).map(String::as_str),
     };
-    let fields = fields.into_iter().map(|(name, ty)| Field::new(name, ty)).collect();
-    Page { fields, rows: launches.iter().map(row).collect() }
+    let until = told(tag::EXPIRY).and_then(|value| match Expiry::decode(value).ok()?.intent {
+        Intent::Running(until) => Some(until),
+        Intent::Paused(_) => None,
+    });
+    let action = told(tag::ON_EXPIRY).and_then(|value| Some(OnExpiry::decode(value).ok()?.action.verb()));
+    let kind = seen.map_or(request.instance_type.as_str(), |seen| seen.instance_type.as_str());
+    let cells: [(&str, Type, Value); 10] = [
+        ("instance_id", Type::Text, seen.map(|seen| seen.id.as_str()).into()),
+        ("state", Type::Text, seen.map(|seen| seen.state.word()).into()),
+        ("instance_type", Type::Text, kind.into()),
+        ("region", Type::Text, request.region.as_str().into()),
+        ("until", Type::Timestamp, until.into()),
+        ("cap", Type::Timestamp, told(tag::CAP).and_then(|value| tag::decode_cap(value).ok()).into()),
+        ("on_expiry", Type::Text, action.into()),
+        ("key", Type::Text, request.key.as_deref().into()),
+        ("launch_id", Type::Text, launch.id.as_str().into()),
+        ("image", Type::Text, request.image.as_str().into()),
+    ];
+    let (fields, row) = cells.into_iter().map(|(name, ty, value)| (Field::new(name, ty), value)).unzip();
+    Page { fields, rows: vec![row] }
 }
