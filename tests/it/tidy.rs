@@ -29,7 +29,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "console",
             "domain",
             "lake",
-            "lifecycle",
             "sandbox",
             "spawn",
             "truffle",
