@@ -40,5 +40,5 @@ test:
 install: setup
 	cargo build $(FEATURES) --release -p mycelium
 	install -d $(PREFIX)/bin $(PREFIX)/lib
-	install $(addprefix $(CARGO_TARGET_DIR)/release/,mycelium truffle collector) $(PREFIX)/bin
+	install $(addprefix $(CARGO_TARGET_DIR)/release/,mycelium truffle collector spawn) $(PREFIX)/bin
 	test ! -f .tools/duckdb/libduckdb.so || install .tools/duckdb/libduckdb.so $(PREFIX)/lib

@@ -2,16 +2,13 @@
 
 use crate::machine::{Machine, write_durably};
 use jiff::SignedDuration;
+use lifecycle::dead_man;
 use std::io;
 
-/// The units, as they are installed: path and text. `@WHEN@` is when the dead-man acts.
-const UNITS: [(&str, &str); 6] = [
+/// spawnd's own units beside the dead-man's, as they are installed: path and text.
+const UNITS: [(&str, &str); 2] = [
     ("/etc/systemd/system/spawnd.service", include_str!("../units/spawnd.service")),
-    ("/etc/systemd/system/spawn-dead-man.timer", include_str!("../units/spawn-dead-man.timer")),
-    ("/etc/systemd/system/spawn-dead-man.service", include_str!("../units/spawn-dead-man.service")),
     ("/etc/systemd/system/spawn-arm.service", include_str!("../units/spawn-arm.service")),
-    ("/etc/systemd/system/poweroff.target.d/10-spawn.conf", include_str!("../units/poweroff-limit.conf")),
-    ("/etc/sysctl.d/50-spawn.conf", include_str!("../units/sysctl.conf")),
 ];
 
 /// Not in /etc: the seconds count from this boot, and a later one must not find them.
@@ -23,7 +20,7 @@ const LEAST_AT_BOOT: SignedDuration = SignedDuration::from_mins(2);
 /// Writes the units; the dead-man is to act after `left`.
 pub(crate) fn write_units(machine: &Machine, left: SignedDuration) -> io::Result<()> {
     let when = when(machine, left);
-    for (path, text) in UNITS {
+    for (path, text) in dead_man::UNITS.into_iter().chain(UNITS) {
         let text = text.replace("@WHEN@", &when);
         write_durably(&machine.path(path), text.as_bytes(), 0o644)?;
     }
@@ -50,10 +47,9 @@ pub(crate) fn arm(machine: &Machine, after: SignedDuration) -> Result<(), String
 
 /// The instant as systemd counts it: seconds of the running time since the boot. From the timer's own start
 /// they must not count, because every `daemon-reload` of anybody takes that for now (systemd 252), and puts
-/// the end off. Three times, a minute apart: a reload at the very instant drops the one that is due.
+/// the end off.
 fn when(machine: &Machine, after: SignedDuration) -> String {
-    let at = machine.real_uptime() + machine.real(after);
-    [0, 60, 120].map(|later| format!("OnBootSec={}s", at.as_secs() + later)).join("\n")
+    dead_man::when((machine.real_uptime() + machine.real(after)).as_secs())
 }
 
 /// What the dead-man is set to at a boot, given what a state says.
@@ -91,7 +87,7 @@ mod tests {
     fn the_timer_names_what_is_left_and_no_calendar() {
         let (_folder, machine) = machine();
         write_units(&machine, SignedDuration::from_secs(29_700)).expect("written");
-        let timer = std::fs::read_to_string(machine.path(UNITS[1].0)).expect("a timer");
+        let timer = std::fs::read_to_string(machine.path(dead_man::UNITS[0].0)).expect("a timer");
         let timer = from_the_arming(&timer, machine.real_uptime().as_secs());
         insta::assert_snapshot!(timer, @r"
         [Unit]
@@ -124,9 +120,8 @@ mod tests {
             std::fs::write(&path, "#!/bin/sh\n").expect("a program");
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("executable");
         }
-        for (path, _) in
-            UNITS.iter().filter(|(path, _)| path.ends_with(".service") || path.ends_with(".timer"))
-        {
+        let units = dead_man::UNITS.into_iter().chain(UNITS);
+        for (path, _) in units.filter(|(path, _)| path.ends_with(".service") || path.ends_with(".timer")) {
             let output = Command::new("systemd-analyze")
                 .args(["verify", "--man=no", "--recursive-errors=no"])
                 .arg(format!("--root={}", folder.path().display()))

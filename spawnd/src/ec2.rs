@@ -32,11 +32,12 @@ const TAGGING: &str = "CreateTags";
 pub(crate) fn policy(partition: &str, account: &str) -> serde_json::Value {
     let resource = format!("arn:{partition}:ec2:*:{account}:instance/*");
     let own = "${ec2:SourceInstanceARN}";
+    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
     serde_json::json!({"Version": "2012-10-17", "Statement": [
         {
             "Sid": "SelfEnd", "Effect": "Allow", "Resource": resource,
             "Action": ENDING.map(|call| format!("ec2:{call}")),
-            "Condition": {"StringEquals": {"aws:ARN": own, "aws:ResourceTag/spawn:managed": "true"}},
+            "Condition": {"StringEquals": {"aws:ARN": own, (managed): tag::YES}},
         },
         {
             "Sid": "SelfTag", "Effect": "Allow", "Resource": resource, "Action": [format!("ec2:{TAGGING}")],

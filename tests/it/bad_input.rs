@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 
-use tests::{Desk, Ran};
+use tests::{Desk, Ran, ran};
 
 const TRUFFLE: &[&[&str]] = &[
     &[],
@@ -152,6 +152,22 @@ const COLLECTOR: &[&[&str]] = &[
     &["import", "price-list", "there.parquet", "--whole", "--partial"],
 ];
 
+const SPAWN: &[&[&str]] = &[
+    &["lunch"],
+    &["launch"],
+    &["launch", "t3.micro"],
+    &["launch", "t3", "--ttl", "8h"],
+    &["launch", "t3.micro", "--ttl", "8"],
+    &["launch", "t3.micro", "--ttl", "8d"],
+    &["launch", "t3.micro", "--ttl", "8h", "--cap", "week"],
+    &["launch", "t3.micro", "--ttl", "8h", "--on-expiry", "hibernate"],
+    &["launch", "t3.micro", "--ttl", "8h", "--image", "ubuntu"],
+    &["launch", "t3.micro", "--resume"],
+    &["reap", "--plan", "there.parquet", "--yes"],
+    &["reap", "--plan", "nowhere.json", "--yes"],
+    &["reap", "--plan", "nowhere.json", "--yes", "--owner", "me"],
+];
+
 fn told(desk: &Desk, ran: &Ran) -> String {
     let home = desk.home().to_string_lossy().into_owned();
     let text = ran.err.replace(&home, "~");
@@ -177,6 +193,11 @@ fn every_slip_is_answered() {
         let ran = desk.collector(words);
         assert_ne!(ran.code, 0, "{words:?} is no mistake: {}", ran.out);
         writeln!(all, "collector {}\n{}", words.join(" "), told(&desk, &ran)).unwrap();
+    }
+    for words in SPAWN {
+        let ran = ran(&mut desk.command("spawn", words));
+        assert_ne!(ran.code, 0, "{words:?} is no mistake: {}", ran.out);
+        writeln!(all, "spawn {}\n{}", words.join(" "), told(&desk, &ran)).unwrap();
     }
     insta::assert_snapshot!(all);
     let left: Vec<_> = fs::read_dir(desk.home()).unwrap().map(|e| e.unwrap().file_name()).collect();

@@ -20,6 +20,7 @@ mod room;
 mod sandbox;
 mod search;
 mod snapshot;
+mod spawn;
 mod storage;
 mod tidied;
 mod tidy;

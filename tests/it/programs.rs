@@ -161,6 +161,8 @@ fn completions_know_the_users_own_ids() {
     check(&["collector", "import", "spot-h"], "spot-history");
     check(&["collector", "import", "hist"], "history.csv");
     check(&["collector", "snapshot", "inter"], "interruption");
+    check(&["spawn", "launch", "p5en.4"], "p5en.48xlarge");
+    check(&["spawn", "launch", "--on-expiry", "t"], "terminate");
     for shell in ["bash", "zsh", "fish"] {
         let script = desk.truffle(&["completions", shell]).good();
         assert!(script.contains("COMPLETE") && script.contains("collector"), "{shell}: {script}");

@@ -17,11 +17,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("console", &["catalog", "domain"]),
     ("feeds", &["catalog", "domain"]),
     ("collector", &["catalog", "console", "domain", "feeds"]),
+    ("spawn", &["catalog", "console", "domain", "lifecycle"]),
     ("truffle", &["catalog", "console", "domain"]),
     ("sandbox", &["catalog", "console", "domain", "lifecycle"]),
     (
         "mycelium",
-        &["aws", "catalog", "collector", "console", "domain", "lake", "sandbox", "truffle", "warehouse"],
+        &[
+            "aws",
+            "catalog",
+            "collector",
+            "console",
+            "domain",
+            "lake",
+            "sandbox",
+            "spawn",
+            "truffle",
+            "warehouse",
+        ],
     ),
 ];
 

@@ -187,6 +187,15 @@ pub(crate) fn ec2(config: &SdkConfig, region: Option<&str>, dated: &Dated) -> aw
     aws_sdk_ec2::Client::from_conf(builder.build())
 }
 
+/// EC2 in a region, with one attempt for a call: whoever asks decides whether it is made again.
+pub(crate) fn ec2_once(config: &SdkConfig, region: &str, dated: &Dated) -> aws_sdk_ec2::Client {
+    let builder = aws_sdk_ec2::config::Builder::from(config)
+        .interceptor(dated.clone())
+        .region(Region::new(region.to_string()))
+        .retry_config(RetryConfig::disabled());
+    aws_sdk_ec2::Client::from_conf(builder.build())
+}
+
 /// Service Quotas in a region.
 pub(crate) fn quotas(config: &SdkConfig, region: &str, dated: &Dated) -> aws_sdk_servicequotas::Client {
     let builder = aws_sdk_servicequotas::config::Builder::from(config)

@@ -6,8 +6,16 @@ use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use catalog::ports::SourceError;
 
-/// What failed and what to do, a lowercase fragment. `action` is the call's IAM action.
+/// What failed and what to do, a lowercase fragment. `action` is the call's IAM action, one of the collector's.
 pub(crate) fn gap<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    gap_of("collector", action, error)
+}
+
+/// The same for a call of another program, whose `policy` prints what it needs.
+pub(crate) fn gap_of<E>(program: &str, action: &str, error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -15,7 +23,7 @@ where
         SdkError::ServiceError(answer) => {
             let refused = answer.err();
             match refused.code() {
-                Some(code) => refusal(action, code, refused.message().unwrap_or_default()),
+                Some(code) => refusal(program, action, code, refused.message().unwrap_or_default()),
                 None => {
                     format!(
                         "{action}: the server answers {}, and not as AWS does",
@@ -30,14 +38,14 @@ where
     }
 }
 
-fn refusal(action: &str, code: &str, words: &str) -> String {
+fn refusal(program: &str, action: &str, code: &str, words: &str) -> String {
     match code {
         "AccessDeniedException" if words.contains("not enabled for cost explorer") => format!(
             "{action}: Cost Explorer is not enabled in the account: open it once in the Billing console, and ask again a day later"
         ),
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
             format!(
-                "{action} is not allowed: add it to the policy (collector policy prints one that is enough)"
+                "{action} is not allowed: add it to the policy ({program} policy prints one that is enough)"
             )
         }
         "OptInRequired" => format!("{action}: the account has not opted into the region"),
@@ -82,7 +90,7 @@ mod tests {
     #[test]
     fn what_a_person_reads() {
         let check = |code: &str, words: &str, expected: &str| {
-            assert_eq!(refusal("ec2:DescribeVolumes", code, words), expected);
+            assert_eq!(refusal("collector", "ec2:DescribeVolumes", code, words), expected);
         };
         check(
             "UnauthorizedOperation",

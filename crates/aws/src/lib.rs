@@ -1,10 +1,13 @@
-//! AWS through its SDK and its public files, behind the port `Source`: pages in, rows out, nothing interpreted.
+//! AWS through its SDK and its public files. Behind the port `Source` pages come in and rows go out, nothing is
+//! interpreted, and every call is in [`Aws::actions`]'s table and only reads; behind the port `Cloud` instances are
+//! launched and ended, one call for each thing asked for.
 //!
 //! This is the only room that names aws-sdk-*, and it owns the async runtime and all concurrency over regions. It
-//! will never write a file, decide what is worth keeping, or change anything in an account: every call that it makes
-//! is in [`Aws::actions`]'s table, or lists and reads a bucket, and only reads.
+//! will never write a file, decide what is worth keeping, or which instance is to begin or end. Buckets are listed and
+//! read, and no more.
 
 mod clients;
+mod cloud;
 mod costs;
 mod document;
 mod fleet;

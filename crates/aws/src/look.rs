@@ -16,7 +16,7 @@ use crate::utilization::{self, Allowance};
 use crate::{fleet, heartbeat, instance_type, places, quota, spot, values};
 
 /// Regions that are asked at once: enough to hide the distance, few enough for one machine's patience.
-const AT_ONCE: usize = 8;
+pub(crate) const AT_ONCE: usize = 8;
 
 /// How often somebody's wish to stop is looked at.
 pub(crate) const GLANCE: Duration = Duration::from_millis(200);

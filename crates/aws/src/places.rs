@@ -19,18 +19,40 @@ pub(crate) async fn account(
     clock: fn() -> Timestamp,
 ) -> Result<Account, SourceError> {
     let dated = Dated::default();
-    let who = clients::sts(config, &dated).get_caller_identity().send().await;
+    let (account_id, arn) = identity(config, &dated).await?;
     let here = clock();
+    let (enabled, disabled) = region_names(config, &dated).await?;
+    Ok(Account {
+        profile: profile.map(String::from),
+        account_id,
+        partition: arn.split(':').nth(1).unwrap_or_default().into(),
+        enabled,
+        disabled,
+        ahead: dated.first().map_or(0, |aws| here.as_second() - aws.as_second()),
+    })
+}
+
+/// The account and the ARN of whoever asks.
+pub(crate) async fn identity(config: &SdkConfig, dated: &Dated) -> Result<(String, String), SourceError> {
+    let who = clients::sts(config, dated).get_caller_identity().send().await;
     let who = who.map_err(|error| match &error {
         aws_sdk_sts::error::SdkError::ServiceError(_) => {
             SourceError::Credentials(gap("sts:GetCallerIdentity", &error))
         }
         _ => unsigned(&error).unwrap_or_else(|| SourceError::Failed(gap("sts:GetCallerIdentity", &error))),
     })?;
-    let (Some(account_id), Some(arn)) = (who.account(), who.arn()) else {
-        return Err(SourceError::Failed("sts:GetCallerIdentity named no account".into()));
-    };
-    let regions = clients::ec2(config, None, &dated).describe_regions().all_regions(true).send().await;
+    match (who.account(), who.arn()) {
+        (Some(account), Some(arn)) => Ok((account.into(), arn.into())),
+        _ => Err(SourceError::Failed("sts:GetCallerIdentity named no account".into())),
+    }
+}
+
+/// The regions that can be asked, and those that the account has not opted into.
+pub(crate) async fn region_names(
+    config: &SdkConfig,
+    dated: &Dated,
+) -> Result<(Vec<String>, Vec<String>), SourceError> {
+    let regions = clients::ec2(config, None, dated).describe_regions().all_regions(true).send().await;
     let regions = regions.map_err(|error| SourceError::Failed(gap("ec2:DescribeRegions", &error)))?;
     let (mut enabled, mut disabled) = (Vec::new(), Vec::new());
     for region in regions.regions() {
@@ -39,14 +61,7 @@ pub(crate) async fn account(
     }
     enabled.sort();
     disabled.sort();
-    Ok(Account {
-        profile: profile.map(String::from),
-        account_id: account_id.into(),
-        partition: arn.split(':').nth(1).unwrap_or_default().into(),
-        enabled,
-        disabled,
-        ahead: dated.first().map_or(0, |aws| here.as_second() - aws.as_second()),
-    })
+    Ok((enabled, disabled))
 }
 
 /// Zone ids by zone names: the names are the account's own.

@@ -10,14 +10,22 @@
 //! * Nobody is cut off without a warning that is at least the grace old.
 //! * An intent has a generation; the highest wins, and of two equal ones the earlier end.
 //!
+//! Beside the life from inside stand the two looks from outside, pure in the same way: [`launch`] begins a
+//! life at most once, [`reap`] says which lives are overdue and whose, and [`cloud`] is the port to what both
+//! ask of EC2.
+//!
 //! This room will never know a clock, a file, a socket, the environment or AWS. It never waits: what
 //! takes time is an effect, and how it went comes back as an [`Event`].
 
 mod beat;
+pub mod cloud;
+pub mod dead_man;
 mod ending;
 pub mod idle;
 mod intent;
+pub mod launch;
 mod notice;
+pub mod reap;
 pub mod span;
 mod state;
 mod status;

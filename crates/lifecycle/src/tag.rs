@@ -5,6 +5,7 @@ mod heartbeat;
 pub use heartbeat::{Figures, HEARTBEAT, Heartbeat, LONGEST_PERIOD, UNSEEN};
 
 use crate::span::parse_span;
+use crate::terms::{Action, LONGEST_GRACE};
 use domain::Timestamp;
 use jiff::SignedDuration;
 
@@ -12,6 +13,18 @@ use jiff::SignedDuration;
 pub const EXPIRY: &str = "spawn:expiry";
 /// The tag that holds the cap, an RFC 3339 instant; the instance's own role may not write it.
 pub const CAP: &str = "spawn:cap";
+/// The tag of every instance that spawn launched; its value is [`YES`].
+pub const MANAGED: &str = "spawn:managed";
+/// The value of [`MANAGED`].
+pub const YES: &str = "true";
+/// The tag that says for whom the instance runs: the ARN of whoever launched it.
+pub const OWNER: &str = "spawn:owner";
+/// The tag that names the launch, so that it can be found again when the answer was lost.
+pub const LAUNCH: &str = "spawn:launch-id";
+/// The tag that says what is done from outside with an instance that outlived its time.
+pub const ON_EXPIRY: &str = "spawn:on-expiry";
+/// The predecessor's tag for whoever launched: an ARN too.
+pub const PREDECESSOR_OWNER: &str = "spawn:iam-user";
 /// Tags of the predecessor that are read and never written.
 pub const PREDECESSOR: [&str; 4] =
     ["spawn:ttl", "spawn:ttl-deadline", "spawn:idle-timeout", "spawn:hibernate-on-idle"];
@@ -111,6 +124,42 @@ pub fn encode_cap(cap: Timestamp) -> String {
     whole_seconds(cap).to_string()
 }
 
+/// The value of [`ON_EXPIRY`]: the part of the terms that somebody outside has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnExpiry {
+    /// What is done.
+    pub action: Action,
+    /// The grace of the terms: nobody outside acts before it is over too.
+    pub grace: SignedDuration,
+}
+
+impl OnExpiry {
+    /// What holds where the tag is missing: the mildest action, and the longest grace that terms may have.
+    pub const UNSAID: OnExpiry = OnExpiry { action: Action::Stop, grace: LONGEST_GRACE };
+
+    /// The tag's value, such as `v1;terminate;grace=300` (seconds).
+    pub fn encode(&self) -> String {
+        format!("v1;{};grace={}", self.action.verb(), self.grace.as_secs().max(0))
+    }
+
+    /// Reads a tag's value; anything but that form is an error.
+    pub fn decode(value: &str) -> Result<OnExpiry, TagError> {
+        let expected = "v1;stop;grace=300, with stop, hibernate or terminate";
+        decode_on_expiry(value).ok_or_else(|| TagError { key: ON_EXPIRY, value: shown(value), expected })
+    }
+}
+
+fn decode_on_expiry(value: &str) -> Option<OnExpiry> {
+    let mut parts = value.split(';');
+    let ("v1", verb, grace, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
+        return None;
+    };
+    let all = [Action::Stop, Action::Hibernate, Action::Terminate];
+    let grace = SignedDuration::from_secs(digits(grace.strip_prefix("grace=")?)? as i64);
+    let action = all.into_iter().find(|action| action.verb() == verb)?;
+    (grace <= LONGEST_GRACE).then_some(OnExpiry { action, grace })
+}
+
 /// What the predecessor's tags say of an instance that it launched.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Predecessor {
@@ -208,6 +257,31 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_outside_does() {
+        let check = |value: &str, action: Action, seconds: i64| {
+            let said = OnExpiry { action, grace: SignedDuration::from_secs(seconds) };
+            assert_eq!(OnExpiry::decode(value), Ok(said), "{value}");
+            assert_eq!(said.encode(), value);
+        };
+        check("v1;stop;grace=300", Action::Stop, 300);
+        check("v1;hibernate;grace=0", Action::Hibernate, 0);
+        check("v1;terminate;grace=1800", Action::Terminate, 1800);
+        for bad in [
+            "",
+            "stop",
+            "v2;stop;grace=300",
+            "v1;reboot;grace=300",
+            "v1;stop;grace=1801",
+            "v1;stop;grace=-1",
+            "v1;stop;300",
+            "v1;stop;grace=300;x",
+        ] {
+            let error = OnExpiry::decode(bad).expect_err(bad).to_string();
+            assert!(error.contains("spawn:on-expiry") && error.contains("expected v1;stop"), "{error}");
+        }
+    }
+
+    #[test]
     fn the_predecessors_tags() {
         let check = |key: &str, value: &str, expected: Result<Predecessor, ()>| {
             let read = Predecessor::read(|asked| (asked == key).then(|| value.to_string()));
@@ -244,6 +318,9 @@ mod tests {
         fn no_text_makes_it_panic(text in any::<String>()) {
             if let Ok(expiry) = Expiry::decode(&text) {
                 prop_assert_eq!(Expiry::decode(&expiry.encode()), Ok(expiry));
+            }
+            if let Ok(said) = OnExpiry::decode(&text) {
+                prop_assert_eq!(OnExpiry::decode(&said.encode()), Ok(said));
             }
         }
     }

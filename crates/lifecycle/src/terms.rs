@@ -135,6 +135,9 @@ mod or_off {
     }
 }
 
+/// The longest grace: a warning that is older is no warning of this end.
+pub(crate) const LONGEST_GRACE: SignedDuration = SignedDuration::from_mins(30);
+
 /// So that hook, calls and fallbacks are over before the dead-man acts.
 const LONGEST_PRE_STOP: SignedDuration = SignedDuration::from_mins(3);
 
@@ -172,7 +175,7 @@ impl Terms {
 
     /// What is wrong with these terms, as one sentence; none when they can be kept.
     pub fn problem(&self) -> Option<String> {
-        if self.grace > SignedDuration::from_mins(30) {
+        if self.grace > LONGEST_GRACE {
             return Some(format!("grace is {}, expected at most 30m", span::format_span(self.grace)));
         }
         if self.pre_stop_limit > LONGEST_PRE_STOP {

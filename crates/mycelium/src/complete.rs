@@ -16,6 +16,7 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use collector::CollectorArgs;
 use console::{Flags, Settings, Sources};
 use sandbox::SandboxArgs;
+use spawn::SpawnArgs;
 use truffle::{Shell, TruffleArgs};
 
 /// The variable by which a shell asks for completions.
@@ -30,6 +31,7 @@ pub(crate) fn mycelium() -> Command {
         .arg_required_else_help(true)
         .subcommand(truffle_command())
         .subcommand(collector_command())
+        .subcommand(spawn_command())
         .subcommand(SandboxArgs::command())
 }
 
@@ -63,6 +65,17 @@ fn collector_command() -> Command {
     command.mut_subcommand("import", |import| {
         import.mut_arg("paths", |paths| paths.add(ArgValueCompleter::new(kinds_and_files)))
     })
+}
+
+fn spawn_command() -> Command {
+    let offers: &[(&str, Choice)] = &[("instance_type", types), ("region", regions), ("on_expiry", ends)];
+    ["launch", "list", "reap"].into_iter().fold(SpawnArgs::command(), |command, name| {
+        command.mut_subcommand(name, |subcommand| offering(subcommand, offers))
+    })
+}
+
+fn ends() -> Option<Vec<String>> {
+    Some(vec!["stop".into(), "terminate".into()])
 }
 
 /// What a file holds may be said before it.
@@ -162,6 +175,7 @@ pub(crate) fn answer_shell() {
     let (command, name, words): (fn() -> Command, _, _) = match typed.get(1).and_then(|word| word.to_str()) {
         Some("truffle") => (truffle_command, "truffle", &typed[1..]),
         Some("collector") => (collector_command, "collector", &typed[1..]),
+        Some("spawn") => (spawn_command, "spawn", &typed[1..]),
         _ => (mycelium, "mycelium", &typed[..]),
     };
     let here = std::env::current_dir().ok();
@@ -183,7 +197,7 @@ pub(crate) fn script(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
         Shell::Zsh => &Zsh,
         Shell::Fish => &Fish,
     };
-    ["truffle", "collector", "mycelium"]
+    ["truffle", "collector", "spawn", "mycelium"]
         .into_iter()
         .try_for_each(|program| shell.write_registration(VARIABLE, program, program, program, out))
 }

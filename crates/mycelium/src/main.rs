@@ -6,6 +6,7 @@ mod facts;
 mod seed;
 
 use std::ffi::OsString;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use collector::CollectorArgs;
 use console::{Exit, Failure, Flags, Kind, Printer, Screen, Settings, Sources};
 use domain::Timestamp;
 use sandbox::SandboxArgs;
+use spawn::SpawnArgs;
 use truffle::TruffleArgs;
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Some("truffle") => run_truffle(&typed[1..]),
         Some("collector") => run_collector(&typed[1..]),
         Some("sandbox") => run_sandbox(&typed[1..]),
+        Some("spawn") => run_spawn(&typed[1..]),
         _ => about(&typed),
     }
 }
@@ -131,6 +134,34 @@ fn run_sandbox(typed: &[OsString]) -> ExitCode {
         sandbox::run(&args, &ports, &mut printer(&settings, screen))
     });
     end(flags.quiet, done)
+}
+
+fn run_spawn(typed: &[OsString]) -> ExitCode {
+    let args: SpawnArgs = match parse(typed) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let flags = &args.flags;
+    let done = start(flags).and_then(|(settings, screen)| {
+        let cloud = aws::Aws::new(clock).map_err(|error| Failure::broken(error.to_string()))?;
+        let ports = spawn::Ports {
+            cloud: &cloud,
+            journal: &settings.config.join("launches"),
+            region: &settings.region.value,
+            clock: &clock,
+            wait: &std::thread::sleep,
+            new_id: &new_id,
+            encode: &lake::ColumnarEncoder,
+        };
+        spawn::run(&args, &ports, &mut printer(&settings, screen))
+    });
+    end(flags.quiet, done)
+}
+
+/// Thirty-two digits that nobody had before: the keys of the standard library's hashes are the system's entropy.
+fn new_id() -> String {
+    let draw = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", draw(), draw())
 }
 
 fn printer(settings: &Settings, screen: Screen) -> Printer {

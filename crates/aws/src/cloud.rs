@@ -1,0 +1,329 @@
+//! Instances from outside: looked at in all regions side by side, launched and ended one by one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::config::http::HttpResponse;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::operation::run_instances::RunInstancesError;
+use aws_sdk_ec2::types::{
+    Filter, HttpTokensState, Instance, InstanceAttributeName, InstanceMetadataEndpointState,
+    InstanceMetadataOptionsRequest, InstanceMetadataTagsState, InstanceType, ResourceType, ShutdownBehavior,
+    SpotInstanceType, Tag, TagSpecification,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use catalog::ports::SourceError;
+use domain::Known;
+use lifecycle::cloud::{Caller, Cloud, CloudError, How, Looked, Metadata, Reply, Seen, Spot, State, Which};
+use lifecycle::launch::Request;
+use lifecycle::{PowerOff, tag};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::clients::{self, Dated};
+use crate::gap::gap_of;
+use crate::look::AT_ONCE;
+use crate::{Aws, places, values};
+
+impl Aws {
+    /// A client of a region, and the account's settings behind it.
+    fn ec2(&self, region: &str) -> Client {
+        clients::ec2(&self.config(None), Some(region), &Dated::default())
+    }
+}
+
+fn gap<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    gap_of("spawn", action, error)
+}
+
+fn failed<E>(action: &str) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    move |error| CloudError::Failed(gap(action, &error))
+}
+
+impl Cloud for Aws {
+    fn caller(&self) -> Result<Caller, CloudError> {
+        let config = self.config(None);
+        let dated = Dated::default();
+        let asked = self.runtime.block_on(async {
+            let (account, arn) = places::identity(&config, &dated).await?;
+            let (regions, _) = places::region_names(&config, &dated).await?;
+            Ok((account, arn, regions))
+        });
+        let (account, arn, regions) = asked.map_err(|error| match error {
+            SourceError::Credentials(why) => CloudError::Credentials(why),
+            other => CloudError::Failed(other.to_string()),
+        })?;
+        let now =
+            dated.first().ok_or_else(|| CloudError::Failed("AWS did not say what time it is".into()))?;
+        Ok(Caller { account, arn, regions, now })
+    }
+
+    fn look(&self, regions: &[String], which: Which<'_>) -> Vec<Looked> {
+        let config = self.config(None);
+        self.runtime.block_on(look(&config, regions, &filters(which)))
+    }
+
+    fn protected(&self, region: &str, id: &str) -> Result<bool, CloudError> {
+        let client = self.ec2(region);
+        let ask =
+            |attribute| client.describe_instance_attribute().instance_id(id).attribute(attribute).send();
+        let failed = failed("ec2:DescribeInstanceAttribute");
+        self.runtime.block_on(async {
+            let end = ask(InstanceAttributeName::DisableApiTermination).await.map_err(&failed)?;
+            let stop = ask(InstanceAttributeName::DisableApiStop).await.map_err(&failed)?;
+            let said = [end.disable_api_termination(), stop.disable_api_stop()];
+            match said.map(|said| said.and_then(|said| said.value())) {
+                [Some(end), Some(stop)] => Ok(end || stop),
+                _ => Err(CloudError::Failed("AWS did not say whether it is protected".to_string())),
+            }
+        })
+    }
+
+    fn cancel(&self, region: &str, request: &str) -> Result<(), CloudError> {
+        let call = self.ec2(region).cancel_spot_instance_requests().spot_instance_request_ids(request);
+        let done = self.runtime.block_on(call.send());
+        done.map(drop).map_err(failed("ec2:CancelSpotInstanceRequests"))
+    }
+
+    fn end(&self, region: &str, id: &str, how: How) -> Result<(), CloudError> {
+        let client = self.ec2(region);
+        self.runtime.block_on(async {
+            match how {
+                How::Stop => {
+                    let done = client.stop_instances().instance_ids(id).send().await;
+                    done.map(drop).map_err(failed("ec2:StopInstances"))
+                }
+                How::Terminate => {
+                    let done = client.terminate_instances().instance_ids(id).send().await;
+                    done.map(drop).map_err(failed("ec2:TerminateInstances"))
+                }
+            }
+        })
+    }
+
+    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, CloudError> {
+        let call =
+            self.ec2(region).describe_instance_types().instance_types(InstanceType::from(instance_type));
+        let answer = self.runtime.block_on(call.send()).map_err(failed("ec2:DescribeInstanceTypes"))?;
+        let info = answer.instance_types().first().and_then(|found| found.processor_info());
+        let words = info.map(|info| info.supported_architectures()).unwrap_or_default();
+        Ok(words.iter().map(|word| word.as_str().to_string()).collect())
+    }
+
+    fn run(&self, request: &Request, token: &str) -> Reply {
+        let client = clients::ec2_once(&self.config(None), &request.region, &Dated::default());
+        let tags = |kind| {
+            let tags = request.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+            TagSpecification::builder().resource_type(kind).set_tags(Some(tags.collect())).build()
+        };
+        let metadata = InstanceMetadataOptionsRequest::builder()
+            .http_endpoint(InstanceMetadataEndpointState::Enabled)
+            .http_tokens(HttpTokensState::Required)
+            .http_put_response_hop_limit(1)
+            .instance_metadata_tags(InstanceMetadataTagsState::Enabled);
+        let call = client
+            .run_instances()
+            .client_token(token)
+            .min_count(1)
+            .max_count(1)
+            .image_id(&request.image)
+            .instance_type(InstanceType::from(request.instance_type.as_str()))
+            .set_key_name(request.key.clone())
+            .metadata_options(metadata.build())
+            .instance_initiated_shutdown_behavior(match request.power_off {
+                PowerOff::Stops => ShutdownBehavior::Stop,
+                PowerOff::Terminates => ShutdownBehavior::Terminate,
+            })
+            .tag_specifications(tags(ResourceType::Instance))
+            .tag_specifications(tags(ResourceType::Volume))
+            .tag_specifications(tags(ResourceType::NetworkInterface))
+            .user_data(STANDARD.encode(&request.user_data));
+        match self.runtime.block_on(call.send()) {
+            Ok(answer) => match answer.instances().first().and_then(|instance| instance.instance_id()) {
+                Some(id) => Reply::Launched(id.to_string()),
+                None => Reply::Lost("ec2:RunInstances: the answer names no instance".to_string()),
+            },
+            Err(error) => reply(&error),
+        }
+    }
+}
+
+/// What an error of RunInstances says of what was done.
+fn reply(error: &SdkError<RunInstancesError, HttpResponse>) -> Reply {
+    let why = gap("ec2:RunInstances", error);
+    match error {
+        SdkError::ConstructionFailure(_) => Reply::Refused(why),
+        SdkError::ServiceError(answer) => {
+            meaning(answer.err().code(), answer.raw().status().is_server_error(), why)
+        }
+        _ => Reply::Lost(why),
+    }
+}
+
+/// What a code says of what was done. A failure of the server's own kind says nothing, but for a lack of capacity,
+/// which EC2 answers in that kind too.
+fn meaning(code: Option<&str>, servers: bool, why: String) -> Reply {
+    match code {
+        None => Reply::Lost(why),
+        Some("IdempotentInstanceTerminated") => Reply::Ended,
+        Some("IdempotentParameterMismatch") => Reply::Mismatch(why),
+        Some("RequestLimitExceeded" | "Throttling" | "ThrottlingException") => Reply::Throttled(why),
+        Some(code) if servers && !code.starts_with("Insufficient") => Reply::Lost(why),
+        Some(_) => Reply::Refused(why),
+    }
+}
+
+fn filters(which: Which<'_>) -> Vec<Filter> {
+    let one = |name: String, values: Vec<String>| {
+        vec![Filter::builder().name(name).set_values(Some(values)).build()]
+    };
+    match which {
+        Which::All => Vec::new(),
+        // A filter, because of an id that is not there the call itself makes an error.
+        Which::Ids(ids) => one("instance-id".to_string(), ids.to_vec()),
+        Which::Launch(id) => one(format!("tag:{}", tag::LAUNCH), vec![id.to_string()]),
+    }
+}
+
+async fn look(config: &SdkConfig, regions: &[String], filters: &[Filter]) -> Vec<Looked> {
+    let gate = Arc::new(Semaphore::new(AT_ONCE));
+    let mut tasks = JoinSet::new();
+    for (number, region) in regions.iter().cloned().enumerate() {
+        let (config, filters, gate) = (config.clone(), filters.to_vec(), gate.clone());
+        tasks.spawn(async move {
+            let _turn = gate.acquire().await;
+            let dated = Dated::default();
+            let client = clients::ec2(&config, Some(&region), &dated);
+            let seen = instances(&client, &region, &filters).await;
+            (number, Looked { region, at: dated.first(), seen })
+        });
+    }
+    let mut looked: Vec<(usize, Looked)> = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        looked.extend(ended);
+    }
+    let mut looked: BTreeMap<usize, Looked> = looked.into_iter().collect();
+    let broken = |region: &String| Looked {
+        region: region.clone(),
+        at: None,
+        seen: Err("the look broke off".to_string()),
+    };
+    regions
+        .iter()
+        .enumerate()
+        .map(|(at, region)| looked.remove(&at).unwrap_or_else(|| broken(region)))
+        .collect()
+}
+
+async fn instances(client: &Client, region: &str, filters: &[Filter]) -> Result<Vec<Seen>, String> {
+    let call = client
+        .describe_instances()
+        .set_filters((!filters.is_empty()).then(|| filters.to_vec()))
+        .max_results(1000);
+    let mut pages = call.into_paginator().send();
+    let mut all = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| gap("ec2:DescribeInstances", &error))?;
+        for reservation in page.reservations() {
+            let account = reservation.owner_id().unwrap_or_default();
+            for instance in reservation.instances() {
+                all.push(seen(instance, account, region)?);
+            }
+        }
+    }
+    if all.iter().any(|seen| seen.spot.is_some()) {
+        let requests = requests(client).await;
+        for spot in all.iter_mut().filter_map(|seen| seen.spot.as_mut()) {
+            spot.persistent = match &requests {
+                Ok(kinds) => kinds.get(&spot.request).map_or(Known::Absent, |kind| Known::Is(*kind)),
+                Err(why) => Known::Unseen(why.clone()),
+            };
+        }
+    }
+    Ok(all)
+}
+
+fn unseen<T>(why: &str) -> Known<T> {
+    Known::Unseen(why.to_string())
+}
+
+fn seen(instance: &Instance, account: &str, region: &str) -> Result<Seen, String> {
+    let id = instance.instance_id().unwrap_or_default();
+    let word = instance.state().and_then(|state| state.name()).map_or("none", |name| name.as_str());
+    let state = State::ALL.into_iter().find(|state| state.word() == word);
+    let tags = instance
+        .tags()
+        .iter()
+        .filter_map(|tag| Some((tag.key()?.to_string(), tag.value().unwrap_or_default().to_string())));
+    let spot = instance
+        .spot_instance_request_id()
+        .map(|request| Spot { request: request.to_string(), persistent: unseen("not asked for") });
+    let metadata = instance.metadata_options().map(|options| Metadata {
+        session_required: options.http_tokens() == Some(&HttpTokensState::Required),
+        hops: options.http_put_response_hop_limit().unwrap_or_default().unsigned_abs(),
+        tags: options.instance_metadata_tags() == Some(&InstanceMetadataTagsState::Enabled),
+    });
+    Ok(Seen {
+        account: account.to_string(),
+        region: region.to_string(),
+        id: id.to_string(),
+        instance_type: instance.instance_type().map_or_else(String::new, |kind| kind.as_str().to_string()),
+        state: state.ok_or_else(|| format!("instance {id} has the state \"{word}\", which is not known"))?,
+        tags: tags.collect(),
+        launched: instance
+            .launch_time()
+            .and_then(values::timestamp)
+            .map_or_else(|| unseen("AWS did not say"), Known::Is),
+        protected: unseen("not asked for"),
+        spot,
+        metadata,
+    })
+}
+
+/// Of each spot request whether it is persistent.
+async fn requests(client: &Client) -> Result<BTreeMap<String, bool>, String> {
+    let mut pages = client.describe_spot_instance_requests().max_results(1000).into_paginator().send();
+    let mut all = BTreeMap::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| gap("ec2:DescribeSpotInstanceRequests", &error))?;
+        for request in page.spot_instance_requests() {
+            if let (Some(id), Some(kind)) = (request.spot_instance_request_id(), request.r#type()) {
+                all.insert(id.to_string(), *kind == SpotInstanceType::Persistent);
+            }
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_code_says_of_what_was_done() {
+        let why = || "why".to_string();
+        let check = |code: Option<&str>, servers: bool, expected: Reply| {
+            assert_eq!(meaning(code, servers, why()), expected, "{code:?}");
+        };
+        check(Some("InvalidAMIID.NotFound"), false, Reply::Refused(why()));
+        check(Some("UnauthorizedOperation"), false, Reply::Refused(why()));
+        check(Some("VcpuLimitExceeded"), false, Reply::Refused(why()));
+        check(Some("InsufficientInstanceCapacity"), true, Reply::Refused(why()));
+        check(Some("RequestLimitExceeded"), true, Reply::Throttled(why()));
+        check(Some("InternalError"), true, Reply::Lost(why()));
+        check(Some("Unavailable"), true, Reply::Lost(why()));
+        check(None, true, Reply::Lost(why()));
+        check(None, false, Reply::Lost(why()));
+        check(Some("IdempotentInstanceTerminated"), false, Reply::Ended);
+        check(Some("IdempotentParameterMismatch"), false, Reply::Mismatch(why()));
+    }
+}

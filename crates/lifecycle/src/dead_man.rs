@@ -1,0 +1,68 @@
+//! The dead-man's texts: a timer of systemd that powers the machine off when nothing else has ended it.
+//!
+//! spawnd installs these units and sets them; an instance without spawnd gets them from its user-data, with a
+//! script that does the least: what is left survives a reboot and a stop. That the time runs is all it knows: no
+//! tag, no idleness, no warning.
+
+use jiff::SignedDuration;
+
+/// The units that every instance has, as they are installed: path and text. `@WHEN@` is when the dead-man acts.
+pub const UNITS: [(&str, &str); 4] = [
+    ("/etc/systemd/system/spawn-dead-man.timer", include_str!("../units/spawn-dead-man.timer")),
+    ("/etc/systemd/system/spawn-dead-man.service", include_str!("../units/spawn-dead-man.service")),
+    ("/etc/systemd/system/poweroff.target.d/10-spawn.conf", include_str!("../units/poweroff-limit.conf")),
+    ("/etc/sysctl.d/50-spawn.conf", include_str!("../units/sysctl.conf")),
+];
+
+/// The script of an instance without spawnd, and the unit that runs it at each boot. That unit is written last, so
+/// that what was cut short is done again; spawnd's own takes its place.
+const SCRIPT: (&str, &str) = ("/usr/local/lib/spawn/dead-man.sh", include_str!("../units/dead-man.sh"));
+const COUNT: [(&str, &str); 2] = [
+    ("/etc/systemd/system/spawn-count.service", include_str!("../units/spawn-count.service")),
+    ("/etc/systemd/system/spawn-count.timer", include_str!("../units/spawn-count.timer")),
+];
+const ARM: (&str, &str) =
+    ("/etc/systemd/system/spawn-arm.service", include_str!("../units/arm-alone.service"));
+
+/// The terms that spawnd finds when it is installed later.
+const TERMS: &str = "/etc/spawn/terms.json";
+
+/// The lines of the timer for an end so many seconds after the boot. Three times, a minute apart: a reload of
+/// systemd at the very instant drops the one that is due.
+pub fn when(seconds: u64) -> String {
+    [0, 60, 120].map(|later| format!("OnBootSec={}s", seconds + later)).join("\n")
+}
+
+/// The user-data of an instance without spawnd: before anything else its first boot arms the dead-man for `after`
+/// of running time. `terms` is the JSON text of the terms, for spawnd.
+pub fn user_data(after: SignedDuration, terms: &str) -> String {
+    let script = first_boot(after, terms);
+    let lines =
+        script.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("      {line}\n") });
+    format!("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n{}", lines.collect::<String>())
+}
+
+/// What the first boot runs, in a shell.
+fn first_boot(after: SignedDuration, terms: &str) -> String {
+    let seconds = after.as_secs().max(0).unsigned_abs();
+    let mut text = format!("[ -e {} ] && exit 0\numask 022\n", ARM.0);
+    let folders =
+        "/etc/systemd/system/poweroff.target.d /etc/sysctl.d /etc/spawn /usr/local/lib/spawn /var/lib/spawn";
+    text.push_str(&format!("mkdir -p {folders}\n"));
+    let mut write = |path: &str, content: &str| {
+        let content = content.replace("@WHEN@", &when(seconds)).replace("@SEED@", &seconds.to_string());
+        text.push_str(&format!("cat >{path} <<'END-OF-FILE'\n{}\nEND-OF-FILE\n", content.trim_end()));
+    };
+    UNITS.iter().chain([&SCRIPT]).for_each(|(path, content)| write(path, content));
+    text.push_str(&format!("sh {} arm\n", SCRIPT.0));
+    let mut write = |path: &str, content: &str| {
+        text.push_str(&format!("cat >{path} <<'END-OF-FILE'\n{}\nEND-OF-FILE\n", content.trim_end()));
+    };
+    COUNT.iter().for_each(|(path, content)| write(path, content));
+    write(TERMS, terms);
+    write(ARM.0, ARM.1);
+    text.push_str("systemctl daemon-reload\n");
+    text.push_str("systemctl enable spawn-dead-man.timer spawn-arm.service spawn-count.timer\n");
+    text.push_str("systemctl --no-block start spawn-count.timer\n");
+    text
+}

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Arms the dead-man with what is left of the running time, and counts that down. Where spawnd is installed it
+# does both, and better.
+saved=/var/lib/spawn/dead-man
+end=/run/spawn-dead-man
+up=$(cut -d. -f1 /proc/uptime)
+case "$1" in
+arm)
+    left=$(cat "$saved" 2>/dev/null)
+    case "$left" in '' | *[!0-9]*) left=@SEED@ ;; esac
+    [ "$left" -ge 120 ] || left=120
+    at=$((up + left))
+    mkdir -p /run/systemd/system/spawn-dead-man.timer.d
+    printf '[Timer]\nOnBootSec=\nOnBootSec=%ss\nOnBootSec=%ss\nOnBootSec=%ss\n' "$at" $((at + 60)) $((at + 120)) \
+        >/run/systemd/system/spawn-dead-man.timer.d/left.conf
+    echo "$at" >"$end"
+    systemctl daemon-reload
+    systemctl --no-block restart spawn-dead-man.timer
+    ;;
+count)
+    at=$(cat "$end") || exit 1
+    left=$((at - up))
+    [ "$left" -ge 0 ] || left=0
+    echo "$left" >"$saved.new" && sync "$saved.new" && mv "$saved.new" "$saved"
+    ;;
+esac

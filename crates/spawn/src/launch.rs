@@ -1,0 +1,344 @@
+use std::collections::BTreeMap;
+
+use catalog::{Field, Page, Type, Value};
+use clap::Args;
+use console::{Exit, Failure, Printer, Report, did_you_mean};
+use domain::{InstanceType, Timestamp};
+use jiff::SignedDuration;
+use lifecycle::cloud::{Caller, Looked, Seen, Which};
+use lifecycle::launch::{Effect, Event, Launch, Launching, Outcome, Request, step};
+use lifecycle::span::{format_span, parse_span};
+use lifecycle::tag::{self, Expiry, Intent, OnExpiry};
+use lifecycle::{Action, PowerOff, Terms, dead_man};
+
+use crate::journal::Journal;
+use crate::{Ports, cloud_failure};
+
+/// Launch one instance whose life is bounded.
+///
+/// It is written down before anything is sent, so that a lost answer or a killed program never makes a second one:
+/// --resume goes on with it. The first boot arms a timer of systemd that powers the instance off when its time, the
+/// grace of 5 minutes and 10 more are over; that is all that bounds it from inside, because spawnd is not installed.
+/// spawn reap ends from outside what that missed. Nothing is said to be launched before EC2 showed it.
+///
+/// The instance gets a public address and the security group of the default VPC, and no rule is added to that; its metadata
+/// service answers only sessions (version 2), one hop away. The image has to have cloud-init and systemd.
+#[derive(Debug, Args)]
+pub struct LaunchArgs {
+    /// The instance type
+    #[arg(value_name = "TYPE", required_unless_present = "resume")]
+    pub instance_type: Option<String>,
+    /// How long it may run: 90m, 8h, 2d
+    #[arg(long, value_name = "SPAN")]
+    pub ttl: Option<String>,
+    /// The wall time that no extension passes
+    #[arg(long, value_name = "SPAN", default_value = "7d")]
+    pub cap: String,
+    /// What is done when its time is over: stop or terminate; also what a power-off from inside does
+    #[arg(long, value_name = "ACTION", default_value = "stop")]
+    pub on_expiry: String,
+    /// The image, ami-…; the newest Amazon Linux 2023 of the type's architecture without it
+    #[arg(long, value_name = "AMI")]
+    pub image: Option<String>,
+    /// The name of a key pair of the region
+    #[arg(long, value_name = "NAME")]
+    pub key: Option<String>,
+    /// The instance's name
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The region
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Say what would be launched, and write and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go on with what was interrupted, and say what became of it
+    #[arg(long, conflicts_with_all = ["instance_type", "ttl", "dry_run", "anew"])]
+    pub resume: bool,
+    /// Launch although an earlier launch is not settled: both may run then
+    #[arg(long)]
+    pub anew: bool,
+}
+
+pub(crate) fn run_launch(
+    args: &LaunchArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    if args.resume {
+        return resume(ports, printer);
+    }
+    let wanted = Wanted::read(args, ports)?;
+    let caller = ports.cloud.caller().map_err(cloud_failure)?;
+    let launch = wanted.plan(&caller, ports)?;
+    if args.dry_run {
+        printer.report(&Report::plain(page(&launch, None)), ports.encode)?;
+        printer.note("nothing was launched");
+        return Ok(Exit::Done);
+    }
+    let journal = Journal::open(ports.journal)?;
+    if let Some(open) = journal.open_launches()?.first().filter(|_| !args.anew) {
+        return Err(Failure::broken(format!("launch {} of {:.0} is not settled", open.id, open.planned))
+            .hint("spawn launch --resume goes on with it; --anew launches beside it"));
+    }
+    journal.save(&launch)?;
+    settle(launch, &caller, &journal, ports, printer)
+}
+
+fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+    let journal = Journal::open(ports.journal)?;
+    let open = journal.open_launches()?;
+    if open.is_empty() {
+        printer.note("every launch is settled");
+        return Ok(Exit::NothingMatched);
+    }
+    let caller = ports.cloud.caller().map_err(cloud_failure)?;
+    let mut ended = Ok(Exit::Done);
+    for launch in open {
+        if launch.account != caller.account {
+            printer.note(&format!("launch {} is of account {}", launch.id, launch.account));
+            continue;
+        }
+        let exit = settle(launch, &caller, &journal, ports, printer);
+        match exit {
+            Ok(Exit::Done) => {}
+            other if ended.is_ok() => ended = other,
+            Err(failure) => printer.failure(&failure),
+            Ok(_) => {}
+        }
+    }
+    ended
+}
+
+/// What was typed, understood.
+struct Wanted {
+    instance_type: InstanceType,
+    region: String,
+    budget: SignedDuration,
+    cap: SignedDuration,
+    action: Action,
+    image: Option<String>,
+    key: Option<String>,
+    name: Option<String>,
+}
+
+impl Wanted {
+    fn read(args: &LaunchArgs, ports: &Ports<'_>) -> Result<Wanted, Failure> {
+        let usage = |error: &dyn std::error::Error| Failure::usage(error.to_string());
+        let typed = args.instance_type.as_deref().unwrap_or_default();
+        let instance_type = InstanceType::parse(typed).map_err(|error| usage(&error))?;
+        let Some(ttl) = &args.ttl else {
+            return Err(Failure::usage("an instance without a bound is not launched")
+                .hint(format!("say how long it may run: spawn launch {typed} --ttl 8h")));
+        };
+        let budget = parse_span(ttl).map_err(|error| usage(&error))?;
+        let cap = parse_span(&args.cap).map_err(|error| usage(&error))?;
+        if budget > cap {
+            let (ttl, cap) = (format_span(budget), format_span(cap));
+            return Err(Failure::usage(format!("a ttl of {ttl} is longer than the cap of {cap}"))
+                .hint(format!("say --cap {ttl} too, or a shorter ttl")));
+        }
+        let action = match args.on_expiry.as_str() {
+            "stop" => Action::Stop,
+            "terminate" => Action::Terminate,
+            other => {
+                let near = did_you_mean(other, ["stop", "terminate"]);
+                return Err(Failure::usage(format!("\"{other}\" is neither stop nor terminate{near}")));
+            }
+        };
+        if let Some(image) = args.image.as_deref().filter(|image| !image.starts_with("ami-")) {
+            return Err(Failure::usage(format!(
+                "\"{image}\" is not an image's id such as ami-0123456789abcdef0"
+            )));
+        }
+        Ok(Wanted {
+            instance_type,
+            region: args.region.clone().unwrap_or_else(|| ports.region.to_string()),
+            budget,
+            cap,
+            action,
+            image: args.image.clone(),
+            key: args.key.clone(),
+            name: args.name.clone(),
+        })
+    }
+
+    fn plan(&self, caller: &Caller, ports: &Ports<'_>) -> Result<Launch, Failure> {
+        crate::regions::chosen(std::slice::from_ref(&self.region), caller)?;
+        let now = caller.now;
+        let image = match &self.image {
+            Some(image) => image.clone(),
+            None => self.newest_image(ports)?,
+        };
+        let until = now + self.budget;
+        let terms = Terms {
+            cap: Some(now + self.cap),
+            on_expiry: self.action,
+            power_off: if self.action == Action::Terminate { PowerOff::Terminates } else { PowerOff::Stops },
+            ..Terms::with_budget(self.budget)
+        };
+        let id = (ports.new_id)();
+        let on_expiry = OnExpiry { action: self.action, grace: terms.grace };
+        let mut tags = BTreeMap::from([
+            (tag::MANAGED, tag::YES.to_string()),
+            (tag::OWNER, caller.arn.clone()),
+            (tag::LAUNCH, id.clone()),
+            (tag::EXPIRY, Expiry { intent: Intent::Running(until), generation: 1 }.encode()),
+            (tag::CAP, tag::encode_cap(now + self.cap)),
+            (tag::ON_EXPIRY, on_expiry.encode()),
+        ]);
+        tags.extend(self.name.clone().map(|name| ("Name", name)));
+        let text = serde_json::to_string(&terms).expect("terms are plain JSON");
+        let request = Request {
+            region: self.region.clone(),
+            instance_type: self.instance_type.to_string(),
+            image,
+            key: self.key.clone(),
+            power_off: terms.power_off,
+            tags: tags.into_iter().map(|(key, value)| (key.to_string(), value)).collect(),
+            user_data: dead_man::user_data(self.budget + terms.dead_man_slack(), &text),
+        };
+        Ok(Launch::new(id, caller.account.clone(), request, now))
+    }
+
+    /// The public parameter that names the newest Amazon Linux; EC2 resolves it when it launches.
+    fn newest_image(&self, ports: &Ports<'_>) -> Result<String, Failure> {
+        let kind = self.instance_type.as_str();
+        let known = ports.cloud.architectures(&self.region, kind).map_err(cloud_failure)?;
+        let found = ["x86_64", "arm64"].into_iter().find(|word| known.iter().any(|known| known == word));
+        let Some(architecture) = found else {
+            return Err(Failure::usage(format!("there is no Amazon Linux 2023 for {kind}"))
+                .hint("name an image with --image"));
+        };
+        Ok(format!(
+            "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
+        ))
+    }
+}
+
+/// Brings a launch to its end, and says what was read back.
+fn settle(
+    launch: Launch,
+    caller: &Caller,
+    journal: &Journal,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let progress = printer.progress(&format!("launching in {}", launch.request.region));
+    let begun = (ports.clock)();
+    let now = || caller.now + (ports.clock)().duration_since(begun);
+    let driven = drive(launch, &now, journal, ports);
+    drop(progress);
+    let (launch, outcome) = driven?;
+    tell(&launch, outcome, ports, printer)
+}
+
+/// Does what `lifecycle` says, one effect after the other; where one fails, the others are not done.
+fn drive(
+    launch: Launch,
+    now: &dyn Fn() -> Timestamp,
+    journal: &Journal,
+    ports: &Ports<'_>,
+) -> Result<(Launch, Outcome), Failure> {
+    let mut launching = Launching::new(launch);
+    let mut event = Event::Begin;
+    loop {
+        let (next, effects) = step(launching, event, now());
+        launching = next;
+        let mut heard = None;
+        for effect in effects {
+            match effect {
+                Effect::Save => journal.save(&launching.launch)?,
+                Effect::Send => {
+                    let launch = &launching.launch;
+                    heard = Some(Event::Reply(ports.cloud.run(&launch.request, &launch.token())));
+                }
+                Effect::Look => heard = Some(Event::Found(look(&launching.launch, ports))),
+                Effect::Wait(span) => {
+                    (ports.wait)(span.unsigned_abs());
+                    heard = Some(Event::Waited);
+                }
+                Effect::Tell(outcome) => return Ok((launching.launch, outcome)),
+            }
+        }
+        event = heard.expect("every step that does not tell waits for something");
+    }
+}
+
+fn look(launch: &Launch, ports: &Ports<'_>) -> Result<Vec<Seen>, String> {
+    let regions = [launch.request.region.clone()];
+    let looked: Option<Looked> = ports.cloud.look(&regions, Which::Launch(&launch.id)).into_iter().next();
+    looked.map_or_else(|| Err("nothing was looked at".to_string()), |looked| looked.seen)
+}
+
+fn tell(
+    launch: &Launch,
+    outcome: Outcome,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let again = "spawn launch --resume asks again";
+    match outcome {
+        Outcome::Running(seen) => {
+            printer.report(&Report::plain(page(launch, Some(&seen))), ports.encode)?;
+            let differences = launch.request.differences(&seen);
+            differences.iter().for_each(|difference| printer.note(difference));
+            if differences.is_empty() {
+                printer.note("it has no spawnd: the dead-man's timer and spawn reap bound its life");
+                return Ok(Exit::Done);
+            }
+            Err(Failure::broken(format!("{} is not as it was asked for", seen.id)).hint(format!(
+                "aws ec2 terminate-instances --region {} --instance-ids {}",
+                seen.region, seen.id
+            )))
+        }
+        Outcome::Unread(id, why) => {
+            Err(Failure::broken(format!("{id} was launched, and could not be read back: {why}")).hint(again))
+        }
+        Outcome::Refused(why) => Err(Failure::broken(format!("nothing was launched: {why}"))),
+        Outcome::Ended => Err(Failure::broken(format!(
+            "the instance of launch {} was launched, and is terminated already",
+            launch.id
+        ))),
+        Outcome::Nothing => {
+            printer.note(&format!("no instance of launch {} is there, and none will come", launch.id));
+            Ok(Exit::NothingMatched)
+        }
+        Outcome::Open(why) => {
+            Err(Failure::broken(format!("whether it was launched is not known: {why}")).hint(again))
+        }
+        Outcome::Several(ids) => {
+            Err(Failure::broken(format!("one launch has several instances: {}", ids.join(", ")))
+                .hint("this should not be: look at each of them, and please tell us"))
+        }
+    }
+}
+
+/// A launch as it is planned, or what was read back of it.
+fn page(launch: &Launch, seen: Option<&Seen>) -> Page {
+    let request = &launch.request;
+    let told = |key: &str| match seen {
+        Some(seen) => seen.tag(key),
+        None => request.tags.get(key).map(String::as_str),
+    };
+    let until = told(tag::EXPIRY).and_then(|value| match Expiry::decode(value).ok()?.intent {
+        Intent::Running(until) => Some(until),
+        Intent::Paused(_) => None,
+    });
+    let action = told(tag::ON_EXPIRY).and_then(|value| Some(OnExpiry::decode(value).ok()?.action.verb()));
+    let kind = seen.map_or(request.instance_type.as_str(), |seen| seen.instance_type.as_str());
+    let cells: [(&str, Type, Value); 10] = [
+        ("instance_id", Type::Text, seen.map(|seen| seen.id.as_str()).into()),
+        ("state", Type::Text, seen.map(|seen| seen.state.word()).into()),
+        ("instance_type", Type::Text, kind.into()),
+        ("region", Type::Text, request.region.as_str().into()),
+        ("until", Type::Timestamp, until.into()),
+        ("cap", Type::Timestamp, told(tag::CAP).and_then(|value| tag::decode_cap(value).ok()).into()),
+        ("on_expiry", Type::Text, action.into()),
+        ("key", Type::Text, request.key.as_deref().into()),
+        ("launch_id", Type::Text, launch.id.as_str().into()),
+        ("image", Type::Text, request.image.as_str().into()),
+    ];
+    let (fields, row) = cells.into_iter().map(|(name, ty, value)| (Field::new(name, ty), value)).unzip();
+    Page { fields, rows: vec![row] }
+}

@@ -1,0 +1,118 @@
+use catalog::{Field, Page, Type, Value};
+use clap::Args;
+use console::{Exit, Failure, Printer, Report};
+use domain::{Known, Timestamp};
+use jiff::SignedDuration;
+use lifecycle::cloud::{Seen, State, Which};
+use lifecycle::reap::{Bound, bound};
+use lifecycle::span::format_span;
+
+use crate::{Ports, cloud_failure, regions};
+
+/// List the instances that spawn launched, in every region that the account can use.
+///
+/// `bound` is the tag that says when an instance ends, or why that is not known. What is terminated is left out. Exit
+/// code 3 when there is none, 1 when none was seen and a region could not be looked into.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Regions; all that the account can use without any
+    #[arg(long, value_name = "REGION", value_delimiter = ',')]
+    pub region: Vec<String>,
+}
+
+pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+    let progress = printer.progress("looking into all regions");
+    let caller = ports.cloud.caller().map_err(cloud_failure)?;
+    let chosen = regions::chosen(&args.region, &caller)?;
+    let found = regions::look(ports.cloud, &chosen, Which::All, caller.now);
+    drop(progress);
+    let listed = |seen: &&Seen| seen.managed() && seen.state != State::Terminated;
+    let (ours, others): (Vec<&Seen>, Vec<&Seen>) =
+        found.seen.iter().filter(|seen| seen.state != State::Terminated).partition(listed);
+    found.note_gaps(printer);
+    if !others.is_empty() {
+        printer.note(&format!("{} more were not launched by spawn", others.len()));
+    }
+    if ours.is_empty() {
+        found.gap()?;
+        printer.note("no instance that spawn launched is there");
+        return Ok(Exit::NothingMatched);
+    }
+    printer.report(&Report::plain(page(&ours, found.at)), ports.encode)?;
+    Ok(Exit::Done)
+}
+
+fn page(seen: &[&Seen], now: Timestamp) -> Page {
+    let fields = [
+        ("instance_id", Type::Text),
+        ("name", Type::Text),
+        ("instance_type", Type::Text),
+        ("region", Type::Text),
+        ("state", Type::Text),
+        ("owner", Type::Text),
+        ("launched_at", Type::Timestamp),
+        ("age", Type::Text),
+        ("until", Type::Timestamp),
+        ("time_left", Type::Text),
+        ("bound", Type::Text),
+    ];
+    let fields = fields.into_iter().map(|(name, ty)| Field::new(name, ty)).collect();
+    Page { fields, rows: seen.iter().map(|seen| row(seen, now)).collect() }
+}
+
+fn row(seen: &Seen, now: Timestamp) -> Vec<Value> {
+    let launched = match &seen.launched {
+        Known::Is(at) => Some(*at),
+        Known::Absent | Known::Unseen(_) => None,
+    };
+    let (until, left, said) = match bound(seen) {
+        Bound::At(at, tag) => (Some(at), Some(left(at, now)), tag.to_string()),
+        Bound::Paused(budget) => (None, budget.map(format_span), "paused while it is stopped".to_string()),
+        Bound::Unreadable(why) => (None, None, why),
+        Bound::None => (None, None, "no tag bounds its life".to_string()),
+    };
+    vec![
+        seen.id.as_str().into(),
+        seen.tag("Name").into(),
+        seen.instance_type.as_str().into(),
+        seen.region.as_str().into(),
+        seen.state.word().into(),
+        seen.owner().into(),
+        launched.into(),
+        launched.map(|at| minutes(now.duration_since(at))).into(),
+        until.into(),
+        left.into(),
+        said.into(),
+    ]
+}
+
+fn left(until: Timestamp, now: Timestamp) -> String {
+    let left = until.duration_since(now);
+    if left.is_negative() { format!("over for {}", minutes(-left)) } else { minutes(left) }
+}
+
+/// A span to the minute, where it has one.
+fn minutes(span: SignedDuration) -> String {
+    let seconds = span.as_secs();
+    format_span(SignedDuration::from_secs(if seconds >= 60 { seconds - seconds % 60 } else { seconds }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_to_the_minute() {
+        let check = |seconds: i64, expected: &str| {
+            assert_eq!(minutes(SignedDuration::from_secs(seconds)), expected, "{seconds}");
+        };
+        check(59, "59s");
+        check(60, "1m");
+        check(3_719, "1h1m");
+        check(0, "0s");
+        check(-5, "0s");
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(left(now + SignedDuration::from_secs(119), now), "1m");
+        assert_eq!(left(now - SignedDuration::from_secs(7_200), now), "over for 2h");
+    }
+}

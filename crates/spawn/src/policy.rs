@@ -1,0 +1,72 @@
+use clap::Args;
+use console::{Exit, Failure, Printer};
+use lifecycle::tag;
+use serde_json::json;
+
+/// Print the least IAM policy with which spawn works.
+///
+/// Instances are launched only with metadata service version 2 and spawn's tag, and only such are ended or tagged.
+/// That an instance is the caller's own, and overdue, is spawn's to see: IAM cannot compare it here.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// Without what launching needs: for a reaper
+    #[arg(long)]
+    pub reap: bool,
+}
+
+const LOOKING: [&str; 5] = [
+    "ec2:DescribeInstanceAttribute",
+    "ec2:DescribeInstances",
+    "ec2:DescribeRegions",
+    "ec2:DescribeSpotInstanceRequests",
+    "sts:GetCallerIdentity",
+];
+const PREPARING: [&str; 2] = ["ec2:DescribeInstanceTypes", "ssm:GetParameters"];
+/// What a launch takes, beside the instance.
+const FROM: [&str; 6] = ["image", "key-pair", "network-interface", "security-group", "subnet", "volume"];
+const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
+
+pub(crate) fn run_policy(args: &PolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
+    let text = serde_json::to_string_pretty(&policy(!args.reap)).expect("a policy is plain JSON");
+    printer.text(&format!("{text}\n"))?;
+    Ok(Exit::Done)
+}
+
+fn policy(launching: bool) -> serde_json::Value {
+    let instance = "arn:*:ec2:*:*:instance/*";
+    let mut looking = LOOKING.to_vec();
+    let of_request = format!("aws:RequestTag/{}", tag::MANAGED);
+    let mut launch = Vec::new();
+    if launching {
+        looking.extend(PREPARING);
+        launch = vec![
+            json!({
+                "Sid": "SpawnLaunch", "Effect": "Allow", "Action": "ec2:RunInstances", "Resource": instance,
+                "Condition": {"StringEquals": {(of_request): tag::YES, "ec2:MetadataHttpTokens": "required"}},
+            }),
+            json!({
+                "Sid": "SpawnLaunchFrom", "Effect": "Allow", "Action": "ec2:RunInstances",
+                "Resource": FROM.map(|kind| format!("arn:*:ec2:*:*:{kind}/*")),
+            }),
+            json!({
+                "Sid": "SpawnTag", "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "arn:*:ec2:*:*:*/*",
+                "Condition": {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
+            }),
+        ];
+    }
+    looking.sort_unstable();
+    let of_instance = format!("aws:ResourceTag/{}", tag::MANAGED);
+    let mut statements = vec![
+        json!({"Sid": "SpawnLook", "Effect": "Allow", "Action": looking, "Resource": "*"}),
+        json!({
+            "Sid": "SpawnEnd", "Effect": "Allow", "Action": ENDING, "Resource": instance,
+            "Condition": {"StringEquals": {(of_instance): tag::YES}},
+        }),
+        json!({
+            "Sid": "SpawnCancel", "Effect": "Allow", "Action": "ec2:CancelSpotInstanceRequests",
+            "Resource": "arn:*:ec2:*:*:spot-instances-request/*",
+        }),
+    ];
+    statements.extend(launch);
+    json!({"Version": "2012-10-17", "Statement": statements})
+}

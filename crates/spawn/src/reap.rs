@@ -1,0 +1,312 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use catalog::{Field, Page, Type, Value};
+use clap::Args;
+use console::{Exit, Failure, Kind, Printer, Report};
+use domain::{Known, Timestamp};
+use lifecycle::cloud::{Caller, Cloud, Seen, State, Which};
+use lifecycle::reap::{Asks, End, Plan, Why, plan, still};
+
+use crate::regions::{self, Everywhere};
+use crate::{Ports, cloud_failure};
+
+/// Show which of your instances outlived their time, and with --yes end them.
+///
+/// Overdue is what is still there when its bound, its grace and 13 minutes are over: spawnd and the dead-man have
+/// failed then. It is stopped or terminated, as was agreed at launch (a hibernation is a stop here); a spot request that
+/// could launch another one is cancelled first. Instances of others, protected ones, and those whose tags cannot be
+/// read stay, and the plan says so.
+///
+/// Without --yes nothing is done. With it each instance is looked at again first, and what no longer is as it was
+/// shown stays. Exit code 0 when the plan was shown or all of it was done and read back, 3 when nothing is overdue, 1
+/// when an instance could not be ended or a region not looked into; the others are ended all the same.
+#[derive(Debug, Args)]
+pub struct ReapArgs {
+    /// End what the plan shows
+    #[arg(long)]
+    pub yes: bool,
+    /// Write the plan to this file; with --yes take it from there
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Regions; all that the account can use without any
+    #[arg(long, value_name = "REGION", value_delimiter = ',')]
+    pub region: Vec<String>,
+    /// Whose instances, by the ARN that their tag holds; your own without any
+    #[arg(long, value_name = "ARN", value_delimiter = ',')]
+    pub owner: Vec<String>,
+}
+
+/// How often a state is read back, and the pause between.
+const READINGS: u32 = 10;
+const PAUSE: Duration = Duration::from_secs(3);
+
+pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+    let from_file = match &args.plan {
+        Some(file) if args.yes => Some(read(file, args)?),
+        _ => None,
+    };
+    let caller = ports.cloud.caller().map_err(cloud_failure)?;
+    let (shown, gaps) = match from_file {
+        Some(shown) if shown.asks.account != caller.account => {
+            let (theirs, ours) = (&shown.asks.account, &caller.account);
+            return Err(Failure::new(
+                Kind::Data,
+                format!("the plan is of account {theirs}, and this is {ours}"),
+            ));
+        }
+        Some(shown) => (shown, None),
+        None => {
+            let (shown, found) = make(args, ports, &caller, printer)?;
+            (shown, Some(found))
+        }
+    };
+    let gap = gaps.map_or(Ok(()), |found| found.gap());
+    if !args.yes {
+        return show(&shown, args.plan.as_deref(), ports, printer).and_then(|exit| gap.map(|()| exit));
+    }
+    if shown.ends.is_empty() {
+        printer.note("nothing is overdue");
+        return gap.map(|()| Exit::NothingMatched);
+    }
+    for end in &shown.ends {
+        printer.note(&format!("{} {} in {}: {}", end.how.verb(), end.id, end.region, since(end)));
+    }
+    let done = act(&shown, ports.cloud, caller.now, ports.wait);
+    printer.report(&Report::plain(done_page(&done)), ports.encode)?;
+    let failed = |done: &&Done| matches!(done.outcome, Outcome::Failed(_) | Outcome::Asked);
+    match done.iter().filter(failed).count() {
+        0 => gap.map(|()| Exit::Done),
+        more => Err(Failure::broken(format!("{more} of {} could not be ended", done.len()))
+            .hint("spawn reap shows what is still overdue")),
+    }
+}
+
+fn make(
+    args: &ReapArgs,
+    ports: &Ports<'_>,
+    caller: &Caller,
+    printer: &mut Printer,
+) -> Result<(Plan, Everywhere), Failure> {
+    let chosen = regions::chosen(&args.region, caller)?;
+    let owners = if args.owner.is_empty() { vec![caller.arn.clone()] } else { args.owner.clone() };
+    let asks = Asks { account: caller.account.clone(), owners };
+    let progress = printer.progress("looking into all regions");
+    let mut found = regions::look(ports.cloud, &chosen, Which::All, caller.now);
+    ask_protection(ports.cloud, &mut found.seen, &asks, found.at);
+    drop(progress);
+    found.note_gaps(printer);
+    Ok((plan(&found.seen, &asks, found.at), found))
+}
+
+/// Asks whether those are protected that would be ended otherwise.
+fn ask_protection(cloud: &dyn Cloud, seen: &mut [Seen], asks: &Asks, now: Timestamp) {
+    let plan = plan(seen, asks, now);
+    for (region, id) in plan.to_ask() {
+        let answer = cloud.protected(region, id);
+        let known = answer.map_or_else(|error| Known::Unseen(error.to_string()), Known::Is);
+        if let Some(seen) = seen.iter_mut().find(|seen| seen.region == region && seen.id == id) {
+            seen.protected = known;
+        }
+    }
+}
+
+/// How it went with one instance.
+#[derive(Debug)]
+struct Done {
+    end: End,
+    outcome: Outcome,
+    /// The state that was read last.
+    state: Option<State>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    /// AWS accepted the call, and that is all that is known.
+    Asked,
+    /// Its state shows that it ends, or has ended.
+    Ended,
+    /// It was let be: why.
+    Left(String),
+    /// It should have ended, and does not, or nobody knows: why.
+    Failed(String),
+}
+
+/// Ends what of the plan still holds, one by one: what fails with one does not keep the others.
+fn act(shown: &Plan, cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) -> Vec<Done> {
+    let (mut found, blind) = look_at(cloud, &shown.ends, now);
+    ask_protection(cloud, &mut found.seen, &shown.asks, found.at);
+    let (holds, dropped) = still(shown, &found.seen, found.at);
+    let mut done: Vec<Done> = dropped.into_iter().map(|(end, why)| left(end, why, &blind)).collect();
+    for end in holds {
+        let cancelled = end.cancel.as_ref().map_or(Ok(()), |request| cloud.cancel(&end.region, request));
+        let outcome = match cancelled.and_then(|()| cloud.end(&end.region, &end.id, end.how)) {
+            Ok(()) => Outcome::Asked,
+            Err(error) => Outcome::Failed(error.to_string()),
+        };
+        done.push(Done { end, outcome, state: None });
+    }
+    read_back(&mut done, cloud, now, wait);
+    done.sort_by(|a, b| (&a.end.region, &a.end.id).cmp(&(&b.end.region, &b.end.id)));
+    done
+}
+
+/// Looks at the instances of a plan in their regions; and why some regions could not be looked into.
+fn look_at(cloud: &dyn Cloud, ends: &[End], now: Timestamp) -> (Everywhere, BTreeMap<String, String>) {
+    let mut regions: Vec<String> = ends.iter().map(|end| end.region.clone()).collect();
+    regions.sort();
+    regions.dedup();
+    let ids: Vec<String> = ends.iter().map(|end| end.id.clone()).collect();
+    let found = regions::look(cloud, &regions, Which::Ids(&ids), now);
+    let blind = found.gaps.iter().cloned().collect();
+    (found, blind)
+}
+
+fn left(end: End, why: Option<Why>, blind: &BTreeMap<String, String>) -> Done {
+    let outcome = match (why, blind.get(&end.region)) {
+        (_, Some(gap)) => Outcome::Failed(format!("not looked at again: {gap}")),
+        (Some(why), None) => Outcome::Left(why.sentence()),
+        (None, None) => Outcome::Left("no longer as it was shown".to_string()),
+    };
+    Done { end, outcome, state: None }
+}
+
+/// Reads each end back until it shows, for half a minute. Where the call failed it is read once: the answer alone
+/// may have been lost.
+fn read_back(done: &mut [Done], cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) {
+    for reading in 0..READINGS {
+        let open = |done: &Done| match done.outcome {
+            Outcome::Asked => true,
+            Outcome::Failed(_) => reading == 0,
+            Outcome::Ended | Outcome::Left(_) => false,
+        };
+        let ends: Vec<End> = done.iter().filter(|done| open(done)).map(|done| done.end.clone()).collect();
+        if ends.is_empty() {
+            return;
+        }
+        if reading > 0 {
+            wait(PAUSE);
+        }
+        let (found, _) = look_at(cloud, &ends, now);
+        for done in done.iter_mut().filter(|done| open(done)) {
+            let seen =
+                found.seen.iter().find(|seen| seen.region == done.end.region && seen.id == done.end.id);
+            let Some(seen) = seen else { continue };
+            done.state = Some(seen.state);
+            if done.end.how.shown_by(seen.state) {
+                done.outcome = Outcome::Ended;
+            }
+        }
+    }
+}
+
+fn show(
+    shown: &Plan,
+    file: Option<&Path>,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let foreign = shown.left.iter().filter(|left| left.why == Why::NotManaged).count();
+    if foreign > 0 {
+        printer.note(&format!("{foreign} more were not launched by spawn"));
+    }
+    if shown.ends.is_empty() && shown.left.len() == foreign {
+        printer.note("nothing is overdue");
+        return Ok(Exit::NothingMatched);
+    }
+    printer.report(&Report::plain(plan_page(shown)), ports.encode)?;
+    let worrying = shown.left.iter().filter(|left| left.why.is_worrying()).count();
+    if worrying > 0 {
+        printer.note(&format!("of {worrying} nobody knows whether they are overdue: look at their tags"));
+    }
+    if shown.ends.is_empty() {
+        printer.note("nothing is overdue");
+        return Ok(Exit::NothingMatched);
+    }
+    let with = match file {
+        Some(file) => {
+            write(file, shown)?;
+            format!("--yes --plan {}", file.display())
+        }
+        None => "--yes".to_string(),
+    };
+    printer.note(&format!("nothing was done; spawn reap {with} ends {}", shown.ends.len()));
+    Ok(Exit::Done)
+}
+
+fn fields(names: &[(&str, Type)]) -> Vec<Field> {
+    names.iter().map(|(name, ty)| Field::new(*name, ty.clone())).collect()
+}
+
+fn plan_page(plan: &Plan) -> Page {
+    let fields = fields(&[
+        ("region", Type::Text),
+        ("instance_id", Type::Text),
+        ("action", Type::Text),
+        ("overdue_since", Type::Timestamp),
+        ("why", Type::Text),
+    ]);
+    let row = |region: &str, id: &str, action: &str, since: Value, why: String| {
+        vec![region.into(), id.into(), action.into(), since, why.into()]
+    };
+    let ends = plan.ends.iter().map(|end| {
+        row(&end.region, &end.id, end.how.verb(), end.overdue_since.into(), format!("{} is over", end.bound))
+    });
+    let left = plan.left.iter().filter(|left| left.why != Why::NotManaged);
+    let left = left.map(|left| row(&left.region, &left.id, "leave", Value::Null, left.why.sentence()));
+    Page { fields, rows: ends.chain(left).collect() }
+}
+
+fn since(end: &End) -> String {
+    format!("{} is over, overdue since {:.0}", end.bound, end.overdue_since)
+}
+
+fn done_page(done: &[Done]) -> Page {
+    let fields = fields(&[
+        ("region", Type::Text),
+        ("instance_id", Type::Text),
+        ("action", Type::Text),
+        ("outcome", Type::Text),
+        ("state", Type::Text),
+        ("why", Type::Text),
+    ]);
+    let row = |done: &Done| {
+        let (outcome, why) = match &done.outcome {
+            Outcome::Ended => ("ended", since(&done.end)),
+            Outcome::Left(why) => ("left", why.clone()),
+            Outcome::Asked => ("failed", "AWS accepted it, and its state does not show it".to_string()),
+            Outcome::Failed(why) => ("failed", why.clone()),
+        };
+        vec![
+            done.end.region.as_str().into(),
+            done.end.id.as_str().into(),
+            done.end.how.verb().into(),
+            outcome.into(),
+            done.state.map(State::word).into(),
+            why.into(),
+        ]
+    };
+    Page { fields, rows: done.iter().map(row).collect() }
+}
+
+fn read(file: &Path, args: &ReapArgs) -> Result<Plan, Failure> {
+    if !args.owner.is_empty() || !args.region.is_empty() {
+        return Err(Failure::usage("the plan says whose instances and where")
+            .hint("leave out --owner and --region, or write another plan without --yes"));
+    }
+    let bad = |why: String| {
+        Failure::new(Kind::Data, format!("{} is no plan: {why}", file.display()))
+            .hint(format!("spawn reap --plan {} writes one", file.display()))
+    };
+    let text = fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| bad(error.to_string()))
+}
+
+/// The file appears when it is whole.
+fn write(file: &Path, plan: &Plan) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(plan).expect("a plan is plain JSON");
+    crate::journal::write_whole(file, &format!("{text}\n"))
+        .map_err(|error| Failure::broken(format!("{} cannot be written: {error}", file.display())))
+}

@@ -1,0 +1,398 @@
+//! Whole commands against an EC2 in memory.
+
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::rc::Rc;
+
+use catalog::Field;
+use catalog::ports::{Columnar, Encode, Encoder};
+use clap::Parser;
+use console::{Exit, Failure, Format, Printer, Screen};
+use domain::{Known, Region, Timestamp};
+use jiff::SignedDuration;
+use lifecycle::Action;
+use lifecycle::cloud::{Caller, Fault, Faulty, Memory, Seen, Spot, State};
+use lifecycle::tag::{self, Expiry, Intent, OnExpiry};
+
+use crate::{Ports, SpawnArgs, run};
+
+const ME: &str = "arn:aws:iam::111122223333:user/alice";
+
+fn noon() -> Timestamp {
+    "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
+fn memory() -> Memory {
+    Memory::new(Caller {
+        account: "111122223333".into(),
+        arn: ME.into(),
+        regions: vec!["eu-west-1".into(), "us-east-1".into()],
+        now: noon(),
+    })
+}
+
+fn faulty<'a>(cloud: &'a Memory, runs: &[Fault]) -> Faulty<'a> {
+    Faulty {
+        cloud,
+        runs: RefCell::new(runs.iter().copied().collect()),
+        blind: Cell::new(0),
+        stubborn: vec![],
+    }
+}
+
+/// An instance that was to be terminated so many hours ago.
+fn instance(id: &str, hours: i64) -> Seen {
+    let until = noon() - SignedDuration::from_hours(hours);
+    let on_expiry = OnExpiry { action: Action::Terminate, grace: SignedDuration::from_mins(5) };
+    let tags = [
+        (tag::MANAGED, tag::YES.to_string()),
+        (tag::OWNER, ME.to_string()),
+        (tag::EXPIRY, Expiry { intent: Intent::Running(until), generation: 1 }.encode()),
+        (tag::ON_EXPIRY, on_expiry.encode()),
+    ];
+    Seen {
+        account: "111122223333".into(),
+        region: "us-east-1".into(),
+        id: id.into(),
+        instance_type: "t3.micro".into(),
+        state: State::Running,
+        tags: tags.map(|(key, value)| (key.to_string(), value)).into(),
+        launched: Known::Is(noon() - SignedDuration::from_hours(20)),
+        protected: Known::Is(false),
+        spot: None,
+        metadata: None,
+    }
+}
+
+#[derive(Clone, Default)]
+struct Paper(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Paper {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).unwrap()
+    }
+}
+
+/// What a command answered, said, and how it ended.
+struct Told {
+    out: String,
+    err: String,
+    ended: Result<Exit, Failure>,
+}
+
+impl Told {
+    #[track_caller]
+    fn good(self) -> String {
+        assert_eq!(self.ended, Ok(Exit::Done), "{}", self.err);
+        self.out
+    }
+
+    #[track_caller]
+    fn failed(&self) -> &str {
+        &self.ended.as_ref().expect_err(&self.out).message
+    }
+}
+
+/// A user with a home.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Desk {
+        Desk(tempfile::tempdir().unwrap())
+    }
+
+    fn spawn(&self, cloud: &Faulty<'_>, words: &[&str]) -> Told {
+        let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
+        let (out, err) = (Paper::default(), Paper::default());
+        let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
+        let mut printer = Printer::new(Format::Csv, screen, Box::new(out.clone()), Box::new(err.clone()));
+        let ports = Ports {
+            cloud,
+            journal: &self.0.path().join("launches"),
+            region: &Region::parse("us-east-1").unwrap(),
+            clock: &|| cloud.cloud.now(),
+            wait: &|span| cloud.cloud.forward(SignedDuration::try_from(span).unwrap()),
+            new_id: &|| "0123456789abcdef".into(),
+            encode: &NoEncode,
+        };
+        let ended = run(&args, &ports, &mut printer);
+        Told { out: out.text(), err: err.text(), ended }
+    }
+}
+
+/// The tests ask for text alone.
+struct NoEncode;
+
+impl Encode for NoEncode {
+    fn start<'a>(
+        &self,
+        _: &[Field],
+        _: Columnar,
+        _: Box<dyn Write + Send + 'a>,
+    ) -> Result<Box<dyn Encoder + 'a>, String> {
+        Err("not in a test".into())
+    }
+}
+
+fn states(cloud: &Memory) -> Vec<(String, State)> {
+    cloud.all().into_iter().map(|seen| (seen.id, seen.state)).collect()
+}
+
+fn change(mut seen: Seen, change: impl FnOnce(&mut Seen)) -> Seen {
+    change(&mut seen);
+    seen
+}
+
+#[test]
+fn a_reaper_ends_what_is_overdue_and_own_and_nothing_else() {
+    let cloud = memory();
+    cloud.add(instance("i-overdue", 5));
+    cloud.add(instance("i-within", -1));
+    cloud.add(change(instance("i-bob", 5), |it| {
+        it.tags.insert(tag::OWNER.into(), ME.replace("alice", "bob"));
+    }));
+    cloud.add(change(instance("i-protected", 5), |it| it.protected = Known::Is(true)));
+    cloud.add(change(instance("i-unseen", 5), |it| it.protected = Known::Unseen("denied".into())));
+    cloud.add(change(instance("i-foreign", 5), |it| it.tags.clear()));
+    let before = states(&cloud);
+    let desk = Desk::new();
+    let shown = desk.spawn(&faulty(&cloud, &[]), &["reap"]);
+    assert!(shown.err.contains("nothing was done; spawn reap --yes ends 1"), "{}", shown.err);
+    assert!(shown.err.contains("1 more were not launched by spawn"), "{}", shown.err);
+    assert!(shown.err.contains("of 1 nobody knows whether"), "{}", shown.err);
+    let shown = shown.good();
+    for expected in [
+        "us-east-1,i-overdue,terminate,2026-11-23T07:18:00Z,spawn:expiry is over",
+        "us-east-1,i-within,leave,,not overdue before 2026-11-23T13:18:00Z",
+        "us-east-1,i-bob,leave,,owned by arn:aws:iam::111122223333:user/bob",
+        "us-east-1,i-protected,leave,,protected by AWS",
+        "us-east-1,i-unseen,leave,,its protection could not be seen: denied",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    assert!(!shown.contains("i-foreign"), "{shown}");
+    assert_eq!(states(&cloud), before, "a dry run changes nothing");
+    let done = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).good();
+    assert!(done.contains("us-east-1,i-overdue,terminate,ended,shutting-down,"), "{done}");
+    let after = states(&cloud);
+    assert_eq!(after[0], ("i-overdue".into(), State::ShuttingDown));
+    assert_eq!(after[1..], before[1..]);
+    assert_eq!(desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).ended, Ok(Exit::NothingMatched));
+}
+
+#[test]
+fn one_that_cannot_be_ended_does_not_keep_the_others() {
+    let cloud = memory();
+    let ids: Vec<String> = (10..60).map(|number| format!("i-{number}")).collect();
+    ids.iter().for_each(|id| cloud.add(instance(id, 5)));
+    let stubborn = Faulty { stubborn: vec!["i-23".into()], ..faulty(&cloud, &[]) };
+    let told = Desk::new().spawn(&stubborn, &["reap", "--yes"]);
+    assert_eq!(told.failed(), "1 of 50 could not be ended");
+    assert!(told.out.contains("us-east-1,i-23,terminate,failed,running,AWS does not do it"), "{}", told.out);
+    let alive: Vec<String> =
+        states(&cloud).into_iter().filter(|(_, state)| *state == State::Running).map(|(id, _)| id).collect();
+    assert_eq!(alive, ["i-23"]);
+}
+
+#[test]
+fn a_plan_is_kept_and_what_changed_since_stays() {
+    let cloud = memory();
+    for id in ["i-1", "i-2", "i-3", "i-4"] {
+        cloud.add(instance(id, 5));
+    }
+    let desk = Desk::new();
+    let file = desk.0.path().join("plan.json");
+    let file = file.to_str().unwrap();
+    let shown = desk.spawn(&faulty(&cloud, &[]), &["reap", "--plan", file]);
+    assert!(shown.err.contains(&format!("spawn reap --yes --plan {file} ends 4")), "{}", shown.err);
+    cloud.change("i-1", |it| it.protected = Known::Is(true));
+    let later = Expiry { intent: Intent::Running(noon()), generation: 2 }.encode();
+    cloud.change("i-2", |it| drop(it.tags.insert(tag::EXPIRY.into(), later)));
+    cloud.change("i-3", |it| drop(it.tags.insert(tag::OWNER.into(), "bob".into())));
+    cloud.add(instance("i-5", 5));
+    let done = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes", "--plan", file]).good();
+    for expected in [
+        "i-1,terminate,left,,protected by AWS",
+        "i-2,terminate,left,,not overdue before",
+        "i-3,terminate,left,,owned by bob",
+        "i-4,terminate,ended,shutting-down,",
+    ] {
+        assert!(done.contains(expected), "{expected}: {done}");
+    }
+    let ended: Vec<String> =
+        states(&cloud).into_iter().filter(|(_, state)| state.is_over()).map(|(id, _)| id).collect();
+    assert_eq!(ended, ["i-4"], "i-5 was not shown");
+    std::fs::write(file, "{}").unwrap();
+    let bad = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes", "--plan", file]);
+    assert!(bad.failed().contains("is no plan: missing field `made`"), "{}", bad.failed());
+}
+
+#[test]
+fn a_plan_of_another_account_is_refused() {
+    let cloud = memory();
+    cloud.add(instance("i-1", 5));
+    let desk = Desk::new();
+    let file = desk.0.path().join("plan.json");
+    desk.spawn(&faulty(&cloud, &[]), &["reap", "--plan", file.to_str().unwrap()]).good();
+    let text = std::fs::read_to_string(&file).unwrap().replace("111122223333", "999900009999");
+    std::fs::write(&file, text).unwrap();
+    let told = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes", "--plan", file.to_str().unwrap()]);
+    assert_eq!(told.failed(), "the plan is of account 999900009999, and this is 111122223333");
+}
+
+#[test]
+fn a_spot_request_is_cancelled_before_it_launches_again() {
+    let cloud = memory();
+    let spot = Spot { request: "sir-1".into(), persistent: Known::Is(true) };
+    cloud.add(change(instance("i-1", 5), |it| it.spot = Some(spot)));
+    Desk::new().spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).good();
+    assert_eq!(states(&cloud), [("i-1".into(), State::ShuttingDown)]);
+}
+
+#[test]
+fn what_could_not_be_looked_into_is_a_failure_and_nothing_is_ended_blindly() {
+    let cloud = memory();
+    cloud.add(instance("i-1", 5));
+    let desk = Desk::new();
+    let blind = faulty(&cloud, &[]);
+    blind.blind.set(1);
+    let told = desk.spawn(&blind, &["reap"]);
+    assert_eq!(told.failed(), "2 regions could not be looked into");
+    assert!(told.err.contains("us-east-1 could not be looked into: no answer in time"), "{}", told.err);
+    let file = desk.0.path().join("plan.json");
+    let file = file.to_str().unwrap();
+    desk.spawn(&faulty(&cloud, &[]), &["reap", "--plan", file]).good();
+    let blind = faulty(&cloud, &[]);
+    blind.blind.set(1);
+    let told = desk.spawn(&blind, &["reap", "--yes", "--plan", file]);
+    assert_eq!(told.failed(), "1 of 1 could not be ended");
+    assert!(told.out.contains("failed,running,not looked at again: no answer in time"), "{}", told.out);
+    assert_eq!(states(&cloud), [("i-1".into(), State::Running)]);
+}
+
+#[test]
+fn a_list_says_what_is_left_and_why_something_is_not_known() {
+    let cloud = memory();
+    cloud.add(instance("i-within", -1));
+    cloud.add(instance("i-over", 2));
+    cloud.add(change(instance("i-garbled", 2), |it| drop(it.tags.insert(tag::EXPIRY.into(), "soon".into()))));
+    cloud.add(change(instance("i-paused", 2), |it| it.state = State::Stopped));
+    cloud.add(change(instance("i-unbounded", 2), |it| drop(it.tags.remove(tag::EXPIRY))));
+    cloud.add(change(instance("i-gone", 2), |it| it.state = State::Terminated));
+    cloud.add(change(instance("i-foreign", 2), |it| it.tags.clear()));
+    let told = Desk::new().spawn(&faulty(&cloud, &[]), &["list"]);
+    assert!(told.err.contains("1 more were not launched by spawn"), "{}", told.err);
+    let out = told.good();
+    for expected in [
+        "i-within,,t3.micro,us-east-1,running,arn:aws:iam::111122223333:user/alice,2026-11-22T16:00:00Z,20h,2026-11-23T13:00:00Z,1h,spawn:expiry",
+        "2026-11-23T10:00:00Z,over for 2h,spawn:expiry",
+        ",,,\"tag spawn:expiry is \"\"soon\"\", expected",
+        "i-paused,,t3.micro,us-east-1,stopped,arn:aws:iam::111122223333:user/alice,2026-11-22T16:00:00Z,20h,,,paused while it is stopped",
+        ",,,no tag bounds its life",
+    ] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+    assert_eq!(out.lines().count(), 6, "{out}");
+    assert_eq!(Desk::new().spawn(&faulty(&memory(), &[]), &["list"]).ended, Ok(Exit::NothingMatched));
+    let blind = faulty(&cloud, &[]);
+    blind.blind.set(1);
+    assert_eq!(Desk::new().spawn(&blind, &["list"]).failed(), "2 regions could not be looked into");
+    let unknown = Desk::new().spawn(&faulty(&cloud, &[]), &["list", "--region", "us-east-2"]);
+    assert!(unknown.failed().contains("did you mean us-east-1?"), "{}", unknown.failed());
+}
+
+const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
+
+#[test]
+fn a_launch_is_written_down_sent_and_read_back() {
+    let cloud = memory();
+    let desk = Desk::new();
+    let planned = desk.spawn(&faulty(&cloud, &[]), &[&LAUNCH[..], &["--dry-run"]].concat());
+    assert!(planned.err.contains("nothing was launched"), "{}", planned.err);
+    let row = "t3.micro,us-east-1,2026-11-23T20:00:00Z,2026-11-30T12:00:00Z,terminate,,0123456789abcdef,resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+    assert!(planned.good().contains(&format!(",,{row}")));
+    assert!(cloud.all().is_empty() && !desk.0.path().join("launches").exists());
+    let told = desk.spawn(&faulty(&cloud, &[Fault::ReplyLost]), &LAUNCH).good();
+    assert!(told.contains(&format!("i-memory0000,running,{row}")), "{told}");
+    let all = cloud.all();
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].tag("Name"), Some("try"));
+    assert_eq!(all[0].owner(), Some(ME));
+    assert!(all[0].managed());
+    assert_eq!(desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).ended, Ok(Exit::NothingMatched));
+}
+
+#[test]
+fn a_launch_that_is_not_settled_is_resumed_and_not_doubled() {
+    let cloud = memory();
+    let desk = Desk::new();
+    let lost = faulty(&cloud, &[Fault::ReplyLost, Fault::Refused]);
+    lost.blind.set(99);
+    let told = desk.spawn(&lost, &LAUNCH);
+    assert!(told.failed().starts_with("whether it was launched is not known"), "{}", told.failed());
+    let again = desk.spawn(&faulty(&cloud, &[]), &LAUNCH);
+    assert_eq!(again.failed(), "launch 0123456789abcdef of 2026-11-23T12:00:00Z is not settled");
+    let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).good();
+    assert!(told.contains("i-memory0000,running,"), "{told}");
+    assert_eq!(cloud.all().len(), 1);
+}
+
+#[test]
+fn what_a_launch_tells_when_there_is_no_instance() {
+    let cloud = memory();
+    let desk = Desk::new();
+    let told = desk.spawn(&faulty(&cloud, &[Fault::Refused]), &LAUNCH);
+    assert_eq!(told.failed(), "nothing was launched: there is no capacity");
+    let told = desk.spawn(&faulty(&cloud, &[Fault::Lost; 5]), &LAUNCH);
+    assert_eq!(told.failed(), "whether it was launched is not known: no answer in time");
+    cloud.forward(SignedDuration::from_hours(2));
+    let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]);
+    assert_eq!(told.ended, Ok(Exit::NothingMatched));
+    assert!(
+        told.err.contains("no instance of launch 0123456789abcdef is there, and none will come"),
+        "{}",
+        told.err
+    );
+    assert!(cloud.all().is_empty());
+}
+
+#[test]
+fn a_launch_without_a_bound_is_refused_before_anybody_is_asked() {
+    let cloud = memory();
+    let check = |words: &[&str], expected: &str| {
+        let told = Desk::new().spawn(&faulty(&cloud, &[]), words);
+        assert!(told.failed().contains(expected), "{words:?}: {}", told.failed());
+        assert_eq!(told.ended.unwrap_err().kind, console::Kind::Usage);
+        assert!(cloud.all().is_empty());
+    };
+    check(&["launch", "t3.micro"], "without a bound");
+    check(&["launch", "t3.micro", "--ttl", "forever"], "is not a span of time");
+    check(&["launch", "t3.micro", "--ttl", "8d"], "a ttl of 8d is longer than the cap of 7d");
+    check(&["launch", "t3", "--ttl", "8h"], "an instance type such as m7i.xlarge");
+    check(&["launch", "t3.micro", "--ttl", "8h", "--on-expiry", "stopp"], "did you mean stop?");
+    check(&["launch", "t3.micro", "--ttl", "8h", "--image", "ubuntu"], "not an image's id");
+    check(&["launch", "t3.micro", "--ttl", "8h", "--region", "eu-west-2"], "did you mean eu-west-1?");
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_stops_a_launch() {
+    let cloud = memory();
+    let desk = Desk::new();
+    let folder = desk.0.path().join("launches");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("x.json"), "{").unwrap();
+    let told = desk.spawn(&faulty(&cloud, &[]), &LAUNCH);
+    assert!(told.failed().contains("x.json is no launch"), "{}", told.failed());
+    assert!(cloud.all().is_empty());
+}

@@ -1,0 +1,269 @@
+//! spawn against the sandbox, by somebody who may do what `spawn policy` prints and nothing else.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use domain::Timestamp;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tests::{Desk, Ran, ran};
+
+use crate::caller::{Caller, between, door};
+use crate::snapshot::{Serving, serve_with};
+
+const ACCOUNT: &str = "000000000002";
+const AMI: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+
+/// A sandbox, and somebody in it.
+struct World {
+    desk: Desk,
+    alice: Caller,
+    variables: Vec<(String, String)>,
+    _serving: Serving,
+}
+
+impl World {
+    fn new(scenario: &str, more: &[&str]) -> World {
+        let desk = Desk::default();
+        let policy = ran(&mut desk.command("spawn", &["policy"])).good();
+        let policy: Value = serde_json::from_str(&policy).unwrap();
+        // Beside it what the test itself does, and an instance that cannot be ended.
+        let test = json!({"Statement": [
+            {"Effect": "Allow", "Resource": "*", "Action": ["ec2:CreateTags", "cloudtrail:LookupEvents"]},
+            {
+                "Effect": "Deny", "Resource": "*", "Action": "ec2:TerminateInstances",
+                "Condition": {"StringEquals": {"aws:ResourceTag/stubborn": "yes"}},
+            },
+        ]});
+        let user = json!([{"id": ACCOUNT, "users": [{"name": "alice", "policies": [policy, test]}]}]);
+        let scenario = format!("accounts: {user}\ntiming: {{pending: 0s, visible_after: 0s}}\n{scenario}");
+        let serving = serve_with(&desk, &scenario, more);
+        let url = serving.value("AWS_ENDPOINT_URL");
+        let words = ["sandbox", "env", "--url", &url, "--account", ACCOUNT];
+        let said = ran(&mut desk.command("mycelium", &words)).good();
+        let pair = |line: &str| {
+            let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+            Some((name.to_string(), value.trim_matches('\'').to_string()))
+        };
+        let variables: Vec<(String, String)> = said.lines().filter_map(pair).collect();
+        let value = |name: &str| variables.iter().find(|(known, _)| known == name).unwrap().1.clone();
+        let (key, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
+        World { desk, alice: Caller { url, key, secret, token: None }, variables, _serving: serving }
+    }
+
+    fn spawn(&self, words: &[&str]) -> Ran {
+        ran(&mut self.command(words))
+    }
+
+    fn command(&self, words: &[&str]) -> std::process::Command {
+        let mut command = self.desk.command("spawn", words);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn rows(&self, words: &[&str]) -> Vec<Value> {
+        let told = self.spawn(&[words, &["-o", "json"]].concat()).good();
+        serde_json::from_str::<Vec<Value>>(&told).unwrap()
+    }
+
+    /// Launches an instance with these tags, as somebody did long ago; its id.
+    fn instance(&self, tags: &[(&str, &str)], more: &[(&str, &str)]) -> String {
+        let mut form: Vec<(String, String)> = [
+            ("Action", "RunInstances"),
+            ("ImageId", AMI),
+            ("InstanceType", "t3.micro"),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+            ("MetadataOptions.HttpTokens", "required"),
+            ("TagSpecification.1.ResourceType", "instance"),
+        ]
+        .iter()
+        .chain(more)
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect();
+        for (at, (key, value)) in tags.iter().enumerate() {
+            let at = at + 1;
+            form.push((format!("TagSpecification.1.Tag.{at}.Key"), key.to_string()));
+            form.push((format!("TagSpecification.1.Tag.{at}.Value"), value.to_string()));
+        }
+        let form: Vec<(&str, &str)> =
+            form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let launched = self.alice.call("ec2", &form).unwrap();
+        between(&launched, "<instanceId>", "</instanceId>").unwrap()
+    }
+
+    fn all(&self) -> String {
+        self.alice.call("ec2", &[("Action", "DescribeInstances")]).unwrap()
+    }
+
+    fn calls(&self, name: &str) -> usize {
+        self.alice.trail(name).as_array().map_or(0, Vec::len)
+    }
+}
+
+/// This machine's time, as its file system tells it.
+fn real_now(desk: &Desk) -> Timestamp {
+    let file = desk.home().join("now");
+    std::fs::write(&file, "").unwrap();
+    Timestamp::try_from(std::fs::metadata(file).unwrap().modified().unwrap()).unwrap()
+}
+
+const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
+
+#[test]
+fn a_launch_whose_answer_is_lost_gives_one_instance_that_is_as_strict_as_asked_for() {
+    let world = World::new("failures: [{call: RunInstances, times: 2, how: reply-lost}]\n", &[]);
+    let planned = world.rows(&[&LAUNCH[..], &["--dry-run"]].concat());
+    assert_eq!(planned[0]["instance_id"], Value::Null);
+    assert!(!world.all().contains("<instanceId>"), "a dry run launches nothing");
+    let told = world.rows(&LAUNCH);
+    let all = world.all();
+    assert_eq!(all.matches("<instanceId>").count(), 1, "{all}");
+    assert_eq!(world.calls("RunInstances"), 3, "sent again with the same token");
+    let id = told[0]["instance_id"].as_str().unwrap();
+    assert!(all.contains(&format!("<instanceId>{id}</instanceId>")), "{all}");
+    for expected in [
+        "<httpTokens>required</httpTokens>",
+        "<httpPutResponseHopLimit>1</httpPutResponseHopLimit>",
+        "<instanceMetadataTags>enabled</instanceMetadataTags>",
+        "<key>spawn:managed</key><value>true</value>",
+        "<key>spawn:on-expiry</key><value>v1;terminate;grace=300</value>",
+        "<key>Name</key><value>try</value>",
+    ] {
+        assert!(all.replace(char::is_whitespace, "").contains(expected), "{expected}: {all}");
+    }
+    let attribute = |name: &str, tag: &str| {
+        let form = [("Action", "DescribeInstanceAttribute"), ("InstanceId", id), ("Attribute", name)];
+        let text = world.alice.call("ec2", &form).unwrap();
+        between(&text, &format!("<{tag}>"), &format!("</{tag}>")).unwrap()
+    };
+    assert!(
+        attribute("instanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior")
+            .contains("terminate")
+    );
+    // "#cloud-config\nbootcmd:" in base64.
+    assert!(attribute("userData", "userData").contains("I2Nsb3VkLWNvbmZpZwpib290Y21kO"));
+    let listed = world.rows(&["list"]);
+    assert_eq!(listed[0]["instance_id"], id);
+    assert_eq!(listed[0]["bound"], "spawn:expiry");
+    let left = listed[0]["time_left"].as_str().unwrap();
+    assert!(left.starts_with("7h5") || left == "8h", "{left}");
+    assert_eq!(world.spawn(&["launch", "--resume"]).code, 3);
+    assert_eq!(world.spawn(&["reap"]).code, 3, "nothing is overdue");
+}
+
+#[test]
+fn a_launch_killed_while_it_waits_is_resumed_and_not_doubled() {
+    let world = World::new("failures: [{call: RunInstances, times: 1, how: {slow: 60s}}]\n", &[]);
+    let mut child = world.command(&LAUNCH).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while world.calls("RunInstances") == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended without an answer");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let beside = world.spawn(&LAUNCH);
+    assert!(beside.code == 1 && beside.err.contains("another spawn launch is under way"), "{beside:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let again = world.spawn(&LAUNCH);
+    assert!(again.code == 1 && again.err.contains("spawn launch --resume goes on with it"), "{again:?}");
+    let told = world.rows(&["launch", "--resume"]);
+    let all = world.all();
+    assert_eq!(all.matches("<instanceId>").count(), 1, "{all}");
+    assert!(all.contains(told[0]["instance_id"].as_str().unwrap()), "{all}");
+}
+
+#[test]
+fn a_refusal_is_told_and_settled() {
+    let world = World::new("capacity: [{type: t3.micro, available: 0}]\n", &[]);
+    let told = world.spawn(&LAUNCH);
+    assert_eq!(told.code, 1);
+    assert!(
+        told.err.contains("nothing was launched: ec2:RunInstances: InsufficientInstanceCapacity"),
+        "{told:?}"
+    );
+    assert_eq!(world.spawn(&["launch", "--resume"]).code, 3, "it is settled");
+    assert!(!world.all().contains("<instanceId>"));
+}
+
+#[test]
+fn a_reaper_ends_what_is_overdue_and_own_although_one_of_them_fails() {
+    let desk = Desk::default();
+    let now = real_now(&desk);
+    let begin = (now - SignedDuration::from_hours(6)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let world = World::new("throttling: false\n", &["--frozen", &begin]);
+    let who = world.alice.call("sts", &[("Action", "GetCallerIdentity")]).unwrap();
+    let me = between(&who, "<Arn>", "</Arn>").unwrap();
+    let until = |hours: i64| {
+        let at = (now + SignedDuration::from_hours(hours)).strftime("%Y-%m-%dT%H:%M:%SZ");
+        format!("v1;running;until={at};gen=1")
+    };
+    let (over, within) = (until(-2), until(2));
+    let launch = |expiry: &str, owner: &str, stubborn: &str, more: &[(&str, &str)]| {
+        let tags = [
+            ("spawn:managed", "true"),
+            ("spawn:owner", owner),
+            ("spawn:expiry", expiry),
+            ("spawn:on-expiry", "v1;terminate;grace=300"),
+            ("stubborn", stubborn),
+        ];
+        world.instance(&tags, more)
+    };
+    let spot = [
+        ("InstanceMarketOptions.MarketType", "spot"),
+        ("InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent"),
+        ("InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "stop"),
+    ];
+    let extended = launch(&over, &me, "no", &[]);
+    let stubborn = launch(&over, &me, "yes", &[]);
+    let persistent = launch(&over, &me, "no", &spot);
+    let stay = [
+        (launch(&over, &me, "no", &[("DisableApiTermination", "true")]), "protected by AWS"),
+        (launch(&over, &me, "no", &[("DisableApiStop", "true")]), "protected by AWS"),
+        (launch(&over, &me.replace("alice", "bob"), "no", &[]), "owned by "),
+        (launch(&within, &me, "no", &[]), "not overdue before"),
+        (launch("soon", &me, "no", &[]), "tag spawn:expiry is "),
+    ];
+    door(&world.alice.url, "clock", &json!({ "until": now }));
+    let file = world.desk.home().join("plan.json");
+    let file = file.to_str().unwrap();
+    let shown = world.rows(&["reap", "--plan", file]);
+    let action = |rows: &[Value], id: &str, column: &str| -> String {
+        let row =
+            rows.iter().find(|row| row["instance_id"] == id).unwrap_or_else(|| panic!("no {id}: {rows:?}"));
+        row[column].as_str().unwrap_or_default().to_string()
+    };
+    for id in [&extended, &stubborn, &persistent] {
+        assert_eq!(action(&shown, id, "action"), "terminate");
+    }
+    for (id, why) in &stay {
+        assert_eq!(action(&shown, id, "action"), "leave");
+        assert!(action(&shown, id, "why").starts_with(why), "{shown:?}");
+    }
+    assert_eq!(world.calls("TerminateInstances") + world.calls("CancelSpotInstanceRequests"), 0, "a dry run");
+    // Between plan and act one of them is given more time.
+    let form = [
+        ("Action", "CreateTags"),
+        ("ResourceId.1", extended.as_str()),
+        ("Tag.1.Key", "spawn:expiry"),
+        ("Tag.1.Value", &within),
+    ];
+    world.alice.call("ec2", &form).unwrap();
+    let told = world.spawn(&["reap", "--yes", "--plan", file, "-o", "json"]);
+    assert!(told.code == 1 && told.err.contains("1 of 3 could not be ended"), "{told:?}");
+    let done: Vec<Value> = serde_json::from_str(&told.out).unwrap();
+    let outcome = |id: &str| [action(&done, id, "outcome"), action(&done, id, "state")];
+    assert_eq!(outcome(&extended), ["left", ""]);
+    assert_eq!(outcome(&stubborn), ["failed", "running"]);
+    assert!(action(&done, &stubborn, "why").contains("ec2:TerminateInstances is not allowed"), "{done:?}");
+    assert_eq!(outcome(&persistent), ["ended", "shutting-down"]);
+    assert_eq!(world.alice.state(&persistent).0, "shutting-down");
+    for (id, _) in &stay {
+        assert_eq!(world.alice.state(id).0, "running", "{id}");
+    }
+    // The one that failed is still overdue, and nothing else is; the spot request launched nothing again.
+    let again = world.rows(&["reap"]);
+    let overdue: Vec<&Value> = again.iter().filter(|row| row["action"] == "terminate").collect();
+    assert!(overdue.len() == 1 && overdue[0]["instance_id"] == stubborn, "{again:?}");
+    assert_eq!(world.calls("CancelSpotInstanceRequests"), 1);
+    assert_eq!(world.all().matches("<instanceId>").count(), 8);
+}
