@@ -26,9 +26,9 @@ cargo xtask idle FOLDER [--every N]
                                replay recorded machines under presets of the idle policy, against a second
                                reading of it in Python
 cargo xtask recorded FOLDER    compare recorded answers of AWS with the sandbox's for the same things
-cargo xtask bench [sandbox | --imports [--offer-megabytes N] [--bill-rows N] | --spot-history FILE [--growth]]
+cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] [--bill-rows N] | --spot-history FILE [--growth]]
                                measure, as ratios against DuckDB alone (builds in release mode); sandbox: with
-                               10,000 instances; --imports: of made-up price lists and bills of that size alone;
+                               10,000 instances; lifecycle: a million random steps; --imports: of made-up price lists and bills of that size alone;
                                --growth: also in lakes of 4 and 16 times the history, which takes half an hour";
 
 fn main() -> ExitCode {

@@ -36,7 +36,7 @@ impl Plan {
     fn read(words: &[&str]) -> Result<Plan, Failed> {
         let mut plan =
             Plan { history: None, growth: false, megabytes: 450, rows: 2_000_000, imports_only: false };
-        let expected = "cargo xtask bench [sandbox | --imports [--offer-megabytes N] [--bill-rows N] | --spot-history FILE [--growth]] is expected";
+        let expected = "cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] [--bill-rows N] | --spot-history FILE [--growth]] is expected";
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(expected);
@@ -58,6 +58,9 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     if words == ["sandbox"] {
         return crate::load::run();
     }
+    if words == ["lifecycle"] {
+        return steps();
+    }
     let plan = Plan::read(words)?;
     build()?;
     let bench = Bench::new()?;
@@ -72,6 +75,13 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
         None => println!("spot history: skipped, no --spot-history FILE was given"),
     }
     crate::load::run()
+}
+
+/// A million random steps of the lifecycle, each with every invariant checked; the test prints how many a second.
+fn steps() -> Result<(), Failed> {
+    let test = ["--test", "invariants", "a_million_steps_keep_the_invariants"];
+    let words = ["test", "--release", "--quiet", "-p", "lifecycle"];
+    run_command(cargo().args(words).args(test).args(["--", "--nocapture"]).current_dir(root()))
 }
 
 fn build() -> Result<(), Failed> {
