@@ -148,3 +148,34 @@ fn an_extension_and_a_shutdown_go_first() {
     life.look(vec![Event::GoingDown]);
     assert!(life.log[0].starts_with("960 v1;paused;"), "{:?}", life.log);
 }
+
+#[test]
+fn who_measures_on_after_one_is_not_told_more_often() {
+    let mut life = measuring(day());
+    for _ in 0..120 {
+        life.run(15);
+        life.measures = Some(60);
+    }
+    assert_eq!(beats(&life), [960, 1_860]);
+}
+
+#[test]
+fn two_minutes_before_an_end_there_is_time_for_one() {
+    // Due at 960, exactly two minutes before the end.
+    let mut life = measuring(Terms::with_budget(SignedDuration::from_mins(18)));
+    life.run(1_800);
+    assert_eq!(beats(&life), [960], "{:?}", life.log);
+    let mut nearest = i64::MAX;
+    for quiet_at in (240..1_140).step_by(15) {
+        let grace = SignedDuration::from_mins(3);
+        let idle = Some(IdleTerms { grace, ..IdleTerms::after(SignedDuration::from_mins(30)) });
+        let mut life = measuring(Terms { idle, ..day() });
+        life.run(quiet_at);
+        life.quiet = true;
+        life.run(4_000);
+        let stop = life.log.iter().find_map(|line| line.strip_suffix(" stop")?.parse::<i64>().ok());
+        let last = beats(&life).into_iter().max();
+        nearest = nearest.min(stop.expect("it stops") - last.expect("one was written"));
+    }
+    assert_eq!(nearest, 120);
+}
