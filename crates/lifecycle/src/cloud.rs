@@ -230,3 +230,26 @@ pub trait Cloud {
     /// Sends one request to launch one instance, once.
     fn run(&self, request: &Request, token: &str) -> Reply;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_have_ec2s_words() {
+        let words = State::ALL.map(State::word);
+        assert_eq!(words, ["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]);
+    }
+
+    #[test]
+    fn an_end_is_shown_by_states_from_which_nothing_runs_on() {
+        let check = |how: How, verb: &str, expected: &[State]| {
+            assert_eq!(how.verb(), verb);
+            let found: Vec<State> = State::ALL.into_iter().filter(|state| how.shown_by(*state)).collect();
+            assert_eq!(found, expected);
+        };
+        let over = [State::ShuttingDown, State::Terminated];
+        check(How::Stop, "stop", &[State::Stopping, State::Stopped, over[0], over[1]]);
+        check(How::Terminate, "terminate", &over);
+    }
+}

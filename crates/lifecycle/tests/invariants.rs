@@ -1,11 +1,11 @@
 //! The invariants of a life, under random scripts of everything that can happen to it.
 
+mod seeds;
 mod world;
 
 use lifecycle::idle::IdleTerms;
 use lifecycle::{Action, Market, PowerOff, Terms};
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
 use std::sync::atomic::{AtomicU64, Ordering};
 use world::{Act, Load, Power, World, secs};
 
@@ -59,32 +59,17 @@ fn terms() -> impl Strategy<Value = Terms> {
     )
 }
 
-/// A number from the environment: for other seeds, and for fewer steps under mutation testing.
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
 #[test]
 fn a_million_steps_keep_the_invariants() {
     let began = std::time::Instant::now();
     let (steps, beats) = (AtomicU64::new(0), AtomicU64::new(0));
-    // Seeds are numbered, so that a failure comes again: the suite runs the first ones.
-    for seed in number("FIRST_SEED", 1).. {
-        let config = ProptestConfig {
-            cases: 100,
-            max_shrink_iters: 20_000,
-            failure_persistence: None,
-            rng_seed: RngSeed::Fixed(seed),
-            ..ProptestConfig::default()
-        };
-        let outcome = TestRunner::new(config).run(&(terms(), acts()), |(terms, script)| {
+    for seed in seeds::number("FIRST_SEED", 1).. {
+        seeds::hold(seed, &(terms(), acts()), |(terms, script)| {
             let world = live(terms, &script);
             steps.fetch_add(world.steps, Ordering::Relaxed);
             beats.fetch_add(world.beats, Ordering::Relaxed);
-            Ok(())
         });
-        assert!(outcome.is_ok(), "seed {seed}: {}", outcome.expect_err("a failure"));
-        if steps.load(Ordering::Relaxed) >= number("STEPS", 1_000_000) {
+        if steps.load(Ordering::Relaxed) >= seeds::number("STEPS", 1_000_000) {
             break;
         }
     }

@@ -1,12 +1,13 @@
 //! A launch happens at most once, whatever is lost, late or doubled, and wherever the launcher is killed.
 
+mod seeds;
+
 use domain::Timestamp;
 use jiff::SignedDuration;
 use lifecycle::cloud::{Caller, Cloud, Fault, Faulty, Memory, Reply, Seen, State, Which};
 use lifecycle::launch::{Effect, Event, Launch, Launching, Outcome, Over, Phase, Request, SETTLE, step};
 use lifecycle::{PowerOff, tag};
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
 use std::cell::{Cell, RefCell};
 
 const REGION: &str = "us-east-1";
@@ -195,29 +196,15 @@ impl World {
     }
 }
 
-/// A number from the environment: for other seeds, and for fewer scripts under mutation testing.
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
 #[test]
 fn at_most_one_instance_wherever_a_reply_is_lost_or_the_launcher_killed() {
-    let first = number("FIRST_SEED", 1);
-    for seed in first..first + number("SEEDS", 20) {
-        let config = ProptestConfig {
-            cases: 100,
-            max_shrink_iters: 20_000,
-            failure_persistence: None,
-            rng_seed: RngSeed::Fixed(seed),
-            ..ProptestConfig::default()
-        };
-        let outcome = TestRunner::new(config).run(&acts(), |script| {
+    let first = seeds::number("FIRST_SEED", 1);
+    for seed in first..first + seeds::number("SEEDS", 20) {
+        seeds::hold(seed, &acts(), |script| {
             let mut world = World::new();
             script.iter().for_each(|act| world.act(act));
             world.settle();
-            Ok(())
         });
-        assert!(outcome.is_ok(), "seed {seed}: {}", outcome.expect_err("a failure"));
     }
 }
 

@@ -25,7 +25,9 @@ const VARIABLE: &str = "COMPLETE";
 /// The command line of `mycelium`.
 pub(crate) fn mycelium() -> Command {
     Command::new("mycelium")
-        .about("EC2 analytics from a local warehouse, without a network")
+        .about(
+            "EC2 from a local warehouse: questions answered without a network, fresh data, bounded instances",
+        )
         .version(crate::VERSION)
         .subcommand_required(true)
         .arg_required_else_help(true)
