@@ -1,6 +1,6 @@
-/// A decimal text as a whole multiple of ten to the minus `scale`: what DECIMAL(`precision`, `scale`) holds.
-/// `12`, `-0.5`, `+3.`, `.5` and `4.7E-9` are read. None when it is no number or does not fit: nothing is rounded.
-/// `precision` is at most 38.
+/// Parses a decimal text as an integer multiple of 10^-`scale`, the stored form of
+/// DECIMAL(`precision`, `scale`). Accepts `12`, `-0.5`, `+3.`, `.5` and `4.7E-9`. Returns `None` if
+/// the text is not a number or does not fit; nothing is rounded. `precision` is at most 38.
 pub fn parse_exact(text: &str, precision: u32, scale: u32) -> Option<i128> {
     let text = text.trim();
     let (text, negative) = match text.strip_prefix('-') {
@@ -15,7 +15,7 @@ pub fn parse_exact(text: &str, precision: u32, scale: u32) -> Option<i128> {
     if whole.is_empty() && part.is_empty() {
         return None;
     }
-    // Zeros at the end say nothing, and there may be more of them than fit.
+    // Trailing zeros do not change the value, and there may be more of them than fit.
     let part = part.trim_end_matches('0');
     let mut mantissa: i128 = 0;
     for byte in whole.bytes().chain(part.bytes()) {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_is_exact_and_the_rest_is_refused() {
+    fn parses_texts_that_fit_exactly_and_rejects_all_others() {
         let check = |text: &str, expected: Option<i128>| {
             assert_eq!(parse_exact(text, 38, 18), expected, "{text}");
         };

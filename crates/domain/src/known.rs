@@ -1,19 +1,19 @@
-/// A fact that may be there, may be known not to be there, or could not be seen.
+/// A fact that is present, known to be absent, or not observed.
 ///
-/// The three are different answers: `Absent` says that somebody looked and there is none;
-/// `Unseen` says that nobody could look, and why. Neither of them is a zero.
+/// The three are different answers. `Absent` means that a query found no value. `Unseen` means that
+/// there was no successful query, and gives the reason. Neither of them is a zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known<T> {
     /// The value.
     Is(T),
-    /// Looked for, and not there.
+    /// Queried, and not there.
     Absent,
-    /// Not looked for, or the look failed; the reason is a lowercase fragment.
+    /// Not queried, or the query failed; the reason is a lowercase fragment.
     Unseen(String),
 }
 
 impl<T> Known<T> {
-    /// The value, when there is one.
+    /// Returns the value, if there is one.
     pub fn value(&self) -> Option<&T> {
         match self {
             Known::Is(value) => Some(value),

@@ -1,7 +1,7 @@
-//! The nouns: regions, zones, instance types, money, time, and what is known of each.
+//! Basic values: regions, zones, instance types, money, time, and facts that may be unknown.
 //!
-//! This room is for values that mean the same in every other room. It will never know a clock, a
-//! file, the environment, a database or AWS; whatever it needs is an argument.
+//! A value of this crate means the same in every other crate. The crate uses no clock, file,
+//! environment, database or AWS; everything that it needs is an argument.
 
 mod exact;
 mod known;
@@ -15,7 +15,7 @@ pub use names::{AzId, InstanceType, NameError, Region, spot_product};
 pub use rust_decimal::Decimal;
 pub use size::{MemoryError, gib, parse_memory_mib};
 
-/// Reads a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
+/// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
 /// (`2025-03-02 18:30`) or an instant (RFC 3339).
 pub fn parse_instant(text: &str) -> Option<Timestamp> {
     let utc = |time: jiff::civil::DateTime| {
@@ -24,8 +24,8 @@ pub fn parse_instant(text: &str) -> Option<Timestamp> {
     text.parse::<Timestamp>().ok().or_else(|| utc(text.parse().ok()?))
 }
 
-/// Reads what [`parse_instant`] reads, but a day means its last microsecond: what was known on a day is
-/// what was known when it ended.
+/// Parses the same texts as [`parse_instant`], but a day means its last microsecond: the data known
+/// on a day is the data known at its end.
 pub fn parse_until(text: &str) -> Option<Timestamp> {
     let instant = parse_instant(text)?;
     let bare_day = text.len() == "2025-03-02".len();
@@ -33,15 +33,16 @@ pub fn parse_until(text: &str) -> Option<Timestamp> {
     if bare_day { instant.checked_add(end).ok() } else { Some(instant) }
 }
 
-/// The instant that lies a span before another: `90d`, `2w`, `1y 6mo`, `36h`; calendar units are counted in UTC.
-/// None where the text is no span, is none into the past, or leads out of the calendar.
+/// Subtracts a span such as `90d`, `2w`, `1y 6mo` or `36h` from an instant. Calendar units are
+/// counted in UTC. Returns `None` if the text is not a span, the result is not earlier than the
+/// instant, or the result is outside the calendar.
 pub fn before(instant: Timestamp, span: &str) -> Option<Timestamp> {
     let span: jiff::Span = span.parse().ok()?;
     let zoned = instant.to_zoned(jiff::tz::TimeZone::UTC).checked_sub(span).ok()?;
     (zoned.timestamp() < instant).then(|| zoned.timestamp())
 }
 
-/// The calendar day that lies `days` after 1970-01-01.
+/// Returns the calendar day that is `days` after 1970-01-01; `None` outside the calendar.
 pub fn day(days: i32) -> Option<jiff::civil::Date> {
     jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?).ok()
 }
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_lead_into_the_past() {
+    fn subtracts_spans_and_rejects_other_texts() {
         let check = |span: &str, expected: Option<&str>| {
             let from = parse_instant("2026-03-31 12:00").unwrap();
             assert_eq!(before(from, span).map(|t| t.to_string()).as_deref(), expected, "{span}");
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn days_times_and_instants() {
+    fn parses_days_times_and_instants() {
         let check = |text: &str, first: Option<&str>, last: Option<&str>| {
             assert_eq!(parse_instant(text).map(|t| t.to_string()).as_deref(), first, "{text}");
             assert_eq!(parse_until(text).map(|t| t.to_string()).as_deref(), last, "{text}");

@@ -1,12 +1,12 @@
 use std::fmt;
 
-/// A name that AWS could not have given.
+/// A text that AWS cannot have assigned as a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{name}\" is not {expected}")]
 pub struct NameError {
-    /// What was given.
+    /// The given text.
     pub name: String,
-    /// What was expected, with an example.
+    /// The expected form, with an example.
     pub expected: &'static str,
 }
 
@@ -23,7 +23,7 @@ macro_rules! name {
         pub struct $type(String);
 
         impl $type {
-            /// Checks the spelling only; whether AWS has such a thing is a question to the warehouse.
+            /// Checks the spelling only; the warehouse knows whether AWS has the name.
             pub fn parse(text: &str) -> Result<$type, NameError> {
                 let good: fn(&str) -> bool = $check;
                 if good(text) {
@@ -48,7 +48,8 @@ macro_rules! name {
 }
 
 name!(
-    /// A region code such as `eu-central-1`, `us-gov-west-1` or the local zone group `us-west-2-lax-1`.
+    /// A region code such as `eu-central-1` or `us-gov-west-1`, or a local zone group such as
+    /// `us-west-2-lax-1`.
     Region,
     |text| plain(text, "-") && text.contains('-') && text.ends_with(|c: char| c.is_ascii_digit()),
     "a region code such as eu-central-1"
@@ -69,18 +70,18 @@ name!(
 );
 
 impl InstanceType {
-    /// What stands before the dot: `m7i`, `u-3tb1`.
+    /// Returns the part before the dot: `m7i`, `u-3tb1`.
     pub fn family(&self) -> &str {
         self.0.split_once('.').expect("checked by parse").0
     }
 
-    /// What stands after the dot: `xlarge`, `metal-24xl`.
+    /// Returns the part after the dot: `xlarge`, `metal-24xl`.
     pub fn size(&self) -> &str {
         self.0.split_once('.').expect("checked by parse").1
     }
 
-    /// The generation number in the family's name: 7 for `m7i`, 2 for `mac2-m1ultra`, 1 for
-    /// `u-3tb1`, 7 for `u7i-12tb`. `None` when the family has no digit.
+    /// Returns the generation number in the family's name: 7 for `m7i`, 2 for `mac2-m1ultra`, 1 for
+    /// `u-3tb1`, 7 for `u7i-12tb`. `None` if the family has no digit.
     pub fn generation(&self) -> Option<u32> {
         let family = self.family();
         // `u-3tb1`: the first digits give the memory, the last the generation.
@@ -94,8 +95,9 @@ impl InstanceType {
     }
 }
 
-/// What runs on a spot instance, in the words of the datasets: `linux`, `rhel`, `suse` or `windows`. Reads AWS's
-/// product descriptions, with or without ` (Amazon VPC)`, and our own words; none for one that is not known.
+/// Returns the operating system of a spot product in the datasets' spelling: `linux`, `rhel`,
+/// `suse` or `windows`. Accepts AWS's product descriptions, with or without ` (Amazon VPC)`, and
+/// the datasets' spelling. `None` for any other text.
 pub fn spot_product(words: &str) -> Option<&'static str> {
     Some(match words.strip_suffix(" (Amazon VPC)").unwrap_or(words) {
         "Linux/UNIX" | "linux" => "linux",
@@ -111,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_sizes_and_generations() {
+    fn splits_instance_types_into_family_size_and_generation() {
         let check = |name: &str, family: &str, size: &str, generation: Option<u32>| {
             let t = InstanceType::parse(name).unwrap();
             assert_eq!((t.family(), t.size(), t.generation()), (family, size, generation), "{name}");
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_names_are_refused() {
+    fn rejects_bad_names() {
         for bad in ["", "m7i", ".large", "m7i.", "M7i.large", "m7i.large.x", "m7i large", "m7i.l'; --"] {
             assert!(InstanceType::parse(bad).is_err(), "{bad}");
         }
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn good_regions_and_zones() {
+    fn accepts_regions_and_zone_ids() {
         for good in ["us-east-1", "us-gov-west-1", "us-west-2-lax-1", "us-east-1-wl1-bna1", "eusc-de-east-1"]
         {
             assert_eq!(Region::parse(good).unwrap().as_str(), good);

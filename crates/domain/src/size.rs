@@ -1,10 +1,11 @@
-/// A memory size that could not be read.
+/// The error for a text that is not a memory size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a memory size such as 64GiB, 64gb, 512MiB or 1.5TiB")]
 pub struct MemoryError(pub String);
 
-/// Reads a memory size into MiB. A bare number is GiB, as on every EC2 page; `gb`, `g` and `gib` are
-/// all GiB (AWS writes "GB" for GiB too), likewise `mb`/`mib`/`m` and `tb`/`tib`/`t`. Letter case is free.
+/// Parses a memory size into MiB. A bare number is GiB, as on every EC2 page. `gb`, `g` and `gib`
+/// are all GiB (AWS writes "GB" for GiB too), likewise `mb`/`mib`/`m` and `tb`/`tib`/`t`. Letter
+/// case does not matter.
 pub fn parse_memory_mib(text: &str) -> Result<f64, MemoryError> {
     let lower = text.trim().to_ascii_lowercase();
     let split = lower.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(lower.len());
@@ -23,7 +24,7 @@ pub fn parse_memory_mib(text: &str) -> Result<f64, MemoryError> {
     }
 }
 
-/// MiB as GiB.
+/// Converts MiB to GiB.
 pub fn gib(mib: i64) -> f64 {
     mib as f64 / 1024.0
 }
@@ -33,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes() {
+    fn parses_memory_sizes() {
         let check = |text: &str, mib: f64| assert_eq!(parse_memory_mib(text), Ok(mib), "{text}");
         check("64", 65536.0);
         check("64GiB", 65536.0);
