@@ -4,7 +4,7 @@ use domain::Decimal;
 
 use crate::{Dataset, Field, Type, Value};
 
-/// Texts, each distinct one held once: what most columns of a price list are.
+/// A column of texts that stores each distinct text once, as suits most columns of a price list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Words {
     distinct: Vec<String>,
@@ -12,11 +12,11 @@ pub struct Words {
     rows: Vec<u32>,
 }
 
-/// The number that stands for null in [`Words::rows`].
+/// The number in [`Words::rows`] that means null.
 pub const NO_WORD: u32 = u32::MAX;
 
 impl Words {
-    /// Adds a text, or null.
+    /// Appends a text, or null.
     pub fn push(&mut self, text: Option<&str>) {
         let number = text.map_or(NO_WORD, |text| self.number(text));
         self.rows.push(number);
@@ -32,23 +32,23 @@ impl Words {
         number
     }
 
-    /// The text of a row.
+    /// Returns the text of a row; `None` means null. Panics if there is no such row.
     pub fn get(&self, row: usize) -> Option<&str> {
         self.distinct.get(self.rows[row] as usize).map(String::as_str)
     }
 
-    /// Every distinct text, in the order in which it first came.
+    /// Returns every distinct text, in the order of first use.
     pub fn distinct(&self) -> &[String] {
         &self.distinct
     }
 
-    /// The number of each row's text in [`Words::distinct`]; [`NO_WORD`] is null.
+    /// Returns, for each row, the index of its text in [`Words::distinct`]; [`NO_WORD`] means null.
     pub fn rows(&self) -> &[u32] {
         &self.rows
     }
 }
 
-/// The values of one column.
+/// The values of one column, one per row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cells {
     /// True or false.
@@ -57,7 +57,7 @@ pub enum Cells {
     Int(Vec<Option<i64>>),
     /// Doubles.
     Float(Vec<Option<f64>>),
-    /// Exact numbers, as whole multiples of ten to the minus scale of their field's type.
+    /// Exact numbers, each as an integer multiple of 10^-scale. The field's type gives the scale.
     Decimal(Vec<Option<i128>>),
     /// Texts.
     Text(Words),
@@ -65,7 +65,7 @@ pub enum Cells {
     Timestamp(Vec<Option<i64>>),
     /// Days since 1970-01-01.
     Date(Vec<Option<i32>>),
-    /// Lists, and whatever else has no column of its own.
+    /// Lists and nested values.
     Other(Vec<Value>),
 }
 
@@ -83,7 +83,7 @@ impl Cells {
         }
     }
 
-    /// Adds a value; one that does not belong here comes back.
+    /// Appends a value. The error is the value itself, if it does not fit the column's type.
     fn push(&mut self, value: Value, ty: &Type) -> Result<(), Value> {
         match (self, value) {
             (Cells::Bool(values), Value::Bool(value)) => values.push(Some(value)),
@@ -108,7 +108,7 @@ impl Cells {
         Ok(())
     }
 
-    /// The values of the rows that are wanted.
+    /// Returns the rows with a true flag in `wanted`.
     fn only(&self, wanted: &[bool]) -> Cells {
         fn some<T: Clone>(values: &[T], wanted: &[bool]) -> Vec<T> {
             values.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(value, _)| value.clone()).collect()
@@ -129,7 +129,7 @@ impl Cells {
         }
     }
 
-    /// Rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         match self {
             Cells::Bool(values) => values.len(),
@@ -148,7 +148,8 @@ impl Cells {
     }
 }
 
-/// A number as a whole multiple of its type's last digit; it comes back when it has more digits than that.
+/// Converts a number to an integer multiple of 10^-scale. The error is the number itself, if it has
+/// more digits than its type.
 fn scaled(value: Decimal, ty: &Type) -> Result<i128, Value> {
     let Type::Decimal(precision, scale) = ty else { return Err(value.into()) };
     let mut scaled = value;
@@ -157,17 +158,18 @@ fn scaled(value: Decimal, ty: &Type) -> Result<i128, Value> {
     if fits { Ok(scaled.mantissa()) } else { Err(value.into()) }
 }
 
-/// Rows, column by column: what a [`crate::Page`] is where there are millions.
+/// Rows stored column by column: the form of a [`crate::Page`] for millions of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
     /// The columns.
     pub fields: Vec<Field>,
-    /// Their values, one [`Cells`] a field, all of the same length and of the field's type.
+    /// The values: one [`Cells`] per field, of the field's type, all of the same length.
     pub cells: Vec<Cells>,
 }
 
 impl Batch {
-    /// A cell as it is written for a digest: the same for the same value, whatever else the batch holds.
+    /// Appends the text form of a cell to `out`, for a digest. Equal values have equal texts,
+    /// independent of the other rows of the batch.
     pub fn spell(&self, row: usize, column: usize, out: &mut String) {
         use std::fmt::Write;
         let written = match &self.cells[column] {
@@ -179,10 +181,10 @@ impl Batch {
             Cells::Date(values) => write!(out, "{:?}", values[row]),
             Cells::Other(values) => write!(out, "{:?}", values[row]),
         };
-        written.expect("a text can be written to");
+        written.expect("writing to a String never fails");
     }
 
-    /// The columns of a dataset without `run_id`, and no row.
+    /// Returns a batch without rows, with the columns of a dataset except `run_id`.
     pub fn empty(dataset: &Dataset) -> Batch {
         let fields: Vec<Field> =
             dataset.fields().into_iter().filter(|field| field.name != "run_id").collect();
@@ -190,8 +192,11 @@ impl Batch {
         Batch { fields, cells }
     }
 
-    /// Rows of a dataset, each with one value a column in their order, without `run_id`. A value of another type
-    /// than its column's is an error, a lowercase fragment.
+    /// Builds a batch from rows of a dataset. Each row has one value per column, in column order,
+    /// without `run_id`.
+    ///
+    /// Errors: a row of another length, or a value that does not fit its column's type. The text is
+    /// a lowercase fragment.
     pub fn of(dataset: &Dataset, rows: Vec<Vec<Value>>) -> Result<Batch, String> {
         let Batch { fields, mut cells } = Batch::empty(dataset);
         for row in rows {
@@ -212,19 +217,20 @@ impl Batch {
         Ok(Batch { fields, cells })
     }
 
-    /// The rows that are wanted, in their order; `wanted` says it of each.
+    /// Returns the rows with a true flag in `wanted`, in their order. `wanted` has one flag per
+    /// row.
     pub fn only(&self, wanted: &[bool]) -> Batch {
         let cells = self.cells.iter().map(|cells| cells.only(wanted)).collect();
         Batch { fields: self.fields.clone(), cells }
     }
 
-    /// The values of a column.
+    /// Returns the values of a column; `None` if there is no such column.
     pub fn column(&self, name: &str) -> Option<&Cells> {
         let at = self.fields.iter().position(|field| field.name == name)?;
         self.cells.get(at)
     }
 
-    /// Rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.cells.first().map_or(0, Cells::len)
     }
@@ -241,7 +247,7 @@ mod tests {
     use crate::dataset;
 
     #[test]
-    fn rows_become_columns_and_what_does_not_fit_is_refused() {
+    fn converts_rows_to_columns_and_rejects_values_that_do_not_fit() {
         let price = dataset("spot_price").unwrap();
         let row = |price: Value| -> Vec<Value> {
             let at: domain::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();

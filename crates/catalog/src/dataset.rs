@@ -1,62 +1,65 @@
 use crate::{Field, Type};
 
-/// How rows of a dataset replace each other.
+/// How the rows of a dataset replace older rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A run states everything there is in its scope: the newest complete run of a scope wins,
-    /// including what it no longer lists; a partial run only adds. Held as tables in the warehouse,
-    /// where each row gets the span of time (`valid_from`, `valid_until`) in which it was the newest.
+    /// A run lists everything in its scope. The newest complete run of a scope wins, and rows that
+    /// it no longer lists are gone. A partial run only adds rows. The warehouse stores the rows in
+    /// a table, each with the time span (`valid_from`, `valid_until`) during which it was the
+    /// newest.
     Snapshot,
-    /// A row is what was seen at an instant and holds until the next one. Large; read from Parquet.
+    /// A row is an observation at one instant, valid until the next one. Large; read from Parquet.
     Changes,
-    /// A row is what happened; all rows stand.
+    /// A row is an event. All rows stay valid.
     Log,
-    /// A run states everything there is in its scope, as in a snapshot, and the newest complete one wins.
-    /// Large; read from Parquet, in which the statement's scope stands in every row.
+    /// A run lists everything in its scope, as in a snapshot, and the newest complete run wins.
+    /// Large; read from Parquet, where each row carries its scope.
     Statement,
 }
 
-/// The part of the world that one run of a snapshot speaks for.
+/// The part of a dataset that one run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Everything at once, under the scope name `*`.
+    /// The whole dataset, under the scope name `*`.
     All,
-    /// One region; the scope name is the region code, and rows carry it in `region`.
+    /// One region. The scope name is the region code, which rows carry in `region`.
     Region,
-    /// One account in all regions; the scope name is the account, and rows carry it in `account_id`.
+    /// One account in all regions. The scope name is the account, which rows carry in `account_id`.
     Account,
-    /// One account in one region; the scope name is `account/region`, and rows carry both in `account_id` and `region`.
+    /// One account in one region. The scope name is `account/region`; rows carry both in
+    /// `account_id` and `region`.
     AccountRegion,
-    /// The answer to one request of an account, which says nothing of what another would have been answered; the
-    /// scope name is `<account>/<region>/<the request>`, and rows carry it in `request`.
+    /// The answer to one request of an account. It does not apply to any other request. The scope
+    /// name is `<account>/<region>/<the request>`, which rows carry in `request`.
     Request,
-    /// What one account owes for one period; the scope name is `<account>/<period>`, and rows carry it in `bill`.
-    /// A period is a month (`2026-11`) or a day (`2026-11-03`); the account is `*` where the source does not name
-    /// it. A statement of a month stands for its days, whichever was made first.
+    /// The charges of one account for one period. The scope name is `<account>/<period>`, which
+    /// rows carry in `bill`. A period is a month (`2026-11`) or a day (`2026-11-03`). The account
+    /// is `*` if the source does not name it. A month replaces its days, whichever was collected
+    /// first.
     Bill,
 }
 
-/// A dataset: what is kept under one name.
+/// A dataset: the rows stored under one name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    /// Singular, snake_case; the name of its folder and of its table.
+    /// Singular, in snake_case; also the name of its folder and its table.
     pub name: &'static str,
-    /// What it holds, one sentence.
+    /// Its content, one sentence.
     pub doc: &'static str,
-    /// The layout's version: `v=1` in the path. A layout is only added to.
+    /// The layout version, `v=1` in the path. Columns are only ever added to a layout.
     pub version: u32,
-    /// How rows replace each other.
+    /// How rows replace older rows.
     pub kind: Kind,
-    /// What one run speaks for.
+    /// The part of the dataset that one run covers.
     pub scope: Scope,
-    /// The columns that tell rows of one run apart.
+    /// The columns that identify a row within one run.
     pub key: &'static [&'static str],
-    /// The columns, in the order of the file, before `run_id` (which every file carries last).
+    /// The columns, in file order. Every file has one more, `run_id`, as its last column.
     pub columns: &'static [Column],
 }
 
 impl Dataset {
-    /// Whether its rows are about somebody's account; others are public.
+    /// Whether the rows describe an account. All other datasets are public.
     pub fn is_of_accounts(&self) -> bool {
         !matches!(self.scope, Scope::All | Scope::Region)
     }
@@ -65,15 +68,15 @@ impl Dataset {
 /// A column of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Column {
-    /// snake_case.
+    /// The name, in snake_case.
     pub name: &'static str,
     /// Its type.
     pub ty: ColumnType,
-    /// What it says, with its unit.
+    /// The meaning, with its unit.
     pub doc: &'static str,
 }
 
-/// The types that a stored column may have: plain ones that every Parquet engine shares.
+/// The type of a stored column. Every Parquet engine supports all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
     /// True or false.
@@ -84,7 +87,7 @@ pub enum ColumnType {
     Float,
     /// DECIMAL(18,10), an hourly or unit price.
     Price,
-    /// DECIMAL(38,18), what is charged, or the quantity or unit price that it is for.
+    /// DECIMAL(38,18): a charge, or its quantity or unit price.
     Charge,
     /// UTF-8 text.
     Text,
@@ -97,7 +100,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// The neutral type.
+    /// Returns the corresponding neutral type.
     pub fn ty(self) -> Type {
         match self {
             ColumnType::Bool => Type::Bool,
@@ -114,10 +117,10 @@ impl ColumnType {
 }
 
 impl Dataset {
-    /// All columns of a file, `run_id` last.
+    /// Returns all columns of a file, `run_id` last.
     pub fn fields(&self) -> Vec<Field> {
         let run =
-            Column { name: "run_id", ty: ColumnType::Text, doc: "the collection_run that brought the row" };
+            Column { name: "run_id", ty: ColumnType::Text, doc: "the collection_run that added the row" };
         self.columns
             .iter()
             .chain((self.name != "collection_run").then_some(&run))

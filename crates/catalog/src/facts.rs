@@ -1,25 +1,26 @@
 use crate::question::row;
 
 row! {
-    /// What is known of one instance type: a row of `instance/facts`, corrected by the makers' documents.
+    /// The facts of one instance type: a row of `instance/facts`, corrected with the manufacturers'
+    /// documents.
     ///
-    /// A count of 0 says that there is none; `None` says that AWS states nothing.
+    /// A count of 0 means that the type has none; `None` means that AWS does not state the value.
     pub struct TypeFacts {
         /// Name, such as `m7i.xlarge`.
         instance_type: String,
-        /// What stands before the dot.
+        /// The part before the dot.
         family: String,
-        /// What stands after the dot.
+        /// The part after the dot.
         size: String,
         /// The generation number in the family's name.
         generation: Option<i64>,
-        /// AWS calls it current.
+        /// AWS lists it as current generation.
         current_generation: bool,
-        /// vCPUs by default.
+        /// Default number of vCPUs.
         vcpus: i64,
-        /// Physical cores by default.
+        /// Default number of physical cores.
         cores: i64,
-        /// Threads per core by default.
+        /// Default threads per core.
         threads_per_core: i64,
         /// Memory, MiB.
         memory_mib: i64,
@@ -33,19 +34,19 @@ row! {
         clock_ghz: Option<f64>,
         /// Such as `amd-sev-snp`, `nested-virtualization`.
         processor_features: Vec<String>,
-        /// No hypervisor.
+        /// Runs without a hypervisor.
         bare_metal: bool,
         /// `nitro` or `xen`; none on bare metal.
         hypervisor: Option<String>,
-        /// Works with CPU credits.
+        /// Uses CPU credits.
         burstable: bool,
         /// Eligible for the free tier.
         free_tier: bool,
-        /// Can be recovered automatically.
+        /// Supports automatic recovery.
         auto_recovery: bool,
         /// Can run on a dedicated host.
         dedicated_hosts: bool,
-        /// Can hibernate.
+        /// Supports hibernation.
         hibernation: bool,
         /// `on-demand`, `spot`, `capacity-block`.
         usage_classes: Vec<String>,
@@ -57,25 +58,25 @@ row! {
         boot_modes: Vec<String>,
         /// `cluster`, `partition`, `spread`.
         placement_strategies: Vec<String>,
-        /// Can hold a Nitro enclave.
+        /// Supports Nitro Enclaves.
         nitro_enclaves: bool,
-        /// Has a Nitro TPM.
+        /// Supports NitroTPM.
         nitro_tpm: bool,
-        /// AWS's free text, such as `Up to 12.5 Gigabit`.
+        /// AWS's description, such as `Up to 12.5 Gigabit`.
         network_performance: String,
-        /// Sum of the cards' baseline bandwidth, Gbit/s.
+        /// Total baseline bandwidth of the network cards, Gbit/s.
         network_baseline_gbps: Option<f64>,
-        /// Sum of the cards' peak bandwidth, Gbit/s.
+        /// Total peak bandwidth of the network cards, Gbit/s.
         network_peak_gbps: Option<f64>,
-        /// Network interfaces at most.
+        /// Maximum number of network interfaces.
         network_interfaces: i64,
-        /// Has IPv6.
+        /// Supports IPv6.
         ipv6: bool,
         /// `required`, `supported` or `unsupported`.
         ena: String,
-        /// ENA Express.
+        /// Supports ENA Express.
         ena_srd: bool,
-        /// Elastic Fabric Adapter.
+        /// Supports Elastic Fabric Adapter.
         efa: bool,
         /// Traffic between instances is encrypted.
         encryption_in_transit: bool,
@@ -85,29 +86,29 @@ row! {
         ebs_nvme: String,
         /// EBS baseline bandwidth, Mbit/s.
         ebs_baseline_mbps: Option<i64>,
-        /// EBS baseline operations a second.
+        /// EBS baseline I/O operations per second.
         ebs_baseline_iops: Option<i64>,
         /// EBS baseline throughput, MB/s.
         ebs_baseline_mbytes: Option<f64>,
-        /// Instance storage in all, GB.
+        /// Total instance storage, GB.
         storage_gb: i64,
         /// `ssd` or `hdd`.
         storage_type: Option<String>,
         /// `required`, `supported` or `unsupported`.
         storage_nvme: Option<String>,
-        /// `required` or `unsupported`: whether instance storage is encrypted.
+        /// Encryption of instance storage: `required` or `unsupported`.
         storage_encryption: Option<String>,
-        /// GPUs; a fraction of one counts as one with `gpu_partition_size` below 1.
+        /// Number of GPUs. A fraction of a GPU counts as one, with `gpu_partition_size` below 1.
         gpus: i64,
         /// GPU name.
         gpu_model: Option<String>,
-        /// GPU maker.
+        /// GPU manufacturer.
         gpu_maker: Option<String>,
-        /// Share of a GPU that each one is; 1 is whole.
+        /// Fraction of a physical GPU in each counted GPU; 1 is a whole GPU.
         gpu_partition_size: Option<f64>,
-        /// Memory of each GPU (or part of one), MiB, from the maker's document where there is one.
+        /// Memory of each GPU or fraction, MiB, from the manufacturer's document if there is one.
         gpu_memory_per_gpu_mib: Option<i64>,
-        /// Memory of all GPUs, MiB; 0 without GPU, `None` when a GPU's memory is not stated.
+        /// Memory of all GPUs, MiB. 0 without GPUs, `None` if the memory of a GPU is not stated.
         gpu_memory_mib: Option<i64>,
         /// CUDA cores of one whole GPU.
         cuda_cores: Option<i64>,
@@ -117,23 +118,23 @@ row! {
         gpu_memory_bandwidth_gbps: Option<f64>,
         /// Dense FP16 tensor TFLOP/s of one whole GPU.
         gpu_fp16_tflops: Option<f64>,
-        /// Inference accelerators.
+        /// Number of inference accelerators.
         inference_accelerators: i64,
         /// Inference accelerator name.
         inference_model: Option<String>,
-        /// Inference accelerator maker.
+        /// Inference accelerator manufacturer.
         inference_maker: Option<String>,
-        /// Neuron devices.
+        /// Number of Neuron devices.
         neuron_devices: i64,
         /// Neuron device name.
         neuron_model: Option<String>,
-        /// Neuron cores in all.
+        /// Total number of Neuron cores.
         neuron_cores: i64,
-        /// FPGAs.
+        /// Number of FPGAs.
         fpgas: i64,
         /// FPGA name.
         fpga_model: Option<String>,
-        /// Media accelerators.
+        /// Number of media accelerators.
         media_accelerators: i64,
         /// Media accelerator name.
         media_model: Option<String>,
@@ -141,12 +142,12 @@ row! {
 }
 
 impl TypeFacts {
-    /// Memory, GiB.
+    /// Returns the memory in GiB.
     pub fn memory_gib(&self) -> f64 {
         domain::gib(self.memory_mib)
     }
 
-    /// Training accelerators: Neuron devices whose name is a Trainium's.
+    /// Returns the number of training accelerators: Neuron devices with a Trainium model name.
     pub fn training_accelerators(&self) -> i64 {
         match &self.neuron_model {
             Some(model) if model.starts_with("Trainium") => self.neuron_devices,

@@ -1,7 +1,7 @@
 use crate::Value;
 
-/// A value as JSON text. Exact numbers keep their digits; instants and days are ISO 8601 texts; a
-/// double that JSON cannot hold (NaN, infinity) is null.
+/// Returns a value as JSON text. Exact numbers keep their digits. Instants and days are ISO 8601
+/// texts. A double that JSON cannot represent (NaN, infinity) becomes null.
 pub fn json_text(value: &Value) -> String {
     let mut out = String::new();
     write(&mut out, value);
@@ -40,12 +40,12 @@ fn write(out: &mut String, value: &Value) {
     }
 }
 
-/// A finite double in the shortest form that reads back as itself: `3.0`, `0.1`, `1e300`.
+/// Returns the shortest text that reads back as the same finite double: `3.0`, `0.1`, `1e300`.
 pub fn float_text(number: f64) -> String {
     format!("{number:?}")
 }
 
-/// A day, given as days since 1970-01-01, as `2025-03-02`.
+/// Returns a day as ISO 8601 text such as `2025-03-02`. `days` counts from 1970-01-01.
 pub fn day_text(days: i32) -> String {
     domain::day(days).map_or_else(|| format!("day {days}"), |date| date.to_string())
 }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_as_json() {
+    fn writes_values_as_json() {
         let check = |value: Value, expected: &str| assert_eq!(json_text(&value), expected);
         check(Value::Null, "null");
         check(Value::Float(3.0), "3.0");

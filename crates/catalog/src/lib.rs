@@ -1,8 +1,9 @@
-//! What is kept and what is asked: the datasets with their columns, the named questions with their
-//! parameters, the manifest that makes a run visible, and the ports that other rooms stand behind.
+//! Descriptions shared by all crates: the datasets with their columns, the named questions with
+//! their parameters, the manifest that makes a run visible, and the ports that the wrapper crates
+//! implement.
 //!
-//! This room is for descriptions and neutral values. It will never know how a value is stored, read
-//! or printed: no Parquet, no DuckDB, no file, no clock.
+//! This crate holds descriptions and neutral values only. It does not store, read or print a value:
+//! no Parquet, no DuckDB, no file, no clock.
 
 mod batch;
 mod dataset;

@@ -1,4 +1,4 @@
-//! The ports: what programs may ask of the rooms that hold a foreign giant.
+//! The ports: traits that the wrapper crates implement and the programs use.
 
 mod source;
 mod store;
@@ -22,43 +22,43 @@ use std::time::Duration;
 
 use crate::{Field, Page, Question, Value};
 
-/// A flag that asks a long call to stop; it may be set from a signal handler.
+/// A flag that stops a long call. A signal handler may set it.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// The flag itself, to hand to a signal handler.
+    /// Returns the flag itself, for a signal handler.
     pub fn flag(&self) -> Arc<AtomicBool> {
         self.0.clone()
     }
 
-    /// Whether somebody asked to stop.
+    /// Whether a stop was requested.
     pub fn asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Takes the request back, so that the next call can run.
+    /// Clears the request, so that the next call can run.
     pub fn clear(&self) {
         self.0.store(false, Ordering::Relaxed);
     }
 }
 
-/// Why a question was not answered. Each text is a lowercase fragment.
+/// Reasons why a question was not answered. Each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
-    /// The statement or a value in it is wrong; DuckDB's own words.
+    /// The statement or a value in it is wrong. The text is DuckDB's message.
     #[error("{0}")]
     BadSql(String),
-    /// The statement is not one that may run.
+    /// The statement is not allowed to run.
     #[error("{0}")]
     Refused(String),
-    /// It ran longer than it may.
+    /// It ran longer than its time limit.
     #[error("the query was stopped after {} s", .0.as_secs())]
     TimedOut(Duration),
-    /// It needed more memory than it may.
+    /// It needed more memory than its limit, MiB.
     #[error("the query needs more than the {0} MiB it may use")]
     OutOfMemory(u64),
-    /// Somebody asked to stop.
+    /// A stop was requested.
     #[error("the query was interrupted")]
     Interrupted,
     /// The lake was written by a newer version.
@@ -71,95 +71,97 @@ pub enum AskError {
         /// The highest format known here.
         known: u32,
     },
-    /// The folder is not a lake, or a file of it is damaged.
+    /// The folder is not a lake, or one of its files is damaged.
     #[error("{0}")]
     Lake(String),
-    /// Anything else that failed, such as a full disk.
+    /// Any other failure, such as a full disk.
     #[error("{0}")]
     Failed(String),
 }
 
-/// A stranger's statement and the bounds it runs in.
+/// A statement of user SQL and its limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
     /// One statement.
     pub sql: String,
-    /// Wall-clock bound.
+    /// Wall-clock time limit.
     pub time: Duration,
-    /// Memory bound, MiB.
+    /// Memory limit, MiB.
     pub memory_mib: u64,
-    /// Rows at most; 0 is unlimited.
+    /// Maximum number of rows; 0 is unlimited.
     pub rows: u64,
-    /// Threads; 0 is one per core.
+    /// Number of threads; 0 is one per core.
     pub threads: u32,
 }
 
-/// How a query ended.
+/// The summary of a finished query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The result's columns.
     pub fields: Vec<Field>,
-    /// Rows that were handed over.
+    /// Number of rows delivered.
     pub rows: u64,
-    /// There were more rows than were asked for.
+    /// Whether the result has more rows than the limit.
     pub truncated: bool,
-    /// What protects less than usual on this machine, a sentence each.
+    /// Protections that this machine lacks, one sentence each.
     pub weaker: Vec<String>,
-    /// Wall-clock time inside the room.
+    /// Wall-clock time inside the query process.
     pub elapsed: Duration,
 }
 
 /// A table of the warehouse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What it holds.
+    /// The description for users.
     pub doc: String,
-    /// Its columns.
+    /// The columns.
     pub fields: Vec<Field>,
-    /// Rows.
+    /// Number of rows.
     pub rows: u64,
 }
 
-/// Takes the pages of a long answer. An error ends the answer with that text.
+/// Receives the pages of a long answer. An error ends the answer with its text.
 pub type PageSink<'a> = &'a mut dyn FnMut(Page) -> Result<(), String>;
 
-/// A named question, and the values that are bound to its `$name`.
+/// A named question and the values of its `$name` parameters.
 pub type Bound = (&'static Question, Vec<(String, Value)>);
 
-/// The warehouse, as programs see it.
+/// The warehouse, as the programs use it.
 pub trait Ask {
-    /// From now on shows stand-ins for whatever names a person, a machine or an account: the same text has the same
-    /// stand-in under the same key.
+    /// From now on, replaces every text that can identify a person, a machine or an account with a
+    /// stand-in. The same text has the same stand-in under the same key.
     fn redact(&mut self, key: &str) -> Result<(), AskError>;
 
-    /// Answers a named question. `values` are bound to `$name`.
+    /// Answers a named question. `values` are bound to its `$name` parameters.
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError>;
 
-    /// Answers several questions, the first beside the others where that can be; the answers are in their order.
+    /// Answers several questions, the first in parallel with the others if possible. The answers
+    /// have the order of the questions.
     fn ask_all(&self, asked: &[Bound]) -> Vec<Result<Page, AskError>> {
         asked.iter().map(|(question, values)| self.ask(question, values)).collect()
     }
 
-    /// Runs a stranger's statement in the locked room. The first page comes even when there is no row.
+    /// Runs user SQL in the isolated query process. The sink gets at least one page, even without
+    /// rows.
     fn query(&self, query: &Query, stop: &Stop, sink: PageSink<'_>) -> Result<Ended, AskError>;
 
-    /// The tables that a stranger's statement can read.
+    /// Returns the tables that user SQL can read.
     fn tables(&self) -> Result<Vec<Table>, AskError>;
 
-    /// Where the data is: the lake's folder and manifest, or the seed alone.
+    /// Returns the location of the data: the lake's folder and manifest, or the seed alone.
     fn place(&self) -> Place;
 }
 
-/// Where answers come from.
+/// The location of the data behind the answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The lake's folder, when there is a lake.
+    /// The lake's folder, if there is a lake.
     pub lake: Option<PathBuf>,
-    /// The manifest that is answered from; 0 is the seed alone.
+    /// Number of the manifest in use; 0 is the seed alone.
     pub manifest: u64,
-    /// The warehouse file, when one could be written.
+    /// The warehouse file, if one could be written.
     pub warehouse: Option<PathBuf>,
 }
 
@@ -174,7 +176,7 @@ pub enum Columnar {
 
 /// Writes pages in a binary columnar format.
 pub trait Encode {
-    /// Opens a writer for rows of these columns.
+    /// Opens a writer for rows with these columns.
     fn start<'a>(
         &self,
         fields: &[Field],
@@ -185,8 +187,8 @@ pub trait Encode {
 
 /// An open columnar file.
 pub trait Encoder {
-    /// Adds a page, which has the columns that the file was opened with.
+    /// Appends a page with the columns that were given to [`Encode::start`].
     fn page(&mut self, page: &Page) -> Result<(), String>;
-    /// Writes what is left and the footer.
+    /// Writes the remaining rows and the footer.
     fn finish(self: Box<Self>) -> Result<(), String>;
 }

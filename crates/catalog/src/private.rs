@@ -1,9 +1,10 @@
-//! Which columns tell something of people, machines and accounts.
+//! The columns that can identify people, machines or accounts.
 
 use crate::dataset::{Column, ColumnType, Dataset};
 
-/// Texts of datasets about accounts that say nothing of whose they are: AWS's own words, places, kinds. Every other
-/// text there counts as private, also one that is added later.
+/// Text columns of account datasets that identify no account: AWS's own vocabulary, locations,
+/// types. Every other text column of these datasets counts as private, including columns that are
+/// added later.
 const AWS_WORDS: &[&str] = &[
     "architecture",
     "availability_zone",
@@ -64,7 +65,7 @@ const AWS_WORDS: &[&str] = &[
     "volume_type",
 ];
 
-/// What a private column holds.
+/// The content of a private column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Private {
     /// One text.
@@ -73,11 +74,11 @@ pub enum Private {
     Texts,
     /// A JSON object of texts: tags.
     Object,
-    /// What begins with an account and a slash: `account/region`, `account/month`.
+    /// A text that begins with an account and a slash: `account/region`, `account/month`.
     Scope,
 }
 
-/// The private columns of a dataset; none where it is public.
+/// Returns the private columns of a dataset; empty if the dataset is public.
 pub fn private(dataset: &Dataset) -> Vec<(&'static str, Private)> {
     if !dataset.is_of_accounts() {
         return Vec::new();
@@ -99,7 +100,7 @@ mod tests {
     use crate::DATASETS;
 
     #[test]
-    fn what_is_public_is_known_and_nothing_public_is_private() {
+    fn account_columns_are_private_unless_they_are_listed_as_public() {
         let columns: Vec<&str> =
             DATASETS.iter().flat_map(|dataset| dataset.columns.iter().map(|column| column.name)).collect();
         for name in AWS_WORDS {

@@ -2,10 +2,11 @@ use domain::{Decimal, InstanceType, Timestamp};
 
 use crate::{Field, Page, Type, Value};
 
-/// A named question: one file of `queries/`, with its parameters written in its head.
+/// A named question: one file of `queries/`, with its parameters declared in its head.
 ///
-/// The head is the run of comment lines at the top. A line `-- $name TYPE = default  meaning` (the
-/// default may be left out) is a parameter; the other lines say what the question answers.
+/// The head is the block of comment lines at the top of the file. A line
+/// `-- $name TYPE = default  meaning` declares a parameter; the default is optional. The other
+/// lines describe the answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Question {
     /// `subject/question`, the file's path without `.sql`.
@@ -17,45 +18,45 @@ pub struct Question {
 /// A parameter of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Param {
-    /// Without the dollar sign.
+    /// The name, without the dollar sign.
     pub name: String,
-    /// Its type: text, texts, int, float or timestamp.
+    /// The type: text, texts, int, float or timestamp.
     pub ty: Type,
-    /// It is the one instance type that the question is about: a text whose spelling is checked.
+    /// Whether it is the one instance type that the question is about. Its spelling is checked.
     pub of_type: bool,
-    /// What is taken when it is not given; `now` for a timestamp is the instant of asking.
+    /// The value if none is given. For a timestamp, `now` is the time of the call.
     pub default: Option<String>,
-    /// What it means.
+    /// The meaning.
     pub doc: String,
 }
 
-/// A parameter that could not be read.
+/// Reasons why the given parameters were rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParamError {
-    /// No such parameter.
+    /// There is no such parameter.
     #[error("{question} has no parameter \"{name}\"")]
     Unknown {
-        /// The question.
+        /// The question's name.
         question: &'static str,
-        /// What was given.
+        /// The given name.
         name: String,
     },
-    /// It has no default and was not given.
+    /// The parameter has no default and was not given.
     #[error("{question} needs the parameter {name}")]
     Missing {
-        /// The question.
+        /// The question's name.
         question: &'static str,
-        /// The parameter.
+        /// The parameter's name.
         name: String,
     },
-    /// The text is not of the parameter's type.
+    /// The text cannot be read as the parameter's type.
     #[error("\"{text}\" is not a value for {name}: expected {expected}")]
     Unreadable {
-        /// The parameter.
+        /// The parameter's name.
         name: String,
-        /// What was given.
+        /// The given text.
         text: String,
-        /// What was expected.
+        /// The expected form, with an example where one helps.
         expected: &'static str,
     },
 }
@@ -65,24 +66,26 @@ impl Question {
         self.text.lines().map_while(|line| line.strip_prefix("--")).map(str::trim)
     }
 
-    /// What it answers, one line.
+    /// Returns the description of the answer, on one line.
     pub fn doc(&self) -> String {
         let lines: Vec<&str> = self.head().take_while(|line| !line.starts_with('$')).collect();
         lines.join(" ")
     }
 
-    /// Its parameters, in the order of the head.
+    /// Returns the parameters, in the order of the head.
     pub fn params(&self) -> Vec<Param> {
         self.head().filter_map(|line| line.strip_prefix('$')).map(read_param).collect()
     }
 
-    /// The parameter that names the one instance type of which the question reads rows, if there is one.
+    /// Returns the name of the parameter of type `type`, if there is one.
     pub fn type_param(&self) -> Option<String> {
         self.params().into_iter().find(|param| param.of_type).map(|param| param.name)
     }
 
-    /// The values to bind, one per parameter in the order of [`Question::params`]: what was given,
-    /// else the default.
+    /// Returns the values to bind, one per parameter in the order of [`Question::params`]: the
+    /// given value, or else the default.
+    ///
+    /// Errors: an unknown parameter, a parameter without value and default, or an unreadable text.
     pub fn bind(
         &self,
         given: &[(String, String)],
@@ -109,7 +112,7 @@ impl Question {
 fn read_param(line: &str) -> Param {
     let mut words = line.splitn(3, char::is_whitespace);
     let name = words.next().unwrap_or_default().to_string();
-    // A test sees to it that no head has another word there.
+    // A test checks that no head declares another type.
     let word = words.next().unwrap_or_default();
     let (ty, of_type) = (read_type(word).unwrap_or(Type::Text), word == "type");
     let rest = words.next().unwrap_or_default().trim();
@@ -163,36 +166,36 @@ fn read_value(param: &Param, text: &str, now: Timestamp) -> Result<Value, ParamE
     }
 }
 
-/// A row that does not have the shape that was promised.
+/// A row that does not have the expected columns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("column {column} holds {found}, which is not a {expected}")]
 pub struct RowError {
     /// The column.
     pub column: &'static str,
-    /// What was found.
+    /// The value that was found.
     pub found: String,
-    /// What was expected, in SQL's spelling.
+    /// The expected type, in SQL spelling.
     pub expected: String,
 }
 
-/// A typed row of a question. The columns of the SQL file are the fields of the struct, in order.
+/// A typed row of a question. The fields of the struct are the columns of the SQL file, in order.
 pub trait Row: Sized {
-    /// The columns.
+    /// Returns the columns.
     fn fields() -> Vec<Field>;
-    /// Reads one row.
+    /// Reads one row. Errors: a value of another type than its column.
     fn read(row: Vec<Value>) -> Result<Self, RowError>;
 
-    /// Reads all rows of a page. The page is used up, so that no text is copied.
+    /// Reads all rows of a page. It consumes the page, so that no text is copied.
     fn read_all(page: Page) -> Result<Vec<Self>, RowError> {
         page.rows.into_iter().map(Self::read).collect()
     }
 }
 
-/// A value that stands in one column.
+/// A Rust type that can be read from one column.
 pub trait Cell: Sized {
-    /// The column's type.
+    /// Returns the column's type.
     fn ty() -> Type;
-    /// Reads it; a value of another type comes back.
+    /// Reads a value. The error is the value itself, if it has another type.
     fn read(value: Value) -> Result<Self, Value>;
 }
 
@@ -243,7 +246,7 @@ impl<T: Cell> Cell for Vec<T> {
     }
 }
 
-/// Reads one column of a row; used by the structs that [`row!`](crate::questions) makes.
+/// Reads one column of a row. For the structs that `row!` declares.
 pub fn column<T: Cell>(value: Option<Value>, column: &'static str) -> Result<T, RowError> {
     T::read(value.unwrap_or_default()).map_err(|found| RowError {
         column,
@@ -252,7 +255,7 @@ pub fn column<T: Cell>(value: Option<Value>, column: &'static str) -> Result<T, 
     })
 }
 
-/// Declares the typed row of a question: a struct whose fields are the columns, in order.
+/// Declares the typed row of a question: a struct with one field per column, in column order.
 macro_rules! row {
     ($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty,)* }) => {
         $(#[$doc])*
@@ -283,24 +286,24 @@ mod tests {
 
     const QUESTION: Question = Question {
         name: "test/one",
-        text: "-- Says one thing\n-- over two lines.\n-- $region text = us-east-1  the region\n-- $limit int  how many\n-- $of type = m7i.large  of which type\n-- $as_of timestamp = now  when\nSELECT 1 -- $not a parameter\n",
+        text: "-- Describes one thing\n-- over two lines.\n-- $region text = us-east-1  the region\n-- $limit int  maximum\n-- $of type = m7i.large  instance type\n-- $as_of timestamp = now  instant\nSELECT 1 -- $not a parameter\n",
     };
 
     #[test]
-    fn the_head_is_read() {
-        assert_eq!(QUESTION.doc(), "Says one thing over two lines.");
+    fn reads_the_head_of_a_question() {
+        assert_eq!(QUESTION.doc(), "Describes one thing over two lines.");
         let params = QUESTION.params();
         assert_eq!(params.len(), 4);
         assert_eq!(QUESTION.type_param().as_deref(), Some("of"));
         assert_eq!((params[0].name.as_str(), params[0].default.as_deref()), ("region", Some("us-east-1")));
         assert_eq!(
             (params[1].ty.clone(), params[1].default.clone(), params[1].doc.as_str()),
-            (Type::Int, None, "how many")
+            (Type::Int, None, "maximum")
         );
     }
 
     #[test]
-    fn parameters_are_bound_or_refused() {
+    fn binds_given_parameters_and_rejects_wrong_ones() {
         let now: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
         let check = |given: &[(&str, &str)], expected: Result<Vec<Value>, &str>| {
             let given: Vec<_> = given.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
@@ -317,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_read_as_people_write_them() {
+    fn reads_comma_separated_lists() {
         let param = read_param("regions texts = all  the regions");
         let check = |text: &str, expected: &[&str]| {
             let now = Timestamp::default();

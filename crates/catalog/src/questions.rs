@@ -7,7 +7,7 @@ macro_rules! questions {
     };
 }
 
-/// Every named question, by subject.
+/// Every named question, sorted by name.
 pub const QUESTIONS: &[Question] = questions![
     "capacity/blocks",
     "cost/by-account",
@@ -40,83 +40,84 @@ pub const QUESTIONS: &[Question] = questions![
     "spot/scores",
 ];
 
-/// The views that a person wrote, in the order in which they are made: (name, SQL). A snapshot dataset
-/// without a view of its name here gets one of its current rows.
+/// The handwritten views as (name, SQL), in the order of their creation. Any other snapshot dataset
+/// gets a view of its current rows.
 pub const VIEWS: &[(&str, &str)] = &[
     ("instance_type_corrected", include_str!("../../../queries/views/instance_type_corrected.sql")),
     ("instance_type", include_str!("../../../queries/views/instance_type.sql")),
 ];
 
-/// The question of that name.
+/// Returns the question of that name.
 pub fn question(name: &str) -> Option<&'static Question> {
     QUESTIONS.iter().find(|question| question.name == name)
 }
 
-/// The typed rows of the questions that programs ask.
+/// The typed rows of the questions that programs use.
 pub mod rows {
     use super::row;
     use domain::{Decimal, Timestamp};
 
     row! {
-        /// What a run looked at: a row of `data/runs`.
+        /// The report of one run about one scope: a row of `data/runs`.
         pub struct Run {
-            /// Names the run.
+            /// Id of the run.
             run_id: String,
-            /// Dataset.
+            /// Name of the dataset.
             dataset: String,
-            /// Region code, or `*`.
+            /// The scope: a region code, an account, or a path such as `account/region`; `*` is
+            /// everything.
             scope: String,
-            /// Where the rows are from.
+            /// Source of the rows.
             source: String,
-            /// The earliest instant that the run speaks of.
+            /// The earliest instant covered by the rows.
             observed_from: Timestamp,
-            /// The instant of which the run is the newest statement.
+            /// Instant as of which the run describes its scope.
             observed_at: Timestamp,
-            /// `complete`, `partial`, `empty`, `failed` or `pruned`.
+            /// `complete`, `partial`, `empty`, `unchanged`, `failed` or `pruned`.
             outcome: String,
-            /// Rows that were kept.
+            /// Number of rows returned by the source.
             row_count: i64,
-            /// What could not be seen.
+            /// Missing data, one reason per entry.
             gaps: Vec<String>,
         }
     }
 
     row! {
-        /// A type in a zone: a row of `offering/zones`.
+        /// An instance type offered in a zone: a row of `offering/zones`.
         pub struct ZoneOffer {
             /// Instance type.
             instance_type: String,
             /// Region code.
             region: String,
-            /// Zone id; none when only the region is known.
+            /// Zone id; `None` if only the region is known.
             az_id: Option<String>,
         }
     }
 
     row! {
-        /// What a type costs in a region: a row of `price/current`.
+        /// The on-demand price of an instance type in a region: a row of `price/current`.
         pub struct Price {
             /// Instance type.
             instance_type: String,
             /// Region code.
             region: String,
-            /// On-demand price of an hour.
+            /// On-demand price per hour, in `currency`.
             price_per_hour: Decimal,
-            /// Its currency.
+            /// ISO 4217 currency code.
             currency: String,
-            /// When it was seen.
+            /// Instant at which the source stated the price.
             observed_at: Timestamp,
-            /// Where it is from.
+            /// Source of the price.
             source: String,
-            /// Why it is believed.
+            /// Why the price is trusted: `agreed`, `listed`, `proportional` or `published`.
             basis: String,
         }
     }
 
     row! {
-        /// A price that is held back: a row of `price/held`.
+        /// A quarantined price: a row of `price/held`.
         pub struct HeldPrice {
-            /// Names product, place and price.
+            /// Id derived from product, region and price.
             held_id: String,
             /// Instance type.
             instance_type: String,
@@ -130,25 +131,25 @@ pub mod rows {
             licence: String,
             /// Pre-installed software.
             software: String,
-            /// On-demand price of an hour.
+            /// On-demand price per hour, in `currency`.
             price_per_hour: Decimal,
-            /// Its currency.
+            /// ISO 4217 currency code.
             currency: String,
-            /// The median that it was compared with; none where there was nothing to compare.
+            /// The median that it was compared with; `None` if there was nothing to compare.
             median_price: Option<Decimal>,
-            /// Why it is held.
+            /// Why it is quarantined.
             reason: String,
-            /// When it was seen.
+            /// Instant at which the source stated the price.
             observed_at: Timestamp,
-            /// Where it is from.
+            /// Source of the price.
             source: String,
-            /// The run that brought it.
+            /// Id of the run that added it.
             run_id: String,
         }
     }
 
     row! {
-        /// A spot price that was observed: a row of `spot/observed`.
+        /// An observed spot price: a row of `spot/observed`.
         pub struct SpotPrice {
             /// Instance type.
             instance_type: String,
@@ -156,29 +157,30 @@ pub mod rows {
             az_id: String,
             /// `linux`, `windows`, `rhel` or `suse`.
             product: String,
-            /// Since when it held.
+            /// Instant from which the price is valid.
             observed_at: Timestamp,
-            /// Price of an hour.
+            /// Price per hour, in `currency`.
             price_per_hour: Decimal,
-            /// Its currency.
+            /// ISO 4217 currency code.
             currency: String,
         }
     }
 
     row! {
-        /// A region: a row of `region/list`.
+        /// A region with the number of its zones, types and prices: a row of `region/list`.
         pub struct RegionRow {
             /// Region code.
             region: String,
             /// Partition.
             partition: String,
-            /// The name AWS shows.
+            /// Display name, such as Europe (Ireland).
             name: Option<String>,
-            /// Zones known by id; none when nobody could look.
+            /// Number of zones with a known id; `None` if the region was not collected.
             zones: Option<i64>,
-            /// Instance types offered; none when nobody could look.
+            /// Number of instance types offered; `None` if the region was not collected.
             instance_types: Option<i64>,
-            /// Instance types with a Linux on-demand price; none when nobody could look.
+            /// Number of instance types with a Linux on-demand price; `None` if the region was not
+            /// collected.
             priced_types: Option<i64>,
         }
     }

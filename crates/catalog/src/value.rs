@@ -1,11 +1,11 @@
 use domain::{Decimal, Timestamp};
 
-/// The type of a column, as rooms that share no library describe it to each other.
+/// The type of a column, shared by crates that have no library in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Type {
     /// True or false.
     Bool,
-    /// A whole number of 64 bits.
+    /// A 64-bit signed integer.
     Int,
     /// A double.
     Float,
@@ -19,12 +19,13 @@ pub enum Type {
     Date,
     /// A list of one type.
     List(Box<Type>),
-    /// Anything nested deeper (struct, map, union), or a type that has no other place here; shown as JSON.
+    /// A deeper nested type (struct, map, union), or a type without a counterpart here; shown as
+    /// JSON.
     Json,
 }
 
 impl Type {
-    /// The type in the SQL spelling that DuckDB, Spark and Trino share.
+    /// Returns the type in the SQL spelling that DuckDB, Spark and Trino share.
     pub fn sql(&self) -> String {
         match self {
             Type::Bool => "BOOLEAN".into(),
@@ -40,28 +41,28 @@ impl Type {
     }
 }
 
-/// A column's name, type and meaning.
+/// The name, type and meaning of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// The column's name, snake_case.
+    /// The name, in snake_case.
     pub name: String,
-    /// Its type.
+    /// The type.
     pub ty: Type,
-    /// What it says, with its unit; may be empty for a stranger's query.
+    /// The meaning, with its unit; may be empty in results of user SQL.
     pub doc: String,
 }
 
 impl Field {
-    /// A column without a description.
+    /// Returns a column without a description.
     pub fn new(name: impl Into<String>, ty: Type) -> Field {
         Field { name: name.into(), ty, doc: String::new() }
     }
 }
 
-/// One value. `Null` is a value that is not known or not there.
+/// One value. `Null` stands for a value that is unknown or does not exist.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Value {
-    /// Nothing.
+    /// No value.
     #[default]
     Null,
     /// True or false.
@@ -80,7 +81,7 @@ pub enum Value {
     Date(i32),
     /// A list.
     List(Vec<Value>),
-    /// Named values in their order (a SQL struct or map).
+    /// Named values in order (a SQL struct or map).
     Struct(Vec<(String, Value)>),
 }
 
@@ -138,7 +139,7 @@ impl<T: Into<Value>> From<Vec<T>> for Value {
     }
 }
 
-/// Rows under their columns. Every row has one value per field.
+/// Rows and their columns. Every row has one value per field.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Page {
     /// The columns.
@@ -148,7 +149,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// The place of a column, by its name.
+    /// Returns the index of the column of that name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| field.name == name)
     }

@@ -1,4 +1,4 @@
-//! The port to AWS, as the collector sees it.
+//! The port to AWS, as the collector uses it.
 
 use std::io::Read;
 
@@ -7,205 +7,211 @@ use domain::Timestamp;
 use super::{Stop, Told};
 use crate::{Batch, Dataset};
 
-/// Why AWS could not be asked at all. Each text is a lowercase fragment; a region or a page that fails is no such
-/// error but a gap in what is told.
+/// Reasons why a request to AWS failed as a whole. Each text is a lowercase fragment. The failure
+/// of one region or page is not such an error; it becomes a gap in the scope's report.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
-    /// There are no credentials, or they do not work.
+    /// Credentials are missing or do not work.
     #[error("{0}")]
     Credentials(String),
-    /// Somebody asked to stop.
+    /// A stop was requested.
     #[error("interrupted")]
     Interrupted,
-    /// The rows could not be taken.
+    /// The sink refused the rows.
     #[error("{0}")]
     Sink(String),
-    /// Anything else, such as no network.
+    /// Any other failure, such as no network.
     #[error("{0}")]
     Failed(String),
 }
 
-/// An account as one profile reaches it.
+/// An account, as reached through one profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The profile that was named; none is the default chain of credentials.
+    /// The profile's name; `None` is the default credentials chain.
     pub profile: Option<String>,
-    /// Its number: two profiles of one account are one account.
+    /// The account number. Profiles with the same number are the same account.
     pub account_id: String,
     /// `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: String,
-    /// Region codes that can be asked.
+    /// Codes of the regions that can be queried.
     pub enabled: Vec<String>,
-    /// Region codes that the account has not opted into.
+    /// Codes of the regions that the account has not opted into.
     pub disabled: Vec<String>,
-    /// How far this machine's clock is ahead of AWS's, seconds; below 0 it is behind.
+    /// Seconds that this machine's clock is ahead of AWS's clock; negative if it is behind.
     pub ahead: i64,
 }
 
-/// One dataset of one account, in some regions.
+/// A query for one dataset of one account in some regions.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
     /// The dataset.
     pub dataset: &'static Dataset,
-    /// Whose eyes see.
+    /// The account to query.
     pub account: &'a Account,
     /// Region codes.
     pub regions: &'a [String],
-    /// For what has a history: from when, for each of `regions`.
+    /// Start of the history for each of `regions`; for datasets with a history.
     pub since: &'a [Timestamp],
-    /// What is asked beside that.
+    /// Further parameters of the request.
     pub asked: Asked<'a>,
 }
 
-/// Metrics that are requested of each instance for the dataset `utilization`.
+/// Number of metrics requested per instance for the dataset `utilization`.
 pub const METRICS: u64 = 6;
 
-/// The [`Told::source`] of what spawnd wrote into tags of its instances: a look at `instance` also tells of
-/// `utilization` by it, in regions where there is any.
+/// The [`Told::source`] of figures that spawnd wrote into tags of its instances. A snapshot of
+/// `instance` also reports `utilization` under this source, in regions that have such tags.
 pub const HEARTBEATS: &str = "heartbeats of spawnd";
 
-/// What a look asks beside where and since when: some datasets are answers to a request.
+/// Further parameters of a query: some datasets are answers to a specific request.
 #[derive(Debug, Clone, Copy)]
 pub enum Asked<'a> {
-    /// Everything there is.
+    /// Everything in the scope.
     All,
-    /// How busy these instances were: ids for each of the look's regions. At most `most` metrics are requested.
+    /// Utilization of these instances, with a limit on the number of requested metrics.
     Instances {
-        /// Instance ids, a list for each region.
+        /// Instance ids, one list for each region of the query.
         ids: &'a [Vec<String>],
-        /// The end of the last period.
+        /// End of the last period.
         until: Timestamp,
-        /// Metrics that may be requested in all regions together, each time that one is.
+        /// Maximum number of metrics requested in all regions together. A repeated request counts
+        /// again.
         most: u64,
     },
-    /// Room for instances, now or in a block.
+    /// Capacity for instances, now or as a block.
     Capacity(&'a Room),
 }
 
-/// Room for instances that somebody would like to have.
+/// The capacity that a user wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
-    /// Instance types: for a score any of them will do, blocks are asked for one by one.
+    /// Instance types. A score accepts any of them; blocks are requested for each type separately.
     pub types: Vec<String>,
-    /// Instances.
+    /// Number of instances.
     pub count: u32,
-    /// All of them in one zone; for a score.
+    /// Whether all instances must be in one zone; for a score.
     pub single_zone: bool,
-    /// How long they are needed, hours; for a block.
+    /// Duration in hours; for a block.
     pub hours: u32,
 }
 
-/// A document of AWS that says what files say too, for `feeds` to read.
+/// A document from AWS with the content of a file that `feeds` reads.
 #[derive(Debug, Clone, Copy)]
 pub enum Document<'a> {
-    /// What each day cost, by GetCostAndUsage: for each day one answer as the aws CLI prints it. Every request costs
-    /// $0.01, and at most `most` are made.
+    /// Daily costs from GetCostAndUsage: one answer per day, in the form that the AWS CLI prints.
+    /// Every request costs $0.01, and at most `most` requests are made.
     Costs {
         /// The first day, such as `2026-11-03`.
         from: &'a str,
         /// The day after the last one.
         until: &'a str,
-        /// By what; two at most.
+        /// The groupings; at most two.
         by: &'a [CostGroup],
-        /// Requests that may be made, failed ones too.
+        /// Maximum number of requests, including failed ones.
         most: u32,
     },
-    /// What an instance type costs in a region, by GetProducts: the products of AWS's price list one by one.
+    /// Prices of an instance type in a region from GetProducts: products of AWS's price list.
     Prices {
-        /// The type.
+        /// The instance type.
         instance_type: &'a str,
-        /// The region's code.
+        /// The region code.
         region: &'a str,
     },
 }
 
-/// By what costs are told apart.
+/// A grouping of costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CostGroup {
-    /// A dimension of Cost Explorer, in its spelling, such as `SERVICE`.
+    /// A dimension in Cost Explorer's spelling, such as `SERVICE`.
     Dimension(&'static str),
-    /// The values of a tag with this key.
+    /// The values of the tag with this key.
     Tag(String),
 }
 
-/// How a document came.
+/// The result of a document request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delivered {
-    /// AWS's clock at its first answer.
+    /// AWS's clock at the first response.
     pub date: Option<Timestamp>,
-    /// Requests that were made.
+    /// Number of requests made.
     pub requests: u32,
-    /// Why it ended before its end; what was handed over is whole all the same.
+    /// Why the document is incomplete. The delivered parts are whole.
     pub ended: Option<String>,
-    /// What is to be said of all of it, such as a clock that is off.
+    /// Gaps that apply to the whole document, such as a wrong clock.
     pub gaps: Vec<String>,
 }
 
-/// Takes parts of a document, each of which can be read by itself. An error ends it with that text.
+/// Receives the parts of a document. Each part can be read on its own. An error ends the document
+/// with its text.
 pub type PartSink<'a> = &'a mut dyn FnMut(String) -> Result<(), String>;
 
-/// Takes rows of a dataset and a scope, without `run_id`. An error ends the look with that text.
+/// Receives rows of a dataset and a scope, without `run_id`. An error ends the query with its text.
 pub type SeenSink<'a> = &'a mut dyn FnMut(&'static Dataset, &str, Batch) -> Result<(), String>;
 
-/// A public file on its way.
+/// A public file during its download.
 pub struct Fetched {
-    /// Its bytes; none when the server still has the state that is known.
+    /// The bytes; `None` if the server still has the known version.
     pub body: Option<Box<dyn Read>>,
-    /// AWS's clock when it answered.
+    /// AWS's clock at the response.
     pub date: Option<Timestamp>,
-    /// When the file was last changed.
+    /// Time of the file's last change.
     pub modified: Option<Timestamp>,
-    /// What the server calls this state of it.
+    /// The server's ETag of this version.
     pub etag: Option<String>,
 }
 
-/// A bucket of S3 as one profile reaches it.
+/// An S3 bucket, as reached through one profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket<'a> {
-    /// The profile that was named; none is the default chain of credentials.
+    /// The profile's name; `None` is the default credentials chain.
     pub profile: Option<&'a str>,
-    /// Its name.
+    /// The bucket's name.
     pub name: &'a str,
 }
 
-/// An object of a bucket, as it was listed.
+/// An object in the listing of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
-    /// Its key.
+    /// The key.
     pub key: String,
-    /// Bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// What S3 calls this state of it.
+    /// The ETag of this version.
     pub etag: String,
-    /// When it was written.
+    /// Time of the last change.
     pub modified: Timestamp,
 }
 
-/// The IAM action by which a bucket is listed and its region found, on the bucket itself.
+/// The IAM action for listing a bucket and finding its region, on the bucket itself.
 pub const LIST_BUCKET: &str = "s3:ListBucket";
 
-/// The IAM action by which an object is read.
+/// The IAM action for reading an object.
 pub const GET_OBJECT: &str = "s3:GetObject";
 
-/// What is said of a clock that is so many seconds ahead of AWS's, when that is more than five minutes: what is
-/// written down now is AWS's time, but what this machine wrote before may be wrong.
+/// Returns a gap for a clock that is more than five minutes off. `ahead` is in seconds, as in
+/// [`Account::ahead`]. Times recorded now are AWS's, but times that this machine recorded before
+/// may be wrong.
 pub fn skew(ahead: i64) -> Option<String> {
     (ahead.abs() > 300).then(|| {
         let way = if ahead > 0 { "ahead of" } else { "behind" };
-        format!("this machine's clock is {} min {way} AWS's; AWS's is written down", ahead.abs() / 60)
+        format!(
+            "this machine's clock is {} min {way} AWS's clock; recorded times are AWS's",
+            ahead.abs() / 60
+        )
     })
 }
 
-/// AWS, as the collector sees it.
+/// AWS, as the collector uses it.
 pub trait Source {
-    /// Who a profile is and which regions it can ask.
+    /// Returns the account of a profile, with the regions that it can query.
     fn account(&self, profile: Option<&str>) -> Result<Account, SourceError>;
 
-    /// Looks at a dataset in all the regions side by side, and tells of each scope how it ended: whatever fails in
-    /// one region is a gap there, and the others land.
+    /// Collects a dataset in all the regions in parallel and returns the report of each scope. A
+    /// failure in one region is a gap there; the rows of the other regions still reach the sink.
     fn look(&self, look: &Look<'_>, stop: &Stop, sink: SeenSink<'_>) -> Result<Vec<Told>, SourceError>;
 
-    /// Asks an account for a document.
+    /// Requests a document for an account.
     fn document(
         &self,
         account: &Account,
@@ -214,15 +220,17 @@ pub trait Source {
         sink: PartSink<'_>,
     ) -> Result<Delivered, SourceError>;
 
-    /// Fetches a public file by its address; its body is none when the server still has the state called `known`, and
-    /// an error, never short, when the transfer breaks.
+    /// Downloads a public file. The body is `None` if the server still has the version `known`. If
+    /// the transfer breaks, reading the body fails; a body never ends early without an error.
     fn fetch(&self, url: &str, known: Option<&str>) -> Result<Fetched, SourceError>;
 
-    /// The objects of a bucket whose keys begin with `prefix`, of all pages, in the order of their keys.
+    /// Returns all objects of a bucket with this key prefix, in key order.
     fn list(&self, bucket: &Bucket<'_>, prefix: &str, stop: &Stop) -> Result<Vec<Object>, SourceError>;
 
-    /// Opens an object in the state in which it was listed. When it is in another one, or gone, that is an error; so is
-    /// a transfer that breaks or stalls, and somebody's wish to stop, when it is read: what ends has all its bytes.
+    /// Opens an object in the listed version.
+    ///
+    /// Errors: the object has changed or is gone. Reading fails if the transfer breaks or stalls,
+    /// and if a stop is requested. A read that ends without an error has delivered all bytes.
     fn open<'a>(
         &'a self,
         bucket: &Bucket<'_>,
@@ -230,7 +238,7 @@ pub trait Source {
         stop: &'a Stop,
     ) -> Result<Box<dyn Read + 'a>, SourceError>;
 
-    /// The IAM actions that a look at the dataset needs; none where the dataset is public.
+    /// Returns the IAM actions needed to collect the dataset; empty if the dataset is public.
     fn actions(&self, dataset: &Dataset) -> &'static [&'static str];
 }
 
@@ -239,11 +247,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_is_off_is_said() {
+    fn reports_a_clock_that_is_off() {
         assert_eq!(skew(299), None);
         assert_eq!(
             skew(-720).as_deref(),
-            Some("this machine's clock is 12 min behind AWS's; AWS's is written down")
+            Some("this machine's clock is 12 min behind AWS's clock; recorded times are AWS's")
         );
     }
 }

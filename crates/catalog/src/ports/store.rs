@@ -1,4 +1,4 @@
-//! The port to the lake, as the collector sees it.
+//! The port to the lake, as the collector uses it.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -9,15 +9,15 @@ use domain::Timestamp;
 use super::Told;
 use crate::{Batch, Dataset};
 
-/// Why nothing was stored. Each text is a lowercase fragment.
+/// Reasons why nothing was stored. Each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else writes the lake.
+    /// Another process is writing the lake.
     #[error("{path} is being written by {by}")]
     Locked {
         /// The lake.
         path: PathBuf,
-        /// Who, in words: process, machine and command, as far as they are known.
+        /// The other process, its machine and its command, as far as they are known.
         by: String,
     },
     /// The lake was written by a newer version.
@@ -30,13 +30,13 @@ pub enum StoreError {
         /// The format known here.
         known: u32,
     },
-    /// The folder is not a lake and not empty.
+    /// The folder is neither a lake nor empty.
     #[error("{0}")]
     Foreign(String),
-    /// A source file is not what it should be.
+    /// A source file has unexpected content.
     #[error("{0}")]
     BadFile(String),
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("{0}")]
     Io(String),
 }
@@ -50,7 +50,7 @@ pub enum BillLayout {
     Cur,
 }
 
-/// Opens a file of text, which may be compressed.
+/// Opens a text file, which may be compressed.
 pub type OpenText<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 
 /// Bills to import: CSV or Parquet.
@@ -58,50 +58,50 @@ pub type OpenText<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 pub struct BillFiles<'a> {
     /// Their layout.
     pub layout: BillLayout,
-    /// The files, which are imported together.
+    /// The files, imported together.
     pub paths: &'a [PathBuf],
-    /// When they were made.
+    /// Time of their creation.
     pub observed_at: Timestamp,
-    /// Together they are all there is of each bill that they speak of; otherwise they add to what is known.
+    /// Whether the files contain every line of their bills. Otherwise they add to the known lines.
     pub whole: bool,
-    /// How a file of text is opened.
+    /// Opens a text file.
     pub open: OpenText<'a>,
-    /// The delivery that they are, if it has a name; otherwise the files' names stand for it.
+    /// The delivery of the files, if it has a name. Otherwise the file names identify it.
     pub origin: Option<BillOrigin<'a>>,
 }
 
 /// A delivery of a bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BillOrigin<'a> {
-    /// Where it is from, such as `s3://bucket/exports/daily`.
+    /// The origin, such as `s3://bucket/exports/daily`.
     pub source: &'a str,
-    /// What names its state: the same name, the same bytes.
+    /// The version: equal versions have equal bytes.
     pub version: &'a str,
 }
 
-/// What an import brought.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
-    /// What the files said of each scope; nothing where the lake has shown the same files already.
+    /// The report of each scope; empty if the same files were imported before.
     pub told: Vec<Told>,
-    /// What is new in the lake; on a dry run what would be if all of it were.
+    /// The rows added to the lake. On a dry run, all rows count as new.
     pub brought: Brought,
-    /// The manifest that shows it; none on a dry run.
+    /// The manifest that shows the rows; `None` on a dry run.
     pub manifest: Option<u64>,
 }
 
 impl Imported {
-    /// Rows that were read.
+    /// Returns the number of rows read.
     pub fn read(&self) -> u64 {
         self.told.iter().map(|told| told.rows).sum()
     }
 
-    /// The same files were imported before, and that manifest shows them.
+    /// Returns the result for files that were imported before and that `manifest` shows.
     pub fn before(dataset: &'static str, manifest: Option<u64>) -> Imported {
         Imported { told: Vec::new(), brought: Brought { dataset, ..Brought::default() }, manifest }
     }
 
-    /// Files that were read, of which nothing was written.
+    /// Returns the result of a dry run: files were read, and nothing was written.
     pub fn dry(dataset: &'static str, told: Vec<Told>) -> Imported {
         let mut brought = Brought { dataset, ..Brought::default() };
         for told in &told {
@@ -111,190 +111,193 @@ impl Imported {
         Imported { told, brought, manifest: None }
     }
 
-    /// Files that were taken in.
+    /// Returns the result of a committed import.
     pub fn landed(dataset: &'static str, told: Vec<Told>, committed: &Committed) -> Imported {
         Imported { told, brought: committed.of(dataset), manifest: Some(committed.manifest) }
     }
 }
 
-/// What a run brought of one dataset.
+/// The rows that a run added to one dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Brought {
     /// The dataset.
     pub dataset: &'static str,
-    /// Rows that were added.
+    /// Number of rows added.
     pub rows: u64,
-    /// The same, scope by scope; files that were taken as they are belong to none.
+    /// The same per scope. Files that are adopted unchanged belong to no scope.
     pub scopes: BTreeMap<String, u64>,
-    /// Bytes of the files that hold them.
+    /// Size of the files with these rows, in bytes.
     pub bytes: u64,
 }
 
-/// What a commit made visible, read back from the lake.
+/// The result of a commit, read back from the lake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// The manifest that shows it.
+    /// Number of the manifest that shows it.
     pub manifest: u64,
-    /// What was added, a dataset each.
+    /// The additions, one per dataset.
     pub brought: Vec<Brought>,
-    /// Bytes that were added, those of the log too.
+    /// Bytes added, including the log.
     pub bytes: u64,
 }
 
 impl Committed {
-    /// Rows that were added, whatever their dataset.
+    /// Returns the number of rows added to all datasets together.
     pub fn rows(&self) -> u64 {
         self.brought.iter().map(|brought| brought.rows).sum()
     }
 
-    /// What was added of a dataset.
+    /// Returns the additions to a dataset.
     pub fn of(&self, dataset: &'static str) -> Brought {
         let found = self.brought.iter().find(|brought| brought.dataset == dataset);
         found.cloned().unwrap_or(Brought { dataset, ..Brought::default() })
     }
 }
 
-/// A run that is being written. Dropped without a commit, it leaves nothing that is visible.
+/// A run that is being written. If it is dropped without a commit, none of it becomes visible.
 pub trait Run {
-    /// Adds rows of a dataset, column by column, without `run_id`.
+    /// Appends rows of a dataset, column by column, without `run_id`.
     fn add(&mut self, dataset: &'static Dataset, rows: &Batch) -> Result<(), StoreError>;
 
-    /// Says what was told of a scope.
+    /// Adds the report of a scope.
     fn tell(&mut self, told: Told) -> Result<(), StoreError>;
 
-    /// Makes all of it visible at once, and reads back that it is.
+    /// Makes the whole run visible at once, and reads back that it is.
     fn commit(self: Box<Self>, now: Timestamp) -> Result<Committed, StoreError>;
 }
 
 /// A row of `collection_run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
-    /// The run that it belongs to.
+    /// Id of the run.
     pub run_id: String,
     /// The dataset's name.
     pub dataset: String,
-    /// What it speaks for.
+    /// The scope.
     pub scope: String,
-    /// Where the rows are from.
+    /// Source of the rows.
     pub source: String,
-    /// What the source calls the state that was seen, if it has a name.
+    /// The source's name for the collected state, if it has one.
     pub version: Option<String>,
-    /// The instant of which it is the newest statement.
+    /// Instant as of which the run describes its scope.
     pub observed_at: Timestamp,
-    /// complete, partial, empty, unchanged, failed or pruned.
+    /// `complete`, `partial`, `empty`, `unchanged`, `failed` or `pruned`.
     pub outcome: String,
-    /// Rows that it told.
+    /// Number of rows returned by the source.
     pub rows: u64,
-    /// What could not be seen.
+    /// Missing data, one reason per entry.
     pub gaps: Vec<String>,
 }
 
-/// What a lake shows at one instant.
+/// The visible content of a lake at one instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    /// The manifest.
+    /// Number of the manifest.
     pub manifest: u64,
-    /// Everything that was told, in no order.
+    /// The run log, in no particular order.
     pub log: Vec<Logged>,
-    /// What is held of each dataset that has files.
+    /// The size of each dataset that has files.
     pub held: Vec<(String, Size)>,
 }
 
-/// What is kept when old data is pruned.
+/// The data that pruning keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// Whatever an answer as of this instant or later needs.
+    /// All data that an answer as of this instant or later needs.
     Since(Timestamp),
-    /// The newest complete runs of each scope, so many, and what came after the oldest of them. Prices that are kept
-    /// as changes stay.
+    /// This number of the newest complete runs of each scope, and all runs after the oldest of
+    /// them. Prices stored as changes are kept.
     Runs(usize),
 }
 
-/// What a dataset takes in the lake.
+/// The size of a dataset in the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Size {
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Rows.
+    /// Number of rows.
     pub rows: u64,
     /// Bytes.
     pub bytes: u64,
 }
 
-/// A dataset before and after the lake was put in order.
+/// The size of a dataset before and after maintenance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resized {
     /// The dataset.
     pub dataset: String,
-    /// What it took.
+    /// Size before.
     pub before: Size,
-    /// What it takes, read back from the lake; none on a dry run that cannot tell without doing it.
+    /// Size after, read back from the lake; `None` on a dry run that cannot compute it.
     pub after: Option<Size>,
 }
 
-/// A lake that was put in order.
+/// The result of lake maintenance: compaction, pruning or forgetting an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tidied {
     /// Every dataset that has files.
     pub datasets: Vec<Resized>,
-    /// The manifest that shows it; none when there was nothing to do, and on a dry run.
+    /// The new manifest; `None` if there was nothing to do, and on a dry run.
     pub manifest: Option<u64>,
-    /// Earlier states that a reader still has open: their files go with the next command that writes.
+    /// Number of older manifests that a reader still has open. The next writing command removes
+    /// their files.
     pub pinned: usize,
 }
 
-/// Judges a text by its signature; the words of the refusal are a lowercase fragment.
+/// Checks the signature of a text. The error is a lowercase fragment.
 pub type Sealed<'a> = &'a dyn Fn(&[u8], &str) -> Result<(), String>;
 
-/// A bundle that was packed or unpacked.
+/// The result of packing or unpacking a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundled {
-    /// Files in it, without the log of runs.
+    /// Number of files, without the run log.
     pub files: u64,
-    /// Rows in them.
+    /// Number of rows in these files.
     pub rows: u64,
-    /// Rows that the lake did not have; 0 of one that was packed.
+    /// Number of rows that the lake did not have; 0 after packing.
     pub kept: u64,
-    /// Bytes that were added: the bundle's when it was packed, the lake's when it was unpacked.
+    /// Bytes written: to the bundle when packing, to the lake when unpacking.
     pub bytes: u64,
-    /// The manifest that it shows or that shows it; none on a dry run of unpacking.
+    /// The packed manifest, or the new manifest after unpacking; `None` on a dry run of unpacking.
     pub manifest: Option<u64>,
 }
 
-/// The lake.
+/// The lake, as the collector uses it.
 pub trait Store {
-    /// What the newest manifest shows; none when there is no lake.
+    /// Returns the content of the newest manifest; `None` if there is no lake.
     fn look(&self) -> Result<Option<Shown>, StoreError>;
 
-    /// The lake's folder.
+    /// Returns the lake's folder.
     fn root(&self) -> PathBuf;
 
-    /// Names an import by the bytes that go in, whatever the files' order, so that the same files are recognised;
-    /// and the files, each content once.
+    /// Returns a name for an import, and its files without duplicates. The name depends on the
+    /// files' bytes and not on their order, so that the same files are recognized.
     fn identify(&self, kind: &str, paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), StoreError>;
 
-    /// The newest manifest, if it shows a run of that name.
+    /// Returns the number of the newest manifest, if it shows a run of that name.
     fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError>;
 
-    /// Makes a folder on the lake's file system for what is on its way in. It goes when it is dropped; what a process
-    /// that died left there goes with the next one that writes.
+    /// Creates a folder for temporary files on the lake's file system. It is removed when it is
+    /// dropped. The next writer removes the folders of processes that died.
     fn scratch(&self) -> Result<Box<dyn AsRef<Path>>, StoreError>;
 
-    /// Opens a run under the writer's lock; none when a run of that name is visible already, because what is
-    /// visible is never written again. `run_id` names it and its files: lowercase letters, digits and `-`.
+    /// Opens a run under the writer's lock. Returns `None` if a run of that name is visible
+    /// already, because visible data is never written again. `run_id` names the run and its files:
+    /// lowercase letters, digits and `-`.
     fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError>;
 
-    /// Folds what runs brought one by one: prices that are kept as changes into one file for each family of types,
-    /// the log of runs into one file. No answer changes. With `dry_run` nothing is written.
+    /// Compacts the files of single runs: prices stored as changes into one file per family of
+    /// instance types, the run log into one file. No answer changes. With `dry_run` nothing is
+    /// written.
     fn compact(&self, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
 
-    /// Removes what nothing needs that is to be kept: runs of a snapshot that a newer complete run of their scope
-    /// replaced before that, and prices that had changed by then. The log still says that the runs were there. With
-    /// `dry_run` nothing is written.
+    /// Removes data that the kept data does not need: snapshot runs that a newer complete run of
+    /// their scope replaced before the kept period, and prices that had changed by then. The log
+    /// still lists the runs. With `dry_run` nothing is written.
     fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
 
-    /// Packs the public part of the lake into one file, with what `seal` makes of the list of what is in it; none when
-    /// there is no lake. With `dry_run` nothing is written.
+    /// Packs the public part of the lake into one file, with the output of `seal` for its list of
+    /// contents. Returns `None` if there is no lake. With `dry_run` nothing is written.
     fn pack(
         &self,
         to: &Path,
@@ -303,8 +306,9 @@ pub trait Store {
         dry_run: bool,
     ) -> Result<Option<Bundled>, StoreError>;
 
-    /// Takes a packed lake in, if `verify` believes its list: runs that are not shown yet, and prices that are not
-    /// known yet, all of them visible at once. With `dry_run` it is only checked.
+    /// Adds the content of a packed lake, if `verify` accepts its list of contents: runs that are
+    /// not visible yet and prices that are not known yet, all visible at once. With `dry_run` the
+    /// file is only checked.
     fn unpack(
         &self,
         from: &Path,
@@ -313,12 +317,13 @@ pub trait Store {
         dry_run: bool,
     ) -> Result<Bundled, StoreError>;
 
-    /// Removes everything that speaks of an account, for good: its rows, its lines of others' bills (of which the log
-    /// then says that some were forgotten), and its part of the log. With `dry_run` nothing is written.
+    /// Removes all data of an account, for good: its rows, its lines in other accounts' bills (the
+    /// log then records that some were removed), and its part of the log. With `dry_run` nothing is
+    /// written.
     fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
 
     /// Imports spot price history from Parquet files with the columns `observed_at, instance_type,
-    /// region, az_id, spot_usd` (and, if there, `on_demand_usd`, which is not kept here). With
+    /// region, az_id, spot_usd` (and optionally `on_demand_usd`, which is not stored). With
     /// `dry_run` nothing is written.
     fn import_spot_history(
         &self,
@@ -327,8 +332,8 @@ pub trait Store {
         dry_run: bool,
     ) -> Result<Imported, StoreError>;
 
-    /// Imports bills: charges of one or several accounts and months. The newest whole statement of an account's
-    /// month holds. With `dry_run` nothing is written.
+    /// Imports bills: charges of one or more accounts and months. The newest complete statement of
+    /// an account's month is the valid one. With `dry_run` nothing is written.
     fn import_bills(
         &self,
         files: &BillFiles<'_>,
@@ -336,9 +341,11 @@ pub trait Store {
         dry_run: bool,
     ) -> Result<Imported, StoreError>;
 
-    /// Whether a file has the columns of a bill of that layout; if not, why, a lowercase fragment.
+    /// Checks that a file has the columns of a bill of that layout. The error is a lowercase
+    /// fragment.
     fn probe_bill(&self, layout: BillLayout, path: &Path, open: OpenText<'_>) -> Result<(), String>;
 
-    /// Whether a Parquet file has the columns of spot price history; if not, why, a lowercase fragment.
+    /// Checks that a Parquet file has the columns of spot price history. The error is a lowercase
+    /// fragment.
     fn probe_spot_history(&self, path: &Path) -> Result<(), String>;
 }

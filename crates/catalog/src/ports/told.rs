@@ -1,27 +1,28 @@
-//! What is told of a scope when somebody has looked at it.
+//! The report of one collected scope.
 
 use domain::Timestamp;
 
 use super::Logged;
 use crate::Dataset;
 
-/// How a look at one scope ended.
+/// The outcome of collecting one scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// All of the scope was seen.
+    /// The whole scope was collected.
     Complete,
-    /// Part of it was seen; what could not be is a gap.
+    /// Part of the scope was collected; the rest is a gap.
     Partial,
-    /// All of the scope was seen, and nothing is there.
+    /// The whole scope was collected, and it is empty.
     Empty,
-    /// All of it was seen, and it is what the newest run before said: no rows are brought, `rows` says how many stand.
+    /// The whole scope was collected and equals the newest earlier run. No rows are added; `rows`
+    /// is the number of rows that stay valid.
     Unchanged,
-    /// Nothing could be seen; the gaps say why.
+    /// Nothing was collected; the gaps give the reasons.
     Failed,
 }
 
 impl Outcome {
-    /// The word in `collection_run`.
+    /// Returns the value in the column `outcome` of `collection_run`.
     pub fn word(self) -> &'static str {
         match self {
             Outcome::Complete => "complete",
@@ -33,31 +34,31 @@ impl Outcome {
     }
 }
 
-/// What was told of one scope of a dataset: a row of `collection_run`, without the run's own name.
+/// The report of one scope of a dataset: a row of `collection_run` without the run's id.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
     /// The dataset.
     pub dataset: &'static Dataset,
     /// The scope, as [`crate::Scope`] spells it: a region code, `account/region` or `*`.
     pub scope: String,
-    /// Where the rows are from, a few words: the files' names.
+    /// Source of the rows in a few words, such as the files' names.
     pub source: String,
-    /// What the source calls the state that was seen (a publication), if it has a name.
+    /// The source's name for the collected state, such as a publication, if it has one.
     pub version: Option<String>,
-    /// The earliest instant that the rows speak of.
+    /// The earliest instant covered by the rows.
     pub observed_from: Timestamp,
-    /// The instant of which this is the newest statement.
+    /// Instant as of which the report describes its scope.
     pub observed_at: Timestamp,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Rows that were handed over for this scope.
+    /// Number of rows delivered for this scope.
     pub rows: u64,
-    /// What could not be seen, a lowercase fragment each.
+    /// Missing data, one lowercase fragment per reason.
     pub gaps: Vec<String>,
 }
 
 impl Told {
-    /// The statement as the log of that run has it.
+    /// Returns the report as a row of the run log.
     pub fn logged(&self, run_id: &str) -> Logged {
         Logged {
             run_id: run_id.into(),
