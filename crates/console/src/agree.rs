@@ -1,7 +1,8 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
-/// Puts a question to whoever sits at the terminal: whether they typed yes. None where standard input is no terminal,
-/// or nobody can be shown the question: then nobody is there to agree.
+/// Shows the user a yes-or-no question on the terminal, and returns whether the answer is yes.
+/// Returns `None` if standard input or standard error is not a terminal, or if the question cannot
+/// be shown.
 pub fn agree(question: &str) -> Option<bool> {
     let (stdin, mut stderr) = (io::stdin(), io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {
@@ -22,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_yes_is_a_yes() {
+    fn accepts_only_y_and_yes() {
         let check = |line: &str, expected: bool| assert_eq!(means_yes(line), expected, "{line:?}");
         check("y\n", true);
         check(" Yes \n", true);

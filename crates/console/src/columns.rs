@@ -1,4 +1,4 @@
-//! Which columns are shown: names made unique, and the ones that `--columns` asks for.
+//! Selection of the columns to print: unique names, and the columns of `--columns`.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,8 +8,8 @@ use catalog::Page;
 use crate::words::did_you_mean;
 use crate::{Failure, Report, TableView, table};
 
-/// The page with every column name once. `SELECT 1 a, 2 a` gives `a` and `a_1`, as JSON keys and
-/// Parquet columns must differ.
+/// Returns the page with unique column names. `SELECT 1 a, 2 a` gives `a` and `a_1`, because JSON
+/// keys and Parquet columns must differ.
 pub(crate) fn unique(page: &Page) -> Cow<'_, Page> {
     let names: BTreeSet<&str> = page.fields.iter().map(|field| field.name.as_str()).collect();
     if names.len() == page.fields.len() {
@@ -21,15 +21,15 @@ pub(crate) fn unique(page: &Page) -> Cow<'_, Page> {
     for field in &mut page.fields {
         if !seen.insert(field.name.clone()) {
             let free = (1..).map(|n| format!("{}_{n}", field.name)).find(|name| !taken.contains(name));
-            field.name = free.expect("the numbers do not end");
+            field.name = free.expect("the range is infinite");
             taken.insert(field.name.clone());
         }
     }
     Cow::Owned(page)
 }
 
-/// The wanted columns in their order, each from the first page that has it. The pages have the same
-/// rows. No wanted column is all columns of the first page.
+/// Returns the wanted columns in their order, each from the first page that has it. The pages have
+/// the same rows. An empty `wanted` selects all columns of the first page.
 pub(crate) fn pick<'a>(wanted: &[String], pages: &[&'a Page]) -> Result<Cow<'a, Page>, Failure> {
     if wanted.is_empty() {
         return Ok(unique(pages[0]));
@@ -58,7 +58,7 @@ fn unknown(name: &str, pages: &[Cow<'_, Page>]) -> Failure {
         .hint(format!("the columns are {}", known.join(", ")))
 }
 
-/// The pages of a report that have its rows, the preferred one first.
+/// Returns the pages of a report that have its rows, the preferred one first.
 pub(crate) fn sources(report: &Report, csv_first: bool) -> Vec<&Page> {
     let other = report.csv.as_ref();
     match other {
@@ -73,8 +73,8 @@ pub(crate) fn sources(report: &Report, csv_first: bool) -> Vec<&Page> {
     }
 }
 
-/// What a person sees of a report. Wanted columns keep the cells that the program wrote for them,
-/// where it wrote a table of the same rows with a heading that spells the column's name.
+/// Returns the table of a report for people. A wanted column keeps the cells of the program's own
+/// table, if that table has the same rows and a heading that spells the column's name.
 pub(crate) fn view<'a>(wanted: &[String], report: &'a Report) -> Result<Cow<'a, TableView>, Failure> {
     if let (Some(view), true) = (&report.table, wanted.is_empty()) {
         return Ok(Cow::Borrowed(view));
@@ -99,7 +99,7 @@ fn overlay(plain: &mut TableView, view: &TableView) {
     plain.marked = view.marked.clone();
 }
 
-/// A heading as a column name: `Memory (GiB)` is `memory_gib`.
+/// Returns the column name that a heading spells: `memory_gib` for `Memory (GiB)`.
 fn spelt(heading: &str) -> String {
     let words = heading.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_names_are_counted() {
+    fn numbers_repeated_names() {
         let check = |given: &str, expected: &str| assert_eq!(names(&unique(&page(given, 0))), expected);
         check("a b", "a b");
         check("a a", "a a_1");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn wanted_columns_are_looked_for_in_every_page() {
+    fn finds_wanted_columns_in_every_page() {
         let check = |wanted: &str, expected: Result<(&str, &[i64]), (&str, &str)>| {
             let (page, csv) = (page("vcpus memory_mib", 0), page("vcpus memory_gib", 10));
             let wanted: Vec<String> = wanted.split_whitespace().map(String::from).collect();
@@ -151,7 +151,7 @@ mod tests {
         check("memory_mib vcpus", Ok(("memory_mib vcpus", &[1, 0])));
         check("memory_gib vcpus", Ok(("memory_gib vcpus", &[11, 0])));
         let hint = "the columns are vcpus, memory_mib, memory_gib";
-        check("vcpu", Err(("there is no column \"vcpu\"; did you mean vcpus?", hint)));
+        check("vcpu", Err(("there is no column \"vcpu\"; the closest match is vcpus", hint)));
         check("banana", Err(("there is no column \"banana\"", hint)));
     }
 

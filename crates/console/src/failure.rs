@@ -1,16 +1,16 @@
 use std::fmt;
 
-/// How a program ends when it did not fail.
+/// The result of a program that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Exit code 0.
     Done,
-    /// Exit code 3: the question was understood, and nothing matched.
+    /// Exit code 3: the command line is valid, and nothing matched.
     NothingMatched,
 }
 
 impl Exit {
-    /// The process's exit code.
+    /// Returns the process's exit code.
     pub fn code(self) -> u8 {
         match self {
             Exit::Done => 0,
@@ -19,26 +19,27 @@ impl Exit {
     }
 }
 
-/// What kind of failure it was; each kind has one exit code, listed in README.md.
+/// The kind of a failure. Each kind has one exit code, listed in README.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// 0: whoever read the output closed it, as `head` does. They have what they wanted, so nothing is
-    /// said and the exit code is that of success.
+    /// 0: the reader closed the output, as `head` does. It has all it needs, so nothing is printed
+    /// and the exit code is that of success.
     Closed,
-    /// 1: the machine or a bug: a full disk, an unexpected answer.
+    /// 1: a problem of the machine or a bug, such as a full disk or an unexpected answer.
     Broken,
-    /// 2: what was typed cannot be understood.
+    /// 2: the command line is not valid.
     Usage,
-    /// 4: the data is there and cannot be used: a lake of a newer version, a damaged or foreign folder.
+    /// 4: the data exists and cannot be used: a lake of a newer version, a damaged folder, or a
+    /// folder that is not a lake.
     Data,
-    /// 5: a statement was refused, or stopped at a bound.
+    /// 5: a statement was refused, or stopped at a limit.
     Refused,
     /// 130: interrupted by Ctrl-C.
     Interrupted,
 }
 
 impl Kind {
-    /// The process's exit code.
+    /// Returns the process's exit code.
     pub fn code(self) -> u8 {
         match self {
             Kind::Closed => 0,
@@ -51,44 +52,44 @@ impl Kind {
     }
 }
 
-/// Why a command did not do what was asked: one sentence, what was expected, and what to type next.
+/// The failure of a command: the problem, and optionally the next command to type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The kind, which gives the exit code.
     pub kind: Kind,
-    /// A lowercase fragment: what is wrong and what was expected.
+    /// The problem and the expected input; a lowercase fragment.
     pub message: String,
-    /// The next command to type, or what to change; a sentence without a full stop.
+    /// The next command to type, or the change to make; no full stop.
     pub hint: Option<String>,
 }
 
 impl Failure {
-    /// A failure without a hint.
+    /// Returns a failure without a hint.
     pub fn new(kind: Kind, message: impl Into<String>) -> Failure {
         Failure { kind, message: message.into(), hint: None }
     }
 
-    /// What was typed cannot be understood.
+    /// Returns a failure of kind [`Kind::Usage`]: the command line is not valid.
     pub fn usage(message: impl Into<String>) -> Failure {
         Failure::new(Kind::Usage, message)
     }
 
-    /// The machine failed.
+    /// Returns a failure of kind [`Kind::Broken`]: the machine failed.
     pub fn broken(message: impl Into<String>) -> Failure {
         Failure::new(Kind::Broken, message)
     }
 
-    /// The reader of the output has gone.
+    /// Returns the failure for an output that its reader has closed.
     pub fn broken_pipe() -> Failure {
-        Failure::new(Kind::Closed, "the reader of the output has gone")
+        Failure::new(Kind::Closed, "the reader closed the output")
     }
 
-    /// Whether only the reader of the output has gone: exit code 0, and nothing is said.
+    /// Whether the reader closed the output: exit code 0, and nothing is printed.
     pub fn is_broken_pipe(&self) -> bool {
         self.kind == Kind::Closed
     }
 
-    /// Adds what to type next.
+    /// Adds a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self

@@ -6,17 +6,17 @@ use catalog::ports::Columnar;
 use crate::Failure;
 use crate::words::did_you_mean;
 
-/// How an answer is written on stdout.
+/// The format of an answer on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// Aligned columns for a person.
+    /// Aligned columns for people.
     #[default]
     Table,
     /// One array of objects, indented.
     Json,
-    /// One object a line.
+    /// One object per line.
     Ndjson,
-    /// RFC 4180 with a header; lines end in a bare line feed, as every reader of it accepts.
+    /// RFC 4180 with a header. Lines end in a bare line feed, which every CSV reader accepts.
     Csv,
     /// One sequence of mappings.
     Yaml,
@@ -27,15 +27,15 @@ pub enum Format {
 }
 
 impl Format {
-    /// The names that `--output` takes, in the order in which they are listed to people.
+    /// The names that `--output` accepts, in the order in which users see them.
     pub const ALL: [&'static str; 7] = ["table", "json", "ndjson", "csv", "yaml", "parquet", "arrow"];
 
-    /// The name that `--output` takes.
+    /// Returns the name that `--output` accepts.
     pub fn name(self) -> &'static str {
         Format::ALL[self as usize]
     }
 
-    /// The format that a file's name with this ending means: `csv`, `jsonl`, `feather`, …
+    /// Returns the format for a file name with this extension: `csv`, `jsonl`, `feather`, …
     pub fn of_ending(ending: &str) -> Option<Format> {
         match ending.to_ascii_lowercase().as_str() {
             "csv" => Some(Format::Csv),
@@ -48,7 +48,7 @@ impl Format {
         }
     }
 
-    /// The binary format behind it, if it is one: those are never written to a terminal.
+    /// Returns the binary format, if it is one. Binary formats are never written to a terminal.
     pub fn columnar(self) -> Option<Columnar> {
         match self {
             Format::Parquet => Some(Columnar::Parquet),
@@ -90,14 +90,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_read_back() {
+    fn parses_every_format_name() {
         for name in Format::ALL {
             assert_eq!(name.parse::<Format>().unwrap().name(), name);
         }
         let check = |bad: &str, message: &str| {
             assert_eq!(bad.parse::<Format>().unwrap_err().message, message);
         };
-        check("jsno", "\"jsno\" is not an output format; did you mean json?");
+        check("jsno", "\"jsno\" is not an output format; the closest match is json");
         check("xml", "\"xml\" is not an output format");
         check("", "\"\" is not an output format");
     }

@@ -1,8 +1,8 @@
-//! How the programs speak: reports in every format, talk on stderr, failures with a hint and an exit
-//! code, progress, settings.
+//! Input and output of the programs: reports in every format, messages on stderr, failures with a
+//! hint and an exit code, progress, settings.
 //!
-//! This room is for the border between a program and a person or a pipe. It will never know what a
-//! report is about, where its rows came from, or any AWS call.
+//! This crate stands between a program and a person or a pipe. It knows nothing of a report's
+//! content, the origin of its rows, or AWS.
 
 mod agree;
 mod columns;

@@ -14,12 +14,14 @@ const LEVELS: [(&str, LevelFilter); 5] = [
     ("trace", LevelFilter::TRACE),
 ];
 
-/// The AWS SDK warns of every place where it found no credentials, which is said better where it matters: unless a
-/// level is asked for, its own voice is not heard.
+/// The levels if none is set. The AWS SDK warns of every place without credentials. The programs
+/// report missing credentials themselves, so the SDK's warnings are off.
 const HUSHED: &str = "warn,aws_config=off,aws_runtime=off,aws_smithy_runtime=off";
 
-/// Starts the log on stderr: at the level of `--log-level`, else of MYCELIUM_LOG, else warnings. Any
-/// other word than error, warn, info, debug and trace is a usage failure. To be called once.
+/// Starts the log on stderr, at the level of `--log-level`, else of MYCELIUM_LOG, else `warn`. Call
+/// it once.
+///
+/// Errors: a usage failure for any level other than error, warn, info, debug and trace.
 pub fn start_log(level: Option<&str>) -> Result<(), Failure> {
     let variable = std::env::var("MYCELIUM_LOG").ok();
     tracing_subscriber::fmt()
@@ -54,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_flag_stands_above_the_variable() {
+    fn the_flag_takes_precedence_over_the_variable() {
         let check = |flag, variable, expected: Result<Option<LevelFilter>, &str>| {
             let found = wanted(flag, variable).map_err(|failure| failure.message);
             assert_eq!(found, expected.map_err(String::from));
@@ -63,7 +65,11 @@ mod tests {
         check(None, Some(""), Ok(None));
         check(None, Some("debug"), Ok(Some(LevelFilter::DEBUG)));
         check(Some("error"), Some("debug"), Ok(Some(LevelFilter::ERROR)));
-        check(Some("wran"), None, Err("\"wran\" (--log-level) is not a log level; did you mean warn?"));
+        check(
+            Some("wran"),
+            None,
+            Err("\"wran\" (--log-level) is not a log level; the closest match is warn"),
+        );
         check(None, Some("truffle=debug"), Err("\"truffle=debug\" (MYCELIUM_LOG) is not a log level"));
     }
 }

@@ -11,7 +11,7 @@ use crate::table::Drawing;
 use crate::text::{visible, visible_lines};
 use crate::{Failure, Format, Progress, Report, Screen};
 
-/// Where a program's answers and talk go: data to `out`, talk to `err`.
+/// The output of a program: data goes to `out`, messages to `err`.
 pub struct Printer {
     format: Format,
     screen: Screen,
@@ -21,36 +21,39 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// A printer of one format. `screen` says what `out` and `err` are connected to; `out` is written
-    /// in large pieces and needs no buffer.
+    /// Returns a printer for one format. `screen` describes the terminals behind `out` and `err`.
+    /// `out` is written in large pieces and needs no buffer.
     pub fn new(format: Format, screen: Screen, out: Box<dyn Write>, err: Box<dyn Write>) -> Printer {
         Printer { format, screen, columns: Vec::new(), out, err }
     }
 
-    /// A printer of the same columns into a file: it draws as for nobody and talks to nobody.
+    /// Returns a printer that writes the same columns to a file, without colours and without
+    /// messages.
     pub fn to_file(&self, format: Format, file: Box<dyn Write>) -> Printer {
         let screen = self.screen.to_file();
         Printer { format, screen, columns: self.columns.clone(), out: file, err: Box::new(io::sink()) }
     }
 
-    /// The format of the data.
+    /// Returns the format of the data.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// What is behind stdout and stderr.
+    /// Returns the properties of stdout and stderr.
     pub fn screen(&self) -> Screen {
         self.screen
     }
 
-    /// Keeps these columns only, in this order and in every format; none is all of them. A name that
-    /// an answer does not have is a usage failure of the answer's first page.
+    /// Limits the output to these columns, in this order and in every format. An empty list selects
+    /// all columns. A name that an answer does not have is a usage failure at its first page.
     pub fn columns(&mut self, names: Vec<String>) {
         self.columns = names;
     }
 
-    /// Prints a whole answer. Fails when a wanted column does not exist, when a binary format would go
-    /// to a terminal, and when the reader has gone ([`Failure::is_broken_pipe`]).
+    /// Prints a whole answer.
+    ///
+    /// Errors: a wanted column does not exist, a binary format would go to a terminal, or the
+    /// reader closed the output ([`Failure::is_broken_pipe`]).
     pub fn report(&mut self, report: &Report, encode: &dyn Encode) -> Result<(), Failure> {
         self.refuse_terminal()?;
         if self.format == Format::Table {
@@ -65,25 +68,25 @@ impl Printer {
         self.write(&bytes)
     }
 
-    /// Prints data that is plain text and has no columns, such as a script, as it is in every format.
+    /// Prints plain text without columns, such as a script. It is the same in every format.
     pub fn text(&mut self, text: &str) -> Result<(), Failure> {
         self.write(text.as_bytes())
     }
 
-    /// Begins an answer that comes in pages.
+    /// Starts an answer that comes in pages.
     pub fn stream<'a>(&'a mut self, encode: &'a dyn Encode) -> Stream<'a> {
         let sheet = sheet::open(self.format, self.screen, encode);
         Stream { printer: self, sheet, rows: 0 }
     }
 
-    /// Says one line on stderr, unless quiet was asked for.
+    /// Prints one line on stderr, unless `--quiet` is set.
     pub fn note(&mut self, text: &str) {
         if !self.screen.quiet {
             self.say(&visible(text));
         }
     }
 
-    /// Says what failed and what to do next, on stderr. Silent when only the reader has gone.
+    /// Prints a failure and its hint on stderr. Prints nothing if the reader closed the output.
     pub fn failure(&mut self, failure: &Failure) {
         if failure.is_broken_pipe() {
             return;
@@ -94,12 +97,12 @@ impl Printer {
         }
     }
 
-    /// Shows a spinner on stderr for as long as it is kept.
+    /// Shows a spinner on stderr until the returned value is dropped.
     pub fn progress(&self, what: &str) -> Progress {
         Progress::new(&self.screen, what)
     }
 
-    /// Hands everything to the system. To be called before the process ends.
+    /// Writes out all buffered data. Call it before the process ends.
     pub fn flush(&mut self) -> Result<(), Failure> {
         self.out.flush().map_err(unwritten)
     }
@@ -112,7 +115,7 @@ impl Printer {
     }
 
     fn say(&mut self, line: &str) {
-        // Nobody is left to be told that stderr cannot be written.
+        // A failure to write to stderr cannot be reported anywhere.
         let _ = writeln!(self.err, "{line}");
     }
 
@@ -137,7 +140,8 @@ fn unwritten(why: io::Error) -> Failure {
     }
 }
 
-/// A long answer on its way. Without [`Stream::finish`] it stays unfinished, and a reader can tell.
+/// A long answer in progress. Without [`Stream::finish`] it stays incomplete, and a reader can
+/// detect that.
 pub struct Stream<'a> {
     printer: &'a mut Printer,
     sheet: Box<dyn Sheet + 'a>,
@@ -145,8 +149,9 @@ pub struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// Prints a page; all pages have the same columns, and one without rows is good for those. Fails as
-    /// [`Printer::report`] does.
+    /// Prints a page. All pages have the same columns; a page without rows still defines them.
+    ///
+    /// Errors: those of [`Printer::report`].
     pub fn page(&mut self, page: Page) -> Result<(), Failure> {
         self.printer.refuse_terminal()?;
         let page: Cow<'_, Page> = pick(&self.printer.columns, &[&page])?;
@@ -154,7 +159,7 @@ impl Stream<'_> {
         self.put(|sheet, bytes| sheet.page(&page, bytes))
     }
 
-    /// Ends the answer; the number of rows that it had.
+    /// Ends the answer and returns its number of rows.
     pub fn finish(mut self) -> Result<u64, Failure> {
         self.put(|sheet, bytes| sheet.finish(bytes))?;
         self.printer.flush()?;

@@ -4,8 +4,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::Screen;
 
-/// A spinner on stderr for work that takes a while. It is hidden when stderr is not a terminal or quiet
-/// was asked for, and leaves nothing behind when it is dropped.
+/// A spinner on stderr for long work. It is hidden if stderr is not a terminal or `--quiet` is set,
+/// and leaves no trace when it is dropped.
 pub struct Progress {
     bar: ProgressBar,
 }
@@ -26,7 +26,7 @@ impl Progress {
 }
 
 impl Progress {
-    /// Says how far it is.
+    /// Changes the text beside the spinner.
     pub fn say(&self, how_far: String) {
         self.bar.set_message(how_far);
     }

@@ -1,18 +1,19 @@
 use catalog::Page;
 
-/// What a command answers: one set of rows behind every format.
+/// The answer of a command: one set of rows behind every format.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
-    /// The rows for json, ndjson, yaml, parquet, arrow, and for csv and table where nothing else is said.
+    /// The rows for json, ndjson, yaml, parquet and arrow, and for csv and table if these are not
+    /// set.
     pub page: Page,
-    /// The rows for csv where the contract differs (fewer columns, other units).
+    /// The rows for csv, if its contract differs (fewer columns, other units).
     pub csv: Option<Page>,
-    /// What a person sees, where it differs from the bare values.
+    /// The table for people, if it differs from the plain values.
     pub table: Option<TableView>,
 }
 
 impl Report {
-    /// A report that looks the same in every format.
+    /// Returns a report with the same content in every format.
     pub fn plain(page: Page) -> Report {
         Report { page, csv: None, table: None }
     }
@@ -25,11 +26,11 @@ pub struct TableView {
     pub columns: Vec<(String, Align)>,
     /// Cells, row by row.
     pub rows: Vec<Vec<String>>,
-    /// Rows to be shown emphasised (such as rows that differ), by index.
+    /// Indexes of the emphasized rows, such as rows that differ.
     pub marked: Vec<usize>,
 }
 
-/// Where a column's text stands.
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Align {
     /// Text.

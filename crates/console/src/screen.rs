@@ -2,26 +2,27 @@ use std::io::{self, IsTerminal};
 
 use anstream::{AutoStream, ColorChoice};
 
-/// A terminal that does not say how wide it is.
+/// Columns of a terminal that does not report its width.
 const USUAL_WIDTH: usize = 80;
 
-/// What stdout and stderr are connected to.
+/// The properties of stdout and stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
-    /// Columns of the terminal behind stdout; `None` when stdout is not a terminal, and lines may then
-    /// be of any length.
+    /// Columns of the terminal behind stdout; `None` if stdout is not a terminal, and then lines
+    /// have no length limit.
     pub width: Option<usize>,
     /// Whether colour may be written.
     pub colour: bool,
-    /// Whether stderr is a terminal: without one there is no progress bar and no coloured failure.
+    /// Whether stderr is a terminal. Otherwise there is no progress bar and no coloured failure.
     pub interactive_err: bool,
-    /// Whether notes and progress are unwanted. Failures are always said.
+    /// Whether notes and progress are off. Failures are always printed.
     pub quiet: bool,
 }
 
 impl Screen {
-    /// Asks the terminal. COLUMNS stands above what the terminal says; colour follows NO_COLOR,
-    /// CLICOLOR, CLICOLOR_FORCE, TERM and [`crate::Colour::apply`].
+    /// Reads the terminal's properties. COLUMNS takes precedence over the width that the terminal
+    /// reports. Colour follows NO_COLOR, CLICOLOR, CLICOLOR_FORCE, TERM and
+    /// [`crate::Colour::apply`].
     pub fn detect(quiet: bool) -> Screen {
         let stdout = io::stdout();
         Screen {
@@ -32,7 +33,7 @@ impl Screen {
         }
     }
 
-    /// The same manners for output that goes to a file.
+    /// Returns the properties for output to a file: no width and no colour.
     pub fn to_file(self) -> Screen {
         Screen { width: None, colour: false, ..self }
     }

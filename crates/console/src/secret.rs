@@ -1,4 +1,4 @@
-//! A secret of the user's own.
+//! A secret key in a file of the user.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -7,10 +7,10 @@ use std::path::Path;
 
 use crate::Failure;
 
-/// The 32 random bytes that a file holds in hexadecimal, which its owner alone can read. It is made when it is first
-/// needed.
+/// Returns the 32 random bytes that a file stores as hexadecimal digits. The file is created on
+/// first use, readable for its owner only.
 ///
-/// Errors: the file cannot be read or made, or holds something else.
+/// Errors: the file cannot be read or created, or has other content.
 pub fn secret(path: &Path) -> Result<[u8; 32], Failure> {
     let failed = |e: io::Error| Failure::broken(format!("{} cannot be used: {e}", path.display()));
     if !path.exists() {
@@ -18,8 +18,8 @@ pub fn secret(path: &Path) -> Result<[u8; 32], Failure> {
     }
     let text = fs::read_to_string(path).map_err(failed)?;
     read(text.trim()).ok_or_else(|| {
-        Failure::usage(format!("{} is no key: 64 hexadecimal digits are expected", path.display()))
-            .hint("move it away, and a new one is made")
+        Failure::usage(format!("{} is not a key: expected 64 hexadecimal digits", path.display()))
+            .hint("move the file away, and a new key is created")
     })
 }
 
@@ -34,9 +34,9 @@ fn read(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// Another process may make it at the same time: the first one's stays.
+/// Creates the file. If another process creates it at the same time, the first file wins.
 fn make(path: &Path) -> io::Result<()> {
-    let folder = path.parent().expect("a secret stands in a folder");
+    let folder = path.parent().expect("a key file is in a folder");
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut bytes = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_made_once_and_for_its_owner() {
+    fn creates_the_key_once_and_for_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mycelium").join("a.key");
         let first = secret(&path).unwrap();
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         for wrong in ["", "ab", &"x".repeat(64), &"é".repeat(32)] {
             fs::write(&path, wrong).unwrap();
-            assert!(secret(&path).unwrap_err().message.contains("is no key"), "{wrong}");
+            assert!(secret(&path).unwrap_err().message.contains("is not a key"), "{wrong}");
         }
     }
 }

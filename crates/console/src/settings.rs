@@ -12,10 +12,10 @@ use crate::{Failure, Format, SettingsFile, Sources};
 const KEYS: [&str; 4] = ["lake", "region", "output", "color"];
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// Whether colour is written.
+/// Whether the output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Colour {
-    /// On a terminal that can show it.
+    /// On a terminal that supports it.
     #[default]
     Auto,
     /// Always.
@@ -25,15 +25,15 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// The names that `--color` takes.
+    /// The names that `--color` accepts.
     pub const ALL: [&'static str; 3] = ["auto", "always", "never"];
 
-    /// The name that `--color` takes.
+    /// Returns the name that `--color` accepts.
     pub fn name(self) -> &'static str {
         Colour::ALL[self as usize]
     }
 
-    /// Makes it the choice of the whole process; to be called before [`crate::Screen::detect`].
+    /// Applies the choice to the whole process. Call it before [`crate::Screen::detect`].
     pub fn apply(self) {
         match self {
             Colour::Auto => anstream::ColorChoice::Auto,
@@ -58,35 +58,35 @@ impl FromStr for Colour {
             "auto" => Ok(Colour::Auto),
             "always" => Ok(Colour::Always),
             "never" => Ok(Colour::Never),
-            _ => Err(Failure::usage(format!("\"{text}\" is not a choice of colour"))
-                .hint(format!("the choices are {}", Colour::ALL.join(", ")))),
+            _ => Err(Failure::usage(format!("\"{text}\" is not a colour mode"))
+                .hint(format!("the modes are {}", Colour::ALL.join(", ")))),
         }
     }
 }
 
-// The doc comments of the fields are the help.
-/// The flags that every program takes; `None` where one was not given.
+// The doc comments of the fields are the help texts.
+/// The flags of every program; `None` if a flag was not given.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Common")]
 pub struct Flags {
-    /// Format: table, json, ndjson, csv, yaml, parquet or arrow
+    /// Output format: table, json, ndjson, csv, yaml, parquet or arrow
     #[arg(long, short, global = true, value_name = "FORMAT")]
     pub output: Option<String>,
-    /// The lake's folder
+    /// Folder of the lake
     #[arg(long, global = true, value_name = "FOLDER")]
     pub lake: Option<String>,
     /// Colour: auto, always or never
     #[arg(long, global = true, value_name = "WHEN")]
     pub color: Option<String>,
-    /// Say nothing on standard error but failures
+    /// Print only failures on standard error
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// What to log on standard error: error, warn, info, debug or trace
+    /// Log level on standard error: error, warn, info, debug or trace
     #[arg(long, global = true, value_name = "LEVEL")]
     pub log_level: Option<String>,
 }
 
-/// Where a value came from.
+/// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A flag, such as `--lake`.
@@ -95,7 +95,7 @@ pub enum Origin {
     Env(&'static str),
     /// A line of a file, counted from 1.
     File(PathBuf, usize),
-    /// Nobody said anything.
+    /// The built-in default.
     Default,
 }
 
@@ -109,35 +109,37 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value and where it came from.
+/// A value and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting<T> {
     /// The value.
     pub value: T,
-    /// Where it came from.
+    /// The origin.
     pub origin: Origin,
 }
 
-/// What holds for this run.
+/// The settings of this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The lake's folder, which may not exist yet.
     pub lake: Setting<PathBuf>,
-    /// The region that is meant where none is named.
+    /// The region for commands that name none.
     pub region: Setting<Region>,
     /// The output format.
     pub output: Setting<Format>,
-    /// Whether colour is written.
+    /// Whether the output is coloured.
     pub color: Setting<Colour>,
-    /// The folder for what can be made again.
+    /// The folder for files that can be recreated.
     pub cache: PathBuf,
     /// The folder of the user's own files: `config.toml`, saved searches, bookmarks.
     pub config: PathBuf,
 }
 
 impl Settings {
-    /// The only merge: flags, then the environment, then the project's file, then the user's, then
-    /// defaults. Fails on a key that does not exist and on a value that cannot be, naming its place.
+    /// Merges all sources. Flags take precedence, then the environment, the project's file, the
+    /// user's file, and defaults. No other code merges settings.
+    ///
+    /// Errors: an unknown key or an invalid value, with its location.
     pub fn resolve(flags: &Flags, sources: &Sources) -> Result<Settings, Failure> {
         let files = [entries(sources.project.as_ref())?, entries(sources.user.as_ref())?];
         let flag = |name, typed: &Option<String>| typed.as_ref().map(|text| said(text, Origin::Flag(name)));
@@ -168,7 +170,7 @@ fn said(text: &str, origin: Origin) -> Setting<String> {
     Setting { value: text.to_string(), origin }
 }
 
-/// NO_COLOR with any text in it means never; see no-color.org.
+/// NO_COLOR with any text means `never`; see no-color.org.
 fn no_color(setting: Setting<String>) -> Setting<String> {
     match setting.origin {
         Origin::Env(_) => Setting { value: Colour::Never.name().into(), ..setting },
@@ -194,7 +196,7 @@ fn lake_folder(setting: Option<Setting<String>>, sources: &Sources) -> Result<Se
         return Ok(Setting { value, origin: Origin::Default });
     };
     let value = match (&origin, value.strip_prefix("~/"), &sources.home) {
-        // No shell has read a file of settings.
+        // No shell has replaced the tilde in a settings file.
         (Origin::File(..), Some(rest), Some(home)) => home.join(rest),
         (Origin::File(path, _), ..) => path.parent().unwrap_or(Path::new("")).join(value),
         _ => PathBuf::from(value),
@@ -202,7 +204,7 @@ fn lake_folder(setting: Option<Setting<String>>, sources: &Sources) -> Result<Se
     Ok(Setting { value, origin })
 }
 
-/// The settings of a file by their keys.
+/// Returns the settings of a file by key.
 fn entries(file: Option<&SettingsFile>) -> Result<BTreeMap<&'static str, Setting<String>>, Failure> {
     let Some(SettingsFile { path, text }) = file else { return Ok(BTreeMap::new()) };
     let line = |at: usize| text[..at].matches('\n').count() + 1;
@@ -218,7 +220,7 @@ fn entries(file: Option<&SettingsFile>) -> Result<BTreeMap<&'static str, Setting
                 .hint(format!("the settings are {}", KEYS.join(", "))));
         };
         let DeValue::String(value) = value.get_ref() else {
-            return Err(wrong(at, format!("{name} is not a text"))
+            return Err(wrong(at, format!("{name} is not a string"))
                 .hint(format!("write it in quotes: {name} = \"…\"")));
         };
         Ok((known, said(value, Origin::File(path.clone(), line(at)))))
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_stand_above_env_above_project_above_user_above_defaults() {
+    fn flags_override_env_project_user_and_defaults_in_this_order() {
         let check = |flags: &str, env: &str, project: &str, user: &str, expected: [&str; 4]| {
             let s = resolve(flags, env, project, user).unwrap();
             let found = [
@@ -322,32 +324,32 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_their_place() {
+    fn errors_name_their_location() {
         let check = |flags: &str, env: &str, project: &str, message: &str| {
             assert_eq!(resolve(flags, env, project, "").unwrap_err().message, message);
         };
-        check("output=jsn", "", "", "--output: \"jsn\" is not an output format; did you mean json?");
+        check("output=jsn", "", "", "--output: \"jsn\" is not an output format; the closest match is json");
         check("", "AWS_REGION=moon", "", "AWS_REGION: \"moon\" is not a region code such as eu-central-1");
         check(
             "",
             "MYCELIUM_OUTPUT=jsn",
             "",
-            "MYCELIUM_OUTPUT: \"jsn\" is not an output format; did you mean json?",
+            "MYCELIUM_OUTPUT: \"jsn\" is not an output format; the closest match is json",
         );
-        check("", "", "\ncolor = \"blue\"", "/p/mycelium.toml:2: \"blue\" is not a choice of colour");
+        check("", "", "\ncolor = \"blue\"", "/p/mycelium.toml:2: \"blue\" is not a colour mode");
         check(
             "",
             "",
             "# a\nregoin = \"eu-west-1\"",
-            "/p/mycelium.toml:2: there is no setting \"regoin\"; did you mean region?",
+            "/p/mycelium.toml:2: there is no setting \"regoin\"; the closest match is region",
         );
         check("", "", "[spawn]\nttl = 1", "/p/mycelium.toml:1: there is no setting \"spawn\"");
-        check("", "", "lake = 1", "/p/mycelium.toml:1: lake is not a text");
+        check("", "", "lake = 1", "/p/mycelium.toml:1: lake is not a string");
         check("", "", "lake = ", "/p/mycelium.toml:1: string values must be quoted, expected literal string");
     }
 
     #[test]
-    fn a_user_without_a_home_is_told_what_to_set() {
+    fn a_missing_home_folder_gives_a_hint() {
         let failure = Settings::resolve(&Flags::default(), &Sources::default()).unwrap_err();
         assert_eq!(failure.hint.unwrap(), "set HOME, or XDG_DATA_HOME, to a folder that can be written");
     }

@@ -1,4 +1,4 @@
-//! One writer for each data format. A writer turns pages into bytes as they come.
+//! One writer per data format. A writer turns pages into bytes as they arrive.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,16 +11,16 @@ use crate::table::{Drawing, Layout, view_of};
 use crate::text::{Dialect, Row, data};
 use crate::{Failure, Format, Screen};
 
-/// Rows that a table waits for before it settles how wide its columns are.
+/// Rows that a table collects before it fixes the widths of its columns.
 const HELD: usize = 1000;
 
-/// A format that is being written. The bytes go to `out`, which is memory and cannot fail.
+/// A writer of one format. The bytes go to `out`, which is memory and cannot fail.
 pub(crate) trait Sheet {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure>;
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure>;
 }
 
-/// Begins to write a format.
+/// Returns the writer of a format.
 pub(crate) fn open<'a>(format: Format, screen: Screen, encode: &'a dyn Encode) -> Box<dyn Sheet + 'a> {
     match format {
         Format::Table => Box::new(Table { screen, held: Page::default(), layout: None }),
@@ -86,7 +86,7 @@ impl Sheet for Json {
             out.extend(if self.begun { ",\n  " } else { "[\n  " }.bytes());
             self.begun = true;
             let object = serde_json::to_string_pretty(&row).map_err(unwritable)?;
-            // Text in JSON has no line feeds of its own, so each one is an indentation.
+            // Text in JSON contains no raw line feeds, so each one belongs to the indentation.
             out.extend(object.replace('\n', "\n  ").bytes());
         }
         Ok(())
@@ -139,7 +139,7 @@ impl Sheet for Csv {
     }
 }
 
-/// A page as a sequence; sequences that follow each other are one sequence in YAML.
+/// A page as a sequence. Consecutive sequences are one sequence in YAML.
 struct Rows<'a>(&'a Page);
 
 impl Serialize for Rows<'_> {
@@ -160,7 +160,8 @@ impl Sheet for Yaml {
             return Ok(());
         }
         self.begun = true;
-        // Text stays on one line, quoted where it must be: folded blocks are where readers differ.
+        // Text stays on one line, quoted if necessary, because YAML readers differ on block
+        // scalars.
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
         serde_saphyr::to_io_writer_with_options(out, &Rows(page), options).map_err(unwritable)
     }
@@ -173,8 +174,8 @@ impl Sheet for Yaml {
     }
 }
 
-/// Where an encoder writes. What it wrote is taken from here after each page, so that a closed pipe
-/// is seen where stdout is written and not as a text from another room.
+/// The buffer that an encoder writes to. It is emptied after each page, so that a closed pipe is
+/// detected where stdout is written, and not as an error text of another crate.
 #[derive(Clone, Default)]
 struct Spill(Arc<Mutex<Vec<u8>>>);
 

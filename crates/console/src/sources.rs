@@ -7,16 +7,16 @@ use crate::Failure;
 const PROJECT_FILE: &str = "mycelium.toml";
 const FOLDER: &str = "mycelium";
 
-/// A file of settings as it was read.
+/// A settings file and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsFile {
-    /// Where it is; a relative lake in it is relative to this file's folder.
+    /// The path. A relative lake folder in the file is relative to this file's folder.
     pub path: PathBuf,
-    /// Its text, TOML.
+    /// The text, TOML.
     pub text: String,
 }
 
-/// Everything besides flags that settings come from.
+/// All sources of settings except flags.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// Environment variables.
@@ -30,7 +30,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Reads the environment and the two files. Fails when a file is there and cannot be read.
+    /// Reads the environment and the two files. Errors: a file exists and cannot be read.
     pub fn read() -> Result<Sources, Failure> {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -49,12 +49,13 @@ impl Sources {
         Ok(sources)
     }
 
-    /// An environment variable that says something.
+    /// Returns the value of an environment variable that is set and not empty.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// A folder of ours below a base folder of the XDG specification, which ignores relative ones.
+    /// Returns the `mycelium` folder below a base folder of the XDG specification. A relative base
+    /// folder is ignored, as the specification demands.
     pub(crate) fn folder(&self, variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
         let named = self.variable(variable).map(PathBuf::from).filter(|base| base.is_absolute());
         let base = named.or_else(|| Some(self.home.as_ref()?.join(below_home)));
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_project_file_above_is_found() {
+    fn finds_the_nearest_project_file_above() {
         let root = tempfile::tempdir().unwrap();
         let (below, beside) = (root.path().join("a/b/c"), root.path().join("a/b"));
         fs::create_dir_all(&below).unwrap();

@@ -1,4 +1,4 @@
-//! Tables for people: a rule under the headings, no borders, and never wider than the terminal.
+//! Tables for people: a line under the headings, no borders, never wider than the terminal.
 
 use std::fmt::Write;
 
@@ -15,12 +15,12 @@ use crate::{Align, Screen, TableView};
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 /// Spaces between two columns.
 const GAP: u16 = 2;
-/// A cell longer than this is wrapped even where lines may be of any length.
+/// A longer cell is wrapped even if lines have no length limit.
 const LONGEST_LINE: usize = 60_000;
-/// A word longer than this may be broken when the terminal is narrow.
+/// A longer word may be broken on a narrow terminal.
 const LONG_WORD: usize = 20;
 
-/// The plain table of a page.
+/// Returns the plain table of a page.
 pub(crate) fn view_of(page: &Page) -> TableView {
     let column = |field: &catalog::Field| {
         let right = matches!(field.ty, Type::Int | Type::Float | Type::Decimal(..));
@@ -36,25 +36,25 @@ pub(crate) fn view_of(page: &Page) -> TableView {
     }
 }
 
-/// How the columns of a table stand.
+/// The layout of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// Side by side, each so wide.
+    /// Columns side by side, with these widths.
     Columns(Vec<usize>),
-    /// The terminal is too narrow for that: a line for each cell, and an empty line after each row.
+    /// One line per cell and an empty line after each row, for a terminal that is too narrow.
     Lines,
 }
 
-/// A table that is ready to be printed: nothing in it acts on a terminal.
+/// A table that is ready to print. Its texts contain no control characters.
 pub(crate) struct Drawing {
     view: TableView,
     screen: Screen,
 }
 
 impl Drawing {
-    /// Prepares a table. Where there is no colour, marked rows get a star in front.
+    /// Prepares a table. Without colour, marked rows start with a star.
     pub(crate) fn new(view: &TableView, screen: Screen) -> Drawing {
-        // A cell may have several lines, as the plan of a query has; a heading has one.
+        // A cell may have several lines, such as a query plan; a heading has one.
         let heading = |text: &String| visible(text).into_owned();
         let mut view = TableView {
             columns: view.columns.iter().map(|(text, align)| (heading(text), *align)).collect(),
@@ -74,7 +74,7 @@ impl Drawing {
         Drawing { view, screen }
     }
 
-    /// Finds the layout, or continues the one of the rows that were printed before.
+    /// Chooses the layout, or continues the layout of the rows printed before.
     pub(crate) fn layout(&self, before: Option<Layout>) -> Layout {
         let natural: Vec<usize> = (0..self.view.columns.len()).map(|at| self.natural(at)).collect();
         match (before, self.screen.width) {
@@ -96,13 +96,13 @@ impl Drawing {
         self.view.rows.iter().map(move |row| row[column].as_str())
     }
 
-    /// The width that shows everything of a column.
+    /// Returns the width that shows a column without wrapping.
     fn natural(&self, column: usize) -> usize {
         let heading = self.view.columns[column].0.width();
         self.cells(column).flat_map(str::lines).map(UnicodeWidthStr::width).fold(heading, usize::max)
     }
 
-    /// The width below which a column cannot be read: words stay whole, and so do numbers.
+    /// Returns the smallest readable width of a column: words and numbers stay whole.
     fn least(&self, column: usize) -> usize {
         let (heading, align) = &self.view.columns[column];
         let word = |text: &str| text.split([' ', '\n']).map(UnicodeWidthStr::width).max().unwrap_or(0);
@@ -112,7 +112,8 @@ impl Drawing {
         }
     }
 
-    /// The text, ending in a line feed; `headings` is false for the rows that continue a table.
+    /// Returns the text, which ends in a line feed. `headings` is false for rows that continue a
+    /// table.
     pub(crate) fn print(&self, layout: &Layout, headings: bool) -> String {
         match layout {
             Layout::Columns(widths) => self.columns(widths, headings),
@@ -172,7 +173,8 @@ fn cell(text: &str, marked: bool) -> Cell {
     if marked { cell.fg(Color::Yellow).add_attribute(Attribute::Bold) } else { cell }
 }
 
-/// The widths that fit into `room`: the widest columns give way first, none below its least.
+/// Returns the widths that fit into `room`. The widest columns shrink first, none below its least
+/// width. Returns `None` if they do not fit.
 fn fit(natural: &[usize], least: &[usize], room: usize) -> Option<Vec<usize>> {
     let widths = |cap: usize| -> Vec<usize> {
         natural.iter().zip(least).map(|(natural, least)| (*natural).min(cap).max(*least)).collect()
@@ -202,7 +204,7 @@ mod tests {
     const ROWS: [&[&str]; 2] = [&["m7i.large", "0.10", "use1-az1, use1-az2"], &["t3.nano", "unknown", "-"]];
 
     #[test]
-    fn giant_cells_are_wrapped() {
+    fn wraps_very_long_cells() {
         let giant = "x".repeat(LONGEST_LINE + 1);
         let drawn = draw(&view(&COLUMNS[..2], &[&[&giant, &giant]], &[]), None, false);
         assert_eq!(drawn.lines().map(|line| line.chars().count()).max(), Some(2 * LONGEST_LINE + 2));
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_fits_its_terminal() {
+    fn fits_a_table_into_the_terminal() {
         let check = |width: Option<usize>, expected: &str| {
             let drawn = draw(&view(&COLUMNS, &ROWS, &[]), width, false);
             assert_eq!(drawn.trim_end(), expected.trim(), "{width:?}\n{drawn}");
@@ -253,8 +255,8 @@ zones           -";
     }
 
     #[test]
-    fn marked_rows_stand_out() {
-        // How many texts are bold, and the table without its styles.
+    fn emphasizes_marked_rows() {
+        // The number of bold texts, and the table without its styles.
         let check = |marked: &[usize], width: usize, colour: bool, bold: usize, expected: &str| {
             let drawn = draw(&view(&COLUMNS, &ROWS[1..], marked), Some(width), colour);
             assert_eq!(anstream::adapter::strip_str(&drawn).to_string(), expected);
@@ -276,7 +278,7 @@ zones           -";
     }
 
     #[test]
-    fn cells_cannot_act_and_keep_their_columns() {
+    fn escapes_control_characters_and_keeps_columns() {
         let check = |cell: &str, expected: &str| {
             let columns = [("a\x1b[2J", Align::Left), ("b", Align::Left)];
             let drawn = draw(&view(&columns, &[&[cell, "x"]], &[]), None, false);

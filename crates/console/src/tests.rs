@@ -1,4 +1,4 @@
-//! What comes out of a printer, format by format.
+//! The output of a printer, format by format.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -31,7 +31,7 @@ impl Write for Sink {
     }
 }
 
-/// A reader that has gone, or a disk that is full.
+/// An output that fails: a closed pipe or a full disk.
 struct Broken(io::ErrorKind);
 
 impl Write for Broken {
@@ -44,7 +44,7 @@ impl Write for Broken {
     }
 }
 
-/// A columnar format that people can read: the columns, then the number of rows of each page.
+/// A columnar format that is readable text: the columns, then the number of rows of each page.
 struct Columns;
 
 struct Open<'a>(Box<dyn Write + Send + 'a>);
@@ -121,7 +121,7 @@ fn types() -> Page {
     )
 }
 
-/// The output of `report` and of `stream` in two pages, which must be the same.
+/// Returns the output of `report`, and checks that `stream` gives the same in two pages.
 fn written(format: &str, page: &Page) -> String {
     let (mut printer, out, err) = printer(format, PIPE);
     let mut stream = printer.stream(&Columns);
@@ -138,7 +138,7 @@ fn written(format: &str, page: &Page) -> String {
 }
 
 #[test]
-fn each_format_of_the_same_rows() {
+fn writes_the_same_rows_in_each_format() {
     let check = |format: &str, expected: &str| assert_eq!(written(format, &types()), expected, "{format}");
     check(
         "table",
@@ -218,7 +218,7 @@ m7i.large,2,0.1008,0.1,"a,b","{""zones"":[""a"",""b""],""none"":null}"
 }
 
 #[test]
-fn no_rows_are_an_empty_answer_and_not_no_answer() {
+fn writes_an_empty_answer_without_rows() {
     let check = |format: &str, expected: &str| {
         let empty = page(&[("a", Type::Int), ("b", Type::Int)], &[]);
         let (mut printer, out, _) = printer(format, PIPE);
@@ -238,7 +238,7 @@ fn no_rows_are_an_empty_answer_and_not_no_answer() {
 }
 
 #[test]
-fn repeated_and_chosen_columns() {
+fn selects_and_numbers_columns() {
     let check = |format: &str, wanted: &str, expected: &str| {
         let twice = page(&[("a", Type::Int), ("a", Type::Int)], &[&[1.into(), 2.into()]]);
         let (mut printer, out, _) = printer(format, PIPE);
@@ -283,7 +283,7 @@ fn a_long_table_keeps_its_columns() {
 }
 
 #[test]
-fn binary_formats_stay_away_from_terminals() {
+fn refuses_binary_formats_on_a_terminal() {
     let check = |format: &str, hint: &str| {
         let (mut printer, out, _) = printer(format, TERMINAL);
         let failure = printer.report(&Report::plain(types()), &Columns).unwrap_err();
@@ -297,7 +297,7 @@ fn binary_formats_stay_away_from_terminals() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_failure_and_a_full_disk_is() {
+fn a_closed_pipe_is_a_success_and_a_full_disk_a_failure() {
     let check = |why: io::ErrorKind, code: u8, said: &str| {
         for format in Format::ALL {
             let err = Sink::default();
@@ -315,7 +315,7 @@ fn a_reader_that_has_gone_is_no_failure_and_a_full_disk_is() {
 }
 
 #[test]
-fn talk_goes_to_stderr() {
+fn writes_messages_to_stderr() {
     let check = |screen: Screen, expected: &str| {
         let (mut printer, out, err) = printer("json", screen);
         printer.note("prices are of \x1b[1mMarch\n");
@@ -332,7 +332,7 @@ fn talk_goes_to_stderr() {
 }
 
 #[test]
-fn yaml_text_stays_text() {
+fn quotes_yaml_text_that_looks_like_another_type() {
     let check = |value: Value, expected: &str| {
         let one = page(&[("t", Type::Text)], &[&[value]]);
         assert_eq!(written("yaml", &one), format!("- t: {expected}\n"));

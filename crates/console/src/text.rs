@@ -1,4 +1,4 @@
-//! One value as text, as a JSON or YAML token, and as something that is safe on a terminal.
+//! Values as text, as JSON or YAML tokens, and in a form that is safe on a terminal.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,15 @@ use domain::{Decimal, Timestamp};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
-/// Significant digits of a double on a person's screen, below one; and decimals, above it.
+/// Digits of a double for people: significant digits below one, decimals above.
 const DIGITS: usize = 6;
 
-/// Text in which nothing can move the cursor, change colours or reorder what stands beside it.
+/// Escapes every character that moves the cursor, changes colours or reorders the text around it.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if text.chars().any(acts) { Cow::Owned(escape(text, |_| false)) } else { Cow::Borrowed(text) }
 }
 
-/// The same for talk of several lines, such as a message of the SQL engine.
+/// The same for text of several lines, such as a message of the SQL engine.
 pub(crate) fn visible_lines(text: &str) -> String {
     escape(text, |c| c == '\n')
 }
@@ -28,13 +28,14 @@ fn escape(text: &str, keep: impl Fn(char) -> bool) -> String {
     out
 }
 
-/// Control characters, and the marks that turn the direction of writing or break lines.
+/// Whether a character is a control character, or a mark that changes the direction of writing or
+/// breaks lines.
 fn acts(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A value for a person: nulls are `-`, doubles lose their noise, and an exact number whose column
-/// has two decimals or more (money) keeps at least two.
+/// Returns a value for people. Null is `-`, doubles are rounded, and an exact number keeps at least
+/// two decimals if its column has two or more (money).
 pub(crate) fn shown(value: &Value, ty: &Type) -> String {
     match (value, ty) {
         (Value::Null, _) => "-".into(),
@@ -48,13 +49,13 @@ pub(crate) fn shown(value: &Value, ty: &Type) -> String {
     }
 }
 
-/// A value for a program that reads text: nulls are empty, numbers keep every digit.
+/// Returns a value for a program that reads text. Null is empty, and numbers keep every digit.
 pub(crate) fn data(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(flag) => flag.to_string(),
         Value::Int(number) => number.to_string(),
-        // Debug is the shortest text that reads back to the same double.
+        // Debug gives the shortest text that reads back as the same double.
         Value::Float(number) => format!("{number:?}"),
         Value::Decimal(number) => exact(number, 0),
         Value::Text(text) => text.clone(),
@@ -66,12 +67,12 @@ pub(crate) fn data(value: &Value) -> String {
     }
 }
 
-/// Whether no item has items of its own.
+/// Whether no item is a list or a struct.
 fn flat(values: &[Value]) -> bool {
     !values.iter().any(|value| matches!(value, Value::List(_) | Value::Struct(_)))
 }
 
-/// Every digit without trailing zeros, but with at least `least` decimals.
+/// Returns every digit without trailing zeros, but at least `least` decimals.
 fn exact(number: &Decimal, least: u32) -> String {
     let mut number = number.normalize();
     if number.scale() < least {
@@ -90,7 +91,7 @@ fn shown_float(number: f64) -> String {
         let (digits, exponent) = text.split_once('e').expect("LowerExp writes an e");
         return format!("{}e{exponent}", trimmed(digits));
     }
-    // 0.00012 has its first digit at the fourth decimal, so it gets three decimals more than 0.12.
+    // 0.00012 has its first digit at the fourth decimal, so it gets three more decimals than 0.12.
     let leading = if size < 1.0 { (-size.log10().floor()) as usize - 1 } else { 0 };
     trimmed(&format!("{number:.*}", DIGITS + leading)).to_string()
 }
@@ -99,7 +100,7 @@ fn trimmed(number: &str) -> &str {
     if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
 
-/// A day in ISO 8601; a day outside the years ±9999 is counted from 1970-01-01.
+/// Returns a day in ISO 8601. A day outside the years ±9999 is counted from 1970-01-01.
 fn date(days: i32) -> String {
     match Timestamp::from_second(i64::from(days) * 24 * 60 * 60) {
         Ok(instant) => instant.to_string().split('T').next().unwrap_or_default().to_string(),
@@ -107,16 +108,16 @@ fn date(days: i32) -> String {
     }
 }
 
-/// What serde is asked to write.
+/// The language that serde writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// Exact numbers are written as they are.
+    /// Exact numbers are written with all digits.
     Json,
-    /// Exact numbers are plain where a double spells the same digits, and quoted elsewhere.
+    /// Exact numbers are plain if a double has the same digits, otherwise quoted.
     Yaml,
 }
 
-/// A row as a mapping, in the order of its fields.
+/// A row as a mapping, in field order.
 pub(crate) struct Row<'a> {
     pub(crate) fields: &'a [Field],
     pub(crate) values: &'a [Value],
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn values_for_people_and_for_programs() {
+    fn formats_values_for_people_and_for_programs() {
         let check = |value: Value, ty: Type, person: &str, program: &str| {
             assert_eq!(shown(&value, &ty), person, "{value:?}");
             assert_eq!(data(&value), program, "{value:?}");
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_acts_on_a_terminal() {
+    fn escapes_everything_that_acts_on_a_terminal() {
         let check = |text: &str, expected: &str| assert_eq!(visible(text), expected);
         check("plain – naïve 日本", "plain – naïve 日本");
         check("a\x1b[31mred", "a\\u{1b}[31mred");

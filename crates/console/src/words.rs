@@ -1,8 +1,8 @@
 use domain::Timestamp;
 
-/// The known word that `word` was most likely meant to be, or `None` when none is reasonably near:
-/// one slip (a wrong, missing, extra or swapped letter) for every three letters, and at least one.
-/// Upper and lower case are the same.
+/// Returns the known word nearest to `word`, or `None` if none is near enough. The limit is one
+/// slip (a wrong, missing, extra or swapped letter) for every three letters, and at least one.
+/// Letter case does not matter.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let slips = (word.chars().count() / 3).max(1);
@@ -14,18 +14,18 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
-/// What an error about `word` ends with: `; did you mean x?`, or nothing.
+/// Returns the end of an error about `word`: `; the closest match is x`, or nothing.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(word, known).map_or_else(String::new, |name| format!("; did you mean {name}?"))
+    nearest(word, known).map_or_else(String::new, |name| format!("; the closest match is {name}"))
 }
 
 const DAY: i64 = 24 * 60 * 60;
-/// Clocks of well-kept machines differ by less than this, seconds.
+/// Seconds by which the clocks of well-kept machines may differ.
 const CLOCK_SLACK: i64 = 5 * 60;
 
-/// How long ago something was observed, in the largest unit that still says something: "today",
-/// "3 days", "5 weeks", "20 months", "4 years". What is less than a day old is of today. A later
-/// instant than `now` by more than five minutes cannot be, and says so.
+/// Returns the age of an observation in the largest useful unit: "today", "3 days", "5 weeks", "20
+/// months", "4 years". An age below one day is "today". An observation more than five minutes after
+/// `now` is impossible, and the text reports that.
 pub fn age(observed: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second() - observed.as_second();
     if seconds < -CLOCK_SLACK {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_word() {
+    fn finds_the_nearest_word() {
         let known = ["vcpus", "memory_mib", "region", "gpus", "on_demand_price"];
         let check = |word: &str, expected: Option<&str>| assert_eq!(nearest(word, known), expected, "{word}");
         check("vcpu", Some("vcpus"));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_said_in_their_largest_unit() {
+    fn formats_ages_in_the_largest_unit() {
         let check = |observed: &str, expected: &str| {
             let now = "2026-11-23T12:00:00Z".parse().unwrap();
             assert_eq!(age(observed.parse().unwrap(), now), expected, "{observed}");
