@@ -1,7 +1,7 @@
 //! Bundles: the public part of a lake as one signed file, for machines without a network.
 //!
-//! A bundle is a tar archive: what is in it with every file's digest, the signature of that text, then the files.
-//! Nothing of an account goes into one, and nothing that its maker accepted.
+//! A bundle is a tar archive: a list of its files with their digests, the list's signature, then
+//! the files. It contains no account data and no acceptances of quarantined prices.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -26,20 +26,20 @@ use crate::{Pinned, Writer};
 const LIST: &str = "mycelium-bundle.json";
 const SEAL: &str = "signature";
 
-/// The format of a bundle: a newer one is refused.
+/// The format of a bundle. A newer one is refused.
 const FORMAT: u32 = 1;
 
-/// The longest list that is read: some hundred thousand files.
+/// The largest accepted list, in bytes: enough for several hundred thousand files.
 const LONGEST_LIST: u64 = 64 << 20;
 const LONGEST_SEAL: u64 = 1 << 10;
 
-/// What is in a bundle.
+/// The list of a bundle's files.
 #[derive(Debug, Serialize, Deserialize)]
 struct List {
     format: u32,
     tool_version: String,
     made_at: String,
-    /// In the order in which they follow; the log of runs last.
+    /// In the order of the archive. The log of runs is last.
     files: Vec<DataFile>,
 }
 
@@ -96,17 +96,17 @@ pub(crate) fn pack(
         }
         archive.finish().map_err(failed)
     })?;
-    // Read back: a damaged file of the lake, or a full disk, is known now and not where the bundle is needed.
+    // Read back: a damaged lake file or a full disk must be found here, not on the target machine.
     let opened = Opened::open(to, &|_, found| match found == sealed {
         true => Ok(()),
-        false => Err("the signature is not what was written".into()),
+        false => Err("the signature read back differs from the one written".into()),
     })?;
     opened.each(|_, entry| io::copy(entry, &mut io::sink()).map(|_| ()))?;
     bundled.bytes = bytes;
     Ok(Some(bundled))
 }
 
-/// The log as the bytes of a file, and how it is listed.
+/// Returns the log as the bytes of a Parquet file, and its entry of the list.
 fn log_file(log: Log) -> Result<(Vec<u8>, DataFile), LakeError> {
     let rows = log.rows.len() as u64;
     let bytes = parquet_of(log.into_frame())?;
@@ -130,7 +130,7 @@ fn append<W: Write>(
     archive.append_data(&mut header, name, from)
 }
 
-/// Takes a bundle into the lake; see [`catalog::ports::Store::unpack`].
+/// Adds a bundle to the lake; see [`catalog::ports::Store::unpack`].
 pub(crate) fn unpack(
     root: &Path,
     from: &Path,
@@ -200,12 +200,12 @@ pub(crate) fn unpack(
     Ok(bundled)
 }
 
-/// The runs that the lake shows.
+/// Returns the ids of the runs in the lake.
 fn known(root: &Path, manifest: &Manifest) -> Result<HashSet<String>, LakeError> {
     Ok(Log::read(root, manifest)?.rows.into_iter().map(|row| row.run_id).collect())
 }
 
-/// A bundle whose list was believed.
+/// A bundle whose list has a valid signature.
 struct Opened {
     path: PathBuf,
     list: List,
@@ -213,18 +213,19 @@ struct Opened {
 }
 
 impl Opened {
-    /// Reads the list, and believes it when its signature is good.
+    /// Reads the list and verifies its signature.
     fn open(path: &Path, verify: Sealed<'_>) -> Result<Opened, LakeError> {
         let mut archive = archive(path)?;
-        let none = |_| bad(path, "it is no bundle");
+        let none = |_| bad(path, "it is not a bundle");
         let mut entries = archive.entries().map_err(none)?;
-        let text = small(entries.next(), LIST, LONGEST_LIST).ok_or_else(|| bad(path, "it is no bundle"))?;
+        let text =
+            small(entries.next(), LIST, LONGEST_LIST).ok_or_else(|| bad(path, "it is not a bundle"))?;
         let seal = small(entries.next(), SEAL, LONGEST_SEAL).ok_or_else(|| bad(path, "it is not signed"))?;
         verify(&text, &String::from_utf8_lossy(&seal)).map_err(|why| bad(path, why))?;
         let format = serde_json::from_slice::<serde_json::Value>(&text).ok();
         let format = format.and_then(|list| list["format"].as_u64());
         if format.is_some_and(|format| format > u64::from(FORMAT)) {
-            return Err(bad(path, "a newer mycelium made it: upgrade this one"));
+            return Err(bad(path, "a newer version of mycelium made it: upgrade this one"));
         }
         let list: List = serde_json::from_slice(&text).map_err(|e| bad(path, format!("its list: {e}")))?;
         list.files.iter().try_for_each(|file| check_place(file).map_err(|why| bad(path, why)))?;
@@ -234,7 +235,7 @@ impl Opened {
         Ok(Opened { path: path.to_path_buf(), list, text })
     }
 
-    /// Hands over the files one after the other, and checks that each is the one that is listed.
+    /// Reads the files in order and checks that each one matches the list.
     fn each(
         &self,
         mut take: impl FnMut(&DataFile, &mut dyn Read) -> io::Result<()>,
@@ -243,7 +244,8 @@ impl Opened {
         self.each_checked(|file, entry| take(file, entry).map_err(|e| LakeError::io(path, e)), |_| Ok(()))
     }
 
-    /// Writes the files one after the other into a folder, and hands each over there when it was checked.
+    /// Writes each file to a temporary file in `folder`, and calls `take` after its digest was
+    /// checked.
     fn each_into(
         &self,
         folder: &Path,
@@ -278,7 +280,7 @@ impl Opened {
             let mut digested = Digested::of(&mut entry);
             read(file, &mut digested)?;
             if digested.finish() != (file.bytes, file.sha256.clone()) {
-                return Err(bad(path, format!("{} is not the file that is listed", file.path)));
+                return Err(bad(path, format!("{} does not match the list", file.path)));
             }
             done(file)?;
         }
@@ -291,7 +293,8 @@ fn archive(path: &Path) -> Result<tar::Archive<BufReader<File>>, LakeError> {
     Ok(tar::Archive::new(BufReader::with_capacity(1 << 20, file)))
 }
 
-/// The bytes of a small entry of that name.
+/// Reads a small entry of that name. None when the name differs or the entry is larger than `most`
+/// bytes.
 fn small<R: Read>(entry: Option<io::Result<tar::Entry<'_, R>>>, name: &str, most: u64) -> Option<Vec<u8>> {
     let entry = entry?.ok()?;
     if entry.path_bytes() != name.as_bytes() || entry.size() > most {
@@ -302,14 +305,14 @@ fn small<R: Read>(entry: Option<io::Result<tar::Entry<'_, R>>>, name: &str, most
     Some(bytes)
 }
 
-/// A file may only lie where a lake of ours would put it.
+/// Checks that a file's path is one that this program would give in a lake.
 fn check_place(file: &DataFile) -> Result<(), String> {
     let DataFile { path, version, .. } = file;
     let known = dataset(&file.dataset);
     let known = known.filter(|dataset| dataset.name == "collection_run" || is_public(dataset.name));
-    let Some(dataset) = known else { return Err(format!("{path} is of no public dataset of ours")) };
+    let Some(dataset) = known else { return Err(format!("{path} is not a file of a public dataset")) };
     if *version > dataset.version {
-        return Err(format!("{path} was written by a newer mycelium: upgrade this one"));
+        return Err(format!("{path} was written by a newer version of mycelium: upgrade this one"));
     }
     let rest = path.strip_prefix(&format!("lake/{}/v={version}/", dataset.name));
     let name = rest.map(|rest| match rest.split_once('/') {
@@ -317,14 +320,14 @@ fn check_place(file: &DataFile) -> Result<(), String> {
         _ => rest,
     });
     let good = name.is_some_and(|name| name.ends_with(".parquet") && !name.starts_with('.') && plain(name));
-    if good { Ok(()) } else { Err(format!("{path} does not lie where a file of a lake does")) }
+    if good { Ok(()) } else { Err(format!("{path} is not a valid path for a file of a lake")) }
 }
 
 fn plain(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '='))
 }
 
-/// A reader that knows what went through it.
+/// A reader that counts and digests the bytes read.
 struct Digested<R> {
     from: R,
     bytes: u64,

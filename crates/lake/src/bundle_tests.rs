@@ -1,4 +1,4 @@
-//! What goes into a bundle, what comes out of it, and what is refused.
+//! Bundles: their contents, their import, and refused ones.
 
 use catalog::ports::{Outcome, Store, Told};
 use catalog::{Batch, Dataset, Value};
@@ -64,7 +64,7 @@ fn spot(day: i64) -> Vec<Value> {
     )
 }
 
-/// A lake with offerings, spot prices and somebody's instance.
+/// A lake with offerings, spot prices and an instance of an account.
 fn lake(root: &Path) -> LakeStore {
     let store = LakeStore::new(root.to_path_buf(), "0");
     run(&store, "offers-1", "offering", "us-east-1", 1, vec![offering("m7i.large")]);
@@ -88,7 +88,7 @@ fn unpack(store: &LakeStore, from: &Path) -> Result<Bundled, String> {
     store.unpack(from, &good, at(10), false).map_err(|error| error.to_string())
 }
 
-/// Rows by dataset, and the runs that are told.
+/// The rows by dataset, and the run ids of the log.
 fn holds(store: &LakeStore) -> (Vec<(String, u64)>, Vec<String>) {
     let shown = store.look().unwrap().unwrap();
     let held = shown.held.into_iter().filter(|(name, _)| name != "collection_run");
@@ -98,14 +98,14 @@ fn holds(store: &LakeStore) -> (Vec<(String, u64)>, Vec<String>) {
 }
 
 #[test]
-fn the_public_part_goes_from_lake_to_lake_once() {
+fn adds_the_public_part_to_another_lake_once() {
     let folder = tempfile::tempdir().unwrap();
     let (first, bundle) = (lake(&folder.path().join("first")), folder.path().join("bundle"));
     first.compact(at(5), false).unwrap();
     let packed = pack(&first, &bundle);
     assert_eq!((packed.rows, packed.kept), (6, 0));
     let second = LakeStore::new(folder.path().join("second"), "0");
-    // It knows one run and one price already.
+    // The second lake has one of the runs and one of the prices already.
     run(&second, "offers-1", "offering", "us-east-1", 1, vec![offering("m7i.large")]);
     run(&second, "own", "spot_price", "us-east-1", 2, vec![spot(2)]);
     let taken = unpack(&second, &bundle).unwrap();
@@ -118,14 +118,14 @@ fn the_public_part_goes_from_lake_to_lake_once() {
     );
     let again = unpack(&second, &bundle).unwrap();
     assert_eq!((again.kept, again.manifest), (0, Some(3)));
-    // What was taken in can be packed and folded as what was collected.
+    // Rows from a bundle can be compacted and packed like collected ones.
     second.compact(at(11), false).unwrap();
     assert_eq!(pack(&second, &folder.path().join("other")).rows, 6);
     assert!(second.begin("offers-2").unwrap().is_none());
 }
 
 #[test]
-fn nothing_of_an_account_is_in_it() {
+fn contains_nothing_of_an_account() {
     let folder = tempfile::tempdir().unwrap();
     let (store, bundle) = (lake(&folder.path().join("lake")), folder.path().join("bundle"));
     pack(&store, &bundle);
@@ -137,7 +137,7 @@ fn nothing_of_an_account_is_in_it() {
 }
 
 #[test]
-fn what_was_changed_cut_or_misplaced_is_refused_and_leaves_nothing() {
+fn refuses_changed_or_truncated_bundles_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (store, bundle) = (lake(&folder.path().join("lake")), folder.path().join("bundle"));
     pack(&store, &bundle);
@@ -152,9 +152,9 @@ fn what_was_changed_cut_or_misplaced_is_refused_and_leaves_nothing() {
         let left = fs::read_dir(target.join("manifest")).map(|entries| entries.count()).unwrap_or(0);
         assert_eq!(left, 0);
     };
-    check(b"", "it is no bundle");
-    check(&bytes[512..], "it is no bundle");
-    // Every part of it that is cut away or changed is missed; the end of the archive is two empty blocks.
+    check(b"", "it is not a bundle");
+    check(&bytes[512..], "it is not a bundle");
+    // A cut or a change in any part is detected. The archive ends in two empty blocks.
     for end in (1536..bytes.len() - 1024).step_by(700) {
         let refused = {
             fs::write(&bundle, &bytes[..end]).unwrap();
@@ -165,7 +165,7 @@ fn what_was_changed_cut_or_misplaced_is_refused_and_leaves_nothing() {
     let at = bytes.windows(4).rposition(|window| window == b"PAR1").unwrap() - 20;
     let mut changed = bytes.clone();
     changed[at] ^= 1;
-    check(&changed, "is not the file that is listed");
+    check(&changed, "does not match the list");
     let unsealed = String::from_utf8_lossy(&bytes).find("sealed").unwrap();
     let mut changed = bytes.clone();
     changed[unsealed] = b'S';
@@ -173,7 +173,7 @@ fn what_was_changed_cut_or_misplaced_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn a_file_lies_only_where_a_lake_would_put_it() {
+fn accepts_only_paths_that_a_lake_would_use() {
     let check = |dataset: &str, version: u32, path: &str, good: bool| {
         let file = DataFile {
             dataset: dataset.into(),

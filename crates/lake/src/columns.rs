@@ -1,4 +1,4 @@
-//! Neutral pages as polars frames, type by type.
+//! Converts neutral pages and batches to polars frames.
 
 use catalog::{Batch, Cells, Dataset, Field, Page, Type, Value};
 use domain::Decimal;
@@ -7,7 +7,7 @@ use polars::prelude::{
     Schema, Series, StringChunked, TimeUnit,
 };
 
-/// The polars type of a neutral one. What nests deeper than a list is written as JSON text.
+/// The polars type of a neutral type. Nesting deeper than a list is written as JSON text.
 pub(crate) fn data_type(ty: &Type) -> DataType {
     match ty {
         Type::Bool => DataType::Boolean,
@@ -26,7 +26,8 @@ pub(crate) fn schema(fields: &[Field]) -> Schema {
     fields.iter().map(|field| (PlSmallStr::from_str(&field.name), data_type(&field.ty))).collect()
 }
 
-/// A page as a frame. A value that does not fit its column's type is an error, never rounded.
+/// Converts a page to a frame. A value that does not fit its column's type is an error, never
+/// rounded.
 pub(crate) fn frame(page: &Page) -> PolarsResult<DataFrame> {
     let columns = page
         .fields
@@ -41,14 +42,14 @@ pub(crate) fn frame(page: &Page) -> PolarsResult<DataFrame> {
     DataFrame::new(page.rows.len(), columns)
 }
 
-/// A batch as a frame: its cells are columns already.
+/// Converts a batch to a frame. The batch's cells are columns already.
 pub(crate) fn batch_frame(batch: &Batch) -> PolarsResult<DataFrame> {
     let columns = batch.fields.iter().zip(&batch.cells).map(|(field, cells)| column(field, cells));
     DataFrame::new(batch.len(), columns.collect::<PolarsResult<Vec<Column>>>()?)
 }
 
-/// The columns of a dataset's files, in their order and types. One that the frame does not have is null: its file
-/// was written before the dataset had it.
+/// Returns the columns of a dataset's files, in the dataset's order and types. A missing column
+/// becomes null: the file is older than the column.
 pub(crate) fn aligned(frame: &DataFrame, dataset: &Dataset) -> PolarsResult<DataFrame> {
     let one = |field: Field| match frame.column(&field.name) {
         Ok(column) => column.cast(&data_type(&field.ty)),
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_keeps_its_value_and_its_null() {
+    fn keeps_values_and_nulls_of_every_type() {
         let check = |ty: Type, value: Value| {
             let frame = one(ty.clone(), value.clone()).unwrap_or_else(|e| panic!("{ty:?}: {e}"));
             assert_eq!(frame.height(), 2);
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_an_older_layout_has_nulls() {
+    fn fills_missing_columns_of_an_older_layout_with_nulls() {
         let log = catalog::dataset("collection_run").unwrap();
         let old = frame(&Page {
             fields: vec![Field::new("scope", Type::Text), Field::new("run_id", Type::Text)],
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn money_that_does_not_fit_is_refused() {
+    fn refuses_money_that_does_not_fit() {
         let eleven_places = Value::Decimal("0.12345678901".parse().unwrap());
         assert!(one(Type::Decimal(18, 10), eleven_places).is_err());
         assert!(one(Type::Decimal(18, 10), Value::Decimal("123456789.1".parse().unwrap())).is_err());

@@ -1,9 +1,10 @@
-//! Compaction: what runs brought one by one is merged into one file for each family of instance types.
+//! Compaction: merges the files of single runs into one file for each instance family.
 //!
-//! An answer is a function of the set of observations, and no observation is lost: so no answer changes, whatever
-//! was merged when. A repeat of the price before it is an observation too, because a later import may bring another
-//! price from between the two; dropping it would make the answer depend on which came first. Of 18 million real
-//! changes 1,299 are such repeats, so there is nothing to gain.
+//! An answer depends on the set of observations only, and compaction loses none. So the order of
+//! compactions and imports never changes an answer. A repeat of the price before it is kept as
+//! well: a later import may add another price between the two, and without the repeat the answer
+//! would depend on the order of imports. Only 1,299 of 18 million real changes are such repeats, so
+//! dropping them would save nothing.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -20,13 +21,14 @@ use crate::prices::Prices;
 use crate::writer::{ROW_GROUP, Written};
 use crate::{Pinned, Writer, prune};
 
-/// Rows that are held of all files together while they are merged; a row of a frame takes some 130 bytes.
+/// The largest number of rows in memory of all files together while they are merged. A row of a
+/// frame takes about 130 bytes.
 const HELD: usize = 2_000_000;
 
-/// Rows that are held of one file at least.
+/// The smallest number of rows read at once from one file.
 const LEAST: usize = 1_000;
 
-/// Folds the lake; see [`catalog::ports::Store::compact`].
+/// Compacts the lake; see [`catalog::ports::Store::compact`].
 pub(crate) fn compact(
     root: &Path,
     tool_version: &str,
@@ -37,7 +39,7 @@ pub(crate) fn compact(
         let manifest = Pinned::newest(root)?.map(|pinned| pinned.manifest);
         return Ok(manifest.map_or_else(nothing, |manifest| planned(&manifest, &folded(&manifest))));
     }
-    // Where there is no lake, none is made.
+    // `Writer::open` would make a lake where there is none.
     if Pinned::newest(root)?.is_none() {
         return Ok(nothing());
     }
@@ -67,18 +69,18 @@ fn changes() -> impl Iterator<Item = &'static Dataset> {
     catalog::DATASETS.iter().filter(|dataset| dataset.kind == Kind::Changes)
 }
 
-/// The files of the log.
+/// Returns the files of the log of runs.
 pub(crate) fn logs(manifest: &Manifest) -> Vec<DataFile> {
     manifest.files.iter().filter(|file| file.dataset == "collection_run").cloned().collect()
 }
 
-/// The name of a file in which others are folded, below the dataset's folder and without its ending: new in
-/// every manifest.
+/// The name of a compacted file below its dataset's folder, without `.parquet`. It is new in every
+/// manifest.
 pub(crate) fn folded_name(manifest: &Manifest) -> String {
     format!("{}{}", FOLDED.trim_start_matches('/'), manifest.number + 1)
 }
 
-/// The datasets that have something to fold.
+/// Returns the datasets that compaction would change.
 fn folded(manifest: &Manifest) -> HashSet<String> {
     let loose = |file: &&DataFile| file.family().is_none() && !file.path.contains(FOLDED);
     let mut names: HashSet<String> =
@@ -94,7 +96,7 @@ pub(crate) fn nothing() -> Tidied {
     Tidied { datasets: Vec::new(), manifest: None, pinned: 0 }
 }
 
-/// What each dataset takes.
+/// Returns the size of each dataset.
 pub(crate) fn sizes(manifest: &Manifest) -> BTreeMap<String, Size> {
     let mut sizes: BTreeMap<String, Size> = BTreeMap::new();
     for file in &manifest.files {
@@ -106,7 +108,7 @@ pub(crate) fn sizes(manifest: &Manifest) -> BTreeMap<String, Size> {
     sizes
 }
 
-/// A lake before and after.
+/// Compares a lake before and after.
 pub(crate) fn tidied(before: &Manifest, after: &Manifest, manifest: Option<u64>) -> Tidied {
     let after = sizes(after);
     let resized = |(dataset, before): (String, Size)| {
@@ -116,14 +118,14 @@ pub(crate) fn tidied(before: &Manifest, after: &Manifest, manifest: Option<u64>)
     Tidied { datasets: sizes(before).into_iter().map(resized).collect(), manifest, pinned: 0 }
 }
 
-/// A lake that was just written.
+/// Reports the commit that the writer just made.
 pub(crate) fn done(before: &Manifest, writer: &Writer) -> Result<Tidied, LakeError> {
     let after = writer.manifest();
     let pinned = prune::older(writer.root(), after)?;
     Ok(Tidied { pinned, ..tidied(before, after, Some(after.number)) })
 }
 
-/// A lake in which these datasets would change in a way that only doing it can tell.
+/// Reports a dry run. The sizes of the changed datasets are unknown without doing the work.
 pub(crate) fn planned(manifest: &Manifest, changed: &HashSet<String>) -> Tidied {
     let mut tidied = tidied(manifest, manifest, None);
     for resized in tidied.datasets.iter_mut().filter(|resized| changed.contains(&resized.dataset)) {
@@ -132,21 +134,22 @@ pub(crate) fn planned(manifest: &Manifest, changed: &HashSet<String>) -> Tidied 
     tidied
 }
 
-/// Files that take the place of others.
+/// New files, and the files that they replace.
 pub(crate) struct Folded {
     pub(crate) replaced: Vec<DataFile>,
     pub(crate) written: Vec<Written>,
 }
 
-/// Merges a dataset of prices into a file for each family that has something new, and for each from which
-/// something goes: what no question as of `cut` or later reads, microseconds since 1970.
+/// Merges a dataset of changes into one file for each family. A family is written again when it has
+/// new rows, or when `cut` removes some. `cut` is in microseconds since 1970: rows that no question
+/// as of `cut` or later reads are removed.
 pub(crate) fn fold(writer: &Writer, dataset: &Dataset, cut: Option<i64>) -> Result<Folded, LakeError> {
     let ours = writer.manifest().files.iter().filter(|file| file.dataset == dataset.name);
     let (settled, loose): (Vec<&DataFile>, Vec<&DataFile>) = ours.partition(|file| file.family().is_some());
     let mut folded = Folded { replaced: Vec::new(), written: Vec::new() };
     let old = |file: &DataFile| match cut {
         Some(cut) => Ok(PriceFile::of(writer.root(), file)?.earliest().is_none_or(|earliest| earliest < cut)),
-        // What has no family that could be a folder's name is folded once, and is not folded again by itself.
+        // A compacted file without a family in its path is not compacted again by itself.
         None => Ok(file.family().is_none() && !file.path.contains(FOLDED)),
     };
     if any(&loose, old)? {
@@ -167,7 +170,7 @@ pub(crate) fn fold(writer: &Writer, dataset: &Dataset, cut: Option<i64>) -> Resu
             let mut prices = Prices::default();
             read_all(&mut prices, writer.root(), file)?;
             settle(&mut prices, cut);
-            // All that is left may be what still holds.
+            // All remaining rows may still be in effect. Then nothing is written.
             if prices.len() as u64 != file.rows {
                 folded.replaced.push(file.clone());
                 folded.write(writer, dataset, &prices)?;
@@ -197,7 +200,7 @@ impl Folded {
     fn write(&mut self, writer: &Writer, dataset: &Dataset, prices: &Prices) -> Result<(), LakeError> {
         let family = prices.family(&prices.changes()[0]);
         let name = folded_name(writer.manifest());
-        // A type's name is whatever a file said, and must not lead out of the folder.
+        // The type's name comes from an imported file and must not lead out of the folder.
         let name = match InstanceType::parse(&format!("{family}.size")) {
             Ok(_) => format!("family={family}/{name}"),
             Err(_) => format!("{name}.{}", self.written.len()),
@@ -220,21 +223,22 @@ fn misread(file: &DataFile, error: &PolarsError) -> LakeError {
     LakeError::Unusable(format!("{} cannot be read as prices: {error}", file.path))
 }
 
-/// Files that are read side by side, family by family: each is sorted by type, so that a family's rows lie together.
+/// Files that are read side by side, family by family. Each file is sorted by type, so a family's
+/// rows are adjacent.
 struct Merge<'a> {
     cursors: Vec<Cursor<'a>>,
 }
 
-/// How far a file is read.
+/// The read position in one file.
 struct Cursor<'a> {
     listed: &'a DataFile,
     file: PriceFile,
-    /// Rows that are read at once.
+    /// The number of rows read at once.
     slice: usize,
-    /// The next row that is not read: its group, and where in it.
+    /// The next unread row: its row group, and its index there.
     next: (usize, usize),
     waiting: DataFrame,
-    /// Rows of `waiting` that were taken.
+    /// The number of rows of `waiting` that were already taken.
     taken: usize,
 }
 
@@ -251,7 +255,7 @@ impl<'a> Merge<'a> {
         Ok(Merge { cursors: files.iter().map(cursor).collect::<Result<_, LakeError>>()? })
     }
 
-    /// All rows of the next family; none when every file is read.
+    /// Returns all rows of the next family. None when every file is read.
     fn next_family(&mut self) -> Result<Option<Prices>, LakeError> {
         let mut first: Option<String> = None;
         for cursor in &mut self.cursors {
@@ -270,13 +274,13 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// What stands before the dot.
+/// The part of a type's name before the dot.
 fn family(name: &str) -> &str {
     name.split_once('.').map_or(name, |(family, _)| family)
 }
 
 impl Cursor<'_> {
-    /// The type of the next row; none at the end.
+    /// The instance type of the next row. None after the last one.
     fn head(&mut self) -> Result<Option<&str>, LakeError> {
         while self.taken == self.waiting.height() {
             let (group, from) = self.next;
@@ -292,7 +296,7 @@ impl Cursor<'_> {
         Ok(Some(names.map_err(|e| misread(self.listed, &e))?.get(self.taken).unwrap_or_default()))
     }
 
-    /// Moves the rows of a family, if they are next.
+    /// Moves the rows of `wanted` into `prices` if they are next.
     fn take(&mut self, wanted: &str, prices: &mut Prices) -> Result<(), LakeError> {
         while self.head()?.is_some_and(|name| family(name) == wanted) {
             let names = self.waiting.column("instance_type").and_then(|column| column.str());

@@ -1,4 +1,4 @@
-//! Folding and pruning: what is kept, what goes, and what a reader is shown.
+//! Compaction and pruning: rows that stay, rows that go, and the state that a reader sees.
 
 use catalog::ports::{Keep, Outcome, Store, Told};
 use catalog::{Batch, Cells, Words};
@@ -12,7 +12,8 @@ fn day(day: i64) -> Timestamp {
     Timestamp::from_microsecond(day * DAY).unwrap()
 }
 
-/// Prices of one run: type, day, price in units of 10^-10 (none is null). The zone is always the same.
+/// One price of a run: type, day, price in units of 10^-10 (none is null). The zone is always the
+/// same.
 type Row = (&'static str, i64, Option<i128>);
 
 fn batch(rows: &[Row]) -> Batch {
@@ -58,7 +59,7 @@ fn import(store: &LakeStore, run: &str, rows: &[Row]) -> u64 {
     open.commit(day(0)).unwrap().rows()
 }
 
-/// Every visible observation, in the files' order: `family: type day price`.
+/// Every visible observation in the order of the files, as `family: type day price`.
 fn shown(store: &LakeStore) -> Vec<String> {
     let pinned = Pinned::newest(&store.root()).unwrap().unwrap();
     let mut all = Vec::new();
@@ -86,7 +87,7 @@ const P: Option<i128> = Some(5_000_000_000);
 const Q: Option<i128> = Some(6_000_000_000);
 
 #[test]
-fn runs_are_folded_by_family_and_nothing_is_lost() {
+fn compacts_runs_by_family_without_losing_rows() {
     let (_folder, store) = store();
     let dry = store.compact(day(0), true).unwrap();
     assert_eq!(dry, nothing());
@@ -107,8 +108,8 @@ fn runs_are_folded_by_family_and_nothing_is_lost() {
     let mut found = shown(&store);
     found.sort();
     assert_eq!(found, expected);
-    assert_eq!(store.compact(day(0), false).unwrap().manifest, None, "there is nothing left to fold");
-    // Only what has something new is written again.
+    assert_eq!(store.compact(day(0), false).unwrap().manifest, None, "there is nothing left to compact");
+    // Only families with new rows are written again.
     let files = |store: &LakeStore| -> Vec<DataFile> {
         Pinned::newest(&store.root()).unwrap().unwrap().manifest.files.clone()
     };
@@ -121,20 +122,20 @@ fn runs_are_folded_by_family_and_nothing_is_lost() {
 }
 
 #[test]
-fn what_was_folded_is_still_known() {
+fn compacted_runs_are_still_known() {
     let (_folder, store) = store();
     import(&store, "a", &[("m7i.large", 1, P), ("m7i.large", 2, Q)]);
     import(&store, "b", &[("m7i.large", 1, P)]);
     store.compact(day(0), false).unwrap();
     assert_eq!(store.shown("a").unwrap(), Some(3));
-    assert_eq!(store.shown("b").unwrap(), Some(3), "a run that brought nothing new");
+    assert_eq!(store.shown("b").unwrap(), Some(3), "a run without new rows");
     assert_eq!(store.shown("c").unwrap(), None);
     assert!(store.begin("a").unwrap().is_none());
     assert_eq!(import(&store, "c", &[("m7i.large", 2, Q), ("m7i.large", 3, Q), ("m7i.large", 3, Q)]), 1);
 }
 
 #[test]
-fn a_name_leads_nowhere() {
+fn an_instance_type_with_slashes_stays_inside_the_folder() {
     let (_folder, store) = store();
     import(&store, "a", &[("../../x.large", 1, P), ("m7i.large", 1, P), ("", 1, Q)]);
     store.compact(day(0), false).unwrap();
@@ -148,7 +149,7 @@ fn a_name_leads_nowhere() {
 }
 
 #[test]
-fn prices_that_still_held_stay() {
+fn pruning_keeps_prices_that_are_still_in_effect() {
     let (_folder, store) = store();
     import(
         &store,
@@ -169,10 +170,10 @@ fn prices_that_still_held_stay() {
         "m7i: m7i.large 9 0.5000000000",
     ];
     assert_eq!(found, expected);
-    assert_eq!(store.prune(keep, day(0), false).unwrap().manifest, None, "what is left still holds");
+    assert_eq!(store.prune(keep, day(0), false).unwrap().manifest, None, "the rest is still in effect");
 }
 
-/// Commits runs of offerings, a day each, and returns those that pruning leaves.
+/// Commits runs of offerings on these days and prunes. Returns the runs that are left.
 fn left(runs: &[(&'static str, i64, Outcome)], keep: Keep) -> String {
     let (_folder, store) = store();
     let offering = dataset("offering").unwrap();
@@ -195,7 +196,7 @@ fn left(runs: &[(&'static str, i64, Outcome)], keep: Keep) -> String {
         let file = format!("lake/offering/v=1/{run}.parquet");
         let there = manifest.files.iter().any(|found| found.path == file);
         assert_eq!(store.root().join(&file).exists(), there, "{run}");
-        assert_eq!(store.shown(run).unwrap().is_some(), there, "what was pruned can be brought again");
+        assert_eq!(store.shown(run).unwrap().is_some(), there, "a pruned run can be added again");
         let logged = log.rows.iter().find(|row| row.run_id == *run).unwrap();
         assert_eq!(logged.outcome == crate::log::PRUNED, !there, "{run}");
     }
@@ -205,7 +206,7 @@ fn left(runs: &[(&'static str, i64, Outcome)], keep: Keep) -> String {
 }
 
 #[test]
-fn runs_that_were_replaced_in_time_go() {
+fn pruning_removes_runs_that_were_superseded_before_the_cut() {
     use Outcome::{Complete, Partial};
     let runs =
         [("a", 1, Complete), ("d", 7, Partial), ("b", 3, Complete), ("c", 5, Complete), ("z", 2, Partial)];
@@ -227,11 +228,11 @@ fn runs_that_were_replaced_in_time_go() {
 }
 
 #[test]
-fn a_run_that_is_too_large_to_be_held_has_several_files() {
+fn a_run_larger_than_the_buffer_is_written_as_several_files() {
     let (_folder, store) = store();
     let spot = dataset("spot_price").unwrap();
     let mut open = store.begin("a").unwrap().unwrap();
-    // In the tests ten rows are too many. The second half says the first one again.
+    // In tests the buffer has ten rows. The second half repeats the first one.
     for days in [0..6, 6..12, 0..6, 6..12, 3..14] {
         let rows: Vec<Row> = days.map(|at| ("m7i.large", at, P)).collect();
         open.add(spot, &batch(&rows)).unwrap();

@@ -9,7 +9,7 @@ use polars::prelude::{CompatLevel, DataFrame};
 
 use crate::columns;
 
-/// Rows that are gathered before a row group is written: pages of an answer are smaller.
+/// The number of buffered rows at which a row group is written. Pages of an answer are smaller.
 const GROUP: usize = 100_000;
 
 /// Writes neutral pages as Parquet (zstd) or as an Arrow IPC file.
@@ -37,7 +37,7 @@ impl Encode for ColumnarEncoder {
 
 enum Sink<W: Write> {
     Parquet(Box<BatchedWriter<W>>),
-    /// Held as columns until the end: the file's footer names every part of it.
+    /// Kept in memory until `finish`: the footer of an Arrow file lists every part of it.
     Arrow(W, Box<DataFrame>),
 }
 
@@ -52,7 +52,7 @@ impl<W: Write> Sink<W> {
     fn finish(&mut self) -> Result<(), String> {
         match self {
             Sink::Parquet(writer) => writer.finish().map(|_| ()).map_err(text),
-            // The oldest layout is the one that every reader of Arrow knows.
+            // Every Arrow reader supports the oldest layout.
             Sink::Arrow(out, all) => {
                 IpcWriter::new(out).with_compat_level(CompatLevel::oldest()).finish(all).map_err(text)
             }
@@ -89,7 +89,7 @@ impl<W: Write> Encoder for OpenFile<W> {
     }
 }
 
-/// A value as the columnar formats hold it: what nests deeper than a list becomes JSON text.
+/// Converts a value for the columnar formats: nesting deeper than a list becomes JSON text.
 fn flat(value: &Value, ty: &Type) -> Value {
     match (value, ty) {
         (Value::Null, _) => Value::Null,

@@ -1,4 +1,4 @@
-//! The lake's folder: names, formats, and writes that are whole or not there.
+//! The lake's folder: file names, formats and atomic writes.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufWriter, Read, Write};
@@ -9,7 +9,7 @@ use catalog::ports::{AskError, StoreError};
 use catalog::{FORMAT, Manifest};
 use sha2::{Digest, Sha256};
 
-/// Why a lake cannot be used.
+/// The reason why a lake cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LakeError {
     /// Written by a newer version.
@@ -20,7 +20,7 @@ pub enum LakeError {
         /// Its format.
         found: u32,
     },
-    /// Not a lake, or a damaged one: one sentence.
+    /// The folder is not a lake, or the lake is damaged: one sentence.
     #[error("{0}")]
     Unusable(String),
     /// Another process holds the writer's lock.
@@ -28,15 +28,15 @@ pub enum LakeError {
     Locked {
         /// The lake.
         path: PathBuf,
-        /// Who, in words.
+        /// The other process, its machine and its command, as far as they are known.
         by: String,
     },
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("{path}: {reason}")]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The system's words.
+        /// The error's text.
         reason: String,
     },
 }
@@ -67,7 +67,7 @@ impl From<LakeError> for StoreError {
     }
 }
 
-/// The file that the one writer locks.
+/// The lock file of the writer.
 pub(crate) const LOCK: &str = "writer.lock";
 
 pub(crate) fn current_path(root: &Path) -> PathBuf {
@@ -78,18 +78,18 @@ pub(crate) fn manifest_path(root: &Path, number: u64) -> PathBuf {
     root.join("manifest").join(format!("{number}.json"))
 }
 
-/// Makes a folder and those above it, readable by the owner alone.
+/// Makes a folder and its parents, with mode 0700.
 pub(crate) fn make_folder(path: &Path) -> Result<(), LakeError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| LakeError::io(path, e))
 }
 
-/// Writes a file whole: under another name, synced, renamed into place, the folder synced.
+/// Writes a file atomically: temporary name, sync, rename, sync of the folder.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
     write_through(path, |out| out.write_all(bytes).map_err(|e| LakeError::io(path, e))).map(|_| ())
 }
 
-/// Writes a file whole, as [`write_whole`] does, while its bytes are being made. Returns how many there were and
-/// their SHA-256.
+/// Writes a file atomically, as [`write_whole`] does, from bytes that `write` produces. Returns the
+/// number of bytes and their SHA-256.
 pub(crate) fn write_through(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<(), LakeError>,
@@ -102,7 +102,7 @@ pub(crate) fn write_through(
         let out = BufWriter::new(file);
         let mut counted = Counted { out, bytes: 0, hasher: Sha256::new(), refused: None };
         if let Err(error) = write(&mut counted) {
-            // A full disk is the file system's word, whatever the writer of a format makes of it.
+            // A file system error is reported as such: the format's writer may have rewrapped it.
             return Err(counted.refused.map_or(error, failed));
         }
         let file = counted.out.into_inner().map_err(|e| failed(e.into_error()))?;
@@ -110,7 +110,7 @@ pub(crate) fn write_through(
         Ok((counted.bytes, hex(&counted.hasher.finalize())))
     });
     if written.is_err() {
-        // The half-written file is of no use to anybody; that it cannot be removed changes nothing.
+        // Best effort: the next writer clears temporary files of dead processes.
         let _ = fs::remove_file(&passing);
         return written;
     }
@@ -118,12 +118,12 @@ pub(crate) fn write_through(
     written
 }
 
-/// A file whose bytes are counted and digested on their way.
+/// A file whose bytes are counted and digested while they are written.
 struct Counted {
     out: BufWriter<File>,
     bytes: u64,
     hasher: Sha256,
-    /// Why the file system took no more.
+    /// The file system's last error.
     refused: Option<io::Error>,
 }
 
@@ -156,13 +156,14 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), LakeError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|e| LakeError::io(path, e))
 }
 
-/// A folder of the lake for what is on its way in. It goes when it is dropped, or with the next writer.
+/// A temporary folder in the lake for incoming files. It is removed on drop, or else by the next
+/// writer.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(crate) fn make(root: &Path, what: &str) -> Result<Scratch, LakeError> {
         let path = root.join("manifest").join(format!(".{what}.{}.tmp", std::process::id()));
-        // A process of the same id may have died here.
+        // A dead process with the same id may have left this folder.
         let _ = fs::remove_dir_all(&path);
         make_folder(&path)?;
         Ok(Scratch(path))
@@ -181,8 +182,8 @@ impl Drop for Scratch {
     }
 }
 
-/// The number in CURRENT; none when there is no lake yet: no folder, an empty one, or one in which a first
-/// run died before its commit.
+/// Returns the number in CURRENT. None means that there is no lake yet: the folder is missing,
+/// empty, or has only the files of a first run that died before its commit.
 pub(crate) fn current(root: &Path) -> Result<Option<u64>, LakeError> {
     let path = current_path(root);
     match fs::read_to_string(&path) {
@@ -203,7 +204,7 @@ fn no_current(root: &Path) -> Result<Option<u64>, LakeError> {
         names.push(entry.map_err(|e| LakeError::io(root, e))?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    // The lock is the first thing that a first run makes: names like `lake` alone may be anybody's.
+    // A first run makes the lock first. Without it, `lake` may be a folder of another program.
     let begun = names.iter().any(|name| name == LOCK);
     match names.iter().find(|name| !begun || !is_ours(name)) {
         None => Ok(None),
@@ -222,7 +223,7 @@ fn damaged(root: &Path, what: &str) -> LakeError {
     LakeError::Unusable(format!("the lake at {} is damaged: {what}", root.display()))
 }
 
-/// Reads a manifest. The format is looked at before the rest, which a newer version may have changed.
+/// Reads a manifest. The format is checked before the rest, which a newer version may have changed.
 pub(crate) fn read_manifest(root: &Path, file: &mut File) -> Result<Manifest, LakeError> {
     #[derive(serde::Deserialize)]
     struct Head {
@@ -238,7 +239,7 @@ pub(crate) fn read_manifest(root: &Path, file: &mut File) -> Result<Manifest, La
     serde_json::from_str(&text).map_err(|e| damaged(root, &format!("its manifest cannot be read ({e})")))
 }
 
-/// Says when a file that the manifest lists is missing or has another size.
+/// Fails when a file that the manifest lists is missing or has another size.
 pub(crate) fn check_sizes(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
     for file in &manifest.files {
         match fs::metadata(root.join(&file.path)) {
@@ -253,7 +254,9 @@ pub(crate) fn check_sizes(root: &Path, manifest: &Manifest) -> Result<(), LakeEr
     Ok(())
 }
 
-/// Reads every file that the manifest lists and names those whose bytes are not the ones that were written.
+/// Returns the paths of the listed files whose bytes differ from their digest. Reads every file.
+///
+/// Errors: a file cannot be read.
 pub fn check_digests(root: &Path, manifest: &Manifest) -> Result<Vec<String>, LakeError> {
     let mut wrong = Vec::new();
     for file in &manifest.files {
@@ -270,12 +273,12 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// A short name for some bytes, 16 hex digits: the same bytes have the same name.
+/// Returns the first 16 hex digits of the bytes' SHA-256.
 pub fn digest(bytes: &[u8]) -> String {
     sha256(bytes)[..16].to_string()
 }
 
-/// How many bytes a file has, and their SHA-256 in lowercase hex.
+/// Returns a file's size in bytes, and its SHA-256 in lowercase hex.
 pub(crate) fn content(path: &Path) -> Result<(u64, String), LakeError> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];

@@ -1,4 +1,4 @@
-//! Forgetting an account: no file and no line of the log speaks of it afterwards.
+//! Forgets an account: afterwards no file and no log row contains its number.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -15,14 +15,14 @@ use crate::price_file::{PriceFile, unreadable};
 use crate::writer::Written;
 use crate::{Pinned, Writer, compact};
 
-/// Columns that name an account: whose the row is, who uses it, who pays.
+/// Columns with an account: the row's account, its user, its payer and its owner.
 const WHOSE: [&str; 4] = ["account_id", "sub_account_id", "billing_account_id", "owner_id"];
 
-/// A file that speaks of the account.
+/// A file with rows of the account.
 struct Found {
     file: DataFile,
     dataset: &'static Dataset,
-    /// Rows that speak of others and stay.
+    /// The number of rows without the account. They are kept.
     stay: u64,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn forget(
     compact::done(&before, &writer)
 }
 
-/// The files that speak of the account.
+/// Returns the files with rows of the account.
 fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<Found>, LakeError> {
     let mut found = Vec::new();
     for file in files {
@@ -87,7 +87,7 @@ fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<Found>, La
     Ok(found)
 }
 
-/// Hands over a file's row groups one by one.
+/// Reads a file row group by row group.
 fn each_group(
     root: &Path,
     file: &DataFile,
@@ -101,7 +101,7 @@ fn each_group(
     Ok(())
 }
 
-/// Which rows speak of others alone.
+/// Returns a mask of the rows without the account.
 fn others(frame: &DataFrame, account: &str) -> PolarsResult<BooleanChunked> {
     let mut others = vec![true; frame.height()];
     for name in WHOSE {
@@ -113,9 +113,9 @@ fn others(frame: &DataFrame, account: &str) -> PolarsResult<BooleanChunked> {
     Ok(others.into_iter().collect())
 }
 
-/// Writes what stays of a file under a new name of the same run.
+/// Writes the remaining rows of a file under a new name of the same run.
 fn without(writer: &Writer, found: &Found, account: &str) -> Result<Written, LakeError> {
-    // No run's id has a dot in it, so what follows one is not of the id.
+    // Run ids contain no dot, so the run id ends at the first one.
     let name = format!("{}.without-{}", found.file.run(), writer.manifest().number + 1);
     let mut growing: Option<Growing> = None;
     let mut failed = None;

@@ -1,4 +1,4 @@
-//! What is left of an account, and what is left of others.
+//! Forgetting an account: its traces, and the rows of other accounts.
 
 use std::fs;
 
@@ -42,7 +42,8 @@ fn run(store: &LakeStore, name: &str, run_id: &str, rows: Vec<Vec<Value>>, scope
     open.commit(at()).unwrap();
 }
 
-/// A lake that knows instances of both accounts in one run, and a bill of the one that stays, with lines of the other.
+/// A lake with instances of both accounts in one run, and a bill of the account that stays, with
+/// lines of the other.
 fn lake(root: &Path) -> LakeStore {
     let store = LakeStore::new(root.to_path_buf(), "0");
     let instances = dataset("instance").unwrap();
@@ -65,7 +66,7 @@ fn lake(root: &Path) -> LakeStore {
     store
 }
 
-/// Every byte that lies under the folder.
+/// Every byte and path below the folder.
 fn bytes(root: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in fs::read_dir(root).unwrap().flatten() {
@@ -81,7 +82,7 @@ fn speaks(root: &Path, account: &str) -> bool {
 }
 
 #[test]
-fn nothing_speaks_of_it_afterwards_and_others_keep_what_is_theirs() {
+fn removes_every_trace_of_the_account_and_keeps_rows_of_others() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("lake");
     let store = lake(&root);
@@ -96,14 +97,14 @@ fn nothing_speaks_of_it_afterwards_and_others_keep_what_is_theirs() {
     assert_eq!((rows("instance"), rows("charge"), rows("collection_run")), (Some(1), Some(2), Some(2)));
     let bill = shown.log.iter().find(|row| row.dataset == "charge").unwrap();
     assert_eq!(bill.gaps, ["(forgotten)", "lines of an account were forgotten"]);
-    // Once more there is nothing to do, and it may be told again.
+    // A second call changes nothing, and the account's own run may be added again.
     assert_eq!(store.forget(GONE, at(), false).unwrap().manifest, None);
     assert!(store.begin("both").unwrap().is_none());
     assert!(store.begin(&format!("snapshot-{GONE}-1")).unwrap().is_some());
 }
 
 #[test]
-fn a_reader_keeps_what_it_reads_and_that_is_said() {
+fn reports_pinned_files_until_the_reader_ends() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("lake");
     let store = lake(&root);
@@ -116,7 +117,7 @@ fn a_reader_keeps_what_it_reads_and_that_is_said() {
 }
 
 #[test]
-fn where_there_is_no_lake_none_is_made() {
+fn forgetting_makes_no_lake_where_there_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("lake");
     let store = LakeStore::new(root.clone(), "0");

@@ -1,4 +1,5 @@
-//! A Parquet file that grows piece by piece, so that a run of any length needs the memory of one piece.
+//! A Parquet file that is written piece by piece, so memory use depends on the piece, not on the
+//! run.
 
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -12,17 +13,17 @@ use crate::columns;
 use crate::folder::{self, LakeError};
 use crate::writer::{ROW_GROUP, Writer, Written};
 
-/// A file under a passing name. Dropped before it is finished, it is removed.
+/// A file under a temporary name. It is removed if it is dropped before `finish`.
 pub(crate) struct Growing {
     file: PathBuf,
     passing: PathBuf,
-    /// None once it is finished.
+    /// None after `finish`.
     parquet: Option<BatchedWriter<BufWriter<File>>>,
     told: DataFile,
 }
 
 impl Growing {
-    /// Begins the file of a run.
+    /// Starts the file of a run.
     pub(crate) fn start(writer: &Writer, dataset: &Dataset, run_id: &str) -> Result<Growing, LakeError> {
         let path = writer.path_of(dataset, run_id);
         let file = writer.root().join(&path);
@@ -45,7 +46,7 @@ impl Growing {
         Ok(growing)
     }
 
-    /// Adds a piece: row groups of its own.
+    /// Adds a piece, as separate row groups.
     pub(crate) fn add(&mut self, mut piece: DataFrame) -> Result<(), LakeError> {
         piece.rechunk_mut();
         self.told.rows += piece.height() as u64;
@@ -56,7 +57,8 @@ impl Growing {
         Ok(())
     }
 
-    /// Writes what is left, syncs it, and gives the file its name; its size and digest are read back from it.
+    /// Writes the footer, syncs the file and renames it. Size and digest are read back from the
+    /// file.
     pub(crate) fn finish(mut self) -> Result<Written, LakeError> {
         let parquet = self.parquet.take().expect("it is not finished");
         parquet.finish().map_err(|e| self.failed(&e))?;
@@ -76,7 +78,7 @@ impl Growing {
 
 impl Drop for Growing {
     fn drop(&mut self) {
-        // Finished, it has another name by now. What cannot be removed goes with the next writer.
+        // Does nothing after `finish`. The next writer removes a file that cannot be removed here.
         let _ = fs::remove_file(&self.passing);
     }
 }

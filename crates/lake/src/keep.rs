@@ -1,4 +1,4 @@
-//! Pruning of old data: which runs nothing needs any more, and which prices.
+//! Pruning of old data: superseded runs and superseded prices.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::folder::LakeError;
 use crate::log::{Log, PRUNED};
 use crate::{Pinned, Writer};
 
-/// Removes what is not to be kept; see [`catalog::ports::Store::prune`].
+/// Removes data outside the retention; see [`catalog::ports::Store::prune`].
 pub(crate) fn prune(
     root: &Path,
     keep: Keep,
@@ -49,15 +49,15 @@ pub(crate) fn prune(
     compact::done(&before, &writer)
 }
 
-/// Runs that nothing needs, each with its dataset, and the numbers of their rows in the log.
+/// Superseded runs, as (dataset, run id), and the indexes of their rows in the log.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Superseded {
     runs: HashSet<(String, String)>,
     rows: HashSet<usize>,
 }
 
-/// A run goes when in each scope of which it speaks a newer one has replaced it. The one that replaced it is never
-/// among those that go, so the newest complete run of a scope stays.
+/// Finds the superseded runs. A run is superseded when a newer run has replaced it in each of its
+/// scopes. The replacing run is always kept, so the newest complete run of each scope stays.
 fn superseded(log: &[Logged], keep: Keep) -> Superseded {
     let mut scopes: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
     for (at, row) in log.iter().enumerate().filter(|(_, row)| row.outcome != PRUNED) {
@@ -76,7 +76,7 @@ fn superseded(log: &[Logged], keep: Keep) -> Superseded {
     Superseded { runs: old.iter().map(run).collect(), rows: old.into_iter().collect() }
 }
 
-/// Where the runs of one scope that are kept begin, oldest first.
+/// Returns the index of the first run of a scope to keep. `rows` are sorted, oldest first.
 fn first_kept(log: &[Logged], rows: &[usize], keep: Keep) -> usize {
     let Some(kind) = rows.first().and_then(|at| dataset(&log[*at].dataset)).map(|dataset| dataset.kind)
     else {
@@ -84,7 +84,7 @@ fn first_kept(log: &[Logged], rows: &[usize], keep: Keep) -> usize {
     };
     let replaces = |place: &usize| {
         let outcome = log[rows[*place]].outcome.as_str();
-        // Of changes a partial run says as much as a complete one: nothing is retired by what it does not list.
+        // A partial run of changes replaces as a complete one does: missing rows retire nothing.
         ["complete", "empty"].contains(&outcome) || (kind == Kind::Changes && outcome == "partial")
     };
     let mut newest_first = (0..rows.len()).rev().filter(replaces);
@@ -93,13 +93,14 @@ fn first_kept(log: &[Logged], rows: &[usize], keep: Keep) -> usize {
             newest_first.find(|place| log[rows[*place]].observed_at <= cut)
         }
         (Kind::Snapshot, Keep::Runs(runs)) => newest_first.nth(runs.saturating_sub(1)),
-        // All rows of a log stand.
+        // Logs are never pruned.
         _ => None,
     };
     kept.unwrap_or(0)
 }
 
-/// The files of the runs that go. Those of prices are folded, because some of their rows may still hold.
+/// Returns the files of the superseded snapshots. Files of changes are compacted instead, because
+/// some of their rows may still be in effect.
 fn unneeded(manifest: &Manifest, superseded: &Superseded) -> Vec<DataFile> {
     let goes = |file: &&DataFile| {
         let snapshot = dataset(&file.dataset).is_some_and(|dataset| dataset.kind == Kind::Snapshot);
@@ -108,7 +109,8 @@ fn unneeded(manifest: &Manifest, superseded: &Superseded) -> Vec<DataFile> {
     manifest.files.iter().filter(goes).cloned().collect()
 }
 
-/// What a lake would be: how many prices would go, only reading them all can tell.
+/// Returns the sizes after the pruning. The number of removed prices is unknown without reading
+/// them all, so it is none.
 fn planned(manifest: &Manifest, superseded: &Superseded, keep: Keep) -> Tidied {
     let gone = unneeded(manifest, superseded);
     let mut after = manifest.clone();

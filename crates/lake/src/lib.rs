@@ -1,14 +1,15 @@
-//! The lake: a folder of Parquet files that a manifest makes visible all at once.
+//! The lake: a folder of Parquet files in which each commit becomes visible all at once.
 //!
-//! This room is for rows on disk: writing them, naming them, locking, committing and pruning. It is
-//! the only crate that names polars. It will never know SQL, DuckDB, a network or what a price means.
+//! This crate writes, names, locks, commits, compacts and prunes files. It is the only crate that
+//! depends on polars. It has no SQL, no DuckDB and no network, and it does not interpret prices.
 //!
 //! ```text
-//! CURRENT                       the number of the newest manifest
-//! manifest/<n>.json             every visible file with its digest
-//! lake/<dataset>/v=1/<run>.parquet, and what compaction made of them:
-//! lake/spot_price/v=1/family=<family>/compacted-<n>.parquet, lake/collection_run/v=1/compacted-<n>.parquet
-//! warehouse/<n>-<digest>.duckdb  disposable, written by whoever reads first
+//! CURRENT                        the number of the newest manifest
+//! manifest/<n>.json              every visible file with its digest
+//! lake/<dataset>/v=1/<run>.parquet
+//! lake/spot_price/v=1/family=<family>/compacted-<n>.parquet      written by compaction
+//! lake/collection_run/v=1/compacted-<n>.parquet                  written by compaction
+//! warehouse/<n>-<digest>.duckdb  disposable, written by the first reader of a manifest
 //! writer.lock
 //! ```
 

@@ -16,13 +16,13 @@ use crate::price_file::unreadable;
 use crate::writer::Written;
 use crate::{Pinned, Writer, columns};
 
-/// How the name of a file begins in which others were folded; no run's id begins so.
+/// The part of a path that marks a compacted file. No run id begins with `compacted-`.
 pub(crate) const FOLDED: &str = "/compacted-";
 
-/// The outcome of a run whose rows were removed: nothing newer than them was.
+/// The outcome of a run whose rows were removed because newer rows had replaced them.
 pub(crate) const PRUNED: &str = "pruned";
 
-/// All rows of the log, typed and as they are stored.
+/// All rows of the log: as values, and as the stored frame.
 pub(crate) struct Log {
     pub(crate) rows: Vec<Logged>,
     frame: DataFrame,
@@ -33,24 +33,24 @@ fn ours() -> &'static Dataset {
 }
 
 impl Log {
-    /// The log that a manifest shows.
+    /// Reads the log of a manifest.
     pub(crate) fn read(root: &Path, manifest: &Manifest) -> Result<Log, LakeError> {
         Log::read_files(root, manifest.files.iter().filter(|file| file.dataset == ours().name))
     }
 
-    /// The log in a frame.
+    /// Reads the log from a frame.
     pub(crate) fn of(frame: DataFrame) -> Result<Log, LakeError> {
         let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
         let frame = columns::aligned(&frame, ours()).map_err(damaged)?;
         Ok(Log { rows: rows(&frame).map_err(damaged)?, frame })
     }
 
-    /// The lines that are wanted.
+    /// Returns the log with the rows for which `wanted` is true.
     pub(crate) fn only(self, wanted: impl Fn(&Logged) -> bool) -> Result<Log, LakeError> {
         let kept: BooleanChunked = self.rows.iter().map(&wanted).collect();
         let frame = self.frame.filter(&kept);
         let frame =
-            frame.map_err(|e| LakeError::Unusable(format!("the log of runs cannot be folded: {e}")))?;
+            frame.map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
         Ok(Log { rows: self.rows.into_iter().filter(wanted).collect(), frame })
     }
 
@@ -58,7 +58,7 @@ impl Log {
         self.frame
     }
 
-    /// Whether a line speaks of an account.
+    /// Returns true when a row names the account in its scope, run id, source or gaps.
     pub(crate) fn speaks_of(&self, account: &str) -> bool {
         self.rows.iter().any(|row| {
             row.scope.split('/').next() == Some(account)
@@ -66,10 +66,11 @@ impl Log {
         })
     }
 
-    /// The log without an account: its lines are gone, its number is struck out of others, and the bills in these runs
-    /// say that they are not whole any more.
+    /// Returns the log without an account. Its rows are removed, and its number is replaced in the
+    /// other rows. Bills in the runs of `cut` get a gap, because they are no longer complete.
     pub(crate) fn forget(self, account: &str, cut: &HashSet<String>) -> Result<Log, LakeError> {
-        let failed = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be folded: {e}"));
+        let failed =
+            |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}"));
         let of_account =
             |row: &Logged| row.scope.split('/').next() == Some(account) || row.run_id.contains(account);
         let Log { mut rows, mut frame } = self.only(|row| !of_account(row))?;
@@ -104,7 +105,7 @@ impl Log {
         Ok(Log { rows: rows(&all).map_err(damaged)?, frame: all })
     }
 
-    /// Writes the log as one file, in which the rows with these numbers are of pruned runs.
+    /// Writes the log as one file. The rows whose indexes are in `pruned` get the outcome `pruned`.
     pub(crate) fn write(
         mut self,
         writer: &Writer,
@@ -118,13 +119,14 @@ impl Log {
         let outcomes: Vec<String> = self.rows.iter().enumerate().map(outcome).collect();
         self.frame
             .with_column(Column::new(PlSmallStr::from_static("outcome"), outcomes))
-            .map_err(|e| LakeError::Unusable(format!("the log of runs cannot be folded: {e}")))?;
+            .map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
         writer.write_frame(ours(), name, self.frame)
     }
 }
 
-/// How many rows a run told of a dataset; none when the manifest does not show the run. A run that brought nothing
-/// new has no file but its own log's, and that one goes into a folded log.
+/// Returns the number of rows that a run reported for a dataset. None when the manifest does not
+/// show the run. A run without new rows has only its log file, and compaction merges that file into
+/// another.
 pub(crate) fn shown(
     root: &Path,
     manifest: &Manifest,
@@ -143,7 +145,7 @@ pub(crate) fn shown(
     Ok((!shown.is_empty()).then(|| of_dataset.map(|row| row.rows).sum()))
 }
 
-/// Everything that a manifest shows, without the rows themselves.
+/// Returns the contents of a manifest: its log, and the size of each dataset.
 pub(crate) fn look(pinned: &Pinned) -> Result<Shown, LakeError> {
     let mut held: BTreeMap<&str, Size> = BTreeMap::new();
     for file in &pinned.manifest.files {

@@ -7,26 +7,26 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::folder::{self, LakeError};
 
-/// One state of a lake, held: none of its files goes away while this lives.
+/// One state of a lake under a shared lock. No file of it is removed while this value lives.
 #[derive(Debug)]
 pub struct Pinned {
     /// The lake's folder.
     pub root: PathBuf,
-    /// The manifest that is answered from.
+    /// The pinned manifest.
     pub manifest: Manifest,
     // The shared lock on the manifest's file lasts as long as the file is open.
     _lock: File,
 }
 
 impl Pinned {
-    /// Holds the newest manifest of the lake; none when there is no lake in the folder.
+    /// Pins the newest manifest of the lake. Returns none when the folder has no lake.
     ///
     /// Errors: the lake is newer than this version, damaged or foreign, or cannot be read.
     pub fn newest(root: &Path) -> Result<Option<Pinned>, LakeError> {
         loop {
             let Some(number) = folder::current(root)? else { return Ok(None) };
             if let Some(pinned) = Pinned::at(root, number)? {
-                tracing::debug!("holding manifest {number} of {}", root.display());
+                tracing::debug!("pinned manifest {number} of {}", root.display());
                 return Ok(Some(pinned));
             }
             // The manifest was pruned between reading CURRENT and locking it: CURRENT has moved on.
@@ -45,7 +45,7 @@ impl Pinned {
             Err(error) => return Err(LakeError::io(&path, error)),
         };
         flock(&file, FlockOperation::LockShared).map_err(|e| LakeError::io(&path, e.into()))?;
-        // The pruner unlinks only under an exclusive lock: with ours held, what is still linked stays.
+        // The pruner unlinks only under an exclusive lock: under this lock a linked file stays.
         let links = file.metadata().map_err(|e| LakeError::io(&path, e))?.nlink();
         if links == 0 {
             return Ok(None);

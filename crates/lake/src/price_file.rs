@@ -1,4 +1,4 @@
-//! A Parquet file of spot prices, read one row group at a time.
+//! A Parquet file that is read one row group at a time, with the statistics of its footer.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use polars::prelude::{DataFrame, PolarsError, PolarsResult};
 use crate::folder::LakeError;
 use crate::prices::Span;
 
-/// A file whose footer was read.
+/// An open file with its footer.
 pub(crate) struct PriceFile {
     path: PathBuf,
     footer: FileMetadataRef,
 }
 
 impl PriceFile {
-    /// A file of the lake.
+    /// Opens a file of the lake.
     pub(crate) fn of(root: &Path, file: &DataFile) -> Result<PriceFile, LakeError> {
         PriceFile::open(&root.join(&file.path))
     }
@@ -32,12 +32,13 @@ impl PriceFile {
         Ok(PriceFile { path: path.to_path_buf(), footer })
     }
 
-    /// Row groups.
+    /// Returns the number of row groups.
     pub(crate) fn groups(&self) -> usize {
         self.footer.row_groups.len()
     }
 
-    /// Whether a row group can hold an observation of one of these families from its time, as the footer tells.
+    /// Returns true unless the footer's statistics exclude that the row group has an observation in
+    /// one of the spans.
     pub(crate) fn may_hold(&self, group: usize, spans: &[Span]) -> bool {
         let (instants, types) = (self.instants(group), self.types(group));
         spans.iter().any(|span| {
@@ -46,12 +47,13 @@ impl PriceFile {
             let (begin, end) = (span.family.as_bytes(), format!("{}/", span.family));
             then && types
                 .as_ref()
-                // The types of a family are its name, a dot and the size: they lie together, before the slash.
+                // Type names are the family, a dot and a size. They sort before `<family>/`.
                 .is_none_or(|(first, last)| first.as_slice() < end.as_bytes() && last.as_slice() >= begin)
         })
     }
 
-    /// The earliest instant in the file, microseconds since 1970; none when the footer does not say.
+    /// The earliest instant in the file, in microseconds since 1970. None when the footer has no
+    /// statistics.
     pub(crate) fn earliest(&self) -> Option<i64> {
         let firsts = (0..self.groups()).map(|group| self.instants(group).map(|(first, _)| first));
         firsts.collect::<Option<Vec<i64>>>()?.into_iter().min()
@@ -71,19 +73,19 @@ impl PriceFile {
         Some((statistics.min_value.clone()?, statistics.max_value.clone()?))
     }
 
-    /// Rows of a row group.
+    /// Returns the number of rows in a row group.
     pub(crate) fn rows(&self, group: usize) -> usize {
         self.footer.row_groups[group].num_rows()
     }
 
-    /// So many rows of a row group, from one of them on.
+    /// Reads up to `rows` rows of a row group, starting at row `from`.
     pub(crate) fn read(&self, group: usize, from: usize, rows: usize) -> Result<DataFrame, LakeError> {
         let opened = File::open(&self.path).map_err(|e| LakeError::io(&self.path, e))?;
         read_group(opened, &self.footer, group, from, rows, None).map_err(|e| unreadable(&self.path, &e))
     }
 }
 
-/// Rows of one row group. A reader that knows of one group alone touches no other.
+/// Reads rows of one row group. The footer is reduced to that group, so no other group is read.
 pub(crate) fn read_group(
     file: File,
     footer: &FileMetadataRef,

@@ -1,4 +1,4 @@
-//! Spot prices in memory, 24 bytes each: what is brought, what is merged, and in which order it is kept.
+//! Spot prices in memory, 24 bytes for each observation, in the order of the files.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -9,29 +9,29 @@ use polars::prelude::{
     TimeUnit,
 };
 
-/// The columns that name a series, in the order in which series are kept.
+/// The columns that identify a series, in the sort order of the files.
 pub(crate) const SERIES: [&str; 5] = ["instance_type", "az_id", "product", "region", "currency"];
 
-/// The number of a text that is null.
+/// The number of a null text.
 const NO_TEXT: u32 = u32::MAX;
 
-/// A price that is null: it ended, or is not known. No price is below zero.
+/// A null price: the price ended, or is not known. Real prices are never negative.
 const NO_PRICE: i64 = i64::MIN;
 
-/// One observation. The order is the one of the files.
+/// One observation. Its order is the sort order of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Change {
-    /// Of [`Prices::series`].
+    /// An index of [`Prices::series`].
     series: u32,
     /// Microseconds since 1970.
     pub(crate) at: i64,
-    /// In units of 10^-10; [`NO_PRICE`] is null.
+    /// In units of 10^-10 of the currency. [`NO_PRICE`] is null.
     price: i64,
-    /// The run that brought it, a number of [`Texts`].
+    /// The run that added it, as a number of [`Texts`].
     run: u32,
 }
 
-/// A family of instance types, and the instants between which it was observed.
+/// An instance family, and its first and last observation.
 pub(crate) struct Span {
     pub(crate) family: String,
     /// Microseconds since 1970.
@@ -40,7 +40,7 @@ pub(crate) struct Span {
     pub(crate) until: i64,
 }
 
-/// Texts that have numbers.
+/// Texts, each with a number.
 #[derive(Debug, Default)]
 struct Texts {
     all: Vec<String>,
@@ -64,7 +64,8 @@ impl Texts {
     }
 }
 
-/// Observations of prices, and the names of their series. Every [`Change`] belongs to the names it was read with.
+/// Observations of prices, and the names of their series. The numbers in a [`Change`] are valid
+/// only in the `Prices` that read it.
 #[derive(Debug, Default)]
 pub(crate) struct Prices {
     texts: Texts,
@@ -74,7 +75,7 @@ pub(crate) struct Prices {
 }
 
 impl Prices {
-    /// Observations.
+    /// Returns the number of observations.
     pub(crate) fn len(&self) -> usize {
         self.changes.len()
     }
@@ -83,12 +84,13 @@ impl Prices {
         &self.changes
     }
 
-    /// Forgets the observations, and keeps the names.
+    /// Removes the observations and keeps the names.
     pub(crate) fn clear(&mut self) {
         self.changes.clear();
     }
 
-    /// Adds the rows of a frame. The run is the frame's `run_id`, or `run` where there is no such column.
+    /// Adds the rows of a frame. The run is the frame's `run_id`, or `run` where that column is
+    /// missing or null.
     pub(crate) fn extend(&mut self, frame: &DataFrame, run: Option<&str>) -> PolarsResult<()> {
         let mut changes = std::mem::take(&mut self.changes);
         let done = self.read(frame, run, |change| changes.push(change));
@@ -96,7 +98,7 @@ impl Prices {
         done
     }
 
-    /// Hands over every row of a frame, its series numbered.
+    /// Calls `each` with every row of a frame.
     pub(crate) fn read(
         &mut self,
         frame: &DataFrame,
@@ -123,7 +125,7 @@ impl Prices {
             for (text, name) in texts.iter_mut().zip(&mut names) {
                 *text = name.next().flatten();
             }
-            // Most rows are of the series of the row before.
+            // Most rows have the series of the row before.
             let series = match before {
                 Some((same, series)) if same == texts => series,
                 _ => self.number(texts),
@@ -153,15 +155,15 @@ impl Prices {
         number
     }
 
-    /// Puts the observations into the order of the files, each once. Which of two runs is named as the one that
-    /// brought an observation does not depend on which came first.
+    /// Sorts the observations in the order of the files and removes duplicates. Of the runs that
+    /// added the same observation, the kept one does not depend on the order of imports.
     pub(crate) fn settle(&mut self) {
         self.order_names();
         self.changes.sort_unstable();
         self.changes.dedup_by_key(|change| (change.series, change.at, change.price));
     }
 
-    /// Numbers texts and series anew, so that their numbers are in the order of their texts.
+    /// Renumbers texts and series in the sort order of the texts.
     fn order_names(&mut self) {
         let texts = ranks(&mut self.texts.all);
         self.texts.numbers = numbered(&self.texts.all);
@@ -176,7 +178,7 @@ impl Prices {
         }
     }
 
-    /// The families of settled observations, and between which instants each was observed.
+    /// Returns the span of each family. The observations must be settled.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         for (_, group) in self.by_series() {
@@ -193,7 +195,8 @@ impl Prices {
         spans
     }
 
-    /// Settled observations, series by series, with where each begins.
+    /// Returns the observations of each series, with the index of the first one. The observations
+    /// must be settled.
     fn by_series(&self) -> impl Iterator<Item = (usize, &[Change])> {
         let mut start = 0;
         self.changes.chunk_by(|a, b| a.series == b.series).map(move |group| {
@@ -202,8 +205,9 @@ impl Prices {
         })
     }
 
-    /// Drops what no question as of `cut` or later reads: of each series what is older than the newest
-    /// observation at or before that instant. What was observed at the same instant stays together. Settled before.
+    /// Removes observations that no question as of `cut` or later reads: of each series those older
+    /// than its newest observation at or before `cut`. Observations of the same instant stay
+    /// together. The observations must be settled.
     pub(crate) fn forget_before(&mut self, cut: i64) {
         let mut kept = Vec::with_capacity(self.changes.len());
         for (_, group) in self.by_series() {
@@ -213,7 +217,7 @@ impl Prices {
         self.changes = kept;
     }
 
-    /// Adds settled observations to the count of their regions.
+    /// Adds the observations to the counts of their regions. The observations must be settled.
     pub(crate) fn count_regions(&self, counts: &mut BTreeMap<String, u64>) {
         for (_, group) in self.by_series() {
             let region = self.texts.get(self.series[group[0].series as usize][3]).unwrap_or_default();
@@ -221,18 +225,18 @@ impl Prices {
         }
     }
 
-    /// The instance type of an observation; empty where it is not known.
+    /// The instance type of an observation. Empty when it is not known.
     pub(crate) fn instance_type(&self, change: &Change) -> &str {
         self.texts.get(self.series[change.series as usize][0]).unwrap_or_default()
     }
 
-    /// The family of an observation's type: what stands before the dot.
+    /// The family of an observation: the part of its type before the dot.
     pub(crate) fn family(&self, change: &Change) -> &str {
         let name = self.instance_type(change);
         name.split_once('.').map_or(name, |(family, _)| family)
     }
 
-    /// Some of the observations as rows of the dataset's files.
+    /// Returns some of the observations as rows of the dataset's files.
     pub(crate) fn frame(&self, dataset: &Dataset, rows: Range<usize>) -> PolarsResult<DataFrame> {
         let rows = &self.changes[rows];
         let column = |name: &str| -> PolarsResult<Column> {
@@ -265,7 +269,8 @@ impl Prices {
         numbers.map(|number| self.texts.get(number)).collect::<StringChunked>().with_name(name).into_series()
     }
 
-    /// A search among settled observations, for those that a file has already.
+    /// Starts a search for the observations that a file has already. The observations must be
+    /// settled.
     pub(crate) fn search(&self) -> Search {
         let mut starts = vec![0..0; self.series.len()];
         for (start, group) in self.by_series() {
@@ -274,7 +279,7 @@ impl Prices {
         Search { starts, known: vec![false; self.changes.len()], next: 0 }
     }
 
-    /// Marks what the rows of a frame tell as known.
+    /// Marks the observations that are rows of the frame.
     pub(crate) fn find(&mut self, frame: &DataFrame, search: &mut Search) -> PolarsResult<()> {
         let changes = std::mem::take(&mut self.changes);
         let done = self.read(frame, None, |told| search.mark(&changes, &told));
@@ -282,18 +287,18 @@ impl Prices {
         done
     }
 
-    /// Drops what was marked as known.
+    /// Removes the marked observations.
     pub(crate) fn drop_known(&mut self, search: &Search) {
         let mut known = search.known.iter();
         self.changes.retain(|_| !known.next().expect("one mark for each observation"));
     }
 }
 
-/// Which of some settled observations were met again.
+/// Marks on settled observations, set by [`Prices::find`].
 pub(crate) struct Search {
     starts: Vec<Range<usize>>,
     known: Vec<bool>,
-    /// Files are in the same order: most likely the next one is met next.
+    /// The index of the expected next match: files have the same order.
     next: usize,
 }
 
@@ -304,7 +309,7 @@ impl Search {
         let at = if changes.get(self.next).is_some_and(|change| key(change) == wanted) {
             self.next
         } else {
-            // A series that came into being with the file has no place among them.
+            // A series that first appears in the searched file has no observations here.
             let Some(range) = self.starts.get(told.series as usize) else { return };
             match changes[range.clone()].binary_search_by_key(&wanted, key) {
                 Ok(at) => range.start + at,
@@ -316,7 +321,7 @@ impl Search {
     }
 }
 
-/// A column as text; nulls where there is no such column, which an older layout may lack.
+/// Returns a column as text. A missing column, as in an older layout, is all null.
 fn text_column(frame: &DataFrame, name: &str) -> PolarsResult<Column> {
     match frame.column(name) {
         Ok(column) => column.cast(&DataType::String),
@@ -324,7 +329,7 @@ fn text_column(frame: &DataFrame, name: &str) -> PolarsResult<Column> {
     }
 }
 
-/// Sorts, and returns the new place of what was at each old one.
+/// Sorts the items. Returns the new index of each old one.
 fn ranks<T: Ord + Clone>(all: &mut Vec<T>) -> Vec<u32> {
     let mut order: Vec<u32> = (0..all.len() as u32).collect();
     order.sort_by(|a, b| all[*a as usize].cmp(&all[*b as usize]));

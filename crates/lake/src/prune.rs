@@ -1,6 +1,7 @@
-//! Clearing away: manifests that nobody reads, files that none lists, and what dead processes left half-written.
+//! Removes unused manifests, files listed by none, and temporary files of dead processes.
 //!
-//! Only names that this program gives are ever removed, and no link is followed: a folder may hold more than ours.
+//! Only names that this program gives are removed, and no link is followed, because the folder may
+//! contain other files.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -14,7 +15,8 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::folder::{self, LakeError};
 
-/// Removes manifests that nobody reads any more, then the files that none lists. By the writer alone.
+/// Removes manifests without a reader, then files that no manifest lists. Only the writer may call
+/// it.
 pub(crate) fn prune(root: &Path, newest: &Manifest) -> Result<(), LakeError> {
     let mut listed = paths(newest);
     for (number, path) in manifests(root)? {
@@ -37,13 +39,16 @@ pub(crate) fn prune(root: &Path, newest: &Manifest) -> Result<(), LakeError> {
     clear_passing(&root.join("warehouse"), ".")
 }
 
-/// Earlier manifests that are still there, because somebody reads what they list.
+/// Counts the older manifests that are still there because a reader has pinned them.
 pub(crate) fn older(root: &Path, newest: &Manifest) -> Result<usize, LakeError> {
     Ok(manifests(root)?.into_iter().filter(|(number, _)| *number != newest.number).count())
 }
 
-/// Removes what processes that no longer run left half-written in a folder: `<prefix>….<pid>.tmp`, and
-/// DuckDB's log beside it. A folder that is not there holds nothing.
+/// Removes temporary files and folders of dead processes from a folder: names that begin with
+/// `prefix` and end in `.<pid>.tmp`, or `.<pid>.tmp.wal` for DuckDB's log. A missing folder is not
+/// an error.
+///
+/// Errors: the file system refuses a removal.
 pub fn clear_passing(folder: &Path, prefix: &str) -> Result<(), LakeError> {
     for entry in entries(folder)? {
         if entry.name.starts_with(prefix) && writer_of(&entry.name).is_some_and(|pid| !runs(pid)) {
@@ -57,7 +62,7 @@ pub fn clear_passing(folder: &Path, prefix: &str) -> Result<(), LakeError> {
     Ok(())
 }
 
-/// The process that writes under a passing name, by that name.
+/// The process id in a temporary file's name.
 fn writer_of(name: &str) -> Option<i32> {
     let name = name.strip_prefix('.')?;
     let name = name.strip_suffix(".wal").unwrap_or(name).strip_suffix(".tmp")?;
@@ -108,7 +113,7 @@ fn remove_unlisted(root: &Path, dataset: &str, listed: &HashSet<String>) -> Resu
     Ok(())
 }
 
-/// Removes the Parquet files of one folder that are not listed, and what was left half-written in it.
+/// Removes the unlisted Parquet files of one folder, and its temporary files of dead processes.
 fn remove_files(root: &Path, folder: &str, listed: &HashSet<String>) -> Result<(), LakeError> {
     let entries = own(root, folder)?;
     for entry in &entries {
@@ -117,18 +122,18 @@ fn remove_files(root: &Path, folder: &str, listed: &HashSet<String>) -> Result<(
             remove(&entry.path)?;
         }
     }
-    // Where a link leads there, nothing of it was listed above.
+    // Empty also when a link leads out of the lake: then nothing may be removed there.
     if entries.is_empty() { Ok(()) } else { clear_passing(&root.join(folder), ".") }
 }
 
 struct Entry {
     name: String,
     path: PathBuf,
-    /// Of the entry itself: a link is neither a file nor a folder.
+    /// The type of the entry itself: a link is neither a file nor a folder.
     kind: fs::FileType,
 }
 
-/// What lies in a folder below the root; nothing where a link leads there.
+/// Lists a folder below the root. Empty when the folder is missing or a part of its path is a link.
 fn own(root: &Path, below: &str) -> Result<Vec<Entry>, LakeError> {
     let mut folder = root.to_path_buf();
     for part in below.split('/') {
@@ -155,7 +160,7 @@ fn entries(folder: &Path) -> Result<Vec<Entry>, LakeError> {
     found.map(one).collect()
 }
 
-/// Removes a file that another process may remove as well.
+/// Removes a file. It is not an error when another process has removed it.
 fn remove(path: &Path) -> Result<(), LakeError> {
     fs::remove_file(path).or_else(gone).map_err(|e| LakeError::io(path, e))
 }
@@ -169,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_passing_name_says_who_writes() {
+    fn reads_the_process_id_from_a_temporary_name() {
         let check = |name: &str, expected: Option<i32>| assert_eq!(writer_of(name), expected, "{name}");
         check(".7.json.4711.tmp", Some(4711));
         check(".0-ab.duckdb.4711.tmp.wal", Some(4711));
@@ -181,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_dead_left_is_cleared() {
+    fn clears_only_temporary_files_of_dead_processes() {
         let folder = tempfile::tempdir().unwrap();
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();

@@ -1,4 +1,5 @@
-//! A run that is being written: rows of some datasets and what was told of their scopes, visible all at once.
+//! A run that is being written: rows of some datasets and the reports of their scopes, visible all
+//! at once.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,12 +17,13 @@ use crate::prices::Prices;
 use crate::writer::Written;
 use crate::{Writer, columns, log, scopes};
 
-/// Rows that are held before they are written: of prices, which take 24 bytes each and are written as a file of their
-/// own, and of others, which take some hundred and are written behind those before them.
+/// Buffered prices at which a file is written. Each takes 24 bytes.
 const HELD_PRICES: usize = if cfg!(test) { 10 } else { 20_000_000 };
+/// Buffered rows of other datasets at which a piece is written. Each takes about 100 bytes.
 const HELD_ROWS: usize = if cfg!(test) { 10 } else { 100_000 };
 
-/// Rows of a row group of what a run brings. Merging holds one of each file: they are smaller than others.
+/// Rows of a row group in a run's files. Smaller than elsewhere, because merging keeps one group of
+/// each file in memory.
 const GROUP: usize = 250_000;
 
 /// A run. It takes the writer's lock when it first writes.
@@ -32,7 +34,7 @@ pub(crate) struct LakeRun {
     tool_version: &'static str,
     held: Vec<(&'static Dataset, Held)>,
     written: Vec<Written>,
-    /// Rows of files that were not written here.
+    /// The datasets and row counts of adopted files, which another lake wrote.
     adopted: Vec<(&'static Dataset, u64)>,
     told: Vec<Told>,
 }
@@ -41,15 +43,15 @@ fn known(name: &str) -> &'static Dataset {
     dataset(name).expect("a dataset of ours")
 }
 
-/// Rows of a dataset that are not written yet.
+/// Rows of one dataset that are not written yet, and the state of its files.
 #[derive(Default)]
 struct Held {
     frame: Option<DataFrame>,
     growing: Option<Growing>,
     prices: Prices,
-    /// Files of prices that are written.
+    /// The number of price files written so far.
     parts: usize,
-    /// Rows in files, scope by scope.
+    /// The number of written rows of each scope.
     scopes: BTreeMap<String, u64>,
 }
 
@@ -60,7 +62,7 @@ impl Held {
 }
 
 impl LakeRun {
-    /// A run that opens the lake when it first writes.
+    /// Returns a run that opens the lake when it first writes.
     pub(crate) fn later(root: &Path, run_id: &str, tool_version: &'static str) -> LakeRun {
         let (root, run_id) = (root.to_path_buf(), run_id.into());
         LakeRun {
@@ -75,18 +77,18 @@ impl LakeRun {
         }
     }
 
-    /// A run under the writer's lock.
+    /// Returns a run that has the writer's lock already.
     pub(crate) fn new(writer: Writer, run_id: &str, tool_version: &'static str) -> LakeRun {
         let mut run = LakeRun::later(writer.root(), run_id, tool_version);
         run.writer = Some(writer);
         run
     }
 
-    /// The lake, open for writing.
+    /// Returns the lake, opened for writing if it is not yet.
     fn writer(&mut self) -> Result<&mut Writer, StoreError> {
         if self.writer.is_none() {
             let writer = Writer::open(&self.root)?;
-            // What is visible is never written again.
+            // Another process may have committed the same run id before the lock was taken.
             if log::shown(writer.root(), writer.manifest(), &self.run_id, "")?.is_some() {
                 let text = "another process has just imported the same files; nothing was added";
                 return Err(StoreError::BadFile(text.into()));
@@ -96,7 +98,7 @@ impl LakeRun {
         Ok(self.writer.as_mut().expect("just opened"))
     }
 
-    /// Adds rows that are columns of polars already, with the dataset's columns but `run_id`.
+    /// Adds rows as a polars frame, with the dataset's columns except `run_id`.
     pub(crate) fn add_frame(
         &mut self,
         dataset: &'static Dataset,
@@ -126,21 +128,22 @@ impl LakeRun {
         if held.len() >= most { self.write_held(at) } else { Ok(()) }
     }
 
-    /// Takes a file that lies in its place already.
+    /// Adds a file that is in its final place already.
     pub(crate) fn adopt(&mut self, file: Written) {
         self.adopted.push((known(&file.0.dataset), file.0.rows));
         self.written.push(file);
     }
 
-    /// Takes lines of the log of other runs.
+    /// Adds log rows of other runs, as a file of that name.
     pub(crate) fn adopt_log(&mut self, log: Log, name: &str) -> Result<(), LakeError> {
-        let writer = self.writer.as_ref().expect("who adopts has the lake open");
+        let writer = self.writer.as_ref().expect("the lake is open before a log is adopted");
         let written = log.write(writer, name, &HashSet::new())?;
         self.written.push(written);
         Ok(())
     }
 
-    /// What all of it came to, in files of so many bytes.
+    /// Returns the added rows and bytes of each dataset. `files` are the datasets and sizes in
+    /// bytes of the written files.
     fn brought(self, files: &[(String, u64)]) -> Vec<Brought> {
         let mut brought: BTreeMap<&'static str, Brought> = BTreeMap::new();
         let of = |dataset: &'static Dataset| {
@@ -159,13 +162,13 @@ impl LakeRun {
         brought.into_values().collect()
     }
 
-    /// Makes all of it visible at once, if there is anything.
+    /// Commits the run. Returns none, and commits nothing, when it has no files.
     pub(crate) fn commit_if_new(mut self, now: Timestamp) -> Result<Option<Committed>, StoreError> {
         self.write_all()?;
         if self.written.is_empty() { Ok(None) } else { Box::new(self).commit(now).map(Some) }
     }
 
-    /// Writes all that is held.
+    /// Writes all pending rows.
     fn write_all(&mut self) -> Result<(), StoreError> {
         for at in 0..self.held.len() {
             if self.held[at].1.len() > 0 {
@@ -178,7 +181,7 @@ impl LakeRun {
         Ok(())
     }
 
-    /// Writes what is held of a dataset.
+    /// Writes the pending rows of one dataset.
     fn write_held(&mut self, at: usize) -> Result<(), StoreError> {
         self.writer()?;
         let writer = self.writer.as_ref().expect("just opened");
@@ -193,7 +196,7 @@ impl LakeRun {
         }
         let name = match held.parts {
             0 => self.run_id.clone(),
-            // No run's id has a dot in it.
+            // Run ids contain no dot.
             parts => format!("{}.{}", self.run_id, parts + 1),
         };
         held.prices.settle();
@@ -210,8 +213,8 @@ impl LakeRun {
     }
 }
 
-/// Drops observations that a visible file makes, or one of this run: overlapping fetches say the same thing again.
-/// Only what can hold one of them is read.
+/// Removes observations that are in a visible file or in an earlier file of this run: overlapping
+/// fetches repeat them. Reads only row groups that may have one of them.
 fn drop_known(
     prices: &mut Prices,
     dataset: &Dataset,
@@ -253,7 +256,7 @@ impl Run for LakeRun {
         let (run_id, tool_version) = (self.run_id.clone(), self.tool_version);
         let mut written = std::mem::take(&mut self.written);
         let writer = self.writer()?;
-        // What is adopted brings its own lines.
+        // Adopted files come with their own log rows.
         if !page.rows.is_empty() || written.is_empty() {
             written.push(writer.write(log, &run_id, &page)?);
         }
@@ -265,13 +268,14 @@ impl Run for LakeRun {
     }
 }
 
-/// The rows of a dataset as they are stored.
+/// Returns the rows of a dataset as they are stored: sorted, with `run_id`.
 fn settled(dataset: &Dataset, frame: DataFrame, run_id: &str) -> PolarsResult<DataFrame> {
     let order = SortMultipleOptions::default().with_multithreaded(true);
     named(frame.sort(sort_columns(dataset), order)?, dataset, run_id)
 }
 
-/// Rows of a type lie together, so that a question about it reads few row groups.
+/// The sort order. The instance type comes first, so that a question about one type reads few row
+/// groups.
 fn sort_columns(dataset: &Dataset) -> Vec<&'static str> {
     let mut key = dataset.key.to_vec();
     if let Some(at) = key.iter().position(|name| *name == "instance_type") {
@@ -280,7 +284,7 @@ fn sort_columns(dataset: &Dataset) -> Vec<&'static str> {
     key
 }
 
-/// The dataset's columns in their order, and `run_id` last.
+/// Returns the dataset's columns in their order, and `run_id` last.
 fn named(frame: DataFrame, dataset: &Dataset, run_id: &str) -> PolarsResult<DataFrame> {
     let rows = frame.height();
     let mut columns: Vec<Column> = dataset
@@ -300,7 +304,7 @@ fn misfit(dataset: &Dataset, error: polars::prelude::PolarsError) -> StoreError 
     StoreError::BadFile(format!("rows of {} do not fit: {error}", dataset.name))
 }
 
-/// The rows of `collection_run`.
+/// Returns the rows of `collection_run`.
 fn runs(log: &Dataset, run_id: &str, told: &[Told], tool_version: &str) -> Page {
     let row = |told: &Told| {
         let value = |column: &str| match column {
@@ -315,7 +319,7 @@ fn runs(log: &Dataset, run_id: &str, told: &[Told], tool_version: &str) -> Page 
             "gaps" => told.gaps.clone().into(),
             "tool_version" => tool_version.into(),
             "version" => told.version.clone().into(),
-            other => unreachable!("collection_run has a column {other} that nobody fills"),
+            other => unreachable!("the column {other} of collection_run is never filled"),
         };
         log.columns.iter().map(|column| value(column.name)).collect()
     };

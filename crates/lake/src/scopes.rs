@@ -1,11 +1,11 @@
-//! Whose rows are whose: how many of a frame speak for each scope of their dataset.
+//! Counts the rows of a frame by their dataset's scopes.
 
 use std::collections::BTreeMap;
 
 use catalog::{Dataset, Scope};
 use polars::prelude::{Column, DataFrame, DataType, PolarsResult};
 
-/// Adds the rows of a frame to the count of their scopes, as statements spell them.
+/// Adds the rows of a frame to the counts of their scopes. Keys are spelled as in the log of runs.
 pub(crate) fn count(
     dataset: &Dataset,
     frame: &DataFrame,
@@ -27,7 +27,7 @@ pub(crate) fn count(
         names.iter().map(|name| frame.column(name)?.cast(&DataType::String)).collect::<PolarsResult<_>>()?;
     let texts: Vec<_> = columns.iter().map(|column| column.str()).collect::<PolarsResult<_>>()?;
     let scope = |row: usize| texts.iter().map(move |column| column.get(row).unwrap_or_default());
-    // Most rows are of the scope of the row before.
+    // Most rows have the scope of the row before.
     let mut from = 0;
     while from < frame.height() {
         let same = (from..frame.height()).take_while(|row| scope(*row).eq(scope(from))).count();
@@ -44,7 +44,7 @@ mod tests {
     use polars::prelude::df;
 
     #[test]
-    fn scopes_are_spelt_as_statements_spell_them() {
+    fn spells_scopes_as_the_log_of_runs_does() {
         let check = |name: &str, expected: &[(&str, u64)]| {
             let frame = df!(
                 "account_id" => ["1", "1", "1", "2"],

@@ -9,11 +9,12 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::Pinned;
 use crate::folder::{self, LakeError};
 
-/// A file that the program carries: its path in the seed, and its bytes.
+/// A file compiled into the program: its path in the seed, and its bytes.
 pub type Embedded = (&'static str, &'static [u8]);
 
-/// The seed's folder and manifest: unpacked in `cache`, unpacked again where it can no longer be read, and
-/// else in memory, below `/`.
+/// Returns the seed's folder and manifest. The seed is unpacked in `cache`, and unpacked again when
+/// the copy cannot be read. When the cache cannot be written, the files are in memory and the
+/// folder is `/`.
 ///
 /// Errors: the seed itself is damaged.
 pub fn open_seed(files: &[Embedded], cache: &Path) -> Result<(PathBuf, Manifest), LakeError> {
@@ -32,20 +33,22 @@ pub fn open_seed(files: &[Embedded], cache: &Path) -> Result<(PathBuf, Manifest)
 fn unpacked(files: &[Embedded], cache: &Path) -> Result<(PathBuf, Manifest), LakeError> {
     let root = unpack_seed(files, cache)?;
     let pinned = Pinned::newest(&root)?;
-    let pinned = pinned.ok_or_else(|| LakeError::Unusable("the seed holds no manifest".into()))?;
+    let pinned = pinned.ok_or_else(|| LakeError::Unusable("the seed has no manifest".into()))?;
     Ok((root, pinned.manifest))
 }
 
-/// By the manifest, which has the digest of every other file.
+/// The folder's name, with the manifest's digest. The manifest has the digest of every other file.
 fn name(files: &[Embedded]) -> String {
     let manifest = files.iter().filter(|(path, _)| path.starts_with("manifest/"));
     let text: Vec<u8> = manifest.flat_map(|(_, bytes)| bytes.iter().copied()).collect();
     format!("seed-{}", folder::digest(&text))
 }
 
-/// Unpacks the seed once into `cache/seed-<digest>` and returns that folder, which has a lake's layout.
+/// Unpacks the seed once into `cache/seed-<digest>` and returns that folder, which has a lake's
+/// layout.
 ///
-/// Two processes may do it at once: each unpacks under a name of its own and renames; one of them wins.
+/// Safe when several processes unpack at once: each writes under its own temporary name, and the
+/// first rename wins.
 fn unpack_seed(files: &[Embedded], cache: &Path) -> Result<PathBuf, LakeError> {
     let name = name(files);
     let target = cache.join(&name);
@@ -56,7 +59,7 @@ fn unpack_seed(files: &[Embedded], cache: &Path) -> Result<PathBuf, LakeError> {
     let placed = unpack(files, &passing)
         .and_then(|()| fs::rename(&passing, &target).map_err(|e| LakeError::io(&target, e)));
     if placed.is_err() {
-        // Of no use to anybody; that it cannot be removed changes nothing.
+        // Best effort: the error that matters is the one in `placed`.
         let _ = fs::remove_dir_all(&passing);
     }
     match placed {
@@ -74,8 +77,9 @@ fn unpack(files: &[Embedded], target: &Path) -> Result<(), LakeError> {
     Ok(())
 }
 
-/// The seed's manifest with its files in memory, for a machine on which no folder can be written. The
-/// paths are `/proc/self/fd/…`: they hold in this process and in the ones it starts, as long as they live.
+/// Returns the seed's manifest with its files in memory, for a machine without a writable folder.
+/// The paths are `/proc/self/fd/…`. They are valid in this process and its children while these
+/// run.
 fn seed_in_memory(files: &[Embedded]) -> Result<Manifest, LakeError> {
     let find = |wanted: &str| files.iter().find(|(path, _)| *path == wanted).map(|(_, bytes)| *bytes);
     let unusable = |what: String| LakeError::Unusable(format!("the seed is damaged: {what}"));
@@ -89,10 +93,10 @@ fn seed_in_memory(files: &[Embedded]) -> Result<Manifest, LakeError> {
 }
 
 fn in_memory(bytes: &[u8]) -> std::io::Result<String> {
-    // Without CLOEXEC: the locked room's process reads it too.
+    // Without CLOEXEC: the isolated query process reads it too.
     let mut file = File::from(memfd_create("mycelium-seed", MemfdFlags::empty())?);
     file.write_all(bytes)?;
-    // Open until the process ends, because the path means this very descriptor.
+    // Left open until the process ends, because the path names this descriptor.
     Ok(format!("/proc/self/fd/{}", file.into_raw_fd()))
 }
 
@@ -106,7 +110,7 @@ mod tests {
         &[("lake/z.parquet", b"zone"), ("manifest/0.json", MANIFEST.as_bytes()), ("CURRENT", b"0")];
 
     #[test]
-    fn a_damaged_seed_is_unpacked_again() {
+    fn unpacks_a_damaged_seed_again() {
         let cache = tempfile::tempdir().unwrap();
         let (root, manifest) = open_seed(FILES, cache.path()).unwrap();
         let file = root.join(&manifest.files[0].path);
@@ -123,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_cache_the_seed_is_in_memory() {
+    fn reads_the_seed_from_memory_without_a_cache() {
         let (root, manifest) = open_seed(FILES, Path::new("/dev/null/cache")).unwrap();
         assert_eq!(fs::read(root.join(&manifest.files[0].path)).unwrap(), b"zone");
     }

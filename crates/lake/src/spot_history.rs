@@ -1,4 +1,4 @@
-//! Spot price history from Parquet, column by column: the only import that never goes through rows.
+//! Imports spot price history from Parquet, column by column. It is the only import without rows.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,29 +16,29 @@ use crate::price_file::read_group;
 
 const COLUMNS: [&str; 5] = ["observed_at", "instance_type", "region", "az_id", "spot_usd"];
 
-/// Rows that are read at once.
+/// The largest number of rows read at once.
 const SLICE: usize = 1_000_000;
 
-/// Takes the rows of a file, some at a time.
+/// Receives the rows of a file, one piece after the other.
 pub(crate) type FrameSink<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StoreError>;
 
-/// What the files tell of one region.
+/// The summary of one region's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Told {
-    /// The first instant, microseconds since 1970.
+    /// The first instant, in microseconds since 1970.
     pub(crate) from: i64,
-    /// The last instant, microseconds since 1970.
+    /// The last instant, in microseconds since 1970.
     pub(crate) until: i64,
-    /// Observations.
+    /// The number of imported observations.
     pub(crate) rows: u64,
-    /// Those of them without a price: it ended, or is not known.
+    /// Imported observations without a price: the price ended, or is not known.
     pub(crate) unpriced: u64,
-    /// Others that were left out: what runs there is not known.
+    /// Rows that were left out because their product is not known. They are not in `rows`.
     pub(crate) left_out: u64,
 }
 
 impl Told {
-    /// What could not be seen, a lowercase fragment each.
+    /// Returns the region's gaps, each as a lowercase fragment.
     pub(crate) fn gaps(&self) -> Vec<String> {
         let unpriced =
             (self.unpriced > 0).then(|| format!("{} of {} prices are not known", self.unpriced, self.rows));
@@ -48,9 +48,9 @@ impl Told {
     }
 }
 
-/// Reads the files one after the other. `sink` gets every observation, in the columns of `spot_price`: one that
-/// repeats the price before it too, because a later import may bring another price from between the two. Returns
-/// what is told of each region.
+/// Reads the files in order and returns the summary of each region. `sink` gets every observation,
+/// in the columns of `spot_price`. A repeat of the price before it is kept, because a later import
+/// may add another price between the two.
 pub(crate) fn read_all(paths: &[PathBuf], sink: FrameSink<'_>) -> Result<BTreeMap<String, Told>, StoreError> {
     let mut regions = BTreeMap::new();
     for path in paths {
@@ -64,7 +64,7 @@ pub(crate) fn read_all(paths: &[PathBuf], sink: FrameSink<'_>) -> Result<BTreeMa
         return Err(StoreError::BadFile("no file was given".into()));
     }
     if regions.is_empty() {
-        return Err(StoreError::BadFile("the files hold no rows".into()));
+        return Err(StoreError::BadFile("the files contain no rows".into()));
     }
     Ok(regions)
 }
@@ -73,7 +73,7 @@ fn bad(path: &Path, error: impl std::fmt::Display) -> StoreError {
     StoreError::BadFile(format!("{} cannot be read as spot history: {error}", path.display()))
 }
 
-/// Whether a file has the columns.
+/// Checks that a file has the expected columns.
 pub(crate) fn probe(path: &Path) -> Result<(), StoreError> {
     open(path).map(|_| ())
 }
@@ -106,7 +106,7 @@ fn read(path: &Path, sink: FrameSink<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The columns in the types of `spot_price`; what has no place in them is refused, in words.
+/// Returns the columns in the types of `spot_price`, or the reason why a value does not fit.
 fn typed(frame: &DataFrame) -> Result<DataFrame, String> {
     let text = |name: &str| converted(frame, name, &DataType::String);
     let mut columns =
@@ -118,7 +118,8 @@ fn typed(frame: &DataFrame) -> Result<DataFrame, String> {
     DataFrame::new(frame.height(), columns).map_err(|e| e.to_string())
 }
 
-/// What runs there; Linux where the file has no such column, and null where its word is not known.
+/// The product of each row: Linux where the file has no such column, null where the value is not
+/// known.
 fn products(frame: &DataFrame) -> Result<Column, String> {
     let name = PlSmallStr::from_static("product");
     if frame.column("product").is_err() {
@@ -137,7 +138,7 @@ fn converted(frame: &DataFrame, name: &str, ty: &DataType) -> Result<Column, Str
 
 fn instants(frame: &DataFrame) -> Result<Column, String> {
     let found = frame.column("observed_at").map_err(|e| e.to_string())?.dtype();
-    // A bare number would be taken for microseconds, whatever it counts.
+    // An integer would be cast as microseconds, although it may count another unit.
     if !matches!(found, DataType::Datetime(..)) {
         return Err(format!("observed_at is of type {found}; expected a timestamp"));
     }
@@ -147,7 +148,7 @@ fn instants(frame: &DataFrame) -> Result<Column, String> {
 fn prices(frame: &DataFrame) -> Result<Column, String> {
     let failed = |e: polars::prelude::PolarsError| e.to_string();
     let given = frame.column("spot_usd").map_err(failed)?;
-    // A single-precision number is never the price that was meant.
+    // A single-precision number cannot represent most prices exactly.
     if !matches!(given.dtype(), DataType::Float64 | DataType::Decimal(..)) {
         return Err(format!("spot_usd is of type {}; expected a double or a decimal", given.dtype()));
     }
@@ -161,7 +162,7 @@ fn prices(frame: &DataFrame) -> Result<Column, String> {
         return Err(format!("the price {value} is not above zero"));
     }
     let misfit = |value| format!("the price {value} does not fit DECIMAL(18,10)");
-    // 18 digits, 10 of them after the point.
+    // 18 digits, 10 of them after the decimal point.
     if let Some(value) = marked(|price| price.is_nan() || price >= 1e8)? {
         return Err(misfit(value));
     }
@@ -175,17 +176,17 @@ fn prices(frame: &DataFrame) -> Result<Column, String> {
     Ok(exact)
 }
 
-/// The first value of a column that is marked.
+/// Returns the first marked value of a column, as text.
 fn first(column: &Column, marked: &BooleanChunked) -> Result<Option<String>, String> {
     let Some(at) = marked.iter().position(|mark| mark == Some(true)) else { return Ok(None) };
     match column.get(at).map_err(|e| e.to_string())? {
-        // With every digit: the one that is too much must be seen.
+        // Every digit is printed, so that the excess one is visible.
         AnyValue::Float64(number) => Ok(Some(number.to_string())),
         other => Ok(Some(other.to_string())),
     }
 }
 
-/// Adds what a frame tells of each region.
+/// Adds the rows of a frame to the summary of each region.
 fn tell(frame: &DataFrame, regions: &mut BTreeMap<String, Told>) -> PolarsResult<()> {
     let names = frame.column("region")?.str()?;
     let instants = frame.column("observed_at")?.cast(&DataType::Int64)?;
@@ -210,7 +211,8 @@ fn tell(frame: &DataFrame, regions: &mut BTreeMap<String, Told>) -> PolarsResult
     Ok(())
 }
 
-/// What runs on an instance is part of what its price is: a row that does not say it is left out, and counted.
+/// Removes the rows without a known product: the product is part of a price series' identity.
+/// Such rows are counted as left out.
 fn of_known_products(frame: DataFrame) -> PolarsResult<DataFrame> {
     let known = frame.column("product")?.is_not_null();
     if known.all() { Ok(frame) } else { frame.filter(&known) }
@@ -247,7 +249,8 @@ mod tests {
         vec![instant(day * DAY), "m7i.large".into(), region.into(), "az1".into(), price]
     }
 
-    /// What rows with these types of the instant and the price tell, and the rows as they are kept.
+    /// Imports rows with these types of `observed_at` and `spot_usd`. Returns the summaries and the
+    /// imported rows.
     fn of(
         types: [Type; 2],
         rows: Vec<Vec<Value>>,
@@ -267,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_named() {
+    fn refuses_values_that_do_not_fit_and_names_them() {
         let check = |types: [Type; 2], bad: Vec<Value>, expected: &str| {
             let good = row(1, "r", Value::Null);
             let fits = types[0] == Type::Timestamp;
@@ -302,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn each_region_is_told_apart_and_nothing_is_dropped() {
+    fn summarises_each_region_and_drops_no_observation() {
         let rows = vec![
             row(3, "a", Value::Float(0.0416)),
             row(1, "a", Value::Float(0.0416)),
@@ -320,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decimal_price_is_kept() {
+    fn keeps_a_decimal_price_exactly() {
         let price = Value::Decimal("0.0416".parse().unwrap());
         let (_, frame) = of([Type::Timestamp, Type::Decimal(18, 4)], vec![row(1, "a", price)]).unwrap();
         assert_eq!(frame.column("price_per_hour").unwrap().get(0).unwrap().to_string(), "0.0416000000");

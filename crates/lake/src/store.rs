@@ -12,7 +12,7 @@ use crate::folder::{self, LakeError, Scratch};
 use crate::run::LakeRun;
 use crate::{Pinned, Writer, billing, bundle, compact, forget, keep, log, spot_history};
 
-/// A lake in a folder, behind the port that the collector knows.
+/// A lake in a folder, behind the collector's port.
 #[derive(Debug, Clone)]
 pub struct LakeStore {
     root: PathBuf,
@@ -20,12 +20,13 @@ pub struct LakeStore {
 }
 
 impl LakeStore {
-    /// The lake in that folder, which need not be there yet. `tool_version` is written beside what it stores.
+    /// Returns the lake in that folder, which need not exist yet. `tool_version` is stored in each
+    /// manifest and run.
     pub fn new(root: PathBuf, tool_version: &'static str) -> LakeStore {
         LakeStore { root, tool_version }
     }
 
-    /// A run under the writer's lock; none when a run of that name is visible already.
+    /// Opens a run under the writer's lock. None when a run with that id is visible already.
     pub(crate) fn open_run(&self, run_id: &str) -> Result<Option<LakeRun>, StoreError> {
         let writer = Writer::open(&self.root)?;
         if log::shown(&self.root, writer.manifest(), run_id, "")?.is_some() {
@@ -35,7 +36,7 @@ impl LakeStore {
     }
 }
 
-/// What is said of the import: one run a region, because a region is what a run of spot prices speaks for.
+/// Returns one report for each region, because the scope of spot prices is the region.
 fn told(paths: &[PathBuf], regions: &BTreeMap<String, spot_history::Told>) -> Result<Vec<Told>, StoreError> {
     let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
     let of_region = |(region, told): (&String, &spot_history::Told)| {
@@ -72,7 +73,7 @@ impl Store for LakeStore {
         dry_run: bool,
     ) -> Result<Imported, StoreError> {
         let (run_id, paths) = self.identify("spot-history", paths)?;
-        // Before anything is made: a file that cannot be read leaves no lake behind.
+        // Checked before any write: a file that cannot be read leaves no lake behind.
         if let Some(pinned) = Pinned::newest(&self.root)?
             && log::shown(&self.root, &pinned.manifest, &run_id, "spot_price")?.is_some()
         {
@@ -123,7 +124,7 @@ impl Store for LakeStore {
     }
 
     fn scratch(&self) -> Result<Box<dyn AsRef<Path>>, StoreError> {
-        // Who may write finds out before anything comes in, and what others left goes.
+        // Checks write access before anything is fetched, and clears leftovers of other writers.
         drop(Writer::open(&self.root)?);
         Ok(Box::new(Scratch::make(&self.root, "import")?))
     }
@@ -177,8 +178,8 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Names an import by the bytes that go in, whatever the files' order, so that the same files are recognised;
-/// and the files, each content once.
+/// Returns the digest of all contents, and the files, each content once. The digest does not depend
+/// on the order of the files, so the same files are recognised again.
 fn distinct(paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), LakeError> {
     let mut files: Vec<(String, PathBuf)> = paths
         .iter()

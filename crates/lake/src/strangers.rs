@@ -1,4 +1,4 @@
-//! The reader of bills that somebody else wrote, for fuzzing: it takes any bytes, and must not panic.
+//! The fuzz target of the bill reader. It must not panic on any bytes.
 
 use std::io::{BufRead, Cursor};
 use std::path::Path;
@@ -7,7 +7,7 @@ use catalog::ports::BillLayout;
 
 use crate::billing;
 
-/// Reads a bill of text as an import does; each line of it becomes one charge of one bill.
+/// Reads a text bill as an import does. Panics unless each line becomes one charge of one bill.
 pub fn bill(layout: BillLayout, text: &[u8]) {
     let mut charges = 0;
     let open = |_: &Path| Ok(Box::new(Cursor::new(text.to_vec())) as Box<dyn BufRead>);

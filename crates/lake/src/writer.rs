@@ -15,10 +15,11 @@ use crate::folder::{self, LakeError};
 use crate::prices::Prices;
 use crate::{Pinned, columns, prune};
 
-/// Rows of a row group: large ones cost a third fewer bytes a row and a point question reads one.
+/// Rows of a row group. Large groups take a third fewer bytes for each row, and a question about
+/// one type reads one group.
 pub(crate) const ROW_GROUP: usize = 1_000_000;
 
-/// The one writer of a lake, as long as it lives.
+/// The only writer of a lake while it lives.
 #[derive(Debug)]
 pub struct Writer {
     root: PathBuf,
@@ -26,18 +27,18 @@ pub struct Writer {
     _lock: File,
 }
 
-/// A Parquet file that is written and synced, and not yet visible.
+/// A Parquet file that is written and synced, but not visible yet.
 #[derive(Debug, Clone)]
 pub struct Written(pub(crate) DataFile);
 
 impl Writer {
-    /// Opens a lake for writing, making it when the folder is missing or empty, and clears away what
-    /// a run that died has left.
+    /// Opens a lake for writing and clears leftovers of runs that died. Makes the lake when the
+    /// folder is missing or empty.
     ///
-    /// Errors: another writer holds the lock, the lake is newer, damaged or foreign, or the file
+    /// Errors: another writer has the lock; the lake is newer, damaged or foreign; or the file
     /// system refuses.
     pub fn open(root: &Path) -> Result<Writer, LakeError> {
-        // Asked first, so that nothing is made in a folder that is not ours.
+        // Checked first, so that nothing is made in a folder of another program.
         folder::current(root)?;
         folder::make_folder(root)?;
         let lock = lock(root)?;
@@ -63,22 +64,25 @@ impl Writer {
         Ok(writer)
     }
 
-    /// The lake's folder.
+    /// Returns the lake's folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The state that is visible now; number 0 without files when nothing was ever committed.
+    /// Returns the visible state. It has number 0 and no files before the first commit.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Where a file of a dataset lies, relative to the root; `name` is its path below the dataset's folder.
+    /// The path of a dataset's file, relative to the root. `name` is its path below the dataset's
+    /// folder, without `.parquet`.
     pub(crate) fn path_of(&self, dataset: &Dataset, name: &str) -> String {
         format!("lake/{}/v={}/{name}.parquet", dataset.name, dataset.version)
     }
 
     /// Writes rows of a dataset as a new file, which [`Writer::commit`] makes visible.
+    ///
+    /// Errors: the rows do not fit the dataset's types, or the file system refuses.
     pub fn write(&self, dataset: &Dataset, run_id: &str, page: &Page) -> Result<Written, LakeError> {
         let frame = columns::frame(page)
             .map_err(|e| LakeError::Unusable(format!("rows of {} do not fit: {e}", dataset.name)))?;
@@ -97,7 +101,7 @@ impl Writer {
         })
     }
 
-    /// Writes settled observations of prices, in row groups of so many rows.
+    /// Writes settled observations, in row groups of `group` rows.
     pub(crate) fn write_prices(
         &self,
         dataset: &Dataset,
@@ -117,7 +121,8 @@ impl Writer {
         })
     }
 
-    /// A new file of a dataset: `name` is its path below the dataset's folder, without `.parquet`.
+    /// Writes a new file of a dataset. `name` is its path below the dataset's folder, without
+    /// `.parquet`.
     fn write_file(
         &self,
         dataset: &Dataset,
@@ -133,7 +138,10 @@ impl Writer {
         Ok(Written(DataFile { dataset, version, path, rows, bytes, sha256 }))
     }
 
-    /// Makes the files visible, all at once: a new manifest, then CURRENT. Returns its number.
+    /// Makes the files visible at once: writes a new manifest, then CURRENT. Returns the manifest's
+    /// number.
+    ///
+    /// Errors: the file system refuses, or the manifest that is read back differs.
     pub fn commit(
         &mut self,
         written: Vec<Written>,
@@ -143,7 +151,7 @@ impl Writer {
         self.replace(&[], written, tool_version, now)
     }
 
-    /// Makes the files visible in place of others, all at once. Returns the number of the manifest.
+    /// Makes the files visible in place of others, at once. Returns the manifest's number.
     pub(crate) fn replace(
         &mut self,
         replaced: &[DataFile],
@@ -155,7 +163,7 @@ impl Writer {
         write_manifest(&self.root, &next)?;
         tracing::info!("manifest {} committed, {} files", next.number, next.files.len());
         self.manifest = next;
-        // What was committed stands, whether or not the old can be cleared away.
+        // The commit is valid even if old files cannot be removed.
         if let Err(error) = prune::prune(&self.root, &self.manifest) {
             tracing::warn!("old files could not be cleared away: {error}");
         }
@@ -163,7 +171,7 @@ impl Writer {
         Ok(self.manifest.number)
     }
 
-    /// The state after this commit.
+    /// Returns the manifest after this commit.
     fn next(
         &self,
         replaced: &[DataFile],
@@ -182,19 +190,21 @@ impl Writer {
         next
     }
 
-    /// Reads back that the newest state is the one that was committed, all of its files there.
+    /// Reads back the newest manifest and compares it. Checks that all of its files are there.
     fn confirm(&self) -> Result<(), LakeError> {
         let shown = Pinned::newest(&self.root)?.is_some_and(|pinned| pinned.manifest == self.manifest);
         if shown {
             return Ok(());
         }
         let number = self.manifest.number;
-        let reason = format!("manifest {number} was written, and what is read back is another one");
+        let reason = format!("manifest {number} was written, but a different one was read back");
         Err(LakeError::Io { path: self.root.clone(), reason })
     }
 }
 
 /// Writes a manifest and makes it the newest one of the folder.
+///
+/// Errors: the file system refuses.
 pub fn write_manifest(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
     write_numbered(root, manifest)?;
     folder::write_whole(&folder::current_path(root), format!("{}\n", manifest.number).as_bytes())
@@ -206,14 +216,16 @@ fn write_numbered(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
     folder::write_whole(&folder::manifest_path(root, manifest.number), text.as_bytes())
 }
 
-/// A page as the bytes of a Parquet file (zstd).
+/// Returns a page as the bytes of a Parquet file (zstd).
+///
+/// Errors: a value does not fit its column's type.
 pub fn parquet_bytes(page: &Page) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let written = columns::frame(page).and_then(|mut frame| parquet(&mut bytes, &mut frame));
     written.map(|()| bytes).map_err(|e| e.to_string())
 }
 
-/// A frame as the bytes of a Parquet file.
+/// Returns a frame as the bytes of a Parquet file.
 pub(crate) fn parquet_of(mut frame: DataFrame) -> Result<Vec<u8>, LakeError> {
     let mut bytes = Vec::new();
     parquet(&mut bytes, &mut frame).map_err(|e| LakeError::Unusable(format!("rows do not fit: {e}")))?;
@@ -228,7 +240,7 @@ fn not_written(path: &Path, error: PolarsError) -> LakeError {
     LakeError::Unusable(format!("{} cannot be written: {error}", path.display()))
 }
 
-/// Takes the writer's lock and writes into it who holds it.
+/// Takes the writer's lock, and writes this process's description into the lock file.
 fn lock(root: &Path) -> Result<File, LakeError> {
     let path = root.join(folder::LOCK);
     let failed = |e| LakeError::io(&path, e);
@@ -252,7 +264,7 @@ fn lock(root: &Path) -> Result<File, LakeError> {
     }
 }
 
-/// This process, in words: `process 4711 on devbox (collector import …)`.
+/// Describes this process: `process 4711 on devbox (collector import …)`.
 fn holder() -> String {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = words.first().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
@@ -261,14 +273,15 @@ fn holder() -> String {
     format!("process {} on {} ({command})", std::process::id(), host())
 }
 
-/// This machine's name; a lake may lie in a folder that several share.
+/// This machine's name. Several machines may share the lake's folder.
 fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     if name.trim().is_empty() { "this machine".into() } else { name.trim().into() }
 }
 
-/// Who holds the lock, as it says itself. One that has just taken it may not have said so yet, and what is then
-/// read is of one that died.
+/// Returns the lock owner's description from the lock file. A process that has just taken the lock
+/// may not have written it yet. Then the text is of a dead process, and the result is "another
+/// process".
 fn held_by(file: &mut File) -> String {
     let mut text = String::new();
     let read = file.take(1000).read_to_string(&mut text).is_ok();

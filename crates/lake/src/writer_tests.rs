@@ -1,11 +1,11 @@
-//! A writer that dies at each step of a commit.
+//! Commits of a writer that dies at each step.
 
 use catalog::{Value, dataset};
 
 use super::*;
 use crate::Pinned;
 
-/// Regions as one run saw them, written and not yet visible.
+/// Regions of one run, written but not visible yet.
 fn regions(writer: &Writer, run: &str, names: &[&str]) -> Written {
     let region = dataset("region").unwrap();
     let row = |name: &&str| -> Vec<Value> { vec![(*name).into(), "aws".into(), (*name).into(), run.into()] };
@@ -17,7 +17,7 @@ fn commit(writer: &mut Writer, written: Vec<Written>) -> u64 {
     writer.commit(written, "test", Timestamp::UNIX_EPOCH).unwrap()
 }
 
-/// What a reader is shown: the number, and the runs whose files are listed.
+/// The state that a reader sees: the manifest's number, and the runs of its files.
 fn shown(root: &Path) -> String {
     let Some(pinned) = Pinned::newest(root).unwrap() else { return "nothing".into() };
     let stem = |file: &DataFile| Path::new(&file.path).file_stem().unwrap().to_string_lossy().into_owned();
@@ -25,7 +25,7 @@ fn shown(root: &Path) -> String {
     format!("{}: {}", pinned.manifest.number, runs.join(" "))
 }
 
-/// Every file of the lake but the lock.
+/// Lists every file of the lake except the lock.
 fn files(root: &Path) -> String {
     let mut found = Vec::new();
     let mut folders = vec![root.to_path_buf()];
@@ -44,7 +44,7 @@ fn files(root: &Path) -> String {
     found.join(" ")
 }
 
-/// Lets a second run die after some steps, and a third one follow it.
+/// Lets a second run die at some step, then commits a third run.
 fn check(dies: impl FnOnce(Writer)) {
     let lake = tempfile::tempdir().unwrap();
     let root = lake.path();
@@ -66,7 +66,7 @@ fn check(dies: impl FnOnce(Writer)) {
 }
 
 #[test]
-fn a_writer_that_dies_changes_nothing() {
+fn a_writer_that_dies_before_its_commit_changes_nothing() {
     check(drop);
     check(|writer| drop(regions(&writer, "second", &["b"])));
     check(|writer| {
@@ -82,7 +82,7 @@ fn a_writer_that_dies_changes_nothing() {
     });
 }
 
-/// The id of a process that runs no more.
+/// The id of a dead process.
 fn dead() -> u32 {
     let mut child = std::process::Command::new("true").spawn().unwrap();
     child.wait().unwrap();
@@ -90,7 +90,7 @@ fn dead() -> u32 {
 }
 
 #[test]
-fn a_first_run_that_dies_leaves_a_folder_that_can_be_used() {
+fn a_first_run_that_dies_leaves_a_usable_folder() {
     let lake = tempfile::tempdir().unwrap();
     let root = lake.path();
     let writer = Writer::open(root).unwrap();
@@ -103,13 +103,13 @@ fn a_first_run_that_dies_leaves_a_folder_that_can_be_used() {
 }
 
 #[test]
-fn a_commit_stands_when_the_old_cannot_be_cleared() {
+fn commit_succeeds_when_old_files_cannot_be_cleared() {
     let lake = tempfile::tempdir().unwrap();
     let root = lake.path();
     let mut writer = Writer::open(root).unwrap();
     let first = regions(&writer, "first", &["a"]);
     commit(&mut writer, vec![first]);
-    // A manifest that a reader holds and that cannot be understood: what it lists is not known.
+    // A pinned manifest that cannot be parsed: the pruner cannot know which files it lists.
     let path = folder::manifest_path(root, 0);
     std::fs::write(&path, "?").unwrap();
     let held = File::open(&path).unwrap();
@@ -120,7 +120,7 @@ fn a_commit_stands_when_the_old_cannot_be_cleared() {
 }
 
 #[test]
-fn only_names_of_ours_are_cleared() {
+fn clears_only_file_names_of_this_program() {
     let lake = tempfile::tempdir().unwrap();
     let root = lake.path();
     drop(Writer::open(root).unwrap());

@@ -1,4 +1,4 @@
-//! Rows of the dataset `charge`, column by column.
+//! Builds rows of the dataset `charge`, column by column.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use polars::prelude::{
 
 use crate::columns::data_type;
 
-/// Columns that are known so far; the others are null.
+/// The columns set so far. The others are null.
 pub(crate) struct Charges {
     height: usize,
     columns: BTreeMap<&'static str, Column>,
@@ -35,18 +35,18 @@ impl Charges {
         self.column(name, texts.map(IntoColumn::into_column));
     }
 
-    /// The same text in every row.
+    /// Sets the same text in every row.
     pub(crate) fn constant(&mut self, name: &'static str, text: &str) {
         let column = Column::new_scalar(PlSmallStr::EMPTY, PlSmallStr::from_str(text).into(), self.height);
         self.set(name, column);
     }
 
-    /// Words of ours, by row.
+    /// Sets a text of this program for each row.
     pub(crate) fn words(&mut self, name: &'static str, words: Vec<Option<&str>>) {
         self.set(name, words.into_iter().collect::<StringChunked>().into_column());
     }
 
-    /// Multiples of ten to the minus 18.
+    /// Sets amounts, in units of 10^-18.
     pub(crate) fn money(
         &mut self,
         name: &'static str,
@@ -60,7 +60,7 @@ impl Charges {
         Ok(())
     }
 
-    /// Microseconds since 1970.
+    /// Sets instants, in microseconds since 1970.
     pub(crate) fn instants(&mut self, name: &'static str, micros: Option<Vec<Option<i64>>>) {
         if let Some(micros) = micros {
             let series = Series::new(PlSmallStr::EMPTY, micros).into_datetime(TimeUnit::Microseconds, None);
@@ -68,7 +68,7 @@ impl Charges {
         }
     }
 
-    /// The columns of the dataset in their order.
+    /// Returns the columns of the dataset in their order, without `run_id`.
     pub(crate) fn finish(mut self) -> Result<DataFrame, String> {
         let null = |column: &catalog::Field| {
             Column::full_null(PlSmallStr::from_str(&column.name), self.height, &data_type(&column.ty))
@@ -80,12 +80,12 @@ impl Charges {
             known.unwrap_or_else(|| null(field))
         });
         let columns = columns.collect();
-        debug_assert!(self.columns.is_empty(), "columns that the dataset has not: {:?}", self.columns.keys());
+        debug_assert!(self.columns.is_empty(), "columns unknown to the dataset: {:?}", self.columns.keys());
         DataFrame::new(self.height, columns).map_err(|e| e.to_string())
     }
 }
 
-/// The dataset.
+/// The dataset `charge`.
 pub(crate) fn charge() -> &'static Dataset {
     dataset("charge").expect("a dataset of ours")
 }

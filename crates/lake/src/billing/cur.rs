@@ -1,16 +1,17 @@
-//! AWS's Cost and Usage Report, the legacy one and 2.0, in FOCUS's columns.
+//! AWS's Cost and Usage Report, legacy and 2.0, in FOCUS's columns.
 //!
-//! No row is dropped and no cost is changed, so that the sums are those of the report: `billed_cost` is the
-//! unblended cost, in which a Savings Plan's covered usage and its negation cancel out. `effective_cost` is the
-//! amortised cost as AWS's guide to the report adds it up. Categories are those of FOCUS's own conversion rules,
-//! but that credits are Credit, and that a refund corrects.
+//! No row is dropped and no cost is changed, so sums equal those of the report. `billed_cost` is
+//! the unblended cost: in it, a Savings Plan's covered usage and its negation cancel out.
+//! `effective_cost` is the amortised cost, as AWS's guide to the report adds it up. Categories
+//! follow FOCUS's own conversion rules, with two differences: a credit is `Credit`, and a refund
+//! has the class `Correction`.
 
 use polars::prelude::{IntoColumn, StringChunked};
 
 use super::charges::Charges;
 use super::piece::Piece;
 
-/// Columns without which it is no such report.
+/// Required columns of a Cost and Usage Report.
 pub(crate) const NEEDED: &[&str] = &[
     "line_item_unblended_cost",
     "line_item_line_item_type",
@@ -20,7 +21,7 @@ pub(crate) const NEEDED: &[&str] = &[
     "bill_billing_period_start_date",
 ];
 
-/// Texts that have a place of their own: the first that is there of the right ones goes to the left.
+/// Text columns: the dataset's column, and the report's columns in order of preference.
 const TEXTS: &[(&str, &[&str])] = &[
     ("billing_currency", &["line_item_currency_code"]),
     ("charge_description", &["line_item_line_item_description"]),
@@ -105,7 +106,7 @@ fn none(piece: &Piece<'_>) -> StringChunked {
     std::iter::repeat_n(None::<&str>, piece.height()).collect()
 }
 
-/// Usage that a commitment pays for.
+/// Returns true for usage that a commitment pays for.
 fn covered(kind: &str) -> bool {
     matches!(kind, "DiscountedUsage" | "SavingsPlanCoveredUsage")
 }
@@ -145,7 +146,7 @@ fn pricing_category(kind: &str, term: Option<&str>, usage_type: Option<&str>) ->
     }
 }
 
-/// The quantity that is priced; only usage is consumed.
+/// Sets the priced quantity, and for usage the consumed one.
 fn quantities(piece: &mut Piece<'_>, kinds: &StringChunked, charges: &mut Charges) -> Result<(), String> {
     let Some(amounts) = piece.money("line_item_usage_amount")? else { return Ok(()) };
     let units = piece.look("pricing_unit")?.unwrap_or_else(|| none(piece));
@@ -158,7 +159,7 @@ fn quantities(piece: &mut Piece<'_>, kinds: &StringChunked, charges: &mut Charge
     charges.money("pricing_quantity", Some(amounts))
 }
 
-/// The service's name, or its code where there is none: CUR 2.0 has the name in a map.
+/// Sets the service's name, or its code where there is no name. CUR 2.0 has the name in a map.
 fn service(piece: &mut Piece<'_>, charges: &mut Charges) -> Result<(), String> {
     let codes = piece.look("line_item_product_code")?.unwrap_or_else(|| none(piece));
     let names: StringChunked = match piece.text(&["product_product_name"])? {
@@ -173,7 +174,7 @@ fn service(piece: &mut Piece<'_>, charges: &mut Charges) -> Result<(), String> {
     Ok(())
 }
 
-/// `product_name` of CUR 2.0's map of product attributes.
+/// Returns `product_name` of CUR 2.0's map of product attributes.
 fn name_in(product: &str) -> Option<String> {
     let attributes: serde_json::Map<String, serde_json::Value> = serde_json::from_str(product).ok()?;
     attributes.get("product_name")?.as_str().filter(|name| !name.is_empty()).map(String::from)
@@ -192,8 +193,8 @@ fn commitments(plans: &StringChunked, reservations: &StringChunked, charges: &mu
     charges.words("commitment_discount_id", ids.collect());
 }
 
-/// What each line costs when upfront and recurring fees are spread over what they cover; null where the report
-/// lacks the column that says it.
+/// Returns the amortised cost of each line: upfront and recurring fees are spread over the usage
+/// that they cover. Null where the report lacks a column that is needed.
 fn effective(
     piece: &Piece<'_>,
     kinds: &StringChunked,
@@ -216,7 +217,7 @@ fn effective(
             Some("SavingsPlanNegation" | "SavingsPlanUpfrontFee") => Some(0),
             Some("DiscountedUsage") => by_reservation[row],
             Some("RIFee") => Some(idle_upfront[row]? + idle_recurring[row]?),
-            // What is paid at the start of a reservation comes back as the effective cost of what it covers.
+            // A reservation's upfront fee is in the effective cost of the usage that it covers.
             Some("Fee") if reservation.is_some() => Some(0),
             _ => billed[row],
         })

@@ -1,11 +1,12 @@
-//! FOCUS 1.0 to 1.2: its columns are the dataset's, and AWS's own (`x_…`) have a place where CUR has one.
+//! FOCUS 1.0 to 1.2. The dataset has FOCUS's columns; AWS's extra columns (`x_…`) are mapped where
+//! CUR has the same one.
 
 use catalog::Type;
 
 use super::charges::{Charges, charge};
 use super::piece::Piece;
 
-/// Columns without which it is no FOCUS file, in the dataset's spelling.
+/// Required columns of a FOCUS file, in the dataset's spelling.
 pub(crate) const NEEDED: &[&str] = &[
     "billed_cost",
     "effective_cost",
@@ -16,13 +17,13 @@ pub(crate) const NEEDED: &[&str] = &[
     "charge_category",
 ];
 
-/// The dataset's columns that AWS adds to FOCUS, under AWS's names.
+/// AWS's additions to FOCUS, and the dataset's columns for them.
 const ADDED: &[(&str, &str)] =
     &[("x_service_code", "service_code"), ("x_usage_type", "usage_type"), ("x_operation", "operation")];
 
 pub(crate) fn charges(piece: &mut Piece<'_>) -> Result<Charges, String> {
     let mut charges = Charges::new(piece.height());
-    // Ours alone: a column of such a name in a file is no column of FOCUS.
+    // Columns of this program. A file's column of the same name is not a FOCUS column.
     let own = |name: &str| matches!(name, "bill" | "source_format" | "source" | "extra");
     for column in charge().columns.iter().filter(|column| !own(column.name)) {
         match column.ty.ty() {

@@ -1,4 +1,4 @@
-//! Bills into the lake: which files belong together, and what is told of each bill.
+//! Imports bills: checks which files belong together, and reports each bill.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub(crate) fn import(
     if files.whole {
         check_parts(files.paths)?;
     }
-    // Said of another instant, or of another share of the bill, it is another statement.
+    // The same files with another instant, or as another share of the bill, are another run.
     let share = if files.whole { "bill" } else { "part" };
     let (run_id, paths) =
         store.identify(&format!("{share}-{}", files.observed_at.as_microsecond()), files.paths)?;
@@ -27,7 +27,7 @@ pub(crate) fn import(
     if shown.is_some() {
         return Ok(Imported::before(charge().name, shown));
     }
-    // Before anything is made: a file of another kind leaves no lake behind.
+    // Checked before any write: a file of another kind leaves no lake behind.
     for path in &paths {
         super::probe(files.layout, path, files.open).map_err(|why| bad(path, &why))?;
     }
@@ -45,7 +45,7 @@ pub(crate) fn import(
     Ok(Imported::landed(charge().name, told, &committed))
 }
 
-/// What is told of each bill.
+/// Returns the report of each bill.
 fn told(bills: &Bills, files: &BillFiles<'_>) -> Vec<Told> {
     let of_bill = |(scope, bill): (&String, &Bill)| Told {
         dataset: charge(),
@@ -70,10 +70,10 @@ fn read_all(files: &BillFiles<'_>, paths: &[PathBuf], sink: Sink<'_>) -> Result<
                 *bill = told;
                 continue;
             }
-            // A report is delivered anew several times a day, under the same names in another folder.
+            // AWS delivers a report several times a day, with the same names in another folder.
             if bill.source.split(", ").any(|name| name == told.source) {
                 let why = format!(
-                    "another file of that name speaks of {scope} too: one of them is an older delivery; import the newer one alone"
+                    "another file of that name has lines of {scope} too: one of them is an older delivery; import only the newer one"
                 );
                 return Err(bad(path, &why));
             }
@@ -88,7 +88,7 @@ fn bad(path: &Path, why: &str) -> StoreError {
     StoreError::BadFile(format!("{}: {why}", path.display()))
 }
 
-/// A bill comes in parts that count up from `-00001`: without those before it, a part is not the whole bill.
+/// Checks that no part is missing. A bill's parts are numbered from `-00001` without gaps.
 fn check_parts(paths: &[PathBuf]) -> Result<(), StoreError> {
     let mut numbers: BTreeMap<(PathBuf, String), Vec<u32>> = BTreeMap::new();
     for path in paths {
@@ -101,7 +101,7 @@ fn check_parts(paths: &[PathBuf]) -> Result<(), StoreError> {
         if let Some(missing) = (1..).zip(&found).find(|(at, number)| at != *number) {
             return Err(StoreError::BadFile(format!(
                 "part {} of {stem} is not among the files, and a bill is imported with all its parts at once; \
-                 say --partial if they shall only add to what is known",
+                 add --partial to import them as an addition",
                 missing.0
             )));
         }
@@ -109,7 +109,7 @@ fn check_parts(paths: &[PathBuf]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The name before a part's number, with its folder, and the number.
+/// Splits a part's name into its folder, the name before the number, and the number.
 fn part(path: &Path) -> Option<((PathBuf, String), u32)> {
     let name = path.file_name()?.to_str()?;
     let (stem, rest) = name.rsplit_once('-')?;

@@ -1,4 +1,5 @@
-//! Bills: FOCUS and Cost and Usage Reports, mapped column by column, in pieces of bounded size.
+//! Bills: FOCUS exports and Cost and Usage Reports, mapped column by column, in pieces of bounded
+//! size.
 
 mod charges;
 mod cur;
@@ -21,24 +22,24 @@ use piece::{Heading, Piece};
 use table::Open;
 use table::Table;
 
-/// What some files tell of one bill.
+/// The summary of one bill's lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Bill {
-    /// Lines.
+    /// The number of lines.
     pub(crate) rows: u64,
-    /// The first instant of its period, microseconds since 1970.
+    /// The start of its billing period, in microseconds since 1970.
     pub(crate) from: i64,
-    /// The file that speaks of it, or several joined by commas.
+    /// The name of the file with its lines, or several joined by commas.
     pub(crate) source: String,
 }
 
 /// Bills by `<account>/<month>`.
 pub(crate) type Bills = BTreeMap<String, Bill>;
 
-/// Takes charges in the dataset's columns.
+/// Receives charges in the dataset's columns.
 pub(crate) type Sink<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StoreError>;
 
-/// Reads a file, hands its charges over, and says which bills they are of.
+/// Reads a file, gives its charges to `sink`, and returns its bills.
 pub(crate) fn read(
     layout: BillLayout,
     path: &Path,
@@ -64,7 +65,7 @@ pub(crate) fn read(
     Ok(bills)
 }
 
-/// What FOCUS writes in CSV where there is nothing.
+/// The text of an empty field in the layout's CSV files.
 fn null_word(layout: BillLayout) -> &'static [u8] {
     match layout {
         BillLayout::Focus => b"NULL",
@@ -72,7 +73,7 @@ fn null_word(layout: BillLayout) -> &'static [u8] {
     }
 }
 
-/// Whether a file has the columns of that layout; else one sentence.
+/// Checks that a file has the columns of that layout. The error is one sentence.
 pub(crate) fn probe(layout: BillLayout, path: &Path, open: Open<'_>) -> Result<(), String> {
     let table = Table::open(path, open, b"")?;
     check(layout, &table.names.iter().map(|name| Heading::new(name)).collect::<Vec<_>>())
@@ -108,7 +109,7 @@ fn map(
     Ok(frame)
 }
 
-/// The bill of each row. A row that says no account, no period, no currency or no cost is refused.
+/// Returns the bill of each row. A row without account, period, currency or cost is refused.
 fn scopes(
     piece: &Piece<'_>,
     frame: &DataFrame,
@@ -143,7 +144,7 @@ fn scopes(
     Ok(scopes.with_name("bill".into()))
 }
 
-/// The month of an instant, such as `2018-10`. Periods begin at midnight UTC.
+/// The month of an instant, such as `2018-10`. Billing periods begin at midnight UTC.
 fn month(micros: i64) -> Result<String, String> {
     let instant = domain::Timestamp::from_microsecond(micros)
         .map_err(|_| format!("{micros} microseconds since 1970 is not a time"))?;

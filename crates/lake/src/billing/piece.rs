@@ -1,5 +1,5 @@
-//! A piece of a billing file: its columns under plain names, taken one after the other by what they mean.
-//! What nobody takes is kept as JSON.
+//! A piece of a billing file, with its columns under plain names. The caller takes the columns that
+//! it maps; the remaining ones become JSON.
 
 use domain::parse_exact;
 use polars::prelude::{
@@ -15,8 +15,8 @@ pub(crate) struct Heading {
 }
 
 impl Heading {
-    /// `lineItem/UnblendedCost` is `line_item_unblended_cost`, as CUR's Parquet files and CUR 2.0 spell it;
-    /// `BilledCost` is `billed_cost`.
+    /// Converts a name to snake case. `lineItem/UnblendedCost` becomes `line_item_unblended_cost`,
+    /// the spelling of CUR's Parquet files and of CUR 2.0. `BilledCost` becomes `billed_cost`.
     pub(crate) fn new(name: &str) -> Heading {
         let mut key = String::with_capacity(name.len() + 8);
         for c in name.chars() {
@@ -35,11 +35,11 @@ impl Heading {
     }
 }
 
-/// Some rows, with what was taken of their columns.
+/// Some rows of a file, with marks on the columns that were taken.
 pub(crate) struct Piece<'a> {
     headings: &'a [Heading],
     frame: &'a DataFrame,
-    /// The number of its first row in the file, from 1 on.
+    /// The number of its first row in the file, counted from 1.
     first: usize,
     taken: Vec<bool>,
 }
@@ -53,36 +53,36 @@ impl<'a> Piece<'a> {
         self.frame.height()
     }
 
-    /// The row's number, in words.
+    /// The row's number in the file, for messages.
     pub(crate) fn row(&self, at: usize) -> String {
         format!("row {}", self.first + at)
     }
 
-    /// Looks at a column, which is kept as it is nonetheless.
+    /// Returns a column's texts without taking the column. Empty ones are null.
     pub(crate) fn look(&self, key: &str) -> Result<Option<StringChunked>, String> {
         self.place(key).map(|at| self.texts(at)).transpose()
     }
 
-    /// Takes the texts of the first of these columns that is there. Empty ones are null.
+    /// Takes the first of these columns that exists and returns its texts. Empty ones are null.
     pub(crate) fn text(&mut self, keys: &[&str]) -> Result<Option<StringChunked>, String> {
         let Some(at) = keys.iter().find_map(|key| self.place(key)) else { return Ok(None) };
         self.taken[at] = true;
         self.texts(at).map(Some)
     }
 
-    /// Takes amounts: multiples of ten to the minus 18. What does not fit DECIMAL(38,18) is refused.
+    /// Takes amounts, in units of 10^-18. An amount that does not fit DECIMAL(38,18) is refused.
     pub(crate) fn money(&mut self, key: &str) -> Result<Option<Vec<Option<i128>>>, String> {
         let Some(at) = self.place(key) else { return Ok(None) };
         self.taken[at] = true;
         self.amounts(at).map(Some)
     }
 
-    /// Looks at amounts, which are kept as they are nonetheless.
+    /// Returns amounts without taking the column.
     pub(crate) fn look_money(&self, key: &str) -> Result<Option<Vec<Option<i128>>>, String> {
         self.place(key).map(|at| self.amounts(at)).transpose()
     }
 
-    /// Takes instants, microseconds since 1970.
+    /// Takes instants, in microseconds since 1970.
     pub(crate) fn instants(&mut self, key: &str) -> Result<Option<Vec<Option<i64>>>, String> {
         let Some(at) = self.place(key) else { return Ok(None) };
         self.taken[at] = true;
@@ -105,7 +105,7 @@ impl<'a> Piece<'a> {
 
     fn parsed_instants(&self, at: usize) -> Result<Vec<Option<i64>>, String> {
         let texts = self.texts(at)?;
-        // Neighbours mostly say the same.
+        // Most rows repeat the text of the row before.
         let mut last: (&str, Option<i64>) = ("", None);
         let mut found = Vec::with_capacity(texts.len());
         for (row, text) in texts.iter().enumerate() {
@@ -115,7 +115,11 @@ impl<'a> Piece<'a> {
             };
             if text != last.0 {
                 let instant = domain::parse_instant(text).ok_or_else(|| {
-                    format!("{}: {} is \"{text}\", which is no time", self.row(row), self.headings[at].name)
+                    format!(
+                        "{}: {} is \"{text}\", which is not a time",
+                        self.row(row),
+                        self.headings[at].name
+                    )
                 })?;
                 last = (text, Some(instant.as_microsecond()));
             }
@@ -124,13 +128,15 @@ impl<'a> Piece<'a> {
         Ok(found)
     }
 
-    /// What nobody took, as a JSON object of texts by the file's own names; null where all of it is empty.
+    /// Returns the columns that were not taken, as a JSON object of texts by the file's own names.
+    /// Null where all are empty.
     pub(crate) fn rest(&self) -> Result<Column, String> {
         let left = (0..self.headings.len()).filter(|at| !self.taken[*at]);
         self.object("extra", left.map(|at| (at, self.headings[at].name.as_str())).collect())
     }
 
-    /// Takes the columns whose names begin so, and makes a JSON object of them by what follows.
+    /// Takes the columns whose names begin with one of the prefixes. Returns a JSON object of their
+    /// texts, by the rest of each name.
     pub(crate) fn prefixed(
         &mut self,
         name: &'static str,
@@ -182,19 +188,18 @@ impl<'a> Piece<'a> {
         self.frame.columns()[at].as_materialized_series()
     }
 
-    /// A column as texts; what is empty is null. A map is a JSON object of texts.
+    /// Returns a column as texts. Empty texts are null. A map becomes a JSON object of texts.
     fn texts(&self, at: usize) -> Result<StringChunked, String> {
         let column = self.series(at);
         if matches!(column.dtype(), DataType::List(of) if matches!(**of, DataType::Struct(_))) {
             return maps(column).map_err(|e| format!("its column {}: {e}", self.headings[at].name));
         }
         if *column.dtype() == DataType::Float64 {
-            // The shortest text that is read as the same number, which is what was written there.
+            // The shortest text that parses to the same number, which is the number as written.
             let numbers = column.f64().map_err(|e| e.to_string())?;
             return Ok(numbers.iter().map(|number| number.map(|number| number.to_string())).collect());
         }
-        let nested =
-            |e| format!("its column {}, which is neither plain nor a map: {e}", self.headings[at].name);
+        let nested = |e| format!("its column {} is neither plain nor a map: {e}", self.headings[at].name);
         let texts = column.cast(&DataType::String).map_err(nested)?;
         let texts = texts.str().map_err(|e| e.to_string())?;
         if texts.iter().flatten().all(|text| !text.is_empty()) {
@@ -207,7 +212,7 @@ impl<'a> Piece<'a> {
         let column = self.series(at);
         if *column.dtype() == DataType::Float32 {
             return Err(format!(
-                "its column {} is of single precision, which holds no amount of money",
+                "its column {} is of single precision, which cannot represent money exactly",
                 self.headings[at].name
             ));
         }
@@ -226,7 +231,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// Maps, which are lists of key and value, as JSON objects of texts.
+/// Converts maps, which are lists of key and value, to JSON objects of texts.
 fn maps(column: &Series) -> Result<StringChunked, String> {
     let failed = |e: polars::prelude::PolarsError| e.to_string();
     let mut objects = Vec::with_capacity(column.len());
@@ -237,7 +242,7 @@ fn maps(column: &Series) -> Result<StringChunked, String> {
         };
         let parts = entries.as_ref().struct_().map_err(failed)?.fields_as_series();
         let [keys, values] = parts.as_slice() else {
-            return Err("it is no map of key and value".into());
+            return Err("it is not a map of key and value".into());
         };
         let texts = |part: &Series| part.cast(&DataType::String).map_err(failed);
         let (keys, values) = (texts(keys)?, texts(values)?);
@@ -261,7 +266,7 @@ fn json(text: &str) -> String {
     out
 }
 
-/// Adds a text as JSON writes it.
+/// Appends a text as a JSON string.
 fn push_json(out: &mut String, text: &str) {
     out.push('"');
     if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
@@ -278,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_spelt_as_cur_2_spells_them() {
+    fn spells_names_as_cur_2_does() {
         let check = |name: &str, key: &str| assert_eq!(Heading::new(name).key, key);
         check("lineItem/UnblendedCost", "line_item_unblended_cost");
         check("product/ProductName", "product_product_name");

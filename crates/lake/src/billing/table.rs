@@ -1,4 +1,4 @@
-//! A foreign table on disk, CSV or Parquet, read piece by piece: what it holds at once does not grow with it.
+//! Reads a foreign table, CSV or Parquet, piece by piece. Memory use does not grow with the file.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read};
@@ -12,17 +12,18 @@ use polars::prelude::{Column, DataFrame, IntoColumn, PlSmallStr, StringChunkedBu
 /// Rows of a piece.
 const PIECE: usize = 25_000;
 
-/// Opens a file of text, which may be compressed.
+/// Opens a text file, which may be compressed.
 pub(crate) type Open<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 
-/// An open table. Each text of an error is a lowercase fragment that begins with "it" or a row.
+/// An open table. Each error text is a lowercase fragment that begins with "it", "its" or a row or
+/// line number.
 pub(crate) struct Table {
-    /// The columns' names, in the file's words.
+    /// The columns' names, in the file's spelling.
     pub(crate) names: Vec<String>,
     rows: Rows,
-    /// Rows that were handed over.
+    /// The number of rows returned so far.
     read: usize,
-    /// What stands in a field of CSV where there is nothing.
+    /// The text of an empty CSV field.
     null: &'static [u8],
 }
 
@@ -31,7 +32,7 @@ enum Rows {
     Parquet(File, usize),
 }
 
-/// Remembers the last byte: a file that does not end a line was cut short.
+/// A reader that remembers the last byte. A file whose last line has no line end was cut short.
 struct Ending {
     reader: Box<dyn BufRead>,
     last: u8,
@@ -48,8 +49,8 @@ impl Read for Ending {
 }
 
 impl Table {
-    /// Opens a file and reads the names of its columns.
-    /// An empty field of CSV is null, and so is `null`.
+    /// Opens a file and reads the names of its columns. An empty CSV field is null, and so is one
+    /// that equals `null`.
     pub(crate) fn open(path: &Path, open: Open<'_>, null: &'static [u8]) -> Result<Table, String> {
         let mut file = File::open(path).map_err(|e| format!("it cannot be read: {e}"))?;
         let mut start = [0; 4];
@@ -63,7 +64,8 @@ impl Table {
         Ok(Table { names, rows, read: 0, null })
     }
 
-    /// The next rows; none after the last one. CSV's columns are texts, Parquet's have their own types.
+    /// Returns the next rows, or none after the last one. CSV columns are texts; Parquet columns
+    /// have their own types.
     pub(crate) fn next(&mut self) -> Result<Option<DataFrame>, String> {
         let piece = match &mut self.rows {
             Rows::Csv(reader) => csv_piece(reader, &self.names, self.null)?,
@@ -103,7 +105,7 @@ fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, Rows),
         .iter()
         .enumerate()
         .map(|(at, name)| {
-            // Spreadsheets begin a file with a mark of its byte order.
+            // Spreadsheet programs begin a file with a byte order mark.
             let name = if at == 0 { name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name) } else { name };
             String::from_utf8(name.to_vec()).map_err(|_| "its header is not UTF-8 text".to_string())
         })

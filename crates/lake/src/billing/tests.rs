@@ -13,7 +13,7 @@ fn open(path: &Path) -> std::io::Result<Box<dyn std::io::BufRead>> {
     Ok(Box::new(BufReader::new(File::open(path)?)))
 }
 
-/// Reads a file and shows these columns, a line each row, then each bill with its rows.
+/// Reads a file. Returns these columns, one line for each row, then the row count of each bill.
 fn shown(layout: BillLayout, name: &str, bytes: &[u8], columns: &[&str]) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join(name);
@@ -54,7 +54,7 @@ reservation/EffectiveCost,reservation/ReservationARN,reservation/UnusedAmortized
 savingsPlan/SavingsPlanEffectiveCost,savingsPlan/SavingsPlanARN,savingsPlan/TotalCommitmentToDate,savingsPlan/UsedCommitment,\
 resourceTags/user:Name,product/vcpu";
 
-/// A line of a legacy report: kind, unblended cost, and what follows the unit.
+/// A line of a legacy report: kind, unblended cost, and the fields after the unit.
 fn line(kind: &str, cost: &str, rest: &str) -> String {
     format!(
         "111122223333,2026-10-01T00:00:00Z,Anniversary,{kind},2026-10-02T03:00:00.000Z,AmazonEC2,1.0,USD,{cost},\
@@ -67,7 +67,7 @@ fn cur(lines: &[String]) -> String {
 }
 
 #[test]
-fn credits_refunds_taxes_fees_and_amortised_cost_are_told_apart() {
+fn distinguishes_credits_refunds_taxes_fees_and_amortised_cost() {
     let lines = [
         line("Usage", "0.0960000000", ",,,,,,,,,2"),
         line("DiscountedUsage", "0", "0.0610000000,arn:ri,,,,,,,,"),
@@ -114,7 +114,7 @@ fn credits_refunds_taxes_fees_and_amortised_cost_are_told_apart() {
 }
 
 #[test]
-fn what_has_no_place_is_kept_under_its_own_name() {
+fn keeps_unmapped_columns_under_their_own_names() {
     let lines = [line("Usage", "1", ",,,,,,,,\"a \"\"b\"\" ü\",2"), line("Usage", "1", "0.5,arn:ri,,,,,,,,")];
     check(
         BillLayout::Cur,
@@ -127,7 +127,7 @@ fn what_has_no_place_is_kept_under_its_own_name() {
 }
 
 #[test]
-fn what_a_report_does_not_say_is_null() {
+fn columns_missing_from_a_report_are_null() {
     let short = "bill_payer_account_id,bill_billing_period_start_date,line_item_line_item_type,line_item_usage_start_date,line_item_currency_code,line_item_unblended_cost,line_item_product_code,product,resource_tags\n\
         1,2026-10-01 00:00:00,DiscountedUsage,2026-10-01 00:00:00,USD,0,AmazonEC2,\"{\"\"product_name\"\":\"\"EC2\"\"}\",\"{\"\"user_name\"\":\"\"x\"\"}\"\n\
         1,2026-11-01 00:00:00,SavingsPlanRecurringFee,2026-11-01 00:00:00,EUR,3,ComputeSavingsPlans,,\n";
@@ -145,7 +145,7 @@ fn what_a_report_does_not_say_is_null() {
 const FOCUS: &str = "BilledCost,EffectiveCost,ListCost,BillingCurrency,BillingAccountId,BillingPeriodStart,ChargePeriodStart,ChargeCategory,ServiceName,Tags,x_UsageType,x_Discounts,InvoiceId\n";
 
 #[test]
-fn focus_is_taken_as_it_is() {
+fn focus_columns_are_kept_unchanged() {
     let text = format!(
         "{FOCUS}0.00000080000,0,NULL,USD,12,2024-09-01 00:00:00,2024-09-18 22:00:00,Usage,S3,\"{{\"\"a\"\": \"\"b\"\"}}\",Requests,{{}},NULL\n\
          -2.6137,-3,1,USD,12,2024-09-01T00:00:00Z,2024-09-18T22:00:00Z,Credit,S3,,,,I-7\n"
@@ -169,7 +169,7 @@ fn focus_is_taken_as_it_is() {
     );
 }
 
-/// A FOCUS export as Parquet, with doubles and times of its own types.
+/// A FOCUS export as Parquet, with typed costs and times.
 fn parquet(cost: Type, value: Value) -> Vec<u8> {
     let mut fields: Vec<Field> =
         ["BilledCost", "EffectiveCost"].map(|name| Field::new(name, cost.clone())).into();
@@ -192,7 +192,7 @@ fn parquet(cost: Type, value: Value) -> Vec<u8> {
 }
 
 #[test]
-fn a_double_is_the_number_that_was_written() {
+fn reads_a_double_as_the_number_that_was_written() {
     let check = |cost: Type, value: Value, expected: &str| {
         let columns = ["billed_cost", "service_name", "charge_period_start"];
         let found = shown(BillLayout::Focus, "x.parquet", &parquet(cost, value), &columns);
@@ -218,7 +218,7 @@ fn a_double_is_the_number_that_was_written() {
 }
 
 #[test]
-fn what_is_no_bill_is_said() {
+fn refuses_a_file_that_is_not_a_valid_bill() {
     let check = |layout, text: &str, expected: &str| {
         let why = shown(layout, "bill", text.as_bytes(), &[]).expect_err(text);
         assert!(why.contains(expected), "{text}: {why}");
@@ -244,7 +244,7 @@ fn what_is_no_bill_is_said() {
     check(
         BillLayout::Focus,
         &with("2024-09-01", "September"),
-        "BillingPeriodStart is \"September\", which is no time",
+        "BillingPeriodStart is \"September\", which is not a time",
     );
     check(BillLayout::Focus, &with("\n", ""), "it is cut short");
     check(BillLayout::Focus, &with(",,,\n", "\n"), "line 2 has 10 fields and its header has 13");
@@ -259,7 +259,7 @@ fn what_is_no_bill_is_said() {
 }
 
 #[test]
-fn the_seeds_of_the_fuzz_targets_are_bills() {
+fn seeds_of_the_fuzz_targets_are_valid_bills() {
     let check = |layout: BillLayout, text: &str, lines: &str| {
         let shown = shown(layout, "bill", text.as_bytes(), &[]).unwrap();
         assert_eq!(shown.trim(), lines);
