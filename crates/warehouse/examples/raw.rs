@@ -1,11 +1,11 @@
-//! The rival of the bench: DuckDB's library alone. Opens a file read-only (or `:memory:`) and runs the
-//! statements of another file, reading every row.
+//! The baseline of the benchmark: DuckDB's library alone. Opens a file read-only (or `:memory:`)
+//! and runs the statements of another file, reading every row.
 
 use duckdb::{AccessMode, Config, Connection};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [file, statements] = words.as_slice() else { return Err("FILE STATEMENTS are expected".into()) };
+    let [file, statements] = words.as_slice() else { return Err("usage: raw FILE STATEMENTS".into()) };
     let connection = match file.as_str() {
         ":memory:" => Connection::open_in_memory()?,
         path => Connection::open_with_flags(path, Config::default().access_mode(AccessMode::ReadOnly)?)?,

@@ -1,4 +1,5 @@
-//! Arrow batches as neutral pages. What a neutral value cannot hold is refused, never rounded.
+//! Conversion of Arrow batches to neutral pages. A value that does not fit is refused, never
+//! rounded.
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, FixedSizeListArray, ListArray, MapArray, RecordBatch, StructArray,
@@ -12,7 +13,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use catalog::{Field, Page, Type, Value};
 use domain::{Decimal, Timestamp};
 
-/// The neutral columns of a schema.
+/// Returns the neutral columns of a schema.
 pub(crate) fn fields(schema: &Schema) -> Vec<Field> {
     schema.fields().iter().map(|field| Field::new(field.name(), ty(field.data_type()))).collect()
 }
@@ -33,14 +34,14 @@ fn ty(data_type: &DataType) -> Type {
     }
 }
 
-/// A batch as a page.
+/// Converts a batch to a page.
 ///
-/// Errors: a number of more than 28 digits, an instant outside the years -9999 to 9999, or one that lies
-/// between two microseconds.
+/// Errors: a number of more than 28 digits, an instant outside the years -9999 to 9999, or an
+/// instant with a fraction of a microsecond.
 pub(crate) fn page(batch: &RecordBatch) -> Result<Page, String> {
     let width = batch.num_columns();
     let mut rows: Vec<Vec<Value>> = (0..batch.num_rows()).map(|_| Vec::with_capacity(width)).collect();
-    // Column by column, so that the memory of one serves for the next.
+    // Column by column, so that the memory of one column is reused for the next.
     for column in batch.columns() {
         for (row, value) in rows.iter_mut().zip(values(column)?) {
             row.push(value);
@@ -123,13 +124,14 @@ fn instant(micros: i64) -> Result<Value, String> {
 
 fn whole_micros(nanos: i64) -> Result<Value, String> {
     if nanos % 1000 != 0 {
-        return Err("an instant is not of whole microseconds; CAST it to TIMESTAMP or VARCHAR".into());
+        return Err("an instant has a fraction of a microsecond; CAST it to TIMESTAMP or VARCHAR".into());
     }
     instant(nanos / 1000)
 }
 
 fn lists(array: &ListArray) -> Result<Vec<Value>, String> {
-    // All items at once and then parted: an array for each row would cost a search some 5 ms.
+    // All items are converted at once and then split: one array per row would cost a search about 5
+    // ms.
     let offsets = array.value_offsets();
     let mut items = values(array.values())?.into_iter().skip(offsets[0] as usize);
     let one = |row: usize| {
@@ -174,7 +176,7 @@ fn blobs(array: &BinaryArray) -> Vec<Value> {
     array.iter().map(|bytes| bytes.map(hex).into()).collect()
 }
 
-/// Types that have no neutral counterpart (times of day, intervals, …), as Arrow writes them.
+/// Converts types without a neutral counterpart (times of day, intervals, …) to Arrow's text form.
 fn texts(array: &ArrayRef) -> Result<Vec<Value>, String> {
     let options = FormatOptions::default().with_null("");
     let formatter = ArrayFormatter::try_new(array, &options).map_err(|e| e.to_string())?;
@@ -190,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instant_between_two_microseconds_is_refused() {
+    fn rejects_an_instant_with_a_fraction_of_a_microsecond() {
         let connection = Connection::open_in_memory().unwrap();
         let check = |sql: &str, expected: &str| {
             let mut statement = connection.prepare(sql).unwrap();

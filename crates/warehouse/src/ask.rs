@@ -1,4 +1,4 @@
-//! Named questions, and the port that programs see.
+//! Named questions, and the warehouse behind the port [`Ask`].
 
 use std::any::Any;
 use std::path::PathBuf;
@@ -23,16 +23,16 @@ pub struct Warehouse {
     home: Home,
     connection: Connection,
     held: Vec<Box<dyn Any>>,
-    /// The key of stand-ins, where they are shown.
+    /// The key of the stand-ins, if they are shown.
     key: Option<String>,
 }
 
 impl Warehouse {
-    /// Opens the warehouse of the sources: the published file in one of the folders, else a new one
-    /// in the first that can be written, else in memory. `lake` is the folder of the user's lake, if
-    /// there is one: its source is the last.
+    /// Opens the warehouse of the sources: the published file in one of the folders, else a new
+    /// file in the first writable folder, else in memory. `lake` is the folder of the user's lake,
+    /// if there is one; its source is the last.
     ///
-    /// Errors: [`AskError::Lake`] when the data cannot be read as what the manifests say.
+    /// Errors: [`AskError::Lake`] if the data cannot be read as the manifests describe it.
     pub fn open(
         sources: Vec<Source>,
         lake: Option<PathBuf>,
@@ -42,7 +42,7 @@ impl Warehouse {
         Ok(Warehouse { sources, lake, home, connection, held: Vec::new(), key: None })
     }
 
-    /// Keeps something alive for as long as this answers: the lock on the lake's manifest.
+    /// Keeps a value alive as long as this warehouse, such as the lock on the lake's manifest.
     pub fn keep(&mut self, held: Box<dyn Any>) {
         self.held.push(held);
     }
@@ -64,7 +64,7 @@ impl Warehouse {
 impl Ask for Warehouse {
     fn redact(&mut self, key: &str) -> Result<(), AskError> {
         redact::redact(&self.connection, &self.home, &self.sources, key)
-            .map_err(|e| own("what is to be redacted", e))?;
+            .map_err(|e| own("redacted data", e))?;
         self.key = Some(key.into());
         Ok(())
     }
@@ -73,7 +73,7 @@ impl Ask for Warehouse {
         let Some(family) = family(question, values) else {
             return ask(&self.connection, question, values);
         };
-        // However large the lake is: only the files that can hold the one type are opened.
+        // Opens only the files that can contain the instance type, however large the lake is.
         let read = DATASETS.iter().filter(|d| d.kind == Kind::Changes && reads(question, d));
         let cut: Vec<&'static Dataset> = read.collect();
         let own = |e| own(question.name, e);
@@ -88,7 +88,7 @@ impl Ask for Warehouse {
     }
 
     fn ask_all(&self, asked: &[Bound]) -> Vec<Result<Page, AskError>> {
-        // Stand-ins, and what is cut down to a family, are views of the one connection alone.
+        // Stand-ins, and datasets limited to a family, are views of this one connection.
         let of_connection =
             self.key.is_some() || asked.iter().any(|(question, values)| family(question, values).is_some());
         match self.connection.try_clone() {
@@ -98,7 +98,8 @@ impl Ask for Warehouse {
     }
 
     fn query(&self, query: &Query, stop: &Stop, sink: PageSink<'_>) -> Result<Ended, AskError> {
-        // Whoever makes a newer one removes this one; what is open here stays, and the room opens anew.
+        // A newer warehouse may have removed this file. The open connection keeps it, but the query
+        // process opens it anew.
         let home = match &self.home {
             Home::File(path) if !path.exists() => &Home::Memory,
             home => home,
@@ -128,8 +129,8 @@ impl Ask for Warehouse {
     }
 }
 
-/// Answers the first question here and the others meanwhile on a second connection: with a thread for each of them,
-/// small ones take the processors from the large one.
+/// Answers the first question on this connection, and the others in parallel on a second one. With
+/// one thread per question, small questions would take processors from the large one.
 fn side_by_side(own: &Connection, other: Connection, asked: &[Bound]) -> Vec<Result<Page, AskError>> {
     let Some(((question, values), rest)) = asked.split_first() else { return Vec::new() };
     std::thread::scope(|scope| {
@@ -141,7 +142,7 @@ fn side_by_side(own: &Connection, other: Connection, asked: &[Bound]) -> Vec<Res
     })
 }
 
-/// The family of the one instance type that the question is about.
+/// Returns the family of the instance type, if the question is about one type.
 fn family(question: &Question, values: &[(String, Value)]) -> Option<String> {
     let name = question.type_param()?;
     match values.iter().find(|(given, _)| *given == name)? {
@@ -150,7 +151,7 @@ fn family(question: &Question, values: &[(String, Value)]) -> Option<String> {
     }
 }
 
-/// Whether the question's text names the dataset.
+/// Whether the question's text contains the dataset's name.
 fn reads(question: &Question, dataset: &Dataset) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     question.text.split(|c: char| !is_part(c)).any(|word| word == dataset.name)
@@ -158,15 +159,15 @@ fn reads(question: &Question, dataset: &Dataset) -> bool {
 
 /// Binds the values and reads the whole answer.
 ///
-/// Errors: [`AskError::BadSql`] when a value is missing or cannot be bound. A question of ours that fails on
-/// data of ours is no fault of who asks: [`AskError::Lake`].
+/// Errors: [`AskError::BadSql`] if a value is missing or cannot be bound. [`AskError::Lake`] if a
+/// named question fails on the lake's data, because that is not the user's error.
 pub(crate) fn ask(
     connection: &Connection,
     question: &Question,
     values: &[(String, Value)],
 ) -> Result<Page, AskError> {
     let own = |e| own(question.name, e);
-    // Prepared anew each time: a kept plan knows the files of the family that was asked about before.
+    // Prepared each time: a reused plan would contain the files of the family requested before.
     let mut statement = connection.prepare(question.text).map_err(own)?;
     let mut bound = Vec::new();
     for at in 1..=statement.parameter_count() {
@@ -174,7 +175,7 @@ pub(crate) fn ask(
         let (_, value) = values
             .iter()
             .find(|(given, _)| *given == name)
-            .ok_or_else(|| AskError::BadSql(format!("{} was asked without ${name}", question.name)))?;
+            .ok_or_else(|| AskError::BadSql(format!("{} needs a value for ${name}", question.name)))?;
         bound.push(bindable(value)?);
     }
     let batches = statement.query_arrow(duckdb::params_from_iter(bound)).map_err(own)?;
@@ -199,7 +200,7 @@ fn bindable(value: &Value) -> Result<DuckValue, AskError> {
         Value::Float(number) => DuckValue::Double(*number),
         Value::Text(text) => DuckValue::Text(text.clone()),
         Value::Timestamp(instant) => DuckValue::Timestamp(TimeUnit::Microsecond, instant.as_microsecond()),
-        // DuckDB binds no lists; the questions split them again.
+        // DuckDB cannot bind lists; the questions split the text again.
         Value::List(items) => {
             let texts = items.iter().map(|item| match item {
                 Value::Text(text) => text.clone(),
@@ -207,7 +208,7 @@ fn bindable(value: &Value) -> Result<DuckValue, AskError> {
             });
             DuckValue::Text(texts.collect::<Vec<_>>().join(","))
         }
-        other => return Err(AskError::BadSql(format!("{other:?} cannot be a parameter"))),
+        other => return Err(AskError::BadSql(format!("{other:?} cannot be bound to a parameter"))),
     })
 }
 
@@ -217,16 +218,16 @@ pub(crate) fn bad_sql(error: duckdb::Error) -> AskError {
 
 fn table_doc(table: &str) -> String {
     if table == "price_held" {
-        return "On-demand prices that are held back as absurd until somebody accepts them.".into();
+        return "Quarantined on-demand prices. No answer uses them until a user accepts them.".into();
     }
     let (name, history) = match table.strip_suffix("_history") {
-        Some(name) => (name, " All that was ever known, with the span in which it held."),
+        Some(name) => (name, " All rows ever collected, with the time span in which each was valid."),
         None => (table, ""),
     };
-    // What people see under this name is the view, and what the API reported is in its history.
+    // The view of this name is corrected; the values that the API reported are in its history.
     let corrected = matches!(name, "instance_type" | "instance_type_corrected") && history.is_empty();
     let (name, history) = match corrected {
-        true => ("instance_type", " Corrected by the makers' documents."),
+        true => ("instance_type", " Corrected with the manufacturers' documents."),
         false => (name, history),
     };
     catalog::dataset(name).map(|dataset| format!("{}{history}", dataset.doc)).unwrap_or_default()
@@ -234,14 +235,14 @@ fn table_doc(table: &str) -> String {
 
 fn column_doc(table: &str, column: &str) -> String {
     match column {
-        "valid_from" => return "from when this was the newest statement".into(),
-        "valid_until" => return "until when; null while nothing newer is known".into(),
-        "run_id" => return "the collection_run that brought the row".into(),
-        "held_id" => return "names product, place and price".into(),
+        "valid_from" => return "start of the time span in which the row is the newest".into(),
+        "valid_until" => return "end of that time span; null while the row is the newest".into(),
+        "run_id" => return "the collection_run that added the row".into(),
+        "held_id" => return "id of the quarantined price, derived from product, region and price".into(),
         "median_price" => {
-            return "the median that it was compared with, in `currency`; null without one".into();
+            return "median price that it was compared with, in `currency`; null without one".into();
         }
-        "reason" => return "why it is held".into(),
+        "reason" => return "why the price is quarantined".into(),
         _ => {}
     }
     let table = ["_history", "_corrected", "_held"]

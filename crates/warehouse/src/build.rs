@@ -1,4 +1,4 @@
-//! The statements that make a warehouse over the files of some manifests.
+//! The statements that create a warehouse over the files of some manifests.
 
 use std::collections::BTreeSet;
 
@@ -21,13 +21,13 @@ const HELD: &str = include_str!("../../../queries/build/held.sql");
 const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
 pub(crate) const STATED: &str = include_str!("../../../queries/build/stated.sql");
 
-/// Columns that no file of a dataset has, by the names of both.
+/// Columns that no file of their dataset has, as (dataset, column).
 pub(crate) type Lacking = BTreeSet<(&'static str, &'static str)>;
 
-/// All statements, in the order in which they run. The files' names are literals in them: a view must
-/// not see a file that its manifest does not list.
+/// Returns all statements, in the order of execution. They contain file names as literals, because
+/// a view must not read a file that its manifest does not list.
 pub(crate) fn statements(sources: &[Source], lacking: &Lacking) -> Vec<String> {
-    // Snapshots are dated by the log of runs, so that comes first.
+    // Snapshots take their dates from the run log, so the log comes first.
     let (logs, others): (Vec<&Dataset>, Vec<&Dataset>) = DATASETS.iter().partition(|d| d.kind == Kind::Log);
     let mut statements: Vec<String> =
         logs.into_iter().chain(others).flat_map(|dataset| make(dataset, sources, lacking)).collect();
@@ -35,7 +35,7 @@ pub(crate) fn statements(sources: &[Source], lacking: &Lacking) -> Vec<String> {
     statements
 }
 
-/// Says when a source holds a dataset of ours in a layout that only a newer version can read.
+/// Checks that this version can read the layout of every file.
 pub(crate) fn check_versions(sources: &[Source]) -> Result<(), AskError> {
     for source in sources {
         for file in &source.manifest.files {
@@ -90,7 +90,7 @@ fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String>
     }
 }
 
-/// A template with the dataset's name, columns and key.
+/// Fills the dataset's name, columns and key into a template.
 pub(crate) fn fill(template: &str, dataset: &Dataset) -> String {
     let columns: Vec<&str> = dataset.columns.iter().map(|column| column.name).collect();
     template
@@ -99,7 +99,7 @@ pub(crate) fn fill(template: &str, dataset: &Dataset) -> String {
         .replace("{key}", &dataset.key.join(", "))
 }
 
-/// The rows of a dataset's files in these sources, as SQL.
+/// Returns a query of the rows of a dataset's files in these sources.
 pub(crate) fn rows_of(
     connection: &Connection,
     dataset: &'static Dataset,
@@ -109,7 +109,7 @@ pub(crate) fn rows_of(
     Ok(rows(dataset, &files, &lacking_in(connection, dataset, &files)?))
 }
 
-/// The rows of a dataset's files, as SQL.
+/// Returns a query of the rows of these files.
 fn rows(dataset: &Dataset, files: &[String], lacking: &Lacking) -> String {
     let fields = dataset.fields();
     let read = |field: &Field| {
@@ -118,7 +118,7 @@ fn rows(dataset: &Dataset, files: &[String], lacking: &Lacking) -> String {
     if files.is_empty() {
         return EMPTY.replace("{typed}", &list(&fields, null));
     }
-    // The files last, so that nothing is replaced in a file's name.
+    // The files come last, so that nothing is replaced inside a file name.
     ROWS.replace("{fields}", &list(&fields, read)).replace("{files}", &files.join(", "))
 }
 
@@ -136,7 +136,7 @@ fn files_where(dataset: &Dataset, sources: &[Source], wanted: impl Fn(&DataFile)
     sources.iter().flat_map(of).collect()
 }
 
-/// Cuts a dataset of changes down to the files that can hold a family, until [`make_whole`].
+/// Limits a dataset of changes to the files that can contain a family, until [`make_whole`].
 pub(crate) fn cut_down(
     connection: &Connection,
     sources: &[Source],
@@ -149,12 +149,12 @@ pub(crate) fn cut_down(
     connection.execute_batch(&view.replace("{rows}", &rows(dataset, &files, &lacking)))
 }
 
-/// Takes [`cut_down`] back.
+/// Undoes [`cut_down`].
 pub(crate) fn make_whole(connection: &Connection, dataset: &Dataset) -> duckdb::Result<()> {
     connection.execute_batch(&WHOLE.replace("{dataset}", dataset.name))
 }
 
-/// A text as a SQL literal.
+/// Returns a text as a SQL literal.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
@@ -167,7 +167,7 @@ fn null(field: &Field) -> String {
     format!("CAST(NULL AS {}) AS {}", field.ty.sql(), field.name)
 }
 
-/// Makes the tables and views.
+/// Creates the tables and views.
 pub(crate) fn make_all(connection: &Connection, sources: &[Source]) -> duckdb::Result<()> {
     for statement in statements(sources, &lacking(connection, sources)?) {
         connection.execute_batch(&statement)?;
@@ -175,8 +175,8 @@ pub(crate) fn make_all(connection: &Connection, sources: &[Source]) -> duckdb::R
     Ok(())
 }
 
-/// A union with typed columns would do the same within SQL, and would cost a view what DuckDB knows of its
-/// files: counting rows would read them all.
+/// Returns the columns that the files lack. A union with typed columns would have the same effect
+/// in SQL, but a view would lose DuckDB's file statistics: counting rows would read all files.
 fn lacking(connection: &Connection, sources: &[Source]) -> duckdb::Result<Lacking> {
     let mut lacking = Lacking::new();
     for dataset in DATASETS {

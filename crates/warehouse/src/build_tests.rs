@@ -1,4 +1,4 @@
-//! Every statement of `queries/` against empty typed tables.
+//! Runs every statement of `queries/` against empty typed tables.
 
 use catalog::{QUESTIONS, Row, Type, Value};
 use domain::Timestamp;
@@ -6,9 +6,9 @@ use duckdb::Connection;
 
 use super::*;
 
-/// Checks every question against empty typed tables: that it can be prepared, that it names no
-/// parameter which its head does not declare, and that its columns are those of its row struct.
-/// Returns one sentence per fault.
+/// Checks every question against empty typed tables: it can be prepared, it uses exactly the
+/// parameters that its head declares, and its columns are those of its row struct. Returns one
+/// sentence per fault.
 fn check_questions() -> Vec<String> {
     let connection = match Connection::open_in_memory() {
         Ok(connection) => connection,
@@ -80,16 +80,16 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
 }
 
 #[test]
-fn every_question_has_the_shape_it_promises() {
+fn every_question_has_the_columns_of_its_row_struct() {
     assert_eq!(check_questions(), Vec::<String>::new());
 }
 
 #[test]
-fn a_path_is_only_ever_a_literal() {
+fn quotes_paths_as_literals() {
     assert_eq!(literal("/a'b"), "'/a''b'");
 }
 
-/// A source with one file of spot prices for each text, which is what the file's rows are selected from.
+/// Returns a source with one file of spot prices per query; the file contains the query's rows.
 fn spot_source(root: &std::path::Path, files: &[&str]) -> Source {
     std::fs::create_dir_all(root).unwrap();
     let writer = Connection::open_in_memory().unwrap();
@@ -119,9 +119,9 @@ fn texts(connection: &Connection, sql: &str) -> Vec<String> {
 }
 
 #[test]
-fn files_of_older_and_newer_versions_are_read_together() {
+fn reads_files_with_different_columns_together() {
     let folder = tempfile::tempdir().unwrap();
-    // Read as a partition, the folder's name would be a column and replace the files' own.
+    // Read as a partition, the folder's name would replace the files' own column.
     let root = folder.path().join("region=zz");
     let source = spot_source(&root, &[ROW, &format!("{ROW}, 'USD' AS currency, 7 AS later")]);
     let connection = Connection::open_in_memory().unwrap();
@@ -149,7 +149,7 @@ fn files_of_older_and_newer_versions_are_read_together() {
 }
 
 #[test]
-fn a_view_costs_its_questions_nothing() {
+fn a_view_over_files_keeps_filter_pushdown() {
     let folder = tempfile::tempdir().unwrap();
     let row = format!("{ROW}, 'USD' AS currency");
     let connection = Connection::open_in_memory().unwrap();

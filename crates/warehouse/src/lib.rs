@@ -1,9 +1,9 @@
-//! The warehouse: DuckDB over the files of a manifest, named questions, and a locked room for
-//! strangers' SQL.
+//! The warehouse: DuckDB over the files of a manifest, named questions, and an isolated query
+//! process for user SQL.
 //!
-//! This room is for answering. It is the only crate that names duckdb, and no type of DuckDB or Arrow
-//! appears in a public signature. It will never write to a lake, open a socket, or read a clock for an
-//! answer: `$as_of` is a parameter like any other.
+//! This is the only crate that uses duckdb, and no type of DuckDB or Arrow appears in a public
+//! signature. It never writes to a lake, opens a socket, or reads a clock for an answer: `$as_of`
+//! is a parameter like any other.
 
 mod arrow_page;
 mod ask;

@@ -1,4 +1,4 @@
-//! Opening a warehouse: the published file of these manifests, a new one, or one in memory.
+//! Opens a warehouse: the published file of these manifests, a new file, or one in memory.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::build;
 use crate::room::plain_words;
 
-/// A folder of Parquet files, and the manifest that says which of them count.
+/// A folder of Parquet files, and the manifest that lists the visible ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Source {
     /// The folder.
@@ -25,22 +25,23 @@ pub struct Source {
 }
 
 impl Source {
-    /// A file's path as DuckDB is told it.
+    /// Returns a file's path as DuckDB gets it.
     pub(crate) fn path(&self, file: &DataFile) -> String {
         self.root.join(&file.path).to_string_lossy().into_owned()
     }
 }
 
-/// What is opened: a published file, or the statements over the sources, in memory.
+/// The storage of a warehouse.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Home {
-    /// A `.duckdb` file, read-only for ever.
+    /// A published `.duckdb` file, which is never written again.
     File(PathBuf),
-    /// Nowhere to write: made anew in memory by each process.
+    /// No writable folder: each process creates the tables and views in memory.
     Memory,
 }
 
-/// The settings of every connection of ours. DuckDB must never fetch an extension: that is a socket.
+/// Returns the settings of every connection. DuckDB must never download an extension, because that
+/// opens a socket.
 pub(crate) fn config() -> duckdb::Result<Config> {
     Config::default()
         .with("autoinstall_known_extensions", "false")?
@@ -48,10 +49,10 @@ pub(crate) fn config() -> duckdb::Result<Config> {
         .with("allow_community_extensions", "false")
 }
 
-/// Opens the warehouse of these sources in the first folder that can be used: the published file, or a new
-/// one. Where no folder can be used, in memory.
+/// Opens the warehouse of these sources in the first usable folder: the published file, or a new
+/// one. Without a usable folder, it is in memory.
 ///
-/// Errors: [`AskError::Lake`] when the files cannot be read as what the manifests say.
+/// Errors: [`AskError::Lake`] if the files cannot be read as the manifests describe them.
 pub(crate) fn open(sources: &[Source], folders: &[PathBuf]) -> Result<(Home, Connection), AskError> {
     build::check_versions(sources)?;
     let name = file_name(sources);
@@ -65,7 +66,7 @@ pub(crate) fn open(sources: &[Source], folders: &[PathBuf]) -> Result<(Home, Con
     connect(&Home::Memory, sources).map(|connection| (Home::Memory, connection))
 }
 
-/// Opens what [`open`] found.
+/// Opens the storage that [`open`] returned.
 pub(crate) fn connect(home: &Home, sources: &[Source]) -> Result<Connection, AskError> {
     let connection = match home {
         Home::File(path) => connect_file(path),
@@ -89,8 +90,8 @@ fn open_or_make(sources: &[Source], path: &Path) -> Result<Connection, String> {
     if path.exists() {
         match connect_file(path) {
             Ok(connection) => return Ok(connection),
-            // Published and yet unreadable: it is disposable, so it is made anew.
-            Err(error) => tracing::warn!("{} is made anew: {error}", path.display()),
+            // A published file is disposable, so an unreadable one is created again.
+            Err(error) => tracing::warn!("{} is created again: {error}", path.display()),
         }
         remove(path).map_err(|e| e.to_string())?;
     }
@@ -98,7 +99,7 @@ fn open_or_make(sources: &[Source], path: &Path) -> Result<Connection, String> {
     connect_file(path).map_err(|e| e.to_string())
 }
 
-/// Removes a file that another process may remove as well.
+/// Removes a file. Another process may remove it first.
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -107,30 +108,30 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn publish(sources: &[Source], path: &Path) -> Result<(), String> {
-    let folder = path.parent().expect("a warehouse stands in a folder");
+    let folder = path.parent().expect("a warehouse file is in a folder");
     let name = path.file_name().expect("a warehouse has a name").to_string_lossy();
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| e.to_string())?;
     let passing = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    // A process of the same id may have died here.
+    // A dead process with the same id may have left this file.
     remove(&passing).map_err(|e| e.to_string())?;
     let made = make(sources, &passing).map_err(|e| e.to_string()).and_then(|()| {
         let synced = File::open(&passing).and_then(|file| file.sync_all());
         synced.and_then(|()| fs::rename(&passing, path)).map_err(|e| e.to_string())
     });
     if made.is_err() {
-        // Of no use to anybody; that it cannot be removed changes nothing.
+        // The temporary file is useless. A failure to remove it has no effect on the answer.
         let _ = fs::remove_file(&passing);
         let _ = fs::remove_file(passing.with_extension("tmp.wal"));
         return made;
     }
-    tracing::info!("warehouse {} made", path.display());
+    tracing::info!("warehouse {} created", path.display());
     remove_older(folder, &name);
     Ok(())
 }
 
 fn make(sources: &[Source], path: &Path) -> duckdb::Result<()> {
-    // Only this version reads it: the newest layout, whose statistics open in a third less time than those that
-    // DuckDB writes for its first versions.
+    // Only this version reads the file, so it has the newest layout. Its statistics open in a third
+    // less time than those of the layout for DuckDB's first versions.
     let config = config()?.with("storage_compatibility_version", "latest")?;
     let connection = Connection::open_with_flags(path, config)?;
     build::make_all(&connection, sources)?;
@@ -138,11 +139,11 @@ fn make(sources: &[Source], path: &Path) -> duckdb::Result<()> {
     connection.close().map_err(|(_, error)| error)
 }
 
-/// Manifests whose warehouses stay in a folder.
+/// Number of newest manifests that keep their warehouse files in a folder.
 const KEPT: usize = 3;
 
-/// Removes the warehouses of old manifests, and those that other versions of the program made of this one.
-/// They are disposable, and a reader that has one open keeps it.
+/// Removes the warehouse files of old manifests, and files that other program versions created for
+/// this manifest. They are disposable, and a reader keeps a file that it has open.
 fn remove_older(folder: &Path, name: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let number = |name: &str| name.strip_suffix(".duckdb")?.split_once('-')?.0.parse::<u64>().ok();
@@ -158,7 +159,7 @@ fn remove_older(folder: &Path, name: &str) {
     }
 }
 
-/// Everything that decides what the file holds goes into its name.
+/// Returns the file's name. It depends on everything that determines the file's content.
 fn file_name(sources: &[Source]) -> String {
     let mut hasher = Sha256::new();
     for statement in build::statements(sources, &build::Lacking::new()) {

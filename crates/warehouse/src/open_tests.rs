@@ -1,4 +1,4 @@
-//! Which folder a warehouse is opened in, and what is in its way there.
+//! The choice of a warehouse's folder, and obstacles there.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Opens the warehouse of no source at all, asks it, and says where it is.
+/// Opens the warehouse without any source, queries it, and returns its path.
 fn opened(folders: &[&Path]) -> Option<PathBuf> {
     let folders: Vec<PathBuf> = folders.iter().map(|folder| folder.to_path_buf()).collect();
     let (home, connection) = open(&[], &folders).unwrap();
@@ -21,7 +21,7 @@ fn opened(folders: &[&Path]) -> Option<PathBuf> {
 }
 
 #[test]
-fn the_first_folder_that_can_be_used_is_used() {
+fn uses_the_first_usable_folder() {
     let folder = tempfile::tempdir().unwrap();
     let good = folder.path().join("good");
     let nowhere = Path::new("/dev/null/warehouse");
@@ -34,12 +34,12 @@ fn the_first_folder_that_can_be_used_is_used() {
 }
 
 #[test]
-fn a_damaged_file_is_made_anew() {
+fn creates_a_damaged_file_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = opened(&[folder.path()]).unwrap();
     fs::write(&path, "no database").unwrap();
     assert_eq!(opened(&[folder.path()]), Some(path.clone()));
-    // What cannot be removed is left, and the next folder does.
+    // A path that cannot be removed stays, and the next folder is used.
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     let next = tempfile::tempdir().unwrap();
@@ -48,7 +48,7 @@ fn a_damaged_file_is_made_anew() {
 }
 
 #[test]
-fn the_warehouses_of_the_newest_few_manifests_stay() {
+fn keeps_the_warehouses_of_the_newest_manifests() {
     let folder = tempfile::tempdir().unwrap();
     for name in
         ["9-a.duckdb", "10-a.duckdb", "11-a.duckdb", "12-a.duckdb", "12-b.duckdb", "8-a.txt", ".x.1.tmp"]
@@ -60,7 +60,7 @@ fn the_warehouses_of_the_newest_few_manifests_stay() {
 }
 
 #[test]
-fn data_that_cannot_be_read_is_said() {
+fn reports_data_that_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let file = DataFile {
         dataset: "zone".into(),
@@ -90,7 +90,7 @@ fn data_that_cannot_be_read_is_said() {
 }
 
 #[test]
-fn questions_beside_each_other_are_answered_as_alone() {
+fn parallel_questions_get_the_answers_of_single_ones() {
     use catalog::ports::{Ask, Bound};
 
     let now = "2026-11-23T00:00:00Z".parse().unwrap();
@@ -103,7 +103,8 @@ fn questions_beside_each_other_are_answered_as_alone() {
     for folders in [vec![folder.path().to_path_buf()], Vec::new()] {
         let warehouse = crate::Warehouse::open(Vec::new(), None, &folders).unwrap();
         let mut asked = vec![bound("region/list", &[]), bound("data/runs", &[]), bound("price/current", &[])];
-        // The last one names a type, of whose family alone the files are read; another lacks its values.
+        // One question names an instance type, so only files of its family are read; the other
+        // lacks its values.
         for more in [bound("spot/latest", &[("type", "m5.large")]), (asked[1].0, Vec::new())] {
             let alone: Vec<_> =
                 asked.iter().map(|(question, values)| warehouse.ask(question, values)).collect();

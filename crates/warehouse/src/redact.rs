@@ -1,7 +1,7 @@
-//! A connection that shows stand-ins for whatever names a person, a machine or an account.
+//! A connection with stand-ins for every text that can identify a person, a machine or an account.
 //!
-//! Views of this connection alone go before the tables of the same names, so that whatever a statement does with a
-//! column, it only ever sees the stand-in.
+//! Temporary views of this connection hide the tables of the same names. Whatever a statement does
+//! with a column, it sees only the stand-in.
 
 use catalog::{DATASETS, Dataset, Kind, Private};
 use duckdb::Connection;
@@ -12,7 +12,8 @@ use crate::open::{Home, Source};
 const MACROS: &str = include_str!("../../../queries/build/redact.sql");
 const VIEW: &str = include_str!("../../../queries/build/redacted.sql");
 
-/// The name under which DuckDB knows the warehouse: a view must not read itself instead of what it goes before.
+/// Returns the name under which DuckDB knows the warehouse. With it, a view reads the hidden table
+/// and not itself.
 pub(crate) fn catalog_name(home: &Home) -> String {
     match home {
         Home::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
@@ -20,7 +21,7 @@ pub(crate) fn catalog_name(home: &Home) -> String {
     }
 }
 
-/// Makes the views. `key` is what a stand-in cannot be guessed without.
+/// Creates the views. Without `key`, the text behind a stand-in cannot be guessed.
 pub(crate) fn redact(
     connection: &Connection,
     home: &Home,
@@ -44,7 +45,7 @@ pub(crate) fn redact(
     Ok(())
 }
 
-/// The views of one dataset: its history, and what holds now over that.
+/// Returns the views of one dataset: its history, and the current rows on top of it.
 fn views(dataset: &Dataset, private: &[(&'static str, Private)], base: &str, rows: &str) -> Vec<String> {
     let name = dataset.name;
     let one = |(column, what): &(&str, Private)| match what {
@@ -58,7 +59,7 @@ fn views(dataset: &Dataset, private: &[(&'static str, Private)], base: &str, row
     let told = if dataset.kind == Kind::Statement {
         let statement = format!("{base}{name}_statement");
         let view = build::fill(STATED, dataset).replace(&format!("{name}_statement"), &statement);
-        let (_, body) = view.split_once(" AS\n").expect("a view is made of a statement");
+        let (_, body) = view.split_once(" AS\n").expect("the template creates a view from a query");
         format!("({})", body.replace("{rows}", rows))
     } else {
         format!("{base}{name}_history")

@@ -1,4 +1,4 @@
-//! The child's side of the locked room.
+//! The child's side of the isolated query process.
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,9 +18,10 @@ use crate::build::literal;
 use crate::open::{self, Home, Source};
 use crate::redact;
 
-/// Runs the child: reads the request from standard input, answers on standard output, and returns.
+/// Runs the child: reads the request from standard input, writes the answer to standard output, and
+/// returns.
 pub fn enter() {
-    // DuckDB's iterator panics when a running query fails; its text goes to the parent as the answer.
+    // DuckDB's iterator panics when a running query fails; the panic's text becomes the answer.
     std::panic::set_hook(Box::new(|_| {}));
     let mut out = io::BufWriter::new(io::stdout().lock());
     let verdict = match catch_unwind(AssertUnwindSafe(|| answer(&mut out))) {
@@ -29,19 +30,19 @@ pub fn enter() {
         Err(payload) => Verdict::of(failure(&panic_text(&payload))),
     };
     let text = serde_json::to_vec(&verdict).expect("a verdict is plain data");
-    // Where the parent is gone there is nobody left to tell.
+    // If the parent is gone, a failure cannot be reported.
     let _ = frame(&mut out, VERDICT, &text).and_then(|()| out.flush());
 }
 
 fn answer(out: &mut impl Write) -> Result<Verdict, AskError> {
-    // A parent that is killed cannot kill: the kernel does it then. The limit on processor time would take
-    // minutes, and a statement that only sleeps never reaches it.
+    // A killed parent cannot kill its child, so the kernel does it. The limit on processor time
+    // would take minutes, and a sleeping statement never reaches it.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
     let mut text = Vec::new();
     io::stdin().read_to_end(&mut text).map_err(failed)?;
     let request: Request = serde_json::from_slice(&text).map_err(failed)?;
     if getppid().map(|parent| parent.as_raw_pid()) != i32::try_from(request.parent).ok() {
-        return Err(failed("whoever asked is gone"));
+        return Err(failed("the parent process is gone"));
     }
     let locked =
         lock::lock(&readable(&request), request.memory_mib, request.seconds).map_err(AskError::Failed)?;
@@ -62,7 +63,7 @@ fn answer(out: &mut impl Write) -> Result<Verdict, AskError> {
     })
 }
 
-/// Why a table that usually can be read cannot, where Landlock is missing.
+/// The reason why a table outside the warehouse's own file cannot be read without Landlock.
 const CLOSED_ALTOGETHER: &str =
     "this kernel has no Landlock, so only tables inside the warehouse's own file can be read";
 
@@ -70,7 +71,8 @@ fn failed(error: impl std::fmt::Display) -> AskError {
     AskError::Failed(error.to_string())
 }
 
-/// The files that the statement may read: the published warehouse and what its views read.
+/// Returns the files that the statement may read: the published warehouse and the files of its
+/// views.
 fn readable(request: &Request) -> Vec<PathBuf> {
     let mut paths = data_files(&request.sources);
     if let Home::File(path) = &request.home {
@@ -86,7 +88,7 @@ fn data_files(sources: &[Source]) -> Vec<PathBuf> {
     sources.iter().flat_map(of).collect()
 }
 
-/// DuckDB's own settings, on top of the kernel's.
+/// Applies DuckDB's own settings, in addition to the kernel's restrictions.
 fn settle(connection: &Connection, request: &Request, files_closed: bool) -> Result<(), AskError> {
     let allowed: Vec<String> =
         data_files(&request.sources).iter().map(|path| literal(&path.to_string_lossy())).collect();
@@ -104,7 +106,8 @@ fn settle(connection: &Connection, request: &Request, files_closed: bool) -> Res
         "SET enable_external_access = false".into(),
     ];
     if !files_closed {
-        // Without Landlock, nothing that lies in a file is offered: then a file can be neither read nor written.
+        // Without Landlock, DuckDB gets no file system: it can neither read nor write any other
+        // file.
         settings.push("SET disabled_filesystems = 'LocalFileSystem'".into());
     }
     settings.push("SET lock_configuration = true".into());
@@ -121,7 +124,7 @@ fn run(
     let mut statement = connection.prepare(&request.sql).map_err(|e| failure(&e.to_string()))?;
     if statement.parameter_count() > 0 {
         return Err(AskError::BadSql(
-            "the statement has a parameter and no value for it; named questions take --param".into(),
+            "the statement has a parameter without a value; only named questions take --param".into(),
         ));
     }
     let mut left = request.rows;
@@ -156,8 +159,8 @@ fn panic_text(payload: &Box<dyn std::any::Any + Send>) -> String {
         .unwrap_or_else(|| "the query failed".into())
 }
 
-/// Refuses an answer whose shape alone is a burden: every column costs each reader, and the parent's
-/// reader of Arrow goes 64 levels deep.
+/// Refuses an answer with an excessive shape: every column costs each reader, and the parent's
+/// Arrow reader supports 64 levels.
 fn bounded(schema: &Schema) -> Result<(), AskError> {
     let (mut columns, mut letters) = (0, 0);
     let mut level: Vec<FieldRef> = schema.fields().iter().cloned().collect();
@@ -169,9 +172,9 @@ fn bounded(schema: &Schema) -> Result<(), AskError> {
     let text = if !level.is_empty() {
         format!("the answer's types are nested more than {DEPTH} deep")
     } else if columns > COLUMNS {
-        format!("the answer has {columns} columns and fields; {COLUMNS} are the most")
+        format!("the answer has {columns} columns and fields; the limit is {COLUMNS}")
     } else if letters > NAMES {
-        format!("the names of the answer's columns have {letters} bytes together; {NAMES} are the most")
+        format!("the names of the answer's columns have {letters} bytes together; the limit is {NAMES}")
     } else {
         return Ok(());
     };
@@ -194,7 +197,7 @@ fn inner(data_type: &DataType) -> Vec<FieldRef> {
     }
 }
 
-/// Sends rows in frames that the parent believes: halves where they are too large together.
+/// Sends rows in frames that the parent accepts. A batch that is too large is split in half.
 fn send(out: &mut impl Write, batch: &RecordBatch) -> Result<(), AskError> {
     let mut bytes = Vec::new();
     let mut writer = StreamWriter::try_new(&mut bytes, &batch.schema()).map_err(failed)?;
@@ -236,13 +239,13 @@ mod tests {
         }
     }
 
-    /// What a statement gives when DuckDB's settings alone guard, on a kernel without Landlock.
+    /// Runs a statement restricted by DuckDB's settings alone, as on a kernel without Landlock.
     fn by_settings_alone(connection: &Connection, sql: &str) -> Result<Verdict, AskError> {
         run(connection, &request(sql), Vec::new(), &mut io::sink())
     }
 
     #[test]
-    fn settings_alone_close_every_file() {
+    fn duckdb_settings_alone_block_every_file() {
         let path = std::env::temp_dir().join(format!("mycelium-settings-{}.parquet", std::process::id()));
         let shown = path.display();
         let connection = Connection::open_in_memory_with_flags(open::config().unwrap()).unwrap();
@@ -271,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_s_shape_is_bounded() {
+    fn refuses_answers_of_excessive_shape() {
         let connection = Connection::open_in_memory().unwrap();
         let check = |sql: String, expected: &str| {
             let text = match run(&connection, &request(&sql), Vec::new(), &mut io::sink()) {

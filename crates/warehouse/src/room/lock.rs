@@ -1,4 +1,4 @@
-//! What the child gives up: limits, Landlock, seccomp. Linux only, and so is this crate.
+//! The child's restrictions: limits, Landlock, seccomp. Linux only, like this crate.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,19 +13,20 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
-/// What DuckDB itself reads at its start: without its memory limits it aborts.
+/// Files that DuckDB reads at its start. It aborts if it cannot find its memory limits.
 const SYSTEM: [&str; 4] = ["/proc/self/cgroup", "/sys/fs/cgroup", "/proc/meminfo", "/sys/devices/system/cpu"];
 
-/// What holds after [`lock`].
+/// The restrictions in force after [`lock`].
 pub(super) struct Locked {
-    /// The file system is closed but for the named files.
+    /// Whether the file system is blocked except for the named files.
     pub(super) files: bool,
-    /// What could not be locked, a sentence each.
+    /// Missing protections, one sentence each.
     pub(super) weaker: Vec<String>,
 }
 
-/// Locks this process, for ever: it may read `readable` and nothing else, write nothing, open no
-/// socket, start no program, and use so much memory and time. Before any thread starts.
+/// Restricts this process, permanently: it may read `readable` and no other file, write nothing,
+/// open no socket, start no program, and use limited memory and time. Call it before any thread
+/// starts.
 pub(super) fn lock(readable: &[PathBuf], memory_mib: u64, seconds: u64) -> Result<Locked, String> {
     limit(memory_mib, seconds)?;
     let mut weaker = Vec::new();
@@ -36,7 +37,7 @@ pub(super) fn lock(readable: &[PathBuf], memory_mib: u64, seconds: u64) -> Resul
                 .push("this kernel has no Landlock: only DuckDB's own settings guard the files".to_string());
             false
         }
-        Err(error) => return Err(format!("the file system cannot be closed: {error}")),
+        Err(error) => return Err(format!("the file system cannot be restricted: {error}")),
     };
     if let Err(error) = close_calls() {
         weaker.push(format!(
@@ -52,35 +53,37 @@ fn limit(memory_mib: u64, seconds: u64) -> Result<(), String> {
         setrlimit(resource, limit).map_err(|e| format!("a limit cannot be set: {e}"))
     };
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    // DuckDB keeps to its own limit for tables, and not for the text that one function makes. On top come
-    // its threads' stacks and what the allocator keeps back.
+    // DuckDB's own limit covers tables, but not the text that one function makes. Its threads'
+    // stacks and the allocator's reserve come on top.
     let data = (memory_mib + 1024 + 16 * threads) << 20;
     set(Resource::Data, data, data)?;
-    // Address space that is only reserved, such as an allocator's arenas, costs nothing; this is the wall behind.
+    // Reserved address space, such as an allocator's arenas, costs nothing. This is the outer
+    // limit.
     let space = data + (4096 << 20);
     set(Resource::As, space, space)?;
     set(Resource::Fsize, 0, 0)?;
-    // 0 would still feed a core dump to a program that the kernel starts for it; 1 does not.
+    // 0 would still send a core dump to a program that the kernel starts for it; 1 does not.
     set(Resource::Core, 1, 1)?;
     set(Resource::Nofile, 512, 512)?;
-    // The parent's clock comes first. Where it is gone, SIGXCPU at the soft bound tells time from memory.
+    // The parent's clock comes first. If the parent is gone, SIGXCPU at the soft limit
+    // distinguishes the time limit from the memory limit.
     let time = (seconds + 5) * threads;
     set(Resource::Cpu, time, time + 5)
 }
 
 fn close_files(readable: &[PathBuf]) -> Result<bool, landlock::RulesetError> {
-    // Built for the newest interface and lowered to what the kernel has; tests run with all of it.
+    // Built for the newest interface and reduced to the kernel's; the tests run with all of it.
     let abi = ABI::V5;
     let mut ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
         .create()?;
     for path in SYSTEM.iter().map(PathBuf::from).chain(readable.iter().cloned()) {
-        // What lies in memory is reached through a descriptor that this process has already.
+        // A file in memory is read through a descriptor that this process has already.
         if path.starts_with("/proc/self/fd") {
             continue;
         }
-        // What is not there cannot be read either.
+        // A file that does not exist cannot be read either.
         let Ok(open) = PathFd::new(&path) else { continue };
         let access: BitFlags<AccessFs> =
             if path.is_dir() { AccessFs::ReadFile | AccessFs::ReadDir } else { AccessFs::ReadFile.into() };
@@ -91,8 +94,9 @@ fn close_files(readable: &[PathBuf]) -> Result<bool, landlock::RulesetError> {
 }
 
 fn close_calls() -> Result<(), String> {
-    // A new thread is asked for with clone3, whose arguments a filter cannot see: where the kernel seems not
-    // to have it, the C library uses clone, whose flags tell a thread from a process.
+    // A new thread is started with clone3, and a filter cannot see its arguments. If the kernel
+    // seems not to have clone3, the C library uses clone, which has flags that distinguish a thread
+    // from a process.
     refuse([(libc::SYS_clone3, Vec::new())].into(), Errno::NOSYS)?;
     let thread = libc::CLONE_THREAD as u64;
     let process = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(thread), 0)
@@ -112,8 +116,8 @@ fn refuse(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: Errno) -> Result<(), St
     seccompiler::apply_filter(&program).map_err(|e| e.to_string())
 }
 
-/// Calls that reach another process, a program or the network, or change what Landlock does not guard:
-/// a file's mode, owner, times and attributes.
+/// Calls that reach another process, a program or the network, or change file properties that
+/// Landlock does not guard: mode, owner, times and attributes.
 const REFUSED_CALLS: &[i64] = &[
     libc::SYS_socket,
     libc::SYS_socketpair,
@@ -157,7 +161,7 @@ const REFUSED_CALLS: &[i64] = &[
     libc::SYS_fremovexattr,
 ];
 
-/// The same by the names that only older architectures have.
+/// The same calls by names that only older architectures have.
 #[cfg(target_arch = "x86_64")]
 const OLD_CALLS: &[i64] = &[
     libc::SYS_fork,

@@ -1,5 +1,5 @@
-//! The kernel's layer on its own: a process that has locked itself tries what a statement may never do,
-//! with no list of statements and no setting of DuckDB in the way.
+//! The kernel's restrictions alone: a restricted process tries actions that a statement must never
+//! perform, without the statement check and without DuckDB's settings.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,13 +19,13 @@ struct Folder(PathBuf);
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // A test that failed has more to say than that its folder stayed.
+        // A cleanup failure must not hide the failure of the test.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
 #[test]
-fn a_locked_process_can_read_its_files_and_nothing_else() {
+fn a_restricted_process_can_only_read_its_files() {
     let folder = Folder(std::env::temp_dir().join(format!("mycelium-room-{}", std::process::id())));
     fs::create_dir_all(&folder.0).unwrap();
     let (open, secret) = (folder.0.join("open"), folder.0.join("secret"));
@@ -33,7 +33,7 @@ fn a_locked_process_can_read_its_files_and_nothing_else() {
     fs::write(&secret, SECRET).unwrap();
 
     let prisoner = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "room::lock_tests::prisoner", "--ignored", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "room::lock_tests::restricted", "--ignored", "--nocapture", "--test-threads=1"])
         .env(FOLDER, &folder.0)
         .output()
         .unwrap();
@@ -79,13 +79,13 @@ fn a_locked_process_can_read_its_files_and_nothing_else() {
         check(deed, false);
     }
     assert_eq!(fs::read_to_string(&open).unwrap(), "open to all");
-    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "something was made");
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "a file was created");
 }
 
-/// Runs in the process that the test above starts, and is nothing by itself.
+/// Runs in the process that the test above starts. It does nothing on its own.
 #[test]
 #[ignore = "the other test starts it in a process of its own"]
-fn prisoner() {
+fn restricted() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let (open, secret) = (folder.join("open"), folder.join("secret"));
     let parent = rustix::process::getppid().unwrap();

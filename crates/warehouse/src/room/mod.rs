@@ -1,9 +1,11 @@
-//! The locked room: strangers' SQL runs in a child process that has given up everything it does not need.
+//! The isolated query process: user SQL runs in a child process that keeps only the rights it
+//! needs.
 //!
-//! DuckDB's own settings are not enough: a SELECT can overwrite the files that it was allowed to read.
-//! So the child sets limits, Landlock and a seccomp filter before it opens DuckDB and before any thread
-//! starts; DuckDB's settings and a list of allowed statements come on top. The parent holds the clock:
-//! DuckDB has no time limit, and one call can ignore an interrupt, so the parent kills.
+//! DuckDB's own settings are not enough: a SELECT can overwrite the files that it may read. So the
+//! child sets resource limits, Landlock and a seccomp filter before it opens DuckDB and before any
+//! thread starts. DuckDB's settings and a list of allowed statements come on top. The parent
+//! enforces the time limit by a kill, because DuckDB has no time limit and one call can ignore an
+//! interrupt.
 
 mod inside;
 mod lock;
@@ -20,26 +22,27 @@ use crate::open::{Home, Source};
 pub use inside::enter;
 pub(crate) use parent::query;
 
-/// The first argument by which the program knows that it is the child: no person types it.
+/// The first argument that makes the program run as the child. Users never type it.
 pub const ROOM_ARGUMENT: &str = "--locked-room";
 
-/// What the parent tells the child, as JSON on its standard input.
+/// The request from the parent, as JSON on the child's standard input.
 #[derive(Debug, Serialize, Deserialize)]
 struct Request {
     home: Home,
     sources: Vec<Source>,
-    /// The key of stand-ins, where they are shown instead of names and ids.
+    /// The key of the stand-ins, if they are shown instead of names and ids.
     key: Option<String>,
     sql: String,
     memory_mib: u64,
     rows: u64,
     threads: u32,
     seconds: u64,
-    /// Who asks: a child that finds another parent was orphaned before it could ask to die with it.
+    /// Process id of the parent. A child with another parent was orphaned before it could arrange
+    /// to die with its parent.
     parent: u32,
 }
 
-/// What the child says last. Batches come before it, each as one Arrow IPC stream.
+/// The last message of the child. Batches come before it, each as one Arrow IPC stream.
 #[derive(Debug, Serialize, Deserialize)]
 enum Verdict {
     Ended { rows: u64, truncated: bool, weaker: Vec<String>, micros: u64 },
@@ -49,14 +52,15 @@ enum Verdict {
     Failed(String),
 }
 
-/// Frames on the child's standard output: a kind, the length (4 bytes, little end first), the bytes.
+/// Frames on the child's standard output: a kind, the length (4 bytes, little-endian), the bytes.
 const BATCH: u8 = b'B';
 const VERDICT: u8 = b'V';
 
-/// The largest frame that is sent and believed, so that no answer can fill the parent's memory at once.
+/// Maximum size of a frame in bytes, so that no answer can fill the parent's memory at once.
 const FRAME: usize = 64 << 20;
 
-/// The longest statement. Some work, such as laying out a column's name, grows with its square.
+/// Maximum size of a statement in bytes. Some work, such as the layout of a column's name, grows
+/// with its square.
 const STATEMENT: usize = 1 << 20;
 
 impl Verdict {
@@ -70,7 +74,7 @@ impl Verdict {
     }
 }
 
-/// DuckDB's failure as ours, by what it says.
+/// Converts DuckDB's error, according to its text.
 pub(crate) fn failure(text: &str) -> AskError {
     let words = plain_words(text);
     if ["Out of Memory Error", "bad allocation", "failed to allocate"].iter().any(|sign| text.contains(sign))
@@ -83,30 +87,30 @@ pub(crate) fn failure(text: &str) -> AskError {
     }
 }
 
-/// DuckDB's words without the name of its error class, without settings that nobody may change here,
-/// and without a trace of its own code.
+/// Returns DuckDB's message without its error class, without advice on settings that are fixed
+/// here, and without a stack trace.
 pub(crate) fn plain_words(text: &str) -> String {
-    // What follows describes DuckDB's code, not the statement.
+    // The rest describes DuckDB's code, not the statement.
     let end = ["\n\nStack Trace:", "\nThis error signals an assertion failure"];
     let text = end.iter().filter_map(|mark| text.find(mark)).min().map_or(text, |at| &text[..at]);
     let text = without_class(text.trim());
-    // Both say that the parser's stack is full; which one comes depends on what is nested.
+    // Both mean that the parser's stack is full; the message depends on the nested construct.
     if text.contains("Max expression depth limit") || text.contains("memory exhausted at or near") {
         return TOO_DEEP.into();
     }
-    // Some errors quote a whole value, which a statement can make as long as it likes.
+    // Some errors quote a whole value, and a statement can make a value of any length.
     match text.char_indices().nth(WORDS) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_string(),
     }
 }
 
-/// Characters of DuckDB's words at most: the longest list of candidates has about two thousand.
+/// Maximum number of characters of a message; the longest list of candidates has about 2000.
 const WORDS: usize = 4000;
 
 const TOO_DEEP: &str = "the statement is nested too deeply";
 
-/// "Binder Error: Catalog Error: x" is "x".
+/// Removes error classes: "Binder Error: Catalog Error: x" becomes "x".
 fn without_class(text: &str) -> &str {
     let class =
         |head: &str| head.ends_with(" Error") && head.chars().all(|c| c.is_ascii_alphabetic() || c == ' ');
@@ -121,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_for_people() {
+    fn removes_class_and_stack_trace_from_messages() {
         let check = |text: &str, expected: &str| assert_eq!(plain_words(text), expected, "{text}");
         check(
             "Catalog Error: Table x does not exist!\nDid you mean \"y\"?",
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_by_kind() {
+    fn classifies_duckdb_errors() {
         let check = |text: &str, expected: AskError| assert_eq!(failure(text), expected, "{text}");
         check("Out of Memory Error: could not", AskError::OutOfMemory(0));
         check("Invalid Error: std::bad_alloc: bad allocation", AskError::OutOfMemory(0));

@@ -1,4 +1,5 @@
-//! The parent's side of the locked room: it starts the child, reads what it says, and kills it in time.
+//! The parent's side of the isolated query process: it starts the child, reads its answer, and
+//! kills it in time.
 
 use std::io::{BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -16,10 +17,10 @@ use super::{BATCH, FRAME, ROOM_ARGUMENT, Request, STATEMENT, VERDICT, Verdict};
 use crate::arrow_page;
 use crate::open::{Home, Source};
 
-/// How often the parent looks at its clock and at the stop flag.
+/// Interval at which the parent checks its clock and the stop flag.
 const TICK: Duration = Duration::from_millis(15);
 
-/// Runs a statement in a child process and hands its pages to the sink.
+/// Runs a statement in a child process and delivers its pages to the sink.
 pub(crate) fn query(
     home: &Home,
     sources: &[Source],
@@ -30,7 +31,7 @@ pub(crate) fn query(
 ) -> Result<Ended, AskError> {
     if query.sql.len() > STATEMENT {
         let long = query.sql.len();
-        return Err(AskError::BadSql(format!("the statement has {long} bytes; {STATEMENT} are the most")));
+        return Err(AskError::BadSql(format!("the statement has {long} bytes; the limit is {STATEMENT}")));
     }
     let request = Request {
         home: home.clone(),
@@ -45,21 +46,23 @@ pub(crate) fn query(
     };
     let (mut child, output) = start(&request)?;
     let watch = Watch::start(&mut child, query.time, stop.clone());
-    // An answer of so many rows is bounded in bytes too; who asks for all rows asks for all bytes.
+    // A limit on rows is also a limit on bytes. A request without a row limit has no byte limit
+    // either.
     let bound = if query.rows == 0 { u64::MAX } else { query.memory_mib << 20 };
     let heard = listen(BufReader::with_capacity(1 << 20, output), bound, sink);
     let killed = watch.finish();
     if !matches!(heard, Ok(Some(_))) {
-        // Nobody listens any more; a child that has ended already cannot be killed, and need not be.
+        // The rest of the output is not needed. A child that has ended cannot be killed, and need
+        // not be.
         let _ = child.kill();
     }
     let status = child.wait().map_err(failed)?;
     match (heard, killed) {
-        // What the child said last counts, even if the clock ran out just after.
+        // The child's last message counts, even if the time ran out just after it.
         (Ok(Some(told)), _) => told.into_ended(query),
         (_, Some(Killed::Late)) => Err(AskError::TimedOut(query.time)),
         (_, Some(Killed::Asked)) => Err(AskError::Interrupted),
-        // Ctrl-C reaches the child too, which may be gone before the watch looks.
+        // Ctrl-C reaches the child too, which may be gone before the watch notices.
         (_, None) if stop.asked() => Err(AskError::Interrupted),
         (Err(AskError::OutOfMemory(_)), None) => Err(AskError::OutOfMemory(query.memory_mib)),
         (Err(error), None) => Err(error),
@@ -67,17 +70,16 @@ pub(crate) fn query(
     }
 }
 
-/// Why a child ended without a verdict.
+/// Returns the reason why a child ended without a verdict.
 fn broken(status: ExitStatus, query: &Query) -> AskError {
     match status.signal() {
         Some(libc::SIGXCPU) => AskError::TimedOut(query.time),
-        // Not ours, so most likely the kernel's, for want of memory.
+        // Not sent by the parent, so most likely by the kernel, for lack of memory.
         Some(libc::SIGKILL) => AskError::OutOfMemory(query.memory_mib),
-        // DuckDB recurses as deep as the data that a statement makes, such as a JSON text of brackets, and a
-        // full stack ends a process like a failed allocation does.
+        // DuckDB recurses as deep as the data that a statement makes, such as a JSON text of
+        // brackets. A full stack ends a process like a failed allocation does.
         Some(libc::SIGABRT | libc::SIGSEGV | libc::SIGBUS | libc::SIGILL) => AskError::Refused(
-            "the statement broke the process that ran it: something in it is nested too deeply or too large"
-                .into(),
+            "the statement crashed its process: a part of it is nested too deeply or too large".into(),
         ),
         _ => AskError::Failed(format!("the query's process ended without an answer ({status})")),
     }
@@ -88,7 +90,7 @@ fn failed(error: impl std::fmt::Display) -> AskError {
 }
 
 fn start(request: &Request) -> Result<(Child, std::process::ChildStdout), AskError> {
-    // The program itself, whatever became of its file since it started.
+    // The running program itself, even if its file has changed since it started.
     let mut child = Command::new("/proc/self/exe")
         .arg(ROOM_ARGUMENT)
         .env_clear()
@@ -100,7 +102,8 @@ fn start(request: &Request) -> Result<(Child, std::process::ChildStdout), AskErr
     let text = serde_json::to_vec(request).expect("a request is plain data");
     let mut input = child.stdin.take().expect("asked for above");
     let output = child.stdout.take().expect("asked for above");
-    // A child that ends before it has read all of it ends without a verdict, and that is what is said.
+    // A child that ends before it has read the request ends without a verdict, and that is
+    // reported.
     let _ = input.write_all(&text);
     Ok((child, output))
 }
@@ -128,7 +131,7 @@ impl Told {
     }
 }
 
-/// Hands the pages on until the verdict comes; none when the child ended without one.
+/// Delivers the pages until the verdict comes. Returns `None` if the child ended without one.
 fn listen(mut output: impl Read, bound: u64, sink: PageSink<'_>) -> Result<Option<Told>, AskError> {
     let mut fields = Vec::new();
     let mut taken = 0;
@@ -139,7 +142,7 @@ fn listen(mut output: impl Read, bound: u64, sink: PageSink<'_>) -> Result<Optio
         }
         let length = u32::from_le_bytes(head[1..].try_into().expect("four bytes"));
         if length as usize > FRAME {
-            return Err(failed("the query's process said something that cannot be read"));
+            return Err(failed("the query's process sent an unreadable frame"));
         }
         taken += u64::from(length);
         if taken > bound {
@@ -161,7 +164,7 @@ fn listen(mut output: impl Read, bound: u64, sink: PageSink<'_>) -> Result<Optio
                     sink(page).map_err(AskError::Failed)?;
                 }
             }
-            _ => return Err(failed("the query's process said something that cannot be read")),
+            _ => return Err(failed("the query's process sent an unreadable frame")),
         }
     }
 }
@@ -172,7 +175,7 @@ enum Killed {
     Asked,
 }
 
-/// Kills the child when its time is over or somebody asks to stop.
+/// Kills the child when its time is over or a stop is requested.
 struct Watch {
     over: Sender<()>,
     thread: JoinHandle<()>,
@@ -199,8 +202,8 @@ impl Watch {
                 } else {
                     continue;
                 };
-                *mark.lock().expect("nobody panics with it") = Some(why);
-                // The child is not reaped before this thread ends, so its number is still its own.
+                *mark.lock().expect("no thread panics with this lock") = Some(why);
+                // The child is reaped after this thread ends, so its process id is still its own.
                 let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
                 return;
             }
@@ -210,8 +213,8 @@ impl Watch {
 
     fn finish(self) -> Option<Killed> {
         drop(self.over);
-        // A watch that panicked killed nobody.
+        // A watch that panicked has killed no process.
         let _ = self.thread.join();
-        *self.killed.lock().expect("nobody panics with it")
+        *self.killed.lock().expect("no thread panics with this lock")
     }
 }

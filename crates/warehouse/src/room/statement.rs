@@ -1,4 +1,4 @@
-//! Which statements may run: one SELECT (or EXPLAIN of one), reading tables and harmless functions.
+//! The statements that may run: one SELECT (or EXPLAIN of one) with tables and harmless functions.
 
 use catalog::ports::AskError;
 use duckdb::Connection;
@@ -30,8 +30,8 @@ const TABLE_FUNCTIONS: &[&str] = &[
     "unnest",
 ];
 
-/// Scalar functions that look outside the data (settings, the environment, the log), or that plan a
-/// statement which is hidden in a text.
+/// Scalar functions that read outside the data (settings, the environment, the log), or that plan a
+/// statement hidden in a text.
 const HIDDEN_FUNCTIONS: &[&str] = &[
     "add_parquet_key",
     "currval",
@@ -43,17 +43,17 @@ const HIDDEN_FUNCTIONS: &[&str] = &[
     "write_log",
 ];
 
-/// Views of DuckDB's own that show settings, logs and where files lie.
+/// DuckDB's own views of settings, logs and file locations.
 const HIDDEN_TABLES: &[&str] = &["duckdb_databases", "duckdb_logs", "pg_settings", "pragma_database_list"];
 
-/// Schemas that a table's name may be written with. Any other word before a dot can be the start of a
-/// file's name: DuckDB reads `FROM secret.csv` as the file of that name.
+/// Schemas that a table's name may be qualified with. Any other word before a dot can be the start
+/// of a file name: DuckDB reads `FROM secret.csv` as a file.
 const SCHEMAS: &[&str] = &["", "main", "information_schema", "pg_catalog"];
 
-/// Kinds of query that a parse tree may hold.
+/// Kinds of query that a parse tree may contain.
 const QUERY_NODES: &[&str] = &["SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"];
 
-/// Kinds of source that a parse tree may hold.
+/// Kinds of source that a parse tree may contain.
 const SOURCES: &[&str] = &[
     "BASE_TABLE",
     "SUBQUERY",
@@ -68,11 +68,11 @@ const SOURCES: &[&str] = &[
     "CTE",
 ];
 
-/// Checks a statement by DuckDB's own parser. `parser` is a connection without any data, `catalog` the name
-/// under which DuckDB knows the warehouse.
+/// Checks a statement with DuckDB's own parser. `parser` is a connection without any data,
+/// `catalog` the name under which DuckDB knows the warehouse.
 ///
-/// Errors: [`AskError::BadSql`] when it cannot be parsed, [`AskError::Refused`] when it is not one
-/// that may run.
+/// Errors: [`AskError::BadSql`] if it cannot be parsed, [`AskError::Refused`] if it is not allowed
+/// to run.
 pub(super) fn check(parser: &Connection, catalog: &str, sql: &str) -> Result<(), AskError> {
     let tree = parse(parser, explained(sql))?;
     let statements = tree["statements"].as_array().map_or(0, Vec::len);
@@ -84,8 +84,8 @@ pub(super) fn check(parser: &Connection, catalog: &str, sql: &str) -> Result<(),
     walk(&tree, catalog)
 }
 
-/// Checks a statement that may see stand-ins alone. A table's name with a schema before it is the table itself, and
-/// what DuckDB tells of its own views and functions holds the key.
+/// Checks a statement that may see only stand-ins. A qualified name reaches the table behind the
+/// stand-ins, and DuckDB's views and functions about itself reveal the key.
 pub(super) fn check_redacted(parser: &Connection, sql: &str) -> Result<(), AskError> {
     check(parser, "", sql)?;
     see_through(&parse(parser, explained(sql))?)
@@ -99,7 +99,9 @@ fn see_through(node: &Json) -> Result<(), AskError> {
             let (kind, name) = (part("type"), part("table_name"));
             let own = ["duckdb_", "pg_", "sqlite_"].iter().any(|start| name.starts_with(start));
             if kind == "base_table" && (own || !part("schema_name").is_empty()) {
-                return Err(refused(format!("with --redact a table is named alone, and {name} is not")));
+                return Err(refused(format!(
+                    "with --redact only unqualified table names are allowed, not {name}"
+                )));
             }
             let function = node["function"]["function_name"].as_str().unwrap_or("").to_ascii_lowercase();
             if kind == "table_function" && function.starts_with("duckdb_") {
@@ -115,14 +117,14 @@ fn refused(text: String) -> AskError {
     AskError::Refused(text)
 }
 
-/// What EXPLAIN explains is what is judged, because EXPLAIN ANALYZE runs it.
+/// Returns the statement behind EXPLAIN. It is the one to check, because EXPLAIN ANALYZE runs it.
 fn explained(sql: &str) -> &str {
     let Some(rest) = after_word(sql, "explain") else { return sql };
     if let Some(analyzed) = after_word(rest, "analyze") {
         return analyzed;
     }
-    // `(ANALYZE, FORMAT json)`: options are bare words, so the first parenthesis that closes ends them. A
-    // query in parentheses starts with another word.
+    // `(ANALYZE, FORMAT json)`: options are bare words, so the first closing parenthesis ends them.
+    // A query in parentheses starts with another word.
     match after_blanks(rest).strip_prefix('(') {
         Some(list) if ["analyze", "format"].iter().any(|option| after_word(list, option).is_some()) => {
             list.split_once(')').map_or(rest, |(_, statement)| statement)
@@ -131,7 +133,7 @@ fn explained(sql: &str) -> &str {
     }
 }
 
-/// What follows a text's first word, if that is this word.
+/// Returns the text after its first word, if that is `word`.
 fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     let text = after_blanks(text);
     let (head, rest) = text.split_at_checked(word.len())?;
@@ -139,7 +141,7 @@ fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     (ends && head.eq_ignore_ascii_case(word)).then_some(rest)
 }
 
-/// A text without the white space and the comments that it starts with.
+/// Returns a text without leading white space and comments.
 fn after_blanks(text: &str) -> &str {
     let mut text = text.trim_start();
     loop {
@@ -154,7 +156,7 @@ fn after_blanks(text: &str) -> &str {
     }
 }
 
-/// Comments of this kind nest.
+/// Returns the text after a block comment. Block comments nest.
 fn after_comment(text: &str) -> &str {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (0, 0);
@@ -178,18 +180,19 @@ fn after_comment(text: &str) -> &str {
 fn parse(parser: &Connection, sql: &str) -> Result<Json, AskError> {
     let text: String =
         parser.query_row(SERIALIZE, [sql], |row| row.get(0)).map_err(|e| failure(&e.to_string()))?;
-    // The reader of JSON goes 128 levels deep, which is 60 of an expression's.
+    // The JSON reader supports 128 levels, which are 60 levels of an expression.
     let tree: Json = serde_json::from_str(&text).map_err(|_| AskError::BadSql(TOO_DEEP.into()))?;
     if tree["error"].as_bool() != Some(true) {
         return Ok(tree);
     }
     let message = tree["error_message"].as_str().unwrap_or("the statement cannot be parsed");
     match tree["error_type"].as_str() {
-        // DuckDB finds the columns of such a PIVOT by a statement of its own, which cannot be judged.
+        // DuckDB finds the columns of such a PIVOT with a statement of its own, which cannot be
+        // checked.
         Some("not implemented") if after_word(sql, "pivot").is_some() => Err(refused(
             "PIVOT can run here only with its values listed: PIVOT … ON column IN ('a', 'b')".into(),
         )),
-        // DuckDB serialises nothing but SELECT: everything that changes something ends here.
+        // DuckDB serializes only SELECT, so every statement that changes something ends here.
         Some("not implemented") => Err(refused(
             "only SELECT can run here (also WITH, VALUES, FROM, DESCRIBE, SUMMARIZE, SHOW TABLES and EXPLAIN of one)".into(),
         )),
@@ -211,11 +214,11 @@ fn walk(node: &Json, catalog: &str) -> Result<(), AskError> {
 fn judge(node: &Json, catalog: &str) -> Result<(), AskError> {
     let Some(kind) = node["type"].as_str() else { return Ok(()) };
     if kind.ends_with("_NODE") && !QUERY_NODES.contains(&kind) {
-        return Err(refused(format!("a query may not hold a {kind}")));
+        return Err(refused(format!("a query must not contain a {kind}")));
     }
     // Sources are the nodes with a `sample`; expressions have none.
     if node.get("sample").is_some() && node.get("alias").is_some() && !SOURCES.contains(&kind) {
-        return Err(refused(format!("a query may not read from a {kind}")));
+        return Err(refused(format!("a query must not read from a {kind}")));
     }
     if kind == "BASE_TABLE" {
         judge_table(node, catalog)?;
@@ -237,7 +240,7 @@ fn judge(node: &Json, catalog: &str) -> Result<(), AskError> {
     Ok(())
 }
 
-/// A table's name, unless DuckDB could take it for a file's.
+/// Checks a table's name. DuckDB could read some names as file names.
 fn judge_table(node: &Json, catalog: &str) -> Result<(), AskError> {
     let part = |key: &str| node[key].as_str().unwrap_or("").to_ascii_lowercase();
     let (schema, name) = (part("schema_name"), part("table_name"));
@@ -264,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_run() {
+    fn accepts_single_selects() {
         let parser = Connection::open_in_memory().unwrap();
         let check = |sql: &str| {
             let verdict = super::check(&parser, "0-ab", sql);
@@ -292,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_run_where_stand_ins_are_shown() {
+    fn accepts_only_unqualified_tables_with_stand_ins() {
         let parser = Connection::open_in_memory().unwrap();
         let check = |sql: &str, may: bool| {
             assert_eq!(super::check_redacted(&parser, sql).is_ok(), may, "{sql}");
@@ -309,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not() {
+    fn refuses_all_other_statements() {
         let parser = Connection::open_in_memory().unwrap();
         let check = |sql: &str| {
             let verdict = super::check(&parser, "0-ab", sql);
