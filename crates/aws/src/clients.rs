@@ -1,4 +1,4 @@
-//! Clients of AWS: how they reach it, how long they try, and what its clock said.
+//! Clients of AWS: connections, retries, timeouts and the server's clock.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -21,21 +21,22 @@ use domain::Timestamp;
 
 use crate::values;
 
-/// How often a call is made at most: the first time and again after a throttling, a 5xx or a lost connection, with
-/// jittered pauses that double up to [`LONGEST_PAUSE`]. Together some two minutes.
+/// The largest number of attempts for a call. It is repeated after throttling, a 5xx status or a
+/// lost connection. The pauses are jittered and double up to [`LONGEST_PAUSE`]: about two minutes
+/// in total.
 pub(crate) const ATTEMPTS: u32 = 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
 pub(crate) const ANSWER: Duration = Duration::from_secs(60);
 
-/// The region that is asked when nobody names one.
+/// The region used when none is configured.
 const HOME: &str = "us-east-1";
 
-/// How AWS is reached: by the SDK, and by plain requests for public files.
+/// The HTTP clients: one for the SDK, one for public files.
 pub(crate) struct Http {
     sdk: SharedHttpClient,
     pub(crate) agent: ureq::Agent,
-    /// Where public files are asked for instead of at AWS.
+    /// The address of a copy of the public files, used instead of AWS.
     pub(crate) mirror: Option<String>,
 }
 
@@ -53,7 +54,8 @@ impl Http {
     }
 }
 
-/// The SDK's client: the system's certificates and the bundle's, and the proxy of the environment.
+/// The SDK's client. It trusts the certificates of the system and of the bundle, and uses the
+/// environment's proxy.
 fn sdk(bundle: Option<Vec<u8>>) -> Result<SharedHttpClient, SourceError> {
     let mut trusted = TrustStore::empty().with_native_roots(true);
     if let Some(pem) = bundle {
@@ -72,7 +74,7 @@ fn sdk(bundle: Option<Vec<u8>>) -> Result<SharedHttpClient, SourceError> {
     }))
 }
 
-/// The client for public files. Its proxy is the environment's by default.
+/// The client for public files. By default it uses the environment's proxy.
 fn agent(bundle: Option<&[u8]>) -> Result<ureq::Agent, SourceError> {
     use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
     let mut tls = TlsConfig::builder();
@@ -83,7 +85,7 @@ fn agent(bundle: Option<&[u8]>) -> Result<ureq::Agent, SourceError> {
             Err(error) => Some(Err(error)),
         });
         let certificates: Vec<Certificate<'static>> = read.collect::<Result<_, _>>().map_err(|e| {
-            SourceError::Failed(format!("AWS_CA_BUNDLE holds something that is no certificate: {e}"))
+            SourceError::Failed(format!("AWS_CA_BUNDLE contains something that is not a certificate: {e}"))
         })?;
         tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
     }
@@ -97,7 +99,7 @@ fn agent(bundle: Option<&[u8]>) -> Result<ureq::Agent, SourceError> {
     Ok(config.into())
 }
 
-/// So many attempts at most.
+/// Retries with this maximum number of attempts.
 pub(crate) fn retries(attempts: u32) -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(attempts)
@@ -105,7 +107,7 @@ pub(crate) fn retries(attempts: u32) -> RetryConfig {
         .with_max_backoff(LONGEST_PAUSE)
 }
 
-/// A profile's settings, read from the usual places.
+/// Loads a profile's settings from the usual places.
 pub(crate) async fn config(http: &Http, profile: Option<&str>) -> SdkConfig {
     let retry = retries(ATTEMPTS);
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER);
@@ -123,7 +125,7 @@ pub(crate) async fn config(http: &Http, profile: Option<&str>) -> SdkConfig {
     }
 }
 
-/// What AWS's clock said at the first answer.
+/// AWS's clock at the first answer, from its `Date` header.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Dated(Arc<OnceLock<Timestamp>>);
 
@@ -145,14 +147,14 @@ impl Intercept for Dated {
         _: &mut ConfigBag,
     ) -> Result<(), aws_sdk_ec2::error::BoxError> {
         if let Some(date) = context.response().headers().get("date").and_then(values::http_date) {
-            // A later answer does not make what the first one said newer.
+            // Only the first answer counts: its rows are not newer than that.
             let _ = self.0.set(date);
         }
         Ok(())
     }
 }
 
-/// How often something was sent: what is sent may cost, whether it is answered or not.
+/// Counts the requests sent. A request may cost money even if its answer is lost.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sent(Arc<AtomicU32>);
 
@@ -187,7 +189,7 @@ pub(crate) fn ec2(config: &SdkConfig, region: Option<&str>, dated: &Dated) -> aw
     aws_sdk_ec2::Client::from_conf(builder.build())
 }
 
-/// EC2 in a region, with one attempt for a call: whoever asks decides whether it is made again.
+/// EC2 in a region, with one attempt for each call: the caller decides about a retry.
 pub(crate) fn ec2_once(config: &SdkConfig, region: &str, dated: &Dated) -> aws_sdk_ec2::Client {
     let builder = aws_sdk_ec2::config::Builder::from(config)
         .interceptor(dated.clone())
@@ -212,7 +214,7 @@ pub(crate) fn cloudwatch(config: &SdkConfig, region: &str, dated: &Dated) -> aws
     aws_sdk_cloudwatch::Client::from_conf(builder.build())
 }
 
-/// Cost Explorer, which is in one region of a partition.
+/// Cost Explorer, which has one region in each partition.
 pub(crate) fn cost_explorer(
     config: &SdkConfig,
     region: &'static str,
@@ -226,7 +228,7 @@ pub(crate) fn cost_explorer(
     aws_sdk_costexplorer::Client::from_conf(builder.build())
 }
 
-/// The price list's API, which is in some regions and tells of all.
+/// The price list API. It runs in a few regions and covers all of them.
 pub(crate) fn pricing(
     config: &SdkConfig,
     region: &'static str,
@@ -240,14 +242,14 @@ pub(crate) fn pricing(
     aws_sdk_pricing::Client::from_conf(builder.build())
 }
 
-/// STS where the profile is at home.
+/// STS in the profile's own region.
 pub(crate) fn sts(config: &SdkConfig, dated: &Dated) -> aws_sdk_sts::Client {
     let builder = aws_sdk_sts::config::Builder::from(config).interceptor(dated.clone());
     aws_sdk_sts::Client::from_conf(builder.build())
 }
 
-/// S3 in a region, or in the profile's own. A bucket stands in the path where somebody else than AWS answers: only AWS
-/// has a host's name for each bucket.
+/// S3 in a region, or in the profile's own one. The bucket goes into the path for endpoints other
+/// than AWS, because only AWS has a host name for each bucket.
 pub(crate) fn s3(config: &SdkConfig, region: Option<&str>) -> aws_sdk_s3::Client {
     let foreign = s3_endpoint(config).is_some_and(|address| !is_of_aws(&address));
     let mut builder = aws_sdk_s3::config::Builder::from(config).force_path_style(foreign);
@@ -257,7 +259,8 @@ pub(crate) fn s3(config: &SdkConfig, region: Option<&str>) -> aws_sdk_s3::Client
     aws_sdk_s3::Client::from_conf(builder.build())
 }
 
-/// Where S3 is asked for instead of at AWS: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, or a profile's settings.
+/// The configured S3 endpoint, if any: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, or a setting of
+/// the profile.
 fn s3_endpoint(config: &SdkConfig) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url");
     let own = config.service_config().zip(key.build().ok()).and_then(|(found, key)| found.load_config(key));
@@ -275,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whose_address_it_is() {
+    fn recognises_endpoints_of_aws() {
         for address in
             ["https://s3.eu-west-1.amazonaws.com", "https://b.vpce-1.s3.us-east-1.vpce.amazonaws.com:443/"]
         {

@@ -1,4 +1,5 @@
-//! Instances from outside: looked at in all regions side by side, launched and ended one by one.
+//! The port `Cloud`: reads instances in all regions concurrently, and launches and ends them one by
+//! one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use crate::look::AT_ONCE;
 use crate::{Aws, places, values};
 
 impl Aws {
-    /// A client of a region, and the account's settings behind it.
+    /// An EC2 client in a region, with the default profile.
     fn ec2(&self, region: &str) -> Client {
         clients::ec2(&self.config(None), Some(region), &Dated::default())
     }
@@ -63,7 +64,7 @@ impl Cloud for Aws {
             other => CloudError::Failed(other.to_string()),
         })?;
         let now =
-            dated.first().ok_or_else(|| CloudError::Failed("AWS did not say what time it is".into()))?;
+            dated.first().ok_or_else(|| CloudError::Failed("the answer of AWS has no Date header".into()))?;
         Ok(Caller { account, arn, regions, now })
     }
 
@@ -83,7 +84,7 @@ impl Cloud for Aws {
             let said = [end.disable_api_termination(), stop.disable_api_stop()];
             match said.map(|said| said.and_then(|said| said.value())) {
                 [Some(end), Some(stop)] => Ok(end || stop),
-                _ => Err(CloudError::Failed("AWS did not say whether it is protected".to_string())),
+                _ => Err(CloudError::Failed("AWS did not report whether it is protected".to_string())),
             }
         })
     }
@@ -150,14 +151,14 @@ impl Cloud for Aws {
         match self.runtime.block_on(call.send()) {
             Ok(answer) => match answer.instances().first().and_then(|instance| instance.instance_id()) {
                 Some(id) => Reply::Launched(id.to_string()),
-                None => Reply::Lost("ec2:RunInstances: the answer names no instance".to_string()),
+                None => Reply::Lost("ec2:RunInstances: the answer has no instance".to_string()),
             },
             Err(error) => reply(&error),
         }
     }
 }
 
-/// What an error of RunInstances says of what was done.
+/// Returns the reply for an error of RunInstances. An error without an answer is `Lost`.
 fn reply(error: &SdkError<RunInstancesError, HttpResponse>) -> Reply {
     let why = gap("ec2:RunInstances", error);
     match error {
@@ -169,8 +170,8 @@ fn reply(error: &SdkError<RunInstancesError, HttpResponse>) -> Reply {
     }
 }
 
-/// What a code says of what was done. A failure of the server's own kind says nothing, but for a lack of capacity,
-/// which EC2 answers in that kind too.
+/// Returns the reply for an error code. After a server error (5xx) the launch may have happened.
+/// The exception is a lack of capacity, which EC2 also returns as a server error.
 fn meaning(code: Option<&str>, servers: bool, why: String) -> Reply {
     match code {
         None => Reply::Lost(why),
@@ -188,7 +189,7 @@ fn filters(which: Which<'_>) -> Vec<Filter> {
     };
     match which {
         Which::All => Vec::new(),
-        // A filter, because of an id that is not there the call itself makes an error.
+        // A filter, because the id parameter makes a missing instance an error of the whole call.
         Which::Ids(ids) => one("instance-id".to_string(), ids.to_vec()),
         Which::Launch(id) => one(format!("tag:{}", tag::LAUNCH), vec![id.to_string()]),
     }
@@ -215,7 +216,7 @@ async fn look(config: &SdkConfig, regions: &[String], filters: &[Filter]) -> Vec
     let broken = |region: &String| Looked {
         region: region.clone(),
         at: None,
-        seen: Err("the look broke off".to_string()),
+        seen: Err("the request was interrupted".to_string()),
     };
     regions
         .iter()
@@ -266,7 +267,7 @@ fn seen(instance: &Instance, account: &str, region: &str) -> Result<Seen, String
         .filter_map(|tag| Some((tag.key()?.to_string(), tag.value().unwrap_or_default().to_string())));
     let spot = instance
         .spot_instance_request_id()
-        .map(|request| Spot { request: request.to_string(), persistent: unseen("not asked for") });
+        .map(|request| Spot { request: request.to_string(), persistent: unseen("not requested") });
     let metadata = instance.metadata_options().map(|options| Metadata {
         session_required: options.http_tokens() == Some(&HttpTokensState::Required),
         hops: options.http_put_response_hop_limit().unwrap_or_default().unsigned_abs(),
@@ -277,19 +278,19 @@ fn seen(instance: &Instance, account: &str, region: &str) -> Result<Seen, String
         region: region.to_string(),
         id: id.to_string(),
         instance_type: instance.instance_type().map_or_else(String::new, |kind| kind.as_str().to_string()),
-        state: state.ok_or_else(|| format!("instance {id} has the state \"{word}\", which is not known"))?,
+        state: state.ok_or_else(|| format!("instance {id} has the unknown state \"{word}\""))?,
         tags: tags.collect(),
         launched: instance
             .launch_time()
             .and_then(values::timestamp)
-            .map_or_else(|| unseen("AWS did not say"), Known::Is),
-        protected: unseen("not asked for"),
+            .map_or_else(|| unseen("not reported by AWS"), Known::Is),
+        protected: unseen("not requested"),
         spot,
         metadata,
     })
 }
 
-/// Of each spot request whether it is persistent.
+/// Returns for each spot request whether it is persistent.
 async fn requests(client: &Client) -> Result<BTreeMap<String, bool>, String> {
     let mut pages = client.describe_spot_instance_requests().max_results(1000).into_paginator().send();
     let mut all = BTreeMap::new();
@@ -309,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_code_says_of_what_was_done() {
+    fn maps_error_codes_of_run_instances_to_replies() {
         let why = || "why".to_string();
         let check = |code: Option<&str>, servers: bool, expected: Reply| {
             assert_eq!(meaning(code, servers, why()), expected, "{code:?}");

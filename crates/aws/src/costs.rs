@@ -1,4 +1,4 @@
-//! Cost Explorer: what each day cost, in the shape in which the aws CLI prints it.
+//! Cost Explorer: the cost of each day, in the JSON layout of the aws CLI.
 
 use std::collections::HashMap;
 
@@ -15,17 +15,17 @@ use crate::gap::gap;
 
 const ACTION: &str = "ce:GetCostAndUsage";
 
-/// What is invoiced, and what that is with fees spread over what they cover.
+/// The invoiced cost, and the cost with fees spread over the usage that they cover.
 const METRICS: [&str; 2] = ["UnblendedCost", "AmortizedCost"];
 
-/// From a day to the day after the last one.
+/// A range of days: `until` is the day after the last one.
 pub(crate) struct Span<'a> {
     pub(crate) from: &'a str,
     pub(crate) until: &'a str,
 }
 
-/// Hands each day over once all of it was seen. Every attempt counts as a request: that one whose answer is lost
-/// costs nothing is said nowhere.
+/// Gives each day to the sink once it is complete. Every attempt counts as a request, because AWS
+/// does not document that a request with a lost answer is free.
 pub(crate) async fn costs(
     post: &mut Post<'_>,
     partition: &str,
@@ -36,7 +36,11 @@ pub(crate) async fn costs(
     let region = match partition {
         "aws" => "us-east-1",
         "aws-cn" => "cn-northwest-1",
-        other => return Err(Broken::Gap(format!("{ACTION}: Cost Explorer is not there in {other}"))),
+        other => {
+            return Err(Broken::Gap(format!(
+                "{ACTION}: Cost Explorer is not available in partition {other}"
+            )));
+        }
     };
     let client = clients::cost_explorer(post.config, region, &post.dated, &post.sent);
     let period = DateInterval::builder().start(span.from).end(span.until).build();
@@ -78,10 +82,10 @@ fn definition(group: &CostGroup) -> GroupDefinition {
     GroupDefinition::builder().r#type(kind).key(key).build()
 }
 
-/// Days on their way: a page may end in the middle of one.
+/// Assembles days from pages. A page may end in the middle of a day.
 struct Days {
     definitions: Value,
-    /// The day that may go on.
+    /// The last day, which the next page may continue.
     open: Option<Value>,
 }
 
@@ -110,7 +114,7 @@ impl Days {
         Ok(())
     }
 
-    /// Hands over the day that does not go on.
+    /// Gives the finished day to the sink.
     fn hand_over(&mut self, post: &mut Post<'_>) -> Result<(), Broken> {
         let Some(day) = self.open.take() else { return Ok(()) };
         post.hand_over(json!({ "GroupDefinitions": self.definitions, "ResultsByTime": [day] }).to_string())

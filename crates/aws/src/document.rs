@@ -1,4 +1,5 @@
-//! Documents that say what files say too. What is asked here is asked page by page, and by nobody else meanwhile.
+//! Documents with the content of a file, such as costs or prices. They are requested page by page,
+//! without concurrency.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,7 +11,7 @@ use crate::clients::{Dated, Sent};
 use crate::look::GLANCE;
 use crate::{costs, prices};
 
-/// A document on its way to who asked for it.
+/// The state of one document's delivery.
 pub(crate) struct Post<'a> {
     pub(crate) config: &'a SdkConfig,
     pub(crate) dated: Dated,
@@ -19,25 +20,25 @@ pub(crate) struct Post<'a> {
     sink: PartSink<'a>,
 }
 
-/// Why a document ended before its end: a gap, or an error that nothing can follow.
+/// The reason why a document is incomplete: a gap, or an error that ends the command.
 pub(crate) enum Broken {
     Gap(String),
     Error(SourceError),
 }
 
 impl Post<'_> {
-    /// Hands a part over.
+    /// Gives a part to the sink.
     pub(crate) fn hand_over(&mut self, part: String) -> Result<(), Broken> {
         (self.sink)(part).map_err(|why| Broken::Error(SourceError::Sink(why)))
     }
 
-    /// Waits for a call, unless somebody asks to stop.
+    /// Waits for a call. Returns early when the user stops the command.
     pub(crate) async fn wait<T>(&self, call: impl Future<Output = T>) -> Result<T, Broken> {
         unless_stopped(self.stop, call).await.map_err(Broken::Error)
     }
 }
 
-/// Waits for a call, unless somebody asks to stop.
+/// Waits for a call. Returns [`SourceError::Interrupted`] when the user stops the command.
 pub(crate) async fn unless_stopped<T>(stop: &Stop, call: impl Future<Output = T>) -> Result<T, SourceError> {
     let mut call = pin!(call);
     loop {

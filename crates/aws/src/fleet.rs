@@ -1,4 +1,4 @@
-//! What an account has: instances, volumes, addresses, reservations.
+//! Requests an account's instances, volumes, addresses and capacity reservations.
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Address, CapacityReservation, Instance, Volume};
@@ -10,8 +10,8 @@ use crate::look::{Rows, Seen};
 use crate::places::Zones;
 use crate::values::{at, tags, whole, word, words};
 
-/// `instance`: every instance that AWS still shows, whatever its state; and `utilization`, where spawnd wrote it into
-/// their tags.
+/// `instance`: every instance that AWS still lists, in any state. `utilization`: the heartbeats
+/// that spawnd wrote into their tags.
 pub(crate) async fn instances(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
     let zones = zones(client, seen).await;
     let mut pages = client.describe_instances().max_results(1000).into_paginator().send();
@@ -27,7 +27,8 @@ pub(crate) async fn instances(client: &Client, seen: &mut Seen<'_>) -> Result<()
     Ok(())
 }
 
-/// Zone ids; where they cannot be had the rows stand without them, and the gap says why.
+/// Requests the zone ids. If that fails, the error becomes a gap, and the rows have only the zone
+/// ids that AWS sent with them.
 async fn zones(client: &Client, seen: &mut Seen<'_>) -> Option<Zones> {
     match Zones::of(client).await {
         Ok(zones) => Some(zones),
@@ -56,7 +57,7 @@ fn instance(column: &str, one: &Instance, seen: &Seen<'_>, zones: Option<&Zones>
         "name" => one.tags().iter().find(|tag| tag.key() == Some("Name")).and_then(|tag| tag.value()).into(),
         "instance_type" => word(one.instance_type()),
         "state" => word(one.state().and_then(|state| state.name())),
-        // AWS leaves it out for what is bought on demand.
+        // AWS leaves it out for on-demand instances.
         "lifecycle" => one.instance_lifecycle().map_or("on-demand", |word| word.as_str()).into(),
         "platform" => one.platform_details().into(),
         "architecture" => word(one.architecture()),
@@ -125,7 +126,7 @@ fn volume(column: &str, one: &Volume, seen: &Seen<'_>, zones: Option<&Zones>) ->
     }
 }
 
-/// `address`; AWS has no pages of these.
+/// `address`. This call has no pages.
 pub(crate) async fn addresses(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
     let answer = client.describe_addresses().send().await;
     let answer = answer.map_err(|error| gap("ec2:DescribeAddresses", &error))?;
@@ -140,7 +141,7 @@ fn address(column: &str, one: &Address, seen: &Seen<'_>) -> Value {
         "region" => seen.region.as_str().into(),
         "public_ip" => one.public_ip().into(),
         "allocation_id" => one.allocation_id().into(),
-        // AWS gives an empty text where there is none.
+        // AWS sends an empty text where there is none.
         "instance_id" => one.instance_id().filter(|id| !id.is_empty()).into(),
         "association_id" => one.association_id().into(),
         "tags" => tags(one.tags()),
@@ -148,7 +149,7 @@ fn address(column: &str, one: &Address, seen: &Seen<'_>) -> Value {
     }
 }
 
-/// `capacity`: reservations and blocks.
+/// `capacity`: capacity reservations and capacity blocks.
 pub(crate) async fn reservations(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
     let zones = zones(client, seen).await;
     let mut pages = client.describe_capacity_reservations().max_results(1000).into_paginator().send();

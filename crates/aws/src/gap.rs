@@ -1,4 +1,4 @@
-//! Why a call did not answer, in a fragment that a person can act on.
+//! Explains a failed call in a fragment that a user can act on.
 
 use std::error::Error;
 
@@ -6,7 +6,8 @@ use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use catalog::ports::SourceError;
 
-/// What failed and what to do, a lowercase fragment. `action` is the call's IAM action, one of the collector's.
+/// Returns the failure and its remedy as a lowercase fragment. `action` is the call's IAM action,
+/// one of the collector's.
 pub(crate) fn gap<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -14,7 +15,7 @@ where
     gap_of("collector", action, error)
 }
 
-/// The same for a call of another program, whose `policy` prints what it needs.
+/// The same for another program. `<program> policy` must print the needed policy.
 pub(crate) fn gap_of<E>(program: &str, action: &str, error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -26,14 +27,14 @@ where
                 Some(code) => refusal(program, action, code, refused.message().unwrap_or_default()),
                 None => {
                     format!(
-                        "{action}: the server answers {}, and not as AWS does",
+                        "{action}: the server answered with status {}, but not in AWS's format",
                         answer.raw().status().as_u16()
                     )
                 }
             }
         }
         SdkError::TimeoutError(_) => format!("{action}: no answer in time"),
-        SdkError::ResponseError(_) => format!("{action}: the answer is not understood: {}", innermost(error)),
+        SdkError::ResponseError(_) => format!("{action}: the answer cannot be parsed: {}", innermost(error)),
         _ => format!("{action}: AWS was not reached: {}", innermost(error)),
     }
 }
@@ -41,7 +42,7 @@ where
 fn refusal(program: &str, action: &str, code: &str, words: &str) -> String {
     match code {
         "AccessDeniedException" if words.contains("not enabled for cost explorer") => format!(
-            "{action}: Cost Explorer is not enabled in the account: open it once in the Billing console, and ask again a day later"
+            "{action}: Cost Explorer is not enabled in the account: open it once in the Billing console, and try again a day later"
         ),
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
             format!(
@@ -59,13 +60,14 @@ fn refusal(program: &str, action: &str, code: &str, words: &str) -> String {
     }
 }
 
-/// Why nothing could be signed, if that is why a call failed: the SDK says it in words alone.
+/// Returns a credentials error if a call failed because it could not be signed. The SDK reports
+/// that in its error text only.
 pub(crate) fn unsigned(error: &(dyn Error + 'static)) -> Option<SourceError> {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.to_string().contains("credential") {
             return Some(SourceError::Credentials(format!(
-                "no AWS credentials were found, the last place that was asked says: {}",
+                "no AWS credentials were found; the last provider reported: {}",
                 innermost(error).trim_end_matches('.')
             )));
         }
@@ -74,7 +76,7 @@ pub(crate) fn unsigned(error: &(dyn Error + 'static)) -> Option<SourceError> {
     None
 }
 
-/// The words of the error that all others were made of.
+/// Returns the text of the innermost cause.
 pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_person_reads() {
+    fn explains_refusals_of_aws() {
         let check = |code: &str, words: &str, expected: &str| {
             assert_eq!(refusal("collector", "ec2:DescribeVolumes", code, words), expected);
         };
@@ -105,7 +107,7 @@ mod tests {
         check(
             "AccessDeniedException",
             "User not enabled for cost explorer access",
-            "ec2:DescribeVolumes: Cost Explorer is not enabled in the account: open it once in the Billing console, and ask again a day later",
+            "ec2:DescribeVolumes: Cost Explorer is not enabled in the account: open it once in the Billing console, and try again a day later",
         );
         check("RequestLimitExceeded", "", "ec2:DescribeVolumes: AWS still throttled it after all attempts");
         check("InternalError", "", "ec2:DescribeVolumes: InternalError");

@@ -1,4 +1,4 @@
-//! What spawnd says in a tag of how busy its instance was, as rows of `utilization`.
+//! Heartbeats: spawnd's load figures from an instance's tag, as rows of `utilization`.
 
 use aws_sdk_ec2::types::{Instance, Tag};
 use catalog::{Dataset, Value, dataset};
@@ -8,12 +8,12 @@ use lifecycle::tag::{HEARTBEAT, Heartbeat};
 use crate::look::{Rows, Seen};
 use crate::values;
 
-/// The dataset that heartbeats are rows of.
+/// The dataset of the heartbeats' rows.
 pub(crate) fn utilization() -> &'static Dataset {
     dataset("utilization").expect("a dataset of ours")
 }
 
-/// The heartbeat of an instance, if it has the tag.
+/// Returns the heartbeat tag of an instance, if it has one.
 fn tag(one: &Instance) -> Option<&Tag> {
     one.tags().iter().find(|tag| tag.key() == Some(HEARTBEAT))
 }
@@ -22,14 +22,15 @@ fn read(tag: &Tag) -> Result<Heartbeat, String> {
     Heartbeat::decode(tag.value().unwrap_or_default()).map_err(|error| error.to_string())
 }
 
-/// The tags that say what an instance is: without a heartbeat, which is another one each quarter of an hour, unless it
-/// cannot be read.
+/// Returns the instance's tags without a readable heartbeat, which changes every 15 minutes. An
+/// unreadable one is kept.
 pub(crate) fn others(one: &Instance) -> Vec<Tag> {
     let is_read = |tag: &&Tag| tag.key() == Some(HEARTBEAT) && read(tag).is_ok();
     one.tags().iter().filter(|tag| !is_read(tag)).cloned().collect()
 }
 
-/// The figures of some instances, and a sentence for each heartbeat that cannot be read.
+/// Returns the rows of some instances' heartbeats, and a gap for each heartbeat that cannot be
+/// read.
 pub(crate) fn rows<'a>(
     instances: impl Iterator<Item = &'a Instance>,
     seen: &Seen<'_>,
@@ -49,7 +50,7 @@ pub(crate) fn rows<'a>(
 /// Metric, unit, statistic and value.
 type Figure = (&'static str, &'static str, &'static str, f64);
 
-/// What a heartbeat says in numbers; a figure that the machine could not see, or of what it does not have, is no row.
+/// Returns the figures of a heartbeat. A figure that is unseen or absent on the machine has no row.
 fn figures(beat: &Heartbeat) -> Vec<Figure> {
     let seconds = beat.over.as_secs_f64();
     let share = |metric, value: &Known<f64>| Some((metric, "percent", "average", *value.value()?));
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_rates_and_what_was_not_seen_is_none() {
+    fn figures_are_rates_and_unseen_ones_have_no_row() {
         let check = |text: &str, expected: &[Figure]| assert_eq!(figures(&beat(text)), expected, "{text}");
         let cpu = ("cpu", "percent", "average", 12.5);
         let both = "v1;at=2026-11-23T10:00:00Z;over=900;cpu=12.50;network-in=9000000;network-out=0";
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heartbeat_that_is_read_is_no_tag_of_the_instance() {
+    fn a_readable_heartbeat_is_not_a_tag_of_the_instance() {
         let instance = |value: &str| {
             let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
             Instance::builder().tags(tag("Name", "a")).tags(tag(HEARTBEAT, value)).build()

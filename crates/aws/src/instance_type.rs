@@ -1,4 +1,4 @@
-//! Instance types as rows: what was reported, nothing corrected.
+//! Requests instance types and stores their attributes as reported, without corrections.
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
@@ -11,13 +11,13 @@ use crate::gap::gap;
 use crate::look::{Rows, Seen};
 use crate::values::{whole, word, words};
 
-/// Types that a page may hold.
+/// The most types in a page.
 const PAGE: i32 = 100;
 
-/// Architectures by what a person means when a type has several.
+/// The order of preference for `arch` when a type has several architectures.
 const MAIN_ARCHITECTURES: [&str; 4] = ["arm64", "x86_64", "arm64_mac", "x86_64_mac"];
 
-/// `instance_type`: the types that a region knows.
+/// `instance_type`: the types that a region has.
 pub(crate) async fn instance_types(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
     let mut pages = client.describe_instance_types().max_results(PAGE).into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -38,25 +38,26 @@ pub(crate) async fn instance_types(client: &Client, seen: &mut Seen<'_>) -> Resu
     Ok(())
 }
 
-/// A row holds one kind of each accelerator and disk: a second one must not be lost in silence.
+/// Returns a gap when a type has several kinds of an accelerator or disk. A row has columns for one
+/// kind only.
 fn more_than_a_row_holds(info: &InstanceTypeInfo) -> Option<&'static str> {
     let counts = [
-        (info.gpu_info().map_or(0, |gpu| gpu.gpus().len()), "several kinds of GPU, and the first is kept"),
+        (info.gpu_info().map_or(0, |gpu| gpu.gpus().len()), "several kinds of GPU; only the first is stored"),
         (
             info.inference_accelerator_info().map_or(0, |found| found.accelerators().len()),
-            "several kinds of inference accelerator, and the first is kept",
+            "several kinds of inference accelerator; only the first is stored",
         ),
         (
             info.neuron_info().map_or(0, |found| found.neuron_devices().len()),
-            "several kinds of Neuron device, and the first is kept",
+            "several kinds of Neuron device; only the first is stored",
         ),
         (
             info.fpga_info().map_or(0, |found| found.fpgas().len()),
-            "several kinds of FPGA, and the first is kept",
+            "several kinds of FPGA; only the first is stored",
         ),
         (
             info.instance_storage_info().map_or(0, |found| found.disks().len()),
-            "several kinds of disk, and the first is kept",
+            "several kinds of disk; only the first is stored",
         ),
     ];
     counts.into_iter().find(|(count, _)| *count > 1).map(|(_, what)| what)
@@ -114,7 +115,7 @@ fn cell(column: &str, name: &InstanceType, info: &InstanceTypeInfo) -> Value {
     }
 }
 
-/// A word that says `supported` or `unsupported`, as a flag.
+/// Converts `supported` or `unsupported` to a flag.
 fn supported<T: AsRef<str>>(word: Option<&T>) -> Value {
     word.map(|word| word.as_ref() == "supported").into()
 }
@@ -142,7 +143,7 @@ fn network(column: &str, info: &InstanceTypeInfo) -> Value {
     }
 }
 
-/// The sum over the network cards, null as soon as one does not say.
+/// Returns the sum over the network cards. Null when a card has no value.
 fn sum(cards: &[NetworkCardInfo], of: impl Fn(&NetworkCardInfo) -> Option<f64>) -> Value {
     if cards.is_empty() { Value::Null } else { cards.iter().map(of).sum::<Option<f64>>().into() }
 }
@@ -169,7 +170,7 @@ fn ebs(column: &str, info: &InstanceTypeInfo) -> Value {
     }
 }
 
-/// A count: 0, not null, where nothing is said.
+/// A count. It is 0, not null, when AWS leaves it out.
 fn count(number: Option<impl Into<i64>>) -> Value {
     Value::Int(number.map_or(0, Into::into))
 }
@@ -230,9 +231,9 @@ fn accelerators(column: &str, info: &InstanceTypeInfo) -> Value {
 mod tests {
     use super::*;
 
-    /// Every column has a place where it comes from, also when AWS says nothing, and its type is the column's.
+    /// Every column has a source and the right type, even when AWS returns no attributes.
     #[test]
-    fn every_column_has_a_source() {
+    fn every_column_has_a_source_of_its_type() {
         let dataset = catalog::dataset("instance_type").unwrap();
         let name = InstanceType::parse("p9x.48xlarge").unwrap();
         let nothing = InstanceTypeInfo::builder().build();

@@ -1,10 +1,12 @@
-//! AWS through its SDK and its public files. Behind the port `Source` pages come in and rows go out, nothing is
-//! interpreted, and every call is in [`Aws::actions`]'s table and only reads; behind the port `Cloud` instances are
-//! launched and ended, one call for each thing asked for.
+//! AWS through its SDK and its public files. Implements the ports `Source` and `Cloud`.
 //!
-//! This is the only room that names aws-sdk-*, and it owns the async runtime and all concurrency over regions. It
-//! will never write a file, decide what is worth keeping, or which instance is to begin or end. Buckets are listed and
-//! read, and no more.
+//! `Source` requests pages and returns rows without interpreting them. Each of its calls only
+//! reads, and is listed by [`Aws::actions`]. Buckets are only listed and read. `Cloud` launches and
+//! ends instances, with one call for each request.
+//!
+//! This is the only crate that depends on aws-sdk-*. It owns the async runtime and all concurrency
+//! over regions. It writes no files, and does not decide which rows to keep or which instances to
+//! launch or end.
 
 mod clients;
 mod cloud;
@@ -39,21 +41,27 @@ use tokio::runtime::Runtime;
 
 use clients::Http;
 
-/// AWS, as this machine's credentials and network reach it.
+/// AWS, as seen with this machine's credentials and network.
 pub struct Aws {
     runtime: Runtime,
     http: Http,
     clock: fn() -> Timestamp,
-    /// What was read of each profile, so that credentials are found once.
+    /// The configuration of each profile, so that credentials are resolved once.
     profiles: Mutex<Vec<(Option<String>, SdkConfig)>>,
     /// A client for each profile and bucket, so that a bucket's region is found once.
     buckets: Mutex<Vec<(Option<String>, String, aws_sdk_s3::Client)>>,
 }
 
 impl Aws {
-    /// AWS by the usual variables and files of its SDKs; `AWS_CA_BUNDLE` names certificates that are trusted (by the SDK beside the system's),
-    /// and `HTTPS_PROXY` with `NO_PROXY` a proxy. `MYCELIUM_MIRROR` is the address of a copy of the public files, each
-    /// under its host's name, that is asked instead. `clock` is this machine's. Nothing is asked yet.
+    /// Sets up the runtime and the HTTP clients, and sends nothing yet. `clock` is this machine's
+    /// clock.
+    ///
+    /// The usual variables and files of the AWS SDKs apply. `AWS_CA_BUNDLE` is a file of trusted
+    /// certificates; the SDK trusts the system's too. `HTTPS_PROXY` and `NO_PROXY` set a proxy.
+    /// `MYCELIUM_MIRROR` is the address of a copy of the public files, each below its host's name,
+    /// which is used instead of AWS.
+    ///
+    /// Errors: the runtime cannot start, or the certificates cannot be read.
     pub fn new(clock: fn() -> Timestamp) -> Result<Aws, SourceError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime =

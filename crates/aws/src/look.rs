@@ -1,4 +1,4 @@
-//! One look: all regions side by side, each with its own end.
+//! Collects one dataset from all regions concurrently. Each region succeeds or fails by itself.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use crate::clients::{self, Dated};
 use crate::utilization::{self, Allowance};
 use crate::{fleet, heartbeat, instance_type, places, quota, spot, values};
 
-/// Regions that are asked at once: enough to hide the distance, few enough for one machine's patience.
+/// Regions that are queried at once: enough to hide the latency, few enough for a small machine.
 pub(crate) const AT_ONCE: usize = 8;
 
-/// How often somebody's wish to stop is looked at.
+/// The interval at which a stop request is checked.
 pub(crate) const GLANCE: Duration = Duration::from_millis(200);
 
 pub(crate) type Rows = Vec<Vec<Value>>;
 
-/// The datasets that can be looked at, and what each needs to be allowed.
+/// The datasets of this source, and the IAM actions that each needs.
 const ACTIONS: &[(&str, &[&str])] = &[
     ("region_access", &["ec2:DescribeRegions"]),
     ("zone", &["ec2:DescribeAvailabilityZones"]),
@@ -40,25 +40,26 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("placement_score", &["ec2:GetSpotPlacementScores"]),
     ("capacity_block", &["ec2:DescribeCapacityBlockOfferings", "ec2:DescribeAvailabilityZones"]),
     ("charge", &["ce:GetCostAndUsage"]),
-    // The lists are public; this is what one instance type alone is asked for with.
+    // The price lists are public. Only the prices of a single instance type need this action.
     ("price", &["pricing:GetProducts"]),
 ];
 
-/// Datasets of which an account sees a part, which stands beside what others saw and what was seen before.
+/// Datasets of which an account sees only a part. Its rows are added to those of other accounts and
+/// of earlier runs.
 const ADDING: [&str; 3] = ["zone", "instance_type", "utilization"];
 
 pub(crate) fn actions(dataset: &Dataset) -> &'static [&'static str] {
     ACTIONS.iter().find(|(name, _)| *name == dataset.name).map_or(&[], |(_, actions)| actions)
 }
 
-/// What one region's task hands over: its own row pages, to the one place that takes them.
+/// The row sink of one region's task. It sends pages of rows to the one receiver.
 pub(crate) struct Seen<'a> {
     pub(crate) dataset: &'static Dataset,
     pub(crate) region: String,
     pub(crate) account: String,
     pub(crate) currency: &'static str,
     pub(crate) since: Timestamp,
-    /// What could not be seen although the look went on.
+    /// Parts that could not be read, although the task continued.
     pub(crate) gaps: Vec<String>,
     number: usize,
     rows: u64,
@@ -66,10 +67,10 @@ pub(crate) struct Seen<'a> {
     out: &'a mpsc::Sender<Piece>,
 }
 
-/// Rows on their way: the number of their region, and their dataset.
+/// Rows in the channel: the index of their region, their dataset, and the rows.
 type Piece = (usize, &'static Dataset, Rows);
 
-/// What a look at one dataset found of another one.
+/// Rows and gaps of a second dataset, found in the answers for the first.
 #[derive(Default)]
 struct Beside {
     rows: u64,
@@ -83,18 +84,18 @@ impl Beside {
 }
 
 impl Seen<'_> {
-    /// A row of the dataset.
+    /// Returns a row of the dataset.
     pub(crate) fn row(&self, cell: impl Fn(&str) -> Value) -> Vec<Value> {
         values::row(self.dataset, cell)
     }
 
-    /// Hands rows over, and waits while there are too many on the way.
+    /// Sends rows, and waits while the channel is full.
     pub(crate) async fn hand_over(&mut self, rows: Rows) -> Result<(), String> {
         self.rows += rows.len() as u64;
         self.send(self.dataset, rows).await
     }
 
-    /// Hands rows of another dataset over, with what could not be seen of it.
+    /// Sends rows of another dataset, and records its gaps.
     pub(crate) async fn hand_over_beside(
         &mut self,
         dataset: &'static Dataset,
@@ -107,11 +108,11 @@ impl Seen<'_> {
     }
 
     async fn send(&self, dataset: &'static Dataset, rows: Rows) -> Result<(), String> {
-        self.out.send((self.number, dataset, rows)).await.map_err(|_| "the look was ended".to_string())
+        self.out.send((self.number, dataset, rows)).await.map_err(|_| "the request was stopped".to_string())
     }
 }
 
-/// How a region ended.
+/// The result of one region.
 struct Ended {
     number: usize,
     rows: u64,
@@ -160,7 +161,7 @@ pub(crate) async fn look(
         if stop.asked() {
             return Err(SourceError::Interrupted);
         }
-        // Pages first, and the ends after the last page: `None` says that every task has dropped its sender.
+        // All pages come before the results: `None` means that every task has dropped its sender.
         match tokio::time::timeout(GLANCE, pages.recv()).await {
             Err(_) => {}
             Ok(Some(piece)) => gathered.take(piece).map_err(SourceError::Sink)?,
@@ -168,7 +169,7 @@ pub(crate) async fn look(
         }
     }
     while let Some(end) = tasks.join_next().await {
-        ended.push(end.map_err(|e| SourceError::Failed(format!("a task broke: {e}")))?);
+        ended.push(end.map_err(|e| SourceError::Failed(format!("a task failed: {e}")))?);
     }
     ended.sort_by_key(|end| end.number);
     let kept = gathered.finish().map_err(SourceError::Sink)?;
@@ -220,7 +221,7 @@ impl Task {
                 let (ids, until) = (&self.instances, self.until);
                 utilization::utilization(&client, ids, until, &self.allowance, &mut seen).await
             }
-            other => Err(format!("{other} cannot be looked at")),
+            other => Err(format!("{other} is not a dataset of this source")),
         };
         let whole = ended.is_ok();
         seen.gaps.extend(ended.err());
@@ -229,8 +230,8 @@ impl Task {
     }
 }
 
-/// Rows on their way to the sink. What is the same in every region is gathered first and then handed over in the
-/// regions' order, so that the same answers give the same rows.
+/// Gives rows to the sink. Rows of a dataset with one scope for all regions are collected first.
+/// They are written in the order of the regions, so that equal answers give equal rows.
 struct Gathered<'a, 'b> {
     look: &'a Look<'a>,
     sink: SeenSink<'b>,
@@ -250,7 +251,7 @@ impl<'a, 'b> Gathered<'a, 'b> {
         (self.sink)(dataset, &scope(self.look, number), Batch::of(dataset, rows)?)
     }
 
-    /// Rows of what is the same everywhere that were kept.
+    /// Writes the collected rows, each key once. Returns their number.
     fn finish(self) -> Result<u64, String> {
         let key = self.look.dataset.columns.iter().position(|column| column.name == self.look.dataset.key[0]);
         let key = key.expect("a key is a column");
@@ -270,12 +271,12 @@ fn scope(look: &Look<'_>, number: usize) -> String {
         Scope::All => "*".into(),
         Scope::Region => look.regions[number].clone(),
         Scope::Account => look.account.account_id.clone(),
-        Scope::Bill | Scope::Request => unreachable!("no bill is looked at, and no request"),
+        Scope::Bill | Scope::Request => unreachable!("bills and requests have other functions"),
         Scope::AccountRegion => format!("{}/{}", look.account.account_id, look.regions[number]),
     }
 }
 
-/// What is told of each scope.
+/// Returns the report of each scope.
 fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp) -> Vec<Told> {
     let source = format!("AWS {}", actions(look.dataset).first().unwrap_or(&look.dataset.name));
     let skew = skew(look.account.ahead);
@@ -291,7 +292,7 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
         let mut gaps: Vec<String> =
             ended.iter().flat_map(|end| end.gaps.iter().map(|gap| name(end, gap))).collect();
         let outcome = match (whole, rows) {
-            // Zones of other accounts and types of other partitions stand, whatever this account sees.
+            // An account sees only a part of these: rows of other accounts and partitions stay.
             (true, _) if ADDING.contains(&look.dataset.name) => Outcome::Partial,
             (true, 0) => Outcome::Empty,
             (true, _) => Outcome::Complete,
@@ -328,7 +329,8 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
     }
 }
 
-/// What is told of the heartbeats that a look at instances found. Instances that could not be listed are a gap here too.
+/// Returns the report of the heartbeats found with instances. Instances that could not be listed
+/// are a gap here too.
 fn beside(told: &Told, beside: &Beside) -> Told {
     let unlisted = told.gaps.iter().filter(|gap| gap.starts_with(actions(told.dataset)[0]));
     Told {
@@ -346,7 +348,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_looked_at_is_kept() {
+    fn every_dataset_of_the_source_is_in_the_catalog_with_its_actions() {
         for (name, actions) in ACTIONS {
             assert!(catalog::dataset(name).is_some() && !actions.is_empty(), "{name}");
         }

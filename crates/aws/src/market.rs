@@ -1,5 +1,5 @@
-//! Answers to a request for room: placement scores and capacity blocks. Each is kept with its request, because it says
-//! nothing of any other.
+//! Requests spot placement scores and capacity block offerings. Each answer is stored with its
+//! request, because it is valid for that request only.
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::types::SpotPlacementScore;
@@ -17,20 +17,20 @@ use crate::values::{self, at, money, whole, word, words};
 const SCORES: &str = "ec2:GetSpotPlacementScores";
 const BLOCKS: &str = "ec2:DescribeCapacityBlockOfferings";
 
-/// Regions that one request for scores may name, and the best places that AWS names in its answer.
+/// The most regions in a request for scores, and the number of best places in its answer.
 const REGIONS: usize = 10;
 const BEST: usize = 10;
 
-/// A request with all that was answered to it.
+/// One scope's request and its answer.
 struct Answer {
     request: String,
     rows: Rows,
     date: Option<Timestamp>,
-    /// Why nothing was answered, or what is missing.
+    /// The reason why the answer is missing or incomplete.
     gap: Option<String>,
 }
 
-/// Asks one after the other: AWS counts how many new requests an account makes in a day.
+/// Sends the requests one after the other, because AWS limits an account's new requests in a day.
 pub(crate) async fn look(
     config: &SdkConfig,
     look: &Look<'_>,
@@ -82,7 +82,7 @@ pub(crate) async fn look(
     Ok(told)
 }
 
-/// One request for all of the regions; the answer as one for each.
+/// Sends one request for all of the regions. Returns one answer for each region.
 async fn scores(config: &SdkConfig, look: &Look<'_>, room: &Room, regions: &[String]) -> Vec<Answer> {
     let dated = Dated::default();
     let client = clients::ec2(config, regions.first().map(String::as_str), &dated);
@@ -124,10 +124,11 @@ async fn scores(config: &SdkConfig, look: &Look<'_>, room: &Room, regions: &[Str
             })
         };
         let rows: Rows = here.map(row).collect();
-        // Only the best places are named: one that is not is neither likely nor impossible, but unknown.
+        // AWS returns only the best places. The score of any other place is unknown.
         let cut = found.len() >= BEST && (rows.is_empty() || room.single_zone);
-        let cut =
-            cut.then(|| format!("{SCORES}: AWS names the {BEST} best places alone; others may score less"));
+        let cut = cut.then(|| {
+            format!("{SCORES}: AWS names only the {BEST} best places; others may have lower scores")
+        });
         Answer { rows, date: dated.first(), gap: failed.clone().or(cut), request }
     };
     regions.iter().map(answer).collect()

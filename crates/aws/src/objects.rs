@@ -1,4 +1,4 @@
-//! Buckets of S3: what lies in them, and the bytes of an object.
+//! S3 buckets: lists objects and reads their bytes.
 
 use std::io::{self, Read};
 use std::pin::Pin;
@@ -16,17 +16,17 @@ use crate::document::unless_stopped;
 use crate::gap::{gap, unsigned};
 use crate::values::timestamp;
 
-/// The header in which S3 says where a bucket is, to whomever asks and whatever else it answers.
+/// The header with a bucket's region. S3 sends it with every answer, even a refusal.
 const HOME: &str = "x-amz-bucket-region";
 
-/// A client in the region of a bucket. Whoever may list a bucket may ask where it is, too.
+/// Returns a client in the bucket's region. The permission to list the bucket is enough to find it.
 pub(crate) async fn client(config: &SdkConfig, bucket: &str, stop: &Stop) -> Result<Client, SourceError> {
     let client = clients::s3(config, None);
     let region = match unless_stopped(stop, client.head_bucket().bucket(bucket).send()).await? {
         Ok(found) => found.bucket_region().map(String::from),
         Err(error) => match error.raw_response() {
             Some(answer) if answer.status().as_u16() == 404 => return Err(no_bucket(bucket)),
-            // This answer has no body; that of the listing says why.
+            // This answer has no body. The later listing returns the reason of a refusal.
             Some(answer) => answer.headers().get(HOME).map(String::from),
             None => return Err(failure(LIST_BUCKET, bucket, &error)),
         },
@@ -50,7 +50,7 @@ pub(crate) async fn list(
         for listed in page.contents() {
             let object = object(listed);
             objects.push(object.ok_or_else(|| {
-                SourceError::Failed(format!("{LIST_BUCKET}: {bucket} is not listed as S3 does: {listed:?}"))
+                SourceError::Failed(format!("{LIST_BUCKET}: an entry of {bucket} is incomplete: {listed:?}"))
             })?);
         }
     }
@@ -77,20 +77,20 @@ pub(crate) fn open<'a>(
     let answer = runtime.block_on(unless_stopped(stop, call))?;
     let answer = answer.map_err(|error| match error.code() {
         Some("PreconditionFailed") => {
-            SourceError::Failed(format!("{} was written anew after it was listed", object.key))
+            SourceError::Failed(format!("{} was overwritten after it was listed", object.key))
         }
-        Some("NoSuchKey") => SourceError::Failed(format!("{} is gone after it was listed", object.key)),
+        Some("NoSuchKey") => SourceError::Failed(format!("{} was deleted after it was listed", object.key)),
         _ => failure(GET_OBJECT, bucket.name, &error),
     })?;
     let body = Box::pin(answer.body.into_async_read());
     Ok(Box::new(Body { runtime, body, left: object.bytes, stop }))
 }
 
-/// The bytes of an object on their way.
+/// A reader of an object's bytes, which checks their number.
 struct Body<'a> {
     runtime: &'a Runtime,
     body: Pin<Box<dyn AsyncRead + Send>>,
-    /// Bytes that are still to come.
+    /// The number of bytes still expected.
     left: u64,
     stop: &'a Stop,
 }
@@ -99,9 +99,9 @@ impl Read for Body<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let body = &mut self.body;
         let next = async { tokio::time::timeout(ANSWER, body.read(buffer)).await };
-        // Not `ErrorKind::Interrupted`, after which everybody reads again.
+        // Not `ErrorKind::Interrupted`, which makes callers read again.
         let read = self.runtime.block_on(unless_stopped(self.stop, next)).map_err(io::Error::other)?;
-        let read = read.map_err(|_| broken("no more bytes came in time"))?;
+        let read = read.map_err(|_| broken("no more bytes arrived in time"))?;
         let read = read.map_err(|e| broken(&crate::gap::innermost(&e)))?;
         match self.left.checked_sub(read as u64) {
             Some(left) => self.left = left,
@@ -133,14 +133,14 @@ where
     unsigned(error).unwrap_or_else(|| SourceError::Failed(gap(action, error)))
 }
 
-/// What S3 says in its own way.
+/// Returns the error for a code of S3. None for codes that need no treatment of their own.
 fn refusal(action: &str, bucket: &str, code: Option<&str>, words: Option<&str>) -> Option<SourceError> {
     let words = words.unwrap_or_default();
     Some(match code? {
         "NoSuchBucket" => no_bucket(bucket),
-        // Whoever may not use the key that objects are encrypted with is refused the objects.
+        // S3 refuses encrypted objects to callers that may not use their key.
         "AccessDenied" if words.contains("kms:Decrypt") => SourceError::Failed(format!(
-            "kms:Decrypt is not allowed, and what lies in {bucket} is encrypted: add it to the policy, for the bucket's key"
+            "kms:Decrypt is not allowed, and the objects in {bucket} are encrypted: add it to the policy, for the bucket's key"
         )),
         "AccessDenied" => SourceError::Failed(format!(
             "{action} is not allowed on {bucket}: add it to the policy (collector policy s3://{bucket} prints one that is enough)"
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_person_reads() {
+    fn explains_refusals_of_s3() {
         let check = |code: &str, words: &str, expected: &str| {
             let found = refusal(GET_OBJECT, "bills", Some(code), Some(words));
             assert_eq!(found.map(|error| error.to_string()).as_deref().unwrap_or("nothing"), expected);
@@ -171,7 +171,7 @@ mod tests {
         check(
             "AccessDenied",
             "User: … is not authorized to perform: kms:Decrypt on resource: …",
-            "kms:Decrypt is not allowed, and what lies in bills is encrypted: add it to the policy, for the bucket's key",
+            "kms:Decrypt is not allowed, and the objects in bills are encrypted: add it to the policy, for the bucket's key",
         );
         check("ExpiredToken", "It has expired.", "s3:GetObject: ExpiredToken: It has expired");
         check("SlowDown", "", "nothing");

@@ -12,7 +12,7 @@ use crate::clients::{self, Dated};
 use crate::gap::{gap, unsigned};
 use crate::look::{Rows, Seen};
 
-/// Who the profile is, and which regions it can ask.
+/// Returns the profile's account, with its enabled and disabled regions.
 pub(crate) async fn account(
     config: &SdkConfig,
     profile: Option<&str>,
@@ -32,7 +32,7 @@ pub(crate) async fn account(
     })
 }
 
-/// The account and the ARN of whoever asks.
+/// Returns the caller's account id and ARN.
 pub(crate) async fn identity(config: &SdkConfig, dated: &Dated) -> Result<(String, String), SourceError> {
     let who = clients::sts(config, dated).get_caller_identity().send().await;
     let who = who.map_err(|error| match &error {
@@ -43,11 +43,11 @@ pub(crate) async fn identity(config: &SdkConfig, dated: &Dated) -> Result<(Strin
     })?;
     match (who.account(), who.arn()) {
         (Some(account), Some(arn)) => Ok((account.into(), arn.into())),
-        _ => Err(SourceError::Failed("sts:GetCallerIdentity named no account".into())),
+        _ => Err(SourceError::Failed("sts:GetCallerIdentity returned no account".into())),
     }
 }
 
-/// The regions that can be asked, and those that the account has not opted into.
+/// Returns the account's usable regions, and those that it has not opted into.
 pub(crate) async fn region_names(
     config: &SdkConfig,
     dated: &Dated,
@@ -64,11 +64,11 @@ pub(crate) async fn region_names(
     Ok((enabled, disabled))
 }
 
-/// Zone ids by zone names: the names are the account's own.
+/// Zone ids by zone names. Each account has its own zone names.
 pub(crate) struct Zones(BTreeMap<String, String>);
 
 impl Zones {
-    /// All zones of the client's region, local zones too.
+    /// Requests all zones of the client's region, including local zones.
     pub(crate) async fn of(client: &Client) -> Result<Zones, String> {
         let answer = client.describe_availability_zones().all_availability_zones(true).send().await;
         let answer = answer.map_err(|error| gap("ec2:DescribeAvailabilityZones", &error))?;
@@ -78,13 +78,14 @@ impl Zones {
         Ok(Zones(answer.availability_zones().iter().filter_map(pair).collect()))
     }
 
-    /// The id: as AWS gave it, or that of the name.
+    /// Returns the given id, or else the id of the name.
     pub(crate) fn id(&self, id: Option<&str>, name: Option<&str>) -> Option<String> {
         id.map(String::from).or_else(|| self.0.get(name?).cloned())
     }
 }
 
-/// `region_access`: every region of the partition, those too that the account has not opted into.
+/// `region_access`: every region of the partition, including those that the account has not opted
+/// into.
 pub(crate) async fn regions(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
     let answer = client.describe_regions().all_regions(true).send().await;
     let answer = answer.map_err(|error| gap("ec2:DescribeRegions", &error))?;
@@ -119,7 +120,7 @@ pub(crate) async fn zones(client: &Client, seen: &mut Seen<'_>) -> Result<(), St
     seen.hand_over(rows).await
 }
 
-/// `offering`: which type is offered in which zone.
+/// `offering`: the instance types offered in each zone.
 pub(crate) async fn offerings(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
     let call = client.describe_instance_type_offerings();
     let call = call.location_type(aws_sdk_ec2::types::LocationType::AvailabilityZoneId).max_results(1000);

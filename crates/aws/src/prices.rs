@@ -1,4 +1,4 @@
-//! The price list's API: what one instance type costs.
+//! The price list API: the prices of one instance type.
 
 use aws_sdk_pricing::types::{Filter, FilterType};
 
@@ -8,10 +8,10 @@ use crate::gap::gap;
 
 const ACTION: &str = "pricing:GetProducts";
 
-/// Products of a page, which are some 10 KB each.
+/// Products in a page, of about 10 KB each.
 const PAGE: i32 = 100;
 
-/// Hands over each product of the type in the region: a JSON object with its terms.
+/// Gives each product of the type in the region to the sink, as a JSON object with its terms.
 pub(crate) async fn prices(
     post: &mut Post<'_>,
     partition: &str,
@@ -21,7 +21,11 @@ pub(crate) async fn prices(
     let home = match partition {
         "aws" => "us-east-1",
         "aws-cn" => "cn-northwest-1",
-        other => return Err(Broken::Gap(format!("{ACTION}: the price list's API is not there in {other}"))),
+        other => {
+            return Err(Broken::Gap(format!(
+                "{ACTION}: the price list API is not available in partition {other}"
+            )));
+        }
     };
     let client = clients::pricing(post.config, home, &post.dated, &post.sent);
     let filters = [("instanceType", instance_type), ("regionCode", region)].map(|(field, value)| {

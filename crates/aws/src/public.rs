@@ -1,4 +1,4 @@
-//! Public files: no credentials, one request each.
+//! Fetches public files: without credentials, with one request each.
 
 use std::io::Read;
 
@@ -27,7 +27,7 @@ pub(crate) fn fetch(http: &Http, url: &str, known: Option<&str>) -> Result<Fetch
     Ok(Fetched { body, date, modified, etag })
 }
 
-/// `https://host/path` at the mirror: `MIRROR/host/path`.
+/// The mirror's address of a file: `https://host/path` becomes `MIRROR/host/path`.
 fn mirrored(mirror: &str, url: &str) -> String {
     format!("{}/{}", mirror.trim_end_matches('/'), url.trim_start_matches("https://"))
 }

@@ -1,11 +1,11 @@
-//! Quotas.
+//! Requests the account's service quotas.
 
 use aws_sdk_servicequotas::Client;
 
 use crate::gap::gap;
 use crate::look::{Rows, Seen};
 
-/// The service whose quotas are kept.
+/// The service with the collected quotas.
 const EC2: &str = "ec2";
 
 /// `quota`: the values that apply to the account.

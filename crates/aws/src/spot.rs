@@ -1,4 +1,4 @@
-//! Spot prices and spot requests.
+//! Requests spot prices and spot requests.
 
 use aws_sdk_ec2::Client;
 use catalog::Value;
@@ -9,10 +9,10 @@ use crate::look::{Rows, Seen};
 use crate::places::Zones;
 use crate::values::{at, date_time, money, tags, timestamp, word};
 
-/// Rows of a page: what AWS gives whatever is asked for.
+/// Rows in a page. AWS does not return more, even if more are requested.
 const PAGE: i32 = 1000;
 
-/// `spot_price`: every change since `since`, and the one before it, which held then.
+/// `spot_price`: every change since `since`, and the price in effect at `since`.
 pub(crate) async fn prices(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
     let zones = Zones::of(client).await?;
     let call = client.describe_spot_price_history().start_time(date_time(seen.since)).max_results(PAGE);
@@ -47,7 +47,7 @@ pub(crate) async fn prices(client: &Client, seen: &mut Seen<'_>) -> Result<(), S
         seen.hand_over(rows).await?;
     }
     let counted =
-        [(nameless, "in a zone without an id"), (unknown, "of a product or in a form that is not known")];
+        [(nameless, "in a zone without an id"), (unknown, "of an unknown product or in an unknown format")];
     let left_out = counted.iter().filter(|(count, _)| *count > 0);
     seen.gaps.extend(left_out.map(|(count, why)| format!("{count} prices left out: {why}")));
     Ok(())

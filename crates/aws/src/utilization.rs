@@ -1,4 +1,4 @@
-//! How busy instances were, as CloudWatch measured it.
+//! Requests the load of instances from CloudWatch.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::values::{date_time, timestamp};
 
 const ACTION: &str = "cloudwatch:GetMetricData";
 
-/// The metrics that every instance has without an agent: AWS's name, ours and the unit.
+/// Metrics available without an agent: AWS's name, the stored name and the unit.
 const METRICS: [(&str, &str, &str); 3] = [
     ("CPUUtilization", "cpu", "percent"),
     ("NetworkIn", "network-in", "bytes"),
@@ -23,14 +23,15 @@ const METRICS: [(&str, &str, &str); 3] = [
 ];
 const STATISTICS: [(&str, &str); 2] = [("Average", "average"), ("Maximum", "maximum")];
 
-/// Seconds of a period.
+/// The length of a period in seconds.
 const PERIOD: i32 = 3600;
 
-/// Queries of a request, and values of an answer.
+/// The most queries in a request.
 const QUERIES: usize = 500;
+/// The most values in an answer.
 const VALUES: i64 = 100_800;
 
-/// The metrics that are left to be requested, of all regions together.
+/// The budget of metrics that may be requested, for all regions together.
 pub(crate) struct Allowance {
     most: u64,
     requested: AtomicU64,
@@ -53,14 +54,14 @@ impl Allowance {
     }
 }
 
-/// One figure of one instance over time.
+/// One metric and statistic of one instance.
 struct Series<'a> {
     instance: &'a str,
     metric: &'a (&'static str, &'static str, &'static str),
     statistic: &'a (&'static str, &'static str),
 }
 
-/// `utilization` of the instances, from the look's since until an instant.
+/// `utilization` of the instances, from `since` of the request until an instant.
 pub(crate) async fn utilization(
     client: &Client,
     instances: &[String],
@@ -75,7 +76,7 @@ pub(crate) async fn utilization(
             STATISTICS.iter().map(move |statistic| Series { instance, metric, statistic })
         })
         .collect();
-    // An answer that has all its values needs no second page, which would be paid for again.
+    // Small requests fit one page. A second page would be billed again.
     let periods = (until.duration_since(seen.since).as_secs() / i64::from(PERIOD)).max(1);
     let at_once = usize::try_from(VALUES / periods).unwrap_or(1).clamp(1, QUERIES);
     for some in series.chunks(at_once) {
@@ -108,7 +109,7 @@ async fn ask(
         for result in page.metric_data_results() {
             let number = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
             let Some((number, one)) = number.and_then(|number| Some((number, series.get(number)?))) else {
-                seen.gaps.push(format!("{ACTION}: a series came that nobody asked for"));
+                seen.gaps.push(format!("{ACTION}: the answer has a series that was not requested"));
                 continue;
             };
             rows.extend(values(one, result, seen));
@@ -132,7 +133,7 @@ async fn ask(
         let instances: BTreeSet<&str> = some.collect();
         let instances: Vec<&str> = instances.into_iter().collect();
         return Err(format!(
-            "{ACTION}: {} series are not whole, of {}",
+            "{ACTION}: {} series are incomplete, of {}",
             unfinished.len(),
             instances.join(", ")
         ));
@@ -180,12 +181,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_paid_for_is_what_the_port_says() {
+    fn the_ports_metric_count_equals_the_billed_metrics() {
         assert_eq!((METRICS.len() * STATISTICS.len()) as u64, catalog::ports::METRICS);
     }
 
     #[test]
-    fn no_more_is_requested_than_was_agreed_to() {
+    fn never_requests_more_metrics_than_allowed() {
         let allowance = Allowance::new(10);
         assert_eq!(allowance.take(6), Ok(()));
         assert_eq!(allowance.take(4), Ok(()));

@@ -1,4 +1,4 @@
-//! What the SDK gives, as neutral values.
+//! Converts the SDK's values to neutral values.
 
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::Tag;
@@ -6,7 +6,7 @@ use catalog::{Dataset, Value};
 use domain::{Decimal, Timestamp};
 use jiff::fmt::rfc2822::DateTimeParser;
 
-/// The `Date` of an answer.
+/// Parses the `Date` header of an answer.
 pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }
@@ -23,7 +23,7 @@ pub(crate) fn date_time(instant: Timestamp) -> DateTime {
     DateTime::from_nanos(instant.as_nanosecond()).unwrap_or(DateTime::from_secs(instant.as_second()))
 }
 
-/// A word of an enum of the SDK, or any text.
+/// A variant of one of the SDK's enums, or any text.
 pub(crate) fn word<T: AsRef<str> + ?Sized>(text: Option<&T>) -> Value {
     text.map(AsRef::as_ref).into()
 }
@@ -40,7 +40,7 @@ pub(crate) fn money(text: Option<&str>) -> Value {
     text.and_then(|text| text.parse::<Decimal>().ok()).into()
 }
 
-/// Tags as a JSON object, in the order of their keys, so that the same tags are the same text.
+/// Returns tags as a JSON object. The keys are sorted, so equal tags give equal text.
 pub(crate) fn tags(tags: &[Tag]) -> Value {
     let mut pairs: Vec<(&str, &str)> =
         tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))).collect();
@@ -50,7 +50,7 @@ pub(crate) fn tags(tags: &[Tag]) -> Value {
     serde_json::Value::Object(object).to_string().into()
 }
 
-/// A row: what `cell` says of each column of the dataset.
+/// Returns a row: the value of `cell` for each column of the dataset.
 pub(crate) fn row(dataset: &Dataset, cell: impl Fn(&str) -> Value) -> Vec<Value> {
     dataset.columns.iter().map(|column| cell(column.name)).collect()
 }
@@ -60,14 +60,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_of_answers() {
+    fn parses_the_date_header_of_an_answer() {
         let at = |text: &str| http_date(text).map(|at| at.to_string());
         assert_eq!(at("Mon, 23 Nov 2026 12:44:27 GMT").as_deref(), Some("2026-11-23T12:44:27Z"));
         assert_eq!(at("yesterday"), None);
     }
 
     #[test]
-    fn the_same_tags_are_the_same_text() {
+    fn equal_tags_give_equal_text() {
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
         let [one, other] = [tag("Name", "a \"b\""), tag("Env", "x")];
         assert_eq!(tags(&[one.clone(), other.clone()]), tags(&[other.clone(), one.clone()]));
