@@ -1,4 +1,5 @@
-//! `spot-advisor-data.json`: how often spot was interrupted, and what it saved, by region, system and type.
+//! `spot-advisor-data.json`: interruption rates of spot instances and their savings, by region,
+//! operating system and type.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -21,7 +22,7 @@ struct Range {
     label: String,
 }
 
-/// `s`: the saving in per cent, below 0 where spot was dearer; `r`: the range's index.
+/// `s`: the saving in percent, negative if spot was dearer. `r`: the index of the range.
 #[derive(Deserialize)]
 struct Saving {
     s: i64,
@@ -36,11 +37,11 @@ pub(crate) fn read(
     let advice: Advice = serde_json::from_reader(reader).map_err(|error| match error.classify() {
         serde_json::error::Category::Io => FeedError::Io(error.into()),
         serde_json::error::Category::Eof => bad("it is cut short"),
-        _ => bad(format!("it is not spot-advisor-data.json as it should be: {error}")),
+        _ => bad(format!("it is not a valid spot-advisor-data.json: {error}")),
     })?;
     let labels: BTreeMap<i64, &str> =
         advice.ranges.iter().map(|range| (range.index, range.label.as_str())).collect();
-    // The file does not say when it was made.
+    // The file does not state when it was made.
     let at = context.modified.unwrap_or(context.now);
     let mut rows = Rows::new("interruption", sink);
     for (region, systems) in &advice.spot_advisor {
@@ -49,7 +50,7 @@ pub(crate) fn read(
                 "Linux" => "linux",
                 "Windows" => "windows",
                 _ => {
-                    rows.leave_out(region, "an operating system that is not known");
+                    rows.leave_out(region, "an unknown operating system");
                     continue;
                 }
             };

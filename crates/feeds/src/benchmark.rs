@@ -1,4 +1,5 @@
-//! Measured figures as CSV: `instance_type, metric, value` and, if known, `config, measured_at, source`.
+//! Benchmark results as CSV: `instance_type, metric, value` and optionally `config, measured_at,
+//! source`.
 
 use std::io::BufRead;
 
@@ -16,7 +17,7 @@ pub(crate) fn read(
     context: &Context<'_>,
     sink: BatchSink<'_>,
 ) -> Result<Vec<Spoken>, FeedError> {
-    let wrong = |error: csv::Error| bad(format!("it is not CSV as it should be: {error}"));
+    let wrong = |error: csv::Error| bad(format!("it is not valid CSV: {error}"));
     let mut reader = csv::Reader::from_reader(reader);
     let header = reader.headers().map_err(wrong)?.clone();
     if let Some(odd) = header.iter().find(|name| !COLUMNS.contains(name)) {
@@ -31,11 +32,10 @@ pub(crate) fn read(
     while reader.read_record(&mut record).map_err(wrong)? {
         let line = record.position().map_or(0, csv::Position::line);
         let given = |at: Option<usize>| at.and_then(|at| record.get(at)).filter(|text| !text.is_empty());
-        let figure: f64 = record[value]
-            .parse()
-            .ok()
-            .filter(|figure: &f64| figure.is_finite())
-            .ok_or_else(|| bad(format!("line {line}: the value \"{}\" is no number", &record[value])))?;
+        let figure: f64 =
+            record[value].parse().ok().filter(|figure: &f64| figure.is_finite()).ok_or_else(|| {
+                bad(format!("line {line}: the value \"{}\" is not a number", &record[value]))
+            })?;
         let at = given(measured)
             .map(|text| instant(text).ok_or_else(|| bad(format!("line {line}: \"{text}\" is not a time"))))
             .transpose()?;
@@ -51,7 +51,7 @@ pub(crate) fn read(
     }
     let spoken = rows.finish(Share::All, context.now, None)?;
     if spoken.is_empty() {
-        return Err(bad("it holds no figures"));
+        return Err(bad("it contains no figures"));
     }
     Ok(spoken)
 }

@@ -1,6 +1,6 @@
-//! Answers of GetCostAndUsage as the aws CLI prints them, one or several after another: what each day cost, by up to
-//! two dimensions. A day is a statement of its own, also where nothing was charged. What an answer was not grouped by is
-//! not known.
+//! Output of GetCostAndUsage as the aws CLI prints it, one answer or several: the costs of each
+//! day, by up to two dimensions. Each day is a report of its own, even without charges. Dimensions
+//! that an answer is not grouped by are unknown.
 
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
@@ -65,7 +65,7 @@ struct Metric {
     unit: String,
 }
 
-/// What a day is called of which AWS says that its costs may still change.
+/// Version of a day whose costs may still change, by AWS's own statement.
 const ESTIMATED: &str = "estimated";
 
 /// Dimensions that have a column.
@@ -103,14 +103,14 @@ pub(crate) fn read(
     }
     if more.is_some() {
         return Err(bad(
-            "its last answer has a NextPageToken, so there is more; ask for the next page and put the answers into one file",
+            "its last answer has a NextPageToken, so there is more; request the next page and put all answers into one file",
         ));
     }
     let mut spoken = rows.finish(Share::All, at, None)?;
     if spoken.is_empty() {
-        return Err(bad("it holds no costs; expected what aws ce get-cost-and-usage prints"));
+        return Err(bad("it contains no costs; expected the output of aws ce get-cost-and-usage"));
     }
-    // The days are what it speaks of; when it spoke is another matter.
+    // The scope is the day, and the time of the report is the time of the answer.
     for day in &mut spoken {
         day.observed_at = at;
         day.complete = true;
@@ -123,7 +123,7 @@ fn wrong(error: serde_json::Error) -> FeedError {
     match error.classify() {
         serde_json::error::Category::Io => FeedError::Io(error.into()),
         serde_json::error::Category::Eof => bad("it is cut short"),
-        _ => bad(format!("it is not what aws ce get-cost-and-usage prints: {error}")),
+        _ => bad(format!("it is not the output of aws ce get-cost-and-usage: {error}")),
     }
 }
 
@@ -135,18 +135,18 @@ fn put(
 ) -> Result<String, FeedError> {
     let (from, until) = (instant(&day.time_period.start), instant(&day.time_period.end));
     let (Some(from), Some(until), Some(period)) = (from, until, month(&day.time_period.start)) else {
-        return Err(bad(format!("its period \"{}\" is no time", day.time_period.start)));
+        return Err(bad(format!("its period \"{}\" is not a time", day.time_period.start)));
     };
     let made = context.modified.unwrap_or(context.now);
     if from > made {
         return Err(bad(format!(
-            "it holds costs of {}, and was made at {made:.0}; expected an instant after its days: --observed-at says when it was made",
+            "it contains costs of {} but was made at {made:.0}; name a time after its days with --observed-at",
             day.time_period.start
         )));
     }
     if day.time_period.start.len() != "2026-11-01".len() || until.duration_since(from).as_hours() != 24 {
         return Err(bad(format!(
-            "its period {} to {} is not a day; ask with --granularity DAILY",
+            "its period {} to {} is not a day; request it with --granularity DAILY",
             day.time_period.start, day.time_period.end
         )));
     }
@@ -155,7 +155,8 @@ fn put(
         let charge = Charge::of(dimensions, &group.keys, &group.metrics, day.estimated)?;
         charge.push(rows, &scope, context, (from, until), period)?;
     }
-    // Without groups the day is one figure. Of a day that could have had groups and has none it says 0.
+    // Without grouping, a day is one figure. A day of a grouped answer without groups has the
+    // figure 0.
     if day.groups.is_empty() && !day.total.is_empty() {
         let charge = Charge::of(&[], &[], &day.total, day.estimated)?;
         if dimensions.is_empty() || charge.amounts.iter().any(|(_, amount)| *amount != 0) {
@@ -166,7 +167,7 @@ fn put(
     Ok(scope)
 }
 
-/// A figure of a day, under the dataset's columns.
+/// A figure of a day, by the columns of the dataset.
 struct Charge {
     texts: Vec<(&'static str, String)>,
     amounts: Vec<(&'static str, i128)>,
@@ -188,7 +189,7 @@ impl Charge {
             place(dimension, key, &mut texts, &mut extra);
         }
         let billed = metrics.get("UnblendedCost").ok_or_else(|| {
-            bad("it has no UnblendedCost; ask with --metrics UnblendedCost, and AmortizedCost for the effective cost")
+            bad("it has no UnblendedCost; request it with --metrics UnblendedCost, and AmortizedCost for the effective cost")
         })?;
         amounts.push(("billed_cost", amount(billed)?));
         texts.push(("billing_currency", billed.unit.clone()));
@@ -237,7 +238,7 @@ impl Charge {
                 _ => text.map(Cell::Text).or(amount.map(Cell::Exact)).unwrap_or(Cell::Null),
             }
         };
-        let columns = dataset("charge").expect("a dataset of ours").columns;
+        let columns = dataset("charge").expect("a built-in dataset").columns;
         let row: Vec<Cell<'_>> = columns.iter().map(|column| cell(column.name)).collect();
         rows.push(scope, day.0, &row)
     }
@@ -248,7 +249,8 @@ fn amount(metric: &Metric) -> Result<i128, FeedError> {
         .ok_or_else(|| bad(format!("the amount \"{}\" does not fit DECIMAL(38,18)", metric.amount)))
 }
 
-/// A key of a group under its column. A tag is `key$value`, and nothing after the sign is no such tag.
+/// Stores the key of a group under its column. A tag is `key$value`; an empty value means that the
+/// tag is not set.
 fn place(
     dimension: &Dimension,
     key: &str,
@@ -273,7 +275,7 @@ fn place(
     }
 }
 
-/// FOCUS's category and class of a record type, as Cost Explorer spells it.
+/// Returns the FOCUS category and class of a record type, as Cost Explorer spells it.
 fn category(record: &str) -> (Option<&'static str>, Option<&'static str>) {
     match record {
         "Usage" | "DiscountedUsage" | "SavingsPlanCoveredUsage" | "SavingsPlanNegation" => {
@@ -290,7 +292,7 @@ fn category(record: &str) -> (Option<&'static str>, Option<&'static str>) {
     }
 }
 
-/// The first instants of the month of a day, given as `2026-11-03`, and of the next one.
+/// Returns the first instants of the month of a day such as `2026-11-03`, and of the next month.
 fn month(day: &str) -> Option<(Timestamp, Timestamp)> {
     let (year, month) = (day.get(..4)?.parse::<i32>().ok()?, day.get(5..7)?.parse::<u32>().ok()?);
     let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };

@@ -1,24 +1,25 @@
-//! How AWS delivers bills into a bucket: which object is the manifest of what, and what a manifest names.
+//! The layouts in which AWS delivers bills into a bucket: the role of each object, and the contents
+//! of manifests.
 //!
-//! Layouts as AWS documents them. Of the legacy Cost and Usage Report ("Understanding your report versions",
-//! docs.aws.amazon.com/cur/latest/userguide/understanding-report-versions.html):
+//! The layout of the legacy Cost and Usage Report, by "Understanding your report versions",
+//! docs.aws.amazon.com/cur/latest/userguide/understanding-report-versions.html:
 //!
 //! ```text
 //! PREFIX/REPORT/20261001-20261101/REPORT-Manifest.json               names the current assembly
-//! PREFIX/REPORT/20261001-20261101/ASSEMBLY/REPORT-Manifest.json      what it said of that assembly
-//! PREFIX/REPORT/20261001-20261101/ASSEMBLY/REPORT-00001.csv.gz       where reports are kept
-//! PREFIX/REPORT/20261001-20261101/REPORT-00001.csv.gz                where they are overwritten
+//! PREFIX/REPORT/20261001-20261101/ASSEMBLY/REPORT-Manifest.json      its copy for that assembly
+//! PREFIX/REPORT/20261001-20261101/ASSEMBLY/REPORT-00001.csv.gz       if old reports are kept
+//! PREFIX/REPORT/20261001-20261101/REPORT-00001.csv.gz                if reports are overwritten
 //! PREFIX/REPORT/REPORT/year=2026/month=10/REPORT-00001.snappy.parquet
 //! ```
 //!
-//! Of Data Exports, such as CUR 2.0 and FOCUS ("Understanding export delivery",
-//! docs.aws.amazon.com/cur/latest/userguide/dataexports-export-delivery.html); FOCUS exports spell the partition in
-//! small letters:
+//! The layout of Data Exports such as CUR 2.0 and FOCUS, by "Understanding export delivery",
+//! docs.aws.amazon.com/cur/latest/userguide/dataexports-export-delivery.html. FOCUS exports spell
+//! the partition in lowercase:
 //!
 //! ```text
 //! PREFIX/EXPORT/metadata/BILLING_PERIOD=2026-10/EXPORT-Manifest.json
-//! PREFIX/EXPORT/data/BILLING_PERIOD=2026-10/EXPORT-00001.csv.gz             where files are overwritten
-//! PREFIX/EXPORT/data/BILLING_PERIOD=2026-10/EXECUTION/EXPORT-00001.csv.gz   where each refresh makes new ones
+//! PREFIX/EXPORT/data/BILLING_PERIOD=2026-10/EXPORT-00001.csv.gz            if overwritten
+//! PREFIX/EXPORT/data/BILLING_PERIOD=2026-10/EXECUTION/EXPORT-00001.csv.gz  if refreshes add files
 //! ```
 
 use catalog::ports::BillLayout;
@@ -26,47 +27,47 @@ use serde::Deserialize;
 
 use crate::{FeedError, bad};
 
-/// What an object is.
+/// The role of an object in a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It names the files of a delivery.
+    /// Names the files of a delivery.
     Manifest,
-    /// It holds charges.
+    /// Contains charges.
     Data,
 }
 
-/// Where an object stands among deliveries.
+/// The parts of an object's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place<'a> {
-    /// What it is.
+    /// The role of the object.
     pub role: Role,
     /// The folder of the report or export: `PREFIX/REPORT`.
     pub export: &'a str,
-    /// The billing month, such as `2026-10`, as far as the key says it.
+    /// The billing month, such as `2026-10`, if the key states it.
     pub month: Option<String>,
-    /// The folder in which it lies.
+    /// The folder of the object.
     pub folder: &'a str,
 }
 
-/// What a manifest says.
+/// The contents of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// The account whose bill it is, if it says so.
+    /// The account of the bill, if the manifest states it.
     pub account: Option<String>,
-    /// The layout of its files, by its columns.
+    /// The layout of the files, by their columns.
     pub layout: Option<BillLayout>,
-    /// The keys of its files. The bucket that is named beside them is the one of the first delivery, and these may be
-    /// copies in another one.
+    /// The keys of the files, without the bucket: the manifest names the bucket of the first
+    /// delivery, and the files may be copies in another one.
     pub keys: Vec<String>,
 }
 
 const MANIFEST: &str = "-Manifest.json";
 const DATA: [&str; 5] = [".csv", ".csv.gz", ".csv.zip", ".csv.zst", ".parquet"];
 
-/// Where a report for Athena says whether it is being written: Parquet, and no charges.
+/// The folder of a report for Athena with a Parquet file about its status, without charges.
 const STATUS: &str = "cost_and_usage_data_status";
 
-/// Where an object of that key stands; none when it is no part of a bill.
+/// Parses the key of an object. Returns `None` if the object is not part of a bill.
 pub fn place(key: &str) -> Option<Place<'_>> {
     let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
     let ends = |ending: &&str| name.len() > ending.len() && name.ends_with(*ending);
@@ -82,7 +83,7 @@ pub fn place(key: &str) -> Option<Place<'_>> {
     Some(Place { role, export, month, folder })
 }
 
-/// The folder above the innermost one that is named after a period, and the month that it says.
+/// Returns the folder above the innermost one that is named after a period, and the period's month.
 fn period(folder: &str) -> Option<(&str, String)> {
     let mut end = folder.len();
     loop {
@@ -95,7 +96,7 @@ fn period(folder: &str) -> Option<(&str, String)> {
             return Some((above, month));
         }
         if let Some((root, month)) = year_and_month(above, part) {
-            // The report's name stands there twice.
+            // The report's name occurs twice in the path.
             let (outer, name) = root.rsplit_once('/').unwrap_or(("", root));
             let twice = outer.rsplit('/').next() == Some(name);
             return Some((if twice { outer } else { root }, month));
@@ -104,19 +105,19 @@ fn period(folder: &str) -> Option<(&str, String)> {
     }
 }
 
-/// The folder without its last part, if that is one of these.
+/// Returns the folder without its last part, if that is one of `parts`.
 fn within<'a>(folder: &'a str, parts: &[&str]) -> &'a str {
     let (outer, last) = folder.rsplit_once('/').unwrap_or(("", folder));
     if parts.contains(&last) { outer } else { folder }
 }
 
-/// `BILLING_PERIOD=2026-10`
+/// Parses `BILLING_PERIOD=2026-10`.
 fn partition(part: &str) -> Option<String> {
     let (name, month) = part.split_once('=')?;
     (name.eq_ignore_ascii_case("billing_period") && is_month(month)).then(|| month.into())
 }
 
-/// `20261001-20261101`
+/// Parses `20261001-20261101`.
 fn span(part: &str) -> Option<String> {
     let (from, until) = part.split_once('-')?;
     let day = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -124,7 +125,7 @@ fn span(part: &str) -> Option<String> {
     is_month(&month).then_some(month)
 }
 
-/// `year=2026` and, in it, `month=10` or `month=1`.
+/// Parses `year=2026` and a folder `month=10` or `month=1` in it.
 fn year_and_month<'a>(above: &'a str, part: &str) -> Option<(&'a str, String)> {
     let month: u32 = part.strip_prefix("month=")?.parse().ok()?;
     let (root, year) = above.rsplit_once('/').unwrap_or(("", above));
@@ -132,14 +133,14 @@ fn year_and_month<'a>(above: &'a str, part: &str) -> Option<(&'a str, String)> {
     is_month(&month).then_some((root, month))
 }
 
-/// Whether a text is a month, such as `2026-10`.
+/// Returns whether a text is a month, such as `2026-10`.
 pub fn is_month(text: &str) -> bool {
     let Some((year, month)) = text.split_once('-') else { return false };
     let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
     digits(year, 4) && digits(month, 2) && ("01"..="12").contains(&month)
 }
 
-/// What both kinds of manifests have in common, and what each has alone.
+/// A manifest of either kind.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Manifest {
@@ -147,9 +148,9 @@ struct Manifest {
     export_arn: Option<String>,
     #[serde(default)]
     columns: Vec<Column>,
-    /// Of a legacy report.
+    /// In a legacy report.
     report_keys: Option<Vec<String>>,
-    /// Of an export.
+    /// In an export.
     data_files: Option<Vec<String>>,
 }
 
@@ -159,7 +160,7 @@ struct Column {
     name: String,
 }
 
-/// Reads a manifest.
+/// Parses a manifest.
 pub fn delivery(bytes: &[u8]) -> Result<Delivery, FeedError> {
     let manifest: Manifest = serde_json::from_slice(bytes)
         .map_err(|e| bad(format!("it is not the manifest of a report or an export: {e}")))?;
@@ -171,12 +172,12 @@ pub fn delivery(bytes: &[u8]) -> Result<Delivery, FeedError> {
     Ok(Delivery { account, layout: layout(&manifest.columns), keys })
 }
 
-/// The account in `arn:aws:bcm-data-exports:us-east-1:111122223333:export/…`.
+/// Returns the account in `arn:aws:bcm-data-exports:us-east-1:111122223333:export/…`.
 fn owner(arn: &str) -> Option<String> {
     arn.split(':').nth(4).map(String::from)
 }
 
-/// The key in `s3://bucket/key`; a legacy report names keys alone.
+/// Returns the key in `s3://bucket/key`. A legacy report names keys alone.
 fn key_of(file: &str) -> &str {
     file.strip_prefix("s3://").map_or(file, |rest| rest.split_once('/').map_or("", |(_, key)| key))
 }
@@ -198,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_objects_stand() {
+    fn parses_the_keys_of_objects() {
         let check = |key: &str, expected: &str| {
             let shown = place(key).map(|place| {
                 let role = if place.role == Role::Manifest { "manifest" } else { "data" };
@@ -219,11 +220,11 @@ mod tests {
         check("e/data/BILLING_PERIOD=2026-10/run/e-00001.snappy.parquet", "data of e in 2026-10");
         check("/e/data/BILLING_PERIOD=2026-10/e-00001.csv", "data of /e in 2026-10");
         check("20261001-20261101/r-00001.csv", "data of  in 2026-10");
-        // Nothing is said of a month that there is not.
+        // A month that does not exist is ignored.
         check("p/BILLING_PERIOD=2026-13/e.csv", "data of p/BILLING_PERIOD=2026-13 in -");
         check("p/20261301-20270101/e.csv", "data of p/20261301-20270101 in -");
         check("e.csv", "data of  in -");
-        // What else lies there.
+        // Other objects in the same folders.
         check("p/r/20261001-20261101/r-RedshiftManifest.json", "nothing");
         check("p/r/20261001-20261101/r-create-table.sql", "nothing");
         check("p/r/r/cost_and_usage_data_status/cost_and_usage_data_status.parquet", "nothing");
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_manifests_say() {
+    fn parses_both_kinds_of_manifests() {
         let check = |text: &str, account: Option<&str>, layout: Option<BillLayout>, keys: &[&str]| {
             let found = delivery(text.as_bytes()).unwrap();
             assert_eq!((found.account.as_deref(), found.layout), (account, layout), "{text}");
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_manifest_is_refused() {
+    fn rejects_other_json_as_a_manifest() {
         for wrong in
             ["", "[]", "{}", r#"{"reportKeys": 3}"#, r#"{"dataFiles": [3]}"#, "{\"reportKeys\": [\"a\"]"]
         {
@@ -274,7 +275,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn where_an_object_stands_is_part_of_its_key(key in "(/|[ab=-]|2026|10|month=|year=|data/|billing_period=|20261001-20261101/|-Manifest.json|.csv){0,12}") {
+        fn folders_are_prefixes_of_the_key(key in "(/|[ab=-]|2026|10|month=|year=|data/|billing_period=|20261001-20261101/|-Manifest.json|.csv){0,12}") {
             if let Some(place) = place(&key) {
                 assert!(key.starts_with(place.folder) && place.folder.starts_with(place.export), "{key}: {place:?}");
                 assert!(place.month.as_deref().is_none_or(is_month), "{key}: {place:?}");

@@ -1,6 +1,6 @@
 use std::io::{self, BufRead, Read};
 
-/// Remembers the last byte: a file that does not end a line was cut short.
+/// A reader that remembers the last byte: a file whose last line has no end was cut short.
 pub(crate) struct Ending<'a> {
     reader: &'a mut dyn BufRead,
     last: u8,
@@ -11,7 +11,7 @@ impl<'a> Ending<'a> {
         Ending { reader, last: b'\n' }
     }
 
-    /// Whether what was read so far ends a line.
+    /// Returns whether the bytes that were read so far end a line.
     pub(crate) fn ends_a_line(&self) -> bool {
         self.last == b'\n'
     }

@@ -1,4 +1,4 @@
-//! The indexes of the price list: which file tells of which region, and which list held when.
+//! The indexes of the price lists: the file of each region, and the period of each publication.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use serde_json::Value as Json;
 use crate::product::instant;
 use crate::{FeedError, bad};
 
-/// A file of one region in one publication.
+/// One region's file in one publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegionFile {
-    /// Region code; a local zone's group or a Wavelength zone's too.
+    /// Code of a region, of a local zone's group, or of a Wavelength zone.
     pub region: String,
     /// The publication, as the file's own `Version` spells it.
     pub version: String,
-    /// The path of its CSV, from the server's root.
+    /// Path of its CSV on the server.
     pub csv: String,
 }
 
@@ -24,15 +24,16 @@ pub struct RegionFile {
 #[serde(rename_all = "camelCase")]
 struct Entry {
     region_code: String,
-    /// Of the EC2 list.
+    /// In the EC2 list.
     current_version_url: Option<String>,
-    /// Of the Savings Plans list.
+    /// In the Savings Plans list.
     version_url: Option<String>,
 }
 
-/// Reads a `region_index.json`, of EC2 (an object of regions) or of Savings Plans (an array of them).
+/// Parses a `region_index.json` of EC2 (an object of regions) or of Savings Plans (an array of
+/// them). Returns the file of each region.
 pub fn region_index(bytes: &[u8]) -> Result<Vec<RegionFile>, FeedError> {
-    let index: Json = serde_json::from_slice(bytes).map_err(|e| bad(format!("it is no JSON: {e}")))?;
+    let index: Json = serde_json::from_slice(bytes).map_err(|e| bad(format!("it is not JSON: {e}")))?;
     let entries: Vec<Json> = match &index["regions"] {
         Json::Object(regions) => regions.values().cloned().collect(),
         Json::Array(regions) => regions.clone(),
@@ -43,14 +44,16 @@ pub fn region_index(bytes: &[u8]) -> Result<Vec<RegionFile>, FeedError> {
 
 fn region_file(entry: Json) -> Result<RegionFile, FeedError> {
     let entry: Entry =
-        serde_json::from_value(entry).map_err(|e| bad(format!("a region is not understood: {e}")))?;
+        serde_json::from_value(entry).map_err(|e| bad(format!("a region cannot be parsed: {e}")))?;
     let url = entry.current_version_url.or(entry.version_url).unwrap_or_default();
     // /offers/v1.0/aws/AmazonEC2/20250912225308/us-east-1/index.json
     let parts: Vec<&str> = url.rsplitn(4, '/').collect();
-    let [file, _, version, _] = parts[..] else { return Err(bad(format!("\"{url}\" is no path of a list"))) };
+    let [file, _, version, _] = parts[..] else {
+        return Err(bad(format!("\"{url}\" is not the path of a list")));
+    };
     if !file.starts_with("index.") || version.is_empty() || !version.bytes().all(|byte| byte.is_ascii_digit())
     {
-        return Err(bad(format!("\"{url}\" is no path of a list")));
+        return Err(bad(format!("\"{url}\" is not the path of a list")));
     }
     let csv = format!("{}.csv", url.strip_suffix(".json").or(url.strip_suffix(".csv")).unwrap_or(&url));
     Ok(RegionFile { region: entry.region_code, version: version.into(), csv })
@@ -68,16 +71,16 @@ struct Span {
     version_effective_end_date: String,
 }
 
-/// Reads the version index of a list: the publication that held at an instant; none when the index does not go
-/// back that far.
+/// Parses the version index of a list. Returns the publication that was in force at `at`, or `None`
+/// if the index does not go back that far.
 pub fn version_at(bytes: &[u8], at: Timestamp) -> Result<Option<String>, FeedError> {
     let index: Versions = serde_json::from_slice(bytes)
         .map_err(|e| bad(format!("it is not the version index of a price list: {e}")))?;
     let mut found: Option<(Timestamp, String)> = None;
     for (version, span) in index.versions {
         let begin = instant(&span.version_effective_begin_date)
-            .ok_or_else(|| bad(format!("version {version} does not say when it begins")))?;
-        // An empty end is open.
+            .ok_or_else(|| bad(format!("version {version} states no start")))?;
+        // An empty end means still in force.
         let ended = instant(&span.version_effective_end_date).is_some_and(|end| end <= at);
         if begin <= at && !ended && found.as_ref().is_none_or(|(newest, _)| *newest < begin) {
             found = Some((begin, version));
@@ -91,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_kinds_of_region_index() {
+    fn parses_both_kinds_of_region_index() {
         let check = |text: &str, expected: &[(&str, &str, &str)]| {
             let found = region_index(text.as_bytes()).unwrap();
             let found: Vec<(&str, &str, &str)> =
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_index_is_refused() {
+    fn rejects_other_json_as_an_index() {
         for wrong in [
             "",
             "[]",
@@ -133,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_that_held_at_an_instant() {
+    fn finds_the_list_in_force_at_an_instant() {
         let index = r#"{"versions": {
             "20180607": {"versionEffectiveBeginDate": "2018-05-01T00:00:00Z", "versionEffectiveEndDate": "2018-06-01T00:00:00Z"},
             "20180702": {"versionEffectiveBeginDate": "2018-06-01T00:00:00Z", "versionEffectiveEndDate": ""}}}"#;

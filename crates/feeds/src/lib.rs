@@ -1,9 +1,9 @@
-//! Foreign formats: bytes in, rows and complaints out.
+//! Parsers of foreign formats: bytes in, rows and gaps out.
 //!
-//! This room is for reading what AWS and others publish: price lists, Savings Plans rates, the spot advisor,
-//! spot price answers, benchmarks. It will never open a file, ask the network or look at a clock: bytes, the
-//! file's name and the instants come in as arguments. A file that is cut short is an error, never a short
-//! answer; what is left out on purpose is counted as a gap.
+//! The crate parses files that AWS and others publish: price lists, Savings Plans rates, the spot
+//! advisor, spot prices, costs and benchmarks. It opens no file, makes no request and reads no
+//! clock: the bytes, the file's name and the instants are arguments. A file that is cut short is an
+//! error, never a shorter result. Rows that are left out on purpose are counted as gaps.
 
 mod advisor;
 mod benchmark;
@@ -37,12 +37,12 @@ pub use plain::{is_compressed, plain};
 pub use recognise::{HEAD, recognise};
 pub use whole::Whole;
 
-/// What a file holds.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// The EC2 price list, CSV or JSON.
     PriceList,
-    /// Products of the EC2 price list as GetProducts gives them, one after another.
+    /// Products of the EC2 price list as GetProducts returns them, one after another.
     Products,
     /// A Savings Plans price list, CSV or JSON.
     SavingsPlans,
@@ -54,14 +54,14 @@ pub enum FileKind {
     SpotPriceApi,
     /// Spot price history as CSV or TSV: with a header, or in the layout of the public archive.
     SpotHistory,
-    /// Measured figures, CSV.
+    /// Benchmark results, CSV.
     Benchmark,
     /// Answers of GetCostAndUsage as the aws CLI prints them.
     CostExplorer,
 }
 
 impl FileKind {
-    /// The dataset that such a file fills.
+    /// Returns the dataset that such a file fills.
     pub fn dataset(self) -> &'static str {
         match self {
             FileKind::PriceList | FileKind::Products => "price",
@@ -75,50 +75,51 @@ impl FileKind {
     }
 }
 
-/// What is known beside the bytes.
+/// Facts about a file that are not in its bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The file's name, which is written beside its rows.
+    /// The file's name, which is stored with its rows.
     pub source: &'a str,
-    /// When the file was last changed, if that is known: the time of what does not say its own.
+    /// Time of the last change, if known. It stands in for the time of files that do not state
+    /// their own.
     pub modified: Option<Timestamp>,
-    /// Now.
+    /// The present time.
     pub now: Timestamp,
-    /// How much of what there is the file holds, as far as that is known: for price lists and Savings Plans.
+    /// How complete the file is, as far as is known. Used for price lists and Savings Plans.
     pub whole: Whole,
-    /// The account that an answer of Cost Explorer is about, which it does not say itself.
+    /// Account id of an answer of Cost Explorer, which does not state it.
     pub account: Option<&'a str>,
 }
 
-/// What a file said of one scope.
+/// A file's report on one scope.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spoken {
     /// A region code, or `*`.
     pub scope: String,
-    /// The earliest instant that its rows speak of.
+    /// The earliest instant of its rows.
     pub observed_from: Timestamp,
-    /// The instant of which it is the newest statement.
+    /// The latest instant of its rows, or the file's own time.
     pub observed_at: Timestamp,
-    /// Rows that were handed over.
+    /// Number of rows passed to the sink.
     pub rows: u64,
-    /// It says all there is to say of the scope at that instant.
+    /// Whether the rows are everything that there is of the scope at that instant.
     pub complete: bool,
-    /// What was left out, a lowercase fragment each.
+    /// Rows that were left out and other gaps, one lowercase fragment each.
     pub gaps: Vec<String>,
-    /// The publication's own name.
+    /// Version of the publication, as its publisher names it.
     pub version: Option<String>,
 }
 
-/// Why a file cannot be read. Each text is a lowercase fragment.
+/// The reason why a file cannot be parsed. Each text is a lowercase fragment.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// It is not what it should be, or it is cut short.
+    /// Its content is not valid, or it is cut short.
     #[error("{0}")]
     Bad(String),
-    /// Its bytes could not be had.
+    /// Its bytes cannot be read.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// The rows could not be taken.
+    /// The sink returned an error.
     #[error("{0}")]
     Sink(String),
 }
@@ -127,11 +128,11 @@ pub(crate) fn bad(text: impl Into<String>) -> FeedError {
     FeedError::Bad(text.into())
 }
 
-/// Takes rows of the file's dataset, without `run_id`. An error ends the reading with that text.
+/// Receives rows of the file's dataset, without `run_id`. An error stops the parser with that text.
 pub type BatchSink<'a> = &'a mut dyn FnMut(Batch) -> Result<(), String>;
 
-/// Reads a file. Rows are handed over in batches of at most 50,000, in no order; after the last one the
-/// scopes that the file spoke of are returned.
+/// Parses a file and passes its rows to `sink`, in batches of at most 50,000 and in no order.
+/// Returns a report on each scope of the file.
 pub fn read(
     kind: FileKind,
     reader: &mut dyn BufRead,

@@ -1,4 +1,5 @@
-//! The EC2 price list: what of it is a price of an instance hour, whichever file it is in.
+//! The EC2 price list: the rules by which a product is the price of an instance hour, for CSV and
+//! JSON.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,7 +25,7 @@ pub(crate) fn read(
     }
 }
 
-/// What a list says of a product, in its own words.
+/// Attributes of a product, as the list spells them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Attributes<'a> {
     pub(crate) family: &'a str,
@@ -38,7 +39,7 @@ pub(crate) struct Attributes<'a> {
     pub(crate) market: &'a str,
 }
 
-/// An instance hour that can be bought, in the words of the dataset.
+/// An instance hour that can be bought, as the dataset spells it.
 #[derive(Debug, Clone, PartialEq, Hash)]
 pub(crate) struct Product {
     instance_type: String,
@@ -49,19 +50,21 @@ pub(crate) struct Product {
     software: &'static str,
 }
 
-/// What becomes of a product.
+/// The treatment of a product.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Verdict {
     /// Its prices are kept.
     Kept(Product),
-    /// It is no running instance: storage, a reservation's idle hours, a host's guests.
+    /// It is no running instance: storage, unused capacity of a reservation, or an instance on a
+    /// host.
     Other,
-    /// It is an instance, and is not understood.
+    /// It is an instance with an unknown attribute.
     LeftOut(&'static str),
 }
 
-/// Judges a product. For one type and system there are several: only `Used` capacity is what an instance
-/// costs (a reservation's used hours are listed at 0, its unused ones at the full price).
+/// Decides the treatment of a product. One type and system has several products, and only that of
+/// `Used` capacity has the price of an instance. The list has used capacity of a reservation at 0,
+/// and its unused capacity at the full price.
 pub(crate) fn judge(product: Attributes<'_>) -> Verdict {
     if !matches!(product.family, "Compute Instance" | "Compute Instance (bare metal)")
         || !matches!(product.capacity, "Used" | "")
@@ -72,9 +75,9 @@ pub(crate) fn judge(product: Attributes<'_>) -> Verdict {
     let tenancy = match product.tenancy {
         "Shared" => "shared",
         "Dedicated" => "dedicated",
-        // Guests of a host cost nothing; the host is a product of its own.
+        // Instances on a host cost nothing; the host is a product of its own.
         "Host" => return Verdict::Other,
-        _ => return Verdict::LeftOut("a tenancy that is not known"),
+        _ => return Verdict::LeftOut("an unknown tenancy"),
     };
     if product.region.is_empty() {
         return Verdict::LeftOut("no region");
@@ -82,9 +85,9 @@ pub(crate) fn judge(product: Attributes<'_>) -> Verdict {
     if !product.instance_type.contains('.') {
         return Verdict::LeftOut("no instance type");
     }
-    let Some(os) = os(product.os) else { return Verdict::LeftOut("an operating system that is not known") };
+    let Some(os) = os(product.os) else { return Verdict::LeftOut("an unknown operating system") };
     let Some(software) = software(product.software) else {
-        return Verdict::LeftOut("software that is not known");
+        return Verdict::LeftOut("unknown software");
     };
     Verdict::Kept(Product {
         instance_type: product.instance_type.into(),
@@ -96,24 +99,24 @@ pub(crate) fn judge(product: Attributes<'_>) -> Verdict {
     })
 }
 
-/// What is paid, and for what: a term of a product with one of its rates, in the list's own words.
+/// A term of a product with one of its rates, as the list spells them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rate<'a> {
     pub(crate) sku: &'a str,
     /// `OnDemand` or `Reserved`.
     pub(crate) term: &'a str,
-    /// `1yr` or `3yr`; empty on demand.
+    /// `1yr` or `3yr`; empty for on-demand.
     pub(crate) lease: &'a str,
     pub(crate) payment: &'a str,
     pub(crate) class: &'a str,
     pub(crate) effective: &'a str,
-    /// `Hrs`, or `Quantity` for what is paid at the start.
+    /// `Hrs`, or `Quantity` for an upfront payment.
     pub(crate) unit: &'a str,
     pub(crate) amount: &'a str,
     pub(crate) currency: &'a str,
 }
 
-/// The part of a lease's price that is known so far.
+/// The known parts of a lease's price.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Lease {
     pub(crate) hourly: Option<i128>,
@@ -121,7 +124,7 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Adds a rate: what is paid by the hour, or at the start.
+    /// Adds a rate: the hourly price or the upfront payment.
     pub(crate) fn add(&mut self, rate: &Rate<'_>) -> Result<(), FeedError> {
         let amount = price(rate.amount).ok_or_else(|| {
             bad(format!("the price \"{}\" of {} does not fit DECIMAL(18,10)", rate.amount, rate.sku))
@@ -133,13 +136,13 @@ impl Lease {
         Ok(())
     }
 
-    /// Whether nothing more is to come for this way of paying.
+    /// Returns whether all parts of the price are known for this payment option.
     pub(crate) fn is_whole(&self, payment: &str) -> bool {
         self.hourly.is_some() && (payment == "No Upfront" || self.upfront.is_some())
     }
 }
 
-/// A publication: when it was made and how it is called.
+/// The time and version of a publication.
 #[derive(Debug, Clone)]
 pub(crate) struct Publication {
     pub(crate) at: Timestamp,
@@ -154,11 +157,11 @@ impl Publication {
     }
 }
 
-/// The rows of a price list.
+/// Collects the rows of a price list.
 pub(crate) struct Prices<'a> {
     rows: Rows<'a>,
     types: Types,
-    /// What was handed over: the price by the digest of what it is for.
+    /// The price of each row, by the digest of its other columns.
     seen: HashMap<u64, i128>,
     source: &'a str,
 }
@@ -168,13 +171,14 @@ impl<'a> Prices<'a> {
         Prices { rows: Rows::new("price", sink), types: Types::default(), seen: HashMap::new(), source }
     }
 
-    /// Counts what was left out on purpose.
+    /// Counts a price that is left out on purpose.
     pub(crate) fn leave_out(&mut self, region: &str, why: &'static str) -> Result<(), FeedError> {
         self.rows.leave_out(region, why);
         Ok(())
     }
 
-    /// Adds the row of a price, if it is one.
+    /// Adds a row for a price. Left out instead: unknown terms, incomplete leases, and leases that
+    /// cost nothing.
     pub(crate) fn put(
         &mut self,
         product: &Product,
@@ -187,35 +191,35 @@ impl<'a> Prices<'a> {
             ("OnDemand", _) => ("on-demand", None, None, None),
             ("Reserved", "1yr" | "1 yr") => ("reserved", Some(1), payment(rate.payment), Some(rate.class)),
             ("Reserved", "3yr" | "3 yr") => ("reserved", Some(3), payment(rate.payment), Some(rate.class)),
-            _ => return self.leave_out(region, "a term that is not known"),
+            _ => return self.leave_out(region, "an unknown term"),
         };
         if years.is_some() && payment.is_none() {
-            return self.leave_out(region, "a way of paying that is not known");
+            return self.leave_out(region, "an unknown payment option");
         }
         if rate.unit != "Hrs" && years.is_none() {
-            return self.leave_out(region, "a price that is not by the hour");
+            return self.leave_out(region, "a price that is not hourly");
         }
         let (Some(hourly), upfront) = (lease.hourly, lease.upfront) else {
-            return self.leave_out(region, "a lease without its price by the hour");
+            return self.leave_out(region, "a lease without an hourly price");
         };
         let spread = match (years, upfront) {
             (Some(years), Some(upfront)) => per_hour(upfront, years),
             _ => 0,
         };
         let figure = hourly + spread;
-        // Nothing to pay for an hour on demand is handed over: it is the warehouse that holds such a price back.
+        // An on-demand price of 0 is kept: the warehouse quarantines it.
         if figure < 0 || figure == 0 && years.is_some() {
             return self.leave_out(region, "a price of 0 or below");
         }
         let class = class.map(|class| if class == "convertible" { "convertible" } else { "standard" });
         let mut key = DefaultHasher::new();
         (product, term, years, payment, class, rate.currency).hash(&mut key);
-        // Two products that differ in nothing that a person could ask for: whichever stands first is kept.
+        // Of two products with the same columns, the first one is kept.
         match self.seen.insert(key.finish(), figure) {
             Some(other) if other == figure => return Ok(()),
             Some(other) => {
                 self.seen.insert(key.finish(), other);
-                return self.leave_out(region, "another product of the same kind has another price");
+                return self.leave_out(region, "a second price of the same product");
             }
             None => {}
         }
@@ -248,14 +252,14 @@ impl<'a> Prices<'a> {
         self.rows.finish(self.types.share(whole), publication.at, Some(&publication.version))
     }
 
-    /// Of what was picked from the list: it is all that was asked for, and retires nothing.
+    /// Finishes rows that answer a request for single products. They retire nothing.
     pub(crate) fn finish_picked(self, publication: &Publication) -> Result<Vec<Spoken>, FeedError> {
         self.rows.finish(Share::Asked, publication.at, Some(&publication.version))
     }
 }
 
-/// What is paid at the start, spread over the hours of the lease (365 days a year), to the nearest
-/// ten-thousand-millionth; a half goes to the even one.
+/// Spreads an upfront payment over the hours of the lease (365 days per year), in units of 10⁻¹⁰,
+/// rounded half to even.
 fn per_hour(upfront: i128, years: i64) -> i128 {
     let hours = i128::from(years) * 365 * 24;
     let (whole, rest) = (upfront.div_euclid(hours), upfront.rem_euclid(hours));
@@ -271,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_paid_at_the_start_is_spread() {
+    fn spreads_upfront_payments_over_the_lease() {
         assert_eq!(per_hour(8760 * 7, 1), 7);
         assert_eq!(per_hour(8760 * 7 + 4380, 1), 8);
         assert_eq!(per_hour(8760 * 6 + 4380, 1), 6);
@@ -280,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn only_used_capacity_is_what_an_instance_costs() {
+    fn only_used_capacity_has_the_price_of_an_instance() {
         let product = Attributes {
             family: "Compute Instance",
             instance_type: "m5.large",
@@ -304,7 +308,7 @@ mod tests {
         assert_eq!(judge(Attributes { family: "Storage", ..product }), Verdict::Other);
         assert_eq!(
             judge(Attributes { os: "Plan 9", ..product }),
-            Verdict::LeftOut("an operating system that is not known")
+            Verdict::LeftOut("an unknown operating system")
         );
     }
 }

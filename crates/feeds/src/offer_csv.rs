@@ -1,5 +1,5 @@
-//! Offer files as CSV: five rows about the file, a header, and a row a rate. Columns come and go from month to
-//! month, so they are found by name.
+//! Offer files as CSV: five rows about the file, a header, and a row per rate. Columns change from
+//! month to month, so they are found by name.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -10,7 +10,7 @@ use crate::ending::Ending;
 use crate::offer::{Attributes, Lease, Prices, Product, Publication, Rate, Verdict, judge};
 use crate::{BatchSink, Context, FeedError, Spoken, bad};
 
-/// A CSV file of the price list, past what it says about itself.
+/// A CSV file of the price list, positioned after its header.
 pub(crate) struct Sheet<'a> {
     reader: Reader<Ending<'a>>,
     pub(crate) publication: Publication,
@@ -19,7 +19,8 @@ pub(crate) struct Sheet<'a> {
 }
 
 impl<'a> Sheet<'a> {
-    /// Reads the rows about the file and the header. `offer` begins the OfferCode that is expected.
+    /// Reads the rows about the file and the header. `offer` is the expected beginning of the
+    /// OfferCode.
     pub(crate) fn open(reader: &'a mut dyn BufRead, offer: &str) -> Result<Sheet<'a>, FeedError> {
         let mut reader =
             ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Ending::new(reader));
@@ -33,7 +34,7 @@ impl<'a> Sheet<'a> {
         if !found.starts_with(offer) {
             let expected = format!("expected an offer file of {offer}");
             return Err(bad(match found {
-                "" => format!("it does not begin as an offer file does; {expected}"),
+                "" => format!("it does not begin like an offer file; {expected}"),
                 found => format!("it is an offer file of {found}; {expected}"),
             }));
         }
@@ -45,17 +46,17 @@ impl<'a> Sheet<'a> {
         Ok(Sheet { reader, publication, header: record.clone(), record })
     }
 
-    /// The place of a column.
+    /// Returns the position of an optional column.
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|column| column == name.as_bytes())
     }
 
-    /// The place of a column that there must be.
+    /// Returns the position of a required column.
     pub(crate) fn needed(&self, name: &str) -> Result<usize, FeedError> {
         self.column(name).ok_or_else(|| bad(format!("it has no column \"{name}\"")))
     }
 
-    /// The next row; false after the last one.
+    /// Reads the next row. Returns false after the last one.
     pub(crate) fn advance(&mut self) -> Result<bool, FeedError> {
         if !next(&mut self.reader, &mut self.record)? {
             if !self.reader.get_ref().ends_a_line() {
@@ -74,12 +75,12 @@ impl<'a> Sheet<'a> {
         Ok(true)
     }
 
-    /// A field of the row.
+    /// Returns a field of the current row.
     pub(crate) fn field(&self, column: usize) -> Result<&str, FeedError> {
         text(&self.record, column)
     }
 
-    /// The row's line.
+    /// Returns the line number of the current row.
     pub(crate) fn line(&self) -> u64 {
         self.record.position().map_or(0, csv::Position::line)
     }
@@ -98,7 +99,7 @@ fn text(record: &ByteRecord, column: usize) -> Result<&str, FeedError> {
         .map_err(|_| bad(format!("line {} is not UTF-8 text", line())))
 }
 
-/// Where the columns of interest stand.
+/// Positions of the columns.
 struct Columns {
     family: usize,
     instance_type: usize,
@@ -184,7 +185,7 @@ pub(crate) fn read(
     let publication = sheet.publication.clone();
     let columns = Columns::of(&sheet)?;
     let mut prices = Prices::new(context.source, sink);
-    // The two rates of a lease are rows of their own; they need not be neighbours.
+    // The two rates of a lease are separate rows, which need not be adjacent.
     let mut halves: HashMap<String, (Product, Lease)> = HashMap::new();
     while sheet.advance()? {
         let attributes = columns.product(&sheet)?;
@@ -210,7 +211,7 @@ pub(crate) fn read(
         }
     }
     for (product, _) in halves.values() {
-        prices.leave_out(&product.region, "a lease with one half of its price")?;
+        prices.leave_out(&product.region, "a lease with an incomplete price")?;
     }
     prices.finish(context.whole, &publication)
 }

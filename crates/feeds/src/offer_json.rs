@@ -1,5 +1,5 @@
-//! Offer files as JSON, read as they come: half a gigabyte holds a map of products, then maps of terms. Only
-//! what is kept of each product is held.
+//! Offer files as JSON, parsed while they are read: half a gigabyte contains a map of products,
+//! then maps of terms. Only the columns of the dataset stay in memory.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -39,7 +39,7 @@ pub(crate) fn read(
     reading.prices.finish(whole, &publication)
 }
 
-/// Products one after another, each with its own terms and publication.
+/// Parses products one after another, each with its own terms and publication.
 pub(crate) fn read_products(
     reader: &mut dyn BufRead,
     context: &Context<'_>,
@@ -52,7 +52,7 @@ pub(crate) fn read_products(
     for listed in serde_json::Deserializer::from_slice(&bytes).into_iter::<RawListed<'_>>() {
         let listed = listed.map_err(|error| match error.is_eof() {
             true => bad("it is cut short"),
-            false => bad(format!("it is not what GetProducts gives: {error}")),
+            false => bad(format!("it is not the output of GetProducts: {error}")),
         })?;
         let publication = Publication::new(&listed.publication_date, &listed.version)?;
         put_listed(&mut prices, &listed, &publication)?;
@@ -60,7 +60,7 @@ pub(crate) fn read_products(
             newest = Some(publication);
         }
     }
-    let newest = newest.ok_or_else(|| bad("it holds no product; expected what GetProducts gives"))?;
+    let newest = newest.ok_or_else(|| bad("it contains no product; expected the output of GetProducts"))?;
     prices.finish_picked(&newest)
 }
 
@@ -86,7 +86,7 @@ fn put_listed(
     Ok(())
 }
 
-/// What the file says of itself.
+/// The file's facts about itself.
 #[derive(Default)]
 struct About {
     offer: String,
@@ -94,10 +94,10 @@ struct About {
     version: String,
 }
 
-/// What is known while the file is read.
+/// State of the parser.
 struct Reading<'a> {
     prices: Prices<'a>,
-    /// By SKU; none before they were read.
+    /// By SKU; `None` before the products were read.
     products: Option<HashMap<String, Product>>,
     publication: Option<Publication>,
     about: About,
@@ -105,7 +105,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// A member of the file's object.
+    /// Reads a member of the top-level object.
     fn member(&mut self, json: &mut Pull<'_>, key: &str) -> Result<(), FeedError> {
         match key {
             "offerCode" => self.about.offer = json.read()?,
@@ -150,7 +150,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The terms of a product.
+    /// Reads the terms of a product.
     fn terms_of(&mut self, json: &mut Pull<'_>, kind: &str, sku: &str) -> Result<(), FeedError> {
         let product = self.products.as_ref().and_then(|products| products.get(sku));
         let (Some(product), Some(publication)) = (product, &self.publication) else { return json.skip() };
@@ -195,7 +195,7 @@ fn put(
     }
     for (lease, rate) in leases {
         if kind == "Reserved" && !lease.is_whole(rate.payment) {
-            prices.leave_out(&product.region, "a lease with one half of its price")?;
+            prices.leave_out(&product.region, "a lease with an incomplete price")?;
             continue;
         }
         prices.put(product, &rate, lease, publication)?;
@@ -203,7 +203,7 @@ fn put(
     Ok(())
 }
 
-/// The entries of an object in their order.
+/// The entries of an object, in their order.
 struct Entries<K, V>(Vec<(K, V)>);
 
 impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Entries<K, V> {
@@ -228,7 +228,7 @@ impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Entries
     }
 }
 
-/// A text that is copied only where it is escaped.
+/// A text that is copied only if it contains escapes.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -242,7 +242,7 @@ struct RawProduct<'a> {
     attributes: RawAttributes<'a>,
 }
 
-/// A product as GetProducts gives it: its terms stand beside it, by kind and number.
+/// A product as GetProducts returns it, with its terms by kind and number.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawListed<'a> {

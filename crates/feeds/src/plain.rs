@@ -1,17 +1,18 @@
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Bytes that are read ahead.
+/// Size of the read buffer, bytes.
 const BUFFER: usize = 1 << 18;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Whether a file that begins so is compressed, so that it cannot lose its end unseen.
+/// Returns whether a file that begins with `start` is compressed, so that a missing end is
+/// detected.
 pub fn is_compressed(start: &[u8]) -> bool {
     start.starts_with(GZIP) || start.starts_with(ZSTD)
 }
 
-/// Plain bytes of a file that may be compressed with gzip or zstd, which its first bytes tell.
+/// Decompresses a file if its first bytes are those of gzip or zstd.
 pub fn plain<'a>(reader: Box<dyn Read + 'a>) -> io::Result<Box<dyn BufRead + 'a>> {
     let mut reader = BufReader::with_capacity(BUFFER, reader);
     let start = reader.fill_buf()?;

@@ -1,8 +1,8 @@
-//! AWS's words for what runs on an instance, as the words of the datasets.
+//! Translates AWS's names of operating systems, software and terms into those of the datasets.
 
 use domain::Timestamp;
 
-/// Operating system, as `price.os` spells it; none for one that we do not know.
+/// Returns the operating system as `price.os` spells it; `None` for an unknown one.
 pub(crate) fn os(words: &str) -> Option<&'static str> {
     Some(match words {
         "Linux" => "linux",
@@ -15,7 +15,7 @@ pub(crate) fn os(words: &str) -> Option<&'static str> {
     })
 }
 
-/// Software that comes with the instance; none for words that we do not know.
+/// Returns the preinstalled software; `None` for an unknown one.
 pub(crate) fn software(words: &str) -> Option<&'static str> {
     Some(match words {
         "" | "NA" => "none",
@@ -26,7 +26,7 @@ pub(crate) fn software(words: &str) -> Option<&'static str> {
     })
 }
 
-/// Who brings the licence: Windows without one of your own has it included.
+/// Returns the source of the licence. Windows without a licence of your own includes one.
 pub(crate) fn licence(words: &str, os: &str) -> &'static str {
     match (words, os) {
         ("Bring your own license", _) => "byol",
@@ -35,7 +35,8 @@ pub(crate) fn licence(words: &str, os: &str) -> &'static str {
     }
 }
 
-/// What an EC2 operation runs: (os, software, licence). The only key to it that Savings Plans have.
+/// Returns the (os, software, licence) of an EC2 operation. Savings Plans have no other key to
+/// them.
 pub(crate) fn operation(code: &str) -> Option<(&'static str, &'static str, &'static str)> {
     Some(match code.strip_prefix("RunInstances")? {
         "" => ("linux", "none", "none"),
@@ -55,7 +56,7 @@ pub(crate) fn operation(code: &str) -> Option<(&'static str, &'static str, &'sta
     })
 }
 
-/// The partition of a region.
+/// Returns the partition of a region.
 pub(crate) fn partition(region: &str) -> &'static str {
     match region.split('-').next() {
         Some("cn") => "aws-cn",
@@ -65,7 +66,7 @@ pub(crate) fn partition(region: &str) -> &'static str {
     }
 }
 
-/// How a lease is paid.
+/// Returns the payment option of a lease.
 pub(crate) fn payment(words: &str) -> Option<&'static str> {
     Some(match words {
         "No Upfront" => "no-upfront",
@@ -75,7 +76,7 @@ pub(crate) fn payment(words: &str) -> Option<&'static str> {
     })
 }
 
-/// An instant of a price list: a day is its first moment.
+/// Parses an instant of a price list. A day stands for its first moment.
 pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     domain::parse_instant(text)
 }

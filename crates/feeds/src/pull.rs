@@ -1,4 +1,4 @@
-//! JSON of any size, value by value: what is held is one value, as the bytes that it was written in.
+//! Reads JSON of any size value by value. Only one value is in memory at a time, as raw bytes.
 
 use std::borrow::Cow;
 use std::io::BufRead;
@@ -8,29 +8,29 @@ use serde::de::IgnoredAny;
 
 use crate::{FeedError, bad};
 
-/// Bytes that are read at once.
+/// Bytes per read.
 const READ: usize = 1 << 20;
 
-/// Bytes that a single value may have: a product of a price list has some two thousand.
+/// Limit of a single value, bytes. A product of a price list has some two thousand.
 const LARGEST: usize = 64 << 20;
 
-/// A place in a JSON text. Every error says what is wrong as a lowercase fragment.
+/// A position in a JSON text. Errors are lowercase fragments.
 pub(crate) struct Pull<'a> {
     reader: &'a mut dyn BufRead,
     what: &'static str,
     buffer: Vec<u8>,
-    /// What is still to be read of the buffer begins here.
+    /// Start of the unread bytes in the buffer.
     at: usize,
     ended: bool,
 }
 
 impl<'a> Pull<'a> {
-    /// Begins at the beginning; `what` is what the text should be.
+    /// Starts at the first byte. `what` names the expected format in errors.
     pub(crate) fn new(reader: &'a mut dyn BufRead, what: &'static str) -> Pull<'a> {
         Pull { reader, what, buffer: Vec::new(), at: 0, ended: false }
     }
 
-    /// Reads an object: `each` is called behind every key, and reads its value.
+    /// Reads an object. `each` is called after every key and reads the value.
     pub(crate) fn object(
         &mut self,
         each: &mut dyn FnMut(&mut Self, &str) -> Result<(), FeedError>,
@@ -50,7 +50,7 @@ impl<'a> Pull<'a> {
         }
     }
 
-    /// Reads a list: `each` is called before every element, and reads it.
+    /// Reads a list. `each` is called before every element and reads it.
     pub(crate) fn list(
         &mut self,
         each: &mut dyn FnMut(&mut Self) -> Result<(), FeedError>,
@@ -71,20 +71,19 @@ impl<'a> Pull<'a> {
     /// Reads the next value.
     pub(crate) fn read<'s, T: Deserialize<'s>>(&'s mut self) -> Result<T, FeedError> {
         let what = self.what;
-        serde_json::from_slice(self.value()?)
-            .map_err(|e| bad(format!("it is not {what} as it should be: {e}")))
+        serde_json::from_slice(self.value()?).map_err(|e| bad(format!("it is not valid as {what}: {e}")))
     }
 
-    /// Passes over the next value.
+    /// Skips the next value.
     pub(crate) fn skip(&mut self) -> Result<(), FeedError> {
         self.value().map(|_| ())
     }
 
-    /// Nothing may follow.
+    /// Checks that nothing but white space follows.
     pub(crate) fn end(&mut self) -> Result<(), FeedError> {
         loop {
             if let Some(byte) = self.buffer[self.at..].iter().find(|byte| !byte.is_ascii_whitespace()) {
-                return Err(bad(format!("it goes on with '{}' behind its end", byte.escape_ascii())));
+                return Err(bad(format!("it continues with '{}' after its end", byte.escape_ascii())));
             }
             self.at = self.buffer.len();
             if !self.more()? {
@@ -93,7 +92,7 @@ impl<'a> Pull<'a> {
         }
     }
 
-    /// The bytes of the next value.
+    /// Returns the bytes of the next value.
     fn value(&mut self) -> Result<&[u8], FeedError> {
         self.peek()?;
         let length = loop {
@@ -102,14 +101,14 @@ impl<'a> Pull<'a> {
             let found = values.next();
             let length = values.byte_offset();
             match found {
-                // A number at the end of what is known may go on.
+                // A number at the end of the buffer may continue.
                 Some(Ok(_)) if length < rest.len() || self.ended => break length,
                 Some(Err(error)) if !error.is_eof() => {
-                    return Err(bad(format!("it is not {} as it should be: {error}", self.what)));
+                    return Err(bad(format!("it is not valid as {}: {error}", self.what)));
                 }
                 _ if rest.len() > LARGEST => {
                     return Err(bad(format!(
-                        "it is not {}: a single value has {} MiB",
+                        "it is not {}: a single value has more than {} MiB",
                         self.what,
                         LARGEST >> 20
                     )));
@@ -126,7 +125,7 @@ impl<'a> Pull<'a> {
         Ok(&self.buffer[from..self.at])
     }
 
-    /// The next byte that is no space.
+    /// Returns the next byte that is not white space.
     fn peek(&mut self) -> Result<u8, FeedError> {
         loop {
             match self.buffer[self.at..].iter().position(|byte| !byte.is_ascii_whitespace()) {
@@ -148,7 +147,7 @@ impl<'a> Pull<'a> {
         let found = self.peek()?;
         if found != byte {
             return Err(bad(format!(
-                "it is not {} as it should be: '{}' where '{}' was expected",
+                "it is not valid as {}: '{}' where '{}' was expected",
                 self.what,
                 found.escape_ascii(),
                 byte as char
@@ -158,7 +157,7 @@ impl<'a> Pull<'a> {
         Ok(())
     }
 
-    /// Reads on; false at the end.
+    /// Reads more bytes into the buffer. Returns false at the end of the text.
     fn more(&mut self) -> Result<bool, FeedError> {
         self.buffer.drain(..self.at);
         self.at = 0;
@@ -180,7 +179,7 @@ mod tests {
 
     use super::*;
 
-    /// Keys and elements of a text that comes in pieces of `size` bytes.
+    /// Returns the keys and elements of a text that is read in pieces of `size` bytes.
     fn seen(text: &str, size: usize) -> Result<String, String> {
         let mut reader = BufReader::with_capacity(size, text.as_bytes().chain(&b""[..]));
         let mut pull = Pull::new(&mut reader, "a list");
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn values_come_one_after_the_other_however_the_bytes_come() {
+    fn reads_values_for_every_size_of_reads() {
         let text = r#" {"a" : {"x":[1,{}]}, "list":[ 12 ,"b\"]", {"c":null}] ,"n": -1.5e3,"é\u00e9": "" } "#;
         for size in [1, 2, 3, 7, 1000] {
             assert_eq!(seen(text, size).unwrap(), r#"alist[12]["b\"]"][{"c":null}]néé"#, "{size}");
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_text_is_said() {
+    fn names_the_fault_of_invalid_json() {
         let check = |text: &str, part: &str| {
             let error = seen(text, 5).expect_err(text);
             assert!(error.contains(part), "{text}: {error}");
@@ -222,8 +221,8 @@ mod tests {
         check(r#"{"a" 1}"#, "'1' where ':' was expected");
         check(r#"{"a":1 "b":2}"#, "'\\\"' where '}' was expected");
         check(r#"{"list":[1 2]}"#, "'2' where ']' was expected");
-        check("{a:1}", "it is not a list as it should be");
-        check(r#"{"a":1}}"#, "it goes on with '}' behind its end");
+        check("{a:1}", "it is not valid as a list");
+        check(r#"{"a":1}}"#, "it continues with '}' after its end");
         check(r#"{"a":"#, "it is cut short");
     }
 }

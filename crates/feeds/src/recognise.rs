@@ -1,8 +1,8 @@
-/// How many bytes of a file tell what it holds.
+/// Number of leading bytes by which the kind of a file is detected.
 pub const HEAD: usize = 64 << 10;
 
-/// What a file of text holds, by its beginning (plain, at most [`HEAD`] bytes): the word that is typed for it.
-/// None when it is nothing that is known here.
+/// Detects the kind of a text file from its beginning (decompressed, at most [`HEAD`] bytes).
+/// Returns the kind's name on the command line, or `None` for an unknown one.
 pub fn recognise(head: &[u8]) -> Option<&'static str> {
     let head = String::from_utf8_lossy(head);
     let text = head.trim_start_matches('\u{feff}').trim_start();
@@ -17,11 +17,11 @@ fn json(text: &str) -> Option<&'static str> {
         ("\"ResultsByTime\"", "cost-explorer"),
         ("\"ComputeSavingsPlans\"", "savings-plans"),
         ("\"EC2InstanceSavingsPlans\"", "savings-plans"),
-        // Last: rates of Savings Plans are of that service too.
+        // Last: Savings Plans rates contain that service code too.
         ("\"AmazonEC2\"", "price-list"),
     ];
     let found = kinds.into_iter().find(|(word, _)| has(word)).map(|(_, kind)| kind);
-    // The advisor's types may stand before what names it.
+    // The advisor's types may come before the member that names it.
     found.or_else(|| (has("\"instance_types\"") && has("\"ram_gb\"")).then_some("spot-advisor"))
 }
 

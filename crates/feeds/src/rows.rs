@@ -1,4 +1,4 @@
-//! Typed rows of a dataset, gathered into batches, and what is told of their scopes.
+//! Collects typed rows of a dataset into batches, and reports on their scopes.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use domain::{Timestamp, parse_exact};
 use crate::whole::Share;
 use crate::{BatchSink, FeedError, Spoken};
 
-/// Rows of a batch.
+/// Rows per batch.
 const BATCH: usize = 50_000;
 
 /// A value of a row.
@@ -18,7 +18,7 @@ pub(crate) enum Cell<'a> {
     Text(&'a str),
     Int(i64),
     Float(f64),
-    /// A whole multiple of ten to the minus scale of its column.
+    /// A multiple of ten to the minus scale of its column.
     Exact(i128),
     At(Timestamp),
 }
@@ -29,8 +29,8 @@ impl<'a> From<Option<&'a str>> for Cell<'a> {
     }
 }
 
-/// A price as a whole number of ten-thousand-millionths: what DECIMAL(18,10) holds. None when it is no number
-/// or does not fit.
+/// Parses a price as a multiple of 10⁻¹⁰, the unit of DECIMAL(18,10). Returns `None` if it is no
+/// number or does not fit.
 pub(crate) fn price(text: &str) -> Option<i128> {
     parse_exact(text, 18, 10)
 }
@@ -43,7 +43,7 @@ struct Scope {
     left_out: BTreeMap<&'static str, u64>,
 }
 
-/// Gathers rows and hands them over.
+/// Collects rows and passes them to the sink.
 pub(crate) struct Rows<'a> {
     dataset: &'static Dataset,
     batch: Batch,
@@ -53,7 +53,7 @@ pub(crate) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     pub(crate) fn new(name: &str, sink: BatchSink<'a>) -> Rows<'a> {
-        let dataset = dataset(name).expect("a dataset of ours");
+        let dataset = dataset(name).expect("a built-in dataset");
         Rows { dataset, batch: Batch::empty(dataset), scopes: BTreeMap::new(), sink }
     }
 
@@ -64,7 +64,7 @@ impl<'a> Rows<'a> {
         self.scopes.get_mut(name).expect("just inserted")
     }
 
-    /// Adds a row: one cell a column of the dataset, in their order.
+    /// Adds a row: one cell per column of the dataset, in their order.
     pub(crate) fn push(&mut self, scope: &str, at: Timestamp, row: &[Cell<'_>]) -> Result<(), FeedError> {
         assert_eq!(row.len(), self.batch.cells.len(), "a row of {}", self.dataset.name);
         for (cells, cell) in self.batch.cells.iter_mut().zip(row) {
@@ -77,12 +77,12 @@ impl<'a> Rows<'a> {
         if self.batch.len() == BATCH { self.flush() } else { Ok(()) }
     }
 
-    /// Notes that the file speaks of a scope, whether it has a row there or not.
+    /// Adds a scope to the reports, even if it gets no rows.
     pub(crate) fn see(&mut self, scope: &str) {
         self.scope(scope);
     }
 
-    /// Counts a row that was left out on purpose.
+    /// Counts a row that is left out on purpose.
     pub(crate) fn leave_out(&mut self, scope: &str, why: &'static str) {
         *self.scope(scope).left_out.entry(why).or_default() += 1;
     }
@@ -92,8 +92,8 @@ impl<'a> Rows<'a> {
         (self.sink)(batch).map_err(FeedError::Sink)
     }
 
-    /// Hands over what is left. `share` says how much the file tells of a scope; `at` is its instant where a
-    /// scope has no row.
+    /// Passes the last batch to the sink. Returns a report on each scope; `at` is the instant of
+    /// scopes without rows.
     pub(crate) fn finish(
         mut self,
         share: Share,
@@ -112,7 +112,7 @@ impl<'a> Rows<'a> {
             observed_from: told.from.unwrap_or(at),
             observed_at: told.until.unwrap_or(at),
             rows: told.rows,
-            // A list that leaves out all of a region has not said that there is nothing.
+            // If all rows of a region were left out, the region is not known to be empty.
             complete: share == Share::All && told.rows > 0,
             gaps: told
                 .left_out

@@ -1,5 +1,5 @@
-//! Savings Plans rates. One file holds Compute plans (any family, any region) and EC2 Instance plans (one
-//! family in one region) of the same SKUs: they are kept apart by the product family.
+//! Savings Plans rates. One file contains Compute plans (any family, any region) and EC2 Instance
+//! plans (one family in one region) with the same SKUs. The product family distinguishes them.
 
 use std::io::BufRead;
 
@@ -10,10 +10,10 @@ use crate::rows::{Cell, Rows, price};
 use crate::whole::Types;
 use crate::{BatchSink, Context, FeedError, Spoken, Whole, bad, savings_json};
 
-/// A rate in the file's own words.
+/// A rate as the file spells it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PlanRate<'a> {
-    /// The plan's number.
+    /// SKU of the plan.
     pub(crate) sku: &'a str,
     /// `ComputeSavingsPlans` or `EC2InstanceSavingsPlans`.
     pub(crate) family: &'a str,
@@ -21,7 +21,7 @@ pub(crate) struct PlanRate<'a> {
     /// Duration and its unit.
     pub(crate) lease: (&'a str, &'a str),
     pub(crate) effective: &'a str,
-    /// What it is a rate of.
+    /// SKU of the usage that the rate applies to.
     pub(crate) used_sku: &'a str,
     pub(crate) service: &'a str,
     pub(crate) usage_type: &'a str,
@@ -92,7 +92,7 @@ fn read_csv(
     plans.finish(context.whole)
 }
 
-/// The rows of a file of rates.
+/// Collects the rows of a file of rates.
 pub(crate) struct Plans<'a> {
     rows: Rows<'a>,
     types: Types,
@@ -106,7 +106,7 @@ impl<'a> Plans<'a> {
         Plans { rows, types: Types::default(), publication, source: context.source }
     }
 
-    /// Adds a rate; `place` says where it stands.
+    /// Adds a rate; `place` describes its place in the file for errors.
     pub(crate) fn put(&mut self, rate: &PlanRate<'_>, place: &dyn Fn() -> String) -> Result<(), FeedError> {
         let region = rate.region;
         if region.is_empty() {
@@ -115,24 +115,25 @@ impl<'a> Plans<'a> {
         let plan = match rate.family {
             "ComputeSavingsPlans" => "compute",
             "EC2InstanceSavingsPlans" => "instance",
-            _ => return self.leave_out(region, "a kind of plan that is not known"),
+            _ => return self.leave_out(region, "an unknown kind of plan"),
         };
         let years = match rate.lease {
             ("1", "year") => 1,
             ("3", "year") => 3,
-            _ => return self.leave_out(region, "a lease that is not of one or three years"),
+            _ => return self.leave_out(region, "a lease of neither one nor three years"),
         };
         let Some(payment) = payment(rate.payment) else {
-            return self.leave_out(region, "a way of paying that is not known");
+            return self.leave_out(region, "an unknown payment option");
         };
-        let figure = price(rate.amount)
-            .ok_or_else(|| bad(format!("{}: the rate \"{}\" does not fit", place(), rate.amount)))?;
+        let figure = price(rate.amount).ok_or_else(|| {
+            bad(format!("{}: the rate \"{}\" does not fit DECIMAL(18,10)", place(), rate.amount))
+        })?;
         if figure <= 0 {
             return self.leave_out(region, "a rate of 0");
         }
         let ec2 = rate.service == "AmazonEC2";
         if ec2 && rate.unit != "Hrs" {
-            return self.leave_out(region, "a rate that is not by the hour");
+            return self.leave_out(region, "a rate that is not hourly");
         }
         let runs = if ec2 { operation(rate.operation) } else { None };
         self.types.see(rate.instance_type);
@@ -184,8 +185,8 @@ fn filled(text: &str) -> Cell<'_> {
     if text.is_empty() { Cell::Null } else { Cell::Text(text) }
 }
 
-/// Tenancy by the usage type, which may carry a region's letters before it (`APE2-BoxUsage:r7g.large`).
-/// What is paid for unused capacity of a reservation is no instance.
+/// Returns the tenancy of a usage type, which may begin with letters for a region
+/// (`APE2-BoxUsage:r7g.large`). Unused capacity of a reservation has none.
 fn tenancy(usage_type: &str) -> Option<&'static str> {
     let kind = usage_type.split(':').next().unwrap_or_default();
     match kind.rsplit('-').next().unwrap_or_default() {

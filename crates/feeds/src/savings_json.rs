@@ -1,4 +1,5 @@
-//! Savings Plans rates as JSON, read as they come: a list of plans, then a list of terms with their rates.
+//! Savings Plans rates as JSON, parsed while they are read: a list of plans, then a list of terms
+//! with their rates.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -56,17 +57,17 @@ pub(crate) fn read(
     plans.ok_or_else(|| bad("it is not a Savings Plans file: it has no terms"))?.finish(whole)
 }
 
-/// What stands before the terms.
+/// The members before the terms.
 #[derive(Default)]
 struct About {
     date: String,
     version: String,
     region: String,
-    /// Family and payment by the plan's number.
+    /// Family and payment by the SKU of the plan.
     products: HashMap<String, (String, String)>,
 }
 
-/// A term, but for its rates.
+/// A term without its rates.
 #[derive(Default)]
 struct Term {
     sku: String,
@@ -93,7 +94,7 @@ fn put(plans: &mut Plans<'_>, about: &About, term: &Term, rate: &RawRate) -> Res
     let (family, payment) = about
         .products
         .get(&term.sku)
-        .ok_or_else(|| bad(format!("the term of {} is of no plan that it lists", term.sku)))?;
+        .ok_or_else(|| bad(format!("the term of {} belongs to no listed plan", term.sku)))?;
     let duration = term.lease.duration.to_string();
     let rate = PlanRate {
         sku: &term.sku,
@@ -118,7 +119,7 @@ fn or<'a>(text: &'a str, other: &'a str) -> &'a str {
     if text.is_empty() { other } else { text }
 }
 
-/// Older files name the instance type in the usage type alone.
+/// Returns the instance type in the usage type, the only place in older files.
 fn instance_type(rate: &RawRate) -> &str {
     let ec2 = rate.discounted_service_code == "AmazonEC2";
     let named = rate.discounted_usage_type.split_once(':').map(|(_, name)| name);
@@ -134,7 +135,7 @@ struct RawProduct {
     attributes: RawAttributes,
 }
 
-/// The family stands beside the attributes, or among them.
+/// The family is a sibling of the attributes or one of them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawAttributes {

@@ -1,4 +1,4 @@
-//! Answers of DescribeSpotPriceHistory as the aws CLI prints them, one or several after another.
+//! Output of DescribeSpotPriceHistory as the aws CLI prints it, one answer or several.
 
 use std::collections::HashSet;
 use std::io::BufRead;
@@ -28,7 +28,7 @@ struct Observation {
     timestamp: String,
 }
 
-/// Zone names differ from account to account, so a price without a zone's id cannot be compared.
+/// Zone names differ between accounts, so a price without a zone id cannot be compared.
 const NO_ID: &str = "a price without AvailabilityZoneId";
 
 pub(crate) fn read(
@@ -47,7 +47,7 @@ pub(crate) fn read(
         }
     }
     if answers == 0 {
-        return Err(bad("it is empty; expected what aws ec2 describe-spot-price-history prints"));
+        return Err(bad("it is empty; expected the output of aws ec2 describe-spot-price-history"));
     }
     if nameless > 0 && seen.is_empty() {
         return Err(bad(
@@ -55,7 +55,7 @@ pub(crate) fn read(
              fetch it with a recent aws CLI, which prints the ids",
         ));
     }
-    // It tells what was asked for, which it does not say.
+    // It answers a request that it does not state.
     rows.finish(Share::Asked, context.now, None)
 }
 
@@ -63,7 +63,7 @@ fn wrong(error: serde_json::Error) -> FeedError {
     match error.classify() {
         serde_json::error::Category::Io => FeedError::Io(error.into()),
         serde_json::error::Category::Eof => bad("it is cut short"),
-        _ => bad(format!("it is not what aws ec2 describe-spot-price-history prints: {error}")),
+        _ => bad(format!("it is not the output of aws ec2 describe-spot-price-history: {error}")),
     }
 }
 
@@ -77,13 +77,14 @@ fn put(rows: &mut Rows<'_>, seen: &mut HashSet<Key>, found: &Observation) -> Res
         return Ok(());
     };
     let Some(product) = spot_product(&found.product_description) else {
-        rows.leave_out(region, "a product that is not known");
+        rows.leave_out(region, "an unknown product");
         return Ok(());
     };
     let at = instant(&found.timestamp)
         .ok_or_else(|| bad(format!("the Timestamp \"{}\" is not a time", found.timestamp)))?;
     let figure = price(&found.spot_price).filter(|figure| *figure > 0);
-    let figure = figure.ok_or_else(|| bad(format!("the SpotPrice \"{}\" is no price", found.spot_price)))?;
+    let figure = figure
+        .ok_or_else(|| bad(format!("the SpotPrice \"{}\" is not a price above zero", found.spot_price)))?;
     // Fetches overlap: each begins with the last change before its start.
     let key = (found.instance_type.clone(), az_id.to_string(), product, at.as_microsecond(), figure);
     if !seen.insert(key) {
@@ -101,7 +102,8 @@ fn put(rows: &mut Rows<'_>, seen: &mut HashSet<Key>, found: &Observation) -> Res
     rows.push(region, at, &row)
 }
 
-/// The region of a zone name: `us-east-1a` is in us-east-1, `us-west-2-lax-1a` in us-west-2.
+/// Returns the region of a zone name: `us-east-1a` is in us-east-1, `us-west-2-lax-1a` in
+/// us-west-2.
 fn region_of(zone: &str) -> Option<&str> {
     let digits = zone.find(|c: char| c.is_ascii_digit())?;
     let end = zone[digits..].find(|c: char| !c.is_ascii_digit()).map_or(zone.len(), |at| digits + at);

@@ -1,5 +1,5 @@
-//! `spot.json`: the spot prices that AWS's public page shows, one for a region, whichever zone it is of. They cannot
-//! stand beside prices of zones, only be held against them.
+//! `spot.json`: the spot prices on AWS's public page, one per region without a zone. They are only
+//! compared with the prices of zones, not mixed with them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
@@ -47,7 +47,7 @@ struct Column {
     prices: BTreeMap<String, String>,
 }
 
-/// The names that the page had before regions had codes.
+/// Names of regions on the page from before regions had codes.
 const OLD_NAMES: [(&str, &str); 6] = [
     ("us-east", "us-east-1"),
     ("us-west", "us-west-1"),
@@ -57,7 +57,8 @@ const OLD_NAMES: [(&str, &str); 6] = [
     ("apac-tokyo", "ap-northeast-1"),
 ];
 
-/// Days after which an hourly feed that does not change is frozen: one of them was for two years, and nobody said so.
+/// Days after which an unchanged hourly feed counts as frozen. One feed was frozen for two years
+/// without a notice.
 const FROZEN: i64 = 30;
 
 pub(crate) fn read(
@@ -72,24 +73,24 @@ pub(crate) fn read(
     }
     let feed: Feed = serde_json::from_slice(&bytes).map_err(|error| match error.is_eof() {
         true => bad("it is cut short"),
-        false => bad(format!("it is not spot.json as it should be: {error}")),
+        false => bad(format!("it is not a valid spot.json: {error}")),
     })?;
     if feed.config.rate != "perhr" {
         return Err(bad(format!("its prices are \"{}\"; expected perhr", feed.config.rate)));
     }
-    // The file does not say when it was made.
+    // The file does not state when it was made.
     let at = context.modified.unwrap_or(context.now);
     let mut rows = Rows::new("spot_feed", sink);
     for place in &feed.config.regions {
         let old = OLD_NAMES.iter().find(|(old, _)| *old == place.region);
         let region = old.map_or(place.region.as_str(), |(_, code)| code);
         Region::parse(region).map_err(|why| bad(why.to_string()))?;
-        // The same type stands in several groups.
+        // The same type is listed in several groups.
         let mut seen: HashMap<(&str, &str, &str), i128> = HashMap::new();
         for size in place.instance_types.iter().flat_map(|group| &group.sizes) {
             for (os, currency, text) in prices(&mut rows, region, size) {
                 let Some(figure) = price(text).filter(|figure| *figure > 0) else {
-                    rows.leave_out(region, "what is no price above zero");
+                    rows.leave_out(region, "no price above zero");
                     continue;
                 };
                 match seen.insert((&size.size, os, currency), figure) {
@@ -97,7 +98,7 @@ pub(crate) fn read(
                     Some(other) if other == figure => continue,
                     Some(other) => {
                         seen.insert((&size.size, os, currency), other);
-                        rows.leave_out(region, "a type that is listed twice, with another price");
+                        rows.leave_out(region, "a type that is listed twice with different prices");
                         continue;
                     }
                 }
@@ -122,7 +123,8 @@ pub(crate) fn read(
     Ok(spoken)
 }
 
-/// Operating system, currency and price, as text; `N/A` is no price and nothing that is missing.
+/// Returns operating system, currency and price as text. `N/A` means that there is no price; it is
+/// no gap.
 fn prices<'a>(rows: &mut Rows<'_>, region: &str, size: &'a Size) -> Vec<(&'static str, &'a str, &'a str)> {
     let mut found = Vec::new();
     for column in &size.value_columns {
@@ -130,7 +132,7 @@ fn prices<'a>(rows: &mut Rows<'_>, region: &str, size: &'a Size) -> Vec<(&'stati
             "linux" => "linux",
             "mswin" => "windows",
             _ => {
-                rows.leave_out(region, "an operating system that is not known");
+                rows.leave_out(region, "an unknown operating system");
                 continue;
             }
         };

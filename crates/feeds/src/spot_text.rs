@@ -1,5 +1,6 @@
-//! Spot price history as text: CSV or TSV with a header (`observed_at, instance_type, region, az_id, spot_usd` and, if
-//! there, `product`), or without one the columns of the public archive (zone id, type, product, price, time).
+//! Spot price history as text. A CSV or TSV with a header has the columns `observed_at,
+//! instance_type, region, az_id, spot_usd` and optionally `product`. Without a header, it has the
+//! columns of the public archive: zone id, type, product, price, time.
 
 use std::io::{BufRead, Read};
 
@@ -12,10 +13,10 @@ use crate::rows::{Cell, Rows, price};
 use crate::whole::Share;
 use crate::{BatchSink, Context, FeedError, Spoken, bad};
 
-/// The columns of a table with a header. `on_demand_usd` may be there too, and is not kept here.
+/// The columns of a table with a header. `on_demand_usd` may be present and is ignored.
 const NEEDED: [&str; 5] = ["observed_at", "instance_type", "region", "az_id", "spot_usd"];
 
-/// Where each fact stands in a row; `region` and `product` need not be there.
+/// The position of each column. `region` and `product` are optional.
 struct Places {
     at: usize,
     instance_type: usize,
@@ -29,7 +30,7 @@ struct Places {
 const ARCHIVE: Places =
     Places { at: 4, instance_type: 1, region: None, az_id: 0, price: 3, product: Some(2), width: 5 };
 
-/// Whether a line is one of the archive.
+/// Returns whether a line has the form of the archive.
 pub(crate) fn is_archive(line: &str) -> bool {
     let fields: Vec<&str> = line.split('\t').collect();
     fields.len() == ARCHIVE.width && region_of(fields[0]).is_some() && fields[1].contains('.')
@@ -41,7 +42,7 @@ pub(crate) fn read(
     sink: BatchSink<'_>,
 ) -> Result<Vec<Spoken>, FeedError> {
     let mut start = Vec::new();
-    // A line of the archive is short; a file without lines is none of these.
+    // A line of the archive is short. A file without line breaks is neither format.
     (&mut *reader).take(4096).read_until(b'\n', &mut start)?;
     let first = String::from_utf8_lossy(&start).trim_end().to_string();
     let archive = is_archive(&first);
@@ -67,7 +68,7 @@ pub(crate) fn read(
     }
     let spoken = rows.finish(Share::Asked, context.now, None)?;
     if spoken.is_empty() {
-        return Err(bad("it holds no prices"));
+        return Err(bad("it contains no prices"));
     }
     Ok(spoken)
 }
@@ -79,7 +80,7 @@ fn wrong(error: csv::Error) -> FeedError {
             "line {} has {len} fields and its header has {expected_len}",
             pos.map_or(0, |pos| pos.line())
         )),
-        other => bad(format!("it is not CSV or TSV as it should be: {other:?}")),
+        other => bad(format!("it is not valid CSV or TSV: {other:?}")),
     }
 }
 
@@ -111,18 +112,20 @@ fn put(rows: &mut Rows<'_>, places: &Places, record: &StringRecord) -> Result<()
         return Err(bad(format!("line {}: a price without its type, region or zone id", line())));
     }
     let Some(product) = places.product.map_or(Some("linux"), |at| spot_product(&record[at])) else {
-        rows.leave_out(&region, "a product that is not known");
+        rows.leave_out(&region, "an unknown product");
         return Ok(());
     };
     let text = &record[places.at];
     let at = instant(text).ok_or_else(|| bad(format!("line {}: \"{text}\" is not a time", line())))?;
     let text = &record[places.price];
     let figure = match text {
-        // It ended, or is not known.
+        // The price ended, or is not known.
         "" => Cell::Null,
         text => match price(text).filter(|figure| *figure > 0) {
             Some(figure) => Cell::Exact(figure),
-            None => return Err(bad(format!("line {}: \"{text}\" is no price above zero that fits", line()))),
+            None => {
+                return Err(bad(format!("line {}: \"{text}\" is not a price above zero that fits", line())));
+            }
         },
     };
     let row = [
@@ -137,8 +140,8 @@ fn put(rows: &mut Rows<'_>, places: &Places, record: &StringRecord) -> Result<()
     rows.push(&region, at, &row)
 }
 
-/// The region of a zone id: `use1-az1` is in us-east-1, `apne2-az1` in ap-northeast-2, `usgw1-az1` in
-/// us-gov-west-1; local zones (`usw2-lax1-az1`) are in the region they belong to.
+/// Returns the region of a zone id: `use1-az1` is in us-east-1, `apne2-az1` in ap-northeast-2,
+/// `usgw1-az1` in us-gov-west-1. Local zones (`usw2-lax1-az1`) are in their parent region.
 fn region_of(az_id: &str) -> Option<String> {
     let (short, zone) = az_id.split_once('-')?;
     if !zone.contains("az") && !zone.contains("wlz") {

@@ -24,7 +24,7 @@ fn context() -> Context<'static> {
     }
 }
 
-/// Rows as text, a line each, of these columns; and what was said of the scopes.
+/// Returns these columns of the rows, one line per row, and a line per report.
 fn told(kind: FileKind, bytes: &[u8], columns: &[&str]) -> Result<String, FeedError> {
     told_in(kind, bytes, columns, context())
 }
@@ -108,7 +108,7 @@ fn a_type_has_several_prices_by_system_software_and_licence() {
 }
 
 #[test]
-fn only_capacity_that_is_used_is_handed_over_when_it_costs_nothing() {
+fn keeps_a_price_of_zero_only_for_used_capacity() {
     let zero = on_demand("A", "0.0000000000", "m5.large,Shared,Linux,,Used,OnDemand,NA,us-east-1");
     let host = on_demand("B", "0", "m5.large,Host,Linux,,Used,OnDemand,NA,us-east-1");
     let idle =
@@ -123,7 +123,7 @@ fn only_capacity_that_is_used_is_handed_over_when_it_costs_nothing() {
 }
 
 #[test]
-fn a_lease_is_joined_from_its_two_rates() {
+fn joins_a_lease_from_its_two_rates() {
     let rate = |code: &str, unit: &str, price: &str, lease: &str, paid: &str| {
         format!(
             "S,{code},Reserved,2025-09-01,{unit},{price},USD,{lease},{paid},standard,Compute Instance,\
@@ -146,7 +146,7 @@ fn a_lease_is_joined_from_its_two_rates() {
         "reserved 1 partial-upfront standard 0.2 876
         reserved 3 all-upfront standard 0.1 2628
         reserved 3 no-upfront standard 0.25 0
-        us-east-1: 3 rows at 2025-09-12T22:53:08Z [1 left out: a lease with one half of its price]",
+        us-east-1: 3 rows at 2025-09-12T22:53:08Z [1 left out: a lease with an incomplete price]",
     );
 }
 
@@ -165,7 +165,7 @@ const OFFER_JSON: &str = r#"{"formatVersion": "v1.0", "offerCode": "AmazonEC2", 
    "termAttributes": {"LeaseContractLength": "1yr", "OfferingClass": "convertible", "PurchaseOption": "Partial Upfront"}}}}}}"#;
 
 #[test]
-fn the_same_list_as_json() {
+fn reads_a_price_list_as_json() {
     let columns = ["partition", "region", "term", "payment", "price_per_hour", "currency", "effective_from"];
     check(
         FileKind::PriceList,
@@ -201,7 +201,7 @@ fn compute_and_instance_plans_are_kept_apart() {
         compute r7g.medium linux shared 1 no-upfront 0.05
         instance r7g.medium rhel dedicated 3 partial-upfront 0.0425
         ap-east-2: 3 rows at 2025-09-12T22:53:08Z
-        us-east-1: 1 rows at 2025-09-12T22:53:08Z [1 left out: a kind of plan that is not known]",
+        us-east-1: 1 rows at 2025-09-12T22:53:08Z [1 left out: an unknown kind of plan]",
     );
 }
 
@@ -210,7 +210,7 @@ const ADVICE: &str = r#"{"ranges": [{"index": 0, "label": "<5%", "dots": 0, "max
  "spot_advisor": {"us-east-1": {"Linux": {"m5.large": {"s": 62, "r": 0}}, "Windows": {"m5.large": {"s": -12, "r": 4}}}}}"#;
 
 #[test]
-fn spot_may_be_dearer_than_on_demand() {
+fn accepts_spot_prices_above_on_demand() {
     check(
         FileKind::SpotAdvisor,
         ADVICE,
@@ -229,7 +229,7 @@ fn spot_answer(id: &str, product: &str) -> String {
 }
 
 #[test]
-fn overlapping_answers_are_kept_once_and_zones_by_id() {
+fn keeps_overlapping_answers_once_and_requires_zone_ids() {
     let id = r#""AvailabilityZoneId": "usw2-lax1-az1","#;
     let columns = ["region", "az_id", "product", "price_per_hour", "observed_at"];
     let answers = [
@@ -251,7 +251,7 @@ fn overlapping_answers_are_kept_once_and_zones_by_id() {
 const FIGURES: &str = "instance_type,metric,value,measured_at\nm5.large,coremark,12345.5,2026-01-01\nm5.xlarge,coremark,25000,\n";
 
 #[test]
-fn figures_may_lack_a_time_and_a_source() {
+fn accepts_benchmarks_without_time_or_source() {
     check(
         FileKind::Benchmark,
         FIGURES,
@@ -263,7 +263,7 @@ fn figures_may_lack_a_time_and_a_source() {
 }
 
 #[test]
-fn what_is_not_such_a_file_is_said() {
+fn names_the_fault_of_an_invalid_file() {
     let check = |kind, text: &str, part: &str| {
         let error = told(kind, text.as_bytes(), &[]).expect_err(text).to_string();
         assert!(error.contains(part), "{text}: {error}");
@@ -273,7 +273,7 @@ fn what_is_not_such_a_file_is_said() {
     let huge = on_demand("A", "999999999", "m5.large,Shared,Linux,,Used,OnDemand,NA,us-east-1");
     let nowhere = on_demand("A", "1", "m5.large,Shared,Linux,,Used,OnDemand,NA,");
     check(FileKind::PriceList, "", "it is empty");
-    check(FileKind::PriceList, "a,b\n", "does not begin as an offer file");
+    check(FileKind::PriceList, "a,b\n", "does not begin like an offer file");
     check(FileKind::PriceList, &other, "of AmazonRDS; expected an offer file of AmazonEC2");
     check(FileKind::PriceList, &offer(&["a,b"]), "line 7 has 2 fields");
     check(FileKind::PriceList, &offer(&[&dear]), "does not fit DECIMAL(18,10)");
@@ -286,19 +286,19 @@ fn what_is_not_such_a_file_is_said() {
     check(FileKind::SavingsPlans, r#"{"terms": {}}"#, "its terms come before its plans");
     check(FileKind::SpotHistory, "observed_at,instance_type\n", "no column \"region\"");
     check(FileKind::SpotHistory, "", "no column");
-    check(FileKind::CostExplorer, r#"{"ResultsByTime": []}"#, "it holds no costs");
-    check(FileKind::CostExplorer, "", "it holds no costs");
-    check(FileKind::CostExplorer, "{}", "not what aws ce get-cost-and-usage prints");
-    check(FileKind::SpotAdvisor, "{}", "not spot-advisor-data.json");
+    check(FileKind::CostExplorer, r#"{"ResultsByTime": []}"#, "it contains no costs");
+    check(FileKind::CostExplorer, "", "it contains no costs");
+    check(FileKind::CostExplorer, "{}", "not the output of aws ce get-cost-and-usage");
+    check(FileKind::SpotAdvisor, "{}", "not a valid spot-advisor-data.json");
     check(FileKind::SpotAdvisor, &ADVICE.replace("\"r\": 4", "\"r\": 9"), "range 9");
     check(FileKind::SpotPriceApi, "", "it is empty");
-    check(FileKind::SpotPriceApi, "[]", "not what aws ec2");
+    check(FileKind::SpotPriceApi, "[]", "not the output of aws ec2");
     check(FileKind::Benchmark, "instance_type,metric,value\n", "no figures");
-    check(FileKind::Benchmark, "instance_type,metric,value\na,b,NaN\n", "is no number");
+    check(FileKind::Benchmark, "instance_type,metric,value\na,b,NaN\n", "is not a number");
     check(FileKind::Benchmark, "instance_type,metric,score\n", "a column \"score\"");
 }
 
-/// A whole file of each kind.
+/// Returns a complete file of each kind.
 fn files() -> Vec<(FileKind, String)> {
     let row = on_demand("A", "0.096", "m5.large,Shared,Linux,,Used,OnDemand,NA,us-east-1");
     let plan = "Q,Q.D,Hrs,2025-06-05T18:51:13Z,0.05,USD,D,AmazonEC2,BoxUsage:r7g.medium,RunInstances,No Upfront,1,year,ComputeSavingsPlans,us-east-1,r7g.medium";
@@ -317,9 +317,9 @@ fn files() -> Vec<(FileKind, String)> {
     ]
 }
 
-/// A CSV that is cut just after a line is as good as a shorter one: nothing in it says how long it is.
+/// A CSV that is cut just after a line is accepted: nothing in it states its length.
 #[test]
-fn a_file_that_is_cut_short_is_no_file() {
+fn rejects_a_file_that_is_cut_short() {
     for (kind, text) in files() {
         assert!(told(kind, text.as_bytes(), &[]).is_ok(), "{text}");
         for end in 0..text.len() {
@@ -333,7 +333,7 @@ fn a_file_that_is_cut_short_is_no_file() {
 }
 
 #[test]
-fn compressed_files_are_read_and_cut_ones_are_not() {
+fn reads_compressed_files_and_rejects_cut_ones() {
     use std::io::Write;
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(ADVICE.as_bytes()).unwrap();
@@ -344,9 +344,9 @@ fn compressed_files_are_read_and_cut_ones_are_not() {
 }
 
 proptest::proptest! {
-    /// Changed bytes are an error or other rows, never a panic.
+    /// Changed bytes give an error or other rows, never a panic.
     #[test]
-    fn any_bytes_are_answered(which in 0usize..11, at in 0usize..2000, byte: u8) {
+    fn never_panics_on_changed_bytes(which in 0usize..11, at in 0usize..2000, byte: u8) {
         let (kind, text) = files().swap_remove(which);
         let mut bytes = text.into_bytes();
         let at = at % bytes.len();

@@ -1,35 +1,36 @@
-//! How much of what there is a file holds. A CSV says nowhere how long it is, and neither CSV nor JSON says that
-//! nothing was picked from it: what cannot be known to be whole must not retire what it does not list.
+//! How complete a file is. A CSV does not state its length, and neither CSV nor JSON states that it
+//! is no excerpt. A file retires rows that it does not list only if it is known to be complete.
 
 use std::collections::HashSet;
 
-/// What is known of how much a file holds.
+/// Knowledge about the completeness of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whole {
-    /// All that its publication says of its regions, as somebody knows who fetched it.
+    /// Its publisher's complete list for its regions, as the program that fetched it knows.
     Yes,
-    /// A part of it, as somebody says.
+    /// A part of the list, as the user states.
     No,
-    /// Nobody says. `sealed`: it was compressed, so that it cannot have lost its end; JSON has an end of its own.
+    /// Not known.
     Unsaid {
-        /// Its end is known.
+        /// Whether its end is recognisable: compressed files and JSON have an end of their own.
         sealed: bool,
     },
 }
 
-/// How much a file tells of its scopes: all of it, or a part and why no more is claimed.
+/// The share of a scope that a file contains: all of it, or a part with the reason for the doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
     All,
     Part(&'static str),
-    /// It tells what was asked for, and nothing is missing from that.
+    /// Rows that answer a request, without a gap. It retires nothing.
     Asked,
 }
 
-/// Instance types that a list of any region of AWS has at least; the smallest ones have some two hundred.
+/// Instance types that AWS's list of a region has at least. The smallest lists have some two
+/// hundred.
 const TYPES: usize = 100;
 
-/// Counts the instance types of a price list.
+/// Counts the instance types of a price list, up to `TYPES`.
 #[derive(Debug, Default)]
 pub(crate) struct Types(HashSet<String>);
 
@@ -40,16 +41,16 @@ impl Types {
         }
     }
 
-    /// Whether the list counts as whole.
+    /// Returns whether the list counts as complete.
     pub(crate) fn share(&self, whole: Whole) -> Share {
         match whole {
             Whole::Yes => Share::All,
-            Whole::No => Share::Part("it was said to be a part"),
+            Whole::No => Share::Part("it was imported with --partial"),
             Whole::Unsaid { sealed: false } => Share::Part(
-                "the file does not say where it ends, so more may have been listed; --whole says that it is all",
+                "the file has no recognisable end, so it may be incomplete; if it is complete, import it with --whole",
             ),
             Whole::Unsaid { .. } if self.0.len() < TYPES => Share::Part(
-                "too few instance types for the list of a region, so more may have been listed; --whole says that it is all",
+                "too few instance types for the list of a region, so it may be incomplete; if it is complete, import it with --whole",
             ),
             Whole::Unsaid { .. } => Share::All,
         }

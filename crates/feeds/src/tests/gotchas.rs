@@ -1,4 +1,4 @@
-//! What is known to trap readers of AWS's files, a named test each.
+//! Known traps in AWS's files, one test each.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn two_products_with_one_key_are_one_price_or_a_gap() {
         "m5.large linux none none shared 0.096\n        us-east-1: 1 rows at 2025-09-12T22:53:08Z",
     );
     let kept = "m5.large linux none none shared 0.096
-        us-east-1: 1 rows at 2025-09-12T22:53:08Z [1 left out: another product of the same kind has another price]";
+        us-east-1: 1 rows at 2025-09-12T22:53:08Z [1 left out: a second price of the same product]";
     check_offer(&[&a, &other], kept);
     check_offer(&[&a, &other, &same], kept);
 }
@@ -87,7 +87,7 @@ fn a_capacity_block_has_no_on_demand_price() {
 }
 
 #[test]
-fn a_local_zone_s_prices_are_its_own() {
+fn local_zones_have_their_own_prices() {
     let (region, zone, odd) = (
         on_demand("A", "0.096", LINUX),
         on_demand("B", "0.115", &LINUX.replace("us-east-1", "us-east-1-bos-1")),
@@ -108,7 +108,8 @@ fn a_local_zone_s_prices_are_its_own() {
 
 #[test]
 fn the_region_is_its_code_and_never_the_letters_of_a_usage_type() {
-    // us-east-1's usage types begin with no letters, others' with ones that follow no rule.
+    // us-east-1's usage types begin with no letters for a region, and those of others follow no
+    // rule.
     let plan = "Q,Q.D,Hrs,2025-06-05T18:51:13Z,0.05,USD,D,AmazonEC2,UGW1-BoxUsage:r7g.medium,RunInstances,No Upfront,1,year,ComputeSavingsPlans,us-gov-west-1,r7g.medium";
     check(
         FileKind::SavingsPlans,
@@ -136,7 +137,7 @@ fn currencies_are_prices_of_their_own() {
 }
 
 #[test]
-fn a_rate_may_hold_since_long_before_the_list() {
+fn accepts_a_rate_older_than_its_list() {
     let old = on_demand("A", "0.096", LINUX).replace("2025-09-01", "2018-05-01");
     check(
         FileKind::PriceList,

@@ -1,4 +1,5 @@
-//! Savings Plans as JSON, spot history as text, Cost Explorer, what a file is by its beginning, and how much it holds.
+//! Savings Plans as JSON, spot history as text, Cost Explorer, detection of the kind, and
+//! completeness.
 
 use super::*;
 
@@ -13,7 +14,7 @@ pub(super) const SAVINGS_JSON: &str = r#"{"version": "20250605185113", "publicat
    {"discountedSku": "D", "discountedUsageType": "APE2-BoxUsage:r7g.medium", "discountedOperation": "RunInstances", "discountedServiceCode": "AmazonEC2", "rateCode": "Q.D", "unit": "Hrs", "discountedRate": {"price": "0.05", "currency": "USD"}}]}]}}"#;
 
 #[test]
-fn savings_plans_as_json_are_the_same_rows() {
+fn reads_savings_plans_as_json() {
     check(
         FileKind::SavingsPlans,
         SAVINGS_JSON,
@@ -34,7 +35,7 @@ fn savings_plans_as_json_are_the_same_rows() {
     );
     let stray = SAVINGS_JSON.replacen("{\"sku\": \"Q\", \"eff", "{\"sku\": \"X\", \"eff", 1);
     let error = told(FileKind::SavingsPlans, stray.as_bytes(), &[]).unwrap_err().to_string();
-    assert!(error.contains("the term of X is of no plan"), "{error}");
+    assert!(error.contains("the term of X belongs to no listed plan"), "{error}");
 }
 
 pub(super) const HISTORY: &str = "observed_at,instance_type,region,az_id,on_demand_usd,spot_usd,product\n\
@@ -45,7 +46,7 @@ pub(super) const ARCHIVE: &str = "use1-az1\tm5.large\tLinux/UNIX (Amazon VPC)\t0
     apne2-az1\tg5.xlarge\tPlan 9\t0.5\t2023-01-02T00:00:00+00:00\n";
 
 #[test]
-fn spot_history_comes_as_a_table_or_from_the_archive() {
+fn reads_spot_history_as_a_table_or_from_the_archive() {
     let columns =
         ["observed_at", "instance_type", "region", "az_id", "product", "price_per_hour", "currency"];
     let rows = "2023-01-02T00:00:00Z m5.large us-east-1 use1-az1 linux 0.0312 USD
@@ -58,7 +59,7 @@ fn spot_history_comes_as_a_table_or_from_the_archive() {
         ARCHIVE,
         &columns,
         "2023-01-02T00:00:00Z m5.large us-east-1 use1-az1 linux 0.0312 USD
-        ap-northeast-2: 0 rows at 2026-02-03T00:00:00Z [1 left out: a product that is not known]
+        ap-northeast-2: 0 rows at 2026-02-03T00:00:00Z [1 left out: an unknown product]
         us-east-1: 1 rows at 2023-01-02T00:00:00Z, in part",
     );
     let fails = |from: &str, to: &str, part: &str| {
@@ -66,8 +67,8 @@ fn spot_history_comes_as_a_table_or_from_the_archive() {
         let error = told(FileKind::SpotHistory, text.as_bytes(), &[]).expect_err(&text).to_string();
         assert!(error.contains(part), "{text}: {error}");
     };
-    fails("0.0312", "0", "line 2: \"0\" is no price above zero");
-    fails("0.0312", "0.01234567891", "is no price above zero that fits");
+    fails("0.0312", "0", "line 2: \"0\" is not a price above zero");
+    fails("0.0312", "0.01234567891", "is not a price above zero that fits");
     fails("2023-01-02T00", "yesterday", "is not a time");
     fails("us-east-1,", ",", "line 2: a price without its type, region or zone id");
     fails(",Linux/UNIX", "", "line 2 has 6 fields and its header has 7");
@@ -79,7 +80,7 @@ pub(super) const COSTS: &str = r#"{"GroupDefinitions": [{"Type": "DIMENSION", "K
    {"Keys": ["Refund", "Team$"], "Metrics": {"UnblendedCost": {"Amount": "-1", "Unit": "USD"}}}]}]}"#;
 
 #[test]
-fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
+fn each_day_of_cost_explorer_is_a_report_of_its_own() {
     let columns =
         ["bill", "billed_cost", "effective_cost", "charge_category", "charge_class", "tags", "service_name"];
     check(
@@ -106,7 +107,7 @@ fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
         "5 EUR 2025-11-01T00:00:00Z 2025-12-01T00:00:00Z {\"Estimated\":\"true\"}\n\
          111122223333/2025-11-30: 1 rows at 2026-01-02T00:00:00Z"
     );
-    // A day on which nothing was charged is known to have cost nothing.
+    // A day without charges is known to have cost nothing.
     let nothing = COSTS.replace("\"Groups\": [", "\"Groups\": [], \"Others\": [");
     check(FileKind::CostExplorer, &nothing, &columns, "*/2025-11-30: 0 rows at 2026-01-02T00:00:00Z");
     let zero = r#""Total": {"UnblendedCost": {"Amount": "0", "Unit": "USD"}}"#;
@@ -121,8 +122,8 @@ fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
             .to_string();
         assert!(error.contains(part), "{error}");
     };
-    fails("2025-11-30", "2026-11-30", "it holds costs of 2026-11-30, and was made at 2026-01-02T00:00:00Z");
-    fails("2025-12-01", "2025-12-31", "is not a day; ask with --granularity DAILY");
+    fails("2025-11-30", "2026-11-30", "it contains costs of 2026-11-30 but was made at 2026-01-02T00:00:00Z");
+    fails("2025-12-01", "2025-12-31", "is not a day; request it with --granularity DAILY");
     fails("2025-11-30", "2025-11-30T00:00:00Z", "is not a day");
     fails("\"UnblendedCost\"", "\"NetUnblendedCost\"", "it has no UnblendedCost");
     fails("12.3456789012", "0.0000000000000000001", "does not fit DECIMAL(38,18)");
@@ -131,7 +132,7 @@ fn a_day_of_cost_explorer_is_a_statement_of_its_own() {
 }
 
 #[test]
-fn a_day_that_may_still_change_is_called_so() {
+fn marks_days_that_may_still_change_as_estimated() {
     let version = |text: &str| {
         let spoken = read(FileKind::CostExplorer, &mut text.as_bytes(), &context(), &mut |_| Ok(())).unwrap();
         spoken[0].version.clone()
@@ -151,7 +152,7 @@ pub(super) const PRODUCTS: &str = r#"{"product": {"productFamily": "Compute Inst
    "termAttributes": {"LeaseContractLength": "1yr", "OfferingClass": "standard", "PurchaseOption": "Partial Upfront"}}}}}"#;
 
 #[test]
-fn products_add_to_what_is_known_and_are_judged_as_in_a_list() {
+fn products_follow_the_rules_of_a_list_and_count_as_partial() {
     let columns =
         ["instance_type", "os", "tenancy", "term", "price_per_hour", "upfront_price", "observed_at"];
     let used = PRODUCTS.replace("\"Used\"", "\"AllocatedCapacityReservation\"");
@@ -170,8 +171,8 @@ fn products_add_to_what_is_known_and_are_judged_as_in_a_list() {
         let error = told(FileKind::Products, text.as_bytes(), &[]).unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
     };
-    fails("", "it holds no product");
-    fails("[]", "it is not what GetProducts gives");
+    fails("", "it contains no product");
+    fails("[]", "it is not the output of GetProducts");
     fails(&PRODUCTS.replace("2026-11-01T10:00:00Z", "yesterday"), "is not a time");
     fails(&PRODUCTS.replace("\"us-east-1\"", "\"\""), "the product A has no region");
     fails(&PRODUCTS.replace("0.1008000000", "0.10080000001"), "does not fit DECIMAL(18,10)");
@@ -186,7 +187,7 @@ pub(super) const FEED: &str = r#"{"vers": 0.01, "config": {"rate": "perhr", "val
    {"size": "m5.large", "valueColumns": [{"name": "linux", "prices": {"USD": "0.0400"}}, {"name": "mswin", "prices": {"USD": "0.1300"}}]}]}]}]}}"#;
 
 #[test]
-fn the_public_page_has_old_names_and_says_of_no_price_that_it_is_not_there() {
+fn translates_old_region_names_and_skips_missing_prices() {
     let columns = ["region", "instance_type", "os", "price_per_hour", "currency"];
     let expected = "ap-northeast-1 m5.large linux 0.0336 USD
         eu-central-1 m5.large linux 0.04 USD
@@ -200,8 +201,8 @@ fn the_public_page_has_old_names_and_says_of_no_price_that_it_is_not_there() {
     assert_eq!(
         found,
         "0.0337\n\
-         ap-northeast-1: 1 rows at 2026-02-02T00:00:00Z [1 left out: a type that is listed twice, with another price; 1 left out: an operating system that is not known]\n\
-         eu-central-1: 0 rows at 2026-02-02T00:00:00Z [1 left out: an operating system that is not known; 1 left out: what is no price above zero]"
+         ap-northeast-1: 1 rows at 2026-02-02T00:00:00Z [1 left out: a type that is listed twice with different prices; 1 left out: an unknown operating system]\n\
+         eu-central-1: 0 rows at 2026-02-02T00:00:00Z [1 left out: an unknown operating system; 1 left out: no price above zero]"
     );
     let fails = |text: &str, part: &str| {
         let error = told(FileKind::SpotFeed, text.as_bytes(), &[]).unwrap_err().to_string();
@@ -210,16 +211,16 @@ fn the_public_page_has_old_names_and_says_of_no_price_that_it_is_not_there() {
     fails(&format!("callback({FEED});"), "it is spot.js, a feed that ended in May 2024");
     fails(&FEED.replace("perhr", "permonth"), "\"permonth\"; expected perhr");
     fails(&FEED.replace("eu-central-1", "Frankfurt"), "Frankfurt");
-    fails("{}", "it is not spot.json");
+    fails("{}", "it is not a valid spot.json");
     fails("", "it is cut short");
 }
 
 #[test]
-fn a_file_is_what_it_begins_as() {
+fn detects_the_kind_of_a_file_by_its_beginning() {
     for (kind, text) in files().into_iter().filter(|(kind, _)| *kind != FileKind::SpotFeed) {
         let expected = match kind {
-            FileKind::SpotFeed => unreachable!("it is fetched alone"),
-            // What GetProducts gives is no file that anybody has: a part of a price list is what it looks like.
+            FileKind::SpotFeed => unreachable!("never imported from a file"),
+            // No user has a file of GetProducts. It looks like a part of a price list.
             FileKind::PriceList | FileKind::Products => "price-list",
             FileKind::SavingsPlans => "savings-plans",
             FileKind::SpotAdvisor => "spot-advisor",
@@ -244,7 +245,7 @@ fn a_file_is_what_it_begins_as() {
     check("", None);
 }
 
-/// A list of so many types.
+/// Returns a list with this number of instance types.
 fn list_of(types: usize) -> String {
     let row = |number: usize| {
         on_demand(
@@ -258,7 +259,7 @@ fn list_of(types: usize) -> String {
 }
 
 #[test]
-fn what_cannot_be_known_to_be_whole_is_a_part() {
+fn a_list_that_may_be_incomplete_counts_as_partial() {
     let check = |types: usize, whole: Whole, expected: &str| {
         let context = Context { whole, ..context() };
         let found = told_in(FileKind::PriceList, list_of(types).as_bytes(), &[], context).unwrap();
@@ -270,14 +271,14 @@ fn what_cannot_be_known_to_be_whole_is_a_part() {
     check(
         100,
         Whole::Unsaid { sealed: false },
-        "in part [the file does not say where it ends, so more may have been listed; --whole says that it is all]",
+        "in part [the file has no recognisable end, so it may be incomplete; if it is complete, import it with --whole]",
     );
     check(
         99,
         Whole::Unsaid { sealed: true },
-        "in part [too few instance types for the list of a region, so more may have been listed; --whole says that it is all]",
+        "in part [too few instance types for the list of a region, so it may be incomplete; if it is complete, import it with --whole]",
     );
-    check(100, Whole::No, "in part [it was said to be a part]");
+    check(100, Whole::No, "in part [it was imported with --partial]");
     // JSON has an end of its own, and may be an excerpt nonetheless.
     let context = Context { whole: Whole::Unsaid { sealed: false }, ..context() };
     for (kind, text) in [(FileKind::PriceList, OFFER_JSON), (FileKind::SavingsPlans, SAVINGS_JSON)] {
