@@ -1,6 +1,6 @@
 #![expect(
     missing_docs,
-    reason = "the doc comments of these types are the help, and a command's help is its own file's"
+    reason = "these doc comments are the help, and each command's help is in its own file"
 )]
 
 use clap::{Parser, Subcommand};
@@ -16,10 +16,11 @@ use crate::snapshot::SnapshotArgs;
 use crate::status::StatusArgs;
 use crate::watch::WatchArgs;
 
-/// Brings data into the local lake, from which truffle answers.
+/// Collect data from AWS and from files into the local lake, which truffle reads.
 ///
-/// Exit codes: 0 done, 1 the machine, the network or AWS failed, 2 what was typed cannot be understood, 3 there
-/// is nothing yet, 4 the lake or a file cannot be used, 130 interrupted.
+/// Exit codes: 0 success; 1 the machine, the network or AWS failed; 2 the command line is invalid;
+/// 3 no data or no match; 4 the lake or a file cannot be used; 5 the signer of a bundle is not
+/// trusted; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "collector", bin_name = "collector", version, max_term_width = 100)]
 pub struct CollectorArgs {

@@ -14,20 +14,20 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use crate::{Ports, lake_failure};
 
-/// Pack the public data of the lake into one signed file, for machines without a network.
+/// Pack the lake's public data into one signed file, for machines without a network.
 ///
-/// Prices, offerings, types, zones, spot history and interruptions go into it, with what was seen when; nothing of an
-/// account does. It is signed with a key of your own, which is made the first time. The other machine takes it in with
-/// collector import bundle FILE --signer KEY.
+/// The bundle holds prices, offerings, types, zones, spot history and interruptions, with the time
+/// of each observation. It holds no account data. It is signed with your own key, which is created
+/// on first use. To import it on the other machine, run collector import bundle FILE --signer KEY.
 #[derive(Debug, Args)]
 pub struct BundleArgs {
     /// File to write
     #[arg(long = "to", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub to: PathBuf,
-    /// Replace what is there
+    /// Overwrite FILE if it exists
     #[arg(long)]
     pub replace: bool,
-    /// Say what would go into it, and write nothing
+    /// Show the contents and write nothing
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -40,38 +40,38 @@ pub(crate) fn run_bundle(
 ) -> Result<Exit, Failure> {
     let to = args.to.display();
     if args.to.exists() && !args.replace {
-        return Err(Failure::usage(format!("{to} is there already"))
-            .hint("choose another name, or replace it with --replace"));
+        return Err(Failure::usage(format!("--to {to} already exists"))
+            .hint("choose another name, or overwrite it with --replace"));
     }
     let folder = args.to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() || args.to.is_dir() || args.to.file_name().is_none() {
-        return Err(Failure::usage(format!("{to} cannot be a file: name one in a folder that is there")));
+        return Err(Failure::usage(format!("--to {to} is not a file in an existing folder")));
     }
-    let target = folder.join(args.to.file_name().expect("it was just looked at"));
+    let target = folder.join(args.to.file_name().expect("checked above"));
     let key = if args.dry_run { None } else { Some(own_key(ports.config)?) };
     let seal = |text: &[u8]| {
-        let key = key.as_ref().expect("on a dry run nothing is sealed");
+        let key = key.as_ref().expect("a dry run signs nothing");
         format!("{} {}", hex(key.verifying_key().as_bytes()), hex(&key.sign(text).to_bytes()))
     };
     let progress = printer.progress("packing");
     let packed = ports.store.pack(&target, &seal, now, args.dry_run).map_err(lake_failure)?;
     drop(progress);
     let Some(packed) = packed.filter(|packed| packed.files > 0) else {
-        printer.note("the lake holds nothing public yet: collector snapshot brings it");
+        printer.note("public data is not collected yet: run collector snapshot");
         return Ok(Exit::NothingMatched);
     };
     printer.report(&Report::plain(page(&packed)), ports.encode)?;
     match key {
         None => printer.note("dry run: nothing was written"),
         Some(key) => printer.note(&format!(
-            "signed by {}: collector import bundle {to} --signer KEY takes it in elsewhere",
+            "signed by {}: import it elsewhere with collector import bundle {to} --signer KEY",
             hex(key.verifying_key().as_bytes())
         )),
     }
     Ok(Exit::Done)
 }
 
-/// Takes a bundle in. Who signed it must be known, or is named.
+/// Imports a bundle. Its signer must be known from an earlier import, or be named by `signer`.
 pub(crate) fn import(
     path: &Path,
     signer: Option<&str>,
@@ -82,9 +82,9 @@ pub(crate) fn import(
 ) -> Result<Exit, Failure> {
     if let Some(signer) = signer.filter(|signer| key_of(signer).is_none()) {
         return Err(Failure::usage(format!(
-            "\"{signer}\" is no key: its 64 hexadecimal digits are expected"
+            "--signer \"{signer}\" is not a key; expected 64 hexadecimal digits"
         ))
-        .hint("collector bundle prints the key where the bundle is made"));
+        .hint("collector bundle prints the key on the machine that makes the bundle"));
     }
     let mut trusted = signers(ports.config)?;
     let own = ports.config.join("bundle.key");
@@ -103,7 +103,7 @@ pub(crate) fn import(
         let failure = lake_failure(error);
         match stranger.get() {
             true => Failure::new(Kind::Refused, failure.message)
-                .hint("compare the key with what collector bundle printed there, and name it: --signer KEY"),
+                .hint("compare the key with the output of collector bundle, then add --signer KEY"),
             false => failure,
         }
     });
@@ -111,33 +111,38 @@ pub(crate) fn import(
     let taken = taken?;
     printer.report(&Report::plain(page(&taken)), ports.encode)?;
     if dry_run {
-        printer.note("dry run: it was checked, and nothing was written");
+        printer.note("dry run: the bundle is valid, and nothing was written");
         return Ok(Exit::Done);
     }
     if let Some(named) = named.filter(|named| !trusted.contains(named)) {
         remember(ports.config, &named)?;
-        printer.note("its signer is known from now on");
+        printer.note("its signer is trusted from now on");
     }
     if taken.kept == 0 {
-        printer.note("the lake has all of this already; nothing was added");
+        printer.note("nothing was added: the lake already has these rows");
     }
     Ok(Exit::Done)
 }
 
-/// Whether the seal is of somebody who is trusted, and of this text.
+/// Checks that `seal` is a signature of `text` by the `named` key, or by a trusted key if none is
+/// named.
 fn verify(text: &[u8], seal: &str, trusted: &BTreeSet<String>, named: Option<&str>) -> Result<(), String> {
     let (signer, signature) = seal.trim().split_once(' ').ok_or("its signature cannot be read")?;
     match named {
         Some(named) if named != signer => return Err(format!("it is signed by {signer}, not by {named}")),
         None if !trusted.contains(signer) => {
-            return Err(format!("it is signed by {signer}, whom nobody here knows"));
+            return Err(format!("it is signed by {signer}, which is not a trusted key"));
         }
         _ => {}
     }
     let key = key_of(signer).and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
     let signature = bytes(signature).and_then(|bytes| Signature::from_slice(&bytes).ok());
     let good = key.zip(signature).is_some_and(|(key, signature)| key.verify_strict(text, &signature).is_ok());
-    if good { Ok(()) } else { Err("its signature is not of what is in it: it was changed or damaged".into()) }
+    if good {
+        Ok(())
+    } else {
+        Err("its signature does not match its contents: it was changed or damaged".into())
+    }
 }
 
 fn own_key(config: &Path) -> Result<SigningKey, Failure> {
@@ -148,7 +153,7 @@ fn signers_path(config: &Path) -> PathBuf {
     config.join("signers")
 }
 
-/// The keys that were named before, one a line.
+/// Reads the keys of known signers, one per line.
 fn signers(config: &Path) -> Result<BTreeSet<String>, Failure> {
     let path = signers_path(config);
     match fs::read_to_string(&path) {
@@ -164,7 +169,7 @@ fn remember(config: &Path, signer: &str) -> Result<(), Failure> {
     let path = signers_path(config);
     let written = fs::create_dir_all(config).and_then(|()| {
         let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        // One write of one line: two processes at once each add theirs.
+        // A single append of one line, so that concurrent processes do not lose each other's keys.
         file.write_all(format!("{signer}\n").as_bytes())?;
         file.sync_all()
     });
@@ -205,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_somebody_who_is_trusted_has_signed_is_believed() {
+    fn accepts_only_intact_contents_signed_by_a_trusted_key() {
         let key = SigningKey::from_bytes(&[7; 32]);
         let signer = hex(key.verifying_key().as_bytes());
         let seal = format!("{signer} {}", hex(&key.sign(b"a list").to_bytes()));
@@ -217,7 +222,7 @@ mod tests {
         };
         check(b"a list", &seal, &known, None, "");
         check(b"a list", &seal, &nobody, Some(&signer), "");
-        check(b"a list", &seal, &nobody, None, "whom nobody here knows");
+        check(b"a list", &seal, &nobody, None, "not a trusted key");
         check(b"a list", &seal, &known, Some(&other), "not by");
         check(b"another", &seal, &known, None, "changed or damaged");
         check(b"a list", &format!("{signer} 00"), &known, None, "changed or damaged");

@@ -5,12 +5,13 @@ use domain::Timestamp;
 use crate::lake_failure;
 use crate::{Ports, tidied};
 
-/// Fold what imports and snapshots brought one by one: spot prices into one file for each family of types.
+/// Merge the small files that snapshots and imports add.
 ///
-/// No answer changes; questions about one type become faster. Readers are not disturbed.
+/// Spot prices are merged into one file per instance family. Answers stay the same, and questions
+/// about one type become faster. Readers are not disturbed.
 #[derive(Debug, Args)]
 pub struct CompactArgs {
-    /// Say what would be folded, and write nothing
+    /// Show the effect and write nothing
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -21,8 +22,8 @@ pub(crate) fn run_compact(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let progress = printer.progress("folding");
+    let progress = printer.progress("compacting");
     let done = ports.store.compact(now, args.dry_run);
     drop(progress);
-    tidied::report(&done.map_err(lake_failure)?, args.dry_run, "nothing was left to fold", ports, printer)
+    tidied::report(&done.map_err(lake_failure)?, args.dry_run, "nothing to compact", ports, printer)
 }

@@ -1,4 +1,4 @@
-//! On-demand prices that the warehouse holds back as absurd, and their acceptance.
+//! Quarantined on-demand prices: listing and release.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +10,15 @@ use domain::Timestamp;
 
 use crate::{Ports, lake_failure};
 
-const LISTED: &str = "collector status --held lists them";
+const LISTED: &str = "list them with collector status --held";
 
-/// What is held back now.
+/// Returns the prices that are quarantined at `now`.
 pub(crate) fn held(ports: &Ports<'_>, now: Timestamp) -> Result<Page, Failure> {
-    let question = catalog::question("price/held").expect("a question of ours");
+    let question = catalog::question("price/held").expect("a built-in question");
     let answer = (ports.open)().and_then(|ask| ask.ask(question, &[("as_of".into(), now.into())]));
     answer.map_err(|error| {
         let kind = if matches!(error, AskError::Failed(_)) { Kind::Broken } else { Kind::Data };
-        Failure::new(kind, error.to_string()).hint("truffle status says what can be read")
+        Failure::new(kind, error.to_string()).hint("see truffle status for the readable data")
     })
 }
 
@@ -27,29 +27,30 @@ fn rows(page: Page) -> Result<Vec<HeldPrice>, Failure> {
     rows.map_err(|error| Failure::broken(error.to_string()))
 }
 
-/// Says how much is held back, if anything is. What was done before stands, whether or not it can be told.
+/// Prints the number of quarantined prices, if there are any. A failed query is printed too and
+/// does not fail the command, whose main work is done.
 pub(crate) fn note(ports: &Ports<'_>, printer: &mut Printer, now: Timestamp) {
     match held(ports, now).map(|page| page.rows.len()) {
         Ok(0) => {}
-        Ok(1) => printer.note(&format!("1 price is held back as absurd: {LISTED}")),
-        Ok(count) => printer.note(&format!("{count} prices are held back as absurd: {LISTED}")),
-        Err(failure) => printer.note(&format!("whether a price is held back is not known: {failure}")),
+        Ok(1) => printer.note(&format!("1 implausible price is quarantined: {LISTED}")),
+        Ok(count) => printer.note(&format!("{count} implausible prices are quarantined: {LISTED}")),
+        Err(failure) => printer.note(&format!("the quarantined prices cannot be counted: {failure}")),
     }
 }
 
-/// Lists what is held back.
+/// Lists the quarantined prices.
 pub(crate) fn list(ports: &Ports<'_>, printer: &mut Printer, now: Timestamp) -> Result<Exit, Failure> {
     let page = held(ports, now)?;
     if page.rows.is_empty() {
-        printer.note("no price is held back");
+        printer.note("no price is quarantined");
         return Ok(Exit::NothingMatched);
     }
     printer.report(&Report::plain(page), ports.encode)?;
-    printer.note("collector status --accept ID releases one");
+    printer.note("release one with collector status --accept ID");
     Ok(Exit::Done)
 }
 
-/// Accepts prices by their ids, or `all` that are held now.
+/// Releases quarantined prices by their ids, or every one if an id is `all`.
 pub(crate) fn accept(
     ids: &[String],
     dry_run: bool,
@@ -62,37 +63,38 @@ pub(crate) fn accept(
     let (fields, held) = (page.fields.clone(), rows(page.clone())?);
     if let Some(id) = ids.iter().find(|id| !all && held.iter().all(|price| price.held_id != **id)) {
         let near = console::did_you_mean(id, held.iter().map(|price| price.held_id.as_str()));
-        return Err(Failure::usage(format!("no price is held back under \"{id}\"{near}")).hint(LISTED));
+        return Err(Failure::usage(format!("--accept \"{id}\" is not the id of a quarantined price{near}"))
+            .hint(LISTED));
     }
     let wanted = |price: &HeldPrice| all || ids.contains(&price.held_id);
     let chosen: Vec<&HeldPrice> = held.iter().filter(|price| wanted(price)).collect();
     if chosen.is_empty() {
-        printer.note("no price is held back");
+        printer.note("no price is quarantined");
         return Ok(Exit::NothingMatched);
     }
     if !dry_run {
         write(&chosen, ports, now)?;
         let left = rows(self::held(ports, now)?)?;
         if let Some(price) = left.iter().find(|price| wanted(price)) {
-            return Err(Failure::broken(format!("{} was accepted, and is held all the same", price.held_id)));
+            return Err(Failure::broken(format!("{} was accepted but is still quarantined", price.held_id)));
         }
     }
     let shown = page.rows.into_iter().zip(&held).filter(|(_, price)| wanted(price)).map(|(row, _)| row);
     printer.report(&Report::plain(Page { fields, rows: shown.collect() }), ports.encode)?;
     printer.note(match dry_run {
         true => "dry run: nothing was accepted",
-        false => "accepted: answers give these prices from now on",
+        false => "accepted: answers include these prices from now on",
     });
     Ok(Exit::Done)
 }
 
-/// One run: an acceptance for each product, place and price.
+/// Commits a run with one acceptance per product, scope and price.
 fn write(chosen: &[&HeldPrice], ports: &Ports<'_>, now: Timestamp) -> Result<(), Failure> {
-    let dataset = catalog::dataset("acceptance").expect("a dataset of ours");
+    let dataset = catalog::dataset("acceptance").expect("a built-in dataset");
     let run_id = format!("acceptance-{}", now.as_microsecond());
     let begun = ports.store.begin(&run_id).map_err(lake_failure)?;
     let mut run = begun.ok_or_else(|| {
-        Failure::broken(format!("a run named {run_id} is visible already")).hint("try again in a second")
+        Failure::broken(format!("the lake already has a run named {run_id}")).hint("try again in a second")
     })?;
     let mut ids = BTreeSet::new();
     let chosen = chosen.iter().filter(|price| ids.insert(&price.held_id));

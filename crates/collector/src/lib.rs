@@ -1,8 +1,9 @@
 //! The collector: the only program that writes the lake.
 //!
-//! This room is for bringing data in, from AWS and from files, and for keeping the lake small. It will never answer a
-//! question about the data (what the warehouse holds back is listed here because it is released here), and it knows neither AWS nor a file format itself: the port `Source` and `feeds` do, and the lake for what
-//! is read column by column.
+//! The crate collects data from AWS and from files, and it compacts, prunes and bundles the lake.
+//! It answers no questions about the data, with one exception: it lists the quarantined prices,
+//! because it releases them. It contains no AWS code and no file format. AWS is behind the port
+//! `Source`, formats are in the crate `feeds`, and the lake reads columnar files itself.
 
 mod args;
 mod bundle;
@@ -26,29 +27,29 @@ use catalog::ports::{Ask, AskError, Encode, Source, SourceError, Stop, Store, St
 use console::{Exit, Failure, Kind, Printer};
 use domain::{Region, Timestamp};
 
-/// What the collector has to work with.
+/// Ports of the collector to the outside.
 pub struct Ports<'a> {
     /// The lake.
     pub store: &'a dyn Store,
-    /// Opens the warehouse over what the lake shows now, to hear what it holds back.
+    /// Opens the warehouse over the current manifest, to query the quarantined prices.
     pub open: &'a dyn Fn() -> Result<Box<dyn Ask>, AskError>,
-    /// AWS; made when it is needed.
+    /// Connects to AWS; called only when a command needs it.
     pub source: &'a dyn Fn() -> Result<Box<dyn Source>, SourceError>,
-    /// The folder of the user's own files.
+    /// The user's configuration folder.
     pub config: &'a Path,
-    /// The user's own region.
+    /// The user's default region.
     pub region: &'a Region,
-    /// The machine's clock.
+    /// Returns the present time of this machine.
     pub clock: &'a dyn Fn() -> Timestamp,
-    /// Puts a question to whoever sits at the terminal; none when nobody does.
+    /// Asks the user a yes-or-no question; returns `None` without a terminal.
     pub agree: &'a dyn Fn(&str) -> Option<bool>,
-    /// Set when somebody asks to stop.
+    /// Set when the program is asked to stop.
     pub stop: &'a Stop,
-    /// Writer of Parquet and Arrow, for reports.
+    /// Writes reports as Parquet and Arrow.
     pub encode: &'a dyn Encode,
 }
 
-/// Runs the collector.
+/// Runs one command and flushes the printer. Returns the exit code, or the failure to print.
 pub fn run(
     args: &CollectorArgs,
     ports: &Ports<'_>,
@@ -70,17 +71,17 @@ pub fn run(
     Ok(done)
 }
 
-/// The words for what a file holds that can be imported, for completions.
+/// Returns the names of the file kinds that can be imported, for shell completion.
 pub fn import_kinds() -> Vec<String> {
     import::kind_names()
 }
 
-/// The names of the datasets that can be snapshot.
+/// Returns the names of the datasets that `collector snapshot` accepts.
 pub fn dataset_names() -> Vec<String> {
     snapshot::known().map(String::from).collect()
 }
 
-/// What the lake refused, and what to do.
+/// Converts an error of the lake into a failure with a hint.
 pub(crate) fn lake_failure(error: StoreError) -> Failure {
     let text = error.to_string();
     match error {
@@ -90,10 +91,10 @@ pub(crate) fn lake_failure(error: StoreError) -> Failure {
         }
         StoreError::Foreign(_) => Failure::new(Kind::Data, text).hint("name an empty folder with --lake"),
         StoreError::BadFile(_) => {
-            Failure::new(Kind::Data, text).hint("collector import --help says what is expected")
+            Failure::new(Kind::Data, text).hint("see collector import --help for the expected files")
         }
         StoreError::Io(_) => {
-            Failure::broken(text).hint("nothing became visible; the same command can be run again")
+            Failure::broken(text).hint("the failed run added nothing to the lake; run the same command again")
         }
     }
 }

@@ -9,15 +9,17 @@ use crate::Ports;
 use crate::import::Address;
 use crate::snapshot;
 
-/// Print the least IAM policy with which the datasets can be snapshot, or bills be imported from S3.
+/// Print the least-privilege IAM policy for snapshots, or for bill imports from S3.
 ///
-/// The calls are those that `collector snapshot` makes, and only read. None of them can be narrowed to a resource.
-/// What price needs is for --type alone: its lists are public, as are interruption, savings_plan and spot_feed.
-/// For s3://BUCKET/PREFIX it is what `collector import` needs, narrowed to that place; objects that are encrypted with
-/// a key of your own need kms:Decrypt for that key as well.
+/// For datasets, the policy allows the calls of collector snapshot. All of them are read-only, and
+/// none can be restricted to a resource. price needs permissions for --type only: its lists are
+/// public, as are interruption, savings_plan and spot_feed.
+///
+/// For s3://BUCKET/PREFIX, the policy allows the calls of collector import, restricted to that
+/// prefix. Objects that are encrypted with your own key also need kms:Decrypt for that key.
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
-    /// Datasets, and places in S3; all datasets without any
+    /// Datasets or S3 addresses [default: all datasets]
     #[arg(value_name = "DATASET|s3://BUCKET/PREFIX")]
     pub datasets: Vec<String>,
 }
@@ -43,7 +45,7 @@ pub(crate) fn run_policy(
         addresses.iter().enumerate().flat_map(|(at, address)| reading(at + 1, address, ports.region)),
     );
     if statements.is_empty() {
-        printer.note("these are public: no permission is needed");
+        printer.note("these datasets are public and need no permission");
         return Ok(Exit::Done);
     }
     let policy = json!({ "Version": "2012-10-17", "Statement": statements });
@@ -52,7 +54,7 @@ pub(crate) fn run_policy(
     Ok(Exit::Done)
 }
 
-/// What looking at datasets needs; none where they are public.
+/// Returns the statement that snapshots of datasets need; `None` if they are public.
 fn looking(words: &[String], ports: &Ports<'_>) -> Result<Option<Value>, Failure> {
     let named = snapshot::datasets(words)?;
     let source = (ports.source)().map_err(|error| Failure::broken(error.to_string()))?;
@@ -66,14 +68,15 @@ fn looking(words: &[String], ports: &Ports<'_>) -> Result<Option<Value>, Failure
     if actions.is_empty() {
         return Ok(None);
     }
-    // To know the account and its regions, whatever is asked for; the first is always allowed.
+    // Every snapshot identifies the account and lists its regions. The first call needs no
+    // permission.
     actions.extend(["sts:GetCallerIdentity", "ec2:DescribeRegions"]);
     actions.sort_unstable();
     actions.dedup();
     Ok(Some(json!({"Sid": "MyceliumCollector", "Effect": "Allow", "Action": actions, "Resource": "*"})))
 }
 
-/// What reading a place in S3 needs: its bucket is listed, and its objects are read.
+/// Returns the statements for one S3 address: list its bucket and read its objects.
 fn reading(number: usize, address: &Address, region: &Region) -> [Value; 2] {
     let partition = match region.to_string() {
         region if region.starts_with("cn-") => "aws-cn",

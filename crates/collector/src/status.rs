@@ -8,30 +8,32 @@ use domain::Timestamp;
 
 use crate::{Ports, held, lake_failure};
 
-/// Say what the lake holds: how old each dataset is, and what could not be seen.
+/// Show the contents of the lake: the age, size and gaps of each dataset.
 ///
-/// Without --all a line stands for a dataset: `oldest` is the age of the scope that was looked at longest ago, and
-/// gaps are those of the newest look at each scope. Exit code 3 when the lake is empty.
+/// Without --all, each line is a dataset: `oldest` is the age of the scope that was observed
+/// longest ago, and `gaps` counts the gaps in the newest report of each scope. The exit code is 3
+/// when the lake is empty.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Datasets; all of them without any
+    /// Datasets to show [default: all]
     #[arg(value_name = "DATASET")]
     pub datasets: Vec<String>,
-    /// A line for each scope (region, or account and region)
+    /// Show one line per scope (region, or account and region)
     #[arg(long)]
     pub all: bool,
-    /// The on-demand prices that are held back as absurd, and why: no answer gives them
+    /// List the quarantined on-demand prices with the reasons; answers leave these prices out
     #[arg(long, conflicts_with_all = ["all", "datasets"])]
     pub held: bool,
-    /// Release held prices, by the ids that --held lists, or all
+    /// Release quarantined prices by the ids that --held lists, or all
     #[arg(long, value_name = "ID", value_delimiter = ',', conflicts_with_all = ["all", "held", "datasets"])]
     pub accept: Vec<String>,
-    /// With --accept: say what would be released, and write nothing
+    /// With --accept: show the prices and release none
     #[arg(long, requires = "accept")]
     pub dry_run: bool,
 }
 
-/// A public list that has stayed the same for longer than this is said: AWS changes each of them within weeks.
+/// Public lists that are unchanged for longer than this are reported: AWS changes each within
+/// weeks.
 const STILL: &str = "30d";
 
 pub(crate) fn run_status(
@@ -45,12 +47,13 @@ pub(crate) fn run_status(
             let known = catalog::DATASETS.iter().map(|dataset| dataset.name);
             let near = console::did_you_mean(name, known);
             return Err(Failure::usage(format!("there is no dataset \"{name}\"{near}"))
-                .hint("truffle schema lists them"));
+                .hint("list them with truffle schema"));
         }
     }
     let root = ports.store.root();
     let Some(shown) = ports.store.look().map_err(lake_failure)? else {
-        printer.note(&format!("there is no lake at {} yet: collector snapshot begins one", root.display()));
+        printer
+            .note(&format!("there is no lake at {} yet: create one with collector snapshot", root.display()));
         return Ok(Exit::NothingMatched);
     };
     printer.note(&format!("lake: {}, manifest {}", root.display(), shown.manifest));
@@ -62,14 +65,14 @@ pub(crate) fn run_status(
     }
     let newest = newest(&shown.log, &args.datasets);
     if newest.is_empty() {
-        printer.note("nothing was told of that yet");
+        printer.note("not collected yet: run collector snapshot");
         return Ok(Exit::NothingMatched);
     }
     let page = if args.all { scopes(&newest, now) } else { datasets(&newest, &shown, now) };
     printer.report(&Report::plain(page), ports.encode)?;
     let gaps: usize = newest.iter().map(|told| told.gaps.len()).sum();
     if gaps > 0 && !args.all {
-        printer.note(&format!("{gaps} gaps: collector status --all says which"));
+        printer.note(&format!("{gaps} gaps: list them with collector status --all"));
     }
     still(&shown.log, &newest).iter().for_each(|line| printer.note(line));
     if newest.iter().any(|told| told.dataset == "price") {
@@ -78,8 +81,8 @@ pub(crate) fn run_status(
     Ok(Exit::Done)
 }
 
-/// The newest word on each scope, failures too: that nobody could look is what a person must know. What instances say
-/// of themselves stands beside what is said of them.
+/// Returns the newest report of each scope. Failed reports count too, so that an unreadable scope
+/// is visible. spawnd's heartbeats count separately from the reports of AWS.
 fn newest<'a>(log: &'a [Logged], wanted: &[String]) -> Vec<&'a Logged> {
     let mut newest: BTreeMap<(&str, &str, bool), &Logged> = BTreeMap::new();
     for told in log.iter().filter(|told| wanted.is_empty() || wanted.contains(&told.dataset)) {
@@ -92,7 +95,8 @@ fn newest<'a>(log: &'a [Logged], wanted: &[String]) -> Vec<&'a Logged> {
     newest.into_values().collect()
 }
 
-/// Lists that were looked at again and again, and have long said the same.
+/// Returns a line for each public list that was polled repeatedly and did not change for longer
+/// than `STILL`.
 fn still(log: &[Logged], newest: &[&Logged]) -> Vec<String> {
     let public = |told: &&&Logged| matches!(told.dataset.as_str(), "price" | "savings_plan" | "interruption");
     let line = |told: &&Logged| {
@@ -106,7 +110,7 @@ fn still(log: &[Logged], newest: &[&Logged]) -> Vec<String> {
         long.then(|| {
             let day = |instant: Timestamp| instant.strftime("%Y-%m-%d").to_string();
             let (since, seen) = (day(first), day(told.observed_at));
-            format!("{} {}: the list of {since} was still the same on {seen}", told.dataset, told.scope)
+            format!("{} {}: the list of {since} was unchanged on {seen}", told.dataset, told.scope)
         })
     };
     newest.iter().filter(public).filter_map(line).collect()
@@ -180,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_that_long_stayed_the_same_is_said() {
+    fn reports_a_list_that_is_unchanged_for_long() {
         let told = |day: &str, version: &str| Logged {
             run_id: day.into(),
             dataset: "price".into(),
@@ -199,6 +203,6 @@ mod tests {
         let (old, later) = (told("2026-06-01", "1"), told("2026-08-01", "1"));
         check(&[old.clone(), told("2026-06-20", "1")], &[]);
         check(&[old.clone(), told("2026-08-01", "2")], &[]);
-        check(&[later, old], &["price us-east-1: the list of 2026-06-01 was still the same on 2026-08-01"]);
+        check(&[later, old], &["price us-east-1: the list of 2026-06-01 was unchanged on 2026-08-01"]);
     }
 }

@@ -1,17 +1,17 @@
-//! What a run brought, scope by scope: the same lines for what was asked for and for what was imported.
+//! The summary of a run, one line per scope, for snapshots and for imports.
 
 use std::collections::BTreeMap;
 
 use catalog::ports::{Brought, Outcome, Told};
 use catalog::{Field, Page, Type, Value};
 
-/// One line of the summary: of a scope, or of a dataset that has none or several.
+/// A line of the summary: a scope, or the total of a dataset.
 pub(crate) struct Line {
     dataset: &'static str,
-    /// What was told of the scope; none in the line of a dataset.
+    /// The scope's report; `None` in the total.
     pub(crate) told: Option<Told>,
     read: u64,
-    /// None where nobody can tell.
+    /// New rows; `None` if they cannot be attributed to this line.
     kept: Option<u64>,
     bytes: Option<u64>,
     seconds: f64,
@@ -19,13 +19,15 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Nothing was seen of the scope; the sum of a dataset is no word on it.
+    /// Returns whether nothing was read for the scope. True for a total, which is no evidence of
+    /// success.
     pub(crate) fn failed(&self) -> bool {
         self.told.as_ref().is_none_or(|told| told.outcome == Outcome::Failed)
     }
 }
 
-/// The lines of a dataset's run: each scope that was told, and their sum where they are not one.
+/// Returns one line per report of a dataset's run, and the total unless there is exactly one
+/// report.
 pub(crate) fn lines(
     dataset: &'static str,
     told: Vec<Told>,
@@ -38,7 +40,7 @@ pub(crate) fn lines(
     let several = brought.scopes.values().filter(|rows| **rows > 0).count() > 1;
     let line = |told: Told| {
         let kept = brought.scopes.get(&told.scope).copied().unwrap_or(0);
-        // Two statements of one scope in one run share its rows.
+        // Two reports of one scope in one run share its rows.
         let kept = (statements[&told.scope] == 1 || kept == 0).then_some(kept);
         let bytes = match kept {
             Some(0) => Some(0),
@@ -61,11 +63,11 @@ pub(crate) fn lines(
     told.into_iter().map(line).chain(sum).collect()
 }
 
-/// What a run of a dataset brought, in a sentence.
+/// Returns the result of a dataset's run as one line of text.
 pub(crate) fn sentence(dataset: &str, lines: &[Line], brought: &Brought, manifest: u64) -> String {
     let told = || lines.iter().filter_map(|line| line.told.as_ref());
     format!(
-        "{dataset}: {} rows told, {} new, {} gaps, {} bytes, {:.1} s; visible in manifest {manifest}",
+        "{dataset}: {} rows read, {} new, {} gaps, {} bytes, {:.1} s; visible in manifest {manifest}",
         told().map(|told| told.rows).sum::<u64>(),
         brought.rows,
         told().map(|told| told.gaps.len()).sum::<usize>(),
@@ -74,7 +76,7 @@ pub(crate) fn sentence(dataset: &str, lines: &[Line], brought: &Brought, manifes
     )
 }
 
-/// The summary as a table.
+/// Returns the summary as a table.
 pub(crate) fn page(lines: &[Line]) -> Page {
     let fields = vec![
         Field::new("dataset", Type::Text),
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_a_file_are_of_the_scope_that_has_it_alone() {
+    fn attributes_bytes_only_to_a_scope_with_its_own_file() {
         let check = |scopes: &[&str], brought: &[(&str, u64)], expected: &[(Option<u64>, Option<u64>)]| {
             let brought = Brought {
                 dataset: "offering",
@@ -150,7 +152,7 @@ mod tests {
             &[("a", 10), ("b", 1)],
             &[(Some(10), None), (Some(1), None), (Some(11), Some(100))],
         );
-        // Two files spoke of one region.
+        // Two files report on one region.
         check(&["a", "a"], &[("a", 10)], &[(None, None), (None, None), ten]);
         check(&[], &[], &[none]);
     }

@@ -1,4 +1,5 @@
-//! What `compact`, `prune` and `forget` say: a line a dataset, before and after.
+//! The report of `compact`, `prune` and `forget`: one line per dataset, with its size before and
+//! after.
 
 use catalog::ports::{Resized, Size, Tidied};
 use catalog::{Field, Page, Type, Value};
@@ -16,16 +17,14 @@ pub(crate) fn report(
     printer.report(&Report::plain(page(&tidied.datasets)), ports.encode)?;
     let changes = tidied.datasets.iter().any(|resized| resized.after != Some(resized.before));
     match tidied.manifest {
-        Some(manifest) => printer.note(&format!("manifest {manifest} shows it")),
+        Some(manifest) => printer.note(&format!("visible in manifest {manifest}")),
         None if dry_run && changes => {
-            printer.note(
-                "dry run: nothing was written; what has no figures would change by as much as is found",
-            );
+            printer.note("dry run: nothing was written; empty cells are known only after a real run");
         }
         None => printer.note(nothing),
     }
     if tidied.pinned > 0 {
-        printer.note("somebody still reads an earlier state: its files go with the next command that writes");
+        printer.note("a reader still uses an earlier state: the next command that writes deletes its files");
     }
     Ok(Exit::Done)
 }

@@ -7,17 +7,17 @@ use domain::Timestamp;
 use crate::Ports;
 use crate::snapshot::{PAID, SnapshotArgs, run_snapshot};
 
-/// How often somebody's wish to stop is looked at.
+/// Time between two checks of the stop flag.
 const GLANCE: Duration = Duration::from_millis(200);
 
-/// Snapshot again and again, until Ctrl-C or SIGTERM.
+/// Repeat snapshots until Ctrl-C or SIGTERM.
 ///
-/// A round that fails is said, and the next one is tried. A round that takes longer than --every is followed by the
-/// next one at once. The other words are those of collector snapshot; what costs money costs it in every round, and is
-/// watched only with --yes.
+/// A failed round is reported, and the next round starts as planned. If a round takes longer than
+/// --every, the next one starts at once. All other options are those of collector snapshot.
+/// Datasets that cost money are paid for in every round and need --yes.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
-    /// From the beginning of a round to that of the next, such as 15m, 1h or 1d
+    /// Time from the start of one round to the start of the next, such as 15m, 1h or 1d
     #[arg(long, value_name = "SPAN", default_value = "1h")]
     pub every: String,
     #[command(flatten)]
@@ -30,8 +30,8 @@ pub(crate) fn run_watch(args: &WatchArgs, ports: &Ports<'_>, printer: &mut Print
         && !asked.yes
         && !asked.dry_run
     {
-        return Err(Failure::usage(format!("{paid} costs money in every round, and nobody agreed to that"))
-            .hint("add --yes, or ask for it with collector snapshot"));
+        return Err(Failure::usage(format!("{paid} costs money in every round and needs --yes"))
+            .hint("add --yes, or collect it once with collector snapshot"));
     }
     loop {
         let started = (ports.clock)();
@@ -52,15 +52,14 @@ pub(crate) fn run_watch(args: &WatchArgs, ports: &Ports<'_>, printer: &mut Print
     }
 }
 
-/// When the next round begins. A round begins a span after the one before, as that span before it the other did.
+/// Returns the start of the next round: `started` plus `every`.
 fn next(started: Timestamp, every: &str) -> Result<Timestamp, Failure> {
     let before = domain::before(started, every).ok_or_else(|| {
-        Failure::usage(format!("--every is \"{every}\"; expected a span such as 15m or 1h"))
+        Failure::usage(format!("--every \"{every}\" is not a span; expected one such as 15m or 1h"))
             .hint("collector watch --every 1h")
     })?;
     started.checked_add(started.duration_since(before)).map_err(|_| {
-        Failure::usage(format!("--every is \"{every}\", which is longer than time"))
-            .hint("collector watch --every 1h")
+        Failure::usage(format!("--every \"{every}\" is too long")).hint("collector watch --every 1h")
     })
 }
 
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounds_begin_a_span_apart() {
+    fn starts_rounds_one_span_apart() {
         let started: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
         let check = |every: &str, expected: Option<&str>| {
             assert_eq!(next(started, every).ok().map(|at| at.to_string()).as_deref(), expected, "{every}");

@@ -1,4 +1,4 @@
-//! Bills: the lake reads them column by column.
+//! Import of bills, which the lake reads column by column.
 
 use std::fs::File;
 use std::io;
@@ -24,12 +24,12 @@ pub(super) fn import_bills(
     ports.store.import_bills(&files, now, order.dry_run).map_err(lake_failure)
 }
 
-/// Opens a file of text, which may be compressed.
+/// Opens a text file, which may be compressed.
 pub(super) fn open(path: &Path) -> io::Result<Box<dyn io::BufRead>> {
     feeds::plain(Box::new(File::open(path)?))
 }
 
-/// The same, until somebody asks to stop: then it cannot be read any more.
+/// Opens a text file like `open`. Reads fail once `stop` is set.
 pub(super) fn open_until(stop: &Stop, path: &Path) -> io::Result<Box<dyn io::BufRead>> {
     feeds::plain(Box::new(Until { file: File::open(path)?, stop: stop.clone() }))
 }
@@ -41,12 +41,12 @@ struct Until {
 
 impl io::Read for Until {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // Not `ErrorKind::Interrupted`, after which everybody reads again.
+        // Not `ErrorKind::Interrupted`: readers retry after it.
         if self.stop.asked() { Err(io::Error::other("interrupted")) } else { self.file.read(buffer) }
     }
 }
 
-/// When the newest of the files was last changed: a bill does not say when it was made.
+/// Returns the last change of the newest file: a bill does not state when it was made.
 fn newest(paths: &[PathBuf]) -> Option<Timestamp> {
     let changed = |path: &PathBuf| Timestamp::try_from(path.metadata().ok()?.modified().ok()?).ok();
     paths.iter().filter_map(changed).max()

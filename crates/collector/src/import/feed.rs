@@ -1,4 +1,4 @@
-//! Files that are read row by row, each once.
+//! Import of files that are read row by row, each once.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -24,10 +24,10 @@ pub(super) fn import_feed(
     ports: &Ports<'_>,
     now: Timestamp,
 ) -> Result<Imported, Failure> {
-    let dataset = catalog::dataset(kind.dataset()).expect("a feed fills a dataset of ours");
+    let dataset = catalog::dataset(kind.dataset()).expect("a feed fills a built-in dataset");
     let before = states(order.paths)?;
     let mut writing = Writing { ports, order, dataset, run_id: None, run: None, shown: None };
-    // One file is named while it is read; of several, the names say which are the same.
+    // A single file is hashed while it is read. Several are hashed first, to drop duplicates.
     let paths = if order.paths.len() == 1 { order.paths.to_vec() } else { writing.identify()? };
     let mut told = Vec::new();
     for path in &paths {
@@ -54,20 +54,20 @@ pub(super) fn import_feed(
     writing.finish(told, now)
 }
 
-/// A run that is opened with its first rows, so that a file that cannot be read leaves no lake behind.
+/// A run that is opened with its first rows, so that an unreadable file creates no lake.
 struct Writing<'a> {
     ports: &'a Ports<'a>,
     order: &'a Order<'a>,
     dataset: &'static Dataset,
-    /// What names the run: the files' bytes.
+    /// Name of the run, derived from the bytes of the files.
     run_id: Option<String>,
     run: Option<Box<dyn Run + 'a>>,
-    /// The manifest that shows a run of that name already.
+    /// Manifest that already shows a run of that name.
     shown: Option<u64>,
 }
 
 impl Writing<'_> {
-    /// Names the run; the files, each content once.
+    /// Computes the run's name. Returns the files without duplicates of the same content.
     fn identify(&mut self) -> Result<Vec<PathBuf>, Failure> {
         let store = self.ports.store;
         let (run_id, paths) = store.identify(&self.order.name(), self.order.paths).map_err(lake_failure)?;
@@ -76,7 +76,7 @@ impl Writing<'_> {
         Ok(paths)
     }
 
-    /// Whether the same files are in the lake already.
+    /// Returns whether the lake already has the same files.
     fn is_shown(&mut self) -> Result<bool, Failure> {
         if self.run_id.is_none() {
             self.identify()?;
@@ -94,17 +94,17 @@ impl Writing<'_> {
 
     fn open(&mut self) -> Result<(), Failure> {
         if !self.is_shown()? && self.run.is_none() {
-            let run_id = self.run_id.as_deref().expect("it was just named");
+            let run_id = self.run_id.as_deref().expect("named above");
             self.run = self.ports.store.begin(run_id).map_err(lake_failure)?;
             if self.run.is_none() {
-                // Somebody else has imported the same in the meantime.
+                // Another process has imported the same files in the meantime.
                 self.shown = self.ports.store.shown(run_id).map_err(lake_failure)?;
             }
         }
         Ok(())
     }
 
-    /// The lake shows the same files already.
+    /// Returns the result for files that the lake already has.
     fn before(&self) -> Imported {
         Imported::before(self.dataset.name, self.shown)
     }
@@ -120,7 +120,7 @@ impl Writing<'_> {
     }
 }
 
-/// Size and time of each file: what changes while it is read has no name of its own.
+/// Returns the size and time of each file, to detect changes during the import.
 fn states(paths: &[PathBuf]) -> Result<Vec<(u64, Option<SystemTime>)>, Failure> {
     let state = |path: &PathBuf| {
         let found = path.metadata().map_err(|e| unreadable(path, &e))?;
@@ -129,11 +129,11 @@ fn states(paths: &[PathBuf]) -> Result<Vec<(u64, Option<SystemTime>)>, Failure> 
     paths.iter().map(state).collect()
 }
 
-/// Batches that wait to be written.
+/// Number of batches that may wait to be written.
 const WAITING: usize = 2;
 
-/// Reads a file while what was read of it before is taken, until it is not wanted any more: what is said of a file
-/// that was read to its end.
+/// Reads a file in a thread while `take` writes the batches that were read before. Stops when
+/// `take` returns false. Returns the reports of a file that was read to its end, else none.
 fn read_beside(
     kind: feeds::FileKind,
     path: &Path,
@@ -144,7 +144,7 @@ fn read_beside(
     let (sender, batches) = sync_channel(WAITING);
     std::thread::scope(|scope| {
         let reading = scope.spawn(move || {
-            let ended = |_| "nobody takes any more".to_string();
+            let ended = |_| "the import stopped".to_string();
             read(kind, path, order, now, &mut |batch| sender.send(batch).map_err(ended))
         });
         let mut wanted = Ok(true);
@@ -154,7 +154,7 @@ fn read_beside(
                 break;
             }
         }
-        // A reader that waited has found by now that nobody takes any more.
+        // The receiver is gone, so a reader that waited to send has stopped with an error.
         let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         if wanted? { read } else { Ok(Vec::new()) }
     })
@@ -183,7 +183,7 @@ fn read(
     let mut reader = feeds::plain(Box::new(file)).map_err(|e| unreadable(path, &e))?;
     feeds::read(kind, &mut *reader, &context, sink).map_err(|error| {
         Failure::new(Kind::Data, format!("{}: {error}", path.display()))
-            .hint("collector import --help says what each kind of file holds")
+            .hint("see collector import --help for the contents of each kind")
     })
 }
 
@@ -205,13 +205,13 @@ fn statement(dataset: &'static Dataset, path: &Path, spoken: Spoken) -> Told {
     }
 }
 
-/// One run says one thing of a scope: two states of it in one import would each stand for the other's rows.
+/// Rejects two reports of one scope in one run: each would replace the other's rows.
 fn check_scopes(told: &[Told]) -> Result<(), Failure> {
     for (at, one) in told.iter().enumerate() {
         let replaces = matches!(one.dataset.kind, catalog::Kind::Snapshot | catalog::Kind::Statement);
         if replaces && let Some(other) = told[..at].iter().find(|other| other.scope == one.scope) {
             return Err(Failure::usage(format!(
-                "{} and {} both speak of {}: one import takes one statement of it",
+                "{} and {} both report on {}: one import takes one report of it",
                 other.source, one.source, one.scope
             ))
             .hint("import them one after the other"));

@@ -1,4 +1,4 @@
-//! What a file holds, as it was said or as its beginning tells.
+//! The kind of a file: named on the command line, or detected from its beginning.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,29 +14,30 @@ use crate::Ports;
 /// Kinds of files that can be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FileKind {
-    /// AWS's price list of EC2, a region or all of them, CSV or JSON: on-demand and reserved prices
+    /// AWS price list of EC2, one region or all, CSV or JSON: on-demand and reserved prices
     PriceList,
-    /// AWS's Savings Plans rates, CSV or JSON
+    /// AWS Savings Plans rates, CSV or JSON
     SavingsPlans,
-    /// spot-advisor-data.json: interruptions and savings
+    /// spot-advisor-data.json: interruption rates and savings
     SpotAdvisor,
-    /// What `aws ec2 describe-spot-price-history` prints, JSON
+    /// Output of `aws ec2 describe-spot-price-history`, JSON
     SpotPriceApi,
     /// Parquet, CSV or TSV with the columns observed_at, instance_type, region, az_id and spot_usd
     SpotHistory,
-    /// CSV with the columns instance_type, metric, value and, if known, config, measured_at and source
+    /// CSV with the columns instance_type, metric, value and optionally config, measured_at and
+    /// source
     Benchmark,
-    /// AWS's Cost and Usage Report, legacy or 2.0, CSV or Parquet, all parts of it together
+    /// AWS Cost and Usage Report, legacy or 2.0, CSV or Parquet, all parts together
     Cur,
     /// Charges in FOCUS 1.0 to 1.2, CSV or Parquet, all parts of an export together
     Focus,
-    /// What `aws ce get-cost-and-usage --granularity DAILY` prints, JSON
+    /// Output of `aws ce get-cost-and-usage --granularity DAILY`, JSON
     CostExplorer,
-    /// What `collector bundle` wrote on another machine
+    /// File written by `collector bundle` on another machine
     Bundle,
 }
 
-/// Who reads a file: row by row, or the lake, column by column.
+/// The reader of a file: `feeds` row by row, or the lake column by column.
 pub(super) enum Reader {
     Feed(feeds::FileKind),
     /// Spot history in Parquet.
@@ -46,7 +47,7 @@ pub(super) enum Reader {
 }
 
 impl FileKind {
-    /// Who reads such a file.
+    /// Returns the reader of such a file.
     pub(super) fn reader(self, parquet: bool) -> Reader {
         match self {
             FileKind::PriceList => Reader::Feed(feeds::FileKind::PriceList),
@@ -63,19 +64,19 @@ impl FileKind {
         }
     }
 
-    /// Whether such a file says itself when it was made.
+    /// Returns whether such a file states when it was made.
     pub(super) fn is_dated(self) -> bool {
         use FileKind::{CostExplorer, Cur, Focus, SpotAdvisor};
         !matches!(self, SpotAdvisor | Cur | Focus | CostExplorer)
     }
 
-    /// Whether somebody may say how much of what there is such a file holds.
+    /// Returns whether `--partial` or `--whole` may qualify such a file.
     pub(super) fn may_be_partial(self) -> bool {
         use FileKind::{Cur, Focus, PriceList, SavingsPlans};
         matches!(self, Cur | Focus | PriceList | SavingsPlans)
     }
 
-    /// The word that is typed.
+    /// Returns the name on the command line.
     pub(super) fn word(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
     }
@@ -85,14 +86,14 @@ impl FileKind {
     }
 }
 
-/// Words of a command line that were told apart: the kind, if it was said, and the files, which are all there.
+/// Splits the arguments into the kind, if one is named, and the files, all of which exist.
 pub(super) fn told_apart(words: &[PathBuf]) -> Result<(Option<FileKind>, &[PathBuf]), Failure> {
     let first = words.first().and_then(|word| word.to_str());
     let kind = first.and_then(FileKind::of_word);
     let paths = if kind.is_some() { &words[1..] } else { words };
     if paths.is_empty() {
         let word = first.unwrap_or_default();
-        return Err(Failure::usage("no file was named").hint(format!("collector import {word} FILE")));
+        return Err(Failure::usage("no file was given").hint(format!("collector import {word} FILE")));
     }
     if let Some(missing) = paths.iter().find(|path| !path.exists()) {
         let plain = missing.components().count() == 1 && missing.extension().is_none();
@@ -109,17 +110,17 @@ pub(super) fn told_apart(words: &[PathBuf]) -> Result<(Option<FileKind>, &[PathB
 
 fn no_file(path: &Path) -> Failure {
     Failure::usage(format!("there is no file {}", path.display()))
-        .hint("look for it with ls, or see collector import --help")
+        .hint("check the path with ls, or see collector import --help")
 }
 
 fn no_kind(word: &str) -> Failure {
     let words: Vec<String> = FileKind::value_variants().iter().map(|kind| kind.word()).collect();
     let near = did_you_mean(word, words.iter().map(String::as_str));
-    Failure::usage(format!("\"{word}\" is neither a file nor a kind of files{near}"))
-        .hint(format!("the kinds are {}; without one, the files' beginning tells", words.join(", ")))
+    Failure::usage(format!("\"{word}\" is neither a file nor a kind of file{near}"))
+        .hint(format!("the kinds are {}; omit KIND to detect it", words.join(", ")))
 }
 
-/// The kind that all of the files have.
+/// Detects the kind of the files. It is an error if they differ.
 pub(super) fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<FileKind, Failure> {
     let mut found: Option<(FileKind, &PathBuf)> = None;
     for path in paths {
@@ -138,7 +139,7 @@ pub(super) fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<FileKin
             _ => found = Some((kind, path)),
         }
     }
-    found.map(|(kind, _)| kind).ok_or_else(|| Failure::usage("no file was named"))
+    found.map(|(kind, _)| kind).ok_or_else(|| Failure::usage("no file was given"))
 }
 
 fn recognise(path: &Path, ports: &Ports<'_>) -> Result<FileKind, Failure> {
@@ -149,8 +150,8 @@ fn recognise(path: &Path, ports: &Ports<'_>) -> Result<FileKind, Failure> {
     };
     kind.ok_or_else(|| {
         let shown = path.display();
-        Failure::new(Kind::Data, format!("{shown}: what it holds cannot be told by how it begins"))
-            .hint(format!("say it: collector import KIND {shown}; collector import --help lists the kinds"))
+        Failure::new(Kind::Data, format!("{shown}: its kind cannot be detected"))
+            .hint(format!("collector import KIND {shown} (for the kinds see collector import --help)"))
     })
 }
 
@@ -158,7 +159,7 @@ pub(super) fn is_parquet(path: &Path) -> Result<bool, Failure> {
     begins(path, b"PAR1")
 }
 
-/// The name of a bundle's first entry, with which the archive begins.
+/// Name of a bundle's first entry, the first bytes of the archive.
 const BUNDLE: &[u8] = b"mycelium-bundle.json";
 
 fn begins(path: &Path, mark: &[u8]) -> Result<bool, Failure> {
@@ -182,7 +183,7 @@ fn by_columns(path: &Path, ports: &Ports<'_>) -> Option<FileKind> {
 fn by_beginning(path: &Path) -> Result<Option<FileKind>, Failure> {
     let reader = bills::open(path).map_err(|e| unreadable(path, &e))?;
     let mut head = Vec::new();
-    // What cannot be unpacked is told by who reads it whole.
+    // Errors of decompression are ignored here; the import itself reports them.
     let _ = reader.take(feeds::HEAD as u64).read_to_end(&mut head);
     Ok(feeds::recognise(&head).and_then(FileKind::of_word))
 }

@@ -14,64 +14,69 @@ pub(crate) use self::bucket::Address;
 use self::kind::{FileKind, Reader};
 use crate::{Ports, bundle, lake_failure, summary};
 
-/// Import files into the lake, or bills from S3. They become visible all at once, or not at all.
+/// Import files into the lake, or bills from S3.
 ///
-/// Files may be compressed (.gz, .zst), except Parquet. The same files a second time add nothing.
+/// The files of one command become visible together or not at all. They may be compressed (.gz,
+/// .zst), except Parquet. Importing the same files again adds nothing.
 ///
-/// A line stands for a scope (a region, an account's month): rows_read are those that the files hold, rows_kept those
-/// of them that are new in the lake, bytes what they take there. A line without a scope sums up several; where one file
-/// holds new rows of several scopes, its bytes are in that line alone.
+/// The summary has one line per scope (a region, or an account's month). rows_read counts the rows
+/// in the files, rows_kept those that are new in the lake, and bytes their size in the lake. A line
+/// without a scope is a total. If one file holds new rows of several scopes, only the total shows
+/// its bytes.
 ///
-/// s3://BUCKET/PREFIX is the folder of a Cost and Usage Report or of a data export (CUR 2.0, FOCUS), or one above such
-/// folders. Of each month what its newest manifest names is taken, whole, and replaces what was known of that month and
-/// account; older deliveries beside it are not counted. A month that has not changed since the last time is not fetched
-/// again, and one that cannot be had is a gap with its reason: the others land. Where there is no manifest, files are
-/// taken as long as no two folders can hold the same bill. It needs s3:ListBucket and s3:GetObject
-/// (collector policy s3://BUCKET/PREFIX prints a policy), and passes through a folder of the lake, a month at a time.
+/// s3://BUCKET/PREFIX is the folder of a Cost and Usage Report or of a data export (CUR 2.0,
+/// FOCUS), or a folder above such folders. The newest manifest of each month decides which files
+/// are imported. They replace the data of that month and account; older deliveries are not counted.
+/// A month that has not changed since the last import is not fetched again. A month that cannot be
+/// read becomes a gap with its reason, and the other months are imported. Without a manifest, files
+/// are imported only if no two folders can hold the same bill. The import needs s3:ListBucket and
+/// s3:GetObject; collector policy s3://BUCKET/PREFIX prints a policy. Each month is first copied
+/// into a temporary folder of the lake.
 #[derive(Debug, Args)]
 #[command(after_long_help = kinds())]
 pub struct ImportArgs {
-    /// Files to import, together, or one s3://BUCKET/PREFIX. What they hold may be said before them; without it their
-    /// beginning tells
+    /// Files of one kind, or one s3://BUCKET/PREFIX. Without KIND, the kind is detected from the
+    /// beginning of the files
     #[arg(required = true, value_name = "[KIND] PATH", value_hint = clap::ValueHint::FilePath)]
     pub paths: Vec<PathBuf>,
-    /// When the files were made, for spot-advisor, cur, focus and cost-explorer: they do not say themselves.
-    /// Without this, when they were last changed
+    /// Time at which the files were made, for spot-advisor, cur, focus and cost-explorer, which do
+    /// not state it [default: the last change of the file]
     #[arg(long, value_name = "INSTANT")]
     pub observed_at: Option<String>,
-    /// The files are not all there is of their regions or months, and add to what is known: for price-list,
-    /// savings-plans, cur and focus
+    /// Treat the files as incomplete and only add their rows: for price-list, savings-plans, cur
+    /// and focus
     #[arg(long, conflicts_with = "whole")]
     pub partial: bool,
-    /// The files are all there is of their regions, and retire what they do not list: for price-list and
-    /// savings-plans, which do not say it themselves
+    /// Treat the files as complete for their regions and retire prices that they do not list: for
+    /// price-list and savings-plans
     #[arg(long)]
     pub whole: bool,
-    /// The account that the answers are about, for cost-explorer: they do not say themselves
+    /// Account id of the costs, for cost-explorer, which does not state it
     #[arg(long, value_name = "ID")]
     pub account: Option<String>,
-    /// For a bundle: the key of who signed it, as collector bundle printed it; known keys need not be named again
+    /// Key of the signer, for a bundle, as collector bundle printed it; needed only for a new
+    /// signer
     #[arg(long, value_name = "KEY")]
     pub signer: Option<String>,
-    /// For bills from S3: the profile of ~/.aws/config that reads them; without this the default credentials
+    /// Profile of ~/.aws/config, for bills from S3 [default: the default credentials]
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// For bills from S3: these months alone, such as 2026-10, joined by commas
+    /// Months to import, such as 2026-10, joined by commas, for bills from S3 [default: all]
     #[arg(long, value_name = "MONTH", value_delimiter = ',')]
     pub month: Vec<String>,
-    /// Read and count, and write nothing; from S3 fetch nothing but manifests, and say what would come
+    /// Show the result and write nothing; from S3, fetch only manifests
     #[arg(long)]
     pub dry_run: bool,
 }
 
 impl ImportArgs {
-    /// Whether the words name a place in S3, from which things come slowly.
+    /// Returns whether an argument is an S3 address, which is read over the network.
     pub fn is_remote(&self) -> bool {
         self.paths.iter().any(|word| word.to_str().and_then(Address::of).is_some())
     }
 }
 
-/// What `--help` says of the kinds.
+/// Returns the section of `--help` that lists the kinds.
 fn kinds() -> String {
     let mut text = "Kinds of files:\n".to_string();
     for kind in FileKind::value_variants().iter().filter_map(ValueEnum::to_possible_value) {
@@ -81,12 +86,12 @@ fn kinds() -> String {
     text
 }
 
-/// The words for the kinds.
+/// Returns the names of the kinds.
 pub(crate) fn kind_names() -> Vec<String> {
     FileKind::value_variants().iter().map(|kind| kind.word()).collect()
 }
 
-/// What was asked for.
+/// A checked import of local files.
 struct Order<'a> {
     kind: FileKind,
     paths: &'a [PathBuf],
@@ -98,8 +103,8 @@ struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// What names the run beside the files' bytes: said to be of another time, share or account, the same bytes
-    /// say something else.
+    /// Returns the part of the run's name that stands beside the digest of the files. The same
+    /// bytes with another time, completeness or account are another run.
     fn name(&self) -> String {
         let mut name = self.kind.word();
         if let Some(at) = self.observed_at {
@@ -140,11 +145,12 @@ pub(crate) fn run_import(
         dry_run: args.dry_run,
     };
     if said.is_none() {
-        printer.note(&format!("taken as {}", kind.word()));
+        printer.note(&format!("detected kind: {}", kind.word()));
     }
     if let Reader::Bundle = kind.reader(false) {
         let [path] = paths else {
-            return Err(Failure::usage("one bundle is imported at a time").hint("name one file"));
+            return Err(Failure::usage("only one bundle can be imported at a time")
+                .hint("collector import bundle FILE"));
         };
         return bundle::import(path, args.signer.as_deref(), args.dry_run, ports, printer, now);
     }
@@ -153,7 +159,7 @@ pub(crate) fn run_import(
     let imported = match kind.reader(kind::is_parquet(&paths[0])?) {
         Reader::History => ports.store.import_spot_history(paths, now, args.dry_run).map_err(lake_failure),
         Reader::Feed(feed) => feed::import_feed(feed, &order, ports, now),
-        Reader::Bundle => unreachable!("it was taken in above"),
+        Reader::Bundle => unreachable!("bundles are imported above"),
         Reader::Bill(layout) => bills::import_bills(layout, &order, ports, now),
     };
     drop(progress);
@@ -164,13 +170,13 @@ pub(crate) fn run_import(
     printer.report(&Report::plain(summary::page(&lines)), ports.encode)?;
     match manifest {
         None if args.dry_run => printer.note("dry run: nothing was written"),
-        Some(_) if brought.rows == 0 => printer.note("the lake has all of this already; nothing was added"),
+        Some(_) if brought.rows == 0 => printer.note("nothing was added: the lake already has these rows"),
         _ => {}
     }
     Ok(Exit::Done)
 }
 
-/// Refuses flags that would do nothing.
+/// Rejects flags that have no effect.
 fn check_flags(args: &ImportArgs, kind: FileKind) -> Result<(), Failure> {
     let bill = matches!(kind, FileKind::Cur | FileKind::Focus);
     let slips = [
@@ -187,26 +193,26 @@ fn check_flags(args: &ImportArgs, kind: FileKind) -> Result<(), Failure> {
         (!args.month.is_empty(), "--month", "bills from s3://BUCKET/PREFIX"),
     ];
     if let Some((_, flag, kinds)) = slips.iter().find(|(slip, ..)| *slip) {
-        return Err(Failure::usage(format!("{flag} is for {kinds}, and this is {}", kind.word()))
-            .hint(format!("leave {flag} out")));
+        return Err(Failure::usage(format!("{flag} is for {kinds}, not for {}", kind.word()))
+            .hint(format!("remove {flag}")));
     }
     args.account.as_deref().map_or(Ok(()), check_account)
 }
 
-/// An account is its 12 digits.
+/// Checks that an account id has 12 digits.
 pub(crate) fn check_account(account: &str) -> Result<(), Failure> {
     if account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(());
     }
-    Err(Failure::usage(format!("\"{account}\" is no account; expected its 12 digits"))
-        .hint("aws sts get-caller-identity prints it"))
+    Err(Failure::usage(format!("--account \"{account}\" is not an account id; expected 12 digits"))
+        .hint("find the id with aws sts get-caller-identity"))
 }
 
 fn observed_at(args: &ImportArgs) -> Result<Option<Timestamp>, Failure> {
     let Some(text) = &args.observed_at else { return Ok(None) };
     domain::parse_instant(text).map(Some).ok_or_else(|| {
         Failure::usage(format!(
-            "\"{text}\" is no instant; expected a day or a time such as 2025-06-28 or 2025-06-28T12:00:00Z"
+            "--observed-at \"{text}\" is not a time; expected one such as 2025-06-28 or 2025-06-28T12:00:00Z"
         ))
         .hint("collector import spot-advisor FILE --observed-at 2025-06-28")
     })

@@ -1,4 +1,4 @@
-//! What is asked of an account.
+//! Snapshots of the datasets that are read with an account's credentials.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use domain::Timestamp;
 use super::{PAID, Wanted, Work, costs, heartbeats, prices, source_failure, utilization};
 use crate::Ports;
 
-/// How long AWS keeps spot prices.
+/// Time for which AWS keeps spot prices.
 const KEPT: &str = "90d";
 
-/// How far the first look at spot prices goes back.
+/// Span of the first request for spot prices.
 const FIRST: &str = "7d";
 
-/// Who a profile is.
+/// Returns the account of a profile.
 pub(super) fn of_profile(work: &Work<'_>, profile: Option<&str>) -> Result<Account, Failure> {
     work.source.account(profile).map_err(|error| {
         let failure = source_failure(error);
@@ -27,7 +27,7 @@ pub(super) fn of_profile(work: &Work<'_>, profile: Option<&str>) -> Result<Accou
     })
 }
 
-/// The regions that are asked about a dataset.
+/// Returns the regions that are queried for a dataset.
 pub(super) fn regions(
     wanted: &Wanted,
     dataset: &Dataset,
@@ -37,7 +37,7 @@ pub(super) fn regions(
     match (&wanted.regions, dataset.name) {
         // An account's costs are one list for all regions.
         (_, "charge") => Vec::new(),
-        // Any region tells of all of them.
+        // Any one region lists all of them.
         (_, "region_access") => account.enabled.first().cloned().into_iter().collect(),
         (Some(regions), _) => regions.clone(),
         (None, "price") if !wanted.all_regions => vec![ports.region.to_string()],
@@ -56,8 +56,10 @@ pub(super) fn snapshot(
     for dataset in &wanted.of_accounts {
         let regions = regions(wanted, dataset, &account, ports);
         if PAID.contains(&dataset.name) && was_told(work, dataset, &account) {
-            printer
-                .note(&format!("{} of account {} was asked for already", dataset.name, account.account_id));
+            printer.note(&format!(
+                "{} of account {} was already collected in this run",
+                dataset.name, account.account_id
+            ));
             continue;
         }
         match dataset.name {
@@ -70,7 +72,7 @@ pub(super) fn snapshot(
     let by_region = wanted.of_accounts.iter().any(|dataset| dataset.name != "charge");
     if by_region && wanted.regions.is_none() && !account.disabled.is_empty() {
         printer.note(&format!(
-            "account {} has not opted into {}: nothing is known of them",
+            "account {} has not opted into {}: no data of these regions",
             account.account_id,
             account.disabled.join(", ")
         ));
@@ -78,7 +80,8 @@ pub(super) fn snapshot(
     Ok(())
 }
 
-/// Whether something was told of an account in this run: two profiles of one account do not pay twice.
+/// Returns whether this run already has a report of an account, so that two profiles of one account
+/// do not pay twice.
 fn was_told(work: &Work<'_>, dataset: &Dataset, account: &Account) -> bool {
     let whose = |scope: &str| scope.split('/').next() == Some(account.account_id.as_str());
     let asked =
@@ -104,16 +107,16 @@ fn snapshot_of(
     look(work, &Look { dataset, account, regions, since: &since, asked }, Before::default(), printer)
 }
 
-/// What was found out before a look.
+/// Findings from before a query.
 #[derive(Default)]
 pub(super) struct Before {
-    /// What is told of scopes that are not looked at.
+    /// Reports of scopes that are not queried.
     pub(super) told: Vec<Told>,
-    /// What could not be seen of those that are, by their names.
+    /// Gaps of scopes that are queried, by scope.
     pub(super) gaps: BTreeMap<String, Vec<String>>,
 }
 
-/// Looks, and makes what was seen visible.
+/// Runs a query and commits its result.
 pub(super) fn look(
     work: &mut Work<'_>,
     look: &Look<'_>,
@@ -131,7 +134,7 @@ pub(super) fn look(
     drop(progress);
     let mut told: Vec<Told> = told.map_err(source_failure)?;
     let mut batches = Vec::new();
-    // Each scope that has rows is told of.
+    // Every scope that has rows has a report.
     for told in &mut told {
         told.gaps.extend(before.gaps.remove(&told.scope).unwrap_or_default());
         let Some(mut rows) = seen.remove(&(told.dataset.name, told.scope.clone())) else { continue };
@@ -153,13 +156,13 @@ pub(super) fn look(
     work.land_all(dataset, &name, batches, told, started, printer)
 }
 
-/// AWS's time: days and hours end by its clock.
+/// Converts this machine's time into AWS's time, by which days and hours end.
 pub(super) fn aws_time(account: &Account, here: Timestamp) -> Timestamp {
     Timestamp::from_second(here.as_second() - account.ahead).unwrap_or(here)
 }
 
-/// From when a region's history is asked for: an hour before the end of what is known, because AWS may list a
-/// change late.
+/// Returns the start of the history to request for a region: one hour before the end of the known
+/// history, because AWS may list a change late.
 fn begin(work: &Work<'_>, dataset: &Dataset, region: &str, now: Timestamp) -> Timestamp {
     if dataset.kind != Kind::Changes {
         return now;

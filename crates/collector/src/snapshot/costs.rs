@@ -1,4 +1,4 @@
-//! What each day cost, from Cost Explorer. It is read as the files are that the aws CLI makes of its answers.
+//! Costs per day from Cost Explorer. Its answers are parsed like the output of the aws CLI.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use feeds::{Context, FileKind, Spoken, Whole};
 use super::account::aws_time;
 use super::{Wanted, Work, source_failure};
 
-/// What a request costs, cents.
+/// Price of a request, cents.
 const REQUEST: i64 = 1;
 
-/// Days that are asked for the first time, today among them.
+/// Days of the first request, including today.
 const FIRST: i32 = 31;
 
-/// How long costs come late: a day's are asked for again until so many days after it.
+/// Days for which costs arrive late: a day is requested again until this many days after it.
 const LATE: i32 = 3;
 
-/// How far back AWS can be asked.
+/// Days for which AWS keeps costs.
 const KEPT: i32 = 395;
 
-/// The sum that is said: requests may follow each other, and nobody can know how many pages an answer has.
+/// Returns the maximum cost, USD. The number of pages of an answer is not known in advance.
 pub(super) fn most(wanted: &Wanted) -> Decimal {
     Decimal::new(i64::from(wanted.requests) * REQUEST, 2)
 }
@@ -40,7 +40,7 @@ pub(super) fn snapshot(
     let (from, until) = (named(days.start), named(days.end));
     work.spending.plan(
         &format!(
-            "charge of {} from {from}, one request of Cost Explorer ($0.01) and one for each further page, up to {},",
+            "charge of {} from {from}, one request to Cost Explorer ($0.01) and one per further page, up to {},",
             account.account_id, wanted.requests
         ),
         most(wanted),
@@ -57,7 +57,7 @@ pub(super) fn snapshot(
     drop(progress);
     let delivered = delivered.map_err(source_failure)?;
     let spent = Decimal::new(i64::from(delivered.requests) * REQUEST, 2);
-    printer.note(&format!("{} requests of Cost Explorer were made, ${spent}", delivered.requests));
+    printer.note(&format!("made {} requests to Cost Explorer, ${spent}", delivered.requests));
     let (mut told, mut batches) = (Vec::new(), Vec::new());
     for day in days {
         let found = seen.remove(&scope(account, day));
@@ -65,15 +65,15 @@ pub(super) fn snapshot(
         told.push(one);
         batches.extend(rows);
     }
-    let dataset = dataset("charge").expect("a dataset of ours");
+    let dataset = dataset("charge").expect("a built-in dataset");
     let name = format!("{}-{}", account.account_id, work.stamp(started));
     work.land(dataset, &name, batches, told, started, printer)
 }
 
-/// What a day was found to have cost.
+/// A day's report and its rows.
 type Found = (Spoken, Vec<Batch>);
 
-/// What is told of a day, and its rows if they are new.
+/// Returns the report of a day, and its rows if they are new.
 fn of_day(
     work: &Work<'_>,
     account: &Account,
@@ -85,7 +85,7 @@ fn of_day(
 ) -> (Told, Vec<Batch>) {
     let observed_at = delivered.date.unwrap_or(started);
     let mut told = Told {
-        dataset: dataset("charge").expect("a dataset of ours"),
+        dataset: dataset("charge").expect("a built-in dataset"),
         scope: scope(account, day),
         source: source.into(),
         version: None,
@@ -96,7 +96,7 @@ fn of_day(
         gaps: delivered.gaps.clone(),
     };
     let Some((spoken, mut rows)) = found else {
-        let why = "ce:GetCostAndUsage told nothing of that day".to_string();
+        let why = "ce:GetCostAndUsage returned nothing for that day".to_string();
         told.gaps.push(delivered.ended.clone().unwrap_or(why));
         return (told, Vec::new());
     };
@@ -107,7 +107,7 @@ fn of_day(
     (told, rows)
 }
 
-/// Reads the answer of one day.
+/// Parses the answer for one day.
 fn read(answer: &str, account: &Account, source: &str, now: Timestamp) -> Result<Found, String> {
     let context =
         Context { source, modified: None, now, whole: Whole::Yes, account: Some(&account.account_id) };
@@ -131,7 +131,7 @@ fn spelt(by: &[CostGroup]) -> String {
     by.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// The days that are asked for, by their numbers since 1970: from the first one that is not settled to today.
+/// Returns the days to request, numbered since 1970: from the first unsettled day to today.
 fn days(
     work: &Work<'_>,
     wanted: &Wanted,
@@ -159,19 +159,20 @@ fn days(
     first.min(today)..today + 1
 }
 
-/// The first day that is not settled; `known` says of days whether they are.
+/// Returns the first day that is not settled. `known` states for each known day whether it is
+/// settled.
 fn unsettled(known: &BTreeMap<i32, bool>, today: i32) -> i32 {
     let Some(first) = known.keys().next() else { return today - FIRST + 1 };
     let mut days = (*first).max(today - KEPT)..today;
     days.find(|day| known.get(day) != Some(&true)).unwrap_or(today)
 }
 
-/// The day on which an instant lies.
+/// Returns the day of an instant, numbered since 1970.
 fn number(at: Timestamp) -> i32 {
     at.as_second().div_euclid(86_400) as i32
 }
 
-/// `2026-11-03`.
+/// Spells a day, such as `2026-11-03`.
 fn named(day: i32) -> String {
     domain::day(day).map(|day| day.to_string()).unwrap_or_default()
 }
@@ -189,22 +190,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_still_change_is_asked_for_again() {
+    fn requests_unsettled_days_again() {
         let check = |known: &[(i32, bool)], expected: i32| {
             assert_eq!(unsettled(&known.iter().copied().collect(), 1000), expected, "{known:?}");
         };
         check(&[], 970);
         check(&[(998, true), (999, true), (1000, false)], 1000);
         check(&[(997, true), (998, false), (999, true)], 998);
-        // A day between that nobody could see, and days after the last one that is known.
+        // A day that could not be read between known ones, and days after the last known one.
         check(&[(990, true), (992, true)], 991);
         check(&[(990, true)], 991);
-        // What AWS does not keep any more is not asked for.
+        // Days that AWS no longer keeps are not requested.
         check(&[(100, false), (101, false)], 1000 - KEPT);
     }
 
     #[test]
-    fn days_have_names() {
+    fn spells_days_as_dates() {
         let at: Timestamp = "2026-11-03T23:59:59Z".parse().unwrap();
         assert_eq!(named(number(at)), "2026-11-03");
         assert_eq!(first_instant(number(at)).unwrap().to_string(), "2026-11-03T00:00:00Z");

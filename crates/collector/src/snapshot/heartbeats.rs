@@ -1,5 +1,5 @@
-//! What spawnd says of its instances, each time once: a heartbeat stays in its tag until the next one, so several looks
-//! find the same.
+//! Removes heartbeats that are in the lake already. A heartbeat stays in its instance's tag until
+//! the next one, so several polls read the same one.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,12 @@ use catalog::{Batch, Cells};
 use domain::Timestamp;
 use sha2::{Digest, Sha256};
 
-/// A tag is written and can be seen everywhere within so many seconds after its figures were complete.
+/// Seconds after the end of a heartbeat's period by which its tag is visible everywhere.
 const LATE: i64 = 60;
 
-/// Drops the figures of heartbeats that an earlier look brought; `before` is what was told of the last one. What a look
-/// has seen is everything that was complete long enough before it, and of the others those that its version names.
+/// Removes the rows of heartbeats that an earlier poll has read; `before` is the log row of the
+/// last poll. A poll has read every heartbeat that ended more than `LATE` before it. Of the later
+/// ones, it has read those that its version lists.
 pub(super) fn settle(told: &mut Told, batches: &mut Vec<Batch>, before: Option<&Logged>) {
     let known = before.and_then(|before| Some((before.observed_at, names(before.version.as_deref()?))));
     let is_new = |beat: &Beat| match &known {
@@ -28,7 +29,7 @@ pub(super) fn settle(told: &mut Told, batches: &mut Vec<Batch>, before: Option<&
         *batch = batch.only(&beats.iter().map(is_new).collect::<Vec<bool>>());
     }
     batches.retain(|batch| !batch.is_empty());
-    // Of instances that could not be listed the next look has to take whatever it finds.
+    // If instances could not be listed, the next poll has to take all heartbeats that it finds.
     let listed = !told.gaps.iter().any(|gap| gap.starts_with("ec2:"));
     told.version = listed.then(|| fresh.into_iter().collect::<Vec<_>>().join(" "));
 }
@@ -37,25 +38,25 @@ fn names(version: &str) -> BTreeSet<&str> {
     version.split(' ').collect()
 }
 
-/// Whether a look at an instant may have missed a heartbeat whose figures ended then.
+/// Returns whether a poll at `looked_at` may have missed a heartbeat whose period ended at `ended`.
 fn is_fresh(ended: i64, looked_at: Timestamp) -> bool {
     ended > (looked_at.as_second() - LATE) * 1_000_000
 }
 
-/// The heartbeat that a row is from.
+/// The heartbeat of a row.
 struct Beat {
     /// A short digest of instance and period.
     name: String,
-    /// When the period ended, microseconds since 1970.
+    /// End of the period, microseconds since 1970.
     ended: i64,
 }
 
-/// The heartbeat of each row.
+/// Returns the heartbeat of each row.
 fn beats(batch: &Batch) -> Vec<Beat> {
     let (Some(Cells::Text(ids)), Some(Cells::Timestamp(begins)), Some(Cells::Int(periods))) =
         (batch.column("instance_id"), batch.column("observed_at"), batch.column("period_seconds"))
     else {
-        unreachable!("a dataset's columns are of its types");
+        unreachable!("the columns have the types of their dataset");
     };
     let beat = |row: usize| {
         let (begins, seconds) = (begins[row].unwrap_or_default(), periods[row].unwrap_or_default());
@@ -78,7 +79,7 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + minute * 60 + second).unwrap()
     }
 
-    /// A heartbeat of an instance whose figures ended then.
+    /// Returns a row of an instance's heartbeat whose period ended at `ended`.
     fn row(id: &str, ended: Timestamp) -> Vec<Value> {
         let begins = Timestamp::from_second(ended.as_second() - 900).unwrap();
         let text = |text: &str| Value::from(text);
@@ -87,7 +88,8 @@ mod tests {
         row
     }
 
-    /// A look at an instant that finds these, after another one: how many are new, and what is remembered.
+    /// Runs a poll that finds these heartbeats. Returns the number of new rows and the poll's log
+    /// row.
     fn look(
         looked_at: Timestamp,
         found: &[(&str, Timestamp)],
@@ -113,11 +115,11 @@ mod tests {
     }
 
     #[test]
-    fn each_is_read_once_however_often_somebody_looks() {
+    fn keeps_each_heartbeat_once_over_several_polls() {
         let (old, early, late) = (("i-1", at(0, 0)), ("i-2", at(9, 30)), ("i-3", at(9, 59)));
         let (new, first) = look(at(10, 0), &[old, early], None, &[]);
         assert_eq!(new, 2);
-        // Complete before the first look, and visible only after it.
+        // Complete before the first poll, and visible only after it.
         let (new, second) = look(at(10, 5), &[old, early, late], Some(&first), &[]);
         assert_eq!(new, 1);
         let (new, third) = look(at(10, 10), &[old, early, late], Some(&second), &[]);
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn after_instances_that_could_not_be_listed_all_are_taken() {
+    fn keeps_all_heartbeats_after_a_poll_that_could_not_list_instances() {
         let found = [("i-1", at(0, 0))];
         let (_, unlisted) = look(at(10, 0), &[], None, &["ec2:DescribeInstances: no answer in time"]);
         assert_eq!(look(at(20, 0), &found, Some(&unlisted), &[]).0, 1);
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_that_ends_in_the_future_is_read_once_too() {
+    fn keeps_a_heartbeat_that_ends_in_the_future_once() {
         let found = [("i-1", at(9_000, 0))];
         let (new, first) = look(at(10, 0), &found, None, &[]);
         assert_eq!((new, look(at(20, 0), &found, Some(&first), &[]).0), (1, 0));

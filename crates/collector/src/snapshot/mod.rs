@@ -22,79 +22,85 @@ use state::State;
 use wanted::Wanted;
 pub(crate) use wanted::{PAID, datasets, known};
 
-/// Ask AWS how things are, and keep the answer in the lake.
+/// Collect the present state of AWS into the lake.
 ///
-/// An account's datasets (region_access, zone, instance_type, offering, instance, volume, address, spot_request,
-/// capacity, quota, spot_price) are asked for with the credentials that the aws CLI would use, in every region that the
-/// account can use; interruption, price, savings_plan and spot_feed are public files and need none. The price lists are
-/// some hundred MB a region: without --region those of your own region (`region` in mycelium.toml, AWS_REGION) are taken.
+/// An account's datasets (region_access, zone, instance_type, offering, instance, volume, address,
+/// spot_request, capacity, quota, spot_price) are read with the credentials of the aws CLI, in
+/// every region that the account can use. interruption, price, savings_plan and spot_feed are
+/// public files and need no account. Price lists have some hundred MB per region, so without
+/// --region only your own region is fetched (`region` in mycelium.toml, or AWS_REGION).
 ///
-/// Each dataset becomes visible at once or not at all. A region that cannot be seen is a gap with its reason, in the
-/// lake and in every answer that touches it; the others land. What has not changed since the last time adds no rows.
-/// Throttled calls are made again, up to 10 times each with growing pauses. The exit code is 0 when anything was seen,
-/// and 1 when nothing was or an account could not be asked.
+/// Each dataset becomes visible as a whole or not at all. A region that cannot be read becomes a
+/// gap with its reason, in the lake and in every answer that depends on it; the other regions are
+/// kept. Data that has not changed since the last snapshot adds no rows. Throttled calls are
+/// retried up to 10 times with growing pauses. The exit code is 0 if anything was read, and 1 if
+/// nothing was read or an account failed.
 ///
-/// A line of the summary stands for a scope: a region, or an account and region. rows_read are those that AWS told,
-/// rows_kept those of them that are new in the lake, bytes what they take there, and seconds how long the dataset took,
-/// whose regions are asked side by side. A line without a scope sums up a dataset. Where one file holds new rows of
-/// several scopes, its bytes are in that line alone.
+/// The summary has one line per scope (a region, or an account and region). rows_read counts the
+/// rows returned by AWS, rows_kept those that are new in the lake, bytes their size in the lake,
+/// and seconds the duration of the dataset, whose regions are read in parallel. A line without a
+/// scope is the total of a dataset. If one file holds new rows of several scopes, only the total
+/// shows its bytes.
 ///
-/// spawnd writes into a tag of its instance how busy it was (each quarter of an hour): a look at instance keeps that as
-/// rows of utilization from spawnd, free of charge, each heartbeat once.
+/// spawnd writes the load of its instance into a tag every 15 minutes. A snapshot of instance keeps
+/// each of these heartbeats once, as rows of utilization from spawnd, free of charge.
 ///
-/// Some datasets are asked for only when they are named. Two cost money, and the sum is said first: charge (what each
-/// day cost, $0.01 for each request of Cost Explorer; ask the account that pays; days that AWS calls estimated are
-/// asked for again) and utilization (CPU and network of the instances that run, hour by hour, $0.01 for a thousand
-/// metrics of CloudWatch). Above $1 together somebody must agree. Two are answers to a request, and kept with it:
-/// placement_score (how likely a spot request would succeed) and capacity_block (blocks for sale). price --type asks
-/// for single types instead of a region's list, with an account and free of charge. Nothing else costs money.
+/// Some datasets are collected only by name. Two cost money, and the maximum cost is printed first:
+/// charge (costs per day, $0.01 per request to Cost Explorer; use the paying account; days that AWS
+/// calls estimated are requested again) and utilization (hourly CPU and network of running
+/// instances, $0.01 per thousand CloudWatch metrics). More than $1 in total must be confirmed. Two
+/// are answers to a request and are kept with it: placement_score (how likely a spot request would
+/// succeed) and capacity_block (blocks for sale). price --type reads single types instead of a
+/// region's list, with an account and free of charge. Nothing else costs money.
 #[derive(Debug, Args, Default)]
 pub struct SnapshotArgs {
-    /// Datasets; without any all that are free and no answer to a request
+    /// Datasets to collect [default: all that are free and need no extra flags]
     #[arg(value_name = "DATASET")]
     pub datasets: Vec<String>,
-    /// Regions, joined by commas, or all
+    /// Regions to collect, joined by commas, or all
     #[arg(long, value_delimiter = ',')]
     pub region: Vec<String>,
-    /// Profiles of ~/.aws/config, joined by commas; without this the default credentials
+    /// Profiles of ~/.aws/config, joined by commas [default: the default credentials]
     #[arg(long, value_name = "PROFILE", value_delimiter = ',')]
     pub account: Vec<String>,
-    /// For spot_price, charge and utilization: from when, such as 2026-11-01 or 30d (AWS keeps 90, 395 and 455 days).
-    /// Without this from where the last snapshot ended, and the first time 7, 31 and 14 days
+    /// For spot_price, charge and utilization: start of the history, such as 2026-11-01 or 30d (AWS
+    /// keeps 90, 395 and 455 days) [default: the end of the last snapshot; the first time 7, 31 and
+    /// 14 days ago]
     #[arg(long, value_name = "INSTANT|DAYS")]
     pub since: Option<String>,
-    /// For price: the list that held then, back to 2018-05, instead of the current one
+    /// For price: the list in force at this time, back to 2018-05, instead of the current one
     #[arg(long, value_name = "INSTANT")]
     pub as_of: Option<String>,
-    /// For charge: by what costs are told apart, at most two of service, region, instance-type, account, record-type,
-    /// usage-type, operation, zone and tag:KEY (service and region without this). A day's costs are kept as they
-    /// were told apart last
+    /// For charge: group costs by at most two of service, region, instance-type, account,
+    /// record-type, usage-type, operation, zone and tag:KEY [default: service,region]. A day keeps
+    /// the grouping of its last snapshot
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub by: Vec<String>,
-    /// For charge: requests of each account at most, $0.01 each (without this 100 of all accounts together)
+    /// For charge: maximum requests per account, $0.01 each [default: 100 for all accounts
+    /// together]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub requests: Option<u32>,
     /// For price, placement_score and capacity_block: instance types, joined by commas
     #[arg(long = "type", visible_alias = "types", value_name = "TYPE", value_delimiter = ',')]
     pub types: Vec<String>,
-    /// For placement_score and capacity_block: instances that are wanted (1 without this)
+    /// For placement_score and capacity_block: number of instances [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2_000_000_000))]
     pub capacity: Option<u32>,
-    /// For placement_score: all of them in one zone
+    /// For placement_score: all instances in one zone
     #[arg(long)]
     pub single_zone: bool,
-    /// For capacity_block: how long it is wanted, hours (24 without this; AWS sells whole days)
+    /// For capacity_block: duration, hours [default: 24] (AWS sells whole days)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8784))]
     pub hours: Option<u32>,
-    /// Agree to what costs more than $1
+    /// Accept a cost of more than $1 without confirmation
     #[arg(long)]
     pub yes: bool,
-    /// Say what would be asked and what it would cost, and ask for nothing that costs money
+    /// Show the requests and their cost, and make none that costs money
     #[arg(long)]
     pub dry_run: bool,
 }
 
-/// What a snapshot works with.
+/// The parts of a running snapshot.
 struct Work<'a> {
     source: &'a dyn Source,
     store: &'a dyn Store,
@@ -143,12 +149,13 @@ pub(crate) fn run_snapshot(
     if failures.is_empty() && !work.lines.is_empty() && work.lines.iter().all(Line::failed) {
         let told = work.lines[0].told.as_ref();
         let why = told.and_then(|told| told.gaps.first()).map_or("AWS gave no reason", String::as_str);
-        failures.push(Failure::broken(format!("nothing could be seen: {why}")));
+        failures.push(Failure::broken(format!("nothing could be read: {why}")));
     }
     finish(failures, printer)
 }
 
-/// A part that failed does not keep the others from being tried, unless nothing can be written or somebody stops.
+/// Collects a failure, so that the other datasets are still tried. Returns it at once when the run
+/// was interrupted, or when the lake or the arguments cannot be used.
 fn keep_going(done: Result<(), Failure>, failures: &mut Vec<Failure>) -> Result<(), Failure> {
     match done {
         Err(failure) if matches!(failure.kind, Kind::Interrupted | Kind::Data | Kind::Usage) => Err(failure),
@@ -160,7 +167,7 @@ fn keep_going(done: Result<(), Failure>, failures: &mut Vec<Failure>) -> Result<
     }
 }
 
-/// What failed as a whole is said at the end: the first by the exit code, the others before it.
+/// Prints all failures but the first, and returns the first, which sets the exit code.
 fn finish(failures: Vec<Failure>, printer: &mut Printer) -> Result<Exit, Failure> {
     let mut failures = failures.into_iter();
     let Some(first) = failures.next() else { return Ok(Exit::Done) };
@@ -175,8 +182,8 @@ fn source_failure(error: SourceError) -> Failure {
     let text = error.to_string();
     match error {
         SourceError::Credentials(_) => Failure::broken(text).hint(
-            "sign in as for the aws CLI (aws configure, aws sso login), name a profile with --account, or ask for \
-             public data alone: collector snapshot price",
+            "sign in as for the aws CLI (aws configure, aws sso login), name a profile with --account, or collect \
+             only public data: collector snapshot price",
         ),
         SourceError::Interrupted => Failure::new(Kind::Interrupted, text),
         SourceError::Sink(_) | SourceError::Failed(_) => Failure::broken(text),
@@ -184,7 +191,7 @@ fn source_failure(error: SourceError) -> Failure {
 }
 
 impl Work<'_> {
-    /// Makes a run of one dataset visible: the rows that are new, and what was told. Says what that brought.
+    /// Commits a run of one dataset: its new rows and its reports. Prints the result.
     fn land(
         &mut self,
         dataset: &'static Dataset,
@@ -198,7 +205,7 @@ impl Work<'_> {
         self.land_all(dataset, name, batches, told, started, printer)
     }
 
-    /// The same where a look at a dataset also found rows of others.
+    /// Commits a run like `land`, with rows of other datasets that the same query found.
     fn land_all(
         &mut self,
         dataset: &'static Dataset,
@@ -211,7 +218,8 @@ impl Work<'_> {
         let run_id = format!("snapshot-{}-{name}", dataset.name.replace('_', "-"));
         let begun = self.store.begin(&run_id).map_err(lake_failure)?;
         let mut run = begun.ok_or_else(|| {
-            Failure::broken(format!("a run named {run_id} is visible already")).hint("try again in a second")
+            Failure::broken(format!("the lake already has a run named {run_id}"))
+                .hint("try again in a second")
         })?;
         for (dataset, batch) in &batches {
             run.add(dataset, batch).map_err(lake_failure)?;
@@ -237,7 +245,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// A name for a run that begins now.
+    /// Returns a name for a run: its start in microseconds since 1970.
     fn stamp(&self, started: Timestamp) -> String {
         format!("{}", started.as_microsecond())
     }

@@ -1,4 +1,4 @@
-//! What a snapshot would ask, and what it would cost.
+//! The dry run of a snapshot: its requests and their cost.
 
 use catalog::ports::Account;
 use catalog::{Dataset, Field, Page, Type, Value};
@@ -7,7 +7,8 @@ use console::{Exit, Failure, Printer, Report};
 use super::{Wanted, Work, account, costs, public, utilization};
 use crate::Ports;
 
-/// Says what would be asked. Who the profiles are is asked for, and what sums depend on where that is free.
+/// Prints the requests of a snapshot. Makes only free requests itself: it identifies the profiles
+/// and counts the running instances, on which the cost of utilization depends.
 pub(super) fn plan(
     wanted: &Wanted,
     work: &Work<'_>,
@@ -45,11 +46,11 @@ pub(super) fn plan(
         }
     }
     printer.report(&Report::plain(Page { fields: fields.into(), rows }), ports.encode)?;
-    printer.note("dry run: nothing that costs money was asked for, and nothing was written");
+    printer.note("dry run: nothing was spent, and nothing was written");
     Ok(Exit::Done)
 }
 
-/// What a dataset would cost, USD at most.
+/// Returns the maximum cost of a dataset, USD.
 fn cost(
     wanted: &Wanted,
     work: &Work<'_>,

@@ -1,4 +1,5 @@
-//! What single instance types cost, from the price list's API. It adds to what is known, and retires nothing.
+//! Prices of single instance types from the price list API. They are added to the known prices and
+//! retire none.
 
 use catalog::ports::{Account, Document, Outcome, Told};
 use catalog::{Batch, dataset};
@@ -21,12 +22,12 @@ pub(super) fn snapshot(
         told.push(one);
         batches.extend(rows);
     }
-    let dataset = dataset("price").expect("a dataset of ours");
+    let dataset = dataset("price").expect("a built-in dataset");
     let name = format!("{}-{}", account.account_id, work.stamp(started));
     work.land(dataset, &name, batches, told, started, printer)
 }
 
-/// What was told of a region, and its rows.
+/// Returns the report of a region and its rows.
 fn of_region(
     work: &Work<'_>,
     types: &[String],
@@ -36,7 +37,7 @@ fn of_region(
 ) -> Result<(Told, Vec<Batch>), Failure> {
     let now = (work.clock)();
     let mut told = Told {
-        dataset: dataset("price").expect("a dataset of ours"),
+        dataset: dataset("price").expect("a built-in dataset"),
         scope: region.into(),
         source: format!("AWS pricing:GetProducts of {}", types.join(", ")),
         version: None,
@@ -76,7 +77,7 @@ fn of_region(
             spoken.map_err(|error| Failure::broken(format!("an answer of pricing:GetProducts: {error}")))?;
         if let Some(other) = spoken.iter().find(|spoken| spoken.scope != region) {
             return Err(Failure::broken(format!(
-                "pricing:GetProducts answers with prices of {} where those of {region} were asked for",
+                "pricing:GetProducts returned prices of {} instead of {region}",
                 other.scope
             )));
         }

@@ -1,4 +1,4 @@
-//! What AWS publishes for everybody.
+//! Snapshots of the files that AWS publishes.
 
 use std::io::{BufReader, Read};
 
@@ -16,10 +16,10 @@ const PRICES_OF_CHINA: &str = "https://pricing.cn-north-1.amazonaws.com.cn";
 const FEED: &str = "https://website.spot.ec2.aws.a2z.com/spot.json";
 const ADVISOR: &str = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json";
 
-/// An index is some hundred KB; what is larger is none.
+/// Limit of an index's size, bytes. Real ones have some hundred KB.
 const LARGEST_INDEX: u64 = 32 << 20;
 
-/// Where a dataset is published, for people.
+/// Returns the address of a dataset, for people.
 pub(super) fn address(dataset: &Dataset) -> String {
     match dataset.name {
         "price" => format!("{PRICES}/offers/v1.0/aws/AmazonEC2/"),
@@ -29,7 +29,8 @@ pub(super) fn address(dataset: &Dataset) -> String {
     }
 }
 
-/// The regions whose lists are wanted; of the advisor and the spot feed one file tells of all. Empty is every one that is published.
+/// Returns the regions whose lists are fetched; empty means every published one. The spot advisor
+/// and the spot feed are one file for all regions.
 pub(super) fn regions(wanted: &Wanted, dataset: &Dataset, ports: &Ports<'_>) -> Vec<String> {
     match (&wanted.regions, dataset.name, wanted.all_regions) {
         (_, "interruption" | "spot_feed", _) | (None, _, true) => Vec::new(),
@@ -52,7 +53,7 @@ pub(super) fn snapshot(
     }
 }
 
-/// Lists by region: the index says which publication is the current one, and only a new one is fetched.
+/// Fetches lists by region. The index names the current publication, and only a new one is fetched.
 fn lists(
     work: &mut Work<'_>,
     wanted: &Wanted,
@@ -63,7 +64,7 @@ fn lists(
     let of_china = |region: &String| region.starts_with("cn-");
     for (host, china) in [(PRICES, false), (PRICES_OF_CHINA, true)] {
         let wanted_here: Vec<&String> = regions.iter().filter(|region| of_china(region) == china).collect();
-        // China publishes apart, and every region of AWS's own list is what "all" means.
+        // China has its own host, and `--region all` means AWS's main list.
         if wanted_here.is_empty() && (china || !regions.is_empty()) {
             continue;
         }
@@ -93,7 +94,7 @@ fn lists(
     Ok(())
 }
 
-/// A region whose list could not be had: that is kept, and the others are tried.
+/// Records that a region's list could not be read. The other regions are still tried.
 fn unseen(
     work: &mut Work<'_>,
     dataset: &'static Dataset,
@@ -138,8 +139,8 @@ fn index(
             let found =
                 feeds::version_at(&small(work, &url)?.0, at).map_err(|e| bad_file(&url, &e.to_string()))?;
             found.ok_or_else(|| {
-                Failure::broken(format!("AWS publishes no price list that held at {at}"))
-                    .hint("its lists go back to 2018-05-01")
+                Failure::broken(format!("AWS publishes no price list that was in force at {at}"))
+                    .hint("the lists go back to 2018-05-01")
             })?
         }
     };
@@ -149,7 +150,8 @@ fn index(
     Ok((files, seen))
 }
 
-/// When a server answered, by AWS's clock where it says it, and how far this machine's is ahead of that.
+/// The time of a server's answer, by AWS's clock if the answer states it, and the seconds by which
+/// this machine's clock is ahead of it.
 #[derive(Clone, Copy)]
 struct Seen {
     at: Timestamp,
@@ -180,10 +182,10 @@ fn small(work: &Work<'_>, url: &str) -> Result<(Vec<u8>, Seen), Failure> {
 }
 
 fn bad_file(url: &str, why: &str) -> Failure {
-    Failure::broken(format!("{url}: {why}")).hint("try again later; nothing of it was kept")
+    Failure::broken(format!("{url}: {why}")).hint("try again later; none of it was kept")
 }
 
-/// One region's list, the current one or one of the past.
+/// Fetches one region's list, the current one or a past one.
 fn list(
     work: &mut Work<'_>,
     dataset: &'static Dataset,
@@ -200,7 +202,7 @@ fn list(
         false => work.state.standing(dataset.name, &file.region, source),
     };
     if let Some(known) = known.filter(|known| known.version.as_ref() == Some(&file.version)) {
-        // What a list of the past said is no word on what holds now.
+        // A list of the past is no evidence of present prices.
         let observed_at = if past { known.observed_at } else { seen.at };
         let told = Told {
             dataset,
@@ -224,13 +226,14 @@ fn list(
         return Err(bad_file(&url, "the server sent nothing"));
     };
     let told = spoken.into_iter().map(|spoken| {
-        // The file is the region's own; what it says of another is not all there is to say of that one.
+        // The file belongs to the region. Its rows of another region are not that region's complete
+        // list.
         let complete = spoken.complete && spoken.scope == file.region;
         told(dataset, source, spoken, complete, &seen)
     });
     let told: Vec<Told> = told.collect();
     if !told.iter().any(|told| told.scope == file.region) {
-        return Err(bad_file(&url, &format!("it says nothing of {}", file.region)));
+        return Err(bad_file(&url, &format!("it has no rows of {}", file.region)));
     }
     work.land(dataset, &name, batches, told, started, printer)
 }
@@ -258,16 +261,16 @@ fn told(dataset: &'static Dataset, source: &str, spoken: Spoken, complete: bool,
     }
 }
 
-/// A file that was read.
+/// The content of a file.
 struct Content {
-    /// Rows, and what was said of their scopes; none when the server still has the state that is known.
+    /// Rows and reports; `None` if the server still has the known state.
     content: Option<(Vec<Batch>, Vec<Spoken>)>,
     seen: Seen,
-    /// The server's name of the file's state.
+    /// The server's ETag of the file.
     etag: Option<String>,
 }
 
-/// Fetches and reads a file, unless the server still has the state called `known`.
+/// Fetches and parses a file, unless the server still has the state with the ETag `known`.
 fn read(
     work: &Work<'_>,
     kind: FileKind,
@@ -278,7 +281,7 @@ fn read(
     let fetched = work.source.fetch(url, known).map_err(source_failure)?;
     let seen = Seen::of(&fetched, work);
     let Some(body) = fetched.body else { return Ok(Content { content: None, seen, etag: fetched.etag }) };
-    // A transfer that breaks is an error, so what was fetched is all that is published.
+    // A transfer that breaks off is an error, so a file that was fetched is complete.
     let context =
         Context { source, modified: fetched.modified, now: seen.at, whole: Whole::Yes, account: None };
     let mut batches = Vec::new();
@@ -297,7 +300,7 @@ fn read(
     Ok(Content { content: Some((batches, spoken)), seen, etag: fetched.etag })
 }
 
-/// One file for all regions, which nobody keeps but us.
+/// Fetches a dataset that is one file for all regions. AWS keeps no earlier versions of it.
 fn one_file(
     work: &mut Work<'_>,
     dataset: &'static Dataset,

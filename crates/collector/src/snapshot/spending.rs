@@ -1,17 +1,18 @@
-//! What a snapshot spends: every sum is said before it is spent, and above a dollar together somebody must agree.
+//! The spending of a snapshot. Every cost is printed before it is incurred, and more than $1 in
+//! total needs the user's consent.
 
 use console::{Failure, Printer};
 use domain::Decimal;
 
-/// What nobody need agree to, cents.
+/// Total that needs no consent, cents.
 const FREE: i64 = 100;
 
 pub(super) struct Spending<'a> {
-    /// Somebody agreed.
+    /// Whether the user has consented.
     agreed: bool,
-    /// Asks whoever sits there; none when nobody does.
+    /// Asks the user at the terminal; returns `None` without a terminal.
     ask: &'a dyn Fn(&str) -> Option<bool>,
-    /// What was said, together, USD.
+    /// Sum of the printed costs, USD.
     said: Decimal,
 }
 
@@ -20,26 +21,26 @@ impl<'a> Spending<'a> {
         Spending { agreed, ask, said: Decimal::ZERO }
     }
 
-    /// Says a sum, USD at most; an error when it may not be spent.
+    /// Prints a maximum cost, USD. Returns an error if it may not be spent.
     pub(super) fn plan(&mut self, what: &str, most: Decimal, printer: &mut Printer) -> Result<(), Failure> {
-        let sum = format!("{what} costs ${most} at most");
+        let sum = format!("{what} costs at most ${most}");
         printer.note(&sum);
         let before = !self.said.is_zero();
         self.said += most;
         if self.agreed || self.said <= Decimal::new(FREE, 2) {
             return Ok(());
         }
-        let sum = if before { format!("{sum}, with what came before ${}", self.said) } else { sum };
-        match (self.ask)(&format!("{sum}. Go on?")) {
+        let sum = if before { format!("{sum}, ${} in total", self.said) } else { sum };
+        match (self.ask)(&format!("{sum}. Continue?")) {
             Some(true) => self.agreed = true,
             Some(false) => {
-                return Err(Failure::usage("nobody agreed to what it costs, so it was not asked for"));
+                return Err(Failure::usage("the cost was declined, so nothing was requested"));
             }
             None => {
                 return Err(Failure::usage(format!(
-                    "{sum}; above $1 somebody must agree, and nobody is at a terminal"
+                    "{sum}; more than $1 needs --yes or a confirmation at a terminal"
                 ))
-                .hint("add --yes, or ask for less"));
+                .hint("add --yes, or request less"));
             }
         }
         Ok(())
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn above_a_dollar_somebody_must_agree() {
+    fn asks_for_consent_above_one_dollar() {
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
         let check = |yes: bool, answer: Option<bool>, cents: &[i64], expected: &[bool]| {
             let mut printer =
@@ -76,7 +77,7 @@ mod tests {
         assert_eq!(check(false, None, &[101], &[false]), 1);
         assert_eq!(check(false, None, &[60, 41], &[true, false]), 1);
         assert_eq!(check(false, Some(false), &[500], &[false]), 1);
-        // Whoever agreed to more than a dollar is not asked again.
+        // Consent to more than a dollar covers later costs too.
         assert_eq!(check(false, Some(true), &[500, 1], &[true, true]), 1);
         assert_eq!(check(true, None, &[500], &[true]), 0);
     }

@@ -1,4 +1,4 @@
-//! What the lake was told before, and whether an answer says anything new.
+//! The lake's newest reports, and the check whether an answer contains anything new.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,12 +8,12 @@ use catalog::{Batch, Kind};
 use domain::Timestamp;
 use sha2::{Digest, Sha256};
 
-/// The newest statement of every scope.
+/// The newest report of every scope.
 pub(crate) struct State {
     newest: HashMap<(String, String), Logged>,
-    /// The same, of each source.
+    /// The newest report of every scope and source.
     of_sources: HashMap<(String, String, String), Logged>,
-    /// Publications of which all rows are kept: what was told of each by dataset, scope, source and version.
+    /// The reports of complete publications, by dataset, scope, source and version.
     published: HashMap<[String; 4], Logged>,
 }
 
@@ -25,7 +25,7 @@ impl State {
         state
     }
 
-    /// Takes in one more statement. What failed says nothing of how things are.
+    /// Adds a report. A failed one is ignored: it is no evidence of the state of a scope.
     pub(super) fn learn(&mut self, told: Logged) {
         if told.outcome == Outcome::Failed.word() {
             return;
@@ -36,31 +36,32 @@ impl State {
         }
         let of_source = (told.dataset.clone(), told.scope.clone(), told.source.clone());
         keep_newer(&mut self.of_sources, of_source, &told);
-        // A heartbeat is no word on until when the measurements from outside are known.
+        // A heartbeat does not move the time until which the measurements by AWS are known.
         if told.source == HEARTBEATS {
             return;
         }
         keep_newer(&mut self.newest, (told.dataset.clone(), told.scope.clone()), &told);
     }
 
-    /// What a source said last of a scope.
+    /// Returns the newest report of a scope by a source.
     pub(super) fn said(&self, dataset: &str, scope: &str, source: &str) -> Option<&Logged> {
         self.of_sources.get(&(dataset.to_string(), scope.to_string(), source.to_string()))
     }
 
-    /// The newest statement of a scope.
+    /// Returns the newest report of a scope by any source.
     pub(super) fn newest(&self, dataset: &str, scope: &str) -> Option<&Logged> {
         self.newest.get(&(dataset.to_string(), scope.to_string()))
     }
 
-    /// What a source said last of a scope, if that still stands: what adds to it leaves it standing.
+    /// Returns the newest report of a scope by a source if it is still in force. A partial report
+    /// by another source adds to it and leaves it in force.
     pub(super) fn standing(&self, dataset: &str, scope: &str, source: &str) -> Option<&Logged> {
         let newest = self.newest(dataset, scope)?;
         let said = self.said(dataset, scope, source);
         said.filter(|_| newest.source == source || newest.outcome == Outcome::Partial.word())
     }
 
-    /// What was told of a publication of a source, however long ago, if all of it is kept.
+    /// Returns the report of a source's publication, of any age, if the lake has all of its rows.
     pub(super) fn published(
         &self,
         dataset: &str,
@@ -71,8 +72,8 @@ impl State {
         self.published.get(&[dataset, scope, source, version].map(String::from))
     }
 
-    /// Rows that a delivery of that name and instant told, if telling it again would change nothing: in each scope of
-    /// which it spoke it still stands, or something newer than it does.
+    /// Returns the number of rows of the delivery with this version and time, if importing it again
+    /// would change nothing: in each of its scopes, its report is in force or is as new as `at`.
     pub(crate) fn delivered(&self, dataset: &str, source: &str, version: &str, at: Timestamp) -> Option<u64> {
         let is_it = |told: &&Logged| {
             told.dataset == dataset && told.source == source && told.version.as_deref() == Some(version)
@@ -83,19 +84,20 @@ impl State {
         (!said.is_empty() && said.iter().all(stands)).then(|| said.iter().map(|told| told.rows).sum())
     }
 
-    /// The scopes of a dataset with their newest statements.
+    /// Returns the newest report of each scope of a dataset, sorted by scope.
     pub(crate) fn scopes(&self, dataset: &str) -> Vec<&Logged> {
         let mut scopes: Vec<&Logged> = self.newest.values().filter(|told| told.dataset == dataset).collect();
         scopes.sort_by(|one, other| one.scope.cmp(&other.scope));
         scopes
     }
 
-    /// Until when a scope of changes is known.
+    /// Returns the time until which a scope of changes is known.
     pub(super) fn known_until(&self, dataset: &str, scope: &str) -> Option<Timestamp> {
         self.newest(dataset, scope).map(|told| told.observed_at)
     }
 
-    /// Names what a scope was seen to be, and drops its rows when the newest statement said the same.
+    /// Sets the version of a report to the digest of its rows. Drops the rows if the report in
+    /// force has the same version.
     pub(super) fn settle(&self, told: &mut Told, rows: &mut Vec<Batch>) {
         let whole = matches!(told.outcome, Outcome::Complete | Outcome::Partial | Outcome::Empty);
         let stated = matches!(told.dataset.kind, Kind::Snapshot | Kind::Statement);
@@ -112,7 +114,7 @@ impl State {
         told.version = Some(version);
         if same {
             rows.clear();
-            // A partial statement only adds, and adds nothing when it brings nothing.
+            // A partial report only adds rows, and so adds nothing without rows.
             if told.outcome == Outcome::Complete {
                 told.outcome = Outcome::Unchanged;
             }
@@ -127,7 +129,7 @@ fn keep_newer<K: Eq + Hash>(known: &mut HashMap<K, Logged>, key: K, told: &Logge
     }
 }
 
-/// The rows' own name: SHA-256, whatever their order and however they are cut into batches.
+/// Returns the SHA-256 of the rows, independent of their order and of their division into batches.
 fn digest(batches: &[Batch]) -> String {
     let mut rows: Vec<[u8; 32]> = Vec::new();
     let mut text = String::new();
@@ -173,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_knows_no_order() {
+    fn the_digest_ignores_the_order_of_rows() {
         assert_eq!(digest(&[rows(&["a", "b"])]), digest(&[rows(&["b"]), rows(&["a"])]));
         assert_ne!(digest(&[rows(&["a", "b"])]), digest(&[rows(&["a", "c"])]));
         assert_ne!(digest(&[rows(&["a"])]), digest(&[rows(&["a", "a"])]));
     }
 
     #[test]
-    fn a_delivery_that_is_known_changes_nothing() {
+    fn recognises_a_delivery_that_would_change_nothing() {
         let told = |scope: &str, source: &str, version: &str, second: i64, outcome: &str| Logged {
             run_id: "r".into(),
             dataset: "charge".into(),
@@ -200,22 +202,23 @@ mod tests {
         let ours = told("1/2026-10", "s3://b/e", "v1", 5, "complete");
         check(&[], 5, None);
         check(std::slice::from_ref(&ours), 5, Some(2));
-        // Its manifest alone was written anew.
+        // Only its manifest was written again.
         check(std::slice::from_ref(&ours), 6, Some(2));
         check(&[ours.clone(), told("2/2026-10", "s3://b/e", "v1", 5, "complete")], 6, Some(4));
         check(&[told("1/2026-10", "s3://b/e", "v0", 5, "complete")], 5, None);
         check(&[told("1/2026-10", "s3://b/e", "v1", 5, "failed")], 5, None);
-        // A newer delivery of the same, then another one's word, after which the first could be the newest again.
+        // A newer delivery of the same export, then a report by another source. After the latter,
+        // the first delivery could become the newest again.
         check(&[ours.clone(), told("1/2026-10", "s3://b/e", "v2", 9, "complete")], 5, None);
         let others = told("1/2026-10", "file.csv", "", 9, "complete");
         check(&[ours.clone(), others.clone()], 5, Some(2));
         check(&[ours.clone(), others], 10, None);
-        // What only adds leaves it standing.
+        // A partial report leaves it in force.
         check(&[ours, told("1/2026-10", "more.csv", "", 9, "partial")], 10, Some(2));
     }
 
     #[test]
-    fn what_was_said_before_is_not_kept_again() {
+    fn drops_the_rows_of_an_unchanged_report() {
         let logged = |version: String, outcome: &str| Logged {
             run_id: "r".into(),
             dataset: "offering".into(),
@@ -237,14 +240,14 @@ mod tests {
         check(&known, &["b", "a"], Outcome::Complete, &[], (Outcome::Unchanged, 0));
         check(&known, &["b", "a"], Outcome::Partial, &[], (Outcome::Partial, 0));
         check(&known, &["b"], Outcome::Complete, &[], (Outcome::Complete, 1));
-        // What was seen in part is no reason to believe that all is as it was.
+        // A report with gaps is no evidence that nothing has changed.
         check(&known, &["b", "a"], Outcome::Partial, &["page 3"], (Outcome::Partial, 1));
         let failed = State::new(vec![logged(digest(&[rows(&["a", "b"])]), "failed")]);
         check(&failed, &["b", "a"], Outcome::Complete, &[], (Outcome::Complete, 1));
     }
 
     #[test]
-    fn what_instances_say_of_themselves_is_no_word_on_the_others() {
+    fn heartbeats_do_not_move_the_time_of_measurements_by_aws() {
         let logged = |source: &str, second: i64| Logged {
             run_id: "r".into(),
             dataset: "utilization".into(),

@@ -1,4 +1,4 @@
-//! How busy the instances are that run, from CloudWatch.
+//! The load of running instances, from CloudWatch.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use domain::{Decimal, Timestamp};
 use super::account::{Before, aws_time, look};
 use super::{Wanted, Work, source_failure};
 
-/// How far the first look goes back.
+/// Span of the first query.
 const FIRST: &str = "14d";
 
-/// How late CloudWatch may be with a figure: so much of what is known is asked for again.
+/// Delay of CloudWatch's figures: this much of the known history is requested again.
 const LATE: &str = "3h";
 
 const HOUR: i64 = 3600;
 
-/// The instances of an account that run, region by region, and regions that could not be seen.
+/// An account's running instances by region, and the regions that could not be listed.
 pub(super) struct Running {
     regions: Vec<String>,
     ids: Vec<Vec<String>>,
@@ -30,27 +30,28 @@ impl Running {
         self.ids.iter().map(|ids| ids.len() as u64).sum()
     }
 
-    /// Metrics that may be requested: those of each instance, and as many again for answers that have a second page.
+    /// Returns the maximum number of metrics to request: those of each instance, twice, because an
+    /// answer may have a second page.
     fn metrics(&self) -> u64 {
         self.count() * METRICS * 2
     }
 
-    /// USD at most: $0.01 for a thousand metrics.
+    /// Returns the maximum cost, USD: $0.01 per thousand metrics.
     pub(super) fn most(&self) -> Decimal {
         Decimal::new(self.metrics() as i64, 5).normalize()
     }
 }
 
-/// Asks which instances run, which costs nothing.
+/// Lists the running instances, which is free.
 pub(super) fn running(work: &Work<'_>, account: &Account, regions: &[String]) -> Result<Running, Failure> {
-    let fleet = dataset("instance").expect("a dataset of ours");
+    let fleet = dataset("instance").expect("a built-in dataset");
     let now = (work.clock)();
     let since = vec![now; regions.len()];
     let fleet = Look { dataset: fleet, account, regions, since: &since, asked: Asked::All };
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let of_fleet = fleet.dataset;
     let told = work.source.look(&fleet, work.stop, &mut |dataset, scope, batch| {
-        // Heartbeats are kept by who asks for the instances themselves.
+        // A snapshot of the dataset `instance` keeps the heartbeats.
         if dataset == of_fleet {
             found.entry(scope.to_string()).or_default().extend(ids(&batch));
         }
@@ -66,7 +67,7 @@ pub(super) fn running(work: &Work<'_>, account: &Account, regions: &[String]) ->
         } else if let Some(region) = told.scope.rsplit('/').next() {
             running.regions.push(region.into());
             running.ids.push(ids);
-            // That some instances could not be listed matters here, and that a zone has no id does not.
+            // Only instances that could not be listed matter here, not zones without an id.
             let unlisted = told.gaps.into_iter().filter(|gap| gap.starts_with("ec2:DescribeInstances"));
             running.before.gaps.insert(told.scope, unlisted.collect());
         }
@@ -74,7 +75,7 @@ pub(super) fn running(work: &Work<'_>, account: &Account, regions: &[String]) ->
     Ok(running)
 }
 
-/// The ids of a page's instances that run.
+/// Returns the ids of the running instances in a batch.
 fn ids(batch: &Batch) -> Vec<String> {
     let texts = |name: &str| match batch.column(name) {
         Some(Cells::Text(words)) => (0..batch.len()).map(|row| words.get(row)).collect(),
@@ -91,7 +92,7 @@ pub(super) fn snapshot(
     regions: &[String],
     printer: &mut Printer,
 ) -> Result<(), Failure> {
-    let dataset = dataset("utilization").expect("a dataset of ours");
+    let dataset = dataset("utilization").expect("a built-in dataset");
     let running = running(work, account, regions)?;
     let what = format!("utilization of {} instances of {}", running.count(), account.account_id);
     work.spending.plan(&what, running.most(), printer)?;
@@ -102,7 +103,7 @@ pub(super) fn snapshot(
         let known =
             work.state.known_until(dataset.name, &scope).and_then(|until| domain::before(until, LATE));
         let since = wanted.since.or(known).or(domain::before(now, FIRST)).unwrap_or(now);
-        // An hour at least: a look at nothing would be refused.
+        // At least one hour: AWS rejects a request for an empty span.
         whole_hour(since).min(domain::before(until, "1h").unwrap_or(until))
     };
     let since: Vec<Timestamp> = running.regions.iter().map(begin).collect();
@@ -123,14 +124,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_is_counted() {
+    fn counts_every_metric() {
         let ids = vec![vec!["i-1".into(), "i-2".into()], vec![], vec!["i-3".into()]];
         let running = Running { regions: vec![], ids, before: Before::default() };
         assert_eq!((running.metrics(), running.most().to_string().as_str()), (36, "0.00036"));
     }
 
     #[test]
-    fn hours_are_whole() {
+    fn rounds_down_to_a_whole_hour() {
         assert_eq!(whole_hour("2026-11-23T10:59:59Z".parse().unwrap()).to_string(), "2026-11-23T10:00:00Z");
     }
 }

@@ -1,4 +1,4 @@
-//! What was typed, understood.
+//! Checks the arguments of a snapshot and turns them into a plan.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use domain::{InstanceType, Region, Timestamp};
 
 use super::SnapshotArgs;
 
-/// Datasets that an account is asked for, in the order in which they are.
+/// Datasets that are read with an account, in the order in which they are read.
 const OF_ACCOUNTS: [&str; 11] = [
     "region_access",
     "zone",
@@ -24,22 +24,23 @@ const OF_ACCOUNTS: [&str; 11] = [
     "spot_price",
 ];
 
-/// Datasets that AWS publishes for everybody: no account is needed.
+/// Datasets that AWS publishes and that need no account.
 const PUBLIC: [&str; 4] = ["interruption", "price", "savings_plan", "spot_feed"];
 
-/// Datasets that an account is asked for only when they are named: those that cost money, and answers to a request.
+/// Datasets that are collected only by name: those that cost money, and those that answer a
+/// request.
 const NAMED: [&str; 4] = ["charge", "utilization", "placement_score", "capacity_block"];
 
-/// Those of them that cost money.
+/// Datasets that cost money.
 pub(crate) const PAID: [&str; 2] = ["charge", "utilization"];
 
-/// Datasets that are answers about instance types that somebody names.
+/// Datasets that `--type` applies to.
 const OF_TYPES: [&str; 3] = ["price", "placement_score", "capacity_block"];
 
-/// Datasets with a history that can be asked for, and the days of it that AWS keeps.
+/// Datasets with a history, and the days for which AWS keeps it.
 const DATED: [(&str, i64); 3] = [("spot_price", 90), ("charge", 395), ("utilization", 455)];
 
-/// Dimensions by which costs can be told apart: the word that is typed, and Cost Explorer's.
+/// Dimensions of costs: the word on the command line, and Cost Explorer's name.
 const DIMENSIONS: [(&str, &str); 8] = [
     ("service", "SERVICE"),
     ("region", "REGION"),
@@ -51,26 +52,26 @@ const DIMENSIONS: [(&str, &str); 8] = [
     ("zone", "AZ"),
 ];
 
-/// Requests of Cost Explorer that are made where nobody says how many, of all accounts together.
+/// Default limit of requests to Cost Explorer, for all accounts together.
 const REQUESTS: u32 = 100;
 
-/// The hours of a capacity block that nobody says: AWS sells whole days.
+/// Default duration of a capacity block, hours: AWS sells whole days.
 const HOURS: u32 = 24;
 
 pub(super) struct Wanted {
     pub(super) of_accounts: Vec<&'static Dataset>,
     pub(super) public: Vec<&'static Dataset>,
-    /// None is everywhere.
+    /// `None` means every region.
     pub(super) regions: Option<Vec<String>>,
     pub(super) all_regions: bool,
     pub(super) profiles: Vec<Option<String>>,
     pub(super) since: Option<Timestamp>,
     pub(super) as_of: Option<Timestamp>,
-    /// By what costs are told apart.
+    /// The grouping of costs.
     pub(super) by: Vec<CostGroup>,
-    /// Requests of Cost Explorer for each account.
+    /// Maximum requests to Cost Explorer per account.
     pub(super) requests: u32,
-    /// Room that is asked for, and the types that prices are wanted of.
+    /// The requested capacity, and the types whose prices are requested.
     pub(super) room: Room,
 }
 
@@ -86,22 +87,24 @@ pub(super) fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<Wanted, 
     of_accounts.extend(of(&NAMED, false));
     let mut public = of(&PUBLIC, true);
     if !types.is_empty() {
-        // Of single types an account is told more quickly than by the list of a region.
+        // Single types are faster to read through an account than a region's whole list.
         let (prices, others) = public.into_iter().partition(|dataset| dataset.name == "price");
         of_accounts.extend::<Vec<_>>(prices);
         public = others;
     }
     let all_regions = args.region.iter().any(|region| region == "all");
     if all_regions && args.region.len() > 1 {
-        return Err(Failure::usage("--region is all, or names regions").hint("leave all out"));
+        return Err(
+            Failure::usage("--region cannot combine all with named regions").hint("remove all from --region")
+        );
     }
     for region in args.region.iter().filter(|region| *region != "all") {
         Region::parse(region).map_err(|why| Failure::usage(why.to_string()))?;
     }
     let profiles: Vec<Option<String>> = args.account.iter().cloned().map(Some).collect();
     if !profiles.is_empty() && of_accounts.is_empty() {
-        return Err(Failure::usage("--account names whose eyes see, and what is asked for is public")
-            .hint("leave --account out"));
+        return Err(Failure::usage("--account has no effect here: the requested datasets are public files")
+            .hint("remove --account"));
     }
     let accounts = u32::try_from(profiles.len()).unwrap_or(REQUESTS).max(1);
     Ok(Wanted {
@@ -123,7 +126,7 @@ pub(super) fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<Wanted, 
     })
 }
 
-/// Refuses flags that would do nothing, and requests without what is requested.
+/// Rejects flags that have no effect, and requests without `--type`.
 fn check_flags(args: &SnapshotArgs, named: &[&'static str]) -> Result<(), Failure> {
     let dated = DATED.map(|(name, _)| name);
     let flags: [(&str, bool, &[&str]); 8] = [
@@ -138,25 +141,25 @@ fn check_flags(args: &SnapshotArgs, named: &[&'static str]) -> Result<(), Failur
     ];
     for (flag, given, names) in flags {
         if given && (named.is_empty() || named.iter().any(|name| !names.contains(name))) {
-            return Err(Failure::usage(format!("{flag} is for {} alone", and(names)))
+            return Err(Failure::usage(format!("{flag} applies only to {}", and(names)))
                 .hint(format!("collector snapshot {} {flag} …", names[0])));
         }
     }
     if args.as_of.is_some() && !args.types.is_empty() {
         return Err(Failure::usage(
-            "--as-of is for the list of a region, and --type asks for current prices",
+            "--as-of needs a region's whole list, and --type reads current prices of single types",
         )
-        .hint("leave one of them out"));
+        .hint("remove one of them"));
     }
     let needs = named.iter().find(|name| OF_TYPES.contains(name) && **name != "price");
     if let Some(name) = needs.filter(|_| args.types.is_empty()) {
-        return Err(Failure::usage(format!("{name} is an answer about instance types, and none was named"))
+        return Err(Failure::usage(format!("{name} needs instance types, named with --type"))
             .hint(format!("collector snapshot {name} --type p5.48xlarge --capacity 1")));
     }
     Ok(())
 }
 
-/// `a`, `a and b`, `a, b and c`.
+/// Joins names as `a`, `a and b`, or `a, b and c`.
 fn and(names: &[&str]) -> String {
     match names {
         [] => String::new(),
@@ -165,18 +168,18 @@ fn and(names: &[&str]) -> String {
     }
 }
 
-/// Every dataset that can be asked for.
+/// Returns the names of all datasets that can be collected.
 pub(crate) fn known() -> impl Iterator<Item = &'static str> {
     OF_ACCOUNTS.into_iter().chain(PUBLIC).chain(NAMED)
 }
 
-/// The names that were typed, each once.
+/// Looks up the datasets on the command line.
 pub(crate) fn datasets(typed: &[String]) -> Result<Vec<&'static str>, Failure> {
     let find = |typed: &String| {
         known().find(|name| name == typed).ok_or_else(|| {
             let near = console::did_you_mean(typed, known());
-            Failure::usage(format!("there is no dataset \"{typed}\" to snapshot{near}"))
-                .hint(format!("they are {}", known().collect::<Vec<_>>().join(", ")))
+            Failure::usage(format!("there is no dataset \"{typed}\" to collect{near}"))
+                .hint(format!("the datasets are {}", known().collect::<Vec<_>>().join(", ")))
         })
     };
     typed.iter().map(find).collect()
@@ -193,26 +196,26 @@ fn groups(typed: &[String]) -> Result<Vec<CostGroup>, Failure> {
         return Ok(vec![CostGroup::Dimension("SERVICE"), CostGroup::Dimension("REGION")]);
     }
     let words = || DIMENSIONS.iter().map(|(word, _)| *word);
-    let hint = || format!("they are {} and tag:KEY", words().collect::<Vec<_>>().join(", "));
+    let hint = || format!("--by takes {} and tag:KEY", words().collect::<Vec<_>>().join(", "));
     let find = |typed: &String| match typed.strip_prefix("tag:") {
         Some(key) if !key.is_empty() => Ok(CostGroup::Tag(key.into())),
         _ => {
             let found = DIMENSIONS.iter().find(|(word, _)| word == typed);
             found.map(|(_, name)| CostGroup::Dimension(name)).ok_or_else(|| {
                 let near = console::did_you_mean(typed, words());
-                Failure::usage(format!("costs cannot be told apart by \"{typed}\"{near}")).hint(hint())
+                Failure::usage(format!("--by \"{typed}\" is not a dimension of costs{near}")).hint(hint())
             })
         }
     };
     let found = typed.iter().map(find).collect::<Result<Vec<CostGroup>, Failure>>()?;
     if found.len() > 2 || (found.len() == 2 && found[0] == found[1]) {
-        return Err(Failure::usage("Cost Explorer tells costs apart by two things at most, which differ")
+        return Err(Failure::usage("--by takes at most two dimensions, which must differ")
             .hint("collector snapshot charge --by service,tag:team"));
     }
     Ok(found)
 }
 
-/// `30d`, or an instant, within what AWS keeps.
+/// Parses a span such as `30d`, or an instant, within the time that AWS keeps.
 fn since(text: &str, named: &[&'static str], now: Timestamp) -> Result<Timestamp, Failure> {
     let days = DATED.iter().filter(|(name, _)| named.contains(name)).map(|(_, days)| *days).min();
     let days = days.unwrap_or(DATED[0].1);
@@ -220,7 +223,7 @@ fn since(text: &str, named: &[&'static str], now: Timestamp) -> Result<Timestamp
     let oldest = domain::before(now, &format!("{days}d"));
     found.filter(|since| *since < now && oldest.is_none_or(|oldest| *since >= oldest)).ok_or_else(|| {
         Failure::usage(format!(
-            "--since is \"{text}\"; expected an instant or days within the {days} that AWS keeps"
+            "--since \"{text}\" is out of range; expected a time or days within the {days} days that AWS keeps"
         ))
         .hint(format!("collector snapshot {} --since 30d", named.first().unwrap_or(&DATED[0].0)))
     })
@@ -228,7 +231,7 @@ fn since(text: &str, named: &[&'static str], now: Timestamp) -> Result<Timestamp
 
 fn as_of(text: &str) -> Result<Timestamp, Failure> {
     domain::parse_instant(text).ok_or_else(|| {
-        Failure::usage(format!("--as-of is \"{text}\"; expected a day or an instant"))
+        Failure::usage(format!("--as-of \"{text}\" is not a time; expected one such as 2024-03-01"))
             .hint("collector snapshot price --as-of 2024-03-01")
     })
 }
@@ -238,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_and_instants_within_what_aws_keeps() {
+    fn accepts_spans_and_instants_within_the_time_that_aws_keeps() {
         let now = domain::parse_instant("2026-11-23").unwrap();
         let check = |name: &'static str, text: &str, expected: Option<&str>| {
             let found = since(text, &[name], now).ok().map(|at| at.to_string());
@@ -255,15 +258,15 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_asked_for_is_said() {
+    fn suggests_a_dataset_for_a_misspelt_name() {
         let typed = |names: &[&str]| datasets(&names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
         assert_eq!(typed(&["price", "zone"]).unwrap(), ["price", "zone"]);
-        assert!(typed(&["prices"]).unwrap_err().message.contains("did you mean price?"));
+        assert!(typed(&["prices"]).unwrap_err().message.contains("the closest match is price"));
         assert!(typed(&["benchmark"]).is_err());
     }
 
     #[test]
-    fn what_costs_money_is_asked_for_by_its_name_alone() {
+    fn collects_datasets_that_cost_money_only_by_name() {
         let now = domain::parse_instant("2026-11-23").unwrap();
         let plain = understand(&SnapshotArgs::default(), now).unwrap();
         assert!(plain.of_accounts.iter().all(|dataset| !NAMED.contains(&dataset.name)));
@@ -277,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn costs_are_told_apart_by_two_things_at_most() {
+    fn groups_costs_by_at_most_two_dimensions() {
         let check = |typed: &[&str], expected: Option<Vec<CostGroup>>| {
             let typed: Vec<String> = typed.iter().map(|word| word.to_string()).collect();
             assert_eq!(groups(&typed).ok(), expected, "{typed:?}");

@@ -1,19 +1,19 @@
-//! `s3://BUCKET/PREFIX`, as it is typed.
+//! An S3 address on the command line: `s3://BUCKET/PREFIX`.
 
 use std::fmt;
 
 use console::Failure;
 
-/// A place in S3: a folder, or one object.
+/// A folder or one object in S3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) bucket: String,
-    /// Without a slash at its end; empty is the whole bucket.
+    /// Without a trailing slash; empty for the whole bucket.
     pub(crate) prefix: String,
 }
 
 impl Address {
-    /// The address that a word is; none when it is none in S3, such as a file.
+    /// Parses an argument that begins with `s3:`; returns `None` for any other, such as a file.
     pub(crate) fn of(word: &str) -> Option<Result<Address, Failure>> {
         let begins = word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("s3:"));
         begins.then(|| Address::read(word))
@@ -22,20 +22,20 @@ impl Address {
     fn read(word: &str) -> Result<Address, Failure> {
         let wrong = |why: &str| {
             Failure::usage(format!("\"{word}\" {why}; expected s3://BUCKET/PREFIX"))
-                .hint("such as s3://my-bills/exports/daily, the folder of a report or an export")
+                .hint("for example s3://my-bills/exports/daily, the folder of a report or an export")
         };
-        let rest = word.strip_prefix("s3://").ok_or_else(|| wrong("is no address in S3"))?;
+        let rest = word.strip_prefix("s3://").ok_or_else(|| wrong("is not an S3 address"))?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
             return Err(wrong("names no bucket"));
         }
         if !is_bucket(bucket) {
-            return Err(wrong(&format!("names {bucket}, and no bucket can be called so")));
+            return Err(wrong(&format!("names {bucket}, which is not a valid bucket name")));
         }
         Ok(Address { bucket: bucket.into(), prefix: prefix.trim_end_matches('/').into() })
     }
 
-    /// What the keys begin with that are listed for it.
+    /// Returns the key prefix to list.
     pub(crate) fn listed(&self) -> String {
         match self.prefix.is_empty() || self.is_object() {
             true => self.prefix.clone(),
@@ -43,12 +43,12 @@ impl Address {
         }
     }
 
-    /// Whether it names one object rather than a folder.
+    /// Returns whether the address is one object rather than a folder.
     pub(super) fn is_object(&self) -> bool {
         feeds::place(&self.prefix).is_some()
     }
 
-    /// Whether an object of that key is named by it.
+    /// Returns whether the address includes the object of that key.
     pub(super) fn covers(&self, key: &str) -> bool {
         match self.is_object() {
             true => key == self.prefix,
@@ -64,7 +64,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// "Bucket naming rules" of S3's user guide, as far as they tell a slip.
+/// Checks the rules of "Bucket naming rules" in the S3 user guide that catch typing errors.
 fn is_bucket(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_typed() {
+    fn parses_addresses() {
         let check = |word: &str, expected: &str| {
             let found = match Address::of(word) {
                 None => "no address".into(),
@@ -96,17 +96,17 @@ mod tests {
         check("s3://bills/", "s3://bills lists \"\"");
         check("s3://bills/p/daily/", "s3://bills/p/daily lists \"p/daily/\"");
         check("s3://bills/p/one.csv.gz", "s3://bills/p/one.csv.gz lists \"p/one.csv.gz\"");
-        check("s3:/bills", "\"s3:/bills\" is no address in S3; expected s3://BUCKET/PREFIX");
-        check("S3://bills", "\"S3://bills\" is no address in S3; expected s3://BUCKET/PREFIX");
+        check("s3:/bills", "\"s3:/bills\" is not an S3 address; expected s3://BUCKET/PREFIX");
+        check("S3://bills", "\"S3://bills\" is not an S3 address; expected s3://BUCKET/PREFIX");
         check("s3:///p", "\"s3:///p\" names no bucket; expected s3://BUCKET/PREFIX");
         check(
             "s3://My_Bills/p",
-            "\"s3://My_Bills/p\" names My_Bills, and no bucket can be called so; expected s3://BUCKET/PREFIX",
+            "\"s3://My_Bills/p\" names My_Bills, which is not a valid bucket name; expected s3://BUCKET/PREFIX",
         );
     }
 
     #[test]
-    fn what_it_covers() {
+    fn covers_a_folder_or_one_object() {
         let check = |word: &str, key: &str, expected: bool| {
             let address = Address::of(word).unwrap().unwrap();
             assert_eq!(address.covers(key), expected, "{word} {key}");

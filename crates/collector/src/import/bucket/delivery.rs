@@ -1,4 +1,4 @@
-//! One delivery of a bill: its files, and how they come here.
+//! One delivery of a bill: its files, and their transfer to this machine.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -15,37 +15,37 @@ use super::address::Address;
 use super::failure;
 use super::found::{Bill, Files};
 
-/// A manifest is some hundred KB; what is larger is none.
+/// Limit of a manifest's size, bytes. Real ones have some hundred KB.
 const LARGEST_MANIFEST: u64 = 32 << 20;
 
-/// How long after the last file its manifest may come.
+/// Longest time from the last file of a delivery to its manifest.
 const UNDER_WAY: &str = "1h";
 
-/// Bytes that are taken at once.
+/// Bytes per read.
 const PIECE: usize = 1 << 20;
 
-/// A delivery whose files are all there.
+/// A delivery with all of its files.
 #[derive(Debug)]
 pub(super) struct Delivery {
     pub(super) files: Vec<Object>,
     pub(super) account: Option<String>,
-    /// As its manifest says.
+    /// The layout that its manifest states.
     pub(super) layout: Option<BillLayout>,
-    /// When it was made.
+    /// The time at which it was made.
     pub(super) made_at: Timestamp,
 }
 
-/// Why a bill is not taken.
+/// The reason why a bill is not imported.
 pub(super) enum Missing {
-    /// It is in this layout, and another one was asked for.
+    /// It has this layout, and another one was requested.
     Other(BillLayout),
-    /// It cannot be had; the others can.
+    /// It cannot be read; other bills can.
     Gap {
         why: String,
-        /// Whose bill it is, if its manifest said so.
+        /// The bill's account, if its manifest states it.
         account: Option<String>,
     },
-    /// Nothing can be had any more.
+    /// No further bill can be read.
     All(Failure),
 }
 
@@ -54,7 +54,7 @@ impl Missing {
         Missing::Gap { why: why.into(), account: None }
     }
 
-    /// The same, of an account.
+    /// Adds the account to a gap.
     pub(super) fn owned(self, by: &Option<String>) -> Missing {
         match self {
             Missing::Gap { why, .. } => Missing::Gap { why, account: by.clone() },
@@ -76,13 +76,14 @@ pub(super) struct Shelf<'a> {
     pub(super) bucket: Bucket<'a>,
     pub(super) address: &'a Address,
     pub(super) stop: &'a Stop,
-    /// What is listed under the address, by its keys.
+    /// The objects under the address, by key.
     pub(super) listed: HashMap<&'a str, &'a Object>,
     pub(super) now: Timestamp,
 }
 
 impl Shelf<'_> {
-    /// The files of a bill, in the state in which they are now, if it is in the layout that is wanted.
+    /// Returns the files of a bill in their present state. Fails if its manifest states another
+    /// layout than `wanted`.
     pub(super) fn delivery(&self, bill: &Bill, wanted: Option<BillLayout>) -> Result<Delivery, Missing> {
         let manifest = match &bill.files {
             Files::These(files) => {
@@ -100,7 +101,7 @@ impl Shelf<'_> {
         Ok(Delivery { files, account, layout, made_at: manifest.modified })
     }
 
-    /// The files that a manifest names.
+    /// Returns the files that a manifest names.
     fn named(&self, keys: &[String], manifest: &Object) -> Result<Vec<Object>, Missing> {
         if keys.is_empty() {
             return Err(Missing::gap(format!("{} names no files", manifest.key)));
@@ -110,15 +111,16 @@ impl Shelf<'_> {
             keys.iter().map(|key| self.object(key, manifest)).collect::<Result<_, Missing>>()?;
         match files.iter().find(|file| self.is_under_way(file, manifest)) {
             Some(file) => Err(Missing::gap(format!(
-                "{} was written after the manifest that names it: a delivery is under way, import it again in an hour",
+                "{} is newer than the manifest that names it: a delivery is under way, import it again in an hour",
                 file.key
             ))),
             None => Ok(files),
         }
     }
 
-    /// Whether a file was overwritten just now, and others and the manifest are still to come. What was long ago is
-    /// whole: whoever copies a bucket need not copy a manifest last.
+    /// Returns whether a file was overwritten within the last hour and after its manifest, so that
+    /// other files and the new manifest are still to come. An older file counts as complete: a copy
+    /// of a bucket need not copy the manifest last.
     fn is_under_way(&self, file: &Object, manifest: &Object) -> bool {
         file.modified > manifest.modified
             && domain::before(self.now, UNDER_WAY).is_some_and(|since| file.modified > since)
@@ -132,13 +134,13 @@ impl Shelf<'_> {
         feeds::delivery(&bytes).map_err(|error| Missing::gap(format!("{}: {error}", manifest.key)))
     }
 
-    /// A file that a manifest names.
+    /// Returns a file that a manifest names.
     fn object(&self, key: &str, manifest: &Object) -> Result<Object, Missing> {
-        let missing = || Missing::gap(format!("{} names {key}, which is not there", manifest.key));
+        let missing = || Missing::gap(format!("{} names {key}, which does not exist", manifest.key));
         if let Some(object) = self.listed.get(key) {
             return Ok((*object).clone());
         }
-        // Only what lies elsewhere in the bucket was not listed yet.
+        // The listing covers the address. Only files elsewhere in the bucket need another request.
         if self.address.covers(key) {
             return Err(missing());
         }
@@ -153,7 +155,7 @@ impl Shelf<'_> {
         }
     }
 
-    /// Brings the files into a folder, under their own names.
+    /// Copies the files into a folder, under their own names.
     pub(super) fn fetch(
         &self,
         delivery: &Delivery,
@@ -171,10 +173,7 @@ impl Shelf<'_> {
     fn fetch_one(&self, file: &Object, path: &Path, fetched: &mut Fetched<'_>) -> Result<(), Missing> {
         let unwritten = |error: io::Error| {
             let why = format!("{} cannot be written: {error}", path.display());
-            Missing::All(
-                Failure::broken(why)
-                    .hint("months that came before are in the lake; the others can be imported again"),
-            )
+            Missing::All(Failure::broken(why).hint("earlier months are in the lake; import the others again"))
         };
         let mut from = self.source.open(&self.bucket, file, self.stop).map_err(Missing::of)?;
         let mut to = File::create_new(path).map_err(unwritten)?;
@@ -190,7 +189,7 @@ impl Shelf<'_> {
     }
 }
 
-/// How far the files of a delivery have come.
+/// Progress of a delivery's transfer.
 struct Fetched<'a> {
     before: u64,
     of: u64,
@@ -214,7 +213,8 @@ impl Delivery {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// The name of this state of the files, whatever bucket they are in: SHA-256 of their keys and states.
+    /// Returns a name for this state of the files, whichever bucket they are in: the SHA-256 of
+    /// their keys, ETags and sizes.
     pub(super) fn version(&self) -> String {
         let mut files: Vec<&Object> = self.files.iter().collect();
         files.sort_by(|one, other| one.key.cmp(&other.key));
@@ -226,25 +226,25 @@ impl Delivery {
     }
 }
 
-/// A key's last part.
+/// Returns the last part of a key.
 fn base(key: &str) -> &str {
     key.rsplit('/').next().unwrap_or(key)
 }
 
-/// Whether all files are such as can be imported, each under its own name.
+/// Checks that all files can be imported and that their names differ.
 fn check<'a>(keys: impl Iterator<Item = &'a str>) -> Result<(), String> {
     let mut names = BTreeSet::new();
     for key in keys {
         if key.ends_with(".zip") {
             return Err(format!(
-                "{key} is a ZIP archive, which is not read: let the report be delivered as GZIP or Parquet"
+                "{key} is a ZIP archive, which is not supported: deliver the report as GZIP or Parquet"
             ));
         }
         if feeds::place(key).is_none_or(|place| place.role != Role::Data) {
             return Err(format!("{key} is neither CSV nor Parquet"));
         }
         if !names.insert(base(key)) {
-            return Err(format!("two of its files are called {}", base(key)));
+            return Err(format!("two of its files are named {}", base(key)));
         }
     }
     Ok(())

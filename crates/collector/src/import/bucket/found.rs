@@ -1,4 +1,4 @@
-//! Which of the objects under an address are bills, and which delivery of each is the current one.
+//! Finds the bills under an address, and the current delivery of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,12 @@ use feeds::{Place, Role};
 
 use super::address::Address;
 
-/// A month of a report or an export.
+/// One month of a report or an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bill {
     /// The folder of the report or export.
     pub(super) export: String,
-    /// The month, as far as the keys say it.
+    /// The month, if the keys state it.
     pub(super) month: Option<String>,
     pub(super) files: Files,
 }
@@ -21,25 +21,25 @@ pub(super) struct Bill {
 /// The files of a bill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Files {
-    /// Those that this manifest names.
+    /// The files that this manifest names.
     Named(Object),
-    /// These, because no manifest is there.
+    /// These files, because there is no manifest.
     These(Vec<Object>),
 }
 
-/// What was found.
+/// The bills under an address.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Found {
     pub(super) bills: Vec<Bill>,
-    /// What is left out, a sentence each.
+    /// Notes for the user, one sentence each.
     pub(super) notes: Vec<String>,
 }
 
 type Name = (String, Option<String>);
 
-/// The bills under an address, of these months, or of all. Where there are manifests, the newest one of a month is its
-/// bill, and what no manifest names is none: older deliveries lie beside the current one, and parts of one that is
-/// still under way.
+/// Finds the bills of `months` under an address; empty means all months. If there are manifests,
+/// the newest one of a month is its bill. Files without a manifest are then left out: they belong
+/// to older deliveries, or to one that is not finished.
 pub(super) fn found(address: &Address, objects: &[Object], months: &[String]) -> Result<Found, Failure> {
     let placed = objects.iter().filter(|object| address.covers(&object.key));
     let placed = placed.filter_map(|object| Some((feeds::place(&object.key)?, object)));
@@ -64,14 +64,14 @@ fn name(place: &Place<'_>) -> Name {
     (place.export.to_string(), place.month.clone())
 }
 
-/// The newest manifest of each month.
+/// Returns the newest manifest of each month.
 fn named(
     manifests: &[(Place<'_>, &Object)],
     data: &[(Place<'_>, &Object)],
     wanted: impl Fn(&Place<'_>) -> bool,
 ) -> Found {
     let mut newest: BTreeMap<Name, &Object> = BTreeMap::new();
-    // Of two that were written in the same second, the one of the whole month is the current one.
+    // Of two manifests written in the same second, the month's own is current; its key is shorter.
     let rank = |object: &Object| (object.modified, std::cmp::Reverse(object.key.len()));
     for (place, object) in manifests.iter().filter(|(place, _)| wanted(place)) {
         let known = newest.entry(name(place)).or_insert(object);
@@ -87,7 +87,7 @@ fn named(
         .collect();
     let note = |(export, month): Name| {
         let month = month.unwrap_or_default();
-        format!("{export} has files of {month} and no manifest of it: they are left out")
+        format!("{export} has files of {month} without a manifest: they are left out")
     };
     let bill = |((export, month), manifest): (Name, &Object)| Bill {
         export,
@@ -97,7 +97,8 @@ fn named(
     Found { bills: newest.into_iter().map(bill).collect(), notes: unnamed.into_iter().map(note).collect() }
 }
 
-/// Files that no manifest names. Two folders of the same month are two deliveries of it, and nobody says which counts.
+/// Returns the bills of files without a manifest. Two folders of the same month are an error: they
+/// are two deliveries, and either could be the current one.
 fn unnamed<'a>(
     address: &Address,
     data: impl Iterator<Item = (Place<'a>, &'a Object)>,
@@ -110,7 +111,7 @@ fn unnamed<'a>(
     }
     let mut names: BTreeMap<Name, &str> = BTreeMap::new();
     for (folder, (name, _)) in &folders {
-        // Of what says no month, nobody knows whether it is of the same one.
+        // All folders that state no month may hold the same month.
         let name = if name.1.is_none() { Name::default() } else { name.clone() };
         if let Some(other) = names.insert(name, folder) {
             let bucket = &address.bucket;
@@ -124,7 +125,7 @@ fn unnamed<'a>(
     }
     let notes = match folders.is_empty() || address.is_object() {
         true => Vec::new(),
-        false => vec![format!("no manifest was found under {address}: its files are taken as they are")],
+        false => vec![format!("there is no manifest under {address}: all of its files are imported")],
     };
     let bill = |((export, month), files)| Bill { export, month, files: Files::These(files) };
     Ok(Found { bills: folders.into_values().map(bill).collect(), notes })
@@ -136,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// Objects by their keys, each a second younger than the one before it.
+    /// Returns objects with these keys, each one second newer than the one before it.
     fn objects(keys: &[&str]) -> Vec<Object> {
         let object = |(at, key): (usize, &&str)| Object {
             key: key.to_string(),
@@ -208,12 +209,12 @@ mod tests {
                 "r/r/year=2026/month=11/r-00002.snappy.parquet",
             ],
             "r 2026-10: r/20261001-20261101/r-Manifest.json
-            r has files of 2026-11 and no manifest of it: they are left out",
+            r has files of 2026-11 without a manifest: they are left out",
         );
     }
 
     #[test]
-    fn of_the_same_second_the_month_s_own_manifest_counts() {
+    fn prefers_the_months_own_manifest_within_one_second() {
         let mut objects =
             objects(&["r/20261001-20261101/a/r-Manifest.json", "r/20261001-20261101/r-Manifest.json"]);
         for _ in 0..2 {
@@ -227,8 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn without_a_manifest_only_what_cannot_be_counted_twice_is_taken() {
-        let said = "no manifest was found under s3://bbb/p: its files are taken as they are";
+    fn rejects_folders_without_a_manifest_that_may_hold_the_same_bill() {
+        let said = "there is no manifest under s3://bbb/p: all of its files are imported";
         check(
             "s3://bbb/p",
             &[],

@@ -1,4 +1,4 @@
-//! Bills from a bucket of S3: a month at a time, each whole.
+//! Import of bills from an S3 bucket: one month at a time, each as a whole.
 
 mod address;
 mod delivery;
@@ -22,17 +22,17 @@ use crate::snapshot::state::State;
 use crate::{Ports, lake_failure};
 pub(crate) use address::Address;
 
-/// What was asked for.
+/// A checked import from S3.
 pub(super) struct Order<'a> {
     address: Address,
-    /// The layout that was said.
+    /// The layout that the command line names.
     layout: Option<BillLayout>,
     profile: Option<&'a str>,
     months: &'a [String],
     dry_run: bool,
 }
 
-/// Understands words that name a place in S3; none when they name files.
+/// Parses arguments that contain an S3 address; returns `None` if they name only files.
 pub(super) fn order(args: &ImportArgs) -> Result<Option<Order<'_>>, Failure> {
     let words: Vec<&str> = args.paths.iter().filter_map(|word| word.to_str()).collect();
     let Some(at) = words.iter().position(|word| Address::of(word).is_some()) else { return Ok(None) };
@@ -42,7 +42,7 @@ pub(super) fn order(args: &ImportArgs) -> Result<Option<Order<'_>>, Failure> {
             Some(FileKind::Cur) => Some(BillLayout::Cur),
             Some(FileKind::Focus) => Some(BillLayout::Focus),
             Some(kind) => {
-                let why = format!("{} is imported from files; from S3 come bills alone", kind.word());
+                let why = format!("{} cannot be imported from S3; only cur and focus can", kind.word());
                 return Err(Failure::usage(why).hint(format!("collector import cur {}", words[at])));
             }
             None => return Err(alone(words[at])),
@@ -53,15 +53,17 @@ pub(super) fn order(args: &ImportArgs) -> Result<Option<Order<'_>>, Failure> {
         return Err(alone(words[at]));
     }
     if let Some((flag, _)) = file_flags(args).iter().find(|(_, said)| *said) {
-        return Err(Failure::usage(format!("{flag} is for files, and {} is in S3", words[at])).hint(
-            format!("leave {flag} out: what lies there says when it was made, and a month is taken whole"),
+        return Err(Failure::usage(format!("{flag} is for files and has no effect on {}", words[at])).hint(
+            format!("remove {flag}: a delivery in S3 states its time, and each month is imported whole"),
         ));
     }
     if let Some(month) = args.month.iter().find(|month| !feeds::is_month(month)) {
-        return Err(Failure::usage(format!("\"{month}\" is no month; expected one such as 2026-10"))
-            .hint(format!("collector import {} --month 2026-10", words[at])));
+        return Err(Failure::usage(format!(
+            "--month \"{month}\" is not a month; expected one such as 2026-10"
+        ))
+        .hint(format!("collector import {} --month 2026-10", words[at])));
     }
-    let address = Address::of(words[at]).expect("it was just looked for")?;
+    let address = Address::of(words[at]).expect("found above")?;
     Ok(Some(Order {
         address,
         layout,
@@ -72,11 +74,11 @@ pub(super) fn order(args: &ImportArgs) -> Result<Option<Order<'_>>, Failure> {
 }
 
 fn alone(word: &str) -> Failure {
-    Failure::usage(format!("{word} is imported by itself, with nothing but cur or focus before it"))
+    Failure::usage(format!("{word} must be the only path; only cur or focus may stand before it"))
         .hint(format!("collector import {word}"))
 }
 
-/// Flags that say of files what a bucket says itself.
+/// Returns the flags that describe files. Deliveries in a bucket state the same facts themselves.
 fn file_flags(args: &ImportArgs) -> [(&'static str, bool); 5] {
     [
         ("--observed-at", args.observed_at.is_some()),
@@ -87,7 +89,7 @@ fn file_flags(args: &ImportArgs) -> [(&'static str, bool); 5] {
     ]
 }
 
-/// What became of one bill: a line of the report.
+/// A line of the report: the outcome of one bill.
 #[derive(Default)]
 struct Line {
     export: String,
@@ -95,7 +97,7 @@ struct Line {
     layout: Option<BillLayout>,
     outcome: &'static str,
     files: u64,
-    /// Bytes that came, or would come, from the bucket.
+    /// Bytes fetched from the bucket, or to be fetched in a dry run.
     fetched: u64,
     imported: Option<Imported>,
     seconds: f64,
@@ -104,7 +106,7 @@ struct Line {
 
 const FAILED: &str = "failed";
 
-/// Bills on their way from a bucket into the lake.
+/// A running import of bills from a bucket.
 struct Work<'a> {
     order: &'a Order<'a>,
     ports: &'a Ports<'a>,
@@ -147,7 +149,7 @@ pub(super) fn run_import(
         lines.extend(line.map(|line| Line { seconds, ..line }));
     }
     if lines.is_empty() {
-        printer.note(&format!("there is nothing to import under {address}: expected the folder of a Cost and Usage Report or a data export"));
+        printer.note(&format!("there is no bill under {address}; expected the folder of a Cost and Usage Report or a data export"));
         return Ok(Exit::NothingMatched);
     }
     printer.report(&Report::plain(page(&lines)), ports.encode)?;
@@ -161,7 +163,7 @@ pub(super) fn run_import(
 }
 
 impl Work<'_> {
-    /// Takes one bill; none when it is of another kind than was asked for.
+    /// Imports one bill. Returns `None` if its layout is not the requested one.
     fn line(&self, bill: &Bill, at: usize, printer: &mut Printer) -> Result<Option<Line>, Failure> {
         let mut line = Line { export: bill.export.clone(), month: bill.month.clone(), ..Line::default() };
         let delivery = self.shelf.delivery(bill, self.order.layout);
@@ -172,7 +174,7 @@ impl Work<'_> {
             Ok(()) => {}
             Err(Missing::All(failure)) => return Err(failure),
             Err(Missing::Other(layout)) => {
-                printer.note(&format!("{} is {}: left out", shown(bill), word(layout)));
+                printer.note(&format!("{} has the layout {}: left out", shown(bill), word(layout)));
                 return Ok(None);
             }
             Err(Missing::Gap { why, account }) => {
@@ -247,12 +249,12 @@ impl Work<'_> {
         })
     }
 
-    /// Where a bill is from, for people and for the next time.
+    /// Returns the bill's source, which the log keeps for people and for the next import.
     fn source(&self, bill: &Bill) -> String {
         format!("s3://{}/{}", self.order.address.bucket, bill.export)
     }
 
-    /// Keeps in the lake that a bill could not be had, as far as it is known whose it is.
+    /// Records in the lake that a bill could not be imported, for every account it may belong to.
     fn tell(&self, bill: &Bill, why: &str, account: Option<String>, at: usize) -> Result<(), Failure> {
         let Some(month) = &bill.month else { return Ok(()) };
         let source = self.source(bill);
@@ -266,7 +268,7 @@ impl Work<'_> {
         let Some(mut run) = self.ports.store.begin(&run_id).map_err(lake_failure)? else { return Ok(()) };
         for account in accounts {
             let told = Told {
-                dataset: dataset("charge").expect("a dataset of ours"),
+                dataset: dataset("charge").expect("a built-in dataset"),
                 scope: format!("{account}/{month}"),
                 source: source.clone(),
                 version: None,
@@ -282,17 +284,17 @@ impl Work<'_> {
     }
 }
 
-/// The layout that files have which nobody says anything of.
+/// Detects the layout of files whose manifest does not state it.
 fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<BillLayout, String> {
-    let unsaid = |failure: Failure| format!("{}; say cur or focus before the address", failure.message);
+    let unsaid = |failure: Failure| format!("{}; name cur or focus before the address", failure.message);
     match kind::recognised(paths, ports).map_err(unsaid)? {
         FileKind::Cur => Ok(BillLayout::Cur),
         FileKind::Focus => Ok(BillLayout::Focus),
-        other => Err(format!("its files are {}, and no bill", other.word())),
+        other => Err(format!("its files are {}, not bills", other.word())),
     }
 }
 
-/// A sentence about fetched files, without the folder in which they passed.
+/// Removes the temporary folder from a message about fetched files.
 fn without(why: &str, folder: &Path) -> String {
     why.replace(&format!("{}/", folder.display()), "")
 }
@@ -309,7 +311,7 @@ fn word(layout: BillLayout) -> &'static str {
     }
 }
 
-/// Why S3 could not be asked, and what to do.
+/// Converts an S3 error into a failure with a hint.
 fn failure(error: SourceError) -> Failure {
     let text = error.to_string();
     match error {
