@@ -1,6 +1,6 @@
 #![expect(
     missing_docs,
-    reason = "the doc comments of these types are the help, and a command's help is its own file's"
+    reason = "the doc comments of these types are the help; the help of a command is in its own file"
 )]
 
 use std::path::PathBuf;
@@ -12,10 +12,12 @@ use crate::commands::{
     bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
 };
 
-/// Answers about EC2 instance types, prices and history from local data, without a network.
+/// Search, compare and query EC2 instance types, prices and history, without a network.
 ///
-/// Exit codes: 0 done, 1 the machine failed, 2 what was typed cannot be understood, 3 nothing matched,
-/// 4 the data cannot be used, 5 a statement was refused or stopped at a bound, 130 interrupted.
+/// The answers come from local data: the lake that `collector` fills, or the seed data.
+///
+/// Exit codes: 0 success, 1 system failure, 2 invalid command line, 3 nothing matched, 4 unusable
+/// data, 5 statement refused or stopped at a limit, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "truffle", bin_name = "truffle", version, max_term_width = 100)]
 pub struct TruffleArgs {
@@ -25,18 +27,18 @@ pub struct TruffleArgs {
     pub command: Command,
 }
 
-/// What every command takes.
+/// Arguments of every command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Common {
     #[command(flatten)]
     pub flags: Flags,
-    /// Columns to print, in this order
+    /// Columns to print, separated by commas, in this order
     #[arg(long, global = true, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Common")]
     pub columns: Vec<String>,
-    /// Write the answer to this file instead of standard output
+    /// Write the answer to a file instead of standard output
     #[arg(long, global = true, value_name = "FILE", help_heading = "Common")]
     pub out: Option<PathBuf>,
-    /// Answer as of this day or instant, such as 2025-03-02
+    /// Answer with the data as of a day or an instant, such as 2025-03-02
     #[arg(long, global = true, value_name = "WHEN", help_heading = "Common")]
     pub as_of: Option<String>,
 }
@@ -57,16 +59,18 @@ pub enum Command {
     Saved(saved::SavedArgs),
     Bookmark(bookmark::BookmarkArgs),
     Status(status::StatusArgs),
-    /// Print the script that completes commands, types, regions and names in a shell
+    /// Print a shell completion script
+    ///
+    /// The script completes commands, flags, instance types, regions, columns and saved searches.
     Completions {
-        /// Shell: bash, zsh or fish
+        /// Shell to print the script for
         shell: Shell,
     },
     /// Print the version
     Version,
 }
 
-/// Shells that completions are made for.
+/// Shells with a completion script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Shell {
     /// GNU Bash.

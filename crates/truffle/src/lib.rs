@@ -1,7 +1,7 @@
-//! Questions about EC2, answered without a network: search, compare, show, query, export.
+//! Answers questions about EC2 without a network: search, compare, show, query, export.
 //!
-//! This room is for commands: what was typed becomes a question to the warehouse and the answer a
-//! report. It will never know SQL's engine, a file format, or a socket.
+//! This crate contains the commands. Each turns its arguments into a question to the warehouse and
+//! the answer into a report. The crate never depends on the SQL engine, a file format or a socket.
 
 mod args;
 pub mod commands;

@@ -1,12 +1,13 @@
-//! What several questions say together: a type in a region with its zones and its price, and a source
-//! with all its runs. Put together here, because DuckDB takes three times as long for it as for the rows.
+//! Combines the rows of several questions: a type in a region with its zones and price, and a
+//! source with its runs. The rows are combined here, because DuckDB takes three times as long for
+//! it as for reading them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::rows::{Price, Run, ZoneOffer};
 use domain::{Decimal, Timestamp};
 
-/// A type in a region, with its zones and its price.
+/// An instance type in a region, with its zones and its price.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
     /// Instance type.
@@ -15,26 +16,26 @@ pub struct Offer {
     pub region: String,
     /// Zone ids, sorted; empty when only the region is known.
     pub az_ids: Vec<String>,
-    /// On-demand price of an hour; none when unknown.
+    /// On-demand price per hour; `None` when unknown.
     pub price_per_hour: Option<Decimal>,
     /// Currency of the price.
     pub currency: Option<String>,
-    /// When the price was seen.
+    /// When the price was observed.
     pub price_observed_at: Option<Timestamp>,
-    /// Where the price is from.
+    /// Source of the price.
     pub price_source: Option<String>,
-    /// Why the price is believed.
+    /// Why the price counts as correct.
     pub price_basis: Option<String>,
 }
 
-/// The offers by type and region, each with its zones and, where there is one, its price. Of a region
-/// whose offerings nobody could look at, a type with a price is offered all the same, its zones unknown.
+/// Returns the offers by type and region, each with its zones and its price, if known. In a region
+/// without collected offerings, a type with a price counts as offered with unknown zones.
 pub(crate) fn offers(mut zones: Vec<ZoneOffer>, mut prices: Vec<Price>) -> Vec<Offer> {
-    // Both come almost in this order, and to sort them is much less work than two maps by type and region.
+    // Both lists are almost in this order, so sorting is much less work than two maps.
     zones.sort_by(|a, b| {
         (&a.instance_type, &a.region, &a.az_id).cmp(&(&b.instance_type, &b.region, &b.az_id))
     });
-    // Of two prices the last one counts.
+    // The last price of a type and region wins.
     prices.reverse();
     prices.sort_by(|a, b| (&a.instance_type, &a.region).cmp(&(&b.instance_type, &b.region)));
     prices.dedup_by(|b, a| (&a.instance_type, &a.region) == (&b.instance_type, &b.region));
@@ -85,27 +86,27 @@ impl Offer {
     }
 }
 
-/// Where a dataset's rows are from, and of when.
+/// A source of a dataset's rows, with its time span and its gaps.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Source {
     /// Dataset.
     pub(crate) dataset: String,
-    /// Where its rows are from.
+    /// Name of the source.
     pub(crate) source: String,
-    /// The earliest instant that the source speaks of.
+    /// Earliest instant of its data.
     pub(crate) observed_from: Timestamp,
-    /// The newest instant that the source speaks of.
+    /// Newest instant of its data.
     pub(crate) observed_at: Timestamp,
-    /// Rows that were kept.
+    /// Number of rows added by its runs.
     pub(crate) row_count: i64,
-    /// Scopes (regions) that a complete or partial run spoke of.
+    /// Number of scopes (regions) with a complete, partial or unchanged run.
     pub(crate) scopes: usize,
-    /// What could not be seen.
+    /// Data that could not be read.
     pub(crate) gaps: Vec<String>,
 }
 
-/// The sources by dataset and name, each with the runs of it that still count: a run that looked at all
-/// of a scope leaves nothing of those before it.
+/// Returns the sources by dataset and name, with the figures of their current runs. A run with the
+/// outcome `complete`, `empty` or `unchanged` supersedes the earlier runs of its scope.
 pub(crate) fn sources(runs: &[Run]) -> Vec<Source> {
     let mut newest: BTreeMap<(&str, &str), (Timestamp, &str)> = BTreeMap::new();
     for run in runs.iter().filter(|run| ["complete", "empty", "unchanged"].contains(&run.outcome.as_str())) {
@@ -114,7 +115,7 @@ pub(crate) fn sources(runs: &[Run]) -> Vec<Source> {
     }
     let counts = |run: &&Run| {
         let newest = newest.get(&(run.dataset.as_str(), run.scope.as_str()));
-        // Of a run that was pruned nothing is left to answer from.
+        // The rows of a pruned run are no longer in the lake.
         run.outcome != "pruned"
             && newest.is_none_or(|newest| (run.observed_at, run.run_id.as_str()) >= *newest)
     };
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_complete_run_leaves_nothing_of_those_before_it() {
+    fn a_complete_run_supersedes_earlier_runs() {
         let run = |id: &str, day: &str, outcome: &str, gap: &str| Run {
             run_id: id.into(),
             dataset: "price".into(),

@@ -1,5 +1,4 @@
-//! An instance type in a region as the rows of an answer: its columns, its order, and how a person sees
-//! its price.
+//! Columns of answers about instance types: their values, their order, and the format of prices.
 
 use std::cmp::Ordering;
 
@@ -11,9 +10,9 @@ use crate::words::processors;
 
 /// A column of answers about instance types.
 pub(crate) struct Column {
-    /// Its key: in JSON, for `--columns` and for `--sort`.
+    /// Key: in JSON, for `--columns` and for `--sort`.
     pub(crate) name: &'static str,
-    /// Its heading for people; its letters are the key's.
+    /// Heading in tables, with the same words as the key.
     pub(crate) heading: &'static str,
     ty: fn() -> Type,
     of: fn(&Candidate) -> Value,
@@ -36,7 +35,7 @@ const BOOL: fn() -> Type = || Type::Bool;
 const TIME: fn() -> Type = || Type::Timestamp;
 const MONEY: fn() -> Type = || Type::Decimal(18, 10);
 
-/// The columns, first those that `truffle find` of the predecessor had, in its order.
+/// The columns. The first are those of the predecessor's `truffle find`, in its order.
 pub(crate) const COLUMNS: &[Column] = &[
     column("instance_type", "Instance type", TEXT, |c| c.facts.instance_type.as_str().into()),
     column("region", "Region", TEXT, |c| c.offer.map(|o| o.region.clone()).into()),
@@ -60,7 +59,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("nested_virtualization", "Nested virtualization", BOOL, |c| {
         c.facts.processor_features.iter().any(|feature| feature == "nested-virtualization").into()
     }),
-    // From here on the columns are ours.
+    // The columns below did not exist in the predecessor.
     column("price_currency", "Price currency", TEXT, |c| c.offer.and_then(|o| o.currency.clone()).into()),
     column("price_observed_at", "Price observed at", TIME, |c| {
         c.offer.and_then(|o| o.price_observed_at).into()
@@ -109,7 +108,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("usage_classes", "Usage classes", TEXTS, |c| c.facts.usage_classes.clone().into()),
 ];
 
-/// The columns of CSV, which is a contract of its own.
+/// The columns of CSV output, which has a stable format of its own.
 const CSV: &[&str] = &[
     "instance_type",
     "region",
@@ -120,21 +119,21 @@ const CSV: &[&str] = &[
     "availability_zones",
 ];
 
-/// Memory in GiB, the one column that CSV has and the others do not.
+/// Memory in GiB, the only column of CSV output that is not in `COLUMNS`.
 const MEMORY_GIB: Column = column("memory_gib", "Memory (GiB)", FLOAT, |c| c.facts.memory_gib().into());
 
 impl Column {
-    /// The column's value.
+    /// Returns the column's value for a candidate.
     pub(crate) fn value(&self, candidate: &Candidate) -> Value {
         (self.of)(candidate)
     }
 
-    /// The field of its page.
+    /// Returns the column's field in a page.
     pub(crate) fn field(&self) -> Field {
         Field::new(self.name, (self.ty)())
     }
 
-    /// The heading and the value in a table that has a line for each column. Memory is shown in GiB.
+    /// Returns heading and value for a table with one row per column. Memory is shown in GiB.
     pub(crate) fn line(&self, value: &Value) -> (String, String) {
         match value {
             Value::Int(mib) if self.name.ends_with("_mib") => {
@@ -144,20 +143,20 @@ impl Column {
         }
     }
 
-    /// Whether it says something of the offer in a region rather than of the type.
+    /// Whether the column depends on the region.
     pub(crate) fn is_of_place(&self) -> bool {
         self.is_price()
             || self.name.starts_with("price_")
             || matches!(self.name, "region" | "availability_zones")
     }
 
-    /// Whether it holds money or its share.
+    /// Whether the column is a price, also per unit.
     pub(crate) fn is_price(&self) -> bool {
         (self.ty)() == MONEY()
     }
 }
 
-/// The column of that key.
+/// Returns the column with this key.
 pub(crate) fn find(name: &str) -> Option<&'static Column> {
     COLUMNS.iter().chain([&MEMORY_GIB]).find(|column| column.name == name)
 }
@@ -166,7 +165,7 @@ fn price(candidate: &Candidate) -> Option<Decimal> {
     candidate.offer.and_then(|offer| offer.price_per_hour)
 }
 
-/// A share of the price, as exact as a price is kept.
+/// Returns the price per unit, rounded to the 10 decimals of stored prices.
 fn share(candidate: &Candidate, per: Per) -> Option<Decimal> {
     Some(per.of(price(candidate)?, candidate.facts)?.round_dp(10).normalize())
 }
@@ -178,18 +177,18 @@ fn page_of(columns: &[&Column], candidates: &[Candidate]) -> Page {
     }
 }
 
-/// The rows with every column.
+/// Returns the rows with every column.
 pub(crate) fn page(candidates: &[Candidate]) -> Page {
     page_of(&COLUMNS.iter().collect::<Vec<_>>(), candidates)
 }
 
-/// The rows as CSV promises them.
+/// Returns the rows with the columns of CSV output.
 pub(crate) fn csv(candidates: &[Candidate]) -> Page {
     let columns: Vec<&Column> = CSV.iter().filter_map(|name| find(name)).collect();
     page_of(&columns, candidates)
 }
 
-/// A price as a person reads it: `$0.2016`, with the month beside it when it is older than 90 days.
+/// Formats a price for a table: `$0.2016`, followed by its month when it is older than 90 days.
 pub(crate) fn price_cell(amount: Option<Decimal>, candidate: &Candidate, now: Timestamp) -> String {
     let Some((amount, offer)) = amount.zip(candidate.offer) else { return "unknown".into() };
     let number = money(amount);
@@ -206,7 +205,7 @@ pub(crate) fn price_cell(amount: Option<Decimal>, candidate: &Candidate, now: Ti
     }
 }
 
-/// At most five decimals and at least two, as AWS writes prices.
+/// Formats an amount with two to five decimals, as AWS writes prices.
 fn money(amount: Decimal) -> String {
     let mut amount = amount.round_dp(5).normalize();
     if amount.scale() < 2 {
@@ -215,7 +214,7 @@ fn money(amount: Decimal) -> String {
     amount.to_string()
 }
 
-/// A value in a cell of one of our own tables.
+/// Formats a value for a table cell.
 pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::Bool(true) => "yes".into(),
@@ -230,7 +229,7 @@ pub(crate) fn plain(value: &Value) -> String {
     }
 }
 
-/// Puts values in order. What is unknown comes last, whichever way it is sorted.
+/// Compares two values. Unknown values come last in both directions.
 pub(crate) fn order(a: &Value, b: &Value, descending: bool) -> Ordering {
     match (a, b) {
         (Value::Null, Value::Null) => Ordering::Equal,
@@ -250,13 +249,12 @@ fn known_order(a: &Value, b: &Value) -> Ordering {
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
         (Value::Timestamp(a), Value::Timestamp(b)) => a.cmp(b),
         (Value::List(a), Value::List(b)) => a.len().cmp(&b.len()),
-        // A column has one type, so there is no other pair.
+        // A column has one type, so no other pair occurs.
         _ => Ordering::Equal,
     }
 }
 
-/// The order where none was asked for, and of rows that are otherwise equal: family by family, small to
-/// large.
+/// Default order, also for rows that are otherwise equal: by family, then from small to large.
 pub(crate) fn usual_order(a: &Candidate, b: &Candidate) -> Ordering {
     let key = |c: &Candidate| {
         let facts = c.facts;
@@ -272,7 +270,7 @@ mod tests {
     use crate::filter::sample;
 
     #[test]
-    fn headings_are_their_keys_in_other_letters() {
+    fn headings_have_the_words_of_their_keys() {
         for column in COLUMNS.iter().chain([&MEMORY_GIB]) {
             let words = column.heading.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
             let spelt = words.map(str::to_lowercase).collect::<Vec<_>>().join("_");
@@ -282,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_shows_its_month_when_it_is_old() {
+    fn an_old_price_shows_its_month() {
         let (facts, offers) = (sample::facts(), sample::offers());
         let offer = offers.iter().find(|offer| offer.instance_type == "m7i.xlarge").unwrap();
         let candidate = Candidate { facts: &facts[0], offer: Some(offer) };
@@ -298,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_comes_last_both_ways() {
+    fn unknown_values_come_last_in_both_directions() {
         let sorted = |descending: bool| {
             let mut values = vec![Value::Null, Value::Int(2), Value::Int(1)];
             values.sort_by(|a, b| order(a, b, descending));

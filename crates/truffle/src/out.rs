@@ -8,17 +8,17 @@ use console::Failure;
 
 use crate::shelf::{Synced, beside};
 
-/// What an answer is written to: a new file that takes its place when the answer is whole, or what can
-/// only be written straight into, such as `/dev/null` or a named pipe.
+/// The destination of an answer. A regular file is replaced when the answer is complete. Other
+/// targets, such as `/dev/null` or a named pipe, are written directly.
 pub(crate) struct Target {
-    /// Where the answer is to be, links followed.
+    /// Final path, with links resolved.
     path: PathBuf,
-    /// The file that becomes it.
+    /// Temporary file that becomes the final one; `None` for a target that is written directly.
     passing: Option<PathBuf>,
 }
 
 impl Target {
-    /// Opens what is to be written for this path.
+    /// Opens the destination and its writer. A path that cannot be written is a usage failure.
     pub(crate) fn open(path: &Path) -> Result<(Target, Box<dyn Write>), Failure> {
         let unwritten = |e| unwritten(path, e);
         let path = followed(path).map_err(unwritten)?;
@@ -31,13 +31,13 @@ impl Target {
         let file = File::create(&passing).map_err(unwritten)?;
         let target = Target { path, passing: Some(passing.clone()) };
         if let Some(there) = there {
-            // Who may read it stays as it was.
+            // The new file keeps the permissions of the old one.
             fs::set_permissions(&passing, there.permissions()).map_err(unwritten)?;
         }
         Ok((target, Box::new(Synced::new(file))))
     }
 
-    /// Puts the whole answer in its place.
+    /// Moves the complete answer to its path.
     pub(crate) fn publish(&self) -> Result<(), Failure> {
         match &self.passing {
             Some(passing) => fs::rename(passing, &self.path).map_err(|e| unwritten(&self.path, e)),
@@ -49,7 +49,7 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         if let Some(passing) = &self.passing {
-            // What was published is gone from there; what was not is of no use to anybody.
+            // After `publish` the temporary file no longer exists; before, it is incomplete.
             let _ = fs::remove_file(passing);
         }
     }
@@ -59,7 +59,7 @@ fn unwritten(path: &Path, error: io::Error) -> Failure {
     Failure::usage(format!("{} cannot be written: {error}", path.display()))
 }
 
-/// The path behind links. What is not there yet is made where the link points to, as a shell does.
+/// Resolves links. A missing file is created at the link's target, as a shell does.
 fn followed(path: &Path) -> io::Result<PathBuf> {
     match path.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(match path.read_link() {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn links_stay_links() {
+    fn links_and_permissions_are_preserved() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("real"), "before").unwrap();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_written_straight_into() {
+    fn special_files_are_written_directly() {
         let folder = tempfile::tempdir().unwrap();
         let null = folder.path().join("null");
         symlink("/dev/null", &null).unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_published_leaves_what_was_there() {
+    fn an_unpublished_answer_leaves_the_old_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("answer");
         fs::write(&path, "before").unwrap();

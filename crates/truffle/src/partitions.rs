@@ -1,4 +1,4 @@
-//! Folders of `column=value` with the files in them, as Hive, Spark and DuckDB read them.
+//! Partitioned exports: folders `column=value` with files, in the layout of Hive, Spark and DuckDB.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,13 +11,13 @@ use console::{Failure, Format, Printer};
 
 use crate::shelf::Synced;
 
-/// Folders that a partitioned export may have.
+/// Maximum number of folders of a partitioned export.
 const PARTITIONS: usize = 1024;
 
-/// Rows that a partitioned export holds in memory before the largest part of them is written.
+/// Maximum number of rows in memory; beyond it, the largest partition is written.
 const HELD: usize = 1_000_000;
 
-/// Rows by the values of the columns that part them.
+/// Writer of a partitioned export. It buffers rows by the values of the partition columns.
 pub(crate) struct Partitions<'a> {
     folder: PathBuf,
     by: &'a [String],
@@ -29,7 +29,7 @@ pub(crate) struct Partitions<'a> {
 }
 
 impl<'a> Partitions<'a> {
-    /// Parts below this new folder. The printer says which columns are kept.
+    /// Creates the folder and its writer. `printer` selects the columns to write.
     pub(crate) fn new(
         folder: &Path,
         by: &'a [String],
@@ -42,11 +42,11 @@ impl<'a> Partitions<'a> {
         Ok(Partitions { folder: folder.to_path_buf(), by, format, printer, encode, held, files })
     }
 
-    /// Takes rows; writes parts of them where too many are held.
+    /// Adds rows, and writes partitions while too many rows are in memory.
     pub(crate) fn add(&mut self, page: Page) -> Result<(), Failure> {
         let keys: Vec<usize> = self.by.iter().map(|name| key(&page, name)).collect::<Result<_, _>>()?;
         if keys.len() >= page.fields.len() {
-            return Err(Failure::usage("a partition needs at least one column that does not part"));
+            return Err(Failure::usage("--partition-by leaves no column to write"));
         }
         let kept: Vec<usize> = (0..page.fields.len()).filter(|at| !keys.contains(at)).collect();
         let fields: Vec<Field> = kept.iter().map(|at| page.fields[*at].clone()).collect();
@@ -58,20 +58,18 @@ impl<'a> Partitions<'a> {
         }
         if self.held.len() > PARTITIONS {
             let by = self.by.join(", ");
-            return Err(Failure::usage(format!(
-                "the columns {by} have more than {PARTITIONS} values together"
-            ))
-            .hint("part by a column with fewer values, such as region"));
+            return Err(Failure::usage(format!("--partition-by {by} makes more than {PARTITIONS} folders"))
+                .hint("choose a column with fewer values, such as --partition-by region"));
         }
         while self.held.values().map(|page| page.rows.len()).sum::<usize>() > HELD {
             let largest =
                 self.held.iter().max_by_key(|(_, page)| page.rows.len()).map(|(path, _)| path.clone());
-            self.write(&largest.expect("rows are held"))?;
+            self.write(&largest.expect("rows are in memory"))?;
         }
         Ok(())
     }
 
-    /// Writes the rows that are still held.
+    /// Writes the rows that are still in memory.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         let paths: Vec<PathBuf> = self.held.keys().cloned().collect();
         paths.iter().try_for_each(|path| self.write(path))
@@ -93,11 +91,11 @@ impl<'a> Partitions<'a> {
     }
 }
 
-/// What the files' names begin with.
+/// Prefix of the file names.
 const PART: &str = "part-";
 
-/// The first entry of a folder that no partitioned export would have made: only such folders may be
-/// replaced as a whole.
+/// Returns the first entry of a folder that a partitioned export does not write. A folder with such
+/// an entry must not be replaced.
 pub(crate) fn stranger(folder: &Path) -> io::Result<Option<PathBuf>> {
     foreign(folder, false)
 }
@@ -128,12 +126,12 @@ fn unwritten(path: &Path, error: io::Error) -> Failure {
 fn key(page: &Page, name: &str) -> Result<usize, Failure> {
     page.position(name).ok_or_else(|| {
         let names: Vec<&str> = page.fields.iter().map(|f| f.name.as_str()).collect();
-        Failure::usage(format!("there is no column \"{name}\" to part by"))
-            .hint(format!("the columns are {}", names.join(", ")))
+        Failure::usage(format!("--partition-by: unknown column \"{name}\""))
+            .hint(format!("columns: {}", names.join(", ")))
     })
 }
 
-/// A column and its value as a folder's name.
+/// Formats a column and its value as a folder name.
 fn folder_name(column: &str, value: &Value) -> String {
     let value = match value {
         Value::Null => "__HIVE_DEFAULT_PARTITION__".into(),
@@ -143,7 +141,7 @@ fn folder_name(column: &str, value: &Value) -> String {
     format!("{}={value}", escaped(column))
 }
 
-/// Hive's escapes. No slash is left in a column's name or value, so nothing leaves the folder.
+/// Escapes text as Hive does. No slash remains, so no path leaves the folder.
 fn escaped(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_. ".contains(&byte);
     text.bytes()
@@ -156,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_and_values_as_folder_names() {
+    fn folder_names_are_escaped() {
         let check = |column: &str, value: Value, expected: &str| {
             assert_eq!(folder_name(column, &value), expected);
         };
@@ -169,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_an_export_makes_is_known() {
+    fn finds_files_that_no_export_wrote() {
         let check = |paths: &[&str], expected: Option<&str>| {
             let folder = tempfile::tempdir().unwrap();
             for path in paths {

@@ -1,5 +1,4 @@
-//! Where and when an answer is from: the regions that were asked for, what is offered there, and how old
-//! the data is.
+//! The scope of an answer: the requested regions, their offers, and the age of the data.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +12,13 @@ use domain::Timestamp;
 use crate::Ports;
 use crate::offer::{self, Offer, Source};
 
-/// Operating systems that prices are kept for.
+/// Operating systems with prices.
 const SYSTEMS: [&str; 6] = ["linux", "rhel", "rhel-ha", "suse", "ubuntu-pro", "windows"];
 
-/// Regions, and the operating system of prices.
+/// Regions, and operating system of the prices.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PlaceArgs {
-    /// Regions joined by commas, or all
+    /// Regions, separated by commas, or all
     #[arg(long, value_name = "REGION", value_delimiter = ',', help_heading = "Place")]
     pub region: Vec<String>,
     /// Operating system of the prices
@@ -28,7 +27,7 @@ pub struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    /// The regions of the flags and of `named`, joined by commas; `otherwise` when there are none.
+    /// Returns the regions of the flags and `named`, joined by commas, or `otherwise` without any.
     pub(crate) fn regions(&self, named: &[String], otherwise: &str) -> String {
         let regions: Vec<&str> = self.region.iter().chain(named).map(|region| region.trim()).collect();
         match regions.as_slice() {
@@ -38,7 +37,7 @@ impl PlaceArgs {
         }
     }
 
-    /// Asks ahead for whatever an answer about types in these regions is made of.
+    /// Prefetches the data for an answer about types in these regions.
     pub(crate) fn ask_ahead(&self, ports: &Ports, regions: &str) {
         ports.ask_ahead(&[
             ("instance/facts", &[]),
@@ -48,8 +47,10 @@ impl PlaceArgs {
         ]);
     }
 
-    /// What is offered in these regions. Says which of them nobody could look into. One that does not
-    /// exist is a usage failure; when nobody could look into any, there is no answer to be had.
+    /// Returns the offers in these regions, and notes regions without collected offerings.
+    ///
+    /// Errors: a usage failure for an unknown region; a data failure when there are no offers and
+    /// offerings of a region were not collected.
     pub(crate) fn offers(
         &self,
         ports: &Ports,
@@ -65,13 +66,16 @@ impl PlaceArgs {
         if offers.is_empty() {
             return Err(Failure::new(Kind::Data, what).hint(KNOWN));
         }
-        printer.note(&format!("{what}: {KNOWN}"));
+        printer.note(&format!("{what}; {KNOWN}"));
         Ok(offers)
     }
 
-    /// What is offered in these regions, and how many of them a type must be offered in to be offered
-    /// everywhere. Where one that was named could not be looked into, nobody can tell; of all regions,
-    /// those that are known count.
+    /// Returns the offers in these regions, and the number of regions that must offer a type so
+    /// that it counts as offered in all of them. With `all`, only regions with collected offerings
+    /// count.
+    ///
+    /// Errors: those of `offers`, and a data failure when the offerings of a named region were not
+    /// collected.
     pub(crate) fn offers_everywhere(
         &self,
         ports: &Ports,
@@ -86,14 +90,14 @@ impl PlaceArgs {
         } else if unseen.is_empty() {
             regions.split(',').collect::<BTreeSet<_>>().len()
         } else {
-            let what = format!("{what}, so nobody can tell what is offered in every one of {regions}");
+            let what = format!("{what}, which --in-all-regions needs for {regions}");
             return Err(Failure::new(Kind::Data, what).hint(KNOWN));
         };
         if offers.is_empty() && !unseen.is_empty() {
             return Err(Failure::new(Kind::Data, what).hint(KNOWN));
         }
         if !unseen.is_empty() {
-            printer.note(&format!("{what}; the other {counted} count: {KNOWN}"));
+            printer.note(&format!("{what}; regions compared: {counted}; {KNOWN}"));
         }
         Ok((offers, counted))
     }
@@ -105,10 +109,10 @@ impl PlaceArgs {
         Ok(offer::offers(zones, prices))
     }
 
-    /// Says which region was taken when nobody named one, and that a system has no prices.
+    /// Notes the default region when none was requested, and an operating system without prices.
     pub(crate) fn note(&self, offers: &[Offer], named: bool, ports: &Ports, printer: &mut Printer) {
         if !offers.is_empty() && offers.iter().all(|offer| offer.price_per_hour.is_none()) {
-            printer.note(&format!("no on-demand price for {} is known there", self.os));
+            printer.note(&format!("no on-demand price for {} is known in these regions", self.os));
         }
         if named || !self.region.is_empty() {
             return;
@@ -118,27 +122,27 @@ impl PlaceArgs {
             Origin::Default => String::new(),
             origin => format!(" ({origin})"),
         };
-        printer.note(&format!("region {}{why}; --region takes others, or all", region.value));
+        printer.note(&format!("region {}{why}; --region selects others, or all", region.value));
     }
 }
 
-/// What tells more of regions that nobody could look into.
-const KNOWN: &str = "truffle regions shows what is known of each region";
+/// Hint for regions without collected offerings.
+const KNOWN: &str = "truffle regions lists the data collected for each region";
 
 fn not_known(unseen: &[String], asked: &str) -> String {
     match unseen {
-        [one] => format!("what is offered in {one} is not known"),
-        some if asked == "all" => format!("what is offered in {} regions is not known", some.len()),
-        some => format!("what is offered in {} is not known", some.join(", ")),
+        [one] => format!("no offerings collected for {one}"),
+        some if asked == "all" => format!("no offerings collected for {} regions", some.len()),
+        some => format!("no offerings collected for {}", some.join(", ")),
     }
 }
 
-/// How many regions somebody has looked into.
+/// Returns the number of regions with collected offerings.
 fn looked_into(ports: &Ports) -> Result<usize, Failure> {
     Ok(regions(ports)?.iter().filter(|row| row.instance_types.is_some()).count())
 }
 
-/// The regions among those asked for whose offerings nobody could look at.
+/// Returns the requested regions without collected offerings. An unknown region is a usage failure.
 fn unseen(ports: &Ports, asked: &str, offers: &[Offer]) -> Result<Vec<String>, Failure> {
     let with_zones = offers.iter().filter(|offer| !offer.az_ids.is_empty());
     let offered: BTreeSet<&str> = with_zones.map(|offer| offer.region.as_str()).collect();
@@ -154,42 +158,42 @@ fn unseen(ports: &Ports, asked: &str, offers: &[Offer]) -> Result<Vec<String>, F
     Ok(unseen.filter(|region| asked == "all" || empty.contains(&region.as_str())).collect())
 }
 
-/// A region that does not exist is a slip of the keyboard.
+/// Refuses unknown regions, with a suggestion.
 pub(crate) fn check_regions(names: &[&str], known: &[RegionRow]) -> Result<(), Failure> {
     match names.iter().find(|name| !known.iter().any(|row| row.region == **name)) {
         None => Ok(()),
         Some(name) => {
             let near = did_you_mean(name, known.iter().map(|row| row.region.as_str()));
-            Err(Failure::usage(format!("there is no region \"{name}\"{near}"))
-                .hint("truffle regions lists them"))
+            Err(Failure::usage(format!("unknown region \"{name}\"{near}"))
+                .hint("truffle regions lists the regions"))
         }
     }
 }
 
-/// The regions.
+/// Returns every known region.
 pub(crate) fn regions(ports: &Ports) -> Result<Vec<RegionRow>, Failure> {
     rows(ports.answer("region/list", &[])?)
 }
 
-/// What is known of every instance type. That nothing was known yet is not the same as that there was nothing.
+/// Returns the facts of every instance type. Without any facts, it is a data failure.
 pub(crate) fn facts(ports: &Ports) -> Result<Vec<TypeFacts>, Failure> {
     let facts: Vec<TypeFacts> = rows(ports.answer("instance/facts", &[])?)?;
     if facts.is_empty() {
-        return Err(Failure::new(Kind::Data, format!("no instance types are known as of {}", ports.as_of))
-            .hint("truffle status says of when there is data; a later --as-of may do"));
+        return Err(Failure::new(Kind::Data, format!("no instance types collected as of {}", ports.as_of))
+            .hint("choose a later --as-of; truffle status shows the age of the data"));
     }
     Ok(facts)
 }
 
-/// The facts of one type; an unknown one is a usage failure.
+/// Returns the facts of one type. An unknown name is a usage failure.
 pub(crate) fn fact<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFacts, Failure> {
     facts.iter().find(|t| t.instance_type == name).ok_or_else(|| {
         let near = did_you_mean(name, facts.iter().map(|t| t.instance_type.as_str()));
         let hint = match facts.iter().any(|t| t.family == name) {
             true => format!("it is a family: truffle search '{name}.*' lists its types"),
-            false => "truffle search lists the types there are".into(),
+            false => "truffle search lists the instance types".into(),
         };
-        Failure::usage(format!("there is no instance type \"{name}\"{near}")).hint(hint)
+        Failure::usage(format!("unknown instance type \"{name}\"{near}")).hint(hint)
     })
 }
 
@@ -197,13 +201,13 @@ fn rows<R: Row>(page: Page) -> Result<Vec<R>, Failure> {
     R::read_all(page).map_err(|error| Failure::broken(error.to_string()))
 }
 
-/// Where the data of these regions is from, and of when.
+/// Returns the sources of the data of these regions.
 pub(crate) fn sources(ports: &Ports, regions: &str) -> Result<Vec<Source>, Failure> {
     let runs: Vec<Run> = rows(ports.answer("data/runs", &[("scopes", regions)])?)?;
     Ok(offer::sources(&runs))
 }
 
-/// Says on stderr how old the data of these datasets is in these regions, source by source.
+/// Prints the age of these datasets in these regions by source, and the number of gaps.
 pub(crate) fn note_ages(
     ports: &Ports,
     printer: &mut Printer,
@@ -218,15 +222,15 @@ pub(crate) fn note_ages(
     printer.note(&ages(&sources, now));
     let gaps: usize = sources.iter().map(|source| source.gaps.len()).sum();
     if gaps > 0 {
-        printer.note(&format!("{gaps} gaps in it: truffle query data/runs names what could not be seen"));
+        printer.note(&format!("data gaps: {gaps}; truffle query data/runs lists them"));
     }
     Ok(())
 }
 
-/// How old the data is, source by source: "data: price from a (20 months old), b (33 months old)".
+/// Formats the age of the data by source: "data: price from a (20 months old), b (33 months old)".
 fn ages(sources: &[Source], now: Timestamp) -> String {
     if sources.is_empty() {
-        return "data: none was collected".into();
+        return "data: not collected yet".into();
     }
     let mut datasets: Vec<(&str, Vec<String>)> = Vec::new();
     for source in sources {
@@ -251,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_are_said_source_by_source() {
+    fn ages_are_listed_by_source() {
         let check = |sources: &[(&str, &str, &str)], expected: &str| {
             let sources: Vec<Source> = sources
                 .iter()
@@ -267,7 +271,7 @@ mod tests {
                 .collect();
             assert_eq!(ages(&sources, "2026-11-23T12:00:00Z".parse().unwrap()), expected);
         };
-        check(&[], "data: none was collected");
+        check(&[], "data: not collected yet");
         check(
             &[
                 ("offering", "a", "2026-11-23T00:00:00Z"),

@@ -6,7 +6,7 @@ use catalog::{Page, Question, Value, question};
 use console::{Failure, Kind, Settings};
 use domain::Timestamp;
 
-/// What a command of truffle has to work with.
+/// Ports and settings of a command.
 pub struct Ports<'a> {
     /// The warehouse.
     pub ask: &'a dyn Ask,
@@ -14,14 +14,14 @@ pub struct Ports<'a> {
     pub encode: &'a dyn Encode,
     /// The settings of this run.
     pub settings: &'a Settings,
-    /// The instant that answers are about; `now` unless `--as-of` says otherwise.
+    /// The instant of the answers: `--as-of`, or `now` without it.
     pub as_of: Timestamp,
-    /// Answers that are there before they are asked for.
+    /// Prefetched answers.
     ahead: RefCell<Vec<(Bound, Page)>>,
 }
 
 impl<'a> Ports<'a> {
-    /// What a command works with.
+    /// Creates the ports, without prefetched answers.
     pub fn new(
         ask: &'a dyn Ask,
         encode: &'a dyn Encode,
@@ -31,8 +31,9 @@ impl<'a> Ports<'a> {
         Ports { ask, encode, settings, as_of, ahead: RefCell::default() }
     }
 
-    /// Asks questions whose answers will be wanted, each by [`Ports::answer`]: the longest first, and the others beside
-    /// it. One that fails is asked again there, where its failure is said.
+    /// Prefetches answers for later calls of [`Ports::answer`]. The slowest question comes first;
+    /// the others run beside it. A question that fails is asked again by `answer`, which reports
+    /// the failure.
     pub(crate) fn ask_ahead(&self, asked: &[(&str, &[(&str, &str)])]) {
         let bound = asked.iter().filter_map(|(name, given)| self.bind(name, given).ok()).collect::<Vec<_>>();
         let answers = self.ask.ask_all(&bound);
@@ -40,7 +41,7 @@ impl<'a> Ports<'a> {
         self.ahead.borrow_mut().extend(known);
     }
 
-    /// Asks one of our own questions. `$as_of` is bound here; `given` are the other parameters as text.
+    /// Answers a named question. `given` contains the parameters as text, except `$as_of`.
     pub(crate) fn answer(&self, name: &str, given: &[(&str, &str)]) -> Result<Page, Failure> {
         let (question, values) = self.bind(name, given)?;
         let mut ahead = self.ahead.borrow_mut();
@@ -52,7 +53,7 @@ impl<'a> Ports<'a> {
     }
 
     fn bind(&self, name: &str, given: &[(&str, &str)]) -> Result<Bound, Failure> {
-        let question = question(name).expect("programs ask questions that are there");
+        let question = question(name).expect("the question is in the catalog");
         let mut texts: Vec<(String, String)> =
             given.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
         if question.params().iter().any(|param| param.name == "as_of") {
@@ -62,28 +63,28 @@ impl<'a> Ports<'a> {
         Ok((question, values))
     }
 
-    /// Asks a question with values that are bound already.
+    /// Answers a question with bound values.
     pub(crate) fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, Failure> {
         self.ask.ask(question, values).map_err(|error| failure(error, &self.settings.lake.value))
     }
 }
 
-/// What went wrong at the warehouse's door, with what to do about it.
+/// Converts an error of the warehouse into a failure with a hint.
 pub fn failure(error: AskError, lake: &Path) -> Failure {
     let text = error.to_string();
     match error {
         AskError::BadSql(_) => Failure::usage(text)
-            .hint("truffle schema lists the tables and columns, truffle query --help what can run"),
+            .hint("truffle schema lists the tables and columns, truffle query --help the allowed statements"),
         AskError::Refused(_) => Failure::new(Kind::Refused, text)
-            .hint("truffle query --help says what can run; truffle export writes a result to a file"),
-        AskError::TimedOut(_) => Failure::new(Kind::Refused, text).hint("--timeout 10m gives it longer"),
-        AskError::OutOfMemory(_) => Failure::new(Kind::Refused, text).hint("--memory 8GiB gives it more"),
+            .hint("truffle query --help lists the allowed statements, truffle export writes result files"),
+        AskError::TimedOut(_) => Failure::new(Kind::Refused, text).hint("--timeout 10m raises the limit"),
+        AskError::OutOfMemory(_) => Failure::new(Kind::Refused, text).hint("--memory 8GiB raises the limit"),
         AskError::Interrupted => Failure::new(Kind::Interrupted, text),
         AskError::Newer { .. } => {
-            Failure::new(Kind::Data, text).hint("upgrade mycelium, or name another lake with --lake")
+            Failure::new(Kind::Data, text).hint("upgrade mycelium, or choose another lake with --lake")
         }
         AskError::Lake(_) => Failure::new(Kind::Data, text)
-            .hint(format!("look at {}, or name another lake with --lake", lake.display())),
+            .hint(format!("inspect {}, or choose another lake with --lake", lake.display())),
         AskError::Failed(_) => Failure::broken(text),
     }
 }

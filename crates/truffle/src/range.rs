@@ -1,16 +1,16 @@
-//! Ranges as people write them: `4..16`, `4..`, `..16`, `4`. Both ends are inside.
+//! Ranges in text form: `4..16`, `4..`, `..16`, `4`. Both ends are included.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A range with both ends inside. At least one end is there, and the lower is not above the upper.
+/// A range that includes its ends. It has at least one end, and the lower is not above the upper.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range<T> {
     low: Option<T>,
     high: Option<T>,
 }
 
-/// A range that could not be read. The text is a lowercase fragment with an example.
+/// A text that is not a range. The message is a lowercase fragment with an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RangeError(String);
 
@@ -22,45 +22,45 @@ impl fmt::Display for RangeError {
 
 impl std::error::Error for RangeError {}
 
-/// What may stand at the end of a range. Its `Display` is read back by `read` as the same value.
+/// The type of the ends of a range. `read` returns the same value for a value's `Display` text.
 pub trait Bound: Copy + PartialOrd + fmt::Display {
-    /// What it is called, in the plural.
+    /// Name in the plural, for messages.
     const PLURAL: &'static str;
-    /// A range of it, for the error's example.
+    /// Examples of a range, for messages.
     const EXAMPLE: &'static str;
-    /// Reads one end; `None` when it is not one.
+    /// Reads one end; `None` when the text is not a value.
     fn read(text: &str) -> Option<Self>;
-    /// As a number, in the unit of the fact that it is compared with.
+    /// Converts to the unit of the fact that the value is compared with.
     fn number(self) -> f64;
 }
 
 impl<T: Bound> Range<T> {
-    /// Exactly one value.
+    /// Returns a range of exactly one value.
     pub fn exactly(value: T) -> Range<T> {
         Range { low: Some(value), high: Some(value) }
     }
 
-    /// That value or more.
+    /// Returns the range from `value` upwards.
     pub fn at_least(value: T) -> Range<T> {
         Range { low: Some(value), high: None }
     }
 
-    /// From one value to another; `None` when the first is above the second.
+    /// Returns the range between two values; `None` when `low` is above `high`.
     pub fn between(low: T, high: T) -> Option<Range<T>> {
         (low <= high).then_some(Range { low: Some(low), high: Some(high) })
     }
 
-    /// Whether the value lies inside.
+    /// Whether the value is in the range.
     pub fn contains(&self, value: T) -> bool {
         self.low.is_none_or(|low| low <= value) && self.high.is_none_or(|high| value <= high)
     }
 
-    /// The value, when there is only one inside.
+    /// Returns the value of a range of exactly one value.
     pub fn single(&self) -> Option<T> {
         self.low.filter(|low| self.high == Some(*low))
     }
 
-    /// The end that a value outside is nearest to; the value itself when it lies inside.
+    /// Returns the value in the range that is nearest to `value`.
     pub fn nearest(&self, value: T) -> T {
         match (self.low, self.high) {
             (Some(low), _) if value < low => low,
@@ -69,14 +69,15 @@ impl<T: Bound> Range<T> {
         }
     }
 
-    /// The same range as plain numbers.
+    /// Converts the range to plain numbers.
     pub fn numbers(&self) -> Range<f64> {
         Range { low: self.low.map(T::number), high: self.high.map(T::number) }
     }
 }
 
 impl Range<f64> {
-    /// In words, each end shown by `show`: "4", "at least 4", "at most 16", "4 to 16".
+    /// Describes the range, each end formatted by `show`:
+    /// "4", "at least 4", "at most 16", "4 to 16".
     pub fn in_words(&self, show: impl Fn(f64) -> String) -> String {
         match (self.low, self.high) {
             (Some(low), Some(high)) if low == high => show(low),
@@ -135,7 +136,7 @@ impl Bound for i64 {
     const EXAMPLE: &'static str = "4..16, 4.., ..16 or 4";
 
     fn read(text: &str) -> Option<i64> {
-        // No sign: nothing that is counted here is negative.
+        // No sign: a count is never negative.
         text.parse().ok().filter(|_| digits(text))
     }
 
@@ -159,7 +160,7 @@ impl Bound for f64 {
     }
 }
 
-/// A memory size in MiB, written `64GiB`, `512MiB`, `1.5TiB`; a bare number is GiB.
+/// A memory size in MiB, written `64GiB`, `512MiB`, `1.5TiB`; a number without a unit is GiB.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Memory(f64);
 
@@ -178,7 +179,7 @@ impl Bound for Memory {
 
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Only whole GiB: dividing anything else would not come back as the same number.
+        // Only whole GiB: any other quotient would not read back as the same number.
         if self.0 % 1024.0 == 0.0 && self.0 < 1e15 {
             write!(f, "{}GiB", self.0 / 1024.0)
         } else {
@@ -187,7 +188,7 @@ impl fmt::Display for Memory {
     }
 }
 
-/// GiB of memory for each vCPU, written `1:4` (one vCPU to 4 GiB).
+/// GiB of memory per vCPU, written `1:4` (1 vCPU to 4 GiB).
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Ratio(f64);
 
@@ -198,9 +199,9 @@ impl Bound for Ratio {
     fn read(text: &str) -> Option<Ratio> {
         let (vcpus, gib) = text.split_once(':')?;
         let (vcpus, gib) = (f64::read(vcpus.trim())?, f64::read(gib.trim())?);
-        // Two decimals, as the fact that it is compared with: 1:1.333 finds 3 vCPUs with 4 GiB.
+        // Two decimals, like the fact that it is compared with: 1:1.333 matches 3 vCPUs, 4 GiB.
         let ratio = (gib / vcpus * 100.0).round() / 100.0;
-        // Beyond a billion, two decimals are more than a double holds.
+        // Above a billion, an f64 cannot represent two decimals.
         (vcpus > 0.0 && ratio < 1e9).then_some(Ratio(ratio))
     }
 
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers() {
+    fn reads_ranges_of_whole_numbers() {
         check::<i64>("4..16", Ok("4..16"));
         check::<i64>("4..", Ok("4.."));
         check::<i64>("..16", Ok("..16"));
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_memory_and_ratios() {
+    fn reads_ranges_of_numbers_memory_and_ratios() {
         check::<f64>("2.5..10", Ok("2.5..10"));
         check::<f64>("..8.0", Ok("..8"));
         for bad in ["nan", "inf", "1e3", ".5", "5.", "1.2.3", "1...3"] {
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_are_inside() {
+    fn both_ends_are_included() {
         let check = |range: &str, inside: &[i64], outside: &[i64]| {
             let range: Range<i64> = range.parse().unwrap();
             assert!(inside.iter().all(|n| range.contains(*n)), "{range}");
@@ -277,7 +278,7 @@ mod tests {
 
     fn survives<T: Bound>(text: &str) {
         if let Ok(range) = text.parse::<Range<T>>() {
-            let again: Range<T> = range.to_string().parse().expect("what was shown is read");
+            let again: Range<T> = range.to_string().parse().expect("a displayed range can be read");
             assert_eq!(again.to_string(), range.to_string(), "{text}");
             assert_eq!(again.numbers(), range.numbers(), "{text}");
         }
@@ -285,7 +286,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_the_same_again_or_refused(text in "\\PC{0,12}|[0-9.: gGmMtTiIbB]{0,16}") {
+        fn any_text_round_trips_or_is_refused(text in "\\PC{0,12}|[0-9.: gGmMtTiIbB]{0,16}") {
             survives::<i64>(&text);
             survives::<f64>(&text);
             survives::<Memory>(&text);

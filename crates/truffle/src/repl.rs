@@ -1,4 +1,4 @@
-//! The shell of `truffle query`.
+//! The interactive shell of `truffle query`.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -15,23 +15,23 @@ use crate::commands::query::{MORE, QueryArgs, interruptible, say_ended, stream};
 use crate::commands::schema::{SchemaArgs, run_schema};
 
 const HELP: &str = "\
-A statement ends with ; and may take several lines. Ctrl-C stops a running query, Ctrl-D leaves.
-.tables          the tables
-.schema TABLE    the columns of a table
-.questions       the named questions (truffle query NAME asks one)
-.timing          say how long each statement took, or stop saying so
-.quit            leave";
+A statement ends with ; and may span several lines. Ctrl-C stops a running query, Ctrl-D exits.
+.tables          list the tables
+.schema TABLE    list the columns of a table
+.questions       list the named questions (truffle query NAME runs one)
+.timing          turn the elapsed time of each statement on or off
+.quit            exit";
 
-/// Opens the shell and stays until the user leaves.
+/// Runs the shell until the user exits.
 pub(crate) fn run(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     let stop = interruptible()?;
     let mut editor: Editor<Lines, FileHistory> =
         Editor::new().map_err(|e| Failure::broken(format!("the terminal cannot be read: {e}")))?;
     editor.set_helper(Some(Lines));
     let history = history_file(ports);
-    // No history yet, or one that cannot be read: the shell works without.
+    // The shell works without a history file.
     let _ = editor.load_history(&history);
-    printer.note("SQL over the warehouse; .help tells more, Ctrl-D leaves");
+    printer.note("SQL shell of the warehouse; .help lists the commands, Ctrl-D exits");
     let mut timing = args.timing;
     loop {
         match editor.readline("truffle> ") {
@@ -84,9 +84,7 @@ fn one(
             printer.note(if *timing { "timing is on" } else { "timing is off" });
         }
         (word, _) if word.starts_with('.') => {
-            return Err(
-                Failure::usage(format!("there is no command {word}")).hint(".help lists the commands")
-            );
+            return Err(Failure::usage(format!("unknown command {word}")).hint(".help lists the commands"));
         }
         _ => {
             let ended = stream(&args.bounds.query(line, args.limit), stop, ports, printer)?;
@@ -104,15 +102,15 @@ fn history_file(ports: &Ports<'_>) -> PathBuf {
 }
 
 fn save_history(editor: &mut Editor<Lines, FileHistory>, path: &PathBuf, printer: &mut Printer) {
-    let folder = path.parent().expect("the history stands in the configuration folder");
+    let folder = path.parent().expect("the history is in the configuration folder");
     let saved = crate::shelf::make_folder(folder).map_err(|e| e.to_string());
     let saved = saved.and_then(|()| editor.save_history(path).map_err(|e| e.to_string()));
     if let Err(error) = saved {
-        printer.note(&format!("the history was not kept: {error}"));
+        printer.note(&format!("the history was not saved: {error}"));
     }
 }
 
-/// Reads lines until a statement ends with a semicolon; a line that begins with a dot is a command.
+/// Reads lines until a statement ends with a semicolon. A line that begins with a dot is a command.
 #[derive(Completer, Helper, Highlighter, Hinter)]
 struct Lines;
 

@@ -14,7 +14,8 @@ use crate::out::Target;
 use crate::shelf::{self, SavedSearch, Shelf};
 use crate::{Command, Ports, TruffleArgs};
 
-/// What truffle is handed from outside: doors that it opens only when a command needs them.
+/// The environment of a run, supplied by the executable. The warehouse opens only when a command
+/// needs it.
 pub struct Doors<'a> {
     /// Opens the warehouse.
     pub open: &'a dyn Fn() -> Result<Box<dyn Ask>, AskError>,
@@ -22,7 +23,7 @@ pub struct Doors<'a> {
     pub encode: &'a dyn Encode,
     /// The settings of this run.
     pub settings: &'a Settings,
-    /// What is behind stdout and stderr.
+    /// Properties of stdout and stderr.
     pub screen: Screen,
     /// The version to print.
     pub version: &'a str,
@@ -30,21 +31,21 @@ pub struct Doors<'a> {
     pub completions: &'a dyn Fn(crate::Shell, &mut dyn Write) -> io::Result<()>,
 }
 
-/// Runs truffle. The answer goes to standard output or to the file of `--out`, and talk to standard
-/// error; a failure is for the caller to say.
+/// Runs truffle. The answer goes to standard output or to the file of `--out`, notes go to standard
+/// error. A failure is returned, not printed.
 pub fn run(args: &TruffleArgs, doors: &Doors<'_>, now: Timestamp) -> Result<Exit, Failure> {
     refuse_idle(args)?;
     let Some(path) = &args.common.out else {
         return answer(args, doors, Box::new(io::stdout()), doors.screen, now);
     };
-    // The file appears when it is whole: an answer that fails leaves what was there.
+    // The file is replaced only by a complete answer; a failure leaves the old file.
     let (target, file) = Target::open(path)?;
     let exit = answer(args, doors, file, doors.screen.to_file(), now)?;
     target.publish()?;
     Ok(exit)
 }
 
-/// A flag that would do nothing is a mistake, and is said before anything runs.
+/// Refuses flags without effect, before anything runs.
 fn refuse_idle(args: &TruffleArgs) -> Result<(), Failure> {
     let common = &args.common;
     let script = matches!(args.command, Command::Completions { .. });
@@ -54,7 +55,7 @@ fn refuse_idle(args: &TruffleArgs) -> Result<(), Failure> {
         _ => false,
     };
     let export = matches!(args.command, Command::Export(_));
-    // Whether query and export ask one of our own questions is seen when their statement is read.
+    // `query` and `export` check this themselves, because it depends on their statement.
     let timeless_command = match &args.command {
         Command::Query(query) => query.list,
         Command::Saved(saved) => saved.name.is_none(),
@@ -76,15 +77,15 @@ fn refuse_idle(args: &TruffleArgs) -> Result<(), Failure> {
     }
 }
 
-/// The failure of a flag that would do nothing.
+/// Returns the failure for a flag without effect.
 pub(crate) fn idle(flag: &str) -> Failure {
-    Failure::usage(format!("{flag} has no meaning here"))
+    Failure::usage(format!("{flag} has no effect here"))
 }
 
-/// The failure of `--as-of` where no question of ours is asked.
+/// Returns the failure for `--as-of` without a named question.
 pub(crate) fn timeless() -> Failure {
-    Failure::usage("--as-of has no meaning here: it is for truffle's own questions")
-        .hint("the tables whose names end in _history have valid_from and valid_until")
+    Failure::usage("--as-of has no effect here: it applies only to truffle's own questions")
+        .hint("filter a table that ends in _history by valid_from and valid_until")
 }
 
 fn answer(
@@ -101,7 +102,7 @@ fn answer(
     Ok(done)
 }
 
-/// The format that was asked for; of a file without `-o`, the one that its name ends in.
+/// Returns the requested format; for `--out` without `-o`, the format of the file extension.
 fn format(args: &TruffleArgs, settings: &Settings) -> Format {
     let ending =
         args.common.out.as_ref().and_then(|path| path.extension()).and_then(|ending| ending.to_str());
@@ -131,9 +132,9 @@ fn dispatch(
         None => now,
         Some(text) => domain::parse_until(text).ok_or_else(|| {
             Failure::usage(format!(
-                "\"{text}\" is not a day such as 2025-03-02 or an instant such as 2025-03-02T12:00:00Z"
+                "--as-of \"{text}\" is neither a day (2025-03-02) nor an instant (2025-03-02T12:00:00Z)"
             ))
-            .hint("truffle query data/runs lists the instants there is data of")
+            .hint("truffle query data/runs lists the instants of the data")
         })?,
     };
     let unasked = |error| crate::failure(error, &doors.settings.lake.value);
@@ -141,14 +142,15 @@ fn dispatch(
     if matches!(&args.command, Command::Export(export) if export.redact) {
         ask.redact(&shelf::redaction_key(&doors.settings.config)?).map_err(unasked)?;
     }
-    // The process ends with the answer, and the kernel frees what DuckDB holds faster than DuckDB does.
+    // The process exits after the answer, and the kernel frees DuckDB's memory faster than DuckDB
+    // does.
     let ask = ManuallyDrop::new(ask);
     let ports = Ports::new(ask.as_ref(), doors.encode, doors.settings, as_of);
     let lake = &doors.settings.lake;
     if lake.origin != Origin::Default && ports.ask.place().lake.is_none() {
         let path = lake.value.display();
         printer.note(&format!(
-            "there is no lake at {path} ({}): answering from the seed data alone",
+            "there is no lake at {path} ({}): answers come from the seed data only",
             lake.origin
         ));
     }
@@ -181,19 +183,20 @@ fn version(doors: &Doors<'_>, columns: bool, printer: &mut Printer) -> Result<Ex
     Ok(Exit::Done)
 }
 
-/// Names of every instance type that the warehouse knows, for completions.
+/// Returns the names of all instance types in the warehouse, for completions.
 pub fn type_names(ask: &dyn Ask, now: Timestamp) -> Vec<String> {
     names(ask, "instance/facts", now)
 }
 
-/// Names of every region that the warehouse knows, for completions.
+/// Returns the names of all regions in the warehouse, for completions.
 pub fn region_names(ask: &dyn Ask, now: Timestamp) -> Vec<String> {
     names(ask, "region/list", now)
 }
 
-/// The first column of a question's answer; a completion never fails.
+/// Returns the first column of a question's answer. A failure returns no names, because a
+/// completion has no place for an error.
 fn names(ask: &dyn Ask, name: &str, now: Timestamp) -> Vec<String> {
-    let question = catalog::question(name).expect("programs ask questions that are there");
+    let question = catalog::question(name).expect("the question is in the catalog");
     let page = question.bind(&[], now).ok().and_then(|values| ask.ask(question, &values).ok());
     let text = |row: &Vec<Value>| match row.first() {
         Some(Value::Text(text)) => Some(text.clone()),
@@ -202,13 +205,13 @@ fn names(ask: &dyn Ask, name: &str, now: Timestamp) -> Vec<String> {
     page.map(|page| page.rows.iter().filter_map(text).collect()).unwrap_or_default()
 }
 
-/// Names of the saved searches, for completions.
+/// Returns the names of the saved searches, for completions.
 pub fn saved_names(config: &Path) -> Vec<String> {
     let all = Shelf::searches(config).read::<SavedSearch>();
     all.map(|all| all.into_keys().collect()).unwrap_or_default()
 }
 
-/// Names of the columns that search prints, for completions.
+/// Returns the names of the columns of search, for completions.
 pub fn column_names() -> Vec<String> {
     crate::offered::COLUMNS.iter().map(|column| column.name.to_string()).collect()
 }

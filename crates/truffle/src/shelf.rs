@@ -1,4 +1,4 @@
-//! The user's own small files: saved searches and bookmarks.
+//! The user's own files: saved searches and bookmarks.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -10,19 +10,19 @@ use console::Failure;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A saved search: the words and flags as they were typed.
+/// A saved search: its words and flags, as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SavedSearch {
-    /// What comes after `truffle search`.
+    /// Arguments of `truffle search`.
     pub(crate) arguments: Vec<String>,
 }
 
 /// A bookmarked instance type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bookmark {
-    /// Why it is kept, in the user's words; may be empty.
+    /// The user's note; may be empty.
     pub(crate) note: String,
-    /// When it was kept, RFC 3339.
+    /// When the bookmark was added, RFC 3339.
     pub(crate) added_at: String,
 }
 
@@ -32,17 +32,17 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// The saved searches.
+    /// Returns the file of saved searches.
     pub(crate) fn searches(config: &Path) -> Shelf {
         Shelf { path: config.join("saved.toml") }
     }
 
-    /// The bookmarks.
+    /// Returns the file of bookmarks.
     pub(crate) fn bookmarks(config: &Path) -> Shelf {
         Shelf { path: config.join("bookmarks.toml") }
     }
 
-    /// All entries by name; none when nothing was ever kept.
+    /// Reads all entries by name. Without a file there are no entries.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, Failure> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
@@ -51,13 +51,13 @@ impl Shelf {
         };
         toml::from_str(&text).map_err(|error| {
             Failure::usage(format!("{} cannot be read: {}", self.path.display(), error.message()))
-                .hint("mend the file, or move it away")
+                .hint("repair the file, or move it away")
         })
     }
 
-    /// Changes the entries: reads, changes and writes under a lock, so that nothing another process
-    /// keeps at the same time is lost. A change that fails writes nothing. Says what the file holds
-    /// afterwards, read back.
+    /// Changes the entries: reads, changes and writes them under a lock, so that concurrent
+    /// processes lose no entry. A change that fails writes nothing. Returns the entries, read back
+    /// from the file.
     pub(crate) fn change<T>(
         &self,
         change: impl FnOnce(&mut BTreeMap<String, T>) -> Result<(), Failure>,
@@ -65,7 +65,7 @@ impl Shelf {
     where
         T: Serialize + DeserializeOwned,
     {
-        let folder = self.path.parent().expect("a shelf stands in a folder");
+        let folder = self.path.parent().expect("the file is in a folder");
         make_folder(folder).map_err(|e| self.failed("cannot be written", e))?;
         let lock = self.lock()?;
         let mut entries = self.read()?;
@@ -97,28 +97,28 @@ impl Shelf {
     }
 }
 
-/// The user's own key of stand-ins. Without it nobody can tell what a stand-in stands for.
+/// Returns the user's key for pseudonyms. Without it, no pseudonym can be traced to its value.
 pub(crate) fn redaction_key(config: &Path) -> Result<String, Failure> {
     let bytes = console::secret(&config.join("redact.key"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Makes a folder and those above it, readable by the owner alone.
+/// Creates a folder and its parents, accessible only to the owner.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// A name beside the target, in the same folder so that it can be renamed into place.
+/// Returns a temporary path in the target's folder, so that it can be renamed to the target.
 pub(crate) fn beside(target: &Path, ending: &str) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.{}.{ending}", std::process::id()))
 }
 
-/// A file that is on the disk when it is flushed.
+/// A buffered file that `flush` writes through to the disk.
 pub(crate) struct Synced(BufWriter<File>);
 
 impl Synced {
-    /// A file that was just made.
+    /// Wraps a new file.
     pub(crate) fn new(file: File) -> Synced {
         Synced(BufWriter::with_capacity(1 << 20, file))
     }
@@ -135,7 +135,7 @@ impl Write for Synced {
     }
 }
 
-/// A name for a saved search: letters, digits, `-` and `_`.
+/// Checks the name of a saved search: 1 to 64 letters, digits, `-` and `_`, without a leading `-`.
 pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     let good = !name.is_empty()
         && name.len() <= 64
@@ -144,7 +144,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     if good {
         return Ok(());
     }
-    Err(Failure::usage(format!("\"{name}\" cannot be a name: letters, digits, - and _ are expected"))
+    Err(Failure::usage(format!("\"{name}\" is not a valid name: use letters, digits, - and _"))
         .hint("truffle save cheap-gpus gpu cheapest"))
 }
 
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_read_back_and_nothing_is_lost() {
+    fn concurrent_changes_are_all_saved() {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("deep/config");
         let keep = |name: &str| {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn names() {
+    fn accepts_only_valid_names() {
         for good in ["a", "cheap-gpus", "A_1"] {
             assert!(check_name(good).is_ok(), "{good}");
         }

@@ -1,18 +1,18 @@
-//! Which datasets a statement reads, so that an answer can say how old they are.
+//! Finds the datasets that a statement reads, so that an answer can print their age.
 
 use std::sync::LazyLock;
 
 use catalog::DATASETS;
 use regex::Regex;
 
-/// What follows FROM or JOIN: names with their aliases, joined by commas.
+/// Matches the list after FROM or JOIN: names with their aliases, separated by commas.
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {
     let name = r#"[\w."]+(?:\s+(?:as\s+)?\w+)?"#;
-    Regex::new(&format!(r"(?i)\b(?:from|join)\s+({name}(?:\s*,\s*{name})*)")).expect("it is constant")
+    Regex::new(&format!(r"(?i)\b(?:from|join)\s+({name}(?:\s*,\s*{name})*)")).expect("the pattern is valid")
 });
 
-/// The datasets whose tables stand after FROM or JOIN, in the order of the catalog. The runs of the
-/// collector are none of them: they are what says how old data is.
+/// Returns the datasets with a table after FROM or JOIN, in the order of the catalog.
+/// `collection_run` is left out: it records the age of the others.
 pub(crate) fn read_by(sql: &str) -> Vec<&'static str> {
     let uncommented: Vec<&str> =
         sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
@@ -23,7 +23,7 @@ pub(crate) fn read_by(sql: &str) -> Vec<&'static str> {
     names.filter(|name| *name != "collection_run" && tables.iter().any(|table| table == name)).collect()
 }
 
-/// `main."price_history" AS p` is a table of `price`.
+/// Returns the base table of a reference: `main."price_history" AS p` is a table of `price`.
 fn table(text: &str) -> Option<String> {
     let name = text.split_whitespace().next()?.replace('"', "").to_lowercase();
     let name = name.strip_prefix("main.").unwrap_or(&name);
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_are_found_where_they_are_read() {
+    fn finds_tables_after_from_and_join() {
         let check = |sql: &str, expected: &[&str]| assert_eq!(read_by(sql), expected, "{sql}");
         check("SELECT 1", &[]);
         check("FROM price", &["price"]);

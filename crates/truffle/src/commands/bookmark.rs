@@ -9,19 +9,19 @@ use crate::Ports;
 use crate::place;
 use crate::shelf::{Bookmark, Shelf};
 
-/// Keep instance types to come back to, list them, or let them go.
+/// Bookmark instance types, or list and remove bookmarks.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("change").args(["types", "remove"]).multiple(true))]
 pub struct BookmarkArgs {
-    /// Instance types to keep; without any, the bookmarks are listed
+    /// Instance types to bookmark [default: list the bookmarks]
     pub types: Vec<String>,
-    /// Why they are kept
+    /// Note to store with the bookmarks
     #[arg(long, value_name = "TEXT", requires = "types")]
     pub note: Option<String>,
-    /// Let these go
+    /// Remove the bookmarks of these instance types
     #[arg(long, value_name = "TYPE", value_delimiter = ',', conflicts_with_all = ["types", "note"])]
     pub remove: Vec<String>,
-    /// Say what would be changed, and change nothing
+    /// Print the change without making it
     #[arg(long, requires = "change")]
     pub dry_run: bool,
 }
@@ -47,15 +47,15 @@ pub fn run_bookmark(
         let facts = place::facts(ports)?;
         args.types.iter().try_for_each(|name| place::fact(name, &facts).map(|_| ()))?;
         if args.dry_run {
-            printer.note(&format!("would keep {} (dry run: nothing was changed)", args.types.join(", ")));
+            printer.note(&format!("would bookmark {} (dry run: nothing was changed)", args.types.join(", ")));
         } else {
             kept = keep(args, &shelf, now)?;
             let (types, first) = (args.types.join(", "), &args.types[0]);
-            printer.note(&format!("kept {types}; truffle show {first} tells more"));
+            printer.note(&format!("bookmarked {types}; truffle show {first} prints details"));
         }
     }
     if kept.is_empty() {
-        printer.note("no bookmarks yet; truffle bookmark m7i.xlarge keeps one");
+        printer.note("no bookmarks yet; truffle bookmark m7i.xlarge adds one");
     }
     printer.report(&Report::plain(page(&kept)), ports.encode)?;
     Ok(Exit::Done)
@@ -71,20 +71,20 @@ fn keep(args: &BookmarkArgs, shelf: &Shelf, now: Timestamp) -> Result<Bookmarks,
     })?;
     match args.types.iter().find(|name| kept.get(*name) != Some(&bookmark)) {
         None => Ok(kept),
-        Some(name) => Err(Failure::broken(format!("{name} was not kept: the file holds something else"))),
+        Some(name) => Err(Failure::broken(format!("{name} was not bookmarked: the file has another entry"))),
     }
 }
 
 fn remove(names: &[String], shelf: &Shelf) -> Result<Bookmarks, Failure> {
     let left: Bookmarks = shelf.change(|all| {
-        // Looked for again: another process may have let one go since.
+        // Checked again under the lock: another process may have removed a bookmark since.
         check_kept(names, all)?;
         all.retain(|name, _| !names.contains(name));
         Ok(())
     })?;
     match names.iter().find(|name| left.contains_key(*name)) {
         None => Ok(left),
-        Some(name) => Err(Failure::broken(format!("{name} was not removed: the file still holds it"))),
+        Some(name) => Err(Failure::broken(format!("{name} was not removed: it is still in the file"))),
     }
 }
 
@@ -100,7 +100,7 @@ fn check_kept(names: &[String], kept: &Bookmarks) -> Result<(), Failure> {
     match names.iter().find(|name| !kept.contains_key(*name)) {
         None => Ok(()),
         Some(name) => {
-            Err(Failure::usage(format!("{name} is not bookmarked")).hint("truffle bookmark lists what is"))
+            Err(Failure::usage(format!("{name} is not bookmarked")).hint("truffle bookmark lists bookmarks"))
         }
     }
 }

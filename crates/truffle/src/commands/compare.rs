@@ -9,15 +9,15 @@ use crate::offer::Offer;
 use crate::offered::{self, COLUMNS, Column, price_cell};
 use crate::place::{self, PlaceArgs};
 
-/// Put instance types side by side, in one region or in several.
+/// Compare instance types side by side, in one or several regions.
 ///
-/// Rows in which they differ are marked. Prices are also shown for each vCPU, GiB and GPU.
+/// Rows with different values are marked. Prices are also shown per vCPU, per GiB and per GPU.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Instance types
+    /// Instance types to compare
     #[arg(required = true, value_name = "TYPE")]
     pub types: Vec<String>,
-    /// Regions and the system of prices.
+    /// Regions, and operating system of the prices.
     #[command(flatten)]
     pub place: PlaceArgs,
 }
@@ -37,7 +37,7 @@ pub fn run_compare(
     let sides = sides(&types, &offers);
     for facts in types.iter().filter(|t| !sides.iter().any(|c| same(c, t) && c.offer.is_some())) {
         printer.note(&format!(
-            "{} is not known to be offered there; --region all looks everywhere",
+            "{} is not known to be offered in these regions; --region all searches every region",
             facts.instance_type
         ));
     }
@@ -53,7 +53,8 @@ fn same(candidate: &Candidate, facts: &TypeFacts) -> bool {
     candidate.facts.instance_type == facts.instance_type
 }
 
-/// Each type in each region; a type that is offered in none of them stands there without a region.
+/// Returns a candidate for each type and region. A type that none of the regions offers gets one
+/// candidate without an offer.
 fn sides<'a>(types: &[&'a TypeFacts], offers: &'a [Offer]) -> Vec<Candidate<'a>> {
     let of = |facts: &&'a TypeFacts| -> Vec<Candidate<'a>> {
         let offered: Vec<_> = offers
@@ -66,7 +67,8 @@ fn sides<'a>(types: &[&'a TypeFacts], offers: &'a [Offer]) -> Vec<Candidate<'a>>
     types.iter().flat_map(of).collect()
 }
 
-/// A line for each column that says something of one of them, a column for each of them.
+/// Builds the table: one row per fact, one column per candidate. A fact without a value for any
+/// candidate has no row, except prices.
 fn table(sides: &[Candidate], page: &Page, now: Timestamp) -> TableView {
     let several = sides.iter().any(|c| region(c) != region(&sides[0]));
     let heading = |c: &Candidate| match several {
@@ -94,7 +96,8 @@ fn region<'a>(candidate: &Candidate<'a>) -> &'a str {
     candidate.offer.map_or("not offered", |offer| offer.region.as_str())
 }
 
-/// The heading says the type and the region, and the price its month.
+/// Whether the table has a row for this column. The headings contain the type and the region
+/// already, and a price cell contains its month.
 fn says_something(column: &Column) -> bool {
     !matches!(
         column.name,
@@ -107,7 +110,7 @@ fn says_something(column: &Column) -> bool {
     )
 }
 
-/// Whether the value says that there is none of it: a line of these for all types is left away.
+/// Whether the value is null, zero, false or an empty list.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null | Value::Int(0) | Value::Bool(false) => true,

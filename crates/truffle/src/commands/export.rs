@@ -14,43 +14,46 @@ use crate::run::timeless;
 use crate::shelf::{Synced, beside};
 use crate::{Common, Ports};
 
-/// Write a table, or what a statement answers, to a file for Jupyter, Spark or a spreadsheet.
+/// Export a table or a query result to a file for Jupyter, Spark or a spreadsheet.
 ///
-/// Parquet and Arrow keep the types; CSV and NDJSON are there too. The file appears when it is whole.
+/// Parquet and Arrow keep the column types; CSV and NDJSON are text. The file appears only when it
+/// is complete.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Table to write
+    /// Table to export
     #[arg(required_unless_present = "query", conflicts_with = "query")]
     pub table: Option<String>,
-    /// Write what this SELECT, or this named question, answers instead
+    /// Export the result of a SELECT statement or a named question instead of a table
     #[arg(long, value_name = "SQL")]
     pub query: Option<String>,
-    /// A parameter of a named question
+    /// Parameter of a named question; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", conflicts_with = "table")]
     pub params: Vec<String>,
-    /// File to write; with --partition-by a folder
+    /// File to write; a folder with --partition-by
     #[arg(long = "to", value_name = "PATH")]
     pub to: PathBuf,
-    /// Format; when left out, the one that the file's name ends in
+    /// Output format [default: from the file extension; parquet without one]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// Write one folder per value of these columns, as Hive, Spark and DuckDB read them
+    /// Write one folder per value of these columns, in the layout of Hive, Spark and DuckDB
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "columns")]
     pub partition_by: Vec<String>,
-    /// Write stand-ins for what names people, machines and accounts (ids, names, tags, addresses): the same text has
-    /// the same one in every export of yours
+    /// Replace values that identify people, machines and accounts with pseudonyms
+    ///
+    /// Ids, names, tags and addresses are replaced. A value gets the same pseudonym in all your
+    /// exports.
     #[arg(long)]
     pub redact: bool,
-    /// Replace what is there
+    /// Replace an existing file or folder
     #[arg(long)]
     pub replace: bool,
-    /// Say what would be written, and write nothing
+    /// Print the target without writing it
     #[arg(long)]
     pub dry_run: bool,
-    /// Rows at most; 0 is all
+    /// Maximum number of rows; 0 means no limit
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     pub limit: u64,
-    /// What the statement may use.
+    /// Limits of the statement.
     #[command(flatten)]
     pub bounds: Bounds,
 }
@@ -67,7 +70,7 @@ pub fn run_export(
     check_target(args)?;
     let asked = asked(args, common, ports)?;
     if args.dry_run {
-        let what = args.table.as_deref().unwrap_or("what the statement answers");
+        let what = args.table.as_deref().unwrap_or("the query result");
         printer.note(&format!(
             "would write {what} to {} as {format} (dry run: nothing was written)",
             args.to.display()
@@ -95,14 +98,14 @@ fn format(args: &ExportArgs) -> Result<Format, Failure> {
         (Some(format), _) => format,
         (None, "") => Format::Parquet,
         (None, ending) => Format::of_ending(ending).ok_or_else(|| {
-            Failure::usage(format!("no format is known by the ending .{ending}"))
-                .hint("name it with --format parquet, csv, ndjson or arrow")
+            Failure::usage(format!("--to: unknown file extension \".{ending}\""))
+                .hint("choose a format with --format parquet, csv, ndjson or arrow")
         })?,
     };
     match format {
         Format::Parquet | Format::Arrow | Format::Csv | Format::Ndjson => Ok(format),
         other => Err(Failure::usage(format!(
-            "an export cannot be {other}: parquet, csv, ndjson or arrow is expected"
+            "format {other} cannot be exported: expected parquet, csv, ndjson or arrow"
         ))
         .hint("truffle query prints tables, json and yaml")),
     }
@@ -111,45 +114,48 @@ fn format(args: &ExportArgs) -> Result<Format, Failure> {
 fn check_target(args: &ExportArgs) -> Result<(), Failure> {
     let to = args.to.display();
     if args.to.as_os_str() == "-" {
-        return Err(Failure::usage("an export goes to a file, and - is none")
-            .hint("truffle query -o csv prints to standard output"));
+        return Err(
+            Failure::usage("--to \"-\" is not a file").hint("truffle query -o csv prints to standard output")
+        );
     }
     let parted = !args.partition_by.is_empty();
     match fs::metadata(&args.to) {
         Err(_) => {}
         Ok(there) if there.is_dir() && !parted => {
             return Err(Failure::usage(format!("{to} is a folder"))
-                .hint("name a file in it, or write a folder of files with --partition-by"));
+                .hint("choose a file in it, or write a partitioned folder with --partition-by"));
         }
         Ok(_) if !args.replace => {
-            return Err(Failure::usage(format!("{to} is there already"))
+            return Err(Failure::usage(format!("{to} already exists"))
                 .hint("choose another name, or replace it with --replace"));
         }
         Ok(there) if there.is_dir() => check_folder(&args.to)?,
         Ok(there) if parted || !there.is_file() => {
             let expected = if parted { "a folder" } else { "a file" };
-            return Err(Failure::usage(format!("{to} is there already and not {expected}"))
+            return Err(Failure::usage(format!("{to} already exists and is not {expected}"))
                 .hint("choose another name"));
         }
         Ok(_) => {}
     }
     let folder = args.to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        return Err(Failure::usage(format!("there is no folder {}", folder.display())).hint("make it first"));
+        return Err(
+            Failure::usage(format!("folder {} does not exist", folder.display())).hint("create it first")
+        );
     }
     Ok(())
 }
 
-/// A folder is replaced only when an export made all that is in it.
+/// Refuses to replace a folder with files that no partitioned export wrote.
 fn check_folder(folder: &Path) -> Result<(), Failure> {
     match stranger(folder).map_err(|e| Failure::usage(format!("{} cannot be read: {e}", folder.display())))? {
         None => Ok(()),
         Some(other) => Err(Failure::usage(format!(
-            "{} is not replaced: no export made {}",
+            "{} is not replaced: {} was not written by an export",
             folder.display(),
             other.display()
         ))
-        .hint("choose another name, or move what is there away")),
+        .hint("choose another name, or move the other files away")),
     }
 }
 
@@ -159,14 +165,14 @@ fn asked(args: &ExportArgs, common: &Common, ports: &Ports<'_>) -> Result<Asked,
         (Some(_), None) if common.as_of.is_some() => Err(timeless()),
         (Some(name), None) => {
             let tables = ports.ask.tables().map_err(|e| crate::failure(e, &ports.settings.lake.value))?;
-            // The name is one of ours from here on.
+            // `find` returns the warehouse's own table name, which is safe in the statement.
             Ok(Asked::Statement(format!("FROM {}", find(&tables, name)?.name)))
         }
-        (None, None) => unreachable!("clap asks for one of them"),
+        (None, None) => unreachable!("clap requires one of them"),
     }
 }
 
-/// Writes the rows, and says how many they were.
+/// Writes the rows to the temporary path and returns their number.
 fn write(
     args: &ExportArgs,
     asked: &Asked,
@@ -190,7 +196,7 @@ fn write(
     Ok(rows)
 }
 
-/// Hands the rows over, and says how many they were.
+/// Sends the rows to `sink` page by page and returns their number.
 fn pour(
     args: &ExportArgs,
     asked: &Asked,
@@ -218,7 +224,7 @@ fn unwritten(path: &Path, error: io::Error) -> Failure {
 }
 
 fn publish(passing: &Path, args: &ExportArgs) -> Result<(), Failure> {
-    // Writing takes a while: what is there now may be another thing.
+    // The target may have changed while the rows were written.
     check_target(args)?;
     let target = &args.to;
     let aside = beside(target, "old");
@@ -228,7 +234,7 @@ fn publish(passing: &Path, args: &ExportArgs) -> Result<(), Failure> {
     }
     if let Err(error) = fs::rename(passing, target) {
         if replaced {
-            // What was there goes back to its place.
+            // Restores the previous folder.
             let _ = fs::rename(&aside, target);
         }
         return Err(unwritten(target, error));
@@ -239,12 +245,13 @@ fn publish(passing: &Path, args: &ExportArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes what nobody needs any more; where that fails, it is only in the way.
+/// Removes a temporary file or folder. An error is ignored: a leftover does no harm.
 fn remove(path: &Path) {
     let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
 }
 
-/// Files and bytes that are there now; a Parquet or Arrow file must begin and end as one.
+/// Returns the number of files and bytes at `path`. A Parquet or Arrow file must begin and end with
+/// its magic bytes.
 fn read_back(path: &Path, format: Format) -> Result<(usize, u64), Failure> {
     if path.is_dir() {
         let mut sum = (0, 0);
@@ -268,6 +275,6 @@ fn read_back(path: &Path, format: Format) -> Result<(usize, u64), Failure> {
         .and_then(|_| file.read_exact(&mut ends[1]));
     match read {
         Ok(()) if ends.iter().all(|end| end == mark) => Ok((1, bytes)),
-        _ => Err(Failure::broken(format!("{} is not whole although it was written", path.display()))),
+        _ => Err(Failure::broken(format!("{} is incomplete after writing", path.display()))),
     }
 }

@@ -1,4 +1,4 @@
-//! The commands: one file each, its doc comment the help.
+//! The commands, one file each. The doc comment of a command's arguments is its help.
 
 /// `truffle bookmark`.
 pub mod bookmark;

@@ -11,63 +11,65 @@ use domain::Timestamp;
 use crate::run::{idle, timeless};
 use crate::{Common, Ports, place, repl, tables};
 
-/// Rows that are shown where nobody said how many.
+/// Default row limit.
 const ROWS: u64 = 10_000;
 
-/// Ask in SQL, or ask a named question.
+/// Run a SQL statement or a named question.
 ///
-/// The statement runs in a process of its own that can read the warehouse's tables and nothing else:
-/// no file, no network, no setting, no write. Only SELECT runs (also WITH, FROM, VALUES, DESCRIBE,
-/// SUMMARIZE, SHOW TABLES, EXPLAIN), one at a time, and none that is too large, nested too deeply or has
-/// too many columns. Without a statement it is read from standard input; at a terminal
-/// a shell opens.
+/// The statement runs in a separate process that can read the tables of the warehouse. It has no
+/// access to files, the network or settings, and cannot write. One SELECT is allowed at a time
+/// (also WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW TABLES, EXPLAIN). Statements that are too
+/// long, too deeply nested or have too many columns are refused.
+///
+/// Without a statement, it is read from standard input. At a terminal, an interactive shell opens
+/// instead.
 #[derive(Debug, Args)]
 pub struct QueryArgs {
-    /// A SQL statement, or the name of a question such as price/per-gpu
+    /// SQL statement, or name of a question such as price/per-gpu
     pub statement: Option<String>,
     /// Read the statement from a file
     #[arg(long, value_name = "PATH", conflicts_with = "statement")]
     pub file: Option<PathBuf>,
-    /// A parameter of a named question
+    /// Parameter of a named question; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub params: Vec<String>,
-    /// List the named questions with their parameters
+    /// List the named questions and their parameters
     #[arg(long, conflicts_with_all =
         ["statement", "file", "params", "timing", "limit", "timeout", "memory", "threads"])]
     pub list: bool,
-    /// Say on stderr how long it took
+    /// Print the elapsed time to standard error
     #[arg(long)]
     pub timing: bool,
-    /// Rows at most; 0 is all
+    /// Maximum number of rows; 0 means no limit
     #[arg(long, value_name = "ROWS", default_value_t = ROWS)]
     pub limit: u64,
-    /// What the statement may use.
+    /// Limits of the statement.
     #[command(flatten)]
     pub bounds: Bounds,
 }
 
-/// What a statement may use.
+/// Limits of a SQL statement.
 #[derive(Debug, Clone, Args)]
 pub struct Bounds {
-    /// Time at most, such as 90s or 10m; 60s when left out
+    /// Time limit, such as 90s or 10m [default: 60s]
     #[arg(long, value_name = "SPAN", value_parser = read_span)]
     pub timeout: Option<Duration>,
-    /// Memory at most, such as 512MiB or 4GiB; 2GiB when left out
+    /// Memory limit, such as 512MiB or 4GiB [default: 2GiB]
     #[arg(long, value_name = "SIZE", value_parser = read_memory)]
     pub memory: Option<u64>,
-    /// Threads; 0 or left out is one per core
+    /// Number of threads; 0 means one per core [default: 0]
     #[arg(long, value_name = "N")]
     pub threads: Option<u32>,
 }
 
-/// Wall-clock bound where nobody said how long.
+/// Default time limit.
 const TIME: Duration = Duration::from_secs(60);
 
-/// Memory bound where nobody said how much, MiB.
+/// Default memory limit, MiB.
 const MEMORY: u64 = 2048;
 
 impl Bounds {
-    /// A statement within these bounds, with so many rows at most; 0 is all.
+    /// Returns the statement with these limits and at most `rows` rows; 0 means no row limit.
     pub fn query(&self, sql: &str, rows: u64) -> Query {
         Query {
             sql: sql.into(),
@@ -78,7 +80,7 @@ impl Bounds {
         }
     }
 
-    /// Our own questions are not bounded: a bound that was typed would do nothing.
+    /// Refuses limits for a named question, which always runs without limits.
     fn refuse(&self) -> Result<(), Failure> {
         let typed = [
             ("--timeout", self.timeout.is_some()),
@@ -87,13 +89,13 @@ impl Bounds {
         ];
         match typed.iter().find(|(_, typed)| *typed) {
             None => Ok(()),
-            Some((flag, _)) => Err(idle(flag).hint("it bounds a statement; a named question has no bounds")),
+            Some((flag, _)) => Err(idle(flag).hint("it limits SQL statements, not named questions")),
         }
     }
 }
 
 fn read_span(text: &str) -> Result<Duration, String> {
-    let expected = || format!("\"{text}\" is not a time such as 90s, 10m or 1h");
+    let expected = || format!("\"{text}\" is not a duration such as 90s, 10m or 1h");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 = digits.parse().map_err(|_| expected())?;
     let factor = match &text[digits.len()..] {
@@ -117,16 +119,16 @@ fn read_memory(text: &str) -> Result<u64, String> {
     }
 }
 
-/// What was asked.
+/// The query to run.
 pub(crate) enum Asked {
-    /// One of our questions.
+    /// A named question.
     Question(&'static Question),
-    /// A stranger's statement.
+    /// User SQL.
     Statement(String),
 }
 
 impl Asked {
-    /// What the text asks. A flag that does nothing for it is refused.
+    /// Reads a question's name or a statement. A flag without effect on it is a usage failure.
     pub(crate) fn read(
         text: &str,
         params: &[String],
@@ -137,8 +139,8 @@ impl Asked {
             return bounds.refuse().map(|()| Asked::Question(question));
         }
         if !params.is_empty() {
-            return Err(Failure::usage("--param is for named questions; put the value into the statement")
-                .hint("truffle query --list shows the named questions"));
+            return Err(Failure::usage("--param is for named questions: write the value into the statement")
+                .hint("truffle query --list lists the named questions"));
         }
         if common.as_of.is_some() {
             return Err(timeless());
@@ -146,7 +148,7 @@ impl Asked {
         Ok(Asked::Statement(text.to_string()))
     }
 
-    /// The SQL that is run.
+    /// Returns the SQL text.
     pub(crate) fn sql(&self) -> &str {
         match self {
             Asked::Question(question) => question.text,
@@ -178,8 +180,8 @@ pub fn run_query(
         Asked::Question(question) => {
             let page = answer(question, &args.params, args.limit, "--limit 0 shows all", ports, printer)?;
             if page.rows.is_empty() {
-                // Whether there is none or nobody looked, the gaps below tell.
-                printer.note("nothing matched: no row is known for these parameters");
+                // The gaps printed below show whether data is missing.
+                printer.note("nothing matched: no rows for these parameters");
                 exit = Exit::NothingMatched;
             }
             printer.report(&Report::plain(page), ports.encode)?;
@@ -196,7 +198,7 @@ pub fn run_query(
     Ok(exit)
 }
 
-/// Says how old is what a statement reads, and what of it could not be seen.
+/// Prints the age and the gaps of the data that a statement reads.
 pub(crate) fn note_read(
     sql: &str,
     ports: &Ports<'_>,
@@ -207,16 +209,16 @@ pub(crate) fn note_read(
     if read.is_empty() { Ok(()) } else { place::note_ages(ports, printer, &read, "all", now) }
 }
 
-/// The shell takes statements alone.
+/// Refuses flags that have no effect in the shell, which accepts only statements.
 fn refuse_in_shell(args: &QueryArgs, common: &Common) -> Result<(), Failure> {
     let typed = [("--param", !args.params.is_empty()), ("--as-of", common.as_of.is_some())];
     match typed.iter().find(|(_, typed)| *typed) {
         None => Ok(()),
-        Some((flag, _)) => Err(idle(flag).hint("truffle query price/per-gpu asks a named question")),
+        Some((flag, _)) => Err(idle(flag).hint("truffle query price/per-gpu runs a named question")),
     }
 }
 
-/// The statement that was given; none when a shell is to be opened.
+/// Returns the statement from the command line, a file or standard input; `None` for a shell.
 fn statement(args: &QueryArgs) -> Result<Option<String>, Failure> {
     if let Some(path) = &args.file {
         let text = std::fs::read_to_string(path);
@@ -231,7 +233,7 @@ fn statement(args: &QueryArgs) -> Result<Option<String>, Failure> {
                 .read_to_string(&mut text)
                 .map_err(|e| Failure::usage(format!("standard input cannot be read as text: {e}")))?;
             if text.trim().is_empty() {
-                return Err(Failure::usage("there is no statement on standard input")
+                return Err(Failure::usage("no statement on standard input")
                     .hint("truffle query \"SELECT count(*) FROM instance_type\""));
             }
             Ok(Some(text))
@@ -239,7 +241,7 @@ fn statement(args: &QueryArgs) -> Result<Option<String>, Failure> {
     }
 }
 
-/// The question that the text names; none when it is SQL.
+/// Returns the question with this name; `None` for SQL. An unknown name is a usage failure.
 fn named(text: &str) -> Result<Option<&'static Question>, Failure> {
     let text = text.trim();
     let looks_named =
@@ -250,12 +252,12 @@ fn named(text: &str) -> Result<Option<&'static Question>, Failure> {
     question(text).map(Some).ok_or_else(|| {
         let near = did_you_mean(text, QUESTIONS.iter().map(|q| q.name));
         Failure::usage(format!("there is no question \"{text}\"{near}"))
-            .hint("truffle query --list shows the named questions")
+            .hint("truffle query --list lists the named questions")
     })
 }
 
-/// The answer to one of our questions, with so many rows at most; 0 is all. `more` says how to get the
-/// rest.
+/// Returns the answer to a named question, cut after `limit` rows; 0 means no limit. `more` is the
+/// hint for getting the rest.
 pub(crate) fn answer(
     question: &Question,
     params: &[String],
@@ -267,14 +269,14 @@ pub(crate) fn answer(
     let mut given = Vec::new();
     for param in params {
         let (name, value) = param.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("\"{param}\" is not a parameter: NAME=VALUE is expected"))
+            Failure::usage(format!("--param \"{param}\" is not of the form NAME=VALUE"))
                 .hint(format!("truffle query {} --param region=eu-west-1", question.name))
         })?;
         given.push((name.to_string(), value.to_string()));
     }
     let values = question.bind(&given, ports.as_of).map_err(|error| {
         let names: Vec<String> = question.params().iter().map(|p| p.name.clone()).collect();
-        Failure::usage(error.to_string()).hint(format!("its parameters are {}", names.join(", ")))
+        Failure::usage(error.to_string()).hint(format!("parameters: {}", names.join(", ")))
     })?;
     let mut page = ports.ask(question, &values)?;
     let rows = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -285,15 +287,15 @@ pub(crate) fn answer(
     Ok(page)
 }
 
-/// Ctrl-C stops the query and not the program.
+/// Returns a stop flag that Ctrl-C sets, so that Ctrl-C stops the query and not the program.
 pub(crate) fn interruptible() -> Result<Stop, Failure> {
     let stop = Stop::default();
     signal_hook::flag::register(signal_hook::consts::SIGINT, stop.flag())
-        .map_err(|e| Failure::broken(format!("Ctrl-C cannot be listened for: {e}")))?;
+        .map_err(|e| Failure::broken(format!("Ctrl-C cannot be handled: {e}")))?;
     Ok(stop)
 }
 
-/// Runs a statement in the locked room and prints its pages as they come.
+/// Runs a statement in the isolated query process and prints its pages as they arrive.
 pub(crate) fn stream(
     query: &Query,
     stop: &Stop,
@@ -306,14 +308,14 @@ pub(crate) fn stream(
     Ok(ended)
 }
 
-/// Runs a statement in the locked room and hands its pages over as they come.
+/// Runs a statement in the isolated query process and sends its pages to `sink` as they arrive.
 pub(crate) fn pages(
     query: &Query,
     stop: &Stop,
     ports: &Ports<'_>,
     sink: &mut dyn FnMut(Page) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
-    // A failure of the sink passes through the room's port as text; the failure itself is kept here.
+    // The port returns a failure of the sink as text, so the failure itself is kept here.
     let mut failed = None;
     let ended = ports.ask.query(query, stop, &mut |page: Page| {
         sink(page).map_err(|failure| {
@@ -328,16 +330,16 @@ pub(crate) fn pages(
     }
 }
 
-/// How to get the rows of a statement that were not shown.
+/// Hint for getting the rows of a statement beyond the limit.
 pub(crate) const MORE: &str = "--limit 0 shows all, truffle export writes them to a file";
 
-/// Says what a reader must know about the rows: that there were more, and what was not guarded.
+/// Notes that rows were cut, and each protection of the query process that is missing.
 pub(crate) fn say_ended(ended: &Ended, more: &str, printer: &mut Printer) {
     if ended.truncated {
         printer.note(&format!("cut after {} rows; {more}", ended.rows));
     }
     for weaker in &ended.weaker {
-        printer.note(&format!("weaker than usual: {weaker}"));
+        printer.note(&format!("weaker isolation: {weaker}"));
     }
 }
 
@@ -360,7 +362,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_and_sizes() {
+    fn reads_durations_and_memory_sizes() {
         let check = |text: &str, seconds: Option<u64>| {
             assert_eq!(read_span(text).ok().map(|span| span.as_secs()), seconds, "{text}");
         };
@@ -376,10 +378,10 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_told_from_sql() {
+    fn distinguishes_question_names_from_sql() {
         assert_eq!(named("price/per-gpu").unwrap().map(|q| q.name), Some("price/per-gpu"));
         assert!(named("SELECT 1/2").unwrap().is_none());
         let failure = named("price/per-gpus").unwrap_err();
-        assert!(failure.message.contains("did you mean price/per-gpu?"), "{}", failure.message);
+        assert!(failure.message.contains("the closest match is price/per-gpu"), "{}", failure.message);
     }
 }

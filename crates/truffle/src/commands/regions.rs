@@ -10,14 +10,14 @@ use crate::offer::Offer;
 use crate::offered::price_cell;
 use crate::place::{self, PlaceArgs};
 
-/// List the regions, or those in which an instance type is offered, with its price.
+/// List the regions, or the regions that offer an instance type, with its price.
 #[derive(Debug, Args)]
 #[command(mut_arg("os", |os| os.requires("name")))]
 pub struct RegionsArgs {
-    /// Instance type; without it, every region
+    /// Instance type [default: list every region]
     #[arg(value_name = "TYPE")]
     pub name: Option<String>,
-    /// Regions and the system of prices.
+    /// Regions, and operating system of the prices.
     #[command(flatten)]
     pub place: PlaceArgs,
 }
@@ -53,7 +53,7 @@ pub fn run_regions(
         TableView { columns: columns.to_vec(), rows: offers.iter().map(cells).collect(), marked: vec![] };
     printer.report(&Report { page, csv: None, table: Some(table) }, ports.encode)?;
     if offers.is_empty() {
-        printer.note(&format!("nothing matched: {name} is not known to be offered there"));
+        printer.note(&format!("nothing matched: {name} is not known to be offered in these regions"));
     }
     place::note_ages(ports, printer, &["offering", "price"], &asked, now)?;
     Ok(if offers.is_empty() { Exit::NothingMatched } else { Exit::Done })

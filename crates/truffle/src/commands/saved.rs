@@ -9,36 +9,36 @@ use crate::Ports;
 use crate::commands::search::{SearchArgs, check_search, run_search};
 use crate::shelf::{SavedSearch, Shelf, check_name};
 
-/// Keep a search under a name.
+/// Save a search under a name.
 #[derive(Debug, Args)]
 pub struct SaveArgs {
-    /// Say what would be kept, and keep nothing
+    /// Print the search without saving it
     #[arg(long)]
     pub dry_run: bool,
-    /// The name: letters, digits, - and _
+    /// Name of letters, digits, - and _
     pub name: String,
     /// Words and flags, as after truffle search
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "SEARCH")]
     pub search: Vec<String>,
 }
 
-/// List the saved searches, run one, or let one go.
+/// List the saved searches, run one, or remove one.
 #[derive(Debug, Args)]
 pub struct SavedArgs {
-    /// The search to run; without it, the saved searches are listed
+    /// Saved search to run [default: list the saved searches]
     pub name: Option<String>,
-    /// Further words and flags for this run
+    /// More words and flags for this run
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SEARCH", requires = "name")]
     pub more: Vec<String>,
-    /// Let this one go
+    /// Remove a saved search
     #[arg(long, value_name = "NAME", conflicts_with_all = ["name", "more"])]
     pub remove: Option<String>,
-    /// Say what would be removed, and remove nothing
+    /// Print the change without making it
     #[arg(long, requires = "remove")]
     pub dry_run: bool,
 }
 
-/// `truffle search` alone, to read a saved search by.
+/// Parser for the arguments of a saved search.
 #[derive(Parser)]
 #[command(name = "truffle search", disable_help_flag = true)]
 struct Search {
@@ -64,7 +64,7 @@ pub fn run_save(args: &SaveArgs, ports: &Ports<'_>, printer: &mut Printer) -> Re
     let line = shell_line(&args.search);
     if args.dry_run {
         printer
-            .note(&format!("would keep {}: truffle search {line} (dry run: nothing was changed)", args.name));
+            .note(&format!("would save {}: truffle search {line} (dry run: nothing was changed)", args.name));
         return Ok(Exit::Done);
     }
     let search = SavedSearch { arguments: args.search.clone() };
@@ -74,12 +74,12 @@ pub fn run_save(args: &SaveArgs, ports: &Ports<'_>, printer: &mut Printer) -> Re
         Ok(())
     })?;
     if all.get(&args.name) != Some(&search) {
-        return Err(Failure::broken(format!("{} was not kept: the file holds something else", args.name)));
+        return Err(Failure::broken(format!("{} was not saved: the file has another search", args.name)));
     }
     if let Some(before) = replaced.filter(|before| *before != search) {
-        printer.note(&format!("in place of: truffle search {}", shell_line(&before.arguments)));
+        printer.note(&format!("replaced: truffle search {}", shell_line(&before.arguments)));
     }
-    printer.note(&format!("kept; truffle saved {} runs it", args.name));
+    printer.note(&format!("saved; truffle saved {} runs it", args.name));
     Ok(Exit::Done)
 }
 
@@ -106,7 +106,7 @@ pub fn run_saved(
         return run_search(&read_search(&arguments)?, ports, printer, now);
     }
     if all.is_empty() {
-        printer.note("no saved searches yet; truffle save cheap-gpus gpu cheapest keeps one");
+        printer.note("no saved searches yet; truffle save cheap-gpus gpu cheapest adds one");
     }
     printer.report(&Report::plain(page(&all)), ports.encode)?;
     Ok(Exit::Done)
@@ -115,13 +115,13 @@ pub fn run_saved(
 fn remove(shelf: &Shelf, name: &str, printer: &mut Printer) -> Result<(), Failure> {
     let mut line = String::new();
     let left: BTreeMap<String, SavedSearch> = shelf.change(|all| {
-        // Looked for again: another process may have let it go since.
+        // Checked again under the lock: another process may have removed it since.
         line = shell_line(&find(all, name)?.arguments);
         all.remove(name);
         Ok(())
     })?;
     if left.contains_key(name) {
-        return Err(Failure::broken(format!("{name} was not removed: the file still holds it")));
+        return Err(Failure::broken(format!("{name} was not removed: it is still in the file")));
     }
     printer.note(&format!("removed {name} (truffle search {line}); {} left", left.len()));
     Ok(())
@@ -142,7 +142,7 @@ fn page(all: &BTreeMap<String, SavedSearch>) -> Page {
     Page { fields, rows: all.iter().map(row).collect() }
 }
 
-/// The arguments as a person would type them.
+/// Quotes the arguments as one line of shell input.
 fn shell_line(arguments: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,".contains(c);
     let quoted = |text: &String| {
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_shown_as_they_would_be_typed() {
+    fn quotes_arguments_for_the_shell() {
         let check = |arguments: &[&str], line: &str| {
             let arguments: Vec<String> = arguments.iter().map(|a| a.to_string()).collect();
             assert_eq!(shell_line(&arguments), line);

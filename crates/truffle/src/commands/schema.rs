@@ -5,10 +5,10 @@ use console::{Exit, Failure, Printer, Report, did_you_mean};
 
 use crate::Ports;
 
-/// Show the tables that `truffle query` can read, or the columns of one.
+/// List the tables that `truffle query` can read, or the columns of one table.
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// Table whose columns to show
+    /// Table to describe [default: list the tables]
     pub table: Option<String>,
 }
 
@@ -23,7 +23,7 @@ pub fn run_schema(args: &SchemaArgs, ports: &Ports<'_>, printer: &mut Printer) -
     Ok(Exit::Done)
 }
 
-/// The table of that name.
+/// Returns the table with this name. An unknown name is a usage failure.
 pub(crate) fn find<'a>(tables: &'a [Table], name: &str) -> Result<&'a Table, Failure> {
     tables.iter().find(|table| table.name == name).ok_or_else(|| {
         let near = did_you_mean(name, tables.iter().map(|table| table.name.as_str()));

@@ -14,21 +14,22 @@ use crate::offered::{self, Column, order, price_cell, usual_order};
 use crate::place::{self, PlaceArgs};
 use crate::words::{self, GRAMMAR, Understood, Vocabulary};
 
-/// Find instance types by names, plain words and flags.
+/// Find instance types by name, plain words and flags.
 ///
-/// Words and flags all have to hold: truffle search h200 8gpu efa, truffle search graviton 16 cores 64gb,
-/// truffle search 'm7i.*' --max-price 1. A RANGE is 4..16, 4.., ..16 or 4, with both ends inside. A flag
-/// that takes true or false means true when it stands alone.
+/// All words and flags must match: truffle search h200 8gpu efa, truffle search graviton 16 cores
+/// 64gb, truffle search 'm7i.*' --max-price 1. A RANGE is 4..16, 4.., ..16 or 4, both ends
+/// included. A flag that takes a BOOL means true without a value.
 #[derive(Debug, Args)]
 #[command(after_help = GRAMMAR)]
 pub struct SearchArgs {
     /// Names, globs, regular expressions and plain words
     pub words: Vec<String>,
-    /// Rows at most; 0 is all
+    /// Maximum number of rows; 0 means no limit
     #[arg(long, value_name = "ROWS", default_value_t = 20, help_heading = "Answer")]
     pub limit: usize,
-    /// Keys to sort by, the most important first; -KEY puts the largest first. A key is the name of a
-    /// column, or price or memory
+    /// Sort keys, most important first; -KEY sorts in descending order
+    ///
+    /// A key is a column name, or one of price, memory and name.
     #[arg(
         long,
         value_name = "KEY",
@@ -37,21 +38,23 @@ pub struct SearchArgs {
         help_heading = "Answer"
     )]
     pub sort: Vec<String>,
-    /// Say how the words were understood, and how many types each filter left
+    /// Print how the words were understood and how many types each filter left
     #[arg(long, help_heading = "Answer")]
     pub explain: bool,
-    /// Only types that are offered in every one of the regions; without --region in all that are known
+    /// Find only types that every requested region offers
+    ///
+    /// Without --region, these are all regions with collected offerings.
     #[arg(long, help_heading = "Place")]
     pub in_all_regions: bool,
-    /// Regions and the system of prices.
+    /// Regions, and operating system of the prices.
     #[command(flatten)]
     pub place: PlaceArgs,
-    /// What must hold.
+    /// Filters.
     #[command(flatten)]
     pub filters: FilterArgs,
 }
 
-/// Whether a search can be understood: its words, flags and regions, as it is before it is kept.
+/// Checks the words, flags, sort keys and regions of a search before it is saved.
 pub(crate) fn check_search(args: &SearchArgs, ports: &Ports<'_>) -> Result<(), Failure> {
     let facts = place::facts(ports)?;
     let understood = words::read(&args.words, &Vocabulary::new(&facts))?;
@@ -71,7 +74,7 @@ pub fn run_search(
 ) -> Result<Exit, Failure> {
     let otherwise = if args.in_all_regions { "all" } else { ports.settings.region.value.as_str() };
     args.place.ask_ahead(ports, &args.place.regions(&words::regions(&args.words), otherwise));
-    // The process ends with the answer: to free some 60,000 texts before takes time and serves nobody.
+    // The process exits after the answer: freeing some 60,000 strings first would only cost time.
     let facts = ManuallyDrop::new(place::facts(ports)?);
     let understood = words::read(&args.words, &Vocabulary::new(&facts))?;
     let filters = Filters::new(&args.filters, &understood, &facts)?;
@@ -111,7 +114,7 @@ pub fn run_search(
     Ok(if outcome.kept.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 
-/// What is offered in so many regions at least, with what is known of it.
+/// Returns the offers of types that at least `regions` regions offer, with the facts of each type.
 fn candidates<'a>(facts: &'a [TypeFacts], offers: &'a [Offer], regions: usize) -> Vec<Candidate<'a>> {
     let facts: BTreeMap<&str, &TypeFacts> = facts.iter().map(|t| (t.instance_type.as_str(), t)).collect();
     let mut offered: BTreeMap<&str, usize> = BTreeMap::new();
@@ -128,20 +131,20 @@ fn candidates<'a>(facts: &'a [TypeFacts], offers: &'a [Offer], regions: usize) -
         .collect()
 }
 
-/// A zone in which nothing is offered is a slip of the keyboard, or of another region.
+/// Refuses a zone without offers: it is a typing error, or a zone of another region.
 fn check_zones(asked: &[String], offers: &[Offer]) -> Result<(), Failure> {
     let known: BTreeSet<&str> = offers.iter().flat_map(|offer| &offer.az_ids).map(String::as_str).collect();
     match asked.iter().find(|zone| !known.contains(zone.as_str())) {
         None => Ok(()),
         Some(zone) => {
             let near = did_you_mean(zone, known.iter().copied());
-            Err(Failure::usage(format!("nothing is known of the zone {zone} in the regions asked for{near}"))
+            Err(Failure::usage(format!("--zones: zone {zone} has no offers in the requested regions{near}"))
                 .hint("truffle zones m7i.xlarge lists zones"))
         }
     }
 }
 
-/// One key of the order.
+/// A sort key with its direction.
 struct SortKey {
     column: &'static Column,
     descending: bool,
@@ -159,8 +162,8 @@ impl SortKey {
         let column = offered::find(name).ok_or_else(|| {
             let near = did_you_mean(name, offered::COLUMNS.iter().map(|column| column.name));
             let keys: Vec<_> = offered::COLUMNS.iter().map(|column| column.name).collect();
-            Failure::usage(format!("there is no sort key \"{name}\"{near}"))
-                .hint(format!("the keys are {}", keys.join(", ")))
+            Failure::usage(format!("--sort: unknown key \"{name}\"{near}"))
+                .hint(format!("valid keys: {}", keys.join(", ")))
         })?;
         Ok(SortKey { column, descending })
     }
@@ -168,7 +171,7 @@ impl SortKey {
     fn compare(&self, a: &Candidate, b: &Candidate) -> Ordering {
         let currency = |c: &Candidate| c.offer.and_then(|offer| offer.currency.clone());
         let (one, other) = (self.column.value(a), self.column.value(b));
-        // Yuan are not compared with dollars: each currency has its own part of the list.
+        // Amounts in different currencies are not comparable: each currency is sorted by itself.
         let by_currency = match (currency(a), currency(b)) {
             (Some(one), Some(other)) if self.column.is_price() => one.cmp(&other),
             _ => Ordering::Equal,
@@ -177,7 +180,7 @@ impl SortKey {
     }
 }
 
-/// The flag's keys before those of the words.
+/// Returns the keys of --sort, followed by those of the words.
 fn sort_keys(args: &SearchArgs, understood: &Understood) -> Result<Vec<SortKey>, Failure> {
     let words = understood.sort.iter().map(|hint| hint.key);
     args.sort.iter().map(String::as_str).chain(words).map(SortKey::read).collect()
@@ -195,22 +198,24 @@ fn explain(understood: &Understood, outcome: &Outcome, printer: &mut Printer) {
     }
 }
 
-/// The sentence on an empty answer: the filter that removed the last types, and the nearest miss.
+/// Prints why nothing matched: the filter that excluded the last types, and the nearest miss.
 fn nothing(outcome: &Outcome, printer: &mut Printer) {
     let Some((before, stage)) = outcome.funnel.last_straw().filter(|(before, _)| *before > 0) else {
-        return printer.note("nothing matched: nothing is known to be offered there");
+        return printer.note("nothing matched: no offers are known in these regions");
     };
     let unknown = match stage.unknown {
         0 => String::new(),
-        n => format!(" ({n} left out because unknown)"),
+        n => format!(" ({n} with an unknown value)"),
     };
     let nearest = outcome.nearest.as_ref().map_or(String::new(), |nearest| format!("; {nearest}"));
     let types = if before == 1 { "type" } else { "types" };
-    printer
-        .note(&format!("nothing matched: {} left none of {before} {types}{unknown}{nearest}", stage.typed));
+    printer.note(&format!(
+        "nothing matched: {} excluded the last {before} {types}{unknown}{nearest}",
+        stage.typed
+    ));
 }
 
-/// Types that match but for the place.
+/// Notes the types that satisfy all filters but are not offered in the requested regions.
 fn elsewhere(filters: &Filters, facts: &[TypeFacts], offers: &[Offer], printer: &mut Printer) {
     let here: BTreeSet<&str> = offers.iter().map(|offer| offer.instance_type.as_str()).collect();
     let about_offers =
@@ -228,19 +233,21 @@ fn elsewhere(filters: &Filters, facts: &[TypeFacts], offers: &[Offer], printer: 
         1 => "is".to_string(),
         n => format!("and {} more are", n - 1),
     };
-    printer
-        .note(&format!("{} {more} not known to be offered there; --region all looks everywhere", names[0]));
+    printer.note(&format!(
+        "{} {more} not known to be offered in these regions; --region all searches every region",
+        names[0]
+    ));
 }
 
 fn note_unknown(outcome: &Outcome, sort: &[SortKey], printer: &mut Printer) {
     for stage in outcome.funnel.stages.iter().filter(|stage| stage.unknown > 0) {
         let types = if stage.unknown == 1 { "type" } else { "types" };
-        printer.note(&format!("{}: {} {types} left out because unknown", stage.typed, stage.unknown));
+        printer.note(&format!("{}: excluded {} {types} with an unknown value", stage.typed, stage.unknown));
     }
     for key in sort {
         let unknown = outcome.kept.iter().filter(|c| key.column.value(c) == catalog::Value::Null).count();
         if unknown > 0 {
-            printer.note(&format!("{unknown} without a known {} stand last", key.column.name));
+            printer.note(&format!("rows without a known {}, listed last: {unknown}", key.column.name));
         }
     }
 }

@@ -8,13 +8,13 @@ use crate::filter::Candidate;
 use crate::offered::{self, COLUMNS, price_cell};
 use crate::place::{self, PlaceArgs};
 
-/// Show everything that is known of an instance type: its facts, and where it is offered at what price.
+/// Show all facts of an instance type, and its zones and prices by region.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// Instance type
     #[arg(value_name = "TYPE")]
     pub name: String,
-    /// Regions and the system of prices.
+    /// Regions, and operating system of the prices.
     #[command(flatten)]
     pub place: PlaceArgs,
 }
@@ -36,18 +36,18 @@ pub fn run_show(
     let report = Report { page: page(facts, &places), csv: None, table: Some(table(facts, &places, now)) };
     printer.report(&report, ports.encode)?;
     if places.is_empty() {
-        printer.note("it is not known to be offered there");
+        printer.note("not known to be offered in these regions");
     }
     place::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(Exit::Done)
 }
 
-/// Columns of a type that do not change with the region.
+/// Returns the columns that do not depend on the region.
 fn of_type() -> impl Iterator<Item = &'static offered::Column> {
     COLUMNS.iter().filter(|column| !column.is_of_place())
 }
 
-/// One row: the facts, and the places as a list.
+/// Returns one row: the facts, and the offers by region as a list.
 fn page(facts: &TypeFacts, places: &[Candidate]) -> Page {
     let candidate = Candidate { facts, offer: None };
     let mut fields: Vec<Field> = of_type().map(offered::Column::field).collect();

@@ -7,7 +7,7 @@ use crate::Ports;
 use crate::offer::Source;
 use crate::place;
 
-/// Say where answers come from, how old the data is, what could not be seen, and which settings hold.
+/// Show the location of the data, its age and gaps, and the settings in effect.
 #[derive(Debug, Args)]
 pub struct StatusArgs {}
 
@@ -23,7 +23,7 @@ pub fn run_status(
     printer.report(&Report::plain(report(&sources, now)), ports.encode)?;
     let gaps: usize = sources.iter().map(|source| source.gaps.len()).sum();
     if gaps > 0 {
-        printer.note(&format!("{gaps} gaps: truffle query data/runs names what could not be seen"));
+        printer.note(&format!("data gaps: {gaps}; truffle query data/runs lists them"));
     }
     Ok(Exit::Done)
 }
@@ -34,7 +34,7 @@ fn about(ports: &Ports<'_>, printer: &mut Printer) {
     match &place.lake {
         Some(lake) => printer.note(&format!("lake: {}, manifest {}", lake.display(), place.manifest)),
         None => printer.note(&format!(
-            "lake: none at {} ({}); answering from the seed data alone",
+            "lake: none at {} ({}); answers come from the seed data only",
             settings.lake.value.display(),
             settings.lake.origin
         )),

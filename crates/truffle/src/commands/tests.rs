@@ -1,4 +1,4 @@
-//! Commands against a warehouse in memory: what is typed, and what is printed where.
+//! Runs commands against an in-memory warehouse and checks standard output and standard error.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,12 +16,12 @@ use crate::Ports;
 use crate::filter::sample;
 use crate::offer::Offer;
 
-/// A warehouse that holds the sample.
+/// A warehouse that contains the sample.
 struct Memory;
 
 impl Ask for Memory {
     fn redact(&mut self, _: &str) -> Result<(), AskError> {
-        Err(AskError::Failed("no stand-ins in this memory".into()))
+        Err(AskError::Failed("the sample warehouse does not redact".into()))
     }
 
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
@@ -31,12 +31,12 @@ impl Ask for Memory {
             "price/current" => price_rows(values),
             "region/list" => region_list(),
             "data/runs" => runs(),
-            other => return Err(AskError::Failed(format!("{other} is not in this memory"))),
+            other => return Err(AskError::Failed(format!("the sample warehouse does not answer {other}"))),
         })
     }
 
     fn query(&self, _: &Query, _: &Stop, _: PageSink<'_>) -> Result<Ended, AskError> {
-        Err(AskError::Failed("no SQL in this memory".into()))
+        Err(AskError::Failed("the sample warehouse runs no SQL".into()))
     }
 
     fn tables(&self) -> Result<Vec<Table>, AskError> {
@@ -48,7 +48,7 @@ impl Ask for Memory {
     }
 }
 
-/// The offers in the regions that were asked for.
+/// Returns the offers in the requested regions.
 fn offers(values: &[(String, Value)]) -> Vec<Offer> {
     let regions = values.iter().find(|(name, _)| name == "regions").map(|(_, value)| value.clone());
     let Some(Value::List(asked)) = regions else { panic!("regions are a list") };
@@ -91,7 +91,7 @@ fn region_list() -> Page {
         vec![name.into(), "aws".into(), says.into(), 2.into(), types.into(), 1.into()]
     };
     let rows = vec![
-        row("ap-unseen-1", "Where nobody could look", None),
+        row("ap-unseen-1", "Asia Pacific (not collected)", None),
         row("eu-central-1", "Europe (Frankfurt)", Some(4)),
         row("eu-south-9", "Nowhere", Some(0)),
         row("us-east-1", "US East (N. Virginia)", Some(4)),
@@ -123,7 +123,7 @@ fn runs() -> Page {
     Page { fields: Run::fields(), rows }
 }
 
-/// No test here writes a columnar format.
+/// An encoder that fails: no test here writes a columnar format.
 struct NoEncode;
 
 impl Encode for NoEncode {
@@ -166,7 +166,7 @@ enum Typed {
     Zones(zones::ZonesArgs),
 }
 
-/// What a command ended with, wrote to stdout and said on stderr.
+/// Runs a command line. Returns its result, standard output and standard error.
 fn run(line: &str, format: Format) -> (Result<Exit, Failure>, String, String) {
     let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
     let sources = Sources { home: Some(PathBuf::from("/home/ann")), ..Sources::default() };
@@ -189,7 +189,8 @@ fn run(line: &str, format: Format) -> (Result<Exit, Failure>, String, String) {
     (done, out.text(), err.text())
 }
 
-/// The first column of the answer, and what was said without the last lines on region and age.
+/// Checks the first column of the answer, and standard error without the final lines on region and
+/// data age.
 fn check(line: &str, expected: &[&str], said: &[&str]) {
     let (done, out, err) = run(line, Format::Csv);
     let first: Vec<_> = out.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
@@ -210,10 +211,10 @@ fn check_failure(line: &str, message: &str) {
 }
 
 #[test]
-fn search_sorts_and_cuts() {
+fn search_sorts_and_limits_rows() {
     check("search graviton --limit 2", &["c7g.xlarge", "c7g.metal"], &["2 of 6 shown; --limit 0 shows all"]);
     check("search m[57]* 4 vcpus --sort -clock_ghz", &["m7a.xlarge", "m7i.xlarge", "m5.xlarge"], &[]);
-    let said = ["2 without a known on_demand_price stand last"];
+    let said = ["rows without a known on_demand_price, listed last: 2"];
     check(
         "search cheap m[578]* 4..32 vcpus",
         &["m7a.xlarge", "m7i.xlarge", "m7g.4xlarge", "m5.xlarge", "m8i.8xlarge"],
@@ -227,8 +228,8 @@ fn search_sorts_and_cuts() {
 }
 
 #[test]
-fn search_says_what_a_price_filter_left_out() {
-    let said = ["--max-price 0.05: 2 types left out because unknown"];
+fn search_notes_types_with_an_unknown_price() {
+    let said = ["--max-price 0.05: excluded 2 types with an unknown value"];
     check(
         "search m[578]* --max-price 0.05 --sort name",
         &["m7a.xlarge", "m7i-flex.large", "m7i.xlarge"],
@@ -237,83 +238,83 @@ fn search_says_what_a_price_filter_left_out() {
 }
 
 #[test]
-fn search_looks_in_several_regions() {
+fn search_covers_several_regions() {
     let both = "--region us-east-1,eu-central-1";
     check(&format!("search h100 1 gpu {both}"), &["p5.4xlarge", "p5.4xlarge"], &[]);
     check("search h100 48xlarge eu-central-1", &["p5.48xlarge"], &[]);
     check("search --zones euc1-az1 --gpus 4 --region all", &["g6.12xlarge"], &[UNSEEN]);
 }
 
-/// What is said where all regions are asked for.
+/// Note on a region without collected offerings.
 const UNSEEN: &str =
-    "what is offered in ap-unseen-1 is not known: truffle regions shows what is known of each region";
+    "no offerings collected for ap-unseen-1; truffle regions lists the data collected for each region";
 
 #[test]
-fn in_every_region_means_in_each_that_was_asked_for() {
+fn in_all_regions_requires_every_requested_region() {
     let both = "search 1 gpu --in-all-regions --region us-east-1,eu-central-1";
     check(both, &["p5.4xlarge", "p5.4xlarge"], &[]);
     check(&format!("{both},us-east-1"), &["p5.4xlarge", "p5.4xlarge"], &[]);
-    let nothing = "nothing matched: nothing is known to be offered there";
+    let nothing = "nothing matched: no offers are known in these regions";
     check(&format!("{both},eu-south-9"), &[], &[nothing]);
     check_failure(
         &format!("{both},ap-unseen-1"),
-        "what is offered in ap-unseen-1 is not known, so nobody can tell what is offered in every one of \
+        "no offerings collected for ap-unseen-1, which --in-all-regions needs for \
          us-east-1,eu-central-1,ap-unseen-1",
     );
-    let counted = "what is offered in ap-unseen-1 is not known; the other 3 count: \
-                   truffle regions shows what is known of each region";
+    let counted = "no offerings collected for ap-unseen-1; regions compared: 3; \
+                   truffle regions lists the data collected for each region";
     check("search 1 gpu --in-all-regions", &[], &[counted, nothing]);
 }
 
 #[test]
-fn nothing_matched_is_explained() {
+fn an_empty_answer_names_the_last_filter_and_the_nearest_type() {
     check(
         "search h200 96 vcpus",
         &[],
-        &[
-            "nothing matched: h200 left none of 1 type; nearest: p5en.48xlarge has 192 vCPUs, you asked for 96",
-        ],
+        &["nothing matched: h200 excluded the last 1 type; \
+             nearest: p5en.48xlarge has 192 vCPUs, you asked for 96"],
     );
     check(
         "search m7i.xlarge eu-central-1",
         &[],
         &[
-            "nothing matched: m7i.xlarge left none of 5 types",
-            "m7i.xlarge is not known to be offered there; --region all looks everywhere",
+            "nothing matched: m7i.xlarge excluded the last 5 types",
+            "m7i.xlarge is not known to be offered in these regions; --region all searches every region",
         ],
     );
     check(
         "search --region eu-south-9",
         &[],
         &[
-            "nothing matched: nothing is known to be offered there",
-            "c7g.metal and 21 more are not known to be offered there; --region all looks everywhere",
+            "nothing matched: no offers are known in these regions",
+            "c7g.metal and 21 more are not known to be offered in these regions; \
+             --region all searches every region",
         ],
     );
-    check("search z*", &[], &["nothing matched: z* left none of 22 types"]);
+    check("search z*", &[], &["nothing matched: z* excluded the last 22 types"]);
 }
 
 #[test]
-fn search_explains_itself() {
+fn explain_prints_the_meaning_of_words_and_the_effect_of_filters() {
     let (_, _, err) = run("search cheap h100 8gpu --explain", Format::Csv);
     let expected = "understood as\n  h100: accelerator H100\n  8 gpus: exactly 8 GPUs\n  cheap: sorted by on_demand_price
-22 types\n1 left by 8 gpus (exactly 8 GPUs)\n";
-    assert!(err.contains("2 left by h100 (accelerator H100)"), "{err}");
+22 types\n1 left after 8 gpus (exactly 8 GPUs)\n";
+    assert!(err.contains("2 left after h100 (accelerator H100)"), "{err}");
     assert!(expected.lines().all(|line| err.contains(line)), "{err}");
     assert!(err.ends_with(
-        "region us-east-1; --region takes others, or all\n\
+        "region us-east-1; --region selects others, or all\n\
          data: instance_type from test (3 weeks old); offering from test (3 weeks old); price from test (20 months old)\n"
     ), "{err}");
 }
 
 #[test]
-fn a_system_without_prices_is_said() {
+fn notes_an_operating_system_without_prices() {
     let (_, _, err) = run("search m7i.xlarge --os windows", Format::Csv);
-    assert!(err.contains("no on-demand price for windows is known there"), "{err}");
+    assert!(err.contains("no on-demand price for windows is known in these regions"), "{err}");
 }
 
 #[test]
-fn contracts_hold() {
+fn csv_and_json_columns_are_stable() {
     let (_, out, _) = run("search m7i.xlarge", Format::Csv);
     assert_eq!(
         out,
@@ -333,7 +334,7 @@ fn contracts_hold() {
 }
 
 #[test]
-fn a_person_sees_the_age_of_a_price() {
+fn tables_show_the_month_of_an_old_price() {
     let (_, out, _) = run("search m*.xlarge", Format::Table);
     let lines: Vec<_> = out.lines().map(str::trim_end).collect();
     assert!(lines[2].ends_with("unknown") && lines[2].starts_with("m5.xlarge"), "{out}");
@@ -341,7 +342,7 @@ fn a_person_sees_the_age_of_a_price() {
 }
 
 #[test]
-fn compare_marks_what_differs() {
+fn compare_marks_rows_with_different_values() {
     let (done, out, _) = run("compare m7i.xlarge m7g.4xlarge", Format::Table);
     assert_eq!(done, Ok(Exit::Done));
     let line =
@@ -352,11 +353,11 @@ fn compare_marks_what_differs() {
     let (_, out, _) = run("compare g6.12xlarge --region us-east-1,eu-central-1", Format::Table);
     assert!(out.contains("g6.12xlarge us-east-1") && out.contains("g6.12xlarge eu-central-1"), "{out}");
     let (_, _, err) = run("compare m7i.xlarge --region eu-central-1", Format::Table);
-    assert!(err.starts_with("m7i.xlarge is not known to be offered there"), "{err}");
+    assert!(err.starts_with("m7i.xlarge is not known to be offered in these regions"), "{err}");
 }
 
 #[test]
-fn show_regions_and_zones() {
+fn show_regions_and_zones_list_offers() {
     let (_, out, _) = run("show p5.4xlarge", Format::Table);
     assert!(out.contains("In eu-central-1") && out.contains("unknown, 2 zones"), "{out}");
     let (_, out, _) = run("show p5.4xlarge", Format::Ndjson);
@@ -366,29 +367,29 @@ fn show_regions_and_zones() {
     check(
         "regions m5.xlarge --region eu-central-1",
         &[],
-        &["nothing matched: m5.xlarge is not known to be offered there"],
+        &["nothing matched: m5.xlarge is not known to be offered in these regions"],
     );
     check("zones g5g.xlarge", &["g5g.xlarge"], &[UNSEEN]);
     check("zones m7a.xlarge --region eu-central-1", &["m7a.xlarge", "m7a.xlarge"], &[]);
 }
 
 #[test]
-fn mistakes_are_named() {
+fn typing_errors_get_a_suggestion() {
     check_failure(
         "search --region eu-centrl-1",
-        "there is no region \"eu-centrl-1\"; did you mean eu-central-1?",
+        "unknown region \"eu-centrl-1\"; the closest match is eu-central-1",
     );
-    check_failure("search us-east-7", "there is no region \"us-east-7\"; did you mean us-east-1?");
-    check_failure("regions --region mars-1", "there is no region \"mars-1\"");
-    check_failure("search --sort clock", "there is no sort key \"clock\"");
-    check_failure("search --sort -vcpu", "there is no sort key \"vcpu\"; did you mean vcpus?");
+    check_failure("search us-east-7", "unknown region \"us-east-7\"; the closest match is us-east-1");
+    check_failure("regions --region mars-1", "unknown region \"mars-1\"");
+    check_failure("search --sort clock", "--sort: unknown key \"clock\"");
+    check_failure("search --sort -vcpu", "--sort: unknown key \"vcpu\"; the closest match is vcpus");
     check_failure(
         "search --zones use1-az5",
-        "nothing is known of the zone use1-az5 in the regions asked for; did you mean use1-az4?",
+        "--zones: zone use1-az5 has no offers in the requested regions; the closest match is use1-az4",
     );
-    check_failure("compare m7i.xlagre", "there is no instance type \"m7i.xlagre\"; did you mean m7i.xlarge?");
-    check_failure("show p5", "there is no instance type \"p5\"");
+    check_failure("compare m7i.xlagre", "unknown instance type \"m7i.xlagre\"; the closest match is m7i.xlarge");
+    check_failure("show p5", "unknown instance type \"p5\"");
     let hint = run("regions p5", Format::Csv).0.unwrap_err().hint;
     assert_eq!(hint.as_deref(), Some("it is a family: truffle search 'p5.*' lists its types"));
-    check_failure("zones p5.4xlarg", "there is no instance type \"p5.4xlarg\"; did you mean p5.4xlarge?");
+    check_failure("zones p5.4xlarg", "unknown instance type \"p5.4xlarg\"; the closest match is p5.4xlarge");
 }

@@ -7,13 +7,15 @@ use crate::Ports;
 use crate::offer::Offer;
 use crate::place::{self, PlaceArgs};
 
-/// List the zones in which an instance type is offered, by their ids, which are the same in every account.
+/// List the zones that offer an instance type.
+///
+/// Zones are listed by id, which is the same in every account.
 #[derive(Debug, Args)]
 pub struct ZonesArgs {
     /// Instance type
     #[arg(value_name = "TYPE")]
     pub name: String,
-    /// Regions joined by commas; without it, all
+    /// Regions, separated by commas [default: all]
     #[arg(long, value_name = "REGION", value_delimiter = ',')]
     pub region: Vec<String>,
 }
@@ -34,10 +36,10 @@ pub fn run_zones(
     let found = !page.rows.is_empty();
     printer.report(&Report::plain(page), ports.encode)?;
     for offer in offers.iter().filter(|offer| offer.az_ids.is_empty()) {
-        printer.note(&format!("it is offered in {}, the zones are not known", offer.region));
+        printer.note(&format!("offered in {}, zones unknown", offer.region));
     }
     if offers.is_empty() {
-        printer.note(&format!("nothing matched: {} is not known to be offered there", args.name));
+        printer.note(&format!("nothing matched: {} is not known to be offered in these regions", args.name));
     }
     place::note_ages(ports, printer, &["offering"], &regions, now)?;
     Ok(if found { Exit::Done } else { Exit::NothingMatched })

@@ -1,4 +1,4 @@
-//! One thing that is asked of a candidate, whether it holds, and how far off it is.
+//! Filter conditions: whether a candidate satisfies one, and how far it misses it.
 
 use catalog::TypeFacts;
 use domain::{Decimal, Known};
@@ -8,33 +8,33 @@ use super::pattern::Pattern;
 use crate::offer::Offer;
 use crate::range::Range;
 
-/// An instance type, in a region or anywhere.
+/// An instance type, with or without its offer in a region.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// What is known of the type.
+    /// Facts of the type.
     pub facts: &'a TypeFacts,
-    /// Its place and price; none when only the type itself is looked at.
+    /// Offer in a region; `None` when the candidate is the type itself.
     pub offer: Option<&'a Offer>,
 }
 
 impl Candidate<'_> {
-    /// Zones by id; none when they are not known.
+    /// Returns the zone ids; `None` when they are unknown.
     fn zones(&self) -> Option<&[String]> {
         self.offer.map(|offer| offer.az_ids.as_slice()).filter(|zones| !zones.is_empty())
     }
 
-    /// The price of an hour in US dollars. Another currency is not compared with dollars: it counts as
-    /// unknown.
+    /// Returns the price per hour in US dollars. A price in another currency counts as unknown,
+    /// because it is not comparable.
     fn dollars(&self) -> Option<Decimal> {
         let offer = self.offer.filter(|offer| offer.currency.as_deref() == Some("USD"))?;
         offer.price_per_hour
     }
 }
 
-/// What a price is divided by.
+/// The unit that a price is divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Per {
-    /// Nothing: the price of an hour.
+    /// No unit: the price per hour.
     Hour,
     /// vCPUs.
     Vcpu,
@@ -45,7 +45,7 @@ pub enum Per {
 }
 
 impl Per {
-    /// The share of an hour's price; `None` when there is nothing to divide by.
+    /// Returns the price per hour and unit; `None` when the type has no such unit.
     pub fn of(self, price: Decimal, facts: &TypeFacts) -> Option<Decimal> {
         match self {
             Per::Hour => Some(price),
@@ -55,7 +55,7 @@ impl Per {
         }
     }
 
-    /// How it is said after a price.
+    /// Returns the text after a price, such as "an hour per vCPU".
     pub fn phrase(self) -> &'static str {
         match self {
             Per::Hour => "an hour",
@@ -66,50 +66,50 @@ impl Per {
     }
 }
 
-/// What is asked.
+/// A requirement on a candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// A number lies in a range.
+    /// The number is in the range.
     Number(Number, Range<f64>),
-    /// One of the texts is among these, letter case aside.
+    /// At least one of the texts is in this list, ignoring case.
     Text(Text, Vec<String>),
-    /// A flag is set, or is not.
+    /// The flag has this value.
     Flag(Flag, bool),
-    /// The name matches.
+    /// The name matches the pattern.
     Name(Pattern),
-    /// The name does not match.
+    /// The name does not match the pattern.
     NotName(Pattern),
-    /// Offered in one of these zones, by id.
+    /// The type is offered in one of these zones (zone ids).
     Zones(Vec<String>),
-    /// The price, or its share, is at most this many US dollars.
+    /// The price per unit is at most this many US dollars.
     Price(Per, Decimal),
-    /// One of these holds.
+    /// At least one of these conditions is true.
     Any(Vec<Condition>),
 }
 
-/// Whether a condition holds. Unknown is not yes, and is counted apart from no.
+/// Result of a condition. Unknown does not satisfy a condition, and is counted separately from no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// It does not hold.
+    /// The condition is false.
     No,
-    /// The fact is not known.
+    /// The fact is unknown.
     Unknown,
-    /// It holds.
+    /// The condition is true.
     Yes,
 }
 
 /// How a candidate misses a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Miss {
-    /// How far off it is: the logarithm of the ratio for numbers (at most 3), more for what no number
-    /// tells, most for another name.
+    /// Distance without a unit. For numbers it is the logarithm of the ratio, at most 3. Other
+    /// conditions have a fixed larger distance, and another name has the largest.
     pub distance: f64,
-    /// What follows the candidate's name in a sentence: "has 192 vCPUs, you asked for 96".
+    /// Text after the candidate's name: "has 192 vCPUs, you asked for 96".
     pub sentence: String,
 }
 
 impl Condition {
-    /// Whether it holds for the candidate.
+    /// Evaluates the condition for a candidate.
     pub fn holds(&self, candidate: Candidate) -> Verdict {
         let facts = candidate.facts;
         match self {
@@ -134,7 +134,8 @@ impl Condition {
         }
     }
 
-    /// How the candidate misses it; `None` when it does not. `typed` is what was typed for it.
+    /// Returns how the candidate misses the condition; `None` when it satisfies it. `typed` is the
+    /// user's text for the condition.
     pub fn miss(&self, candidate: Candidate, typed: &str) -> Option<Miss> {
         if self.holds(candidate) == Verdict::Yes {
             return None;
@@ -148,7 +149,7 @@ impl Condition {
                 Miss::new(4.0, format!("has {has}{}, you asked for {asked}", flag.noun()))
             }
             Condition::Name(_) => Miss::new(OTHER_NAME, format!("is not called {typed}")),
-            Condition::NotName(_) => Miss::new(OTHER_NAME, format!("is ruled out by {typed}")),
+            Condition::NotName(_) => Miss::new(OTHER_NAME, format!("is excluded by {typed}")),
             Condition::Zones(asked) => {
                 let zones =
                     candidate.zones().map_or("zones that are not known".into(), |zones| zones.join(", "));
@@ -162,7 +163,7 @@ impl Condition {
         })
     }
 
-    /// What it means, in words: "exactly 8 GPUs", "CPU maker Intel".
+    /// Describes the condition: "exactly 8 GPUs", "CPU maker Intel".
     pub fn meaning(&self) -> String {
         match self {
             Condition::Number(number, range) => {
@@ -184,7 +185,7 @@ impl Condition {
         }
     }
 
-    /// Whether it, or one of its alternatives, is of that sort.
+    /// Whether `sort` is true for the condition or for one of its alternatives.
     pub fn asks(&self, sort: fn(&Condition) -> bool) -> bool {
         match self {
             Condition::Any(conditions) => conditions.iter().any(|condition| condition.asks(sort)),
@@ -193,11 +194,12 @@ impl Condition {
     }
 }
 
-/// The distance of a candidate of another name: it is not what was asked for, however like it is.
+/// Distance of a candidate with another name. It is larger than any other distance, because such a
+/// candidate is never a near miss.
 const OTHER_NAME: f64 = 8.0;
 
 impl Miss {
-    /// Whether it is the name that is another.
+    /// Whether the candidate has another name than requested.
     pub fn of_name(&self) -> bool {
         self.distance >= OTHER_NAME
     }
@@ -223,7 +225,7 @@ fn number_miss(number: Number, range: &Range<f64>, facts: &TypeFacts) -> Miss {
     let (noun, asked) = (number.noun(), range.in_words(|value| number.show(value)));
     match number.of(facts) {
         Known::Is(value) => {
-            // One is added so that a zero, too, has a logarithm.
+            // Adding one gives a zero a logarithm, too.
             let distance = ((value + 1.0) / (range.nearest(value) + 1.0)).ln().abs().min(3.0);
             let has = number.show(value);
             let noun = number.noun_after(&has);

@@ -1,12 +1,12 @@
-//! What can be asked of an instance type: numbers, texts and flags, each with the words that people
-//! use for it.
+//! Facts of an instance type that filters test: numbers, texts and flags, each with its noun for
+//! messages.
 
 use catalog::TypeFacts;
 use domain::Known;
 
 use crate::words::processors;
 
-/// Declares an enum of facts: each with its name in a sentence and how it is read.
+/// Declares an enum of facts, each with its noun and the function that reads it.
 macro_rules! facts {
     ($(#[$doc:meta])* pub enum $name:ident -> $value:ty { $($(#[$fact_doc:meta])* $fact:ident, $noun:literal, $of:expr;)* }) => {
         $(#[$doc])*
@@ -16,14 +16,14 @@ macro_rules! facts {
         }
 
         impl $name {
-            /// What it is called in a sentence.
+            /// Returns the noun for messages.
             pub fn noun(self) -> &'static str {
                 match self {
                     $($name::$fact => $noun,)*
                 }
             }
 
-            /// What the type's facts say of it.
+            /// Reads the fact of an instance type.
             pub fn of(self, facts: &TypeFacts) -> Known<$value> {
                 let read: fn(&TypeFacts) -> Known<$value> = match self {
                     $($name::$fact => $of,)*
@@ -35,7 +35,7 @@ macro_rules! facts {
 }
 
 facts! {
-    /// A number. Memory is in MiB here and shown in GiB.
+    /// A numeric fact. Memory is in MiB and is shown in GiB.
     pub enum Number -> f64 {
         /// vCPUs by default.
         Vcpus, "vCPUs", |t| count(t.vcpus);
@@ -49,9 +49,9 @@ facts! {
         MemoryPerVcpu, "GiB per vCPU", |t| {
             Known::Is((t.memory_gib() / t.vcpus as f64 * 100.0).round() / 100.0)
         };
-        /// Sustained clock.
+        /// Sustained clock, GHz.
         Clock, "GHz", |t| stated(t.clock_ghz);
-        /// The generation number in the family's name.
+        /// Generation number in the family's name.
         Generation, "as its generation", |t| stated(t.generation.map(|n| n as f64));
         /// GPUs.
         Gpus, "GPUs", |t| count(t.gpus);
@@ -73,27 +73,27 @@ facts! {
         Fpgas, "FPGAs", |t| count(t.fpgas);
         /// Media accelerators.
         MediaAccelerators, "media accelerators", |t| count(t.media_accelerators);
-        /// Peak network bandwidth.
+        /// Peak network bandwidth, Gbit/s.
         NetworkPeak, "Gbit/s of network bandwidth", |t| stated(t.network_peak_gbps);
-        /// Baseline network bandwidth.
+        /// Baseline network bandwidth, Gbit/s.
         NetworkBaseline, "Gbit/s of baseline network bandwidth", |t| stated(t.network_baseline_gbps);
-        /// The number in AWS's text on network performance.
+        /// Number in AWS's text on network performance, Gbit/s.
         NetworkPerformance, "Gbit/s of network performance", |t| stated(gigabits(&t.network_performance));
         /// Network interfaces.
         NetworkInterfaces, "network interfaces", |t| count(t.network_interfaces);
-        /// EBS baseline bandwidth.
+        /// EBS baseline bandwidth, Mbit/s.
         EbsBandwidth, "Mbit/s of EBS bandwidth", |t| stated(t.ebs_baseline_mbps.map(|n| n as f64));
-        /// EBS baseline operations.
+        /// EBS baseline operations per second.
         EbsIops, "EBS operations a second", |t| stated(t.ebs_baseline_iops.map(|n| n as f64));
-        /// EBS baseline throughput.
+        /// EBS baseline throughput, MB/s.
         EbsThroughput, "MB/s of EBS throughput", |t| stated(t.ebs_baseline_mbytes);
-        /// Instance storage.
+        /// Instance storage, GB.
         Storage, "GB of instance storage", |t| count(t.storage_gb);
     }
 }
 
 impl Number {
-    /// The number as it is shown before its noun: at most two decimals, memory in GiB.
+    /// Formats the number for the text before its noun: at most two decimals, memory in GiB.
     pub fn show(self, number: f64) -> String {
         let shown = match self {
             Number::Memory | Number::GpuMemory | Number::GpuMemoryEach => number / 1024.0,
@@ -102,7 +102,7 @@ impl Number {
         format!("{}", (shown * 100.0).round() / 100.0)
     }
 
-    /// The noun after this number as it is shown: "GPUs", and "GPU" after "1" or "at least 1".
+    /// Returns the noun after a formatted number: "GPUs", and "GPU" after "1" or "at least 1".
     pub fn noun_after(self, shown: &str) -> String {
         let noun = self.noun();
         let plural = |word: &&str| word.len() > 3 && word.ends_with('s') && !word.ends_with("/s");
@@ -114,7 +114,7 @@ impl Number {
 }
 
 facts! {
-    /// A text or several; none when there is no such thing in the type.
+    /// A fact with one or several texts; absent when the type has no such part.
     pub enum Text -> Vec<&str> {
         /// The instance type's name.
         Name, "name", |t| Known::Is(vec![&t.instance_type]);
@@ -136,7 +136,7 @@ facts! {
             Some(processor) => Known::Is(processor.sets.to_vec()),
             None => unseen("processor not in truffle's table"),
         };
-        /// What AWS calls processor features.
+        /// Processor features, as named by AWS.
         ProcessorFeature, "processor feature", |t| Known::Is(all(&t.processor_features));
         /// Hypervisor.
         Hypervisor, "hypervisor", |t| texts(&t.hypervisor, !t.bare_metal);
@@ -178,13 +178,13 @@ facts! {
 }
 
 facts! {
-    /// Yes or no.
+    /// A yes-or-no fact.
     pub enum Flag -> bool {
         /// No hypervisor.
         BareMetal, "bare metal", |t| Known::Is(t.bare_metal);
         /// CPU credits.
         Burstable, "burstable performance", |t| Known::Is(t.burstable);
-        /// AWS calls it current.
+        /// Current generation, as stated by AWS.
         CurrentGeneration, "the current generation", |t| Known::Is(t.current_generation);
         /// Eligible for the free tier.
         FreeTier, "free tier", |t| Known::Is(t.free_tier);
@@ -202,9 +202,9 @@ facts! {
         NestedVirtualization, "nested virtualization", |t| {
             Known::Is(t.processor_features.iter().any(|feature| feature == "nested-virtualization"))
         };
-        /// GPUs that can be cut into instances of their own.
+        /// GPUs that support MIG.
         Mig, "GPUs for MIG", mig;
-        /// GPUs that several processes can share through MPS.
+        /// GPUs that support MPS.
         Mps, "GPUs for MPS", mps;
         /// Elastic Fabric Adapter.
         Efa, "EFA", |t| Known::Is(t.efa);
@@ -251,11 +251,11 @@ fn of_gpu(facts: &TypeFacts, number: Option<f64>) -> Known<f64> {
     if facts.gpus == 0 { Known::Absent } else { stated(number) }
 }
 
-/// Models that MIG can cut, of those that EC2 rents out: NVIDIA Multi-Instance GPU User Guide, "Supported GPUs" and
-/// "Deployment Considerations" (2026-10).
+/// GPU models on EC2 that support MIG. Source: NVIDIA Multi-Instance GPU User Guide, "Supported
+/// GPUs" and "Deployment Considerations" (2026-10).
 const CUT_BY_MIG: &[&str] = &["A100", "B200", "B300", "H100", "H200", "RTX PRO 4500", "RTX PRO Server 6000"];
 
-/// MIG cuts whole GPUs; what is itself a part of one is not cut again.
+/// Whether the type supports MIG. MIG partitions whole GPUs, not fractional ones.
 fn mig(facts: &TypeFacts) -> Known<bool> {
     let whole = facts.gpu_partition_size.is_none_or(|part| part >= 1.0);
     match &facts.gpu_model {
@@ -265,7 +265,8 @@ fn mig(facts: &TypeFacts) -> Known<bool> {
     }
 }
 
-/// NVIDIA Multi-Process Service, "Prerequisites": a compute capability of 3.5 or more.
+/// Whether the type supports MPS. Source: NVIDIA Multi-Process Service, "Prerequisites": compute
+/// capability 3.5 or higher.
 fn mps(facts: &TypeFacts) -> Known<bool> {
     match (facts.gpu_maker.as_deref(), facts.compute_capability) {
         (Some("NVIDIA"), Some(capability)) => Known::Is(capability >= 3.5),
@@ -292,8 +293,8 @@ fn supported(word: &str) -> bool {
     matches!(word, "required" | "supported" | "default")
 }
 
-/// The bandwidth in AWS's free text, in Gbit/s: `Up to 12.5 Gigabit`, `16x 200 Gigabit`, `Up to 12500
-/// Megabit`. `None` for words such as `High`.
+/// Reads the bandwidth in AWS's free text, Gbit/s: `Up to 12.5 Gigabit`, `16x 200 Gigabit`, `Up to
+/// 12500 Megabit`. Returns `None` for texts such as `High`.
 fn gigabits(text: &str) -> Option<f64> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let [before @ .., number, unit] = words.as_slice() else { return None };
@@ -312,7 +313,7 @@ mod tests {
     use crate::filter::sample;
 
     #[test]
-    fn one_of_them_is_not_several() {
+    fn noun_is_singular_after_one() {
         let check = |number: Number, shown: &str, noun: &str| assert_eq!(number.noun_after(shown), noun);
         check(Number::Gpus, "1", "GPU");
         check(Number::Gpus, "8", "GPUs");
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_whose_memory_is_not_stated_is_no_gpu_without_memory() {
+    fn unstated_gpu_memory_is_unknown_and_not_absent() {
         let check = |gpus: i64, mib: Option<i64>, expected: Known<f64>| {
             let mut facts = sample::facts().remove(0);
             (facts.gpus, facts.gpu_memory_mib) = (gpus, mib);
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_gpus_of_some_models_are_cut_by_mig() {
+    fn mig_needs_a_whole_gpu_of_a_supported_model() {
         let check = |model: Option<&str>, part: Option<f64>, expected: Known<bool>| {
             let mut facts = sample::facts().remove(0);
             (facts.gpus, facts.gpu_model, facts.gpu_partition_size) = (1, model.map(String::from), part);
@@ -350,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_gpus_of_nvidia_are_shared_by_mps() {
+    fn mps_needs_a_recent_nvidia_gpu() {
         let check = |maker: Option<&str>, capability: Option<f64>, expected: Known<bool>| {
             let mut facts = sample::facts().remove(0);
             (facts.gpus, facts.gpu_maker, facts.compute_capability) =
@@ -365,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn free_text_on_the_network_is_read_or_unknown() {
+    fn network_text_is_read_or_unknown() {
         let check = |text: &str, expected: Option<f64>| assert_eq!(gigabits(text), expected, "{text}");
         check("Up to 12.5 Gigabit", Some(12.5));
         check("3200 Gigabit", Some(3200.0));

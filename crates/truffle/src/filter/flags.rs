@@ -9,35 +9,35 @@ use super::fact::{Flag, Number, Text};
 use super::{Condition, Filter, Pattern, Per};
 use crate::range::{Bound, Memory, Range, Ratio};
 
-/// Filters. A RANGE is 4..16, 4.., ..16 or 4, with both ends inside. A flag that takes true or false
-/// means true when it stands alone (--efa), and is turned round with --efa=false.
+/// Filters. A RANGE is 4..16, 4.., ..16 or 4, both ends included. A flag that takes a BOOL means
+/// true without a value (--efa); --efa=false inverts it.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FilterArgs {
-    /// On the processor.
+    /// Filters on the processor.
     #[command(flatten)]
     pub processor: ProcessorArgs,
-    /// On memory.
+    /// Filters on memory.
     #[command(flatten)]
     pub memory: MemoryArgs,
-    /// On accelerators.
+    /// Filters on accelerators.
     #[command(flatten)]
     pub accelerators: AcceleratorArgs,
-    /// On the network.
+    /// Filters on the network.
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// On storage.
+    /// Filters on storage.
     #[command(flatten)]
     pub storage: StorageArgs,
-    /// On the platform.
+    /// Filters on the platform.
     #[command(flatten)]
     pub platform: PlatformArgs,
-    /// On names.
+    /// Filters on names.
     #[command(flatten)]
     pub names: NameArgs,
-    /// On prices.
+    /// Filters on prices.
     #[command(flatten)]
     pub price: PriceArgs,
-    /// On zones.
+    /// Filters on zones.
     #[command(flatten)]
     pub zone: ZoneArgs,
 }
@@ -46,31 +46,31 @@ pub struct FilterArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Processor")]
 pub struct ProcessorArgs {
-    /// vCPUs
+    /// Number of vCPUs
     #[arg(long, value_name = "RANGE")]
     pub vcpus: Option<Range<i64>>,
-    /// Physical cores
+    /// Number of physical cores
     #[arg(long, value_name = "RANGE")]
     pub cores: Option<Range<i64>>,
-    /// Threads per core
+    /// Number of threads per core
     #[arg(long, value_name = "RANGE")]
     pub threads_per_core: Option<Range<i64>>,
-    /// Sustained clock, GHz
+    /// Sustained clock in GHz
     #[arg(long, value_name = "RANGE")]
     pub clock: Option<Range<f64>>,
     /// Architectures: x86_64, arm64, i386, arm64_mac, x86_64_mac
     #[arg(long, value_name = "ARCH", value_delimiter = ',')]
     pub arch: Vec<String>,
-    /// Makers of the CPU: Intel, AMD, AWS, Apple
+    /// CPU makers: Intel, AMD, AWS, Apple
     #[arg(long, value_name = "MAKER", value_delimiter = ',')]
     pub cpu_maker: Vec<String>,
-    /// Processor features as AWS names them, such as amd-sev-snp
+    /// Processor features, as named by AWS, such as amd-sev-snp
     #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
     pub processor_feature: Vec<String>,
-    /// Can run virtual machines of its own
+    /// Supports nested virtualization
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub nested_virtualization: Option<bool>,
-    /// Works with CPU credits
+    /// Has burstable performance (CPU credits)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub burstable: Option<bool>,
 }
@@ -94,10 +94,10 @@ impl ProcessorArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Memory")]
 pub struct MemoryArgs {
-    /// Memory, such as 16GiB..64GiB, ..64 or 512MiB
+    /// Memory, such as 16GiB..64GiB, ..64 or 512MiB; a number without a unit is GiB
     #[arg(long, value_name = "RANGE")]
     pub memory: Option<Range<Memory>>,
-    /// vCPUs to GiB of memory, such as 1:4 or 1:4..
+    /// Ratio of vCPUs to GiB of memory, such as 1:4 or 1:4..
     #[arg(long, value_name = "RANGE")]
     pub vcpus_to_memory: Option<Range<Ratio>>,
 }
@@ -114,55 +114,55 @@ impl MemoryArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Accelerators")]
 pub struct AcceleratorArgs {
-    /// GPUs; a part of a GPU counts as one
+    /// Number of GPUs; a fractional GPU counts as one
     #[arg(long, value_name = "RANGE")]
     pub gpus: Option<Range<i64>>,
     /// GPU models, such as H100,H200
     #[arg(long, value_name = "MODEL", value_delimiter = ',')]
     pub gpu_model: Vec<String>,
-    /// Makers of the GPUs
+    /// GPU makers, such as NVIDIA
     #[arg(long, value_name = "MAKER", value_delimiter = ',')]
     pub gpu_maker: Vec<String>,
-    /// Memory of all GPUs, such as 80GiB..
+    /// Total memory of all GPUs, such as 80GiB..
     #[arg(long, value_name = "RANGE")]
     pub gpu_memory: Option<Range<Memory>>,
-    /// Memory of each GPU
+    /// Memory per GPU
     #[arg(long, value_name = "RANGE")]
     pub gpu_memory_each: Option<Range<Memory>>,
-    /// CUDA cores of each GPU
+    /// CUDA cores per GPU
     #[arg(long, value_name = "RANGE")]
     pub cuda_cores: Option<Range<i64>>,
     /// CUDA compute capability, such as 8.0..
     #[arg(long, value_name = "RANGE")]
     pub compute_capability: Option<Range<f64>>,
-    /// Has GPUs that MIG can cut into several
+    /// Has GPUs that MIG can partition
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub mig: Option<bool>,
     /// Has GPUs that processes can share through MPS
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub mps: Option<bool>,
-    /// Inference accelerators
+    /// Number of inference accelerators
     #[arg(long, value_name = "RANGE")]
     pub inference_accelerators: Option<Range<i64>>,
-    /// Models of inference accelerators, such as Inferentia2
+    /// Inference accelerator models, such as Inferentia2
     #[arg(long, value_name = "MODEL", value_delimiter = ',')]
     pub inference_model: Vec<String>,
-    /// Makers of the inference accelerators
+    /// Inference accelerator makers
     #[arg(long, value_name = "MAKER", value_delimiter = ',')]
     pub inference_maker: Vec<String>,
-    /// Training accelerators (Trainium)
+    /// Number of training accelerators (Trainium)
     #[arg(long, value_name = "RANGE")]
     pub training_accelerators: Option<Range<i64>>,
-    /// Neuron devices (Inferentia and Trainium) by model
+    /// Neuron device models (Inferentia and Trainium)
     #[arg(long, value_name = "MODEL", value_delimiter = ',')]
     pub neuron_model: Vec<String>,
-    /// Neuron cores
+    /// Number of Neuron cores
     #[arg(long, value_name = "RANGE")]
     pub neuron_cores: Option<Range<i64>>,
-    /// FPGAs
+    /// Number of FPGAs
     #[arg(long, value_name = "RANGE")]
     pub fpgas: Option<Range<i64>>,
-    /// Media accelerators
+    /// Number of media accelerators
     #[arg(long, value_name = "RANGE")]
     pub media_accelerators: Option<Range<i64>>,
 }
@@ -194,31 +194,31 @@ impl AcceleratorArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Network")]
 pub struct NetworkArgs {
-    /// Peak network bandwidth, Gbit/s
+    /// Peak network bandwidth in Gbit/s
     #[arg(long, value_name = "RANGE")]
     pub network_bandwidth: Option<Range<f64>>,
-    /// Baseline network bandwidth, Gbit/s
+    /// Baseline network bandwidth in Gbit/s
     #[arg(long, value_name = "RANGE")]
     pub network_baseline: Option<Range<f64>>,
-    /// The number in AWS's text on network performance, Gbit/s ("Up to 12.5 Gigabit" is 12.5)
+    /// Network performance in Gbit/s, as stated by AWS ("Up to 12.5 Gigabit" is 12.5)
     #[arg(long, value_name = "RANGE")]
     pub network_performance: Option<Range<f64>>,
-    /// Network interfaces at most
+    /// Maximum number of network interfaces
     #[arg(long, value_name = "RANGE")]
     pub network_interfaces: Option<Range<i64>>,
-    /// Elastic Network Adapter, supported or required
+    /// Supports or requires the Elastic Network Adapter (ENA)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub ena: Option<bool>,
-    /// ENA Express
+    /// Supports ENA Express
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub ena_express: Option<bool>,
-    /// Elastic Fabric Adapter
+    /// Supports the Elastic Fabric Adapter (EFA)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub efa: Option<bool>,
-    /// IPv6
+    /// Supports IPv6
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub ipv6: Option<bool>,
-    /// Traffic between instances is encrypted
+    /// Encrypts the traffic between instances
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub network_encryption: Option<bool>,
 }
@@ -242,34 +242,34 @@ impl NetworkArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageArgs {
-    /// Instance storage, GB; 0 is none
+    /// Instance storage in GB; 0 means none
     #[arg(long, value_name = "RANGE")]
     pub storage: Option<Range<i64>>,
-    /// Type of instance storage: ssd or hdd
+    /// Instance storage types: ssd or hdd
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub storage_type: Vec<String>,
-    /// Instance storage is NVMe
+    /// Has NVMe instance storage
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub storage_nvme: Option<bool>,
-    /// Instance storage that is encrypted
+    /// Has encrypted instance storage
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub storage_encryption: Option<bool>,
-    /// Root devices: ebs or instance-store
+    /// Root device types: ebs or instance-store
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub root_device: Vec<String>,
-    /// EBS optimization, supported or by default
+    /// Supports EBS optimization, also by default
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub ebs_optimized: Option<bool>,
-    /// EBS baseline bandwidth, Mbit/s
+    /// EBS baseline bandwidth in Mbit/s
     #[arg(long, value_name = "RANGE")]
     pub ebs_bandwidth: Option<Range<i64>>,
-    /// EBS baseline operations a second
+    /// EBS baseline operations per second
     #[arg(long, value_name = "RANGE")]
     pub ebs_iops: Option<Range<i64>>,
-    /// EBS baseline throughput, MB/s
+    /// EBS baseline throughput in MB/s
     #[arg(long, value_name = "RANGE")]
     pub ebs_throughput: Option<Range<f64>>,
-    /// EBS volumes appear as NVMe
+    /// Attaches EBS volumes as NVMe devices
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub ebs_nvme: Option<bool>,
 }
@@ -294,7 +294,7 @@ impl StorageArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Platform")]
 pub struct PlatformArgs {
-    /// No hypervisor
+    /// Is bare metal, without a hypervisor
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub bare_metal: Option<bool>,
     /// Hypervisors: nitro or xen
@@ -306,10 +306,10 @@ pub struct PlatformArgs {
     /// Boot modes: uefi or legacy-bios
     #[arg(long, value_name = "MODE", value_delimiter = ',')]
     pub boot_mode: Vec<String>,
-    /// The generation number in the name, such as 7..
+    /// Generation number in the name, such as 7..
     #[arg(long, value_name = "RANGE")]
     pub generation: Option<Range<i64>>,
-    /// AWS calls it the current generation
+    /// Is of the current generation, as stated by AWS
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub current_generation: Option<bool>,
     /// Usage classes: on-demand, spot, capacity-block
@@ -318,22 +318,22 @@ pub struct PlatformArgs {
     /// Placement group strategies: cluster, partition, spread
     #[arg(long, value_name = "STRATEGY", value_delimiter = ',')]
     pub placement: Vec<String>,
-    /// Can hibernate
+    /// Supports hibernation
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub hibernation: Option<bool>,
-    /// Can run on a dedicated host
+    /// Supports dedicated hosts
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub dedicated_hosts: Option<bool>,
-    /// Eligible for the free tier
+    /// Is eligible for the free tier
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub free_tier: Option<bool>,
-    /// Can be recovered automatically
+    /// Supports automatic recovery
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub auto_recovery: Option<bool>,
-    /// Can hold Nitro Enclaves
+    /// Supports Nitro Enclaves
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub nitro_enclaves: Option<bool>,
-    /// Has a Nitro TPM
+    /// Supports Nitro TPM
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub nitro_tpm: Option<bool>,
 }
@@ -362,18 +362,22 @@ impl PlatformArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Names")]
 pub struct NameArgs {
-    /// Only names that match this regular expression, anywhere in them
+    /// Include only names in which a regular expression matches any part
     #[arg(long, value_name = "REGEX")]
     pub allow: Option<String>,
-    /// No names that match this regular expression
+    /// Exclude names in which a regular expression matches any part
     #[arg(long, value_name = "REGEX")]
     pub deny: Option<String>,
-    /// Like this type: same architecture, GPUs, bare metal and FPGA; vCPUs and memory from 0.9 to 1.2
-    /// times its own. Other flags and words come first
+    /// Find types like this one
+    ///
+    /// The architecture, the number of GPUs, bare metal and FPGA are the same; vCPUs and memory are
+    /// 0.9 to 1.2 times its own. Other flags and words take precedence.
     #[arg(long, value_name = "TYPE")]
     pub like: Option<String>,
-    /// Types of many generations that can stand in for each other: families c, m, r, t and a, x86_64, no
-    /// bare metal, 4 vCPUs. Other flags and words come first
+    /// Find interchangeable types of many generations
+    ///
+    /// These are types of the families c, m, r, t and a with x86_64 and 4 vCPUs, without bare metal
+    /// and FPGA. Other flags and words take precedence.
     #[arg(long)]
     pub flexible: bool,
 }
@@ -393,11 +397,11 @@ impl NameArgs {
     }
 }
 
-/// Reads an amount of dollars.
+/// Reads an amount in US dollars that is not negative.
 fn dollars(text: &str) -> Result<Decimal, String> {
     match text.parse::<Decimal>() {
         Ok(amount) if amount >= Decimal::ZERO => Ok(amount),
-        _ => Err("an amount such as 0.50 is expected".to_string()),
+        _ => Err("expected an amount such as 0.50".to_string()),
     }
 }
 
@@ -405,16 +409,16 @@ fn dollars(text: &str) -> Result<Decimal, String> {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Price")]
 pub struct PriceArgs {
-    /// Price of an hour at most, US dollars
+    /// Maximum price per hour in US dollars
     #[arg(long, value_name = "USD", value_parser = dollars)]
     pub max_price: Option<Decimal>,
-    /// Price of an hour for each vCPU at most, US dollars
+    /// Maximum price per hour and vCPU in US dollars
     #[arg(long, value_name = "USD", value_parser = dollars)]
     pub max_price_per_vcpu: Option<Decimal>,
-    /// Price of an hour for each GiB of memory at most, US dollars
+    /// Maximum price per hour and GiB of memory in US dollars
     #[arg(long, value_name = "USD", value_parser = dollars)]
     pub max_price_per_gib: Option<Decimal>,
-    /// Price of an hour for each GPU at most, US dollars
+    /// Maximum price per hour and GPU in US dollars
     #[arg(long, value_name = "USD", value_parser = dollars)]
     pub max_price_per_gpu: Option<Decimal>,
 }
@@ -438,7 +442,7 @@ impl PriceArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Place")]
 pub struct ZoneArgs {
-    /// Zones by id, such as use1-az4
+    /// Zone ids, such as use1-az4
     #[arg(long, value_name = "AZ_ID", value_delimiter = ',')]
     pub zones: Vec<String>,
 }
@@ -456,7 +460,7 @@ impl ZoneArgs {
 }
 
 impl FilterArgs {
-    /// The filters of the flags, in the order of the help.
+    /// Returns the filters of the flags, in the order of the help.
     pub(super) fn filters(&self, facts: &[TypeFacts]) -> Result<Vec<Filter>, Failure> {
         let mut flags = Flags { facts, filters: Vec::new() };
         self.processor.filters(&mut flags)?;
@@ -472,7 +476,7 @@ impl FilterArgs {
     }
 }
 
-/// Collects the filters of the flags that were given.
+/// Collects the filters of the flags.
 struct Flags<'a> {
     facts: &'a [TypeFacts],
     filters: Vec<Filter>,
@@ -515,7 +519,8 @@ impl Flags<'_> {
     }
 }
 
-/// The value as the facts spell it. An unknown one is a mistake of typing, not a search for nothing.
+/// Returns the value as the facts spell it. An unknown value is a usage failure, not an empty
+/// search.
 fn known_value(flag: &str, asked: &str, known: &[&str]) -> Result<String, Failure> {
     let meant = match (flag, asked) {
         ("--arch", "arm" | "aarch64") => "arm64",
@@ -525,7 +530,7 @@ fn known_value(flag: &str, asked: &str, known: &[&str]) -> Result<String, Failur
     let found = known.iter().find(|known| known.eq_ignore_ascii_case(meant));
     found.map(|known| known.to_string()).ok_or_else(|| {
         let suggestion = did_you_mean(asked, known.iter().copied());
-        Failure::usage(format!("{flag} does not know \"{asked}\"{suggestion}"))
-            .hint(format!("it knows {}", known.join(", ")))
+        Failure::usage(format!("{flag}: unknown value \"{asked}\"{suggestion}"))
+            .hint(format!("known values: {}", known.join(", ")))
     })
 }

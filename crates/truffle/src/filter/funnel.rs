@@ -1,45 +1,46 @@
-//! What each filter left, what it left out because a fact is unknown, and how close the nearest came.
+//! Applies filters one after another: the effect of each, the number of unknown facts, and the
+//! nearest miss.
 
 use std::collections::BTreeSet;
 
 use super::condition::{Candidate, Miss, Verdict};
 use super::{Filter, Filters};
 
-/// What one filter did.
+/// Effect of one filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
-    /// The filter, as it was typed.
+    /// The filter, as typed.
     pub typed: String,
-    /// What it means.
+    /// Description of its condition.
     pub meaning: String,
-    /// Types that it left.
+    /// Number of types left.
     pub left: usize,
-    /// Types that it left out because the fact it asks for is unknown.
+    /// Number of types excluded because the fact is unknown.
     pub unknown: usize,
 }
 
-/// What the filters did, one after the other.
+/// Effects of all filters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Funnel {
-    /// Types before the first filter.
+    /// Number of types before the first filter.
     pub start: usize,
-    /// What each filter did, in order.
+    /// Effect of each filter, in order.
     pub stages: Vec<Stage>,
 }
 
-/// What the filters left, and how it came about.
+/// Result of applying filters.
 #[derive(Debug)]
 pub struct Outcome<'a> {
-    /// The candidates that passed every filter, in the order in which they came.
+    /// Candidates that satisfy every filter, in the order of the input.
     pub kept: Vec<Candidate<'a>>,
-    /// What each filter did.
+    /// Effect of each filter.
     pub funnel: Funnel,
-    /// When nothing was kept, the sentence on the candidate that comes nearest.
+    /// Description of the nearest candidate, when nothing was kept.
     pub nearest: Option<String>,
 }
 
 impl Filters {
-    /// Applies the filters. Types are counted once, however many regions they are offered in.
+    /// Applies the filters. A type is counted once, even if several regions offer it.
     pub fn apply<'a>(&self, candidates: &[Candidate<'a>]) -> Outcome<'a> {
         let mut kept = candidates.to_vec();
         let stages = self.0.iter().map(|filter| stage(filter, &mut kept)).collect();
@@ -48,8 +49,8 @@ impl Filters {
         Outcome { kept, funnel, nearest }
     }
 
-    /// Of the candidates with a name that was asked for, the one that misses the fewest filters, and of
-    /// those the one that misses them by least.
+    /// Describes the nearest candidate. Candidates with another name do not count. The fewest
+    /// missed filters win, then the smallest total distance.
     fn nearest(&self, candidates: &[Candidate]) -> Option<String> {
         let missed = |candidate: &Candidate| {
             let missed = |filter: &Filter| filter.condition.miss(*candidate, &filter.typed);
@@ -67,21 +68,21 @@ impl Filters {
 }
 
 impl Funnel {
-    /// The filter that removed the last types, and how many there were before it.
+    /// Returns the filter that excluded the last types, and the number of types before it.
     pub fn last_straw(&self) -> Option<(usize, &Stage)> {
         let before = std::iter::once(self.start).chain(self.stages.iter().map(|stage| stage.left));
         before.zip(&self.stages).find(|(_, stage)| stage.left == 0)
     }
 
-    /// The funnel, a line for each filter.
+    /// Formats the funnel, one line per filter.
     pub fn lines(&self) -> Vec<String> {
         let start = format!("{} types", self.start);
         let stage = |stage: &Stage| {
             let unknown = match stage.unknown {
                 0 => String::new(),
-                n => format!(" (left out because unknown: {n})"),
+                n => format!("; excluded with an unknown value: {n}"),
             };
-            format!("{} left by {} ({}){unknown}", stage.left, stage.typed, stage.meaning)
+            format!("{} left after {} ({}){unknown}", stage.left, stage.typed, stage.meaning)
         };
         [start].into_iter().chain(self.stages.iter().map(stage)).collect()
     }

@@ -1,4 +1,4 @@
-//! From words and flags to filters, and from filters to an answer that can explain itself.
+//! Filters: built from words and flags, applied to candidates, with an explanation of the result.
 
 mod condition;
 mod fact;
@@ -18,30 +18,32 @@ pub use pattern::Pattern;
 use crate::range::Range;
 use crate::words::Understood;
 
-/// A condition and what was typed for it.
+/// A condition with its text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
-    /// As it was typed: `--vcpus 96`, `8 gpus`.
+    /// Text as typed: `--vcpus 96`, `8 gpus`.
     pub typed: String,
-    /// What has to hold.
+    /// Condition that candidates must satisfy.
     pub condition: Condition,
 }
 
-/// The filters of one search, in the order in which they are applied: words, then flags in the order of
-/// the help, then what `--like` and `--flexible` add.
+/// Filters of one search in the order of application: words, then flags in the order of the help,
+/// then the additions of `--like` and `--flexible`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filters(pub Vec<Filter>);
 
-/// The share of its vCPUs and memory that a type "like" another may have: the lower and the upper end,
-/// as in amazon-ec2-instance-selector.
+/// Lower and upper factor for the vCPUs and memory of a type "like" another, as in
+/// amazon-ec2-instance-selector.
 const LIKE: (f64, f64) = (0.9, 1.2);
 
-/// What `--flexible` takes when no `--allow` is given: the families of amazon-ec2-instance-selector, and
-/// with a generation's `i` (m7i), without which no Intel type of today would be among them.
+/// Families of `--flexible` without `--allow`: those of amazon-ec2-instance-selector, and those
+/// with an `i` after the generation (m7i). Without the latter, no current Intel type would be
+/// included.
 const FLEXIBLE: &str = r"^([cmr][3-9][agi]?|a[1-9]|t[2-9][agi]?)\.";
 
 impl Filters {
-    /// The filters of these words and flags. The values of flags are checked against the facts.
+    /// Returns the filters of these words and flags. A flag value that is not in the facts is a
+    /// usage failure.
     pub fn new(args: &FilterArgs, words: &Understood, facts: &[TypeFacts]) -> Result<Filters, Failure> {
         let mut filters = Filters(words.filters());
         filters.0.extend(args.filters(facts)?);
@@ -54,7 +56,7 @@ impl Filters {
         Ok(filters)
     }
 
-    /// Whether one of them is of that sort.
+    /// Whether `sort` is true for the condition of a filter.
     pub fn asks(&self, sort: fn(&Condition) -> bool) -> bool {
         self.0.iter().any(|filter| filter.condition.asks(sort))
     }
@@ -63,7 +65,7 @@ impl Filters {
         self.0.push(Filter { typed: typed.to_string(), condition });
     }
 
-    /// Adds the condition unless something of its sort was asked for already.
+    /// Adds the condition, unless `sort` is true for an existing one.
     fn add_unless(&mut self, sort: fn(&Condition) -> bool, typed: &str, condition: Condition) {
         if !self.asks(sort) {
             self.add(typed, condition);
@@ -96,7 +98,7 @@ impl Filters {
         self.add_unless(about_metal, typed, Condition::Flag(Flag::BareMetal, false));
         self.add_unless(about_fpgas, typed, has_fpga(false));
         if !allowed {
-            let families = Pattern::regex(FLEXIBLE).expect("a pattern of ours");
+            let families = Pattern::regex(FLEXIBLE).expect("the constant pattern is valid");
             self.add(typed, Condition::Name(families));
         }
     }
@@ -105,7 +107,7 @@ impl Filters {
 fn like<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFacts, Failure> {
     facts.iter().find(|t| t.instance_type == name).ok_or_else(|| {
         let suggestion = did_you_mean(name, facts.iter().map(|t| t.instance_type.as_str()));
-        Failure::usage(format!("--like: no instance type is called {name}{suggestion}"))
+        Failure::usage(format!("--like: unknown instance type \"{name}\"{suggestion}"))
     })
 }
 

@@ -1,4 +1,4 @@
-//! Names of instance types: whole names, globs and regular expressions.
+//! Patterns of instance type names: globs and regular expressions.
 
 use regex::{Regex, RegexBuilder};
 
@@ -6,12 +6,12 @@ use regex::{Regex, RegexBuilder};
 #[derive(Debug, Clone)]
 pub struct Pattern {
     typed: String,
-    /// Whether it was a glob, which matches whole names.
+    /// Whether it is a glob, which matches whole names.
     whole: bool,
     regex: Regex,
 }
 
-/// Two patterns are the same when they were typed the same.
+/// Patterns are equal when their texts are equal.
 impl PartialEq for Pattern {
     fn eq(&self, other: &Pattern) -> bool {
         self.typed == other.typed
@@ -19,9 +19,11 @@ impl PartialEq for Pattern {
 }
 
 impl Pattern {
-    /// Reads a pattern: a regular expression when it has a character that only those have
-    /// (`^ $ ( ) | + \ { }`), which may then match any part of a name; else a glob, which matches the
-    /// whole name (`*` any text, `?` one character, `[67]` one of these). An error is a lowercase fragment.
+    /// Reads a pattern. A text with one of the characters `^ $ ( ) | + \ { }` is a regular
+    /// expression and may match any part of a name. Any other text is a glob and matches the whole
+    /// name: `*` is any text, `?` one character, `[67]` one of these.
+    ///
+    /// Errors: the pattern is invalid or too large; the text is a lowercase fragment.
     pub fn parse(typed: &str) -> Result<Pattern, String> {
         if typed.contains(['^', '$', '(', ')', '|', '+', '\\', '{', '}']) {
             Pattern::regex(typed)
@@ -30,30 +32,31 @@ impl Pattern {
         }
     }
 
-    /// Reads a regular expression that may match any part of a name.
+    /// Reads a regular expression that may match any part of a name. Errors as in
+    /// [`Pattern::parse`].
     pub fn regex(typed: &str) -> Result<Pattern, String> {
         Pattern::build(typed, typed, false)
     }
 
     fn build(typed: &str, regex: &str, whole: bool) -> Result<Pattern, String> {
-        // A name has fewer than 64 characters; nothing that describes one needs a large automaton.
+        // A name has fewer than 64 characters, so a useful pattern needs no large automaton.
         let built = RegexBuilder::new(regex).case_insensitive(true).size_limit(1 << 18).build();
         let regex =
             built.map_err(|_| format!("\"{typed}\" is not a pattern such as m7i.* or c[67]g.xlarge"))?;
         Ok(Pattern { typed: typed.to_string(), whole, regex })
     }
 
-    /// Whether a word is meant as a pattern rather than as a name.
+    /// Whether the word contains a character of a pattern.
     pub fn looks_like_one(word: &str) -> bool {
         word.contains(['*', '?', '[', ']', '^', '$', '(', ')', '|', '+', '\\', '{', '}'])
     }
 
-    /// Whether it matches that name.
+    /// Whether the pattern matches the name.
     pub fn matches(&self, name: &str) -> bool {
         self.regex.is_match(name)
     }
 
-    /// How it was understood: "glob m7i.*", "regular expression ^m7".
+    /// Describes the pattern: "glob m7i.*", "regular expression ^m7".
     pub fn kind(&self) -> String {
         let kind = if self.whole { "glob" } else { "regular expression" };
         format!("{kind} {}", self.typed)
@@ -86,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn globs_and_regexes() {
+    fn matches_globs_and_regular_expressions() {
         let check = |pattern: &str, yes: &[&str], no: &[&str]| {
             let read = Pattern::parse(pattern).unwrap();
             assert!(yes.iter().all(|name| read.matches(name)), "{pattern}");
@@ -102,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_patterns_are_refused() {
+    fn rejects_invalid_patterns() {
         for bad in ["c[67", "(m7i", "m7i.{99999}{99999}", "]["] {
             assert!(Pattern::parse(bad).is_err(), "{bad}");
         }

@@ -1,4 +1,4 @@
-//! A few instance types, as AWS states them, for the tests of this crate.
+//! Sample instance types, as stated by AWS, for the tests of this crate.
 
 use std::sync::LazyLock;
 
@@ -7,12 +7,12 @@ use domain::Decimal;
 
 use crate::offer::Offer;
 
-/// A row of `instance/facts` in the making.
+/// A row of `instance/facts` under construction.
 #[derive(Clone)]
 struct Made(Vec<Value>);
 
 impl Made {
-    /// A type of which nothing is stated but its name: what may be null is null, the rest is zero.
+    /// A type with only a name: nullable columns are null, the others zero or empty.
     fn blank(name: &str) -> Made {
         let fields = TypeFacts::fields();
         let mut row = vec![Value::Null; fields.len()];
@@ -40,7 +40,7 @@ impl Made {
         self
     }
 
-    /// A virtual machine with vCPUs, GiB of memory and a CPU of that maker.
+    /// A virtual machine with vCPUs, GiB of memory and the maker of its CPU.
     fn machine(name: &str, vcpus: i64, gib: i64, maker: &str) -> Made {
         let (arch, threads) = match maker {
             "AWS" => ("arm64", 1),
@@ -91,7 +91,7 @@ impl Made {
     }
 }
 
-/// The sample, as the warehouse answers.
+/// Returns the sample as a page of the warehouse.
 pub(crate) fn page() -> Page {
     let machine = Made::machine;
     let made = [
@@ -127,16 +127,16 @@ pub(crate) fn page() -> Page {
     Page { fields: TypeFacts::fields(), rows: made.into_iter().map(|made| made.0).collect() }
 }
 
-/// The sample.
+/// Returns the sample.
 pub(crate) fn facts() -> Vec<TypeFacts> {
-    // Made once: property tests ask for it thousands of times.
+    // Built once: property tests request it thousands of times.
     static FACTS: LazyLock<Vec<TypeFacts>> = LazyLock::new(|| TypeFacts::read_all(page()).unwrap());
     FACTS.clone()
 }
 
-/// The sample in us-east-1, as the warehouse answers, and the AMD machines in eu-central-1. Types of
-/// generation 7 cost a cent for each vCPU; the others have no known price. Those with EFA are in one zone,
-/// the others in two.
+/// Returns the offers of the sample in us-east-1, and of its AMD types in eu-central-1. Types of
+/// generation 7 cost 0.01 USD per vCPU and hour; the others have no known price. Types with EFA are
+/// in one zone, the others in two.
 pub(crate) fn all_offers() -> Vec<Offer> {
     let offer = |t: &TypeFacts, region: &str, zones: &[&str]| {
         let price = (t.generation == Some(7)).then(|| Decimal::new(t.vcpus, 2));
@@ -158,7 +158,7 @@ pub(crate) fn all_offers() -> Vec<Offer> {
     american.chain(european.map(|t| offer(t, "eu-central-1", &["euc1-az1", "euc1-az2"]))).collect()
 }
 
-/// The sample in us-east-1.
+/// Returns the offers of the sample in us-east-1.
 pub(crate) fn offers() -> Vec<Offer> {
     all_offers().into_iter().filter(|offer| offer.region == "us-east-1").collect()
 }

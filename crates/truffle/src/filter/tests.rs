@@ -19,7 +19,7 @@ fn filters(line: &str) -> Result<Filters, Failure> {
     Filters::new(&typed.filters, &understood, &facts)
 }
 
-/// Hands the outcome of the words and flags over the sample to `look`.
+/// Calls `look` with the result of the words and flags for the sample.
 fn outcome<T>(line: &str, look: impl Fn(Outcome) -> T) -> T {
     let (facts, offers) = (sample::facts(), sample::offers());
     let filters = filters(line).unwrap_or_else(|failure| panic!("{line}: {failure}"));
@@ -40,7 +40,7 @@ fn check_error(line: &str, message: &str) {
 }
 
 #[test]
-fn flags_filter() {
+fn flags_select_types() {
     check("--vcpus 4 --arch x86_64", &["inf2.xlarge", "m5.xlarge", "m7a.xlarge", "m7i.xlarge"]);
     check("--memory ..2GiB", &["t3.micro", "t4g.small"]);
     check("--vcpus-to-memory 1:2 --vcpus 8..", &["c7g.metal", "c8g.2xlarge", "mac2.metal"]);
@@ -59,7 +59,7 @@ fn flags_filter() {
 }
 
 #[test]
-fn like_and_flexible() {
+fn like_and_flexible_select_similar_types() {
     check("--like m7i.xlarge", &["inf2.xlarge", "m5.xlarge", "m7a.xlarge", "m7i.xlarge"]);
     check("--like m7i.xlarge arm --memory ..8", &["c7g.xlarge"]);
     check("--like p5.48xlarge", &["p5.48xlarge", "p5en.48xlarge"]);
@@ -67,12 +67,12 @@ fn like_and_flexible() {
     check("--flexible --memory 64", &["r7i.2xlarge"]);
     check_error(
         "--like m7i.xlagre",
-        "--like: no instance type is called m7i.xlagre; did you mean m7i.xlarge?",
+        "--like: unknown instance type \"m7i.xlagre\"; the closest match is m7i.xlarge",
     );
 }
 
 #[test]
-fn unknown_never_satisfies_and_is_counted() {
+fn types_with_an_unknown_fact_are_excluded_and_counted() {
     let check = |line: &str, left: usize, unknown: usize| {
         outcome(line, |outcome| {
             let stage = outcome.funnel.stages.last().unwrap().clone();
@@ -87,13 +87,13 @@ fn unknown_never_satisfies_and_is_counted() {
 }
 
 #[test]
-fn a_zero_is_not_unknown() {
+fn zero_is_not_unknown() {
     check("--gpus 0 --vcpus 2", &["m7i-flex.large", "t3.micro", "t4g.small"]);
     check("--storage 0 --vcpus 2", &["m7i-flex.large", "t3.micro", "t4g.small"]);
 }
 
 #[test]
-fn nothing_matched_says_what_and_how_far() {
+fn an_empty_result_names_the_last_filter_and_the_nearest_type() {
     let check = |line: &str, straw: &str, nearest: &str| {
         outcome(line, |outcome| {
             assert_eq!(
@@ -127,22 +127,22 @@ fn nothing_matched_says_what_and_how_far() {
 }
 
 #[test]
-fn the_funnel_is_shown() {
+fn funnel_lists_the_types_left_after_each_filter() {
     outcome("h100 8 gpus --max-price 100", |outcome| {
         let expected = [
             "22 types",
-            "2 left by h100 (accelerator H100)",
-            "1 left by 8 gpus (exactly 8 GPUs)",
-            "0 left by --max-price 100 (at most $100 an hour) (left out because unknown: 1)",
+            "2 left after h100 (accelerator H100)",
+            "1 left after 8 gpus (exactly 8 GPUs)",
+            "0 left after --max-price 100 (at most $100 an hour); excluded with an unknown value: 1",
         ];
         assert_eq!(outcome.funnel.lines(), expected);
     });
 }
 
 #[test]
-fn bad_flags_are_refused() {
-    check_error("--arch arm65", "--arch does not know \"arm65\"; did you mean arm64?");
-    check_error("--cpu-maker Cyrix", "--cpu-maker does not know \"Cyrix\"");
+fn rejects_invalid_flag_values() {
+    check_error("--arch arm65", "--arch: unknown value \"arm65\"; the closest match is arm64");
+    check_error("--cpu-maker Cyrix", "--cpu-maker: unknown value \"Cyrix\"");
     check_error(
         "--vcpus 8..4",
         "error: invalid value '8..4' for '--vcpus <RANGE>': \"8..4\" starts above its end; write 4..8",
@@ -150,14 +150,14 @@ fn bad_flags_are_refused() {
     check_error("--efa=maybe", "error: invalid value 'maybe' for '--efa[=<BOOL>]'");
     check_error(
         "--max-price=-1",
-        "error: invalid value '-1' for '--max-price <USD>': an amount such as 0.50 is expected",
+        "error: invalid value '-1' for '--max-price <USD>': expected an amount such as 0.50",
     );
     check_error("--allow m(", "--allow: \"m(\" is not a pattern such as m7i.* or c[67]g.xlarge");
     check_error("--zones us-east-1a", "--zones: \"us-east-1a\" is not a zone id such as use1-az4");
 }
 
 #[test]
-fn every_flag_makes_a_filter_of_its_name() {
+fn every_flag_makes_a_filter_with_its_name() {
     let values = |name: &str| match name {
         "arch" => "x86_64",
         "cpu-maker" => "AMD",

@@ -1,9 +1,10 @@
-//! The plain words of `truffle search`: `h200 8gpu efa`, `graviton 16 cores 64gb`, `cheap arm 4 vcpu`.
+//! The plain words of `truffle search`, such as `h200 8gpu efa`, `graviton 16 cores 64gb` and
+//! `cheap arm 4 vcpu`.
 //!
-//! Words of different dimensions (a maker, a GPU, a size …) narrow the answer together; words of one
-//! dimension are alternatives, except instruction sets, of which a processor has several. The word `or`
-//! makes alternatives of all of them. A word that is not known is an error, and so are two words about
-//! the processor that no instance type satisfies together.
+//! Words of different dimensions (a maker, a GPU, a size …) must all match. Words of one dimension
+//! are alternatives, except instruction sets: a processor has several of them. The word `or` makes
+//! all words alternatives. An unknown word is an error, and so are two words on the processor that
+//! no instance type satisfies together.
 
 pub mod processors;
 mod quantity;
@@ -20,7 +21,7 @@ pub use vocabulary::Vocabulary;
 use crate::filter::{Candidate, Condition, Filter, Pattern, Verdict};
 use vocabulary::Meaning;
 
-/// The grammar, for the help.
+/// The grammar of words, for the help.
 pub const GRAMMAR: &str = "\
 Words:
   names         m7i.xlarge, a family m7i, globs m7i.*, c[67]g.xlarge, regexes '^(m|c)7i'
@@ -31,14 +32,15 @@ Words:
   accelerators  h100 h200 b200 a100 l4 l40s t4 ... inferentia2 trainium; gpu is any GPU
   sizes         tiny (nano, micro) small (small, medium) medium (large, xlarge)
                 large (2xlarge to 6xlarge) huge (from 8xlarge, metal); or an exact 12xlarge
-  numbers       16 cores (= vCPUs), 8 physical cores, 64gb, 32g, 8 gpus, 4..16 vcpus: exactly so many
-                100gbps: at least so much, as highnet (50) and ultranet (100 Gbit/s)
-  features      efa (or lowlatency) nested-virt burstable; mig and mps are ways to share a GPU
+  numbers       16 cores (= vCPUs), 8 physical cores, 64gb, 32g, 8 gpus, 4..16 vcpus: exact
+                100gbps: minimum, like highnet (50 Gbit/s) and ultranet (100 Gbit/s)
+  features      efa (or lowlatency) nested-virt burstable; mig and mps: ways to share a GPU
   region        us-east-1
   order         cheap expensive fast newest
-Words of one kind are alternatives, words of different kinds all hold; `or` makes all of them alternatives.";
+Words of one kind are alternatives; words of different kinds must all match.
+`or` makes all words alternatives.";
 
-/// What a word is about. The order is the order in which filters are applied.
+/// The subject of a word. Filters are applied in the order of the variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dimension {
     /// Names, families and patterns.
@@ -47,7 +49,7 @@ pub enum Dimension {
     Maker,
     /// Processor generation.
     Processor,
-    /// Instruction sets: all of them have to be there.
+    /// Instruction sets; all of them are required.
     InstructionSet,
     /// Architecture.
     Arch,
@@ -59,17 +61,17 @@ pub enum Dimension {
     Cores,
     /// Memory.
     Memory,
-    /// Model of an accelerator.
+    /// Accelerator model.
     Accelerator,
     /// Maker of an accelerator.
     AcceleratorMaker,
-    /// GPUs.
+    /// Number of GPUs.
     Gpus,
-    /// That there is a GPU.
+    /// At least one GPU.
     AnyGpu,
-    /// GPUs that can be cut.
+    /// GPUs that support MIG.
     Mig,
-    /// GPUs that processes can share.
+    /// GPUs that support MPS.
     Mps,
     /// Network bandwidth.
     Network,
@@ -82,30 +84,30 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// Whether it is about the processor, so that two words of it can contradict each other.
+    /// Whether the dimension is about the processor, so that two words can contradict each other.
     fn of_processor(self) -> bool {
         use Dimension::*;
         matches!(self, Maker | Processor | InstructionSet | Arch)
     }
 }
 
-/// One thing that was wished for.
+/// A condition, read from words.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wish {
-    /// The word, as it is written.
+    /// Normalized spelling of the words.
     pub typed: String,
-    /// What it is about.
+    /// Subject of the words.
     pub dimension: Dimension,
-    /// What it means.
+    /// Meaning of the words.
     pub condition: Condition,
 }
 
-/// A word that asks for an order.
+/// A word that requests a sort order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SortHint {
     /// The word.
     pub word: &'static str,
-    /// The sort key that it stands for, a minus before it when the largest comes first.
+    /// The sort key, with a leading minus for descending order.
     pub key: &'static str,
 }
 
@@ -119,16 +121,16 @@ impl SortHint {
     ];
 }
 
-/// What the words were understood to mean. Its `Display` is read back as the same.
+/// The meaning of all words. Its `Display` text reads back as the same value.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Understood {
-    /// What was wished for, in the order of the words.
+    /// Conditions, in the order of the words.
     pub wishes: Vec<Wish>,
-    /// Whether one wish is enough.
+    /// Whether one condition is enough.
     pub any: bool,
-    /// The order that was asked for, the most important first.
+    /// Sort order, most important key first.
     pub sort: Vec<SortHint>,
-    /// Regions that were named.
+    /// Requested regions.
     pub regions: Vec<String>,
 }
 
@@ -143,7 +145,8 @@ impl fmt::Display for Understood {
     }
 }
 
-/// Reads the words. They may hold several words each, as a shell hands them over.
+/// Reads words. An element may contain several of them. An unknown word or a contradiction is a
+/// usage failure.
 pub fn read(words: &[String], vocabulary: &Vocabulary) -> Result<Understood, Failure> {
     let words: Vec<String> = words.iter().flat_map(|word| split(word)).collect();
     let mut understood = Understood::default();
@@ -156,18 +159,18 @@ pub fn read(words: &[String], vocabulary: &Vocabulary) -> Result<Understood, Fai
     Ok(understood)
 }
 
-/// Words that are spelt as regions are, before anything is known of which there are.
+/// Returns the words that are spelt like a region, without checking that the region exists.
 pub(crate) fn regions(words: &[String]) -> Vec<String> {
     words.iter().flat_map(|word| split(word)).filter(|word| region(word)).collect()
 }
 
-/// Whether a word is spelt as a region is: `us-east-1`, `us-gov-west-1`. Whether there is such a region
-/// is for the warehouse to say.
+/// Whether a word is spelt like a region: `us-east-1`, `us-gov-west-1`. The region may not exist.
 fn region(word: &str) -> bool {
     word.matches('-').count() >= 2 && domain::Region::parse(word).is_ok()
 }
 
-/// Words in lower case; a pattern stays as it is, because `\D` is not `\d` and a comma may belong to it.
+/// Splits text into lowercase words. A pattern is kept as it is, because `\D` is not `\d` and a
+/// comma may belong to it.
 fn split(text: &str) -> Vec<String> {
     let one = |word: &str| -> Vec<String> {
         if Pattern::looks_like_one(word) {
@@ -179,7 +182,7 @@ fn split(text: &str) -> Vec<String> {
 }
 
 impl Understood {
-    /// Takes what the words start with, and says how many words that is.
+    /// Reads the first item of the words, and returns the number of words that it takes.
     fn take(&mut self, words: &[String], vocabulary: &Vocabulary) -> Result<usize, Failure> {
         let word = &words[0];
         if Pattern::looks_like_one(word) {
@@ -207,7 +210,7 @@ impl Understood {
         Err(unknown(word, vocabulary))
     }
 
-    /// The longest phrase that is known: `rtx pro server 6000` before `rtx`.
+    /// Reads the longest known phrase: `rtx pro server 6000` before `rtx`.
     fn take_phrase(&mut self, words: &[String], vocabulary: &Vocabulary) -> Option<usize> {
         (1..=words.len().min(4)).rev().find_map(|length| {
             let (phrase, after) = words.split_at(length);
@@ -238,7 +241,7 @@ impl Understood {
         }
     }
 
-    /// The same wish twice is one wish.
+    /// Adds the condition, unless it is there already.
     fn wish(&mut self, wish: Wish) {
         if !self.wishes.contains(&wish) {
             self.wishes.push(wish);
@@ -247,14 +250,14 @@ impl Understood {
 
     fn check_or(&self) -> Result<(), Failure> {
         if self.any && self.wishes.len() < 2 {
-            return Err(Failure::usage("\"or\" stands between two wishes, as in graviton or amd"));
+            return Err(Failure::usage("\"or\" needs a word on both sides, as in graviton or amd"));
         }
         Ok(())
     }
 
-    /// Wishes that are alternatives to each other, in the order of their dimensions.
+    /// Returns the groups of alternatives, in the order of their dimensions.
     fn groups(&self) -> Vec<Vec<&Wish>> {
-        // check_or has seen to it that there are wishes then.
+        // `check_or` ensures that there are conditions.
         if self.any {
             return vec![self.wishes.iter().collect()];
         }
@@ -266,17 +269,17 @@ impl Understood {
         groups.into_values().collect()
     }
 
-    /// One filter for each dimension that was wished for.
+    /// Returns one filter per group of alternatives.
     pub fn filters(&self) -> Vec<Filter> {
         self.groups().iter().map(|group| filter(group)).collect()
     }
 
-    /// How each word was understood, a line each.
+    /// Explains each word, one line per word.
     pub fn explain(&self) -> Vec<String> {
         let wishes = self.wishes.iter().map(|wish| format!("{}: {}", wish.typed, wish.condition.meaning()));
         let sort = self.sort.iter().map(|hint| format!("{}: sorted by {}", hint.word, hint.key));
         let regions = self.regions.iter().map(|region| format!("{region}: a region"));
-        let any = self.any.then(|| "or: one of the wishes is enough".to_string());
+        let any = self.any.then(|| "or: one of the conditions is enough".to_string());
         wishes.chain(any).chain(sort).chain(regions).collect()
     }
 
@@ -319,8 +322,8 @@ fn satisfies(facts: &TypeFacts, condition: &Condition) -> bool {
     condition.holds(Candidate { facts, offer: None }) == Verdict::Yes
 }
 
-/// Two alternatives that no program can have in common: no architecture is in both. `intel amd` is a
-/// choice, `intel graviton` a mistake unless `or` is said.
+/// Returns two alternatives without a common architecture: no program runs on both. `intel amd` is
+/// a choice; `intel graviton` is a mistake without `or`.
 fn far_apart<'w>(group: &[&'w Wish], facts: &[TypeFacts]) -> Option<(&'w Wish, &'w Wish)> {
     let arches = |wish: &Wish| -> Vec<&str> {
         facts.iter().filter(|t| satisfies(t, &wish.condition)).map(|t| t.arch.as_str()).collect()
@@ -332,16 +335,16 @@ fn far_apart<'w>(group: &[&'w Wish], facts: &[TypeFacts]) -> Option<(&'w Wish, &
 }
 
 fn contradiction(one: &str, other: &str) -> Failure {
-    Failure::usage(format!("\"{one}\" and \"{other}\" contradict each other: nothing is both"))
-        .hint(format!("for either of them write: {one} or {other}"))
+    Failure::usage(format!("\"{one}\" and \"{other}\" contradict each other: no instance type is both"))
+        .hint(format!("truffle search {one} or {other}"))
 }
 
 fn unknown(word: &str, vocabulary: &Vocabulary) -> Failure {
     let suggestion = vocabulary.suggestion(word);
     if word.contains('.') && domain::InstanceType::parse(word).is_ok() {
-        return Failure::usage(format!("no instance type is called {word}{suggestion}"));
+        return Failure::usage(format!("unknown instance type \"{word}\"{suggestion}"));
     }
-    Failure::usage(format!("\"{word}\" is not a word that truffle search knows{suggestion}"))
+    Failure::usage(format!("unknown search word \"{word}\"{suggestion}"))
         .hint("truffle search --help lists the words")
 }
 

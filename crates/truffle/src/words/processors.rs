@@ -1,26 +1,27 @@
-//! Which processor a family runs on, and which instruction sets that processor has.
+//! The processor of each instance family, and its instruction sets.
 //!
-//! The EC2 API names the maker and the architecture of a processor, not its generation. This table is
-//! what AWS's instance type pages say (<https://aws.amazon.com/ec2/instance-types/>, the "Processor"
-//! columns of <https://docs.aws.amazon.com/ec2/latest/instancetypes/>, and for Graviton
-//! <https://aws.amazon.com/ec2/graviton/>); instruction sets are those that AWS or the maker names for
-//! the processor. A family that AWS places on one of several processors has a row of its own, with what
-//! all of them share. A family that is not here is unknown: it never satisfies a wish for a processor.
+//! The EC2 API returns the maker and the architecture of a processor, not its generation. The table
+//! comes from AWS's instance type pages: <https://aws.amazon.com/ec2/instance-types/>, the
+//! "Processor" columns of <https://docs.aws.amazon.com/ec2/latest/instancetypes/>, and for Graviton
+//! <https://aws.amazon.com/ec2/graviton/>. The instruction sets are those that AWS or the maker
+//! lists for the processor. A family that may run on one of several processors has its own row,
+//! with the instruction sets that all of them have. A family without a row is unknown and never
+//! satisfies a condition on the processor.
 
 /// A processor and the families that run on it.
 #[derive(Debug)]
 pub struct Processor {
-    /// Its name, as it is shown.
+    /// Name for people.
     pub name: &'static str,
-    /// The words that mean it, without spaces and hyphens.
+    /// Search words, without spaces and hyphens.
     pub words: &'static [&'static str],
     /// Families of instance types.
     pub families: &'static [&'static str],
-    /// Instruction sets beyond the architecture's base.
+    /// Instruction sets beyond the base of the architecture.
     pub sets: &'static [&'static str],
 }
 
-/// Every instruction set of the table.
+/// All instruction sets of the table.
 pub const SETS: &[&str] = &["avx", "avx2", "avx512", "vnni", "amx", "bf16", "neon", "sve", "sve2"];
 
 const AVX: &[&str] = &["avx"];
@@ -33,7 +34,7 @@ const NEON: &[&str] = &["neon"];
 const SVE: &[&str] = &["neon", "bf16", "sve"];
 const SVE2: &[&str] = &["neon", "bf16", "sve", "sve2"];
 
-/// The table, maker by maker, old to new.
+/// The table, by maker, oldest first.
 pub const PROCESSORS: &[Processor] = &[
     row("Graviton", &["graviton1"], &["a1"], NEON),
     row(
@@ -132,7 +133,7 @@ const fn row(
     Processor { name, words, families, sets }
 }
 
-/// The processor of a family; `None` when it is not known.
+/// Returns the processor of a family; `None` when it is unknown.
 pub fn of(family: &str) -> Option<&'static Processor> {
     PROCESSORS.iter().find(|processor| processor.families.contains(&family))
 }
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn instruction_sets_are_named_in_one_list() {
+    fn sets_lists_all_instruction_sets() {
         assert!(PROCESSORS.iter().flat_map(|p| p.sets).all(|set| SETS.contains(set)));
         assert!(SETS.iter().all(|set| PROCESSORS.iter().any(|p| p.sets.contains(set))));
     }

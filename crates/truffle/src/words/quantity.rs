@@ -1,4 +1,4 @@
-//! Numbers with a unit in plain words: `16 cores`, `64gb`, `8gpu`, `100gbps`, `4..16 vcpus`.
+//! Quantities in plain words: `16 cores`, `64gb`, `8gpu`, `100gbps`, `4..16 vcpus`.
 
 use super::{Dimension, Wish};
 use crate::filter::{Condition, Number};
@@ -23,7 +23,7 @@ fn unit(word: &str) -> Option<Unit> {
     })
 }
 
-/// The unit that stands at the start of the words, and how many words it takes.
+/// Returns the unit at the start of the words, its spelling, and the number of words it takes.
 fn unit_of_words(words: &[String]) -> Option<(Unit, &str, usize)> {
     let first = words.first()?;
     let second = words.get(1).map_or("", String::as_str);
@@ -43,8 +43,8 @@ pub(super) fn is_number(word: &str) -> bool {
     ends(word).is_some()
 }
 
-/// Reads the quantity that the words start with, and how many words it takes. `None` when they start
-/// with none; an error is a lowercase fragment.
+/// Reads the quantity at the start of the words, and returns it with the number of words it takes.
+/// Returns `None` when there is none. An error is a lowercase fragment.
 pub(super) fn read(words: &[String]) -> Option<Result<(Wish, usize), String>> {
     let word = words.first()?;
     let ends = ends(word)?;
@@ -54,7 +54,7 @@ pub(super) fn read(words: &[String]) -> Option<Result<(Wish, usize), String>> {
         None => match unit_of_words(&words[1..]) {
             Some((kind, spelt, taken)) => (kind, spelt, 1 + taken),
             None => {
-                return Some(Err(format!("{word} of what? write {word} vcpus, {word} gb or {word} gpus")));
+                return Some(Err(format!("\"{word}\" needs a unit: {word} vcpus, {word} gb or {word} gpus")));
             }
         },
     };
@@ -66,7 +66,7 @@ pub(super) fn read(words: &[String]) -> Option<Result<(Wish, usize), String>> {
     Some(wish.map(|wish| (wish, taken + usize::from(ram))))
 }
 
-/// The one or two ends of a range, each as its number and its unit; `None` when it is no range.
+/// Splits a range into one or two ends, each a number and a unit; `None` for another word.
 fn ends(word: &str) -> Option<Vec<(&str, &str)>> {
     let ends: Vec<_> = word
         .split("..")
@@ -77,7 +77,7 @@ fn ends(word: &str) -> Option<Vec<(&str, &str)>> {
     (numbers && some && ends.len() <= 2).then_some(ends)
 }
 
-/// In `16..64gb` the unit of the second end is the unit of the first, too.
+/// Reads memory. In `16..64gb` the unit of the second end applies to the first, too.
 fn memory(ends: &[(&str, &str)], spelt: &str) -> Result<Wish, String> {
     let ends = ends.iter().map(|(number, unit)| match (*number, *unit) {
         ("", unit) => unit.to_string(),
@@ -94,7 +94,7 @@ fn number(word: &str, ends: &[(&str, &str)], kind: Unit) -> Result<Wish, String>
     let units: Vec<_> =
         ends.iter().filter(|(_, spelt)| !spelt.is_empty()).map(|(_, spelt)| unit(spelt)).collect();
     if units.iter().any(|unit| *unit != Some(kind)) {
-        return Err(format!("\"{word}\" has two units; write one, as in 4..16 vcpus"));
+        return Err(format!("\"{word}\" has two units: use one, as in 4..16 vcpus"));
     }
     let text = ends.iter().map(|(number, _)| *number).collect::<Vec<_>>().join("..");
     if kind == Unit::Gbps {
@@ -113,7 +113,7 @@ fn number(word: &str, ends: &[(&str, &str)], kind: Unit) -> Result<Wish, String>
     })
 }
 
-/// Bandwidth is a floor: who asks for 100 Gbit/s is content with 200.
+/// Reads a bandwidth. A single value is a minimum: 100 Gbit/s also matches 200 Gbit/s.
 fn network(text: &str) -> Result<Wish, String> {
     let mut range: Range<f64> = text.parse().map_err(|error| format!("{error}"))?;
     let typed = format!("{range}gbps");

@@ -7,7 +7,7 @@ fn understand(text: &str) -> Result<Understood, Failure> {
     read(&[text.to_string()], &Vocabulary::new(&facts))
 }
 
-/// What is found by the words, and how they are read.
+/// Checks the normalized spelling of the words and the types that they find.
 fn check(text: &str, shown: &str, found: &[&str]) {
     let facts = sample::facts();
     let understood = understand(text).unwrap_or_else(|failure| panic!("{text}: {failure}"));
@@ -24,7 +24,7 @@ fn check_error(text: &str, message: &str) {
 }
 
 #[test]
-fn counts_count() {
+fn reads_counts() {
     check("h200 8gpu efa", "h200 8 gpus efa", &["p5en.48xlarge"]);
     check("h100 1 gpu", "h100 1 gpus", &["p5.4xlarge"]);
     check("h100 2..8 gpus", "h100 2..8 gpus", &["p5.48xlarge"]);
@@ -34,7 +34,7 @@ fn counts_count() {
 }
 
 #[test]
-fn memory_is_memory() {
+fn reads_memory_and_bandwidth() {
     check("16g intel", "16gib intel", &["m5.xlarge", "m7i.xlarge"]);
     check("intel 60..64gb ram", "intel 60gib..64gib", &["g7.2xlarge", "r7i.2xlarge"]);
     check("1.125 tb", "1152gib", &["p4d.24xlarge"]);
@@ -44,7 +44,7 @@ fn memory_is_memory() {
 }
 
 #[test]
-fn sizes_count_with_gpus_too() {
+fn sizes_combine_with_gpus() {
     check("medium gpu", "medium gpu", &["g5g.xlarge"]);
     check("h100 large", "h100 large", &["p5.4xlarge"]);
     check("h100 48xlarge", "h100 48xlarge", &["p5.48xlarge"]);
@@ -52,7 +52,7 @@ fn sizes_count_with_gpus_too() {
 }
 
 #[test]
-fn names_and_patterns() {
+fn reads_names_and_patterns() {
     check("m7i.*", "m7i.*", &["m7i.xlarge"]);
     check("m7i", "m7i", &["m7i.xlarge"]);
     check("c[78]g.xlarge", "c[78]g.xlarge", &["c7g.xlarge"]);
@@ -62,7 +62,7 @@ fn names_and_patterns() {
 }
 
 #[test]
-fn processors_and_instruction_sets() {
+fn reads_processors_and_instruction_sets() {
     check("sapphire rapids 4 vcpus", "sapphire rapids 4 vcpus", &["m7i.xlarge"]);
     check("Sapphire-Rapids 8 vcpus", "sapphire rapids 8 vcpus", &["r7i.2xlarge"]);
     check("graviton 4 cores", "graviton 4 vcpus", &["c7g.xlarge", "g5g.xlarge"]);
@@ -92,7 +92,7 @@ fn processors_and_instruction_sets() {
 }
 
 #[test]
-fn accelerators_and_features() {
+fn reads_accelerators_and_features() {
     check("rtx pro 4500", "rtx pro 4500", &["g7.2xlarge"]);
     check("t4g", "t4g", &["g5g.xlarge"]);
     check("inferentia", "inferentia", &["inf2.xlarge"]);
@@ -106,7 +106,7 @@ fn accelerators_and_features() {
 }
 
 #[test]
-fn order_and_regions_are_no_filters() {
+fn order_and_regions_are_not_filters() {
     let read = understand("newest a100 cheapest us-east-1 eu-central-1").unwrap();
     assert_eq!(read.regions, ["us-east-1", "eu-central-1"]);
     assert_eq!(read.sort.iter().map(|hint| hint.key).collect::<Vec<_>>(), ["-generation", "on_demand_price"]);
@@ -114,22 +114,23 @@ fn order_and_regions_are_no_filters() {
 }
 
 #[test]
-fn unknown_words_are_errors() {
-    check_error("gravitron", "\"gravitron\" is not a word that truffle search knows; did you mean graviton?");
-    check_error("h200 wobble", "\"wobble\" is not a word that truffle search knows");
-    check_error("m7i.xlagre", "no instance type is called m7i.xlagre; did you mean m7i.xlarge?");
-    check_error("16", "16 of what? write 16 vcpus, 16 gb or 16 gpus");
+fn rejects_unknown_words() {
+    check_error("gravitron", "unknown search word \"gravitron\"; the closest match is graviton");
+    check_error("h200 wobble", "unknown search word \"wobble\"");
+    check_error("m7i.xlagre", "unknown instance type \"m7i.xlagre\"; the closest match is m7i.xlarge");
+    check_error("16", "\"16\" needs a unit: 16 vcpus, 16 gb or 16 gpus");
     check_error("16..4 vcpus", "\"16..4\" starts above its end; write 4..16");
-    check_error("4gb..8gpu", "\"4gb..8gpu\" has two units; write one, as in 4..16 vcpus");
-    check_error("4xl", "\"4xl\" is not a word that truffle search knows");
+    check_error("4gb..8gpu", "\"4gb..8gpu\" has two units: use one, as in 4..16 vcpus");
+    check_error("4xl", "unknown search word \"4xl\"");
     check_error("c[67", "\"c[67\" is not a pattern such as m7i.* or c[67]g.xlarge");
-    check_error("or graviton", "\"or\" stands between two wishes, as in graviton or amd");
+    check_error("or graviton", "\"or\" needs a word on both sides, as in graviton or amd");
 }
 
 #[test]
 fn contradictions_name_the_two_words() {
     let check = |text: &str, one: &str, other: &str| {
-        check_error(text, &format!("\"{one}\" and \"{other}\" contradict each other: nothing is both"));
+        let message = format!("\"{one}\" and \"{other}\" contradict each other: no instance type is both");
+        check_error(text, &message);
     };
     check("intel graviton", "intel", "graviton");
     check("arm64 x86_64", "arm64", "x86_64");
@@ -140,7 +141,7 @@ fn contradictions_name_the_two_words() {
     assert!(understand("intel or graviton").is_ok());
 }
 
-/// Words of every kind, as proptest strings them together.
+/// Returns words of every kind, in random combinations.
 fn any_words() -> impl Strategy<Value = Vec<String>> {
     let facts = sample::facts();
     let mut words: Vec<String> = Vocabulary::new(&facts).words().map(str::to_string).collect();
@@ -151,7 +152,7 @@ fn any_words() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
-    // Enough to meet every kind of word, and quick in a debug build.
+    // Enough cases for every kind of word, and fast in a debug build.
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
@@ -160,7 +161,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_understood_is_read_the_same_again(words in any_words()) {
+    fn displayed_words_read_back_the_same(words in any_words()) {
         let facts = sample::facts();
         let vocabulary = Vocabulary::new(&facts);
         if let Ok(read) = super::read(&words, &vocabulary) {

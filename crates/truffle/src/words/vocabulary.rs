@@ -1,4 +1,4 @@
-//! The words that search knows: some are always the same, the others come from the facts.
+//! The words of search: fixed words, and words from the facts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::{Dimension, SortHint, Wish};
 use crate::filter::{Condition, Flag, Number, Text};
 use crate::range::Range;
 
-/// What a word means.
+/// The meaning of a word.
 #[derive(Debug, Clone)]
 pub(super) enum Meaning {
     Wish(Dimension, Condition),
@@ -19,18 +19,18 @@ pub(super) enum Meaning {
     Or,
 }
 
-/// The words and the instance types that are known.
+/// The known words and instance types.
 #[derive(Debug)]
 pub struct Vocabulary<'a> {
     pub(super) facts: &'a [TypeFacts],
     names: BTreeSet<&'a str>,
-    /// By their letters without spaces and hyphens: the word as it is written, and what it means.
+    /// By the result of `letters`: the normalized spelling and the meaning.
     words: BTreeMap<String, (String, Meaning)>,
 }
 
 type Covers = fn(&str) -> bool;
 
-/// The size words and the sizes that each covers. Every size has one.
+/// The size words and the sizes that each covers. Each size has exactly one size word.
 const SIZE_WORDS: &[(&str, Covers)] = &[
     ("tiny", |size| matches!(size, "nano" | "micro")),
     ("small", |size| matches!(size, "small" | "medium")),
@@ -39,18 +39,18 @@ const SIZE_WORDS: &[(&str, Covers)] = &[
     ("huge", |size| size.starts_with("metal") || xlarges(size).is_some_and(|n| n >= 8)),
 ];
 
-/// 12 for `12xlarge`; `None` for `xlarge` and for other sizes.
+/// Returns 12 for `12xlarge`; `None` for `xlarge` and for other sizes.
 fn xlarges(size: &str) -> Option<u32> {
     size.strip_suffix("xlarge")?.parse().ok()
 }
 
 impl<'a> Vocabulary<'a> {
-    /// The words for these facts.
+    /// Builds the vocabulary for these facts.
     pub fn new(facts: &'a [TypeFacts]) -> Vocabulary<'a> {
         let names = facts.iter().map(|t| t.instance_type.as_str()).collect();
         let mut vocabulary = Vocabulary { facts, names, words: BTreeMap::new() };
-        // A later word takes the place of an earlier one: t4g is a GPU before it is a family, large is a
-        // size word before it is a size.
+        // A later word replaces an earlier one: t4g is the GPU and not the family, large is the
+        // size word and not the size.
         vocabulary.add_families_and_sizes();
         vocabulary.add_accelerators();
         vocabulary.add_processors();
@@ -94,7 +94,7 @@ impl<'a> Vocabulary<'a> {
         for model in &models {
             self.add_text(&[model], Dimension::Accelerator, Text::Accelerator, &[model]);
         }
-        // The bare name is every generation; the first one is said with its number.
+        // The bare name means every generation; the first generation needs its number.
         for name in ["Inferentia", "Trainium"] {
             let every: Vec<&str> = models.iter().copied().filter(|model| model.starts_with(name)).collect();
             self.add_text(&[name], Dimension::Accelerator, Text::Accelerator, &every);
@@ -110,7 +110,7 @@ impl<'a> Vocabulary<'a> {
         for word in words {
             let meant: Vec<_> =
                 PROCESSORS.iter().filter(|p| p.words.contains(&word)).map(|p| p.name).collect();
-            // "graviton1" is written as it is; the others as the processor's own name.
+            // A word that is a processor's name is shown as that name; `graviton1` is not one.
             let spelt = meant.iter().copied().find(|name| letters(name) == word).unwrap_or(word);
             self.add_text(&[spelt], Dimension::Processor, Text::Processor, &meant);
         }
@@ -158,20 +158,20 @@ impl<'a> Vocabulary<'a> {
         self.add("or", Meaning::Or);
     }
 
-    /// What the words mean when they are read as one, and how that one is written.
+    /// Returns the meaning of the words, read as one, and the normalized spelling.
     pub(super) fn meaning(&self, words: &[String]) -> Option<(&str, &Meaning)> {
         let (word, meaning) = self.words.get(&letters(&words.concat()))?;
         Some((word, meaning))
     }
 
-    /// The instance type of that name, as a wish.
+    /// Returns the condition for the instance type with this name.
     pub(super) fn name(&self, word: &str) -> Option<Wish> {
         let name = self.names.get(word)?.to_string();
         let condition = Condition::Text(Text::Name, vec![name.clone()]);
         Some(Wish { typed: name, dimension: Dimension::Name, condition })
     }
 
-    /// "; did you mean X?" for a word that is not known.
+    /// Returns "; the closest match is X" for an unknown word; empty when no word is near.
     pub(super) fn suggestion(&self, word: &str) -> String {
         if word.contains('.') {
             return did_you_mean(word, self.names.iter().copied());
@@ -179,13 +179,13 @@ impl<'a> Vocabulary<'a> {
         did_you_mean(word, self.words.values().map(|(word, _)| word.as_str()))
     }
 
-    /// Every word, as it is written: for completion.
+    /// Returns every word in its normalized spelling, for completion.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.words.values().map(|(word, _)| word.as_str())
     }
 }
 
-/// A word without what people write or leave out: `sapphire rapids`, `Sapphire-Rapids`.
+/// Lowercases a word and removes spaces and hyphens: `Sapphire-Rapids` becomes `sapphirerapids`.
 fn letters(word: &str) -> String {
     word.chars().filter(|c| *c != '-' && *c != ' ').flat_map(char::to_lowercase).collect()
 }
