@@ -1,6 +1,6 @@
 #![expect(
     missing_docs,
-    reason = "the doc comments of these types are the help, and a command's help is its own file's"
+    reason = "the doc comments are the help text; each command has its help in its own file"
 )]
 
 use clap::{Parser, Subcommand};
@@ -11,10 +11,10 @@ use crate::list::ListArgs;
 use crate::policy::PolicyArgs;
 use crate::reap::ReapArgs;
 
-/// Launches instances whose life is bounded, lists them, and ends those that outlived their time.
+/// Launch instances with a limited life, list them, and end overdue ones.
 ///
-/// Exit codes: 0 done, 1 the machine, the network or AWS failed, or something is not as it was asked for, 2 what was
-/// typed cannot be understood, 3 there is nothing, 4 a file cannot be used.
+/// Exit codes: 0 done; 1 the machine, the network or AWS failed, or an instance differs from the
+/// request; 2 the command line is invalid; 3 no match; 4 a file cannot be used.
 #[derive(Debug, Parser)]
 #[command(name = "spawn", bin_name = "spawn", version, max_term_width = 100)]
 pub struct SpawnArgs {

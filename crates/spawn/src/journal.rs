@@ -1,4 +1,4 @@
-//! Launches as they are written down: a file each, durable before anything is sent.
+//! The launch journal: one file for each launch, synced before any request is sent.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use console::{Failure, Kind};
 use lifecycle::launch::Launch;
 
-/// The launches of this user. While it is open no other spawn goes on with any of them.
+/// The launches of this user, under a lock: while it is open, no other spawn process can continue
+/// one.
 pub(crate) struct Journal {
     folder: PathBuf,
     _lock: File,
@@ -28,7 +29,7 @@ impl Journal {
         }
     }
 
-    /// Writes a launch down; it is on the disk when this returns.
+    /// Writes a launch. It is synced to disk when this returns.
     pub(crate) fn save(&self, launch: &Launch) -> Result<(), Failure> {
         let file = self.folder.join(format!("{}.json", launch.id));
         let text = serde_json::to_string_pretty(launch).expect("a launch is plain JSON");
@@ -36,12 +37,12 @@ impl Journal {
             .map_err(|error| Failure::broken(format!("{} cannot be written: {error}", file.display())))
     }
 
-    /// Launches that somebody has to go on with, the oldest first. A file that cannot be read is an error: it may
-    /// be one of them.
+    /// Returns the unfinished launches, the oldest first. A file that cannot be read is an error,
+    /// because it may be one of them.
     pub(crate) fn open_launches(&self) -> Result<Vec<Launch>, Failure> {
         let bad = |file: &Path, why: String| {
-            Failure::new(Kind::Data, format!("{} is no launch: {why}", file.display()))
-                .hint("look with spawn list whether its instance is there, then move the file away")
+            Failure::new(Kind::Data, format!("{} is not a launch: {why}", file.display()))
+                .hint("spawn list shows whether its instance exists; then move the file away")
         };
         let mut open = Vec::new();
         let entries = fs::read_dir(&self.folder).map_err(|error| bad(&self.folder, error.to_string()))?;
@@ -62,7 +63,7 @@ impl Journal {
     }
 }
 
-/// Writes a file that appears when it is whole, and durably.
+/// Writes a file atomically: temporary name, sync, rename, sync of the folder.
 pub(crate) fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -14,15 +14,18 @@ use lifecycle::{Action, PowerOff, Terms, dead_man};
 use crate::journal::Journal;
 use crate::{Ports, cloud_failure};
 
-/// Launch one instance whose life is bounded.
+/// Launch one instance with a limited life.
 ///
-/// It is written down before anything is sent, so that a lost answer or a killed program never makes a second one:
-/// --resume goes on with it. The first boot arms a timer of systemd that powers the instance off when its time, the
-/// grace of 5 minutes and 10 more are over; that is all that bounds it from inside, because spawnd is not installed.
-/// spawn reap ends from outside what that missed. Nothing is said to be launched before EC2 showed it.
+/// The launch is written to a journal before any request is sent. So a lost answer or a killed
+/// program never launches a second instance: --resume continues the first launch. The first boot
+/// starts a systemd timer that powers the instance off 15 minutes after its deadline: the grace
+/// period of 5 minutes and 10 more. Nothing else bounds the instance from inside, because spawnd is
+/// not installed. Outside, spawn reap ends an instance that the timer missed. A launch is reported
+/// only after EC2 showed the instance.
 ///
-/// The instance gets a public address and the security group of the default VPC, and no rule is added to that; its metadata
-/// service answers only sessions (version 2), one hop away. The image has to have cloud-init and systemd.
+/// The instance gets a public address and the security group of the default VPC, without added
+/// rules. Its metadata service accepts only sessions (version 2), one hop away. The image needs
+/// cloud-init and systemd.
 #[derive(Debug, Args)]
 pub struct LaunchArgs {
     /// The instance type
@@ -31,16 +34,16 @@ pub struct LaunchArgs {
     /// How long it may run: 90m, 8h, 2d
     #[arg(long, value_name = "SPAN")]
     pub ttl: Option<String>,
-    /// The wall time that no extension passes
+    /// The longest life, which no extension can exceed
     #[arg(long, value_name = "SPAN", default_value = "7d")]
     pub cap: String,
-    /// What is done when its time is over: stop or terminate; also what a power-off from inside does
+    /// Stop or terminate at the deadline; a power-off from inside does the same
     #[arg(long, value_name = "ACTION", default_value = "stop")]
     pub on_expiry: String,
-    /// The image, ami-…; the newest Amazon Linux 2023 of the type's architecture without it
+    /// The image, ami-… [default: the newest Amazon Linux 2023 for the type's architecture]
     #[arg(long, value_name = "AMI")]
     pub image: Option<String>,
-    /// The name of a key pair of the region
+    /// The name of a key pair in the region
     #[arg(long, value_name = "NAME")]
     pub key: Option<String>,
     /// The instance's name
@@ -49,13 +52,13 @@ pub struct LaunchArgs {
     /// The region
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
-    /// Say what would be launched, and write and send nothing
+    /// Show the launch, but write and send nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Go on with what was interrupted, and say what became of it
+    /// Continue an interrupted launch and report its outcome
     #[arg(long, conflicts_with_all = ["instance_type", "ttl", "dry_run", "anew"])]
     pub resume: bool,
-    /// Launch although an earlier launch is not settled: both may run then
+    /// Launch although an earlier launch is not settled; both instances may run
     #[arg(long)]
     pub anew: bool,
 }
@@ -79,7 +82,7 @@ pub(crate) fn run_launch(
     let journal = Journal::open(ports.journal)?;
     if let Some(open) = journal.open_launches()?.first().filter(|_| !args.anew) {
         return Err(Failure::broken(format!("launch {} of {:.0} is not settled", open.id, open.planned))
-            .hint("spawn launch --resume goes on with it; --anew launches beside it"));
+            .hint("spawn launch --resume continues it; --anew launches another one"));
     }
     journal.save(&launch)?;
     settle(launch, &caller, &journal, ports, printer)
@@ -96,7 +99,7 @@ fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     let mut ended = Ok(Exit::Done);
     for launch in open {
         if launch.account != caller.account {
-            printer.note(&format!("launch {} is of account {}", launch.id, launch.account));
+            printer.note(&format!("launch {} is of account {}: skipped", launch.id, launch.account));
             continue;
         }
         let exit = settle(launch, &caller, &journal, ports, printer);
@@ -110,7 +113,7 @@ fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     ended
 }
 
-/// What was typed, understood.
+/// The parsed arguments.
 struct Wanted {
     instance_type: InstanceType,
     region: String,
@@ -128,27 +131,29 @@ impl Wanted {
         let typed = args.instance_type.as_deref().unwrap_or_default();
         let instance_type = InstanceType::parse(typed).map_err(|error| usage(&error))?;
         let Some(ttl) = &args.ttl else {
-            return Err(Failure::usage("an instance without a bound is not launched")
-                .hint(format!("say how long it may run: spawn launch {typed} --ttl 8h")));
+            return Err(Failure::usage("--ttl is required: no instance is launched without a time limit")
+                .hint(format!("spawn launch {typed} --ttl 8h")));
         };
         let budget = parse_span(ttl).map_err(|error| usage(&error))?;
         let cap = parse_span(&args.cap).map_err(|error| usage(&error))?;
         if budget > cap {
             let (ttl, cap) = (format_span(budget), format_span(cap));
-            return Err(Failure::usage(format!("a ttl of {ttl} is longer than the cap of {cap}"))
-                .hint(format!("say --cap {ttl} too, or a shorter ttl")));
+            return Err(Failure::usage(format!("--ttl {ttl} is longer than --cap {cap}"))
+                .hint(format!("add --cap {ttl}, or use a shorter --ttl")));
         }
         let action = match args.on_expiry.as_str() {
             "stop" => Action::Stop,
             "terminate" => Action::Terminate,
             other => {
                 let near = did_you_mean(other, ["stop", "terminate"]);
-                return Err(Failure::usage(format!("\"{other}\" is neither stop nor terminate{near}")));
+                return Err(Failure::usage(format!(
+                    "--on-expiry \"{other}\" is neither stop nor terminate{near}"
+                )));
             }
         };
         if let Some(image) = args.image.as_deref().filter(|image| !image.starts_with("ami-")) {
             return Err(Failure::usage(format!(
-                "\"{image}\" is not an image's id such as ami-0123456789abcdef0"
+                "--image \"{image}\" is not an image id such as ami-0123456789abcdef0"
             )));
         }
         Ok(Wanted {
@@ -201,14 +206,15 @@ impl Wanted {
         Ok(Launch::new(id, caller.account.clone(), request, now))
     }
 
-    /// The public parameter that names the newest Amazon Linux; EC2 resolves it when it launches.
+    /// Returns the public SSM parameter of the newest Amazon Linux. EC2 resolves it at launch.
     fn newest_image(&self, ports: &Ports<'_>) -> Result<String, Failure> {
         let kind = self.instance_type.as_str();
         let known = ports.cloud.architectures(&self.region, kind).map_err(cloud_failure)?;
         let found = ["x86_64", "arm64"].into_iter().find(|word| known.iter().any(|known| known == word));
         let Some(architecture) = found else {
-            return Err(Failure::usage(format!("there is no Amazon Linux 2023 for {kind}"))
-                .hint("name an image with --image"));
+            return Err(
+                Failure::usage(format!("there is no Amazon Linux 2023 for {kind}")).hint("add --image ami-…")
+            );
         };
         Ok(format!(
             "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
@@ -216,7 +222,7 @@ impl Wanted {
     }
 }
 
-/// Brings a launch to its end, and says what was read back.
+/// Drives a launch to its outcome and reports the instance that was read back.
 fn settle(
     launch: Launch,
     caller: &Caller,
@@ -233,7 +239,7 @@ fn settle(
     tell(&launch, outcome, ports, printer)
 }
 
-/// Does what `lifecycle` says, one effect after the other; where one fails, the others are not done.
+/// Carries out the effects of `lifecycle` in order. When one fails, the later ones are not done.
 fn drive(
     launch: Launch,
     now: &dyn Fn() -> Timestamp,
@@ -261,14 +267,14 @@ fn drive(
                 Effect::Tell(outcome) => return Ok((launching.launch, outcome)),
             }
         }
-        event = heard.expect("every step that does not tell waits for something");
+        event = heard.expect("a step without an outcome waits for an event");
     }
 }
 
 fn look(launch: &Launch, ports: &Ports<'_>) -> Result<Vec<Seen>, String> {
     let regions = [launch.request.region.clone()];
     let looked: Option<Looked> = ports.cloud.look(&regions, Which::Launch(&launch.id)).into_iter().next();
-    looked.map_or_else(|| Err("nothing was looked at".to_string()), |looked| looked.seen)
+    looked.map_or_else(|| Err("no region was queried".to_string()), |looked| looked.seen)
 }
 
 fn tell(
@@ -277,44 +283,43 @@ fn tell(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let again = "spawn launch --resume asks again";
+    let again = "spawn launch --resume checks again";
     match outcome {
         Outcome::Running(seen) => {
             printer.report(&Report::plain(page(launch, Some(&seen))), ports.encode)?;
             let differences = launch.request.differences(&seen);
             differences.iter().for_each(|difference| printer.note(difference));
             if differences.is_empty() {
-                printer.note("it has no spawnd: the dead-man's timer and spawn reap bound its life");
+                printer.note("spawnd is not installed: the dead-man timer and spawn reap limit its life");
                 return Ok(Exit::Done);
             }
-            Err(Failure::broken(format!("{} is not as it was asked for", seen.id)).hint(format!(
+            Err(Failure::broken(format!("{} differs from the request", seen.id)).hint(format!(
                 "aws ec2 terminate-instances --region {} --instance-ids {}",
                 seen.region, seen.id
             )))
         }
         Outcome::Unread(id, why) => {
-            Err(Failure::broken(format!("{id} was launched, and could not be read back: {why}")).hint(again))
+            Err(Failure::broken(format!("{id} was launched, but could not be read back: {why}")).hint(again))
         }
         Outcome::Refused(why) => Err(Failure::broken(format!("nothing was launched: {why}"))),
-        Outcome::Ended => Err(Failure::broken(format!(
-            "the instance of launch {} was launched, and is terminated already",
-            launch.id
-        ))),
+        Outcome::Ended => {
+            Err(Failure::broken(format!("the instance of launch {} is terminated already", launch.id)))
+        }
         Outcome::Nothing => {
-            printer.note(&format!("no instance of launch {} is there, and none will come", launch.id));
+            printer.note(&format!("launch {} has no instance, and will get none", launch.id));
             Ok(Exit::NothingMatched)
         }
         Outcome::Open(why) => {
-            Err(Failure::broken(format!("whether it was launched is not known: {why}")).hint(again))
+            Err(Failure::broken(format!("the outcome of the launch is unknown: {why}")).hint(again))
         }
         Outcome::Several(ids) => {
             Err(Failure::broken(format!("one launch has several instances: {}", ids.join(", ")))
-                .hint("this should not be: look at each of them, and please tell us"))
+                .hint("this is a bug: check each instance, and please report it"))
         }
     }
 }
 
-/// A launch as it is planned, or what was read back of it.
+/// Returns the table of a planned launch, or of the instance that was read back.
 fn page(launch: &Launch, seen: Option<&Seen>) -> Page {
     let request = &launch.request;
     let told = |key: &str| match seen {

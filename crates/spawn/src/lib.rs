@@ -1,8 +1,9 @@
-//! spawn: launches instances whose life is bounded, lists them, and ends those that outlived their time.
+//! spawn: launches instances with a limited life, lists them, and ends overdue ones.
 //!
-//! What is decided is decided in `lifecycle`, purely; this room asks, writes down, does, and reads back. It will never
-//! know the SDK (the port `Cloud` does), what an instance costs, or what runs on it: without spawnd an instance has
-//! the dead-man alone.
+//! Decisions are pure functions of `lifecycle`. This crate reads input, keeps the journal, calls
+//! the ports and reads results back. It does not depend on the SDK: the port `Cloud` hides it. It
+//! knows no prices and nothing about the programs on an instance. spawn does not install spawnd, so
+//! only the dead-man timer bounds an instance from inside.
 
 mod args;
 mod journal;
@@ -24,25 +25,27 @@ use console::{Exit, Failure, Printer};
 use domain::{Region, Timestamp};
 use lifecycle::cloud::{Cloud, CloudError};
 
-/// What spawn has to work with.
+/// The ports of spawn.
 pub struct Ports<'a> {
     /// EC2.
     pub cloud: &'a dyn Cloud,
-    /// The folder in which launches are written down.
+    /// The folder of the launch journal.
     pub journal: &'a Path,
-    /// The user's own region.
+    /// The default region.
     pub region: &'a Region,
-    /// The machine's clock; only spans are taken from it, AWS says what time it is.
+    /// The machine's clock, used only for durations. The current time comes from AWS.
     pub clock: &'a dyn Fn() -> Timestamp,
-    /// Lets time pass.
+    /// Sleeps for a duration.
     pub wait: &'a dyn Fn(Duration),
-    /// Makes an id that nobody had before: letters and digits, at most 40.
+    /// Returns a new unique id: letters and digits, at most 40.
     pub new_id: &'a dyn Fn() -> String,
-    /// Writer of Parquet and Arrow, for reports.
+    /// Encoder of Parquet and Arrow, for reports.
     pub encode: &'a dyn Encode,
 }
 
-/// Runs spawn.
+/// Runs a command of spawn.
+///
+/// Errors: the command failed; the failure has its exit code and hint.
 pub fn run(args: &SpawnArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     let done = match &args.command {
         Command::Launch(args) => launch::run_launch(args, ports, printer),
@@ -54,7 +57,7 @@ pub fn run(args: &SpawnArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result
     done
 }
 
-/// Why EC2 could not be asked, and what to do.
+/// Converts an error of EC2 to a failure with a hint.
 fn cloud_failure(error: CloudError) -> Failure {
     match error {
         CloudError::Credentials(why) => Failure::broken(why)

@@ -9,19 +9,20 @@ use lifecycle::span::format_span;
 
 use crate::{Ports, cloud_failure, regions};
 
-/// List the instances that spawn launched, in every region that the account can use.
+/// List the instances launched by spawn, in every region that the account can use.
 ///
-/// `bound` is the tag that says when an instance ends, or why that is not known. What is terminated is left out. Exit
-/// code 3 when there is none, 1 when none was seen and a region could not be looked into.
+/// `bound` is the tag with an instance's deadline, or the reason why the deadline is unknown.
+/// Terminated instances are left out. Exit code 3 when there is no instance; 1 when none was found
+/// and a region could not be queried.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Regions; all that the account can use without any
+    /// Regions to list [default: all that the account can use]
     #[arg(long, value_name = "REGION", value_delimiter = ',')]
     pub region: Vec<String>,
 }
 
 pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
-    let progress = printer.progress("looking into all regions");
+    let progress = printer.progress("querying all regions");
     let caller = ports.cloud.caller().map_err(cloud_failure)?;
     let chosen = regions::chosen(&args.region, &caller)?;
     let found = regions::look(ports.cloud, &chosen, Which::All, caller.now);
@@ -35,7 +36,7 @@ pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer
     }
     if ours.is_empty() {
         found.gap()?;
-        printer.note("no instance that spawn launched is there");
+        printer.note("there is no instance launched by spawn");
         return Ok(Exit::NothingMatched);
     }
     printer.report(&Report::plain(page(&ours, found.at)), ports.encode)?;
@@ -91,7 +92,7 @@ fn left(until: Timestamp, now: Timestamp) -> String {
     if left.is_negative() { format!("over for {}", minutes(-left)) } else { minutes(left) }
 }
 
-/// A span to the minute, where it has one.
+/// Formats a span, rounded down to the minute. A span below one minute keeps its seconds.
 fn minutes(span: SignedDuration) -> String {
     let seconds = span.as_secs();
     format_span(SignedDuration::from_secs(if seconds >= 60 { seconds - seconds % 60 } else { seconds }))
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_to_the_minute() {
+    fn rounds_spans_down_to_the_minute() {
         let check = |seconds: i64, expected: &str| {
             assert_eq!(minutes(SignedDuration::from_secs(seconds)), expected, "{seconds}");
         };

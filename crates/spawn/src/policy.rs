@@ -3,13 +3,14 @@ use console::{Exit, Failure, Printer};
 use lifecycle::tag;
 use serde_json::json;
 
-/// Print the least IAM policy with which spawn works.
+/// Print the smallest IAM policy with which spawn works.
 ///
-/// Instances are launched only with metadata service version 2 and spawn's tag, and only such are ended or tagged.
-/// That an instance is the caller's own, and overdue, is spawn's to see: IAM cannot compare it here.
+/// The policy allows launches only with metadata service version 2 and spawn's tag. Only instances
+/// with that tag can be tagged or ended. IAM cannot compare owners and deadlines, so spawn itself
+/// checks that an instance is the caller's own and overdue.
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
-    /// Without what launching needs: for a reaper
+    /// Leave out the permissions for launching, for a reaper
     #[arg(long)]
     pub reap: bool,
 }
@@ -22,7 +23,7 @@ const LOOKING: [&str; 5] = [
     "sts:GetCallerIdentity",
 ];
 const PREPARING: [&str; 2] = ["ec2:DescribeInstanceTypes", "ssm:GetParameters"];
-/// What a launch takes, beside the instance.
+/// The other resource types that a launch needs.
 const FROM: [&str; 6] = ["image", "key-pair", "network-interface", "security-group", "subnet", "volume"];
 const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
 

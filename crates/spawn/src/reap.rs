@@ -13,33 +13,35 @@ use lifecycle::reap::{Asks, End, Plan, Why, plan, still};
 use crate::regions::{self, Everywhere};
 use crate::{Ports, cloud_failure};
 
-/// Show which of your instances outlived their time, and with --yes end them.
+/// Show which of your instances are overdue, and end them with --yes.
 ///
-/// Overdue is what is still there when its bound, its grace and 13 minutes are over: spawnd and the dead-man have
-/// failed then. It is stopped or terminated, as was agreed at launch (a hibernation is a stop here); a spot request that
-/// could launch another one is cancelled first. Instances of others, protected ones, and those whose tags cannot be
-/// read stay, and the plan says so.
+/// An instance is overdue 13 minutes after its deadline plus its grace period: by then spawnd and
+/// the dead-man timer have failed. It is stopped or terminated, as chosen at launch; a hibernation
+/// becomes a stop. A spot request that could launch another instance is cancelled first. Instances
+/// of other owners, protected ones, and those with unreadable tags are left alone, and the plan
+/// gives the reason.
 ///
-/// Without --yes nothing is done. With it each instance is looked at again first, and what no longer is as it was
-/// shown stays. Exit code 0 when the plan was shown or all of it was done and read back, 3 when nothing is overdue, 1
-/// when an instance could not be ended or a region not looked into; the others are ended all the same.
+/// Without --yes nothing is changed. With --yes each instance is checked again first, and left
+/// alone if it no longer matches the plan. Exit code 0 when the plan was shown, or carried out and
+/// read back; 3 when nothing is overdue; 1 when an instance could not be ended or a region could
+/// not be queried. The other instances are ended nevertheless.
 #[derive(Debug, Args)]
 pub struct ReapArgs {
-    /// End what the plan shows
+    /// End the instances of the plan
     #[arg(long)]
     pub yes: bool,
-    /// Write the plan to this file; with --yes take it from there
+    /// Write the plan to this file; with --yes, read it from there
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
-    /// Regions; all that the account can use without any
+    /// Regions to check [default: all that the account can use]
     #[arg(long, value_name = "REGION", value_delimiter = ',')]
     pub region: Vec<String>,
-    /// Whose instances, by the ARN that their tag holds; your own without any
+    /// Owners of the instances, by the ARN in their tag [default: you]
     #[arg(long, value_name = "ARN", value_delimiter = ',')]
     pub owner: Vec<String>,
 }
 
-/// How often a state is read back, and the pause between.
+/// The number of reads of an instance's state after its end, and the pause between them.
 const READINGS: u32 = 10;
 const PAUSE: Duration = Duration::from_secs(3);
 
@@ -54,7 +56,7 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
             let (theirs, ours) = (&shown.asks.account, &caller.account);
             return Err(Failure::new(
                 Kind::Data,
-                format!("the plan is of account {theirs}, and this is {ours}"),
+                format!("the plan is of account {theirs}, but the credentials are of account {ours}"),
             ));
         }
         Some(shown) => (shown, None),
@@ -80,7 +82,7 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
     match done.iter().filter(failed).count() {
         0 => gap.map(|()| Exit::Done),
         more => Err(Failure::broken(format!("{more} of {} could not be ended", done.len()))
-            .hint("spawn reap shows what is still overdue")),
+            .hint("spawn reap lists the instances that are still overdue")),
     }
 }
 
@@ -93,7 +95,7 @@ fn make(
     let chosen = regions::chosen(&args.region, caller)?;
     let owners = if args.owner.is_empty() { vec![caller.arn.clone()] } else { args.owner.clone() };
     let asks = Asks { account: caller.account.clone(), owners };
-    let progress = printer.progress("looking into all regions");
+    let progress = printer.progress("querying all regions");
     let mut found = regions::look(ports.cloud, &chosen, Which::All, caller.now);
     ask_protection(ports.cloud, &mut found.seen, &asks, found.at);
     drop(progress);
@@ -101,7 +103,7 @@ fn make(
     Ok((plan(&found.seen, &asks, found.at), found))
 }
 
-/// Asks whether those are protected that would be ended otherwise.
+/// Requests the protection of the instances that would otherwise be ended.
 fn ask_protection(cloud: &dyn Cloud, seen: &mut [Seen], asks: &Asks, now: Timestamp) {
     let plan = plan(seen, asks, now);
     for (region, id) in plan.to_ask() {
@@ -113,7 +115,7 @@ fn ask_protection(cloud: &dyn Cloud, seen: &mut [Seen], asks: &Asks, now: Timest
     }
 }
 
-/// How it went with one instance.
+/// The result for one instance.
 #[derive(Debug)]
 struct Done {
     end: End,
@@ -124,17 +126,17 @@ struct Done {
 
 #[derive(Debug, PartialEq)]
 enum Outcome {
-    /// AWS accepted the call, and that is all that is known.
+    /// AWS accepted the call. The effect was not read back yet.
     Asked,
-    /// Its state shows that it ends, or has ended.
+    /// Its state shows that it is ending or has ended.
     Ended,
-    /// It was let be: why.
+    /// It was left alone, with the reason.
     Left(String),
-    /// It should have ended, and does not, or nobody knows: why.
+    /// It should have ended, but did not, or its state is unknown. With the reason.
     Failed(String),
 }
 
-/// Ends what of the plan still holds, one by one: what fails with one does not keep the others.
+/// Ends the instances that still match the plan, one by one. A failure does not stop the others.
 fn act(shown: &Plan, cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) -> Vec<Done> {
     let (mut found, blind) = look_at(cloud, &shown.ends, now);
     ask_protection(cloud, &mut found.seen, &shown.asks, found.at);
@@ -153,7 +155,8 @@ fn act(shown: &Plan, cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration))
     done
 }
 
-/// Looks at the instances of a plan in their regions; and why some regions could not be looked into.
+/// Requests the instances of a plan in their regions. Returns them, and the regions that could not
+/// be queried with the reason.
 fn look_at(cloud: &dyn Cloud, ends: &[End], now: Timestamp) -> (Everywhere, BTreeMap<String, String>) {
     let mut regions: Vec<String> = ends.iter().map(|end| end.region.clone()).collect();
     regions.sort();
@@ -173,8 +176,8 @@ fn left(end: End, why: Option<Why>, blind: &BTreeMap<String, String>) -> Done {
     Done { end, outcome, state: None }
 }
 
-/// Reads each end back until it shows, for half a minute. Where the call failed it is read once: the answer alone
-/// may have been lost.
+/// Reads each ended instance back until its state shows it, for half a minute. After a failed call
+/// the state is read once, because the call may have worked and only its answer was lost.
 fn read_back(done: &mut [Done], cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) {
     for reading in 0..READINGS {
         let open = |done: &Done| match done.outcome {
@@ -219,7 +222,9 @@ fn show(
     printer.report(&Report::plain(plan_page(shown)), ports.encode)?;
     let worrying = shown.left.iter().filter(|left| left.why.is_worrying()).count();
     if worrying > 0 {
-        printer.note(&format!("of {worrying} nobody knows whether they are overdue: look at their tags"));
+        printer.note(&format!(
+            "{worrying} of the instances could not be judged and were left alone; the reasons are listed above"
+        ));
     }
     if shown.ends.is_empty() {
         printer.note("nothing is overdue");
@@ -293,18 +298,20 @@ fn done_page(done: &[Done]) -> Page {
 
 fn read(file: &Path, args: &ReapArgs) -> Result<Plan, Failure> {
     if !args.owner.is_empty() || !args.region.is_empty() {
-        return Err(Failure::usage("the plan says whose instances and where")
-            .hint("leave out --owner and --region, or write another plan without --yes"));
+        return Err(Failure::usage(
+            "--owner and --region cannot be combined with --yes --plan: the plan has its own",
+        )
+        .hint("leave out --owner and --region, or write another plan without --yes"));
     }
     let bad = |why: String| {
-        Failure::new(Kind::Data, format!("{} is no plan: {why}", file.display()))
+        Failure::new(Kind::Data, format!("{} is not a plan: {why}", file.display()))
             .hint(format!("spawn reap --plan {} writes one", file.display()))
     };
     let text = fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| bad(error.to_string()))
 }
 
-/// The file appears when it is whole.
+/// Writes a plan atomically.
 fn write(file: &Path, plan: &Plan) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(plan).expect("a plan is plain JSON");
     crate::journal::write_whole(file, &format!("{text}\n"))

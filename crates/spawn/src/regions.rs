@@ -1,31 +1,32 @@
-//! A look into several regions: what was seen, since when it is so, and what could not be seen.
+//! Requests instances from several regions, and keeps the failed regions as gaps.
 
 use console::{Failure, Printer, did_you_mean};
 use domain::Timestamp;
 use lifecycle::cloud::{Caller, Cloud, Seen, Which};
 
-/// What was seen in all regions.
+/// The instances of all requested regions.
 pub(crate) struct Everywhere {
     pub(crate) seen: Vec<Seen>,
-    /// AWS's clock at the first answer: nothing is older than it seems.
+    /// AWS's clock at the earliest answer, so that no instance is judged overdue too early.
     pub(crate) at: Timestamp,
-    /// Region, and why nothing is known of it.
+    /// Each region that could not be read, and the reason.
     pub(crate) gaps: Vec<(String, String)>,
 }
 
-/// The regions to look into: those that were named, or all that the account can use.
+/// Returns the named regions, or all that the account can use when none is named.
 pub(crate) fn chosen(named: &[String], caller: &Caller) -> Result<Vec<String>, Failure> {
     for name in named {
         if !caller.regions.contains(name) {
             let near = did_you_mean(name, caller.regions.iter().map(String::as_str));
-            return Err(Failure::usage(format!("the account cannot use a region \"{name}\"{near}"))
-                .hint("aws ec2 describe-regions lists those that it can"));
+            return Err(Failure::usage(format!("\"{name}\" is not a region that the account can use{near}"))
+                .hint("aws ec2 describe-regions lists the usable ones"));
         }
     }
     Ok(if named.is_empty() { caller.regions.clone() } else { named.to_vec() })
 }
 
-/// Looks; an answer without AWS's time is a gap, because nothing can be judged by it.
+/// Requests the instances. An answer without AWS's time is a gap, because it allows no decision
+/// about deadlines.
 pub(crate) fn look(cloud: &dyn Cloud, regions: &[String], which: Which<'_>, now: Timestamp) -> Everywhere {
     let mut found = Everywhere { seen: Vec::new(), at: now, gaps: Vec::new() };
     let mut first: Option<Timestamp> = None;
@@ -35,7 +36,7 @@ pub(crate) fn look(cloud: &dyn Cloud, regions: &[String], which: Which<'_>, now:
                 found.seen.extend(seen);
                 first = Some(first.map_or(at, |first| first.min(at)));
             }
-            (Ok(_), None) => found.gaps.push((looked.region, "AWS did not say what time it is".to_string())),
+            (Ok(_), None) => found.gaps.push((looked.region, "the answer has no Date header".to_string())),
             (Err(why), _) => found.gaps.push((looked.region, why)),
         }
     }
@@ -44,20 +45,20 @@ pub(crate) fn look(cloud: &dyn Cloud, regions: &[String], which: Which<'_>, now:
 }
 
 impl Everywhere {
-    /// Says what could not be seen.
+    /// Prints the gaps to stderr.
     pub(crate) fn note_gaps(&self, printer: &mut Printer) {
         for (region, why) in &self.gaps {
-            printer.note(&format!("{region} could not be looked into: {why}"));
+            printer.note(&format!("{region} could not be queried: {why}"));
         }
     }
 
-    /// The failure that what could not be seen is.
+    /// Fails when there is a gap.
     pub(crate) fn gap(&self) -> Result<(), Failure> {
         match self.gaps.len() {
             0 => Ok(()),
-            1 => Err(Failure::broken(format!("{} could not be looked into", self.gaps[0].0))),
-            more => Err(Failure::broken(format!("{more} regions could not be looked into"))),
+            1 => Err(Failure::broken(format!("{} could not be queried", self.gaps[0].0))),
+            more => Err(Failure::broken(format!("{more} regions could not be queried"))),
         }
-        .map_err(|failure| failure.hint("instances there may be overdue: the same command can be run again"))
+        .map_err(|failure| failure.hint("run the same command again: instances there may be overdue"))
     }
 }

@@ -40,7 +40,7 @@ fn faulty<'a>(cloud: &'a Memory, runs: &[Fault]) -> Faulty<'a> {
     }
 }
 
-/// An instance that was to be terminated so many hours ago.
+/// An instance with a deadline `hours` ago and the action terminate.
 fn instance(id: &str, hours: i64) -> Seen {
     let until = noon() - SignedDuration::from_hours(hours);
     let on_expiry = OnExpiry { action: Action::Terminate, grace: SignedDuration::from_mins(5) };
@@ -84,7 +84,7 @@ impl Paper {
     }
 }
 
-/// What a command answered, said, and how it ended.
+/// The output, messages and result of a command.
 struct Told {
     out: String,
     err: String,
@@ -104,7 +104,7 @@ impl Told {
     }
 }
 
-/// A user with a home.
+/// A user with a home folder.
 struct Desk(tempfile::TempDir);
 
 impl Desk {
@@ -131,7 +131,7 @@ impl Desk {
     }
 }
 
-/// The tests ask for text alone.
+/// The tests request text output only.
 struct NoEncode;
 
 impl Encode for NoEncode {
@@ -155,7 +155,7 @@ fn change(mut seen: Seen, change: impl FnOnce(&mut Seen)) -> Seen {
 }
 
 #[test]
-fn a_reaper_ends_what_is_overdue_and_own_and_nothing_else() {
+fn reap_ends_only_overdue_instances_of_the_caller() {
     let cloud = memory();
     cloud.add(instance("i-overdue", 5));
     cloud.add(instance("i-within", -1));
@@ -170,7 +170,7 @@ fn a_reaper_ends_what_is_overdue_and_own_and_nothing_else() {
     let shown = desk.spawn(&faulty(&cloud, &[]), &["reap"]);
     assert!(shown.err.contains("nothing was done; spawn reap --yes ends 1"), "{}", shown.err);
     assert!(shown.err.contains("1 more were not launched by spawn"), "{}", shown.err);
-    assert!(shown.err.contains("of 1 nobody knows whether"), "{}", shown.err);
+    assert!(shown.err.contains("1 of the instances could not be judged"), "{}", shown.err);
     let shown = shown.good();
     for expected in [
         "us-east-1,i-overdue,terminate,2026-11-23T07:18:00Z,spawn:expiry is over",
@@ -192,7 +192,7 @@ fn a_reaper_ends_what_is_overdue_and_own_and_nothing_else() {
 }
 
 #[test]
-fn one_that_cannot_be_ended_does_not_keep_the_others() {
+fn an_instance_that_cannot_be_ended_does_not_stop_the_others() {
     let cloud = memory();
     let ids: Vec<String> = (10..60).map(|number| format!("i-{number}")).collect();
     ids.iter().for_each(|id| cloud.add(instance(id, 5)));
@@ -206,7 +206,7 @@ fn one_that_cannot_be_ended_does_not_keep_the_others() {
 }
 
 #[test]
-fn a_plan_is_kept_and_what_changed_since_stays() {
+fn a_saved_plan_leaves_instances_alone_that_changed_since() {
     let cloud = memory();
     for id in ["i-1", "i-2", "i-3", "i-4"] {
         cloud.add(instance(id, 5));
@@ -232,14 +232,14 @@ fn a_plan_is_kept_and_what_changed_since_stays() {
     }
     let ended: Vec<String> =
         states(&cloud).into_iter().filter(|(_, state)| state.is_over()).map(|(id, _)| id).collect();
-    assert_eq!(ended, ["i-4"], "i-5 was not shown");
+    assert_eq!(ended, ["i-4"], "i-5 was not in the plan");
     std::fs::write(file, "{}").unwrap();
     let bad = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes", "--plan", file]);
-    assert!(bad.failed().contains("is no plan: missing field `made`"), "{}", bad.failed());
+    assert!(bad.failed().contains("is not a plan: missing field `made`"), "{}", bad.failed());
 }
 
 #[test]
-fn a_plan_of_another_account_is_refused() {
+fn refuses_a_plan_of_another_account() {
     let cloud = memory();
     cloud.add(instance("i-1", 5));
     let desk = Desk::new();
@@ -248,11 +248,14 @@ fn a_plan_of_another_account_is_refused() {
     let text = std::fs::read_to_string(&file).unwrap().replace("111122223333", "999900009999");
     std::fs::write(&file, text).unwrap();
     let told = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes", "--plan", file.to_str().unwrap()]);
-    assert_eq!(told.failed(), "the plan is of account 999900009999, and this is 111122223333");
+    assert_eq!(
+        told.failed(),
+        "the plan is of account 999900009999, but the credentials are of account 111122223333"
+    );
 }
 
 #[test]
-fn a_spot_request_is_cancelled_before_it_launches_again() {
+fn cancels_a_spot_request_before_it_launches_again() {
     let cloud = memory();
     let spot = Spot { request: "sir-1".into(), persistent: Known::Is(true) };
     cloud.add(change(instance("i-1", 5), |it| it.spot = Some(spot)));
@@ -261,15 +264,15 @@ fn a_spot_request_is_cancelled_before_it_launches_again() {
 }
 
 #[test]
-fn what_could_not_be_looked_into_is_a_failure_and_nothing_is_ended_blindly() {
+fn unreachable_regions_are_a_failure_and_nothing_is_ended_there() {
     let cloud = memory();
     cloud.add(instance("i-1", 5));
     let desk = Desk::new();
     let blind = faulty(&cloud, &[]);
     blind.blind.set(1);
     let told = desk.spawn(&blind, &["reap"]);
-    assert_eq!(told.failed(), "2 regions could not be looked into");
-    assert!(told.err.contains("us-east-1 could not be looked into: no answer in time"), "{}", told.err);
+    assert_eq!(told.failed(), "2 regions could not be queried");
+    assert!(told.err.contains("us-east-1 could not be queried: no answer in time"), "{}", told.err);
     let file = desk.0.path().join("plan.json");
     let file = file.to_str().unwrap();
     desk.spawn(&faulty(&cloud, &[]), &["reap", "--plan", file]).good();
@@ -282,7 +285,7 @@ fn what_could_not_be_looked_into_is_a_failure_and_nothing_is_ended_blindly() {
 }
 
 #[test]
-fn a_list_says_what_is_left_and_why_something_is_not_known() {
+fn list_shows_time_left_and_the_reason_of_unknown_deadlines() {
     let cloud = memory();
     cloud.add(instance("i-within", -1));
     cloud.add(instance("i-over", 2));
@@ -307,15 +310,15 @@ fn a_list_says_what_is_left_and_why_something_is_not_known() {
     assert_eq!(Desk::new().spawn(&faulty(&memory(), &[]), &["list"]).ended, Ok(Exit::NothingMatched));
     let blind = faulty(&cloud, &[]);
     blind.blind.set(1);
-    assert_eq!(Desk::new().spawn(&blind, &["list"]).failed(), "2 regions could not be looked into");
+    assert_eq!(Desk::new().spawn(&blind, &["list"]).failed(), "2 regions could not be queried");
     let unknown = Desk::new().spawn(&faulty(&cloud, &[]), &["list", "--region", "us-east-2"]);
-    assert!(unknown.failed().contains("did you mean us-east-1?"), "{}", unknown.failed());
+    assert!(unknown.failed().contains("the closest match is us-east-1"), "{}", unknown.failed());
 }
 
 const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
 
 #[test]
-fn a_launch_is_written_down_sent_and_read_back() {
+fn a_launch_is_journaled_sent_and_read_back() {
     let cloud = memory();
     let desk = Desk::new();
     let planned = desk.spawn(&faulty(&cloud, &[]), &[&LAUNCH[..], &["--dry-run"]].concat());
@@ -334,13 +337,13 @@ fn a_launch_is_written_down_sent_and_read_back() {
 }
 
 #[test]
-fn a_launch_that_is_not_settled_is_resumed_and_not_doubled() {
+fn resume_continues_an_unsettled_launch_without_a_second_instance() {
     let cloud = memory();
     let desk = Desk::new();
     let lost = faulty(&cloud, &[Fault::ReplyLost, Fault::Refused]);
     lost.blind.set(99);
     let told = desk.spawn(&lost, &LAUNCH);
-    assert!(told.failed().starts_with("whether it was launched is not known"), "{}", told.failed());
+    assert!(told.failed().starts_with("the outcome of the launch is unknown"), "{}", told.failed());
     let again = desk.spawn(&faulty(&cloud, &[]), &LAUNCH);
     assert_eq!(again.failed(), "launch 0123456789abcdef of 2026-11-23T12:00:00Z is not settled");
     let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).good();
@@ -349,26 +352,22 @@ fn a_launch_that_is_not_settled_is_resumed_and_not_doubled() {
 }
 
 #[test]
-fn what_a_launch_tells_when_there_is_no_instance() {
+fn a_launch_without_an_instance_reports_its_outcome() {
     let cloud = memory();
     let desk = Desk::new();
     let told = desk.spawn(&faulty(&cloud, &[Fault::Refused]), &LAUNCH);
     assert_eq!(told.failed(), "nothing was launched: there is no capacity");
     let told = desk.spawn(&faulty(&cloud, &[Fault::Lost; 5]), &LAUNCH);
-    assert_eq!(told.failed(), "whether it was launched is not known: no answer in time");
+    assert_eq!(told.failed(), "the outcome of the launch is unknown: no answer in time");
     cloud.forward(SignedDuration::from_hours(2));
     let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]);
     assert_eq!(told.ended, Ok(Exit::NothingMatched));
-    assert!(
-        told.err.contains("no instance of launch 0123456789abcdef is there, and none will come"),
-        "{}",
-        told.err
-    );
+    assert!(told.err.contains("launch 0123456789abcdef has no instance, and will get none"), "{}", told.err);
     assert!(cloud.all().is_empty());
 }
 
 #[test]
-fn a_launch_without_a_bound_is_refused_before_anybody_is_asked() {
+fn invalid_launch_arguments_are_refused_without_a_request() {
     let cloud = memory();
     let check = |words: &[&str], expected: &str| {
         let told = Desk::new().spawn(&faulty(&cloud, &[]), words);
@@ -376,23 +375,23 @@ fn a_launch_without_a_bound_is_refused_before_anybody_is_asked() {
         assert_eq!(told.ended.unwrap_err().kind, console::Kind::Usage);
         assert!(cloud.all().is_empty());
     };
-    check(&["launch", "t3.micro"], "without a bound");
+    check(&["launch", "t3.micro"], "--ttl is required");
     check(&["launch", "t3.micro", "--ttl", "forever"], "is not a span of time");
-    check(&["launch", "t3.micro", "--ttl", "8d"], "a ttl of 8d is longer than the cap of 7d");
+    check(&["launch", "t3.micro", "--ttl", "8d"], "--ttl 8d is longer than --cap 7d");
     check(&["launch", "t3", "--ttl", "8h"], "an instance type such as m7i.xlarge");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--on-expiry", "stopp"], "did you mean stop?");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--image", "ubuntu"], "not an image's id");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--region", "eu-west-2"], "did you mean eu-west-1?");
+    check(&["launch", "t3.micro", "--ttl", "8h", "--on-expiry", "stopp"], "the closest match is stop");
+    check(&["launch", "t3.micro", "--ttl", "8h", "--image", "ubuntu"], "is not an image id");
+    check(&["launch", "t3.micro", "--ttl", "8h", "--region", "eu-west-2"], "the closest match is eu-west-1");
 }
 
 #[test]
-fn a_journal_that_cannot_be_read_stops_a_launch() {
+fn an_unreadable_journal_prevents_a_launch() {
     let cloud = memory();
     let desk = Desk::new();
     let folder = desk.0.path().join("launches");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("x.json"), "{").unwrap();
     let told = desk.spawn(&faulty(&cloud, &[]), &LAUNCH);
-    assert!(told.failed().contains("x.json is no launch"), "{}", told.failed());
+    assert!(told.failed().contains("x.json is not a launch"), "{}", told.failed());
     assert!(cloud.all().is_empty());
 }
