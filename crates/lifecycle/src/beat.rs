@@ -1,4 +1,4 @@
-//! When an instance says how busy it was: seldom, after everything that matters, and never in its way.
+//! When an instance publishes its heartbeat: rarely, and only after all more important effects.
 
 use crate::span::format_span;
 use crate::state::{State, later};
@@ -7,54 +7,55 @@ use crate::tag::{Figures, Heartbeat, LONGEST_PERIOD, whole_seconds};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-/// This near to an end nothing but the end is attended to.
+/// No heartbeat is written when an end is nearer than this.
 const NEAR: SignedDuration = SignedDuration::from_mins(2);
 
-/// What a machine measured of itself between two samples.
+/// Figures that a machine measured about itself between two samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
-    /// When the later sample was taken, on the monotonic clock.
+    /// The time of the later sample, on the monotonic clock.
     pub until: SignedDuration,
-    /// How long after the earlier one.
+    /// The time between the two samples.
     pub over: SignedDuration,
     /// The figures.
     pub figures: Figures,
 }
 
-/// What is remembered of heartbeats, for as long as the daemon runs.
+/// The heartbeat record of one daemon process. It is not saved.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Beats {
     tried: Option<SignedDuration>,
     written: Option<SignedDuration>,
     count: u64,
     failures: u64,
-    /// Why the last one could not be written.
+    /// Why the latest attempt failed; none after a success.
     failed: Option<Refusal>,
 }
 
 impl Beats {
-    /// The role may not: trying again is no use.
+    /// Whether AWS denied the latest attempt, so that a retry is useless.
     fn denied(&self) -> bool {
         matches!(self.failed, Some(Refusal::Denied(_)))
     }
 }
 
-/// How the heartbeat stands.
+/// The heartbeat part of the status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BeatStatus {
-    /// Seconds from one to the next; none where the terms turn it off.
+    /// Seconds between two heartbeats; none where the terms turn it off.
     pub every_seconds: Option<i64>,
-    /// How many were written since the daemon started.
+    /// Heartbeats written since the daemon started.
     pub written: u64,
-    /// How many could not be.
+    /// Failed attempts since the daemon started.
     pub failed: u64,
-    /// The same as a person reads it.
+    /// The same facts as one line for people.
     pub sentence: String,
 }
 
 impl State {
-    /// The heartbeat that is due, if nothing else is: not while an end is under way or near, not while the tag of
-    /// the intent waits to be written, not without AWS's time, and not for a role that may not.
+    /// Returns the heartbeat to write now, if one is due. None is due while an end is in progress
+    /// or near, while the expiry tag waits to be written, before AWS's time is known, and after AWS
+    /// denied the role.
     pub(crate) fn heartbeat(&mut self, inputs: &Inputs, effects: &[Effect]) -> Option<Heartbeat> {
         let every = self.terms.heartbeat?;
         let measured =
@@ -84,7 +85,7 @@ impl State {
         })
     }
 
-    /// How it went. It is counted, and nothing else changes.
+    /// Records the outcome of a heartbeat. Nothing else changes.
     pub(crate) fn heartbeat_written(&mut self, outcome: &Result<(), Refusal>) {
         self.beats.failed = outcome.clone().err();
         match outcome {
@@ -100,14 +101,14 @@ impl State {
         let beats = &self.beats;
         let sentence = match (self.terms.heartbeat, beats.written) {
             (None, _) => "off".to_string(),
-            (Some(every), None) => format!("none written yet, one is each {}", format_span(every)),
+            (Some(every), None) => format!("none written yet, one every {}", format_span(every)),
             (Some(_), Some(at)) => {
                 format!("{} written, the last {} ago", beats.count, format_span(self.mono - at))
             }
         };
-        let again = if beats.denied() { "; not tried again before spawnd starts anew" } else { "" };
+        let again = if beats.denied() { "; not retried until spawnd restarts" } else { "" };
         let failed = match &beats.failed {
-            Some(why) => format!("; the last one was not: {why}{again}"),
+            Some(why) => format!("; the last attempt failed: {why}{again}"),
             None => String::new(),
         };
         let failures =

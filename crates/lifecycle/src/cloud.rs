@@ -1,4 +1,4 @@
-//! The port to EC2, as whoever launches and ends instances from outside sees it.
+//! The port to EC2 for launching, finding and ending instances from outside.
 
 mod memory;
 
@@ -9,37 +9,38 @@ use domain::{Known, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Why EC2 could not be asked or did not do it; each text is a lowercase fragment.
+/// Why a request to EC2 failed; each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloudError {
-    /// There are no credentials, or they do not work.
+    /// The credentials are missing or do not work.
     #[error("{0}")]
     Credentials(String),
-    /// Anything else.
+    /// Any other failure.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Who asks, and where.
+/// The caller's identity and its regions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The account's number.
+    /// The account number.
     pub account: String,
-    /// The ARN that AWS gives the caller; it is what [`crate::tag::OWNER`] holds.
+    /// The ARN of the caller, as used in the tag [`crate::tag::OWNER`].
     pub arn: String,
-    /// Region codes that can be asked.
+    /// Codes of the regions that can be queried.
     pub regions: Vec<String>,
-    /// AWS's clock when it said so: deadlines are never compared with this machine's.
+    /// AWS's clock at the time of its answer: deadlines are never compared with this machine's
+    /// clock.
     pub now: Timestamp,
 }
 
-/// The state of an instance, in EC2's words.
+/// The state of an instance, in EC2's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// It starts.
+    /// It is starting.
     Pending,
-    /// It runs.
+    /// It is running.
     Running,
     /// It is being stopped or hibernated.
     Stopping,
@@ -62,17 +63,17 @@ impl State {
         State::Terminated,
     ];
 
-    /// EC2's word.
+    /// Returns EC2's name of the state.
     pub fn word(self) -> &'static str {
         ["pending", "running", "stopping", "stopped", "shutting-down", "terminated"][self as usize]
     }
 
-    /// Whether its clock runs.
+    /// Whether the clock of the budget runs.
     pub fn runs(self) -> bool {
         matches!(self, State::Pending | State::Running)
     }
 
-    /// Whether nothing brings it back.
+    /// Whether the instance can never run again.
     pub fn is_over(self) -> bool {
         matches!(self, State::ShuttingDown | State::Terminated)
     }
@@ -83,22 +84,22 @@ impl State {
 pub struct Spot {
     /// Its id.
     pub request: String,
-    /// Whether it launches another instance when this one is terminated.
+    /// Whether it launches another instance after this one is terminated.
     pub persistent: Known<bool>,
 }
 
-/// Who may ask an instance's metadata service, and what it tells.
+/// The settings of an instance's metadata service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metadata {
-    /// Version 2 is required.
+    /// Whether version 2 (session tokens) is required.
     pub session_required: bool,
-    /// How many hops an answer may take.
+    /// The hop limit of an answer.
     pub hops: u32,
-    /// Whether it tells the tags.
+    /// Whether it serves the tags.
     pub tags: bool,
 }
 
-/// What was seen of an instance.
+/// An instance as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// The account that it runs in.
@@ -115,16 +116,16 @@ pub struct Seen {
     pub tags: BTreeMap<String, String>,
     /// When it was last started.
     pub launched: Known<Timestamp>,
-    /// Whether AWS protects it from being terminated or stopped; asked for apart.
+    /// Whether AWS protects it from termination or stop. This takes a separate request.
     pub protected: Known<bool>,
-    /// Its spot request; none when it was bought on demand.
+    /// Its spot request; none for an on-demand instance.
     pub spot: Option<Spot>,
     /// Its metadata service.
     pub metadata: Option<Metadata>,
 }
 
 impl Seen {
-    /// The value of a tag.
+    /// Returns the value of a tag.
     pub fn tag(&self, key: &str) -> Option<&str> {
         self.tags.get(key).map(String::as_str)
     }
@@ -134,46 +135,46 @@ impl Seen {
         self.tag(crate::tag::MANAGED) == Some(crate::tag::YES)
     }
 
-    /// Who owns it, by the tag or the predecessor's.
+    /// Returns the owner, from spawn's tag or from the predecessor's.
     pub fn owner(&self) -> Option<&str> {
         self.tag(crate::tag::OWNER).or_else(|| self.tag(crate::tag::PREDECESSOR_OWNER))
     }
 }
 
-/// Which instances are looked at.
+/// The instances to query.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
     /// All that EC2 still shows.
     All,
-    /// Those with these ids, as far as they are there.
+    /// Those with these ids, as far as they exist.
     Ids(&'a [String]),
-    /// Those of a launch, by its token and by its tag.
+    /// Those of a launch, by its token and its tag.
     Launch(&'a str),
 }
 
-/// How a look into one region ended.
+/// The result of a query in one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Looked {
     /// The region's code.
     pub region: String,
-    /// AWS's clock when it answered.
+    /// AWS's clock at the time of its answer.
     pub at: Option<Timestamp>,
-    /// What was seen, all of it, or why nothing is known.
+    /// All matching instances, or why the query failed.
     pub seen: Result<Vec<Seen>, String>,
 }
 
-/// How an instance is ended.
+/// How an instance is ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
-    /// It is stopped; its disks stay and cost.
+    /// It is stopped; its disks remain and cost money.
     Stop,
     /// It is terminated; nothing is left.
     Terminate,
 }
 
 impl How {
-    /// The verb for a sentence.
+    /// Returns the verb for messages.
     pub fn verb(self) -> &'static str {
         match self {
             How::Stop => "stop",
@@ -181,7 +182,7 @@ impl How {
         }
     }
 
-    /// Whether a state shows that it was done, or irrevocably begun.
+    /// Whether a state shows that the action is done or irrevocably begun.
     pub fn shown_by(self, state: State) -> bool {
         match self {
             How::Stop => !state.runs(),
@@ -190,44 +191,46 @@ impl How {
     }
 }
 
-/// How one request to launch was answered.
+/// The answer to one launch request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// This instance was launched, by this request or by an earlier one with the same token.
+    /// The instance with this id was launched, by this request or by an earlier one with the same
+    /// token.
     Launched(String),
-    /// AWS says that this request did nothing, and that another one would do nothing either: why.
+    /// AWS refused the request, and would refuse another one too: the reason.
     Refused(String),
-    /// AWS says that this request did nothing because there are too many: why.
+    /// AWS refused the request because there are too many: the reason.
     Throttled(String),
-    /// AWS knows the token from a request that asked for something else: why.
+    /// AWS knows the token from a request with other parameters: the reason.
     Mismatch(String),
-    /// The token was used for an instance that is terminated since.
+    /// The token was used for an instance that has been terminated since.
     Ended,
-    /// Nobody knows what the request did: no answer, or one that says nothing.
+    /// The effect of the request is unknown: no answer, or an inconclusive one.
     Lost(String),
 }
 
-/// EC2, to those who launch and end instances.
+/// EC2, as far as launching and ending instances needs it.
 pub trait Cloud {
-    /// Who asks, and where.
+    /// Returns the caller's identity and its regions.
     fn caller(&self) -> Result<Caller, CloudError>;
 
-    /// Looks at instances in these regions side by side, each with its own end, in their order.
+    /// Queries instances in these regions in parallel. Returns one result for each region, in their
+    /// order.
     fn look(&self, regions: &[String], which: Which<'_>) -> Vec<Looked>;
 
-    /// Whether AWS protects the instance from being terminated or stopped.
+    /// Returns whether AWS protects the instance from termination or stop.
     fn protected(&self, region: &str, id: &str) -> Result<bool, CloudError>;
 
-    /// Cancels a spot request, so that it launches nothing more.
+    /// Cancels a spot request, so that it launches no further instance.
     fn cancel(&self, region: &str, request: &str) -> Result<(), CloudError>;
 
-    /// Asks for the end of one instance. That it was accepted is all that is known then.
+    /// Requests the end of one instance. A success means only that AWS accepted the request.
     fn end(&self, region: &str, id: &str, how: How) -> Result<(), CloudError>;
 
-    /// The architectures of an instance type, in AWS's words (`x86_64`, `arm64`).
+    /// Returns the architectures of an instance type, in AWS's spelling (`x86_64`, `arm64`).
     fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, CloudError>;
 
-    /// Sends one request to launch one instance, once.
+    /// Sends one launch request for one instance, without a retry.
     fn run(&self, request: &Request, token: &str) -> Reply;
 }
 
@@ -236,13 +239,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_have_ec2s_words() {
+    fn states_have_ec2_names() {
         let words = State::ALL.map(State::word);
         assert_eq!(words, ["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]);
     }
 
     #[test]
-    fn an_end_is_shown_by_states_from_which_nothing_runs_on() {
+    fn only_a_state_without_a_running_instance_shows_an_end() {
         let check = |how: How, verb: &str, expected: &[State]| {
             assert_eq!(how.verb(), verb);
             let found: Vec<State> = State::ALL.into_iter().filter(|state| how.shown_by(*state)).collect();

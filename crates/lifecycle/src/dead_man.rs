@@ -1,12 +1,13 @@
-//! The dead-man's texts: a timer of systemd that powers the machine off when nothing else has ended it.
+//! The dead-man's files: a systemd timer that powers the machine off if nothing else has ended it.
 //!
-//! spawnd installs these units and sets them; an instance without spawnd gets them from its user-data, with a
-//! script that does the least: what is left survives a reboot and a stop. That the time runs is all it knows: no
-//! tag, no idleness, no warning.
+//! spawnd installs these units and sets them. An instance without spawnd gets them from its user
+//! data, with a minimal script: the time left survives a reboot and a stop. The script counts
+//! running time alone; it handles no tag, no idleness and no warning.
 
 use jiff::SignedDuration;
 
-/// The units that every instance has, as they are installed: path and text. `@WHEN@` is when the dead-man acts.
+/// The units of every instance, as path and text. `@WHEN@` stands for the time at which the
+/// dead-man acts.
 pub const UNITS: [(&str, &str); 4] = [
     ("/etc/systemd/system/spawn-dead-man.timer", include_str!("../units/spawn-dead-man.timer")),
     ("/etc/systemd/system/spawn-dead-man.service", include_str!("../units/spawn-dead-man.service")),
@@ -14,8 +15,8 @@ pub const UNITS: [(&str, &str); 4] = [
     ("/etc/sysctl.d/50-spawn.conf", include_str!("../units/sysctl.conf")),
 ];
 
-/// The script of an instance without spawnd, and the unit that runs it at each boot. That unit is written last, so
-/// that what was cut short is done again; spawnd's own takes its place.
+/// The script of an instance without spawnd, and the unit that runs it at each boot. That unit is
+/// written last, so that an interrupted set-up is repeated. spawnd's own unit replaces it.
 const SCRIPT: (&str, &str) = ("/usr/local/lib/spawn/dead-man.sh", include_str!("../units/dead-man.sh"));
 const COUNT: [(&str, &str); 2] = [
     ("/etc/systemd/system/spawn-count.service", include_str!("../units/spawn-count.service")),
@@ -24,17 +25,18 @@ const COUNT: [(&str, &str); 2] = [
 const ARM: (&str, &str) =
     ("/etc/systemd/system/spawn-arm.service", include_str!("../units/arm-alone.service"));
 
-/// The terms that spawnd finds when it is installed later.
+/// The terms file, for a spawnd that is installed later.
 const TERMS: &str = "/etc/spawn/terms.json";
 
-/// The lines of the timer for an end so many seconds after the boot. Three times, a minute apart: a reload of
-/// systemd at the very instant drops the one that is due.
+/// Returns the timer lines for an end this many seconds after the boot. The end is repeated after
+/// one and two minutes, because a systemd reload at the exact instant drops the trigger that is
+/// due.
 pub fn when(seconds: u64) -> String {
     [0, 60, 120].map(|later| format!("OnBootSec={}s", seconds + later)).join("\n")
 }
 
-/// The user-data of an instance without spawnd: before anything else its first boot arms the dead-man for `after`
-/// of running time. `terms` is the JSON text of the terms, for spawnd.
+/// Returns the user data of an instance without spawnd. Before anything else, its first boot arms
+/// the dead-man for `after` of running time. `terms` is the JSON text of the terms, for spawnd.
 pub fn user_data(after: SignedDuration, terms: &str) -> String {
     let script = first_boot(after, terms);
     let lines =
@@ -42,7 +44,7 @@ pub fn user_data(after: SignedDuration, terms: &str) -> String {
     format!("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n{}", lines.collect::<String>())
 }
 
-/// What the first boot runs, in a shell.
+/// Returns the shell script of the first boot.
 fn first_boot(after: SignedDuration, terms: &str) -> String {
     let seconds = after.as_secs().max(0).unsigned_abs();
     let mut text = format!("[ -e {} ] && exit 0\numask 022\n", ARM.0);

@@ -1,4 +1,4 @@
-//! How an instance ends: the hook, the call, and what is left when the call does not work.
+//! How an instance ends: the pre-stop hook, the call to AWS, and the fallback when the call fails.
 
 use crate::notice::Cause;
 use crate::state::State;
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 
 /// How long the call is tried before the machine powers itself off.
 const CALLING: SignedDuration = SignedDuration::from_mins(2);
-/// Between two calls.
+/// The time between two calls.
 const RETRY: SignedDuration = SignedDuration::from_secs(10);
-/// An accepted call that has not ended the machine by then has failed.
+/// An accepted call has failed if the machine still runs after this time.
 const ACCEPTED: SignedDuration = SignedDuration::from_mins(5);
-/// Between two tries to power off.
+/// The time between two attempts to power off.
 const AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
-/// An end under way.
+/// An end in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ending {
     pub(crate) cause: Cause,
@@ -29,16 +29,16 @@ pub(crate) struct Ending {
 enum Stage {
     /// The hook runs.
     Hook,
-    /// The call is being made; `tried` when it was last made.
+    /// The call is being made; `tried` is the time of the latest attempt.
     Call { tried: SignedDuration },
-    /// AWS said yes.
+    /// AWS accepted the call.
     Accepted,
     /// The machine powers itself off.
     PowerOff,
 }
 
 impl State {
-    /// Why the instance should end now, if it should.
+    /// Returns why the instance must end now, if it must.
     pub(crate) fn cause(&self) -> Option<Cause> {
         if self.time_to_end() <= SignedDuration::ZERO && self.warned.is_some() {
             return Some(if self.completed { Cause::Complete } else { Cause::Expiry });
@@ -46,7 +46,7 @@ impl State {
         self.idle_due().then_some(Cause::Idle)
     }
 
-    /// The action that this cause asks for and the market allows.
+    /// Returns the action for this cause that works in this market.
     pub(crate) fn action(&self, cause: Cause) -> Action {
         self.terms.workable(match cause {
             Cause::Expiry => self.terms.on_expiry,
@@ -55,8 +55,8 @@ impl State {
         })
     }
 
-    /// Begins, continues or gives up the end. `fresh` says that the idle signals were read just now:
-    /// idleness is acted upon only then.
+    /// Starts, continues or abandons the end. `fresh` means that the idle signals were read in this
+    /// step; an end by idleness starts only then.
     pub(crate) fn pursue_end(&mut self, fresh: bool, effects: &mut Vec<Effect>) {
         match (self.ending, self.cause()) {
             (None, Some(Cause::Idle)) if !fresh => {}
@@ -73,7 +73,7 @@ impl State {
         }
     }
 
-    /// Something changed (an extension, activity): the instance lives on.
+    /// Abandons the end after an extension or activity: the instance lives on.
     fn give_up(&mut self) {
         if self.ending.is_some_and(|ending| ending.stage != Stage::Hook) {
             self.say_running();
@@ -99,14 +99,14 @@ impl State {
         }
     }
 
-    /// The hook is done, in time or not.
+    /// Continues after the pre-stop hook. A late report of the hook is ignored.
     pub(crate) fn hook_done(&mut self, effects: &mut Vec<Effect>) {
         if let Some(ending @ Ending { stage: Stage::Hook, .. }) = self.ending {
             self.call(ending, effects);
         }
     }
 
-    /// A stop is announced in the tag first, so that a start finds what was left.
+    /// Makes the call. The tag announces a stop first, so that the next start finds the time left.
     fn call(&mut self, ending: Ending, effects: &mut Vec<Effect>) {
         self.ending = Some(Ending { stage: Stage::Call { tried: self.mono }, since: self.mono, ..ending });
         if ending.action != Action::Terminate {
@@ -115,7 +115,7 @@ impl State {
         effects.push(Effect::Call(ending.action));
     }
 
-    /// How the call went.
+    /// Handles the outcome of the call.
     pub(crate) fn called(&mut self, outcome: &Result<(), Refusal>, effects: &mut Vec<Effect>) {
         let Some(ending @ Ending { stage: Stage::Call { .. }, .. }) = self.ending else { return };
         match outcome {
@@ -130,8 +130,9 @@ impl State {
         }
     }
 
-    /// The call does not work. A bound is kept by powering off; idleness only where that stops the
-    /// instance, because nobody agreed to lose a disk for being idle.
+    /// Handles a call that does not work. A bound is enforced by powering off. An idle instance is
+    /// not powered off if that would terminate an instance that was to be stopped or hibernated:
+    /// idleness must not cost a disk.
     fn fall_back(&mut self, ending: Ending, effects: &mut Vec<Effect>) {
         let destroys = self.terms.power_off == PowerOff::Terminates && ending.action != Action::Terminate;
         if ending.cause == Cause::Idle && destroys {

@@ -1,4 +1,4 @@
-//! The idle policy: what counts as work, for how long, and how sure one must be.
+//! The idle policy: which signals count as work, from which value on, and for how long.
 
 use crate::span::{self, format_span};
 use crate::terms::Action;
@@ -7,57 +7,58 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Something that tells work from rest. Each reading is about the time since the reading before.
+/// A signal that distinguishes work from idleness. Each reading covers the time since the previous
+/// one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Signal {
-    /// Busy cores, steal included: a throttled machine wants to work.
+    /// Busy cores, steal time included: a throttled machine has work to do.
     Cpu,
-    /// MiB a minute through the machine's own network devices, both ways.
+    /// MiB per minute through the machine's own network devices, both directions.
     Network,
-    /// MiB a minute to and from whole disks.
+    /// MiB per minute to and from whole disks.
     Disk,
-    /// Terminals whose input was read.
+    /// Terminals with input that a program has read.
     Terminal,
-    /// Terminals that were written to; looked at only where the terms give a threshold.
+    /// Terminals that were written to; evaluated only where the terms set a threshold.
     Output,
-    /// People who have logged in.
+    /// New logins.
     Login,
-    /// Programs that asked systemd to keep the machine up.
+    /// systemd inhibitors, by which programs keep the machine up.
     Inhibitor,
-    /// Jupyter kernels that compute.
+    /// Jupyter kernels that are computing.
     Jupyter,
     /// The busiest GPU, in percent.
     Gpu,
-    /// GPUs on which a process holds memory.
+    /// GPUs with memory in use by a process.
     GpuMemory,
     /// Established SSH connections.
     Ssh,
-    /// Hooks that say "busy".
+    /// Hooks that report busy.
     Hooks,
 }
 
-/// How much a busy reading weighs.
+/// How strongly a busy reading counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weight {
-    /// One busy reading is work.
+    /// One busy reading counts as work.
     Hard,
-    /// Work when two of the last five readings are busy, so that cron does not look like work.
+    /// Two busy readings among the last five count as work, so that cron jobs do not.
     Soft,
-    /// Keeps the instance for at most this long after the last hard activity.
+    /// A busy reading keeps the instance for at most this long after the last hard activity.
     Hold(SignedDuration),
 }
 
-/// One signal's part of the policy.
+/// The rule for one signal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rule {
     /// The signal.
     pub signal: Signal,
-    /// Its reading is busy from this value on, in the signal's unit.
+    /// A reading is busy from this value on, in the signal's unit.
     pub threshold: f64,
-    /// What a busy reading weighs.
+    /// The weight of a busy reading.
     pub weight: Weight,
-    /// The unit, for a sentence.
+    /// The unit, as messages show it.
     pub unit: &'static str,
 }
 
@@ -65,7 +66,7 @@ const fn rule(signal: Signal, threshold: f64, weight: Weight, unit: &'static str
     Rule { signal, threshold, weight, unit }
 }
 
-/// The threshold of a signal that counts only where the terms give it another one.
+/// The threshold of a signal that is off unless the terms set another threshold.
 pub const OFF: f64 = f64::INFINITY;
 
 /// Every signal with its documented threshold and weight.
@@ -79,19 +80,19 @@ pub const RULES: [Rule; 12] = [
     rule(Signal::Inhibitor, 1.0, Weight::Hard, "inhibitors of idle or shutdown"),
     rule(Signal::Jupyter, 1.0, Weight::Hard, "busy Jupyter kernels"),
     rule(Signal::Gpu, 5.0, Weight::Hard, "% of a GPU"),
-    rule(Signal::GpuMemory, 1.0, Weight::Hold(SignedDuration::from_hours(2)), "GPUs with memory held"),
+    rule(Signal::GpuMemory, 1.0, Weight::Hold(SignedDuration::from_hours(2)), "GPUs with memory in use"),
     rule(Signal::Ssh, 1.0, Weight::Hold(SignedDuration::from_hours(4)), "SSH connections"),
-    rule(Signal::Hooks, 1.0, Weight::Hard, "hooks that say busy"),
+    rule(Signal::Hooks, 1.0, Weight::Hard, "hooks that report busy"),
 ];
 
 /// When idleness ends an instance, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct IdleTerms {
-    /// How long nothing may happen before the first warning.
+    /// The time without work before the first warning.
     #[serde(with = "span::text")]
     pub timeout: SignedDuration,
-    /// How long the warnings last before the action.
+    /// The time from the first warning to the action.
     #[serde(default = "ten_minutes", with = "span::text")]
     pub grace: SignedDuration,
     /// The action.
@@ -100,7 +101,7 @@ pub struct IdleTerms {
     /// Thresholds that differ from [`RULES`], by signal, in the signal's unit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub thresholds: BTreeMap<Signal, f64>,
-    /// Signals that never count, such as a GPU whose driver is broken; shown as off.
+    /// Signals that never count, such as a GPU with a broken driver; shown as off.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ignore: BTreeSet<Signal>,
 }
@@ -114,7 +115,7 @@ fn stop() -> Action {
 }
 
 impl IdleTerms {
-    /// A stop after this long without work and ten minutes of warnings.
+    /// Returns the policy of a stop after this long without work and ten minutes of warnings.
     pub fn after(timeout: SignedDuration) -> IdleTerms {
         IdleTerms {
             timeout,
@@ -126,8 +127,8 @@ impl IdleTerms {
     }
 }
 
-/// One look at one signal. `Absent` means that the machine has no such thing (no GPU); `Unseen` that
-/// nobody could look, which counts as busy.
+/// One reading of one signal. `Absent` means that the machine has no such device (no GPU). `Unseen`
+/// means that the signal could not be read, which counts as busy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// The signal.
@@ -136,43 +137,43 @@ pub struct Reading {
     pub value: Known<f64>,
 }
 
-/// After a boot nothing is idle for this long: set-up is work that leaves gaps.
+/// After a boot nothing counts as idle for this long: set-up is work with pauses.
 const BOOT_GRACE: SignedDuration = SignedDuration::from_mins(15);
-/// After a resume likewise, until caches are warm and people are back.
+/// The same after a resume, until caches are warm and users are back.
 const RESUME_GRACE: SignedDuration = SignedDuration::from_mins(10);
-/// No lease is longer: what needs more can ask again.
+/// The longest lease; longer work renews it.
 pub const LONGEST_LEASE: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is remembered of one signal.
+/// The recent readings of one signal.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Track {
     /// Busy readings, the newest in the lowest bit.
     recent: u8,
     /// The newest value; none when it was absent or unseen.
     value: Option<f64>,
-    /// Why it could not be seen.
+    /// Why it could not be read.
     unseen: Option<String>,
     verdict: Verdict,
     last_busy: Option<SignedDuration>,
     unseen_since: Option<SignedDuration>,
 }
 
-/// What one signal says of the newest reading.
+/// The meaning of a signal's newest reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The machine has no such thing, or it was never read.
+    /// The machine has no such device, or the signal was never read.
     #[default]
     None,
     /// Below the threshold, or not often enough above it.
     Quiet,
-    /// Work.
+    /// Counts as work.
     Busy,
     /// Keeps the instance for a bounded time.
     Holds,
-    /// Above the threshold, and the bounded time is over.
+    /// Above the threshold, but the bounded time is over.
     HeldTooLong,
-    /// Could not be seen, which counts as busy.
+    /// Could not be read, which counts as busy.
     Unknown,
 }
 
@@ -182,7 +183,7 @@ impl Verdict {
     }
 }
 
-/// All that is remembered in order to tell idleness. Instants are readings of the monotonic clock.
+/// The observations that decide idleness. Instants are readings of the monotonic clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Watch {
     tracks: BTreeMap<Signal, Track>,
@@ -193,7 +194,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// A watch that begins `mono` after the boot: what was before is not known to have been idle.
+    /// Starts a watch at `mono` after the boot. The time before was not observed, so it does not
+    /// count as idle.
     pub(crate) fn after_boot(mono: SignedDuration) -> Watch {
         Watch {
             tracks: BTreeMap::new(),
@@ -204,7 +206,7 @@ impl Watch {
         }
     }
 
-    /// Forgets what was measured before the machine slept; leases stay, their clock stood still too.
+    /// Drops the readings from before a resume. Leases stay, because their clock paused too.
     pub(crate) fn after_resume(&mut self, mono: SignedDuration) {
         self.tracks.clear();
         self.last_work = mono;
@@ -212,38 +214,39 @@ impl Watch {
         self.quiet_until = mono + RESUME_GRACE;
     }
 
-    /// Nobody watched for this long: that is not known to have been idle.
+    /// Excludes an unobserved span from the idle time.
     pub(crate) fn unwatched(&mut self, span: SignedDuration) {
         self.last_work += span;
     }
 
-    /// Starts the idle window anew, as a person does who cancels an idle action.
+    /// Restarts the idle window, as when a user cancels an idle action.
     pub(crate) fn touch(&mut self, mono: SignedDuration) {
         self.last_work = mono;
         self.last_hard = mono;
     }
 
-    /// Holds the instance until `until`; a lease of the same name is replaced.
+    /// Keeps the instance until `until`; replaces a lease of the same name.
     pub(crate) fn lease(&mut self, name: &str, until: SignedDuration) {
         self.leases.insert(name.to_string(), until);
     }
 
-    /// Ends a lease; false when there is none of that name.
+    /// Ends a lease. Returns false if there is none of that name.
     pub(crate) fn release(&mut self, name: &str) -> bool {
         self.leases.remove(name).is_some()
     }
 
-    /// The leases that still hold, with the instant at which each ends.
+    /// Returns the current leases, each with the instant at which it ends.
     pub(crate) fn leases(&self) -> impl Iterator<Item = (&str, SignedDuration)> {
         self.leases.iter().map(|(name, until)| (name.as_str(), *until))
     }
 
-    /// How long nothing has counted as work.
+    /// Returns the time without work.
     pub(crate) fn idle_for(&self, mono: SignedDuration) -> SignedDuration {
         mono - self.last_work
     }
 
-    /// Time passes: leases end, and what is held by a lease or a grace counts as work.
+    /// Advances the clock. A lease or a grace period counts as work; leases that are over are
+    /// removed.
     pub(crate) fn advance(&mut self, mono: SignedDuration) {
         if self.leases.values().any(|until| *until > mono) || mono < self.quiet_until {
             self.last_work = mono;
@@ -251,8 +254,8 @@ impl Watch {
         self.leases.retain(|_, until| *until > mono);
     }
 
-    /// Judges one set of readings, about a minute after the one before. A rule without a reading is
-    /// unseen.
+    /// Evaluates one set of readings, about a minute after the previous one. A rule without a
+    /// reading counts as unseen.
     pub(crate) fn judge(&mut self, terms: Option<&IdleTerms>, readings: &[Reading], mono: SignedDuration) {
         let unread = Known::Unseen("not read".to_string());
         for (hold, rule) in by_weight(terms) {
@@ -276,20 +279,20 @@ impl Watch {
         }
     }
 
-    /// Signals that could not be seen for this long or longer.
+    /// Returns the signals that could not be read for at least this long.
     pub(crate) fn unseen_for(&self, mono: SignedDuration, least: SignedDuration) -> Vec<Signal> {
         let old = |track: &Track| track.unseen_since.is_some_and(|since| mono - since >= least);
         self.tracks.iter().filter(|(_, track)| old(track)).map(|(signal, _)| *signal).collect()
     }
 
-    /// One line for each signal: what it said, from where on that is busy, and what follows.
+    /// Returns one entry for each signal: its reading, its threshold and its verdict.
     pub(crate) fn explain(&self, terms: Option<&IdleTerms>, mono: SignedDuration) -> Vec<Explained> {
         let track = |rule: &Rule| self.tracks.get(&rule.signal).cloned().unwrap_or_default();
         RULES.iter().map(|rule| track(rule).explain(&adjusted(rule, terms), mono)).collect()
     }
 }
 
-/// The rules, holds last: a hold is judged by hard activity of the same minute.
+/// Returns the rules with holds last: a hold depends on hard activity of the same minute.
 fn by_weight(terms: Option<&IdleTerms>) -> impl Iterator<Item = (Option<SignedDuration>, Rule)> {
     let hold = |rule: &Rule| match rule.weight {
         Weight::Hold(limit) => Some(limit),
@@ -302,7 +305,7 @@ fn by_weight(terms: Option<&IdleTerms>) -> impl Iterator<Item = (Option<SignedDu
     all(false).chain(all(true))
 }
 
-/// A rule as these terms have it.
+/// Returns a rule with the threshold that these terms set.
 pub fn adjusted(rule: &Rule, terms: Option<&IdleTerms>) -> Rule {
     let ignored = terms.is_some_and(|terms| terms.ignore.contains(&rule.signal));
     let own = terms.and_then(|terms| terms.thresholds.get(&rule.signal));
@@ -336,16 +339,15 @@ impl Track {
 
     fn explain(&self, rule: &Rule, mono: SignedDuration) -> Explained {
         let ago = self.last_busy.map(|at| mono - at);
-        let last =
-            ago.map_or("not seen busy".to_string(), |ago| format!("last busy {} ago", format_span(ago)));
+        let last = ago.map_or("never busy".to_string(), |ago| format!("last busy {} ago", format_span(ago)));
         let limit = format!("busy from {} {}", rule.threshold, rule.unit);
         let value = self.value.map(|value| format!("{value:.2}"));
         let shown = value.as_deref().unwrap_or("no value");
         let sentence = match (self.verdict, rule.weight) {
             _ if rule.threshold == OFF => "off; the terms can turn it on with a threshold".to_string(),
-            (Verdict::None, _) => "not there, or not read yet".to_string(),
+            (Verdict::None, _) => "not present, or not read yet".to_string(),
             (Verdict::Unknown, _) => {
-                format!("could not be seen ({}), which counts as busy", self.unseen.as_deref().unwrap_or("?"))
+                format!("could not be read ({}), which counts as busy", self.unseen.as_deref().unwrap_or("?"))
             }
             (Verdict::Busy, Weight::Soft) => {
                 format!("{shown}, {limit}: busy in 2 of the last 5 minutes or more")
@@ -355,7 +357,7 @@ impl Track {
                 format!("{shown}, {limit}: holds at most {} after the last hard activity", format_span(most))
             }
             (Verdict::HeldTooLong, Weight::Hold(most)) => {
-                format!("{shown}, {limit}: held for {} already, counts no more", format_span(most))
+                format!("{shown}, {limit}: expired {} after the last hard activity", format_span(most))
             }
             (_, _) => format!("{shown}, {limit}: quiet, {last}"),
         };
@@ -377,13 +379,13 @@ pub struct Explained {
     pub signal: Signal,
     /// The newest value, in the signal's unit.
     pub value: Option<f64>,
-    /// Busy from this value on; none for a signal that is off.
+    /// The threshold from which a value is busy; none for a signal that is off.
     pub threshold: Option<f64>,
-    /// What follows.
+    /// The verdict.
     pub verdict: Verdict,
-    /// Seconds of running time since a reading was busy.
+    /// Seconds of running time since the last busy reading.
     pub last_busy_seconds_ago: Option<i64>,
-    /// The same as a person reads it.
+    /// The same facts as one line for people.
     pub sentence: String,
 }
 
@@ -393,8 +395,8 @@ mod tests {
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-    /// A watch an hour after the boot, and then one reading a minute: every signal is quiet but one. The
-    /// minutes of idleness at the end, and what the signal's verdict is.
+    /// Feeds one reading a minute to a watch, from an hour after the boot, with all other signals
+    /// quiet. Returns the idle minutes at the end and the signal's verdict.
     fn watch(signal: Signal, values: &[Known<f64>]) -> (i64, Verdict) {
         let mut watch = Watch::after_boot(SignedDuration::ZERO);
         watch.advance(HOUR);
@@ -420,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_soft_signal_is_work_in_two_minutes_of_five() {
+    fn a_soft_signal_counts_in_two_minutes_of_five() {
         check(Signal::Cpu, &[0.2, 0.0, 0.0], 3, Verdict::Quiet);
         check(Signal::Cpu, &[0.2, 0.2], 0, Verdict::Busy);
         check(Signal::Cpu, &[0.19, 0.19, 0.19], 3, Verdict::Quiet);
@@ -431,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hard_signal_is_work_at_once() {
+    fn a_hard_signal_counts_at_once() {
         check(Signal::Terminal, &[1.0], 0, Verdict::Busy);
         check(Signal::Gpu, &[5.0, 0.0], 1, Verdict::Quiet);
         check(Signal::Hooks, &[0.0, 0.0, 3.0], 0, Verdict::Busy);
@@ -441,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn output_counts_only_where_the_terms_say_so_and_is_bounded() {
+    fn output_counts_only_with_a_threshold_and_for_a_bounded_time() {
         let unseen = Known::Unseen("lost".to_string());
         assert_eq!(watch(Signal::Output, &[Known::Is(3.0), unseen]), (2, Verdict::None));
         let mut terms = IdleTerms::after(HOUR);
@@ -475,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn hard_activity_begins_a_hold_anew_in_its_own_minute() {
+    fn hard_activity_restarts_a_hold_in_the_same_minute() {
         let mut watch = Watch::after_boot(SignedDuration::ZERO);
         let mut ssh = |mono: SignedDuration, typed: f64| {
             let reading = |signal, value| Reading { signal, value: Known::Is(value) };
@@ -485,13 +487,13 @@ mod tests {
             watch.judge(None, &readings, mono);
             watch.explain(None, mono).into_iter().find(|line| line.signal == Signal::Ssh).expect("a line")
         };
-        let held = "1.00, busy from 1 SSH connections: held for 4h already, counts no more";
+        let held = "1.00, busy from 1 SSH connections: expired 4h after the last hard activity";
         assert_eq!(ssh(HOUR * 5, 0.0).sentence, held);
         assert_eq!(ssh(HOUR * 6, 1.0).verdict, Verdict::Holds);
     }
 
     #[test]
-    fn what_cannot_be_seen_is_busy_and_what_is_not_there_is_not() {
+    fn an_unseen_signal_is_busy_and_an_absent_one_is_not() {
         let unseen = Known::Unseen("lost".to_string());
         assert_eq!(watch(Signal::Gpu, &[Known::Is(0.0), unseen.clone()]), (0, Verdict::Unknown));
         assert_eq!(watch(Signal::Cpu, &[unseen]), (0, Verdict::Unknown));
@@ -500,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_without_a_reading_is_unseen_and_told_after_its_time() {
+    fn a_signal_without_a_reading_is_unseen_and_reported_after_its_time() {
         let mut watch = Watch::after_boot(SignedDuration::ZERO);
         watch.judge(None, &[], HOUR);
         let off = RULES.iter().filter(|rule| rule.threshold == OFF).count();
@@ -527,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn leases_and_graces_count_as_work_and_end() {
+    fn leases_and_grace_periods_count_as_work_until_they_end() {
         let minutes = SignedDuration::from_mins;
         let mut watch = Watch::after_boot(SignedDuration::ZERO);
         watch.advance(minutes(14));
@@ -569,19 +571,19 @@ mod tests {
             "0.50, busy from 0.2 busy cores: busy in 2 of the last 5 minutes or more",
         );
         check(Signal::Cpu, &[is(0.5), is(0.0)], "0.00, busy from 0.2 busy cores: quiet, last busy 1m ago");
-        check(Signal::Terminal, &[is(0.0)], "0.00, busy from 1 terminals typed at: quiet, not seen busy");
+        check(Signal::Terminal, &[is(0.0)], "0.00, busy from 1 terminals typed at: quiet, never busy");
         check(Signal::Terminal, &[is(2.0)], "2.00, busy from 1 terminals typed at: busy");
         check(
             Signal::Ssh,
             &[is(1.0)],
             "1.00, busy from 1 SSH connections: holds at most 4h after the last hard activity",
         );
-        check(Signal::Gpu, &[Known::Absent], "not there, or not read yet");
+        check(Signal::Gpu, &[Known::Absent], "not present, or not read yet");
         check(Signal::Output, &[is(2.0)], "off; the terms can turn it on with a threshold");
         check(
             Signal::Gpu,
             &[Known::Unseen("lost".to_string())],
-            "could not be seen (lost), which counts as busy",
+            "could not be read (lost), which counts as busy",
         );
     }
 }

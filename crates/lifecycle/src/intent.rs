@@ -1,4 +1,4 @@
-//! How what the tags say and what the daemon knows become one intent.
+//! Merges the expiry tag and the daemon's own state into one intent.
 
 use crate::state::{Clocks, State, later};
 use crate::step::{Effect, Refusal};
@@ -7,41 +7,41 @@ use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-/// Two ends of one generation are the same when they differ by no more.
+/// Two ends of one generation count as equal when they differ by at most this.
 const SAME: SignedDuration = SignedDuration::from_secs(60);
-/// A disagreement is believed when it is still there after this long.
+/// A disagreement within one generation is settled after it has persisted for this long.
 const SETTLED: SignedDuration = SignedDuration::from_secs(60);
-/// A pause that is seen while running is a stop that failed, when it is still there after this long.
+/// A pause in the tag of a running instance is a failed stop after it has persisted for this long.
 const FAILED_STOP: SignedDuration = SignedDuration::from_mins(5);
-/// A written tag is seen after at most this long; until then an older one is no contradiction.
+/// A written tag is visible after at most this time; until then an older tag is no contradiction.
 const TAG_LAG: SignedDuration = SignedDuration::from_mins(5);
-/// Between two tries to write the tag.
+/// The time between two attempts to write the tag.
 const RETRY: SignedDuration = SignedDuration::from_secs(60);
 
-/// What is known of the tag.
+/// The daemon's view of the expiry tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IntentState {
     pub(crate) generation: u64,
-    /// The tag says something else than we do and is to be written.
+    /// The tag differs from the daemon's intent and must be written.
     dirty: bool,
     tried: Option<SignedDuration>,
     written: Option<SignedDuration>,
-    /// Since when a running instance reads that it is paused.
+    /// Since when the tag of the running instance reads as paused.
     paused_since: Option<SignedDuration>,
     /// Since when the tag disagrees within one generation.
     tie_since: Option<SignedDuration>,
-    /// An extension that waits for its tag.
+    /// An extension that waits for its tag to be written.
     request: Option<Request>,
-    /// What was last seen, for the status.
+    /// The latest reading of the tag, as text for the status.
     pub(crate) seen: String,
 }
 
-/// An extension that counts once its tag is written.
+/// An extension that takes effect once its tag is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Request {
     ticket: u64,
     generation: u64,
-    /// What is left then, counted from `at`.
+    /// The running time left after the extension, as of `at`.
     left: SignedDuration,
     at: SignedDuration,
 }
@@ -59,12 +59,13 @@ impl IntentState {
         self.request = None;
     }
 
-    /// Whether the tag says what we mean, as far as we know, and nobody waits for it.
+    /// Whether the tag matches the daemon's intent, as far as is known, and no extension waits for
+    /// it.
     pub(crate) fn is_settled(&self) -> bool {
         !self.dirty && self.request.is_none()
     }
 
-    /// Our intent changed: a new generation, to be written.
+    /// Starts a new generation of the daemon's intent, which must be written.
     fn change(&mut self) {
         self.generation += 1;
         self.dirty = true;
@@ -75,30 +76,30 @@ impl IntentState {
 }
 
 impl State {
-    /// Says again that the clock runs, with what is left now: after a start or a resume, after a stop
-    /// that did not happen, and when the work is complete.
+    /// Announces again that the clock runs, with the time left now: after a start or a resume,
+    /// after a failed stop, and when the work is complete.
     pub(crate) fn say_running(&mut self) {
         self.intent.change();
     }
 
-    /// Merges what the tag says. Without AWS's time an instant cannot be turned into time left, so it
-    /// waits; nothing seen changes nothing.
+    /// Merges the tag into the state. Without AWS's time, an instant cannot be converted to running
+    /// time, so the tag waits. A missing or unreadable tag changes nothing.
     pub(crate) fn merge(&mut self, seen: &Known<Expiry>, clocks: &Clocks) {
         let expiry = match seen {
             Known::Is(expiry) => *expiry,
             Known::Absent => return self.intent.seen = "no tag; the last known intent holds".to_string(),
             Known::Unseen(why) => {
-                return self.intent.seen = format!("not seen ({why}); the last known intent holds");
+                return self.intent.seen = format!("not readable ({why}); the last known intent holds");
             }
         };
         if self.intent.request.is_some_and(|request| request.generation == expiry.generation) {
-            return; // Our own tag, seen before we were told that it is written.
+            return; // The daemon's own tag, read before its write was confirmed.
         }
         let theirs = match (expiry.intent, self.aws_time(clocks)) {
             (Intent::Paused(left), _) => left,
             (Intent::Running(until), Some(now)) => until.duration_since(now).max(SignedDuration::ZERO),
             (Intent::Running(_), None) => {
-                return self.intent.seen = "seen, waiting for AWS's time to read it".to_string();
+                return self.intent.seen = "present, waiting for AWS's time to interpret it".to_string();
             }
         };
         let paused = matches!(expiry.intent, Intent::Paused(_));
@@ -115,7 +116,7 @@ impl State {
     }
 
     fn adopt(&mut self, generation: u64, left: SignedDuration, paused: bool) {
-        // Without a memory of its own the daemon takes a pause for the one that this boot ended.
+        // A daemon without saved state takes a pause for the one that this boot ended.
         let forgotten = paused && self.intent.generation == 0;
         self.set_left(if forgotten { left - self.mono } else { left });
         self.intent.generation = generation;
@@ -125,7 +126,8 @@ impl State {
         self.intent.paused_since = paused.then_some(self.mono);
     }
 
-    /// Of two intents of one generation the earlier end wins, once the disagreement has lasted.
+    /// Settles two ends of one generation: the earlier one wins, once the disagreement has
+    /// persisted.
     fn settle_tie(&mut self, theirs: SignedDuration, paused: bool) {
         let differs = !self.intent.dirty && (theirs - self.left.max(SignedDuration::ZERO)).abs() > SAME;
         if !differs || paused {
@@ -141,7 +143,7 @@ impl State {
         }
     }
 
-    /// If the daemon runs, the clock runs: a pause that lasts is taken back.
+    /// Withdraws a pause that persists: while the daemon runs, the clock runs.
     fn end_failed_stop(&mut self, paused: bool) {
         if !paused || self.ending.is_some() {
             self.intent.paused_since = None;
@@ -153,8 +155,9 @@ impl State {
         }
     }
 
-    /// Begins an extension. Its tag is written first, so that whoever acts from outside knows it before
-    /// anything relies on it; `local_only` does without.
+    /// Starts an extension. Its tag is written first, so that a reaper sees the new end before
+    /// anything relies on it. With `local_only` the extension takes effect at once, and its tag
+    /// follows.
     pub(crate) fn extend(
         &mut self,
         ticket: u64,
@@ -170,8 +173,8 @@ impl State {
             return refuse("another extension is being written; try again in a few seconds".to_string());
         }
         if self.aws_time(clocks).is_none() && !local_only {
-            let text = "AWS's clock was not heard since the start, and the tag needs it; try again in a minute, or \
-                        with --local-only";
+            let text = "AWS's time was not received since the last boot, and the tag needs it; try again in \
+                        a minute, or use --local-only";
             return refuse(text.to_string());
         }
         let now = self.now(clocks);
@@ -180,7 +183,7 @@ impl State {
         let left = wanted.min(room);
         if left < wanted && left - self.left < SAME {
             let cap = self.cap.unwrap_or(Timestamp::MAX);
-            return refuse(format!("the cap is {cap}, and only who launched the instance can move it"));
+            return refuse(format!("the cap is {cap}, and only the launching principal can move it"));
         }
         let request = Request { ticket, generation: self.intent.generation + 1, left, at: self.mono };
         if local_only {
@@ -207,7 +210,7 @@ impl State {
         Effect::Reply { ticket, answer: Ok(format!("extended: {left} left, until {until:.0}")) }
     }
 
-    /// How the writing of a tag went: an extension that waited for it is granted or refused.
+    /// Handles the outcome of a tag write; an extension that waited for it is granted or refused.
     pub(crate) fn tag_written(
         &mut self,
         generation: u64,
@@ -225,7 +228,7 @@ impl State {
                     ticket: request.ticket,
                     answer: Err(format!(
                         "not extended: the tag could not be written ({why}), so a reaper would act at the old \
-                         time; with --local-only this machine alone extends"
+                         time; --local-only extends on this machine alone"
                     )),
                 },
             });
@@ -237,7 +240,7 @@ impl State {
         None
     }
 
-    /// The tag to write now, if it is to be written and it is time to try.
+    /// Returns the tag to write now, if a write is due.
     pub(crate) fn tag_to_write(&mut self, clocks: &Clocks) -> Option<Expiry> {
         let waits = self.intent.tried.is_some_and(|at| self.mono - at < RETRY);
         let now = self.aws_time(clocks)?;
@@ -249,7 +252,7 @@ impl State {
         Some(Expiry { intent, generation: self.intent.generation })
     }
 
-    /// The tag that says that the clock stands, written just before a stop.
+    /// Returns the tag that marks the budget as paused, written just before a stop.
     pub(crate) fn paused_tag(&mut self) -> Expiry {
         self.intent.change();
         self.intent.dirty = false;

@@ -1,13 +1,14 @@
-//! A launch that happens at most once, whatever is lost on the way.
+//! A launch that happens at most once, even if requests or answers are lost.
 //!
-//! What is asked for, an id and the token are written down before anything is sent, so that a launcher that was
-//! killed at any point goes on where it was. The same request with the same token may be sent again, because AWS
-//! remembers tokens; but only for [`RESEND`], long before AWS forgets. Later a launch is only asked after, by
-//! its id, and never sent again. That a call was refused says nothing about an earlier one whose answer was
-//! lost, so after one of those nothing is called "not launched" before it could no longer appear.
+//! The request, an id and the token are recorded before anything is sent, so that a launcher that
+//! was killed at any point can resume. The same request with the same token may be sent again,
+//! because AWS remembers tokens, but only for [`RESEND`], long before AWS forgets them. After that,
+//! a launch is only queried by its id and never sent again. A refused request proves nothing about
+//! an earlier one with a lost answer. After a lost answer, a launch counts as "not launched" only
+//! once its instance could no longer appear.
 //!
-//! [`step`] is pure as the daemon's is: a [`Launching`] and what happened give the next one and what is to be
-//! done, in that order.
+//! [`step`] is pure, like the daemon's step: a [`Launching`] and an event give the next
+//! [`Launching`] and the effects to perform, in that order.
 
 use crate::cloud::{Reply, Seen};
 use crate::terms::PowerOff;
@@ -16,21 +17,22 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How long after it was planned a request may be sent: later its tags would name a bound that is wrong by more.
-/// AWS remembers a token for at least 24 hours.
+/// How long after its planning a request may be sent; later its tags would name a bound that is
+/// wrong by more than this. AWS remembers a token for at least 24 hours.
 pub const RESEND: SignedDuration = SignedDuration::from_hours(1);
-/// After the last sending nothing appears any more: AWS takes a signed request for five minutes, and shows
-/// what it did after five more at the latest.
+/// After this time since the last request, no instance appears any more. AWS accepts a signed
+/// request for five minutes, and shows its effect after at most five more.
 pub const SETTLE: SignedDuration = SignedDuration::from_mins(15);
-/// How often a request is sent by one launcher.
+/// How often one launcher sends a request.
 const TRIES: u32 = 5;
-/// How often an instance is looked for before it is said that it cannot be read back: for some five minutes.
+/// How often an instance is queried before it is reported as unreadable: for about five minutes.
 const LOOKS: u32 = 13;
-/// The first pause; each is twice the one before, up to [`LONGEST_PAUSE`].
+/// The first pause; each later one is twice as long, up to [`LONGEST_PAUSE`].
 const PAUSE: SignedDuration = SignedDuration::from_secs(2);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
-/// What RunInstances is asked for: one instance. The same request is the same text, so that AWS knows it again.
+/// The parameters of a RunInstances request for one instance. Equal requests have the same text, so
+/// that AWS recognizes a repetition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -38,43 +40,44 @@ pub struct Request {
     pub region: String,
     /// The instance type.
     pub instance_type: String,
-    /// An image's id, or `resolve:ssm:` and a public parameter that names one.
+    /// The id of an image, or `resolve:ssm:` and a public parameter that names one.
     pub image: String,
-    /// The name of a key pair for ssh.
+    /// The name of a key pair for SSH.
     pub key: Option<String>,
-    /// What a power-off from inside does.
+    /// The effect of a power-off from inside.
     pub power_off: PowerOff,
-    /// The tags of the instance and of what it brings.
+    /// The tags of the instance and of the resources that come with it.
     pub tags: BTreeMap<String, String>,
-    /// What cloud-init is given, as plain text.
+    /// The user data for cloud-init, as plain text.
     pub user_data: String,
 }
 
-/// What is written down of a launch.
+/// The record of a launch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Launch {
-    /// Its id; the tag [`crate::tag::LAUNCH`] holds it.
+    /// Its id, also the value of the tag [`crate::tag::LAUNCH`].
     pub id: String,
     /// The account that it was planned for.
     pub account: String,
     /// AWS's clock when it was planned.
     pub planned: Timestamp,
-    /// What is asked for.
+    /// The request.
     pub request: Request,
-    /// How far it is.
+    /// The progress of the launch.
     pub phase: Phase,
 }
 
-/// How far a launch is.
+/// The progress of a launch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Nothing was sent.
     Planned,
-    /// It was sent, the last time then or a little later, and no answer was written down.
+    /// The request was sent, the last time at this instant or a little later, and no answer was
+    /// recorded.
     Sent(Timestamp),
-    /// This instance was launched, and has to be read back.
+    /// The instance with this id was launched and must be read back.
     Launched(String),
     /// It is over.
     Over(Over),
@@ -84,22 +87,22 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Over {
-    /// This instance was launched and read back.
+    /// The instance with this id was launched and read back.
     Running(String),
-    /// AWS refused: why. Nothing was launched.
+    /// AWS refused, for this reason. Nothing was launched.
     Refused(String),
-    /// It was launched, and terminated before anybody read it back.
+    /// An instance was launched, and terminated before it was read back.
     Ended,
-    /// No instance of the launch is there, and none will come.
+    /// The launch has no instance, and none will appear.
     Nothing,
 }
 
-/// What a launcher tells whoever waits for it.
+/// The result that a launcher reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The instance is there; this was read back.
+    /// The instance exists, as read back here.
     Running(Box<Seen>),
-    /// The instance was launched, and could not be read back: its id, and why.
+    /// The instance was launched and could not be read back: its id, and the reason.
     Unread(String, String),
     /// See [`Over`].
     Refused(String),
@@ -107,54 +110,54 @@ pub enum Outcome {
     Ended,
     /// See [`Over`].
     Nothing,
-    /// Whether there is an instance is not known yet: why. The launch can be resumed.
+    /// It is not known yet whether there is an instance: the reason. The launch can be resumed.
     Open(String),
-    /// There are several instances of one launch, which cannot be; nothing is done to any.
+    /// Several instances belong to one launch, which should be impossible. None of them is touched.
     Several(Vec<String>),
 }
 
-/// What happened.
+/// An event in a launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A launcher begins, with what was written down.
+    /// A launcher starts from the recorded launch.
     Begin,
     /// The pause is over.
     Waited,
     /// A request was answered.
     Reply(Reply),
-    /// What a look for the launch's instances showed.
+    /// A query for the launch's instances was answered or failed.
     Found(Result<Vec<Seen>, String>),
 }
 
-/// What is to be done, one after the other; where one fails, the others are not done.
+/// An action for the launcher to perform, in order. After a failed one, the rest is skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Write the launch down, durably.
+    /// Record the launch durably.
     Save,
-    /// Send the request, once, and tell how it was answered.
+    /// Send the request once, and pass on the answer.
     Send,
-    /// Look for the instances of the launch, by token and tag.
+    /// Query the instances of the launch, by token and tag.
     Look,
-    /// Wait so long.
+    /// Wait for this long.
     Wait(SignedDuration),
-    /// Tell the outcome; the launcher ends.
+    /// Report the outcome; the launcher ends.
     Tell(Outcome),
 }
 
-/// A launch in the hands of a launcher.
+/// A launch in progress, in one launcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launching {
-    /// What is written down.
+    /// The record.
     pub launch: Launch,
-    /// How often it was sent by this launcher.
+    /// How often this launcher sent the request.
     sent: u32,
-    /// How often it was looked for since the last answer.
+    /// How many queries were made since the last answer.
     looks: u32,
-    /// Whether a request was sent whose outcome nobody knows.
+    /// Whether a request was sent without a known outcome.
     doubt: bool,
-    /// What is done after the pause.
+    /// The action after the pause.
     next: Next,
-    /// What went wrong last.
+    /// The latest problem.
     trouble: String,
 }
 
@@ -162,39 +165,40 @@ pub struct Launching {
 enum Next {
     /// Send the request.
     Send,
-    /// Look whether it was launched, and send it if not.
+    /// Query the instance, and send the request if there is none.
     LookThenSend,
-    /// Look whether it was launched, and tell.
+    /// Query the instance, and report the outcome.
     LookThenTell,
     /// Read the instance back.
     ReadBack,
 }
 
 impl Launch {
-    /// A launch that is planned.
+    /// Creates the record of a planned launch.
     pub fn new(id: String, account: String, request: Request, now: Timestamp) -> Launch {
         Launch { id, account, planned: now, request, phase: Phase::Planned }
     }
 
-    /// The client token: AWS answers a second request with it as it did the first.
+    /// Returns the client token: AWS answers a second request with it as it did the first.
     pub fn token(&self) -> String {
         format!("spawn-{}", self.id)
     }
 
-    /// Whether somebody has to go on with it.
+    /// Whether a launcher must resume it.
     pub fn is_open(&self) -> bool {
         !matches!(self.phase, Phase::Over(_))
     }
 
     fn may_send(&self, now: Timestamp) -> bool {
         let age = now.duration_since(self.planned);
-        // AWS's clock is told in whole seconds, and by many machines.
+        // AWS's clock has whole seconds and comes from many machines, so the plan may seem to lie
+        // ahead.
         (-SignedDuration::from_mins(5)..RESEND).contains(&age)
     }
 }
 
 impl Launching {
-    /// Takes a launch as it was written down.
+    /// Starts from the recorded launch.
     pub fn new(launch: Launch) -> Launching {
         let doubt = matches!(launch.phase, Phase::Sent(_));
         Launching { launch, sent: 0, looks: 0, doubt, next: Next::Send, trouble: String::new() }
@@ -237,7 +241,7 @@ impl Launching {
         vec![Effect::Look]
     }
 
-    /// Sends, if it is not too late; that it is being sent is written down first.
+    /// Sends the request, unless it is too late. The record is updated before the request is sent.
     fn send(&mut self, now: Timestamp) -> Vec<Effect> {
         if !self.launch.may_send(now) {
             return if self.doubt { self.look(Next::LookThenTell) } else { self.nothing() };
@@ -278,7 +282,7 @@ impl Launching {
         }
     }
 
-    /// The same request with the same token once more, after a pause, as long as there is patience.
+    /// Sends the same request with the same token after a pause, as long as tries are left.
     fn again(&mut self, why: String) -> Vec<Effect> {
         self.trouble = why;
         if self.sent < TRIES {
@@ -307,7 +311,7 @@ impl Launching {
         }
     }
 
-    /// A complete look did not show it.
+    /// Handles a complete query that did not find the instance.
     fn not_there(&mut self, now: Timestamp) -> Vec<Effect> {
         let last = match &self.launch.phase {
             Phase::Sent(last) => *last,
@@ -325,7 +329,7 @@ impl Launching {
         self.open()
     }
 
-    /// A look failed, or did not show an instance that is known to have been launched.
+    /// Handles a failed query, or one without an instance that is known to have been launched.
     fn unseen(&mut self, why: String) -> Vec<Effect> {
         if self.looks < LOOKS {
             return self.wait(self.looks - 1, self.next);
@@ -342,7 +346,7 @@ impl Launching {
     }
 }
 
-/// What follows from an event; `now` is AWS's clock.
+/// Returns the next state and the effects of an event; `now` is AWS's clock.
 pub fn step(mut launching: Launching, event: Event, now: Timestamp) -> (Launching, Vec<Effect>) {
     let effects = match event {
         Event::Begin => launching.begin(now),
@@ -357,23 +361,23 @@ pub fn step(mut launching: Launching, event: Event, now: Timestamp) -> (Launchin
 }
 
 impl Request {
-    /// What of an instance is not as it was asked for, a sentence each.
+    /// Returns the differences between an instance and this request, one line each.
     pub fn differences(&self, seen: &Seen) -> Vec<String> {
         let mut found = Vec::new();
         if seen.instance_type != self.instance_type {
-            found.push(format!("it is a {}, asked for was {}", seen.instance_type, self.instance_type));
+            found.push(format!("it is a {}, requested was a {}", seen.instance_type, self.instance_type));
         }
         for (key, value) in &self.tags {
             match seen.tag(key) {
                 Some(other) if other == value => {}
-                Some(other) => found.push(format!("tag {key} is \"{other}\", asked for was \"{value}\"")),
+                Some(other) => found.push(format!("tag {key} is \"{other}\", requested was \"{value}\"")),
                 None => found.push(format!("tag {key} is missing")),
             }
         }
         match seen.metadata {
             Some(access) if access.session_required && access.hops == 1 && access.tags => {}
             _ => found.push(
-                "its metadata service is not as strict as asked for, or does not tell tags".to_string(),
+                "its metadata service is less strict than requested, or does not serve tags".to_string(),
             ),
         }
         found

@@ -1,21 +1,22 @@
-//! The life of an instance: how long it may run, when it is idle, whom to warn, and how it ends.
+//! The life of one instance: its budget of running time, its idleness, its warnings and its end.
 //!
-//! Everything here is one pure function, [`step`], and what it needs: a [`State`] and what was seen
-//! ([`Inputs`]) give the next state and what is to be done ([`Effect`]). The rules are few:
+//! The life is computed by one pure function, [`step`]: a [`State`] and the observed [`Inputs`]
+//! give the next state and the [`Effect`]s to perform. Four rules hold:
 //!
-//! * The budget is running time. It counts on the monotonic clock, so it stands still while the
-//!   instance is stopped or hibernated; a reboot refills nothing. The cap is an instant that no
-//!   extension passes.
-//! * What cannot be seen is never "no bound", and never "idle".
-//! * Nobody is cut off without a warning that is at least the grace old.
-//! * An intent has a generation; the highest wins, and of two equal ones the earlier end.
+//! * The budget is running time. It counts on the monotonic clock, so it pauses while the instance
+//!   is stopped or hibernated, and a reboot refills nothing. The cap is an instant that no
+//!   extension exceeds.
+//! * A value that cannot be read never means "no bound", and never "idle".
+//! * No instance ends without a warning that is at least as old as the grace period.
+//! * Every intent has a generation. The highest generation wins; of two intents with the same
+//!   generation, the earlier end wins.
 //!
-//! Beside the life from inside stand the two looks from outside, pure in the same way: [`launch`] begins a
-//! life at most once, [`reap`] says which lives are overdue and whose, and [`cloud`] is the port to what both
-//! ask of EC2.
+//! Three more modules handle instances as seen from outside, without I/O too: [`launch`] starts an
+//! instance at most once, [`reap`] finds overdue instances, and [`cloud`] is the port to EC2 for
+//! both.
 //!
-//! This room will never know a clock, a file, a socket, the environment or AWS. It never waits: what
-//! takes time is an effect, and how it went comes back as an [`Event`].
+//! The crate never reads a clock, a file, a socket, the environment or AWS, and it never waits.
+//! Slow work is an effect; its outcome comes back as an [`Event`] of a later step.
 
 mod beat;
 pub mod cloud;

@@ -1,44 +1,45 @@
-//! When people are warned, and in which words.
+//! Warnings to users: when they are due, and their text.
 
 use crate::span::format_span;
 use crate::terms::Action;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-/// How a notice is to be shown.
+/// How prominently a notice is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Urgency {
-    /// For the journal and the status: something went wrong that nobody needs to act upon at once.
+    /// For the journal and the status only: a problem that needs no immediate action.
     Trouble,
-    /// For every terminal that takes messages.
+    /// For every terminal that accepts messages.
     Warning,
-    /// For every terminal, also where messages were refused.
+    /// For every terminal, including those that refuse messages.
     Last,
 }
 
-/// One notice.
+/// A message to users, or to the journal alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// How it is to be shown.
+    /// How prominently it is shown.
     pub urgency: Urgency,
-    /// What it says, one line.
+    /// The text, one line.
     pub text: String,
 }
 
 /// Minutes before the end at which a warning is due.
 const STEPS: [i64; 4] = [30, 10, 5, 1];
 
-/// The warnings of one approach to one end. A new approach (after an extension, say) is a new one.
+/// The progress of the warnings before one end. An extension starts a new series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Warned {
-    /// When the first was given, on the monotonic clock.
+    /// The time of the first warning, on the monotonic clock.
     pub(crate) since: SignedDuration,
-    /// The last step that was given, in minutes.
+    /// The step of the latest warning, in minutes; one of [`STEPS`].
     pub(crate) step: i64,
 }
 
-/// The step that is due `left` before the end, when it was not given yet; `warned` is updated.
+/// Returns the urgency of the warning that is due `left` before the end, unless that warning was
+/// given already. Records the warning in `warned`.
 pub(crate) fn due(
     warned: &mut Option<Warned>,
     left: SignedDuration,
@@ -53,19 +54,20 @@ pub(crate) fn due(
     Some(if step == 1 { Urgency::Last } else { Urgency::Warning })
 }
 
-/// Why an instance ends.
+/// The reason why an instance ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// The budget is spent or the cap reached.
+    /// The budget is spent, or the cap is reached.
     Expiry,
-    /// The work said that it is complete.
+    /// The work was reported as complete.
     Complete,
-    /// Nothing happened for the idle timeout.
+    /// No work was detected for the idle timeout.
     Idle,
 }
 
-/// The warning before an end: what will happen, when, why, and the command that prevents it.
+/// Returns the warning before an end: the action, the time left, the reason, and the command that
+/// prevents it.
 pub(crate) fn warning(cause: Cause, action: Action, left: SignedDuration, detail: &str) -> String {
     let verb = action.verb();
     let left = format_span(left);
@@ -82,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_step_is_given_once() {
+    fn gives_each_warning_once() {
         let mut warned = None;
         let mut given = Vec::new();
         for seconds in (0..=3600).rev().step_by(15) {
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_start_gives_the_step_that_holds_now() {
+    fn a_late_start_gives_only_the_latest_due_warning() {
         let mut warned = None;
         let left = SignedDuration::from_secs(200);
         assert_eq!(due(&mut warned, left, SignedDuration::ZERO), Some(Urgency::Warning));

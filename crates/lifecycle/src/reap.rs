@@ -1,9 +1,9 @@
-//! Which instances have outlived their time, and may be ended by whoever asks.
+//! Finds instances that have outlived their time and that the caller may end.
 //!
-//! Looking, deciding and acting are three things: [`plan`] decides from what was seen, and when it comes to
-//! acting [`still`] decides again from a second look, so that what is acted on is a subset of what was shown.
-//! Only what is certain is overdue: a bound that cannot be read is reported and never acted upon, and an
-//! instance stays when nobody could see whether it is protected.
+//! The query, the decision and the action are separate. [`plan`] decides from one query. Before the
+//! action, [`still`] decides again from a second query, so that the actions are a subset of the
+//! plan that was shown. An instance is overdue only if that is certain: a bound that cannot be read
+//! is reported and never acted upon, and an instance stays if its protection could not be read.
 
 use crate::cloud::{How, Seen};
 use crate::span::format_span;
@@ -14,34 +14,35 @@ use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-/// After deadline and grace: ten minutes until the dead-man acts, and three in which the machine goes down.
+/// The time after deadline and grace period until an instance is overdue: ten minutes until the
+/// dead-man acts, and three for the shutdown.
 pub const SLACK: SignedDuration = SignedDuration::from_mins(13);
 
-/// For whom is reaped.
+/// The account and the owners that a plan is made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asks {
-    /// The account whose instances they are.
+    /// The account of the instances.
     pub account: String,
-    /// Owners whose instances may be ended.
+    /// Owners of instances that may be ended.
     pub owners: Vec<String>,
 }
 
-/// What is to be done, shown before anything is.
+/// The plan of a reap, shown before any action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// AWS's clock when it was made.
+    /// AWS's clock when the plan was made.
     pub made: Timestamp,
-    /// For whom.
+    /// The account and the owners.
     pub asks: Asks,
-    /// What is to end.
+    /// The instances to end.
     pub ends: Vec<End>,
-    /// What stays, and why.
+    /// The instances that stay, with the reasons.
     pub left: Vec<Left>,
 }
 
-/// One instance that is to end.
+/// One instance to end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct End {
@@ -49,13 +50,13 @@ pub struct End {
     pub region: String,
     /// Its id.
     pub id: String,
-    /// How.
+    /// The action.
     pub how: How,
-    /// Since when it should be gone: the bound, the grace and [`SLACK`] were over then.
+    /// Since when it is overdue: the bound, the grace period and [`SLACK`] were over then.
     pub overdue_since: Timestamp,
-    /// The tag that says the bound.
+    /// The tag with the bound.
     pub bound: String,
-    /// The spot request to cancel first: it might launch another instance.
+    /// The spot request to cancel first, because it might launch another instance.
     pub cancel: Option<String>,
 }
 
@@ -67,50 +68,50 @@ pub struct Left {
     pub region: String,
     /// Its id.
     pub id: String,
-    /// Why.
+    /// The reason.
     pub why: Why,
 }
 
-/// Why an instance stays.
+/// The reason why an instance stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// spawn did not launch it, or somebody took the tag away.
+    /// spawn did not launch it, or its tag was removed.
     NotManaged,
-    /// It is of another account.
+    /// It belongs to another account.
     OtherAccount,
-    /// It is somebody else's.
+    /// It belongs to another owner.
     OtherOwner(String),
-    /// No tag says whose it is.
+    /// It has no owner tag.
     OwnerUnknown,
     /// It is ending already, or has ended.
     Over,
-    /// It is stopped, and a stop is all that was agreed; its disks cost.
+    /// It is stopped, and the terms ask for no more; its disks cost money.
     StoppedAlready,
-    /// It is due then at the earliest.
+    /// It is overdue at this instant at the earliest.
     Within(Timestamp),
-    /// It is stopped: its budget stands still, and no cap is over.
+    /// It is stopped: its budget is paused, and no cap is over.
     Paused,
     /// No tag bounds its life.
     Unbounded,
-    /// What bounds its life cannot be read.
+    /// The bound of its life cannot be read: the reason.
     Unreadable(String),
     /// AWS protects it.
     Protected,
-    /// Nobody could see whether AWS protects it.
+    /// Its protection could not be read: the reason.
     ProtectionUnseen(String),
-    /// Nobody could see what its spot request would do.
+    /// The effect of its spot request could not be read: the reason.
     SpotUnseen(String),
 }
 
 impl Why {
-    /// The reason as a fragment.
+    /// Returns the reason as a fragment for messages.
     pub fn sentence(&self) -> String {
         match self {
             Why::NotManaged => "not launched by spawn".to_string(),
             Why::OtherAccount => "of another account".to_string(),
             Why::OtherOwner(owner) => format!("owned by {owner}"),
-            Why::OwnerUnknown => "no tag says whose it is".to_string(),
+            Why::OwnerUnknown => "no tag names its owner".to_string(),
             Why::Over => "ending already".to_string(),
             Why::StoppedAlready => "stopped already, as agreed; its disks cost".to_string(),
             Why::Within(due) => format!("not overdue before {due:.0}"),
@@ -123,34 +124,35 @@ impl Why {
         }
     }
 
-    /// Whether somebody should look after it: its life is not known to be bounded.
+    /// Whether a user should check it: its life is not known to be bounded.
     pub fn is_worrying(&self) -> bool {
         matches!(self, Why::Unbounded | Why::Unreadable(_) | Why::ProtectionUnseen(_) | Why::SpotUnseen(_))
     }
 }
 
-/// What bounds a life, seen from outside.
+/// The bound of a life, as seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bound {
-    /// It ends then, by the tag that is named.
+    /// It ends at this instant, according to this tag.
     At(Timestamp, &'static str),
-    /// The budget stands still with so much left, and no cap is set.
+    /// The budget is paused with this much left, if that is known, and no cap is set.
     Paused(Option<SignedDuration>),
-    /// There is a bound, and it cannot be read: why.
+    /// There is a bound, and it cannot be read: the reason.
     Unreadable(String),
     /// No tag bounds it.
     None,
 }
 
 impl Plan {
-    /// Instances that would be in the plan if they are not protected, which was not seen yet: region and id.
+    /// Returns region and id of the instances that belong in the plan unless they are protected,
+    /// which has not been read yet.
     pub fn to_ask(&self) -> impl Iterator<Item = (&str, &str)> {
         let unseen = self.left.iter().filter(|left| matches!(left.why, Why::ProtectionUnseen(_)));
         unseen.map(|left| (left.region.as_str(), left.id.as_str()))
     }
 }
 
-/// The plan for what was seen, as of `now` on AWS's clock.
+/// Returns the plan for these instances, as of `now` on AWS's clock.
 pub fn plan(seen: &[Seen], asks: &Asks, now: Timestamp) -> Plan {
     let mut plan = Plan { made: now, asks: asks.clone(), ends: Vec::new(), left: Vec::new() };
     for one in seen {
@@ -162,15 +164,16 @@ pub fn plan(seen: &[Seen], asks: &Asks, now: Timestamp) -> Plan {
     plan
 }
 
-/// What of a plan still holds after a second look: exactly these are acted on. The others come with the reason;
-/// none where it was not seen again, or is to end in another way now.
+/// Returns the part of a plan that still applies after a second query: exactly these instances are
+/// ended. The others come with the reason to leave them; none if the instance was not found again,
+/// or would now be ended in another way.
 pub fn still(shown: &Plan, seen: &[Seen], now: Timestamp) -> (Vec<End>, Vec<(End, Option<Why>)>) {
     let again = plan(seen, &shown.asks, now);
     let (mut holds, mut dropped) = (Vec::new(), Vec::new());
     for end in &shown.ends {
         let same = |other: &&End| (&other.region, &other.id, other.how) == (&end.region, &end.id, end.how);
         match again.ends.iter().find(same) {
-            // The request to cancel is the one that is there now.
+            // The spot request to cancel is the current one.
             Some(now) => holds.push(now.clone()),
             None => {
                 let left = again.left.iter().find(|left| left.region == end.region && left.id == end.id);
@@ -207,7 +210,7 @@ fn judge(seen: &Seen, asks: &Asks, now: Timestamp) -> Result<End, Why> {
     match &seen.protected {
         Known::Is(false) => {}
         Known::Is(true) => return Err(Why::Protected),
-        Known::Absent => return Err(Why::ProtectionUnseen("AWS did not say".to_string())),
+        Known::Absent => return Err(Why::ProtectionUnseen("AWS did not report it".to_string())),
         Known::Unseen(why) => return Err(Why::ProtectionUnseen(why.clone())),
     }
     let cancel = seen.spot.as_ref().filter(|_| how == How::Terminate).map(|spot| spot.request.clone());
@@ -221,11 +224,11 @@ fn judge(seen: &Seen, asks: &Asks, now: Timestamp) -> Result<End, Why> {
     })
 }
 
-/// Since when it is overdue, and by which tag. Each bound that can be read is one that no other puts off, so
-/// the first that is over decides, whatever the others say.
+/// Returns when the instance became overdue, and the tag that says so. The earliest readable bound
+/// wins; an unreadable one never extends it.
 fn overdue(seen: &Seen, slack: SignedDuration, now: Timestamp) -> Result<(Timestamp, &'static str), Why> {
     let begun = match (&seen.launched, seen.state.runs()) {
-        // Who was just started gets the time in which the daemon says anew what is left.
+        // After a start, the daemon gets time to write anew how much is left.
         (Known::Is(launched), true) => *launched,
         (_, true) => return Err(Why::Unreadable("when it was started could not be seen".to_string())),
         (_, false) => Timestamp::MIN,
@@ -246,7 +249,7 @@ fn overdue(seen: &Seen, slack: SignedDuration, now: Timestamp) -> Result<(Timest
     })
 }
 
-/// What is done with it; a stop that AWS would refuse is a termination.
+/// Returns the action; a stop that AWS would refuse becomes a termination.
 fn how(seen: &Seen, action: Action) -> Result<How, Why> {
     let one_time = match &seen.spot {
         None => false,
@@ -264,8 +267,8 @@ fn how(seen: &Seen, action: Action) -> Result<How, Why> {
     }
 }
 
-/// What bounds a life, by its tags: the earlier of budget and cap, and unreadable where one of them is. A budget
-/// bounds only what runs.
+/// Returns the bound of a life by its tags: the earlier of budget and cap, or unreadable if one of
+/// them is. A budget bounds only a running instance.
 pub fn bound(seen: &Seen) -> Bound {
     match (budget(seen), cap(seen)) {
         (unreadable @ Bound::Unreadable(_), _) | (_, unreadable @ Bound::Unreadable(_)) => unreadable,
@@ -288,16 +291,14 @@ fn budget(seen: &Seen) -> Bound {
     match Expiry::decode(value).map(|expiry| expiry.intent) {
         Err(error) => Bound::Unreadable(error.to_string()),
         Ok(Intent::Paused(left)) if !seen.state.runs() => Bound::Paused(Some(left)),
-        // The daemon takes it back within minutes; until then nobody outside knows since when it runs.
+        // The daemon withdraws the pause within minutes. Until then, the start of the running time
+        // is not known outside.
         Ok(Intent::Paused(left)) => {
             let left = format_span(left);
-            Bound::Unreadable(format!(
-                "it runs, and tag {} says that it is paused with {left} left",
-                tag::EXPIRY
-            ))
+            Bound::Unreadable(format!("it runs, but tag {} has it paused with {left} left", tag::EXPIRY))
         }
         Ok(Intent::Running(until)) if seen.state.runs() => Bound::At(until, tag::EXPIRY),
-        // It was stopped without a word: what is left is known to nobody but its own disk.
+        // It was stopped without an update of the tag; only its own disk has the time left.
         Ok(Intent::Running(_)) => Bound::Paused(None),
     }
 }

@@ -1,14 +1,14 @@
-//! Spans of time and times of day as people write them.
+//! Spans of time and clock times in the form that people write.
 
 use domain::Timestamp;
 use jiff::civil::{Time, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, ToSpan, Zoned};
 
-/// A text that is neither of the accepted forms; its message names what was expected, with examples.
+/// A text in none of the accepted forms. The message names the expected form, with examples.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimeTextError {
-    /// Not a span.
+    /// Not a span of time.
     #[error(
         "\"{0}\" is not a span of time: write whole numbers with w, d, h, m or s, such as 90m, 2h30m, 2d or 1w"
     )]
@@ -16,7 +16,7 @@ pub enum TimeTextError {
     /// Not a clock time.
     #[error("\"{0}\" is not a clock time: write 18:00, fri 18:00, fri 18:00 Europe/Berlin, eod or weekend")]
     Clock(String),
-    /// The zone is in no table.
+    /// Not a time zone of the IANA database.
     #[error("\"{0}\" is not a time zone: write an IANA name such as Europe/Berlin or UTC")]
     Zone(String),
 }
@@ -24,11 +24,12 @@ pub enum TimeTextError {
 /// Seconds in each unit, longest first.
 const UNITS: [(char, i64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// The longest span that can be written: ten years. Longer ones are slips of the finger.
+/// The longest accepted span in seconds: ten years. A longer one is a typing error.
 const LONGEST: i64 = 10 * 366 * 86_400;
 
-/// Reads a span such as `90m`, `2h30m`, `2d` or `1w`: units in falling order, each at most once, no
-/// sign, no fraction, more than nothing. A day is 24 hours and a week 7 days, of running time.
+/// Reads a span such as `90m`, `2h30m`, `2d` or `1w`. Units come in descending order, each at most
+/// once, without sign or fraction. The total is more than zero and at most ten years. A day is 24
+/// hours and a week 7 days of running time.
 pub fn parse_span(text: &str) -> Result<SignedDuration, TimeTextError> {
     let error = || TimeTextError::Span(text.to_string());
     let mut units = UNITS.iter();
@@ -45,8 +46,8 @@ pub fn parse_span(text: &str) -> Result<SignedDuration, TimeTextError> {
     if total == 0 || total > LONGEST { Err(error()) } else { Ok(SignedDuration::from_secs(total)) }
 }
 
-/// Writes a span so that [`parse_span`] reads it back: whole seconds, days the largest unit (`2d3h`); what is
-/// not positive is written `0s`.
+/// Writes a span in whole seconds, with days as the largest unit (`2d3h`), so that [`parse_span`]
+/// reads it back. A span of zero or less becomes `0s`.
 pub fn format_span(span: SignedDuration) -> String {
     let mut rest = span.as_secs().max(0);
     let mut text = String::new();
@@ -61,9 +62,9 @@ pub fn format_span(span: SignedDuration) -> String {
 
 /// Reads a clock time and returns the first such instant after `now`.
 ///
-/// `18:00` is today or tomorrow; `fri 18:00` the coming Friday; `eod` is 18:00; `weekend` is Saturday
-/// 00:00. A trailing IANA zone replaces `home`. A time that the clock skips is taken one hour later, a
-/// time that comes twice is the first one.
+/// `18:00` is today or tomorrow; `fri 18:00` is the coming Friday; `eod` is 18:00; `weekend` is
+/// Saturday 00:00. A trailing IANA zone replaces `home`. A local time that the clock skips is taken
+/// one hour later; of a repeated local time, the first is taken.
 pub fn parse_clock(text: &str, now: Timestamp, home: &TimeZone) -> Result<Timestamp, TimeTextError> {
     let error = || TimeTextError::Clock(text.to_string());
     let mut words: Vec<&str> = text.split_whitespace().collect();
@@ -121,7 +122,7 @@ fn parse_day(text: &str) -> Option<Weekday> {
     DAYS.iter().find(|(name, _)| lower == *name || lower == name[..3]).map(|(_, day)| *day)
 }
 
-/// Spans as text in serialised terms: `"8h"`, never a bare number whose unit must be guessed.
+/// Serde functions that write a span as text, such as `"8h"`, so that its unit is never guessed.
 pub(crate) mod text {
     use jiff::SignedDuration;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans() {
+    fn parses_and_formats_spans() {
         let check = |text: &str, seconds: i64, written: &str| {
             let span = parse_span(text).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!((span.as_secs(), format_span(span).as_str()), (seconds, written), "{text}");
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_span_is_an_error_with_an_example() {
+    fn a_malformed_span_is_an_error_with_an_example() {
         for bad in [
             "",
             "8",
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn clock_times() {
+    fn parses_clock_times() {
         // A Thursday noon in UTC; Berlin is two hours ahead until 25 October 2026.
         let now: Timestamp = "2026-10-22T12:00:00Z".parse().expect("an instant");
         let check = |text: &str, expected: &str| {
@@ -197,7 +198,7 @@ mod tests {
         check("thu 12:00 UTC", "2026-10-29T12:00:00Z");
         check("Thursday 12:01", "2026-10-22T12:01:00Z");
         check("weekend", "2026-10-24T00:00:00Z");
-        // 02:30 comes twice on the 25th, and not at all on 28 March 2027.
+        // 02:30 occurs twice on 25 October 2026, and not at all on 28 March 2027.
         check("sun 02:30 Europe/Berlin", "2026-10-25T00:30:00Z");
         let march: Timestamp = "2027-03-27T12:00:00Z".parse().expect("an instant");
         let skipped = parse_clock("02:30 Europe/Berlin", march, &TimeZone::UTC).map(|at| at.to_string());
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_clock_time_is_an_error_with_an_example() {
+    fn a_malformed_clock_time_is_an_error_with_an_example() {
         for bad in
             ["", "25:00", "18", "18:0", "18:60", "noon", "fri", "xyz 18:00", "fri 18:00 sharp now", "eod eod"]
         {

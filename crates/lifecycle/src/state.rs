@@ -1,4 +1,4 @@
-//! What is remembered of a life, and how time passes in it.
+//! The state of an instance's life, and the passage of time in it.
 
 use crate::beat::Beats;
 use crate::ending::Ending;
@@ -18,34 +18,35 @@ pub struct Clocks {
     pub mono: SignedDuration,
     /// CLOCK_BOOTTIME: since boot, with the time spent hibernated.
     pub boot: SignedDuration,
-    /// CLOCK_REALTIME: may be stepped at any moment, and decides nothing.
+    /// CLOCK_REALTIME: it may be stepped at any moment; see [`State::now`] for its use.
     pub wall: Timestamp,
 }
 
-/// Which boot this is.
+/// The identity of the current boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boot {
-    /// The kernel's `boot_id`: new after every boot, the same after a resume.
+    /// The kernel's `boot_id`: new after every boot, unchanged after a resume.
     pub id: String,
-    /// `pendingTime` of the identity document: new after stop and start, the same after a reboot.
+    /// `pendingTime` of the identity document: new after a stop and start, unchanged after a
+    /// reboot.
     pub pending: Known<Timestamp>,
 }
 
-/// A reading of AWS's clock, and the boot-time clock at that moment.
+/// A reading of AWS's clock, with the boot-time clock at the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Anchor {
     date: Timestamp,
     boot: SignedDuration,
 }
 
-/// A jump of (boot − mono) by more than this is a resume.
+/// A growth of boot − mono by more than this is a resume.
 const RESUME_JUMP: SignedDuration = SignedDuration::from_secs(10);
 
-/// Steps further apart than this have left something unseen.
+/// After a gap of more than this between two steps, the time in between does not count as idle.
 const LONGEST_GAP: SignedDuration = SignedDuration::from_mins(2);
 
-/// The life of one instance so far. Saved as it is; instants are readings of the monotonic clock of
-/// the boot named in it. Only [`crate::step`] changes it.
+/// The life of one instance so far. It is saved as it is. Instants are readings of the monotonic
+/// clock of the boot `boot_id`. Only [`crate::step`] changes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
@@ -53,43 +54,44 @@ pub struct State {
     boot_id: String,
     pending: Option<Timestamp>,
     pub(crate) mono: SignedDuration,
-    /// boot − mono.
+    /// boot − mono at the latest step.
     asleep: SignedDuration,
     /// Running time left; negative once it is spent.
     pub(crate) left: SignedDuration,
     pub(crate) cap: Option<Timestamp>,
     anchor: Option<Anchor>,
-    /// The end as known before a boot that may have been a reboot, until that is settled.
+    /// Set after a boot, until it is settled whether that boot was a reboot or a start.
     reboot: Option<Rebooted>,
     pub(crate) completed: bool,
     pub(crate) warned: Option<Warned>,
     pub(crate) idle_warned: Option<Warned>,
     pub(crate) watch: Watch,
     pub(crate) intent: IntentState,
-    /// When the dead-man acts, as far as it confirmed.
+    /// When the dead-man acts, as last confirmed; none while it is not armed.
     pub(crate) dead_man: Option<SignedDuration>,
     pub(crate) saved: Option<SignedDuration>,
     pub(crate) ending: Option<Ending>,
     pub(crate) aws_notices: BTreeSet<String>,
     pub(crate) trouble: BTreeSet<String>,
-    /// Not worth saving: whoever starts anew begins anew to measure.
+    /// Not saved: a new process starts its own measurements.
     #[serde(skip)]
     pub(crate) beats: Beats,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Rebooted {
+    /// The end of the budget as known before the boot, on AWS's clock.
     until: Option<Timestamp>,
-    /// The warnings of before, on the clock of this boot.
+    /// The warnings given before the boot, on the clock of the new boot.
     warned: Option<Warned>,
 }
 
-/// What the clocks tell about the time since the step before.
+/// How the machine spent the time since the previous step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Passage {
-    /// The machine ran on.
+    /// It ran.
     Ran,
-    /// It booted; whether it was stopped before is not known yet.
+    /// It booted; whether it was stopped before that is not known yet.
     Booted,
     /// It was stopped and started.
     Started,
@@ -98,7 +100,8 @@ pub(crate) enum Passage {
 }
 
 impl State {
-    /// A life that begins with this boot, under these terms: the time since boot is spent already.
+    /// Starts a life with the current boot under these terms. The time since the boot counts as
+    /// spent.
     pub fn begin(terms: Terms, clocks: &Clocks, boot: &Boot) -> State {
         State {
             boot_id: boot.id.clone(),
@@ -124,26 +127,27 @@ impl State {
         }
     }
 
-    /// The terms of this life.
+    /// Returns the terms of this life.
     pub fn terms(&self) -> &Terms {
         &self.terms
     }
 
-    /// Forgets what only the process that saved this state was waiting for. Call it after loading.
+    /// Drops the pending request and the measurements of the process that saved this state. Call it
+    /// after loading.
     pub fn reloaded(mut self) -> State {
         self.intent.forget_request();
         self.beats = Beats::default();
         self
     }
 
-    /// Running time until the end: what is left of the budget, and never less than what is missing of
-    /// the grace since the first warning.
+    /// Returns the running time until the end: the rest of the budget, but never less than the rest
+    /// of the grace period since the first warning.
     pub fn time_to_end(&self) -> SignedDuration {
         self.left.max(self.terms.grace - self.warned_for())
     }
 
-    /// Running time until the dead-man is to act: after everything else has failed. As long as a boot
-    /// may have been a start, whoever started the instance gets the warning first.
+    /// Returns the running time until the dead-man acts, which is after all other attempts have
+    /// failed. While the last boot may have been a start, the warning comes first.
     pub fn dead_man_after(&self) -> SignedDuration {
         let spent = if self.reboot.is_some() { self.left.max(-self.warned_for()) } else { self.left };
         spent + self.terms.dead_man_slack()
@@ -153,17 +157,19 @@ impl State {
         self.warned.map_or(SignedDuration::ZERO, |warned| self.mono - warned.since)
     }
 
-    /// AWS's time, when it was heard since the last boot or resume.
+    /// Returns AWS's time, if it was received since the last boot or resume.
     pub(crate) fn aws_time(&self, clocks: &Clocks) -> Option<Timestamp> {
         self.anchor.map(|anchor| later(anchor.date, clocks.boot - anchor.boot))
     }
 
-    /// AWS's time, or the machine's own where there is none: good enough to show, never to decide.
+    /// Returns AWS's time, or the machine's own time while AWS's is unknown. It serves display and
+    /// request signatures. A local extension uses it too; the cap corrects such an extension once
+    /// AWS's time is known.
     pub fn now(&self, clocks: &Clocks) -> Timestamp {
         self.aws_time(clocks).unwrap_or(clocks.wall)
     }
 
-    /// Lets time pass: the budget runs down by what the monotonic clock says.
+    /// Advances the clocks. The budget shrinks by the monotonic time that passed.
     pub(crate) fn pass(&mut self, clocks: &Clocks, boot: &Boot, date: Option<Timestamp>) -> Passage {
         let asleep = clocks.boot - clocks.mono;
         let passage = if boot.id != self.boot_id {
@@ -194,13 +200,13 @@ impl State {
         if self.settle_boot(clocks, &boot.pending) { Passage::Started } else { passage }
     }
 
-    /// The end on AWS's clock as of the step before.
+    /// Returns the end of the budget on AWS's clock, as of the previous step.
     fn until(&self) -> Option<Timestamp> {
         let anchor = self.anchor?;
         Some(later(anchor.date, self.mono + self.asleep - anchor.boot + self.left))
     }
 
-    /// Monotonic instants of another boot mean nothing.
+    /// Drops everything measured on the monotonic clock of the previous boot.
     fn new_boot(&mut self, mono: SignedDuration) {
         self.anchor = None;
         self.warned = None;
@@ -221,7 +227,8 @@ impl State {
         self.ending = None;
     }
 
-    /// Somebody woke the instance: what is overdue is due now, after a warning and its grace.
+    /// Handles a start or resume by a user: an overdue end is due now, after a warning and its
+    /// grace period.
     fn wake(&mut self) {
         self.left = self.left.max(SignedDuration::ZERO);
         self.warned = None;
@@ -230,9 +237,12 @@ impl State {
         }
     }
 
-    /// Once `pendingTime` is known: a new one means that the machine was stopped, and nothing was
-    /// used meanwhile; the same one means a reboot, and the time of the reboot is charged as soon as
-    /// AWS's clock is heard. True when it was stopped and started.
+    /// Settles whether the last boot was a start or a reboot, once `pendingTime` is known. Returns
+    /// true for a start.
+    ///
+    /// A new `pendingTime` means that the machine was stopped; the time in between is not charged.
+    /// The same `pendingTime` means a reboot, and its duration is charged as soon as AWS's time is
+    /// known. If the earlier `pendingTime` was never read, nothing is charged.
     fn settle_boot(&mut self, clocks: &Clocks, pending: &Known<Timestamp>) -> bool {
         let Known::Is(pending) = pending else { return false };
         let Some(reboot) = self.reboot else {
@@ -260,8 +270,9 @@ impl State {
         false
     }
 
-    /// Changes what is left of the budget, whichever way; a new approach to the end begins. What was
-    /// overdue and still is stays as it was: nothing is refilled, nobody is warned anew.
+    /// Sets the rest of the budget, longer or shorter, and starts a new series of warnings. An end
+    /// that was overdue and stays overdue is left as it is: it gets no more time and no new
+    /// warning.
     pub(crate) fn set_left(&mut self, left: SignedDuration) {
         if left.max(self.left) <= SignedDuration::ZERO {
             return;
@@ -276,13 +287,13 @@ impl State {
         }
     }
 
-    /// Leaves at most this much, and never less than nothing: what is overdue at once is still warned
-    /// of, and the dead-man is never set into the past.
+    /// Reduces the rest of the budget to at most `left`, but not below zero. An end that becomes
+    /// overdue this way still gets its warning, and the dead-man is never set to a past instant.
     fn shorten(&mut self, left: SignedDuration) {
         self.left = self.left.min(left.max(SignedDuration::ZERO));
     }
 
-    /// The cap bounds what is left, as soon as AWS's time is known.
+    /// Applies the cap to the rest of the budget, if AWS's time is known.
     pub(crate) fn apply_cap(&mut self, clocks: &Clocks) {
         if let (Some(cap), Some(now)) = (self.cap, self.aws_time(clocks)) {
             self.shorten(cap.duration_since(now));
@@ -290,7 +301,7 @@ impl State {
     }
 }
 
-/// `span` after `at`, or the end of time where that is later.
+/// Returns `at` plus `span`, clamped to the range of [`Timestamp`].
 pub(crate) fn later(at: Timestamp, span: SignedDuration) -> Timestamp {
     at.checked_add(span).unwrap_or(if span.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
 }

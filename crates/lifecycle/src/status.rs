@@ -1,4 +1,4 @@
-//! What a person is told who asks how things stand.
+//! The status of an instance, as reported to users.
 
 use crate::beat::BeatStatus;
 use crate::idle::Explained;
@@ -10,52 +10,52 @@ use domain::Timestamp;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-/// One end that is coming.
+/// One upcoming end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndStatus {
-    /// Why.
+    /// The reason.
     pub cause: Cause,
-    /// What will be done.
+    /// The action.
     pub action: Action,
     /// Seconds of running time until then.
     pub seconds: i64,
 }
 
-/// How things stand, as `spawnd status` shows it.
+/// The status that `spawnd status` shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// The end by the budget or the cap; there always is one.
+    /// The end by the budget or the cap; every instance has one.
     pub end: EndStatus,
-    /// When that is, if the instance runs on, on AWS's clock or (see `clock`) the machine's.
+    /// The instant of that end if the instance keeps running, on the clock that `clock` names.
     pub until: Timestamp,
-    /// `aws` or `machine`.
+    /// The source of the time: `aws` or `machine`.
     pub clock: String,
-    /// The instant that no extension passes.
+    /// The instant that no extension exceeds.
     pub cap: Option<Timestamp>,
     /// The end by idleness, once the idle timeout is over.
     pub idle_end: Option<EndStatus>,
     /// Seconds without work.
     pub idle_seconds: i64,
-    /// Seconds without work after which the warnings begin; none when idleness ends nothing.
+    /// Seconds without work until the warnings begin; none without an idle policy.
     pub idle_timeout_seconds: Option<i64>,
     /// The generation of the intent.
     pub generation: u64,
-    /// What was last seen of the tag.
+    /// The latest reading of the tag, as text.
     pub tag: String,
     /// Seconds until the dead-man acts; none while it is not armed.
     pub dead_man_seconds: Option<i64>,
-    /// Each lease, with the seconds that it still holds.
+    /// Each lease, with its remaining seconds.
     pub leases: Vec<(String, i64)>,
-    /// Each signal.
+    /// One entry for each signal.
     pub signals: Vec<Explained>,
     /// The heartbeat.
     pub heartbeat: BeatStatus,
-    /// What is wrong at present.
+    /// The current problems.
     pub troubles: Vec<String>,
 }
 
 impl State {
-    /// How things stand; `clocks` only serve to name the end's instant.
+    /// Returns the status. `clocks` serve only to compute the instant of the end.
     pub fn status(&self, clocks: &Clocks) -> Status {
         let cause = if self.completed { Cause::Complete } else { Cause::Expiry };
         let end = |cause, left: SignedDuration| EndStatus {
@@ -87,7 +87,8 @@ impl State {
 }
 
 impl Status {
-    /// The first sentences of `spawnd status`: the bound, the idleness and the dead-man.
+    /// Returns the first lines of `spawnd status`: the bound, the idleness, the dead-man and the
+    /// tag.
     pub fn sentences(&self) -> Vec<String> {
         let span = |seconds: i64| format_span(SignedDuration::from_secs(seconds));
         let verb = self.end.action.verb();
@@ -96,7 +97,7 @@ impl Status {
             (None, Some(timeout)) => {
                 format!("idle for {} of {}", span(self.idle_seconds), span(timeout))
             }
-            (None, None) => format!("idle for {}; idleness ends nothing here", span(self.idle_seconds)),
+            (None, None) => format!("idle for {}; no idle timeout is set", span(self.idle_seconds)),
         };
         let dead_man = match self.dead_man_seconds {
             Some(seconds) => format!("dead-man: powers off in {}", span(seconds)),

@@ -1,4 +1,4 @@
-//! One step of a life: what was seen goes in, what is to be done comes out.
+//! One step of a life: state and inputs in, next state and effects out.
 
 use crate::beat::Measured;
 use crate::idle::{LONGEST_LEASE, Reading};
@@ -10,97 +10,99 @@ use crate::terms::Action;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 
-/// What one look at the world found.
+/// The inputs of one step, observed together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inputs {
     /// The clocks, read together.
     pub clocks: Clocks,
-    /// Which boot this is.
+    /// The current boot.
     pub boot: Boot,
-    /// AWS's clock, from the `Date` of an answer heard just now.
+    /// AWS's time, from the `Date` header of a response received just now.
     pub date: Option<Timestamp>,
-    /// The tags.
+    /// The tags that bound the life.
     pub tags: Tags,
-    /// The idle signals, about once a minute; none in between.
+    /// The idle signals, about once a minute; none in the steps between.
     pub readings: Option<Vec<Reading>>,
-    /// What the machine measured since the last [`Effect::Heartbeat`], or since it began to; with the readings.
+    /// The figures measured since the last [`Effect::Heartbeat`], or since measuring began. They
+    /// come with the readings.
     pub measured: Option<Measured>,
-    /// What happened since the last step, in order.
+    /// Events since the previous step, in order.
     pub events: Vec<Event>,
 }
 
-/// The two tags that bound a life. One that does not say what it should is `Unseen`.
+/// The two tags that bound a life. A malformed value is `Unseen`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tags {
-    /// [`crate::tag::EXPIRY`].
+    /// The value of [`crate::tag::EXPIRY`].
     pub expiry: Known<Expiry>,
-    /// [`crate::tag::CAP`].
+    /// The value of [`crate::tag::CAP`].
     pub cap: Known<Timestamp>,
 }
 
-/// Something that happened between two looks.
+/// An event between two steps.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// Somebody on the machine asks; the answer comes as [`Effect::Reply`] with the same ticket.
+    /// A user on the machine sent a command. The answer is an [`Effect::Reply`] with the same
+    /// ticket.
     Asked {
-        /// Names the question.
+        /// Identifies the command.
         ticket: u64,
-        /// The question.
+        /// The command.
         command: Command,
     },
-    /// How [`Effect::WriteTag`] of this generation went.
+    /// The outcome of [`Effect::WriteTag`] for this generation.
     TagWritten {
-        /// The generation that was to be written.
+        /// The generation of the tag.
         generation: u64,
-        /// Whether it was.
+        /// Whether the write succeeded.
         outcome: Result<(), Refusal>,
     },
-    /// How [`Effect::Heartbeat`] went.
+    /// The outcome of [`Effect::Heartbeat`].
     HeartbeatWritten(Result<(), Refusal>),
-    /// How [`Effect::Call`] went.
+    /// The outcome of [`Effect::Call`].
     Called(Result<(), Refusal>),
     /// The pre-stop hook ended, or there is none.
     PreStopDone,
-    /// How [`Effect::ArmDeadMan`] went, with the time it was to be armed for.
+    /// The outcome of [`Effect::ArmDeadMan`].
     DeadManArmed {
-        /// Running time until the dead-man acts.
+        /// The requested running time until the dead-man acts.
         after: SignedDuration,
         /// Whether it is armed.
         outcome: Result<(), String>,
     },
-    /// AWS announces something; each is acted upon once.
+    /// AWS announced something. A repeated notice is ignored.
     Aws(AwsNotice),
-    /// The machine goes down, whoever ordered it: the tag says what is left.
+    /// The machine is going down, for any reason. The time left is written to the tag.
     GoingDown,
 }
 
-/// A notice of AWS: a spot interruption, a rebalance recommendation, a scheduled event.
+/// A notice from AWS: a spot interruption, a rebalance recommendation, a scheduled event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsNotice {
-    /// What makes it the same notice when it is seen again.
+    /// Identifies the notice; a repetition has the same id.
     pub id: String,
-    /// What it says.
+    /// The text.
     pub text: String,
-    /// AWS ends or stops the instance soon, so that the pre-stop hook is run at once, for at most this
+    /// Set if AWS ends or stops the instance soon: the pre-stop hook runs at once, for at most this
     /// long.
     pub hook: Option<SignedDuration>,
 }
 
-/// What somebody on the machine may ask.
+/// A command from a user on the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// More running time.
+    /// Adds running time.
     Extend {
-        /// How much more.
+        /// The time to add.
         by: SignedDuration,
-        /// Also when the tag cannot be written.
+        /// Extend at once, even if the tag cannot be written.
         local_only: bool,
     },
-    /// Not to be taken for idle, for a while.
+    /// Starts a lease: for a while the instance does not count as idle.
     KeepAlive {
-        /// Names the lease; the same name replaces it.
+        /// The name of the lease; a lease of the same name is replaced.
         name: String,
-        /// How long.
+        /// The length of the lease.
         span: SignedDuration,
     },
     /// Ends a lease.
@@ -108,60 +110,60 @@ pub enum Command {
         /// The lease's name.
         name: String,
     },
-    /// The work is complete: the instance may end, after the warning.
+    /// Marks the work as complete: the instance ends, after a warning.
     Complete,
-    /// Not to end for idleness now: the idle window starts anew.
+    /// Restarts the idle window, which cancels an end by idleness.
     Cancel,
 }
 
-/// Why a call to AWS did not do what it should.
+/// Why a call to AWS failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// AWS says that the instance's role may not; trying again is no use.
+    /// The instance's role lacks the permission; a retry is useless.
     #[error("denied: {0}")]
     Denied(String),
     /// The instance cannot hibernate.
     #[error("the instance cannot hibernate")]
     NoHibernation,
-    /// Anything else, from no route to a busy service; trying again may help.
+    /// Any other failure, from a missing route to a busy service; a retry may help.
     #[error("{0}")]
     Failed(String),
 }
 
-/// What is to be done, in this order. None of them may take longer than a few seconds.
+/// An action for the caller to perform, in the given order. Each takes at most a few seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Tell people.
+    /// Show a notice to users.
     Notify(Notice),
     /// Save the state, so that it survives a power cut.
     Save,
-    /// Set the dead-man to power the machine off after this much running time.
+    /// Arm the dead-man to power the machine off after this much running time.
     ArmDeadMan {
         /// Running time from now.
         after: SignedDuration,
     },
-    /// Write the tag; answered by [`Event::TagWritten`].
+    /// Write the expiry tag; answered by [`Event::TagWritten`].
     WriteTag(Expiry),
     /// Start the pre-stop hook, and kill it after `limit`; answered by [`Event::PreStopDone`].
     PreStop {
-        /// The longest it may take.
+        /// The time limit of the hook.
         limit: SignedDuration,
     },
-    /// Ask AWS to end the instance; answered by [`Event::Called`].
+    /// Call AWS to end the instance; answered by [`Event::Called`].
     Call(Action),
     /// Power the machine off from inside.
     PowerOff,
-    /// Forget tokens and credentials: they are from before a sleep.
+    /// Discard tokens and credentials from before a sleep.
     ForgetCredentials,
-    /// Answer a question.
+    /// Answer a command.
     Reply {
-        /// Names the question.
+        /// The ticket of the command.
         ticket: u64,
-        /// A sentence, for yes or for no.
+        /// One line: the success, or the refusal.
         answer: Result<String, String>,
     },
-    /// Write the heartbeat's tag, and begin to measure anew whether it can be written or not; answered by
-    /// [`Event::HeartbeatWritten`].
+    /// Write the heartbeat tag, and restart the measurements whether or not the write succeeds;
+    /// answered by [`Event::HeartbeatWritten`].
     Heartbeat(Heartbeat),
 }
 
@@ -173,12 +175,13 @@ impl Effect {
 
 /// The state is saved at least this often.
 const SAVE_EVERY: SignedDuration = SignedDuration::from_secs(60);
-/// The dead-man is set anew when it is off by more.
+/// The dead-man is armed again when it is off by more than this.
 const DEAD_MAN_SLIP: SignedDuration = SignedDuration::from_secs(60);
-/// A signal that cannot be seen for this long is told.
+/// A signal that cannot be read for this long is reported.
 const UNSEEN_TOLD: SignedDuration = SignedDuration::from_hours(1);
 
-/// One step. Every effect is bounded; how it went comes back as an event of a later step.
+/// Computes one step: the next state and the effects to perform. Every effect is bounded; its
+/// outcome comes back as an event of a later step.
 pub fn step(mut state: State, inputs: &Inputs) -> (State, Vec<Effect>) {
     let mut effects = Vec::new();
     let before = state.fingerprint();
@@ -208,7 +211,7 @@ pub fn step(mut state: State, inputs: &Inputs) -> (State, Vec<Effect>) {
     (state, effects)
 }
 
-/// Told first, then saved, then done, and whoever asked hears of it; a heartbeat comes after all that matters.
+/// Returns the position of an effect: notices, the saved state, actions, replies, then heartbeats.
 fn rank(effect: &Effect) -> u8 {
     match effect {
         Effect::Notify(_) => 0,
@@ -232,7 +235,7 @@ fn unseen<T>(seen: &Known<T>) -> Option<&String> {
 }
 
 impl State {
-    /// What must not be lost: a change in it is saved at once.
+    /// Returns the parts of the state that must not be lost: a change in them is saved at once.
     fn fingerprint(&self) -> impl PartialEq + use<> {
         let notices = (self.warned, self.idle_warned, self.aws_notices.len(), self.trouble.len());
         (self.intent.generation, self.cap, self.completed, self.ending, notices, self.watch.leases().count())
@@ -275,7 +278,7 @@ impl State {
         let answer = match command {
             Command::Extend { by, local_only } => return self.extend(ticket, *by, *local_only, clocks),
             Command::KeepAlive { name, span } if *span > LONGEST_LEASE || *span <= SignedDuration::ZERO => {
-                Err(format!("a lease is at most {}; {name} was not given one", format_span(LONGEST_LEASE)))
+                Err(format!("a lease is at most {}; {name} was not granted", format_span(LONGEST_LEASE)))
             }
             Command::KeepAlive { name, span } => {
                 self.watch.lease(name, self.mono + *span);
@@ -299,7 +302,7 @@ impl State {
         Effect::Reply { ticket, answer }
     }
 
-    /// Tells a trouble when it begins, and again only after it was gone.
+    /// Reports a problem when it begins, and again only after it was resolved.
     fn note_trouble(&mut self, what: &str, why: Option<&impl std::fmt::Display>, effects: &mut Vec<Effect>) {
         match why {
             Some(why) if self.trouble.insert(what.to_string()) => {
@@ -317,7 +320,7 @@ impl State {
         self.note_trouble("the cap tag cannot be read", unseen(&tags.cap), effects);
         let signals = self.watch.unseen_for(self.mono, UNSEEN_TOLD);
         let blind = (!signals.is_empty()).then(|| format!("{signals:?} unseen for an hour, counted as busy"));
-        self.note_trouble("idleness cannot be told", blind.as_ref(), effects);
+        self.note_trouble("idleness cannot be determined", blind.as_ref(), effects);
     }
 
     fn hear(&mut self, notice: &AwsNotice, effects: &mut Vec<Effect>) {
@@ -339,7 +342,7 @@ impl State {
         }
     }
 
-    /// Running time until the idle action, once the timeout is over.
+    /// Returns the running time until the idle action, once the idle timeout is over.
     pub(crate) fn time_to_idle_end(&self) -> Option<SignedDuration> {
         let idle = self.terms.idle.as_ref()?;
         let idle_for = self.watch.idle_for(self.mono);
@@ -358,7 +361,7 @@ impl State {
         let left = self.time_to_end();
         if let Some(urgency) = notice::due(&mut self.warned, left, self.mono) {
             let cause = if self.completed { Cause::Complete } else { Cause::Expiry };
-            let detail = format!("{} of running time were agreed", format_span(self.terms.budget));
+            let detail = format!("the budget agreed at launch was {}", format_span(self.terms.budget));
             let text = notice::warning(cause, self.action(cause), left, &detail);
             effects.push(Effect::Notify(Notice { urgency, text }));
         }
@@ -371,7 +374,8 @@ impl State {
         }
     }
 
-    /// Past the dead-man's instant there is nothing to arm; whoever was not warned yet is warned first.
+    /// Keeps the dead-man armed at the right instant. Past that instant there is nothing to arm;
+    /// the machine powers off, but not before users had a warning and its grace period.
     fn keep_dead_man(&mut self, effects: &mut Vec<Effect>) {
         let after = self.dead_man_after();
         if after <= SignedDuration::ZERO {

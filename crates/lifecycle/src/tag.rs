@@ -1,4 +1,4 @@
-//! The spelling of tags: the only place that knows it.
+//! The encoding of tags. No other module knows it.
 
 mod heartbeat;
 
@@ -9,27 +9,27 @@ use crate::terms::{Action, LONGEST_GRACE};
 use domain::Timestamp;
 use jiff::SignedDuration;
 
-/// The tag that holds the intent: one composite value, so that a reader never sees half of a change.
+/// The tag with the intent: one composite value, so that a reader never sees half of a change.
 pub const EXPIRY: &str = "spawn:expiry";
-/// The tag that holds the cap, an RFC 3339 instant; the instance's own role may not write it.
+/// The tag with the cap, an RFC 3339 instant. The instance's own role may not write it.
 pub const CAP: &str = "spawn:cap";
 /// The tag of every instance that spawn launched; its value is [`YES`].
 pub const MANAGED: &str = "spawn:managed";
 /// The value of [`MANAGED`].
 pub const YES: &str = "true";
-/// The tag that says for whom the instance runs: the ARN of whoever launched it.
+/// The tag with the owner: the ARN of the principal that launched the instance.
 pub const OWNER: &str = "spawn:owner";
-/// The tag that names the launch, so that it can be found again when the answer was lost.
+/// The tag that names the launch, so that it can be found again after a lost answer.
 pub const LAUNCH: &str = "spawn:launch-id";
-/// The tag that says what is done from outside with an instance that outlived its time.
+/// The tag with the action for an instance that outlives its time, for use from outside.
 pub const ON_EXPIRY: &str = "spawn:on-expiry";
-/// The predecessor's tag for whoever launched: an ARN too.
+/// The predecessor's owner tag, an ARN too.
 pub const PREDECESSOR_OWNER: &str = "spawn:iam-user";
 /// Tags of the predecessor that are read and never written.
 pub const PREDECESSOR: [&str; 4] =
     ["spawn:ttl", "spawn:ttl-deadline", "spawn:idle-timeout", "spawn:hibernate-on-idle"];
 
-/// Whether the budget is running down, and what is left of it.
+/// Whether the budget is running down, and how much is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intent {
     /// The clock runs; the budget is spent at this instant.
@@ -38,17 +38,17 @@ pub enum Intent {
     Paused(SignedDuration),
 }
 
-/// The value of [`EXPIRY`]: an intent and its generation. Whoever changes the intent raises the
+/// The value of [`EXPIRY`]: an intent and its generation. Every change of the intent raises the
 /// generation by one; the highest generation wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiry {
-    /// What is meant.
+    /// The intent.
     pub intent: Intent,
-    /// How many times it was changed.
+    /// How many times the intent was changed.
     pub generation: u64,
 }
 
-/// A tag value that does not say what it should.
+/// A malformed tag value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("tag {key} is \"{value}\", expected {expected}")]
 pub struct TagError {
@@ -57,16 +57,17 @@ pub struct TagError {
     expected: &'static str,
 }
 
-/// Generations beyond this are refused: nobody changes an intent so often, and it leaves room to add.
+/// Generations from this one on are refused: no intent changes so often, and adding one cannot
+/// overflow.
 const LAST_GENERATION: u64 = 1 << 48;
 
-/// Ten years in seconds; more is no budget.
+/// The longest accepted budget in seconds: ten years.
 const LONGEST_LEFT: u64 = 10 * 366 * 86_400;
 
 const EXPIRY_FORM: &str = "v1;running;until=2026-11-23T10:00:00Z;gen=7 or v1;paused;left=3600;gen=8";
 
 impl Expiry {
-    /// The tag's value, such as `v1;running;until=2026-11-23T10:00:00Z;gen=7` or
+    /// Returns the tag's value, such as `v1;running;until=2026-11-23T10:00:00Z;gen=7` or
     /// `v1;paused;left=3600;gen=8` (whole seconds, none negative).
     pub fn encode(&self) -> String {
         match self.intent {
@@ -79,7 +80,7 @@ impl Expiry {
         }
     }
 
-    /// Reads a tag's value; anything but the two forms is an error.
+    /// Reads a tag's value. Anything but the two forms is an error.
     pub fn decode(value: &str) -> Result<Expiry, TagError> {
         decode_expiry(value).ok_or_else(|| TagError {
             key: EXPIRY,
@@ -107,42 +108,44 @@ fn decode_expiry(value: &str) -> Option<Expiry> {
     Some(Expiry { intent, generation: digits(generation.strip_prefix("gen=")?)? })
 }
 
-/// A plain number below [`LAST_GENERATION`]: no sign, no blank, nothing to overflow later.
+/// Reads a number below [`LAST_GENERATION`] of digits only: no sign, no blank, no later overflow.
 fn digits(text: &str) -> Option<u64> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten().filter(|number| *number < LAST_GENERATION)
 }
 
-/// Reads the value of [`CAP`], an RFC 3339 instant such as `2026-11-30T10:00:00Z`.
+/// Reads the value of [`CAP`], an RFC 3339 instant such as `2026-11-30T10:00:00Z`. Anything else is
+/// an error.
 pub fn decode_cap(value: &str) -> Result<Timestamp, TagError> {
     let expected = "an instant such as 2026-11-30T10:00:00Z";
     value.parse().map_err(|_| TagError { key: CAP, value: shown(value), expected })
 }
 
-/// Writes the value of [`CAP`], in whole seconds.
+/// Returns the value of [`CAP`], in whole seconds.
 pub fn encode_cap(cap: Timestamp) -> String {
     whole_seconds(cap).to_string()
 }
 
-/// The value of [`ON_EXPIRY`]: the part of the terms that somebody outside has to know.
+/// The value of [`ON_EXPIRY`]: the part of the terms that is needed outside the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnExpiry {
-    /// What is done.
+    /// The action.
     pub action: Action,
-    /// The grace of the terms: nobody outside acts before it is over too.
+    /// The grace period of the terms; actions from outside wait for it too.
     pub grace: SignedDuration,
 }
 
 impl OnExpiry {
-    /// What holds where the tag is missing: the mildest action, and the longest grace that terms may have.
+    /// The value for a missing tag: the mildest action, and the longest grace period that terms may
+    /// have.
     pub const UNSAID: OnExpiry = OnExpiry { action: Action::Stop, grace: LONGEST_GRACE };
 
-    /// The tag's value, such as `v1;terminate;grace=300` (seconds).
+    /// Returns the tag's value, such as `v1;terminate;grace=300` (seconds).
     pub fn encode(&self) -> String {
         format!("v1;{};grace={}", self.action.verb(), self.grace.as_secs().max(0))
     }
 
-    /// Reads a tag's value; anything but that form is an error.
+    /// Reads a tag's value. Anything but that form is an error.
     pub fn decode(value: &str) -> Result<OnExpiry, TagError> {
         let expected = "v1;stop;grace=300, with stop, hibernate or terminate";
         decode_on_expiry(value).ok_or_else(|| TagError { key: ON_EXPIRY, value: shown(value), expected })
@@ -160,12 +163,12 @@ fn decode_on_expiry(value: &str) -> Option<OnExpiry> {
     (grace <= LONGEST_GRACE).then_some(OnExpiry { action, grace })
 }
 
-/// What the predecessor's tags say of an instance that it launched.
+/// The predecessor's tags of an instance that it launched.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Predecessor {
-    /// `spawn:ttl`: running time agreed at launch.
+    /// `spawn:ttl`: the running time agreed at launch.
     pub budget: Option<SignedDuration>,
-    /// `spawn:ttl-deadline`: the instant at which it is over; it wins over the budget.
+    /// `spawn:ttl-deadline`: the instant at which that time is over; it wins over the budget.
     pub deadline: Option<Timestamp>,
     /// `spawn:idle-timeout`.
     pub idle_timeout: Option<SignedDuration>,
@@ -174,8 +177,8 @@ pub struct Predecessor {
 }
 
 impl Predecessor {
-    /// Reads the predecessor's tags through `get`. It wrote spans as Go does (`8h0m0s`, `0s` for none)
-    /// and sometimes with days (`2d3h`); a value that is neither is an error, never a missing bound.
+    /// Reads the predecessor's tags through `get`. Spans are in Go's form (`8h0m0s`, `0s` for
+    /// none), sometimes with days (`2d3h`). Any other value is an error, and never a missing bound.
     pub fn read(mut get: impl FnMut(&str) -> Option<String>) -> Result<Predecessor, TagError> {
         let [ttl, deadline, idle, hibernate] = PREDECESSOR;
         Ok(Predecessor {
@@ -192,7 +195,7 @@ impl Predecessor {
     }
 }
 
-/// `0s` and `0` mean none.
+/// Reads a span of the predecessor; `0s` and `0` mean none.
 fn go_span(key: &'static str, value: &str) -> Result<Option<SignedDuration>, TagError> {
     if matches!(value, "0" | "0s") {
         return Ok(None);
@@ -205,7 +208,7 @@ pub(crate) fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-/// At most 80 characters and no control characters: a tag's value is a stranger's text.
+/// Returns at most 80 characters, without control characters: a tag's value is untrusted text.
 fn shown(value: &str) -> String {
     value.chars().filter(|c| !c.is_control()).take(80).collect()
 }
@@ -228,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_an_error_that_shows_the_form() {
+    fn malformed_values_are_errors_that_show_the_form() {
         for bad in [
             "",
             "none",
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_outside_does() {
+    fn on_expiry_values_are_read_back() {
         let check = |value: &str, action: Action, seconds: i64| {
             let said = OnExpiry { action, grace: SignedDuration::from_secs(seconds) };
             assert_eq!(OnExpiry::decode(value), Ok(said), "{value}");
@@ -282,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_predecessors_tags() {
+    fn reads_the_predecessors_tags() {
         let check = |key: &str, value: &str, expected: Result<Predecessor, ()>| {
             let read = Predecessor::read(|asked| (asked == key).then(|| value.to_string()));
             assert_eq!(read.map_err(|_| ()), expected, "{key}={value}");

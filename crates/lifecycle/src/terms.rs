@@ -1,4 +1,4 @@
-//! What was agreed at launch: the bounds, the actions and the idle policy of one instance.
+//! The terms agreed at launch: the bounds, the actions and the idle policy of one instance.
 
 use crate::idle::IdleTerms;
 use crate::span;
@@ -6,20 +6,20 @@ use domain::Timestamp;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-/// What is done with an instance whose time is over.
+/// The action that ends an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Stop it; its disks stay and cost.
+    /// Stop it; its disks remain and cost money.
     Stop,
-    /// Hibernate it; memory is kept on the root disk.
+    /// Hibernate it; its memory is kept on the root disk.
     Hibernate,
     /// Terminate it; nothing is left.
     Terminate,
 }
 
 impl Action {
-    /// The verb for a sentence: `stop`, `hibernate`, `terminate`.
+    /// Returns the verb for messages: `stop`, `hibernate`, `terminate`.
     pub fn verb(self) -> &'static str {
         match self {
             Action::Stop => "stop",
@@ -29,7 +29,7 @@ impl Action {
     }
 }
 
-/// How the instance was bought, as far as it decides which actions work.
+/// How the instance was bought, which limits the actions that work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Market {
@@ -42,7 +42,7 @@ pub enum Market {
     PersistentSpot,
 }
 
-/// What EC2 does when the operating system powers off (`InstanceInitiatedShutdownBehavior`).
+/// The effect of an operating-system power-off (`InstanceInitiatedShutdownBehavior`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PowerOff {
@@ -53,39 +53,39 @@ pub enum PowerOff {
     Terminates,
 }
 
-/// The terms of an instance's life, as written into its seed at launch. They hold no secret.
+/// The terms of an instance's life, written to its disk at launch. They contain no secret.
 ///
-/// Keys that are not known are refused, so that a misspelt bound is never a missing one.
+/// Unknown keys are refused, so that a misspelt bound never counts as a missing one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Terms {
-    /// Running time; it pauses while the instance is stopped or hibernated.
+    /// The budget of running time; it pauses while the instance is stopped or hibernated.
     #[serde(with = "span::text")]
     pub budget: SignedDuration,
-    /// The instant that no extension passes. Only the launching principal may move it.
+    /// The instant that no extension exceeds. Only the launching principal may move it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<Timestamp>,
-    /// What is done when the budget is spent or the cap reached.
+    /// The action when the budget is spent or the cap is reached.
     pub on_expiry: Action,
-    /// What is done when the work says that it is complete.
+    /// The action when the work is reported as complete.
     #[serde(default = "terminate")]
     pub on_complete: Action,
-    /// When and how idleness ends the instance; without it idleness is shown and never acted upon.
+    /// When and how idleness ends the instance. Without it, idleness is shown and has no effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<IdleTerms>,
     /// How it was bought.
     #[serde(default)]
     pub market: Market,
-    /// What a power-off from inside does.
+    /// The effect of a power-off from inside.
     #[serde(default)]
     pub power_off: PowerOff,
-    /// The least time between the first warning and the end.
+    /// The shortest time between the first warning and the end.
     #[serde(default = "five_minutes", with = "span::text")]
     pub grace: SignedDuration,
-    /// How long the pre-stop hook may take.
+    /// The time limit of the pre-stop hook.
     #[serde(default = "two_minutes", with = "span::text")]
     pub pre_stop_limit: SignedDuration,
-    /// How often the instance says in a tag how busy it was, such as `15m`; none, written `off`, for never.
+    /// The time between two heartbeat tags, such as `15m`; none, written `off`, disables them.
     #[serde(default = "quarter", with = "or_off")]
     pub heartbeat: Option<SignedDuration>,
 }
@@ -102,7 +102,7 @@ fn two_minutes() -> SignedDuration {
     SignedDuration::from_mins(2)
 }
 
-/// A tag is not a stream of figures: none is written more often.
+/// Returns the default interval, which is also the shortest: a tag is not a stream of figures.
 fn quarter() -> Option<SignedDuration> {
     Some(SHORTEST_BEAT)
 }
@@ -110,7 +110,7 @@ fn quarter() -> Option<SignedDuration> {
 const SHORTEST_BEAT: SignedDuration = SignedDuration::from_mins(15);
 const LONGEST_BEAT: SignedDuration = SignedDuration::from_hours(24);
 
-/// A span, or `off`.
+/// Serde functions for a span or `off`.
 mod or_off {
     use jiff::SignedDuration;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -135,14 +135,14 @@ mod or_off {
     }
 }
 
-/// The longest grace: a warning that is older is no warning of this end.
+/// The longest grace period: a warning older than this does not announce the same end.
 pub(crate) const LONGEST_GRACE: SignedDuration = SignedDuration::from_mins(30);
 
-/// So that hook, calls and fallbacks are over before the dead-man acts.
+/// The longest pre-stop limit, so that hook, calls and fallbacks finish before the dead-man acts.
 const LONGEST_PRE_STOP: SignedDuration = SignedDuration::from_mins(3);
 
 impl Terms {
-    /// Terms with this budget, a stop at its end, and everything else as documented.
+    /// Returns terms with this budget, a stop at its end, and the documented defaults.
     pub fn with_budget(budget: SignedDuration) -> Terms {
         Terms {
             budget,
@@ -158,13 +158,14 @@ impl Terms {
         }
     }
 
-    /// What holds where nothing could be read: four hours, then a stop. There is no "no bound".
+    /// Returns the terms that apply if none could be read: four hours, then a stop. Terms without a
+    /// bound do not exist.
     pub fn unread() -> Terms {
         Terms::with_budget(SignedDuration::from_hours(4))
     }
 
-    /// The action that works for this market: one-time spot cannot be stopped, so it is terminated;
-    /// persistent spot would be replaced when terminated, so it is stopped.
+    /// Returns the action that works in this market. One-time spot cannot be stopped, so it is
+    /// terminated; persistent spot would be replaced when terminated, so it is stopped.
     pub fn workable(&self, wanted: Action) -> Action {
         match (self.market, wanted) {
             (Market::Spot, _) => Action::Terminate,
@@ -173,7 +174,7 @@ impl Terms {
         }
     }
 
-    /// What is wrong with these terms, as one sentence; none when they can be kept.
+    /// Returns the first problem of these terms as one sentence, or none for valid terms.
     pub fn problem(&self) -> Option<String> {
         if self.grace > LONGEST_GRACE {
             return Some(format!("grace is {}, expected at most 30m", span::format_span(self.grace)));
@@ -185,7 +186,7 @@ impl Terms {
             ));
         }
         if self.market == Market::PersistentSpot && self.power_off == PowerOff::Terminates {
-            let text = "persistent spot whose power-off terminates is launched again by EC2, expected power-off stops";
+            let text = "persistent spot with power-off terminates is launched again by EC2, expected power-off stops";
             return Some(text.to_string());
         }
         if let Some(every) = self.heartbeat
@@ -199,7 +200,8 @@ impl Terms {
         Some(format!("the idle threshold of {:?} is {}, expected a number above 0", bad.0, bad.1))
     }
 
-    /// How long after the budget the dead-man ends the instance: after every attempt of the daemon.
+    /// Returns how long after the budget the dead-man ends the instance. That is later than every
+    /// attempt of the daemon.
     pub fn dead_man_slack(&self) -> SignedDuration {
         self.grace + SignedDuration::from_mins(10)
     }
@@ -210,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_that_work() {
+    fn each_market_gets_an_action_that_works() {
         let check = |market: Market, wanted: Action, expected: Action| {
             let terms = Terms { market, ..Terms::unread() };
             assert_eq!(terms.workable(wanted), expected, "{market:?} {wanted:?}");
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_that_cannot_be_kept_are_named() {
+    fn invalid_terms_name_their_problem() {
         let check = |terms: Terms, expected: Option<&str>| {
             let problem = terms.problem();
             assert_eq!(problem.is_some(), expected.is_some(), "{problem:?}");

@@ -1,5 +1,5 @@
-//! The edges of single rules: how long exactly, how much exactly, and what must not happen. Each was found
-//! by changing the rule and seeing no test fail.
+//! The limits of single rules: exact durations, exact amounts, and forbidden effects. Each test was
+//! added after a mutation of its rule had made no test fail.
 
 #[path = "life/heartbeats.rs"]
 mod heartbeats;
@@ -23,7 +23,7 @@ fn extend(seconds: i64, local_only: bool) -> Command {
     Command::Extend { by: secs(seconds), local_only }
 }
 
-/// A life that is idle since its fifteenth minute, and would be stopped after forty more.
+/// A life that is idle from its fifteenth minute on, and would be stopped after forty more.
 fn idle() -> Life {
     let idle = Some(IdleTerms::after(SignedDuration::from_mins(30)));
     let mut life = Life::new(Terms { idle, ..Terms::with_budget(SignedDuration::from_hours(8)) });
@@ -32,26 +32,26 @@ fn idle() -> Life {
     life
 }
 
-/// The second of the first line that ends so.
+/// Returns the second of the first log line with this ending.
 fn second_of(life: &Life, end: &str) -> Option<i64> {
     let line = life.log.iter().find(|line| line.ends_with(end))?;
     line.split(' ').next()?.parse().ok()
 }
 
 #[test]
-fn without_awss_clock_only_this_machine_is_extended() {
+fn without_aws_time_only_a_local_extension_works() {
     let mut life = Life::hour();
     life.heard = false;
     life.boot(0, true);
     life.log.clear();
     life.ask(extend(3_600, false));
     life.ask(extend(3_600, true));
-    assert!(life.log[0].contains("no: AWS's clock was not heard since the start"), "{:?}", life.log);
+    assert!(life.log[0].contains("no: AWS's time was not received since the last boot"), "{:?}", life.log);
     assert!(life.log[1].contains("yes: extended: 1h58m left"), "{:?}", life.log);
 }
 
 #[test]
-fn a_short_extension_is_one_and_the_cap_leaves_a_minute_or_nothing() {
+fn a_short_extension_counts_and_the_cap_must_leave_a_minute() {
     let check = |cap: Option<i64>, by: i64, left: i64| {
         let mut life = Life::hour();
         life.cap = cap.map_or(Known::Absent, |second| Known::Is(instant(second)));
@@ -59,13 +59,13 @@ fn a_short_extension_is_one_and_the_cap_leaves_a_minute_or_nothing() {
         assert_eq!(life.left(), left, "{cap:?} {by}: {:?}", life.log);
     };
     check(None, 10, 3_550);
-    // The hour ends at 3,600; a cap that leaves less than a minute more is not worth a tag.
+    // The hour ends at 3,600; an extension that the cap cuts to less than a minute is refused.
     check(Some(3_659), 600, 3_540);
     check(Some(3_660), 600, 3_600);
 }
 
 #[test]
-fn an_extension_counts_from_when_it_was_asked_for() {
+fn an_extension_counts_from_the_request() {
     let mut life = Life::hour();
     let inputs = life.inputs(vec![Event::Asked { ticket: 1, command: extend(600, false) }]);
     let (state, effects) = step(life.state.take().expect("a state"), &inputs);
@@ -81,7 +81,7 @@ fn an_extension_counts_from_when_it_was_asked_for() {
 }
 
 #[test]
-fn a_tag_that_cannot_be_written_is_tried_each_minute() {
+fn a_failed_tag_write_is_retried_every_minute() {
     let mut life = Life::hour();
     life.refusal = Some(Refusal::Failed("no route".to_string()));
     life.boot(0, true);
@@ -94,7 +94,7 @@ fn a_tag_that_cannot_be_written_is_tried_each_minute() {
 }
 
 #[test]
-fn while_the_end_is_under_way_nobody_is_told_that_it_runs() {
+fn no_running_tag_is_written_during_an_end() {
     let mut life = Life::hour();
     life.refusal = Some(Refusal::Failed("no route".to_string()));
     life.hook_hangs = true;
@@ -105,7 +105,7 @@ fn while_the_end_is_under_way_nobody_is_told_that_it_runs() {
 }
 
 #[test]
-fn a_short_sleep_right_after_the_first_look_is_a_resume() {
+fn a_short_sleep_right_after_the_first_step_is_a_resume() {
     let mut life = Life::hour();
     life.log.clear();
     let inputs = life.inputs(Vec::new());
@@ -140,13 +140,14 @@ fn until_a_boot_is_settled_the_dead_man_waits_for_the_warning() {
     life.identified = false;
     life.boot(0, false);
     life.run(120);
-    // Warned at the first look, two minutes ago; overdue by three. The grace and ten minutes are the slack.
+    // The first step warned two minutes ago; the end was due three minutes ago. The slack is the
+    // grace period plus ten minutes.
     let after = life.state.as_ref().expect("a state").dead_man_after();
     assert_eq!(after, secs(900 - 120), "{:?}", life.log);
 }
 
 #[test]
-fn a_warning_holds_on_over_a_reboot() {
+fn a_warning_survives_a_reboot() {
     let mut life = Life::hour();
     life.run(540);
     life.cap = Known::Is(instant(0));
@@ -158,7 +159,7 @@ fn a_warning_holds_on_over_a_reboot() {
 }
 
 #[test]
-fn two_minutes_without_a_look_are_not_known_to_be_idle() {
+fn a_gap_of_over_two_minutes_does_not_count_as_idle() {
     let check = |gap: i64, later: i64| {
         let mut life = idle();
         life.run(600);
@@ -166,7 +167,8 @@ fn two_minutes_without_a_look_are_not_known_to_be_idle() {
         life.aws += gap;
         life.look(Vec::new());
         life.run(3_000);
-        // Work ended at 945, when two of the last five looks were busy, and the look at which it stops is the first after 2,400 seconds of idleness.
+        // Work ended at 945, when two of the last five readings were busy. The stop comes with the
+        // first step after 2,400 seconds of idleness.
         let expected = (945 + 2_400 + later - 1_500 - gap) as u64;
         let expected = 1_500 + gap + expected.next_multiple_of(15) as i64;
         assert_eq!(second_of(&life, " stop"), Some(expected), "{gap}: {:?}", life.log);
@@ -177,13 +179,13 @@ fn two_minutes_without_a_look_are_not_known_to_be_idle() {
 }
 
 #[test]
-fn a_late_warning_of_idleness_still_lasts_the_grace() {
+fn a_late_idle_warning_still_lasts_the_grace_period() {
     let mut life = idle();
     life.run(1_785);
     life.mono += 105;
     life.aws += 105;
     life.look(Vec::new());
-    // The timeout was over at 2,745; seen and told at 2,790.
+    // The timeout was over at 2,745; the warning came at 2,790.
     assert_eq!(second_of(&life, "To prevent it: spawnd cancel"), Some(2_790), "{:?}", life.log);
     life.run(900);
     assert_eq!(second_of(&life, " stop"), Some(3_390), "{:?}", life.log);
@@ -212,7 +214,7 @@ fn a_sleep_is_charged_neither_before_nor_after_a_reboot() {
 }
 
 #[test]
-fn what_was_complete_and_is_extended_is_not_complete() {
+fn an_extension_revokes_completion() {
     let mut life = Life::hour();
     life.ask(Command::Complete);
     life.ask(Command::Complete);
@@ -228,7 +230,7 @@ fn what_was_complete_and_is_extended_is_not_complete() {
 }
 
 #[test]
-fn a_lease_is_longer_than_nothing_and_at_most_a_day() {
+fn a_lease_lasts_more_than_zero_and_at_most_a_day() {
     let check = |seconds: i64, granted: bool| {
         let mut life = Life::hour();
         life.ask(Command::KeepAlive { name: "job".to_string(), span: secs(seconds) });
@@ -243,8 +245,9 @@ fn a_lease_is_longer_than_nothing_and_at_most_a_day() {
 }
 
 #[test]
-fn a_signal_that_is_unseen_for_an_hour_is_told_and_no_other() {
-    let told = |life: &Life| life.log.iter().filter(|line| line.contains("idleness cannot be told")).count();
+fn only_a_signal_unseen_for_an_hour_is_reported() {
+    let told =
+        |life: &Life| life.log.iter().filter(|line| line.contains("idleness cannot be determined")).count();
     let mut life = Life::new(Terms::with_budget(SignedDuration::from_hours(8)));
     life.run(7_200);
     assert_eq!(told(&life), 0, "{:?}", life.log);
@@ -256,7 +259,7 @@ fn a_signal_that_is_unseen_for_an_hour_is_told_and_no_other() {
 }
 
 #[test]
-fn a_notice_of_aws_is_told_once_and_runs_the_hook_where_the_end_is_near() {
+fn an_aws_notice_is_reported_once_and_runs_the_hook_if_the_end_is_near() {
     let notice = |id: &str, hook: Option<i64>| {
         Event::Aws(AwsNotice { id: id.to_string(), text: format!("AWS says {id}"), hook: hook.map(secs) })
     };
@@ -269,7 +272,7 @@ fn a_notice_of_aws_is_told_once_and_runs_the_hook_where_the_end_is_near() {
 }
 
 #[test]
-fn the_state_is_saved_each_minute_and_at_once_when_something_changed() {
+fn the_state_is_saved_every_minute_and_at_once_after_a_change() {
     let mut life = Life::hour();
     life.run(240);
     assert_eq!(life.saves, [120, 180, 240, 300]);
@@ -279,7 +282,7 @@ fn the_state_is_saved_each_minute_and_at_once_when_something_changed() {
 }
 
 #[test]
-fn the_dead_man_is_set_anew_when_it_is_off_by_more_than_a_minute() {
+fn the_dead_man_is_rearmed_when_it_is_off_by_more_than_a_minute() {
     let mut life = Life::hour();
     life.ask(extend(60, true));
     life.run(120);
@@ -289,12 +292,12 @@ fn the_dead_man_is_set_anew_when_it_is_off_by_more_than_a_minute() {
 }
 
 #[test]
-fn the_status_says_the_end_the_idleness_and_the_dead_man() {
+fn the_status_shows_the_end_the_idleness_and_the_dead_man() {
     let mut life = idle();
     life.ask(Command::KeepAlive { name: "job".to_string(), span: secs(600) });
     life.run(300);
     let status = |life: &Life| life.state.as_ref().expect("a state").status(&life.inputs(Vec::new()).clocks);
-    // Twenty minutes since the boot; the budget is eight hours, the dead-man's slack fifteen minutes.
+    // Twenty minutes since the boot. The budget is eight hours, the dead-man's slack 15 minutes.
     assert_eq!(status(&life).leases, [("job".to_string(), 300)]);
     assert_eq!(
         status(&life).sentences(),
@@ -314,7 +317,7 @@ fn the_status_says_the_end_the_idleness_and_the_dead_man() {
         status(&life).sentences(),
         [
             "will stop in 58m, at 1970-01-01T00:58:00Z (by this machine's clock)",
-            "idle for 0s; idleness ends nothing here",
+            "idle for 0s; no idle timeout is set",
             "dead-man: powers off in 1h13m",
             "tag: no tag; the last known intent holds",
         ]
@@ -322,7 +325,7 @@ fn the_status_says_the_end_the_idleness_and_the_dead_man() {
 }
 
 #[test]
-fn the_status_says_that_no_dead_man_is_armed() {
+fn the_status_shows_that_no_dead_man_is_armed() {
     let life = Life::hour();
     let inputs = life.inputs(Vec::new());
     let begun = lifecycle::State::begin(Terms::unread(), &inputs.clocks, &inputs.boot);
@@ -332,14 +335,14 @@ fn the_status_says_that_no_dead_man_is_armed() {
 }
 
 #[test]
-fn the_highest_generation_leaves_room_to_add_one() {
+fn the_generation_has_an_upper_limit() {
     let highest = Expiry { intent: Intent::Paused(secs(1)), generation: (1 << 48) - 1 };
     assert_eq!(Expiry::decode(&highest.encode()), Ok(highest));
     assert!(Expiry::decode("v1;paused;left=1;gen=281474976710656").is_err());
 }
 
 #[test]
-fn a_refused_tag_is_quoted_plainly_and_shortly() {
+fn a_malformed_tag_is_quoted_short_and_without_control_characters() {
     let error = decode_cap("7d\u{1b}[2J\n").expect_err("no instant").to_string();
     assert_eq!(error, "tag spawn:cap is \"7d[2J\", expected an instant such as 2026-11-30T10:00:00Z");
     let error = decode_cap(&"x".repeat(81)).expect_err("no instant").to_string();
@@ -347,7 +350,7 @@ fn a_refused_tag_is_quoted_plainly_and_shortly() {
 }
 
 #[test]
-fn a_word_that_stands_alone_is_a_time_and_no_zone() {
+fn a_single_word_is_a_time_and_never_a_zone() {
     for text in ["18/00", "UTC"] {
         let read = parse_clock(text, instant(0), &jiff::tz::TimeZone::UTC);
         assert_eq!(read, Err(TimeTextError::Clock(text.to_string())));
@@ -355,7 +358,7 @@ fn a_word_that_stands_alone_is_a_time_and_no_zone() {
 }
 
 #[test]
-fn terms_hold_spans_as_text() {
+fn terms_store_spans_as_text() {
     let read = |timeout: &'static str| {
         let fields = [("timeout", timeout), ("action", "hibernate")];
         IdleTerms::deserialize(MapDeserializer::<_, Error>::new(fields.into_iter()))
@@ -366,7 +369,7 @@ fn terms_hold_spans_as_text() {
 }
 
 #[test]
-fn the_grace_of_a_boot_ends_with_its_fifteenth_minute() {
+fn the_boot_grace_ends_after_fifteen_minutes() {
     let mut life = Life::hour();
     life.quiet = true;
     let idle_seconds = |life: &Life| {
@@ -379,7 +382,7 @@ fn the_grace_of_a_boot_ends_with_its_fifteenth_minute() {
 }
 
 #[test]
-fn an_accepted_stop_that_is_not_wanted_any_more_is_waited_for_five_minutes() {
+fn an_accepted_stop_is_awaited_for_five_minutes_after_an_extension() {
     let mut life = Life::hour();
     life.run(3_540);
     life.log.clear();
@@ -395,7 +398,7 @@ fn an_accepted_stop_that_is_not_wanted_any_more_is_waited_for_five_minutes() {
 }
 
 #[test]
-fn a_pause_that_is_seen_after_a_reboot_lasts_from_the_boot_on() {
+fn a_pause_seen_after_a_reboot_counts_from_the_boot() {
     let mut life = Life::hour();
     life.run(540);
     life.tag = Known::Is(Expiry { intent: Intent::Paused(secs(1_800)), generation: 9 });
@@ -407,7 +410,7 @@ fn a_pause_that_is_seen_after_a_reboot_lasts_from_the_boot_on() {
 }
 
 #[test]
-fn a_tag_that_could_not_be_written_is_tried_at_once_after_a_reboot() {
+fn a_failed_tag_write_is_retried_at_once_after_a_reboot() {
     let mut life = Life::hour();
     life.refusal = Some(Refusal::Failed("no route".to_string()));
     life.boot(0, true);
@@ -420,7 +423,7 @@ fn a_tag_that_could_not_be_written_is_tried_at_once_after_a_reboot() {
 }
 
 #[test]
-fn two_ends_of_one_generation_that_are_a_minute_apart_are_the_same() {
+fn two_ends_of_one_generation_a_minute_apart_are_equal() {
     let check = |earlier: i64, settled: bool| {
         let mut life = Life::hour();
         let ends =
@@ -436,7 +439,7 @@ fn two_ends_of_one_generation_that_are_a_minute_apart_are_the_same() {
 }
 
 #[test]
-fn minutes_without_a_look_during_the_warnings_put_the_idle_end_off() {
+fn a_gap_during_the_warnings_delays_the_idle_end() {
     let check = |gap: i64, end: i64| {
         let mut life = idle();
         life.run(2_145);
@@ -451,7 +454,7 @@ fn minutes_without_a_look_during_the_warnings_put_the_idle_end_off() {
 }
 
 #[test]
-fn whoever_was_warned_is_powered_off_past_the_dead_man_and_nobody_else() {
+fn past_the_dead_man_only_a_warned_instance_is_powered_off() {
     let check = |looked_until: i64, off: bool| {
         let mut life = Life::hour();
         life.run(looked_until - 60);

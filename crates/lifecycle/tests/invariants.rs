@@ -1,4 +1,4 @@
-//! The invariants of a life, under random scripts of everything that can happen to it.
+//! The invariants of a life, under random scripts of all possible events.
 
 mod seeds;
 mod world;
@@ -74,12 +74,12 @@ fn a_million_steps_keep_the_invariants() {
         }
     }
     let steps = steps.into_inner();
-    assert!(beats.into_inner() > 0, "no heartbeat was written, so nothing was said of them");
+    assert!(beats.into_inner() > 0, "no heartbeat was written, so none was checked");
     println!("{steps} steps, {:.0} a second", steps as f64 / began.elapsed().as_secs_f64());
 }
 
-/// One life: the script, and then to its end with every fault repaired. That it ends in time is asserted
-/// at every tick. The world at its end.
+/// Runs one life: the script, and then on to its end with every fault repaired. Each tick asserts
+/// that it ends in time. Returns the world at the end.
 fn live(terms: Terms, script: &[Act]) -> World {
     let mut world = World::launch(terms);
     for act in script {

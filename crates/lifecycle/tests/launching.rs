@@ -1,4 +1,4 @@
-//! A launch happens at most once, whatever is lost, late or doubled, and wherever the launcher is killed.
+//! A launch happens at most once: lost, late and doubled requests, and a kill at any point.
 
 mod seeds;
 
@@ -13,14 +13,15 @@ use std::cell::{Cell, RefCell};
 const REGION: &str = "us-east-1";
 const ID: &str = "0123456789abcdef";
 
-/// One thing that happens in the world of a launch.
+/// An event in the world of a launch.
 #[derive(Debug, Clone)]
 enum Act {
-    /// Somebody starts a launcher with what is on the disk; it is killed before it does its effect of that number.
+    /// A launcher starts from the record on the disk. It is killed before its effect of this
+    /// number.
     Launcher { faults: Vec<Fault>, blind: u32, killed_at: Option<u32> },
-    /// So many seconds pass.
+    /// This many seconds pass.
     Pass(u32),
-    /// Somebody terminates the instance.
+    /// The instance is terminated from outside.
     Terminate,
 }
 
@@ -30,7 +31,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         2 => Just(Fault::Lost),
         3 => Just(Fault::ReplyLost),
         1 => Just(Fault::Twice),
-        // AWS takes a signed request for five minutes.
+        // AWS accepts a signed request for five minutes.
         2 => (1u32..300).prop_map(Fault::Late),
         1 => Just(Fault::Refused),
         1 => Just(Fault::Throttled),
@@ -49,7 +50,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 struct World {
     cloud: Memory,
     disk: Launch,
-    /// What was told that must never turn out wrong.
+    /// Whether a launcher reported that nothing was launched; that must stay true.
     told_nothing: bool,
 }
 
@@ -98,7 +99,7 @@ impl World {
         self.check_once();
     }
 
-    /// A launcher's whole life; none when it was killed.
+    /// Runs a launcher to its outcome; none if it was killed.
     fn launcher(&mut self, faults: &[Fault], blind: u32, killed_at: Option<u32>) -> Option<Outcome> {
         if !self.disk.is_open() {
             return None;
@@ -125,7 +126,7 @@ impl World {
                     Effect::Save => self.disk = launching.launch.clone(),
                     Effect::Send => {
                         let on_disk = matches!(self.disk.phase, Phase::Sent(_));
-                        assert!(on_disk, "sent, and the disk does not know: {:?}", self.disk.phase);
+                        assert!(on_disk, "sent without a record on the disk: {:?}", self.disk.phase);
                         let reply = cloud.run(&self.disk.request, &self.disk.token());
                         assert!(!matches!(reply, Reply::Mismatch(_)), "another request with the same token");
                         heard = Some(Event::Reply(reply));
@@ -154,7 +155,7 @@ impl World {
         let all = self.launched();
         assert!(all.len() <= 1, "launched {} times: {all:?}", all.len());
         let alive = all.iter().any(|seen| !seen.state.is_over());
-        assert!(!(self.told_nothing && alive), "told that nothing was launched: {all:?}");
+        assert!(!(self.told_nothing && alive), "reported as not launched: {all:?}");
     }
 
     fn check(&mut self, outcome: &Outcome) {
@@ -175,7 +176,7 @@ impl World {
         }
     }
 
-    /// Without any more faults it becomes known what happened.
+    /// Without further faults, the outcome of the launch becomes known.
     fn settle(&mut self) {
         for _ in 0..3 {
             self.cloud.forward(SETTLE);
@@ -187,9 +188,9 @@ impl World {
             Phase::Over(Over::Running(id)) => assert_eq!(&all[0].id, id),
             Phase::Over(Over::Refused(_)) => assert!(all.is_empty()),
             Phase::Over(Over::Ended | Over::Nothing) => {
-                assert!(all.iter().all(|seen| seen.state.is_over()), "it runs, and nobody knows: {all:?}");
+                assert!(all.iter().all(|seen| seen.state.is_over()), "it runs unknown: {all:?}");
             }
-            // It was answered, and terminated and forgotten before it was read back.
+            // It was launched, then terminated and forgotten before it was read back.
             Phase::Launched(id) => assert!(all[0].id == *id && all[0].state.is_over(), "{all:?}"),
             open => panic!("not settled: {open:?}"),
         }
@@ -209,7 +210,7 @@ fn at_most_one_instance_wherever_a_reply_is_lost_or_the_launcher_killed() {
 }
 
 #[test]
-fn each_fault_alone_and_a_kill_at_each_effect() {
+fn at_most_one_instance_under_each_pair_of_faults_and_each_kill() {
     let faults = [
         Fault::Fine,
         Fault::Lost,
@@ -231,17 +232,18 @@ fn each_fault_alone_and_a_kill_at_each_effect() {
     }
 }
 
-/// What one launcher tells, of a launch in this phase that was planned so many seconds ago.
+/// Returns the outcome of one launcher, and the number of instances. The launch is in this phase
+/// and was planned `age` seconds ago.
 fn told(phase: Phase, age: i64, faults: &[Fault]) -> (Outcome, usize) {
     let mut world = World::new();
     world.disk.phase = phase;
     world.cloud.forward(SignedDuration::from_secs(age));
-    let outcome = world.launcher(faults, 0, None).expect("nobody kills it");
+    let outcome = world.launcher(faults, 0, None).expect("it is not killed");
     (outcome, world.launched().len())
 }
 
 #[test]
-fn what_is_told() {
+fn each_phase_and_fault_has_its_outcome() {
     use Fault::{Late, Lost, Refused, ReplyLost, Throttled};
     let planned = caller().now;
     let check = |phase: Phase, age: i64, faults: &[Fault], expected: &str, launched: usize| {
@@ -254,13 +256,13 @@ fn what_is_told() {
     check(Phase::Planned, 0, &[ReplyLost, ReplyLost], "Running", 1);
     check(Phase::Planned, 0, &[Throttled, Throttled], "Running", 1);
     check(Phase::Planned, 0, &[Refused], "Refused(\"there is no capacity\")", 0);
-    // After a lost reply a refusal says nothing of what was sent before it.
+    // After a lost reply, a refusal proves nothing about the earlier request.
     check(Phase::Planned, 0, &[Lost, Refused], "Open(\"there is no capacity\")", 0);
     check(Phase::Planned, 0, &[ReplyLost, Refused], "Open(\"there is no capacity\")", 1);
     check(Phase::Planned, 0, &[Late(100), Refused], "Open(\"there is no capacity\")", 0);
     check(Phase::Planned, 0, &[Lost; 5], "Open(\"no answer in time\")", 0);
     check(Phase::Planned, 0, &[Throttled; 5], "Refused(\"too many requests\")", 0);
-    // Too late to send: what was never sent is nothing, what was sent is asked after.
+    // Too late to send: a launch that was never sent is nothing, a sent one is queried.
     check(Phase::Planned, 3_599, &[], "Running", 1);
     check(Phase::Planned, 3_600, &[], "Nothing", 0);
     check(Phase::Sent(planned), 3_599, &[], "Running", 1);
@@ -273,7 +275,7 @@ fn what_is_told() {
 }
 
 #[test]
-fn two_instances_of_one_launch_are_told_and_left_alone() {
+fn two_instances_of_one_launch_are_reported_and_left_alone() {
     let mut world = World::new();
     let cloud = Memory::new(caller());
     for token in ["a", "b"] {
@@ -288,7 +290,7 @@ fn two_instances_of_one_launch_are_told_and_left_alone() {
 }
 
 impl World {
-    /// The first outcome of a look, in a world that is wrong already.
+    /// Returns the first outcome of a query, without the check of a world that is wrong already.
     fn launcher_unchecked(&self) -> Outcome {
         let (launching, effects) = step(Launching::new(self.disk.clone()), Event::Begin, self.cloud.now());
         assert_eq!(effects, [Effect::Look]);
@@ -302,7 +304,7 @@ impl World {
 }
 
 #[test]
-fn what_is_not_as_asked_for_is_said() {
+fn differences_from_the_request_are_listed() {
     let cloud = Memory::new(caller());
     cloud.run(&request(), "a");
     let seen = cloud.all().remove(0);
@@ -312,9 +314,9 @@ fn what_is_not_as_asked_for_is_said() {
     other.instance_type = "m5.large".to_string();
     other.metadata = None;
     let expected = [
-        "it is a m5.large, asked for was t3.micro",
+        "it is a m5.large, requested was a t3.micro",
         "tag spawn:launch-id is missing",
-        "its metadata service is not as strict as asked for, or does not tell tags",
+        "its metadata service is less strict than requested, or does not serve tags",
     ];
     assert_eq!(request().differences(&other), expected);
     for (required, hops, tags) in [(false, 1, true), (true, 2, true), (true, 1, false)] {
@@ -326,11 +328,11 @@ fn what_is_not_as_asked_for_is_said() {
     wrong.tags.insert(tag::LAUNCH.to_string(), "x".to_string());
     assert_eq!(
         request().differences(&wrong),
-        ["tag spawn:launch-id is \"x\", asked for was \"0123456789abcdef\""]
+        ["tag spawn:launch-id is \"x\", requested was \"0123456789abcdef\""]
     );
 }
 
-/// The pauses of a launcher that begins in this phase and hears nothing but this.
+/// Returns the pauses of a launcher that starts in this phase and receives only this event.
 fn pauses(phase: Phase, heard: Event) -> Vec<i64> {
     let mut launching = Launching::new(Launch { phase, ..World::new().disk });
     let (mut event, mut pauses) = (Event::Begin, Vec::new());
@@ -352,7 +354,7 @@ fn pauses(phase: Phase, heard: Event) -> Vec<i64> {
 }
 
 #[test]
-fn pauses_grow_and_end() {
+fn pauses_grow_and_are_limited_in_number() {
     let throttled = Event::Reply(Reply::Throttled("too many".to_string()));
     assert_eq!(pauses(Phase::Planned, throttled), [2, 4, 8, 16]);
     let expected = [2, 4, 8, 16, 30, 30, 30, 30, 30, 30, 30, 30];
@@ -363,7 +365,7 @@ fn pauses_grow_and_end() {
 }
 
 #[test]
-fn what_is_settled_is_told_again_and_not_gone_on_with() {
+fn a_settled_launch_reports_its_outcome_again() {
     let check = |over: Over, expected: &str, open: bool| {
         let mut world = World::new();
         world.disk.phase = Phase::Over(over);
@@ -381,14 +383,14 @@ fn what_is_settled_is_told_again_and_not_gone_on_with() {
 }
 
 #[test]
-fn what_was_terminated_is_told_and_not_called_running() {
+fn a_terminated_instance_is_not_reported_as_running() {
     let mut world = World::new();
     world.act(&Act::Launcher { faults: vec![Fault::ReplyLost], blind: 0, killed_at: Some(3) });
     assert_eq!(world.launched().len(), 1);
     world.act(&Act::Terminate);
     world.act(&Act::Pass(300));
     assert_eq!(world.launcher(&[], 0, None), Some(Outcome::Ended));
-    // And where only AWS knows the token still.
+    // The same while the instance is still invisible, and only its token shows that it ended.
     let mut world = World::new();
     world.act(&Act::Launcher { faults: vec![Fault::ReplyLost], blind: 0, killed_at: Some(3) });
     world.act(&Act::Terminate);
@@ -396,7 +398,7 @@ fn what_was_terminated_is_told_and_not_called_running() {
 }
 
 #[test]
-fn a_token_that_came_with_another_request_is_asked_after_and_never_sent_again() {
+fn a_token_of_another_request_is_queried_and_never_sent_again() {
     let world = World::new();
     let (launching, effects) = step(Launching::new(world.disk), Event::Begin, caller().now);
     assert_eq!(effects, [Effect::Save, Effect::Send]);

@@ -1,5 +1,6 @@
-//! What may be ended: nothing that is protected, somebody else's or within its time, and never more than was
-//! shown. The truth of each instance is kept beside its tags, and judged without looking at them.
+//! The instances that may be ended: none that is protected, has another owner or is within its
+//! time, and only those in the plan that was shown. The truth about each instance is kept beside
+//! its tags and judged without them.
 
 mod seeds;
 
@@ -19,7 +20,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
 }
 
-/// A tag that is missing, cannot be read, or says something.
+/// A tag that is missing, unreadable, or has a value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Said<T> {
     Missing,
@@ -43,7 +44,7 @@ enum Bought {
     Unseen,
 }
 
-/// An instance as it is.
+/// The true state of an instance.
 #[derive(Debug, Clone)]
 struct Truth {
     own_account: bool,
@@ -87,7 +88,7 @@ fn truth() -> impl Strategy<Value = Truth> {
             protected,
             bought,
         )| {
-            // Half of the states are running: the others are rarer in life too.
+            // Half of the instances are running: the other states are rarer in life too.
             let state = if launched.is_some_and(|at| at % 2 == 0) { State::Running } else { state };
             Truth {
                 own_account,
@@ -164,7 +165,7 @@ impl Truth {
         }
     }
 
-    /// How it may be ended now, if it may be.
+    /// Returns how the instance may be ended now, if it may.
     fn may_end(&self, now: i64) -> Option<How> {
         let mine = self.own_account && self.managed && self.owner == Some(ME);
         let safe = self.protected == Some(false) && self.bought != Bought::Unseen;
@@ -175,7 +176,7 @@ impl Truth {
             Said::Missing => (Action::Stop, 1_800),
             Said::Is(said) => said,
         };
-        // What runs has the slack from its last start too; of what does not run only the cap counts.
+        // A running instance has the slack from its last start too; otherwise only the cap counts.
         let start = if runs { self.launched? } else { i64::MIN / 2 };
         let budget = match self.budget {
             Said::Is(Budget::Until(until) | Budget::Deadline(until)) if runs => Some(until),
@@ -194,7 +195,7 @@ impl Truth {
     }
 }
 
-/// What happens between the plan and the act.
+/// A change between the plan and the action.
 #[derive(Debug, Clone)]
 enum Change {
     Extended(i64),
@@ -258,7 +259,7 @@ fn ends(plan: &Plan) -> Vec<(String, How)> {
 }
 
 #[test]
-fn what_is_acted_on_was_shown_is_overdue_own_and_unprotected() {
+fn only_shown_overdue_own_and_unprotected_instances_are_ended() {
     let (first, seeds) = (seeds::number("FIRST_SEED", 1), seeds::number("SEEDS", 20));
     let acted = std::cell::Cell::new(0);
     for seed in first..first + seeds {
@@ -267,7 +268,7 @@ fn what_is_acted_on_was_shown_is_overdue_own_and_unprotected() {
             let mut truths: Vec<Option<Truth>> = truths.into_iter().map(Some).collect();
             let shown = plan(&look(&truths), &asks(), at(0));
             assert_eq!(ends(&shown), expected(&truths, 0));
-            assert_eq!(shown.ends.len() + shown.left.len(), truths.len(), "each instance has one place");
+            assert_eq!(shown.ends.len() + shown.left.len(), truths.len(), "an instance appears once");
             check_cancelled(&shown);
             for (index, what) in &script {
                 change(&mut truths, *index, what, later);
@@ -281,10 +282,10 @@ fn what_is_acted_on_was_shown_is_overdue_own_and_unprotected() {
             acted.set(acted.get() + found.len() as u64);
         });
     }
-    assert!(acted.get() > 10 * seeds, "hardly anything was acted on: {}", acted.get());
+    assert!(acted.get() > 10 * seeds, "too few instances were ended: {}", acted.get());
 }
 
-/// A spot request that could launch another one is cancelled before the instance is terminated.
+/// Checks that a spot request is cancelled before its instance is terminated, and only then.
 fn check_cancelled(plan: &Plan) {
     for end in &plan.ends {
         let number = end.id.trim_start_matches("i-");
@@ -293,7 +294,7 @@ fn check_cancelled(plan: &Plan) {
     }
 }
 
-/// An instance of mine that was to end 5,000 seconds ago.
+/// An own instance that was to end 5,000 seconds ago.
 fn overdue() -> Truth {
     Truth {
         own_account: true,
@@ -315,7 +316,7 @@ fn judged(truth: &Truth) -> Plan {
 }
 
 #[test]
-fn each_reason_to_stay() {
+fn each_reason_to_stay_has_its_text() {
     let check = |change: fn(&mut Truth), expected: &str| {
         let mut truth = overdue();
         change(&mut truth);
@@ -326,7 +327,7 @@ fn each_reason_to_stay() {
     check(|it| it.own_account = false, "of another account");
     check(|it| it.managed = false, "not launched by spawn");
     check(|it| it.owner = Some(OTHER), "owned by arn:aws:iam::111122223333:user/bob");
-    check(|it| it.owner = None, "no tag says whose it is");
+    check(|it| it.owner = None, "no tag names its owner");
     check(|it| it.state = State::ShuttingDown, "ending already");
     check(|it| it.protected = Some(true), "protected by AWS");
     check(|it| it.protected = None, "its protection could not be seen: denied");
@@ -346,7 +347,7 @@ fn each_reason_to_stay() {
     );
     check(
         |it| it.budget = Said::Is(Budget::Paused),
-        "it runs, and tag spawn:expiry says that it is paused with 1m left",
+        "it runs, but tag spawn:expiry has it paused with 1m left",
     );
     check(
         |it| it.on_expiry = Said::Garbled,
@@ -362,7 +363,7 @@ fn each_reason_to_stay() {
 }
 
 #[test]
-fn what_is_overdue_and_since_when() {
+fn an_overdue_instance_has_an_action_an_instant_and_a_tag() {
     let check = |change: fn(&mut Truth), how: How, since: i64, tag: &str| {
         let mut truth = overdue();
         change(&mut truth);
@@ -374,7 +375,7 @@ fn what_is_overdue_and_since_when() {
     check(|_| {}, How::Terminate, -5_000 + slack, "spawn:expiry");
     check(|it| it.budget = Said::Is(Budget::Until(-1_080)), How::Terminate, 0, "spawn:expiry");
     check(|it| it.cap = Said::Is(-6_000), How::Terminate, -6_000 + slack, "spawn:cap");
-    // One bound that is over decides, whatever the other says.
+    // One bound that is over decides, even if the other is unreadable.
     check(
         |it| {
             it.budget = Said::Garbled;
@@ -395,7 +396,7 @@ fn what_is_overdue_and_since_when() {
         -2_000 + slack,
         "spawn:cap",
     );
-    // Nobody said what is done: the mildest, and the longest grace.
+    // Without the tag: the mildest action, and the longest grace period.
     check(|it| it.on_expiry = Said::Missing, How::Stop, -5_000 + 1_800 + 780, "spawn:expiry");
     check(
         |it| it.budget = Said::Is(Budget::Deadline(-4_000)),
@@ -425,7 +426,7 @@ fn what_is_overdue_and_since_when() {
 }
 
 #[test]
-fn requests_are_cancelled_before_a_termination_alone() {
+fn spot_requests_are_cancelled_only_before_a_termination() {
     let check = |bought: Bought, action: Action, expected: Option<&str>| {
         let truth = Truth { bought, on_expiry: Said::Is((action, 300)), ..overdue() };
         assert_eq!(judged(&truth).ends[0].cancel.as_deref(), expected, "{truth:?}");
@@ -437,7 +438,7 @@ fn requests_are_cancelled_before_a_termination_alone() {
 }
 
 #[test]
-fn protection_is_asked_for_where_it_decides() {
+fn protection_is_queried_only_where_it_decides() {
     let check =
         |truth: Truth, expected: usize| assert_eq!(judged(&truth).to_ask().count(), expected, "{truth:?}");
     let unseen = Truth { protected: None, ..overdue() };
@@ -449,12 +450,12 @@ fn protection_is_asked_for_where_it_decides() {
     let mut seen = unseen.seen(1);
     seen.protected = Known::Absent;
     let left = lifecycle::reap::plan(&[seen], &asks(), at(0)).left;
-    assert_eq!(left[0].why, Why::ProtectionUnseen("AWS did not say".to_string()));
+    assert_eq!(left[0].why, Why::ProtectionUnseen("AWS did not report it".to_string()));
     assert!(left[0].why.is_worrying() && !Why::Protected.is_worrying());
 }
 
 #[test]
-fn why_something_shown_is_not_acted_on() {
+fn each_dropped_action_has_its_reason() {
     let shown = judged(&overdue());
     let check = |seen: &[Seen], expected: Option<Why>| {
         let (holds, dropped) = still(&shown, seen, at(10));
@@ -463,7 +464,7 @@ fn why_something_shown_is_not_acted_on() {
     };
     check(&[Truth { protected: Some(true), ..overdue() }.seen(1)], Some(Why::Protected));
     check(&[], None);
-    // It is to be stopped now: that was not shown.
+    // It would be stopped now, which was not shown.
     check(&[Truth { on_expiry: Said::Missing, ..overdue() }.seen(1)], None);
     let mut neighbour = Truth { managed: false, ..overdue() }.seen(2);
     check(&[neighbour.clone(), Truth { owner: None, ..overdue() }.seen(1)], Some(Why::OwnerUnknown));
@@ -475,7 +476,7 @@ fn why_something_shown_is_not_acted_on() {
 }
 
 #[test]
-fn bounds_as_people_see_them() {
+fn bounds_follow_from_the_tags() {
     let check = |change: fn(&mut Truth), expected: Bound| {
         let mut truth = overdue();
         change(&mut truth);

@@ -1,4 +1,4 @@
-//! Single events of a life, one table row each: what is seen goes in, what is done comes out as text.
+//! Single events of a life: inputs in, effects out as lines of text.
 
 mod life;
 
@@ -17,7 +17,8 @@ fn tagged(text: &str) -> Known<Expiry> {
 fn an_hour_is_warned_of_four_times_and_ends_in_a_stop() {
     let mut life = Life::hour();
     life.run(3_600);
-    let why = "because its time is over (1h of running time were agreed). To prevent it: spawnd extend 2h";
+    let why =
+        "because its time is over (the budget agreed at launch was 1h). To prevent it: spawnd extend 2h";
     life.check(&[
         &format!("1800 Warning: this instance will stop in 30m, {why}"),
         &format!("3000 Warning: this instance will stop in 10m, {why}"),
@@ -34,7 +35,7 @@ fn a_stop_pauses_the_budget_and_a_reboot_does_not() {
     let mut life = Life::hour();
     life.run(540);
     life.boot(100_000, true);
-    // Sixty seconds before the first look, ten minutes of running, sixty of the new boot.
+    // 60 seconds before the first step, ten minutes of running, 60 seconds of the new boot.
     assert_eq!(life.left(), 3_600 - 600 - 60);
     life.check(&["60 v1;running;until=2027-01-16T12:46:40Z;gen=1"]);
     life.log.clear();
@@ -56,7 +57,7 @@ fn hibernation_pauses_the_budget_and_forgets_credentials() {
 }
 
 #[test]
-fn whoever_wakes_an_instance_that_is_overdue_gets_the_grace() {
+fn an_overdue_instance_gets_the_grace_period_after_a_start() {
     let mut life = Life::hour();
     life.run(3_600);
     life.log.clear();
@@ -78,14 +79,14 @@ fn a_higher_generation_wins_and_a_lower_one_is_overwritten() {
 }
 
 #[test]
-fn of_one_generation_the_earlier_end_wins_once_it_has_lasted() {
+fn within_one_generation_the_earlier_end_wins_once_it_persists() {
     let check = |until: &str, left: i64| {
         let mut life = Life::hour();
         life.tag = tagged("v1;running;until=2027-01-15T11:00:00Z;gen=5");
         life.run(15);
         life.tag = tagged(until);
         life.run(30);
-        assert_eq!(life.left(), 3 * 3_600 - 105, "it was believed at once");
+        assert_eq!(life.left(), 3 * 3_600 - 105, "it was accepted at once");
         life.run(60);
         assert_eq!(life.left(), left, "{until}");
         let settled = life.log.last().expect("it is written again");
@@ -96,13 +97,13 @@ fn of_one_generation_the_earlier_end_wins_once_it_has_lasted() {
 }
 
 #[test]
-fn a_pause_that_lasts_while_running_is_taken_back() {
+fn a_pause_that_lasts_while_running_is_withdrawn() {
     let mut life = Life::hour();
     life.tag = tagged("v1;running;until=2027-01-15T09:00:00Z;gen=8");
     life.run(15);
     life.tag = tagged("v1;paused;left=1800;gen=9");
     life.run(285);
-    life.check(&["90 Warning: this instance will stop in 30m, because its time is over (1h of running time were agreed). To prevent it: spawnd extend 2h"]);
+    life.check(&["90 Warning: this instance will stop in 30m, because its time is over (the budget agreed at launch was 1h). To prevent it: spawnd extend 2h"]);
     life.log.clear();
     life.run(30);
     assert_eq!(life.left(), 1_800 - 300);
@@ -122,7 +123,7 @@ fn without_aws_time_a_tag_waits_and_a_stepped_clock_decides_nothing() {
 }
 
 #[test]
-fn what_is_not_seen_changes_nothing_and_is_told_once() {
+fn an_unreadable_tag_changes_nothing_and_is_reported_once() {
     let mut life = Life::hour();
     life.tag = Known::Unseen("tag spawn:expiry is \"x\"".to_string());
     life.run(60);
@@ -138,7 +139,7 @@ fn a_late_cap_shortens_after_the_warning_and_nothing_extends_beyond_it() {
     assert_eq!(life.left(), 1_800 - 75);
     life.log.clear();
     life.ask(Command::Extend { by: SignedDuration::from_hours(1), local_only: false });
-    life.check(&["75 no: the cap is 2027-01-15T08:30:00Z, and only who launched the instance can move it"]);
+    life.check(&["75 no: the cap is 2027-01-15T08:30:00Z, and only the launching principal can move it"]);
     life.cap = Known::Is(instant(0));
     life.run(15);
     assert_eq!(life.left(), 285, "the grace since the warning at 75 s has not passed");
@@ -165,7 +166,7 @@ fn an_extension_is_written_first_and_refused_when_that_fails() {
 }
 
 #[test]
-fn when_the_call_fails_the_bound_is_kept_by_powering_off() {
+fn when_the_call_fails_the_bound_is_enforced_by_powering_off() {
     let check = |refusal: Refusal, after: i64| {
         let mut life = Life::hour();
         life.run(3_480);
@@ -199,7 +200,7 @@ fn a_hibernation_that_is_refused_or_does_nothing_becomes_a_stop() {
 }
 
 #[test]
-fn idleness_never_powers_off_what_that_would_destroy() {
+fn idleness_never_powers_off_if_that_would_terminate() {
     let check = |power_off: PowerOff, expected: &str| {
         let idle = Some(IdleTerms::after(SignedDuration::from_mins(30)));
         let mut life =
@@ -216,7 +217,7 @@ fn idleness_never_powers_off_what_that_would_destroy() {
 }
 
 #[test]
-fn an_extension_during_the_end_ends_the_end() {
+fn an_extension_cancels_an_end_in_progress() {
     let mut life = Life::hour();
     life.run(3_480);
     life.refusal = Some(Refusal::Failed("no route".to_string()));
@@ -248,7 +249,7 @@ fn a_hook_that_hangs_is_waited_for_until_its_limit() {
 }
 
 #[test]
-fn a_call_without_an_answer_is_made_again_for_two_minutes() {
+fn a_call_without_an_answer_is_retried_for_two_minutes() {
     let mut life = Life::hour();
     life.run(3_480);
     life.refusal = Some(Refusal::Failed("no route".to_string()));
@@ -257,7 +258,7 @@ fn a_call_without_an_answer_is_made_again_for_two_minutes() {
     assert_eq!(calls, 8, "{:?}", life.log);
 }
 
-/// A life that is idle since its fifteenth minute, and would be stopped after forty more.
+/// A life that is idle from its fifteenth minute on, and would be stopped after forty more.
 fn idle() -> Life {
     let idle = Some(IdleTerms::after(SignedDuration::from_mins(30)));
     let mut life = Life::new(Terms { idle, ..Terms::with_budget(SignedDuration::from_hours(8)) });
@@ -267,7 +268,7 @@ fn idle() -> Life {
 }
 
 #[test]
-fn idleness_is_acted_upon_only_while_it_is_seen() {
+fn an_idle_end_needs_a_fresh_reading() {
     let mut life = idle();
     life.run(2_300);
     life.blind = true;
@@ -279,7 +280,7 @@ fn idleness_is_acted_upon_only_while_it_is_seen() {
 }
 
 #[test]
-fn activity_cancels_an_idle_action_until_aws_has_said_yes() {
+fn activity_cancels_an_idle_action_until_aws_has_accepted_it() {
     let mut life = idle();
     life.run(2_300);
     life.quiet = false;
@@ -292,13 +293,13 @@ fn activity_cancels_an_idle_action_until_aws_has_said_yes() {
     life.quiet = false;
     life.run(15);
     assert!(life.log.iter().all(|line| line.contains("in use again")), "{:?}", life.log);
-    // AWS did nothing all the same: whoever works now is not powered off.
+    // AWS did nothing all the same, and the instance in use is not powered off.
     life.run(60);
     assert!(life.log.last().is_some_and(|line| line.contains("v1;running;")), "{:?}", life.log);
 }
 
 #[test]
-fn going_down_leaves_what_is_left_in_the_tag() {
+fn a_shutdown_writes_the_time_left_to_the_tag() {
     let mut life = Life::hour();
     life.run(540);
     life.look(vec![Event::GoingDown]);
@@ -384,7 +385,7 @@ fn an_older_tag_just_after_a_write_is_only_late() {
 }
 
 #[test]
-fn a_daemon_without_a_memory_counts_a_pause_from_the_boot() {
+fn a_daemon_without_saved_state_counts_a_pause_from_the_boot() {
     let mut life = Life::hour();
     life.tag = tagged("v1;paused;left=3000;gen=9");
     life.run(15);

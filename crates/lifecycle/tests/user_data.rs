@@ -1,4 +1,4 @@
-//! The first boot of an instance without spawnd, in a folder that stands for its disk.
+//! The first boot of an instance without spawnd, in a folder in place of its disk.
 
 use jiff::SignedDuration;
 use lifecycle::dead_man::{UNITS, user_data};
@@ -9,7 +9,7 @@ use std::process::Command;
 
 const TERMS: &str = r#"{"budget":"8h","on-expiry":"stop"}"#;
 
-/// A disk, and the script that cloud-init hands to a shell, with every path on it.
+/// Returns a disk, and the script that cloud-init runs in a shell, with every path on that disk.
 fn disk() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let text = user_data(SignedDuration::from_secs(29_700), TERMS);
@@ -43,7 +43,7 @@ fn uptime() -> i64 {
     text.split('.').next().and_then(|seconds| seconds.parse().ok()).expect("seconds")
 }
 
-/// What is left by the first line of the timer that is set, within the seconds that a test takes.
+/// Returns the seconds left by the first line of the timer, within the seconds that a test takes.
 fn left(root: &Path) -> i64 {
     let text = read(root, "/run/systemd/system/spawn-dead-man.timer.d/left.conf");
     assert!(text.starts_with("[Timer]\nOnBootSec=\nOnBootSec="), "{text}");
@@ -71,10 +71,10 @@ fn the_first_boot_arms_the_dead_man_before_anything_else() {
     for (path, _) in UNITS {
         assert!(!read(root, path).contains('@'), "{path}");
     }
-    // Where nothing sets it at a later boot, it stands at the whole budget.
+    // If nothing sets it at a later boot, the timer runs for the whole budget.
     assert!(read(root, UNITS[0].0).contains("\nOnBootSec=29700s\nOnBootSec=29760s\nOnBootSec=29820s\n"));
     assert_eq!(read(root, "/etc/spawn/terms.json").trim_end(), TERMS);
-    // Another boot finds all of it, and changes nothing.
+    // Another boot finds all files and changes nothing.
     shell(root, &["-c", &script]);
     assert_eq!(read(root, "calls").lines().count(), expected.len());
 }
@@ -102,7 +102,7 @@ fn a_reboot_refills_nothing() {
 }
 
 #[test]
-fn an_overdue_instance_counts_nothing_below_zero() {
+fn an_overdue_instance_does_not_count_below_zero() {
     let (folder, script) = disk();
     let root = folder.path();
     shell(root, &["-c", &script]);
@@ -113,10 +113,10 @@ fn an_overdue_instance_counts_nothing_below_zero() {
 }
 
 #[test]
-fn it_is_cloud_config_that_fits() {
+fn user_data_is_cloud_config_within_the_size_limit() {
     let text = user_data(SignedDuration::from_hours(8), TERMS);
     assert!(text.starts_with("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n      [ -e "), "{text}");
-    assert!(text.len() < 16_384, "EC2 takes no more than 16 KB: {}", text.len());
+    assert!(text.len() < 16_384, "EC2 accepts at most 16 KB: {}", text.len());
     let after = text.split_once("    - |\n").expect("a block").1;
     assert!(after.lines().all(|line| line.is_empty() || line.starts_with("      ")), "{text}");
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Arms the dead-man with what is left of the running time, and counts that down. Where spawnd is installed it
-# does both, and better.
+# Arms the dead-man with the running time left, and counts that time down. spawnd, where installed, replaces
+# this script.
 saved=/var/lib/spawn/dead-man
 end=/run/spawn-dead-man
 up=$(cut -d. -f1 /proc/uptime)

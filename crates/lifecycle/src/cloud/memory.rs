@@ -1,4 +1,5 @@
-//! An EC2 in memory, for tests: strict where it matters to those who launch and end, and nothing else.
+//! An in-memory EC2 for tests of launching and ending instances. It is strict where these depend on
+//! EC2, and does nothing else.
 
 use super::{Caller, Cloud, CloudError, How, Looked, Metadata, Reply, Seen, State, Which};
 use crate::launch::Request;
@@ -8,20 +9,20 @@ use jiff::SignedDuration;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 
-/// How long after its last use a token is remembered, no longer than AWS promises.
+/// How long a token is remembered after its last use: no longer than AWS promises.
 const MEMORY: SignedDuration = SignedDuration::from_hours(24);
-/// How long a new instance is not shown; AWS advises to be patient for five minutes.
+/// How long a new instance is invisible; AWS advises to allow five minutes.
 const UNSEEN: SignedDuration = SignedDuration::from_mins(4);
-/// How long a terminated instance is shown.
+/// How long a terminated instance remains visible.
 const SHOWN: SignedDuration = SignedDuration::from_hours(1);
 
-/// An EC2 in memory.
+/// An in-memory EC2.
 pub struct Memory {
     caller: Caller,
     now: Cell<Timestamp>,
     held: RefCell<Vec<Held>>,
     tokens: RefCell<BTreeMap<String, Token>>,
-    /// Requests on their way: when they arrive.
+    /// Delayed requests, with their times of arrival.
     late: RefCell<Vec<(Timestamp, Request, String)>>,
     cancelled: RefCell<Vec<String>>,
 }
@@ -39,7 +40,7 @@ struct Token {
 }
 
 impl Memory {
-    /// An EC2 without instances.
+    /// Creates an EC2 without instances.
     pub fn new(caller: Caller) -> Memory {
         let now = Cell::new(caller.now);
         Memory {
@@ -52,7 +53,7 @@ impl Memory {
         }
     }
 
-    /// Lets time pass; what was on its way arrives, each at its time.
+    /// Advances the clock; delayed requests arrive at their times.
     pub fn forward(&self, span: SignedDuration) {
         let then = crate::state::later(self.now.get(), span);
         while let Some((at, request, token)) = self.next_before(then) {
@@ -68,18 +69,18 @@ impl Memory {
         (late[next].0 <= then).then(|| late.remove(next))
     }
 
-    /// The clock.
+    /// Returns the time.
     pub fn now(&self) -> Timestamp {
         self.now.get()
     }
 
-    /// Puts an instance there.
+    /// Adds an instance.
     pub fn add(&self, seen: Seen) {
         let visible = self.now.get();
         self.held.borrow_mut().push(Held { seen, visible, gone: None });
     }
 
-    /// Changes an instance, as somebody else may.
+    /// Changes an instance, as another client may.
     pub fn change(&self, id: &str, change: impl FnOnce(&mut Seen)) {
         let mut held = self.held.borrow_mut();
         if let Some(held) = held.iter_mut().find(|held| held.seen.id == id) {
@@ -90,18 +91,18 @@ impl Memory {
         }
     }
 
-    /// Everything that was ever launched or put there, as it is.
+    /// Returns every instance that was ever launched or added, in its present state.
     pub fn all(&self) -> Vec<Seen> {
         self.held.borrow().iter().map(|held| held.seen.clone()).collect()
     }
 
-    /// A request that arrives after `delay`; nobody hears the answer.
+    /// Delays a request by `delay`; its answer is lost.
     fn run_late(&self, request: &Request, token: &str, delay: SignedDuration) {
         let at = crate::state::later(self.now.get(), delay);
         self.late.borrow_mut().push((at, request.clone(), token.to_string()));
     }
 
-    /// A persistent spot request launches again what was terminated.
+    /// Launches a replacement for a terminated instance with a persistent spot request.
     fn replace(&self, id: &str) {
         let all = self.all();
         let Some(seen) = all.iter().find(|seen| seen.id == id) else { return };
@@ -214,34 +215,34 @@ impl Cloud for Memory {
     }
 }
 
-/// What becomes of one request to launch.
+/// The fault in one launch request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing goes wrong.
+    /// No fault.
     Fine,
-    /// It never arrives.
+    /// The request never arrives.
     Lost,
-    /// It is done, and the answer never comes.
+    /// The request is executed, and its answer is lost.
     ReplyLost,
-    /// It is done twice, one after the other; one answer comes.
+    /// The request is executed twice, in sequence; one answer arrives.
     Twice,
-    /// It arrives after so many seconds, and the answer never comes.
+    /// The request arrives after this many seconds, and its answer is lost.
     Late(u32),
-    /// It is refused.
+    /// The request is refused.
     Refused,
-    /// It is refused because there are too many.
+    /// The request is refused because there are too many.
     Throttled,
 }
 
-/// Another cloud whose launches fail as they are told to, and whose looks may too.
+/// An in-memory EC2 with injected faults in its launches and queries.
 pub struct Faulty<'a> {
-    /// The cloud behind it.
+    /// The EC2 without faults.
     pub cloud: &'a Memory,
-    /// What becomes of the next requests; after the last one nothing goes wrong.
+    /// The faults of the next launch requests; later requests have none.
     pub runs: RefCell<VecDeque<Fault>>,
-    /// How many looks fail from now on.
+    /// How many of the next queries fail.
     pub blind: Cell<u32>,
-    /// Ids whose end AWS refuses.
+    /// Ids of instances that AWS refuses to end.
     pub stubborn: Vec<String>,
 }
 

@@ -1,62 +1,66 @@
-//! The heartbeat: what a machine measured of itself, for whoever looks from outside.
+//! The heartbeat: figures that a machine measured about itself, for readers outside.
 
 use super::{TagError, shown, whole_seconds};
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 
-/// The tag in which an instance says how busy it was: one composite value, written by itself.
+/// The tag with an instance's utilization: one composite value, written by the instance itself.
 pub const HEARTBEAT: &str = "spawn:heartbeat";
 
-/// What stands in place of a figure that the machine could not see; the tag has no room for its reason.
+/// The reason for an unseen figure that was read from a tag, because the tag does not carry the
+/// original reason.
 pub const UNSEEN: &str = "the machine could not see it";
 
-/// No figures are taken over longer than this.
+/// The longest period that figures may cover.
 pub const LONGEST_PERIOD: SignedDuration = SignedDuration::from_hours(48);
 
-/// What a machine did in a period. `Absent` is a device that it does not have, `Unseen` one that it could not
-/// look at for all of the period.
+/// A machine's activity in one period. `Absent` means that there is no such device, `Unseen` that
+/// it could not be read for the whole period.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figures {
-    /// Percent of the time of all processors together in which they worked: neither idle, nor waiting for a disk,
-    /// nor taken away by the hypervisor.
+    /// Percent of the time of all processors together in which they worked: neither idle, nor
+    /// waiting for a disk, nor taken by the hypervisor.
     pub cpu: Known<f64>,
     /// Bytes received through the machine's own network devices.
     pub network_in: Known<u64>,
-    /// Bytes sent through them.
+    /// Bytes sent through the same devices.
     pub network_out: Known<u64>,
     /// Bytes to and from whole disks.
     pub disk: Known<u64>,
-    /// Percent of the time in which GPUs worked, on average over all of them, of the samples that their driver still
-    /// had when it was asked, once a minute.
+    /// Percent of the time in which the GPUs worked, averaged over all GPUs and over the samples
+    /// that their driver still had when it was queried, once a minute.
     pub gpu: Known<f64>,
-    /// Bytes of GPU memory in use, all GPUs together, on average over looks a minute apart.
+    /// Bytes of GPU memory in use, all GPUs together, averaged over readings a minute apart.
     pub gpu_memory: Known<u64>,
 }
 
 /// The value of [`HEARTBEAT`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heartbeat {
-    /// When the figures were complete, whole seconds of AWS's clock: it is written within seconds of that.
+    /// The end of the period, in whole seconds of AWS's clock. The tag is written within seconds of
+    /// it.
     pub at: Timestamp,
-    /// How long they were taken, until then: whole seconds, at least one and at most [`LONGEST_PERIOD`].
+    /// The length of the period in whole seconds: at least one, at most [`LONGEST_PERIOD`].
     pub over: SignedDuration,
-    /// The figures; percentages to the hundredth.
+    /// The figures; percentages have two decimals.
     pub figures: Figures,
-    /// Since when nothing has counted as work; none where something did in the last minute, or could not be seen.
+    /// Since when nothing has counted as work; none if something did in the last minute, or could
+    /// not be read.
     pub idle_since: Option<Timestamp>,
 }
 
 const FORM: &str = "v1;at=2026-11-23T10:00:00Z;over=900;cpu=12.50;network-in=1048576;network-out=2048;disk=unseen;\
                     gpu=none;gpu-memory=none;idle=no";
 
-/// A device that is not there, a figure that could not be seen, and a machine that is not idle.
+/// The values for a missing device, for an unreadable figure, and for a machine that is not idle.
 const NONE: &str = "none";
 const NOT_SEEN: &str = "unseen";
 const BUSY: &str = "no";
 
 impl Heartbeat {
-    /// The tag's value, such as `v1;at=2026-11-23T10:00:00Z;over=900;cpu=12.50;…;idle=no`: at most 256 characters,
-    /// those of the other tags alone. What lies outside of what can be said (a percentage above 100) is unseen.
+    /// Returns the tag's value, such as `v1;at=2026-11-23T10:00:00Z;over=900;cpu=12.50;…;idle=no`:
+    /// at most 256 characters, and only characters that the other tags use. A figure outside the
+    /// valid range (a percentage above 100) is written as unseen.
     pub fn encode(&self) -> String {
         let Figures { cpu, network_in, network_out, disk, gpu, gpu_memory } = &self.figures;
         let idle = self.idle_since.map_or(BUSY.to_string(), |since| whole_seconds(since).to_string());
@@ -73,13 +77,13 @@ impl Heartbeat {
         )
     }
 
-    /// Reads a tag's value. Anything but what [`Heartbeat::encode`] writes is an error.
+    /// Reads a tag's value. Any text that [`Heartbeat::encode`] would not write is an error.
     pub fn decode(value: &str) -> Result<Heartbeat, TagError> {
         let read = decode(value).filter(|read| read.encode() == value);
         read.ok_or_else(|| TagError { key: HEARTBEAT, value: shown(value), expected: FORM })
     }
 
-    /// When the figures begin.
+    /// Returns the start of the period.
     pub fn begins(&self) -> Timestamp {
         self.at.checked_sub(self.over).unwrap_or(Timestamp::MIN)
     }
@@ -94,7 +98,7 @@ fn spelt<T>(figure: &Known<T>, spell: impl Fn(&T) -> Option<String>) -> String {
 }
 
 fn percent(value: &f64) -> Option<String> {
-    // Adding nothing takes the sign from a zero.
+    // Adding zero removes the sign of a negative zero.
     (0.0..=100.0).contains(value).then(|| format!("{:.2}", value + 0.0))
 }
 
@@ -137,7 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_documented_form_is_read() {
+    fn reads_the_documented_form() {
         let read = Heartbeat::decode(FORM).expect("the form");
         let unseen = || UNSEEN.to_string();
         let figures = Figures {
@@ -156,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_an_error_that_shows_the_form() {
+    fn malformed_values_are_errors_that_show_the_form() {
         for (from, to) in [
             ("v1;", "v2;"),
             ("v1;at", "v1;;at"),
@@ -180,7 +184,7 @@ mod tests {
             ("disk=unseen", "disk=?"),
             ("gpu=none", "gpu=None"),
             ("idle=no", "idle=yes"),
-            // After the heartbeat itself.
+            // Later than the heartbeat itself.
             ("idle=no", "idle=2026-11-23T10:00:01Z"),
             ("idle=no", "idle=no;"),
             ("idle=no", "idle=no "),
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_said_is_unseen() {
+    fn a_figure_out_of_range_is_unseen() {
         let check = |cpu: f64, expected: &str| {
             let mut beat = Heartbeat::decode(FORM).expect("the form");
             beat.figures.cpu = Known::Is(cpu);

@@ -1,4 +1,4 @@
-//! When an instance says how busy it was, and what keeps it from saying so.
+//! When an instance publishes a heartbeat, and when it does not.
 
 use crate::life::Life;
 use jiff::SignedDuration;
@@ -9,14 +9,14 @@ fn day() -> Terms {
     Terms::with_budget(SignedDuration::from_hours(24))
 }
 
-/// A life that measures itself from its first look, a minute after the boot.
+/// A life that measures itself from its first step on, a minute after the boot.
 fn measuring(terms: Terms) -> Life {
     let mut life = Life::new(terms);
     life.measures = Some(60);
     life
 }
 
-/// Seconds at which a heartbeat was tried.
+/// Returns the seconds of all heartbeat attempts.
 fn beats(life: &Life) -> Vec<i64> {
     let at = |line: &String| line.split_once(" v1;at=")?.0.parse().ok();
     life.log.iter().filter_map(at).collect()
@@ -28,7 +28,7 @@ fn sentence(life: &Life) -> String {
 }
 
 #[test]
-fn it_says_what_was_measured_each_quarter_of_an_hour() {
+fn publishes_the_figures_every_15_minutes() {
     let mut life = measuring(day());
     life.run(1_800);
     let figures =
@@ -41,7 +41,7 @@ fn it_says_what_was_measured_each_quarter_of_an_hour() {
 }
 
 #[test]
-fn the_terms_choose_how_often_or_never() {
+fn the_terms_set_the_interval_or_turn_it_off() {
     let check = |every: Option<i64>, expected: &[i64], said: &str| {
         let heartbeat = every.map(SignedDuration::from_mins);
         let mut life = measuring(Terms { heartbeat, ..day() });
@@ -49,32 +49,32 @@ fn the_terms_choose_how_often_or_never() {
         assert_eq!((beats(&life).as_slice(), sentence(&life).as_str()), (expected, said));
     };
     check(Some(60), &[3_660, 7_260], "2 written, the last 0s ago");
-    check(Some(180), &[], "none written yet, one is each 3h");
+    check(Some(180), &[], "none written yet, one every 3h");
     check(None, &[], "off");
 }
 
 #[test]
-fn it_says_since_when_nothing_was_work() {
+fn publishes_since_when_the_instance_is_idle() {
     let mut life = measuring(day());
     life.run(1_830);
     life.quiet = true;
     life.run(1_000);
-    // A soft signal is work until it was quiet in all but one of five looks.
+    // A soft signal counts as work until at most one of the last five readings is busy.
     let said: Vec<&str> =
         life.log.iter().filter_map(|line| line.split_once(";idle=")).map(|pair| pair.1).collect();
     assert_eq!(said, ["no", "no", "2027-01-15T08:32:15Z"], "{:?}", life.log);
 }
 
 #[test]
-fn a_failure_is_counted_and_tried_again_at_its_time() {
+fn a_failure_is_counted_and_retried_at_the_next_interval() {
     let mut life = measuring(day());
     life.beat_refusal = Some(Refusal::Failed("no route".to_string()));
     life.run(1_800);
     assert_eq!(beats(&life), [960, 1_860]);
-    assert_eq!(life.log.len(), 2, "nobody is told, and nothing else is done: {:?}", life.log);
+    assert_eq!(life.log.len(), 2, "a failure has no other effect: {:?}", life.log);
     assert_eq!(
         sentence(&life),
-        "none written yet, one is each 15m; 2 failed; the last one was not: no route"
+        "none written yet, one every 15m; 2 failed; the last attempt failed: no route"
     );
     life.beat_refusal = None;
     life.run(900);
@@ -82,19 +82,19 @@ fn a_failure_is_counted_and_tried_again_at_its_time() {
 }
 
 #[test]
-fn a_role_that_may_not_is_asked_once_until_the_next_start() {
+fn a_denied_role_is_tried_once_until_the_next_start() {
     let mut life = measuring(day());
     life.beat_refusal = Some(Refusal::Denied("no role".to_string()));
     life.run(20_000);
     assert_eq!(beats(&life), [960]);
-    assert!(sentence(&life).ends_with("denied: no role; not tried again before spawnd starts anew"));
+    assert!(sentence(&life).ends_with("denied: no role; not retried until spawnd restarts"));
     life.state = life.state.take().map(lifecycle::State::reloaded);
     life.run(60);
     assert_eq!(beats(&life).len(), 2, "{:?}", life.log);
 }
 
 #[test]
-fn it_waits_for_the_tag_of_the_intent() {
+fn waits_for_the_expiry_tag() {
     let mut life = measuring(day());
     life.refusal = Some(Refusal::Failed("no route".to_string()));
     life.boot(0, true);
@@ -109,7 +109,7 @@ fn it_waits_for_the_tag_of_the_intent() {
 }
 
 #[test]
-fn it_waits_for_awss_clock() {
+fn waits_for_aws_time() {
     let mut life = measuring(day());
     life.heard = false;
     life.boot(0, true);
@@ -119,7 +119,7 @@ fn it_waits_for_awss_clock() {
 }
 
 #[test]
-fn near_an_end_nothing_else_is_done() {
+fn writes_none_near_an_end() {
     let mut life = measuring(Terms::with_budget(SignedDuration::from_mins(17)));
     // Due at 960, a minute before the end.
     life.run(1_800);
@@ -150,7 +150,7 @@ fn an_extension_and_a_shutdown_go_first() {
 }
 
 #[test]
-fn who_measures_on_after_one_is_not_told_more_often() {
+fn writes_no_more_often_if_measuring_never_restarts() {
     let mut life = measuring(day());
     for _ in 0..120 {
         life.run(15);
@@ -160,7 +160,7 @@ fn who_measures_on_after_one_is_not_told_more_often() {
 }
 
 #[test]
-fn two_minutes_before_an_end_there_is_time_for_one() {
+fn writes_one_two_minutes_before_an_end() {
     // Due at 960, exactly two minutes before the end.
     let mut life = measuring(Terms::with_budget(SignedDuration::from_mins(18)));
     life.run(1_800);

@@ -1,4 +1,4 @@
-//! A life for tests of single events: what is seen goes in, what is done comes out as text.
+//! A life for tests of single events: inputs in, effects out as lines of text.
 
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
@@ -6,10 +6,10 @@ use lifecycle::idle::{RULES, Reading};
 use lifecycle::tag::{Expiry, Figures};
 use lifecycle::{Boot, Clocks, Command, Effect, Event, Inputs, Measured, Refusal, State, Tags, Terms, step};
 
-/// The second at which each life begins.
+/// The Unix second at which each life begins.
 const BEGIN: i64 = 1_800_000_000;
 
-/// A life whose effects are noted as lines: the second of the boot, and what was done.
+/// A life that logs each effect as a line: the second since the boot, and the effect.
 pub(crate) struct Life {
     pub(crate) state: Option<State>,
     pub(crate) mono: i64,
@@ -19,25 +19,25 @@ pub(crate) struct Life {
     pub(crate) pending: i64,
     pub(crate) tag: Known<Expiry>,
     pub(crate) cap: Known<Timestamp>,
-    /// Whether AWS's clock is heard.
+    /// Whether AWS's time is received.
     pub(crate) heard: bool,
     pub(crate) quiet: bool,
-    /// Whether the idle signals are read.
+    /// Whether the idle signals are left unread.
     pub(crate) blind: bool,
     pub(crate) hook_hangs: bool,
     pub(crate) refusal: Option<Refusal>,
     pub(crate) log: Vec<String>,
-    /// Whether the identity document is seen.
+    /// Whether the identity document can be read.
     pub(crate) identified: bool,
-    /// What the signals say in place of a number.
+    /// Whether the signals are unseen.
     pub(crate) unseen: bool,
     /// Seconds at which the state was saved.
     pub(crate) saves: Vec<i64>,
-    /// Seconds at which the dead-man was set.
+    /// Seconds at which the dead-man was armed.
     pub(crate) armed: Vec<i64>,
     /// Since which second the machine measures itself, if it does.
     pub(crate) measures: Option<i64>,
-    /// How the writing of a heartbeat goes wrong.
+    /// The error of heartbeat writes, if they fail.
     pub(crate) beat_refusal: Option<Refusal>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn instant(seconds: i64) -> Timestamp {
 }
 
 impl Life {
-    /// A life of an hour, or under other terms, whose first look was a minute after the boot.
+    /// A life under these terms, after its first step a minute after the boot.
     pub(crate) fn new(terms: Terms) -> Life {
         let mut life = Life {
             state: None,
@@ -173,7 +173,7 @@ impl Life {
         event
     }
 
-    /// Lets the machine run, looking every 15 seconds.
+    /// Lets the machine run, with a step every 15 seconds.
     pub(crate) fn run(&mut self, seconds: i64) {
         for _ in 0..seconds / 15 {
             self.mono += 15;
@@ -186,7 +186,8 @@ impl Life {
         self.look(vec![Event::Asked { ticket: 1, command }]);
     }
 
-    /// Off for a while, then a boot that takes a minute; a start when `started`, else a reboot.
+    /// Turns the machine off for a while; then a boot takes a minute. It is a start if `started`,
+    /// else a reboot.
     pub(crate) fn boot(&mut self, off: i64, started: bool) {
         self.aws += off + 60;
         self.mono = 60;

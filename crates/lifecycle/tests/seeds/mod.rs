@@ -1,14 +1,15 @@
-//! Random scripts under numbered seeds, so that a failure comes again: the suite runs the first ones.
+//! Random scripts under numbered seeds, so that a failure can be repeated.
 
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-/// A number from the environment: for other seeds, and for less work under mutation testing.
+/// Reads a number from the environment: other seeds, or less work for mutation testing.
 pub(crate) fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Runs a hundred scripts of a seed. One at which `live` panics is made as short as it can be, and shown.
+/// Runs a hundred scripts of a seed. A script for which `live` panics is shortened as far as
+/// possible and shown.
 pub(crate) fn hold<S: Strategy>(seed: u64, scripts: &S, live: impl Fn(S::Value)) {
     let config = Config {
         cases: 100,

@@ -1,11 +1,11 @@
-//! The accountant: what must be true of a life, kept without looking at the daemon's own books.
+//! The books: the invariants of a life, kept independently of the daemon's own state.
 
 use super::{Load, Power, TICK, World, instant};
 use jiff::SignedDuration;
 use lifecycle::tag::{Expiry, Intent};
 
-/// What the accountant knows: between which two amounts the running time left must be. They drift
-/// apart only by what is documented (an unsaved minute, a tag written from outside at a bad moment).
+/// The two amounts between which the running time left must be. They drift apart only in documented
+/// cases (an unsaved minute, a tag written from outside at a bad moment).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Books {
     pub(crate) least: i64,
@@ -20,8 +20,8 @@ impl Books {
 }
 
 impl World {
-    /// What a tag says that is not the daemon's own may hold from now on, and so may every tag for a
-    /// daemon that has forgotten its own.
+    /// Admits the value of a tag that is not the daemon's own. For a daemon that has lost its
+    /// state, every tag is such a tag.
     pub(super) fn follow_tag(&mut self) {
         let Some(Ok(expiry)) = self.tag.as_deref().map(Expiry::decode) else { return };
         let clocks = self.clocks();
@@ -36,7 +36,7 @@ impl World {
         });
     }
 
-    /// An extension that was answered with yes never shortens, and the books follow it.
+    /// Checks that a granted extension never shortens the life, and updates the books.
     pub(super) fn granted(&mut self) {
         let state = self.daemon.as_ref().expect("a daemon that answers");
         let left = (state.dead_man_after() - self.terms.dead_man_slack()).as_secs();
@@ -45,7 +45,7 @@ impl World {
         assert!(left <= most, "extended twice? {left} {:?}", self.books);
         self.books = Books { least: left, most: left };
         self.completed = false;
-        // The new warning may have been given in the same look.
+        // The new warning may have been given in the same step.
         self.warned_at = self.told_at.filter(|at| *at == self.mono);
     }
 
@@ -56,7 +56,8 @@ impl World {
         }
     }
 
-    /// Nobody is cut off without a warning that is at least the grace old.
+    /// Checks that the instance ends only after a warning that is at least as old as the grace
+    /// period.
     pub(super) fn check_warned(&self) {
         let since = [self.warned_at, self.idle_warned_at].into_iter().flatten().min();
         let since = since.expect("ended without a warning");
@@ -64,7 +65,7 @@ impl World {
         assert!(self.mono - since >= grace - TICK, "warned only {} s ago", self.mono - since);
     }
 
-    /// Either the time is over, or the machine was idle, seen to be idle, for long enough.
+    /// Checks that the time is over, or that the machine was seen to be idle for long enough.
     pub(super) fn check_cause(&self, fresh: bool) {
         if self.books.least <= TICK || self.completed {
             return;
@@ -77,7 +78,7 @@ impl World {
         assert!(quiet >= needed - 120 - TICK, "idle for {quiet} s only, fresh {fresh}, {:?}", self.books);
     }
 
-    /// A running instance always ends by its bound and the documented slack.
+    /// Checks that a running instance ends by its bound plus the documented slack.
     pub(super) fn check_bound(&self) {
         let slack = (self.terms.dead_man_slack() + SignedDuration::from_mins(3)).as_secs();
         if self.power == Power::Running {

@@ -1,4 +1,4 @@
-//! What must be true of heartbeats, and a machine that measures itself.
+//! The invariants of heartbeats, and a machine that measures itself.
 
 use super::{Load, TICK, World, instant, secs};
 use domain::Known;
@@ -18,11 +18,11 @@ impl World {
         Measured { until: secs(self.mono), over: secs(self.mono - self.measures), figures }
     }
 
-    /// A heartbeat is seldom, says what is so, and goes before nothing else.
+    /// Checks that a heartbeat is rare and true, and answers it.
     pub(super) fn write_heartbeat(&mut self, beat: &Heartbeat) -> Event {
-        let every = self.terms.heartbeat.expect("a heartbeat that nobody wants").as_secs();
+        let every = self.terms.heartbeat.expect("a heartbeat although the terms turn it off").as_secs();
         assert!(self.beat_at.is_none_or(|at| self.now - at >= every), "too often: {beat:?}");
-        assert!(!self.beat_denied, "tried again although the role may not");
+        assert!(!self.beat_denied, "retried although AWS denied the role");
         assert_eq!(beat.over, secs(self.mono - self.measures));
         assert!(beat.over >= secs(every) && beat.at == instant(self.now), "{beat:?} at {}", self.now);
         let text = beat.encode();
@@ -30,7 +30,7 @@ impl World {
         assert!(text.len() <= 256 && read.as_ref() == Ok(&text), "{text}");
         if let Some(since) = beat.idle_since {
             let idle = instant(self.now).duration_since(since).as_secs();
-            assert_eq!(self.load, Load::Quiet, "idle, it says: {text}");
+            assert_eq!(self.load, Load::Quiet, "reported as idle: {text}");
             assert!(idle <= self.mono - self.quiet_since + 120 + TICK, "idle for {idle} s: {text}");
         }
         self.beats += 1;

@@ -1,5 +1,6 @@
-//! A small world for one instance: AWS's clock and tags, the machine's clocks and disk, a daemon that
-//! can be killed between two effects, a dead-man, and an accountant who keeps the books separately.
+//! A simulated world for one instance: AWS's clock and tags, the machine's clocks and disk, a
+//! daemon that can be killed between two effects, a dead-man, and independent books of the time
+//! left.
 
 mod accountant;
 mod heartbeats;
@@ -14,7 +15,7 @@ use lifecycle::{
     step,
 };
 
-/// Seconds between two looks of the daemon.
+/// Seconds between two steps of the daemon.
 pub(crate) const TICK: i64 = 15;
 
 pub(crate) fn secs(seconds: i64) -> SignedDuration {
@@ -29,7 +30,7 @@ pub(crate) enum Power {
     Terminated,
 }
 
-/// What the idle signals say.
+/// The state of the idle signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Load {
     Quiet,
@@ -92,19 +93,19 @@ pub(crate) struct World {
     events: Vec<Event>,
     warned_at: Option<i64>,
     idle_warned_at: Option<i64>,
-    /// When the last warning of the bound was given.
+    /// When the last warning of the bound was given, on the monotonic clock.
     told_at: Option<i64>,
-    /// Sleep that no save of the daemon knows of: a reboot charges it.
+    /// Sleep that is not part of any saved state: a reboot charges it.
     unseen_sleep: i64,
-    /// Both, as of the last save: all that a daemon knows after a crash.
+    /// Both warnings as of the last save, which is all that a daemon knows after a crash.
     saved_warnings: (Option<i64>, Option<i64>),
     last_warning: Option<(u64, String)>,
     saved_at: i64,
     /// Since when this daemon measures, on the monotonic clock.
     measures: i64,
-    /// When a heartbeat was last tried.
+    /// The time of the latest heartbeat attempt.
     beat_at: Option<i64>,
-    /// This daemon was told that its role may not write heartbeats.
+    /// Whether AWS denied a heartbeat of this daemon.
     beat_denied: bool,
     pub(crate) beats: u64,
     pub(crate) steps: u64,
@@ -117,7 +118,7 @@ pub(crate) fn instant(seconds: i64) -> Timestamp {
 }
 
 impl World {
-    /// A launch: the tag and the seed are there, the machine boots, the dead-man is armed.
+    /// A launch: the tag and the terms are in place, the machine boots, the dead-man is armed.
     pub(crate) fn launch(terms: Terms) -> World {
         let budget = terms.budget.as_secs();
         let slack = terms.dead_man_slack().as_secs();
@@ -194,7 +195,7 @@ impl World {
                 let running = self.daemon.is_some();
                 self.ask(Command::Extend { by: secs(i64::from(by)), local_only });
                 if running && self.daemon.is_none() {
-                    // The answer was lost in a crash: it may hold or not.
+                    // The answer was lost in a crash: the extension may or may not count.
                     self.books.either(self.books.most.max(0) + self.asked);
                 }
             }
@@ -290,12 +291,12 @@ impl World {
         RULES.iter().map(|rule| Reading { signal: rule.signal, value: value(rule.signal) }).collect()
     }
 
-    /// One look of the daemon, and the looks that its own effects cause.
+    /// One step of the daemon, and the steps that its own effects cause.
     fn step_with(&mut self, mut events: Vec<Event>, minute: bool) {
         events.append(&mut self.events);
         self.follow_tag();
         if self.waking && self.daemon.is_some() {
-            // What is overdue at a start is due when the daemon learns of the start.
+            // An end overdue at a start is due when the daemon learns of the start.
             self.books.most = self.books.most.max(0);
         }
         let mut readings = minute.then(|| self.readings());
@@ -396,7 +397,7 @@ impl World {
         let generation = self.daemon.as_ref().map_or(0, |state| state.status(&clocks).generation);
         let idle = text.contains("it is idle");
         let told = Some((generation, text));
-        assert!(self.last_warning != told, "told twice: {told:?}");
+        assert!(self.last_warning != told, "warned twice: {told:?}");
         self.last_warning = told;
         let since = if idle { &mut self.idle_warned_at } else { &mut self.warned_at };
         since.get_or_insert(self.mono);
@@ -467,7 +468,7 @@ impl World {
         self.power_off();
     }
 
-    /// A power cut: running time since the last save is not remembered.
+    /// A power cut: running time since the last save is not charged.
     fn lose_unsaved(&mut self) {
         self.books.most += self.mono - self.saved_at + TICK;
     }
@@ -507,7 +508,7 @@ impl World {
         self.waking = true;
         self.books.most = self.books.most.max(0);
         if self.disk.is_none() {
-            // A daemon that never ran remembers nothing: the seed's dead-man bounds each boot.
+            // Without any saved state, the dead-man of the first boot bounds each boot.
             self.books.most = self.books.most.max(self.terms.budget.as_secs());
         }
     }
@@ -523,7 +524,7 @@ impl World {
         self.pending = pending;
         self.warned_at = warned_at;
         self.saved_warnings = (warned_at, None);
-        // Without IMDS a reboot cannot be told from a start.
+        // Without IMDS a reboot looks like a start.
         self.waking = unseen || !self.imds;
     }
 
@@ -546,7 +547,7 @@ impl World {
     fn crash(&mut self, ticks: u16) {
         self.daemon = None;
         self.down_ticks = ticks;
-        // What was told and not saved may be told again.
+        // A warning that was not saved may be repeated.
         (self.warned_at, self.idle_warned_at) = self.saved_warnings;
         self.last_warning = None;
         self.events.clear();
@@ -557,7 +558,7 @@ impl World {
         self.crash(1);
     }
 
-    /// As the launching machine does it: whatever the tag says, one generation later.
+    /// Extends as the launching machine does: any tag, one generation later.
     fn cli_extend(&mut self, by: i64) {
         let Some(Ok(expiry)) = self.tag.as_deref().map(Expiry::decode) else { return };
         let intent = match expiry.intent {
@@ -570,7 +571,7 @@ impl World {
         self.foreign = true;
     }
 
-    /// Every fault is repaired; then the instance must come to its end.
+    /// Repairs every fault; then the instance must come to its end.
     pub(crate) fn repair(&mut self) {
         (self.imds, self.ec2, self.iam) = (true, true, true);
         self.down_ticks = 0;
