@@ -1,4 +1,4 @@
-//! Shell completions: commands and flags from clap, and types, regions, tables and saved names from the
+//! Shell completions: commands and flags from clap; types, regions, tables and saved names from the
 //! user's own data.
 
 use std::collections::BTreeSet;
@@ -19,10 +19,10 @@ use sandbox::SandboxArgs;
 use spawn::SpawnArgs;
 use truffle::{Shell, TruffleArgs};
 
-/// The variable by which a shell asks for completions.
+/// The environment variable with which a shell requests completions.
 const VARIABLE: &str = "COMPLETE";
 
-/// The command line of `mycelium`.
+/// Returns the command line of `mycelium`.
 pub(crate) fn mycelium() -> Command {
     Command::new("mycelium")
         .about(
@@ -80,14 +80,14 @@ fn ends() -> Option<Vec<String>> {
     Some(vec!["stop".into(), "terminate".into()])
 }
 
-/// What a file holds may be said before it.
+/// Completes a path, or the optional file kind before it.
 fn kinds_and_files(typed: &OsStr) -> Vec<CompletionCandidate> {
     let typed_text = typed.to_string_lossy();
     let kinds = collector::import_kinds().into_iter().filter(|kind| kind.starts_with(&*typed_text));
     kinds.map(CompletionCandidate::new).chain(PathCompleter::file().complete(typed)).collect()
 }
 
-/// Ids of prices that are held back.
+/// Returns the ids of quarantined prices.
 fn held() -> Option<Vec<String>> {
     let question = catalog::question("price/held")?;
     let now = crate::now().ok()?;
@@ -99,7 +99,7 @@ fn held() -> Option<Vec<String>> {
     Some(page.rows.into_iter().filter_map(id).collect())
 }
 
-/// Accounts that the lake knows.
+/// Returns the accounts in the lake.
 fn accounts() -> Option<Vec<String>> {
     let store = lake::LakeStore::new(settings()?.lake.value, crate::VERSION);
     let log = store.look().ok()??.log;
@@ -112,10 +112,10 @@ fn datasets() -> Option<Vec<String>> {
     Some(collector::dataset_names())
 }
 
-/// Finds the names that an argument is completed with; none when what they stand in cannot be read.
+/// Finds the candidates for an argument; `None` if their source cannot be read.
 type Choice = fn() -> Option<Vec<String>>;
 
-/// The command with candidates at these arguments, which keep their places.
+/// Adds candidates to these arguments of a command. The arguments keep their order.
 fn offering(command: Command, arguments: &[(&'static str, Choice)]) -> Command {
     command.mut_args(|argument| match arguments.iter().find(|(id, _)| argument.get_id() == id) {
         Some((_, choice)) => {
@@ -161,19 +161,19 @@ fn settings() -> Option<Settings> {
     Settings::resolve(&flags, &Sources::read().ok()?).ok()
 }
 
-/// The lake that stands among the words of a line that is not whole yet.
+/// Returns the lake on an incomplete command line.
 fn typed_lake(mut words: impl Iterator<Item = String>) -> Option<String> {
     let word = words.find(|word| word == "--lake" || word.starts_with("--lake="))?;
     word.strip_prefix("--lake=").map(String::from).or_else(|| words.next())
 }
 
-/// Answers a shell that asks for completions, and ends the process then.
+/// Answers a shell that requests completions, and then ends the process.
 pub(crate) fn answer_shell() {
     if std::env::var_os(VARIABLE).is_none() {
         return;
     }
     let typed: Vec<_> = std::env::args_os().collect();
-    // `truffle …` became `mycelium truffle …`; the shell asked about `truffle`.
+    // `truffle …` became `mycelium truffle …`, but the shell completes `truffle`.
     let (command, name, words): (fn() -> Command, _, _) = match typed.get(1).and_then(|word| word.to_str()) {
         Some("truffle") => (truffle_command, "truffle", &typed[1..]),
         Some("collector") => (collector_command, "collector", &typed[1..]),
@@ -192,7 +192,7 @@ pub(crate) fn answer_shell() {
     }
 }
 
-/// Writes the script that makes a shell ask each of the programs.
+/// Writes the script that makes a shell request completions from each program.
 pub(crate) fn script(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
     let shell: &dyn EnvCompleter = match shell {
         Shell::Bash => &Bash,
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_typed_lake_is_found() {
+    fn finds_the_lake_on_an_incomplete_line() {
         let check = |line: &str, expected: Option<&str>| {
             assert_eq!(typed_lake(line.split(' ').map(String::from)).as_deref(), expected, "{line}");
         };

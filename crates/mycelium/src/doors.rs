@@ -9,7 +9,7 @@ use warehouse::{Source, Warehouse};
 
 use crate::seed;
 
-/// The warehouse of the seed and of whatever the user's lake holds.
+/// Opens the warehouse of the seed and of the user's lake, if there is one.
 pub(crate) fn warehouse(settings: &Settings) -> Result<Box<dyn Ask>, AskError> {
     let user = Pinned::newest(&settings.lake.value)?;
     let mut sources = vec![seed_source(&settings.cache)?];
@@ -33,7 +33,8 @@ fn seed_source(cache: &Path) -> Result<Source, AskError> {
     Ok(Source { root, manifest })
 }
 
-/// The cache's folder for warehouses of that lake, so that two lakes never remove each other's.
+/// Returns the cache folder for warehouses of that lake. Each lake has its own, so that two lakes
+/// never remove each other's warehouses.
 fn cache_folder(cache: &Path, lake: Option<&Path>) -> PathBuf {
     let name = match lake {
         Some(root) => {
@@ -45,11 +46,11 @@ fn cache_folder(cache: &Path, lake: Option<&Path>) -> PathBuf {
     cache.join("warehouse").join(name)
 }
 
-/// Removes what processes that died left half-made in the cache. That it cannot be removed changes no answer.
+/// Removes temporary files of dead processes from the cache. A failure changes no answer.
 fn clear_passing(cache: &Path, warehouses: &Path) {
     for (folder, prefix) in [(cache, ".seed-"), (warehouses, ".")] {
         if let Err(error) = lake::clear_passing(folder, prefix) {
-            tracing::info!("the cache cannot be tidied: {error}");
+            tracing::info!("the cache cannot be cleaned: {error}");
         }
     }
 }

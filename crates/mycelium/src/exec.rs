@@ -1,10 +1,10 @@
-//! The whole of the small executables: they become the `mycelium` that lies beside them.
+//! The code of the small executables: they become the `mycelium` beside them.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-/// Replaces this process by `mycelium PROGRAM …`. Only the file beside this executable is taken: one
-/// found on PATH could be anybody's.
+/// Replaces this process with `mycelium PROGRAM …`. Uses only the file beside this executable; a
+/// file found on PATH could come from anywhere.
 pub(crate) fn become_mycelium(program: &str) -> ExitCode {
     let beside = std::env::current_exe()
         .and_then(|path| path.canonicalize())

@@ -1,5 +1,5 @@
-//! What the sandbox knows of AWS: the newest regions, types, offerings and prices of the warehouse, and the spot prices
-//! that were observed.
+//! The sandbox's data about AWS: the newest regions, types, offerings and prices of the warehouse,
+//! and observed spot prices.
 
 use std::time::Duration;
 
@@ -11,21 +11,22 @@ use sandbox::Facts;
 
 use crate::doors;
 
-/// EC2 tells spot prices of so many days.
+/// Number of days of spot prices that EC2 returns.
 const SPOT_DAYS: i64 = 90;
 
-/// Reads the tables whole, and the spot prices that were observed until `begins`. They are the seed's, and what the lake has newer.
+/// Reads the whole tables, and the spot prices observed until `begins`. The data comes from the
+/// seed and, where newer, from the lake.
 pub(crate) fn facts(settings: &Settings, begins: Timestamp) -> Result<Facts, Failure> {
     let unread = |error: &dyn std::fmt::Display| {
         Failure::broken(format!("the sandbox's types and prices cannot be read: {error}"))
-            .hint("truffle status shows what the warehouse holds")
+            .hint("truffle status shows the content of the warehouse")
     };
     let warehouse = doors::warehouse(settings).map_err(|e| unread(&e))?;
     let mut facts = Facts::default();
     let ask = warehouse.as_ref();
     facts.add_regions(&table(ask, "region").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
     let reported = catalog::question("instance/reported").expect("a question of ours");
-    // Types and prices are the newest ones, wherever the sandbox's clock stands.
+    // Types and prices are the newest ones, independent of the sandbox's clock.
     let newest = [("as_of".to_string(), Value::Timestamp(crate::clock()))];
     let types = ask.ask(reported, &newest).map_err(|e| unread(&e))?;
     facts.add_types(&types).map_err(|e| unread(&e))?;

@@ -1,4 +1,5 @@
-//! `mycelium PROGRAM …`: the one heavy executable, and the only place where lake and warehouse meet.
+//! `mycelium PROGRAM …`: the one large executable, and the only place where lake and warehouse
+//! meet.
 
 mod complete;
 mod doors;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// `mycelium` itself: help, version, or a word that is no program.
+/// Handles `mycelium` itself: help, version, or an unknown program.
 fn about(typed: &[OsString]) -> ExitCode {
     match complete::mycelium().try_get_matches_from(typed) {
         Ok(_) => ExitCode::SUCCESS,
@@ -47,12 +48,12 @@ fn about(typed: &[OsString]) -> ExitCode {
 }
 
 fn say_clap(error: &clap::Error) -> ExitCode {
-    // Where the reader has gone there is nobody to tell.
+    // If the reader closed the output, a failure cannot be reported.
     let _ = error.print();
     ExitCode::from(error.exit_code() as u8)
 }
 
-/// Typed words as arguments; the exit code when they are help or cannot be understood.
+/// Parses the command line. The error is the exit code for help or an invalid command line.
 fn parse<T: Parser + CommandFactory + FromArgMatches>(typed: &[OsString]) -> Result<T, ExitCode> {
     T::try_parse_from(typed).map_err(|error| say_clap(&error))
 }
@@ -85,7 +86,7 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
     let flags = &args.flags;
     let done = start(flags).and_then(|(settings, screen)| {
         let store = lake::LakeStore::new(settings.lake.value.clone(), VERSION);
-        // The other commands end at once, and lose nothing that is visible.
+        // The other commands end at once on a signal, and lose no visible data.
         let stop = match &args.command {
             collector::Command::Snapshot(_) | collector::Command::Watch(_) => interruptible()?,
             collector::Command::Import(args) if args.is_remote() => interruptible()?,
@@ -103,13 +104,13 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
             encode: &lake::ColumnarEncoder,
         };
         let mut printer = printer(&settings, screen);
-        // The collector's clock is the machine's: what it writes down must be when it was.
+        // The collector uses the machine's clock, because it records the time of collection.
         collector::run(&args, &ports, &mut printer, clock())
     });
     end(flags.quiet, done)
 }
 
-/// A flag that Ctrl-C and a service manager's SIGTERM set.
+/// Returns a flag that Ctrl-C and a service manager's SIGTERM set.
 fn interruptible() -> Result<Stop, Failure> {
     let stop = Stop::default();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -158,7 +159,8 @@ fn run_spawn(typed: &[OsString]) -> ExitCode {
     end(flags.quiet, done)
 }
 
-/// Thirty-two digits that nobody had before: the keys of the standard library's hashes are the system's entropy.
+/// Returns 32 unique hexadecimal digits. The standard library's hash keys come from the system's
+/// entropy.
 fn new_id() -> String {
     let draw = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", draw(), draw())
@@ -175,19 +177,19 @@ fn start(flags: &Flags) -> Result<(Settings, Screen), Failure> {
     Ok((settings, Screen::detect(flags.quiet)))
 }
 
-/// The machine's clock: its only door.
+/// Returns the machine's time. No other function reads the clock.
 #[expect(clippy::disallowed_methods, reason = "everybody else is handed `now`")]
 pub(crate) fn clock() -> Timestamp {
     Timestamp::now()
 }
 
-/// The instant of asking: the machine's clock, or MYCELIUM_NOW so that an answer can be repeated.
+/// Returns the time for an answer: the machine's clock, or MYCELIUM_NOW for a repeatable answer.
 pub(crate) fn now() -> Result<Timestamp, Failure> {
     match std::env::var("MYCELIUM_NOW") {
         Err(_) => Ok(clock()),
         Ok(text) => domain::parse_instant(&text).ok_or_else(|| {
             Failure::usage(format!(
-                "MYCELIUM_NOW is \"{text}\": a day or an instant such as 2026-01-31T12:00:00Z is expected"
+                "MYCELIUM_NOW is \"{text}\": expected a day or an instant such as 2026-01-31T12:00:00Z"
             ))
         }),
     }

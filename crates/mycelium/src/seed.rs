@@ -1,4 +1,4 @@
-//! The seed data, carried inside the executable.
+//! The seed data inside the executable.
 
 use lake::Embedded;
 
@@ -8,7 +8,7 @@ macro_rules! embedded {
     };
 }
 
-/// Every file of `datasets/seed`, `CURRENT` last: where it is, the rest is.
+/// Every file of `datasets/seed`. `CURRENT` is last: if it exists, so do the others.
 pub(crate) const FILES: &[Embedded] = embedded![
     "LICENSE",
     "lake/accelerator/v=1/seed.parquet",

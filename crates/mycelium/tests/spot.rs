@@ -1,5 +1,5 @@
-//! Spot prices, from an import to an answer: which import came first, what overlapped, and what was folded when
-//! changes no answer.
+//! Spot prices, from an import to an answer. The answer does not depend on the order or the overlap
+//! of imports, or on compaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ const TYPES: [&str; 3] = ["m7i.large", "m7i.xlarge", "c7g.large"];
 const ZONES: [&str; 2] = ["use1-az1", "use1-az2"];
 const HOURS: i64 = 5;
 
-/// Type, zone, hour, price in tenths of a dollar; 0 is a price that is not known.
+/// Type, zone, hour, price in tenths of a dollar; 0 is an unknown price.
 type Observation = (usize, usize, i64, i64);
 
 fn hour(hour: i64) -> Timestamp {
@@ -68,7 +68,7 @@ fn import(store: &LakeStore, run: &str, rows: &[Observation]) {
 /// Zone, price, instant: the answer of `spot/latest`.
 type Answer = Vec<(String, Option<Decimal>, Timestamp)>;
 
-/// What the observations say, found the slow way.
+/// Returns the answer that follows from the observations, computed in a simple and slow way.
 fn expected(all: &BTreeSet<Observation>, of: usize, as_of: i64) -> Answer {
     let mut zones: BTreeMap<usize, (i64, i64)> = BTreeMap::new();
     for (_, zone, hour, price) in all.iter().filter(|row| row.0 == of && row.2 <= as_of) {
@@ -106,7 +106,7 @@ fn answer(warehouse: &Warehouse, question: &Question, of: usize, as_of: i64) -> 
     answer
 }
 
-/// The same question over all files: as if it were not known that it is about one type.
+/// Returns the same question without its instance type parameter, so that it reads all files.
 fn over_all_files(latest: &Question) -> Question {
     let text = latest.text.replace("-- $type type", "-- $type text");
     assert_ne!(text, latest.text);
@@ -172,9 +172,10 @@ proptest! {
     }
 }
 
-/// One process asks more than once: what an earlier answer found to be empty is not empty for the next one.
+/// One process answers several questions: a dataset that was empty for one question need not be
+/// empty for the next.
 #[test]
-fn a_question_that_is_asked_again_is_answered_anew() {
+fn repeated_questions_do_not_reuse_earlier_results() {
     let whole = over_all_files(question("spot/latest").unwrap());
     for price in [0, 1] {
         let folder = tempfile::tempdir().unwrap();
