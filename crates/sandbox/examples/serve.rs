@@ -1,5 +1,5 @@
-//! A sandbox with the small table of facts, for `tests/load.py` and for trying things out while working:
-//! `cargo run -p sandbox --example serve [PORT [SCENARIO]]`.
+//! A sandbox with the built-in facts, for `tests/load.py` and for manual trials: `cargo run -p
+//! sandbox --example serve [PORT [SCENARIO]]`.
 
 use std::sync::Arc;
 

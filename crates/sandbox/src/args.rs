@@ -16,16 +16,16 @@ use crate::scenario::Scenario;
 use crate::server::{Options, Sandbox, StartError};
 use crate::talk::ask;
 
-/// The port when none is named.
+/// The default port.
 const PORT: u16 = 4580;
 
-/// A small, strict EC2 on this machine: try things out without an account and for nothing.
+/// A strict EC2 emulator on this machine, for trials without an AWS account.
 ///
-/// It refuses what AWS refuses, and keeps time that you can move. Nothing beyond this machine is reached, and its ids,
-/// keys and accounts are such as AWS cannot issue.
+/// It refuses the requests that AWS refuses, and its clock can be moved forward. It reaches nothing
+/// beyond this machine. AWS cannot issue its ids, keys and accounts.
 ///
-/// Exit codes: 0 done, 1 the machine failed or no sandbox answers, 2 what was typed cannot be understood,
-/// 4 a scenario or a state folder cannot be used.
+/// Exit codes: 0 done, 1 the machine failed or no sandbox answers, 2 the arguments are wrong, 4 a
+/// scenario or a state folder cannot be used.
 #[derive(Debug, Parser)]
 #[command(name = "sandbox", bin_name = "mycelium sandbox", version, max_term_width = 100)]
 pub struct SandboxArgs {
@@ -35,17 +35,17 @@ pub struct SandboxArgs {
     pub command: Command,
 }
 
-/// The commands of the sandbox.
+/// Subcommands of `mycelium sandbox`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(ServeArgs),
     Env(EnvArgs),
     Clock(ClockArgs),
-    /// AWS takes a spot instance back: first the notice, two minutes later the end
+    /// Interrupt a spot instance: the notice first, the interruption two minutes later
     Interrupt(InstanceArgs),
-    /// Power an instance off, as if it were typed inside
+    /// Power an instance off, as `poweroff` does inside it
     Poweroff(InstanceArgs),
-    /// Open a port of its own for an instance's metadata (IMDSv2), and print its address
+    /// Open a separate port for an instance's metadata (IMDSv2), and print its address
     Imds(InstanceArgs),
     /// Print the JSON schema of scenario files
     Schema,
@@ -53,23 +53,23 @@ pub enum Command {
 
 /// Start a sandbox, and serve until Ctrl-C
 ///
-/// One address serves EC2, STS, IAM, SSM, EventBridge Scheduler, Service Quotas, CloudWatch, the price list,
-/// Cost Explorer and CloudTrail. docs/sandbox.md lists what each of them does.
+/// One address serves EC2, STS, IAM, SSM, EventBridge Scheduler, Service Quotas, CloudWatch, the
+/// price list, Cost Explorer and CloudTrail. docs/sandbox.md lists the behaviour of each.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Port on 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1; 0 selects a free one
     #[arg(long, default_value_t = PORT)]
     pub port: u16,
-    /// Keep the state in this folder; in memory without it
+    /// Folder that keeps the state; without it the state is in memory only
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
     /// Scenario file (YAML): capacity, interruptions, failures, quotas, users
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
-    /// Ids, zone names and made-up spot prices follow from it
+    /// Seed for ids, zone names and invented spot prices
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// The clock stands still at this instant until it is moved
+    /// Stop the clock at this instant; it then moves only with `sandbox clock`
     #[arg(long, value_name = "INSTANT")]
     pub frozen: Option<String>,
 }
@@ -80,13 +80,13 @@ pub struct EnvArgs {
     /// Address of the sandbox
     #[arg(long, default_value = "http://127.0.0.1:4580")]
     pub url: String,
-    /// Account whose first user is taken
+    /// Account, twelve digits [default: 000000000001]
     #[arg(long)]
     pub account: Option<String>,
-    /// User, when it is not the first
+    /// User of the account [default: the first one]
     #[arg(long)]
     pub user: Option<String>,
-    /// Region
+    /// Region for AWS_REGION and AWS_DEFAULT_REGION
     #[arg(long, default_value = "us-east-1")]
     pub default_region: String,
 }
@@ -94,7 +94,7 @@ pub struct EnvArgs {
 /// Show the sandbox's clock, or move it forward: +10h, +90s, or an instant
 #[derive(Debug, Args)]
 pub struct ClockArgs {
-    /// How far, such as +2h30m, or until when, such as 2027-01-31T12:00:00Z
+    /// Distance, such as +2h30m, or target, such as 2027-01-31T12:00:00Z
     #[arg(allow_hyphen_values = true)]
     pub to: Option<String>,
     /// Address of the sandbox
@@ -102,33 +102,33 @@ pub struct ClockArgs {
     pub url: String,
 }
 
-/// One instance of the sandbox
+/// An instance of the sandbox
 #[derive(Debug, Args)]
 pub struct InstanceArgs {
-    /// The instance's id
+    /// Id of the instance
     pub instance: String,
     /// Address of the sandbox
     #[arg(long, default_value = "http://127.0.0.1:4580")]
     pub url: String,
 }
 
-/// What the sandbox has to work with.
+/// Everything that the sandbox takes from its caller.
 pub struct Ports<'a> {
-    /// What it knows of AWS at the instant at which its clock begins; asked for only when it serves.
+    /// Reads the facts about AWS as of the clock's start. Called only by `serve`.
     pub facts: &'a dyn Fn(Timestamp) -> Result<Facts, Failure>,
-    /// Real time.
+    /// Reads the machine's time.
     pub real_time: RealTime,
     /// Writer of Parquet and Arrow, for reports.
     pub encode: &'a dyn Encode,
 }
 
-/// Runs a command of the sandbox.
+/// Runs a command of the sandbox. `serve` returns after SIGINT or SIGTERM.
 pub fn run(args: &SandboxArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     match &args.command {
         Command::Serve(args) => serve(args, ports, printer)?,
         Command::Env(args) => env(args, printer)?,
         Command::Clock(args) => clock(args, ports, printer)?,
-        Command::Interrupt(args) => say(args, "interrupt", printer, "was given its notice")?,
+        Command::Interrupt(args) => say(args, "interrupt", printer, "received its interruption notice")?,
         Command::Poweroff(args) => say(args, "poweroff", printer, "was powered off")?,
         Command::Imds(args) => {
             let found = ask(&args.url, "imds", Some(&json!({ "instance": args.instance })))?;
@@ -145,7 +145,8 @@ fn serve(args: &ServeArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(
     let frozen = match &args.frozen {
         None => None,
         Some(text) => Some(domain::parse_instant(text).ok_or_else(|| {
-            Failure::usage(format!("\"{text}\" is not an instant")).hint("write it as 2026-01-31T12:00:00Z")
+            Failure::usage(format!("--frozen \"{text}\" is not an instant"))
+                .hint("mycelium sandbox serve --frozen 2026-01-31T12:00:00Z")
         })?),
     };
     let options = Options {
@@ -159,7 +160,7 @@ fn serve(args: &ServeArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(
     };
     let running = Sandbox::start(options).map_err(failed)?;
     printer.note(&format!(
-        "the sandbox serves at {} until Ctrl-C; eval \"$(mycelium sandbox env --url {})\" in another shell",
+        "the sandbox serves at {} until Ctrl-C; in another shell: eval \"$(mycelium sandbox env --url {})\"",
         running.url, running.url
     ));
     printer.flush()?;
@@ -170,12 +171,12 @@ fn serve(args: &ServeArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(
 fn scenario(path: Option<&std::path::Path>) -> Result<Scenario, Failure> {
     let Some(path) = path else { return Ok(Scenario::default()) };
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(Kind::Data, format!("{}: {error}", path.display()))
-            .hint("name a readable YAML file with --scenario")
+        Failure::new(Kind::Data, format!("--scenario {}: {error}", path.display()))
+            .hint("mycelium sandbox serve --scenario FILE, with a readable YAML file")
     })?;
     Scenario::parse(&text).map_err(|error| {
-        Failure::new(Kind::Data, format!("{}: {error}", path.display()))
-            .hint("mycelium sandbox schema prints what a scenario may hold")
+        Failure::new(Kind::Data, format!("--scenario {}: {error}", path.display()))
+            .hint("mycelium sandbox schema prints the schema of scenario files")
     })
 }
 
@@ -183,9 +184,9 @@ fn failed(error: StartError) -> Failure {
     let text = error.to_string();
     match error {
         StartError::Port { .. } => {
-            Failure::broken(text).hint("take another port with --port, or 0 for a free one")
+            Failure::broken(text).hint("mycelium sandbox serve --port 0 selects a free port")
         }
-        StartError::State { .. } => Failure::new(Kind::Data, text).hint("name another folder with --state"),
+        StartError::State { .. } => Failure::new(Kind::Data, text).hint("pass another folder with --state"),
         StartError::System(_) => Failure::broken(text),
     }
 }
@@ -202,8 +203,8 @@ fn env(args: &EnvArgs, printer: &mut Printer) -> Result<(), Failure> {
         ending.as_ref().is_none_or(|end| key["arn"].as_str().is_some_and(|arn| arn.ends_with(end)))
     };
     let key = keys.iter().find(fits).ok_or_else(|| {
-        Failure::usage("the sandbox has no such account or user")
-            .hint("accounts and users are made by the scenario")
+        Failure::usage("no user of the sandbox matches --account and --user")
+            .hint("add the account and its user to the scenario file: mycelium sandbox schema")
     })?;
     let text = |name: &str| key[name].as_str().unwrap_or_default().to_string();
     let variables = [
@@ -228,14 +229,15 @@ fn clock(args: &ClockArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(
         None => None,
         Some(text) => Some(match text.strip_prefix('+') {
             Some(span) => {
-                let span = lifecycle::span::parse_span(span)
-                    .map_err(|error| Failure::usage(error.to_string()).hint("such as +10h or +2h30m"))?;
+                let span = lifecycle::span::parse_span(span).map_err(|error| {
+                    Failure::usage(error.to_string()).hint("mycelium sandbox clock +2h30m")
+                })?;
                 json!({ "forward_seconds": span.as_secs() })
             }
             None if domain::parse_instant(text).is_some() => json!({ "until": text }),
             None => {
                 return Err(Failure::usage(format!("\"{text}\" is neither a span nor an instant"))
-                    .hint("write +10h, or 2027-01-31T12:00:00Z"));
+                    .hint("mycelium sandbox clock +10h, or mycelium sandbox clock 2027-01-31T12:00:00Z"));
             }
         }),
     };

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use domain::Timestamp;
 use jiff::SignedDuration;
 
-/// Reads real time; the caller's, because this room has no clock of its own.
+/// Reads real time. The caller supplies it, because this crate has no clock of its own.
 pub type RealTime = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The sandbox's clock: real time and a distance that only grows, or an instant that stands still until
-/// somebody moves it.
+/// The sandbox's clock: real time plus an offset that only grows, or a frozen instant that changes
+/// only when it is moved.
 pub(crate) struct Clock {
     real: RealTime,
     ahead: SignedDuration,
@@ -31,7 +31,7 @@ impl Clock {
         self.frozen.is_some()
     }
 
-    /// Forward only: nothing that happened can be undone.
+    /// Moves the clock forward; a negative span moves nothing, because no event can be undone.
     pub(crate) fn forward(&mut self, by: SignedDuration) {
         let by = by.max(SignedDuration::ZERO);
         match &mut self.frozen {

@@ -6,36 +6,37 @@ use domain::{Decimal, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What the sandbox knows of AWS itself: plain data that the caller hands over, because this room reads
-/// neither a lake nor a warehouse.
+/// Facts about AWS: plain data from the caller, because this crate reads neither a lake nor a
+/// warehouse.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// Regions, by code.
+    /// Regions by code.
     pub regions: BTreeMap<String, RegionFact>,
-    /// Zone ids of each region, in order.
+    /// Zone ids of each region, sorted.
     pub zones: BTreeMap<String, Vec<String>>,
-    /// Instance types, by name.
+    /// Instance types by name.
     pub types: BTreeMap<String, TypeFact>,
-    /// Which zone ids of a region offer a type: region, type, zone ids.
+    /// Zone ids that offer a type: region -> type -> zone ids.
     pub offerings: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
-    /// On-demand prices of an hour, Linux, shared tenancy, USD: region, type.
+    /// On-demand prices, USD per hour, Linux, shared tenancy: region -> type -> price.
     pub prices: BTreeMap<String, BTreeMap<String, Decimal>>,
-    /// Observed spot prices; a series of Linux without any has made-up ones, parts of the on-demand price.
+    /// Observed spot prices, USD per hour, by time. A Linux series without any gets invented
+    /// prices, which are fractions of the on-demand price.
     pub spot: BTreeMap<SpotSeries, Vec<(Timestamp, Decimal)>>,
 }
 
 /// A region.
 #[derive(Debug, Clone, Deserialize)]
 pub struct RegionFact {
-    /// Its code.
+    /// Region code, such as `us-east-1`.
     pub region: String,
     /// `aws`, `aws-cn`, …
     pub partition: String,
-    /// The name that AWS shows.
+    /// The name that AWS displays.
     pub name: String,
 }
 
-/// What has a spot price of its own; the prices are USD an hour, in the order of time.
+/// The key of a spot price series.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SpotSeries {
     /// The zone id.
@@ -46,8 +47,8 @@ pub struct SpotSeries {
     pub product: String,
 }
 
-/// An instance type: the columns of the dataset `instance_type`, under the same names. Columns that are
-/// not named here are not needed.
+/// An instance type: columns of the dataset `instance_type`, under the same names. The sandbox does
+/// not need the columns that are missing here.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "the dataset `instance_type` of catalog documents each of them")]
@@ -129,18 +130,18 @@ pub struct TypeFact {
     pub media_accelerators: i64,
 }
 
-/// Rows that are not what was expected.
+/// Rows that do not fit their dataset.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("rows of {dataset}: {why}")]
 pub struct FactError {
     /// The dataset.
     pub dataset: &'static str,
-    /// What is wrong.
+    /// The reason.
     pub why: String,
 }
 
 impl Facts {
-    /// Takes rows of the dataset `region` (region, partition, name).
+    /// Adds rows of the dataset `region` (region, partition, name).
     pub fn add_regions(&mut self, page: &Page) -> Result<(), FactError> {
         for row in rows::<RegionFact>(page, "region")? {
             self.regions.insert(row.region.clone(), row);
@@ -148,7 +149,7 @@ impl Facts {
         Ok(())
     }
 
-    /// Takes rows of the dataset `instance_type`.
+    /// Adds rows of the dataset `instance_type`.
     pub fn add_types(&mut self, page: &Page) -> Result<(), FactError> {
         for row in rows::<TypeFact>(page, "instance_type")? {
             self.types.insert(row.instance_type.clone(), row);
@@ -156,7 +157,8 @@ impl Facts {
         Ok(())
     }
 
-    /// Takes rows of the dataset `offering` (instance_type, region, az_id); the zones follow from them.
+    /// Adds rows of the dataset `offering` (instance_type, region, az_id), and the zones that they
+    /// name.
     pub fn add_offerings(&mut self, page: &Page) -> Result<(), FactError> {
         #[derive(Deserialize)]
         struct Offering {
@@ -172,7 +174,7 @@ impl Facts {
         Ok(())
     }
 
-    /// One type in one zone; local zones (`usw2-lax1-az1`) are left out.
+    /// Adds a type to a zone. Local zones (`usw2-lax1-az1`) are left out.
     pub fn offer(&mut self, region: &str, zone: &str, instance_type: &str) {
         if zone.matches('-').count() != 1 {
             return;
@@ -185,7 +187,7 @@ impl Facts {
         types.entry(instance_type.to_string()).or_default().insert(zone.to_string());
     }
 
-    /// Takes rows of the dataset `price`; those of Linux on demand, shared, in USD are kept.
+    /// Adds rows of the dataset `price`: only Linux, on demand, shared tenancy, no software, USD.
     pub fn add_prices(&mut self, page: &Page) -> Result<(), FactError> {
         #[derive(Deserialize)]
         struct Price {
@@ -212,7 +214,7 @@ impl Facts {
         Ok(())
     }
 
-    /// Takes rows of the question `spot/observed`; those in USD are kept.
+    /// Adds rows of the question `spot/observed`: only those in USD.
     pub fn add_spot_prices(&mut self, page: Page) -> Result<(), FactError> {
         for row in page.rows {
             let failed =
@@ -230,18 +232,19 @@ impl Facts {
         Ok(())
     }
 
-    /// The on-demand price of an hour, USD.
+    /// Returns the on-demand price, USD per hour.
     pub(crate) fn price(&self, region: &str, instance_type: &str) -> Option<Decimal> {
         self.prices.get(region)?.get(instance_type).copied()
     }
 
-    /// Whether the zone offers the type.
+    /// Returns whether the zone offers the type.
     pub(crate) fn offered(&self, region: &str, zone: &str, instance_type: &str) -> bool {
         let zones = self.offerings.get(region).and_then(|types| types.get(instance_type));
         zones.is_some_and(|zones| zones.contains(zone))
     }
 
-    /// A few types in two regions, without any lake: for trying the sandbox out, and for tests.
+    /// Returns the built-in table: a few types in four regions, for trials and tests without a
+    /// lake.
     pub fn small() -> Facts {
         let mut facts = Facts::default();
         let table: Value = serde_json::from_str(include_str!("small.json")).expect("the small table is JSON");

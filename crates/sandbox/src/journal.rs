@@ -1,6 +1,6 @@
-//! The state folder. What changes something is written down before it is done and played again at the
-//! next start: `state.json` is a whole world, `journal-N` what happened since. Both are whole or not
-//! there, whenever the process is killed.
+//! The state folder. `state.json` is a snapshot of the world, `journal-N` the changes since. A
+//! change is written to the journal before it is made, and replayed at the next start. A kill at
+//! any instant leaves each entry either complete or absent.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -14,14 +14,14 @@ use crate::engine::{Asked, Call, Everything, World};
 use crate::facts::Facts;
 use crate::scenario::Scenario;
 
-/// After so many entries the world is written whole.
+/// Number of journal entries after which the next snapshot is written.
 const LONGEST: u64 = 2_000;
 
-/// Something that changes the world.
+/// A change of the world, as the journal keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Deed {
     Call(Call),
-    /// A question to the metadata service that issues credentials: instance and path.
+    /// A metadata request that issues credentials: instance id and path.
     Metadata(String, String),
     Interrupt(String),
     PowerOff(String),
@@ -35,7 +35,8 @@ struct Entry {
     deed: Deed,
 }
 
-/// Of `state.json`. A sandbox is for trying things out: a folder of another version is refused, not changed.
+/// Format of `state.json`. A folder of another format is refused, not converted: a sandbox is only
+/// for trials.
 const FORMAT: u32 = 2;
 
 #[derive(Deserialize)]
@@ -57,11 +58,11 @@ pub(crate) struct Journal {
     generation: u64,
     file: File,
     entries: u64,
-    /// Held for as long as the folder is used.
+    /// Locks the folder while the sandbox runs.
     _lock: File,
 }
 
-/// Does a deed; what it answers is of no interest when it is played again.
+/// Makes a change again. Its answer was sent before, so it is dropped.
 fn play(world: &mut World, now: Timestamp, deed: &Deed) {
     match deed {
         Deed::Call(call) => drop(world.call(now, call)),
@@ -73,7 +74,8 @@ fn play(world: &mut World, now: Timestamp, deed: &Deed) {
 }
 
 impl Journal {
-    /// Opens or begins a folder: the world in it, and the instant of its last deed.
+    /// Opens or creates a folder. Returns its journal, its world, and the instant of its last
+    /// change. Errors: another process uses the folder, or its format is not [`FORMAT`].
     pub(crate) fn open(
         folder: &Path,
         facts: &Arc<Facts>,
@@ -91,7 +93,7 @@ impl Journal {
                 let Format { format } = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
                 if format != FORMAT {
                     return Err(io::Error::other(format!(
-                        "it has format {format}, and this sandbox reads {FORMAT}: name a new folder"
+                        "its format is {format}, but this version reads format {FORMAT}"
                     )));
                 }
                 let whole: Whole = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
@@ -110,7 +112,7 @@ impl Journal {
         Ok((journal, world, last))
     }
 
-    /// Writes down what is about to be done; it is on the disk when this returns.
+    /// Appends a change that is about to be made. It is on the disk when this returns.
     pub(crate) fn note(&mut self, now: Timestamp, deed: &Deed) -> io::Result<()> {
         let mut line = serde_json::to_vec(&Entry { now, deed: deed.clone() }).map_err(io::Error::other)?;
         line.push(b'\n');
@@ -120,7 +122,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes the world whole when the journal has become long.
+    /// Writes a snapshot when the journal has [`LONGEST`] entries.
     pub(crate) fn shorten(&mut self, world: &World, now: Timestamp) -> io::Result<()> {
         if self.entries < LONGEST { Ok(()) } else { self.write_whole(world, now) }
     }
@@ -146,7 +148,8 @@ impl Journal {
     }
 }
 
-/// The whole entries of a journal: a line that was cut off was never answered.
+/// Reads the complete entries of a journal. A truncated line ends it: its request was never
+/// answered.
 fn entries(path: &Path) -> io::Result<Vec<Entry>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -163,7 +166,7 @@ fn entries(path: &Path) -> io::Result<Vec<Entry>> {
 }
 
 impl World {
-    /// Plays a question that issued credentials.
+    /// Replays a metadata request that issued credentials.
     fn issue_credentials(&mut self, now: Timestamp, instance: &str, path: &str) {
         let asked = Asked { method: "GET".to_string(), path: path.to_string(), ..Asked::default() };
         self.metadata_again(now, instance, &asked);
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_done_is_there_again_after_a_kill_and_a_cut_line_is_not() {
+    fn changes_survive_a_kill_and_a_truncated_line_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let facts = Arc::new(Facts::small());
         let rules = Scenario::default();

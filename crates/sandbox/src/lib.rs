@@ -1,9 +1,10 @@
-//! A strict, small EC2 on loopback, with STS, IAM, the metadata service of each instance, and what else
-//! the collector and spawn ask: for trying things out without an account, and for tests.
+//! A strict EC2 emulator on loopback, for trials without an account and for tests. It serves the
+//! calls of the collector and of spawn: EC2, STS, IAM, each instance's metadata service, and
+//! further services that docs/sandbox.md lists.
 //!
-//! It refuses what AWS refuses. This room will never know a lake or a warehouse (what it knows of AWS is
-//! handed to it as [`Facts`]), never a clock of its own, and never an address beyond loopback. Ids, keys
-//! and accounts are such as AWS cannot issue.
+//! It refuses the requests that AWS refuses. The crate depends on neither the lake nor the
+//! warehouse: its facts about AWS arrive as [`Facts`]. It has no clock of its own and reaches no
+//! address beyond loopback. AWS cannot issue its ids, keys and accounts.
 
 mod args;
 mod clock;

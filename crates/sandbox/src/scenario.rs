@@ -1,4 +1,5 @@
-//! The scenario: what a person scripts. Every field has a default, and a key that is not known is refused.
+//! The scenario file: capacity, prices, interruptions and faults that a user scripts. Every field
+//! has a default, and an unknown key is refused.
 
 use domain::Timestamp;
 use jiff::SignedDuration;
@@ -10,57 +11,57 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
-    /// Accounts besides the first one, which is always there.
+    /// Additional accounts; the first one always exists.
     pub accounts: Vec<AccountRule>,
-    /// Regions that the accounts have opted into, with `*`; those that need no opting in are always there.
+    /// Regions that the accounts opted into, with `*`; the others that need no opt-in always exist.
     pub opted_in: Vec<String>,
-    /// How long things take.
+    /// Durations of state changes.
     pub timing: Timing,
-    /// EC2's own token buckets throttle calls. On unless this is false.
+    /// Throttle calls with EC2's own token buckets; true by default.
     pub throttling: Throttling,
-    /// A page holds at most so many rows, whatever was asked for: AWS promises no more than that.
+    /// Maximum rows of a page, whatever MaxResults is; AWS may also return short pages.
     pub page: Option<u32>,
     /// Service quotas of every account, by quota code, such as L-1216C47A: 640 (vCPUs).
     pub quotas: BTreeMap<String, f64>,
-    /// Where there is no capacity, or little.
+    /// Limits of capacity.
     pub capacity: Vec<CapacityRule>,
-    /// Spot prices other than the ones that are known, as a part of the on-demand price.
+    /// Spot prices as a fraction of the on-demand price; they replace the known ones.
     pub spot_prices: Vec<SpotPriceRule>,
-    /// Spot instances that AWS takes back.
+    /// Interruptions of spot instances.
     pub interruptions: Vec<InterruptionRule>,
-    /// Maintenance that AWS announces.
+    /// Maintenance events that AWS announces.
     pub events: Vec<EventRule>,
-    /// Calls that fail.
+    /// Failures of API calls.
     pub failures: Vec<FailureRule>,
-    /// Faults of the metadata service.
+    /// Failures of the metadata service.
     pub imds: Vec<ImdsRule>,
-    /// What CloudWatch measured.
+    /// Values of CloudWatch metrics.
     pub metrics: Vec<MetricRule>,
 }
 
-/// An account, with its users.
+/// An account and its users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountRule {
     /// Twelve digits.
     pub id: String,
-    /// Users; the first one is named in `mycelium sandbox env --account`.
+    /// Users; `mycelium sandbox env --account` uses the first one.
     #[serde(default)]
     pub users: Vec<UserRule>,
 }
 
-/// A user with an access key, whose id and secret follow from the names.
+/// A user with an access key. Its id and secret are derived from the account and the name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserRule {
-    /// The user's name.
+    /// The user name.
     pub name: String,
-    /// IAM policies, as JSON documents; without any the user may do everything.
+    /// IAM policies as JSON documents; without any the user has all permissions.
     #[serde(default)]
     pub policies: Vec<serde_json::Value>,
 }
 
-/// How long things take, as spans such as 8s, 2m or 1h30m; 0s is at once.
+/// Durations of state changes, as spans such as 8s, 2m or 1h30m; 0s means at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timing {
@@ -72,17 +73,17 @@ pub struct Timing {
     pub hibernating: Span,
     /// From shutting-down to terminated.
     pub shutting_down: Span,
-    /// How long a terminated instance is still listed.
+    /// Time for which a terminated instance is still listed.
     pub terminated_visible: Span,
-    /// How long what was just created is not found.
+    /// Time until a new instance can be found, or a new spot request is evaluated.
     pub visible_after: Span,
-    /// How long a new instance profile, or a role in it, is not known to EC2.
+    /// Time until EC2 knows a new instance profile, or a role added to one.
     pub profile_after: Span,
-    /// How long a new volume, snapshot or image is not ready.
+    /// Time until a new volume, snapshot or image is ready.
     pub storage: Span,
-    /// From the notice to the interruption.
+    /// From the interruption notice to the interruption.
     pub spot_notice: Span,
-    /// How long a persistent spot request waits before it launches again.
+    /// Time until a persistent spot request launches again.
     pub spot_relaunch: Span,
 }
 
@@ -115,17 +116,17 @@ impl Default for Throttling {
     }
 }
 
-/// On demand or spot.
+/// The market of an instance: on demand or spot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MarketRule {
-    /// Pays the published price and is not interrupted.
+    /// Billed at the published price, never interrupted.
     OnDemand,
-    /// Pays the spot price and can be interrupted.
+    /// Billed at the spot price, can be interrupted.
     Spot,
 }
 
-/// How many instances of some types a zone can still take. The first rule that fits counts.
+/// The capacity of a zone for some instance types. The first matching rule applies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CapacityRule {
@@ -135,23 +136,23 @@ pub struct CapacityRule {
     /// Zone ids, with `*`: use1-az4
     #[serde(default = "any")]
     pub zone: String,
-    /// One market; both without it.
+    /// One market; without it both.
     #[serde(default)]
     pub market: Option<MarketRule>,
-    /// How many there can be at a time.
+    /// Maximum number of instances at a time.
     #[serde(default)]
     pub available: u32,
-    /// The rule begins to hold then.
+    /// Instant at which the rule begins to apply.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub from: Option<Timestamp>,
-    /// The rule ceases to hold then.
+    /// Instant at which the rule ceases to apply.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
 }
 
-/// A spot price.
+/// A scripted spot price.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpotPriceRule {
@@ -161,15 +162,15 @@ pub struct SpotPriceRule {
     /// Zone ids, with `*`.
     #[serde(default = "any")]
     pub zone: String,
-    /// The part of the on-demand price, such as 0.3.
+    /// Fraction of the on-demand price, such as 0.3.
     pub part: f64,
-    /// It has this price from then on.
+    /// Instant from which the price applies.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub from: Option<Timestamp>,
 }
 
-/// Spot instances that are taken back some time after they began to run.
+/// An interruption of spot instances, some time after they begin to run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InterruptionRule {
@@ -179,9 +180,9 @@ pub struct InterruptionRule {
     /// Zone ids, with `*`.
     #[serde(default = "any")]
     pub zone: String,
-    /// From running to the notice.
+    /// From running to the interruption notice.
     pub after: Span,
-    /// How long before the notice AWS recommends to rebalance; not at all without it.
+    /// Time between the rebalance recommendation and the notice; without it there is none.
     #[serde(default)]
     pub rebalance_before: Option<Span>,
 }
@@ -201,90 +202,90 @@ pub struct EventRule {
     pub notice: Span,
 }
 
-/// A call that fails.
+/// A failure of API calls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailureRule {
     /// The action, with `*`: RunInstances
     pub call: String,
-    /// How many calls pass before it.
+    /// Number of calls that succeed first.
     #[serde(default)]
     pub skip: u32,
-    /// How many calls fail; all without it.
+    /// Number of calls that fail; without it all.
     #[serde(default)]
     pub times: Option<u32>,
-    /// How it fails.
+    /// The kind of failure.
     pub how: Fault,
 }
 
-/// How a call fails.
+/// The kind of failure of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Fault {
-    /// It is refused with this code and does nothing.
+    /// The call is refused with this code and has no effect.
     Refused {
         /// AWS's code, such as Unavailable or InsufficientInstanceCapacity.
         code: String,
-        /// The sentence.
+        /// The error message.
         #[serde(default)]
         message: String,
         /// The HTTP status.
         #[serde(default = "five_hundred_three")]
         status: u16,
     },
-    /// The connection is closed and nothing is done.
+    /// The connection is closed and the call has no effect.
     Lost,
-    /// It is done, and the connection is closed before the answer.
+    /// The call takes effect, and the connection is closed before the answer.
     ReplyLost,
-    /// It is done, and the answer comes after this span of real time.
+    /// The call takes effect, and the answer arrives after this span of real time.
     Slow(Span),
-    /// It is done, and the answer cannot be read.
+    /// The call takes effect, and the answer cannot be parsed.
     Malformed,
 }
 
-/// A fault of the metadata service.
+/// A failure of the metadata service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImdsRule {
     /// Paths after /latest/, with `*`: meta-data/tags/*
     #[serde(default = "any")]
     pub path: String,
-    /// How many questions pass before it.
+    /// Number of requests that succeed first.
     #[serde(default)]
     pub skip: u32,
-    /// How many questions fail; all without it.
+    /// Number of requests that fail; without it all.
     #[serde(default)]
     pub times: Option<u32>,
-    /// How it fails.
+    /// The kind of failure.
     pub how: ImdsFault,
 }
 
-/// How the metadata service fails.
+/// The kind of failure of the metadata service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum ImdsFault {
-    /// This HTTP status, without a body: 503, or 401 as if the token were not known.
+    /// This HTTP status without a body: 503, or 401 as for an unknown token.
     Status(u16),
     /// The connection is closed.
     Lost,
-    /// The answer comes after this span of real time.
+    /// The answer arrives after this span of real time.
     Slow(Span),
-    /// The Date header is wrong by these seconds.
+    /// The Date header is wrong by this number of seconds.
     WrongDate(i64),
-    /// Credentials that expired an hour ago.
+    /// The credentials expired an hour ago.
     ExpiredCredentials,
 }
 
-/// Values of one CloudWatch metric of some instances, repeated for as long as the instance runs.
+/// Values of a CloudWatch metric of some instances, repeated while the instance runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetricRule {
     /// Types, with `*`.
     #[serde(rename = "type", default = "any")]
     pub instance_type: String,
-    /// The metric, such as CPUUtilization.
+    /// Name of the metric, such as CPUUtilization.
     pub metric: String,
-    /// One value for each five minutes since the launch.
+    /// One value per five minutes since the launch.
     pub values: Vec<f64>,
 }
 
@@ -296,7 +297,7 @@ fn five_hundred_three() -> u16 {
     503
 }
 
-/// A span of time, written as in 90s, 2h30m or 0s.
+/// A span of time, written as 90s, 2h30m or 0s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub SignedDuration);
 
@@ -327,13 +328,14 @@ impl JsonSchema for Span {
     }
 }
 
-/// A scenario that cannot be used.
+/// The reason why a scenario cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ScenarioError(pub String);
 
 impl Scenario {
-    /// Reads YAML.
+    /// Reads a scenario from YAML; an empty text is the default. Errors: YAML that does not fit the
+    /// schema, or an account id that is not twelve digits.
     pub fn parse(text: &str) -> Result<Scenario, ScenarioError> {
         if text.trim().is_empty() {
             return Ok(Scenario::default());
@@ -342,16 +344,13 @@ impl Scenario {
             serde_saphyr::from_str(text).map_err(|error| ScenarioError(error.to_string()))?;
         for account in &scenario.accounts {
             if account.id.len() != 12 || !account.id.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(ScenarioError(format!(
-                    "\"{}\" is not an account: write twelve digits",
-                    account.id
-                )));
+                return Err(ScenarioError(format!("account \"{}\" is not twelve digits", account.id)));
             }
         }
         Ok(scenario)
     }
 
-    /// The published schema, as JSON.
+    /// Returns the JSON schema of scenario files, pretty-printed.
     pub fn schema() -> String {
         let schema = schemars::schema_for!(Scenario);
         serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
@@ -363,7 +362,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scenarios_are_read() {
+    fn reads_a_scenario_and_fills_in_defaults() {
         let text = "timing: {pending: 0s, stopping: 2m}\ncapacity:\n  - type: p5.*\n    market: spot\n    available: 2\nfailures:\n  - call: RunInstances\n    times: 1\n    how: reply-lost\n  - call: Stop*\n    how: {refused: {code: Unavailable}}\nthrottling: false\n";
         let scenario = Scenario::parse(text).unwrap();
         assert_eq!(scenario.timing.pending.0, SignedDuration::ZERO);
@@ -376,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_are_named() {
+    fn names_the_wrong_field_or_value() {
         let check = |text: &str, part: &str| {
             let error = Scenario::parse(text).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
@@ -388,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_schema_is_the_one_in_force() {
+    fn the_published_schema_is_current() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sandbox-scenario.schema.json");
         if std::env::var_os("UPDATE_SCHEMA").is_some() {
             std::fs::write(path, Scenario::schema()).unwrap();

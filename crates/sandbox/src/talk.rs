@@ -1,4 +1,4 @@
-//! A few words to a sandbox that runs: its door for people, over plain HTTP on loopback.
+//! A client of a running sandbox's control API, over plain HTTP on loopback.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,12 +9,13 @@ use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Asks the control door; `body` makes it a POST.
+/// Calls the control API: a POST with `body`, or a GET without one. Returns the JSON answer.
+/// Errors: no sandbox answers within ten seconds, or it refuses the request.
 pub(crate) fn ask(url: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
     let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
     let away = |error: std::io::Error| {
         Failure::broken(format!("no sandbox answers at {url}: {error}"))
-            .hint("start one with \"mycelium sandbox serve\", or name its address with --url")
+            .hint("start one with \"mycelium sandbox serve\", or pass its address with --url")
     };
     let mut stream = TcpStream::connect(address).map_err(away)?;
     stream.set_read_timeout(Some(LIMIT)).map_err(away)?;
@@ -31,8 +32,8 @@ pub(crate) fn ask(url: &str, path: &str, body: Option<&Value>) -> Result<Value, 
     stream.read_to_string(&mut answer).map_err(away)?;
     let (_, text) = answer.split_once("\r\n\r\n").unwrap_or_default();
     let value: Value = serde_json::from_str(text).map_err(|_| {
-        Failure::broken(format!("what answers at {url} is no sandbox"))
-            .hint("name the sandbox's address with --url")
+        Failure::broken(format!("the server at {url} is not a sandbox"))
+            .hint("pass the sandbox's address with --url")
     })?;
     match value["error"].as_str() {
         Some(why) => Err(Failure::usage(why.to_string())),

@@ -1,5 +1,5 @@
-"""The table of operations, by boto3 and the aws CLI. Every answer is compared with botocore's model: an
-element that the model does not know, a value of another type, or one that no enum has, is a failure."""
+"""Tests the operations with boto3 and the aws CLI. Every answer is compared with botocore's model:
+an unknown element, a value of another type, or a value outside its enum is a failure."""
 
 import base64, datetime, json, os, subprocess, sys, urllib.error, urllib.request
 import xml.etree.ElementTree as ET
@@ -12,7 +12,7 @@ URL = os.environ["AWS_ENDPOINT_URL"]
 CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 CASES = []
 SEEN = set()
-# Values that AWS sends and this botocore does not know yet.
+# Values that AWS sends and this version of botocore does not know yet.
 NEWER = {"metal-compatibility"}
 AMI = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 
@@ -22,7 +22,7 @@ def local(tag):
 
 
 def strict(node, shape, path, problems):
-    """One element against its shape (the EC2 protocol: lists hold items)."""
+    """Compares an element with its shape (the EC2 protocol: lists contain `item`)."""
     if shape.type_name == "structure":
         known = {}
         for name, member in shape.members.items():
@@ -45,11 +45,11 @@ def strict(node, shape, path, problems):
         if len(node):
             problems.append(f"{path} should have no children")
         if getattr(shape, "enum", None) and text and text not in shape.enum and text not in NEWER:
-            problems.append(f"{path}: {text!r} is no {shape.name}")
+            problems.append(f"{path}: {text!r} is not a {shape.name}")
         if shape.type_name in ("integer", "long") and not text.lstrip("-").isdigit():
-            problems.append(f"{path}: {text!r} is no whole number")
+            problems.append(f"{path}: {text!r} is not a whole number")
         if shape.type_name == "boolean" and text not in ("true", "false"):
-            problems.append(f"{path}: {text!r} is no boolean")
+            problems.append(f"{path}: {text!r} is not a boolean")
 
 
 def check(http_response, parsed, model, **_):
@@ -363,10 +363,10 @@ def addresses(ec2):
     held = lambda a: ec2.describe_addresses(AllocationIds=[a["AllocationId"]])["Addresses"][0].get("InstanceId")
     ec2.associate_address(AllocationId=one["AllocationId"], InstanceId=i)
     assert (show(i)["PublicIpAddress"], association(i)["IpOwnerId"], held(one)) == (one["PublicIp"], "000000000001", i)
-    # It has one such address; the one before is free again.
+    # An instance has one Elastic IP address. Associating another one frees the first.
     ec2.associate_address(AllocationId=two["AllocationId"], InstanceId=i)
     assert (show(i)["PublicIpAddress"], held(one), held(two)) == (two["PublicIp"], None, i)
-    # An Elastic IP stays through a stop, one of Amazon's does not.
+    # An Elastic IP address survives a stop; an address of Amazon's pool does not.
     ec2.stop_instances(InstanceIds=[i, hidden])
     forward(60)
     assert show(i)["PublicIpAddress"] == two["PublicIp"]
@@ -447,7 +447,8 @@ def templates_and_fleets(ec2):
                              OnDemandOptions={"AllocationStrategy": "lowest-price"},
                              TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "fleet", "Value": "f"}]}])
     assert sum(len(g["InstanceIds"]) for g in fleet["Instances"]) == 3
-    # The cheapest has another architecture than the image, which is told, and the next is taken.
+    # The cheapest type does not match the image's architecture. The fleet reports an error for it
+    # and takes the next.
     assert [e["ErrorCode"] for e in fleet["Errors"]] == ["InvalidParameterValue"] and fleet["Errors"][0]["LaunchTemplateAndOverrides"]["Overrides"]["InstanceType"] == "t4g.small"
     assert {g["InstanceType"] for g in fleet["Instances"]} == {"m5.large"} and fleet["Instances"][0]["Lifecycle"] == "on-demand"
     forward(2)
@@ -485,7 +486,8 @@ def spot_requests(ec2):
     forward(10)
     volumes = lambda i: ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [i]}])["Volumes"]
     assert sorted(v["Size"] for v in volumes(first)) == [5, 8]
-    # A persistent request that ends with its instance launches another one, with all of its disks.
+    # When the instance of a persistent request ends, the request launches another, with all its
+    # disks.
     ec2.terminate_instances(InstanceIds=[first])
     forward(60)
     again = [r for r in show() if r["InstanceId"] != first]
@@ -633,7 +635,7 @@ def schedules(ec2):
     assert found["ActionAfterCompletion"] == "DELETE" and found["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 185 and found["State"] == "ENABLED"
     assert [s["Name"] for s in scheduler.list_schedules(NamePrefix="end-")["Schedules"]] == ["end-of-mine", "end-of-theirs"]
     forward(4 * 60)
-    # The role may not stop, so nothing was stopped; and that it tried is known.
+    # The role has no permission to stop, so the instance runs on, and CloudTrail lists the attempt.
     assert state(ec2, mine) == "running"
     tried = trail.lookup_events(LookupAttributes=[{"AttributeKey": "Username", "AttributeValue": "stop-mine"}])["Events"]
     assert json.loads(tried[0]["CloudTrailEvent"])["errorCode"] == "UnauthorizedOperation"
@@ -641,7 +643,7 @@ def schedules(ec2):
     assert state(ec2, mine) in ("shutting-down", "terminated") and state(ec2, theirs) == "running"
     refused("ResourceNotFoundException", scheduler.get_schedule, Name="end-of-mine")
     assert scheduler.get_schedule(Name="end-of-theirs")["State"] == "ENABLED"
-    # Every hour, until it is deleted; an update makes what was planned before void.
+    # The schedule runs until it is deleted; an update cancels its earlier plan.
     iam.put_role_policy(RoleName="reaper", PolicyName="p", PolicyDocument=json.dumps({"Statement": [{"Effect": "Allow", "Action": "ec2:St*", "Resource": "*"}]}))
     make("hourly", "rate(1 hour)", target("stopInstances", theirs), ScheduleExpressionTimezone="Europe/Berlin")
     scheduler.update_schedule(Name="hourly", ScheduleExpression="rate(2 hours)", Target=target("stopInstances", theirs), FlexibleTimeWindow=off)
@@ -703,12 +705,12 @@ def permissions(ec2):
     token = imds("/latest/api/token", "PUT", X_aws_ec2_metadata_token_ttl_seconds="21600")
     try:
         imds("/latest/api/token", "PUT", X_aws_ec2_metadata_token_ttl_seconds="60", X_Sandbox_Hops="2")
-        raise AssertionError("the hop limit was not kept")
+        raise AssertionError("the hop limit was not applied")
     except (urllib.error.URLError, ConnectionError, OSError):
         pass
     get = lambda path, expect=200: imds(path, expect=expect, X_aws_ec2_metadata_token=token)
     assert get("/latest/meta-data/instance-id") == me
-    # Each folder lists what is in it, and each of these is there.
+    # Each folder lists its content, and each listed item exists.
     lists = lambda path: get(f"/latest/{path}/").split("\n")
     assert {"dynamic/instance-identity/document", "meta-data/placement/region", "meta-data/iam/security-credentials/"} <= set(
         f"{path}/{name}" for path in ("dynamic/instance-identity", "meta-data/placement", "meta-data/iam") for name in lists(path))
@@ -845,5 +847,5 @@ if __name__ == "__main__":
             import traceback
             traceback.print_exc(limit=-3)
             print("BAD ", one.__name__, type(error).__name__, error)
-    print(len(SEEN), "operations were asked")
+    print(len(SEEN), "operations were called")
     sys.exit(1 if failed else 0)

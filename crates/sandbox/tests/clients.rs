@@ -1,5 +1,5 @@
-//! The wire, checked by clients that nobody here wrote: boto3 and the aws CLI, out of `.tools/clients`,
-//! which `cargo xtask setup --tests` makes. Where it is missing, this says so and checks nothing.
+//! Tests the sandbox with independent clients: boto3 and the aws CLI from `.tools/clients`, which
+//! `cargo xtask setup --tests` installs. Without them each test prints that it was skipped.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use domain::Timestamp;
 use sandbox::{Options, Running, Sandbox, Scenario};
 
-/// Nothing passes by itself but what a script asks the clock for; quotas and throttling are tested by tables.
+/// No throttling and no quota that a script can reach: table tests and scripted.py cover both.
 const SCENARIO: &str = "throttling: false\nquotas: {L-1216C47A: 100000, L-34B43A08: 100000}\n";
 
 #[expect(clippy::disallowed_methods, reason = "the clients sign with the machine's clock")]
@@ -28,14 +28,14 @@ fn python(environment: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// Runs a script against a sandbox; its own assertions count.
+/// Runs a script against a sandbox. The script's assertions decide.
 fn check(script: &str, scenario: &str) {
     check_with("clients", script, scenario);
 }
 
 fn check_with(environment: &str, script: &str, scenario: &str) {
     let Some(python) = python(environment) else {
-        eprintln!("skipped: .tools/{environment} is missing; cargo xtask setup --tests makes it");
+        eprintln!("skipped: .tools/{environment} is missing; run cargo xtask setup --tests");
         return;
     };
     let running = start(scenario);
@@ -59,11 +59,11 @@ fn check_with(environment: &str, script: &str, scenario: &str) {
 }
 
 #[test]
-fn boto3_and_the_aws_cli_understand_every_answer() {
+fn boto3_and_the_aws_cli_parse_every_answer() {
     check("clients.py", SCENARIO);
 }
 
-/// What a scenario scripts: faults of calls, capacity, quotas and throttling.
+/// The scenario of scripted.py: faults of calls, capacity, quotas and throttling.
 const SCRIPTED: &str = "
 throttling: true
 quotas: {L-1216C47A: 8}
@@ -95,7 +95,7 @@ imds:
 timing: {stopping: 90s}
 ";
 
-/// Short pages, so that whoever reads only the first one is found out.
+/// Short pages: a client that reads only the first page fails.
 const READS: &str = "
 throttling: false
 page: 3
@@ -106,28 +106,28 @@ spot_prices: [{type: m7i.*, part: 0.5}]
 ";
 
 #[test]
-fn what_a_collector_reads_is_whole() {
+fn a_collector_reads_every_field_and_page() {
     check("reads.py", READS);
 }
 
-/// Room for events, so that there is something to be filtered.
+/// A scheduled event, so that the filters on events have a match.
 const FILTERED: &str = "
 throttling: false
 events: [{type: m5.large, code: instance-stop, after: 1h, notice: 24h}]
 ";
 
 #[test]
-fn every_filter_that_aws_lists_is_served_or_said_to_be_refused() {
+fn every_documented_filter_is_served_or_listed_as_refused() {
     check("filters.py", FILTERED);
 }
 
-/// moto comes from `.tools/rival`, and runs in the script's own process.
+/// moto comes from `.tools/rival` and runs inside the script's process.
 #[test]
-fn answers_have_the_shapes_of_another_emulator() {
+fn answers_have_the_same_shapes_as_motos() {
     check_with("rival", "shapes.py", SCENARIO);
 }
 
 #[test]
-fn what_a_scenario_scripts_happens() {
+fn every_rule_of_a_scenario_takes_effect() {
     check("scripted.py", SCRIPTED);
 }

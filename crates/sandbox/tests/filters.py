@@ -1,6 +1,6 @@
-"""Every filter that botocore's documentation lists for a call is served, or stands below with the reason. With the
-value `*` it finds something of what is made here, unless nothing in the sandbox has any such thing; and a name that is
-no filter is refused also where there is nothing to be filtered."""
+"""Tests every filter that botocore's documentation lists for a call: it is served, or it is listed
+below with the reason for its refusal. With the value `*` a served filter matches something, unless
+it is listed as empty. An unknown filter is refused even where there are no rows."""
 
 import json, re
 
@@ -16,10 +16,10 @@ OPERATIONS = {
     "describe_subnets": {}, "describe_tags": {}, "describe_volumes": {}, "describe_vpcs": {},
 }
 
-# Words of the documentation that are values of a filter, not names.
+# Words in the documentation that are values of a filter, not names.
 VALUES = set("active cancelled critical dedicated default expired failed high informational limited low medium open pending targeted unlimited".split())
 
-# Filters that are refused here: the answers do not tell what they look at.
+# Filters that are refused here, mostly because the answers lack their field.
 REFUSED = {
     "operator.managed": "nothing is managed by a service", "operator.principal": "the same",
     "network-interface.operator.managed": "the same", "network-interface.operator.principal": "the same",
@@ -29,13 +29,13 @@ REFUSED = {
     "private-dns-name-options.enable-resource-name-dns-a-record": "not in the answers",
     "private-dns-name-options.enable-resource-name-dns-aaaa-record": "not in the answers",
     "private-dns-name-options.hostname-type": "not in the answers",
-    "application-status.status": "newer than what is served", "attached-ebs-status.status": "not in the answers",
+    "application-status.status": "newer than the served API", "attached-ebs-status.status": "not in the answers",
     "ebs-info.attachment-limit-type": "the lake keeps no such column", "network-info.flexible-ena-queues-support": "the same",
-    "free-tier-eligible": "not in the answers of images", "public-ssm-parameter-name": "newer than what is served",
+    "free-tier-eligible": "not in the answers of images", "public-ssm-parameter-name": "newer than the served API",
 }
-PREFIXES = {"scan-result.": "images are not scanned", "image-watermark.": "newer than what is served"}
+PREFIXES = {"scan-result.": "images are not scanned", "image-watermark.": "newer than the served API"}
 
-# Filters that find nothing, because nothing here has such a thing.
+# Filters without a match, because no resource of the sandbox has the field.
 EMPTY = set("""affinity availability-zone-group boot-mode customer-owned-ipv4-pool enable-lni-at-device-index
 event.not-after event.not-before-deadline fast-restored fault-code fault-message host-id host-resource-group-arn ipv6-address kernel-id launch-group
 launch.kernel-id launch.ramdisk-id license-configuration-arn message network-card-index outpost-arn parent-zone-id parent-zone-name
@@ -66,7 +66,7 @@ def asked(made, operation, name, value="*"):
     return rows
 
 
-# Something of everything.
+# One resource of each kind.
 own = lambda kind: [{"ResourceType": kind, "Tags": [{"Key": "team", "Value": "t"}]}]
 iam = client("iam")
 trust = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
@@ -103,7 +103,7 @@ forward(20)
 ec2.stop_instances(InstanceIds=[stopped])
 forward(60)
 
-# The tags of interfaces are kept too.
+# Tags of network interfaces are kept too.
 tagged = {t["ResourceType"] for t in ec2.describe_tags(Filters=[{"Name": "key", "Values": ["team"]}])["Tags"]}
 assert tagged == {"capacity-reservation", "elastic-ip", "image", "instance", "key-pair", "launch-template", "network-interface",
                   "security-group", "snapshot", "spot-instances-request", "volume"}, tagged
@@ -128,7 +128,7 @@ for operation in OPERATIONS:
             slips.append(f"{operation} {name}: finds {len(found)}")
 assert not slips, "\n".join(slips)
 
-# What a filter lets pass is what has the value.
+# A filter returns exactly the rows with the value.
 count = lambda name, *values: sum(len(r["Instances"]) for r in ec2.describe_instances(Filters=[{"Name": name, "Values": list(values)}])["Reservations"])
 for name, value, expected in [("instance-state-name", "stopped", 1), ("instance-id", aimed, 1), ("tag:team", "t", 1), ("tag:team", "u", 0), ("image-id", "ami-?*", 3),
                               ("network-interface.association.allocation-id", address, 1), ("capacity-reservation-id", into, 1), ("instance-lifecycle", "spot", 1)]:

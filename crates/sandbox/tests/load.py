@@ -1,6 +1,7 @@
-"""How many requests a second of one core, with 10,000 instances: load.py URL KEY SECRET PID. Requests are signed
-before the clock starts; one connection is kept; what counts is the server's own CPU time, so that neither this
-client nor what else the machine does is measured. `cargo xtask bench sandbox` starts the server. The bar is 200."""
+"""Measures requests per second of one core, with 10,000 instances: load.py URL KEY SECRET PID.
+Requests are signed before the measurement and use one connection. Only the server's CPU time
+counts, so neither this client nor other programs affect the result. `cargo xtask bench sandbox`
+starts the server. The bar is 200."""
 
 import glob, http.client, sys, time, urllib.parse
 
@@ -33,7 +34,7 @@ def send(body, headers):
 
 
 def cpu():
-    """Seconds that the server's threads were on a processor, its share of the kernel's work among them."""
+    """Returns the CPU time of the server's threads, user and kernel, seconds."""
     return sum(int(open(f"{task}/schedstat").read().split()[0]) for task in glob.glob(f"/proc/{pid}/task/*")) / 1e9
 
 
@@ -60,4 +61,4 @@ for name, make in kinds.items():
     for request in requests:
         send(*request)
     each = (cpu() - before) / count
-    print(f"{name:<22} {1 / each:6.0f} a second of CPU ({each * 1000:.2f} ms each), {count / (time.monotonic() - began):.0f} a second seen from here; bar 200")
+    print(f"{name:<22} {1 / each:6.0f} per CPU second ({each * 1000:.2f} ms each), {count / (time.monotonic() - began):.0f} per second of this client; bar 200")

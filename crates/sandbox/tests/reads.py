@@ -1,5 +1,5 @@
-"""What a collector reads: every field that it keeps, and every page. The sandbox was told to put three rows on
-a page at most, so what is read whole was read through its pages."""
+"""Tests the collector's requests: every field that it keeps, and every page. The scenario allows
+three rows per page, so a complete result was read through several pages."""
 
 import datetime, ipaddress, json
 
@@ -11,7 +11,7 @@ PAGE = 3
 
 
 def pages(made, name, key, **arguments):
-    """All rows of all pages; none holds more than was allowed."""
+    """Returns the rows of all pages; no page has more rows than the scenario allows."""
     rows = []
     for page in made.get_paginator(name).paginate(**arguments):
         assert len(page[key]) <= PAGE, (name, len(page[key]))
@@ -20,13 +20,13 @@ def pages(made, name, key, **arguments):
 
 
 def once(rows, key):
-    """The rows by a key that none shares."""
+    """Returns the rows by a key, which must be unique."""
     found = {key(row): row for row in rows}
     assert len(found) == len(rows), [key(row) for row in rows]
     return found
 
 
-# Regions: the ones that the account can use, and all.
+# Regions: those that the account can use, and all.
 regions = {r["RegionName"]: r for r in ec2.describe_regions()["Regions"]}
 assert {name: r["OptInStatus"] for name, r in regions.items()} == {
     "ap-east-1": "opted-in", "eu-west-1": "opt-in-not-required", "us-east-1": "opt-in-not-required", "us-west-2": "opt-in-not-required"}
@@ -65,7 +65,7 @@ assert types["m5d.large"]["InstanceStorageInfo"]["TotalSizeInGB"] == 75
 refused("InvalidParameterCombination", ec2.describe_instance_types, InstanceTypes=["m5.large"], MaxResults=5)
 refused("InvalidNextToken", ec2.describe_instance_types, NextToken="nonsense")
 
-# Offerings, in each kind of place.
+# Offerings, by each kind of location.
 for kind, expected in [("region", {"us-east-1"}), ("availability-zone", {z["ZoneName"] for z in zones.values()}), ("availability-zone-id", set(zones))]:
     offers = pages(ec2, "describe_instance_type_offerings", "InstanceTypeOfferings", LocationType=kind)
     once(offers, lambda o: (o["InstanceType"], o["Location"]))
@@ -73,7 +73,7 @@ for kind, expected in [("region", {"us-east-1"}), ("availability-zone", {z["Zone
     assert {o["InstanceType"] for o in offers} == set(types)
 assert ec2.describe_instance_type_offerings(LocationType="outpost")["InstanceTypeOfferings"] == []
 
-# Spot prices: the last change before the start belongs to the answer.
+# Spot prices: the answer begins with the last change before the start.
 now = datetime.datetime.now(datetime.timezone.utc)
 current = pages(ec2, "describe_spot_price_history", "SpotPriceHistory", StartTime=now, InstanceTypes=["m5.large"], ProductDescriptions=["Linux/UNIX"])
 current = once(current, lambda p: p["AvailabilityZoneId"])
@@ -88,7 +88,7 @@ instants = [p["Timestamp"] for p in history]
 assert instants == sorted(instants, reverse=True) and len(instants) > 10
 assert sum(at <= began for at in instants) == 1 and history[0]["SpotPrice"] == current["use1-az2"]["SpotPrice"]
 steady = ec2.describe_spot_price_history(InstanceTypes=["m7i.large"], AvailabilityZone=zones["use1-az1"]["ZoneName"])["SpotPriceHistory"]
-assert len(steady) == 1, "a price that does not change is told once"
+assert len(steady) == 1, "a constant price has one row"
 refused("InvalidParameterCombination", ec2.describe_spot_price_history, AvailabilityZone="us-east-1a", AvailabilityZoneId="use1-az1")
 
 scores = ec2.get_spot_placement_scores(InstanceTypes=["m5.large", "m7i.large", "c7i.large"], TargetCapacity=1, MaxResults=10)
@@ -101,7 +101,8 @@ for slip in ({"RegionNames": ["moon-1"]}, {"InstanceTypes": ["m99.large"]}, {"Ta
 by_zone = ec2.get_spot_placement_scores(InstanceTypes=["m5.large"], TargetCapacity=1, SingleAvailabilityZone=True, RegionNames=["eu-west-1"])["SpotPlacementScores"]
 assert {s["AvailabilityZoneId"] for s in by_zone} == {f"euw1-az{n}" for n in (1, 2, 3)} and all(1 <= s["Score"] <= 3 for s in by_zone)
 
-# Capacity blocks: where the type is offered, from half past eleven on, at a price for all of it.
+# Capacity blocks: in the zones that offer the type, starting at 11:30, with one price for the whole
+# block.
 block = dict(InstanceType="p5.48xlarge", InstanceCount=2, CapacityDurationHours=48)
 blocks = once(pages(ec2, "describe_capacity_block_offerings", "CapacityBlockOfferings", **block), lambda b: b["CapacityBlockOfferingId"])
 assert len(blocks) == 3 and {b["AvailabilityZone"] for b in blocks.values()} == {zones[f"use1-az{n}"]["ZoneName"] for n in (1, 4, 6)}
@@ -116,7 +117,7 @@ assert ec2.describe_capacity_block_offerings(**block, EndDateRange=now)["Capacit
 for slip in ({"InstanceType": "m5.large"}, {"InstanceType": "m99.large"}, {"InstanceCount": 65}, {"CapacityDurationHours": 25}, {"CapacityDurationHours": 15 * 24}):
     refused("InvalidParameterValue", ec2.describe_capacity_block_offerings, **block | slip)
 
-# The fleet, page by page.
+# Instances and their resources, page by page.
 ids = set()
 for n in range(4):
     spot = {"InstanceMarketOptions": {"MarketType": "spot"}} if n % 2 else {}
@@ -145,7 +146,7 @@ assert (applied["L-1216C47A"]["Value"], default["L-1216C47A"]["Value"]) == (1000
 assert [q["QuotaCode"] for q in quotas.list_service_quotas(ServiceCode="ec2", QuotaCode="L-34B43A08")["Quotas"]] == ["L-34B43A08"]
 refused("InvalidPaginationTokenException", quotas.list_service_quotas, ServiceCode="ec2", NextToken="nonsense")
 
-# CloudWatch: all values of all series, both ways round.
+# CloudWatch: all values of all series, in both orders.
 forward(3600)
 watch = client("cloudwatch")
 later = now + datetime.timedelta(hours=4)
@@ -167,7 +168,7 @@ of_unit = lambda unit: watch.get_metric_data(MetricDataQueries=[{"Id": "a", "Met
 assert of_unit("Percent") and not of_unit("Bytes")
 refused("ValidationError", watch.get_metric_data, MetricDataQueries=queries, StartTime=later, EndTime=now)
 
-# Cost Explorer: each day, grouped, through pages; the groups sum up to the whole.
+# Cost Explorer: each day, grouped, through pages; the groups add up to the total.
 ce = client("ce")
 day = lambda n: (now + datetime.timedelta(days=n)).strftime("%Y-%m-%d")
 span = {"Start": day(-1), "End": day(2)}
@@ -204,7 +205,7 @@ assert hours["ResultsByTime"][1]["TimePeriod"] == {"Start": day(0) + "T01:00:00Z
 refused("ValidationException", ce.get_cost_and_usage, **asked | {"Metrics": ["Nonsense"]})
 refused("ValidationException", ce.get_cost_and_usage, **asked, GroupBy=by("AZ", "REGION", "SERVICE"))
 
-# By tags: as they were last while something ran.
+# Groups by tag use the last tags of each run.
 tagged, renamed = launch(ec2, InstanceType="m5.large", MinCount=2, MaxCount=2, TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "team", "Value": "a"}]}])
 forward(600)
 ec2.create_tags(Resources=[renamed], Tags=[{"Key": "team", "Value": "b"}])
@@ -223,7 +224,8 @@ assert abs(total(Tags={"Key": "team", "Values": ["a", "b"]}) - 2 * sums["team$a"
 assert abs(total(Tags={"Key": "team", "MatchOptions": ["ABSENT"]}) + total(Tags={"Key": "team", "Values": ["a", "b"]}) - sum(whole.values())) < 1e-6
 shown = ce.get_cost_and_usage(**asked | {"Metrics": ["AmortizedCost"]}, GroupBy=by_team)
 assert shown["GroupDefinitions"] == by_team
-# A day on which nothing ran has no groups, and nothing as its total; what is not billed yet is estimated.
+# A day without runs has no groups and a total of zero. A period that is not billed yet is
+# estimated.
 before = ce.get_cost_and_usage(**asked | {"TimePeriod": {"Start": day(-3), "End": day(-2)}}, GroupBy=by_team)["ResultsByTime"][0]
 assert before["Groups"] == [] and float(before["Total"]["UnblendedCost"]["Amount"]) == 0
 assert all(one["Estimated"] for one in shown["ResultsByTime"])
@@ -232,7 +234,7 @@ refused("ValidationException", ce.get_cost_and_usage, **asked, Filter={"Tags": {
 refused("ValidationException", ce.get_cost_and_usage, **asked, Filter={"Tags": {"Key": "a", "Values": ["b"], "MatchOptions": ["CONTAINS"]}})
 refused("ValidationException", ce.get_cost_and_usage, **asked, GroupBy=[{"Type": "COST_CATEGORY", "Key": "a"}])
 
-# The price list: texts that hold JSON.
+# The price list: a list of JSON texts.
 pricing = client("pricing")
 want = lambda kind, field, value: {"Type": kind, "Field": field, "Value": value}
 products = [json.loads(text) for text in pages(pricing, "get_products", "PriceList", ServiceCode="AmazonEC2", Filters=[
@@ -249,9 +251,9 @@ assert rate["pricePerUnit"] == {"USD": "0.0960000000"} and rate["unit"] == "Hrs"
 assert len(pages(pricing, "get_products", "PriceList", ServiceCode="AmazonEC2")) == 4 * 15
 refused("InvalidNextTokenException", pricing.get_products, ServiceCode="AmazonEC2", NextToken="nonsense")
 
-# Members that are not known are refused, as are values of another type; nothing is passed over.
+# Unknown members and values of another type are refused; none is ignored.
 def posted(body):
-    """A client whose calls all have this body, which botocore did not make."""
+    """Returns a client that sends this body in every call, in place of botocore's."""
     def replace(request, **_):
         request.data = body.encode()
         request.headers["Content-Length"] = str(len(request.data))
@@ -265,7 +267,7 @@ refused("SerializationException", posted('{"ServiceCode": 7}').list_service_quot
 refused("SerializationException", posted('["ec2"]').list_service_quotas, ServiceCode="ec2")
 refused("ValidationException", posted('{}').list_service_quotas, ServiceCode="ec2")
 
-# Addresses of a subnet: in its range, none twice, and at an end.
+# Addresses of a subnet: inside its range, unique, and exhaustible.
 oregon = client("ec2", region_name="us-west-2")
 subnets = once(pages(oregon, "describe_subnets", "Subnets"), lambda s: s["SubnetId"])
 subnet = min(subnets)

@@ -1,11 +1,12 @@
-"""Answers of AWS that were recorded, against what the sandbox answers for the same things, both as the SDK (botocore)
-reads them: recorded.py FOLDER, with a sandbox that knows the seed's types (`cargo xtask recorded FOLDER` starts one).
-The folder holds `ec2-xml/*.xml` (DescribeInstanceTypes, pages of one listing) and `ec2/static/<Operation>/*.json`,
-`various/*/<service>.<Operation>_<n>.json` (answers as SDKs print them). None of them is in this repository.
+"""Compares recorded answers of AWS with the sandbox's answers to the same requests, both parsed by
+botocore: recorded.py FOLDER, with a sandbox on the seed's types (`cargo xtask recorded FOLDER`
+starts one). The folder contains `ec2-xml/*.xml` (DescribeInstanceTypes, pages of one listing),
+`ec2/static/<Operation>/*.json` and `various/*/<service>.<Operation>_<n>.json` (answers as SDKs
+print them). None of them is in this repository.
 
-They are years old. So there is a third witness: moto (`.tools/rival`) holds what AWS answers today. Where the sandbox
-differs from the record and agrees with today's answer, AWS has changed; every other difference is a slip, unless it is
-in the table, with who is right."""
+The records are years old, so moto (`.tools/rival`), which plays back AWS's current answers, is a
+third source. A sandbox value that differs from the record and equals moto's is a change at AWS.
+Every other difference is a failure, unless DIFFERENCES lists it with the reason."""
 
 import collections, datetime, glob, json, os, sys
 
@@ -38,7 +39,7 @@ DIFFERENCES = {
 
 
 def flat(value, path="", found=None):
-    """Each path with its values; members of a list share one path, and their order counts for nothing."""
+    """Returns each path with its values, sorted. Members of a list share one path."""
     found = {} if found is None else found
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -54,7 +55,7 @@ def flat(value, path="", found=None):
 
 
 class Comparison:
-    """What was equal is counted, what was not is kept by path."""
+    """Counts equal values, and keeps the others by path."""
 
     def __init__(self, operation, what):
         self.operation, self.what, self.things, self.equal = operation, what, 0, 0
@@ -84,7 +85,7 @@ class Comparison:
 
 
 def shapes(operation, what, recorded, ours):
-    """Only the members, not their values: the things are others."""
+    """Compares only the member names: the resources differ."""
     kinds = lambda value: {path: ["there"] for path in flat(value)}
     comparison = Comparison(operation, what)
     comparison.things, comparison.slips = 1, collections.defaultdict(dict)
@@ -104,7 +105,7 @@ def files(pattern):
 
 
 def instant(value):
-    """Instants were recorded by their parts."""
+    """Recorded instants are split into their parts; one text replaces them."""
     return "an instant" if value.get("__class__") == "datetime" else value
 
 
@@ -115,7 +116,7 @@ def read(pattern):
 
 
 def parsed(path, operation):
-    """A recorded body, read by botocore as an answer of EC2."""
+    """Parses a recorded body with botocore as an EC2 answer."""
     model = ec2.meta.service_model.operation_model(operation)
     answer = {"headers": {}, "status_code": 200, "body": open(path, "rb").read()}
     return create_parser("ec2").parse(answer, model.output_shape)
@@ -139,7 +140,7 @@ for file, document in read("ec2/static/DescribeInstanceTypes/*.json"):
         in_json.add(f"{name} of {file}", one, ours[name], TODAY[name]) if name in ours else unknown.add(name)
 in_xml.tell()
 in_json.tell()
-# What the sandbox does not offer in this region, AWS does not either, or no longer.
+# Types that the sandbox does not offer in this region are not, or no longer, offered by AWS either.
 print("  in us-east-1 no more:", ", ".join(sorted(unknown)))
 
 ohio = client("ec2", region_name="us-east-2")
@@ -147,7 +148,7 @@ zones = {z["ZoneId"]: z for z in ohio.describe_availability_zones()["Availabilit
 names = Comparison("DescribeAvailabilityZones", "us-east-2")
 for _, document in read("ec2/static/DescribeAvailabilityZones/us-east-2.json"):
     for one in document["AvailabilityZones"]:
-        # The name is each account's own.
+        # Zone names differ by account.
         names.add(one["ZoneId"], one, zones[one["ZoneId"]] | {"ZoneName": one["ZoneName"]})
 names.tell()
 
@@ -186,7 +187,7 @@ for file, document in read("ec2/static/GetProducts/*.json"):
     [mine] = [json.loads(text) for text in pricing.get_products(ServiceCode="AmazonEC2", Filters=want)["PriceList"]]
     products = Comparison("GetProducts", file)
     products.add(file, document["product"], mine["product"])
-    # One term of one rate; the ids of terms and rates are AWS's own, the sku is made up.
+    # One term with one rate; the ids of terms and rates are AWS's own, the SKU is invented.
     inner = lambda product: [dict(term, priceDimensions=list(term["priceDimensions"].values())) for term in product["terms"]["OnDemand"].values()]
     products.add("on demand", inner(document), inner(mine))
     products.tell()
@@ -197,7 +198,7 @@ now = datetime.datetime.now(datetime.timezone.utc)
 mine = watch.get_metric_data(MetricDataQueries=[{"Id": "a", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Average"}}],
                              StartTime=now - datetime.timedelta(hours=1), EndTime=now + datetime.timedelta(hours=1))
 for file, document in read("various/*/monitoring.GetMetricData_*.json"):
-    # Nothing was measured here: what a series is, without its points.
+    # The sandbox has no measurements here, so only the fields of a series are compared.
     for one in document["MetricDataResults"]:
         one["Timestamps"], one["Values"] = [], []
     shapes("GetMetricData", file, document, mine)

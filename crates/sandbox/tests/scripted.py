@@ -1,4 +1,4 @@
-"""What the scenario of clients.rs scripts."""
+"""Tests the effects of the scenario SCRIPTED in clients.rs."""
 
 import datetime, email.utils, json, time, urllib.error, urllib.request
 
@@ -18,7 +18,7 @@ def fails(kind, call, **arguments):
     raise AssertionError(f"{call.__name__} did not fail with {kind.__name__}")
 
 
-# Faults of calls: the first reply is lost, and the address is there all the same.
+# Faults of calls: the first reply is lost, but the address exists.
 fails(ConnectionClosedError, ec2.allocate_address, Domain="vpc")
 assert len(ec2.describe_addresses()["Addresses"]) == 1
 fails(ConnectionClosedError, ec2.describe_addresses)
@@ -39,7 +39,7 @@ refused("InsufficientInstanceCapacity", ec2.run_instances, **base | {"ImageId": 
         InstanceMarketOptions={"MarketType": "spot"})
 forward(60)
 
-# Quotas: eight vCPUs, two are taken.
+# Quotas: eight vCPUs, of which two are used.
 refused("VcpuLimitExceeded", ec2.run_instances, **base | {"MinCount": 4, "MaxCount": 4}, InstanceType="m5.large")
 assert len(ec2.run_instances(**base | {"MaxCount": 9}, InstanceType="m5.large")["Instances"]) == 3
 refused("VcpuLimitExceeded", ec2.run_instances, **base, InstanceType="t3.micro")
@@ -58,7 +58,7 @@ assert len(data["Values"]) > 8 and set(data["Values"]) <= {10.0, 20.0, 30.0} and
 ec2.terminate_instances(InstanceIds=[measured, moved["InstanceId"]])
 forward(60)
 
-# A scripted interruption, as the instance sees it.
+# A scripted interruption, read from the instance's metadata.
 spot = launch(ec2, InstanceType="t3.large", InstanceMarketOptions={"MarketType": "spot"},
               MetadataOptions={"HttpTokens": "optional"})
 forward(8 + 4 * 60)
@@ -84,16 +84,16 @@ assert json.loads(seen("meta-data/spot/instance-action")) == notice
 forward(150)
 assert state(ec2, spot) in ("shutting-down", "terminated")
 
-# Capacity that comes and goes with the clock.
+# Capacity rules that begin and end with the clock.
 arm = base | {"ImageId": ARM, "DryRun": True}
 refused("DryRunOperation", ec2.run_instances, **arm, InstanceType="t4g.small")
 refused("InsufficientInstanceCapacity", ec2.run_instances, **arm, InstanceType="m7g.large")
 
-# A call that takes its time, and is done.
+# A slow call, which takes effect.
 began = time.monotonic()
 assert ec2.describe_key_pairs()["KeyPairs"] == [] and time.monotonic() - began >= 1
 
-# Faults of the metadata service, and a stop that takes as long as it was told to.
+# Faults of the metadata service, and a stop that takes the scripted time.
 iam = client("iam")
 trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
 iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))
@@ -117,14 +117,15 @@ assert state(ec2, i) == "stopping"
 forward(20)
 assert state(ec2, i) == "stopped"
 
-# Another account sees nothing of this, and may only look.
+# Another account sees none of these instances, and its user has read permissions only.
 keys = json.load(urllib.request.urlopen(f"{URL}/_mycelium/credentials?account=000000000002"))["keys"][0]
 other = client("ec2", aws_access_key_id=keys["access_key"], aws_secret_access_key=keys["secret"])
 assert other.describe_instances(MaxResults=5)["Reservations"] == []
 refused("UnauthorizedOperation", other.allocate_address, Domain="vpc")
 assert {z["ZoneId"]: z["ZoneName"] for z in other.describe_availability_zones()["AvailabilityZones"]} != zones
 
-# A role of a third account, which trusts the first one under an external id: both accounts have to agree.
+# A role of a third account, which trusts the first one under an external id: both accounts have to
+# agree.
 keys = json.load(urllib.request.urlopen(f"{URL}/_mycelium/credentials?account=000000000003"))["keys"][0]
 host = dict(aws_access_key_id=keys["access_key"], aws_secret_access_key=keys["secret"])
 their = client("iam", **host)
@@ -144,7 +145,7 @@ assert client("sts", **lent).get_caller_identity()["Arn"] == "arn:aws:sts::00000
 assert client("ec2", **lent).describe_instances()["Reservations"] == []
 refused("UnauthorizedOperation", client("ec2", **lent).allocate_address, Domain="vpc")
 
-# The bucket of RunInstances holds five.
+# The bucket of RunInstances has five tokens.
 codes = []
 for _ in range(12):
     try:
@@ -153,16 +154,16 @@ for _ in range(12):
         codes.append(error.response["Error"]["Code"])
 assert "RequestLimitExceeded" in codes, codes
 
-# A region that nobody opted into.
+# A region without an opt-in.
 assert "ap-east-1" not in [r["RegionName"] for r in ec2.describe_regions()["Regions"]]
 refused("AuthFailure", client("ec2", region_name="ap-east-1").describe_availability_zones)
 refused("UnrecognizedClientException", client("ssm", region_name="ap-east-1").get_parameter, Name="x")
 
-# The door does not open for pages in a browser.
+# The control API refuses web pages in a browser.
 try:
     request = urllib.request.Request(f"{URL}/_mycelium/clock", headers={"Origin": "http://example.org"})
     urllib.request.urlopen(request)
-    raise AssertionError("a page was let in")
+    raise AssertionError("a web page was served")
 except urllib.error.HTTPError as error:
     assert error.code == 403
 print("good")

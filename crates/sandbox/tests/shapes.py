@@ -1,5 +1,6 @@
-"""The same calls to the sandbox and to moto (run in this process): the answers have the same shape, that is the
-same keys with values of the same types, all the way down. Where they differ, DIFFERENCES says who is right."""
+"""Sends the same calls to the sandbox and to moto (in this process) and compares the shapes of the
+answers: the keys and the types of their values, at every depth. DIFFERENCES lists each difference
+and which side is right."""
 
 import datetime, json, logging, os, sys, urllib.request
 
@@ -26,14 +27,14 @@ def kind(value):
 
 
 def shape(value, path, found):
-    """Each path with the kind of its values; all members of a list share one path."""
+    """Returns each path with the kind of its values; all members of a list share one path."""
     if isinstance(value, dict):
         found.setdefault(path, "structure")
         for key, inner in value.items():
             if key != "ResponseMetadata":
                 shape(inner, f"{path}.{key}" if path else key, found)
     elif isinstance(value, list):
-        # An empty list tells nothing of its members, and is as good as none.
+        # An empty list has no member kinds, and counts as absent.
         for inner in value:
             shape(inner, f"{path}[]", found)
     elif value not in ("", None):
@@ -42,7 +43,7 @@ def shape(value, path, found):
 
 
 class Side:
-    """One emulator, and what it answered to each call."""
+    """An emulator, and the shapes of its answers by call."""
 
     def __init__(self, url, wait, **keys):
         self.url, self.wait, self.keys, self.answers, self.types = url, wait, keys, {}, {}
@@ -57,7 +58,7 @@ class Side:
 
 
 def play(ask):
-    """Everything that both serve."""
+    """Calls every operation that both emulators serve."""
     ec2 = ask.client("ec2")
     ask(ec2, "describe_regions", AllRegions=True)
     ask(ec2, "describe_availability_zones")
@@ -128,7 +129,8 @@ def play(ask):
 
 TYPES = ["c5.metal", "c7i.large", "g5.xlarge", "inf2.xlarge", "m5.24xlarge", "m5.large", "m5d.large", "m7g.large", "m7i.large", "p5.48xlarge", "t3.micro"]
 
-# Operations, the path (and all that lies under it), who alone has it, who is right, and why.
+# Per entry: operations with a path prefix, the paths (and all below them), the side that has them,
+# and which side is right.
 LAUNCH = ("run_instances:Instances[].", "describe_instances:Reservations[].Instances[].")
 DIFFERENCES = [
     (("describe_availability_zones:AvailabilityZones[].",), ["GroupLongName", "GroupName", "NetworkBorderGroup", "OptInStatus"],
@@ -138,7 +140,7 @@ DIFFERENCES = [
       "NetworkInfo.Ipv4AddressesPerSecondaryInterface", "NetworkInfo.NetworkCards[].DefaultEnaQueueCountPerInterface", "NetworkInfo.SecondaryNetworkSupported", "PhcSupport"],
      "moto", "moto: it plays AWS's own answers back; the lake keeps no such columns, and the sandbox makes nothing up"),
     (("create_role:Role.", "get_instance_profile:InstanceProfile.Roles[]."), ["MaxSessionDuration", "RoleLastUsed"],
-     "moto", "sandbox: only GetRole tells them (API Role: not in listings, nor in other answers)"),
+     "moto", "sandbox: only GetRole returns them (API Role: not in listings, nor in other answers)"),
     (("create_policy:Policy.",), ["PermissionsBoundaryUsageCount"], "sandbox", "sandbox: API Policy; moto leaves it out of this answer"),
     (LAUNCH, ["CapacityReservationSpecification", "CpuOptions", "CurrentInstanceBootMode", "EnaSupport", "EnclaveOptions", "HibernationOptions.Configured",
               "MaintenanceOptions", "NetworkInterfaces[].PrivateIpAddresses[].PrivateDnsName", "Placement.AvailabilityZoneId", "PlatformDetails", "UsageOperation", "UsageOperationUpdateTime"],
@@ -153,12 +155,12 @@ DIFFERENCES = [
     (("describe_volumes:Volumes[].",), ["Attachments[].DeleteOnTermination"], "sandbox", "sandbox: API VolumeAttachment"),
     (("allocate_address:", "describe_addresses:Addresses[]."), ["NetworkBorderGroup", "PublicIpv4Pool"], "sandbox", "sandbox: API Address"),
     (("delete_launch_template:LaunchTemplate.",), ["CreateTime", "CreatedBy", "LatestVersionNumber"], "sandbox", "sandbox: API LaunchTemplate; moto answers the name alone"),
-    (("get_schedule:",), ["ActionAfterCompletion"], "sandbox", "sandbox: API GetSchedule; moto tells it only when it was set"),
+    (("get_schedule:",), ["ActionAfterCompletion"], "sandbox", "sandbox: API GetSchedule; moto returns it only when it was set"),
 ]
 
 
 def listed(call, path):
-    """The difference in the table under which a path falls."""
+    """Returns the entry of DIFFERENCES that covers a path."""
     for number, (places, paths, who, _) in enumerate(DIFFERENCES):
         for place in places:
             operation, begin = place.split(":", 1)
@@ -170,7 +172,7 @@ def listed(call, path):
 
 
 def same(theirs, mine, path):
-    """The values that both tell are equal; lists of plain values in any order."""
+    """Compares values that both sides return; plain lists in any order."""
     if isinstance(theirs, dict):
         return [problem for key in theirs if key in mine for problem in same(theirs[key], mine[key], f"{path}.{key}")]
     if isinstance(theirs, list):
@@ -217,7 +219,7 @@ def main():
     assert not new, f"differences that are not listed: {new}"
     all_entries = {(n, place, known) for n, (places, paths, _, _) in enumerate(DIFFERENCES) for place in places for known in paths}
     assert all_entries <= used, f"differences that are listed and are none: {all_entries - used}"
-    # What is told of a type is the same value: the lake's columns came from there.
+    # The values of a type are equal too: the lake's columns come from the same records.
     problems = [p for name in TYPES for p in same(moto.types[name], ours.types[name], name)]
     assert not problems, problems
     print("good,", len(moto.answers), "operations,", len(found), "differences")

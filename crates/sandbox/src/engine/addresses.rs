@@ -35,12 +35,13 @@ const FILTERS: Table<Address> = Table {
 };
 
 impl Desk<'_> {
-    /// The Elastic IP address of an instance.
+    /// Returns the Elastic IP address of an instance.
     pub(crate) fn elastic_of(&self, instance: &str) -> Option<&Address> {
         self.here.addresses.values().find(|address| address.instance.as_deref() == Some(instance))
     }
 
-    /// The public address of an instance that starts, or has lost the one that it had.
+    /// Returns the public address of an instance that starts or has lost its Elastic IP: an Elastic
+    /// IP, else a new address if it gets public ones.
     pub(crate) fn address_for(&mut self, instance: &str) -> Option<String> {
         if let Some(held) = self.elastic_of(instance) {
             return Some(held.ip.clone());
@@ -50,12 +51,11 @@ impl Desk<'_> {
         Some(self.public_ip(self.here.handed_out))
     }
 
-    /// The instance that has an address.
+    /// Returns the instance that an address is associated with.
     fn holder(&self, address: &Address) -> Option<&Instance> {
         self.here.instances.get(address.instance.as_ref()?)
     }
 
-    /// AllocateAddress.
     pub(crate) fn allocate_address(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:AllocateAddress")?;
         params.one_of("Domain", &["vpc"])?;
@@ -85,7 +85,7 @@ impl Desk<'_> {
         Ok(node.into())
     }
 
-    /// AssociateAddress, DisassociateAddress and ReleaseAddress.
+    /// Serves AssociateAddress, DisassociateAddress and ReleaseAddress.
     pub(crate) fn change_address(&mut self, params: &Part<'_>, action: &str) -> Done<Node> {
         self.allow_any(&format!("ec2:{action}"))?;
         let by_association = params.text("AssociationId");
@@ -141,7 +141,7 @@ impl Desk<'_> {
             return Ok(Fields::new().put("return", true).into());
         }
         let association = self.ids.id("eipassoc-");
-        // An instance has one such address: the one that it had before is free again.
+        // An instance has one Elastic IP: its previous one becomes free.
         let before = instance.as_ref().and_then(|id| self.elastic_of(id)).map(|held| held.id.clone());
         if let Some(before) = before.and_then(|id| self.here.addresses.get_mut(&id)) {
             before.instance = None;
@@ -163,7 +163,6 @@ impl Desk<'_> {
         })
     }
 
-    /// DescribeAddresses.
     pub(crate) fn describe_addresses(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeAddresses")?;
         let ids = params.list("AllocationId");

@@ -1,38 +1,38 @@
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Something that will happen by itself.
+/// An event that happens without a call when its time has come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Event {
-    /// An instance comes out of a passing state; void when the state has changed since.
+    /// An instance leaves a transitional state. Ignored if its state has changed since.
     Arrive { instance: String, change: u32 },
-    /// A terminated instance is no longer listed.
+    /// A terminated instance disappears from the listings.
     Forget { instance: String },
-    /// AWS recommends to rebalance.
+    /// AWS sends a rebalance recommendation.
     Rebalance { instance: String, change: u32 },
-    /// AWS announces that it takes a spot instance back.
+    /// AWS announces that it will reclaim a spot instance.
     Notice { instance: String, change: u32 },
-    /// AWS takes a spot instance back.
+    /// AWS reclaims a spot instance.
     Interrupt { instance: String, change: u32 },
-    /// A scheduled event is announced.
+    /// AWS announces a maintenance event.
     Announce { instance: String, change: u32, rule: usize },
     /// An open spot request tries to launch.
     Relaunch { request: String },
-    /// A capacity reservation ends.
+    /// A capacity reservation reaches its end date.
     Release { reservation: String },
-    /// A schedule is due; void when its plan has changed since.
+    /// A schedule is due. Ignored if the schedule has changed since: then `plan` differs.
     Fire { schedule: String, plan: u32, attempt: i64 },
 }
 
-/// What will happen, the next first.
+/// The planned events of all accounts and regions.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Agenda {
-    /// In falling order, so that the next one is the last.
+    /// Latest first, so that the next event is the last element.
     entries: Vec<Entry>,
     added: u64,
 }
 
-/// An event and where it happens.
+/// A planned event with its time, account and region.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) at: Timestamp,
@@ -51,7 +51,7 @@ impl Agenda {
         self.entries.insert(place, Entry { at, number: self.added, account, region, event });
     }
 
-    /// The next one that is due.
+    /// Removes and returns the earliest event that is due at `now`.
     pub(crate) fn due(&mut self, now: Timestamp) -> Option<Entry> {
         if self.entries.last()?.at > now { None } else { self.entries.pop() }
     }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_earliest_comes_first_and_equals_in_order() {
+    fn events_come_out_by_time_then_in_order_of_insertion() {
         let mut agenda = Agenda::default();
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         for (seconds, name) in [(5, "c"), (1, "a"), (5, "d"), (3, "b")] {

@@ -1,4 +1,4 @@
-//! The parameters of a launch, read one by one.
+//! Readers for the parameters of a launch.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::Part;
 
-/// The market of a launch.
+/// The spot options of a launch.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Spot {
     pub(crate) persistent: bool,
@@ -81,14 +81,15 @@ pub(crate) fn read_user_data(params: &Part<'_>) -> Done<Option<String>> {
     Ok(Some(text.to_string()))
 }
 
-/// Whether the instance gets public addresses: in default subnets it does, unless it is told not to.
+/// Reads whether the instance gets public addresses. Default subnets assign them unless the call
+/// declines.
 pub(crate) fn read_public(params: &Part<'_>) -> Done<bool> {
     let first = params.parts("NetworkInterface").into_iter().next();
     let asked = first.map(|part| part.flag("AssociatePublicIpAddress")).transpose()?.flatten();
     Ok(asked.unwrap_or(true))
 }
 
-/// Into which capacity reservation the launch may go.
+/// Reads which capacity reservations the launch may use.
 fn read_target(params: &Part<'_>) -> Done<Target> {
     let part = params.part("CapacityReservationSpecification");
     let named = part.part("CapacityReservationTarget").text("CapacityReservationId");
@@ -106,7 +107,7 @@ fn read_target(params: &Part<'_>) -> Done<Target> {
 }
 
 impl Desk<'_> {
-    /// The capacity reservation of a launch; one that is named is there.
+    /// Reads which capacity reservations a launch may use. Fails if it names an unknown one.
     pub(crate) fn read_target(&self, params: &Part<'_>) -> Done<Target> {
         let target = read_target(params)?;
         match &target {
@@ -117,7 +118,7 @@ impl Desk<'_> {
         }
     }
 
-    /// The zones to try, whether one was asked for, and the subnet if one was named.
+    /// Returns the zones to try, whether the call names one, and the subnet if it names one.
     pub(crate) fn read_place(
         &mut self,
         params: &Part<'_>,
@@ -168,7 +169,7 @@ impl Desk<'_> {
                     "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request",
                 ));
             }
-            // The primary interface, which goes with its instance, is the only one here.
+            // The sandbox has primary interfaces only. They are deleted with their instance.
             part.one_of("DeviceIndex", &["0"])?.ok_or_else(|| need("NetworkInterface.N.DeviceIndex"))?;
             part.one_of("DeleteOnTermination", &["true"])?;
             ids.extend(part.list("SecurityGroupId").into_iter().map(String::from));
@@ -196,7 +197,8 @@ impl Desk<'_> {
         Ok(ids)
     }
 
-    /// The association and the name of the profile, when EC2 knows it already.
+    /// Reads the instance profile: a new association id, and the name. Fails if EC2 does not know
+    /// the profile yet.
     pub(crate) fn read_profile(&mut self, params: &Part<'_>) -> Done<Option<(String, String)>> {
         let part = params.part("IamInstanceProfile");
         let (name, asked) = match (part.text("Name"), part.text("Arn")) {

@@ -7,7 +7,7 @@ use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
 
 impl Desk<'_> {
-    /// The instances that a call names; all must be there, or nothing is done.
+    /// Returns the ids that a call names. Fails if one of the instances does not exist.
     pub(crate) fn named_instances(&self, params: &Part<'_>) -> Done<Vec<String>> {
         let ids: Vec<String> = params.list("InstanceId").into_iter().map(String::from).collect();
         if ids.is_empty() {
@@ -30,7 +30,7 @@ impl Desk<'_> {
         }
     }
 
-    /// An instance, once it can be seen.
+    /// Returns an instance. A new one is found only after the scenario's `visible_after`.
     pub(crate) fn visible(&self, id: &str) -> Option<&Instance> {
         self.here.instances.get(id).filter(|found| found.visible <= self.now)
     }
@@ -46,7 +46,6 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// StartInstances.
     pub(crate) fn start_instances(&mut self, params: &Part<'_>) -> Done<Node> {
         let ids = self.named_instances(params)?;
         self.may_change("ec2:StartInstances", &ids)?;
@@ -84,7 +83,8 @@ impl Desk<'_> {
         Ok(Fields::new().put("instancesSet", nodes).into())
     }
 
-    /// From stopped to pending: a new launch time, a new public address.
+    /// Starts a stopped instance. It gets a new launch time and, without an Elastic IP, a new
+    /// public address.
     pub(crate) fn start(&mut self, id: &str) {
         let address = self.address_for(id);
         let now = self.now;
@@ -103,7 +103,6 @@ impl Desk<'_> {
         self.set_request(request.as_deref(), "active", "fulfilled");
     }
 
-    /// StopInstances.
     pub(crate) fn stop_instances(&mut self, params: &Part<'_>) -> Done<Node> {
         let ids = self.named_instances(params)?;
         let hibernate = params.flag("Hibernate")?.unwrap_or(false);
@@ -156,7 +155,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("instancesSet", nodes).into())
     }
 
-    /// From running to stopping.
+    /// Moves a running instance to stopping.
     pub(crate) fn stop(&mut self, id: &str, hibernate: bool, reason: Reason) {
         self.bill_until_now(id);
         if let Some(found) = self.here.instances.get_mut(id) {
@@ -170,8 +169,8 @@ impl Desk<'_> {
         self.pass(id, State::Stopping, span);
     }
 
-    /// TerminateInstances: what may be terminated is, even when another one is protected in another zone;
-    /// here as there, one protected instance protects those of its own zone.
+    /// Serves TerminateInstances. As in EC2, a protected instance also protects the named instances
+    /// of its zone. Those in other zones are terminated, and the call still fails.
     pub(crate) fn terminate_instances(&mut self, params: &Part<'_>) -> Done<Node> {
         let ids = self.named_instances(params)?;
         params.flag("SkipOsShutdown")?;
@@ -207,7 +206,7 @@ impl Desk<'_> {
         }
     }
 
-    /// To shutting-down, for ever. A persistent spot request launches again.
+    /// Moves an instance to shutting-down. Its persistent spot request opens again.
     pub(crate) fn terminate(&mut self, id: &str, reason: Reason, status: &str) {
         self.bill_until_now(id);
         if let Some(found) = self.here.instances.get_mut(id) {
@@ -219,7 +218,6 @@ impl Desk<'_> {
         self.end_of_instance(id, status);
     }
 
-    /// RebootInstances.
     pub(crate) fn reboot_instances(&mut self, params: &Part<'_>) -> Done<Node> {
         let ids = self.named_instances(params)?;
         self.may_change("ec2:RebootInstances", &ids)?;
@@ -230,7 +228,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("return", true).into())
     }
 
-    /// `poweroff` inside the instance: it stops or terminates, as its attribute says.
+    /// Shuts an instance down from inside: it stops or terminates, by its shutdown behavior.
     pub(crate) fn power_off(&mut self, id: &str) -> Done<()> {
         let found = self.here.instances.get(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
         if found.state != State::Running {
@@ -271,7 +269,7 @@ impl Desk<'_> {
             .into()
     }
 
-    /// A passing state has passed.
+    /// Moves an instance from a transitional state to the state that follows.
     pub(crate) fn arrive(&mut self, id: &str, change: u32) {
         let Some(found) = self.unchanged(id, change) else { return };
         found.state = match found.state {
@@ -351,13 +349,14 @@ impl Desk<'_> {
         }
     }
 
-    /// What is being billed for an instance.
+    /// Returns the open billing record of an instance.
     pub(crate) fn open_bill(&mut self, id: &str) -> Option<&mut Usage> {
         let last = self.here.instances.get(id)?.bill?;
         self.usage.get_mut(last).filter(|usage| usage.until.is_none())
     }
 
-    /// What goes with a terminated instance: its volumes, as they were set, and its addresses.
+    /// Frees the resources of a terminated instance: its addresses, and its volumes according to
+    /// their `DeleteOnTermination`.
     fn dissolve(&mut self, id: &str) {
         let now = self.now;
         let Some(found) = self.here.instances.get_mut(id) else { return };
@@ -381,7 +380,7 @@ impl Desk<'_> {
     }
 }
 
-/// `IncorrectInstanceState`, in AWS's words.
+/// Builds an `IncorrectInstanceState` error with AWS's message.
 pub(crate) fn wrong_state(id: &str, state: State, done: &str) -> ApiError {
     let message = match (state, done) {
         (State::Pending, "stopped") => {

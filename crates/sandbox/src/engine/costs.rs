@@ -1,4 +1,4 @@
-//! Cost Explorer: what ran here, at the price that it had when it was started.
+//! Cost Explorer: instance usage, at the price that it had when it started.
 
 use std::collections::BTreeMap;
 
@@ -24,41 +24,41 @@ const METRICS: [&str; 6] = [
     "UsageQuantity",
 ];
 
-/// Groups of one answer, all spans together: a token leads to the rest.
+/// The most groups in one answer, over all periods together. A token leads to the rest.
 const PAGE: i64 = 2000;
 
 fn invalid(why: impl Into<String>) -> ApiError {
     ApiError::new("ValidationException", why)
 }
 
-/// By what usage is grouped.
+/// A criterion by which usage is grouped.
 #[derive(Clone, Copy)]
 enum Group<'a> {
     Dimension(&'a str),
     Tag(&'a str),
 }
 
-/// What is asked of each piece of usage.
+/// A condition on usage.
 enum Test<'a> {
     Dimension(&'a str, Vec<&'a str>),
-    /// One of these values; without any, that the tag is not there.
+    /// The tag has one of these values. Without values: the tag is absent.
     Tag(&'a str, Vec<&'a str>),
     All(Vec<Test<'a>>),
     Any(Vec<Test<'a>>),
     Not(Box<Test<'a>>),
 }
 
-/// A group, or the sum of a span: seconds and USD.
+/// An amount of usage: seconds and USD.
 type Sum = (i64, Decimal);
 
-/// Two instants, in seconds.
+/// A period: start and end, in Unix seconds.
 type Stretch = (i64, i64);
 
-/// A sum of a span: of one group, or of all.
+/// The amount of one period, for one group or in total.
 type Line = (Stretch, Option<Vec<String>>, Sum);
 
 impl Desk<'_> {
-    /// GetCostAndUsage.
+    /// Serves GetCostAndUsage.
     pub(crate) fn cost_explorer(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         if action != "GetCostAndUsage" {
             return Err(unknown_json());
@@ -70,7 +70,7 @@ impl Desk<'_> {
             return Err(invalid("Metrics must not be empty"));
         }
         if let Some(unknown) = metrics.iter().find(|metric| !METRICS.contains(metric)) {
-            return Err(invalid(format!("{unknown} is no metric: expected one of {}", METRICS.join(", "))));
+            return Err(invalid(format!("unknown metric {unknown}: expected one of {}", METRICS.join(", "))));
         }
         let test = input.part("Filter")?.map(|part| read_test(&part)).transpose()?;
         let mut groups = Vec::new();
@@ -82,14 +82,15 @@ impl Desk<'_> {
             });
         }
         if groups.len() > 2 {
-            return Err(invalid("A call groups by two at most"));
+            return Err(invalid("GroupBy can have at most 2 entries"));
         }
         let used: Vec<&Usage> = self
             .usage
             .iter()
             .filter(|usage| test.as_ref().is_none_or(|test| self.passes(usage, test)))
             .collect();
-        // A row for each group of each span, so that a page may end between two groups of one span.
+        // A row for each group of each period, so that a page may end between two groups of a
+        // period.
         let mut rows: Vec<Line> = Vec::new();
         for span in &spans {
             let sums = self.sums(&used, *span, &groups);
@@ -131,7 +132,8 @@ impl Desk<'_> {
         Ok(with_token(answer, "NextPageToken", next))
     }
 
-    /// Bills are final some time after their month has ended; here when it has.
+    /// Returns whether the month at the period's end is still running. AWS's bills become final
+    /// some time after that.
     fn is_estimated(&self, span: Stretch) -> bool {
         next_month(span.1 - 1).is_none_or(|end| end > self.now.as_second())
     }
@@ -157,7 +159,7 @@ impl Desk<'_> {
         sums
     }
 
-    /// What a piece of usage has under a dimension.
+    /// Returns the value of a dimension for a usage record.
     fn value_of(&self, usage: &Usage, dimension: &str) -> String {
         let family = usage.instance_type.split('.').next().unwrap_or_default();
         match dimension {
@@ -210,17 +212,16 @@ fn dimension<'a>(kind: &str, key: &'a str) -> Done<&'a str> {
     if kind == "DIMENSION" && DIMENSIONS.contains(&key) {
         return Ok(key);
     }
-    Err(invalid(format!("The sandbox knows the dimensions {}, and not {kind} {key}", DIMENSIONS.join(", "))))
+    Err(invalid(format!("The sandbox has the dimensions {}, not {kind} {key}", DIMENSIONS.join(", "))))
 }
 
 fn read_test<'a>(part: &Given<'a>) -> Done<Test<'a>> {
     let options = |one: &Given<'a>, known: &[&str]| -> Done<Vec<&'a str>> {
         let options = one.texts("MatchOptions")?;
         match options.iter().find(|option| !known.contains(option)) {
-            Some(other) => Err(invalid(format!(
-                "The sandbox serves the match options {}, and not {other}",
-                known.join(", ")
-            ))),
+            Some(other) => {
+                Err(invalid(format!("The sandbox has the match options {}, not {other}", known.join(", "))))
+            }
             None => Ok(options),
         }
     };
@@ -235,7 +236,7 @@ fn read_test<'a>(part: &Given<'a>) -> Done<Test<'a>> {
         let absent = options(&one, &["EQUALS", "CASE_SENSITIVE", "ABSENT"])?.contains(&"ABSENT");
         let values = one.texts("Values")?;
         if absent != values.is_empty() {
-            return Err(invalid("A filter by tags has values, or the match option ABSENT"));
+            return Err(invalid("A tag filter needs either values or the match option ABSENT"));
         }
         found.push(Test::Tag(one.need("Key")?, values));
     }
@@ -288,7 +289,7 @@ fn amounts(metrics: &[&str], (seconds, cost): Sum) -> Value {
     Value::Object(metrics.iter().map(one).collect())
 }
 
-/// The days, hours or months between two instants.
+/// Returns the days, hours or months between two times; none for an unknown granularity.
 fn periods(from: i64, until: i64, granularity: &str) -> Option<Vec<Stretch>> {
     let step = match granularity {
         "HOURLY" => 3600,
@@ -323,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans() {
+    fn splits_a_time_range_into_periods() {
         let at = |text: &str| domain::parse_instant(text).unwrap().as_second();
         let check = |from: &str, until: &str, granularity: &str, expected: &[&str]| {
             let spans = periods(at(from), at(until), granularity).unwrap();

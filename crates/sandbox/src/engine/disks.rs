@@ -5,7 +5,7 @@ use super::{ApiError, Done};
 use crate::facts::TypeFact;
 use crate::wire::Part;
 
-/// A volume that is asked for.
+/// A requested volume.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Disk {
     pub(crate) device: String,

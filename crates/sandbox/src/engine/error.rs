@@ -1,20 +1,19 @@
 use std::borrow::Cow;
 
-/// What a call came to.
+/// The result of a call or of a step of one.
 pub(crate) type Done<T> = Result<T, ApiError>;
 
-/// A refusal in AWS's own words.
+/// An error response: AWS's code and message, and the HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub(crate) struct ApiError {
     pub(crate) code: Cow<'static, str>,
     pub(crate) message: String,
-    /// The HTTP status.
     pub(crate) status: u16,
 }
 
 impl ApiError {
-    /// A refusal; the status follows from the code.
+    /// Builds an error; the HTTP status follows from the code.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> ApiError {
         let status = match code {
             "DryRunOperation" => 412,
@@ -35,17 +34,18 @@ impl ApiError {
         ApiError { code: Cow::Borrowed(code), message: message.into(), status }
     }
 
-    /// `InvalidParameterValue`.
+    /// Builds an `InvalidParameterValue` error.
     pub(crate) fn value(message: impl Into<String>) -> ApiError {
         ApiError::new("InvalidParameterValue", message)
     }
 
-    /// `InvalidParameterCombination`.
+    /// Builds an `InvalidParameterCombination` error.
     pub(crate) fn combination(message: impl Into<String>) -> ApiError {
         ApiError::new("InvalidParameterCombination", message)
     }
 
-    /// `X.NotFound` or `X.Malformed`, by whether the id could be one.
+    /// Builds the error for an unknown id: `X.NotFound` if the id is well formed, else
+    /// `X.Malformed`.
     pub(crate) fn no_such(kind: Kind, id: &str) -> ApiError {
         let (not_found, malformed, sentence) = kind.words();
         let good = id
@@ -59,7 +59,7 @@ impl ApiError {
     }
 }
 
-/// What has an id.
+/// A kind of resource that has ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Instance,
@@ -78,7 +78,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// How its ids begin.
+    /// Returns the prefix of the kind's ids.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Kind::Instance => "i-",
@@ -97,7 +97,7 @@ impl Kind {
         }
     }
 
-    /// Not found, malformed, and AWS's sentence.
+    /// Returns the code for an unknown id, the code for a malformed id, and AWS's message.
     fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Kind::Instance => (

@@ -1,5 +1,5 @@
-//! When a schedule of EventBridge Scheduler is due: `at(…)`, `rate(…)` and `cron(…)` ("Schedule types",
-//! EventBridge Scheduler User Guide).
+//! Schedule expressions of EventBridge Scheduler: `at(…)`, `rate(…)` and `cron(…)` ("Schedule
+//! types", EventBridge Scheduler User Guide).
 
 use domain::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -11,20 +11,20 @@ use jiff::{SignedDuration, ToSpan};
 pub(crate) enum Expression {
     /// Once.
     At(Timestamp),
-    /// Again and again after this span.
+    /// Repeatedly, at this interval.
     Rate(SignedDuration),
     Cron(Box<Cron>),
 }
 
-/// The six fields of a cron expression: the values that fit.
+/// The six fields of a cron expression, as lists of matching values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cron {
     minutes: Vec<i64>,
     hours: Vec<i64>,
-    /// None is `?`.
+    /// `None` stands for `?`.
     days: Option<Vec<i64>>,
     months: Vec<i64>,
-    /// Sunday is 1. None is `?`.
+    /// Sunday is 1. `None` stands for `?`.
     weekdays: Option<Vec<i64>>,
     years: Vec<i64>,
     zone: TimeZone,
@@ -34,11 +34,12 @@ const MONTHS: [&str; 12] =
     ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
-/// So many days ahead a cron expression is looked for.
+/// How many days ahead the next match of a cron expression is searched for.
 const HORIZON: i64 = 366 * 8;
 
 impl Expression {
-    /// Reads one; none when it cannot be one. `L`, `W` and `#` of cron are not read.
+    /// Parses an expression; returns none if it is invalid. `L`, `W` and `#` of cron are not
+    /// supported.
     pub(crate) fn read(text: &str, zone: &TimeZone) -> Option<Expression> {
         let (kind, rest) = text.trim().split_once('(')?;
         let inner = rest.strip_suffix(')')?.trim();
@@ -53,7 +54,7 @@ impl Expression {
         }
     }
 
-    /// The first instant after `after`. A rate counts from `begin`.
+    /// Returns the first time after `after`. A rate counts from `begin`.
     pub(crate) fn next(&self, begin: Timestamp, after: Timestamp) -> Option<Timestamp> {
         match self {
             Expression::At(at) => Some(*at).filter(|at| *at > after),
@@ -67,7 +68,7 @@ impl Expression {
     }
 }
 
-/// `5 minutes`, `1 hour`, `2 days`: the unit is in the singular for one alone.
+/// Parses a rate such as `5 minutes`, `1 hour` or `2 days`. The unit is singular only for 1.
 fn rate(text: &str) -> Option<SignedDuration> {
     let (number, unit) = text.split_once(' ')?;
     let number: i64 = number.parse().ok().filter(|number| *number > 0)?;
@@ -86,7 +87,7 @@ impl Cron {
     fn read(text: &str, zone: &TimeZone) -> Option<Cron> {
         let fields: Vec<&str> = text.split_whitespace().collect();
         let [minutes, hours, days, months, weekdays, years] = fields.as_slice() else { return None };
-        // Exactly one of the two says nothing.
+        // Exactly one of the two fields must be `?`.
         if (*days == "?") == (*weekdays == "?") {
             return None;
         }
@@ -128,7 +129,8 @@ impl Cron {
     }
 }
 
-/// The values of one field: `*`, `5`, `1-5`, `*/15`, `MON-FRI`, and lists of these.
+/// Parses one field: `*`, `5`, `1-5`, `*/15`, `MON-FRI`, and lists of these. Returns the matching
+/// values, sorted.
 fn values(text: &str, (least, most): (i64, i64), names: &[&str]) -> Option<Vec<i64>> {
     let number = |text: &str| {
         let named = names.iter().position(|name| name.eq_ignore_ascii_case(text));
@@ -160,7 +162,8 @@ fn values(text: &str, (least, most): (i64, i64), names: &[&str]) -> Option<Vec<i
 mod tests {
     use super::*;
 
-    /// The first three instants after 2026-01-30T22:30:00Z (a Friday), for a schedule that was made then.
+    /// Checks the first three times after 2026-01-30T22:30:00Z (a Friday), for a schedule made
+    /// then.
     fn check(text: &str, expected: &[&str]) {
         let begin: Timestamp = "2026-01-30T22:30:00Z".parse().unwrap();
         let expression = Expression::read(text, &TimeZone::UTC).unwrap_or_else(|| panic!("{text}"));
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn expressions_are_due() {
+    fn finds_the_next_times_of_an_expression() {
         check("at(2026-02-01T08:00:00)", &["2026-02-01T08:00:00Z"]);
         check("at(2026-01-01T00:00:00)", &[]);
         check("rate(1 hour)", &["2026-01-30T23:30:00Z", "2026-01-31T00:30:00Z", "2026-01-31T01:30:00Z"]);
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_expression_is_refused() {
+    fn rejects_invalid_expressions() {
         for bad in [
             "",
             "at()",

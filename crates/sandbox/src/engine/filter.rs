@@ -5,19 +5,20 @@ use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Given, Part};
 
-/// What a resource has under the name of a filter.
+/// A function that returns a resource's values for one filter.
 pub(crate) type Has<R> = for<'a, 'd> fn(&'a Desk<'d>, &'a R) -> Vec<Cow<'a, str>>;
 
-/// The filters of a call: all that the EC2 API Reference lists for it, but for those in `tests/filters.py`.
+/// The filters of an action: all that the EC2 API Reference lists, except those in
+/// `tests/filters.py`.
 pub(crate) struct Table<R: 'static> {
-    /// Where the tags are, for `tag:<key>` and `tag-key`.
+    /// Returns the tags, for `tag:<key>` and `tag-key`.
     pub(crate) tags: Option<fn(&R) -> &Tags>,
     pub(crate) named: &'static [(&'static str, Has<R>)],
-    /// Those by which nothing here has any value.
+    /// Filters for which no resource here has a value.
     pub(crate) bare: &'static [&'static str],
 }
 
-/// What a filter looks at.
+/// The values that a filter compares.
 enum Look<R> {
     Tag(fn(&R) -> &Tags, String),
     TagKey(fn(&R) -> &Tags),
@@ -25,13 +26,14 @@ enum Look<R> {
     Nothing,
 }
 
-/// The filters of a request: each has to let a resource pass, and does if one of its values fits.
+/// The filters of a request. A resource must match every filter, with any one of the filter's
+/// values.
 pub(crate) struct Filters<R> {
     all: Vec<(Look<R>, Vec<String>)>,
 }
 
 impl<R> Filters<R> {
-    /// Reads `Filter.N`; names that are not in the table are refused, and so are more than 200 values.
+    /// Reads `Filter.N`. Fails on a name that is not in the table, and on more than 200 values.
     pub(crate) fn read(params: &Part<'_>, table: &Table<R>) -> Done<Filters<R>> {
         let mut all = Vec::new();
         for part in params.parts("Filter") {
@@ -50,7 +52,7 @@ impl<R> Filters<R> {
         Ok(Filters { all })
     }
 
-    /// Whether a resource passes.
+    /// Returns whether a resource matches all filters.
     pub(crate) fn pass(&self, desk: &Desk<'_>, row: &R) -> bool {
         self.all.iter().all(|(look, values)| {
             let fits = |text: &str| values.iter().any(|pattern| matches(pattern, text));
@@ -79,24 +81,24 @@ impl<R> Table<R> {
     }
 }
 
-/// One text.
+/// One borrowed value.
 pub(crate) fn one(text: &str) -> Vec<Cow<'_, str>> {
     vec![Cow::Borrowed(text)]
 }
 
-/// One text that was made for this.
+/// One computed value.
 pub(crate) fn own<'a>(text: impl ToString) -> Vec<Cow<'a, str>> {
     vec![Cow::Owned(text.to_string())]
 }
 
-/// Any number of texts.
+/// Any number of borrowed values.
 pub(crate) fn many<'a, T: AsRef<str> + ?Sized + 'a>(
     texts: impl IntoIterator<Item = &'a T>,
 ) -> Vec<Cow<'a, str>> {
     texts.into_iter().map(|text| Cow::Borrowed(text.as_ref())).collect()
 }
 
-/// Any number of texts that were made for this.
+/// Any number of computed values.
 pub(crate) fn owned<'a, T: ToString>(texts: impl IntoIterator<Item = T>) -> Vec<Cow<'a, str>> {
     texts.into_iter().map(|text| Cow::Owned(text.to_string())).collect()
 }
@@ -106,12 +108,13 @@ pub(crate) fn flag<'a>(flag: bool) -> Vec<Cow<'a, str>> {
     one(if flag { "true" } else { "false" })
 }
 
-/// An instant, as answers spell it.
+/// A time, formatted as in answers.
 pub(crate) fn at<'a>(instant: domain::Timestamp) -> Vec<Cow<'a, str>> {
     own(crate::wire::iso(instant))
 }
 
-/// `*` is any run of letters, `?` one letter, and a backslash takes the meaning from what follows.
+/// Returns whether a text matches a pattern. `*` is any run of characters, `?` is any one, and a
+/// backslash makes the next one literal.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     if !pattern.contains(['*', '?', '\\']) {
         return pattern == text;
@@ -139,8 +142,8 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
 }
 
 impl Desk<'_> {
-    /// A page: what comes after the token, and the token of what comes then. `bounds` are the least and the
-    /// most that may be asked for. Rows after the page are not looked for.
+    /// Returns a page of rows, and the token of the next page. `bounds` are the least and the
+    /// greatest `MaxResults`. Only one row beyond the page is computed.
     pub(crate) fn page<T>(
         &self,
         params: &Part<'_>,
@@ -162,8 +165,9 @@ impl Desk<'_> {
         Ok(self.cut(all, from.transpose()?.unwrap_or(0), most.unwrap_or(bounds.1)))
     }
 
-    /// A page of a JSON service: `token` is the name of its member, `most` what a page holds when nothing
-    /// is said, and at most; `refusals` the codes of a size and of a token that cannot be.
+    /// Returns a page of a JSON service, and the token of the next page. `token` is the name of the
+    /// token's member, and `most` is the default and greatest page size. `refusals` are the error
+    /// codes for a bad size and for a bad token.
     pub(crate) fn json_page<T>(
         &self,
         input: &Given<'_>,
@@ -186,7 +190,7 @@ impl Desk<'_> {
         let size = self.rules.page.map_or(size, |most| size.min(i64::from(most.max(1)))) as usize;
         let mut rest = all.into_iter().skip(from);
         let rows: Vec<T> = rest.by_ref().take(size).collect();
-        // Letters and digits alone: Service Quotas takes nothing else.
+        // Letters and digits only: Service Quotas accepts nothing else.
         let next = rest.next().map(|_| format!("sandbox{}", from + size));
         (rows, next)
     }
@@ -201,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards() {
+    fn matches_wildcards_and_escapes() {
         let check = |pattern: &str, text: &str, expected: bool| {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
         };

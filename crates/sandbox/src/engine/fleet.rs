@@ -1,4 +1,4 @@
-//! CreateFleet of the type instant: one call that tries several types and zones.
+//! CreateFleet with the type instant: one call that tries several types and zones.
 
 use domain::Decimal;
 
@@ -9,7 +9,7 @@ use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Fields, Node, Params, Part, texts};
 
-/// One way of launching: a template, and what is overridden.
+/// One way to launch: a template with one set of overrides.
 struct Offer<'a> {
     template: Part<'a>,
     overrides: Part<'a>,
@@ -21,14 +21,14 @@ struct Offer<'a> {
     max_price: Option<String>,
 }
 
-/// What came of it.
+/// The instances that one launch of an offer created.
 struct Launched {
     offer: usize,
     spot: bool,
     instances: Vec<String>,
 }
 
-/// Why one did not launch.
+/// A launch of an offer that failed.
 struct Failed {
     offer: usize,
     spot: bool,
@@ -45,13 +45,13 @@ const SPOT: [&str; 5] = [
 ];
 
 impl Desk<'_> {
-    /// CreateFleet. What could not be launched is told beside what could.
+    /// Serves CreateFleet. The answer lists failed launches beside successful ones.
     pub(crate) fn create_fleet(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:CreateFleet")?;
         if params.one_of("Type", &["instant", "request", "maintain"])? != Some("instant") {
             return Err(ApiError::new(
                 "UnsupportedOperation",
-                "The sandbox serves fleets of the type instant alone",
+                "The sandbox serves fleets of the type instant only",
             ));
         }
         let target = params.part("TargetCapacitySpecification");
@@ -77,7 +77,7 @@ impl Desk<'_> {
         Ok(self.fleet_answer(&id, &offers, &launched, failed))
     }
 
-    /// Every combination of a template and its overrides.
+    /// Returns every combination of a template and its overrides.
     fn offers<'a>(&self, params: &Part<'a>) -> Done<Vec<Offer<'a>>> {
         let mut offers = Vec::new();
         for config in params.parts("LaunchTemplateConfigs") {
@@ -100,8 +100,9 @@ impl Desk<'_> {
                 set("Placement.AvailabilityZone", part.text("AvailabilityZone"));
                 set("Placement.AvailabilityZoneId", part.text("AvailabilityZoneId"));
                 let weight = part.number("WeightedCapacity")?.unwrap_or(1);
-                let number =
-                    |text: &str| text.parse().map_err(|_| ApiError::value(format!("{text} is no priority")));
+                let number = |text: &str| {
+                    text.parse().map_err(|_| ApiError::value(format!("{text} is not a valid Priority")))
+                };
                 let inner = inner.over(&data);
                 let instance_type = inner.whole().text("InstanceType").unwrap_or("m1.small").to_string();
                 offers.push(Offer {
@@ -122,7 +123,7 @@ impl Desk<'_> {
         Ok(offers)
     }
 
-    /// The offers in the order in which they are tried.
+    /// Returns the offers in the order in which they are tried.
     fn order(&self, offers: &[Offer<'_>], spot: bool, way: &str) -> Vec<usize> {
         let price = |offer: &Offer<'_>| -> Decimal {
             let name = &offer.instance_type;
@@ -134,7 +135,7 @@ impl Desk<'_> {
             };
             hour.unwrap_or(Decimal::MAX) / Decimal::from(offer.weight)
         };
-        // Which pools are deep is AWS's secret: here it follows from the name.
+        // AWS does not publish the depth of its pools. Here it is derived from the type's name.
         let depth = |offer: &Offer<'_>| (fraction(self.seed, &["depth", &offer.instance_type]) * 1e6) as i64;
         let mut order: Vec<usize> = (0..offers.len()).collect();
         match way {
@@ -147,7 +148,7 @@ impl Desk<'_> {
         order
     }
 
-    /// Launches along the order until the target is reached.
+    /// Launches offers in order until the target is reached.
     fn fill(
         &mut self,
         offers: &[Offer<'_>],
@@ -167,7 +168,7 @@ impl Desk<'_> {
             match self.launch_offer(offer, most, spot, fleet, tags) {
                 Ok(instances) => {
                     left -= offer.weight * instances.len() as i64;
-                    // One that gave less than was asked for has no more.
+                    // An offer that launched fewer than requested has no more capacity.
                     if spread || (instances.len() as i64) < most {
                         open.remove(0);
                     }
@@ -265,7 +266,7 @@ impl Desk<'_> {
     }
 }
 
-/// How much of the target is on demand, and how much is spot.
+/// Returns the on-demand part and the spot part of the target.
 fn shares(target: &Part<'_>, total: i64) -> Done<(i64, i64)> {
     let kind = target.one_of("DefaultTargetCapacityType", &["on-demand", "spot"])?;
     let (on_demand, spot) = (target.number("OnDemandTargetCapacity")?, target.number("SpotTargetCapacity")?);
@@ -273,14 +274,14 @@ fn shares(target: &Part<'_>, total: i64) -> Done<(i64, i64)> {
     let left = total - first - second;
     if total < 1 || left < 0 || first < 0 || second < 0 || (kind.is_none() && left > 0) {
         return Err(ApiError::value(
-            "TotalTargetCapacity must be at least 1, and the sum of what is on demand, spot and of the default type",
+            "TotalTargetCapacity must be at least 1, and the sum of the on-demand, spot and default-type capacities",
         ));
     }
     Ok(if kind == Some("spot") { (first, second + left) } else { (first + left, second) })
 }
 
-/// Tags of the instances; those of the fleet itself are checked and not kept, because an instant fleet
-/// cannot be described here.
+/// Reads the tags of the instances. Tags of the fleet itself are checked and dropped, because an
+/// instant fleet cannot be described here.
 fn fleet_tags(params: &Part<'_>) -> Done<Tags> {
     let mut own = Tags::new();
     for part in params.parts("TagSpecification") {

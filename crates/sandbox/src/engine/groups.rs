@@ -12,7 +12,6 @@ use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
 
-/// A security group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Group {
     pub(crate) id: String,
@@ -23,18 +22,18 @@ pub(crate) struct Group {
     pub(crate) tags: Tags,
 }
 
-/// One permission: a protocol, ports, and whence.
+/// One rule: a protocol, a port range and a peer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Rule {
     id: String,
     protocol: String,
     ports: Option<(i64, i64)>,
-    /// An IPv4 or IPv6 range, or the id of a group.
+    /// An IPv4 or IPv6 range, or a group id.
     peer: String,
     description: Option<String>,
 }
 
-/// The filters of DescribeSecurityGroups: those of rules look at each rule on its own.
+/// The filters of DescribeSecurityGroups. Each filter for rules compares every rule on its own.
 const GROUP_FILTERS: Table<Group> = Table {
     tags: Some(|group| &group.tags),
     named: &[
@@ -67,7 +66,7 @@ const GROUP_FILTERS: Table<Group> = Table {
     bare: &["egress.ip-permission.prefix-list-id", "ip-permission.prefix-list-id"],
 };
 
-/// The kinds of peers of rules.
+/// The kinds of peers in rules.
 #[derive(Clone, Copy, PartialEq)]
 enum Peer {
     Four,
@@ -94,7 +93,8 @@ fn ports(rules: &[Rule]) -> impl Iterator<Item = (i64, i64)> {
 }
 
 impl Desk<'_> {
-    /// The group that is there from the beginning: everything goes out, and its own members come in.
+    /// Builds the default group. It allows all outgoing traffic, and incoming traffic from its own
+    /// members.
     pub(super) fn default_group(&self) -> Group {
         let rule = |words: &str, peer: String| {
             open_rule(fixed("sgr-", self.seed, &[self.account, self.region, words]), peer)
@@ -110,13 +110,13 @@ impl Desk<'_> {
         }
     }
 
-    /// The names of the groups that rules name.
+    /// Returns the names of the groups that rules refer to.
     fn peer_names(&self, rules: &[Rule]) -> Vec<Cow<'_, str>> {
         let named = rules.iter().filter_map(|rule| self.here.groups.get(&rule.peer));
         many(named.map(|group| &group.name))
     }
 
-    /// DescribeSecurityGroups.
+    /// Serves DescribeSecurityGroups.
     pub(crate) fn describe_groups(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeSecurityGroups")?;
         let ids = params.list("GroupId");
@@ -186,7 +186,7 @@ impl Desk<'_> {
             .into()
     }
 
-    /// CreateSecurityGroup.
+    /// Serves CreateSecurityGroup.
     pub(crate) fn create_group(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:CreateSecurityGroup")?;
         let name = params.need("GroupName")?;
@@ -196,7 +196,7 @@ impl Desk<'_> {
         }
         if name.starts_with("sg-") || name.len() > 255 {
             return Err(ApiError::value(format!(
-                "Invalid group name '{name}': it may not begin with 'sg-' and has 255 characters at most"
+                "Invalid group name '{name}': it must not begin with 'sg-' and can have at most 255 characters"
             )));
         }
         if self.here.groups.values().any(|group| group.name == name) {
@@ -246,7 +246,7 @@ impl Desk<'_> {
         }
     }
 
-    /// DeleteSecurityGroup: not while an instance or another group needs it.
+    /// Serves DeleteSecurityGroup. Fails while an instance or another group uses the group.
     pub(crate) fn delete_group(&mut self, params: &Part<'_>) -> Done<Node> {
         let id = self.group_id(params)?;
         let tags = self.here.groups[&id].tags.clone();
@@ -323,7 +323,7 @@ impl Desk<'_> {
         Ok(rules)
     }
 
-    /// A rule as the answer to its making shows it.
+    /// Writes a rule as the answer to its creation shows it.
     fn shown_rule(&self, fields: Fields, rule: &Rule, group: &str, incoming: bool) -> Fields {
         let (from, to) = rule.ports.unwrap_or((-1, -1));
         let fields = fields
@@ -344,7 +344,7 @@ impl Desk<'_> {
         fields.opt("description", rule.description.as_ref())
     }
 
-    /// AuthorizeSecurityGroupIngress and its three sisters.
+    /// Serves the four actions that authorize or revoke ingress and egress rules.
     pub(crate) fn change_rules(&mut self, params: &Part<'_>, action: &str) -> Done<Node> {
         let id = self.group_id(params)?;
         let tags = self.here.groups[&id].tags.clone();
@@ -396,7 +396,7 @@ impl Desk<'_> {
     }
 }
 
-/// A rule for every protocol and port.
+/// Builds a rule for all protocols and ports.
 fn open_rule(id: String, peer: String) -> Rule {
     Rule { id, protocol: "-1".into(), ports: None, peer, description: None }
 }

@@ -12,21 +12,21 @@ use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Fields, Members, Node, Part};
 
-/// Who calls.
+/// The caller of a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Principal {
     User {
         account: String,
         name: String,
     },
-    /// A role's session; `source` is the ARN of the instance whose role it is.
+    /// A session of a role; `source` is the ARN of the instance that has the role.
     Role {
         account: String,
         role: String,
         session: String,
         source: Option<String>,
     },
-    /// The sandbox itself.
+    /// The sandbox itself, which has every permission.
     Service {
         account: String,
     },
@@ -62,22 +62,21 @@ pub(crate) struct Iam {
     pub(crate) policies: BTreeMap<String, Policy>,
 }
 
-/// A role.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Role {
     id: String,
     path: String,
     pub(super) trust: Value,
     inline: BTreeMap<String, Value>,
-    /// ARNs of managed policies.
+    /// ARNs of attached managed policies.
     attached: BTreeSet<String>,
-    /// Seconds of a session at most.
+    /// The longest session, in seconds.
     pub(super) longest: i64,
     description: Option<String>,
     created: Timestamp,
 }
 
-/// An instance profile, and when its role was put into it.
+/// An instance profile. The time in `role` is when the role was added.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Profile {
     id: String,
@@ -86,7 +85,7 @@ struct Profile {
     role: Option<(String, Timestamp)>,
 }
 
-/// The condition keys of tags in a request.
+/// Returns the condition keys for the tags of a request.
 pub(crate) fn request_tags(tags: &Tags) -> Vec<(String, Vec<String>)> {
     let mut context: Vec<(String, Vec<String>)> =
         tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), vec![value.clone()])).collect();
@@ -95,7 +94,7 @@ pub(crate) fn request_tags(tags: &Tags) -> Vec<(String, Vec<String>)> {
 }
 
 impl Iam {
-    /// A user; without policies it may do everything.
+    /// Adds a user. Without policies the user may do everything.
     pub(crate) fn add_user(&mut self, name: &str, policies: &[Value]) {
         let all = json!({ "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
         let policies = if policies.is_empty() { vec![all] } else { policies.to_vec() };
@@ -114,12 +113,12 @@ impl Iam {
         }
     }
 
-    /// The managed policies of a role.
+    /// Returns the ARNs of a role's managed policies.
     pub(crate) fn attached(&self, role: &str) -> Vec<String> {
         self.roles.get(role).map(|role| role.attached.iter().cloned().collect()).unwrap_or_default()
     }
 
-    /// How many roles have a managed policy.
+    /// Returns how many roles have a managed policy.
     pub(crate) fn attachments(&self, arn: &str) -> usize {
         self.roles.values().filter(|role| role.attached.contains(arn)).count()
     }
@@ -130,12 +129,12 @@ impl Iam {
         }
     }
 
-    /// Whether it was attached.
+    /// Detaches a managed policy. Returns whether it was attached.
     pub(crate) fn detach(&mut self, role: &str, arn: &str) -> bool {
         self.roles.get_mut(role).is_some_and(|role| role.attached.remove(arn))
     }
 
-    /// Whether a service may take a role on, as its trust policy says.
+    /// Returns whether the role's trust policy lets a service assume it.
     pub(crate) fn trusts(&self, role: &str, service: &str) -> bool {
         self.roles.get(role).is_some_and(|role| {
             statements(&role.trust)
@@ -144,12 +143,12 @@ impl Iam {
         })
     }
 
-    /// The role in a profile.
+    /// Returns the role in a profile.
     pub(crate) fn role_of(&self, profile: &str) -> Option<String> {
         self.profiles.get(profile)?.role.as_ref().map(|(role, _)| role.clone())
     }
 
-    /// Whether EC2 knows the profile and its role: both are older than this instant.
+    /// Returns whether EC2 knows the profile: it and its role are at least as old as `settled`.
     pub(crate) fn profile_is_ready(&self, name: &str, settled: Timestamp) -> bool {
         let Some(profile) = self.profiles.get(name) else { return false };
         profile.created <= settled && profile.role.as_ref().is_some_and(|(_, since)| *since <= settled)
@@ -171,7 +170,8 @@ impl Iam {
 }
 
 impl Desk<'_> {
-    /// Whether the caller may do this to this resource.
+    /// Fails unless the caller's policies allow the action on the resource. `tags` are the
+    /// resource's tags; `more` adds condition keys.
     pub(crate) fn allow(
         &mut self,
         action: &str,
@@ -219,7 +219,7 @@ impl Desk<'_> {
             "User: {} is not authorized to perform: {action} on resource: {resource} {because}",
             self.caller.arn()
         );
-        // EC2 passes the refusal of iam:PassRole on as its own.
+        // EC2 reports a denied iam:PassRole with its own code.
         Err(if action.starts_with("ec2:") || action == "iam:PassRole" {
             ApiError::new(
                 "UnauthorizedOperation",
@@ -230,12 +230,12 @@ impl Desk<'_> {
         })
     }
 
-    /// An action that knows no resource.
+    /// Fails unless the caller may use an action that has no resource.
     pub(crate) fn allow_any(&mut self, action: &str) -> Done<()> {
         self.allow(action, "*", &Tags::new(), &[])
     }
 
-    /// The calls of IAM.
+    /// Answers a call of IAM.
     pub(crate) fn iam_call(&mut self, action: &str, params: &Part<'_>) -> Done<Node> {
         if !IAM_CALLS.contains(&action) && !MANAGED.contains(&action) {
             return Err(super::services::unknown(action));
@@ -486,7 +486,7 @@ pub(crate) fn document(text: &str) -> Done<Value> {
     }
 }
 
-/// IAM answers documents percent-encoded.
+/// Returns a document percent-encoded, as in IAM's answers.
 pub(crate) fn encoded(document: &Value) -> String {
     form_urlencoded::byte_serialize(document.to_string().as_bytes()).collect::<String>().replace('+', "%20")
 }

@@ -3,8 +3,8 @@ use sha2::{Digest, Sha256};
 
 use crate::wire::hex;
 
-/// Where ids, addresses and secrets come from: the seed and how many were drawn before. The same calls
-/// on the same seed give the same ids.
+/// The source of ids and secrets: a seed and the number of draws so far. The same calls with the
+/// same seed give the same ids.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Ids {
     seed: u64,
@@ -16,7 +16,7 @@ impl Ids {
         Ids { seed, drawn: 0 }
     }
 
-    /// Thirty-two bytes that come once.
+    /// Returns 32 new bytes.
     pub(crate) fn draw(&mut self) -> [u8; 32] {
         self.drawn += 1;
         let mut hash = Sha256::new();
@@ -25,12 +25,13 @@ impl Ids {
         hash.finalize().into()
     }
 
-    /// `vol-sandbox0123456789`: AWS's ids hold hexadecimal digits only, so it cannot issue this one.
+    /// Returns an id such as `vol-sandbox0123456789`. AWS's ids are hexadecimal, so AWS never
+    /// issues one like it.
     pub(crate) fn id(&mut self, prefix: &str) -> String {
         format!("{prefix}sandbox{}", &hex(&self.draw())[..10])
     }
 
-    /// So many letters and digits, as secrets have.
+    /// Returns `count` base32 characters, for secrets and key ids.
     pub(crate) fn letters(&mut self, count: usize) -> String {
         const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
         let mut text = String::new();
@@ -42,13 +43,13 @@ impl Ids {
     }
 }
 
-/// An id that follows from words: what is there from the beginning is not drawn.
+/// Returns an id derived from words, for resources that exist from the start.
 pub(crate) fn fixed(prefix: &str, seed: u64, words: &[&str]) -> String {
     let number = (fraction(seed, words) * (1u64 << 40) as f64) as u64;
     format!("{prefix}sandbox{}", hex(&number.to_be_bytes()[3..]))
 }
 
-/// A number below one that is the same for the same words: what looks random and is not drawn.
+/// Returns a pseudo-random number from 0 to below 1, derived from the seed and the words.
 pub(crate) fn fraction(seed: u64, words: &[&str]) -> f64 {
     let mut hash = Sha256::new();
     hash.update(seed.to_le_bytes());

@@ -12,7 +12,7 @@ use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Given, Node, Part, with_token};
 
-/// An image of this account.
+/// An image: the account's own, or a public one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Image {
     pub(crate) id: String,
@@ -24,21 +24,21 @@ pub(crate) struct Image {
     encrypted: bool,
     snapshot: String,
     created: Timestamp,
-    /// The instance of which it was made.
+    /// The instance that it was made from.
     #[serde(default)]
     source: Option<String>,
     pub(crate) tags: Tags,
 }
 
 impl Image {
-    /// Whether this snapshot is needed by it.
+    /// Returns whether the image needs this snapshot.
     pub(crate) fn is_made_of(&self, snapshot: &str) -> bool {
         self.snapshot == snapshot
     }
 }
 
-/// Images of AWS and others that public SSM parameters name: the parameter, the image's name, its
-/// architecture, its root device and the size of its root volume.
+/// Public images that SSM parameters refer to: parameter, image name, architecture, root device,
+/// and the root volume's size in GiB.
 const PUBLIC: [(&str, &str, &str, &str, i64); 10] = [
     (
         "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
@@ -112,7 +112,7 @@ const PUBLIC: [(&str, &str, &str, &str, i64); 10] = [
     ),
 ];
 
-/// The filters of DescribeImages, by the image and whether it is the account's own.
+/// The filters of DescribeImages, over an image and whether the account owns it.
 const FILTERS: Table<(Image, bool)> = Table {
     tags: Some(|(image, _)| &image.tags),
     named: &[
@@ -156,7 +156,7 @@ const FILTERS: Table<(Image, bool)> = Table {
 };
 
 impl Desk<'_> {
-    /// An id that is the same for all accounts and seeds.
+    /// Returns an id that is the same for all accounts and seeds.
     fn public_id(&self, prefix: &str, name: &str) -> String {
         fixed(prefix, 0, &[self.region, name])
     }
@@ -186,7 +186,7 @@ impl Desk<'_> {
         PUBLIC.iter().position(|(path, ..)| *path == name).map(|row| self.public_image(row))
     }
 
-    /// The image of an id, or of `resolve:ssm:…`.
+    /// Returns the image for an id or for `resolve:ssm:…`. Fails while the image is pending.
     pub(crate) fn image(&self, id: &str) -> Done<Vessel> {
         let found = match id.strip_prefix("resolve:ssm:") {
             Some(name) => Some(self.parameter(name).ok_or_else(|| {
@@ -215,7 +215,8 @@ impl Desk<'_> {
         })
     }
 
-    /// GetParameter, GetParameters and GetParametersByPath: public parameters that name images.
+    /// Serves GetParameter, GetParameters and GetParametersByPath for the parameters of public
+    /// images.
     pub(crate) fn ssm(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         self.allow_any(&format!("ssm:{action}"))?;
         let node = |row: usize| {
@@ -260,7 +261,6 @@ impl Desk<'_> {
         }
     }
 
-    /// DescribeImages.
     pub(crate) fn describe_images(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeImages")?;
         let ids = params.list("ImageId");
@@ -280,7 +280,7 @@ impl Desk<'_> {
                 || owners.iter().any(|asked| {
                     *asked == owner || (*asked == "self" && *own) || (*asked == "amazon" && !own)
                 });
-            // Nobody has shared an image with this account alone.
+            // No image is shared with single accounts.
             let shared = runners.is_empty() || (!own && runners.contains(&"all"));
             owned && shared && (ids.is_empty() || ids.contains(&image.id.as_str()))
         };
@@ -341,7 +341,7 @@ impl Desk<'_> {
             .into()
     }
 
-    /// CreateImage, from an instance that runs or is stopped.
+    /// Serves CreateImage for a running or stopped instance.
     pub(crate) fn create_image(&mut self, params: &Part<'_>) -> Done<Node> {
         let instance = params.need("InstanceId")?;
         let found =
@@ -396,7 +396,6 @@ impl Desk<'_> {
         Ok(Fields::new().put("imageId", id).into())
     }
 
-    /// DeregisterImage.
     pub(crate) fn deregister_image(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DeregisterImage")?;
         let id = params.need("ImageId")?;

@@ -1,4 +1,4 @@
-//! What the metadata service of an instance says.
+//! The instance metadata service.
 
 use domain::Timestamp;
 use serde_json::json;
@@ -10,30 +10,30 @@ use super::list::{MAINTENANCE, Mac, Names};
 use super::world::{Desk, World};
 use crate::wire::{iso, node};
 
-/// A question to the metadata service.
+/// A request to the metadata service.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked {
     pub(crate) method: String,
-    /// After the first slash.
+    /// The path after the first slash.
     pub(crate) path: String,
     pub(crate) token: Option<String>,
     pub(crate) lifetime: Option<String>,
     pub(crate) forwarded: bool,
-    /// How many hops away the client is: 1 is the instance itself.
+    /// How many hops away the client is; 1 is the instance itself.
     pub(crate) hops: i64,
 }
 
-/// The answer.
+/// An answer of the metadata service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Imds {
     Text(String),
     Token(String, u32),
     Status(u16),
-    /// Nothing ever comes back.
+    /// The client never gets an answer.
     Silence,
 }
 
-/// Everything that can be asked for, in AWS's order; what ends with a slash names what is in it itself.
+/// All paths, in AWS's order. A path that ends with a slash lists its entries itself.
 const PATHS: [&str; 31] = [
     "dynamic/instance-identity/document",
     "meta-data/ami-id",
@@ -69,7 +69,7 @@ const PATHS: [&str; 31] = [
 ];
 
 impl World {
-    /// Answers for one instance.
+    /// Answers a request to one instance's metadata service.
     pub(crate) fn metadata(&mut self, now: Timestamp, instance: &str, asked: &Asked) -> Imds {
         self.settle(now);
         let Some((account, region)) = self.find(instance) else { return Imds::Silence };
@@ -78,7 +78,7 @@ impl World {
         desk.metadata(instance, asked)
     }
 
-    /// Asks once more what was allowed before, when a journal is played.
+    /// Repeats a request that was allowed before, while a journal is replayed.
     pub(crate) fn metadata_again(&mut self, now: Timestamp, instance: &str, asked: &Asked) {
         self.settle(now);
         let Some((account, region)) = self.find(instance) else { return };
@@ -124,7 +124,7 @@ impl Desk<'_> {
         self.metadata_path(id, path.trim_end_matches('/')).map_or(Imds::Status(404), Imds::Text)
     }
 
-    /// `PUT /latest/api/token`. The answer's hop limit keeps it from clients further away.
+    /// Serves `PUT /latest/api/token`. The hop limit keeps the answer from clients further away.
     fn metadata_token(&mut self, id: &str, asked: &Asked) -> Imds {
         if asked.method != "PUT" {
             return Imds::Status(405);
@@ -143,7 +143,8 @@ impl Desk<'_> {
         Imds::Token(self.sign_token(id, until), seconds)
     }
 
-    /// Tokens carry their end and a seal, so that none has to be remembered. A start makes them void.
+    /// Returns a token that contains its expiry and a digest, so that no token has to be stored. A
+    /// start makes it invalid.
     fn sign_token(&self, id: &str, until: i64) -> String {
         use base64::Engine;
         let launched = self.here.instances[id].launched.as_second();
@@ -248,7 +249,7 @@ impl Desk<'_> {
         }
     }
 
-    /// What lies in a folder; what holds more ends with a slash.
+    /// Lists a folder. Entries with entries of their own end with a slash.
     fn metadata_index(&mut self, id: &str, path: &str) -> Option<String> {
         let begin = format!("{path}/");
         let mut names: Vec<String> = Vec::new();
@@ -274,7 +275,8 @@ impl Desk<'_> {
         format!("{document:#}")
     }
 
-    /// Credentials of the instance's role: six hours, and new ones an hour before their end.
+    /// Returns the credentials of the instance's role. They last six hours; new ones replace them
+    /// an hour before they expire.
     fn role_credentials(&mut self, id: &str, role: &str) -> String {
         let source = self.arn("ec2", &format!("instance/{id}"));
         let fresh = self.now + jiff::SignedDuration::from_hours(1);
@@ -302,7 +304,7 @@ impl Desk<'_> {
     }
 }
 
-/// An instant to the second.
+/// Formats a time to the second.
 fn whole(at: Timestamp) -> String {
     iso(at)
         .replace(".000Z", "Z")

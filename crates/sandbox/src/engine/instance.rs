@@ -9,7 +9,7 @@ use crate::wire::{Fields, Node, Spell};
 /// Tags, by key.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// The states of an instance, with AWS's numbers.
+/// An instance's state; `code` is AWS's number for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum State {
     Pending,
@@ -37,18 +37,18 @@ impl State {
         self.write(Fields::new()).into()
     }
 
-    /// It will never run again.
+    /// Returns whether the instance will never run again.
     pub(crate) fn is_over(self) -> bool {
         matches!(self, State::ShuttingDown | State::Terminated)
     }
 
-    /// It takes capacity, and counts against the quotas.
+    /// Returns whether the instance takes capacity and counts against the quotas.
     pub(crate) fn is_up(self) -> bool {
         matches!(self, State::Pending | State::Running)
     }
 }
 
-/// The options of the metadata service.
+/// The options of the instance metadata service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MetadataOptions {
     pub(crate) tokens: String,
@@ -58,7 +58,7 @@ pub(crate) struct MetadataOptions {
     pub(crate) tags: String,
 }
 
-/// A scheduled event.
+/// A maintenance event that AWS has scheduled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ScheduledEvent {
     pub(crate) id: String,
@@ -66,7 +66,7 @@ pub(crate) struct ScheduledEvent {
     pub(crate) at: Timestamp,
 }
 
-/// Why and when an instance came into its state.
+/// The reason for an instance's last change of state, with its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reason {
     pub(crate) code: String,
@@ -75,7 +75,7 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    /// As `Client.UserInitiatedShutdown` at an instant.
+    /// Builds the reason for a user's request, such as `Client.UserInitiatedShutdown`.
     pub(crate) fn user(code: &str, now: Timestamp) -> Reason {
         Reason {
             code: format!("Client.{code}"),
@@ -87,7 +87,7 @@ impl Reason {
         }
     }
 
-    /// What the server did.
+    /// Builds the reason for an action of AWS.
     pub(crate) fn server(code: &str, sentence: &str, now: Timestamp) -> Reason {
         Reason {
             code: format!("Server.{code}"),
@@ -97,7 +97,7 @@ impl Reason {
     }
 }
 
-/// An attached volume, as the instance sees it.
+/// A volume attachment, from the instance's side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Mapping {
     pub(crate) device: String,
@@ -106,7 +106,6 @@ pub(crate) struct Mapping {
     pub(crate) since: Timestamp,
 }
 
-/// An instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Instance {
     pub(crate) id: String,
@@ -117,11 +116,11 @@ pub(crate) struct Instance {
     pub(crate) arch: String,
     pub(crate) key: Option<String>,
     pub(crate) state: State,
-    /// Counts the changes of state, so that what was planned before the last one is void.
+    /// Counts changes of state. An event planned before the latest change is ignored.
     pub(crate) change: u32,
     pub(crate) reason: Option<Reason>,
     pub(crate) created: Timestamp,
-    /// Moves at each start.
+    /// The time of the latest start.
     pub(crate) launched: Timestamp,
     pub(crate) visible: Timestamp,
     /// The zone id.
@@ -130,7 +129,7 @@ pub(crate) struct Instance {
     pub(crate) groups: Vec<String>,
     pub(crate) private_ip: String,
     pub(crate) public_ip: Option<String>,
-    /// It gets a public address whenever it starts.
+    /// Whether it gets a public address at each start.
     #[serde(default = "yes")]
     pub(crate) public: bool,
     pub(crate) interface: String,
@@ -144,7 +143,7 @@ pub(crate) struct Instance {
     pub(crate) hibernation: bool,
     pub(crate) hibernated: bool,
     pub(crate) metadata: MetadataOptions,
-    /// The profile's association id and name.
+    /// The association id and the name of the instance profile.
     pub(crate) profile: Option<(String, String)>,
     pub(crate) user_data: Option<String>,
     pub(crate) ebs_optimized: bool,
@@ -152,13 +151,13 @@ pub(crate) struct Instance {
     pub(crate) token: String,
     pub(crate) tags: Tags,
     pub(crate) rebalance: Option<Timestamp>,
-    /// Into which capacity reservation it may go, and the one in which it runs.
+    /// Which capacity reservations it may use; `capacity` is the one in use.
     pub(crate) target: Target,
     pub(crate) capacity: Option<String>,
-    /// When AWS takes it back, and how: terminate, stop or hibernate.
+    /// When AWS reclaims it, and the action: terminate, stop or hibernate.
     pub(crate) notice: Option<(Timestamp, String)>,
     pub(crate) events: Vec<ScheduledEvent>,
-    /// Which piece of the account's usage is its last one.
+    /// The index of its latest record in the account's usage.
     #[serde(default)]
     pub(crate) bill: Option<usize>,
 }
@@ -168,28 +167,28 @@ fn yes() -> bool {
 }
 
 impl Instance {
-    /// The id of the attachment of its network interface.
+    /// Returns the id of its network interface's attachment.
     pub(crate) fn attachment(&self) -> impl Spell + use<'_> {
         ("eni-attach-", self.interface.trim_start_matches("eni-"))
     }
 }
 
-/// Into which capacity reservation an instance may go.
+/// Which capacity reservations an instance may use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Target {
-    /// Any open one that fits, or none.
+    /// An open one that fits, if there is one.
     #[default]
     Open,
     /// None.
     Never,
-    /// An open one that fits, and nowhere else.
+    /// Only an open one that fits.
     Only,
-    /// This one and no other.
+    /// Only the reservation with this id.
     Named(String),
 }
 
 impl Target {
-    /// The preference; none when a reservation is named.
+    /// Returns AWS's name of the preference; none for a named reservation.
     pub(crate) fn preference(&self) -> Option<&'static str> {
         match self {
             Target::Open => Some("open"),
@@ -199,7 +198,7 @@ impl Target {
         }
     }
 
-    /// What `capacityReservationSpecification` says.
+    /// Writes the content of `capacityReservationSpecification`.
     pub(crate) fn write(&self, fields: Fields) -> Fields {
         match self {
             Target::Named(id) => {
@@ -210,13 +209,13 @@ impl Target {
     }
 }
 
-/// How a spot request stands.
+/// A spot request and its state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SpotRequest {
     pub(crate) id: String,
     pub(crate) created: Timestamp,
     pub(crate) persistent: bool,
-    /// terminate, stop or hibernate.
+    /// The interruption behavior: terminate, stop or hibernate.
     pub(crate) behaviour: String,
     pub(crate) max_price: String,
     pub(crate) valid_until: Option<Timestamp>,
@@ -225,16 +224,15 @@ pub(crate) struct SpotRequest {
     pub(crate) status: String,
     pub(crate) updated: Timestamp,
     pub(crate) instance: Option<String>,
-    /// What is launched, again and again when it is persistent; its zone is empty before the first time.
+    /// The template of each launch. Its zone is empty before the first one.
     pub(crate) launch: Box<Instance>,
-    /// Zone ids where it may be.
+    /// The zone ids in which it may launch.
     pub(crate) zones: Vec<String>,
     pub(crate) disks: Vec<Disk>,
     pub(crate) volume_tags: Tags,
     pub(crate) tags: Tags,
 }
 
-/// A volume.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Volume {
     pub(crate) id: String,
@@ -250,7 +248,7 @@ pub(crate) struct Volume {
     pub(crate) tags: Tags,
 }
 
-/// USD an hour; unknown prices cost nothing here.
+/// A price in USD per hour. An unknown price counts as zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Rate(pub(crate) Decimal);
@@ -269,7 +267,7 @@ impl TryFrom<String> for Rate {
     }
 }
 
-/// How long an instance ran, for the bill.
+/// A billing record: one period in which an instance ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Usage {
     pub(crate) instance: String,
@@ -281,7 +279,7 @@ pub(crate) struct Usage {
     pub(crate) rate: Rate,
     pub(crate) from: Timestamp,
     pub(crate) until: Option<Timestamp>,
-    /// The instance's tags as they were last while it ran.
+    /// The last tags that the instance had while it ran.
     #[serde(default)]
     pub(crate) tags: Tags,
 }

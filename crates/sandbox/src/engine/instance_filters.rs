@@ -27,7 +27,7 @@ const IP_OWNER: Has<Instance> = |desk, i| many(i.public_ip.as_ref().map(|_| desk
 const ALLOCATION: Has<Instance> = |desk, i| many(desk.elastic_of(&i.id).map(|held| &held.id));
 const ASSOCIATION: Has<Instance> = |desk, i| many(desk.elastic_of(&i.id).map(|held| &held.association));
 
-/// DescribeInstances.
+/// The filters of DescribeInstances.
 pub(super) const INSTANCES: Table<Instance> = Table {
     tags: Some(|i| &i.tags),
     named: &[
@@ -176,7 +176,7 @@ pub(super) const INSTANCES: Table<Instance> = Table {
     ],
 };
 
-/// DescribeInstanceStatus.
+/// The filters of DescribeInstanceStatus.
 pub(super) const STATUSES: Table<Instance> = Table {
     tags: Some(|i| &i.tags),
     named: &[

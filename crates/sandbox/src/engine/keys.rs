@@ -17,7 +17,7 @@ use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Fields, Node, Part};
 
-/// A public key.
+/// A key pair. Only its public key is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct KeyPair {
     pub(crate) id: String,
@@ -29,8 +29,9 @@ pub(crate) struct KeyPair {
     pub(crate) tags: Tags,
 }
 
-/// An OpenSSH public key: its kind, and the fingerprint that AWS shows of an imported one. RSA: MD5 of
-/// the DER form, colons between; ed25519: SHA-256 in base64 ("Describe your key pairs", user guide).
+/// Reads an OpenSSH public key. Returns its kind and the fingerprint that AWS shows for an imported
+/// key. For RSA it is the MD5 of the DER form with colons, for ed25519 the base64 SHA-256
+/// ("Describe your key pairs", user guide).
 fn fingerprint(text: &str) -> Option<(&'static str, String)> {
     let mut words = text.split_whitespace();
     let (kind, blob) = (words.next()?, STANDARD.decode(words.next()?).ok()?);
@@ -59,17 +60,17 @@ fn duplicate(name: &str) -> ApiError {
     ApiError::new("InvalidKeyPair.Duplicate", format!("The keypair already exists: {name}"))
 }
 
-/// A key pair that was just made.
+/// A newly made key pair.
 struct Made {
     /// PEM.
     private: String,
-    /// As OpenSSH writes it, without a comment.
+    /// In OpenSSH's format, without a comment.
     public: String,
     fingerprint: String,
 }
 
-/// RSA of 2,048 bits. Its fingerprint is the SHA-1 of the private key's PKCS#8 form ("Verify the fingerprint
-/// of your key pair", user guide).
+/// Makes an RSA key of 2,048 bits. Its fingerprint is the SHA-1 of the private key's PKCS#8 form
+/// ("Verify the fingerprint of your key pair", user guide).
 fn make_rsa(seed: [u8; 32]) -> Option<Made> {
     let mut random = rand_chacha::ChaCha20Rng::from_seed(seed);
     let key = rsa::PrivateKey::new(&mut random, 2048).ok()?;
@@ -80,7 +81,7 @@ fn make_rsa(seed: [u8; 32]) -> Option<Made> {
     Some(Made { private, public: format!("ssh-rsa {}", STANDARD.encode(blob)), fingerprint })
 }
 
-/// Its fingerprint is the SHA-256 of the public key, in base64.
+/// Makes an ed25519 key. Its fingerprint is the base64 SHA-256 of the public key.
 fn make_ed25519(seed: [u8; 32]) -> Option<Made> {
     let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key().to_bytes();
     let blob = [field(b"ssh-ed25519"), field(&public)].concat();
@@ -89,9 +90,9 @@ fn make_ed25519(seed: [u8; 32]) -> Option<Made> {
     Some(Made { private: openssh_private(&blob, &public, &seed), public: line, fingerprint })
 }
 
-/// A private key as OpenSSH keeps it, not encrypted (PROTOCOL.key of OpenSSH).
+/// Returns a private key in OpenSSH's format, unencrypted (PROTOCOL.key of OpenSSH).
 fn openssh_private(blob: &[u8], public: &[u8], seed: &[u8]) -> String {
-    // The check is the same word twice: nothing is encrypted, so it need not be random.
+    // The check value is one word, twice. Without encryption it need not be random.
     let check = [7u8; 8];
     let secret = [seed, public].concat();
     let mut inner =
@@ -112,18 +113,18 @@ fn openssh_private(blob: &[u8], public: &[u8], seed: &[u8]) -> String {
     format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n", lines.join("\n"))
 }
 
-/// A string with its length before it (RFC 4251).
+/// Returns a string with its length before it (RFC 4251).
 fn field(bytes: &[u8]) -> Vec<u8> {
     [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
 }
 
-/// A whole number above zero: its first bit is a sign.
+/// Returns the bytes of a positive whole number: the first bit, its sign, must be zero.
 fn positive(bytes: &[u8]) -> Vec<u8> {
     let rest = &bytes[bytes.iter().take_while(|byte| **byte == 0).count()..];
     if rest.first().is_some_and(|byte| byte & 0x80 != 0) { [&[0], rest].concat() } else { rest.to_vec() }
 }
 
-/// Length-prefixed strings (RFC 4251).
+/// A reader of length-prefixed strings (RFC 4251).
 struct Blob<'a>(&'a [u8]);
 
 impl<'a> Blob<'a> {
@@ -136,7 +137,7 @@ impl<'a> Blob<'a> {
     }
 }
 
-/// SubjectPublicKeyInfo of an RSA key (RFC 5280).
+/// Returns the SubjectPublicKeyInfo of an RSA key (RFC 5280).
 fn der(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     const RSA: [u8; 15] =
         [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
@@ -161,7 +162,7 @@ fn wrap(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 impl Desk<'_> {
-    /// The key of a launch.
+    /// Fails unless the key pair of a launch exists. Returns its name.
     pub(crate) fn known_key(&self, name: Option<&str>) -> Done<Option<String>> {
         match name {
             Some(name) if !self.here.keys.contains_key(name) => {
@@ -171,7 +172,7 @@ impl Desk<'_> {
         }
     }
 
-    /// ImportKeyPair.
+    /// Serves ImportKeyPair.
     pub(crate) fn import_key(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:ImportKeyPair")?;
         let name = params.need("KeyName")?;
@@ -204,14 +205,14 @@ impl Desk<'_> {
         Ok(answer.into())
     }
 
-    /// CreateKeyPair: the private key is in the answer and nowhere else.
+    /// Serves CreateKeyPair. The private key is only in the answer; it is not stored.
     pub(crate) fn create_key(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:CreateKeyPair")?;
         let name = params.need("KeyName")?;
         let kind = params.one_of("KeyType", &["rsa", "ed25519"])?.unwrap_or("rsa");
         params.one_of("KeyFormat", &["pem"])?;
         if name.len() > 255 {
-            return Err(ApiError::value("The name of a key pair has 255 characters at most"));
+            return Err(ApiError::value("The name of a key pair can have at most 255 characters"));
         }
         if self.here.keys.contains_key(name) {
             return Err(duplicate(name));
@@ -240,7 +241,7 @@ impl Desk<'_> {
         Ok(answer.into())
     }
 
-    /// DescribeKeyPairs.
+    /// Serves DescribeKeyPairs.
     pub(crate) fn describe_keys(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeKeyPairs")?;
         let (names, ids) = (params.list("KeyName"), params.list("KeyPairId"));
@@ -269,7 +270,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("keySet", nodes).into())
     }
 
-    /// DeleteKeyPair: one that is not there is deleted just as well.
+    /// Serves DeleteKeyPair, which also succeeds for an unknown key.
     pub(crate) fn delete_key(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DeleteKeyPair")?;
         let id = params.text("KeyPairId");
@@ -283,7 +284,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("return", true).into())
     }
 
-    /// The public key of an instance, as its metadata shows it.
+    /// Returns the public key of a key pair, as the metadata service shows it.
     pub(crate) fn public_key(&self, name: &str) -> Option<String> {
         self.here.keys.get(name).map(|key| key.public.clone())
     }
@@ -308,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_damaged_key_is_refused() {
+    fn rejects_a_damaged_public_key() {
         let blob = [&[0, 0, 0, 11][..], b"ssh-ed25519", &[0, 0, 0, 32], &[7; 32]].concat();
         let text = format!("ssh-ed25519 {} me", STANDARD.encode(&blob));
         assert!(fingerprint(&text).is_some());
@@ -317,7 +318,7 @@ mod tests {
         }
     }
 
-    /// What a shell line says, its blanks cut off; none when one of the programs is not here.
+    /// Returns the trimmed output of a shell line; none if ssh-keygen or openssl is missing.
     fn said(folder: &Path, line: &str) -> Option<String> {
         let here = |program: &str| {
             let asked = format!("command -v {program}");
@@ -325,7 +326,7 @@ mod tests {
             found.is_ok_and(|status| status.success())
         };
         if !["ssh-keygen", "openssl"].into_iter().all(here) {
-            eprintln!("skipped: ssh-keygen and openssl are not here");
+            eprintln!("skipped: ssh-keygen or openssl is not installed");
             return None;
         }
         let output = Command::new("sh").args(["-c", line]).current_dir(folder).output().ok()?;
@@ -337,17 +338,17 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let path = folder.join(name);
         std::fs::write(&path, text).unwrap();
-        // ssh-keygen reads no private key that others can.
+        // ssh-keygen rejects a private key that others can read.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     #[test]
-    fn openssl_makes_the_same_fingerprints_of_rsa_keys() {
+    fn openssl_computes_the_same_fingerprints_of_rsa_keys() {
         let folder = tempfile::tempdir().unwrap();
         let made = make_rsa([3; 32]).unwrap();
         write(folder.path(), "key", &made.private);
         write(folder.path(), "key.pub", &made.public);
-        // The two lines are the user guide's, for a key that EC2 made and for one that was imported.
+        // Both commands are from the user guide: for a key that EC2 made, and for an imported one.
         let line = "openssl pkcs8 -in key -inform PEM -outform DER -topk8 -nocrypt | openssl sha1 -c";
         let Some(found) = said(folder.path(), line) else { return };
         assert!(found.ends_with(&format!("= {}", made.fingerprint)), "{found} {}", made.fingerprint);
@@ -359,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn ssh_keygen_reads_ed25519_keys_and_makes_the_same_fingerprint() {
+    fn ssh_keygen_reads_ed25519_keys_and_computes_the_same_fingerprint() {
         let folder = tempfile::tempdir().unwrap();
         let made = make_ed25519([5; 32]).unwrap();
         write(folder.path(), "key", &made.private);
@@ -367,7 +368,7 @@ mod tests {
         assert_eq!(public, made.public);
         write(folder.path(), "key.pub", &made.public);
         let found = said(folder.path(), "ssh-keygen -l -f key.pub").unwrap();
-        // ssh-keygen leaves the padding out.
+        // ssh-keygen omits the padding.
         let shown = made.fingerprint.trim_end_matches('=');
         assert!(found.contains(&format!("SHA256:{shown} ")), "{found} {shown}");
     }

@@ -7,14 +7,14 @@ use super::world::{Desk, Token};
 use super::{ApiError, Done};
 use crate::wire::{Fields, Node, Params, Part};
 
-/// What a launch was asked for, understood and found possible but for capacity.
+/// A valid launch request, before the checks of permissions, quota and capacity.
 pub(crate) struct Launch {
     least: i64,
     most: i64,
     pub(crate) draft: Instance,
     pub(crate) disks: Vec<Disk>,
     pub(crate) spot: Option<Spot>,
-    /// Zone ids to try, in order.
+    /// The zone ids to try, in order.
     pub(crate) zones: Vec<String>,
     chosen_zone: bool,
     tags: Vec<(String, Tags)>,
@@ -22,7 +22,7 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// The tags of one kind of resource.
+    /// Returns the tags for one kind of resource.
     pub(crate) fn tags_of(&self, kind: &str) -> Tags {
         tags_for(&self.tags, kind)
     }
@@ -33,7 +33,6 @@ fn tags_for(all: &[(String, Tags)], kind: &str) -> Tags {
 }
 
 impl Desk<'_> {
-    /// RunInstances.
     pub(crate) fn run_instances(&mut self, params: &Part<'_>) -> Done<Node> {
         let merged = self.with_template(params)?;
         let params = &merged.as_ref().map_or_else(|| params.clone(), Params::whole);
@@ -41,7 +40,8 @@ impl Desk<'_> {
         Ok(self.reservation_node(&reservation))
     }
 
-    /// Launches as many as there can be; the id of the reservation.
+    /// Launches as many instances as possible, from `MinCount` to `MaxCount`. Returns the
+    /// reservation id.
     pub(crate) fn launch(&mut self, params: &Part<'_>) -> Done<String> {
         let launch = self.read_launch(params, read_spot(params)?)?;
         self.may_launch(&launch)?;
@@ -50,7 +50,7 @@ impl Desk<'_> {
             return Ok(known);
         }
         let (name, spot) = (launch.draft.instance_type.clone(), launch.spot.is_some());
-        // What runs in a capacity reservation counts already.
+        // Places in a capacity reservation already count against the quota.
         let held = launch.zones.iter().map(|zone| self.slots(&launch.draft, zone, spot).len() as i64).max();
         self.within_quota(&name, launch.least - held.unwrap_or(0), spot)?;
         let zone = self.zone_with_room(&launch)?;
@@ -77,12 +77,14 @@ impl Desk<'_> {
         Ok(reservation)
     }
 
-    /// How many instances a zone can take: there has to be capacity for them, and addresses.
+    /// Returns how many instances a zone can take: the lower of its capacity and its free
+    /// addresses.
     fn space(&self, launch: &Launch, zone: &str) -> i64 {
         self.capacity(launch, zone).min(self.free_addresses(zone))
     }
 
-    /// How many instances there is capacity for in a zone, those in capacity reservations among them.
+    /// Returns how many instances a zone has capacity for, including places in capacity
+    /// reservations.
     fn capacity(&self, launch: &Launch, zone: &str) -> i64 {
         let spot = launch.spot.is_some();
         let held = self.slots(&launch.draft, zone, spot).len() as i64;
@@ -92,7 +94,7 @@ impl Desk<'_> {
         }
     }
 
-    /// Reads what RunInstances takes; the market is read by the caller.
+    /// Reads the parameters of RunInstances. The caller reads the market options.
     pub(crate) fn read_launch(&mut self, params: &Part<'_>, spot: Option<Spot>) -> Done<Launch> {
         let least = params.number("MinCount")?.ok_or_else(|| need("MinCount"))?;
         let most = params.number("MaxCount")?.ok_or_else(|| need("MaxCount"))?;
@@ -227,13 +229,15 @@ impl Desk<'_> {
         }
     }
 
-    /// A token belongs to the region, or to the zone when one was asked for.
+    /// Returns the key of an idempotency token. Its scope is the zone if the call names one, else
+    /// the region.
     fn token_key(&self, launch: &Launch, token: &str) -> String {
         let place = if launch.chosen_zone { &launch.zones[0] } else { self.region };
         format!("{place} {token}")
     }
 
-    /// The reservation of a token that was used before.
+    /// Returns the reservation of an earlier call with this token. Fails if its parameters differ,
+    /// or if all its instances are terminated.
     fn used_token(&mut self, launch: &Launch, form: &str) -> Done<Option<String>> {
         let Some(token) = &launch.token else { return Ok(None) };
         let Some(used) = self.here.tokens.get(&self.token_key(launch, token)) else { return Ok(None) };
@@ -334,7 +338,7 @@ impl Desk<'_> {
         }
     }
 
-    /// Writes down a spot request that waits for its instance; its id.
+    /// Stores a spot request that has no instance yet. Returns its id.
     pub(crate) fn request_for(&mut self, launch: &Launch, spot: &Spot, tags: Tags) -> String {
         let id = self.ids.id("sir-");
         let mut draft = launch.draft.clone();
@@ -360,7 +364,7 @@ impl Desk<'_> {
         id
     }
 
-    /// Gives an instance its id, addresses and volumes, and lets it begin.
+    /// Creates a pending instance with its id, addresses and volumes. Returns its id.
     fn place(&mut self, mut instance: Instance, disks: &[Disk], tags: &Tags) -> String {
         instance.id = self.ids.id("i-");
         if instance.subnet.is_empty() {
@@ -399,7 +403,7 @@ impl Desk<'_> {
         id
     }
 
-    /// Launches what a spot request asks for.
+    /// Launches an instance for a spot request. Returns its id.
     pub(crate) fn place_for(&mut self, request: &SpotRequest, zone: &str) -> String {
         let (mut draft, now) = ((*request.launch).clone(), self.now);
         draft.created = now;
@@ -410,7 +414,7 @@ impl Desk<'_> {
         self.place(draft, &request.disks, &request.volume_tags)
     }
 
-    /// The answer of RunInstances: no later change of state shows in it.
+    /// Builds the answer of RunInstances.
     fn reservation_node(&self, reservation: &str) -> Node {
         let all = self.here.instances.values().filter(|found| found.reservation == reservation);
         let mut all: Vec<&Instance> = all.collect();
@@ -419,7 +423,7 @@ impl Desk<'_> {
     }
 }
 
-/// A token that came with other parameters before.
+/// The error for an idempotency token that was used with other parameters.
 pub(crate) fn mismatch() -> ApiError {
     ApiError::new(
         "IdempotentParameterMismatch",

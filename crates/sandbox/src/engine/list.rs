@@ -11,13 +11,13 @@ use super::{ApiError, Done, Kind};
 use crate::facts::TypeFact;
 use crate::wire::{Fields, Node, Part, Spell, node};
 
-/// What is the same of every instance here.
+/// The fields that are the same for every instance.
 const ALIKE: &str = "<enclaveOptions><enabled>false</enabled></enclaveOptions>\
     <platformDetails>Linux/UNIX</platformDetails><usageOperation>RunInstances</usageOperation>\
     <maintenanceOptions><autoRecovery>default</autoRecovery></maintenanceOptions>\
     <currentInstanceBootMode>legacy-bios</currentInstanceBootMode>";
 
-/// The ends of the DNS names of a region's instances, and what they begin with.
+/// The suffixes of DNS names in a region.
 pub(super) struct Names {
     private: String,
     public: String,
@@ -36,18 +36,19 @@ impl Names {
         }
     }
 
-    /// `ip-172-31-0-1.ec2.internal`.
+    /// Returns the private name, such as `ip-172-31-0-1.ec2.internal`.
     pub(super) fn private<'a>(&'a self, i: &'a Instance) -> impl Spell + use<'a> {
         ("ip-", Dashed(&i.private_ip), &self.private)
     }
 
-    /// `ec2-198-18-0-1.compute-1.amazonaws.com`; empty without a public address.
+    /// Returns the public name, such as `ec2-198-18-0-1.compute-1.amazonaws.com`; empty without a
+    /// public address.
     pub(super) fn public<'a>(&'a self, i: &'a Instance) -> impl Spell + use<'a> {
         i.public_ip.as_ref().map(|ip| ("ec2-", Dashed(ip), &self.public))
     }
 }
 
-/// An address as it stands in names.
+/// An address with dashes, as in DNS names.
 struct Dashed<'a>(&'a str);
 
 impl Spell for Dashed<'_> {
@@ -61,7 +62,7 @@ impl Spell for Dashed<'_> {
     }
 }
 
-/// A locally administered address that follows from the interface's id.
+/// A locally administered MAC address, derived from the interface's id.
 pub(super) struct Mac<'a>(pub(super) &'a str);
 
 impl Spell for Mac<'_> {
@@ -76,7 +77,7 @@ impl Spell for Mac<'_> {
     }
 }
 
-/// Remembers the last thing that was looked up: the instances of a reservation are alike.
+/// Caches the last lookup, because the instances of a reservation have much in common.
 struct Last<'a, T>(Cell<Option<(&'a str, T)>>);
 
 impl<'a, T: Copy> Last<'a, T> {
@@ -92,7 +93,7 @@ impl<'a, T: Copy> Last<'a, T> {
     }
 }
 
-/// What the instances of a page have in common.
+/// Caches for the instances of one page.
 pub(super) struct Sheet<'a> {
     names: Names,
     letter: Last<'a, &'static str>,
@@ -112,12 +113,11 @@ impl Sheet<'_> {
 }
 
 impl Desk<'_> {
-    /// DescribeInstances.
     pub(crate) fn describe_instances(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeInstances")?;
         let (rows, next) = self.listed(params, &INSTANCES, |_| true)?;
         self.ready(params)?;
-        // Reservations in the order of their first instance.
+        // Reservations keep the order of their first instance.
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         let mut groups: Vec<Vec<&Instance>> = Vec::new();
         for found in rows {
@@ -136,7 +136,7 @@ impl Desk<'_> {
         Ok(fields.opt("nextToken", next).into())
     }
 
-    /// What the ids and filters of a call leave, one page of it.
+    /// Returns one page of the instances that match a call's ids and filters, and the next token.
     fn listed(
         &self,
         params: &Part<'_>,
@@ -172,7 +172,6 @@ impl Desk<'_> {
         )
     }
 
-    /// The groups of an instance.
     fn group_set<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, instance: &'a Instance) -> Fields {
         fields.each("groupSet", &instance.groups, |fields, id| {
             let named = |id: &str| self.here.groups.get(id).map(|group| group.name.as_str());
@@ -180,7 +179,7 @@ impl Desk<'_> {
         })
     }
 
-    /// An instance; what it has no longer when it is terminated is left out.
+    /// Writes an instance. A terminated one has no network fields and no groups.
     fn instance_fields<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, i: &'a Instance) -> Fields {
         let gone = i.state == State::Terminated;
         let kind = sheet.kind.get(&i.instance_type, |name| self.facts.types.get(name));
@@ -258,7 +257,7 @@ impl Desk<'_> {
             .constant(ALIKE)
     }
 
-    /// Where an instance is in its network.
+    /// Writes an instance's network fields.
     fn network_fields<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, i: &'a Instance) -> Fields {
         let fields = fields
             .put("subnetId", &i.subnet)
@@ -280,7 +279,8 @@ impl Desk<'_> {
         })
     }
 
-    /// Whose the public address of an instance is.
+    /// Returns the owner of an instance's public address: the account for an Elastic IP, else
+    /// amazon.
     pub(super) fn ip_owner(&self, i: &Instance) -> &str {
         if self.elastic_of(&i.id).is_some() { self.account } else { "amazon" }
     }
@@ -319,7 +319,7 @@ impl Desk<'_> {
         })
     }
 
-    /// DescribeInstanceStatus: running ones, unless all are asked for.
+    /// Serves DescribeInstanceStatus: running instances, or all with `IncludeAllInstances`.
     pub(crate) fn describe_instance_status(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeInstanceStatus")?;
         let all = params.flag("IncludeAllInstances")?.unwrap_or(false);
@@ -354,7 +354,6 @@ impl Desk<'_> {
         Ok(Fields::new().put("instanceStatusSet", nodes).opt("nextToken", next).into())
     }
 
-    /// DescribeInstanceAttribute.
     pub(crate) fn describe_instance_attribute(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeInstanceAttribute")?;
         let id = params.need("InstanceId")?;
@@ -387,7 +386,7 @@ impl Desk<'_> {
         Ok(answer.into())
     }
 
-    /// GetConsoleOutput: what the boot of the last start wrote.
+    /// Serves GetConsoleOutput: the boot messages of the last start.
     pub(crate) fn console_output(&mut self, params: &Part<'_>) -> Done<Node> {
         use base64::Engine;
         self.allow_any("ec2:GetConsoleOutput")?;
@@ -413,7 +412,7 @@ fn mappings(fields: Fields, i: &Instance) -> Fields {
     })
 }
 
-/// The options of the metadata service.
+/// Writes the options of the metadata service.
 pub(crate) fn metadata_fields(fields: Fields, i: &Instance) -> Fields {
     fields
         .put("state", "applied")
@@ -428,10 +427,11 @@ pub(super) fn root_device(i: &Instance) -> &str {
     i.volumes.first().map_or("/dev/xvda", |mapping| &mapping.device)
 }
 
-/// What an announced event is called.
+/// The description of every maintenance event.
 pub(super) const MAINTENANCE: &str = "The instance is scheduled for maintenance";
 
-/// The status of an instance's checks, and of reachability alone: those of a new instance take some minutes.
+/// Returns the status of an instance's checks, and of reachability alone. A new instance's checks
+/// take two minutes.
 pub(super) fn check_of(i: &Instance, now: Timestamp) -> (&'static str, Option<&'static str>) {
     let fresh = now.duration_since(i.launched) < jiff::SignedDuration::from_mins(2);
     match (i.state == State::Running, fresh) {
@@ -441,7 +441,7 @@ pub(super) fn check_of(i: &Instance, now: Timestamp) -> (&'static str, Option<&'
     }
 }
 
-/// An attribute: a structure with a value, which may be missing.
+/// Writes an attribute: a structure with a value, which may be absent.
 fn value(fields: Fields, name: &str, value: Option<impl Spell>) -> Fields {
     fields.within(name, |fields| fields.opt("value", value))
 }

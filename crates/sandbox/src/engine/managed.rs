@@ -1,4 +1,4 @@
-//! Managed policies of IAM: documents with a name of their own, attached to roles.
+//! IAM's managed policies: named documents that are attached to roles.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(crate) struct Policy {
     created: Timestamp,
 }
 
-/// Policies of AWS that people attach to instances, as far as the sandbox's own calls go.
+/// AWS's policies that are often attached to instance roles, reduced to a few actions.
 const OF_AWS: [(&str, &[&str]); 3] = [
     ("AdministratorAccess", &["*"]),
     (
@@ -45,7 +45,7 @@ fn unknown(arn: &str) -> ApiError {
     ApiError::new("NoSuchEntity", format!("Policy {arn} does not exist or is not attachable."))
 }
 
-/// The document behind an ARN: the account's own, or AWS's.
+/// Returns the document of an ARN: the account's own, or AWS's.
 pub(crate) fn document_of(own: &BTreeMap<String, Policy>, arn: &str) -> Option<Value> {
     match arn.split_once(":iam::aws:policy/") {
         Some((_, name)) => of_aws(name.rsplit('/').next().unwrap_or(name)),
@@ -65,7 +65,7 @@ pub(crate) const MANAGED: [&str; 8] = [
 ];
 
 impl Desk<'_> {
-    /// The calls of managed policies; the role of a call, if it names one, is there.
+    /// Answers a call on managed policies. A role that the call names must exist.
     pub(crate) fn managed_call(&mut self, action: &str, role: &str, params: &Part<'_>) -> Done<Node> {
         match action {
             "CreatePolicy" => self.create_policy(params),
@@ -130,7 +130,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("Policies", Members(shown)).put("IsTruncated", false).into())
     }
 
-    /// The calls that name a policy.
+    /// Answers a call that names a policy.
     fn policy_call(&mut self, action: &str, role: &str, params: &Part<'_>) -> Done<Node> {
         let arn = params.need("PolicyArn")?.to_string();
         let policy = document_of(&self.iam.policies, &arn).ok_or_else(|| unknown(&arn))?;

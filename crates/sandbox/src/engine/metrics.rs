@@ -1,4 +1,4 @@
-//! CloudWatch: what the scenario measured.
+//! CloudWatch: the metric values of the scenario.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Given, with_token};
 
-/// Queries of one call, and values of one answer ("CloudWatch service quotas").
+/// The limits of one call: queries, and values in the answer ("CloudWatch service quotas").
 const QUERIES: usize = 500;
 const VALUES: i64 = 100_800;
 
@@ -19,7 +19,7 @@ fn invalid(why: impl Into<String>) -> ApiError {
     ApiError::new("ValidationError", why)
 }
 
-/// The span, the period and the statistic of a query.
+/// A query: metric, instance, time range, period in seconds, and statistic.
 struct Wanted<'a> {
     metric: &'a str,
     instance: &'a str,
@@ -30,7 +30,7 @@ struct Wanted<'a> {
 }
 
 impl Desk<'_> {
-    /// GetMetricData: one value of the scenario for five minutes of running.
+    /// Serves GetMetricData: one value of the scenario per five minutes of running.
     pub(crate) fn cloudwatch(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         if action != "GetMetricData" {
             return Err(unknown_json());
@@ -47,7 +47,7 @@ impl Desk<'_> {
         let rising = match input.text("ScanBy")? {
             None | Some("TimestampDescending") => false,
             Some("TimestampAscending") => true,
-            Some(other) => return Err(invalid(format!("{other} is no ScanBy"))),
+            Some(other) => return Err(invalid(format!("{other} is not a valid ScanBy"))),
         };
         let most = input.number("MaxDatapoints")?.unwrap_or(VALUES);
         if !(1..=VALUES).contains(&most) {
@@ -77,14 +77,14 @@ impl Desk<'_> {
         Ok(with_token(json!({ "MetricDataResults": results, "Messages": [] }), "NextToken", next))
     }
 
-    /// One query: its id, its label, and its values with their instants.
+    /// Answers one query with its id, its label, and its values with their times.
     fn series(&self, query: &Given<'_>, from: Timestamp, until: Timestamp, rising: bool) -> Done<Series> {
         let id = query.need("Id")?;
         if !id.starts_with(|c: char| c.is_ascii_lowercase()) {
             return Err(invalid(format!("The id {id} must begin with a lowercase letter")));
         }
         if query.text("Expression")?.is_some() {
-            return Err(invalid("Expressions are not served here"));
+            return Err(invalid("The sandbox does not serve expressions"));
         }
         query.number("Period")?;
         let stat = query.need_part("MetricStat")?;
@@ -103,7 +103,7 @@ impl Desk<'_> {
         let period = stat.number("Period")?.ok_or_else(|| invalid("Period is required"))?;
         let wanted = Wanted {
             metric: name,
-            // Values of another unit than the one that was asked for are not told.
+            // A query for another unit than the metric's finds no values.
             instance: instance
                 .filter(|_| !others && unit.is_none_or(|unit| unit == unit_of(name)))
                 .unwrap_or_default(),
@@ -121,14 +121,14 @@ impl Desk<'_> {
         Ok(Series { id: id.to_string(), label, points, shown })
     }
 
-    /// The values of each period that has any, in the order of time.
+    /// Returns the value of each period that has one, in order of time.
     fn points(&self, wanted: &Wanted<'_>) -> Done<Vec<(i64, f64)>> {
         let period = wanted.period;
         if period < 60 || period % 60 != 0 {
             return Err(invalid("Period must be a multiple of 60"));
         }
         if !["Average", "Sum", "Maximum", "Minimum", "SampleCount"].contains(&wanted.stat) {
-            return Err(invalid(format!("The statistic {} is not served here", wanted.stat)));
+            return Err(invalid(format!("The sandbox does not serve the statistic {}", wanted.stat)));
         }
         let Some(found) = self.here.instances.get(wanted.instance) else { return Ok(Vec::new()) };
         let fits = |rule: &&crate::scenario::MetricRule| {
@@ -149,7 +149,8 @@ impl Desk<'_> {
     }
 }
 
-/// The unit of a metric of instances ("List the available CloudWatch metrics for your instances").
+/// Returns the unit of an instance metric ("List the available CloudWatch metrics for your
+/// instances").
 fn unit_of(metric: &str) -> &'static str {
     match metric {
         "CPUUtilization" => "Percent",
@@ -177,7 +178,8 @@ fn folded(values: &[f64], stat: &str) -> f64 {
     }
 }
 
-/// `most` values of all series together, from the `from`th on: a series that goes on is `PartialData`.
+/// Returns `most` values of all series together, starting at value number `from`. A series with
+/// more values is `PartialData`.
 fn part_of(all: Vec<Series>, from: usize, most: usize) -> (Vec<Value>, Option<String>) {
     let (mut skip, mut left, mut results) = (from, most, Vec::new());
     let total: usize = all.iter().filter(|series| series.shown).map(|series| series.points.len()).sum();
@@ -187,7 +189,7 @@ fn part_of(all: Vec<Series>, from: usize, most: usize) -> (Vec<Value>, Option<St
         let rest = series.points.len() - passed;
         let taken = rest.min(left);
         left -= taken;
-        // What was finished on an earlier page, or has to wait for a later one, is not named.
+        // A series that was complete on an earlier page or starts on a later one is left out.
         if taken == 0 && !series.points.is_empty() || series.points.is_empty() && from > 0 {
             continue;
         }
@@ -207,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_of_values_give_each_value_once() {
+    fn pages_contain_each_value_once() {
         let series = || {
             let one = |id: &str, count: i64, shown| Series {
                 id: id.into(),

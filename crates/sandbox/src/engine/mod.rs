@@ -1,5 +1,5 @@
-//! The sandbox itself, without a wire, a clock or a file: `now` is an argument, and the same calls on the
-//! same seed give the same answers.
+//! The sandbox's state machine, without network, clock or files: `now` is an argument, and the same
+//! calls with the same seed give the same answers.
 
 mod addresses;
 mod agenda;

@@ -13,7 +13,7 @@ impl Desk<'_> {
         self.allow(action, &arn, &tags, &[])
     }
 
-    /// ModifyInstanceAttribute: one attribute at a time, and nothing else changes.
+    /// Serves ModifyInstanceAttribute: one attribute per call.
     pub(crate) fn modify_instance_attribute(&mut self, params: &Part<'_>) -> Done<Node> {
         let id = params.need("InstanceId")?.to_string();
         self.may_modify("ec2:ModifyInstanceAttribute", &id)?;
@@ -138,7 +138,7 @@ impl Desk<'_> {
         }
     }
 
-    /// ModifyInstanceMetadataOptions: what is not named stays.
+    /// Serves ModifyInstanceMetadataOptions. Options that the call does not name stay the same.
     pub(crate) fn modify_metadata_options(&mut self, params: &Part<'_>) -> Done<Node> {
         let id = params.need("InstanceId")?.to_string();
         self.may_modify("ec2:ModifyInstanceMetadataOptions", &id)?;

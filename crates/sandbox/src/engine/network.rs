@@ -9,26 +9,25 @@ use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
 
-/// The default network of a region, and how the account names its zones.
+/// The default network of a region, with the account's order of its zones.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Network {
     pub(crate) vpc: String,
-    /// Zone ids in the order of their letters.
+    /// The zone ids, in the order of their letters.
     pub(crate) zones: Vec<String>,
-    /// The subnet of each zone id.
+    /// The subnet ids, by zone id.
     subnets: BTreeMap<String, String>,
-    /// How many private addresses were given out in each zone id.
+    /// How many private addresses were given out, by zone id.
     #[serde(default)]
     given: BTreeMap<String, i64>,
 }
 
-/// Addresses that can be given away in a subnet: 4,096 but for the first four and the last.
+/// Usable addresses in a subnet: 4,096 minus the first four and the last.
 const ADDRESSES: i64 = 4091;
 
-/// The range of each default VPC.
+/// The address range of every default VPC.
 const VPC_RANGE: &str = "172.31.0.0/16";
 
-/// A default subnet.
 struct Subnet {
     id: String,
     /// The zone id.
@@ -98,7 +97,7 @@ fn no_tags() -> &'static Tags {
 }
 
 impl Desk<'_> {
-    /// Each region has a default VPC with a subnet in each zone, and a default group.
+    /// Creates the default VPC of the region, with a subnet per zone and a default group.
     pub(crate) fn furnish(&mut self) {
         if !self.here.network.vpc.is_empty() {
             return;
@@ -133,36 +132,36 @@ impl Desk<'_> {
         found.map(|(zone, _)| zone.clone()).ok_or_else(|| ApiError::no_such(Kind::Subnet, subnet))
     }
 
-    /// Private addresses that are left in the subnet of a zone.
+    /// Returns the number of free private addresses in a zone's subnet.
     pub(crate) fn free_addresses(&self, zone: &str) -> i64 {
         let holds = |found: &&Instance| found.zone == zone && found.state != State::Terminated;
         ADDRESSES - self.here.instances.values().filter(holds).count() as i64
     }
 
-    /// The next private address of the subnet of a zone, where one is left.
+    /// Returns the next free private address in a zone's subnet. One must be left.
     pub(crate) fn private_ip(&mut self, zone: &str) -> String {
         let subnet = self.here.network.subnets.keys().position(|known| known == zone).unwrap_or(0) as i64;
         loop {
             let given = self.here.network.given.entry(zone.to_string()).or_default();
             let number = *given;
             *given += 1;
-            // The first four of a subnet are AWS's own.
+            // AWS reserves the first four addresses of a subnet.
             let host = number % ADDRESSES + 4;
             let ip = format!("172.31.{}.{}", subnet * 16 + host / 256, host % 256);
             let held = |found: &Instance| found.private_ip == ip && found.state != State::Terminated;
-            // In the first round each is new.
+            // In the first round every address is new.
             if number < ADDRESSES || !self.here.instances.values().any(held) {
                 return ip;
             }
         }
     }
 
-    /// An address of the range that is kept for documents (RFC 5737 and 2544): nobody is there.
+    /// Returns an address in 198.18.0.0/15. The range is reserved for tests (RFC 2544), so no real
+    /// host has it.
     pub(crate) fn public_ip(&self, number: u32) -> String {
         format!("198.{}.{}.{}", 18 + (number / 62_500) % 2, (number / 250) % 250, number % 250 + 1)
     }
 
-    /// DescribeVpcs.
     pub(crate) fn describe_vpcs(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeVpcs")?;
         let ids = params.list("VpcId");
@@ -200,7 +199,6 @@ impl Desk<'_> {
         fixed("vpc-cidr-assoc-", self.seed, &[self.account, self.region])
     }
 
-    /// DescribeSubnets.
     pub(crate) fn describe_subnets(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeSubnets")?;
         let ids = params.list("SubnetId");

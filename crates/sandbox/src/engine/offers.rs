@@ -1,4 +1,4 @@
-//! Where there may be room: spot placement scores, and capacity blocks that could be bought.
+//! Spot placement scores, and capacity blocks on offer.
 
 use domain::{Decimal, Timestamp};
 use jiff::{SignedDuration, ToSpan};
@@ -8,29 +8,30 @@ use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Fields, Node, Part};
 
-/// Places that an answer names at most ("Spot placement score", user guide).
+/// The most locations in an answer ("Spot placement score", user guide).
 const BEST: usize = 10;
 
-/// Regions, and types, that a request may name.
+/// The most regions and the most instance types in a request.
 const REGIONS: usize = 10;
 const TYPES: usize = 1000;
 
-/// Days ahead that a capacity block can begin ("Capacity Blocks for ML", user guide).
+/// The latest start of a capacity block, in days from now ("Capacity Blocks for ML", user guide).
 const AHEAD: i64 = 56;
 
-/// A capacity block that could be bought.
+/// A capacity block on offer.
 struct Block {
     id: String,
     /// The zone id.
     zone: String,
     begins: Timestamp,
     ends: Timestamp,
-    /// USD, for all of it.
+    /// The total price, in USD.
     fee: Decimal,
 }
 
 impl Desk<'_> {
-    /// GetSpotPlacementScores: fewer than three types score low, and so do zones without capacity.
+    /// Serves GetSpotPlacementScores. Requests with fewer than three types score low, and so do
+    /// zones without capacity.
     pub(crate) fn placement_scores(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:GetSpotPlacementScores")?;
         let types = params.list("InstanceType");
@@ -41,7 +42,7 @@ impl Desk<'_> {
             )));
         }
         if types.is_empty() || types.len() > TYPES {
-            return Err(ApiError::value(format!("A request has 1 to {TYPES} instance types")));
+            return Err(ApiError::value(format!("A request must have 1 to {TYPES} instance types")));
         }
         if let Some(unknown) = types.iter().find(|name| !self.facts.types.contains_key(**name)) {
             return Err(ApiError::value(format!("Invalid value '{unknown}' for InstanceType.")));
@@ -51,7 +52,7 @@ impl Desk<'_> {
         let single = params.flag("SingleAvailabilityZone")?.unwrap_or(false);
         let regions = params.list("RegionName");
         if regions.len() > REGIONS {
-            return Err(ApiError::value(format!("A request has at most {REGIONS} regions")));
+            return Err(ApiError::value(format!("A request can have at most {REGIONS} regions")));
         }
         let enabled = self.enabled_regions();
         if let Some(unknown) = regions.iter().find(|name| !enabled.iter().any(|one| one.region == **name)) {
@@ -95,7 +96,8 @@ impl Desk<'_> {
         }
     }
 
-    /// DescribeCapacityBlockOfferings: in each zone the next block of the type, when its price is known.
+    /// Serves DescribeCapacityBlockOfferings: the next block of the type in each zone, if its price
+    /// is known.
     pub(crate) fn block_offerings(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeCapacityBlockOfferings")?;
         let name = params.need("InstanceType")?;
@@ -144,7 +146,7 @@ impl Desk<'_> {
         Ok(answer.opt("nextToken", next).into())
     }
 
-    /// The first block of a zone in a span: of three days, one has a block.
+    /// Returns the first block of a zone in a time range. A block begins on about one day in three.
     fn block(
         &self,
         name: &str,
@@ -156,7 +158,7 @@ impl Desk<'_> {
         let today = from.to_zoned(jiff::tz::TimeZone::UTC).date();
         let begins = (0..AHEAD).find_map(|days| {
             let date = today.checked_add(days.days()).ok()?;
-            // Blocks begin and end at half past eleven.
+            // Blocks begin at 11:30 UTC and last whole days.
             let at = date.at(11, 30, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
             let is_there = fraction(self.seed, &["block", zone, name, &date.to_string()]) < 1.0 / 3.0;
             (is_there && at >= from).then_some(at)
@@ -169,13 +171,13 @@ impl Desk<'_> {
             zone: zone.to_string(),
             begins,
             ends,
-            // A fifth less than on demand.
+            // 20 % below the on-demand price.
             fee: price * Decimal::new(8, 1) * Decimal::from(count * hours),
         })
     }
 }
 
-/// Days up to two weeks, and weeks up to half a year.
+/// Returns whether a block can last this long: whole days up to two weeks, or whole weeks up to 26.
 fn is_duration(hours: i64) -> bool {
     let (day, week) = (24, 7 * 24);
     hours > 0 && (hours % day == 0 && hours <= 2 * week || hours % week == 0 && hours <= 26 * week)

@@ -4,7 +4,7 @@ use super::{ApiError, Done};
 use crate::facts::RegionFact;
 use crate::wire::{Fields, Node, Part};
 
-/// An image, as a launch needs it.
+/// The properties of an image that a launch needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Vessel {
     pub(crate) id: String,
@@ -15,8 +15,8 @@ pub(crate) struct Vessel {
     pub(crate) snapshot: String,
 }
 
-/// Regions of the partition `aws` that every account can use ("AWS Regions", Account Management); those
-/// that came after March 2019 have to be opted into.
+/// Regions of the partition `aws` that every account can use ("AWS Regions", Account Management).
+/// Regions added after March 2019 need an opt-in.
 const ALWAYS: [&str; 17] = [
     "ap-northeast-1",
     "ap-northeast-2",
@@ -37,7 +37,7 @@ const ALWAYS: [&str; 17] = [
     "us-west-2",
 ];
 
-/// The last letters of zones' names.
+/// The last letters of zone names, in order.
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
 
 fn needs_opt_in(region: &RegionFact) -> bool {
@@ -49,7 +49,7 @@ fn endpoint(region: &RegionFact) -> String {
     format!("ec2.{}.amazonaws.com{suffix}", region.region)
 }
 
-/// A type in a place.
+/// An instance type that one location offers.
 struct Offer {
     instance_type: String,
     place: String,
@@ -66,7 +66,7 @@ const REGION_FILTERS: Table<RegionFact> = Table {
     bare: &[],
 };
 
-/// The filters of DescribeAvailabilityZones, by the zone id.
+/// The filters of DescribeAvailabilityZones, over zone ids.
 const ZONE_FILTERS: Table<String> = Table {
     tags: None,
     named: &[
@@ -94,7 +94,7 @@ const OFFER_FILTERS: Table<Offer> = Table {
 };
 
 impl World {
-    /// Whether an account can use the region at all.
+    /// Returns whether accounts can use the region: it is known and, where needed, opted into.
     pub(crate) fn has_region(&self, name: &str) -> bool {
         let opted_in = self.rules.opted_in.iter().any(|known| matches(known, name));
         let known = self.facts.regions.get(name);
@@ -103,12 +103,13 @@ impl World {
 }
 
 impl Desk<'_> {
-    /// The zone ids of this region.
+    /// Returns the zone ids of this region.
     pub(crate) fn zones(&self) -> Vec<String> {
         self.facts.zones.get(self.region).cloned().unwrap_or_default()
     }
 
-    /// Zone ids in the order in which this account names them: `a` is not the same place for everybody.
+    /// Returns the zone ids in the account's order: the zone with the letter `a` differs between
+    /// accounts.
     fn shuffled(&self) -> &[String] {
         &self.here.network.zones
     }
@@ -117,7 +118,7 @@ impl Desk<'_> {
         format!("{}{}", self.region, self.zone_letter(id))
     }
 
-    /// The letter of a zone in this account.
+    /// Returns the letter of a zone in this account.
     pub(crate) fn zone_letter(&self, id: &str) -> &'static str {
         let at = self.shuffled().iter().position(|zone| zone == id).unwrap_or(0);
         &LETTERS[at..=at]
@@ -133,7 +134,7 @@ impl Desk<'_> {
         found.ok_or_else(|| ApiError::value(format!("Invalid availability zone-id: [{id}]")))
     }
 
-    /// What the account's state in a region is, in AWS's words.
+    /// Returns a region's opt-in status, in AWS's terms.
     fn opt_in_status(&self, region: &RegionFact) -> &'static str {
         match (needs_opt_in(region), self.rules.opted_in.iter().any(|known| matches(known, &region.region))) {
             (false, _) => "opt-in-not-required",
@@ -142,7 +143,7 @@ impl Desk<'_> {
         }
     }
 
-    /// The regions of this partition that the account can use.
+    /// Returns the regions of this partition that the account can use.
     pub(crate) fn enabled_regions(&self) -> Vec<&RegionFact> {
         let mut all = self.known_regions();
         all.retain(|region| self.opt_in_status(region) != "not-opted-in");
@@ -156,7 +157,7 @@ impl Desk<'_> {
         self.facts.regions.values().filter(here).collect()
     }
 
-    /// DescribeRegions: those that the account can use, or all.
+    /// Serves DescribeRegions: the regions that the account can use, or all.
     pub(crate) fn describe_regions(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeRegions")?;
         let names = params.list("RegionName");
@@ -181,7 +182,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("regionInfo", nodes).into())
     }
 
-    /// DescribeAvailabilityZones.
+    /// Serves DescribeAvailabilityZones.
     pub(crate) fn describe_zones(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeAvailabilityZones")?;
         params.flag("AllAvailabilityZones")?;
@@ -222,7 +223,7 @@ impl Desk<'_> {
         self.facts.regions.get(self.region).map(|region| format!("{} 1", region.name))
     }
 
-    /// DescribeInstanceTypeOfferings.
+    /// Serves DescribeInstanceTypeOfferings.
     pub(crate) fn describe_offerings(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeInstanceTypeOfferings")?;
         let kind = params

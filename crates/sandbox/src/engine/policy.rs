@@ -1,4 +1,5 @@
-//! IAM's evaluation of policy documents: an explicit deny, then an allow, else no.
+//! IAM's evaluation of policy documents: an explicit deny wins, then an allow, else nothing is
+//! allowed.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +8,10 @@ use serde_json::Value;
 
 use super::filter::matches;
 
-/// What is known of a call: keys in lowercase, each with its values.
+/// The condition keys of a call, in lowercase, with their values.
 pub(crate) type Context = BTreeMap<String, Vec<String>>;
 
-/// What the documents say.
+/// The decision of a set of policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Allow,
@@ -18,7 +19,7 @@ pub(crate) enum Verdict {
     Silent,
 }
 
-/// What all documents together say of an action on a resource.
+/// Returns the decision of all documents together for an action on a resource.
 pub(crate) fn judge(documents: &[Value], action: &str, resource: &str, context: &Context) -> Verdict {
     let mut allowed = false;
     for statement in documents.iter().flat_map(statements) {
@@ -34,7 +35,7 @@ pub(crate) fn judge(documents: &[Value], action: &str, resource: &str, context: 
     if allowed { Verdict::Allow } else { Verdict::Silent }
 }
 
-/// Why a document cannot be a policy; none when it can.
+/// Returns why a document is not a valid policy; none if it is one.
 pub(crate) fn fault(document: &Value) -> Option<&'static str> {
     let all = statements(document);
     if all.is_empty() {
@@ -85,7 +86,8 @@ fn applies(statement: &Value, action: &str, resource: &str, context: &Context) -
     actions && resources && conditions(&statement["Condition"], context)
 }
 
-/// Puts the values of `${aws:username}` and the like in; what is not known fits nothing.
+/// Replaces variables such as `${aws:username}` by their values. With an unknown variable the
+/// pattern matches nothing.
 fn fill(pattern: &str, context: &Context) -> String {
     let mut out = String::new();
     let mut rest = pattern;
@@ -154,7 +156,7 @@ fn condition(operator: &str, key: &str, wanted: &[String], context: &Context) ->
     }
 }
 
-/// One value against one wanted one, by a positive operator. An operator that is not known fits nothing.
+/// Compares a value with a pattern by a positive operator. An unknown operator never matches.
 fn compare(operator: &str, value: &str, wanted: &str) -> bool {
     let number = |order: fn(&f64, &f64) -> bool| match (value.parse(), wanted.parse()) {
         (Ok(value), Ok(wanted)) => order(&value, &wanted),
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_judged() {
+    fn evaluates_policy_statements() {
         let check =
             |statement: Value, action: &str, resource: &str, pairs: &[(&str, &str)], expected: Verdict| {
                 let document = json!({ "Statement": statement.clone() });

@@ -1,4 +1,4 @@
-//! What an hour costs, on demand and as spot.
+//! On-demand and spot prices per hour.
 
 use domain::{Decimal, Timestamp};
 
@@ -9,10 +9,10 @@ use super::{ApiError, Done};
 use crate::facts::SpotSeries;
 use crate::wire::{Fields, Node, Part};
 
-/// The product whose prices are known everywhere.
+/// The product name of Linux, the only product with on-demand prices.
 pub(crate) const LINUX: &str = "linux";
 
-/// Products as the lake and as EC2 calls them.
+/// Product names in the lake and in EC2.
 const PRODUCTS: [(&str, &str); 4] = [
     (LINUX, "Linux/UNIX"),
     ("rhel", "Red Hat Enterprise Linux"),
@@ -20,7 +20,7 @@ const PRODUCTS: [(&str, &str); 4] = [
     ("windows", "Windows"),
 ];
 
-/// A made-up price holds for a week.
+/// The time, in seconds, for which a made-up price stays the same.
 const WEEK: i64 = 7 * 86_400;
 
 /// One row of DescribeSpotPriceHistory.
@@ -48,20 +48,20 @@ const FILTERS: Table<Row> = Table {
 };
 
 impl Desk<'_> {
-    /// The on-demand price of an hour, USD.
+    /// Returns the on-demand price per hour, in USD.
     pub(crate) fn on_demand(&self, name: &str) -> Option<Decimal> {
         self.facts.price(self.region, name)
     }
 
-    /// What was observed of a series until now.
+    /// Returns the observed prices of a series up to now.
     fn observed(&self, name: &str, zone: &str, product: &str) -> &[(Timestamp, Decimal)] {
         let series = SpotSeries { az_id: zone.into(), instance_type: name.into(), product: product.into() };
         let all = self.facts.spot.get(&series).map_or(&[][..], Vec::as_slice);
         &all[..all.partition_point(|(seen, _)| *seen <= self.now)]
     }
 
-    /// The spot price of an hour, USD: the scenario's, the observed one, or one that is made up and stays
-    /// the same.
+    /// Returns the spot price per hour at a time, in USD. It is the scenario's, else the observed
+    /// one, else one made up for each week from the seed.
     pub(crate) fn spot_price(&self, name: &str, zone: &str, product: &str, at: Timestamp) -> Option<Decimal> {
         let full = self.on_demand(name).filter(|_| product == LINUX);
         let rule = self.rules.spot_prices.iter().rev().find(|rule| {
@@ -81,7 +81,7 @@ impl Desk<'_> {
         part_of(full?, 0.25 + 0.35 * fraction(self.seed, &[name, zone, &week]))
     }
 
-    /// A request without a price may cost as much as on demand.
+    /// Returns the maximum price of a request that names none: the on-demand price.
     pub(crate) fn price_ceiling(&self, name: &str) -> String {
         format!("{:.6}", self.on_demand(name).unwrap_or_default())
     }
@@ -101,7 +101,8 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// DescribeSpotPriceHistory: newest first, and for each series the last change before the start too.
+    /// Serves DescribeSpotPriceHistory. The newest change comes first; each series includes its
+    /// last change before the start.
     pub(crate) fn spot_price_history(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeSpotPriceHistory")?;
         let filters = Filters::read(params, &FILTERS)?;
@@ -179,7 +180,8 @@ impl Desk<'_> {
         })
     }
 
-    /// Changes of one series after an instant and until another, and the last one that is not after the first.
+    /// Returns the changes of one series in a time range, preceded by its last change at or before
+    /// the start.
     fn changes(
         &self,
         name: &str,
@@ -210,7 +212,7 @@ impl Desk<'_> {
     }
 }
 
-/// A part of a price, to a hundredth of a cent.
+/// Returns a fraction of a price, rounded to 0.0001 USD.
 fn part_of(full: Decimal, part: f64) -> Option<Decimal> {
     Some((full * Decimal::try_from(part).ok()?).round_dp(4))
 }
@@ -225,7 +227,8 @@ mod tests {
     use crate::facts::Facts;
     use crate::scenario::Scenario;
 
-    /// The changes of Linux on m5.large in use1-az1, where three were observed, as `day price`.
+    /// Checks the changes of Linux on m5.large in use1-az1, as `day price`. Three were observed
+    /// there.
     fn check(rules: &str, from: &str, until: &str, expected: &[&str]) {
         let at = |day: &str| format!("2026-03-{day}T00:00:00Z").parse::<Timestamp>().unwrap();
         let mut facts = Facts::small();
@@ -244,13 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn before_the_first_observation_nothing_is_made_up() {
+    fn no_price_is_made_up_before_the_first_observation() {
         check("", "01", "04", &["02 0.0300"]);
         check("", "01", "01", &[]);
     }
 
     #[test]
-    fn the_last_change_before_the_start_is_told_with_its_own_instant() {
+    fn the_last_change_before_the_start_keeps_its_own_time() {
         check("", "03", "20", &["02 0.0300", "09 0.0450"]);
         check("", "02", "08", &["02 0.0300"]);
         check("", "10", "20", &["09 0.0450"]);

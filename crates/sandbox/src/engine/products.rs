@@ -1,4 +1,4 @@
-//! The price list: on-demand prices of Linux on shared machines.
+//! The price list: on-demand prices of Linux with shared tenancy.
 
 use domain::Decimal;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Given, with_token};
 
-/// The attributes of a product, and those of the whole.
+/// The attributes of products, as DescribeServices lists them.
 const ATTRIBUTES: [&str; 22] = [
     "capacitystatus",
     "clockSpeed",
@@ -35,7 +35,7 @@ const ATTRIBUTES: [&str; 22] = [
     "vcpu",
 ];
 
-/// Since when the prices hold; the lake keeps no such instant for them.
+/// The start date of all prices; the lake has none for them.
 const EFFECTIVE: &str = "2026-01-01T00:00:00Z";
 
 fn invalid(why: impl Into<String>) -> ApiError {
@@ -50,7 +50,7 @@ struct Wanted<'a> {
 }
 
 impl Desk<'_> {
-    /// The calls of the price list.
+    /// Answers a call of the price list.
     pub(crate) fn pricing(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         self.allow_any(&format!("pricing:{action}"))?;
         let refusals = ("InvalidParameterException", "InvalidNextTokenException");
@@ -64,7 +64,7 @@ impl Desk<'_> {
             "DescribeServices" => {
                 let known = input.text("ServiceCode")?.is_none_or(|code| code == "AmazonEC2");
                 if !known {
-                    return Err(invalid("The service code is not known here: AmazonEC2 is"));
+                    return Err(invalid("The sandbox serves the service code AmazonEC2 only"));
                 }
                 ("Services", vec![json!({ "ServiceCode": "AmazonEC2", "AttributeNames": ATTRIBUTES })])
             }
@@ -74,18 +74,18 @@ impl Desk<'_> {
         Ok(with_token(json!({ "FormatVersion": "aws_v1", name: rows }), "NextToken", next))
     }
 
-    /// Each product is a text that holds JSON.
+    /// Returns the matching products, each as a string of JSON.
     fn products(&self, input: &Given<'_>) -> Done<Vec<Value>> {
         let mut wanted = Vec::new();
         for filter in input.list("Filters")? {
             let kind = filter.need("Type")?;
             if !["TERM_MATCH", "EQUALS", "CONTAINS", "ANY_OF", "NONE_OF"].contains(&kind) {
-                return Err(invalid(format!("{kind} is no type of a filter")));
+                return Err(invalid(format!("{kind} is not a valid filter type")));
             }
             wanted.push(Wanted { kind, field: filter.need("Field")?, value: filter.need("Value")? });
         }
         if wanted.len() > 50 {
-            return Err(invalid("A call has 50 filters at most"));
+            return Err(invalid("A call can have at most 50 filters"));
         }
         if input.need("ServiceCode")? != "AmazonEC2" {
             return Ok(Vec::new());
@@ -152,8 +152,9 @@ impl Desk<'_> {
     }
 }
 
-/// `BoxUsage:m5.large`, with AWS's short name of the region before it; the sandbox uses the region's code,
-/// which is no worse: "never parse a region from it".
+/// Returns a usage type such as `BoxUsage:m5.large`. AWS prefixes it with its short name of the
+/// region. The sandbox uses the region's code instead, because no client may parse a region from
+/// it.
 pub(crate) fn usage_type(region: &str, name: &str, spot: bool) -> String {
     let kind = if spot { "SpotUsage" } else { "BoxUsage" };
     match region {
@@ -162,7 +163,7 @@ pub(crate) fn usage_type(region: &str, name: &str, spot: bool) -> String {
     }
 }
 
-/// Sixteen letters and digits that follow from the names.
+/// Returns an SKU of 16 letters and digits, derived from the names.
 fn sku(region: &str, name: &str) -> String {
     const LETTERS: &[u8; 32] = b"ABCDEFGHJKMNPQRSTUVWXYZ234567890";
     let half = |salt: &str| {
@@ -195,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters() {
+    fn each_filter_type_matches_its_values() {
         let product = json!({"serviceCode": "AmazonEC2", "product": {"sku": "A", "attributes": {"tenancy": "Shared", "memory": "8 GiB"}}});
         let check = |kind, field, value, expected| {
             assert_eq!(fits(&product, &Wanted { kind, field, value }), expected, "{kind} {field} {value}");
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn products_have_skus_of_their_own() {
+    fn skus_are_unique_and_16_characters_long() {
         let names = [("us-east-1", "m5.large"), ("us-east-2", "m5.large"), ("us-east-1", "m5.xlarge")];
         let skus: std::collections::BTreeSet<String> = names.iter().map(|(r, n)| sku(r, n)).collect();
         assert_eq!(skus.len(), 3);

@@ -1,4 +1,4 @@
-//! Instance profiles of instances that are there already.
+//! Instance profiles of existing instances.
 
 use super::filter::{Filters, Table, one};
 use super::instance::{Instance, State, Tags};
@@ -14,7 +14,7 @@ const FILTERS: Table<Instance> = Table {
 };
 
 impl Desk<'_> {
-    /// AssociateIamInstanceProfile, and ReplaceIamInstanceProfileAssociation.
+    /// Serves AssociateIamInstanceProfile and ReplaceIamInstanceProfileAssociation.
     pub(crate) fn associate_profile(&mut self, params: &Part<'_>, replace: bool) -> Done<Node> {
         let id = if replace {
             self.associated(params.need("AssociationId")?)?
@@ -47,7 +47,7 @@ impl Desk<'_> {
         Ok(Fields::new().opt("iamInstanceProfileAssociation", self.association(&held, "associating")).into())
     }
 
-    /// DisassociateIamInstanceProfile.
+    /// Serves DisassociateIamInstanceProfile.
     pub(crate) fn disassociate_profile(&mut self, params: &Part<'_>) -> Done<Node> {
         let id = self.associated(params.need("AssociationId")?)?;
         let found = self.here.instances[&id].clone();
@@ -60,7 +60,7 @@ impl Desk<'_> {
         Ok(Fields::new().opt("iamInstanceProfileAssociation", answer).into())
     }
 
-    /// DescribeIamInstanceProfileAssociations.
+    /// Serves DescribeIamInstanceProfileAssociations.
     pub(crate) fn describe_profiles(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeIamInstanceProfileAssociations")?;
         let ids = params.list("AssociationId");
@@ -81,7 +81,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("iamInstanceProfileAssociationSet", rows).opt("nextToken", next).into())
     }
 
-    /// The instance of an association.
+    /// Returns the instance id of an association.
     fn associated(&self, association: &str) -> Done<String> {
         let held = |found: &&Instance| found.profile.as_ref().is_some_and(|(id, _)| id == association);
         let found = self.here.instances.values().find(held);
@@ -110,7 +110,7 @@ impl Desk<'_> {
         self.allow(&format!("ec2:{action}"), &arn, &found.tags, &[])
     }
 
-    /// Whether the caller may hand the role of a profile to EC2.
+    /// Fails unless the caller may hand the role of a profile to EC2 (`iam:PassRole`).
     pub(crate) fn may_pass_role(&mut self, profile: &str) -> Done<()> {
         let Some(role) = self.iam.role_of(profile) else { return Ok(()) };
         let arn = self.iam.role_arn(self.account, self.partition(), &role);

@@ -7,8 +7,9 @@ use super::world::Desk;
 use super::{ApiError, Done};
 use crate::wire::{Given, with_token};
 
-/// Quotas of running vCPUs: code, name, spot, and the letters with which the families begin that count.
-/// "Amazon EC2 service quotas"; the values are the sandbox's own and can be set by a scenario.
+/// Quotas of running vCPUs: code, name, whether for spot, the family letters that count, and the
+/// limit. Codes and names are from "Amazon EC2 service quotas". The limits are the sandbox's own; a
+/// scenario can set others.
 const QUOTAS: [(&str, &str, bool, &[&str], f64); 12] = [
     (
         "L-1216C47A",
@@ -33,7 +34,7 @@ const STANDARD: &[&str] = &["a", "c", "d", "h", "i", "m", "r", "t", "z", "im", "
 
 type Quota = (&'static str, &'static str, bool, &'static [&'static str], f64);
 
-/// The letters before the first digit: `m` of `m7i.large`, `inf` of `inf2.xlarge`.
+/// Returns the letters before the first digit: `m` of `m7i.large`, `inf` of `inf2.xlarge`.
 fn letters(name: &str) -> &str {
     let end = name.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(name.len());
     &name[..end]
@@ -53,7 +54,7 @@ impl Desk<'_> {
     }
 
     fn in_use(&self, quota: &Quota) -> i64 {
-        // By type first: there are many instances and few types.
+        // Counted by type first, because there are many instances and few types.
         let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
         let up = |found: &&Instance| found.state.is_up() && found.spot_request.is_some() == quota.2;
         for found in self.here.instances.values().filter(up) {
@@ -66,14 +67,14 @@ impl Desk<'_> {
         counted.map(|(name, count)| self.vcpus(name) * count).sum()
     }
 
-    /// How many more instances of a type the quota leaves room for.
+    /// Returns how many more instances of a type the quota allows.
     pub(crate) fn quota_room(&self, name: &str, spot: bool) -> i64 {
         let Some(quota) = quota_of(name, spot) else { return i64::MAX };
         let left = self.limit(quota) as i64 - self.in_use(quota);
         left.max(0) / self.vcpus(name).max(1)
     }
 
-    /// Refuses a launch of `count` that the quota has no room for.
+    /// Fails if the quota does not allow `count` more instances.
     pub(crate) fn within_quota(&self, name: &str, count: i64, spot: bool) -> Done<()> {
         if self.quota_room(name, spot) >= count {
             return Ok(());
@@ -91,7 +92,7 @@ impl Desk<'_> {
         })
     }
 
-    /// The calls of Service Quotas.
+    /// Answers a call of Service Quotas.
     pub(crate) fn service_quotas(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         self.allow_any(&format!("servicequotas:{action}"))?;
         let name = "Amazon Elastic Compute Cloud (Amazon EC2)";
@@ -116,7 +117,7 @@ impl Desk<'_> {
             None | Some("ACCOUNT" | "ALL") => Ok(()),
             Some(other) => Err(ApiError::new(
                 "IllegalArgumentException",
-                format!("The sandbox knows quotas of the whole account, not of the level {other}"),
+                format!("The sandbox has account-level quotas only, not the level {other}"),
             )),
         };
         match action {

@@ -1,4 +1,4 @@
-//! Capacity reservations: places that are kept for instances, whether these run or not.
+//! Capacity reservations: places kept for instances, whether they run or not.
 
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,6 @@ use super::{ApiError, Done, Kind};
 use crate::scenario::CapacityRule;
 use crate::wire::{Fields, Node, Part};
 
-/// A capacity reservation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reservation {
     pub(crate) id: String,
@@ -21,7 +20,7 @@ pub(crate) struct Reservation {
     /// The zone id.
     pub(crate) zone: String,
     count: u32,
-    /// Instances that fit go into it by themselves.
+    /// Whether matching instances use it without naming it.
     open: bool,
     ebs_optimized: bool,
     created: Timestamp,
@@ -36,7 +35,7 @@ impl Reservation {
         self.state == "active"
     }
 
-    /// How many instances can run in it.
+    /// Returns how many instances can run in it.
     pub(crate) fn places(&self) -> usize {
         if self.is_active() { self.count as usize } else { 0 }
     }
@@ -62,7 +61,7 @@ const FILTERS: Table<Reservation> = Table {
 };
 
 impl Desk<'_> {
-    /// Places of a reservation in which nothing runs.
+    /// Returns the number of places in a reservation that no instance uses.
     fn unused(&self, held: &Reservation) -> u32 {
         let used = self
             .here
@@ -72,7 +71,7 @@ impl Desk<'_> {
         held.places().saturating_sub(used.count()) as u32
     }
 
-    /// Unused places of the types and zones of a rule.
+    /// Returns the number of unused places for the types and zones of a rule.
     pub(crate) fn unused_slots(&self, rule: &CapacityRule) -> u32 {
         let fits = |held: &&Reservation| {
             matches(&rule.instance_type, &held.instance_type) && matches(&rule.zone, &held.zone)
@@ -80,13 +79,14 @@ impl Desk<'_> {
         self.here.reservations.values().filter(fits).map(|held| self.unused(held)).sum()
     }
 
-    /// Unused places, with their types: they count against the quotas.
+    /// Returns the unused places with their types. They count against the quotas.
     pub(crate) fn reserved(&self) -> Vec<(&str, u32)> {
         let held = self.here.reservations.values();
         held.map(|held| (held.instance_type.as_str(), self.unused(held))).collect()
     }
 
-    /// The reservations into which instances like this one can go in a zone, one entry for each place.
+    /// Returns the reservations that an instance like this one can use in a zone, one entry per
+    /// place.
     pub(crate) fn slots(&self, draft: &Instance, zone: &str, spot: bool) -> Vec<String> {
         if spot || draft.target == Target::Never {
             return Vec::new();
@@ -102,7 +102,7 @@ impl Desk<'_> {
         found.flat_map(|held| (0..self.unused(held)).map(|_| held.id.clone())).collect()
     }
 
-    /// CreateCapacityReservation: open ones take in what runs already and fits.
+    /// Serves CreateCapacityReservation. An open one takes in running instances that match.
     pub(crate) fn create_reservation(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:CreateCapacityReservation")?;
         let name = params.need("InstanceType")?;
@@ -178,7 +178,7 @@ impl Desk<'_> {
         Ok(answer.into())
     }
 
-    /// Running instances that a new open reservation takes in.
+    /// Returns the running instances that a new open reservation takes in.
     fn absorbed(&self, held: &Reservation) -> Vec<String> {
         let fits = |found: &&Instance| {
             matches!(found.state, State::Pending | State::Running)
@@ -207,7 +207,7 @@ impl Desk<'_> {
         }
     }
 
-    /// CancelCapacityReservation: what runs in it goes on.
+    /// Serves CancelCapacityReservation. Instances in it keep running.
     pub(crate) fn cancel_reservation(&mut self, params: &Part<'_>) -> Done<Node> {
         let id = params.need("CapacityReservationId")?;
         let held = self.here.reservations.get(id).ok_or_else(|| ApiError::no_such(Kind::Reservation, id))?;
@@ -225,7 +225,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("return", true).into())
     }
 
-    /// The end date of a reservation.
+    /// Ends an active reservation at its end date.
     pub(crate) fn expire(&mut self, id: &str) {
         if self.here.reservations.get(id).is_some_and(Reservation::is_active) {
             self.end_reservation(id, "expired");
@@ -241,7 +241,7 @@ impl Desk<'_> {
         }
     }
 
-    /// DescribeCapacityReservations.
+    /// Serves DescribeCapacityReservations.
     pub(crate) fn describe_reservations(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeCapacityReservations")?;
         let ids = params.list("CapacityReservationId");

@@ -1,5 +1,5 @@
-//! EventBridge Scheduler, as far as a reaper needs it: what stops, starts or terminates instances at an
-//! instant, by a role whose policies are asked.
+//! EventBridge Scheduler, as far as a reaper needs it: schedules that start, stop or terminate
+//! instances with the permissions of a role.
 
 use domain::Timestamp;
 use jiff::tz::TimeZone;
@@ -27,35 +27,35 @@ pub(crate) struct Schedule {
     enabled: bool,
     target: Target,
     window: Option<i64>,
-    /// It goes when it will not fire again.
+    /// Whether the schedule is deleted after its last run.
     passing: bool,
     token: Option<String>,
     created: Timestamp,
     modified: Timestamp,
-    /// Counts the changes, so that what was planned before the last one is void.
+    /// Counts changes. An event planned before the latest change is ignored.
     plan: u32,
 }
 
-/// What it does.
+/// The call that a schedule makes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Target {
     arn: String,
     role: String,
     input: Option<String>,
-    /// Attempts at most, and the age in seconds after which none follows.
+    /// The most retries, and the age in seconds after which none follows.
     retry: (i64, i64),
 }
 
 const GROUP: &str = "default";
 
-/// The calls that a schedule can make here, as its target names them.
+/// The calls that a schedule can make: name in the target, and action.
 const CALLS: [(&str, &str); 3] = [
     ("startInstances", "StartInstances"),
     ("stopInstances", "StopInstances"),
     ("terminateInstances", "TerminateInstances"),
 ];
 
-/// Between two attempts; AWS waits longer each time.
+/// Seconds between two attempts. AWS waits longer each time.
 const PAUSE: i64 = 60;
 
 fn invalid(why: impl Into<String>) -> ApiError {
@@ -71,17 +71,17 @@ impl Schedule {
         TimeZone::get(&self.zone).unwrap_or(TimeZone::UTC)
     }
 
-    /// Whether both were asked for in the same words.
+    /// Returns whether both have the same settings.
     fn is_like(&self, other: &Schedule) -> bool {
         let own =
             Schedule { created: other.created, modified: other.modified, plan: other.plan, ..self.clone() };
         own == *other
     }
 
-    /// When it is due next.
+    /// Returns the first time after `after` at which the schedule is due.
     fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let expression = Expression::read(&self.expression, &self.zone())?;
-        // With a beginning of its own, a rate fires then for the first time.
+        // A rate with a start date fires first at that date.
         let next = match (&expression, self.begins) {
             (Expression::Rate(_), Some(begins)) if begins > after => Some(begins),
             (_, begins) => {
@@ -94,7 +94,7 @@ impl Schedule {
 }
 
 impl Desk<'_> {
-    /// The calls of EventBridge Scheduler.
+    /// Answers a call of EventBridge Scheduler.
     pub(crate) fn scheduler(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         if !["CreateSchedule", "UpdateSchedule", "GetSchedule", "DeleteSchedule", "ListSchedules"]
             .contains(&action)
@@ -143,7 +143,9 @@ impl Desk<'_> {
     fn put_schedule(&mut self, name: &str, input: &Given<'_>, old: Option<&Schedule>) -> Done<Value> {
         let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || name.len() > 64 || !name.chars().all(good) {
-            return Err(invalid(format!("{name} is no name of a schedule: up to 64 letters, digits, - _ .")));
+            return Err(invalid(format!(
+                "Invalid schedule name {name}: use up to 64 letters, digits, - _ ."
+            )));
         }
         let schedule = self.read_schedule(name, input, old)?;
         let role = schedule.target.role.clone();
@@ -174,7 +176,7 @@ impl Desk<'_> {
         let expression = expression.ok_or_else(|| invalid(format!("Invalid Schedule Expression {text}.")))?;
         let (begins, ends) = (input.instant("StartDate")?, input.instant("EndDate")?);
         if matches!(expression, Expression::At(at) if at <= self.now) {
-            return Err(invalid(format!("Invalid Schedule Expression {text}: it lies in the past.")));
+            return Err(invalid(format!("Invalid Schedule Expression {text}: it is in the past.")));
         }
         if ends.is_some_and(|ends| ends <= begins.unwrap_or(self.now)) {
             return Err(invalid("The EndDate you specify must come after the StartDate, and after now."));
@@ -184,17 +186,17 @@ impl Desk<'_> {
         let window = match (window.need("Mode")?, minutes) {
             ("OFF", None) => None,
             ("FLEXIBLE", Some(minutes)) if (1..=1440).contains(&minutes) => Some(minutes),
-            _ => return Err(invalid("FlexibleTimeWindow is OFF, or FLEXIBLE with 1 to 1440 minutes")),
+            _ => return Err(invalid("FlexibleTimeWindow must be OFF, or FLEXIBLE with 1 to 1440 minutes")),
         };
         let enabled = match input.text("State")? {
             None | Some("ENABLED") => true,
             Some("DISABLED") => false,
-            Some(other) => return Err(invalid(format!("{other} is no State"))),
+            Some(other) => return Err(invalid(format!("{other} is not a valid State"))),
         };
         let passing = match input.text("ActionAfterCompletion")? {
             None | Some("NONE") => false,
             Some("DELETE") => true,
-            Some(other) => return Err(invalid(format!("{other} is no ActionAfterCompletion"))),
+            Some(other) => return Err(invalid(format!("{other} is not a valid ActionAfterCompletion"))),
         };
         Ok(Schedule {
             name: name.to_string(),
@@ -214,19 +216,20 @@ impl Desk<'_> {
         })
     }
 
-    /// A schedule that is deleted and made again under its name is another plan.
+    /// Returns the plan number of a new or changed schedule. A schedule that is deleted and created
+    /// again gets a number of its own.
     fn plan_after(&self, old: Option<&Schedule>) -> u32 {
         old.map_or(self.now.as_second() as u32, |old| old.plan + 1)
     }
 
-    /// The role behind an ARN, when Scheduler may take it on.
+    /// Returns the role of an ARN, if Scheduler may assume it.
     fn schedule_role(&self, arn: &str) -> Option<String> {
         let name = arn.rsplit('/').next()?;
         let same = self.iam.role_arn(self.account, self.partition(), name) == arn;
         (same && self.iam.trusts(name, "scheduler.amazonaws.com")).then(|| name.to_string())
     }
 
-    /// A schedule is due.
+    /// Runs a due schedule, and plans its retry and its next run.
     pub(crate) fn fire(&mut self, name: &str, plan: u32, attempt: i64) {
         let Some(schedule) = self.here.schedules.get(name).filter(|held| held.plan == plan).cloned() else {
             return;
@@ -246,7 +249,7 @@ impl Desk<'_> {
         }
     }
 
-    /// Makes the call, with the role's permissions and nobody else's.
+    /// Makes the schedule's call with the permissions of its role only.
     fn perform(&mut self, schedule: &Schedule) -> Done<()> {
         let target = &schedule.target;
         let denied =
@@ -355,7 +358,7 @@ fn read_target(part: &Given<'_>) -> Done<Target> {
     Ok(target)
 }
 
-/// The call of a target: its action and its parameters.
+/// Returns the action and the parameters of a target's call.
 fn form(target: &Target) -> Done<(&'static str, Params)> {
     let call = target.arn.split_once(":scheduler:::aws-sdk:ec2:").map(|(_, call)| call);
     let found = CALLS.iter().find(|(name, _)| Some(*name) == call);

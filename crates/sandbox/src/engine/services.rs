@@ -2,7 +2,7 @@ use super::world::{Call, Desk, Reply, Token};
 use super::{ApiError, Done};
 use crate::wire::{Input, Node, Params, Part};
 
-/// Answers a call: the one table of what is served.
+/// Answers a call of any service.
 pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
     let action = call.action.as_str();
     match call.service.as_str() {
@@ -19,7 +19,7 @@ pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
             };
             node.map(Reply::Xml)
         }
-        // What is not served here may be no JSON either.
+        // A service that the sandbox lacks may have a body that is not JSON.
         service if !JSON.contains(&service) => Err(unknown_json()),
         service => {
             let input = Input::parse(&call.body)?;
@@ -43,18 +43,18 @@ pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
 /// The services with a JSON protocol.
 const JSON: [&str; 7] = ["ssm", "servicequotas", "monitoring", "pricing", "ce", "cloudtrail", "scheduler"];
 
-/// AWS's refusal of an action that it does not know.
+/// The error for an unknown action.
 pub(crate) fn unknown(action: &str) -> ApiError {
     ApiError::new("InvalidAction", format!("The action {action} is not valid for this web service."))
 }
 
-/// The same in the JSON protocols.
+/// The error for an unknown action of a JSON service.
 pub(crate) fn unknown_json() -> ApiError {
     ApiError::new("UnknownOperationException", "")
 }
 
-/// Calls whose token makes a second one answer as the first did; RunInstances and RequestSpotInstances keep
-/// theirs themselves.
+/// Actions that repeat their first answer for a known client token. RunInstances and
+/// RequestSpotInstances check their tokens themselves.
 const TOKENED: [&str; 5] = [
     "CreateCapacityReservation",
     "CreateFleet",
@@ -63,7 +63,7 @@ const TOKENED: [&str; 5] = [
     "CreateVolume",
 ];
 
-/// Answers a call of EC2.
+/// Answers a call of EC2. A known client token repeats the first answer.
 pub(crate) fn ec2(desk: &mut Desk<'_>, action: &str, params: &Part<'_>) -> Done<Node> {
     let token = if TOKENED.contains(&action) { params.text("ClientToken") } else { None };
     let Some(token) = token.map(|token| format!("{action} {token}")) else {

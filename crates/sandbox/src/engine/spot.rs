@@ -70,7 +70,7 @@ const FILTERS: Table<SpotRequest> = Table {
 };
 
 impl SpotRequest {
-    /// The zone id of its instance; none before the first one.
+    /// Returns the zone id of its latest instance; none before the first launch.
     fn zone(&self) -> Option<&str> {
         Some(self.launch.zone.as_str()).filter(|zone| !zone.is_empty())
     }
@@ -91,7 +91,8 @@ impl Desk<'_> {
         request.updated = now;
     }
 
-    /// A one-time request is closed with its instance, a persistent one is open again.
+    /// Updates the spot request of a terminated instance: a persistent one opens again, a one-time
+    /// one closes.
     pub(crate) fn end_of_instance(&mut self, instance: &str, status: &str) {
         let Some(request) = self.request_of(instance).cloned() else { return };
         if request.persistent && request.state != "cancelled" {
@@ -105,7 +106,8 @@ impl Desk<'_> {
         }
     }
 
-    /// An open persistent request launches, or starts what it had stopped, when there is capacity.
+    /// Fulfills an open request if capacity and price allow: starts its stopped instance, or
+    /// launches a new one.
     pub(crate) fn relaunch(&mut self, id: &str) {
         let Some(request) = self.here.spot.get(id).filter(|request| request.state == "open").cloned() else {
             return;
@@ -115,7 +117,7 @@ impl Desk<'_> {
         }
         let held = request.instance.as_ref().and_then(|held| self.here.instances.get(held));
         let held = held.map(|found| (found.id.clone(), found.state, found.zone.clone()));
-        // What was stopped starts where it is.
+        // A stopped instance can start only in its own zone.
         let zones = match &held {
             Some((_, State::Stopped, zone)) => vec![zone.clone()],
             _ => request.zones.clone(),
@@ -132,7 +134,7 @@ impl Desk<'_> {
         }
         match held {
             Some((stopped, State::Stopped, _)) => self.start(&stopped),
-            // It is not stopped yet.
+            // The instance is still stopping.
             Some((_, State::Stopping, _)) => self.try_again(id, &request.status),
             _ => {
                 let new = self.place_for(&request, zone);
@@ -145,13 +147,13 @@ impl Desk<'_> {
         }
     }
 
-    /// An open request waits for its next chance.
+    /// Plans the next attempt of an open request.
     fn try_again(&mut self, id: &str, status: &str) {
         self.set_request(Some(id), "open", status);
         self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: id.to_string() });
     }
 
-    /// RequestSpotInstances: requests that are open until there is capacity at their price.
+    /// Serves RequestSpotInstances. The requests stay open until there is capacity at their price.
     pub(crate) fn request_spot(&mut self, params: &Part<'_>) -> Done<Node> {
         let count = params.number("InstanceCount")?.unwrap_or(1);
         if !(1..=1000).contains(&count) {
@@ -201,7 +203,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("spotInstanceRequestSet", nodes).into())
     }
 
-    /// AWS says that it takes a running spot instance back.
+    /// Sends the interruption notice to a running spot instance.
     pub(crate) fn give_notice(&mut self, id: &str) -> Done<()> {
         let behaviour = self.request_of(id).map(|request| request.behaviour.clone());
         let found = self.here.instances.get(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
@@ -211,7 +213,7 @@ impl Desk<'_> {
                 format!("The instance '{id}' is not a running Spot Instance"),
             ));
         };
-        // Hibernation begins at once, without two minutes of warning.
+        // Hibernation starts at once, without the usual two minutes.
         let after = if behaviour == "hibernate" {
             jiff::SignedDuration::ZERO
         } else {
@@ -246,7 +248,7 @@ impl Desk<'_> {
         }
     }
 
-    /// How many more the zone can take.
+    /// Returns how many more instances of a type the scenario's capacity rules allow in a zone.
     pub(crate) fn room(&self, name: &str, zone: &str, spot: bool) -> u32 {
         let market = if spot { MarketRule::Spot } else { MarketRule::OnDemand };
         let rule = self.rules.capacity.iter().find(|rule| {
@@ -267,7 +269,7 @@ impl Desk<'_> {
         rule.available.saturating_sub(up.count() as u32 + held)
     }
 
-    /// DescribeSpotInstanceRequests.
+    /// Serves DescribeSpotInstanceRequests.
     pub(crate) fn describe_spot_requests(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeSpotInstanceRequests")?;
         let wanted = params.list("SpotInstanceRequestId");
@@ -319,7 +321,8 @@ impl Desk<'_> {
             .into()
     }
 
-    /// CancelSpotInstanceRequests: a running instance goes on, a stopped one is terminated.
+    /// Serves CancelSpotInstanceRequests: a running instance continues, a stopped one is
+    /// terminated.
     pub(crate) fn cancel_spot_requests(&mut self, params: &Part<'_>) -> Done<Node> {
         let ids = params.list("SpotInstanceRequestId");
         if let Some(id) = ids.iter().find(|id| !self.here.spot.contains_key(**id)) {
@@ -356,7 +359,7 @@ impl Desk<'_> {
     }
 }
 
-/// What RequestSpotInstances says of the market.
+/// Reads the spot options of RequestSpotInstances.
 fn read_request(params: &Part<'_>) -> Done<Spot> {
     let persistent = params.one_of("Type", &["one-time", "persistent"])? == Some("persistent");
     let behaviour = params
@@ -375,7 +378,7 @@ fn read_request(params: &Part<'_>) -> Done<Spot> {
     Ok(Spot { persistent, behaviour: behaviour.to_string(), max_price, valid_until })
 }
 
-/// "Spot request status codes" of the user guide.
+/// Returns the message of a status code ("Spot request status codes", user guide).
 fn status_message(code: &str) -> String {
     match code {
         "fulfilled" => "Your Spot request is fulfilled.".to_string(),

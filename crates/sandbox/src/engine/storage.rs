@@ -8,7 +8,6 @@ use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
 
-/// A snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     pub(crate) id: String,
@@ -68,7 +67,7 @@ const SNAPSHOT_FILTERS: Table<Snapshot> = Table {
 };
 
 impl Desk<'_> {
-    /// The instance to which a volume is attached, and how.
+    /// Returns the instance that a volume is attached to, and the attachment.
     fn mapping_of(&self, volume: &Volume) -> Option<(&Instance, &Mapping)> {
         let holder = self.here.instances.get(volume.instance.as_ref()?)?;
         let mapping = holder.volumes.iter().find(|mapping| mapping.volume == volume.id)?;
@@ -113,7 +112,6 @@ impl Desk<'_> {
             .into()
     }
 
-    /// DescribeVolumes.
     pub(crate) fn describe_volumes(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeVolumes")?;
         let ids = params.list("VolumeId");
@@ -129,7 +127,6 @@ impl Desk<'_> {
         Ok(Fields::new().put("volumeSet", nodes).opt("nextToken", next).into())
     }
 
-    /// CreateVolume.
     pub(crate) fn create_volume(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:CreateVolume")?;
         let zone = self.zone_id(params.need("AvailabilityZone")?)?;
@@ -173,7 +170,7 @@ impl Desk<'_> {
         Ok(node)
     }
 
-    /// DeleteVolume: not while it is attached.
+    /// Serves DeleteVolume. Fails while the volume is attached.
     pub(crate) fn delete_volume(&mut self, params: &Part<'_>) -> Done<Node> {
         let id = params.need("VolumeId")?;
         let volume = self.here.volumes.get(id).ok_or_else(|| ApiError::no_such(Kind::Volume, id))?;
@@ -191,7 +188,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("return", true).into())
     }
 
-    /// AttachVolume and DetachVolume.
+    /// Serves AttachVolume and DetachVolume.
     pub(crate) fn attach_volume(&mut self, params: &Part<'_>, attach: bool) -> Done<Node> {
         self.allow_any(if attach { "ec2:AttachVolume" } else { "ec2:DetachVolume" })?;
         let id = params.need("VolumeId")?;
@@ -284,7 +281,6 @@ impl Desk<'_> {
             .put("storageTier", "standard")
     }
 
-    /// CreateSnapshot.
     pub(crate) fn create_snapshot(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:CreateSnapshot")?;
         let id = params.need("VolumeId")?;
@@ -306,7 +302,7 @@ impl Desk<'_> {
         Ok(node)
     }
 
-    /// DescribeSnapshots: those of this account; there are no others here.
+    /// Serves DescribeSnapshots: the account's own, because no others exist here.
     pub(crate) fn describe_snapshots(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeSnapshots")?;
         let ids = params.list("SnapshotId");
@@ -326,7 +322,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("snapshotSet", nodes).opt("nextToken", next).into())
     }
 
-    /// DeleteSnapshot: not while an image needs it.
+    /// Serves DeleteSnapshot. Fails while an image needs the snapshot.
     pub(crate) fn delete_snapshot(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DeleteSnapshot")?;
         let id = params.need("SnapshotId")?;

@@ -1,4 +1,4 @@
-//! STS: who calls, and roles that are taken on, also those of other accounts.
+//! STS: the caller's identity, and AssumeRole, also across accounts.
 
 use domain::Timestamp;
 use serde_json::{Value, json};
@@ -10,10 +10,12 @@ use super::world::{Call, Desk, Key};
 use super::{ApiError, Done};
 use crate::wire::{Fields, Node, Params, Part};
 
-/// Seconds of a session that was begun from another one ("Role chaining", IAM user guide).
+/// The longest session, in seconds, that another role's session can start ("Role chaining", IAM
+/// user guide).
 const CHAINED: i64 = 3600;
 
-/// The role of another account that a call wants to take on: its ARN, and that account.
+/// Returns the ARN and the account of the role that a call assumes, if it is another account's
+/// role.
 pub(crate) fn abroad(call: &Call, account: &str) -> Option<(String, String)> {
     let asked = call.service == "sts" && call.action == "AssumeRole";
     let params = Params::parse(call.body.as_bytes()).ok().filter(|_| asked)?;
@@ -22,7 +24,7 @@ pub(crate) fn abroad(call: &Call, account: &str) -> Option<(String, String)> {
     Some((arn, host))
 }
 
-/// What is said of a role that may not be taken on, whether it is there or not.
+/// The error for a role that may not be assumed. It does not reveal whether the role exists.
 pub(crate) fn denied(caller: &Principal, arn: &str) -> ApiError {
     let who = caller.arn();
     ApiError::new(
@@ -31,7 +33,7 @@ pub(crate) fn denied(caller: &Principal, arn: &str) -> ApiError {
     )
 }
 
-/// Who is named as a principal of one kind; a bare text is anybody.
+/// Returns the principals of one kind that a statement names. A plain string counts for every kind.
 pub(super) fn named<'v>(principal: &'v Value, kind: &str) -> Vec<&'v str> {
     match (principal, &principal[kind]) {
         (Value::String(any), _) => vec![any],
@@ -41,7 +43,7 @@ pub(super) fn named<'v>(principal: &'v Value, kind: &str) -> Vec<&'v str> {
 }
 
 impl Desk<'_> {
-    /// The calls of STS.
+    /// Answers a call of STS.
     pub(crate) fn sts(&mut self, action: &str, params: &Part<'_>) -> Done<Node> {
         match action {
             "GetCallerIdentity" => {
@@ -64,12 +66,13 @@ impl Desk<'_> {
         }
     }
 
-    /// Whether the caller's own account lets it take the role on.
+    /// Fails unless the caller's own account allows it to assume the role.
     pub(crate) fn may_assume(&mut self, arn: &str) -> Done<()> {
         self.allow("sts:AssumeRole", arn, &Tags::new(), &[])
     }
 
-    /// AssumeRole, at the desk of the role's account: the caller may be of another one, which has agreed.
+    /// Serves AssumeRole in the role's account. For a caller of another account, the permission of
+    /// that account was checked before.
     fn assume_role(&mut self, params: &Part<'_>) -> Done<Node> {
         let arn = params.need("RoleArn")?.to_string();
         let session = params.need("RoleSessionName")?.to_string();
@@ -93,7 +96,7 @@ impl Desk<'_> {
         if !(900..=longest).contains(&seconds) {
             return Err(ApiError::new(
                 "ValidationError",
-                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role, or the hour of role chaining, or is below 900.",
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role or the 1-hour limit of role chaining, or is below 900.",
             ));
         }
         if !self.trusts_caller(&role.trust, external) {
@@ -121,7 +124,8 @@ impl Desk<'_> {
         Ok(Fields::new().put("Credentials", credentials).put("AssumedRoleUser", user).into())
     }
 
-    /// Whether a trust policy lets the caller in: the statements that name it, with their conditions.
+    /// Returns whether the trust policy's statements that name the caller allow AssumeRole, with
+    /// their conditions.
     fn trusts_caller(&self, trust: &Value, external: Option<&str>) -> bool {
         let (account, who) = (self.caller.account(), self.caller.arn());
         let root = format!("arn:{}:iam::{account}:root", self.partition());
@@ -140,7 +144,7 @@ impl Desk<'_> {
         judge(&[document], "sts:AssumeRole", "*", &context) == Verdict::Allow
     }
 
-    /// Session credentials.
+    /// Issues session credentials that are valid until `expires`.
     pub(crate) fn issue(&mut self, principal: Principal, expires: Timestamp) -> (String, Key) {
         let access_key = format!("ASIA0SANDBOX{}", self.ids.letters(8));
         let key = Key {

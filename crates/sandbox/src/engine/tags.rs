@@ -5,17 +5,17 @@ use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Part};
 
-/// Tags that a resource may have.
+/// The most tags that a resource may have.
 const MOST: usize = 50;
 
-/// Kinds that can be tagged when they are created by RunInstances.
+/// The kinds of resources that RunInstances can tag.
 const AT_LAUNCH: [&str; 4] = ["instance", "volume", "network-interface", "spot-instances-request"];
 
 pub(crate) fn nodes(tags: &Tags) -> Vec<Node> {
     tags.iter().map(|(key, value)| Fields::new().put("key", key).put("value", value).into()).collect()
 }
 
-/// The tags under `Tag.N`, checked.
+/// Reads and checks the tags under `<name>.N`.
 pub(crate) fn read(params: &Part<'_>, name: &str) -> Done<Tags> {
     let mut tags = Tags::new();
     for part in params.parts(name) {
@@ -29,7 +29,7 @@ pub(crate) fn read(params: &Part<'_>, name: &str) -> Done<Tags> {
     Ok(tags)
 }
 
-/// The tags of each kind of resource under `TagSpecification.N`.
+/// Reads the tags under `TagSpecification.N`, by kind of resource.
 pub(crate) fn read_specifications(params: &Part<'_>) -> Done<Vec<(String, Tags)>> {
     let mut all: Vec<(String, Tags)> = Vec::new();
     for part in params.parts("TagSpecification") {
@@ -49,7 +49,7 @@ pub(crate) fn read_specifications(params: &Part<'_>) -> Done<Vec<(String, Tags)>
     Ok(all)
 }
 
-/// The tags of the one resource that a call creates.
+/// Reads the tags of the one resource that a call creates.
 pub(crate) fn read_own(params: &Part<'_>, kind: &str) -> Done<Tags> {
     let mut own = Tags::new();
     for part in params.parts("TagSpecification") {
@@ -89,7 +89,7 @@ fn within_limit(count: usize) -> Done<()> {
     Ok(())
 }
 
-/// Keys that the metadata service can serve: letters, digits and `+ - = . , _ : @`.
+/// Fails unless the metadata service can serve all keys: letters, digits and `+ - = . , _ : @`.
 pub(crate) fn fit_for_metadata<'k>(keys: impl Iterator<Item = &'k String>) -> Done<()> {
     for key in keys {
         let good = key.chars().all(|c| c.is_ascii_alphanumeric() || "+-=.,_:@".contains(c));
@@ -102,7 +102,7 @@ pub(crate) fn fit_for_metadata<'k>(keys: impl Iterator<Item = &'k String>) -> Do
     Ok(())
 }
 
-/// A tag, and whose it is.
+/// A tag with its resource.
 struct TagRow {
     id: String,
     kind: &'static str,
@@ -110,7 +110,7 @@ struct TagRow {
     value: String,
 }
 
-/// The filters of DescribeTags; here `tag:<key>` is a tag of that key, whoever has it.
+/// The filters of DescribeTags.
 const FILTERS: Table<TagRow> = Table {
     tags: None,
     named: &[
@@ -175,7 +175,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// CreateTags: on all of the resources, or on none.
+    /// Serves CreateTags: on all of the resources, or on none.
     pub(crate) fn create_tags(&mut self, params: &Part<'_>) -> Done<Node> {
         let ids: Vec<String> = params.list("ResourceId").into_iter().map(String::from).collect();
         let tags = read(params, "Tag")?;
@@ -189,7 +189,7 @@ impl Desk<'_> {
         for id in &ids {
             let held = self.tags_of(id)?;
             let more = tags.keys().filter(|key| !held.contains_key(*key)).count();
-            // AWS's own do not count.
+            // AWS's own tags do not count.
             let own = held.keys().filter(|key| !key.starts_with("aws:")).count();
             within_limit(own + more)?;
             if self.here.instances.get(id).is_some_and(|found| found.metadata.tags == "enabled") {
@@ -204,7 +204,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("return", true).into())
     }
 
-    /// What is being billed has the tags that the instance has now.
+    /// Copies an instance's tags to its open billing record.
     fn bill_with_tags(&mut self, id: &str) {
         let Some(tags) = self.here.instances.get(id).map(|found| found.tags.clone()) else { return };
         if let Some(open) = self.open_bill(id) {
@@ -212,7 +212,7 @@ impl Desk<'_> {
         }
     }
 
-    /// DeleteTags: with a value, only where the tag has that value.
+    /// Serves DeleteTags. A tag with a value is deleted only if the resource has the same value.
     pub(crate) fn delete_tags(&mut self, params: &Part<'_>) -> Done<Node> {
         let ids: Vec<String> = params.list("ResourceId").into_iter().map(String::from).collect();
         let mut wanted: Vec<(String, Option<String>)> = Vec::new();
@@ -241,7 +241,6 @@ impl Desk<'_> {
         Ok(Fields::new().put("return", true).into())
     }
 
-    /// DescribeTags.
     pub(crate) fn describe_tags(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeTags")?;
         let filters = Filters::read(params, &FILTERS)?;

@@ -1,4 +1,4 @@
-//! Launch templates: parameters of RunInstances that are kept under a name.
+//! Launch templates: parameters of RunInstances, stored under a name.
 
 use std::collections::BTreeMap;
 
@@ -12,29 +12,29 @@ use super::world::Desk;
 use super::{ApiError, Done, Kind};
 use crate::wire::{Fields, Node, Params, Part};
 
-/// A launch template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Template {
     id: String,
     name: String,
     created: Timestamp,
     creator: String,
-    /// Number 1 first.
+    /// Version 1 first.
     versions: Vec<Version>,
     pub(crate) tags: Tags,
 }
 
-/// One version of it.
+/// One version of a launch template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Version {
     description: Option<String>,
     created: Timestamp,
     creator: String,
-    /// As RunInstances spells them.
+    /// Parameters, as RunInstances spells them.
     data: BTreeMap<String, String>,
 }
 
-/// What a template may say: all that RunInstances takes here but how many, and who asks.
+/// The parameters that a template can have: all that the sandbox serves in RunInstances, except
+/// counts, client token and dry run.
 const KNOWN: [&str; 20] = [
     "BlockDeviceMapping",
     "CapacityReservationSpecification",
@@ -58,7 +58,7 @@ const KNOWN: [&str; 20] = [
     "UserData",
 ];
 
-/// Which template a call names: `LaunchTemplateId`, or `LaunchTemplateName`.
+/// The error for a call that names no template.
 fn missing() -> ApiError {
     ApiError::new("MissingParameter", "Either the launch template's id or its name must be specified")
 }
@@ -86,7 +86,7 @@ impl Desk<'_> {
         })
     }
 
-    /// The parameters of a version, and what the instance is told of it.
+    /// Returns the parameters of a version, and AWS's own tags for its instances.
     pub(crate) fn template_data(&self, part: &Part<'_>) -> Done<(BTreeMap<String, String>, Tags)> {
         let template = self.template(part)?;
         let number = version(template, part.text("Version").unwrap_or("$Default"))?;
@@ -95,7 +95,8 @@ impl Desk<'_> {
         Ok((template.versions[number - 1].data.clone(), Tags::from(told)))
     }
 
-    /// The parameters of a launch, and below them those of its template; none without a template.
+    /// Returns the parameters of a launch, completed by those of its template; none without a
+    /// template.
     pub(crate) fn with_template(&self, params: &Part<'_>) -> Done<Option<Params>> {
         let part = params.part("LaunchTemplate");
         if !part.is_there() {
@@ -105,7 +106,7 @@ impl Desk<'_> {
         Ok(Some(params.params().over(&data).telling(told)))
     }
 
-    /// CreateLaunchTemplate.
+    /// Serves CreateLaunchTemplate.
     pub(crate) fn create_template(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:CreateLaunchTemplate")?;
         let name = params.need("LaunchTemplateName")?;
@@ -139,7 +140,7 @@ impl Desk<'_> {
         Ok(answer.into())
     }
 
-    /// CreateLaunchTemplateVersion: the newest; the first one stays the default.
+    /// Serves CreateLaunchTemplateVersion. Version 1 stays the default.
     pub(crate) fn create_version(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:CreateLaunchTemplateVersion")?;
         let template = self.template(params)?.clone();
@@ -180,7 +181,7 @@ impl Desk<'_> {
         })
     }
 
-    /// DescribeLaunchTemplates.
+    /// Serves DescribeLaunchTemplates.
     pub(crate) fn describe_templates(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeLaunchTemplates")?;
         let (ids, names) = (params.list("LaunchTemplateId"), params.list("LaunchTemplateName"));
@@ -203,7 +204,7 @@ impl Desk<'_> {
         Ok(Fields::new().put("launchTemplates", nodes).opt("nextToken", next).into())
     }
 
-    /// DescribeLaunchTemplateVersions, the newest first.
+    /// Serves DescribeLaunchTemplateVersions, newest first.
     pub(crate) fn describe_versions(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeLaunchTemplateVersions")?;
         let wanted = params.list("LaunchTemplateVersion");
@@ -219,7 +220,7 @@ impl Desk<'_> {
             };
             rows.extend(numbers.into_iter().map(|number| (template, number)));
         } else {
-            // Of all templates only these two may be asked for.
+            // A call for all templates can request these two versions only.
             for text in &wanted {
                 if !["$Latest", "$Default"].contains(text) {
                     return Err(missing());
@@ -243,7 +244,7 @@ impl Desk<'_> {
         Ok(answer.opt("nextToken", next).into())
     }
 
-    /// DeleteLaunchTemplate.
+    /// Serves DeleteLaunchTemplate.
     pub(crate) fn delete_template(&mut self, params: &Part<'_>) -> Done<Node> {
         let template = self.template(params)?.clone();
         let arn = self.arn("ec2", &format!("launch-template/{}", template.id));
@@ -298,7 +299,7 @@ const VERSION_FILTERS: Table<Shown> = Table {
     ],
 };
 
-/// The number of a version, of `$Latest` or `$Default`.
+/// Returns the number of a version, `$Latest` or `$Default`.
 fn version(template: &Template, text: &str) -> Done<usize> {
     let number = match text {
         "$Latest" => Some(template.versions.len()),
@@ -339,7 +340,7 @@ fn version_fields(fields: Fields, template: &Template, version: &Version, number
         .within("launchTemplateData", |fields| data_fields(fields, "", &version.data))
 }
 
-/// What lies under a prefix of the parameters, as elements: lists are numbered there.
+/// Writes the parameters under a prefix as elements; numbered parameters become lists.
 fn data_fields(mut fields: Fields, prefix: &str, data: &BTreeMap<String, String>) -> Fields {
     for name in next_names(prefix, data) {
         let key = format!("{prefix}{name}");
@@ -364,7 +365,7 @@ fn data_fields(mut fields: Fields, prefix: &str, data: &BTreeMap<String, String>
     fields
 }
 
-/// The names that follow a prefix; numbers in their order.
+/// Returns the names that follow a prefix; numbers come in numeric order.
 fn next_names(prefix: &str, data: &BTreeMap<String, String>) -> Vec<String> {
     let mut names: Vec<String> =
         data.keys().filter_map(|key| key.strip_prefix(prefix)?.split('.').next()).map(String::from).collect();
@@ -373,7 +374,7 @@ fn next_names(prefix: &str, data: &BTreeMap<String, String>) -> Vec<String> {
     names
 }
 
-/// How a parameter is called in an answer.
+/// Returns the element name of a parameter in an answer.
 fn element(prefix: &str, name: &str) -> String {
     match (prefix.split('.').next(), name) {
         (Some("NetworkInterface"), "SecurityGroupId") => return "groupSet".to_string(),
@@ -399,7 +400,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_become_elements() {
+    fn writes_parameters_as_elements() {
         let form = "ImageId=a&SecurityGroupId.1=s1&SecurityGroupId.2=s2&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=k&NetworkInterface.1.SecurityGroupId.1=g&Monitoring.Enabled=true";
         let data = Params::parse(form.as_bytes()).unwrap().into_values();
         let shown: Node = data_fields(Fields::new(), "", &data).into();

@@ -1,4 +1,4 @@
-//! What holds after any acts in any order.
+//! Properties that hold after any actions in any order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const ON_DEMAND: &str = "";
 const ONE_TIME: &str = "&InstanceMarketOptions.MarketType=spot";
 const PERSISTENT: &str = "&InstanceMarketOptions.MarketType=spot&InstanceMarketOptions.SpotOptions.SpotInstanceType=persistent&InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior=stop";
 
-/// Places for what the acts run, and requests that wait.
+/// Capacity reservations for the launched instances, and a spot request that waits.
 const FORMS: [(&str, &str); 3] = [
     (
         "CreateCapacityReservation",
@@ -77,7 +77,7 @@ impl Lab {
             body: format!("Action={action}&{form}"),
             request: String::new(),
         };
-        // A refusal is as good as an answer: what counts is what the world looks like then.
+        // Errors count too: only the resulting state matters.
         let _ = self.world.call(self.now, &call);
     }
 
@@ -117,12 +117,12 @@ impl Lab {
             );
             let open =
                 account.usage.iter().filter(|usage| usage.instance == *id && usage.until.is_none()).count();
-            assert_eq!(open, usize::from(found.state == State::Running), "{id} is billed for what it runs");
+            assert_eq!(open, usize::from(found.state == State::Running), "{id} is billed only while it runs");
         }
         for (id, reservation) in &here.reservations {
             let inside = here.instances.values().filter(|found| found.capacity.as_ref() == Some(id));
-            assert!(inside.clone().all(|found| found.state.is_up()), "only what is up takes a place");
-            assert!(inside.count() <= reservation.places(), "{id} holds more than it has places");
+            assert!(inside.clone().all(|found| found.state.is_up()), "only live instances take a place");
+            assert!(inside.count() <= reservation.places(), "{id} has more instances than places");
         }
         for (id, volume) in &here.volumes {
             let holder = volume.instance.as_ref().map(|holder| &here.instances[holder]);
@@ -137,7 +137,7 @@ impl Lab {
 
 proptest! {
     #[test]
-    fn any_acts_keep_the_world_whole(acts in prop::collection::vec(act(), 0..60)) {
+    fn any_actions_keep_the_world_consistent(acts in prop::collection::vec(act(), 0..60)) {
         let mut lab = Lab::new();
         lab.perform(&Act::Run(ON_DEMAND));
         for act in &acts {
@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_acts_on_the_same_seed_give_the_same_world(acts in prop::collection::vec(act(), 0..30)) {
+    fn the_same_actions_and_seed_give_the_same_world(acts in prop::collection::vec(act(), 0..30)) {
         let play = || {
             let mut lab = Lab::new();
             lab.perform(&Act::Run(PERSISTENT));

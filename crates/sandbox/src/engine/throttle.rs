@@ -5,11 +5,11 @@ use domain::Timestamp;
 use super::{ApiError, Done};
 use crate::wire::Params;
 
-/// Buckets of account, region and action. They are not kept in the state folder: a restart fills them.
+/// Token buckets by account, region and action. They are not stored: a restart fills them.
 #[derive(Debug, Default)]
 pub(crate) struct Buckets(BTreeMap<(String, String, String), (f64, Timestamp)>);
 
-/// Without a filter and without a page size these take from a smaller bucket.
+/// Actions that use a smaller bucket when the call has neither a filter nor a page size.
 const UNFILTERED: [&str; 7] = [
     "DescribeInstances",
     "DescribeInstanceStatus",
@@ -20,7 +20,7 @@ const UNFILTERED: [&str; 7] = [
     "DescribeVolumes",
 ];
 
-/// "Request throttling for the Amazon EC2 API", uncategorized actions: bucket and refill a second.
+/// "Request throttling for the Amazon EC2 API", uncategorized actions: size and refill per second.
 const OWN: [(&str, f64, f64); 17] = [
     ("AssociateIamInstanceProfile", 100.0, 5.0),
     ("CopyImage", 100.0, 1.0),
@@ -41,7 +41,7 @@ const OWN: [(&str, f64, f64); 17] = [
     ("TerminateInstances", 100.0, 5.0),
 ];
 
-/// The same document, resource token buckets.
+/// The same document, resource token buckets: size and refill per second.
 const RESOURCES: [(&str, f64, f64); 4] = [
     ("RunInstances", 1000.0, 2.0),
     ("StartInstances", 1000.0, 2.0),
@@ -62,7 +62,7 @@ fn bucket(action: &str, unfiltered: bool) -> (f64, f64) {
 }
 
 impl Buckets {
-    /// Takes what the call costs, or refuses it.
+    /// Takes the call's tokens, or fails with `RequestLimitExceeded`.
     pub(crate) fn take(
         &mut self,
         now: Timestamp,
@@ -112,7 +112,7 @@ impl Buckets {
 mod tests {
     use super::*;
 
-    /// How many calls at once pass, and how many after ten seconds more.
+    /// Checks how many calls succeed at once, and how many after ten more seconds.
     fn check(action: &str, form: &str, at_once: usize, later: usize) {
         let mut buckets = Buckets::default();
         let params = Params::parse(form.as_bytes()).unwrap();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_buckets() {
+    fn buckets_have_the_documented_sizes() {
         check("DescribeInstances", "", 50, 50);
         check("DescribeInstances", "MaxResults=5", 100, 100);
         check("DescribeInstances", "Filter.1.Name=vpc-id", 100, 100);

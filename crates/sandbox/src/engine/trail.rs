@@ -1,4 +1,4 @@
-//! CloudTrail: the calls that changed something, or tried to.
+//! CloudTrail: the calls that changed something, including failed ones.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{ApiError, Done};
 use crate::wire::{Given, with_token};
 
 impl Desk<'_> {
-    /// LookupEvents, newest first.
+    /// Serves LookupEvents; the newest event comes first.
     pub(crate) fn cloudtrail(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
         if action != "LookupEvents" {
             return Err(unknown_json());

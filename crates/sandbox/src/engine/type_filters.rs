@@ -4,7 +4,7 @@ use super::filter::{Table, flag, many, one, own, owned};
 use super::types::{TPM, on_or_off, valid_threads};
 use crate::facts::TypeFact;
 
-/// The filters of DescribeInstanceTypes, by the columns of the type.
+/// The filters over the columns of an instance type.
 pub(super) const TYPES: Table<TypeFact> = Table {
     tags: None,
     named: &[

@@ -1,4 +1,4 @@
-//! DescribeInstanceTypes, put together from the columns of `instance_type`.
+//! DescribeInstanceTypes, built from the columns of the dataset `instance_type`.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::facts::TypeFact;
 use crate::wire::{Fields, Members, Node, Part, node, texts};
 
 impl Desk<'_> {
-    /// DescribeInstanceTypes: those that this region offers, or all of them.
+    /// Serves DescribeInstanceTypes: the types that this region offers, or all of them.
     pub(crate) fn describe_types(&mut self, params: &Part<'_>) -> Done<Node> {
         self.allow_any("ec2:DescribeInstanceTypes")?;
         let wanted = params.list("InstanceType");
@@ -48,20 +48,21 @@ impl Desk<'_> {
     }
 }
 
-/// Where the number of cores can be chosen, so can the threads of each: one, or as many as it has.
+/// Returns the valid threads per core: from 1 to the maximum if the number of cores can be chosen,
+/// else none.
 pub(super) fn valid_threads(kind: &TypeFact) -> Vec<i64> {
     if kind.valid_cores.is_empty() { Vec::new() } else { (1..=kind.threads_per_core).collect() }
 }
 
-/// The version of the TPM that types with one have.
+/// The TPM version of types that have one.
 pub(super) const TPM: &str = "2.0";
 
 pub(super) fn on_or_off(flag: bool) -> &'static str {
     if flag { "supported" } else { "unsupported" }
 }
 
-/// An instance type as DescribeInstanceTypes shows it. What the columns have only in sum (cards, disks) is
-/// shown as that many equal ones.
+/// Builds an instance type as DescribeInstanceTypes shows it. Cards and disks are shown as equal
+/// parts, because the columns have only their sum.
 fn type_node(kind: &TypeFact, offered: bool) -> Node {
     let numbers = |list: &[i64]| list.iter().map(|number| node(*number)).collect::<Vec<Node>>();
     let processor = Fields::new()
@@ -143,7 +144,7 @@ fn ebs(kind: &TypeFact) -> Fields {
 fn network(kind: &TypeFact) -> Fields {
     let cards = kind.network_cards.max(1);
     let interfaces: &[&str] = if kind.efa { &["interface", "efa", "efa-only"] } else { &["interface"] };
-    // Of several cards, each is said to be as fast as its share.
+    // With several cards, each shows an equal share of the bandwidth.
     let share = |sum: Option<f64>| sum.map(|sum| sum / cards as f64);
     let performance =
         share(kind.network_peak_gbps).filter(|_| cards > 1).map(|peak| format!("{peak} Gigabit"));
@@ -219,7 +220,7 @@ fn inference(kind: &TypeFact) -> Option<Fields> {
 fn neuron(kind: &TypeFact) -> Option<Fields> {
     let model = kind.neuron_model.as_deref()?;
     let devices = kind.neuron_devices.max(1);
-    // "AWS Neuron", NeuronCore architecture.
+    // The versions are from "AWS Neuron", NeuronCore architecture.
     let version = match model {
         "Inferentia" => Some(1i64),
         "Inferentia2" | "Trainium" => Some(2),

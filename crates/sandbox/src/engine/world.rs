@@ -24,29 +24,29 @@ use crate::facts::Facts;
 use crate::scenario::Scenario;
 use crate::wire::{Node, Params};
 
-/// The account that is always there; AWS issues no such number.
+/// The account that every sandbox has. AWS issues no account id like this.
 pub(crate) const FIRST_ACCOUNT: &str = "000000000001";
 
-/// A call as it was read from the wire, its signature checked.
+/// A call as read from the wire, with its signature already checked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) access_key: String,
     pub(crate) service: String,
     pub(crate) region: String,
     pub(crate) action: String,
-    /// A form, or JSON, by the service.
+    /// A URL-encoded form or JSON, depending on the service.
     pub(crate) body: String,
     pub(crate) request: String,
 }
 
-/// An answer, before it is spelled.
+/// An answer before serialization.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reply {
     Xml(Node),
     Json(Value),
 }
 
-/// Everything there is.
+/// The whole sandbox: its state, and the facts and rules that it follows.
 pub(crate) struct World {
     pub(crate) state: Everything,
     pub(crate) facts: Arc<Facts>,
@@ -54,7 +54,7 @@ pub(crate) struct World {
     pub(crate) buckets: Buckets,
 }
 
-/// What is kept in the state folder.
+/// The state that is stored in the state folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Everything {
     pub(crate) seed: u64,
@@ -65,7 +65,6 @@ pub(crate) struct Everything {
     latest: Timestamp,
 }
 
-/// An access key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Key {
     pub(crate) secret: String,
@@ -74,7 +73,6 @@ pub(crate) struct Key {
     pub(crate) principal: Principal,
 }
 
-/// An account.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) iam: Iam,
@@ -83,7 +81,7 @@ pub(crate) struct Account {
     pub(crate) trail: Vec<TrailEvent>,
 }
 
-/// What CloudTrail knows of a call.
+/// The CloudTrail record of a call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TrailEvent {
     pub(crate) id: String,
@@ -96,7 +94,7 @@ pub(crate) struct TrailEvent {
     pub(crate) error: Option<String>,
 }
 
-/// What lies in one region of an account.
+/// The resources of an account in one region.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Regional {
     pub(crate) instances: BTreeMap<String, Instance>,
@@ -110,22 +108,22 @@ pub(crate) struct Regional {
     pub(crate) reservations: BTreeMap<String, Reservation>,
     pub(crate) templates: BTreeMap<String, Template>,
     pub(crate) schedules: BTreeMap<String, Schedule>,
-    /// Client tokens: region, zone or action, and token.
+    /// Used idempotency tokens. The key is a scope (region, zone or action) and the token.
     pub(crate) tokens: BTreeMap<String, Token>,
-    /// How many addresses were handed out.
+    /// The counter from which public addresses are made.
     pub(crate) handed_out: u32,
     pub(crate) network: Network,
 }
 
-/// What a token was used for.
+/// The first use of an idempotency token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Token {
     pub(crate) form: String,
-    /// A reservation, requests, or the whole answer.
+    /// The reservation id, the spot request ids, or the whole answer.
     pub(crate) answer: String,
 }
 
-/// One call's view of the world: its account, its region, and the instant.
+/// The view of one call: its time, its account, and the resources of its region.
 pub(crate) struct Desk<'a> {
     pub(crate) now: Timestamp,
     pub(crate) seed: u64,
@@ -164,17 +162,16 @@ impl World {
         World { state, facts, rules, buckets: Buckets::default() }
     }
 
-    /// The world of a state folder.
+    /// Restores a world from stored state.
     pub(crate) fn restore(facts: Arc<Facts>, rules: Scenario, state: Everything) -> World {
         World { state, facts, rules, buckets: Buckets::default() }
     }
 
-    /// The secret of an access key.
     pub(crate) fn key(&self, access_key: &str) -> Option<&Key> {
         self.state.keys.get(access_key)
     }
 
-    /// Lets everything happen that is due.
+    /// Applies all events that are due at `now`.
     pub(crate) fn settle(&mut self, now: Timestamp) {
         self.state.latest = self.state.latest.max(now);
         while let Some(Entry { at, account, region, event, .. }) = self.state.agenda.due(now) {
@@ -185,7 +182,7 @@ impl World {
         }
     }
 
-    /// Answers a call. What throttles is asked before, so that a journal can be played again.
+    /// Answers a call. Throttling is a separate step, so that a journal can be replayed.
     pub(crate) fn call(&mut self, now: Timestamp, call: &Call) -> Done<Reply> {
         self.settle(now);
         let key = self.state.keys.get(&call.access_key);
@@ -214,7 +211,8 @@ impl World {
         done
     }
 
-    /// What the caller's account says to a call; to a role of another account both have to agree.
+    /// Answers a call in the caller's account. AssumeRole for a role of another account needs the
+    /// permission of both accounts.
     fn answered(&mut self, now: Timestamp, call: &Call, account: &str, caller: Principal) -> Done<Reply> {
         let broken = || ApiError::new("InternalError", "An internal error has occurred");
         let mut desk = self.desk(now, account, &call.region, caller.clone()).ok_or_else(broken)?;
@@ -227,7 +225,7 @@ impl World {
         super::services::answer(&mut desk, call)
     }
 
-    /// Whether the call finds its bucket empty. Takes its tokens.
+    /// Takes the call's tokens from its buckets. Fails with `RequestLimitExceeded` if one is empty.
     pub(crate) fn throttle(&mut self, now: Timestamp, call: &Call) -> Done<()> {
         if !self.rules.throttling.0 || call.service != "ec2" {
             return Ok(());
@@ -238,7 +236,7 @@ impl World {
         self.buckets.take(now, &account, &call.region, &call.action, &params)
     }
 
-    /// The desk of one region of one account.
+    /// Returns the view of one region of an account; none if the account is unknown.
     pub(crate) fn desk<'a>(
         &'a mut self,
         now: Timestamp,
@@ -270,7 +268,7 @@ impl World {
         Some(desk)
     }
 
-    /// Where an instance is: its account and region.
+    /// Returns the account and region of an instance.
     pub(crate) fn find(&self, instance: &str) -> Option<(String, String)> {
         self.state.accounts.iter().find_map(|(account, held)| {
             let region = held.regions.iter().find(|(_, here)| here.instances.contains_key(instance));
@@ -278,7 +276,7 @@ impl World {
         })
     }
 
-    /// Announces to a spot instance that it is taken back. For people at the control door.
+    /// Sends an interruption notice to a spot instance, for the control endpoint.
     pub(crate) fn interrupt(&mut self, now: Timestamp, instance: &str) -> Done<()> {
         self.settle(now);
         let (account, region) =
@@ -288,7 +286,7 @@ impl World {
         desk.give_notice(instance)
     }
 
-    /// `poweroff` inside an instance.
+    /// Shuts an instance down from inside, as `poweroff` does.
     pub(crate) fn power_off(&mut self, now: Timestamp, instance: &str) -> Done<()> {
         self.settle(now);
         let (account, region) =
@@ -314,20 +312,21 @@ impl Everything {
     }
 }
 
-/// The access key of a user: it follows from the names, so that scripts can know it.
+/// Returns a user's access key id and secret. They are derived from the names, so that scripts can
+/// know them in advance.
 pub(crate) fn credentials(account: &str, user: &str) -> (String, String) {
     let mut ids = Ids::new((fraction(0, &[account, user]) * 1e15) as u64);
-    // AWS's keys hold no 0 and no 1.
+    // AWS's key ids contain no 0 and no 1, so this is never a real one.
     (format!("AKIA0SANDBOX{}", ids.letters(8)), format!("sandbox/{}", ids.letters(32)))
 }
 
-/// Whether an action only reads.
+/// Returns whether an action only reads, judged by its name.
 pub(crate) fn is_read(action: &str) -> bool {
     ["Describe", "Get", "List", "Lookup"].iter().any(|begin| action.starts_with(begin))
 }
 
 impl Desk<'_> {
-    /// Plans an event of this region.
+    /// Plans an event in this region, `after` from now.
     pub(crate) fn later(&mut self, after: jiff::SignedDuration, event: Event) {
         let at = self.now.checked_add(after).unwrap_or(Timestamp::MAX);
         self.agenda.add(at, self.account, self.region, event);
@@ -341,7 +340,8 @@ impl Desk<'_> {
         self.facts.regions.get(self.region).map_or("aws", |region| &region.partition)
     }
 
-    /// All parameters were read, and the call is not a rehearsal: now things are done.
+    /// Fails on parameters that were not read, and with `DryRunOperation` on a dry run. Calls
+    /// change state only after this check.
     pub(crate) fn ready(&self, params: &crate::wire::Part<'_>) -> Done<()> {
         let rehearsal = params.flag("DryRun")?.unwrap_or(false);
         params.params().all_read()?;
@@ -381,7 +381,7 @@ impl Desk<'_> {
         }
     }
 
-    /// The instance, when its state is the one for which something was planned.
+    /// Returns the instance if its state has not changed since the event was planned.
     pub(crate) fn unchanged(&mut self, id: &str, change: u32) -> Option<&mut Instance> {
         self.here.instances.get_mut(id).filter(|instance| instance.change == change)
     }

@@ -6,7 +6,7 @@ use super::cbor;
 use super::http::{Pieces, response};
 use crate::engine::{ApiError, Done, Reply};
 
-/// How a service spells its answers.
+/// The protocol in which a service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     /// EC2's query protocol.
@@ -17,7 +17,7 @@ pub(super) enum Style {
     Json,
     /// Smithy RPC v2, CBOR.
     Cbor,
-    /// JSON bodies, with names in the path.
+    /// REST: JSON bodies, with the action and its parameters in method, path and query.
     Rest,
 }
 
@@ -29,7 +29,7 @@ fn namespace(service: &str) -> &'static str {
     }
 }
 
-/// Spells what a call came to.
+/// Encodes the result of a call in the protocol of its service.
 pub(super) fn spell(
     style: Style,
     service: &str,
@@ -72,7 +72,7 @@ pub(super) fn spell(
     }
 }
 
-/// An action of one protocol was asked for in the other.
+/// The error for an action that was called in the protocol of another service.
 fn crossed() -> ApiError {
     ApiError::new("InternalError", "An internal error has occurred")
 }
@@ -96,7 +96,7 @@ fn refusal(style: Style, service: &str, request: &str, error: &ApiError, now: Ti
             response(error.status, "text/xml", now, &headers, text.into_bytes())
         }
         Style::Json | Style::Rest => {
-            // The JSON services name the same refusal differently.
+            // The JSON services use another code for the same refusal.
             let code = if error.code == "AccessDenied" { "AccessDeniedException" } else { &error.code };
             let body =
                 serde_json::json!({ "__type": code, "message": error.message, "Message": error.message });

@@ -1,10 +1,10 @@
 use ciborium::Value as Cbor;
 use serde_json::Value;
 
-/// The tag of an instant (RFC 8949).
+/// The CBOR tag of an instant (RFC 8949, section 3.4.2).
 const INSTANT: u64 = 1;
 
-/// What a body of smithy's RPC v2 says, as JSON.
+/// Decodes a CBOR body of Smithy RPC v2 to JSON.
 pub(super) fn read(body: &[u8]) -> Option<Value> {
     let value: Cbor = ciborium::from_reader(body).ok()?;
     json(&value)
@@ -27,7 +27,7 @@ fn json(value: &Cbor) -> Option<Value> {
     })
 }
 
-/// An answer in CBOR; what is named Timestamps are instants.
+/// Encodes an answer as CBOR. Whole numbers under `Timestamps` become instants.
 pub(super) fn write(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     // Writing into memory does not fail.

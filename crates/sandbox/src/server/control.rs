@@ -11,7 +11,8 @@ use super::{Shared, port_of};
 use crate::engine::ApiError;
 use crate::journal::Deed;
 
-/// The door for people and tests. A page in a browser cannot use it: what carries an Origin is refused.
+/// Answers a request of the control API, which the `sandbox` commands and tests use. Requests with
+/// an Origin header or a foreign Host are refused, so that no web page in a browser can use it.
 pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, heard: &Heard, path: &str) -> Response<Pieces> {
     let now = shared.borrow().clock.now();
     let say = |status: u16, value: Value| {
@@ -22,7 +23,7 @@ pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, heard: &Heard, path: &s
         ["127.0.0.1", "localhost", "[::1]"].contains(&name)
     });
     if heard.header("origin").is_some() || !local {
-        return say(403, json!({ "error": "this door is for this machine's own programs" }));
+        return say(403, json!({ "error": "the control API serves local programs only" }));
     }
     let body: Value = serde_json::from_slice(&heard.body).unwrap_or(Value::Null);
     match (heard.method.as_str(), path) {
@@ -41,7 +42,7 @@ pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, heard: &Heard, path: &s
         ("POST", "imds") => {
             let id = body["instance"].as_str().unwrap_or_default().to_string();
             if shared.borrow().world.find(&id).is_none() {
-                return say(400, json!({ "error": format!("there is no instance {id}") }));
+                return say(400, json!({ "error": format!("the sandbox has no instance {id}") }));
             }
             match port_of(shared, &id).await {
                 Ok(address) => say(200, json!({ "url": format!("http://{address}") })),
@@ -49,7 +50,7 @@ pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, heard: &Heard, path: &s
             }
         }
         ("GET", "credentials") => say(200, credentials(&shared.borrow(), &heard.query)),
-        _ => say(404, json!({ "error": "there is no such door" })),
+        _ => say(404, json!({ "error": "the control API has no such path" })),
     }
 }
 
@@ -62,17 +63,19 @@ fn moved(shared: &mut Shared, body: &Value) -> Result<Value, String> {
     let by = match (body["forward_seconds"].as_i64(), body["until"].as_str()) {
         (Some(seconds), _) if seconds >= 0 => SignedDuration::from_secs(seconds),
         (None, Some(until)) => {
-            let until = domain::parse_instant(until).ok_or("that is not an instant")?;
+            let until = domain::parse_instant(until).ok_or("\"until\" is not an instant")?;
             until.duration_since(now)
         }
-        _ => return Err("give forward_seconds, or until".to_string()),
+        _ => return Err("\"forward_seconds\" or \"until\" is missing".to_string()),
     };
     if by.is_negative() {
-        return Err(format!("it is {now} here already, and the clock does not go back"));
+        return Err(format!("the clock is at {now} and moves forward only"));
     }
-    let then = now.checked_add(by).map_err(|_| "no clock goes that far")?;
+    let then = now.checked_add(by).map_err(|_| "the new time is out of range")?;
     if let Some(journal) = &mut shared.journal {
-        journal.note(then, &Deed::Moved).map_err(|error| format!("the state folder: {error}"))?;
+        journal
+            .note(then, &Deed::Moved)
+            .map_err(|error| format!("cannot write the state folder: {error}"))?;
     }
     shared.clock.forward(by);
     let now = shared.clock.now();
@@ -96,7 +99,7 @@ fn deed(shared: &mut Shared, name: &str, instance: String) -> Result<(), ApiErro
     }
 }
 
-/// The keys of the account that is asked for, or of the first one.
+/// Returns the access keys of the account in the query, or of the first account.
 fn credentials(shared: &Shared, query: &str) -> Value {
     let wanted = form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == "account")

@@ -3,7 +3,8 @@ use std::time::Duration;
 use crate::engine::matches;
 use crate::scenario::{Fault, ImdsFault, Scenario};
 
-/// The failures of a scenario, and how often each was met.
+/// For each failure rule of the scenario, the number of matching requests that no earlier rule
+/// failed.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     calls: Vec<u32>,
@@ -15,7 +16,7 @@ impl Faults {
         Faults { calls: vec![0; rules.failures.len()], imds: vec![0; rules.imds.len()] }
     }
 
-    /// How this call fails, if it does.
+    /// Counts a call, and returns the failure that it meets.
     pub(super) fn of_call(&mut self, rules: &Scenario, action: &str) -> Option<Fault> {
         for (met, rule) in
             self.calls.iter_mut().zip(&rules.failures).filter(|(_, rule)| matches(&rule.call, action))
@@ -27,7 +28,8 @@ impl Faults {
         None
     }
 
-    /// How this question to the metadata service fails, if it does; `path` begins after `latest/`.
+    /// Counts a metadata request, and returns the failure that it meets. `path` begins after
+    /// `latest/`.
     pub(super) fn of_imds(&mut self, rules: &Scenario, path: &str) -> Option<ImdsFault> {
         for (met, rule) in self.imds.iter_mut().zip(&rules.imds).filter(|(_, rule)| matches(&rule.path, path))
         {
@@ -45,7 +47,7 @@ fn strikes(met: &mut u32, skip: u32, times: Option<u32>) -> bool {
     number >= skip && times.is_none_or(|times| number - skip < times)
 }
 
-/// A span of real time, at most a minute.
+/// Converts a span to a delay of real time, at most a minute.
 pub(super) fn delay(span: crate::scenario::Span) -> Duration {
     Duration::from_secs(span.0.as_secs().clamp(0, 60).unsigned_abs())
 }
@@ -55,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_skips_and_ends() {
+    fn a_failure_rule_skips_calls_and_expires() {
         let rules = Scenario::parse("failures: [{call: Run*, skip: 1, times: 2, how: lost}]").unwrap();
         let mut faults = Faults::new(&rules);
         let met: Vec<bool> = (0..5).map(|_| faults.of_call(&rules, "RunInstances").is_some()).collect();

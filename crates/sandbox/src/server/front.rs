@@ -14,7 +14,7 @@ use crate::journal::Deed;
 use crate::scenario::{Fault, ImdsFault};
 use crate::wire::sigv4::{Authorization, Signed};
 
-/// A request.
+/// A request, read completely.
 pub(super) struct Heard {
     pub(super) method: String,
     pub(super) path: String,
@@ -22,7 +22,7 @@ pub(super) struct Heard {
     /// Names in lowercase.
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
-    /// The instance on whose port it came.
+    /// The instance to which the port or the path `/imds/<id>/` belongs.
     pub(super) instance: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl Heard {
     }
 }
 
-/// What is sent back, after how long, or that nothing is.
+/// A response with its delay, or a connection to close without one.
 pub(super) struct Outcome {
     pub(super) response: Response<Pieces>,
     pub(super) delay: Option<Duration>,
@@ -49,13 +49,14 @@ impl Outcome {
     }
 }
 
-/// Answers any request.
+/// Routes a request to the control API, the metadata service or an API, and answers it.
 pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, mut heard: Heard) -> Outcome {
     if let Some(rest) = heard.path.strip_prefix("/_mycelium/") {
         let rest = rest.to_string();
         return Outcome::now(control::answer(shared, &heard, &rest).await);
     }
-    // A call to a service, which is signed with the whole path, may come this way too.
+    // Calls to a service also arrive on an instance's address. Their path stays as it is, because
+    // the signature covers it.
     if let Some(rest) = heard.path.strip_prefix("/imds/").filter(|_| heard.header("authorization").is_none())
     {
         let (instance, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -126,7 +127,7 @@ fn expired(text: &str, now: domain::Timestamp) -> String {
     format!("{document:#}")
 }
 
-/// The page that the metadata service answers with.
+/// Returns the error page of the metadata service.
 fn not_found(status: u16) -> String {
     let title = match status {
         400 => "400 - Bad Request",
@@ -140,7 +141,7 @@ fn not_found(status: u16) -> String {
     )
 }
 
-/// A call to a service.
+/// Answers a call to a service.
 fn api(shared: &mut Shared, heard: &Heard) -> Outcome {
     shared.requests += 1;
     let now = shared.clock.now();
@@ -199,12 +200,12 @@ fn api(shared: &mut Shared, heard: &Heard) -> Outcome {
     }
 }
 
-/// Does a call: throttled, written down, done.
+/// Makes a call: throttles it, writes a change to the journal, and then performs it.
 fn act(shared: &mut Shared, call: &Call) -> Done<Reply> {
     let now = shared.clock.now();
     shared.world.throttle(now, call)?;
     let broken = |error: std::io::Error| {
-        tracing::error!("the state folder: {error}");
+        tracing::error!("cannot write the state folder: {error}");
         ApiError::new("InternalError", "An internal error has occurred")
     };
     if let Some(journal) = shared.journal.as_mut().filter(|_| !is_read(&call.action)) {
@@ -217,7 +218,7 @@ fn act(shared: &mut Shared, call: &Call) -> Done<Reply> {
     done
 }
 
-/// How a call is spelled, its action, and its body as the engine reads it.
+/// Returns the protocol of a call, its action, and its body in the form that the engine reads.
 fn understood(service: &str, heard: &Heard) -> (Style, String, Done<String>) {
     let text = || {
         String::from_utf8(heard.body.clone())
@@ -247,7 +248,7 @@ fn understood(service: &str, heard: &Heard) -> (Style, String, Done<String>) {
     (style, action.unwrap_or_default(), form)
 }
 
-/// What a service says of a key that it does not know, and in a region that the account has not opted into.
+/// The error for an unknown access key, and for a region that the account has not opted into.
 fn unknown_key(style: Style) -> ApiError {
     let invalid = "The security token included in the request is invalid.";
     match style {
@@ -259,7 +260,7 @@ fn unknown_key(style: Style) -> ApiError {
     }
 }
 
-/// The signature, the credentials' end, and the date.
+/// Checks the credentials, the signature, the date and the expiry of a request.
 fn check(shared: &Shared, authorization: &Authorization, heard: &Heard, style: Style) -> Done<()> {
     let ec2 = style == Style::Ec2;
     let json = matches!(style, Style::Json | Style::Cbor | Style::Rest);
@@ -290,7 +291,7 @@ fn check(shared: &Shared, authorization: &Authorization, heard: &Heard, style: S
             ),
         });
     }
-    // A client's clock is the machine's, or the one of the answers' Date: both are good.
+    // A client takes its time from the machine or from the answers' Date header: both are accepted.
     let skew = signed
         .instant()
         .map(|at| [shared.clock.real(), shared.clock.now()].map(|now| now.duration_since(at).abs()));

@@ -15,10 +15,11 @@ use tokio::net::TcpListener;
 use super::Shared;
 use super::front::{self, Heard, Outcome};
 
-/// The largest body that is read.
+/// Maximum size of a request body, bytes.
 const LARGEST: usize = 1 << 20;
 
-/// A body that was written in pieces, and is sent so: megabytes are not moved to make room before them.
+/// A response body in pieces. They are sent as they were written, so a prefix does not copy
+/// megabytes.
 #[derive(Debug, Default)]
 pub(super) struct Pieces(VecDeque<Bytes>);
 
@@ -54,13 +55,13 @@ impl Body for Pieces {
     }
 }
 
-/// Takes connections for ever; `instance` is the one whose port this is.
+/// Accepts connections until the task is aborted. `instance` is the owner of a metadata port.
 pub(super) async fn accept(listener: TcpListener, shared: Rc<RefCell<Shared>>, instance: Option<String>) {
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!("no connection: {error}");
+                tracing::warn!("cannot accept a connection: {error}");
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -71,13 +72,13 @@ pub(super) async fn accept(listener: TcpListener, shared: Rc<RefCell<Shared>>, i
             let service = service_fn(|request| one(Rc::clone(&shared), instance.clone(), request));
             let connection =
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // A connection that was closed on purpose, or by the client, is no news.
+            // Errors are ignored: the scenario or the client may close a connection.
             let _ = connection.await;
         });
     }
 }
 
-/// The connection is closed without an answer.
+/// The error with which hyper closes a connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("closed by the scenario")]
 struct Closed;
@@ -108,7 +109,7 @@ async fn one(
     Ok(response)
 }
 
-/// A response with the Date of the sandbox's clock.
+/// Builds a response whose Date header is the sandbox's time.
 pub(super) fn response(
     status: u16,
     kind: &str,

@@ -1,4 +1,4 @@
-//! The server: sockets on loopback, one thread, and the one world behind them.
+//! The server: sockets on loopback and one thread, which owns the world.
 
 mod answer;
 mod cbor;
@@ -26,26 +26,26 @@ use crate::journal::Journal;
 use crate::scenario::Scenario;
 use faults::Faults;
 
-/// How a sandbox is to be.
+/// Settings of a sandbox.
 pub struct Options {
-    /// What it knows of AWS.
+    /// Facts about AWS.
     pub facts: Arc<Facts>,
-    /// What is scripted.
+    /// Scripted capacity, prices, interruptions and faults.
     pub scenario: Scenario,
-    /// Ids, zone names and made-up prices follow from it.
+    /// Seed for ids, zone names and invented prices.
     pub seed: u64,
-    /// The port; 0 takes a free one.
+    /// Port on 127.0.0.1; 0 selects a free one.
     pub port: u16,
-    /// Where its state is kept; in memory without it.
+    /// State folder; `None` keeps the state in memory.
     pub state: Option<PathBuf>,
-    /// The clock stands still at this instant until it is moved.
+    /// Instant at which the clock is frozen; `None` lets it run.
     pub frozen: Option<Timestamp>,
-    /// Real time.
+    /// Reads the machine's time.
     pub real_time: RealTime,
 }
 
 impl Options {
-    /// In memory, on a free port, with the small table of facts.
+    /// Returns settings with the state in memory, a free port, and the built-in facts.
     pub fn new(real_time: RealTime) -> Options {
         Options {
             facts: Arc::new(Facts::small()),
@@ -59,44 +59,44 @@ impl Options {
     }
 }
 
-/// Why a sandbox did not start.
+/// The reason why a sandbox did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The port is taken, or there is no loopback.
-    #[error("127.0.0.1:{port} cannot be listened on: {why}")]
+    /// The port is taken, or loopback is not available.
+    #[error("cannot listen on 127.0.0.1:{port}: {why}")]
     Port {
         /// The port.
         port: u16,
-        /// The system's words.
+        /// The system's error.
         why: std::io::Error,
     },
     /// The state folder cannot be used.
-    #[error("{folder} cannot be used: {why}")]
+    #[error("cannot use the state folder {folder}: {why}")]
     State {
         /// The folder.
         folder: PathBuf,
-        /// The system's words, or what is wrong in it.
+        /// The system's error, or the fault in the folder.
         why: std::io::Error,
     },
-    /// The system gave no thread.
+    /// The system refused a socket option or a thread.
     #[error("the sandbox cannot start: {0}")]
     System(#[from] std::io::Error),
 }
 
-/// A sandbox that runs, and ends when this is dropped.
+/// A running sandbox. Dropping it stops the sandbox.
 pub struct Running {
     /// The address of all services, such as `http://127.0.0.1:4580`.
     pub url: String,
     /// The access key id of the first user.
     pub access_key: String,
-    /// Its secret.
+    /// The secret of that access key.
     pub secret: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Running {
-    /// Waits until the sandbox ends by itself, which it does at SIGINT or SIGTERM.
+    /// Waits until SIGINT or SIGTERM stops the sandbox.
     pub fn wait(mut self) {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -115,11 +115,11 @@ impl Drop for Running {
     }
 }
 
-/// The sandbox.
+/// Starts sandboxes.
 pub struct Sandbox;
 
 impl Sandbox {
-    /// Starts one, in a thread of its own.
+    /// Starts a sandbox in a separate thread. Errors: the port, the state folder or the thread.
     pub fn start(options: Options) -> Result<Running, StartError> {
         let port = options.port;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
@@ -137,13 +137,13 @@ impl Sandbox {
     }
 }
 
-/// What all connections share.
+/// State that all connections share.
 struct Shared {
     world: World,
     clock: Clock,
     faults: Faults,
     journal: Option<Journal>,
-    /// Ports of instances that have one of their own.
+    /// Metadata ports by instance id.
     ports: BTreeMap<String, u16>,
     requests: u64,
 }
@@ -159,7 +159,7 @@ impl Shared {
             Some(folder) => {
                 let opened = Journal::open(&folder, &facts, &rules, fresh, now);
                 let (journal, world, last) = opened.map_err(|why| StartError::State { folder, why })?;
-                // A clock that was moved stays moved.
+                // The clock resumes at the last change, if that is ahead of it.
                 clock.forward(last.duration_since(now));
                 (Some(journal), world)
             }
@@ -171,7 +171,7 @@ impl Shared {
 
 fn serve(listener: std::net::TcpListener, shared: Shared, stopped: oneshot::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let Ok(runtime) = runtime else { return tracing::error!("no runtime") };
+    let Ok(runtime) = runtime else { return tracing::error!("cannot start the async runtime") };
     let local = tokio::task::LocalSet::new();
     let shared = Rc::new(RefCell::new(shared));
     local.block_on(&runtime, async move {
@@ -198,7 +198,7 @@ async fn ended_by_signal() {
     }
 }
 
-/// Opens a port for one instance's metadata; the same one when it has one.
+/// Returns the address of an instance's metadata port, and opens the port if necessary.
 async fn port_of(shared: &Rc<RefCell<Shared>>, instance: &str) -> std::io::Result<SocketAddr> {
     let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
     if let Some(port) = shared.borrow().ports.get(instance) {

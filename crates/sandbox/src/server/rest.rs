@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 use super::front::Heard;
 use crate::engine::{ApiError, Done};
 
-/// Names of the query, and the members that they stand for.
+/// Query names and the members that they set.
 const QUERY: [(&str, &str); 7] = [
     ("MaxResults", "MaxResults"),
     ("NamePrefix", "NamePrefix"),
@@ -14,8 +14,8 @@ const QUERY: [(&str, &str); 7] = [
     ("groupName", "GroupName"),
 ];
 
-/// The action of EventBridge Scheduler that a method and a path stand for, and its members: those of the
-/// body, of the path and of the query.
+/// Returns the action of EventBridge Scheduler for a method and a path, and its members as JSON:
+/// those of the body, the path and the query.
 pub(super) fn understood(heard: &Heard) -> (String, Done<String>) {
     let name = heard.path.strip_prefix("/schedules/");
     let action = match (heard.method.as_str(), name) {
@@ -41,7 +41,7 @@ fn members(heard: &Heard, name: Option<&str>) -> Done<String> {
     }
     for (key, value) in form_urlencoded::parse(heard.query.as_bytes()) {
         let member = QUERY.iter().find(|(known, _)| *known == key).map(|(_, member)| *member);
-        // A name that is not known stays what it is, and is refused as such.
+        // An unknown name is kept, so that it is refused as an unknown member.
         let member = member.map_or_else(|| key.to_string(), String::from);
         let number = value.parse::<i64>().ok().filter(|_| member == "MaxResults");
         all.insert(member, number.map_or_else(|| Value::String(value.into_owned()), Value::from));

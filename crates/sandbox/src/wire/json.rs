@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::engine::{ApiError, Done};
 
-/// The members of a call of the JSON protocols, and which of them were read: one that nobody read is
-/// refused, so that nothing is silently ignored.
+/// The members of a call in a JSON protocol. It records each member that is read, so that a member
+/// which the call ignores can be refused.
 #[derive(Debug)]
 pub(crate) struct Input {
     value: Value,
@@ -41,7 +41,7 @@ impl<'a> Given<'a> {
         if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
     }
 
-    /// Null is as good as nothing.
+    /// Null is the same as absent.
     fn get(&self, name: &str) -> Option<&'a Value> {
         let value = self.value.get(name).filter(|value| !value.is_null())?;
         self.input.read.borrow_mut().insert(self.path_of(name));
@@ -70,7 +70,7 @@ impl<'a> Given<'a> {
         self.typed(name, "a boolean", Value::as_bool)
     }
 
-    /// Seconds since 1970, or RFC 3339.
+    /// Reads seconds since 1970, or RFC 3339.
     pub(crate) fn instant(&self, name: &str) -> Done<Option<Timestamp>> {
         self.typed(name, "an instant", |value| match value {
             Value::String(text) => domain::parse_instant(text),
@@ -78,13 +78,13 @@ impl<'a> Given<'a> {
         })
     }
 
-    /// A list of strings; an absent one is empty.
+    /// Reads a list of strings; an absent list is empty.
     pub(crate) fn texts(&self, name: &str) -> Done<Vec<&'a str>> {
         let read = |value: &'a Value| value.as_array()?.iter().map(Value::as_str).collect::<Option<Vec<_>>>();
         Ok(self.typed(name, "a list of strings", read)?.unwrap_or_default())
     }
 
-    /// A list of structures; an absent one is empty.
+    /// Reads a list of structures; an absent list is empty.
     pub(crate) fn list(&self, name: &str) -> Done<Vec<Given<'a>>> {
         let path = self.path_of(name);
         let one = |(at, value): (usize, &'a Value)| {
@@ -95,7 +95,7 @@ impl<'a> Given<'a> {
         Ok(self.typed(name, "a list of structures", read)?.unwrap_or_default())
     }
 
-    /// A structure.
+    /// Reads a structure.
     pub(crate) fn part(&self, name: &str) -> Done<Option<Given<'a>>> {
         let part = |value: &'a Value| {
             value.is_object().then(|| Given { input: self.input, value, path: self.path_of(name) })
@@ -103,12 +103,13 @@ impl<'a> Given<'a> {
         self.typed(name, "a structure", part)
     }
 
-    /// A structure that must be there.
+    /// Reads a structure that the call requires.
     pub(crate) fn need_part(&self, name: &str) -> Done<Given<'a>> {
         self.part(name)?.ok_or_else(|| missing(&self.path_of(name)))
     }
 
-    /// Refuses what nobody asked for. Called when all is read and before anything is done.
+    /// Refuses a call with a member that was not read. To be called after the last read and before
+    /// the first effect.
     pub(crate) fn all_read(&self) -> Done<()> {
         match unread(&self.input.value, "", &self.input.read.borrow()) {
             None => Ok(()),
@@ -119,7 +120,7 @@ impl<'a> Given<'a> {
     }
 }
 
-/// An answer with the token of the next page, when there is one.
+/// Adds the token of the next page to an answer, if there is one.
 pub(crate) fn with_token(mut answer: Value, name: &str, next: Option<String>) -> Value {
     if let Some(token) = next {
         answer[name] = Value::String(token);
@@ -127,7 +128,7 @@ pub(crate) fn with_token(mut answer: Value, name: &str, next: Option<String>) ->
     answer
 }
 
-/// The first member that was not read.
+/// Returns the path of the first member that was not read.
 fn unread(value: &Value, path: &str, read: &BTreeSet<String>) -> Option<String> {
     match value {
         Value::Object(members) => {
@@ -161,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_are_read_and_what_is_not_is_refused() {
+    fn reads_members_and_refuses_unread_ones() {
         let body = r#"{"A": "x", "N": 3, "T": 1767225600, "L": [{"K": "1"}, {"K": "2", "More": null}], "P": {"F": true, "Q": 1}, "Z": null}"#;
         let input = Input::parse(body).unwrap();
         let whole = input.whole();

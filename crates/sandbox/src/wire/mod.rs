@@ -1,4 +1,4 @@
-//! The spelling of calls and answers: forms, XML, and signatures.
+//! Encoding of calls and answers: forms, JSON, XML, and signatures.
 
 mod json;
 mod node;

@@ -3,21 +3,22 @@ use std::fmt::Write as _;
 use domain::Timestamp;
 use quick_xml::escape::escape;
 
-/// The content of an element: it is spelled when it is made, so that a large answer is written once and
-/// not kept as a tree.
+/// The content of an XML element. It is text from the start, so a large answer is written once and
+/// never kept as a tree.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Node(String);
 
-/// Named values in their order.
+/// Child elements in their order, as text.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Fields(String);
 
-/// A list whose members are called `member`: those of STS and IAM, and a few of EC2, which says `item`.
+/// A list whose elements are named `member`, as in STS, IAM and a few calls of EC2. EC2's usual
+/// name is `item`.
 pub(crate) struct Members<T>(pub(crate) Vec<T>);
 
-/// What can stand in an element.
+/// A value that can be the content of an element.
 pub(crate) trait Spell {
-    /// Writes it, escaped.
+    /// Appends the value, escaped.
     fn spell(&self, out: &mut String);
 }
 
@@ -26,18 +27,19 @@ impl Fields {
         Fields::default()
     }
 
-    /// With room for so many bytes, so that a long answer is not moved while it grows.
+    /// Allocates this many bytes, so that a long answer is not copied while it grows.
     pub(crate) fn with_room(bytes: usize) -> Fields {
         Fields(String::with_capacity(bytes))
     }
 
-    /// Elements that are the same in every answer, as they stand.
+    /// Appends elements that are the same in every answer.
     pub(crate) fn constant(mut self, elements: &'static str) -> Fields {
         self.0.push_str(elements);
         self
     }
 
-    // Inlined, so that names are constants where they are written: a page has a hundred thousand of them.
+    // Inlined, so that the names become constants at the call sites: a page has a hundred thousand
+    // of them.
     #[inline(always)]
     pub(crate) fn put(mut self, name: &str, value: impl Spell) -> Fields {
         open(name, &mut self.0);
@@ -46,7 +48,7 @@ impl Fields {
         self
     }
 
-    /// Leaves out what is not there, as AWS does.
+    /// Appends an element, or nothing for an absent value, as AWS does.
     #[inline]
     pub(crate) fn opt(self, name: &str, value: Option<impl Spell>) -> Fields {
         match value {
@@ -55,12 +57,12 @@ impl Fields {
         }
     }
 
-    /// A list that is left out when it is empty.
+    /// Appends a list, or nothing for an empty one.
     pub(crate) fn some(self, name: &str, list: Vec<Node>) -> Fields {
         if list.is_empty() { self } else { self.put(name, list) }
     }
 
-    /// A structure that is written in place.
+    /// Appends a structure that `write` writes in place.
     #[inline]
     pub(crate) fn within(mut self, name: &str, write: impl FnOnce(Fields) -> Fields) -> Fields {
         open(name, &mut self.0);
@@ -69,7 +71,7 @@ impl Fields {
         self
     }
 
-    /// A list whose members are written in place.
+    /// Appends a list whose items `write` writes in place.
     #[inline]
     pub(crate) fn each<T>(
         mut self,
@@ -87,7 +89,7 @@ impl Fields {
 }
 
 impl Node {
-    /// What was spelled before.
+    /// Wraps elements that were encoded before.
     pub(crate) fn again(elements: &str) -> Node {
         Node(elements.to_string())
     }
@@ -126,8 +128,8 @@ fn list<T: Spell>(name: &str, members: &[T], out: &mut String) {
 impl Spell for str {
     #[inline]
     fn spell(&self, out: &mut String) {
-        // Most texts have nothing to escape, and the look is cheaper than the escaping; looking at all bytes
-        // is cheaper than looking at one after the other.
+        // Most texts have nothing to escape, and a check costs less than escaping. The check reads
+        // all bytes without an early exit, which is faster than one that stops at the first match.
         let special = |byte: u8| matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"');
         if self.bytes().fold(false, |any, byte| any | special(byte)) {
             out.push_str(&escape(self));
@@ -144,7 +146,7 @@ impl Spell for String {
     }
 }
 
-/// One after the other.
+/// The values one after the other.
 impl<A: Spell, B: Spell> Spell for (A, B) {
     fn spell(&self, out: &mut String) {
         self.0.spell(out);
@@ -167,7 +169,7 @@ impl<T: Spell + ?Sized> Spell for &T {
     }
 }
 
-/// An empty element when there is nothing.
+/// An absent value leaves the element empty.
 impl<T: Spell> Spell for Option<T> {
     fn spell(&self, out: &mut String) {
         if let Some(value) = self {
@@ -228,14 +230,14 @@ impl From<Fields> for Node {
     }
 }
 
-/// A node of anything.
+/// Encodes any value as the content of an element.
 pub(crate) fn node(value: impl Spell) -> Node {
     let mut out = String::new();
     value.spell(&mut out);
     Node(out)
 }
 
-/// `2026-01-31T12:00:00.000Z`, as AWS writes instants in XML.
+/// Formats an instant as AWS does in XML: `2026-01-31T12:00:00.000Z`.
 pub(crate) fn iso(instant: Timestamp) -> String {
     let mut text = String::new();
     write_iso(instant, &mut text);
@@ -265,7 +267,7 @@ fn write_iso(instant: Timestamp, out: &mut String) {
     out.push_str(std::str::from_utf8(&text).unwrap_or_default());
 }
 
-/// A list of texts.
+/// Encodes each value as a list item.
 pub(crate) fn texts<T: Spell>(values: impl IntoIterator<Item = T>) -> Vec<Node> {
     values.into_iter().map(node).collect()
 }
@@ -275,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nodes_are_spelled() {
+    fn encodes_values_lists_and_instants() {
         let all: Node = Fields::new()
             .put("a", "x<&>")
             .put("set", texts(["1", "2"]))

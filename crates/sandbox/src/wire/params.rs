@@ -3,11 +3,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::{ApiError, Done};
 
-/// More parameters than any call of ours has.
+/// Maximum number of parameters; no call that is served has more.
 const MOST: usize = 20_000;
 
-/// The parameters of a call of the query protocols (`Filter.1.Value.2=x`), and which of them were read:
-/// one that nobody read is refused, so that nothing is silently ignored.
+/// The parameters of a call in a query protocol (`Filter.1.Value.2=x`). It records each parameter
+/// that is read, so that a parameter which the call ignores can be refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Params {
     values: BTreeMap<String, String>,
@@ -16,7 +16,8 @@ pub struct Params {
 }
 
 impl Params {
-    /// Reads a form. A key that comes twice, an empty key and too many keys are refused.
+    /// Reads a form. Errors, with AWS's message: a repeated key, an empty key, or more than 20,000
+    /// parameters.
     pub fn parse(form: &[u8]) -> Result<Params, String> {
         let mut params = Params::default();
         for (key, value) in form_urlencoded::parse(form) {
@@ -30,12 +31,12 @@ impl Params {
         Ok(params)
     }
 
-    /// The form that reads as these parameters.
+    /// Returns the form from which [`Params::parse`] reads these parameters.
     pub fn encode(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.values).finish()
     }
 
-    /// The key, when it is there already.
+    /// Adds a parameter. Returns the key if it is there already.
     fn insert(&mut self, key: String, value: String) -> Option<String> {
         if self.values.contains_key(&key) {
             return Some(key);
@@ -44,17 +45,18 @@ impl Params {
         None
     }
 
-    /// All of them.
+    /// Returns a view of all parameters.
     pub(crate) fn whole(&self) -> Part<'_> {
         Part { params: self, prefix: String::new() }
     }
 
-    /// Sets one, whatever it was.
+    /// Sets a parameter; an earlier value is replaced.
     pub(crate) fn set(&mut self, key: &str, value: &str) {
         self.values.insert(key.to_string(), value.to_string());
     }
 
-    /// What lies under a prefix, as parameters of their own, which have to be read like these.
+    /// Returns the parameters under a prefix as a separate call, in which each must be read again.
+    /// Here they count as read.
     pub(crate) fn under(&self, prefix: &str) -> Params {
         let begin = format!("{prefix}.");
         let found = self.values.range(begin.clone()..).take_while(|(key, _)| key.starts_with(&begin));
@@ -66,8 +68,8 @@ impl Params {
         Params { values, ..Params::default() }
     }
 
-    /// These, and what others say of names that these leave out. The names that say who asks for what are
-    /// never taken from the others.
+    /// Returns these parameters, completed by `others`. A structure is taken as a whole: `others`
+    /// adds only names whose first segment is absent here.
     pub(crate) fn over(&self, others: &BTreeMap<String, String>) -> Params {
         let first = |key: &str| key.split('.').next().unwrap_or_default().to_string();
         let own: BTreeSet<String> = self.values.keys().map(|key| first(key)).collect();
@@ -78,18 +80,18 @@ impl Params {
         Params { values, read: self.read.clone(), told: self.told.clone() }
     }
 
-    /// With tags of AWS's own, which no caller can set.
+    /// Adds AWS's own tags, which no caller can set.
     pub(crate) fn telling(mut self, tags: BTreeMap<String, String>) -> Params {
         self.told.extend(tags);
         self
     }
 
-    /// AWS's own tags of what is launched.
+    /// Returns AWS's own tags for the launched resources.
     pub(crate) fn told(&self) -> &BTreeMap<String, String> {
         &self.told
     }
 
-    /// With tags for one kind of resource, after those that there are; they win over equal keys.
+    /// Adds tags for one kind of resource. They replace equal keys of the call.
     pub(crate) fn tagging(mut self, kind: &str, tags: &BTreeMap<String, String>) -> Params {
         if tags.is_empty() {
             return self;
@@ -113,7 +115,7 @@ impl Params {
         self
     }
 
-    /// The names and values.
+    /// Returns names and values.
     pub(crate) fn into_values(self) -> BTreeMap<String, String> {
         self.values
     }
@@ -126,7 +128,8 @@ impl Params {
         Some(value)
     }
 
-    /// Refuses what nobody asked for. Called when all is read and before anything is done.
+    /// Refuses a call with a parameter that was not read. To be called after the last read and
+    /// before the first effect.
     pub(crate) fn all_read(&self) -> Done<()> {
         let read = self.read.borrow();
         let unread = self.values.keys().find(|key| !read.contains(*key));
@@ -139,7 +142,7 @@ impl Params {
     }
 }
 
-/// The parameters under one prefix.
+/// The parameters under a prefix.
 #[derive(Debug, Clone)]
 pub(crate) struct Part<'a> {
     params: &'a Params,
@@ -151,17 +154,17 @@ impl<'a> Part<'a> {
         if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
     }
 
-    /// The parameters of the whole call.
+    /// Returns the parameters of the whole call.
     pub(crate) fn params(&self) -> &'a Params {
         self.params
     }
 
-    /// A value; an empty one is as good as none.
+    /// Reads a value; an empty one is the same as absent.
     pub(crate) fn text(&self, name: &str) -> Option<&'a str> {
         self.params.get(&self.key(name)).filter(|value| !value.is_empty())
     }
 
-    /// A value that may be empty, as a tag's may.
+    /// Reads a value that may be empty, such as a tag's.
     pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
         self.params.get(&self.key(name))
     }
@@ -189,7 +192,7 @@ impl<'a> Part<'a> {
         domain::parse_instant(text).map(Some).ok_or_else(|| self.wrong(name, text))
     }
 
-    /// One of the named values.
+    /// Reads a value that must be one of `values`.
     pub(crate) fn one_of(&self, name: &str, values: &[&'static str]) -> Done<Option<&'static str>> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let found = values.iter().find(|value| **value == text);
@@ -200,25 +203,25 @@ impl<'a> Part<'a> {
         ApiError::new("InvalidParameterValue", format!("Invalid value '{text}' for {}", self.key(name)))
     }
 
-    /// `Name.1`, `Name.2`, …, in the order of their numbers.
+    /// Reads `Name.1`, `Name.2`, … in the order of their numbers.
     pub(crate) fn list(&self, name: &str) -> Vec<&'a str> {
         let base = self.key(name);
         self.numbers(name).iter().filter_map(|n| self.params.get(&format!("{base}.{n}"))).collect()
     }
 
-    /// The structures `Name.1.…`, `Name.2.…`.
+    /// Returns the structures `Name.1.…`, `Name.2.…`.
     pub(crate) fn parts(&self, name: &str) -> Vec<Part<'a>> {
         let base = self.key(name);
         let part = |n| Part { params: self.params, prefix: format!("{base}.{n}") };
         self.numbers(name).into_iter().map(part).collect()
     }
 
-    /// The structure `Name.…`, whether there is one or not.
+    /// Returns the structure `Name.…`; an absent one has no parameters.
     pub(crate) fn part(&self, name: &str) -> Part<'a> {
         Part { params: self.params, prefix: self.key(name) }
     }
 
-    /// Whether anything lies under this prefix.
+    /// Returns whether any parameter is under this prefix.
     pub(crate) fn is_there(&self) -> bool {
         let begin = format!("{}.", self.prefix);
         self.params.values.range(begin.clone()..).next().is_some_and(|(key, _)| key.starts_with(&begin))
@@ -247,7 +250,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn forms_are_read() {
+    fn reads_forms_and_reports_unread_parameters() {
         let params =
             Params::parse(b"Action=X&Filter.2.Value.10=k&Filter.2.Value.2=b%20c&Filter.1.Name=n&E=").unwrap();
         let whole = params.whole();
@@ -267,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_forms_are_refused() {
+    fn rejects_repeated_and_empty_keys() {
         for bad in ["=x", "A=1&A=2", "A=1&%41=2"] {
             assert!(Params::parse(bad.as_bytes()).is_err(), "{bad}");
         }
@@ -275,7 +278,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused_and_read_the_same_again(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_are_refused_or_survive_a_round_trip(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             if let Ok(params) = Params::parse(&bytes) {
                 prop_assert_eq!(Params::parse(params.encode().as_bytes()), Ok(params));
             }

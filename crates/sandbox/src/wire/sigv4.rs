@@ -1,13 +1,13 @@
-//! Signature Version 4, as a service checks it.
+//! AWS Signature Version 4: the check of a request's signature.
 
 use domain::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-/// A request as it was signed.
+/// The signed parts of a request.
 pub(crate) struct Signed<'a> {
     pub(crate) method: &'a str,
-    /// The path, as it was sent.
+    /// The path as it was sent.
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
     /// Names in lowercase.
@@ -15,7 +15,7 @@ pub(crate) struct Signed<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// What the Authorization header says.
+/// The fields of an Authorization header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Authorization {
     pub(crate) access_key: String,
@@ -45,7 +45,7 @@ impl Authorization {
         })
     }
 
-    /// Whether the signature is the one that this secret makes.
+    /// Returns whether this secret produces the signature.
     pub(crate) fn is_made_with(&self, secret: &str, request: &Signed<'_>) -> bool {
         let Some(stamp) = request.header("x-amz-date") else { return false };
         if !stamp.starts_with(&self.date) || !self.signed.iter().any(|name| name == "host") {
@@ -94,7 +94,7 @@ impl Signed<'_> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The instant of `x-amz-date`.
+    /// Returns the instant of `x-amz-date`.
     pub(crate) fn instant(&self) -> Option<Timestamp> {
         let stamp = self.header("x-amz-date")?;
         let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).ok()?;
@@ -108,7 +108,7 @@ fn seal(key: &[u8], text: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Lowercase hexadecimal digits.
+/// Encodes bytes as lowercase hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -123,7 +123,7 @@ mod tests {
 
     /// The example "get-vanilla" of AWS's Signature Version 4 test suite.
     #[test]
-    fn the_example_of_aws_is_good_and_nothing_else() {
+    fn accepts_the_aws_example_and_rejects_changes_of_it() {
         let headers = [("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z")];
         let headers = headers.map(|(name, value)| (name.to_string(), value.to_string()));
         let text = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
