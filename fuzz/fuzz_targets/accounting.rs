@@ -1,4 +1,4 @@
-//! utmp files by both layouts.
+//! utmp files, parsed in both layouts.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

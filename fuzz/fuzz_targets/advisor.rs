@@ -1,4 +1,6 @@
-//! The spot advisor. Start it with its seed: `cargo fuzz run advisor corpus/advisor seeds/advisor`.
+//! The spot advisor.
+//! Start it with its seed:
+//! `cargo fuzz run advisor corpus/advisor seeds/advisor`.
 #![no_main]
 
 use feeds::FileKind;

@@ -1,4 +1,6 @@
-//! Measured figures. Start it with its seed: `cargo fuzz run benchmark corpus/benchmark seeds/benchmark`.
+//! Benchmark results.
+//! Start it with its seed:
+//! `cargo fuzz run benchmark corpus/benchmark seeds/benchmark`.
 #![no_main]
 
 use feeds::FileKind;

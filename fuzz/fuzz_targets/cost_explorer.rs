@@ -1,4 +1,6 @@
-//! Answers of GetCostAndUsage. Start it with its seed: `cargo fuzz run cost_explorer corpus/cost_explorer seeds/cost_explorer`.
+//! Responses of GetCostAndUsage.
+//! Start it with its seed:
+//! `cargo fuzz run cost_explorer corpus/cost_explorer seeds/cost_explorer`.
 #![no_main]
 
 use feeds::FileKind;

@@ -1,4 +1,6 @@
-//! Cost and Usage Reports as CSV. Start it with its seeds: `cargo fuzz run --features bills cur corpus/cur seeds/cur`.
+//! Cost and Usage Reports as CSV.
+//! Start it with its seeds:
+//! `cargo fuzz run --features bills cur corpus/cur seeds/cur`.
 #![no_main]
 
 use catalog::ports::BillLayout;

@@ -1,4 +1,6 @@
-//! Manifests of bills in S3, and the keys beside them. Start it with its seeds: `cargo fuzz run delivery corpus/delivery seeds/delivery`.
+//! Manifests of bills in S3, and the keys beside them.
+//! Start it with its seeds:
+//! `cargo fuzz run delivery corpus/delivery seeds/delivery`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,6 @@
-//! FOCUS exports as CSV. Start it with its seeds: `cargo fuzz run --features bills focus corpus/focus seeds/focus`.
+//! FOCUS exports as CSV.
+//! Start it with its seeds:
+//! `cargo fuzz run --features bills focus corpus/focus seeds/focus`.
 #![no_main]
 
 use catalog::ports::BillLayout;

@@ -1,4 +1,4 @@
-//! Any bytes are read or refused as a form, and what was read is read the same again.
+//! Forms: any bytes are parsed or rejected, and a parsed form survives a round trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Answers of the metadata service.
+//! Responses of the metadata service.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,6 @@
-//! Price lists as CSV. Start it with its seed: `cargo fuzz run offer_csv corpus/offer_csv seeds/offer_csv`.
+//! Price lists as CSV.
+//! Start it with its seed:
+//! `cargo fuzz run offer_csv corpus/offer_csv seeds/offer_csv`.
 #![no_main]
 
 use feeds::FileKind;

@@ -1,4 +1,6 @@
-//! Price lists as JSON. Start it with its seed: `cargo fuzz run offer_json corpus/offer_json seeds/offer_json`.
+//! Price lists as JSON.
+//! Start it with its seed:
+//! `cargo fuzz run offer_json corpus/offer_json seeds/offer_json`.
 #![no_main]
 
 use feeds::FileKind;

@@ -1,4 +1,6 @@
-//! Products as GetProducts gives them. Start it with its seed: `cargo fuzz run products corpus/products seeds/products`.
+//! Products as returned by GetProducts.
+//! Start it with its seed:
+//! `cargo fuzz run products corpus/products seeds/products`.
 #![no_main]
 
 use feeds::FileKind;

@@ -1,4 +1,4 @@
-//! Any text is read or refused as a range, and what was read is read the same again.
+//! Ranges: any text is parsed or rejected, and a parsed range survives a round trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,6 @@
-//! Savings Plans rates as CSV. Start it with its seed: `cargo fuzz run savings_csv corpus/savings_csv seeds/savings_csv`.
+//! Savings Plans rates as CSV.
+//! Start it with its seed:
+//! `cargo fuzz run savings_csv corpus/savings_csv seeds/savings_csv`.
 #![no_main]
 
 use feeds::FileKind;

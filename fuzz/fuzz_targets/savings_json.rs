@@ -1,4 +1,6 @@
-//! Savings Plans rates as JSON. Start it with its seed: `cargo fuzz run savings_json corpus/savings_json seeds/savings_json`.
+//! Savings Plans rates as JSON.
+//! Start it with its seed:
+//! `cargo fuzz run savings_json corpus/savings_json seeds/savings_json`.
 #![no_main]
 
 use feeds::FileKind;

@@ -1,4 +1,6 @@
-//! Answers of DescribeSpotPriceHistory. Start it with its seed: `cargo fuzz run spot_answers corpus/spot_answers seeds/spot_answers`.
+//! Responses of DescribeSpotPriceHistory.
+//! Start it with its seed:
+//! `cargo fuzz run spot_answers corpus/spot_answers seeds/spot_answers`.
 #![no_main]
 
 use feeds::FileKind;

@@ -1,4 +1,6 @@
-//! `spot.json`. Start it with its seed: `cargo fuzz run spot_feed corpus/spot_feed seeds/spot_feed`.
+//! `spot.json`, the spot price feed.
+//! Start it with its seed:
+//! `cargo fuzz run spot_feed corpus/spot_feed seeds/spot_feed`.
 #![no_main]
 
 use feeds::FileKind;

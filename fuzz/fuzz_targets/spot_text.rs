@@ -1,4 +1,6 @@
-//! Spot price history as CSV or TSV. Start it with its seed: `cargo fuzz run spot_text corpus/spot_text seeds/spot_text`.
+//! Spot price history as CSV or TSV.
+//! Start it with its seed:
+//! `cargo fuzz run spot_text corpus/spot_text seeds/spot_text`.
 #![no_main]
 
 use feeds::FileKind;

@@ -1,4 +1,4 @@
-//! The saved state: what is understood is saved and read back the same.
+//! The saved state: a parsed state survives a round trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

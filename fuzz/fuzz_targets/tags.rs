@@ -1,4 +1,4 @@
-//! Any text is read as a tag or refused, and what was read is written and read the same.
+//! Tags: any text is parsed or rejected, and a parsed tag survives a round trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,7 +7,7 @@ use lifecycle::tag::{Expiry, Heartbeat, Predecessor, decode_cap, encode_cap};
 
 fuzz_target!(|text: &str| {
     if let Ok(read) = Expiry::decode(text) {
-        let again = Expiry::decode(&read.encode()).expect("what was written is read");
+        let again = Expiry::decode(&read.encode()).expect("an encoded tag is decoded");
         assert_eq!(again.encode(), read.encode());
     }
     if let Ok(cap) = decode_cap(text) {

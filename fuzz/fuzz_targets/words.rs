@@ -1,4 +1,4 @@
-//! Any text is read or refused, and what was understood is read the same again.
+//! Questions in words: any text is parsed or rejected, and a parsed question survives a round trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,14 +1,14 @@
-//! What the targets of foreign files share.
+//! Shared code of the targets for foreign files.
 
 use feeds::{Context, FileKind, Whole};
 
-/// Reads bytes as a file of that kind: whatever they are, the answer is rows or an error, and as many rows are
-/// handed over as are told of.
+/// Parses bytes as a file of this kind. The result is rows or an error. Panics unless as many rows
+/// are handed over as the reports count.
 pub fn feed(kind: FileKind, bytes: &[u8]) {
     let context = Context {
         source: "file",
         modified: None,
-        // After whatever the seeds speak of.
+        // Later than any date in the seeds.
         now: domain::Timestamp::from_second(4_102_444_800).expect("the year 2100"),
         whole: Whole::Unsaid { sealed: true },
         account: None,

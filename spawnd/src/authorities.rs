@@ -1,22 +1,25 @@
-//! Whom the daemon believes when EC2 or the webhook shows a certificate: Mozilla's authorities, which are built in, or
-//! those that the machine's owner names instead, for a proxy or a webhook of their own.
+//! The certificate authorities that the daemon trusts for EC2 and the webhook: Mozilla's, which are
+//! built in, or those in the owner's file (for a proxy that intercepts TLS, or a webhook with a
+//! private authority).
 
 use crate::machine::Machine;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 const FILE: &str = "/etc/spawn/authorities.pem";
 
-/// What TLS begins with, and why the owner's file is not used where it is there and cannot be.
+/// Returns the TLS configuration, and the reason why the owner's file exists but is not used.
 pub(crate) fn tls(machine: &Machine) -> (TlsConfig, Option<String>) {
     let (roots, trouble) = match named(machine) {
         Ok(None) => (RootCerts::WebPki, None),
         Ok(Some(certificates)) => (RootCerts::new_with_certs(&certificates), None),
-        Err(why) => (RootCerts::WebPki, Some(format!("{why}; the built-in authorities hold"))),
+        Err(why) => (RootCerts::WebPki, Some(format!("{why}; using the built-in authorities"))),
     };
     (TlsConfig::builder().root_certs(roots).build(), trouble)
 }
 
-/// The owner's authorities; none where there is no file. Who may write it may speak for EC2.
+/// Reads the owner's authorities; `None` if the file does not exist. A writer of this file can
+/// impersonate EC2, so it must belong to the daemon's user, and others must not be able to write
+/// it.
 fn named(machine: &Machine) -> Result<Option<Vec<Certificate<'static>>>, String> {
     let Some(text) = machine.read_own(FILE, 0o644)? else { return Ok(None) };
     let items: Result<Vec<PemItem>, ureq::Error> = parse_pem(text.as_bytes()).collect();
@@ -26,7 +29,7 @@ fn named(machine: &Machine) -> Result<Option<Vec<Certificate<'static>>>, String>
     });
     let certificates: Vec<Certificate> = certificates.collect();
     if certificates.is_empty() {
-        return Err(format!("{FILE} is not used: expected certificates, each from BEGIN to END CERTIFICATE"));
+        return Err(format!("{FILE} is not used: expected certificates in PEM format"));
     }
     Ok(Some(certificates))
 }
@@ -40,7 +43,7 @@ mod tests {
     const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
 
     #[test]
-    fn the_owners_file_is_used_where_nobody_else_could_have_written_it() {
+    fn accepts_only_valid_authorities_that_others_cannot_write() {
         let check = |text: &str, mode: u32, expected: Result<usize, &str>| {
             let folder = tempfile::tempdir().expect("a folder");
             let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
@@ -55,7 +58,7 @@ mod tests {
                     assert!(why.contains(part), "{why}");
                     let (config, trouble) = tls(&machine);
                     assert!(matches!(config.root_certs(), RootCerts::WebPki));
-                    assert!(trouble.is_some_and(|why| why.ends_with("the built-in authorities hold")));
+                    assert!(trouble.is_some_and(|why| why.ends_with("using the built-in authorities")));
                 }
                 (found, _) => panic!("{text} {mode:o}: {found:?}"),
             }
@@ -71,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_or_a_file_without_end_is_not_read() {
+    fn rejects_a_symlink_and_an_oversized_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
         let path = machine.path(FILE);

@@ -1,4 +1,5 @@
-//! The daemon: looks at the world, lets the lifecycle decide, does what it says, tells how it went.
+//! The daemon's main loop: polls the machine and AWS, lets the lifecycle decide, performs its
+//! effects, and reports their outcome to the next step.
 
 use crate::ec2::Ec2;
 use crate::hooks::PreStop;
@@ -21,21 +22,22 @@ use std::io::Read;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Instant;
 
-/// Between two looks: four timers a minute.
+/// Interval between two polls: four wake-ups a minute.
 const TICK: SignedDuration = SignedDuration::from_secs(15);
-/// While a hook runs, the daemon looks more often.
+/// Interval between two polls while the pre-stop hook runs.
 const HOOK_TICK: SignedDuration = SignedDuration::from_secs(2);
-/// Idle signals are read once a minute.
+/// Idle signals are read when this much time has passed: once a minute, with a margin of 2 s.
 const MINUTE: SignedDuration = SignedDuration::from_secs(58);
-/// Effects whose outcome causes effects, and so on: never more rounds than this in one look.
+/// The outcome of an effect can cause further effects. One poll has at most this many rounds of
+/// them.
 const ROUNDS: usize = 8;
-/// Instance ids of the sandbox begin so; AWS cannot issue them.
+/// Prefix of the sandbox's instance ids, which AWS cannot issue.
 const SANDBOX_ID: &str = "i-sandbox";
 
 struct Daemon {
     machine: Machine,
     notices: Notices,
-    /// AWS announces something, which stands before whoever logs in.
+    /// AWS has announced an interruption or an event. The notice file, shown at login, stays.
     announced: bool,
     instance: Option<String>,
     sandbox: bool,
@@ -52,7 +54,8 @@ struct Daemon {
     unsaved: Option<String>,
 }
 
-/// Runs until it is told to stop. Fails only where nothing can be begun: no socket, no clock.
+/// Runs until SIGTERM or SIGINT. Errors: the daemon cannot start without its socket, its signal
+/// handlers, or the boot id.
 pub(crate) fn run(machine: Machine, sandbox: Option<String>, link_local: bool) -> Result<(), String> {
     let (mut going_down, write_end) = UnixStream::pair().map_err(|error| error.to_string())?;
     for signal in [SIGTERM, SIGINT] {
@@ -100,7 +103,7 @@ fn wait(listener: &UnixListener, signals: &UnixStream, due: Instant) -> Woken {
     }
 }
 
-/// Tells systemd that the daemon lives; without systemd nobody listens.
+/// Sends a message to systemd. Does nothing if systemd did not start the daemon.
 fn notify_systemd(text: &str) {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::ffi::OsStrExt;
@@ -119,7 +122,7 @@ impl Daemon {
     fn begin(machine: Machine, sandbox: Option<String>, link_local: bool) -> Result<Daemon, String> {
         let metadata = sandbox.as_deref().filter(|_| !link_local).unwrap_or(imds::ADDRESS);
         let mut imds = Imds::new(metadata);
-        let boot = Boot { id: boot_id(&machine)?, pending: Known::Unseen("not asked yet".to_string()) };
+        let boot = Boot { id: boot_id(&machine)?, pending: Known::Unseen("not requested yet".to_string()) };
         let (tls, distrusted) = authorities::tls(&machine);
         let mut notices = Notices::new(machine.clone(), sandbox.is_some(), tls.clone());
         if let Some(why) = distrusted {
@@ -133,12 +136,12 @@ impl Daemon {
             Err(why) => {
                 let aside = store::set_aside(&machine);
                 let text =
-                    format!("the saved state is lost, and the terms of the launch hold: {why}; {aside}");
+                    format!("the saved state is lost; starting again from the launch terms: {why}; {aside}");
                 notices.trouble(&text, None, machine.clocks().wall);
                 State::begin(first_terms(&machine, &mut imds, &mut notices), &machine.clocks(), &boot)
             }
         };
-        let unseen = || "not asked yet".to_string();
+        let unseen = || "not requested yet".to_string();
         Ok(Daemon {
             sandbox: sandbox.is_some(),
             ec2: Ec2::new(sandbox, tls),
@@ -159,7 +162,7 @@ impl Daemon {
         })
     }
 
-    /// One look at everything, and what follows from it.
+    /// Polls every source once and acts on the result.
     fn look(&mut self) {
         let mono = self.machine.clocks().mono;
         let minute = self.last_minute.is_none_or(|at| mono - at >= MINUTE);
@@ -174,7 +177,7 @@ impl Daemon {
         };
         self.tags = self.imds.tags();
         let announced = self.imds.notices(minute);
-        // What is announced long before is asked for once a minute, and stands in between.
+        // Early announcements are requested once a minute; the last response counts until then.
         if minute || !announced.is_empty() {
             self.announced = !announced.is_empty();
         }
@@ -192,7 +195,7 @@ impl Daemon {
         self.show();
     }
 
-    /// Steps until nothing follows any more.
+    /// Steps until no effect causes another event, for at most `ROUNDS` rounds.
     fn decide(
         &mut self,
         mut readings: Option<Vec<Reading>>,
@@ -269,7 +272,8 @@ impl Daemon {
         self.allowed().and_then(|()| self.ec2.write_tag(&mut self.imds, key, value, now))
     }
 
-    /// The sandbox's calls are for the sandbox's instances, and AWS's for AWS's.
+    /// Checks that the instance belongs to the endpoint. Calls to the sandbox are only for the
+    /// sandbox's instances, and calls to AWS only for AWS's.
     fn allowed(&mut self) -> Result<(), Refusal> {
         match self.imds.identity() {
             Known::Is(identity) if identity.instance_id.starts_with(SANDBOX_ID) == self.sandbox => Ok(()),
@@ -277,12 +281,12 @@ impl Daemon {
                 Err(Refusal::Denied(format!("{} does not belong to this endpoint", identity.instance_id)))
             }
             Known::Absent | Known::Unseen(_) => {
-                Err(Refusal::Failed("the instance does not know its id".to_string()))
+                Err(Refusal::Failed("the instance id is not known yet".to_string()))
             }
         }
     }
 
-    /// AWS's clock for a signature, or the machine's where it was not heard.
+    /// Returns AWS's time, for signatures, or the machine's time if AWS's is unknown.
     fn aws_now(&self) -> Timestamp {
         self.state.now(&self.machine.clocks())
     }
@@ -297,7 +301,7 @@ impl Daemon {
         if let Some(why) = &failed
             && self.unsaved.is_none()
         {
-            self.trouble(&format!("the state cannot be saved, and is kept in memory: {why}"));
+            self.trouble(&format!("the state cannot be saved and is only kept in memory: {why}"));
         }
         self.unsaved = failed;
     }
@@ -313,7 +317,7 @@ impl Daemon {
         }
     }
 
-    /// Keeps the message of the day true, and takes an old warning away.
+    /// Updates the message of the day, and removes the notice file when its warning is outdated.
     fn show(&self) {
         let status = self.state.status(&self.machine.clocks());
         let power_off = match self.state.terms().power_off {
@@ -324,8 +328,8 @@ impl Daemon {
         let until = Timestamp::from_second(minute).unwrap_or(status.until);
         let verb = status.end.action.verb();
         let text = format!(
-            "This instance will {verb} at {until}, if it runs on. More time: spawnd extend 2h. A shutdown from \
-             inside {power_off} it."
+            "This instance will {verb} at {until} if it keeps running. For more time: spawnd extend 2h. A \
+             shutdown from inside {power_off} it."
         );
         notices::set_motd(&self.machine, &text);
         if status.end.seconds > 30 * 60 && status.idle_end.is_none() && !self.announced {
@@ -333,12 +337,12 @@ impl Daemon {
         }
     }
 
-    /// Answers one question; looks are not delayed by it for longer than a call takes.
+    /// Answers one request on the socket. It delays the next poll by no more than one EC2 call.
     fn serve(&mut self, listener: &UnixListener) {
         let Ok((stream, _)) = listener.accept() else { return };
         let answer = match socket::receive(&stream) {
             Ok((question, uid)) => {
-                eprintln!("<6>user {uid} asks {question:?}");
+                eprintln!("<6>request of user {uid}: {question:?}");
                 match socket::command(question, uid) {
                     Ok(Some(command)) => self.obey(command),
                     Ok(None) => self.status(),
@@ -359,7 +363,7 @@ impl Daemon {
         match mine.map(|index| self.replies.swap_remove(index).1) {
             Some(Ok(text)) => Answer { ok: true, text, status: None },
             Some(Err(text)) => Answer::refused(text),
-            None => Answer::refused("spawnd could not finish this in time; see: spawnd status".to_string()),
+            None => Answer::refused("the request was not completed in time\nhint: spawnd status".to_string()),
         }
     }
 
@@ -370,7 +374,7 @@ impl Daemon {
         Answer { ok: true, text: status.sentences().join("\n"), status: Some(status) }
     }
 
-    /// The last thing before the machine goes down, or the daemon is replaced.
+    /// Runs the last step before the machine shuts down or the daemon is replaced.
     fn go_down(&mut self) {
         self.imds.begin_round();
         self.events.push(Event::GoingDown);
@@ -383,20 +387,21 @@ fn boot_id(machine: &Machine) -> Result<String, String> {
     machine.boot_id().map_err(|error| format!("the boot's id: {error}"))
 }
 
-/// The terms of a life that has no state yet: those of the launch; for an instance of the predecessor
-/// what its tags say; else four hours. Which it is, is said.
+/// Returns the terms of an instance without a saved state: those written at launch; else those in
+/// the tags of an instance that the predecessor of spawn launched; else a budget of four hours. A
+/// fallback is reported.
 fn first_terms(machine: &Machine, imds: &mut Imds, notices: &mut Notices) -> Terms {
     let now = machine.clocks().wall;
     let why = match store::terms(machine) {
         Ok(Some(terms)) => return terms,
-        Ok(None) => "there are no terms of the launch".to_string(),
+        Ok(None) => "there are no launch terms".to_string(),
         Err(why) => why,
     };
     imds.begin_round();
     if let Known::Is(old) = imds.predecessor()
         && let Some(terms) = predecessor_terms(&old, imds.date(), machine.clocks().mono)
     {
-        notices.trouble(&format!("{why}; the tags of the predecessor hold"), None, now);
+        notices.trouble(&format!("{why}; using the tags of the predecessor"), None, now);
         return terms;
     }
     let terms = Terms::unread();
@@ -405,7 +410,8 @@ fn first_terms(machine: &Machine, imds: &mut Imds, notices: &mut Notices) -> Ter
     terms
 }
 
-/// The predecessor's deadline wins over its span. It counted idle stops and terminations at the end.
+/// Returns the terms in the predecessor's tags. The predecessor terminated at the end, and its idle
+/// stops counted towards the time. Its deadline takes precedence over its span.
 fn predecessor_terms(old: &Predecessor, now: Option<Timestamp>, uptime: SignedDuration) -> Option<Terms> {
     let until = old.deadline.zip(now).map(|(deadline, now)| deadline.duration_since(now) + uptime);
     let mut terms = Terms::with_budget(until.or(old.budget)?);
@@ -424,7 +430,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_predecessors_deadline_wins() {
+    fn the_predecessors_deadline_takes_precedence_over_its_span() {
         let now: Timestamp = "2026-11-23T10:00:00Z".parse().expect("an instant");
         let hours = SignedDuration::from_hours;
         let old = Predecessor {

@@ -1,23 +1,24 @@
-//! The dead-man: a timer of systemd that powers the machine off when nothing else has ended it.
+//! The dead-man: a systemd timer that powers the machine off if nothing else has ended the
+//! instance.
 
 use crate::machine::{Machine, write_durably};
 use jiff::SignedDuration;
 use lifecycle::dead_man;
 use std::io;
 
-/// spawnd's own units beside the dead-man's, as they are installed: path and text.
+/// Paths and texts of spawnd's own units. The dead-man's units are in `lifecycle::dead_man`.
 const UNITS: [(&str, &str); 2] = [
     ("/etc/systemd/system/spawnd.service", include_str!("../units/spawnd.service")),
     ("/etc/systemd/system/spawn-arm.service", include_str!("../units/spawn-arm.service")),
 ];
 
-/// Not in /etc: the seconds count from this boot, and a later one must not find them.
+/// In /run, not in /etc: the seconds count from this boot, so a later boot must not find the file.
 const LEFT: &str = "/run/systemd/system/spawn-dead-man.timer.d/left.conf";
 
-/// A boot gets at least this long before an overdue dead-man acts.
+/// Minimum time after a boot before an overdue dead-man acts.
 const LEAST_AT_BOOT: SignedDuration = SignedDuration::from_mins(2);
 
-/// Writes the units; the dead-man is to act after `left`.
+/// Writes all units. The dead-man acts after `left` of running time.
 pub(crate) fn write_units(machine: &Machine, left: SignedDuration) -> io::Result<()> {
     let when = when(machine, left);
     for (path, text) in dead_man::UNITS.into_iter().chain(UNITS) {
@@ -27,7 +28,7 @@ pub(crate) fn write_units(machine: &Machine, left: SignedDuration) -> io::Result
     Ok(())
 }
 
-/// Enables the units and starts them: the dead-man first.
+/// Enables and starts the units, the dead-man first.
 pub(crate) fn start_units(machine: &Machine) -> Result<(), String> {
     machine.systemctl(&["daemon-reload"])?;
     machine.systemctl(&["enable", "--now", "spawn-dead-man.timer"])?;
@@ -35,24 +36,24 @@ pub(crate) fn start_units(machine: &Machine) -> Result<(), String> {
     machine.systemctl(&["enable", "--now", "--no-block", "spawnd.service"])
 }
 
-/// Sets the dead-man to act after this much running time, counted from now.
+/// Sets the dead-man to act after this much running time from now.
 pub(crate) fn arm(machine: &Machine, after: SignedDuration) -> Result<(), String> {
     let text = format!("[Timer]\nOnBootSec=\n{}\n", when(machine, after));
     let path = machine.path(LEFT);
     write_durably(&path, text.as_bytes(), 0o644).map_err(|error| format!("{}: {error}", path.display()))?;
     machine.systemctl(&["daemon-reload"])?;
-    // No waiting: at boot the timer is ordered after the unit that runs this.
+    // Without waiting: at boot the timer is ordered after the unit that runs this.
     machine.systemctl(&["--no-block", "restart", "spawn-dead-man.timer"])
 }
 
-/// The instant as systemd counts it: seconds of the running time since the boot. From the timer's own start
-/// they must not count, because every `daemon-reload` of anybody takes that for now (systemd 252), and puts
-/// the end off.
+/// Returns the timer's lines for an end after `after`, in seconds of running time since the boot.
+/// Seconds since the timer's own start would not work: in systemd 252 every `daemon-reload`
+/// restarts their count, which postpones the end.
 fn when(machine: &Machine, after: SignedDuration) -> String {
     dead_man::when((machine.real_uptime() + machine.real(after)).as_secs())
 }
 
-/// What the dead-man is set to at a boot, given what a state says.
+/// Returns the dead-man's delay at a boot, for the delay in the saved state.
 pub(crate) fn at_boot(after: SignedDuration) -> SignedDuration {
     after.max(LEAST_AT_BOOT)
 }
@@ -70,7 +71,8 @@ mod tests {
         (folder, machine)
     }
 
-    /// The unit's text, its seconds counted from `uptime` (of now, or of the second before).
+    /// Returns the unit's text with its seconds counted from `uptime`. They are rounded up to 10,
+    /// because a second can pass between arming and reading.
     fn from_the_arming(text: &str, uptime: u64) -> String {
         let line = |line: &str| match line.strip_prefix("OnBootSec=").and_then(|rest| rest.strip_suffix('s'))
         {
@@ -84,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_timer_names_what_is_left_and_no_calendar() {
+    fn the_timer_counts_running_time_and_has_no_calendar() {
         let (_folder, machine) = machine();
         write_units(&machine, SignedDuration::from_secs(29_700)).expect("written");
         let timer = std::fs::read_to_string(machine.path(dead_man::UNITS[0].0)).expect("a timer");
@@ -109,7 +111,7 @@ mod tests {
     #[test]
     fn systemd_accepts_the_units() {
         if Command::new("systemd-analyze").arg("--version").output().is_err() {
-            println!("skipped: there is no systemd-analyze here");
+            println!("skipped: systemd-analyze is not installed");
             return;
         }
         let (folder, machine) = machine();
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn arming_is_for_this_boot_only() {
+    fn arming_lasts_for_this_boot_only() {
         let (folder, machine) = machine();
         let systemctl = folder.path().join("usr/bin/systemctl");
         std::fs::create_dir_all(systemctl.parent().expect("a parent")).expect("a folder");
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_that_cannot_be_armed_is_said() {
+    fn reports_a_timer_that_cannot_be_armed() {
         let (_folder, machine) = machine();
         let error = arm(&machine, SignedDuration::from_secs(60)).expect_err("there is no systemctl");
         assert!(error.contains("systemctl"), "{error}");

@@ -1,4 +1,5 @@
-//! The four calls that the daemon makes to EC2, signed with the credentials of the instance's role.
+//! The daemon's four calls to EC2 (stop, hibernate, terminate, tag), signed with the credentials of
+//! the instance's role.
 
 use crate::imds::{Imds, RoleCredentials};
 use aws_credential_types::Credentials;
@@ -14,21 +15,22 @@ use ureq::tls::TlsConfig;
 
 const LIMIT: Duration = Duration::from_secs(4);
 const LARGEST: u64 = 256 * 1024;
-/// Credentials are fetched anew this long before they end.
+/// Credentials are renewed this long before they expire.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
-/// Codes that say that the role may not.
+/// Error codes for a missing permission.
 const DENIED: [&str; 4] = ["UnauthorizedOperation", "AccessDenied", "AuthFailure", "OptInRequired"];
-/// Codes that say that the credentials are too old.
+/// Error codes for expired credentials.
 const EXPIRED: [&str; 2] = ["RequestExpired", "ExpiredToken"];
 
-/// The calls, by what they need: those that end the instance, and the one that writes a tag.
+/// The API actions, by the permission that they need: those that end the instance, and the one that
+/// writes a tag.
 const ENDING: [&str; 2] = ["StopInstances", "TerminateInstances"];
 const TAGGING: &str = "CreateTags";
 
-/// The least that the instance's role must allow, as an IAM policy: to end this instance and to write
-/// the tags of the intent and of the heartbeat on it, nothing else, and nothing off the instance. That `aws:ARN` names the
-/// target of the call is used in the field and not documented by AWS.
+/// Returns the least IAM policy that the instance's role needs: to end this instance and to write
+/// its expiry and heartbeat tags. It grants nothing else, and nothing on other instances. The
+/// condition key `aws:ARN` for the target of a call is in common use, but AWS does not document it.
 pub(crate) fn policy(partition: &str, account: &str) -> serde_json::Value {
     let resource = format!("arn:{partition}:ec2:*:{account}:instance/*");
     let own = "${ec2:SourceInstanceARN}";
@@ -50,10 +52,10 @@ pub(crate) fn policy(partition: &str, account: &str) -> serde_json::Value {
     ]})
 }
 
-/// A client for this instance alone.
+/// An EC2 client for this instance only.
 pub(crate) struct Ec2 {
     agent: Agent,
-    /// The sandbox's address; none for the region's own.
+    /// The sandbox's address; `None` for the region's public endpoint.
     sandbox: Option<String>,
     credentials: Option<RoleCredentials>,
 }
@@ -70,12 +72,12 @@ impl Ec2 {
         Ec2 { agent: config.into(), sandbox, credentials: None }
     }
 
-    /// Forgets the credentials, which are from before a sleep.
+    /// Drops the cached credentials, which date from before a sleep.
     pub(crate) fn forget(&mut self) {
         self.credentials = None;
     }
 
-    /// Ends this instance.
+    /// Stops, hibernates or terminates this instance.
     pub(crate) fn end(&mut self, imds: &mut Imds, action: Action, now: Timestamp) -> Result<(), Refusal> {
         let (name, hibernate) = match action {
             Action::Stop => (ENDING[0], false),
@@ -105,7 +107,7 @@ impl Ec2 {
         self.call(imds, form, "ResourceId.1", now)
     }
 
-    /// One call; credentials that are too old are fetched anew once.
+    /// Makes one call. Expired credentials are renewed once.
     fn call(
         &mut self,
         imds: &mut Imds,
@@ -115,7 +117,7 @@ impl Ec2 {
     ) -> Result<(), Refusal> {
         let identity = match imds.identity() {
             Known::Is(identity) => identity,
-            _ => return Err(Refusal::Failed("the instance does not know its own id yet".to_string())),
+            _ => return Err(Refusal::Failed("the instance id is not known yet".to_string())),
         };
         form.push((subject, identity.instance_id.clone()));
         form.push(("Version", "2016-11-15".to_string()));
@@ -171,13 +173,14 @@ impl Ec2 {
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
-/// The region's public endpoint; China has a domain of its own.
+/// Returns the region's public endpoint. China has its own domain.
 fn endpoint(region: &str) -> String {
     let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     format!("https://ec2.{region}.{suffix}/")
 }
 
-/// The headers that sign this call. `now` is AWS's clock, so that a wrong clock here does no harm.
+/// Returns the headers that sign this call. `now` is AWS's time, so a wrong local clock does no
+/// harm.
 fn signature(
     url: &str,
     region: &str,
@@ -215,7 +218,7 @@ fn refusal(status: u16, code: &str, text: &str) -> Refusal {
         return Refusal::NoHibernation;
     }
     let message = between(text, "<Message>", "</Message>").unwrap_or_default();
-    Refusal::Failed(format!("EC2 answers {status} {code} {}", message.chars().take(200).collect::<String>()))
+    Refusal::Failed(format!("EC2 returned {status} {code} {}", message.chars().take(200).collect::<String>()))
 }
 
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
@@ -223,7 +226,7 @@ fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
     rest.split_once(end).map(|(inner, _)| inner)
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986.
+/// Encodes a form. Every byte is percent-encoded except the unreserved characters of RFC 3986.
 fn encode(form: &[(&str, String)]) -> String {
     let one = |text: &str| -> String {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
@@ -239,13 +242,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forms_are_encoded() {
+    fn percent_encodes_forms() {
         let form = [("Action", "CreateTags".to_string()), ("Tag.1.Value", "v1;left=3 é".to_string())];
         assert_eq!(encode(&form), "Action=CreateTags&Tag.1.Value=v1%3Bleft%3D3%20%C3%A9");
     }
 
     #[test]
-    fn answers_are_told_apart() {
+    fn maps_error_codes_to_refusals() {
         let check = |code: &str, expected: Refusal| {
             let text = format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>m</Message></Error></Errors></Response>"
@@ -254,7 +257,7 @@ mod tests {
         };
         check("UnauthorizedOperation", Refusal::Denied("UnauthorizedOperation".to_string()));
         check("UnsupportedHibernationConfiguration", Refusal::NoHibernation);
-        check("Unavailable", Refusal::Failed("EC2 answers 400 Unavailable m".to_string()));
+        check("Unavailable", Refusal::Failed("EC2 returned 400 Unavailable m".to_string()));
     }
 
     #[test]
@@ -264,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_signed_with_the_session_token() {
+    fn signs_a_call_with_the_session_token() {
         let credentials = RoleCredentials {
             access_key_id: "ASIAEXAMPLE".to_string(),
             secret_access_key: "secret".to_string(),

@@ -1,5 +1,5 @@
-//! What the machine did in the time of a heartbeat: from two samples of its counters, and what was seen of its GPUs
-//! at each look in between.
+//! Measures the machine's use in one heartbeat period: from two samples of its counters, and from
+//! the GPU readings of each poll in between.
 
 use crate::gpu::Cards;
 use crate::signals::{Processors, Sample, grown};
@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use lifecycle::Measured;
 use lifecycle::tag::{Figures, LONGEST_PERIOD};
 
-/// Time that is being measured.
+/// A measurement period in progress.
 pub(crate) struct Window {
     since: Sample,
     gpu: Mean,
@@ -16,12 +16,12 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// A window that begins with this sample.
+    /// Starts a window at this sample.
     pub(crate) fn since(since: Sample) -> Window {
         Window { since, gpu: Mean::default(), memory: Mean::default() }
     }
 
-    /// Takes in what one look in the window saw of the GPUs.
+    /// Adds the GPU readings of one poll.
     pub(crate) fn add(&mut self, cards: &Cards) {
         self.gpu.add(&cards.work);
         let bytes = match &cards.memory {
@@ -32,12 +32,12 @@ impl Window {
         self.memory.add(&bytes);
     }
 
-    /// Longer than a heartbeat can say.
+    /// Returns whether the window is longer than a heartbeat can state.
     pub(crate) fn is_too_long(&self, mono: SignedDuration) -> bool {
         mono - self.since.mono > LONGEST_PERIOD
     }
 
-    /// The figures from the beginning to a later sample; none when no time has passed.
+    /// Returns the figures from the start of the window to `now`; `None` if no time has passed.
     pub(crate) fn measured(&self, now: &Sample) -> Option<Measured> {
         let over = now.mono - self.since.mono;
         let figures = Figures {
@@ -56,7 +56,8 @@ impl Window {
     }
 }
 
-/// Percent of all processors' time in which they worked.
+/// Returns the share of all processors' time in which they worked, in percent. Stolen time is not
+/// work.
 fn worked(before: &Result<Processors, String>, now: &Result<Processors, String>) -> Known<f64> {
     let (old, new) = match (before, now) {
         (Ok(old), Ok(new)) => (old, new),
@@ -66,11 +67,11 @@ fn worked(before: &Result<Processors, String>, now: &Result<Processors, String>)
         (Some(worked), Some(all)) if all >= worked && all > 0 => {
             Known::Is(worked as f64 / all as f64 * 100.0)
         }
-        _ => Known::Unseen("the processors' counters do not go on".to_string()),
+        _ => Known::Unseen("the processor counters did not advance".to_string()),
     }
 }
 
-/// The mean of what several looks saw; one that could not see leaves it unseen.
+/// The mean over several polls. One unseen value makes the mean unseen.
 #[derive(Default)]
 struct Mean {
     sum: f64,
@@ -94,10 +95,10 @@ impl Mean {
     fn value(&self) -> Known<f64> {
         match (&self.unseen, self.looks, self.absent) {
             (Some(why), ..) => Known::Unseen(why.clone()),
-            (None, 0, 0) => Known::Unseen("nobody has looked".to_string()),
+            (None, 0, 0) => Known::Unseen("not polled yet".to_string()),
             (None, 0, _) => Known::Absent,
             (None, looks, 0) => Known::Is(self.sum / f64::from(looks)),
-            (None, ..) => Known::Unseen("it came or went".to_string()),
+            (None, ..) => Known::Unseen("the set of GPUs changed".to_string()),
         }
     }
 }
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_hypervisor_took_is_no_work() {
+    fn stolen_time_is_not_work() {
         let check = |now: Result<Processors, String>, expected: Option<f64>| {
             assert_eq!(worked(&cpu(100, 50, 1_000), &now).value().copied(), expected, "{now:?}");
         };
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_is_of_looks_that_saw() {
+    fn a_mean_needs_a_value_from_every_poll() {
         let check = |values: &[Known<f64>], expected: Known<f64>| {
             let mut mean = Mean::default();
             values.iter().for_each(|value| mean.add(value));
@@ -135,7 +136,7 @@ mod tests {
         check(&[Known::Is(10.0), Known::Is(0.0), Known::Is(20.0)], Known::Is(10.0));
         check(&[Known::Absent, Known::Absent], Known::Absent);
         check(&[Known::Is(10.0), lost(), Known::Is(10.0)], lost());
-        check(&[Known::Absent, Known::Is(10.0)], Known::Unseen("it came or went".to_string()));
-        check(&[], Known::Unseen("nobody has looked".to_string()));
+        check(&[Known::Absent, Known::Is(10.0)], Known::Unseen("the set of GPUs changed".to_string()));
+        check(&[], Known::Unseen("not polled yet".to_string()));
     }
 }

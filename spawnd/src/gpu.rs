@@ -1,4 +1,5 @@
-//! NVIDIA's GPUs through NVML. No library means no GPU; a library that fails means that nobody knows.
+//! Reads NVIDIA GPUs through NVML. Without the library the machine has no GPU. If the library
+//! fails, the GPUs are unseen.
 
 use crate::machine::Machine;
 use domain::Known;
@@ -8,7 +9,7 @@ use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 use std::path::PathBuf;
 
-/// Where distributions keep the library.
+/// Paths at which distributions install the library.
 const PLACES: [&str; 4] = [
     "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1",
     "/usr/lib/aarch64-linux-gnu/libnvidia-ml.so.1",
@@ -16,16 +17,16 @@ const PLACES: [&str; 4] = [
     "/usr/local/nvidia/lib64/libnvidia-ml.so.1",
 ];
 
-/// What one look at all cards found.
+/// The readings of one poll of all GPUs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cards {
-    /// The busiest one, in percent, at its highest since the look before.
+    /// The highest utilization of the busiest GPU since the last poll, in percent.
     pub(crate) busiest: Known<f64>,
-    /// How many have memory held on them.
+    /// Number of GPUs with a compute process, which occupies memory.
     pub(crate) held: Known<f64>,
-    /// Percent on average over the cards and what the driver sampled since the look before.
+    /// Mean over all GPUs of the utilization sampled by the driver since the last poll, in percent.
     pub(crate) work: Known<f64>,
-    /// Bytes of memory in use on all of them.
+    /// Memory in use on all GPUs, in bytes.
     pub(crate) memory: Known<u64>,
 }
 
@@ -40,7 +41,7 @@ impl Cards {
     }
 }
 
-/// The library, held open between looks, and when each card was last looked at.
+/// The library, kept open between polls, and the time stamp of the newest sample of each GPU.
 #[derive(Default)]
 pub(crate) struct Gpus {
     open: Option<(PathBuf, Nvml)>,
@@ -48,14 +49,14 @@ pub(crate) struct Gpus {
 }
 
 impl Gpus {
-    /// One look at all cards.
+    /// Polls all GPUs.
     pub(crate) fn look(&mut self, machine: &Machine) -> Cards {
         let Some(library) = PLACES.iter().map(|place| machine.path(place)).find(|path| path.exists()) else {
             self.open = None;
             return Cards::none();
         };
         self.read(library).unwrap_or_else(|error| {
-            // A driver that was reloaded needs a library that is opened anew.
+            // After a reload of the driver the library must be opened again.
             self.open = None;
             Cards::unseen(&format!("NVML: {error}"))
         })
@@ -96,7 +97,7 @@ impl Gpus {
     }
 }
 
-/// What was known so far, with what one more card tells; of what one of them does not tell nothing is known.
+/// Adds one GPU's value to the total. The total is known only if every GPU's value is.
 fn with<T, U>(all: Known<T>, one: Known<U>, add: impl Fn(&mut T, U)) -> Known<T> {
     match (all, one) {
         (Known::Is(mut all), Known::Is(one)) => {
@@ -109,14 +110,15 @@ fn with<T, U>(all: Known<T>, one: Known<U>, add: impl Fn(&mut T, U)) -> Known<T>
     }
 }
 
-/// Bytes of a card's memory in use. An old driver that does not tell it spoils nothing else.
+/// Returns the memory in use on one GPU, in bytes. An old driver without this figure leaves the
+/// other figures intact.
 fn used(device: &Device) -> Known<u64> {
     device
         .memory_info()
         .map_or_else(|error| Known::Unseen(format!("NVML: {error}")), |memory| Known::Is(memory.used))
 }
 
-/// Percent of what was sampled of one card.
+/// Sampled utilization of one GPU, in percent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Work {
     highest: f64,
@@ -129,8 +131,9 @@ impl Work {
     }
 }
 
-/// All samples since the last look, because one look a minute misses most bursts. A card cut into MIG slices has no
-/// utilisation: without processes it rests, with some nobody knows.
+/// Returns a GPU's utilization from all samples since the last poll, because one value a minute
+/// misses most bursts. A GPU in MIG mode reports no utilization: it is idle without processes, and
+/// unseen with some.
 fn utilization(device: &Device, seen: &mut u64, processes: u32) -> Result<Known<Work>, NvmlError> {
     let samples = device.samples(Sampling::GpuUtilization, *seen);
     match samples {
@@ -145,7 +148,7 @@ fn utilization(device: &Device, seen: &mut u64, processes: u32) -> Result<Known<
             Ok(rates) => Ok(Work::steady(f64::from(rates.gpu))),
             Err(NvmlError::NotSupported) if processes == 0 => Ok(Work::steady(0.0)),
             Err(NvmlError::NotSupported) => {
-                Ok(Known::Unseen("a GPU in MIG mode does not tell its utilisation".to_string()))
+                Ok(Known::Unseen("a GPU in MIG mode reports no utilization".to_string()))
             }
             Err(error) => Err(error),
         },
@@ -167,7 +170,8 @@ mod tests {
     use crate::machine::Pace;
     use std::process::Command;
 
-    /// Two looks at a machine whose NVML is a stub that was compiled so; none without a C compiler.
+    /// Polls a machine twice, with an NVML stub compiled with these flags; `None` without a C
+    /// compiler.
     fn look(flags: [&str; 4]) -> Option<[Cards; 2]> {
         let folder = tempfile::tempdir().expect("a folder");
         let library = folder.path().join(&PLACES[2][1..]);
@@ -176,7 +180,7 @@ mod tests {
         let compiled =
             Command::new("cc").args(flags).args(["-shared", "-fPIC", "-o"]).arg(&library).arg(stub).status();
         if compiled.is_err() {
-            println!("skipped: there is no C compiler here");
+            println!("skipped: there is no C compiler");
             return None;
         }
         assert!(library.exists(), "the stub does not compile");
@@ -192,20 +196,20 @@ mod tests {
     }
 
     #[test]
-    fn no_library_is_no_gpu() {
+    fn a_missing_library_means_no_gpu() {
         let folder = tempfile::tempdir().expect("a folder");
         let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
         assert_eq!(Gpus::default().look(&machine), Cards::none());
     }
 
     #[test]
-    fn a_burst_between_two_looks_is_seen_once() {
+    fn a_burst_between_two_polls_is_reported_once() {
         let seen = (Known::Is(80.0), Known::Is(1.0));
         check(["-DUSE=80", "-DHELD=2", "-DSTATUS=0", "-DSLOW=0"], [seen, (Known::Is(0.0), Known::Is(1.0))]);
     }
 
     #[test]
-    fn work_is_the_mean_of_the_samples_and_memory_is_in_bytes() {
+    fn utilization_is_the_mean_of_the_samples_and_memory_is_in_bytes() {
         let flags = ["-DUSE=80", "-DHELD=2", "-DSTATUS=0", "-DSLOW=0"];
         if let Some([first, second]) = look(flags) {
             assert_eq!((first.work, first.memory), (Known::Is(40.0), Known::Is(2 << 30)));
@@ -214,24 +218,24 @@ mod tests {
     }
 
     #[test]
-    fn memory_held_at_rest_is_told_apart_from_work() {
+    fn occupied_memory_without_utilization_is_not_work() {
         let held = || (Known::Is(0.0), Known::Is(1.0));
         check(["-DUSE=0", "-DHELD=1", "-DSTATUS=0", "-DSLOW=0"], [held(), held()]);
     }
 
     #[test]
-    fn a_card_in_slices_rests_without_processes_and_is_unseen_with_some() {
+    fn a_mig_gpu_is_idle_without_processes_and_unseen_with_some() {
         let rests = || (Known::Is(0.0), Known::Is(0.0));
         check(["-DUSE=-1", "-DHELD=0", "-DSTATUS=0", "-DSLOW=0"], [rests(), rests()]);
         let unseen = || {
-            let why = "a GPU in MIG mode does not tell its utilisation".to_string();
+            let why = "a GPU in MIG mode reports no utilization".to_string();
             (Known::Unseen(why), Known::Is(1.0))
         };
         check(["-DUSE=-1", "-DHELD=1", "-DSTATUS=0", "-DSLOW=0"], [unseen(), unseen()]);
     }
 
     #[test]
-    fn a_lost_card_is_unseen_and_never_absent() {
+    fn a_lost_gpu_is_unseen_and_never_absent() {
         for cards in look(["-DUSE=0", "-DHELD=0", "-DSTATUS=15", "-DSLOW=0"]).into_iter().flatten() {
             assert!(matches!((cards.busiest, cards.held), (Known::Unseen(_), Known::Unseen(_))));
             assert!(matches!((cards.work, cards.memory), (Known::Unseen(_), Known::Unseen(_))));
@@ -239,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_that_is_none_is_unseen() {
+    fn an_invalid_library_is_unseen() {
         let folder = tempfile::tempdir().expect("a folder");
         let library = folder.path().join(&PLACES[2][1..]);
         std::fs::create_dir_all(library.parent().expect("a parent")).expect("a folder");
@@ -249,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_card_is_waited_for() {
+    fn waits_for_a_slow_gpu() {
         let rests = || (Known::Is(0.0), Known::Is(0.0));
         check(["-DUSE=0", "-DHELD=0", "-DSTATUS=0", "-DSLOW=1"], [rests(), rests()]);
     }

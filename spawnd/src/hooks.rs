@@ -1,4 +1,5 @@
-//! Programs of the machine's owner: what tells idleness, and what is run before a stop.
+//! The owner's programs: hooks that report whether the machine is idle, and the hook that runs
+//! before a stop.
 
 use crate::machine::Machine;
 use domain::Known;
@@ -10,11 +11,11 @@ use std::time::{Duration, Instant};
 
 const IDLE_HOOKS: &str = "/etc/spawn/idle.d";
 const PRE_STOP: &str = "/etc/spawn/pre-stop";
-/// All idle hooks together may take this long.
+/// Time limit of all idle hooks together.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How many hooks say that the machine is busy: each exits with 0 for busy, with 1 for idle; anything
-/// else, and one that takes too long, counts as busy. Absent when there is no hook.
+/// Returns the number of hooks that report a busy machine; absent without hooks. Exit status 0
+/// means busy, and 1 means idle. Any other status, a failed start and a timeout count as busy.
 pub(crate) fn idle_hooks(machine: &Machine) -> Known<f64> {
     let mut running: Vec<Child> = Vec::new();
     let mut busy = 0;
@@ -59,15 +60,15 @@ fn quiet(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
 }
 
-/// The pre-stop hook while it runs.
+/// A pre-stop hook that runs.
 pub(crate) struct PreStop {
     child: Child,
     until: Instant,
 }
 
 impl PreStop {
-    /// Starts the hook in a unit of its own, which systemd ends after `limit`; none when there is no
-    /// hook, or when it cannot be started, which is told.
+    /// Starts the hook in its own unit, which systemd ends after `limit`; `None` without a hook.
+    /// Errors: the hook cannot be started.
     pub(crate) fn start(machine: &Machine, limit: SignedDuration) -> Result<Option<PreStop>, String> {
         let hook = machine.path(PRE_STOP);
         if !hook.exists() {
@@ -84,7 +85,7 @@ impl PreStop {
         Ok(Some(PreStop { child, until: Instant::now() + limit }))
     }
 
-    /// Whether it is over, by itself or because its time is.
+    /// Returns whether the hook has ended, by itself or at its time limit.
     pub(crate) fn is_over(&mut self) -> bool {
         match self.child.try_wait() {
             Ok(None) if Instant::now() < self.until => false,
@@ -104,7 +105,7 @@ mod tests {
     use crate::machine::Pace;
 
     #[test]
-    fn hooks_are_counted_and_never_waited_for_long() {
+    fn counts_busy_hooks_within_the_time_limit() {
         let check = |scripts: &[&str], expected: Known<f64>| {
             let folder = tempfile::tempdir().expect("a folder");
             let hooks = folder.path().join("etc/spawn/idle.d");

@@ -1,6 +1,6 @@
-//! The instance metadata service, version 2: what the instance may know of itself without any
-//! permission. Every question is bounded, and after one that got no answer the rest of the round is
-//! not asked, so that a dead service costs a look one time-out and not ten.
+//! A client for the instance metadata service, version 2: the facts that an instance can read about
+//! itself without permissions. Every request has a timeout. After a request without an answer the
+//! rest of the round is skipped, so a dead service costs a poll one timeout and not ten.
 
 use domain::{Known, Timestamp};
 use jiff::fmt::rfc2822;
@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Response};
 
-/// Where the service is on every instance.
+/// The address of the service on every instance.
 pub(crate) const ADDRESS: &str = "http://169.254.169.254";
 
 const LIMIT: Duration = Duration::from_secs(1);
-/// The longest life that a token can be asked for; a new one is fetched well before.
+/// The longest lifetime that a token can have. A new token is fetched after half of it.
 const TOKEN_SECONDS: u64 = 21_600;
-/// Answers are small; more than this is not one of ours.
+/// Responses are small. A larger one is an error.
 const LARGEST: u64 = 64 * 1024;
 
-/// Who this instance is, from the signed identity document.
+/// The identity of this instance, from the signed identity document.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Identity {
@@ -29,7 +29,7 @@ pub(crate) struct Identity {
     pub(crate) pending_time: Timestamp,
 }
 
-/// Credentials of the instance's role, good for some hours.
+/// Credentials of the instance's role, valid for some hours.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct RoleCredentials {
@@ -54,17 +54,18 @@ struct ScheduledEvent {
     state: String,
 }
 
-/// A client; it remembers its token, the identity and AWS's clock.
+/// A client that caches its token, the identity and AWS's time.
 pub(crate) struct Imds {
     agent: Agent,
     base: String,
     token: Option<(String, Instant)>,
     identity: Option<Identity>,
-    /// The `Date` of the last answer of this round.
+    /// The `Date` header of the last response in this round.
     date: Option<Timestamp>,
-    /// Why nothing more is asked in this round.
+    /// The reason why the rest of this round is skipped.
     silent: Option<String>,
-    /// AWS takes the instance back, and it does not come again: what the service says of later is of no use.
+    /// The spot notice of a stop or termination. It is final: it stays valid if later requests fail
+    /// or return nothing.
     taken: Option<AwsNotice>,
 }
 
@@ -87,19 +88,19 @@ impl Imds {
         }
     }
 
-    /// Begins a round of questions.
+    /// Starts a round of requests.
     pub(crate) fn begin_round(&mut self) {
         self.date = None;
         self.silent = None;
     }
 
-    /// Forgets all that may be out of date after a sleep.
+    /// Drops the cached values that may be outdated after a sleep.
     pub(crate) fn forget(&mut self) {
         self.token = None;
         self.identity = None;
     }
 
-    /// AWS's clock, if it was heard in this round.
+    /// Returns AWS's time, if this round had a response.
     pub(crate) fn date(&self) -> Option<Timestamp> {
         self.date
     }
@@ -127,7 +128,7 @@ impl Imds {
         Tags { expiry, cap }
     }
 
-    /// The tags of the predecessor, for an instance that it launched.
+    /// Reads the tags of spawn's predecessor; absent on an instance that it did not launch.
     pub(crate) fn predecessor(&mut self) -> Known<Predecessor> {
         let mut silent = None;
         let read = Predecessor::read(|key| match self.instance_tag(key) {
@@ -155,8 +156,9 @@ impl Imds {
         parse(self.get(&format!("meta-data/iam/security-credentials/{role}")))
     }
 
-    /// What AWS announces; `events` also asks for what is announced long before. In the last minutes of a spot instance
-    /// that is of no use, and would stand in the place of the word that matters.
+    /// Returns AWS's announcements. `events` also requests those that come long before: rebalance
+    /// recommendations and maintenance. In the last minutes of a spot instance they are skipped,
+    /// because they would replace the notice that matters.
     pub(crate) fn notices(&mut self, events: bool) -> Vec<AwsNotice> {
         let now = self.date;
         if let Known::Is(spot) = parse::<SpotAction>(self.get("meta-data/spot/instance-action")) {
@@ -173,7 +175,7 @@ impl Imds {
         let mut notices = Vec::new();
         if let Known::Is(_) = self.get("meta-data/events/recommendations/rebalance") {
             let text =
-                "AWS expects to take this spot instance back; save your work and plan to move".to_string();
+                "AWS may reclaim this spot instance soon; save your work and prepare to move".to_string();
             notices.push(AwsNotice { id: "rebalance".to_string(), text, hook: None });
         }
         let scheduled = parse::<Vec<ScheduledEvent>>(self.get("meta-data/events/maintenance/scheduled"));
@@ -193,7 +195,8 @@ impl Imds {
         self.get(&format!("meta-data/tags/instance/{key}"))
     }
 
-    /// One question; a refused token is renewed once. 404 is an answer: there is no such thing.
+    /// Sends one request. A rejected token is renewed once. Status 404 is an answer: the value does
+    /// not exist.
     fn get(&mut self, path: &str) -> Known<String> {
         if let Some(why) = &self.silent {
             return Known::Unseen(why.clone());
@@ -209,11 +212,11 @@ impl Imds {
                 Ok((200, text)) => return Known::Is(text),
                 Ok((404, _)) => return Known::Absent,
                 Ok((401, _)) => self.token = None,
-                Ok((status, _)) => return Known::Unseen(format!("the metadata service answers {status}")),
+                Ok((status, _)) => return Known::Unseen(format!("the metadata service returned {status}")),
                 Err(why) => return self.give_up(why),
             }
         }
-        self.give_up("the metadata service refuses every token".to_string())
+        self.give_up("the metadata service rejects every token".to_string())
     }
 
     fn give_up(&mut self, why: String) -> Known<String> {
@@ -238,7 +241,7 @@ impl Imds {
                 self.token = Some((token.clone(), until));
                 Ok(token)
             }
-            (status, _) => Err(format!("the metadata service gives no token (status {status})")),
+            (status, _) => Err(format!("the metadata service returned no token (status {status})")),
         }
     }
 
@@ -249,13 +252,13 @@ impl Imds {
     }
 }
 
-/// The `Date` header, which every AWS answer carries.
+/// Returns the `Date` header, which every AWS response has.
 pub(crate) fn http_date(headers: &HeaderMap) -> Option<Timestamp> {
     let text = headers.get("date")?.to_str().ok()?;
     rfc2822::parse(text).ok().map(|date| date.timestamp())
 }
 
-/// For fuzzing: every form that an answer may have.
+/// For fuzzing: parses the text as every kind of response.
 pub(crate) fn understand(text: &str) {
     let answer = || Known::Is(text.to_string());
     let _ = parse::<Identity>(answer()).value().is_some();
@@ -274,21 +277,22 @@ fn understood<T>(read: Result<T, tag::TagError>) -> Known<T> {
 fn parse<T: for<'a> Deserialize<'a>>(text: Known<String>) -> Known<T> {
     match text {
         Known::Is(text) => serde_json::from_str(&text)
-            .map_or_else(|error| Known::Unseen(format!("the metadata service's answer: {error}")), Known::Is),
+            .map_or_else(|error| Known::Unseen(format!("metadata service response: {error}")), Known::Is),
         Known::Absent => Known::Absent,
         Known::Unseen(why) => Known::Unseen(why),
     }
 }
 
-/// The hook gets what is left until AWS acts, less ten seconds, and never more than two minutes.
+/// Returns the notice of a spot interruption. The pre-stop hook gets the time until AWS acts, less
+/// 10 s, and at most 110 s.
 fn spot_notice(spot: &SpotAction, now: Option<Timestamp>) -> AwsNotice {
     let window = jiff::SignedDuration::from_secs(110);
     let left = now.map_or(window, |now| spot.time.duration_since(now) - jiff::SignedDuration::from_secs(10));
     AwsNotice {
-        // Not the time: a repeated notice with another time is still the same interruption.
+        // Without the time: a repeated notice with another time is the same interruption.
         id: format!("spot {}", spot.action),
         text: format!(
-            "AWS takes this spot instance back: {} at {:.0}. Save your work now",
+            "AWS reclaims this spot instance: {} at {:.0}; save your work now",
             spot.action, spot.time
         ),
         hook: Some(left.clamp(jiff::SignedDuration::from_secs(1), window)),

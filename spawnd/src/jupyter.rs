@@ -1,6 +1,6 @@
-//! Jupyter's kernels: one that computes is work, a tab that is open is not. Servers leave a file with
-//! their port and token in their owner's home; it is a stranger's file, so it is read like one, and
-//! only this machine is ever asked.
+//! Counts Jupyter kernels. A kernel that computes is work, and an open browser tab is not. Each
+//! server leaves a file with its port and token in its owner's home. The file is untrusted input,
+//! and requests go to this machine only.
 
 use crate::machine::Machine;
 use domain::Known;
@@ -11,11 +11,11 @@ use ureq::Agent;
 use ureq::tls::TlsConfig;
 
 const RUNTIME: &str = ".local/share/jupyter/runtime";
-/// One server may take this long to answer, and all of them together twice as long.
+/// Time limit of one server. All servers together take at most twice as long.
 const LIMIT: Duration = Duration::from_secs(1);
 const LARGEST: u64 = 256 * 1024;
 
-/// What a server's file says of it.
+/// The content of a server's runtime file.
 #[derive(Deserialize)]
 pub(crate) struct Server {
     pid: u32,
@@ -33,13 +33,14 @@ struct Kernel {
     execution_state: String,
 }
 
-/// How many kernels compute. Absent where no server runs; a server that runs and does not say is unseen.
+/// Returns the number of kernels that compute. Absent without a running server, and unseen if a
+/// running server gives no count.
 pub(crate) fn busy_kernels(machine: &Machine) -> Known<f64> {
     let mut busy = Known::Absent;
     let began = Instant::now();
     for path in server_files(machine) {
         let Ok(bytes) = machine.read_plain(&path) else { continue };
-        // A file that is no server's is not one that anybody could look into.
+        // An invalid file names no server that could be queried.
         let Some(server) = parse_server(&bytes) else { continue };
         if !machine.path(&format!("/proc/{}", server.pid)).exists() {
             continue;
@@ -77,17 +78,18 @@ pub(crate) fn parse_server(bytes: &[u8]) -> Option<Server> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// Asks a server on this machine, and no other: its file names a port, never an address.
+/// Queries a server on this machine. The file names a port and never an address, so no other
+/// machine is queried.
 fn ask(server: &Server) -> Result<f64, String> {
     let base = server.base_url.trim_matches('/');
     let plain = base.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
     if !plain || !server.token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("its file is not understood".to_string());
+        return Err("its runtime file is not valid".to_string());
     }
     let scheme = if server.secure { "https" } else { "http" };
     let slash = if base.is_empty() { "" } else { "/" };
     let url = format!("{scheme}://127.0.0.1:{}/{base}{slash}api/kernels", server.port);
-    // Its certificate is its own; nobody else is between.
+    // The certificate is the server's own, and the connection does not leave this machine.
     let tls = TlsConfig::builder().disable_verification(true).build();
     let config = Agent::config_builder()
         .timeout_global(Some(LIMIT))
@@ -100,10 +102,10 @@ fn ask(server: &Server) -> Result<f64, String> {
     let mut answer = request.call().map_err(|error| error.to_string())?;
     match answer.status().as_u16() {
         200 => {}
-        status => return Err(format!("it answers {status}")),
+        status => return Err(format!("status {status}")),
     }
     let text = answer.body_mut().with_config().limit(LARGEST).read_to_string();
-    count_busy(&text.map_err(|error| error.to_string())?).ok_or("its answer is not understood".to_string())
+    count_busy(&text.map_err(|error| error.to_string())?).ok_or("its response is not valid".to_string())
 }
 
 pub(crate) fn count_busy(text: &str) -> Option<f64> {
@@ -118,7 +120,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
-    /// A server that answers each question with this status and text, and the port that it listens on.
+    /// Starts a server that answers each request with this status and text; returns its port.
     fn serve(status: u16, text: &'static str) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn kernels_that_compute_are_counted() {
+    fn counts_the_kernels_that_compute() {
         let busy = r#"[{"id":"a","execution_state":"busy"},{"id":"b","execution_state":"idle"}]"#;
         check(&[], Known::Absent);
         check(&[server(77, serve(200, busy))], Known::Is(1.0));
@@ -173,18 +175,18 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_server_is_nothing_and_a_silent_one_is_unseen() {
+    fn a_dead_server_is_absent_and_a_failing_one_is_unseen() {
         check(&[server(78, 1)], Known::Absent);
         check(&["not JSON".to_string()], Known::Absent);
         check(&[server(77, 1)], Known::Unseen("Jupyter on port 1".to_string()));
-        check(&[server(77, serve(403, ""))], Known::Unseen("it answers 403".to_string()));
-        check(&[server(77, serve(200, "{}"))], Known::Unseen("not understood".to_string()));
+        check(&[server(77, serve(403, ""))], Known::Unseen("status 403".to_string()));
+        check(&[server(77, serve(200, "{}"))], Known::Unseen("its response is not valid".to_string()));
         let odd = r#"{"pid":77,"port":1,"base_url":"/@elsewhere","token":""}"#;
-        check(&[odd.to_string()], Known::Unseen("not understood".to_string()));
+        check(&[odd.to_string()], Known::Unseen("its runtime file is not valid".to_string()));
     }
 
     #[test]
-    fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
+    fn does_not_wait_for_a_pipe_in_place_of_a_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = folder.path().join("root").join(RUNTIME);
         std::fs::create_dir_all(&runtime).expect("a folder");

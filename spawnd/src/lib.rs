@@ -1,8 +1,9 @@
-//! Runs on each instance and makes sure that none outlives its time, and that nobody who works is cut
-//! off. It looks (the clocks, the metadata service, signs of work), asks `lifecycle` what follows, and
-//! does it. Should it be killed, hang or never start, a timer of systemd ends the instance.
+//! The daemon that runs on each instance. It ends the instance when its time is over, and does not
+//! interrupt people or programs that work. It polls the clocks, the metadata service and signs of
+//! work, lets `lifecycle` decide, and performs the effects. If it is killed, hangs or never starts,
+//! a systemd timer powers the instance off.
 //!
-//! This room will never know how an instance is launched, what it costs, or any other instance.
+//! This crate knows nothing about launching, prices, or other instances.
 
 mod authorities;
 mod daemon;
@@ -43,7 +44,7 @@ use trace::Trace;
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// The folder under which all files are.
+    /// The folder that contains all files.
     #[arg(long, global = true, default_value = "/", hide = true)]
     root: PathBuf,
     #[command(subcommand)]
@@ -54,98 +55,99 @@ struct Args {
 enum Verb {
     /// Show when this instance ends.
     Status {
-        /// Also show each signal of idleness, its threshold, and what it keeps.
+        /// Also show each idle signal, its threshold, and its effect.
         #[arg(long)]
         why: bool,
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
     /// Give this instance more running time.
     Extend {
-        /// How much more: 90m, 2h30m, 2d.
+        /// Additional time, such as 90m, 2h30m or 2d.
         by: String,
-        /// Also when the tag cannot be written, so that nobody outside knows.
+        /// Extend even if the tag cannot be written; other machines do not see the extension.
         #[arg(long)]
         local_only: bool,
     },
-    /// Keep this instance from being taken for idle.
+    /// Count this instance as busy for a time.
     Keepalive {
-        /// For how long, at most 24h.
+        /// Duration, at most 24h.
         span: String,
-        /// Names the lease, so that it can be renewed or released.
+        /// Name of the lease, for a renewal or release.
         #[arg(long, default_value = "keepalive")]
         name: String,
-        /// End the lease instead.
+        /// Release the lease instead.
         #[arg(long)]
         release: bool,
     },
-    /// Run a command; as long as it runs the instance is not idle.
+    /// Run a command and count this instance as busy while it runs.
     Run {
         /// The command and its arguments.
         #[arg(last = true, required = true)]
         command: Vec<String>,
     },
-    /// Say that the work is complete: the instance ends after the warning.
+    /// Report that the work is complete: the instance ends after a warning.
     Complete,
-    /// Cancel a pending idle action; the time bound is unchanged.
+    /// Cancel a pending idle action; the deadline is unchanged.
     Cancel,
-    /// Install the units of systemd, the dead-man first.
+    /// Install the systemd units, the dead-man first.
     Install,
-    /// Set the dead-man to what is left; done at every boot.
+    /// Set the dead-man to the remaining time; runs at every boot.
     #[command(hide = true)]
     Arm,
-    /// Look after this instance; started by systemd.
+    /// Run the daemon; started by systemd.
     Daemon {
-        /// Take metadata and calls from this sandbox on the loopback; with https:// only the calls.
+        /// Use this sandbox on the loopback for metadata and calls; with https:// for calls only.
         #[arg(long, hide = true, value_parser = sandbox_url)]
         sandbox: Option<String>,
-        /// Ask the metadata service at its own address all the same; the calls still go to the sandbox.
+        /// Use the metadata service at 169.254.169.254; calls still go to the sandbox.
         #[arg(long, hide = true, requires = "sandbox")]
         link_local: bool,
-        /// Let time pass faster, as 60@1234.5; only with a sandbox.
+        /// Speed up time, such as 60@1234.5 for 60 times and a boot at second 1234.5; needs
+        /// --sandbox.
         #[arg(long, hide = true, requires = "sandbox", value_parser = parse_pace)]
         pace: Option<Pace>,
     },
-    /// Print the least that the instance's role must allow, as an IAM policy.
+    /// Print the least IAM policy that the instance's role needs.
     Policy {
-        /// The account's number.
+        /// The AWS account id.
         account: String,
         /// The partition: aws, aws-cn or aws-us-gov.
         #[arg(long, default_value = "aws")]
         partition: String,
     },
-    /// Replay recorded signals and say when the instance would have been stopped.
+    /// Replay recorded signals and print when the instance would have been stopped.
     Simulate {
-        /// A CSV or Parquet file, or - for CSV from standard input: columns time (seconds), machine (if
-        /// there are several), and one for each signal.
+        /// CSV or Parquet file, or - for CSV on standard input. Columns: time (seconds), machine
+        /// (if there are several), and one per signal.
         trace: PathBuf,
-        /// How long nothing may happen before the warnings begin.
+        /// Time without work before the warnings begin.
         #[arg(long, default_value = "30m")]
         idle_timeout: String,
-        /// Take the idle policy from terms such as /etc/spawn/terms.json.
+        /// Take the idle policy from a terms file, such as /etc/spawn/terms.json.
         #[arg(long, conflicts_with = "idle_timeout")]
         terms: Option<PathBuf>,
     },
 }
 
-/// Real money is out of reach: the sandbox is on this machine.
+/// Accepts only a loopback address, so that a run with the sandbox cannot cost money.
 fn sandbox_url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let address = rest.and_then(|rest| rest.rsplit_once(':'));
     let ip: Option<IpAddr> = address.and_then(|(host, _)| host.parse().ok());
     match ip {
         Some(ip) if ip.is_loopback() => Ok(text.to_string()),
-        _ => Err("expected the loopback, such as http://127.0.0.1:8080".to_string()),
+        _ => Err("expected a loopback address, such as http://127.0.0.1:8080".to_string()),
     }
 }
 
-/// The command line: reads the arguments of this process and does what they say.
+/// Runs the command line of this process. Returns its exit code.
 pub fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(code) => code,
         Err(why) => {
-            eprintln!("spawnd: {why}");
+            eprintln!("error: {why}");
             ExitCode::FAILURE
         }
     }
@@ -168,7 +170,7 @@ fn run(args: Args) -> Result<ExitCode, String> {
         Verb::Install => install(&machine)?,
         Verb::Arm => arm(&machine)?,
         Verb::Daemon { sandbox: Some(url), link_local: false, .. } if url.starts_with("https") => {
-            return Err("the metadata service speaks no TLS: add --link-local".to_string());
+            return Err("the metadata service has no TLS; an https:// sandbox needs --link-local".to_string());
         }
         Verb::Daemon { sandbox, link_local, .. } => daemon::run(machine, sandbox, link_local)?,
         Verb::Policy { account, partition } => println!("{:#}", ec2::policy(&partition, &account)),
@@ -207,15 +209,15 @@ fn status(machine: &Machine, why: bool, json: bool) -> Result<ExitCode, String> 
         println!("  lease {name}: {seconds} s");
     }
     for trouble in &status.troubles {
-        println!("trouble: {trouble}");
+        println!("warning: {trouble}");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Between two renewals of the lease of `spawnd run`.
+/// Interval between two renewals of the lease of `spawnd run`.
 const RENEW: Duration = Duration::from_secs(60);
 
-/// Runs a command under a lease that is renewed while it runs; when this process dies, it ends by itself.
+/// Runs a command under a lease and renews it. If this process dies, the lease expires by itself.
 fn run_command(machine: &Machine, command: &[String]) -> Result<ExitCode, String> {
     let name = format!("run-{}", std::process::id());
     let renew = Question::KeepAlive { name: name.clone(), span: "3m".to_string() };
@@ -223,14 +225,14 @@ fn run_command(machine: &Machine, command: &[String]) -> Result<ExitCode, String
     let mut child = std::process::Command::new(&command[0])
         .args(&command[1..])
         .spawn()
-        .map_err(|error| format!("{} cannot be run: {error}", command[0]))?;
+        .map_err(|error| format!("cannot run {}: {error}", command[0]))?;
     let (ended, end) = std::sync::mpsc::channel::<()>();
     let status = std::thread::scope(|scope| {
         scope.spawn(move || {
             while end.recv_timeout(RENEW).is_err_and(|why| why == std::sync::mpsc::RecvTimeoutError::Timeout)
             {
                 if let Err(why) = socket::ask(machine, &renew) {
-                    eprintln!("spawnd: {why}");
+                    eprintln!("warning: {why}");
                 }
             }
         });
@@ -243,7 +245,7 @@ fn run_command(machine: &Machine, command: &[String]) -> Result<ExitCode, String
     Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// The terms of the launch, or what holds without any.
+/// Returns the launch terms, or the default terms if they cannot be read.
 fn terms(machine: &Machine) -> Terms {
     store::terms(machine).ok().flatten().unwrap_or_else(Terms::unread)
 }
@@ -290,21 +292,20 @@ fn simulate(path: &Path, terms: &IdleTerms) -> Result<(), String> {
         .map_err(|why| format!("{}: {why}", path.display()))
 }
 
-/// The reader of Parquet panics at some damaged files: that is a refusal like any other.
+/// Reports a panic as an error: the Parquet reader panics at some damaged files.
 fn refuse_damage(path: &Path) {
     let path = path.display().to_string();
     std::panic::set_hook(Box::new(move |panic| {
-        eprintln!("spawnd: {path}: the file is damaged: {panic}");
+        eprintln!("error: {path}: the file is damaged: {panic}");
         std::process::exit(1);
     }));
 }
 
-/// The policy of a file of terms, or the documented one with this timeout.
+/// Returns the idle policy of a terms file, or the default policy with this timeout.
 fn idle_terms(path: Option<&Path>, timeout: &str) -> Result<IdleTerms, String> {
     let Some(path) = path else {
         return parse_span(timeout).map(IdleTerms::after).map_err(|error| error.to_string());
     };
-    let terms =
-        store::read_terms(path)?.ok_or_else(|| format!("{}: there is no such file", path.display()))?;
-    terms.idle.ok_or_else(|| format!("{}: there is no \"idle\" in it", path.display()))
+    let terms = store::read_terms(path)?.ok_or_else(|| format!("{}: file not found", path.display()))?;
+    terms.idle.ok_or_else(|| format!("{}: the terms have no \"idle\" policy", path.display()))
 }

@@ -1,10 +1,10 @@
-//! What systemd's login manager knows, from the files that it keeps in `/run/systemd`: who has logged
-//! in, and which programs ask that the machine stays up.
+//! Reads the state of systemd's login manager, logind, from its files in `/run/systemd`: the
+//! logins, and the programs that keep the machine up.
 //!
-//! Its promised interface is D-Bus, and these files say of themselves that they are private. They are
-//! read all the same: they are lines of `KEY=value` that have kept their form since 2012, a client of
-//! D-Bus is larger than the rest of the daemon, and a question that hangs would hang the clock. Should
-//! the form change, a key that is missing counts as busy and is shown.
+//! logind's stable interface is D-Bus, and a comment in the files marks them as private. They are
+//! read nevertheless, for three reasons. They are lines of `KEY=value` and have kept their form
+//! since 2012. A D-Bus client is larger than the rest of the daemon. A request that hangs would
+//! hang the clock. If the form changes, a missing key counts as busy and is shown.
 
 use crate::machine::Machine;
 use crate::utmp;
@@ -16,8 +16,8 @@ const SESSIONS: &str = "/run/systemd/sessions";
 const INHIBITORS: &str = "/run/systemd/inhibit";
 const UTMP: &str = "/run/utmp";
 
-/// Everybody who is logged in, by the login manager and by the old accounting file; a person may be in
-/// both. Absent where the machine keeps neither.
+/// Returns all logins, from logind and from the accounting file; a login can be in both. Absent if
+/// the machine keeps neither.
 pub(crate) fn logins(machine: &Machine) -> Known<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     let sessions = files(machine, SESSIONS);
@@ -40,7 +40,7 @@ pub(crate) fn logins(machine: &Machine) -> Known<BTreeSet<String>> {
     if absent { Known::Absent } else { Known::Is(found) }
 }
 
-/// How many programs block idleness or shutdown, as `systemd-inhibit` does.
+/// Returns the number of programs that block idleness or shutdown, as `systemd-inhibit` does.
 pub(crate) fn inhibitors(machine: &Machine) -> Known<f64> {
     let files = match files(machine, INHIBITORS) {
         Known::Is(files) => files,
@@ -52,21 +52,22 @@ pub(crate) fn inhibitors(machine: &Machine) -> Known<f64> {
         match blocks(text) {
             Some(true) => blocking += 1.0,
             Some(false) => {}
-            None => return Known::Unseen(format!("{INHIBITORS}/{name} does not say what it inhibits")),
+            None => return Known::Unseen(format!("{INHIBITORS}/{name} has no WHAT or no MODE")),
         }
     }
     Known::Is(blocking)
 }
 
-/// Whether an inhibitor keeps the machine up. One that only delays is for the last seconds of a
-/// shutdown, and the lid of a laptop is none of ours.
+/// Returns whether an inhibitor keeps the machine up; `None` if a key is missing. An inhibitor of
+/// mode `delay` only postpones a shutdown by seconds. The lid of a laptop does not matter here.
 pub(crate) fn blocks(text: &str) -> Option<bool> {
     let what = value(text, "WHAT")?;
     let mode = value(text, "MODE")?;
     Some(mode == "block" && what.split(':').any(|part| part == "idle" || part == "shutdown"))
 }
 
-/// When a person's session began; nothing for the sessions of services and of the greeter.
+/// Returns the start of a person's session; `None` for sessions of services and of the greeter, and
+/// for those that are closing.
 pub(crate) fn session(text: &str) -> Option<&str> {
     let class = value(text, "CLASS").unwrap_or("user");
     let person = class == "user" || class.starts_with("user-");
@@ -77,7 +78,8 @@ fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
 }
 
-/// The files of a folder with their names. A file that is gone when it is read has ended meanwhile.
+/// Returns the files of a folder with their names. A file that vanishes before it is read is
+/// skipped.
 fn files(machine: &Machine, folder: &str) -> Known<Vec<(String, String)>> {
     let entries = match std::fs::read_dir(machine.path(folder)) {
         Ok(entries) => entries,
@@ -87,7 +89,7 @@ fn files(machine: &Machine, folder: &str) -> Known<Vec<(String, String)>> {
     let mut found = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().to_string();
-        // Beside each file is the pipe whose end the program holds.
+        // Beside each file is the pipe that the program keeps open.
         if name.ends_with(".ref") {
             continue;
         }
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn inhibitors_that_keep_the_machine_up() {
+    fn finds_inhibitors_that_keep_the_machine_up() {
         let check = |text: &str, expected: Option<bool>| assert_eq!(blocks(text), expected, "{text}");
         check("# private\nWHAT=shutdown:sleep\nMODE=block\nWHO=apt\n", Some(true));
         check("WHAT=idle\nMODE=block\n", Some(true));
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn inhibitors_are_counted_and_one_that_says_nothing_is_unseen() {
+    fn counts_inhibitors_and_an_incomplete_one_is_unseen() {
         let check = |files: &[(&str, &str)], expected: Known<f64>| {
             let (_folder, machine) = machine(files);
             assert_eq!(inhibitors(&machine), expected);
@@ -145,12 +147,12 @@ mod tests {
         let idle = "WHAT=idle\nMODE=block\n";
         check(&[], Known::Absent);
         check(&[("run/systemd/inhibit/1", idle), ("run/systemd/inhibit/1.ref", "")], Known::Is(1.0));
-        let unseen = "/run/systemd/inhibit/2 does not say what it inhibits";
+        let unseen = "/run/systemd/inhibit/2 has no WHAT or no MODE";
         check(&[("run/systemd/inhibit/2", "?")], Known::Unseen(unseen.to_string()));
     }
 
     #[test]
-    fn sessions_of_people() {
+    fn only_sessions_of_people_are_logins() {
         let check = |text: &str, expected: Option<&str>| assert_eq!(session(text), expected, "{text}");
         check("UID=1000\nCLASS=user\nSTATE=active\nREALTIME=18\n", Some("18"));
         check("UID=1000\nCLASS=user-early\nREALTIME=18\n", Some("18"));
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn logins_come_from_both_places() {
+    fn reads_logins_from_logind_and_the_accounting_file() {
         let check = |files: &[(&str, &str)], expected: Known<&[&str]>| {
             let (_folder, machine) = machine(files);
             let expected = match expected {

@@ -1,4 +1,4 @@
-//! The machine: where its files are, what its clocks say, which boot this is.
+//! The machine: its files, its clocks, its boot id, and `systemctl`.
 
 use domain::Timestamp;
 use jiff::SignedDuration;
@@ -11,19 +11,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A machine seen from a root folder; `/` outside of tests.
+/// A machine below a root folder, which is `/` outside of tests.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
     root: PathBuf,
     pace: Pace,
 }
 
-/// How fast time passes. Faster than one only against the sandbox.
+/// The speed of the daemon's clocks. It is higher than one only with the sandbox.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
-    /// Seconds of the daemon's clocks in one second of the machine's.
+    /// Seconds of the daemon's clocks per second of the machine's.
     pub(crate) factor: i32,
-    /// Monotonic second that counts as the boot.
+    /// The monotonic second that counts as the boot.
     pub(crate) origin: f64,
 }
 
@@ -31,7 +31,7 @@ impl Pace {
     pub(crate) const REAL: Pace = Pace { factor: 1, origin: 0.0 };
 }
 
-/// Reads `60@1234.5`: sixty times as fast, booted at the monotonic second 1234.5.
+/// Parses `60@1234.5`: sixty times as fast, with the boot at the monotonic second 1234.5.
 pub(crate) fn parse_pace(text: &str) -> Result<Pace, String> {
     let parts = text.split_once('@');
     let pace = parts.and_then(|(factor, origin)| {
@@ -40,10 +40,10 @@ pub(crate) fn parse_pace(text: &str) -> Result<Pace, String> {
     pace.filter(|pace| pace.factor > 0).ok_or(format!("\"{text}\" is not a pace such as 60@1234.5"))
 }
 
-/// How long a program of systemd may take.
+/// Time limit of a systemd program.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(10);
 
-/// More of a stranger's file is not read.
+/// Untrusted files are read up to this size.
 const LARGEST: u64 = 1024 * 1024;
 
 impl Machine {
@@ -51,14 +51,14 @@ impl Machine {
         Machine { root, pace }
     }
 
-    /// The place of an absolute path under this root.
+    /// Returns the place of an absolute path below this root.
     pub(crate) fn path(&self, absolute: &str) -> PathBuf {
         self.root.join(absolute.trim_start_matches('/'))
     }
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "the daemon's only look at the wall clock; its deadlines do not hang on it"
+        reason = "the daemon reads the wall clock here only; no deadline depends on it"
     )]
     pub(crate) fn clocks(&self) -> Clocks {
         Clocks {
@@ -74,31 +74,31 @@ impl Machine {
         (read - SignedDuration::from_secs_f64(self.pace.origin)) * self.pace.factor
     }
 
-    /// CLOCK_MONOTONIC of the machine itself, at no other pace.
+    /// Returns CLOCK_MONOTONIC of the machine itself, without the pace.
     pub(crate) fn real_uptime(&self) -> Duration {
         Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
     }
 
-    /// A span of the daemon's time as the machine's.
+    /// Converts a span of the daemon's time to the machine's.
     pub(crate) fn real(&self, span: SignedDuration) -> Duration {
         span.unsigned_abs() / self.pace.factor.unsigned_abs()
     }
 
-    /// Reads a file that a stranger may have put there: never a pipe that nobody writes to, never through
-    /// a link, never more than is sensible.
+    /// Reads an untrusted file, up to 1 MiB. It does not block on a pipe and does not follow a
+    /// link.
     pub(crate) fn read_plain(&self, path: &str) -> io::Result<Vec<u8>> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = std::fs::File::from(rustix::fs::open(self.path(path), flags, Mode::empty())?);
         if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a plain file"));
+            return Err(io::Error::other("not a regular file"));
         }
         let mut bytes = Vec::new();
         file.take(LARGEST).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// Reads a text that only this process's user may have written, and whose mode is at most `widest`; none where
-    /// there is no file.
+    /// Reads a text file of this process's user. Its mode may give group and others no more rights
+    /// than `widest`. `None` if the file does not exist.
     pub(crate) fn read_own(&self, path: &str, widest: u32) -> Result<Option<String>, String> {
         let failed = |error: &dyn std::fmt::Display| format!("{path}: {error}");
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -127,7 +127,7 @@ impl Machine {
         Ok(text.trim().to_string())
     }
 
-    /// Runs systemctl, for at most ten seconds.
+    /// Runs systemctl, for at most 10 s.
     pub(crate) fn systemctl(&self, arguments: &[&str]) -> Result<(), String> {
         let program = self.path("/usr/bin/systemctl");
         let mut child = Command::new(&program)
@@ -154,7 +154,7 @@ impl Machine {
     }
 }
 
-/// Writes a file so that a power cut leaves the old or the new one, never half of one.
+/// Writes a file durably: after a power cut it has either its old or its new content.
 pub(crate) fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;

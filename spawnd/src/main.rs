@@ -1,4 +1,4 @@
-//! The executable; all of it is in the library, where tests and fuzz targets reach it.
+//! The executable. All code is in the library, where tests and fuzz targets reach it.
 
 fn main() -> std::process::ExitCode {
     spawnd::main()

@@ -1,4 +1,5 @@
-//! Telling people: on every terminal, in the message of the day, in a file, in the journal.
+//! Shows notices to people: on every terminal, in the message of the day, in a file, in the
+//! journal, and through the webhook.
 
 use crate::machine::{Machine, write_durably};
 use crate::webhook::Webhook;
@@ -11,10 +12,10 @@ use ureq::tls::TlsConfig;
 const PTS: &str = "/dev/pts";
 const NOTICE: &str = "/run/spawn/notice";
 const MOTD: &str = "/run/motd.d/50-spawn";
-/// Group-write on a terminal is what `mesg n` takes away.
+/// The group's right to write to a terminal, which `mesg n` removes.
 const TAKES_MESSAGES: u32 = 0o020;
 
-/// Everybody who is told.
+/// All receivers of notices.
 pub(crate) struct Notices {
     machine: Machine,
     webhook: Webhook,
@@ -25,24 +26,24 @@ impl Notices {
         Notices { webhook: Webhook::new(machine.clone(), sandbox, tls), machine }
     }
 
-    /// Tells a notice here and far away.
+    /// Shows a notice on this machine and posts it to the webhook.
     pub(crate) fn tell(&mut self, notice: &Notice, instance: Option<&str>, now: Timestamp) {
         tell(&self.machine, notice);
         self.webhook.post(notice, instance, now);
     }
 
-    /// Tells what went wrong.
+    /// Reports a problem.
     pub(crate) fn trouble(&mut self, text: &str, instance: Option<&str>, now: Timestamp) {
         self.tell(&Notice { urgency: Urgency::Trouble, text: text.to_string() }, instance, now);
     }
 
-    /// What is wrong with the telling itself.
+    /// Returns the present problem with the notices themselves, if any.
     pub(crate) fn problem(&self) -> Option<String> {
-        self.webhook.trouble().map(|why| format!("the webhook: {why}"))
+        self.webhook.trouble().map(|why| format!("webhook: {why}"))
     }
 }
 
-/// Tells a notice on this machine. Nothing of it can block or fail the daemon.
+/// Shows a notice on this machine. It can neither block the daemon nor fail.
 fn tell(machine: &Machine, notice: &Notice) {
     let text = plain(&notice.text);
     match notice.urgency {
@@ -58,12 +59,12 @@ fn tell(machine: &Machine, notice: &Notice) {
     }
 }
 
-/// Takes the file of the last warning away: there is nothing to warn of any more.
+/// Removes the file of the last warning, because the warning no longer applies.
 pub(crate) fn clear(machine: &Machine) {
     let _ = std::fs::remove_file(machine.path(NOTICE));
 }
 
-/// What everybody reads who logs in.
+/// Sets the message that is shown at each login.
 pub(crate) fn set_motd(machine: &Machine, text: &str) {
     let path = machine.path(MOTD);
     let text = format!("{}\n", plain(text));
@@ -72,7 +73,7 @@ pub(crate) fn set_motd(machine: &Machine, text: &str) {
     }
 }
 
-/// Writes without waiting: a terminal that is held with ^S would hold the daemon too.
+/// Writes without waiting: a terminal stopped with ^S must not stop the daemon too.
 fn write_terminal(path: &Path, text: &str, always: bool) {
     use std::os::unix::fs::PermissionsExt;
     let open = std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & TAKES_MESSAGES != 0);
@@ -85,7 +86,7 @@ fn write_terminal(path: &Path, text: &str, always: bool) {
     }
 }
 
-/// One line, no control characters: part of it may be a stranger's text.
+/// Returns the text as one line without control characters, because part of it may be untrusted.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -97,7 +98,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn terminals_that_refuse_messages_hear_only_the_last() {
+    fn a_terminal_that_refuses_messages_gets_only_the_last_warning() {
         let check = |urgency: Urgency, mode: u32, heard: bool| {
             let folder = tempfile::tempdir().expect("a folder");
             let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);

@@ -1,5 +1,6 @@
-//! Looking at the machine for signs of work. Counters are read, never judged; a rate comes from two
-//! samples and the time between them. A line that cannot be understood spoils that line alone.
+//! Reads the machine's signals of work. The counters are read here and judged elsewhere. A rate
+//! comes from two samples and the time between them. A line that does not parse does not affect the
+//! other lines.
 
 use crate::figures::Window;
 use crate::gpu::Gpus;
@@ -19,10 +20,11 @@ use std::time::SystemTime;
 /// Port of the SSH server.
 const SSH: u16 = 22;
 const MIB: f64 = 1024.0 * 1024.0;
-/// diskstats counts sectors of this size, whatever the disk's own is.
+/// Size of a sector in diskstats, whatever the disk's own size is.
 const SECTOR: u64 = 512;
 
-/// Counters at one instant. Each is kept by name, so that a device that comes or goes is no jump.
+/// The counters at one instant. They are kept by name, so a device that appears or disappears does
+/// not change a rate.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sample {
     pub(crate) mono: SignedDuration,
@@ -36,33 +38,33 @@ pub(crate) struct Sample {
     logins: Known<BTreeSet<String>>,
 }
 
-/// Milliseconds of all processors since the boot.
+/// Time of all processors together since the boot, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Processors {
-    /// In which they worked.
+    /// Time in which they worked.
     pub(crate) worked: u64,
-    /// In which they would have worked, and the hypervisor took them away.
+    /// Time in which they had work, but the hypervisor took them away.
     pub(crate) stolen: u64,
-    /// Those, and all in which they were idle or waited.
+    /// The sum of both, and of idle and waiting time.
     pub(crate) all: u64,
 }
 
-/// When a terminal was last used. The kernel keeps it to eight seconds.
+/// The last use of a terminal. The kernel updates it in steps of 8 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Touched {
-    /// A program read what was typed.
+    /// A program read typed input.
     input: SystemTime,
     /// A program printed.
     output: SystemTime,
 }
 
-/// What has to be remembered between two looks.
+/// The state between two polls.
 pub(crate) struct Probe {
     before: Option<Sample>,
-    /// What is measured for the next heartbeat.
+    /// The measurement for the next heartbeat.
     window: Option<Window>,
     gpus: Gpus,
-    /// The daemon itself has written to the terminals since the last look.
+    /// The daemon itself has written to the terminals since the last poll.
     spoke: bool,
 }
 
@@ -71,29 +73,30 @@ impl Probe {
         Probe { before: None, window: None, gpus: Gpus::default(), spoke: false }
     }
 
-    /// Forgets the last look: what lies between was a sleep.
+    /// Drops the last sample, because a sleep lies in between.
     pub(crate) fn forget(&mut self) {
         self.before = None;
         self.window = None;
         self.gpus = Gpus::default();
     }
 
-    /// What the machine did from the beginning of the window to the last look; nothing at its beginning.
+    /// Returns the figures from the start of the window to the last poll; `None` at the start.
     pub(crate) fn measured(&self) -> Option<Measured> {
         self.window.as_ref()?.measured(self.before.as_ref()?)
     }
 
-    /// Begins a new window with the last look.
+    /// Starts a new window at the last poll.
     pub(crate) fn begin_window(&mut self) {
         self.window = self.before.clone().map(Window::since);
     }
 
-    /// The daemon writes to the terminals: what they and the terminals behind them print now is its own.
+    /// Marks that the daemon writes to the terminals. Their output until the next poll, and that of
+    /// the terminals that display them, is then not taken for work.
     pub(crate) fn speaks(&mut self) {
         self.spoke = true;
     }
 
-    /// One look: every signal since the look before.
+    /// Polls every signal. Rates cover the time since the last poll.
     pub(crate) fn look(&mut self, machine: &Machine, mono: SignedDuration) -> Vec<Reading> {
         let now = sample(machine, mono);
         let cards = self.gpus.look(machine);
@@ -129,17 +132,17 @@ fn sample(machine: &Machine, mono: SignedDuration) -> Sample {
     }
 }
 
-/// The rates between two samples; without a sample before, or with a counter that ran backwards, a rate
-/// is unseen. What terminals print after the daemon `spoke` is not taken for work.
+/// Returns the rates between two samples. A rate is unseen without an earlier sample, or if a
+/// counter ran backwards. If the daemon itself `spoke`, output on terminals is not taken for work.
 fn rates(before: Option<&Sample>, now: &Sample, spoke: bool) -> Vec<Reading> {
     let Some(before) = before else {
-        let first = || Known::Unseen("this is the first look".to_string());
+        let first = || Known::Unseen("this is the first poll".to_string());
         let signals =
             [Signal::Cpu, Signal::Network, Signal::Disk, Signal::Terminal, Signal::Output, Signal::Login];
         return signals.map(|signal| Reading { signal, value: first() }).to_vec();
     };
     let seconds = (now.mono - before.mono).as_secs_f64().max(0.001);
-    // Being robbed by the hypervisor counts, because a throttled machine wants to work.
+    // Stolen time counts as work, because a throttled machine has work to do.
     let busy = |cpu: &Processors| cpu.worked.saturating_add(cpu.stolen);
     let cpu = match (&before.cpu, &now.cpu) {
         (Ok(old), Ok(new)) if busy(new) >= busy(old) => {
@@ -169,20 +172,20 @@ fn rates(before: Option<&Sample>, now: &Sample, spoke: bool) -> Vec<Reading> {
 
 type Terminals = BTreeMap<String, Touched>;
 
-/// Terminals that were typed at. Times are compared with the ones before, never with a clock, and a
-/// terminal that is new is somebody who came.
+/// Returns the number of terminals with new input. Times are compared with those before, never with
+/// a clock. A new terminal counts, because it is a new connection.
 fn typed(before: &Terminals, now: &Terminals) -> usize {
     let same = |name: &str, at: &Touched| before.get(name).is_some_and(|old| old.input == at.input);
     now.iter().filter(|(name, at)| !same(name, at)).count()
 }
 
-/// Terminals that were written to.
+/// Returns the number of terminals with new output.
 fn printed(before: &Terminals, now: &Terminals) -> usize {
     let moved = |name: &str, at: &Touched| before.get(name).is_some_and(|old| old.output != at.output);
     now.iter().filter(|(name, at)| moved(name, at)).count()
 }
 
-/// Logins that were not there before. Nobody looked before a first file appeared, so all in it are new.
+/// Returns the number of new logins. If no login file existed before, all logins are new.
 fn new_logins(before: &Known<BTreeSet<String>>, now: &Known<BTreeSet<String>>) -> Known<f64> {
     match (before, now) {
         (Known::Is(old), Known::Is(new)) => Known::Is(new.difference(old).count() as f64),
@@ -194,17 +197,18 @@ fn new_logins(before: &Known<BTreeSet<String>>, now: &Known<BTreeSet<String>>) -
 
 pub(crate) type Counters = Result<BTreeMap<String, u64>, String>;
 
-/// MiB a minute over all devices that are in both samples.
+/// Returns MiB per minute over all devices that are in both samples.
 fn per_minute(before: &Counters, now: &Counters, seconds: f64) -> Known<f64> {
     match grown(before, now) {
         Known::Is(bytes) => Known::Is(bytes as f64 / MIB / seconds * 60.0),
-        // Nothing moves through what is not there.
+        // Without a device there is no traffic.
         Known::Absent => Known::Is(0.0),
         Known::Unseen(why) => Known::Unseen(why),
     }
 }
 
-/// How much the counters of all devices that are in both samples grew; absent without any device.
+/// Returns the growth of the counters of all devices that are in both samples; absent without a
+/// device.
 pub(crate) fn grown(before: &Counters, now: &Counters) -> Known<u64> {
     let (before, now) = match (before, now) {
         (Ok(before), Ok(now)) => (before, now),
@@ -228,7 +232,7 @@ fn read(machine: &Machine, path: &str) -> Result<String, String> {
     std::fs::read_to_string(machine.path(path)).map_err(|error| format!("{path}: {error}"))
 }
 
-/// What procfs-core must be told of the machine: counters in hundredths of a second, as everywhere.
+/// Returns the properties of the machine that procfs-core needs. The time of the boot is not used.
 fn system() -> ExplicitSystemInfo {
     ExplicitSystemInfo {
         boot_time_secs: 0,
@@ -242,9 +246,10 @@ fn processors(machine: &Machine) -> Result<Processors, String> {
     parse_cpu(&read(machine, "/proc/stat")?).map_err(|error| format!("/proc/stat: {error}"))
 }
 
-/// Time of all processors together. Waiting for a disk is no work; guest time is in user time already.
+/// Parses the time of all processors together. Waiting for a disk is not work. Guest time is
+/// already part of user time.
 pub(crate) fn parse_cpu(text: &str) -> Result<Processors, String> {
-    // The first line is all that is needed, and on 192 cores most of what there is.
+    // Only the first line is needed. On 192 cores the lines of the cores are most of the file.
     let rest = text.lines().filter(|line| !line.starts_with("cpu"));
     let short: Vec<&str> = text.lines().take(1).chain(rest).collect();
     let stats = KernelStats::from_buf_read(short.join("\n").as_bytes(), &system());
@@ -258,7 +263,8 @@ pub(crate) fn parse_cpu(text: &str) -> Result<Processors, String> {
     Ok(Processors { worked, stolen, all })
 }
 
-/// Devices that have hardware behind them: no loopback, no bridge, no tunnel. What came in, and what went out.
+/// Returns the bytes received and sent through devices with hardware behind them: no loopback,
+/// bridge or tunnel.
 fn network_bytes(machine: &Machine) -> (Counters, Counters) {
     let mut devices = match read(machine, "/proc/net/dev") {
         Ok(text) => parse_network(&text),
@@ -270,7 +276,7 @@ fn network_bytes(machine: &Machine) -> (Counters, Counters) {
     (Ok(way(|both| both.0)), Ok(way(|both| both.1)))
 }
 
-/// Bytes through each device, in and out.
+/// Parses the bytes received and sent through each device.
 pub(crate) fn parse_network(text: &str) -> BTreeMap<String, (u64, u64)> {
     let devices = text.lines().skip(2).flat_map(|line| {
         let file = format!("\n\n{line}\n");
@@ -279,14 +285,15 @@ pub(crate) fn parse_network(text: &str) -> BTreeMap<String, (u64, u64)> {
     devices.map(|(name, device)| (name, (device.recv_bytes, device.sent_bytes))).collect()
 }
 
-/// Whole disks that have hardware behind them: no partition, no loop, no device mapper.
+/// Returns the bytes of whole disks with hardware behind them: no partition, loop device or device
+/// mapper.
 fn disk_bytes(machine: &Machine) -> Counters {
     let disks = parse_disks(&read(machine, "/proc/diskstats")?);
     let whole = |name: &str| machine.path(&format!("/sys/block/{name}/device")).exists();
     Ok(disks.into_iter().filter(|(name, _)| whole(name)).collect())
 }
 
-/// Bytes to and from each disk and partition.
+/// Parses the bytes read from and written to each disk and partition.
 pub(crate) fn parse_disks(text: &str) -> BTreeMap<String, u64> {
     let disks = text.lines().filter_map(|line| DiskStat::from_line(line).ok());
     let bytes =
@@ -294,14 +301,15 @@ pub(crate) fn parse_disks(text: &str) -> BTreeMap<String, u64> {
     disks.map(|disk| (disk.name.clone(), bytes(&disk))).collect()
 }
 
-/// The kernel moves a terminal's access time when a program reads what was typed, and its modification
-/// time when one prints: for every shell, over whatever it is reached, and for the serial console.
+/// Returns the last use of all terminals. The kernel updates a terminal's access time when a
+/// program reads typed input, and its modification time when a program prints. This covers every
+/// shell, over any connection, and the serial console.
 fn terminals(machine: &Machine) -> Terminals {
     let folders = [("/dev/pts", ""), ("/dev", "tty"), ("/dev", "ttyS")];
     folders.into_iter().flat_map(|(folder, prefix)| numbered(machine, folder, prefix)).collect()
 }
 
-/// The terminals of a folder whose name is a number after a prefix.
+/// Returns the terminals in a folder with a name of `prefix` and a number.
 fn numbered(machine: &Machine, folder: &str, prefix: &str) -> Vec<(String, Touched)> {
     let entries = std::fs::read_dir(machine.path(folder)).into_iter().flatten().flatten();
     let found = entries.filter_map(|entry| {
@@ -311,20 +319,20 @@ fn numbered(machine: &Machine, folder: &str, prefix: &str) -> Vec<(String, Touch
             return None;
         }
         let meta = entry.metadata().ok()?;
-        // The number in the file system tells a terminal from a later one of the same name.
+        // The inode number distinguishes a terminal from a later one of the same name.
         let touched = Touched { input: meta.accessed().ok()?, output: meta.modified().ok()? };
         Some((format!("{folder}/{name} {}", meta.ino()), touched))
     });
     found.collect()
 }
 
-/// Established connections to the SSH server, over both families.
+/// Returns the number of established connections to the SSH server, over IPv4 and IPv6.
 fn ssh_connections(machine: &Machine) -> Known<f64> {
     let mut peers = BTreeSet::new();
     for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
         match read(machine, path) {
             Ok(text) => peers.extend(parse_ssh(&text)),
-            // A machine without the newer family has no such file.
+            // A machine without IPv6 has no such file.
             Err(_) if path.ends_with('6') => {}
             Err(why) => return Known::Unseen(why),
         }
@@ -332,7 +340,7 @@ fn ssh_connections(machine: &Machine) -> Known<f64> {
     Known::Is(peers.len() as f64)
 }
 
-/// Who is connected to the SSH server.
+/// Parses the peers of the SSH server.
 pub(crate) fn parse_ssh(text: &str) -> BTreeSet<SocketAddr> {
     let entries = text.lines().skip(1).flat_map(|line| {
         let file = format!("\n{line}\n");

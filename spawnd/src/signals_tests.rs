@@ -39,7 +39,7 @@ impl Fake {
 }
 
 #[test]
-fn cpu_counts_steal_and_not_waiting() {
+fn cpu_counts_stolen_time_and_not_waiting() {
     let check = |line: &str, expected: Known<f64>| {
         let fake = Fake::new();
         let before = fake.sample(0);
@@ -55,7 +55,7 @@ fn cpu_counts_steal_and_not_waiting() {
 }
 
 #[test]
-fn the_first_look_and_a_missing_file_are_unseen() {
+fn the_first_poll_and_a_missing_file_are_unseen() {
     let fake = Fake::new();
     assert!(
         rates(None, &fake.sample(0), false).iter().all(|reading| matches!(reading.value, Known::Unseen(_)))
@@ -66,13 +66,13 @@ fn the_first_look_and_a_missing_file_are_unseen() {
 }
 
 #[test]
-fn network_is_hardware_only_and_an_odd_line_spoils_itself_alone() {
+fn network_counts_only_hardware_and_skips_invalid_lines() {
     let line = |name: &str, received: u64, sent: u64| {
         format!("{name}: {received} 1 0 0 0 0 0 0 {sent} 1 0 0 0 0 0 0\n")
     };
     let table = |lo: u64, ens: u64| {
         format!(
-            "h\nh\n{}  ens5: what is this\n{}{}",
+            "h\nh\n{}  ens5: not a table row\n{}{}",
             line("lo", lo, lo),
             line("enp39s0", ens, ens),
             line("docker0", lo, 0)
@@ -88,7 +88,7 @@ fn network_is_hardware_only_and_an_odd_line_spoils_itself_alone() {
 }
 
 #[test]
-fn disks_are_whole_and_nvme_counts() {
+fn disk_counts_whole_disks_and_nvme() {
     let line = |name: &str, read: u64, written: u64| {
         format!(" 259 0 {name} 10 0 {read} 5 20 0 {written} 6 0 7 8 0 0 0 0 0 0\n")
     };
@@ -108,7 +108,7 @@ fn disks_are_whole_and_nvme_counts() {
 }
 
 #[test]
-fn a_device_that_comes_late_is_no_jump() {
+fn a_new_device_does_not_change_the_rate() {
     let counters = |pairs: &[(&str, u64)]| -> Counters {
         Ok(pairs.iter().map(|(name, bytes)| (name.to_string(), *bytes)).collect())
     };
@@ -119,7 +119,7 @@ fn a_device_that_comes_late_is_no_jump() {
 }
 
 #[test]
-fn typing_is_a_change_of_the_access_time_whatever_the_clock_says() {
+fn typing_changes_the_access_time_independently_of_the_clock() {
     let fake = Fake::new();
     for name in ["0", "1", "ptmx"] {
         fake.write(&format!("dev/pts/{name}"), "");
@@ -134,7 +134,7 @@ fn typing_is_a_change_of_the_access_time_whatever_the_clock_says() {
 }
 
 #[test]
-fn printing_is_a_change_of_the_other_time_and_the_daemons_own_is_none() {
+fn output_changes_the_modification_time_and_the_daemons_own_is_ignored() {
     let fake = Fake::new();
     fake.write("dev/pts/1", "");
     fake.write("dev/ttyS0", "");
@@ -156,7 +156,7 @@ fn printing_is_a_change_of_the_other_time_and_the_daemons_own_is_none() {
 }
 
 #[test]
-fn a_login_is_one_that_was_not_there_before() {
+fn counts_only_new_logins() {
     let is = |names: &[&str]| Known::Is(names.iter().map(|name| (*name).to_string()).collect());
     let unseen = || Known::Unseen("lost".to_string());
     let check = |before: &Known<BTreeSet<String>>, now: &Known<BTreeSet<String>>, expected: Known<f64>| {
@@ -171,7 +171,7 @@ fn a_login_is_one_that_was_not_there_before() {
 }
 
 #[test]
-fn ssh_connections_of_both_families_are_counted_once_each() {
+fn counts_ssh_connections_over_ipv4_and_ipv6() {
     let fake = Fake::new();
     let line = |slot: u8, local: &str, remote: &str, state: &str| {
         format!(
@@ -194,7 +194,7 @@ fn ssh_connections_of_both_families_are_counted_once_each() {
 }
 
 #[test]
-fn one_busy_thread_is_seen_on_the_real_kernel() {
+fn sees_one_busy_thread_on_the_real_kernel() {
     use rustix::time::{ClockId, clock_gettime};
     let machine = Machine::new("/".into(), Pace::REAL);
     let mut probe = Probe::new();

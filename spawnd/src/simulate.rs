@@ -1,4 +1,5 @@
-//! Replays recorded signals through the lifecycle, and says when it would have acted and why.
+//! Replays recorded signals through the lifecycle, and prints when and why the instance would have
+//! been stopped.
 
 use crate::trace::{Row, Trace};
 use domain::{Known, Timestamp};
@@ -8,30 +9,30 @@ use lifecycle::span::format_span;
 use lifecycle::{Boot, Clocks, Effect, Event, Inputs, State, Tags, Terms, step};
 use std::io::Write;
 
-/// From the wish to work until the machine is up again.
+/// Seconds from the first work after a stop until the machine runs again.
 const START: i64 = 5 * 60;
-/// Work that comes back so soon after a stop makes the stop a nuisance.
+/// Work within so many seconds after a stop makes the stop a nuisance.
 const SOON: i64 = 60 * 60;
 /// Signals are read once a minute.
 const MINUTE: i64 = 60;
 
-/// What a replay came to; spans in seconds. Idle and busy are told by the documented thresholds, whatever
-/// the policy's own are; what was not seen is neither.
+/// The totals of a replay; spans are in seconds. Idle and busy follow the documented thresholds,
+/// not those of the policy. Time that was not seen is neither.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Total {
     stops: u32,
-    /// Stops after which work came back within the hour.
+    /// Stops after which work came back within an hour.
     soon: u32,
     idle: i64,
     busy: i64,
-    /// Idle time in which the instance was stopped.
+    /// Idle time during which the instance was stopped.
     saved: i64,
-    /// Busy time in which it was: until it had been started again.
+    /// Busy time during which the instance was stopped or not yet started again.
     cut: i64,
 }
 
-/// Replays a trace, machine by machine. A row holds until the next. After a stop the next busy row wishes
-/// the instance back, and five minutes later it runs.
+/// Replays a trace, machine by machine. A row is valid until the next. After a stop, the next busy
+/// row starts the instance again, which takes five minutes.
 pub(crate) fn run(mut trace: Trace<'_>, terms: &IdleTerms, out: &mut impl Write) -> Result<(), String> {
     let mut total = Total::default();
     while let Some(recorded) = trace.machine()? {
@@ -42,7 +43,7 @@ pub(crate) fn run(mut trace: Trace<'_>, terms: &IdleTerms, out: &mut impl Write)
     writeln!(out, "{}", total.sentence()).map_err(|error| error.to_string())
 }
 
-/// One machine's rows under a policy.
+/// The rows of one machine, and a policy.
 struct Replay<'a> {
     rows: &'a [Row],
     signals: &'a [Signal],
@@ -71,17 +72,18 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Rows from the one that holds at `second` on, each with the second at which it ends.
+    /// Returns the rows from the one valid at `second` on, each with the second at which it ends.
     fn spans_from(&self, second: i64) -> impl Iterator<Item = (&Row, i64)> {
         let first = self.rows.partition_point(|row| row.second <= second).saturating_sub(1);
         self.rows[first..].windows(2).map(|pair| (&pair[0], pair[1].second))
     }
 
-    /// Runs one life from a second on; the second at which it would have been stopped, and why.
+    /// Runs one life from `begin` on. Returns the second at which it would have been stopped, and
+    /// the reason.
     fn run_until_stop(&self, begin: i64) -> Option<(i64, String)> {
         let life = Terms {
             idle: Some(self.terms.clone()),
-            // Longer than any trace: idleness alone is looked at.
+            // Longer than any trace, so that only idleness can end the life.
             ..Terms::with_budget(SignedDuration::from_hours(80_000))
         };
         let first = inputs(0, None);
@@ -103,14 +105,14 @@ impl Replay<'_> {
         None
     }
 
-    /// When there was work again.
+    /// Returns the second of the first work after a stop.
     fn wanted_after(&self, stop: i64) -> Option<i64> {
         let mut spans = self.spans_from(stop);
         let busy = spans.find(|(row, end)| *end > stop && load(row, self.signals) == Load::Busy);
         busy.map(|(row, _)| row.second.max(stop))
     }
 
-    /// Seconds of a load between two instants.
+    /// Returns the seconds of a load between two instants.
     fn lasted(&self, wanted: Load, from: i64, to: i64) -> i64 {
         let spans = self.spans_from(from).take_while(|(row, _)| row.second < to);
         let spans = spans.filter(|(row, _)| load(row, self.signals) == wanted);
@@ -118,11 +120,11 @@ impl Replay<'_> {
     }
 }
 
-/// One minute of a life; whether it was stopped.
+/// Runs one minute of a life. Returns whether it was stopped.
 fn look(mut state: State, second: i64, readings: Vec<Reading>, why: &mut String) -> (State, bool) {
     let mut input = inputs(second, Some(readings));
     let mut stopped = false;
-    // The second time for what the first one's effects came to.
+    // The second step processes the outcome of the first one's effects.
     for _ in 0..2 {
         let (next, effects) = step(state, &input);
         state = next;
@@ -153,7 +155,8 @@ fn inputs(second: i64, readings: Option<Vec<Reading>>) -> Inputs {
     }
 }
 
-/// Signals without a column are absent: the machine of the trace had no such thing.
+/// Returns the readings of a row. Signals without a column are absent: the machine of the trace did
+/// not have them.
 fn readings(row: &Row, signals: &[Signal]) -> Vec<Reading> {
     let of = |signal| signals.iter().position(|found| *found == signal);
     RULES
@@ -165,7 +168,7 @@ fn readings(row: &Row, signals: &[Signal]) -> Vec<Reading> {
         .collect()
 }
 
-/// What a row says by the documented thresholds.
+/// The load of a row by the documented thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Load {
     Busy,
@@ -215,11 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_of_work_and_three_of_rest() {
+    fn stops_in_three_hours_of_rest_and_starts_for_the_next_work() {
         let busy = |minute: i64| if (60..240).contains(&minute) { 0.01 } else { 1.0 };
         let text = replay(&trace((0..300).map(|minute| (minute * 60, busy(minute)))));
-        // Work ends at minute 59, and at minute 62 two of the last five were still busy. It comes back at
-        // minute 240, and finds the instance five minutes later.
+        // Work ends at minute 59. At minute 62 two of the last five minutes were still busy. Work
+        // comes back at minute 240, and the instance runs five minutes later.
         let expected = "6120 s: stop after 1h42m of running, because nothing counted as work for 39m\n\
                         1 stop, 0 with work again within the hour; saved 8280 s of 10800 s idle (76.7 %), \
                         cut 300 s of 7140 s busy (4.2 %)\n";
@@ -227,11 +230,11 @@ mod tests {
     }
 
     #[test]
-    fn each_machine_has_a_life_of_its_own() {
+    fn replays_each_machine_separately() {
         let rest = |name: &str| format!("{name},0,0\n{name},6000,0\n");
         let text = replay(&format!("machine,time,cpu\n{}{}", rest("a"), rest("b"))).expect("a replay");
         let lines: Vec<&str> = text.lines().collect();
-        // Fifteen minutes after a boot nothing is idle; then 30 minutes, and 10 of warnings.
+        // For 15 minutes after a boot nothing is idle. Then come 30 minutes, and 10 of warnings.
         assert!(lines[0].starts_with("a: 3240 s: stop") && lines[1].starts_with("b: 3240 s: stop"), "{text}");
         let total = "2 stops, 0 with work again within the hour; saved 5520 s of 12000 s idle (46.0 %), \
                      cut 0 s of 0 s busy (0.0 %)";
@@ -239,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn work_in_the_minute_of_the_stop_wishes_it_back_at_once() {
+    fn work_in_the_minute_of_the_stop_starts_it_again_at_once() {
         let busy = |minute: i64| if minute == 54 { 1.0 } else { 0.0 };
         let text = replay(&trace((0..70).map(|minute| (minute * 60, busy(minute))))).expect("a replay");
         let total = "1 stop, 1 with work again within the hour; saved 240 s of 4080 s idle (5.9 %), \
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn one_busy_minute_in_ten_is_cron_and_two_in_five_are_work() {
+    fn one_busy_minute_in_ten_is_idle_and_two_in_five_are_work() {
         let every = |period: i64| {
             trace((0..600).map(|minute| (minute * 60, if minute % period == 0 { 1.0 } else { 0.0 })))
         };
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_recorded_is_never_idle() {
+    fn unrecorded_signals_are_never_idle() {
         let unseen = (0..600)
             .fold("time,cpu,gpu\n".to_string(), |text, minute| format!("{text}{},0,?\n", minute * 60));
         let expected = "0 stops, 0 with work again within the hour; saved 0 s of 0 s idle (0.0 %), \

@@ -1,5 +1,5 @@
-//! How people on the machine talk with the daemon: one line of JSON each way over a unix socket. The
-//! kernel says who asks; the daemon itself answers, after it has done what it was asked.
+//! The socket on which people on the machine reach the daemon: one line of JSON in each direction.
+//! The kernel supplies the user id of the client. The daemon answers after the request is done.
 
 use crate::machine::Machine;
 use lifecycle::span::parse_span;
@@ -12,17 +12,17 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 const SOCKET: &str = "/run/spawn/spawnd.sock";
-/// A question is one short line.
+/// A request is one short line. The limit is in bytes.
 const LONGEST: u64 = 4096;
-/// How long the daemon waits for somebody who has connected and says nothing.
+/// Time limit of a client that is connected and sends nothing.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// How long a question may take to be answered: a tag is written for some.
+/// Time limit of an answer. Some requests write a tag first.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-/// User ids of people begin here; services have lower ones.
+/// User ids of people begin here. Services have lower ones.
 const FIRST_PERSON: u32 = 1000;
 const NOBODY: u32 = 65534;
 
-/// A question.
+/// A request; its fields are the protocol on the socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Question {
@@ -34,7 +34,7 @@ pub(crate) enum Question {
     Cancel,
 }
 
-/// An answer.
+/// An answer; its fields are the protocol on the socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) ok: bool,
@@ -49,7 +49,7 @@ impl Answer {
     }
 }
 
-/// Opens the socket, in the place of one that a dead daemon left.
+/// Opens the socket, and replaces one that a dead daemon left.
 pub(crate) fn listen(machine: &Machine) -> io::Result<UnixListener> {
     let path = machine.path(SOCKET);
     if let Some(folder) = path.parent() {
@@ -62,9 +62,9 @@ pub(crate) fn listen(machine: &Machine) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Reads one question, and who asks it.
+/// Reads one request, and the user id of its sender.
 pub(crate) fn receive(stream: &UnixStream) -> Result<(Question, u32), String> {
-    let failed = |error: &dyn std::fmt::Display| format!("the question cannot be read: {error}");
+    let failed = |error: &dyn std::fmt::Display| format!("the request cannot be read: {error}");
     stream.set_nonblocking(false).map_err(|error| failed(&error))?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(|error| failed(&error))?;
     stream.set_write_timeout(Some(PATIENCE)).map_err(|error| failed(&error))?;
@@ -74,12 +74,13 @@ pub(crate) fn receive(stream: &UnixStream) -> Result<(Question, u32), String> {
     parse(&line).map(|question| (question, uid))
 }
 
-/// Reads a question; anything but one of the known ones is an error.
+/// Parses a request. An unknown one is an error.
 pub(crate) fn parse(line: &str) -> Result<Question, String> {
-    serde_json::from_str(line).map_err(|error| format!("the question cannot be read: {error}"))
+    serde_json::from_str(line).map_err(|error| format!("the request cannot be read: {error}"))
 }
 
-/// What a question asks of the life, if its asker may ask that; `Status` asks nothing.
+/// Returns the lifecycle's command for a request; `None` for `Status`. Errors: the user has no
+/// right to it, or a span or name is not valid.
 pub(crate) fn command(question: Question, uid: u32) -> Result<Option<Command>, String> {
     let person = uid == 0 || (uid >= FIRST_PERSON && uid != NOBODY);
     if question != Question::Status && !person {
@@ -100,16 +101,17 @@ pub(crate) fn command(question: Question, uid: u32) -> Result<Option<Command>, S
     }))
 }
 
-/// A lease's name is shown on terminals and kept for long: short and plain.
+/// Checks the name of a lease. It is shown on terminals and kept for long, so it must be short and
+/// plain.
 fn lease_name(name: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
         return Ok(name.to_string());
     }
-    Err("a lease's name is 1 to 64 letters, digits, dots, dashes or underscores".to_string())
+    Err("expected a lease name of 1 to 64 letters, digits, dots, dashes or underscores".to_string())
 }
 
-/// Answers; an asker who has gone is no trouble.
+/// Sends an answer. A client that has gone is not an error.
 pub(crate) fn reply(mut stream: &UnixStream, answer: &Answer) {
     if let Ok(mut line) = serde_json::to_vec(answer) {
         line.push(b'\n');
@@ -117,11 +119,11 @@ pub(crate) fn reply(mut stream: &UnixStream, answer: &Answer) {
     }
 }
 
-/// Asks the daemon, as the command line does.
+/// Sends a request to the daemon, for the command line.
 pub(crate) fn ask(machine: &Machine, question: &Question) -> Result<Answer, String> {
     let path = machine.path(SOCKET);
     let deaf = |error: &dyn std::fmt::Display| {
-        format!("spawnd does not answer ({error}); the dead-man still holds; see: systemctl status spawnd")
+        format!("no answer from spawnd ({error}); the dead-man stays armed\nhint: systemctl status spawnd")
     };
     let mut stream = UnixStream::connect(&path).map_err(|error| deaf(&error))?;
     stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(|error| deaf(&error))?;
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_read_strictly() {
+    fn parses_requests_strictly() {
         let check = |line: &str, expected: Option<Question>| assert_eq!(send(line).ok(), expected, "{line}");
         check("{\"verb\":\"status\"}\n", Some(Question::Status));
         let by = "2h".to_string();
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_nothing_is_not_waited_for() {
+    fn does_not_wait_for_a_silent_client() {
         let (here, _there) = UnixStream::pair().expect("a pair");
         let began = std::time::Instant::now();
         assert!(receive(&here).is_err());
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn services_may_look_and_not_change() {
+    fn services_may_read_the_status_and_change_nothing() {
         let complete = || command(Question::Complete, 0);
         assert_eq!(complete(), Ok(Some(Command::Complete)));
         assert_eq!(command(Question::Complete, 1000), Ok(Some(Command::Complete)));
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_and_names_are_checked() {
+    fn checks_spans_and_lease_names() {
         let keep = |name: &str, span: &str| {
             command(Question::KeepAlive { name: name.to_string(), span: span.to_string() }, 0)
         };

@@ -1,4 +1,4 @@
-//! What survives: the state of this life, and the terms it began with.
+//! The files that survive a restart: the state of this life, and the launch terms.
 
 use crate::machine::{Machine, write_durably};
 use lifecycle::{State, Terms};
@@ -16,7 +16,7 @@ struct Saved<'a> {
     state: &'a State,
 }
 
-/// The version alone: read first, so that a newer file is not taken for a broken one.
+/// The version alone. It is read first, so that a newer file is not taken for a damaged one.
 #[derive(Deserialize)]
 struct Versioned {
     version: u32,
@@ -27,14 +27,14 @@ struct Loaded {
     state: State,
 }
 
-/// Saves the state, durably.
+/// Saves the state durably.
 pub(crate) fn save(machine: &Machine, state: &State) -> Result<(), String> {
     let path = machine.path(STATE);
     let bytes = encode(state)?;
     write_durably(&path, &bytes, 0o600).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Loads the state: none when there is none yet. A file that cannot be read or understood is an error.
+/// Loads the state; `None` if none was saved. Errors: the file cannot be read or parsed.
 pub(crate) fn load(machine: &Machine) -> Result<Option<State>, String> {
     let path = machine.path(STATE);
     let bytes = match std::fs::read(&path) {
@@ -46,7 +46,8 @@ pub(crate) fn load(machine: &Machine) -> Result<Option<State>, String> {
     Ok(Some(state.reloaded()))
 }
 
-/// Keeps a file that could not be understood, under another name, for whoever looks into it; says how.
+/// Renames a file that cannot be parsed, so that it can be inspected. Returns a text about the
+/// outcome.
 pub(crate) fn set_aside(machine: &Machine) -> String {
     let path = machine.path(STATE);
     let aside = path.with_extension("bad");
@@ -63,17 +64,17 @@ pub(crate) fn encode(state: &State) -> Result<Vec<u8>, String> {
 pub(crate) fn decode(bytes: &[u8]) -> Result<State, String> {
     let versioned: Versioned = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if versioned.version != VERSION {
-        return Err(format!("it is of version {}, expected {VERSION}", versioned.version));
+        return Err(format!("version {}, expected {VERSION}", versioned.version));
     }
     serde_json::from_slice::<Loaded>(bytes).map(|loaded| loaded.state).map_err(|error| error.to_string())
 }
 
-/// Reads the terms that were written at launch; none when there are none.
+/// Reads the launch terms; `None` if there are none.
 pub(crate) fn terms(machine: &Machine) -> Result<Option<Terms>, String> {
     read_terms(&machine.path(TERMS))
 }
 
-/// Reads a file of terms; none when it is not there.
+/// Reads a terms file; `None` if it does not exist.
 pub(crate) fn read_terms(path: &Path) -> Result<Option<Terms>, String> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_read_back() {
+    fn a_saved_state_is_loaded_unchanged() {
         let (_folder, machine) = machine();
         assert_eq!(load(&machine), Ok(None));
         let state = state(&machine);
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_at_any_byte_is_an_error_and_never_a_state() {
+    fn rejects_a_state_truncated_at_any_byte() {
         let (_folder, machine) = machine();
         save(&machine, &state(&machine)).expect("saved");
         let whole = std::fs::read(machine.path(STATE)).expect("bytes");
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strange_file_is_put_aside_and_said() {
+    fn an_invalid_state_is_reported_and_set_aside() {
         let check = |text: &str, expected: &str| {
             let (_folder, machine) = machine();
             let path = machine.path(STATE);
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_are_read_strictly() {
+    fn reads_terms_strictly() {
         let check = |text: &str, expected: Result<i64, &str>| {
             let (_folder, machine) = machine();
             let path = machine.path(TERMS);

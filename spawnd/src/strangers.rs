@@ -1,9 +1,10 @@
-//! Every reader of bytes that somebody else wrote, for fuzzing: each takes any bytes, and none may panic.
+//! Fuzzing entry points, one per parser of untrusted bytes. Each takes any bytes, and none may
+//! panic.
 
 use crate::trace::Trace;
 use crate::{imds, jupyter, logind, signals, socket, store, utmp};
 
-/// The kernel's tables: processors, devices, disks, connections.
+/// Parses the kernel's tables: processors, devices, disks, connections.
 pub fn kernel_table(text: &str) {
     let _ = signals::parse_cpu(text);
     let _ = signals::parse_network(text);
@@ -11,26 +12,26 @@ pub fn kernel_table(text: &str) {
     let _ = signals::parse_ssh(text);
 }
 
-/// The accounting file, by either layout; no more logins than records.
+/// Parses the accounting file in both layouts. Panics if there are more logins than records.
 pub fn accounting(bytes: &[u8]) {
     for layout in [utmp::X86_64, utmp::AARCH64] {
         assert!(utmp::logins(bytes, layout).len() <= bytes.len() / 384);
     }
 }
 
-/// Files of the login manager, of Jupyter's servers, and what a server answers.
+/// Parses files of the login manager and of Jupyter's servers, and responses of such a server.
 pub fn session_file(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = (logind::session(&text), logind::blocks(&text));
     let _ = (jupyter::parse_server(bytes).is_some(), jupyter::count_busy(&text));
 }
 
-/// Answers of the metadata service.
+/// Parses responses of the metadata service.
 pub fn metadata(text: &str) {
     imds::understand(text);
 }
 
-/// The saved state; what is understood is saved and read back the same.
+/// Parses the saved state. Panics if a valid state does not survive a round trip.
 pub fn state_file(bytes: &[u8]) {
     if let Ok(state) = store::decode(bytes) {
         let again = store::encode(&state).and_then(|bytes| store::decode(&bytes));
@@ -38,14 +39,15 @@ pub fn state_file(bytes: &[u8]) {
     }
 }
 
-/// One line that somebody sends to the socket.
+/// Parses one line sent to the socket.
 pub fn question(line: &str) {
     for uid in [0, 33, 1000] {
         let _ = socket::parse(line).and_then(|question| socket::command(question, uid));
     }
 }
 
-/// A recorded trace, as CSV; each machine has at least two rows, in order.
+/// Parses a recorded trace as CSV. Panics unless each machine has at least two rows, in order of
+/// time.
 pub fn trace(bytes: &[u8]) {
     let Ok(mut trace) = Trace::csv(bytes) else { return };
     while let Ok(Some(recorded)) = trace.machine() {

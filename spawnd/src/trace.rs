@@ -1,4 +1,5 @@
-//! Recorded signals, as CSV or as Parquet: one row holds what a machine's signals said from a second on.
+//! Traces of recorded signals, as CSV or Parquet. One row has the signals of a machine from one
+//! second on.
 
 use domain::Known;
 use lifecycle::idle::{RULES, Signal};
@@ -11,12 +12,12 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 
-/// The last second of the year 9999, and the longest that one machine's rows may span, a little less than nine
-/// years: a replay goes through each minute of it.
+/// The last second of the year 9999, and the longest span of one machine's rows in seconds, a
+/// little less than nine years. A replay steps through each minute of it.
 const LATEST: i64 = 253_402_300_799;
 const LONGEST: i64 = 78_000 * 3_600;
 
-/// What one machine's signals said from this second on.
+/// The signals of one machine from this second on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
     pub(crate) second: i64,
@@ -24,16 +25,17 @@ pub(crate) struct Row {
     pub(crate) values: Vec<Known<f64>>,
 }
 
-/// The rows of one machine, at least two, in order of time; its name is empty where the trace has none.
+/// The rows of one machine, at least two, in order of time. The name is empty if the trace has no
+/// machine column.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Recorded {
     pub(crate) machine: String,
     pub(crate) rows: Vec<Row>,
 }
 
-/// A trace that is read machine by machine: only one machine's rows are held at a time.
+/// A trace that is read machine by machine, so that only one machine's rows are in memory.
 pub(crate) struct Trace<'a> {
-    /// The signals that were recorded; the machines had no others.
+    /// The recorded signals. The machines had no others.
     pub(crate) signals: Vec<Signal>,
     lines: Lines<'a>,
     /// The first line of the next machine.
@@ -43,14 +45,14 @@ pub(crate) struct Trace<'a> {
 
 type Lines<'a> = Box<dyn Iterator<Item = Result<Line, String>> + 'a>;
 
-/// One line as it was read, with its place for a sentence.
+/// One line, and its place for error messages.
 struct Line {
     place: String,
     machine: String,
     row: Row,
 }
 
-/// What a column holds.
+/// The content of a column.
 #[derive(Clone, Copy, PartialEq)]
 enum Column {
     Time,
@@ -59,8 +61,8 @@ enum Column {
 }
 
 impl<'a> Trace<'a> {
-    /// Reads CSV with a header. An empty cell means that the machine has no such thing, `?` that it could
-    /// not be seen.
+    /// Reads CSV with a header. An empty cell means that the machine does not have the device, and
+    /// `?` that the value was not seen.
     pub(crate) fn csv(bytes: impl Read + 'a) -> Result<Trace<'a>, String> {
         let mut reader = csv::Reader::from_reader(bytes);
         let columns = columns(reader.headers().map_err(|error| error.to_string())?.iter())?;
@@ -73,8 +75,8 @@ impl<'a> Trace<'a> {
         Ok(Trace::new(&columns, Box::new(lines)))
     }
 
-    /// Reads Parquet with the same columns; time is in whole seconds or a timestamp. A null means that the
-    /// machine has no such thing, NaN that it could not be seen.
+    /// Reads Parquet with the same columns; time is in whole seconds or a timestamp. A null means
+    /// that the machine does not have the device, and NaN that the value was not seen.
     pub(crate) fn parquet(file: File) -> Result<Trace<'static>, String> {
         let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
@@ -98,7 +100,8 @@ impl<'a> Trace<'a> {
         Trace { signals, lines, next: None, seen: HashSet::new() }
     }
 
-    /// The next machine, or none after the last.
+    /// Returns the next machine, or `None` after the last. Errors: an invalid cell, rows out of
+    /// order, or fewer than two rows.
     pub(crate) fn machine(&mut self) -> Result<Option<Recorded>, String> {
         let first = match self.next.take() {
             Some(line) => line,
@@ -111,7 +114,7 @@ impl<'a> Trace<'a> {
         let machine = first.machine;
         if !self.seen.insert(machine.clone()) {
             return Err(format!(
-                "{}: machine {machine} comes again; its rows must lie together",
+                "{}: machine {machine} occurs again; its rows must be adjacent",
                 first.place
             ));
         }
@@ -122,7 +125,7 @@ impl<'a> Trace<'a> {
                 break;
             }
             if rows.last().is_some_and(|last| last.second >= line.row.second) {
-                return Err(format!("{}: time does not rise", line.place));
+                return Err(format!("{}: time does not increase", line.place));
             }
             if line.row.second - rows[0].second > LONGEST {
                 return Err(format!("{}: more than nine years after the first row", line.place));
@@ -132,7 +135,7 @@ impl<'a> Trace<'a> {
         let of = if machine.is_empty() { String::new() } else { format!(" of machine {machine}") };
         if rows.len() < 2 {
             return Err(format!(
-                "{}: fewer than two rows{of}, expected one more that ends the last",
+                "{}: fewer than two rows{of}, expected one more as the end of the last",
                 first.place
             ));
         }
@@ -156,11 +159,11 @@ fn column(name: &str) -> Result<Column, String> {
     }
     Signal::deserialize(StrDeserializer::<Error>::new(name)).map(Column::Signal).map_err(|_| {
         let known = RULES.iter().map(|rule| format!("{:?}", rule.signal).to_lowercase()).collect::<Vec<_>>();
-        format!("column {name} is no signal; known are time, machine, {}", known.join(", "))
+        format!("unknown column {name}, expected time, machine, {}", known.join(", "))
     })
 }
 
-/// One cell of either format.
+/// One cell in either format.
 enum Cell {
     Nothing,
     Unseen,
@@ -252,7 +255,7 @@ mod tests {
         std::iter::from_fn(|| trace.machine().transpose()).collect()
     }
 
-    /// The rows of [`CSV`], with timestamps.
+    /// Returns the rows of [`CSV`] as Parquet, with timestamps.
     fn parquet_file(compression: parquet::basic::Compression) -> File {
         let schema = "message trace { REQUIRED BYTE_ARRAY machine (UTF8); REQUIRED INT64 time \
                       (TIMESTAMP(MILLIS,true)); REQUIRED DOUBLE cpu; OPTIONAL INT64 gpu; }";
@@ -283,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn both_formats_say_the_same() {
+    fn csv_and_parquet_give_the_same_trace() {
         use parquet::basic::{Compression, ZstdLevel};
         let expected = all(Trace::csv(CSV.as_bytes()).expect("a trace"));
         assert_eq!(expected.as_ref().map(Vec::len), Ok(2), "{expected:?}");
@@ -297,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_that_cannot_be_read_says_where() {
+    fn an_invalid_trace_is_reported_with_its_line() {
         let check = |text: &str, expected: &str| {
             let error = Trace::csv(text.as_bytes()).and_then(all).expect_err(text);
             assert!(error.contains(expected), "{error}");
@@ -305,12 +308,12 @@ mod tests {
         check("", "0 columns named time, expected one");
         check("cpu\n1\n", "0 columns named time, expected one");
         check("time,time\n", "2 columns named time");
-        check("time,cpuu\n0,1\n60,1\n", "column cpuu is no signal; known are time, machine, cpu, network");
+        check("time,cpuu\n0,1\n60,1\n", "unknown column cpuu, expected time, machine, cpu, network");
         check("time,cpu\n", "the trace has no rows");
         check("time,cpu\n0,1\n", "line 2: fewer than two rows, expected one more");
         check("machine,time\na,0\na,1\nb,0\n", "line 4: fewer than two rows of machine b");
-        check("machine,time\na,0\na,1\nb,0\nb,1\na,2\n", "line 6: machine a comes again");
-        check("time,cpu\n0,1\n0,1\n", "line 3: time does not rise");
+        check("machine,time\na,0\na,1\nb,0\nb,1\na,2\n", "line 6: machine a occurs again");
+        check("time,cpu\n0,1\n0,1\n", "line 3: time does not increase");
         check("time,cpu\n0,1\n60,x\n", "line 3: \"x\" is not a number");
         check("time,cpu\n0.5,1\n", "line 2: time is \"0.5\", expected a whole number of seconds");
         check("time,cpu\n-1,1\n", "line 2: time is \"-1\", expected a whole number of seconds");
@@ -320,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_is_an_error() {
+    fn rejects_a_parquet_file_truncated_at_any_byte() {
         use std::io::{Seek, Write};
         let mut whole = Vec::new();
         let mut file = parquet_file(parquet::basic::Compression::SNAPPY);

@@ -1,19 +1,19 @@
-//! Who has logged in, as the old accounting file says: `/run/utmp`, records of a fixed size that
-//! differs between architectures. Newer systems no longer keep it.
+//! Reads logins from the old accounting file, `/run/utmp`. Its records have a fixed size, which
+//! differs between architectures. Newer systems no longer keep the file.
 
 use std::collections::BTreeSet;
 
-/// Where the fields of a record are. Not taken from the machine that builds: a file is read by the
-/// layout of the machine that wrote it.
+/// The positions of a record's fields. They are independent of the machine that builds: a file has
+/// the layout of the machine that wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
     record: usize,
-    /// Where the second of the login is, 32 bits on x86-64 and 64 on aarch64.
+    /// Position of the login's second, which has 32 bits on x86-64 and 64 on aarch64.
     second: usize,
     second_bytes: usize,
 }
 
-/// glibc on x86-64, where the times are kept as in 32-bit programs.
+/// glibc on x86-64, where times have the width of 32-bit programs.
 pub(crate) const X86_64: Layout = Layout { record: 384, second: 340, second_bytes: 4 };
 /// glibc on aarch64, where session and time are 64 bits wide.
 pub(crate) const AARCH64: Layout = Layout { record: 400, second: 344, second_bytes: 8 };
@@ -21,11 +21,11 @@ pub(crate) const AARCH64: Layout = Layout { record: 400, second: 344, second_byt
 /// The layout of this machine's file.
 pub(crate) const HERE: Layout = if cfg!(target_arch = "aarch64") { AARCH64 } else { X86_64 };
 
-/// `ut_type` of somebody who is logged in.
+/// `ut_type` of a logged-in user.
 const USER_PROCESS: i16 = 7;
 
-/// Everybody who is logged in, each by terminal, process and second of the login. A record that is cut
-/// off or of another kind is nobody.
+/// Returns all logins, each as terminal, process and second of the login. Truncated records and
+/// records of other types are skipped.
 pub(crate) fn logins(bytes: &[u8], layout: Layout) -> BTreeSet<String> {
     bytes.chunks_exact(layout.record).filter_map(|record| login(record, layout)).collect()
 }
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn logins_are_read_by_the_layout_of_the_file() {
+    fn reads_logins_in_both_layouts() {
         for layout in [X86_64, AARCH64] {
             let check = |records: &[Vec<u8>], expected: &[&str]| {
                 let found = logins(&records.concat(), layout);
@@ -74,16 +74,15 @@ mod tests {
         }
     }
 
-    /// glibc itself writes the file, and what it wrote is read.
     #[test]
-    fn what_glibc_writes_is_read() {
+    fn reads_a_file_that_glibc_wrote() {
         let folder = tempfile::tempdir().expect("a folder");
         let (program, file) = (folder.path().join("login"), folder.path().join("utmp"));
         std::fs::write(&file, "").expect("a file");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stubs/login.c");
         let built = std::process::Command::new("cc").arg(source).arg("-o").arg(&program).status();
         if !built.is_ok_and(|status| status.success()) {
-            println!("skipped: there is no C compiler here");
+            println!("skipped: there is no C compiler");
             return;
         }
         let ran = std::process::Command::new(&program).arg(&file).status().expect("it runs");

@@ -1,7 +1,6 @@
-//! Telling somebody far away: each notice is posted to an address of the owner's, signed with a secret
-//! that both know. Address and secret come from a file that only the daemon's user may read; they are in
-//! no tag, no argument and no log. The posts are made by a thread of their own, so that the clock never
-//! waits for them.
+//! Posts each notice to the owner's webhook, signed with a shared secret. The URL and the secret
+//! come from a file that only the daemon's user can read. They are in no tag, no argument and no
+//! log. A separate thread sends the posts, so that the clock never waits for them.
 
 use crate::machine::Machine;
 use domain::Timestamp;
@@ -17,14 +16,14 @@ use ureq::http::Uri;
 use ureq::tls::TlsConfig;
 
 const CONFIG: &str = "/etc/spawn/webhook.json";
-/// One attempt; there are two.
+/// Time limit of one attempt. There are two.
 const LIMIT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(1);
-/// Notices that may wait; more than this are not worth telling any more.
+/// Notices in the queue. Further ones are dropped.
 const WAITING: usize = 16;
 const SHORTEST_SECRET: usize = 16;
 
-/// The file. It is never printed, so it has no `Debug`.
+/// The configuration file. It has no `Debug`, because it is never printed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
@@ -48,7 +47,7 @@ struct Post {
     body: String,
 }
 
-/// The far end of the notices.
+/// The owner's webhook, with a queue of posts.
 pub(crate) struct Webhook {
     machine: Machine,
     sandbox: bool,
@@ -58,17 +57,18 @@ pub(crate) struct Webhook {
 }
 
 impl Webhook {
-    /// In the sandbox only this machine is posted to, and elsewhere only through TLS.
+    /// Returns a webhook. With the sandbox it posts only to this machine, and otherwise only
+    /// through TLS.
     pub(crate) fn new(machine: Machine, sandbox: bool, tls: TlsConfig) -> Webhook {
         Webhook { machine, sandbox, tls, queue: None, trouble: Arc::default() }
     }
 
-    /// What is wrong with it at present, without address and secret.
+    /// Returns the present problem, without URL and secret.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Posts a notice, some time. The file is read anew, so that a changed secret needs no restart.
+    /// Queues a notice. The file is read each time, so that a changed secret needs no restart.
     pub(crate) fn post(&mut self, notice: &Notice, instance: Option<&str>, now: Timestamp) {
         let queued = match read(&self.machine, self.sandbox) {
             Ok(None) => Ok(()),
@@ -88,27 +88,27 @@ impl Webhook {
             std::thread::spawn(move || deliver_all(&posts, &trouble, tls));
             queue
         });
-        queue.try_send(post).map_err(|_| "too many notices wait to be posted".to_string())
+        queue.try_send(post).map_err(|_| "too many notices are queued".to_string())
     }
 }
 
-/// Keeps what is wrong, and says it when it is new.
+/// Stores the present problem, and logs it when it is new.
 fn report(trouble: &Mutex<Option<String>>, why: Option<String>) {
     let mut held = trouble.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(why) = &why
         && held.as_ref() != Some(why)
     {
-        eprintln!("<4>the webhook: {why}");
+        eprintln!("<4>webhook: {why}");
     }
     *held = why;
 }
 
-/// Reads the file; none when there is none.
+/// Reads the configuration; `None` if the file does not exist.
 fn read(machine: &Machine, sandbox: bool) -> Result<Option<Config>, String> {
     let Some(text) = machine.read_own(CONFIG, 0o600)? else { return Ok(None) };
-    // What serde says of a wrong file may quote it.
+    // serde's error is dropped, because it may quote the file.
     let config: Config = serde_json::from_str(&text)
-        .map_err(|_| format!("{CONFIG} is not understood, expected {{\"url\": …, \"secret\": …}}"))?;
+        .map_err(|_| format!("{CONFIG} is not valid, expected {{\"url\": …, \"secret\": …}}"))?;
     if config.secret.len() < SHORTEST_SECRET {
         return Err(format!("the secret in {CONFIG} is too short, expected {SHORTEST_SECRET} characters"));
     }
@@ -134,8 +134,8 @@ fn compose(config: Config, notice: &Notice, instance: Option<&str>, now: Timesta
     Ok(Post { signature: sign(&config.secret, now.as_second(), &body), url: config.url, body })
 }
 
-/// `t=<second>,v1=<hex>`: HMAC-SHA256 with the secret over the second, a dot and the body, so that an old
-/// post cannot be sent again as a new one.
+/// Returns `t=<second>,v1=<hex>`: HMAC-SHA256 with the secret over the second, a dot and the body.
+/// The second prevents an old post from being sent again as a new one.
 fn sign(secret: &str, second: i64, body: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
     mac.update(format!("{second}.{body}").as_bytes());
@@ -156,20 +156,20 @@ fn deliver_all(posts: &Receiver<Post>, trouble: &Mutex<Option<String>>, tls: Tls
     }
 }
 
-/// One attempt. What went wrong is told in words that cannot hold the address.
+/// Makes one attempt. The errors are worded so that they cannot contain the URL.
 fn deliver(agent: &Agent, post: &Post) -> Result<(), String> {
     let request = agent
         .post(&post.url)
         .header("content-type", "application/json")
         .header("x-spawn-signature", &post.signature);
     match request.send(&post.body) {
-        Ok(answer) if answer.status().is_redirection() => Err("it points elsewhere".to_string()),
+        Ok(answer) if answer.status().is_redirection() => Err("redirects are not followed".to_string()),
         Ok(_) => Ok(()),
-        Err(ureq::Error::StatusCode(status)) => Err(format!("it answers {status}")),
-        Err(ureq::Error::Timeout(_)) => Err("it does not answer in time".to_string()),
-        Err(ureq::Error::Io(error)) => Err(format!("it cannot be reached: {}", error.kind())),
-        Err(ureq::Error::HostNotFound) => Err("its host is not found".to_string()),
-        Err(_) => Err("it cannot be posted to".to_string()),
+        Err(ureq::Error::StatusCode(status)) => Err(format!("status {status}")),
+        Err(ureq::Error::Timeout(_)) => Err("no answer in time".to_string()),
+        Err(ureq::Error::Io(error)) => Err(format!("cannot be reached: {}", error.kind())),
+        Err(ureq::Error::HostNotFound) => Err("host not found".to_string()),
+        Err(_) => Err("cannot be posted to".to_string()),
     }
 }
 
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_read_strictly_and_never_quoted() {
+    fn reads_the_file_strictly_and_never_quotes_it() {
         let check = |text: &str, mode: u32, sandbox: bool, expected: Result<(), &str>| {
             let folder = tempfile::tempdir().expect("a folder");
             let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
@@ -214,14 +214,14 @@ mod tests {
         check(&GOOD.replace("hooks.example", "127.0.0.1:9"), 0o600, true, Ok(()));
         check(&GOOD.replace("https", "http"), 0o600, false, Err("the url in"));
         check(r#"{"url":"https://hooks.example/","secret":"0123"}"#, 0o600, false, Err("too short"));
-        check(r#"{"url":"https://hooks.example/"}"#, 0o600, false, Err("not understood"));
-        check("https://hooks.example/", 0o600, false, Err("not understood"));
+        check(r#"{"url":"https://hooks.example/"}"#, 0o600, false, Err("not valid"));
+        check("https://hooks.example/", 0o600, false, Err("not valid"));
         check(r#"{"url":"http://127.0.0.1:9/x","secret":"0123456789abcdef"}"#, 0o600, true, Ok(()));
         check(r#"{"url":"http://10.0.0.1:9/x","secret":"0123456789abcdef"}"#, 0o600, true, Err("the url in"));
     }
 
     #[test]
-    fn without_a_file_nothing_is_posted() {
+    fn posts_nothing_without_a_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
         assert!(read(&machine, false).is_ok_and(|config| config.is_none()));

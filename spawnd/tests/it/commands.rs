@@ -1,4 +1,4 @@
-//! What a person on the machine says to the daemon, through the real binary and the real socket.
+//! The commands for people on the machine, through the real binary and the real socket.
 
 use crate::fake::{Ec2, World};
 use std::process::{Command, Output};
@@ -22,7 +22,7 @@ fn check(output: &Output, succeeds: bool, expected: &str) {
 }
 
 #[test]
-fn extend_is_acknowledged_after_the_tag_is_written() {
+fn extend_is_confirmed_after_the_tag_is_written() {
     let world = running();
     check(&world.run(&["extend", "1h"]), true, "extended: 2h");
     let tag = world.aws(|aws| aws.tag.clone()).expect("a tag");
@@ -34,7 +34,7 @@ fn extend_is_acknowledged_after_the_tag_is_written() {
 }
 
 #[test]
-fn an_extension_whose_tag_cannot_be_written_is_refused() {
+fn refuses_an_extension_if_its_tag_cannot_be_written() {
     let world = running();
     world.aws(|aws| aws.ec2 = Ec2::Denies);
     check(&world.run(&["extend", "1h"]), false, "not extended: the tag could not be written");
@@ -42,7 +42,7 @@ fn an_extension_whose_tag_cannot_be_written_is_refused() {
 }
 
 #[test]
-fn status_explains() {
+fn status_shows_the_end_and_each_signal() {
     let world = running();
     world.until(120, |_| false);
     let output = world.run(&["status", "--why"]);
@@ -57,7 +57,7 @@ fn status_explains() {
 }
 
 #[test]
-fn it_says_how_busy_it_was_each_quarter_of_an_hour() {
+fn writes_a_heartbeat_every_15_minutes() {
     let device = |bytes: u64| format!("h\nh\nens5: {bytes} 1 0 0 0 0 0 0 {} 1 0 0 0 0 0 0\n", bytes / 2);
     let processors = |work: u64, rest: u64| {
         format!("cpu  {work} 0 0 {rest} 0 0 0 0 0 0\nintr 1\nctxt 2\nbtime 3\nprocesses 4\n")
@@ -74,12 +74,12 @@ fn it_says_how_busy_it_was_each_quarter_of_an_hour() {
     let expected =
         ";cpu=25.00;network-in=9000000;network-out=4500000;disk=none;gpu=none;gpu-memory=none;idle=";
     assert!(beat.starts_with("v1;at=2027-01-15T08:") && beat.contains(expected), "{beat}");
-    // The role is taken away: one is tried in vain, and then none.
+    // Without permission the daemon tries once, and then no more.
     world.aws(|aws| aws.ec2 = Ec2::Denies);
     let failed = |world: &World| {
         let said = world.run(&["status", "--why"]);
         String::from_utf8_lossy(&said.stdout).contains("heartbeat  1 written, the last ")
-            && String::from_utf8_lossy(&said.stdout).contains("1 failed; the last one was not: denied: ")
+            && String::from_utf8_lossy(&said.stdout).contains("1 failed; the last attempt failed: denied: ")
     };
     assert!(world.until(1_800, failed), "{:?}", world.run(&["status", "--why"]));
     let tried =
@@ -102,7 +102,7 @@ fn heartbeats_can_be_turned_off() {
 }
 
 #[test]
-fn leases_are_given_and_released() {
+fn leases_can_be_taken_and_released() {
     let world = running();
     check(&world.run(&["keepalive", "2h"]), true, "not idle for 2h");
     check(&world.run(&["status", "--why"]), true, "lease keepalive:");
@@ -112,7 +112,7 @@ fn leases_are_given_and_released() {
 }
 
 #[test]
-fn run_holds_a_lease_while_the_command_runs() {
+fn run_keeps_a_lease_while_the_command_runs() {
     let world = running();
     let spawnd = world.path("status");
     let script = format!(
@@ -129,7 +129,7 @@ fn run_holds_a_lease_while_the_command_runs() {
 }
 
 #[test]
-fn complete_ends_after_the_warning() {
+fn complete_ends_the_instance_after_the_warning() {
     let world = running();
     let asked = world.uptime();
     check(&world.run(&["complete"]), true, "complete: the instance will terminate in 5m");
@@ -139,7 +139,7 @@ fn complete_ends_after_the_warning() {
 }
 
 #[test]
-fn an_idle_instance_is_warned_and_a_cancel_is_heard() {
+fn an_idle_instance_is_warned_and_can_be_kept() {
     let world = running();
     let warned = |world: &World| world.read("dev/pts/0").contains("because it is idle");
     // Fifteen minutes of grace after the boot, then thirty of idleness.
@@ -157,9 +157,9 @@ fn an_idle_instance_is_stopped() {
 }
 
 #[test]
-fn without_a_daemon_the_answer_says_what_to_do() {
+fn without_a_daemon_the_error_has_a_hint() {
     let world = World::new(TWO_HOURS);
-    check(&world.run(&["status"]), false, "see: systemctl status spawnd");
+    check(&world.run(&["status"]), false, "hint: systemctl status spawnd");
 }
 
 #[test]
@@ -179,9 +179,10 @@ fn install_starts_the_dead_man_first() {
     assert!((8_040.0..=8_100.0).contains(&left), "{left}");
 }
 
-/// The faults are run under this policy, and each of its actions is used by one of them or by these.
+/// The fault tests run under this policy. Each of its actions is used by one of them or by a test
+/// here.
 #[test]
-fn the_policy_allows_what_is_called_and_nothing_else() {
+fn the_policy_allows_the_three_actions_and_nothing_else() {
     let world = World::new("");
     let policy = world.aws(|aws| aws.policy.clone());
     let statements = policy["Statement"].as_array().expect("statements");
@@ -201,19 +202,19 @@ fn the_policy_allows_what_is_called_and_nothing_else() {
 }
 
 #[test]
-fn a_sandbox_elsewhere_is_refused() {
+fn refuses_a_sandbox_outside_the_loopback() {
     let world = World::new(TWO_HOURS);
     for url in
         ["http://169.254.169.254:80", "https://ec2.us-east-1.amazonaws.com:443", "http://example.com:80"]
     {
-        check(&world.run(&["daemon", "--sandbox", url]), false, "expected the loopback");
+        check(&world.run(&["daemon", "--sandbox", url]), false, "expected a loopback address");
     }
     check(&world.run(&["daemon", "--pace", "60@1"]), false, "--sandbox");
-    check(&world.run(&["daemon", "--sandbox", "https://127.0.0.1:1"]), false, "add --link-local");
+    check(&world.run(&["daemon", "--sandbox", "https://127.0.0.1:1"]), false, "needs --link-local");
 }
 
 #[test]
-fn a_trace_is_replayed() {
+fn simulate_replays_a_trace() {
     let world = World::new("");
     let rows: String =
         (0..240).map(|minute| format!("{},{}\n", minute * 60, if minute < 60 { 1 } else { 0 })).collect();
@@ -229,15 +230,15 @@ fn a_trace_is_replayed() {
         world.run(&["simulate", &trace.to_string_lossy(), "--terms", &policy.to_string_lossy()])
     };
     let idle = r#"{"budget":"8h","on-expiry":"stop","idle":{"timeout":"1h","thresholds":{"cpu":2}}}"#;
-    // Never busy by these terms: the grace after the boot, the timeout and the warnings.
+    // Under these terms nothing is busy: the grace after the boot, the timeout and the warnings.
     check(&with_terms(idle), true, "5040 s: stop after 1h24m of running");
-    check(&with_terms(r#"{"budget":"8h","on-expiry":"stop"}"#), false, "there is no \"idle\" in it");
+    check(&with_terms(r#"{"budget":"8h","on-expiry":"stop"}"#), false, "the terms have no \"idle\" policy");
     check(&world.run(&["simulate", "/nowhere"]), false, "/nowhere: No such file");
     world.write("not.parquet", "PAR1 and no more");
     check(&world.run(&["simulate", &world.path("not.parquet").to_string_lossy()]), false, "Parquet error");
 }
 
-/// A Parquet file of a column of seconds and one of numbers.
+/// Returns a Parquet file with a column of seconds and one of numbers.
 fn parquet_file() -> Vec<u8> {
     use parquet::data_type::{DoubleType, Int64Type};
     use parquet::file::writer::SerializedFileWriter;
@@ -257,7 +258,7 @@ fn parquet_file() -> Vec<u8> {
 }
 
 #[test]
-fn a_damaged_trace_is_refused_or_read() {
+fn a_damaged_trace_is_an_error_or_is_read() {
     let world = World::new("");
     let whole = parquet_file();
     let trace = world.path("trace.parquet");
@@ -279,7 +280,7 @@ fn a_damaged_trace_is_refused_or_read() {
 const SECRET: &str = "0123456789abcdef";
 
 #[test]
-fn a_warning_is_posted_with_a_signature_and_no_secret_shows() {
+fn posts_a_signed_warning_and_logs_no_secret() {
     let mut world = World::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
     world.webhook(SECRET, 0o600);
     world.start();
@@ -301,7 +302,7 @@ fn a_warning_is_posted_with_a_signature_and_no_secret_shows() {
             let hex = text.rsplit(' ').next().expect("a sum");
             assert_eq!(signature, format!("t={second},v1={hex}"), "{body}");
         }
-        Err(_) => println!("the signature is not checked: there is no openssl here"),
+        Err(_) => println!("the signature is not checked: openssl is not installed"),
     }
     let post: serde_json::Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!(post["instance"], "i-sandbox0123456789");
@@ -309,21 +310,21 @@ fn a_warning_is_posted_with_a_signature_and_no_secret_shows() {
 }
 
 #[test]
-fn a_webhook_that_hangs_holds_nothing_up_and_is_shown() {
+fn a_hanging_webhook_delays_nothing_and_is_reported() {
     let mut world = World::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
     world.webhook(SECRET, 0o600);
     world.aws(|aws| aws.webhook_hangs = true);
     world.start();
     assert!(world.until(600 + 840, World::ended), "{}", world.log());
     assert!(world.read("dev/pts/0").contains("will stop in"));
-    // Two attempts of two seconds, on the machine's clock.
-    assert!(world.until(7 * crate::fake::PACE, |world| world.log().contains("does not answer in time")));
-    check(&world.run(&["status", "--why"]), true, "trouble: the webhook: it does not answer in time");
+    // Two attempts of 2 s, on the machine's clock.
+    assert!(world.until(7 * crate::fake::PACE, |world| world.log().contains("no answer in time")));
+    check(&world.run(&["status", "--why"]), true, "warning: webhook: no answer in time");
     assert!(!world.log().contains(SECRET) && !world.log().contains("T0PS3CRET"), "{}", world.log());
 }
 
 #[test]
-fn a_secret_that_others_can_read_is_not_used() {
+fn ignores_a_secret_that_others_can_read() {
     let mut world = World::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
     world.webhook(SECRET, 0o644);
     world.start();

@@ -1,5 +1,6 @@
-//! A metadata service and an EC2 on the loopback, with faults, and a machine in a folder. The instance's
-//! id begins with `i-sandbox`, which AWS cannot issue, and the daemon refuses any other id here.
+//! A fake metadata service and EC2 on the loopback, with faults, and a machine in a folder. The
+//! instance's id begins with `i-sandbox`, which AWS cannot issue. The daemon refuses any other id
+//! here.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,38 +12,38 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How much faster than the machine's the daemon's time passes.
+/// Seconds of the daemon's time per second of the machine's.
 pub(crate) const PACE: u64 = 240;
 
-/// Between two looks of a test at its world.
+/// Interval at which a test polls its world.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// What the fake AWS does and knows.
+/// The behaviour and the state of the fake AWS.
 #[derive(Debug, Clone)]
 pub(crate) struct Aws {
     pub(crate) imds: Imds,
     pub(crate) ec2: Ec2,
     pub(crate) tag: Option<String>,
-    /// Heartbeats that were written, in order.
+    /// The heartbeats written, in order.
     pub(crate) heartbeats: Vec<String>,
     pub(crate) cap: Option<String>,
     pub(crate) spot: bool,
     pub(crate) instance_id: String,
     pub(crate) pending: u64,
-    /// Number of the credentials that the metadata service hands out, and when they say that they expire.
+    /// Number of the credentials that the metadata service returns, and their stated expiration.
     pub(crate) credentials: u32,
     pub(crate) expiration: &'static str,
-    /// EC2 calls those of a lower number expired.
+    /// Lowest number of the credentials that EC2 accepts. Those below it have expired.
     pub(crate) honoured: u32,
-    /// Names of the EC2 calls, with their bodies, in order.
+    /// The bodies of the EC2 calls, in order.
     pub(crate) calls: Vec<String>,
-    /// What the webhook was sent: the signature and the body.
+    /// The posts to the webhook: signature and body.
     pub(crate) posts: Vec<(String, String)>,
-    /// The webhook takes the connection and never answers.
+    /// The webhook accepts the connection and never answers.
     pub(crate) webhook_hangs: bool,
-    /// What the instance's role allows, as `spawnd policy` prints it.
+    /// The policy of the instance's role, as printed by `spawnd policy`.
     pub(crate) policy: serde_json::Value,
-    /// Calls that it does not allow.
+    /// Number of calls that the policy does not allow.
     pub(crate) forbidden: u32,
     pub(crate) unsigned: u32,
     pub(crate) tokens: u32,
@@ -51,13 +52,13 @@ pub(crate) struct Aws {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Imds {
     Works,
-    /// Every token is refused.
+    /// Rejects every token.
     Refuses,
-    /// Connections are accepted and never answered.
+    /// Accepts connections and never answers.
     Hangs,
-    /// Connections are closed at once.
+    /// Closes connections at once.
     Closes,
-    /// 503 to everything.
+    /// Answers every request with status 503.
     Fails,
 }
 
@@ -67,7 +68,7 @@ pub(crate) enum Ec2 {
     Denies,
     Closes,
     NoHibernation,
-    /// The first call of a credential is answered with RequestExpired.
+    /// Answers the first call with RequestExpired.
     ExpiresOnce,
 }
 
@@ -76,25 +77,25 @@ fn policy() -> serde_json::Value {
     serde_json::from_slice(&printed.expect("spawnd runs").stdout).expect("JSON")
 }
 
-/// A machine in a folder, and its AWS.
+/// A machine in a folder, and its fake AWS.
 pub(crate) struct World {
     folder: tempfile::TempDir,
     aws: Arc<Mutex<Aws>>,
     url: String,
     link_local: bool,
-    /// What is put before the daemon's command, such as a preloaded library.
+    /// Environment variables of the daemon, such as a preloaded library.
     pub(crate) environment: Vec<(String, String)>,
-    /// Seconds that the daemon's clock of running and sleeping time is ahead, in a time namespace.
+    /// Seconds by which the daemon's clock that counts sleep is ahead, in a time namespace.
     pub(crate) asleep: Option<u64>,
     origin: f64,
     mounts: Vec<PathBuf>,
     daemon: Option<Child>,
-    /// What speaks TLS before this fake.
+    /// The TLS proxy in front of this fake.
     proxy: Option<Child>,
     _doors: Vec<Door>,
 }
 
-/// An address at which the fake listens, until the world ends.
+/// An address at which the fake listens, until it is dropped.
 struct Door {
     address: SocketAddr,
     closed: Arc<AtomicBool>,
@@ -122,7 +123,7 @@ impl Door {
 impl Drop for Door {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::Relaxed);
-        // Wakes it; where a test has taken the address away, it ends with the process.
+        // Wakes the thread. If a test has removed the address, the thread ends with the process.
         let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
         if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
             let _ = thread.join();
@@ -130,19 +131,21 @@ impl Drop for Door {
     }
 }
 
-/// A folder of its own, in memory where that is possible: the daemon waits for the disk each time that it saves, here
-/// 240 times as often as in life, and another program's writing would keep it from looking.
+/// Returns a new folder, in memory if possible. The daemon waits for the disk each time it saves,
+/// here 240 times as often as in real life. The writes of another program would keep it from
+/// polling.
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
 impl World {
-    /// A machine that booted just now, with these terms as its seed.
+    /// Creates a machine that booted just now, with these launch terms, or none if `terms` is
+    /// empty.
     pub(crate) fn new(terms: &str) -> World {
         World::at(terms, &TcpListener::bind("127.0.0.1:0").expect("a port"), None)
     }
 
-    /// The same in a network namespace, where the metadata service is at its own address.
+    /// Creates the same in a network namespace, where the metadata service has its own address.
     pub(crate) fn in_namespace(terms: &str) -> World {
         let metadata = TcpListener::bind("169.254.169.254:80").expect("the address");
         World::at(terms, &TcpListener::bind("127.0.0.1:0").expect("a port"), Some(metadata))
@@ -218,7 +221,8 @@ impl World {
         self.folder.path().join(path)
     }
 
-    /// Mounts something in this world, in the test's own mount namespace; arguments as mount takes them.
+    /// Mounts a file system in this world, in the test's own mount namespace. `arguments` are
+    /// mount's.
     pub(crate) fn mount(&mut self, arguments: &[&str], path: &str) {
         let place = self.path(path);
         std::fs::create_dir_all(&place).expect("a folder");
@@ -227,7 +231,7 @@ impl World {
         self.mounts.push(place);
     }
 
-    /// A program of systemd that only notes that it was called.
+    /// Writes a systemd program that only logs its calls.
     fn program(&self, name: &str) {
         let path = format!("usr/bin/{name}");
         let log = self.path("calls");
@@ -239,8 +243,9 @@ impl World {
         look(&mut self.aws.lock().expect("no panic"))
     }
 
-    /// Puts TLS before EC2 and the webhook, with an authority in `root.pem`; none where there is no Python or no
-    /// openssl. Call it before the daemon starts, in a namespace: the metadata service speaks no TLS.
+    /// Puts TLS in front of EC2 and the webhook, with an authority in `root.pem`; `None` without
+    /// Python or openssl. Call it before the daemon starts, in a namespace: the metadata service
+    /// has no TLS.
     pub(crate) fn through_tls(&mut self) -> Option<()> {
         let port = self.url.rsplit(':').next().expect("a port");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stubs/tls.py");
@@ -289,13 +294,13 @@ impl World {
         self.daemon = Some(daemon);
     }
 
-    /// SIGKILL: nothing can be saved any more.
+    /// Sends SIGKILL, so that the daemon can save nothing more.
     pub(crate) fn kill(&mut self) {
         if let Some(mut daemon) = self.daemon.take() {
             let id = daemon.id();
             let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
             match children.unwrap_or_default().split_whitespace().next() {
-                // In a time namespace the daemon is a child, and its parent ends when it has.
+                // In a time namespace the daemon is a child, and its parent ends with it.
                 Some(child) if self.asleep.is_some() => {
                     Command::new("kill").args(["-KILL", child]).status().expect("kill runs");
                 }
@@ -305,7 +310,7 @@ impl World {
         }
     }
 
-    /// SIGTERM, as systemd sends it; true when the daemon ended well.
+    /// Sends SIGTERM, as systemd does. Returns whether the daemon ended successfully.
     pub(crate) fn terminate(&mut self) -> bool {
         let Some(mut daemon) = self.daemon.take() else { return false };
         let pid = daemon.id().to_string();
@@ -313,20 +318,20 @@ impl World {
         daemon.wait().expect("it ends").success()
     }
 
-    /// The command line, as a person uses it.
+    /// Runs the command line, as a person does.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.spawnd().args(arguments).output().expect("spawnd runs")
     }
 
-    /// Seconds of the daemon's time since the boot.
+    /// Returns the seconds of the daemon's time since the boot.
     pub(crate) fn uptime(&self) -> u64 {
         let uptime = std::fs::read_to_string("/proc/uptime").expect("uptime");
         let now: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
         ((now - self.origin) * PACE as f64) as u64
     }
 
-    /// Waits until something holds, for at most so many seconds of the daemon's time. What a busy machine keeps
-    /// from this test it keeps from the daemon too: it is not counted.
+    /// Waits until `holds` is true, for at most `seconds` of the daemon's time. Delays by a busy
+    /// machine affect this test and the daemon alike, so they are not counted.
     pub(crate) fn until(&self, seconds: u64, holds: impl Fn(&World) -> bool) -> bool {
         let mut end = Instant::now() + Duration::from_secs_f64(seconds as f64 / PACE as f64);
         let mut before = Instant::now();
@@ -341,7 +346,7 @@ impl World {
         holds(self)
     }
 
-    /// Which call of this name EC2 has heard.
+    /// Returns whether EC2 received a call of this action.
     pub(crate) fn heard(&self, action: &str) -> bool {
         let wanted = format!("Action={action}");
         self.aws(|aws| aws.calls.iter().any(|call| call.contains(&wanted)))
@@ -351,7 +356,7 @@ impl World {
         self.read("calls").lines().any(|line| line == "systemctl poweroff")
     }
 
-    /// The instance is ended, one way or the other.
+    /// Returns whether the instance has ended, by a call or by a power-off.
     pub(crate) fn ended(&self) -> bool {
         self.powered_off() || self.heard("StopInstances") || self.heard("TerminateInstances")
     }
@@ -369,7 +374,7 @@ impl Drop for World {
             let _ = proxy.wait();
         }
         for mount in &self.mounts {
-            // Else the folder could not be removed.
+            // Otherwise the folder could not be removed.
             let _ = Command::new("umount").arg("-l").arg(mount).status();
         }
     }
@@ -407,7 +412,7 @@ fn serve(mut stream: TcpStream, aws: &Mutex<Aws>, began: Instant) {
     }
     let posted = request.line.starts_with("POST");
     if !posted && aws.lock().expect("no panic").imds == Imds::Hangs {
-        // Longer than any time-out of the daemon.
+        // Longer than any timeout of the daemon.
         std::thread::sleep(Duration::from_secs(5));
     }
     let answer = {
@@ -433,7 +438,7 @@ fn serve(mut stream: TcpStream, aws: &Mutex<Aws>, began: Instant) {
 
 fn webhook(stream: &mut TcpStream, aws: &Mutex<Aws>, request: Request) {
     if aws.lock().expect("no panic").webhook_hangs {
-        // Longer than any time-out of the daemon.
+        // Longer than any timeout of the daemon.
         return std::thread::sleep(Duration::from_secs(5));
     }
     let signature = request.headers.iter().find_map(|header| header.strip_prefix("x-spawn-signature: "));
@@ -479,7 +484,7 @@ fn imds(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
     Some(found.map_or((404, String::new()), |text| (200, text)))
 }
 
-/// Whether the policy that `spawnd policy` prints allows a call: its name, and the keys of its tags.
+/// Returns whether the printed policy allows a call, by its action and the key of its tag.
 fn allowed(policy: &serde_json::Value, body: &str) -> bool {
     let field = |name: &str| body.split('&').find_map(|part| part.strip_prefix(name)).map(str::to_string);
     let action = field("Action=").map(|name| serde_json::Value::from(format!("ec2:{name}")));
@@ -494,7 +499,7 @@ fn allowed(policy: &serde_json::Value, body: &str) -> bool {
     })
 }
 
-/// The number of the credentials with which a call is signed.
+/// Returns the number of the credentials that signed a call.
 fn key_number(request: &Request) -> Option<u32> {
     let signed = request.headers.iter().find_map(|header| header.split_once("credential=asiasandbox"));
     signed?.1.split('/').next()?.parse().ok()

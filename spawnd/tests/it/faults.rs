@@ -1,27 +1,28 @@
-//! The real binary against a fake AWS on the loopback, many times as fast as life: whatever
-//! breaks, the instance ends by its bound, never early, and never without the warning.
+//! The real binary against a fake AWS on the loopback, many times as fast as real life. Under every
+//! fault the instance ends by its deadline, never early, and never without the warning.
 
 use crate::fake::{Ec2, Imds, World};
 
 /// Ten minutes, then a stop; a power-off from inside stops.
 pub(crate) const TEN_MINUTES: &str = r#"{"budget":"10m","on-expiry":"stop"}"#;
-/// Seconds of the budget, of the documented slack of the daemon, and of one look with the pace's rounding.
+/// In seconds: the budget, the daemon's documented slack, and one poll with the rounding of the
+/// pace.
 const BUDGET: u64 = 600;
 const SLACK: u64 = 300 + 540;
 const TICK: u64 = 60;
 
-/// Runs a life under a fault to its end, and checks when it came and what was said before.
+/// Runs a life under a fault to its end. Checks the time of the end and the warning before it.
 fn check(fault: impl FnOnce(&mut World)) -> World {
     check_in(World::new(TEN_MINUTES), fault)
 }
 
-/// The same in a world of the caller's.
+/// Does the same in a given world.
 pub(crate) fn check_in(mut world: World, fault: impl FnOnce(&mut World)) -> World {
     world.aws(|aws| aws.tag = Some("v1;running;until=2027-01-15T08:10:00Z;gen=1".to_string()));
     world.start();
     assert!(world.until(400, |world| world.path("var/lib/spawn/state.json").exists()), "{}", world.log());
     fault(&mut world);
-    assert!(world.until(BUDGET + SLACK, World::ended), "it outlived its time: {}", world.log());
+    assert!(world.until(BUDGET + SLACK, World::ended), "it ran past its deadline: {}", world.log());
     let uptime = world.uptime();
     assert!(uptime + TICK >= BUDGET, "it ended early, after {uptime} s: {}", world.log());
     let notice = world.read("run/spawn/notice");
@@ -33,7 +34,7 @@ pub(crate) fn check_in(mut world: World, fault: impl FnOnce(&mut World)) -> Worl
 }
 
 #[test]
-fn nothing_is_wrong() {
+fn ends_on_time_without_a_fault() {
     let world = check(|_| {});
     assert!(world.heard("StopInstances") && !world.powered_off());
     let tag = world.aws(|aws| aws.tag.clone());
@@ -42,7 +43,7 @@ fn nothing_is_wrong() {
 }
 
 #[test]
-fn killed_again_and_again() {
+fn ends_on_time_after_repeated_kills() {
     check(|world| {
         for _ in 0..4 {
             world.kill();
@@ -53,7 +54,7 @@ fn killed_again_and_again() {
 }
 
 #[test]
-fn killed_again_and_again_while_it_starts() {
+fn ends_on_time_after_repeated_kills_during_the_start() {
     let mut world = World::new(TEN_MINUTES);
     for milliseconds in 0..40 {
         world.start();
@@ -65,7 +66,7 @@ fn killed_again_and_again_while_it_starts() {
 }
 
 #[test]
-fn the_metadata_service_is_dead() {
+fn ends_on_time_if_the_metadata_service_is_dead() {
     for imds in [Imds::Closes, Imds::Fails, Imds::Refuses] {
         let world = check(|world| world.aws(|aws| aws.imds = imds));
         assert!(world.log().contains("cannot be read"), "{imds:?}: {}", world.log());
@@ -73,48 +74,48 @@ fn the_metadata_service_is_dead() {
 }
 
 #[test]
-fn the_metadata_service_hangs() {
+fn ends_on_time_if_the_metadata_service_hangs() {
     check(|world| world.aws(|aws| aws.imds = Imds::Hangs));
 }
 
 #[test]
-fn a_lost_token_is_renewed() {
+fn renews_a_lost_token() {
     let world = check(|world| world.aws(|aws| aws.tokens += 7));
     assert!(!world.log().contains("cannot be read"), "{}", world.log());
 }
 
 #[test]
-fn ec2_cannot_be_reached() {
+fn powers_off_if_ec2_cannot_be_reached() {
     let world = check(|world| world.aws(|aws| aws.ec2 = Ec2::Closes));
     assert!(world.until(300, World::powered_off), "{}", world.log());
 }
 
 #[test]
-fn the_role_may_not() {
+fn powers_off_if_the_role_lacks_permission() {
     let world = check(|world| world.aws(|aws| aws.ec2 = Ec2::Denies));
     assert!(world.until(60, World::powered_off), "{}", world.log());
 }
 
 #[test]
-fn credentials_have_expired() {
+fn renews_expired_credentials() {
     let world = check(|world| world.aws(|aws| aws.ec2 = Ec2::ExpiresOnce));
     assert!(!world.powered_off());
 }
 
 #[test]
-fn tags_are_deleted() {
+fn ends_on_time_if_the_tags_are_deleted() {
     check(|world| world.aws(|aws| aws.tag = None));
 }
 
 #[test]
-fn tags_are_garbled() {
+fn ends_on_time_if_the_tags_are_garbled() {
     for text in ["", "v1;running;until=never;gen=9", "v9;running;\u{1}"] {
         check(|world| world.aws(|aws| aws.tag = Some(text.to_string())));
     }
 }
 
 #[test]
-fn the_state_is_corrupt() {
+fn restarts_from_the_launch_terms_if_the_state_is_corrupt() {
     for text in ["", "{\"version\":9}", "\0\0\0"] {
         let world = check(|world| {
             world.kill();
@@ -127,7 +128,7 @@ fn the_state_is_corrupt() {
 }
 
 #[test]
-fn the_state_cannot_be_written() {
+fn keeps_the_state_in_memory_if_it_cannot_be_written() {
     let world = check(|world| {
         std::fs::remove_dir_all(world.path("var/lib/spawn")).expect("removed");
         world.write("var/lib/spawn", "a file where the folder was");
@@ -136,7 +137,7 @@ fn the_state_cannot_be_written() {
 }
 
 #[test]
-fn everything_at_once() {
+fn powers_off_if_everything_fails_at_once() {
     let world = check(|world| {
         world.kill();
         world.aws(|aws| (aws.imds, aws.ec2) = (Imds::Closes, Ec2::Closes));
@@ -147,7 +148,7 @@ fn everything_at_once() {
 }
 
 #[test]
-fn an_instance_that_is_not_the_sandboxes_is_never_touched() {
+fn makes_no_calls_for_an_instance_of_another_endpoint() {
     let mut world = World::new(TEN_MINUTES);
     world.aws(|aws| aws.instance_id = "i-0123456789abcdef0".to_string());
     world.start();
@@ -156,7 +157,7 @@ fn an_instance_that_is_not_the_sandboxes_is_never_touched() {
 }
 
 #[test]
-fn no_terms_and_no_tags_are_four_hours_and_loud() {
+fn without_terms_and_tags_it_gets_four_hours_and_warns() {
     let mut world = World::new("");
     world.start();
     assert!(
@@ -170,7 +171,7 @@ fn no_terms_and_no_tags_are_four_hours_and_loud() {
 }
 
 #[test]
-fn a_hibernation_that_is_refused_becomes_a_stop() {
+fn a_refused_hibernation_becomes_a_stop() {
     let mut world = World::new(r#"{"budget":"6m","on-expiry":"hibernate"}"#);
     world.aws(|aws| aws.ec2 = Ec2::NoHibernation);
     world.start();
@@ -193,7 +194,7 @@ fn a_stop_from_outside_leaves_a_paused_tag() {
 }
 
 #[test]
-fn a_spot_notice_is_told_once() {
+fn a_spot_notice_is_shown_once() {
     let mut world = World::new(TEN_MINUTES);
     world.aws(|aws| aws.spot = true);
     world.start();
@@ -201,5 +202,5 @@ fn a_spot_notice_is_told_once() {
     world.kill();
     world.start();
     world.until(120, |_| false);
-    assert_eq!(world.log().matches("takes this spot instance back").count(), 1, "{}", world.log());
+    assert_eq!(world.log().matches("reclaims this spot instance").count(), 1, "{}", world.log());
 }

@@ -1,5 +1,6 @@
-//! Real load on a real kernel: terminals, connections and devices are the kernel's own, in namespaces of
-//! the test. Time passes 240 times as fast, so that nine seconds between two keys are 36 minutes.
+//! Real load on a real kernel. Terminals, connections and devices are the kernel's own, in
+//! namespaces of the test. Time runs 240 times as fast, so nine seconds between two keys are 36
+//! minutes.
 
 use crate::fake::{PACE, World};
 use crate::namespaces::{inside_of, sh};
@@ -13,27 +14,27 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub(crate) const TERMS: &str = r#"{"budget":"9h","on-expiry":"terminate","idle":{"timeout":"40m"}}"#;
-/// The same where the budget is out of the way.
+/// The same terms with a budget longer than the test.
 const DAYS: &str = r#"{"budget":"4d","on-expiry":"terminate","idle":{"timeout":"40m"}}"#;
 const OUTPUT: &str =
     r#"{"budget":"9h","on-expiry":"terminate","idle":{"timeout":"40m","thresholds":{"output":1}}}"#;
-/// The kernel keeps the times of a terminal to eight seconds.
+/// The kernel updates the times of a terminal in steps of 8 s.
 pub(crate) const BETWEEN_KEYS: Duration = Duration::from_secs(9);
-/// Boot grace, timeout and grace twice over, in seconds of the daemon's time.
+/// Twice the boot grace, the timeout and the grace, in seconds of the daemon's time.
 const LONG: u64 = 2 * (15 + 40 + 10) * 60;
 
 fn inside(test: &str) -> bool {
     inside_of("loads", test)
 }
 
-/// A machine with terminals of its own.
+/// Creates a machine with terminals of its own.
 pub(crate) fn with_terminals(terms: &str) -> World {
     let mut world = World::new(terms);
     world.mount(&["-t", "devpts", "-o", "newinstance,ptmxmode=666", "none"], "dev/pts");
     world
 }
 
-/// A terminal of the kernel's, and a program on it that is killed at the end.
+/// A terminal of the kernel, and a program on it that is killed on drop.
 struct Terminal {
     master: File,
     program: Child,
@@ -66,13 +67,13 @@ impl Drop for Terminal {
     }
 }
 
-/// The line of one signal in `spawnd status --why`.
+/// Returns the line of one signal in `spawnd status --why`.
 pub(crate) fn why(world: &World, signal: &str) -> String {
     let text = String::from_utf8(world.run(&["status", "--why"]).stdout).expect("text");
     text.lines().find(|line| line.trim_start().starts_with(signal)).unwrap_or_default().to_string()
 }
 
-/// Something every nine seconds, until two idle lives would be over.
+/// Acts every nine seconds, until two idle lives would be over.
 fn pass(world: &World, mut act: impl FnMut()) {
     while world.uptime() < LONG {
         act();
@@ -84,8 +85,8 @@ fn pass(world: &World, mut act: impl FnMut()) {
 }
 
 #[test]
-fn real_typing_keeps_and_printing_does_not() {
-    if !inside("real_typing_keeps_and_printing_does_not") {
+fn real_typing_keeps_the_instance_and_output_does_not() {
+    if !inside("real_typing_keeps_the_instance_and_output_does_not") {
         return;
     }
     let mut worlds =
@@ -101,19 +102,19 @@ fn real_typing_keeps_and_printing_does_not() {
         unread.key();
     });
     let stopped: Vec<bool> = worlds.iter().map(|world| world.heard("StopInstances")).collect();
-    // Typed at; printing; printing where the terms count it; typed at while nobody reads.
+    // Input that is read; output; output that the terms count; input that is never read.
     assert_eq!(stopped, [false, true, false, true], "{}", worlds[0].log());
     assert!(why(&worlds[2], "output").contains("busy from 1 terminals printed to"));
     assert!(why(&worlds[0], "output").contains("off; the terms can turn it on"));
 }
 
 #[test]
-fn real_detached_tmux_is_idle() {
-    if !inside("real_detached_tmux_is_idle") {
+fn a_real_detached_tmux_is_idle() {
+    if !inside("a_real_detached_tmux_is_idle") {
         return;
     }
     if Command::new("tmux").arg("-V").output().is_err() {
-        println!("there is no tmux here");
+        println!("skipped: tmux is not installed");
         return;
     }
     let mut world = with_terminals(TERMS);
@@ -133,8 +134,8 @@ fn real_detached_tmux_is_idle() {
     assert!(stopped, "{}", world.log());
 }
 
-/// Two MiB in each of the daemon's minutes, over a device and as much over the loopback. What a busy machine
-/// kept from the test is made up for, so that the rate is what it should be.
+/// Sends 2 MiB in each of the daemon's minutes over a device, and as much over the loopback. Delays
+/// by a busy machine are made up for, so that the average rate is right.
 struct Traffic {
     socket: UdpSocket,
     began: Instant,
@@ -143,7 +144,7 @@ struct Traffic {
 
 impl Traffic {
     const PACKET: [u8; 1400] = [0; 1400];
-    /// Two MiB a minute.
+    /// 2 MiB a minute.
     const BYTES_A_SECOND: f64 = 2.0 * 1024.0 * 1024.0 / 60.0;
 
     fn new() -> Traffic {
@@ -151,7 +152,7 @@ impl Traffic {
         Traffic { socket, began: Instant::now(), sent: Cell::new(0.0) }
     }
 
-    /// Sends what is due since the last time.
+    /// Sends the packets that are due since the last call.
     fn flow(&self) {
         let due = self.began.elapsed().as_secs_f64() * PACE as f64 * Traffic::BYTES_A_SECOND;
         while self.sent.get() < due {
@@ -164,8 +165,8 @@ impl Traffic {
 }
 
 #[test]
-fn real_connections_and_devices() {
-    if !inside("real_connections_and_devices") {
+fn real_connections_and_traffic_keep_the_instance() {
+    if !inside("real_connections_and_traffic_keep_the_instance") {
         return;
     }
     sh("ip link add ens5 type veth peer name far && ip address add 192.0.2.1/24 dev ens5
@@ -173,7 +174,7 @@ fn real_connections_and_devices() {
         ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:01 dev ens5 nud permanent");
     let mut worlds = [World::new(DAYS), World::new(DAYS)];
     for world in &worlds {
-        // The kernel's own tables; that ens5 has hardware behind it is this machine's claim.
+        // The tables are the kernel's own. That ens5 has hardware behind it is the test's claim.
         std::fs::remove_dir_all(world.path("proc/net")).expect("removed");
         std::os::unix::fs::symlink("/proc/self/net", world.path("proc/net")).expect("a link");
     }
@@ -200,20 +201,20 @@ fn real_connections_and_devices() {
     };
     assert!(flowing(LONG, &judged), "{:?}", lines());
     flowing(LONG, &|| worlds[0].uptime() >= LONG);
-    // The quiet connection keeps both machines.
+    // The open, quiet connection keeps both machines running.
     assert_eq!(stopped(), [false; 2], "{:?}", lines());
     drop((client, server, sshd));
-    // The closed connection lets the machine go that has nothing but the loopback's traffic.
+    // After the connection is closed, the machine with only loopback traffic is stopped.
     let closed = worlds[0].uptime();
     let gone = flowing(2 * LONG, &|| stopped() == [true, false]);
     assert!(gone, "{:?} {}", stopped(), worlds[0].log());
-    // The busy one is kept for as long again as an idle one lives.
+    // The busy machine is kept running for as long again as an idle one lives.
     flowing(LONG.saturating_sub(worlds[0].uptime() - closed), &|| false);
     assert_eq!(stopped(), [true, false], "{:?}", lines());
 }
 
-/// A loop device over a file in memory: its counters are the kernel's, and nobody else uses it. It is let
-/// go when it is closed.
+/// Creates a loop device over a file in memory; `None` without loop devices. Its counters are the
+/// kernel's, and no other program uses it. It is detached when it is closed.
 fn loop_device(world: &mut World) -> Option<(String, File)> {
     world.mount(&["-t", "tmpfs", "-o", "size=40m", "none"], "disk");
     let image = world.path("disk/image");
@@ -227,13 +228,13 @@ fn loop_device(world: &mut World) -> Option<(String, File)> {
 }
 
 #[test]
-fn real_writing_to_a_disk_keeps() {
-    if !inside("real_writing_to_a_disk_keeps") {
+fn real_writes_to_a_disk_keep_the_instance() {
+    if !inside("real_writes_to_a_disk_keep_the_instance") {
         return;
     }
     let mut worlds = [World::new(TERMS), World::new(TERMS)];
     let Some((name, mut device)) = loop_device(&mut worlds[0]) else {
-        println!("skipped: there are no loop devices here");
+        println!("skipped: there are no loop devices");
         return;
     };
     for world in &worlds {
@@ -241,7 +242,8 @@ fn real_writing_to_a_disk_keeps() {
         std::os::unix::fs::symlink("/proc/diskstats", world.path("proc/diskstats")).expect("a link");
         world.write(&format!("sys/block/{name}/size"), "");
     }
-    // That there is hardware behind it is the first machine's claim; the other's is what a loop device is.
+    // The first machine claims that there is hardware behind the device. The other does not, as is
+    // usual for a loop device.
     worlds[0].write(&format!("sys/block/{name}/device"), "");
     worlds.iter_mut().for_each(World::start);
     let block = vec![7; 16 << 20];
@@ -255,10 +257,10 @@ fn real_writing_to_a_disk_keeps() {
     assert!(why(&worlds[0], "disk").contains("busy in "), "{}", why(&worlds[0], "disk"));
 }
 
-/// There is no SSH server among the tools of the tests: `login` writes the same record that sshd writes.
+/// `login` writes the same record as sshd, so this test needs no SSH server.
 #[test]
-fn real_login_is_work_once_and_an_open_session_is_not() {
-    if !inside("real_login_is_work_once_and_an_open_session_is_not") {
+fn a_real_login_is_work_once_and_an_open_session_is_not() {
+    if !inside("a_real_login_is_work_once_and_an_open_session_is_not") {
         return;
     }
     let mut world = with_terminals(TERMS);
@@ -273,12 +275,12 @@ fn real_login_is_work_once_and_an_open_session_is_not() {
     session.args(["--quiet", "--command", "login -f root", "/dev/null"]);
     let session = session.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let Ok(mut session) = session else {
-        println!("skipped: there is no `script` here");
+        println!("skipped: `script` is not installed");
         return;
     };
     if !world.until(10 * 60, |world| written(world) > 0) {
         let _ = session.kill();
-        println!("skipped: there is no login here that keeps records");
+        println!("skipped: there is no login that keeps records");
         return;
     }
     let seen = world.until(10 * 60, |world| why(world, "login").contains("last busy"));
@@ -288,6 +290,6 @@ fn real_login_is_work_once_and_an_open_session_is_not() {
     let _ = session.wait();
     assert!(seen, "{}", why(&world, "login"));
     assert!(open, "the session was open to the end");
-    // The timeout and the grace, less one look.
+    // The timeout and the grace, less one poll.
     assert!(stopped && ended >= at + 50 * 60 - 60, "from {at} to {ended}: {}", world.log());
 }

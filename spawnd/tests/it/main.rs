@@ -1,4 +1,4 @@
-//! The real binary, on a machine in a folder and against an AWS on the loopback.
+//! Tests of the real binary, on a machine in a folder, with a fake AWS on the loopback.
 
 mod binary;
 mod commands;

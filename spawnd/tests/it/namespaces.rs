@@ -1,20 +1,20 @@
-//! The real binary in a network and mount namespace of its own, with the metadata service at
-//! 169.254.169.254: what a real kernel does with a route that is gone, a packet that is dropped, a disk
-//! that is full. The namespaces end with the test's process, and nothing is left behind.
+//! The real binary in its own network and mount namespaces, with the metadata service at
+//! 169.254.169.254. The faults are those of a real kernel: a missing route, a dropped packet, a
+//! full disk. The namespaces end with the test's process, and nothing is left behind.
 
 use crate::fake::{Imds, World};
 use crate::faults::{TEN_MINUTES, check_in};
 use std::process::Command;
 
-/// Says to the inner process that it is the inner one.
+/// Marks the inner process.
 const INSIDE: &str = "SPAWND_TEST_INSIDE";
 
 fn inside(test: &str) -> bool {
     inside_of("namespaces", test)
 }
 
-/// Runs the test of this name again in new namespaces; true in the inner process. Where namespaces are
-/// not allowed the test is skipped, and says so.
+/// Runs the test of this name again in new namespaces. Returns true in the inner process. Where
+/// namespaces are not allowed, the test is skipped with a message.
 pub(crate) fn inside_of(module: &str, test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         sh("ip link set lo up && ip address add 169.254.169.254/32 dev lo");
@@ -26,7 +26,7 @@ pub(crate) fn inside_of(module: &str, test: &str) -> bool {
     }
     let allowed = Command::new("unshare").args(&unshare).args(["ip", "link"]).output();
     if !allowed.is_ok_and(|output| output.status.success()) {
-        println!("skipped: there are no namespaces here");
+        println!("skipped: namespaces are not allowed here");
         return false;
     }
     let program = std::env::current_exe().expect("this program");
@@ -50,14 +50,14 @@ pub(crate) fn sh(script: &str) {
     assert!(status.success(), "{script}");
 }
 
-/// A life in the namespace under a fault.
+/// Runs a life in the namespace under a fault.
 fn check(fault: impl FnOnce(&mut World)) -> World {
     check_in(World::in_namespace(TEN_MINUTES), fault)
 }
 
 #[test]
-fn metadata_at_its_own_address() {
-    if inside("metadata_at_its_own_address") {
+fn reads_the_metadata_at_its_own_address() {
+    if inside("reads_the_metadata_at_its_own_address") {
         let world = check(|_| {});
         assert!(world.heard("StopInstances") && !world.powered_off(), "{}", world.log());
         assert!(!world.log().contains("cannot be read"), "{}", world.log());
@@ -65,17 +65,17 @@ fn metadata_at_its_own_address() {
 }
 
 #[test]
-fn the_address_is_gone() {
-    if inside("the_address_is_gone") {
+fn ends_on_time_if_the_metadata_address_is_gone() {
+    if inside("ends_on_time_if_the_metadata_address_is_gone") {
         let world = check(|_| sh("ip address del 169.254.169.254/32 dev lo"));
         assert!(world.log().contains("cannot be read"), "{}", world.log());
     }
 }
 
 #[test]
-fn every_packet_is_dropped() {
-    if inside("every_packet_is_dropped") {
-        // A neighbour that never answers: a connection waits until the daemon's own time-out.
+fn ends_on_time_if_every_packet_is_dropped() {
+    if inside("ends_on_time_if_every_packet_is_dropped") {
+        // A neighbour that never answers: a connection waits for the daemon's own timeout.
         let world = check(|_| {
             sh("ip address del 169.254.169.254/32 dev lo
                 ip link add hole type dummy 2>/dev/null || ip link add hole type veth peer name end
@@ -90,8 +90,8 @@ fn every_packet_is_dropped() {
 }
 
 #[test]
-fn the_route_is_a_black_hole() {
-    if inside("the_route_is_a_black_hole") {
+fn ends_on_time_if_the_route_is_a_black_hole() {
+    if inside("ends_on_time_if_the_route_is_a_black_hole") {
         let world = check(|_| {
             sh("ip address del 169.254.169.254/32 dev lo && ip route add blackhole 169.254.169.254/32");
         });
@@ -100,24 +100,24 @@ fn the_route_is_a_black_hole() {
 }
 
 #[test]
-fn the_whole_network_is_down() {
-    if inside("the_whole_network_is_down") {
+fn powers_off_if_the_network_is_down() {
+    if inside("powers_off_if_the_network_is_down") {
         let world = check(|_| sh("ip link set lo down"));
         assert!(world.until(600, World::powered_off), "{}", world.log());
     }
 }
 
 #[test]
-fn a_storm_of_refused_tokens() {
-    if inside("a_storm_of_refused_tokens") {
+fn ends_on_time_if_every_token_is_rejected() {
+    if inside("ends_on_time_if_every_token_is_rejected") {
         let world = check(|world| world.aws(|aws| aws.imds = Imds::Refuses));
-        assert!(world.log().contains("refuses every token"), "{}", world.log());
+        assert!(world.log().contains("rejects every token"), "{}", world.log());
     }
 }
 
 #[test]
-fn the_disk_of_the_state_is_full() {
-    if inside("the_disk_of_the_state_is_full") {
+fn keeps_the_state_in_memory_if_the_disk_is_full() {
+    if inside("keeps_the_state_in_memory_if_the_disk_is_full") {
         let mut world = World::in_namespace(TEN_MINUTES);
         world.mount(&["-t", "tmpfs", "-o", "size=64k", "none"], "var/lib/spawn");
         let folder = world.path("var/lib/spawn");
@@ -133,10 +133,10 @@ fn the_disk_of_the_state_is_full() {
 }
 
 #[test]
-fn credentials_are_replaced_in_the_middle_of_a_life() {
-    if inside("credentials_are_replaced_in_the_middle_of_a_life") {
+fn renews_credentials_that_are_replaced_during_a_life() {
+    if inside("renews_credentials_that_are_replaced_during_a_life") {
         let world = check(|world| {
-            // A call, so that the daemon holds credentials when they expire.
+            // A call, so that the daemon has cached credentials when they expire.
             assert!(world.run(&["extend", "1m"]).status.success(), "{}", world.log());
             world.aws(|aws| (aws.credentials, aws.honoured) = (2, 2));
         });
@@ -145,9 +145,10 @@ fn credentials_are_replaced_in_the_middle_of_a_life() {
 }
 
 #[test]
-fn the_credentials_have_expired_for_good() {
-    if inside("the_credentials_have_expired_for_good") {
-        // The role was taken away: the metadata service goes on handing out what EC2 no longer honours.
+fn powers_off_if_the_credentials_have_expired_for_good() {
+    if inside("powers_off_if_the_credentials_have_expired_for_good") {
+        // The role was removed: the metadata service keeps returning credentials that EC2 no longer
+        // accepts.
         let world = check(|world| {
             world.aws(|aws| (aws.honoured, aws.expiration) = (9, "2020-01-01T00:00:00Z"));
         });
@@ -157,8 +158,8 @@ fn the_credentials_have_expired_for_good() {
 }
 
 #[test]
-fn the_tags_are_garbled_at_their_own_address() {
-    if inside("the_tags_are_garbled_at_their_own_address") {
+fn ends_on_time_if_garbled_tags_come_from_their_own_address() {
+    if inside("ends_on_time_if_garbled_tags_come_from_their_own_address") {
         let long = format!("v1;running;until={}Z;gen=9", "9".repeat(100_000));
         let garbled =
             ["", "<html>busy</html>", "v2;never", "v1;running;until=2027-01-15T08:10:00Z;gen=-1", &long];
@@ -173,15 +174,15 @@ fn the_tags_are_garbled_at_their_own_address() {
 }
 
 #[test]
-fn calls_and_posts_go_through_tls_that_is_believed() {
-    if !inside("calls_and_posts_go_through_tls_that_is_believed") {
+fn calls_and_posts_use_only_trusted_tls() {
+    if !inside("calls_and_posts_use_only_trusted_tls") {
         return;
     }
-    // Of the owner's file: its mode, where there is one.
+    // The mode of the owner's file, if it exists, and whether the certificate is trusted.
     for (mode, believed) in [(Some(0o644), true), (Some(0o666), false), (None, false)] {
         let mut world = World::in_namespace(TEN_MINUTES);
         if world.through_tls().is_none() {
-            println!("skipped: there is no Python or no openssl here");
+            println!("skipped: Python or openssl is not installed");
             return;
         }
         world.webhook("0123456789abcdef", 0o600);
@@ -194,7 +195,7 @@ fn calls_and_posts_go_through_tls_that_is_believed() {
         let world = check_in(world, |_| {});
         if !believed {
             assert!(world.until(300, World::powered_off), "{}", world.log());
-            assert!(world.log().contains("the webhook: it cannot be"), "{}", world.log());
+            assert!(world.log().contains("webhook: cannot be"), "{}", world.log());
         }
         let (called, posted) = world.aws(|aws| (!aws.calls.is_empty(), !aws.posts.is_empty()));
         assert_eq!((called, posted), (believed, believed), "{mode:?}: {}", world.log());
@@ -203,9 +204,9 @@ fn calls_and_posts_go_through_tls_that_is_believed() {
     }
 }
 
-/// Lives of ten minutes, each with one SIGKILL: at every eleventh second until a minute after the end, from
-/// `first` on, or as close together as `SPAWND_KILL_EVERY` says. Four tests share them, so that they run side by
-/// side.
+/// Runs lives of ten minutes with one SIGKILL each: at every eleventh second until a minute after
+/// the end, or every `SPAWND_KILL_EVERY` seconds. It takes every fourth of these instants,
+/// beginning with number `first`, so that four tests can run in parallel.
 fn killed_at_every_fourth_instant(first: usize) {
     let every = std::env::var("SPAWND_KILL_EVERY");
     let every: usize = every.map_or(11, |seconds| seconds.parse().expect("SPAWND_KILL_EVERY is in seconds"));
@@ -249,10 +250,10 @@ fn killed_at_any_instant_last_quarter() {
     }
 }
 
-/// The wall clock is shifted for the real binary alone, by a preloaded library; the monotonic clock and
-/// the one that counts sleep are the kernel's.
+/// A preloaded library shifts the wall clock of the real binary alone. The monotonic clock and the
+/// clock that counts sleep are the kernel's.
 #[test]
-fn the_wall_clock_is_stepped_by_a_day() {
+fn a_wall_clock_step_of_a_day_has_no_effect_on_the_end() {
     for (day, imds) in
         [(86_400, Imds::Works), (-86_400, Imds::Works), (86_400, Imds::Closes), (-86_400, Imds::Closes)]
     {
@@ -262,7 +263,7 @@ fn the_wall_clock_is_stepped_by_a_day() {
         let built =
             Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).args([source, "-ldl"]).status();
         if !built.is_ok_and(|status| status.success()) {
-            println!("skipped: there is no C compiler here");
+            println!("skipped: there is no C compiler");
             return;
         }
         world.write("shift", "0");
@@ -274,20 +275,20 @@ fn the_wall_clock_is_stepped_by_a_day() {
             let before = until(world);
             world.write("shift", &day.to_string());
             let moved = (until(world).as_second() - before.as_second() - day).abs();
-            // Without AWS's clock the end is shown by this machine's, so the step is seen to arrive.
+            // Without AWS's clock the end is shown by this machine's clock, so the step is visible.
             assert_eq!(moved < 3_600, imds == Imds::Closes, "{day} {imds:?}");
         });
         assert_eq!(world.heard("StopInstances"), imds == Imds::Works, "{day}: {}", world.log());
     }
 }
 
-/// A daemon that is killed, and begins again where the kernel's clock that counts sleep is a day ahead
-/// and the one that does not is not: what it sees after a hibernation.
+/// The daemon is killed and starts again with the kernel's clock that counts sleep a day ahead, and
+/// the other clock unchanged, as after a hibernation.
 #[test]
 fn a_day_asleep_consumes_no_budget() {
     let allowed = Command::new("unshare").args(["--time", "--boottime", "1", "--fork", "true"]).status();
     if !allowed.is_ok_and(|status| status.success()) {
-        println!("skipped: there are no time namespaces here");
+        println!("skipped: time namespaces are not allowed here");
         return;
     }
     let world = check_in(World::new(TEN_MINUTES), |world| {
@@ -296,12 +297,12 @@ fn a_day_asleep_consumes_no_budget() {
         world.start();
         let again =
             |world: &World| world.aws(|aws| aws.tag.as_ref().is_some_and(|tag| tag.ends_with("gen=2")));
-        assert!(world.until(300, again), "the resume was not seen: {}", world.log());
+        assert!(world.until(300, again), "the daemon did not notice the resume: {}", world.log());
     });
     assert!(world.heard("StopInstances"), "{}", world.log());
 }
 
-/// The instant at which the instance ends, as the daemon shows it.
+/// Returns the end of the instance, as the daemon shows it.
 fn until(world: &World) -> jiff::Timestamp {
     let json = world.run(&["status", "--json"]).stdout;
     let status: serde_json::Value = serde_json::from_slice(&json).expect("JSON");

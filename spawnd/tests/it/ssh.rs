@@ -1,6 +1,6 @@
-//! Sessions over a real SSH server, on a real kernel: OpenSSH's where it is installed, else asyncssh's from the
-//! tools of the tests; the client is OpenSSH's. Each server has namespaces of its own, with nothing in its network
-//! but a loopback, and ends with everything in them.
+//! Sessions over a real SSH server, on a real kernel. The server is OpenSSH's if it is installed,
+//! else asyncssh from the test tools; the client is OpenSSH's. Each server has its own namespaces
+//! with nothing but a loopback in its network, and ends with everything in them.
 
 use crate::fake::World;
 use crate::loads::{BETWEEN_KEYS, TERMS, why, with_terminals};
@@ -11,12 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 const MINUTE: u64 = 60;
-/// How long an open connection holds after the last hard activity.
+/// Time for which an open connection counts after the last hard activity.
 const HOLD: u64 = 4 * 60 * MINUTE;
 /// The idle timeout and its grace.
 const IDLE: u64 = 50 * MINUTE;
 
-/// The program of OpenSSH's server, where it is installed and may take a user's rights.
+/// Returns the path of OpenSSH's server, if it is installed and can take a user's rights.
 fn openssh() -> Option<PathBuf> {
     let groups = std::fs::read_to_string("/proc/self/setgroups").unwrap_or_default();
     let folders = std::env::var_os("PATH").unwrap_or_default();
@@ -24,7 +24,7 @@ fn openssh() -> Option<PathBuf> {
     folders.map(|folder| folder.join("sshd")).find(|path| path.is_file()).filter(|_| groups.trim() != "deny")
 }
 
-/// The command that serves SSH with this key, for whoever holds it; none where there is no server.
+/// Returns the command that serves SSH and accepts this key; `None` without a server.
 fn server(key: &Path) -> Option<String> {
     let (key, entering) = (key.display(), key.with_extension("pub"));
     let entering = entering.display();
@@ -32,7 +32,7 @@ fn server(key: &Path) -> Option<String> {
         let own = "-o UsePAM=no -o PermitRootLogin=prohibit-password -o StrictModes=no -o PidFile=none";
         let here = "-o ListenAddress=127.0.0.1 -o Port=22";
         let keys = format!("-o HostKey={key} -o AuthorizedKeysFile={entering}");
-        // It keeps its records of logins there.
+        // sshd writes its records of logins to this folder.
         let quiet = "mount -t tmpfs none /var/log";
         return Some(format!("{quiet}; exec {} -D -e -f /dev/null {own} {here} {keys}", sshd.display()));
     }
@@ -41,7 +41,7 @@ fn server(key: &Path) -> Option<String> {
     python.is_file().then(|| format!("exec {} {script} {key} {entering}", python.display()))
 }
 
-/// A machine whose terminals and network are those of an SSH server.
+/// A machine with the terminals and the network of an SSH server.
 struct Host {
     world: World,
     server: Child,
@@ -49,7 +49,7 @@ struct Host {
 }
 
 impl Host {
-    /// None where there is no server to be had.
+    /// Starts a server; `None` if there is none.
     fn new() -> Option<Host> {
         let world = with_terminals(TERMS);
         world.write("run/utmp", "");
@@ -90,7 +90,7 @@ impl Host {
         Some(host)
     }
 
-    /// Somebody comes with a terminal of theirs, and runs this.
+    /// Connects with a new terminal and runs `program` on it.
     fn session(&mut self, program: &str) {
         let network = format!("--net=/proc/{}/ns/net", self.server.id());
         let own =
@@ -137,21 +137,19 @@ impl Drop for Host {
 }
 
 #[test]
-fn real_ssh_sessions_hold_and_are_idle_unless_somebody_types() {
-    if !inside_of("ssh", "real_ssh_sessions_hold_and_are_idle_unless_somebody_types") {
+fn real_ssh_sessions_become_idle_after_hours_without_typing() {
+    if !inside_of("ssh", "real_ssh_sessions_become_idle_after_hours_without_typing") {
         return;
     }
     let hosts = [Host::new(), Host::new(), Host::new()];
     let [Some(mut idle), Some(mut typed), Some(mut deaf)] = hosts else {
-        println!(
-            "skipped: neither OpenSSH nor .tools/ssh is here; cargo xtask setup --tests makes the latter"
-        );
+        println!("skipped: neither OpenSSH nor .tools/ssh is installed; see: cargo xtask setup --tests");
         return;
     };
     for host in [&mut idle, &mut typed, &mut deaf] {
         host.world.start();
     }
-    // After the boot's grace, so that the hold begins with the session.
+    // After the grace of the boot, so that the hold begins with the session.
     idle.world.until(20 * MINUTE, |world| world.uptime() >= 20 * MINUTE);
     let began = idle.world.uptime();
     idle.session("exec sh -i");
@@ -160,14 +158,14 @@ fn real_ssh_sessions_hold_and_are_idle_unless_somebody_types() {
     let came = idle.world.until(30 * MINUTE, |world| why(world, "terminal").contains("last busy"));
     assert!(came, "{}", why(&idle.world, "terminal"));
     if openssh().is_some() {
-        // It keeps the accounting record of whoever comes.
+        // OpenSSH writes an accounting record for each login.
         let seen = idle.world.until(30 * MINUTE, |world| why(world, "login").contains("last busy"));
         assert!(seen, "{}", why(&idle.world, "login"));
     }
     let mut held = String::new();
     while !(idle.stopped() && deaf.stopped()) && idle.world.uptime() < began + HOLD + 3 * IDLE {
         typed.key();
-        // Typed at a program that reads nothing.
+        // Input for a program that reads nothing.
         deaf.key();
         if idle.world.uptime() < began + HOLD / 2 {
             held = why(&idle.world, "ssh");
@@ -182,10 +180,10 @@ fn real_ssh_sessions_hold_and_are_idle_unless_somebody_types() {
     );
     let stopped = [&idle, &typed, &deaf].map(Host::stopped);
     assert_eq!(stopped, [true, false, true], "{} {}", why(&typed.world, "terminal"), typed.world.log());
-    // Less one look, and one reading.
+    // Less one poll and one reading.
     assert!(ended + 2 * MINUTE >= began + HOLD + IDLE, "from {began} to {ended}: {}", idle.world.log());
     let over = why(&idle.world, "ssh");
-    assert!(over.contains("1.00") && over.contains("held for 4h already, counts no more"), "{over}");
+    assert!(over.contains("1.00") && over.contains("expired 4h after the last hard activity"), "{over}");
     assert!(
         [&mut idle, &mut typed, &mut deaf].into_iter().all(Host::open),
         "every session was open to the end"

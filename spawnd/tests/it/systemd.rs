@@ -1,22 +1,22 @@
-//! The installed units under a systemd that is process 1, in namespaces of its own: `systemctl poweroff` in
-//! them is the kernel's, and ends them. Their clocks begin at the boot, as an instance's do. Not real: the
-//! hardware, and a kernel that hangs.
+//! The installed units under a systemd that is process 1, in its own namespaces. `systemctl
+//! poweroff` is the kernel's there, and ends the namespaces. Their clocks begin at the boot, as
+//! those of an instance do. The tests do not cover real hardware or a kernel that hangs.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The guest's second at which the dead-man acts, in the tests that wait for it.
+/// The second of the guest at which the dead-man acts, in the tests that wait for it.
 const DUE: f64 = 25.0;
-/// Longer than any of the guests takes; only a guest that hangs is ended by it.
+/// Seconds, longer than any guest takes. Only a guest that hangs reaches this limit.
 const LONGEST: &str = "200";
 
-/// A machine on which systemd boots, and runs one script of the test's.
+/// A machine on which systemd boots and runs one script of the test.
 struct Guest {
     folder: tempfile::TempDir,
 }
 
-/// How a guest ended.
+/// The end of a guest.
 #[derive(Debug, PartialEq)]
 enum End {
     PowerOff,
@@ -24,7 +24,7 @@ enum End {
     Other(Option<i32>, String),
 }
 
-/// Units of this machine's /usr that have no place in a guest.
+/// Units of this machine's /usr that do not work in a guest.
 const MASKED: [&str; 8] = [
     "console-getty.service",
     "systemd-logind.service",
@@ -49,11 +49,12 @@ StandardError=append:/root/said
 const UP: &str = "until spawnd status; do sleep 0.2; done\n";
 
 impl Guest {
-    /// A guest for this script, or none where systemd cannot be process 1 of namespaces; that is said.
+    /// Returns a guest for this script, or `None` with a message if systemd cannot be process 1 of
+    /// namespaces.
     fn new(script: &str) -> Option<Guest> {
         let probe = Guest::build("systemctl poweroff\n");
         if let End::Other(code, said) = probe.boot() {
-            let last = said.lines().last().unwrap_or("nothing was said").to_string();
+            let last = said.lines().last().unwrap_or("no output").to_string();
             println!("skipped: systemd cannot be process 1 of namespaces here ({code:?}: {last})");
             return None;
         }
@@ -77,7 +78,7 @@ impl Guest {
         guest
     }
 
-    /// The dead-man's hour and a quarter is made short; everything else is as it was installed.
+    /// Shortens the dead-man's hour and a quarter. Everything else is as installed.
     fn short(self) -> Guest {
         let text = format!("[Timer]\nOnBootSec=\nOnBootSec={DUE}s\nOnBootSec={}s\n", DUE + 5.0);
         self.write("etc/systemd/system/spawn-dead-man.timer.d/zz-short.conf", &text);
@@ -94,19 +95,20 @@ impl Guest {
         std::fs::write(path, text).expect("a file");
     }
 
-    /// Boots, and waits for the end.
+    /// Boots the guest and waits for its end.
     fn boot(&self) -> End {
         let boot = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stubs/boot.sh");
-        // `script` gives it a terminal, for its console.
+        // `script` gives the guest a terminal for its console.
         let output = Command::new("timeout")
             .args(["--signal=KILL", LONGEST, "script", "--quiet", "--return", "--flush", "--command"])
             .arg(format!("sh '{boot}' '{}'", self.folder.path().display()))
             .arg("/dev/null")
             .stdin(Stdio::null())
             .output();
-        let Ok(output) = output else { return End::Other(None, "there is no `script`".to_string()) };
+        let Ok(output) = output else { return End::Other(None, "`script` is not installed".to_string()) };
         match output.status.code() {
-            // The signals that the kernel gives the parent of a process 1 that ends so: SIGINT, SIGHUP.
+            // The kernel's signals to the parent of a process 1 that powers off (SIGINT) or reboots
+            // (SIGHUP).
             Some(130) => End::PowerOff,
             Some(129) => End::Reboot,
             code => End::Other(code, String::from_utf8_lossy(&output.stdout).to_string()),
@@ -117,7 +119,7 @@ impl Guest {
         std::fs::read_to_string(self.path("root/said")).unwrap_or_default()
     }
 
-    /// The words after a name at the beginning of a line of the script's.
+    /// Returns the words after `name` at the start of a line of the script's output.
     fn value(&self, name: &str) -> String {
         let said = self.said();
         let line = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -126,7 +128,7 @@ impl Guest {
 }
 
 #[test]
-fn the_dead_man_is_armed_and_restored_and_no_reload_moves_it() {
+fn the_dead_man_is_armed_and_restored_and_reloads_do_not_move_it() {
     let script = format!(
         "dropin=/run/systemd/system/spawn-dead-man.timer.d/left.conf
         next() {{ systemctl show -P NextElapseUSecMonotonic spawn-dead-man.timer; }}
@@ -159,7 +161,7 @@ fn the_dead_man_is_armed_and_restored_and_no_reload_moves_it() {
     assert_eq!(guest.value("next"), guest.value("after-reloads"));
     assert_eq!(guest.value("restarted"), "yes");
     assert_eq!(guest.boot(), End::PowerOff, "{}", guest.said());
-    // An hour, five minutes of grace, ten of slack; the clock of the second boot began anew.
+    // An hour, five minutes of grace and ten of slack. The clock of the second boot starts again.
     for boot in ["first", "second"] {
         let said = guest.value(boot);
         let (seconds, active) = said.split_once(' ').expect("two words");
@@ -168,7 +170,7 @@ fn the_dead_man_is_armed_and_restored_and_no_reload_moves_it() {
     }
 }
 
-/// Boots a guest in which nothing but the dead-man can end it; it does so in time, and not before.
+/// Boots a guest that only the dead-man can end. Checks that it ends in time and not before.
 fn check_ended_by_the_dead_man(script: &str, prepare: impl FnOnce(&Guest)) {
     let watch =
         "while :; do echo at $(cut -d' ' -f1 /proc/uptime); sleep 0.5; systemctl daemon-reload; done\n";
@@ -178,12 +180,12 @@ fn check_ended_by_the_dead_man(script: &str, prepare: impl FnOnce(&Guest)) {
     assert_eq!(guest.boot(), End::PowerOff, "{}", guest.said());
     let said = guest.said();
     let mut seen = said.lines().filter_map(|line| line.strip_prefix("at ")?.parse::<f64>().ok());
-    let last = seen.next_back().unwrap_or_else(|| panic!("nothing was seen: {said}"));
+    let last = seen.next_back().unwrap_or_else(|| panic!("no times in the output: {said}"));
     assert!((DUE - 5.0..DUE + 60.0).contains(&last), "it ended at {last}: {said}");
 }
 
 #[test]
-fn a_daemon_that_never_starts_is_outlived_by_the_dead_man() {
+fn the_dead_man_acts_if_the_daemon_never_starts() {
     check_ended_by_the_dead_man("spawnd install\n", |guest| {
         std::fs::rename(guest.path("local/spawnd"), guest.path("local/real")).expect("renamed");
         guest.write(
@@ -196,13 +198,13 @@ fn a_daemon_that_never_starts_is_outlived_by_the_dead_man() {
 }
 
 #[test]
-fn a_daemon_that_hangs_is_outlived_by_the_dead_man() {
+fn the_dead_man_acts_if_the_daemon_hangs() {
     let stop = "kill -STOP $(systemctl show -P MainPID spawnd.service)\n";
     check_ended_by_the_dead_man(&format!("spawnd install\n{UP}{stop}"), |_| {});
 }
 
 #[test]
-fn a_daemon_that_is_masked_is_outlived_by_the_dead_man() {
+fn the_dead_man_acts_if_the_daemon_is_masked() {
     let mask = "ln -sf /dev/null /etc/systemd/system/spawnd.service
         systemctl daemon-reload
         systemctl kill --signal=KILL spawnd.service\n";

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Boots systemd as the first process of new namespaces: sh boot.sh FOLDER, on a terminal. FOLDER holds etc,
-# root, and local (what is to be in /usr/local/bin); /usr is this machine's, read-only, and so are the kernel's
-# settings. Powering off ends the namespaces with SIGINT, a reboot with SIGHUP; mounts and groups end with them.
+# Boots systemd as the first process of new namespaces: sh boot.sh FOLDER, on a terminal. FOLDER
+# contains etc, root, and local, which becomes /usr/local/bin. /usr is this machine's, read-only,
+# and so are the kernel's settings. A power-off ends the namespaces with SIGINT, and a reboot with
+# SIGHUP. Mounts and groups end with them.
 set -e
 root=$1
 if [ "$2" != inside ]; then

@@ -1,4 +1,4 @@
-/* Logs somebody in, as sshd does: into the accounting file named by the first argument. */
+/* Writes a login as sshd does, into the accounting file named by the first argument. */
 #include <string.h>
 #include <utmpx.h>
 

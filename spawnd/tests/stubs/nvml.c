@@ -1,8 +1,8 @@
-// A stub of NVML: one card whose answers are chosen when it is compiled.
-//   USE    percent of every sample, or -1 where utilisation is not supported (MIG)
-//   HELD   processes with memory on the card, a GiB each
-//   STATUS what counting the cards answers (15: the card is lost)
-//   SLOW   seconds that counting the cards takes
+// A stub of NVML: one GPU with answers that are chosen at compile time.
+//     USE    percent of every sample, or -1 if utilization is not supported (MIG)
+//     HELD   number of processes with memory on the GPU, 1 GiB each
+//     STATUS result of counting the GPUs (15: the GPU is lost)
+//     SLOW   seconds that counting the GPUs takes
 #include <unistd.h>
 
 typedef struct { unsigned long long time; union { double d; unsigned u; unsigned long long ull; } value; } Sample;

@@ -1,5 +1,7 @@
-"""An SSH server on port 22 of the loopback, where OpenSSH's is not installed: asyncssh speaks the protocol, and each
-session's program is on a terminal of the kernel's. Arguments: the host's key, the file of the keys that may enter.
+"""An SSH server on port 22 of the loopback, for machines without OpenSSH's server.
+
+asyncssh implements the protocol. The program of each session runs on a terminal of the kernel.
+Arguments: the key of the host, the file of the accepted keys.
 """
 
 import asyncio
@@ -20,7 +22,7 @@ async def session(process):
         try:
             process.stdout.write(os.read(terminal, 4096))
         except OSError:
-            # The kernel's word for a terminal that no program holds any more.
+            # The kernel's error for a terminal that no program has open any more.
             over.set()
 
     async def type_all():
@@ -33,7 +35,7 @@ async def session(process):
     await over.wait()
     typing.cancel()
     asyncio.get_running_loop().remove_reader(terminal)
-    # Whoever is still on the terminal is hung up.
+    # Programs that are still on the terminal get a hang-up signal.
     os.close(terminal)
     process.exit(0)
 

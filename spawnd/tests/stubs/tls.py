@@ -1,5 +1,7 @@
-"""TLS on the loopback in front of a plain server there, with an authority made for this run. Arguments: a folder for
-the certificates, where `root.pem` is the authority's; the plain server's port. Prints the port that speaks TLS.
+"""A TLS proxy on the loopback for a plain server there, with an authority made for this run.
+
+Arguments: a folder for the certificates, with the authority's in `root.pem`; the port of the plain server.
+Prints the port of the proxy.
 """
 
 import contextlib
@@ -12,7 +14,7 @@ from pathlib import Path
 
 
 def certify(folder):
-    """A root, an authority between, and a server's certificate: a chain as long as AWS's, with keys as long."""
+    """Makes a root, an intermediate and a server certificate: chain and keys are as long as AWS's."""
     authority = "basicConstraints=critical,CA:TRUE"
     for name, signer, extension in [
         ("root", None, authority),
@@ -41,7 +43,7 @@ def carry(one, other):
 
 
 def serve(plain, context, port):
-    # A client that does not believe the certificate goes away.
+    # A client that does not trust the certificate closes the connection.
     with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as stream:
         with socket.create_connection(("127.0.0.1", port)) as behind:
             back = threading.Thread(target=carry, args=(behind, stream))

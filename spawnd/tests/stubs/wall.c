@@ -1,5 +1,5 @@
 /* Shifts the wall clock of one process by the seconds in the file that WALL_SHIFT names. The kernel
-   has no namespace for this clock, and a test does not set the machine's. */
+   has no namespace for this clock, and a test must not set the machine's. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
