@@ -1,2 +1,2 @@
--- A dataset of changes is read where it lies.
+-- A dataset of changes, read from its files.
 CREATE VIEW {dataset} AS {rows}

@@ -1,2 +1,2 @@
--- How many rows a table or a view has.
+-- The number of rows of a table or view.
 SELECT count(*) FROM {dataset}

@@ -1,2 +1,2 @@
--- The rows of a dataset that has no file yet: typed, and none.
+-- The typed columns of a dataset without files, and no rows.
 SELECT {typed} WHERE false

@@ -1,3 +1,3 @@
--- A dataset of changes, cut down for one question to the files that can hold one family of instance types. It goes
--- before the view of the same name, in this connection alone.
+-- Limits a dataset of changes, for one question, to the files that can contain one family of
+-- instance types. Hides the view of the same name, in this connection only.
 CREATE OR REPLACE TEMP VIEW {dataset} AS {rows}

@@ -1,6 +1,8 @@
--- On-demand prices that no answer gives until somebody accepts them, because a feed that says so is more likely wrong
--- than right: nothing to pay, or more than five times the median of the same product over at least three regions that
--- had a price at that time. A price that came down to where it is from one that was given is never held.
+-- Quarantines implausible on-demand prices: no answer uses them until a user accepts them. Such a
+-- price is more likely an error of the feed. A price is quarantined if it is zero or less, or more
+-- than five times the median of the same product over at least three regions that had a price at
+-- that time. A positive price is never quarantined if the price before it was plausible and not
+-- lower.
 CREATE TEMP TABLE held_row AS
 WITH judged AS (
     SELECT
@@ -96,7 +98,7 @@ WHERE is_absurd AND NOT coalesce(price_per_hour > 0 AND NOT was_absurd AND price
 CREATE TABLE price_held AS
 SELECT * EXCLUDE (row_number) FROM held_row ORDER BY instance_type, region, os, tenancy, valid_from;
 
--- The price that was given before holds on for as long as what replaced it is held.
+-- The price before a quarantined price stays valid until the quarantined price is replaced.
 UPDATE price_history
 SET valid_until = chain.valid_until
 FROM (
@@ -144,7 +146,7 @@ DELETE FROM price_history WHERE rowid IN (SELECT row_number FROM held_row);
 
 DROP TABLE held_row;
 
--- Whoever is told of these prices is told that some are held.
+-- Adds quarantined prices to the gaps of their runs, so that answers report them.
 UPDATE collection_run
 SET gaps = list_concat(collection_run.gaps, held.told)
 FROM (

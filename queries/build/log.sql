@@ -1,2 +1,2 @@
--- A log: all rows stand.
+-- A log: all rows stay valid.
 CREATE TABLE {dataset} AS SELECT * FROM ({rows}) ORDER BY {key}

@@ -1,12 +1,13 @@
--- Stand-ins for what names people, machines and accounts: the same text has the same stand-in, and without the key
--- nobody can tell which text it was. An id keeps the letters that say what it is an id of.
+-- Stand-ins for texts that identify people, machines and accounts. The same text has the same
+-- stand-in, and the key is needed to find out the text. An id keeps the prefix that gives its kind.
 CREATE TEMP MACRO redacted(x) AS
     CASE WHEN x = '' THEN '' ELSE
         regexp_extract(x, '^(ami|cr|eipalloc|eipassoc|eni|i|sir|snap|subnet|vol|vpc)-')
             || substr(sha256('{key}' || x), 1, 16)
     END;
 
--- `account`, `account/region` and `account/month`; what speaks for everybody has neither a slash nor 12 digits.
+-- `account`, `account/region` and `account/month`. A public scope has neither a slash nor 12
+-- digits.
 CREATE TEMP MACRO is_of_account(x) AS contains(x, '/') OR regexp_full_match(x, '\d{12}');
 
 CREATE TEMP MACRO redacted_scope(x) AS
@@ -14,7 +15,7 @@ CREATE TEMP MACRO redacted_scope(x) AS
 
 CREATE TEMP MACRO redacted_list(x) AS list_transform(x, lambda y: redacted(y));
 
--- A JSON object of texts; what is none becomes one stand-in.
+-- A JSON object of texts. Any other text becomes one stand-in.
 CREATE TEMP MACRO redacted_object(x) AS
     CASE WHEN json_valid(x) THEN CAST(to_json(map(
         list_transform(json_keys(CAST(x AS JSON)), lambda k: redacted(k)),
@@ -23,7 +24,7 @@ CREATE TEMP MACRO redacted_object(x) AS
         )
     )) AS VARCHAR) ELSE redacted(x) END;
 
--- What a run says of an account, and what it says of everybody, which stays.
+-- A run's text about an account becomes a stand-in; a text about public data stays.
 CREATE TEMP MACRO redacted_of(scope, x) AS CASE WHEN is_of_account(scope) THEN redacted(x) ELSE x END;
 
 CREATE TEMP MACRO redacted_gaps(scope, x) AS CASE WHEN is_of_account(scope) THEN redacted_list(x) ELSE x END;

@@ -1,2 +1,2 @@
--- A table or view of the warehouse with stand-ins. It goes before the one of the same name, in this connection alone.
+-- A table or view with stand-ins. Hides the one of the same name, in this connection only.
 CREATE TEMP VIEW {table} AS SELECT * REPLACE ({stand_ins}) FROM {told}

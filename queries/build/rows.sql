@@ -1,2 +1,2 @@
--- The rows of a dataset's files, whichever columns each of them has; a folder's name is never a column.
+-- The rows of a dataset's files. Files may have different columns; folder names are never columns.
 SELECT {fields} FROM read_parquet([{files}], hive_partitioning = false, union_by_name = true)

@@ -1,2 +1,2 @@
--- The parse tree of a statement as JSON; only a SELECT has one.
+-- The parse tree of a statement as JSON. Only a SELECT has one.
 SELECT CAST(json_serialize_sql(CAST(? AS VARCHAR)) AS VARCHAR)

@@ -1,2 +1,2 @@
--- The columns of a table or a view, and no row.
+-- The columns of a table or view, and no rows.
 SELECT * FROM {dataset} LIMIT 0

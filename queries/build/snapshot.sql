@@ -1,12 +1,13 @@
--- Every row of a snapshot with the span of time in which it was the newest statement of its scope:
--- from its observation until the next run that saw all of the scope, or the next row of the same key.
--- `valid_until` is null while nothing newer is known. Names in braces are filled in from the catalog.
+-- Every row of a snapshot with the time span in which it was the newest data of its scope: from its
+-- observation until the next run that saw the whole scope, or the next row of the same key.
+-- `valid_until` is null while there is nothing newer. Names in braces are filled in from the
+-- catalog.
 CREATE TABLE {dataset}_history AS
 WITH told AS (
     SELECT run_id, scope, observed_at, outcome
     FROM collection_run
     WHERE dataset = '{dataset}' AND outcome IN ('complete', 'partial', 'empty', 'pruned')
-    -- A run that was pruned has no rows, and spoke for its time all the same. Brought again, it has two lines.
+    -- A pruned run has no rows, but still covers its time. A run imported again has two log rows.
     QUALIFY row_number() OVER (PARTITION BY run_id, scope ORDER BY outcome = 'pruned') = 1
 ),
 run AS (
@@ -23,7 +24,7 @@ run AS (
 dated AS (
     SELECT
         found.*,
-        -- A row that was seen before its run speaks for that time too, unless an earlier run spoke for it.
+        -- A row observed before its run is valid from then on, unless its scope has an earlier run.
         CASE
             WHEN run.first_run_at < run.run_at THEN greatest({observed}, run.run_at)
             ELSE {observed}

@@ -1,4 +1,5 @@
--- Every row of a dataset of statements, read where it lies, with the span of time in which it held.
+-- Every row of a dataset of statements, read from its files, with the time span in which it was
+-- valid.
 CREATE VIEW {dataset}_history AS
 SELECT {columns}, found.run_id, valid_from, valid_until
 FROM ({rows}) AS found

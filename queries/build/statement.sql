@@ -1,7 +1,8 @@
--- What each run stated of each scope of a dataset, with the span of time in which that was the newest statement:
--- until the next run that saw all of the scope. A day's statement also ends with one of the whole month of the
--- same account (`*` is an account that is not known, so any will do); where the month was stated first, the span
--- is empty. `valid_until` is null while nothing newer is known. Names in braces are filled in from the catalog.
+-- The statements of each run about each scope, with the time span in which each was the newest:
+-- until the next run that saw the whole scope. A day's statement also ends with a statement of the
+-- whole month of the same account (`*` is an unknown account and matches any account). If the
+-- month's statement is older, the span is empty. `valid_until` is null while there is nothing
+-- newer. Names in braces are filled in from the catalog.
 CREATE TABLE {dataset}_statement AS
 WITH run AS (
     SELECT

@@ -1,4 +1,4 @@
--- Every table and view.
+-- All tables and views.
 SELECT DISTINCT table_name
 FROM duckdb_columns()
 WHERE NOT internal AND schema_name = 'main'

@@ -1,2 +1,2 @@
--- After such a question the dataset is whole again.
+-- Removes the limit of family.sql from a dataset.
 DROP VIEW IF EXISTS temp.{dataset}

@@ -1,9 +1,11 @@
--- What each day cost, by the day on which a charge begins: a month's fees and taxes stand on its first day.
--- What is apart adds up to billed_cost; effective_cost spreads fees over what they cover, and is null where a
--- line does not say it. A day is estimated when AWS says that its costs may still change. Currencies are never added.
--- $service text = all  a service's name, or all
+-- Costs of each day in a billing month. A charge counts on the day on which it begins, so a month's
+-- fees and taxes are on its first day. The columns for credits, refunds, taxes and other categories
+-- add up to billed_cost. effective_cost spreads fees over the usage that they cover; it is null if
+-- a line does not state it. A day is estimated if AWS reports that its costs may still change.
+-- Currencies are never added.
+-- $service text = all  service name, or all
 -- $month text = latest  billing month such as 2026-11, latest, or all
--- $as_of timestamp = now  the newest statement at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 WITH newest AS (
     SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
     FROM charge_statement
@@ -29,7 +31,7 @@ SELECT
     sum(billed_cost) AS billed_cost,
     CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
     count(*) AS lines,
-    -- Only Cost Explorer says that a day is not settled; what other sources have in that column is not looked at.
+    -- Only Cost Explorer marks a day as estimated; `extra` of other sources is ignored.
     coalesce(bool_or(source_format = 'cost-explorer' AND extra LIKE '%"Estimated":"true"%'), false) AS estimated
 FROM billed
 GROUP BY billing_currency, day

@@ -1,7 +1,8 @@
--- What a month's bill is made of: usage, upfront and recurring fees, credits, refunds, discounts and taxes, each
--- apart, under FOCUS's category, class and frequency and CUR's kind of line. Currencies are never added.
+-- Parts of a month's bill: usage, upfront and recurring fees, credits, refunds, discounts and
+-- taxes, by FOCUS category, class and frequency and by the line item type of CUR. Currencies are
+-- never added.
 -- $month text = latest  billing month such as 2026-11, latest, or all
--- $as_of timestamp = now  the newest statement at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 WITH newest AS (
     SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
     FROM charge_statement

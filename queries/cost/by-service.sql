@@ -1,8 +1,9 @@
--- What each service cost in a month, dearest first within a currency; credits, refunds and taxes apart.
--- What is apart adds up to billed_cost; effective_cost spreads fees over what they cover, and is null where a
--- line does not say it. Currencies are never added.
+-- Costs of each service in a billing month, highest first within a currency, with credits, refunds
+-- and taxes in separate columns. These columns add up to billed_cost. effective_cost spreads fees
+-- over the usage that they cover; it is null if a line does not state it. Currencies are never
+-- added.
 -- $month text = latest  billing month such as 2026-11, latest, or all
--- $as_of timestamp = now  the newest statement at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 WITH newest AS (
     SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
     FROM charge_statement

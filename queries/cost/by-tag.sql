@@ -1,9 +1,10 @@
--- What each value of a tag cost in a month, dearest first within a currency; null is what has no such tag.
--- What is apart adds up to billed_cost; effective_cost spreads fees over what they cover, and is null where a
--- line does not say it. Currencies are never added.
--- $tag text  the tag's key, such as Name: user:Name and user_name, as reports spell it, are the same
+-- Costs of each value of a tag in a billing month, highest first within a currency; null stands for
+-- lines without the tag. The columns for credits, refunds, taxes and other categories add up to
+-- billed_cost. effective_cost spreads fees over the usage that they cover; it is null if a line
+-- does not state it. Currencies are never added.
+-- $tag text  tag key, such as Name; also finds the spellings of reports, user:Name and user_name
 -- $month text = latest  billing month such as 2026-11, latest, or all
--- $as_of timestamp = now  the newest statement at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 WITH newest AS (
     SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
     FROM charge_statement

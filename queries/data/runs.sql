@@ -1,7 +1,7 @@
--- What was collected, when, and what could not be seen, newest first.
--- $dataset text = all  one dataset, or all
--- $scopes texts = all  regions joined by commas, or all; what speaks for everything is always there
--- $as_of timestamp = now  runs that speak of this instant or an earlier one; prices carry instants of their own
+-- Collection runs with their outcomes and gaps, newest first.
+-- $dataset text = all  dataset name, or all
+-- $scopes texts = all  region codes joined by commas, or all; the scope * is always included
+-- $as_of timestamp = now  runs with data at or before this instant; prices carry their own instants
 SELECT run_id, dataset, scope, source, observed_from, observed_at, outcome, row_count, gaps
 FROM collection_run
 WHERE ($dataset = 'all' OR dataset = $dataset)

@@ -1,7 +1,8 @@
--- The best figure that was measured for each type on one metric, and what a dollar an hour buys of it on demand.
--- $metric text  what was measured; SELECT DISTINCT metric FROM benchmark lists them
--- $region text = us-east-1  region whose on-demand Linux price counts
--- $as_of timestamp = now  the newest statement at or before this instant
+-- The best measured value of each instance type for one metric, and the value per currency unit of
+-- the hourly on-demand price.
+-- $metric text  metric name; SELECT DISTINCT metric FROM benchmark lists them
+-- $region text = us-east-1  region of the on-demand Linux price
+-- $as_of timestamp = now  use the newest data at or before this instant
 WITH measured AS (
     SELECT instance_type, max(value) AS best, count(*) AS measurements, arg_max(source, value) AS source
     FROM benchmark

@@ -1,5 +1,5 @@
--- Every type as the EC2 API reports it, before makers' documents correct it.
--- $as_of timestamp = now  the newest statement at or before this instant
+-- Every instance type as the EC2 API reports it, without corrections from manufacturers' documents.
+-- $as_of timestamp = now  use the newest data at or before this instant
 SELECT * EXCLUDE (run_id, valid_from, valid_until)
 FROM instance_type_history
 WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)

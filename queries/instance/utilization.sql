@@ -1,8 +1,8 @@
--- How busy instances were, least busy first: processor, network and what else was measured, by who measured it. An
--- instance that nobody measured is not listed; a figure that was not measured is null. CloudWatch counts network bytes a
--- data point, spawnd bytes a second.
--- $days int = 14  how many days back from the instant
--- $as_of timestamp = now  what was known at this instant
+-- Measured utilization of instances, least busy first, one row per instance and source of
+-- measurement. An instance without measurements is not listed; a figure that was not measured is
+-- null. CloudWatch counts network bytes per data point, spawnd bytes per second.
+-- $days int = 14  length of the period before the instant, days
+-- $as_of timestamp = now  use the data known at this instant
 WITH measured AS (
     SELECT *
     FROM utilization_history

@@ -1,6 +1,6 @@
--- Types that every one of some regions offers.
--- $regions texts  region codes, joined by commas
--- $as_of timestamp = now  the newest statement at or before this instant
+-- Instance types that all of the given regions offer.
+-- $regions texts  region codes joined by commas
+-- $as_of timestamp = now  use the newest data at or before this instant
 SELECT instance_type
 FROM offering_history
 WHERE list_contains(string_split($regions, ','), region)

@@ -1,7 +1,8 @@
--- Types that one region offers and another does not; none where nobody could look into the other.
--- $region text  the region that offers them
--- $other text  the region that does not
--- $as_of timestamp = now  the newest statement at or before this instant
+-- Instance types that one region offers and another does not. Empty if the other region was not
+-- collected.
+-- $region text  region code of the region that offers them
+-- $other text  region code of the region that does not
+-- $as_of timestamp = now  use the newest data at or before this instant
 SELECT DISTINCT here.instance_type
 FROM offering_history AS here
 WHERE here.region = $region

@@ -1,6 +1,6 @@
--- Which types are offered in some regions, zone by zone.
+-- Instance types offered in the given regions, zone by zone.
 -- $regions texts = all  region codes joined by commas, or all
--- $as_of timestamp = now  the newest statement at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 SELECT instance_type, region, az_id
 FROM offering_history
 WHERE ($regions = 'all' OR list_contains(string_split($regions, ','), region))

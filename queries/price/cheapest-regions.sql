@@ -1,7 +1,8 @@
--- For each type, the cheapest region of its currency beside the price of a home region.
--- $home text = us-east-1  the region to compare with
+-- On-demand price of each instance type in a home region, beside the cheapest regions with the same
+-- currency. Prices are per hour.
+-- $home text = us-east-1  region code of the home region
 -- $os text = linux  operating system
--- $as_of timestamp = now  the newest statement at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 WITH priced AS (
     SELECT instance_type, region, price_per_hour, currency, observed_at
     FROM price_history

@@ -1,7 +1,7 @@
--- On-demand prices of all types in some regions.
+-- On-demand prices per hour of all instance types in the given regions.
 -- $regions texts = all  region codes joined by commas, or all
 -- $os text = linux  operating system
--- $as_of timestamp = now  the newest statement at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 SELECT instance_type, region, price_per_hour, currency, observed_at, source, basis
 FROM price_history
 WHERE ($regions = 'all' OR list_contains(string_split($regions, ','), region))

@@ -1,5 +1,6 @@
--- On-demand prices that are held back as absurd until somebody accepts them, with what they are compared with.
--- $as_of timestamp = now  those that a list gave at this instant
+-- Quarantined on-demand prices per hour, each with the median that it was compared with. No answer
+-- uses them until a user accepts them.
+-- $as_of timestamp = now  prices that a price list gave at this instant
 SELECT
     held_id,
     instance_type,

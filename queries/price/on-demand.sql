@@ -1,7 +1,8 @@
--- On-demand prices of one type in every region that has one, cheapest first within a currency.
+-- On-demand prices per hour of one instance type in every region that has one, cheapest first
+-- within a currency.
 -- $type type  instance type
 -- $os text = linux  operating system
--- $as_of timestamp = now  the newest statement at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 SELECT region, price_per_hour, currency, observed_at, source, basis
 FROM price_history
 WHERE instance_type = $type AND os = $os AND term = 'on-demand' AND tenancy = 'shared'

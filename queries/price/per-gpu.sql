@@ -1,6 +1,6 @@
--- What a GPU and a GiB of GPU memory cost an hour on demand, in one region.
+-- On-demand price per hour of a whole GPU and of a GiB of GPU memory, in one region.
 -- $region text = us-east-1  region code
--- $as_of timestamp = now  the newest statement at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
     t.instance_type,
     t.gpu_model,

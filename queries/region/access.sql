@@ -1,6 +1,6 @@
--- Which regions each account can use, and what it would find there: zones and instance types as far as anybody could
--- look; null where nobody did.
--- $as_of timestamp = now  the newest statement at or before this instant
+-- Regions of each account's partition and whether it can use them, with the number of zones and
+-- instance types there; null if they were not collected.
+-- $as_of timestamp = now  use the newest data at or before this instant
 WITH named AS (
     SELECT region, any_value(name) AS name
     FROM region_history

@@ -1,6 +1,6 @@
--- Regions, with how many zones, types and Linux on-demand prices are known there; null where nobody
--- could look.
--- $as_of timestamp = now  the newest statement at or before this instant
+-- Regions with their number of zones, instance types and Linux on-demand prices; null if these were
+-- not collected.
+-- $as_of timestamp = now  use the newest data at or before this instant
 WITH seen AS (
     SELECT DISTINCT dataset, scope
     FROM collection_run

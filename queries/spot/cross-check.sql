@@ -1,7 +1,8 @@
--- The spot price of AWS's public page against the newest prices of the region's zones, least agreement first. The page
--- names one price for a region and not the zone that it is of; a price agrees that lies between those of the zones.
+-- Spot prices of AWS's public page against the newest prices of the region's zones, mismatches
+-- first. The page gives one price per region and does not name its zone. A price agrees if it lies
+-- between the lowest and the highest price of the zones.
 -- $type type  instance type
--- $as_of timestamp = now  the newest statements at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 WITH observed AS (
     SELECT region, az_id, product, currency, observed_at, max(price_per_hour) AS price_per_hour
     FROM spot_price

@@ -1,10 +1,11 @@
--- The spot prices of one type in one region over a time, zone by zone: each holds from its instant until the next.
--- The first of a zone is the one that held when the time began.
+-- Spot prices per hour of one instance type in one region over a period, zone by zone. Each is
+-- valid from its instant until the next. The first row of a zone is the price at the start of the
+-- period.
 -- $type type  instance type
 -- $region text = us-east-1  region code
 -- $product text = linux  linux, rhel, suse or windows
--- $days int = 365  how many days back from the instant
--- $as_of timestamp = now  the newest observation at or before this instant
+-- $days int = 365  length of the period before the instant, days
+-- $as_of timestamp = now  use the newest observation at or before this instant
 WITH observed AS (
     SELECT az_id, observed_at, max(price_per_hour) AS price_per_hour, max(currency) AS currency
     FROM spot_price

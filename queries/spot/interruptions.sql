@@ -1,7 +1,8 @@
--- How often spot instances of a type were interrupted in each region, least first, as the spot advisor said.
+-- Spot interruption rates of one instance type in each region, lowest first, from AWS's spot
+-- advisor.
 -- $type type  instance type
 -- $os text = linux  linux or windows
--- $as_of timestamp = now  the newest statement at or before this instant
+-- $as_of timestamp = now  use the newest data at or before this instant
 SELECT region, band, band_label, saving_percent, observed_at
 FROM interruption_history
 WHERE instance_type = $type AND os = $os

@@ -1,8 +1,9 @@
--- The spot price of one type in every zone at an instant: the newest one observed at or before it. Where two were
--- observed at the same instant the known one and then the higher one holds.
+-- The spot price per hour of one instance type in every zone: the newest observation at or before
+-- an instant. Of several observations at the same instant, a known price precedes an unknown one,
+-- and then the highest applies.
 -- $type type  instance type
 -- $product text = linux  linux, rhel, suse or windows
--- $as_of timestamp = now  the newest observation at or before this instant
+-- $as_of timestamp = now  use the newest observation at or before this instant
 WITH observed AS (
     SELECT region, az_id, observed_at, max(price_per_hour) AS price_per_hour, max(currency) AS currency
     FROM spot_price

@@ -1,8 +1,8 @@
--- The spot prices of a region that were observed in the days before an instant, and of each series the last one
--- before these.
+-- Spot prices per hour of a region observed in a period, and the last price of each series before
+-- it.
 -- $region text = us-east-1  region code
--- $days int = 90  how many days back from the instant
--- $as_of timestamp = now  the newest observation at or before this instant
+-- $days int = 90  length of the period before the instant, days
+-- $as_of timestamp = now  use the newest observation at or before this instant
 WITH observed AS (
     SELECT
         instance_type,

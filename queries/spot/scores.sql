@@ -1,7 +1,7 @@
--- How likely spot requests would succeed, best first: each score answers the request beside it and no other, was given
--- to that account, and was true when it was answered. A region without a zone is scored as a whole.
--- $type text = all  an instance type that would do, or all
--- $as_of timestamp = now  the newest answer to each request at or before this instant
+-- Spot placement scores from 1 to 10, best first. A score applies only to the request, the account
+-- and the time of its answer. A row without a zone scores the whole region.
+-- $type text = all  acceptable instance type, or all
+-- $as_of timestamp = now  use the newest answer to each request at or before this instant
 SELECT
     score,
     region,

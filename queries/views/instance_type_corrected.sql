@@ -1,9 +1,9 @@
--- Instance types with what the EC2 API gets wrong about accelerators put right by the makers'
--- documents: the memory of a GPU (the API says 22,888 MiB for an L4 of 24 GiB), fractional GPUs (the
--- API counts 0 of them), and the memory of inference and training accelerators (524,288 MiB for a
--- Trainium2 of 98,304). A model with several memory sizes is told by the nearest one. A table and not
--- a view, because every search reads it. The documents are the newest ones under any `$as_of`: they say
--- what a device is, which does not change.
+-- Instance types with the EC2 API's accelerator data corrected from the manufacturers' documents:
+-- the memory of a GPU (the API reports 22,888 MiB for an L4 of 24 GiB), fractional GPUs (the API
+-- counts 0 of them), and the memory of inference and training accelerators (524,288 MiB for a
+-- Trainium2 of 98,304). A model with several memory sizes gets the nearest one. This is a table and
+-- not a view, because every search reads it. The newest documents apply under any `$as_of`, because
+-- the properties of a device do not change.
 CREATE TABLE instance_type_corrected AS
 WITH maker AS (
     SELECT
