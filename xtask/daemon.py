@@ -1,11 +1,16 @@
-"""What the daemon costs a machine: `cargo xtask daemon --measure MINUTES` calls this with the executable.
+"""Measures the resources that the daemon uses. `cargo xtask daemon --measure MINUTES` calls this
+with the executable.
 
-Two daemons run at the pace of life in folders that look like machines: this machine's own /proc, /sys and
-terminals; a metadata service at 169.254.169.254 in a network namespace; an EC2 and a webhook behind TLS, with a chain
-as long as AWS's, whose authority stands in the owner's file beside all that this system believes, in the place of those
-built in; a Jupyter server; a hook; a stub of NVML with one GPU where there is a C compiler. Once a minute somebody asks
-for the status, every five for more time. One daemon is measured from outside, the other runs under strace, where there
-is one, which counts the timers that expire.
+Two daemons run in real time in folders that imitate machines:
+
+- this machine's own /proc, /sys and terminals;
+- a metadata service at 169.254.169.254 in a network namespace;
+- an EC2 and a webhook behind TLS, with a certificate chain as long as AWS's. The owner's file of
+  trusted authorities contains its root and all roots of this system, in place of the built-in ones;
+- a Jupyter server, a hook, and a stub of NVML with one GPU if there is a C compiler.
+
+A client requests the status every minute, and more time every five minutes. One daemon is measured
+from outside. The other runs under strace, if it is installed, which counts the expired timers.
 """
 
 import http.server
@@ -66,7 +71,7 @@ class Cloud(http.server.BaseHTTPRequestHandler):
 
 
 def in_namespace():
-    """Begins this program again in a network of its own, where the metadata service has its address."""
+    """Restarts this program in a network namespace where the metadata service has its address."""
     mapped = [] if os.geteuid() == 0 else ["--map-root-user"]
     enter = f"ip link set lo up; ip address add {METADATA}/32 dev lo; exec \"$@\""
     os.environ["INSIDE"] = "1"
@@ -74,17 +79,17 @@ def in_namespace():
 
 
 def behind_tls(port, place):
-    """A port that speaks TLS for this one, and the certificates that make it believed."""
+    """Returns a TLS proxy for this port, the proxy's port, and the certificates to trust."""
     place.mkdir()
     proxy = subprocess.Popen([sys.executable, STUBS / "tls.py", place, str(port)], stdout=subprocess.PIPE, text=True)
     secure = int(proxy.stdout.readline())
     believed = (place / "root.pem").read_text() + (SYSTEM.read_text() if SYSTEM.exists() else "")
-    print(f"{believed.count('BEGIN CERTIFICATE')} authorities are believed")
+    print(f"{believed.count('BEGIN CERTIFICATE')} authorities are trusted")
     return proxy, secure, believed
 
 
 def machine(root, port, secure, believed):
-    """A folder that looks like this machine, with every signal on."""
+    """Creates a folder that imitates this machine, with every signal on."""
     runtime = root / "root/.local/share/jupyter/runtime"
     for folder in ["etc/spawn/idle.d", "usr/bin", "usr/lib64", "dev", "run/systemd/sessions", "run/systemd/inhibit"]:
         (root / folder).mkdir(parents=True)
@@ -115,7 +120,7 @@ def status(pid):
 
 
 def ticks(pid):
-    """Processor time, children that have ended included, in seconds."""
+    """Returns the processor time of a process and of its ended children, seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     own, children = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
     return own / os.sysconf("SC_CLK_TCK"), children / os.sysconf("SC_CLK_TCK")
@@ -153,12 +158,12 @@ def main(spawnd, minutes):
         now, seconds = status(pid), time.monotonic() - began
         (own_now, children_now), why = ticks(pid), [spawnd, "--root", daemons[0][0], "status", "--why"]
         print(subprocess.run(why, check=True, capture_output=True, text=True).stdout)
-        print(f"{seconds:.0f} s; webhook and EC2 were called through TLS: {dict(Counter(POSTS))}")
-        print(f"resident now {now['VmRSS']} kB, most {now['VmHWM']} kB; threads {now['Threads']}")
+        print(f"{seconds:.0f} s; calls of webhook and EC2 through TLS: {dict(Counter(POSTS))}")
+        print(f"resident now {now['VmRSS']} kB, peak {now['VmHWM']} kB; threads {now['Threads']}")
         print(f"processor {100 * (own_now - own) / seconds:.4f} % of a core; hooks {100 * (children_now - children) / seconds:.4f} %")
-        print(f"woken {60 * (int(now['voluntary_ctxt_switches']) - switches) / seconds:.1f} times a minute, for answers too")
+        print(f"woken {60 * (int(now['voluntary_ctxt_switches']) - switches) / seconds:.1f} times per minute, including for requests")
         for _, daemon in daemons:
-            # strace hands no signal on.
+            # strace does not forward signals.
             children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
             os.kill(int(children[0]) if daemon.args[0] == "strace" else daemon.pid, signal.SIGTERM)
             daemon.wait()
@@ -167,7 +172,7 @@ def main(spawnd, minutes):
             expired = re.findall(r"\b(\w+)\(.*(?:= 0 \(Timeout\)|ETIMEDOUT)|\b(nanosleep|clock_nanosleep)\(.*= 0$", traced.read_text(), re.M)
             names = [a or b for a, b in expired]
             counts = {name: names.count(name) for name in sorted(set(names))}
-            print(f"timers expired {60 * len(names) / (seconds + 5):.1f} times a minute: {counts}")
+            print(f"timers expired {60 * len(names) / (seconds + 5):.1f} times per minute: {counts}")
 
 
 if __name__ == "__main__":

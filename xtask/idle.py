@@ -1,9 +1,9 @@
-"""What the idle policy would have done on recorded machines: `cargo xtask idle FOLDER` calls this with the
-folder of the traces, the executable of spawnd, and how many PlanetLab machines to leave out between two.
+"""Measures the idle policy on recorded machines. `cargo xtask idle FOLDER` calls this with the
+folder of the traces, the executable of spawnd, and N: one of N PlanetLab machines is replayed.
 
-Every stop that `spawnd simulate` prints is compared with a reading of the policy that is written here from its
-description (spawnd/README.md) alone: minute by minute, plain lists, none of the daemon's code. A difference
-ends the program with 1. Printed is a table in Markdown, in hours.
+Every stop that `spawnd simulate` prints is compared with a second implementation of the policy. It
+is written from the description (spawnd/README.md) alone: minute by minute, plain lists, none of the
+daemon's code. A difference ends the program with 1. The output is a table in Markdown, in hours.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-# The documented thresholds of the signals that these traces have: cores, MiB a minute, MiB a minute.
+# The documented thresholds of the signals in these traces: cores, MiB per minute, MiB per minute.
 DOCUMENTED = {"cpu": 0.2, "network": 1.0, "disk": 5.0}
 
 # Name, timeout in minutes, thresholds that differ from the documented ones.
@@ -34,7 +34,7 @@ SOON = 60 * 60
 
 
 def stop_of(rows, signals, limits, timeout, begin):
-    """The second at which a life that begins at `begin` is stopped, or None."""
+    """Returns the second at which a life that begins at `begin` is stopped, or None."""
     last_work, warned = begin, None
     recent = [[] for _ in signals]
     for (row, following) in zip(rows, rows[1:]):
@@ -51,7 +51,7 @@ def stop_of(rows, signals, limits, timeout, begin):
                 last_work, warned = second, None
             elif second - last_work >= timeout * 60:
                 warned = second if warned is None else warned
-                # Nobody is cut off without a warning that is so old.
+                # A stop needs a warning of at least this age.
                 if second - warned >= WARNINGS * 60:
                     return second
             second += 60
@@ -59,7 +59,7 @@ def stop_of(rows, signals, limits, timeout, begin):
 
 
 def read(rows, signals, limits, timeout):
-    """Stops of one machine and its totals in seconds, by the plain reading."""
+    """Returns the stops of a machine and its totals in seconds, by the second implementation."""
     busy = [any(v >= DOCUMENTED[s] for s, v in zip(signals, row[1:])) for row in rows]
     spans = [(a[0], b[0], is_busy) for a, b, is_busy in zip(rows, rows[1:], busy)]
 
@@ -80,7 +80,7 @@ def read(rows, signals, limits, timeout):
 
 
 def planetlab(folder, every):
-    """A virtual machine's day is a machine; percent are taken as percent of one core."""
+    """Takes a virtual machine's day as a machine, and percent as percent of one core."""
     days = pl.read_parquet(folder / "planetlab.parquet")
     days = days.with_columns(machine=pl.format("{}/{}", "day", "vm")).sort("machine", "i")
     chosen = days["machine"].unique(maintain_order=True).gather_every(every)
@@ -89,8 +89,8 @@ def planetlab(folder, every):
 
 
 def bitbrains_processors(folder):
-    """50 machines over a month. A row is about the time before its stamp; where there are no processors, the
-    machine was off, and what follows is another one."""
+    """Reads 50 machines over a month. A row describes the time before its stamp. A row with zero
+    processors means that the machine was off, and the rows after it are another life."""
     trace = next(folder.glob("bitbrains/**/bitbrains-small/trace/trace.parquet"))
     cores = pl.read_parquet(trace.with_name("meta.parquet"))
     cores = cores.select("id", mhz=pl.col("cpu_capacity") / pl.col("cpu_count"))
@@ -106,14 +106,14 @@ def bitbrains_processors(folder):
 
 
 def bitbrains_whole(folder):
-    """One machine over a month, with disk and network."""
+    """Reads one machine over a month, with disk and network."""
     file = next(folder.glob("bitbrains/**/bitbrains/bitbrains.csv"))
     rows = pl.read_csv(file, separator=";")
     rows = rows.select(pl.col(name).cast(str).str.strip_chars().cast(float).alias(name.strip()) for name in rows.columns)
     each_minute = lambda *names: sum(pl.col(name) for name in names) * 60 / 1024
     return rows.select(
         machine=pl.lit("vm"),
-        # Seconds, whatever the header says.
+        # The values are seconds, although the header says ms.
         time=pl.col("Timestamp [ms]").cast(int),
         cpu=pl.col("CPU usage [%]") / 100 * pl.col("CPU cores"),
         network=each_minute("Network received throughput [KB/s]", "Network transmitted throughput [KB/s]"),
@@ -122,7 +122,7 @@ def bitbrains_whole(folder):
 
 
 def simulate(spawnd, trace, timeout, thresholds, place):
-    """What spawnd says: the stops of each machine, and the totals."""
+    """Returns spawnd's stops of each machine, and its totals."""
     terms = place / "terms.json"
     idle = {"timeout": f"{timeout}m", "thresholds": thresholds}
     terms.write_text(json.dumps({"budget": "1d", "on-expiry": "stop", "idle": idle}))

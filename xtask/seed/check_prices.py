@@ -2,9 +2,11 @@
 
     python3 xtask/seed/check_prices.py FOLDER [SPOT_HISTORY]
 
-A developer's check: FOLDER holds ec2_ondemand_linux_prices.parquet with the columns generated_at, region,
-instance_type and usd_per_hour; SPOT_HISTORY is a Parquet file with observed_at, region, instance_type and
-on_demand_usd. Neither is part of this repository, and Python needs the package duckdb. Exits 1 when fewer than 99 % of the prices agree or fewer than 700 types of us-east-1 have one.
+A check for developers. FOLDER contains ec2_ondemand_linux_prices.parquet with the columns
+generated_at, region, instance_type and usd_per_hour. SPOT_HISTORY is a Parquet file with
+observed_at, region, instance_type and on_demand_usd. Neither is part of this repository. Python
+needs the package duckdb. The exit code is 1 if fewer than 99 % of the prices agree, or if fewer
+than 700 types of us-east-1 have a price.
 """
 
 import pathlib
@@ -50,7 +52,7 @@ FROM read_parquet(?) JOIN last USING (region, instance_type) GROUP BY ALL ORDER 
 
 
 def compare(folder):
-    """One dict a published price of a region that the snapshots cover."""
+    """Returns a dict per published price of a region that the snapshots cover."""
     arguments = [
         str(folder / "ec2_ondemand_linux_prices.parquet"),
         LIBCLOUD_DAY,
@@ -66,7 +68,7 @@ def agrees(row, snapshot):
 
 
 def report(rows, title, snapshot):
-    """Prints the share that agrees and every disagreement; returns (agreeing, compared)."""
+    """Prints the share that agrees and every difference. Returns (agreeing, compared)."""
     compared = [row for row in rows if row[snapshot] is not None]
     wrong = [row for row in compared if not agrees(row, snapshot)]
     good = len(compared) - len(wrong)
@@ -77,7 +79,7 @@ def report(rows, title, snapshot):
 
 
 def report_elsewhere(spot_history):
-    """Prints how the prices of all regions compare with the last on-demand price beside spot prices."""
+    """Compares the prices of all regions with the last on-demand price of the spot history."""
     arguments = [spot_history, TOLERANCE, str(SEED / "price" / "v=1" / "seed.parquet")]
     for basis, compared, good, regions in duckdb.execute(ELSEWHERE, arguments).fetchall():
         print(f"spot history, {basis}: {good} of {compared} agree, {regions} regions, bare metal included")

@@ -1,8 +1,9 @@
-//! Binds a shared library's references to itself, as `ld -Bsymbolic` would have done.
+//! Binds a shared library's references to itself, as `ld -Bsymbolic` does.
 //!
-//! DuckDB's library names some 60,000 of its own functions and objects by symbol, and the dynamic linker looked each
-//! of them up at every start: 10 ms of a search. Nothing that is loaded before the library defines one of them, so
-//! what they are found to be is known beforehand. ELF-64, x86-64 (System V gABI, chapter 5; its x86-64 supplement 4.4).
+//! DuckDB's library refers to some 60,000 of its own functions and objects by symbol. The dynamic
+//! linker looked each of them up at every start, which took 10 ms. No library that is loaded
+//! earlier defines one of these symbols, so the results are known in advance. The format is ELF-64
+//! for x86-64 (System V gABI, chapter 5; x86-64 supplement, section 4.4).
 
 use object::LittleEndian as Le;
 use object::elf::{
@@ -12,12 +13,13 @@ use object::elf::{
 };
 use object::pod;
 
-const NOT_SO: &str = "the library is not laid out as was expected";
+const NOT_SO: &str = "the library does not have the expected ELF layout";
 
-/// Rewrites the tables of relocations in place: a reference to a function or an object that the library defines
-/// becomes an address in it, and the others are resolved when it is loaded and no longer at the first call.
+/// Rewrites the relocation tables in place. A reference to a function or an object that the library
+/// defines becomes an address in it. The others are resolved when the library is loaded, not at the
+/// first call.
 ///
-/// Errors: a file that is no ELF-64 library, or whose tables of relocations do not lie one behind the other.
+/// Errors: the file is not an ELF-64 library, or its relocation tables are not adjacent.
 pub(crate) fn bind(file: &mut [u8]) -> Result<(), String> {
     let layout = Layout::read(file).ok_or(NOT_SO)?;
     let (from, to) = layout.relocations(file).ok_or(NOT_SO)?;
@@ -26,7 +28,8 @@ pub(crate) fn bind(file: &mut [u8]) -> Result<(), String> {
     for relocation in &mut all {
         *relocation = layout.bound(file, relocation).ok_or(NOT_SO)?;
     }
-    // The linker goes through the relative ones in one sweep, and remembers the symbol that it looked up last.
+    // The linker handles the relative relocations in one pass, and caches the symbol of the last
+    // lookup.
     all.sort_by_key(|one| {
         let relative = one.r_type(Le, false) == R_X86_64_RELATIVE;
         (!relative, if relative { 0 } else { one.r_sym(Le, false) }, one.r_offset.get(Le))
@@ -36,13 +39,13 @@ pub(crate) fn bind(file: &mut [u8]) -> Result<(), String> {
     layout.write_dynamic(file, (to - from) as u64, relative as u64).ok_or_else(|| NOT_SO.into())
 }
 
-/// Where things lie in the file.
+/// Segments, tables and offsets of an ELF file.
 struct Layout {
     loaded: Vec<ProgramHeader64<Le>>,
-    /// Offset of the dynamic section.
+    /// Offset of the dynamic section in the file, bytes.
     dynamic: usize,
     entries: Vec<Dyn64<Le>>,
-    /// Offset of the table of symbols.
+    /// Offset of the symbol table in the file, bytes.
     symbols: usize,
 }
 
@@ -65,7 +68,7 @@ impl Layout {
         Some(layout)
     }
 
-    /// Where in the file an address lies.
+    /// Converts an address to an offset in the file.
     fn offset(&self, address: u64) -> Option<usize> {
         self.loaded.iter().find_map(|segment| {
             let within = address.checked_sub(segment.p_vaddr.get(Le))?;
@@ -77,7 +80,8 @@ impl Layout {
         self.entries.iter().find(|entry| entry.d_tag.get(Le) == tag).map(|entry| entry.d_val.get(Le))
     }
 
-    /// The offsets of the first relocation and of the end of the last: those of data, then those of calls.
+    /// Returns the start and the end of both relocation tables: the data relocations, then the call
+    /// relocations.
     fn relocations(&self, file: &[u8]) -> Option<(usize, usize)> {
         let (data, calls) = (self.value(DT_RELA)?, self.value(DT_JMPREL)?);
         let (of_data, of_calls) = (self.value(DT_RELASZ)?, self.value(DT_PLTRELSZ)?);
@@ -86,7 +90,8 @@ impl Layout {
         (data + of_data == calls && to <= file.len()).then_some((from, to))
     }
 
-    /// The relocation with what it names put in, where that is the library's own.
+    /// Returns the relocation with the symbol replaced by its address, if the library defines the
+    /// symbol.
     fn bound(&self, file: &[u8], relocation: &Rela64<Le>) -> Option<Rela64<Le>> {
         let (kind, number) = (relocation.r_type(Le, false), relocation.r_sym(Le, false));
         let mut bound = *relocation;
@@ -108,7 +113,8 @@ impl Layout {
         Some(bound)
     }
 
-    /// One table of relocations, `bytes` long, the first `relative` of them relative; and none of calls.
+    /// Writes a dynamic section with one relocation table of `bytes` bytes, of which the first
+    /// `relative` entries are relative, and without a table for calls.
     fn write_dynamic(&self, file: &mut [u8], bytes: u64, relative: u64) -> Option<()> {
         let mut entries: Vec<Dyn64<Le>> = self.entries.clone();
         entries.retain(|entry| !matches!(entry.d_tag.get(Le), DT_JMPREL | DT_PLTRELSZ | DT_PLTREL));
@@ -134,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_library_is_refused_and_left_alone() {
+    fn a_file_that_is_not_a_library_is_refused_and_unchanged() {
         let mut header = vec![0; 4096];
         header[..5].copy_from_slice(b"\x7fELF\x02");
         for file in [Vec::new(), b"!<arch>\n".to_vec(), header] {
@@ -145,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn the_library_that_is_linked_has_nothing_of_its_own_left_to_look_up() {
+    fn the_linked_library_has_no_call_relocations() {
         let path = crate::tools().join("duckdb/libduckdb.so");
         let Ok(mut file) = std::fs::read(path) else {
-            return eprintln!("skipped: DuckDB is compiled in here");
+            return eprintln!("skipped: DuckDB is compiled in");
         };
         let layout = Layout::read(&file).expect("it is a library");
         assert_eq!(layout.value(DT_JMPREL), None);
-        // Bound already, it has no table of calls to join to the other.
+        // A bound library has no table of calls, so it cannot be bound again.
         assert!(bind(&mut file).is_err());
     }
 }

@@ -1,6 +1,6 @@
-//! What an executable asks of glibc. A test of spawnd includes this file too.
+//! The glibc version that an executable needs. A test of spawnd includes this file too.
 
-/// The highest version that the file asks for: versions are named in its dynamic strings.
+/// Returns the highest version among the `GLIBC_…` strings of the file.
 pub(crate) fn highest_glibc(file: &[u8]) -> Option<(u32, u32)> {
     let text = String::from_utf8_lossy(file);
     let versions = text.split("GLIBC_").skip(1).filter_map(|rest| {

@@ -1,18 +1,20 @@
-//! Replays recorded machines under presets of the idle policy, against a second reading of it in Python.
+//! Replays recorded machines under presets of the idle policy, and compares the result with a
+//! second implementation in Python.
 
 use crate::{Failed, cargo, root, run, tools};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Every so many days of PlanetLab's machines, where nothing else is said: all of them take six minutes.
+/// Default of `--every`: one of 20 PlanetLab days is replayed. All of them take six minutes.
 const EVERY: &str = "20";
 
-/// Prints the table. Traces are not in this repository: where there are none, that is said and nothing done.
+/// Prints the table. Without the traces, which are not in this repository, it prints that it was
+/// skipped.
 pub(crate) fn replay(words: &[&str]) -> Result<(), Failed> {
     let (folder, every) = match words {
         [folder] => (*folder, EVERY),
         [folder, "--every", every] => (*folder, *every),
-        _ => return Err("expected a folder with traces, and perhaps --every N".to_string()),
+        _ => return Err("expected: cargo xtask idle FOLDER [--every N]".to_string()),
     };
     if !Path::new(folder).join("planetlab.parquet").exists() {
         println!("skipped: there is no planetlab.parquet in {folder}");

@@ -1,4 +1,5 @@
-//! The sandbox under load: requests a second of one core, with 10,000 instances, and its memory.
+//! Load test of the sandbox: requests per second of one core, with 10,000 instances, and its
+//! memory.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -6,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::{Failed, cargo, root, run as run_command, tools};
 
-/// A server that ends with the measurement.
+/// A server process that is killed on drop.
 pub(crate) struct Serving(pub(crate) Child);
 
 impl Drop for Serving {
@@ -16,11 +17,11 @@ impl Drop for Serving {
     }
 }
 
-/// Prints a line for each kind of request; botocore signs them before the clock starts.
+/// Prints a line for each kind of request. botocore signs the requests before the measurement.
 pub(crate) fn run() -> Result<(), Failed> {
     let python = tools().join("clients/bin/python");
     if !python.exists() {
-        println!("the sandbox: skipped, cargo xtask setup --tests brings the client that asks");
+        println!("the sandbox: skipped, its client is missing: run cargo xtask setup --tests");
         return Ok(());
     }
     let build = ["build", "--release", "--quiet", "-p", "sandbox", "--example", "serve"];
@@ -28,7 +29,7 @@ pub(crate) fn run() -> Result<(), Failed> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let mut server = Command::new(target.join("release/examples/serve"));
     let child = server.arg("0").stdout(Stdio::piped()).spawn();
-    let mut serving = Serving(child.map_err(|error| format!("the sandbox cannot be started: {error}"))?);
+    let mut serving = Serving(child.map_err(|error| format!("cannot start the sandbox: {error}"))?);
     let mut line = String::new();
     if let Some(said) = serving.0.stdout.take() {
         BufReader::new(said).read_line(&mut line).map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! `cargo xtask …`: what the project does to itself. Kept to almost no dependencies, because it is
-//! built before everything else.
+//! Development tasks: `cargo xtask …`. It has almost no dependencies, because it is built before
+//! everything else.
 
 mod bench;
 mod bind;
@@ -13,23 +13,26 @@ mod setup;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-/// Why a task stopped, in one sentence.
+/// The reason why a task failed, printed after `error: `.
 pub(crate) type Failed = String;
 
 const HELP: &str = "\
-cargo xtask setup [--tests]    bring what cargo cannot: the DuckDB library; with --tests the Python side too
-cargo xtask seed               derive datasets/seed anew from the pinned wheels
+cargo xtask setup [--tests]    install the DuckDB library; with --tests also the Python packages of the tests
+cargo xtask seed               derive datasets/seed again from the pinned wheels
 cargo xtask daemon [--measure MINUTES]
-                               build spawnd as it is shipped; check its size and the glibc that it needs;
-                               measure its memory, processor time and timers, with every signal on
+                               build the released spawnd; check its size and its glibc version; with
+                               --measure also its memory, processor time and timers, with every signal on
 cargo xtask idle FOLDER [--every N]
-                               replay recorded machines under presets of the idle policy, against a second
-                               reading of it in Python
-cargo xtask recorded FOLDER    compare recorded answers of AWS with the sandbox's for the same things
-cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] [--bill-rows N] | --spot-history FILE [--growth]]
-                               measure, as ratios against DuckDB alone (builds in release mode); sandbox: with
-                               10,000 instances; lifecycle: a million random steps; --imports: of made-up price lists and bills of that size alone;
-                               --growth: also in lakes of 4 and 16 times the history, which takes half an hour";
+                               replay recorded machines under presets of the idle policy, and compare the
+                               stops with a second implementation in Python
+cargo xtask recorded FOLDER    compare recorded answers of AWS with the sandbox's
+cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] [--bill-rows N]
+                   | --spot-history FILE [--growth]]
+                               measure ratios against DuckDB alone (builds in release mode);
+                               sandbox: requests per second with 10,000 instances;
+                               lifecycle: a million random steps;
+                               --imports: only invented price lists and bills of that size;
+                               --growth: also lakes of 4 and 16 times the history, which takes half an hour";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
         ["idle", rest @ ..] => idle::replay(rest),
         ["recorded", folder] => recorded::compare(folder),
         ["bench", rest @ ..] => bench::run(rest),
-        _ => Err(format!("this is not a task\n{HELP}")),
+        _ => Err(format!("unknown task; the tasks are\n{HELP}")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,19 +57,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// The repository's folder.
+/// Returns the repository's folder.
 pub(crate) fn root() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     here.parent().expect("xtask lies in the repository").to_path_buf()
 }
 
-/// What is brought from outside: ignored by git.
+/// Returns the folder of downloaded tools, which git ignores.
 pub(crate) fn tools() -> PathBuf {
     root().join(".tools")
 }
 
-/// Cargo, as if a person had typed it: what the cargo that runs this program has told it would count as a change for
-/// build scripts that ask for it, and the AWS SDK would be built anew each time.
+/// Returns a cargo command without the variables that the outer cargo set for this program. Build
+/// scripts that read them would otherwise count as changed, and the AWS SDK would be built again
+/// each time.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
     let told = |name: &str| {
@@ -80,12 +84,12 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Runs a command to its end; anything but success is a failure.
+/// Runs a command and waits for it. Errors: it does not start, or its exit status is not success.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failed> {
     let name = command.get_program().to_string_lossy().into_owned();
     match command.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{name} ended with {status}")),
-        Err(error) => Err(format!("{name} cannot be started: {error}")),
+        Ok(status) => Err(format!("{name} failed: {status}")),
+        Err(error) => Err(format!("cannot start {name}: {error}")),
     }
 }

@@ -1,4 +1,5 @@
-//! Answers of AWS that were recorded, against the sandbox's for the same things, both as an SDK reads them.
+//! Compares recorded answers of AWS with the sandbox's answers to the same requests, both as parsed
+//! by an SDK.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -7,17 +8,16 @@ use std::process::{Command, Stdio};
 use crate::load::Serving;
 use crate::{Failed, cargo, root, run, tools};
 
-/// Prints what is equal, what AWS has changed since, and what differs; fails where a difference is not listed.
+/// Prints the equal values, the changes at AWS since, and the differences. Errors: a difference is
+/// not listed in recorded.py.
 pub(crate) fn compare(folder: &str) -> Result<(), Failed> {
     let python = tools().join("rival/bin/python");
     if !python.exists() {
-        println!("recorded answers: skipped, cargo xtask setup --tests brings the SDK that reads them");
+        println!("recorded answers: skipped, their SDK is missing: run cargo xtask setup --tests");
         return Ok(());
     }
     if !Path::new(folder).is_dir() {
-        println!(
-            "recorded answers: skipped, {folder} is not there, and nothing like it is in the repository"
-        );
+        println!("recorded answers: skipped, there is no folder {folder}; the repository has no records");
         return Ok(());
     }
     run(cargo().args(["build", "--quiet", "--workspace"]).current_dir(root()))?;
@@ -25,10 +25,10 @@ pub(crate) fn compare(folder: &str) -> Result<(), Failed> {
     let program = target.join("debug/mycelium");
     let mut serve = Command::new(&program);
     let child = serve.args(["sandbox", "serve", "--port", "0"]).stderr(Stdio::piped()).spawn();
-    let mut serving = Serving(child.map_err(|error| format!("the sandbox cannot be started: {error}"))?);
+    let mut serving = Serving(child.map_err(|error| format!("cannot start the sandbox: {error}"))?);
     let mut line = String::new();
-    // It stays open: the server writes to it.
-    let mut said = serving.0.stderr.take().map(BufReader::new).ok_or("the sandbox says nothing")?;
+    // The pipe stays open, because the server goes on writing to it.
+    let mut said = serving.0.stderr.take().map(BufReader::new).ok_or("the sandbox has no stderr pipe")?;
     said.read_line(&mut line).map_err(|error| error.to_string())?;
     let url = line.split_whitespace().find(|word| word.starts_with("http://"));
     let url = url.ok_or(format!("the sandbox did not start: {line}"))?;

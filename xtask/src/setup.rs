@@ -1,5 +1,6 @@
-//! What cargo cannot bring: the DuckDB library, prebuilt, from the npm registry, and the Python side of
-//! the tests from PyPI. Everything is pinned, and the library is checked by its digest.
+//! Installs the downloads that cargo cannot manage: the prebuilt DuckDB library from the npm
+//! registry, and the Python packages of the tests from PyPI. All versions are pinned, and the
+//! library and the wheel are checked by digest.
 
 use std::fs;
 use std::path::Path;
@@ -10,18 +11,18 @@ use sha2::{Digest, Sha256};
 use crate::bind::bind;
 use crate::{Failed, run, tools};
 
-/// The package that carries `libduckdb.so`: the library of the pinned `duckdb` crate.
+/// The npm package with `libduckdb.so`, the library of the pinned `duckdb` crate.
 const PACKAGE: &str = "@duckdb/node-bindings-linux-x64@1.5.6-r.1";
 const DIGEST: &str = "3f4962cdd266eab2b479a5b5a4a6d063d279b2954ae814ed00385d553b747633";
 
-/// The same with its references to itself bound, which is what is linked.
+/// Digest of the linked library, in which `bind` has resolved the references to itself.
 const BOUND_DIGEST: &str = "7c314293d07e0c44dd5802835a3391c9832166cd440bc1b5f78d345368f8318b";
 
 /// The wheel that the cross-check reads.
 const WHEEL: &str = "moto==5.2.5";
 const WHEEL_DIGEST: &str = "eef62cdcf3bfe73e0863743511ba042dfaba04ba3d5ecdcb896a196c693ad528";
 
-/// What the notebooks are executed with.
+/// Packages that execute the notebooks.
 const NOTEBOOK: &[&str] = &[
     "nbclient==0.11.0",
     "ipykernel==7.4.0",
@@ -32,18 +33,19 @@ const NOTEBOOK: &[&str] = &[
     "matplotlib==3.11.2",
 ];
 
-/// The clients that check the sandbox's wire.
+/// Clients that test the sandbox's protocols.
 const CLIENTS: &[&str] = &["boto3==1.44.5", "botocore==1.44.5", "awscli==1.46.3"];
 
-/// Another emulator, with which the shapes of the sandbox's answers are compared, and what its server needs.
+/// The emulator moto with its server, for comparing the shapes of the sandbox's answers.
 const RIVAL: &[&str] =
     &["moto==5.2.5", "boto3==1.44.5", "botocore==1.44.5", "flask==3.1.3", "flask-cors==6.0.2"];
 
-/// The SSH server of spawnd's tests, where OpenSSH's is not installed.
+/// The SSH server of spawnd's tests, used where OpenSSH's is not installed.
 const SSH: &[&str] = &["asyncssh==2.24.1", "cryptography==50.0.2"];
 
-/// Brings the DuckDB library into `.tools/duckdb`, bound to itself. Without npm, or on another platform than Linux on
-/// x86-64, nothing is brought: the Makefile then compiles DuckDB in.
+/// Installs the DuckDB library in `.tools/duckdb`, with the references to itself resolved. Without
+/// npm, or on a platform other than Linux on x86-64, it installs nothing, and the Makefile compiles
+/// DuckDB in.
 pub(crate) fn libraries() -> Result<(), Failed> {
     let folder = tools().join("duckdb");
     let library = folder.join("libduckdb.so");
@@ -52,7 +54,7 @@ pub(crate) fn libraries() -> Result<(), Failed> {
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || !there("npm") {
         eprintln!(
-            "no prebuilt DuckDB for this machine (npm and Linux on x86-64 are needed): it will be compiled in"
+            "no prebuilt DuckDB for this machine (it needs npm, and Linux on x86-64): DuckDB is compiled in"
         );
         return Ok(());
     }
@@ -67,7 +69,7 @@ pub(crate) fn libraries() -> Result<(), Failed> {
     run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&passing).arg("package/libduckdb.so"))?;
     let unpacked = passing.join("package/libduckdb.so");
     if digest(&unpacked).as_deref() != Some(DIGEST) {
-        return Err(format!("the library in {PACKAGE} is not the one that was pinned"));
+        return Err(format!("the digest of the library in {PACKAGE} is not the pinned one"));
     }
     bind_itself(&unpacked)?;
     make(&folder)?;
@@ -82,11 +84,12 @@ fn bind_itself(library: &Path) -> Result<(), Failed> {
     fs::write(library, bytes).map_err(failed)?;
     match digest(library).as_deref() == Some(BOUND_DIGEST) {
         true => Ok(()),
-        false => Err(format!("the library in {PACKAGE}, bound to itself, is not the one that was pinned")),
+        false => Err(format!("the digest of the library in {PACKAGE}, once bound, is not the pinned one")),
     }
 }
 
-/// Brings the wheel of the cross-check, and virtual environments for the notebooks, the sandbox's tests and spawnd's.
+/// Installs the wheel of the cross-check, and virtual environments for the notebooks, the sandbox's
+/// tests and spawnd's.
 pub(crate) fn python() -> Result<(), Failed> {
     let wheels = tools().join("wheels");
     make(&wheels)?;
@@ -98,7 +101,7 @@ pub(crate) fn python() -> Result<(), Failed> {
             .arg(WHEEL))?;
     }
     if digest(&wheel).as_deref() != Some(WHEEL_DIGEST) {
-        return Err(format!("{} is not the wheel that was pinned: remove it and try again", wheel.display()));
+        return Err(format!("the digest of {} is not the pinned one: remove the file", wheel.display()));
     }
     environment("venv", NOTEBOOK)?;
     environment("clients", CLIENTS)?;
@@ -106,7 +109,7 @@ pub(crate) fn python() -> Result<(), Failed> {
     environment("ssh", SSH)
 }
 
-/// A virtual environment with these packages, made anew when they are other ones.
+/// Creates a virtual environment with these packages, unless it has exactly these already.
 fn environment(name: &str, packages: &[&str]) -> Result<(), Failed> {
     let environment = tools().join(name);
     let mark = environment.join("installed.txt");
@@ -147,5 +150,5 @@ fn fresh(folder: &Path) -> Result<(), Failed> {
 
 fn only_file(folder: &Path) -> Result<std::path::PathBuf, Failed> {
     let mut entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?.flatten();
-    entries.next().map(|entry| entry.path()).ok_or_else(|| "npm pack brought nothing".to_string())
+    entries.next().map(|entry| entry.path()).ok_or_else(|| "npm pack wrote no file".to_string())
 }

@@ -1,4 +1,4 @@
-//! The counts in `datasets/README.md`, between two markers, so that they never say something else than the files.
+//! The counts in `datasets/README.md`, between two markers, so that they always match the files.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,16 +11,16 @@ use crate::rule::{Basis, Doubt, Verdict};
 const BEGIN: &str = "<!-- counts: written by `cargo xtask seed` -->";
 const END: &str = "<!-- end of counts -->";
 
-/// What was left out before the rule was asked.
+/// Numbers of cells that the rule does not judge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct LeftOut {
-    /// Cells whose type no region offers any more.
+    /// Cells of types that no region offers any more.
     pub(crate) retired: usize,
-    /// Cells whose region is in no partition.
+    /// Cells of places that are a region of no partition.
     pub(crate) elsewhere: usize,
 }
 
-/// The counts as Markdown.
+/// Returns the counts as Markdown.
 pub(crate) fn section(
     rows: &[(String, usize)],
     verdicts: &BTreeMap<Cell, Verdict>,
@@ -60,10 +60,10 @@ fn both(verdicts: &BTreeMap<Cell, Verdict>, is: impl Fn(&Verdict) -> bool) -> St
     format!("{} | {here}", verdicts.values().filter(|verdict| is(verdict)).count())
 }
 
-/// The README with its counts replaced.
+/// Returns the README with its counts replaced. Errors: a marker is missing.
 pub(crate) fn refresh(readme: &str, section: &str) -> Result<String> {
-    let (before, rest) = readme.split_once(BEGIN).context("the README has no begin of counts")?;
-    let (_, after) = rest.split_once(END).context("the README has no end of counts")?;
+    let (before, rest) = readme.split_once(BEGIN).context("the README has no marker where counts begin")?;
+    let (_, after) = rest.split_once(END).context("the README has no marker where counts end")?;
     Ok(format!("{before}{BEGIN}\n\n{section}\n{END}{after}"))
 }
 
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_between_the_markers_changes() {
+    fn refresh_changes_only_the_text_between_the_markers() {
         let readme = format!("a\n{BEGIN}\nold\n{END}\nb\n");
         let fresh = refresh(&readme, "new\n").unwrap();
         assert_eq!(fresh, format!("a\n{BEGIN}\n\nnew\n\n{END}\nb\n"));

@@ -1,4 +1,4 @@
-//! DescribeInstanceTypes records as rows of `instance_type`: what was reported, nothing corrected.
+//! DescribeInstanceTypes records as rows of `instance_type`, exactly as reported.
 
 use anyhow::{Context, Result, bail, ensure};
 use catalog::{Dataset, Field, Type, Value};
@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 
 use crate::rule::{Shape, units};
 
-/// Where each plain column stands in a record, as a JSON pointer. A text where a flag is wanted is true
-/// when it says `supported`; an absent list is an empty one.
+/// Columns with the JSON pointer to their value in a record. In a boolean column the text
+/// `supported` is true and any other text is false. An absent list is empty.
 const PLAIN: &[(&str, &str)] = &[
     ("instance_type", "/InstanceType"),
     ("current_generation", "/CurrentGeneration"),
@@ -77,7 +77,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("media_model", "/MediaAcceleratorInfo/Accelerators/0/Name"),
 ];
 
-/// Columns that count: 0, not null, where the record has nothing.
+/// Columns of counts with their JSON pointer; an absent value is 0, not null.
 const COUNTS: &[(&str, &str)] = &[
     ("storage_gb", "/InstanceStorageInfo/TotalSizeInGB"),
     ("storage_disks", "/InstanceStorageInfo/Disks/0/Count"),
@@ -87,7 +87,7 @@ const COUNTS: &[(&str, &str)] = &[
     ("media_accelerators", "/MediaAcceleratorInfo/Accelerators/0/Count"),
 ];
 
-/// Lists of which a row holds the first entry: a second one must not be lost in silence.
+/// Lists of which a row keeps the first entry. A record with a second one is refused.
 const SINGLE: &[&str] = &[
     "/GpuInfo/Gpus",
     "/InferenceAcceleratorInfo/Accelerators",
@@ -97,10 +97,11 @@ const SINGLE: &[&str] = &[
     "/InstanceStorageInfo/Disks",
 ];
 
-/// Architectures by what a person means when a type has several.
+/// Architectures by preference: a type with several is shown under the first of these.
 const MAIN_ARCHITECTURES: [&str; 4] = ["arm64", "x86_64", "arm64_mac", "x86_64_mac"];
 
-/// A record as a row of the dataset, without `run_id`.
+/// Converts a record to a row of the dataset, without `run_id`. Errors: a list of [`SINGLE`] has
+/// two entries, or a value does not fit its column.
 pub(crate) fn row(dataset: &Dataset, record: &Json) -> Result<Vec<Value>> {
     for list in SINGLE {
         let entries = record.pointer(list).and_then(Json::as_array).map_or(0, Vec::len);
@@ -132,7 +133,7 @@ fn cell(field: &Field, record: &Json) -> Result<Value> {
         "network_baseline_gbps" => card_sum(record, "BaselineBandwidthInGbps").into(),
         "network_peak_gbps" => card_sum(record, "PeakBandwidthInGbps").into(),
         "neuron_cores" => neuron_cores(record).into(),
-        other => bail!("nobody knows where {other} comes from"),
+        other => bail!("the column {other} has no source"),
     })
 }
 
@@ -140,7 +141,7 @@ fn or_zero(value: Value) -> Value {
     if value == Value::Null { Value::Int(0) } else { value }
 }
 
-/// A JSON value as its column's type.
+/// Converts a JSON value to the column's type.
 fn value(found: Option<&Json>, ty: &Type) -> Result<Value> {
     Ok(match (found, ty) {
         (None | Some(Json::Null), Type::List(_)) => Value::List(vec![]),
@@ -157,12 +158,12 @@ fn value(found: Option<&Json>, ty: &Type) -> Result<Value> {
     })
 }
 
-/// The name of a record's type.
+/// Returns the instance type of a record.
 pub(crate) fn name(record: &Json) -> Result<&str> {
     record["InstanceType"].as_str().context("a record without InstanceType")
 }
 
-/// What the price rule needs of a record.
+/// Returns the properties of a record that the price rule uses.
 pub(crate) fn shape(record: &Json) -> Result<Shape> {
     let vcpus = record["VCpuInfo"]["DefaultVCpus"].as_i64().context("no DefaultVCpus")?;
     let gpus = record.pointer("/GpuInfo/Gpus/0/Count").and_then(Json::as_i64).unwrap_or(0);
@@ -175,7 +176,7 @@ fn main_architecture(record: &Json) -> Result<&'static str> {
     main.with_context(|| format!("none of {all:?} is known"))
 }
 
-/// The sum over the network cards, null as soon as one does not say.
+/// Returns the sum over the network cards, or `None` if one has no value.
 fn card_sum(record: &Json, key: &str) -> Option<f64> {
     let cards = record.pointer("/NetworkInfo/NetworkCards")?.as_array()?;
     if cards.is_empty() {
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_of_a_record() {
+    fn converts_a_record_to_columns() {
         let dataset = catalog::dataset("instance_type").unwrap();
         let row = row(dataset, &record()).unwrap();
         let check = |column: &str, expected: Value| {
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_row_cannot_hold_is_refused() {
+    fn refuses_a_record_that_does_not_fit_a_row() {
         let dataset = catalog::dataset("instance_type").unwrap();
         let check = |pointer: &str, value: Json, message: &str| {
             let mut record = record();

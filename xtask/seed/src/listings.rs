@@ -1,4 +1,4 @@
-//! The two price tables as they are, unpacked and not yet believed.
+//! The two price tables, unpacked but not yet judged.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -7,13 +7,13 @@ use anyhow::{Context, Result};
 use domain::Decimal;
 use serde_json::Value as Json;
 
-/// Region and instance type, as the source names them.
+/// Region and instance type, with the names of the source.
 pub(crate) type Cell = (String, String);
 
 /// A price per hour and its currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Quote {
-    /// Amount per hour. libcloud has zeros, which are no prices.
+    /// Amount per hour. libcloud contains zeros, which are not prices.
     pub(crate) amount: Decimal,
     /// ISO 4217 code.
     pub(crate) currency: String,
@@ -22,11 +22,12 @@ pub(crate) struct Quote {
 /// A source's Linux on-demand prices.
 pub(crate) type Listing = BTreeMap<Cell, Quote>;
 
-/// Bahrain goes by this name in sparecores-data 0.1.0. No partition has such a region, and wherever both
-/// sources price a type there, its value is libcloud's for me-south-1 or what Dedicated adds below it.
+/// sparecores-data 0.1.0 names Bahrain `me-central-2`, which is in no partition. Wherever both
+/// sources price a type there, its value equals libcloud's for me-south-1, or is lower by the
+/// Dedicated surcharge.
 const BAHRAIN_MISNAMED: (&str, &str) = ("me-central-2", "me-south-1");
 
-/// The SQLite file of sparecores-data.
+/// Reads the SQLite file of sparecores-data.
 pub(crate) fn sparecores(database: &[u8]) -> Result<Listing> {
     let mut file = tempfile::NamedTempFile::new()?;
     file.write_all(database)?;
@@ -46,7 +47,7 @@ pub(crate) fn sparecores(database: &[u8]) -> Result<Listing> {
     Ok(listing)
 }
 
-/// `libcloud/data/pricing.json`. Its keys without a dot are host families, not types.
+/// Reads `libcloud/data/pricing.json`. Its keys without a dot are host families, not types.
 pub(crate) fn libcloud(pricing: &Json) -> Result<Listing> {
     let table = pricing["compute"]["ec2_linux"].as_object().context("no compute.ec2_linux")?;
     let mut listing = Listing::new();
@@ -60,7 +61,8 @@ pub(crate) fn libcloud(pricing: &Json) -> Result<Listing> {
     Ok(listing)
 }
 
-/// Both sources hold doubles; the shortest decimal that reads back as the double is what was written down.
+/// Converts a source's double to the shortest decimal that reads back as the same double: this is
+/// the decimal that the source started from.
 fn decimal(number: f64) -> Result<Decimal> {
     number.to_string().parse().with_context(|| format!("{number} as a price"))
 }
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn doubles_become_what_was_written_down() {
+    fn doubles_become_their_shortest_decimal() {
         let check = |number: f64, text: &str| assert_eq!(decimal(number).unwrap().to_string(), text);
         check(0.1, "0.1");
         check(0.0052, "0.0052");
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn libcloud_hosts_are_left_out() {
+    fn leaves_out_host_families_of_libcloud() {
         let json = serde_json::json!({"compute": {"ec2_linux": {
             "m5": {"us-east-1": 5.069}, "m5.large": {"us-east-1": 0.096, "eu-west-1": 0.0}}}});
         let listing = libcloud(&json).unwrap();

@@ -1,8 +1,8 @@
-//! Derives `datasets/seed/`, the data that answers on the first run, from four pinned wheels and our own
-//! table of accelerators. Run it as `cargo xtask seed`; two runs write the same bytes.
+//! Derives `datasets/seed/`, the data for the first run, from four pinned wheels and our own table
+//! of accelerators. Run it as `cargo xtask seed`; two runs write the same bytes.
 //!
-//! This room is for what those packages hold and which of it is believed. It will never import or run
-//! them, ask AWS, or know how the warehouse reads what it writes.
+//! The crate decides which of the packages' data is believed. It never imports or runs the
+//! packages, sends no request to AWS, and does not depend on the warehouse that reads its output.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -55,7 +55,8 @@ fn main() -> Result<()> {
     refresh_readme(&root, &counts::section(&rows, &verdicts, left_out)?)
 }
 
-/// The rule's verdicts on every cell of a known type and region, the offered ones that no source has included.
+/// Returns the rule's verdict on every cell of a known type and region, including offered cells
+/// that no source prices. Also returns the number of cells left out.
 fn verdicts(
     cache: &Path,
     shapes: &BTreeMap<String, Shape>,
@@ -81,7 +82,7 @@ fn cells(a: &Listing, b: &Listing) -> usize {
     a.len() + b.keys().filter(|cell| !a.contains_key(*cell)).count()
 }
 
-/// Writes the folder anew and returns the rows of each dataset.
+/// Writes the seed folder from scratch. Returns the number of rows of each dataset.
 fn write(seed: &Path, filled: [Filled; 6]) -> Result<Vec<(String, usize)>> {
     for old in ["lake", "manifest"] {
         let old = seed.join(old);
@@ -102,7 +103,7 @@ fn write(seed: &Path, filled: [Filled; 6]) -> Result<Vec<(String, usize)>> {
         format: FORMAT,
         number: 0,
         tool_version: env!("CARGO_PKG_VERSION").into(),
-        // The clock would make every run write other bytes: the seed is as old as its youngest source.
+        // The seed is as old as its youngest source; the clock would give other bytes in every run.
         written_at: BOTOCORE.observed_at.into(),
         files,
     };

@@ -1,4 +1,4 @@
-//! Facts as rows of the datasets, and what is said of how they were come by.
+//! Facts as rows of the datasets, with the runs that record their origin.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ use crate::rule::{Basis, Doubt, Verdict};
 use crate::sources::{Offering, Region};
 use crate::wheels::{BOTOCORE, LIBCLOUD, MOTO, Pin, SPARECORES};
 
-/// When the makers' documents of `accelerators.csv` were last read.
+/// The day on which the makers' documents of `accelerators.csv` were last read.
 const DOCUMENTS_READ: &str = "2026-11-23T00:00:00Z";
 
-/// A dataset's rows and the runs that brought them.
+/// A dataset's rows, and the runs that added them.
 pub(crate) struct Filled {
     /// The rows.
     pub(crate) page: Page,
-    /// One run a scope.
+    /// One run per scope.
     pub(crate) runs: Vec<Run>,
 }
 
@@ -47,7 +47,7 @@ impl Run {
     }
 }
 
-/// An origin: what runs have in common.
+/// The origin that several runs share.
 struct Origin {
     run_id: String,
     source: String,
@@ -78,14 +78,14 @@ impl Origin {
         }
     }
 
-    /// Rows of a dataset that one run with the scope `*` brought.
+    /// Returns a dataset's rows as one run with the scope `*`.
     fn whole(&self, dataset: &'static str, rows: Vec<Vec<Value>>) -> Result<Filled> {
         let runs = vec![self.run(dataset, "*", rows.len(), vec![])];
         Ok(Filled { page: page(dataset, Some(&self.run_id), rows)?, runs })
     }
 }
 
-/// Rows of `region`.
+/// Returns the rows of `region`.
 pub(crate) fn regions(regions: &BTreeMap<String, Region>) -> Result<Filled> {
     let rows = regions.iter().map(|(code, region)| {
         vec![code.as_str().into(), region.partition.as_str().into(), region.name.as_str().into()]
@@ -93,20 +93,21 @@ pub(crate) fn regions(regions: &BTreeMap<String, Region>) -> Result<Filled> {
     Origin::of(BOTOCORE).whole("region", rows.collect())
 }
 
-/// Rows of `instance_type`.
+/// Returns the rows of `instance_type`.
 pub(crate) fn instance_types(types: &BTreeMap<String, Json>) -> Result<Filled> {
     let dataset = catalog::dataset("instance_type").context("no dataset instance_type")?;
     let rows = types.values().map(|record| instance::row(dataset, record)).collect::<Result<_>>()?;
     Origin::of(MOTO).whole("instance_type", rows)
 }
 
-/// Rows of `offering`, a run for each region; a region that moto does not know is a gap.
+/// Returns the rows of `offering`, with a run per region. A region without data in moto is a gap.
 pub(crate) fn offerings(offerings: &[Offering], regions: &BTreeMap<String, Region>) -> Result<Filled> {
     let rows = offerings.iter().map(|o| (o.region.as_str(), o.cells())).collect();
     by_region("offering", rows, regions)
 }
 
-/// Rows of `zone`: the zones that something is offered in. Names belong to accounts and are left unknown.
+/// Returns the rows of `zone`: the zones that offer any type. Zone names differ by account, so they
+/// stay unknown.
 pub(crate) fn zones(offerings: &[Offering], regions: &BTreeMap<String, Region>) -> Result<Filled> {
     let zones: BTreeSet<(&str, &str)> =
         offerings.iter().map(|o| (o.region.as_str(), o.az_id.as_str())).collect();
@@ -141,7 +142,7 @@ impl Offering {
     }
 }
 
-/// Rows of `accelerator`, from our own table.
+/// Returns the rows of `accelerator`, from our own table.
 pub(crate) fn accelerators(csv: &str) -> Result<Filled> {
     let dataset = catalog::dataset("accelerator").context("no dataset accelerator")?;
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
@@ -173,8 +174,8 @@ fn typed(text: &str, field: &catalog::Field) -> Result<Value> {
     })
 }
 
-/// Rows of `price`: the verdicts that are known. What is offered or listed and has no price is a gap,
-/// counted by reason.
+/// Returns the rows of `price`: the verdicts with a price. An offered or listed cell without one is
+/// a gap, counted by reason.
 pub(crate) fn prices(
     verdicts: &BTreeMap<Cell, Verdict>,
     offerings: &[Offering],
@@ -252,7 +253,7 @@ fn price(cell: &Cell, region: &Region, quote: &Quote, basis: Basis) -> Vec<Value
     ]
 }
 
-/// Rows of `collection_run`.
+/// Returns the rows of `collection_run`.
 pub(crate) fn runs(runs: &[Run]) -> Result<Page> {
     let rows = runs.iter().map(|run| {
         vec![
@@ -272,7 +273,7 @@ pub(crate) fn runs(runs: &[Run]) -> Result<Page> {
     page("collection_run", None, rows.collect())
 }
 
-/// Rows under the dataset's columns, with the run's name behind each.
+/// Returns rows under the dataset's columns, and appends the run id to each.
 fn page(dataset: &str, run_id: Option<&str>, mut rows: Vec<Vec<Value>>) -> Result<Page> {
     let fields = catalog::dataset(dataset).with_context(|| format!("no dataset {dataset}"))?.fields();
     for row in &mut rows {

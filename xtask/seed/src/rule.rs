@@ -1,11 +1,13 @@
-//! Which of two flawed price tables is believed, cell by cell. Pure.
+//! The rule that selects a price from two flawed tables, cell by cell. Pure.
 //!
-//! sparecores holds Shared prices only, of an earlier day. libcloud is a year younger, but some cells are 0
-//! and about one in six is the Dedicated price of the cell. That much the two say themselves: wherever both
-//! price a cell, libcloud's value is the same or higher, and then nearly always by the 6 % or 10 % that
-//! Dedicated costs. So a cell of sparecores stands unless libcloud contradicts it in another way, and a cell
-//! of libcloud alone has to prove itself against the other sizes of its family in its region: they must
-//! stand in proportion to it, and none may be cheaper by what Dedicated adds.
+//! sparecores contains only Shared prices, of an earlier day. libcloud is a year younger, but some
+//! of its cells are 0, and about one in six is the cell's Dedicated price. The data shows this:
+//! wherever both price a cell, libcloud's value is equal or higher, and then nearly always by the
+//! Dedicated surcharge of 6 % or 10 %.
+//!
+//! So a cell of sparecores is valid unless libcloud differs from it in another way. A cell of
+//! libcloud alone needs confirmation by the other sizes of its family in the region. Their prices
+//! must be in proportion to it, and none may be lower by the Dedicated surcharge.
 
 use std::collections::BTreeMap;
 
@@ -13,30 +15,30 @@ use domain::Decimal;
 
 use crate::listings::{Cell, Listing, Quote};
 
-/// What the rule needs to know of a type.
+/// The properties of a type that the rule uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
-    /// Size in eighths of an xlarge; `None` when the name does not tell.
+    /// Size in eighths of an xlarge; `None` when the name does not determine it.
     pub(crate) units: Option<Decimal>,
-    /// vCPUs by default.
+    /// Default number of vCPUs.
     pub(crate) vcpus: i64,
-    /// Whole GPUs.
+    /// Number of whole GPUs.
     pub(crate) gpus: i64,
 }
 
-/// Why a price is believed.
+/// The reason why a price is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Basis {
-    /// Both sources say so.
+    /// Both sources have this price.
     Agreed,
-    /// sparecores says so, and libcloud says nothing or the Dedicated price.
+    /// sparecores has it; libcloud has none, or the Dedicated price.
     Listed,
-    /// libcloud alone says so, and it fits the other sizes.
+    /// Only libcloud has it, and it fits the other sizes.
     Proportional,
 }
 
 impl Basis {
-    /// As it is written into the `basis` column.
+    /// Returns the value of the `basis` column.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Basis::Agreed => "agreed",
@@ -46,23 +48,23 @@ impl Basis {
     }
 }
 
-/// Why there is no price.
+/// The reason why a cell has no price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Doubt {
-    /// The sources differ by something else than the Dedicated surcharge.
+    /// The sources differ, but not by the Dedicated surcharge.
     Disputed,
-    /// libcloud alone has a value, and it is 0.
+    /// Only libcloud has a value, and it is 0.
     Zero,
-    /// libcloud alone has a value, and another size is cheaper by the Dedicated surcharge.
+    /// Only libcloud has a value, and another size is cheaper by the Dedicated surcharge.
     Dearer,
-    /// libcloud alone has a value, and too few other sizes confirm it.
+    /// Only libcloud has a value, and too few other sizes confirm it.
     Unconfirmed,
     /// Neither source has the cell.
     Unlisted,
 }
 
 impl Doubt {
-    /// A lowercase fragment that says it to a person.
+    /// Returns the reason as text for people, lowercase and without a full stop.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Doubt::Disputed => "the sources differ by something else than the Dedicated surcharge",
@@ -74,7 +76,7 @@ impl Doubt {
     }
 }
 
-/// What the rule says of a cell.
+/// The rule's verdict on a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// A price to publish.
@@ -83,7 +85,8 @@ pub(crate) enum Verdict {
     Unknown(Doubt),
 }
 
-/// Judges every cell of both sources whose type has a shape; other types are no longer offered anywhere.
+/// Judges every cell of both sources that has a type with a shape. The other types are no longer
+/// offered in any region.
 pub(crate) fn judge(
     sparecores: &Listing,
     libcloud: &Listing,
@@ -104,7 +107,7 @@ pub(crate) fn judge(
     verdicts
 }
 
-/// A cell that sparecores has.
+/// Judges a cell that sparecores has.
 fn listed(sparecores: &Quote, libcloud: Option<&Quote>) -> Verdict {
     let Some(libcloud) = libcloud.filter(|quote| !quote.amount.is_zero()) else {
         return Verdict::Known(sparecores.clone(), Basis::Listed);
@@ -118,7 +121,7 @@ fn listed(sparecores: &Quote, libcloud: Option<&Quote>) -> Verdict {
     }
 }
 
-/// A type and its price, beside others of its family and region.
+/// A type and its price, for comparison within a family and region.
 #[derive(Debug, Clone, Copy)]
 struct Sibling {
     shape: Shape,
@@ -127,7 +130,8 @@ struct Sibling {
 
 type Families = BTreeMap<(String, String), BTreeMap<String, Sibling>>;
 
-/// The best known price of every type, by region and family: what sparecores established, else libcloud's.
+/// Returns the best known price of every type by region and family: sparecores' price as judged, or
+/// libcloud's where sparecores has no cell. A disputed cell has none.
 fn families(
     established: &BTreeMap<Cell, Verdict>,
     libcloud: &Listing,
@@ -163,7 +167,7 @@ fn siblings(families: &Families, cell: &Cell) -> Vec<Sibling> {
         .collect()
 }
 
-/// A cell that only libcloud has.
+/// Judges a cell that only libcloud has.
 fn alone(quote: &Quote, shape: Shape, siblings: &[Sibling]) -> Verdict {
     if quote.amount.is_zero() {
         return Verdict::Unknown(Doubt::Zero);
@@ -176,7 +180,7 @@ fn alone(quote: &Quote, shape: Shape, siblings: &[Sibling]) -> Verdict {
     }
 }
 
-/// How a price sits among its siblings; a later one outweighs an earlier.
+/// The relation of a price to its siblings. A later variant outweighs an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
     Unconfirmed,
@@ -185,7 +189,8 @@ enum Fit {
 }
 
 impl Fit {
-    /// From pairs that ought to be equal: what a sibling says, what this price says.
+    /// Compares pairs that should be equal: the price that a sibling implies, and this price.
+    /// `needed` equal pairs confirm it.
     fn of(pairs: impl Iterator<Item = (Decimal, Decimal)>, needed: usize) -> Fit {
         let (mut same, mut cheaper) = (0, false);
         for (theirs, ours) in pairs {
@@ -200,17 +205,17 @@ impl Fit {
     }
 }
 
-/// Whether two other sizes cost the same per unit of size.
+/// Compares the price per unit of size with the siblings'. Two equal ones confirm it.
 fn in_proportion(own: Sibling, siblings: &[Sibling]) -> Fit {
     let Some(units) = own.shape.units else { return Fit::Unconfirmed };
-    // Scaled to this size, not to the other's: what rounding hides grows with a price.
+    // Scaled to this size, so that this price's own rounding error is not scaled up.
     let scaled = |sibling: &Sibling| Some(sibling.price * units / sibling.shape.units?);
     let pairs = siblings.iter().filter_map(scaled).map(|implied| (implied, own.price));
     Fit::of(pairs, 2)
 }
 
-/// Whether three other sizes with as many GPUs lie on one rising line with this one, price against vCPUs:
-/// the GPU is the part that does not grow.
+/// Compares a GPU type with siblings that have as many GPUs: prices by vCPUs lie on a rising line,
+/// whose base is the GPU's price. Three siblings on the line confirm it.
 fn on_a_line(own: Sibling, siblings: &[Sibling]) -> Fit {
     let peers: Vec<Sibling> = siblings.iter().copied().filter(|s| s.shape.gpus == own.shape.gpus).collect();
     let lines = peers.iter().filter_map(|peer| line(own, *peer));
@@ -218,7 +223,7 @@ fn on_a_line(own: Sibling, siblings: &[Sibling]) -> Fit {
         let at = |peer: &Sibling| base + slope * Decimal::from(peer.shape.vcpus);
         Fit::of(peers.iter().map(|peer| (peer.price, at(peer))), 3)
     });
-    // A line through a wrong peer refutes nothing: only a confirmation counts.
+    // Only a confirmation counts, because a line through a wrong sibling proves nothing.
     if own.shape.gpus > 0 && fits.into_iter().any(|fit| fit == Fit::Confirmed) {
         Fit::Confirmed
     } else {
@@ -226,7 +231,8 @@ fn on_a_line(own: Sibling, siblings: &[Sibling]) -> Fit {
     }
 }
 
-/// The line through two prices, as (price of no vCPU, price of a vCPU), both above 0.
+/// Returns the line through two prices, as (price without vCPUs, price per vCPU). `None` unless
+/// both are above 0.
 fn line(a: Sibling, b: Sibling) -> Option<(Decimal, Decimal)> {
     let run = Decimal::from(b.shape.vcpus - a.shape.vcpus);
     let slope = (b.price - a.price).checked_div(run)?;
@@ -234,15 +240,16 @@ fn line(a: Sibling, b: Sibling) -> Option<(Decimal, Decimal)> {
     (slope > Decimal::ZERO && base > Decimal::ZERO).then_some((base, slope))
 }
 
-/// Small prices are rounded to four decimals.
+/// Small prices are rounded to four decimals, so they may differ by 0.00005.
 const ROUNDING: Decimal = Decimal::from_parts(5, 0, 0, false, 5);
 
-/// Within 0.1 %.
+/// Returns whether two prices differ by at most 0.1 %.
 fn close(a: Decimal, b: Decimal) -> bool {
     (a - b).abs() <= b * Decimal::new(1, 3)
 }
 
-/// Whether `a` is `b` with the Dedicated surcharge: 6 % or 10 %, rounded as prices of small types are.
+/// Returns whether `a` is `b` with the Dedicated surcharge of 6 % or 10 %. The limits are 5 % and
+/// 12 %, because small prices are rounded.
 fn is_surcharged(a: Decimal, b: Decimal) -> bool {
     a >= b * Decimal::new(105, 2) && a <= b * Decimal::new(112, 2)
 }
@@ -251,8 +258,8 @@ fn family(instance_type: &str) -> &str {
     instance_type.split_once('.').map_or(instance_type, |(family, _)| family)
 }
 
-/// The size of a type in eighths of an xlarge, from its name; a bare-metal name without a number is as big
-/// as its vCPUs (4 to an xlarge).
+/// Returns the size of a type in eighths of an xlarge, from its name. A bare-metal name without a
+/// number is sized by its vCPUs, 4 to an xlarge.
 pub(crate) fn units(instance_type: &str, vcpus: i64) -> Option<Decimal> {
     let size = instance_type.split_once('.')?.1;
     let small = match size {

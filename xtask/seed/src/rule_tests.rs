@@ -5,7 +5,8 @@ fn listing(cells: &[(&str, &str)]) -> Listing {
     cells.iter().map(|(name, price)| (("r".to_string(), name.to_string()), quote(price))).collect()
 }
 
-/// vCPUs by size; `g` families have one GPU up to 16xlarge and four above.
+/// Returns a shape with the vCPUs of the size; `g` families have one GPU up to 16xlarge, except
+/// 12xlarge, and four above.
 fn shape(name: &str) -> Shape {
     let xlarges = units(name, 96).unwrap() / Decimal::from(8);
     let vcpus = (xlarges * Decimal::from(4)).try_into().unwrap_or(1);
@@ -17,7 +18,7 @@ fn shape(name: &str) -> Shape {
     Shape { units: units(name, vcpus), vcpus, gpus }
 }
 
-/// What becomes of the first cell of `libcloud`.
+/// Checks the verdict on the first cell of `libcloud`.
 fn check(sparecores: &[(&str, &str)], libcloud: &[(&str, &str)], expected: &str) {
     let name = libcloud[0].0;
     let names = sparecores.iter().chain(libcloud).map(|(name, _)| *name);
@@ -31,7 +32,7 @@ fn check(sparecores: &[(&str, &str)], libcloud: &[(&str, &str)], expected: &str)
 }
 
 #[test]
-fn a_cell_of_both_sources() {
+fn judges_a_cell_of_both_sources() {
     check(&[("m5.large", "0.096")], &[("m5.large", "0.096")], "0.096 agreed");
     check(&[("m5.large", "0.096")], &[("m5.large", "0.09605")], "0.09605 agreed");
     check(&[("m5.large", "0.096")], &[("m5.large", "0")], "0.096 listed");
@@ -49,7 +50,7 @@ fn a_cell_of_libcloud_alone_needs_two_sizes_in_proportion() {
     check(&[], &[("m8g.large", "0"), ("m8g.xlarge", "0.2"), ("m8g.2xlarge", "0.4")], "Zero");
     check(&[("m8g.4xlarge", "0.8")], &two[..2], "0.1 proportional");
     check(&[], &[("mac2.metal", "0.65")], "Unconfirmed");
-    // Four decimals hide that 0.0119 and 0.0475 are in proportion.
+    // Rounding to four decimals hides that 0.0119 and 0.0475 are in proportion.
     check(
         &[],
         &[("t3.micro", "0.0119"), ("t3.medium", "0.0475"), ("t3.large", "0.095")],
@@ -63,12 +64,12 @@ fn three_dedicated_prices_do_not_confirm_each_other() {
     let with_one_shared: Vec<_> = dedicated.iter().copied().chain([("i8g.16xlarge", "5.4912")]).collect();
     check(&[], &with_one_shared, "Dearer");
     check(&[("i8g.16xlarge", "5.4912")], &dedicated, "Dearer");
-    // The weak point of the rule: nothing in the family tells. The README counts how often it happens.
+    // The weak point of the rule: no price in the family reveals it. The README counts these cases.
     check(&[], &dedicated, "0.755 proportional");
 }
 
 #[test]
-fn gpu_sizes_lie_on_a_line() {
+fn gpu_sizes_are_confirmed_by_a_line() {
     let g6 = [
         ("g6.xlarge", "0.8048"),
         ("g6.2xlarge", "0.9776"),
@@ -83,7 +84,7 @@ fn gpu_sizes_lie_on_a_line() {
 }
 
 #[test]
-fn sizes_have_units() {
+fn a_size_name_determines_its_units() {
     let check = |name: &str, vcpus: i64, expected: Option<&str>| {
         assert_eq!(units(name, vcpus).map(|u| u.to_string()), expected.map(String::from), "{name}");
     };

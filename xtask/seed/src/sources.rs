@@ -1,4 +1,4 @@
-//! What moto and botocore say, beside prices: regions, offerings, types.
+//! Regions, offerings and types from moto and botocore.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,11 @@ const PARTITIONS: &str = "botocore/data/partitions.json";
 pub(crate) struct Region {
     /// `aws`, `aws-cn`, …
     pub(crate) partition: String,
-    /// The name AWS shows.
+    /// The name that AWS displays.
     pub(crate) name: String,
 }
 
-/// Regions by code. The `aws-global` of each partition is an endpoint, no region.
+/// Returns regions by code. The `aws-global` of a partition is an endpoint, not a region.
 pub(crate) fn regions(botocore: &Wheel) -> Result<BTreeMap<String, Region>> {
     let json = botocore.dated_json(PARTITIONS)?;
     let mut regions = BTreeMap::new();
@@ -37,7 +37,7 @@ pub(crate) fn regions(botocore: &Wheel) -> Result<BTreeMap<String, Region>> {
     Ok(regions)
 }
 
-/// DescribeInstanceTypes records by type.
+/// Returns DescribeInstanceTypes records by type.
 pub(crate) fn types(moto: &Wheel) -> Result<BTreeMap<String, Json>> {
     let json = moto.dated_json(TYPES)?;
     let records = json.as_object().context("no records")?;
@@ -55,7 +55,8 @@ pub(crate) struct Offering {
     pub(crate) az_id: String,
 }
 
-/// Offerings by zone id, sorted. Those by region must say the same types, or one of the two is stale.
+/// Returns offerings by zone id, sorted. Errors: moto's offerings by region list other types, so
+/// one of the two is stale.
 pub(crate) fn offerings(moto: &Wheel) -> Result<Vec<Offering>> {
     let by_region: BTreeSet<(String, String)> =
         read_offerings(moto, "region")?.into_iter().map(|o| (o.region, o.instance_type)).collect();

@@ -1,4 +1,5 @@
-//! The pinned wheels: fetched once, checked by digest, read as archives. Nothing in them is imported or run.
+//! The pinned wheels: downloaded once, checked by digest, read as archives. Their code is never
+//! imported or run.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -8,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-/// A wheel by name, version and content.
+/// A wheel, identified by name, version and content.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pin {
     /// The name on PyPI.
@@ -19,18 +20,18 @@ pub(crate) struct Pin {
     pub(crate) file: &'static str,
     /// SHA-256 of the file, lowercase hex.
     pub(crate) sha256: &'static str,
-    /// The instant that its data is taken to speak of; `datasets/README.md` says why.
+    /// The instant to which its data is dated; `datasets/README.md` gives the reason.
     pub(crate) observed_at: &'static str,
 }
 
 impl Pin {
-    /// Package and version, as rows name their source.
+    /// Returns package and version, the source that rows name.
     pub(crate) fn source(&self) -> String {
         format!("{} {}", self.package, self.version)
     }
 
-    /// Whether that member of the wheel is stamped with the day of `observed_at`. Releases carry no
-    /// other date, so a repackaged wheel must not keep the old one.
+    /// Returns whether the member's time stamp is on the day of `observed_at`. The releases have no
+    /// other date, so the check finds a repackaged wheel.
     fn stamped_on_that_day(&self, member: &zip::read::ZipFile<'_, File>) -> bool {
         member.last_modified().is_some_and(|stamp| {
             let day = format!("{:04}-{:02}-{:02}", stamp.year(), stamp.month(), stamp.day());
@@ -39,7 +40,8 @@ impl Pin {
     }
 }
 
-/// Instance types and offerings. Dated by the files inside, the day of the release: the crawl is no younger.
+/// Instance types and offerings. Dated by the time stamps of its members, the day of the release:
+/// the crawl may be older, but not younger.
 pub(crate) const MOTO: Pin = Pin {
     package: "moto",
     version: "5.2.5",
@@ -48,7 +50,7 @@ pub(crate) const MOTO: Pin = Pin {
     observed_at: "2026-10-27T22:45:00Z",
 };
 
-/// Regions and partitions. Dated by the files inside.
+/// Regions and partitions. Dated by the time stamps of its members.
 pub(crate) const BOTOCORE: Pin = Pin {
     package: "botocore",
     version: "1.44.5",
@@ -75,17 +77,18 @@ pub(crate) const LIBCLOUD: Pin = Pin {
     observed_at: "2025-03-02T17:36:18Z",
 };
 
-/// All of them.
+/// All pinned wheels.
 pub(crate) const PINS: [Pin; 4] = [MOTO, BOTOCORE, SPARECORES, LIBCLOUD];
 
-/// A wheel whose content has the pinned digest.
+/// A wheel in the cache folder with the pinned digest.
 pub(crate) struct Wheel {
     path: PathBuf,
     pin: Pin,
 }
 
 impl Wheel {
-    /// The wheel in the cache folder, downloaded when it is not there yet.
+    /// Returns the wheel from the cache folder, and downloads it if it is missing. Errors: the
+    /// download fails, or the digest is not the pinned one.
     pub(crate) fn fetch(pin: Pin, cache: &Path) -> Result<Wheel> {
         let path = cache.join(pin.file);
         if !path.exists() {
@@ -97,7 +100,7 @@ impl Wheel {
         Ok(Wheel { path, pin })
     }
 
-    /// A member's bytes; what ends in `.gz` is unpacked.
+    /// Returns a member's bytes; a `.gz` member is decompressed.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
         let mut archive = self.open()?;
         let mut member = archive.by_name(name).with_context(|| format!("{name} in {}", self.pin.file))?;
@@ -111,12 +114,12 @@ impl Wheel {
         Ok(unpacked)
     }
 
-    /// A member as JSON.
+    /// Reads a member as JSON.
     pub(crate) fn json(&self, name: &str) -> Result<serde_json::Value> {
         serde_json::from_slice(&self.read(name)?).with_context(|| format!("{name} in {}", self.pin.file))
     }
 
-    /// As [`Wheel::json`], for wheels whose members' time stamps are the only date there is.
+    /// Reads a member as JSON, and checks its time stamp. For wheels that have no other date.
     pub(crate) fn dated_json(&self, name: &str) -> Result<serde_json::Value> {
         let mut archive = self.open()?;
         let member = archive.by_name(name).with_context(|| format!("{name} in {}", self.pin.file))?;
@@ -125,7 +128,7 @@ impl Wheel {
         self.json(name)
     }
 
-    /// The members below a folder, sorted.
+    /// Returns the names of the members below a folder, sorted.
     pub(crate) fn members(&self, folder: &str) -> Result<Vec<String>> {
         let archive = self.open()?;
         let all = archive.file_names().map(|name| Ok(name?.into_owned())).collect::<Result<Vec<String>>>()?;
@@ -152,7 +155,7 @@ fn download(pin: Pin, cache: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lowercase hex.
+/// Encodes bytes as lowercase hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! A Cost and Usage Report of any length in the legacy layout, compressed by whoever is asked to.
+//! A Cost and Usage Report of any length in the legacy layout, uncompressed.
 
 use std::io::Write;
 
@@ -13,9 +13,9 @@ product/instanceType,product/location,product/memory,product/operatingSystem,pro
 product/sku,product/vcpu,pricing/publicOnDemandCost,pricing/publicOnDemandRate,pricing/term,pricing/unit,\
 resourceTags/user:Name,resourceTags/user:Team\n";
 
-/// Writes so many lines of one month and one payer.
+/// Writes `rows` lines of one month and one payer.
 pub(super) fn write(out: &mut dyn Write, rows: u64) -> Result<(), Failed> {
-    let failed = |e: std::io::Error| format!("the report cannot be written: {e}");
+    let failed = |e: std::io::Error| format!("cannot write the report: {e}");
     out.write_all(HEADER.as_bytes()).map_err(failed)?;
     for row in 0..rows {
         let (hour, account, resource) = (row / (rows / 720 + 1), row % 40, row % 20_000);

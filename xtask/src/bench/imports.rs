@@ -1,4 +1,5 @@
-//! Importing files of full size: price lists against DuckDB and Python, and a long bill within its memory.
+//! Imports of files of full size: price lists, compared with DuckDB and Python, and a long bill,
+//! with its memory.
 
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -8,26 +9,27 @@ use std::process::{Command, Stdio};
 use super::{Bench, bills, median, offers};
 use crate::{Failed, root};
 
-/// Runs of each import; their median is printed.
+/// Runs of each price list import; their median is printed.
 const RUNS: usize = 3;
 
-/// Runs a command and prints its seconds and the kernel's own count of its largest resident size, KiB.
+/// A Python program that runs a command, and prints its seconds and its peak resident size, KiB, as
+/// the kernel counts it.
 const MEASURE: &str = "import resource,subprocess,sys,time\n\
     start=time.perf_counter()\n\
     subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True)\n\
     print(time.perf_counter()-start,resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
 
-/// What most readers of the list do in Python.
+/// A Python program that reads a price list in the usual way: the whole JSON at once.
 const PYTHON: &str = "import json,sys\n\
     offer=json.load(open(sys.argv[1]))\n\
     kept={s for s,p in offer['products'].items() if p['productFamily']=='Compute Instance' and p['attributes']['capacitystatus']=='Used'}\n\
     print(sum(len(d['priceDimensions']) for k in offer['terms'].values() for s,t in k.items() if s in kept for d in t.values()))";
 
-/// Milliseconds and MiB.
+/// Median time, milliseconds, and peak memory, MiB.
 type Cost = (f64, f64);
 
 impl Bench {
-    /// Imports of the price list, `megabytes` large, and of a bill of so many rows.
+    /// Measures imports of a price list of `megabytes`, as CSV and JSON, and of a bill of `rows`.
     pub(super) fn imports(&self, megabytes: u64, rows: u64) -> Result<(), Failed> {
         let types = self.types()?;
         let csv = self.home.join("offer.csv");
@@ -71,7 +73,7 @@ impl Bench {
         Ok(String::from_utf8_lossy(&output.stdout).lines().skip(1).map(String::from).collect())
     }
 
-    /// A new lake each time: what is known is not imported again.
+    /// Returns an import command with a new lake, because a known file is not imported again.
     fn collector(&self, kind: &str, file: &Path) -> Result<Command, Failed> {
         let lake = self.home.join("imported");
         if lake.exists() {
@@ -94,25 +96,23 @@ impl Bench {
     fn cost(&self, command: &mut Command) -> Result<Cost, Failed> {
         let mut measured = self.alone(Command::new("python3"));
         measured.args(["-c", MEASURE]).arg(command.get_program()).args(command.get_args());
-        let output = measured
-            .stderr(Stdio::inherit())
-            .output()
-            .map_err(|e| format!("python3 cannot be started: {e}"))?;
+        let output =
+            measured.stderr(Stdio::inherit()).output().map_err(|e| format!("cannot start python3: {e}"))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let figures: Vec<f64> = text.split_whitespace().filter_map(|figure| figure.parse().ok()).collect();
         match figures.as_slice() {
             [seconds, kib] => Ok((seconds * 1000.0, kib / 1024.0)),
-            _ => Err(format!("{command:?} was not measured")),
+            _ => Err(format!("cannot measure {command:?}")),
         }
     }
 
-    /// Compressed by gzip, as reports come.
+    /// Writes a bill and compresses it with gzip, as AWS's reports are.
     fn report(&self, rows: u64) -> Result<PathBuf, Failed> {
         let path = self.home.join("report-00001.csv.gz");
         let file = File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         let gzip = Command::new("gzip").arg("-1").stdin(Stdio::piped()).stdout(file).spawn();
-        let mut gzip = gzip.map_err(|e| format!("gzip cannot be started: {e}"))?;
-        let stdin = gzip.stdin.take().ok_or("gzip reads nothing")?;
+        let mut gzip = gzip.map_err(|e| format!("cannot start gzip: {e}"))?;
+        let stdin = gzip.stdin.take().ok_or("gzip has no stdin pipe")?;
         bills::write(&mut BufWriter::with_capacity(1 << 20, stdin), rows)?;
         gzip.wait().map_err(|e| e.to_string())?;
         Ok(path)

@@ -1,4 +1,4 @@
-//! Measurements, printed as ratios against DuckDB alone doing the same work in the same run.
+//! Measurements, printed as ratios against DuckDB alone, which does the same work in the same run.
 
 mod bills;
 mod imports;
@@ -14,20 +14,20 @@ use crate::{Failed, cargo, root, run as run_command};
 
 mod spot;
 
-/// Runs of each command; their median is printed. Ours and the rival take turns.
+/// Runs of each command; their median is printed. Our command and the rival's alternate.
 const RUNS: usize = 41;
 
 /// Runs of the large query.
 const LARGE_RUNS: usize = 11;
 
-/// What to measure.
+/// The measurements that the arguments select.
 struct Plan {
     history: Option<PathBuf>,
-    /// Also in lakes of 4 and 16 times the history.
+    /// Also measure lakes of 4 and 16 times the history.
     growth: bool,
-    /// Size of the price lists that are made up.
+    /// Size of the invented price lists, MB.
     megabytes: u64,
-    /// Lines of the bill that is made up.
+    /// Lines of the invented bill.
     rows: u64,
     imports_only: bool,
 }
@@ -36,7 +36,8 @@ impl Plan {
     fn read(words: &[&str]) -> Result<Plan, Failed> {
         let mut plan =
             Plan { history: None, growth: false, megabytes: 450, rows: 2_000_000, imports_only: false };
-        let expected = "cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] [--bill-rows N] | --spot-history FILE [--growth]] is expected";
+        let expected = "expected: cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] \
+                        [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(expected);
@@ -53,7 +54,7 @@ impl Plan {
     }
 }
 
-/// Prints the table of measurements.
+/// Measures, and prints the table.
 pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     if words == ["sandbox"] {
         return crate::load::run();
@@ -72,12 +73,13 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     bench.memory()?;
     match plan.history {
         Some(path) => spot::Spot::measure(&bench, &path, plan.growth)?,
-        None => println!("spot history: skipped, no --spot-history FILE was given"),
+        None => println!("spot history: skipped, --spot-history FILE is missing"),
     }
     crate::load::run()
 }
 
-/// A million random steps of the lifecycle, each with every invariant checked; the test prints how many a second.
+/// Runs a million random steps of the lifecycle and checks every invariant after each. The test
+/// prints the steps per second.
 fn steps() -> Result<(), Failed> {
     let test = ["--test", "invariants", "a_million_steps_keep_the_invariants"];
     let words = ["test", "--release", "--quiet", "-p", "lifecycle"];
@@ -110,7 +112,7 @@ impl Bench {
         self.alone(Command::new(self.release.join(name)))
     }
 
-    /// A command with a home of its own, away from the developer's lake and settings.
+    /// Returns the command with its own home folder, apart from the developer's lake and settings.
     fn alone(&self, mut command: Command) -> Command {
         command.env("HOME", &self.home).stderr(Stdio::null()).stdin(Stdio::null());
         for variable in ["MYCELIUM_LAKE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
@@ -125,7 +127,7 @@ impl Bench {
         command
     }
 
-    /// DuckDB's library and nothing else: opens the file and runs the statements.
+    /// Returns a command of DuckDB's library alone, which opens the file and runs the statements.
     fn raw(&self, file: &Path, statements: &Path) -> Command {
         let mut command = self.program("examples/raw");
         command.arg(file).arg(statements);
@@ -144,7 +146,7 @@ impl Bench {
         Ok(())
     }
 
-    /// The questions that a search asks, with their values written in.
+    /// Returns the statements of a search, with their parameters as literals.
     fn search_statements(&self) -> Result<String, Failed> {
         let mut all = String::new();
         for name in ["instance/facts", "offering/zones", "price/current", "data/runs"] {
@@ -167,7 +169,7 @@ impl Bench {
         entries
             .next()
             .map(|entry| entry.path())
-            .ok_or_else(|| format!("{} holds no warehouse", folder.display()))
+            .ok_or_else(|| format!("{} contains no warehouse", folder.display()))
     }
 
     fn memory(&self) -> Result<(), Failed> {
@@ -178,9 +180,10 @@ impl Bench {
         Ok(())
     }
 
-    /// A program of ours that [`Bench::peak`] runs; its words are to be added.
+    /// Returns a command for [`Bench::peak`], which runs one of our programs. The caller adds its
+    /// arguments.
     fn timed(&self, name: &str) -> Command {
-        // The kernel's own count of a child's largest resident size, which Python can ask for.
+        // The kernel counts a child's peak resident size, and Python can read it.
         let ask = "import resource,subprocess,sys\n\
                    done=subprocess.run(sys.argv[1:],stdout=subprocess.PIPE,stderr=subprocess.DEVNULL,check=True)\n\
                    sys.stdout.buffer.write(done.stdout)\n\
@@ -190,17 +193,17 @@ impl Bench {
         command
     }
 
-    /// What a command of [`Bench::timed`] prints, and the most memory that it had, MiB.
+    /// Runs a command of [`Bench::timed`]. Returns its output and its peak memory, MiB.
     fn peak(&self, mut command: Command) -> Result<(String, f64), Failed> {
-        let output = command.output().map_err(|e| format!("python3 cannot be started: {e}"))?;
+        let output = command.output().map_err(|e| format!("cannot start python3: {e}"))?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
         let (said, kib) = text.rsplit_once('\n').unwrap_or(("", &text));
-        let kib: f64 = kib.parse().map_err(|_| format!("{command:?} ended with {}", output.status))?;
+        let kib: f64 = kib.parse().map_err(|_| format!("{command:?} failed: {}", output.status))?;
         Ok((said.into(), kib / 1024.0))
     }
 
-    /// A stranger's statement over all prices of a lake, against DuckDB over the same files, and over one file of the
-    /// same rows.
+    /// Measures user SQL over all prices of a lake, against DuckDB over the same files, and over
+    /// one file of the same rows.
     fn group_by(&self, lake: &Path, files: &[PathBuf], sorted: &Path) -> Result<(), Failed> {
         let lake_text = lake.to_string_lossy().into_owned();
         let sql = "SELECT instance_type, region, count(*) AS n, avg(price_per_hour) AS mean, min(price_per_hour) AS low \
@@ -227,23 +230,23 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        // What stays behind in the system's temporary folder is cleared by the system.
+        // The system clears its temporary folder, so an error is harmless.
         let _ = fs::remove_dir_all(&self.home);
     }
 }
 
 fn once(command: &mut Command) -> Result<f64, Failed> {
     let started = Instant::now();
-    let output =
-        command.output().map_err(|e| format!("{:?} cannot be started: {e}", command.get_program()))?;
+    let output = command.output().map_err(|e| format!("cannot start {:?}: {e}", command.get_program()))?;
     let took = started.elapsed().as_secs_f64() * 1000.0;
     if !output.status.success() {
-        return Err(format!("{command:?} ended with {}", output.status));
+        return Err(format!("{command:?} failed: {}", output.status));
     }
     Ok(took)
 }
 
-/// Medians, milliseconds: ours and the rival's, taking turns so that both see the same machine.
+/// Returns the medians, milliseconds, of our command and of the rival's. Their runs alternate, so
+/// that both meet the same load of the machine.
 fn compare(
     runs: usize,
     ours: impl Fn() -> Command,
@@ -264,6 +267,6 @@ fn median(mut times: Vec<f64>) -> f64 {
 
 fn line(what: &str, ours: f64, rival: f64, bar: &str) {
     println!("{what:<34} {ours:>6.1} ms {rival:>6.1} ms {:>7.2}  {bar}", ours / rival);
-    // A table that fills slowly should be seen to fill.
+    // Each row appears as soon as it is measured.
     let _ = std::io::stdout().flush();
 }

@@ -1,5 +1,5 @@
-//! Offer files of full size in the real layout: every type of the seed, by system, tenancy, capacity status and
-//! lease. The prices are made up and the same on every run.
+//! Offer files of full size in the real layout: every type of the seed, by system, tenancy,
+//! capacity status and lease. The prices are invented, and the same in every run.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::Failed;
 
-/// Columns of the CSV, as of 2025-09.
+/// Header of the CSV, as of 2025-09.
 const HEADER: &str = include_str!("offer_header.csv");
 
 /// Operating system, licence, software, operation.
@@ -44,14 +44,14 @@ const LEASES: &[[&str; 4]] = &[
 
 const CAPACITY: [&str; 3] = ["Used", "UnusedCapacityReservation", "AllocatedCapacityReservation"];
 
-/// A product: what both layouts say of it.
+/// A product, with the fields of both layouts.
 struct Product<'a> {
     sku: String,
     instance_type: &'a str,
     tenancy: &'a str,
     system: &'a [&'a str; 4],
     capacity: &'a str,
-    /// Ten-thousand-millionths of a dollar.
+    /// On-demand price per hour, 10⁻¹⁰ USD.
     hourly: u64,
 }
 
@@ -76,7 +76,7 @@ fn dollars(price: u64) -> String {
     format!("{}.{:010}", price / 10_000_000_000, price % 10_000_000_000)
 }
 
-/// The same letters for the same number, and others for another.
+/// Returns an SKU for a number: equal for equal numbers, different for different ones.
 fn sku(number: u64) -> String {
     let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bf0_3635;
     (0..16)
@@ -102,7 +102,7 @@ fn products<'a>(number: usize, instance_type: &'a str) -> Vec<Product<'a>> {
     products
 }
 
-/// Writes the CSV of one region, of about so many bytes; its true size comes back.
+/// Writes the CSV of one region with about `bytes` bytes. Returns its true size, bytes.
 pub(super) fn csv(path: &Path, types: &[String], bytes: u64) -> Result<u64, Failed> {
     let failed = |e: std::io::Error| format!("{}: {e}", path.display());
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path).map_err(failed)?);
@@ -163,7 +163,7 @@ fn rates(product: &Product<'_>, text: &mut String) {
     }
 }
 
-/// What is paid by the hour, ten-thousand-millionths, and at the start, dollars.
+/// Returns the hourly rate, 10⁻¹⁰ USD, and the upfront fee, USD, of a lease.
 fn lease_price(product: &Product<'_>, at: usize) -> (u64, Option<u64>) {
     let upfront = 100 + product.hourly / 100_000_000 + at as u64;
     match at % 3 {
@@ -173,7 +173,7 @@ fn lease_price(product: &Product<'_>, at: usize) -> (u64, Option<u64>) {
     }
 }
 
-/// Writes the JSON of one region, of about so many bytes; its true size comes back.
+/// Writes the JSON of one region with about `bytes` bytes. Returns its true size, bytes.
 pub(super) fn json(path: &Path, types: &[String], bytes: u64) -> Result<u64, Failed> {
     let failed = |e: std::io::Error| format!("{}: {e}", path.display());
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path).map_err(failed)?);

@@ -1,5 +1,5 @@
-//! A year of real spot prices: what an import takes, what a change takes in the lake, and what questions about one
-//! type take, also when the lake is 4 and 16 times as large.
+//! A year of real spot prices: the cost of an import, the bytes of a price change in the lake, and
+//! the time of questions about one type, also in lakes of 4 and 16 times the size.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,14 @@ use std::time::Instant;
 use super::{Bench, RUNS, compare, line, median, once};
 use crate::Failed;
 
-/// Questions, with their parameters: the latest price of a type everywhere, and a year of one type in one region.
+/// Questions with their parameters: the latest price of a type everywhere, and a year of a type in
+/// a region.
 const QUESTIONS: [(&str, &str, &[&str]); 2] = [
     ("latest price of a type, everywhere", "spot/latest", &[]),
     ("a year of a type in a region", "spot/history", &["--param", "region=us-east-1"]),
 ];
 
-/// The type that is asked for, of the largest family.
+/// The type of the questions, from the largest family.
 const ASKED: &str = "type=m5.large";
 
 /// The last day of the history.
@@ -27,13 +28,14 @@ pub(super) struct Spot<'a> {
 }
 
 impl Spot<'_> {
-    /// Prints all of it. With `growth` the lake is filled to 16 times the history, which takes long.
+    /// Prints all measurements. With `growth` the lake grows to 16 times the history, which takes
+    /// half an hour.
     pub(super) fn measure(bench: &Bench, history: &Path, growth: bool) -> Result<(), Failed> {
         let spot = Spot { bench, history, lake: bench.home.join("spot") };
         spot.import("import of the history", history)?;
         spot.takes("  a change, as imported")?;
         spot.compact()?;
-        spot.takes("  a change, folded")?;
+        spot.takes("  a change, compacted")?;
         spot.again()?;
         let sorted = spot.sorted()?;
         for question in QUESTIONS {
@@ -55,9 +57,12 @@ impl Spot<'_> {
         let started = Instant::now();
         let (out, mib) = self.bench.peak(command)?;
         let took = started.elapsed().as_secs_f64();
-        // The last line sums up the regions.
+        // The last line is the sum over the regions.
         let rows = number(out.lines().last().unwrap_or_default(), "rows_read")?;
-        println!("{what}: {rows:.0} rows in {took:.1} s, {:.0} a second, at most {mib:.0} MiB", rows / took);
+        println!(
+            "{what}: {rows:.0} rows in {took:.1} s, {:.0} per second, at most {mib:.0} MiB",
+            rows / took
+        );
         Ok(())
     }
 
@@ -70,7 +75,7 @@ impl Spot<'_> {
         Ok(())
     }
 
-    /// A month of the history once more: all of it is known.
+    /// Imports a month of the history again; the lake has all its rows.
     fn again(&self) -> Result<(), Failed> {
         let month = self.bench.home.join("month.parquet");
         self.copy(
@@ -83,14 +88,14 @@ impl Spot<'_> {
         self.import("import of a month of it again", &month)
     }
 
-    /// The newest manifest.
+    /// Reads the newest manifest.
     fn manifest(&self) -> Result<String, Failed> {
         let newest = fs::read_to_string(self.lake.join("CURRENT")).map_err(|e| e.to_string())?;
         let manifest = self.lake.join("manifest").join(format!("{}.json", newest.trim()));
         fs::read_to_string(manifest).map_err(|e| e.to_string())
     }
 
-    /// The files of the prices.
+    /// Returns the files of the spot prices.
     fn files(&self) -> Result<Vec<PathBuf>, Failed> {
         let text = self.manifest()?;
         let paths = text.split("\"path\": \"").skip(1).filter_map(|rest| rest.split('"').next());
@@ -100,7 +105,7 @@ impl Spot<'_> {
             .collect())
     }
 
-    /// Bytes that a change takes in the lake.
+    /// Prints the bytes per price change in the lake.
     fn takes(&self, what: &str) -> Result<(), Failed> {
         let text = self.manifest()?;
         let (mut rows, mut bytes, mut files) = (0.0, 0.0, 0);
@@ -113,7 +118,7 @@ impl Spot<'_> {
         Ok(())
     }
 
-    /// One sorted file of the same rows, made by DuckDB alone.
+    /// Writes the same rows as one sorted file, with DuckDB alone.
     fn sorted(&self) -> Result<PathBuf, Failed> {
         let path = self.bench.home.join("sorted.parquet");
         let rows = format!(
@@ -138,11 +143,11 @@ impl Spot<'_> {
         [&asked[..], &["--param", ASKED], params].concat()
     }
 
-    /// Medians, milliseconds: ours, and DuckDB's alone on one sorted file.
+    /// Returns medians, milliseconds: ours, and DuckDB's alone on one sorted file.
     fn ask(&self, (_, name, params): (&str, &str, &[&str]), sorted: &Path) -> Result<(f64, f64), Failed> {
         let lake = self.lake_text();
         let words = self.words(name, params, &lake);
-        // The first one publishes the warehouse of the newest manifest.
+        // The first run publishes the warehouse of the newest manifest.
         once(&mut self.bench.truffle(&words))?;
         let statements = self.bench.home.join("spot.sql");
         fs::write(&statements, written_out(name, sorted)?).map_err(|e| e.to_string())?;
@@ -150,7 +155,8 @@ impl Spot<'_> {
         compare(RUNS, || self.bench.truffle(&words), || self.bench.raw(&nowhere, &statements))
     }
 
-    /// The same questions while the lake grows by copies of the history under other families' names.
+    /// Measures the same questions while the lake grows by copies of the history under other family
+    /// names.
     fn growth(&self) -> Result<(), Failed> {
         let mut first = [0.0; QUESTIONS.len()];
         let mut copies = 1;
@@ -187,7 +193,7 @@ impl Spot<'_> {
     }
 }
 
-/// A question over one file, with its values written in, for DuckDB alone.
+/// Returns a question over one file, with its parameters as literals, for DuckDB alone.
 fn written_out(name: &str, sorted: &Path) -> Result<String, Failed> {
     let path = crate::root().join("queries").join(format!("{name}.sql"));
     let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -200,9 +206,9 @@ fn written_out(name: &str, sorted: &Path) -> Result<String, Failed> {
         .replace("$as_of", "TIMESTAMP '2023-12-31'"))
 }
 
-/// The first number of that name in a text of JSON.
+/// Returns the first number of that name in a JSON text.
 fn number(text: &str, name: &str) -> Result<f64, Failed> {
-    let missing = || format!("there is no {name} in {text}");
+    let missing = || format!("no number \"{name}\" in {text}");
     let after = text.split(&format!("\"{name}\":")).nth(1).ok_or_else(missing)?.trim_start();
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().map_err(|_| missing())
