@@ -26,7 +26,7 @@ fn what_one_machine_collected_another_answers_from() {
     let unknown = there.collector(&["import", &path]);
     assert_eq!(unknown.code, 5, "{unknown:?}");
     assert!(
-        unknown.err.contains(&format!("it is signed by {signer}, whom nobody here knows")),
+        unknown.err.contains(&format!("it is signed by {signer}, which is not a trusted key")),
         "{unknown:?}"
     );
     assert!(!there.home().join(".local/share/mycelium/CURRENT").exists());

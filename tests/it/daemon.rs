@@ -228,11 +228,11 @@ fn a_spot_notice_of_the_sandbox_reaches_it() {
     let terms = r#"{"budget":"8h","on-expiry":"terminate","market":"spot"}"#;
     let instance = Instance::launch("spot", terms, jiff::SignedDuration::from_hours(8));
     instance.until(|| !instance.file("var/lib/spawn/state.json").is_empty());
-    assert!(!instance.file("log").contains("takes this spot instance back"));
+    assert!(!instance.file("log").contains("reclaims this spot instance"));
     sandbox(&instance.desk, &["interrupt", &instance.id, "--url", &instance.admin.url]).good();
     // It is in the log, and then before the person who works there.
-    instance.until(|| instance.file("log").contains("takes this spot instance back"));
-    instance.until(|| instance.file("run/spawn/notice").contains("takes this spot instance back"));
+    instance.until(|| instance.file("log").contains("reclaims this spot instance"));
+    instance.until(|| instance.file("run/spawn/notice").contains("reclaims this spot instance"));
     instance.until(|| instance.admin.state(&instance.id).0 == "terminated");
     assert_eq!(instance.admin.state(&instance.id).1, "Server.SpotInstanceTermination");
     assert_eq!(instance.admin.state(&instance.other).0, "running");

@@ -50,7 +50,7 @@ fn a_full_disk_publishes_nothing() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.out.lines().collect::<Vec<_>>(), ["exit 1", "exit 1", "n", "20", "n", "20"], "{ran:?}");
     assert_eq!(ran.err.matches("No space left on device").count(), 2, "{ran:?}");
-    assert_eq!(ran.err.matches("nothing became visible").count(), 2, "{ran:?}");
+    assert_eq!(ran.err.matches("the failed run added nothing to the lake").count(), 2, "{ran:?}");
 }
 
 #[test]

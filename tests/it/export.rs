@@ -27,8 +27,8 @@ fn flags_that_an_export_cannot_follow_are_refused() {
         assert_eq!(ran.code, 2, "{}", ran.err);
         assert!(ran.err.contains(expected), "{}", ran.err);
     };
-    check(&["--out", "there"], "--out has no meaning here");
-    check(&["-o", "csv"], "--output has no meaning here");
+    check(&["--out", "there"], "--out has no effect here");
+    check(&["-o", "csv"], "--output has no effect here");
     check(&["--partition-by", "region", "--columns", "region"], "cannot be used with");
     assert!(!desk.home().join("here").exists() && !desk.home().join("there").exists());
 }
@@ -48,14 +48,14 @@ fn a_folder_is_replaced_only_when_an_export_made_all_of_it() {
         assert!(desk.home().join("keep/photos/one.jpg").exists());
     };
     check(&[], "keep is a folder");
-    check(&parts, "no export made keep/photos");
+    check(&parts, "keep/photos was not written by an export");
     fs::remove_dir_all(desk.home().join("keep")).unwrap();
     export(&parts).good();
     export(&parts).good();
     assert!(desk.home().join("keep/partition=aws/part-0.parquet").exists());
     fs::create_dir(desk.home().join("keep/photos")).unwrap();
     fs::write(desk.home().join("keep/photos/one.jpg"), "a memory").unwrap();
-    check(&parts, "no export made keep/photos");
+    check(&parts, "keep/photos was not written by an export");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn stand_ins_are_the_same_in_every_export_and_give_nothing_away() {
     assert!(stand_ins.len() >= 3 && stand_ins.iter().all(|id| *id == stand_ins[0]), "{stand_ins:?}");
     let (code, told) = export(&["--query", "SELECT * FROM main.charge"]);
     assert_eq!(code, 5, "{told}");
-    assert!(told.contains("with --redact a table is named alone"), "{told}");
+    assert!(told.contains("with --redact only unqualified table names"), "{told}");
     // What matches a stand-in matches nothing that was there before.
     let (_, none) = export(&["--query", "SELECT count(*) AS n FROM charge WHERE resource_id = 'i-0abc'"]);
     assert!(none.starts_with("n\n0\n"), "{none}");
@@ -147,6 +147,6 @@ fn an_export_says_how_old_its_data_is_and_that_nobody_looked() {
         |words: &[&str]| desk.truffle(&[&["export", "--to", "out.csv", "--replace"], words].concat()).err;
     let prices = said(&["price"]);
     assert!(prices.contains("data: price from ") && prices.contains(" old)"), "{prices}");
-    assert!(said(&["instance"]).contains("data: none was collected"));
-    assert!(said(&["--query", "SELECT instance_id FROM instance"]).contains("data: none was collected"));
+    assert!(said(&["instance"]).contains("data: not collected yet"));
+    assert!(said(&["--query", "SELECT instance_id FROM instance"]).contains("data: not collected yet"));
 }

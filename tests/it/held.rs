@@ -49,7 +49,7 @@ fn ten_times_what_others_ask_is_held_and_the_price_before_stands() {
     let reason = held_now[0]["reason"].as_str().unwrap();
     assert!(reason.starts_with("more than 5 times the median of "), "{reason}");
     let status = desk.collector(&["status"]);
-    let told = "1 price is held back as absurd: collector status --held lists them";
+    let told = "1 implausible price is quarantined: list them with collector status --held";
     assert!(status.err.contains(told), "{status:?}");
     // Corrected: a move towards the median is never held, and what was held is gone with its list.
     say(&desk, "us-east-1", "2026-03-01", "0.21");
@@ -74,11 +74,11 @@ fn who_accepts_a_price_gets_it() {
     let id = held(&desk)[0]["held_id"].as_str().unwrap().to_string();
     let wrong = desk.collector(&["status", "--accept", "0123"]);
     assert_eq!(wrong.code, 2, "{wrong:?}");
-    assert!(wrong.err.contains("no price is held back under \"0123\""), "{wrong:?}");
+    assert!(wrong.err.contains("--accept \"0123\" is not the id of a quarantined price"), "{wrong:?}");
     let dry = desk.collector(&["status", "--accept", &id, "--dry-run"]);
     assert!(dry.good().contains(&id) && held(&desk).len() == 1);
     let done = desk.collector(&["status", "--accept", &id]);
-    assert!(done.err.contains("accepted: answers give these prices from now on"), "{done:?}");
+    assert!(done.err.contains("accepted: answers include these prices from now on"), "{done:?}");
     assert_eq!(held(&desk), Vec::<Value>::new());
     assert_eq!(price(&desk, "us-east-1", "2026-02-15").as_deref(), Some("2"));
     // What comes down from what was accepted is no leap.

@@ -162,7 +162,7 @@ fn an_excerpt_adds_and_retires_nothing() {
     import(&desk, "price-list", &whole, &["--whole"]).good();
     let excerpt = price_list(&desk, "excerpt.csv", "2026-02-01", &on_demand("0.25"));
     let told = import(&desk, "price-list", &excerpt, &[]).good();
-    assert!(told.contains("\"the file does not say where it ends"), "{told}");
+    assert!(told.contains("\"the file has no recognisable end"), "{told}");
     let options = |more: &[&str]| -> Vec<String> {
         let out = desk.truffle(&[&OPTIONS[..], &["-q"], more].concat()).good();
         let cells = |line: &str| line.split(',').take(5).collect::<Vec<_>>().join(" ");
@@ -187,8 +187,8 @@ fn a_file_tells_its_kind() {
     let plain = |words: &[&str]| desk.collector(&[&["import", "--dry-run"], words].concat());
     let (list, figures) = (list.to_string_lossy(), figures.to_string_lossy());
     let told = plain(&[&list]);
-    assert!(told.code == 0 && told.err.contains("taken as price-list"), "{told:?}");
-    assert!(plain(&[&figures]).err.contains("taken as benchmark"));
+    assert!(told.code == 0 && told.err.contains("detected kind: price-list"), "{told:?}");
+    assert!(plain(&[&figures]).err.contains("detected kind: benchmark"));
     let both = plain(&[&list, &figures]);
     assert!(
         both.code == 2 && both.err.contains("is price-list and") && both.err.contains("is benchmark"),
@@ -197,7 +197,7 @@ fn a_file_tells_its_kind() {
     let odd = desk.home().join("odd");
     fs::write(&odd, "hello\n").unwrap();
     let odd = plain(&[&odd.to_string_lossy()]);
-    assert!(odd.code == 4 && odd.err.contains("cannot be told by how it begins"), "{odd:?}");
+    assert!(odd.code == 4 && odd.err.contains("its kind cannot be detected"), "{odd:?}");
 }
 
 #[test]

@@ -382,7 +382,7 @@ fn a_price_list_is_fetched_once_a_publication_and_past_ones_too() {
     assert_eq!(prices, expected);
     let before = [&words[..], &["--as-of", "2017-01-01"]].concat();
     let failed = from_mirror(&desk, &mirror, &before);
-    assert!(failed.code == 1 && failed.err.contains("no price list that held at"), "{failed:?}");
+    assert!(failed.code == 1 && failed.err.contains("no price list that was in force at"), "{failed:?}");
 }
 
 #[test]
@@ -395,7 +395,7 @@ fn a_broken_download_publishes_nothing() {
     let check = |bytes: Vec<u8>, part: &str| {
         mirror.replace(&list, bytes);
         let failed = from_mirror(&desk, &mirror, &words);
-        assert!(failed.code == 1 && failed.err.contains("nothing could be seen"), "{failed:?}");
+        assert!(failed.code == 1 && failed.err.contains("nothing could be read"), "{failed:?}");
         assert!(failed.err.contains(part), "{failed:?}");
         let status = desk.collector(&["status", "price", "--all", "-o", "csv"]).good();
         assert!(status.contains("price,us-east-1,failed,"), "{status}");
@@ -496,26 +496,35 @@ fn slips_are_answered() {
         assert_eq!(found.code, 2, "{found:?}");
         assert!(found.err.contains(part), "{found:?}");
     };
-    check(&["prices"], "did you mean price?");
-    check(&["benchmark"], "there is no dataset \"benchmark\" to snapshot");
-    check(&["price", "--since", "30d"], "--since is for spot_price, charge and utilization alone");
-    check(&["--since", "30d"], "--since is for spot_price, charge and utilization alone");
-    check(&["zone", "--by", "service"], "--by is for charge alone");
-    check(&["charge", "--by", "services"], "told apart by \"services\"; did you mean service?");
-    check(&["charge", "--by", "service,region,zone"], "by two things at most");
+    check(&["prices"], "the closest match is price");
+    check(&["benchmark"], "there is no dataset \"benchmark\" to collect");
+    check(&["price", "--since", "30d"], "--since applies only to spot_price, charge and utilization");
+    check(&["--since", "30d"], "--since applies only to spot_price, charge and utilization");
+    check(&["zone", "--by", "service"], "--by applies only to charge");
+    check(
+        &["charge", "--by", "services"],
+        "--by \"services\" is not a dimension of costs; the closest match is service",
+    );
+    check(&["charge", "--by", "service,region,zone"], "at most two dimensions");
     check(&["charge", "--requests", "0"], "0 is not in 1..");
-    check(&["placement_score"], "about instance types, and none was named");
+    check(&["placement_score"], "placement_score needs instance types, named with --type");
     check(&["capacity_block", "--type", "p5"], "p5");
-    check(&["price", "--type", "m7i.large", "--as-of", "2024-01-01"], "--type asks for current prices");
-    check(&["spot_price", "--type", "m7i.large"], "--type is for price, placement_score and capacity_block");
-    check(&["spot_price", "--since", "200d"], "within the 90 that AWS keeps");
-    check(&["zone", "--as-of", "2024-01-01"], "--as-of is for price alone");
-    check(&["price", "--as-of", "then"], "expected a day or an instant");
-    check(&["zone", "--region", "all,us-east-1"], "--region is all, or names regions");
+    check(
+        &["price", "--type", "m7i.large", "--as-of", "2024-01-01"],
+        "--type reads current prices of single types",
+    );
+    check(
+        &["spot_price", "--type", "m7i.large"],
+        "--type applies only to price, placement_score and capacity_block",
+    );
+    check(&["spot_price", "--since", "200d"], "within the 90 days that AWS keeps");
+    check(&["zone", "--as-of", "2024-01-01"], "--as-of applies only to price");
+    check(&["price", "--as-of", "then"], "--as-of \"then\" is not a time");
+    check(&["zone", "--region", "all,us-east-1"], "--region cannot combine all with named regions");
     check(&["zone", "--region", "US East"], "US East");
-    check(&["price", "--account", "work"], "what is asked for is public");
+    check(&["price", "--account", "work"], "the requested datasets are public files");
     let found = desk.collector(&["watch", "charge"]);
     assert!(found.code == 2 && found.err.contains("charge costs money in every round"), "{found:?}");
     let found = desk.collector(&["watch", "--every", "often"]);
-    assert!(found.code == 2 && found.err.contains("expected a span such as 15m"), "{found:?}");
+    assert!(found.code == 2 && found.err.contains("expected one such as 15m"), "{found:?}");
 }

@@ -165,7 +165,7 @@ fn a_launch_killed_while_it_waits_is_resumed_and_not_doubled() {
     child.kill().unwrap();
     child.wait().unwrap();
     let again = world.spawn(&LAUNCH);
-    assert!(again.code == 1 && again.err.contains("spawn launch --resume goes on with it"), "{again:?}");
+    assert!(again.code == 1 && again.err.contains("spawn launch --resume continues it"), "{again:?}");
     let told = world.rows(&["launch", "--resume"]);
     let all = world.all();
     assert_eq!(all.matches("<instanceId>").count(), 1, "{all}");

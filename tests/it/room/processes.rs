@@ -166,7 +166,7 @@ fn without_landlock_less_is_offered_and_it_is_said() {
         return;
     }
     assert_eq!((native.code, native.out.as_str()), (0, "yes\ntrue\n"), "{}", native.err);
-    assert!(native.err.contains("weaker than usual: this kernel has no Landlock"), "{}", native.err);
+    assert!(native.err.contains("weaker isolation: this kernel has no Landlock"), "{}", native.err);
     for sql in [
         "FROM '{parquet}'",
         "FROM read_text('{home}/secret.txt')",
