@@ -2,7 +2,7 @@
 //! kernel says who asks; the daemon itself answers, after it has done what it was asked.
 
 use crate::machine::Machine;
-use lifecycle::span::parse_span;
+use domain::parse_span;
 use lifecycle::{Command, Status};
 use rustix::net::sockopt::socket_peercred;
 use serde::{Deserialize, Serialize};

@@ -80,7 +80,7 @@ fn focus_parquet(month: &str, costs: &[&str]) -> Vec<u8> {
     });
     let page = catalog::Page { fields: fields.clone(), rows: rows.collect() };
     let mut bytes = Vec::new();
-    let mut encoder = lake::ColumnarEncoder.start(&fields, Columnar::Parquet, Box::new(&mut bytes)).unwrap();
+    let mut encoder = warehouse::ColumnarEncoder.start(&fields, Columnar::Parquet, Box::new(&mut bytes)).unwrap();
     encoder.page(&page).unwrap();
     encoder.finish().unwrap();
     bytes

@@ -28,7 +28,7 @@ pub(crate) fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Valu
     };
     let page = Page { fields, rows: rows.iter().map(row).collect() };
     let path = desk.home().join(name);
-    fs::write(&path, lake::parquet_bytes(&page).unwrap()).unwrap();
+    fs::write(&path, lake_writer::parquet_bytes(&page).unwrap()).unwrap();
     path
 }
 
@@ -237,7 +237,7 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
 fn two_writers_do_not_meet() {
     let desk = Desk::default();
     let file = history(&desk, "a.parquet", "use1-az1", 3);
-    let held = lake::Writer::open(&lake(&desk)).unwrap();
+    let held = lake_writer::Writer::open(&lake(&desk)).unwrap();
     let second = import(&desk, &file);
     assert_eq!(second.code, 1, "{second:?}");
     let holder = format!("is being written by process {} on ", std::process::id());
@@ -361,7 +361,7 @@ fn files_that_cannot_be_imported() {
     let free = fs::read(history_of(&desk, "x.parquet", &[(1, "us-east-1", "use1-az1", 0.0.into())])).unwrap();
     check("free.parquet", &free, "the price 0 is not above zero");
     let other = Page { fields: vec![Field::new("x", Type::Int)], rows: vec![vec![Value::Int(1)]] };
-    check("other.parquet", &lake::parquet_bytes(&other).unwrap(), "it has no column observed_at");
+    check("other.parquet", &lake_writer::parquet_bytes(&other).unwrap(), "it has no column observed_at");
     let missing = desk.collector(&["import", "spot-history", "nowhere.parquet"]);
     assert_eq!(missing.code, 2, "{missing:?}");
     assert!(missing.err.contains("there is no file nowhere.parquet"), "{missing:?}");

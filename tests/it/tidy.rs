@@ -247,7 +247,7 @@ impl SandboxTests {
 
 #[test]
 fn every_behaviour_of_the_sandbox_names_a_document_and_a_test_that_is_there() {
-    let room = root().join("crates/sandbox");
+    let room = root().join("sandbox");
     let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
     let tested = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("#[test]");
     let run = fs::read_to_string(room.join("tests/clients.rs")).unwrap();

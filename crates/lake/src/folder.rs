@@ -1,8 +1,7 @@
-//! The lake's folder: names, formats, and writes that are whole or not there.
+//! The lake's folder: its file names, its format, and its damage.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use catalog::ports::{AskError, StoreError};
@@ -42,7 +41,7 @@ pub enum LakeError {
 }
 
 impl LakeError {
-    pub(crate) fn io(path: &Path, error: io::Error) -> LakeError {
+    pub fn io(path: &Path, error: io::Error) -> LakeError {
         LakeError::Io { path: path.to_path_buf(), reason: error.to_string() }
     }
 }
@@ -68,122 +67,19 @@ impl From<LakeError> for StoreError {
 }
 
 /// The file that the one writer locks.
-pub(crate) const LOCK: &str = "writer.lock";
+pub const LOCK: &str = "writer.lock";
 
-pub(crate) fn current_path(root: &Path) -> PathBuf {
+pub fn current_path(root: &Path) -> PathBuf {
     root.join("CURRENT")
 }
 
-pub(crate) fn manifest_path(root: &Path, number: u64) -> PathBuf {
+pub fn manifest_path(root: &Path, number: u64) -> PathBuf {
     root.join("manifest").join(format!("{number}.json"))
-}
-
-/// Makes a folder and those above it, readable by the owner alone.
-pub(crate) fn make_folder(path: &Path) -> Result<(), LakeError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| LakeError::io(path, e))
-}
-
-/// Writes a file whole: under another name, synced, renamed into place, the folder synced.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
-    write_through(path, |out| out.write_all(bytes).map_err(|e| LakeError::io(path, e))).map(|_| ())
-}
-
-/// Writes a file whole, as [`write_whole`] does, while its bytes are being made. Returns how many there were and
-/// their SHA-256.
-pub(crate) fn write_through(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), LakeError>,
-) -> Result<(u64, String), LakeError> {
-    let folder = path.parent().expect("files of a lake stand in a folder");
-    let name = path.file_name().expect("files of a lake have names").to_string_lossy();
-    let passing = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let failed = |e| LakeError::io(path, e);
-    let written = File::create(&passing).map_err(failed).and_then(|file| {
-        let out = BufWriter::new(file);
-        let mut counted = Counted { out, bytes: 0, hasher: Sha256::new(), refused: None };
-        if let Err(error) = write(&mut counted) {
-            // A full disk is the file system's word, whatever the writer of a format makes of it.
-            return Err(counted.refused.map_or(error, failed));
-        }
-        let file = counted.out.into_inner().map_err(|e| failed(e.into_error()))?;
-        file.sync_all().and_then(|()| fs::rename(&passing, path)).map_err(failed)?;
-        Ok((counted.bytes, hex(&counted.hasher.finalize())))
-    });
-    if written.is_err() {
-        // The half-written file is of no use to anybody; that it cannot be removed changes nothing.
-        let _ = fs::remove_file(&passing);
-        return written;
-    }
-    sync_folder(folder)?;
-    written
-}
-
-/// A file whose bytes are counted and digested on their way.
-struct Counted {
-    out: BufWriter<File>,
-    bytes: u64,
-    hasher: Sha256,
-    /// Why the file system took no more.
-    refused: Option<io::Error>,
-}
-
-impl Counted {
-    fn noted<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
-        done.map_err(|error| {
-            let told = io::Error::new(error.kind(), error.to_string());
-            self.refused = Some(error);
-            told
-        })
-    }
-}
-
-impl Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.out.write(bytes);
-        let written = self.noted(written)?;
-        self.bytes += written as u64;
-        self.hasher.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let flushed = self.out.flush();
-        self.noted(flushed)
-    }
-}
-
-pub(crate) fn sync_folder(path: &Path) -> Result<(), LakeError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(|e| LakeError::io(path, e))
-}
-
-/// A folder of the lake for what is on its way in. It goes when it is dropped, or with the next writer.
-pub(crate) struct Scratch(PathBuf);
-
-impl Scratch {
-    pub(crate) fn make(root: &Path, what: &str) -> Result<Scratch, LakeError> {
-        let path = root.join("manifest").join(format!(".{what}.{}.tmp", std::process::id()));
-        // A process of the same id may have died here.
-        let _ = fs::remove_dir_all(&path);
-        make_folder(&path)?;
-        Ok(Scratch(path))
-    }
-}
-
-impl AsRef<Path> for Scratch {
-    fn as_ref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// The number in CURRENT; none when there is no lake yet: no folder, an empty one, or one in which a first
 /// run died before its commit.
-pub(crate) fn current(root: &Path) -> Result<Option<u64>, LakeError> {
+pub fn current(root: &Path) -> Result<Option<u64>, LakeError> {
     let path = current_path(root);
     match fs::read_to_string(&path) {
         Ok(text) => text.trim().parse().map(Some).map_err(|_| damaged(root, "its CURRENT names no manifest")),
@@ -223,7 +119,7 @@ fn damaged(root: &Path, what: &str) -> LakeError {
 }
 
 /// Reads a manifest. The format is looked at before the rest, which a newer version may have changed.
-pub(crate) fn read_manifest(root: &Path, file: &mut File) -> Result<Manifest, LakeError> {
+pub fn read_manifest(root: &Path, file: &mut File) -> Result<Manifest, LakeError> {
     #[derive(serde::Deserialize)]
     struct Head {
         format: u32,
@@ -239,7 +135,7 @@ pub(crate) fn read_manifest(root: &Path, file: &mut File) -> Result<Manifest, La
 }
 
 /// Says when a file that the manifest lists is missing or has another size.
-pub(crate) fn check_sizes(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
+pub fn check_sizes(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
     for file in &manifest.files {
         match fs::metadata(root.join(&file.path)) {
             Ok(found) if found.len() == file.bytes => {}
@@ -266,31 +162,11 @@ pub fn check_digests(root: &Path, manifest: &Manifest) -> Result<Vec<String>, La
     Ok(wrong)
 }
 
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+pub fn sha256(bytes: &[u8]) -> String {
+    domain::hex(Sha256::digest(bytes))
 }
 
 /// A short name for some bytes, 16 hex digits: the same bytes have the same name.
 pub fn digest(bytes: &[u8]) -> String {
     sha256(bytes)[..16].to_string()
-}
-
-/// How many bytes a file has, and their SHA-256 in lowercase hex.
-pub(crate) fn content(path: &Path) -> Result<(u64, String), LakeError> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut file = File::open(path).map_err(|e| LakeError::io(path, e))?;
-    let mut bytes = 0;
-    loop {
-        let read = file.read(&mut buffer).map_err(|e| LakeError::io(path, e))?;
-        if read == 0 {
-            return Ok((bytes, hex(&hasher.finalize())));
-        }
-        bytes += read as u64;
-        hasher.update(&buffer[..read]);
-    }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,7 +1,8 @@
 //! When an instance says how busy it was: seldom, after everything that matters, and never in its way.
 
-use crate::span::format_span;
-use crate::state::{State, later};
+use domain::format_span;
+use crate::state::State;
+use domain::later;
 use crate::step::{Effect, Inputs, Refusal};
 use crate::tag::{Figures, Heartbeat, LONGEST_PERIOD, whole_seconds};
 use jiff::SignedDuration;

@@ -1,6 +1,7 @@
 //! The idle policy: what counts as work, for how long, and how sure one must be.
 
-use crate::span::{self, format_span};
+use crate::clock_time;
+use domain::format_span;
 use crate::terms::Action;
 use domain::Known;
 use jiff::SignedDuration;
@@ -89,10 +90,10 @@ pub const RULES: [Rule; 12] = [
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct IdleTerms {
     /// How long nothing may happen before the first warning.
-    #[serde(with = "span::text")]
+    #[serde(with = "clock_time::text")]
     pub timeout: SignedDuration,
     /// How long the warnings last before the action.
-    #[serde(default = "ten_minutes", with = "span::text")]
+    #[serde(default = "ten_minutes", with = "clock_time::text")]
     pub grace: SignedDuration,
     /// The action.
     #[serde(default = "stop")]

@@ -18,15 +18,12 @@
 //! takes time is an effect, and how it went comes back as an [`Event`].
 
 mod beat;
-pub mod cloud;
 pub mod dead_man;
 mod ending;
 pub mod idle;
 mod intent;
-pub mod launch;
 mod notice;
-pub mod reap;
-pub mod span;
+pub mod clock_time;
 mod state;
 mod status;
 mod step;

@@ -1,6 +1,6 @@
 //! When people are warned, and in which words.
 
-use crate::span::format_span;
+use domain::format_span;
 use crate::terms::Action;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};

@@ -101,7 +101,7 @@ fn held() -> Option<Vec<String>> {
 
 /// Accounts that the lake knows.
 fn accounts() -> Option<Vec<String>> {
-    let store = lake::LakeStore::new(settings()?.lake.value, crate::VERSION);
+    let store = lake_writer::LakeStore::new(settings()?.lake.value, crate::VERSION);
     let log = store.look().ok()??.log;
     let of = |scope: &str| scope.split('/').next().filter(|id| id.len() == 12).map(String::from);
     let found: BTreeSet<String> = log.iter().filter_map(|told| of(&told.scope)).collect();

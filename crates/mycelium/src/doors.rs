@@ -48,7 +48,7 @@ fn cache_folder(cache: &Path, lake: Option<&Path>) -> PathBuf {
 /// Removes what processes that died left half-made in the cache. That it cannot be removed changes no answer.
 fn clear_passing(cache: &Path, warehouses: &Path) {
     for (folder, prefix) in [(cache, ".seed-"), (warehouses, ".")] {
-        if let Err(error) = lake::clear_passing(folder, prefix) {
+        if let Err(error) = durable::remove_abandoned(folder, prefix) {
             tracing::info!("the cache cannot be tidied: {error}");
         }
     }

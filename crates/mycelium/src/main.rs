@@ -66,7 +66,7 @@ fn run_truffle(typed: &[OsString]) -> ExitCode {
     let done = start(flags).and_then(|(settings, screen)| {
         let doors = truffle::Doors {
             open: &|| doors::warehouse(&settings),
-            encode: &lake::ColumnarEncoder,
+            encode: &warehouse::ColumnarEncoder,
             settings: &settings,
             screen,
             version: VERSION,
@@ -84,7 +84,7 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
     };
     let flags = &args.flags;
     let done = start(flags).and_then(|(settings, screen)| {
-        let store = lake::LakeStore::new(settings.lake.value.clone(), VERSION);
+        let store = lake_writer::LakeStore::new(settings.lake.value.clone(), VERSION);
         // The other commands end at once, and lose nothing that is visible.
         let stop = match &args.command {
             collector::Command::Snapshot(_) | collector::Command::Watch(_) => interruptible()?,
@@ -100,7 +100,7 @@ fn run_collector(typed: &[OsString]) -> ExitCode {
             clock: &clock,
             agree: &console::agree,
             stop: &stop,
-            encode: &lake::ColumnarEncoder,
+            encode: &warehouse::ColumnarEncoder,
         };
         let mut printer = printer(&settings, screen);
         // The collector's clock is the machine's: what it writes down must be when it was.
@@ -129,7 +129,7 @@ fn run_sandbox(typed: &[OsString]) -> ExitCode {
         let ports = sandbox::Ports {
             facts: &|begins| facts::facts(&settings, begins),
             real_time: Arc::new(clock),
-            encode: &lake::ColumnarEncoder,
+            encode: &warehouse::ColumnarEncoder,
         };
         sandbox::run(&args, &ports, &mut printer(&settings, screen))
     });
@@ -151,7 +151,7 @@ fn run_spawn(typed: &[OsString]) -> ExitCode {
             clock: &clock,
             wait: &std::thread::sleep,
             new_id: &new_id,
-            encode: &lake::ColumnarEncoder,
+            encode: &warehouse::ColumnarEncoder,
         };
         spawn::run(&args, &ports, &mut printer(&settings, screen))
     });

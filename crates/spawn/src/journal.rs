@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use console::{Failure, Kind};
-use lifecycle::launch::Launch;
+use fleet::launch::Launch;
 
 /// The launches of this user. While it is open no other spawn goes on with any of them.
 pub(crate) struct Journal {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use catalog::ports::Encode;
 use console::{Exit, Failure, Printer};
 use domain::{Region, Timestamp};
-use lifecycle::cloud::{Cloud, CloudError};
+use fleet::cloud::{Cloud, CloudError};
 
 /// What spawn has to work with.
 pub struct Ports<'a> {
