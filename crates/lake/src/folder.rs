@@ -41,6 +41,7 @@ pub enum LakeError {
 }
 
 impl LakeError {
+    /// Wraps the file system's error for a path.
     pub fn io(path: &Path, error: io::Error) -> LakeError {
         LakeError::Io { path: path.to_path_buf(), reason: error.to_string() }
     }
@@ -69,10 +70,12 @@ impl From<LakeError> for StoreError {
 /// The file that the one writer locks.
 pub const LOCK: &str = "writer.lock";
 
+/// Returns the path of CURRENT.
 pub fn current_path(root: &Path) -> PathBuf {
     root.join("CURRENT")
 }
 
+/// Returns the path of a manifest.
 pub fn manifest_path(root: &Path, number: u64) -> PathBuf {
     root.join("manifest").join(format!("{number}.json"))
 }
@@ -135,7 +138,7 @@ pub fn read_manifest(root: &Path, file: &mut File) -> Result<Manifest, LakeError
 }
 
 /// Says when a file that the manifest lists is missing or has another size.
-pub fn check_sizes(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
+pub(crate) fn check_sizes(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
     for file in &manifest.files {
         match fs::metadata(root.join(&file.path)) {
             Ok(found) if found.len() == file.bytes => {}
@@ -162,6 +165,7 @@ pub fn check_digests(root: &Path, manifest: &Manifest) -> Result<Vec<String>, La
     Ok(wrong)
 }
 
+/// Returns the SHA-256 of some bytes in lowercase hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
     domain::hex(Sha256::digest(bytes))
 }

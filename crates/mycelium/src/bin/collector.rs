@@ -1,8 +1,8 @@
-//! `collector`: becomes `mycelium collector`.
+//! `collector`: starts `mycelium collector` with the same words.
 
-#[path = "../exec.rs"]
-mod exec;
+use std::process::ExitCode;
 
-fn main() -> std::process::ExitCode {
-    exec::become_mycelium("collector")
+fn main() -> ExitCode {
+    let words = std::env::args_os().skip(1);
+    app::exec_beside("mycelium", ["collector".into()].into_iter().chain(words))
 }

@@ -1,8 +1,8 @@
-//! `spawn`: becomes `mycelium spawn`.
+//! `spawn`: starts `mycelium spawn` with the same words.
 
-#[path = "../exec.rs"]
-mod exec;
+use std::process::ExitCode;
 
-fn main() -> std::process::ExitCode {
-    exec::become_mycelium("spawn")
+fn main() -> ExitCode {
+    let words = std::env::args_os().skip(1);
+    app::exec_beside("mycelium", ["spawn".into()].into_iter().chain(words))
 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use catalog::ports::{Ask, AskError};
 use console::Settings;
 use lake::Pinned;
-use warehouse::{Source, Warehouse};
+use ::warehouse::{Source, Warehouse};
 
 use crate::seed;
 
 /// The warehouse of the seed and of whatever the user's lake holds.
-pub(crate) fn warehouse(settings: &Settings) -> Result<Box<dyn Ask>, AskError> {
+pub fn open_warehouse(settings: &Settings) -> Result<Box<dyn Ask>, AskError> {
     let user = Pinned::newest(&settings.lake.value)?;
     let mut sources = vec![seed_source(&settings.cache)?];
     let mut folders = Vec::new();
