@@ -4,14 +4,12 @@
 //! that a newcomer builds it in minutes and it cannot open a connection to AWS. The executable `mycelium` builds on
 //! this crate and adds the programs that collect, launch and emulate.
 
-mod beside;
 pub mod completion;
 mod process;
 mod programs;
 mod seed;
 mod warehouse;
 
-pub use beside::exec_beside;
 pub use process::{clock, finish, interruptible, now, parse_args, print_clap, printer, start};
 pub use programs::{PROGRAMS, ProgramEntry};
 pub use self::warehouse::open_warehouse;

@@ -1,6 +1,7 @@
 //! `mycelium PROGRAM …`: the executable of the programs that need the AWS SDK or polars.
 
 mod complete;
+mod exec;
 mod facts;
 
 use std::ffi::OsString;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
 fn run_program(name: &str, words: &[OsString]) -> ExitCode {
     match name {
         // An executable of its own, which opens no connection.
-        "truffle" => app::exec_beside("truffle", words[1..].to_vec()),
+        "truffle" => exec::exec_beside("truffle", words[1..].to_vec()),
         "collector" => run_collector(words),
         "spawn" => run_spawn(words),
         "sandbox" => run_sandbox(words),

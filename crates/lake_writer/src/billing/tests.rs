@@ -263,8 +263,8 @@ fn the_seeds_of_the_fuzz_targets_are_bills() {
     let check = |layout: BillLayout, text: &str, lines: &str| {
         let shown = shown(layout, "bill", text.as_bytes(), &[]).unwrap();
         assert_eq!(shown.trim(), lines);
-        crate::strangers::bill(layout, text.as_bytes());
-        crate::strangers::bill(layout, &text.as_bytes()[..text.len() / 2]);
+        crate::fuzz_entry::bill(layout, text.as_bytes());
+        crate::fuzz_entry::bill(layout, &text.as_bytes()[..text.len() / 2]);
     };
     check(BillLayout::Cur, include_str!("../../../../fuzz/seeds/cur/legacy"), "111122223333/2026-10: 2 rows");
     check(BillLayout::Cur, include_str!("../../../../fuzz/seeds/cur/second"), "111122223333/2026-10: 1 rows");

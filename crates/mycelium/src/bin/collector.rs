@@ -1,8 +1,11 @@
 //! `collector`: starts `mycelium collector` with the same words.
 
+#[path = "../exec.rs"]
+mod exec;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let words = std::env::args_os().skip(1);
-    app::exec_beside("mycelium", ["collector".into()].into_iter().chain(words))
+    exec::exec_beside("mycelium", ["collector".into()].into_iter().chain(words))
 }

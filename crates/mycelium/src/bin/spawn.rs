@@ -1,8 +1,11 @@
 //! `spawn`: starts `mycelium spawn` with the same words.
 
+#[path = "../exec.rs"]
+mod exec;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let words = std::env::args_os().skip(1);
-    app::exec_beside("mycelium", ["spawn".into()].into_iter().chain(words))
+    exec::exec_beside("mycelium", ["spawn".into()].into_iter().chain(words))
 }

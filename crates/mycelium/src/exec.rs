@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 /// that failed.
 ///
 /// Executables on PATH are never started: they may belong to another user or another version.
-pub fn exec_beside(name: &str, words: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub(crate) fn exec_beside(name: &str, words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let path = std::env::current_exe().and_then(|path| path.canonicalize());
     match path.map(|path| path.with_file_name(name)) {
         Ok(path) => {
