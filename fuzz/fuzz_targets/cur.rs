@@ -6,4 +6,4 @@
 use catalog::ports::BillLayout;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &[u8]| lake::strangers::bill(BillLayout::Cur, text));
+fuzz_target!(|text: &[u8]| lake_writer::fuzz_entry::bill(BillLayout::Cur, text));

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lifecycle::span::parse_span;
+use domain::parse_span;
 use lifecycle::tag::{Expiry, Heartbeat, Predecessor, decode_cap, encode_cap};
 
 fuzz_target!(|text: &str| {

@@ -29,7 +29,7 @@ mod webhook;
 use clap::{Parser, Subcommand};
 use lifecycle::Terms;
 use lifecycle::idle::IdleTerms;
-use lifecycle::span::parse_span;
+use domain::parse_span;
 use machine::{Machine, Pace, parse_pace};
 use socket::{Answer, Question};
 use std::fs::File;

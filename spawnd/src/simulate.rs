@@ -5,7 +5,7 @@ use crate::trace::{Row, Trace};
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::idle::{IdleTerms, RULES, Reading, Signal};
-use lifecycle::span::format_span;
+use domain::format_span;
 use lifecycle::{Boot, Clocks, Effect, Event, Inputs, State, Tags, Terms, step};
 use std::io::Write;
 

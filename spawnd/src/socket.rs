@@ -2,7 +2,7 @@
 //! The kernel supplies the user id of the client. The daemon answers after the request is done.
 
 use crate::machine::Machine;
-use lifecycle::span::parse_span;
+use domain::parse_span;
 use lifecycle::{Command, Status};
 use rustix::net::sockopt::socket_peercred;
 use serde::{Deserialize, Serialize};

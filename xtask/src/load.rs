@@ -34,7 +34,7 @@ pub(crate) fn run() -> Result<(), Failed> {
     if let Some(said) = serving.0.stdout.take() {
         BufReader::new(said).read_line(&mut line).map_err(|error| error.to_string())?;
     }
-    let script = root().join("crates/sandbox/tests/load.py");
+    let script = root().join("sandbox/tests/load.py");
     run_command(
         Command::new(python)
             .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -34,7 +34,7 @@ pub(crate) fn compare(folder: &str) -> Result<(), Failed> {
     let url = url.ok_or(format!("the sandbox did not start: {line}"))?;
     let printed = Command::new(&program).args(["sandbox", "env", "--url", url]).output();
     let printed = printed.map_err(|error| error.to_string())?;
-    let script = root().join("crates/sandbox/tests/recorded.py");
+    let script = root().join("sandbox/tests/recorded.py");
     let mut compare = Command::new(python);
     compare.env("PYTHONDONTWRITEBYTECODE", "1").arg(script).arg(folder);
     for line in String::from_utf8_lossy(&printed.stdout).lines() {

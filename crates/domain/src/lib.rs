@@ -4,16 +4,20 @@
 //! environment, database or AWS; everything that it needs is an argument.
 
 mod exact;
+mod hex;
 mod known;
 mod names;
 mod size;
+mod span;
 
 pub use exact::parse_exact;
-pub use jiff::Timestamp;
+pub use hex::{hex, parse_hex};
+pub use jiff::{SignedDuration, Timestamp};
 pub use known::Known;
 pub use names::{AzId, InstanceType, NameError, Region, spot_product};
 pub use rust_decimal::Decimal;
 pub use size::{MemoryError, gib, parse_memory_mib};
+pub use span::{SpanError, format_span, parse_span};
 
 /// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
 /// (`2025-03-02 18:30`) or an instant (RFC 3339).
@@ -40,6 +44,11 @@ pub fn before(instant: Timestamp, span: &str) -> Option<Timestamp> {
     let span: jiff::Span = span.parse().ok()?;
     let zoned = instant.to_zoned(jiff::tz::TimeZone::UTC).checked_sub(span).ok()?;
     (zoned.timestamp() < instant).then(|| zoned.timestamp())
+}
+
+/// Returns the instant `span` after `at`, or the end of the calendar where that is later.
+pub fn later(at: Timestamp, span: SignedDuration) -> Timestamp {
+    at.checked_add(span).unwrap_or(if span.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 /// Returns the calendar day that is `days` after 1970-01-01; `None` outside the calendar.

@@ -1,7 +1,8 @@
 //! The lake: a folder of Parquet files in which each commit becomes visible all at once.
 //!
-//! This crate writes, names, locks, commits, compacts and prunes files. It is the only crate that
-//! depends on polars. It has no SQL, no DuckDB and no network, and it does not interpret prices.
+//! This crate finds the newest manifest, pins it while it is read, checks its files, and unpacks the
+//! embedded seed. It has no large dependency, so that `truffle` stays small. The crate `lake_writer`
+//! writes.
 //!
 //! ```text
 //! CURRENT                        the number of the newest manifest
@@ -13,32 +14,12 @@
 //! writer.lock
 //! ```
 
-mod billing;
-mod bundle;
-mod columns;
-mod compact;
-mod encode;
 mod folder;
-mod forget;
-mod growing;
-mod keep;
-mod log;
 mod pin;
-mod price_file;
-mod prices;
-mod prune;
-mod run;
-mod scopes;
 mod seed;
-mod spot_history;
-mod store;
-pub mod strangers;
-mod writer;
 
-pub use encode::ColumnarEncoder;
-pub use folder::{LakeError, check_digests, digest};
+pub use folder::{
+    LOCK, LakeError, check_digests, current, current_path, digest, manifest_path, read_manifest, sha256,
+};
 pub use pin::Pinned;
-pub use prune::clear_passing;
 pub use seed::{Embedded, open_seed};
-pub use store::LakeStore;
-pub use writer::{Writer, Written, parquet_bytes, write_manifest};

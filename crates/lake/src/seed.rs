@@ -8,6 +8,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::Pinned;
 use crate::folder::{self, LakeError};
+use durable::{PRIVATE, TemporaryFolder};
 
 /// A file compiled into the program: its path in the seed, and its bytes.
 pub type Embedded = (&'static str, &'static [u8]);
@@ -55,24 +56,23 @@ fn unpack_seed(files: &[Embedded], cache: &Path) -> Result<PathBuf, LakeError> {
     if target.join("CURRENT").exists() {
         return Ok(target);
     }
-    let passing = cache.join(format!(".{name}.{}.tmp", std::process::id()));
-    let placed = unpack(files, &passing)
-        .and_then(|()| fs::rename(&passing, &target).map_err(|e| LakeError::io(&target, e)));
-    if placed.is_err() {
-        // Best effort: the error that matters is the one in `placed`.
-        let _ = fs::remove_dir_all(&passing);
-    }
-    match placed {
-        Err(error) if !target.join("CURRENT").exists() => Err(error),
-        _ => folder::sync_folder(cache).map(|()| target),
+    let failed = |e| LakeError::io(&target, e);
+    durable::create_private_folder(cache).map_err(failed)?;
+    let unpacked = TemporaryFolder::create(&target).map_err(failed)?;
+    unpack(files, unpacked.path())?;
+    match unpacked.commit() {
+        Err(error) if !target.join("CURRENT").exists() => Err(failed(error)),
+        _ => Ok(target),
     }
 }
 
 fn unpack(files: &[Embedded], target: &Path) -> Result<(), LakeError> {
     for (path, bytes) in files {
         let file = target.join(path);
-        folder::make_folder(file.parent().expect("files of the seed stand in a folder"))?;
-        folder::write_whole(&file, bytes)?;
+        let failed = |e| LakeError::io(&file, e);
+        let folder = file.parent().expect("files of the seed stand in a folder");
+        durable::create_private_folder(folder).map_err(failed)?;
+        durable::write_atomic(&file, bytes, PRIVATE).map_err(failed)?;
     }
     Ok(())
 }

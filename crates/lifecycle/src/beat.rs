@@ -1,7 +1,8 @@
 //! When an instance publishes its heartbeat: rarely, and only after all more important effects.
 
-use crate::span::format_span;
-use crate::state::{State, later};
+use domain::format_span;
+use crate::state::State;
+use domain::later;
 use crate::step::{Effect, Inputs, Refusal};
 use crate::tag::{Figures, Heartbeat, LONGEST_PERIOD, whole_seconds};
 use jiff::SignedDuration;

@@ -1,6 +1,7 @@
 //! The idle policy: which signals count as work, from which value on, and for how long.
 
-use crate::span::{self, format_span};
+use crate::clock_time;
+use domain::format_span;
 use crate::terms::Action;
 use domain::Known;
 use jiff::SignedDuration;
@@ -90,10 +91,10 @@ pub const RULES: [Rule; 12] = [
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct IdleTerms {
     /// The time without work before the first warning.
-    #[serde(with = "span::text")]
+    #[serde(with = "clock_time::text")]
     pub timeout: SignedDuration,
     /// The time from the first warning to the action.
-    #[serde(default = "ten_minutes", with = "span::text")]
+    #[serde(default = "ten_minutes", with = "clock_time::text")]
     pub grace: SignedDuration,
     /// The action.
     #[serde(default = "stop")]

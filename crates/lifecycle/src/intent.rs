@@ -1,6 +1,7 @@
 //! Merges the expiry tag and the daemon's own state into one intent.
 
-use crate::state::{Clocks, State, later};
+use crate::state::{Clocks, State};
+use domain::later;
 use crate::step::{Effect, Refusal};
 use crate::tag::{Expiry, Intent};
 use domain::{Known, Timestamp};
@@ -206,7 +207,7 @@ impl State {
 
     fn granted(&self, ticket: u64, left: SignedDuration, clocks: &Clocks) -> Effect {
         let until = later(self.now(clocks), left);
-        let left = crate::span::format_span(left);
+        let left = domain::format_span(left);
         Effect::Reply { ticket, answer: Ok(format!("extended: {left} left, until {until:.0}")) }
     }
 

@@ -19,15 +19,12 @@
 //! Slow work is an effect; its outcome comes back as an [`Event`] of a later step.
 
 mod beat;
-pub mod cloud;
 pub mod dead_man;
 mod ending;
 pub mod idle;
 mod intent;
-pub mod launch;
 mod notice;
-pub mod reap;
-pub mod span;
+pub mod clock_time;
 mod state;
 mod status;
 mod step;

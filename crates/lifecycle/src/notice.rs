@@ -1,6 +1,6 @@
 //! Warnings to users: when they are due, and their text.
 
-use crate::span::format_span;
+use domain::format_span;
 use crate::terms::Action;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use crate::idle::Watch;
 use crate::intent::IntentState;
 use crate::notice::Warned;
 use crate::terms::Terms;
-use domain::{Known, Timestamp};
+use domain::{Known, Timestamp, later};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -299,9 +299,4 @@ impl State {
             self.shorten(cap.duration_since(now));
         }
     }
-}
-
-/// Returns `at` plus `span`, clamped to the range of [`Timestamp`].
-pub(crate) fn later(at: Timestamp, span: SignedDuration) -> Timestamp {
-    at.checked_add(span).unwrap_or(if span.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
 }

@@ -3,8 +3,9 @@
 use crate::beat::BeatStatus;
 use crate::idle::Explained;
 use crate::notice::Cause;
-use crate::span::format_span;
-use crate::state::{Clocks, State, later};
+use domain::format_span;
+use crate::state::{Clocks, State};
+use domain::later;
 use crate::terms::Action;
 use domain::Timestamp;
 use jiff::SignedDuration;

@@ -3,7 +3,7 @@
 use crate::beat::Measured;
 use crate::idle::{LONGEST_LEASE, Reading};
 use crate::notice::{self, Cause, Notice, Urgency};
-use crate::span::format_span;
+use domain::format_span;
 use crate::state::{Boot, Clocks, Passage, State};
 use crate::tag::{Expiry, Heartbeat};
 use crate::terms::Action;

@@ -4,7 +4,7 @@ mod heartbeat;
 
 pub use heartbeat::{Figures, HEARTBEAT, Heartbeat, LONGEST_PERIOD, UNSEEN};
 
-use crate::span::parse_span;
+use domain::parse_span;
 use crate::terms::{Action, LONGEST_GRACE};
 use domain::Timestamp;
 use jiff::SignedDuration;

@@ -1,7 +1,7 @@
 //! The terms agreed at launch: the bounds, the actions and the idle policy of one instance.
 
 use crate::idle::IdleTerms;
-use crate::span;
+use crate::clock_time;
 use domain::Timestamp;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ pub enum PowerOff {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Terms {
     /// The budget of running time; it pauses while the instance is stopped or hibernated.
-    #[serde(with = "span::text")]
+    #[serde(with = "clock_time::text")]
     pub budget: SignedDuration,
     /// The instant that no extension exceeds. Only the launching principal may move it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,10 +80,10 @@ pub struct Terms {
     #[serde(default)]
     pub power_off: PowerOff,
     /// The shortest time between the first warning and the end.
-    #[serde(default = "five_minutes", with = "span::text")]
+    #[serde(default = "five_minutes", with = "clock_time::text")]
     pub grace: SignedDuration,
     /// The time limit of the pre-stop hook.
-    #[serde(default = "two_minutes", with = "span::text")]
+    #[serde(default = "two_minutes", with = "clock_time::text")]
     pub pre_stop_limit: SignedDuration,
     /// The time between two heartbeat tags, such as `15m`; none, written `off`, disables them.
     #[serde(default = "quarter", with = "or_off")]
@@ -120,7 +120,7 @@ mod or_off {
         out: S,
     ) -> Result<S::Ok, S::Error> {
         match every {
-            Some(every) => crate::span::text::serialize(every, out),
+            Some(every) => crate::clock_time::text::serialize(every, out),
             None => out.serialize_str("off"),
         }
     }
@@ -130,7 +130,7 @@ mod or_off {
     ) -> Result<Option<SignedDuration>, D::Error> {
         match String::deserialize(input)?.as_str() {
             "off" => Ok(None),
-            text => crate::span::parse_span(text).map(Some).map_err(D::Error::custom),
+            text => domain::parse_span(text).map(Some).map_err(D::Error::custom),
         }
     }
 }
@@ -177,10 +177,10 @@ impl Terms {
     /// Returns the first problem of these terms as one sentence, or none for valid terms.
     pub fn problem(&self) -> Option<String> {
         if self.grace > LONGEST_GRACE {
-            return Some(format!("grace is {}, expected at most 30m", span::format_span(self.grace)));
+            return Some(format!("grace is {}, expected at most 30m", domain::format_span(self.grace)));
         }
         if self.pre_stop_limit > LONGEST_PRE_STOP {
-            let limit = span::format_span(self.pre_stop_limit);
+            let limit = domain::format_span(self.pre_stop_limit);
             return Some(format!(
                 "pre-stop-limit is {limit}, expected at most 3m: the dead-man does not wait"
             ));
@@ -192,7 +192,7 @@ impl Terms {
         if let Some(every) = self.heartbeat
             && !(SHORTEST_BEAT..=LONGEST_BEAT).contains(&every)
         {
-            let every = span::format_span(every);
+            let every = domain::format_span(every);
             return Some(format!("heartbeat is {every}, expected 15m to 1d, or off"));
         }
         let thresholds = self.idle.iter().flat_map(|idle| &idle.thresholds);

@@ -9,7 +9,7 @@ use domain::Known;
 use jiff::SignedDuration;
 use life::{Life, instant};
 use lifecycle::idle::IdleTerms;
-use lifecycle::span::{TimeTextError, parse_clock};
+use lifecycle::clock_time::{ClockTimeError, parse_clock};
 use lifecycle::tag::{Expiry, Intent, decode_cap};
 use lifecycle::{Action, AwsNotice, Command, Effect, Event, Refusal, Terms, step};
 use serde::Deserialize;
@@ -353,7 +353,7 @@ fn a_malformed_tag_is_quoted_short_and_without_control_characters() {
 fn a_single_word_is_a_time_and_never_a_zone() {
     for text in ["18/00", "UTC"] {
         let read = parse_clock(text, instant(0), &jiff::tz::TimeZone::UTC);
-        assert_eq!(read, Err(TimeTextError::Clock(text.to_string())));
+        assert_eq!(read, Err(ClockTimeError::Clock(text.to_string())));
     }
 }
 

@@ -1,21 +1,22 @@
-//! The code of the small executables: they become the `mycelium` beside them.
+//! Starting another executable of mycelium.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-/// Replaces this process with `mycelium PROGRAM …`. Uses only the file beside this executable; a
-/// file found on PATH could come from anywhere.
-pub(crate) fn become_mycelium(program: &str) -> ExitCode {
-    let beside = std::env::current_exe()
-        .and_then(|path| path.canonicalize())
-        .map(|path| path.with_file_name("mycelium"));
-    match beside {
-        Ok(mycelium) => {
-            let error = Command::new(&mycelium).arg(program).args(std::env::args_os().skip(1)).exec();
-            eprintln!("error: {} cannot be started: {error}", mycelium.display());
-            eprintln!("hint: install mycelium and {program} into one folder");
+/// Replaces this process by the executable `name` in the folder of this one, with these words. It returns only when
+/// that failed.
+///
+/// Executables on PATH are never started: they may belong to another user or another version.
+pub(crate) fn exec_beside(name: &str, words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let path = std::env::current_exe().and_then(|path| path.canonicalize());
+    match path.map(|path| path.with_file_name(name)) {
+        Ok(path) => {
+            let error = Command::new(&path).args(words).exec();
+            eprintln!("error: {} cannot be started: {error}", path.display());
+            eprintln!("hint: install all executables of mycelium into one folder, as make install does");
         }
-        Err(error) => eprintln!("error: this program's own path cannot be found: {error}"),
+        Err(error) => eprintln!("error: the path of this executable cannot be found: {error}"),
     }
     ExitCode::from(1)
 }

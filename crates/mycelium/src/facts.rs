@@ -9,7 +9,6 @@ use console::{Failure, Settings};
 use domain::Timestamp;
 use sandbox::Facts;
 
-use crate::doors;
 
 /// Number of days of spot prices that EC2 returns.
 const SPOT_DAYS: i64 = 90;
@@ -21,13 +20,13 @@ pub(crate) fn facts(settings: &Settings, begins: Timestamp) -> Result<Facts, Fai
         Failure::broken(format!("the sandbox's types and prices cannot be read: {error}"))
             .hint("truffle status shows the content of the warehouse")
     };
-    let warehouse = doors::warehouse(settings).map_err(|e| unread(&e))?;
+    let warehouse = app::open_warehouse(settings).map_err(|e| unread(&e))?;
     let mut facts = Facts::default();
     let ask = warehouse.as_ref();
     facts.add_regions(&table(ask, "region").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
     let reported = catalog::question("instance/reported").expect("a question of ours");
     // Types and prices are the newest ones, independent of the sandbox's clock.
-    let newest = [("as_of".to_string(), Value::Timestamp(crate::clock()))];
+    let newest = [("as_of".to_string(), Value::Timestamp(app::clock()))];
     let types = ask.ask(reported, &newest).map_err(|e| unread(&e))?;
     facts.add_types(&types).map_err(|e| unread(&e))?;
     facts.add_offerings(&table(ask, "offering").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;

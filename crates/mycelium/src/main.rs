@@ -1,127 +1,88 @@
-//! `mycelium PROGRAM …`: the one large executable, and the only place where lake and warehouse
-//! meet.
+//! `mycelium PROGRAM …`: the executable of the programs that need the AWS SDK or polars.
 
 mod complete;
-mod doors;
+mod exec;
 mod facts;
-mod seed;
 
 use std::ffi::OsString;
-use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use app::{PROGRAMS, clock, finish, parse_args, printer, start};
 use catalog::ports::Stop;
-use clap::{CommandFactory, FromArgMatches, Parser};
 use collector::CollectorArgs;
-use console::{Exit, Failure, Flags, Kind, Printer, Screen, Settings, Sources};
-use domain::Timestamp;
+use console::Failure;
 use sandbox::SandboxArgs;
 use spawn::SpawnArgs;
-use truffle::TruffleArgs;
-
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn main() -> ExitCode {
-    let typed: Vec<OsString> = std::env::args_os().collect();
-    if typed.get(1).is_some_and(|word| word == warehouse::ROOM_ARGUMENT) {
-        warehouse::enter();
+    if app::ran_isolated_query() {
         return ExitCode::SUCCESS;
     }
-    complete::answer_shell();
-    match typed.get(1).and_then(|word| word.to_str()) {
-        Some("truffle") => run_truffle(&typed[1..]),
-        Some("collector") => run_collector(&typed[1..]),
-        Some("sandbox") => run_sandbox(&typed[1..]),
-        Some("spawn") => run_spawn(&typed[1..]),
-        _ => about(&typed),
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if app::completion::is_requested() {
+        complete::answer(&words);
+    }
+    let name = words.get(1).and_then(|word| word.to_str());
+    match PROGRAMS.iter().find(|program| Some(program.name) == name) {
+        Some(program) => run_program(program.name, &words[1..]),
+        None => print_overview(&words),
     }
 }
 
-/// Handles `mycelium` itself: help, version, or an unknown program.
-fn about(typed: &[OsString]) -> ExitCode {
-    match complete::mycelium().try_get_matches_from(typed) {
+fn run_program(name: &str, words: &[OsString]) -> ExitCode {
+    match name {
+        // An executable of its own, which opens no connection.
+        "truffle" => exec::exec_beside("truffle", words[1..].to_vec()),
+        "collector" => run_collector(words),
+        "spawn" => run_spawn(words),
+        "sandbox" => run_sandbox(words),
+        other => panic!("{other} is in PROGRAMS and cannot be started"),
+    }
+}
+
+/// `mycelium` itself: help, the version, or the error for a word that names no program.
+fn print_overview(words: &[OsString]) -> ExitCode {
+    match complete::mycelium_command().try_get_matches_from(words) {
         Ok(_) => ExitCode::SUCCESS,
-        Err(error) => say_clap(&error),
+        Err(error) => app::print_clap(&error),
     }
 }
 
-fn say_clap(error: &clap::Error) -> ExitCode {
-    // If the reader closed the output, a failure cannot be reported.
-    let _ = error.print();
-    ExitCode::from(error.exit_code() as u8)
-}
-
-/// Parses the command line. The error is the exit code for help or an invalid command line.
-fn parse<T: Parser + CommandFactory + FromArgMatches>(typed: &[OsString]) -> Result<T, ExitCode> {
-    T::try_parse_from(typed).map_err(|error| say_clap(&error))
-}
-
-fn run_truffle(typed: &[OsString]) -> ExitCode {
-    let args: TruffleArgs = match parse(typed) {
-        Ok(args) => args,
-        Err(code) => return code,
-    };
-    let flags = &args.common.flags;
-    let done = start(flags).and_then(|(settings, screen)| {
-        let doors = truffle::Doors {
-            open: &|| doors::warehouse(&settings),
-            encode: &lake::ColumnarEncoder,
-            settings: &settings,
-            screen,
-            version: VERSION,
-            completions: &complete::script,
-        };
-        truffle::run(&args, &doors, now()?)
-    });
-    end(flags.quiet, done)
-}
-
-fn run_collector(typed: &[OsString]) -> ExitCode {
-    let args: CollectorArgs = match parse(typed) {
+fn run_collector(words: &[OsString]) -> ExitCode {
+    let args: CollectorArgs = match parse_args(words) {
         Ok(args) => args,
         Err(code) => return code,
     };
     let flags = &args.flags;
     let done = start(flags).and_then(|(settings, screen)| {
-        let store = lake::LakeStore::new(settings.lake.value.clone(), VERSION);
-        // The other commands end at once on a signal, and lose no visible data.
+        let store = lake_writer::LakeStore::new(settings.lake.value.clone(), app::VERSION);
+        // The other commands end at once, and lose nothing that is visible.
         let stop = match &args.command {
-            collector::Command::Snapshot(_) | collector::Command::Watch(_) => interruptible()?,
-            collector::Command::Import(args) if args.is_remote() => interruptible()?,
+            collector::Command::Snapshot(_) | collector::Command::Watch(_) => app::interruptible()?,
+            collector::Command::Import(args) if args.is_remote() => app::interruptible()?,
             _ => Stop::default(),
         };
         let ports = collector::Ports {
             store: &store,
-            open: &|| doors::warehouse(&settings),
+            open: &|| app::open_warehouse(&settings),
             source: &|| Ok(Box::new(aws::Aws::new(clock)?)),
             config: &settings.config,
             region: &settings.region.value,
             clock: &clock,
             agree: &console::agree,
             stop: &stop,
-            encode: &lake::ColumnarEncoder,
+            encode: &warehouse::ColumnarEncoder,
         };
         let mut printer = printer(&settings, screen);
-        // The collector uses the machine's clock, because it records the time of collection.
+        // The collector's clock is the machine's: what it writes down must be when it was.
         collector::run(&args, &ports, &mut printer, clock())
     });
-    end(flags.quiet, done)
+    finish(flags.quiet, done)
 }
 
-/// Returns a flag that Ctrl-C and a service manager's SIGTERM set.
-fn interruptible() -> Result<Stop, Failure> {
-    let stop = Stop::default();
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, stop.flag())
-            .map_err(|e| Failure::broken(format!("signals cannot be caught: {e}")))?;
-    }
-    Ok(stop)
-}
-
-fn run_sandbox(typed: &[OsString]) -> ExitCode {
-    let args: SandboxArgs = match parse(typed) {
+fn run_sandbox(words: &[OsString]) -> ExitCode {
+    let args: SandboxArgs = match parse_args(words) {
         Ok(args) => args,
         Err(code) => return code,
     };
@@ -130,15 +91,15 @@ fn run_sandbox(typed: &[OsString]) -> ExitCode {
         let ports = sandbox::Ports {
             facts: &|begins| facts::facts(&settings, begins),
             real_time: Arc::new(clock),
-            encode: &lake::ColumnarEncoder,
+            encode: &warehouse::ColumnarEncoder,
         };
         sandbox::run(&args, &ports, &mut printer(&settings, screen))
     });
-    end(flags.quiet, done)
+    finish(flags.quiet, done)
 }
 
-fn run_spawn(typed: &[OsString]) -> ExitCode {
-    let args: SpawnArgs = match parse(typed) {
+fn run_spawn(words: &[OsString]) -> ExitCode {
+    let args: SpawnArgs = match parse_args(words) {
         Ok(args) => args,
         Err(code) => return code,
     };
@@ -151,59 +112,15 @@ fn run_spawn(typed: &[OsString]) -> ExitCode {
             region: &settings.region.value,
             clock: &clock,
             wait: &std::thread::sleep,
-            new_id: &new_id,
-            encode: &lake::ColumnarEncoder,
+            new_id: &new_launch_id,
+            encode: &warehouse::ColumnarEncoder,
         };
         spawn::run(&args, &ports, &mut printer(&settings, screen))
     });
-    end(flags.quiet, done)
+    finish(flags.quiet, done)
 }
 
-/// Returns 32 unique hexadecimal digits. The standard library's hash keys come from the system's
-/// entropy.
-fn new_id() -> String {
-    let draw = || RandomState::new().hash_one(std::process::id());
-    format!("{:016x}{:016x}", draw(), draw())
-}
-
-fn printer(settings: &Settings, screen: Screen) -> Printer {
-    Printer::new(settings.output.value, screen, Box::new(io::stdout()), Box::new(io::stderr()))
-}
-
-fn start(flags: &Flags) -> Result<(Settings, Screen), Failure> {
-    let settings = Settings::resolve(flags, &Sources::read()?)?;
-    settings.color.value.apply();
-    console::start_log(flags.log_level.as_deref())?;
-    Ok((settings, Screen::detect(flags.quiet)))
-}
-
-/// Returns the machine's time. No other function reads the clock.
-#[expect(clippy::disallowed_methods, reason = "everybody else is handed `now`")]
-pub(crate) fn clock() -> Timestamp {
-    Timestamp::now()
-}
-
-/// Returns the time for an answer: the machine's clock, or MYCELIUM_NOW for a repeatable answer.
-pub(crate) fn now() -> Result<Timestamp, Failure> {
-    match std::env::var("MYCELIUM_NOW") {
-        Err(_) => Ok(clock()),
-        Ok(text) => domain::parse_instant(&text).ok_or_else(|| {
-            Failure::usage(format!(
-                "MYCELIUM_NOW is \"{text}\": expected a day or an instant such as 2026-01-31T12:00:00Z"
-            ))
-        }),
-    }
-}
-
-fn end(quiet: bool, ended: Result<Exit, Failure>) -> ExitCode {
-    match ended {
-        Ok(exit) => ExitCode::from(exit.code()),
-        Err(failure) => {
-            let screen = Screen::detect(quiet);
-            let mut printer =
-                Printer::new(console::Format::Table, screen, Box::new(io::stdout()), Box::new(io::stderr()));
-            printer.failure(&failure);
-            ExitCode::from(Kind::code(failure.kind))
-        }
-    }
+/// A random UUID of version 4 in 32 hexadecimal digits.
+fn new_launch_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
 }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use catalog::ports::{Ask, Keep, Outcome, Store, Told};
 use catalog::{Batch, Cells, Question, Value, Words, dataset, question};
 use domain::{Decimal, Timestamp};
-use lake::{LakeStore, Pinned};
+use lake::Pinned;
+use lake_writer::LakeStore;
 use proptest::prelude::*;
 use warehouse::{Source, Warehouse};
 

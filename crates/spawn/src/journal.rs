@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use console::{Failure, Kind};
-use lifecycle::launch::Launch;
+use fleet::launch::Launch;
 
 /// The launches of this user, under a lock: while it is open, no other spawn process can continue
 /// one.

@@ -5,9 +5,9 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report, did_you_mean};
 use domain::{InstanceType, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::cloud::{Caller, Looked, Seen, Which};
-use lifecycle::launch::{Effect, Event, Launch, Launching, Outcome, Request, step};
-use lifecycle::span::{format_span, parse_span};
+use fleet::cloud::{Caller, Looked, Seen, Which};
+use fleet::launch::{Effect, Event, Launch, Launching, Outcome, Request, step};
+use domain::{format_span, parse_span};
 use lifecycle::tag::{self, Expiry, Intent, OnExpiry};
 use lifecycle::{Action, PowerOff, Terms, dead_man};
 

@@ -23,7 +23,7 @@ use std::time::Duration;
 use catalog::ports::Encode;
 use console::{Exit, Failure, Printer};
 use domain::{Region, Timestamp};
-use lifecycle::cloud::{Cloud, CloudError};
+use fleet::cloud::{Cloud, CloudError};
 
 /// The ports of spawn.
 pub struct Ports<'a> {

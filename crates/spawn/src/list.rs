@@ -3,9 +3,9 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::cloud::{Seen, State, Which};
-use lifecycle::reap::{Bound, bound};
-use lifecycle::span::format_span;
+use fleet::cloud::{Seen, State, Which};
+use fleet::reap::{Bound, bound};
+use domain::format_span;
 
 use crate::{Ports, cloud_failure, regions};
 

@@ -7,8 +7,8 @@ use catalog::{Field, Page, Type, Value};
 use clap::Args;
 use console::{Exit, Failure, Kind, Printer, Report};
 use domain::{Known, Timestamp};
-use lifecycle::cloud::{Caller, Cloud, Seen, State, Which};
-use lifecycle::reap::{Asks, End, Plan, Why, plan, still};
+use fleet::cloud::{Caller, Cloud, Seen, State, Which};
+use fleet::reap::{Asks, End, Plan, Why, plan, still};
 
 use crate::regions::{self, Everywhere};
 use crate::{Ports, cloud_failure};

@@ -2,7 +2,7 @@
 
 use console::{Failure, Printer, did_you_mean};
 use domain::Timestamp;
-use lifecycle::cloud::{Caller, Cloud, Seen, Which};
+use fleet::cloud::{Caller, Cloud, Seen, Which};
 
 /// The instances of all requested regions.
 pub(crate) struct Everywhere {

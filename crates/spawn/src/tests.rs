@@ -11,7 +11,7 @@ use console::{Exit, Failure, Format, Printer, Screen};
 use domain::{Known, Region, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::Action;
-use lifecycle::cloud::{Caller, Fault, Faulty, Memory, Seen, Spot, State};
+use fleet::cloud::{Caller, Fault, Faulty, Memory, Seen, Spot, State};
 use lifecycle::tag::{self, Expiry, Intent, OnExpiry};
 
 use crate::{Ports, SpawnArgs, run};

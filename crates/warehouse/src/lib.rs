@@ -8,10 +8,12 @@
 mod arrow_page;
 mod ask;
 mod build;
+mod encode;
 mod open;
 mod redact;
 mod room;
 
 pub use ask::Warehouse;
+pub use encode::ColumnarEncoder;
 pub use open::{Home, Source};
 pub use room::{ROOM_ARGUMENT, enter};

@@ -108,14 +108,14 @@ fn write(seed: &Path, filled: [Filled; 6]) -> Result<Vec<(String, usize)>> {
         files,
     };
     fs::create_dir_all(seed.join("manifest"))?;
-    lake::write_manifest(seed, &manifest)?;
+    lake_writer::write_manifest(seed, &manifest)?;
     Ok(rows)
 }
 
 fn write_file(seed: &Path, dataset: &str, page: &Page) -> Result<DataFile> {
     let version = catalog::dataset(dataset).with_context(|| format!("no dataset {dataset}"))?.version;
     let path = format!("lake/{dataset}/v={version}/seed.parquet");
-    let bytes = lake::parquet_bytes(page).map_err(|error| anyhow!("{dataset}: {error}"))?;
+    let bytes = lake_writer::parquet_bytes(page).map_err(|error| anyhow!("{dataset}: {error}"))?;
     let file: PathBuf = seed.join(&path);
     fs::create_dir_all(file.parent().context("a file without folder")?)?;
     fs::write(&file, &bytes)?;

@@ -1,8 +1,11 @@
-//! `collector`: becomes `mycelium collector`.
+//! `collector`: starts `mycelium collector` with the same words.
 
 #[path = "../exec.rs"]
 mod exec;
 
-fn main() -> std::process::ExitCode {
-    exec::become_mycelium("collector")
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words = std::env::args_os().skip(1);
+    exec::exec_beside("mycelium", ["collector".into()].into_iter().chain(words))
 }

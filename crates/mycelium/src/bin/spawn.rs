@@ -1,8 +1,11 @@
-//! `spawn`: becomes `mycelium spawn`.
+//! `spawn`: starts `mycelium spawn` with the same words.
 
 #[path = "../exec.rs"]
 mod exec;
 
-fn main() -> std::process::ExitCode {
-    exec::become_mycelium("spawn")
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words = std::env::args_os().skip(1);
+    exec::exec_beside("mycelium", ["spawn".into()].into_iter().chain(words))
 }

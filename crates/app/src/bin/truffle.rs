@@ -1,0 +1,34 @@
+//! `truffle`: questions about EC2, answered without a network.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use app::completion;
+use truffle::TruffleArgs;
+
+fn main() -> ExitCode {
+    if app::ran_isolated_query() {
+        return ExitCode::SUCCESS;
+    }
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if completion::is_requested() {
+        completion::answer("truffle", completion::truffle_command, &words);
+    }
+    let args: TruffleArgs = match app::parse_args(&words) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let flags = &args.common.flags;
+    let result = app::start(flags).and_then(|(settings, screen)| {
+        let doors = truffle::Doors {
+            open: &|| app::open_warehouse(&settings),
+            encode: &warehouse::ColumnarEncoder,
+            settings: &settings,
+            screen,
+            version: app::VERSION,
+            completions: &completion::script,
+        };
+        truffle::run(&args, &doors, app::now()?)
+    });
+    app::finish(flags.quiet, result)
+}

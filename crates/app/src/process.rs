@@ -1,0 +1,85 @@
+//! The beginning and the end of a process: arguments, settings, the clock, signals, the exit code.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+use catalog::ports::Stop;
+use clap::Parser;
+use console::{Exit, Failure, Flags, Format, Printer, Screen, Settings, Sources};
+use domain::Timestamp;
+
+/// Parses the words of a command line. The error is the exit code after help, a version or a usage error was printed.
+pub fn parse_args<T: Parser>(words: &[OsString]) -> Result<T, ExitCode> {
+    T::try_parse_from(words).map_err(|error| print_clap(&error))
+}
+
+/// Prints help, a version or a usage error, and returns its exit code.
+pub fn print_clap(error: &clap::Error) -> ExitCode {
+    // When the reader of a pipe has gone, the exit code still reports the result.
+    let _ = error.print();
+    ExitCode::from(error.exit_code() as u8)
+}
+
+/// Resolves the settings, applies the colour setting and starts the log.
+///
+/// # Errors
+/// A setting is invalid, or a settings file cannot be read.
+pub fn start(flags: &Flags) -> Result<(Settings, Screen), Failure> {
+    let settings = Settings::resolve(flags, &Sources::read()?)?;
+    settings.color.value.apply();
+    console::start_log(flags.log_level.as_deref())?;
+    Ok((settings, Screen::detect(flags.quiet)))
+}
+
+/// Returns a printer on standard output and standard error.
+pub fn printer(settings: &Settings, screen: Screen) -> Printer {
+    Printer::new(settings.output.value, screen, Box::new(io::stdout()), Box::new(io::stderr()))
+}
+
+/// Prints a failure and returns the exit code of the run.
+pub fn finish(quiet: bool, result: Result<Exit, Failure>) -> ExitCode {
+    match result {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(failure) => {
+            let screen = Screen::detect(quiet);
+            let mut printer =
+                Printer::new(Format::Table, screen, Box::new(io::stdout()), Box::new(io::stderr()));
+            printer.failure(&failure);
+            ExitCode::from(failure.kind.code())
+        }
+    }
+}
+
+/// Returns a flag that Ctrl-C and a service manager's SIGTERM set.
+///
+/// # Errors
+/// The signal handlers cannot be installed.
+pub fn interruptible() -> Result<Stop, Failure> {
+    let stop = Stop::default();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, stop.flag())
+            .map_err(|e| Failure::broken(format!("signals cannot be caught: {e}")))?;
+    }
+    Ok(stop)
+}
+
+/// Reads the machine's clock. Every other function gets the time as an argument.
+#[expect(clippy::disallowed_methods, reason = "the one place where the programs read the clock")]
+pub fn clock() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Returns the instant of the question: the machine's clock, or MYCELIUM_NOW so that an answer can be repeated.
+///
+/// # Errors
+/// MYCELIUM_NOW is neither a day nor an instant.
+pub fn now() -> Result<Timestamp, Failure> {
+    match std::env::var("MYCELIUM_NOW") {
+        Err(_) => Ok(clock()),
+        Ok(text) => domain::parse_instant(&text).ok_or_else(|| {
+            Failure::usage(format!("MYCELIUM_NOW is \"{text}\", which is not a day or an instant"))
+                .hint("write a day or an instant such as 2026-01-31T12:00:00Z")
+        }),
+    }
+}

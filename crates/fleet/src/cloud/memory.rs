@@ -1,0 +1,303 @@
+//! An in-memory EC2 for tests of launching and ending instances. It is strict where these depend on
+//! EC2, and does nothing else.
+
+use super::{Caller, Cloud, CloudError, How, Looked, Metadata, Reply, Seen, State, Which};
+use crate::launch::Request;
+use lifecycle::tag;
+use domain::{Known, Timestamp};
+use jiff::SignedDuration;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How long a token is remembered after its last use: no longer than AWS promises.
+const MEMORY: SignedDuration = SignedDuration::from_hours(24);
+/// How long a new instance is invisible; AWS advises to allow five minutes.
+const UNSEEN: SignedDuration = SignedDuration::from_mins(4);
+/// How long a terminated instance remains visible.
+const SHOWN: SignedDuration = SignedDuration::from_hours(1);
+
+/// An in-memory EC2.
+pub struct Memory {
+    caller: Caller,
+    now: Cell<Timestamp>,
+    held: RefCell<Vec<Held>>,
+    tokens: RefCell<BTreeMap<String, Token>>,
+    /// Delayed requests, with their times of arrival.
+    late: RefCell<Vec<(Timestamp, Request, String)>>,
+    cancelled: RefCell<Vec<String>>,
+}
+
+struct Held {
+    seen: Seen,
+    visible: Timestamp,
+    gone: Option<Timestamp>,
+}
+
+struct Token {
+    request: Request,
+    id: String,
+    used: Timestamp,
+}
+
+impl Memory {
+    /// Creates an EC2 without instances.
+    pub fn new(caller: Caller) -> Memory {
+        let now = Cell::new(caller.now);
+        Memory {
+            caller,
+            now,
+            held: RefCell::default(),
+            tokens: RefCell::default(),
+            late: RefCell::default(),
+            cancelled: RefCell::default(),
+        }
+    }
+
+    /// Advances the clock; delayed requests arrive at their times.
+    pub fn forward(&self, span: SignedDuration) {
+        let then = domain::later(self.now.get(), span);
+        while let Some((at, request, token)) = self.next_before(then) {
+            self.now.set(at);
+            self.run(&request, &token);
+        }
+        self.now.set(then);
+    }
+
+    fn next_before(&self, then: Timestamp) -> Option<(Timestamp, Request, String)> {
+        let mut late = self.late.borrow_mut();
+        let next = (0..late.len()).min_by_key(|index| late[*index].0)?;
+        (late[next].0 <= then).then(|| late.remove(next))
+    }
+
+    /// Returns the time.
+    pub fn now(&self) -> Timestamp {
+        self.now.get()
+    }
+
+    /// Adds an instance.
+    pub fn add(&self, seen: Seen) {
+        let visible = self.now.get();
+        self.held.borrow_mut().push(Held { seen, visible, gone: None });
+    }
+
+    /// Changes an instance, as another client may.
+    pub fn change(&self, id: &str, change: impl FnOnce(&mut Seen)) {
+        let mut held = self.held.borrow_mut();
+        if let Some(held) = held.iter_mut().find(|held| held.seen.id == id) {
+            change(&mut held.seen);
+            if held.seen.state.is_over() && held.gone.is_none() {
+                held.gone = Some(self.now.get());
+            }
+        }
+    }
+
+    /// Returns every instance that was ever launched or added, in its present state.
+    pub fn all(&self) -> Vec<Seen> {
+        self.held.borrow().iter().map(|held| held.seen.clone()).collect()
+    }
+
+    /// Delays a request by `delay`; its answer is lost.
+    fn run_late(&self, request: &Request, token: &str, delay: SignedDuration) {
+        let at = domain::later(self.now.get(), delay);
+        self.late.borrow_mut().push((at, request.clone(), token.to_string()));
+    }
+
+    /// Launches a replacement for a terminated instance with a persistent spot request.
+    fn replace(&self, id: &str) {
+        let all = self.all();
+        let Some(seen) = all.iter().find(|seen| seen.id == id) else { return };
+        let Some(spot) = &seen.spot else { return };
+        if spot.persistent == Known::Is(true) && !self.cancelled.borrow().contains(&spot.request) {
+            let id = format!("i-memory{:04}", all.len());
+            self.add(Seen { id, state: State::Running, ..seen.clone() });
+        }
+    }
+
+    fn shows(&self, held: &Held, which: Which<'_>) -> bool {
+        let now = self.now.get();
+        let there = held.visible <= now && held.gone.is_none_or(|at| now < domain::later(at, SHOWN));
+        there
+            && match which {
+                Which::All => true,
+                Which::Ids(ids) => ids.contains(&held.seen.id),
+                Which::Launch(id) => held.seen.tag(tag::LAUNCH) == Some(id),
+            }
+    }
+
+    fn launch(&self, request: &Request) -> String {
+        let now = self.now.get();
+        let mut held = self.held.borrow_mut();
+        let id = format!("i-memory{:04}", held.len());
+        let seen = Seen {
+            account: self.caller.account.clone(),
+            region: request.region.clone(),
+            id: id.clone(),
+            instance_type: request.instance_type.clone(),
+            state: State::Running,
+            tags: request.tags.clone(),
+            launched: Known::Is(now),
+            protected: Known::Is(false),
+            spot: None,
+            metadata: Some(Metadata { session_required: true, hops: 1, tags: true }),
+        };
+        let visible = domain::later(now, UNSEEN);
+        held.push(Held { seen, visible, gone: None });
+        id
+    }
+}
+
+impl Cloud for Memory {
+    fn caller(&self) -> Result<Caller, CloudError> {
+        Ok(Caller { now: self.now.get(), ..self.caller.clone() })
+    }
+
+    fn look(&self, regions: &[String], which: Which<'_>) -> Vec<Looked> {
+        let held = self.held.borrow();
+        let look = |region: &String| {
+            let here = held.iter().filter(|held| held.seen.region == *region && self.shows(held, which));
+            let unasked = Known::Unseen("not asked".to_string());
+            let seen = here.map(|held| Seen { protected: unasked.clone(), ..held.seen.clone() }).collect();
+            Looked { region: region.clone(), at: Some(self.now.get()), seen: Ok(seen) }
+        };
+        regions.iter().map(look).collect()
+    }
+
+    fn protected(&self, _: &str, id: &str) -> Result<bool, CloudError> {
+        let held = self.held.borrow();
+        let found = held.iter().find(|held| held.seen.id == id).map(|held| &held.seen.protected);
+        match found {
+            Some(Known::Is(protected)) => Ok(*protected),
+            Some(Known::Unseen(why)) => Err(CloudError::Failed(why.clone())),
+            Some(Known::Absent) | None => Err(CloudError::Failed("there is no such instance".to_string())),
+        }
+    }
+
+    fn cancel(&self, _: &str, request: &str) -> Result<(), CloudError> {
+        self.cancelled.borrow_mut().push(request.to_string());
+        Ok(())
+    }
+
+    fn end(&self, _: &str, id: &str, how: How) -> Result<(), CloudError> {
+        if self.protected("", id) == Ok(true) {
+            return Err(CloudError::Failed("it may not be ended".to_string()));
+        }
+        self.change(id, |seen| {
+            seen.state = match how {
+                How::Stop => State::Stopping,
+                How::Terminate => State::ShuttingDown,
+            }
+        });
+        if how == How::Terminate {
+            self.replace(id);
+        }
+        Ok(())
+    }
+
+    fn architectures(&self, _: &str, _: &str) -> Result<Vec<String>, CloudError> {
+        Ok(vec!["x86_64".to_string()])
+    }
+
+    fn run(&self, request: &Request, token: &str) -> Reply {
+        let now = self.now.get();
+        let mut tokens = self.tokens.borrow_mut();
+        tokens.retain(|_, token| now.duration_since(token.used) < MEMORY);
+        if let Some(known) = tokens.get(token) {
+            if known.request != *request {
+                return Reply::Mismatch("the token came with another request".to_string());
+            }
+            let held = self.held.borrow();
+            let over = held.iter().any(|held| held.seen.id == known.id && held.seen.state.is_over());
+            return if over { Reply::Ended } else { Reply::Launched(known.id.clone()) };
+        }
+        let id = self.launch(request);
+        tokens.insert(token.to_string(), Token { request: request.clone(), id: id.clone(), used: now });
+        Reply::Launched(id)
+    }
+}
+
+/// The fault in one launch request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// No fault.
+    Fine,
+    /// The request never arrives.
+    Lost,
+    /// The request is executed, and its answer is lost.
+    ReplyLost,
+    /// The request is executed twice, in sequence; one answer arrives.
+    Twice,
+    /// The request arrives after this many seconds, and its answer is lost.
+    Late(u32),
+    /// The request is refused.
+    Refused,
+    /// The request is refused because there are too many.
+    Throttled,
+}
+
+/// An in-memory EC2 with injected faults in its launches and queries.
+pub struct Faulty<'a> {
+    /// The EC2 without faults.
+    pub cloud: &'a Memory,
+    /// The faults of the next launch requests; later requests have none.
+    pub runs: RefCell<VecDeque<Fault>>,
+    /// How many of the next queries fail.
+    pub blind: Cell<u32>,
+    /// Ids of instances that AWS refuses to end.
+    pub stubborn: Vec<String>,
+}
+
+impl Cloud for Faulty<'_> {
+    fn caller(&self) -> Result<Caller, CloudError> {
+        self.cloud.caller()
+    }
+
+    fn look(&self, regions: &[String], which: Which<'_>) -> Vec<Looked> {
+        let mut looked = self.cloud.look(regions, which);
+        if self.blind.get() > 0 {
+            self.blind.set(self.blind.get() - 1);
+            looked.iter_mut().for_each(|one| one.seen = Err("no answer in time".to_string()));
+        }
+        looked
+    }
+
+    fn protected(&self, region: &str, id: &str) -> Result<bool, CloudError> {
+        self.cloud.protected(region, id)
+    }
+
+    fn cancel(&self, region: &str, request: &str) -> Result<(), CloudError> {
+        self.cloud.cancel(region, request)
+    }
+
+    fn end(&self, region: &str, id: &str, how: How) -> Result<(), CloudError> {
+        if self.stubborn.iter().any(|stubborn| stubborn == id) {
+            return Err(CloudError::Failed("AWS does not do it".to_string()));
+        }
+        self.cloud.end(region, id, how)
+    }
+
+    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, CloudError> {
+        self.cloud.architectures(region, instance_type)
+    }
+
+    fn run(&self, request: &Request, token: &str) -> Reply {
+        let lost = || Reply::Lost("no answer in time".to_string());
+        match self.runs.borrow_mut().pop_front().unwrap_or(Fault::Fine) {
+            Fault::Fine => self.cloud.run(request, token),
+            Fault::Lost => lost(),
+            Fault::ReplyLost => {
+                self.cloud.run(request, token);
+                lost()
+            }
+            Fault::Twice => {
+                self.cloud.run(request, token);
+                self.cloud.run(request, token)
+            }
+            Fault::Late(seconds) => {
+                self.cloud.run_late(request, token, SignedDuration::from_secs(i64::from(seconds)));
+                lost()
+            }
+            Fault::Refused => Reply::Refused("there is no capacity".to_string()),
+            Fault::Throttled => Reply::Throttled("too many requests".to_string()),
+        }
+    }
+}

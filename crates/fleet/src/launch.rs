@@ -1,0 +1,385 @@
+//! A launch that happens at most once, even if requests or answers are lost.
+//!
+//! The request, an id and the token are recorded before anything is sent, so that a launcher that
+//! was killed at any point can resume. The same request with the same token may be sent again,
+//! because AWS remembers tokens, but only for [`RESEND`], long before AWS forgets them. After that,
+//! a launch is only queried by its id and never sent again. A refused request proves nothing about
+//! an earlier one with a lost answer. After a lost answer, a launch counts as "not launched" only
+//! once its instance could no longer appear.
+//!
+//! [`step`] is pure, like the daemon's step: a [`Launching`] and an event give the next
+//! [`Launching`] and the effects to perform, in that order.
+
+use crate::cloud::{Reply, Seen};
+use lifecycle::PowerOff;
+use domain::Timestamp;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How long after its planning a request may be sent; later its tags would name a bound that is
+/// wrong by more than this. AWS remembers a token for at least 24 hours.
+pub const RESEND: SignedDuration = SignedDuration::from_hours(1);
+/// After this time since the last request, no instance appears any more. AWS accepts a signed
+/// request for five minutes, and shows its effect after at most five more.
+pub const SETTLE: SignedDuration = SignedDuration::from_mins(15);
+/// How often one launcher sends a request.
+const TRIES: u32 = 5;
+/// How often an instance is queried before it is reported as unreadable: for about five minutes.
+const LOOKS: u32 = 13;
+/// The first pause; each later one is twice as long, up to [`LONGEST_PAUSE`].
+const PAUSE: SignedDuration = SignedDuration::from_secs(2);
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The parameters of a RunInstances request for one instance. Equal requests have the same text, so
+/// that AWS recognizes a repetition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The region's code.
+    pub region: String,
+    /// The instance type.
+    pub instance_type: String,
+    /// The id of an image, or `resolve:ssm:` and a public parameter that names one.
+    pub image: String,
+    /// The name of a key pair for SSH.
+    pub key: Option<String>,
+    /// The effect of a power-off from inside.
+    pub power_off: PowerOff,
+    /// The tags of the instance and of the resources that come with it.
+    pub tags: BTreeMap<String, String>,
+    /// The user data for cloud-init, as plain text.
+    pub user_data: String,
+}
+
+/// The record of a launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Launch {
+    /// Its id, also the value of the tag [`lifecycle::tag::LAUNCH`].
+    pub id: String,
+    /// The account that it was planned for.
+    pub account: String,
+    /// AWS's clock when it was planned.
+    pub planned: Timestamp,
+    /// The request.
+    pub request: Request,
+    /// The progress of the launch.
+    pub phase: Phase,
+}
+
+/// The progress of a launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Nothing was sent.
+    Planned,
+    /// The request was sent, the last time at this instant or a little later, and no answer was
+    /// recorded.
+    Sent(Timestamp),
+    /// The instance with this id was launched and must be read back.
+    Launched(String),
+    /// It is over.
+    Over(Over),
+}
+
+/// How a launch ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Over {
+    /// The instance with this id was launched and read back.
+    Running(String),
+    /// AWS refused, for this reason. Nothing was launched.
+    Refused(String),
+    /// An instance was launched, and terminated before it was read back.
+    Ended,
+    /// The launch has no instance, and none will appear.
+    Nothing,
+}
+
+/// The result that a launcher reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The instance exists, as read back here.
+    Running(Box<Seen>),
+    /// The instance was launched and could not be read back: its id, and the reason.
+    Unread(String, String),
+    /// See [`Over`].
+    Refused(String),
+    /// See [`Over`].
+    Ended,
+    /// See [`Over`].
+    Nothing,
+    /// It is not known yet whether there is an instance: the reason. The launch can be resumed.
+    Open(String),
+    /// Several instances belong to one launch, which should be impossible. None of them is touched.
+    Several(Vec<String>),
+}
+
+/// An event in a launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A launcher starts from the recorded launch.
+    Begin,
+    /// The pause is over.
+    Waited,
+    /// A request was answered.
+    Reply(Reply),
+    /// A query for the launch's instances was answered or failed.
+    Found(Result<Vec<Seen>, String>),
+}
+
+/// An action for the launcher to perform, in order. After a failed one, the rest is skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Record the launch durably.
+    Save,
+    /// Send the request once, and pass on the answer.
+    Send,
+    /// Query the instances of the launch, by token and tag.
+    Look,
+    /// Wait for this long.
+    Wait(SignedDuration),
+    /// Report the outcome; the launcher ends.
+    Tell(Outcome),
+}
+
+/// A launch in progress, in one launcher.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launching {
+    /// The record.
+    pub launch: Launch,
+    /// How often this launcher sent the request.
+    sent: u32,
+    /// How many queries were made since the last answer.
+    looks: u32,
+    /// Whether a request was sent without a known outcome.
+    doubt: bool,
+    /// The action after the pause.
+    next: Next,
+    /// The latest problem.
+    trouble: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Send the request.
+    Send,
+    /// Query the instance, and send the request if there is none.
+    LookThenSend,
+    /// Query the instance, and report the outcome.
+    LookThenTell,
+    /// Read the instance back.
+    ReadBack,
+}
+
+impl Launch {
+    /// Creates the record of a planned launch.
+    pub fn new(id: String, account: String, request: Request, now: Timestamp) -> Launch {
+        Launch { id, account, planned: now, request, phase: Phase::Planned }
+    }
+
+    /// Returns the client token: AWS answers a second request with it as it did the first.
+    pub fn token(&self) -> String {
+        format!("spawn-{}", self.id)
+    }
+
+    /// Whether a launcher must resume it.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.phase, Phase::Over(_))
+    }
+
+    fn may_send(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.planned);
+        // AWS's clock has whole seconds and comes from many machines, so the plan may seem to lie
+        // ahead.
+        (-SignedDuration::from_mins(5)..RESEND).contains(&age)
+    }
+}
+
+impl Launching {
+    /// Starts from the recorded launch.
+    pub fn new(launch: Launch) -> Launching {
+        let doubt = matches!(launch.phase, Phase::Sent(_));
+        Launching { launch, sent: 0, looks: 0, doubt, next: Next::Send, trouble: String::new() }
+    }
+
+    fn over(&mut self, over: Over, outcome: Outcome) -> Vec<Effect> {
+        self.launch.phase = Phase::Over(over);
+        vec![Effect::Save, Effect::Tell(outcome)]
+    }
+
+    fn nothing(&mut self) -> Vec<Effect> {
+        self.over(Over::Nothing, Outcome::Nothing)
+    }
+
+    fn open(&self) -> Vec<Effect> {
+        vec![Effect::Tell(Outcome::Open(self.trouble.clone()))]
+    }
+
+    fn wait(&mut self, times: u32, next: Next) -> Vec<Effect> {
+        self.next = next;
+        let pause = PAUSE.saturating_mul(1 << times.min(10)).min(LONGEST_PAUSE);
+        vec![Effect::Wait(pause)]
+    }
+
+    fn begin(&mut self, now: Timestamp) -> Vec<Effect> {
+        match &self.launch.phase {
+            Phase::Planned => self.send(now),
+            Phase::Sent(_) => self.look(Next::LookThenSend),
+            Phase::Launched(_) => self.look(Next::ReadBack),
+            Phase::Over(Over::Running(_)) => self.look(Next::ReadBack),
+            Phase::Over(Over::Refused(why)) => vec![Effect::Tell(Outcome::Refused(why.clone()))],
+            Phase::Over(Over::Ended) => vec![Effect::Tell(Outcome::Ended)],
+            Phase::Over(Over::Nothing) => vec![Effect::Tell(Outcome::Nothing)],
+        }
+    }
+
+    fn look(&mut self, next: Next) -> Vec<Effect> {
+        self.next = next;
+        self.looks += 1;
+        vec![Effect::Look]
+    }
+
+    /// Sends the request, unless it is too late. The record is updated before the request is sent.
+    fn send(&mut self, now: Timestamp) -> Vec<Effect> {
+        if !self.launch.may_send(now) {
+            return if self.doubt { self.look(Next::LookThenTell) } else { self.nothing() };
+        }
+        self.launch.phase = Phase::Sent(now);
+        self.sent += 1;
+        vec![Effect::Save, Effect::Send]
+    }
+
+    fn replied(&mut self, reply: Reply) -> Vec<Effect> {
+        match reply {
+            Reply::Launched(id) => {
+                self.launch.phase = Phase::Launched(id);
+                self.doubt = false;
+                self.looks = 0;
+                let mut effects = vec![Effect::Save];
+                effects.extend(self.look(Next::ReadBack));
+                effects
+            }
+            Reply::Mismatch(why) => {
+                self.doubt = true;
+                self.trouble = why;
+                self.look(Next::LookThenTell)
+            }
+            Reply::Ended => self.over(Over::Ended, Outcome::Ended),
+            Reply::Refused(why) if !self.doubt => {
+                self.over(Over::Refused(why.clone()), Outcome::Refused(why))
+            }
+            Reply::Refused(why) => {
+                self.trouble = why;
+                self.look(Next::LookThenTell)
+            }
+            Reply::Throttled(why) => self.again(why),
+            Reply::Lost(why) => {
+                self.doubt = true;
+                self.again(why)
+            }
+        }
+    }
+
+    /// Sends the same request with the same token after a pause, as long as tries are left.
+    fn again(&mut self, why: String) -> Vec<Effect> {
+        self.trouble = why;
+        if self.sent < TRIES {
+            return self.wait(self.sent - 1, Next::Send);
+        }
+        if self.doubt {
+            return self.look(Next::LookThenTell);
+        }
+        let why = self.trouble.clone();
+        self.over(Over::Refused(why.clone()), Outcome::Refused(why))
+    }
+
+    fn found(&mut self, found: Result<Vec<Seen>, String>, now: Timestamp) -> Vec<Effect> {
+        let found = match found {
+            Ok(found) => found,
+            Err(why) => return self.unseen(why),
+        };
+        if found.len() > 1 {
+            let ids = found.into_iter().map(|seen| seen.id).collect();
+            return vec![Effect::Tell(Outcome::Several(ids))];
+        }
+        match found.into_iter().next() {
+            Some(seen) if seen.state.is_over() => self.over(Over::Ended, Outcome::Ended),
+            Some(seen) => self.over(Over::Running(seen.id.clone()), Outcome::Running(Box::new(seen))),
+            None => self.not_there(now),
+        }
+    }
+
+    /// Handles a complete query that did not find the instance.
+    fn not_there(&mut self, now: Timestamp) -> Vec<Effect> {
+        let last = match &self.launch.phase {
+            Phase::Sent(last) => *last,
+            _ => return self.unseen("EC2 does not show it".to_string()),
+        };
+        if self.next == Next::LookThenSend && self.launch.may_send(now) {
+            return self.send(now);
+        }
+        if now.duration_since(last) >= SETTLE {
+            return self.nothing();
+        }
+        if self.trouble.is_empty() {
+            self.trouble = "no answer, and EC2 does not show it yet".to_string();
+        }
+        self.open()
+    }
+
+    /// Handles a failed query, or one without an instance that is known to have been launched.
+    fn unseen(&mut self, why: String) -> Vec<Effect> {
+        if self.looks < LOOKS {
+            return self.wait(self.looks - 1, self.next);
+        }
+        match &self.launch.phase {
+            Phase::Launched(id) | Phase::Over(Over::Running(id)) => {
+                vec![Effect::Tell(Outcome::Unread(id.clone(), why))]
+            }
+            _ => {
+                self.trouble = why;
+                self.open()
+            }
+        }
+    }
+}
+
+/// Returns the next state and the effects of an event; `now` is AWS's clock.
+pub fn step(mut launching: Launching, event: Event, now: Timestamp) -> (Launching, Vec<Effect>) {
+    let effects = match event {
+        Event::Begin => launching.begin(now),
+        Event::Waited => match launching.next {
+            Next::Send => launching.send(now),
+            next => launching.look(next),
+        },
+        Event::Reply(reply) => launching.replied(reply),
+        Event::Found(found) => launching.found(found, now),
+    };
+    (launching, effects)
+}
+
+impl Request {
+    /// Returns the differences between an instance and this request, one line each.
+    pub fn differences(&self, seen: &Seen) -> Vec<String> {
+        let mut found = Vec::new();
+        if seen.instance_type != self.instance_type {
+            found.push(format!("it is a {}, requested was a {}", seen.instance_type, self.instance_type));
+        }
+        for (key, value) in &self.tags {
+            match seen.tag(key) {
+                Some(other) if other == value => {}
+                Some(other) => found.push(format!("tag {key} is \"{other}\", requested was \"{value}\"")),
+                None => found.push(format!("tag {key} is missing")),
+            }
+        }
+        match seen.metadata {
+            Some(access) if access.session_required && access.hops == 1 && access.tags => {}
+            _ => found.push(
+                "its metadata service is less strict than requested, or does not serve tags".to_string(),
+            ),
+        }
+        found
+    }
+}

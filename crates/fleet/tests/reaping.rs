@@ -1,0 +1,518 @@
+//! The instances that may be ended: none that is protected, has another owner or is within its
+//! time, and only those in the plan that was shown. The truth about each instance is kept beside
+//! its tags and judged without them.
+
+#[path = "../../lifecycle/tests/seeds/mod.rs"]
+mod seeds;
+
+use domain::{Known, Timestamp};
+use jiff::SignedDuration;
+use lifecycle::Action;
+use fleet::cloud::{How, Seen, Spot, State};
+use fleet::reap::{Asks, Bound, Plan, Why, bound, plan, still};
+use lifecycle::tag::{self, Expiry, Intent, OnExpiry};
+use proptest::prelude::*;
+
+const ME: &str = "arn:aws:iam::111122223333:user/alice";
+const OTHER: &str = "arn:aws:iam::111122223333:user/bob";
+const ACCOUNT: &str = "111122223333";
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
+}
+
+/// A tag that is missing, unreadable, or has a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Said<T> {
+    Missing,
+    Garbled,
+    Is(T),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Budget {
+    Until(i64),
+    Paused,
+    Deadline(i64),
+    Ttl(i64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Bought {
+    OnDemand,
+    OneTime,
+    Persistent,
+    Unseen,
+}
+
+/// The true state of an instance.
+#[derive(Debug, Clone)]
+struct Truth {
+    own_account: bool,
+    managed: bool,
+    owner: Option<&'static str>,
+    by_predecessor: bool,
+    state: State,
+    budget: Said<Budget>,
+    cap: Said<i64>,
+    on_expiry: Said<(Action, i64)>,
+    launched: Option<i64>,
+    protected: Option<bool>,
+    bought: Bought,
+}
+
+fn truth() -> impl Strategy<Value = Truth> {
+    let instant = || -20_000i64..20_000;
+    let budget = prop_oneof![
+        4 => instant().prop_map(Budget::Until),
+        1 => Just(Budget::Paused),
+        1 => instant().prop_map(Budget::Deadline),
+        1 => (1i64..20_000).prop_map(Budget::Ttl),
+    ];
+    let action = prop_oneof![Just(Action::Stop), Just(Action::Hibernate), Just(Action::Terminate)];
+    let bought = prop_oneof![
+        4 => Just(Bought::OnDemand),
+        1 => Just(Bought::OneTime),
+        1 => Just(Bought::Persistent),
+        1 => Just(Bought::Unseen)
+    ];
+    let owner = prop_oneof![5 => Just(Some(ME)), 1 => Just(Some(OTHER)), 1 => Just(None)];
+    let who = (prop::bool::weighted(0.9), prop::bool::weighted(0.9), owner, any::<bool>());
+    let time =
+        (said(budget), said(instant()), said((action, 0i64..1_801)), prop::option::weighted(0.9, instant()));
+    let protected = prop_oneof![5 => Just(Some(false)), 1 => Just(Some(true)), 1 => Just(None)];
+    (who, time, prop::sample::select(State::ALL.to_vec()), protected, bought).prop_map(
+        |(
+            (own_account, managed, owner, by_predecessor),
+            (budget, cap, on_expiry, launched),
+            state,
+            protected,
+            bought,
+        )| {
+            // Half of the instances are running: the other states are rarer in life too.
+            let state = if launched.is_some_and(|at| at % 2 == 0) { State::Running } else { state };
+            Truth {
+                own_account,
+                managed,
+                owner,
+                by_predecessor,
+                state,
+                budget,
+                cap,
+                on_expiry,
+                launched,
+                protected,
+                bought,
+            }
+        },
+    )
+}
+
+fn said<T: std::fmt::Debug + Copy + 'static>(
+    what: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = Said<T>> {
+    prop_oneof![2 => Just(Said::Missing), 1 => Just(Said::Garbled), 5 => what.prop_map(Said::Is)]
+}
+
+impl Truth {
+    fn seen(&self, index: usize) -> Seen {
+        let mut tags = std::collections::BTreeMap::new();
+        let mut tag = |key: &str, value: String| tags.insert(key.to_string(), value);
+        tag(tag::MANAGED, if self.managed { "true" } else { "false" }.to_string());
+        if let Some(owner) = self.owner {
+            tag(if self.by_predecessor { tag::PREDECESSOR_OWNER } else { tag::OWNER }, owner.to_string());
+        }
+        let expiry = |intent| Expiry { intent, generation: 3 }.encode();
+        match self.budget {
+            Said::Missing => None,
+            Said::Garbled => tag(tag::EXPIRY, "v1;running;until=soon".to_string()),
+            Said::Is(Budget::Until(until)) => tag(tag::EXPIRY, expiry(Intent::Running(at(until)))),
+            Said::Is(Budget::Paused) => {
+                tag(tag::EXPIRY, expiry(Intent::Paused(SignedDuration::from_secs(60))))
+            }
+            Said::Is(Budget::Deadline(until)) => tag(tag::PREDECESSOR[1], at(until).to_string()),
+            Said::Is(Budget::Ttl(seconds)) => tag(tag::PREDECESSOR[0], format!("{seconds}s")),
+        };
+        match self.cap {
+            Said::Missing => None,
+            Said::Garbled => tag(tag::CAP, "7d".to_string()),
+            Said::Is(cap) => tag(tag::CAP, tag::encode_cap(at(cap))),
+        };
+        match self.on_expiry {
+            Said::Missing => None,
+            Said::Garbled => tag(tag::ON_EXPIRY, "v1;stop".to_string()),
+            Said::Is((action, grace)) => {
+                let grace = SignedDuration::from_secs(grace);
+                tag(tag::ON_EXPIRY, OnExpiry { action, grace }.encode())
+            }
+        };
+        let persistent = match self.bought {
+            Bought::OnDemand => None,
+            Bought::OneTime => Some(Known::Is(false)),
+            Bought::Persistent => Some(Known::Is(true)),
+            Bought::Unseen => Some(Known::Unseen("denied".to_string())),
+        };
+        Seen {
+            account: if self.own_account { ACCOUNT } else { "999900009999" }.to_string(),
+            region: "us-east-1".to_string(),
+            id: format!("i-{index}"),
+            instance_type: "t3.micro".to_string(),
+            state: self.state,
+            tags,
+            launched: self.launched.map_or(Known::Unseen("no".to_string()), |then| Known::Is(at(then))),
+            protected: self.protected.map_or(Known::Unseen("denied".to_string()), Known::Is),
+            spot: persistent.map(|persistent| Spot { request: format!("sir-{index}"), persistent }),
+            metadata: None,
+        }
+    }
+
+    /// Returns how the instance may be ended now, if it may.
+    fn may_end(&self, now: i64) -> Option<How> {
+        let mine = self.own_account && self.managed && self.owner == Some(ME);
+        let safe = self.protected == Some(false) && self.bought != Bought::Unseen;
+        let runs = matches!(self.state, State::Pending | State::Running);
+        let over = matches!(self.state, State::ShuttingDown | State::Terminated);
+        let (action, grace) = match self.on_expiry {
+            Said::Garbled => return None,
+            Said::Missing => (Action::Stop, 1_800),
+            Said::Is(said) => said,
+        };
+        // A running instance has the slack from its last start too; otherwise only the cap counts.
+        let start = if runs { self.launched? } else { i64::MIN / 2 };
+        let budget = match self.budget {
+            Said::Is(Budget::Until(until) | Budget::Deadline(until)) if runs => Some(until),
+            Said::Is(Budget::Ttl(seconds)) if runs => Some(start + seconds),
+            _ => None,
+        };
+        let cap = if let Said::Is(cap) = self.cap { Some(cap) } else { None };
+        let due =
+            [budget, cap].into_iter().flatten().map(|bound| bound.max(start) + grace + 13 * 60).min()?;
+        let how = match (action, self.bought) {
+            (Action::Terminate, _) | (_, Bought::OneTime) => How::Terminate,
+            _ if runs => How::Stop,
+            _ => return None,
+        };
+        (mine && safe && !over && due <= now).then_some(how)
+    }
+}
+
+/// A change between the plan and the action.
+#[derive(Debug, Clone)]
+enum Change {
+    Extended(i64),
+    Owner(Option<&'static str>),
+    Protected(Option<bool>),
+    State(State),
+    Unmanaged,
+    Garbled,
+    Restarted,
+    OnExpiry(Action),
+    Gone,
+}
+
+fn changes() -> impl Strategy<Value = Vec<(usize, Change)>> {
+    let change = prop_oneof![
+        (-20_000i64..40_000).prop_map(Change::Extended),
+        prop_oneof![Just(Some(OTHER)), Just(None), Just(Some(ME))].prop_map(Change::Owner),
+        prop::option::of(any::<bool>()).prop_map(Change::Protected),
+        prop::sample::select(State::ALL.to_vec()).prop_map(Change::State),
+        Just(Change::Unmanaged),
+        Just(Change::Garbled),
+        Just(Change::Restarted),
+        prop_oneof![Just(Action::Stop), Just(Action::Terminate)].prop_map(Change::OnExpiry),
+        Just(Change::Gone),
+    ];
+    prop::collection::vec((0usize..12, change), 0..12)
+}
+
+fn change(truths: &mut [Option<Truth>], index: usize, change: &Change, now: i64) {
+    let Some(slot) = truths.get_mut(index) else { return };
+    let Some(truth) = slot else { return };
+    match *change {
+        Change::Extended(until) => truth.budget = Said::Is(Budget::Until(until)),
+        Change::Owner(owner) => truth.owner = owner,
+        Change::Protected(protected) => truth.protected = protected,
+        Change::State(state) => truth.state = state,
+        Change::Unmanaged => truth.managed = false,
+        Change::Garbled => truth.budget = Said::Garbled,
+        Change::Restarted => (truth.state, truth.launched) = (State::Pending, Some(now)),
+        Change::OnExpiry(action) => truth.on_expiry = Said::Is((action, 300)),
+        Change::Gone => *slot = None,
+    }
+}
+
+fn look(truths: &[Option<Truth>]) -> Vec<Seen> {
+    truths.iter().enumerate().filter_map(|(index, truth)| Some(truth.as_ref()?.seen(index))).collect()
+}
+
+fn expected(truths: &[Option<Truth>], now: i64) -> Vec<(String, How)> {
+    let one =
+        |(index, truth): (usize, &Option<Truth>)| Some((format!("i-{index}"), truth.as_ref()?.may_end(now)?));
+    truths.iter().enumerate().filter_map(one).collect()
+}
+
+fn asks() -> Asks {
+    Asks { account: ACCOUNT.to_string(), owners: vec![ME.to_string()] }
+}
+
+fn ends(plan: &Plan) -> Vec<(String, How)> {
+    plan.ends.iter().map(|end| (end.id.clone(), end.how)).collect()
+}
+
+#[test]
+fn only_shown_overdue_own_and_unprotected_instances_are_ended() {
+    let (first, seeds) = (seeds::number("FIRST_SEED", 1), seeds::number("SEEDS", 20));
+    let acted = std::cell::Cell::new(0);
+    for seed in first..first + seeds {
+        let script = (prop::collection::vec(truth(), 1..12), changes(), 0i64..10_000);
+        seeds::hold(seed, &script, |(truths, script, later)| {
+            let mut truths: Vec<Option<Truth>> = truths.into_iter().map(Some).collect();
+            let shown = plan(&look(&truths), &asks(), at(0));
+            assert_eq!(ends(&shown), expected(&truths, 0));
+            assert_eq!(shown.ends.len() + shown.left.len(), truths.len(), "an instance appears once");
+            check_cancelled(&shown);
+            for (index, what) in &script {
+                change(&mut truths, *index, what, later);
+            }
+            let (acted_on, dropped) = still(&shown, &look(&truths), at(later));
+            let wanted: Vec<(String, How)> =
+                expected(&truths, later).into_iter().filter(|end| ends(&shown).contains(end)).collect();
+            let found: Vec<(String, How)> = acted_on.iter().map(|end| (end.id.clone(), end.how)).collect();
+            assert_eq!(found, wanted);
+            assert_eq!(acted_on.len() + dropped.len(), shown.ends.len());
+            acted.set(acted.get() + found.len() as u64);
+        });
+    }
+    assert!(acted.get() > 10 * seeds, "too few instances were ended: {}", acted.get());
+}
+
+/// Checks that a spot request is cancelled before its instance is terminated, and only then.
+fn check_cancelled(plan: &Plan) {
+    for end in &plan.ends {
+        let number = end.id.trim_start_matches("i-");
+        assert!(end.cancel.is_none() || end.how == How::Terminate, "a stopped instance needs its request");
+        assert!(end.cancel.as_ref().is_none_or(|request| *request == format!("sir-{number}")));
+    }
+}
+
+/// An own instance that was to end 5,000 seconds ago.
+fn overdue() -> Truth {
+    Truth {
+        own_account: true,
+        managed: true,
+        owner: Some(ME),
+        by_predecessor: false,
+        state: State::Running,
+        budget: Said::Is(Budget::Until(-5_000)),
+        cap: Said::Missing,
+        on_expiry: Said::Is((Action::Terminate, 300)),
+        launched: Some(-9_000),
+        protected: Some(false),
+        bought: Bought::OnDemand,
+    }
+}
+
+fn judged(truth: &Truth) -> Plan {
+    plan(&[truth.seen(1)], &asks(), at(0))
+}
+
+#[test]
+fn each_reason_to_stay_has_its_text() {
+    let check = |change: fn(&mut Truth), expected: &str| {
+        let mut truth = overdue();
+        change(&mut truth);
+        let plan = judged(&truth);
+        let why = plan.left.first().map(|left| left.why.sentence());
+        assert_eq!(why.as_deref(), Some(expected), "{plan:?}");
+    };
+    check(|it| it.own_account = false, "of another account");
+    check(|it| it.managed = false, "not launched by spawn");
+    check(|it| it.owner = Some(OTHER), "owned by arn:aws:iam::111122223333:user/bob");
+    check(|it| it.owner = None, "no tag names its owner");
+    check(|it| it.state = State::ShuttingDown, "ending already");
+    check(|it| it.protected = Some(true), "protected by AWS");
+    check(|it| it.protected = None, "its protection could not be seen: denied");
+    check(|it| it.bought = Bought::Unseen, "its spot request could not be seen: denied");
+    check(|it| it.budget = Said::Missing, "no tag bounds its life");
+    check(|it| it.state = State::Stopped, "stopped, so its budget stands still");
+    check(|it| it.launched = None, "when it was started could not be seen");
+    check(|it| it.budget = Said::Is(Budget::Until(-1_079)), "not overdue before 2027-01-15T08:00:01Z");
+    check(|it| it.launched = Some(-1_000), "not overdue before 2027-01-15T08:01:20Z");
+    check(
+        |it| {
+            it.state = State::Stopped;
+            it.cap = Said::Is(-5_000);
+            it.on_expiry = Said::Is((Action::Stop, 300));
+        },
+        "stopped already, as agreed; its disks cost",
+    );
+    check(
+        |it| it.budget = Said::Is(Budget::Paused),
+        "it runs, but tag spawn:expiry has it paused with 1m left",
+    );
+    check(
+        |it| it.on_expiry = Said::Garbled,
+        "tag spawn:on-expiry is \"v1;stop\", expected v1;stop;grace=300, with stop, hibernate or terminate",
+    );
+    check(
+        |it| {
+            it.budget = Said::Is(Budget::Until(9_000));
+            it.cap = Said::Garbled;
+        },
+        "tag spawn:cap is \"7d\", expected an instant such as 2026-11-30T10:00:00Z",
+    );
+}
+
+#[test]
+fn an_overdue_instance_has_an_action_an_instant_and_a_tag() {
+    let check = |change: fn(&mut Truth), how: How, since: i64, tag: &str| {
+        let mut truth = overdue();
+        change(&mut truth);
+        let plan = judged(&truth);
+        let end = plan.ends.first().unwrap_or_else(|| panic!("{:?}", plan.left));
+        assert_eq!((end.how, end.overdue_since, end.bound.as_str()), (how, at(since), tag), "{end:?}");
+    };
+    let slack = 300 + 13 * 60;
+    check(|_| {}, How::Terminate, -5_000 + slack, "spawn:expiry");
+    check(|it| it.budget = Said::Is(Budget::Until(-1_080)), How::Terminate, 0, "spawn:expiry");
+    check(|it| it.cap = Said::Is(-6_000), How::Terminate, -6_000 + slack, "spawn:cap");
+    // One bound that is over decides, even if the other is unreadable.
+    check(
+        |it| {
+            it.budget = Said::Garbled;
+            it.cap = Said::Is(-6_000);
+        },
+        How::Terminate,
+        -6_000 + slack,
+        "spawn:cap",
+    );
+    check(|it| it.cap = Said::Garbled, How::Terminate, -5_000 + slack, "spawn:expiry");
+    check(
+        |it| {
+            it.state = State::Stopped;
+            it.launched = None;
+            it.cap = Said::Is(-2_000);
+        },
+        How::Terminate,
+        -2_000 + slack,
+        "spawn:cap",
+    );
+    // Without the tag: the mildest action, and the longest grace period.
+    check(|it| it.on_expiry = Said::Missing, How::Stop, -5_000 + 1_800 + 780, "spawn:expiry");
+    check(
+        |it| it.budget = Said::Is(Budget::Deadline(-4_000)),
+        How::Terminate,
+        -4_000 + slack,
+        "spawn:ttl-deadline",
+    );
+    check(|it| it.budget = Said::Is(Budget::Ttl(6_000)), How::Terminate, -3_000 + slack, "spawn:ttl");
+    check(
+        |it| {
+            it.bought = Bought::OneTime;
+            it.on_expiry = Said::Is((Action::Stop, 300));
+        },
+        How::Terminate,
+        -5_000 + slack,
+        "spawn:expiry",
+    );
+    check(
+        |it| {
+            it.bought = Bought::Persistent;
+            it.on_expiry = Said::Is((Action::Hibernate, 300));
+        },
+        How::Stop,
+        -5_000 + slack,
+        "spawn:expiry",
+    );
+}
+
+#[test]
+fn spot_requests_are_cancelled_only_before_a_termination() {
+    let check = |bought: Bought, action: Action, expected: Option<&str>| {
+        let truth = Truth { bought, on_expiry: Said::Is((action, 300)), ..overdue() };
+        assert_eq!(judged(&truth).ends[0].cancel.as_deref(), expected, "{truth:?}");
+    };
+    check(Bought::OnDemand, Action::Terminate, None);
+    check(Bought::Persistent, Action::Terminate, Some("sir-1"));
+    check(Bought::Persistent, Action::Stop, None);
+    check(Bought::OneTime, Action::Stop, Some("sir-1"));
+}
+
+#[test]
+fn protection_is_queried_only_where_it_decides() {
+    let check =
+        |truth: Truth, expected: usize| assert_eq!(judged(&truth).to_ask().count(), expected, "{truth:?}");
+    let unseen = Truth { protected: None, ..overdue() };
+    let plan = judged(&unseen);
+    assert_eq!(plan.to_ask().collect::<Vec<_>>(), [("us-east-1", "i-1")]);
+    check(Truth { owner: Some(OTHER), ..unseen.clone() }, 0);
+    check(Truth { budget: Said::Is(Budget::Until(9_000)), ..unseen.clone() }, 0);
+    check(overdue(), 0);
+    let mut seen = unseen.seen(1);
+    seen.protected = Known::Absent;
+    let left = fleet::reap::plan(&[seen], &asks(), at(0)).left;
+    assert_eq!(left[0].why, Why::ProtectionUnseen("AWS did not report it".to_string()));
+    assert!(left[0].why.is_worrying() && !Why::Protected.is_worrying());
+}
+
+#[test]
+fn each_dropped_action_has_its_reason() {
+    let shown = judged(&overdue());
+    let check = |seen: &[Seen], expected: Option<Why>| {
+        let (holds, dropped) = still(&shown, seen, at(10));
+        assert!(holds.is_empty());
+        assert_eq!(dropped, [(shown.ends[0].clone(), expected)]);
+    };
+    check(&[Truth { protected: Some(true), ..overdue() }.seen(1)], Some(Why::Protected));
+    check(&[], None);
+    // It would be stopped now, which was not shown.
+    check(&[Truth { on_expiry: Said::Missing, ..overdue() }.seen(1)], None);
+    let mut neighbour = Truth { managed: false, ..overdue() }.seen(2);
+    check(&[neighbour.clone(), Truth { owner: None, ..overdue() }.seen(1)], Some(Why::OwnerUnknown));
+    (neighbour.id, neighbour.region) = ("i-1".to_string(), "eu-west-1".to_string());
+    check(&[neighbour, Truth { owner: None, ..overdue() }.seen(1)], Some(Why::OwnerUnknown));
+    let mut elsewhere = overdue().seen(1);
+    elsewhere.region = "eu-west-1".to_string();
+    check(&[elsewhere], None);
+}
+
+#[test]
+fn bounds_follow_from_the_tags() {
+    let check = |change: fn(&mut Truth), expected: Bound| {
+        let mut truth = overdue();
+        change(&mut truth);
+        assert_eq!(bound(&truth.seen(1)), expected, "{truth:?}");
+    };
+    check(|_| {}, Bound::At(at(-5_000), "spawn:expiry"));
+    check(|it| it.cap = Said::Is(-5_000), Bound::At(at(-5_000), "spawn:expiry"));
+    check(|it| it.cap = Said::Is(-5_001), Bound::At(at(-5_001), "spawn:cap"));
+    check(|it| it.cap = Said::Is(-4_999), Bound::At(at(-5_000), "spawn:expiry"));
+    check(|it| it.budget = Said::Missing, Bound::None);
+    check(|it| it.state = State::Stopped, Bound::Paused(None));
+    check(
+        |it| {
+            it.state = State::Stopped;
+            it.budget = Said::Is(Budget::Paused);
+        },
+        Bound::Paused(Some(SignedDuration::from_secs(60))),
+    );
+    check(
+        |it| {
+            it.state = State::Stopped;
+            it.cap = Said::Is(7);
+        },
+        Bound::At(at(7), "spawn:cap"),
+    );
+    let unreadable = Bound::Unreadable(
+        "tag spawn:expiry is \"v1;running;until=soon\", expected v1;running;until=2026-11-23T10:00:00Z;gen=7 or v1;paused;left=3600;gen=8".to_string(),
+    );
+    let mut garbled = Truth { budget: Said::Garbled, cap: Said::Is(7), ..overdue() };
+    assert_eq!(bound(&garbled.seen(1)), unreadable);
+    garbled.cap = Said::Missing;
+    assert_eq!(bound(&garbled.seen(1)), unreadable);
+    let no_start = Truth { budget: Said::Is(Budget::Ttl(5)), launched: None, ..overdue() };
+    assert_eq!(
+        bound(&no_start.seen(1)),
+        Bound::Unreadable("when it was started could not be seen".to_string())
+    );
+}

@@ -1,0 +1,276 @@
+//! Small bills, written by hand in the real layouts.
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use catalog::{Field, Page, Type, Value};
+use polars::prelude::AnyValue;
+
+use super::*;
+
+fn open(path: &Path) -> std::io::Result<Box<dyn std::io::BufRead>> {
+    Ok(Box::new(BufReader::new(File::open(path)?)))
+}
+
+/// Reads a file. Returns these columns, one line for each row, then the row count of each bill.
+fn shown(layout: BillLayout, name: &str, bytes: &[u8], columns: &[&str]) -> Result<String, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    let mut lines = Vec::new();
+    let bills = read(layout, &path, &open, &mut |frame| {
+        let names = charge().columns.iter().map(|column| column.name);
+        assert!(names.eq(frame.get_column_names().iter().map(|name| name.as_str())));
+        for row in 0..frame.height() {
+            let cell = |name: &&str| match frame.column(name).unwrap().get(row).unwrap() {
+                AnyValue::Null => "-".to_string(),
+                AnyValue::String(text) => text.to_string(),
+                AnyValue::Decimal(mantissa, _, scale) => {
+                    domain::Decimal::from_i128_with_scale(mantissa, scale as u32).normalize().to_string()
+                }
+                other => other.to_string(),
+            };
+            lines.push(columns.iter().map(cell).collect::<Vec<_>>().join(" "));
+        }
+        Ok(())
+    })
+    .map_err(|e| e.to_string().split_once(": ").unwrap().1.to_string())?;
+    for (scope, bill) in bills {
+        lines.push(format!("{scope}: {} rows", bill.rows));
+    }
+    Ok(lines.join("\n"))
+}
+
+#[track_caller]
+fn check(layout: BillLayout, text: &str, columns: &[&str], expected: &str) {
+    let found = shown(layout, "bill", text.as_bytes(), columns).unwrap_or_else(|why| format!("error: {why}"));
+    assert_eq!(found, expected.replace("\n        ", "\n"), "{text}");
+}
+
+const CUR: &str = "bill/PayerAccountId,bill/BillingPeriodStartDate,bill/BillType,lineItem/LineItemType,lineItem/UsageStartDate,\
+lineItem/ProductCode,lineItem/UsageAmount,lineItem/CurrencyCode,lineItem/UnblendedCost,product/ProductName,pricing/term,pricing/unit,\
+reservation/EffectiveCost,reservation/ReservationARN,reservation/UnusedAmortizedUpfrontFeeForBillingPeriod,reservation/UnusedRecurringFee,\
+savingsPlan/SavingsPlanEffectiveCost,savingsPlan/SavingsPlanARN,savingsPlan/TotalCommitmentToDate,savingsPlan/UsedCommitment,\
+resourceTags/user:Name,product/vcpu";
+
+/// A line of a legacy report: kind, unblended cost, and the fields after the unit.
+fn line(kind: &str, cost: &str, rest: &str) -> String {
+    format!(
+        "111122223333,2026-10-01T00:00:00Z,Anniversary,{kind},2026-10-02T03:00:00.000Z,AmazonEC2,1.0,USD,{cost},\
+         Amazon Elastic Compute Cloud,OnDemand,Hrs,{rest}"
+    )
+}
+
+fn cur(lines: &[String]) -> String {
+    format!("{CUR}\n{}\n", lines.join("\n"))
+}
+
+#[test]
+fn distinguishes_credits_refunds_taxes_fees_and_amortised_cost() {
+    let lines = [
+        line("Usage", "0.0960000000", ",,,,,,,,,2"),
+        line("DiscountedUsage", "0", "0.0610000000,arn:ri,,,,,,,,"),
+        line("RIFee", "30.5", ",arn:ri,1.25,2.5,,,,,,"),
+        line("Fee", "500", ",arn:ri,,,,,,,,"),
+        line("Fee", "29", ",,,,,,,,,"),
+        line("SavingsPlanCoveredUsage", "0.096", ",,,,0.07,arn:sp,,,,"),
+        line("SavingsPlanNegation", "-0.096", ",,,,,arn:sp,,,,"),
+        line("SavingsPlanRecurringFee", "1", ",,,,,arn:sp,10,9.93,,"),
+        line("SavingsPlanUpfrontFee", "100", ",,,,,arn:sp,,,,"),
+        line("Credit", "-2.61370000000", ",,,,,,,,,"),
+        line("Refund", "-1", ",,,,,,,,,"),
+        line("Tax", "4.7E-9", ",,,,,,,,,"),
+        line("EdpDiscount", "-0.5", ",,,,,,,,,"),
+        line("SomethingNew", "1", ",,,,,,,,,"),
+    ];
+    check(
+        BillLayout::Cur,
+        &cur(&lines),
+        &[
+            "line_item_type",
+            "billed_cost",
+            "effective_cost",
+            "charge_category",
+            "charge_class",
+            "charge_frequency",
+        ],
+        "Usage 0.096 0.096 Usage - Usage-Based
+        DiscountedUsage 0 0.061 Usage - Usage-Based
+        RIFee 30.5 3.75 Purchase - Recurring
+        Fee 500 0 Purchase - Recurring
+        Fee 29 29 Purchase - Recurring
+        SavingsPlanCoveredUsage 0.096 0.07 Usage - Usage-Based
+        SavingsPlanNegation -0.096 0 Usage - -
+        SavingsPlanRecurringFee 1 0.07 Purchase - Recurring
+        SavingsPlanUpfrontFee 100 0 Purchase - One-Time
+        Credit -2.6137 -2.6137 Credit - One-Time
+        Refund -1 -1 Adjustment Correction One-Time
+        Tax 0.0000000047 0.0000000047 Tax - -
+        EdpDiscount -0.5 -0.5 Usage - -
+        SomethingNew 1 1 - - -
+        111122223333/2026-10: 14 rows",
+    );
+}
+
+#[test]
+fn keeps_unmapped_columns_under_their_own_names() {
+    let lines = [line("Usage", "1", ",,,,,,,,\"a \"\"b\"\" ü\",2"), line("Usage", "1", "0.5,arn:ri,,,,,,,,")];
+    check(
+        BillLayout::Cur,
+        &cur(&lines),
+        &["tags", "extra", "service_name", "service_code", "consumed_quantity", "pricing_category"],
+        "{\"user:Name\":\"a \\\"b\\\" ü\"} {\"bill/BillType\":\"Anniversary\",\"pricing/term\":\"OnDemand\",\"product/vcpu\":\"2\"} Amazon Elastic Compute Cloud AmazonEC2 1 Standard
+        - {\"bill/BillType\":\"Anniversary\",\"pricing/term\":\"OnDemand\",\"reservation/EffectiveCost\":\"0.5\",\"reservation/ReservationARN\":\"arn:ri\"} Amazon Elastic Compute Cloud AmazonEC2 1 Standard
+        111122223333/2026-10: 2 rows",
+    );
+}
+
+#[test]
+fn columns_missing_from_a_report_are_null() {
+    let short = "bill_payer_account_id,bill_billing_period_start_date,line_item_line_item_type,line_item_usage_start_date,line_item_currency_code,line_item_unblended_cost,line_item_product_code,product,resource_tags\n\
+        1,2026-10-01 00:00:00,DiscountedUsage,2026-10-01 00:00:00,USD,0,AmazonEC2,\"{\"\"product_name\"\":\"\"EC2\"\"}\",\"{\"\"user_name\"\":\"\"x\"\"}\"\n\
+        1,2026-11-01 00:00:00,SavingsPlanRecurringFee,2026-11-01 00:00:00,EUR,3,ComputeSavingsPlans,,\n";
+    check(
+        BillLayout::Cur,
+        short,
+        &["effective_cost", "list_cost", "service_name", "tags", "billing_currency", "resource_id"],
+        "- - EC2 {\"user_name\":\"x\"} USD -
+        - - ComputeSavingsPlans - EUR -
+        1/2026-10: 1 rows
+        1/2026-11: 1 rows",
+    );
+}
+
+const FOCUS: &str = "BilledCost,EffectiveCost,ListCost,BillingCurrency,BillingAccountId,BillingPeriodStart,ChargePeriodStart,ChargeCategory,ServiceName,Tags,x_UsageType,x_Discounts,InvoiceId\n";
+
+#[test]
+fn focus_columns_are_kept_unchanged() {
+    let text = format!(
+        "{FOCUS}0.00000080000,0,NULL,USD,12,2024-09-01 00:00:00,2024-09-18 22:00:00,Usage,S3,\"{{\"\"a\"\": \"\"b\"\"}}\",Requests,{{}},NULL\n\
+         -2.6137,-3,1,USD,12,2024-09-01T00:00:00Z,2024-09-18T22:00:00Z,Credit,S3,,,,I-7\n"
+    );
+    check(
+        BillLayout::Focus,
+        &text,
+        &[
+            "billed_cost",
+            "effective_cost",
+            "list_cost",
+            "charge_category",
+            "tags",
+            "usage_type",
+            "invoice_id",
+            "extra",
+        ],
+        "0.0000008 0 - Usage {\"a\": \"b\"} Requests - {\"x_Discounts\":\"{}\"}
+        -2.6137 -3 1 Credit - - I-7 -
+        12/2024-09: 2 rows",
+    );
+}
+
+/// A FOCUS export as Parquet, with typed costs and times.
+fn parquet(cost: Type, value: Value) -> Vec<u8> {
+    let mut fields: Vec<Field> =
+        ["BilledCost", "EffectiveCost"].map(|name| Field::new(name, cost.clone())).into();
+    let texts = ["BillingCurrency", "BillingAccountId", "ChargeCategory", "ServiceName"];
+    fields.extend(texts.map(|name| Field::new(name, Type::Text)));
+    fields.push(Field::new("BillingPeriodStart", Type::Timestamp));
+    fields.push(Field::new("ChargePeriodStart", Type::Date));
+    let month = Value::Timestamp("2026-10-01T00:00:00Z".parse().unwrap());
+    let row = vec![
+        value.clone(),
+        value,
+        "USD".into(),
+        "12".into(),
+        "Usage".into(),
+        "".into(),
+        month,
+        Value::Date(20000),
+    ];
+    crate::parquet_bytes(&Page { fields, rows: vec![row] }).unwrap()
+}
+
+#[test]
+fn reads_a_double_as_the_number_that_was_written() {
+    let check = |cost: Type, value: Value, expected: &str| {
+        let columns = ["billed_cost", "service_name", "charge_period_start"];
+        let found = shown(BillLayout::Focus, "x.parquet", &parquet(cost, value), &columns);
+        let found = found.unwrap_or_else(|why| why);
+        assert!(found.contains(expected), "{found}");
+    };
+    check(Type::Float, Value::Float(0.1), "0.1 - 2024-10-04");
+    check(Type::Float, Value::Float(4.7e-9), "0.0000000047 -");
+    check(Type::Float, Value::Float(1_234_567.891), "1234567.891 -");
+    check(
+        Type::Decimal(38, 18),
+        Value::Decimal("0.000000000000000001".parse().unwrap()),
+        "0.000000000000000001",
+    );
+    check(Type::Int, Value::Int(7), "7 -");
+    check(
+        Type::Float,
+        Value::Float(1.234_567_890_123_456_7e-9),
+        "row 1: BilledCost is \"0.0000000012345678901234566\", which does not fit",
+    );
+    check(Type::Float, Value::Float(f64::NAN), "does not fit DECIMAL(38,18)");
+    check(Type::Bool, Value::Bool(true), "does not fit");
+}
+
+#[test]
+fn refuses_a_file_that_is_not_a_valid_bill() {
+    let check = |layout, text: &str, expected: &str| {
+        let why = shown(layout, "bill", text.as_bytes(), &[]).expect_err(text);
+        assert!(why.contains(expected), "{text}: {why}");
+    };
+    let row = "1,1,1,USD,12,2024-09-01,2024-09-18,Usage,S3,,,,\n";
+    let with = |from: &str, to: &str| format!("{FOCUS}{}", row.replacen(from, to, 1));
+    check(BillLayout::Focus, "", "it is empty");
+    check(BillLayout::Focus, FOCUS, "it has no rows");
+    check(BillLayout::Focus, "a,b\n1,2\n", "it has no column billed_cost, so it is not a FOCUS export");
+    check(
+        BillLayout::Cur,
+        &with("", ""),
+        "it has no column line_item_unblended_cost, so it is not a Cost and Usage",
+    );
+    check(
+        BillLayout::Focus,
+        &with("1,", "0.1234567890123456789,"),
+        "row 1: BilledCost is \"0.1234567890123456789\", which does not fit",
+    );
+    check(BillLayout::Focus, &with("1,", "1e30,"), "does not fit DECIMAL(38,18)");
+    check(BillLayout::Focus, &with("1,", "NULL,"), "row 1 has no billed_cost");
+    check(BillLayout::Focus, &with("USD", ""), "row 1 has no billing_currency");
+    check(
+        BillLayout::Focus,
+        &with("2024-09-01", "September"),
+        "BillingPeriodStart is \"September\", which is not a time",
+    );
+    check(BillLayout::Focus, &with("\n", ""), "it is cut short");
+    check(BillLayout::Focus, &with(",,,\n", "\n"), "line 2 has 10 fields and its header has 13");
+    check(
+        BillLayout::Focus,
+        &format!("BilledCost,{}", with("1,", "1,1,")),
+        "it has the column \"BilledCost\" twice",
+    );
+    let whole = parquet(Type::Int, Value::Int(1));
+    let cut = shown(BillLayout::Focus, "x.parquet", &whole[..whole.len() - 9], &[]).unwrap_err();
+    assert!(cut.contains("cut short, or damaged"), "{cut}");
+}
+
+#[test]
+fn seeds_of_the_fuzz_targets_are_valid_bills() {
+    let check = |layout: BillLayout, text: &str, lines: &str| {
+        let shown = shown(layout, "bill", text.as_bytes(), &[]).unwrap();
+        assert_eq!(shown.trim(), lines);
+        crate::fuzz_entry::bill(layout, text.as_bytes());
+        crate::fuzz_entry::bill(layout, &text.as_bytes()[..text.len() / 2]);
+    };
+    check(BillLayout::Cur, include_str!("../../../../fuzz/seeds/cur/legacy"), "111122223333/2026-10: 2 rows");
+    check(BillLayout::Cur, include_str!("../../../../fuzz/seeds/cur/second"), "111122223333/2026-10: 1 rows");
+    check(
+        BillLayout::Focus,
+        include_str!("../../../../fuzz/seeds/focus/export"),
+        "111122223333/2026-10: 1 rows",
+    );
+}

@@ -1,0 +1,146 @@
+//! Forgets an account: afterwards no file and no log row contains its number.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use catalog::ports::Tidied;
+use catalog::{DataFile, Dataset, dataset};
+use domain::Timestamp;
+use polars::prelude::{BooleanChunked, DataFrame, PolarsResult};
+
+use lake::LakeError;
+use crate::growing::Growing;
+use crate::log::Log;
+use crate::price_file::{PriceFile, unreadable};
+use crate::writer::Written;
+use crate::{Writer, compact};
+use lake::Pinned;
+
+/// Columns with an account: the row's account, its user, its payer and its owner.
+const WHOSE: [&str; 4] = ["account_id", "sub_account_id", "billing_account_id", "owner_id"];
+
+/// A file with rows of the account.
+struct Found {
+    file: DataFile,
+    dataset: &'static Dataset,
+    /// The number of rows without the account. They are kept.
+    stay: u64,
+}
+
+/// Removes an account; see [`catalog::ports::Store::forget`].
+pub(crate) fn forget(
+    root: &Path,
+    account: &str,
+    tool_version: &str,
+    now: Timestamp,
+    dry_run: bool,
+) -> Result<Tidied, LakeError> {
+    let Some(pinned) = Pinned::newest(root)? else { return Ok(compact::nothing()) };
+    if dry_run {
+        let found = find(root, &pinned.manifest.files, account)?;
+        let mut changed: HashSet<String> = found.iter().map(|found| found.file.dataset.clone()).collect();
+        if Log::read(root, &pinned.manifest)?.speaks_of(account) {
+            changed.insert("collection_run".into());
+        }
+        return Ok(compact::planned(&pinned.manifest, &changed));
+    }
+    drop(pinned);
+    let mut writer = Writer::open(root)?;
+    let before = writer.manifest().clone();
+    let found = find(root, &before.files, account)?;
+    let log = Log::read(root, &before)?;
+    if found.is_empty() && !log.speaks_of(account) {
+        return Ok(compact::tidied(&before, &before, None));
+    }
+    let mut written = Vec::new();
+    let mut cut = HashSet::new();
+    for found in found.iter().filter(|found| found.stay > 0) {
+        written.push(without(&writer, found, account)?);
+        cut.insert(found.file.run().to_string());
+    }
+    written.push(log.forget(account, &cut)?.write(
+        &writer,
+        &compact::folded_name(&before),
+        &HashSet::new(),
+    )?);
+    let mut replaced: Vec<DataFile> = found.into_iter().map(|found| found.file).collect();
+    replaced.extend(compact::logs(&before));
+    writer.replace(&replaced, written, tool_version, now)?;
+    compact::done(&before, &writer)
+}
+
+/// Returns the files with rows of the account.
+fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<Found>, LakeError> {
+    let mut found = Vec::new();
+    for file in files {
+        let Some(dataset) = dataset(&file.dataset).filter(|dataset| dataset.is_of_accounts()) else {
+            continue;
+        };
+        let mut stay = 0;
+        each_group(root, file, |frame| {
+            stay += others(&frame, account)?.sum().map_or(0, u64::from);
+            Ok(())
+        })?;
+        if stay < file.rows {
+            found.push(Found { file: file.clone(), dataset, stay });
+        }
+    }
+    Ok(found)
+}
+
+/// Reads a file row group by row group.
+fn each_group(
+    root: &Path,
+    file: &DataFile,
+    mut take: impl FnMut(DataFrame) -> PolarsResult<()>,
+) -> Result<(), LakeError> {
+    let path = root.join(&file.path);
+    let opened = PriceFile::open(&path)?;
+    for group in 0..opened.groups() {
+        take(opened.read(group, 0, usize::MAX)?).map_err(|e| unreadable(&path, &e))?;
+    }
+    Ok(())
+}
+
+/// Returns a mask of the rows without the account.
+fn others(frame: &DataFrame, account: &str) -> PolarsResult<BooleanChunked> {
+    let mut others = vec![true; frame.height()];
+    for name in WHOSE {
+        if let Ok(column) = frame.column(name) {
+            let texts = column.str()?.iter();
+            others.iter_mut().zip(texts).for_each(|(apart, text)| *apart &= text != Some(account));
+        }
+    }
+    Ok(others.into_iter().collect())
+}
+
+/// Writes the remaining rows of a file under a new name of the same run.
+fn without(writer: &Writer, found: &Found, account: &str) -> Result<Written, LakeError> {
+    // Run ids contain no dot, so the run id ends at the first one.
+    let name = format!("{}.without-{}", found.file.run(), writer.manifest().number + 1);
+    let mut growing: Option<Growing> = None;
+    let mut failed = None;
+    each_group(writer.root(), &found.file, |frame| {
+        let rest = frame.filter(&others(&frame, account)?)?;
+        if rest.height() > 0 && failed.is_none() {
+            let added = match &mut growing {
+                Some(growing) => growing.add(rest),
+                None => Growing::start(writer, found.dataset, &name).and_then(|mut started| {
+                    started.add(rest)?;
+                    growing = Some(started);
+                    Ok(())
+                }),
+            };
+            failed = added.err();
+        }
+        Ok(())
+    })?;
+    match (failed, growing) {
+        (Some(error), _) => Err(error),
+        (None, growing) => growing.expect("rows stay, so they were added").finish(),
+    }
+}
+
+#[cfg(test)]
+#[path = "forget_tests.rs"]
+mod tests;

@@ -1,0 +1,199 @@
+//! The log of runs, `collection_run`, read from the files of one manifest.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::path::Path;
+
+use catalog::ports::{Logged, Shown, Size};
+use catalog::{DataFile, Dataset, Manifest, Page, dataset};
+use domain::Timestamp;
+use polars::io::SerReader;
+use polars::io::parquet::read::ParquetReader;
+use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, PlSmallStr, PolarsError, PolarsResult};
+
+use lake::LakeError;
+use crate::price_file::unreadable;
+use crate::writer::Written;
+use crate::{Writer, columns};
+use lake::Pinned;
+
+/// The part of a path that marks a compacted file. No run id begins with `compacted-`.
+pub(crate) const FOLDED: &str = "/compacted-";
+
+/// The outcome of a run whose rows were removed because newer rows had replaced them.
+pub(crate) const PRUNED: &str = "pruned";
+
+/// All rows of the log: as values, and as the stored frame.
+pub(crate) struct Log {
+    pub(crate) rows: Vec<Logged>,
+    frame: DataFrame,
+}
+
+fn ours() -> &'static Dataset {
+    dataset("collection_run").expect("a dataset of ours")
+}
+
+impl Log {
+    /// Reads the log of a manifest.
+    pub(crate) fn read(root: &Path, manifest: &Manifest) -> Result<Log, LakeError> {
+        Log::read_files(root, manifest.files.iter().filter(|file| file.dataset == ours().name))
+    }
+
+    /// Reads the log from a frame.
+    pub(crate) fn of(frame: DataFrame) -> Result<Log, LakeError> {
+        let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
+        let frame = columns::aligned(&frame, ours()).map_err(damaged)?;
+        Ok(Log { rows: rows(&frame).map_err(damaged)?, frame })
+    }
+
+    /// Returns the log with the rows for which `wanted` is true.
+    pub(crate) fn only(self, wanted: impl Fn(&Logged) -> bool) -> Result<Log, LakeError> {
+        let kept: BooleanChunked = self.rows.iter().map(&wanted).collect();
+        let frame = self.frame.filter(&kept);
+        let frame =
+            frame.map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
+        Ok(Log { rows: self.rows.into_iter().filter(wanted).collect(), frame })
+    }
+
+    pub(crate) fn into_frame(self) -> DataFrame {
+        self.frame
+    }
+
+    /// Returns true when a row names the account in its scope, run id, source or gaps.
+    pub(crate) fn speaks_of(&self, account: &str) -> bool {
+        self.rows.iter().any(|row| {
+            row.scope.split('/').next() == Some(account)
+                || [&row.run_id, &row.source].into_iter().chain(&row.gaps).any(|text| text.contains(account))
+        })
+    }
+
+    /// Returns the log without an account. Its rows are removed, and its number is replaced in the
+    /// other rows. Bills in the runs of `cut` get a gap, because they are no longer complete.
+    pub(crate) fn forget(self, account: &str, cut: &HashSet<String>) -> Result<Log, LakeError> {
+        let failed =
+            |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}"));
+        let of_account =
+            |row: &Logged| row.scope.split('/').next() == Some(account) || row.run_id.contains(account);
+        let Log { mut rows, mut frame } = self.only(|row| !of_account(row))?;
+        for row in &mut rows {
+            row.source = row.source.replace(account, "(forgotten)");
+            row.gaps.iter_mut().for_each(|gap| *gap = gap.replace(account, "(forgotten)"));
+            if row.dataset == "charge" && cut.contains(&row.run_id) {
+                row.gaps.push("lines of an account were forgotten".into());
+            }
+        }
+        let field = |name: &str| ours().fields().into_iter().find(|field| field.name == name);
+        let fields = ["source", "gaps"].into_iter().filter_map(field).collect();
+        let cells = rows.iter().map(|row| vec![row.source.clone().into(), row.gaps.clone().into()]).collect();
+        let struck = columns::frame(&Page { fields, rows: cells }).map_err(failed)?;
+        for column in struck.columns() {
+            frame.with_column(column.clone()).map_err(failed)?;
+        }
+        Ok(Log { rows, frame })
+    }
+
+    fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<Log, LakeError> {
+        let mut all = DataFrame::empty_with_schema(&columns::schema(&ours().fields()));
+        for file in files {
+            let path = root.join(&file.path);
+            let opened = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
+            let failed = |e: PolarsError| unreadable(&path, &e);
+            let frame =
+                ParquetReader::new(opened).finish().and_then(|frame| columns::aligned(&frame, ours()));
+            all.vstack_mut(&frame.map_err(failed)?).map_err(failed)?;
+        }
+        let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
+        Ok(Log { rows: rows(&all).map_err(damaged)?, frame: all })
+    }
+
+    /// Writes the log as one file. The rows whose indexes are in `pruned` get the outcome `pruned`.
+    pub(crate) fn write(
+        mut self,
+        writer: &Writer,
+        name: &str,
+        pruned: &HashSet<usize>,
+    ) -> Result<Written, LakeError> {
+        let outcome = |(at, row): (usize, &Logged)| match pruned.contains(&at) {
+            true => PRUNED.to_string(),
+            false => row.outcome.clone(),
+        };
+        let outcomes: Vec<String> = self.rows.iter().enumerate().map(outcome).collect();
+        self.frame
+            .with_column(Column::new(PlSmallStr::from_static("outcome"), outcomes))
+            .map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
+        writer.write_frame(ours(), name, self.frame)
+    }
+}
+
+/// Returns the number of rows that a run reported for a dataset. None when the manifest does not
+/// show the run. A run without new rows has only its log file, and compaction merges that file into
+/// another.
+pub(crate) fn shown(
+    root: &Path,
+    manifest: &Manifest,
+    run_id: &str,
+    dataset: &str,
+) -> Result<Option<u64>, LakeError> {
+    let own = format!("lake/{}/v={}/{run_id}.parquet", ours().name, ours().version);
+    let logs = || manifest.files.iter().filter(|file| file.dataset == ours().name);
+    let log = match logs().find(|file| file.path == own) {
+        Some(file) => Log::read_files(root, std::iter::once(file))?,
+        None => Log::read_files(root, logs().filter(|file| file.path.contains(FOLDED)))?,
+    };
+    let of_run = |row: &&Logged| row.run_id == run_id && row.outcome != PRUNED;
+    let shown: Vec<&Logged> = log.rows.iter().filter(of_run).collect();
+    let of_dataset = shown.iter().filter(|row| row.dataset == dataset);
+    Ok((!shown.is_empty()).then(|| of_dataset.map(|row| row.rows).sum()))
+}
+
+/// Returns the contents of a manifest: its log, and the size of each dataset.
+pub(crate) fn look(pinned: &Pinned) -> Result<Shown, LakeError> {
+    let mut held: BTreeMap<&str, Size> = BTreeMap::new();
+    for file in &pinned.manifest.files {
+        let size = held.entry(&file.dataset).or_default();
+        size.files += 1;
+        size.rows += file.rows;
+        size.bytes += file.bytes;
+    }
+    Ok(Shown {
+        manifest: pinned.manifest.number,
+        log: Log::read(&pinned.root, &pinned.manifest)?.rows,
+        held: held.into_iter().map(|(dataset, size)| (dataset.to_string(), size)).collect(),
+    })
+}
+
+fn rows(frame: &DataFrame) -> PolarsResult<Vec<Logged>> {
+    let maybe = |name: &str| -> PolarsResult<Vec<Option<String>>> {
+        Ok(frame.column(name)?.str()?.iter().map(|text| text.map(String::from)).collect())
+    };
+    let text = |name: &str| -> PolarsResult<Vec<String>> {
+        Ok(maybe(name)?.into_iter().map(Option::unwrap_or_default).collect())
+    };
+    let number = |name: &str| -> PolarsResult<Vec<i64>> {
+        let column = frame.column(name)?.cast(&DataType::Int64)?;
+        Ok(column.i64()?.iter().map(Option::unwrap_or_default).collect())
+    };
+    let (runs, datasets, scopes, outcomes) =
+        (text("run_id")?, text("dataset")?, text("scope")?, text("outcome")?);
+    let (sources, versions) = (text("source")?, maybe("version")?);
+    let (instants, counts) = (number("observed_at")?, number("row_count")?);
+    let lists = frame.column("gaps")?.list()?;
+    let row = |at: usize| -> PolarsResult<Logged> {
+        let gaps = match lists.get_as_series(at) {
+            None => Vec::new(),
+            Some(gaps) => gaps.str()?.iter().flatten().map(String::from).collect(),
+        };
+        Ok(Logged {
+            run_id: runs[at].clone(),
+            dataset: datasets[at].clone(),
+            scope: scopes[at].clone(),
+            source: sources[at].clone(),
+            version: versions[at].clone(),
+            observed_at: Timestamp::from_microsecond(instants[at]).unwrap_or_default(),
+            outcome: outcomes[at].clone(),
+            rows: counts[at].unsigned_abs(),
+            gaps,
+        })
+    };
+    (0..frame.height()).map(row).collect()
+}

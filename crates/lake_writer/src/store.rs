@@ -1,0 +1,194 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use catalog::ports::{
+    BillFiles, BillLayout, Bundled, Imported, Keep, OpenText, Outcome, Run, Sealed, Shown, Store, StoreError,
+    Tidied, Told,
+};
+use catalog::{Dataset, dataset};
+use domain::Timestamp;
+
+use crate::files;
+use lake::LakeError;
+use crate::run::LakeRun;
+use crate::{Writer, billing, bundle, compact, forget, keep, log, spot_history};
+use lake::Pinned;
+
+/// A lake in a folder, behind the collector's port.
+#[derive(Debug, Clone)]
+pub struct LakeStore {
+    root: PathBuf,
+    tool_version: &'static str,
+}
+
+impl LakeStore {
+    /// Returns the lake in that folder, which need not exist yet. `tool_version` is stored in each
+    /// manifest and run.
+    pub fn new(root: PathBuf, tool_version: &'static str) -> LakeStore {
+        LakeStore { root, tool_version }
+    }
+
+    /// Opens a run under the writer's lock. None when a run with that id is visible already.
+    pub(crate) fn open_run(&self, run_id: &str) -> Result<Option<LakeRun>, StoreError> {
+        let writer = Writer::open(&self.root)?;
+        if log::shown(&self.root, writer.manifest(), run_id, "")?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(LakeRun::new(writer, run_id, self.tool_version)))
+    }
+}
+
+/// Returns one report for each region, because the scope of spot prices is the region.
+fn told(paths: &[PathBuf], regions: &BTreeMap<String, spot_history::Told>) -> Result<Vec<Told>, StoreError> {
+    let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
+    let of_region = |(region, told): (&String, &spot_history::Told)| {
+        let gaps = told.gaps();
+        Ok(Told {
+            dataset: known("spot_price"),
+            scope: region.clone(),
+            source: names.join(", "),
+            version: None,
+            observed_from: instant(told.from)?,
+            observed_at: instant(told.until)?,
+            outcome: if gaps.is_empty() { Outcome::Complete } else { Outcome::Partial },
+            rows: told.rows,
+            gaps,
+        })
+    };
+    regions.iter().map(of_region).collect()
+}
+
+fn instant(micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(micros)
+        .map_err(|_| StoreError::BadFile(format!("{micros} microseconds since 1970 is not a time")))
+}
+
+fn known(name: &str) -> &'static Dataset {
+    dataset(name).expect("a dataset of ours")
+}
+
+impl Store for LakeStore {
+    fn import_spot_history(
+        &self,
+        paths: &[PathBuf],
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Imported, StoreError> {
+        let (run_id, paths) = self.identify("spot-history", paths)?;
+        // Checked before any write: a file that cannot be read leaves no lake behind.
+        if let Some(pinned) = Pinned::newest(&self.root)?
+            && log::shown(&self.root, &pinned.manifest, &run_id, "spot_price")?.is_some()
+        {
+            return Ok(Imported::before("spot_price", Some(pinned.manifest.number)));
+        }
+        let mut run = LakeRun::later(&self.root, &run_id, self.tool_version);
+        let regions = spot_history::read_all(&paths, &mut |frame| match dry_run {
+            true => Ok(()),
+            false => run.add_frame(known("spot_price"), frame),
+        })?;
+        let told = told(&paths, &regions)?;
+        if dry_run {
+            return Ok(Imported::dry("spot_price", told));
+        }
+        for told in &told {
+            run.tell(told.clone())?;
+        }
+        let committed = Box::new(run).commit(now)?;
+        Ok(Imported::landed("spot_price", told, &committed))
+    }
+
+    fn import_bills(
+        &self,
+        files: &BillFiles<'_>,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Imported, StoreError> {
+        billing::import(self, files, now, dry_run)
+    }
+
+    fn probe_bill(&self, layout: BillLayout, path: &Path, open: OpenText<'_>) -> Result<(), String> {
+        billing::probe(layout, path, open)
+    }
+
+    fn probe_spot_history(&self, path: &Path) -> Result<(), String> {
+        spot_history::probe(path).map_err(|e| e.to_string())
+    }
+
+    fn identify(&self, kind: &str, paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), StoreError> {
+        let (digest, paths) = distinct(paths)?;
+        Ok((format!("{kind}-{digest}"), paths))
+    }
+
+    fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError> {
+        let Some(pinned) = Pinned::newest(&self.root)? else { return Ok(None) };
+        let shown = log::shown(&self.root, &pinned.manifest, run_id, "")?;
+        Ok(shown.map(|_| pinned.manifest.number))
+    }
+
+    fn scratch(&self) -> Result<Box<dyn AsRef<Path>>, StoreError> {
+        // Checks write access before anything is fetched, and clears leftovers of other writers.
+        drop(Writer::open(&self.root)?);
+        Ok(Box::new(files::incoming_folder(&self.root, "import")?))
+    }
+
+    fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError> {
+        Ok(self.open_run(run_id)?.map(|run| Box::new(run) as Box<dyn Run>))
+    }
+
+    fn look(&self) -> Result<Option<Shown>, StoreError> {
+        Ok(Pinned::newest(&self.root)?.map(|pinned| log::look(&pinned)).transpose()?)
+    }
+
+    fn root(&self) -> PathBuf {
+        self.root.clone()
+    }
+
+    fn compact(&self, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
+        Ok(compact::compact(&self.root, self.tool_version, now, dry_run)?)
+    }
+
+    fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
+        Ok(keep::prune(&self.root, keep, self.tool_version, now, dry_run)?)
+    }
+
+    fn pack(
+        &self,
+        to: &Path,
+        seal: &dyn Fn(&[u8]) -> String,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Option<Bundled>, StoreError> {
+        Ok(bundle::pack(&self.root, to, seal, self.tool_version, now, dry_run)?)
+    }
+
+    fn unpack(
+        &self,
+        from: &Path,
+        verify: Sealed<'_>,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<Bundled, StoreError> {
+        Ok(bundle::unpack(&self.root, from, verify, self.tool_version, now, dry_run)?)
+    }
+
+    fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
+        Ok(forget::forget(&self.root, account, self.tool_version, now, dry_run)?)
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Returns the digest of all contents, and the files, each content once. The digest does not depend
+/// on the order of the files, so the same files are recognised again.
+fn distinct(paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), LakeError> {
+    let mut files: Vec<(String, PathBuf)> = paths
+        .iter()
+        .map(|path| Ok((files::content(path)?.1, path.clone())))
+        .collect::<Result<_, LakeError>>()?;
+    files.sort();
+    files.dedup_by(|one, other| one.0 == other.0);
+    let (contents, paths): (Vec<String>, Vec<PathBuf>) = files.into_iter().unzip();
+    Ok((lake::digest(contents.concat().as_bytes()), paths))
+}
