@@ -3,7 +3,7 @@
 //! `cargo fuzz run advisor corpus/advisor seeds/advisor`.
 #![no_main]
 
-use feeds::FileKind;
+use feeds::FeedKind;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::SpotAdvisor, bytes));
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FeedKind::SpotAdvisor, bytes));

@@ -3,7 +3,7 @@
 //! `cargo fuzz run benchmark corpus/benchmark seeds/benchmark`.
 #![no_main]
 
-use feeds::FileKind;
+use feeds::FeedKind;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::Benchmark, bytes));
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FeedKind::Benchmark, bytes));

@@ -3,7 +3,7 @@
 //! `cargo fuzz run cost_explorer corpus/cost_explorer seeds/cost_explorer`.
 #![no_main]
 
-use feeds::FileKind;
+use feeds::FeedKind;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::CostExplorer, bytes));
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FeedKind::CostExplorer, bytes));

@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sandbox::Params;
+use sandbox::QueryParams;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(params) = Params::parse(bytes) {
-        assert_eq!(Params::parse(params.encode().as_bytes()), Ok(params));
+    if let Ok(params) = QueryParams::parse(bytes) {
+        assert_eq!(QueryParams::parse(params.encode().as_bytes()), Ok(params));
     }
 });

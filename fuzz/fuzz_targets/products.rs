@@ -3,7 +3,7 @@
 //! `cargo fuzz run products corpus/products seeds/products`.
 #![no_main]
 
-use feeds::FileKind;
+use feeds::FeedKind;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::Products, bytes));
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FeedKind::Products, bytes));

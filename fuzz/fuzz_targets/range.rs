@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use truffle::range::{Bound, Memory, Range, Ratio};
+use truffle::range::{RangeBound, MemorySize, ValueRange, MemoryRatio};
 
-fn check<T: Bound + std::fmt::Debug>(text: &str) {
-    if let Ok(range) = text.parse::<Range<T>>() {
+fn check<T: RangeBound + std::fmt::Debug>(text: &str) {
+    if let Ok(range) = text.parse::<ValueRange<T>>() {
         assert_eq!(range.to_string().parse(), Ok(range));
     }
 }
@@ -13,6 +13,6 @@ fn check<T: Bound + std::fmt::Debug>(text: &str) {
 fuzz_target!(|text: &str| {
     check::<i64>(text);
     check::<f64>(text);
-    check::<Memory>(text);
-    check::<Ratio>(text);
+    check::<MemorySize>(text);
+    check::<MemoryRatio>(text);
 });

@@ -3,7 +3,7 @@
 //! `cargo fuzz run savings_json corpus/savings_json seeds/savings_json`.
 #![no_main]
 
-use feeds::FileKind;
+use feeds::FeedKind;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::SavingsPlans, bytes));
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FeedKind::SavingsPlans, bytes));

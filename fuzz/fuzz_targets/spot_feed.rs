@@ -3,7 +3,7 @@
 //! `cargo fuzz run spot_feed corpus/spot_feed seeds/spot_feed`.
 #![no_main]
 
-use feeds::FileKind;
+use feeds::FeedKind;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::SpotFeed, bytes));
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FeedKind::SpotFeed, bytes));

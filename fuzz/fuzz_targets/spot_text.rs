@@ -3,7 +3,7 @@
 //! `cargo fuzz run spot_text corpus/spot_text seeds/spot_text`.
 #![no_main]
 
-use feeds::FileKind;
+use feeds::FeedKind;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| fuzz::feed(FileKind::SpotHistory, bytes));
+fuzz_target!(|bytes: &[u8]| fuzz::feed(FeedKind::SpotHistory, bytes));

@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use truffle::words::{Vocabulary, read};
+use truffle::words::{SearchVocabulary, read};
 
 fuzz_target!(|text: String| {
-    let vocabulary = Vocabulary::new(&[]);
+    let vocabulary = SearchVocabulary::new(&[]);
     if let Ok(understood) = read(&[text], &vocabulary) {
         let again = read(&[understood.to_string()], &vocabulary);
         assert_eq!(again, Ok(understood));

@@ -1,16 +1,16 @@
 //! Shared code of the targets for foreign files.
 
-use feeds::{Context, FileKind, Whole};
+use feeds::{FeedContext, FeedKind, Completeness};
 
 /// Parses bytes as a file of this kind. The result is rows or an error. Panics unless as many rows
 /// are handed over as the reports count.
-pub fn feed(kind: FileKind, bytes: &[u8]) {
-    let context = Context {
+pub fn feed(kind: FeedKind, bytes: &[u8]) {
+    let context = FeedContext {
         source: "file",
         modified: None,
         // Later than any date in the seeds.
         now: domain::Timestamp::from_second(4_102_444_800).expect("the year 2100"),
-        whole: Whole::Unsaid { sealed: true },
+        whole: Completeness::Unsaid { sealed: true },
         account: None,
     };
     let mut handed_over = 0;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
-use sandbox::{Options, Sandbox, Scenario};
+use sandbox::{Sandbox, SandboxOptions, Scenario};
 
 #[expect(clippy::disallowed_methods, reason = "an example is a program of its own")]
 fn clock() -> Timestamp {
@@ -12,7 +12,7 @@ fn clock() -> Timestamp {
 }
 
 fn main() {
-    let mut options = Options::new(Arc::new(clock));
+    let mut options = SandboxOptions::new(Arc::new(clock));
     options.port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(4580);
     let scenario = std::env::args().nth(2).map(|path| std::fs::read_to_string(path).expect("a file"));
     let scenario = scenario.unwrap_or("throttling: false\nquotas: {L-1216C47A: 1000000}".to_string());

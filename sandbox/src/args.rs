@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use catalog::ports::Encode;
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use clap::{Args, Parser, Subcommand};
-use console::{Exit, Failure, Flags, Kind, Printer, Report};
+use console::{CommonFlags, Exit, Failure, FailureKind, Printer, Report};
 use domain::Timestamp;
 use serde_json::json;
 
 use crate::clock::RealTime;
-use crate::facts::Facts;
+use crate::facts::AwsFacts;
 use crate::scenario::Scenario;
-use crate::server::{Options, Sandbox, StartError};
+use crate::server::{Sandbox, SandboxOptions, SandboxStartError};
 use crate::talk::ask;
 
 /// The default port.
@@ -30,7 +30,7 @@ const PORT: u16 = 4580;
 #[command(name = "sandbox", bin_name = "mycelium sandbox", version, max_term_width = 100)]
 pub struct SandboxArgs {
     #[command(flatten)]
-    pub flags: Flags,
+    pub flags: CommonFlags,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -115,7 +115,7 @@ pub struct InstanceArgs {
 /// Everything that the sandbox takes from its caller.
 pub struct Ports<'a> {
     /// Reads the facts about AWS as of the clock's start. Called only by `serve`.
-    pub facts: &'a dyn Fn(Timestamp) -> Result<Facts, Failure>,
+    pub facts: &'a dyn Fn(Timestamp) -> Result<AwsFacts, Failure>,
     /// Reads the machine's time.
     pub real_time: RealTime,
     /// Writer of Parquet and Arrow, for reports.
@@ -149,7 +149,7 @@ fn serve(args: &ServeArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(
                 .hint("mycelium sandbox serve --frozen 2026-01-31T12:00:00Z")
         })?),
     };
-    let options = Options {
+    let options = SandboxOptions {
         facts: Arc::new((ports.facts)(frozen.unwrap_or_else(|| (ports.real_time)()))?),
         scenario: scenario(args.scenario.as_deref())?,
         seed: args.seed,
@@ -171,23 +171,25 @@ fn serve(args: &ServeArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(
 fn scenario(path: Option<&std::path::Path>) -> Result<Scenario, Failure> {
     let Some(path) = path else { return Ok(Scenario::default()) };
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(Kind::Data, format!("--scenario {}: {error}", path.display()))
+        Failure::new(FailureKind::Data, format!("--scenario {}: {error}", path.display()))
             .hint("mycelium sandbox serve --scenario FILE, with a readable YAML file")
     })?;
     Scenario::parse(&text).map_err(|error| {
-        Failure::new(Kind::Data, format!("--scenario {}: {error}", path.display()))
+        Failure::new(FailureKind::Data, format!("--scenario {}: {error}", path.display()))
             .hint("mycelium sandbox schema prints the schema of scenario files")
     })
 }
 
-fn failed(error: StartError) -> Failure {
+fn failed(error: SandboxStartError) -> Failure {
     let text = error.to_string();
     match error {
-        StartError::Port { .. } => {
+        SandboxStartError::Port { .. } => {
             Failure::broken(text).hint("mycelium sandbox serve --port 0 selects a free port")
         }
-        StartError::State { .. } => Failure::new(Kind::Data, text).hint("pass another folder with --state"),
-        StartError::System(_) => Failure::broken(text),
+        SandboxStartError::State { .. } => {
+            Failure::new(FailureKind::Data, text).hint("pass another folder with --state")
+        }
+        SandboxStartError::System(_) => Failure::broken(text),
     }
 }
 
@@ -263,7 +265,7 @@ fn rows(
     names: &[&str],
     rows: Vec<Vec<String>>,
 ) -> Result<(), Failure> {
-    let fields = names.iter().map(|name| Field::new(*name, Type::Text)).collect();
+    let fields = names.iter().map(|name| Field::new(*name, ValueType::Text)).collect();
     let rows = rows.into_iter().map(|row| row.into_iter().map(Value::Text).collect()).collect();
     printer.report(&Report::plain(Page { fields, rows }), ports.encode)
 }

@@ -8,15 +8,15 @@ pub type RealTime = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The sandbox's clock: real time plus an offset that only grows, or a frozen instant that changes
 /// only when it is moved.
-pub(crate) struct Clock {
+pub(crate) struct SandboxClock {
     real: RealTime,
     ahead: SignedDuration,
     frozen: Option<Timestamp>,
 }
 
-impl Clock {
-    pub(crate) fn new(real: RealTime, frozen: Option<Timestamp>) -> Clock {
-        Clock { real, ahead: SignedDuration::ZERO, frozen }
+impl SandboxClock {
+    pub(crate) fn new(real: RealTime, frozen: Option<Timestamp>) -> SandboxClock {
+        SandboxClock { real, ahead: SignedDuration::ZERO, frozen }
     }
 
     pub(crate) fn real(&self) -> Timestamp {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::rows::SpotPrice;
-use catalog::{Page, Row, json_text};
+use catalog::rows::SpotPriceRow;
+use catalog::{Page, QuestionRow, json_text};
 use domain::{Decimal, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// Facts about AWS: plain data from the caller, because this crate reads neither a lake nor a
 /// warehouse.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct AwsFacts {
     /// Regions by code.
     pub regions: BTreeMap<String, RegionFact>,
     /// Zone ids of each region, sorted.
@@ -140,7 +140,7 @@ pub struct FactError {
     pub why: String,
 }
 
-impl Facts {
+impl AwsFacts {
     /// Adds rows of the dataset `region` (region, partition, name).
     pub fn add_regions(&mut self, page: &Page) -> Result<(), FactError> {
         for row in rows::<RegionFact>(page, "region")? {
@@ -161,12 +161,12 @@ impl Facts {
     /// name.
     pub fn add_offerings(&mut self, page: &Page) -> Result<(), FactError> {
         #[derive(Deserialize)]
-        struct Offering {
+        struct FactOfferingRow {
             instance_type: String,
             region: String,
             az_id: Option<String>,
         }
-        for row in rows::<Offering>(page, "offering")? {
+        for row in rows::<FactOfferingRow>(page, "offering")? {
             if let Some(zone) = row.az_id {
                 self.offer(&row.region, &zone, &row.instance_type);
             }
@@ -190,7 +190,7 @@ impl Facts {
     /// Adds rows of the dataset `price`: only Linux, on demand, shared tenancy, no software, USD.
     pub fn add_prices(&mut self, page: &Page) -> Result<(), FactError> {
         #[derive(Deserialize)]
-        struct Price {
+        struct FactPriceRow {
             instance_type: String,
             region: String,
             os: String,
@@ -200,7 +200,7 @@ impl Facts {
             currency: String,
             price_per_hour: serde_json::Number,
         }
-        for row in rows::<Price>(page, "price")? {
+        for row in rows::<FactPriceRow>(page, "price")? {
             let kept = row.os == "linux"
                 && row.tenancy == "shared"
                 && row.term == "on-demand"
@@ -219,9 +219,9 @@ impl Facts {
         for row in page.rows {
             let failed =
                 |error: catalog::RowError| FactError { dataset: "spot_price", why: error.to_string() };
-            let row = SpotPrice::read(row).map_err(failed)?;
+            let row = SpotPriceRow::read(row).map_err(failed)?;
             if row.currency == "USD" {
-                let SpotPrice { instance_type, az_id, product, observed_at, price_per_hour, .. } = row;
+                let SpotPriceRow { instance_type, az_id, product, observed_at, price_per_hour, .. } = row;
                 let series = SpotSeries { az_id, instance_type, product };
                 self.spot.entry(series).or_default().push((observed_at, price_per_hour));
             }
@@ -245,8 +245,8 @@ impl Facts {
 
     /// Returns the built-in table: a few types in four regions, for trials and tests without a
     /// lake.
-    pub fn small() -> Facts {
-        let mut facts = Facts::default();
+    pub fn small() -> AwsFacts {
+        let mut facts = AwsFacts::default();
         let table: Value = serde_json::from_str(include_str!("small.json")).expect("the small table is JSON");
         let list = |name: &str| table[name].as_array().cloned().unwrap_or_default();
         for row in list("regions") {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Asked, Call, Everything, World};
-use crate::facts::Facts;
+use crate::engine::{ApiCall, MetadataRequest, SandboxWorld, WorldState};
+use crate::facts::AwsFacts;
 use crate::scenario::Scenario;
 
 /// Number of journal entries after which the next snapshot is written.
@@ -19,8 +19,8 @@ const LONGEST: u64 = 2_000;
 
 /// A change of the world, as the journal keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum Deed {
-    Call(Call),
+pub(crate) enum WorldChange {
+    Call(ApiCall),
     /// A metadata request that issues credentials: instance id and path.
     Metadata(String, String),
     Interrupt(String),
@@ -30,9 +30,9 @@ pub(crate) enum Deed {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Entry {
+struct WorldJournalEntry {
     now: Timestamp,
-    deed: Deed,
+    deed: WorldChange,
 }
 
 /// Format of `state.json`. A folder of another format is refused, not converted: a sandbox is only
@@ -40,20 +40,20 @@ struct Entry {
 const FORMAT: u32 = 2;
 
 #[derive(Deserialize)]
-struct Format {
+struct WorldFormat {
     format: u32,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Whole {
+struct WorldSnapshot {
     format: u32,
     generation: u64,
     now: Timestamp,
-    state: Everything,
+    state: WorldState,
 }
 
 /// An open state folder.
-pub(crate) struct Journal {
+pub(crate) struct WorldJournal {
     folder: PathBuf,
     generation: u64,
     file: File,
@@ -63,26 +63,26 @@ pub(crate) struct Journal {
 }
 
 /// Makes a change again. Its answer was sent before, so it is dropped.
-fn play(world: &mut World, now: Timestamp, deed: &Deed) {
+fn play(world: &mut SandboxWorld, now: Timestamp, deed: &WorldChange) {
     match deed {
-        Deed::Call(call) => drop(world.call(now, call)),
-        Deed::Metadata(instance, path) => world.issue_credentials(now, instance, path),
-        Deed::Interrupt(instance) => drop(world.interrupt(now, instance)),
-        Deed::PowerOff(instance) => drop(world.power_off(now, instance)),
-        Deed::Moved => world.settle(now),
+        WorldChange::Call(call) => drop(world.call(now, call)),
+        WorldChange::Metadata(instance, path) => world.issue_credentials(now, instance, path),
+        WorldChange::Interrupt(instance) => drop(world.interrupt(now, instance)),
+        WorldChange::PowerOff(instance) => drop(world.power_off(now, instance)),
+        WorldChange::Moved => world.settle(now),
     }
 }
 
-impl Journal {
+impl WorldJournal {
     /// Opens or creates a folder. Returns its journal, its world, and the instant of its last
     /// change. Errors: another process uses the folder, or its format is not [`FORMAT`].
     pub(crate) fn open(
         folder: &Path,
-        facts: &Arc<Facts>,
+        facts: &Arc<AwsFacts>,
         rules: &Scenario,
-        fresh: impl FnOnce() -> World,
+        fresh: impl FnOnce() -> SandboxWorld,
         now: Timestamp,
-    ) -> io::Result<(Journal, World, Timestamp)> {
+    ) -> io::Result<(WorldJournal, SandboxWorld, Timestamp)> {
         fs::create_dir_all(folder)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock"))?;
         lock.try_lock().map_err(|_| io::Error::other("another sandbox uses this folder"))?;
@@ -90,14 +90,14 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (fresh(), 0, now),
             Err(error) => return Err(error),
             Ok(bytes) => {
-                let Format { format } = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
+                let WorldFormat { format } = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
                 if format != FORMAT {
                     return Err(io::Error::other(format!(
                         "its format is {format}, but this version reads format {FORMAT}"
                     )));
                 }
-                let whole: Whole = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
-                let mut world = World::restore(Arc::clone(facts), rules.clone(), whole.state);
+                let whole: WorldSnapshot = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
+                let mut world = SandboxWorld::restore(Arc::clone(facts), rules.clone(), whole.state);
                 let mut last = whole.now;
                 for entry in entries(&folder.join(format!("journal-{}", whole.generation)))? {
                     play(&mut world, entry.now, &entry.deed);
@@ -107,14 +107,16 @@ impl Journal {
             }
         };
         let file = File::open(folder)?;
-        let mut journal = Journal { folder: folder.to_path_buf(), generation, file, entries: 0, _lock: lock };
+        let mut journal =
+            WorldJournal { folder: folder.to_path_buf(), generation, file, entries: 0, _lock: lock };
         journal.write_whole(&world, last)?;
         Ok((journal, world, last))
     }
 
     /// Appends a change that is about to be made. It is on the disk when this returns.
-    pub(crate) fn note(&mut self, now: Timestamp, deed: &Deed) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Entry { now, deed: deed.clone() }).map_err(io::Error::other)?;
+    pub(crate) fn note(&mut self, now: Timestamp, deed: &WorldChange) -> io::Result<()> {
+        let mut line =
+            serde_json::to_vec(&WorldJournalEntry { now, deed: deed.clone() }).map_err(io::Error::other)?;
         line.push(b'\n');
         self.file.write_all(&line)?;
         self.file.sync_data()?;
@@ -123,16 +125,16 @@ impl Journal {
     }
 
     /// Writes a snapshot when the journal has [`LONGEST`] entries.
-    pub(crate) fn shorten(&mut self, world: &World, now: Timestamp) -> io::Result<()> {
+    pub(crate) fn shorten(&mut self, world: &SandboxWorld, now: Timestamp) -> io::Result<()> {
         if self.entries < LONGEST { Ok(()) } else { self.write_whole(world, now) }
     }
 
-    fn write_whole(&mut self, world: &World, now: Timestamp) -> io::Result<()> {
+    fn write_whole(&mut self, world: &SandboxWorld, now: Timestamp) -> io::Result<()> {
         let generation = self.generation + 1;
         let next = self.folder.join(format!("journal-{generation}"));
         let file = OpenOptions::new().create(true).write(true).truncate(true).open(&next)?;
         file.sync_all()?;
-        let whole = Whole { format: FORMAT, generation, now, state: world.state.clone() };
+        let whole = WorldSnapshot { format: FORMAT, generation, now, state: world.state.clone() };
         let passing = self.folder.join("state.json.new");
         let mut out = File::create(&passing)?;
         out.write_all(&serde_json::to_vec(&whole).map_err(io::Error::other)?)?;
@@ -150,7 +152,7 @@ impl Journal {
 
 /// Reads the complete entries of a journal. A truncated line ends it: its request was never
 /// answered.
-fn entries(path: &Path) -> io::Result<Vec<Entry>> {
+fn entries(path: &Path) -> io::Result<Vec<WorldJournalEntry>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         file => file?,
@@ -165,10 +167,14 @@ fn entries(path: &Path) -> io::Result<Vec<Entry>> {
     Ok(found)
 }
 
-impl World {
+impl SandboxWorld {
     /// Replays a metadata request that issued credentials.
     fn issue_credentials(&mut self, now: Timestamp, instance: &str, path: &str) {
-        let asked = Asked { method: "GET".to_string(), path: path.to_string(), ..Asked::default() };
+        let asked = MetadataRequest {
+            method: "GET".to_string(),
+            path: path.to_string(),
+            ..MetadataRequest::default()
+        };
         self.metadata_again(now, instance, &asked);
     }
 }
@@ -178,10 +184,10 @@ mod tests {
     use super::*;
     use crate::engine::FIRST_ACCOUNT;
 
-    fn call(body: &str) -> Deed {
+    fn call(body: &str) -> WorldChange {
         let access_key = crate::engine::credentials(FIRST_ACCOUNT, "sandbox").0;
         let action = body.split(['=', '&']).nth(1).unwrap().to_string();
-        Deed::Call(Call {
+        WorldChange::Call(ApiCall {
             access_key,
             service: "ec2".into(),
             region: "us-east-1".into(),
@@ -191,19 +197,19 @@ mod tests {
         })
     }
 
-    fn digest(world: &World) -> String {
+    fn digest(world: &SandboxWorld) -> String {
         serde_json::to_string(&world.state).unwrap()
     }
 
     #[test]
     fn changes_survive_a_kill_and_a_truncated_line_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
-        let facts = Arc::new(Facts::small());
+        let facts = Arc::new(AwsFacts::small());
         let rules = Scenario::default();
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let open = || {
-            let fresh = || World::new(Arc::clone(&facts), rules.clone(), 7, now);
-            Journal::open(folder.path(), &facts, &rules, fresh, now).unwrap()
+            let fresh = || SandboxWorld::new(Arc::clone(&facts), rules.clone(), 7, now);
+            WorldJournal::open(folder.path(), &facts, &rules, fresh, now).unwrap()
         };
         let (mut journal, mut world, _) = open();
         for (second, body) in
@@ -214,8 +220,8 @@ mod tests {
             play(&mut world, at, &deed);
         }
         let far = now + jiff::SignedDuration::from_hours(10);
-        journal.note(far, &Deed::Moved).unwrap();
-        play(&mut world, far, &Deed::Moved);
+        journal.note(far, &WorldChange::Moved).unwrap();
+        play(&mut world, far, &WorldChange::Moved);
         let path = folder.path().join(format!("journal-{}", journal.generation));
         drop(journal);
         let mut file = OpenOptions::new().append(true).open(path).unwrap();

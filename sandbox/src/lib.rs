@@ -3,7 +3,7 @@
 //! further services that docs/sandbox.md lists.
 //!
 //! It refuses the requests that AWS refuses. The crate depends on neither the lake nor the
-//! warehouse: its facts about AWS arrive as [`Facts`]. It has no clock of its own and reaches no
+//! warehouse: its facts about AWS arrive as [`AwsFacts`]. It has no clock of its own and reaches no
 //! address beyond loopback. AWS cannot issue its ids, keys and accounts.
 
 mod args;
@@ -18,10 +18,11 @@ mod wire;
 
 pub use args::{Command, Ports, SandboxArgs, run};
 pub use clock::RealTime;
-pub use facts::{FactError, Facts, RegionFact, SpotSeries, TypeFact};
+pub use facts::{AwsFacts, FactError, RegionFact, SpotSeries, TypeFact};
 pub use scenario::{
-    AccountRule, CapacityRule, EventRule, FailureRule, Fault, ImdsFault, ImdsRule, InterruptionRule,
-    MarketRule, MetricRule, Scenario, ScenarioError, Span, SpotPriceRule, Throttling, Timing, UserRule,
+    AccountRule, CallFault, CapacityRule, EventRule, FailureRule, ImdsFault, ImdsRule, InterruptionRule,
+    MarketRule, MetricRule, Scenario, ScenarioError, ScenarioSpan, ScenarioTiming, SpotPriceRule,
+    ThrottlingSwitch, UserRule,
 };
-pub use server::{Options, Running, Sandbox, StartError};
-pub use wire::Params;
+pub use server::{RunningSandbox, Sandbox, SandboxOptions, SandboxStartError};
+pub use wire::QueryParams;

@@ -16,9 +16,9 @@ pub struct Scenario {
     /// Regions that the accounts opted into, with `*`; the others that need no opt-in always exist.
     pub opted_in: Vec<String>,
     /// Durations of state changes.
-    pub timing: Timing,
+    pub timing: ScenarioTiming,
     /// Throttle calls with EC2's own token buckets; true by default.
-    pub throttling: Throttling,
+    pub throttling: ThrottlingSwitch,
     /// Maximum rows of a page, whatever MaxResults is; AWS may also return short pages.
     pub page: Option<u32>,
     /// Service quotas of every account, by quota code, such as L-1216C47A: 640 (vCPUs).
@@ -64,33 +64,33 @@ pub struct UserRule {
 /// Durations of state changes, as spans such as 8s, 2m or 1h30m; 0s means at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Timing {
+pub struct ScenarioTiming {
     /// From pending to running.
-    pub pending: Span,
+    pub pending: ScenarioSpan,
     /// From stopping to stopped.
-    pub stopping: Span,
+    pub stopping: ScenarioSpan,
     /// From stopping to stopped, when hibernating.
-    pub hibernating: Span,
+    pub hibernating: ScenarioSpan,
     /// From shutting-down to terminated.
-    pub shutting_down: Span,
+    pub shutting_down: ScenarioSpan,
     /// Time for which a terminated instance is still listed.
-    pub terminated_visible: Span,
+    pub terminated_visible: ScenarioSpan,
     /// Time until a new instance can be found, or a new spot request is evaluated.
-    pub visible_after: Span,
+    pub visible_after: ScenarioSpan,
     /// Time until EC2 knows a new instance profile, or a role added to one.
-    pub profile_after: Span,
+    pub profile_after: ScenarioSpan,
     /// Time until a new volume, snapshot or image is ready.
-    pub storage: Span,
+    pub storage: ScenarioSpan,
     /// From the interruption notice to the interruption.
-    pub spot_notice: Span,
+    pub spot_notice: ScenarioSpan,
     /// Time until a persistent spot request launches again.
-    pub spot_relaunch: Span,
+    pub spot_relaunch: ScenarioSpan,
 }
 
-impl Default for Timing {
-    fn default() -> Timing {
-        let span = |seconds| Span(SignedDuration::from_secs(seconds));
-        Timing {
+impl Default for ScenarioTiming {
+    fn default() -> ScenarioTiming {
+        let span = |seconds| ScenarioSpan(SignedDuration::from_secs(seconds));
+        ScenarioTiming {
             pending: span(8),
             stopping: span(30),
             hibernating: span(60),
@@ -108,11 +108,11 @@ impl Default for Timing {
 /// Whether calls are throttled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Throttling(pub bool);
+pub struct ThrottlingSwitch(pub bool);
 
-impl Default for Throttling {
-    fn default() -> Throttling {
-        Throttling(true)
+impl Default for ThrottlingSwitch {
+    fn default() -> ThrottlingSwitch {
+        ThrottlingSwitch(true)
     }
 }
 
@@ -181,10 +181,10 @@ pub struct InterruptionRule {
     #[serde(default = "any")]
     pub zone: String,
     /// From running to the interruption notice.
-    pub after: Span,
+    pub after: ScenarioSpan,
     /// Time between the rebalance recommendation and the notice; without it there is none.
     #[serde(default)]
-    pub rebalance_before: Option<Span>,
+    pub rebalance_before: Option<ScenarioSpan>,
 }
 
 /// A scheduled event of an instance.
@@ -197,9 +197,9 @@ pub struct EventRule {
     /// instance-stop, instance-retirement, instance-reboot, system-reboot or system-maintenance.
     pub code: String,
     /// From running to the announcement.
-    pub after: Span,
+    pub after: ScenarioSpan,
     /// From the announcement to the event.
-    pub notice: Span,
+    pub notice: ScenarioSpan,
 }
 
 /// A failure of API calls.
@@ -215,13 +215,13 @@ pub struct FailureRule {
     #[serde(default)]
     pub times: Option<u32>,
     /// The kind of failure.
-    pub how: Fault,
+    pub how: CallFault,
 }
 
 /// The kind of failure of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Fault {
+pub enum CallFault {
     /// The call is refused with this code and has no effect.
     Refused {
         /// AWS's code, such as Unavailable or InsufficientInstanceCapacity.
@@ -238,7 +238,7 @@ pub enum Fault {
     /// The call takes effect, and the connection is closed before the answer.
     ReplyLost,
     /// The call takes effect, and the answer arrives after this span of real time.
-    Slow(Span),
+    Slow(ScenarioSpan),
     /// The call takes effect, and the answer cannot be parsed.
     Malformed,
 }
@@ -269,7 +269,7 @@ pub enum ImdsFault {
     /// The connection is closed.
     Lost,
     /// The answer arrives after this span of real time.
-    Slow(Span),
+    Slow(ScenarioSpan),
     /// The Date header is wrong by this number of seconds.
     WrongDate(i64),
     /// The credentials expired an hour ago.
@@ -299,26 +299,26 @@ fn five_hundred_three() -> u16 {
 
 /// A span of time, written as 90s, 2h30m or 0s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub SignedDuration);
+pub struct ScenarioSpan(pub SignedDuration);
 
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Span, D::Error> {
+impl<'de> Deserialize<'de> for ScenarioSpan {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<ScenarioSpan, D::Error> {
         let text = String::deserialize(from)?;
         if text == "0s" {
-            return Ok(Span(SignedDuration::ZERO));
+            return Ok(ScenarioSpan(SignedDuration::ZERO));
         }
-        domain::parse_span(&text).map(Span).map_err(serde::de::Error::custom)
+        domain::parse_span(&text).map(ScenarioSpan).map_err(serde::de::Error::custom)
     }
 }
 
-impl Serialize for Span {
+impl Serialize for ScenarioSpan {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let seconds = self.0.as_secs();
         to.serialize_str(&format!("{seconds}s"))
     }
 }
 
-impl JsonSchema for Span {
+impl JsonSchema for ScenarioSpan {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Span".into()
     }
@@ -367,9 +367,9 @@ mod tests {
         let scenario = Scenario::parse(text).unwrap();
         assert_eq!(scenario.timing.pending.0, SignedDuration::ZERO);
         assert_eq!(scenario.timing.stopping.0, SignedDuration::from_mins(2));
-        assert_eq!(scenario.timing.shutting_down, Timing::default().shutting_down);
+        assert_eq!(scenario.timing.shutting_down, ScenarioTiming::default().shutting_down);
         assert_eq!(scenario.capacity[0].market, Some(MarketRule::Spot));
-        assert_eq!(scenario.failures[0].how, Fault::ReplyLost);
+        assert_eq!(scenario.failures[0].how, CallFault::ReplyLost);
         assert!(!scenario.throttling.0);
         assert_eq!(Scenario::parse(""), Ok(Scenario::default()));
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use domain::Timestamp;
-use sandbox::{Options, Running, Sandbox, Scenario};
+use sandbox::{RunningSandbox, Sandbox, SandboxOptions, Scenario};
 
 /// No throttling and no quota that a script can reach: table tests and scripted.py cover both.
 const SCENARIO: &str = "throttling: false\nquotas: {L-1216C47A: 100000, L-34B43A08: 100000}\n";
@@ -16,8 +16,8 @@ fn clock() -> Timestamp {
     Timestamp::now()
 }
 
-fn start(scenario: &str) -> Running {
-    let mut options = Options::new(Arc::new(clock));
+fn start(scenario: &str) -> RunningSandbox {
+    let mut options = SandboxOptions::new(Arc::new(clock));
     options.scenario = Scenario::parse(scenario).expect("a scenario");
     Sandbox::start(options).expect("it starts")
 }

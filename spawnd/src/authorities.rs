@@ -37,7 +37,7 @@ fn named(machine: &Machine) -> Result<Option<Vec<Certificate<'static>>>, String>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Pace;
+    use crate::machine::ClockPace;
     use std::os::unix::fs::PermissionsExt;
 
     const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
@@ -46,7 +46,7 @@ mod tests {
     fn accepts_only_valid_authorities_that_others_cannot_write() {
         let check = |text: &str, mode: u32, expected: Result<usize, &str>| {
             let folder = tempfile::tempdir().expect("a folder");
-            let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+            let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
             assert!(named(&machine).is_ok_and(|none| none.is_none()));
             let path = machine.path(FILE);
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn rejects_a_symlink_and_an_oversized_file() {
         let folder = tempfile::tempdir().expect("a folder");
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
         let path = machine.path(FILE);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         std::os::unix::fs::symlink("/etc/passwd", &path).expect("a link");

@@ -1,20 +1,21 @@
 //! The daemon's main loop: polls the machine and AWS, lets the lifecycle decide, performs its
 //! effects, and reports their outcome to the next step.
 
-use crate::ec2::Ec2;
+use crate::ec2::Ec2Client;
 use crate::hooks::PreStop;
-use crate::imds::{self, Imds};
+use crate::imds::{self, MetadataClient};
 use crate::machine::Machine;
-use crate::notices::Notices;
-use crate::signals::Probe;
-use crate::socket::{self, Answer};
+use crate::notices::NoticeChannels;
+use crate::signals::SignalProbe;
+use crate::socket::{self, SocketAnswer};
 use crate::{authorities, dead_man, notices, store};
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::idle::{IdleTerms, Reading};
-use lifecycle::tag::{EXPIRY, HEARTBEAT, Predecessor};
+use lifecycle::idle::{IdleTerms, SignalReading};
+use lifecycle::tag::{EXPIRY, HEARTBEAT, PredecessorTags};
 use lifecycle::{
-    Action, Boot, Effect, Event, Inputs, Measured, PowerOff, Refusal, State, Tags, Terms, Urgency, step,
+    AwsCallError, BootIdentity, DaemonState, EndAction, LifeEffect, LifeEvent, LifeTags, NoticeUrgency,
+    PowerOff, StepInputs, Terms, UtilizationSample, step,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -36,20 +37,20 @@ const SANDBOX_ID: &str = "i-sandbox";
 
 struct Daemon {
     machine: Machine,
-    notices: Notices,
+    notices: NoticeChannels,
     /// AWS has announced an interruption or an event. The notice file, shown at login, stays.
     announced: bool,
     instance: Option<String>,
     sandbox: bool,
-    imds: Imds,
-    ec2: Ec2,
-    probe: Probe,
-    state: State,
-    tags: Tags,
+    imds: MetadataClient,
+    ec2: Ec2Client,
+    probe: SignalProbe,
+    state: DaemonState,
+    tags: LifeTags,
     pending: Known<Timestamp>,
     last_minute: Option<SignedDuration>,
     hook: Option<PreStop>,
-    events: Vec<Event>,
+    events: Vec<LifeEvent>,
     replies: Vec<(u64, Result<String, String>)>,
     unsaved: Option<String>,
 }
@@ -74,9 +75,9 @@ pub(crate) fn run(machine: Machine, sandbox: Option<String>, link_local: bool) -
             due = Instant::now() + daemon.machine.real(pause);
         }
         match wait(&listener, &going_down, due) {
-            Woken::Time => {}
-            Woken::Question => daemon.serve(&listener),
-            Woken::Signal => {
+            WakeReason::Time => {}
+            WakeReason::Question => daemon.serve(&listener),
+            WakeReason::Signal => {
                 let _ = going_down.read(&mut [0; 8]);
                 daemon.go_down();
                 return Ok(());
@@ -85,21 +86,21 @@ pub(crate) fn run(machine: Machine, sandbox: Option<String>, link_local: bool) -
     }
 }
 
-enum Woken {
+enum WakeReason {
     Time,
     Question,
     Signal,
 }
 
-fn wait(listener: &UnixListener, signals: &UnixStream, due: Instant) -> Woken {
+fn wait(listener: &UnixListener, signals: &UnixStream, due: Instant) -> WakeReason {
     let left = due.saturating_duration_since(Instant::now());
     let limit = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
     let mut watched = [PollFd::new(signals, PollFlags::IN), PollFd::new(listener, PollFlags::IN)];
     let _ = poll(&mut watched, Some(&limit));
     match (watched[0].revents().is_empty(), watched[1].revents().is_empty()) {
-        (false, _) => Woken::Signal,
-        (true, false) => Woken::Question,
-        (true, true) => Woken::Time,
+        (false, _) => WakeReason::Signal,
+        (true, false) => WakeReason::Question,
+        (true, true) => WakeReason::Time,
     }
 }
 
@@ -121,32 +122,33 @@ fn notify_systemd(text: &str) {
 impl Daemon {
     fn begin(machine: Machine, sandbox: Option<String>, link_local: bool) -> Result<Daemon, String> {
         let metadata = sandbox.as_deref().filter(|_| !link_local).unwrap_or(imds::ADDRESS);
-        let mut imds = Imds::new(metadata);
-        let boot = Boot { id: boot_id(&machine)?, pending: Known::Unseen("not requested yet".to_string()) };
+        let mut imds = MetadataClient::new(metadata);
+        let boot =
+            BootIdentity { id: boot_id(&machine)?, pending: Known::Unseen("not requested yet".to_string()) };
         let (tls, distrusted) = authorities::tls(&machine);
-        let mut notices = Notices::new(machine.clone(), sandbox.is_some(), tls.clone());
+        let mut notices = NoticeChannels::new(machine.clone(), sandbox.is_some(), tls.clone());
         if let Some(why) = distrusted {
             notices.trouble(&why, None, machine.clocks().wall);
         }
         let state = match store::load(&machine) {
             Ok(Some(state)) => state,
             Ok(None) => {
-                State::begin(first_terms(&machine, &mut imds, &mut notices), &machine.clocks(), &boot)
+                DaemonState::begin(first_terms(&machine, &mut imds, &mut notices), &machine.clocks(), &boot)
             }
             Err(why) => {
                 let aside = store::set_aside(&machine);
                 let text =
                     format!("the saved state is lost; starting again from the launch terms: {why}; {aside}");
                 notices.trouble(&text, None, machine.clocks().wall);
-                State::begin(first_terms(&machine, &mut imds, &mut notices), &machine.clocks(), &boot)
+                DaemonState::begin(first_terms(&machine, &mut imds, &mut notices), &machine.clocks(), &boot)
             }
         };
         let unseen = || "not requested yet".to_string();
         Ok(Daemon {
             sandbox: sandbox.is_some(),
-            ec2: Ec2::new(sandbox, tls),
-            probe: Probe::new(),
-            tags: Tags { expiry: Known::Unseen(unseen()), cap: Known::Unseen(unseen()) },
+            ec2: Ec2Client::new(sandbox, tls),
+            probe: SignalProbe::new(),
+            tags: LifeTags { expiry: Known::Unseen(unseen()), cap: Known::Unseen(unseen()) },
             pending: Known::Unseen(unseen()),
             last_minute: None,
             hook: None,
@@ -181,10 +183,10 @@ impl Daemon {
         if minute || !announced.is_empty() {
             self.announced = !announced.is_empty();
         }
-        self.events.extend(announced.into_iter().map(Event::Aws));
+        self.events.extend(announced.into_iter().map(LifeEvent::Aws));
         if self.hook.as_mut().is_some_and(PreStop::is_over) {
             self.hook = None;
-            self.events.push(Event::PreStopDone);
+            self.events.push(LifeEvent::PreStopDone);
         }
         let readings = minute.then(|| self.probe.look(&self.machine, mono));
         if minute {
@@ -198,15 +200,15 @@ impl Daemon {
     /// Steps until no effect causes another event, for at most `ROUNDS` rounds.
     fn decide(
         &mut self,
-        mut readings: Option<Vec<Reading>>,
-        mut measured: Option<Measured>,
+        mut readings: Option<Vec<SignalReading>>,
+        mut measured: Option<UtilizationSample>,
         mut date: Option<Timestamp>,
     ) {
         for _ in 0..ROUNDS {
             let Ok(id) = boot_id(&self.machine) else { return };
-            let inputs = Inputs {
+            let inputs = StepInputs {
                 clocks: self.machine.clocks(),
-                boot: Boot { id, pending: self.pending.clone() },
+                boot: BootIdentity { id, pending: self.pending.clone() },
                 date: date.take(),
                 tags: self.tags.clone(),
                 readings: readings.take(),
@@ -224,64 +226,65 @@ impl Daemon {
         }
     }
 
-    fn perform(&mut self, effect: Effect) {
+    fn perform(&mut self, effect: LifeEffect) {
         match effect {
-            Effect::Notify(notice) => {
-                if notice.urgency != Urgency::Trouble {
+            LifeEffect::Notify(notice) => {
+                if notice.urgency != NoticeUrgency::Trouble {
                     self.probe.speaks();
                 }
                 let now = self.aws_now();
                 self.notices.tell(&notice, self.instance.as_deref(), now);
             }
-            Effect::Save => self.save(),
-            Effect::ArmDeadMan { after } => {
+            LifeEffect::Save => self.save(),
+            LifeEffect::ArmDeadMan { after } => {
                 let outcome = dead_man::arm(&self.machine, after);
-                self.events.push(Event::DeadManArmed { after, outcome });
+                self.events.push(LifeEvent::DeadManArmed { after, outcome });
             }
-            Effect::WriteTag(expiry) => {
+            LifeEffect::WriteTag(expiry) => {
                 let outcome = self.write_tag(EXPIRY, &expiry.encode());
-                self.events.push(Event::TagWritten { generation: expiry.generation, outcome });
+                self.events.push(LifeEvent::TagWritten { generation: expiry.generation, outcome });
             }
-            Effect::Heartbeat(beat) => {
+            LifeEffect::Heartbeat(beat) => {
                 self.probe.begin_window();
                 let outcome = self.write_tag(HEARTBEAT, &beat.encode());
-                self.events.push(Event::HeartbeatWritten(outcome));
+                self.events.push(LifeEvent::HeartbeatWritten(outcome));
             }
-            Effect::PreStop { limit } => self.start_hook(limit),
-            Effect::Call(action) => {
+            LifeEffect::PreStop { limit } => self.start_hook(limit),
+            LifeEffect::Call(action) => {
                 let now = self.aws_now();
                 let outcome = self.allowed().and_then(|()| self.ec2.end(&mut self.imds, action, now));
-                self.events.push(Event::Called(outcome));
+                self.events.push(LifeEvent::Called(outcome));
             }
-            Effect::PowerOff => {
+            LifeEffect::PowerOff => {
                 if let Err(why) = self.machine.systemctl(&["poweroff"]) {
                     self.trouble(&format!("the machine cannot power off: {why}"));
                 }
             }
-            Effect::ForgetCredentials => {
+            LifeEffect::ForgetCredentials => {
                 self.imds.forget();
                 self.ec2.forget();
                 self.probe.forget();
             }
-            Effect::Reply { ticket, answer } => self.replies.push((ticket, answer)),
+            LifeEffect::Reply { ticket, answer } => self.replies.push((ticket, answer)),
         }
     }
 
-    fn write_tag(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+    fn write_tag(&mut self, key: &str, value: &str) -> Result<(), AwsCallError> {
         let now = self.aws_now();
         self.allowed().and_then(|()| self.ec2.write_tag(&mut self.imds, key, value, now))
     }
 
     /// Checks that the instance belongs to the endpoint. Calls to the sandbox are only for the
     /// sandbox's instances, and calls to AWS only for AWS's.
-    fn allowed(&mut self) -> Result<(), Refusal> {
+    fn allowed(&mut self) -> Result<(), AwsCallError> {
         match self.imds.identity() {
             Known::Is(identity) if identity.instance_id.starts_with(SANDBOX_ID) == self.sandbox => Ok(()),
-            Known::Is(identity) => {
-                Err(Refusal::Denied(format!("{} does not belong to this endpoint", identity.instance_id)))
-            }
+            Known::Is(identity) => Err(AwsCallError::Denied(format!(
+                "{} does not belong to this endpoint",
+                identity.instance_id
+            ))),
             Known::Absent | Known::Unseen(_) => {
-                Err(Refusal::Failed("the instance id is not known yet".to_string()))
+                Err(AwsCallError::Failed("the instance id is not known yet".to_string()))
             }
         }
     }
@@ -309,10 +312,10 @@ impl Daemon {
     fn start_hook(&mut self, limit: SignedDuration) {
         match PreStop::start(&self.machine, limit) {
             Ok(Some(hook)) => self.hook = Some(hook),
-            Ok(None) => self.events.push(Event::PreStopDone),
+            Ok(None) => self.events.push(LifeEvent::PreStopDone),
             Err(why) => {
                 self.trouble(&why);
-                self.events.push(Event::PreStopDone);
+                self.events.push(LifeEvent::PreStopDone);
             }
         }
     }
@@ -346,38 +349,40 @@ impl Daemon {
                 match socket::command(question, uid) {
                     Ok(Some(command)) => self.obey(command),
                     Ok(None) => self.status(),
-                    Err(why) => Answer::refused(why),
+                    Err(why) => SocketAnswer::refused(why),
                 }
             }
-            Err(why) => Answer::refused(why),
+            Err(why) => SocketAnswer::refused(why),
         };
         socket::reply(&stream, &answer);
     }
 
-    fn obey(&mut self, command: lifecycle::Command) -> Answer {
+    fn obey(&mut self, command: lifecycle::Command) -> SocketAnswer {
         let ticket = 1;
-        self.events.push(Event::Asked { ticket, command });
+        self.events.push(LifeEvent::Asked { ticket, command });
         self.imds.begin_round();
         self.decide(None, None, None);
         let mine = self.replies.iter().position(|(found, _)| *found == ticket);
         match mine.map(|index| self.replies.swap_remove(index).1) {
-            Some(Ok(text)) => Answer { ok: true, text, status: None },
-            Some(Err(text)) => Answer::refused(text),
-            None => Answer::refused("the request was not completed in time\nhint: spawnd status".to_string()),
+            Some(Ok(text)) => SocketAnswer { ok: true, text, status: None },
+            Some(Err(text)) => SocketAnswer::refused(text),
+            None => SocketAnswer::refused(
+                "the request was not completed in time\nhint: spawnd status".to_string(),
+            ),
         }
     }
 
-    fn status(&self) -> Answer {
+    fn status(&self) -> SocketAnswer {
         let mut status = self.state.status(&self.machine.clocks());
         status.troubles.extend(self.notices.problem());
         status.troubles.extend(self.unsaved.iter().map(|why| format!("the state cannot be saved: {why}")));
-        Answer { ok: true, text: status.sentences().join("\n"), status: Some(status) }
+        SocketAnswer { ok: true, text: status.sentences().join("\n"), status: Some(status) }
     }
 
     /// Runs the last step before the machine shuts down or the daemon is replaced.
     fn go_down(&mut self) {
         self.imds.begin_round();
-        self.events.push(Event::GoingDown);
+        self.events.push(LifeEvent::GoingDown);
         self.decide(None, None, None);
         self.save();
     }
@@ -390,7 +395,7 @@ fn boot_id(machine: &Machine) -> Result<String, String> {
 /// Returns the terms of an instance without a saved state: those written at launch; else those in
 /// the tags of an instance that the predecessor of spawn launched; else a budget of four hours. A
 /// fallback is reported.
-fn first_terms(machine: &Machine, imds: &mut Imds, notices: &mut Notices) -> Terms {
+fn first_terms(machine: &Machine, imds: &mut MetadataClient, notices: &mut NoticeChannels) -> Terms {
     let now = machine.clocks().wall;
     let why = match store::terms(machine) {
         Ok(Some(terms)) => return terms,
@@ -412,15 +417,15 @@ fn first_terms(machine: &Machine, imds: &mut Imds, notices: &mut Notices) -> Ter
 
 /// Returns the terms in the predecessor's tags. The predecessor terminated at the end, and its idle
 /// stops counted towards the time. Its deadline takes precedence over its span.
-fn predecessor_terms(old: &Predecessor, now: Option<Timestamp>, uptime: SignedDuration) -> Option<Terms> {
+fn predecessor_terms(old: &PredecessorTags, now: Option<Timestamp>, uptime: SignedDuration) -> Option<Terms> {
     let until = old.deadline.zip(now).map(|(deadline, now)| deadline.duration_since(now) + uptime);
     let mut terms = Terms::with_budget(until.or(old.budget)?);
-    terms.on_expiry = Action::Terminate;
+    terms.on_expiry = EndAction::Terminate;
     terms.idle = old.idle_timeout.map(IdleTerms::after);
     if let Some(idle) = &mut terms.idle
         && old.hibernate_on_idle
     {
-        idle.action = Action::Hibernate;
+        idle.action = EndAction::Hibernate;
     }
     Some(terms)
 }
@@ -433,17 +438,17 @@ mod tests {
     fn the_predecessors_deadline_takes_precedence_over_its_span() {
         let now: Timestamp = "2026-11-23T10:00:00Z".parse().expect("an instant");
         let hours = SignedDuration::from_hours;
-        let old = Predecessor {
+        let old = PredecessorTags {
             budget: Some(hours(8)),
             deadline: Some("2026-11-23T12:00:00Z".parse().expect("an instant")),
             idle_timeout: Some(hours(1)),
             hibernate_on_idle: true,
         };
         let terms = predecessor_terms(&old, Some(now), hours(6)).expect("terms");
-        assert_eq!((terms.budget, terms.on_expiry), (hours(8), Action::Terminate));
-        assert_eq!(terms.idle.map(|idle| idle.action), Some(Action::Hibernate));
-        let span_only = Predecessor { deadline: None, ..old };
+        assert_eq!((terms.budget, terms.on_expiry), (hours(8), EndAction::Terminate));
+        assert_eq!(terms.idle.map(|idle| idle.action), Some(EndAction::Hibernate));
+        let span_only = PredecessorTags { deadline: None, ..old };
         assert_eq!(predecessor_terms(&span_only, None, hours(6)).map(|terms| terms.budget), Some(hours(8)));
-        assert_eq!(predecessor_terms(&Predecessor::default(), Some(now), hours(6)), None);
+        assert_eq!(predecessor_terms(&PredecessorTags::default(), Some(now), hours(6)), None);
     }
 }

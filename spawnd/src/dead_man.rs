@@ -61,13 +61,13 @@ pub(crate) fn at_boot(after: SignedDuration) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Pace;
+    use crate::machine::ClockPace;
     use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
 
     fn machine() -> (tempfile::TempDir, Machine) {
         let folder = tempfile::tempdir().expect("a folder");
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
         (folder, machine)
     }
 

@@ -1,14 +1,14 @@
 //! The daemon's four calls to EC2 (stop, hibernate, terminate, tag), signed with the credentials of
 //! the instance's role.
 
-use crate::imds::{Imds, RoleCredentials};
+use crate::imds::{MetadataClient, RoleCredentials};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::tag;
-use lifecycle::{Action, Refusal};
+use lifecycle::{AwsCallError, EndAction};
 use std::time::{Duration, SystemTime};
 use ureq::Agent;
 use ureq::tls::TlsConfig;
@@ -53,15 +53,15 @@ pub(crate) fn policy(partition: &str, account: &str) -> serde_json::Value {
 }
 
 /// An EC2 client for this instance only.
-pub(crate) struct Ec2 {
+pub(crate) struct Ec2Client {
     agent: Agent,
     /// The sandbox's address; `None` for the region's public endpoint.
     sandbox: Option<String>,
     credentials: Option<RoleCredentials>,
 }
 
-impl Ec2 {
-    pub(crate) fn new(sandbox: Option<String>, tls: TlsConfig) -> Ec2 {
+impl Ec2Client {
+    pub(crate) fn new(sandbox: Option<String>, tls: TlsConfig) -> Ec2Client {
         let config = Agent::config_builder()
             .timeout_global(Some(LIMIT))
             .http_status_as_error(false)
@@ -69,7 +69,7 @@ impl Ec2 {
             .https_only(sandbox.is_none())
             .tls_config(tls)
             .build();
-        Ec2 { agent: config.into(), sandbox, credentials: None }
+        Ec2Client { agent: config.into(), sandbox, credentials: None }
     }
 
     /// Drops the cached credentials, which date from before a sleep.
@@ -78,11 +78,16 @@ impl Ec2 {
     }
 
     /// Stops, hibernates or terminates this instance.
-    pub(crate) fn end(&mut self, imds: &mut Imds, action: Action, now: Timestamp) -> Result<(), Refusal> {
+    pub(crate) fn end(
+        &mut self,
+        imds: &mut MetadataClient,
+        action: EndAction,
+        now: Timestamp,
+    ) -> Result<(), AwsCallError> {
         let (name, hibernate) = match action {
-            Action::Stop => (ENDING[0], false),
-            Action::Hibernate => (ENDING[0], true),
-            Action::Terminate => (ENDING[1], false),
+            EndAction::Stop => (ENDING[0], false),
+            EndAction::Hibernate => (ENDING[0], true),
+            EndAction::Terminate => (ENDING[1], false),
         };
         let mut form = vec![("Action", name.to_string())];
         if hibernate {
@@ -94,11 +99,11 @@ impl Ec2 {
     /// Writes one tag on this instance.
     pub(crate) fn write_tag(
         &mut self,
-        imds: &mut Imds,
+        imds: &mut MetadataClient,
         key: &str,
         value: &str,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AwsCallError> {
         let form = vec![
             ("Action", TAGGING.to_string()),
             ("Tag.1.Key", key.to_string()),
@@ -110,14 +115,14 @@ impl Ec2 {
     /// Makes one call. Expired credentials are renewed once.
     fn call(
         &mut self,
-        imds: &mut Imds,
+        imds: &mut MetadataClient,
         mut form: Vec<(&'static str, String)>,
         subject: &'static str,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AwsCallError> {
         let identity = match imds.identity() {
             Known::Is(identity) => identity,
-            _ => return Err(Refusal::Failed("the instance id is not known yet".to_string())),
+            _ => return Err(AwsCallError::Failed("the instance id is not known yet".to_string())),
         };
         form.push((subject, identity.instance_id.clone()));
         form.push(("Version", "2016-11-15".to_string()));
@@ -134,10 +139,14 @@ impl Ec2 {
             }
             self.credentials = None;
         }
-        Err(Refusal::Failed("the credentials of the role have expired".to_string()))
+        Err(AwsCallError::Failed("the credentials of the role have expired".to_string()))
     }
 
-    fn credentials(&mut self, imds: &mut Imds, now: Timestamp) -> Result<RoleCredentials, Refusal> {
+    fn credentials(
+        &mut self,
+        imds: &mut MetadataClient,
+        now: Timestamp,
+    ) -> Result<RoleCredentials, AwsCallError> {
         if let Some(held) = &self.credentials
             && held.expiration.duration_since(now) > MARGIN
         {
@@ -145,8 +154,8 @@ impl Ec2 {
         }
         match imds.credentials() {
             Known::Is(fresh) => Ok(self.credentials.insert(fresh).clone()),
-            Known::Absent => Err(Refusal::Denied("the instance has no role".to_string())),
-            Known::Unseen(why) => Err(Refusal::Failed(format!("no credentials: {why}"))),
+            Known::Absent => Err(AwsCallError::Denied("the instance has no role".to_string())),
+            Known::Unseen(why) => Err(AwsCallError::Failed(format!("no credentials: {why}"))),
         }
     }
 
@@ -156,8 +165,8 @@ impl Ec2 {
         body: &str,
         credentials: &RoleCredentials,
         now: Timestamp,
-    ) -> Result<(u16, String), Refusal> {
-        let failed = |error: &dyn std::fmt::Display| Refusal::Failed(error.to_string());
+    ) -> Result<(u16, String), AwsCallError> {
+        let failed = |error: &dyn std::fmt::Display| AwsCallError::Failed(error.to_string());
         let url = self.sandbox.clone().unwrap_or_else(|| endpoint(region));
         let mut request = self.agent.post(&url).header("content-type", FORM);
         for (name, value) in
@@ -210,15 +219,18 @@ fn signature(
     Ok(instructions.headers().map(|(name, value)| (name.to_string(), value.to_string())).collect())
 }
 
-fn refusal(status: u16, code: &str, text: &str) -> Refusal {
+fn refusal(status: u16, code: &str, text: &str) -> AwsCallError {
     if DENIED.contains(&code) {
-        return Refusal::Denied(code.to_string());
+        return AwsCallError::Denied(code.to_string());
     }
     if code == "UnsupportedHibernationConfiguration" {
-        return Refusal::NoHibernation;
+        return AwsCallError::NoHibernation;
     }
     let message = between(text, "<Message>", "</Message>").unwrap_or_default();
-    Refusal::Failed(format!("EC2 returned {status} {code} {}", message.chars().take(200).collect::<String>()))
+    AwsCallError::Failed(format!(
+        "EC2 returned {status} {code} {}",
+        message.chars().take(200).collect::<String>()
+    ))
 }
 
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
@@ -249,15 +261,15 @@ mod tests {
 
     #[test]
     fn maps_error_codes_to_refusals() {
-        let check = |code: &str, expected: Refusal| {
+        let check = |code: &str, expected: AwsCallError| {
             let text = format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>m</Message></Error></Errors></Response>"
             );
             assert_eq!(refusal(400, between(&text, "<Code>", "</Code>").expect("a code"), &text), expected);
         };
-        check("UnauthorizedOperation", Refusal::Denied("UnauthorizedOperation".to_string()));
-        check("UnsupportedHibernationConfiguration", Refusal::NoHibernation);
-        check("Unavailable", Refusal::Failed("EC2 returned 400 Unavailable m".to_string()));
+        check("UnauthorizedOperation", AwsCallError::Denied("UnauthorizedOperation".to_string()));
+        check("UnsupportedHibernationConfiguration", AwsCallError::NoHibernation);
+        check("Unavailable", AwsCallError::Failed("EC2 returned 400 Unavailable m".to_string()));
     }
 
     #[test]

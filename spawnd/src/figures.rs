@@ -1,28 +1,28 @@
 //! Measures the machine's use in one heartbeat period: from two samples of its counters, and from
 //! the GPU readings of each poll in between.
 
-use crate::gpu::Cards;
-use crate::signals::{Processors, Sample, grown};
+use crate::gpu::GpuReadings;
+use crate::signals::{CounterSample, ProcessorTimes, grown};
 use domain::Known;
 use jiff::SignedDuration;
-use lifecycle::Measured;
-use lifecycle::tag::{Figures, LONGEST_PERIOD};
+use lifecycle::UtilizationSample;
+use lifecycle::tag::{LONGEST_PERIOD, UtilizationFigures};
 
 /// A measurement period in progress.
-pub(crate) struct Window {
-    since: Sample,
-    gpu: Mean,
-    memory: Mean,
+pub(crate) struct HeartbeatWindow {
+    since: CounterSample,
+    gpu: PollMean,
+    memory: PollMean,
 }
 
-impl Window {
+impl HeartbeatWindow {
     /// Starts a window at this sample.
-    pub(crate) fn since(since: Sample) -> Window {
-        Window { since, gpu: Mean::default(), memory: Mean::default() }
+    pub(crate) fn since(since: CounterSample) -> HeartbeatWindow {
+        HeartbeatWindow { since, gpu: PollMean::default(), memory: PollMean::default() }
     }
 
     /// Adds the GPU readings of one poll.
-    pub(crate) fn add(&mut self, cards: &Cards) {
+    pub(crate) fn add(&mut self, cards: &GpuReadings) {
         self.gpu.add(&cards.work);
         let bytes = match &cards.memory {
             Known::Is(bytes) => Known::Is(*bytes as f64),
@@ -38,9 +38,9 @@ impl Window {
     }
 
     /// Returns the figures from the start of the window to `now`; `None` if no time has passed.
-    pub(crate) fn measured(&self, now: &Sample) -> Option<Measured> {
+    pub(crate) fn measured(&self, now: &CounterSample) -> Option<UtilizationSample> {
         let over = now.mono - self.since.mono;
-        let figures = Figures {
+        let figures = UtilizationFigures {
             cpu: worked(&self.since.cpu, &now.cpu),
             network_in: grown(&self.since.received, &now.received),
             network_out: grown(&self.since.sent, &now.sent),
@@ -52,13 +52,13 @@ impl Window {
                 Known::Unseen(why) => Known::Unseen(why),
             },
         };
-        (over > SignedDuration::ZERO).then_some(Measured { until: now.mono, over, figures })
+        (over > SignedDuration::ZERO).then_some(UtilizationSample { until: now.mono, over, figures })
     }
 }
 
 /// Returns the share of all processors' time in which they worked, in percent. Stolen time is not
 /// work.
-fn worked(before: &Result<Processors, String>, now: &Result<Processors, String>) -> Known<f64> {
+fn worked(before: &Result<ProcessorTimes, String>, now: &Result<ProcessorTimes, String>) -> Known<f64> {
     let (old, new) = match (before, now) {
         (Ok(old), Ok(new)) => (old, new),
         (Err(why), _) | (_, Err(why)) => return Known::Unseen(why.clone()),
@@ -73,14 +73,14 @@ fn worked(before: &Result<Processors, String>, now: &Result<Processors, String>)
 
 /// The mean over several polls. One unseen value makes the mean unseen.
 #[derive(Default)]
-struct Mean {
+struct PollMean {
     sum: f64,
     looks: u32,
     absent: u32,
     unseen: Option<String>,
 }
 
-impl Mean {
+impl PollMean {
     fn add(&mut self, value: &Known<f64>) {
         match value {
             Known::Is(value) => {
@@ -107,13 +107,13 @@ impl Mean {
 mod tests {
     use super::*;
 
-    fn cpu(worked: u64, stolen: u64, all: u64) -> Result<Processors, String> {
-        Ok(Processors { worked, stolen, all })
+    fn cpu(worked: u64, stolen: u64, all: u64) -> Result<ProcessorTimes, String> {
+        Ok(ProcessorTimes { worked, stolen, all })
     }
 
     #[test]
     fn stolen_time_is_not_work() {
-        let check = |now: Result<Processors, String>, expected: Option<f64>| {
+        let check = |now: Result<ProcessorTimes, String>, expected: Option<f64>| {
             assert_eq!(worked(&cpu(100, 50, 1_000), &now).value().copied(), expected, "{now:?}");
         };
         check(cpu(350, 50, 2_000), Some(25.0));
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_mean_needs_a_value_from_every_poll() {
         let check = |values: &[Known<f64>], expected: Known<f64>| {
-            let mut mean = Mean::default();
+            let mut mean = PollMean::default();
             values.iter().for_each(|value| mean.add(value));
             assert_eq!(mean.value(), expected, "{values:?}");
         };

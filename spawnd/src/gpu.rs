@@ -19,7 +19,7 @@ const PLACES: [&str; 4] = [
 
 /// The readings of one poll of all GPUs.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Cards {
+pub(crate) struct GpuReadings {
     /// The highest utilization of the busiest GPU since the last poll, in percent.
     pub(crate) busiest: Known<f64>,
     /// Number of GPUs with a compute process, which occupies memory.
@@ -30,39 +30,49 @@ pub(crate) struct Cards {
     pub(crate) memory: Known<u64>,
 }
 
-impl Cards {
-    fn none() -> Cards {
-        Cards { busiest: Known::Absent, held: Known::Absent, work: Known::Absent, memory: Known::Absent }
+impl GpuReadings {
+    fn none() -> GpuReadings {
+        GpuReadings {
+            busiest: Known::Absent,
+            held: Known::Absent,
+            work: Known::Absent,
+            memory: Known::Absent,
+        }
     }
 
-    fn unseen(why: &str) -> Cards {
+    fn unseen(why: &str) -> GpuReadings {
         let unseen = || Known::Unseen(why.to_string());
-        Cards { busiest: unseen(), held: unseen(), work: unseen(), memory: Known::Unseen(why.to_string()) }
+        GpuReadings {
+            busiest: unseen(),
+            held: unseen(),
+            work: unseen(),
+            memory: Known::Unseen(why.to_string()),
+        }
     }
 }
 
 /// The library, kept open between polls, and the time stamp of the newest sample of each GPU.
 #[derive(Default)]
-pub(crate) struct Gpus {
+pub(crate) struct GpuProbe {
     open: Option<(PathBuf, Nvml)>,
     seen: Vec<u64>,
 }
 
-impl Gpus {
+impl GpuProbe {
     /// Polls all GPUs.
-    pub(crate) fn look(&mut self, machine: &Machine) -> Cards {
+    pub(crate) fn look(&mut self, machine: &Machine) -> GpuReadings {
         let Some(library) = PLACES.iter().map(|place| machine.path(place)).find(|path| path.exists()) else {
             self.open = None;
-            return Cards::none();
+            return GpuReadings::none();
         };
         self.read(library).unwrap_or_else(|error| {
             // After a reload of the driver the library must be opened again.
             self.open = None;
-            Cards::unseen(&format!("NVML: {error}"))
+            GpuReadings::unseen(&format!("NVML: {error}"))
         })
     }
 
-    fn read(&mut self, library: PathBuf) -> Result<Cards, NvmlError> {
+    fn read(&mut self, library: PathBuf) -> Result<GpuReadings, NvmlError> {
         if self.open.as_ref().is_none_or(|(path, _)| *path != library) {
             let nvml = Nvml::builder().lib_path(library.as_os_str()).init()?;
             self.open = Some((library, nvml));
@@ -88,7 +98,7 @@ impl Gpus {
             Known::Absent => (Known::Absent, Known::Absent),
             Known::Unseen(why) => (Known::Unseen(why.clone()), Known::Unseen(why)),
         };
-        Ok(Cards {
+        Ok(GpuReadings {
             busiest,
             held: Known::Is(held),
             work,
@@ -120,33 +130,37 @@ fn used(device: &Device) -> Known<u64> {
 
 /// Sampled utilization of one GPU, in percent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Work {
+struct SampledUtilization {
     highest: f64,
     mean: f64,
 }
 
-impl Work {
-    fn steady(percent: f64) -> Known<Work> {
-        Known::Is(Work { highest: percent, mean: percent })
+impl SampledUtilization {
+    fn steady(percent: f64) -> Known<SampledUtilization> {
+        Known::Is(SampledUtilization { highest: percent, mean: percent })
     }
 }
 
 /// Returns a GPU's utilization from all samples since the last poll, because one value a minute
 /// misses most bursts. A GPU in MIG mode reports no utilization: it is idle without processes, and
 /// unseen with some.
-fn utilization(device: &Device, seen: &mut u64, processes: u32) -> Result<Known<Work>, NvmlError> {
+fn utilization(
+    device: &Device,
+    seen: &mut u64,
+    processes: u32,
+) -> Result<Known<SampledUtilization>, NvmlError> {
     let samples = device.samples(Sampling::GpuUtilization, *seen);
     match samples {
         Ok(samples) if !samples.is_empty() => {
             *seen = samples.iter().map(|sample| sample.timestamp).max().unwrap_or(*seen);
             let percents = || samples.iter().map(|sample| percent(&sample.value));
             let mean = percents().sum::<f64>() / samples.len() as f64;
-            Ok(Known::Is(Work { highest: percents().fold(0.0, f64::max), mean }))
+            Ok(Known::Is(SampledUtilization { highest: percents().fold(0.0, f64::max), mean }))
         }
         Err(error @ (NvmlError::GpuLost | NvmlError::Unknown)) => Err(error),
         Ok(_) | Err(_) => match device.utilization_rates() {
-            Ok(rates) => Ok(Work::steady(f64::from(rates.gpu))),
-            Err(NvmlError::NotSupported) if processes == 0 => Ok(Work::steady(0.0)),
+            Ok(rates) => Ok(SampledUtilization::steady(f64::from(rates.gpu))),
+            Err(NvmlError::NotSupported) if processes == 0 => Ok(SampledUtilization::steady(0.0)),
             Err(NvmlError::NotSupported) => {
                 Ok(Known::Unseen("a GPU in MIG mode reports no utilization".to_string()))
             }
@@ -167,12 +181,12 @@ fn percent(value: &SampleValue) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Pace;
+    use crate::machine::ClockPace;
     use std::process::Command;
 
     /// Polls a machine twice, with an NVML stub compiled with these flags; `None` without a C
     /// compiler.
-    fn look(flags: [&str; 4]) -> Option<[Cards; 2]> {
+    fn look(flags: [&str; 4]) -> Option<[GpuReadings; 2]> {
         let folder = tempfile::tempdir().expect("a folder");
         let library = folder.path().join(&PLACES[2][1..]);
         std::fs::create_dir_all(library.parent().expect("a parent")).expect("a folder");
@@ -184,8 +198,8 @@ mod tests {
             return None;
         }
         assert!(library.exists(), "the stub does not compile");
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
-        let mut gpus = Gpus::default();
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
+        let mut gpus = GpuProbe::default();
         Some([gpus.look(&machine), gpus.look(&machine)])
     }
 
@@ -198,8 +212,8 @@ mod tests {
     #[test]
     fn a_missing_library_means_no_gpu() {
         let folder = tempfile::tempdir().expect("a folder");
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
-        assert_eq!(Gpus::default().look(&machine), Cards::none());
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
+        assert_eq!(GpuProbe::default().look(&machine), GpuReadings::none());
     }
 
     #[test]
@@ -248,8 +262,8 @@ mod tests {
         let library = folder.path().join(&PLACES[2][1..]);
         std::fs::create_dir_all(library.parent().expect("a parent")).expect("a folder");
         std::fs::write(&library, "no library").expect("a file");
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
-        assert!(matches!(Gpus::default().look(&machine).busiest, Known::Unseen(_)));
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
+        assert!(matches!(GpuProbe::default().look(&machine).busiest, Known::Unseen(_)));
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl PreStop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Pace;
+    use crate::machine::ClockPace;
 
     #[test]
     fn counts_busy_hooks_within_the_time_limit() {
@@ -116,7 +116,7 @@ mod tests {
                 std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("executable");
             }
             std::fs::write(hooks.join("README"), "not a program").expect("a file");
-            let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+            let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
             let began = Instant::now();
             assert_eq!(idle_hooks(&machine), expected, "{scripts:?}");
             assert!(began.elapsed() < LIMIT + Duration::from_secs(2));

@@ -4,8 +4,8 @@
 
 use domain::{Known, Timestamp};
 use jiff::fmt::rfc2822;
-use lifecycle::tag::{self, Expiry, Predecessor};
-use lifecycle::{AwsNotice, Tags};
+use lifecycle::tag::{self, ExpiryTag, PredecessorTags};
+use lifecycle::{AwsNotice, LifeTags};
 use serde::Deserialize;
 use std::time::{Duration, Instant};
 use ureq::Agent;
@@ -23,7 +23,7 @@ const LARGEST: u64 = 64 * 1024;
 /// The identity of this instance, from the signed identity document.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Identity {
+pub(crate) struct InstanceIdentity {
     pub(crate) instance_id: String,
     pub(crate) region: String,
     pub(crate) pending_time: Timestamp,
@@ -40,14 +40,14 @@ pub(crate) struct RoleCredentials {
 }
 
 #[derive(Deserialize)]
-struct SpotAction {
+struct SpotInstanceAction {
     action: String,
     time: Timestamp,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct ScheduledEvent {
+struct ScheduledMaintenance {
     event_id: String,
     code: String,
     not_before: String,
@@ -55,11 +55,11 @@ struct ScheduledEvent {
 }
 
 /// A client that caches its token, the identity and AWS's time.
-pub(crate) struct Imds {
+pub(crate) struct MetadataClient {
     agent: Agent,
     base: String,
     token: Option<(String, Instant)>,
-    identity: Option<Identity>,
+    identity: Option<InstanceIdentity>,
     /// The `Date` header of the last response in this round.
     date: Option<Timestamp>,
     /// The reason why the rest of this round is skipped.
@@ -69,15 +69,15 @@ pub(crate) struct Imds {
     taken: Option<AwsNotice>,
 }
 
-impl Imds {
-    pub(crate) fn new(base: &str) -> Imds {
+impl MetadataClient {
+    pub(crate) fn new(base: &str) -> MetadataClient {
         let config = Agent::config_builder()
             .timeout_global(Some(LIMIT))
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
             .build();
-        Imds {
+        MetadataClient {
             agent: config.into(),
             base: base.to_string(),
             token: None,
@@ -105,18 +105,18 @@ impl Imds {
         self.date
     }
 
-    pub(crate) fn identity(&mut self) -> Known<Identity> {
+    pub(crate) fn identity(&mut self) -> Known<InstanceIdentity> {
         if let Some(identity) = &self.identity {
             return Known::Is(identity.clone());
         }
-        let read = parse::<Identity>(self.get("dynamic/instance-identity/document"));
+        let read = parse::<InstanceIdentity>(self.get("dynamic/instance-identity/document"));
         self.identity = read.value().cloned();
         read
     }
 
-    pub(crate) fn tags(&mut self) -> Tags {
+    pub(crate) fn tags(&mut self) -> LifeTags {
         let expiry = match self.instance_tag(tag::EXPIRY) {
-            Known::Is(text) => understood(Expiry::decode(&text)),
+            Known::Is(text) => understood(ExpiryTag::decode(&text)),
             Known::Absent => Known::Absent,
             Known::Unseen(why) => Known::Unseen(why),
         };
@@ -125,13 +125,13 @@ impl Imds {
             Known::Absent => Known::Absent,
             Known::Unseen(why) => Known::Unseen(why),
         };
-        Tags { expiry, cap }
+        LifeTags { expiry, cap }
     }
 
     /// Reads the tags of spawn's predecessor; absent on an instance that it did not launch.
-    pub(crate) fn predecessor(&mut self) -> Known<Predecessor> {
+    pub(crate) fn predecessor(&mut self) -> Known<PredecessorTags> {
         let mut silent = None;
-        let read = Predecessor::read(|key| match self.instance_tag(key) {
+        let read = PredecessorTags::read(|key| match self.instance_tag(key) {
             Known::Is(text) => Some(text),
             Known::Absent => None,
             Known::Unseen(why) => {
@@ -142,7 +142,7 @@ impl Imds {
         match (silent, read) {
             (Some(why), _) => Known::Unseen(why),
             (None, Err(error)) => Known::Unseen(error.to_string()),
-            (None, Ok(read)) if read == Predecessor::default() => Known::Absent,
+            (None, Ok(read)) if read == PredecessorTags::default() => Known::Absent,
             (None, Ok(read)) => Known::Is(read),
         }
     }
@@ -161,7 +161,7 @@ impl Imds {
     /// because they would replace the notice that matters.
     pub(crate) fn notices(&mut self, events: bool) -> Vec<AwsNotice> {
         let now = self.date;
-        if let Known::Is(spot) = parse::<SpotAction>(self.get("meta-data/spot/instance-action")) {
+        if let Known::Is(spot) = parse::<SpotInstanceAction>(self.get("meta-data/spot/instance-action")) {
             let notice = spot_notice(&spot, now);
             self.taken = (spot.action != "hibernate").then(|| notice.clone());
             return vec![notice];
@@ -178,8 +178,9 @@ impl Imds {
                 "AWS may reclaim this spot instance soon; save your work and prepare to move".to_string();
             notices.push(AwsNotice { id: "rebalance".to_string(), text, hook: None });
         }
-        let scheduled = parse::<Vec<ScheduledEvent>>(self.get("meta-data/events/maintenance/scheduled"));
-        let active = |event: &&ScheduledEvent| event.state == "active";
+        let scheduled =
+            parse::<Vec<ScheduledMaintenance>>(self.get("meta-data/events/maintenance/scheduled"));
+        let active = |event: &&ScheduledMaintenance| event.state == "active";
         notices.extend(scheduled.value().into_iter().flatten().filter(active).map(|event| AwsNotice {
             id: format!("event {}", event.event_id),
             text: format!(
@@ -261,10 +262,10 @@ pub(crate) fn http_date(headers: &HeaderMap) -> Option<Timestamp> {
 /// For fuzzing: parses the text as every kind of response.
 pub(crate) fn understand(text: &str) {
     let answer = || Known::Is(text.to_string());
-    let _ = parse::<Identity>(answer()).value().is_some();
+    let _ = parse::<InstanceIdentity>(answer()).value().is_some();
     let _ = parse::<RoleCredentials>(answer()).value().is_some();
-    let _ = parse::<Vec<ScheduledEvent>>(answer()).value().is_some();
-    if let Known::Is(spot) = parse::<SpotAction>(answer()) {
+    let _ = parse::<Vec<ScheduledMaintenance>>(answer()).value().is_some();
+    if let Known::Is(spot) = parse::<SpotInstanceAction>(answer()) {
         let _ = spot_notice(&spot, Some(Timestamp::UNIX_EPOCH));
     }
     let _ = rfc2822::parse(text);
@@ -285,7 +286,7 @@ fn parse<T: for<'a> Deserialize<'a>>(text: Known<String>) -> Known<T> {
 
 /// Returns the notice of a spot interruption. The pre-stop hook gets the time until AWS acts, less
 /// 10 s, and at most 110 s.
-fn spot_notice(spot: &SpotAction, now: Option<Timestamp>) -> AwsNotice {
+fn spot_notice(spot: &SpotInstanceAction, now: Option<Timestamp>) -> AwsNotice {
     let window = jiff::SignedDuration::from_secs(110);
     let left = now.map_or(window, |now| spot.time.duration_since(now) - jiff::SignedDuration::from_secs(10));
     AwsNotice {

@@ -17,7 +17,7 @@ const LARGEST: u64 = 256 * 1024;
 
 /// The content of a server's runtime file.
 #[derive(Deserialize)]
-pub(crate) struct Server {
+pub(crate) struct JupyterServer {
     pid: u32,
     port: u16,
     #[serde(default)]
@@ -29,7 +29,7 @@ pub(crate) struct Server {
 }
 
 #[derive(Deserialize)]
-struct Kernel {
+struct JupyterKernel {
     execution_state: String,
 }
 
@@ -74,13 +74,13 @@ fn server_files(machine: &Machine) -> Vec<String> {
     found
 }
 
-pub(crate) fn parse_server(bytes: &[u8]) -> Option<Server> {
+pub(crate) fn parse_server(bytes: &[u8]) -> Option<JupyterServer> {
     serde_json::from_slice(bytes).ok()
 }
 
 /// Queries a server on this machine. The file names a port and never an address, so no other
 /// machine is queried.
-fn ask(server: &Server) -> Result<f64, String> {
+fn ask(server: &JupyterServer) -> Result<f64, String> {
     let base = server.base_url.trim_matches('/');
     let plain = base.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
     if !plain || !server.token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -109,14 +109,14 @@ fn ask(server: &Server) -> Result<f64, String> {
 }
 
 pub(crate) fn count_busy(text: &str) -> Option<f64> {
-    let kernels: Vec<Kernel> = serde_json::from_str(text).ok()?;
+    let kernels: Vec<JupyterKernel> = serde_json::from_str(text).ok()?;
     Some(kernels.iter().filter(|kernel| kernel.execution_state == "busy").count() as f64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Pace;
+    use crate::machine::ClockPace;
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
@@ -151,7 +151,7 @@ mod tests {
             std::fs::write(runtime.join(format!("jpserver-{index}.json")), text).expect("a file");
         }
         std::fs::write(runtime.join("kernel-1.json"), "{}").expect("a file");
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
         let found = busy_kernels(&machine);
         match (&found, &expected) {
             (Known::Unseen(why), Known::Unseen(part)) => assert!(why.contains(part), "{why}"),
@@ -192,7 +192,7 @@ mod tests {
         std::fs::create_dir_all(&runtime).expect("a folder");
         let made = std::process::Command::new("mkfifo").arg(runtime.join("jpserver-1.json")).status();
         assert!(made.is_ok_and(|status| status.success()));
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
         assert_eq!(busy_kernels(&machine), Known::Absent);
     }
 }

@@ -27,18 +27,18 @@ mod utmp;
 mod webhook;
 
 use clap::{Parser, Subcommand};
+use domain::parse_span;
 use lifecycle::Terms;
 use lifecycle::idle::IdleTerms;
-use domain::parse_span;
-use machine::{Machine, Pace, parse_pace};
-use socket::{Answer, Question};
+use machine::{ClockPace, Machine, parse_pace};
+use socket::{SocketAnswer, SocketRequest};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use trace::Trace;
+use trace::SignalTrace;
 
 /// Ends this instance when its time is over.
 #[derive(Parser)]
@@ -107,7 +107,7 @@ enum Verb {
         /// Speed up time, such as 60@1234.5 for 60 times and a boot at second 1234.5; needs
         /// --sandbox.
         #[arg(long, hide = true, requires = "sandbox", value_parser = parse_pace)]
-        pace: Option<Pace>,
+        pace: Option<ClockPace>,
     },
     /// Print the least IAM policy that the instance's role needs.
     Policy {
@@ -155,18 +155,20 @@ pub fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<ExitCode, String> {
     let pace = match &args.command {
-        Verb::Daemon { pace, .. } => pace.unwrap_or(Pace::REAL),
-        _ => Pace::REAL,
+        Verb::Daemon { pace, .. } => pace.unwrap_or(ClockPace::REAL),
+        _ => ClockPace::REAL,
     };
     let machine = Machine::new(args.root, pace);
     match args.command {
         Verb::Status { why, json } => return status(&machine, why, json),
-        Verb::Extend { by, local_only } => return ask(&machine, &Question::Extend { by, local_only }),
-        Verb::Keepalive { name, release: true, .. } => return ask(&machine, &Question::Release { name }),
-        Verb::Keepalive { span, name, .. } => return ask(&machine, &Question::KeepAlive { name, span }),
+        Verb::Extend { by, local_only } => return ask(&machine, &SocketRequest::Extend { by, local_only }),
+        Verb::Keepalive { name, release: true, .. } => {
+            return ask(&machine, &SocketRequest::Release { name });
+        }
+        Verb::Keepalive { span, name, .. } => return ask(&machine, &SocketRequest::KeepAlive { name, span }),
         Verb::Run { command } => return run_command(&machine, &command),
-        Verb::Complete => return ask(&machine, &Question::Complete),
-        Verb::Cancel => return ask(&machine, &Question::Cancel),
+        Verb::Complete => return ask(&machine, &SocketRequest::Complete),
+        Verb::Cancel => return ask(&machine, &SocketRequest::Cancel),
         Verb::Install => install(&machine)?,
         Verb::Arm => arm(&machine)?,
         Verb::Daemon { sandbox: Some(url), link_local: false, .. } if url.starts_with("https") => {
@@ -181,11 +183,11 @@ fn run(args: Args) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn ask(machine: &Machine, question: &Question) -> Result<ExitCode, String> {
+fn ask(machine: &Machine, question: &SocketRequest) -> Result<ExitCode, String> {
     finish(socket::ask(machine, question)?)
 }
 
-fn finish(answer: Answer) -> Result<ExitCode, String> {
+fn finish(answer: SocketAnswer) -> Result<ExitCode, String> {
     if !answer.ok {
         return Err(answer.text);
     }
@@ -194,7 +196,7 @@ fn finish(answer: Answer) -> Result<ExitCode, String> {
 }
 
 fn status(machine: &Machine, why: bool, json: bool) -> Result<ExitCode, String> {
-    let answer = socket::ask(machine, &Question::Status)?;
+    let answer = socket::ask(machine, &SocketRequest::Status)?;
     let Some(status) = answer.status.as_ref().filter(|_| why || json) else { return finish(answer) };
     if json {
         println!("{}", serde_json::to_string_pretty(status).map_err(|error| error.to_string())?);
@@ -220,7 +222,7 @@ const RENEW: Duration = Duration::from_secs(60);
 /// Runs a command under a lease and renews it. If this process dies, the lease expires by itself.
 fn run_command(machine: &Machine, command: &[String]) -> Result<ExitCode, String> {
     let name = format!("run-{}", std::process::id());
-    let renew = Question::KeepAlive { name: name.clone(), span: "3m".to_string() };
+    let renew = SocketRequest::KeepAlive { name: name.clone(), span: "3m".to_string() };
     socket::ask(machine, &renew)?;
     let mut child = std::process::Command::new(&command[0])
         .args(&command[1..])
@@ -240,7 +242,7 @@ fn run_command(machine: &Machine, command: &[String]) -> Result<ExitCode, String
         drop(ended);
         status
     });
-    socket::ask(machine, &Question::Release { name })?;
+    socket::ask(machine, &SocketRequest::Release { name })?;
     let code = status.map_err(|error| error.to_string())?.code();
     Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
@@ -274,7 +276,7 @@ const PARQUET: &[u8] = b"PAR1";
 fn simulate(path: &Path, terms: &IdleTerms) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
     if path.as_os_str() == "-" {
-        return simulate::run(Trace::csv(std::io::stdin().lock())?, terms, &mut out);
+        return simulate::run(SignalTrace::csv(std::io::stdin().lock())?, terms, &mut out);
     }
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     let mut file = File::open(path).map_err(failed)?;
@@ -283,9 +285,9 @@ fn simulate(path: &Path, terms: &IdleTerms) -> Result<(), String> {
     file.rewind().map_err(failed)?;
     let trace = if first == PARQUET {
         refuse_damage(path);
-        Trace::parquet(file)
+        SignalTrace::parquet(file)
     } else {
-        Trace::csv(file)
+        SignalTrace::csv(file)
     };
     trace
         .and_then(|trace| simulate::run(trace, terms, &mut out))

@@ -113,7 +113,7 @@ fn read(machine: &Machine, path: &str) -> Known<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Pace;
+    use crate::machine::ClockPace;
 
     fn machine(files: &[(&str, &str)]) -> (tempfile::TempDir, Machine) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -122,7 +122,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             std::fs::write(path, text).expect("a file");
         }
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
         (folder, machine)
     }
 

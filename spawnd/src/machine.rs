@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 use jiff::SignedDuration;
-use lifecycle::Clocks;
+use lifecycle::ClockReadings;
 use rustix::fs::{Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
 use std::io::{self, Read};
@@ -15,27 +15,27 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
     root: PathBuf,
-    pace: Pace,
+    pace: ClockPace,
 }
 
 /// The speed of the daemon's clocks. It is higher than one only with the sandbox.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct ClockPace {
     /// Seconds of the daemon's clocks per second of the machine's.
     pub(crate) factor: i32,
     /// The monotonic second that counts as the boot.
     pub(crate) origin: f64,
 }
 
-impl Pace {
-    pub(crate) const REAL: Pace = Pace { factor: 1, origin: 0.0 };
+impl ClockPace {
+    pub(crate) const REAL: ClockPace = ClockPace { factor: 1, origin: 0.0 };
 }
 
 /// Parses `60@1234.5`: sixty times as fast, with the boot at the monotonic second 1234.5.
-pub(crate) fn parse_pace(text: &str) -> Result<Pace, String> {
+pub(crate) fn parse_pace(text: &str) -> Result<ClockPace, String> {
     let parts = text.split_once('@');
     let pace = parts.and_then(|(factor, origin)| {
-        Some(Pace { factor: factor.parse().ok()?, origin: origin.parse().ok()? })
+        Some(ClockPace { factor: factor.parse().ok()?, origin: origin.parse().ok()? })
     });
     pace.filter(|pace| pace.factor > 0).ok_or(format!("\"{text}\" is not a pace such as 60@1234.5"))
 }
@@ -47,7 +47,7 @@ const PROGRAM_LIMIT: Duration = Duration::from_secs(10);
 const LARGEST: u64 = 1024 * 1024;
 
 impl Machine {
-    pub(crate) fn new(root: PathBuf, pace: Pace) -> Machine {
+    pub(crate) fn new(root: PathBuf, pace: ClockPace) -> Machine {
         Machine { root, pace }
     }
 
@@ -60,8 +60,8 @@ impl Machine {
         clippy::disallowed_methods,
         reason = "the daemon reads the wall clock here only; no deadline depends on it"
     )]
-    pub(crate) fn clocks(&self) -> Clocks {
-        Clocks {
+    pub(crate) fn clocks(&self) -> ClockReadings {
+        ClockReadings {
             mono: self.clock(ClockId::Monotonic),
             boot: self.clock(ClockId::Boottime),
             wall: Timestamp::now(),

@@ -4,7 +4,7 @@
 use crate::machine::{Machine, write_durably};
 use crate::webhook::Webhook;
 use domain::Timestamp;
-use lifecycle::{Notice, Urgency};
+use lifecycle::{NoticeUrgency, UserNotice};
 use rustix::fs::{Mode, OFlags};
 use std::path::Path;
 use ureq::tls::TlsConfig;
@@ -16,25 +16,25 @@ const MOTD: &str = "/run/motd.d/50-spawn";
 const TAKES_MESSAGES: u32 = 0o020;
 
 /// All receivers of notices.
-pub(crate) struct Notices {
+pub(crate) struct NoticeChannels {
     machine: Machine,
     webhook: Webhook,
 }
 
-impl Notices {
-    pub(crate) fn new(machine: Machine, sandbox: bool, tls: TlsConfig) -> Notices {
-        Notices { webhook: Webhook::new(machine.clone(), sandbox, tls), machine }
+impl NoticeChannels {
+    pub(crate) fn new(machine: Machine, sandbox: bool, tls: TlsConfig) -> NoticeChannels {
+        NoticeChannels { webhook: Webhook::new(machine.clone(), sandbox, tls), machine }
     }
 
     /// Shows a notice on this machine and posts it to the webhook.
-    pub(crate) fn tell(&mut self, notice: &Notice, instance: Option<&str>, now: Timestamp) {
+    pub(crate) fn tell(&mut self, notice: &UserNotice, instance: Option<&str>, now: Timestamp) {
         tell(&self.machine, notice);
         self.webhook.post(notice, instance, now);
     }
 
     /// Reports a problem.
     pub(crate) fn trouble(&mut self, text: &str, instance: Option<&str>, now: Timestamp) {
-        self.tell(&Notice { urgency: Urgency::Trouble, text: text.to_string() }, instance, now);
+        self.tell(&UserNotice { urgency: NoticeUrgency::Trouble, text: text.to_string() }, instance, now);
     }
 
     /// Returns the present problem with the notices themselves, if any.
@@ -44,17 +44,17 @@ impl Notices {
 }
 
 /// Shows a notice on this machine. It can neither block the daemon nor fail.
-fn tell(machine: &Machine, notice: &Notice) {
+fn tell(machine: &Machine, notice: &UserNotice) {
     let text = plain(&notice.text);
     match notice.urgency {
-        Urgency::Trouble => return eprintln!("<4>{text}"),
-        Urgency::Warning => eprintln!("<5>{text}"),
-        Urgency::Last => eprintln!("<4>{text}"),
+        NoticeUrgency::Trouble => return eprintln!("<4>{text}"),
+        NoticeUrgency::Warning => eprintln!("<5>{text}"),
+        NoticeUrgency::Last => eprintln!("<4>{text}"),
     }
     let _ = write_durably(&machine.path(NOTICE), format!("{text}\n").as_bytes(), 0o644);
     for entry in std::fs::read_dir(machine.path(PTS)).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()) {
-            write_terminal(&entry.path(), &text, notice.urgency == Urgency::Last);
+            write_terminal(&entry.path(), &text, notice.urgency == NoticeUrgency::Last);
         }
     }
 }
@@ -94,27 +94,27 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Pace;
+    use crate::machine::ClockPace;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_terminal_that_refuses_messages_gets_only_the_last_warning() {
-        let check = |urgency: Urgency, mode: u32, heard: bool| {
+        let check = |urgency: NoticeUrgency, mode: u32, heard: bool| {
             let folder = tempfile::tempdir().expect("a folder");
-            let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+            let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
             let terminal = folder.path().join("dev/pts/3");
             std::fs::create_dir_all(folder.path().join("dev/pts")).expect("a folder");
             std::fs::write(&terminal, "").expect("a terminal");
             std::fs::set_permissions(&terminal, PermissionsExt::from_mode(mode)).expect("a mode");
-            tell(&machine, &Notice { urgency, text: "stop in 5m\x1b[2J".to_string() });
+            tell(&machine, &UserNotice { urgency, text: "stop in 5m\x1b[2J".to_string() });
             let said = std::fs::read_to_string(&terminal).expect("text");
             let expected = if heard { "\r\n[spawnd] stop in 5m [2J\r\n" } else { "" };
             assert_eq!(said, expected, "{urgency:?} {mode:o}");
-            assert_eq!(machine.path(NOTICE).exists(), urgency != Urgency::Trouble);
+            assert_eq!(machine.path(NOTICE).exists(), urgency != NoticeUrgency::Trouble);
         };
-        check(Urgency::Warning, 0o620, true);
-        check(Urgency::Warning, 0o600, false);
-        check(Urgency::Last, 0o600, true);
-        check(Urgency::Trouble, 0o620, false);
+        check(NoticeUrgency::Warning, 0o620, true);
+        check(NoticeUrgency::Warning, 0o600, false);
+        check(NoticeUrgency::Last, 0o600, true);
+        check(NoticeUrgency::Trouble, 0o620, false);
     }
 }

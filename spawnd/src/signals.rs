@@ -2,14 +2,14 @@
 //! comes from two samples and the time between them. A line that does not parse does not affect the
 //! other lines.
 
-use crate::figures::Window;
-use crate::gpu::Gpus;
+use crate::figures::HeartbeatWindow;
+use crate::gpu::GpuProbe;
 use crate::machine::Machine;
 use crate::{hooks, jupyter, logind};
 use domain::Known;
 use jiff::SignedDuration;
-use lifecycle::Measured;
-use lifecycle::idle::{Reading, Signal};
+use lifecycle::UtilizationSample;
+use lifecycle::idle::{IdleSignal, SignalReading};
 use procfs_core::net::{InterfaceDeviceStatus, TcpNetEntries, TcpState};
 use procfs_core::{DiskStat, ExplicitSystemInfo, FromBufRead, FromBufReadSI, KernelStats};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,21 +26,21 @@ const SECTOR: u64 = 512;
 /// The counters at one instant. They are kept by name, so a device that appears or disappears does
 /// not change a rate.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sample {
+pub(crate) struct CounterSample {
     pub(crate) mono: SignedDuration,
-    pub(crate) cpu: Result<Processors, String>,
+    pub(crate) cpu: Result<ProcessorTimes, String>,
     /// Bytes by device.
-    pub(crate) received: Counters,
-    pub(crate) sent: Counters,
+    pub(crate) received: DeviceCounters,
+    pub(crate) sent: DeviceCounters,
     /// Bytes by whole disk.
-    pub(crate) disk: Counters,
-    terminals: BTreeMap<String, Touched>,
+    pub(crate) disk: DeviceCounters,
+    terminals: BTreeMap<String, TerminalTimes>,
     logins: Known<BTreeSet<String>>,
 }
 
 /// Time of all processors together since the boot, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Processors {
+pub(crate) struct ProcessorTimes {
     /// Time in which they worked.
     pub(crate) worked: u64,
     /// Time in which they had work, but the hypervisor took them away.
@@ -51,7 +51,7 @@ pub(crate) struct Processors {
 
 /// The last use of a terminal. The kernel updates it in steps of 8 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Touched {
+struct TerminalTimes {
     /// A program read typed input.
     input: SystemTime,
     /// A program printed.
@@ -59,35 +59,35 @@ struct Touched {
 }
 
 /// The state between two polls.
-pub(crate) struct Probe {
-    before: Option<Sample>,
+pub(crate) struct SignalProbe {
+    before: Option<CounterSample>,
     /// The measurement for the next heartbeat.
-    window: Option<Window>,
-    gpus: Gpus,
+    window: Option<HeartbeatWindow>,
+    gpus: GpuProbe,
     /// The daemon itself has written to the terminals since the last poll.
     spoke: bool,
 }
 
-impl Probe {
-    pub(crate) fn new() -> Probe {
-        Probe { before: None, window: None, gpus: Gpus::default(), spoke: false }
+impl SignalProbe {
+    pub(crate) fn new() -> SignalProbe {
+        SignalProbe { before: None, window: None, gpus: GpuProbe::default(), spoke: false }
     }
 
     /// Drops the last sample, because a sleep lies in between.
     pub(crate) fn forget(&mut self) {
         self.before = None;
         self.window = None;
-        self.gpus = Gpus::default();
+        self.gpus = GpuProbe::default();
     }
 
     /// Returns the figures from the start of the window to the last poll; `None` at the start.
-    pub(crate) fn measured(&self) -> Option<Measured> {
+    pub(crate) fn measured(&self) -> Option<UtilizationSample> {
         self.window.as_ref()?.measured(self.before.as_ref()?)
     }
 
     /// Starts a new window at the last poll.
     pub(crate) fn begin_window(&mut self) {
-        self.window = self.before.clone().map(Window::since);
+        self.window = self.before.clone().map(HeartbeatWindow::since);
     }
 
     /// Marks that the daemon writes to the terminals. Their output until the next poll, and that of
@@ -97,20 +97,20 @@ impl Probe {
     }
 
     /// Polls every signal. Rates cover the time since the last poll.
-    pub(crate) fn look(&mut self, machine: &Machine, mono: SignedDuration) -> Vec<Reading> {
+    pub(crate) fn look(&mut self, machine: &Machine, mono: SignedDuration) -> Vec<SignalReading> {
         let now = sample(machine, mono);
         let cards = self.gpus.look(machine);
         let mut readings = rates(self.before.as_ref(), &now, std::mem::take(&mut self.spoke));
-        let mut add = |signal, value| readings.push(Reading { signal, value });
+        let mut add = |signal, value| readings.push(SignalReading { signal, value });
         if let Some(window) = &mut self.window {
             window.add(&cards);
         }
-        add(Signal::Gpu, cards.busiest);
-        add(Signal::GpuMemory, cards.held);
-        add(Signal::Inhibitor, logind::inhibitors(machine));
-        add(Signal::Jupyter, jupyter::busy_kernels(machine));
-        add(Signal::Ssh, ssh_connections(machine));
-        add(Signal::Hooks, hooks::idle_hooks(machine));
+        add(IdleSignal::Gpu, cards.busiest);
+        add(IdleSignal::GpuMemory, cards.held);
+        add(IdleSignal::Inhibitor, logind::inhibitors(machine));
+        add(IdleSignal::Jupyter, jupyter::busy_kernels(machine));
+        add(IdleSignal::Ssh, ssh_connections(machine));
+        add(IdleSignal::Hooks, hooks::idle_hooks(machine));
         self.before = Some(now);
         if self.window.as_ref().is_none_or(|window| window.is_too_long(mono)) {
             self.begin_window();
@@ -119,9 +119,9 @@ impl Probe {
     }
 }
 
-fn sample(machine: &Machine, mono: SignedDuration) -> Sample {
+fn sample(machine: &Machine, mono: SignedDuration) -> CounterSample {
     let (received, sent) = network_bytes(machine);
-    Sample {
+    CounterSample {
         mono,
         cpu: processors(machine),
         received,
@@ -134,16 +134,22 @@ fn sample(machine: &Machine, mono: SignedDuration) -> Sample {
 
 /// Returns the rates between two samples. A rate is unseen without an earlier sample, or if a
 /// counter ran backwards. If the daemon itself `spoke`, output on terminals is not taken for work.
-fn rates(before: Option<&Sample>, now: &Sample, spoke: bool) -> Vec<Reading> {
+fn rates(before: Option<&CounterSample>, now: &CounterSample, spoke: bool) -> Vec<SignalReading> {
     let Some(before) = before else {
         let first = || Known::Unseen("this is the first poll".to_string());
-        let signals =
-            [Signal::Cpu, Signal::Network, Signal::Disk, Signal::Terminal, Signal::Output, Signal::Login];
-        return signals.map(|signal| Reading { signal, value: first() }).to_vec();
+        let signals = [
+            IdleSignal::Cpu,
+            IdleSignal::Network,
+            IdleSignal::Disk,
+            IdleSignal::Terminal,
+            IdleSignal::Output,
+            IdleSignal::Login,
+        ];
+        return signals.map(|signal| SignalReading { signal, value: first() }).to_vec();
     };
     let seconds = (now.mono - before.mono).as_secs_f64().max(0.001);
     // Stolen time counts as work, because a throttled machine has work to do.
-    let busy = |cpu: &Processors| cpu.worked.saturating_add(cpu.stolen);
+    let busy = |cpu: &ProcessorTimes| cpu.worked.saturating_add(cpu.stolen);
     let cpu = match (&before.cpu, &now.cpu) {
         (Ok(old), Ok(new)) if busy(new) >= busy(old) => {
             Known::Is((busy(new) - busy(old)) as f64 / 1000.0 / seconds)
@@ -158,30 +164,30 @@ fn rates(before: Option<&Sample>, now: &Sample, spoke: bool) -> Vec<Reading> {
     };
     let printed = if spoke { 0 } else { printed(&before.terminals, &now.terminals) };
     vec![
-        Reading { signal: Signal::Cpu, value: cpu },
-        Reading { signal: Signal::Network, value: network },
-        Reading { signal: Signal::Disk, value: per_minute(&before.disk, &now.disk, seconds) },
-        Reading {
-            signal: Signal::Terminal,
+        SignalReading { signal: IdleSignal::Cpu, value: cpu },
+        SignalReading { signal: IdleSignal::Network, value: network },
+        SignalReading { signal: IdleSignal::Disk, value: per_minute(&before.disk, &now.disk, seconds) },
+        SignalReading {
+            signal: IdleSignal::Terminal,
             value: Known::Is(typed(&before.terminals, &now.terminals) as f64),
         },
-        Reading { signal: Signal::Output, value: Known::Is(printed as f64) },
-        Reading { signal: Signal::Login, value: new_logins(&before.logins, &now.logins) },
+        SignalReading { signal: IdleSignal::Output, value: Known::Is(printed as f64) },
+        SignalReading { signal: IdleSignal::Login, value: new_logins(&before.logins, &now.logins) },
     ]
 }
 
-type Terminals = BTreeMap<String, Touched>;
+type TerminalTable = BTreeMap<String, TerminalTimes>;
 
 /// Returns the number of terminals with new input. Times are compared with those before, never with
 /// a clock. A new terminal counts, because it is a new connection.
-fn typed(before: &Terminals, now: &Terminals) -> usize {
-    let same = |name: &str, at: &Touched| before.get(name).is_some_and(|old| old.input == at.input);
+fn typed(before: &TerminalTable, now: &TerminalTable) -> usize {
+    let same = |name: &str, at: &TerminalTimes| before.get(name).is_some_and(|old| old.input == at.input);
     now.iter().filter(|(name, at)| !same(name, at)).count()
 }
 
 /// Returns the number of terminals with new output.
-fn printed(before: &Terminals, now: &Terminals) -> usize {
-    let moved = |name: &str, at: &Touched| before.get(name).is_some_and(|old| old.output != at.output);
+fn printed(before: &TerminalTable, now: &TerminalTable) -> usize {
+    let moved = |name: &str, at: &TerminalTimes| before.get(name).is_some_and(|old| old.output != at.output);
     now.iter().filter(|(name, at)| moved(name, at)).count()
 }
 
@@ -195,10 +201,10 @@ fn new_logins(before: &Known<BTreeSet<String>>, now: &Known<BTreeSet<String>>) -
     }
 }
 
-pub(crate) type Counters = Result<BTreeMap<String, u64>, String>;
+pub(crate) type DeviceCounters = Result<BTreeMap<String, u64>, String>;
 
 /// Returns MiB per minute over all devices that are in both samples.
-fn per_minute(before: &Counters, now: &Counters, seconds: f64) -> Known<f64> {
+fn per_minute(before: &DeviceCounters, now: &DeviceCounters, seconds: f64) -> Known<f64> {
     match grown(before, now) {
         Known::Is(bytes) => Known::Is(bytes as f64 / MIB / seconds * 60.0),
         // Without a device there is no traffic.
@@ -209,7 +215,7 @@ fn per_minute(before: &Counters, now: &Counters, seconds: f64) -> Known<f64> {
 
 /// Returns the growth of the counters of all devices that are in both samples; absent without a
 /// device.
-pub(crate) fn grown(before: &Counters, now: &Counters) -> Known<u64> {
+pub(crate) fn grown(before: &DeviceCounters, now: &DeviceCounters) -> Known<u64> {
     let (before, now) = match (before, now) {
         (Ok(before), Ok(now)) => (before, now),
         (Err(why), _) | (_, Err(why)) => return Known::Unseen(why.clone()),
@@ -242,13 +248,13 @@ fn system() -> ExplicitSystemInfo {
     }
 }
 
-fn processors(machine: &Machine) -> Result<Processors, String> {
+fn processors(machine: &Machine) -> Result<ProcessorTimes, String> {
     parse_cpu(&read(machine, "/proc/stat")?).map_err(|error| format!("/proc/stat: {error}"))
 }
 
 /// Parses the time of all processors together. Waiting for a disk is not work. Guest time is
 /// already part of user time.
-pub(crate) fn parse_cpu(text: &str) -> Result<Processors, String> {
+pub(crate) fn parse_cpu(text: &str) -> Result<ProcessorTimes, String> {
     // Only the first line is needed. On 192 cores the lines of the cores are most of the file.
     let rest = text.lines().filter(|line| !line.starts_with("cpu"));
     let short: Vec<&str> = text.lines().take(1).chain(rest).collect();
@@ -260,12 +266,12 @@ pub(crate) fn parse_cpu(text: &str) -> Result<Processors, String> {
         [Some(cpu.user_ms()), Some(cpu.nice_ms()), Some(cpu.system_ms()), cpu.irq_ms(), cpu.softirq_ms()];
     let (worked, stolen) = (sum(&own), cpu.steal_ms().unwrap_or(0));
     let all = sum(&[Some(worked), Some(stolen), Some(cpu.idle_ms()), cpu.iowait_ms()]);
-    Ok(Processors { worked, stolen, all })
+    Ok(ProcessorTimes { worked, stolen, all })
 }
 
 /// Returns the bytes received and sent through devices with hardware behind them: no loopback,
 /// bridge or tunnel.
-fn network_bytes(machine: &Machine) -> (Counters, Counters) {
+fn network_bytes(machine: &Machine) -> (DeviceCounters, DeviceCounters) {
     let mut devices = match read(machine, "/proc/net/dev") {
         Ok(text) => parse_network(&text),
         Err(why) => return (Err(why.clone()), Err(why)),
@@ -287,7 +293,7 @@ pub(crate) fn parse_network(text: &str) -> BTreeMap<String, (u64, u64)> {
 
 /// Returns the bytes of whole disks with hardware behind them: no partition, loop device or device
 /// mapper.
-fn disk_bytes(machine: &Machine) -> Counters {
+fn disk_bytes(machine: &Machine) -> DeviceCounters {
     let disks = parse_disks(&read(machine, "/proc/diskstats")?);
     let whole = |name: &str| machine.path(&format!("/sys/block/{name}/device")).exists();
     Ok(disks.into_iter().filter(|(name, _)| whole(name)).collect())
@@ -304,13 +310,13 @@ pub(crate) fn parse_disks(text: &str) -> BTreeMap<String, u64> {
 /// Returns the last use of all terminals. The kernel updates a terminal's access time when a
 /// program reads typed input, and its modification time when a program prints. This covers every
 /// shell, over any connection, and the serial console.
-fn terminals(machine: &Machine) -> Terminals {
+fn terminals(machine: &Machine) -> TerminalTable {
     let folders = [("/dev/pts", ""), ("/dev", "tty"), ("/dev", "ttyS")];
     folders.into_iter().flat_map(|(folder, prefix)| numbered(machine, folder, prefix)).collect()
 }
 
 /// Returns the terminals in a folder with a name of `prefix` and a number.
-fn numbered(machine: &Machine, folder: &str, prefix: &str) -> Vec<(String, Touched)> {
+fn numbered(machine: &Machine, folder: &str, prefix: &str) -> Vec<(String, TerminalTimes)> {
     let entries = std::fs::read_dir(machine.path(folder)).into_iter().flatten().flatten();
     let found = entries.filter_map(|entry| {
         let name = entry.file_name().to_string_lossy().to_string();
@@ -320,7 +326,7 @@ fn numbered(machine: &Machine, folder: &str, prefix: &str) -> Vec<(String, Touch
         }
         let meta = entry.metadata().ok()?;
         // The inode number distinguishes a terminal from a later one of the same name.
-        let touched = Touched { input: meta.accessed().ok()?, output: meta.modified().ok()? };
+        let touched = TerminalTimes { input: meta.accessed().ok()?, output: meta.modified().ok()? };
         Some((format!("{folder}/{name} {}", meta.ino()), touched))
     });
     found.collect()

@@ -1,19 +1,19 @@
 use super::*;
-use crate::machine::Pace;
+use crate::machine::ClockPace;
 use std::path::Path;
 
 const STAT: &str = "cpu  1000 20 300 90000 5000 10 30 40 500 0\ncpu0 odd line\nintr 1\nctxt 2\nbtime 3\nprocesses 4\nprocs_running 1\nprocs_blocked 0\n";
 
-struct Fake {
+struct FakeProc {
     folder: tempfile::TempDir,
     machine: Machine,
 }
 
-impl Fake {
-    fn new() -> Fake {
+impl FakeProc {
+    fn new() -> FakeProc {
         let folder = tempfile::tempdir().expect("a folder");
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
-        let fake = Fake { folder, machine };
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
+        let fake = FakeProc { folder, machine };
         fake.write("proc/stat", STAT);
         fake.write("proc/net/dev", "h\nh\n");
         fake.write("proc/diskstats", "");
@@ -27,12 +27,12 @@ impl Fake {
         std::fs::write(path, text).expect("a file");
     }
 
-    fn sample(&self, second: i64) -> Sample {
+    fn sample(&self, second: i64) -> CounterSample {
         sample(&self.machine, SignedDuration::from_secs(second))
     }
 
     /// The value of a signal a minute after `before`.
-    fn rate(&self, before: &Sample, signal: Signal) -> Known<f64> {
+    fn rate(&self, before: &CounterSample, signal: IdleSignal) -> Known<f64> {
         let readings = rates(Some(before), &self.sample(60), false);
         readings.into_iter().find(|reading| reading.signal == signal).expect("a reading").value
     }
@@ -41,10 +41,10 @@ impl Fake {
 #[test]
 fn cpu_counts_stolen_time_and_not_waiting() {
     let check = |line: &str, expected: Known<f64>| {
-        let fake = Fake::new();
+        let fake = FakeProc::new();
         let before = fake.sample(0);
         fake.write("proc/stat", &STAT.replace("1000 20 300 90000 5000 10 30 40 500 0", line));
-        assert_eq!(fake.rate(&before, Signal::Cpu), expected, "{line}");
+        assert_eq!(fake.rate(&before, IdleSignal::Cpu), expected, "{line}");
     };
     // A busy core is 6,000 ticks a minute.
     check("7000 20 300 90000 5000 10 30 40 500 0", Known::Is(1.0));
@@ -56,13 +56,13 @@ fn cpu_counts_stolen_time_and_not_waiting() {
 
 #[test]
 fn the_first_poll_and_a_missing_file_are_unseen() {
-    let fake = Fake::new();
+    let fake = FakeProc::new();
     assert!(
         rates(None, &fake.sample(0), false).iter().all(|reading| matches!(reading.value, Known::Unseen(_)))
     );
     let before = fake.sample(0);
     std::fs::remove_file(fake.folder.path().join("proc/stat")).expect("removed");
-    assert!(matches!(fake.rate(&before, Signal::Cpu), Known::Unseen(_)));
+    assert!(matches!(fake.rate(&before, IdleSignal::Cpu), Known::Unseen(_)));
 }
 
 #[test]
@@ -78,13 +78,13 @@ fn network_counts_only_hardware_and_skips_invalid_lines() {
             line("docker0", lo, 0)
         )
     };
-    let fake = Fake::new();
+    let fake = FakeProc::new();
     fake.write("sys/class/net/enp39s0/device", "");
     fake.write("sys/class/net/ens5/device", "");
     fake.write("proc/net/dev", &table(0, 0));
     let before = fake.sample(0);
     fake.write("proc/net/dev", &table(90_000_000, 1024 * 1024));
-    assert_eq!(fake.rate(&before, Signal::Network), Known::Is(2.0));
+    assert_eq!(fake.rate(&before, IdleSignal::Network), Known::Is(2.0));
 }
 
 #[test]
@@ -99,17 +99,17 @@ fn disk_counts_whole_disks_and_nvme() {
             .collect::<String>()
             + "odd\n"
     };
-    let fake = Fake::new();
+    let fake = FakeProc::new();
     fake.write("sys/block/nvme0n1/device", "");
     fake.write("proc/diskstats", &table(0));
     let before = fake.sample(0);
     fake.write("proc/diskstats", &table(10_240));
-    assert_eq!(fake.rate(&before, Signal::Disk), Known::Is(10.0));
+    assert_eq!(fake.rate(&before, IdleSignal::Disk), Known::Is(10.0));
 }
 
 #[test]
 fn a_new_device_does_not_change_the_rate() {
-    let counters = |pairs: &[(&str, u64)]| -> Counters {
+    let counters = |pairs: &[(&str, u64)]| -> DeviceCounters {
         Ok(pairs.iter().map(|(name, bytes)| (name.to_string(), *bytes)).collect())
     };
     let old = counters(&[("a", 0)]);
@@ -120,22 +120,22 @@ fn a_new_device_does_not_change_the_rate() {
 
 #[test]
 fn typing_changes_the_access_time_independently_of_the_clock() {
-    let fake = Fake::new();
+    let fake = FakeProc::new();
     for name in ["0", "1", "ptmx"] {
         fake.write(&format!("dev/pts/{name}"), "");
     }
     let before = fake.sample(0);
-    assert_eq!(fake.rate(&before, Signal::Terminal), Known::Is(0.0));
+    assert_eq!(fake.rate(&before, IdleSignal::Terminal), Known::Is(0.0));
     let typed =
         std::fs::File::options().write(true).open(fake.folder.path().join("dev/pts/1")).expect("a terminal");
     let long_ago = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
     typed.set_times(std::fs::FileTimes::new().set_accessed(long_ago)).expect("a time");
-    assert_eq!(fake.rate(&before, Signal::Terminal), Known::Is(1.0));
+    assert_eq!(fake.rate(&before, IdleSignal::Terminal), Known::Is(1.0));
 }
 
 #[test]
 fn output_changes_the_modification_time_and_the_daemons_own_is_ignored() {
-    let fake = Fake::new();
+    let fake = FakeProc::new();
     fake.write("dev/pts/1", "");
     fake.write("dev/ttyS0", "");
     fake.write("dev/tty", "");
@@ -146,13 +146,13 @@ fn output_changes_the_modification_time_and_the_daemons_own_is_ignored() {
         terminal.set_times(std::fs::FileTimes::new().set_modified(later)).expect("a time");
     };
     printed("dev/tty");
-    assert_eq!(fake.rate(&before, Signal::Output), Known::Is(0.0));
+    assert_eq!(fake.rate(&before, IdleSignal::Output), Known::Is(0.0));
     printed("dev/pts/1");
     printed("dev/ttyS0");
-    assert_eq!(fake.rate(&before, Signal::Output), Known::Is(2.0));
-    assert_eq!(fake.rate(&before, Signal::Terminal), Known::Is(0.0));
+    assert_eq!(fake.rate(&before, IdleSignal::Output), Known::Is(2.0));
+    assert_eq!(fake.rate(&before, IdleSignal::Terminal), Known::Is(0.0));
     let spoke = rates(Some(&before), &fake.sample(60), true);
-    assert!(spoke.contains(&Reading { signal: Signal::Output, value: Known::Is(0.0) }));
+    assert!(spoke.contains(&SignalReading { signal: IdleSignal::Output, value: Known::Is(0.0) }));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn counts_only_new_logins() {
 
 #[test]
 fn counts_ssh_connections_over_ipv4_and_ipv6() {
-    let fake = Fake::new();
+    let fake = FakeProc::new();
     let line = |slot: u8, local: &str, remote: &str, state: &str| {
         format!(
             "   {slot}: {local} {remote} {state} 00000000:00000000 00:00000000 00000000     0        0 100 1 0000 20 4 30 10 -1\n"
@@ -196,8 +196,8 @@ fn counts_ssh_connections_over_ipv4_and_ipv6() {
 #[test]
 fn sees_one_busy_thread_on_the_real_kernel() {
     use rustix::time::{ClockId, clock_gettime};
-    let machine = Machine::new("/".into(), Pace::REAL);
-    let mut probe = Probe::new();
+    let machine = Machine::new("/".into(), ClockPace::REAL);
+    let mut probe = SignalProbe::new();
     probe.look(&machine, machine.clocks().mono);
     let used = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -209,7 +209,7 @@ fn sees_one_busy_thread_on_the_real_kernel() {
     }
     let readings = probe.look(&machine, machine.clocks().mono);
     let passed = (machine.clocks().mono - began).as_secs_f64();
-    let cpu = readings.iter().find(|reading| reading.signal == Signal::Cpu).expect("a reading");
+    let cpu = readings.iter().find(|reading| reading.signal == IdleSignal::Cpu).expect("a reading");
     // The kernel counts in hundredths of a second.
     let least = 0.5 / passed - 0.05;
     assert!(cpu.value.value().is_some_and(|cores| *cores >= least), "{cpu:?}, expected at least {least}");

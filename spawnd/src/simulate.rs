@@ -1,12 +1,14 @@
 //! Replays recorded signals through the lifecycle, and prints when and why the instance would have
 //! been stopped.
 
-use crate::trace::{Row, Trace};
+use crate::trace::{SignalTrace, TraceRow};
+use domain::format_span;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::idle::{IdleTerms, RULES, Reading, Signal};
-use domain::format_span;
-use lifecycle::{Boot, Clocks, Effect, Event, Inputs, State, Tags, Terms, step};
+use lifecycle::idle::{IdleSignal, IdleTerms, RULES, SignalReading};
+use lifecycle::{
+    BootIdentity, ClockReadings, DaemonState, LifeEffect, LifeEvent, LifeTags, StepInputs, Terms, step,
+};
 use std::io::Write;
 
 /// Seconds from the first work after a stop until the machine runs again.
@@ -19,7 +21,7 @@ const MINUTE: i64 = 60;
 /// The totals of a replay; spans are in seconds. Idle and busy follow the documented thresholds,
 /// not those of the policy. Time that was not seen is neither.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Total {
+struct ReplayTotals {
     stops: u32,
     /// Stops after which work came back within an hour.
     soon: u32,
@@ -33,10 +35,10 @@ struct Total {
 
 /// Replays a trace, machine by machine. A row is valid until the next. After a stop, the next busy
 /// row starts the instance again, which takes five minutes.
-pub(crate) fn run(mut trace: Trace<'_>, terms: &IdleTerms, out: &mut impl Write) -> Result<(), String> {
-    let mut total = Total::default();
+pub(crate) fn run(mut trace: SignalTrace<'_>, terms: &IdleTerms, out: &mut impl Write) -> Result<(), String> {
+    let mut total = ReplayTotals::default();
     while let Some(recorded) = trace.machine()? {
-        let replay = Replay { rows: &recorded.rows, signals: &trace.signals, terms };
+        let replay = TraceReplay { rows: &recorded.rows, signals: &trace.signals, terms };
         let name = if recorded.machine.is_empty() { "" } else { &format!("{}: ", recorded.machine) };
         replay.run(&mut total, |line| writeln!(out, "{name}{line}")).map_err(|error| error.to_string())?;
     }
@@ -44,21 +46,21 @@ pub(crate) fn run(mut trace: Trace<'_>, terms: &IdleTerms, out: &mut impl Write)
 }
 
 /// The rows of one machine, and a policy.
-struct Replay<'a> {
-    rows: &'a [Row],
-    signals: &'a [Signal],
+struct TraceReplay<'a> {
+    rows: &'a [TraceRow],
+    signals: &'a [IdleSignal],
     terms: &'a IdleTerms,
 }
 
-impl Replay<'_> {
+impl TraceReplay<'_> {
     fn run(
         &self,
-        total: &mut Total,
+        total: &mut ReplayTotals,
         mut say: impl FnMut(String) -> std::io::Result<()>,
     ) -> std::io::Result<()> {
         let (mut begin, end) = (self.rows[0].second, self.rows[self.rows.len() - 1].second);
-        total.busy += self.lasted(Load::Busy, begin, end);
-        total.idle += self.lasted(Load::Idle, begin, end);
+        total.busy += self.lasted(RowLoad::Busy, begin, end);
+        total.idle += self.lasted(RowLoad::Idle, begin, end);
         while let Some((stop, why)) = self.run_until_stop(begin) {
             let ran = format_span(SignedDuration::from_secs(stop - begin));
             say(format!("{stop} s: {} after {ran} of running, because {why}", self.terms.action.verb()))?;
@@ -66,14 +68,14 @@ impl Replay<'_> {
             begin = wanted.map_or(end, |wanted| (wanted + START).min(end));
             total.stops += 1;
             total.soon += u32::from(wanted.is_some_and(|wanted| wanted - stop < SOON));
-            total.saved += self.lasted(Load::Idle, stop, begin);
-            total.cut += self.lasted(Load::Busy, stop, begin);
+            total.saved += self.lasted(RowLoad::Idle, stop, begin);
+            total.cut += self.lasted(RowLoad::Busy, stop, begin);
         }
         Ok(())
     }
 
     /// Returns the rows from the one valid at `second` on, each with the second at which it ends.
-    fn spans_from(&self, second: i64) -> impl Iterator<Item = (&Row, i64)> {
+    fn spans_from(&self, second: i64) -> impl Iterator<Item = (&TraceRow, i64)> {
         let first = self.rows.partition_point(|row| row.second <= second).saturating_sub(1);
         self.rows[first..].windows(2).map(|pair| (&pair[0], pair[1].second))
     }
@@ -87,7 +89,7 @@ impl Replay<'_> {
             ..Terms::with_budget(SignedDuration::from_hours(80_000))
         };
         let first = inputs(0, None);
-        let mut state = State::begin(life, &first.clocks, &first.boot);
+        let mut state = DaemonState::begin(life, &first.clocks, &first.boot);
         let mut why = String::new();
         for (row, end) in self.spans_from(begin) {
             let readings = readings(row, self.signals);
@@ -108,12 +110,12 @@ impl Replay<'_> {
     /// Returns the second of the first work after a stop.
     fn wanted_after(&self, stop: i64) -> Option<i64> {
         let mut spans = self.spans_from(stop);
-        let busy = spans.find(|(row, end)| *end > stop && load(row, self.signals) == Load::Busy);
+        let busy = spans.find(|(row, end)| *end > stop && load(row, self.signals) == RowLoad::Busy);
         busy.map(|(row, _)| row.second.max(stop))
     }
 
     /// Returns the seconds of a load between two instants.
-    fn lasted(&self, wanted: Load, from: i64, to: i64) -> i64 {
+    fn lasted(&self, wanted: RowLoad, from: i64, to: i64) -> i64 {
         let spans = self.spans_from(from).take_while(|(row, _)| row.second < to);
         let spans = spans.filter(|(row, _)| load(row, self.signals) == wanted);
         spans.map(|(row, end)| (end.min(to) - row.second.max(from)).max(0)).sum()
@@ -121,7 +123,12 @@ impl Replay<'_> {
 }
 
 /// Runs one minute of a life. Returns whether it was stopped.
-fn look(mut state: State, second: i64, readings: Vec<Reading>, why: &mut String) -> (State, bool) {
+fn look(
+    mut state: DaemonState,
+    second: i64,
+    readings: Vec<SignalReading>,
+    why: &mut String,
+) -> (DaemonState, bool) {
     let mut input = inputs(second, Some(readings));
     let mut stopped = false;
     // The second step processes the outcome of the first one's effects.
@@ -132,9 +139,9 @@ fn look(mut state: State, second: i64, readings: Vec<Reading>, why: &mut String)
         input.readings = None;
         for effect in effects {
             match effect {
-                Effect::Notify(notice) if notice.text.contains("it is idle") => *why = notice.text,
-                Effect::PreStop { .. } => input.events.push(Event::PreStopDone),
-                Effect::Call(_) => stopped = true,
+                LifeEffect::Notify(notice) if notice.text.contains("it is idle") => *why = notice.text,
+                LifeEffect::PreStop { .. } => input.events.push(LifeEvent::PreStopDone),
+                LifeEffect::Call(_) => stopped = true,
                 _ => {}
             }
         }
@@ -142,13 +149,13 @@ fn look(mut state: State, second: i64, readings: Vec<Reading>, why: &mut String)
     (state, stopped)
 }
 
-fn inputs(second: i64, readings: Option<Vec<Reading>>) -> Inputs {
+fn inputs(second: i64, readings: Option<Vec<SignalReading>>) -> StepInputs {
     let mono = SignedDuration::from_secs(second);
-    Inputs {
-        clocks: Clocks { mono, boot: mono, wall: Timestamp::UNIX_EPOCH },
-        boot: Boot { id: "trace".to_string(), pending: Known::Absent },
+    StepInputs {
+        clocks: ClockReadings { mono, boot: mono, wall: Timestamp::UNIX_EPOCH },
+        boot: BootIdentity { id: "trace".to_string(), pending: Known::Absent },
         date: None,
-        tags: Tags { expiry: Known::Absent, cap: Known::Absent },
+        tags: LifeTags { expiry: Known::Absent, cap: Known::Absent },
         readings,
         measured: None,
         events: Vec::new(),
@@ -157,41 +164,41 @@ fn inputs(second: i64, readings: Option<Vec<Reading>>) -> Inputs {
 
 /// Returns the readings of a row. Signals without a column are absent: the machine of the trace did
 /// not have them.
-fn readings(row: &Row, signals: &[Signal]) -> Vec<Reading> {
+fn readings(row: &TraceRow, signals: &[IdleSignal]) -> Vec<SignalReading> {
     let of = |signal| signals.iter().position(|found| *found == signal);
     RULES
         .iter()
         .map(|rule| {
             let value = of(rule.signal).map_or(Known::Absent, |index| row.values[index].clone());
-            Reading { signal: rule.signal, value }
+            SignalReading { signal: rule.signal, value }
         })
         .collect()
 }
 
 /// The load of a row by the documented thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Load {
+enum RowLoad {
     Busy,
     Idle,
     Unseen,
 }
 
-fn load(row: &Row, signals: &[Signal]) -> Load {
-    let busy = |(signal, value): (&Signal, &Known<f64>)| {
+fn load(row: &TraceRow, signals: &[IdleSignal]) -> RowLoad {
+    let busy = |(signal, value): (&IdleSignal, &Known<f64>)| {
         let rule = RULES.iter().find(|rule| rule.signal == *signal);
         value.value().zip(rule).is_some_and(|(value, rule)| *value >= rule.threshold)
     };
     if signals.iter().zip(&row.values).any(busy) {
-        return Load::Busy;
+        return RowLoad::Busy;
     }
     let unseen = row.values.iter().any(|value| matches!(value, Known::Unseen(_)));
-    if unseen { Load::Unseen } else { Load::Idle }
+    if unseen { RowLoad::Unseen } else { RowLoad::Idle }
 }
 
-impl Total {
+impl ReplayTotals {
     fn sentence(&self) -> String {
         let share = |part: i64, whole: i64| 100.0 * part as f64 / (whole as f64).max(1.0);
-        let Total { stops, soon, idle, busy, saved, cut } = *self;
+        let ReplayTotals { stops, soon, idle, busy, saved, cut } = *self;
         let stops = if stops == 1 { "1 stop".to_string() } else { format!("{stops} stops") };
         format!(
             "{stops}, {soon} with work again within the hour; saved {saved} s of {idle} s idle ({:.1} %), \
@@ -209,7 +216,7 @@ mod tests {
     fn replay(trace: &str) -> Result<String, String> {
         let mut out = Vec::new();
         let terms = IdleTerms::after(SignedDuration::from_mins(30));
-        run(Trace::csv(trace.as_bytes())?, &terms, &mut out)?;
+        run(SignalTrace::csv(trace.as_bytes())?, &terms, &mut out)?;
         Ok(String::from_utf8_lossy(&out).to_string())
     }
 

@@ -3,7 +3,7 @@
 
 use crate::machine::Machine;
 use domain::parse_span;
-use lifecycle::{Command, Status};
+use lifecycle::{Command, LifeStatus};
 use rustix::net::sockopt::socket_peercred;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -25,7 +25,7 @@ const NOBODY: u32 = 65534;
 /// A request; its fields are the protocol on the socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum Question {
+pub(crate) enum SocketRequest {
     Status,
     Extend { by: String, local_only: bool },
     KeepAlive { name: String, span: String },
@@ -36,16 +36,16 @@ pub(crate) enum Question {
 
 /// An answer; its fields are the protocol on the socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Answer {
+pub(crate) struct SocketAnswer {
     pub(crate) ok: bool,
     pub(crate) text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) status: Option<Status>,
+    pub(crate) status: Option<LifeStatus>,
 }
 
-impl Answer {
-    pub(crate) fn refused(text: String) -> Answer {
-        Answer { ok: false, text, status: None }
+impl SocketAnswer {
+    pub(crate) fn refused(text: String) -> SocketAnswer {
+        SocketAnswer { ok: false, text, status: None }
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn listen(machine: &Machine) -> io::Result<UnixListener> {
 }
 
 /// Reads one request, and the user id of its sender.
-pub(crate) fn receive(stream: &UnixStream) -> Result<(Question, u32), String> {
+pub(crate) fn receive(stream: &UnixStream) -> Result<(SocketRequest, u32), String> {
     let failed = |error: &dyn std::fmt::Display| format!("the request cannot be read: {error}");
     stream.set_nonblocking(false).map_err(|error| failed(&error))?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(|error| failed(&error))?;
@@ -75,29 +75,29 @@ pub(crate) fn receive(stream: &UnixStream) -> Result<(Question, u32), String> {
 }
 
 /// Parses a request. An unknown one is an error.
-pub(crate) fn parse(line: &str) -> Result<Question, String> {
+pub(crate) fn parse(line: &str) -> Result<SocketRequest, String> {
     serde_json::from_str(line).map_err(|error| format!("the request cannot be read: {error}"))
 }
 
-/// Returns the lifecycle's command for a request; `None` for `Status`. Errors: the user has no
+/// Returns the lifecycle's command for a request; `None` for `LifeStatus`. Errors: the user has no
 /// right to it, or a span or name is not valid.
-pub(crate) fn command(question: Question, uid: u32) -> Result<Option<Command>, String> {
+pub(crate) fn command(question: SocketRequest, uid: u32) -> Result<Option<Command>, String> {
     let person = uid == 0 || (uid >= FIRST_PERSON && uid != NOBODY);
-    if question != Question::Status && !person {
+    if question != SocketRequest::Status && !person {
         return Err(format!(
             "user {uid} is a service; only people and root may change when the instance ends"
         ));
     }
     let span = |text: &str| parse_span(text).map_err(|error| error.to_string());
     Ok(Some(match question {
-        Question::Status => return Ok(None),
-        Question::Extend { by, local_only } => Command::Extend { by: span(&by)?, local_only },
-        Question::KeepAlive { name, span: length } => {
+        SocketRequest::Status => return Ok(None),
+        SocketRequest::Extend { by, local_only } => Command::Extend { by: span(&by)?, local_only },
+        SocketRequest::KeepAlive { name, span: length } => {
             Command::KeepAlive { name: lease_name(&name)?, span: span(&length)? }
         }
-        Question::Release { name } => Command::Release { name: lease_name(&name)? },
-        Question::Complete => Command::Complete,
-        Question::Cancel => Command::Cancel,
+        SocketRequest::Release { name } => Command::Release { name: lease_name(&name)? },
+        SocketRequest::Complete => Command::Complete,
+        SocketRequest::Cancel => Command::Cancel,
     }))
 }
 
@@ -112,7 +112,7 @@ fn lease_name(name: &str) -> Result<String, String> {
 }
 
 /// Sends an answer. A client that has gone is not an error.
-pub(crate) fn reply(mut stream: &UnixStream, answer: &Answer) {
+pub(crate) fn reply(mut stream: &UnixStream, answer: &SocketAnswer) {
     if let Ok(mut line) = serde_json::to_vec(answer) {
         line.push(b'\n');
         let _ = stream.write_all(&line);
@@ -120,7 +120,7 @@ pub(crate) fn reply(mut stream: &UnixStream, answer: &Answer) {
 }
 
 /// Sends a request to the daemon, for the command line.
-pub(crate) fn ask(machine: &Machine, question: &Question) -> Result<Answer, String> {
+pub(crate) fn ask(machine: &Machine, question: &SocketRequest) -> Result<SocketAnswer, String> {
     let path = machine.path(SOCKET);
     let deaf = |error: &dyn std::fmt::Display| {
         format!("no answer from spawnd ({error}); the dead-man stays armed\nhint: systemctl status spawnd")
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
     use jiff::SignedDuration;
 
-    fn send(line: &str) -> Result<Question, String> {
+    fn send(line: &str) -> Result<SocketRequest, String> {
         let (here, mut there) = UnixStream::pair().map_err(|error| error.to_string())?;
         there.write_all(line.as_bytes()).map_err(|error| error.to_string())?;
         receive(&here).map(|(question, _)| question)
@@ -148,12 +148,13 @@ mod tests {
 
     #[test]
     fn parses_requests_strictly() {
-        let check = |line: &str, expected: Option<Question>| assert_eq!(send(line).ok(), expected, "{line}");
-        check("{\"verb\":\"status\"}\n", Some(Question::Status));
+        let check =
+            |line: &str, expected: Option<SocketRequest>| assert_eq!(send(line).ok(), expected, "{line}");
+        check("{\"verb\":\"status\"}\n", Some(SocketRequest::Status));
         let by = "2h".to_string();
         check(
             "{\"verb\":\"extend\",\"by\":\"2h\",\"local_only\":false}\n",
-            Some(Question::Extend { by, local_only: false }),
+            Some(SocketRequest::Extend { by, local_only: false }),
         );
         check("{\"verb\":\"extend\",\"by\":\"2h\"}\n", None);
         check("{\"verb\":\"extend\",\"by\":\"2h\",\"local_only\":false,\"force\":true}\n", None);
@@ -172,18 +173,18 @@ mod tests {
 
     #[test]
     fn services_may_read_the_status_and_change_nothing() {
-        let complete = || command(Question::Complete, 0);
+        let complete = || command(SocketRequest::Complete, 0);
         assert_eq!(complete(), Ok(Some(Command::Complete)));
-        assert_eq!(command(Question::Complete, 1000), Ok(Some(Command::Complete)));
-        assert_eq!(command(Question::Status, 33), Ok(None));
-        assert!(command(Question::Complete, 33).is_err());
-        assert!(command(Question::Complete, NOBODY).is_err());
+        assert_eq!(command(SocketRequest::Complete, 1000), Ok(Some(Command::Complete)));
+        assert_eq!(command(SocketRequest::Status, 33), Ok(None));
+        assert!(command(SocketRequest::Complete, 33).is_err());
+        assert!(command(SocketRequest::Complete, NOBODY).is_err());
     }
 
     #[test]
     fn checks_spans_and_lease_names() {
         let keep = |name: &str, span: &str| {
-            command(Question::KeepAlive { name: name.to_string(), span: span.to_string() }, 0)
+            command(SocketRequest::KeepAlive { name: name.to_string(), span: span.to_string() }, 0)
         };
         let lease = Command::KeepAlive { name: "job-1".to_string(), span: SignedDuration::from_hours(2) };
         assert_eq!(keep("job-1", "2h"), Ok(Some(lease)));

@@ -1,7 +1,7 @@
 //! The files that survive a restart: the state of this life, and the launch terms.
 
 use crate::machine::{Machine, write_durably};
-use lifecycle::{State, Terms};
+use lifecycle::{DaemonState, Terms};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -11,31 +11,31 @@ const TERMS: &str = "/etc/spawn/terms.json";
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Saved<'a> {
+struct SavedState<'a> {
     version: u32,
-    state: &'a State,
+    state: &'a DaemonState,
 }
 
 /// The version alone. It is read first, so that a newer file is not taken for a damaged one.
 #[derive(Deserialize)]
-struct Versioned {
+struct StateVersion {
     version: u32,
 }
 
 #[derive(Deserialize)]
-struct Loaded {
-    state: State,
+struct LoadedState {
+    state: DaemonState,
 }
 
 /// Saves the state durably.
-pub(crate) fn save(machine: &Machine, state: &State) -> Result<(), String> {
+pub(crate) fn save(machine: &Machine, state: &DaemonState) -> Result<(), String> {
     let path = machine.path(STATE);
     let bytes = encode(state)?;
     write_durably(&path, &bytes, 0o600).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Loads the state; `None` if none was saved. Errors: the file cannot be read or parsed.
-pub(crate) fn load(machine: &Machine) -> Result<Option<State>, String> {
+pub(crate) fn load(machine: &Machine) -> Result<Option<DaemonState>, String> {
     let path = machine.path(STATE);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
@@ -57,16 +57,16 @@ pub(crate) fn set_aside(machine: &Machine) -> String {
     }
 }
 
-pub(crate) fn encode(state: &State) -> Result<Vec<u8>, String> {
-    serde_json::to_vec(&Saved { version: VERSION, state }).map_err(|error| error.to_string())
+pub(crate) fn encode(state: &DaemonState) -> Result<Vec<u8>, String> {
+    serde_json::to_vec(&SavedState { version: VERSION, state }).map_err(|error| error.to_string())
 }
 
-pub(crate) fn decode(bytes: &[u8]) -> Result<State, String> {
-    let versioned: Versioned = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+pub(crate) fn decode(bytes: &[u8]) -> Result<DaemonState, String> {
+    let versioned: StateVersion = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if versioned.version != VERSION {
         return Err(format!("version {}, expected {VERSION}", versioned.version));
     }
-    serde_json::from_slice::<Loaded>(bytes).map(|loaded| loaded.state).map_err(|error| error.to_string())
+    serde_json::from_slice::<LoadedState>(bytes).map(|loaded| loaded.state).map_err(|error| error.to_string())
 }
 
 /// Reads the launch terms; `None` if there are none.
@@ -91,20 +91,20 @@ pub(crate) fn read_terms(path: &Path) -> Result<Option<Terms>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Pace;
+    use crate::machine::ClockPace;
     use domain::Known;
     use jiff::SignedDuration;
-    use lifecycle::Boot;
+    use lifecycle::BootIdentity;
 
     fn machine() -> (tempfile::TempDir, Machine) {
         let folder = tempfile::tempdir().expect("a folder");
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
         (folder, machine)
     }
 
-    fn state(machine: &Machine) -> State {
-        let boot = Boot { id: "b".to_string(), pending: Known::Absent };
-        State::begin(Terms::with_budget(SignedDuration::from_hours(9_000)), &machine.clocks(), &boot)
+    fn state(machine: &Machine) -> DaemonState {
+        let boot = BootIdentity { id: "b".to_string(), pending: Known::Absent };
+        DaemonState::begin(Terms::with_budget(SignedDuration::from_hours(9_000)), &machine.clocks(), &boot)
     }
 
     #[test]

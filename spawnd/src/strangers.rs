@@ -1,7 +1,7 @@
 //! Fuzzing entry points, one per parser of untrusted bytes. Each takes any bytes, and none may
 //! panic.
 
-use crate::trace::Trace;
+use crate::trace::SignalTrace;
 use crate::{imds, jupyter, logind, signals, socket, store, utmp};
 
 /// Parses the kernel's tables: processors, devices, disks, connections.
@@ -49,7 +49,7 @@ pub fn question(line: &str) {
 /// Parses a recorded trace as CSV. Panics unless each machine has at least two rows, in order of
 /// time.
 pub fn trace(bytes: &[u8]) {
-    let Ok(mut trace) = Trace::csv(bytes) else { return };
+    let Ok(mut trace) = SignalTrace::csv(bytes) else { return };
     while let Ok(Some(recorded)) = trace.machine() {
         assert!(recorded.rows.len() > 1 && recorded.rows.is_sorted_by_key(|row| row.second));
         assert!(recorded.rows.iter().all(|row| row.values.len() == trace.signals.len()));

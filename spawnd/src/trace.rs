@@ -2,7 +2,7 @@
 //! second on.
 
 use domain::Known;
-use lifecycle::idle::{RULES, Signal};
+use lifecycle::idle::{IdleSignal, RULES};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::record::reader::RowIter;
@@ -19,51 +19,51 @@ const LONGEST: i64 = 78_000 * 3_600;
 
 /// The signals of one machine from this second on.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Row {
+pub(crate) struct TraceRow {
     pub(crate) second: i64,
-    /// In the order of [`Trace::signals`].
+    /// In the order of [`SignalTrace::signals`].
     pub(crate) values: Vec<Known<f64>>,
 }
 
 /// The rows of one machine, at least two, in order of time. The name is empty if the trace has no
 /// machine column.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Recorded {
+pub(crate) struct MachineTrace {
     pub(crate) machine: String,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<TraceRow>,
 }
 
 /// A trace that is read machine by machine, so that only one machine's rows are in memory.
-pub(crate) struct Trace<'a> {
+pub(crate) struct SignalTrace<'a> {
     /// The recorded signals. The machines had no others.
-    pub(crate) signals: Vec<Signal>,
-    lines: Lines<'a>,
+    pub(crate) signals: Vec<IdleSignal>,
+    lines: TraceLines<'a>,
     /// The first line of the next machine.
-    next: Option<Line>,
+    next: Option<TraceLine>,
     seen: HashSet<String>,
 }
 
-type Lines<'a> = Box<dyn Iterator<Item = Result<Line, String>> + 'a>;
+type TraceLines<'a> = Box<dyn Iterator<Item = Result<TraceLine, String>> + 'a>;
 
 /// One line, and its place for error messages.
-struct Line {
+struct TraceLine {
     place: String,
     machine: String,
-    row: Row,
+    row: TraceRow,
 }
 
 /// The content of a column.
 #[derive(Clone, Copy, PartialEq)]
-enum Column {
+enum TraceColumn {
     Time,
     Machine,
-    Signal(Signal),
+    Signal(IdleSignal),
 }
 
-impl<'a> Trace<'a> {
+impl<'a> SignalTrace<'a> {
     /// Reads CSV with a header. An empty cell means that the machine does not have the device, and
     /// `?` that the value was not seen.
-    pub(crate) fn csv(bytes: impl Read + 'a) -> Result<Trace<'a>, String> {
+    pub(crate) fn csv(bytes: impl Read + 'a) -> Result<SignalTrace<'a>, String> {
         let mut reader = csv::Reader::from_reader(bytes);
         let columns = columns(reader.headers().map_err(|error| error.to_string())?.iter())?;
         let kinds = columns.clone();
@@ -72,12 +72,12 @@ impl<'a> Trace<'a> {
             let place = format!("line {}", record.position().map_or(0, |position| position.line()));
             line(&place, &kinds, record.iter().map(csv_cell))
         });
-        Ok(Trace::new(&columns, Box::new(lines)))
+        Ok(SignalTrace::new(&columns, Box::new(lines)))
     }
 
     /// Reads Parquet with the same columns; time is in whole seconds or a timestamp. A null means
     /// that the machine does not have the device, and NaN that the value was not seen.
-    pub(crate) fn parquet(file: File) -> Result<Trace<'static>, String> {
+    pub(crate) fn parquet(file: File) -> Result<SignalTrace<'static>, String> {
         let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let columns = columns(schema.root_schema().get_fields().iter().map(|field| field.name()))?;
@@ -88,21 +88,21 @@ impl<'a> Trace<'a> {
             let cells = row.get_column_iter().map(|(_, field)| parquet_cell(field));
             line(&format!("row {}", index + 1), &kinds, cells)
         });
-        Ok(Trace::new(&columns, Box::new(lines)))
+        Ok(SignalTrace::new(&columns, Box::new(lines)))
     }
 
-    fn new(columns: &[Column], lines: Lines<'a>) -> Trace<'a> {
-        let signal = |column: &Column| match column {
-            Column::Signal(signal) => Some(*signal),
-            Column::Time | Column::Machine => None,
+    fn new(columns: &[TraceColumn], lines: TraceLines<'a>) -> SignalTrace<'a> {
+        let signal = |column: &TraceColumn| match column {
+            TraceColumn::Signal(signal) => Some(*signal),
+            TraceColumn::Time | TraceColumn::Machine => None,
         };
         let signals = columns.iter().filter_map(signal).collect();
-        Trace { signals, lines, next: None, seen: HashSet::new() }
+        SignalTrace { signals, lines, next: None, seen: HashSet::new() }
     }
 
     /// Returns the next machine, or `None` after the last. Errors: an invalid cell, rows out of
     /// order, or fewer than two rows.
-    pub(crate) fn machine(&mut self) -> Result<Option<Recorded>, String> {
+    pub(crate) fn machine(&mut self) -> Result<Option<MachineTrace>, String> {
         let first = match self.next.take() {
             Some(line) => line,
             None => match self.lines.next().transpose()? {
@@ -139,32 +139,32 @@ impl<'a> Trace<'a> {
                 first.place
             ));
         }
-        Ok(Some(Recorded { machine, rows }))
+        Ok(Some(MachineTrace { machine, rows }))
     }
 }
 
-fn columns<'n>(names: impl Iterator<Item = &'n str>) -> Result<Vec<Column>, String> {
-    let columns: Vec<Column> = names.map(column).collect::<Result<_, _>>()?;
-    match columns.iter().filter(|column| **column == Column::Time).count() {
+fn columns<'n>(names: impl Iterator<Item = &'n str>) -> Result<Vec<TraceColumn>, String> {
+    let columns: Vec<TraceColumn> = names.map(column).collect::<Result<_, _>>()?;
+    match columns.iter().filter(|column| **column == TraceColumn::Time).count() {
         1 => Ok(columns),
         count => Err(format!("the trace has {count} columns named time, expected one, in seconds")),
     }
 }
 
-fn column(name: &str) -> Result<Column, String> {
+fn column(name: &str) -> Result<TraceColumn, String> {
     match name {
-        "time" => return Ok(Column::Time),
-        "machine" => return Ok(Column::Machine),
+        "time" => return Ok(TraceColumn::Time),
+        "machine" => return Ok(TraceColumn::Machine),
         _ => {}
     }
-    Signal::deserialize(StrDeserializer::<Error>::new(name)).map(Column::Signal).map_err(|_| {
+    IdleSignal::deserialize(StrDeserializer::<Error>::new(name)).map(TraceColumn::Signal).map_err(|_| {
         let known = RULES.iter().map(|rule| format!("{:?}", rule.signal).to_lowercase()).collect::<Vec<_>>();
         format!("unknown column {name}, expected time, machine, {}", known.join(", "))
     })
 }
 
 /// One cell in either format.
-enum Cell {
+enum TraceCell {
     Nothing,
     Unseen,
     Second(i64),
@@ -172,72 +172,76 @@ enum Cell {
     Text(String),
 }
 
-fn csv_cell(text: &str) -> Cell {
+fn csv_cell(text: &str) -> TraceCell {
     match text {
-        "" => Cell::Nothing,
-        "?" => Cell::Unseen,
+        "" => TraceCell::Nothing,
+        "?" => TraceCell::Unseen,
         _ => text
             .parse()
-            .map(Cell::Second)
-            .or_else(|_| text.parse().map(Cell::Number))
-            .unwrap_or_else(|_| Cell::Text(text.to_string())),
+            .map(TraceCell::Second)
+            .or_else(|_| text.parse().map(TraceCell::Number))
+            .unwrap_or_else(|_| TraceCell::Text(text.to_string())),
     }
 }
 
-fn parquet_cell(field: &Field) -> Cell {
+fn parquet_cell(field: &Field) -> TraceCell {
     match field {
-        Field::Null => Cell::Nothing,
-        Field::Int(number) => Cell::Second(i64::from(*number)),
-        Field::Long(number) => Cell::Second(*number),
-        Field::TimestampMillis(millis) => Cell::Second(millis.div_euclid(1_000)),
-        Field::TimestampMicros(micros) => Cell::Second(micros.div_euclid(1_000_000)),
-        Field::Float(number) => Cell::Number(f64::from(*number)),
-        Field::Double(number) => Cell::Number(*number),
-        Field::Str(text) => Cell::Text(text.clone()),
-        other => Cell::Text(other.to_string()),
+        Field::Null => TraceCell::Nothing,
+        Field::Int(number) => TraceCell::Second(i64::from(*number)),
+        Field::Long(number) => TraceCell::Second(*number),
+        Field::TimestampMillis(millis) => TraceCell::Second(millis.div_euclid(1_000)),
+        Field::TimestampMicros(micros) => TraceCell::Second(micros.div_euclid(1_000_000)),
+        Field::Float(number) => TraceCell::Number(f64::from(*number)),
+        Field::Double(number) => TraceCell::Number(*number),
+        Field::Str(text) => TraceCell::Text(text.clone()),
+        other => TraceCell::Text(other.to_string()),
     }
 }
 
-impl Cell {
+impl TraceCell {
     fn value(self) -> Result<Known<f64>, String> {
         match self {
-            Cell::Nothing => Ok(Known::Absent),
-            Cell::Number(number) if number.is_finite() => Ok(Known::Is(number)),
-            Cell::Unseen | Cell::Number(_) => Ok(Known::Unseen("not recorded".to_string())),
-            Cell::Second(number) => Ok(Known::Is(number as f64)),
-            Cell::Text(text) => Err(format!("\"{text}\" is not a number")),
+            TraceCell::Nothing => Ok(Known::Absent),
+            TraceCell::Number(number) if number.is_finite() => Ok(Known::Is(number)),
+            TraceCell::Unseen | TraceCell::Number(_) => Ok(Known::Unseen("not recorded".to_string())),
+            TraceCell::Second(number) => Ok(Known::Is(number as f64)),
+            TraceCell::Text(text) => Err(format!("\"{text}\" is not a number")),
         }
     }
 
     fn second(self) -> Result<i64, String> {
         match self {
-            Cell::Second(second) if (0..=LATEST).contains(&second) => Ok(second),
+            TraceCell::Second(second) if (0..=LATEST).contains(&second) => Ok(second),
             other => Err(format!("time is \"{}\", expected a whole number of seconds", other.name())),
         }
     }
 
     fn name(self) -> String {
         match self {
-            Cell::Nothing => String::new(),
-            Cell::Unseen => "?".to_string(),
-            Cell::Second(second) => second.to_string(),
-            Cell::Number(number) => number.to_string(),
-            Cell::Text(text) => text,
+            TraceCell::Nothing => String::new(),
+            TraceCell::Unseen => "?".to_string(),
+            TraceCell::Second(second) => second.to_string(),
+            TraceCell::Number(number) => number.to_string(),
+            TraceCell::Text(text) => text,
         }
     }
 }
 
-fn line(place: &str, columns: &[Column], cells: impl Iterator<Item = Cell>) -> Result<Line, String> {
+fn line(
+    place: &str,
+    columns: &[TraceColumn],
+    cells: impl Iterator<Item = TraceCell>,
+) -> Result<TraceLine, String> {
     let (mut second, mut machine, mut values) = (0, String::new(), Vec::new());
     for (column, cell) in columns.iter().zip(cells) {
         let at = |why: String| format!("{place}: {why}");
         match column {
-            Column::Time => second = cell.second().map_err(at)?,
-            Column::Machine => machine = cell.name(),
-            Column::Signal(_) => values.push(cell.value().map_err(at)?),
+            TraceColumn::Time => second = cell.second().map_err(at)?,
+            TraceColumn::Machine => machine = cell.name(),
+            TraceColumn::Signal(_) => values.push(cell.value().map_err(at)?),
         }
     }
-    Ok(Line { place: place.to_string(), machine, row: Row { second, values } })
+    Ok(TraceLine { place: place.to_string(), machine, row: TraceRow { second, values } })
 }
 
 #[cfg(test)]
@@ -251,7 +255,7 @@ mod tests {
 
     const CSV: &str = "machine,time,cpu,gpu\na,0,0.5,\na,60,0,\nb,0,1,7\nb,60,?,7\nb,180,0,7\n";
 
-    fn all(mut trace: Trace<'_>) -> Result<Vec<Recorded>, String> {
+    fn all(mut trace: SignalTrace<'_>) -> Result<Vec<MachineTrace>, String> {
         std::iter::from_fn(|| trace.machine().transpose()).collect()
     }
 
@@ -288,13 +292,13 @@ mod tests {
     #[test]
     fn csv_and_parquet_give_the_same_trace() {
         use parquet::basic::{Compression, ZstdLevel};
-        let expected = all(Trace::csv(CSV.as_bytes()).expect("a trace"));
+        let expected = all(SignalTrace::csv(CSV.as_bytes()).expect("a trace"));
         assert_eq!(expected.as_ref().map(Vec::len), Ok(2), "{expected:?}");
         for compression in
             [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(ZstdLevel::default())]
         {
-            let trace = Trace::parquet(parquet_file(compression)).expect("a trace");
-            assert_eq!(trace.signals, [Signal::Cpu, Signal::Gpu]);
+            let trace = SignalTrace::parquet(parquet_file(compression)).expect("a trace");
+            assert_eq!(trace.signals, [IdleSignal::Cpu, IdleSignal::Gpu]);
             assert_eq!(all(trace), expected, "{compression:?}");
         }
     }
@@ -302,7 +306,7 @@ mod tests {
     #[test]
     fn an_invalid_trace_is_reported_with_its_line() {
         let check = |text: &str, expected: &str| {
-            let error = Trace::csv(text.as_bytes()).and_then(all).expect_err(text);
+            let error = SignalTrace::csv(text.as_bytes()).and_then(all).expect_err(text);
             assert!(error.contains(expected), "{error}");
         };
         check("", "0 columns named time, expected one");
@@ -331,7 +335,7 @@ mod tests {
         for length in 0..whole.len() {
             let mut part = tempfile::tempfile().expect("a file");
             part.write_all(&whole[..length]).expect("written");
-            assert!(Trace::parquet(part).and_then(all).is_err(), "{length}");
+            assert!(SignalTrace::parquet(part).and_then(all).is_err(), "{length}");
         }
     }
 }

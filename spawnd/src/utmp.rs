@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// The positions of a record's fields. They are independent of the machine that builds: a file has
 /// the layout of the machine that wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Layout {
+pub(crate) struct UtmpLayout {
     record: usize,
     /// Position of the login's second, which has 32 bits on x86-64 and 64 on aarch64.
     second: usize,
@@ -14,23 +14,23 @@ pub(crate) struct Layout {
 }
 
 /// glibc on x86-64, where times have the width of 32-bit programs.
-pub(crate) const X86_64: Layout = Layout { record: 384, second: 340, second_bytes: 4 };
+pub(crate) const X86_64: UtmpLayout = UtmpLayout { record: 384, second: 340, second_bytes: 4 };
 /// glibc on aarch64, where session and time are 64 bits wide.
-pub(crate) const AARCH64: Layout = Layout { record: 400, second: 344, second_bytes: 8 };
+pub(crate) const AARCH64: UtmpLayout = UtmpLayout { record: 400, second: 344, second_bytes: 8 };
 
 /// The layout of this machine's file.
-pub(crate) const HERE: Layout = if cfg!(target_arch = "aarch64") { AARCH64 } else { X86_64 };
+pub(crate) const HERE: UtmpLayout = if cfg!(target_arch = "aarch64") { AARCH64 } else { X86_64 };
 
 /// `ut_type` of a logged-in user.
 const USER_PROCESS: i16 = 7;
 
 /// Returns all logins, each as terminal, process and second of the login. Truncated records and
 /// records of other types are skipped.
-pub(crate) fn logins(bytes: &[u8], layout: Layout) -> BTreeSet<String> {
+pub(crate) fn logins(bytes: &[u8], layout: UtmpLayout) -> BTreeSet<String> {
     bytes.chunks_exact(layout.record).filter_map(|record| login(record, layout)).collect()
 }
 
-fn login(record: &[u8], layout: Layout) -> Option<String> {
+fn login(record: &[u8], layout: UtmpLayout) -> Option<String> {
     let kind = i16::from_le_bytes(record.get(..2)?.try_into().ok()?);
     if kind != USER_PROCESS {
         return None;
@@ -48,7 +48,7 @@ fn login(record: &[u8], layout: Layout) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn record(layout: Layout, kind: i16, line: &str, pid: i32, second: u32) -> Vec<u8> {
+    fn record(layout: UtmpLayout, kind: i16, line: &str, pid: i32, second: u32) -> Vec<u8> {
         let mut bytes = vec![0; layout.record];
         bytes[..2].copy_from_slice(&kind.to_le_bytes());
         bytes[4..8].copy_from_slice(&pid.to_le_bytes());

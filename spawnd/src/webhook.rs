@@ -5,7 +5,7 @@
 use crate::machine::Machine;
 use domain::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
-use lifecycle::Notice;
+use lifecycle::UserNotice;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -26,22 +26,22 @@ const SHORTEST_SECRET: usize = 16;
 /// The configuration file. It has no `Debug`, because it is never printed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Config {
+struct WebhookConfig {
     url: String,
     secret: String,
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct WebhookBody<'a> {
     version: u32,
     instance: Option<&'a str>,
     sent: Timestamp,
-    urgency: lifecycle::Urgency,
+    urgency: lifecycle::NoticeUrgency,
     text: &'a str,
 }
 
 /// One post, ready to be sent.
-struct Post {
+struct WebhookPost {
     url: String,
     signature: String,
     body: String,
@@ -52,7 +52,7 @@ pub(crate) struct Webhook {
     machine: Machine,
     sandbox: bool,
     tls: TlsConfig,
-    queue: Option<SyncSender<Post>>,
+    queue: Option<SyncSender<WebhookPost>>,
     trouble: Arc<Mutex<Option<String>>>,
 }
 
@@ -69,7 +69,7 @@ impl Webhook {
     }
 
     /// Queues a notice. The file is read each time, so that a changed secret needs no restart.
-    pub(crate) fn post(&mut self, notice: &Notice, instance: Option<&str>, now: Timestamp) {
+    pub(crate) fn post(&mut self, notice: &UserNotice, instance: Option<&str>, now: Timestamp) {
         let queued = match read(&self.machine, self.sandbox) {
             Ok(None) => Ok(()),
             Ok(Some(config)) => compose(config, notice, instance, now).and_then(|post| self.enqueue(post)),
@@ -80,7 +80,7 @@ impl Webhook {
         }
     }
 
-    fn enqueue(&mut self, post: Post) -> Result<(), String> {
+    fn enqueue(&mut self, post: WebhookPost) -> Result<(), String> {
         let trouble = Arc::clone(&self.trouble);
         let queue = self.queue.get_or_insert_with(|| {
             let (queue, posts) = sync_channel(WAITING);
@@ -104,10 +104,10 @@ fn report(trouble: &Mutex<Option<String>>, why: Option<String>) {
 }
 
 /// Reads the configuration; `None` if the file does not exist.
-fn read(machine: &Machine, sandbox: bool) -> Result<Option<Config>, String> {
+fn read(machine: &Machine, sandbox: bool) -> Result<Option<WebhookConfig>, String> {
     let Some(text) = machine.read_own(CONFIG, 0o600)? else { return Ok(None) };
     // serde's error is dropped, because it may quote the file.
-    let config: Config = serde_json::from_str(&text)
+    let config: WebhookConfig = serde_json::from_str(&text)
         .map_err(|_| format!("{CONFIG} is not valid, expected {{\"url\": …, \"secret\": …}}"))?;
     if config.secret.len() < SHORTEST_SECRET {
         return Err(format!("the secret in {CONFIG} is too short, expected {SHORTEST_SECRET} characters"));
@@ -128,10 +128,15 @@ fn allowed(url: &str, sandbox: bool) -> bool {
     }
 }
 
-fn compose(config: Config, notice: &Notice, instance: Option<&str>, now: Timestamp) -> Result<Post, String> {
-    let body = Body { version: 1, instance, sent: now, urgency: notice.urgency, text: &notice.text };
+fn compose(
+    config: WebhookConfig,
+    notice: &UserNotice,
+    instance: Option<&str>,
+    now: Timestamp,
+) -> Result<WebhookPost, String> {
+    let body = WebhookBody { version: 1, instance, sent: now, urgency: notice.urgency, text: &notice.text };
     let body = serde_json::to_string(&body).map_err(|error| error.to_string())?;
-    Ok(Post { signature: sign(&config.secret, now.as_second(), &body), url: config.url, body })
+    Ok(WebhookPost { signature: sign(&config.secret, now.as_second(), &body), url: config.url, body })
 }
 
 /// Returns `t=<second>,v1=<hex>`: HMAC-SHA256 with the secret over the second, a dot and the body.
@@ -143,7 +148,7 @@ fn sign(secret: &str, second: i64, body: &str) -> String {
     format!("t={second},v1={hex}")
 }
 
-fn deliver_all(posts: &Receiver<Post>, trouble: &Mutex<Option<String>>, tls: TlsConfig) {
+fn deliver_all(posts: &Receiver<WebhookPost>, trouble: &Mutex<Option<String>>, tls: TlsConfig) {
     let config = Agent::config_builder().timeout_global(Some(LIMIT)).max_redirects(0).tls_config(tls);
     let agent = Agent::from(config.build());
     for post in posts {
@@ -157,7 +162,7 @@ fn deliver_all(posts: &Receiver<Post>, trouble: &Mutex<Option<String>>, tls: Tls
 }
 
 /// Makes one attempt. The errors are worded so that they cannot contain the URL.
-fn deliver(agent: &Agent, post: &Post) -> Result<(), String> {
+fn deliver(agent: &Agent, post: &WebhookPost) -> Result<(), String> {
     let request = agent
         .post(&post.url)
         .header("content-type", "application/json")
@@ -176,7 +181,7 @@ fn deliver(agent: &Agent, post: &Post) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Pace;
+    use crate::machine::ClockPace;
     use std::os::unix::fs::PermissionsExt;
 
     const GOOD: &str = r#"{"url":"https://hooks.example/T0/abc","secret":"0123456789abcdef"}"#;
@@ -192,7 +197,7 @@ mod tests {
     fn reads_the_file_strictly_and_never_quotes_it() {
         let check = |text: &str, mode: u32, sandbox: bool, expected: Result<(), &str>| {
             let folder = tempfile::tempdir().expect("a folder");
-            let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+            let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
             let path = machine.path(CONFIG);
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             std::fs::write(&path, text).expect("a file");
@@ -223,7 +228,7 @@ mod tests {
     #[test]
     fn posts_nothing_without_a_file() {
         let folder = tempfile::tempdir().expect("a folder");
-        let machine = Machine::new(folder.path().to_path_buf(), Pace::REAL);
+        let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
         assert!(read(&machine, false).is_ok_and(|config| config.is_none()));
     }
 }

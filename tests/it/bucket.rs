@@ -5,8 +5,8 @@ mod stub;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use catalog::ports::{Columnar, Encode};
-use catalog::{Field, Type, Value};
+use catalog::ports::{ColumnarFormat, Encode};
+use catalog::{Field, Value, ValueType};
 use serde_json::{Value as Json, json};
 use tests::{Desk, Ran, ran};
 
@@ -61,7 +61,7 @@ fn focus_parquet(month: &str, costs: &[&str]) -> Vec<u8> {
     let cost = |name: &str| name.ends_with("Cost");
     let fields: Vec<Field> = FOCUS
         .iter()
-        .map(|name| Field::new(*name, if cost(name) { Type::Decimal(38, 18) } else { Type::Text }))
+        .map(|name| Field::new(*name, if cost(name) { ValueType::Decimal(38, 18) } else { ValueType::Text }))
         .collect();
     let rows = costs.iter().map(|amount| -> Vec<Value> {
         let text = |name: &str| match name {
@@ -80,7 +80,8 @@ fn focus_parquet(month: &str, costs: &[&str]) -> Vec<u8> {
     });
     let page = catalog::Page { fields: fields.clone(), rows: rows.collect() };
     let mut bytes = Vec::new();
-    let mut encoder = lake::ColumnarEncoder.start(&fields, Columnar::Parquet, Box::new(&mut bytes)).unwrap();
+    let mut encoder =
+        warehouse::ColumnarEncoder.start(&fields, ColumnarFormat::Parquet, Box::new(&mut bytes)).unwrap();
     encoder.page(&page).unwrap();
     encoder.finish().unwrap();
     bytes

@@ -20,7 +20,7 @@ fn instant(text: &str) -> Value {
 
 /// Commits runs to the desk's lake, one manifest each, in this order.
 fn collect(desk: &Desk, runs: &[Run]) {
-    let mut writer = lake::Writer::open(&desk.home().join(".local/share/mycelium")).unwrap();
+    let mut writer = lake_writer::LakeWriter::open(&desk.home().join(".local/share/mycelium")).unwrap();
     let (offering, log) = (dataset("offering").unwrap(), dataset("collection_run").unwrap());
     for run in runs {
         let row = |(name, zone): &(&str, &str)| {
@@ -130,7 +130,7 @@ fn a_run_that_found_nothing_retires_what_was_there() {
 
 /// Commits a run of prices: m7g.large in us-east-1 at this price, seen on this day.
 fn price(desk: &Desk, id: &str, run_at: &str, seen_at: &str, price: &str) {
-    let mut writer = lake::Writer::open(&desk.home().join(".local/share/mycelium")).unwrap();
+    let mut writer = lake_writer::LakeWriter::open(&desk.home().join(".local/share/mycelium")).unwrap();
     let (prices, log) = (dataset("price").unwrap(), dataset("collection_run").unwrap());
     let text = |name: &str| match name {
         "partition" => "aws",

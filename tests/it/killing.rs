@@ -173,7 +173,7 @@ impl World {
 
     /// What must hold whatever was killed.
     fn check(&self) {
-        if let Some(pinned) = lake::Pinned::newest(&lake(&self.desk)).unwrap() {
+        if let Some(pinned) = lake::PinnedManifest::newest(&lake(&self.desk)).unwrap() {
             let wrong = lake::check_digests(&lake(&self.desk), &pinned.manifest).unwrap();
             assert_eq!(wrong, Vec::<String>::new());
         }
@@ -292,8 +292,14 @@ fn whatever_is_killed_nothing_is_lost_doubled_or_half_written() {
     assert_eq!(world.figure(), Some(world.listed));
     world.check();
     let root = lake(&world.desk);
-    let listed: BTreeSet<String> =
-        lake::Pinned::newest(&root).unwrap().unwrap().manifest.files.into_iter().map(|f| f.path).collect();
+    let listed: BTreeSet<String> = lake::PinnedManifest::newest(&root)
+        .unwrap()
+        .unwrap()
+        .manifest
+        .files
+        .into_iter()
+        .map(|f| f.path)
+        .collect();
     let there = files(&root.join("lake")).into_iter().map(|path| format!("lake/{path}")).collect();
     assert_eq!(listed, there, "what the killed ones left is cleared away");
 }

@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use domain::Timestamp;
 use tests::Desk;
 
 /// Spot history of some rows: the hour of 2026-01-01, the region, the zone, the price.
 pub(crate) fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Value)]) -> PathBuf {
     let fields = vec![
-        Field::new("observed_at", Type::Timestamp),
-        Field::new("instance_type", Type::Text),
-        Field::new("region", Type::Text),
-        Field::new("az_id", Type::Text),
-        Field::new("on_demand_usd", Type::Float),
-        Field::new("spot_usd", Type::Float),
+        Field::new("observed_at", ValueType::Timestamp),
+        Field::new("instance_type", ValueType::Text),
+        Field::new("region", ValueType::Text),
+        Field::new("az_id", ValueType::Text),
+        Field::new("on_demand_usd", ValueType::Float),
+        Field::new("spot_usd", ValueType::Float),
     ];
     let start = domain::parse_instant("2026-01-01").unwrap().as_second();
     let row = |(hour, region, zone, price): &(i64, &str, &str, Value)| {
@@ -28,7 +28,7 @@ pub(crate) fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Valu
     };
     let page = Page { fields, rows: rows.iter().map(row).collect() };
     let path = desk.home().join(name);
-    fs::write(&path, lake::parquet_bytes(&page).unwrap()).unwrap();
+    fs::write(&path, lake_writer::parquet_bytes(&page).unwrap()).unwrap();
     path
 }
 
@@ -212,7 +212,7 @@ fn a_killed_import_leaves_a_whole_lake() {
     assert!(rows(&desk).ends_with("use1-az99:7"));
     // The next writer has cleared away what the killed ones left.
     let listed: BTreeSet<String> = files(&lake(&desk).join("lake")).into_iter().collect();
-    let pinned = lake::Pinned::newest(&lake(&desk)).unwrap().unwrap();
+    let pinned = lake::PinnedManifest::newest(&lake(&desk)).unwrap().unwrap();
     let visible: BTreeSet<String> = pinned.manifest.files.iter().map(|f| f.path.clone()).collect();
     let listed: BTreeSet<String> = listed.iter().map(|path| format!("lake/{path}")).collect();
     assert_eq!(listed, visible);
@@ -237,7 +237,7 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
 fn two_writers_do_not_meet() {
     let desk = Desk::default();
     let file = history(&desk, "a.parquet", "use1-az1", 3);
-    let held = lake::Writer::open(&lake(&desk)).unwrap();
+    let held = lake_writer::LakeWriter::open(&lake(&desk)).unwrap();
     let second = import(&desk, &file);
     assert_eq!(second.code, 1, "{second:?}");
     let holder = format!("is being written by process {} on ", std::process::id());
@@ -259,7 +259,7 @@ fn two_writers_do_not_meet() {
 fn old_manifests_go_and_held_ones_stay() {
     let desk = Desk::default();
     import(&desk, &history(&desk, "1.parquet", "use1-az1", 3)).good();
-    let held = lake::Pinned::newest(&lake(&desk)).unwrap().unwrap();
+    let held = lake::PinnedManifest::newest(&lake(&desk)).unwrap().unwrap();
     assert_eq!(held.manifest.number, 1);
     import(&desk, &history(&desk, "2.parquet", "use1-az2", 3)).good();
     import(&desk, &history(&desk, "3.parquet", "use1-az3", 3)).good();
@@ -360,8 +360,8 @@ fn files_that_cannot_be_imported() {
     check("empty.parquet", b"", "it has no column \"observed_at\"");
     let free = fs::read(history_of(&desk, "x.parquet", &[(1, "us-east-1", "use1-az1", 0.0.into())])).unwrap();
     check("free.parquet", &free, "the price 0 is not above zero");
-    let other = Page { fields: vec![Field::new("x", Type::Int)], rows: vec![vec![Value::Int(1)]] };
-    check("other.parquet", &lake::parquet_bytes(&other).unwrap(), "it has no column observed_at");
+    let other = Page { fields: vec![Field::new("x", ValueType::Int)], rows: vec![vec![Value::Int(1)]] };
+    check("other.parquet", &lake_writer::parquet_bytes(&other).unwrap(), "it has no column observed_at");
     let missing = desk.collector(&["import", "spot-history", "nowhere.parquet"]);
     assert_eq!(missing.code, 2, "{missing:?}");
     assert!(missing.err.contains("there is no file nowhere.parquet"), "{missing:?}");

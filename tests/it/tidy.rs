@@ -217,7 +217,7 @@ fn the_executable_carries_the_whole_seed() {
         let name = path.strip_prefix(&folder).unwrap().to_string_lossy().into_owned();
         assert!(carried.contains(&format!("\"{name}\"")), "datasets/seed/{name} is not embedded");
     }
-    let pinned = lake::Pinned::newest(&folder).unwrap().expect("the seed is a lake");
+    let pinned = lake::PinnedManifest::newest(&folder).unwrap().expect("the seed is a lake");
     assert_eq!(lake::check_digests(&folder, &pinned.manifest).unwrap(), Vec::<String>::new());
     let bytes: u64 = files(&folder, "").iter().map(|path| fs::metadata(path).unwrap().len()).sum();
     assert!(bytes <= 4 << 20, "the seed has {bytes} bytes");

@@ -21,7 +21,7 @@ const NOT_SO: &str = "the library does not have the expected ELF layout";
 ///
 /// Errors: the file is not an ELF-64 library, or its relocation tables are not adjacent.
 pub(crate) fn bind(file: &mut [u8]) -> Result<(), String> {
-    let layout = Layout::read(file).ok_or(NOT_SO)?;
+    let layout = ElfLayout::read(file).ok_or(NOT_SO)?;
     let (from, to) = layout.relocations(file).ok_or(NOT_SO)?;
     let read = pod::slice_from_all_bytes::<Rela64<Le>>(file.get(from..to).ok_or(NOT_SO)?);
     let mut all = read.map_err(|()| NOT_SO)?.to_vec();
@@ -40,7 +40,7 @@ pub(crate) fn bind(file: &mut [u8]) -> Result<(), String> {
 }
 
 /// Segments, tables and offsets of an ELF file.
-struct Layout {
+struct ElfLayout {
     loaded: Vec<ProgramHeader64<Le>>,
     /// Offset of the dynamic section in the file, bytes.
     dynamic: usize,
@@ -49,8 +49,8 @@ struct Layout {
     symbols: usize,
 }
 
-impl Layout {
-    fn read(file: &[u8]) -> Option<Layout> {
+impl ElfLayout {
+    fn read(file: &[u8]) -> Option<ElfLayout> {
         let (header, _) = pod::from_bytes::<FileHeader64<Le>>(file).ok()?;
         if header.e_ident.magic != object::elf::ELFMAG {
             return None;
@@ -63,7 +63,7 @@ impl Layout {
         let dynamic = segment.p_offset.get(Le) as usize;
         let bytes = file.get(dynamic..dynamic + segment.p_filesz.get(Le) as usize)?;
         let entries = pod::slice_from_all_bytes::<Dyn64<Le>>(bytes).ok()?.to_vec();
-        let mut layout = Layout { loaded, dynamic, entries, symbols: 0 };
+        let mut layout = ElfLayout { loaded, dynamic, entries, symbols: 0 };
         layout.symbols = layout.offset(layout.value(DT_SYMTAB)?)?;
         Some(layout)
     }
@@ -156,7 +156,7 @@ mod tests {
         let Ok(mut file) = std::fs::read(path) else {
             return eprintln!("skipped: DuckDB is compiled in");
         };
-        let layout = Layout::read(&file).expect("it is a library");
+        let layout = ElfLayout::read(&file).expect("it is a library");
         assert_eq!(layout.value(DT_JMPREL), None);
         // A bound library has no table of calls, so it cannot be bound again.
         assert!(bind(&mut file).is_err());

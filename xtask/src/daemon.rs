@@ -1,7 +1,7 @@
 //! Builds the released daemon, and checks its size and its glibc version.
 
 use crate::glibc::highest_glibc;
-use crate::{Failed, cargo, root, run};
+use crate::{TaskError, cargo, root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,7 +12,7 @@ const GLIBC: (u32, u32) = (2, 34);
 /// Builds spawnd with the profile `daemon`, as a single package, so that the features of other
 /// crates do not make it larger. Returns its path. Errors: it is larger than 4 MB, or needs glibc
 /// above 2.34.
-pub(crate) fn check() -> Result<PathBuf, Failed> {
+pub(crate) fn check() -> Result<PathBuf, TaskError> {
     let build = ["build", "--quiet", "--profile", "daemon", "--package", "spawnd"];
     run(cargo().args(build).current_dir(root()))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
@@ -29,6 +29,6 @@ pub(crate) fn check() -> Result<PathBuf, Failed> {
 
 /// Runs spawnd in real time against stub services on loopback, and prints the resources that it
 /// uses.
-pub(crate) fn measure(spawnd: &Path, minutes: &str) -> Result<(), Failed> {
+pub(crate) fn measure(spawnd: &Path, minutes: &str) -> Result<(), TaskError> {
     run(Command::new("python3").arg(root().join("xtask/daemon.py")).arg(spawnd).arg(minutes))
 }

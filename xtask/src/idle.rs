@@ -1,7 +1,7 @@
 //! Replays recorded machines under presets of the idle policy, and compares the result with a
 //! second implementation in Python.
 
-use crate::{Failed, cargo, root, run, tools};
+use crate::{TaskError, cargo, root, run, tools};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,7 +10,7 @@ const EVERY: &str = "20";
 
 /// Prints the table. Without the traces, which are not in this repository, it prints that it was
 /// skipped.
-pub(crate) fn replay(words: &[&str]) -> Result<(), Failed> {
+pub(crate) fn replay(words: &[&str]) -> Result<(), TaskError> {
     let (folder, every) = match words {
         [folder] => (*folder, EVERY),
         [folder, "--every", every] => (*folder, *every),

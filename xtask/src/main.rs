@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 /// The reason why a task failed, printed after `error: `.
-pub(crate) type Failed = String;
+pub(crate) type TaskError = String;
 
 const HELP: &str = "\
 cargo xtask setup [--tests]    install the DuckDB library; with --tests also the Python packages of the tests
@@ -85,7 +85,7 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// Runs a command and waits for it. Errors: it does not start, or its exit status is not success.
-pub(crate) fn run(command: &mut Command) -> Result<(), Failed> {
+pub(crate) fn run(command: &mut Command) -> Result<(), TaskError> {
     let name = command.get_program().to_string_lossy().into_owned();
     match command.status() {
         Ok(status) if status.success() => Ok(()),

@@ -5,12 +5,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::load::Serving;
-use crate::{Failed, cargo, root, run, tools};
+use crate::load::SandboxProcess;
+use crate::{TaskError, cargo, root, run, tools};
 
 /// Prints the equal values, the changes at AWS since, and the differences. Errors: a difference is
 /// not listed in recorded.py.
-pub(crate) fn compare(folder: &str) -> Result<(), Failed> {
+pub(crate) fn compare(folder: &str) -> Result<(), TaskError> {
     let python = tools().join("rival/bin/python");
     if !python.exists() {
         println!("recorded answers: skipped, their SDK is missing: run cargo xtask setup --tests");
@@ -25,7 +25,7 @@ pub(crate) fn compare(folder: &str) -> Result<(), Failed> {
     let program = target.join("debug/mycelium");
     let mut serve = Command::new(&program);
     let child = serve.args(["sandbox", "serve", "--port", "0"]).stderr(Stdio::piped()).spawn();
-    let mut serving = Serving(child.map_err(|error| format!("cannot start the sandbox: {error}"))?);
+    let mut serving = SandboxProcess(child.map_err(|error| format!("cannot start the sandbox: {error}"))?);
     let mut line = String::new();
     // The pipe stays open, because the server goes on writing to it.
     let mut said = serving.0.stderr.take().map(BufReader::new).ok_or("the sandbox has no stderr pipe")?;

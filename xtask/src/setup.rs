@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 
 use crate::bind::bind;
-use crate::{Failed, run, tools};
+use crate::{TaskError, run, tools};
 
 /// The npm package with `libduckdb.so`, the library of the pinned `duckdb` crate.
 const PACKAGE: &str = "@duckdb/node-bindings-linux-x64@1.5.6-r.1";
@@ -46,7 +46,7 @@ const SSH: &[&str] = &["asyncssh==2.24.1", "cryptography==50.0.2"];
 /// Installs the DuckDB library in `.tools/duckdb`, with the references to itself resolved. Without
 /// npm, or on a platform other than Linux on x86-64, it installs nothing, and the Makefile compiles
 /// DuckDB in.
-pub(crate) fn libraries() -> Result<(), Failed> {
+pub(crate) fn libraries() -> Result<(), TaskError> {
     let folder = tools().join("duckdb");
     let library = folder.join("libduckdb.so");
     if digest(&library).as_deref() == Some(BOUND_DIGEST) {
@@ -77,7 +77,7 @@ pub(crate) fn libraries() -> Result<(), Failed> {
     fs::remove_dir_all(&passing).map_err(|e| format!("{}: {e}", passing.display()))
 }
 
-fn bind_itself(library: &Path) -> Result<(), Failed> {
+fn bind_itself(library: &Path) -> Result<(), TaskError> {
     let failed = |e| format!("{}: {e}", library.display());
     let mut bytes = fs::read(library).map_err(failed)?;
     bind(&mut bytes)?;
@@ -90,7 +90,7 @@ fn bind_itself(library: &Path) -> Result<(), Failed> {
 
 /// Installs the wheel of the cross-check, and virtual environments for the notebooks, the sandbox's
 /// tests and spawnd's.
-pub(crate) fn python() -> Result<(), Failed> {
+pub(crate) fn python() -> Result<(), TaskError> {
     let wheels = tools().join("wheels");
     make(&wheels)?;
     let wheel = wheels.join("moto-5.2.5-py3-none-any.whl");
@@ -110,7 +110,7 @@ pub(crate) fn python() -> Result<(), Failed> {
 }
 
 /// Creates a virtual environment with these packages, unless it has exactly these already.
-fn environment(name: &str, packages: &[&str]) -> Result<(), Failed> {
+fn environment(name: &str, packages: &[&str]) -> Result<(), TaskError> {
     let environment = tools().join(name);
     let mark = environment.join("installed.txt");
     let wanted = packages.join("\n");
@@ -137,18 +137,18 @@ fn digest(path: &Path) -> Option<String> {
     Some(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn make(folder: &Path) -> Result<(), Failed> {
+fn make(folder: &Path) -> Result<(), TaskError> {
     fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))
 }
 
-fn fresh(folder: &Path) -> Result<(), Failed> {
+fn fresh(folder: &Path) -> Result<(), TaskError> {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
     make(folder)
 }
 
-fn only_file(folder: &Path) -> Result<std::path::PathBuf, Failed> {
+fn only_file(folder: &Path) -> Result<std::path::PathBuf, TaskError> {
     let mut entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?.flatten();
     entries.next().map(|entry| entry.path()).ok_or_else(|| "npm pack wrote no file".to_string())
 }

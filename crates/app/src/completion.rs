@@ -8,8 +8,8 @@ use clap::{Command, CommandFactory};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
-use console::{Flags, Settings, Sources};
-use truffle::{Shell, TruffleArgs};
+use console::{CommonFlags, Settings, SettingsSources};
+use truffle::{CompletionShell, TruffleArgs};
 
 use crate::PROGRAMS;
 
@@ -94,8 +94,8 @@ pub fn warehouse() -> Option<Box<dyn Ask>> {
 /// Returns the settings of the line that is being typed.
 pub fn settings() -> Option<Settings> {
     let words = std::env::args_os().filter_map(|word| word.into_string().ok());
-    let flags = Flags { lake: typed_lake(words), ..Flags::default() };
-    Settings::resolve(&flags, &Sources::read().ok()?).ok()
+    let flags = CommonFlags { lake: typed_lake(words), ..CommonFlags::default() };
+    Settings::resolve(&flags, &SettingsSources::read().ok()?).ok()
 }
 
 /// The value of `--lake` in a line that is not complete yet.
@@ -127,11 +127,11 @@ pub fn answer(name: &str, command: fn() -> Command, words: &[OsString]) {
 ///
 /// # Errors
 /// The writer's error.
-pub fn script(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
+pub fn script(shell: CompletionShell, out: &mut dyn Write) -> io::Result<()> {
     let shell: &dyn EnvCompleter = match shell {
-        Shell::Bash => &Bash,
-        Shell::Zsh => &Zsh,
-        Shell::Fish => &Fish,
+        CompletionShell::Bash => &Bash,
+        CompletionShell::Zsh => &Zsh,
+        CompletionShell::Fish => &Fish,
     };
     let executables = PROGRAMS.iter().filter(|program| program.has_executable).map(|program| program.name);
     executables

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use catalog::ports::Stop;
+use catalog::ports::StopFlag;
 use clap::Parser;
-use console::{Exit, Failure, Flags, Format, Printer, Screen, Settings, Sources};
+use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::Timestamp;
 
 /// Parses the words of a command line. The error is the exit code after help, a version or a usage error was printed.
@@ -25,8 +25,8 @@ pub fn print_clap(error: &clap::Error) -> ExitCode {
 ///
 /// # Errors
 /// A setting is invalid, or a settings file cannot be read.
-pub fn start(flags: &Flags) -> Result<(Settings, Screen), Failure> {
-    let settings = Settings::resolve(flags, &Sources::read()?)?;
+pub fn start(flags: &CommonFlags) -> Result<(Settings, Screen), Failure> {
+    let settings = Settings::resolve(flags, &SettingsSources::read()?)?;
     settings.color.value.apply();
     console::start_log(flags.log_level.as_deref())?;
     Ok((settings, Screen::detect(flags.quiet)))
@@ -44,7 +44,7 @@ pub fn finish(quiet: bool, result: Result<Exit, Failure>) -> ExitCode {
         Err(failure) => {
             let screen = Screen::detect(quiet);
             let mut printer =
-                Printer::new(Format::Table, screen, Box::new(io::stdout()), Box::new(io::stderr()));
+                Printer::new(OutputFormat::Table, screen, Box::new(io::stdout()), Box::new(io::stderr()));
             printer.failure(&failure);
             ExitCode::from(failure.kind.code())
         }
@@ -55,8 +55,8 @@ pub fn finish(quiet: bool, result: Result<Exit, Failure>) -> ExitCode {
 ///
 /// # Errors
 /// The signal handlers cannot be installed.
-pub fn interruptible() -> Result<Stop, Failure> {
-    let stop = Stop::default();
+pub fn interruptible() -> Result<StopFlag, Failure> {
+    let stop = StopFlag::default();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, stop.flag())
             .map_err(|e| Failure::broken(format!("signals cannot be caught: {e}")))?;

@@ -1,6 +1,6 @@
 //! The seed data inside the executable.
 
-use lake::Embedded;
+use lake::EmbeddedFile;
 
 macro_rules! embedded {
     ($($path:literal,)*) => {
@@ -9,7 +9,7 @@ macro_rules! embedded {
 }
 
 /// Every file of `datasets/seed`. `CURRENT` is last: if it exists, so do the others.
-pub(crate) const FILES: &[Embedded] = embedded![
+pub(crate) const FILES: &[EmbeddedFile] = embedded![
     "LICENSE",
     "lake/accelerator/v=1/seed.parquet",
     "lake/collection_run/v=1/seed.parquet",

@@ -2,21 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use ::warehouse::{Warehouse, WarehouseSource};
 use catalog::ports::{Ask, AskError};
 use console::Settings;
-use lake::Pinned;
-use ::warehouse::{Source, Warehouse};
+use lake::PinnedManifest;
 
 use crate::seed;
 
 /// Opens the warehouse of the seed and of the user's lake, if there is one.
 pub fn open_warehouse(settings: &Settings) -> Result<Box<dyn Ask>, AskError> {
-    let user = Pinned::newest(&settings.lake.value)?;
+    let user = PinnedManifest::newest(&settings.lake.value)?;
     let mut sources = vec![seed_source(&settings.cache)?];
     let mut folders = Vec::new();
     let lake = user.as_ref().map(|pinned| pinned.root.clone());
     if let Some(pinned) = &user {
-        sources.push(Source { root: pinned.root.clone(), manifest: pinned.manifest.clone() });
+        sources.push(WarehouseSource { root: pinned.root.clone(), manifest: pinned.manifest.clone() });
         folders.push(pinned.root.join("warehouse"));
     }
     folders.push(cache_folder(&settings.cache, lake.as_deref()));
@@ -28,9 +28,9 @@ pub fn open_warehouse(settings: &Settings) -> Result<Box<dyn Ask>, AskError> {
     Ok(Box::new(warehouse))
 }
 
-fn seed_source(cache: &Path) -> Result<Source, AskError> {
+fn seed_source(cache: &Path) -> Result<WarehouseSource, AskError> {
     let (root, manifest) = lake::open_seed(seed::FILES, cache)?;
-    Ok(Source { root, manifest })
+    Ok(WarehouseSource { root, manifest })
 }
 
 /// Returns the cache folder for warehouses of that lake. Each lake has its own, so that two lakes

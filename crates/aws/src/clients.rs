@@ -33,15 +33,15 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(60);
 const HOME: &str = "us-east-1";
 
 /// The HTTP clients: one for the SDK, one for public files.
-pub(crate) struct Http {
+pub(crate) struct HttpClients {
     sdk: SharedHttpClient,
     pub(crate) agent: ureq::Agent,
     /// The address of a copy of the public files, used instead of AWS.
     pub(crate) mirror: Option<String>,
 }
 
-impl Http {
-    pub(crate) fn new() -> Result<Http, SourceError> {
+impl HttpClients {
+    pub(crate) fn new() -> Result<HttpClients, SourceError> {
         let bundle = match env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
             None => None,
             Some(path) => Some(fs::read(&path).map_err(|e| {
@@ -50,7 +50,7 @@ impl Http {
             })?),
         };
         let mirror = env::var("MYCELIUM_MIRROR").ok().filter(|address| !address.is_empty());
-        Ok(Http { sdk: sdk(bundle.clone())?, agent: agent(bundle.as_deref())?, mirror })
+        Ok(HttpClients { sdk: sdk(bundle.clone())?, agent: agent(bundle.as_deref())?, mirror })
     }
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn retries(attempts: u32) -> RetryConfig {
 }
 
 /// Loads a profile's settings from the usual places.
-pub(crate) async fn config(http: &Http, profile: Option<&str>) -> SdkConfig {
+pub(crate) async fn config(http: &HttpClients, profile: Option<&str>) -> SdkConfig {
     let retry = retries(ATTEMPTS);
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -127,15 +127,15 @@ pub(crate) async fn config(http: &Http, profile: Option<&str>) -> SdkConfig {
 
 /// AWS's clock at the first answer, from its `Date` header.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Dated(Arc<OnceLock<Timestamp>>);
+pub(crate) struct ServerDate(Arc<OnceLock<Timestamp>>);
 
-impl Dated {
+impl ServerDate {
     pub(crate) fn first(&self) -> Option<Timestamp> {
         self.0.get().copied()
     }
 }
 
-impl Intercept for Dated {
+impl Intercept for ServerDate {
     fn name(&self) -> &'static str {
         "Dated"
     }
@@ -156,15 +156,15 @@ impl Intercept for Dated {
 
 /// Counts the requests sent. A request may cost money even if its answer is lost.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Sent(Arc<AtomicU32>);
+pub(crate) struct RequestCounter(Arc<AtomicU32>);
 
-impl Sent {
+impl RequestCounter {
     pub(crate) fn count(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Intercept for Sent {
+impl Intercept for RequestCounter {
     fn name(&self) -> &'static str {
         "Sent"
     }
@@ -181,7 +181,7 @@ impl Intercept for Sent {
 }
 
 /// EC2 in a region.
-pub(crate) fn ec2(config: &SdkConfig, region: Option<&str>, dated: &Dated) -> aws_sdk_ec2::Client {
+pub(crate) fn ec2(config: &SdkConfig, region: Option<&str>, dated: &ServerDate) -> aws_sdk_ec2::Client {
     let mut builder = aws_sdk_ec2::config::Builder::from(config).interceptor(dated.clone());
     if let Some(region) = region {
         builder = builder.region(Region::new(region.to_string()));
@@ -190,7 +190,7 @@ pub(crate) fn ec2(config: &SdkConfig, region: Option<&str>, dated: &Dated) -> aw
 }
 
 /// EC2 in a region, with one attempt for each call: the caller decides about a retry.
-pub(crate) fn ec2_once(config: &SdkConfig, region: &str, dated: &Dated) -> aws_sdk_ec2::Client {
+pub(crate) fn ec2_once(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_ec2::Client {
     let builder = aws_sdk_ec2::config::Builder::from(config)
         .interceptor(dated.clone())
         .region(Region::new(region.to_string()))
@@ -199,7 +199,7 @@ pub(crate) fn ec2_once(config: &SdkConfig, region: &str, dated: &Dated) -> aws_s
 }
 
 /// Service Quotas in a region.
-pub(crate) fn quotas(config: &SdkConfig, region: &str, dated: &Dated) -> aws_sdk_servicequotas::Client {
+pub(crate) fn quotas(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_servicequotas::Client {
     let builder = aws_sdk_servicequotas::config::Builder::from(config)
         .interceptor(dated.clone())
         .region(Region::new(region.to_string()));
@@ -207,7 +207,7 @@ pub(crate) fn quotas(config: &SdkConfig, region: &str, dated: &Dated) -> aws_sdk
 }
 
 /// CloudWatch in a region.
-pub(crate) fn cloudwatch(config: &SdkConfig, region: &str, dated: &Dated) -> aws_sdk_cloudwatch::Client {
+pub(crate) fn cloudwatch(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_cloudwatch::Client {
     let builder = aws_sdk_cloudwatch::config::Builder::from(config)
         .interceptor(dated.clone())
         .region(Region::new(region.to_string()));
@@ -218,8 +218,8 @@ pub(crate) fn cloudwatch(config: &SdkConfig, region: &str, dated: &Dated) -> aws
 pub(crate) fn cost_explorer(
     config: &SdkConfig,
     region: &'static str,
-    dated: &Dated,
-    sent: &Sent,
+    dated: &ServerDate,
+    sent: &RequestCounter,
 ) -> aws_sdk_costexplorer::Client {
     let builder = aws_sdk_costexplorer::config::Builder::from(config)
         .interceptor(dated.clone())
@@ -232,8 +232,8 @@ pub(crate) fn cost_explorer(
 pub(crate) fn pricing(
     config: &SdkConfig,
     region: &'static str,
-    dated: &Dated,
-    sent: &Sent,
+    dated: &ServerDate,
+    sent: &RequestCounter,
 ) -> aws_sdk_pricing::Client {
     let builder = aws_sdk_pricing::config::Builder::from(config)
         .interceptor(dated.clone())
@@ -243,7 +243,7 @@ pub(crate) fn pricing(
 }
 
 /// STS in the profile's own region.
-pub(crate) fn sts(config: &SdkConfig, dated: &Dated) -> aws_sdk_sts::Client {
+pub(crate) fn sts(config: &SdkConfig, dated: &ServerDate) -> aws_sdk_sts::Client {
     let builder = aws_sdk_sts::config::Builder::from(config).interceptor(dated.clone());
     aws_sdk_sts::Client::from_conf(builder.build())
 }

@@ -18,21 +18,24 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use catalog::ports::SourceError;
 use domain::Known;
-use fleet::cloud::{Caller, Cloud, CloudError, How, Looked, Metadata, Reply, Seen, Spot, State, Which};
-use fleet::launch::Request;
+use fleet::cloud::{
+    Cloud, CloudCaller, CloudError, InstanceSelector, InstanceSpotRequest, InstanceState, InstanceView,
+    LaunchReply, MetadataSettings, ReapAction, RegionInstances,
+};
+use fleet::launch::LaunchRequest;
 use lifecycle::{PowerOff, tag};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::clients::{self, Dated};
+use crate::clients::{self, ServerDate};
 use crate::gap::gap_of;
 use crate::look::AT_ONCE;
-use crate::{Aws, places, values};
+use crate::{AwsClient, places, values};
 
-impl Aws {
+impl AwsClient {
     /// An EC2 client in a region, with the default profile.
     fn ec2(&self, region: &str) -> Client {
-        clients::ec2(&self.config(None), Some(region), &Dated::default())
+        clients::ec2(&self.config(None), Some(region), &ServerDate::default())
     }
 }
 
@@ -50,10 +53,10 @@ where
     move |error| CloudError::Failed(gap(action, &error))
 }
 
-impl Cloud for Aws {
-    fn caller(&self) -> Result<Caller, CloudError> {
+impl Cloud for AwsClient {
+    fn caller(&self) -> Result<CloudCaller, CloudError> {
         let config = self.config(None);
-        let dated = Dated::default();
+        let dated = ServerDate::default();
         let asked = self.runtime.block_on(async {
             let (account, arn) = places::identity(&config, &dated).await?;
             let (regions, _) = places::region_names(&config, &dated).await?;
@@ -65,10 +68,10 @@ impl Cloud for Aws {
         })?;
         let now =
             dated.first().ok_or_else(|| CloudError::Failed("the answer of AWS has no Date header".into()))?;
-        Ok(Caller { account, arn, regions, now })
+        Ok(CloudCaller { account, arn, regions, now })
     }
 
-    fn look(&self, regions: &[String], which: Which<'_>) -> Vec<Looked> {
+    fn look(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
         let config = self.config(None);
         self.runtime.block_on(look(&config, regions, &filters(which)))
     }
@@ -95,15 +98,15 @@ impl Cloud for Aws {
         done.map(drop).map_err(failed("ec2:CancelSpotInstanceRequests"))
     }
 
-    fn end(&self, region: &str, id: &str, how: How) -> Result<(), CloudError> {
+    fn end(&self, region: &str, id: &str, how: ReapAction) -> Result<(), CloudError> {
         let client = self.ec2(region);
         self.runtime.block_on(async {
             match how {
-                How::Stop => {
+                ReapAction::Stop => {
                     let done = client.stop_instances().instance_ids(id).send().await;
                     done.map(drop).map_err(failed("ec2:StopInstances"))
                 }
-                How::Terminate => {
+                ReapAction::Terminate => {
                     let done = client.terminate_instances().instance_ids(id).send().await;
                     done.map(drop).map_err(failed("ec2:TerminateInstances"))
                 }
@@ -120,8 +123,8 @@ impl Cloud for Aws {
         Ok(words.iter().map(|word| word.as_str().to_string()).collect())
     }
 
-    fn run(&self, request: &Request, token: &str) -> Reply {
-        let client = clients::ec2_once(&self.config(None), &request.region, &Dated::default());
+    fn run(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
+        let client = clients::ec2_once(&self.config(None), &request.region, &ServerDate::default());
         let tags = |kind| {
             let tags = request.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
             TagSpecification::builder().resource_type(kind).set_tags(Some(tags.collect())).build()
@@ -150,8 +153,8 @@ impl Cloud for Aws {
             .user_data(STANDARD.encode(&request.user_data));
         match self.runtime.block_on(call.send()) {
             Ok(answer) => match answer.instances().first().and_then(|instance| instance.instance_id()) {
-                Some(id) => Reply::Launched(id.to_string()),
-                None => Reply::Lost("ec2:RunInstances: the answer has no instance".to_string()),
+                Some(id) => LaunchReply::Launched(id.to_string()),
+                None => LaunchReply::Lost("ec2:RunInstances: the answer has no instance".to_string()),
             },
             Err(error) => reply(&error),
         }
@@ -159,61 +162,61 @@ impl Cloud for Aws {
 }
 
 /// Returns the reply for an error of RunInstances. An error without an answer is `Lost`.
-fn reply(error: &SdkError<RunInstancesError, HttpResponse>) -> Reply {
+fn reply(error: &SdkError<RunInstancesError, HttpResponse>) -> LaunchReply {
     let why = gap("ec2:RunInstances", error);
     match error {
-        SdkError::ConstructionFailure(_) => Reply::Refused(why),
+        SdkError::ConstructionFailure(_) => LaunchReply::Refused(why),
         SdkError::ServiceError(answer) => {
             meaning(answer.err().code(), answer.raw().status().is_server_error(), why)
         }
-        _ => Reply::Lost(why),
+        _ => LaunchReply::Lost(why),
     }
 }
 
 /// Returns the reply for an error code. After a server error (5xx) the launch may have happened.
 /// The exception is a lack of capacity, which EC2 also returns as a server error.
-fn meaning(code: Option<&str>, servers: bool, why: String) -> Reply {
+fn meaning(code: Option<&str>, servers: bool, why: String) -> LaunchReply {
     match code {
-        None => Reply::Lost(why),
-        Some("IdempotentInstanceTerminated") => Reply::Ended,
-        Some("IdempotentParameterMismatch") => Reply::Mismatch(why),
-        Some("RequestLimitExceeded" | "Throttling" | "ThrottlingException") => Reply::Throttled(why),
-        Some(code) if servers && !code.starts_with("Insufficient") => Reply::Lost(why),
-        Some(_) => Reply::Refused(why),
+        None => LaunchReply::Lost(why),
+        Some("IdempotentInstanceTerminated") => LaunchReply::Ended,
+        Some("IdempotentParameterMismatch") => LaunchReply::Mismatch(why),
+        Some("RequestLimitExceeded" | "Throttling" | "ThrottlingException") => LaunchReply::Throttled(why),
+        Some(code) if servers && !code.starts_with("Insufficient") => LaunchReply::Lost(why),
+        Some(_) => LaunchReply::Refused(why),
     }
 }
 
-fn filters(which: Which<'_>) -> Vec<Filter> {
+fn filters(which: InstanceSelector<'_>) -> Vec<Filter> {
     let one = |name: String, values: Vec<String>| {
         vec![Filter::builder().name(name).set_values(Some(values)).build()]
     };
     match which {
-        Which::All => Vec::new(),
+        InstanceSelector::All => Vec::new(),
         // A filter, because the id parameter makes a missing instance an error of the whole call.
-        Which::Ids(ids) => one("instance-id".to_string(), ids.to_vec()),
-        Which::Launch(id) => one(format!("tag:{}", tag::LAUNCH), vec![id.to_string()]),
+        InstanceSelector::Ids(ids) => one("instance-id".to_string(), ids.to_vec()),
+        InstanceSelector::Launch(id) => one(format!("tag:{}", tag::LAUNCH), vec![id.to_string()]),
     }
 }
 
-async fn look(config: &SdkConfig, regions: &[String], filters: &[Filter]) -> Vec<Looked> {
+async fn look(config: &SdkConfig, regions: &[String], filters: &[Filter]) -> Vec<RegionInstances> {
     let gate = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
     for (number, region) in regions.iter().cloned().enumerate() {
         let (config, filters, gate) = (config.clone(), filters.to_vec(), gate.clone());
         tasks.spawn(async move {
             let _turn = gate.acquire().await;
-            let dated = Dated::default();
+            let dated = ServerDate::default();
             let client = clients::ec2(&config, Some(&region), &dated);
             let seen = instances(&client, &region, &filters).await;
-            (number, Looked { region, at: dated.first(), seen })
+            (number, RegionInstances { region, at: dated.first(), seen })
         });
     }
-    let mut looked: Vec<(usize, Looked)> = Vec::new();
+    let mut looked: Vec<(usize, RegionInstances)> = Vec::new();
     while let Some(ended) = tasks.join_next().await {
         looked.extend(ended);
     }
-    let mut looked: BTreeMap<usize, Looked> = looked.into_iter().collect();
-    let broken = |region: &String| Looked {
+    let mut looked: BTreeMap<usize, RegionInstances> = looked.into_iter().collect();
+    let broken = |region: &String| RegionInstances {
         region: region.clone(),
         at: None,
         seen: Err("the request was interrupted".to_string()),
@@ -225,7 +228,7 @@ async fn look(config: &SdkConfig, regions: &[String], filters: &[Filter]) -> Vec
         .collect()
 }
 
-async fn instances(client: &Client, region: &str, filters: &[Filter]) -> Result<Vec<Seen>, String> {
+async fn instances(client: &Client, region: &str, filters: &[Filter]) -> Result<Vec<InstanceView>, String> {
     let call = client
         .describe_instances()
         .set_filters((!filters.is_empty()).then(|| filters.to_vec()))
@@ -257,23 +260,24 @@ fn unseen<T>(why: &str) -> Known<T> {
     Known::Unseen(why.to_string())
 }
 
-fn seen(instance: &Instance, account: &str, region: &str) -> Result<Seen, String> {
+fn seen(instance: &Instance, account: &str, region: &str) -> Result<InstanceView, String> {
     let id = instance.instance_id().unwrap_or_default();
     let word = instance.state().and_then(|state| state.name()).map_or("none", |name| name.as_str());
-    let state = State::ALL.into_iter().find(|state| state.word() == word);
+    let state = InstanceState::ALL.into_iter().find(|state| state.word() == word);
     let tags = instance
         .tags()
         .iter()
         .filter_map(|tag| Some((tag.key()?.to_string(), tag.value().unwrap_or_default().to_string())));
-    let spot = instance
-        .spot_instance_request_id()
-        .map(|request| Spot { request: request.to_string(), persistent: unseen("not requested") });
-    let metadata = instance.metadata_options().map(|options| Metadata {
+    let spot = instance.spot_instance_request_id().map(|request| InstanceSpotRequest {
+        request: request.to_string(),
+        persistent: unseen("not requested"),
+    });
+    let metadata = instance.metadata_options().map(|options| MetadataSettings {
         session_required: options.http_tokens() == Some(&HttpTokensState::Required),
         hops: options.http_put_response_hop_limit().unwrap_or_default().unsigned_abs(),
         tags: options.instance_metadata_tags() == Some(&InstanceMetadataTagsState::Enabled),
     });
-    Ok(Seen {
+    Ok(InstanceView {
         account: account.to_string(),
         region: region.to_string(),
         id: id.to_string(),
@@ -312,19 +316,19 @@ mod tests {
     #[test]
     fn maps_error_codes_of_run_instances_to_replies() {
         let why = || "why".to_string();
-        let check = |code: Option<&str>, servers: bool, expected: Reply| {
+        let check = |code: Option<&str>, servers: bool, expected: LaunchReply| {
             assert_eq!(meaning(code, servers, why()), expected, "{code:?}");
         };
-        check(Some("InvalidAMIID.NotFound"), false, Reply::Refused(why()));
-        check(Some("UnauthorizedOperation"), false, Reply::Refused(why()));
-        check(Some("VcpuLimitExceeded"), false, Reply::Refused(why()));
-        check(Some("InsufficientInstanceCapacity"), true, Reply::Refused(why()));
-        check(Some("RequestLimitExceeded"), true, Reply::Throttled(why()));
-        check(Some("InternalError"), true, Reply::Lost(why()));
-        check(Some("Unavailable"), true, Reply::Lost(why()));
-        check(None, true, Reply::Lost(why()));
-        check(None, false, Reply::Lost(why()));
-        check(Some("IdempotentInstanceTerminated"), false, Reply::Ended);
-        check(Some("IdempotentParameterMismatch"), false, Reply::Mismatch(why()));
+        check(Some("InvalidAMIID.NotFound"), false, LaunchReply::Refused(why()));
+        check(Some("UnauthorizedOperation"), false, LaunchReply::Refused(why()));
+        check(Some("VcpuLimitExceeded"), false, LaunchReply::Refused(why()));
+        check(Some("InsufficientInstanceCapacity"), true, LaunchReply::Refused(why()));
+        check(Some("RequestLimitExceeded"), true, LaunchReply::Throttled(why()));
+        check(Some("InternalError"), true, LaunchReply::Lost(why()));
+        check(Some("Unavailable"), true, LaunchReply::Lost(why()));
+        check(None, true, LaunchReply::Lost(why()));
+        check(None, false, LaunchReply::Lost(why()));
+        check(Some("IdempotentInstanceTerminated"), false, LaunchReply::Ended);
+        check(Some("IdempotentParameterMismatch"), false, LaunchReply::Mismatch(why()));
     }
 }

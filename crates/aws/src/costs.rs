@@ -10,7 +10,7 @@ use catalog::ports::CostGroup;
 use serde_json::{Map, Value, json};
 
 use crate::clients::{self, ATTEMPTS};
-use crate::document::{Broken, Post};
+use crate::document::{DocumentDelivery, DocumentError};
 use crate::gap::gap;
 
 const ACTION: &str = "ce:GetCostAndUsage";
@@ -19,7 +19,7 @@ const ACTION: &str = "ce:GetCostAndUsage";
 const METRICS: [&str; 2] = ["UnblendedCost", "AmortizedCost"];
 
 /// A range of days: `until` is the day after the last one.
-pub(crate) struct Span<'a> {
+pub(crate) struct CostPeriod<'a> {
     pub(crate) from: &'a str,
     pub(crate) until: &'a str,
 }
@@ -27,30 +27,30 @@ pub(crate) struct Span<'a> {
 /// Gives each day to the sink once it is complete. Every attempt counts as a request, because AWS
 /// does not document that a request with a lost answer is free.
 pub(crate) async fn costs(
-    post: &mut Post<'_>,
+    post: &mut DocumentDelivery<'_>,
     partition: &str,
-    span: Span<'_>,
+    span: CostPeriod<'_>,
     by: &[CostGroup],
     most: u32,
-) -> Result<(), Broken> {
+) -> Result<(), DocumentError> {
     let region = match partition {
         "aws" => "us-east-1",
         "aws-cn" => "cn-northwest-1",
         other => {
-            return Err(Broken::Gap(format!(
+            return Err(DocumentError::Gap(format!(
                 "{ACTION}: Cost Explorer is not available in partition {other}"
             )));
         }
     };
     let client = clients::cost_explorer(post.config, region, &post.dated, &post.sent);
     let period = DateInterval::builder().start(span.from).end(span.until).build();
-    let period = period.map_err(|e| Broken::Gap(format!("{ACTION}: {e}")))?;
-    let mut days = Days::new(by);
+    let period = period.map_err(|e| DocumentError::Gap(format!("{ACTION}: {e}")))?;
+    let mut days = CostDayAssembler::new(by);
     let mut token = None;
     loop {
         let left = most.saturating_sub(post.sent.count());
         if left == 0 {
-            return Err(Broken::Gap(format!(
+            return Err(DocumentError::Gap(format!(
                 "{ACTION}: the answer has more pages than the {most} requests that were agreed to; --requests allows more"
             )));
         }
@@ -63,7 +63,7 @@ pub(crate) async fn costs(
             .set_next_page_token(token.take())
             .customize()
             .config_override(Config::builder().retry_config(clients::retries(left.min(ATTEMPTS))));
-        let page = post.wait(call.send()).await?.map_err(|error| Broken::Gap(gap(ACTION, &error)))?;
+        let page = post.wait(call.send()).await?.map_err(|error| DocumentError::Gap(gap(ACTION, &error)))?;
         for result in page.results_by_time() {
             days.add(result, post)?;
         }
@@ -83,22 +83,22 @@ fn definition(group: &CostGroup) -> GroupDefinition {
 }
 
 /// Assembles days from pages. A page may end in the middle of a day.
-struct Days {
+struct CostDayAssembler {
     definitions: Value,
     /// The last day, which the next page may continue.
     open: Option<Value>,
 }
 
-impl Days {
-    fn new(by: &[CostGroup]) -> Days {
+impl CostDayAssembler {
+    fn new(by: &[CostGroup]) -> CostDayAssembler {
         let one = |group: &CostGroup| match group {
             CostGroup::Dimension(name) => json!({ "Type": "DIMENSION", "Key": name }),
             CostGroup::Tag(key) => json!({ "Type": "TAG", "Key": key }),
         };
-        Days { definitions: by.iter().map(one).collect(), open: None }
+        CostDayAssembler { definitions: by.iter().map(one).collect(), open: None }
     }
 
-    fn add(&mut self, result: &ResultByTime, post: &mut Post<'_>) -> Result<(), Broken> {
+    fn add(&mut self, result: &ResultByTime, post: &mut DocumentDelivery<'_>) -> Result<(), DocumentError> {
         let mut found = day(result);
         if let Some(open) = &mut self.open
             && open["TimePeriod"] == found["TimePeriod"]
@@ -115,7 +115,7 @@ impl Days {
     }
 
     /// Gives the finished day to the sink.
-    fn hand_over(&mut self, post: &mut Post<'_>) -> Result<(), Broken> {
+    fn hand_over(&mut self, post: &mut DocumentDelivery<'_>) -> Result<(), DocumentError> {
         let Some(day) = self.open.take() else { return Ok(()) };
         post.hand_over(json!({ "GroupDefinitions": self.definitions, "ResultsByTime": [day] }).to_string())
     }

@@ -6,19 +6,19 @@ use catalog::Value;
 
 use crate::gap::gap;
 use crate::heartbeat;
-use crate::look::{Rows, Seen};
-use crate::places::Zones;
+use crate::look::{DatasetRows, RowSink};
+use crate::places::ZoneIds;
 use crate::values::{at, tags, whole, word, words};
 
 /// `instance`: every instance that AWS still lists, in any state. `utilization`: the heartbeats
 /// that spawnd wrote into their tags.
-pub(crate) async fn instances(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+pub(crate) async fn instances(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
     let zones = zones(client, seen).await;
     let mut pages = client.describe_instances().max_results(1000).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| gap("ec2:DescribeInstances", &error))?;
         let all = || page.reservations().iter().flat_map(|reservation| reservation.instances());
-        let rows: Rows =
+        let rows: DatasetRows =
             all().map(|one| seen.row(|column| instance(column, one, seen, zones.as_ref()))).collect();
         seen.hand_over(rows).await?;
         let (rows, gaps) = heartbeat::rows(all(), seen);
@@ -29,8 +29,8 @@ pub(crate) async fn instances(client: &Client, seen: &mut Seen<'_>) -> Result<()
 
 /// Requests the zone ids. If that fails, the error becomes a gap, and the rows have only the zone
 /// ids that AWS sent with them.
-async fn zones(client: &Client, seen: &mut Seen<'_>) -> Option<Zones> {
-    match Zones::of(client).await {
+async fn zones(client: &Client, seen: &mut RowSink<'_>) -> Option<ZoneIds> {
+    match ZoneIds::of(client).await {
         Ok(zones) => Some(zones),
         Err(why) => {
             seen.gaps.push(why);
@@ -39,11 +39,11 @@ async fn zones(client: &Client, seen: &mut Seen<'_>) -> Option<Zones> {
     }
 }
 
-fn zone(zones: Option<&Zones>, id: Option<&str>, name: Option<&str>) -> Value {
+fn zone(zones: Option<&ZoneIds>, id: Option<&str>, name: Option<&str>) -> Value {
     zones.map_or_else(|| id.map(String::from), |zones| zones.id(id, name)).into()
 }
 
-fn instance(column: &str, one: &Instance, seen: &Seen<'_>, zones: Option<&Zones>) -> Value {
+fn instance(column: &str, one: &Instance, seen: &RowSink<'_>, zones: Option<&ZoneIds>) -> Value {
     let placement = one.placement();
     match column {
         "account_id" => seen.account.as_str().into(),
@@ -92,12 +92,12 @@ fn sorted<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 }
 
 /// `volume`.
-pub(crate) async fn volumes(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+pub(crate) async fn volumes(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
     let zones = zones(client, seen).await;
     let mut pages = client.describe_volumes().max_results(500).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| gap("ec2:DescribeVolumes", &error))?;
-        let rows: Rows = page
+        let rows: DatasetRows = page
             .volumes()
             .iter()
             .map(|one| seen.row(|column| volume(column, one, seen, zones.as_ref())))
@@ -107,7 +107,7 @@ pub(crate) async fn volumes(client: &Client, seen: &mut Seen<'_>) -> Result<(), 
     Ok(())
 }
 
-fn volume(column: &str, one: &Volume, seen: &Seen<'_>, zones: Option<&Zones>) -> Value {
+fn volume(column: &str, one: &Volume, seen: &RowSink<'_>, zones: Option<&ZoneIds>) -> Value {
     match column {
         "account_id" => seen.account.as_str().into(),
         "region" => seen.region.as_str().into(),
@@ -127,15 +127,15 @@ fn volume(column: &str, one: &Volume, seen: &Seen<'_>, zones: Option<&Zones>) ->
 }
 
 /// `address`. This call has no pages.
-pub(crate) async fn addresses(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+pub(crate) async fn addresses(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
     let answer = client.describe_addresses().send().await;
     let answer = answer.map_err(|error| gap("ec2:DescribeAddresses", &error))?;
-    let rows: Rows =
+    let rows: DatasetRows =
         answer.addresses().iter().map(|one| seen.row(|column| address(column, one, seen))).collect();
     seen.hand_over(rows).await
 }
 
-fn address(column: &str, one: &Address, seen: &Seen<'_>) -> Value {
+fn address(column: &str, one: &Address, seen: &RowSink<'_>) -> Value {
     match column {
         "account_id" => seen.account.as_str().into(),
         "region" => seen.region.as_str().into(),
@@ -150,20 +150,25 @@ fn address(column: &str, one: &Address, seen: &Seen<'_>) -> Value {
 }
 
 /// `capacity`: capacity reservations and capacity blocks.
-pub(crate) async fn reservations(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+pub(crate) async fn reservations(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
     let zones = zones(client, seen).await;
     let mut pages = client.describe_capacity_reservations().max_results(1000).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| gap("ec2:DescribeCapacityReservations", &error))?;
         let all = page.capacity_reservations().iter();
-        let rows: Rows =
+        let rows: DatasetRows =
             all.map(|one| seen.row(|column| reservation(column, one, seen, zones.as_ref()))).collect();
         seen.hand_over(rows).await?;
     }
     Ok(())
 }
 
-fn reservation(column: &str, one: &CapacityReservation, seen: &Seen<'_>, zones: Option<&Zones>) -> Value {
+fn reservation(
+    column: &str,
+    one: &CapacityReservation,
+    seen: &RowSink<'_>,
+    zones: Option<&ZoneIds>,
+) -> Value {
     match column {
         "account_id" => seen.account.as_str().into(),
         "region" => seen.region.as_str().into(),

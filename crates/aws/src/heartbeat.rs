@@ -3,9 +3,9 @@
 use aws_sdk_ec2::types::{Instance, Tag};
 use catalog::{Dataset, Value, dataset};
 use domain::{Known, Timestamp};
-use lifecycle::tag::{HEARTBEAT, Heartbeat};
+use lifecycle::tag::{HEARTBEAT, HeartbeatTag};
 
-use crate::look::{Rows, Seen};
+use crate::look::{DatasetRows, RowSink};
 use crate::values;
 
 /// The dataset of the heartbeats' rows.
@@ -18,8 +18,8 @@ fn tag(one: &Instance) -> Option<&Tag> {
     one.tags().iter().find(|tag| tag.key() == Some(HEARTBEAT))
 }
 
-fn read(tag: &Tag) -> Result<Heartbeat, String> {
-    Heartbeat::decode(tag.value().unwrap_or_default()).map_err(|error| error.to_string())
+fn read(tag: &Tag) -> Result<HeartbeatTag, String> {
+    HeartbeatTag::decode(tag.value().unwrap_or_default()).map_err(|error| error.to_string())
 }
 
 /// Returns the instance's tags without a readable heartbeat, which changes every 15 minutes. An
@@ -33,9 +33,9 @@ pub(crate) fn others(one: &Instance) -> Vec<Tag> {
 /// read.
 pub(crate) fn rows<'a>(
     instances: impl Iterator<Item = &'a Instance>,
-    seen: &Seen<'_>,
-) -> (Rows, Vec<String>) {
-    let (mut rows, mut gaps) = (Rows::new(), Vec::new());
+    seen: &RowSink<'_>,
+) -> (DatasetRows, Vec<String>) {
+    let (mut rows, mut gaps) = (DatasetRows::new(), Vec::new());
     for one in instances {
         let Some(tag) = tag(one) else { continue };
         let id = one.instance_id().unwrap_or_default();
@@ -48,10 +48,10 @@ pub(crate) fn rows<'a>(
 }
 
 /// Metric, unit, statistic and value.
-type Figure = (&'static str, &'static str, &'static str, f64);
+type HeartbeatFigure = (&'static str, &'static str, &'static str, f64);
 
 /// Returns the figures of a heartbeat. A figure that is unseen or absent on the machine has no row.
-fn figures(beat: &Heartbeat) -> Vec<Figure> {
+fn figures(beat: &HeartbeatTag) -> Vec<HeartbeatFigure> {
     let seconds = beat.over.as_secs_f64();
     let share = |metric, value: &Known<f64>| Some((metric, "percent", "average", *value.value()?));
     let flow = |metric, bytes: &Known<u64>| {
@@ -72,7 +72,7 @@ fn figures(beat: &Heartbeat) -> Vec<Figure> {
     all.into_iter().flatten().collect()
 }
 
-fn row(beat: &Heartbeat, id: &str, figure: Figure, seen: &Seen<'_>) -> Vec<Value> {
+fn row(beat: &HeartbeatTag, id: &str, figure: HeartbeatFigure, seen: &RowSink<'_>) -> Vec<Value> {
     let (metric, unit, statistic, value) = figure;
     let begins: Timestamp = beat.begins();
     values::row(utilization(), |column| match column {
@@ -94,13 +94,14 @@ fn row(beat: &Heartbeat, id: &str, figure: Figure, seen: &Seen<'_>) -> Vec<Value
 mod tests {
     use super::*;
 
-    fn beat(text: &str) -> Heartbeat {
-        Heartbeat::decode(text).unwrap()
+    fn beat(text: &str) -> HeartbeatTag {
+        HeartbeatTag::decode(text).unwrap()
     }
 
     #[test]
     fn figures_are_rates_and_unseen_ones_have_no_row() {
-        let check = |text: &str, expected: &[Figure]| assert_eq!(figures(&beat(text)), expected, "{text}");
+        let check =
+            |text: &str, expected: &[HeartbeatFigure]| assert_eq!(figures(&beat(text)), expected, "{text}");
         let cpu = ("cpu", "percent", "average", 12.5);
         let both = "v1;at=2026-11-23T10:00:00Z;over=900;cpu=12.50;network-in=9000000;network-out=0";
         let flows = [

@@ -8,7 +8,7 @@ use catalog::Value;
 use domain::InstanceType;
 
 use crate::gap::gap;
-use crate::look::{Rows, Seen};
+use crate::look::{DatasetRows, RowSink};
 use crate::values::{whole, word, words};
 
 /// The most types in a page.
@@ -18,11 +18,11 @@ const PAGE: i32 = 100;
 const MAIN_ARCHITECTURES: [&str; 4] = ["arm64", "x86_64", "arm64_mac", "x86_64_mac"];
 
 /// `instance_type`: the types that a region has.
-pub(crate) async fn instance_types(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+pub(crate) async fn instance_types(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
     let mut pages = client.describe_instance_types().max_results(PAGE).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| gap("ec2:DescribeInstanceTypes", &error))?;
-        let mut rows = Rows::new();
+        let mut rows = DatasetRows::new();
         for info in page.instance_types() {
             let name = info.instance_type().map_or("", |name| name.as_str());
             match InstanceType::parse(name) {
@@ -238,6 +238,6 @@ mod tests {
         let name = InstanceType::parse("p9x.48xlarge").unwrap();
         let nothing = InstanceTypeInfo::builder().build();
         let row = crate::values::row(dataset, |column| cell(column, &name, &nothing));
-        assert_eq!(catalog::Batch::of(dataset, vec![row]).unwrap().len(), 1);
+        assert_eq!(catalog::RowBatch::of(dataset, vec![row]).unwrap().len(), 1);
     }
 }

@@ -1,7 +1,7 @@
 //! AWS through its SDK and its public files. Implements the ports `Source` and `Cloud`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
-//! reads, and is listed by [`Aws::actions`]. Buckets are only listed and read. `Cloud` launches and
+//! reads, and is listed by [`AwsClient::actions`]. Buckets are only listed and read. `Cloud` launches and
 //! ends instances, with one call for each request.
 //!
 //! This is the only crate that depends on aws-sdk-*. It owns the async runtime and all concurrency
@@ -33,18 +33,18 @@ use std::sync::{Mutex, PoisonError};
 use aws_config::SdkConfig;
 use catalog::Dataset;
 use catalog::ports::{
-    Account, Asked, Bucket, Delivered, Document, Fetched, Look, Object, PartSink, SeenSink, Source,
-    SourceError, Stop, Told,
+    AwsDocument, DocumentSummary, PartSink, ProfileAccount, PublicFile, S3Bucket, S3Object, ScopeReport,
+    SnapshotQuery, SnapshotRequest, SnapshotRowSink, Source, SourceError, StopFlag,
 };
 use domain::Timestamp;
 use tokio::runtime::Runtime;
 
-use clients::Http;
+use clients::HttpClients;
 
 /// AWS, as seen with this machine's credentials and network.
-pub struct Aws {
+pub struct AwsClient {
     runtime: Runtime,
-    http: Http,
+    http: HttpClients,
     clock: fn() -> Timestamp,
     /// The configuration of each profile, so that credentials are resolved once.
     profiles: Mutex<Vec<(Option<String>, SdkConfig)>>,
@@ -52,7 +52,7 @@ pub struct Aws {
     buckets: Mutex<Vec<(Option<String>, String, aws_sdk_s3::Client)>>,
 }
 
-impl Aws {
+impl AwsClient {
     /// Sets up the runtime and the HTTP clients, and sends nothing yet. `clock` is this machine's
     /// clock.
     ///
@@ -62,11 +62,17 @@ impl Aws {
     /// which is used instead of AWS.
     ///
     /// Errors: the runtime cannot start, or the certificates cannot be read.
-    pub fn new(clock: fn() -> Timestamp) -> Result<Aws, SourceError> {
+    pub fn new(clock: fn() -> Timestamp) -> Result<AwsClient, SourceError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|e| SourceError::Failed(format!("the async runtime does not start: {e}")))?;
-        Ok(Aws { runtime, http: Http::new()?, clock, profiles: Mutex::default(), buckets: Mutex::default() })
+        Ok(AwsClient {
+            runtime,
+            http: HttpClients::new()?,
+            clock,
+            profiles: Mutex::default(),
+            buckets: Mutex::default(),
+        })
     }
 
     fn config(&self, profile: Option<&str>) -> SdkConfig {
@@ -79,7 +85,7 @@ impl Aws {
         config
     }
 
-    fn s3(&self, bucket: &Bucket<'_>, stop: &Stop) -> Result<aws_sdk_s3::Client, SourceError> {
+    fn s3(&self, bucket: &S3Bucket<'_>, stop: &StopFlag) -> Result<aws_sdk_s3::Client, SourceError> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let is_it = |profile: &Option<String>, name: &str| {
             profile.as_deref() == bucket.profile && name == bucket.name
@@ -94,18 +100,25 @@ impl Aws {
     }
 }
 
-impl Source for Aws {
-    fn account(&self, profile: Option<&str>) -> Result<Account, SourceError> {
+impl Source for AwsClient {
+    fn account(&self, profile: Option<&str>) -> Result<ProfileAccount, SourceError> {
         let config = self.config(profile);
         self.runtime.block_on(places::account(&config, profile, self.clock))
     }
 
-    fn look(&self, look: &Look<'_>, stop: &Stop, sink: SeenSink<'_>) -> Result<Vec<Told>, SourceError> {
+    fn look(
+        &self,
+        look: &SnapshotQuery<'_>,
+        stop: &StopFlag,
+        sink: SnapshotRowSink<'_>,
+    ) -> Result<Vec<ScopeReport>, SourceError> {
         let config = self.config(look.account.profile.as_deref());
         self.runtime.block_on(async {
             match look.asked {
-                Asked::Capacity(room) => market::look(&config, look, room, self.clock, stop, sink).await,
-                Asked::All | Asked::Instances { .. } => {
+                SnapshotRequest::Capacity(room) => {
+                    market::look(&config, look, room, self.clock, stop, sink).await
+                }
+                SnapshotRequest::All | SnapshotRequest::Instances { .. } => {
                     look::look(&config, look, self.clock, stop, sink).await
                 }
             }
@@ -114,29 +127,34 @@ impl Source for Aws {
 
     fn document(
         &self,
-        account: &Account,
-        document: &Document<'_>,
-        stop: &Stop,
+        account: &ProfileAccount,
+        document: &AwsDocument<'_>,
+        stop: &StopFlag,
         sink: PartSink<'_>,
-    ) -> Result<Delivered, SourceError> {
+    ) -> Result<DocumentSummary, SourceError> {
         let config = self.config(account.profile.as_deref());
         self.runtime.block_on(document::deliver(&config, account, document, stop, sink))
     }
 
-    fn fetch(&self, url: &str, known: Option<&str>) -> Result<Fetched, SourceError> {
+    fn fetch(&self, url: &str, known: Option<&str>) -> Result<PublicFile, SourceError> {
         public::fetch(&self.http, url, known)
     }
 
-    fn list(&self, bucket: &Bucket<'_>, prefix: &str, stop: &Stop) -> Result<Vec<Object>, SourceError> {
+    fn list(
+        &self,
+        bucket: &S3Bucket<'_>,
+        prefix: &str,
+        stop: &StopFlag,
+    ) -> Result<Vec<S3Object>, SourceError> {
         let client = self.s3(bucket, stop)?;
         self.runtime.block_on(objects::list(&client, bucket.name, prefix, stop))
     }
 
     fn open<'a>(
         &'a self,
-        bucket: &Bucket<'_>,
-        object: &Object,
-        stop: &'a Stop,
+        bucket: &S3Bucket<'_>,
+        object: &S3Object,
+        stop: &'a StopFlag,
     ) -> Result<Box<dyn Read + 'a>, SourceError> {
         objects::open(&self.runtime, &self.s3(bucket, stop)?, bucket, object, stop)
     }

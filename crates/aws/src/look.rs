@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use catalog::ports::{Account, Asked, HEARTBEATS, Look, Outcome, SeenSink, SourceError, Stop, Told, skew};
-use catalog::{Batch, Dataset, Kind, Scope, Value};
+use catalog::ports::{
+    HEARTBEATS, ProfileAccount, ScopeOutcome, ScopeReport, SnapshotQuery, SnapshotRequest, SnapshotRowSink,
+    SourceError, StopFlag, skew,
+};
+use catalog::{Dataset, DatasetKind, DatasetScope, RowBatch, Value};
 use domain::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::clients::{self, Dated};
-use crate::utilization::{self, Allowance};
+use crate::clients::{self, ServerDate};
+use crate::utilization::{self, MetricAllowance};
 use crate::{fleet, heartbeat, instance_type, places, quota, spot, values};
 
 /// Regions that are queried at once: enough to hide the latency, few enough for a small machine.
@@ -21,7 +24,7 @@ pub(crate) const AT_ONCE: usize = 8;
 /// The interval at which a stop request is checked.
 pub(crate) const GLANCE: Duration = Duration::from_millis(200);
 
-pub(crate) type Rows = Vec<Vec<Value>>;
+pub(crate) type DatasetRows = Vec<Vec<Value>>;
 
 /// The datasets of this source, and the IAM actions that each needs.
 const ACTIONS: &[(&str, &[&str])] = &[
@@ -53,7 +56,7 @@ pub(crate) fn actions(dataset: &Dataset) -> &'static [&'static str] {
 }
 
 /// The row sink of one region's task. It sends pages of rows to the one receiver.
-pub(crate) struct Seen<'a> {
+pub(crate) struct RowSink<'a> {
     pub(crate) dataset: &'static Dataset,
     pub(crate) region: String,
     pub(crate) account: String,
@@ -63,34 +66,34 @@ pub(crate) struct Seen<'a> {
     pub(crate) gaps: Vec<String>,
     number: usize,
     rows: u64,
-    beside: Beside,
-    out: &'a mpsc::Sender<Piece>,
+    beside: SecondaryRows,
+    out: &'a mpsc::Sender<RowPage>,
 }
 
 /// Rows in the channel: the index of their region, their dataset, and the rows.
-type Piece = (usize, &'static Dataset, Rows);
+type RowPage = (usize, &'static Dataset, DatasetRows);
 
 /// Rows and gaps of a second dataset, found in the answers for the first.
 #[derive(Default)]
-struct Beside {
+struct SecondaryRows {
     rows: u64,
     gaps: Vec<String>,
 }
 
-impl Beside {
+impl SecondaryRows {
     fn is_empty(&self) -> bool {
         self.rows == 0 && self.gaps.is_empty()
     }
 }
 
-impl Seen<'_> {
+impl RowSink<'_> {
     /// Returns a row of the dataset.
     pub(crate) fn row(&self, cell: impl Fn(&str) -> Value) -> Vec<Value> {
         values::row(self.dataset, cell)
     }
 
     /// Sends rows, and waits while the channel is full.
-    pub(crate) async fn hand_over(&mut self, rows: Rows) -> Result<(), String> {
+    pub(crate) async fn hand_over(&mut self, rows: DatasetRows) -> Result<(), String> {
         self.rows += rows.len() as u64;
         self.send(self.dataset, rows).await
     }
@@ -99,7 +102,7 @@ impl Seen<'_> {
     pub(crate) async fn hand_over_beside(
         &mut self,
         dataset: &'static Dataset,
-        rows: Rows,
+        rows: DatasetRows,
         gaps: Vec<String>,
     ) -> Result<(), String> {
         self.beside.rows += rows.len() as u64;
@@ -107,42 +110,44 @@ impl Seen<'_> {
         if rows.is_empty() { Ok(()) } else { self.send(dataset, rows).await }
     }
 
-    async fn send(&self, dataset: &'static Dataset, rows: Rows) -> Result<(), String> {
+    async fn send(&self, dataset: &'static Dataset, rows: DatasetRows) -> Result<(), String> {
         self.out.send((self.number, dataset, rows)).await.map_err(|_| "the request was stopped".to_string())
     }
 }
 
 /// The result of one region.
-struct Ended {
+struct RegionResult {
     number: usize,
     rows: u64,
     date: Option<Timestamp>,
     gaps: Vec<String>,
     whole: bool,
-    beside: Beside,
+    beside: SecondaryRows,
 }
 
 pub(crate) async fn look(
     config: &SdkConfig,
-    look: &Look<'_>,
+    look: &SnapshotQuery<'_>,
     clock: fn() -> Timestamp,
-    stop: &Stop,
-    sink: SeenSink<'_>,
-) -> Result<Vec<Told>, SourceError> {
+    stop: &StopFlag,
+    sink: SnapshotRowSink<'_>,
+) -> Result<Vec<ScopeReport>, SourceError> {
     let mut tasks = JoinSet::new();
     let gate = Arc::new(Semaphore::new(AT_ONCE));
-    let (out, mut pages) = mpsc::channel::<Piece>(AT_ONCE * 2);
-    let allowance = Arc::new(Allowance::new(match look.asked {
-        Asked::Instances { most, .. } => most,
-        Asked::All | Asked::Capacity(_) => 0,
+    let (out, mut pages) = mpsc::channel::<RowPage>(AT_ONCE * 2);
+    let allowance = Arc::new(MetricAllowance::new(match look.asked {
+        SnapshotRequest::Instances { most, .. } => most,
+        SnapshotRequest::All | SnapshotRequest::Capacity(_) => 0,
     }));
     for (number, region) in look.regions.iter().enumerate() {
         let since = look.since.get(number).copied().unwrap_or_else(clock);
         let (instances, until) = match look.asked {
-            Asked::Instances { ids, until, .. } => (ids.get(number).cloned().unwrap_or_default(), until),
-            Asked::All | Asked::Capacity(_) => (Vec::new(), since),
+            SnapshotRequest::Instances { ids, until, .. } => {
+                (ids.get(number).cloned().unwrap_or_default(), until)
+            }
+            SnapshotRequest::All | SnapshotRequest::Capacity(_) => (Vec::new(), since),
         };
-        let task = Task {
+        let task = RegionTask {
             config: config.clone(),
             dataset: look.dataset,
             region: region.clone(),
@@ -155,8 +160,8 @@ pub(crate) async fn look(
         tasks.spawn(task.run(look.account.clone(), gate.clone(), out.clone()));
     }
     drop(out);
-    let mut gathered = Gathered::new(look, sink);
-    let mut ended: Vec<Ended> = Vec::new();
+    let mut gathered = RowCollector::new(look, sink);
+    let mut ended: Vec<RegionResult> = Vec::new();
     loop {
         if stop.asked() {
             return Err(SourceError::Interrupted);
@@ -176,7 +181,7 @@ pub(crate) async fn look(
     Ok(told(look, ended, kept, clock))
 }
 
-struct Task {
+struct RegionTask {
     config: SdkConfig,
     dataset: &'static Dataset,
     region: String,
@@ -184,15 +189,20 @@ struct Task {
     number: usize,
     instances: Vec<String>,
     until: Timestamp,
-    allowance: Arc<Allowance>,
+    allowance: Arc<MetricAllowance>,
 }
 
-impl Task {
-    async fn run(self, account: Account, gate: Arc<Semaphore>, out: mpsc::Sender<Piece>) -> Ended {
+impl RegionTask {
+    async fn run(
+        self,
+        account: ProfileAccount,
+        gate: Arc<Semaphore>,
+        out: mpsc::Sender<RowPage>,
+    ) -> RegionResult {
         let _turn = gate.acquire().await;
-        let dated = Dated::default();
+        let dated = ServerDate::default();
         let client = clients::ec2(&self.config, Some(&self.region), &dated);
-        let mut seen = Seen {
+        let mut seen = RowSink {
             dataset: self.dataset,
             region: self.region.clone(),
             account: account.account_id,
@@ -201,7 +211,7 @@ impl Task {
             gaps: Vec::new(),
             number: self.number,
             rows: 0,
-            beside: Beside::default(),
+            beside: SecondaryRows::default(),
             out: &out,
         };
         let ended = match self.dataset.name {
@@ -226,29 +236,29 @@ impl Task {
         let whole = ended.is_ok();
         seen.gaps.extend(ended.err());
         let (number, rows, date) = (self.number, seen.rows, dated.first());
-        Ended { number, rows, date, gaps: seen.gaps, whole, beside: seen.beside }
+        RegionResult { number, rows, date, gaps: seen.gaps, whole, beside: seen.beside }
     }
 }
 
 /// Gives rows to the sink. Rows of a dataset with one scope for all regions are collected first.
 /// They are written in the order of the regions, so that equal answers give equal rows.
-struct Gathered<'a, 'b> {
-    look: &'a Look<'a>,
-    sink: SeenSink<'b>,
-    everywhere: BTreeMap<usize, Rows>,
+struct RowCollector<'a, 'b> {
+    look: &'a SnapshotQuery<'a>,
+    sink: SnapshotRowSink<'b>,
+    everywhere: BTreeMap<usize, DatasetRows>,
 }
 
-impl<'a, 'b> Gathered<'a, 'b> {
-    fn new(look: &'a Look<'a>, sink: SeenSink<'b>) -> Gathered<'a, 'b> {
-        Gathered { look, sink, everywhere: BTreeMap::new() }
+impl<'a, 'b> RowCollector<'a, 'b> {
+    fn new(look: &'a SnapshotQuery<'a>, sink: SnapshotRowSink<'b>) -> RowCollector<'a, 'b> {
+        RowCollector { look, sink, everywhere: BTreeMap::new() }
     }
 
-    fn take(&mut self, (number, dataset, rows): Piece) -> Result<(), String> {
-        if dataset.scope == Scope::All {
+    fn take(&mut self, (number, dataset, rows): RowPage) -> Result<(), String> {
+        if dataset.scope == DatasetScope::All {
             self.everywhere.entry(number).or_default().extend(rows);
             return Ok(());
         }
-        (self.sink)(dataset, &scope(self.look, number), Batch::of(dataset, rows)?)
+        (self.sink)(dataset, &scope(self.look, number), RowBatch::of(dataset, rows)?)
     }
 
     /// Writes the collected rows, each key once. Returns their number.
@@ -257,57 +267,62 @@ impl<'a, 'b> Gathered<'a, 'b> {
         let key = key.expect("a key is a column");
         let mut known = HashSet::new();
         let rows = self.everywhere.into_values().flatten();
-        let rows: Rows = rows.filter(|row| known.insert(format!("{:?}", row[key]))).collect();
+        let rows: DatasetRows = rows.filter(|row| known.insert(format!("{:?}", row[key]))).collect();
         let kept = rows.len() as u64;
         if kept > 0 {
-            (self.sink)(self.look.dataset, "*", Batch::of(self.look.dataset, rows)?)?;
+            (self.sink)(self.look.dataset, "*", RowBatch::of(self.look.dataset, rows)?)?;
         }
         Ok(kept)
     }
 }
 
-fn scope(look: &Look<'_>, number: usize) -> String {
+fn scope(look: &SnapshotQuery<'_>, number: usize) -> String {
     match look.dataset.scope {
-        Scope::All => "*".into(),
-        Scope::Region => look.regions[number].clone(),
-        Scope::Account => look.account.account_id.clone(),
-        Scope::Bill | Scope::Request => unreachable!("bills and requests have other functions"),
-        Scope::AccountRegion => format!("{}/{}", look.account.account_id, look.regions[number]),
+        DatasetScope::All => "*".into(),
+        DatasetScope::Region => look.regions[number].clone(),
+        DatasetScope::Account => look.account.account_id.clone(),
+        DatasetScope::Bill | DatasetScope::Request => unreachable!("bills and requests have other functions"),
+        DatasetScope::AccountRegion => format!("{}/{}", look.account.account_id, look.regions[number]),
     }
 }
 
 /// Returns the report of each scope.
-fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp) -> Vec<Told> {
+fn told(
+    look: &SnapshotQuery<'_>,
+    ended: Vec<RegionResult>,
+    kept: u64,
+    clock: fn() -> Timestamp,
+) -> Vec<ScopeReport> {
     let source = format!("AWS {}", actions(look.dataset).first().unwrap_or(&look.dataset.name));
     let skew = skew(look.account.ahead);
-    let one = |scope: String, ended: &[Ended], rows: u64| {
+    let one = |scope: String, ended: &[RegionResult], rows: u64| {
         let dates = ended.iter().filter_map(|end| end.date);
         let observed_at = dates.min().unwrap_or_else(clock);
         let whole = ended.iter().all(|end| end.whole && end.gaps.is_empty());
         let from = ended.iter().filter_map(|end| look.since.get(end.number)).min().copied();
-        let name = |end: &Ended, gap: &String| match look.dataset.scope {
-            Scope::All => format!("{}: {gap}", look.regions[end.number]),
+        let name = |end: &RegionResult, gap: &String| match look.dataset.scope {
+            DatasetScope::All => format!("{}: {gap}", look.regions[end.number]),
             _ => gap.clone(),
         };
         let mut gaps: Vec<String> =
             ended.iter().flat_map(|end| end.gaps.iter().map(|gap| name(end, gap))).collect();
         let outcome = match (whole, rows) {
             // An account sees only a part of these: rows of other accounts and partitions stay.
-            (true, _) if ADDING.contains(&look.dataset.name) => Outcome::Partial,
-            (true, 0) => Outcome::Empty,
-            (true, _) => Outcome::Complete,
-            (false, 0) => Outcome::Failed,
-            (false, _) => Outcome::Partial,
+            (true, _) if ADDING.contains(&look.dataset.name) => ScopeOutcome::Partial,
+            (true, 0) => ScopeOutcome::Empty,
+            (true, _) => ScopeOutcome::Complete,
+            (false, 0) => ScopeOutcome::Failed,
+            (false, _) => ScopeOutcome::Partial,
         };
         gaps.extend(skew.clone());
-        Told {
+        ScopeReport {
             dataset: look.dataset,
             scope,
             source: source.clone(),
             version: None,
             observed_from: match look.dataset.kind {
-                Kind::Changes => from.map_or(observed_at, |from| from.min(observed_at)),
-                Kind::Snapshot | Kind::Log | Kind::Statement => observed_at,
+                DatasetKind::Changes => from.map_or(observed_at, |from| from.min(observed_at)),
+                DatasetKind::Snapshot | DatasetKind::Log | DatasetKind::Statement => observed_at,
             },
             observed_at,
             outcome,
@@ -316,10 +331,11 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
         }
     };
     match look.dataset.scope {
-        Scope::All => vec![one("*".into(), &ended, kept)],
+        DatasetScope::All => vec![one("*".into(), &ended, kept)],
         _ => {
-            let alone = |end: &Ended| one(scope(look, end.number), std::slice::from_ref(end), end.rows);
-            let with_beside = |end: &Ended| {
+            let alone =
+                |end: &RegionResult| one(scope(look, end.number), std::slice::from_ref(end), end.rows);
+            let with_beside = |end: &RegionResult| {
                 let told = alone(end);
                 let beside = (!end.beside.is_empty()).then(|| beside(&told, &end.beside));
                 [Some(told), beside]
@@ -331,12 +347,12 @@ fn told(look: &Look<'_>, ended: Vec<Ended>, kept: u64, clock: fn() -> Timestamp)
 
 /// Returns the report of the heartbeats found with instances. Instances that could not be listed
 /// are a gap here too.
-fn beside(told: &Told, beside: &Beside) -> Told {
+fn beside(told: &ScopeReport, beside: &SecondaryRows) -> ScopeReport {
     let unlisted = told.gaps.iter().filter(|gap| gap.starts_with(actions(told.dataset)[0]));
-    Told {
+    ScopeReport {
         dataset: heartbeat::utilization(),
         source: HEARTBEATS.into(),
-        outcome: if beside.rows > 0 { Outcome::Partial } else { Outcome::Failed },
+        outcome: if beside.rows > 0 { ScopeOutcome::Partial } else { ScopeOutcome::Failed },
         rows: beside.rows,
         gaps: beside.gaps.iter().chain(unlisted).cloned().collect(),
         ..told.clone()

@@ -3,15 +3,17 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::types::SpotPlacementScore;
-use catalog::ports::{Look, Outcome, Room, SeenSink, SourceError, Stop, Told, skew};
-use catalog::{Batch, Value};
+use catalog::ports::{
+    CapacityRequest, ScopeOutcome, ScopeReport, SnapshotQuery, SnapshotRowSink, SourceError, StopFlag, skew,
+};
+use catalog::{RowBatch, Value};
 use domain::Timestamp;
 
-use crate::clients::{self, Dated};
+use crate::clients::{self, ServerDate};
 use crate::document::unless_stopped;
 use crate::gap::gap;
-use crate::look::{Rows, actions};
-use crate::places::Zones;
+use crate::look::{DatasetRows, actions};
+use crate::places::ZoneIds;
 use crate::values::{self, at, money, whole, word, words};
 
 const SCORES: &str = "ec2:GetSpotPlacementScores";
@@ -22,9 +24,9 @@ const REGIONS: usize = 10;
 const BEST: usize = 10;
 
 /// One scope's request and its answer.
-struct Answer {
+struct MarketAnswer {
     request: String,
-    rows: Rows,
+    rows: DatasetRows,
     date: Option<Timestamp>,
     /// The reason why the answer is missing or incomplete.
     gap: Option<String>,
@@ -33,22 +35,22 @@ struct Answer {
 /// Sends the requests one after the other, because AWS limits an account's new requests in a day.
 pub(crate) async fn look(
     config: &SdkConfig,
-    look: &Look<'_>,
-    room: &Room,
+    look: &SnapshotQuery<'_>,
+    room: &CapacityRequest,
     clock: fn() -> Timestamp,
-    stop: &Stop,
-    sink: SeenSink<'_>,
-) -> Result<Vec<Told>, SourceError> {
+    stop: &StopFlag,
+    sink: SnapshotRowSink<'_>,
+) -> Result<Vec<ScopeReport>, SourceError> {
     let mut told = Vec::new();
-    let mut land = |answers: Vec<Answer>| -> Result<(), SourceError> {
+    let mut land = |answers: Vec<MarketAnswer>| -> Result<(), SourceError> {
         for answer in answers {
             let rows = answer.rows.len() as u64;
             if rows > 0 {
-                let batch = Batch::of(look.dataset, answer.rows).map_err(SourceError::Sink)?;
+                let batch = RowBatch::of(look.dataset, answer.rows).map_err(SourceError::Sink)?;
                 sink(look.dataset, &answer.request, batch).map_err(SourceError::Sink)?;
             }
             let observed_at = answer.date.unwrap_or_else(clock);
-            told.push(Told {
+            told.push(ScopeReport {
                 dataset: look.dataset,
                 scope: answer.request,
                 source: format!("AWS {}", actions(look.dataset).first().unwrap_or(&look.dataset.name)),
@@ -56,10 +58,10 @@ pub(crate) async fn look(
                 observed_from: observed_at,
                 observed_at,
                 outcome: match (&answer.gap, rows) {
-                    (None, 0) => Outcome::Empty,
-                    (None, _) => Outcome::Complete,
-                    (Some(_), 0) => Outcome::Failed,
-                    (Some(_), _) => Outcome::Partial,
+                    (None, 0) => ScopeOutcome::Empty,
+                    (None, _) => ScopeOutcome::Complete,
+                    (Some(_), 0) => ScopeOutcome::Failed,
+                    (Some(_), _) => ScopeOutcome::Partial,
                 },
                 rows,
                 gaps: answer.gap.into_iter().chain(skew(look.account.ahead)).collect(),
@@ -83,8 +85,13 @@ pub(crate) async fn look(
 }
 
 /// Sends one request for all of the regions. Returns one answer for each region.
-async fn scores(config: &SdkConfig, look: &Look<'_>, room: &Room, regions: &[String]) -> Vec<Answer> {
-    let dated = Dated::default();
+async fn scores(
+    config: &SdkConfig,
+    look: &SnapshotQuery<'_>,
+    room: &CapacityRequest,
+    regions: &[String],
+) -> Vec<MarketAnswer> {
+    let dated = ServerDate::default();
     let client = clients::ec2(config, regions.first().map(String::as_str), &dated);
     let mut types = room.types.clone();
     types.sort_unstable();
@@ -123,13 +130,13 @@ async fn scores(config: &SdkConfig, look: &Look<'_>, room: &Room, regions: &[Str
                 _ => score_cell(column, score),
             })
         };
-        let rows: Rows = here.map(row).collect();
+        let rows: DatasetRows = here.map(row).collect();
         // AWS returns only the best places. The score of any other place is unknown.
         let cut = found.len() >= BEST && (rows.is_empty() || room.single_zone);
         let cut = cut.then(|| {
             format!("{SCORES}: AWS names only the {BEST} best places; others may have lower scores")
         });
-        Answer { rows, date: dated.first(), gap: failed.clone().or(cut), request }
+        MarketAnswer { rows, date: dated.first(), gap: failed.clone().or(cut), request }
     };
     regions.iter().map(answer).collect()
 }
@@ -145,16 +152,16 @@ fn score_cell(column: &str, score: &SpotPlacementScore) -> Value {
 
 async fn blocks(
     config: &SdkConfig,
-    look: &Look<'_>,
-    room: &Room,
+    look: &SnapshotQuery<'_>,
+    room: &CapacityRequest,
     region: &str,
     instance_type: &str,
-) -> Answer {
-    let dated = Dated::default();
+) -> MarketAnswer {
+    let dated = ServerDate::default();
     let client = clients::ec2(config, Some(region), &dated);
     let account = look.account.account_id.as_str();
     let request = format!("{account}/{region}/{instance_type} x {} for {}h", room.count, room.hours);
-    let (zones, mut missing) = match Zones::of(&client).await {
+    let (zones, mut missing) = match ZoneIds::of(&client).await {
         Ok(zones) => (Some(zones), None),
         Err(why) => (None, Some(why)),
     };
@@ -167,7 +174,7 @@ async fn blocks(
         .into_paginator()
         .items()
         .send();
-    let mut rows = Rows::new();
+    let mut rows = DatasetRows::new();
     while let Some(offer) = offers.next().await {
         let offer = match offer {
             Ok(offer) => offer,
@@ -193,5 +200,5 @@ async fn blocks(
             other => unreachable!("capacity_block.{other}"),
         }));
     }
-    Answer { request, rows, date: dated.first(), gap: missing }
+    MarketAnswer { request, rows, date: dated.first(), gap: missing }
 }

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use catalog::ports::{Bucket, GET_OBJECT, LIST_BUCKET, Object, SourceError, Stop};
+use catalog::ports::{GET_OBJECT, LIST_BUCKET, S3Bucket, S3Object, SourceError, StopFlag};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::runtime::Runtime;
 
@@ -20,7 +20,7 @@ use crate::values::timestamp;
 const HOME: &str = "x-amz-bucket-region";
 
 /// Returns a client in the bucket's region. The permission to list the bucket is enough to find it.
-pub(crate) async fn client(config: &SdkConfig, bucket: &str, stop: &Stop) -> Result<Client, SourceError> {
+pub(crate) async fn client(config: &SdkConfig, bucket: &str, stop: &StopFlag) -> Result<Client, SourceError> {
     let client = clients::s3(config, None);
     let region = match unless_stopped(stop, client.head_bucket().bucket(bucket).send()).await? {
         Ok(found) => found.bucket_region().map(String::from),
@@ -41,8 +41,8 @@ pub(crate) async fn list(
     client: &Client,
     bucket: &str,
     prefix: &str,
-    stop: &Stop,
-) -> Result<Vec<Object>, SourceError> {
+    stop: &StopFlag,
+) -> Result<Vec<S3Object>, SourceError> {
     let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
     let mut objects = Vec::new();
     while let Some(page) = unless_stopped(stop, pages.next()).await? {
@@ -57,8 +57,8 @@ pub(crate) async fn list(
     Ok(objects)
 }
 
-fn object(listed: &aws_sdk_s3::types::Object) -> Option<Object> {
-    Some(Object {
+fn object(listed: &aws_sdk_s3::types::Object) -> Option<S3Object> {
+    Some(S3Object {
         key: listed.key()?.into(),
         bytes: listed.size()?.try_into().ok()?,
         etag: listed.e_tag()?.into(),
@@ -69,9 +69,9 @@ fn object(listed: &aws_sdk_s3::types::Object) -> Option<Object> {
 pub(crate) fn open<'a>(
     runtime: &'a Runtime,
     client: &Client,
-    bucket: &Bucket<'_>,
-    object: &Object,
-    stop: &'a Stop,
+    bucket: &S3Bucket<'_>,
+    object: &S3Object,
+    stop: &'a StopFlag,
 ) -> Result<Box<dyn Read + 'a>, SourceError> {
     let call = client.get_object().bucket(bucket.name).key(&object.key).if_match(&object.etag).send();
     let answer = runtime.block_on(unless_stopped(stop, call))?;
@@ -83,19 +83,19 @@ pub(crate) fn open<'a>(
         _ => failure(GET_OBJECT, bucket.name, &error),
     })?;
     let body = Box::pin(answer.body.into_async_read());
-    Ok(Box::new(Body { runtime, body, left: object.bytes, stop }))
+    Ok(Box::new(ObjectBody { runtime, body, left: object.bytes, stop }))
 }
 
 /// A reader of an object's bytes, which checks their number.
-struct Body<'a> {
+struct ObjectBody<'a> {
     runtime: &'a Runtime,
     body: Pin<Box<dyn AsyncRead + Send>>,
     /// The number of bytes still expected.
     left: u64,
-    stop: &'a Stop,
+    stop: &'a StopFlag,
 }
 
-impl Read for Body<'_> {
+impl Read for ObjectBody<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let body = &mut self.body;
         let next = async { tokio::time::timeout(ANSWER, body.read(buffer)).await };

@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use catalog::Value;
-use catalog::ports::{Account, SourceError};
+use catalog::ports::{ProfileAccount, SourceError};
 use domain::Timestamp;
 
-use crate::clients::{self, Dated};
+use crate::clients::{self, ServerDate};
 use crate::gap::{gap, unsigned};
-use crate::look::{Rows, Seen};
+use crate::look::{DatasetRows, RowSink};
 
 /// Returns the profile's account, with its enabled and disabled regions.
 pub(crate) async fn account(
     config: &SdkConfig,
     profile: Option<&str>,
     clock: fn() -> Timestamp,
-) -> Result<Account, SourceError> {
-    let dated = Dated::default();
+) -> Result<ProfileAccount, SourceError> {
+    let dated = ServerDate::default();
     let (account_id, arn) = identity(config, &dated).await?;
     let here = clock();
     let (enabled, disabled) = region_names(config, &dated).await?;
-    Ok(Account {
+    Ok(ProfileAccount {
         profile: profile.map(String::from),
         account_id,
         partition: arn.split(':').nth(1).unwrap_or_default().into(),
@@ -33,7 +33,10 @@ pub(crate) async fn account(
 }
 
 /// Returns the caller's account id and ARN.
-pub(crate) async fn identity(config: &SdkConfig, dated: &Dated) -> Result<(String, String), SourceError> {
+pub(crate) async fn identity(
+    config: &SdkConfig,
+    dated: &ServerDate,
+) -> Result<(String, String), SourceError> {
     let who = clients::sts(config, dated).get_caller_identity().send().await;
     let who = who.map_err(|error| match &error {
         aws_sdk_sts::error::SdkError::ServiceError(_) => {
@@ -50,7 +53,7 @@ pub(crate) async fn identity(config: &SdkConfig, dated: &Dated) -> Result<(Strin
 /// Returns the account's usable regions, and those that it has not opted into.
 pub(crate) async fn region_names(
     config: &SdkConfig,
-    dated: &Dated,
+    dated: &ServerDate,
 ) -> Result<(Vec<String>, Vec<String>), SourceError> {
     let regions = clients::ec2(config, None, dated).describe_regions().all_regions(true).send().await;
     let regions = regions.map_err(|error| SourceError::Failed(gap("ec2:DescribeRegions", &error)))?;
@@ -65,17 +68,17 @@ pub(crate) async fn region_names(
 }
 
 /// Zone ids by zone names. Each account has its own zone names.
-pub(crate) struct Zones(BTreeMap<String, String>);
+pub(crate) struct ZoneIds(BTreeMap<String, String>);
 
-impl Zones {
+impl ZoneIds {
     /// Requests all zones of the client's region, including local zones.
-    pub(crate) async fn of(client: &Client) -> Result<Zones, String> {
+    pub(crate) async fn of(client: &Client) -> Result<ZoneIds, String> {
         let answer = client.describe_availability_zones().all_availability_zones(true).send().await;
         let answer = answer.map_err(|error| gap("ec2:DescribeAvailabilityZones", &error))?;
         let pair = |zone: &aws_sdk_ec2::types::AvailabilityZone| {
             Some((zone.zone_name()?.to_string(), zone.zone_id()?.to_string()))
         };
-        Ok(Zones(answer.availability_zones().iter().filter_map(pair).collect()))
+        Ok(ZoneIds(answer.availability_zones().iter().filter_map(pair).collect()))
     }
 
     /// Returns the given id, or else the id of the name.
@@ -86,7 +89,7 @@ impl Zones {
 
 /// `region_access`: every region of the partition, including those that the account has not opted
 /// into.
-pub(crate) async fn regions(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+pub(crate) async fn regions(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
     let answer = client.describe_regions().all_regions(true).send().await;
     let answer = answer.map_err(|error| gap("ec2:DescribeRegions", &error))?;
     let rows = answer.regions().iter().map(|region| {
@@ -98,12 +101,12 @@ pub(crate) async fn regions(client: &Client, seen: &mut Seen<'_>) -> Result<(), 
             other => unreachable!("region_access.{other}"),
         })
     });
-    let rows: Rows = rows.collect();
+    let rows: DatasetRows = rows.collect();
     seen.hand_over(rows).await
 }
 
 /// `zone`: the zones that the account can use.
-pub(crate) async fn zones(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+pub(crate) async fn zones(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
     let answer = client.describe_availability_zones().send().await;
     let answer = answer.map_err(|error| gap("ec2:DescribeAvailabilityZones", &error))?;
     let region = seen.region.clone();
@@ -116,12 +119,12 @@ pub(crate) async fn zones(client: &Client, seen: &mut Seen<'_>) -> Result<(), St
             other => unreachable!("zone.{other}"),
         })
     });
-    let rows: Rows = rows.collect();
+    let rows: DatasetRows = rows.collect();
     seen.hand_over(rows).await
 }
 
 /// `offering`: the instance types offered in each zone.
-pub(crate) async fn offerings(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+pub(crate) async fn offerings(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
     let call = client.describe_instance_type_offerings();
     let call = call.location_type(aws_sdk_ec2::types::LocationType::AvailabilityZoneId).max_results(1000);
     let mut pages = call.into_paginator().send();
@@ -135,7 +138,7 @@ pub(crate) async fn offerings(client: &Client, seen: &mut Seen<'_>) -> Result<()
                 other => unreachable!("offering.{other}"),
             })
         });
-        let rows: Rows = rows.collect();
+        let rows: DatasetRows = rows.collect();
         seen.hand_over(rows).await?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use aws_sdk_pricing::types::{Filter, FilterType};
 
 use crate::clients;
-use crate::document::{Broken, Post};
+use crate::document::{DocumentDelivery, DocumentError};
 use crate::gap::gap;
 
 const ACTION: &str = "pricing:GetProducts";
@@ -13,16 +13,16 @@ const PAGE: i32 = 100;
 
 /// Gives each product of the type in the region to the sink, as a JSON object with its terms.
 pub(crate) async fn prices(
-    post: &mut Post<'_>,
+    post: &mut DocumentDelivery<'_>,
     partition: &str,
     instance_type: &str,
     region: &str,
-) -> Result<(), Broken> {
+) -> Result<(), DocumentError> {
     let home = match partition {
         "aws" => "us-east-1",
         "aws-cn" => "cn-northwest-1",
         other => {
-            return Err(Broken::Gap(format!(
+            return Err(DocumentError::Gap(format!(
                 "{ACTION}: the price list API is not available in partition {other}"
             )));
         }
@@ -32,7 +32,7 @@ pub(crate) async fn prices(
         Filter::builder().r#type(FilterType::TermMatch).field(field).value(value).build()
     });
     let filters: Result<Vec<Filter>, _> = filters.into_iter().collect();
-    let filters = filters.map_err(|e| Broken::Gap(format!("{ACTION}: {e}")))?;
+    let filters = filters.map_err(|e| DocumentError::Gap(format!("{ACTION}: {e}")))?;
     let mut token = None;
     loop {
         let call = client
@@ -42,7 +42,7 @@ pub(crate) async fn prices(
             .max_results(PAGE)
             .set_filters(Some(filters.clone()))
             .set_next_token(token.take());
-        let page = post.wait(call.send()).await?.map_err(|error| Broken::Gap(gap(ACTION, &error)))?;
+        let page = post.wait(call.send()).await?.map_err(|error| DocumentError::Gap(gap(ACTION, &error)))?;
         for product in page.price_list() {
             post.hand_over(product.clone())?;
         }

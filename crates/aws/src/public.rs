@@ -2,12 +2,12 @@
 
 use std::io::Read;
 
-use catalog::ports::{Fetched, SourceError};
+use catalog::ports::{PublicFile, SourceError};
 
-use crate::clients::Http;
+use crate::clients::HttpClients;
 use crate::values::http_date;
 
-pub(crate) fn fetch(http: &Http, url: &str, known: Option<&str>) -> Result<Fetched, SourceError> {
+pub(crate) fn fetch(http: &HttpClients, url: &str, known: Option<&str>) -> Result<PublicFile, SourceError> {
     let address = http.mirror.as_deref().map_or(url.to_string(), |mirror| mirrored(mirror, url));
     let failed = |why: String| SourceError::Failed(format!("{address} cannot be fetched: {why}"));
     let mut request = http.agent.get(&address);
@@ -24,7 +24,7 @@ pub(crate) fn fetch(http: &Http, url: &str, known: Option<&str>) -> Result<Fetch
     let modified = header("last-modified").and_then(http_date);
     let etag = header("etag").map(String::from);
     let body = (status == 200).then(|| Box::new(answer.into_body().into_reader()) as Box<dyn Read>);
-    Ok(Fetched { body, date, modified, etag })
+    Ok(PublicFile { body, date, modified, etag })
 }
 
 /// The mirror's address of a file: `https://host/path` becomes `MIRROR/host/path`.

@@ -3,13 +3,13 @@
 use aws_sdk_servicequotas::Client;
 
 use crate::gap::gap;
-use crate::look::{Rows, Seen};
+use crate::look::{DatasetRows, RowSink};
 
 /// The service with the collected quotas.
 const EC2: &str = "ec2";
 
 /// `quota`: the values that apply to the account.
-pub(crate) async fn quotas(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+pub(crate) async fn quotas(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
     let mut pages = client.list_service_quotas().service_code(EC2).max_results(100).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| gap("servicequotas:ListServiceQuotas", &error))?;
@@ -27,7 +27,7 @@ pub(crate) async fn quotas(client: &Client, seen: &mut Seen<'_>) -> Result<(), S
                 other => unreachable!("quota.{other}"),
             })
         });
-        let rows: Rows = rows.collect();
+        let rows: DatasetRows = rows.collect();
         seen.hand_over(rows).await?;
     }
     Ok(())

@@ -5,22 +5,22 @@ use catalog::Value;
 use domain::{Decimal, spot_product};
 
 use crate::gap::gap;
-use crate::look::{Rows, Seen};
-use crate::places::Zones;
+use crate::look::{DatasetRows, RowSink};
+use crate::places::ZoneIds;
 use crate::values::{at, date_time, money, tags, timestamp, word};
 
 /// Rows in a page. AWS does not return more, even if more are requested.
 const PAGE: i32 = 1000;
 
 /// `spot_price`: every change since `since`, and the price in effect at `since`.
-pub(crate) async fn prices(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
-    let zones = Zones::of(client).await?;
+pub(crate) async fn prices(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
+    let zones = ZoneIds::of(client).await?;
     let call = client.describe_spot_price_history().start_time(date_time(seen.since)).max_results(PAGE);
     let mut pages = call.into_paginator().send();
     let (mut nameless, mut unknown) = (0_u64, 0_u64);
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| gap("ec2:DescribeSpotPriceHistory", &error))?;
-        let mut rows = Rows::new();
+        let mut rows = DatasetRows::new();
         for price in page.spot_price_history() {
             let Some(az_id) = zones.id(price.availability_zone_id(), price.availability_zone()) else {
                 nameless += 1;
@@ -54,7 +54,7 @@ pub(crate) async fn prices(client: &Client, seen: &mut Seen<'_>) -> Result<(), S
 }
 
 /// `spot_request`.
-pub(crate) async fn requests(client: &Client, seen: &mut Seen<'_>) -> Result<(), String> {
+pub(crate) async fn requests(client: &Client, seen: &mut RowSink<'_>) -> Result<(), String> {
     let mut pages = client.describe_spot_instance_requests().max_results(1000).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| gap("ec2:DescribeSpotInstanceRequests", &error))?;
@@ -78,7 +78,7 @@ pub(crate) async fn requests(client: &Client, seen: &mut Seen<'_>) -> Result<(),
                 other => unreachable!("spot_request.{other}"),
             })
         });
-        let rows: Rows = rows.collect();
+        let rows: DatasetRows = rows.collect();
         seen.hand_over(rows).await?;
     }
     Ok(())

@@ -10,7 +10,7 @@ use aws_sdk_cloudwatch::types::{
 use domain::Timestamp;
 
 use crate::gap::gap;
-use crate::look::{Rows, Seen};
+use crate::look::{DatasetRows, RowSink};
 use crate::values::{date_time, timestamp};
 
 const ACTION: &str = "cloudwatch:GetMetricData";
@@ -32,14 +32,14 @@ const QUERIES: usize = 500;
 const VALUES: i64 = 100_800;
 
 /// The budget of metrics that may be requested, for all regions together.
-pub(crate) struct Allowance {
+pub(crate) struct MetricAllowance {
     most: u64,
     requested: AtomicU64,
 }
 
-impl Allowance {
-    pub(crate) fn new(most: u64) -> Allowance {
-        Allowance { most, requested: AtomicU64::new(0) }
+impl MetricAllowance {
+    pub(crate) fn new(most: u64) -> MetricAllowance {
+        MetricAllowance { most, requested: AtomicU64::new(0) }
     }
 
     fn take(&self, metrics: u64) -> Result<(), String> {
@@ -55,7 +55,7 @@ impl Allowance {
 }
 
 /// One metric and statistic of one instance.
-struct Series<'a> {
+struct CloudWatchSeries<'a> {
     instance: &'a str,
     metric: &'a (&'static str, &'static str, &'static str),
     statistic: &'a (&'static str, &'static str),
@@ -66,14 +66,14 @@ pub(crate) async fn utilization(
     client: &Client,
     instances: &[String],
     until: Timestamp,
-    allowance: &Allowance,
-    seen: &mut Seen<'_>,
+    allowance: &MetricAllowance,
+    seen: &mut RowSink<'_>,
 ) -> Result<(), String> {
-    let series: Vec<Series<'_>> = instances
+    let series: Vec<CloudWatchSeries<'_>> = instances
         .iter()
         .flat_map(|instance| METRICS.iter().map(move |metric| (instance, metric)))
         .flat_map(|(instance, metric)| {
-            STATISTICS.iter().map(move |statistic| Series { instance, metric, statistic })
+            STATISTICS.iter().map(move |statistic| CloudWatchSeries { instance, metric, statistic })
         })
         .collect();
     // Small requests fit one page. A second page would be billed again.
@@ -87,10 +87,10 @@ pub(crate) async fn utilization(
 
 async fn ask(
     client: &Client,
-    series: &[Series<'_>],
+    series: &[CloudWatchSeries<'_>],
     until: Timestamp,
-    allowance: &Allowance,
-    seen: &mut Seen<'_>,
+    allowance: &MetricAllowance,
+    seen: &mut RowSink<'_>,
 ) -> Result<(), String> {
     let queries: Vec<MetricDataQuery> = series.iter().enumerate().map(query).collect();
     let mut unfinished: BTreeSet<usize> = (0..series.len()).collect();
@@ -105,7 +105,7 @@ async fn ask(
             .scan_by(ScanBy::TimestampAscending)
             .set_next_token(token.take());
         let page = call.send().await.map_err(|error| gap(ACTION, &error))?;
-        let mut rows = Rows::new();
+        let mut rows = DatasetRows::new();
         for result in page.metric_data_results() {
             let number = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
             let Some((number, one)) = number.and_then(|number| Some((number, series.get(number)?))) else {
@@ -141,7 +141,7 @@ async fn ask(
     Ok(())
 }
 
-fn query((number, series): (usize, &Series<'_>)) -> MetricDataQuery {
+fn query((number, series): (usize, &CloudWatchSeries<'_>)) -> MetricDataQuery {
     let metric = Metric::builder()
         .namespace("AWS/EC2")
         .metric_name(series.metric.0)
@@ -150,7 +150,7 @@ fn query((number, series): (usize, &Series<'_>)) -> MetricDataQuery {
     MetricDataQuery::builder().id(format!("m{number}")).metric_stat(stat.build()).build()
 }
 
-fn values(series: &Series<'_>, result: &MetricDataResult, seen: &Seen<'_>) -> Rows {
+fn values(series: &CloudWatchSeries<'_>, result: &MetricDataResult, seen: &RowSink<'_>) -> DatasetRows {
     let pairs = result.timestamps().iter().zip(result.values());
     let known = pairs.filter_map(|(at, value)| Some((timestamp(at)?, *value)));
     let row = |(at, value): (Timestamp, f64)| {
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn never_requests_more_metrics_than_allowed() {
-        let allowance = Allowance::new(10);
+        let allowance = MetricAllowance::new(10);
         assert_eq!(allowance.take(6), Ok(()));
         assert_eq!(allowance.take(4), Ok(()));
         let refused = allowance.take(1).unwrap_err();

@@ -2,20 +2,20 @@ use std::collections::HashMap;
 
 use domain::Decimal;
 
-use crate::{Dataset, Field, Type, Value};
+use crate::{Dataset, Field, Value, ValueType};
 
 /// A column of texts that stores each distinct text once, as suits most columns of a price list.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Words {
+pub struct TextColumn {
     distinct: Vec<String>,
     numbers: HashMap<String, u32>,
     rows: Vec<u32>,
 }
 
-/// The number in [`Words::rows`] that means null.
+/// The number in [`TextColumn::rows`] that means null.
 pub const NO_WORD: u32 = u32::MAX;
 
-impl Words {
+impl TextColumn {
     /// Appends a text, or null.
     pub fn push(&mut self, text: Option<&str>) {
         let number = text.map_or(NO_WORD, |text| self.number(text));
@@ -42,7 +42,7 @@ impl Words {
         &self.distinct
     }
 
-    /// Returns, for each row, the index of its text in [`Words::distinct`]; [`NO_WORD`] means null.
+    /// Returns, for each row, the index of its text in [`TextColumn::distinct`]; [`NO_WORD`] means null.
     pub fn rows(&self) -> &[u32] {
         &self.rows
     }
@@ -50,7 +50,7 @@ impl Words {
 
 /// The values of one column, one per row.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Cells {
+pub enum ColumnValues {
     /// True or false.
     Bool(Vec<Option<bool>>),
     /// Whole numbers.
@@ -60,7 +60,7 @@ pub enum Cells {
     /// Exact numbers, each as an integer multiple of 10^-scale. The field's type gives the scale.
     Decimal(Vec<Option<i128>>),
     /// Texts.
-    Text(Words),
+    Text(TextColumn),
     /// Microseconds since 1970, UTC.
     Timestamp(Vec<Option<i64>>),
     /// Days since 1970-01-01.
@@ -69,38 +69,40 @@ pub enum Cells {
     Other(Vec<Value>),
 }
 
-impl Cells {
-    fn empty(ty: &Type) -> Cells {
+impl ColumnValues {
+    fn empty(ty: &ValueType) -> ColumnValues {
         match ty {
-            Type::Bool => Cells::Bool(Vec::new()),
-            Type::Int => Cells::Int(Vec::new()),
-            Type::Float => Cells::Float(Vec::new()),
-            Type::Text => Cells::Text(Words::default()),
-            Type::Timestamp => Cells::Timestamp(Vec::new()),
-            Type::Date => Cells::Date(Vec::new()),
-            Type::Decimal(..) => Cells::Decimal(Vec::new()),
-            Type::List(_) | Type::Json => Cells::Other(Vec::new()),
+            ValueType::Bool => ColumnValues::Bool(Vec::new()),
+            ValueType::Int => ColumnValues::Int(Vec::new()),
+            ValueType::Float => ColumnValues::Float(Vec::new()),
+            ValueType::Text => ColumnValues::Text(TextColumn::default()),
+            ValueType::Timestamp => ColumnValues::Timestamp(Vec::new()),
+            ValueType::Date => ColumnValues::Date(Vec::new()),
+            ValueType::Decimal(..) => ColumnValues::Decimal(Vec::new()),
+            ValueType::List(_) | ValueType::Json => ColumnValues::Other(Vec::new()),
         }
     }
 
     /// Appends a value. The error is the value itself, if it does not fit the column's type.
-    fn push(&mut self, value: Value, ty: &Type) -> Result<(), Value> {
+    fn push(&mut self, value: Value, ty: &ValueType) -> Result<(), Value> {
         match (self, value) {
-            (Cells::Bool(values), Value::Bool(value)) => values.push(Some(value)),
-            (Cells::Bool(values), Value::Null) => values.push(None),
-            (Cells::Int(values), Value::Int(value)) => values.push(Some(value)),
-            (Cells::Int(values), Value::Null) => values.push(None),
-            (Cells::Float(values), Value::Float(value)) => values.push(Some(value)),
-            (Cells::Float(values), Value::Null) => values.push(None),
-            (Cells::Text(words), Value::Text(value)) => words.push(Some(&value)),
-            (Cells::Text(words), Value::Null) => words.push(None),
-            (Cells::Timestamp(values), Value::Timestamp(value)) => values.push(Some(value.as_microsecond())),
-            (Cells::Timestamp(values), Value::Null) => values.push(None),
-            (Cells::Date(values), Value::Date(value)) => values.push(Some(value)),
-            (Cells::Date(values), Value::Null) => values.push(None),
-            (Cells::Decimal(values), Value::Decimal(value)) => values.push(Some(scaled(value, ty)?)),
-            (Cells::Decimal(values), Value::Null) => values.push(None),
-            (Cells::Other(values), value @ (Value::List(_) | Value::Struct(_) | Value::Null)) => {
+            (ColumnValues::Bool(values), Value::Bool(value)) => values.push(Some(value)),
+            (ColumnValues::Bool(values), Value::Null) => values.push(None),
+            (ColumnValues::Int(values), Value::Int(value)) => values.push(Some(value)),
+            (ColumnValues::Int(values), Value::Null) => values.push(None),
+            (ColumnValues::Float(values), Value::Float(value)) => values.push(Some(value)),
+            (ColumnValues::Float(values), Value::Null) => values.push(None),
+            (ColumnValues::Text(words), Value::Text(value)) => words.push(Some(&value)),
+            (ColumnValues::Text(words), Value::Null) => words.push(None),
+            (ColumnValues::Timestamp(values), Value::Timestamp(value)) => {
+                values.push(Some(value.as_microsecond()))
+            }
+            (ColumnValues::Timestamp(values), Value::Null) => values.push(None),
+            (ColumnValues::Date(values), Value::Date(value)) => values.push(Some(value)),
+            (ColumnValues::Date(values), Value::Null) => values.push(None),
+            (ColumnValues::Decimal(values), Value::Decimal(value)) => values.push(Some(scaled(value, ty)?)),
+            (ColumnValues::Decimal(values), Value::Null) => values.push(None),
+            (ColumnValues::Other(values), value @ (Value::List(_) | Value::Struct(_) | Value::Null)) => {
                 values.push(value)
             }
             (_, value) => return Err(value),
@@ -109,36 +111,36 @@ impl Cells {
     }
 
     /// Returns the rows with a true flag in `wanted`.
-    fn only(&self, wanted: &[bool]) -> Cells {
+    fn only(&self, wanted: &[bool]) -> ColumnValues {
         fn some<T: Clone>(values: &[T], wanted: &[bool]) -> Vec<T> {
             values.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(value, _)| value.clone()).collect()
         }
         match self {
-            Cells::Bool(values) => Cells::Bool(some(values, wanted)),
-            Cells::Int(values) => Cells::Int(some(values, wanted)),
-            Cells::Float(values) => Cells::Float(some(values, wanted)),
-            Cells::Decimal(values) => Cells::Decimal(some(values, wanted)),
-            Cells::Text(words) => {
-                let mut kept = Words::default();
+            ColumnValues::Bool(values) => ColumnValues::Bool(some(values, wanted)),
+            ColumnValues::Int(values) => ColumnValues::Int(some(values, wanted)),
+            ColumnValues::Float(values) => ColumnValues::Float(some(values, wanted)),
+            ColumnValues::Decimal(values) => ColumnValues::Decimal(some(values, wanted)),
+            ColumnValues::Text(words) => {
+                let mut kept = TextColumn::default();
                 (0..words.rows.len()).filter(|row| wanted[*row]).for_each(|row| kept.push(words.get(row)));
-                Cells::Text(kept)
+                ColumnValues::Text(kept)
             }
-            Cells::Timestamp(values) => Cells::Timestamp(some(values, wanted)),
-            Cells::Date(values) => Cells::Date(some(values, wanted)),
-            Cells::Other(values) => Cells::Other(some(values, wanted)),
+            ColumnValues::Timestamp(values) => ColumnValues::Timestamp(some(values, wanted)),
+            ColumnValues::Date(values) => ColumnValues::Date(some(values, wanted)),
+            ColumnValues::Other(values) => ColumnValues::Other(some(values, wanted)),
         }
     }
 
     /// Returns the number of rows.
     pub fn len(&self) -> usize {
         match self {
-            Cells::Bool(values) => values.len(),
-            Cells::Int(values) | Cells::Timestamp(values) => values.len(),
-            Cells::Float(values) => values.len(),
-            Cells::Decimal(values) => values.len(),
-            Cells::Text(words) => words.rows.len(),
-            Cells::Date(values) => values.len(),
-            Cells::Other(values) => values.len(),
+            ColumnValues::Bool(values) => values.len(),
+            ColumnValues::Int(values) | ColumnValues::Timestamp(values) => values.len(),
+            ColumnValues::Float(values) => values.len(),
+            ColumnValues::Decimal(values) => values.len(),
+            ColumnValues::Text(words) => words.rows.len(),
+            ColumnValues::Date(values) => values.len(),
+            ColumnValues::Other(values) => values.len(),
         }
     }
 
@@ -150,8 +152,8 @@ impl Cells {
 
 /// Converts a number to an integer multiple of 10^-scale. The error is the number itself, if it has
 /// more digits than its type.
-fn scaled(value: Decimal, ty: &Type) -> Result<i128, Value> {
-    let Type::Decimal(precision, scale) = ty else { return Err(value.into()) };
+fn scaled(value: Decimal, ty: &ValueType) -> Result<i128, Value> {
+    let ValueType::Decimal(precision, scale) = ty else { return Err(value.into()) };
     let mut scaled = value;
     scaled.rescale(u32::from(*scale));
     let fits = scaled == value && scaled.mantissa().unsigned_abs() < 10_u128.pow(u32::from(*precision));
@@ -160,36 +162,36 @@ fn scaled(value: Decimal, ty: &Type) -> Result<i128, Value> {
 
 /// Rows stored column by column: the form of a [`crate::Page`] for millions of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Batch {
+pub struct RowBatch {
     /// The columns.
     pub fields: Vec<Field>,
-    /// The values: one [`Cells`] per field, of the field's type, all of the same length.
-    pub cells: Vec<Cells>,
+    /// The values: one [`ColumnValues`] per field, of the field's type, all of the same length.
+    pub cells: Vec<ColumnValues>,
 }
 
-impl Batch {
+impl RowBatch {
     /// Appends the text form of a cell to `out`, for a digest. Equal values have equal texts,
     /// independent of the other rows of the batch.
     pub fn spell(&self, row: usize, column: usize, out: &mut String) {
         use std::fmt::Write;
         let written = match &self.cells[column] {
-            Cells::Bool(values) => write!(out, "{:?}", values[row]),
-            Cells::Int(values) | Cells::Timestamp(values) => write!(out, "{:?}", values[row]),
-            Cells::Float(values) => write!(out, "{:?}", values[row]),
-            Cells::Decimal(values) => write!(out, "{:?}", values[row]),
-            Cells::Text(words) => write!(out, "{:?}", words.get(row)),
-            Cells::Date(values) => write!(out, "{:?}", values[row]),
-            Cells::Other(values) => write!(out, "{:?}", values[row]),
+            ColumnValues::Bool(values) => write!(out, "{:?}", values[row]),
+            ColumnValues::Int(values) | ColumnValues::Timestamp(values) => write!(out, "{:?}", values[row]),
+            ColumnValues::Float(values) => write!(out, "{:?}", values[row]),
+            ColumnValues::Decimal(values) => write!(out, "{:?}", values[row]),
+            ColumnValues::Text(words) => write!(out, "{:?}", words.get(row)),
+            ColumnValues::Date(values) => write!(out, "{:?}", values[row]),
+            ColumnValues::Other(values) => write!(out, "{:?}", values[row]),
         };
         written.expect("writing to a String never fails");
     }
 
     /// Returns a batch without rows, with the columns of a dataset except `run_id`.
-    pub fn empty(dataset: &Dataset) -> Batch {
+    pub fn empty(dataset: &Dataset) -> RowBatch {
         let fields: Vec<Field> =
             dataset.fields().into_iter().filter(|field| field.name != "run_id").collect();
-        let cells = fields.iter().map(|field| Cells::empty(&field.ty)).collect();
-        Batch { fields, cells }
+        let cells = fields.iter().map(|field| ColumnValues::empty(&field.ty)).collect();
+        RowBatch { fields, cells }
     }
 
     /// Builds a batch from rows of a dataset. Each row has one value per column, in column order,
@@ -197,8 +199,8 @@ impl Batch {
     ///
     /// Errors: a row of another length, or a value that does not fit its column's type. The text is
     /// a lowercase fragment.
-    pub fn of(dataset: &Dataset, rows: Vec<Vec<Value>>) -> Result<Batch, String> {
-        let Batch { fields, mut cells } = Batch::empty(dataset);
+    pub fn of(dataset: &Dataset, rows: Vec<Vec<Value>>) -> Result<RowBatch, String> {
+        let RowBatch { fields, mut cells } = RowBatch::empty(dataset);
         for row in rows {
             if row.len() != fields.len() {
                 return Err(format!(
@@ -214,25 +216,25 @@ impl Batch {
                 })?;
             }
         }
-        Ok(Batch { fields, cells })
+        Ok(RowBatch { fields, cells })
     }
 
     /// Returns the rows with a true flag in `wanted`, in their order. `wanted` has one flag per
     /// row.
-    pub fn only(&self, wanted: &[bool]) -> Batch {
+    pub fn only(&self, wanted: &[bool]) -> RowBatch {
         let cells = self.cells.iter().map(|cells| cells.only(wanted)).collect();
-        Batch { fields: self.fields.clone(), cells }
+        RowBatch { fields: self.fields.clone(), cells }
     }
 
     /// Returns the values of a column; `None` if there is no such column.
-    pub fn column(&self, name: &str) -> Option<&Cells> {
+    pub fn column(&self, name: &str) -> Option<&ColumnValues> {
         let at = self.fields.iter().position(|field| field.name == name)?;
         self.cells.get(at)
     }
 
     /// Returns the number of rows.
     pub fn len(&self) -> usize {
-        self.cells.first().map_or(0, Cells::len)
+        self.cells.first().map_or(0, ColumnValues::len)
     }
 
     /// Whether there is no row.
@@ -261,15 +263,15 @@ mod tests {
                 "USD".into(),
             ]
         };
-        let cells = |figure: &str| -> Result<Cells, String> {
+        let cells = |figure: &str| -> Result<ColumnValues, String> {
             let figure: Decimal = figure.parse().unwrap();
-            Ok(Batch::of(price, vec![row(figure.into())])?.cells[5].clone())
+            Ok(RowBatch::of(price, vec![row(figure.into())])?.cells[5].clone())
         };
-        assert_eq!(cells("0.0345"), Ok(Cells::Decimal(vec![Some(345_000_000)])));
-        assert_eq!(Batch::of(price, vec![row(Value::Null), row(Value::Null)]).unwrap().len(), 2);
+        assert_eq!(cells("0.0345"), Ok(ColumnValues::Decimal(vec![Some(345_000_000)])));
+        assert_eq!(RowBatch::of(price, vec![row(Value::Null), row(Value::Null)]).unwrap().len(), 2);
         let figures = |figures: &[&str]| {
             let prices = figures.iter().map(|figure| row(figure.parse::<Decimal>().unwrap().into()));
-            Batch::of(price, prices.collect()).unwrap()
+            RowBatch::of(price, prices.collect()).unwrap()
         };
         assert_eq!(figures(&["1", "2", "3"]).only(&[true, false, true]), figures(&["1", "3"]));
         for wrong in ["0.00000000001", "123456789"] {
@@ -278,7 +280,7 @@ mod tests {
                 "{wrong}"
             );
         }
-        assert!(Batch::of(price, vec![row("0.1".into())]).is_err());
-        assert!(Batch::of(price, vec![vec![]]).is_err());
+        assert!(RowBatch::of(price, vec![row("0.1".into())]).is_err());
+        assert!(RowBatch::of(price, vec![vec![]]).is_err());
     }
 }

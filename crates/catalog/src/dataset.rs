@@ -1,8 +1,8 @@
-use crate::{Field, Type};
+use crate::{Field, ValueType};
 
 /// How the rows of a dataset replace older rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DatasetKind {
     /// A run lists everything in its scope. The newest complete run of a scope wins, and rows that
     /// it no longer lists are gone. A partial run only adds rows. The warehouse stores the rows in
     /// a table, each with the time span (`valid_from`, `valid_until`) during which it was the
@@ -19,7 +19,7 @@ pub enum Kind {
 
 /// The part of a dataset that one run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum DatasetScope {
     /// The whole dataset, under the scope name `*`.
     All,
     /// One region. The scope name is the region code, which rows carry in `region`.
@@ -49,25 +49,25 @@ pub struct Dataset {
     /// The layout version, `v=1` in the path. Columns are only ever added to a layout.
     pub version: u32,
     /// How rows replace older rows.
-    pub kind: Kind,
+    pub kind: DatasetKind,
     /// The part of the dataset that one run covers.
-    pub scope: Scope,
+    pub scope: DatasetScope,
     /// The columns that identify a row within one run.
     pub key: &'static [&'static str],
     /// The columns, in file order. Every file has one more, `run_id`, as its last column.
-    pub columns: &'static [Column],
+    pub columns: &'static [DatasetColumn],
 }
 
 impl Dataset {
     /// Whether the rows describe an account. All other datasets are public.
     pub fn is_of_accounts(&self) -> bool {
-        !matches!(self.scope, Scope::All | Scope::Region)
+        !matches!(self.scope, DatasetScope::All | DatasetScope::Region)
     }
 }
 
 /// A column of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Column {
+pub struct DatasetColumn {
     /// The name, in snake_case.
     pub name: &'static str,
     /// Its type.
@@ -101,17 +101,17 @@ pub enum ColumnType {
 
 impl ColumnType {
     /// Returns the corresponding neutral type.
-    pub fn ty(self) -> Type {
+    pub fn ty(self) -> ValueType {
         match self {
-            ColumnType::Bool => Type::Bool,
-            ColumnType::Int => Type::Int,
-            ColumnType::Float => Type::Float,
-            ColumnType::Price => Type::Decimal(18, 10),
-            ColumnType::Charge => Type::Decimal(38, 18),
-            ColumnType::Text => Type::Text,
-            ColumnType::Timestamp => Type::Timestamp,
-            ColumnType::Texts => Type::List(Box::new(Type::Text)),
-            ColumnType::Ints => Type::List(Box::new(Type::Int)),
+            ColumnType::Bool => ValueType::Bool,
+            ColumnType::Int => ValueType::Int,
+            ColumnType::Float => ValueType::Float,
+            ColumnType::Price => ValueType::Decimal(18, 10),
+            ColumnType::Charge => ValueType::Decimal(38, 18),
+            ColumnType::Text => ValueType::Text,
+            ColumnType::Timestamp => ValueType::Timestamp,
+            ColumnType::Texts => ValueType::List(Box::new(ValueType::Text)),
+            ColumnType::Ints => ValueType::List(Box::new(ValueType::Int)),
         }
     }
 }
@@ -119,8 +119,11 @@ impl ColumnType {
 impl Dataset {
     /// Returns all columns of a file, `run_id` last.
     pub fn fields(&self) -> Vec<Field> {
-        let run =
-            Column { name: "run_id", ty: ColumnType::Text, doc: "the collection_run that added the row" };
+        let run = DatasetColumn {
+            name: "run_id",
+            ty: ColumnType::Text,
+            doc: "the collection_run that added the row",
+        };
         self.columns
             .iter()
             .chain((self.name != "collection_run").then_some(&run))

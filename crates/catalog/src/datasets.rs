@@ -1,8 +1,8 @@
-use crate::dataset::{Column, ColumnType::*, Dataset, Kind, Scope};
+use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
 
 macro_rules! columns {
     ($($name:ident $ty:ident $doc:literal,)*) => {
-        &[$(Column { name: stringify!($name), ty: $ty, doc: $doc },)*]
+        &[$(DatasetColumn { name: stringify!($name), ty: $ty, doc: $doc },)*]
     };
 }
 
@@ -16,8 +16,8 @@ pub const DATASETS: &[Dataset] = &[
         name: "region",
         doc: "Regions and their partitions, without local zones.",
         version: 1,
-        kind: Kind::Snapshot,
-        scope: Scope::All,
+        kind: DatasetKind::Snapshot,
+        scope: DatasetScope::All,
         key: &["region"],
         columns: columns![
             region Text "region code, such as eu-central-1",
@@ -30,8 +30,8 @@ pub const DATASETS: &[Dataset] = &[
         name: "zone",
         doc: "Availability zones by id; zone names differ between accounts.",
         version: 1,
-        kind: Kind::Snapshot,
-        scope: Scope::Region,
+        kind: DatasetKind::Snapshot,
+        scope: DatasetScope::Region,
         key: &["account_id", "az_id"],
         columns: columns![
             account_id Text "account in which `zone_name` applies; null when no name is known",
@@ -44,8 +44,8 @@ pub const DATASETS: &[Dataset] = &[
         name: "instance_type",
         doc: "Instance types as returned by DescribeInstanceTypes.",
         version: 1,
-        kind: Kind::Snapshot,
-        scope: Scope::All,
+        kind: DatasetKind::Snapshot,
+        scope: DatasetScope::All,
         key: &["instance_type"],
         columns: columns![
             instance_type Text "instance type, such as m7i.xlarge",
@@ -137,8 +137,8 @@ pub const DATASETS: &[Dataset] = &[
         doc: "Accelerator data from manufacturers' documents that the EC2 API lacks, one row per model and \
             memory size.",
         version: 1,
-        kind: Kind::Snapshot,
-        scope: Scope::All,
+        kind: DatasetKind::Snapshot,
+        scope: DatasetScope::All,
         key: &["model", "memory_mib"],
         columns: columns![
             maker Text "manufacturer: NVIDIA, AWS, AMD, Qualcomm or Xilinx",
@@ -155,8 +155,8 @@ pub const DATASETS: &[Dataset] = &[
         name: "offering",
         doc: "Instance types offered in each zone.",
         version: 1,
-        kind: Kind::Snapshot,
-        scope: Scope::Region,
+        kind: DatasetKind::Snapshot,
+        scope: DatasetScope::Region,
         key: &["instance_type", "region", "az_id"],
         columns: columns![
             instance_type Text "instance type",
@@ -168,8 +168,8 @@ pub const DATASETS: &[Dataset] = &[
         name: "price",
         doc: "Published prices per hour: on demand, reserved, Savings Plans.",
         version: 1,
-        kind: Kind::Snapshot,
-        scope: Scope::Region,
+        kind: DatasetKind::Snapshot,
+        scope: DatasetScope::Region,
         key: &[
             "instance_type",
             "region",
@@ -212,8 +212,8 @@ pub const DATASETS: &[Dataset] = &[
         name: "spot_price",
         doc: "Observed spot prices. A price is valid until the next row of its series; rows may repeat it.",
         version: 1,
-        kind: Kind::Changes,
-        scope: Scope::Region,
+        kind: DatasetKind::Changes,
+        scope: DatasetScope::Region,
         key: &["instance_type", "az_id", "product", "observed_at"],
         columns: columns![
             observed_at Timestamp "instant of the observation",
@@ -246,8 +246,8 @@ pub const DATASETS: &[Dataset] = &[
         name: "collection_run",
         doc: "Log of collection runs with their outcomes and gaps, one row per run, dataset and scope.",
         version: 1,
-        kind: Kind::Log,
-        scope: Scope::All,
+        kind: DatasetKind::Log,
+        scope: DatasetScope::All,
         key: &["run_id", "dataset", "scope"],
         columns: columns![
             run_id Text "id of the run",

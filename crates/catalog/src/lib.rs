@@ -17,13 +17,13 @@ mod question;
 mod questions;
 mod value;
 
-pub use batch::{Batch, Cells, NO_WORD, Words};
-pub use dataset::{Dataset, Kind, Scope};
+pub use batch::{ColumnValues, NO_WORD, RowBatch, TextColumn};
+pub use dataset::{Dataset, DatasetKind, DatasetScope};
 pub use datasets::{DATASETS, computed_column_doc, dataset};
 pub use facts::TypeFacts;
 pub use json::{day_text, float_text, json_text};
 pub use manifest::{DataFile, FORMAT, Manifest};
-pub use private::{Private, private};
-pub use question::{Param, ParamError, Question, Row, RowError, column};
+pub use private::{PrivateKind, private};
+pub use question::{ParamError, Question, QuestionParam, QuestionRow, RowError, column};
 pub use questions::{QUESTIONS, VIEWS, question, rows};
-pub use value::{Field, Page, Type, Value};
+pub use value::{Field, Page, Value, ValueType};

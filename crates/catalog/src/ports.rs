@@ -5,14 +5,16 @@ mod store;
 mod told;
 
 pub use source::{
-    Account, Asked, Bucket, CostGroup, Delivered, Document, Fetched, GET_OBJECT, HEARTBEATS, LIST_BUCKET,
-    Look, METRICS, Object, PartSink, Room, SeenSink, Source, SourceError, skew,
+    AwsDocument, CapacityRequest, CostGroup, DocumentSummary, GET_OBJECT, HEARTBEATS, LIST_BUCKET, METRICS,
+    PartSink, ProfileAccount, PublicFile, S3Bucket, S3Object, SnapshotQuery, SnapshotRequest,
+    SnapshotRowSink, Source, SourceError, skew,
 };
 pub use store::{
-    BillFiles, BillLayout, BillOrigin, Brought, Bundled, Committed, Imported, Keep, Logged, OpenText,
-    Resized, Run, Sealed, Shown, Size, Store, StoreError, Tidied,
+    AddedRows, BillFiles, BillLayout, BillOrigin, BundleReport, CommitReport, DatasetResize, DatasetSize,
+    ImportReport, LakeContent, MaintenanceReport, RetentionRule, RunLogRow, RunWriter, SignatureCheck, Store,
+    StoreError, TextOpener,
 };
-pub use told::{Outcome, Told};
+pub use told::{ScopeOutcome, ScopeReport};
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,9 +26,9 @@ use crate::{Field, Page, Question, Value};
 
 /// A flag that stops a long call. A signal handler may set it.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct StopFlag(Arc<AtomicBool>);
 
-impl Stop {
+impl StopFlag {
     /// Returns the flag itself, for a signal handler.
     pub fn flag(&self) -> Arc<AtomicBool> {
         self.0.clone()
@@ -81,7 +83,7 @@ pub enum AskError {
 
 /// A statement of user SQL and its limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
+pub struct UserQuery {
     /// One statement.
     pub sql: String,
     /// Wall-clock time limit.
@@ -96,7 +98,7 @@ pub struct Query {
 
 /// The summary of a finished query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct QuerySummary {
     /// The result's columns.
     pub fields: Vec<Field>,
     /// Number of rows delivered.
@@ -111,7 +113,7 @@ pub struct Ended {
 
 /// A table of the warehouse.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
+pub struct WarehouseTable {
     /// The name.
     pub name: String,
     /// The description for users.
@@ -126,7 +128,7 @@ pub struct Table {
 pub type PageSink<'a> = &'a mut dyn FnMut(Page) -> Result<(), String>;
 
 /// A named question and the values of its `$name` parameters.
-pub type Bound = (&'static Question, Vec<(String, Value)>);
+pub type BoundQuestion = (&'static Question, Vec<(String, Value)>);
 
 /// The warehouse, as the programs use it.
 pub trait Ask {
@@ -139,24 +141,25 @@ pub trait Ask {
 
     /// Answers several questions, the first in parallel with the others if possible. The answers
     /// have the order of the questions.
-    fn ask_all(&self, asked: &[Bound]) -> Vec<Result<Page, AskError>> {
+    fn ask_all(&self, asked: &[BoundQuestion]) -> Vec<Result<Page, AskError>> {
         asked.iter().map(|(question, values)| self.ask(question, values)).collect()
     }
 
     /// Runs user SQL in the isolated query process. The sink gets at least one page, even without
     /// rows.
-    fn query(&self, query: &Query, stop: &Stop, sink: PageSink<'_>) -> Result<Ended, AskError>;
+    fn query(&self, query: &UserQuery, stop: &StopFlag, sink: PageSink<'_>)
+    -> Result<QuerySummary, AskError>;
 
     /// Returns the tables that user SQL can read.
-    fn tables(&self) -> Result<Vec<Table>, AskError>;
+    fn tables(&self) -> Result<Vec<WarehouseTable>, AskError>;
 
     /// Returns the location of the data: the lake's folder and manifest, or the seed alone.
-    fn place(&self) -> Place;
+    fn place(&self) -> DataLocation;
 }
 
 /// The location of the data behind the answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct DataLocation {
     /// The lake's folder, if there is a lake.
     pub lake: Option<PathBuf>,
     /// Number of the manifest in use; 0 is the seed alone.
@@ -167,7 +170,7 @@ pub struct Place {
 
 /// A binary columnar format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Columnar {
+pub enum ColumnarFormat {
     /// Apache Parquet, zstd.
     Parquet,
     /// Arrow IPC file (Feather V2).
@@ -180,7 +183,7 @@ pub trait Encode {
     fn start<'a>(
         &self,
         fields: &[Field],
-        format: Columnar,
+        format: ColumnarFormat,
         out: Box<dyn Write + Send + 'a>,
     ) -> Result<Box<dyn Encoder + 'a>, String>;
 }

@@ -1,6 +1,6 @@
 //! The columns that can identify people, machines or accounts.
 
-use crate::dataset::{Column, ColumnType, Dataset};
+use crate::dataset::{ColumnType, Dataset, DatasetColumn};
 
 /// Text columns of account datasets that identify no account: AWS's own vocabulary, locations,
 /// types. Every other text column of these datasets counts as private, including columns that are
@@ -67,7 +67,7 @@ const AWS_WORDS: &[&str] = &[
 
 /// The content of a private column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Private {
+pub enum PrivateKind {
     /// One text.
     Text,
     /// A list of texts.
@@ -79,16 +79,16 @@ pub enum Private {
 }
 
 /// Returns the private columns of a dataset; empty if the dataset is public.
-pub fn private(dataset: &Dataset) -> Vec<(&'static str, Private)> {
+pub fn private(dataset: &Dataset) -> Vec<(&'static str, PrivateKind)> {
     if !dataset.is_of_accounts() {
         return Vec::new();
     }
-    let what = |column: &Column| match (column.ty, column.name) {
+    let what = |column: &DatasetColumn| match (column.ty, column.name) {
         (_, name) if AWS_WORDS.contains(&name) => None,
-        (ColumnType::Texts, _) => Some(Private::Texts),
-        (ColumnType::Text, "tags" | "extra") => Some(Private::Object),
-        (ColumnType::Text, "bill" | "request") => Some(Private::Scope),
-        (ColumnType::Text, _) => Some(Private::Text),
+        (ColumnType::Texts, _) => Some(PrivateKind::Texts),
+        (ColumnType::Text, "tags" | "extra") => Some(PrivateKind::Object),
+        (ColumnType::Text, "bill" | "request") => Some(PrivateKind::Scope),
+        (ColumnType::Text, _) => Some(PrivateKind::Text),
         _ => None,
     };
     dataset.columns.iter().filter_map(|column| Some((column.name, what(column)?))).collect()
@@ -108,10 +108,10 @@ mod tests {
         }
         let of = |name: &str| private(crate::dataset(name).unwrap());
         assert_eq!(of("price"), []);
-        assert!(of("instance").contains(&("private_ip", Private::Text)));
-        assert!(of("instance").contains(&("volumes", Private::Texts)));
-        assert!(of("charge").contains(&("tags", Private::Object)));
-        assert!(of("charge").contains(&("bill", Private::Scope)));
+        assert!(of("instance").contains(&("private_ip", PrivateKind::Text)));
+        assert!(of("instance").contains(&("volumes", PrivateKind::Texts)));
+        assert!(of("charge").contains(&("tags", PrivateKind::Object)));
+        assert!(of("charge").contains(&("bill", PrivateKind::Scope)));
         assert!(!of("instance").iter().any(|(name, _)| *name == "region"));
     }
 }

@@ -1,6 +1,6 @@
 use domain::{Decimal, InstanceType, Timestamp};
 
-use crate::{Field, Page, Type, Value};
+use crate::{Field, Page, Value, ValueType};
 
 /// A named question: one file of `queries/`, with its parameters declared in its head.
 ///
@@ -17,11 +17,11 @@ pub struct Question {
 
 /// A parameter of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Param {
+pub struct QuestionParam {
     /// The name, without the dollar sign.
     pub name: String,
     /// The type: text, texts, int, float or timestamp.
-    pub ty: Type,
+    pub ty: ValueType,
     /// Whether it is the one instance type that the question is about. Its spelling is checked.
     pub of_type: bool,
     /// The value if none is given. For a timestamp, `now` is the time of the call.
@@ -73,7 +73,7 @@ impl Question {
     }
 
     /// Returns the parameters, in the order of the head.
-    pub fn params(&self) -> Vec<Param> {
+    pub fn params(&self) -> Vec<QuestionParam> {
         self.head().filter_map(|line| line.strip_prefix('$')).map(read_param).collect()
     }
 
@@ -109,17 +109,17 @@ impl Question {
     }
 }
 
-fn read_param(line: &str) -> Param {
+fn read_param(line: &str) -> QuestionParam {
     let mut words = line.splitn(3, char::is_whitespace);
     let name = words.next().unwrap_or_default().to_string();
     // A test checks that no head declares another type.
     let word = words.next().unwrap_or_default();
-    let (ty, of_type) = (read_type(word).unwrap_or(Type::Text), word == "type");
+    let (ty, of_type) = (read_type(word).unwrap_or(ValueType::Text), word == "type");
     let rest = words.next().unwrap_or_default().trim();
     match rest.strip_prefix('=') {
         Some(rest) => {
             let (default, doc) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
-            Param {
+            QuestionParam {
                 name,
                 ty,
                 of_type,
@@ -127,35 +127,35 @@ fn read_param(line: &str) -> Param {
                 doc: doc.trim().to_string(),
             }
         }
-        None => Param { name, ty, of_type, default: None, doc: rest.to_string() },
+        None => QuestionParam { name, ty, of_type, default: None, doc: rest.to_string() },
     }
 }
 
-fn read_type(word: &str) -> Option<Type> {
+fn read_type(word: &str) -> Option<ValueType> {
     match word {
-        "text" | "type" => Some(Type::Text),
-        "texts" => Some(Type::List(Box::new(Type::Text))),
-        "int" => Some(Type::Int),
-        "float" => Some(Type::Float),
-        "timestamp" => Some(Type::Timestamp),
+        "text" | "type" => Some(ValueType::Text),
+        "texts" => Some(ValueType::List(Box::new(ValueType::Text))),
+        "int" => Some(ValueType::Int),
+        "float" => Some(ValueType::Float),
+        "timestamp" => Some(ValueType::Timestamp),
         _ => None,
     }
 }
 
-fn read_value(param: &Param, text: &str, now: Timestamp) -> Result<Value, ParamError> {
+fn read_value(param: &QuestionParam, text: &str, now: Timestamp) -> Result<Value, ParamError> {
     let unreadable =
         |expected| ParamError::Unreadable { name: param.name.clone(), text: text.to_string(), expected };
     match &param.ty {
-        Type::Int => text.parse().map(Value::Int).map_err(|_| unreadable("a whole number")),
-        Type::Float => match text.parse::<f64>() {
+        ValueType::Int => text.parse().map(Value::Int).map_err(|_| unreadable("a whole number")),
+        ValueType::Float => match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),
             _ => Err(unreadable("a number")),
         },
-        Type::Timestamp if text == "now" => Ok(Value::Timestamp(now)),
-        Type::Timestamp => domain::parse_until(text)
+        ValueType::Timestamp if text == "now" => Ok(Value::Timestamp(now)),
+        ValueType::Timestamp => domain::parse_until(text)
             .map(Value::Timestamp)
             .ok_or_else(|| unreadable("a day such as 2025-03-02 or an instant such as 2025-03-02T12:00:00Z")),
-        Type::List(_) => {
+        ValueType::List(_) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(items.collect::<Vec<_>>().into())
         }
@@ -179,7 +179,7 @@ pub struct RowError {
 }
 
 /// A typed row of a question. The fields of the struct are the columns of the SQL file, in order.
-pub trait Row: Sized {
+pub trait QuestionRow: Sized {
     /// Returns the columns.
     fn fields() -> Vec<Field>;
     /// Reads one row. Errors: a value of another type than its column.
@@ -192,17 +192,17 @@ pub trait Row: Sized {
 }
 
 /// A Rust type that can be read from one column.
-pub trait Cell: Sized {
+pub trait TypedCell: Sized {
     /// Returns the column's type.
-    fn ty() -> Type;
+    fn ty() -> ValueType;
     /// Reads a value. The error is the value itself, if it has another type.
     fn read(value: Value) -> Result<Self, Value>;
 }
 
 macro_rules! cell {
     ($rust:ty, $ty:expr, $pattern:pat => $value:expr) => {
-        impl Cell for $rust {
-            fn ty() -> Type {
+        impl TypedCell for $rust {
+            fn ty() -> ValueType {
                 $ty
             }
             fn read(value: Value) -> Result<Self, Value> {
@@ -215,15 +215,15 @@ macro_rules! cell {
     };
 }
 
-cell!(bool, Type::Bool, Value::Bool(v) => v);
-cell!(i64, Type::Int, Value::Int(v) => v);
-cell!(f64, Type::Float, Value::Float(v) => v);
-cell!(String, Type::Text, Value::Text(v) => v);
-cell!(Decimal, Type::Decimal(18, 10), Value::Decimal(v) => v);
-cell!(Timestamp, Type::Timestamp, Value::Timestamp(v) => v);
+cell!(bool, ValueType::Bool, Value::Bool(v) => v);
+cell!(i64, ValueType::Int, Value::Int(v) => v);
+cell!(f64, ValueType::Float, Value::Float(v) => v);
+cell!(String, ValueType::Text, Value::Text(v) => v);
+cell!(Decimal, ValueType::Decimal(18, 10), Value::Decimal(v) => v);
+cell!(Timestamp, ValueType::Timestamp, Value::Timestamp(v) => v);
 
-impl<T: Cell> Cell for Option<T> {
-    fn ty() -> Type {
+impl<T: TypedCell> TypedCell for Option<T> {
+    fn ty() -> ValueType {
         T::ty()
     }
     fn read(value: Value) -> Result<Self, Value> {
@@ -234,9 +234,9 @@ impl<T: Cell> Cell for Option<T> {
     }
 }
 
-impl<T: Cell> Cell for Vec<T> {
-    fn ty() -> Type {
-        Type::List(Box::new(T::ty()))
+impl<T: TypedCell> TypedCell for Vec<T> {
+    fn ty() -> ValueType {
+        ValueType::List(Box::new(T::ty()))
     }
     fn read(value: Value) -> Result<Self, Value> {
         match value {
@@ -247,7 +247,7 @@ impl<T: Cell> Cell for Vec<T> {
 }
 
 /// Reads one column of a row. For the structs that `row!` declares.
-pub fn column<T: Cell>(value: Option<Value>, column: &'static str) -> Result<T, RowError> {
+pub fn column<T: TypedCell>(value: Option<Value>, column: &'static str) -> Result<T, RowError> {
     T::read(value.unwrap_or_default()).map_err(|found| RowError {
         column,
         found: format!("{found:?}"),
@@ -264,9 +264,9 @@ macro_rules! row {
             $($(#[$field_doc])* pub $field: $ty,)*
         }
 
-        impl $crate::Row for $name {
+        impl $crate::QuestionRow for $name {
             fn fields() -> Vec<$crate::Field> {
-                vec![$($crate::Field::new(stringify!($field), <$ty as $crate::question::Cell>::ty()),)*]
+                vec![$($crate::Field::new(stringify!($field), <$ty as $crate::question::TypedCell>::ty()),)*]
             }
 
             fn read(row: Vec<$crate::Value>) -> Result<Self, $crate::RowError> {
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!((params[0].name.as_str(), params[0].default.as_deref()), ("region", Some("us-east-1")));
         assert_eq!(
             (params[1].ty.clone(), params[1].default.clone(), params[1].doc.as_str()),
-            (Type::Int, None, "maximum")
+            (ValueType::Int, None, "maximum")
         );
     }
 

@@ -59,7 +59,7 @@ pub mod rows {
 
     row! {
         /// The report of one run about one scope: a row of `data/runs`.
-        pub struct Run {
+        pub struct CollectionRunRow {
             /// Id of the run.
             run_id: String,
             /// Name of the dataset.
@@ -84,7 +84,7 @@ pub mod rows {
 
     row! {
         /// An instance type offered in a zone: a row of `offering/zones`.
-        pub struct ZoneOffer {
+        pub struct ZoneOfferRow {
             /// Instance type.
             instance_type: String,
             /// Region code.
@@ -96,7 +96,7 @@ pub mod rows {
 
     row! {
         /// The on-demand price of an instance type in a region: a row of `price/current`.
-        pub struct Price {
+        pub struct OnDemandPriceRow {
             /// Instance type.
             instance_type: String,
             /// Region code.
@@ -116,7 +116,7 @@ pub mod rows {
 
     row! {
         /// A quarantined price: a row of `price/held`.
-        pub struct HeldPrice {
+        pub struct QuarantinedPrice {
             /// Id derived from product, region and price.
             held_id: String,
             /// Instance type.
@@ -150,7 +150,7 @@ pub mod rows {
 
     row! {
         /// An observed spot price: a row of `spot/observed`.
-        pub struct SpotPrice {
+        pub struct SpotPriceRow {
             /// Instance type.
             instance_type: String,
             /// Zone id.

@@ -2,7 +2,7 @@ use domain::{Decimal, Timestamp};
 
 /// The type of a column, shared by crates that have no library in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Type {
+pub enum ValueType {
     /// True or false.
     Bool,
     /// A 64-bit signed integer.
@@ -18,25 +18,25 @@ pub enum Type {
     /// A calendar day.
     Date,
     /// A list of one type.
-    List(Box<Type>),
+    List(Box<ValueType>),
     /// A deeper nested type (struct, map, union), or a type without a counterpart here; shown as
     /// JSON.
     Json,
 }
 
-impl Type {
+impl ValueType {
     /// Returns the type in the SQL spelling that DuckDB, Spark and Trino share.
     pub fn sql(&self) -> String {
         match self {
-            Type::Bool => "BOOLEAN".into(),
-            Type::Int => "BIGINT".into(),
-            Type::Float => "DOUBLE".into(),
-            Type::Decimal(precision, scale) => format!("DECIMAL({precision},{scale})"),
-            Type::Text => "VARCHAR".into(),
-            Type::Timestamp => "TIMESTAMP".into(),
-            Type::Date => "DATE".into(),
-            Type::List(of) => format!("{}[]", of.sql()),
-            Type::Json => "JSON".into(),
+            ValueType::Bool => "BOOLEAN".into(),
+            ValueType::Int => "BIGINT".into(),
+            ValueType::Float => "DOUBLE".into(),
+            ValueType::Decimal(precision, scale) => format!("DECIMAL({precision},{scale})"),
+            ValueType::Text => "VARCHAR".into(),
+            ValueType::Timestamp => "TIMESTAMP".into(),
+            ValueType::Date => "DATE".into(),
+            ValueType::List(of) => format!("{}[]", of.sql()),
+            ValueType::Json => "JSON".into(),
         }
     }
 }
@@ -47,14 +47,14 @@ pub struct Field {
     /// The name, in snake_case.
     pub name: String,
     /// The type.
-    pub ty: Type,
+    pub ty: ValueType,
     /// The meaning, with its unit; may be empty in results of user SQL.
     pub doc: String,
 }
 
 impl Field {
     /// Returns a column without a description.
-    pub fn new(name: impl Into<String>, ty: Type) -> Field {
+    pub fn new(name: impl Into<String>, ty: ValueType) -> Field {
         Field { name: name.into(), ty, doc: String::new() }
     }
 }

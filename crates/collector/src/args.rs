@@ -4,16 +4,16 @@
 )]
 
 use clap::{Parser, Subcommand};
-use console::Flags;
+use console::CommonFlags;
 
 use crate::bundle::BundleArgs;
 use crate::compact::CompactArgs;
 use crate::forget::ForgetArgs;
 use crate::import::ImportArgs;
-use crate::policy::PolicyArgs;
+use crate::policy::CollectorPolicyArgs;
 use crate::prune::PruneArgs;
 use crate::snapshot::SnapshotArgs;
-use crate::status::StatusArgs;
+use crate::status::CollectorStatusArgs;
 use crate::watch::WatchArgs;
 
 /// Collect data from AWS and from files into the local lake, which truffle reads.
@@ -25,7 +25,7 @@ use crate::watch::WatchArgs;
 #[command(name = "collector", bin_name = "collector", version, max_term_width = 100)]
 pub struct CollectorArgs {
     #[command(flatten)]
-    pub flags: Flags,
+    pub flags: CommonFlags,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -36,8 +36,8 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     Watch(WatchArgs),
     Import(ImportArgs),
-    Status(StatusArgs),
-    Policy(PolicyArgs),
+    Status(CollectorStatusArgs),
+    Policy(CollectorPolicyArgs),
     Compact(CompactArgs),
     Prune(PruneArgs),
     Bundle(BundleArgs),

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::Bundled;
-use catalog::{Field, Page, Type, Value};
+use catalog::ports::BundleReport;
+use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
-use console::{Exit, Failure, Kind, Printer, Report};
+use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::Timestamp;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
@@ -102,7 +102,7 @@ pub(crate) fn import(
     let taken = ports.store.unpack(path, &verify, now, dry_run).map_err(|error| {
         let failure = lake_failure(error);
         match stranger.get() {
-            true => Failure::new(Kind::Refused, failure.message)
+            true => Failure::new(FailureKind::Refused, failure.message)
                 .hint("compare the key with the output of collector bundle, then add --signer KEY"),
             false => failure,
         }
@@ -192,7 +192,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn page(bundled: &Bundled) -> Page {
+fn page(bundled: &BundleReport) -> Page {
     let fields = ["files", "rows", "rows_kept", "bytes", "manifest"];
     let count = |number: u64| Value::Int(number as i64);
     let row = vec![
@@ -202,7 +202,7 @@ fn page(bundled: &Bundled) -> Page {
         count(bundled.bytes),
         bundled.manifest.map(|number| number as i64).into(),
     ];
-    Page { fields: fields.map(|name| Field::new(name, Type::Int)).to_vec(), rows: vec![row] }
+    Page { fields: fields.map(|name| Field::new(name, ValueType::Int)).to_vec(), rows: vec![row] }
 }
 
 #[cfg(test)]

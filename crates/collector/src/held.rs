@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use catalog::ports::{AskError, Outcome, Told};
-use catalog::rows::HeldPrice;
-use catalog::{Batch, Page, Row, Value};
-use console::{Exit, Failure, Kind, Printer, Report};
+use catalog::ports::{AskError, ScopeOutcome, ScopeReport};
+use catalog::rows::QuarantinedPrice;
+use catalog::{Page, QuestionRow, RowBatch, Value};
+use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::Timestamp;
 
 use crate::{Ports, lake_failure};
@@ -17,13 +17,13 @@ pub(crate) fn held(ports: &Ports<'_>, now: Timestamp) -> Result<Page, Failure> {
     let question = catalog::question("price/held").expect("a built-in question");
     let answer = (ports.open)().and_then(|ask| ask.ask(question, &[("as_of".into(), now.into())]));
     answer.map_err(|error| {
-        let kind = if matches!(error, AskError::Failed(_)) { Kind::Broken } else { Kind::Data };
+        let kind = if matches!(error, AskError::Failed(_)) { FailureKind::Broken } else { FailureKind::Data };
         Failure::new(kind, error.to_string()).hint("see truffle status for the readable data")
     })
 }
 
-fn rows(page: Page) -> Result<Vec<HeldPrice>, Failure> {
-    let rows = page.rows.into_iter().map(HeldPrice::read).collect::<Result<_, _>>();
+fn rows(page: Page) -> Result<Vec<QuarantinedPrice>, Failure> {
+    let rows = page.rows.into_iter().map(QuarantinedPrice::read).collect::<Result<_, _>>();
     rows.map_err(|error| Failure::broken(error.to_string()))
 }
 
@@ -66,8 +66,8 @@ pub(crate) fn accept(
         return Err(Failure::usage(format!("--accept \"{id}\" is not the id of a quarantined price{near}"))
             .hint(LISTED));
     }
-    let wanted = |price: &HeldPrice| all || ids.contains(&price.held_id);
-    let chosen: Vec<&HeldPrice> = held.iter().filter(|price| wanted(price)).collect();
+    let wanted = |price: &QuarantinedPrice| all || ids.contains(&price.held_id);
+    let chosen: Vec<&QuarantinedPrice> = held.iter().filter(|price| wanted(price)).collect();
     if chosen.is_empty() {
         printer.note("no price is quarantined");
         return Ok(Exit::NothingMatched);
@@ -89,7 +89,7 @@ pub(crate) fn accept(
 }
 
 /// Commits a run with one acceptance per product, scope and price.
-fn write(chosen: &[&HeldPrice], ports: &Ports<'_>, now: Timestamp) -> Result<(), Failure> {
+fn write(chosen: &[&QuarantinedPrice], ports: &Ports<'_>, now: Timestamp) -> Result<(), Failure> {
     let dataset = catalog::dataset("acceptance").expect("a built-in dataset");
     let run_id = format!("acceptance-{}", now.as_microsecond());
     let begun = ports.store.begin(&run_id).map_err(lake_failure)?;
@@ -100,23 +100,23 @@ fn write(chosen: &[&HeldPrice], ports: &Ports<'_>, now: Timestamp) -> Result<(),
     let chosen = chosen.iter().filter(|price| ids.insert(&price.held_id));
     let rows: Vec<Vec<Value>> =
         chosen.map(|price| vec![price.held_id.as_str().into(), now.into(), words(price).into()]).collect();
-    let told = Told {
+    let told = ScopeReport {
         dataset,
         scope: "*".into(),
         source: "collector status --accept".into(),
         version: None,
         observed_from: now,
         observed_at: now,
-        outcome: Outcome::Partial,
+        outcome: ScopeOutcome::Partial,
         rows: rows.len() as u64,
         gaps: Vec::new(),
     };
-    let batch = Batch::of(dataset, rows).map_err(Failure::broken)?;
+    let batch = RowBatch::of(dataset, rows).map_err(Failure::broken)?;
     run.add(dataset, &batch).and_then(|()| run.tell(told)).map_err(lake_failure)?;
     run.commit(now).map(|_| ()).map_err(lake_failure)
 }
 
-fn words(price: &HeldPrice) -> String {
-    let HeldPrice { os, tenancy, instance_type, region, price_per_hour, currency, .. } = price;
+fn words(price: &QuarantinedPrice) -> String {
+    let QuarantinedPrice { os, tenancy, instance_type, region, price_per_hour, currency, .. } = price;
     format!("{os} {tenancy} {instance_type} in {region} at {price_per_hour} {currency}")
 }

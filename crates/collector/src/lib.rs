@@ -23,8 +23,8 @@ pub use args::{CollectorArgs, Command};
 
 use std::path::Path;
 
-use catalog::ports::{Ask, AskError, Encode, Source, SourceError, Stop, Store, StoreError};
-use console::{Exit, Failure, Kind, Printer};
+use catalog::ports::{Ask, AskError, Encode, Source, SourceError, StopFlag, Store, StoreError};
+use console::{Exit, Failure, FailureKind, Printer};
 use domain::{Region, Timestamp};
 
 /// Ports of the collector to the outside.
@@ -44,7 +44,7 @@ pub struct Ports<'a> {
     /// Asks the user a yes-or-no question; returns `None` without a terminal.
     pub agree: &'a dyn Fn(&str) -> Option<bool>,
     /// Set when the program is asked to stop.
-    pub stop: &'a Stop,
+    pub stop: &'a StopFlag,
     /// Writes reports as Parquet and Arrow.
     pub encode: &'a dyn Encode,
 }
@@ -87,11 +87,13 @@ pub(crate) fn lake_failure(error: StoreError) -> Failure {
     match error {
         StoreError::Locked { .. } => Failure::broken(text).hint("wait for the other collector, or stop it"),
         StoreError::Newer { .. } => {
-            Failure::new(Kind::Data, text).hint("upgrade mycelium, or name another lake with --lake")
+            Failure::new(FailureKind::Data, text).hint("upgrade mycelium, or name another lake with --lake")
         }
-        StoreError::Foreign(_) => Failure::new(Kind::Data, text).hint("name an empty folder with --lake"),
+        StoreError::Foreign(_) => {
+            Failure::new(FailureKind::Data, text).hint("name an empty folder with --lake")
+        }
         StoreError::BadFile(_) => {
-            Failure::new(Kind::Data, text).hint("see collector import --help for the expected files")
+            Failure::new(FailureKind::Data, text).hint("see collector import --help for the expected files")
         }
         StoreError::Io(_) => {
             Failure::broken(text).hint("the failed run added nothing to the lake; run the same command again")

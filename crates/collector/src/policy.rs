@@ -6,7 +6,7 @@ use domain::Region;
 use serde_json::{Value, json};
 
 use crate::Ports;
-use crate::import::Address;
+use crate::import::S3Address;
 use crate::snapshot;
 
 /// Print the least-privilege IAM policy for snapshots, or for bill imports from S3.
@@ -18,21 +18,21 @@ use crate::snapshot;
 /// For s3://BUCKET/PREFIX, the policy allows the calls of collector import, restricted to that
 /// prefix. Objects that are encrypted with your own key also need kms:Decrypt for that key.
 #[derive(Debug, Args)]
-pub struct PolicyArgs {
+pub struct CollectorPolicyArgs {
     /// Datasets or S3 addresses [default: all datasets]
     #[arg(value_name = "DATASET|s3://BUCKET/PREFIX")]
     pub datasets: Vec<String>,
 }
 
 pub(crate) fn run_policy(
-    args: &PolicyArgs,
+    args: &CollectorPolicyArgs,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let mut addresses = Vec::new();
     let mut words = Vec::new();
     for word in &args.datasets {
-        match Address::of(word) {
+        match S3Address::of(word) {
             Some(address) => addresses.push(address?),
             None => words.push(word.clone()),
         }
@@ -77,7 +77,7 @@ fn looking(words: &[String], ports: &Ports<'_>) -> Result<Option<Value>, Failure
 }
 
 /// Returns the statements for one S3 address: list its bucket and read its objects.
-fn reading(number: usize, address: &Address, region: &Region) -> [Value; 2] {
+fn reading(number: usize, address: &S3Address, region: &Region) -> [Value; 2] {
     let partition = match region.to_string() {
         region if region.starts_with("cn-") => "aws-cn",
         region if region.starts_with("us-gov-") => "aws-us-gov",

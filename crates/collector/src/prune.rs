@@ -1,4 +1,4 @@
-use catalog::ports::Keep;
+use catalog::ports::RetentionRule;
 use clap::Args;
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
@@ -35,9 +35,9 @@ pub(crate) fn run_prune(
     tidied::report(&done.map_err(lake_failure)?, args.dry_run, "nothing to prune", ports, printer)
 }
 
-fn keep(text: &str, now: Timestamp) -> Result<Keep, Failure> {
-    let runs = text.parse::<usize>().ok().filter(|runs| *runs > 0).map(Keep::Runs);
-    runs.or_else(|| domain::before(now, text).map(Keep::Since)).ok_or_else(|| {
+fn keep(text: &str, now: Timestamp) -> Result<RetentionRule, Failure> {
+    let runs = text.parse::<usize>().ok().filter(|runs| *runs > 0).map(RetentionRule::Runs);
+    runs.or_else(|| domain::before(now, text).map(RetentionRule::Since)).ok_or_else(|| {
         Failure::usage(format!(
             "--keep \"{text}\" is neither a span such as 90d nor a number of runs such as 5"
         ))
@@ -52,9 +52,11 @@ mod tests {
     #[test]
     fn keeps_a_span_or_a_number_of_runs() {
         let now: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
-        let check = |text: &str, expected: Option<Keep>| assert_eq!(keep(text, now).ok(), expected, "{text}");
-        check("3", Some(Keep::Runs(3)));
-        check("1d", Some(Keep::Since("2026-11-22T00:00:00Z".parse().unwrap())));
+        let check = |text: &str, expected: Option<RetentionRule>| {
+            assert_eq!(keep(text, now).ok(), expected, "{text}")
+        };
+        check("3", Some(RetentionRule::Runs(3)));
+        check("1d", Some(RetentionRule::Since("2026-11-22T00:00:00Z".parse().unwrap())));
         check("0", None);
         check("-1", None);
         check("0d", None);

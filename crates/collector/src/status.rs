@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::ports::{HEARTBEATS, Logged, Shown};
-use catalog::{Field, Page, Type, Value};
+use catalog::ports::{HEARTBEATS, LakeContent, RunLogRow};
+use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report, age};
 use domain::Timestamp;
@@ -14,7 +14,7 @@ use crate::{Ports, held, lake_failure};
 /// longest ago, and `gaps` counts the gaps in the newest report of each scope. The exit code is 3
 /// when the lake is empty.
 #[derive(Debug, Args)]
-pub struct StatusArgs {
+pub struct CollectorStatusArgs {
     /// Datasets to show [default: all]
     #[arg(value_name = "DATASET")]
     pub datasets: Vec<String>,
@@ -37,7 +37,7 @@ pub struct StatusArgs {
 const STILL: &str = "30d";
 
 pub(crate) fn run_status(
-    args: &StatusArgs,
+    args: &CollectorStatusArgs,
     ports: &Ports<'_>,
     printer: &mut Printer,
     now: Timestamp,
@@ -83,8 +83,8 @@ pub(crate) fn run_status(
 
 /// Returns the newest report of each scope. Failed reports count too, so that an unreadable scope
 /// is visible. spawnd's heartbeats count separately from the reports of AWS.
-fn newest<'a>(log: &'a [Logged], wanted: &[String]) -> Vec<&'a Logged> {
-    let mut newest: BTreeMap<(&str, &str, bool), &Logged> = BTreeMap::new();
+fn newest<'a>(log: &'a [RunLogRow], wanted: &[String]) -> Vec<&'a RunLogRow> {
+    let mut newest: BTreeMap<(&str, &str, bool), &RunLogRow> = BTreeMap::new();
     for told in log.iter().filter(|told| wanted.is_empty() || wanted.contains(&told.dataset)) {
         let whose = (told.dataset.as_str(), told.scope.as_str(), told.source == HEARTBEATS);
         let known = newest.entry(whose).or_insert(told);
@@ -97,11 +97,12 @@ fn newest<'a>(log: &'a [Logged], wanted: &[String]) -> Vec<&'a Logged> {
 
 /// Returns a line for each public list that was polled repeatedly and did not change for longer
 /// than `STILL`.
-fn still(log: &[Logged], newest: &[&Logged]) -> Vec<String> {
-    let public = |told: &&&Logged| matches!(told.dataset.as_str(), "price" | "savings_plan" | "interruption");
-    let line = |told: &&Logged| {
+fn still(log: &[RunLogRow], newest: &[&RunLogRow]) -> Vec<String> {
+    let public =
+        |told: &&&RunLogRow| matches!(told.dataset.as_str(), "price" | "savings_plan" | "interruption");
+    let line = |told: &&RunLogRow| {
         let version = told.version.as_ref()?;
-        let same = |other: &&Logged| {
+        let same = |other: &&RunLogRow| {
             (&other.dataset, &other.scope, &other.source) == (&told.dataset, &told.scope, &told.source)
                 && other.version.as_ref() == Some(version)
         };
@@ -116,18 +117,18 @@ fn still(log: &[Logged], newest: &[&Logged]) -> Vec<String> {
     newest.iter().filter(public).filter_map(line).collect()
 }
 
-fn scopes(newest: &[&Logged], now: Timestamp) -> Page {
+fn scopes(newest: &[&RunLogRow], now: Timestamp) -> Page {
     let fields = vec![
-        Field::new("dataset", Type::Text),
-        Field::new("scope", Type::Text),
-        Field::new("outcome", Type::Text),
-        Field::new("observed_at", Type::Timestamp),
-        Field::new("age", Type::Text),
-        Field::new("rows", Type::Int),
-        Field::new("source", Type::Text),
-        Field::new("gaps", Type::List(Box::new(Type::Text))),
+        Field::new("dataset", ValueType::Text),
+        Field::new("scope", ValueType::Text),
+        Field::new("outcome", ValueType::Text),
+        Field::new("observed_at", ValueType::Timestamp),
+        Field::new("age", ValueType::Text),
+        Field::new("rows", ValueType::Int),
+        Field::new("source", ValueType::Text),
+        Field::new("gaps", ValueType::List(Box::new(ValueType::Text))),
     ];
-    let row = |told: &&Logged| {
+    let row = |told: &&RunLogRow| {
         vec![
             told.dataset.as_str().into(),
             told.scope.as_str().into(),
@@ -142,23 +143,23 @@ fn scopes(newest: &[&Logged], now: Timestamp) -> Page {
     Page { fields, rows: newest.iter().map(row).collect() }
 }
 
-fn datasets(newest: &[&Logged], shown: &Shown, now: Timestamp) -> Page {
+fn datasets(newest: &[&RunLogRow], shown: &LakeContent, now: Timestamp) -> Page {
     let fields = vec![
-        Field::new("dataset", Type::Text),
-        Field::new("scopes", Type::Int),
-        Field::new("newest", Type::Text),
-        Field::new("oldest", Type::Text),
-        Field::new("failed", Type::Int),
-        Field::new("gaps", Type::Int),
-        Field::new("files", Type::Int),
-        Field::new("rows", Type::Int),
-        Field::new("bytes", Type::Int),
+        Field::new("dataset", ValueType::Text),
+        Field::new("scopes", ValueType::Int),
+        Field::new("newest", ValueType::Text),
+        Field::new("oldest", ValueType::Text),
+        Field::new("failed", ValueType::Int),
+        Field::new("gaps", ValueType::Int),
+        Field::new("files", ValueType::Int),
+        Field::new("rows", ValueType::Int),
+        Field::new("bytes", ValueType::Int),
     ];
-    let mut grouped: BTreeMap<&str, Vec<&Logged>> = BTreeMap::new();
+    let mut grouped: BTreeMap<&str, Vec<&RunLogRow>> = BTreeMap::new();
     for told in newest {
         grouped.entry(&told.dataset).or_default().push(told);
     }
-    let row = |(dataset, told): (&&str, &Vec<&Logged>)| {
+    let row = |(dataset, told): (&&str, &Vec<&RunLogRow>)| {
         let instants = || told.iter().map(|told| told.observed_at);
         let said = |instant: Option<Timestamp>| -> Value { instant.map(|instant| age(instant, now)).into() };
         let held =
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn reports_a_list_that_is_unchanged_for_long() {
-        let told = |day: &str, version: &str| Logged {
+        let told = |day: &str, version: &str| RunLogRow {
             run_id: day.into(),
             dataset: "price".into(),
             scope: "us-east-1".into(),
@@ -196,7 +197,7 @@ mod tests {
             rows: 1,
             gaps: vec![],
         };
-        let check = |log: &[Logged], expected: &[&str]| {
+        let check = |log: &[RunLogRow], expected: &[&str]| {
             let newest = newest(log, &[]);
             assert_eq!(still(log, &newest), expected);
         };

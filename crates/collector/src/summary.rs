@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use catalog::ports::{Brought, Outcome, Told};
-use catalog::{Field, Page, Type, Value};
+use catalog::ports::{AddedRows, ScopeOutcome, ScopeReport};
+use catalog::{Field, Page, Value, ValueType};
 
 /// A line of the summary: a scope, or the total of a dataset.
-pub(crate) struct Line {
+pub(crate) struct SummaryLine {
     dataset: &'static str,
     /// The scope's report; `None` in the total.
-    pub(crate) told: Option<Told>,
+    pub(crate) told: Option<ScopeReport>,
     read: u64,
     /// New rows; `None` if they cannot be attributed to this line.
     kept: Option<u64>,
@@ -18,11 +18,11 @@ pub(crate) struct Line {
     manifest: Option<u64>,
 }
 
-impl Line {
+impl SummaryLine {
     /// Returns whether nothing was read for the scope. True for a total, which is no evidence of
     /// success.
     pub(crate) fn failed(&self) -> bool {
-        self.told.as_ref().is_none_or(|told| told.outcome == Outcome::Failed)
+        self.told.as_ref().is_none_or(|told| told.outcome == ScopeOutcome::Failed)
     }
 }
 
@@ -30,15 +30,15 @@ impl Line {
 /// report.
 pub(crate) fn lines(
     dataset: &'static str,
-    told: Vec<Told>,
-    brought: &Brought,
+    told: Vec<ScopeReport>,
+    brought: &AddedRows,
     manifest: Option<u64>,
     seconds: f64,
-) -> Vec<Line> {
+) -> Vec<SummaryLine> {
     let mut statements: BTreeMap<String, usize> = BTreeMap::new();
     told.iter().for_each(|told| *statements.entry(told.scope.clone()).or_default() += 1);
     let several = brought.scopes.values().filter(|rows| **rows > 0).count() > 1;
-    let line = |told: Told| {
+    let line = |told: ScopeReport| {
         let kept = brought.scopes.get(&told.scope).copied().unwrap_or(0);
         // Two reports of one scope in one run share its rows.
         let kept = (statements[&told.scope] == 1 || kept == 0).then_some(kept);
@@ -47,10 +47,10 @@ pub(crate) fn lines(
             Some(_) if !several => Some(brought.bytes),
             _ => None,
         };
-        Line { dataset, read: told.rows, kept, bytes, seconds, manifest, told: Some(told) }
+        SummaryLine { dataset, read: told.rows, kept, bytes, seconds, manifest, told: Some(told) }
     };
     let read = told.iter().map(|told| told.rows).sum();
-    let sum = Line {
+    let sum = SummaryLine {
         dataset,
         told: None,
         read,
@@ -64,7 +64,7 @@ pub(crate) fn lines(
 }
 
 /// Returns the result of a dataset's run as one line of text.
-pub(crate) fn sentence(dataset: &str, lines: &[Line], brought: &Brought, manifest: u64) -> String {
+pub(crate) fn sentence(dataset: &str, lines: &[SummaryLine], brought: &AddedRows, manifest: u64) -> String {
     let told = || lines.iter().filter_map(|line| line.told.as_ref());
     format!(
         "{dataset}: {} rows read, {} new, {} gaps, {} bytes, {:.1} s; visible in manifest {manifest}",
@@ -77,21 +77,21 @@ pub(crate) fn sentence(dataset: &str, lines: &[Line], brought: &Brought, manifes
 }
 
 /// Returns the summary as a table.
-pub(crate) fn page(lines: &[Line]) -> Page {
+pub(crate) fn page(lines: &[SummaryLine]) -> Page {
     let fields = vec![
-        Field::new("dataset", Type::Text),
-        Field::new("scope", Type::Text),
-        Field::new("outcome", Type::Text),
-        Field::new("rows_read", Type::Int),
-        Field::new("rows_kept", Type::Int),
-        Field::new("bytes", Type::Int),
-        Field::new("seconds", Type::Float),
-        Field::new("observed_at", Type::Timestamp),
-        Field::new("manifest", Type::Int),
-        Field::new("gaps", Type::List(Box::new(Type::Text))),
+        Field::new("dataset", ValueType::Text),
+        Field::new("scope", ValueType::Text),
+        Field::new("outcome", ValueType::Text),
+        Field::new("rows_read", ValueType::Int),
+        Field::new("rows_kept", ValueType::Int),
+        Field::new("bytes", ValueType::Int),
+        Field::new("seconds", ValueType::Float),
+        Field::new("observed_at", ValueType::Timestamp),
+        Field::new("manifest", ValueType::Int),
+        Field::new("gaps", ValueType::List(Box::new(ValueType::Text))),
     ];
     let count = |number: Option<u64>| Value::from(number.map(|number| number as i64));
-    let row = |line: &Line| {
+    let row = |line: &SummaryLine| {
         let told = line.told.as_ref();
         vec![
             line.dataset.into(),
@@ -115,15 +115,15 @@ mod tests {
 
     use super::*;
 
-    fn told(scope: &str) -> Told {
-        Told {
+    fn told(scope: &str) -> ScopeReport {
+        ScopeReport {
             dataset: catalog::dataset("offering").unwrap(),
             scope: scope.into(),
             source: "AWS".into(),
             version: None,
             observed_from: Timestamp::UNIX_EPOCH,
             observed_at: Timestamp::UNIX_EPOCH,
-            outcome: Outcome::Complete,
+            outcome: ScopeOutcome::Complete,
             rows: 10,
             gaps: vec![],
         }
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn attributes_bytes_only_to_a_scope_with_its_own_file() {
         let check = |scopes: &[&str], brought: &[(&str, u64)], expected: &[(Option<u64>, Option<u64>)]| {
-            let brought = Brought {
+            let brought = AddedRows {
                 dataset: "offering",
                 rows: brought.iter().map(|(_, rows)| rows).sum(),
                 bytes: if brought.is_empty() { 0 } else { 100 },

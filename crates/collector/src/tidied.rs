@@ -1,14 +1,14 @@
 //! The report of `compact`, `prune` and `forget`: one line per dataset, with its size before and
 //! after.
 
-use catalog::ports::{Resized, Size, Tidied};
-use catalog::{Field, Page, Type, Value};
+use catalog::ports::{DatasetResize, DatasetSize, MaintenanceReport};
+use catalog::{Field, Page, Value, ValueType};
 use console::{Exit, Failure, Printer, Report};
 
 use crate::Ports;
 
 pub(crate) fn report(
-    tidied: &Tidied,
+    tidied: &MaintenanceReport,
     dry_run: bool,
     nothing: &str,
     ports: &Ports<'_>,
@@ -29,16 +29,18 @@ pub(crate) fn report(
     Ok(Exit::Done)
 }
 
-fn page(datasets: &[Resized]) -> Page {
-    let mut fields = vec![Field::new("dataset", Type::Text)];
+fn page(datasets: &[DatasetResize]) -> Page {
+    let mut fields = vec![Field::new("dataset", ValueType::Text)];
     for when in ["before", "after"] {
-        fields.extend(["files", "rows", "bytes"].map(|what| Field::new(format!("{what}_{when}"), Type::Int)));
+        fields.extend(
+            ["files", "rows", "bytes"].map(|what| Field::new(format!("{what}_{when}"), ValueType::Int)),
+        );
     }
-    let figures = |size: Option<Size>| {
+    let figures = |size: Option<DatasetSize>| {
         let figures = size.map(|size| [size.files, size.rows, size.bytes]);
         [0, 1, 2].map(|at| figures.map_or(Value::Null, |figures| Value::Int(figures[at] as i64)))
     };
-    let row = |resized: &Resized| {
+    let row = |resized: &DatasetResize| {
         let name: Value = resized.dataset.as_str().into();
         let (before, after) = (figures(Some(resized.before)), figures(resized.after));
         std::iter::once(name).chain(before).chain(after).collect()

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use console::{Exit, Failure, Kind, Printer};
+use console::{Exit, Failure, FailureKind, Printer};
 use domain::Timestamp;
 
 use crate::Ports;
@@ -39,8 +39,8 @@ pub(crate) fn run_watch(args: &WatchArgs, ports: &Ports<'_>, printer: &mut Print
         match run_snapshot(&args.snapshot, ports, printer, started) {
             Ok(exit) if args.snapshot.dry_run => return Ok(exit),
             Ok(_) => printer.flush()?,
-            Err(failure) if failure.kind == Kind::Broken => printer.failure(&failure),
-            Err(failure) if failure.kind == Kind::Interrupted => return Ok(Exit::Done),
+            Err(failure) if failure.kind == FailureKind::Broken => printer.failure(&failure),
+            Err(failure) if failure.kind == FailureKind::Interrupted => return Ok(Exit::Done),
             Err(failure) => return Err(failure),
         }
         while (ports.clock)() < next {

@@ -109,10 +109,10 @@ fn spelt(heading: &str) -> String {
 mod tests {
     use super::*;
     use crate::Align;
-    use catalog::{Field, Type, Value};
+    use catalog::{Field, Value, ValueType};
 
     fn page(names: &str, first: i64) -> Page {
-        let fields: Vec<Field> = names.split(' ').map(|name| Field::new(name, Type::Int)).collect();
+        let fields: Vec<Field> = names.split(' ').map(|name| Field::new(name, ValueType::Int)).collect();
         let row = (first..).take(fields.len()).map(Value::Int).collect();
         Page { fields, rows: vec![row] }
     }

@@ -21,7 +21,7 @@ impl Exit {
 
 /// The kind of a failure. Each kind has one exit code, listed in README.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FailureKind {
     /// 0: the reader closed the output, as `head` does. It has all it needs, so nothing is printed
     /// and the exit code is that of success.
     Closed,
@@ -38,16 +38,16 @@ pub enum Kind {
     Interrupted,
 }
 
-impl Kind {
+impl FailureKind {
     /// Returns the process's exit code.
     pub fn code(self) -> u8 {
         match self {
-            Kind::Closed => 0,
-            Kind::Broken => 1,
-            Kind::Usage => 2,
-            Kind::Data => 4,
-            Kind::Refused => 5,
-            Kind::Interrupted => 130,
+            FailureKind::Closed => 0,
+            FailureKind::Broken => 1,
+            FailureKind::Usage => 2,
+            FailureKind::Data => 4,
+            FailureKind::Refused => 5,
+            FailureKind::Interrupted => 130,
         }
     }
 }
@@ -56,7 +56,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The kind, which gives the exit code.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// The problem and the expected input; a lowercase fragment.
     pub message: String,
     /// The next command to type, or the change to make; no full stop.
@@ -65,28 +65,28 @@ pub struct Failure {
 
 impl Failure {
     /// Returns a failure without a hint.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Failure {
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
         Failure { kind, message: message.into(), hint: None }
     }
 
-    /// Returns a failure of kind [`Kind::Usage`]: the command line is not valid.
+    /// Returns a failure of kind [`FailureKind::Usage`]: the command line is not valid.
     pub fn usage(message: impl Into<String>) -> Failure {
-        Failure::new(Kind::Usage, message)
+        Failure::new(FailureKind::Usage, message)
     }
 
-    /// Returns a failure of kind [`Kind::Broken`]: the machine failed.
+    /// Returns a failure of kind [`FailureKind::Broken`]: the machine failed.
     pub fn broken(message: impl Into<String>) -> Failure {
-        Failure::new(Kind::Broken, message)
+        Failure::new(FailureKind::Broken, message)
     }
 
     /// Returns the failure for an output that its reader has closed.
     pub fn broken_pipe() -> Failure {
-        Failure::new(Kind::Closed, "the reader closed the output")
+        Failure::new(FailureKind::Closed, "the reader closed the output")
     }
 
     /// Whether the reader closed the output: exit code 0, and nothing is printed.
     pub fn is_broken_pipe(&self) -> bool {
-        self.kind == Kind::Closed
+        self.kind == FailureKind::Closed
     }
 
     /// Adds a hint.

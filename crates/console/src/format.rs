@@ -1,14 +1,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use catalog::ports::Columnar;
+use catalog::ports::ColumnarFormat;
 
 use crate::Failure;
 use crate::words::did_you_mean;
 
 /// The format of an answer on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
+pub enum OutputFormat {
     /// Aligned columns for people.
     #[default]
     Table,
@@ -26,61 +26,65 @@ pub enum Format {
     Arrow,
 }
 
-impl Format {
+impl OutputFormat {
     /// The names that `--output` accepts, in the order in which users see them.
     pub const ALL: [&'static str; 7] = ["table", "json", "ndjson", "csv", "yaml", "parquet", "arrow"];
 
     /// Returns the name that `--output` accepts.
     pub fn name(self) -> &'static str {
-        Format::ALL[self as usize]
+        OutputFormat::ALL[self as usize]
     }
 
     /// Returns the format for a file name with this extension: `csv`, `jsonl`, `feather`, …
-    pub fn of_ending(ending: &str) -> Option<Format> {
+    pub fn of_ending(ending: &str) -> Option<OutputFormat> {
         match ending.to_ascii_lowercase().as_str() {
-            "csv" => Some(Format::Csv),
-            "json" => Some(Format::Json),
-            "ndjson" | "jsonl" => Some(Format::Ndjson),
-            "yaml" | "yml" => Some(Format::Yaml),
-            "parquet" => Some(Format::Parquet),
-            "arrow" | "feather" => Some(Format::Arrow),
+            "csv" => Some(OutputFormat::Csv),
+            "json" => Some(OutputFormat::Json),
+            "ndjson" | "jsonl" => Some(OutputFormat::Ndjson),
+            "yaml" | "yml" => Some(OutputFormat::Yaml),
+            "parquet" => Some(OutputFormat::Parquet),
+            "arrow" | "feather" => Some(OutputFormat::Arrow),
             _ => None,
         }
     }
 
     /// Returns the binary format, if it is one. Binary formats are never written to a terminal.
-    pub fn columnar(self) -> Option<Columnar> {
+    pub fn columnar(self) -> Option<ColumnarFormat> {
         match self {
-            Format::Parquet => Some(Columnar::Parquet),
-            Format::Arrow => Some(Columnar::Arrow),
-            Format::Table | Format::Json | Format::Ndjson | Format::Csv | Format::Yaml => None,
+            OutputFormat::Parquet => Some(ColumnarFormat::Parquet),
+            OutputFormat::Arrow => Some(ColumnarFormat::Arrow),
+            OutputFormat::Table
+            | OutputFormat::Json
+            | OutputFormat::Ndjson
+            | OutputFormat::Csv
+            | OutputFormat::Yaml => None,
         }
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for OutputFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl FromStr for Format {
+impl FromStr for OutputFormat {
     type Err = Failure;
 
-    fn from_str(text: &str) -> Result<Format, Failure> {
+    fn from_str(text: &str) -> Result<OutputFormat, Failure> {
         match text {
-            "table" => Ok(Format::Table),
-            "json" => Ok(Format::Json),
-            "ndjson" => Ok(Format::Ndjson),
-            "csv" => Ok(Format::Csv),
-            "yaml" => Ok(Format::Yaml),
-            "parquet" => Ok(Format::Parquet),
-            "arrow" => Ok(Format::Arrow),
+            "table" => Ok(OutputFormat::Table),
+            "json" => Ok(OutputFormat::Json),
+            "ndjson" => Ok(OutputFormat::Ndjson),
+            "csv" => Ok(OutputFormat::Csv),
+            "yaml" => Ok(OutputFormat::Yaml),
+            "parquet" => Ok(OutputFormat::Parquet),
+            "arrow" => Ok(OutputFormat::Arrow),
             _ => Err(Failure::usage(format!(
                 "\"{text}\" is not an output format{}",
-                did_you_mean(text, Format::ALL)
+                did_you_mean(text, OutputFormat::ALL)
             ))
-            .hint(format!("the formats are {}", Format::ALL.join(", ")))),
+            .hint(format!("the formats are {}", OutputFormat::ALL.join(", ")))),
         }
     }
 }
@@ -91,11 +95,11 @@ mod tests {
 
     #[test]
     fn parses_every_format_name() {
-        for name in Format::ALL {
-            assert_eq!(name.parse::<Format>().unwrap().name(), name);
+        for name in OutputFormat::ALL {
+            assert_eq!(name.parse::<OutputFormat>().unwrap().name(), name);
         }
         let check = |bad: &str, message: &str| {
-            assert_eq!(bad.parse::<Format>().unwrap_err().message, message);
+            assert_eq!(bad.parse::<OutputFormat>().unwrap_err().message, message);
         };
         check("jsno", "\"jsno\" is not an output format; the closest match is json");
         check("xml", "\"xml\" is not an output format");

@@ -6,14 +6,14 @@ use catalog::Page;
 use catalog::ports::Encode;
 
 use crate::columns::{pick, sources, view};
-use crate::sheet::{self, Sheet};
-use crate::table::Drawing;
+use crate::sheet::{self, FormatWriter};
+use crate::table::TableDrawing;
 use crate::text::{visible, visible_lines};
-use crate::{Failure, Format, Progress, Report, Screen};
+use crate::{Failure, OutputFormat, Progress, Report, Screen};
 
 /// The output of a program: data goes to `out`, messages to `err`.
 pub struct Printer {
-    format: Format,
+    format: OutputFormat,
     screen: Screen,
     columns: Vec<String>,
     out: Box<dyn Write>,
@@ -23,19 +23,19 @@ pub struct Printer {
 impl Printer {
     /// Returns a printer for one format. `screen` describes the terminals behind `out` and `err`.
     /// `out` is written in large pieces and needs no buffer.
-    pub fn new(format: Format, screen: Screen, out: Box<dyn Write>, err: Box<dyn Write>) -> Printer {
+    pub fn new(format: OutputFormat, screen: Screen, out: Box<dyn Write>, err: Box<dyn Write>) -> Printer {
         Printer { format, screen, columns: Vec::new(), out, err }
     }
 
     /// Returns a printer that writes the same columns to a file, without colours and without
     /// messages.
-    pub fn to_file(&self, format: Format, file: Box<dyn Write>) -> Printer {
+    pub fn to_file(&self, format: OutputFormat, file: Box<dyn Write>) -> Printer {
         let screen = self.screen.to_file();
         Printer { format, screen, columns: self.columns.clone(), out: file, err: Box::new(io::sink()) }
     }
 
     /// Returns the format of the data.
-    pub fn format(&self) -> Format {
+    pub fn format(&self) -> OutputFormat {
         self.format
     }
 
@@ -56,11 +56,11 @@ impl Printer {
     /// reader closed the output ([`Failure::is_broken_pipe`]).
     pub fn report(&mut self, report: &Report, encode: &dyn Encode) -> Result<(), Failure> {
         self.refuse_terminal()?;
-        if self.format == Format::Table {
-            let drawing = Drawing::new(view(&self.columns, report)?.as_ref(), self.screen);
+        if self.format == OutputFormat::Table {
+            let drawing = TableDrawing::new(view(&self.columns, report)?.as_ref(), self.screen);
             return self.write(drawing.print(&drawing.layout(None), true).as_bytes());
         }
-        let page = pick(&self.columns, &sources(report, self.format == Format::Csv))?;
+        let page = pick(&self.columns, &sources(report, self.format == OutputFormat::Csv))?;
         let mut bytes = Vec::new();
         let mut sheet = sheet::open(self.format, self.screen, encode);
         sheet.page(&page, &mut bytes)?;
@@ -74,9 +74,9 @@ impl Printer {
     }
 
     /// Starts an answer that comes in pages.
-    pub fn stream<'a>(&'a mut self, encode: &'a dyn Encode) -> Stream<'a> {
+    pub fn stream<'a>(&'a mut self, encode: &'a dyn Encode) -> PageStream<'a> {
         let sheet = sheet::open(self.format, self.screen, encode);
-        Stream { printer: self, sheet, rows: 0 }
+        PageStream { printer: self, sheet, rows: 0 }
     }
 
     /// Prints one line on stderr, unless `--quiet` is set.
@@ -140,15 +140,15 @@ fn unwritten(why: io::Error) -> Failure {
     }
 }
 
-/// A long answer in progress. Without [`Stream::finish`] it stays incomplete, and a reader can
+/// A long answer in progress. Without [`PageStream::finish`] it stays incomplete, and a reader can
 /// detect that.
-pub struct Stream<'a> {
+pub struct PageStream<'a> {
     printer: &'a mut Printer,
-    sheet: Box<dyn Sheet + 'a>,
+    sheet: Box<dyn FormatWriter + 'a>,
     rows: u64,
 }
 
-impl Stream<'_> {
+impl PageStream<'_> {
     /// Prints a page. All pages have the same columns; a page without rows still defines them.
     ///
     /// Errors: those of [`Printer::report`].
@@ -168,7 +168,7 @@ impl Stream<'_> {
 
     fn put(
         &mut self,
-        part: impl FnOnce(&mut dyn Sheet, &mut Vec<u8>) -> Result<(), Failure>,
+        part: impl FnOnce(&mut dyn FormatWriter, &mut Vec<u8>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut bytes = Vec::new();
         part(self.sheet.as_mut(), &mut bytes)?;

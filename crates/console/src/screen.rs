@@ -22,7 +22,7 @@ pub struct Screen {
 impl Screen {
     /// Reads the terminal's properties. COLUMNS takes precedence over the width that the terminal
     /// reports. Colour follows NO_COLOR, CLICOLOR, CLICOLOR_FORCE, TERM and
-    /// [`crate::Colour::apply`].
+    /// [`crate::ColourMode::apply`].
     pub fn detect(quiet: bool) -> Screen {
         let stdout = io::stdout();
         Screen {

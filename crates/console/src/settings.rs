@@ -7,14 +7,14 @@ use domain::Region;
 use toml::de::{DeTable, DeValue};
 
 use crate::words::did_you_mean;
-use crate::{Failure, Format, SettingsFile, Sources};
+use crate::{Failure, OutputFormat, SettingsFile, SettingsSources};
 
 const KEYS: [&str; 4] = ["lake", "region", "output", "color"];
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// Whether the output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Colour {
+pub enum ColourMode {
     /// On a terminal that supports it.
     #[default]
     Auto,
@@ -24,42 +24,42 @@ pub enum Colour {
     Never,
 }
 
-impl Colour {
+impl ColourMode {
     /// The names that `--color` accepts.
     pub const ALL: [&'static str; 3] = ["auto", "always", "never"];
 
     /// Returns the name that `--color` accepts.
     pub fn name(self) -> &'static str {
-        Colour::ALL[self as usize]
+        ColourMode::ALL[self as usize]
     }
 
     /// Applies the choice to the whole process. Call it before [`crate::Screen::detect`].
     pub fn apply(self) {
         match self {
-            Colour::Auto => anstream::ColorChoice::Auto,
-            Colour::Always => anstream::ColorChoice::Always,
-            Colour::Never => anstream::ColorChoice::Never,
+            ColourMode::Auto => anstream::ColorChoice::Auto,
+            ColourMode::Always => anstream::ColorChoice::Always,
+            ColourMode::Never => anstream::ColorChoice::Never,
         }
         .write_global();
     }
 }
 
-impl fmt::Display for Colour {
+impl fmt::Display for ColourMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl FromStr for Colour {
+impl FromStr for ColourMode {
     type Err = Failure;
 
-    fn from_str(text: &str) -> Result<Colour, Failure> {
+    fn from_str(text: &str) -> Result<ColourMode, Failure> {
         match text {
-            "auto" => Ok(Colour::Auto),
-            "always" => Ok(Colour::Always),
-            "never" => Ok(Colour::Never),
+            "auto" => Ok(ColourMode::Auto),
+            "always" => Ok(ColourMode::Always),
+            "never" => Ok(ColourMode::Never),
             _ => Err(Failure::usage(format!("\"{text}\" is not a colour mode"))
-                .hint(format!("the modes are {}", Colour::ALL.join(", ")))),
+                .hint(format!("the modes are {}", ColourMode::ALL.join(", ")))),
         }
     }
 }
@@ -68,7 +68,7 @@ impl FromStr for Colour {
 /// The flags of every program; `None` if a flag was not given.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Common")]
-pub struct Flags {
+pub struct CommonFlags {
     /// Output format: table, json, ndjson, csv, yaml, parquet or arrow
     #[arg(long, short, global = true, value_name = "FORMAT")]
     pub output: Option<String>,
@@ -88,7 +88,7 @@ pub struct Flags {
 
 /// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingOrigin {
     /// A flag, such as `--lake`.
     Flag(&'static str),
     /// An environment variable.
@@ -99,12 +99,12 @@ pub enum Origin {
     Default,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Flag(name) | Origin::Env(name) => f.write_str(name),
-            Origin::File(path, line) => write!(f, "{}:{line}", path.display()),
-            Origin::Default => f.write_str("default"),
+            SettingOrigin::Flag(name) | SettingOrigin::Env(name) => f.write_str(name),
+            SettingOrigin::File(path, line) => write!(f, "{}:{line}", path.display()),
+            SettingOrigin::Default => f.write_str("default"),
         }
     }
 }
@@ -115,7 +115,7 @@ pub struct Setting<T> {
     /// The value.
     pub value: T,
     /// The origin.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
 }
 
 /// The settings of this process.
@@ -126,9 +126,9 @@ pub struct Settings {
     /// The region for commands that name none.
     pub region: Setting<Region>,
     /// The output format.
-    pub output: Setting<Format>,
+    pub output: Setting<OutputFormat>,
     /// Whether the output is coloured.
-    pub color: Setting<Colour>,
+    pub color: Setting<ColourMode>,
     /// The folder for files that can be recreated.
     pub cache: PathBuf,
     /// The folder of the user's own files: `config.toml`, saved searches, bookmarks.
@@ -140,12 +140,16 @@ impl Settings {
     /// user's file, and defaults. No other code merges settings.
     ///
     /// Errors: an unknown key or an invalid value, with its location.
-    pub fn resolve(flags: &Flags, sources: &Sources) -> Result<Settings, Failure> {
+    pub fn resolve(flags: &CommonFlags, sources: &SettingsSources) -> Result<Settings, Failure> {
         let files = [entries(sources.project.as_ref())?, entries(sources.user.as_ref())?];
-        let flag = |name, typed: &Option<String>| typed.as_ref().map(|text| said(text, Origin::Flag(name)));
+        let flag =
+            |name, typed: &Option<String>| typed.as_ref().map(|text| said(text, SettingOrigin::Flag(name)));
         let find = |key: &str, typed: Option<Setting<String>>, variables: &[&'static str]| {
-            let variable =
-                || variables.iter().find_map(|name| Some(said(sources.variable(name)?, Origin::Env(name))));
+            let variable = || {
+                variables
+                    .iter()
+                    .find_map(|name| Some(said(sources.variable(name)?, SettingOrigin::Env(name))))
+            };
             typed.or_else(variable).or_else(|| files.iter().find_map(|file| file.get(key).cloned()))
         };
         let lake = find("lake", flag("--lake", &flags.lake), &["MYCELIUM_LAKE"]);
@@ -158,23 +162,23 @@ impl Settings {
             region: parsed(region, DEFAULT_REGION, |text| {
                 Region::parse(text).map_err(|why| Failure::usage(why.to_string()))
             })?,
-            output: parsed(output, Format::default().name(), str::parse)?,
-            color: parsed(color, Colour::default().name(), str::parse)?,
+            output: parsed(output, OutputFormat::default().name(), str::parse)?,
+            color: parsed(color, ColourMode::default().name(), str::parse)?,
             cache: sources.folder("XDG_CACHE_HOME", ".cache")?,
             config: sources.folder("XDG_CONFIG_HOME", ".config")?,
         })
     }
 }
 
-fn said(text: &str, origin: Origin) -> Setting<String> {
+fn said(text: &str, origin: SettingOrigin) -> Setting<String> {
     Setting { value: text.to_string(), origin }
 }
 
 /// NO_COLOR with any text means `never`; see no-color.org.
 fn no_color(setting: Setting<String>) -> Setting<String> {
     match setting.origin {
-        Origin::Env(_) => Setting { value: Colour::Never.name().into(), ..setting },
-        Origin::Flag(_) | Origin::File(..) | Origin::Default => setting,
+        SettingOrigin::Env(_) => Setting { value: ColourMode::Never.name().into(), ..setting },
+        SettingOrigin::Flag(_) | SettingOrigin::File(..) | SettingOrigin::Default => setting,
     }
 }
 
@@ -183,22 +187,25 @@ fn parsed<T>(
     default: &str,
     parse: impl Fn(&str) -> Result<T, Failure>,
 ) -> Result<Setting<T>, Failure> {
-    let Setting { value, origin } = setting.unwrap_or_else(|| said(default, Origin::Default));
+    let Setting { value, origin } = setting.unwrap_or_else(|| said(default, SettingOrigin::Default));
     match parse(&value) {
         Ok(value) => Ok(Setting { value, origin }),
         Err(why) => Err(Failure { message: format!("{origin}: {}", why.message), ..why }),
     }
 }
 
-fn lake_folder(setting: Option<Setting<String>>, sources: &Sources) -> Result<Setting<PathBuf>, Failure> {
+fn lake_folder(
+    setting: Option<Setting<String>>,
+    sources: &SettingsSources,
+) -> Result<Setting<PathBuf>, Failure> {
     let Some(Setting { value, origin }) = setting else {
         let value = sources.folder("XDG_DATA_HOME", ".local/share")?;
-        return Ok(Setting { value, origin: Origin::Default });
+        return Ok(Setting { value, origin: SettingOrigin::Default });
     };
     let value = match (&origin, value.strip_prefix("~/"), &sources.home) {
         // No shell has replaced the tilde in a settings file.
-        (Origin::File(..), Some(rest), Some(home)) => home.join(rest),
-        (Origin::File(path, _), ..) => path.parent().unwrap_or(Path::new("")).join(value),
+        (SettingOrigin::File(..), Some(rest), Some(home)) => home.join(rest),
+        (SettingOrigin::File(path, _), ..) => path.parent().unwrap_or(Path::new("")).join(value),
         _ => PathBuf::from(value),
     };
     Ok(Setting { value, origin })
@@ -223,7 +230,7 @@ fn entries(file: Option<&SettingsFile>) -> Result<BTreeMap<&'static str, Setting
             return Err(wrong(at, format!("{name} is not a string"))
                 .hint(format!("write it in quotes: {name} = \"…\"")));
         };
-        Ok((known, said(value, Origin::File(path.clone(), line(at)))))
+        Ok((known, said(value, SettingOrigin::File(path.clone(), line(at)))))
     };
     table.get_ref().iter().map(entry).collect()
 }
@@ -243,9 +250,13 @@ mod tests {
         };
         let flags = words(flags);
         let flag = |name: &str| flags.get(name).cloned();
-        let flags =
-            Flags { lake: flag("lake"), output: flag("output"), color: flag("color"), ..Flags::default() };
-        let sources = Sources {
+        let flags = CommonFlags {
+            lake: flag("lake"),
+            output: flag("output"),
+            color: flag("color"),
+            ..CommonFlags::default()
+        };
+        let sources = SettingsSources {
             env: words(env),
             home: Some("/home/ann".into()),
             project: file("/p/mycelium.toml", project),
@@ -350,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_missing_home_folder_gives_a_hint() {
-        let failure = Settings::resolve(&Flags::default(), &Sources::default()).unwrap_err();
+        let failure = Settings::resolve(&CommonFlags::default(), &SettingsSources::default()).unwrap_err();
         assert_eq!(failure.hint.unwrap(), "set HOME, or XDG_DATA_HOME, to a folder that can be written");
     }
 }

@@ -4,32 +4,36 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use catalog::Page;
-use catalog::ports::{Columnar, Encode, Encoder};
+use catalog::ports::{ColumnarFormat, Encode, Encoder};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
-use crate::table::{Drawing, Layout, view_of};
-use crate::text::{Dialect, Row, data};
-use crate::{Failure, Format, Screen};
+use crate::table::{TableDrawing, TableLayout, view_of};
+use crate::text::{SerializedRow, TextDialect, data};
+use crate::{Failure, OutputFormat, Screen};
 
 /// Rows that a table collects before it fixes the widths of its columns.
 const HELD: usize = 1000;
 
 /// A writer of one format. The bytes go to `out`, which is memory and cannot fail.
-pub(crate) trait Sheet {
+pub(crate) trait FormatWriter {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure>;
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure>;
 }
 
 /// Returns the writer of a format.
-pub(crate) fn open<'a>(format: Format, screen: Screen, encode: &'a dyn Encode) -> Box<dyn Sheet + 'a> {
+pub(crate) fn open<'a>(
+    format: OutputFormat,
+    screen: Screen,
+    encode: &'a dyn Encode,
+) -> Box<dyn FormatWriter + 'a> {
     match format {
-        Format::Table => Box::new(Table { screen, held: Page::default(), layout: None }),
-        Format::Json => Box::new(Json { begun: false }),
-        Format::Ndjson => Box::new(Ndjson),
-        Format::Csv => Box::new(Csv { begun: false }),
-        Format::Yaml => Box::new(Yaml { begun: false }),
-        Format::Parquet => Box::new(Binary::new(Columnar::Parquet, encode)),
-        Format::Arrow => Box::new(Binary::new(Columnar::Arrow, encode)),
+        OutputFormat::Table => Box::new(TableWriter { screen, held: Page::default(), layout: None }),
+        OutputFormat::Json => Box::new(JsonWriter { begun: false }),
+        OutputFormat::Ndjson => Box::new(NdjsonWriter),
+        OutputFormat::Csv => Box::new(CsvWriter { begun: false }),
+        OutputFormat::Yaml => Box::new(YamlWriter { begun: false }),
+        OutputFormat::Parquet => Box::new(BinaryWriter::new(ColumnarFormat::Parquet, encode)),
+        OutputFormat::Arrow => Box::new(BinaryWriter::new(ColumnarFormat::Arrow, encode)),
     }
 }
 
@@ -37,15 +41,15 @@ fn unwritable(why: impl std::fmt::Display) -> Failure {
     Failure::broken(format!("the answer cannot be written: {why}"))
 }
 
-struct Table {
+struct TableWriter {
     screen: Screen,
     held: Page,
-    layout: Option<Layout>,
+    layout: Option<TableLayout>,
 }
 
-impl Table {
+impl TableWriter {
     fn print(&mut self, out: &mut Vec<u8>) {
-        let drawing = Drawing::new(&view_of(&self.held), self.screen);
+        let drawing = TableDrawing::new(&view_of(&self.held), self.screen);
         let first = self.layout.is_none();
         let layout = drawing.layout(self.layout.take());
         out.extend(drawing.print(&layout, first).bytes());
@@ -54,7 +58,7 @@ impl Table {
     }
 }
 
-impl Sheet for Table {
+impl FormatWriter for TableWriter {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure> {
         self.held.fields.clone_from(&page.fields);
         self.held.rows.extend_from_slice(&page.rows);
@@ -72,17 +76,17 @@ impl Sheet for Table {
     }
 }
 
-fn rows(page: &Page, dialect: Dialect) -> impl Iterator<Item = Row<'_>> {
-    page.rows.iter().map(move |values| Row { fields: &page.fields, values, dialect })
+fn rows(page: &Page, dialect: TextDialect) -> impl Iterator<Item = SerializedRow<'_>> {
+    page.rows.iter().map(move |values| SerializedRow { fields: &page.fields, values, dialect })
 }
 
-struct Json {
+struct JsonWriter {
     begun: bool,
 }
 
-impl Sheet for Json {
+impl FormatWriter for JsonWriter {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure> {
-        for row in rows(page, Dialect::Json) {
+        for row in rows(page, TextDialect::Json) {
             out.extend(if self.begun { ",\n  " } else { "[\n  " }.bytes());
             self.begun = true;
             let object = serde_json::to_string_pretty(&row).map_err(unwritable)?;
@@ -98,11 +102,11 @@ impl Sheet for Json {
     }
 }
 
-struct Ndjson;
+struct NdjsonWriter;
 
-impl Sheet for Ndjson {
+impl FormatWriter for NdjsonWriter {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure> {
-        for row in rows(page, Dialect::Json) {
+        for row in rows(page, TextDialect::Json) {
             serde_json::to_writer(&mut *out, &row).map_err(unwritable)?;
             out.push(b'\n');
         }
@@ -114,11 +118,11 @@ impl Sheet for Ndjson {
     }
 }
 
-struct Csv {
+struct CsvWriter {
     begun: bool,
 }
 
-impl Sheet for Csv {
+impl FormatWriter for CsvWriter {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure> {
         if page.fields.is_empty() {
             return Ok(());
@@ -140,21 +144,21 @@ impl Sheet for Csv {
 }
 
 /// A page as a sequence. Consecutive sequences are one sequence in YAML.
-struct Rows<'a>(&'a Page);
+struct SerializedRows<'a>(&'a Page);
 
-impl Serialize for Rows<'_> {
+impl Serialize for SerializedRows<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut seq = to.serialize_seq(Some(self.0.rows.len()))?;
-        rows(self.0, Dialect::Yaml).try_for_each(|row| seq.serialize_element(&row))?;
+        rows(self.0, TextDialect::Yaml).try_for_each(|row| seq.serialize_element(&row))?;
         seq.end()
     }
 }
 
-struct Yaml {
+struct YamlWriter {
     begun: bool,
 }
 
-impl Sheet for Yaml {
+impl FormatWriter for YamlWriter {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure> {
         if page.rows.is_empty() {
             return Ok(());
@@ -163,7 +167,7 @@ impl Sheet for Yaml {
         // Text stays on one line, quoted if necessary, because YAML readers differ on block
         // scalars.
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-        serde_saphyr::to_io_writer_with_options(out, &Rows(page), options).map_err(unwritable)
+        serde_saphyr::to_io_writer_with_options(out, &SerializedRows(page), options).map_err(unwritable)
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
@@ -177,15 +181,15 @@ impl Sheet for Yaml {
 /// The buffer that an encoder writes to. It is emptied after each page, so that a closed pipe is
 /// detected where stdout is written, and not as an error text of another crate.
 #[derive(Clone, Default)]
-struct Spill(Arc<Mutex<Vec<u8>>>);
+struct EncoderBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Spill {
+impl EncoderBuffer {
     fn drain(&self, out: &mut Vec<u8>) {
         out.append(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-impl Write for Spill {
+impl Write for EncoderBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
     }
@@ -195,20 +199,20 @@ impl Write for Spill {
     }
 }
 
-struct Binary<'a> {
-    format: Columnar,
+struct BinaryWriter<'a> {
+    format: ColumnarFormat,
     encode: &'a dyn Encode,
-    spill: Spill,
+    spill: EncoderBuffer,
     encoder: Option<Box<dyn Encoder>>,
 }
 
-impl<'a> Binary<'a> {
-    fn new(format: Columnar, encode: &'a dyn Encode) -> Binary<'a> {
-        Binary { format, encode, spill: Spill::default(), encoder: None }
+impl<'a> BinaryWriter<'a> {
+    fn new(format: ColumnarFormat, encode: &'a dyn Encode) -> BinaryWriter<'a> {
+        BinaryWriter { format, encode, spill: EncoderBuffer::default(), encoder: None }
     }
 }
 
-impl Sheet for Binary<'_> {
+impl FormatWriter for BinaryWriter<'_> {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure> {
         if self.encoder.is_none() {
             let spill = Box::new(self.spill.clone());

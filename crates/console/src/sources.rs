@@ -18,7 +18,7 @@ pub struct SettingsFile {
 
 /// All sources of settings except flags.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub struct SettingsSources {
     /// Environment variables.
     pub env: BTreeMap<String, String>,
     /// The user's home folder.
@@ -29,16 +29,16 @@ pub struct Sources {
     pub user: Option<SettingsFile>,
 }
 
-impl Sources {
+impl SettingsSources {
     /// Reads the environment and the two files. Errors: a file exists and cannot be read.
-    pub fn read() -> Result<Sources, Failure> {
+    pub fn read() -> Result<SettingsSources, Failure> {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        let mut sources = Sources {
+        let mut sources = SettingsSources {
             env: env::vars_os().filter_map(text).collect(),
             home: env::home_dir().filter(|home| home.is_absolute()),
-            ..Sources::default()
+            ..SettingsSources::default()
         };
         if let Ok(here) = env::current_dir() {
             sources.project = search_upwards(&here)?;
@@ -104,10 +104,10 @@ mod tests {
     fn folders_follow_the_xdg_specification() {
         let check = |variable: Option<&str>, home: Option<&str>, expected: Option<&str>| {
             let env = variable.map(|value| ("XDG_CACHE_HOME".to_string(), value.to_string()));
-            let sources = Sources {
+            let sources = SettingsSources {
                 env: env.into_iter().collect(),
                 home: home.map(PathBuf::from),
-                ..Sources::default()
+                ..SettingsSources::default()
             };
             assert_eq!(sources.folder("XDG_CACHE_HOME", ".cache").ok(), expected.map(PathBuf::from));
         };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use catalog::{Page, Type};
+use catalog::{Page, ValueType};
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
     TableStyle, Width,
@@ -23,7 +23,7 @@ const LONG_WORD: usize = 20;
 /// Returns the plain table of a page.
 pub(crate) fn view_of(page: &Page) -> TableView {
     let column = |field: &catalog::Field| {
-        let right = matches!(field.ty, Type::Int | Type::Float | Type::Decimal(..));
+        let right = matches!(field.ty, ValueType::Int | ValueType::Float | ValueType::Decimal(..));
         (field.name.clone(), if right { Align::Right } else { Align::Left })
     };
     let row = |values: &Vec<catalog::Value>| {
@@ -38,7 +38,7 @@ pub(crate) fn view_of(page: &Page) -> TableView {
 
 /// The layout of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub(crate) enum TableLayout {
     /// Columns side by side, with these widths.
     Columns(Vec<usize>),
     /// One line per cell and an empty line after each row, for a terminal that is too narrow.
@@ -46,14 +46,14 @@ pub(crate) enum Layout {
 }
 
 /// A table that is ready to print. Its texts contain no control characters.
-pub(crate) struct Drawing {
+pub(crate) struct TableDrawing {
     view: TableView,
     screen: Screen,
 }
 
-impl Drawing {
+impl TableDrawing {
     /// Prepares a table. Without colour, marked rows start with a star.
-    pub(crate) fn new(view: &TableView, screen: Screen) -> Drawing {
+    pub(crate) fn new(view: &TableView, screen: Screen) -> TableDrawing {
         // A cell may have several lines, such as a query plan; a heading has one.
         let heading = |text: &String| visible(text).into_owned();
         let mut view = TableView {
@@ -71,23 +71,24 @@ impl Drawing {
                 row.insert(0, if view.marked.contains(&at) { "*".into() } else { String::new() });
             }
         }
-        Drawing { view, screen }
+        TableDrawing { view, screen }
     }
 
     /// Chooses the layout, or continues the layout of the rows printed before.
-    pub(crate) fn layout(&self, before: Option<Layout>) -> Layout {
+    pub(crate) fn layout(&self, before: Option<TableLayout>) -> TableLayout {
         let natural: Vec<usize> = (0..self.view.columns.len()).map(|at| self.natural(at)).collect();
         match (before, self.screen.width) {
-            (Some(Layout::Columns(before)), None) => {
-                Layout::Columns(before.into_iter().zip(natural).map(|(a, b)| a.max(b)).collect())
+            (Some(TableLayout::Columns(before)), None) => {
+                TableLayout::Columns(before.into_iter().zip(natural).map(|(a, b)| a.max(b)).collect())
             }
             (Some(before), _) => before,
-            (None, None) => Layout::Columns(natural),
+            (None, None) => TableLayout::Columns(natural),
             (None, Some(width)) => {
                 let least: Vec<usize> =
                     natural.iter().enumerate().map(|(at, natural)| self.least(at).min(*natural)).collect();
                 let gaps = usize::from(GAP) * natural.len().saturating_sub(1);
-                fit(&natural, &least, width.saturating_sub(gaps)).map_or(Layout::Lines, Layout::Columns)
+                fit(&natural, &least, width.saturating_sub(gaps))
+                    .map_or(TableLayout::Lines, TableLayout::Columns)
             }
         }
     }
@@ -114,10 +115,10 @@ impl Drawing {
 
     /// Returns the text, which ends in a line feed. `headings` is false for rows that continue a
     /// table.
-    pub(crate) fn print(&self, layout: &Layout, headings: bool) -> String {
+    pub(crate) fn print(&self, layout: &TableLayout, headings: bool) -> String {
         match layout {
-            Layout::Columns(widths) => self.columns(widths, headings),
-            Layout::Lines => self.lines(),
+            TableLayout::Columns(widths) => self.columns(widths, headings),
+            TableLayout::Lines => self.lines(),
         }
     }
 
@@ -195,7 +196,7 @@ mod tests {
     }
 
     fn draw(view: &TableView, width: Option<usize>, colour: bool) -> String {
-        let drawing = Drawing::new(view, Screen { width, colour, interactive_err: false, quiet: false });
+        let drawing = TableDrawing::new(view, Screen { width, colour, interactive_err: false, quiet: false });
         drawing.print(&drawing.layout(None), true)
     }
 

@@ -4,24 +4,24 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use catalog::ports::{Columnar, Encode, Encoder};
-use catalog::{Field, Page, Type, Value};
+use catalog::ports::{ColumnarFormat, Encode, Encoder};
+use catalog::{Field, Page, Value, ValueType};
 
-use crate::{Failure, Format, Kind, Printer, Report, Screen};
+use crate::{Failure, FailureKind, OutputFormat, Printer, Report, Screen};
 
 const PIPE: Screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
 const TERMINAL: Screen = Screen { width: Some(80), colour: true, interactive_err: true, quiet: false };
 
 #[derive(Clone, Default)]
-struct Sink(Rc<RefCell<Vec<u8>>>);
+struct CapturedOutput(Rc<RefCell<Vec<u8>>>);
 
-impl Sink {
+impl CapturedOutput {
     fn text(&self) -> String {
         String::from_utf8(self.0.borrow().clone()).unwrap()
     }
 }
 
-impl Write for Sink {
+impl Write for CapturedOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().write(bytes)
     }
@@ -32,9 +32,9 @@ impl Write for Sink {
 }
 
 /// An output that fails: a closed pipe or a full disk.
-struct Broken(io::ErrorKind);
+struct FailingOutput(io::ErrorKind);
 
-impl Write for Broken {
+impl Write for FailingOutput {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
         Err(self.0.into())
     }
@@ -45,24 +45,24 @@ impl Write for Broken {
 }
 
 /// A columnar format that is readable text: the columns, then the number of rows of each page.
-struct Columns;
+struct ReadableEncode;
 
-struct Open<'a>(Box<dyn Write + Send + 'a>);
+struct ReadableEncoder<'a>(Box<dyn Write + Send + 'a>);
 
-impl Encode for Columns {
+impl Encode for ReadableEncode {
     fn start<'a>(
         &self,
         fields: &[Field],
-        format: Columnar,
+        format: ColumnarFormat,
         mut out: Box<dyn Write + Send + 'a>,
     ) -> Result<Box<dyn Encoder + 'a>, String> {
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         write!(out, "{format:?} {}", names.join(" ")).map_err(|e| e.to_string())?;
-        Ok(Box::new(Open(out)))
+        Ok(Box::new(ReadableEncoder(out)))
     }
 }
 
-impl Encoder for Open<'_> {
+impl Encoder for ReadableEncoder<'_> {
     fn page(&mut self, page: &Page) -> Result<(), String> {
         write!(self.0, " {}", page.rows.len()).map_err(|e| e.to_string())
     }
@@ -72,13 +72,13 @@ impl Encoder for Open<'_> {
     }
 }
 
-fn printer(format: &str, screen: Screen) -> (Printer, Sink, Sink) {
-    let (out, err) = (Sink::default(), Sink::default());
-    let format: Format = format.parse().unwrap();
+fn printer(format: &str, screen: Screen) -> (Printer, CapturedOutput, CapturedOutput) {
+    let (out, err) = (CapturedOutput::default(), CapturedOutput::default());
+    let format: OutputFormat = format.parse().unwrap();
     (Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone())), out, err)
 }
 
-fn page(columns: &[(&str, Type)], rows: &[&[Value]]) -> Page {
+fn page(columns: &[(&str, ValueType)], rows: &[&[Value]]) -> Page {
     Page {
         fields: columns.iter().map(|(name, ty)| Field::new(*name, ty.clone())).collect(),
         rows: rows.iter().map(|row| row.to_vec()).collect(),
@@ -93,12 +93,12 @@ fn types() -> Page {
     let nested = Value::Struct(vec![("zones".into(), vec!["a", "b"].into()), ("none".into(), Value::Null)]);
     page(
         &[
-            ("name", Type::Text),
-            ("vcpus", Type::Int),
-            ("price", Type::Decimal(18, 10)),
-            ("score", Type::Float),
-            ("zones", Type::List(Box::new(Type::Text))),
-            ("more", Type::Json),
+            ("name", ValueType::Text),
+            ("vcpus", ValueType::Int),
+            ("price", ValueType::Decimal(18, 10)),
+            ("score", ValueType::Float),
+            ("zones", ValueType::List(Box::new(ValueType::Text))),
+            ("more", ValueType::Json),
         ],
         &[
             &[
@@ -124,14 +124,14 @@ fn types() -> Page {
 /// Returns the output of `report`, and checks that `stream` gives the same in two pages.
 fn written(format: &str, page: &Page) -> String {
     let (mut printer, out, err) = printer(format, PIPE);
-    let mut stream = printer.stream(&Columns);
+    let mut stream = printer.stream(&ReadableEncode);
     for half in page.rows.chunks(page.rows.len().div_ceil(2).max(1)) {
         stream.page(Page { fields: page.fields.clone(), rows: half.to_vec() }).unwrap();
     }
     assert_eq!(stream.finish().unwrap(), page.rows.len() as u64);
     let streamed = out.text();
     out.0.borrow_mut().clear();
-    printer.report(&Report::plain(page.clone()), &Columns).unwrap();
+    printer.report(&Report::plain(page.clone()), &ReadableEncode).unwrap();
     assert_eq!(out.text(), streamed);
     assert_eq!(err.text(), "");
     streamed
@@ -220,12 +220,12 @@ m7i.large,2,0.1008,0.1,"a,b","{""zones"":[""a"",""b""],""none"":null}"
 #[test]
 fn writes_an_empty_answer_without_rows() {
     let check = |format: &str, expected: &str| {
-        let empty = page(&[("a", Type::Int), ("b", Type::Int)], &[]);
+        let empty = page(&[("a", ValueType::Int), ("b", ValueType::Int)], &[]);
         let (mut printer, out, _) = printer(format, PIPE);
-        let mut stream = printer.stream(&Columns);
+        let mut stream = printer.stream(&ReadableEncode);
         stream.page(empty.clone()).unwrap();
         assert_eq!(stream.finish(), Ok(0));
-        printer.report(&Report::plain(empty), &Columns).unwrap();
+        printer.report(&Report::plain(empty), &ReadableEncode).unwrap();
         assert_eq!(out.text(), expected.repeat(2), "{format}");
     };
     check("table", "a  b\n────\n");
@@ -240,11 +240,11 @@ fn writes_an_empty_answer_without_rows() {
 #[test]
 fn selects_and_numbers_columns() {
     let check = |format: &str, wanted: &str, expected: &str| {
-        let twice = page(&[("a", Type::Int), ("a", Type::Int)], &[&[1.into(), 2.into()]]);
+        let twice = page(&[("a", ValueType::Int), ("a", ValueType::Int)], &[&[1.into(), 2.into()]]);
         let (mut printer, out, _) = printer(format, PIPE);
         printer.columns(wanted.split_whitespace().map(String::from).collect());
-        printer.report(&Report::plain(twice.clone()), &Columns).unwrap();
-        let mut stream = printer.stream(&Columns);
+        printer.report(&Report::plain(twice.clone()), &ReadableEncode).unwrap();
+        let mut stream = printer.stream(&ReadableEncode);
         stream.page(twice).unwrap();
         stream.finish().unwrap();
         assert_eq!(out.text(), expected.repeat(2), "{format}");
@@ -262,14 +262,14 @@ fn selects_and_numbers_columns() {
 fn a_long_table_keeps_its_columns() {
     let check = |screen: Screen, late: &str, last: &str| {
         let (mut printer, out, _) = printer("table", screen);
-        let mut stream = printer.stream(&Columns);
+        let mut stream = printer.stream(&ReadableEncode);
         for first in [0, 600, 1200] {
             let row = |n: i64| vec![Value::from("name"), Value::Int(n)];
-            let mut page = page(&[("word", Type::Text), ("number", Type::Int)], &[]);
+            let mut page = page(&[("word", ValueType::Text), ("number", ValueType::Int)], &[]);
             page.rows = (first..first + 600).map(row).collect();
             stream.page(page).unwrap();
         }
-        let fields = vec![Field::new("word", Type::Text), Field::new("number", Type::Int)];
+        let fields = vec![Field::new("word", ValueType::Text), Field::new("number", ValueType::Int)];
         stream.page(Page { fields, rows: vec![vec![late.into(), 7.into()]] }).unwrap();
         assert_eq!(stream.finish(), Ok(1801));
         let text = out.text();
@@ -286,10 +286,10 @@ fn a_long_table_keeps_its_columns() {
 fn refuses_binary_formats_on_a_terminal() {
     let check = |format: &str, hint: &str| {
         let (mut printer, out, _) = printer(format, TERMINAL);
-        let failure = printer.report(&Report::plain(types()), &Columns).unwrap_err();
+        let failure = printer.report(&Report::plain(types()), &ReadableEncode).unwrap_err();
         assert_eq!(failure.message, format!("{format} is a binary format, and the output is a terminal"));
-        assert_eq!((failure.kind, failure.hint.as_deref()), (Kind::Usage, Some(hint)));
-        assert_eq!(printer.stream(&Columns).page(types()), Err(failure));
+        assert_eq!((failure.kind, failure.hint.as_deref()), (FailureKind::Usage, Some(hint)));
+        assert_eq!(printer.stream(&ReadableEncode).page(types()), Err(failure));
         assert_eq!(out.text(), "");
     };
     check("parquet", "redirect it: > result.parquet");
@@ -299,11 +299,11 @@ fn refuses_binary_formats_on_a_terminal() {
 #[test]
 fn a_closed_pipe_is_a_success_and_a_full_disk_a_failure() {
     let check = |why: io::ErrorKind, code: u8, said: &str| {
-        for format in Format::ALL {
-            let err = Sink::default();
-            let out = Box::new(Broken(why));
+        for format in OutputFormat::ALL {
+            let err = CapturedOutput::default();
+            let out = Box::new(FailingOutput(why));
             let mut printer = Printer::new(format.parse().unwrap(), PIPE, out, Box::new(err.clone()));
-            let failure = printer.report(&Report::plain(types()), &Columns).unwrap_err();
+            let failure = printer.report(&Report::plain(types()), &ReadableEncode).unwrap_err();
             assert_eq!(printer.text("plain\n"), Err(failure.clone()));
             printer.failure(&failure);
             assert_eq!((failure.kind.code(), err.text().as_str()), (code, said), "{format}");
@@ -334,7 +334,7 @@ fn writes_messages_to_stderr() {
 #[test]
 fn quotes_yaml_text_that_looks_like_another_type() {
     let check = |value: Value, expected: &str| {
-        let one = page(&[("t", Type::Text)], &[&[value]]);
+        let one = page(&[("t", ValueType::Text)], &[&[value]]);
         assert_eq!(written("yaml", &one), format!("- t: {expected}\n"));
     };
     check("plain words".into(), "plain words");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use catalog::{Field, Type, Value};
+use catalog::{Field, Value, ValueType};
 use domain::{Decimal, Timestamp};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
@@ -36,13 +36,13 @@ fn acts(c: char) -> bool {
 
 /// Returns a value for people. Null is `-`, doubles are rounded, and an exact number keeps at least
 /// two decimals if its column has two or more (money).
-pub(crate) fn shown(value: &Value, ty: &Type) -> String {
+pub(crate) fn shown(value: &Value, ty: &ValueType) -> String {
     match (value, ty) {
         (Value::Null, _) => "-".into(),
         (Value::Float(number), _) => shown_float(*number),
-        (Value::Decimal(number), Type::Decimal(_, scale)) => exact(number, u32::from(*scale).min(2)),
+        (Value::Decimal(number), ValueType::Decimal(_, scale)) => exact(number, u32::from(*scale).min(2)),
         (Value::List(values), ty) if flat(values) => {
-            let of = if let Type::List(of) = ty { of } else { ty };
+            let of = if let ValueType::List(of) = ty { of } else { ty };
             values.iter().map(|value| shown(value, of)).collect::<Vec<_>>().join(", ")
         }
         (other, _) => data(other),
@@ -62,8 +62,10 @@ pub(crate) fn data(value: &Value) -> String {
         Value::Timestamp(instant) => instant.to_string(),
         Value::Date(days) => date(*days),
         Value::List(values) if flat(values) => values.iter().map(data).collect::<Vec<_>>().join(","),
-        Value::List(_) | Value::Struct(_) => serde_json::to_string(&Cell { value, dialect: Dialect::Json })
-            .expect("keys are text, and nothing else can fail"),
+        Value::List(_) | Value::Struct(_) => {
+            serde_json::to_string(&SerializedCell { value, dialect: TextDialect::Json })
+                .expect("keys are text, and nothing else can fail")
+        }
     }
 }
 
@@ -110,7 +112,7 @@ fn date(days: i32) -> String {
 
 /// The language that serde writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub(crate) enum TextDialect {
     /// Exact numbers are written with all digits.
     Json,
     /// Exact numbers are plain if a double has the same digits, otherwise quoted.
@@ -118,30 +120,30 @@ pub(crate) enum Dialect {
 }
 
 /// A row as a mapping, in field order.
-pub(crate) struct Row<'a> {
+pub(crate) struct SerializedRow<'a> {
     pub(crate) fields: &'a [Field],
     pub(crate) values: &'a [Value],
-    pub(crate) dialect: Dialect,
+    pub(crate) dialect: TextDialect,
 }
 
-impl Serialize for Row<'_> {
+impl Serialize for SerializedRow<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(Some(self.fields.len()))?;
         for (field, value) in self.fields.iter().zip(self.values) {
-            map.serialize_entry(&field.name, &Cell { value, dialect: self.dialect })?;
+            map.serialize_entry(&field.name, &SerializedCell { value, dialect: self.dialect })?;
         }
         map.end()
     }
 }
 
-struct Cell<'a> {
+struct SerializedCell<'a> {
     value: &'a Value,
-    dialect: Dialect,
+    dialect: TextDialect,
 }
 
-impl Serialize for Cell<'_> {
+impl Serialize for SerializedCell<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let inner = |value| Cell { value, dialect: self.dialect };
+        let inner = |value| SerializedCell { value, dialect: self.dialect };
         match self.value {
             Value::Null => to.serialize_unit(),
             Value::Bool(flag) => to.serialize_bool(*flag),
@@ -164,9 +166,9 @@ impl Serialize for Cell<'_> {
     }
 }
 
-impl Cell<'_> {
+impl SerializedCell<'_> {
     fn decimal<S: Serializer>(&self, digits: &str, to: S) -> Result<S::Ok, S::Error> {
-        if self.dialect == Dialect::Json {
+        if self.dialect == TextDialect::Json {
             let token = RawValue::from_string(digits.to_string()).map_err(serde::ser::Error::custom)?;
             return token.serialize(to);
         }
@@ -190,48 +192,48 @@ mod tests {
 
     #[test]
     fn formats_values_for_people_and_for_programs() {
-        let check = |value: Value, ty: Type, person: &str, program: &str| {
+        let check = |value: Value, ty: ValueType, person: &str, program: &str| {
             assert_eq!(shown(&value, &ty), person, "{value:?}");
             assert_eq!(data(&value), program, "{value:?}");
         };
-        let price = || Type::Decimal(18, 10);
-        check(Value::Null, Type::Text, "-", "");
-        check(true.into(), Type::Bool, "true", "true");
-        check(42.into(), Type::Int, "42", "42");
+        let price = || ValueType::Decimal(18, 10);
+        check(Value::Null, ValueType::Text, "-", "");
+        check(true.into(), ValueType::Bool, "true", "true");
+        check(42.into(), ValueType::Int, "42", "42");
         check(decimal("0.0960000000"), price(), "0.096", "0.096");
         check(decimal("12.0000000000"), price(), "12.00", "12");
         check(decimal("3.5"), price(), "3.50", "3.5");
-        check(decimal("12"), Type::Decimal(38, 0), "12", "12");
+        check(decimal("12"), ValueType::Decimal(38, 0), "12", "12");
         check(decimal("-0.00000000010"), price(), "-0.0000000001", "-0.0000000001");
-        check((0.1 + 0.2).into(), Type::Float, "0.3", "0.30000000000000004");
-        check(3.0.into(), Type::Float, "3", "3.0");
-        check(1234567.891.into(), Type::Float, "1234567.891", "1234567.891");
-        check((2.0 / 3.0).into(), Type::Float, "0.666667", "0.6666666666666666");
-        check(0.00012345678.into(), Type::Float, "0.000123457", "0.00012345678");
-        check(0.001.into(), Type::Float, "0.001", "0.001");
-        check(1.5e-9.into(), Type::Float, "1.5e-9", "1.5e-9");
-        check(1e300.into(), Type::Float, "1e300", "1e300");
-        check(f64::NAN.into(), Type::Float, "NaN", "NaN");
-        check(f64::NEG_INFINITY.into(), Type::Float, "-inf", "-inf");
+        check((0.1 + 0.2).into(), ValueType::Float, "0.3", "0.30000000000000004");
+        check(3.0.into(), ValueType::Float, "3", "3.0");
+        check(1234567.891.into(), ValueType::Float, "1234567.891", "1234567.891");
+        check((2.0 / 3.0).into(), ValueType::Float, "0.666667", "0.6666666666666666");
+        check(0.00012345678.into(), ValueType::Float, "0.000123457", "0.00012345678");
+        check(0.001.into(), ValueType::Float, "0.001", "0.001");
+        check(1.5e-9.into(), ValueType::Float, "1.5e-9", "1.5e-9");
+        check(1e300.into(), ValueType::Float, "1e300", "1e300");
+        check(f64::NAN.into(), ValueType::Float, "NaN", "NaN");
+        check(f64::NEG_INFINITY.into(), ValueType::Float, "-inf", "-inf");
         check(
             "2025-03-02T01:02:03.5Z".parse::<Timestamp>().unwrap().into(),
-            Type::Timestamp,
+            ValueType::Timestamp,
             "2025-03-02T01:02:03.5Z",
             "2025-03-02T01:02:03.5Z",
         );
-        check(Value::Date(20_149), Type::Date, "2025-03-02", "2025-03-02");
-        check(Value::Date(-1), Type::Date, "1969-12-31", "1969-12-31");
+        check(Value::Date(20_149), ValueType::Date, "2025-03-02", "2025-03-02");
+        check(Value::Date(-1), ValueType::Date, "1969-12-31", "1969-12-31");
         check(
             Value::Date(i32::MAX),
-            Type::Date,
+            ValueType::Date,
             "1970-01-01 +2147483647 days",
             "1970-01-01 +2147483647 days",
         );
-        check(vec!["a", "b"].into(), Type::List(Box::new(Type::Text)), "a, b", "a,b");
-        check(Value::List(vec![decimal("1.0")]), Type::List(Box::new(price())), "1.00", "1");
+        check(vec!["a", "b"].into(), ValueType::List(Box::new(ValueType::Text)), "a, b", "a,b");
+        check(Value::List(vec![decimal("1.0")]), ValueType::List(Box::new(price())), "1.00", "1");
         let nested = Value::Struct(vec![("k".into(), Value::List(vec![decimal("1.10"), Value::Null]))]);
-        check(nested.clone(), Type::Json, r#"{"k":[1.1,null]}"#, r#"{"k":[1.1,null]}"#);
-        check(Value::List(vec![nested]), Type::Json, r#"[{"k":[1.1,null]}]"#, r#"[{"k":[1.1,null]}]"#);
+        check(nested.clone(), ValueType::Json, r#"{"k":[1.1,null]}"#, r#"{"k":[1.1,null]}"#);
+        check(Value::List(vec![nested]), ValueType::Json, r#"[{"k":[1.1,null]}]"#, r#"[{"k":[1.1,null]}]"#);
     }
 
     #[test]

@@ -6,35 +6,35 @@ use std::io::BufRead;
 
 use serde::Deserialize;
 
-use crate::rows::{Cell, Rows};
-use crate::whole::Share;
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::rows::{FeedCell, FeedRows};
+use crate::whole::ScopeShare;
+use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 #[derive(Deserialize)]
-struct Advice {
-    ranges: Vec<Range>,
-    spot_advisor: BTreeMap<String, BTreeMap<String, BTreeMap<String, Saving>>>,
+struct RawSpotAdvice {
+    ranges: Vec<RawAdviceRange>,
+    spot_advisor: BTreeMap<String, BTreeMap<String, BTreeMap<String, RawAdviceSaving>>>,
 }
 
 #[derive(Deserialize)]
-struct Range {
+struct RawAdviceRange {
     index: i64,
     label: String,
 }
 
 /// `s`: the saving in percent, negative if spot was dearer. `r`: the index of the range.
 #[derive(Deserialize)]
-struct Saving {
+struct RawAdviceSaving {
     s: i64,
     r: i64,
 }
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
-    let advice: Advice = serde_json::from_reader(reader).map_err(|error| match error.classify() {
+) -> Result<Vec<FeedReport>, FeedError> {
+    let advice: RawSpotAdvice = serde_json::from_reader(reader).map_err(|error| match error.classify() {
         serde_json::error::Category::Io => FeedError::Io(error.into()),
         serde_json::error::Category::Eof => bad("it is cut short"),
         _ => bad(format!("it is not a valid spot-advisor-data.json: {error}")),
@@ -43,7 +43,7 @@ pub(crate) fn read(
         advice.ranges.iter().map(|range| (range.index, range.label.as_str())).collect();
     // The file does not state when it was made.
     let at = context.modified.unwrap_or(context.now);
-    let mut rows = Rows::new("interruption", sink);
+    let mut rows = FeedRows::new("interruption", sink);
     for (region, systems) in &advice.spot_advisor {
         for (system, types) in systems {
             let os = match system.as_str() {
@@ -62,17 +62,17 @@ pub(crate) fn read(
                     ))
                 })?;
                 let row = [
-                    Cell::At(at),
-                    Cell::Text(instance_type),
-                    Cell::Text(region),
-                    Cell::Text(os),
-                    Cell::Int(saving.r),
-                    Cell::Text(label),
-                    Cell::Int(saving.s),
+                    FeedCell::At(at),
+                    FeedCell::Text(instance_type),
+                    FeedCell::Text(region),
+                    FeedCell::Text(os),
+                    FeedCell::Int(saving.r),
+                    FeedCell::Text(label),
+                    FeedCell::Int(saving.s),
                 ];
                 rows.push(region, at, &row)?;
             }
         }
     }
-    rows.finish(Share::All, at, None)
+    rows.finish(ScopeShare::All, at, None)
 }

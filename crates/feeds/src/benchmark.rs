@@ -6,17 +6,17 @@ use std::io::BufRead;
 use csv::StringRecord;
 
 use crate::product::instant;
-use crate::rows::{Cell, Rows};
-use crate::whole::Share;
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::rows::{FeedCell, FeedRows};
+use crate::whole::ScopeShare;
+use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 const COLUMNS: [&str; 6] = ["instance_type", "metric", "value", "config", "measured_at", "source"];
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
+) -> Result<Vec<FeedReport>, FeedError> {
     let wrong = |error: csv::Error| bad(format!("it is not valid CSV: {error}"));
     let mut reader = csv::Reader::from_reader(reader);
     let header = reader.headers().map_err(wrong)?.clone();
@@ -27,7 +27,7 @@ pub(crate) fn read(
     let needed = |name: &str| place(name).ok_or_else(|| bad(format!("it has no column \"{name}\"")));
     let (instance_type, metric, value) = (needed("instance_type")?, needed("metric")?, needed("value")?);
     let (config, measured, source) = (place("config"), place("measured_at"), place("source"));
-    let mut rows = Rows::new("benchmark", sink);
+    let mut rows = FeedRows::new("benchmark", sink);
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(wrong)? {
         let line = record.position().map_or(0, csv::Position::line);
@@ -40,16 +40,16 @@ pub(crate) fn read(
             .map(|text| instant(text).ok_or_else(|| bad(format!("line {line}: \"{text}\" is not a time"))))
             .transpose()?;
         let row = [
-            Cell::Text(&record[instance_type]),
-            Cell::Text(&record[metric]),
-            Cell::Text(given(config).unwrap_or_default()),
-            Cell::Float(figure),
-            at.map_or(Cell::Null, Cell::At),
-            Cell::Text(given(source).unwrap_or(context.source)),
+            FeedCell::Text(&record[instance_type]),
+            FeedCell::Text(&record[metric]),
+            FeedCell::Text(given(config).unwrap_or_default()),
+            FeedCell::Float(figure),
+            at.map_or(FeedCell::Null, FeedCell::At),
+            FeedCell::Text(given(source).unwrap_or(context.source)),
         ];
         rows.push("*", at.unwrap_or(context.now), &row)?;
     }
-    let spoken = rows.finish(Share::All, context.now, None)?;
+    let spoken = rows.finish(ScopeShare::All, context.now, None)?;
     if spoken.is_empty() {
         return Err(bad("it contains no figures"));
     }

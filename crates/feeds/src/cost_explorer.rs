@@ -11,56 +11,56 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::product::instant;
-use crate::rows::{Cell, Rows};
-use crate::whole::Share;
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::rows::{FeedCell, FeedRows};
+use crate::whole::ScopeShare;
+use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct RawCostAnswer {
     #[serde(default)]
-    group_definitions: Vec<Dimension>,
-    results_by_time: Vec<Day>,
+    group_definitions: Vec<RawCostDimension>,
+    results_by_time: Vec<RawCostDay>,
     #[serde(default)]
     next_page_token: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Dimension {
+struct RawCostDimension {
     r#type: String,
     key: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Day {
-    time_period: Period,
+struct RawCostDay {
+    time_period: RawCostPeriod,
     #[serde(default)]
-    total: HashMap<String, Metric>,
+    total: HashMap<String, RawCostMetric>,
     #[serde(default)]
-    groups: Vec<Group>,
+    groups: Vec<RawCostGroup>,
     #[serde(default)]
     estimated: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Period {
+struct RawCostPeriod {
     start: String,
     end: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Group {
+struct RawCostGroup {
     keys: Vec<String>,
-    metrics: HashMap<String, Metric>,
+    metrics: HashMap<String, RawCostMetric>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metric {
+struct RawCostMetric {
     amount: String,
     unit: String,
 }
@@ -85,13 +85,13 @@ const COLUMNS: &[(&str, &str)] = &[
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
+) -> Result<Vec<FeedReport>, FeedError> {
     let at = context.modified.unwrap_or(context.now);
-    let mut rows = Rows::new("charge", sink);
+    let mut rows = FeedRows::new("charge", sink);
     let (mut more, mut estimated) = (None, HashSet::new());
-    for answer in serde_json::Deserializer::from_reader(reader).into_iter::<Answer>() {
+    for answer in serde_json::Deserializer::from_reader(reader).into_iter::<RawCostAnswer>() {
         let answer = answer.map_err(wrong)?;
         for day in &answer.results_by_time {
             let scope = put(&mut rows, context, &answer.group_definitions, day)?;
@@ -106,7 +106,7 @@ pub(crate) fn read(
             "its last answer has a NextPageToken, so there is more; request the next page and put all answers into one file",
         ));
     }
-    let mut spoken = rows.finish(Share::All, at, None)?;
+    let mut spoken = rows.finish(ScopeShare::All, at, None)?;
     if spoken.is_empty() {
         return Err(bad("it contains no costs; expected the output of aws ce get-cost-and-usage"));
     }
@@ -128,10 +128,10 @@ fn wrong(error: serde_json::Error) -> FeedError {
 }
 
 fn put(
-    rows: &mut Rows<'_>,
-    context: &Context<'_>,
-    dimensions: &[Dimension],
-    day: &Day,
+    rows: &mut FeedRows<'_>,
+    context: &FeedContext<'_>,
+    dimensions: &[RawCostDimension],
+    day: &RawCostDay,
 ) -> Result<String, FeedError> {
     let (from, until) = (instant(&day.time_period.start), instant(&day.time_period.end));
     let (Some(from), Some(until), Some(period)) = (from, until, month(&day.time_period.start)) else {
@@ -152,13 +152,13 @@ fn put(
     }
     let scope = format!("{}/{}", context.account.unwrap_or("*"), day.time_period.start);
     for group in &day.groups {
-        let charge = Charge::of(dimensions, &group.keys, &group.metrics, day.estimated)?;
+        let charge = CostCharge::of(dimensions, &group.keys, &group.metrics, day.estimated)?;
         charge.push(rows, &scope, context, (from, until), period)?;
     }
     // Without grouping, a day is one figure. A day of a grouped answer without groups has the
     // figure 0.
     if day.groups.is_empty() && !day.total.is_empty() {
-        let charge = Charge::of(&[], &[], &day.total, day.estimated)?;
+        let charge = CostCharge::of(&[], &[], &day.total, day.estimated)?;
         if dimensions.is_empty() || charge.amounts.iter().any(|(_, amount)| *amount != 0) {
             charge.push(rows, &scope, context, (from, until), period)?;
         }
@@ -168,18 +168,18 @@ fn put(
 }
 
 /// A figure of a day, by the columns of the dataset.
-struct Charge {
+struct CostCharge {
     texts: Vec<(&'static str, String)>,
     amounts: Vec<(&'static str, i128)>,
 }
 
-impl Charge {
+impl CostCharge {
     fn of(
-        dimensions: &[Dimension],
+        dimensions: &[RawCostDimension],
         keys: &[String],
-        metrics: &HashMap<String, Metric>,
+        metrics: &HashMap<String, RawCostMetric>,
         estimated: bool,
-    ) -> Result<Charge, FeedError> {
+    ) -> Result<CostCharge, FeedError> {
         if dimensions.len() != keys.len() {
             return Err(bad(format!("a group has {} keys and {} definitions", keys.len(), dimensions.len())));
         }
@@ -210,14 +210,14 @@ impl Charge {
         if !extra.is_empty() {
             texts.push(("extra", Value::Object(extra).to_string()));
         }
-        Ok(Charge { texts, amounts })
+        Ok(CostCharge { texts, amounts })
     }
 
     fn push(
         &self,
-        rows: &mut Rows<'_>,
+        rows: &mut FeedRows<'_>,
         scope: &str,
-        context: &Context<'_>,
+        context: &FeedContext<'_>,
         day: (Timestamp, Timestamp),
         period: (Timestamp, Timestamp),
     ) -> Result<(), FeedError> {
@@ -226,25 +226,25 @@ impl Charge {
             let text = self.texts.iter().find(|(name, _)| *name == column).map(|(_, text)| text.as_str());
             let amount = self.amounts.iter().find(|(name, _)| *name == column).map(|(_, amount)| *amount);
             match column {
-                "bill" => Cell::Text(scope),
-                "charge_period_start" => Cell::At(day.0),
-                "charge_period_end" => Cell::At(day.1),
-                "billing_period_start" => Cell::At(month),
-                "billing_period_end" => Cell::At(next),
+                "bill" => FeedCell::Text(scope),
+                "charge_period_start" => FeedCell::At(day.0),
+                "charge_period_end" => FeedCell::At(day.1),
+                "billing_period_start" => FeedCell::At(month),
+                "billing_period_end" => FeedCell::At(next),
                 "billing_account_id" => context.account.into(),
-                "provider_name" => Cell::Text("AWS"),
-                "source_format" => Cell::Text("cost-explorer"),
-                "source" => Cell::Text(context.source),
-                _ => text.map(Cell::Text).or(amount.map(Cell::Exact)).unwrap_or(Cell::Null),
+                "provider_name" => FeedCell::Text("AWS"),
+                "source_format" => FeedCell::Text("cost-explorer"),
+                "source" => FeedCell::Text(context.source),
+                _ => text.map(FeedCell::Text).or(amount.map(FeedCell::Exact)).unwrap_or(FeedCell::Null),
             }
         };
         let columns = dataset("charge").expect("a built-in dataset").columns;
-        let row: Vec<Cell<'_>> = columns.iter().map(|column| cell(column.name)).collect();
+        let row: Vec<FeedCell<'_>> = columns.iter().map(|column| cell(column.name)).collect();
         rows.push(scope, day.0, &row)
     }
 }
 
-fn amount(metric: &Metric) -> Result<i128, FeedError> {
+fn amount(metric: &RawCostMetric) -> Result<i128, FeedError> {
     parse_exact(&metric.amount, 38, 18)
         .ok_or_else(|| bad(format!("the amount \"{}\" does not fit DECIMAL(38,18)", metric.amount)))
 }
@@ -252,7 +252,7 @@ fn amount(metric: &Metric) -> Result<i128, FeedError> {
 /// Stores the key of a group under its column. A tag is `key$value`; an empty value means that the
 /// tag is not set.
 fn place(
-    dimension: &Dimension,
+    dimension: &RawCostDimension,
     key: &str,
     texts: &mut Vec<(&'static str, String)>,
     extra: &mut Map<String, Value>,

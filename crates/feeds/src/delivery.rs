@@ -29,7 +29,7 @@ use crate::{FeedError, bad};
 
 /// The role of an object in a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum DeliveryRole {
     /// Names the files of a delivery.
     Manifest,
     /// Contains charges.
@@ -38,9 +38,9 @@ pub enum Role {
 
 /// The parts of an object's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct DeliveryPath<'a> {
     /// The role of the object.
-    pub role: Role,
+    pub role: DeliveryRole,
     /// The folder of the report or export: `PREFIX/REPORT`.
     pub export: &'a str,
     /// The billing month, such as `2026-10`, if the key states it.
@@ -51,7 +51,7 @@ pub struct Place<'a> {
 
 /// The contents of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
+pub struct BillManifest {
     /// The account of the bill, if the manifest states it.
     pub account: Option<String>,
     /// The layout of the files, by their columns.
@@ -68,19 +68,19 @@ const DATA: [&str; 5] = [".csv", ".csv.gz", ".csv.zip", ".csv.zst", ".parquet"];
 const STATUS: &str = "cost_and_usage_data_status";
 
 /// Parses the key of an object. Returns `None` if the object is not part of a bill.
-pub fn place(key: &str) -> Option<Place<'_>> {
+pub fn place(key: &str) -> Option<DeliveryPath<'_>> {
     let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
     let ends = |ending: &&str| name.len() > ending.len() && name.ends_with(*ending);
     let role = match () {
-        () if ends(&MANIFEST) => Role::Manifest,
-        () if DATA.iter().any(ends) && !folder.split('/').any(|part| part == STATUS) => Role::Data,
+        () if ends(&MANIFEST) => DeliveryRole::Manifest,
+        () if DATA.iter().any(ends) && !folder.split('/').any(|part| part == STATUS) => DeliveryRole::Data,
         () => return None,
     };
     let (export, month) = match period(folder) {
         Some((export, month)) => (export, Some(month)),
         None => (folder, None),
     };
-    Some(Place { role, export, month, folder })
+    Some(DeliveryPath { role, export, month, folder })
 }
 
 /// Returns the folder above the innermost one that is named after a period, and the period's month.
@@ -143,11 +143,11 @@ pub fn is_month(text: &str) -> bool {
 /// A manifest of either kind.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Manifest {
+struct RawBillManifest {
     account: Option<String>,
     export_arn: Option<String>,
     #[serde(default)]
-    columns: Vec<Column>,
+    columns: Vec<RawBillColumn>,
     /// In a legacy report.
     report_keys: Option<Vec<String>>,
     /// In an export.
@@ -155,21 +155,21 @@ struct Manifest {
 }
 
 #[derive(Deserialize)]
-struct Column {
+struct RawBillColumn {
     category: Option<String>,
     name: String,
 }
 
 /// Parses a manifest.
-pub fn delivery(bytes: &[u8]) -> Result<Delivery, FeedError> {
-    let manifest: Manifest = serde_json::from_slice(bytes)
+pub fn delivery(bytes: &[u8]) -> Result<BillManifest, FeedError> {
+    let manifest: RawBillManifest = serde_json::from_slice(bytes)
         .map_err(|e| bad(format!("it is not the manifest of a report or an export: {e}")))?;
     let files = manifest.report_keys.or(manifest.data_files);
     let files = files.ok_or_else(|| bad("it names no files; expected reportKeys or dataFiles"))?;
     let account = manifest.account.or_else(|| owner(manifest.export_arn.as_deref()?));
     let account = account.filter(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()));
     let keys = files.iter().map(|file| key_of(file).to_string()).collect();
-    Ok(Delivery { account, layout: layout(&manifest.columns), keys })
+    Ok(BillManifest { account, layout: layout(&manifest.columns), keys })
 }
 
 /// Returns the account in `arn:aws:bcm-data-exports:us-east-1:111122223333:export/…`.
@@ -182,7 +182,7 @@ fn key_of(file: &str) -> &str {
     file.strip_prefix("s3://").map_or(file, |rest| rest.split_once('/').map_or("", |(_, key)| key))
 }
 
-fn layout(columns: &[Column]) -> Option<BillLayout> {
+fn layout(columns: &[RawBillColumn]) -> Option<BillLayout> {
     columns.iter().find_map(|column| {
         let words = format!("{}{}", column.category.as_deref().unwrap_or_default(), column.name);
         let letters: String = words.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect();
@@ -202,7 +202,7 @@ mod tests {
     fn parses_the_keys_of_objects() {
         let check = |key: &str, expected: &str| {
             let shown = place(key).map(|place| {
-                let role = if place.role == Role::Manifest { "manifest" } else { "data" };
+                let role = if place.role == DeliveryRole::Manifest { "manifest" } else { "data" };
                 format!("{role} of {} in {}", place.export, place.month.as_deref().unwrap_or("-"))
             });
             assert_eq!(shown.as_deref().unwrap_or("nothing"), expected, "{key}");

@@ -22,7 +22,7 @@ pub struct RegionFile {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+struct RawRegionEntry {
     region_code: String,
     /// In the EC2 list.
     current_version_url: Option<String>,
@@ -43,7 +43,7 @@ pub fn region_index(bytes: &[u8]) -> Result<Vec<RegionFile>, FeedError> {
 }
 
 fn region_file(entry: Json) -> Result<RegionFile, FeedError> {
-    let entry: Entry =
+    let entry: RawRegionEntry =
         serde_json::from_value(entry).map_err(|e| bad(format!("a region cannot be parsed: {e}")))?;
     let url = entry.current_version_url.or(entry.version_url).unwrap_or_default();
     // /offers/v1.0/aws/AmazonEC2/20250912225308/us-east-1/index.json
@@ -60,13 +60,13 @@ fn region_file(entry: Json) -> Result<RegionFile, FeedError> {
 }
 
 #[derive(Deserialize)]
-struct Versions {
-    versions: BTreeMap<String, Span>,
+struct RawVersionIndex {
+    versions: BTreeMap<String, RawVersionSpan>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Span {
+struct RawVersionSpan {
     version_effective_begin_date: String,
     version_effective_end_date: String,
 }
@@ -74,7 +74,7 @@ struct Span {
 /// Parses the version index of a list. Returns the publication that was in force at `at`, or `None`
 /// if the index does not go back that far.
 pub fn version_at(bytes: &[u8], at: Timestamp) -> Result<Option<String>, FeedError> {
-    let index: Versions = serde_json::from_slice(bytes)
+    let index: RawVersionIndex = serde_json::from_slice(bytes)
         .map_err(|e| bad(format!("it is not the version index of a price list: {e}")))?;
     let mut found: Option<(Timestamp, String)> = None;
     for (version, span) in index.versions {

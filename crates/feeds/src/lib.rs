@@ -28,18 +28,18 @@ mod whole;
 
 use std::io::BufRead;
 
-use catalog::Batch;
+use catalog::RowBatch;
 use domain::Timestamp;
 
-pub use delivery::{Delivery, Place, Role, delivery, is_month, place};
+pub use delivery::{BillManifest, DeliveryPath, DeliveryRole, delivery, is_month, place};
 pub use index::{RegionFile, region_index, version_at};
 pub use plain::{is_compressed, plain};
 pub use recognise::{HEAD, recognise};
-pub use whole::Whole;
+pub use whole::Completeness;
 
 /// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileKind {
+pub enum FeedKind {
     /// The EC2 price list, CSV or JSON.
     PriceList,
     /// Products of the EC2 price list as GetProducts returns them, one after another.
@@ -60,24 +60,24 @@ pub enum FileKind {
     CostExplorer,
 }
 
-impl FileKind {
+impl FeedKind {
     /// Returns the dataset that such a file fills.
     pub fn dataset(self) -> &'static str {
         match self {
-            FileKind::PriceList | FileKind::Products => "price",
-            FileKind::SavingsPlans => "savings_plan",
-            FileKind::SpotAdvisor => "interruption",
-            FileKind::SpotFeed => "spot_feed",
-            FileKind::SpotPriceApi | FileKind::SpotHistory => "spot_price",
-            FileKind::Benchmark => "benchmark",
-            FileKind::CostExplorer => "charge",
+            FeedKind::PriceList | FeedKind::Products => "price",
+            FeedKind::SavingsPlans => "savings_plan",
+            FeedKind::SpotAdvisor => "interruption",
+            FeedKind::SpotFeed => "spot_feed",
+            FeedKind::SpotPriceApi | FeedKind::SpotHistory => "spot_price",
+            FeedKind::Benchmark => "benchmark",
+            FeedKind::CostExplorer => "charge",
         }
     }
 }
 
 /// Facts about a file that are not in its bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
+pub struct FeedContext<'a> {
     /// The file's name, which is stored with its rows.
     pub source: &'a str,
     /// Time of the last change, if known. It stands in for the time of files that do not state
@@ -86,14 +86,14 @@ pub struct Context<'a> {
     /// The present time.
     pub now: Timestamp,
     /// How complete the file is, as far as is known. Used for price lists and Savings Plans.
-    pub whole: Whole,
+    pub whole: Completeness,
     /// Account id of an answer of Cost Explorer, which does not state it.
     pub account: Option<&'a str>,
 }
 
 /// A file's report on one scope.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Spoken {
+pub struct FeedReport {
     /// A region code, or `*`.
     pub scope: String,
     /// The earliest instant of its rows.
@@ -129,26 +129,26 @@ pub(crate) fn bad(text: impl Into<String>) -> FeedError {
 }
 
 /// Receives rows of the file's dataset, without `run_id`. An error stops the parser with that text.
-pub type BatchSink<'a> = &'a mut dyn FnMut(Batch) -> Result<(), String>;
+pub type BatchSink<'a> = &'a mut dyn FnMut(RowBatch) -> Result<(), String>;
 
 /// Parses a file and passes its rows to `sink`, in batches of at most 50,000 and in no order.
 /// Returns a report on each scope of the file.
 pub fn read(
-    kind: FileKind,
+    kind: FeedKind,
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
+) -> Result<Vec<FeedReport>, FeedError> {
     match kind {
-        FileKind::PriceList => offer::read(reader, context, sink),
-        FileKind::Products => offer_json::read_products(reader, context, sink),
-        FileKind::SavingsPlans => savings::read(reader, context, sink),
-        FileKind::SpotAdvisor => advisor::read(reader, context, sink),
-        FileKind::SpotFeed => spot_feed::read(reader, context, sink),
-        FileKind::SpotPriceApi => spot::read(reader, context, sink),
-        FileKind::SpotHistory => spot_text::read(reader, context, sink),
-        FileKind::Benchmark => benchmark::read(reader, context, sink),
-        FileKind::CostExplorer => cost_explorer::read(reader, context, sink),
+        FeedKind::PriceList => offer::read(reader, context, sink),
+        FeedKind::Products => offer_json::read_products(reader, context, sink),
+        FeedKind::SavingsPlans => savings::read(reader, context, sink),
+        FeedKind::SpotAdvisor => advisor::read(reader, context, sink),
+        FeedKind::SpotFeed => spot_feed::read(reader, context, sink),
+        FeedKind::SpotPriceApi => spot::read(reader, context, sink),
+        FeedKind::SpotHistory => spot_text::read(reader, context, sink),
+        FeedKind::Benchmark => benchmark::read(reader, context, sink),
+        FeedKind::CostExplorer => cost_explorer::read(reader, context, sink),
     }
 }
 

@@ -8,15 +8,15 @@ use std::io::BufRead;
 use domain::Timestamp;
 
 use crate::product::{instant, licence, os, partition, payment, software};
-use crate::rows::{Cell, Rows, price};
-use crate::whole::{Share, Types};
-use crate::{BatchSink, Context, FeedError, Spoken, Whole, bad, offer_csv, offer_json};
+use crate::rows::{FeedCell, FeedRows, price};
+use crate::whole::{InstanceTypeCounter, ScopeShare};
+use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad, offer_csv, offer_json};
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
+) -> Result<Vec<FeedReport>, FeedError> {
     let start = reader.fill_buf()?;
     match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => Err(bad("it is empty; expected an offer file of AmazonEC2, CSV or JSON")),
@@ -27,7 +27,7 @@ pub(crate) fn read(
 
 /// Attributes of a product, as the list spells them.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Attributes<'a> {
+pub(crate) struct ProductAttributes<'a> {
     pub(crate) family: &'a str,
     pub(crate) instance_type: &'a str,
     pub(crate) region: &'a str,
@@ -41,7 +41,7 @@ pub(crate) struct Attributes<'a> {
 
 /// An instance hour that can be bought, as the dataset spells it.
 #[derive(Debug, Clone, PartialEq, Hash)]
-pub(crate) struct Product {
+pub(crate) struct PricedProduct {
     instance_type: String,
     pub(crate) region: String,
     os: &'static str,
@@ -52,9 +52,9 @@ pub(crate) struct Product {
 
 /// The treatment of a product.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Verdict {
+pub(crate) enum ProductTreatment {
     /// Its prices are kept.
-    Kept(Product),
+    Kept(PricedProduct),
     /// It is no running instance: storage, unused capacity of a reservation, or an instance on a
     /// host.
     Other,
@@ -65,31 +65,31 @@ pub(crate) enum Verdict {
 /// Decides the treatment of a product. One type and system has several products, and only that of
 /// `Used` capacity has the price of an instance. The list has used capacity of a reservation at 0,
 /// and its unused capacity at the full price.
-pub(crate) fn judge(product: Attributes<'_>) -> Verdict {
+pub(crate) fn judge(product: ProductAttributes<'_>) -> ProductTreatment {
     if !matches!(product.family, "Compute Instance" | "Compute Instance (bare metal)")
         || !matches!(product.capacity, "Used" | "")
         || !matches!(product.market, "OnDemand" | "")
     {
-        return Verdict::Other;
+        return ProductTreatment::Other;
     }
     let tenancy = match product.tenancy {
         "Shared" => "shared",
         "Dedicated" => "dedicated",
         // Instances on a host cost nothing; the host is a product of its own.
-        "Host" => return Verdict::Other,
-        _ => return Verdict::LeftOut("an unknown tenancy"),
+        "Host" => return ProductTreatment::Other,
+        _ => return ProductTreatment::LeftOut("an unknown tenancy"),
     };
     if product.region.is_empty() {
-        return Verdict::LeftOut("no region");
+        return ProductTreatment::LeftOut("no region");
     }
     if !product.instance_type.contains('.') {
-        return Verdict::LeftOut("no instance type");
+        return ProductTreatment::LeftOut("no instance type");
     }
-    let Some(os) = os(product.os) else { return Verdict::LeftOut("an unknown operating system") };
+    let Some(os) = os(product.os) else { return ProductTreatment::LeftOut("an unknown operating system") };
     let Some(software) = software(product.software) else {
-        return Verdict::LeftOut("unknown software");
+        return ProductTreatment::LeftOut("unknown software");
     };
-    Verdict::Kept(Product {
+    ProductTreatment::Kept(PricedProduct {
         instance_type: product.instance_type.into(),
         region: product.region.into(),
         os,
@@ -101,7 +101,7 @@ pub(crate) fn judge(product: Attributes<'_>) -> Verdict {
 
 /// A term of a product with one of its rates, as the list spells them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rate<'a> {
+pub(crate) struct TermRate<'a> {
     pub(crate) sku: &'a str,
     /// `OnDemand` or `Reserved`.
     pub(crate) term: &'a str,
@@ -118,14 +118,14 @@ pub(crate) struct Rate<'a> {
 
 /// The known parts of a lease's price.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Lease {
+pub(crate) struct LeasePrice {
     pub(crate) hourly: Option<i128>,
     pub(crate) upfront: Option<i128>,
 }
 
-impl Lease {
+impl LeasePrice {
     /// Adds a rate: the hourly price or the upfront payment.
-    pub(crate) fn add(&mut self, rate: &Rate<'_>) -> Result<(), FeedError> {
+    pub(crate) fn add(&mut self, rate: &TermRate<'_>) -> Result<(), FeedError> {
         let amount = price(rate.amount).ok_or_else(|| {
             bad(format!("the price \"{}\" of {} does not fit DECIMAL(18,10)", rate.amount, rate.sku))
         })?;
@@ -144,31 +144,36 @@ impl Lease {
 
 /// The time and version of a publication.
 #[derive(Debug, Clone)]
-pub(crate) struct Publication {
+pub(crate) struct ListPublication {
     pub(crate) at: Timestamp,
     pub(crate) version: String,
 }
 
-impl Publication {
-    pub(crate) fn new(date: &str, version: &str) -> Result<Publication, FeedError> {
+impl ListPublication {
+    pub(crate) fn new(date: &str, version: &str) -> Result<ListPublication, FeedError> {
         let at =
             instant(date).ok_or_else(|| bad(format!("its publication date \"{date}\" is not a time")))?;
-        Ok(Publication { at, version: version.into() })
+        Ok(ListPublication { at, version: version.into() })
     }
 }
 
 /// Collects the rows of a price list.
-pub(crate) struct Prices<'a> {
-    rows: Rows<'a>,
-    types: Types,
+pub(crate) struct PriceListRows<'a> {
+    rows: FeedRows<'a>,
+    types: InstanceTypeCounter,
     /// The price of each row, by the digest of its other columns.
     seen: HashMap<u64, i128>,
     source: &'a str,
 }
 
-impl<'a> Prices<'a> {
-    pub(crate) fn new(source: &'a str, sink: BatchSink<'a>) -> Prices<'a> {
-        Prices { rows: Rows::new("price", sink), types: Types::default(), seen: HashMap::new(), source }
+impl<'a> PriceListRows<'a> {
+    pub(crate) fn new(source: &'a str, sink: BatchSink<'a>) -> PriceListRows<'a> {
+        PriceListRows {
+            rows: FeedRows::new("price", sink),
+            types: InstanceTypeCounter::default(),
+            seen: HashMap::new(),
+            source,
+        }
     }
 
     /// Counts a price that is left out on purpose.
@@ -181,10 +186,10 @@ impl<'a> Prices<'a> {
     /// cost nothing.
     pub(crate) fn put(
         &mut self,
-        product: &Product,
-        rate: &Rate<'_>,
-        lease: Lease,
-        publication: &Publication,
+        product: &PricedProduct,
+        rate: &TermRate<'_>,
+        lease: LeasePrice,
+        publication: &ListPublication,
     ) -> Result<(), FeedError> {
         let region = product.region.as_str();
         let (term, years, payment, class) = match (rate.term, rate.lease) {
@@ -225,36 +230,40 @@ impl<'a> Prices<'a> {
         }
         self.types.see(&product.instance_type);
         let row = [
-            Cell::Text(partition(region)),
-            Cell::Text(&product.instance_type),
-            Cell::Text(region),
-            Cell::Text(product.os),
-            Cell::Text(product.tenancy),
-            Cell::Text(product.licence),
-            Cell::Text(product.software),
-            Cell::Text(term),
-            years.map_or(Cell::Null, Cell::Int),
+            FeedCell::Text(partition(region)),
+            FeedCell::Text(&product.instance_type),
+            FeedCell::Text(region),
+            FeedCell::Text(product.os),
+            FeedCell::Text(product.tenancy),
+            FeedCell::Text(product.licence),
+            FeedCell::Text(product.software),
+            FeedCell::Text(term),
+            years.map_or(FeedCell::Null, FeedCell::Int),
             payment.into(),
             class.into(),
-            Cell::Exact(figure),
-            Cell::Text(rate.currency),
-            Cell::At(publication.at),
-            Cell::Text(self.source),
-            Cell::Text("published"),
-            years.map_or(Cell::Null, |_| Cell::Exact(upfront.unwrap_or(0))),
-            instant(rate.effective).map_or(Cell::Null, Cell::At),
-            Cell::Text(rate.sku),
+            FeedCell::Exact(figure),
+            FeedCell::Text(rate.currency),
+            FeedCell::At(publication.at),
+            FeedCell::Text(self.source),
+            FeedCell::Text("published"),
+            years.map_or(FeedCell::Null, |_| FeedCell::Exact(upfront.unwrap_or(0))),
+            instant(rate.effective).map_or(FeedCell::Null, FeedCell::At),
+            FeedCell::Text(rate.sku),
         ];
         self.rows.push(region, publication.at, &row)
     }
 
-    pub(crate) fn finish(self, whole: Whole, publication: &Publication) -> Result<Vec<Spoken>, FeedError> {
+    pub(crate) fn finish(
+        self,
+        whole: Completeness,
+        publication: &ListPublication,
+    ) -> Result<Vec<FeedReport>, FeedError> {
         self.rows.finish(self.types.share(whole), publication.at, Some(&publication.version))
     }
 
     /// Finishes rows that answer a request for single products. They retire nothing.
-    pub(crate) fn finish_picked(self, publication: &Publication) -> Result<Vec<Spoken>, FeedError> {
-        self.rows.finish(Share::Asked, publication.at, Some(&publication.version))
+    pub(crate) fn finish_picked(self, publication: &ListPublication) -> Result<Vec<FeedReport>, FeedError> {
+        self.rows.finish(ScopeShare::Asked, publication.at, Some(&publication.version))
     }
 }
 
@@ -285,7 +294,7 @@ mod tests {
 
     #[test]
     fn only_used_capacity_has_the_price_of_an_instance() {
-        let product = Attributes {
+        let product = ProductAttributes {
             family: "Compute Instance",
             instance_type: "m5.large",
             region: "us-east-1",
@@ -296,19 +305,19 @@ mod tests {
             capacity: "Used",
             market: "OnDemand",
         };
-        let kept = |product| matches!(judge(product), Verdict::Kept(_));
+        let kept = |product| matches!(judge(product), ProductTreatment::Kept(_));
         assert!(kept(product));
-        assert!(kept(Attributes { family: "Compute Instance (bare metal)", ..product }));
-        assert!(kept(Attributes { software: "", market: "", ..product }));
+        assert!(kept(ProductAttributes { family: "Compute Instance (bare metal)", ..product }));
+        assert!(kept(ProductAttributes { software: "", market: "", ..product }));
         for capacity in ["UnusedCapacityReservation", "AllocatedCapacityReservation"] {
-            assert_eq!(judge(Attributes { capacity, ..product }), Verdict::Other);
+            assert_eq!(judge(ProductAttributes { capacity, ..product }), ProductTreatment::Other);
         }
-        assert_eq!(judge(Attributes { tenancy: "Host", ..product }), Verdict::Other);
-        assert_eq!(judge(Attributes { market: "CapacityBlock", ..product }), Verdict::Other);
-        assert_eq!(judge(Attributes { family: "Storage", ..product }), Verdict::Other);
+        assert_eq!(judge(ProductAttributes { tenancy: "Host", ..product }), ProductTreatment::Other);
+        assert_eq!(judge(ProductAttributes { market: "CapacityBlock", ..product }), ProductTreatment::Other);
+        assert_eq!(judge(ProductAttributes { family: "Storage", ..product }), ProductTreatment::Other);
         assert_eq!(
-            judge(Attributes { os: "Plan 9", ..product }),
-            Verdict::LeftOut("an unknown operating system")
+            judge(ProductAttributes { os: "Plan 9", ..product }),
+            ProductTreatment::LeftOut("an unknown operating system")
         );
     }
 }

@@ -6,24 +6,27 @@ use std::io::BufRead;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use crate::ending::Ending;
-use crate::offer::{Attributes, Lease, Prices, Product, Publication, Rate, Verdict, judge};
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::ending::LineEndReader;
+use crate::offer::{
+    LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
+    judge,
+};
+use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 /// A CSV file of the price list, positioned after its header.
-pub(crate) struct Sheet<'a> {
-    reader: Reader<Ending<'a>>,
-    pub(crate) publication: Publication,
+pub(crate) struct OfferSheet<'a> {
+    reader: Reader<LineEndReader<'a>>,
+    pub(crate) publication: ListPublication,
     header: ByteRecord,
     record: ByteRecord,
 }
 
-impl<'a> Sheet<'a> {
+impl<'a> OfferSheet<'a> {
     /// Reads the rows about the file and the header. `offer` is the expected beginning of the
     /// OfferCode.
-    pub(crate) fn open(reader: &'a mut dyn BufRead, offer: &str) -> Result<Sheet<'a>, FeedError> {
+    pub(crate) fn open(reader: &'a mut dyn BufRead, offer: &str) -> Result<OfferSheet<'a>, FeedError> {
         let mut reader =
-            ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Ending::new(reader));
+            ReaderBuilder::new().has_headers(false).flexible(true).from_reader(LineEndReader::new(reader));
         let mut record = ByteRecord::new();
         let mut about: HashMap<String, String> = HashMap::new();
         for _ in 0..5 {
@@ -39,11 +42,11 @@ impl<'a> Sheet<'a> {
             }));
         }
         let said = |name: &str| about.get(name).map(String::as_str).unwrap_or_default();
-        let publication = Publication::new(said("Publication Date"), said("Version"))?;
+        let publication = ListPublication::new(said("Publication Date"), said("Version"))?;
         if !next(&mut reader, &mut record)? {
             return Err(bad("it ends before its header"));
         }
-        Ok(Sheet { reader, publication, header: record.clone(), record })
+        Ok(OfferSheet { reader, publication, header: record.clone(), record })
     }
 
     /// Returns the position of an optional column.
@@ -86,7 +89,7 @@ impl<'a> Sheet<'a> {
     }
 }
 
-fn next(reader: &mut Reader<Ending<'_>>, record: &mut ByteRecord) -> Result<bool, FeedError> {
+fn next(reader: &mut Reader<LineEndReader<'_>>, record: &mut ByteRecord) -> Result<bool, FeedError> {
     reader.read_byte_record(record).map_err(|error| match error.into_kind() {
         csv::ErrorKind::Io(error) => FeedError::Io(error),
         other => bad(format!("it is not CSV: {other:?}")),
@@ -100,7 +103,7 @@ fn text(record: &ByteRecord, column: usize) -> Result<&str, FeedError> {
 }
 
 /// Positions of the columns.
-struct Columns {
+struct OfferColumns {
     family: usize,
     instance_type: usize,
     region: usize,
@@ -122,9 +125,9 @@ struct Columns {
     currency: usize,
 }
 
-impl Columns {
-    fn of(sheet: &Sheet<'_>) -> Result<Columns, FeedError> {
-        Ok(Columns {
+impl OfferColumns {
+    fn of(sheet: &OfferSheet<'_>) -> Result<OfferColumns, FeedError> {
+        Ok(OfferColumns {
             family: sheet.needed("Product Family")?,
             instance_type: sheet.needed("Instance Type")?,
             region: sheet.needed("Region Code")?,
@@ -147,8 +150,8 @@ impl Columns {
         })
     }
 
-    fn product<'s>(&self, sheet: &'s Sheet<'_>) -> Result<Attributes<'s>, FeedError> {
-        Ok(Attributes {
+    fn product<'s>(&self, sheet: &'s OfferSheet<'_>) -> Result<ProductAttributes<'s>, FeedError> {
+        Ok(ProductAttributes {
             family: sheet.field(self.family)?,
             instance_type: sheet.field(self.instance_type)?,
             region: sheet.field(self.region)?,
@@ -161,8 +164,8 @@ impl Columns {
         })
     }
 
-    fn rate<'s>(&self, sheet: &'s Sheet<'_>) -> Result<Rate<'s>, FeedError> {
-        Ok(Rate {
+    fn rate<'s>(&self, sheet: &'s OfferSheet<'_>) -> Result<TermRate<'s>, FeedError> {
+        Ok(TermRate {
             sku: sheet.field(self.sku)?,
             term: sheet.field(self.term)?,
             lease: sheet.field(self.lease)?,
@@ -178,31 +181,31 @@ impl Columns {
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
-    let mut sheet = Sheet::open(reader, "AmazonEC2")?;
+) -> Result<Vec<FeedReport>, FeedError> {
+    let mut sheet = OfferSheet::open(reader, "AmazonEC2")?;
     let publication = sheet.publication.clone();
-    let columns = Columns::of(&sheet)?;
-    let mut prices = Prices::new(context.source, sink);
+    let columns = OfferColumns::of(&sheet)?;
+    let mut prices = PriceListRows::new(context.source, sink);
     // The two rates of a lease are separate rows, which need not be adjacent.
-    let mut halves: HashMap<String, (Product, Lease)> = HashMap::new();
+    let mut halves: HashMap<String, (PricedProduct, LeasePrice)> = HashMap::new();
     while sheet.advance()? {
         let attributes = columns.product(&sheet)?;
         let product = match judge(attributes) {
-            Verdict::Other => continue,
-            Verdict::LeftOut(why) if attributes.region.is_empty() => {
+            ProductTreatment::Other => continue,
+            ProductTreatment::LeftOut(why) if attributes.region.is_empty() => {
                 return Err(bad(format!("line {}: a row with {why}", sheet.line())));
             }
-            Verdict::LeftOut(why) => {
+            ProductTreatment::LeftOut(why) => {
                 prices.leave_out(attributes.region, why)?;
                 continue;
             }
-            Verdict::Kept(product) => product,
+            ProductTreatment::Kept(product) => product,
         };
         let rate = columns.rate(&sheet)?;
         let key = format!("{}.{}.{}", rate.sku, sheet.field(columns.code)?, rate.currency);
-        let (product, mut lease) = halves.remove(&key).unwrap_or((product, Lease::default()));
+        let (product, mut lease) = halves.remove(&key).unwrap_or((product, LeasePrice::default()));
         lease.add(&rate)?;
         if rate.term == "OnDemand" || lease.is_whole(rate.payment) {
             prices.put(&product, &rate, lease, &publication)?;

@@ -10,30 +10,33 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::offer::{Attributes, Lease, Prices, Product, Publication, Rate, Verdict, judge};
-use crate::pull::Pull;
-use crate::{BatchSink, Context, FeedError, Spoken, Whole, bad};
+use crate::offer::{
+    LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
+    judge,
+};
+use crate::pull::JsonReader;
+use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad};
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
-    let mut reading = Reading {
-        prices: Prices::new(context.source, sink),
+) -> Result<Vec<FeedReport>, FeedError> {
+    let mut reading = OfferParser {
+        prices: PriceListRows::new(context.source, sink),
         products: None,
         publication: None,
-        about: About::default(),
+        about: OfferHeader::default(),
         terms: false,
     };
-    let mut json = Pull::new(reader, "an offer file");
+    let mut json = JsonReader::new(reader, "an offer file");
     json.object(&mut |json, key| reading.member(json, key))?;
     json.end()?;
     let (Some(publication), true) = (reading.publication, reading.terms) else {
         return Err(bad("it is not an offer file: it has no products or no terms"));
     };
     let whole = match context.whole {
-        Whole::Unsaid { .. } => Whole::Unsaid { sealed: true },
+        Completeness::Unsaid { .. } => Completeness::Unsaid { sealed: true },
         said => said,
     };
     reading.prices.finish(whole, &publication)
@@ -42,19 +45,19 @@ pub(crate) fn read(
 /// Parses products one after another, each with its own terms and publication.
 pub(crate) fn read_products(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
+) -> Result<Vec<FeedReport>, FeedError> {
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
-    let mut prices = Prices::new(context.source, sink);
-    let mut newest: Option<Publication> = None;
-    for listed in serde_json::Deserializer::from_slice(&bytes).into_iter::<RawListed<'_>>() {
+    let mut prices = PriceListRows::new(context.source, sink);
+    let mut newest: Option<ListPublication> = None;
+    for listed in serde_json::Deserializer::from_slice(&bytes).into_iter::<RawListedProduct<'_>>() {
         let listed = listed.map_err(|error| match error.is_eof() {
             true => bad("it is cut short"),
             false => bad(format!("it is not the output of GetProducts: {error}")),
         })?;
-        let publication = Publication::new(&listed.publication_date, &listed.version)?;
+        let publication = ListPublication::new(&listed.publication_date, &listed.version)?;
         put_listed(&mut prices, &listed, &publication)?;
         if newest.as_ref().is_none_or(|known| known.at < publication.at) {
             newest = Some(publication);
@@ -65,20 +68,20 @@ pub(crate) fn read_products(
 }
 
 fn put_listed(
-    prices: &mut Prices<'_>,
-    listed: &RawListed<'_>,
-    publication: &Publication,
+    prices: &mut PriceListRows<'_>,
+    listed: &RawListedProduct<'_>,
+    publication: &ListPublication,
 ) -> Result<(), FeedError> {
     let (sku, attributes) = (listed.product.sku.as_ref(), listed.product.attributes());
     let product = match judge(attributes) {
-        Verdict::Other => return Ok(()),
-        Verdict::LeftOut(why) if attributes.region.is_empty() => {
+        ProductTreatment::Other => return Ok(()),
+        ProductTreatment::LeftOut(why) if attributes.region.is_empty() => {
             return Err(bad(format!("the product {sku} has {why}")));
         }
-        Verdict::LeftOut(why) => return prices.leave_out(attributes.region, why),
-        Verdict::Kept(product) => product,
+        ProductTreatment::LeftOut(why) => return prices.leave_out(attributes.region, why),
+        ProductTreatment::Kept(product) => product,
     };
-    for (Text(kind), terms) in &listed.terms.0 {
+    for (JsonText(kind), terms) in &listed.terms.0 {
         for (_, term) in &terms.0 {
             put(prices, &product, publication, kind, sku, term)?;
         }
@@ -88,25 +91,25 @@ fn put_listed(
 
 /// The file's facts about itself.
 #[derive(Default)]
-struct About {
+struct OfferHeader {
     offer: String,
     date: String,
     version: String,
 }
 
 /// State of the parser.
-struct Reading<'a> {
-    prices: Prices<'a>,
+struct OfferParser<'a> {
+    prices: PriceListRows<'a>,
     /// By SKU; `None` before the products were read.
-    products: Option<HashMap<String, Product>>,
-    publication: Option<Publication>,
-    about: About,
+    products: Option<HashMap<String, PricedProduct>>,
+    publication: Option<ListPublication>,
+    about: OfferHeader,
     terms: bool,
 }
 
-impl Reading<'_> {
+impl OfferParser<'_> {
     /// Reads a member of the top-level object.
-    fn member(&mut self, json: &mut Pull<'_>, key: &str) -> Result<(), FeedError> {
+    fn member(&mut self, json: &mut JsonReader<'_>, key: &str) -> Result<(), FeedError> {
         match key {
             "offerCode" => self.about.offer = json.read()?,
             "publicationDate" => self.about.date = json.read()?,
@@ -127,23 +130,23 @@ impl Reading<'_> {
     }
 
     fn publish(&mut self) -> Result<(), FeedError> {
-        let About { offer, date, version } = &self.about;
+        let OfferHeader { offer, date, version } = &self.about;
         if offer != "AmazonEC2" {
             return Err(bad(format!("it is an offer file of \"{offer}\"; expected AmazonEC2")));
         }
-        self.publication = Some(Publication::new(date, version)?);
+        self.publication = Some(ListPublication::new(date, version)?);
         Ok(())
     }
 
-    fn product(&mut self, sku: &str, product: &RawProduct<'_>) -> Result<(), FeedError> {
+    fn product(&mut self, sku: &str, product: &RawOfferProduct<'_>) -> Result<(), FeedError> {
         let attributes = product.attributes();
         match judge(attributes) {
-            Verdict::Other => Ok(()),
-            Verdict::LeftOut(why) if attributes.region.is_empty() => {
+            ProductTreatment::Other => Ok(()),
+            ProductTreatment::LeftOut(why) if attributes.region.is_empty() => {
                 Err(bad(format!("the product {sku} has {why}")))
             }
-            Verdict::LeftOut(why) => self.prices.leave_out(attributes.region, why),
-            Verdict::Kept(kept) => {
+            ProductTreatment::LeftOut(why) => self.prices.leave_out(attributes.region, why),
+            ProductTreatment::Kept(kept) => {
                 self.products.get_or_insert_default().insert(sku.into(), kept);
                 Ok(())
             }
@@ -151,10 +154,10 @@ impl Reading<'_> {
     }
 
     /// Reads the terms of a product.
-    fn terms_of(&mut self, json: &mut Pull<'_>, kind: &str, sku: &str) -> Result<(), FeedError> {
+    fn terms_of(&mut self, json: &mut JsonReader<'_>, kind: &str, sku: &str) -> Result<(), FeedError> {
         let product = self.products.as_ref().and_then(|products| products.get(sku));
         let (Some(product), Some(publication)) = (product, &self.publication) else { return json.skip() };
-        for (_, term) in &json.read::<Entries<IgnoredAny, RawTerm<'_>>>()?.0 {
+        for (_, term) in &json.read::<JsonEntries<IgnoredAny, RawOfferTerm<'_>>>()?.0 {
             put(&mut self.prices, product, publication, kind, sku, term)?;
         }
         Ok(())
@@ -162,17 +165,17 @@ impl Reading<'_> {
 }
 
 fn put(
-    prices: &mut Prices<'_>,
-    product: &Product,
-    publication: &Publication,
+    prices: &mut PriceListRows<'_>,
+    product: &PricedProduct,
+    publication: &ListPublication,
     kind: &str,
     sku: &str,
-    term: &RawTerm<'_>,
+    term: &RawOfferTerm<'_>,
 ) -> Result<(), FeedError> {
-    let mut leases: Vec<(Lease, Rate<'_>)> = Vec::new();
+    let mut leases: Vec<(LeasePrice, TermRate<'_>)> = Vec::new();
     for (_, dimension) in &term.price_dimensions.0 {
-        for (Text(currency), Text(amount)) in &dimension.price_per_unit.0 {
-            let rate = Rate {
+        for (JsonText(currency), JsonText(amount)) in &dimension.price_per_unit.0 {
+            let rate = TermRate {
                 sku,
                 term: kind,
                 lease: &term.attributes.lease,
@@ -186,7 +189,7 @@ fn put(
             match leases.iter_mut().find(|(_, other)| other.currency == rate.currency) {
                 Some((lease, _)) => lease.add(&rate)?,
                 None => {
-                    let mut lease = Lease::default();
+                    let mut lease = LeasePrice::default();
                     lease.add(&rate)?;
                     leases.push((lease, rate));
                 }
@@ -204,13 +207,13 @@ fn put(
 }
 
 /// The entries of an object, in their order.
-struct Entries<K, V>(Vec<(K, V)>);
+struct JsonEntries<K, V>(Vec<(K, V)>);
 
-impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Entries<K, V> {
+impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for JsonEntries<K, V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<K, V>(PhantomData<(K, V)>);
-        impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Members<K, V> {
-            type Value = Entries<K, V>;
+        struct JsonEntriesVisitor<K, V>(PhantomData<(K, V)>);
+        impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for JsonEntriesVisitor<K, V> {
+            type Value = JsonEntries<K, V>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
@@ -221,35 +224,35 @@ impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Entries
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
                 }
-                Ok(Entries(entries))
+                Ok(JsonEntries(entries))
             }
         }
-        deserializer.deserialize_map(Members(PhantomData))
+        deserializer.deserialize_map(JsonEntriesVisitor(PhantomData))
     }
 }
 
 /// A text that is copied only if it contains escapes.
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct JsonText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
-struct RawProduct<'a> {
+struct RawOfferProduct<'a> {
     #[serde(borrow, default)]
     sku: Cow<'a, str>,
     #[serde(rename = "productFamily", borrow, default)]
     family: Cow<'a, str>,
     #[serde(borrow)]
-    attributes: RawAttributes<'a>,
+    attributes: RawOfferAttributes<'a>,
 }
 
 /// A product as GetProducts returns it, with its terms by kind and number.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawListed<'a> {
+struct RawListedProduct<'a> {
     #[serde(borrow)]
-    product: RawProduct<'a>,
+    product: RawOfferProduct<'a>,
     #[serde(borrow)]
-    terms: Entries<Text<'a>, Entries<IgnoredAny, RawTerm<'a>>>,
+    terms: JsonEntries<JsonText<'a>, JsonEntries<IgnoredAny, RawOfferTerm<'a>>>,
     #[serde(borrow)]
     publication_date: Cow<'a, str>,
     #[serde(borrow)]
@@ -258,7 +261,7 @@ struct RawListed<'a> {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct RawAttributes<'a> {
+struct RawOfferAttributes<'a> {
     #[serde(borrow)]
     instance_type: Cow<'a, str>,
     #[serde(borrow)]
@@ -277,9 +280,9 @@ struct RawAttributes<'a> {
     marketoption: Cow<'a, str>,
 }
 
-impl RawProduct<'_> {
-    fn attributes(&self) -> Attributes<'_> {
-        Attributes {
+impl RawOfferProduct<'_> {
+    fn attributes(&self) -> ProductAttributes<'_> {
+        ProductAttributes {
             family: &self.family,
             instance_type: &self.attributes.instance_type,
             region: &self.attributes.region_code,
@@ -295,22 +298,22 @@ impl RawProduct<'_> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawTerm<'a> {
+struct RawOfferTerm<'a> {
     #[serde(borrow)]
     effective_date: Cow<'a, str>,
     #[serde(borrow)]
-    price_dimensions: Entries<IgnoredAny, RawDimension<'a>>,
+    price_dimensions: JsonEntries<IgnoredAny, RawPriceDimension<'a>>,
     #[serde(rename = "termAttributes", borrow, default)]
     attributes: RawTermAttributes<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawDimension<'a> {
+struct RawPriceDimension<'a> {
     #[serde(borrow)]
     unit: Cow<'a, str>,
     #[serde(borrow)]
-    price_per_unit: Entries<Text<'a>, Text<'a>>,
+    price_per_unit: JsonEntries<JsonText<'a>, JsonText<'a>>,
 }
 
 #[derive(Deserialize, Default)]

@@ -15,7 +15,7 @@ const READ: usize = 1 << 20;
 const LARGEST: usize = 64 << 20;
 
 /// A position in a JSON text. Errors are lowercase fragments.
-pub(crate) struct Pull<'a> {
+pub(crate) struct JsonReader<'a> {
     reader: &'a mut dyn BufRead,
     what: &'static str,
     buffer: Vec<u8>,
@@ -24,10 +24,10 @@ pub(crate) struct Pull<'a> {
     ended: bool,
 }
 
-impl<'a> Pull<'a> {
+impl<'a> JsonReader<'a> {
     /// Starts at the first byte. `what` names the expected format in errors.
-    pub(crate) fn new(reader: &'a mut dyn BufRead, what: &'static str) -> Pull<'a> {
-        Pull { reader, what, buffer: Vec::new(), at: 0, ended: false }
+    pub(crate) fn new(reader: &'a mut dyn BufRead, what: &'static str) -> JsonReader<'a> {
+        JsonReader { reader, what, buffer: Vec::new(), at: 0, ended: false }
     }
 
     /// Reads an object. `each` is called after every key and reads the value.
@@ -182,7 +182,7 @@ mod tests {
     /// Returns the keys and elements of a text that is read in pieces of `size` bytes.
     fn seen(text: &str, size: usize) -> Result<String, String> {
         let mut reader = BufReader::with_capacity(size, text.as_bytes().chain(&b""[..]));
-        let mut pull = Pull::new(&mut reader, "a list");
+        let mut pull = JsonReader::new(&mut reader, "a list");
         let mut seen = String::new();
         let read = pull.object(&mut |pull, key| {
             seen.push_str(key);

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Batch, Cells, Dataset, dataset};
+use catalog::{ColumnValues, Dataset, RowBatch, dataset};
 use domain::{Timestamp, parse_exact};
 
-use crate::whole::Share;
-use crate::{BatchSink, FeedError, Spoken};
+use crate::whole::ScopeShare;
+use crate::{BatchSink, FeedError, FeedReport};
 
 /// Rows per batch.
 const BATCH: usize = 50_000;
 
 /// A value of a row.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Cell<'a> {
+pub(crate) enum FeedCell<'a> {
     Null,
     Text(&'a str),
     Int(i64),
@@ -23,9 +23,9 @@ pub(crate) enum Cell<'a> {
     At(Timestamp),
 }
 
-impl<'a> From<Option<&'a str>> for Cell<'a> {
-    fn from(text: Option<&'a str>) -> Cell<'a> {
-        text.map_or(Cell::Null, Cell::Text)
+impl<'a> From<Option<&'a str>> for FeedCell<'a> {
+    fn from(text: Option<&'a str>) -> FeedCell<'a> {
+        text.map_or(FeedCell::Null, FeedCell::Text)
     }
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn price(text: &str) -> Option<i128> {
 }
 
 #[derive(Debug, Default)]
-struct Scope {
+struct ScopeTally {
     rows: u64,
     from: Option<Timestamp>,
     until: Option<Timestamp>,
@@ -44,28 +44,28 @@ struct Scope {
 }
 
 /// Collects rows and passes them to the sink.
-pub(crate) struct Rows<'a> {
+pub(crate) struct FeedRows<'a> {
     dataset: &'static Dataset,
-    batch: Batch,
-    scopes: BTreeMap<String, Scope>,
+    batch: RowBatch,
+    scopes: BTreeMap<String, ScopeTally>,
     sink: BatchSink<'a>,
 }
 
-impl<'a> Rows<'a> {
-    pub(crate) fn new(name: &str, sink: BatchSink<'a>) -> Rows<'a> {
+impl<'a> FeedRows<'a> {
+    pub(crate) fn new(name: &str, sink: BatchSink<'a>) -> FeedRows<'a> {
         let dataset = dataset(name).expect("a built-in dataset");
-        Rows { dataset, batch: Batch::empty(dataset), scopes: BTreeMap::new(), sink }
+        FeedRows { dataset, batch: RowBatch::empty(dataset), scopes: BTreeMap::new(), sink }
     }
 
-    fn scope(&mut self, name: &str) -> &mut Scope {
+    fn scope(&mut self, name: &str) -> &mut ScopeTally {
         if !self.scopes.contains_key(name) {
-            self.scopes.insert(name.to_string(), Scope::default());
+            self.scopes.insert(name.to_string(), ScopeTally::default());
         }
         self.scopes.get_mut(name).expect("just inserted")
     }
 
     /// Adds a row: one cell per column of the dataset, in their order.
-    pub(crate) fn push(&mut self, scope: &str, at: Timestamp, row: &[Cell<'_>]) -> Result<(), FeedError> {
+    pub(crate) fn push(&mut self, scope: &str, at: Timestamp, row: &[FeedCell<'_>]) -> Result<(), FeedError> {
         assert_eq!(row.len(), self.batch.cells.len(), "a row of {}", self.dataset.name);
         for (cells, cell) in self.batch.cells.iter_mut().zip(row) {
             add(cells, *cell);
@@ -88,7 +88,7 @@ impl<'a> Rows<'a> {
     }
 
     fn flush(&mut self) -> Result<(), FeedError> {
-        let batch = std::mem::replace(&mut self.batch, Batch::empty(self.dataset));
+        let batch = std::mem::replace(&mut self.batch, RowBatch::empty(self.dataset));
         (self.sink)(batch).map_err(FeedError::Sink)
     }
 
@@ -96,24 +96,24 @@ impl<'a> Rows<'a> {
     /// scopes without rows.
     pub(crate) fn finish(
         mut self,
-        share: Share,
+        share: ScopeShare,
         at: Timestamp,
         version: Option<&str>,
-    ) -> Result<Vec<Spoken>, FeedError> {
+    ) -> Result<Vec<FeedReport>, FeedError> {
         if !self.batch.is_empty() {
             self.flush()?;
         }
         let unclaimed = match share {
-            Share::Part(why) => Some(why),
-            Share::All | Share::Asked => None,
+            ScopeShare::Part(why) => Some(why),
+            ScopeShare::All | ScopeShare::Asked => None,
         };
-        let spoken = |(scope, told): (String, Scope)| Spoken {
+        let spoken = |(scope, told): (String, ScopeTally)| FeedReport {
             scope,
             observed_from: told.from.unwrap_or(at),
             observed_at: told.until.unwrap_or(at),
             rows: told.rows,
             // If all rows of a region were left out, the region is not known to be empty.
-            complete: share == Share::All && told.rows > 0,
+            complete: share == ScopeShare::All && told.rows > 0,
             gaps: told
                 .left_out
                 .iter()
@@ -126,17 +126,17 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn add(cells: &mut Cells, cell: Cell<'_>) {
+fn add(cells: &mut ColumnValues, cell: FeedCell<'_>) {
     match (cells, cell) {
-        (Cells::Text(words), Cell::Text(text)) => words.push(Some(text)),
-        (Cells::Text(words), Cell::Null) => words.push(None),
-        (Cells::Int(values), Cell::Int(value)) => values.push(Some(value)),
-        (Cells::Int(values), Cell::Null) => values.push(None),
-        (Cells::Float(values), Cell::Float(value)) => values.push(Some(value)),
-        (Cells::Decimal(values), Cell::Exact(value)) => values.push(Some(value)),
-        (Cells::Decimal(values), Cell::Null) => values.push(None),
-        (Cells::Timestamp(values), Cell::At(value)) => values.push(Some(value.as_microsecond())),
-        (Cells::Timestamp(values), Cell::Null) => values.push(None),
+        (ColumnValues::Text(words), FeedCell::Text(text)) => words.push(Some(text)),
+        (ColumnValues::Text(words), FeedCell::Null) => words.push(None),
+        (ColumnValues::Int(values), FeedCell::Int(value)) => values.push(Some(value)),
+        (ColumnValues::Int(values), FeedCell::Null) => values.push(None),
+        (ColumnValues::Float(values), FeedCell::Float(value)) => values.push(Some(value)),
+        (ColumnValues::Decimal(values), FeedCell::Exact(value)) => values.push(Some(value)),
+        (ColumnValues::Decimal(values), FeedCell::Null) => values.push(None),
+        (ColumnValues::Timestamp(values), FeedCell::At(value)) => values.push(Some(value.as_microsecond())),
+        (ColumnValues::Timestamp(values), FeedCell::Null) => values.push(None),
         (_, cell) => unreachable!("{cell:?} does not belong into its column"),
     }
 }

@@ -3,12 +3,12 @@
 
 use std::io::BufRead;
 
-use crate::offer::Publication;
-use crate::offer_csv::Sheet;
+use crate::offer::ListPublication;
+use crate::offer_csv::OfferSheet;
 use crate::product::{instant, operation, partition, payment};
-use crate::rows::{Cell, Rows, price};
-use crate::whole::Types;
-use crate::{BatchSink, Context, FeedError, Spoken, Whole, bad, savings_json};
+use crate::rows::{FeedCell, FeedRows, price};
+use crate::whole::InstanceTypeCounter;
+use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad, savings_json};
 
 /// A rate as the file spells it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,9 +35,9 @@ pub(crate) struct PlanRate<'a> {
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
+) -> Result<Vec<FeedReport>, FeedError> {
     let start = reader.fill_buf()?;
     match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => savings_json::read(reader, context, sink),
@@ -47,10 +47,10 @@ pub(crate) fn read(
 
 fn read_csv(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
-    let mut sheet = Sheet::open(reader, "AmazonComputeSavingsPlan")?;
+) -> Result<Vec<FeedReport>, FeedError> {
+    let mut sheet = OfferSheet::open(reader, "AmazonComputeSavingsPlan")?;
     let publication = sheet.publication.clone();
     let [sku, amount, unit, effective, currency] =
         columns(&sheet, ["SKU", "DiscountedRate", "Unit", "EffectiveDate", "Currency"])?;
@@ -69,7 +69,7 @@ fn read_csv(
         &sheet,
         ["PurchaseOption", "LeaseContractLength", "LeaseContractLengthUnit", "Product Family"],
     )?;
-    let mut plans = Plans::new(publication, context, sink);
+    let mut plans = SavingsPlanRows::new(publication, context, sink);
     while sheet.advance()? {
         let rate = PlanRate {
             sku: sheet.field(sku)?,
@@ -93,17 +93,21 @@ fn read_csv(
 }
 
 /// Collects the rows of a file of rates.
-pub(crate) struct Plans<'a> {
-    rows: Rows<'a>,
-    types: Types,
-    publication: Publication,
+pub(crate) struct SavingsPlanRows<'a> {
+    rows: FeedRows<'a>,
+    types: InstanceTypeCounter,
+    publication: ListPublication,
     source: &'a str,
 }
 
-impl<'a> Plans<'a> {
-    pub(crate) fn new(publication: Publication, context: &Context<'a>, sink: BatchSink<'a>) -> Plans<'a> {
-        let rows = Rows::new("savings_plan", sink);
-        Plans { rows, types: Types::default(), publication, source: context.source }
+impl<'a> SavingsPlanRows<'a> {
+    pub(crate) fn new(
+        publication: ListPublication,
+        context: &FeedContext<'a>,
+        sink: BatchSink<'a>,
+    ) -> SavingsPlanRows<'a> {
+        let rows = FeedRows::new("savings_plan", sink);
+        SavingsPlanRows { rows, types: InstanceTypeCounter::default(), publication, source: context.source }
     }
 
     /// Adds a rate; `place` describes its place in the file for errors.
@@ -138,26 +142,26 @@ impl<'a> Plans<'a> {
         let runs = if ec2 { operation(rate.operation) } else { None };
         self.types.see(rate.instance_type);
         let row = [
-            Cell::Text(partition(region)),
-            Cell::Text(plan),
+            FeedCell::Text(partition(region)),
+            FeedCell::Text(plan),
             filled(rate.instance_type),
-            Cell::Text(region),
-            Cell::Text(rate.service),
+            FeedCell::Text(region),
+            FeedCell::Text(rate.service),
             runs.map(|(os, _, _)| os).into(),
             tenancy(rate.usage_type).into(),
             runs.map(|(_, software, _)| software).into(),
             runs.map(|(_, _, licence)| licence).into(),
-            Cell::Int(years),
-            Cell::Text(payment),
-            Cell::Exact(figure),
-            Cell::Text(rate.currency),
-            Cell::Text(rate.usage_type),
-            Cell::Text(rate.operation),
-            Cell::Text(rate.used_sku),
-            Cell::Text(rate.sku),
-            instant(rate.effective).map_or(Cell::Null, Cell::At),
-            Cell::At(self.publication.at),
-            Cell::Text(self.source),
+            FeedCell::Int(years),
+            FeedCell::Text(payment),
+            FeedCell::Exact(figure),
+            FeedCell::Text(rate.currency),
+            FeedCell::Text(rate.usage_type),
+            FeedCell::Text(rate.operation),
+            FeedCell::Text(rate.used_sku),
+            FeedCell::Text(rate.sku),
+            instant(rate.effective).map_or(FeedCell::Null, FeedCell::At),
+            FeedCell::At(self.publication.at),
+            FeedCell::Text(self.source),
         ];
         self.rows.push(region, self.publication.at, &row)
     }
@@ -167,13 +171,13 @@ impl<'a> Plans<'a> {
         Ok(())
     }
 
-    pub(crate) fn finish(self, whole: Whole) -> Result<Vec<Spoken>, FeedError> {
+    pub(crate) fn finish(self, whole: Completeness) -> Result<Vec<FeedReport>, FeedError> {
         let version = self.publication.version;
         self.rows.finish(self.types.share(whole), self.publication.at, Some(&version))
     }
 }
 
-fn columns<const N: usize>(sheet: &Sheet<'_>, names: [&str; N]) -> Result<[usize; N], FeedError> {
+fn columns<const N: usize>(sheet: &OfferSheet<'_>, names: [&str; N]) -> Result<[usize; N], FeedError> {
     let mut places = [0; N];
     for (place, name) in places.iter_mut().zip(names) {
         *place = sheet.needed(name)?;
@@ -181,8 +185,8 @@ fn columns<const N: usize>(sheet: &Sheet<'_>, names: [&str; N]) -> Result<[usize
     Ok(places)
 }
 
-fn filled(text: &str) -> Cell<'_> {
-    if text.is_empty() { Cell::Null } else { Cell::Text(text) }
+fn filled(text: &str) -> FeedCell<'_> {
+    if text.is_empty() { FeedCell::Null } else { FeedCell::Text(text) }
 }
 
 /// Returns the tenancy of a usage type, which may begin with letters for a region

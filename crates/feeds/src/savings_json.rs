@@ -6,19 +6,19 @@ use std::io::BufRead;
 
 use serde::Deserialize;
 
-use crate::offer::Publication;
-use crate::pull::Pull;
-use crate::savings::{PlanRate, Plans};
-use crate::whole::Whole;
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::offer::ListPublication;
+use crate::pull::JsonReader;
+use crate::savings::{PlanRate, SavingsPlanRows};
+use crate::whole::Completeness;
+use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
-    let mut json = Pull::new(reader, "a Savings Plans file");
-    let mut about = About::default();
+) -> Result<Vec<FeedReport>, FeedError> {
+    let mut json = JsonReader::new(reader, "a Savings Plans file");
+    let mut about = SavingsHeader::default();
     let mut waiting = Some(sink);
     let mut plans = None;
     json.object(&mut |json, key| {
@@ -27,7 +27,7 @@ pub(crate) fn read(
             "version" => about.version = json.read()?,
             "regionCode" => about.region = json.read()?,
             "products" => json.list(&mut |json| {
-                let RawProduct { sku, product_family, attributes } = json.read()?;
+                let RawSavingsPlan { sku, product_family, attributes } = json.read()?;
                 let family =
                     if product_family.is_empty() { attributes.product_family } else { product_family };
                 about.products.insert(sku, (family, attributes.purchase_option));
@@ -37,9 +37,9 @@ pub(crate) fn read(
                 return Err(bad("its terms come before its plans, or it lists none"));
             }
             "terms" => {
-                let publication = Publication::new(&about.date, &about.version)?;
+                let publication = ListPublication::new(&about.date, &about.version)?;
                 let sink = waiting.take().ok_or_else(|| bad("it has terms twice"))?;
-                let rows = plans.insert(Plans::new(publication, context, sink));
+                let rows = plans.insert(SavingsPlanRows::new(publication, context, sink));
                 json.object(&mut |json, kind| match kind {
                     "savingsPlan" => json.list(&mut |json| term(json, &about, rows)),
                     _ => json.skip(),
@@ -51,7 +51,7 @@ pub(crate) fn read(
     })?;
     json.end()?;
     let whole = match context.whole {
-        Whole::Unsaid { .. } => Whole::Unsaid { sealed: true },
+        Completeness::Unsaid { .. } => Completeness::Unsaid { sealed: true },
         said => said,
     };
     plans.ok_or_else(|| bad("it is not a Savings Plans file: it has no terms"))?.finish(whole)
@@ -59,7 +59,7 @@ pub(crate) fn read(
 
 /// The members before the terms.
 #[derive(Default)]
-struct About {
+struct SavingsHeader {
     date: String,
     version: String,
     region: String,
@@ -69,14 +69,18 @@ struct About {
 
 /// A term without its rates.
 #[derive(Default)]
-struct Term {
+struct SavingsTerm {
     sku: String,
     effective: String,
-    lease: Length,
+    lease: RawLeaseLength,
 }
 
-fn term(json: &mut Pull<'_>, about: &About, plans: &mut Plans<'_>) -> Result<(), FeedError> {
-    let mut term = Term::default();
+fn term(
+    json: &mut JsonReader<'_>,
+    about: &SavingsHeader,
+    plans: &mut SavingsPlanRows<'_>,
+) -> Result<(), FeedError> {
+    let mut term = SavingsTerm::default();
     json.object(&mut |json, key| {
         match key {
             "sku" => term.sku = json.read()?,
@@ -90,7 +94,12 @@ fn term(json: &mut Pull<'_>, about: &About, plans: &mut Plans<'_>) -> Result<(),
     })
 }
 
-fn put(plans: &mut Plans<'_>, about: &About, term: &Term, rate: &RawRate) -> Result<(), FeedError> {
+fn put(
+    plans: &mut SavingsPlanRows<'_>,
+    about: &SavingsHeader,
+    term: &SavingsTerm,
+    rate: &RawSavingsRate,
+) -> Result<(), FeedError> {
     let (family, payment) = about
         .products
         .get(&term.sku)
@@ -120,7 +129,7 @@ fn or<'a>(text: &'a str, other: &'a str) -> &'a str {
 }
 
 /// Returns the instance type in the usage type, the only place in older files.
-fn instance_type(rate: &RawRate) -> &str {
+fn instance_type(rate: &RawSavingsRate) -> &str {
     let ec2 = rate.discounted_service_code == "AmazonEC2";
     let named = rate.discounted_usage_type.split_once(':').map(|(_, name)| name);
     named.filter(|name| ec2 && name.contains('.')).unwrap_or_default()
@@ -128,17 +137,17 @@ fn instance_type(rate: &RawRate) -> &str {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawProduct {
+struct RawSavingsPlan {
     sku: String,
     #[serde(default)]
     product_family: String,
-    attributes: RawAttributes,
+    attributes: RawSavingsAttributes,
 }
 
 /// The family is a sibling of the attributes or one of them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawAttributes {
+struct RawSavingsAttributes {
     #[serde(default)]
     purchase_option: String,
     #[serde(default)]
@@ -147,7 +156,7 @@ struct RawAttributes {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawRate {
+struct RawSavingsRate {
     discounted_sku: String,
     #[serde(default)]
     discounted_usage_type: String,
@@ -160,17 +169,17 @@ struct RawRate {
     #[serde(default)]
     discounted_instance_type: String,
     unit: String,
-    discounted_rate: Money,
+    discounted_rate: RawSavingsAmount,
 }
 
 #[derive(Deserialize)]
-struct Money {
+struct RawSavingsAmount {
     price: String,
     currency: String,
 }
 
 #[derive(Deserialize, Default)]
-struct Length {
+struct RawLeaseLength {
     duration: u64,
     unit: String,
 }

@@ -7,19 +7,19 @@ use domain::spot_product;
 use serde::Deserialize;
 
 use crate::product::instant;
-use crate::rows::{Cell, Rows, price};
-use crate::whole::Share;
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::rows::{FeedCell, FeedRows, price};
+use crate::whole::ScopeShare;
+use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
-    spot_price_history: Vec<Observation>,
+struct RawSpotHistory {
+    spot_price_history: Vec<RawSpotObservation>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Observation {
+struct RawSpotObservation {
     availability_zone: Option<String>,
     availability_zone_id: Option<String>,
     instance_type: String,
@@ -33,13 +33,13 @@ const NO_ID: &str = "a price without AvailabilityZoneId";
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
-    let mut rows = Rows::new("spot_price", sink);
+) -> Result<Vec<FeedReport>, FeedError> {
+    let mut rows = FeedRows::new("spot_price", sink);
     let mut seen = HashSet::new();
     let (mut answers, mut nameless) = (0, 0);
-    for answer in serde_json::Deserializer::from_reader(reader).into_iter::<Answer>() {
+    for answer in serde_json::Deserializer::from_reader(reader).into_iter::<RawSpotHistory>() {
         answers += 1;
         for found in answer.map_err(wrong)?.spot_price_history {
             nameless += u64::from(found.availability_zone_id.is_none());
@@ -56,7 +56,7 @@ pub(crate) fn read(
         ));
     }
     // It answers a request that it does not state.
-    rows.finish(Share::Asked, context.now, None)
+    rows.finish(ScopeShare::Asked, context.now, None)
 }
 
 fn wrong(error: serde_json::Error) -> FeedError {
@@ -67,9 +67,13 @@ fn wrong(error: serde_json::Error) -> FeedError {
     }
 }
 
-type Key = (String, String, &'static str, i64, i128);
+type SpotObservationKey = (String, String, &'static str, i64, i128);
 
-fn put(rows: &mut Rows<'_>, seen: &mut HashSet<Key>, found: &Observation) -> Result<(), FeedError> {
+fn put(
+    rows: &mut FeedRows<'_>,
+    seen: &mut HashSet<SpotObservationKey>,
+    found: &RawSpotObservation,
+) -> Result<(), FeedError> {
     let zone = found.availability_zone.as_deref().unwrap_or_default();
     let region = region_of(zone).ok_or_else(|| bad(format!("the zone \"{zone}\" is in no region")))?;
     let Some(az_id) = found.availability_zone_id.as_deref() else {
@@ -91,13 +95,13 @@ fn put(rows: &mut Rows<'_>, seen: &mut HashSet<Key>, found: &Observation) -> Res
         return Ok(());
     }
     let row = [
-        Cell::At(at),
-        Cell::Text(&found.instance_type),
-        Cell::Text(region),
-        Cell::Text(az_id),
-        Cell::Text(product),
-        Cell::Exact(figure),
-        Cell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
+        FeedCell::At(at),
+        FeedCell::Text(&found.instance_type),
+        FeedCell::Text(region),
+        FeedCell::Text(az_id),
+        FeedCell::Text(product),
+        FeedCell::Exact(figure),
+        FeedCell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
     ];
     rows.push(region, at, &row)
 }

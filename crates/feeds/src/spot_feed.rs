@@ -7,42 +7,42 @@ use std::io::BufRead;
 use domain::Region;
 use serde::Deserialize;
 
-use crate::rows::{Cell, Rows, price};
-use crate::whole::Share;
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::rows::{FeedCell, FeedRows, price};
+use crate::whole::ScopeShare;
+use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 #[derive(Deserialize)]
-struct Feed {
-    config: Config,
+struct RawSpotFeed {
+    config: RawFeedConfig,
 }
 
 #[derive(Deserialize)]
-struct Config {
+struct RawFeedConfig {
     rate: String,
-    regions: Vec<Place>,
+    regions: Vec<RawFeedRegion>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Place {
+struct RawFeedRegion {
     region: String,
-    instance_types: Vec<Group>,
+    instance_types: Vec<RawTypeGroup>,
 }
 
 #[derive(Deserialize)]
-struct Group {
-    sizes: Vec<Size>,
+struct RawTypeGroup {
+    sizes: Vec<RawTypeSize>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Size {
+struct RawTypeSize {
     size: String,
-    value_columns: Vec<Column>,
+    value_columns: Vec<RawFeedColumn>,
 }
 
 #[derive(Deserialize)]
-struct Column {
+struct RawFeedColumn {
     name: String,
     prices: BTreeMap<String, String>,
 }
@@ -63,15 +63,15 @@ const FROZEN: i64 = 30;
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
+) -> Result<Vec<FeedReport>, FeedError> {
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
     if bytes.trim_ascii_start().starts_with(b"callback(") {
         return Err(bad("it is spot.js, a feed that ended in May 2024; expected spot.json"));
     }
-    let feed: Feed = serde_json::from_slice(&bytes).map_err(|error| match error.is_eof() {
+    let feed: RawSpotFeed = serde_json::from_slice(&bytes).map_err(|error| match error.is_eof() {
         true => bad("it is cut short"),
         false => bad(format!("it is not a valid spot.json: {error}")),
     })?;
@@ -80,7 +80,7 @@ pub(crate) fn read(
     }
     // The file does not state when it was made.
     let at = context.modified.unwrap_or(context.now);
-    let mut rows = Rows::new("spot_feed", sink);
+    let mut rows = FeedRows::new("spot_feed", sink);
     for place in &feed.config.regions {
         let old = OLD_NAMES.iter().find(|(old, _)| *old == place.region);
         let region = old.map_or(place.region.as_str(), |(_, code)| code);
@@ -103,18 +103,18 @@ pub(crate) fn read(
                     }
                 }
                 let row = [
-                    Cell::At(at),
-                    Cell::Text(&size.size),
-                    Cell::Text(region),
-                    Cell::Text(os),
-                    Cell::Exact(figure),
-                    Cell::Text(currency),
+                    FeedCell::At(at),
+                    FeedCell::Text(&size.size),
+                    FeedCell::Text(region),
+                    FeedCell::Text(os),
+                    FeedCell::Exact(figure),
+                    FeedCell::Text(currency),
                 ];
                 rows.push(region, at, &row)?;
             }
         }
     }
-    let mut spoken = rows.finish(Share::All, at, None)?;
+    let mut spoken = rows.finish(ScopeShare::All, at, None)?;
     let days = context.now.duration_since(at).as_hours() / 24;
     if days > FROZEN {
         let why = format!("AWS has not changed the feed for {days} days: it may be frozen");
@@ -125,7 +125,11 @@ pub(crate) fn read(
 
 /// Returns operating system, currency and price as text. `N/A` means that there is no price; it is
 /// no gap.
-fn prices<'a>(rows: &mut Rows<'_>, region: &str, size: &'a Size) -> Vec<(&'static str, &'a str, &'a str)> {
+fn prices<'a>(
+    rows: &mut FeedRows<'_>,
+    region: &str,
+    size: &'a RawTypeSize,
+) -> Vec<(&'static str, &'a str, &'a str)> {
     let mut found = Vec::new();
     for column in &size.value_columns {
         let os = match column.name.as_str() {

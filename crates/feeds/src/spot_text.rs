@@ -7,17 +7,17 @@ use std::io::{BufRead, Read};
 use csv::{ReaderBuilder, StringRecord};
 use domain::spot_product;
 
-use crate::ending::Ending;
+use crate::ending::LineEndReader;
 use crate::product::instant;
-use crate::rows::{Cell, Rows, price};
-use crate::whole::Share;
-use crate::{BatchSink, Context, FeedError, Spoken, bad};
+use crate::rows::{FeedCell, FeedRows, price};
+use crate::whole::ScopeShare;
+use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 /// The columns of a table with a header. `on_demand_usd` may be present and is ignored.
 const NEEDED: [&str; 5] = ["observed_at", "instance_type", "region", "az_id", "spot_usd"];
 
 /// The position of each column. `region` and `product` are optional.
-struct Places {
+struct SpotColumns {
     at: usize,
     instance_type: usize,
     region: Option<usize>,
@@ -27,8 +27,8 @@ struct Places {
     width: usize,
 }
 
-const ARCHIVE: Places =
-    Places { at: 4, instance_type: 1, region: None, az_id: 0, price: 3, product: Some(2), width: 5 };
+const ARCHIVE: SpotColumns =
+    SpotColumns { at: 4, instance_type: 1, region: None, az_id: 0, price: 3, product: Some(2), width: 5 };
 
 /// Returns whether a line has the form of the archive.
 pub(crate) fn is_archive(line: &str) -> bool {
@@ -38,9 +38,9 @@ pub(crate) fn is_archive(line: &str) -> bool {
 
 pub(crate) fn read(
     reader: &mut dyn BufRead,
-    context: &Context<'_>,
+    context: &FeedContext<'_>,
     sink: BatchSink<'_>,
-) -> Result<Vec<Spoken>, FeedError> {
+) -> Result<Vec<FeedReport>, FeedError> {
     let mut start = Vec::new();
     // A line of the archive is short. A file without line breaks is neither format.
     (&mut *reader).take(4096).read_until(b'\n', &mut start)?;
@@ -52,9 +52,9 @@ pub(crate) fn read(
         .delimiter(delimiter)
         .quoting(!archive)
         .has_headers(!archive)
-        .from_reader(Ending::new(&mut whole));
+        .from_reader(LineEndReader::new(&mut whole));
     let places = if archive { ARCHIVE } else { places(reader.headers().map_err(wrong)?)? };
-    let mut rows = Rows::new("spot_price", sink);
+    let mut rows = FeedRows::new("spot_price", sink);
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(wrong)? {
         if record.len() != places.width {
@@ -66,7 +66,7 @@ pub(crate) fn read(
     if !reader.get_ref().ends_a_line() {
         return Err(bad("it is cut short: its last line has no end"));
     }
-    let spoken = rows.finish(Share::Asked, context.now, None)?;
+    let spoken = rows.finish(ScopeShare::Asked, context.now, None)?;
     if spoken.is_empty() {
         return Err(bad("it contains no prices"));
     }
@@ -84,12 +84,12 @@ fn wrong(error: csv::Error) -> FeedError {
     }
 }
 
-fn places(header: &StringRecord) -> Result<Places, FeedError> {
+fn places(header: &StringRecord) -> Result<SpotColumns, FeedError> {
     let place = |name: &str| header.iter().position(|column| column == name);
     let needed = |name: &str| {
         place(name).ok_or_else(|| bad(format!("it has no column \"{name}\"; expected {}", NEEDED.join(", "))))
     };
-    Ok(Places {
+    Ok(SpotColumns {
         at: needed("observed_at")?,
         instance_type: needed("instance_type")?,
         region: Some(needed("region")?),
@@ -100,7 +100,7 @@ fn places(header: &StringRecord) -> Result<Places, FeedError> {
     })
 }
 
-fn put(rows: &mut Rows<'_>, places: &Places, record: &StringRecord) -> Result<(), FeedError> {
+fn put(rows: &mut FeedRows<'_>, places: &SpotColumns, record: &StringRecord) -> Result<(), FeedError> {
     let line = || record.position().map_or(0, csv::Position::line);
     let az_id = &record[places.az_id];
     let region = match places.region {
@@ -120,22 +120,22 @@ fn put(rows: &mut Rows<'_>, places: &Places, record: &StringRecord) -> Result<()
     let text = &record[places.price];
     let figure = match text {
         // The price ended, or is not known.
-        "" => Cell::Null,
+        "" => FeedCell::Null,
         text => match price(text).filter(|figure| *figure > 0) {
-            Some(figure) => Cell::Exact(figure),
+            Some(figure) => FeedCell::Exact(figure),
             None => {
                 return Err(bad(format!("line {}: \"{text}\" is not a price above zero that fits", line())));
             }
         },
     };
     let row = [
-        Cell::At(at),
-        Cell::Text(&record[places.instance_type]),
-        Cell::Text(&region),
-        Cell::Text(az_id),
-        Cell::Text(product),
+        FeedCell::At(at),
+        FeedCell::Text(&record[places.instance_type]),
+        FeedCell::Text(&region),
+        FeedCell::Text(az_id),
+        FeedCell::Text(product),
         figure,
-        Cell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
+        FeedCell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
     ];
     rows.push(&region, at, &row)
 }

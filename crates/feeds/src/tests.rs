@@ -14,26 +14,26 @@ fn on_demand(sku: &str, price: &str, product: &str) -> String {
     format!("{sku},JRT,OnDemand,2025-09-01,Hrs,{price},USD,,,,Compute Instance,{product}")
 }
 
-fn context() -> Context<'static> {
-    Context {
+fn context() -> FeedContext<'static> {
+    FeedContext {
         source: "file",
         modified: domain::parse_instant("2026-01-02"),
         now: domain::parse_instant("2026-02-03").unwrap(),
-        whole: Whole::Yes,
+        whole: Completeness::Yes,
         account: None,
     }
 }
 
 /// Returns these columns of the rows, one line per row, and a line per report.
-fn told(kind: FileKind, bytes: &[u8], columns: &[&str]) -> Result<String, FeedError> {
+fn told(kind: FeedKind, bytes: &[u8], columns: &[&str]) -> Result<String, FeedError> {
     told_in(kind, bytes, columns, context())
 }
 
 fn told_in(
-    kind: FileKind,
+    kind: FeedKind,
     bytes: &[u8],
     columns: &[&str],
-    context: Context<'_>,
+    context: FeedContext<'_>,
 ) -> Result<String, FeedError> {
     let mut lines: Vec<String> = Vec::new();
     let mut reader = plain(Box::new(bytes))?;
@@ -45,14 +45,16 @@ fn told_in(
             let cell = |name: &&str| {
                 let at = batch.fields.iter().position(|field| field.name == **name).unwrap();
                 match &batch.cells[at] {
-                    catalog::Cells::Text(words) => words.get(row).unwrap_or("-").to_string(),
-                    catalog::Cells::Int(values) => values[row].map_or("-".into(), |v| v.to_string()),
-                    catalog::Cells::Float(values) => values[row].map_or("-".into(), |v| v.to_string()),
-                    catalog::Cells::Decimal(values) => values[row].map_or("-".into(), |value| {
-                        let catalog::Type::Decimal(_, scale) = batch.fields[at].ty else { panic!("{name}") };
+                    catalog::ColumnValues::Text(words) => words.get(row).unwrap_or("-").to_string(),
+                    catalog::ColumnValues::Int(values) => values[row].map_or("-".into(), |v| v.to_string()),
+                    catalog::ColumnValues::Float(values) => values[row].map_or("-".into(), |v| v.to_string()),
+                    catalog::ColumnValues::Decimal(values) => values[row].map_or("-".into(), |value| {
+                        let catalog::ValueType::Decimal(_, scale) = batch.fields[at].ty else {
+                            panic!("{name}")
+                        };
                         domain::Decimal::from_i128_with_scale(value, scale.into()).normalize().to_string()
                     }),
-                    catalog::Cells::Timestamp(values) => values[row]
+                    catalog::ColumnValues::Timestamp(values) => values[row]
                         .map_or("-".into(), |value| Timestamp::from_microsecond(value).unwrap().to_string()),
                     other => panic!("{other:?}"),
                 }
@@ -72,7 +74,7 @@ fn told_in(
     Ok(lines.join("\n"))
 }
 
-fn check(kind: FileKind, text: &str, columns: &[&str], expected: &str) {
+fn check(kind: FeedKind, text: &str, columns: &[&str], expected: &str) {
     let found = told(kind, text.as_bytes(), columns).unwrap_or_else(|error| format!("error: {error}"));
     assert_eq!(found, expected.replace("\n        ", "\n"), "{text}");
 }
@@ -80,7 +82,7 @@ fn check(kind: FileKind, text: &str, columns: &[&str], expected: &str) {
 const PRICE: &[&str] = &["instance_type", "os", "licence", "software", "tenancy", "price_per_hour"];
 
 fn check_offer(rows: &[&str], expected: &str) {
-    check(FileKind::PriceList, &offer(rows), PRICE, expected);
+    check(FeedKind::PriceList, &offer(rows), PRICE, expected);
 }
 
 #[test]
@@ -140,7 +142,7 @@ fn joins_a_lease_from_its_two_rates() {
     ];
     let columns = ["term", "lease_years", "payment", "offering_class", "price_per_hour", "upfront_price"];
     check(
-        FileKind::PriceList,
+        FeedKind::PriceList,
         &offer(&rows.iter().map(String::as_str).collect::<Vec<_>>()),
         &columns,
         "reserved 1 partial-upfront standard 0.2 876
@@ -168,7 +170,7 @@ const OFFER_JSON: &str = r#"{"formatVersion": "v1.0", "offerCode": "AmazonEC2", 
 fn reads_a_price_list_as_json() {
     let columns = ["partition", "region", "term", "payment", "price_per_hour", "currency", "effective_from"];
     check(
-        FileKind::PriceList,
+        FeedKind::PriceList,
         OFFER_JSON,
         &columns,
         "aws-cn cn-north-1 on-demand - 0.0348 CNY 2023-03-01T00:00:00Z
@@ -193,7 +195,7 @@ fn compute_and_instance_plans_are_kept_apart() {
     ];
     let columns = ["plan", "instance_type", "os", "tenancy", "lease_years", "payment", "price_per_hour"];
     check(
-        FileKind::SavingsPlans,
+        FeedKind::SavingsPlans,
         &savings(&rows),
         &columns,
         "compute - - - 1 no-upfront 0.01
@@ -212,7 +214,7 @@ const ADVICE: &str = r#"{"ranges": [{"index": 0, "label": "<5%", "dots": 0, "max
 #[test]
 fn accepts_spot_prices_above_on_demand() {
     check(
-        FileKind::SpotAdvisor,
+        FeedKind::SpotAdvisor,
         ADVICE,
         &["region", "os", "instance_type", "band", "band_label", "saving_percent"],
         "us-east-1 linux m5.large 0 <5% 62
@@ -238,13 +240,13 @@ fn keeps_overlapping_answers_once_and_requires_zone_ids() {
         spot_answer("", "Windows"),
     ];
     check(
-        FileKind::SpotPriceApi,
+        FeedKind::SpotPriceApi,
         &answers.join("\n"),
         &columns,
         "us-west-2 usw2-lax1-az1 linux 0.9364 2026-01-01T13:59:14Z
         us-west-2: 1 rows at 2026-01-01T13:59:14Z, in part [1 left out: a price without AvailabilityZoneId]",
     );
-    let nameless = told(FileKind::SpotPriceApi, spot_answer("", "Linux/UNIX").as_bytes(), &[]);
+    let nameless = told(FeedKind::SpotPriceApi, spot_answer("", "Linux/UNIX").as_bytes(), &[]);
     assert!(nameless.unwrap_err().to_string().contains("none of its prices has an AvailabilityZoneId"));
 }
 
@@ -253,7 +255,7 @@ const FIGURES: &str = "instance_type,metric,value,measured_at\nm5.large,coremark
 #[test]
 fn accepts_benchmarks_without_time_or_source() {
     check(
-        FileKind::Benchmark,
+        FeedKind::Benchmark,
         FIGURES,
         &["instance_type", "metric", "value", "measured_at", "source"],
         "m5.large coremark 12345.5 2026-01-01T00:00:00Z file
@@ -272,48 +274,48 @@ fn names_the_fault_of_an_invalid_file() {
     let dear = on_demand("A", "0.12345678901", "m5.large,Shared,Linux,,Used,OnDemand,NA,us-east-1");
     let huge = on_demand("A", "999999999", "m5.large,Shared,Linux,,Used,OnDemand,NA,us-east-1");
     let nowhere = on_demand("A", "1", "m5.large,Shared,Linux,,Used,OnDemand,NA,");
-    check(FileKind::PriceList, "", "it is empty");
-    check(FileKind::PriceList, "a,b\n", "does not begin like an offer file");
-    check(FileKind::PriceList, &other, "of AmazonRDS; expected an offer file of AmazonEC2");
-    check(FileKind::PriceList, &offer(&["a,b"]), "line 7 has 2 fields");
-    check(FileKind::PriceList, &offer(&[&dear]), "does not fit DECIMAL(18,10)");
-    check(FileKind::PriceList, &offer(&[&huge]), "does not fit DECIMAL(18,10)");
-    check(FileKind::PriceList, &offer(&[&nowhere]), "no region");
-    check(FileKind::PriceList, &offer(&[]).replace("Tenancy", "Tenure"), "no column \"Tenancy\"");
-    check(FileKind::PriceList, "{\"offerCode\": \"AmazonEC2\"}", "no products or no terms");
-    check(FileKind::PriceList, "{\"terms\": {}, \"products\": {}}", "terms come before its products");
-    check(FileKind::SavingsPlans, "{}", "it has no terms");
-    check(FileKind::SavingsPlans, r#"{"terms": {}}"#, "its terms come before its plans");
-    check(FileKind::SpotHistory, "observed_at,instance_type\n", "no column \"region\"");
-    check(FileKind::SpotHistory, "", "no column");
-    check(FileKind::CostExplorer, r#"{"ResultsByTime": []}"#, "it contains no costs");
-    check(FileKind::CostExplorer, "", "it contains no costs");
-    check(FileKind::CostExplorer, "{}", "not the output of aws ce get-cost-and-usage");
-    check(FileKind::SpotAdvisor, "{}", "not a valid spot-advisor-data.json");
-    check(FileKind::SpotAdvisor, &ADVICE.replace("\"r\": 4", "\"r\": 9"), "range 9");
-    check(FileKind::SpotPriceApi, "", "it is empty");
-    check(FileKind::SpotPriceApi, "[]", "not the output of aws ec2");
-    check(FileKind::Benchmark, "instance_type,metric,value\n", "no figures");
-    check(FileKind::Benchmark, "instance_type,metric,value\na,b,NaN\n", "is not a number");
-    check(FileKind::Benchmark, "instance_type,metric,score\n", "a column \"score\"");
+    check(FeedKind::PriceList, "", "it is empty");
+    check(FeedKind::PriceList, "a,b\n", "does not begin like an offer file");
+    check(FeedKind::PriceList, &other, "of AmazonRDS; expected an offer file of AmazonEC2");
+    check(FeedKind::PriceList, &offer(&["a,b"]), "line 7 has 2 fields");
+    check(FeedKind::PriceList, &offer(&[&dear]), "does not fit DECIMAL(18,10)");
+    check(FeedKind::PriceList, &offer(&[&huge]), "does not fit DECIMAL(18,10)");
+    check(FeedKind::PriceList, &offer(&[&nowhere]), "no region");
+    check(FeedKind::PriceList, &offer(&[]).replace("Tenancy", "Tenure"), "no column \"Tenancy\"");
+    check(FeedKind::PriceList, "{\"offerCode\": \"AmazonEC2\"}", "no products or no terms");
+    check(FeedKind::PriceList, "{\"terms\": {}, \"products\": {}}", "terms come before its products");
+    check(FeedKind::SavingsPlans, "{}", "it has no terms");
+    check(FeedKind::SavingsPlans, r#"{"terms": {}}"#, "its terms come before its plans");
+    check(FeedKind::SpotHistory, "observed_at,instance_type\n", "no column \"region\"");
+    check(FeedKind::SpotHistory, "", "no column");
+    check(FeedKind::CostExplorer, r#"{"ResultsByTime": []}"#, "it contains no costs");
+    check(FeedKind::CostExplorer, "", "it contains no costs");
+    check(FeedKind::CostExplorer, "{}", "not the output of aws ce get-cost-and-usage");
+    check(FeedKind::SpotAdvisor, "{}", "not a valid spot-advisor-data.json");
+    check(FeedKind::SpotAdvisor, &ADVICE.replace("\"r\": 4", "\"r\": 9"), "range 9");
+    check(FeedKind::SpotPriceApi, "", "it is empty");
+    check(FeedKind::SpotPriceApi, "[]", "not the output of aws ec2");
+    check(FeedKind::Benchmark, "instance_type,metric,value\n", "no figures");
+    check(FeedKind::Benchmark, "instance_type,metric,value\na,b,NaN\n", "is not a number");
+    check(FeedKind::Benchmark, "instance_type,metric,score\n", "a column \"score\"");
 }
 
 /// Returns a complete file of each kind.
-fn files() -> Vec<(FileKind, String)> {
+fn files() -> Vec<(FeedKind, String)> {
     let row = on_demand("A", "0.096", "m5.large,Shared,Linux,,Used,OnDemand,NA,us-east-1");
     let plan = "Q,Q.D,Hrs,2025-06-05T18:51:13Z,0.05,USD,D,AmazonEC2,BoxUsage:r7g.medium,RunInstances,No Upfront,1,year,ComputeSavingsPlans,us-east-1,r7g.medium";
     vec![
-        (FileKind::PriceList, offer(&[&row])),
-        (FileKind::PriceList, OFFER_JSON.into()),
-        (FileKind::Products, kinds::PRODUCTS.into()),
-        (FileKind::SpotFeed, kinds::FEED.into()),
-        (FileKind::SavingsPlans, savings(&[plan])),
-        (FileKind::SavingsPlans, kinds::SAVINGS_JSON.into()),
-        (FileKind::CostExplorer, kinds::COSTS.into()),
-        (FileKind::SpotHistory, kinds::HISTORY.into()),
-        (FileKind::SpotHistory, kinds::ARCHIVE.into()),
-        (FileKind::SpotAdvisor, ADVICE.into()),
-        (FileKind::SpotPriceApi, spot_answer(r#""AvailabilityZoneId": "usw2-lax1-az1","#, "Windows")),
+        (FeedKind::PriceList, offer(&[&row])),
+        (FeedKind::PriceList, OFFER_JSON.into()),
+        (FeedKind::Products, kinds::PRODUCTS.into()),
+        (FeedKind::SpotFeed, kinds::FEED.into()),
+        (FeedKind::SavingsPlans, savings(&[plan])),
+        (FeedKind::SavingsPlans, kinds::SAVINGS_JSON.into()),
+        (FeedKind::CostExplorer, kinds::COSTS.into()),
+        (FeedKind::SpotHistory, kinds::HISTORY.into()),
+        (FeedKind::SpotHistory, kinds::ARCHIVE.into()),
+        (FeedKind::SpotAdvisor, ADVICE.into()),
+        (FeedKind::SpotPriceApi, spot_answer(r#""AvailabilityZoneId": "usw2-lax1-az1","#, "Windows")),
     ]
 }
 
@@ -325,7 +327,7 @@ fn rejects_a_file_that_is_cut_short() {
         for end in 0..text.len() {
             let cut = &text[..end];
             let found = told(kind, cut.as_bytes(), &[]);
-            let least = if kind == FileKind::SpotHistory { 1 } else { 6 };
+            let least = if kind == FeedKind::SpotHistory { 1 } else { 6 };
             let whole_lines = !cut.starts_with('{') && cut.ends_with('\n') && cut.lines().count() >= least;
             assert!(found.is_err() || whole_lines, "{kind:?}: {cut}");
         }
@@ -338,8 +340,8 @@ fn reads_compressed_files_and_rejects_cut_ones() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(ADVICE.as_bytes()).unwrap();
     for bytes in [gzip.finish().unwrap(), zstd::encode_all(ADVICE.as_bytes(), 1).unwrap()] {
-        assert!(told(FileKind::SpotAdvisor, &bytes, &[]).unwrap().contains("us-east-1: 2 rows"));
-        assert!(told(FileKind::SpotAdvisor, &bytes[..bytes.len() - 9], &[]).is_err());
+        assert!(told(FeedKind::SpotAdvisor, &bytes, &[]).unwrap().contains("us-east-1: 2 rows"));
+        assert!(told(FeedKind::SpotAdvisor, &bytes[..bytes.len() - 9], &[]).is_err());
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 /// Knowledge about the completeness of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whole {
+pub enum Completeness {
     /// Its publisher's complete list for its regions, as the program that fetched it knows.
     Yes,
     /// A part of the list, as the user states.
@@ -19,7 +19,7 @@ pub enum Whole {
 
 /// The share of a scope that a file contains: all of it, or a part with the reason for the doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Share {
+pub(crate) enum ScopeShare {
     All,
     Part(&'static str),
     /// Rows that answer a request, without a gap. It retires nothing.
@@ -32,9 +32,9 @@ const TYPES: usize = 100;
 
 /// Counts the instance types of a price list, up to `TYPES`.
 #[derive(Debug, Default)]
-pub(crate) struct Types(HashSet<String>);
+pub(crate) struct InstanceTypeCounter(HashSet<String>);
 
-impl Types {
+impl InstanceTypeCounter {
     pub(crate) fn see(&mut self, instance_type: &str) {
         if self.0.len() < TYPES && !instance_type.is_empty() && !self.0.contains(instance_type) {
             self.0.insert(instance_type.into());
@@ -42,17 +42,17 @@ impl Types {
     }
 
     /// Returns whether the list counts as complete.
-    pub(crate) fn share(&self, whole: Whole) -> Share {
+    pub(crate) fn share(&self, whole: Completeness) -> ScopeShare {
         match whole {
-            Whole::Yes => Share::All,
-            Whole::No => Share::Part("it was imported with --partial"),
-            Whole::Unsaid { sealed: false } => Share::Part(
+            Completeness::Yes => ScopeShare::All,
+            Completeness::No => ScopeShare::Part("it was imported with --partial"),
+            Completeness::Unsaid { sealed: false } => ScopeShare::Part(
                 "the file has no recognisable end, so it may be incomplete; if it is complete, import it with --whole",
             ),
-            Whole::Unsaid { .. } if self.0.len() < TYPES => Share::Part(
+            Completeness::Unsaid { .. } if self.0.len() < TYPES => ScopeShare::Part(
                 "too few instance types for the list of a region, so it may be incomplete; if it is complete, import it with --whole",
             ),
-            Whole::Unsaid { .. } => Share::All,
+            Completeness::Unsaid { .. } => ScopeShare::All,
         }
     }
 }

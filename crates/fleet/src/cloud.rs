@@ -2,9 +2,9 @@
 
 mod memory;
 
-pub use memory::{Fault, Faulty, Memory};
+pub use memory::{FaultyCloud, LaunchFault, MemoryCloud};
 
-use crate::launch::Request;
+use crate::launch::LaunchRequest;
 use domain::{Known, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub enum CloudError {
 
 /// The caller's identity and its regions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct CloudCaller {
     /// The account number.
     pub account: String,
     /// The ARN of the caller, as used in the tag [`lifecycle::tag::OWNER`].
@@ -37,7 +37,7 @@ pub struct Caller {
 /// The state of an instance, in EC2's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum InstanceState {
     /// It is starting.
     Pending,
     /// It is running.
@@ -52,15 +52,15 @@ pub enum State {
     Terminated,
 }
 
-impl State {
+impl InstanceState {
     /// Every state.
-    pub const ALL: [State; 6] = [
-        State::Pending,
-        State::Running,
-        State::Stopping,
-        State::Stopped,
-        State::ShuttingDown,
-        State::Terminated,
+    pub const ALL: [InstanceState; 6] = [
+        InstanceState::Pending,
+        InstanceState::Running,
+        InstanceState::Stopping,
+        InstanceState::Stopped,
+        InstanceState::ShuttingDown,
+        InstanceState::Terminated,
     ];
 
     /// Returns EC2's name of the state.
@@ -70,18 +70,18 @@ impl State {
 
     /// Whether the clock of the budget runs.
     pub fn runs(self) -> bool {
-        matches!(self, State::Pending | State::Running)
+        matches!(self, InstanceState::Pending | InstanceState::Running)
     }
 
     /// Whether the instance can never run again.
     pub fn is_over(self) -> bool {
-        matches!(self, State::ShuttingDown | State::Terminated)
+        matches!(self, InstanceState::ShuttingDown | InstanceState::Terminated)
     }
 }
 
 /// The spot request of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct InstanceSpotRequest {
     /// Its id.
     pub request: String,
     /// Whether it launches another instance after this one is terminated.
@@ -90,7 +90,7 @@ pub struct Spot {
 
 /// The settings of an instance's metadata service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metadata {
+pub struct MetadataSettings {
     /// Whether version 2 (session tokens) is required.
     pub session_required: bool,
     /// The hop limit of an answer.
@@ -101,7 +101,7 @@ pub struct Metadata {
 
 /// An instance as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct InstanceView {
     /// The account that it runs in.
     pub account: String,
     /// The region's code.
@@ -111,7 +111,7 @@ pub struct Seen {
     /// Its type.
     pub instance_type: String,
     /// Its state.
-    pub state: State,
+    pub state: InstanceState,
     /// All tags.
     pub tags: BTreeMap<String, String>,
     /// When it was last started.
@@ -119,12 +119,12 @@ pub struct Seen {
     /// Whether AWS protects it from termination or stop. This takes a separate request.
     pub protected: Known<bool>,
     /// Its spot request; none for an on-demand instance.
-    pub spot: Option<Spot>,
+    pub spot: Option<InstanceSpotRequest>,
     /// Its metadata service.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<MetadataSettings>,
 }
 
-impl Seen {
+impl InstanceView {
     /// Returns the value of a tag.
     pub fn tag(&self, key: &str) -> Option<&str> {
         self.tags.get(key).map(String::as_str)
@@ -143,7 +143,7 @@ impl Seen {
 
 /// The instances to query.
 #[derive(Debug, Clone, Copy)]
-pub enum Which<'a> {
+pub enum InstanceSelector<'a> {
     /// All that EC2 still shows.
     All,
     /// Those with these ids, as far as they exist.
@@ -154,46 +154,46 @@ pub enum Which<'a> {
 
 /// The result of a query in one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Looked {
+pub struct RegionInstances {
     /// The region's code.
     pub region: String,
     /// AWS's clock at the time of its answer.
     pub at: Option<Timestamp>,
     /// All matching instances, or why the query failed.
-    pub seen: Result<Vec<Seen>, String>,
+    pub seen: Result<Vec<InstanceView>, String>,
 }
 
 /// How an instance is ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum How {
+pub enum ReapAction {
     /// It is stopped; its disks remain and cost money.
     Stop,
     /// It is terminated; nothing is left.
     Terminate,
 }
 
-impl How {
+impl ReapAction {
     /// Returns the verb for messages.
     pub fn verb(self) -> &'static str {
         match self {
-            How::Stop => "stop",
-            How::Terminate => "terminate",
+            ReapAction::Stop => "stop",
+            ReapAction::Terminate => "terminate",
         }
     }
 
     /// Whether a state shows that the action is done or irrevocably begun.
-    pub fn shown_by(self, state: State) -> bool {
+    pub fn shown_by(self, state: InstanceState) -> bool {
         match self {
-            How::Stop => !state.runs(),
-            How::Terminate => state.is_over(),
+            ReapAction::Stop => !state.runs(),
+            ReapAction::Terminate => state.is_over(),
         }
     }
 }
 
 /// The answer to one launch request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
+pub enum LaunchReply {
     /// The instance with this id was launched, by this request or by an earlier one with the same
     /// token.
     Launched(String),
@@ -212,11 +212,11 @@ pub enum Reply {
 /// EC2, as far as launching and ending instances needs it.
 pub trait Cloud {
     /// Returns the caller's identity and its regions.
-    fn caller(&self) -> Result<Caller, CloudError>;
+    fn caller(&self) -> Result<CloudCaller, CloudError>;
 
     /// Queries instances in these regions in parallel. Returns one result for each region, in their
     /// order.
-    fn look(&self, regions: &[String], which: Which<'_>) -> Vec<Looked>;
+    fn look(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances>;
 
     /// Returns whether AWS protects the instance from termination or stop.
     fn protected(&self, region: &str, id: &str) -> Result<bool, CloudError>;
@@ -225,13 +225,13 @@ pub trait Cloud {
     fn cancel(&self, region: &str, request: &str) -> Result<(), CloudError>;
 
     /// Requests the end of one instance. A success means only that AWS accepted the request.
-    fn end(&self, region: &str, id: &str, how: How) -> Result<(), CloudError>;
+    fn end(&self, region: &str, id: &str, how: ReapAction) -> Result<(), CloudError>;
 
     /// Returns the architectures of an instance type, in AWS's spelling (`x86_64`, `arm64`).
     fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, CloudError>;
 
     /// Sends one launch request for one instance, without a retry.
-    fn run(&self, request: &Request, token: &str) -> Reply;
+    fn run(&self, request: &LaunchRequest, token: &str) -> LaunchReply;
 }
 
 #[cfg(test)]
@@ -240,19 +240,20 @@ mod tests {
 
     #[test]
     fn states_have_ec2_names() {
-        let words = State::ALL.map(State::word);
+        let words = InstanceState::ALL.map(InstanceState::word);
         assert_eq!(words, ["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]);
     }
 
     #[test]
     fn only_a_state_without_a_running_instance_shows_an_end() {
-        let check = |how: How, verb: &str, expected: &[State]| {
+        let check = |how: ReapAction, verb: &str, expected: &[InstanceState]| {
             assert_eq!(how.verb(), verb);
-            let found: Vec<State> = State::ALL.into_iter().filter(|state| how.shown_by(*state)).collect();
+            let found: Vec<InstanceState> =
+                InstanceState::ALL.into_iter().filter(|state| how.shown_by(*state)).collect();
             assert_eq!(found, expected);
         };
-        let over = [State::ShuttingDown, State::Terminated];
-        check(How::Stop, "stop", &[State::Stopping, State::Stopped, over[0], over[1]]);
-        check(How::Terminate, "terminate", &over);
+        let over = [InstanceState::ShuttingDown, InstanceState::Terminated];
+        check(ReapAction::Stop, "stop", &[InstanceState::Stopping, InstanceState::Stopped, over[0], over[1]]);
+        check(ReapAction::Terminate, "terminate", &over);
     }
 }

@@ -7,13 +7,13 @@
 //! an earlier one with a lost answer. After a lost answer, a launch counts as "not launched" only
 //! once its instance could no longer appear.
 //!
-//! [`step`] is pure, like the daemon's step: a [`Launching`] and an event give the next
-//! [`Launching`] and the effects to perform, in that order.
+//! [`step`] is pure, like the daemon's step: a [`LaunchProgress`] and an event give the next
+//! [`LaunchProgress`] and the effects to perform, in that order.
 
-use crate::cloud::{Reply, Seen};
-use lifecycle::PowerOff;
+use crate::cloud::{InstanceView, LaunchReply};
 use domain::Timestamp;
 use jiff::SignedDuration;
+use lifecycle::PowerOff;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// that AWS recognizes a repetition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Request {
+pub struct LaunchRequest {
     /// The region's code.
     pub region: String,
     /// The instance type.
@@ -55,7 +55,7 @@ pub struct Request {
 /// The record of a launch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Launch {
+pub struct LaunchRecord {
     /// Its id, also the value of the tag [`lifecycle::tag::LAUNCH`].
     pub id: String,
     /// The account that it was planned for.
@@ -63,15 +63,15 @@ pub struct Launch {
     /// AWS's clock when it was planned.
     pub planned: Timestamp,
     /// The request.
-    pub request: Request,
+    pub request: LaunchRequest,
     /// The progress of the launch.
-    pub phase: Phase,
+    pub phase: LaunchPhase,
 }
 
 /// The progress of a launch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Phase {
+pub enum LaunchPhase {
     /// Nothing was sent.
     Planned,
     /// The request was sent, the last time at this instant or a little later, and no answer was
@@ -80,13 +80,13 @@ pub enum Phase {
     /// The instance with this id was launched and must be read back.
     Launched(String),
     /// It is over.
-    Over(Over),
+    Over(LaunchConclusion),
 }
 
 /// How a launch ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Over {
+pub enum LaunchConclusion {
     /// The instance with this id was launched and read back.
     Running(String),
     /// AWS refused, for this reason. Nothing was launched.
@@ -99,16 +99,16 @@ pub enum Over {
 
 /// The result that a launcher reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LaunchOutcome {
     /// The instance exists, as read back here.
-    Running(Box<Seen>),
+    Running(Box<InstanceView>),
     /// The instance was launched and could not be read back: its id, and the reason.
     Unread(String, String),
-    /// See [`Over`].
+    /// See [`LaunchConclusion`].
     Refused(String),
-    /// See [`Over`].
+    /// See [`LaunchConclusion`].
     Ended,
-    /// See [`Over`].
+    /// See [`LaunchConclusion`].
     Nothing,
     /// It is not known yet whether there is an instance: the reason. The launch can be resumed.
     Open(String),
@@ -118,20 +118,20 @@ pub enum Outcome {
 
 /// An event in a launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum LaunchEvent {
     /// A launcher starts from the recorded launch.
     Begin,
     /// The pause is over.
     Waited,
     /// A request was answered.
-    Reply(Reply),
+    Reply(LaunchReply),
     /// A query for the launch's instances was answered or failed.
-    Found(Result<Vec<Seen>, String>),
+    Found(Result<Vec<InstanceView>, String>),
 }
 
 /// An action for the launcher to perform, in order. After a failed one, the rest is skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
+pub enum LaunchEffect {
     /// Record the launch durably.
     Save,
     /// Send the request once, and pass on the answer.
@@ -141,14 +141,14 @@ pub enum Effect {
     /// Wait for this long.
     Wait(SignedDuration),
     /// Report the outcome; the launcher ends.
-    Tell(Outcome),
+    Tell(LaunchOutcome),
 }
 
 /// A launch in progress, in one launcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Launching {
+pub struct LaunchProgress {
     /// The record.
-    pub launch: Launch,
+    pub launch: LaunchRecord,
     /// How often this launcher sent the request.
     sent: u32,
     /// How many queries were made since the last answer.
@@ -156,13 +156,13 @@ pub struct Launching {
     /// Whether a request was sent without a known outcome.
     doubt: bool,
     /// The action after the pause.
-    next: Next,
+    next: LaunchNextStep,
     /// The latest problem.
     trouble: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+enum LaunchNextStep {
     /// Send the request.
     Send,
     /// Query the instance, and send the request if there is none.
@@ -173,10 +173,10 @@ enum Next {
     ReadBack,
 }
 
-impl Launch {
+impl LaunchRecord {
     /// Creates the record of a planned launch.
-    pub fn new(id: String, account: String, request: Request, now: Timestamp) -> Launch {
-        Launch { id, account, planned: now, request, phase: Phase::Planned }
+    pub fn new(id: String, account: String, request: LaunchRequest, now: Timestamp) -> LaunchRecord {
+        LaunchRecord { id, account, planned: now, request, phase: LaunchPhase::Planned }
     }
 
     /// Returns the client token: AWS answers a second request with it as it did the first.
@@ -186,7 +186,7 @@ impl Launch {
 
     /// Whether a launcher must resume it.
     pub fn is_open(&self) -> bool {
-        !matches!(self.phase, Phase::Over(_))
+        !matches!(self.phase, LaunchPhase::Over(_))
     }
 
     fn may_send(&self, now: Timestamp) -> bool {
@@ -197,85 +197,94 @@ impl Launch {
     }
 }
 
-impl Launching {
+impl LaunchProgress {
     /// Starts from the recorded launch.
-    pub fn new(launch: Launch) -> Launching {
-        let doubt = matches!(launch.phase, Phase::Sent(_));
-        Launching { launch, sent: 0, looks: 0, doubt, next: Next::Send, trouble: String::new() }
-    }
-
-    fn over(&mut self, over: Over, outcome: Outcome) -> Vec<Effect> {
-        self.launch.phase = Phase::Over(over);
-        vec![Effect::Save, Effect::Tell(outcome)]
-    }
-
-    fn nothing(&mut self) -> Vec<Effect> {
-        self.over(Over::Nothing, Outcome::Nothing)
-    }
-
-    fn open(&self) -> Vec<Effect> {
-        vec![Effect::Tell(Outcome::Open(self.trouble.clone()))]
-    }
-
-    fn wait(&mut self, times: u32, next: Next) -> Vec<Effect> {
-        self.next = next;
-        let pause = PAUSE.saturating_mul(1 << times.min(10)).min(LONGEST_PAUSE);
-        vec![Effect::Wait(pause)]
-    }
-
-    fn begin(&mut self, now: Timestamp) -> Vec<Effect> {
-        match &self.launch.phase {
-            Phase::Planned => self.send(now),
-            Phase::Sent(_) => self.look(Next::LookThenSend),
-            Phase::Launched(_) => self.look(Next::ReadBack),
-            Phase::Over(Over::Running(_)) => self.look(Next::ReadBack),
-            Phase::Over(Over::Refused(why)) => vec![Effect::Tell(Outcome::Refused(why.clone()))],
-            Phase::Over(Over::Ended) => vec![Effect::Tell(Outcome::Ended)],
-            Phase::Over(Over::Nothing) => vec![Effect::Tell(Outcome::Nothing)],
+    pub fn new(launch: LaunchRecord) -> LaunchProgress {
+        let doubt = matches!(launch.phase, LaunchPhase::Sent(_));
+        LaunchProgress {
+            launch,
+            sent: 0,
+            looks: 0,
+            doubt,
+            next: LaunchNextStep::Send,
+            trouble: String::new(),
         }
     }
 
-    fn look(&mut self, next: Next) -> Vec<Effect> {
+    fn over(&mut self, over: LaunchConclusion, outcome: LaunchOutcome) -> Vec<LaunchEffect> {
+        self.launch.phase = LaunchPhase::Over(over);
+        vec![LaunchEffect::Save, LaunchEffect::Tell(outcome)]
+    }
+
+    fn nothing(&mut self) -> Vec<LaunchEffect> {
+        self.over(LaunchConclusion::Nothing, LaunchOutcome::Nothing)
+    }
+
+    fn open(&self) -> Vec<LaunchEffect> {
+        vec![LaunchEffect::Tell(LaunchOutcome::Open(self.trouble.clone()))]
+    }
+
+    fn wait(&mut self, times: u32, next: LaunchNextStep) -> Vec<LaunchEffect> {
+        self.next = next;
+        let pause = PAUSE.saturating_mul(1 << times.min(10)).min(LONGEST_PAUSE);
+        vec![LaunchEffect::Wait(pause)]
+    }
+
+    fn begin(&mut self, now: Timestamp) -> Vec<LaunchEffect> {
+        match &self.launch.phase {
+            LaunchPhase::Planned => self.send(now),
+            LaunchPhase::Sent(_) => self.look(LaunchNextStep::LookThenSend),
+            LaunchPhase::Launched(_) => self.look(LaunchNextStep::ReadBack),
+            LaunchPhase::Over(LaunchConclusion::Running(_)) => self.look(LaunchNextStep::ReadBack),
+            LaunchPhase::Over(LaunchConclusion::Refused(why)) => {
+                vec![LaunchEffect::Tell(LaunchOutcome::Refused(why.clone()))]
+            }
+            LaunchPhase::Over(LaunchConclusion::Ended) => vec![LaunchEffect::Tell(LaunchOutcome::Ended)],
+            LaunchPhase::Over(LaunchConclusion::Nothing) => vec![LaunchEffect::Tell(LaunchOutcome::Nothing)],
+        }
+    }
+
+    fn look(&mut self, next: LaunchNextStep) -> Vec<LaunchEffect> {
         self.next = next;
         self.looks += 1;
-        vec![Effect::Look]
+        vec![LaunchEffect::Look]
     }
 
     /// Sends the request, unless it is too late. The record is updated before the request is sent.
-    fn send(&mut self, now: Timestamp) -> Vec<Effect> {
+    fn send(&mut self, now: Timestamp) -> Vec<LaunchEffect> {
         if !self.launch.may_send(now) {
-            return if self.doubt { self.look(Next::LookThenTell) } else { self.nothing() };
+            return if self.doubt { self.look(LaunchNextStep::LookThenTell) } else { self.nothing() };
         }
-        self.launch.phase = Phase::Sent(now);
+        self.launch.phase = LaunchPhase::Sent(now);
         self.sent += 1;
-        vec![Effect::Save, Effect::Send]
+        vec![LaunchEffect::Save, LaunchEffect::Send]
     }
 
-    fn replied(&mut self, reply: Reply) -> Vec<Effect> {
+    fn replied(&mut self, reply: LaunchReply) -> Vec<LaunchEffect> {
         match reply {
-            Reply::Launched(id) => {
-                self.launch.phase = Phase::Launched(id);
+            LaunchReply::Launched(id) => {
+                self.launch.phase = LaunchPhase::Launched(id);
                 self.doubt = false;
                 self.looks = 0;
-                let mut effects = vec![Effect::Save];
-                effects.extend(self.look(Next::ReadBack));
+                let mut effects = vec![LaunchEffect::Save];
+                effects.extend(self.look(LaunchNextStep::ReadBack));
                 effects
             }
-            Reply::Mismatch(why) => {
+            LaunchReply::Mismatch(why) => {
                 self.doubt = true;
                 self.trouble = why;
-                self.look(Next::LookThenTell)
+                self.look(LaunchNextStep::LookThenTell)
             }
-            Reply::Ended => self.over(Over::Ended, Outcome::Ended),
-            Reply::Refused(why) if !self.doubt => {
-                self.over(Over::Refused(why.clone()), Outcome::Refused(why))
+            LaunchReply::Ended => self.over(LaunchConclusion::Ended, LaunchOutcome::Ended),
+            LaunchReply::Refused(why) if !self.doubt => {
+                self.over(LaunchConclusion::Refused(why.clone()), LaunchOutcome::Refused(why))
             }
-            Reply::Refused(why) => {
+            LaunchReply::Refused(why) => {
                 self.trouble = why;
-                self.look(Next::LookThenTell)
+                self.look(LaunchNextStep::LookThenTell)
             }
-            Reply::Throttled(why) => self.again(why),
-            Reply::Lost(why) => {
+            LaunchReply::Throttled(why) => self.again(why),
+            LaunchReply::Lost(why) => {
                 self.doubt = true;
                 self.again(why)
             }
@@ -283,41 +292,43 @@ impl Launching {
     }
 
     /// Sends the same request with the same token after a pause, as long as tries are left.
-    fn again(&mut self, why: String) -> Vec<Effect> {
+    fn again(&mut self, why: String) -> Vec<LaunchEffect> {
         self.trouble = why;
         if self.sent < TRIES {
-            return self.wait(self.sent - 1, Next::Send);
+            return self.wait(self.sent - 1, LaunchNextStep::Send);
         }
         if self.doubt {
-            return self.look(Next::LookThenTell);
+            return self.look(LaunchNextStep::LookThenTell);
         }
         let why = self.trouble.clone();
-        self.over(Over::Refused(why.clone()), Outcome::Refused(why))
+        self.over(LaunchConclusion::Refused(why.clone()), LaunchOutcome::Refused(why))
     }
 
-    fn found(&mut self, found: Result<Vec<Seen>, String>, now: Timestamp) -> Vec<Effect> {
+    fn found(&mut self, found: Result<Vec<InstanceView>, String>, now: Timestamp) -> Vec<LaunchEffect> {
         let found = match found {
             Ok(found) => found,
             Err(why) => return self.unseen(why),
         };
         if found.len() > 1 {
             let ids = found.into_iter().map(|seen| seen.id).collect();
-            return vec![Effect::Tell(Outcome::Several(ids))];
+            return vec![LaunchEffect::Tell(LaunchOutcome::Several(ids))];
         }
         match found.into_iter().next() {
-            Some(seen) if seen.state.is_over() => self.over(Over::Ended, Outcome::Ended),
-            Some(seen) => self.over(Over::Running(seen.id.clone()), Outcome::Running(Box::new(seen))),
+            Some(seen) if seen.state.is_over() => self.over(LaunchConclusion::Ended, LaunchOutcome::Ended),
+            Some(seen) => {
+                self.over(LaunchConclusion::Running(seen.id.clone()), LaunchOutcome::Running(Box::new(seen)))
+            }
             None => self.not_there(now),
         }
     }
 
     /// Handles a complete query that did not find the instance.
-    fn not_there(&mut self, now: Timestamp) -> Vec<Effect> {
+    fn not_there(&mut self, now: Timestamp) -> Vec<LaunchEffect> {
         let last = match &self.launch.phase {
-            Phase::Sent(last) => *last,
+            LaunchPhase::Sent(last) => *last,
             _ => return self.unseen("EC2 does not show it".to_string()),
         };
-        if self.next == Next::LookThenSend && self.launch.may_send(now) {
+        if self.next == LaunchNextStep::LookThenSend && self.launch.may_send(now) {
             return self.send(now);
         }
         if now.duration_since(last) >= SETTLE {
@@ -330,13 +341,13 @@ impl Launching {
     }
 
     /// Handles a failed query, or one without an instance that is known to have been launched.
-    fn unseen(&mut self, why: String) -> Vec<Effect> {
+    fn unseen(&mut self, why: String) -> Vec<LaunchEffect> {
         if self.looks < LOOKS {
             return self.wait(self.looks - 1, self.next);
         }
         match &self.launch.phase {
-            Phase::Launched(id) | Phase::Over(Over::Running(id)) => {
-                vec![Effect::Tell(Outcome::Unread(id.clone(), why))]
+            LaunchPhase::Launched(id) | LaunchPhase::Over(LaunchConclusion::Running(id)) => {
+                vec![LaunchEffect::Tell(LaunchOutcome::Unread(id.clone(), why))]
             }
             _ => {
                 self.trouble = why;
@@ -347,22 +358,26 @@ impl Launching {
 }
 
 /// Returns the next state and the effects of an event; `now` is AWS's clock.
-pub fn step(mut launching: Launching, event: Event, now: Timestamp) -> (Launching, Vec<Effect>) {
+pub fn step(
+    mut launching: LaunchProgress,
+    event: LaunchEvent,
+    now: Timestamp,
+) -> (LaunchProgress, Vec<LaunchEffect>) {
     let effects = match event {
-        Event::Begin => launching.begin(now),
-        Event::Waited => match launching.next {
-            Next::Send => launching.send(now),
+        LaunchEvent::Begin => launching.begin(now),
+        LaunchEvent::Waited => match launching.next {
+            LaunchNextStep::Send => launching.send(now),
             next => launching.look(next),
         },
-        Event::Reply(reply) => launching.replied(reply),
-        Event::Found(found) => launching.found(found, now),
+        LaunchEvent::Reply(reply) => launching.replied(reply),
+        LaunchEvent::Found(found) => launching.found(found, now),
     };
     (launching, effects)
 }
 
-impl Request {
+impl LaunchRequest {
     /// Returns the differences between an instance and this request, one line each.
-    pub fn differences(&self, seen: &Seen) -> Vec<String> {
+    pub fn differences(&self, seen: &InstanceView) -> Vec<String> {
         let mut found = Vec::new();
         if seen.instance_type != self.instance_type {
             found.push(format!("it is a {}, requested was a {}", seen.instance_type, self.instance_type));

@@ -123,12 +123,12 @@ fn damaged(root: &Path, what: &str) -> LakeError {
 /// Reads a manifest. The format is checked before the rest, which a newer version may have changed.
 pub fn read_manifest(root: &Path, file: &mut File) -> Result<Manifest, LakeError> {
     #[derive(serde::Deserialize)]
-    struct Head {
+    struct ManifestHeader {
         format: u32,
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(|e| LakeError::io(root, e))?;
-    let head: Head = serde_json::from_str(&text)
+    let head: ManifestHeader = serde_json::from_str(&text)
         .map_err(|e| damaged(root, &format!("its manifest cannot be read ({e})")))?;
     if head.format > FORMAT {
         return Err(LakeError::Newer { path: root.to_path_buf(), found: head.format });

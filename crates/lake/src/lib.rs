@@ -21,5 +21,5 @@ mod seed;
 pub use folder::{
     LOCK, LakeError, check_digests, current, current_path, digest, manifest_path, read_manifest, sha256,
 };
-pub use pin::Pinned;
-pub use seed::{Embedded, open_seed};
+pub use pin::PinnedManifest;
+pub use seed::{EmbeddedFile, open_seed};

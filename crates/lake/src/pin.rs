@@ -9,7 +9,7 @@ use crate::folder::{self, LakeError};
 
 /// One state of a lake under a shared lock. No file of it is removed while this value lives.
 #[derive(Debug)]
-pub struct Pinned {
+pub struct PinnedManifest {
     /// The lake's folder.
     pub root: PathBuf,
     /// The pinned manifest.
@@ -18,14 +18,14 @@ pub struct Pinned {
     _lock: File,
 }
 
-impl Pinned {
+impl PinnedManifest {
     /// Pins the newest manifest of the lake. Returns none when the folder has no lake.
     ///
     /// Errors: the lake is newer than this version, damaged or foreign, or cannot be read.
-    pub fn newest(root: &Path) -> Result<Option<Pinned>, LakeError> {
+    pub fn newest(root: &Path) -> Result<Option<PinnedManifest>, LakeError> {
         loop {
             let Some(number) = folder::current(root)? else { return Ok(None) };
-            if let Some(pinned) = Pinned::at(root, number)? {
+            if let Some(pinned) = PinnedManifest::at(root, number)? {
                 tracing::debug!("pinned manifest {number} of {}", root.display());
                 return Ok(Some(pinned));
             }
@@ -37,7 +37,7 @@ impl Pinned {
         }
     }
 
-    fn at(root: &Path, number: u64) -> Result<Option<Pinned>, LakeError> {
+    fn at(root: &Path, number: u64) -> Result<Option<PinnedManifest>, LakeError> {
         let path = folder::manifest_path(root, number);
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -52,6 +52,6 @@ impl Pinned {
         }
         let manifest = folder::read_manifest(root, &mut file)?;
         folder::check_sizes(root, &manifest)?;
-        Ok(Some(Pinned { root: root.to_path_buf(), manifest, _lock: file }))
+        Ok(Some(PinnedManifest { root: root.to_path_buf(), manifest, _lock: file }))
     }
 }

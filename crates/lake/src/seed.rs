@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use catalog::Manifest;
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::Pinned;
+use crate::PinnedManifest;
 use crate::folder::{self, LakeError};
 use durable::{PRIVATE, TemporaryFolder};
 
 /// A file compiled into the program: its path in the seed, and its bytes.
-pub type Embedded = (&'static str, &'static [u8]);
+pub type EmbeddedFile = (&'static str, &'static [u8]);
 
 /// Returns the seed's folder and manifest. The seed is unpacked in `cache`, and unpacked again when
 /// the copy cannot be read. When the cache cannot be written, the files are in memory and the
 /// folder is `/`.
 ///
 /// Errors: the seed itself is damaged.
-pub fn open_seed(files: &[Embedded], cache: &Path) -> Result<(PathBuf, Manifest), LakeError> {
+pub fn open_seed(files: &[EmbeddedFile], cache: &Path) -> Result<(PathBuf, Manifest), LakeError> {
     let opened = unpacked(files, cache).or_else(|error| {
         tracing::info!("the seed is unpacked again: {error}");
         let folder = cache.join(name(files));
@@ -31,15 +31,15 @@ pub fn open_seed(files: &[Embedded], cache: &Path) -> Result<(PathBuf, Manifest)
     })
 }
 
-fn unpacked(files: &[Embedded], cache: &Path) -> Result<(PathBuf, Manifest), LakeError> {
+fn unpacked(files: &[EmbeddedFile], cache: &Path) -> Result<(PathBuf, Manifest), LakeError> {
     let root = unpack_seed(files, cache)?;
-    let pinned = Pinned::newest(&root)?;
+    let pinned = PinnedManifest::newest(&root)?;
     let pinned = pinned.ok_or_else(|| LakeError::Unusable("the seed has no manifest".into()))?;
     Ok((root, pinned.manifest))
 }
 
 /// The folder's name, with the manifest's digest. The manifest has the digest of every other file.
-fn name(files: &[Embedded]) -> String {
+fn name(files: &[EmbeddedFile]) -> String {
     let manifest = files.iter().filter(|(path, _)| path.starts_with("manifest/"));
     let text: Vec<u8> = manifest.flat_map(|(_, bytes)| bytes.iter().copied()).collect();
     format!("seed-{}", folder::digest(&text))
@@ -50,7 +50,7 @@ fn name(files: &[Embedded]) -> String {
 ///
 /// Safe when several processes unpack at once: each writes under its own temporary name, and the
 /// first rename wins.
-fn unpack_seed(files: &[Embedded], cache: &Path) -> Result<PathBuf, LakeError> {
+fn unpack_seed(files: &[EmbeddedFile], cache: &Path) -> Result<PathBuf, LakeError> {
     let name = name(files);
     let target = cache.join(&name);
     if target.join("CURRENT").exists() {
@@ -66,7 +66,7 @@ fn unpack_seed(files: &[Embedded], cache: &Path) -> Result<PathBuf, LakeError> {
     }
 }
 
-fn unpack(files: &[Embedded], target: &Path) -> Result<(), LakeError> {
+fn unpack(files: &[EmbeddedFile], target: &Path) -> Result<(), LakeError> {
     for (path, bytes) in files {
         let file = target.join(path);
         let failed = |e| LakeError::io(&file, e);
@@ -80,7 +80,7 @@ fn unpack(files: &[Embedded], target: &Path) -> Result<(), LakeError> {
 /// Returns the seed's manifest with its files in memory, for a machine without a writable folder.
 /// The paths are `/proc/self/fd/…`. They are valid in this process and its children while these
 /// run.
-fn seed_in_memory(files: &[Embedded]) -> Result<Manifest, LakeError> {
+fn seed_in_memory(files: &[EmbeddedFile]) -> Result<Manifest, LakeError> {
     let find = |wanted: &str| files.iter().find(|(path, _)| *path == wanted).map(|(_, bytes)| *bytes);
     let unusable = |what: String| LakeError::Unusable(format!("the seed is damaged: {what}"));
     let text = find("manifest/0.json").ok_or_else(|| unusable("it has no manifest".into()))?;
@@ -106,7 +106,7 @@ mod tests {
 
     const MANIFEST: &str = r#"{"format":1,"number":0,"tool_version":"","written_at":"","files":[
         {"dataset":"zone","version":1,"path":"lake/z.parquet","rows":1,"bytes":4,"sha256":""}]}"#;
-    const FILES: &[Embedded] =
+    const FILES: &[EmbeddedFile] =
         &[("lake/z.parquet", b"zone"), ("manifest/0.json", MANIFEST.as_bytes()), ("CURRENT", b"0")];
 
     #[test]

@@ -8,21 +8,21 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Bundled, Sealed};
-use catalog::{DataFile, Kind, Manifest, dataset};
+use catalog::ports::{BundleReport, SignatureCheck};
+use catalog::{DataFile, DatasetKind, Manifest, dataset};
 use domain::Timestamp;
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use serde::{Deserialize, Serialize};
 
+use crate::LakeWriter;
 use crate::files;
-use lake::LakeError;
-use crate::log::{FOLDED, Log};
+use crate::log::{FOLDED, RunLog};
 use crate::price_file::{PriceFile, unreadable};
 use crate::run::LakeRun;
-use crate::writer::{Written, parquet_of};
-use crate::Writer;
-use lake::Pinned;
+use crate::writer::{WrittenFile, parquet_of};
+use lake::LakeError;
+use lake::PinnedManifest;
 
 /// The names of the first two entries.
 const LIST: &str = "mycelium-bundle.json";
@@ -37,7 +37,7 @@ const LONGEST_SEAL: u64 = 1 << 10;
 
 /// The list of a bundle's files.
 #[derive(Debug, Serialize, Deserialize)]
-struct List {
+struct BundleList {
     format: u32,
     tool_version: String,
     made_at: String,
@@ -62,11 +62,11 @@ pub(crate) fn pack(
     tool_version: &str,
     now: Timestamp,
     dry_run: bool,
-) -> Result<Option<Bundled>, LakeError> {
-    let Some(pinned) = Pinned::newest(root)? else { return Ok(None) };
+) -> Result<Option<BundleReport>, LakeError> {
+    let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(None) };
     let mut files: Vec<DataFile> =
         pinned.manifest.files.iter().filter(|file| is_public(&file.dataset)).cloned().collect();
-    let mut bundled = Bundled {
+    let mut bundled = BundleReport {
         files: files.len() as u64,
         rows: files.iter().map(|file| file.rows).sum(),
         kept: 0,
@@ -76,10 +76,11 @@ pub(crate) fn pack(
     if dry_run || files.is_empty() {
         return Ok(Some(bundled));
     }
-    let log = Log::read(root, &pinned.manifest)?.only(|row| is_public(&row.dataset))?;
+    let log = RunLog::read(root, &pinned.manifest)?.only(|row| is_public(&row.dataset))?;
     let (log, file) = log_file(log)?;
     files.push(file);
-    let list = List { format: FORMAT, tool_version: tool_version.into(), made_at: now.to_string(), files };
+    let list =
+        BundleList { format: FORMAT, tool_version: tool_version.into(), made_at: now.to_string(), files };
     let text = serde_json::to_vec_pretty(&list).expect("a list is plain data");
     let sealed = seal(&text);
     let failed = |e| LakeError::io(to, e);
@@ -99,7 +100,7 @@ pub(crate) fn pack(
         archive.finish().map_err(failed)
     })?;
     // Read back: a damaged lake file or a full disk must be found here, not on the target machine.
-    let opened = Opened::open(to, &|_, found| match found == sealed {
+    let opened = VerifiedBundle::open(to, &|_, found| match found == sealed {
         true => Ok(()),
         false => Err("the signature read back differs from the one written".into()),
     })?;
@@ -109,7 +110,7 @@ pub(crate) fn pack(
 }
 
 /// Returns the log as the bytes of a Parquet file, and its entry of the list.
-fn log_file(log: Log) -> Result<(Vec<u8>, DataFile), LakeError> {
+fn log_file(log: RunLog) -> Result<(Vec<u8>, DataFile), LakeError> {
     let rows = log.rows.len() as u64;
     let bytes = parquet_of(log.into_frame())?;
     let path = format!("lake/collection_run/v=1{FOLDED}bundle.parquet");
@@ -136,14 +137,14 @@ fn append<W: Write>(
 pub(crate) fn unpack(
     root: &Path,
     from: &Path,
-    verify: Sealed<'_>,
+    verify: SignatureCheck<'_>,
     tool_version: &'static str,
     now: Timestamp,
     dry_run: bool,
-) -> Result<Bundled, LakeError> {
-    let opened = Opened::open(from, verify)?;
+) -> Result<BundleReport, LakeError> {
+    let opened = VerifiedBundle::open(from, verify)?;
     let files = &opened.list.files;
-    let mut bundled = Bundled {
+    let mut bundled = BundleReport {
         files: files.len() as u64 - 1,
         rows: files.iter().filter(|file| file.dataset != "collection_run").map(|file| file.rows).sum(),
         kept: 0,
@@ -154,7 +155,7 @@ pub(crate) fn unpack(
         opened.each(|_, entry| io::copy(entry, &mut io::sink()).map(|_| ()))?;
         return Ok(bundled);
     }
-    let writer = Writer::open(root)?;
+    let writer = LakeWriter::open(root)?;
     let before = writer.manifest().clone();
     let known = known(root, &before)?;
     let scratch = files::incoming_folder(root, "bundle")?;
@@ -162,7 +163,7 @@ pub(crate) fn unpack(
     let mut run = LakeRun::new(writer, &run_id, tool_version);
     opened.each_into(scratch.as_ref(), |file, path| {
         match dataset(&file.dataset).map(|dataset| (dataset, dataset.kind)) {
-            Some((dataset, Kind::Changes)) => {
+            Some((dataset, DatasetKind::Changes)) => {
                 let prices = PriceFile::open(path)?;
                 for group in 0..prices.groups() {
                     let frame = prices.read(group, 0, usize::MAX)?;
@@ -173,7 +174,7 @@ pub(crate) fn unpack(
                 let opened = File::open(path).map_err(|e| LakeError::io(path, e))?;
                 let frame = ParquetReader::new(opened).finish().map_err(|e| unreadable(path, &e))?;
                 let log =
-                    Log::of(frame)?.only(|row| is_public(&row.dataset) && !known.contains(&row.run_id))?;
+                    RunLog::of(frame)?.only(|row| is_public(&row.dataset) && !known.contains(&row.run_id))?;
                 if !log.rows.is_empty() {
                     let name = format!("{}{run_id}", FOLDED.trim_start_matches('/'));
                     run.adopt_log(log, &name)?;
@@ -185,7 +186,7 @@ pub(crate) fn unpack(
                 files::make_folder(folder)?;
                 fs::rename(path, &target).map_err(|e| LakeError::io(&target, e))?;
                 files::sync_folder(folder)?;
-                run.adopt(Written(file.clone()));
+                run.adopt(WrittenFile(file.clone()));
             }
             _ => {}
         }
@@ -204,19 +205,19 @@ pub(crate) fn unpack(
 
 /// Returns the ids of the runs in the lake.
 fn known(root: &Path, manifest: &Manifest) -> Result<HashSet<String>, LakeError> {
-    Ok(Log::read(root, manifest)?.rows.into_iter().map(|row| row.run_id).collect())
+    Ok(RunLog::read(root, manifest)?.rows.into_iter().map(|row| row.run_id).collect())
 }
 
 /// A bundle whose list has a valid signature.
-struct Opened {
+struct VerifiedBundle {
     path: PathBuf,
-    list: List,
+    list: BundleList,
     text: Vec<u8>,
 }
 
-impl Opened {
+impl VerifiedBundle {
     /// Reads the list and verifies its signature.
-    fn open(path: &Path, verify: Sealed<'_>) -> Result<Opened, LakeError> {
+    fn open(path: &Path, verify: SignatureCheck<'_>) -> Result<VerifiedBundle, LakeError> {
         let mut archive = archive(path)?;
         let none = |_| bad(path, "it is not a bundle");
         let mut entries = archive.entries().map_err(none)?;
@@ -229,12 +230,13 @@ impl Opened {
         if format.is_some_and(|format| format > u64::from(FORMAT)) {
             return Err(bad(path, "a newer version of mycelium made it: upgrade this one"));
         }
-        let list: List = serde_json::from_slice(&text).map_err(|e| bad(path, format!("its list: {e}")))?;
+        let list: BundleList =
+            serde_json::from_slice(&text).map_err(|e| bad(path, format!("its list: {e}")))?;
         list.files.iter().try_for_each(|file| check_place(file).map_err(|why| bad(path, why)))?;
         if list.files.last().is_none_or(|file| file.dataset != "collection_run") {
             return Err(bad(path, "it has no log of runs"));
         }
-        Ok(Opened { path: path.to_path_buf(), list, text })
+        Ok(VerifiedBundle { path: path.to_path_buf(), list, text })
     }
 
     /// Reads the files in order and checks that each one matches the list.
@@ -279,7 +281,7 @@ impl Opened {
             if entry.path_bytes() != file.path.as_bytes() {
                 return Err(cut());
             }
-            let mut digested = Digested::of(&mut entry);
+            let mut digested = HashingReader::of(&mut entry);
             read(file, &mut digested)?;
             if digested.finish() != (file.bytes, file.sha256.clone()) {
                 return Err(bad(path, format!("{} does not match the list", file.path)));
@@ -330,15 +332,15 @@ fn plain(name: &str) -> bool {
 }
 
 /// A reader that counts and digests the bytes read.
-struct Digested<R> {
+struct HashingReader<R> {
     from: R,
     bytes: u64,
     hasher: sha2::Sha256,
 }
 
-impl<R: Read> Digested<R> {
-    fn of(from: R) -> Digested<R> {
-        Digested { from, bytes: 0, hasher: <sha2::Sha256 as sha2::Digest>::new() }
+impl<R: Read> HashingReader<R> {
+    fn of(from: R) -> HashingReader<R> {
+        HashingReader { from, bytes: 0, hasher: <sha2::Sha256 as sha2::Digest>::new() }
     }
 
     fn finish(self) -> (u64, String) {
@@ -346,7 +348,7 @@ impl<R: Read> Digested<R> {
     }
 }
 
-impl<R: Read> Read for Digested<R> {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.from.read(buffer)?;
         self.bytes += read as u64;

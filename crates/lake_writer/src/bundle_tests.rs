@@ -1,7 +1,7 @@
 //! Bundles: their contents, their import, and refused ones.
 
-use catalog::ports::{Outcome, Store, Told};
-use catalog::{Batch, Dataset, Value};
+use catalog::ports::{ScopeOutcome, ScopeReport, Store};
+use catalog::{Dataset, RowBatch, Value};
 
 use super::*;
 use crate::LakeStore;
@@ -17,15 +17,15 @@ fn row(dataset: &Dataset, cells: &[(&str, Value)]) -> Vec<Value> {
     dataset.columns.iter().map(|column| cell(column.name).unwrap_or(Value::Null)).collect()
 }
 
-fn told(dataset: &'static Dataset, scope: &str, day: i64, rows: u64) -> Told {
-    Told {
+fn told(dataset: &'static Dataset, scope: &str, day: i64, rows: u64) -> ScopeReport {
+    ScopeReport {
         dataset,
         scope: scope.into(),
         source: "a test".into(),
         version: None,
         observed_from: at(day),
         observed_at: at(day),
-        outcome: Outcome::Complete,
+        outcome: ScopeOutcome::Complete,
         rows,
         gaps: Vec::new(),
     }
@@ -35,7 +35,7 @@ fn run(store: &LakeStore, run_id: &str, name: &str, scope: &str, day: i64, rows:
     let dataset = dataset(name).unwrap();
     let mut open = store.begin(run_id).unwrap().unwrap();
     let count = rows.len() as u64;
-    open.add(dataset, &Batch::of(dataset, rows).unwrap()).unwrap();
+    open.add(dataset, &RowBatch::of(dataset, rows).unwrap()).unwrap();
     open.tell(told(dataset, scope, day, count)).unwrap();
     open.commit(at(day)).unwrap();
 }
@@ -80,11 +80,11 @@ fn good(_: &[u8], seal: &str) -> Result<(), String> {
     if seal == "sealed" { Ok(()) } else { Err("it is not sealed".into()) }
 }
 
-fn pack(store: &LakeStore, to: &Path) -> Bundled {
+fn pack(store: &LakeStore, to: &Path) -> BundleReport {
     store.pack(to, &|_| "sealed".into(), at(9), false).unwrap().unwrap()
 }
 
-fn unpack(store: &LakeStore, from: &Path) -> Result<Bundled, String> {
+fn unpack(store: &LakeStore, from: &Path) -> Result<BundleReport, String> {
     store.unpack(from, &good, at(10), false).map_err(|error| error.to_string())
 }
 

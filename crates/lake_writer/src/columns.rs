@@ -1,6 +1,6 @@
 //! Converts neutral pages and batches to polars frames.
 
-use catalog::{Batch, Cells, Dataset, Field, Page, Type, Value};
+use catalog::{ColumnValues, Dataset, Field, Page, RowBatch, Value, ValueType};
 use domain::Decimal;
 use polars::prelude::{
     AnyValue, Column, DataFrame, DataType, IntoSeries, NamedFrom, PlSmallStr, PolarsError, PolarsResult,
@@ -8,16 +8,18 @@ use polars::prelude::{
 };
 
 /// The polars type of a neutral type. Nesting deeper than a list is written as JSON text.
-pub(crate) fn data_type(ty: &Type) -> DataType {
+pub(crate) fn data_type(ty: &ValueType) -> DataType {
     match ty {
-        Type::Bool => DataType::Boolean,
-        Type::Int => DataType::Int64,
-        Type::Float => DataType::Float64,
-        Type::Decimal(precision, scale) => DataType::Decimal(usize::from(*precision), usize::from(*scale)),
-        Type::Text | Type::Json => DataType::String,
-        Type::Timestamp => DataType::Datetime(TimeUnit::Microseconds, None),
-        Type::Date => DataType::Date,
-        Type::List(of) => DataType::List(Box::new(data_type(of))),
+        ValueType::Bool => DataType::Boolean,
+        ValueType::Int => DataType::Int64,
+        ValueType::Float => DataType::Float64,
+        ValueType::Decimal(precision, scale) => {
+            DataType::Decimal(usize::from(*precision), usize::from(*scale))
+        }
+        ValueType::Text | ValueType::Json => DataType::String,
+        ValueType::Timestamp => DataType::Datetime(TimeUnit::Microseconds, None),
+        ValueType::Date => DataType::Date,
+        ValueType::List(of) => DataType::List(Box::new(data_type(of))),
     }
 }
 
@@ -43,7 +45,7 @@ pub(crate) fn frame(page: &Page) -> PolarsResult<DataFrame> {
 }
 
 /// Converts a batch to a frame. The batch's cells are columns already.
-pub(crate) fn batch_frame(batch: &Batch) -> PolarsResult<DataFrame> {
+pub(crate) fn batch_frame(batch: &RowBatch) -> PolarsResult<DataFrame> {
     let columns = batch.fields.iter().zip(&batch.cells).map(|(field, cells)| column(field, cells));
     DataFrame::new(batch.len(), columns.collect::<PolarsResult<Vec<Column>>>()?)
 }
@@ -61,27 +63,27 @@ pub(crate) fn aligned(frame: &DataFrame, dataset: &Dataset) -> PolarsResult<Data
     DataFrame::new(frame.height(), columns)
 }
 
-fn column(field: &Field, cells: &Cells) -> PolarsResult<Column> {
+fn column(field: &Field, cells: &ColumnValues) -> PolarsResult<Column> {
     let name = PlSmallStr::from_str(&field.name);
     let wrong = || PolarsError::SchemaMismatch(format!("{} is no {}", field.name, field.ty.sql()).into());
     let series = match (cells, &field.ty) {
-        (Cells::Bool(values), Type::Bool) => Series::new(name, values),
-        (Cells::Int(values), Type::Int) => Series::new(name, values),
-        (Cells::Float(values), Type::Float) => Series::new(name, values),
-        (Cells::Text(words), Type::Text | Type::Json) => (0..words.rows().len())
+        (ColumnValues::Bool(values), ValueType::Bool) => Series::new(name, values),
+        (ColumnValues::Int(values), ValueType::Int) => Series::new(name, values),
+        (ColumnValues::Float(values), ValueType::Float) => Series::new(name, values),
+        (ColumnValues::Text(words), ValueType::Text | ValueType::Json) => (0..words.rows().len())
             .map(|row| words.get(row))
             .collect::<StringChunked>()
             .with_name(name)
             .into_series(),
-        (Cells::Timestamp(values), Type::Timestamp) => {
+        (ColumnValues::Timestamp(values), ValueType::Timestamp) => {
             Series::new(name, values).into_datetime(TimeUnit::Microseconds, None)
         }
-        (Cells::Date(values), Type::Date) => Series::new(name, values).into_date(),
-        (Cells::Decimal(values), Type::Decimal(precision, scale)) => {
+        (ColumnValues::Date(values), ValueType::Date) => Series::new(name, values).into_date(),
+        (ColumnValues::Decimal(values), ValueType::Decimal(precision, scale)) => {
             let (precision, scale) = (usize::from(*precision), usize::from(*scale));
             Series::new(name, values).into_decimal(precision, scale)?
         }
-        (Cells::Other(values), ty) => {
+        (ColumnValues::Other(values), ty) => {
             let values: Vec<AnyValue<'_>> =
                 values.iter().map(|value| any_value(value, ty)).collect::<PolarsResult<_>>()?;
             series(&field.name, &values, ty)?
@@ -91,24 +93,24 @@ fn column(field: &Field, cells: &Cells) -> PolarsResult<Column> {
     Ok(Column::from(series))
 }
 
-fn series(name: &str, values: &[AnyValue<'_>], ty: &Type) -> PolarsResult<Series> {
+fn series(name: &str, values: &[AnyValue<'_>], ty: &ValueType) -> PolarsResult<Series> {
     Series::from_any_values_and_dtype(PlSmallStr::from_str(name), values, &data_type(ty), true)
 }
 
-fn any_value<'a>(value: &'a Value, ty: &Type) -> PolarsResult<AnyValue<'a>> {
+fn any_value<'a>(value: &'a Value, ty: &ValueType) -> PolarsResult<AnyValue<'a>> {
     Ok(match (value, ty) {
         (Value::Null, _) => AnyValue::Null,
         (Value::Bool(flag), _) => AnyValue::Boolean(*flag),
-        (Value::Int(number), Type::Decimal(p, s)) => exact(Decimal::from(*number), *p, *s)?,
+        (Value::Int(number), ValueType::Decimal(p, s)) => exact(Decimal::from(*number), *p, *s)?,
         (Value::Int(number), _) => AnyValue::Int64(*number),
         (Value::Float(number), _) => AnyValue::Float64(*number),
-        (Value::Decimal(number), Type::Decimal(p, s)) => exact(*number, *p, *s)?,
+        (Value::Decimal(number), ValueType::Decimal(p, s)) => exact(*number, *p, *s)?,
         (Value::Text(text), _) => AnyValue::String(text),
         (Value::Timestamp(instant), _) => {
             AnyValue::Datetime(instant.as_microsecond(), TimeUnit::Microseconds, None)
         }
         (Value::Date(days), _) => AnyValue::Date(*days),
-        (Value::List(items), Type::List(of)) => {
+        (Value::List(items), ValueType::List(of)) => {
             let items: Vec<AnyValue<'_>> =
                 items.iter().map(|item| any_value(item, of)).collect::<PolarsResult<_>>()?;
             AnyValue::List(series("", &items, of)?)
@@ -133,34 +135,34 @@ fn exact(number: Decimal, precision: u8, scale: u8) -> PolarsResult<AnyValue<'st
 mod tests {
     use super::*;
 
-    fn one(ty: Type, value: Value) -> PolarsResult<DataFrame> {
+    fn one(ty: ValueType, value: Value) -> PolarsResult<DataFrame> {
         frame(&Page { fields: vec![Field::new("x", ty)], rows: vec![vec![value], vec![Value::Null]] })
     }
 
     #[test]
     fn keeps_values_and_nulls_of_every_type() {
-        let check = |ty: Type, value: Value| {
+        let check = |ty: ValueType, value: Value| {
             let frame = one(ty.clone(), value.clone()).unwrap_or_else(|e| panic!("{ty:?}: {e}"));
             assert_eq!(frame.height(), 2);
             assert_eq!(frame.columns()[0].dtype(), &data_type(&ty));
             assert_eq!(frame.columns()[0].null_count(), 1, "{value:?}");
         };
-        check(Type::Bool, Value::Bool(true));
-        check(Type::Int, Value::Int(-3));
-        check(Type::Float, Value::Float(0.5));
-        check(Type::Decimal(18, 10), Value::Decimal("55.04".parse().unwrap()));
-        check(Type::Text, "x".into());
-        check(Type::Timestamp, Value::Timestamp("2025-03-02T00:00:00Z".parse().unwrap()));
-        check(Type::Date, Value::Date(20000));
-        check(Type::List(Box::new(Type::Text)), vec!["a", "b"].into());
-        check(Type::List(Box::new(Type::Int)), Value::List(vec![]));
+        check(ValueType::Bool, Value::Bool(true));
+        check(ValueType::Int, Value::Int(-3));
+        check(ValueType::Float, Value::Float(0.5));
+        check(ValueType::Decimal(18, 10), Value::Decimal("55.04".parse().unwrap()));
+        check(ValueType::Text, "x".into());
+        check(ValueType::Timestamp, Value::Timestamp("2025-03-02T00:00:00Z".parse().unwrap()));
+        check(ValueType::Date, Value::Date(20000));
+        check(ValueType::List(Box::new(ValueType::Text)), vec!["a", "b"].into());
+        check(ValueType::List(Box::new(ValueType::Int)), Value::List(vec![]));
     }
 
     #[test]
     fn fills_missing_columns_of_an_older_layout_with_nulls() {
         let log = catalog::dataset("collection_run").unwrap();
         let old = frame(&Page {
-            fields: vec![Field::new("scope", Type::Text), Field::new("run_id", Type::Text)],
+            fields: vec![Field::new("scope", ValueType::Text), Field::new("run_id", ValueType::Text)],
             rows: vec![vec!["us-east-1".into(), "a".into()]],
         });
         let found = aligned(&old.unwrap(), log).unwrap();
@@ -172,8 +174,8 @@ mod tests {
     #[test]
     fn refuses_money_that_does_not_fit() {
         let eleven_places = Value::Decimal("0.12345678901".parse().unwrap());
-        assert!(one(Type::Decimal(18, 10), eleven_places).is_err());
-        assert!(one(Type::Decimal(18, 10), Value::Decimal("123456789.1".parse().unwrap())).is_err());
-        assert!(one(Type::Decimal(18, 10), Value::Decimal("0.12345678900".parse().unwrap())).is_ok());
+        assert!(one(ValueType::Decimal(18, 10), eleven_places).is_err());
+        assert!(one(ValueType::Decimal(18, 10), Value::Decimal("123456789.1".parse().unwrap())).is_err());
+        assert!(one(ValueType::Decimal(18, 10), Value::Decimal("0.12345678900".parse().unwrap())).is_ok());
     }
 }

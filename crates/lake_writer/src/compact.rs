@@ -9,18 +9,18 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use catalog::ports::{Resized, Size, Tidied};
-use catalog::{DataFile, Dataset, Kind, Manifest, dataset};
+use catalog::ports::{DatasetResize, DatasetSize, MaintenanceReport};
+use catalog::{DataFile, Dataset, DatasetKind, Manifest, dataset};
 use domain::{InstanceType, Timestamp};
 use polars::prelude::{DataFrame, PolarsError};
 
-use lake::LakeError;
-use crate::log::{FOLDED, Log};
+use crate::log::{FOLDED, RunLog};
 use crate::price_file::PriceFile;
-use crate::prices::Prices;
-use crate::writer::{ROW_GROUP, Written};
-use crate::{Writer, prune};
-use lake::Pinned;
+use crate::prices::SpotPriceSet;
+use crate::writer::{ROW_GROUP, WrittenFile};
+use crate::{LakeWriter, prune};
+use lake::LakeError;
+use lake::PinnedManifest;
 
 /// The largest number of rows in memory of all files together while they are merged. A row of a
 /// frame takes about 130 bytes.
@@ -35,16 +35,16 @@ pub(crate) fn compact(
     tool_version: &str,
     now: Timestamp,
     dry_run: bool,
-) -> Result<Tidied, LakeError> {
+) -> Result<MaintenanceReport, LakeError> {
     if dry_run {
-        let manifest = Pinned::newest(root)?.map(|pinned| pinned.manifest);
+        let manifest = PinnedManifest::newest(root)?.map(|pinned| pinned.manifest);
         return Ok(manifest.map_or_else(nothing, |manifest| planned(&manifest, &folded(&manifest))));
     }
-    // `Writer::open` would make a lake where there is none.
-    if Pinned::newest(root)?.is_none() {
+    // `LakeWriter::open` would make a lake where there is none.
+    if PinnedManifest::newest(root)?.is_none() {
         return Ok(nothing());
     }
-    let mut writer = Writer::open(root)?;
+    let mut writer = LakeWriter::open(root)?;
     let before = writer.manifest().clone();
     let mut replaced = Vec::new();
     let mut written = Vec::new();
@@ -56,7 +56,7 @@ pub(crate) fn compact(
     let logs = logs(&before);
     if logs.len() > 1 {
         let name = folded_name(&before);
-        written.push(Log::read(root, &before)?.write(&writer, &name, &HashSet::new())?);
+        written.push(RunLog::read(root, &before)?.write(&writer, &name, &HashSet::new())?);
         replaced.extend(logs);
     }
     if replaced.is_empty() {
@@ -67,7 +67,7 @@ pub(crate) fn compact(
 }
 
 fn changes() -> impl Iterator<Item = &'static Dataset> {
-    catalog::DATASETS.iter().filter(|dataset| dataset.kind == Kind::Changes)
+    catalog::DATASETS.iter().filter(|dataset| dataset.kind == DatasetKind::Changes)
 }
 
 /// Returns the files of the log of runs.
@@ -87,19 +87,19 @@ fn folded(manifest: &Manifest) -> HashSet<String> {
     let mut names: HashSet<String> =
         manifest.files.iter().filter(loose).map(|file| file.dataset.clone()).collect();
     names.retain(|name| match dataset(name).map(|dataset| dataset.kind) {
-        Some(Kind::Changes) => true,
+        Some(DatasetKind::Changes) => true,
         _ => name == "collection_run" && logs(manifest).len() > 1,
     });
     names
 }
 
-pub(crate) fn nothing() -> Tidied {
-    Tidied { datasets: Vec::new(), manifest: None, pinned: 0 }
+pub(crate) fn nothing() -> MaintenanceReport {
+    MaintenanceReport { datasets: Vec::new(), manifest: None, pinned: 0 }
 }
 
 /// Returns the size of each dataset.
-pub(crate) fn sizes(manifest: &Manifest) -> BTreeMap<String, Size> {
-    let mut sizes: BTreeMap<String, Size> = BTreeMap::new();
+pub(crate) fn sizes(manifest: &Manifest) -> BTreeMap<String, DatasetSize> {
+    let mut sizes: BTreeMap<String, DatasetSize> = BTreeMap::new();
     for file in &manifest.files {
         let size = sizes.entry(file.dataset.clone()).or_default();
         size.files += 1;
@@ -110,24 +110,24 @@ pub(crate) fn sizes(manifest: &Manifest) -> BTreeMap<String, Size> {
 }
 
 /// Compares a lake before and after.
-pub(crate) fn tidied(before: &Manifest, after: &Manifest, manifest: Option<u64>) -> Tidied {
+pub(crate) fn tidied(before: &Manifest, after: &Manifest, manifest: Option<u64>) -> MaintenanceReport {
     let after = sizes(after);
-    let resized = |(dataset, before): (String, Size)| {
+    let resized = |(dataset, before): (String, DatasetSize)| {
         let after = Some(after.get(&dataset).copied().unwrap_or_default());
-        Resized { dataset, before, after }
+        DatasetResize { dataset, before, after }
     };
-    Tidied { datasets: sizes(before).into_iter().map(resized).collect(), manifest, pinned: 0 }
+    MaintenanceReport { datasets: sizes(before).into_iter().map(resized).collect(), manifest, pinned: 0 }
 }
 
 /// Reports the commit that the writer just made.
-pub(crate) fn done(before: &Manifest, writer: &Writer) -> Result<Tidied, LakeError> {
+pub(crate) fn done(before: &Manifest, writer: &LakeWriter) -> Result<MaintenanceReport, LakeError> {
     let after = writer.manifest();
     let pinned = prune::older(writer.root(), after)?;
-    Ok(Tidied { pinned, ..tidied(before, after, Some(after.number)) })
+    Ok(MaintenanceReport { pinned, ..tidied(before, after, Some(after.number)) })
 }
 
 /// Reports a dry run. The sizes of the changed datasets are unknown without doing the work.
-pub(crate) fn planned(manifest: &Manifest, changed: &HashSet<String>) -> Tidied {
+pub(crate) fn planned(manifest: &Manifest, changed: &HashSet<String>) -> MaintenanceReport {
     let mut tidied = tidied(manifest, manifest, None);
     for resized in tidied.datasets.iter_mut().filter(|resized| changed.contains(&resized.dataset)) {
         resized.after = None;
@@ -136,25 +136,29 @@ pub(crate) fn planned(manifest: &Manifest, changed: &HashSet<String>) -> Tidied 
 }
 
 /// New files, and the files that they replace.
-pub(crate) struct Folded {
+pub(crate) struct CompactedFiles {
     pub(crate) replaced: Vec<DataFile>,
-    pub(crate) written: Vec<Written>,
+    pub(crate) written: Vec<WrittenFile>,
 }
 
 /// Merges a dataset of changes into one file for each family. A family is written again when it has
 /// new rows, or when `cut` removes some. `cut` is in microseconds since 1970: rows that no question
 /// as of `cut` or later reads are removed.
-pub(crate) fn fold(writer: &Writer, dataset: &Dataset, cut: Option<i64>) -> Result<Folded, LakeError> {
+pub(crate) fn fold(
+    writer: &LakeWriter,
+    dataset: &Dataset,
+    cut: Option<i64>,
+) -> Result<CompactedFiles, LakeError> {
     let ours = writer.manifest().files.iter().filter(|file| file.dataset == dataset.name);
     let (settled, loose): (Vec<&DataFile>, Vec<&DataFile>) = ours.partition(|file| file.family().is_some());
-    let mut folded = Folded { replaced: Vec::new(), written: Vec::new() };
+    let mut folded = CompactedFiles { replaced: Vec::new(), written: Vec::new() };
     let old = |file: &DataFile| match cut {
         Some(cut) => Ok(PriceFile::of(writer.root(), file)?.earliest().is_none_or(|earliest| earliest < cut)),
         // A compacted file without a family in its path is not compacted again by itself.
         None => Ok(file.family().is_none() && !file.path.contains(FOLDED)),
     };
     if any(&loose, old)? {
-        let mut merge = Merge::of(writer.root(), &loose)?;
+        let mut merge = FamilyMerge::of(writer.root(), &loose)?;
         while let Some(mut prices) = merge.next_family()? {
             let family = prices.family(&prices.changes()[0]).to_string();
             for file in settled.iter().filter(|file| file.family() == Some(&family)) {
@@ -168,7 +172,7 @@ pub(crate) fn fold(writer: &Writer, dataset: &Dataset, cut: Option<i64>) -> Resu
     }
     for file in settled {
         if !folded.replaced.contains(file) && old(file)? {
-            let mut prices = Prices::default();
+            let mut prices = SpotPriceSet::default();
             read_all(&mut prices, writer.root(), file)?;
             settle(&mut prices, cut);
             // All remaining rows may still be in effect. Then nothing is written.
@@ -190,15 +194,20 @@ fn any(files: &[&DataFile], is: impl Fn(&DataFile) -> Result<bool, LakeError>) -
     Ok(false)
 }
 
-fn settle(prices: &mut Prices, cut: Option<i64>) {
+fn settle(prices: &mut SpotPriceSet, cut: Option<i64>) {
     prices.settle();
     if let Some(cut) = cut {
         prices.forget_before(cut);
     }
 }
 
-impl Folded {
-    fn write(&mut self, writer: &Writer, dataset: &Dataset, prices: &Prices) -> Result<(), LakeError> {
+impl CompactedFiles {
+    fn write(
+        &mut self,
+        writer: &LakeWriter,
+        dataset: &Dataset,
+        prices: &SpotPriceSet,
+    ) -> Result<(), LakeError> {
         let family = prices.family(&prices.changes()[0]);
         let name = folded_name(writer.manifest());
         // The type's name comes from an imported file and must not lead out of the folder.
@@ -211,7 +220,7 @@ impl Folded {
     }
 }
 
-fn read_all(prices: &mut Prices, root: &Path, file: &DataFile) -> Result<(), LakeError> {
+fn read_all(prices: &mut SpotPriceSet, root: &Path, file: &DataFile) -> Result<(), LakeError> {
     let opened = PriceFile::of(root, file)?;
     for group in 0..opened.groups() {
         let frame = opened.read(group, 0, usize::MAX)?;
@@ -226,12 +235,12 @@ fn misread(file: &DataFile, error: &PolarsError) -> LakeError {
 
 /// Files that are read side by side, family by family. Each file is sorted by type, so a family's
 /// rows are adjacent.
-struct Merge<'a> {
-    cursors: Vec<Cursor<'a>>,
+struct FamilyMerge<'a> {
+    cursors: Vec<MergeCursor<'a>>,
 }
 
 /// The read position in one file.
-struct Cursor<'a> {
+struct MergeCursor<'a> {
     listed: &'a DataFile,
     file: PriceFile,
     /// The number of rows read at once.
@@ -243,21 +252,21 @@ struct Cursor<'a> {
     taken: usize,
 }
 
-impl<'a> Merge<'a> {
-    fn of(root: &Path, files: &[&'a DataFile]) -> Result<Merge<'a>, LakeError> {
+impl<'a> FamilyMerge<'a> {
+    fn of(root: &Path, files: &[&'a DataFile]) -> Result<FamilyMerge<'a>, LakeError> {
         let rows: u64 = files.iter().map(|file| file.rows).sum();
         let share =
             |file: &DataFile| (HELD as u128 * u128::from(file.rows) / u128::from(rows.max(1))) as usize;
         let cursor = |file: &&'a DataFile| {
             let (slice, waiting) = (share(file).max(LEAST), DataFrame::empty());
             let opened = PriceFile::of(root, file)?;
-            Ok(Cursor { listed: file, file: opened, slice, next: (0, 0), waiting, taken: 0 })
+            Ok(MergeCursor { listed: file, file: opened, slice, next: (0, 0), waiting, taken: 0 })
         };
-        Ok(Merge { cursors: files.iter().map(cursor).collect::<Result<_, LakeError>>()? })
+        Ok(FamilyMerge { cursors: files.iter().map(cursor).collect::<Result<_, LakeError>>()? })
     }
 
     /// Returns all rows of the next family. None when every file is read.
-    fn next_family(&mut self) -> Result<Option<Prices>, LakeError> {
+    fn next_family(&mut self) -> Result<Option<SpotPriceSet>, LakeError> {
         let mut first: Option<String> = None;
         for cursor in &mut self.cursors {
             if let Some(name) = cursor.head()?
@@ -267,7 +276,7 @@ impl<'a> Merge<'a> {
             }
         }
         let Some(first) = first else { return Ok(None) };
-        let mut prices = Prices::default();
+        let mut prices = SpotPriceSet::default();
         for cursor in &mut self.cursors {
             cursor.take(family(&first), &mut prices)?;
         }
@@ -280,7 +289,7 @@ fn family(name: &str) -> &str {
     name.split_once('.').map_or(name, |(family, _)| family)
 }
 
-impl Cursor<'_> {
+impl MergeCursor<'_> {
     /// The instance type of the next row. None after the last one.
     fn head(&mut self) -> Result<Option<&str>, LakeError> {
         while self.taken == self.waiting.height() {
@@ -298,7 +307,7 @@ impl Cursor<'_> {
     }
 
     /// Moves the rows of `wanted` into `prices` if they are next.
-    fn take(&mut self, wanted: &str, prices: &mut Prices) -> Result<(), LakeError> {
+    fn take(&mut self, wanted: &str, prices: &mut SpotPriceSet) -> Result<(), LakeError> {
         while self.head()?.is_some_and(|name| family(name) == wanted) {
             let names = self.waiting.column("instance_type").and_then(|column| column.str());
             let names = names.map_err(|e| misread(self.listed, &e))?;

@@ -1,7 +1,7 @@
 //! Compaction and pruning: rows that stay, rows that go, and the state that a reader sees.
 
-use catalog::ports::{Keep, Outcome, Store, Told};
-use catalog::{Batch, Cells, Words};
+use catalog::ports::{RetentionRule, ScopeOutcome, ScopeReport, Store};
+use catalog::{ColumnValues, RowBatch, TextColumn};
 
 use super::*;
 use crate::LakeStore;
@@ -14,19 +14,19 @@ fn day(day: i64) -> Timestamp {
 
 /// One price of a run: type, day, price in units of 10^-10 (none is null). The zone is always the
 /// same.
-type Row = (&'static str, i64, Option<i128>);
+type SpotPriceSample = (&'static str, i64, Option<i128>);
 
-fn batch(rows: &[Row]) -> Batch {
+fn batch(rows: &[SpotPriceSample]) -> RowBatch {
     let fields = dataset("spot_price").unwrap().fields();
     let fields: Vec<_> = fields.into_iter().filter(|field| field.name != "run_id").collect();
-    let words = |text: &dyn Fn(&Row) -> &'static str| {
-        let mut words = Words::default();
+    let words = |text: &dyn Fn(&SpotPriceSample) -> &'static str| {
+        let mut words = TextColumn::default();
         rows.iter().for_each(|row| words.push(Some(text(row))));
-        Cells::Text(words)
+        ColumnValues::Text(words)
     };
     let cells = |name: &str| match name {
-        "observed_at" => Cells::Timestamp(rows.iter().map(|row| Some(row.1 * DAY)).collect()),
-        "price_per_hour" => Cells::Decimal(rows.iter().map(|row| row.2).collect()),
+        "observed_at" => ColumnValues::Timestamp(rows.iter().map(|row| Some(row.1 * DAY)).collect()),
+        "price_per_hour" => ColumnValues::Decimal(rows.iter().map(|row| row.2).collect()),
         "instance_type" => words(&|row| row.0),
         "region" => words(&|_| "us-east-1"),
         "az_id" => words(&|_| "use1-az1"),
@@ -34,24 +34,24 @@ fn batch(rows: &[Row]) -> Batch {
         _ => words(&|_| "USD"),
     };
     let cells = fields.iter().map(|field| cells(&field.name)).collect();
-    Batch { fields, cells }
+    RowBatch { fields, cells }
 }
 
-fn told(name: &'static str, at: i64, rows: u64) -> Told {
-    Told {
+fn told(name: &'static str, at: i64, rows: u64) -> ScopeReport {
+    ScopeReport {
         dataset: dataset(name).unwrap(),
         scope: "us-east-1".into(),
         source: "a test".into(),
         version: None,
         observed_from: day(at),
         observed_at: day(at),
-        outcome: Outcome::Complete,
+        outcome: ScopeOutcome::Complete,
         rows,
         gaps: Vec::new(),
     }
 }
 
-fn import(store: &LakeStore, run: &str, rows: &[Row]) -> u64 {
+fn import(store: &LakeStore, run: &str, rows: &[SpotPriceSample]) -> u64 {
     let mut open = store.begin(run).unwrap().unwrap();
     open.add(dataset("spot_price").unwrap(), &batch(rows)).unwrap();
     let newest = rows.iter().map(|row| row.1).max().unwrap_or_default();
@@ -61,10 +61,10 @@ fn import(store: &LakeStore, run: &str, rows: &[Row]) -> u64 {
 
 /// Every visible observation in the order of the files, as `family: type day price`.
 fn shown(store: &LakeStore) -> Vec<String> {
-    let pinned = Pinned::newest(&store.root()).unwrap().unwrap();
+    let pinned = PinnedManifest::newest(&store.root()).unwrap().unwrap();
     let mut all = Vec::new();
     for file in pinned.manifest.files.iter().filter(|file| file.dataset == "spot_price") {
-        let mut prices = Prices::default();
+        let mut prices = SpotPriceSet::default();
         read_all(&mut prices, &pinned.root, file).unwrap();
         assert_eq!(prices.len() as u64, file.rows);
         let frame = prices.frame(dataset("spot_price").unwrap(), 0..prices.len()).unwrap();
@@ -111,7 +111,7 @@ fn compacts_runs_by_family_without_losing_rows() {
     assert_eq!(store.compact(day(0), false).unwrap().manifest, None, "there is nothing left to compact");
     // Only families with new rows are written again.
     let files = |store: &LakeStore| -> Vec<DataFile> {
-        Pinned::newest(&store.root()).unwrap().unwrap().manifest.files.clone()
+        PinnedManifest::newest(&store.root()).unwrap().unwrap().manifest.files.clone()
     };
     let before = files(&store);
     import(&store, "c", &[("c7g.large", 4, P)]);
@@ -157,7 +157,7 @@ fn pruning_keeps_prices_that_are_still_in_effect() {
         &[("m7i.large", 1, P), ("m7i.large", 5, Q), ("c7g.large", 2, P), ("c7g.large", 8, Q)],
     );
     import(&store, "b", &[("m7i.large", 5, P), ("m7i.large", 9, P)]);
-    let keep = Keep::Since(day(6));
+    let keep = RetentionRule::Since(day(6));
     assert_eq!(store.prune(keep, day(0), true).unwrap().manifest, None);
     store.prune(keep, day(0), false).unwrap();
     let mut found = shown(&store);
@@ -174,24 +174,24 @@ fn pruning_keeps_prices_that_are_still_in_effect() {
 }
 
 /// Commits runs of offerings on these days and prunes. Returns the runs that are left.
-fn left(runs: &[(&'static str, i64, Outcome)], keep: Keep) -> String {
+fn left(runs: &[(&'static str, i64, ScopeOutcome)], keep: RetentionRule) -> String {
     let (_folder, store) = store();
     let offering = dataset("offering").unwrap();
     for (run, at, outcome) in runs {
         let mut open = store.begin(run).unwrap().unwrap();
         let cells = ["m7i.large", "us-east-1", "use1-az1"].map(|text| {
-            let mut words = Words::default();
+            let mut words = TextColumn::default();
             words.push(Some(text));
-            Cells::Text(words)
+            ColumnValues::Text(words)
         });
         let fields = offering.fields().into_iter().take(3).collect();
-        open.add(offering, &Batch { fields, cells: cells.into() }).unwrap();
-        open.tell(Told { outcome: *outcome, ..told("offering", *at, 1) }).unwrap();
+        open.add(offering, &RowBatch { fields, cells: cells.into() }).unwrap();
+        open.tell(ScopeReport { outcome: *outcome, ..told("offering", *at, 1) }).unwrap();
         open.commit(day(0)).unwrap();
     }
     store.prune(keep, day(0), false).unwrap();
-    let manifest = Pinned::newest(&store.root()).unwrap().unwrap().manifest.clone();
-    let log = Log::read(&store.root(), &manifest).unwrap();
+    let manifest = PinnedManifest::newest(&store.root()).unwrap().unwrap().manifest.clone();
+    let log = RunLog::read(&store.root(), &manifest).unwrap();
     for (run, ..) in runs {
         let file = format!("lake/offering/v=1/{run}.parquet");
         let there = manifest.files.iter().any(|found| found.path == file);
@@ -207,21 +207,21 @@ fn left(runs: &[(&'static str, i64, Outcome)], keep: Keep) -> String {
 
 #[test]
 fn pruning_removes_runs_that_were_superseded_before_the_cut() {
-    use Outcome::{Complete, Partial};
+    use ScopeOutcome::{Complete, Partial};
     let runs =
         [("a", 1, Complete), ("d", 7, Partial), ("b", 3, Complete), ("c", 5, Complete), ("z", 2, Partial)];
-    let check = |keep: Keep, expected: &str| assert_eq!(left(&runs, keep), expected, "{keep:?}");
-    check(Keep::Since(day(0)), "a d b c z");
-    check(Keep::Since(day(2)), "a d b c z");
-    check(Keep::Since(day(3)), "d b c");
-    check(Keep::Since(day(4)), "d b c");
-    check(Keep::Since(day(5)), "d c");
-    check(Keep::Since(day(100)), "d c");
-    check(Keep::Runs(1), "d c");
-    check(Keep::Runs(2), "d b c");
-    check(Keep::Runs(9), "a d b c z");
+    let check = |keep: RetentionRule, expected: &str| assert_eq!(left(&runs, keep), expected, "{keep:?}");
+    check(RetentionRule::Since(day(0)), "a d b c z");
+    check(RetentionRule::Since(day(2)), "a d b c z");
+    check(RetentionRule::Since(day(3)), "d b c");
+    check(RetentionRule::Since(day(4)), "d b c");
+    check(RetentionRule::Since(day(5)), "d c");
+    check(RetentionRule::Since(day(100)), "d c");
+    check(RetentionRule::Runs(1), "d c");
+    check(RetentionRule::Runs(2), "d b c");
+    check(RetentionRule::Runs(9), "a d b c z");
     assert_eq!(
-        left(&[("a", 1, Partial), ("b", 2, Partial)], Keep::Since(day(9))),
+        left(&[("a", 1, Partial), ("b", 2, Partial)], RetentionRule::Since(day(9))),
         "a b",
         "nothing replaced them"
     );
@@ -234,11 +234,12 @@ fn a_run_larger_than_the_buffer_is_written_as_several_files() {
     let mut open = store.begin("a").unwrap().unwrap();
     // In tests the buffer has ten rows. The second half repeats the first one.
     for days in [0..6, 6..12, 0..6, 6..12, 3..14] {
-        let rows: Vec<Row> = days.map(|at| ("m7i.large", at, P)).collect();
+        let rows: Vec<SpotPriceSample> = days.map(|at| ("m7i.large", at, P)).collect();
         open.add(spot, &batch(&rows)).unwrap();
     }
-    let pinned =
-        |store: &LakeStore| Pinned::newest(&store.root()).unwrap().map(|pinned| pinned.manifest.clone());
+    let pinned = |store: &LakeStore| {
+        PinnedManifest::newest(&store.root()).unwrap().map(|pinned| pinned.manifest.clone())
+    };
     assert_eq!(pinned(&store), None, "nothing is visible before the commit");
     open.tell(told("spot_price", 11, 35)).unwrap();
     let committed = open.commit(day(0)).unwrap();

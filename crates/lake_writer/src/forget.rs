@@ -3,24 +3,24 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use catalog::ports::Tidied;
+use catalog::ports::MaintenanceReport;
 use catalog::{DataFile, Dataset, dataset};
 use domain::Timestamp;
 use polars::prelude::{BooleanChunked, DataFrame, PolarsResult};
 
-use lake::LakeError;
-use crate::growing::Growing;
-use crate::log::Log;
+use crate::growing::ParquetAppender;
+use crate::log::RunLog;
 use crate::price_file::{PriceFile, unreadable};
-use crate::writer::Written;
-use crate::{Writer, compact};
-use lake::Pinned;
+use crate::writer::WrittenFile;
+use crate::{LakeWriter, compact};
+use lake::LakeError;
+use lake::PinnedManifest;
 
 /// Columns with an account: the row's account, its user, its payer and its owner.
 const WHOSE: [&str; 4] = ["account_id", "sub_account_id", "billing_account_id", "owner_id"];
 
 /// A file with rows of the account.
-struct Found {
+struct AccountFile {
     file: DataFile,
     dataset: &'static Dataset,
     /// The number of rows without the account. They are kept.
@@ -34,21 +34,21 @@ pub(crate) fn forget(
     tool_version: &str,
     now: Timestamp,
     dry_run: bool,
-) -> Result<Tidied, LakeError> {
-    let Some(pinned) = Pinned::newest(root)? else { return Ok(compact::nothing()) };
+) -> Result<MaintenanceReport, LakeError> {
+    let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(compact::nothing()) };
     if dry_run {
         let found = find(root, &pinned.manifest.files, account)?;
         let mut changed: HashSet<String> = found.iter().map(|found| found.file.dataset.clone()).collect();
-        if Log::read(root, &pinned.manifest)?.speaks_of(account) {
+        if RunLog::read(root, &pinned.manifest)?.speaks_of(account) {
             changed.insert("collection_run".into());
         }
         return Ok(compact::planned(&pinned.manifest, &changed));
     }
     drop(pinned);
-    let mut writer = Writer::open(root)?;
+    let mut writer = LakeWriter::open(root)?;
     let before = writer.manifest().clone();
     let found = find(root, &before.files, account)?;
-    let log = Log::read(root, &before)?;
+    let log = RunLog::read(root, &before)?;
     if found.is_empty() && !log.speaks_of(account) {
         return Ok(compact::tidied(&before, &before, None));
     }
@@ -70,7 +70,7 @@ pub(crate) fn forget(
 }
 
 /// Returns the files with rows of the account.
-fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<Found>, LakeError> {
+fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<AccountFile>, LakeError> {
     let mut found = Vec::new();
     for file in files {
         let Some(dataset) = dataset(&file.dataset).filter(|dataset| dataset.is_of_accounts()) else {
@@ -82,7 +82,7 @@ fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<Found>, La
             Ok(())
         })?;
         if stay < file.rows {
-            found.push(Found { file: file.clone(), dataset, stay });
+            found.push(AccountFile { file: file.clone(), dataset, stay });
         }
     }
     Ok(found)
@@ -115,17 +115,17 @@ fn others(frame: &DataFrame, account: &str) -> PolarsResult<BooleanChunked> {
 }
 
 /// Writes the remaining rows of a file under a new name of the same run.
-fn without(writer: &Writer, found: &Found, account: &str) -> Result<Written, LakeError> {
+fn without(writer: &LakeWriter, found: &AccountFile, account: &str) -> Result<WrittenFile, LakeError> {
     // Run ids contain no dot, so the run id ends at the first one.
     let name = format!("{}.without-{}", found.file.run(), writer.manifest().number + 1);
-    let mut growing: Option<Growing> = None;
+    let mut growing: Option<ParquetAppender> = None;
     let mut failed = None;
     each_group(writer.root(), &found.file, |frame| {
         let rest = frame.filter(&others(&frame, account)?)?;
         if rest.height() > 0 && failed.is_none() {
             let added = match &mut growing {
                 Some(growing) => growing.add(rest),
-                None => Growing::start(writer, found.dataset, &name).and_then(|mut started| {
+                None => ParquetAppender::start(writer, found.dataset, &name).and_then(|mut started| {
                     started.add(rest)?;
                     growing = Some(started);
                     Ok(())

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use catalog::ports::{Outcome, Store, Told};
-use catalog::{Batch, Value};
+use catalog::ports::{ScopeOutcome, ScopeReport, Store};
+use catalog::{RowBatch, Value};
 
 use super::*;
 use crate::LakeStore;
@@ -24,16 +24,16 @@ fn row(dataset: &Dataset, cells: &[(&str, &str)]) -> Vec<Value> {
 fn run(store: &LakeStore, name: &str, run_id: &str, rows: Vec<Vec<Value>>, scopes: &[String], gap: &str) {
     let dataset = dataset(name).unwrap();
     let mut open = store.begin(run_id).unwrap().unwrap();
-    open.add(dataset, &Batch::of(dataset, rows).unwrap()).unwrap();
+    open.add(dataset, &RowBatch::of(dataset, rows).unwrap()).unwrap();
     for scope in scopes {
-        open.tell(Told {
+        open.tell(ScopeReport {
             dataset,
             scope: scope.clone(),
             source: format!("{GONE}.csv"),
             version: None,
             observed_from: at(),
             observed_at: at(),
-            outcome: Outcome::Complete,
+            outcome: ScopeOutcome::Complete,
             rows: 1,
             gaps: vec![gap.into()],
         })
@@ -108,7 +108,7 @@ fn reports_pinned_files_until_the_reader_ends() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("lake");
     let store = lake(&root);
-    let reader = Pinned::newest(&root).unwrap();
+    let reader = PinnedManifest::newest(&root).unwrap();
     assert_eq!(store.forget(GONE, at(), false).unwrap().pinned, 1);
     assert!(speaks(&root, GONE));
     drop(reader);

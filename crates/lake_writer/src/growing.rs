@@ -12,19 +12,23 @@ use polars::prelude::DataFrame;
 
 use crate::columns;
 use crate::files;
-use crate::writer::{ROW_GROUP, Writer, Written};
+use crate::writer::{LakeWriter, ROW_GROUP, WrittenFile};
 
 /// A file under a temporary name. Dropped before it is finished, it is removed.
-pub(crate) struct Growing {
+pub(crate) struct ParquetAppender {
     temporary: TemporaryFile,
     path: PathBuf,
     parquet: BatchedWriter<BufWriter<File>>,
     told: DataFile,
 }
 
-impl Growing {
+impl ParquetAppender {
     /// Opens the file of a run.
-    pub(crate) fn start(writer: &Writer, dataset: &Dataset, run_id: &str) -> Result<Growing, LakeError> {
+    pub(crate) fn start(
+        writer: &LakeWriter,
+        dataset: &Dataset,
+        run_id: &str,
+    ) -> Result<ParquetAppender, LakeError> {
         let path = writer.path_of(dataset, run_id);
         let file = writer.root().join(&path);
         files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
@@ -42,7 +46,7 @@ impl Growing {
             bytes: 0,
             sha256: String::new(),
         };
-        Ok(Growing { temporary, path: file, parquet, told })
+        Ok(ParquetAppender { temporary, path: file, parquet, told })
     }
 
     /// Adds a piece as row groups of its own.
@@ -57,13 +61,13 @@ impl Growing {
     }
 
     /// Writes the rest and commits the file. Its length and digest are read back from the disk.
-    pub(crate) fn finish(self) -> Result<Written, LakeError> {
+    pub(crate) fn finish(self) -> Result<WrittenFile, LakeError> {
         self.parquet.finish().map_err(|e| self.failed(&e))?;
-        let Growing { temporary, path, parquet, told } = self;
+        let ParquetAppender { temporary, path, parquet, told } = self;
         drop(parquet);
         let (bytes, sha256) = files::content(temporary.path())?;
         temporary.commit().map_err(|e| LakeError::io(&path, e))?;
-        Ok(Written(DataFile { bytes, sha256, ..told }))
+        Ok(WrittenFile(DataFile { bytes, sha256, ..told }))
     }
 
     fn failed(&self, error: &polars::prelude::PolarsError) -> LakeError {

@@ -3,37 +3,37 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use catalog::ports::{Keep, Logged, Tidied};
-use catalog::{DataFile, Kind, Manifest, dataset};
+use catalog::ports::{MaintenanceReport, RetentionRule, RunLogRow};
+use catalog::{DataFile, DatasetKind, Manifest, dataset};
 use domain::Timestamp;
 
-use crate::compact::{self, Folded};
+use crate::LakeWriter;
+use crate::compact::{self, CompactedFiles};
+use crate::log::{PRUNED, RunLog};
 use lake::LakeError;
-use crate::log::{Log, PRUNED};
-use crate::Writer;
-use lake::Pinned;
+use lake::PinnedManifest;
 
 /// Removes data outside the retention; see [`catalog::ports::Store::prune`].
 pub(crate) fn prune(
     root: &Path,
-    keep: Keep,
+    keep: RetentionRule,
     tool_version: &str,
     now: Timestamp,
     dry_run: bool,
-) -> Result<Tidied, LakeError> {
-    let Some(pinned) = Pinned::newest(root)? else { return Ok(compact::nothing()) };
+) -> Result<MaintenanceReport, LakeError> {
+    let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(compact::nothing()) };
     if dry_run {
-        let superseded = superseded(&Log::read(root, &pinned.manifest)?.rows, keep);
+        let superseded = superseded(&RunLog::read(root, &pinned.manifest)?.rows, keep);
         return Ok(planned(&pinned.manifest, &superseded, keep));
     }
     drop(pinned);
-    let mut writer = Writer::open(root)?;
+    let mut writer = LakeWriter::open(root)?;
     let before = writer.manifest().clone();
-    let log = Log::read(root, &before)?;
+    let log = RunLog::read(root, &before)?;
     let superseded = superseded(&log.rows, keep);
-    let mut gone = Folded { replaced: unneeded(&before, &superseded), written: Vec::new() };
-    if let Keep::Since(cut) = keep {
-        for dataset in catalog::DATASETS.iter().filter(|dataset| dataset.kind == Kind::Changes) {
+    let mut gone = CompactedFiles { replaced: unneeded(&before, &superseded), written: Vec::new() };
+    if let RetentionRule::Since(cut) = keep {
+        for dataset in catalog::DATASETS.iter().filter(|dataset| dataset.kind == DatasetKind::Changes) {
             let folded = compact::fold(&writer, dataset, Some(cut.as_microsecond()))?;
             gone.replaced.extend(folded.replaced);
             gone.written.extend(folded.written);
@@ -52,14 +52,14 @@ pub(crate) fn prune(
 
 /// Superseded runs, as (dataset, run id), and the indexes of their rows in the log.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Superseded {
+struct SupersededRuns {
     runs: HashSet<(String, String)>,
     rows: HashSet<usize>,
 }
 
 /// Finds the superseded runs. A run is superseded when a newer run has replaced it in each of its
 /// scopes. The replacing run is always kept, so the newest complete run of each scope stays.
-fn superseded(log: &[Logged], keep: Keep) -> Superseded {
+fn superseded(log: &[RunLogRow], keep: RetentionRule) -> SupersededRuns {
     let mut scopes: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
     for (at, row) in log.iter().enumerate().filter(|(_, row)| row.outcome != PRUNED) {
         scopes.entry((&row.dataset, &row.scope)).or_default().push(at);
@@ -74,11 +74,11 @@ fn superseded(log: &[Logged], keep: Keep) -> Superseded {
     }
     old.retain(|at| !needed.contains(&(log[*at].dataset.as_str(), log[*at].run_id.as_str())));
     let run = |at: &usize| (log[*at].dataset.clone(), log[*at].run_id.clone());
-    Superseded { runs: old.iter().map(run).collect(), rows: old.into_iter().collect() }
+    SupersededRuns { runs: old.iter().map(run).collect(), rows: old.into_iter().collect() }
 }
 
 /// Returns the index of the first run of a scope to keep. `rows` are sorted, oldest first.
-fn first_kept(log: &[Logged], rows: &[usize], keep: Keep) -> usize {
+fn first_kept(log: &[RunLogRow], rows: &[usize], keep: RetentionRule) -> usize {
     let Some(kind) = rows.first().and_then(|at| dataset(&log[*at].dataset)).map(|dataset| dataset.kind)
     else {
         return 0;
@@ -86,14 +86,14 @@ fn first_kept(log: &[Logged], rows: &[usize], keep: Keep) -> usize {
     let replaces = |place: &usize| {
         let outcome = log[rows[*place]].outcome.as_str();
         // A partial run of changes replaces as a complete one does: missing rows retire nothing.
-        ["complete", "empty"].contains(&outcome) || (kind == Kind::Changes && outcome == "partial")
+        ["complete", "empty"].contains(&outcome) || (kind == DatasetKind::Changes && outcome == "partial")
     };
     let mut newest_first = (0..rows.len()).rev().filter(replaces);
     let kept = match (kind, keep) {
-        (Kind::Snapshot | Kind::Changes, Keep::Since(cut)) => {
+        (DatasetKind::Snapshot | DatasetKind::Changes, RetentionRule::Since(cut)) => {
             newest_first.find(|place| log[rows[*place]].observed_at <= cut)
         }
-        (Kind::Snapshot, Keep::Runs(runs)) => newest_first.nth(runs.saturating_sub(1)),
+        (DatasetKind::Snapshot, RetentionRule::Runs(runs)) => newest_first.nth(runs.saturating_sub(1)),
         // Logs are never pruned.
         _ => None,
     };
@@ -102,9 +102,9 @@ fn first_kept(log: &[Logged], rows: &[usize], keep: Keep) -> usize {
 
 /// Returns the files of the superseded snapshots. Files of changes are compacted instead, because
 /// some of their rows may still be in effect.
-fn unneeded(manifest: &Manifest, superseded: &Superseded) -> Vec<DataFile> {
+fn unneeded(manifest: &Manifest, superseded: &SupersededRuns) -> Vec<DataFile> {
     let goes = |file: &&DataFile| {
-        let snapshot = dataset(&file.dataset).is_some_and(|dataset| dataset.kind == Kind::Snapshot);
+        let snapshot = dataset(&file.dataset).is_some_and(|dataset| dataset.kind == DatasetKind::Snapshot);
         snapshot && superseded.runs.contains(&(file.dataset.clone(), file.run().into()))
     };
     manifest.files.iter().filter(goes).cloned().collect()
@@ -112,13 +112,13 @@ fn unneeded(manifest: &Manifest, superseded: &Superseded) -> Vec<DataFile> {
 
 /// Returns the sizes after the pruning. The number of removed prices is unknown without reading
 /// them all, so it is none.
-fn planned(manifest: &Manifest, superseded: &Superseded, keep: Keep) -> Tidied {
+fn planned(manifest: &Manifest, superseded: &SupersededRuns, keep: RetentionRule) -> MaintenanceReport {
     let gone = unneeded(manifest, superseded);
     let mut after = manifest.clone();
     after.files.retain(|file| !gone.contains(file));
     let mut tidied = compact::tidied(manifest, &after, None);
     let unknown = |name: &str| match dataset(name).map(|dataset| dataset.kind) {
-        Some(Kind::Changes) => matches!(keep, Keep::Since(_)),
+        Some(DatasetKind::Changes) => matches!(keep, RetentionRule::Since(_)),
         _ => name == "collection_run" && !superseded.rows.is_empty(),
     };
     for resized in tidied.datasets.iter_mut().filter(|resized| unknown(&resized.dataset)) {

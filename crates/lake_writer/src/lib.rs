@@ -2,7 +2,7 @@
 //!
 //! This is the only crate that names polars. It knows no SQL, DuckDB, network or meaning of a price.
 //!
-//! * `Writer` holds the writer's lock and commits a manifest; see the crate `lake` for the folder's layout.
+//! * `LakeWriter` holds the writer's lock and commits a manifest; see the crate `lake` for the folder's layout.
 //! * `LakeStore` is the port `Store` that the collector writes through.
 
 mod billing;
@@ -25,4 +25,4 @@ mod store;
 mod writer;
 
 pub use store::LakeStore;
-pub use writer::{Writer, Written, parquet_bytes, write_manifest};
+pub use writer::{LakeWriter, WrittenFile, parquet_bytes, write_manifest};

@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::path::Path;
 
-use catalog::ports::{Logged, Shown, Size};
+use catalog::ports::{DatasetSize, LakeContent, RunLogRow};
 use catalog::{DataFile, Dataset, Manifest, Page, dataset};
 use domain::Timestamp;
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, PlSmallStr, PolarsError, PolarsResult};
 
-use lake::LakeError;
 use crate::price_file::unreadable;
-use crate::writer::Written;
-use crate::{Writer, columns};
-use lake::Pinned;
+use crate::writer::WrittenFile;
+use crate::{LakeWriter, columns};
+use lake::LakeError;
+use lake::PinnedManifest;
 
 /// The part of a path that marks a compacted file. No run id begins with `compacted-`.
 pub(crate) const FOLDED: &str = "/compacted-";
@@ -24,8 +24,8 @@ pub(crate) const FOLDED: &str = "/compacted-";
 pub(crate) const PRUNED: &str = "pruned";
 
 /// All rows of the log: as values, and as the stored frame.
-pub(crate) struct Log {
-    pub(crate) rows: Vec<Logged>,
+pub(crate) struct RunLog {
+    pub(crate) rows: Vec<RunLogRow>,
     frame: DataFrame,
 }
 
@@ -33,26 +33,26 @@ fn ours() -> &'static Dataset {
     dataset("collection_run").expect("a dataset of ours")
 }
 
-impl Log {
+impl RunLog {
     /// Reads the log of a manifest.
-    pub(crate) fn read(root: &Path, manifest: &Manifest) -> Result<Log, LakeError> {
-        Log::read_files(root, manifest.files.iter().filter(|file| file.dataset == ours().name))
+    pub(crate) fn read(root: &Path, manifest: &Manifest) -> Result<RunLog, LakeError> {
+        RunLog::read_files(root, manifest.files.iter().filter(|file| file.dataset == ours().name))
     }
 
     /// Reads the log from a frame.
-    pub(crate) fn of(frame: DataFrame) -> Result<Log, LakeError> {
+    pub(crate) fn of(frame: DataFrame) -> Result<RunLog, LakeError> {
         let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
         let frame = columns::aligned(&frame, ours()).map_err(damaged)?;
-        Ok(Log { rows: rows(&frame).map_err(damaged)?, frame })
+        Ok(RunLog { rows: rows(&frame).map_err(damaged)?, frame })
     }
 
     /// Returns the log with the rows for which `wanted` is true.
-    pub(crate) fn only(self, wanted: impl Fn(&Logged) -> bool) -> Result<Log, LakeError> {
+    pub(crate) fn only(self, wanted: impl Fn(&RunLogRow) -> bool) -> Result<RunLog, LakeError> {
         let kept: BooleanChunked = self.rows.iter().map(&wanted).collect();
         let frame = self.frame.filter(&kept);
         let frame =
             frame.map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
-        Ok(Log { rows: self.rows.into_iter().filter(wanted).collect(), frame })
+        Ok(RunLog { rows: self.rows.into_iter().filter(wanted).collect(), frame })
     }
 
     pub(crate) fn into_frame(self) -> DataFrame {
@@ -69,12 +69,12 @@ impl Log {
 
     /// Returns the log without an account. Its rows are removed, and its number is replaced in the
     /// other rows. Bills in the runs of `cut` get a gap, because they are no longer complete.
-    pub(crate) fn forget(self, account: &str, cut: &HashSet<String>) -> Result<Log, LakeError> {
+    pub(crate) fn forget(self, account: &str, cut: &HashSet<String>) -> Result<RunLog, LakeError> {
         let failed =
             |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}"));
         let of_account =
-            |row: &Logged| row.scope.split('/').next() == Some(account) || row.run_id.contains(account);
-        let Log { mut rows, mut frame } = self.only(|row| !of_account(row))?;
+            |row: &RunLogRow| row.scope.split('/').next() == Some(account) || row.run_id.contains(account);
+        let RunLog { mut rows, mut frame } = self.only(|row| !of_account(row))?;
         for row in &mut rows {
             row.source = row.source.replace(account, "(forgotten)");
             row.gaps.iter_mut().for_each(|gap| *gap = gap.replace(account, "(forgotten)"));
@@ -89,10 +89,10 @@ impl Log {
         for column in struck.columns() {
             frame.with_column(column.clone()).map_err(failed)?;
         }
-        Ok(Log { rows, frame })
+        Ok(RunLog { rows, frame })
     }
 
-    fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<Log, LakeError> {
+    fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<RunLog, LakeError> {
         let mut all = DataFrame::empty_with_schema(&columns::schema(&ours().fields()));
         for file in files {
             let path = root.join(&file.path);
@@ -103,17 +103,17 @@ impl Log {
             all.vstack_mut(&frame.map_err(failed)?).map_err(failed)?;
         }
         let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
-        Ok(Log { rows: rows(&all).map_err(damaged)?, frame: all })
+        Ok(RunLog { rows: rows(&all).map_err(damaged)?, frame: all })
     }
 
     /// Writes the log as one file. The rows whose indexes are in `pruned` get the outcome `pruned`.
     pub(crate) fn write(
         mut self,
-        writer: &Writer,
+        writer: &LakeWriter,
         name: &str,
         pruned: &HashSet<usize>,
-    ) -> Result<Written, LakeError> {
-        let outcome = |(at, row): (usize, &Logged)| match pruned.contains(&at) {
+    ) -> Result<WrittenFile, LakeError> {
+        let outcome = |(at, row): (usize, &RunLogRow)| match pruned.contains(&at) {
             true => PRUNED.to_string(),
             false => row.outcome.clone(),
         };
@@ -137,32 +137,32 @@ pub(crate) fn shown(
     let own = format!("lake/{}/v={}/{run_id}.parquet", ours().name, ours().version);
     let logs = || manifest.files.iter().filter(|file| file.dataset == ours().name);
     let log = match logs().find(|file| file.path == own) {
-        Some(file) => Log::read_files(root, std::iter::once(file))?,
-        None => Log::read_files(root, logs().filter(|file| file.path.contains(FOLDED)))?,
+        Some(file) => RunLog::read_files(root, std::iter::once(file))?,
+        None => RunLog::read_files(root, logs().filter(|file| file.path.contains(FOLDED)))?,
     };
-    let of_run = |row: &&Logged| row.run_id == run_id && row.outcome != PRUNED;
-    let shown: Vec<&Logged> = log.rows.iter().filter(of_run).collect();
+    let of_run = |row: &&RunLogRow| row.run_id == run_id && row.outcome != PRUNED;
+    let shown: Vec<&RunLogRow> = log.rows.iter().filter(of_run).collect();
     let of_dataset = shown.iter().filter(|row| row.dataset == dataset);
     Ok((!shown.is_empty()).then(|| of_dataset.map(|row| row.rows).sum()))
 }
 
 /// Returns the contents of a manifest: its log, and the size of each dataset.
-pub(crate) fn look(pinned: &Pinned) -> Result<Shown, LakeError> {
-    let mut held: BTreeMap<&str, Size> = BTreeMap::new();
+pub(crate) fn look(pinned: &PinnedManifest) -> Result<LakeContent, LakeError> {
+    let mut held: BTreeMap<&str, DatasetSize> = BTreeMap::new();
     for file in &pinned.manifest.files {
         let size = held.entry(&file.dataset).or_default();
         size.files += 1;
         size.rows += file.rows;
         size.bytes += file.bytes;
     }
-    Ok(Shown {
+    Ok(LakeContent {
         manifest: pinned.manifest.number,
-        log: Log::read(&pinned.root, &pinned.manifest)?.rows,
+        log: RunLog::read(&pinned.root, &pinned.manifest)?.rows,
         held: held.into_iter().map(|(dataset, size)| (dataset.to_string(), size)).collect(),
     })
 }
 
-fn rows(frame: &DataFrame) -> PolarsResult<Vec<Logged>> {
+fn rows(frame: &DataFrame) -> PolarsResult<Vec<RunLogRow>> {
     let maybe = |name: &str| -> PolarsResult<Vec<Option<String>>> {
         Ok(frame.column(name)?.str()?.iter().map(|text| text.map(String::from)).collect())
     };
@@ -178,12 +178,12 @@ fn rows(frame: &DataFrame) -> PolarsResult<Vec<Logged>> {
     let (sources, versions) = (text("source")?, maybe("version")?);
     let (instants, counts) = (number("observed_at")?, number("row_count")?);
     let lists = frame.column("gaps")?.list()?;
-    let row = |at: usize| -> PolarsResult<Logged> {
+    let row = |at: usize| -> PolarsResult<RunLogRow> {
         let gaps = match lists.get_as_series(at) {
             None => Vec::new(),
             Some(gaps) => gaps.str()?.iter().flatten().map(String::from).collect(),
         };
-        Ok(Logged {
+        Ok(RunLogRow {
             run_id: runs[at].clone(),
             dataset: datasets[at].clone(),
             scope: scopes[at].clone(),

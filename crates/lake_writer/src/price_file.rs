@@ -10,8 +10,8 @@ use polars::io::parquet::metadata::FileMetadataRef;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{DataFrame, PolarsError, PolarsResult};
 
+use crate::prices::FamilySpan;
 use lake::LakeError;
-use crate::prices::Span;
 
 /// An open file with its footer.
 pub(crate) struct PriceFile {
@@ -39,7 +39,7 @@ impl PriceFile {
 
     /// Returns true unless the footer's statistics exclude that the row group has an observation in
     /// one of the spans.
-    pub(crate) fn may_hold(&self, group: usize, spans: &[Span]) -> bool {
+    pub(crate) fn may_hold(&self, group: usize, spans: &[FamilySpan]) -> bool {
         let (instants, types) = (self.instants(group), self.types(group));
         spans.iter().any(|span| {
             let then =

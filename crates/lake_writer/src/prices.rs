@@ -20,19 +20,19 @@ const NO_PRICE: i64 = i64::MIN;
 
 /// One observation. Its order is the sort order of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Change {
-    /// An index of [`Prices::series`].
+pub(crate) struct SpotPriceChange {
+    /// An index of [`SpotPriceSet::series`].
     series: u32,
     /// Microseconds since 1970.
     pub(crate) at: i64,
     /// In units of 10^-10 of the currency. [`NO_PRICE`] is null.
     price: i64,
-    /// The run that added it, as a number of [`Texts`].
+    /// The run that added it, as a number of [`TextPool`].
     run: u32,
 }
 
 /// An instance family, and its first and last observation.
-pub(crate) struct Span {
+pub(crate) struct FamilySpan {
     pub(crate) family: String,
     /// Microseconds since 1970.
     pub(crate) from: i64,
@@ -42,12 +42,12 @@ pub(crate) struct Span {
 
 /// Texts, each with a number.
 #[derive(Debug, Default)]
-struct Texts {
+struct TextPool {
     all: Vec<String>,
     numbers: HashMap<String, u32>,
 }
 
-impl Texts {
+impl TextPool {
     fn number(&mut self, text: Option<&str>) -> u32 {
         let Some(text) = text else { return NO_TEXT };
         if let Some(number) = self.numbers.get(text) {
@@ -64,23 +64,23 @@ impl Texts {
     }
 }
 
-/// Observations of prices, and the names of their series. The numbers in a [`Change`] are valid
-/// only in the `Prices` that read it.
+/// Observations of prices, and the names of their series. The numbers in a [`SpotPriceChange`] are valid
+/// only in the `SpotPriceSet` that read it.
 #[derive(Debug, Default)]
-pub(crate) struct Prices {
-    texts: Texts,
+pub(crate) struct SpotPriceSet {
+    texts: TextPool,
     series: Vec<[u32; 5]>,
     numbers: HashMap<[u32; 5], u32>,
-    changes: Vec<Change>,
+    changes: Vec<SpotPriceChange>,
 }
 
-impl Prices {
+impl SpotPriceSet {
     /// Returns the number of observations.
     pub(crate) fn len(&self) -> usize {
         self.changes.len()
     }
 
-    pub(crate) fn changes(&self) -> &[Change] {
+    pub(crate) fn changes(&self) -> &[SpotPriceChange] {
         &self.changes
     }
 
@@ -103,7 +103,7 @@ impl Prices {
         &mut self,
         frame: &DataFrame,
         run: Option<&str>,
-        mut each: impl FnMut(Change),
+        mut each: impl FnMut(SpotPriceChange),
     ) -> PolarsResult<()> {
         let mut names = Vec::with_capacity(SERIES.len());
         for name in SERIES {
@@ -139,7 +139,7 @@ impl Prices {
             };
             run_before = Some((brought, run));
             let price = price.map_or(NO_PRICE, |price| price as i64);
-            each(Change { series, at: at.unwrap_or_default(), price, run });
+            each(SpotPriceChange { series, at: at.unwrap_or_default(), price, run });
         }
         Ok(())
     }
@@ -179,8 +179,8 @@ impl Prices {
     }
 
     /// Returns the span of each family. The observations must be settled.
-    pub(crate) fn spans(&self) -> Vec<Span> {
-        let mut spans: Vec<Span> = Vec::new();
+    pub(crate) fn spans(&self) -> Vec<FamilySpan> {
+        let mut spans: Vec<FamilySpan> = Vec::new();
         for (_, group) in self.by_series() {
             let (from, until) = (group[0].at, group[group.len() - 1].at);
             let family = self.family(&group[0]);
@@ -189,7 +189,7 @@ impl Prices {
                     last.from = last.from.min(from);
                     last.until = last.until.max(until);
                 }
-                _ => spans.push(Span { family: family.into(), from, until }),
+                _ => spans.push(FamilySpan { family: family.into(), from, until }),
             }
         }
         spans
@@ -197,7 +197,7 @@ impl Prices {
 
     /// Returns the observations of each series, with the index of the first one. The observations
     /// must be settled.
-    fn by_series(&self) -> impl Iterator<Item = (usize, &[Change])> {
+    fn by_series(&self) -> impl Iterator<Item = (usize, &[SpotPriceChange])> {
         let mut start = 0;
         self.changes.chunk_by(|a, b| a.series == b.series).map(move |group| {
             start += group.len();
@@ -226,12 +226,12 @@ impl Prices {
     }
 
     /// The instance type of an observation. Empty when it is not known.
-    pub(crate) fn instance_type(&self, change: &Change) -> &str {
+    pub(crate) fn instance_type(&self, change: &SpotPriceChange) -> &str {
         self.texts.get(self.series[change.series as usize][0]).unwrap_or_default()
     }
 
     /// The family of an observation: the part of its type before the dot.
-    pub(crate) fn family(&self, change: &Change) -> &str {
+    pub(crate) fn family(&self, change: &SpotPriceChange) -> &str {
         let name = self.instance_type(change);
         name.split_once('.').map_or(name, |(family, _)| family)
     }
@@ -247,8 +247,9 @@ impl Prices {
                     Series::new(named, instants).into_datetime(TimeUnit::Microseconds, None)
                 }
                 "price_per_hour" => {
-                    let known =
-                        |change: &Change| (change.price != NO_PRICE).then_some(i128::from(change.price));
+                    let known = |change: &SpotPriceChange| {
+                        (change.price != NO_PRICE).then_some(i128::from(change.price))
+                    };
                     let prices: Vec<Option<i128>> = rows.iter().map(known).collect();
                     Series::new(named, prices).into_decimal(18, 10)?
                 }
@@ -271,16 +272,16 @@ impl Prices {
 
     /// Starts a search for the observations that a file has already. The observations must be
     /// settled.
-    pub(crate) fn search(&self) -> Search {
+    pub(crate) fn search(&self) -> KnownPriceSearch {
         let mut starts = vec![0..0; self.series.len()];
         for (start, group) in self.by_series() {
             starts[group[0].series as usize] = start..start + group.len();
         }
-        Search { starts, known: vec![false; self.changes.len()], next: 0 }
+        KnownPriceSearch { starts, known: vec![false; self.changes.len()], next: 0 }
     }
 
     /// Marks the observations that are rows of the frame.
-    pub(crate) fn find(&mut self, frame: &DataFrame, search: &mut Search) -> PolarsResult<()> {
+    pub(crate) fn find(&mut self, frame: &DataFrame, search: &mut KnownPriceSearch) -> PolarsResult<()> {
         let changes = std::mem::take(&mut self.changes);
         let done = self.read(frame, None, |told| search.mark(&changes, &told));
         self.changes = changes;
@@ -288,23 +289,23 @@ impl Prices {
     }
 
     /// Removes the marked observations.
-    pub(crate) fn drop_known(&mut self, search: &Search) {
+    pub(crate) fn drop_known(&mut self, search: &KnownPriceSearch) {
         let mut known = search.known.iter();
         self.changes.retain(|_| !known.next().expect("one mark for each observation"));
     }
 }
 
-/// Marks on settled observations, set by [`Prices::find`].
-pub(crate) struct Search {
+/// Marks on settled observations, set by [`SpotPriceSet::find`].
+pub(crate) struct KnownPriceSearch {
     starts: Vec<Range<usize>>,
     known: Vec<bool>,
     /// The index of the expected next match: files have the same order.
     next: usize,
 }
 
-impl Search {
-    fn mark(&mut self, changes: &[Change], told: &Change) {
-        let key = |change: &Change| (change.series, change.at, change.price);
+impl KnownPriceSearch {
+    fn mark(&mut self, changes: &[SpotPriceChange], told: &SpotPriceChange) {
+        let key = |change: &SpotPriceChange| (change.series, change.at, change.price);
         let wanted = key(told);
         let at = if changes.get(self.next).is_some_and(|change| key(change) == wanted) {
             self.next

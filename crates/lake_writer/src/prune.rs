@@ -51,7 +51,7 @@ fn paths(manifest: &Manifest) -> HashSet<String> {
 }
 
 fn manifests(root: &Path) -> Result<Vec<(u64, PathBuf)>, LakeError> {
-    let numbered = |entry: Entry| {
+    let numbered = |entry: FolderEntry| {
         let number = entry.name.strip_suffix(".json")?.parse().ok()?;
         entry.kind.is_file().then_some((number, entry.path))
     };
@@ -99,7 +99,7 @@ fn remove_files(root: &Path, folder: &str, listed: &HashSet<String>) -> Result<(
     if entries.is_empty() { Ok(()) } else { remove_abandoned(&root.join(folder), ".") }
 }
 
-struct Entry {
+struct FolderEntry {
     name: String,
     path: PathBuf,
     /// The type of the entry itself: a link is neither a file nor a folder.
@@ -107,7 +107,7 @@ struct Entry {
 }
 
 /// Lists a folder below the root. Empty when the folder is missing or a part of its path is a link.
-fn own(root: &Path, below: &str) -> Result<Vec<Entry>, LakeError> {
+fn own(root: &Path, below: &str) -> Result<Vec<FolderEntry>, LakeError> {
     let mut folder = root.to_path_buf();
     for part in below.split('/') {
         folder.push(part);
@@ -118,7 +118,7 @@ fn own(root: &Path, below: &str) -> Result<Vec<Entry>, LakeError> {
     entries(&folder)
 }
 
-fn entries(folder: &Path) -> Result<Vec<Entry>, LakeError> {
+fn entries(folder: &Path) -> Result<Vec<FolderEntry>, LakeError> {
     let failed = |e| LakeError::io(folder, e);
     let found = match fs::read_dir(folder) {
         Ok(found) => found,
@@ -128,7 +128,7 @@ fn entries(folder: &Path) -> Result<Vec<Entry>, LakeError> {
     let one = |entry: io::Result<fs::DirEntry>| {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        Ok(Entry { name, path: entry.path(), kind: entry.file_type().map_err(failed)? })
+        Ok(FolderEntry { name, path: entry.path(), kind: entry.file_type().map_err(failed)? })
     };
     found.map(one).collect()
 }

@@ -4,18 +4,18 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{Brought, Committed, Run, StoreError, Told};
-use catalog::{Batch, Dataset, Kind, Page, Value, dataset};
+use catalog::ports::{AddedRows, CommitReport, RunWriter, ScopeReport, StoreError};
+use catalog::{Dataset, DatasetKind, Page, RowBatch, Value, dataset};
 use domain::Timestamp;
 use polars::prelude::{Column, DataFrame, PlSmallStr, PolarsResult, SortMultipleOptions};
 
-use lake::LakeError;
-use crate::growing::Growing;
-use crate::log::Log;
+use crate::growing::ParquetAppender;
+use crate::log::RunLog;
 use crate::price_file::PriceFile;
-use crate::prices::Prices;
-use crate::writer::Written;
-use crate::{Writer, columns, log, scopes};
+use crate::prices::SpotPriceSet;
+use crate::writer::WrittenFile;
+use crate::{LakeWriter, columns, log, scopes};
+use lake::LakeError;
 
 /// Buffered prices at which a file is written. Each takes 24 bytes.
 const HELD_PRICES: usize = if cfg!(test) { 10 } else { 20_000_000 };
@@ -29,14 +29,14 @@ const GROUP: usize = 250_000;
 /// A run. It takes the writer's lock when it first writes.
 pub(crate) struct LakeRun {
     root: PathBuf,
-    writer: Option<Writer>,
+    writer: Option<LakeWriter>,
     run_id: String,
     tool_version: &'static str,
-    held: Vec<(&'static Dataset, Held)>,
-    written: Vec<Written>,
+    held: Vec<(&'static Dataset, PendingRows)>,
+    written: Vec<WrittenFile>,
     /// The datasets and row counts of adopted files, which another lake wrote.
     adopted: Vec<(&'static Dataset, u64)>,
-    told: Vec<Told>,
+    told: Vec<ScopeReport>,
 }
 
 fn known(name: &str) -> &'static Dataset {
@@ -45,17 +45,17 @@ fn known(name: &str) -> &'static Dataset {
 
 /// Rows of one dataset that are not written yet, and the state of its files.
 #[derive(Default)]
-struct Held {
+struct PendingRows {
     frame: Option<DataFrame>,
-    growing: Option<Growing>,
-    prices: Prices,
+    growing: Option<ParquetAppender>,
+    prices: SpotPriceSet,
     /// The number of price files written so far.
     parts: usize,
     /// The number of written rows of each scope.
     scopes: BTreeMap<String, u64>,
 }
 
-impl Held {
+impl PendingRows {
     fn len(&self) -> usize {
         self.prices.len() + self.frame.as_ref().map_or(0, DataFrame::height)
     }
@@ -78,16 +78,16 @@ impl LakeRun {
     }
 
     /// Returns a run that has the writer's lock already.
-    pub(crate) fn new(writer: Writer, run_id: &str, tool_version: &'static str) -> LakeRun {
+    pub(crate) fn new(writer: LakeWriter, run_id: &str, tool_version: &'static str) -> LakeRun {
         let mut run = LakeRun::later(writer.root(), run_id, tool_version);
         run.writer = Some(writer);
         run
     }
 
     /// Returns the lake, opened for writing if it is not yet.
-    fn writer(&mut self) -> Result<&mut Writer, StoreError> {
+    fn writer(&mut self) -> Result<&mut LakeWriter, StoreError> {
         if self.writer.is_none() {
-            let writer = Writer::open(&self.root)?;
+            let writer = LakeWriter::open(&self.root)?;
             // Another process may have committed the same run id before the lock was taken.
             if log::shown(writer.root(), writer.manifest(), &self.run_id, "")?.is_some() {
                 let text = "another process has just imported the same files; nothing was added";
@@ -107,13 +107,13 @@ impl LakeRun {
         let at = match self.held.iter().position(|(held, _)| *held == dataset) {
             Some(at) => at,
             None => {
-                self.held.push((dataset, Held::default()));
+                self.held.push((dataset, PendingRows::default()));
                 self.held.len() - 1
             }
         };
         let held = &mut self.held[at].1;
         let most = match dataset.kind {
-            Kind::Changes => {
+            DatasetKind::Changes => {
                 held.prices.extend(&frame, Some(&self.run_id)).map_err(|e| misfit(dataset, e))?;
                 HELD_PRICES
             }
@@ -129,13 +129,13 @@ impl LakeRun {
     }
 
     /// Adds a file that is in its final place already.
-    pub(crate) fn adopt(&mut self, file: Written) {
+    pub(crate) fn adopt(&mut self, file: WrittenFile) {
         self.adopted.push((known(&file.0.dataset), file.0.rows));
         self.written.push(file);
     }
 
     /// Adds log rows of other runs, as a file of that name.
-    pub(crate) fn adopt_log(&mut self, log: Log, name: &str) -> Result<(), LakeError> {
+    pub(crate) fn adopt_log(&mut self, log: RunLog, name: &str) -> Result<(), LakeError> {
         let writer = self.writer.as_ref().expect("the lake is open before a log is adopted");
         let written = log.write(writer, name, &HashSet::new())?;
         self.written.push(written);
@@ -144,12 +144,12 @@ impl LakeRun {
 
     /// Returns the added rows and bytes of each dataset. `files` are the datasets and sizes in
     /// bytes of the written files.
-    fn brought(self, files: &[(String, u64)]) -> Vec<Brought> {
-        let mut brought: BTreeMap<&'static str, Brought> = BTreeMap::new();
+    fn brought(self, files: &[(String, u64)]) -> Vec<AddedRows> {
+        let mut brought: BTreeMap<&'static str, AddedRows> = BTreeMap::new();
         let of = |dataset: &'static Dataset| {
             let of_dataset = files.iter().filter(|(name, _)| name == dataset.name);
             let bytes = of_dataset.map(|(_, bytes)| bytes).sum();
-            Brought { dataset: dataset.name, bytes, ..Brought::default() }
+            AddedRows { dataset: dataset.name, bytes, ..AddedRows::default() }
         };
         for (dataset, held) in self.held {
             let one = brought.entry(dataset.name).or_insert_with(|| of(dataset));
@@ -163,7 +163,7 @@ impl LakeRun {
     }
 
     /// Commits the run. Returns none, and commits nothing, when it has no files.
-    pub(crate) fn commit_if_new(mut self, now: Timestamp) -> Result<Option<Committed>, StoreError> {
+    pub(crate) fn commit_if_new(mut self, now: Timestamp) -> Result<Option<CommitReport>, StoreError> {
         self.write_all()?;
         if self.written.is_empty() { Ok(None) } else { Box::new(self).commit(now).map(Some) }
     }
@@ -189,7 +189,7 @@ impl LakeRun {
         if let Some(frame) = held.frame.take() {
             let piece = settled(dataset, frame, &self.run_id).map_err(|e| misfit(dataset, e))?;
             if held.growing.is_none() {
-                held.growing = Some(Growing::start(writer, dataset, &self.run_id)?);
+                held.growing = Some(ParquetAppender::start(writer, dataset, &self.run_id)?);
             }
             scopes::count(dataset, &piece, &mut held.scopes).map_err(|e| misfit(dataset, e))?;
             return Ok(held.growing.as_mut().expect("just made").add(piece)?);
@@ -216,10 +216,10 @@ impl LakeRun {
 /// Removes observations that are in a visible file or in an earlier file of this run: overlapping
 /// fetches repeat them. Reads only row groups that may have one of them.
 fn drop_known(
-    prices: &mut Prices,
+    prices: &mut SpotPriceSet,
     dataset: &Dataset,
-    writer: &Writer,
-    written: &[Written],
+    writer: &LakeWriter,
+    written: &[WrittenFile],
 ) -> Result<(), StoreError> {
     let spans = prices.spans();
     let mut search = prices.search();
@@ -238,18 +238,18 @@ fn drop_known(
     Ok(())
 }
 
-impl Run for LakeRun {
-    fn add(&mut self, dataset: &'static Dataset, rows: &Batch) -> Result<(), StoreError> {
+impl RunWriter for LakeRun {
+    fn add(&mut self, dataset: &'static Dataset, rows: &RowBatch) -> Result<(), StoreError> {
         let frame = columns::batch_frame(rows).map_err(|e| misfit(dataset, e))?;
         self.add_frame(dataset, frame)
     }
 
-    fn tell(&mut self, told: Told) -> Result<(), StoreError> {
+    fn tell(&mut self, told: ScopeReport) -> Result<(), StoreError> {
         self.told.push(told);
         Ok(())
     }
 
-    fn commit(mut self: Box<Self>, now: Timestamp) -> Result<Committed, StoreError> {
+    fn commit(mut self: Box<Self>, now: Timestamp) -> Result<CommitReport, StoreError> {
         self.write_all()?;
         let log = known("collection_run");
         let page = runs(log, &self.run_id, &self.told, self.tool_version);
@@ -264,7 +264,7 @@ impl Run for LakeRun {
         let files: Vec<(String, u64)> =
             written.iter().map(|file| (file.0.dataset.clone(), file.0.bytes)).collect();
         let manifest = writer.commit(written, tool_version, now)?;
-        Ok(Committed { manifest, brought: self.brought(&files), bytes })
+        Ok(CommitReport { manifest, brought: self.brought(&files), bytes })
     }
 }
 
@@ -305,8 +305,8 @@ fn misfit(dataset: &Dataset, error: polars::prelude::PolarsError) -> StoreError 
 }
 
 /// Returns the rows of `collection_run`.
-fn runs(log: &Dataset, run_id: &str, told: &[Told], tool_version: &str) -> Page {
-    let row = |told: &Told| {
+fn runs(log: &Dataset, run_id: &str, told: &[ScopeReport], tool_version: &str) -> Page {
+    let row = |told: &ScopeReport| {
         let value = |column: &str| match column {
             "run_id" => run_id.into(),
             "dataset" => told.dataset.name.into(),

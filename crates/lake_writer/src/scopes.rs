@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Dataset, Scope};
+use catalog::{Dataset, DatasetScope};
 use polars::prelude::{Column, DataFrame, DataType, PolarsResult};
 
 /// Adds the rows of a frame to the counts of their scopes. Keys are spelled as in the log of runs.
@@ -12,12 +12,12 @@ pub(crate) fn count(
     counts: &mut BTreeMap<String, u64>,
 ) -> PolarsResult<()> {
     let names: &[&str] = match dataset.scope {
-        Scope::All => &[],
-        Scope::Region => &["region"],
-        Scope::Account => &["account_id"],
-        Scope::AccountRegion => &["account_id", "region"],
-        Scope::Bill => &["bill"],
-        Scope::Request => &["request"],
+        DatasetScope::All => &[],
+        DatasetScope::Region => &["region"],
+        DatasetScope::Account => &["account_id"],
+        DatasetScope::AccountRegion => &["account_id", "region"],
+        DatasetScope::Bill => &["bill"],
+        DatasetScope::Request => &["request"],
     };
     if names.is_empty() {
         *counts.entry("*".into()).or_default() += frame.height() as u64;

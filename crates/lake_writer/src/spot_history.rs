@@ -20,11 +20,11 @@ const COLUMNS: [&str; 5] = ["observed_at", "instance_type", "region", "az_id", "
 const SLICE: usize = 1_000_000;
 
 /// Receives the rows of a file, one piece after the other.
-pub(crate) type FrameSink<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StoreError>;
+pub(crate) type SpotFrameSink<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StoreError>;
 
 /// The summary of one region's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct SpotHistorySummary {
     /// The first instant, in microseconds since 1970.
     pub(crate) from: i64,
     /// The last instant, in microseconds since 1970.
@@ -37,7 +37,7 @@ pub(crate) struct Told {
     pub(crate) left_out: u64,
 }
 
-impl Told {
+impl SpotHistorySummary {
     /// Returns the region's gaps, each as a lowercase fragment.
     pub(crate) fn gaps(&self) -> Vec<String> {
         let unpriced =
@@ -51,7 +51,10 @@ impl Told {
 /// Reads the files in order and returns the summary of each region. `sink` gets every observation,
 /// in the columns of `spot_price`. A repeat of the price before it is kept, because a later import
 /// may add another price between the two.
-pub(crate) fn read_all(paths: &[PathBuf], sink: FrameSink<'_>) -> Result<BTreeMap<String, Told>, StoreError> {
+pub(crate) fn read_all(
+    paths: &[PathBuf],
+    sink: SpotFrameSink<'_>,
+) -> Result<BTreeMap<String, SpotHistorySummary>, StoreError> {
     let mut regions = BTreeMap::new();
     for path in paths {
         read(path, &mut |frame| {
@@ -89,7 +92,7 @@ fn open(path: &Path) -> Result<ParquetReader<File>, StoreError> {
     Ok(reader)
 }
 
-fn read(path: &Path, sink: FrameSink<'_>) -> Result<(), StoreError> {
+fn read(path: &Path, sink: SpotFrameSink<'_>) -> Result<(), StoreError> {
     let mut reader = open(path)?;
     let has_product = reader.schema().map_err(|e| bad(path, e))?.contains("product");
     let names: Vec<String> =
@@ -187,7 +190,7 @@ fn first(column: &Column, marked: &BooleanChunked) -> Result<Option<String>, Str
 }
 
 /// Adds the rows of a frame to the summary of each region.
-fn tell(frame: &DataFrame, regions: &mut BTreeMap<String, Told>) -> PolarsResult<()> {
+fn tell(frame: &DataFrame, regions: &mut BTreeMap<String, SpotHistorySummary>) -> PolarsResult<()> {
     let names = frame.column("region")?.str()?;
     let instants = frame.column("observed_at")?.cast(&DataType::Int64)?;
     let unpriced = frame.column("price_per_hour")?.is_null();
@@ -196,7 +199,10 @@ fn tell(frame: &DataFrame, regions: &mut BTreeMap<String, Told>) -> PolarsResult
     for ((name, at), (unpriced, known)) in names.iter().zip(instants.i64()?.iter()).zip(facts) {
         let (Some(name), Some(at)) = (name, at) else { continue };
         if !regions.contains_key(name) {
-            regions.insert(name.into(), Told { from: at, until: at, rows: 0, unpriced: 0, left_out: 0 });
+            regions.insert(
+                name.into(),
+                SpotHistorySummary { from: at, until: at, rows: 0, unpriced: 0, left_out: 0 },
+            );
         }
         let told = regions.get_mut(name).expect("just inserted");
         told.from = told.from.min(at);
@@ -235,7 +241,7 @@ fn with_constants(frame: DataFrame) -> PolarsResult<DataFrame> {
 
 #[cfg(test)]
 mod tests {
-    use catalog::{Field, Page, Type, Value};
+    use catalog::{Field, Page, Value, ValueType};
 
     use super::*;
 
@@ -252,10 +258,10 @@ mod tests {
     /// Imports rows with these types of `observed_at` and `spot_usd`. Returns the summaries and the
     /// imported rows.
     fn of(
-        types: [Type; 2],
+        types: [ValueType; 2],
         rows: Vec<Vec<Value>>,
-    ) -> Result<(BTreeMap<String, Told>, DataFrame), StoreError> {
-        let types = [types[0].clone(), Type::Text, Type::Text, Type::Text, types[1].clone()];
+    ) -> Result<(BTreeMap<String, SpotHistorySummary>, DataFrame), StoreError> {
+        let types = [types[0].clone(), ValueType::Text, ValueType::Text, ValueType::Text, types[1].clone()];
         let fields = COLUMNS.iter().zip(types).map(|(name, ty)| Field::new(*name, ty)).collect();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.parquet");
@@ -271,14 +277,14 @@ mod tests {
 
     #[test]
     fn refuses_values_that_do_not_fit_and_names_them() {
-        let check = |types: [Type; 2], bad: Vec<Value>, expected: &str| {
+        let check = |types: [ValueType; 2], bad: Vec<Value>, expected: &str| {
             let good = row(1, "r", Value::Null);
-            let fits = types[0] == Type::Timestamp;
+            let fits = types[0] == ValueType::Timestamp;
             let rows = if fits { vec![good, bad] } else { vec![bad] };
             let error = of(types, rows).err().unwrap_or_else(|| panic!("{expected}: it was imported"));
             assert!(error.to_string().contains(expected), "{error}");
         };
-        let floats = || [Type::Timestamp, Type::Float];
+        let floats = || [ValueType::Timestamp, ValueType::Float];
         let price = |number: f64| row(2, "r", Value::Float(number));
         check(floats(), price(0.123_456_789_012), "the price 0.123456789012 does not fit DECIMAL(18,10)");
         check(floats(), price(0.1 + 0.2), "the price 0.30000000000000004 does not fit DECIMAL(18,10)");
@@ -287,16 +293,24 @@ mod tests {
         check(floats(), price(f64::INFINITY), "the price inf does not fit");
         check(floats(), price(0.0), "the price 0 is not above zero");
         check(floats(), price(-0.5), "the price -0.5 is not above zero");
-        let fine = [Type::Timestamp, Type::Decimal(24, 12)];
+        let fine = [ValueType::Timestamp, ValueType::Decimal(24, 12)];
         check(
             fine,
             row(2, "r", Value::Decimal("0.123456789012".parse().unwrap())),
             "0.123456789012 does not",
         );
-        check([Type::Timestamp, Type::Text], row(2, "r", "0.5".into()), "expected a double or a decimal");
+        check(
+            [ValueType::Timestamp, ValueType::Text],
+            row(2, "r", "0.5".into()),
+            "expected a double or a decimal",
+        );
         let mut counted = row(2, "r", Value::Float(0.5));
         counted[0] = Value::Int(1_700_000_000);
-        check([Type::Int, Type::Float], counted, "observed_at is of type i64; expected a timestamp");
+        check(
+            [ValueType::Int, ValueType::Float],
+            counted,
+            "observed_at is of type i64; expected a timestamp",
+        );
         for (at, name) in COLUMNS[..4].iter().enumerate() {
             let mut missing = row(2, "r", Value::Float(0.5));
             missing[at] = Value::Null;
@@ -312,12 +326,15 @@ mod tests {
             row(2, "a", Value::Null),
             row(9, "b", Value::Float(437.1234)),
         ];
-        let (regions, frame) = of([Type::Timestamp, Type::Float], rows).unwrap();
+        let (regions, frame) = of([ValueType::Timestamp, ValueType::Float], rows).unwrap();
         assert_eq!(frame.height(), 4);
         assert_eq!(frame.column("price_per_hour").unwrap().null_count(), 1);
         let (a, b) = (&regions["a"], &regions["b"]);
-        assert_eq!(a, &Told { from: DAY, until: 3 * DAY, rows: 3, unpriced: 1, left_out: 0 });
-        assert_eq!(b, &Told { from: 9 * DAY, until: 9 * DAY, rows: 1, unpriced: 0, left_out: 0 });
+        assert_eq!(a, &SpotHistorySummary { from: DAY, until: 3 * DAY, rows: 3, unpriced: 1, left_out: 0 });
+        assert_eq!(
+            b,
+            &SpotHistorySummary { from: 9 * DAY, until: 9 * DAY, rows: 1, unpriced: 0, left_out: 0 }
+        );
         assert_eq!(a.gaps(), ["1 of 3 prices are not known"]);
         assert!(b.gaps().is_empty());
     }
@@ -325,7 +342,8 @@ mod tests {
     #[test]
     fn keeps_a_decimal_price_exactly() {
         let price = Value::Decimal("0.0416".parse().unwrap());
-        let (_, frame) = of([Type::Timestamp, Type::Decimal(18, 4)], vec![row(1, "a", price)]).unwrap();
+        let (_, frame) =
+            of([ValueType::Timestamp, ValueType::Decimal(18, 4)], vec![row(1, "a", price)]).unwrap();
         assert_eq!(frame.column("price_per_hour").unwrap().get(0).unwrap().to_string(), "0.0416000000");
     }
 }

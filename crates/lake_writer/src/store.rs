@@ -2,17 +2,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use catalog::ports::{
-    BillFiles, BillLayout, Bundled, Imported, Keep, OpenText, Outcome, Run, Sealed, Shown, Store, StoreError,
-    Tidied, Told,
+    BillFiles, BillLayout, BundleReport, ImportReport, LakeContent, MaintenanceReport, RetentionRule,
+    RunWriter, ScopeOutcome, ScopeReport, SignatureCheck, Store, StoreError, TextOpener,
 };
 use catalog::{Dataset, dataset};
 use domain::Timestamp;
 
 use crate::files;
-use lake::LakeError;
 use crate::run::LakeRun;
-use crate::{Writer, billing, bundle, compact, forget, keep, log, spot_history};
-use lake::Pinned;
+use crate::{LakeWriter, billing, bundle, compact, forget, keep, log, spot_history};
+use lake::LakeError;
+use lake::PinnedManifest;
 
 /// A lake in a folder, behind the collector's port.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl LakeStore {
 
     /// Opens a run under the writer's lock. None when a run with that id is visible already.
     pub(crate) fn open_run(&self, run_id: &str) -> Result<Option<LakeRun>, StoreError> {
-        let writer = Writer::open(&self.root)?;
+        let writer = LakeWriter::open(&self.root)?;
         if log::shown(&self.root, writer.manifest(), run_id, "")?.is_some() {
             return Ok(None);
         }
@@ -39,18 +39,21 @@ impl LakeStore {
 }
 
 /// Returns one report for each region, because the scope of spot prices is the region.
-fn told(paths: &[PathBuf], regions: &BTreeMap<String, spot_history::Told>) -> Result<Vec<Told>, StoreError> {
+fn told(
+    paths: &[PathBuf],
+    regions: &BTreeMap<String, spot_history::SpotHistorySummary>,
+) -> Result<Vec<ScopeReport>, StoreError> {
     let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
-    let of_region = |(region, told): (&String, &spot_history::Told)| {
+    let of_region = |(region, told): (&String, &spot_history::SpotHistorySummary)| {
         let gaps = told.gaps();
-        Ok(Told {
+        Ok(ScopeReport {
             dataset: known("spot_price"),
             scope: region.clone(),
             source: names.join(", "),
             version: None,
             observed_from: instant(told.from)?,
             observed_at: instant(told.until)?,
-            outcome: if gaps.is_empty() { Outcome::Complete } else { Outcome::Partial },
+            outcome: if gaps.is_empty() { ScopeOutcome::Complete } else { ScopeOutcome::Partial },
             rows: told.rows,
             gaps,
         })
@@ -73,13 +76,13 @@ impl Store for LakeStore {
         paths: &[PathBuf],
         now: Timestamp,
         dry_run: bool,
-    ) -> Result<Imported, StoreError> {
+    ) -> Result<ImportReport, StoreError> {
         let (run_id, paths) = self.identify("spot-history", paths)?;
         // Checked before any write: a file that cannot be read leaves no lake behind.
-        if let Some(pinned) = Pinned::newest(&self.root)?
+        if let Some(pinned) = PinnedManifest::newest(&self.root)?
             && log::shown(&self.root, &pinned.manifest, &run_id, "spot_price")?.is_some()
         {
-            return Ok(Imported::before("spot_price", Some(pinned.manifest.number)));
+            return Ok(ImportReport::before("spot_price", Some(pinned.manifest.number)));
         }
         let mut run = LakeRun::later(&self.root, &run_id, self.tool_version);
         let regions = spot_history::read_all(&paths, &mut |frame| match dry_run {
@@ -88,13 +91,13 @@ impl Store for LakeStore {
         })?;
         let told = told(&paths, &regions)?;
         if dry_run {
-            return Ok(Imported::dry("spot_price", told));
+            return Ok(ImportReport::dry("spot_price", told));
         }
         for told in &told {
             run.tell(told.clone())?;
         }
         let committed = Box::new(run).commit(now)?;
-        Ok(Imported::landed("spot_price", told, &committed))
+        Ok(ImportReport::landed("spot_price", told, &committed))
     }
 
     fn import_bills(
@@ -102,11 +105,11 @@ impl Store for LakeStore {
         files: &BillFiles<'_>,
         now: Timestamp,
         dry_run: bool,
-    ) -> Result<Imported, StoreError> {
+    ) -> Result<ImportReport, StoreError> {
         billing::import(self, files, now, dry_run)
     }
 
-    fn probe_bill(&self, layout: BillLayout, path: &Path, open: OpenText<'_>) -> Result<(), String> {
+    fn probe_bill(&self, layout: BillLayout, path: &Path, open: TextOpener<'_>) -> Result<(), String> {
         billing::probe(layout, path, open)
     }
 
@@ -120,34 +123,39 @@ impl Store for LakeStore {
     }
 
     fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError> {
-        let Some(pinned) = Pinned::newest(&self.root)? else { return Ok(None) };
+        let Some(pinned) = PinnedManifest::newest(&self.root)? else { return Ok(None) };
         let shown = log::shown(&self.root, &pinned.manifest, run_id, "")?;
         Ok(shown.map(|_| pinned.manifest.number))
     }
 
     fn scratch(&self) -> Result<Box<dyn AsRef<Path>>, StoreError> {
         // Checks write access before anything is fetched, and clears leftovers of other writers.
-        drop(Writer::open(&self.root)?);
+        drop(LakeWriter::open(&self.root)?);
         Ok(Box::new(files::incoming_folder(&self.root, "import")?))
     }
 
-    fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError> {
-        Ok(self.open_run(run_id)?.map(|run| Box::new(run) as Box<dyn Run>))
+    fn begin(&self, run_id: &str) -> Result<Option<Box<dyn RunWriter + '_>>, StoreError> {
+        Ok(self.open_run(run_id)?.map(|run| Box::new(run) as Box<dyn RunWriter>))
     }
 
-    fn look(&self) -> Result<Option<Shown>, StoreError> {
-        Ok(Pinned::newest(&self.root)?.map(|pinned| log::look(&pinned)).transpose()?)
+    fn look(&self) -> Result<Option<LakeContent>, StoreError> {
+        Ok(PinnedManifest::newest(&self.root)?.map(|pinned| log::look(&pinned)).transpose()?)
     }
 
     fn root(&self) -> PathBuf {
         self.root.clone()
     }
 
-    fn compact(&self, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
+    fn compact(&self, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError> {
         Ok(compact::compact(&self.root, self.tool_version, now, dry_run)?)
     }
 
-    fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
+    fn prune(
+        &self,
+        keep: RetentionRule,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<MaintenanceReport, StoreError> {
         Ok(keep::prune(&self.root, keep, self.tool_version, now, dry_run)?)
     }
 
@@ -157,21 +165,21 @@ impl Store for LakeStore {
         seal: &dyn Fn(&[u8]) -> String,
         now: Timestamp,
         dry_run: bool,
-    ) -> Result<Option<Bundled>, StoreError> {
+    ) -> Result<Option<BundleReport>, StoreError> {
         Ok(bundle::pack(&self.root, to, seal, self.tool_version, now, dry_run)?)
     }
 
     fn unpack(
         &self,
         from: &Path,
-        verify: Sealed<'_>,
+        verify: SignatureCheck<'_>,
         now: Timestamp,
         dry_run: bool,
-    ) -> Result<Bundled, StoreError> {
+    ) -> Result<BundleReport, StoreError> {
         Ok(bundle::unpack(&self.root, from, verify, self.tool_version, now, dry_run)?)
     }
 
-    fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError> {
+    fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError> {
         Ok(forget::forget(&self.root, account, self.tool_version, now, dry_run)?)
     }
 }

@@ -12,10 +12,10 @@ use polars::prelude::{DataFrame, PolarsError, PolarsResult};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::files;
-use lake::LakeError;
-use crate::prices::Prices;
+use crate::prices::SpotPriceSet;
 use crate::{columns, prune};
-use lake::Pinned;
+use lake::LakeError;
+use lake::PinnedManifest;
 
 /// Rows of a row group. Large groups take a third fewer bytes for each row, and a question about
 /// one type reads one group.
@@ -23,7 +23,7 @@ pub(crate) const ROW_GROUP: usize = 1_000_000;
 
 /// The only writer of a lake while it lives.
 #[derive(Debug)]
-pub struct Writer {
+pub struct LakeWriter {
     root: PathBuf,
     manifest: Manifest,
     _lock: File,
@@ -31,15 +31,15 @@ pub struct Writer {
 
 /// A Parquet file that is written and synced, but not visible yet.
 #[derive(Debug, Clone)]
-pub struct Written(pub(crate) DataFile);
+pub struct WrittenFile(pub(crate) DataFile);
 
-impl Writer {
+impl LakeWriter {
     /// Opens a lake for writing and clears leftovers of runs that died. Makes the lake when the
     /// folder is missing or empty.
     ///
     /// Errors: another writer has the lock; the lake is newer, damaged or foreign; or the file
     /// system refuses.
-    pub fn open(root: &Path) -> Result<Writer, LakeError> {
+    pub fn open(root: &Path) -> Result<LakeWriter, LakeError> {
         // Checked first, so that nothing is made in a folder of another program.
         lake::current(root)?;
         files::make_folder(root)?;
@@ -61,7 +61,7 @@ impl Writer {
                 files: Vec::new(),
             },
         };
-        let writer = Writer { root: root.to_path_buf(), manifest, _lock: lock };
+        let writer = LakeWriter { root: root.to_path_buf(), manifest, _lock: lock };
         prune::prune(root, &writer.manifest)?;
         Ok(writer)
     }
@@ -82,10 +82,10 @@ impl Writer {
         format!("lake/{}/v={}/{name}.parquet", dataset.name, dataset.version)
     }
 
-    /// Writes rows of a dataset as a new file, which [`Writer::commit`] makes visible.
+    /// Writes rows of a dataset as a new file, which [`LakeWriter::commit`] makes visible.
     ///
     /// Errors: the rows do not fit the dataset's types, or the file system refuses.
-    pub fn write(&self, dataset: &Dataset, run_id: &str, page: &Page) -> Result<Written, LakeError> {
+    pub fn write(&self, dataset: &Dataset, run_id: &str, page: &Page) -> Result<WrittenFile, LakeError> {
         let frame = columns::frame(page)
             .map_err(|e| LakeError::Unusable(format!("rows of {} do not fit: {e}", dataset.name)))?;
         self.write_frame(dataset, run_id, frame)
@@ -96,7 +96,7 @@ impl Writer {
         dataset: &Dataset,
         name: &str,
         mut frame: DataFrame,
-    ) -> Result<Written, LakeError> {
+    ) -> Result<WrittenFile, LakeError> {
         let rows = frame.height() as u64;
         self.write_file(dataset, name, rows, |path, out| {
             parquet(out, &mut frame).map_err(|e| not_written(path, e))
@@ -108,10 +108,10 @@ impl Writer {
         &self,
         dataset: &Dataset,
         name: &str,
-        prices: &Prices,
+        prices: &SpotPriceSet,
         rows: Range<usize>,
         group: usize,
-    ) -> Result<Written, LakeError> {
+    ) -> Result<WrittenFile, LakeError> {
         let schema = columns::schema(&dataset.fields());
         self.write_file(dataset, name, rows.len() as u64, |path, out| {
             let mut file = ParquetWriter::new(out).batched(&schema).map_err(|e| not_written(path, e))?;
@@ -131,13 +131,13 @@ impl Writer {
         name: &str,
         rows: u64,
         write: impl FnOnce(&Path, &mut dyn Write) -> Result<(), LakeError>,
-    ) -> Result<Written, LakeError> {
+    ) -> Result<WrittenFile, LakeError> {
         let path = self.path_of(dataset, name);
         let file = self.root.join(&path);
         files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
         let (bytes, sha256) = files::write_through(&file, |out| write(&file, out))?;
         let (dataset, version) = (dataset.name.into(), dataset.version);
-        Ok(Written(DataFile { dataset, version, path, rows, bytes, sha256 }))
+        Ok(WrittenFile(DataFile { dataset, version, path, rows, bytes, sha256 }))
     }
 
     /// Makes the files visible at once: writes a new manifest, then CURRENT. Returns the manifest's
@@ -146,7 +146,7 @@ impl Writer {
     /// Errors: the file system refuses, or the manifest that is read back differs.
     pub fn commit(
         &mut self,
-        written: Vec<Written>,
+        written: Vec<WrittenFile>,
         tool_version: &str,
         now: Timestamp,
     ) -> Result<u64, LakeError> {
@@ -157,7 +157,7 @@ impl Writer {
     pub(crate) fn replace(
         &mut self,
         replaced: &[DataFile],
-        written: Vec<Written>,
+        written: Vec<WrittenFile>,
         tool_version: &str,
         now: Timestamp,
     ) -> Result<u64, LakeError> {
@@ -177,7 +177,7 @@ impl Writer {
     fn next(
         &self,
         replaced: &[DataFile],
-        written: Vec<Written>,
+        written: Vec<WrittenFile>,
         tool_version: &str,
         now: Timestamp,
     ) -> Manifest {
@@ -194,7 +194,8 @@ impl Writer {
 
     /// Reads back the newest manifest and compares it. Checks that all of its files are there.
     fn confirm(&self) -> Result<(), LakeError> {
-        let shown = Pinned::newest(&self.root)?.is_some_and(|pinned| pinned.manifest == self.manifest);
+        let shown =
+            PinnedManifest::newest(&self.root)?.is_some_and(|pinned| pinned.manifest == self.manifest);
         if shown {
             return Ok(());
         }

@@ -3,23 +3,23 @@
 use catalog::{Value, dataset};
 
 use super::*;
-use lake::Pinned;
+use lake::PinnedManifest;
 
 /// Regions of one run, written but not visible yet.
-fn regions(writer: &Writer, run: &str, names: &[&str]) -> Written {
+fn regions(writer: &LakeWriter, run: &str, names: &[&str]) -> WrittenFile {
     let region = dataset("region").unwrap();
     let row = |name: &&str| -> Vec<Value> { vec![(*name).into(), "aws".into(), (*name).into(), run.into()] };
     let page = Page { fields: region.fields(), rows: names.iter().map(row).collect() };
     writer.write(region, run, &page).unwrap()
 }
 
-fn commit(writer: &mut Writer, written: Vec<Written>) -> u64 {
+fn commit(writer: &mut LakeWriter, written: Vec<WrittenFile>) -> u64 {
     writer.commit(written, "test", Timestamp::UNIX_EPOCH).unwrap()
 }
 
 /// The state that a reader sees: the manifest's number, and the runs of its files.
 fn shown(root: &Path) -> String {
-    let Some(pinned) = Pinned::newest(root).unwrap() else { return "nothing".into() };
+    let Some(pinned) = PinnedManifest::newest(root).unwrap() else { return "nothing".into() };
     let stem = |file: &DataFile| Path::new(&file.path).file_stem().unwrap().to_string_lossy().into_owned();
     let runs: Vec<String> = pinned.manifest.files.iter().map(stem).collect();
     format!("{}: {}", pinned.manifest.number, runs.join(" "))
@@ -45,19 +45,19 @@ fn files(root: &Path) -> String {
 }
 
 /// Lets a second run die at some step, then commits a third run.
-fn check(dies: impl FnOnce(Writer)) {
+fn check(dies: impl FnOnce(LakeWriter)) {
     let lake = tempfile::tempdir().unwrap();
     let root = lake.path();
-    let mut writer = Writer::open(root).unwrap();
+    let mut writer = LakeWriter::open(root).unwrap();
     assert_eq!(shown(root), "nothing", "a first run shows nothing before its commit");
     let first = regions(&writer, "first", &["a"]);
     assert_eq!(commit(&mut writer, vec![first]), 1);
     drop(writer);
 
-    dies(Writer::open(root).unwrap());
+    dies(LakeWriter::open(root).unwrap());
     assert_eq!(shown(root), "1: first");
 
-    let mut writer = Writer::open(root).unwrap();
+    let mut writer = LakeWriter::open(root).unwrap();
     let left = "CURRENT lake/region/v=1/first.parquet manifest/1.json";
     assert_eq!(files(root), left, "the next writer clears the rest");
     let third = regions(&writer, "third", &["c"]);
@@ -93,12 +93,12 @@ fn dead() -> u32 {
 fn a_first_run_that_dies_leaves_a_usable_folder() {
     let lake = tempfile::tempdir().unwrap();
     let root = lake.path();
-    let writer = Writer::open(root).unwrap();
+    let writer = LakeWriter::open(root).unwrap();
     let first = regions(&writer, "first", &["a"]);
     write_numbered(&writer.root, &writer.next(&[], vec![first], "test", Timestamp::UNIX_EPOCH)).unwrap();
     drop(writer);
     assert_eq!(shown(root), "nothing");
-    drop(Writer::open(root).unwrap());
+    drop(LakeWriter::open(root).unwrap());
     assert_eq!(files(root), "");
 }
 
@@ -106,7 +106,7 @@ fn a_first_run_that_dies_leaves_a_usable_folder() {
 fn commit_succeeds_when_old_files_cannot_be_cleared() {
     let lake = tempfile::tempdir().unwrap();
     let root = lake.path();
-    let mut writer = Writer::open(root).unwrap();
+    let mut writer = LakeWriter::open(root).unwrap();
     let first = regions(&writer, "first", &["a"]);
     commit(&mut writer, vec![first]);
     // A pinned manifest that cannot be parsed: the pruner cannot know which files it lists.
@@ -123,7 +123,7 @@ fn commit_succeeds_when_old_files_cannot_be_cleared() {
 fn clears_only_file_names_of_this_program() {
     let lake = tempfile::tempdir().unwrap();
     let root = lake.path();
-    drop(Writer::open(root).unwrap());
+    drop(LakeWriter::open(root).unwrap());
     let elsewhere = tempfile::tempdir().unwrap();
     let strange = [
         "lake/photos/cat.jpg",
@@ -146,7 +146,7 @@ fn clears_only_file_names_of_this_program() {
     std::os::unix::fs::symlink(&cat, root.join("lake/region/v=1/link.parquet")).unwrap();
     let before = files(root);
     std::fs::write(root.join("lake/region/v=1/unlisted.parquet"), "").unwrap();
-    drop(Writer::open(root).unwrap());
+    drop(LakeWriter::open(root).unwrap());
     assert_eq!(files(root), before);
     assert!(cat.exists());
 }

@@ -1,10 +1,10 @@
 //! When an instance publishes its heartbeat: rarely, and only after all more important effects.
 
+use crate::state::DaemonState;
+use crate::step::{AwsCallError, LifeEffect, StepInputs};
+use crate::tag::{HeartbeatTag, LONGEST_PERIOD, UtilizationFigures, whole_seconds};
 use domain::format_span;
-use crate::state::State;
 use domain::later;
-use crate::step::{Effect, Inputs, Refusal};
-use crate::tag::{Figures, Heartbeat, LONGEST_PERIOD, whole_seconds};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -13,36 +13,36 @@ const NEAR: SignedDuration = SignedDuration::from_mins(2);
 
 /// Figures that a machine measured about itself between two samples.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Measured {
+pub struct UtilizationSample {
     /// The time of the later sample, on the monotonic clock.
     pub until: SignedDuration,
     /// The time between the two samples.
     pub over: SignedDuration,
     /// The figures.
-    pub figures: Figures,
+    pub figures: UtilizationFigures,
 }
 
 /// The heartbeat record of one daemon process. It is not saved.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Beats {
+pub(crate) struct HeartbeatHistory {
     tried: Option<SignedDuration>,
     written: Option<SignedDuration>,
     count: u64,
     failures: u64,
     /// Why the latest attempt failed; none after a success.
-    failed: Option<Refusal>,
+    failed: Option<AwsCallError>,
 }
 
-impl Beats {
+impl HeartbeatHistory {
     /// Whether AWS denied the latest attempt, so that a retry is useless.
     fn denied(&self) -> bool {
-        matches!(self.failed, Some(Refusal::Denied(_)))
+        matches!(self.failed, Some(AwsCallError::Denied(_)))
     }
 }
 
 /// The heartbeat part of the status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BeatStatus {
+pub struct HeartbeatStatus {
     /// Seconds between two heartbeats; none where the terms turn it off.
     pub every_seconds: Option<i64>,
     /// Heartbeats written since the daemon started.
@@ -53,11 +53,11 @@ pub struct BeatStatus {
     pub sentence: String,
 }
 
-impl State {
+impl DaemonState {
     /// Returns the heartbeat to write now, if one is due. None is due while an end is in progress
     /// or near, while the expiry tag waits to be written, before AWS's time is known, and after AWS
     /// denied the role.
-    pub(crate) fn heartbeat(&mut self, inputs: &Inputs, effects: &[Effect]) -> Option<Heartbeat> {
+    pub(crate) fn heartbeat(&mut self, inputs: &StepInputs, effects: &[LifeEffect]) -> Option<HeartbeatTag> {
         let every = self.terms.heartbeat?;
         let measured =
             inputs.measured.as_ref().filter(|found| (every..=LONGEST_PERIOD).contains(&found.over))?;
@@ -66,10 +66,13 @@ impl State {
         let ends = self.ending.is_some()
             || self.time_to_end() < NEAR
             || self.time_to_idle_end().is_some_and(|left| left < NEAR);
-        let acts = |effect: &Effect| {
+        let acts = |effect: &LifeEffect| {
             matches!(
                 effect,
-                Effect::WriteTag(_) | Effect::PreStop { .. } | Effect::Call(_) | Effect::PowerOff
+                LifeEffect::WriteTag(_)
+                    | LifeEffect::PreStop { .. }
+                    | LifeEffect::Call(_)
+                    | LifeEffect::PowerOff
             )
         };
         if soon || ends || self.beats.denied() || !self.intent.is_settled() || effects.iter().any(acts) {
@@ -78,7 +81,7 @@ impl State {
         self.beats.tried = Some(self.mono);
         let idle = self.watch.idle_for(self.mono);
         let at = whole_seconds(later(now, measured.until - self.mono));
-        Some(Heartbeat {
+        Some(HeartbeatTag {
             at,
             over: SignedDuration::from_secs(measured.over.as_secs()),
             figures: measured.figures.clone(),
@@ -87,7 +90,7 @@ impl State {
     }
 
     /// Records the outcome of a heartbeat. Nothing else changes.
-    pub(crate) fn heartbeat_written(&mut self, outcome: &Result<(), Refusal>) {
+    pub(crate) fn heartbeat_written(&mut self, outcome: &Result<(), AwsCallError>) {
         self.beats.failed = outcome.clone().err();
         match outcome {
             Ok(()) => {
@@ -98,7 +101,7 @@ impl State {
         }
     }
 
-    pub(crate) fn beat_status(&self) -> BeatStatus {
+    pub(crate) fn beat_status(&self) -> HeartbeatStatus {
         let beats = &self.beats;
         let sentence = match (self.terms.heartbeat, beats.written) {
             (None, _) => "off".to_string(),
@@ -114,7 +117,7 @@ impl State {
         };
         let failures =
             if beats.failures > 0 { format!("; {} failed", beats.failures) } else { String::new() };
-        BeatStatus {
+        HeartbeatStatus {
             every_seconds: self.terms.heartbeat.map(|every| every.as_secs()),
             written: beats.count,
             failed: beats.failures,

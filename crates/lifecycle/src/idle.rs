@@ -1,9 +1,9 @@
 //! The idle policy: which signals count as work, from which value on, and for how long.
 
 use crate::clock_time;
-use domain::format_span;
-use crate::terms::Action;
+use crate::terms::EndAction;
 use domain::Known;
+use domain::format_span;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Signal {
+pub enum IdleSignal {
     /// Busy cores, steal time included: a throttled machine has work to do.
     Cpu,
     /// MiB per minute through the machine's own network devices, both directions.
@@ -41,7 +41,7 @@ pub enum Signal {
 
 /// How strongly a busy reading counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
+pub enum SignalWeight {
     /// One busy reading counts as work.
     Hard,
     /// Two busy readings among the last five count as work, so that cron jobs do not.
@@ -52,38 +52,43 @@ pub enum Weight {
 
 /// The rule for one signal.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rule {
+pub struct SignalRule {
     /// The signal.
-    pub signal: Signal,
+    pub signal: IdleSignal,
     /// A reading is busy from this value on, in the signal's unit.
     pub threshold: f64,
     /// The weight of a busy reading.
-    pub weight: Weight,
+    pub weight: SignalWeight,
     /// The unit, as messages show it.
     pub unit: &'static str,
 }
 
-const fn rule(signal: Signal, threshold: f64, weight: Weight, unit: &'static str) -> Rule {
-    Rule { signal, threshold, weight, unit }
+const fn rule(signal: IdleSignal, threshold: f64, weight: SignalWeight, unit: &'static str) -> SignalRule {
+    SignalRule { signal, threshold, weight, unit }
 }
 
 /// The threshold of a signal that is off unless the terms set another threshold.
 pub const OFF: f64 = f64::INFINITY;
 
 /// Every signal with its documented threshold and weight.
-pub const RULES: [Rule; 12] = [
-    rule(Signal::Cpu, 0.20, Weight::Soft, "busy cores"),
-    rule(Signal::Network, 1.0, Weight::Soft, "MiB/min"),
-    rule(Signal::Disk, 5.0, Weight::Soft, "MiB/min"),
-    rule(Signal::Terminal, 1.0, Weight::Hard, "terminals typed at"),
-    rule(Signal::Output, OFF, Weight::Hold(SignedDuration::from_hours(4)), "terminals printed to"),
-    rule(Signal::Login, 1.0, Weight::Hard, "logins"),
-    rule(Signal::Inhibitor, 1.0, Weight::Hard, "inhibitors of idle or shutdown"),
-    rule(Signal::Jupyter, 1.0, Weight::Hard, "busy Jupyter kernels"),
-    rule(Signal::Gpu, 5.0, Weight::Hard, "% of a GPU"),
-    rule(Signal::GpuMemory, 1.0, Weight::Hold(SignedDuration::from_hours(2)), "GPUs with memory in use"),
-    rule(Signal::Ssh, 1.0, Weight::Hold(SignedDuration::from_hours(4)), "SSH connections"),
-    rule(Signal::Hooks, 1.0, Weight::Hard, "hooks that report busy"),
+pub const RULES: [SignalRule; 12] = [
+    rule(IdleSignal::Cpu, 0.20, SignalWeight::Soft, "busy cores"),
+    rule(IdleSignal::Network, 1.0, SignalWeight::Soft, "MiB/min"),
+    rule(IdleSignal::Disk, 5.0, SignalWeight::Soft, "MiB/min"),
+    rule(IdleSignal::Terminal, 1.0, SignalWeight::Hard, "terminals typed at"),
+    rule(IdleSignal::Output, OFF, SignalWeight::Hold(SignedDuration::from_hours(4)), "terminals printed to"),
+    rule(IdleSignal::Login, 1.0, SignalWeight::Hard, "logins"),
+    rule(IdleSignal::Inhibitor, 1.0, SignalWeight::Hard, "inhibitors of idle or shutdown"),
+    rule(IdleSignal::Jupyter, 1.0, SignalWeight::Hard, "busy Jupyter kernels"),
+    rule(IdleSignal::Gpu, 5.0, SignalWeight::Hard, "% of a GPU"),
+    rule(
+        IdleSignal::GpuMemory,
+        1.0,
+        SignalWeight::Hold(SignedDuration::from_hours(2)),
+        "GPUs with memory in use",
+    ),
+    rule(IdleSignal::Ssh, 1.0, SignalWeight::Hold(SignedDuration::from_hours(4)), "SSH connections"),
+    rule(IdleSignal::Hooks, 1.0, SignalWeight::Hard, "hooks that report busy"),
 ];
 
 /// When idleness ends an instance, and how.
@@ -98,21 +103,21 @@ pub struct IdleTerms {
     pub grace: SignedDuration,
     /// The action.
     #[serde(default = "stop")]
-    pub action: Action,
+    pub action: EndAction,
     /// Thresholds that differ from [`RULES`], by signal, in the signal's unit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub thresholds: BTreeMap<Signal, f64>,
+    pub thresholds: BTreeMap<IdleSignal, f64>,
     /// Signals that never count, such as a GPU with a broken driver; shown as off.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub ignore: BTreeSet<Signal>,
+    pub ignore: BTreeSet<IdleSignal>,
 }
 
 fn ten_minutes() -> SignedDuration {
     SignedDuration::from_mins(10)
 }
 
-fn stop() -> Action {
-    Action::Stop
+fn stop() -> EndAction {
+    EndAction::Stop
 }
 
 impl IdleTerms {
@@ -121,7 +126,7 @@ impl IdleTerms {
         IdleTerms {
             timeout,
             grace: ten_minutes(),
-            action: Action::Stop,
+            action: EndAction::Stop,
             thresholds: BTreeMap::new(),
             ignore: BTreeSet::new(),
         }
@@ -131,9 +136,9 @@ impl IdleTerms {
 /// One reading of one signal. `Absent` means that the machine has no such device (no GPU). `Unseen`
 /// means that the signal could not be read, which counts as busy.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reading {
+pub struct SignalReading {
     /// The signal.
-    pub signal: Signal,
+    pub signal: IdleSignal,
     /// Its value, in its unit.
     pub value: Known<f64>,
 }
@@ -147,14 +152,14 @@ pub const LONGEST_LEASE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The recent readings of one signal.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Track {
+struct SignalTrack {
     /// Busy readings, the newest in the lowest bit.
     recent: u8,
     /// The newest value; none when it was absent or unseen.
     value: Option<f64>,
     /// Why it could not be read.
     unseen: Option<String>,
-    verdict: Verdict,
+    verdict: SignalLevel,
     last_busy: Option<SignedDuration>,
     unseen_since: Option<SignedDuration>,
 }
@@ -162,7 +167,7 @@ struct Track {
 /// The meaning of a signal's newest reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum SignalLevel {
     /// The machine has no such device, or the signal was never read.
     #[default]
     None,
@@ -178,27 +183,27 @@ pub enum Verdict {
     Unknown,
 }
 
-impl Verdict {
+impl SignalLevel {
     fn keeps(self) -> bool {
-        matches!(self, Verdict::Busy | Verdict::Holds | Verdict::Unknown)
+        matches!(self, SignalLevel::Busy | SignalLevel::Holds | SignalLevel::Unknown)
     }
 }
 
 /// The observations that decide idleness. Instants are readings of the monotonic clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Watch {
-    tracks: BTreeMap<Signal, Track>,
+pub(crate) struct IdleWatch {
+    tracks: BTreeMap<IdleSignal, SignalTrack>,
     leases: BTreeMap<String, SignedDuration>,
     last_work: SignedDuration,
     last_hard: SignedDuration,
     quiet_until: SignedDuration,
 }
 
-impl Watch {
+impl IdleWatch {
     /// Starts a watch at `mono` after the boot. The time before was not observed, so it does not
     /// count as idle.
-    pub(crate) fn after_boot(mono: SignedDuration) -> Watch {
-        Watch {
+    pub(crate) fn after_boot(mono: SignedDuration) -> IdleWatch {
+        IdleWatch {
             tracks: BTreeMap::new(),
             leases: BTreeMap::new(),
             last_work: mono,
@@ -257,7 +262,12 @@ impl Watch {
 
     /// Evaluates one set of readings, about a minute after the previous one. A rule without a
     /// reading counts as unseen.
-    pub(crate) fn judge(&mut self, terms: Option<&IdleTerms>, readings: &[Reading], mono: SignedDuration) {
+    pub(crate) fn judge(
+        &mut self,
+        terms: Option<&IdleTerms>,
+        readings: &[SignalReading],
+        mono: SignedDuration,
+    ) {
         let unread = Known::Unseen("not read".to_string());
         for (hold, rule) in by_weight(terms) {
             let value =
@@ -265,15 +275,15 @@ impl Watch {
             let track = self.tracks.entry(rule.signal).or_default();
             track.take(&rule, value.unwrap_or(&unread), mono);
             track.verdict = match (track.verdict, hold) {
-                (Verdict::Busy | Verdict::Unknown, Some(limit)) if mono - self.last_hard > limit => {
-                    Verdict::HeldTooLong
+                (SignalLevel::Busy | SignalLevel::Unknown, Some(limit)) if mono - self.last_hard > limit => {
+                    SignalLevel::HeldTooLong
                 }
-                (Verdict::Busy, Some(_)) => Verdict::Holds,
+                (SignalLevel::Busy, Some(_)) => SignalLevel::Holds,
                 (verdict, _) => verdict,
             };
             if track.verdict.keeps() {
                 self.last_work = mono;
-                if rule.weight == Weight::Hard {
+                if rule.weight == SignalWeight::Hard {
                     self.last_hard = mono;
                 }
             }
@@ -281,23 +291,23 @@ impl Watch {
     }
 
     /// Returns the signals that could not be read for at least this long.
-    pub(crate) fn unseen_for(&self, mono: SignedDuration, least: SignedDuration) -> Vec<Signal> {
-        let old = |track: &Track| track.unseen_since.is_some_and(|since| mono - since >= least);
+    pub(crate) fn unseen_for(&self, mono: SignedDuration, least: SignedDuration) -> Vec<IdleSignal> {
+        let old = |track: &SignalTrack| track.unseen_since.is_some_and(|since| mono - since >= least);
         self.tracks.iter().filter(|(_, track)| old(track)).map(|(signal, _)| *signal).collect()
     }
 
     /// Returns one entry for each signal: its reading, its threshold and its verdict.
-    pub(crate) fn explain(&self, terms: Option<&IdleTerms>, mono: SignedDuration) -> Vec<Explained> {
-        let track = |rule: &Rule| self.tracks.get(&rule.signal).cloned().unwrap_or_default();
+    pub(crate) fn explain(&self, terms: Option<&IdleTerms>, mono: SignedDuration) -> Vec<SignalExplanation> {
+        let track = |rule: &SignalRule| self.tracks.get(&rule.signal).cloned().unwrap_or_default();
         RULES.iter().map(|rule| track(rule).explain(&adjusted(rule, terms), mono)).collect()
     }
 }
 
 /// Returns the rules with holds last: a hold depends on hard activity of the same minute.
-fn by_weight(terms: Option<&IdleTerms>) -> impl Iterator<Item = (Option<SignedDuration>, Rule)> {
-    let hold = |rule: &Rule| match rule.weight {
-        Weight::Hold(limit) => Some(limit),
-        Weight::Hard | Weight::Soft => None,
+fn by_weight(terms: Option<&IdleTerms>) -> impl Iterator<Item = (Option<SignedDuration>, SignalRule)> {
+    let hold = |rule: &SignalRule| match rule.weight {
+        SignalWeight::Hold(limit) => Some(limit),
+        SignalWeight::Hard | SignalWeight::Soft => None,
     };
     let all = move |held: bool| {
         let chosen = RULES.iter().filter(move |rule| hold(rule).is_some() == held);
@@ -307,15 +317,15 @@ fn by_weight(terms: Option<&IdleTerms>) -> impl Iterator<Item = (Option<SignedDu
 }
 
 /// Returns a rule with the threshold that these terms set.
-pub fn adjusted(rule: &Rule, terms: Option<&IdleTerms>) -> Rule {
+pub fn adjusted(rule: &SignalRule, terms: Option<&IdleTerms>) -> SignalRule {
     let ignored = terms.is_some_and(|terms| terms.ignore.contains(&rule.signal));
     let own = terms.and_then(|terms| terms.thresholds.get(&rule.signal));
     let threshold = if ignored { OFF } else { own.copied().unwrap_or(rule.threshold) };
-    Rule { threshold, ..*rule }
+    SignalRule { threshold, ..*rule }
 }
 
-impl Track {
-    fn take(&mut self, rule: &Rule, value: &Known<f64>, mono: SignedDuration) {
+impl SignalTrack {
+    fn take(&mut self, rule: &SignalRule, value: &Known<f64>, mono: SignedDuration) {
         let value = if rule.threshold == OFF { &Known::Absent } else { value };
         let busy = value.value().is_some_and(|value| *value >= rule.threshold);
         self.recent = (self.recent << 1 | u8::from(busy)) & 0b1_1111;
@@ -326,19 +336,19 @@ impl Track {
             Known::Is(_) | Known::Absent => None,
         };
         self.unseen_since = self.unseen.as_ref().map(|_| self.unseen_since.unwrap_or(mono));
-        let work = if rule.weight == Weight::Soft { self.recent.count_ones() >= 2 } else { busy };
+        let work = if rule.weight == SignalWeight::Soft { self.recent.count_ones() >= 2 } else { busy };
         self.verdict = match value {
-            _ if self.unseen.is_some() => Verdict::Unknown,
-            Known::Absent => Verdict::None,
-            _ if work => Verdict::Busy,
-            _ => Verdict::Quiet,
+            _ if self.unseen.is_some() => SignalLevel::Unknown,
+            Known::Absent => SignalLevel::None,
+            _ if work => SignalLevel::Busy,
+            _ => SignalLevel::Quiet,
         };
         if busy {
             self.last_busy = Some(mono);
         }
     }
 
-    fn explain(&self, rule: &Rule, mono: SignedDuration) -> Explained {
+    fn explain(&self, rule: &SignalRule, mono: SignedDuration) -> SignalExplanation {
         let ago = self.last_busy.map(|at| mono - at);
         let last = ago.map_or("never busy".to_string(), |ago| format!("last busy {} ago", format_span(ago)));
         let limit = format!("busy from {} {}", rule.threshold, rule.unit);
@@ -346,23 +356,23 @@ impl Track {
         let shown = value.as_deref().unwrap_or("no value");
         let sentence = match (self.verdict, rule.weight) {
             _ if rule.threshold == OFF => "off; the terms can turn it on with a threshold".to_string(),
-            (Verdict::None, _) => "not present, or not read yet".to_string(),
-            (Verdict::Unknown, _) => {
+            (SignalLevel::None, _) => "not present, or not read yet".to_string(),
+            (SignalLevel::Unknown, _) => {
                 format!("could not be read ({}), which counts as busy", self.unseen.as_deref().unwrap_or("?"))
             }
-            (Verdict::Busy, Weight::Soft) => {
+            (SignalLevel::Busy, SignalWeight::Soft) => {
                 format!("{shown}, {limit}: busy in 2 of the last 5 minutes or more")
             }
-            (Verdict::Busy, _) => format!("{shown}, {limit}: busy"),
-            (Verdict::Holds, Weight::Hold(most)) => {
+            (SignalLevel::Busy, _) => format!("{shown}, {limit}: busy"),
+            (SignalLevel::Holds, SignalWeight::Hold(most)) => {
                 format!("{shown}, {limit}: holds at most {} after the last hard activity", format_span(most))
             }
-            (Verdict::HeldTooLong, Weight::Hold(most)) => {
+            (SignalLevel::HeldTooLong, SignalWeight::Hold(most)) => {
                 format!("{shown}, {limit}: expired {} after the last hard activity", format_span(most))
             }
             (_, _) => format!("{shown}, {limit}: quiet, {last}"),
         };
-        Explained {
+        SignalExplanation {
             signal: rule.signal,
             value: self.value,
             threshold: (rule.threshold != OFF).then_some(rule.threshold),
@@ -375,15 +385,15 @@ impl Track {
 
 /// Why one signal keeps the instance, or does not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Explained {
+pub struct SignalExplanation {
     /// The signal.
-    pub signal: Signal,
+    pub signal: IdleSignal,
     /// The newest value, in the signal's unit.
     pub value: Option<f64>,
     /// The threshold from which a value is busy; none for a signal that is off.
     pub threshold: Option<f64>,
     /// The verdict.
-    pub verdict: Verdict,
+    pub verdict: SignalLevel,
     /// Seconds of running time since the last busy reading.
     pub last_busy_seconds_ago: Option<i64>,
     /// The same facts as one line for people.
@@ -398,18 +408,18 @@ mod tests {
 
     /// Feeds one reading a minute to a watch, from an hour after the boot, with all other signals
     /// quiet. Returns the idle minutes at the end and the signal's verdict.
-    fn watch(signal: Signal, values: &[Known<f64>]) -> (i64, Verdict) {
-        let mut watch = Watch::after_boot(SignedDuration::ZERO);
+    fn watch(signal: IdleSignal, values: &[Known<f64>]) -> (i64, SignalLevel) {
+        let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
         watch.advance(HOUR);
         watch.touch(HOUR);
         let mut mono = HOUR;
         for value in values {
             mono += SignedDuration::from_mins(1);
             watch.advance(mono);
-            let quiet = |rule: &Rule| Reading { signal: rule.signal, value: Known::Is(0.0) };
-            let mut readings: Vec<Reading> = RULES.iter().map(quiet).collect();
+            let quiet = |rule: &SignalRule| SignalReading { signal: rule.signal, value: Known::Is(0.0) };
+            let mut readings: Vec<SignalReading> = RULES.iter().map(quiet).collect();
             readings.retain(|reading| reading.signal != signal);
-            readings.push(Reading { signal, value: value.clone() });
+            readings.push(SignalReading { signal, value: value.clone() });
             watch.judge(None, &readings, mono);
         }
         let explained = watch.explain(None, mono);
@@ -417,94 +427,96 @@ mod tests {
         (watch.idle_for(mono).as_secs() / 60, line.verdict)
     }
 
-    fn check(signal: Signal, values: &[f64], minutes: i64, verdict: Verdict) {
+    fn check(signal: IdleSignal, values: &[f64], minutes: i64, verdict: SignalLevel) {
         let values: Vec<Known<f64>> = values.iter().map(|value| Known::Is(*value)).collect();
         assert_eq!(watch(signal, &values), (minutes, verdict), "{signal:?} {values:?}");
     }
 
     #[test]
     fn a_soft_signal_counts_in_two_minutes_of_five() {
-        check(Signal::Cpu, &[0.2, 0.0, 0.0], 3, Verdict::Quiet);
-        check(Signal::Cpu, &[0.2, 0.2], 0, Verdict::Busy);
-        check(Signal::Cpu, &[0.19, 0.19, 0.19], 3, Verdict::Quiet);
-        check(Signal::Cpu, &[0.2, 0.0, 0.0, 0.0, 0.2], 0, Verdict::Busy);
-        check(Signal::Cpu, &[0.2, 0.0, 0.0, 0.0, 0.0, 0.2], 6, Verdict::Quiet);
-        check(Signal::Network, &[1.0, 1.0, 0.0, 0.0, 0.0, 0.0], 1, Verdict::Quiet);
-        check(Signal::Disk, &[4.9, 4.9], 2, Verdict::Quiet);
+        check(IdleSignal::Cpu, &[0.2, 0.0, 0.0], 3, SignalLevel::Quiet);
+        check(IdleSignal::Cpu, &[0.2, 0.2], 0, SignalLevel::Busy);
+        check(IdleSignal::Cpu, &[0.19, 0.19, 0.19], 3, SignalLevel::Quiet);
+        check(IdleSignal::Cpu, &[0.2, 0.0, 0.0, 0.0, 0.2], 0, SignalLevel::Busy);
+        check(IdleSignal::Cpu, &[0.2, 0.0, 0.0, 0.0, 0.0, 0.2], 6, SignalLevel::Quiet);
+        check(IdleSignal::Network, &[1.0, 1.0, 0.0, 0.0, 0.0, 0.0], 1, SignalLevel::Quiet);
+        check(IdleSignal::Disk, &[4.9, 4.9], 2, SignalLevel::Quiet);
     }
 
     #[test]
     fn a_hard_signal_counts_at_once() {
-        check(Signal::Terminal, &[1.0], 0, Verdict::Busy);
-        check(Signal::Gpu, &[5.0, 0.0], 1, Verdict::Quiet);
-        check(Signal::Hooks, &[0.0, 0.0, 3.0], 0, Verdict::Busy);
-        check(Signal::Login, &[0.0, 1.0, 0.0], 1, Verdict::Quiet);
-        check(Signal::Inhibitor, &[1.0, 1.0, 1.0], 0, Verdict::Busy);
-        check(Signal::Jupyter, &[2.0, 0.0], 1, Verdict::Quiet);
+        check(IdleSignal::Terminal, &[1.0], 0, SignalLevel::Busy);
+        check(IdleSignal::Gpu, &[5.0, 0.0], 1, SignalLevel::Quiet);
+        check(IdleSignal::Hooks, &[0.0, 0.0, 3.0], 0, SignalLevel::Busy);
+        check(IdleSignal::Login, &[0.0, 1.0, 0.0], 1, SignalLevel::Quiet);
+        check(IdleSignal::Inhibitor, &[1.0, 1.0, 1.0], 0, SignalLevel::Busy);
+        check(IdleSignal::Jupyter, &[2.0, 0.0], 1, SignalLevel::Quiet);
     }
 
     #[test]
     fn output_counts_only_with_a_threshold_and_for_a_bounded_time() {
         let unseen = Known::Unseen("lost".to_string());
-        assert_eq!(watch(Signal::Output, &[Known::Is(3.0), unseen]), (2, Verdict::None));
+        assert_eq!(watch(IdleSignal::Output, &[Known::Is(3.0), unseen]), (2, SignalLevel::None));
         let mut terms = IdleTerms::after(HOUR);
-        terms.thresholds.insert(Signal::Output, 1.0);
-        let mut watch = Watch::after_boot(SignedDuration::ZERO);
+        terms.thresholds.insert(IdleSignal::Output, 1.0);
+        let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
         watch.touch(HOUR);
-        let printed = |mono: SignedDuration, watch: &mut Watch| {
-            let quiet = RULES.iter().map(|rule| Reading { signal: rule.signal, value: Known::Is(0.0) });
-            let mut readings: Vec<Reading> = quiet.collect();
-            readings.push(Reading { signal: Signal::Output, value: Known::Is(1.0) });
-            readings.retain(|reading| reading.signal != Signal::Output || reading.value == Known::Is(1.0));
+        let printed = |mono: SignedDuration, watch: &mut IdleWatch| {
+            let quiet = RULES.iter().map(|rule| SignalReading { signal: rule.signal, value: Known::Is(0.0) });
+            let mut readings: Vec<SignalReading> = quiet.collect();
+            readings.push(SignalReading { signal: IdleSignal::Output, value: Known::Is(1.0) });
+            readings
+                .retain(|reading| reading.signal != IdleSignal::Output || reading.value == Known::Is(1.0));
             watch.judge(Some(&terms), &readings, mono);
             watch.idle_for(mono)
         };
         assert_eq!(printed(HOUR * 4, &mut watch), SignedDuration::ZERO);
         assert_eq!(printed(HOUR * 6, &mut watch), HOUR * 2);
-        terms.ignore.insert(Signal::Output);
+        terms.ignore.insert(IdleSignal::Output);
         assert!(
-            RULES
-                .iter()
-                .all(|rule| rule.signal != Signal::Output || adjusted(rule, Some(&terms)).threshold == OFF)
+            RULES.iter().all(
+                |rule| rule.signal != IdleSignal::Output || adjusted(rule, Some(&terms)).threshold == OFF
+            )
         );
     }
 
     #[test]
     fn a_hold_is_bounded_by_the_last_hard_activity() {
-        check(Signal::Ssh, &[1.0; 240], 0, Verdict::Holds);
-        check(Signal::Ssh, &[1.0; 250], 10, Verdict::HeldTooLong);
-        check(Signal::GpuMemory, &[1.0; 121], 1, Verdict::HeldTooLong);
-        check(Signal::Ssh, &[1.0, 0.0, 0.0], 2, Verdict::Quiet);
+        check(IdleSignal::Ssh, &[1.0; 240], 0, SignalLevel::Holds);
+        check(IdleSignal::Ssh, &[1.0; 250], 10, SignalLevel::HeldTooLong);
+        check(IdleSignal::GpuMemory, &[1.0; 121], 1, SignalLevel::HeldTooLong);
+        check(IdleSignal::Ssh, &[1.0, 0.0, 0.0], 2, SignalLevel::Quiet);
     }
 
     #[test]
     fn hard_activity_restarts_a_hold_in_the_same_minute() {
-        let mut watch = Watch::after_boot(SignedDuration::ZERO);
+        let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
         let mut ssh = |mono: SignedDuration, typed: f64| {
-            let reading = |signal, value| Reading { signal, value: Known::Is(value) };
-            let mut readings: Vec<Reading> = RULES.iter().map(|rule| reading(rule.signal, 0.0)).collect();
-            readings.retain(|reading| !matches!(reading.signal, Signal::Ssh | Signal::Terminal));
-            readings.extend([reading(Signal::Ssh, 1.0), reading(Signal::Terminal, typed)]);
+            let reading = |signal, value| SignalReading { signal, value: Known::Is(value) };
+            let mut readings: Vec<SignalReading> =
+                RULES.iter().map(|rule| reading(rule.signal, 0.0)).collect();
+            readings.retain(|reading| !matches!(reading.signal, IdleSignal::Ssh | IdleSignal::Terminal));
+            readings.extend([reading(IdleSignal::Ssh, 1.0), reading(IdleSignal::Terminal, typed)]);
             watch.judge(None, &readings, mono);
-            watch.explain(None, mono).into_iter().find(|line| line.signal == Signal::Ssh).expect("a line")
+            watch.explain(None, mono).into_iter().find(|line| line.signal == IdleSignal::Ssh).expect("a line")
         };
         let held = "1.00, busy from 1 SSH connections: expired 4h after the last hard activity";
         assert_eq!(ssh(HOUR * 5, 0.0).sentence, held);
-        assert_eq!(ssh(HOUR * 6, 1.0).verdict, Verdict::Holds);
+        assert_eq!(ssh(HOUR * 6, 1.0).verdict, SignalLevel::Holds);
     }
 
     #[test]
     fn an_unseen_signal_is_busy_and_an_absent_one_is_not() {
         let unseen = Known::Unseen("lost".to_string());
-        assert_eq!(watch(Signal::Gpu, &[Known::Is(0.0), unseen.clone()]), (0, Verdict::Unknown));
-        assert_eq!(watch(Signal::Cpu, &[unseen]), (0, Verdict::Unknown));
-        assert_eq!(watch(Signal::Gpu, &[Known::Absent, Known::Absent]), (2, Verdict::None));
-        assert_eq!(watch(Signal::Cpu, &[Known::Is(f64::NAN)]), (0, Verdict::Unknown));
+        assert_eq!(watch(IdleSignal::Gpu, &[Known::Is(0.0), unseen.clone()]), (0, SignalLevel::Unknown));
+        assert_eq!(watch(IdleSignal::Cpu, &[unseen]), (0, SignalLevel::Unknown));
+        assert_eq!(watch(IdleSignal::Gpu, &[Known::Absent, Known::Absent]), (2, SignalLevel::None));
+        assert_eq!(watch(IdleSignal::Cpu, &[Known::Is(f64::NAN)]), (0, SignalLevel::Unknown));
     }
 
     #[test]
     fn a_signal_without_a_reading_is_unseen_and_reported_after_its_time() {
-        let mut watch = Watch::after_boot(SignedDuration::ZERO);
+        let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
         watch.judge(None, &[], HOUR);
         let off = RULES.iter().filter(|rule| rule.threshold == OFF).count();
         assert_eq!(watch.unseen_for(HOUR * 2, HOUR).len(), RULES.len() - off);
@@ -514,13 +526,13 @@ mod tests {
     #[test]
     fn own_thresholds_replace_the_documented_ones() {
         let mut terms = IdleTerms::after(HOUR);
-        terms.thresholds.insert(Signal::Gpu, 50.0);
-        let mut watch = Watch::after_boot(SignedDuration::ZERO);
-        let readings: Vec<Reading> = RULES
+        terms.thresholds.insert(IdleSignal::Gpu, 50.0);
+        let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+        let readings: Vec<SignalReading> = RULES
             .iter()
             .map(|rule| {
-                let value = if rule.signal == Signal::Gpu { 49.0 } else { 0.0 };
-                Reading { signal: rule.signal, value: Known::Is(value) }
+                let value = if rule.signal == IdleSignal::Gpu { 49.0 } else { 0.0 };
+                SignalReading { signal: rule.signal, value: Known::Is(value) }
             })
             .collect();
         watch.judge(Some(&terms), &readings, HOUR);
@@ -532,7 +544,7 @@ mod tests {
     #[test]
     fn leases_and_grace_periods_count_as_work_until_they_end() {
         let minutes = SignedDuration::from_mins;
-        let mut watch = Watch::after_boot(SignedDuration::ZERO);
+        let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
         watch.advance(minutes(14));
         assert_eq!(watch.idle_for(minutes(14)), SignedDuration::ZERO);
         watch.advance(minutes(20));
@@ -553,12 +565,12 @@ mod tests {
 
     #[test]
     fn every_verdict_has_its_sentence() {
-        let check = |signal: Signal, values: &[Known<f64>], expected: &str| {
-            let mut watch = Watch::after_boot(SignedDuration::ZERO);
+        let check = |signal: IdleSignal, values: &[Known<f64>], expected: &str| {
+            let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
             let mut mono = HOUR;
             for value in values {
                 mono += SignedDuration::from_mins(1);
-                watch.judge(None, &[Reading { signal, value: value.clone() }], mono);
+                watch.judge(None, &[SignalReading { signal, value: value.clone() }], mono);
             }
             let explained = watch.explain(None, mono);
             let line = explained.iter().find(|line| line.signal == signal).expect("a line");
@@ -567,22 +579,26 @@ mod tests {
         };
         let is = |value: f64| Known::Is(value);
         check(
-            Signal::Cpu,
+            IdleSignal::Cpu,
             &[is(0.5), is(0.5)],
             "0.50, busy from 0.2 busy cores: busy in 2 of the last 5 minutes or more",
         );
-        check(Signal::Cpu, &[is(0.5), is(0.0)], "0.00, busy from 0.2 busy cores: quiet, last busy 1m ago");
-        check(Signal::Terminal, &[is(0.0)], "0.00, busy from 1 terminals typed at: quiet, never busy");
-        check(Signal::Terminal, &[is(2.0)], "2.00, busy from 1 terminals typed at: busy");
         check(
-            Signal::Ssh,
+            IdleSignal::Cpu,
+            &[is(0.5), is(0.0)],
+            "0.00, busy from 0.2 busy cores: quiet, last busy 1m ago",
+        );
+        check(IdleSignal::Terminal, &[is(0.0)], "0.00, busy from 1 terminals typed at: quiet, never busy");
+        check(IdleSignal::Terminal, &[is(2.0)], "2.00, busy from 1 terminals typed at: busy");
+        check(
+            IdleSignal::Ssh,
             &[is(1.0)],
             "1.00, busy from 1 SSH connections: holds at most 4h after the last hard activity",
         );
-        check(Signal::Gpu, &[Known::Absent], "not present, or not read yet");
-        check(Signal::Output, &[is(2.0)], "off; the terms can turn it on with a threshold");
+        check(IdleSignal::Gpu, &[Known::Absent], "not present, or not read yet");
+        check(IdleSignal::Output, &[is(2.0)], "off; the terms can turn it on with a threshold");
         check(
-            Signal::Gpu,
+            IdleSignal::Gpu,
             &[Known::Unseen("lost".to_string())],
             "could not be read (lost), which counts as busy",
         );

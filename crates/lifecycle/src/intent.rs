@@ -1,9 +1,9 @@
 //! Merges the expiry tag and the daemon's own state into one intent.
 
-use crate::state::{Clocks, State};
+use crate::state::{ClockReadings, DaemonState};
+use crate::step::{AwsCallError, LifeEffect};
+use crate::tag::{BudgetIntent, ExpiryTag};
 use domain::later;
-use crate::step::{Effect, Refusal};
-use crate::tag::{Expiry, Intent};
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -32,14 +32,14 @@ pub(crate) struct IntentState {
     /// Since when the tag disagrees within one generation.
     tie_since: Option<SignedDuration>,
     /// An extension that waits for its tag to be written.
-    request: Option<Request>,
+    request: Option<ExtensionRequest>,
     /// The latest reading of the tag, as text for the status.
     pub(crate) seen: String,
 }
 
 /// An extension that takes effect once its tag is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Request {
+struct ExtensionRequest {
     ticket: u64,
     generation: u64,
     /// The running time left after the extension, as of `at`.
@@ -76,7 +76,7 @@ impl IntentState {
     }
 }
 
-impl State {
+impl DaemonState {
     /// Announces again that the clock runs, with the time left now: after a start or a resume,
     /// after a failed stop, and when the work is complete.
     pub(crate) fn say_running(&mut self) {
@@ -85,7 +85,7 @@ impl State {
 
     /// Merges the tag into the state. Without AWS's time, an instant cannot be converted to running
     /// time, so the tag waits. A missing or unreadable tag changes nothing.
-    pub(crate) fn merge(&mut self, seen: &Known<Expiry>, clocks: &Clocks) {
+    pub(crate) fn merge(&mut self, seen: &Known<ExpiryTag>, clocks: &ClockReadings) {
         let expiry = match seen {
             Known::Is(expiry) => *expiry,
             Known::Absent => return self.intent.seen = "no tag; the last known intent holds".to_string(),
@@ -97,13 +97,13 @@ impl State {
             return; // The daemon's own tag, read before its write was confirmed.
         }
         let theirs = match (expiry.intent, self.aws_time(clocks)) {
-            (Intent::Paused(left), _) => left,
-            (Intent::Running(until), Some(now)) => until.duration_since(now).max(SignedDuration::ZERO),
-            (Intent::Running(_), None) => {
+            (BudgetIntent::Paused(left), _) => left,
+            (BudgetIntent::Running(until), Some(now)) => until.duration_since(now).max(SignedDuration::ZERO),
+            (BudgetIntent::Running(_), None) => {
                 return self.intent.seen = "present, waiting for AWS's time to interpret it".to_string();
             }
         };
-        let paused = matches!(expiry.intent, Intent::Paused(_));
+        let paused = matches!(expiry.intent, BudgetIntent::Paused(_));
         self.intent.seen = format!("generation {}", expiry.generation);
         if expiry.generation > self.intent.generation {
             self.adopt(expiry.generation, theirs, paused);
@@ -164,9 +164,9 @@ impl State {
         ticket: u64,
         by: SignedDuration,
         local_only: bool,
-        clocks: &Clocks,
-    ) -> Effect {
-        let refuse = |text: String| Effect::Reply { ticket, answer: Err(text) };
+        clocks: &ClockReadings,
+    ) -> LifeEffect {
+        let refuse = |text: String| LifeEffect::Reply { ticket, answer: Err(text) };
         if by <= SignedDuration::ZERO {
             return refuse("an extension adds time; write a span such as 2h".to_string());
         }
@@ -186,18 +186,19 @@ impl State {
             let cap = self.cap.unwrap_or(Timestamp::MAX);
             return refuse(format!("the cap is {cap}, and only the launching principal can move it"));
         }
-        let request = Request { ticket, generation: self.intent.generation + 1, left, at: self.mono };
+        let request =
+            ExtensionRequest { ticket, generation: self.intent.generation + 1, left, at: self.mono };
         if local_only {
             self.grant(request);
             self.intent.dirty = true;
             return self.granted(ticket, left, clocks);
         }
         self.intent.request = Some(request);
-        let intent = Intent::Running(later(now, left));
-        Effect::WriteTag(Expiry { intent, generation: request.generation })
+        let intent = BudgetIntent::Running(later(now, left));
+        LifeEffect::WriteTag(ExpiryTag { intent, generation: request.generation })
     }
 
-    fn grant(&mut self, request: Request) {
+    fn grant(&mut self, request: ExtensionRequest) {
         self.set_left(request.left - (self.mono - request.at));
         self.intent.generation = request.generation;
         self.intent.dirty = false;
@@ -205,19 +206,19 @@ impl State {
         self.intent.paused_since = None;
     }
 
-    fn granted(&self, ticket: u64, left: SignedDuration, clocks: &Clocks) -> Effect {
+    fn granted(&self, ticket: u64, left: SignedDuration, clocks: &ClockReadings) -> LifeEffect {
         let until = later(self.now(clocks), left);
         let left = domain::format_span(left);
-        Effect::Reply { ticket, answer: Ok(format!("extended: {left} left, until {until:.0}")) }
+        LifeEffect::Reply { ticket, answer: Ok(format!("extended: {left} left, until {until:.0}")) }
     }
 
     /// Handles the outcome of a tag write; an extension that waited for it is granted or refused.
     pub(crate) fn tag_written(
         &mut self,
         generation: u64,
-        outcome: &Result<(), Refusal>,
-        clocks: &Clocks,
-    ) -> Option<Effect> {
+        outcome: &Result<(), AwsCallError>,
+        clocks: &ClockReadings,
+    ) -> Option<LifeEffect> {
         if let Some(request) = self.intent.request.take_if(|request| request.generation == generation) {
             return Some(match outcome {
                 Ok(()) => {
@@ -225,7 +226,7 @@ impl State {
                     self.intent.written = Some(self.mono);
                     self.granted(request.ticket, request.left, clocks)
                 }
-                Err(why) => Effect::Reply {
+                Err(why) => LifeEffect::Reply {
                     ticket: request.ticket,
                     answer: Err(format!(
                         "not extended: the tag could not be written ({why}), so a reaper would act at the old \
@@ -242,22 +243,22 @@ impl State {
     }
 
     /// Returns the tag to write now, if a write is due.
-    pub(crate) fn tag_to_write(&mut self, clocks: &Clocks) -> Option<Expiry> {
+    pub(crate) fn tag_to_write(&mut self, clocks: &ClockReadings) -> Option<ExpiryTag> {
         let waits = self.intent.tried.is_some_and(|at| self.mono - at < RETRY);
         let now = self.aws_time(clocks)?;
         if !self.intent.dirty || waits || self.intent.request.is_some() || self.ending.is_some() {
             return None;
         }
         self.intent.tried = Some(self.mono);
-        let intent = Intent::Running(later(now, self.left.max(SignedDuration::ZERO)));
-        Some(Expiry { intent, generation: self.intent.generation })
+        let intent = BudgetIntent::Running(later(now, self.left.max(SignedDuration::ZERO)));
+        Some(ExpiryTag { intent, generation: self.intent.generation })
     }
 
     /// Returns the tag that marks the budget as paused, written just before a stop.
-    pub(crate) fn paused_tag(&mut self) -> Expiry {
+    pub(crate) fn paused_tag(&mut self) -> ExpiryTag {
         self.intent.change();
         self.intent.dirty = false;
-        let intent = Intent::Paused(self.left.max(SignedDuration::ZERO));
-        Expiry { intent, generation: self.intent.generation }
+        let intent = BudgetIntent::Paused(self.left.max(SignedDuration::ZERO));
+        ExpiryTag { intent, generation: self.intent.generation }
     }
 }

@@ -1,7 +1,7 @@
 //! The life of one instance: its budget of running time, its idleness, its warnings and its end.
 //!
-//! The life is computed by one pure function, [`step`]: a [`State`] and the observed [`Inputs`]
-//! give the next state and the [`Effect`]s to perform. Four rules hold:
+//! The life is computed by one pure function, [`step`]: a [`DaemonState`] and the observed [`StepInputs`]
+//! give the next state and the [`LifeEffect`]s to perform. Four rules hold:
 //!
 //! * The budget is running time. It counts on the monotonic clock, so it pauses while the instance
 //!   is stopped or hibernated, and a reboot refills nothing. The cap is an instant that no
@@ -16,24 +16,24 @@
 //! both.
 //!
 //! The crate never reads a clock, a file, a socket, the environment or AWS, and it never waits.
-//! Slow work is an effect; its outcome comes back as an [`Event`] of a later step.
+//! Slow work is an effect; its outcome comes back as an [`LifeEvent`] of a later step.
 
 mod beat;
+pub mod clock_time;
 pub mod dead_man;
 mod ending;
 pub mod idle;
 mod intent;
 mod notice;
-pub mod clock_time;
 mod state;
 mod status;
 mod step;
 pub mod tag;
 mod terms;
 
-pub use beat::{BeatStatus, Measured};
-pub use notice::{Cause, Notice, Urgency};
-pub use state::{Boot, Clocks, State};
-pub use status::{EndStatus, Status};
-pub use step::{AwsNotice, Command, Effect, Event, Inputs, Refusal, Tags, step};
-pub use terms::{Action, Market, PowerOff, Terms};
+pub use beat::{HeartbeatStatus, UtilizationSample};
+pub use notice::{EndCause, NoticeUrgency, UserNotice};
+pub use state::{BootIdentity, ClockReadings, DaemonState};
+pub use status::{EndStatus, LifeStatus};
+pub use step::{AwsCallError, AwsNotice, Command, LifeEffect, LifeEvent, LifeTags, StepInputs, step};
+pub use terms::{EndAction, PowerOff, PurchasingOption, Terms};

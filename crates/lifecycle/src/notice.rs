@@ -1,14 +1,14 @@
 //! Warnings to users: when they are due, and their text.
 
+use crate::terms::EndAction;
 use domain::format_span;
-use crate::terms::Action;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 /// How prominently a notice is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Urgency {
+pub enum NoticeUrgency {
     /// For the journal and the status only: a problem that needs no immediate action.
     Trouble,
     /// For every terminal that accepts messages.
@@ -19,9 +19,9 @@ pub enum Urgency {
 
 /// A message to users, or to the journal alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
+pub struct UserNotice {
     /// How prominently it is shown.
-    pub urgency: Urgency,
+    pub urgency: NoticeUrgency,
     /// The text, one line.
     pub text: String,
 }
@@ -31,7 +31,7 @@ const STEPS: [i64; 4] = [30, 10, 5, 1];
 
 /// The progress of the warnings before one end. An extension starts a new series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Warned {
+pub(crate) struct WarningProgress {
     /// The time of the first warning, on the monotonic clock.
     pub(crate) since: SignedDuration,
     /// The step of the latest warning, in minutes; one of [`STEPS`].
@@ -41,23 +41,23 @@ pub(crate) struct Warned {
 /// Returns the urgency of the warning that is due `left` before the end, unless that warning was
 /// given already. Records the warning in `warned`.
 pub(crate) fn due(
-    warned: &mut Option<Warned>,
+    warned: &mut Option<WarningProgress>,
     left: SignedDuration,
     mono: SignedDuration,
-) -> Option<Urgency> {
+) -> Option<NoticeUrgency> {
     let step = STEPS.into_iter().rev().find(|step| left <= SignedDuration::from_mins(*step))?;
     if warned.is_some_and(|warned| warned.step <= step) {
         return None;
     }
     let since = warned.map_or(mono, |warned| warned.since);
-    *warned = Some(Warned { since, step });
-    Some(if step == 1 { Urgency::Last } else { Urgency::Warning })
+    *warned = Some(WarningProgress { since, step });
+    Some(if step == 1 { NoticeUrgency::Last } else { NoticeUrgency::Warning })
 }
 
 /// The reason why an instance ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Cause {
+pub enum EndCause {
     /// The budget is spent, or the cap is reached.
     Expiry,
     /// The work was reported as complete.
@@ -68,13 +68,13 @@ pub enum Cause {
 
 /// Returns the warning before an end: the action, the time left, the reason, and the command that
 /// prevents it.
-pub(crate) fn warning(cause: Cause, action: Action, left: SignedDuration, detail: &str) -> String {
+pub(crate) fn warning(cause: EndCause, action: EndAction, left: SignedDuration, detail: &str) -> String {
     let verb = action.verb();
     let left = format_span(left);
     let (why, remedy) = match cause {
-        Cause::Expiry => ("its time is over", "spawnd extend 2h"),
-        Cause::Complete => ("its work is complete", "spawnd extend 2h"),
-        Cause::Idle => ("it is idle", "spawnd cancel"),
+        EndCause::Expiry => ("its time is over", "spawnd extend 2h"),
+        EndCause::Complete => ("its work is complete", "spawnd extend 2h"),
+        EndCause::Idle => ("it is idle", "spawnd cancel"),
     };
     format!("this instance will {verb} in {left}, because {why} ({detail}). To prevent it: {remedy}")
 }
@@ -93,8 +93,8 @@ mod tests {
                 given.push((seconds, urgency));
             }
         }
-        let warning = Urgency::Warning;
-        assert_eq!(given, [(1800, warning), (600, warning), (300, warning), (60, Urgency::Last)]);
+        let warning = NoticeUrgency::Warning;
+        assert_eq!(given, [(1800, warning), (600, warning), (300, warning), (60, NoticeUrgency::Last)]);
         assert_eq!(warned.map(|warned| warned.since), Some(SignedDuration::from_secs(1800)));
     }
 
@@ -102,7 +102,7 @@ mod tests {
     fn a_late_start_gives_only_the_latest_due_warning() {
         let mut warned = None;
         let left = SignedDuration::from_secs(200);
-        assert_eq!(due(&mut warned, left, SignedDuration::ZERO), Some(Urgency::Warning));
+        assert_eq!(due(&mut warned, left, SignedDuration::ZERO), Some(NoticeUrgency::Warning));
         assert_eq!(due(&mut warned, left, SignedDuration::ZERO), None);
     }
 }

@@ -1,10 +1,10 @@
 //! The state of an instance's life, and the passage of time in it.
 
-use crate::beat::Beats;
-use crate::ending::Ending;
-use crate::idle::Watch;
+use crate::beat::HeartbeatHistory;
+use crate::ending::EndProgress;
+use crate::idle::IdleWatch;
 use crate::intent::IntentState;
-use crate::notice::Warned;
+use crate::notice::WarningProgress;
 use crate::terms::Terms;
 use domain::{Known, Timestamp, later};
 use jiff::SignedDuration;
@@ -13,18 +13,18 @@ use std::collections::BTreeSet;
 
 /// The three clocks of a Linux machine, read together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Clocks {
+pub struct ClockReadings {
     /// CLOCK_MONOTONIC: since boot, without the time spent hibernated.
     pub mono: SignedDuration,
     /// CLOCK_BOOTTIME: since boot, with the time spent hibernated.
     pub boot: SignedDuration,
-    /// CLOCK_REALTIME: it may be stepped at any moment; see [`State::now`] for its use.
+    /// CLOCK_REALTIME: it may be stepped at any moment; see [`DaemonState::now`] for its use.
     pub wall: Timestamp,
 }
 
 /// The identity of the current boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Boot {
+pub struct BootIdentity {
     /// The kernel's `boot_id`: new after every boot, unchanged after a resume.
     pub id: String,
     /// `pendingTime` of the identity document: new after a stop and start, unchanged after a
@@ -34,7 +34,7 @@ pub struct Boot {
 
 /// A reading of AWS's clock, with the boot-time clock at the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Anchor {
+struct ClockAnchor {
     date: Timestamp,
     boot: SignedDuration,
 }
@@ -49,7 +49,7 @@ const LONGEST_GAP: SignedDuration = SignedDuration::from_mins(2);
 /// clock of the boot `boot_id`. Only [`crate::step`] changes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct DaemonState {
     pub(crate) terms: Terms,
     boot_id: String,
     pending: Option<Timestamp>,
@@ -59,36 +59,36 @@ pub struct State {
     /// Running time left; negative once it is spent.
     pub(crate) left: SignedDuration,
     pub(crate) cap: Option<Timestamp>,
-    anchor: Option<Anchor>,
+    anchor: Option<ClockAnchor>,
     /// Set after a boot, until it is settled whether that boot was a reboot or a start.
-    reboot: Option<Rebooted>,
+    reboot: Option<UnsettledBoot>,
     pub(crate) completed: bool,
-    pub(crate) warned: Option<Warned>,
-    pub(crate) idle_warned: Option<Warned>,
-    pub(crate) watch: Watch,
+    pub(crate) warned: Option<WarningProgress>,
+    pub(crate) idle_warned: Option<WarningProgress>,
+    pub(crate) watch: IdleWatch,
     pub(crate) intent: IntentState,
     /// When the dead-man acts, as last confirmed; none while it is not armed.
     pub(crate) dead_man: Option<SignedDuration>,
     pub(crate) saved: Option<SignedDuration>,
-    pub(crate) ending: Option<Ending>,
+    pub(crate) ending: Option<EndProgress>,
     pub(crate) aws_notices: BTreeSet<String>,
     pub(crate) trouble: BTreeSet<String>,
     /// Not saved: a new process starts its own measurements.
     #[serde(skip)]
-    pub(crate) beats: Beats,
+    pub(crate) beats: HeartbeatHistory,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Rebooted {
+struct UnsettledBoot {
     /// The end of the budget as known before the boot, on AWS's clock.
     until: Option<Timestamp>,
     /// The warnings given before the boot, on the clock of the new boot.
-    warned: Option<Warned>,
+    warned: Option<WarningProgress>,
 }
 
 /// How the machine spent the time since the previous step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Passage {
+pub(crate) enum TimePassage {
     /// It ran.
     Ran,
     /// It booted; whether it was stopped before that is not known yet.
@@ -99,11 +99,11 @@ pub(crate) enum Passage {
     Resumed,
 }
 
-impl State {
+impl DaemonState {
     /// Starts a life with the current boot under these terms. The time since the boot counts as
     /// spent.
-    pub fn begin(terms: Terms, clocks: &Clocks, boot: &Boot) -> State {
-        State {
+    pub fn begin(terms: Terms, clocks: &ClockReadings, boot: &BootIdentity) -> DaemonState {
+        DaemonState {
             boot_id: boot.id.clone(),
             pending: boot.pending.value().copied(),
             mono: clocks.mono,
@@ -115,14 +115,14 @@ impl State {
             completed: false,
             warned: None,
             idle_warned: None,
-            watch: Watch::after_boot(clocks.mono),
+            watch: IdleWatch::after_boot(clocks.mono),
             intent: IntentState::default(),
             dead_man: None,
             saved: None,
             ending: None,
             aws_notices: BTreeSet::new(),
             trouble: BTreeSet::new(),
-            beats: Beats::default(),
+            beats: HeartbeatHistory::default(),
             terms,
         }
     }
@@ -134,9 +134,9 @@ impl State {
 
     /// Drops the pending request and the measurements of the process that saved this state. Call it
     /// after loading.
-    pub fn reloaded(mut self) -> State {
+    pub fn reloaded(mut self) -> DaemonState {
         self.intent.forget_request();
-        self.beats = Beats::default();
+        self.beats = HeartbeatHistory::default();
         self
     }
 
@@ -158,46 +158,52 @@ impl State {
     }
 
     /// Returns AWS's time, if it was received since the last boot or resume.
-    pub(crate) fn aws_time(&self, clocks: &Clocks) -> Option<Timestamp> {
+    pub(crate) fn aws_time(&self, clocks: &ClockReadings) -> Option<Timestamp> {
         self.anchor.map(|anchor| later(anchor.date, clocks.boot - anchor.boot))
     }
 
     /// Returns AWS's time, or the machine's own time while AWS's is unknown. It serves display and
     /// request signatures. A local extension uses it too; the cap corrects such an extension once
     /// AWS's time is known.
-    pub fn now(&self, clocks: &Clocks) -> Timestamp {
+    pub fn now(&self, clocks: &ClockReadings) -> Timestamp {
         self.aws_time(clocks).unwrap_or(clocks.wall)
     }
 
     /// Advances the clocks. The budget shrinks by the monotonic time that passed.
-    pub(crate) fn pass(&mut self, clocks: &Clocks, boot: &Boot, date: Option<Timestamp>) -> Passage {
+    pub(crate) fn pass(
+        &mut self,
+        clocks: &ClockReadings,
+        boot: &BootIdentity,
+        date: Option<Timestamp>,
+    ) -> TimePassage {
         let asleep = clocks.boot - clocks.mono;
         let passage = if boot.id != self.boot_id {
             let unsettled = self.reboot.and_then(|reboot| reboot.until);
-            let warned = self.warned.map(|warned| Warned { since: warned.since - self.mono, ..warned });
-            self.reboot = Some(Rebooted { until: self.until().or(unsettled), warned });
+            let warned =
+                self.warned.map(|warned| WarningProgress { since: warned.since - self.mono, ..warned });
+            self.reboot = Some(UnsettledBoot { until: self.until().or(unsettled), warned });
             self.boot_id.clone_from(&boot.id);
             self.left -= clocks.mono;
             self.new_boot(clocks.mono);
-            if asleep > RESUME_JUMP { Passage::Resumed } else { Passage::Booted }
+            if asleep > RESUME_JUMP { TimePassage::Resumed } else { TimePassage::Booted }
         } else {
             let passed = (clocks.mono - self.mono).max(SignedDuration::ZERO);
             self.left -= passed;
             if passed > LONGEST_GAP {
                 self.watch.unwatched(passed);
             }
-            if asleep - self.asleep > RESUME_JUMP { Passage::Resumed } else { Passage::Ran }
+            if asleep - self.asleep > RESUME_JUMP { TimePassage::Resumed } else { TimePassage::Ran }
         };
         self.mono = clocks.mono;
         self.asleep = asleep;
-        if passage == Passage::Resumed {
+        if passage == TimePassage::Resumed {
             self.anchor = None;
             self.resumed();
         }
         if let Some(date) = date {
-            self.anchor = Some(Anchor { date, boot: clocks.boot });
+            self.anchor = Some(ClockAnchor { date, boot: clocks.boot });
         }
-        if self.settle_boot(clocks, &boot.pending) { Passage::Started } else { passage }
+        if self.settle_boot(clocks, &boot.pending) { TimePassage::Started } else { passage }
     }
 
     /// Returns the end of the budget on AWS's clock, as of the previous step.
@@ -211,12 +217,12 @@ impl State {
         self.anchor = None;
         self.warned = None;
         self.idle_warned = None;
-        self.watch = Watch::after_boot(mono);
+        self.watch = IdleWatch::after_boot(mono);
         self.dead_man = None;
         self.saved = None;
         self.ending = None;
         self.intent.new_boot();
-        self.beats = Beats::default();
+        self.beats = HeartbeatHistory::default();
     }
 
     fn resumed(&mut self) {
@@ -243,7 +249,7 @@ impl State {
     /// A new `pendingTime` means that the machine was stopped; the time in between is not charged.
     /// The same `pendingTime` means a reboot, and its duration is charged as soon as AWS's time is
     /// known. If the earlier `pendingTime` was never read, nothing is charged.
-    fn settle_boot(&mut self, clocks: &Clocks, pending: &Known<Timestamp>) -> bool {
+    fn settle_boot(&mut self, clocks: &ClockReadings, pending: &Known<Timestamp>) -> bool {
         let Known::Is(pending) = pending else { return false };
         let Some(reboot) = self.reboot else {
             self.pending = Some(*pending);
@@ -283,7 +289,7 @@ impl State {
         self.left = left.max(SignedDuration::ZERO);
         self.warned = None;
         if let Some(reboot) = &mut self.reboot {
-            *reboot = Rebooted { until: None, warned: None };
+            *reboot = UnsettledBoot { until: None, warned: None };
         }
     }
 
@@ -294,7 +300,7 @@ impl State {
     }
 
     /// Applies the cap to the rest of the budget, if AWS's time is known.
-    pub(crate) fn apply_cap(&mut self, clocks: &Clocks) {
+    pub(crate) fn apply_cap(&mut self, clocks: &ClockReadings) {
         if let (Some(cap), Some(now)) = (self.cap, self.aws_time(clocks)) {
             self.shorten(cap.duration_since(now));
         }

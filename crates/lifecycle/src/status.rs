@@ -1,13 +1,13 @@
 //! The status of an instance, as reported to users.
 
-use crate::beat::BeatStatus;
-use crate::idle::Explained;
-use crate::notice::Cause;
-use domain::format_span;
-use crate::state::{Clocks, State};
-use domain::later;
-use crate::terms::Action;
+use crate::beat::HeartbeatStatus;
+use crate::idle::SignalExplanation;
+use crate::notice::EndCause;
+use crate::state::{ClockReadings, DaemonState};
+use crate::terms::EndAction;
 use domain::Timestamp;
+use domain::format_span;
+use domain::later;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -15,16 +15,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndStatus {
     /// The reason.
-    pub cause: Cause,
+    pub cause: EndCause,
     /// The action.
-    pub action: Action,
+    pub action: EndAction,
     /// Seconds of running time until then.
     pub seconds: i64,
 }
 
 /// The status that `spawnd status` shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Status {
+pub struct LifeStatus {
     /// The end by the budget or the cap; every instance has one.
     pub end: EndStatus,
     /// The instant of that end if the instance keeps running, on the clock that `clock` names.
@@ -48,28 +48,28 @@ pub struct Status {
     /// Each lease, with its remaining seconds.
     pub leases: Vec<(String, i64)>,
     /// One entry for each signal.
-    pub signals: Vec<Explained>,
+    pub signals: Vec<SignalExplanation>,
     /// The heartbeat.
-    pub heartbeat: BeatStatus,
+    pub heartbeat: HeartbeatStatus,
     /// The current problems.
     pub troubles: Vec<String>,
 }
 
-impl State {
+impl DaemonState {
     /// Returns the status. `clocks` serve only to compute the instant of the end.
-    pub fn status(&self, clocks: &Clocks) -> Status {
-        let cause = if self.completed { Cause::Complete } else { Cause::Expiry };
+    pub fn status(&self, clocks: &ClockReadings) -> LifeStatus {
+        let cause = if self.completed { EndCause::Complete } else { EndCause::Expiry };
         let end = |cause, left: SignedDuration| EndStatus {
             cause,
             action: self.action(cause),
             seconds: left.as_secs().max(0),
         };
-        Status {
+        LifeStatus {
             end: end(cause, self.time_to_end()),
             until: later(self.now(clocks), self.time_to_end()),
             clock: if self.aws_time(clocks).is_some() { "aws" } else { "machine" }.to_string(),
             cap: self.cap,
-            idle_end: self.time_to_idle_end().map(|left| end(Cause::Idle, left)),
+            idle_end: self.time_to_idle_end().map(|left| end(EndCause::Idle, left)),
             idle_seconds: self.watch.idle_for(self.mono).as_secs(),
             idle_timeout_seconds: self.terms.idle.as_ref().map(|idle| idle.timeout.as_secs()),
             generation: self.intent.generation,
@@ -87,7 +87,7 @@ impl State {
     }
 }
 
-impl Status {
+impl LifeStatus {
     /// Returns the first lines of `spawnd status`: the bound, the idleness, the dead-man and the
     /// tag.
     pub fn sentences(&self) -> Vec<String> {

@@ -1,48 +1,48 @@
 //! One step of a life: state and inputs in, next state and effects out.
 
-use crate::beat::Measured;
-use crate::idle::{LONGEST_LEASE, Reading};
-use crate::notice::{self, Cause, Notice, Urgency};
+use crate::beat::UtilizationSample;
+use crate::idle::{LONGEST_LEASE, SignalReading};
+use crate::notice::{self, EndCause, NoticeUrgency, UserNotice};
+use crate::state::{BootIdentity, ClockReadings, DaemonState, TimePassage};
+use crate::tag::{ExpiryTag, HeartbeatTag};
+use crate::terms::EndAction;
 use domain::format_span;
-use crate::state::{Boot, Clocks, Passage, State};
-use crate::tag::{Expiry, Heartbeat};
-use crate::terms::Action;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 
 /// The inputs of one step, observed together.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Inputs {
+pub struct StepInputs {
     /// The clocks, read together.
-    pub clocks: Clocks,
+    pub clocks: ClockReadings,
     /// The current boot.
-    pub boot: Boot,
+    pub boot: BootIdentity,
     /// AWS's time, from the `Date` header of a response received just now.
     pub date: Option<Timestamp>,
     /// The tags that bound the life.
-    pub tags: Tags,
+    pub tags: LifeTags,
     /// The idle signals, about once a minute; none in the steps between.
-    pub readings: Option<Vec<Reading>>,
-    /// The figures measured since the last [`Effect::Heartbeat`], or since measuring began. They
+    pub readings: Option<Vec<SignalReading>>,
+    /// The figures measured since the last [`LifeEffect::Heartbeat`], or since measuring began. They
     /// come with the readings.
-    pub measured: Option<Measured>,
+    pub measured: Option<UtilizationSample>,
     /// Events since the previous step, in order.
-    pub events: Vec<Event>,
+    pub events: Vec<LifeEvent>,
 }
 
 /// The two tags that bound a life. A malformed value is `Unseen`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tags {
+pub struct LifeTags {
     /// The value of [`crate::tag::EXPIRY`].
-    pub expiry: Known<Expiry>,
+    pub expiry: Known<ExpiryTag>,
     /// The value of [`crate::tag::CAP`].
     pub cap: Known<Timestamp>,
 }
 
 /// An event between two steps.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// A user on the machine sent a command. The answer is an [`Effect::Reply`] with the same
+pub enum LifeEvent {
+    /// A user on the machine sent a command. The answer is an [`LifeEffect::Reply`] with the same
     /// ticket.
     Asked {
         /// Identifies the command.
@@ -50,20 +50,20 @@ pub enum Event {
         /// The command.
         command: Command,
     },
-    /// The outcome of [`Effect::WriteTag`] for this generation.
+    /// The outcome of [`LifeEffect::WriteTag`] for this generation.
     TagWritten {
         /// The generation of the tag.
         generation: u64,
         /// Whether the write succeeded.
-        outcome: Result<(), Refusal>,
+        outcome: Result<(), AwsCallError>,
     },
-    /// The outcome of [`Effect::Heartbeat`].
-    HeartbeatWritten(Result<(), Refusal>),
-    /// The outcome of [`Effect::Call`].
-    Called(Result<(), Refusal>),
+    /// The outcome of [`LifeEffect::Heartbeat`].
+    HeartbeatWritten(Result<(), AwsCallError>),
+    /// The outcome of [`LifeEffect::Call`].
+    Called(Result<(), AwsCallError>),
     /// The pre-stop hook ended, or there is none.
     PreStopDone,
-    /// The outcome of [`Effect::ArmDeadMan`].
+    /// The outcome of [`LifeEffect::ArmDeadMan`].
     DeadManArmed {
         /// The requested running time until the dead-man acts.
         after: SignedDuration,
@@ -118,7 +118,7 @@ pub enum Command {
 
 /// Why a call to AWS failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum AwsCallError {
     /// The instance's role lacks the permission; a retry is useless.
     #[error("denied: {0}")]
     Denied(String),
@@ -132,9 +132,9 @@ pub enum Refusal {
 
 /// An action for the caller to perform, in the given order. Each takes at most a few seconds.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
+pub enum LifeEffect {
     /// Show a notice to users.
-    Notify(Notice),
+    Notify(UserNotice),
     /// Save the state, so that it survives a power cut.
     Save,
     /// Arm the dead-man to power the machine off after this much running time.
@@ -142,15 +142,15 @@ pub enum Effect {
         /// Running time from now.
         after: SignedDuration,
     },
-    /// Write the expiry tag; answered by [`Event::TagWritten`].
-    WriteTag(Expiry),
-    /// Start the pre-stop hook, and kill it after `limit`; answered by [`Event::PreStopDone`].
+    /// Write the expiry tag; answered by [`LifeEvent::TagWritten`].
+    WriteTag(ExpiryTag),
+    /// Start the pre-stop hook, and kill it after `limit`; answered by [`LifeEvent::PreStopDone`].
     PreStop {
         /// The time limit of the hook.
         limit: SignedDuration,
     },
-    /// Call AWS to end the instance; answered by [`Event::Called`].
-    Call(Action),
+    /// Call AWS to end the instance; answered by [`LifeEvent::Called`].
+    Call(EndAction),
     /// Power the machine off from inside.
     PowerOff,
     /// Discard tokens and credentials from before a sleep.
@@ -163,13 +163,13 @@ pub enum Effect {
         answer: Result<String, String>,
     },
     /// Write the heartbeat tag, and restart the measurements whether or not the write succeeds;
-    /// answered by [`Event::HeartbeatWritten`].
-    Heartbeat(Heartbeat),
+    /// answered by [`LifeEvent::HeartbeatWritten`].
+    Heartbeat(HeartbeatTag),
 }
 
-impl Effect {
-    pub(crate) fn trouble(text: &str) -> Effect {
-        Effect::Notify(Notice { urgency: Urgency::Trouble, text: text.to_string() })
+impl LifeEffect {
+    pub(crate) fn trouble(text: &str) -> LifeEffect {
+        LifeEffect::Notify(UserNotice { urgency: NoticeUrgency::Trouble, text: text.to_string() })
     }
 }
 
@@ -182,7 +182,7 @@ const UNSEEN_TOLD: SignedDuration = SignedDuration::from_hours(1);
 
 /// Computes one step: the next state and the effects to perform. Every effect is bounded; its
 /// outcome comes back as an event of a later step.
-pub fn step(mut state: State, inputs: &Inputs) -> (State, Vec<Effect>) {
+pub fn step(mut state: DaemonState, inputs: &StepInputs) -> (DaemonState, Vec<LifeEffect>) {
     let mut effects = Vec::new();
     let before = state.fingerprint();
     let passage = state.pass(&inputs.clocks, &inputs.boot, inputs.date);
@@ -199,31 +199,31 @@ pub fn step(mut state: State, inputs: &Inputs) -> (State, Vec<Effect>) {
     state.tell_troubles(&inputs.tags, &mut effects);
     state.warn(&mut effects);
     state.pursue_end(inputs.readings.is_some(), &mut effects);
-    effects.extend(state.tag_to_write(&inputs.clocks).map(Effect::WriteTag));
+    effects.extend(state.tag_to_write(&inputs.clocks).map(LifeEffect::WriteTag));
     state.keep_dead_man(&mut effects);
-    effects.extend(state.heartbeat(inputs, &effects).map(Effect::Heartbeat));
+    effects.extend(state.heartbeat(inputs, &effects).map(LifeEffect::Heartbeat));
     let late = state.saved.is_none_or(|at| state.mono - at >= SAVE_EVERY);
-    if late || passage != Passage::Ran || state.fingerprint() != before {
+    if late || passage != TimePassage::Ran || state.fingerprint() != before {
         state.saved = Some(state.mono);
-        effects.push(Effect::Save);
+        effects.push(LifeEffect::Save);
     }
     effects.sort_by_key(rank);
     (state, effects)
 }
 
 /// Returns the position of an effect: notices, the saved state, actions, replies, then heartbeats.
-fn rank(effect: &Effect) -> u8 {
+fn rank(effect: &LifeEffect) -> u8 {
     match effect {
-        Effect::Notify(_) => 0,
-        Effect::Save => 1,
-        Effect::ForgetCredentials => 2,
-        Effect::ArmDeadMan { .. } => 3,
-        Effect::WriteTag(_) => 4,
-        Effect::PreStop { .. } => 5,
-        Effect::Call(_) => 6,
-        Effect::PowerOff => 7,
-        Effect::Reply { .. } => 8,
-        Effect::Heartbeat(_) => 9,
+        LifeEffect::Notify(_) => 0,
+        LifeEffect::Save => 1,
+        LifeEffect::ForgetCredentials => 2,
+        LifeEffect::ArmDeadMan { .. } => 3,
+        LifeEffect::WriteTag(_) => 4,
+        LifeEffect::PreStop { .. } => 5,
+        LifeEffect::Call(_) => 6,
+        LifeEffect::PowerOff => 7,
+        LifeEffect::Reply { .. } => 8,
+        LifeEffect::Heartbeat(_) => 9,
     }
 }
 
@@ -234,47 +234,47 @@ fn unseen<T>(seen: &Known<T>) -> Option<&String> {
     }
 }
 
-impl State {
+impl DaemonState {
     /// Returns the parts of the state that must not be lost: a change in them is saved at once.
     fn fingerprint(&self) -> impl PartialEq + use<> {
         let notices = (self.warned, self.idle_warned, self.aws_notices.len(), self.trouble.len());
         (self.intent.generation, self.cap, self.completed, self.ending, notices, self.watch.leases().count())
     }
 
-    fn woken(&mut self, passage: Passage, effects: &mut Vec<Effect>) {
+    fn woken(&mut self, passage: TimePassage, effects: &mut Vec<LifeEffect>) {
         match passage {
-            Passage::Ran | Passage::Booted => {}
-            Passage::Started => self.say_running(),
-            Passage::Resumed => {
+            TimePassage::Ran | TimePassage::Booted => {}
+            TimePassage::Started => self.say_running(),
+            TimePassage::Resumed => {
                 self.say_running();
-                effects.push(Effect::ForgetCredentials);
+                effects.push(LifeEffect::ForgetCredentials);
             }
         }
     }
 
-    fn take(&mut self, event: &Event, clocks: &Clocks, effects: &mut Vec<Effect>) {
+    fn take(&mut self, event: &LifeEvent, clocks: &ClockReadings, effects: &mut Vec<LifeEffect>) {
         match event {
-            Event::Asked { ticket, command } => effects.push(self.answer(*ticket, command, clocks)),
-            Event::TagWritten { generation, outcome } => {
+            LifeEvent::Asked { ticket, command } => effects.push(self.answer(*ticket, command, clocks)),
+            LifeEvent::TagWritten { generation, outcome } => {
                 effects.extend(self.tag_written(*generation, outcome, clocks));
                 self.note_trouble("the tag cannot be written", outcome.as_ref().err(), effects);
             }
-            Event::HeartbeatWritten(outcome) => self.heartbeat_written(outcome),
-            Event::Called(outcome) => {
+            LifeEvent::HeartbeatWritten(outcome) => self.heartbeat_written(outcome),
+            LifeEvent::Called(outcome) => {
                 self.note_trouble("AWS does not end the instance", outcome.as_ref().err(), effects);
                 self.called(outcome, effects);
             }
-            Event::PreStopDone => self.hook_done(effects),
-            Event::DeadManArmed { after, outcome } => {
+            LifeEvent::PreStopDone => self.hook_done(effects),
+            LifeEvent::DeadManArmed { after, outcome } => {
                 self.note_trouble("the dead-man cannot be armed", outcome.as_ref().err(), effects);
                 self.dead_man = outcome.is_ok().then(|| self.mono + *after);
             }
-            Event::Aws(notice) => self.hear(notice, effects),
-            Event::GoingDown => effects.push(Effect::WriteTag(self.paused_tag())),
+            LifeEvent::Aws(notice) => self.hear(notice, effects),
+            LifeEvent::GoingDown => effects.push(LifeEffect::WriteTag(self.paused_tag())),
         }
     }
 
-    fn answer(&mut self, ticket: u64, command: &Command, clocks: &Clocks) -> Effect {
+    fn answer(&mut self, ticket: u64, command: &Command, clocks: &ClockReadings) -> LifeEffect {
         let answer = match command {
             Command::Extend { by, local_only } => return self.extend(ticket, *by, *local_only, clocks),
             Command::KeepAlive { name, span } if *span > LONGEST_LEASE || *span <= SignedDuration::ZERO => {
@@ -291,7 +291,7 @@ impl State {
                 self.set_left(SignedDuration::ZERO);
                 self.completed = true;
                 self.say_running();
-                let (verb, grace) = (self.action(Cause::Complete).verb(), format_span(self.terms.grace));
+                let (verb, grace) = (self.action(EndCause::Complete).verb(), format_span(self.terms.grace));
                 Ok(format!("complete: the instance will {verb} in {grace}; spawnd extend 2h prevents it"))
             }
             Command::Cancel => {
@@ -299,14 +299,19 @@ impl State {
                 Ok("the idle window starts anew; the time bound is unchanged".to_string())
             }
         };
-        Effect::Reply { ticket, answer }
+        LifeEffect::Reply { ticket, answer }
     }
 
     /// Reports a problem when it begins, and again only after it was resolved.
-    fn note_trouble(&mut self, what: &str, why: Option<&impl std::fmt::Display>, effects: &mut Vec<Effect>) {
+    fn note_trouble(
+        &mut self,
+        what: &str,
+        why: Option<&impl std::fmt::Display>,
+        effects: &mut Vec<LifeEffect>,
+    ) {
         match why {
             Some(why) if self.trouble.insert(what.to_string()) => {
-                effects.push(Effect::trouble(&format!("{what}: {why}")));
+                effects.push(LifeEffect::trouble(&format!("{what}: {why}")));
             }
             Some(_) => {}
             None => {
@@ -315,7 +320,7 @@ impl State {
         }
     }
 
-    fn tell_troubles(&mut self, tags: &Tags, effects: &mut Vec<Effect>) {
+    fn tell_troubles(&mut self, tags: &LifeTags, effects: &mut Vec<LifeEffect>) {
         self.note_trouble("the expiry tag cannot be read", unseen(&tags.expiry), effects);
         self.note_trouble("the cap tag cannot be read", unseen(&tags.cap), effects);
         let signals = self.watch.unseen_for(self.mono, UNSEEN_TOLD);
@@ -323,22 +328,23 @@ impl State {
         self.note_trouble("idleness cannot be determined", blind.as_ref(), effects);
     }
 
-    fn hear(&mut self, notice: &AwsNotice, effects: &mut Vec<Effect>) {
+    fn hear(&mut self, notice: &AwsNotice, effects: &mut Vec<LifeEffect>) {
         if !self.aws_notices.insert(notice.id.clone()) {
             return;
         }
-        effects.push(Effect::Notify(Notice { urgency: Urgency::Last, text: notice.text.clone() }));
-        effects.extend(notice.hook.map(|limit| Effect::PreStop { limit }));
+        effects
+            .push(LifeEffect::Notify(UserNotice { urgency: NoticeUrgency::Last, text: notice.text.clone() }));
+        effects.extend(notice.hook.map(|limit| LifeEffect::PreStop { limit }));
     }
 
-    fn judge_idle(&mut self, readings: Option<&[Reading]>, effects: &mut Vec<Effect>) {
+    fn judge_idle(&mut self, readings: Option<&[SignalReading]>, effects: &mut Vec<LifeEffect>) {
         self.watch.advance(self.mono);
         if let Some(readings) = readings {
             self.watch.judge(self.terms.idle.as_ref(), readings, self.mono);
         }
         if self.time_to_idle_end().is_none() && self.idle_warned.take().is_some() {
             let text = "the instance is in use again; the idle action is cancelled".to_string();
-            effects.push(Effect::Notify(Notice { urgency: Urgency::Warning, text }));
+            effects.push(LifeEffect::Notify(UserNotice { urgency: NoticeUrgency::Warning, text }));
         }
     }
 
@@ -354,39 +360,39 @@ impl State {
         self.idle_warned.is_some() && self.time_to_idle_end().is_some_and(|left| left <= SignedDuration::ZERO)
     }
 
-    fn warn(&mut self, effects: &mut Vec<Effect>) {
+    fn warn(&mut self, effects: &mut Vec<LifeEffect>) {
         if self.ending.is_some() {
             return;
         }
         let left = self.time_to_end();
         if let Some(urgency) = notice::due(&mut self.warned, left, self.mono) {
-            let cause = if self.completed { Cause::Complete } else { Cause::Expiry };
+            let cause = if self.completed { EndCause::Complete } else { EndCause::Expiry };
             let detail = format!("the budget agreed at launch was {}", format_span(self.terms.budget));
             let text = notice::warning(cause, self.action(cause), left, &detail);
-            effects.push(Effect::Notify(Notice { urgency, text }));
+            effects.push(LifeEffect::Notify(UserNotice { urgency, text }));
         }
         let Some(left) = self.time_to_idle_end() else { return };
         if let Some(urgency) = notice::due(&mut self.idle_warned, left, self.mono) {
             let detail =
                 format!("nothing counted as work for {}", format_span(self.watch.idle_for(self.mono)));
-            let text = notice::warning(Cause::Idle, self.action(Cause::Idle), left, &detail);
-            effects.push(Effect::Notify(Notice { urgency, text }));
+            let text = notice::warning(EndCause::Idle, self.action(EndCause::Idle), left, &detail);
+            effects.push(LifeEffect::Notify(UserNotice { urgency, text }));
         }
     }
 
     /// Keeps the dead-man armed at the right instant. Past that instant there is nothing to arm;
     /// the machine powers off, but not before users had a warning and its grace period.
-    fn keep_dead_man(&mut self, effects: &mut Vec<Effect>) {
+    fn keep_dead_man(&mut self, effects: &mut Vec<LifeEffect>) {
         let after = self.dead_man_after();
         if after <= SignedDuration::ZERO {
             if self.time_to_end() <= SignedDuration::ZERO {
-                effects.push(Effect::PowerOff);
+                effects.push(LifeEffect::PowerOff);
             }
             return;
         }
         let wanted = self.mono + after;
         if self.dead_man.is_none_or(|armed| (armed - wanted).abs() > DEAD_MAN_SLIP) {
-            effects.push(Effect::ArmDeadMan { after });
+            effects.push(LifeEffect::ArmDeadMan { after });
         }
     }
 }

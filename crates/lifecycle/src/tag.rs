@@ -2,11 +2,11 @@
 
 mod heartbeat;
 
-pub use heartbeat::{Figures, HEARTBEAT, Heartbeat, LONGEST_PERIOD, UNSEEN};
+pub use heartbeat::{HEARTBEAT, HeartbeatTag, LONGEST_PERIOD, UNSEEN, UtilizationFigures};
 
-use domain::parse_span;
-use crate::terms::{Action, LONGEST_GRACE};
+use crate::terms::{EndAction, LONGEST_GRACE};
 use domain::Timestamp;
+use domain::parse_span;
 use jiff::SignedDuration;
 
 /// The tag with the intent: one composite value, so that a reader never sees half of a change.
@@ -31,7 +31,7 @@ pub const PREDECESSOR: [&str; 4] =
 
 /// Whether the budget is running down, and how much is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Intent {
+pub enum BudgetIntent {
     /// The clock runs; the budget is spent at this instant.
     Running(Timestamp),
     /// The clock stands (stopped or hibernated); this much running time is left.
@@ -41,9 +41,9 @@ pub enum Intent {
 /// The value of [`EXPIRY`]: an intent and its generation. Every change of the intent raises the
 /// generation by one; the highest generation wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expiry {
+pub struct ExpiryTag {
     /// The intent.
-    pub intent: Intent,
+    pub intent: BudgetIntent,
     /// How many times the intent was changed.
     pub generation: u64,
 }
@@ -66,22 +66,22 @@ const LONGEST_LEFT: u64 = 10 * 366 * 86_400;
 
 const EXPIRY_FORM: &str = "v1;running;until=2026-11-23T10:00:00Z;gen=7 or v1;paused;left=3600;gen=8";
 
-impl Expiry {
+impl ExpiryTag {
     /// Returns the tag's value, such as `v1;running;until=2026-11-23T10:00:00Z;gen=7` or
     /// `v1;paused;left=3600;gen=8` (whole seconds, none negative).
     pub fn encode(&self) -> String {
         match self.intent {
-            Intent::Running(until) => {
+            BudgetIntent::Running(until) => {
                 format!("v1;running;until={};gen={}", whole_seconds(until), self.generation)
             }
-            Intent::Paused(left) => {
+            BudgetIntent::Paused(left) => {
                 format!("v1;paused;left={};gen={}", left.as_secs().max(0), self.generation)
             }
         }
     }
 
     /// Reads a tag's value. Anything but the two forms is an error.
-    pub fn decode(value: &str) -> Result<Expiry, TagError> {
+    pub fn decode(value: &str) -> Result<ExpiryTag, TagError> {
         decode_expiry(value).ok_or_else(|| TagError {
             key: EXPIRY,
             value: shown(value),
@@ -90,7 +90,7 @@ impl Expiry {
     }
 }
 
-fn decode_expiry(value: &str) -> Option<Expiry> {
+fn decode_expiry(value: &str) -> Option<ExpiryTag> {
     let mut parts = value.split(';');
     let ("v1", form, amount, generation, None) =
         (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next())
@@ -98,14 +98,14 @@ fn decode_expiry(value: &str) -> Option<Expiry> {
         return None;
     };
     let intent = match form {
-        "running" => Intent::Running(amount.strip_prefix("until=")?.parse().ok()?),
+        "running" => BudgetIntent::Running(amount.strip_prefix("until=")?.parse().ok()?),
         "paused" => {
             let seconds = digits(amount.strip_prefix("left=")?).filter(|left| *left <= LONGEST_LEFT)?;
-            Intent::Paused(SignedDuration::from_secs(seconds as i64))
+            BudgetIntent::Paused(SignedDuration::from_secs(seconds as i64))
         }
         _ => return None,
     };
-    Some(Expiry { intent, generation: digits(generation.strip_prefix("gen=")?)? })
+    Some(ExpiryTag { intent, generation: digits(generation.strip_prefix("gen=")?)? })
 }
 
 /// Reads a number below [`LAST_GENERATION`] of digits only: no sign, no blank, no later overflow.
@@ -128,17 +128,17 @@ pub fn encode_cap(cap: Timestamp) -> String {
 
 /// The value of [`ON_EXPIRY`]: the part of the terms that is needed outside the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OnExpiry {
+pub struct OnExpiryTag {
     /// The action.
-    pub action: Action,
+    pub action: EndAction,
     /// The grace period of the terms; actions from outside wait for it too.
     pub grace: SignedDuration,
 }
 
-impl OnExpiry {
+impl OnExpiryTag {
     /// The value for a missing tag: the mildest action, and the longest grace period that terms may
     /// have.
-    pub const UNSAID: OnExpiry = OnExpiry { action: Action::Stop, grace: LONGEST_GRACE };
+    pub const UNSAID: OnExpiryTag = OnExpiryTag { action: EndAction::Stop, grace: LONGEST_GRACE };
 
     /// Returns the tag's value, such as `v1;terminate;grace=300` (seconds).
     pub fn encode(&self) -> String {
@@ -146,26 +146,26 @@ impl OnExpiry {
     }
 
     /// Reads a tag's value. Anything but that form is an error.
-    pub fn decode(value: &str) -> Result<OnExpiry, TagError> {
+    pub fn decode(value: &str) -> Result<OnExpiryTag, TagError> {
         let expected = "v1;stop;grace=300, with stop, hibernate or terminate";
         decode_on_expiry(value).ok_or_else(|| TagError { key: ON_EXPIRY, value: shown(value), expected })
     }
 }
 
-fn decode_on_expiry(value: &str) -> Option<OnExpiry> {
+fn decode_on_expiry(value: &str) -> Option<OnExpiryTag> {
     let mut parts = value.split(';');
     let ("v1", verb, grace, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
         return None;
     };
-    let all = [Action::Stop, Action::Hibernate, Action::Terminate];
+    let all = [EndAction::Stop, EndAction::Hibernate, EndAction::Terminate];
     let grace = SignedDuration::from_secs(digits(grace.strip_prefix("grace=")?)? as i64);
     let action = all.into_iter().find(|action| action.verb() == verb)?;
-    (grace <= LONGEST_GRACE).then_some(OnExpiry { action, grace })
+    (grace <= LONGEST_GRACE).then_some(OnExpiryTag { action, grace })
 }
 
 /// The predecessor's tags of an instance that it launched.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Predecessor {
+pub struct PredecessorTags {
     /// `spawn:ttl`: the running time agreed at launch.
     pub budget: Option<SignedDuration>,
     /// `spawn:ttl-deadline`: the instant at which that time is over; it wins over the budget.
@@ -176,12 +176,12 @@ pub struct Predecessor {
     pub hibernate_on_idle: bool,
 }
 
-impl Predecessor {
+impl PredecessorTags {
     /// Reads the predecessor's tags through `get`. Spans are in Go's form (`8h0m0s`, `0s` for
     /// none), sometimes with days (`2d3h`). Any other value is an error, and never a missing bound.
-    pub fn read(mut get: impl FnMut(&str) -> Option<String>) -> Result<Predecessor, TagError> {
+    pub fn read(mut get: impl FnMut(&str) -> Option<String>) -> Result<PredecessorTags, TagError> {
         let [ttl, deadline, idle, hibernate] = PREDECESSOR;
-        Ok(Predecessor {
+        Ok(PredecessorTags {
             budget: get(ttl).map(|value| go_span(ttl, &value)).transpose()?.flatten(),
             deadline: get(deadline)
                 .map(|value| {
@@ -220,14 +220,14 @@ mod tests {
 
     #[test]
     fn both_forms_are_read_back() {
-        let check = |value: &str, intent: Intent, generation: u64| {
-            let expiry = Expiry { intent, generation };
-            assert_eq!(Expiry::decode(value), Ok(expiry), "{value}");
+        let check = |value: &str, intent: BudgetIntent, generation: u64| {
+            let expiry = ExpiryTag { intent, generation };
+            assert_eq!(ExpiryTag::decode(value), Ok(expiry), "{value}");
             assert_eq!(expiry.encode(), value);
         };
         let until = "2026-11-23T10:00:00Z".parse().expect("an instant");
-        check("v1;running;until=2026-11-23T10:00:00Z;gen=7", Intent::Running(until), 7);
-        check("v1;paused;left=3600;gen=8", Intent::Paused(SignedDuration::from_secs(3600)), 8);
+        check("v1;running;until=2026-11-23T10:00:00Z;gen=7", BudgetIntent::Running(until), 7);
+        check("v1;paused;left=3600;gen=8", BudgetIntent::Paused(SignedDuration::from_secs(3600)), 8);
     }
 
     #[test]
@@ -245,10 +245,11 @@ mod tests {
             "v1;paused;left=9223372036854775807;gen=1",
             "v1; paused;left=3600;gen=8",
         ] {
-            let error = Expiry::decode(bad).expect_err(bad).to_string();
+            let error = ExpiryTag::decode(bad).expect_err(bad).to_string();
             assert!(error.contains("expected v1;running;until="), "{error}");
         }
-        let error = Expiry::decode(&format!("\x1b[2J{}", "x".repeat(300))).expect_err("garbage").to_string();
+        let error =
+            ExpiryTag::decode(&format!("\x1b[2J{}", "x".repeat(300))).expect_err("garbage").to_string();
         assert!(!error.contains('\x1b') && error.len() < 200, "{error}");
     }
 
@@ -261,14 +262,14 @@ mod tests {
 
     #[test]
     fn on_expiry_values_are_read_back() {
-        let check = |value: &str, action: Action, seconds: i64| {
-            let said = OnExpiry { action, grace: SignedDuration::from_secs(seconds) };
-            assert_eq!(OnExpiry::decode(value), Ok(said), "{value}");
+        let check = |value: &str, action: EndAction, seconds: i64| {
+            let said = OnExpiryTag { action, grace: SignedDuration::from_secs(seconds) };
+            assert_eq!(OnExpiryTag::decode(value), Ok(said), "{value}");
             assert_eq!(said.encode(), value);
         };
-        check("v1;stop;grace=300", Action::Stop, 300);
-        check("v1;hibernate;grace=0", Action::Hibernate, 0);
-        check("v1;terminate;grace=1800", Action::Terminate, 1800);
+        check("v1;stop;grace=300", EndAction::Stop, 300);
+        check("v1;hibernate;grace=0", EndAction::Hibernate, 0);
+        check("v1;terminate;grace=1800", EndAction::Terminate, 1800);
         for bad in [
             "",
             "stop",
@@ -279,29 +280,29 @@ mod tests {
             "v1;stop;300",
             "v1;stop;grace=300;x",
         ] {
-            let error = OnExpiry::decode(bad).expect_err(bad).to_string();
+            let error = OnExpiryTag::decode(bad).expect_err(bad).to_string();
             assert!(error.contains("spawn:on-expiry") && error.contains("expected v1;stop"), "{error}");
         }
     }
 
     #[test]
     fn reads_the_predecessors_tags() {
-        let check = |key: &str, value: &str, expected: Result<Predecessor, ()>| {
-            let read = Predecessor::read(|asked| (asked == key).then(|| value.to_string()));
+        let check = |key: &str, value: &str, expected: Result<PredecessorTags, ()>| {
+            let read = PredecessorTags::read(|asked| (asked == key).then(|| value.to_string()));
             assert_eq!(read.map_err(|_| ()), expected, "{key}={value}");
         };
         let span = SignedDuration::from_secs;
-        let none = Predecessor::default;
-        check("spawn:ttl", "8h", Ok(Predecessor { budget: Some(span(28_800)), ..none() }));
-        check("spawn:ttl", "1h30m0s", Ok(Predecessor { budget: Some(span(5_400)), ..none() }));
-        check("spawn:ttl", "2d3h", Ok(Predecessor { budget: Some(span(183_600)), ..none() }));
+        let none = PredecessorTags::default;
+        check("spawn:ttl", "8h", Ok(PredecessorTags { budget: Some(span(28_800)), ..none() }));
+        check("spawn:ttl", "1h30m0s", Ok(PredecessorTags { budget: Some(span(5_400)), ..none() }));
+        check("spawn:ttl", "2d3h", Ok(PredecessorTags { budget: Some(span(183_600)), ..none() }));
         check("spawn:ttl", "0s", Ok(none()));
         check("spawn:ttl", "forever", Err(()));
-        check("spawn:idle-timeout", "45m", Ok(Predecessor { idle_timeout: Some(span(2_700)), ..none() }));
-        check("spawn:hibernate-on-idle", "true", Ok(Predecessor { hibernate_on_idle: true, ..none() }));
+        check("spawn:idle-timeout", "45m", Ok(PredecessorTags { idle_timeout: Some(span(2_700)), ..none() }));
+        check("spawn:hibernate-on-idle", "true", Ok(PredecessorTags { hibernate_on_idle: true, ..none() }));
         check("spawn:ttl-deadline", "soon", Err(()));
         let deadline = "2026-11-23T10:00:00Z".parse().ok();
-        check("spawn:ttl-deadline", "2026-11-23T10:00:00Z", Ok(Predecessor { deadline, ..none() }));
+        check("spawn:ttl-deadline", "2026-11-23T10:00:00Z", Ok(PredecessorTags { deadline, ..none() }));
         check("spawn:other", "8h", Ok(none()));
     }
 
@@ -309,21 +310,21 @@ mod tests {
         #[test]
         fn any_expiry_is_read_back(seconds in 0i64..300_000_000, generation in 0..LAST_GENERATION, paused: bool) {
             let intent = if paused {
-                Intent::Paused(SignedDuration::from_secs(seconds))
+                BudgetIntent::Paused(SignedDuration::from_secs(seconds))
             } else {
-                Intent::Running(Timestamp::from_second(seconds).expect("in range"))
+                BudgetIntent::Running(Timestamp::from_second(seconds).expect("in range"))
             };
-            let expiry = Expiry { intent, generation };
-            prop_assert_eq!(Expiry::decode(&expiry.encode()), Ok(expiry));
+            let expiry = ExpiryTag { intent, generation };
+            prop_assert_eq!(ExpiryTag::decode(&expiry.encode()), Ok(expiry));
         }
 
         #[test]
         fn no_text_makes_it_panic(text in any::<String>()) {
-            if let Ok(expiry) = Expiry::decode(&text) {
-                prop_assert_eq!(Expiry::decode(&expiry.encode()), Ok(expiry));
+            if let Ok(expiry) = ExpiryTag::decode(&text) {
+                prop_assert_eq!(ExpiryTag::decode(&expiry.encode()), Ok(expiry));
             }
-            if let Ok(said) = OnExpiry::decode(&text) {
-                prop_assert_eq!(OnExpiry::decode(&said.encode()), Ok(said));
+            if let Ok(said) = OnExpiryTag::decode(&text) {
+                prop_assert_eq!(OnExpiryTag::decode(&said.encode()), Ok(said));
             }
         }
     }

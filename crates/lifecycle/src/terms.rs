@@ -1,7 +1,7 @@
 //! The terms agreed at launch: the bounds, the actions and the idle policy of one instance.
 
-use crate::idle::IdleTerms;
 use crate::clock_time;
+use crate::idle::IdleTerms;
 use domain::Timestamp;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The action that ends an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Action {
+pub enum EndAction {
     /// Stop it; its disks remain and cost money.
     Stop,
     /// Hibernate it; its memory is kept on the root disk.
@@ -18,13 +18,13 @@ pub enum Action {
     Terminate,
 }
 
-impl Action {
+impl EndAction {
     /// Returns the verb for messages: `stop`, `hibernate`, `terminate`.
     pub fn verb(self) -> &'static str {
         match self {
-            Action::Stop => "stop",
-            Action::Hibernate => "hibernate",
-            Action::Terminate => "terminate",
+            EndAction::Stop => "stop",
+            EndAction::Hibernate => "hibernate",
+            EndAction::Terminate => "terminate",
         }
     }
 }
@@ -32,7 +32,7 @@ impl Action {
 /// How the instance was bought, which limits the actions that work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Market {
+pub enum PurchasingOption {
     /// On demand: every action works.
     #[default]
     OnDemand,
@@ -66,16 +66,16 @@ pub struct Terms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<Timestamp>,
     /// The action when the budget is spent or the cap is reached.
-    pub on_expiry: Action,
+    pub on_expiry: EndAction,
     /// The action when the work is reported as complete.
     #[serde(default = "terminate")]
-    pub on_complete: Action,
+    pub on_complete: EndAction,
     /// When and how idleness ends the instance. Without it, idleness is shown and has no effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<IdleTerms>,
     /// How it was bought.
     #[serde(default)]
-    pub market: Market,
+    pub market: PurchasingOption,
     /// The effect of a power-off from inside.
     #[serde(default)]
     pub power_off: PowerOff,
@@ -90,8 +90,8 @@ pub struct Terms {
     pub heartbeat: Option<SignedDuration>,
 }
 
-fn terminate() -> Action {
-    Action::Terminate
+fn terminate() -> EndAction {
+    EndAction::Terminate
 }
 
 fn five_minutes() -> SignedDuration {
@@ -147,10 +147,10 @@ impl Terms {
         Terms {
             budget,
             cap: None,
-            on_expiry: Action::Stop,
+            on_expiry: EndAction::Stop,
             on_complete: terminate(),
             idle: None,
-            market: Market::OnDemand,
+            market: PurchasingOption::OnDemand,
             power_off: PowerOff::Stops,
             grace: five_minutes(),
             pre_stop_limit: two_minutes(),
@@ -166,10 +166,10 @@ impl Terms {
 
     /// Returns the action that works in this market. One-time spot cannot be stopped, so it is
     /// terminated; persistent spot would be replaced when terminated, so it is stopped.
-    pub fn workable(&self, wanted: Action) -> Action {
+    pub fn workable(&self, wanted: EndAction) -> EndAction {
         match (self.market, wanted) {
-            (Market::Spot, _) => Action::Terminate,
-            (Market::PersistentSpot, Action::Terminate) => Action::Stop,
+            (PurchasingOption::Spot, _) => EndAction::Terminate,
+            (PurchasingOption::PersistentSpot, EndAction::Terminate) => EndAction::Stop,
             (_, wanted) => wanted,
         }
     }
@@ -185,7 +185,7 @@ impl Terms {
                 "pre-stop-limit is {limit}, expected at most 3m: the dead-man does not wait"
             ));
         }
-        if self.market == Market::PersistentSpot && self.power_off == PowerOff::Terminates {
+        if self.market == PurchasingOption::PersistentSpot && self.power_off == PowerOff::Terminates {
             let text = "persistent spot with power-off terminates is launched again by EC2, expected power-off stops";
             return Some(text.to_string());
         }
@@ -213,16 +213,16 @@ mod tests {
 
     #[test]
     fn each_market_gets_an_action_that_works() {
-        let check = |market: Market, wanted: Action, expected: Action| {
+        let check = |market: PurchasingOption, wanted: EndAction, expected: EndAction| {
             let terms = Terms { market, ..Terms::unread() };
             assert_eq!(terms.workable(wanted), expected, "{market:?} {wanted:?}");
         };
-        check(Market::OnDemand, Action::Stop, Action::Stop);
-        check(Market::OnDemand, Action::Terminate, Action::Terminate);
-        check(Market::Spot, Action::Stop, Action::Terminate);
-        check(Market::Spot, Action::Hibernate, Action::Terminate);
-        check(Market::PersistentSpot, Action::Hibernate, Action::Hibernate);
-        check(Market::PersistentSpot, Action::Terminate, Action::Stop);
+        check(PurchasingOption::OnDemand, EndAction::Stop, EndAction::Stop);
+        check(PurchasingOption::OnDemand, EndAction::Terminate, EndAction::Terminate);
+        check(PurchasingOption::Spot, EndAction::Stop, EndAction::Terminate);
+        check(PurchasingOption::Spot, EndAction::Hibernate, EndAction::Terminate);
+        check(PurchasingOption::PersistentSpot, EndAction::Hibernate, EndAction::Hibernate);
+        check(PurchasingOption::PersistentSpot, EndAction::Terminate, EndAction::Stop);
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
         check(Terms { grace: minutes(30), pre_stop_limit: minutes(3), ..Terms::unread() }, None);
         check(Terms { grace: minutes(31), ..Terms::unread() }, Some("grace is 31m"));
         check(Terms { pre_stop_limit: minutes(4), ..Terms::unread() }, Some("pre-stop-limit is 4m"));
-        let persistent = Terms { market: Market::PersistentSpot, ..Terms::unread() };
+        let persistent = Terms { market: PurchasingOption::PersistentSpot, ..Terms::unread() };
         check(persistent.clone(), None);
         check(Terms { power_off: PowerOff::Terminates, ..persistent }, Some("launched again by EC2"));
         for (heartbeat, problem) in [
@@ -251,7 +251,7 @@ mod tests {
         }
         for bad in [0.0, -1.0, f64::NAN] {
             let mut idle = IdleTerms::after(minutes(30));
-            idle.thresholds.insert(crate::idle::Signal::Cpu, bad);
+            idle.thresholds.insert(crate::idle::IdleSignal::Cpu, bad);
             check(Terms { idle: Some(idle), ..Terms::unread() }, Some("threshold of Cpu"));
         }
     }

@@ -7,11 +7,11 @@ mod life;
 
 use domain::Known;
 use jiff::SignedDuration;
-use life::{Life, instant};
-use lifecycle::idle::IdleTerms;
+use life::{LoggedLife, instant};
 use lifecycle::clock_time::{ClockTimeError, parse_clock};
-use lifecycle::tag::{Expiry, Intent, decode_cap};
-use lifecycle::{Action, AwsNotice, Command, Effect, Event, Refusal, Terms, step};
+use lifecycle::idle::IdleTerms;
+use lifecycle::tag::{BudgetIntent, ExpiryTag, decode_cap};
+use lifecycle::{AwsCallError, AwsNotice, Command, EndAction, LifeEffect, LifeEvent, Terms, step};
 use serde::Deserialize;
 use serde::de::value::{Error, MapDeserializer};
 
@@ -24,23 +24,23 @@ fn extend(seconds: i64, local_only: bool) -> Command {
 }
 
 /// A life that is idle from its fifteenth minute on, and would be stopped after forty more.
-fn idle() -> Life {
+fn idle() -> LoggedLife {
     let idle = Some(IdleTerms::after(SignedDuration::from_mins(30)));
-    let mut life = Life::new(Terms { idle, ..Terms::with_budget(SignedDuration::from_hours(8)) });
+    let mut life = LoggedLife::new(Terms { idle, ..Terms::with_budget(SignedDuration::from_hours(8)) });
     life.run(840);
     life.quiet = true;
     life
 }
 
 /// Returns the second of the first log line with this ending.
-fn second_of(life: &Life, end: &str) -> Option<i64> {
+fn second_of(life: &LoggedLife, end: &str) -> Option<i64> {
     let line = life.log.iter().find(|line| line.ends_with(end))?;
     line.split(' ').next()?.parse().ok()
 }
 
 #[test]
 fn without_aws_time_only_a_local_extension_works() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.heard = false;
     life.boot(0, true);
     life.log.clear();
@@ -53,7 +53,7 @@ fn without_aws_time_only_a_local_extension_works() {
 #[test]
 fn a_short_extension_counts_and_the_cap_must_leave_a_minute() {
     let check = |cap: Option<i64>, by: i64, left: i64| {
-        let mut life = Life::hour();
+        let mut life = LoggedLife::hour();
         life.cap = cap.map_or(Known::Absent, |second| Known::Is(instant(second)));
         life.ask(extend(by, false));
         assert_eq!(life.left(), left, "{cap:?} {by}: {:?}", life.log);
@@ -66,24 +66,24 @@ fn a_short_extension_counts_and_the_cap_must_leave_a_minute() {
 
 #[test]
 fn an_extension_counts_from_the_request() {
-    let mut life = Life::hour();
-    let inputs = life.inputs(vec![Event::Asked { ticket: 1, command: extend(600, false) }]);
+    let mut life = LoggedLife::hour();
+    let inputs = life.inputs(vec![LifeEvent::Asked { ticket: 1, command: extend(600, false) }]);
     let (state, effects) = step(life.state.take().expect("a state"), &inputs);
     let generation = effects.iter().find_map(|effect| match effect {
-        Effect::WriteTag(expiry) => Some(expiry.generation),
+        LifeEffect::WriteTag(expiry) => Some(expiry.generation),
         _ => None,
     });
     life.mono += 20;
     life.aws += 20;
-    let written = Event::TagWritten { generation: generation.expect("a tag"), outcome: Ok(()) };
+    let written = LifeEvent::TagWritten { generation: generation.expect("a tag"), outcome: Ok(()) };
     life.state = Some(step(state, &life.inputs(vec![written])).0);
     assert_eq!(life.left(), 3_540 + 600 - 20);
 }
 
 #[test]
 fn a_failed_tag_write_is_retried_every_minute() {
-    let mut life = Life::hour();
-    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    let mut life = LoggedLife::hour();
+    life.refusal = Some(AwsCallError::Failed("no route".to_string()));
     life.boot(0, true);
     life.run(120);
     life.refusal = None;
@@ -95,8 +95,8 @@ fn a_failed_tag_write_is_retried_every_minute() {
 
 #[test]
 fn no_running_tag_is_written_during_an_end() {
-    let mut life = Life::hour();
-    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    let mut life = LoggedLife::hour();
+    life.refusal = Some(AwsCallError::Failed("no route".to_string()));
     life.hook_hangs = true;
     life.boot(0, true);
     life.run(3_600);
@@ -106,22 +106,22 @@ fn no_running_tag_is_written_during_an_end() {
 
 #[test]
 fn a_short_sleep_right_after_the_first_step_is_a_resume() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.log.clear();
     let inputs = life.inputs(Vec::new());
-    let state = lifecycle::State::begin(Terms::unread(), &inputs.clocks, &inputs.boot);
+    let state = lifecycle::DaemonState::begin(Terms::unread(), &inputs.clocks, &inputs.boot);
     life.asleep = 100;
     let (_, effects) = step(state, &life.inputs(Vec::new()));
-    assert!(effects.contains(&Effect::ForgetCredentials), "{effects:?}");
+    assert!(effects.contains(&LifeEffect::ForgetCredentials), "{effects:?}");
 }
 
 #[test]
 fn more_than_ten_seconds_asleep_are_a_resume() {
     let check = |asleep: i64, resumed: bool| {
-        let mut life = Life::hour();
+        let mut life = LoggedLife::hour();
         life.asleep = asleep;
         life.run(15);
-        let mut booted = Life::hour();
+        let mut booted = LoggedLife::hour();
         booted.asleep = asleep;
         booted.boot(30, false);
         for life in [life, booted] {
@@ -135,7 +135,7 @@ fn more_than_ten_seconds_asleep_are_a_resume() {
 
 #[test]
 fn until_a_boot_is_settled_the_dead_man_waits_for_the_warning() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(3_600);
     life.identified = false;
     life.boot(0, false);
@@ -148,7 +148,7 @@ fn until_a_boot_is_settled_the_dead_man_waits_for_the_warning() {
 
 #[test]
 fn a_warning_survives_a_reboot() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(540);
     life.cap = Known::Is(instant(0));
     life.run(15);
@@ -193,7 +193,7 @@ fn a_late_idle_warning_still_lasts_the_grace_period() {
 
 #[test]
 fn a_sleep_is_charged_neither_before_nor_after_a_reboot() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(540);
     life.asleep += 5_000;
     life.aws += 5_000;
@@ -201,7 +201,7 @@ fn a_sleep_is_charged_neither_before_nor_after_a_reboot() {
     life.asleep = 0;
     life.boot(30, false);
     assert_eq!(life.left(), 3_600 - 615 - 30 - 60);
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(540);
     life.heard = false;
     life.boot(30, false);
@@ -215,7 +215,7 @@ fn a_sleep_is_charged_neither_before_nor_after_a_reboot() {
 
 #[test]
 fn an_extension_revokes_completion() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.ask(Command::Complete);
     life.ask(Command::Complete);
     let said: Vec<&str> =
@@ -232,7 +232,7 @@ fn an_extension_revokes_completion() {
 #[test]
 fn a_lease_lasts_more_than_zero_and_at_most_a_day() {
     let check = |seconds: i64, granted: bool| {
-        let mut life = Life::hour();
+        let mut life = LoggedLife::hour();
         life.ask(Command::KeepAlive { name: "job".to_string(), span: secs(seconds) });
         let answer = if granted { "60 yes: not idle for" } else { "60 no: a lease is at most" };
         assert!(life.log.last().is_some_and(|line| line.contains(answer)), "{seconds}: {:?}", life.log);
@@ -246,9 +246,10 @@ fn a_lease_lasts_more_than_zero_and_at_most_a_day() {
 
 #[test]
 fn only_a_signal_unseen_for_an_hour_is_reported() {
-    let told =
-        |life: &Life| life.log.iter().filter(|line| line.contains("idleness cannot be determined")).count();
-    let mut life = Life::new(Terms::with_budget(SignedDuration::from_hours(8)));
+    let told = |life: &LoggedLife| {
+        life.log.iter().filter(|line| line.contains("idleness cannot be determined")).count()
+    };
+    let mut life = LoggedLife::new(Terms::with_budget(SignedDuration::from_hours(8)));
     life.run(7_200);
     assert_eq!(told(&life), 0, "{:?}", life.log);
     life.unseen = true;
@@ -261,9 +262,9 @@ fn only_a_signal_unseen_for_an_hour_is_reported() {
 #[test]
 fn an_aws_notice_is_reported_once_and_runs_the_hook_if_the_end_is_near() {
     let notice = |id: &str, hook: Option<i64>| {
-        Event::Aws(AwsNotice { id: id.to_string(), text: format!("AWS says {id}"), hook: hook.map(secs) })
+        LifeEvent::Aws(AwsNotice { id: id.to_string(), text: format!("AWS says {id}"), hook: hook.map(secs) })
     };
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     for _ in 0..2 {
         life.look(vec![notice("rebalance", None)]);
         life.look(vec![notice("spot", Some(100))]);
@@ -273,7 +274,7 @@ fn an_aws_notice_is_reported_once_and_runs_the_hook_if_the_end_is_near() {
 
 #[test]
 fn the_state_is_saved_every_minute_and_at_once_after_a_change() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(240);
     assert_eq!(life.saves, [120, 180, 240, 300]);
     life.run(15);
@@ -283,7 +284,7 @@ fn the_state_is_saved_every_minute_and_at_once_after_a_change() {
 
 #[test]
 fn the_dead_man_is_rearmed_when_it_is_off_by_more_than_a_minute() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.ask(extend(60, true));
     life.run(120);
     assert_eq!(life.armed, [0; 0]);
@@ -296,7 +297,8 @@ fn the_status_shows_the_end_the_idleness_and_the_dead_man() {
     let mut life = idle();
     life.ask(Command::KeepAlive { name: "job".to_string(), span: secs(600) });
     life.run(300);
-    let status = |life: &Life| life.state.as_ref().expect("a state").status(&life.inputs(Vec::new()).clocks);
+    let status =
+        |life: &LoggedLife| life.state.as_ref().expect("a state").status(&life.inputs(Vec::new()).clocks);
     // Twenty minutes since the boot. The budget is eight hours, the dead-man's slack 15 minutes.
     assert_eq!(status(&life).leases, [("job".to_string(), 300)]);
     assert_eq!(
@@ -310,7 +312,7 @@ fn the_status_shows_the_end_the_idleness_and_the_dead_man() {
     );
     life.run(300 + 1_830);
     assert_eq!(status(&life).sentences()[1], "idle: will stop in 9m15s");
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.heard = false;
     life.boot(0, true);
     assert_eq!(
@@ -326,9 +328,9 @@ fn the_status_shows_the_end_the_idleness_and_the_dead_man() {
 
 #[test]
 fn the_status_shows_that_no_dead_man_is_armed() {
-    let life = Life::hour();
+    let life = LoggedLife::hour();
     let inputs = life.inputs(Vec::new());
-    let begun = lifecycle::State::begin(Terms::unread(), &inputs.clocks, &inputs.boot);
+    let begun = lifecycle::DaemonState::begin(Terms::unread(), &inputs.clocks, &inputs.boot);
     let status = begun.status(&inputs.clocks);
     assert_eq!(status.dead_man_seconds, None);
     assert_eq!(status.sentences()[2], "dead-man: NOT armed");
@@ -336,9 +338,9 @@ fn the_status_shows_that_no_dead_man_is_armed() {
 
 #[test]
 fn the_generation_has_an_upper_limit() {
-    let highest = Expiry { intent: Intent::Paused(secs(1)), generation: (1 << 48) - 1 };
-    assert_eq!(Expiry::decode(&highest.encode()), Ok(highest));
-    assert!(Expiry::decode("v1;paused;left=1;gen=281474976710656").is_err());
+    let highest = ExpiryTag { intent: BudgetIntent::Paused(secs(1)), generation: (1 << 48) - 1 };
+    assert_eq!(ExpiryTag::decode(&highest.encode()), Ok(highest));
+    assert!(ExpiryTag::decode("v1;paused;left=1;gen=281474976710656").is_err());
 }
 
 #[test]
@@ -363,16 +365,16 @@ fn terms_store_spans_as_text() {
         let fields = [("timeout", timeout), ("action", "hibernate")];
         IdleTerms::deserialize(MapDeserializer::<_, Error>::new(fields.into_iter()))
     };
-    let expected = IdleTerms { action: Action::Hibernate, ..IdleTerms::after(secs(5_400)) };
+    let expected = IdleTerms { action: EndAction::Hibernate, ..IdleTerms::after(secs(5_400)) };
     assert_eq!(read("1h30m"), Ok(expected));
     assert!(read("90").expect_err("no unit").to_string().contains("such as 90m"));
 }
 
 #[test]
 fn the_boot_grace_ends_after_fifteen_minutes() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.quiet = true;
-    let idle_seconds = |life: &Life| {
+    let idle_seconds = |life: &LoggedLife| {
         life.state.as_ref().expect("a state").status(&life.inputs(Vec::new()).clocks).idle_seconds
     };
     life.run(900 - 60 - 15);
@@ -383,7 +385,7 @@ fn the_boot_grace_ends_after_fifteen_minutes() {
 
 #[test]
 fn an_accepted_stop_is_awaited_for_five_minutes_after_an_extension() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(3_540);
     life.log.clear();
     life.ask(extend(3_600, false));
@@ -399,9 +401,9 @@ fn an_accepted_stop_is_awaited_for_five_minutes_after_an_extension() {
 
 #[test]
 fn a_pause_seen_after_a_reboot_counts_from_the_boot() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(540);
-    life.tag = Known::Is(Expiry { intent: Intent::Paused(secs(1_800)), generation: 9 });
+    life.tag = Known::Is(ExpiryTag { intent: BudgetIntent::Paused(secs(1_800)), generation: 9 });
     life.run(120);
     life.boot(0, false);
     life.log.clear();
@@ -411,8 +413,8 @@ fn a_pause_seen_after_a_reboot_counts_from_the_boot() {
 
 #[test]
 fn a_failed_tag_write_is_retried_at_once_after_a_reboot() {
-    let mut life = Life::hour();
-    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    let mut life = LoggedLife::hour();
+    life.refusal = Some(AwsCallError::Failed("no route".to_string()));
     life.boot(0, true);
     life.run(120);
     life.log.clear();
@@ -425,9 +427,10 @@ fn a_failed_tag_write_is_retried_at_once_after_a_reboot() {
 #[test]
 fn two_ends_of_one_generation_a_minute_apart_are_equal() {
     let check = |earlier: i64, settled: bool| {
-        let mut life = Life::hour();
-        let ends =
-            |second: i64| Known::Is(Expiry { intent: Intent::Running(instant(second)), generation: 5 });
+        let mut life = LoggedLife::hour();
+        let ends = |second: i64| {
+            Known::Is(ExpiryTag { intent: BudgetIntent::Running(instant(second)), generation: 5 })
+        };
         life.tag = ends(7_200);
         life.run(15);
         life.tag = ends(7_200 - earlier);
@@ -456,7 +459,7 @@ fn a_gap_during_the_warnings_delays_the_idle_end() {
 #[test]
 fn past_the_dead_man_only_a_warned_instance_is_powered_off() {
     let check = |looked_until: i64, off: bool| {
-        let mut life = Life::hour();
+        let mut life = LoggedLife::hour();
         life.run(looked_until - 60);
         life.log.clear();
         life.mono = 5_000;

@@ -4,44 +4,44 @@ mod seeds;
 mod world;
 
 use lifecycle::idle::IdleTerms;
-use lifecycle::{Action, Market, PowerOff, Terms};
+use lifecycle::{EndAction, PowerOff, PurchasingOption, Terms};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
-use world::{Act, Load, Power, World, secs};
+use world::{LifeWorld, PowerState, SignalLoad, WorldAct, secs};
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let load = prop_oneof![Just(Load::Quiet), Just(Load::Busy), Just(Load::Unknown)];
+fn acts() -> impl Strategy<Value = Vec<WorldAct>> {
+    let load = prop_oneof![Just(SignalLoad::Quiet), Just(SignalLoad::Busy), Just(SignalLoad::Unknown)];
     let act = prop_oneof![
-        8 => (1u16..400).prop_map(Act::Run),
-        1 => Just(Act::CliStop),
-        1 => any::<bool>().prop_map(|graceful| Act::ConsoleStop { graceful }),
-        3 => (0u32..2_000_000).prop_map(|after| Act::Start { after }),
-        1 => (10u16..900).prop_map(|down| Act::Reboot { down }),
-        1 => (60u32..1_000_000).prop_map(|asleep| Act::Hibernate { asleep }),
-        1 => (-200_000i32..200_000).prop_map(Act::ClockStep),
-        1 => (1u16..20_000, any::<bool>()).prop_map(|(by, local_only)| Act::Extend { by, local_only }),
-        1 => (1u16..20_000).prop_map(|by| Act::CliExtend { by }),
-        1 => Just(Act::LoseTags),
-        1 => Just(Act::GarbleTag),
-        1 => (0u16..300).prop_map(|ticks| Act::Crash { ticks }),
-        2 => (0u8..6).prop_map(Act::CrashAtEffect),
-        1 => Just(Act::CorruptState),
-        1 => any::<bool>().prop_map(Act::Imds),
-        1 => any::<bool>().prop_map(Act::Ec2),
-        1 => any::<bool>().prop_map(Act::Iam),
-        2 => load.prop_map(Act::Load),
-        1 => Just(Act::SpotNotice),
-        1 => (1u16..300).prop_map(|minutes| Act::KeepAlive { minutes }),
-        1 => Just(Act::Cancel),
-        1 => Just(Act::Complete),
+        8 => (1u16..400).prop_map(WorldAct::Run),
+        1 => Just(WorldAct::CliStop),
+        1 => any::<bool>().prop_map(|graceful| WorldAct::ConsoleStop { graceful }),
+        3 => (0u32..2_000_000).prop_map(|after| WorldAct::Start { after }),
+        1 => (10u16..900).prop_map(|down| WorldAct::Reboot { down }),
+        1 => (60u32..1_000_000).prop_map(|asleep| WorldAct::Hibernate { asleep }),
+        1 => (-200_000i32..200_000).prop_map(WorldAct::ClockStep),
+        1 => (1u16..20_000, any::<bool>()).prop_map(|(by, local_only)| WorldAct::Extend { by, local_only }),
+        1 => (1u16..20_000).prop_map(|by| WorldAct::CliExtend { by }),
+        1 => Just(WorldAct::LoseTags),
+        1 => Just(WorldAct::GarbleTag),
+        1 => (0u16..300).prop_map(|ticks| WorldAct::Crash { ticks }),
+        2 => (0u8..6).prop_map(WorldAct::CrashAtEffect),
+        1 => Just(WorldAct::CorruptState),
+        1 => any::<bool>().prop_map(WorldAct::Imds),
+        1 => any::<bool>().prop_map(WorldAct::Ec2),
+        1 => any::<bool>().prop_map(WorldAct::Iam),
+        2 => load.prop_map(WorldAct::Load),
+        1 => Just(WorldAct::SpotNotice),
+        1 => (1u16..300).prop_map(|minutes| WorldAct::KeepAlive { minutes }),
+        1 => Just(WorldAct::Cancel),
+        1 => Just(WorldAct::Complete),
     ];
     prop::collection::vec(act, 1..40)
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
-    let action = || prop_oneof![Just(Action::Stop), Just(Action::Hibernate), Just(Action::Terminate)];
-    let market =
-        prop_oneof![3 => Just(Market::OnDemand), 1 => Just(Market::Spot), 1 => Just(Market::PersistentSpot)];
+    let action =
+        || prop_oneof![Just(EndAction::Stop), Just(EndAction::Hibernate), Just(EndAction::Terminate)];
+    let market = prop_oneof![3 => Just(PurchasingOption::OnDemand), 1 => Just(PurchasingOption::Spot), 1 => Just(PurchasingOption::PersistentSpot)];
     let power_off = prop_oneof![Just(PowerOff::Stops), Just(PowerOff::Terminates)];
     let idle = prop::option::of((5i64..60).prop_map(|minutes| IdleTerms::after(secs(minutes * 60))));
     let heartbeat = prop_oneof![3 => Just(Some(secs(900))), 1 => Just(Some(secs(3_600))), 1 => Just(None)];
@@ -80,13 +80,13 @@ fn a_million_steps_keep_the_invariants() {
 
 /// Runs one life: the script, and then on to its end with every fault repaired. Each tick asserts
 /// that it ends in time. Returns the world at the end.
-fn live(terms: Terms, script: &[Act]) -> World {
-    let mut world = World::launch(terms);
+fn live(terms: Terms, script: &[WorldAct]) -> LifeWorld {
+    let mut world = LifeWorld::launch(terms);
     for act in script {
         world.act(act);
     }
     world.repair();
-    while world.power == Power::Running {
+    while world.power == PowerState::Running {
         world.run(1);
     }
     world

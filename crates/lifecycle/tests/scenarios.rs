@@ -4,18 +4,18 @@ mod life;
 
 use domain::Known;
 use jiff::SignedDuration;
-use life::{Life, instant};
+use life::{LoggedLife, instant};
 use lifecycle::idle::IdleTerms;
-use lifecycle::tag::{self, Expiry};
-use lifecycle::{Action, Command, Event, PowerOff, Refusal, Terms, step};
+use lifecycle::tag::{self, ExpiryTag};
+use lifecycle::{AwsCallError, Command, EndAction, LifeEvent, PowerOff, Terms, step};
 
-fn tagged(text: &str) -> Known<Expiry> {
-    Known::Is(Expiry::decode(text).expect("a tag"))
+fn tagged(text: &str) -> Known<ExpiryTag> {
+    Known::Is(ExpiryTag::decode(text).expect("a tag"))
 }
 
 #[test]
 fn an_hour_is_warned_of_four_times_and_ends_in_a_stop() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(3_600);
     let why =
         "because its time is over (the budget agreed at launch was 1h). To prevent it: spawnd extend 2h";
@@ -32,7 +32,7 @@ fn an_hour_is_warned_of_four_times_and_ends_in_a_stop() {
 
 #[test]
 fn a_stop_pauses_the_budget_and_a_reboot_does_not() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(540);
     life.boot(100_000, true);
     // 60 seconds before the first step, ten minutes of running, 60 seconds of the new boot.
@@ -47,7 +47,7 @@ fn a_stop_pauses_the_budget_and_a_reboot_does_not() {
 
 #[test]
 fn hibernation_pauses_the_budget_and_forgets_credentials() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(540);
     life.asleep += 50_000;
     life.aws += 50_000;
@@ -58,7 +58,7 @@ fn hibernation_pauses_the_budget_and_forgets_credentials() {
 
 #[test]
 fn an_overdue_instance_gets_the_grace_period_after_a_start() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(3_600);
     life.log.clear();
     life.boot(100_000, true);
@@ -68,7 +68,7 @@ fn an_overdue_instance_gets_the_grace_period_after_a_start() {
 
 #[test]
 fn a_higher_generation_wins_and_a_lower_one_is_overwritten() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.tag = tagged("v1;running;until=2027-01-15T11:00:00Z;gen=5");
     life.run(15);
     assert_eq!(life.left(), 3 * 3_600 - 75);
@@ -81,7 +81,7 @@ fn a_higher_generation_wins_and_a_lower_one_is_overwritten() {
 #[test]
 fn within_one_generation_the_earlier_end_wins_once_it_persists() {
     let check = |until: &str, left: i64| {
-        let mut life = Life::hour();
+        let mut life = LoggedLife::hour();
         life.tag = tagged("v1;running;until=2027-01-15T11:00:00Z;gen=5");
         life.run(15);
         life.tag = tagged(until);
@@ -98,7 +98,7 @@ fn within_one_generation_the_earlier_end_wins_once_it_persists() {
 
 #[test]
 fn a_pause_that_lasts_while_running_is_withdrawn() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.tag = tagged("v1;running;until=2027-01-15T09:00:00Z;gen=8");
     life.run(15);
     life.tag = tagged("v1;paused;left=1800;gen=9");
@@ -112,7 +112,7 @@ fn a_pause_that_lasts_while_running_is_withdrawn() {
 
 #[test]
 fn without_aws_time_a_tag_waits_and_a_stepped_clock_decides_nothing() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.boot(0, true);
     life.heard = false;
     life.boot(0, true);
@@ -124,7 +124,7 @@ fn without_aws_time_a_tag_waits_and_a_stepped_clock_decides_nothing() {
 
 #[test]
 fn an_unreadable_tag_changes_nothing_and_is_reported_once() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.tag = Known::Unseen("tag spawn:expiry is \"x\"".to_string());
     life.run(60);
     assert_eq!(life.left(), 3_600 - 120);
@@ -133,7 +133,7 @@ fn an_unreadable_tag_changes_nothing_and_is_reported_once() {
 
 #[test]
 fn a_late_cap_shortens_after_the_warning_and_nothing_extends_beyond_it() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.cap = Known::Is(tag::decode_cap("2027-01-15T08:30:00Z").expect("a cap"));
     life.run(15);
     assert_eq!(life.left(), 1_800 - 75);
@@ -147,7 +147,7 @@ fn a_late_cap_shortens_after_the_warning_and_nothing_extends_beyond_it() {
 
 #[test]
 fn an_extension_is_written_first_and_refused_when_that_fails() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     let more = Command::Extend { by: SignedDuration::from_hours(2), local_only: false };
     life.ask(more.clone());
     life.check(&[
@@ -155,7 +155,7 @@ fn an_extension_is_written_first_and_refused_when_that_fails() {
         "60 yes: extended: 2h59m left, until 2027-01-15T11:00:00Z",
     ]);
     life.log.clear();
-    life.refusal = Some(Refusal::Denied("no CreateTags".to_string()));
+    life.refusal = Some(AwsCallError::Denied("no CreateTags".to_string()));
     life.ask(more);
     assert_eq!(life.left(), 3 * 3_600 - 60);
     assert!(
@@ -167,8 +167,8 @@ fn an_extension_is_written_first_and_refused_when_that_fails() {
 
 #[test]
 fn when_the_call_fails_the_bound_is_enforced_by_powering_off() {
-    let check = |refusal: Refusal, after: i64| {
-        let mut life = Life::hour();
+    let check = |refusal: AwsCallError, after: i64| {
+        let mut life = LoggedLife::hour();
         life.run(3_480);
         life.refusal = Some(refusal);
         life.log.clear();
@@ -176,13 +176,13 @@ fn when_the_call_fails_the_bound_is_enforced_by_powering_off() {
         let off = life.log.iter().find(|line| line.ends_with("power off")).cloned();
         assert_eq!(off, Some(format!("{} power off", 3_600 + after)), "{:?}", life.log);
     };
-    check(Refusal::Denied("no".to_string()), 0);
-    check(Refusal::Failed("no route".to_string()), 120);
+    check(AwsCallError::Denied("no".to_string()), 0);
+    check(AwsCallError::Failed("no route".to_string()), 120);
 }
 
 #[test]
 fn an_accepted_call_that_does_nothing_is_followed_by_powering_off() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(3_600);
     life.log.clear();
     life.run(420);
@@ -191,8 +191,9 @@ fn an_accepted_call_that_does_nothing_is_followed_by_powering_off() {
 
 #[test]
 fn a_hibernation_that_is_refused_or_does_nothing_becomes_a_stop() {
-    let terms = Terms { on_expiry: Action::Hibernate, ..Terms::with_budget(SignedDuration::from_hours(1)) };
-    let mut life = Life::new(terms);
+    let terms =
+        Terms { on_expiry: EndAction::Hibernate, ..Terms::with_budget(SignedDuration::from_hours(1)) };
+    let mut life = LoggedLife::new(terms);
     life.run(3_600);
     life.log.clear();
     life.run(315);
@@ -204,10 +205,10 @@ fn idleness_never_powers_off_if_that_would_terminate() {
     let check = |power_off: PowerOff, expected: &str| {
         let idle = Some(IdleTerms::after(SignedDuration::from_mins(30)));
         let mut life =
-            Life::new(Terms { idle, power_off, ..Terms::with_budget(SignedDuration::from_hours(8)) });
+            LoggedLife::new(Terms { idle, power_off, ..Terms::with_budget(SignedDuration::from_hours(8)) });
         life.run(840);
         life.quiet = true;
-        life.refusal = Some(Refusal::Denied("no".to_string()));
+        life.refusal = Some(AwsCallError::Denied("no".to_string()));
         life.run(3_000);
         let last = life.log.iter().rev().find(|line| !line.contains("v1;")).expect("a line");
         assert!(last.contains(expected), "{:?}", life.log);
@@ -218,9 +219,9 @@ fn idleness_never_powers_off_if_that_would_terminate() {
 
 #[test]
 fn an_extension_cancels_an_end_in_progress() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(3_480);
-    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.refusal = Some(AwsCallError::Failed("no route".to_string()));
     life.run(60);
     life.refusal = None;
     life.log.clear();
@@ -238,7 +239,7 @@ fn an_extension_cancels_an_end_in_progress() {
 
 #[test]
 fn a_hook_that_hangs_is_waited_for_until_its_limit() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.hook_hangs = true;
     life.run(3_540);
     life.log.clear();
@@ -250,18 +251,18 @@ fn a_hook_that_hangs_is_waited_for_until_its_limit() {
 
 #[test]
 fn a_call_without_an_answer_is_retried_for_two_minutes() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(3_480);
-    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.refusal = Some(AwsCallError::Failed("no route".to_string()));
     life.run(180);
     let calls = life.log.iter().filter(|line| line.ends_with(" stop")).count();
     assert_eq!(calls, 8, "{:?}", life.log);
 }
 
 /// A life that is idle from its fifteenth minute on, and would be stopped after forty more.
-fn idle() -> Life {
+fn idle() -> LoggedLife {
     let idle = Some(IdleTerms::after(SignedDuration::from_mins(30)));
-    let mut life = Life::new(Terms { idle, ..Terms::with_budget(SignedDuration::from_hours(8)) });
+    let mut life = LoggedLife::new(Terms { idle, ..Terms::with_budget(SignedDuration::from_hours(8)) });
     life.run(840);
     life.quiet = true;
     life
@@ -300,18 +301,18 @@ fn activity_cancels_an_idle_action_until_aws_has_accepted_it() {
 
 #[test]
 fn a_shutdown_writes_the_time_left_to_the_tag() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(540);
-    life.look(vec![Event::GoingDown]);
+    life.look(vec![LifeEvent::GoingDown]);
     life.check(&["600 v1;paused;left=3000;gen=1"]);
 }
 
 #[test]
 fn the_hook_does_not_shorten_the_time_for_the_call() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.hook_hangs = true;
     life.run(3_480);
-    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.refusal = Some(AwsCallError::Failed("no route".to_string()));
     life.run(360);
     let off = life.log.iter().find(|line| line.ends_with("power off")).cloned();
     assert_eq!(off.as_deref(), Some("3840 power off"), "{:?}", life.log);
@@ -319,9 +320,9 @@ fn the_hook_does_not_shorten_the_time_for_the_call() {
 
 #[test]
 fn a_call_that_is_accepted_late_has_its_five_minutes() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.run(3_480);
-    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.refusal = Some(AwsCallError::Failed("no route".to_string()));
     life.run(120);
     life.refusal = None;
     life.run(360);
@@ -331,11 +332,12 @@ fn a_call_that_is_accepted_late_has_its_five_minutes() {
 
 #[test]
 fn a_hibernation_that_aws_refuses_is_a_stop_at_once() {
-    let terms = Terms { on_expiry: Action::Hibernate, ..Terms::with_budget(SignedDuration::from_hours(1)) };
-    let mut life = Life::new(terms);
+    let terms =
+        Terms { on_expiry: EndAction::Hibernate, ..Terms::with_budget(SignedDuration::from_hours(1)) };
+    let mut life = LoggedLife::new(terms);
     life.run(3_480);
     life.log.clear();
-    life.refusal = Some(Refusal::NoHibernation);
+    life.refusal = Some(AwsCallError::NoHibernation);
     life.run(60);
     let calls: Vec<&str> =
         life.log.iter().filter_map(|line| line.split_once(' ')).map(|(_, what)| what).collect();
@@ -346,7 +348,7 @@ fn a_hibernation_that_aws_refuses_is_a_stop_at_once() {
 
 #[test]
 fn a_lease_is_released_once() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.ask(Command::KeepAlive { name: "job".to_string(), span: SignedDuration::from_mins(5) });
     life.ask(Command::Release { name: "job".to_string() });
     life.ask(Command::Release { name: "job".to_string() });
@@ -360,8 +362,8 @@ fn a_lease_is_released_once() {
 #[test]
 fn an_extension_whose_daemon_died_does_not_block_the_next() {
     let more = Command::Extend { by: SignedDuration::from_hours(2), local_only: false };
-    let mut life = Life::hour();
-    let inputs = life.inputs(vec![Event::Asked { ticket: 7, command: more.clone() }]);
+    let mut life = LoggedLife::hour();
+    let inputs = life.inputs(vec![LifeEvent::Asked { ticket: 7, command: more.clone() }]);
     let (state, _) = step(life.state.take().expect("a state"), &inputs);
     let (waiting, _) = step(state.clone(), &inputs);
     life.state = Some(waiting);
@@ -374,7 +376,7 @@ fn an_extension_whose_daemon_died_does_not_block_the_next() {
 
 #[test]
 fn an_older_tag_just_after_a_write_is_only_late() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.ask(Command::Extend { by: SignedDuration::from_hours(1), local_only: false });
     life.log.clear();
     life.tag = tagged("v1;running;until=2027-01-15T09:00:00Z;gen=0");
@@ -386,7 +388,7 @@ fn an_older_tag_just_after_a_write_is_only_late() {
 
 #[test]
 fn a_daemon_without_saved_state_counts_a_pause_from_the_boot() {
-    let mut life = Life::hour();
+    let mut life = LoggedLife::hour();
     life.tag = tagged("v1;paused;left=3000;gen=9");
     life.run(15);
     assert_eq!(life.left(), 3_000 - 75);

@@ -3,25 +3,24 @@
 
 use std::time::Duration;
 
-use catalog::ports::{Ask, Query, Stop};
+use catalog::ports::{Ask, StopFlag, UserQuery};
 use catalog::{Page, Value};
 use console::{Failure, Settings};
 use domain::Timestamp;
-use sandbox::Facts;
-
+use sandbox::AwsFacts;
 
 /// Number of days of spot prices that EC2 returns.
 const SPOT_DAYS: i64 = 90;
 
 /// Reads the whole tables, and the spot prices observed until `begins`. The data comes from the
 /// seed and, where newer, from the lake.
-pub(crate) fn facts(settings: &Settings, begins: Timestamp) -> Result<Facts, Failure> {
+pub(crate) fn facts(settings: &Settings, begins: Timestamp) -> Result<AwsFacts, Failure> {
     let unread = |error: &dyn std::fmt::Display| {
         Failure::broken(format!("the sandbox's types and prices cannot be read: {error}"))
             .hint("truffle status shows the content of the warehouse")
     };
     let warehouse = app::open_warehouse(settings).map_err(|e| unread(&e))?;
-    let mut facts = Facts::default();
+    let mut facts = AwsFacts::default();
     let ask = warehouse.as_ref();
     facts.add_regions(&table(ask, "region").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
     let reported = catalog::question("instance/reported").expect("a question of ours");
@@ -46,7 +45,7 @@ pub(crate) fn facts(settings: &Settings, begins: Timestamp) -> Result<Facts, Fai
 }
 
 fn table(ask: &dyn Ask, name: &str) -> Result<Page, catalog::ports::AskError> {
-    let query = Query {
+    let query = UserQuery {
         sql: format!("FROM {name}"),
         time: Duration::from_secs(300),
         memory_mib: 1024,
@@ -54,7 +53,7 @@ fn table(ask: &dyn Ask, name: &str) -> Result<Page, catalog::ports::AskError> {
         threads: 0,
     };
     let mut all = Page::default();
-    ask.query(&query, &Stop::default(), &mut |page| {
+    ask.query(&query, &StopFlag::default(), &mut |page| {
         all.fields = page.fields;
         all.rows.extend(page.rows);
         Ok(())

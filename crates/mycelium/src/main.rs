@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use app::{PROGRAMS, clock, finish, parse_args, printer, start};
-use catalog::ports::Stop;
+use catalog::ports::StopFlag;
 use collector::CollectorArgs;
 use console::Failure;
 use sandbox::SandboxArgs;
@@ -61,12 +61,12 @@ fn run_collector(words: &[OsString]) -> ExitCode {
         let stop = match &args.command {
             collector::Command::Snapshot(_) | collector::Command::Watch(_) => app::interruptible()?,
             collector::Command::Import(args) if args.is_remote() => app::interruptible()?,
-            _ => Stop::default(),
+            _ => StopFlag::default(),
         };
         let ports = collector::Ports {
             store: &store,
             open: &|| app::open_warehouse(&settings),
-            source: &|| Ok(Box::new(aws::Aws::new(clock)?)),
+            source: &|| Ok(Box::new(aws::AwsClient::new(clock)?)),
             config: &settings.config,
             region: &settings.region.value,
             clock: &clock,
@@ -105,7 +105,7 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
     };
     let flags = &args.flags;
     let done = start(flags).and_then(|(settings, screen)| {
-        let cloud = aws::Aws::new(clock).map_err(|error| Failure::broken(error.to_string()))?;
+        let cloud = aws::AwsClient::new(clock).map_err(|error| Failure::broken(error.to_string()))?;
         let ports = spawn::Ports {
             cloud: &cloud,
             journal: &settings.config.join("launches"),

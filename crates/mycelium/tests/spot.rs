@@ -3,39 +3,39 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::ports::{Ask, Keep, Outcome, Store, Told};
-use catalog::{Batch, Cells, Question, Value, Words, dataset, question};
+use catalog::ports::{Ask, RetentionRule, ScopeOutcome, ScopeReport, Store};
+use catalog::{ColumnValues, Question, RowBatch, TextColumn, Value, dataset, question};
 use domain::{Decimal, Timestamp};
-use lake::Pinned;
+use lake::PinnedManifest;
 use lake_writer::LakeStore;
 use proptest::prelude::*;
-use warehouse::{Source, Warehouse};
+use warehouse::{Warehouse, WarehouseSource};
 
 const TYPES: [&str; 3] = ["m7i.large", "m7i.xlarge", "c7g.large"];
 const ZONES: [&str; 2] = ["use1-az1", "use1-az2"];
 const HOURS: i64 = 5;
 
 /// Type, zone, hour, price in tenths of a dollar; 0 is an unknown price.
-type Observation = (usize, usize, i64, i64);
+type TestObservation = (usize, usize, i64, i64);
 
 fn hour(hour: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + hour * 3600).unwrap()
 }
 
-fn batch(rows: &[Observation]) -> Batch {
+fn batch(rows: &[TestObservation]) -> RowBatch {
     let mut fields = dataset("spot_price").unwrap().fields();
     fields.retain(|field| field.name != "run_id");
-    let words = |text: &dyn Fn(&Observation) -> &'static str| {
-        let mut words = Words::default();
+    let words = |text: &dyn Fn(&TestObservation) -> &'static str| {
+        let mut words = TextColumn::default();
         rows.iter().for_each(|row| words.push(Some(text(row))));
-        Cells::Text(words)
+        ColumnValues::Text(words)
     };
-    let price = |row: &Observation| (row.3 > 0).then(|| i128::from(row.3) * 1_000_000_000);
+    let price = |row: &TestObservation| (row.3 > 0).then(|| i128::from(row.3) * 1_000_000_000);
     let cells = |name: &str| match name {
         "observed_at" => {
-            Cells::Timestamp(rows.iter().map(|row| Some(hour(row.2).as_microsecond())).collect())
+            ColumnValues::Timestamp(rows.iter().map(|row| Some(hour(row.2).as_microsecond())).collect())
         }
-        "price_per_hour" => Cells::Decimal(rows.iter().map(price).collect()),
+        "price_per_hour" => ColumnValues::Decimal(rows.iter().map(price).collect()),
         "instance_type" => words(&|row| TYPES[row.0]),
         "az_id" => words(&|row| ZONES[row.1]),
         "region" => words(&|_| "us-east-1"),
@@ -43,22 +43,22 @@ fn batch(rows: &[Observation]) -> Batch {
         _ => words(&|_| "USD"),
     };
     let cells = fields.iter().map(|field| cells(&field.name)).collect();
-    Batch { fields, cells }
+    RowBatch { fields, cells }
 }
 
-fn import(store: &LakeStore, run: &str, rows: &[Observation]) {
+fn import(store: &LakeStore, run: &str, rows: &[TestObservation]) {
     let spot = dataset("spot_price").unwrap();
     let mut open = store.begin(run).unwrap().unwrap();
     open.add(spot, &batch(rows)).unwrap();
     let instants = || rows.iter().map(|row| hour(row.2));
-    open.tell(Told {
+    open.tell(ScopeReport {
         dataset: spot,
         scope: "us-east-1".into(),
         source: "a test".into(),
         version: None,
         observed_from: instants().min().unwrap(),
         observed_at: instants().max().unwrap(),
-        outcome: Outcome::Complete,
+        outcome: ScopeOutcome::Complete,
         rows: rows.len() as u64,
         gaps: Vec::new(),
     })
@@ -67,10 +67,10 @@ fn import(store: &LakeStore, run: &str, rows: &[Observation]) {
 }
 
 /// Zone, price, instant: the answer of `spot/latest`.
-type Answer = Vec<(String, Option<Decimal>, Timestamp)>;
+type LatestSpotPrices = Vec<(String, Option<Decimal>, Timestamp)>;
 
 /// Returns the answer that follows from the observations, computed in a simple and slow way.
-fn expected(all: &BTreeSet<Observation>, of: usize, as_of: i64) -> Answer {
+fn expected(all: &BTreeSet<TestObservation>, of: usize, as_of: i64) -> LatestSpotPrices {
     let mut zones: BTreeMap<usize, (i64, i64)> = BTreeMap::new();
     for (_, zone, hour, price) in all.iter().filter(|row| row.0 == of && row.2 <= as_of) {
         let newest = zones.entry(*zone).or_insert((*hour, *price));
@@ -81,14 +81,14 @@ fn expected(all: &BTreeSet<Observation>, of: usize, as_of: i64) -> Answer {
 }
 
 fn open(store: &LakeStore) -> Warehouse {
-    let pinned = Pinned::newest(&store.root()).unwrap().unwrap();
-    let source = Source { root: pinned.root.clone(), manifest: pinned.manifest.clone() };
+    let pinned = PinnedManifest::newest(&store.root()).unwrap().unwrap();
+    let source = WarehouseSource { root: pinned.root.clone(), manifest: pinned.manifest.clone() };
     let mut warehouse = Warehouse::open(vec![source], None, &[]).unwrap();
     warehouse.keep(Box::new(pinned));
     warehouse
 }
 
-fn answer(warehouse: &Warehouse, question: &Question, of: usize, as_of: i64) -> Answer {
+fn answer(warehouse: &Warehouse, question: &Question, of: usize, as_of: i64) -> LatestSpotPrices {
     let given = [("type", TYPES[of].to_string()), ("as_of", hour(as_of).to_string())];
     let given = given.map(|(name, value)| (name.to_string(), value));
     let page = warehouse.ask(question, &question.bind(&given, hour(0)).unwrap()).unwrap();
@@ -102,7 +102,7 @@ fn answer(warehouse: &Warehouse, question: &Question, of: usize, as_of: i64) -> 
         }
         other => panic!("{other:?}"),
     };
-    let mut answer: Answer = page.rows.iter().map(row).collect();
+    let mut answer: LatestSpotPrices = page.rows.iter().map(row).collect();
     answer.sort();
     answer
 }
@@ -114,7 +114,7 @@ fn over_all_files(latest: &Question) -> Question {
     Question { name: "spot/latest", text: Box::leak(text.into_boxed_str()) }
 }
 
-fn check(store: &LakeStore, all: &BTreeSet<Observation>, from: i64, whole: &Question) {
+fn check(store: &LakeStore, all: &BTreeSet<TestObservation>, from: i64, whole: &Question) {
     let warehouse = open(store);
     for (of, name) in TYPES.iter().enumerate() {
         for as_of in from..=HOURS {
@@ -128,12 +128,12 @@ fn check(store: &LakeStore, all: &BTreeSet<Observation>, from: i64, whole: &Ques
 }
 
 fn rows(store: &LakeStore) -> usize {
-    let pinned = Pinned::newest(&store.root()).unwrap().unwrap();
+    let pinned = PinnedManifest::newest(&store.root()).unwrap().unwrap();
     let spot = pinned.manifest.files.iter().filter(|file| file.dataset == "spot_price");
     spot.map(|file| file.rows as usize).sum()
 }
 
-fn observations() -> impl Strategy<Value = Vec<Observation>> {
+fn observations() -> impl Strategy<Value = Vec<TestObservation>> {
     let one = (0..TYPES.len(), 0..ZONES.len(), 0..HOURS, 0..4i64);
     proptest::collection::vec(one, 1..14)
 }
@@ -148,7 +148,7 @@ proptest! {
         cut in 0..HOURS,
     ) {
         let whole = over_all_files(question("spot/latest").unwrap());
-        let all: BTreeSet<Observation> = imports.iter().flat_map(|(rows, _)| rows.clone()).collect();
+        let all: BTreeSet<TestObservation> = imports.iter().flat_map(|(rows, _)| rows.clone()).collect();
         let turned = first.index(imports.len());
         let mut orders = [imports.clone(), imports];
         orders[1].rotate_left(turned);
@@ -167,7 +167,7 @@ proptest! {
             store.compact(hour(0), false).unwrap();
             prop_assert_eq!(rows(&store), all.len());
             check(&store, &all, -1, &whole);
-            store.prune(Keep::Since(hour(cut)), hour(0), false).unwrap();
+            store.prune(RetentionRule::Since(hour(cut)), hour(0), false).unwrap();
             check(&store, &all, cut, &whole);
         }
     }

@@ -4,11 +4,11 @@
 )]
 
 use clap::{Parser, Subcommand};
-use console::Flags;
+use console::CommonFlags;
 
 use crate::launch::LaunchArgs;
 use crate::list::ListArgs;
-use crate::policy::PolicyArgs;
+use crate::policy::SpawnPolicyArgs;
 use crate::reap::ReapArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
@@ -19,7 +19,7 @@ use crate::reap::ReapArgs;
 #[command(name = "spawn", bin_name = "spawn", version, max_term_width = 100)]
 pub struct SpawnArgs {
     #[command(flatten)]
-    pub flags: Flags,
+    pub flags: CommonFlags,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -30,5 +30,5 @@ pub enum Command {
     Launch(LaunchArgs),
     List(ListArgs),
     Reap(ReapArgs),
-    Policy(PolicyArgs),
+    Policy(SpawnPolicyArgs),
 }

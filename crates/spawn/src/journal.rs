@@ -4,24 +4,24 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use console::{Failure, Kind};
-use fleet::launch::Launch;
+use console::{Failure, FailureKind};
+use fleet::launch::LaunchRecord;
 
 /// The launches of this user, under a lock: while it is open, no other spawn process can continue
 /// one.
-pub(crate) struct Journal {
+pub(crate) struct LaunchJournal {
     folder: PathBuf,
     _lock: File,
 }
 
-impl Journal {
-    pub(crate) fn open(folder: &Path) -> Result<Journal, Failure> {
+impl LaunchJournal {
+    pub(crate) fn open(folder: &Path) -> Result<LaunchJournal, Failure> {
         let failed =
             |error: io::Error| Failure::broken(format!("{} cannot be used: {error}", folder.display()));
         fs::create_dir_all(folder).map_err(failed)?;
         let lock = File::create(folder.join("lock")).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Journal { folder: folder.to_path_buf(), _lock: lock }),
+            Ok(()) => Ok(LaunchJournal { folder: folder.to_path_buf(), _lock: lock }),
             Err(TryLockError::WouldBlock) => {
                 Err(Failure::broken("another spawn launch is under way").hint("wait for it, or stop it"))
             }
@@ -30,7 +30,7 @@ impl Journal {
     }
 
     /// Writes a launch. It is synced to disk when this returns.
-    pub(crate) fn save(&self, launch: &Launch) -> Result<(), Failure> {
+    pub(crate) fn save(&self, launch: &LaunchRecord) -> Result<(), Failure> {
         let file = self.folder.join(format!("{}.json", launch.id));
         let text = serde_json::to_string_pretty(launch).expect("a launch is plain JSON");
         write_whole(&file, &format!("{text}\n"))
@@ -39,9 +39,9 @@ impl Journal {
 
     /// Returns the unfinished launches, the oldest first. A file that cannot be read is an error,
     /// because it may be one of them.
-    pub(crate) fn open_launches(&self) -> Result<Vec<Launch>, Failure> {
+    pub(crate) fn open_launches(&self) -> Result<Vec<LaunchRecord>, Failure> {
         let bad = |file: &Path, why: String| {
-            Failure::new(Kind::Data, format!("{} is not a launch: {why}", file.display()))
+            Failure::new(FailureKind::Data, format!("{} is not a launch: {why}", file.display()))
                 .hint("spawn list shows whether its instance exists; then move the file away")
         };
         let mut open = Vec::new();
@@ -52,7 +52,7 @@ impl Journal {
                 continue;
             }
             let text = fs::read_to_string(&file).map_err(|error| bad(&file, error.to_string()))?;
-            let launch: Launch =
+            let launch: LaunchRecord =
                 serde_json::from_str(&text).map_err(|error| bad(&file, error.to_string()))?;
             if launch.is_open() {
                 open.push(launch);

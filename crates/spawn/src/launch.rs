@@ -1,17 +1,19 @@
 use std::collections::BTreeMap;
 
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report, did_you_mean};
 use domain::{InstanceType, Timestamp};
-use jiff::SignedDuration;
-use fleet::cloud::{Caller, Looked, Seen, Which};
-use fleet::launch::{Effect, Event, Launch, Launching, Outcome, Request, step};
 use domain::{format_span, parse_span};
-use lifecycle::tag::{self, Expiry, Intent, OnExpiry};
-use lifecycle::{Action, PowerOff, Terms, dead_man};
+use fleet::cloud::{CloudCaller, InstanceSelector, InstanceView, RegionInstances};
+use fleet::launch::{
+    LaunchEffect, LaunchEvent, LaunchOutcome, LaunchProgress, LaunchRecord, LaunchRequest, step,
+};
+use jiff::SignedDuration;
+use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
+use lifecycle::{EndAction, PowerOff, Terms, dead_man};
 
-use crate::journal::Journal;
+use crate::journal::LaunchJournal;
 use crate::{Ports, cloud_failure};
 
 /// Launch one instance with a limited life.
@@ -71,7 +73,7 @@ pub(crate) fn run_launch(
     if args.resume {
         return resume(ports, printer);
     }
-    let wanted = Wanted::read(args, ports)?;
+    let wanted = LaunchPlan::read(args, ports)?;
     let caller = ports.cloud.caller().map_err(cloud_failure)?;
     let launch = wanted.plan(&caller, ports)?;
     if args.dry_run {
@@ -79,7 +81,7 @@ pub(crate) fn run_launch(
         printer.note("nothing was launched");
         return Ok(Exit::Done);
     }
-    let journal = Journal::open(ports.journal)?;
+    let journal = LaunchJournal::open(ports.journal)?;
     if let Some(open) = journal.open_launches()?.first().filter(|_| !args.anew) {
         return Err(Failure::broken(format!("launch {} of {:.0} is not settled", open.id, open.planned))
             .hint("spawn launch --resume continues it; --anew launches another one"));
@@ -89,7 +91,7 @@ pub(crate) fn run_launch(
 }
 
 fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
-    let journal = Journal::open(ports.journal)?;
+    let journal = LaunchJournal::open(ports.journal)?;
     let open = journal.open_launches()?;
     if open.is_empty() {
         printer.note("every launch is settled");
@@ -114,19 +116,19 @@ fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
 }
 
 /// The parsed arguments.
-struct Wanted {
+struct LaunchPlan {
     instance_type: InstanceType,
     region: String,
     budget: SignedDuration,
     cap: SignedDuration,
-    action: Action,
+    action: EndAction,
     image: Option<String>,
     key: Option<String>,
     name: Option<String>,
 }
 
-impl Wanted {
-    fn read(args: &LaunchArgs, ports: &Ports<'_>) -> Result<Wanted, Failure> {
+impl LaunchPlan {
+    fn read(args: &LaunchArgs, ports: &Ports<'_>) -> Result<LaunchPlan, Failure> {
         let usage = |error: &dyn std::error::Error| Failure::usage(error.to_string());
         let typed = args.instance_type.as_deref().unwrap_or_default();
         let instance_type = InstanceType::parse(typed).map_err(|error| usage(&error))?;
@@ -142,8 +144,8 @@ impl Wanted {
                 .hint(format!("add --cap {ttl}, or use a shorter --ttl")));
         }
         let action = match args.on_expiry.as_str() {
-            "stop" => Action::Stop,
-            "terminate" => Action::Terminate,
+            "stop" => EndAction::Stop,
+            "terminate" => EndAction::Terminate,
             other => {
                 let near = did_you_mean(other, ["stop", "terminate"]);
                 return Err(Failure::usage(format!(
@@ -156,7 +158,7 @@ impl Wanted {
                 "--image \"{image}\" is not an image id such as ami-0123456789abcdef0"
             )));
         }
-        Ok(Wanted {
+        Ok(LaunchPlan {
             instance_type,
             region: args.region.clone().unwrap_or_else(|| ports.region.to_string()),
             budget,
@@ -168,7 +170,7 @@ impl Wanted {
         })
     }
 
-    fn plan(&self, caller: &Caller, ports: &Ports<'_>) -> Result<Launch, Failure> {
+    fn plan(&self, caller: &CloudCaller, ports: &Ports<'_>) -> Result<LaunchRecord, Failure> {
         crate::regions::chosen(std::slice::from_ref(&self.region), caller)?;
         let now = caller.now;
         let image = match &self.image {
@@ -179,22 +181,26 @@ impl Wanted {
         let terms = Terms {
             cap: Some(now + self.cap),
             on_expiry: self.action,
-            power_off: if self.action == Action::Terminate { PowerOff::Terminates } else { PowerOff::Stops },
+            power_off: if self.action == EndAction::Terminate {
+                PowerOff::Terminates
+            } else {
+                PowerOff::Stops
+            },
             ..Terms::with_budget(self.budget)
         };
         let id = (ports.new_id)();
-        let on_expiry = OnExpiry { action: self.action, grace: terms.grace };
+        let on_expiry = OnExpiryTag { action: self.action, grace: terms.grace };
         let mut tags = BTreeMap::from([
             (tag::MANAGED, tag::YES.to_string()),
             (tag::OWNER, caller.arn.clone()),
             (tag::LAUNCH, id.clone()),
-            (tag::EXPIRY, Expiry { intent: Intent::Running(until), generation: 1 }.encode()),
+            (tag::EXPIRY, ExpiryTag { intent: BudgetIntent::Running(until), generation: 1 }.encode()),
             (tag::CAP, tag::encode_cap(now + self.cap)),
             (tag::ON_EXPIRY, on_expiry.encode()),
         ]);
         tags.extend(self.name.clone().map(|name| ("Name", name)));
         let text = serde_json::to_string(&terms).expect("terms are plain JSON");
-        let request = Request {
+        let request = LaunchRequest {
             region: self.region.clone(),
             instance_type: self.instance_type.to_string(),
             image,
@@ -203,7 +209,7 @@ impl Wanted {
             tags: tags.into_iter().map(|(key, value)| (key.to_string(), value)).collect(),
             user_data: dead_man::user_data(self.budget + terms.dead_man_slack(), &text),
         };
-        Ok(Launch::new(id, caller.account.clone(), request, now))
+        Ok(LaunchRecord::new(id, caller.account.clone(), request, now))
     }
 
     /// Returns the public SSM parameter of the newest Amazon Linux. EC2 resolves it at launch.
@@ -224,9 +230,9 @@ impl Wanted {
 
 /// Drives a launch to its outcome and reports the instance that was read back.
 fn settle(
-    launch: Launch,
-    caller: &Caller,
-    journal: &Journal,
+    launch: LaunchRecord,
+    caller: &CloudCaller,
+    journal: &LaunchJournal,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
@@ -241,51 +247,52 @@ fn settle(
 
 /// Carries out the effects of `lifecycle` in order. When one fails, the later ones are not done.
 fn drive(
-    launch: Launch,
+    launch: LaunchRecord,
     now: &dyn Fn() -> Timestamp,
-    journal: &Journal,
+    journal: &LaunchJournal,
     ports: &Ports<'_>,
-) -> Result<(Launch, Outcome), Failure> {
-    let mut launching = Launching::new(launch);
-    let mut event = Event::Begin;
+) -> Result<(LaunchRecord, LaunchOutcome), Failure> {
+    let mut launching = LaunchProgress::new(launch);
+    let mut event = LaunchEvent::Begin;
     loop {
         let (next, effects) = step(launching, event, now());
         launching = next;
         let mut heard = None;
         for effect in effects {
             match effect {
-                Effect::Save => journal.save(&launching.launch)?,
-                Effect::Send => {
+                LaunchEffect::Save => journal.save(&launching.launch)?,
+                LaunchEffect::Send => {
                     let launch = &launching.launch;
-                    heard = Some(Event::Reply(ports.cloud.run(&launch.request, &launch.token())));
+                    heard = Some(LaunchEvent::Reply(ports.cloud.run(&launch.request, &launch.token())));
                 }
-                Effect::Look => heard = Some(Event::Found(look(&launching.launch, ports))),
-                Effect::Wait(span) => {
+                LaunchEffect::Look => heard = Some(LaunchEvent::Found(look(&launching.launch, ports))),
+                LaunchEffect::Wait(span) => {
                     (ports.wait)(span.unsigned_abs());
-                    heard = Some(Event::Waited);
+                    heard = Some(LaunchEvent::Waited);
                 }
-                Effect::Tell(outcome) => return Ok((launching.launch, outcome)),
+                LaunchEffect::Tell(outcome) => return Ok((launching.launch, outcome)),
             }
         }
         event = heard.expect("a step without an outcome waits for an event");
     }
 }
 
-fn look(launch: &Launch, ports: &Ports<'_>) -> Result<Vec<Seen>, String> {
+fn look(launch: &LaunchRecord, ports: &Ports<'_>) -> Result<Vec<InstanceView>, String> {
     let regions = [launch.request.region.clone()];
-    let looked: Option<Looked> = ports.cloud.look(&regions, Which::Launch(&launch.id)).into_iter().next();
+    let looked: Option<RegionInstances> =
+        ports.cloud.look(&regions, InstanceSelector::Launch(&launch.id)).into_iter().next();
     looked.map_or_else(|| Err("no region was queried".to_string()), |looked| looked.seen)
 }
 
 fn tell(
-    launch: &Launch,
-    outcome: Outcome,
+    launch: &LaunchRecord,
+    outcome: LaunchOutcome,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let again = "spawn launch --resume checks again";
     match outcome {
-        Outcome::Running(seen) => {
+        LaunchOutcome::Running(seen) => {
             printer.report(&Report::plain(page(launch, Some(&seen))), ports.encode)?;
             let differences = launch.request.differences(&seen);
             differences.iter().for_each(|difference| printer.note(difference));
@@ -298,21 +305,21 @@ fn tell(
                 seen.region, seen.id
             )))
         }
-        Outcome::Unread(id, why) => {
+        LaunchOutcome::Unread(id, why) => {
             Err(Failure::broken(format!("{id} was launched, but could not be read back: {why}")).hint(again))
         }
-        Outcome::Refused(why) => Err(Failure::broken(format!("nothing was launched: {why}"))),
-        Outcome::Ended => {
+        LaunchOutcome::Refused(why) => Err(Failure::broken(format!("nothing was launched: {why}"))),
+        LaunchOutcome::Ended => {
             Err(Failure::broken(format!("the instance of launch {} is terminated already", launch.id)))
         }
-        Outcome::Nothing => {
+        LaunchOutcome::Nothing => {
             printer.note(&format!("launch {} has no instance, and will get none", launch.id));
             Ok(Exit::NothingMatched)
         }
-        Outcome::Open(why) => {
+        LaunchOutcome::Open(why) => {
             Err(Failure::broken(format!("the outcome of the launch is unknown: {why}")).hint(again))
         }
-        Outcome::Several(ids) => {
+        LaunchOutcome::Several(ids) => {
             Err(Failure::broken(format!("one launch has several instances: {}", ids.join(", ")))
                 .hint("this is a bug: check each instance, and please report it"))
         }
@@ -320,29 +327,29 @@ fn tell(
 }
 
 /// Returns the table of a planned launch, or of the instance that was read back.
-fn page(launch: &Launch, seen: Option<&Seen>) -> Page {
+fn page(launch: &LaunchRecord, seen: Option<&InstanceView>) -> Page {
     let request = &launch.request;
     let told = |key: &str| match seen {
         Some(seen) => seen.tag(key),
         None => request.tags.get(key).map(String::as_str),
     };
-    let until = told(tag::EXPIRY).and_then(|value| match Expiry::decode(value).ok()?.intent {
-        Intent::Running(until) => Some(until),
-        Intent::Paused(_) => None,
+    let until = told(tag::EXPIRY).and_then(|value| match ExpiryTag::decode(value).ok()?.intent {
+        BudgetIntent::Running(until) => Some(until),
+        BudgetIntent::Paused(_) => None,
     });
-    let action = told(tag::ON_EXPIRY).and_then(|value| Some(OnExpiry::decode(value).ok()?.action.verb()));
+    let action = told(tag::ON_EXPIRY).and_then(|value| Some(OnExpiryTag::decode(value).ok()?.action.verb()));
     let kind = seen.map_or(request.instance_type.as_str(), |seen| seen.instance_type.as_str());
-    let cells: [(&str, Type, Value); 10] = [
-        ("instance_id", Type::Text, seen.map(|seen| seen.id.as_str()).into()),
-        ("state", Type::Text, seen.map(|seen| seen.state.word()).into()),
-        ("instance_type", Type::Text, kind.into()),
-        ("region", Type::Text, request.region.as_str().into()),
-        ("until", Type::Timestamp, until.into()),
-        ("cap", Type::Timestamp, told(tag::CAP).and_then(|value| tag::decode_cap(value).ok()).into()),
-        ("on_expiry", Type::Text, action.into()),
-        ("key", Type::Text, request.key.as_deref().into()),
-        ("launch_id", Type::Text, launch.id.as_str().into()),
-        ("image", Type::Text, request.image.as_str().into()),
+    let cells: [(&str, ValueType, Value); 10] = [
+        ("instance_id", ValueType::Text, seen.map(|seen| seen.id.as_str()).into()),
+        ("state", ValueType::Text, seen.map(|seen| seen.state.word()).into()),
+        ("instance_type", ValueType::Text, kind.into()),
+        ("region", ValueType::Text, request.region.as_str().into()),
+        ("until", ValueType::Timestamp, until.into()),
+        ("cap", ValueType::Timestamp, told(tag::CAP).and_then(|value| tag::decode_cap(value).ok()).into()),
+        ("on_expiry", ValueType::Text, action.into()),
+        ("key", ValueType::Text, request.key.as_deref().into()),
+        ("launch_id", ValueType::Text, launch.id.as_str().into()),
+        ("image", ValueType::Text, request.image.as_str().into()),
     ];
     let (fields, row) = cells.into_iter().map(|(name, ty, value)| (Field::new(name, ty), value)).unzip();
     Page { fields, rows: vec![row] }

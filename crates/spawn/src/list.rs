@@ -1,11 +1,11 @@
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report};
-use domain::{Known, Timestamp};
-use jiff::SignedDuration;
-use fleet::cloud::{Seen, State, Which};
-use fleet::reap::{Bound, bound};
 use domain::format_span;
+use domain::{Known, Timestamp};
+use fleet::cloud::{InstanceSelector, InstanceState, InstanceView};
+use fleet::reap::{LifeBound, bound};
+use jiff::SignedDuration;
 
 use crate::{Ports, cloud_failure, regions};
 
@@ -25,11 +25,11 @@ pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer
     let progress = printer.progress("querying all regions");
     let caller = ports.cloud.caller().map_err(cloud_failure)?;
     let chosen = regions::chosen(&args.region, &caller)?;
-    let found = regions::look(ports.cloud, &chosen, Which::All, caller.now);
+    let found = regions::look(ports.cloud, &chosen, InstanceSelector::All, caller.now);
     drop(progress);
-    let listed = |seen: &&Seen| seen.managed() && seen.state != State::Terminated;
-    let (ours, others): (Vec<&Seen>, Vec<&Seen>) =
-        found.seen.iter().filter(|seen| seen.state != State::Terminated).partition(listed);
+    let listed = |seen: &&InstanceView| seen.managed() && seen.state != InstanceState::Terminated;
+    let (ours, others): (Vec<&InstanceView>, Vec<&InstanceView>) =
+        found.seen.iter().filter(|seen| seen.state != InstanceState::Terminated).partition(listed);
     found.note_gaps(printer);
     if !others.is_empty() {
         printer.note(&format!("{} more were not launched by spawn", others.len()));
@@ -43,34 +43,36 @@ pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer
     Ok(Exit::Done)
 }
 
-fn page(seen: &[&Seen], now: Timestamp) -> Page {
+fn page(seen: &[&InstanceView], now: Timestamp) -> Page {
     let fields = [
-        ("instance_id", Type::Text),
-        ("name", Type::Text),
-        ("instance_type", Type::Text),
-        ("region", Type::Text),
-        ("state", Type::Text),
-        ("owner", Type::Text),
-        ("launched_at", Type::Timestamp),
-        ("age", Type::Text),
-        ("until", Type::Timestamp),
-        ("time_left", Type::Text),
-        ("bound", Type::Text),
+        ("instance_id", ValueType::Text),
+        ("name", ValueType::Text),
+        ("instance_type", ValueType::Text),
+        ("region", ValueType::Text),
+        ("state", ValueType::Text),
+        ("owner", ValueType::Text),
+        ("launched_at", ValueType::Timestamp),
+        ("age", ValueType::Text),
+        ("until", ValueType::Timestamp),
+        ("time_left", ValueType::Text),
+        ("bound", ValueType::Text),
     ];
     let fields = fields.into_iter().map(|(name, ty)| Field::new(name, ty)).collect();
     Page { fields, rows: seen.iter().map(|seen| row(seen, now)).collect() }
 }
 
-fn row(seen: &Seen, now: Timestamp) -> Vec<Value> {
+fn row(seen: &InstanceView, now: Timestamp) -> Vec<Value> {
     let launched = match &seen.launched {
         Known::Is(at) => Some(*at),
         Known::Absent | Known::Unseen(_) => None,
     };
     let (until, left, said) = match bound(seen) {
-        Bound::At(at, tag) => (Some(at), Some(left(at, now)), tag.to_string()),
-        Bound::Paused(budget) => (None, budget.map(format_span), "paused while it is stopped".to_string()),
-        Bound::Unreadable(why) => (None, None, why),
-        Bound::None => (None, None, "no tag bounds its life".to_string()),
+        LifeBound::At(at, tag) => (Some(at), Some(left(at, now)), tag.to_string()),
+        LifeBound::Paused(budget) => {
+            (None, budget.map(format_span), "paused while it is stopped".to_string())
+        }
+        LifeBound::Unreadable(why) => (None, None, why),
+        LifeBound::None => (None, None, "no tag bounds its life".to_string()),
     };
     vec![
         seen.id.as_str().into(),

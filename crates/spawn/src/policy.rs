@@ -9,7 +9,7 @@ use serde_json::json;
 /// with that tag can be tagged or ended. IAM cannot compare owners and deadlines, so spawn itself
 /// checks that an instance is the caller's own and overdue.
 #[derive(Debug, Args)]
-pub struct PolicyArgs {
+pub struct SpawnPolicyArgs {
     /// Leave out the permissions for launching, for a reaper
     #[arg(long)]
     pub reap: bool,
@@ -27,7 +27,7 @@ const PREPARING: [&str; 2] = ["ec2:DescribeInstanceTypes", "ssm:GetParameters"];
 const FROM: [&str; 6] = ["image", "key-pair", "network-interface", "security-group", "subnet", "volume"];
 const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
 
-pub(crate) fn run_policy(args: &PolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
+pub(crate) fn run_policy(args: &SpawnPolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
     let text = serde_json::to_string_pretty(&policy(!args.reap)).expect("a policy is plain JSON");
     printer.text(&format!("{text}\n"))?;
     Ok(Exit::Done)

@@ -3,14 +3,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
-use console::{Exit, Failure, Kind, Printer, Report};
+use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::{Known, Timestamp};
-use fleet::cloud::{Caller, Cloud, Seen, State, Which};
-use fleet::reap::{Asks, End, Plan, Why, plan, still};
+use fleet::cloud::{Cloud, CloudCaller, InstanceSelector, InstanceState, InstanceView};
+use fleet::reap::{KeepReason, ReapPlan, ReapScope, ReapTarget, plan, still};
 
-use crate::regions::{self, Everywhere};
+use crate::regions::{self, RegionScan};
 use crate::{Ports, cloud_failure};
 
 /// Show which of your instances are overdue, and end them with --yes.
@@ -55,7 +55,7 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
         Some(shown) if shown.asks.account != caller.account => {
             let (theirs, ours) = (&shown.asks.account, &caller.account);
             return Err(Failure::new(
-                Kind::Data,
+                FailureKind::Data,
                 format!("the plan is of account {theirs}, but the credentials are of account {ours}"),
             ));
         }
@@ -78,7 +78,7 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
     }
     let done = act(&shown, ports.cloud, caller.now, ports.wait);
     printer.report(&Report::plain(done_page(&done)), ports.encode)?;
-    let failed = |done: &&Done| matches!(done.outcome, Outcome::Failed(_) | Outcome::Asked);
+    let failed = |done: &&ReapResult| matches!(done.outcome, ReapOutcome::Failed(_) | ReapOutcome::Asked);
     match done.iter().filter(failed).count() {
         0 => gap.map(|()| Exit::Done),
         more => Err(Failure::broken(format!("{more} of {} could not be ended", done.len()))
@@ -89,14 +89,14 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
 fn make(
     args: &ReapArgs,
     ports: &Ports<'_>,
-    caller: &Caller,
+    caller: &CloudCaller,
     printer: &mut Printer,
-) -> Result<(Plan, Everywhere), Failure> {
+) -> Result<(ReapPlan, RegionScan), Failure> {
     let chosen = regions::chosen(&args.region, caller)?;
     let owners = if args.owner.is_empty() { vec![caller.arn.clone()] } else { args.owner.clone() };
-    let asks = Asks { account: caller.account.clone(), owners };
+    let asks = ReapScope { account: caller.account.clone(), owners };
     let progress = printer.progress("querying all regions");
-    let mut found = regions::look(ports.cloud, &chosen, Which::All, caller.now);
+    let mut found = regions::look(ports.cloud, &chosen, InstanceSelector::All, caller.now);
     ask_protection(ports.cloud, &mut found.seen, &asks, found.at);
     drop(progress);
     found.note_gaps(printer);
@@ -104,7 +104,7 @@ fn make(
 }
 
 /// Requests the protection of the instances that would otherwise be ended.
-fn ask_protection(cloud: &dyn Cloud, seen: &mut [Seen], asks: &Asks, now: Timestamp) {
+fn ask_protection(cloud: &dyn Cloud, seen: &mut [InstanceView], asks: &ReapScope, now: Timestamp) {
     let plan = plan(seen, asks, now);
     for (region, id) in plan.to_ask() {
         let answer = cloud.protected(region, id);
@@ -117,15 +117,15 @@ fn ask_protection(cloud: &dyn Cloud, seen: &mut [Seen], asks: &Asks, now: Timest
 
 /// The result for one instance.
 #[derive(Debug)]
-struct Done {
-    end: End,
-    outcome: Outcome,
+struct ReapResult {
+    end: ReapTarget,
+    outcome: ReapOutcome,
     /// The state that was read last.
-    state: Option<State>,
+    state: Option<InstanceState>,
 }
 
 #[derive(Debug, PartialEq)]
-enum Outcome {
+enum ReapOutcome {
     /// AWS accepted the call. The effect was not read back yet.
     Asked,
     /// Its state shows that it is ending or has ended.
@@ -137,18 +137,18 @@ enum Outcome {
 }
 
 /// Ends the instances that still match the plan, one by one. A failure does not stop the others.
-fn act(shown: &Plan, cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) -> Vec<Done> {
+fn act(shown: &ReapPlan, cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) -> Vec<ReapResult> {
     let (mut found, blind) = look_at(cloud, &shown.ends, now);
     ask_protection(cloud, &mut found.seen, &shown.asks, found.at);
     let (holds, dropped) = still(shown, &found.seen, found.at);
-    let mut done: Vec<Done> = dropped.into_iter().map(|(end, why)| left(end, why, &blind)).collect();
+    let mut done: Vec<ReapResult> = dropped.into_iter().map(|(end, why)| left(end, why, &blind)).collect();
     for end in holds {
         let cancelled = end.cancel.as_ref().map_or(Ok(()), |request| cloud.cancel(&end.region, request));
         let outcome = match cancelled.and_then(|()| cloud.end(&end.region, &end.id, end.how)) {
-            Ok(()) => Outcome::Asked,
-            Err(error) => Outcome::Failed(error.to_string()),
+            Ok(()) => ReapOutcome::Asked,
+            Err(error) => ReapOutcome::Failed(error.to_string()),
         };
-        done.push(Done { end, outcome, state: None });
+        done.push(ReapResult { end, outcome, state: None });
     }
     read_back(&mut done, cloud, now, wait);
     done.sort_by(|a, b| (&a.end.region, &a.end.id).cmp(&(&b.end.region, &b.end.id)));
@@ -157,35 +157,36 @@ fn act(shown: &Plan, cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration))
 
 /// Requests the instances of a plan in their regions. Returns them, and the regions that could not
 /// be queried with the reason.
-fn look_at(cloud: &dyn Cloud, ends: &[End], now: Timestamp) -> (Everywhere, BTreeMap<String, String>) {
+fn look_at(cloud: &dyn Cloud, ends: &[ReapTarget], now: Timestamp) -> (RegionScan, BTreeMap<String, String>) {
     let mut regions: Vec<String> = ends.iter().map(|end| end.region.clone()).collect();
     regions.sort();
     regions.dedup();
     let ids: Vec<String> = ends.iter().map(|end| end.id.clone()).collect();
-    let found = regions::look(cloud, &regions, Which::Ids(&ids), now);
+    let found = regions::look(cloud, &regions, InstanceSelector::Ids(&ids), now);
     let blind = found.gaps.iter().cloned().collect();
     (found, blind)
 }
 
-fn left(end: End, why: Option<Why>, blind: &BTreeMap<String, String>) -> Done {
+fn left(end: ReapTarget, why: Option<KeepReason>, blind: &BTreeMap<String, String>) -> ReapResult {
     let outcome = match (why, blind.get(&end.region)) {
-        (_, Some(gap)) => Outcome::Failed(format!("not looked at again: {gap}")),
-        (Some(why), None) => Outcome::Left(why.sentence()),
-        (None, None) => Outcome::Left("no longer as it was shown".to_string()),
+        (_, Some(gap)) => ReapOutcome::Failed(format!("not looked at again: {gap}")),
+        (Some(why), None) => ReapOutcome::Left(why.sentence()),
+        (None, None) => ReapOutcome::Left("no longer as it was shown".to_string()),
     };
-    Done { end, outcome, state: None }
+    ReapResult { end, outcome, state: None }
 }
 
 /// Reads each ended instance back until its state shows it, for half a minute. After a failed call
 /// the state is read once, because the call may have worked and only its answer was lost.
-fn read_back(done: &mut [Done], cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) {
+fn read_back(done: &mut [ReapResult], cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) {
     for reading in 0..READINGS {
-        let open = |done: &Done| match done.outcome {
-            Outcome::Asked => true,
-            Outcome::Failed(_) => reading == 0,
-            Outcome::Ended | Outcome::Left(_) => false,
+        let open = |done: &ReapResult| match done.outcome {
+            ReapOutcome::Asked => true,
+            ReapOutcome::Failed(_) => reading == 0,
+            ReapOutcome::Ended | ReapOutcome::Left(_) => false,
         };
-        let ends: Vec<End> = done.iter().filter(|done| open(done)).map(|done| done.end.clone()).collect();
+        let ends: Vec<ReapTarget> =
+            done.iter().filter(|done| open(done)).map(|done| done.end.clone()).collect();
         if ends.is_empty() {
             return;
         }
@@ -199,19 +200,19 @@ fn read_back(done: &mut [Done], cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn
             let Some(seen) = seen else { continue };
             done.state = Some(seen.state);
             if done.end.how.shown_by(seen.state) {
-                done.outcome = Outcome::Ended;
+                done.outcome = ReapOutcome::Ended;
             }
         }
     }
 }
 
 fn show(
-    shown: &Plan,
+    shown: &ReapPlan,
     file: Option<&Path>,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let foreign = shown.left.iter().filter(|left| left.why == Why::NotManaged).count();
+    let foreign = shown.left.iter().filter(|left| left.why == KeepReason::NotManaged).count();
     if foreign > 0 {
         printer.note(&format!("{foreign} more were not launched by spawn"));
     }
@@ -241,17 +242,17 @@ fn show(
     Ok(Exit::Done)
 }
 
-fn fields(names: &[(&str, Type)]) -> Vec<Field> {
+fn fields(names: &[(&str, ValueType)]) -> Vec<Field> {
     names.iter().map(|(name, ty)| Field::new(*name, ty.clone())).collect()
 }
 
-fn plan_page(plan: &Plan) -> Page {
+fn plan_page(plan: &ReapPlan) -> Page {
     let fields = fields(&[
-        ("region", Type::Text),
-        ("instance_id", Type::Text),
-        ("action", Type::Text),
-        ("overdue_since", Type::Timestamp),
-        ("why", Type::Text),
+        ("region", ValueType::Text),
+        ("instance_id", ValueType::Text),
+        ("action", ValueType::Text),
+        ("overdue_since", ValueType::Timestamp),
+        ("why", ValueType::Text),
     ]);
     let row = |region: &str, id: &str, action: &str, since: Value, why: String| {
         vec![region.into(), id.into(), action.into(), since, why.into()]
@@ -259,44 +260,44 @@ fn plan_page(plan: &Plan) -> Page {
     let ends = plan.ends.iter().map(|end| {
         row(&end.region, &end.id, end.how.verb(), end.overdue_since.into(), format!("{} is over", end.bound))
     });
-    let left = plan.left.iter().filter(|left| left.why != Why::NotManaged);
+    let left = plan.left.iter().filter(|left| left.why != KeepReason::NotManaged);
     let left = left.map(|left| row(&left.region, &left.id, "leave", Value::Null, left.why.sentence()));
     Page { fields, rows: ends.chain(left).collect() }
 }
 
-fn since(end: &End) -> String {
+fn since(end: &ReapTarget) -> String {
     format!("{} is over, overdue since {:.0}", end.bound, end.overdue_since)
 }
 
-fn done_page(done: &[Done]) -> Page {
+fn done_page(done: &[ReapResult]) -> Page {
     let fields = fields(&[
-        ("region", Type::Text),
-        ("instance_id", Type::Text),
-        ("action", Type::Text),
-        ("outcome", Type::Text),
-        ("state", Type::Text),
-        ("why", Type::Text),
+        ("region", ValueType::Text),
+        ("instance_id", ValueType::Text),
+        ("action", ValueType::Text),
+        ("outcome", ValueType::Text),
+        ("state", ValueType::Text),
+        ("why", ValueType::Text),
     ]);
-    let row = |done: &Done| {
+    let row = |done: &ReapResult| {
         let (outcome, why) = match &done.outcome {
-            Outcome::Ended => ("ended", since(&done.end)),
-            Outcome::Left(why) => ("left", why.clone()),
-            Outcome::Asked => ("failed", "AWS accepted it, and its state does not show it".to_string()),
-            Outcome::Failed(why) => ("failed", why.clone()),
+            ReapOutcome::Ended => ("ended", since(&done.end)),
+            ReapOutcome::Left(why) => ("left", why.clone()),
+            ReapOutcome::Asked => ("failed", "AWS accepted it, and its state does not show it".to_string()),
+            ReapOutcome::Failed(why) => ("failed", why.clone()),
         };
         vec![
             done.end.region.as_str().into(),
             done.end.id.as_str().into(),
             done.end.how.verb().into(),
             outcome.into(),
-            done.state.map(State::word).into(),
+            done.state.map(InstanceState::word).into(),
             why.into(),
         ]
     };
     Page { fields, rows: done.iter().map(row).collect() }
 }
 
-fn read(file: &Path, args: &ReapArgs) -> Result<Plan, Failure> {
+fn read(file: &Path, args: &ReapArgs) -> Result<ReapPlan, Failure> {
     if !args.owner.is_empty() || !args.region.is_empty() {
         return Err(Failure::usage(
             "--owner and --region cannot be combined with --yes --plan: the plan has its own",
@@ -304,7 +305,7 @@ fn read(file: &Path, args: &ReapArgs) -> Result<Plan, Failure> {
         .hint("leave out --owner and --region, or write another plan without --yes"));
     }
     let bad = |why: String| {
-        Failure::new(Kind::Data, format!("{} is not a plan: {why}", file.display()))
+        Failure::new(FailureKind::Data, format!("{} is not a plan: {why}", file.display()))
             .hint(format!("spawn reap --plan {} writes one", file.display()))
     };
     let text = fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
@@ -312,7 +313,7 @@ fn read(file: &Path, args: &ReapArgs) -> Result<Plan, Failure> {
 }
 
 /// Writes a plan atomically.
-fn write(file: &Path, plan: &Plan) -> Result<(), Failure> {
+fn write(file: &Path, plan: &ReapPlan) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(plan).expect("a plan is plain JSON");
     crate::journal::write_whole(file, &format!("{text}\n"))
         .map_err(|error| Failure::broken(format!("{} cannot be written: {error}", file.display())))

@@ -2,11 +2,11 @@
 
 use console::{Failure, Printer, did_you_mean};
 use domain::Timestamp;
-use fleet::cloud::{Caller, Cloud, Seen, Which};
+use fleet::cloud::{Cloud, CloudCaller, InstanceSelector, InstanceView};
 
 /// The instances of all requested regions.
-pub(crate) struct Everywhere {
-    pub(crate) seen: Vec<Seen>,
+pub(crate) struct RegionScan {
+    pub(crate) seen: Vec<InstanceView>,
     /// AWS's clock at the earliest answer, so that no instance is judged overdue too early.
     pub(crate) at: Timestamp,
     /// Each region that could not be read, and the reason.
@@ -14,7 +14,7 @@ pub(crate) struct Everywhere {
 }
 
 /// Returns the named regions, or all that the account can use when none is named.
-pub(crate) fn chosen(named: &[String], caller: &Caller) -> Result<Vec<String>, Failure> {
+pub(crate) fn chosen(named: &[String], caller: &CloudCaller) -> Result<Vec<String>, Failure> {
     for name in named {
         if !caller.regions.contains(name) {
             let near = did_you_mean(name, caller.regions.iter().map(String::as_str));
@@ -27,8 +27,13 @@ pub(crate) fn chosen(named: &[String], caller: &Caller) -> Result<Vec<String>, F
 
 /// Requests the instances. An answer without AWS's time is a gap, because it allows no decision
 /// about deadlines.
-pub(crate) fn look(cloud: &dyn Cloud, regions: &[String], which: Which<'_>, now: Timestamp) -> Everywhere {
-    let mut found = Everywhere { seen: Vec::new(), at: now, gaps: Vec::new() };
+pub(crate) fn look(
+    cloud: &dyn Cloud,
+    regions: &[String],
+    which: InstanceSelector<'_>,
+    now: Timestamp,
+) -> RegionScan {
+    let mut found = RegionScan { seen: Vec::new(), at: now, gaps: Vec::new() };
     let mut first: Option<Timestamp> = None;
     for looked in cloud.look(regions, which) {
         match (looked.seen, looked.at) {
@@ -44,7 +49,7 @@ pub(crate) fn look(cloud: &dyn Cloud, regions: &[String], which: Which<'_>, now:
     found
 }
 
-impl Everywhere {
+impl RegionScan {
     /// Prints the gaps to stderr.
     pub(crate) fn note_gaps(&self, printer: &mut Printer) {
         for (region, why) in &self.gaps {

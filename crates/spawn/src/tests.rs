@@ -5,14 +5,16 @@ use std::io::Write;
 use std::rc::Rc;
 
 use catalog::Field;
-use catalog::ports::{Columnar, Encode, Encoder};
+use catalog::ports::{ColumnarFormat, Encode, Encoder};
 use clap::Parser;
-use console::{Exit, Failure, Format, Printer, Screen};
+use console::{Exit, Failure, OutputFormat, Printer, Screen};
 use domain::{Known, Region, Timestamp};
+use fleet::cloud::{
+    CloudCaller, FaultyCloud, InstanceSpotRequest, InstanceState, InstanceView, LaunchFault, MemoryCloud,
+};
 use jiff::SignedDuration;
-use lifecycle::Action;
-use fleet::cloud::{Caller, Fault, Faulty, Memory, Seen, Spot, State};
-use lifecycle::tag::{self, Expiry, Intent, OnExpiry};
+use lifecycle::EndAction;
+use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 
 use crate::{Ports, SpawnArgs, run};
 
@@ -22,8 +24,8 @@ fn noon() -> Timestamp {
     "2026-11-23T12:00:00Z".parse().unwrap()
 }
 
-fn memory() -> Memory {
-    Memory::new(Caller {
+fn memory() -> MemoryCloud {
+    MemoryCloud::new(CloudCaller {
         account: "111122223333".into(),
         arn: ME.into(),
         regions: vec!["eu-west-1".into(), "us-east-1".into()],
@@ -31,8 +33,8 @@ fn memory() -> Memory {
     })
 }
 
-fn faulty<'a>(cloud: &'a Memory, runs: &[Fault]) -> Faulty<'a> {
-    Faulty {
+fn faulty<'a>(cloud: &'a MemoryCloud, runs: &[LaunchFault]) -> FaultyCloud<'a> {
+    FaultyCloud {
         cloud,
         runs: RefCell::new(runs.iter().copied().collect()),
         blind: Cell::new(0),
@@ -41,21 +43,21 @@ fn faulty<'a>(cloud: &'a Memory, runs: &[Fault]) -> Faulty<'a> {
 }
 
 /// An instance with a deadline `hours` ago and the action terminate.
-fn instance(id: &str, hours: i64) -> Seen {
+fn instance(id: &str, hours: i64) -> InstanceView {
     let until = noon() - SignedDuration::from_hours(hours);
-    let on_expiry = OnExpiry { action: Action::Terminate, grace: SignedDuration::from_mins(5) };
+    let on_expiry = OnExpiryTag { action: EndAction::Terminate, grace: SignedDuration::from_mins(5) };
     let tags = [
         (tag::MANAGED, tag::YES.to_string()),
         (tag::OWNER, ME.to_string()),
-        (tag::EXPIRY, Expiry { intent: Intent::Running(until), generation: 1 }.encode()),
+        (tag::EXPIRY, ExpiryTag { intent: BudgetIntent::Running(until), generation: 1 }.encode()),
         (tag::ON_EXPIRY, on_expiry.encode()),
     ];
-    Seen {
+    InstanceView {
         account: "111122223333".into(),
         region: "us-east-1".into(),
         id: id.into(),
         instance_type: "t3.micro".into(),
-        state: State::Running,
+        state: InstanceState::Running,
         tags: tags.map(|(key, value)| (key.to_string(), value)).into(),
         launched: Known::Is(noon() - SignedDuration::from_hours(20)),
         protected: Known::Is(false),
@@ -65,9 +67,9 @@ fn instance(id: &str, hours: i64) -> Seen {
 }
 
 #[derive(Clone, Default)]
-struct Paper(Rc<RefCell<Vec<u8>>>);
+struct SpawnOutput(Rc<RefCell<Vec<u8>>>);
 
-impl Write for Paper {
+impl Write for SpawnOutput {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.borrow_mut().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -78,20 +80,20 @@ impl Write for Paper {
     }
 }
 
-impl Paper {
+impl SpawnOutput {
     fn text(&self) -> String {
         String::from_utf8(self.0.borrow().clone()).unwrap()
     }
 }
 
 /// The output, messages and result of a command.
-struct Told {
+struct SpawnRun {
     out: String,
     err: String,
     ended: Result<Exit, Failure>,
 }
 
-impl Told {
+impl SpawnRun {
     #[track_caller]
     fn good(self) -> String {
         assert_eq!(self.ended, Ok(Exit::Done), "{}", self.err);
@@ -105,18 +107,19 @@ impl Told {
 }
 
 /// A user with a home folder.
-struct Desk(tempfile::TempDir);
+struct SpawnHome(tempfile::TempDir);
 
-impl Desk {
-    fn new() -> Desk {
-        Desk(tempfile::tempdir().unwrap())
+impl SpawnHome {
+    fn new() -> SpawnHome {
+        SpawnHome(tempfile::tempdir().unwrap())
     }
 
-    fn spawn(&self, cloud: &Faulty<'_>, words: &[&str]) -> Told {
+    fn spawn(&self, cloud: &FaultyCloud<'_>, words: &[&str]) -> SpawnRun {
         let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
-        let (out, err) = (Paper::default(), Paper::default());
+        let (out, err) = (SpawnOutput::default(), SpawnOutput::default());
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
-        let mut printer = Printer::new(Format::Csv, screen, Box::new(out.clone()), Box::new(err.clone()));
+        let mut printer =
+            Printer::new(OutputFormat::Csv, screen, Box::new(out.clone()), Box::new(err.clone()));
         let ports = Ports {
             cloud,
             journal: &self.0.path().join("launches"),
@@ -124,32 +127,32 @@ impl Desk {
             clock: &|| cloud.cloud.now(),
             wait: &|span| cloud.cloud.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
-            encode: &NoEncode,
+            encode: &SpawnTestEncoder,
         };
         let ended = run(&args, &ports, &mut printer);
-        Told { out: out.text(), err: err.text(), ended }
+        SpawnRun { out: out.text(), err: err.text(), ended }
     }
 }
 
 /// The tests request text output only.
-struct NoEncode;
+struct SpawnTestEncoder;
 
-impl Encode for NoEncode {
+impl Encode for SpawnTestEncoder {
     fn start<'a>(
         &self,
         _: &[Field],
-        _: Columnar,
+        _: ColumnarFormat,
         _: Box<dyn Write + Send + 'a>,
     ) -> Result<Box<dyn Encoder + 'a>, String> {
         Err("not in a test".into())
     }
 }
 
-fn states(cloud: &Memory) -> Vec<(String, State)> {
+fn states(cloud: &MemoryCloud) -> Vec<(String, InstanceState)> {
     cloud.all().into_iter().map(|seen| (seen.id, seen.state)).collect()
 }
 
-fn change(mut seen: Seen, change: impl FnOnce(&mut Seen)) -> Seen {
+fn change(mut seen: InstanceView, change: impl FnOnce(&mut InstanceView)) -> InstanceView {
     change(&mut seen);
     seen
 }
@@ -166,7 +169,7 @@ fn reap_ends_only_overdue_instances_of_the_caller() {
     cloud.add(change(instance("i-unseen", 5), |it| it.protected = Known::Unseen("denied".into())));
     cloud.add(change(instance("i-foreign", 5), |it| it.tags.clear()));
     let before = states(&cloud);
-    let desk = Desk::new();
+    let desk = SpawnHome::new();
     let shown = desk.spawn(&faulty(&cloud, &[]), &["reap"]);
     assert!(shown.err.contains("nothing was done; spawn reap --yes ends 1"), "{}", shown.err);
     assert!(shown.err.contains("1 more were not launched by spawn"), "{}", shown.err);
@@ -186,7 +189,7 @@ fn reap_ends_only_overdue_instances_of_the_caller() {
     let done = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).good();
     assert!(done.contains("us-east-1,i-overdue,terminate,ended,shutting-down,"), "{done}");
     let after = states(&cloud);
-    assert_eq!(after[0], ("i-overdue".into(), State::ShuttingDown));
+    assert_eq!(after[0], ("i-overdue".into(), InstanceState::ShuttingDown));
     assert_eq!(after[1..], before[1..]);
     assert_eq!(desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).ended, Ok(Exit::NothingMatched));
 }
@@ -196,12 +199,15 @@ fn an_instance_that_cannot_be_ended_does_not_stop_the_others() {
     let cloud = memory();
     let ids: Vec<String> = (10..60).map(|number| format!("i-{number}")).collect();
     ids.iter().for_each(|id| cloud.add(instance(id, 5)));
-    let stubborn = Faulty { stubborn: vec!["i-23".into()], ..faulty(&cloud, &[]) };
-    let told = Desk::new().spawn(&stubborn, &["reap", "--yes"]);
+    let stubborn = FaultyCloud { stubborn: vec!["i-23".into()], ..faulty(&cloud, &[]) };
+    let told = SpawnHome::new().spawn(&stubborn, &["reap", "--yes"]);
     assert_eq!(told.failed(), "1 of 50 could not be ended");
     assert!(told.out.contains("us-east-1,i-23,terminate,failed,running,AWS does not do it"), "{}", told.out);
-    let alive: Vec<String> =
-        states(&cloud).into_iter().filter(|(_, state)| *state == State::Running).map(|(id, _)| id).collect();
+    let alive: Vec<String> = states(&cloud)
+        .into_iter()
+        .filter(|(_, state)| *state == InstanceState::Running)
+        .map(|(id, _)| id)
+        .collect();
     assert_eq!(alive, ["i-23"]);
 }
 
@@ -211,13 +217,13 @@ fn a_saved_plan_leaves_instances_alone_that_changed_since() {
     for id in ["i-1", "i-2", "i-3", "i-4"] {
         cloud.add(instance(id, 5));
     }
-    let desk = Desk::new();
+    let desk = SpawnHome::new();
     let file = desk.0.path().join("plan.json");
     let file = file.to_str().unwrap();
     let shown = desk.spawn(&faulty(&cloud, &[]), &["reap", "--plan", file]);
     assert!(shown.err.contains(&format!("spawn reap --yes --plan {file} ends 4")), "{}", shown.err);
     cloud.change("i-1", |it| it.protected = Known::Is(true));
-    let later = Expiry { intent: Intent::Running(noon()), generation: 2 }.encode();
+    let later = ExpiryTag { intent: BudgetIntent::Running(noon()), generation: 2 }.encode();
     cloud.change("i-2", |it| drop(it.tags.insert(tag::EXPIRY.into(), later)));
     cloud.change("i-3", |it| drop(it.tags.insert(tag::OWNER.into(), "bob".into())));
     cloud.add(instance("i-5", 5));
@@ -242,7 +248,7 @@ fn a_saved_plan_leaves_instances_alone_that_changed_since() {
 fn refuses_a_plan_of_another_account() {
     let cloud = memory();
     cloud.add(instance("i-1", 5));
-    let desk = Desk::new();
+    let desk = SpawnHome::new();
     let file = desk.0.path().join("plan.json");
     desk.spawn(&faulty(&cloud, &[]), &["reap", "--plan", file.to_str().unwrap()]).good();
     let text = std::fs::read_to_string(&file).unwrap().replace("111122223333", "999900009999");
@@ -257,17 +263,17 @@ fn refuses_a_plan_of_another_account() {
 #[test]
 fn cancels_a_spot_request_before_it_launches_again() {
     let cloud = memory();
-    let spot = Spot { request: "sir-1".into(), persistent: Known::Is(true) };
+    let spot = InstanceSpotRequest { request: "sir-1".into(), persistent: Known::Is(true) };
     cloud.add(change(instance("i-1", 5), |it| it.spot = Some(spot)));
-    Desk::new().spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).good();
-    assert_eq!(states(&cloud), [("i-1".into(), State::ShuttingDown)]);
+    SpawnHome::new().spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).good();
+    assert_eq!(states(&cloud), [("i-1".into(), InstanceState::ShuttingDown)]);
 }
 
 #[test]
 fn unreachable_regions_are_a_failure_and_nothing_is_ended_there() {
     let cloud = memory();
     cloud.add(instance("i-1", 5));
-    let desk = Desk::new();
+    let desk = SpawnHome::new();
     let blind = faulty(&cloud, &[]);
     blind.blind.set(1);
     let told = desk.spawn(&blind, &["reap"]);
@@ -281,7 +287,7 @@ fn unreachable_regions_are_a_failure_and_nothing_is_ended_there() {
     let told = desk.spawn(&blind, &["reap", "--yes", "--plan", file]);
     assert_eq!(told.failed(), "1 of 1 could not be ended");
     assert!(told.out.contains("failed,running,not looked at again: no answer in time"), "{}", told.out);
-    assert_eq!(states(&cloud), [("i-1".into(), State::Running)]);
+    assert_eq!(states(&cloud), [("i-1".into(), InstanceState::Running)]);
 }
 
 #[test]
@@ -290,11 +296,11 @@ fn list_shows_time_left_and_the_reason_of_unknown_deadlines() {
     cloud.add(instance("i-within", -1));
     cloud.add(instance("i-over", 2));
     cloud.add(change(instance("i-garbled", 2), |it| drop(it.tags.insert(tag::EXPIRY.into(), "soon".into()))));
-    cloud.add(change(instance("i-paused", 2), |it| it.state = State::Stopped));
+    cloud.add(change(instance("i-paused", 2), |it| it.state = InstanceState::Stopped));
     cloud.add(change(instance("i-unbounded", 2), |it| drop(it.tags.remove(tag::EXPIRY))));
-    cloud.add(change(instance("i-gone", 2), |it| it.state = State::Terminated));
+    cloud.add(change(instance("i-gone", 2), |it| it.state = InstanceState::Terminated));
     cloud.add(change(instance("i-foreign", 2), |it| it.tags.clear()));
-    let told = Desk::new().spawn(&faulty(&cloud, &[]), &["list"]);
+    let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["list"]);
     assert!(told.err.contains("1 more were not launched by spawn"), "{}", told.err);
     let out = told.good();
     for expected in [
@@ -307,11 +313,11 @@ fn list_shows_time_left_and_the_reason_of_unknown_deadlines() {
         assert!(out.contains(expected), "{expected}: {out}");
     }
     assert_eq!(out.lines().count(), 6, "{out}");
-    assert_eq!(Desk::new().spawn(&faulty(&memory(), &[]), &["list"]).ended, Ok(Exit::NothingMatched));
+    assert_eq!(SpawnHome::new().spawn(&faulty(&memory(), &[]), &["list"]).ended, Ok(Exit::NothingMatched));
     let blind = faulty(&cloud, &[]);
     blind.blind.set(1);
-    assert_eq!(Desk::new().spawn(&blind, &["list"]).failed(), "2 regions could not be queried");
-    let unknown = Desk::new().spawn(&faulty(&cloud, &[]), &["list", "--region", "us-east-2"]);
+    assert_eq!(SpawnHome::new().spawn(&blind, &["list"]).failed(), "2 regions could not be queried");
+    let unknown = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["list", "--region", "us-east-2"]);
     assert!(unknown.failed().contains("the closest match is us-east-1"), "{}", unknown.failed());
 }
 
@@ -320,13 +326,13 @@ const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try",
 #[test]
 fn a_launch_is_journaled_sent_and_read_back() {
     let cloud = memory();
-    let desk = Desk::new();
+    let desk = SpawnHome::new();
     let planned = desk.spawn(&faulty(&cloud, &[]), &[&LAUNCH[..], &["--dry-run"]].concat());
     assert!(planned.err.contains("nothing was launched"), "{}", planned.err);
     let row = "t3.micro,us-east-1,2026-11-23T20:00:00Z,2026-11-30T12:00:00Z,terminate,,0123456789abcdef,resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
     assert!(planned.good().contains(&format!(",,{row}")));
     assert!(cloud.all().is_empty() && !desk.0.path().join("launches").exists());
-    let told = desk.spawn(&faulty(&cloud, &[Fault::ReplyLost]), &LAUNCH).good();
+    let told = desk.spawn(&faulty(&cloud, &[LaunchFault::ReplyLost]), &LAUNCH).good();
     assert!(told.contains(&format!("i-memory0000,running,{row}")), "{told}");
     let all = cloud.all();
     assert_eq!(all.len(), 1);
@@ -339,8 +345,8 @@ fn a_launch_is_journaled_sent_and_read_back() {
 #[test]
 fn resume_continues_an_unsettled_launch_without_a_second_instance() {
     let cloud = memory();
-    let desk = Desk::new();
-    let lost = faulty(&cloud, &[Fault::ReplyLost, Fault::Refused]);
+    let desk = SpawnHome::new();
+    let lost = faulty(&cloud, &[LaunchFault::ReplyLost, LaunchFault::Refused]);
     lost.blind.set(99);
     let told = desk.spawn(&lost, &LAUNCH);
     assert!(told.failed().starts_with("the outcome of the launch is unknown"), "{}", told.failed());
@@ -354,10 +360,10 @@ fn resume_continues_an_unsettled_launch_without_a_second_instance() {
 #[test]
 fn a_launch_without_an_instance_reports_its_outcome() {
     let cloud = memory();
-    let desk = Desk::new();
-    let told = desk.spawn(&faulty(&cloud, &[Fault::Refused]), &LAUNCH);
+    let desk = SpawnHome::new();
+    let told = desk.spawn(&faulty(&cloud, &[LaunchFault::Refused]), &LAUNCH);
     assert_eq!(told.failed(), "nothing was launched: there is no capacity");
-    let told = desk.spawn(&faulty(&cloud, &[Fault::Lost; 5]), &LAUNCH);
+    let told = desk.spawn(&faulty(&cloud, &[LaunchFault::Lost; 5]), &LAUNCH);
     assert_eq!(told.failed(), "the outcome of the launch is unknown: no answer in time");
     cloud.forward(SignedDuration::from_hours(2));
     let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]);
@@ -370,9 +376,9 @@ fn a_launch_without_an_instance_reports_its_outcome() {
 fn invalid_launch_arguments_are_refused_without_a_request() {
     let cloud = memory();
     let check = |words: &[&str], expected: &str| {
-        let told = Desk::new().spawn(&faulty(&cloud, &[]), words);
+        let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), words);
         assert!(told.failed().contains(expected), "{words:?}: {}", told.failed());
-        assert_eq!(told.ended.unwrap_err().kind, console::Kind::Usage);
+        assert_eq!(told.ended.unwrap_err().kind, console::FailureKind::Usage);
         assert!(cloud.all().is_empty());
     };
     check(&["launch", "t3.micro"], "--ttl is required");
@@ -387,7 +393,7 @@ fn invalid_launch_arguments_are_refused_without_a_request() {
 #[test]
 fn an_unreadable_journal_prevents_a_launch() {
     let cloud = memory();
-    let desk = Desk::new();
+    let desk = SpawnHome::new();
     let folder = desk.0.path().join("launches");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("x.json"), "{").unwrap();

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use console::Flags;
+use console::CommonFlags;
 
 use crate::commands::{
     bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
@@ -22,16 +22,16 @@ use crate::commands::{
 #[command(name = "truffle", bin_name = "truffle", version, max_term_width = 100)]
 pub struct TruffleArgs {
     #[command(flatten)]
-    pub common: Common,
+    pub common: CommonArgs,
     #[command(subcommand)]
     pub command: Command,
 }
 
 /// Arguments of every command.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Common {
+pub struct CommonArgs {
     #[command(flatten)]
-    pub flags: Flags,
+    pub flags: CommonFlags,
     /// Columns to print, separated by commas, in this order
     #[arg(long, global = true, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Common")]
     pub columns: Vec<String>,
@@ -58,13 +58,13 @@ pub enum Command {
     Save(saved::SaveArgs),
     Saved(saved::SavedArgs),
     Bookmark(bookmark::BookmarkArgs),
-    Status(status::StatusArgs),
+    Status(status::TruffleStatusArgs),
     /// Print a shell completion script
     ///
     /// The script completes commands, flags, instance types, regions, columns and saved searches.
     Completions {
         /// Shell to print the script for
-        shell: Shell,
+        shell: CompletionShell,
     },
     /// Print the version
     Version,
@@ -72,7 +72,7 @@ pub enum Command {
 
 /// Shells with a completion script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Shell {
+pub enum CompletionShell {
     /// GNU Bash.
     Bash,
     /// Zsh.

@@ -19,6 +19,6 @@ mod shelf;
 mod tables;
 pub mod words;
 
-pub use args::{Command, Common, Shell, TruffleArgs};
+pub use args::{Command, CommonArgs, CompletionShell, TruffleArgs};
 pub use ports::{Ports, failure};
-pub use run::{Doors, column_names, region_names, run, saved_names, type_names};
+pub use run::{TruffleContext, column_names, region_names, run, saved_names, type_names};

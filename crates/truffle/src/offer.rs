@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::rows::{Price, Run, ZoneOffer};
+use catalog::rows::{CollectionRunRow, OnDemandPriceRow, ZoneOfferRow};
 use domain::{Decimal, Timestamp};
 
 /// An instance type in a region, with its zones and its price.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Offer {
+pub struct RegionOffer {
     /// Instance type.
     pub instance_type: String,
     /// Region code.
@@ -30,7 +30,7 @@ pub struct Offer {
 
 /// Returns the offers by type and region, each with its zones and its price, if known. In a region
 /// without collected offerings, a type with a price counts as offered with unknown zones.
-pub(crate) fn offers(mut zones: Vec<ZoneOffer>, mut prices: Vec<Price>) -> Vec<Offer> {
+pub(crate) fn offers(mut zones: Vec<ZoneOfferRow>, mut prices: Vec<OnDemandPriceRow>) -> Vec<RegionOffer> {
     // Both lists are almost in this order, so sorting is much less work than two maps.
     zones.sort_by(|a, b| {
         (&a.instance_type, &a.region, &a.az_id).cmp(&(&b.instance_type, &b.region, &b.az_id))
@@ -40,18 +40,19 @@ pub(crate) fn offers(mut zones: Vec<ZoneOffer>, mut prices: Vec<Price>) -> Vec<O
     prices.sort_by(|a, b| (&a.instance_type, &a.region).cmp(&(&b.instance_type, &b.region)));
     prices.dedup_by(|b, a| (&a.instance_type, &a.region) == (&b.instance_type, &b.region));
     let looked_into: BTreeSet<String> = zones.iter().map(|zone| zone.region.clone()).collect();
-    let mut offers: Vec<Offer> = Vec::new();
+    let mut offers: Vec<RegionOffer> = Vec::new();
     for zone in zones {
         match offers.last_mut() {
             Some(last) if last.instance_type == zone.instance_type && last.region == zone.region => {
                 last.az_ids.extend(zone.az_id);
             }
-            _ => offers.push(Offer::unpriced(zone.instance_type, zone.region, zone.az_id)),
+            _ => offers.push(RegionOffer::unpriced(zone.instance_type, zone.region, zone.az_id)),
         }
     }
     let unseen = prices.iter().filter(|price| !looked_into.contains(&price.region));
-    offers
-        .extend(unseen.map(|price| Offer::unpriced(price.instance_type.clone(), price.region.clone(), None)));
+    offers.extend(
+        unseen.map(|price| RegionOffer::unpriced(price.instance_type.clone(), price.region.clone(), None)),
+    );
     offers.sort_by(|a, b| (&a.instance_type, &a.region).cmp(&(&b.instance_type, &b.region)));
     for offer in &mut offers {
         let wanted = (&offer.instance_type, &offer.region);
@@ -63,9 +64,9 @@ pub(crate) fn offers(mut zones: Vec<ZoneOffer>, mut prices: Vec<Price>) -> Vec<O
     offers
 }
 
-impl Offer {
-    fn unpriced(instance_type: String, region: String, az_id: Option<String>) -> Offer {
-        Offer {
+impl RegionOffer {
+    fn unpriced(instance_type: String, region: String, az_id: Option<String>) -> RegionOffer {
+        RegionOffer {
             instance_type,
             region,
             az_ids: az_id.into_iter().collect(),
@@ -77,7 +78,7 @@ impl Offer {
         }
     }
 
-    fn price(&mut self, price: &Price) {
+    fn price(&mut self, price: &OnDemandPriceRow) {
         self.price_per_hour = Some(price.price_per_hour);
         self.currency = Some(price.currency.clone());
         self.price_observed_at = Some(price.observed_at);
@@ -88,7 +89,7 @@ impl Offer {
 
 /// A source of a dataset's rows, with its time span and its gaps.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Source {
+pub(crate) struct DatasetSource {
     /// Dataset.
     pub(crate) dataset: String,
     /// Name of the source.
@@ -107,27 +108,27 @@ pub(crate) struct Source {
 
 /// Returns the sources by dataset and name, with the figures of their current runs. A run with the
 /// outcome `complete`, `empty` or `unchanged` supersedes the earlier runs of its scope.
-pub(crate) fn sources(runs: &[Run]) -> Vec<Source> {
+pub(crate) fn sources(runs: &[CollectionRunRow]) -> Vec<DatasetSource> {
     let mut newest: BTreeMap<(&str, &str), (Timestamp, &str)> = BTreeMap::new();
     for run in runs.iter().filter(|run| ["complete", "empty", "unchanged"].contains(&run.outcome.as_str())) {
         let at = newest.entry((&run.dataset, &run.scope)).or_insert((run.observed_at, &run.run_id));
         *at = (*at).max((run.observed_at, &run.run_id));
     }
-    let counts = |run: &&Run| {
+    let counts = |run: &&CollectionRunRow| {
         let newest = newest.get(&(run.dataset.as_str(), run.scope.as_str()));
         // The rows of a pruned run are no longer in the lake.
         run.outcome != "pruned"
             && newest.is_none_or(|newest| (run.observed_at, run.run_id.as_str()) >= *newest)
     };
-    let mut grouped: BTreeMap<(&str, &str), Vec<&Run>> = BTreeMap::new();
+    let mut grouped: BTreeMap<(&str, &str), Vec<&CollectionRunRow>> = BTreeMap::new();
     for run in runs.iter().filter(counts) {
         grouped.entry((&run.dataset, &run.source)).or_default().push(run);
     }
-    let source = |((dataset, source), runs): ((&str, &str), Vec<&Run>)| {
+    let source = |((dataset, source), runs): ((&str, &str), Vec<&CollectionRunRow>)| {
         let seen =
             runs.iter().filter(|run| ["complete", "partial", "unchanged"].contains(&run.outcome.as_str()));
         let scopes: BTreeSet<&str> = seen.map(|run| run.scope.as_str()).collect();
-        Source {
+        DatasetSource {
             dataset: dataset.into(),
             source: source.into(),
             observed_from: runs.iter().map(|run| run.observed_from).min().unwrap_or_default(),
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_complete_run_supersedes_earlier_runs() {
-        let run = |id: &str, day: &str, outcome: &str, gap: &str| Run {
+        let run = |id: &str, day: &str, outcome: &str, gap: &str| CollectionRunRow {
             run_id: id.into(),
             dataset: "price".into(),
             scope: "us-east-1".into(),
@@ -157,7 +158,7 @@ mod tests {
             row_count: 1,
             gaps: vec![gap.into()],
         };
-        let check = |runs: &[Run], gaps: &str| {
+        let check = |runs: &[CollectionRunRow], gaps: &str| {
             let found: Vec<String> = sources(runs).into_iter().flat_map(|source| source.gaps).collect();
             assert_eq!(found.join(" "), gaps);
         };

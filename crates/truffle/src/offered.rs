@@ -2,41 +2,41 @@
 
 use std::cmp::Ordering;
 
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use domain::{Decimal, Timestamp};
 
-use crate::filter::{Candidate, Per};
+use crate::filter::{OfferCandidate, PriceUnit};
 use crate::words::processors;
 
 /// A column of answers about instance types.
-pub(crate) struct Column {
+pub(crate) struct OfferColumn {
     /// Key: in JSON, for `--columns` and for `--sort`.
     pub(crate) name: &'static str,
     /// Heading in tables, with the same words as the key.
     pub(crate) heading: &'static str,
-    ty: fn() -> Type,
-    of: fn(&Candidate) -> Value,
+    ty: fn() -> ValueType,
+    of: fn(&OfferCandidate) -> Value,
 }
 
 const fn column(
     name: &'static str,
     heading: &'static str,
-    ty: fn() -> Type,
-    of: fn(&Candidate) -> Value,
-) -> Column {
-    Column { name, heading, ty, of }
+    ty: fn() -> ValueType,
+    of: fn(&OfferCandidate) -> Value,
+) -> OfferColumn {
+    OfferColumn { name, heading, ty, of }
 }
 
-const TEXT: fn() -> Type = || Type::Text;
-const TEXTS: fn() -> Type = || Type::List(Box::new(Type::Text));
-const INT: fn() -> Type = || Type::Int;
-const FLOAT: fn() -> Type = || Type::Float;
-const BOOL: fn() -> Type = || Type::Bool;
-const TIME: fn() -> Type = || Type::Timestamp;
-const MONEY: fn() -> Type = || Type::Decimal(18, 10);
+const TEXT: fn() -> ValueType = || ValueType::Text;
+const TEXTS: fn() -> ValueType = || ValueType::List(Box::new(ValueType::Text));
+const INT: fn() -> ValueType = || ValueType::Int;
+const FLOAT: fn() -> ValueType = || ValueType::Float;
+const BOOL: fn() -> ValueType = || ValueType::Bool;
+const TIME: fn() -> ValueType = || ValueType::Timestamp;
+const MONEY: fn() -> ValueType = || ValueType::Decimal(18, 10);
 
 /// The columns. The first are those of the predecessor's `truffle find`, in its order.
-pub(crate) const COLUMNS: &[Column] = &[
+pub(crate) const COLUMNS: &[OfferColumn] = &[
     column("instance_type", "Instance type", TEXT, |c| c.facts.instance_type.as_str().into()),
     column("region", "Region", TEXT, |c| c.offer.map(|o| o.region.clone()).into()),
     column("availability_zones", "Availability zones", TEXTS, |c| c.offer.map(|o| o.az_ids.clone()).into()),
@@ -66,9 +66,9 @@ pub(crate) const COLUMNS: &[Column] = &[
     }),
     column("price_source", "Price source", TEXT, |c| c.offer.and_then(|o| o.price_source.clone()).into()),
     column("price_basis", "Price basis", TEXT, |c| c.offer.and_then(|o| o.price_basis.clone()).into()),
-    column("price_per_vcpu", "Price per vCPU", MONEY, |c| share(c, Per::Vcpu).into()),
-    column("price_per_gib", "Price per GiB", MONEY, |c| share(c, Per::Gib).into()),
-    column("price_per_gpu", "Price per GPU", MONEY, |c| share(c, Per::Gpu).into()),
+    column("price_per_vcpu", "Price per vCPU", MONEY, |c| share(c, PriceUnit::Vcpu).into()),
+    column("price_per_gib", "Price per GiB", MONEY, |c| share(c, PriceUnit::Gib).into()),
+    column("price_per_gpu", "Price per GPU", MONEY, |c| share(c, PriceUnit::Gpu).into()),
     column("generation", "Generation", INT, |c| c.facts.generation.into()),
     column("current_generation", "Current generation", BOOL, |c| c.facts.current_generation.into()),
     column("cpu_maker", "CPU maker", TEXT, |c| c.facts.cpu_maker.as_str().into()),
@@ -120,11 +120,11 @@ const CSV: &[&str] = &[
 ];
 
 /// Memory in GiB, the only column of CSV output that is not in `COLUMNS`.
-const MEMORY_GIB: Column = column("memory_gib", "Memory (GiB)", FLOAT, |c| c.facts.memory_gib().into());
+const MEMORY_GIB: OfferColumn = column("memory_gib", "Memory (GiB)", FLOAT, |c| c.facts.memory_gib().into());
 
-impl Column {
+impl OfferColumn {
     /// Returns the column's value for a candidate.
-    pub(crate) fn value(&self, candidate: &Candidate) -> Value {
+    pub(crate) fn value(&self, candidate: &OfferCandidate) -> Value {
         (self.of)(candidate)
     }
 
@@ -157,20 +157,20 @@ impl Column {
 }
 
 /// Returns the column with this key.
-pub(crate) fn find(name: &str) -> Option<&'static Column> {
+pub(crate) fn find(name: &str) -> Option<&'static OfferColumn> {
     COLUMNS.iter().chain([&MEMORY_GIB]).find(|column| column.name == name)
 }
 
-fn price(candidate: &Candidate) -> Option<Decimal> {
+fn price(candidate: &OfferCandidate) -> Option<Decimal> {
     candidate.offer.and_then(|offer| offer.price_per_hour)
 }
 
 /// Returns the price per unit, rounded to the 10 decimals of stored prices.
-fn share(candidate: &Candidate, per: Per) -> Option<Decimal> {
+fn share(candidate: &OfferCandidate, per: PriceUnit) -> Option<Decimal> {
     Some(per.of(price(candidate)?, candidate.facts)?.round_dp(10).normalize())
 }
 
-fn page_of(columns: &[&Column], candidates: &[Candidate]) -> Page {
+fn page_of(columns: &[&OfferColumn], candidates: &[OfferCandidate]) -> Page {
     Page {
         fields: columns.iter().map(|column| column.field()).collect(),
         rows: candidates.iter().map(|c| columns.iter().map(|column| column.value(c)).collect()).collect(),
@@ -178,18 +178,18 @@ fn page_of(columns: &[&Column], candidates: &[Candidate]) -> Page {
 }
 
 /// Returns the rows with every column.
-pub(crate) fn page(candidates: &[Candidate]) -> Page {
+pub(crate) fn page(candidates: &[OfferCandidate]) -> Page {
     page_of(&COLUMNS.iter().collect::<Vec<_>>(), candidates)
 }
 
 /// Returns the rows with the columns of CSV output.
-pub(crate) fn csv(candidates: &[Candidate]) -> Page {
-    let columns: Vec<&Column> = CSV.iter().filter_map(|name| find(name)).collect();
+pub(crate) fn csv(candidates: &[OfferCandidate]) -> Page {
+    let columns: Vec<&OfferColumn> = CSV.iter().filter_map(|name| find(name)).collect();
     page_of(&columns, candidates)
 }
 
 /// Formats a price for a table: `$0.2016`, followed by its month when it is older than 90 days.
-pub(crate) fn price_cell(amount: Option<Decimal>, candidate: &Candidate, now: Timestamp) -> String {
+pub(crate) fn price_cell(amount: Option<Decimal>, candidate: &OfferCandidate, now: Timestamp) -> String {
     let Some((amount, offer)) = amount.zip(candidate.offer) else { return "unknown".into() };
     let number = money(amount);
     let shown = match offer.currency.as_deref() {
@@ -255,12 +255,12 @@ fn known_order(a: &Value, b: &Value) -> Ordering {
 }
 
 /// Default order, also for rows that are otherwise equal: by family, then from small to large.
-pub(crate) fn usual_order(a: &Candidate, b: &Candidate) -> Ordering {
-    let key = |c: &Candidate| {
+pub(crate) fn usual_order(a: &OfferCandidate, b: &OfferCandidate) -> Ordering {
+    let key = |c: &OfferCandidate| {
         let facts = c.facts;
         (facts.family.clone(), facts.vcpus, facts.memory_mib, facts.instance_type.clone())
     };
-    let region = |c: &Candidate| c.offer.map(|offer| offer.region.clone());
+    let region = |c: &OfferCandidate| c.offer.map(|offer| offer.region.clone());
     key(a).cmp(&key(b)).then_with(|| region(a).cmp(&region(b)))
 }
 
@@ -283,7 +283,7 @@ mod tests {
     fn an_old_price_shows_its_month() {
         let (facts, offers) = (sample::facts(), sample::offers());
         let offer = offers.iter().find(|offer| offer.instance_type == "m7i.xlarge").unwrap();
-        let candidate = Candidate { facts: &facts[0], offer: Some(offer) };
+        let candidate = OfferCandidate { facts: &facts[0], offer: Some(offer) };
         let check = |amount: Option<&str>, now: &str, expected: &str| {
             let amount = amount.map(|text| text.parse().unwrap());
             assert_eq!(price_cell(amount, &candidate, now.parse().unwrap()), expected);

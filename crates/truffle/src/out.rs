@@ -6,35 +6,35 @@ use std::path::{Path, PathBuf};
 
 use console::Failure;
 
-use crate::shelf::{Synced, beside};
+use crate::shelf::{SyncedFile, beside};
 
 /// The destination of an answer. A regular file is replaced when the answer is complete. Other
 /// targets, such as `/dev/null` or a named pipe, are written directly.
-pub(crate) struct Target {
+pub(crate) struct OutputFile {
     /// Final path, with links resolved.
     path: PathBuf,
     /// Temporary file that becomes the final one; `None` for a target that is written directly.
     passing: Option<PathBuf>,
 }
 
-impl Target {
+impl OutputFile {
     /// Opens the destination and its writer. A path that cannot be written is a usage failure.
-    pub(crate) fn open(path: &Path) -> Result<(Target, Box<dyn Write>), Failure> {
+    pub(crate) fn open(path: &Path) -> Result<(OutputFile, Box<dyn Write>), Failure> {
         let unwritten = |e| unwritten(path, e);
         let path = followed(path).map_err(unwritten)?;
         let there = fs::metadata(&path).ok();
         if there.as_ref().is_some_and(|there| !there.is_file()) {
             let file = OpenOptions::new().write(true).open(&path).map_err(unwritten)?;
-            return Ok((Target { path, passing: None }, Box::new(BufWriter::new(file))));
+            return Ok((OutputFile { path, passing: None }, Box::new(BufWriter::new(file))));
         }
         let passing = beside(&path, "tmp");
         let file = File::create(&passing).map_err(unwritten)?;
-        let target = Target { path, passing: Some(passing.clone()) };
+        let target = OutputFile { path, passing: Some(passing.clone()) };
         if let Some(there) = there {
             // The new file keeps the permissions of the old one.
             fs::set_permissions(&passing, there.permissions()).map_err(unwritten)?;
         }
-        Ok((target, Box::new(Synced::new(file))))
+        Ok((target, Box::new(SyncedFile::new(file))))
     }
 
     /// Moves the complete answer to its path.
@@ -46,7 +46,7 @@ impl Target {
     }
 }
 
-impl Drop for Target {
+impl Drop for OutputFile {
     fn drop(&mut self) {
         if let Some(passing) = &self.passing {
             // After `publish` the temporary file no longer exists; before, it is incomplete.
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn write(path: &Path, text: &str) -> Result<(), Failure> {
-        let (target, mut file) = Target::open(path)?;
+        let (target, mut file) = OutputFile::open(path)?;
         file.write_all(text.as_bytes()).and_then(|()| file.flush()).unwrap();
         target.publish()
     }
@@ -116,7 +116,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("answer");
         fs::write(&path, "before").unwrap();
-        let (target, mut file) = Target::open(&path).unwrap();
+        let (target, mut file) = OutputFile::open(&path).unwrap();
         file.write_all(b"half").and_then(|()| file.flush()).unwrap();
         drop(target);
         assert_eq!(fs::read_to_string(&path).unwrap(), "before");

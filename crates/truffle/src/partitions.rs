@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use catalog::ports::Encode;
 use catalog::{Field, Page, Value};
-use console::{Failure, Format, Printer};
+use console::{Failure, OutputFormat, Printer};
 
-use crate::shelf::Synced;
+use crate::shelf::SyncedFile;
 
 /// Maximum number of folders of a partitioned export.
 const PARTITIONS: usize = 1024;
@@ -18,28 +18,28 @@ const PARTITIONS: usize = 1024;
 const HELD: usize = 1_000_000;
 
 /// Writer of a partitioned export. It buffers rows by the values of the partition columns.
-pub(crate) struct Partitions<'a> {
+pub(crate) struct PartitionWriter<'a> {
     folder: PathBuf,
     by: &'a [String],
-    format: Format,
+    format: OutputFormat,
     printer: &'a Printer,
     encode: &'a dyn Encode,
     held: BTreeMap<PathBuf, Page>,
     files: BTreeMap<PathBuf, usize>,
 }
 
-impl<'a> Partitions<'a> {
+impl<'a> PartitionWriter<'a> {
     /// Creates the folder and its writer. `printer` selects the columns to write.
     pub(crate) fn new(
         folder: &Path,
         by: &'a [String],
-        format: Format,
+        format: OutputFormat,
         printer: &'a Printer,
         encode: &'a dyn Encode,
-    ) -> Result<Partitions<'a>, Failure> {
+    ) -> Result<PartitionWriter<'a>, Failure> {
         fs::create_dir(folder).map_err(|e| unwritten(folder, e))?;
         let (held, files) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Partitions { folder: folder.to_path_buf(), by, format, printer, encode, held, files })
+        Ok(PartitionWriter { folder: folder.to_path_buf(), by, format, printer, encode, held, files })
     }
 
     /// Adds rows, and writes partitions while too many rows are in memory.
@@ -84,7 +84,7 @@ impl<'a> Partitions<'a> {
         let path = folder.join(format!("{PART}{number}.{}", self.format));
         *number += 1;
         let file = File::create(&path).map_err(|e| unwritten(&path, e))?;
-        let mut to_file = self.printer.to_file(self.format, Box::new(Synced::new(file)));
+        let mut to_file = self.printer.to_file(self.format, Box::new(SyncedFile::new(file)));
         let mut stream = to_file.stream(self.encode);
         stream.page(page)?;
         stream.finish().map(|_| ())

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use catalog::rows::{Price, RegionRow, Run, ZoneOffer};
-use catalog::{Page, Row, TypeFacts};
+use catalog::rows::{CollectionRunRow, OnDemandPriceRow, RegionRow, ZoneOfferRow};
+use catalog::{Page, QuestionRow, TypeFacts};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use console::{Failure, Kind, Origin, Printer, age, did_you_mean};
+use console::{Failure, FailureKind, Printer, SettingOrigin, age, did_you_mean};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::offer::{self, Offer, Source};
+use crate::offer::{self, DatasetSource, RegionOffer};
 
 /// Operating systems with prices.
 const SYSTEMS: [&str; 6] = ["linux", "rhel", "rhel-ha", "suse", "ubuntu-pro", "windows"];
 
 /// Regions, and operating system of the prices.
 #[derive(Debug, Clone, Default, Args)]
-pub struct PlaceArgs {
+pub struct RegionScopeArgs {
     /// Regions, separated by commas, or all
     #[arg(long, value_name = "REGION", value_delimiter = ',', help_heading = "Place")]
     pub region: Vec<String>,
@@ -26,7 +26,7 @@ pub struct PlaceArgs {
     pub os: String,
 }
 
-impl PlaceArgs {
+impl RegionScopeArgs {
     /// Returns the regions of the flags and `named`, joined by commas, or `otherwise` without any.
     pub(crate) fn regions(&self, named: &[String], otherwise: &str) -> String {
         let regions: Vec<&str> = self.region.iter().chain(named).map(|region| region.trim()).collect();
@@ -56,7 +56,7 @@ impl PlaceArgs {
         ports: &Ports,
         regions: &str,
         printer: &mut Printer,
-    ) -> Result<Vec<Offer>, Failure> {
+    ) -> Result<Vec<RegionOffer>, Failure> {
         let offers = self.seen(ports, regions)?;
         let unseen = unseen(ports, regions, &offers)?;
         if unseen.is_empty() {
@@ -64,7 +64,7 @@ impl PlaceArgs {
         }
         let what = not_known(&unseen, regions);
         if offers.is_empty() {
-            return Err(Failure::new(Kind::Data, what).hint(KNOWN));
+            return Err(Failure::new(FailureKind::Data, what).hint(KNOWN));
         }
         printer.note(&format!("{what}; {KNOWN}"));
         Ok(offers)
@@ -81,7 +81,7 @@ impl PlaceArgs {
         ports: &Ports,
         regions: &str,
         printer: &mut Printer,
-    ) -> Result<(Vec<Offer>, usize), Failure> {
+    ) -> Result<(Vec<RegionOffer>, usize), Failure> {
         let offers = self.seen(ports, regions)?;
         let unseen = unseen(ports, regions, &offers)?;
         let what = not_known(&unseen, regions);
@@ -91,10 +91,10 @@ impl PlaceArgs {
             regions.split(',').collect::<BTreeSet<_>>().len()
         } else {
             let what = format!("{what}, which --in-all-regions needs for {regions}");
-            return Err(Failure::new(Kind::Data, what).hint(KNOWN));
+            return Err(Failure::new(FailureKind::Data, what).hint(KNOWN));
         };
         if offers.is_empty() && !unseen.is_empty() {
-            return Err(Failure::new(Kind::Data, what).hint(KNOWN));
+            return Err(Failure::new(FailureKind::Data, what).hint(KNOWN));
         }
         if !unseen.is_empty() {
             printer.note(&format!("{what}; regions compared: {counted}; {KNOWN}"));
@@ -102,15 +102,15 @@ impl PlaceArgs {
         Ok((offers, counted))
     }
 
-    fn seen(&self, ports: &Ports, regions: &str) -> Result<Vec<Offer>, Failure> {
-        let zones: Vec<ZoneOffer> = rows(ports.answer("offering/zones", &[("regions", regions)])?)?;
-        let prices: Vec<Price> =
+    fn seen(&self, ports: &Ports, regions: &str) -> Result<Vec<RegionOffer>, Failure> {
+        let zones: Vec<ZoneOfferRow> = rows(ports.answer("offering/zones", &[("regions", regions)])?)?;
+        let prices: Vec<OnDemandPriceRow> =
             rows(ports.answer("price/current", &[("regions", regions), ("os", &self.os)])?)?;
         Ok(offer::offers(zones, prices))
     }
 
     /// Notes the default region when none was requested, and an operating system without prices.
-    pub(crate) fn note(&self, offers: &[Offer], named: bool, ports: &Ports, printer: &mut Printer) {
+    pub(crate) fn note(&self, offers: &[RegionOffer], named: bool, ports: &Ports, printer: &mut Printer) {
         if !offers.is_empty() && offers.iter().all(|offer| offer.price_per_hour.is_none()) {
             printer.note(&format!("no on-demand price for {} is known in these regions", self.os));
         }
@@ -119,7 +119,7 @@ impl PlaceArgs {
         }
         let region = &ports.settings.region;
         let why = match &region.origin {
-            Origin::Default => String::new(),
+            SettingOrigin::Default => String::new(),
             origin => format!(" ({origin})"),
         };
         printer.note(&format!("region {}{why}; --region selects others, or all", region.value));
@@ -143,7 +143,7 @@ fn looked_into(ports: &Ports) -> Result<usize, Failure> {
 }
 
 /// Returns the requested regions without collected offerings. An unknown region is a usage failure.
-fn unseen(ports: &Ports, asked: &str, offers: &[Offer]) -> Result<Vec<String>, Failure> {
+fn unseen(ports: &Ports, asked: &str, offers: &[RegionOffer]) -> Result<Vec<String>, Failure> {
     let with_zones = offers.iter().filter(|offer| !offer.az_ids.is_empty());
     let offered: BTreeSet<&str> = with_zones.map(|offer| offer.region.as_str()).collect();
     let empty: Vec<&str> = asked.split(',').filter(|region| !offered.contains(region)).collect();
@@ -179,8 +179,11 @@ pub(crate) fn regions(ports: &Ports) -> Result<Vec<RegionRow>, Failure> {
 pub(crate) fn facts(ports: &Ports) -> Result<Vec<TypeFacts>, Failure> {
     let facts: Vec<TypeFacts> = rows(ports.answer("instance/facts", &[])?)?;
     if facts.is_empty() {
-        return Err(Failure::new(Kind::Data, format!("no instance types collected as of {}", ports.as_of))
-            .hint("choose a later --as-of; truffle status shows the age of the data"));
+        return Err(Failure::new(
+            FailureKind::Data,
+            format!("no instance types collected as of {}", ports.as_of),
+        )
+        .hint("choose a later --as-of; truffle status shows the age of the data"));
     }
     Ok(facts)
 }
@@ -197,13 +200,13 @@ pub(crate) fn fact<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFac
     })
 }
 
-fn rows<R: Row>(page: Page) -> Result<Vec<R>, Failure> {
+fn rows<R: QuestionRow>(page: Page) -> Result<Vec<R>, Failure> {
     R::read_all(page).map_err(|error| Failure::broken(error.to_string()))
 }
 
 /// Returns the sources of the data of these regions.
-pub(crate) fn sources(ports: &Ports, regions: &str) -> Result<Vec<Source>, Failure> {
-    let runs: Vec<Run> = rows(ports.answer("data/runs", &[("scopes", regions)])?)?;
+pub(crate) fn sources(ports: &Ports, regions: &str) -> Result<Vec<DatasetSource>, Failure> {
+    let runs: Vec<CollectionRunRow> = rows(ports.answer("data/runs", &[("scopes", regions)])?)?;
     Ok(offer::sources(&runs))
 }
 
@@ -215,7 +218,7 @@ pub(crate) fn note_ages(
     regions: &str,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let sources: Vec<Source> = sources(ports, regions)?
+    let sources: Vec<DatasetSource> = sources(ports, regions)?
         .into_iter()
         .filter(|source| datasets.contains(&source.dataset.as_str()))
         .collect();
@@ -228,7 +231,7 @@ pub(crate) fn note_ages(
 }
 
 /// Formats the age of the data by source: "data: price from a (20 months old), b (33 months old)".
-fn ages(sources: &[Source], now: Timestamp) -> String {
+fn ages(sources: &[DatasetSource], now: Timestamp) -> String {
     if sources.is_empty() {
         return "data: not collected yet".into();
     }
@@ -257,9 +260,9 @@ mod tests {
     #[test]
     fn ages_are_listed_by_source() {
         let check = |sources: &[(&str, &str, &str)], expected: &str| {
-            let sources: Vec<Source> = sources
+            let sources: Vec<DatasetSource> = sources
                 .iter()
-                .map(|(dataset, source, observed_at)| Source {
+                .map(|(dataset, source, observed_at)| DatasetSource {
                     dataset: dataset.to_string(),
                     source: source.to_string(),
                     observed_from: observed_at.parse().unwrap(),

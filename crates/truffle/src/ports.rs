@@ -1,9 +1,9 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use catalog::ports::{Ask, AskError, Bound, Encode};
+use catalog::ports::{Ask, AskError, BoundQuestion, Encode};
 use catalog::{Page, Question, Value, question};
-use console::{Failure, Kind, Settings};
+use console::{Failure, FailureKind, Settings};
 use domain::Timestamp;
 
 /// Ports and settings of a command.
@@ -17,7 +17,7 @@ pub struct Ports<'a> {
     /// The instant of the answers: `--as-of`, or `now` without it.
     pub as_of: Timestamp,
     /// Prefetched answers.
-    ahead: RefCell<Vec<(Bound, Page)>>,
+    ahead: RefCell<Vec<(BoundQuestion, Page)>>,
 }
 
 impl<'a> Ports<'a> {
@@ -45,14 +45,14 @@ impl<'a> Ports<'a> {
     pub(crate) fn answer(&self, name: &str, given: &[(&str, &str)]) -> Result<Page, Failure> {
         let (question, values) = self.bind(name, given)?;
         let mut ahead = self.ahead.borrow_mut();
-        let is_it = |((of, with), _): &(Bound, Page)| of.name == question.name && *with == values;
+        let is_it = |((of, with), _): &(BoundQuestion, Page)| of.name == question.name && *with == values;
         match ahead.iter().position(is_it) {
             Some(at) => Ok(ahead.swap_remove(at).1),
             None => self.ask(question, &values),
         }
     }
 
-    fn bind(&self, name: &str, given: &[(&str, &str)]) -> Result<Bound, Failure> {
+    fn bind(&self, name: &str, given: &[(&str, &str)]) -> Result<BoundQuestion, Failure> {
         let question = question(name).expect("the question is in the catalog");
         let mut texts: Vec<(String, String)> =
             given.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
@@ -75,15 +75,19 @@ pub fn failure(error: AskError, lake: &Path) -> Failure {
     match error {
         AskError::BadSql(_) => Failure::usage(text)
             .hint("truffle schema lists the tables and columns, truffle query --help the allowed statements"),
-        AskError::Refused(_) => Failure::new(Kind::Refused, text)
+        AskError::Refused(_) => Failure::new(FailureKind::Refused, text)
             .hint("truffle query --help lists the allowed statements, truffle export writes result files"),
-        AskError::TimedOut(_) => Failure::new(Kind::Refused, text).hint("--timeout 10m raises the limit"),
-        AskError::OutOfMemory(_) => Failure::new(Kind::Refused, text).hint("--memory 8GiB raises the limit"),
-        AskError::Interrupted => Failure::new(Kind::Interrupted, text),
-        AskError::Newer { .. } => {
-            Failure::new(Kind::Data, text).hint("upgrade mycelium, or choose another lake with --lake")
+        AskError::TimedOut(_) => {
+            Failure::new(FailureKind::Refused, text).hint("--timeout 10m raises the limit")
         }
-        AskError::Lake(_) => Failure::new(Kind::Data, text)
+        AskError::OutOfMemory(_) => {
+            Failure::new(FailureKind::Refused, text).hint("--memory 8GiB raises the limit")
+        }
+        AskError::Interrupted => Failure::new(FailureKind::Interrupted, text),
+        AskError::Newer { .. } => {
+            Failure::new(FailureKind::Data, text).hint("upgrade mycelium, or choose another lake with --lake")
+        }
+        AskError::Lake(_) => Failure::new(FailureKind::Data, text)
             .hint(format!("inspect {}, or choose another lake with --lake", lake.display())),
         AskError::Failed(_) => Failure::broken(text),
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// A range that includes its ends. It has at least one end, and the lower is not above the upper.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Range<T> {
+pub struct ValueRange<T> {
     low: Option<T>,
     high: Option<T>,
 }
@@ -23,7 +23,7 @@ impl fmt::Display for RangeError {
 impl std::error::Error for RangeError {}
 
 /// The type of the ends of a range. `read` returns the same value for a value's `Display` text.
-pub trait Bound: Copy + PartialOrd + fmt::Display {
+pub trait RangeBound: Copy + PartialOrd + fmt::Display {
     /// Name in the plural, for messages.
     const PLURAL: &'static str;
     /// Examples of a range, for messages.
@@ -34,20 +34,20 @@ pub trait Bound: Copy + PartialOrd + fmt::Display {
     fn number(self) -> f64;
 }
 
-impl<T: Bound> Range<T> {
+impl<T: RangeBound> ValueRange<T> {
     /// Returns a range of exactly one value.
-    pub fn exactly(value: T) -> Range<T> {
-        Range { low: Some(value), high: Some(value) }
+    pub fn exactly(value: T) -> ValueRange<T> {
+        ValueRange { low: Some(value), high: Some(value) }
     }
 
     /// Returns the range from `value` upwards.
-    pub fn at_least(value: T) -> Range<T> {
-        Range { low: Some(value), high: None }
+    pub fn at_least(value: T) -> ValueRange<T> {
+        ValueRange { low: Some(value), high: None }
     }
 
     /// Returns the range between two values; `None` when `low` is above `high`.
-    pub fn between(low: T, high: T) -> Option<Range<T>> {
-        (low <= high).then_some(Range { low: Some(low), high: Some(high) })
+    pub fn between(low: T, high: T) -> Option<ValueRange<T>> {
+        (low <= high).then_some(ValueRange { low: Some(low), high: Some(high) })
     }
 
     /// Whether the value is in the range.
@@ -70,12 +70,12 @@ impl<T: Bound> Range<T> {
     }
 
     /// Converts the range to plain numbers.
-    pub fn numbers(&self) -> Range<f64> {
-        Range { low: self.low.map(T::number), high: self.high.map(T::number) }
+    pub fn numbers(&self) -> ValueRange<f64> {
+        ValueRange { low: self.low.map(T::number), high: self.high.map(T::number) }
     }
 }
 
-impl Range<f64> {
+impl ValueRange<f64> {
     /// Describes the range, each end formatted by `show`:
     /// "4", "at least 4", "at most 16", "4 to 16".
     pub fn in_words(&self, show: impl Fn(f64) -> String) -> String {
@@ -89,10 +89,10 @@ impl Range<f64> {
     }
 }
 
-impl<T: Bound> FromStr for Range<T> {
+impl<T: RangeBound> FromStr for ValueRange<T> {
     type Err = RangeError;
 
-    fn from_str(text: &str) -> Result<Range<T>, RangeError> {
+    fn from_str(text: &str) -> Result<ValueRange<T>, RangeError> {
         let bad = || {
             let (plural, example) = (T::PLURAL, T::EXAMPLE);
             RangeError(format!("\"{text}\" is not a range of {plural} such as {example}"))
@@ -102,8 +102,8 @@ impl<T: Bound> FromStr for Range<T> {
             end => T::read(end).map(Some).ok_or_else(bad),
         };
         let range = match text.split_once("..") {
-            Some((low, high)) => Range { low: end(low)?, high: end(high)? },
-            None => end(text)?.map(Range::exactly).ok_or_else(bad)?,
+            Some((low, high)) => ValueRange { low: end(low)?, high: end(high)? },
+            None => end(text)?.map(ValueRange::exactly).ok_or_else(bad)?,
         };
         match (range.low, range.high) {
             (None, None) => Err(bad()),
@@ -115,7 +115,7 @@ impl<T: Bound> FromStr for Range<T> {
     }
 }
 
-impl<T: Bound> fmt::Display for Range<T> {
+impl<T: RangeBound> fmt::Display for ValueRange<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.low, self.high) {
             (Some(low), Some(high)) if low == high => write!(f, "{low}"),
@@ -131,7 +131,7 @@ fn digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-impl Bound for i64 {
+impl RangeBound for i64 {
     const PLURAL: &'static str = "whole numbers";
     const EXAMPLE: &'static str = "4..16, 4.., ..16 or 4";
 
@@ -145,7 +145,7 @@ impl Bound for i64 {
     }
 }
 
-impl Bound for f64 {
+impl RangeBound for f64 {
     const PLURAL: &'static str = "numbers";
     const EXAMPLE: &'static str = "2.5..10, 2.5.., ..10 or 2.5";
 
@@ -162,14 +162,14 @@ impl Bound for f64 {
 
 /// A memory size in MiB, written `64GiB`, `512MiB`, `1.5TiB`; a number without a unit is GiB.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Memory(f64);
+pub struct MemorySize(f64);
 
-impl Bound for Memory {
+impl RangeBound for MemorySize {
     const PLURAL: &'static str = "memory sizes";
     const EXAMPLE: &'static str = "16GiB..64GiB, 512MiB.., ..64 or 8gb";
 
-    fn read(text: &str) -> Option<Memory> {
-        domain::parse_memory_mib(text).ok().filter(|mib| mib.is_finite()).map(Memory)
+    fn read(text: &str) -> Option<MemorySize> {
+        domain::parse_memory_mib(text).ok().filter(|mib| mib.is_finite()).map(MemorySize)
     }
 
     fn number(self) -> f64 {
@@ -177,7 +177,7 @@ impl Bound for Memory {
     }
 }
 
-impl fmt::Display for Memory {
+impl fmt::Display for MemorySize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Only whole GiB: any other quotient would not read back as the same number.
         if self.0 % 1024.0 == 0.0 && self.0 < 1e15 {
@@ -190,19 +190,19 @@ impl fmt::Display for Memory {
 
 /// GiB of memory per vCPU, written `1:4` (1 vCPU to 4 GiB).
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Ratio(f64);
+pub struct MemoryRatio(f64);
 
-impl Bound for Ratio {
+impl RangeBound for MemoryRatio {
     const PLURAL: &'static str = "ratios of vCPUs to GiB";
     const EXAMPLE: &'static str = "1:4, 1:2..1:4 or 1:8..";
 
-    fn read(text: &str) -> Option<Ratio> {
+    fn read(text: &str) -> Option<MemoryRatio> {
         let (vcpus, gib) = text.split_once(':')?;
         let (vcpus, gib) = (f64::read(vcpus.trim())?, f64::read(gib.trim())?);
         // Two decimals, like the fact that it is compared with: 1:1.333 matches 3 vCPUs, 4 GiB.
         let ratio = (gib / vcpus * 100.0).round() / 100.0;
         // Above a billion, an f64 cannot represent two decimals.
-        (vcpus > 0.0 && ratio < 1e9).then_some(Ratio(ratio))
+        (vcpus > 0.0 && ratio < 1e9).then_some(MemoryRatio(ratio))
     }
 
     fn number(self) -> f64 {
@@ -210,7 +210,7 @@ impl Bound for Ratio {
     }
 }
 
-impl fmt::Display for Ratio {
+impl fmt::Display for MemoryRatio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "1:{}", self.0)
     }
@@ -221,8 +221,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn check<T: Bound>(text: &str, expected: Result<&str, &str>) {
-        let read = text.parse::<Range<T>>();
+    fn check<T: RangeBound>(text: &str, expected: Result<&str, &str>) {
+        let read = text.parse::<ValueRange<T>>();
         let read = read.map(|range| range.to_string()).map_err(|error| error.to_string());
         assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text}");
     }
@@ -249,15 +249,15 @@ mod tests {
             let example = "2.5..10, 2.5.., ..10 or 2.5";
             check::<f64>(bad, Err(&format!("\"{bad}\" is not a range of numbers such as {example}")));
         }
-        check::<Memory>("..64GiB", Ok("..64GiB"));
-        check::<Memory>("16gb..64", Ok("16GiB..64GiB"));
-        check::<Memory>("0.5", Ok("512MiB"));
-        check::<Memory>("1TiB", Ok("1024GiB"));
-        check::<Memory>("64GiB..16GiB", Err("\"64GiB..16GiB\" starts above its end; write 16GiB..64GiB"));
-        check::<Ratio>("1:4", Ok("1:4"));
-        check::<Ratio>("2:8..1:8", Ok("1:4..1:8"));
+        check::<MemorySize>("..64GiB", Ok("..64GiB"));
+        check::<MemorySize>("16gb..64", Ok("16GiB..64GiB"));
+        check::<MemorySize>("0.5", Ok("512MiB"));
+        check::<MemorySize>("1TiB", Ok("1024GiB"));
+        check::<MemorySize>("64GiB..16GiB", Err("\"64GiB..16GiB\" starts above its end; write 16GiB..64GiB"));
+        check::<MemoryRatio>("1:4", Ok("1:4"));
+        check::<MemoryRatio>("2:8..1:8", Ok("1:4..1:8"));
         let example = "1:4, 1:2..1:4 or 1:8..";
-        check::<Ratio>(
+        check::<MemoryRatio>(
             "0:4",
             Err(&format!("\"0:4\" is not a range of ratios of vCPUs to GiB such as {example}")),
         );
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn both_ends_are_included() {
         let check = |range: &str, inside: &[i64], outside: &[i64]| {
-            let range: Range<i64> = range.parse().unwrap();
+            let range: ValueRange<i64> = range.parse().unwrap();
             assert!(inside.iter().all(|n| range.contains(*n)), "{range}");
             assert!(!outside.iter().any(|n| range.contains(*n)), "{range}");
         };
@@ -276,9 +276,9 @@ mod tests {
         check("4", &[4], &[3, 5]);
     }
 
-    fn survives<T: Bound>(text: &str) {
-        if let Ok(range) = text.parse::<Range<T>>() {
-            let again: Range<T> = range.to_string().parse().expect("a displayed range can be read");
+    fn survives<T: RangeBound>(text: &str) {
+        if let Ok(range) = text.parse::<ValueRange<T>>() {
+            let again: ValueRange<T> = range.to_string().parse().expect("a displayed range can be read");
             assert_eq!(again.to_string(), range.to_string(), "{text}");
             assert_eq!(again.numbers(), range.numbers(), "{text}");
         }
@@ -289,8 +289,8 @@ mod tests {
         fn any_text_round_trips_or_is_refused(text in "\\PC{0,12}|[0-9.: gGmMtTiIbB]{0,16}") {
             survives::<i64>(&text);
             survives::<f64>(&text);
-            survives::<Memory>(&text);
-            survives::<Ratio>(&text);
+            survives::<MemorySize>(&text);
+            survives::<MemoryRatio>(&text);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use catalog::ports::Stop;
+use catalog::ports::StopFlag;
 use console::{Exit, Failure, Printer};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -25,9 +25,9 @@ A statement ends with ; and may span several lines. Ctrl-C stops a running query
 /// Runs the shell until the user exits.
 pub(crate) fn run(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     let stop = interruptible()?;
-    let mut editor: Editor<Lines, FileHistory> =
+    let mut editor: Editor<StatementValidator, FileHistory> =
         Editor::new().map_err(|e| Failure::broken(format!("the terminal cannot be read: {e}")))?;
-    editor.set_helper(Some(Lines));
+    editor.set_helper(Some(StatementValidator));
     let history = history_file(ports);
     // The shell works without a history file.
     let _ = editor.load_history(&history);
@@ -62,7 +62,7 @@ fn one(
     line: &str,
     timing: &mut bool,
     args: &QueryArgs,
-    stop: &Stop,
+    stop: &StopFlag,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
@@ -101,7 +101,7 @@ fn history_file(ports: &Ports<'_>) -> PathBuf {
     ports.settings.config.join("query-history")
 }
 
-fn save_history(editor: &mut Editor<Lines, FileHistory>, path: &PathBuf, printer: &mut Printer) {
+fn save_history(editor: &mut Editor<StatementValidator, FileHistory>, path: &PathBuf, printer: &mut Printer) {
     let folder = path.parent().expect("the history is in the configuration folder");
     let saved = crate::shelf::make_folder(folder).map_err(|e| e.to_string());
     let saved = saved.and_then(|()| editor.save_history(path).map_err(|e| e.to_string()));
@@ -112,9 +112,9 @@ fn save_history(editor: &mut Editor<Lines, FileHistory>, path: &PathBuf, printer
 
 /// Reads lines until a statement ends with a semicolon. A line that begins with a dot is a command.
 #[derive(Completer, Helper, Highlighter, Hinter)]
-struct Lines;
+struct StatementValidator;
 
-impl Validator for Lines {
+impl Validator for StatementValidator {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input().trim();
         let whole = text.is_empty() || text.starts_with('.') || text.ends_with(';');

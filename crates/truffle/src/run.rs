@@ -3,20 +3,20 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use catalog::ports::{Ask, AskError, Encode};
-use catalog::{Field, Page, Type, Value};
-use console::{Exit, Failure, Format, Origin, Printer, Report, Screen, Settings};
+use catalog::{Field, Page, Value, ValueType};
+use console::{Exit, Failure, OutputFormat, Printer, Report, Screen, SettingOrigin, Settings};
 use domain::Timestamp;
 
 use crate::commands::{
     bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
 };
-use crate::out::Target;
-use crate::shelf::{self, SavedSearch, Shelf};
+use crate::out::OutputFile;
+use crate::shelf::{self, SavedSearch, UserFile};
 use crate::{Command, Ports, TruffleArgs};
 
 /// The environment of a run, supplied by the executable. The warehouse opens only when a command
 /// needs it.
-pub struct Doors<'a> {
+pub struct TruffleContext<'a> {
     /// Opens the warehouse.
     pub open: &'a dyn Fn() -> Result<Box<dyn Ask>, AskError>,
     /// Writer of Parquet and Arrow.
@@ -28,18 +28,18 @@ pub struct Doors<'a> {
     /// The version to print.
     pub version: &'a str,
     /// Prints the completion script of a shell.
-    pub completions: &'a dyn Fn(crate::Shell, &mut dyn Write) -> io::Result<()>,
+    pub completions: &'a dyn Fn(crate::CompletionShell, &mut dyn Write) -> io::Result<()>,
 }
 
 /// Runs truffle. The answer goes to standard output or to the file of `--out`, notes go to standard
 /// error. A failure is returned, not printed.
-pub fn run(args: &TruffleArgs, doors: &Doors<'_>, now: Timestamp) -> Result<Exit, Failure> {
+pub fn run(args: &TruffleArgs, doors: &TruffleContext<'_>, now: Timestamp) -> Result<Exit, Failure> {
     refuse_idle(args)?;
     let Some(path) = &args.common.out else {
         return answer(args, doors, Box::new(io::stdout()), doors.screen, now);
     };
     // The file is replaced only by a complete answer; a failure leaves the old file.
-    let (target, file) = Target::open(path)?;
+    let (target, file) = OutputFile::open(path)?;
     let exit = answer(args, doors, file, doors.screen.to_file(), now)?;
     target.publish()?;
     Ok(exit)
@@ -90,7 +90,7 @@ pub(crate) fn timeless() -> Failure {
 
 fn answer(
     args: &TruffleArgs,
-    doors: &Doors<'_>,
+    doors: &TruffleContext<'_>,
     out: Box<dyn Write>,
     screen: Screen,
     now: Timestamp,
@@ -103,18 +103,18 @@ fn answer(
 }
 
 /// Returns the requested format; for `--out` without `-o`, the format of the file extension.
-fn format(args: &TruffleArgs, settings: &Settings) -> Format {
+fn format(args: &TruffleArgs, settings: &Settings) -> OutputFormat {
     let ending =
         args.common.out.as_ref().and_then(|path| path.extension()).and_then(|ending| ending.to_str());
     match (args.common.flags.output.is_some(), ending) {
-        (false, Some(ending)) => Format::of_ending(ending).unwrap_or(settings.output.value),
+        (false, Some(ending)) => OutputFormat::of_ending(ending).unwrap_or(settings.output.value),
         _ => settings.output.value,
     }
 }
 
 fn dispatch(
     args: &TruffleArgs,
-    doors: &Doors<'_>,
+    doors: &TruffleContext<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
@@ -147,7 +147,7 @@ fn dispatch(
     let ask = ManuallyDrop::new(ask);
     let ports = Ports::new(ask.as_ref(), doors.encode, doors.settings, as_of);
     let lake = &doors.settings.lake;
-    if lake.origin != Origin::Default && ports.ask.place().lake.is_none() {
+    if lake.origin != SettingOrigin::Default && ports.ask.place().lake.is_none() {
         let path = lake.value.display();
         printer.note(&format!(
             "there is no lake at {path} ({}): answers come from the seed data only",
@@ -172,10 +172,10 @@ fn dispatch(
     }
 }
 
-fn version(doors: &Doors<'_>, columns: bool, printer: &mut Printer) -> Result<Exit, Failure> {
-    let fields = ["program", "version"].map(|name| Field::new(name, Type::Text)).to_vec();
+fn version(doors: &TruffleContext<'_>, columns: bool, printer: &mut Printer) -> Result<Exit, Failure> {
+    let fields = ["program", "version"].map(|name| Field::new(name, ValueType::Text)).to_vec();
     let page = Page { fields, rows: vec![vec!["mycelium".into(), doors.version.into()]] };
-    if printer.format() == Format::Table && !columns {
+    if printer.format() == OutputFormat::Table && !columns {
         printer.text(&format!("mycelium {}\n", doors.version))?;
         return Ok(Exit::Done);
     }
@@ -207,7 +207,7 @@ fn names(ask: &dyn Ask, name: &str, now: Timestamp) -> Vec<String> {
 
 /// Returns the names of the saved searches, for completions.
 pub fn saved_names(config: &Path) -> Vec<String> {
-    let all = Shelf::searches(config).read::<SavedSearch>();
+    let all = UserFile::searches(config).read::<SavedSearch>();
     all.map(|all| all.into_keys().collect()).unwrap_or_default()
 }
 

@@ -27,19 +27,19 @@ pub(crate) struct Bookmark {
 }
 
 /// A file of named entries in the configuration folder.
-pub(crate) struct Shelf {
+pub(crate) struct UserFile {
     path: PathBuf,
 }
 
-impl Shelf {
+impl UserFile {
     /// Returns the file of saved searches.
-    pub(crate) fn searches(config: &Path) -> Shelf {
-        Shelf { path: config.join("saved.toml") }
+    pub(crate) fn searches(config: &Path) -> UserFile {
+        UserFile { path: config.join("saved.toml") }
     }
 
     /// Returns the file of bookmarks.
-    pub(crate) fn bookmarks(config: &Path) -> Shelf {
-        Shelf { path: config.join("bookmarks.toml") }
+    pub(crate) fn bookmarks(config: &Path) -> UserFile {
+        UserFile { path: config.join("bookmarks.toml") }
     }
 
     /// Reads all entries by name. Without a file there are no entries.
@@ -115,16 +115,16 @@ pub(crate) fn beside(target: &Path, ending: &str) -> PathBuf {
 }
 
 /// A buffered file that `flush` writes through to the disk.
-pub(crate) struct Synced(BufWriter<File>);
+pub(crate) struct SyncedFile(BufWriter<File>);
 
-impl Synced {
+impl SyncedFile {
     /// Wraps a new file.
-    pub(crate) fn new(file: File) -> Synced {
-        Synced(BufWriter::with_capacity(1 << 20, file))
+    pub(crate) fn new(file: File) -> SyncedFile {
+        SyncedFile(BufWriter::with_capacity(1 << 20, file))
     }
 }
 
-impl Write for Synced {
+impl Write for SyncedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }
@@ -158,7 +158,7 @@ mod tests {
         let config = folder.path().join("deep/config");
         let keep = |name: &str| {
             let search = SavedSearch { arguments: vec!["gpu".into(), "it's \"quoted\"".into()] };
-            Shelf::searches(&config).change(|all| {
+            UserFile::searches(&config).change(|all| {
                 all.insert(name.to_string(), search);
                 Ok(())
             })
@@ -169,7 +169,7 @@ mod tests {
                 scope.spawn(move || keep(name).unwrap());
             }
         });
-        let all: BTreeMap<String, SavedSearch> = Shelf::searches(&config).read().unwrap();
+        let all: BTreeMap<String, SavedSearch> = UserFile::searches(&config).read().unwrap();
         assert_eq!(all.keys().collect::<Vec<_>>(), ["a", "b", "c", "d"]);
         assert_eq!(all["a"].arguments[1], "it's \"quoted\"");
     }

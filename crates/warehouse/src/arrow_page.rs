@@ -10,7 +10,7 @@ use arrow::datatypes::{
     TimestampNanosecondType,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use domain::{Decimal, Timestamp};
 
 /// Returns the neutral columns of a schema.
@@ -18,19 +18,19 @@ pub(crate) fn fields(schema: &Schema) -> Vec<Field> {
     schema.fields().iter().map(|field| Field::new(field.name(), ty(field.data_type()))).collect()
 }
 
-fn ty(data_type: &DataType) -> Type {
+fn ty(data_type: &DataType) -> ValueType {
     match data_type {
-        DataType::Boolean => Type::Bool,
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => Type::Int,
-        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => Type::Int,
-        DataType::UInt64 => Type::Decimal(20, 0),
-        DataType::Float16 | DataType::Float32 | DataType::Float64 => Type::Float,
-        DataType::Decimal128(precision, scale) => Type::Decimal(*precision, scale.unsigned_abs()),
-        DataType::Timestamp(_, _) => Type::Timestamp,
-        DataType::Date32 => Type::Date,
-        DataType::List(of) | DataType::FixedSizeList(of, _) => Type::List(Box::new(ty(of.data_type()))),
-        DataType::Struct(_) | DataType::Map(_, _) => Type::Json,
-        _ => Type::Text,
+        DataType::Boolean => ValueType::Bool,
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => ValueType::Int,
+        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => ValueType::Int,
+        DataType::UInt64 => ValueType::Decimal(20, 0),
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => ValueType::Float,
+        DataType::Decimal128(precision, scale) => ValueType::Decimal(*precision, scale.unsigned_abs()),
+        DataType::Timestamp(_, _) => ValueType::Timestamp,
+        DataType::Date32 => ValueType::Date,
+        DataType::List(of) | DataType::FixedSizeList(of, _) => ValueType::List(Box::new(ty(of.data_type()))),
+        DataType::Struct(_) | DataType::Map(_, _) => ValueType::Json,
+        _ => ValueType::Text,
     }
 }
 

@@ -3,13 +3,15 @@
 use std::any::Any;
 use std::path::PathBuf;
 
-use catalog::ports::{Ask, AskError, Bound, Ended, PageSink, Place, Query, Stop, Table};
-use catalog::{DATASETS, Dataset, Kind, Page, Question, Value};
+use catalog::ports::{
+    Ask, AskError, BoundQuestion, DataLocation, PageSink, QuerySummary, StopFlag, UserQuery, WarehouseTable,
+};
+use catalog::{DATASETS, Dataset, DatasetKind, Page, Question, Value};
 use domain::InstanceType;
 use duckdb::Connection;
 use duckdb::types::{TimeUnit, Value as DuckValue};
 
-use crate::open::{self, Home, Source};
+use crate::open::{self, WarehouseSource, WarehouseStorage};
 use crate::{arrow_page, build, redact, room};
 
 const TABLES: &str = include_str!("../../../queries/build/tables.sql");
@@ -18,9 +20,9 @@ const COUNT: &str = include_str!("../../../queries/build/count.sql");
 
 /// The warehouse of some manifests, opened read-only.
 pub struct Warehouse {
-    sources: Vec<Source>,
+    sources: Vec<WarehouseSource>,
     lake: Option<PathBuf>,
-    home: Home,
+    home: WarehouseStorage,
     connection: Connection,
     held: Vec<Box<dyn Any>>,
     /// The key of the stand-ins, if they are shown.
@@ -34,7 +36,7 @@ impl Warehouse {
     ///
     /// Errors: [`AskError::Lake`] if the data cannot be read as the manifests describe it.
     pub fn open(
-        sources: Vec<Source>,
+        sources: Vec<WarehouseSource>,
         lake: Option<PathBuf>,
         folders: &[PathBuf],
     ) -> Result<Warehouse, AskError> {
@@ -47,7 +49,7 @@ impl Warehouse {
         self.held.push(held);
     }
 
-    fn table(&self, name: &str) -> Result<Table, AskError> {
+    fn table(&self, name: &str) -> Result<WarehouseTable, AskError> {
         let own = |e| own(&format!("the table {name}"), e);
         let count =
             self.connection.query_row(&COUNT.replace("{dataset}", name), [], |row| row.get::<_, i64>(0));
@@ -57,7 +59,7 @@ impl Warehouse {
             field.doc = column_doc(name, &field.name);
         }
         let rows = count.map_err(own)?.unsigned_abs();
-        Ok(Table { name: name.into(), doc: table_doc(name), fields, rows })
+        Ok(WarehouseTable { name: name.into(), doc: table_doc(name), fields, rows })
     }
 }
 
@@ -74,7 +76,7 @@ impl Ask for Warehouse {
             return ask(&self.connection, question, values);
         };
         // Opens only the files that can contain the instance type, however large the lake is.
-        let read = DATASETS.iter().filter(|d| d.kind == Kind::Changes && reads(question, d));
+        let read = DATASETS.iter().filter(|d| d.kind == DatasetKind::Changes && reads(question, d));
         let cut: Vec<&'static Dataset> = read.collect();
         let own = |e| own(question.name, e);
         for dataset in &cut {
@@ -87,7 +89,7 @@ impl Ask for Warehouse {
         answer
     }
 
-    fn ask_all(&self, asked: &[Bound]) -> Vec<Result<Page, AskError>> {
+    fn ask_all(&self, asked: &[BoundQuestion]) -> Vec<Result<Page, AskError>> {
         // Stand-ins, and datasets limited to a family, are views of this one connection.
         let of_connection =
             self.key.is_some() || asked.iter().any(|(question, values)| family(question, values).is_some());
@@ -97,17 +99,22 @@ impl Ask for Warehouse {
         }
     }
 
-    fn query(&self, query: &Query, stop: &Stop, sink: PageSink<'_>) -> Result<Ended, AskError> {
+    fn query(
+        &self,
+        query: &UserQuery,
+        stop: &StopFlag,
+        sink: PageSink<'_>,
+    ) -> Result<QuerySummary, AskError> {
         // A newer warehouse may have removed this file. The open connection keeps it, but the query
         // process opens it anew.
         let home = match &self.home {
-            Home::File(path) if !path.exists() => &Home::Memory,
+            WarehouseStorage::File(path) if !path.exists() => &WarehouseStorage::Memory,
             home => home,
         };
         room::query(home, &self.sources, self.key.as_deref(), query, stop, sink)
     }
 
-    fn tables(&self) -> Result<Vec<Table>, AskError> {
+    fn tables(&self) -> Result<Vec<WarehouseTable>, AskError> {
         let tables = ask(&self.connection, &Question { name: "build/tables", text: TABLES }, &[])?;
         let names = tables.rows.iter().filter_map(|row| match row.as_slice() {
             [Value::Text(name)] => Some(name),
@@ -116,22 +123,22 @@ impl Ask for Warehouse {
         names.map(|name| self.table(name)).collect()
     }
 
-    fn place(&self) -> Place {
+    fn place(&self) -> DataLocation {
         let warehouse = match &self.home {
-            Home::File(path) => Some(path.clone()),
-            Home::Memory => None,
+            WarehouseStorage::File(path) => Some(path.clone()),
+            WarehouseStorage::Memory => None,
         };
         let manifest = match &self.lake {
             Some(_) => self.sources.last().map_or(0, |source| source.manifest.number),
             None => 0,
         };
-        Place { lake: self.lake.clone(), manifest, warehouse }
+        DataLocation { lake: self.lake.clone(), manifest, warehouse }
     }
 }
 
 /// Answers the first question on this connection, and the others in parallel on a second one. With
 /// one thread per question, small questions would take processors from the large one.
-fn side_by_side(own: &Connection, other: Connection, asked: &[Bound]) -> Vec<Result<Page, AskError>> {
+fn side_by_side(own: &Connection, other: Connection, asked: &[BoundQuestion]) -> Vec<Result<Page, AskError>> {
     let Some(((question, values), rest)) = asked.split_first() else { return Vec::new() };
     std::thread::scope(|scope| {
         let others = scope.spawn(move || {

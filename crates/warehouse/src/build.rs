@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use catalog::ports::AskError;
-use catalog::{DATASETS, DataFile, Dataset, Field, Kind, Scope, VIEWS};
+use catalog::{DATASETS, DataFile, Dataset, DatasetKind, DatasetScope, Field, VIEWS};
 use duckdb::Connection;
 
-use crate::open::Source;
+use crate::open::WarehouseSource;
 
 const SNAPSHOT: &str = include_str!("../../../queries/build/snapshot.sql");
 pub(crate) const CURRENT: &str = include_str!("../../../queries/build/current.sql");
@@ -22,13 +22,14 @@ const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
 pub(crate) const STATED: &str = include_str!("../../../queries/build/stated.sql");
 
 /// Columns that no file of their dataset has, as (dataset, column).
-pub(crate) type Lacking = BTreeSet<(&'static str, &'static str)>;
+pub(crate) type MissingColumns = BTreeSet<(&'static str, &'static str)>;
 
 /// Returns all statements, in the order of execution. They contain file names as literals, because
 /// a view must not read a file that its manifest does not list.
-pub(crate) fn statements(sources: &[Source], lacking: &Lacking) -> Vec<String> {
+pub(crate) fn statements(sources: &[WarehouseSource], lacking: &MissingColumns) -> Vec<String> {
     // Snapshots take their dates from the run log, so the log comes first.
-    let (logs, others): (Vec<&Dataset>, Vec<&Dataset>) = DATASETS.iter().partition(|d| d.kind == Kind::Log);
+    let (logs, others): (Vec<&Dataset>, Vec<&Dataset>) =
+        DATASETS.iter().partition(|d| d.kind == DatasetKind::Log);
     let mut statements: Vec<String> =
         logs.into_iter().chain(others).flat_map(|dataset| make(dataset, sources, lacking)).collect();
     statements.extend(VIEWS.iter().map(|(_, sql)| sql.to_string()));
@@ -36,7 +37,7 @@ pub(crate) fn statements(sources: &[Source], lacking: &Lacking) -> Vec<String> {
 }
 
 /// Checks that this version can read the layout of every file.
-pub(crate) fn check_versions(sources: &[Source]) -> Result<(), AskError> {
+pub(crate) fn check_versions(sources: &[WarehouseSource]) -> Result<(), AskError> {
     for source in sources {
         for file in &source.manifest.files {
             let known = catalog::dataset(&file.dataset).map_or(file.version, |dataset| dataset.version);
@@ -57,29 +58,29 @@ fn has_own_view(dataset: &Dataset) -> bool {
     VIEWS.iter().any(|(name, _)| *name == dataset.name)
 }
 
-fn make(dataset: &Dataset, sources: &[Source], lacking: &Lacking) -> Vec<String> {
+fn make(dataset: &Dataset, sources: &[WarehouseSource], lacking: &MissingColumns) -> Vec<String> {
     let fields = dataset.fields();
     let fill = |template: &str| fill(template, dataset);
     let rows = rows(dataset, &files(dataset, sources), lacking);
     match dataset.kind {
-        Kind::Log => vec![fill(LOG).replace("{rows}", &rows)],
-        Kind::Changes => vec![fill(CHANGES).replace("{rows}", &rows)],
-        Kind::Statement => {
+        DatasetKind::Log => vec![fill(LOG).replace("{rows}", &rows)],
+        DatasetKind::Changes => vec![fill(CHANGES).replace("{rows}", &rows)],
+        DatasetKind::Statement => {
             vec![fill(STATEMENT), fill(STATED).replace("{rows}", &rows), fill(CURRENT)]
         }
-        Kind::Snapshot => {
+        DatasetKind::Snapshot => {
             let observed = fields.iter().any(|f| f.name == "observed_at");
             let history = fill(SNAPSHOT)
                 .replace("{observed}", if observed { "found.observed_at" } else { "run.run_at" })
                 .replace(
                     "{scope}",
                     match dataset.scope {
-                        Scope::All => "'*'",
-                        Scope::Region => "found.region",
-                        Scope::AccountRegion => "found.account_id || '/' || found.region",
-                        Scope::Account => "found.account_id",
-                        Scope::Request => "found.request",
-                        Scope::Bill => "found.bill",
+                        DatasetScope::All => "'*'",
+                        DatasetScope::Region => "found.region",
+                        DatasetScope::AccountRegion => "found.account_id || '/' || found.region",
+                        DatasetScope::Account => "found.account_id",
+                        DatasetScope::Request => "found.request",
+                        DatasetScope::Bill => "found.bill",
                     },
                 )
                 .replace("{rows}", &rows);
@@ -103,14 +104,14 @@ pub(crate) fn fill(template: &str, dataset: &Dataset) -> String {
 pub(crate) fn rows_of(
     connection: &Connection,
     dataset: &'static Dataset,
-    sources: &[Source],
+    sources: &[WarehouseSource],
 ) -> duckdb::Result<String> {
     let files = files(dataset, sources);
     Ok(rows(dataset, &files, &lacking_in(connection, dataset, &files)?))
 }
 
 /// Returns a query of the rows of these files.
-fn rows(dataset: &Dataset, files: &[String], lacking: &Lacking) -> String {
+fn rows(dataset: &Dataset, files: &[String], lacking: &MissingColumns) -> String {
     let fields = dataset.fields();
     let read = |field: &Field| {
         if lacking.contains(&(dataset.name, field.name.as_str())) { null(field) } else { field.name.clone() }
@@ -122,14 +123,18 @@ fn rows(dataset: &Dataset, files: &[String], lacking: &Lacking) -> String {
     ROWS.replace("{fields}", &list(&fields, read)).replace("{files}", &files.join(", "))
 }
 
-fn files(dataset: &Dataset, sources: &[Source]) -> Vec<String> {
+fn files(dataset: &Dataset, sources: &[WarehouseSource]) -> Vec<String> {
     files_where(dataset, sources, |_| true)
 }
 
-fn files_where(dataset: &Dataset, sources: &[Source], wanted: impl Fn(&DataFile) -> bool) -> Vec<String> {
+fn files_where(
+    dataset: &Dataset,
+    sources: &[WarehouseSource],
+    wanted: impl Fn(&DataFile) -> bool,
+) -> Vec<String> {
     let ours =
         |file: &&DataFile| file.dataset == dataset.name && file.version == dataset.version && wanted(file);
-    let of = |source: &Source| -> Vec<String> {
+    let of = |source: &WarehouseSource| -> Vec<String> {
         let listed = source.manifest.files.iter().filter(ours);
         listed.map(|file| literal(&source.path(file))).collect()
     };
@@ -139,7 +144,7 @@ fn files_where(dataset: &Dataset, sources: &[Source], wanted: impl Fn(&DataFile)
 /// Limits a dataset of changes to the files that can contain a family, until [`make_whole`].
 pub(crate) fn cut_down(
     connection: &Connection,
-    sources: &[Source],
+    sources: &[WarehouseSource],
     dataset: &'static Dataset,
     family: &str,
 ) -> duckdb::Result<()> {
@@ -168,7 +173,7 @@ fn null(field: &Field) -> String {
 }
 
 /// Creates the tables and views.
-pub(crate) fn make_all(connection: &Connection, sources: &[Source]) -> duckdb::Result<()> {
+pub(crate) fn make_all(connection: &Connection, sources: &[WarehouseSource]) -> duckdb::Result<()> {
     for statement in statements(sources, &lacking(connection, sources)?) {
         connection.execute_batch(&statement)?;
     }
@@ -177,8 +182,8 @@ pub(crate) fn make_all(connection: &Connection, sources: &[Source]) -> duckdb::R
 
 /// Returns the columns that the files lack. A union with typed columns would have the same effect
 /// in SQL, but a view would lose DuckDB's file statistics: counting rows would read all files.
-fn lacking(connection: &Connection, sources: &[Source]) -> duckdb::Result<Lacking> {
-    let mut lacking = Lacking::new();
+fn lacking(connection: &Connection, sources: &[WarehouseSource]) -> duckdb::Result<MissingColumns> {
+    let mut lacking = MissingColumns::new();
     for dataset in DATASETS {
         lacking.extend(lacking_in(connection, dataset, &files(dataset, sources))?);
     }
@@ -189,9 +194,9 @@ fn lacking_in(
     connection: &Connection,
     dataset: &'static Dataset,
     files: &[String],
-) -> duckdb::Result<Lacking> {
+) -> duckdb::Result<MissingColumns> {
     if files.is_empty() {
-        return Ok(Lacking::new());
+        return Ok(MissingColumns::new());
     }
     let mut statement = connection.prepare(&FOUND.replace("{files}", &files.join(", ")))?;
     let found = statement.query_arrow([])?.get_schema();

@@ -1,6 +1,6 @@
 //! Runs every statement of `queries/` against empty typed tables.
 
-use catalog::{QUESTIONS, Row, Type, Value};
+use catalog::{QUESTIONS, QuestionRow, Value, ValueType};
 use domain::Timestamp;
 use duckdb::Connection;
 
@@ -43,10 +43,10 @@ fn check(connection: &Connection, question: &catalog::Question) -> Vec<String> {
 }
 
 fn check_columns(connection: &Connection, question: &catalog::Question) -> Option<String> {
-    let sample = |ty: &Type| match ty {
-        Type::Int => Value::Int(1),
-        Type::Float => Value::Float(1.0),
-        Type::Timestamp => Value::Timestamp(Timestamp::UNIX_EPOCH),
+    let sample = |ty: &ValueType| match ty {
+        ValueType::Int => Value::Int(1),
+        ValueType::Float => Value::Float(1.0),
+        ValueType::Timestamp => Value::Timestamp(Timestamp::UNIX_EPOCH),
         _ => "x".into(),
     };
     let values: Vec<(String, Value)> =
@@ -67,15 +67,17 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
-    use catalog::rows::{HeldPrice, Price, RegionRow, Run, SpotPrice, ZoneOffer};
+    use catalog::rows::{
+        CollectionRunRow, OnDemandPriceRow, QuarantinedPrice, RegionRow, SpotPriceRow, ZoneOfferRow,
+    };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
-        ("data/runs", Run::fields()),
-        ("offering/zones", ZoneOffer::fields()),
-        ("price/current", Price::fields()),
-        ("price/held", HeldPrice::fields()),
+        ("data/runs", CollectionRunRow::fields()),
+        ("offering/zones", ZoneOfferRow::fields()),
+        ("price/current", OnDemandPriceRow::fields()),
+        ("price/held", QuarantinedPrice::fields()),
         ("region/list", RegionRow::fields()),
-        ("spot/observed", SpotPrice::fields()),
+        ("spot/observed", SpotPriceRow::fields()),
     ]
 }
 
@@ -90,7 +92,7 @@ fn quotes_paths_as_literals() {
 }
 
 /// Returns a source with one file of spot prices per query; the file contains the query's rows.
-fn spot_source(root: &std::path::Path, files: &[&str]) -> Source {
+fn spot_source(root: &std::path::Path, files: &[&str]) -> WarehouseSource {
     std::fs::create_dir_all(root).unwrap();
     let writer = Connection::open_in_memory().unwrap();
     let file = |(at, rows): (usize, &&str)| {
@@ -107,7 +109,7 @@ fn spot_source(root: &std::path::Path, files: &[&str]) -> Source {
         written_at: String::new(),
         files: files.iter().enumerate().map(file).collect(),
     };
-    Source { root: root.to_path_buf(), manifest }
+    WarehouseSource { root: root.to_path_buf(), manifest }
 }
 
 const ROW: &str = "SELECT TIMESTAMP '2026-01-01' AS observed_at, 'm7i.large' AS instance_type, \

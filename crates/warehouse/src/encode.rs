@@ -10,8 +10,8 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 use arrow::ipc::writer::FileWriter;
-use catalog::ports::{Columnar, Encode, Encoder};
-use catalog::{Field, Page, Type, Value};
+use catalog::ports::{ColumnarFormat, Encode, Encoder};
+use catalog::{Field, Page, Value, ValueType};
 use domain::Decimal;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -28,18 +28,18 @@ impl Encode for ColumnarEncoder {
     fn start<'a>(
         &self,
         fields: &[Field],
-        format: Columnar,
+        format: ColumnarFormat,
         out: Box<dyn Write + Send + 'a>,
     ) -> Result<Box<dyn Encoder + 'a>, String> {
         let schema = schema(fields);
         let sink = match format {
-            Columnar::Parquet => {
+            ColumnarFormat::Parquet => {
                 let zstd = Compression::ZSTD(ZstdLevel::default());
                 let properties = WriterProperties::builder().set_compression(zstd).build();
                 let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties));
                 FileSink::Parquet(Box::new(writer.map_err(text)?))
             }
-            Columnar::Arrow => FileSink::Arrow(FileWriter::try_new(out, &schema).map_err(text)?),
+            ColumnarFormat::Arrow => FileSink::Arrow(FileWriter::try_new(out, &schema).map_err(text)?),
         };
         let pending = Page { fields: fields.to_vec(), rows: Vec::new() };
         Ok(Box::new(ColumnarFile { sink, schema, pending }))
@@ -62,9 +62,7 @@ impl<W: Write + Send> ColumnarFile<W> {
         let batch = record_batch(&self.pending, &self.schema)?;
         self.pending.rows.clear();
         match &mut self.sink {
-            FileSink::Parquet(writer) => {
-                writer.write(&batch).and_then(|()| writer.flush()).map_err(text)
-            }
+            FileSink::Parquet(writer) => writer.write(&batch).and_then(|()| writer.flush()).map_err(text),
             FileSink::Arrow(writer) => writer.write(&batch).map_err(text),
         }
     }
@@ -81,9 +79,7 @@ impl<W: Write + Send> Encoder for ColumnarFile<W> {
             self.write_pending()?;
         }
         match self.sink {
-            FileSink::Parquet(writer) => {
-                writer.into_inner().map_err(text)?.flush().map_err(text)
-            }
+            FileSink::Parquet(writer) => writer.into_inner().map_err(text)?.flush().map_err(text),
             FileSink::Arrow(mut writer) => writer.finish().map_err(text),
         }
     }
@@ -95,20 +91,20 @@ fn schema(fields: &[Field]) -> SchemaRef {
 }
 
 /// The Arrow type of a neutral one. Values that nest deeper than a list are written as JSON text.
-fn data_type(ty: &Type) -> DataType {
+fn data_type(ty: &ValueType) -> DataType {
     match ty {
-        Type::Bool => DataType::Boolean,
-        Type::Int => DataType::Int64,
-        Type::Float => DataType::Float64,
-        Type::Decimal(precision, scale) => DataType::Decimal128(*precision, *scale as i8),
-        Type::Text | Type::Json => DataType::Utf8,
-        Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-        Type::Date => DataType::Date32,
-        Type::List(of) => DataType::List(list_field(of)),
+        ValueType::Bool => DataType::Boolean,
+        ValueType::Int => DataType::Int64,
+        ValueType::Float => DataType::Float64,
+        ValueType::Decimal(precision, scale) => DataType::Decimal128(*precision, *scale as i8),
+        ValueType::Text | ValueType::Json => DataType::Utf8,
+        ValueType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+        ValueType::Date => DataType::Date32,
+        ValueType::List(of) => DataType::List(list_field(of)),
     }
 }
 
-fn list_field(of: &Type) -> Arc<ArrowField> {
+fn list_field(of: &ValueType) -> Arc<ArrowField> {
     Arc::new(ArrowField::new_list_field(data_type(of), true))
 }
 
@@ -123,7 +119,7 @@ fn record_batch(page: &Page, schema: &SchemaRef) -> Result<RecordBatch, String> 
 }
 
 /// Values as one array. A value that does not fit the column's type is an error, never rounded.
-fn array(values: &[&Value], ty: &Type) -> Result<ArrayRef, String> {
+fn array(values: &[&Value], ty: &ValueType) -> Result<ArrayRef, String> {
     macro_rules! primitive {
         ($array:ty, $pattern:pat => $value:expr) => {
             Arc::new(
@@ -139,17 +135,17 @@ fn array(values: &[&Value], ty: &Type) -> Result<ArrayRef, String> {
         };
     }
     Ok(match ty {
-        Type::Bool => primitive!(BooleanArray, Value::Bool(flag) => *flag),
-        Type::Int => primitive!(Int64Array, Value::Int(number) => *number),
-        Type::Float => primitive!(Float64Array, Value::Float(number) => *number),
-        Type::Text => primitive!(StringArray, Value::Text(text) => text.as_str()),
-        Type::Timestamp => {
+        ValueType::Bool => primitive!(BooleanArray, Value::Bool(flag) => *flag),
+        ValueType::Int => primitive!(Int64Array, Value::Int(number) => *number),
+        ValueType::Float => primitive!(Float64Array, Value::Float(number) => *number),
+        ValueType::Text => primitive!(StringArray, Value::Text(text) => text.as_str()),
+        ValueType::Timestamp => {
             primitive!(TimestampMicrosecondArray, Value::Timestamp(at) => at.as_microsecond())
         }
-        Type::Date => primitive!(Date32Array, Value::Date(days) => *days),
-        Type::Decimal(precision, scale) => decimals(values, *precision, *scale)?,
-        Type::Json => Arc::new(values.iter().map(|value| json(value)).collect::<StringArray>()),
-        Type::List(of) => lists(values, of)?,
+        ValueType::Date => primitive!(Date32Array, Value::Date(days) => *days),
+        ValueType::Decimal(precision, scale) => decimals(values, *precision, *scale)?,
+        ValueType::Json => Arc::new(values.iter().map(|value| json(value)).collect::<StringArray>()),
+        ValueType::List(of) => lists(values, of)?,
     })
 }
 
@@ -158,13 +154,13 @@ fn decimals(values: &[&Value], precision: u8, scale: u8) -> Result<ArrayRef, Str
         Value::Null => Ok(None),
         Value::Int(number) => exact(Decimal::from(*number), precision, scale).map(Some),
         Value::Decimal(number) => exact(*number, precision, scale).map(Some),
-        other => Err(misfit(other, &Type::Decimal(precision, scale))),
+        other => Err(misfit(other, &ValueType::Decimal(precision, scale))),
     };
     let numbers = values.iter().map(one).collect::<Result<Decimal128Array, String>>()?;
     Ok(Arc::new(numbers.with_precision_and_scale(precision, scale as i8).map_err(text)?))
 }
 
-fn lists(values: &[&Value], of: &Type) -> Result<ArrayRef, String> {
+fn lists(values: &[&Value], of: &ValueType) -> Result<ArrayRef, String> {
     let mut items: Vec<&Value> = Vec::new();
     let mut lengths = Vec::with_capacity(values.len());
     for value in values {
@@ -172,7 +168,7 @@ fn lists(values: &[&Value], of: &Type) -> Result<ArrayRef, String> {
         match value {
             Value::Null => {}
             Value::List(list) => items.extend(list),
-            other => return Err(misfit(other, &Type::List(Box::new(of.clone())))),
+            other => return Err(misfit(other, &ValueType::List(Box::new(of.clone())))),
         }
         lengths.push(items.len() - before);
     }
@@ -201,7 +197,7 @@ fn exact(number: Decimal, precision: u8, scale: u8) -> Result<i128, String> {
     Ok(scaled.mantissa())
 }
 
-fn misfit(value: &Value, ty: &Type) -> String {
+fn misfit(value: &Value, ty: &ValueType) -> String {
     format!("{value:?} is not a {}", ty.sql())
 }
 
@@ -234,24 +230,24 @@ mod tests {
     }
 
     fn every_type() -> Page {
-        let list = Type::List(Box::new(Type::Text));
+        let list = ValueType::List(Box::new(ValueType::Text));
         let columns = [
-            ("flag", Type::Bool, Value::Bool(true)),
-            ("count", Type::Int, Value::Int(-7)),
-            ("share", Type::Float, Value::Float(0.25)),
-            ("price", Type::Decimal(18, 10), Value::Decimal("0.0104000000".parse().unwrap())),
-            ("name", Type::Text, Value::Text("m7i.large".into())),
-            ("at", Type::Timestamp, Value::Timestamp(Timestamp::from_second(1_700_000_000).unwrap())),
-            ("day", Type::Date, Value::Date(20_000)),
+            ("flag", ValueType::Bool, Value::Bool(true)),
+            ("count", ValueType::Int, Value::Int(-7)),
+            ("share", ValueType::Float, Value::Float(0.25)),
+            ("price", ValueType::Decimal(18, 10), Value::Decimal("0.0104000000".parse().unwrap())),
+            ("name", ValueType::Text, Value::Text("m7i.large".into())),
+            ("at", ValueType::Timestamp, Value::Timestamp(Timestamp::from_second(1_700_000_000).unwrap())),
+            ("day", ValueType::Date, Value::Date(20_000)),
             ("zones", list, Value::List(vec![Value::Text("use1-az1".into()), Value::Null])),
-            ("extra", Type::Json, Value::Struct(vec![("a".into(), Value::Int(1))])),
+            ("extra", ValueType::Json, Value::Struct(vec![("a".into(), Value::Int(1))])),
         ];
         let nulls = columns.iter().map(|_| Value::Null).collect();
         let fields = columns.iter().map(|(name, ty, _)| Field::new(*name, ty.clone())).collect();
         Page { fields, rows: vec![columns.into_iter().map(|(_, _, value)| value).collect(), nulls] }
     }
 
-    fn encoded(page: &Page, format: Columnar) -> Result<Vec<u8>, String> {
+    fn encoded(page: &Page, format: ColumnarFormat) -> Result<Vec<u8>, String> {
         let bytes = Mutex::new(Vec::new());
         let mut encoder = ColumnarEncoder.start(&page.fields, format, Box::new(Shared(&bytes)))?;
         encoder.page(page)?;
@@ -263,9 +259,9 @@ mod tests {
     fn pages_are_read_back_by_arrow_and_parquet_readers() {
         let page = every_type();
         let mut read: Vec<RecordBatch> = Vec::new();
-        let arrow = encoded(&page, Columnar::Arrow).unwrap();
+        let arrow = encoded(&page, ColumnarFormat::Arrow).unwrap();
         read.extend(FileReader::try_new(Cursor::new(arrow), None).unwrap().map(Result::unwrap));
-        let parquet = encoded(&page, Columnar::Parquet).unwrap();
+        let parquet = encoded(&page, ColumnarFormat::Parquet).unwrap();
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(parquet)).unwrap();
         read.extend(reader.build().unwrap().map(Result::unwrap));
         assert_eq!(read.len(), 2);
@@ -280,22 +276,22 @@ mod tests {
     #[test]
     fn a_page_without_rows_has_its_columns() {
         let page = Page { rows: Vec::new(), ..every_type() };
-        let arrow = encoded(&page, Columnar::Arrow).unwrap();
+        let arrow = encoded(&page, ColumnarFormat::Arrow).unwrap();
         let reader = FileReader::try_new(Cursor::new(arrow), None).unwrap();
         assert_eq!(reader.schema().fields().len(), page.fields.len());
     }
 
     #[test]
     fn a_value_that_does_not_fit_its_column_is_refused() {
-        let check = |ty: Type, value: Value, expected: &str| {
+        let check = |ty: ValueType, value: Value, expected: &str| {
             let page = Page { fields: vec![Field::new("a", ty)], rows: vec![vec![value]] };
-            let error = encoded(&page, Columnar::Parquet).unwrap_err();
+            let error = encoded(&page, ColumnarFormat::Parquet).unwrap_err();
             assert!(error.contains(expected), "{error}");
         };
         let decimal = |text: &str| Value::Decimal(text.parse().unwrap());
-        check(Type::Decimal(18, 10), decimal("0.12345678901"), "does not fit DECIMAL(18,10)");
-        check(Type::Decimal(18, 10), decimal("123456789.1"), "does not fit DECIMAL(18,10)");
-        check(Type::Int, Value::Text("7".into()), "is not a BIGINT");
-        check(Type::List(Box::new(Type::Int)), Value::Int(7), "is not a BIGINT[]");
+        check(ValueType::Decimal(18, 10), decimal("0.12345678901"), "does not fit DECIMAL(18,10)");
+        check(ValueType::Decimal(18, 10), decimal("123456789.1"), "does not fit DECIMAL(18,10)");
+        check(ValueType::Int, Value::Text("7".into()), "is not a BIGINT");
+        check(ValueType::List(Box::new(ValueType::Int)), Value::Int(7), "is not a BIGINT[]");
     }
 }

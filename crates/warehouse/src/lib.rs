@@ -15,5 +15,5 @@ mod room;
 
 pub use ask::Warehouse;
 pub use encode::ColumnarEncoder;
-pub use open::{Home, Source};
+pub use open::{WarehouseSource, WarehouseStorage};
 pub use room::{ROOM_ARGUMENT, enter};

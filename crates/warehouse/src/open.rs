@@ -17,14 +17,14 @@ use crate::room::plain_words;
 
 /// A folder of Parquet files, and the manifest that lists the visible ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Source {
+pub struct WarehouseSource {
     /// The folder.
     pub root: PathBuf,
     /// The manifest.
     pub manifest: Manifest,
 }
 
-impl Source {
+impl WarehouseSource {
     /// Returns a file's path as DuckDB gets it.
     pub(crate) fn path(&self, file: &DataFile) -> String {
         self.root.join(&file.path).to_string_lossy().into_owned()
@@ -33,7 +33,7 @@ impl Source {
 
 /// The storage of a warehouse.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Home {
+pub enum WarehouseStorage {
     /// A published `.duckdb` file, which is never written again.
     File(PathBuf),
     /// No writable folder: each process creates the tables and views in memory.
@@ -53,24 +53,27 @@ pub(crate) fn config() -> duckdb::Result<Config> {
 /// one. Without a usable folder, it is in memory.
 ///
 /// Errors: [`AskError::Lake`] if the files cannot be read as the manifests describe them.
-pub(crate) fn open(sources: &[Source], folders: &[PathBuf]) -> Result<(Home, Connection), AskError> {
+pub(crate) fn open(
+    sources: &[WarehouseSource],
+    folders: &[PathBuf],
+) -> Result<(WarehouseStorage, Connection), AskError> {
     build::check_versions(sources)?;
     let name = file_name(sources);
     for folder in folders {
         let path = folder.join(&name);
         match open_or_make(sources, &path) {
-            Ok(connection) => return Ok((Home::File(path), connection)),
+            Ok(connection) => return Ok((WarehouseStorage::File(path), connection)),
             Err(why) => tracing::info!("no warehouse in {}: {why}", folder.display()),
         }
     }
-    connect(&Home::Memory, sources).map(|connection| (Home::Memory, connection))
+    connect(&WarehouseStorage::Memory, sources).map(|connection| (WarehouseStorage::Memory, connection))
 }
 
 /// Opens the storage that [`open`] returned.
-pub(crate) fn connect(home: &Home, sources: &[Source]) -> Result<Connection, AskError> {
+pub(crate) fn connect(home: &WarehouseStorage, sources: &[WarehouseSource]) -> Result<Connection, AskError> {
     let connection = match home {
-        Home::File(path) => connect_file(path),
-        Home::Memory => connect_memory(sources),
+        WarehouseStorage::File(path) => connect_file(path),
+        WarehouseStorage::Memory => connect_memory(sources),
     };
     connection
         .map_err(|e| AskError::Lake(format!("the data cannot be read: {}", plain_words(&e.to_string()))))
@@ -80,13 +83,13 @@ fn connect_file(path: &Path) -> duckdb::Result<Connection> {
     Connection::open_with_flags(path, config()?.access_mode(AccessMode::ReadOnly)?)
 }
 
-fn connect_memory(sources: &[Source]) -> duckdb::Result<Connection> {
+fn connect_memory(sources: &[WarehouseSource]) -> duckdb::Result<Connection> {
     let connection = Connection::open_in_memory_with_flags(config()?)?;
     build::make_all(&connection, sources)?;
     Ok(connection)
 }
 
-fn open_or_make(sources: &[Source], path: &Path) -> Result<Connection, String> {
+fn open_or_make(sources: &[WarehouseSource], path: &Path) -> Result<Connection, String> {
     if path.exists() {
         match connect_file(path) {
             Ok(connection) => return Ok(connection),
@@ -107,7 +110,7 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-fn publish(sources: &[Source], path: &Path) -> Result<(), String> {
+fn publish(sources: &[WarehouseSource], path: &Path) -> Result<(), String> {
     let folder = path.parent().expect("a warehouse file is in a folder");
     let name = path.file_name().expect("a warehouse has a name").to_string_lossy();
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| e.to_string())?;
@@ -129,7 +132,7 @@ fn publish(sources: &[Source], path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn make(sources: &[Source], path: &Path) -> duckdb::Result<()> {
+fn make(sources: &[WarehouseSource], path: &Path) -> duckdb::Result<()> {
     // Only this version reads the file, so it has the newest layout. Its statistics open in a third
     // less time than those of the layout for DuckDB's first versions.
     let config = config()?.with("storage_compatibility_version", "latest")?;
@@ -160,9 +163,9 @@ fn remove_older(folder: &Path, name: &str) {
 }
 
 /// Returns the file's name. It depends on everything that determines the file's content.
-fn file_name(sources: &[Source]) -> String {
+fn file_name(sources: &[WarehouseSource]) -> String {
     let mut hasher = Sha256::new();
-    for statement in build::statements(sources, &build::Lacking::new()) {
+    for statement in build::statements(sources, &build::MissingColumns::new()) {
         hasher.update(statement.as_bytes());
     }
     for source in sources {

@@ -15,8 +15,8 @@ fn opened(folders: &[&Path]) -> Option<PathBuf> {
     let (home, connection) = open(&[], &folders).unwrap();
     connection.execute_batch("FROM instance_type").unwrap();
     match home {
-        Home::File(path) => Some(path),
-        Home::Memory => None,
+        WarehouseStorage::File(path) => Some(path),
+        WarehouseStorage::Memory => None,
     }
 }
 
@@ -77,9 +77,9 @@ fn reports_data_that_cannot_be_read() {
         written_at: String::new(),
         files: vec![file],
     };
-    let mut source = Source { root: folder.path().to_path_buf(), manifest };
+    let mut source = WarehouseSource { root: folder.path().to_path_buf(), manifest };
     fs::write(folder.path().join("zone.parquet"), "no parquet").unwrap();
-    let check = |source: &Source, expected: &str| {
+    let check = |source: &WarehouseSource, expected: &str| {
         let error = open(std::slice::from_ref(source), &[folder.path().join("warehouse")]).unwrap_err();
         assert!(matches!(&error, AskError::Lake(text) if text.contains(expected)), "{error:?}");
     };
@@ -91,10 +91,10 @@ fn reports_data_that_cannot_be_read() {
 
 #[test]
 fn parallel_questions_get_the_answers_of_single_ones() {
-    use catalog::ports::{Ask, Bound};
+    use catalog::ports::{Ask, BoundQuestion};
 
     let now = "2026-11-23T00:00:00Z".parse().unwrap();
-    let bound = |name: &str, given: &[(&str, &str)]| -> Bound {
+    let bound = |name: &str, given: &[(&str, &str)]| -> BoundQuestion {
         let question = catalog::question(name).unwrap();
         let given: Vec<_> = given.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
         (question, question.bind(&given, now).unwrap())

@@ -3,29 +3,29 @@
 //! Temporary views of this connection hide the tables of the same names. Whatever a statement does
 //! with a column, it sees only the stand-in.
 
-use catalog::{DATASETS, Dataset, Kind, Private};
+use catalog::{DATASETS, Dataset, DatasetKind, PrivateKind};
 use duckdb::Connection;
 
 use crate::build::{self, CURRENT, STATED};
-use crate::open::{Home, Source};
+use crate::open::{WarehouseSource, WarehouseStorage};
 
 const MACROS: &str = include_str!("../../../queries/build/redact.sql");
 const VIEW: &str = include_str!("../../../queries/build/redacted.sql");
 
 /// Returns the name under which DuckDB knows the warehouse. With it, a view reads the hidden table
 /// and not itself.
-pub(crate) fn catalog_name(home: &Home) -> String {
+pub(crate) fn catalog_name(home: &WarehouseStorage) -> String {
     match home {
-        Home::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-        Home::Memory => "memory".into(),
+        WarehouseStorage::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        WarehouseStorage::Memory => "memory".into(),
     }
 }
 
 /// Creates the views. Without `key`, the text behind a stand-in cannot be guessed.
 pub(crate) fn redact(
     connection: &Connection,
-    home: &Home,
-    sources: &[Source],
+    home: &WarehouseStorage,
+    sources: &[WarehouseSource],
     key: &str,
 ) -> duckdb::Result<()> {
     let base = format!("\"{}\".main.", catalog_name(home).replace('"', "\"\""));
@@ -46,17 +46,17 @@ pub(crate) fn redact(
 }
 
 /// Returns the views of one dataset: its history, and the current rows on top of it.
-fn views(dataset: &Dataset, private: &[(&'static str, Private)], base: &str, rows: &str) -> Vec<String> {
+fn views(dataset: &Dataset, private: &[(&'static str, PrivateKind)], base: &str, rows: &str) -> Vec<String> {
     let name = dataset.name;
-    let one = |(column, what): &(&str, Private)| match what {
-        Private::Text => format!("redacted({column}) AS {column}"),
-        Private::Texts => format!("redacted_list({column}) AS {column}"),
-        Private::Object => format!("redacted_object({column}) AS {column}"),
-        Private::Scope => format!("redacted_scope({column}) AS {column}"),
+    let one = |(column, what): &(&str, PrivateKind)| match what {
+        PrivateKind::Text => format!("redacted({column}) AS {column}"),
+        PrivateKind::Texts => format!("redacted_list({column}) AS {column}"),
+        PrivateKind::Object => format!("redacted_object({column}) AS {column}"),
+        PrivateKind::Scope => format!("redacted_scope({column}) AS {column}"),
     };
     let stand_ins: Vec<String> = private.iter().map(one).collect();
     let stand_ins = stand_ins.join(", ");
-    let told = if dataset.kind == Kind::Statement {
+    let told = if dataset.kind == DatasetKind::Statement {
         let statement = format!("{base}{name}_statement");
         let view = build::fill(STATED, dataset).replace(&format!("{name}_statement"), &statement);
         let (_, body) = view.split_once(" AS\n").expect("the template creates a view from a query");
@@ -68,7 +68,7 @@ fn views(dataset: &Dataset, private: &[(&'static str, Private)], base: &str, row
         view(&format!("{name}_history"), &format!("{stand_ins}, redacted(run_id) AS run_id"), &told);
     let current = build::fill(CURRENT, dataset).replacen("VIEW", "TEMP VIEW", 1);
     let mut made = vec![history, current];
-    if dataset.kind == Kind::Statement {
+    if dataset.kind == DatasetKind::Statement {
         let table = format!("{name}_statement");
         let stated = "redacted(run_id) AS run_id, redacted_scope(scope) AS scope";
         made.push(view(&table, stated, &format!("{base}{table}")));

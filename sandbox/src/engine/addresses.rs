@@ -1,24 +1,24 @@
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Filters, Table, many, one};
-use super::instance::{Instance, State, Tags};
+use super::filter::{FilterTable, RequestFilters, many, one};
+use super::instance::{ResourceTags, SandboxInstance, SandboxInstanceState};
 use super::tags::{nodes as tag_nodes, read_own};
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 /// An Elastic IP address.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Address {
+pub(crate) struct ElasticIp {
     pub(crate) id: String,
     pub(crate) ip: String,
     pub(crate) association: String,
     pub(crate) instance: Option<String>,
-    pub(crate) tags: Tags,
+    pub(crate) tags: ResourceTags,
 }
 
 /// The filters of DescribeAddresses.
-const FILTERS: Table<Address> = Table {
+const FILTERS: FilterTable<ElasticIp> = FilterTable {
     tags: Some(|address| &address.tags),
     named: &[
         ("allocation-id", |_, address| one(&address.id)),
@@ -34,9 +34,9 @@ const FILTERS: Table<Address> = Table {
     bare: &[],
 };
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Returns the Elastic IP address of an instance.
-    pub(crate) fn elastic_of(&self, instance: &str) -> Option<&Address> {
+    pub(crate) fn elastic_of(&self, instance: &str) -> Option<&ElasticIp> {
         self.here.addresses.values().find(|address| address.instance.as_deref() == Some(instance))
     }
 
@@ -52,11 +52,11 @@ impl Desk<'_> {
     }
 
     /// Returns the instance that an address is associated with.
-    fn holder(&self, address: &Address) -> Option<&Instance> {
+    fn holder(&self, address: &ElasticIp) -> Option<&SandboxInstance> {
         self.here.instances.get(address.instance.as_ref()?)
     }
 
-    pub(crate) fn allocate_address(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn allocate_address(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:AllocateAddress")?;
         params.one_of("Domain", &["vpc"])?;
         let tags = read_own(params, "elastic-ip")?;
@@ -68,14 +68,14 @@ impl Desk<'_> {
         }
         self.ready(params)?;
         self.here.handed_out += 1;
-        let address = Address {
+        let address = ElasticIp {
             id: self.ids.id("eipalloc-"),
             ip: self.public_ip(self.here.handed_out),
             association: String::new(),
             instance: None,
             tags,
         };
-        let node = Fields::new()
+        let node = XmlFields::new()
             .put("publicIp", &address.ip)
             .put("allocationId", &address.id)
             .put("domain", "vpc")
@@ -86,7 +86,11 @@ impl Desk<'_> {
     }
 
     /// Serves AssociateAddress, DisassociateAddress and ReleaseAddress.
-    pub(crate) fn change_address(&mut self, params: &Part<'_>, action: &str) -> Done<Node> {
+    pub(crate) fn change_address(
+        &mut self,
+        params: &QueryParamPart<'_>,
+        action: &str,
+    ) -> ApiResult<XmlContent> {
         self.allow_any(&format!("ec2:{action}"))?;
         let by_association = params.text("AssociationId");
         let id = match (params.text("AllocationId"), by_association) {
@@ -111,12 +115,14 @@ impl Desk<'_> {
                 ));
             }
         };
-        let held = self.here.addresses.get(&id).ok_or_else(|| ApiError::no_such(Kind::Address, &id))?;
+        let held =
+            self.here.addresses.get(&id).ok_or_else(|| ApiError::no_such(ResourceKind::Address, &id))?;
         let instance = if action == "AssociateAddress" {
             let instance = params.need("InstanceId")?;
             let again = params.flag("AllowReassociation")?.unwrap_or(true);
-            let found = self.visible(instance).ok_or_else(|| ApiError::no_such(Kind::Instance, instance))?;
-            if found.state.is_over() || (found.state == State::Pending) {
+            let found =
+                self.visible(instance).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, instance))?;
+            if found.state.is_over() || (found.state == SandboxInstanceState::Pending) {
                 return Err(ApiError::new(
                     "InvalidInstanceID",
                     "The pending instance is not in a valid state for this operation.",
@@ -138,7 +144,7 @@ impl Desk<'_> {
         self.ready(params)?;
         if action == "ReleaseAddress" {
             self.here.addresses.remove(&id);
-            return Ok(Fields::new().put("return", true).into());
+            return Ok(XmlFields::new().put("return", true).into());
         }
         let association = self.ids.id("eipassoc-");
         // An instance has one Elastic IP: its previous one becomes free.
@@ -158,27 +164,27 @@ impl Desk<'_> {
             }
         }
         Ok(match instance {
-            Some(_) => Fields::new().put("associationId", association).into(),
-            None => Fields::new().put("return", true).into(),
+            Some(_) => XmlFields::new().put("associationId", association).into(),
+            None => XmlFields::new().put("return", true).into(),
         })
     }
 
-    pub(crate) fn describe_addresses(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_addresses(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeAddresses")?;
         let ids = params.list("AllocationId");
         let ips = params.list("PublicIp");
         if let Some(id) = ids.iter().find(|id| !self.here.addresses.contains_key(**id)) {
-            return Err(ApiError::no_such(Kind::Address, id));
+            return Err(ApiError::no_such(ResourceKind::Address, id));
         }
-        let filters = Filters::read(params, &FILTERS)?;
-        let mut nodes: Vec<Node> = Vec::new();
+        let filters = RequestFilters::read(params, &FILTERS)?;
+        let mut nodes: Vec<XmlContent> = Vec::new();
         for address in self.here.addresses.values() {
             let named = (ids.is_empty() || ids.contains(&address.id.as_str()))
                 && (ips.is_empty() || ips.contains(&address.ip.as_str()));
             if named && filters.pass(self, address) {
                 let holder = self.holder(address);
                 let associated = holder.map(|_| address.association.as_str());
-                let node = Fields::new()
+                let node = XmlFields::new()
                     .put("publicIp", &address.ip)
                     .put("allocationId", &address.id)
                     .put("domain", "vpc")
@@ -194,6 +200,6 @@ impl Desk<'_> {
             }
         }
         self.ready(params)?;
-        Ok(Fields::new().put("addressesSet", nodes).into())
+        Ok(XmlFields::new().put("addressesSet", nodes).into())
     }
 }

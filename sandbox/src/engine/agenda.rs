@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// An event that happens without a call when its time has come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Event {
+pub(crate) enum SandboxEvent {
     /// An instance leaves a transitional state. Ignored if its state has changed since.
     Arrive { instance: String, change: u32 },
     /// A terminated instance disappears from the listings.
@@ -26,33 +26,33 @@ pub(crate) enum Event {
 
 /// The planned events of all accounts and regions.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Agenda {
+pub(crate) struct EventQueue {
     /// Latest first, so that the next event is the last element.
-    entries: Vec<Entry>,
+    entries: Vec<EventQueueEntry>,
     added: u64,
 }
 
 /// A planned event with its time, account and region.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Entry {
+pub(crate) struct EventQueueEntry {
     pub(crate) at: Timestamp,
     number: u64,
     pub(crate) account: String,
     pub(crate) region: String,
-    pub(crate) event: Event,
+    pub(crate) event: SandboxEvent,
 }
 
-impl Agenda {
-    pub(crate) fn add(&mut self, at: Timestamp, account: &str, region: &str, event: Event) {
+impl EventQueue {
+    pub(crate) fn add(&mut self, at: Timestamp, account: &str, region: &str, event: SandboxEvent) {
         self.added += 1;
         let key = (at, self.added);
         let place = self.entries.partition_point(|entry| (entry.at, entry.number) > key);
         let (account, region) = (account.to_string(), region.to_string());
-        self.entries.insert(place, Entry { at, number: self.added, account, region, event });
+        self.entries.insert(place, EventQueueEntry { at, number: self.added, account, region, event });
     }
 
     /// Removes and returns the earliest event that is due at `now`.
-    pub(crate) fn due(&mut self, now: Timestamp) -> Option<Entry> {
+    pub(crate) fn due(&mut self, now: Timestamp) -> Option<EventQueueEntry> {
         if self.entries.last()?.at > now { None } else { self.entries.pop() }
     }
 }
@@ -63,18 +63,18 @@ mod tests {
 
     #[test]
     fn events_come_out_by_time_then_in_order_of_insertion() {
-        let mut agenda = Agenda::default();
+        let mut agenda = EventQueue::default();
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         for (seconds, name) in [(5, "c"), (1, "a"), (5, "d"), (3, "b")] {
-            agenda.add(at(seconds), "", "", Event::Forget { instance: name.to_string() });
+            agenda.add(at(seconds), "", "", SandboxEvent::Forget { instance: name.to_string() });
         }
         let mut seen = Vec::new();
         while let Some(entry) = agenda.due(at(5)) {
-            let Event::Forget { instance } = entry.event else { unreachable!() };
+            let SandboxEvent::Forget { instance } = entry.event else { unreachable!() };
             seen.push(instance);
         }
         assert_eq!(seen, ["a", "b", "c", "d"]);
-        agenda.add(at(9), "", "", Event::Forget { instance: String::new() });
+        agenda.add(at(9), "", "", SandboxEvent::Forget { instance: String::new() });
         assert!(agenda.due(at(8)).is_none());
     }
 }

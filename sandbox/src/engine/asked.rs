@@ -4,14 +4,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::Timestamp;
 
-use super::instance::{MetadataOptions, Target};
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::Part;
+use super::instance::{MetadataOptions, ReservationTarget};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::QueryParamPart;
 
 /// The spot options of a launch.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Spot {
+pub(crate) struct SpotLaunchOptions {
     pub(crate) persistent: bool,
     pub(crate) behaviour: String,
     pub(crate) max_price: Option<String>,
@@ -22,7 +22,7 @@ pub(crate) fn need(name: &str) -> ApiError {
     ApiError::new("MissingParameter", format!("The request must contain the parameter {name}"))
 }
 
-pub(crate) fn read_spot(params: &Part<'_>) -> Done<Option<Spot>> {
+pub(crate) fn read_spot(params: &QueryParamPart<'_>) -> ApiResult<Option<SpotLaunchOptions>> {
     let market = params.part("InstanceMarketOptions");
     if market.one_of("MarketType", &["spot"])?.is_none() {
         return Ok(None);
@@ -49,10 +49,10 @@ pub(crate) fn read_spot(params: &Part<'_>) -> Done<Option<Spot>> {
     if valid_until.is_some() && !persistent {
         return Err(ApiError::combination("ValidUntil is not supported for one-time requests"));
     }
-    Ok(Some(Spot { persistent, behaviour, max_price, valid_until }))
+    Ok(Some(SpotLaunchOptions { persistent, behaviour, max_price, valid_until }))
 }
 
-pub(crate) fn read_metadata(params: &Part<'_>) -> Done<MetadataOptions> {
+pub(crate) fn read_metadata(params: &QueryParamPart<'_>) -> ApiResult<MetadataOptions> {
     let part = params.part("MetadataOptions");
     let hops = part.number("HttpPutResponseHopLimit")?.unwrap_or(2);
     if !(1..=64).contains(&hops) {
@@ -71,7 +71,7 @@ pub(crate) fn read_metadata(params: &Part<'_>) -> Done<MetadataOptions> {
     })
 }
 
-pub(crate) fn read_user_data(params: &Part<'_>) -> Done<Option<String>> {
+pub(crate) fn read_user_data(params: &QueryParamPart<'_>) -> ApiResult<Option<String>> {
     let Some(text) = params.text("UserData") else { return Ok(None) };
     let plain =
         STANDARD.decode(text).map_err(|_| ApiError::value("Invalid BASE64 encoding of user data."))?;
@@ -83,14 +83,14 @@ pub(crate) fn read_user_data(params: &Part<'_>) -> Done<Option<String>> {
 
 /// Reads whether the instance gets public addresses. Default subnets assign them unless the call
 /// declines.
-pub(crate) fn read_public(params: &Part<'_>) -> Done<bool> {
+pub(crate) fn read_public(params: &QueryParamPart<'_>) -> ApiResult<bool> {
     let first = params.parts("NetworkInterface").into_iter().next();
     let asked = first.map(|part| part.flag("AssociatePublicIpAddress")).transpose()?.flatten();
     Ok(asked.unwrap_or(true))
 }
 
 /// Reads which capacity reservations the launch may use.
-fn read_target(params: &Part<'_>) -> Done<Target> {
+fn read_target(params: &QueryParamPart<'_>) -> ApiResult<ReservationTarget> {
     let part = params.part("CapacityReservationSpecification");
     let named = part.part("CapacityReservationTarget").text("CapacityReservationId");
     let preference =
@@ -99,20 +99,20 @@ fn read_target(params: &Part<'_>) -> Done<Target> {
         (Some(_), Some(_)) => Err(ApiError::combination(
             "CapacityReservationPreference cannot be used with CapacityReservationTarget",
         )),
-        (Some(id), None) => Ok(Target::Named(id.to_string())),
-        (None, Some("none")) => Ok(Target::Never),
-        (None, Some("capacity-reservations-only")) => Ok(Target::Only),
-        (None, _) => Ok(Target::Open),
+        (Some(id), None) => Ok(ReservationTarget::Named(id.to_string())),
+        (None, Some("none")) => Ok(ReservationTarget::Never),
+        (None, Some("capacity-reservations-only")) => Ok(ReservationTarget::Only),
+        (None, _) => Ok(ReservationTarget::Open),
     }
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Reads which capacity reservations a launch may use. Fails if it names an unknown one.
-    pub(crate) fn read_target(&self, params: &Part<'_>) -> Done<Target> {
+    pub(crate) fn read_target(&self, params: &QueryParamPart<'_>) -> ApiResult<ReservationTarget> {
         let target = read_target(params)?;
         match &target {
-            Target::Named(id) if !self.here.reservations.contains_key(id) => {
-                Err(ApiError::no_such(Kind::Reservation, id))
+            ReservationTarget::Named(id) if !self.here.reservations.contains_key(id) => {
+                Err(ApiError::no_such(ResourceKind::Reservation, id))
             }
             _ => Ok(target),
         }
@@ -121,9 +121,9 @@ impl Desk<'_> {
     /// Returns the zones to try, whether the call names one, and the subnet if it names one.
     pub(crate) fn read_place(
         &mut self,
-        params: &Part<'_>,
+        params: &QueryParamPart<'_>,
         name: &str,
-    ) -> Done<(Vec<String>, bool, Option<String>)> {
+    ) -> ApiResult<(Vec<String>, bool, Option<String>)> {
         let placement = params.part("Placement");
         placement.one_of("Tenancy", &["default"])?;
         let interface = params.parts("NetworkInterface").into_iter().next();
@@ -161,7 +161,7 @@ impl Desk<'_> {
         }
     }
 
-    pub(crate) fn read_groups(&mut self, params: &Part<'_>) -> Done<Vec<String>> {
+    pub(crate) fn read_groups(&mut self, params: &QueryParamPart<'_>) -> ApiResult<Vec<String>> {
         let mut ids: Vec<String> = params.list("SecurityGroupId").into_iter().map(String::from).collect();
         for part in params.parts("NetworkInterface") {
             if !ids.is_empty() || params.text("SubnetId").is_some() {
@@ -186,7 +186,7 @@ impl Desk<'_> {
         }
         for id in &ids {
             if !self.here.groups.contains_key(id) {
-                return Err(ApiError::no_such(Kind::Group, id));
+                return Err(ApiError::no_such(ResourceKind::Group, id));
             }
         }
         if ids.is_empty() {
@@ -199,7 +199,10 @@ impl Desk<'_> {
 
     /// Reads the instance profile: a new association id, and the name. Fails if EC2 does not know
     /// the profile yet.
-    pub(crate) fn read_profile(&mut self, params: &Part<'_>) -> Done<Option<(String, String)>> {
+    pub(crate) fn read_profile(
+        &mut self,
+        params: &QueryParamPart<'_>,
+    ) -> ApiResult<Option<(String, String)>> {
         let part = params.part("IamInstanceProfile");
         let (name, asked) = match (part.text("Name"), part.text("Arn")) {
             (Some(name), _) => (

@@ -1,14 +1,17 @@
-use super::agenda::Event;
+use super::agenda::SandboxEvent;
 use super::filter::matches;
-use super::instance::{Instance, Rate, Reason, ScheduledEvent, State, Tags, Target, Usage};
+use super::instance::{
+    HourlyRate, MaintenanceEvent, ReservationTarget, ResourceTags, SandboxInstance, SandboxInstanceState,
+    StateReason, UsageRecord,
+};
 use super::prices::LINUX;
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Returns the ids that a call names. Fails if one of the instances does not exist.
-    pub(crate) fn named_instances(&self, params: &Part<'_>) -> Done<Vec<String>> {
+    pub(crate) fn named_instances(&self, params: &QueryParamPart<'_>) -> ApiResult<Vec<String>> {
         let ids: Vec<String> = params.list("InstanceId").into_iter().map(String::from).collect();
         if ids.is_empty() {
             return Err(ApiError::new(
@@ -19,7 +22,7 @@ impl Desk<'_> {
         let missing: Vec<&String> = ids.iter().filter(|id| self.visible(id).is_none()).collect();
         match missing.as_slice() {
             [] => Ok(ids),
-            [one] => Err(ApiError::no_such(Kind::Instance, one)),
+            [one] => Err(ApiError::no_such(ResourceKind::Instance, one)),
             several => {
                 let list: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
                 Err(ApiError::new(
@@ -31,14 +34,14 @@ impl Desk<'_> {
     }
 
     /// Returns an instance. A new one is found only after the scenario's `visible_after`.
-    pub(crate) fn visible(&self, id: &str) -> Option<&Instance> {
+    pub(crate) fn visible(&self, id: &str) -> Option<&SandboxInstance> {
         self.here.instances.get(id).filter(|found| found.visible <= self.now)
     }
 
-    fn may_change(&mut self, action: &str, ids: &[String]) -> Done<()> {
+    fn may_change(&mut self, action: &str, ids: &[String]) -> ApiResult<()> {
         for id in ids {
             let Some(found) = self.here.instances.get(id) else { continue };
-            let tags: Tags = found.tags.clone();
+            let tags: ResourceTags = found.tags.clone();
             let kind = found.instance_type.clone();
             let arn = self.arn("ec2", &format!("instance/{id}"));
             self.allow(action, &arn, &tags, &[("ec2:InstanceType".to_string(), vec![kind])])?;
@@ -46,21 +49,24 @@ impl Desk<'_> {
         Ok(())
     }
 
-    pub(crate) fn start_instances(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn start_instances(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let ids = self.named_instances(params)?;
         self.may_change("ec2:StartInstances", &ids)?;
         for id in &ids {
             let found = &self.here.instances[id];
-            if !matches!(found.state, State::Stopped | State::Running | State::Pending) {
+            if !matches!(
+                found.state,
+                SandboxInstanceState::Stopped | SandboxInstanceState::Running | SandboxInstanceState::Pending
+            ) {
                 return Err(wrong_state(id, found.state, "started"));
             }
-            if found.state == State::Stopped {
+            if found.state == SandboxInstanceState::Stopped {
                 let (name, zone, spot) = (&found.instance_type, &found.zone, found.spot_request.is_some());
                 let held = !self.slots(found, zone, spot).is_empty();
                 if !held {
                     self.within_quota(name, 1, spot)?;
                 }
-                if matches!(found.target, Target::Named(_) | Target::Only) && !held {
+                if matches!(found.target, ReservationTarget::Named(_) | ReservationTarget::Only) && !held {
                     return Err(ApiError::new(
                         "ReservationCapacityExceeded",
                         "The requested reservation does not have sufficient compatible and available capacity for this request.",
@@ -75,12 +81,12 @@ impl Desk<'_> {
         let mut nodes = Vec::new();
         for id in ids {
             let before = self.here.instances[&id].state;
-            if before == State::Stopped {
+            if before == SandboxInstanceState::Stopped {
                 self.start(&id);
             }
             nodes.push(self.changed(&id, before));
         }
-        Ok(Fields::new().put("instancesSet", nodes).into())
+        Ok(XmlFields::new().put("instancesSet", nodes).into())
     }
 
     /// Starts a stopped instance. It gets a new launch time and, without an Elastic IP, a new
@@ -99,11 +105,11 @@ impl Desk<'_> {
         if let Some(found) = self.here.instances.get_mut(id) {
             found.capacity = slot;
         }
-        self.pass(id, State::Pending, self.rules.timing.pending.0);
+        self.pass(id, SandboxInstanceState::Pending, self.rules.timing.pending.0);
         self.set_request(request.as_deref(), "active", "fulfilled");
     }
 
-    pub(crate) fn stop_instances(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn stop_instances(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let ids = self.named_instances(params)?;
         let hibernate = params.flag("Hibernate")?.unwrap_or(false);
         params.flag("Force")?;
@@ -111,10 +117,16 @@ impl Desk<'_> {
         self.may_change("ec2:StopInstances", &ids)?;
         for id in &ids {
             let found = &self.here.instances[id];
-            if !matches!(found.state, State::Running | State::Stopping | State::Stopped | State::Pending) {
+            if !matches!(
+                found.state,
+                SandboxInstanceState::Running
+                    | SandboxInstanceState::Stopping
+                    | SandboxInstanceState::Stopped
+                    | SandboxInstanceState::Pending
+            ) {
                 return Err(wrong_state(id, found.state, "stopped"));
             }
-            if found.state == State::Pending {
+            if found.state == SandboxInstanceState::Pending {
                 return Err(wrong_state(id, found.state, "stopped"));
             }
             if found.stop_protected {
@@ -144,19 +156,19 @@ impl Desk<'_> {
         let mut nodes = Vec::new();
         for id in ids {
             let before = self.here.instances[&id].state;
-            if before == State::Running {
+            if before == SandboxInstanceState::Running {
                 let code = if hibernate { "UserInitiatedHibernate" } else { "UserInitiatedShutdown" };
-                self.stop(&id, hibernate, Reason::user(code, self.now));
+                self.stop(&id, hibernate, StateReason::user(code, self.now));
                 let request = self.here.instances[&id].spot_request.clone();
                 self.set_request(request.as_deref(), "disabled", "instance-stopped-by-user");
             }
             nodes.push(self.changed(&id, before));
         }
-        Ok(Fields::new().put("instancesSet", nodes).into())
+        Ok(XmlFields::new().put("instancesSet", nodes).into())
     }
 
     /// Moves a running instance to stopping.
-    pub(crate) fn stop(&mut self, id: &str, hibernate: bool, reason: Reason) {
+    pub(crate) fn stop(&mut self, id: &str, hibernate: bool, reason: StateReason) {
         self.bill_until_now(id);
         if let Some(found) = self.here.instances.get_mut(id) {
             found.reason = Some(reason);
@@ -166,12 +178,12 @@ impl Desk<'_> {
         }
         let timing = &self.rules.timing;
         let span = if hibernate { timing.hibernating.0 } else { timing.stopping.0 };
-        self.pass(id, State::Stopping, span);
+        self.pass(id, SandboxInstanceState::Stopping, span);
     }
 
     /// Serves TerminateInstances. As in EC2, a protected instance also protects the named instances
     /// of its zone. Those in other zones are terminated, and the call still fails.
-    pub(crate) fn terminate_instances(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn terminate_instances(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let ids = self.named_instances(params)?;
         params.flag("SkipOsShutdown")?;
         params.flag("Force")?;
@@ -194,7 +206,7 @@ impl Desk<'_> {
             if !before.is_over() {
                 self.terminate(
                     &id,
-                    Reason::user("UserInitiatedShutdown", self.now),
+                    StateReason::user("UserInitiatedShutdown", self.now),
                     "instance-terminated-by-user",
                 );
             }
@@ -202,39 +214,42 @@ impl Desk<'_> {
         }
         match refusal {
             Some(error) => Err(error),
-            None => Ok(Fields::new().put("instancesSet", nodes).into()),
+            None => Ok(XmlFields::new().put("instancesSet", nodes).into()),
         }
     }
 
     /// Moves an instance to shutting-down. Its persistent spot request opens again.
-    pub(crate) fn terminate(&mut self, id: &str, reason: Reason, status: &str) {
+    pub(crate) fn terminate(&mut self, id: &str, reason: StateReason, status: &str) {
         self.bill_until_now(id);
         if let Some(found) = self.here.instances.get_mut(id) {
             found.reason = Some(reason);
             found.hibernated = false;
             found.notice = None;
         }
-        self.pass(id, State::ShuttingDown, self.rules.timing.shutting_down.0);
+        self.pass(id, SandboxInstanceState::ShuttingDown, self.rules.timing.shutting_down.0);
         self.end_of_instance(id, status);
     }
 
-    pub(crate) fn reboot_instances(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn reboot_instances(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let ids = self.named_instances(params)?;
         self.may_change("ec2:RebootInstances", &ids)?;
-        if let Some(id) = ids.iter().find(|id| self.here.instances[*id].state != State::Running) {
+        if let Some(id) =
+            ids.iter().find(|id| self.here.instances[*id].state != SandboxInstanceState::Running)
+        {
             return Err(wrong_state(id, self.here.instances[id].state, "rebooted"));
         }
         self.ready(params)?;
-        Ok(Fields::new().put("return", true).into())
+        Ok(XmlFields::new().put("return", true).into())
     }
 
     /// Shuts an instance down from inside: it stops or terminates, by its shutdown behavior.
-    pub(crate) fn power_off(&mut self, id: &str) -> Done<()> {
-        let found = self.here.instances.get(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
-        if found.state != State::Running {
+    pub(crate) fn power_off(&mut self, id: &str) -> ApiResult<()> {
+        let found =
+            self.here.instances.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, id))?;
+        if found.state != SandboxInstanceState::Running {
             return Err(wrong_state(id, found.state, "powered off"));
         }
-        let reason = Reason {
+        let reason = StateReason {
             code: "Client.InstanceInitiatedShutdown".to_string(),
             message: "Client.InstanceInitiatedShutdown: Instance initiated shutdown".to_string(),
             text: String::new(),
@@ -249,7 +264,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn pass(&mut self, id: &str, state: State, span: jiff::SignedDuration) {
+    fn pass(&mut self, id: &str, state: SandboxInstanceState, span: jiff::SignedDuration) {
         let Some(found) = self.here.instances.get_mut(id) else { return };
         found.state = state;
         if !state.is_up() {
@@ -257,12 +272,12 @@ impl Desk<'_> {
         }
         found.change += 1;
         let change = found.change;
-        self.later(span, Event::Arrive { instance: id.to_string(), change });
+        self.later(span, SandboxEvent::Arrive { instance: id.to_string(), change });
     }
 
-    fn changed(&self, id: &str, before: State) -> Node {
+    fn changed(&self, id: &str, before: SandboxInstanceState) -> XmlContent {
         let now = self.here.instances[id].state;
-        Fields::new()
+        XmlFields::new()
             .put("instanceId", id)
             .put("currentState", now.node())
             .put("previousState", before.node())
@@ -273,21 +288,21 @@ impl Desk<'_> {
     pub(crate) fn arrive(&mut self, id: &str, change: u32) {
         let Some(found) = self.unchanged(id, change) else { return };
         found.state = match found.state {
-            State::Pending => State::Running,
-            State::Stopping => State::Stopped,
-            State::ShuttingDown => State::Terminated,
+            SandboxInstanceState::Pending => SandboxInstanceState::Running,
+            SandboxInstanceState::Stopping => SandboxInstanceState::Stopped,
+            SandboxInstanceState::ShuttingDown => SandboxInstanceState::Terminated,
             state => state,
         };
         found.change += 1;
         match found.state {
-            State::Running => self.begin_to_run(id),
-            State::Stopped => {
+            SandboxInstanceState::Running => self.begin_to_run(id),
+            SandboxInstanceState::Stopped => {
                 let kept = self.elastic_of(id).map(|address| address.ip.clone());
                 if let Some(found) = self.here.instances.get_mut(id) {
                     found.public_ip = kept;
                 }
             }
-            State::Terminated => self.dissolve(id),
+            SandboxInstanceState::Terminated => self.dissolve(id),
             _ => {}
         }
     }
@@ -303,13 +318,13 @@ impl Desk<'_> {
         if let Some(running) = self.here.instances.get_mut(id) {
             running.bill = Some(self.usage.len());
         }
-        self.usage.push(Usage {
+        self.usage.push(UsageRecord {
             instance: id.to_string(),
             region: self.region.to_string(),
             instance_type: found.instance_type.clone(),
             spot,
             zone: found.zone.clone(),
-            rate: Rate(rate.unwrap_or_default()),
+            rate: HourlyRate(rate.unwrap_or_default()),
             from: found.launched,
             until: None,
             tags: found.tags.clone(),
@@ -324,12 +339,12 @@ impl Desk<'_> {
             .filter(|rule| spot && fits(&rule.instance_type) && matches(&rule.zone, &found.zone))
         {
             if let Some(before) = rule.rebalance_before {
-                self.later(rule.after.0 - before.0, Event::Rebalance { instance: instance(), change });
+                self.later(rule.after.0 - before.0, SandboxEvent::Rebalance { instance: instance(), change });
             }
-            self.later(rule.after.0, Event::Notice { instance: instance(), change });
+            self.later(rule.after.0, SandboxEvent::Notice { instance: instance(), change });
         }
         for (number, rule) in rules.events.iter().enumerate().filter(|(_, rule)| fits(&rule.instance_type)) {
-            self.later(rule.after.0, Event::Announce { instance: instance(), change, rule: number });
+            self.later(rule.after.0, SandboxEvent::Announce { instance: instance(), change, rule: number });
         }
     }
 
@@ -338,7 +353,7 @@ impl Desk<'_> {
         let event = self.ids.id("instance-event-");
         let at = self.now + rule.notice.0;
         if let Some(found) = self.unchanged(id, change) {
-            found.events.push(ScheduledEvent { id: event, code: rule.code.clone(), at });
+            found.events.push(MaintenanceEvent { id: event, code: rule.code.clone(), at });
         }
     }
 
@@ -350,7 +365,7 @@ impl Desk<'_> {
     }
 
     /// Returns the open billing record of an instance.
-    pub(crate) fn open_bill(&mut self, id: &str) -> Option<&mut Usage> {
+    pub(crate) fn open_bill(&mut self, id: &str) -> Option<&mut UsageRecord> {
         let last = self.here.instances.get(id)?.bill?;
         self.usage.get_mut(last).filter(|usage| usage.until.is_none())
     }
@@ -376,14 +391,14 @@ impl Desk<'_> {
             address.instance = None;
         }
         debug_assert!(now >= self.here.instances[id].launched, "time runs forward");
-        self.later(self.rules.timing.terminated_visible.0, Event::Forget { instance: id.to_string() });
+        self.later(self.rules.timing.terminated_visible.0, SandboxEvent::Forget { instance: id.to_string() });
     }
 }
 
 /// Builds an `IncorrectInstanceState` error with AWS's message.
-pub(crate) fn wrong_state(id: &str, state: State, done: &str) -> ApiError {
+pub(crate) fn wrong_state(id: &str, state: SandboxInstanceState, done: &str) -> ApiError {
     let message = match (state, done) {
-        (State::Pending, "stopped") => {
+        (SandboxInstanceState::Pending, "stopped") => {
             format!("The instance '{id}' is not in a state from which it can be stopped.")
         }
         (_, "started" | "stopped" | "rebooted") => {

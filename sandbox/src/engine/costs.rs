@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use domain::{Decimal, Timestamp};
 use serde_json::{Value, json};
 
-use super::instance::Usage;
+use super::instance::UsageRecord;
 use super::products::usage_type;
 use super::services::unknown_json;
-use super::world::Desk;
-use super::{ApiError, Done};
-use crate::wire::{Given, with_token};
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
+use crate::wire::{JsonMembers, with_token};
 
 const SERVICE: &str = "Amazon Elastic Compute Cloud - Compute";
 const DAY: i64 = 86_400;
@@ -33,33 +33,33 @@ fn invalid(why: impl Into<String>) -> ApiError {
 
 /// A criterion by which usage is grouped.
 #[derive(Clone, Copy)]
-enum Group<'a> {
+enum UsageGrouping<'a> {
     Dimension(&'a str),
     Tag(&'a str),
 }
 
 /// A condition on usage.
-enum Test<'a> {
+enum UsageCondition<'a> {
     Dimension(&'a str, Vec<&'a str>),
     /// The tag has one of these values. Without values: the tag is absent.
     Tag(&'a str, Vec<&'a str>),
-    All(Vec<Test<'a>>),
-    Any(Vec<Test<'a>>),
-    Not(Box<Test<'a>>),
+    All(Vec<UsageCondition<'a>>),
+    Any(Vec<UsageCondition<'a>>),
+    Not(Box<UsageCondition<'a>>),
 }
 
 /// An amount of usage: seconds and USD.
-type Sum = (i64, Decimal);
+type UsageAmount = (i64, Decimal);
 
 /// A period: start and end, in Unix seconds.
-type Stretch = (i64, i64);
+type UsagePeriod = (i64, i64);
 
 /// The amount of one period, for one group or in total.
-type Line = (Stretch, Option<Vec<String>>, Sum);
+type UsageCostLine = (UsagePeriod, Option<Vec<String>>, UsageAmount);
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Serves GetCostAndUsage.
-    pub(crate) fn cost_explorer(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
+    pub(crate) fn cost_explorer(&mut self, action: &str, input: &JsonMembers<'_>) -> ApiResult<Value> {
         if action != "GetCostAndUsage" {
             return Err(unknown_json());
         }
@@ -77,21 +77,21 @@ impl Desk<'_> {
         for group in input.list("GroupBy")? {
             let key = group.need("Key")?;
             groups.push(match group.need("Type")? {
-                "TAG" => Group::Tag(key),
-                kind => Group::Dimension(dimension(kind, key)?),
+                "TAG" => UsageGrouping::Tag(key),
+                kind => UsageGrouping::Dimension(dimension(kind, key)?),
             });
         }
         if groups.len() > 2 {
             return Err(invalid("GroupBy can have at most 2 entries"));
         }
-        let used: Vec<&Usage> = self
+        let used: Vec<&UsageRecord> = self
             .usage
             .iter()
             .filter(|usage| test.as_ref().is_none_or(|test| self.passes(usage, test)))
             .collect();
         // A row for each group of each period, so that a page may end between two groups of a
         // period.
-        let mut rows: Vec<Line> = Vec::new();
+        let mut rows: Vec<UsageCostLine> = Vec::new();
         for span in &spans {
             let sums = self.sums(&used, *span, &groups);
             if groups.is_empty() || sums.is_empty() {
@@ -123,9 +123,9 @@ impl Desk<'_> {
         }
         let mut answer = json!({ "ResultsByTime": by_time, "DimensionValueAttributes": [] });
         if !groups.is_empty() {
-            let named = |group: &Group<'_>| match group {
-                Group::Dimension(key) => json!({ "Type": "DIMENSION", "Key": key }),
-                Group::Tag(key) => json!({ "Type": "TAG", "Key": key }),
+            let named = |group: &UsageGrouping<'_>| match group {
+                UsageGrouping::Dimension(key) => json!({ "Type": "DIMENSION", "Key": key }),
+                UsageGrouping::Tag(key) => json!({ "Type": "TAG", "Key": key }),
             };
             answer["GroupDefinitions"] = groups.iter().map(named).collect();
         }
@@ -134,19 +134,24 @@ impl Desk<'_> {
 
     /// Returns whether the month at the period's end is still running. AWS's bills become final
     /// some time after that.
-    fn is_estimated(&self, span: Stretch) -> bool {
+    fn is_estimated(&self, span: UsagePeriod) -> bool {
         next_month(span.1 - 1).is_none_or(|end| end > self.now.as_second())
     }
 
-    fn sums(&self, used: &[&Usage], span: Stretch, groups: &[Group<'_>]) -> BTreeMap<Vec<String>, Sum> {
-        let mut sums: BTreeMap<Vec<String>, Sum> = BTreeMap::new();
+    fn sums(
+        &self,
+        used: &[&UsageRecord],
+        span: UsagePeriod,
+        groups: &[UsageGrouping<'_>],
+    ) -> BTreeMap<Vec<String>, UsageAmount> {
+        let mut sums: BTreeMap<Vec<String>, UsageAmount> = BTreeMap::new();
         for usage in used {
             let to = usage.until.unwrap_or(self.now).as_second().min(span.1);
             let seconds = to - usage.from.as_second().max(span.0);
             if seconds > 0 {
-                let key = |group: &Group<'_>| match group {
-                    Group::Dimension(name) => self.value_of(usage, name),
-                    Group::Tag(key) => {
+                let key = |group: &UsageGrouping<'_>| match group {
+                    UsageGrouping::Dimension(name) => self.value_of(usage, name),
+                    UsageGrouping::Tag(key) => {
                         format!("{key}${}", usage.tags.get(*key).map_or("", String::as_str))
                     }
                 };
@@ -160,7 +165,7 @@ impl Desk<'_> {
     }
 
     /// Returns the value of a dimension for a usage record.
-    fn value_of(&self, usage: &Usage, dimension: &str) -> String {
+    fn value_of(&self, usage: &UsageRecord, dimension: &str) -> String {
         let family = usage.instance_type.split('.').next().unwrap_or_default();
         match dimension {
             "AZ" => usage.zone.clone(),
@@ -178,16 +183,16 @@ impl Desk<'_> {
         }
     }
 
-    fn passes(&self, usage: &Usage, test: &Test<'_>) -> bool {
+    fn passes(&self, usage: &UsageRecord, test: &UsageCondition<'_>) -> bool {
         match test {
-            Test::Dimension(key, values) => values.contains(&self.value_of(usage, key).as_str()),
-            Test::Tag(key, values) => match usage.tags.get(*key) {
+            UsageCondition::Dimension(key, values) => values.contains(&self.value_of(usage, key).as_str()),
+            UsageCondition::Tag(key, values) => match usage.tags.get(*key) {
                 Some(value) => values.contains(&value.as_str()),
                 None => values.is_empty() || values.contains(&""),
             },
-            Test::All(tests) => tests.iter().all(|test| self.passes(usage, test)),
-            Test::Any(tests) => tests.iter().any(|test| self.passes(usage, test)),
-            Test::Not(test) => !self.passes(usage, test),
+            UsageCondition::All(tests) => tests.iter().all(|test| self.passes(usage, test)),
+            UsageCondition::Any(tests) => tests.iter().any(|test| self.passes(usage, test)),
+            UsageCondition::Not(test) => !self.passes(usage, test),
         }
     }
 }
@@ -208,15 +213,15 @@ const DIMENSIONS: [&str; 13] = [
     "USAGE_TYPE",
 ];
 
-fn dimension<'a>(kind: &str, key: &'a str) -> Done<&'a str> {
+fn dimension<'a>(kind: &str, key: &'a str) -> ApiResult<&'a str> {
     if kind == "DIMENSION" && DIMENSIONS.contains(&key) {
         return Ok(key);
     }
     Err(invalid(format!("The sandbox has the dimensions {}, not {kind} {key}", DIMENSIONS.join(", "))))
 }
 
-fn read_test<'a>(part: &Given<'a>) -> Done<Test<'a>> {
-    let options = |one: &Given<'a>, known: &[&str]| -> Done<Vec<&'a str>> {
+fn read_test<'a>(part: &JsonMembers<'a>) -> ApiResult<UsageCondition<'a>> {
+    let options = |one: &JsonMembers<'a>, known: &[&str]| -> ApiResult<Vec<&'a str>> {
         let options = one.texts("MatchOptions")?;
         match options.iter().find(|option| !known.contains(option)) {
             Some(other) => {
@@ -225,12 +230,14 @@ fn read_test<'a>(part: &Given<'a>) -> Done<Test<'a>> {
             None => Ok(options),
         }
     };
-    let several = |name: &str| -> Done<Vec<Test<'a>>> { part.list(name)?.iter().map(read_test).collect() };
+    let several = |name: &str| -> ApiResult<Vec<UsageCondition<'a>>> {
+        part.list(name)?.iter().map(read_test).collect()
+    };
     let mut found = Vec::new();
     if let Some(one) = part.part("Dimensions")? {
         let key = dimension("DIMENSION", one.need("Key")?)?;
         options(&one, &["EQUALS", "CASE_SENSITIVE"])?;
-        found.push(Test::Dimension(key, one.texts("Values")?));
+        found.push(UsageCondition::Dimension(key, one.texts("Values")?));
     }
     if let Some(one) = part.part("Tags")? {
         let absent = options(&one, &["EQUALS", "CASE_SENSITIVE", "ABSENT"])?.contains(&"ABSENT");
@@ -238,17 +245,17 @@ fn read_test<'a>(part: &Given<'a>) -> Done<Test<'a>> {
         if absent != values.is_empty() {
             return Err(invalid("A tag filter needs either values or the match option ABSENT"));
         }
-        found.push(Test::Tag(one.need("Key")?, values));
+        found.push(UsageCondition::Tag(one.need("Key")?, values));
     }
     let (all, any) = (several("And")?, several("Or")?);
     if !all.is_empty() {
-        found.push(Test::All(all));
+        found.push(UsageCondition::All(all));
     }
     if !any.is_empty() {
-        found.push(Test::Any(any));
+        found.push(UsageCondition::Any(any));
     }
     if let Some(not) = part.part("Not")? {
-        found.push(Test::Not(Box::new(read_test(&not)?)));
+        found.push(UsageCondition::Not(Box::new(read_test(&not)?)));
     }
     match (found.pop(), found.is_empty()) {
         (Some(test), true) => Ok(test),
@@ -256,7 +263,7 @@ fn read_test<'a>(part: &Given<'a>) -> Done<Test<'a>> {
     }
 }
 
-fn read_spans(input: &Given<'_>) -> Done<Vec<Stretch>> {
+fn read_spans(input: &JsonMembers<'_>) -> ApiResult<Vec<UsagePeriod>> {
     let period = input.need_part("TimePeriod")?;
     let granularity = input.need("Granularity")?;
     let date = |name: &str| {
@@ -277,7 +284,7 @@ fn read_spans(input: &Given<'_>) -> Done<Vec<Stretch>> {
     spans.ok_or_else(|| invalid("Granularity must be DAILY, MONTHLY or HOURLY"))
 }
 
-fn amounts(metrics: &[&str], (seconds, cost): Sum) -> Value {
+fn amounts(metrics: &[&str], (seconds, cost): UsageAmount) -> Value {
     let hours = Decimal::from(seconds) / Decimal::from(3600);
     let one = |name: &&str| {
         let (amount, unit) = match *name {
@@ -290,7 +297,7 @@ fn amounts(metrics: &[&str], (seconds, cost): Sum) -> Value {
 }
 
 /// Returns the days, hours or months between two times; none for an unknown granularity.
-fn periods(from: i64, until: i64, granularity: &str) -> Option<Vec<Stretch>> {
+fn periods(from: i64, until: i64, granularity: &str) -> Option<Vec<UsagePeriod>> {
     let step = match granularity {
         "HOURLY" => 3600,
         "DAILY" => DAY,

@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 
-use super::places::Vessel;
-use super::{ApiError, Done};
+use super::places::LaunchImage;
+use super::{ApiError, ApiResult};
 use crate::facts::TypeFact;
-use crate::wire::Part;
+use crate::wire::QueryParamPart;
 
 /// A requested volume.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Disk {
+pub(crate) struct DiskRequest {
     pub(crate) device: String,
     pub(crate) size: i64,
     pub(crate) kind: String,
@@ -18,8 +18,8 @@ pub(crate) struct Disk {
     pub(crate) delete: bool,
 }
 
-pub(crate) fn root_disk(image: &Vessel) -> Disk {
-    Disk {
+pub(crate) fn root_disk(image: &LaunchImage) -> DiskRequest {
+    DiskRequest {
         device: image.root_device.clone(),
         size: image.root_gb,
         kind: "gp3".to_string(),
@@ -31,14 +31,14 @@ pub(crate) fn root_disk(image: &Vessel) -> Disk {
     }
 }
 
-pub(crate) fn read_disks(params: &Part<'_>, image: &Vessel) -> Done<Vec<Disk>> {
+pub(crate) fn read_disks(params: &QueryParamPart<'_>, image: &LaunchImage) -> ApiResult<Vec<DiskRequest>> {
     let mut disks = vec![root_disk(image)];
     for part in params.parts("BlockDeviceMapping") {
         let device = part.need("DeviceName")?.to_string();
         let ebs = part.part("Ebs");
         let at = disks.iter().position(|disk| disk.device == device);
         let known = at.map(|at| disks.remove(at));
-        let mut disk = known.unwrap_or(Disk {
+        let mut disk = known.unwrap_or(DiskRequest {
             device,
             size: 0,
             kind: "gp3".into(),
@@ -76,7 +76,7 @@ pub(crate) fn read_disks(params: &Part<'_>, image: &Vessel) -> Done<Vec<Disk>> {
     Ok(disks)
 }
 
-pub(crate) fn may_hibernate(kind: &TypeFact, disks: &[Disk]) -> Done<()> {
+pub(crate) fn may_hibernate(kind: &TypeFact, disks: &[DiskRequest]) -> ApiResult<()> {
     let refuse = |message: String| Err(ApiError::new("UnsupportedHibernationConfiguration", message));
     let memory = kind.memory_mib / 1024;
     if !kind.hibernation {

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 /// The result of a call or of a step of one.
-pub(crate) type Done<T> = Result<T, ApiError>;
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 /// An error response: AWS's code and message, and the HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,7 @@ impl ApiError {
 
     /// Builds the error for an unknown id: `X.NotFound` if the id is well formed, else
     /// `X.Malformed`.
-    pub(crate) fn no_such(kind: Kind, id: &str) -> ApiError {
+    pub(crate) fn no_such(kind: ResourceKind, id: &str) -> ApiError {
         let (not_found, malformed, sentence) = kind.words();
         let good = id
             .strip_prefix(kind.prefix())
@@ -61,7 +61,7 @@ impl ApiError {
 
 /// A kind of resource that has ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ResourceKind {
     Instance,
     Volume,
     Snapshot,
@@ -77,78 +77,78 @@ pub(crate) enum Kind {
     Interface,
 }
 
-impl Kind {
+impl ResourceKind {
     /// Returns the prefix of the kind's ids.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
-            Kind::Instance => "i-",
-            Kind::Volume => "vol-",
-            Kind::Snapshot => "snap-",
-            Kind::Image => "ami-",
-            Kind::Group => "sg-",
-            Kind::Subnet => "subnet-",
-            Kind::Vpc => "vpc-",
-            Kind::SpotRequest => "sir-",
-            Kind::Address => "eipalloc-",
-            Kind::Reservation => "cr-",
-            Kind::Template => "lt-",
-            Kind::KeyPair => "key-",
-            Kind::Interface => "eni-",
+            ResourceKind::Instance => "i-",
+            ResourceKind::Volume => "vol-",
+            ResourceKind::Snapshot => "snap-",
+            ResourceKind::Image => "ami-",
+            ResourceKind::Group => "sg-",
+            ResourceKind::Subnet => "subnet-",
+            ResourceKind::Vpc => "vpc-",
+            ResourceKind::SpotRequest => "sir-",
+            ResourceKind::Address => "eipalloc-",
+            ResourceKind::Reservation => "cr-",
+            ResourceKind::Template => "lt-",
+            ResourceKind::KeyPair => "key-",
+            ResourceKind::Interface => "eni-",
         }
     }
 
     /// Returns the code for an unknown id, the code for a malformed id, and AWS's message.
     fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Kind::Instance => (
+            ResourceKind::Instance => (
                 "InvalidInstanceID.NotFound",
                 "InvalidInstanceID.Malformed",
                 "The instance ID '{}' does not exist",
             ),
-            Kind::Volume => {
+            ResourceKind::Volume => {
                 ("InvalidVolume.NotFound", "InvalidParameterValue", "The volume '{}' does not exist.")
             }
-            Kind::Snapshot => {
+            ResourceKind::Snapshot => {
                 ("InvalidSnapshot.NotFound", "InvalidParameterValue", "The snapshot '{}' does not exist.")
             }
-            Kind::Image => {
+            ResourceKind::Image => {
                 ("InvalidAMIID.NotFound", "InvalidAMIID.Malformed", "The image id '[{}]' does not exist")
             }
-            Kind::Group => (
+            ResourceKind::Group => (
                 "InvalidGroup.NotFound",
                 "InvalidGroupId.Malformed",
                 "The security group '{}' does not exist",
             ),
-            Kind::Subnet => {
+            ResourceKind::Subnet => {
                 ("InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed", "The subnet ID '{}' does not exist")
             }
-            Kind::Vpc => {
+            ResourceKind::Vpc => {
                 ("InvalidVpcID.NotFound", "InvalidVpcID.Malformed", "The vpc ID '{}' does not exist")
             }
-            Kind::SpotRequest => (
+            ResourceKind::SpotRequest => (
                 "InvalidSpotInstanceRequestID.NotFound",
                 "InvalidSpotInstanceRequestID.Malformed",
                 "The spot instance request ID '{}' does not exist",
             ),
-            Kind::Address => (
+            ResourceKind::Address => (
                 "InvalidAllocationID.NotFound",
                 "InvalidAllocationID.NotFound",
                 "The allocation ID '{}' does not exist",
             ),
-            Kind::Template => (
+            ResourceKind::Template => (
                 "InvalidLaunchTemplateId.NotFound",
                 "InvalidLaunchTemplateId.Malformed",
                 "The specified launch template, with template ID {}, does not exist.",
             ),
-            Kind::KeyPair => {
+            ResourceKind::KeyPair => {
                 ("InvalidKeyPair.NotFound", "InvalidKeyPair.NotFound", "The key pair '{}' does not exist")
             }
-            Kind::Interface => (
+            ResourceKind::Interface => (
                 "InvalidNetworkInterfaceID.NotFound",
                 "InvalidNetworkInterfaceId.Malformed",
                 "The network interface '{}' does not exist",
             ),
-            Kind::Reservation => (
+            ResourceKind::Reservation => (
                 "InvalidCapacityReservationId.NotFound",
                 "InvalidCapacityReservationId.Malformed",
                 "The capacity reservation '{}' does not exist",

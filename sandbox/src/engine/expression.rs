@@ -8,17 +8,17 @@ use jiff::{SignedDuration, ToSpan};
 
 /// A schedule expression, in its time zone.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Expression {
+pub(crate) enum ScheduleExpression {
     /// Once.
     At(Timestamp),
     /// Repeatedly, at this interval.
     Rate(SignedDuration),
-    Cron(Box<Cron>),
+    Cron(Box<CronFields>),
 }
 
 /// The six fields of a cron expression, as lists of matching values.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Cron {
+pub(crate) struct CronFields {
     minutes: Vec<i64>,
     hours: Vec<i64>,
     /// `None` stands for `?`.
@@ -37,19 +37,19 @@ const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 /// How many days ahead the next match of a cron expression is searched for.
 const HORIZON: i64 = 366 * 8;
 
-impl Expression {
+impl ScheduleExpression {
     /// Parses an expression; returns none if it is invalid. `L`, `W` and `#` of cron are not
     /// supported.
-    pub(crate) fn read(text: &str, zone: &TimeZone) -> Option<Expression> {
+    pub(crate) fn read(text: &str, zone: &TimeZone) -> Option<ScheduleExpression> {
         let (kind, rest) = text.trim().split_once('(')?;
         let inner = rest.strip_suffix(')')?.trim();
         match kind {
             "at" => {
                 let time = DateTime::strptime("%Y-%m-%dT%H:%M:%S", inner).ok()?;
-                time.to_zoned(zone.clone()).ok().map(|at| Expression::At(at.timestamp()))
+                time.to_zoned(zone.clone()).ok().map(|at| ScheduleExpression::At(at.timestamp()))
             }
-            "rate" => rate(inner).map(Expression::Rate),
-            "cron" => Cron::read(inner, zone).map(|cron| Expression::Cron(Box::new(cron))),
+            "rate" => rate(inner).map(ScheduleExpression::Rate),
+            "cron" => CronFields::read(inner, zone).map(|cron| ScheduleExpression::Cron(Box::new(cron))),
             _ => None,
         }
     }
@@ -57,13 +57,13 @@ impl Expression {
     /// Returns the first time after `after`. A rate counts from `begin`.
     pub(crate) fn next(&self, begin: Timestamp, after: Timestamp) -> Option<Timestamp> {
         match self {
-            Expression::At(at) => Some(*at).filter(|at| *at > after),
-            Expression::Rate(span) => {
+            ScheduleExpression::At(at) => Some(*at).filter(|at| *at > after),
+            ScheduleExpression::Rate(span) => {
                 let period = span.as_secs();
                 let passed = after.duration_since(begin).as_secs().max(0);
                 begin.checked_add(SignedDuration::from_secs((passed / period + 1) * period)).ok()
             }
-            Expression::Cron(cron) => cron.next(after),
+            ScheduleExpression::Cron(cron) => cron.next(after),
         }
     }
 }
@@ -83,8 +83,8 @@ fn rate(text: &str) -> Option<SignedDuration> {
     number.checked_mul(minutes * 60).map(SignedDuration::from_secs)
 }
 
-impl Cron {
-    fn read(text: &str, zone: &TimeZone) -> Option<Cron> {
+impl CronFields {
+    fn read(text: &str, zone: &TimeZone) -> Option<CronFields> {
         let fields: Vec<&str> = text.split_whitespace().collect();
         let [minutes, hours, days, months, weekdays, years] = fields.as_slice() else { return None };
         // Exactly one of the two fields must be `?`.
@@ -95,7 +95,7 @@ impl Cron {
             "?" => Some(None),
             text => values(text, bounds, names).map(Some),
         };
-        Some(Cron {
+        Some(CronFields {
             minutes: values(minutes, (0, 59), &[])?,
             hours: values(hours, (0, 23), &[])?,
             days: optional(days, (1, 31), &[])?,
@@ -166,7 +166,7 @@ mod tests {
     /// then.
     fn check(text: &str, expected: &[&str]) {
         let begin: Timestamp = "2026-01-30T22:30:00Z".parse().unwrap();
-        let expression = Expression::read(text, &TimeZone::UTC).unwrap_or_else(|| panic!("{text}"));
+        let expression = ScheduleExpression::read(text, &TimeZone::UTC).unwrap_or_else(|| panic!("{text}"));
         let (mut at, mut found) = (begin, Vec::new());
         while let Some(next) = expression.next(begin, at).filter(|_| found.len() < 3) {
             found.push(next.to_string());
@@ -214,7 +214,7 @@ mod tests {
             "cron(0 8 ? * 6L *)",
             "every(1 hour)",
         ] {
-            assert_eq!(Expression::read(bad, &TimeZone::UTC), None, "{bad}");
+            assert_eq!(ScheduleExpression::read(bad, &TimeZone::UTC), None, "{bad}");
         }
     }
 }

@@ -1,40 +1,40 @@
 use std::borrow::Cow;
 
-use super::instance::Tags;
-use super::world::Desk;
-use super::{ApiError, Done};
-use crate::wire::{Given, Part};
+use super::instance::ResourceTags;
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
+use crate::wire::{JsonMembers, QueryParamPart};
 
 /// A function that returns a resource's values for one filter.
-pub(crate) type Has<R> = for<'a, 'd> fn(&'a Desk<'d>, &'a R) -> Vec<Cow<'a, str>>;
+pub(crate) type FilterValues<R> = for<'a, 'd> fn(&'a RegionView<'d>, &'a R) -> Vec<Cow<'a, str>>;
 
 /// The filters of an action: all that the EC2 API Reference lists, except those in
 /// `tests/filters.py`.
-pub(crate) struct Table<R: 'static> {
+pub(crate) struct FilterTable<R: 'static> {
     /// Returns the tags, for `tag:<key>` and `tag-key`.
-    pub(crate) tags: Option<fn(&R) -> &Tags>,
-    pub(crate) named: &'static [(&'static str, Has<R>)],
+    pub(crate) tags: Option<fn(&R) -> &ResourceTags>,
+    pub(crate) named: &'static [(&'static str, FilterValues<R>)],
     /// Filters for which no resource here has a value.
     pub(crate) bare: &'static [&'static str],
 }
 
 /// The values that a filter compares.
-enum Look<R> {
-    Tag(fn(&R) -> &Tags, String),
-    TagKey(fn(&R) -> &Tags),
-    Named(Has<R>),
+enum FilterSubject<R> {
+    Tag(fn(&R) -> &ResourceTags, String),
+    TagKey(fn(&R) -> &ResourceTags),
+    Named(FilterValues<R>),
     Nothing,
 }
 
 /// The filters of a request. A resource must match every filter, with any one of the filter's
 /// values.
-pub(crate) struct Filters<R> {
-    all: Vec<(Look<R>, Vec<String>)>,
+pub(crate) struct RequestFilters<R> {
+    all: Vec<(FilterSubject<R>, Vec<String>)>,
 }
 
-impl<R> Filters<R> {
+impl<R> RequestFilters<R> {
     /// Reads `Filter.N`. Fails on a name that is not in the table, and on more than 200 values.
-    pub(crate) fn read(params: &Part<'_>, table: &Table<R>) -> Done<Filters<R>> {
+    pub(crate) fn read(params: &QueryParamPart<'_>, table: &FilterTable<R>) -> ApiResult<RequestFilters<R>> {
         let mut all = Vec::new();
         for part in params.parts("Filter") {
             let name = part.need("Name")?;
@@ -49,35 +49,36 @@ impl<R> Filters<R> {
             }
             all.push((look, values));
         }
-        Ok(Filters { all })
+        Ok(RequestFilters { all })
     }
 
     /// Returns whether a resource matches all filters.
-    pub(crate) fn pass(&self, desk: &Desk<'_>, row: &R) -> bool {
+    pub(crate) fn pass(&self, desk: &RegionView<'_>, row: &R) -> bool {
         self.all.iter().all(|(look, values)| {
             let fits = |text: &str| values.iter().any(|pattern| matches(pattern, text));
             match look {
-                Look::Tag(tags, key) => tags(row).get(key).is_some_and(|value| fits(value)),
-                Look::TagKey(tags) => tags(row).keys().any(|key| fits(key)),
-                Look::Named(has) => has(desk, row).iter().any(|value| fits(value)),
-                Look::Nothing => false,
+                FilterSubject::Tag(tags, key) => tags(row).get(key).is_some_and(|value| fits(value)),
+                FilterSubject::TagKey(tags) => tags(row).keys().any(|key| fits(key)),
+                FilterSubject::Named(has) => has(desk, row).iter().any(|value| fits(value)),
+                FilterSubject::Nothing => false,
             }
         })
     }
 }
 
-impl<R> Table<R> {
-    fn look(&self, name: &str) -> Option<Look<R>> {
+impl<R> FilterTable<R> {
+    fn look(&self, name: &str) -> Option<FilterSubject<R>> {
         if let Some(tags) = self.tags {
             if let Some(key) = name.strip_prefix("tag:") {
-                return Some(Look::Tag(tags, key.to_string()));
+                return Some(FilterSubject::Tag(tags, key.to_string()));
             }
             if name == "tag-key" {
-                return Some(Look::TagKey(tags));
+                return Some(FilterSubject::TagKey(tags));
             }
         }
-        let named = self.named.iter().find(|(known, _)| *known == name).map(|(_, has)| Look::Named(*has));
-        named.or_else(|| self.bare.contains(&name).then_some(Look::Nothing))
+        let named =
+            self.named.iter().find(|(known, _)| *known == name).map(|(_, has)| FilterSubject::Named(*has));
+        named.or_else(|| self.bare.contains(&name).then_some(FilterSubject::Nothing))
     }
 }
 
@@ -141,15 +142,15 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Returns a page of rows, and the token of the next page. `bounds` are the least and the
     /// greatest `MaxResults`. Only one row beyond the page is computed.
     pub(crate) fn page<T>(
         &self,
-        params: &Part<'_>,
+        params: &QueryParamPart<'_>,
         all: impl IntoIterator<Item = T>,
         bounds: (i64, i64),
-    ) -> Done<(Vec<T>, Option<String>)> {
+    ) -> ApiResult<(Vec<T>, Option<String>)> {
         let most = params.number("MaxResults")?;
         if let Some(most) = most
             && (most < bounds.0 || most > bounds.1)
@@ -170,12 +171,12 @@ impl Desk<'_> {
     /// codes for a bad size and for a bad token.
     pub(crate) fn json_page<T>(
         &self,
-        input: &Given<'_>,
+        input: &JsonMembers<'_>,
         all: Vec<T>,
         token: &str,
         most: i64,
         refusals: (&'static str, &'static str),
-    ) -> Done<(Vec<T>, Option<String>)> {
+    ) -> ApiResult<(Vec<T>, Option<String>)> {
         let size = input.number("MaxResults")?.unwrap_or(most);
         if !(1..=most).contains(&size) {
             return Err(ApiError::new(refusals.0, format!("MaxResults must be between 1 and {most}")));

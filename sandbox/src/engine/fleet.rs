@@ -3,18 +3,18 @@
 use domain::Decimal;
 
 use super::ids::fraction;
-use super::instance::Tags;
+use super::instance::ResourceTags;
 use super::prices::LINUX;
-use super::world::Desk;
-use super::{ApiError, Done};
-use crate::wire::{Fields, Node, Params, Part, texts};
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
+use crate::wire::{QueryParamPart, QueryParams, XmlContent, XmlFields, texts};
 
 /// One way to launch: a template with one set of overrides.
-struct Offer<'a> {
-    template: Part<'a>,
-    overrides: Part<'a>,
-    params: Params,
-    told: Tags,
+struct FleetOffer<'a> {
+    template: QueryParamPart<'a>,
+    overrides: QueryParamPart<'a>,
+    params: QueryParams,
+    told: ResourceTags,
     instance_type: String,
     weight: i64,
     priority: f64,
@@ -22,14 +22,14 @@ struct Offer<'a> {
 }
 
 /// The instances that one launch of an offer created.
-struct Launched {
+struct FleetLaunch {
     offer: usize,
     spot: bool,
     instances: Vec<String>,
 }
 
 /// A launch of an offer that failed.
-struct Failed {
+struct FleetLaunchFailure {
     offer: usize,
     spot: bool,
     error: ApiError,
@@ -44,9 +44,9 @@ const SPOT: [&str; 5] = [
     "price-capacity-optimized",
 ];
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Serves CreateFleet. The answer lists failed launches beside successful ones.
-    pub(crate) fn create_fleet(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn create_fleet(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:CreateFleet")?;
         if params.one_of("Type", &["instant", "request", "maintain"])? != Some("instant") {
             return Err(ApiError::new(
@@ -78,7 +78,7 @@ impl Desk<'_> {
     }
 
     /// Returns every combination of a template and its overrides.
-    fn offers<'a>(&self, params: &Part<'a>) -> Done<Vec<Offer<'a>>> {
+    fn offers<'a>(&self, params: &QueryParamPart<'a>) -> ApiResult<Vec<FleetOffer<'a>>> {
         let mut offers = Vec::new();
         for config in params.parts("LaunchTemplateConfigs") {
             let template = config.part("LaunchTemplateSpecification");
@@ -88,7 +88,7 @@ impl Desk<'_> {
                 overrides.push(config.part("Overrides"));
             }
             for part in overrides {
-                let mut inner = Params::default();
+                let mut inner = QueryParams::default();
                 let mut set = |name: &str, value: Option<&str>| {
                     if let Some(value) = value {
                         inner.set(name, value);
@@ -105,7 +105,7 @@ impl Desk<'_> {
                 };
                 let inner = inner.over(&data);
                 let instance_type = inner.whole().text("InstanceType").unwrap_or("m1.small").to_string();
-                offers.push(Offer {
+                offers.push(FleetOffer {
                     template: template.clone(),
                     max_price: part.text("MaxPrice").map(String::from),
                     priority: part.text("Priority").map(number).transpose()?.unwrap_or(f64::MAX),
@@ -124,8 +124,8 @@ impl Desk<'_> {
     }
 
     /// Returns the offers in the order in which they are tried.
-    fn order(&self, offers: &[Offer<'_>], spot: bool, way: &str) -> Vec<usize> {
-        let price = |offer: &Offer<'_>| -> Decimal {
+    fn order(&self, offers: &[FleetOffer<'_>], spot: bool, way: &str) -> Vec<usize> {
+        let price = |offer: &FleetOffer<'_>| -> Decimal {
             let name = &offer.instance_type;
             let zones = self.zones();
             let hour = if spot {
@@ -136,7 +136,8 @@ impl Desk<'_> {
             hour.unwrap_or(Decimal::MAX) / Decimal::from(offer.weight)
         };
         // AWS does not publish the depth of its pools. Here it is derived from the type's name.
-        let depth = |offer: &Offer<'_>| (fraction(self.seed, &["depth", &offer.instance_type]) * 1e6) as i64;
+        let depth =
+            |offer: &FleetOffer<'_>| (fraction(self.seed, &["depth", &offer.instance_type]) * 1e6) as i64;
         let mut order: Vec<usize> = (0..offers.len()).collect();
         match way {
             "prioritized" | "capacity-optimized-prioritized" => {
@@ -151,12 +152,12 @@ impl Desk<'_> {
     /// Launches offers in order until the target is reached.
     fn fill(
         &mut self,
-        offers: &[Offer<'_>],
+        offers: &[FleetOffer<'_>],
         order: &[usize],
         (target, spot, spread): (i64, bool, bool),
-        (fleet, tags): (&str, &Tags),
-        launched: &mut Vec<Launched>,
-        failed: &mut Vec<Failed>,
+        (fleet, tags): (&str, &ResourceTags),
+        launched: &mut Vec<FleetLaunch>,
+        failed: &mut Vec<FleetLaunchFailure>,
     ) {
         let mut left = target;
         let mut open: Vec<usize> = order.to_vec();
@@ -172,11 +173,11 @@ impl Desk<'_> {
                     if spread || (instances.len() as i64) < most {
                         open.remove(0);
                     }
-                    launched.push(Launched { offer: at, spot, instances });
+                    launched.push(FleetLaunch { offer: at, spot, instances });
                 }
                 Err(error) => {
                     open.remove(0);
-                    failed.push(Failed { offer: at, spot, error });
+                    failed.push(FleetLaunchFailure { offer: at, spot, error });
                 }
             }
         }
@@ -184,12 +185,12 @@ impl Desk<'_> {
 
     fn launch_offer(
         &mut self,
-        offer: &Offer<'_>,
+        offer: &FleetOffer<'_>,
         most: i64,
         spot: bool,
         fleet: &str,
-        tags: &Tags,
-    ) -> Done<Vec<String>> {
+        tags: &ResourceTags,
+    ) -> ApiResult<Vec<String>> {
         let mut params = offer.params.clone();
         params.set("MinCount", "1");
         params.set("MaxCount", &most.to_string());
@@ -210,13 +211,13 @@ impl Desk<'_> {
     fn fleet_answer(
         &self,
         id: &str,
-        offers: &[Offer<'_>],
-        launched: &[Launched],
-        failed: Vec<Failed>,
-    ) -> Node {
+        offers: &[FleetOffer<'_>],
+        launched: &[FleetLaunch],
+        failed: Vec<FleetLaunchFailure>,
+    ) -> XmlContent {
         let lifecycle = |spot: bool| if spot { "spot" } else { "on-demand" };
         let errors = failed.iter().map(|failed| {
-            Fields::new()
+            XmlFields::new()
                 .put("launchTemplateAndOverrides", self.offer_fields(&offers[failed.offer]))
                 .put("lifecycle", lifecycle(failed.spot))
                 .put("errorCode", failed.error.code.as_ref())
@@ -225,7 +226,7 @@ impl Desk<'_> {
         });
         let instances = launched.iter().map(|launched| {
             let found = launched.instances.first().and_then(|id| self.here.instances.get(id));
-            Fields::new()
+            XmlFields::new()
                 .put("launchTemplateAndOverrides", self.offer_fields(&offers[launched.offer]))
                 .put("lifecycle", lifecycle(launched.spot))
                 .put("instanceIds", texts(&launched.instances))
@@ -235,16 +236,16 @@ impl Desk<'_> {
                 .opt("subnetId", found.map(|found| &found.subnet))
                 .into()
         });
-        Fields::new()
+        XmlFields::new()
             .put("fleetId", id)
-            .put("errorSet", errors.collect::<Vec<Node>>())
-            .put("fleetInstanceSet", instances.collect::<Vec<Node>>())
+            .put("errorSet", errors.collect::<Vec<XmlContent>>())
+            .put("fleetInstanceSet", instances.collect::<Vec<XmlContent>>())
             .into()
     }
 
-    fn offer_fields(&self, offer: &Offer<'_>) -> Fields {
-        let text = |part: &Part<'_>, name| part.text(name).map(String::from);
-        Fields::new()
+    fn offer_fields(&self, offer: &FleetOffer<'_>) -> XmlFields {
+        let text = |part: &QueryParamPart<'_>, name| part.text(name).map(String::from);
+        XmlFields::new()
             .within("launchTemplateSpecification", |fields| {
                 fields
                     .opt("launchTemplateId", offer.told.get("aws:ec2launchtemplate:id"))
@@ -267,7 +268,7 @@ impl Desk<'_> {
 }
 
 /// Returns the on-demand part and the spot part of the target.
-fn shares(target: &Part<'_>, total: i64) -> Done<(i64, i64)> {
+fn shares(target: &QueryParamPart<'_>, total: i64) -> ApiResult<(i64, i64)> {
     let kind = target.one_of("DefaultTargetCapacityType", &["on-demand", "spot"])?;
     let (on_demand, spot) = (target.number("OnDemandTargetCapacity")?, target.number("SpotTargetCapacity")?);
     let (first, second) = (on_demand.unwrap_or(0), spot.unwrap_or(0));
@@ -282,8 +283,8 @@ fn shares(target: &Part<'_>, total: i64) -> Done<(i64, i64)> {
 
 /// Reads the tags of the instances. Tags of the fleet itself are checked and dropped, because an
 /// instant fleet cannot be described here.
-fn fleet_tags(params: &Part<'_>) -> Done<Tags> {
-    let mut own = Tags::new();
+fn fleet_tags(params: &QueryParamPart<'_>) -> ApiResult<ResourceTags> {
+    let mut own = ResourceTags::new();
     for part in params.parts("TagSpecification") {
         let kind = part.one_of("ResourceType", &["instance", "fleet"])?;
         let tags = super::tags::read(&part, "Tag")?;

@@ -4,27 +4,27 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Filters, Table, many, one, own, owned};
+use super::filter::{FilterTable, RequestFilters, many, one, own, owned};
 use super::ids::fixed;
-use super::instance::{State, Tags};
+use super::instance::{ResourceTags, SandboxInstanceState};
 use super::tags::{nodes as tag_nodes, read_own};
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Group {
+pub(crate) struct SecurityGroup {
     pub(crate) id: String,
     pub(crate) name: String,
     description: String,
-    incoming: Vec<Rule>,
-    outgoing: Vec<Rule>,
-    pub(crate) tags: Tags,
+    incoming: Vec<SecurityGroupRule>,
+    outgoing: Vec<SecurityGroupRule>,
+    pub(crate) tags: ResourceTags,
 }
 
 /// One rule: a protocol, a port range and a peer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Rule {
+struct SecurityGroupRule {
     id: String,
     protocol: String,
     ports: Option<(i64, i64)>,
@@ -34,31 +34,31 @@ struct Rule {
 }
 
 /// The filters of DescribeSecurityGroups. Each filter for rules compares every rule on its own.
-const GROUP_FILTERS: Table<Group> = Table {
+const GROUP_FILTERS: FilterTable<SecurityGroup> = FilterTable {
     tags: Some(|group| &group.tags),
     named: &[
         ("description", |_, group| one(&group.description)),
-        ("egress.ip-permission.cidr", |_, group| peers(&group.outgoing, Peer::Four)),
+        ("egress.ip-permission.cidr", |_, group| peers(&group.outgoing, RulePeerKind::Four)),
         ("egress.ip-permission.from-port", |_, group| owned(ports(&group.outgoing).map(|ports| ports.0))),
-        ("egress.ip-permission.group-id", |_, group| peers(&group.outgoing, Peer::Group)),
+        ("egress.ip-permission.group-id", |_, group| peers(&group.outgoing, RulePeerKind::Group)),
         ("egress.ip-permission.group-name", |desk, group| desk.peer_names(&group.outgoing)),
-        ("egress.ip-permission.ipv6-cidr", |_, group| peers(&group.outgoing, Peer::Six)),
+        ("egress.ip-permission.ipv6-cidr", |_, group| peers(&group.outgoing, RulePeerKind::Six)),
         ("egress.ip-permission.protocol", |_, group| many(group.outgoing.iter().map(|rule| &rule.protocol))),
         ("egress.ip-permission.to-port", |_, group| owned(ports(&group.outgoing).map(|ports| ports.1))),
         ("egress.ip-permission.user-id", |desk, group| {
-            many(peers(&group.outgoing, Peer::Group).iter().map(|_| desk.account))
+            many(peers(&group.outgoing, RulePeerKind::Group).iter().map(|_| desk.account))
         }),
         ("group-id", |_, group| one(&group.id)),
         ("group-name", |_, group| one(&group.name)),
-        ("ip-permission.cidr", |_, group| peers(&group.incoming, Peer::Four)),
+        ("ip-permission.cidr", |_, group| peers(&group.incoming, RulePeerKind::Four)),
         ("ip-permission.from-port", |_, group| owned(ports(&group.incoming).map(|ports| ports.0))),
-        ("ip-permission.group-id", |_, group| peers(&group.incoming, Peer::Group)),
+        ("ip-permission.group-id", |_, group| peers(&group.incoming, RulePeerKind::Group)),
         ("ip-permission.group-name", |desk, group| desk.peer_names(&group.incoming)),
-        ("ip-permission.ipv6-cidr", |_, group| peers(&group.incoming, Peer::Six)),
+        ("ip-permission.ipv6-cidr", |_, group| peers(&group.incoming, RulePeerKind::Six)),
         ("ip-permission.protocol", |_, group| many(group.incoming.iter().map(|rule| &rule.protocol))),
         ("ip-permission.to-port", |_, group| owned(ports(&group.incoming).map(|ports| ports.1))),
         ("ip-permission.user-id", |desk, group| {
-            many(peers(&group.incoming, Peer::Group).iter().map(|_| desk.account))
+            many(peers(&group.incoming, RulePeerKind::Group).iter().map(|_| desk.account))
         }),
         ("owner-id", |desk, _| own(desk.account)),
         ("vpc-id", |desk, _| one(&desk.here.network.vpc)),
@@ -68,61 +68,61 @@ const GROUP_FILTERS: Table<Group> = Table {
 
 /// The kinds of peers in rules.
 #[derive(Clone, Copy, PartialEq)]
-enum Peer {
+enum RulePeerKind {
     Four,
     Six,
     Group,
 }
 
-impl Rule {
-    fn kind(&self) -> Peer {
+impl SecurityGroupRule {
+    fn kind(&self) -> RulePeerKind {
         match () {
-            () if self.peer.starts_with("sg-") => Peer::Group,
-            () if self.peer.contains(':') => Peer::Six,
-            () => Peer::Four,
+            () if self.peer.starts_with("sg-") => RulePeerKind::Group,
+            () if self.peer.contains(':') => RulePeerKind::Six,
+            () => RulePeerKind::Four,
         }
     }
 }
 
-fn peers(rules: &[Rule], kind: Peer) -> Vec<Cow<'_, str>> {
+fn peers(rules: &[SecurityGroupRule], kind: RulePeerKind) -> Vec<Cow<'_, str>> {
     many(rules.iter().filter(|rule| rule.kind() == kind).map(|rule| &rule.peer))
 }
 
-fn ports(rules: &[Rule]) -> impl Iterator<Item = (i64, i64)> {
+fn ports(rules: &[SecurityGroupRule]) -> impl Iterator<Item = (i64, i64)> {
     rules.iter().filter_map(|rule| rule.ports)
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Builds the default group. It allows all outgoing traffic, and incoming traffic from its own
     /// members.
-    pub(super) fn default_group(&self) -> Group {
+    pub(super) fn default_group(&self) -> SecurityGroup {
         let rule = |words: &str, peer: String| {
             open_rule(fixed("sgr-", self.seed, &[self.account, self.region, words]), peer)
         };
         let id = fixed("sg-", self.seed, &[self.account, self.region]);
-        Group {
+        SecurityGroup {
             id: id.clone(),
             name: "default".into(),
             description: "default VPC security group".into(),
             incoming: vec![rule("in", id)],
             outgoing: vec![rule("out", "0.0.0.0/0".into())],
-            tags: Tags::new(),
+            tags: ResourceTags::new(),
         }
     }
 
     /// Returns the names of the groups that rules refer to.
-    fn peer_names(&self, rules: &[Rule]) -> Vec<Cow<'_, str>> {
+    fn peer_names(&self, rules: &[SecurityGroupRule]) -> Vec<Cow<'_, str>> {
         let named = rules.iter().filter_map(|rule| self.here.groups.get(&rule.peer));
         many(named.map(|group| &group.name))
     }
 
     /// Serves DescribeSecurityGroups.
-    pub(crate) fn describe_groups(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_groups(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeSecurityGroups")?;
         let ids = params.list("GroupId");
         let names = params.list("GroupName");
         if let Some(id) = ids.iter().find(|id| !self.here.groups.contains_key(**id)) {
-            return Err(ApiError::no_such(Kind::Group, id));
+            return Err(ApiError::no_such(ResourceKind::Group, id));
         }
         if let Some(name) =
             names.iter().find(|name| !self.here.groups.values().any(|group| group.name == **name))
@@ -132,21 +132,23 @@ impl Desk<'_> {
                 format!("The security group '{name}' does not exist in default VPC '{}'", self.vpc()),
             ));
         }
-        let filters = Filters::read(params, &GROUP_FILTERS)?;
-        let named = |group: &&Group| {
+        let filters = RequestFilters::read(params, &GROUP_FILTERS)?;
+        let named = |group: &&SecurityGroup| {
             (names.is_empty() || names.contains(&group.name.as_str()))
                 && (ids.is_empty() || ids.contains(&group.id.as_str()))
         };
         let rows = self.here.groups.values().filter(named).filter(|group| filters.pass(self, group));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
-        let nodes: Vec<Node> = rows.into_iter().map(|group| self.group_node(group)).collect();
-        Ok(Fields::new().put("securityGroupInfo", nodes).opt("nextToken", next).into())
+        let nodes: Vec<XmlContent> = rows.into_iter().map(|group| self.group_node(group)).collect();
+        Ok(XmlFields::new().put("securityGroupInfo", nodes).opt("nextToken", next).into())
     }
 
-    fn group_node(&self, group: &Group) -> Node {
-        let rules = |rules: &[Rule]| rules.iter().map(|rule| self.rule_node(rule)).collect::<Vec<Node>>();
-        Fields::new()
+    fn group_node(&self, group: &SecurityGroup) -> XmlContent {
+        let rules = |rules: &[SecurityGroupRule]| {
+            rules.iter().map(|rule| self.rule_node(rule)).collect::<Vec<XmlContent>>()
+        };
+        XmlFields::new()
             .put("ownerId", self.account)
             .put("groupId", &group.id)
             .put("groupName", &group.name)
@@ -159,11 +161,13 @@ impl Desk<'_> {
             .into()
     }
 
-    fn rule_node(&self, rule: &Rule) -> Node {
-        let peer = |name| -> Vec<Node> {
-            vec![Fields::new().put(name, &rule.peer).opt("description", rule.description.as_deref()).into()]
+    fn rule_node(&self, rule: &SecurityGroupRule) -> XmlContent {
+        let peer = |name| -> Vec<XmlContent> {
+            vec![
+                XmlFields::new().put(name, &rule.peer).opt("description", rule.description.as_deref()).into(),
+            ]
         };
-        let mut fields = Fields::new().put("ipProtocol", &rule.protocol);
+        let mut fields = XmlFields::new().put("ipProtocol", &rule.protocol);
         if let Some((from, to)) = rule.ports {
             fields = fields.put("fromPort", from).put("toPort", to);
         }
@@ -171,7 +175,7 @@ impl Desk<'_> {
         let six = rule.peer.contains(':');
         let pair = || {
             vec![
-                Fields::new()
+                XmlFields::new()
                     .put("userId", self.account)
                     .put("groupId", &rule.peer)
                     .opt("description", rule.description.as_deref())
@@ -187,12 +191,12 @@ impl Desk<'_> {
     }
 
     /// Serves CreateSecurityGroup.
-    pub(crate) fn create_group(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn create_group(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:CreateSecurityGroup")?;
         let name = params.need("GroupName")?;
         let description = params.need("GroupDescription")?;
         if params.text("VpcId").is_some_and(|vpc| vpc != self.vpc()) {
-            return Err(ApiError::no_such(Kind::Vpc, params.need("VpcId")?));
+            return Err(ApiError::no_such(ResourceKind::Vpc, params.need("VpcId")?));
         }
         if name.starts_with("sg-") || name.len() > 255 {
             return Err(ApiError::value(format!(
@@ -210,7 +214,7 @@ impl Desk<'_> {
         let id = self.ids.id("sg-");
         let all = open_rule(self.ids.id("sgr-"), "0.0.0.0/0".into());
         let shown = tag_nodes(&tags);
-        let group = Group {
+        let group = SecurityGroup {
             id: id.clone(),
             name: name.into(),
             description: description.into(),
@@ -219,20 +223,20 @@ impl Desk<'_> {
             tags,
         };
         self.here.groups.insert(id.clone(), group);
-        Ok(Fields::new()
+        Ok(XmlFields::new()
             .put("groupId", &id)
             .put("securityGroupArn", self.arn("ec2", &format!("security-group/{id}")))
             .some("tagSet", shown)
             .into())
     }
 
-    fn group_id(&self, params: &Part<'_>) -> Done<String> {
+    fn group_id(&self, params: &QueryParamPart<'_>) -> ApiResult<String> {
         let by_name = |name: &str| {
             self.here.groups.values().find(|group| group.name == name).map(|group| group.id.clone())
         };
         match (params.text("GroupId"), params.text("GroupName")) {
             (Some(id), _) if self.here.groups.contains_key(id) => Ok(id.to_string()),
-            (Some(id), _) => Err(ApiError::no_such(Kind::Group, id)),
+            (Some(id), _) => Err(ApiError::no_such(ResourceKind::Group, id)),
             (None, Some(name)) => by_name(name).ok_or_else(|| {
                 ApiError::new(
                     "InvalidGroup.NotFound",
@@ -247,7 +251,7 @@ impl Desk<'_> {
     }
 
     /// Serves DeleteSecurityGroup. Fails while an instance or another group uses the group.
-    pub(crate) fn delete_group(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn delete_group(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let id = self.group_id(params)?;
         let tags = self.here.groups[&id].tags.clone();
         let arn = self.arn("ec2", &format!("security-group/{id}"));
@@ -262,7 +266,7 @@ impl Desk<'_> {
             .here
             .instances
             .values()
-            .any(|found| found.state != State::Terminated && found.groups.contains(&id));
+            .any(|found| found.state != SandboxInstanceState::Terminated && found.groups.contains(&id));
         let named = self.here.groups.values().any(|group| {
             group.id != id && group.incoming.iter().chain(&group.outgoing).any(|rule| rule.peer == id)
         });
@@ -274,10 +278,10 @@ impl Desk<'_> {
         }
         self.ready(params)?;
         self.here.groups.remove(&id);
-        Ok(Fields::new().put("return", true).put("groupId", id).into())
+        Ok(XmlFields::new().put("return", true).put("groupId", id).into())
     }
 
-    fn read_rules(&self, params: &Part<'_>) -> Done<Vec<Rule>> {
+    fn read_rules(&self, params: &QueryParamPart<'_>) -> ApiResult<Vec<SecurityGroupRule>> {
         let mut parts = params.parts("IpPermissions");
         if parts.is_empty() {
             parts.push(params.clone());
@@ -298,7 +302,7 @@ impl Desk<'_> {
                 for peer in part.parts(list) {
                     peers.push((peer.need(key)?.to_string(), peer.text("Description").map(String::from)));
                     if peer.text("UserId").is_some_and(|user| user != self.account) {
-                        return Err(ApiError::no_such(Kind::Group, peer.need(key)?));
+                        return Err(ApiError::no_such(ResourceKind::Group, peer.need(key)?));
                     }
                 }
             }
@@ -306,12 +310,18 @@ impl Desk<'_> {
                 if let Some(id) = peer.strip_prefix("sg-").map(|_| &peer)
                     && !self.here.groups.contains_key(id)
                 {
-                    return Err(ApiError::no_such(Kind::Group, id));
+                    return Err(ApiError::no_such(ResourceKind::Group, id));
                 }
                 if !peer.starts_with("sg-") && !is_range(&peer) {
                     return Err(ApiError::value(format!("CIDR block {peer} is malformed")));
                 }
-                rules.push(Rule { id: String::new(), protocol: protocol.clone(), ports, peer, description });
+                rules.push(SecurityGroupRule {
+                    id: String::new(),
+                    protocol: protocol.clone(),
+                    ports,
+                    peer,
+                    description,
+                });
             }
         }
         if rules.is_empty() {
@@ -324,7 +334,13 @@ impl Desk<'_> {
     }
 
     /// Writes a rule as the answer to its creation shows it.
-    fn shown_rule(&self, fields: Fields, rule: &Rule, group: &str, incoming: bool) -> Fields {
+    fn shown_rule(
+        &self,
+        fields: XmlFields,
+        rule: &SecurityGroupRule,
+        group: &str,
+        incoming: bool,
+    ) -> XmlFields {
         let (from, to) = rule.ports.unwrap_or((-1, -1));
         let fields = fields
             .put("securityGroupRuleId", &rule.id)
@@ -345,7 +361,11 @@ impl Desk<'_> {
     }
 
     /// Serves the four actions that authorize or revoke ingress and egress rules.
-    pub(crate) fn change_rules(&mut self, params: &Part<'_>, action: &str) -> Done<Node> {
+    pub(crate) fn change_rules(
+        &mut self,
+        params: &QueryParamPart<'_>,
+        action: &str,
+    ) -> ApiResult<XmlContent> {
         let id = self.group_id(params)?;
         let tags = self.here.groups[&id].tags.clone();
         let arn = self.arn("ec2", &format!("security-group/{id}"));
@@ -355,7 +375,9 @@ impl Desk<'_> {
         let incoming = action.ends_with("Ingress");
         let group = &self.here.groups[&id];
         let held = if incoming { &group.incoming } else { &group.outgoing };
-        let same = |a: &Rule, b: &Rule| (&a.protocol, a.ports, &a.peer) == (&b.protocol, b.ports, &b.peer);
+        let same = |a: &SecurityGroupRule, b: &SecurityGroupRule| {
+            (&a.protocol, a.ports, &a.peer) == (&b.protocol, b.ports, &b.peer)
+        };
         for rule in &asked {
             let known = held.iter().any(|known| same(known, rule));
             let words = format!("\"peer: {}, {}, ALLOW\"", rule.peer, rule.protocol);
@@ -377,7 +399,7 @@ impl Desk<'_> {
         for rule in asked.iter_mut().filter(|_| add) {
             rule.id = self.ids.id("sgr-");
         }
-        let answer = Fields::new().put("return", true);
+        let answer = XmlFields::new().put("return", true);
         let answer = if add {
             answer.each("securityGroupRuleSet", &asked, |fields, rule| {
                 self.shown_rule(fields, rule, &id, incoming)
@@ -397,8 +419,8 @@ impl Desk<'_> {
 }
 
 /// Builds a rule for all protocols and ports.
-fn open_rule(id: String, peer: String) -> Rule {
-    Rule { id, protocol: "-1".into(), ports: None, peer, description: None }
+fn open_rule(id: String, peer: String) -> SecurityGroupRule {
+    SecurityGroupRule { id, protocol: "-1".into(), ports: None, peer, description: None }
 }
 
 fn is_range(text: &str) -> bool {

@@ -4,13 +4,13 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::instance::Tags;
-use super::managed::{MANAGED, Policy, document_of};
-use super::policy::{Context, Verdict, fault, judge};
+use super::instance::ResourceTags;
+use super::managed::{MANAGED, ManagedPolicy, document_of};
+use super::policy::{IamDecision, PolicyContext, fault, judge};
 use super::sts::named;
-use super::world::Desk;
-use super::{ApiError, Done};
-use crate::wire::{Fields, Members, Node, Part};
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields, XmlMembers};
 
 /// The caller of a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,16 +54,16 @@ impl Principal {
 
 /// Users, roles and instance profiles of an account.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Iam {
+pub(crate) struct IamDirectory {
     users: BTreeMap<String, Vec<Value>>,
-    pub(super) roles: BTreeMap<String, Role>,
-    profiles: BTreeMap<String, Profile>,
+    pub(super) roles: BTreeMap<String, IamRole>,
+    profiles: BTreeMap<String, InstanceProfile>,
     /// Managed policies of the account, by ARN.
-    pub(crate) policies: BTreeMap<String, Policy>,
+    pub(crate) policies: BTreeMap<String, ManagedPolicy>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Role {
+pub(super) struct IamRole {
     id: String,
     path: String,
     pub(super) trust: Value,
@@ -78,7 +78,7 @@ pub(super) struct Role {
 
 /// An instance profile. The time in `role` is when the role was added.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Profile {
+struct InstanceProfile {
     id: String,
     path: String,
     created: Timestamp,
@@ -86,14 +86,14 @@ struct Profile {
 }
 
 /// Returns the condition keys for the tags of a request.
-pub(crate) fn request_tags(tags: &Tags) -> Vec<(String, Vec<String>)> {
+pub(crate) fn request_tags(tags: &ResourceTags) -> Vec<(String, Vec<String>)> {
     let mut context: Vec<(String, Vec<String>)> =
         tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), vec![value.clone()])).collect();
     context.push(("aws:TagKeys".to_string(), tags.keys().cloned().collect()));
     context
 }
 
-impl Iam {
+impl IamDirectory {
     /// Adds a user. Without policies the user may do everything.
     pub(crate) fn add_user(&mut self, name: &str, policies: &[Value]) {
         let all = json!({ "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
@@ -169,20 +169,20 @@ impl Iam {
     }
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Fails unless the caller's policies allow the action on the resource. `tags` are the
     /// resource's tags; `more` adds condition keys.
     pub(crate) fn allow(
         &mut self,
         action: &str,
         resource: &str,
-        tags: &Tags,
+        tags: &ResourceTags,
         more: &[(String, Vec<String>)],
-    ) -> Done<()> {
+    ) -> ApiResult<()> {
         if matches!(self.caller, Principal::Service { .. }) {
             return Ok(());
         }
-        let mut context = Context::new();
+        let mut context = PolicyContext::new();
         let mut put = |key: &str, values: Vec<String>| context.insert(key.to_ascii_lowercase(), values);
         for (key, value) in tags {
             put(&format!("aws:ResourceTag/{key}"), vec![value.clone()]);
@@ -211,9 +211,9 @@ impl Desk<'_> {
             put(key, values.clone());
         }
         let because = match judge(&self.iam.documents(&self.caller), action, resource, &context) {
-            Verdict::Allow => return Ok(()),
-            Verdict::Deny => "with an explicit deny in an identity-based policy".to_string(),
-            Verdict::Silent => format!("because no identity-based policy allows the {action} action"),
+            IamDecision::Allow => return Ok(()),
+            IamDecision::Deny => "with an explicit deny in an identity-based policy".to_string(),
+            IamDecision::Silent => format!("because no identity-based policy allows the {action} action"),
         };
         let sentence = format!(
             "User: {} is not authorized to perform: {action} on resource: {resource} {because}",
@@ -231,12 +231,12 @@ impl Desk<'_> {
     }
 
     /// Fails unless the caller may use an action that has no resource.
-    pub(crate) fn allow_any(&mut self, action: &str) -> Done<()> {
-        self.allow(action, "*", &Tags::new(), &[])
+    pub(crate) fn allow_any(&mut self, action: &str) -> ApiResult<()> {
+        self.allow(action, "*", &ResourceTags::new(), &[])
     }
 
     /// Answers a call of IAM.
-    pub(crate) fn iam_call(&mut self, action: &str, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn iam_call(&mut self, action: &str, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         if !IAM_CALLS.contains(&action) && !MANAGED.contains(&action) {
             return Err(super::services::unknown(action));
         }
@@ -265,7 +265,7 @@ impl Desk<'_> {
         if MANAGED.contains(&action) {
             return self.managed_call(action, &role_name, params);
         }
-        let empty: Node = Fields::new().into();
+        let empty: XmlContent = XmlFields::new().into();
         match action {
             "CreateRole" => {
                 let trust = document(params.need("AssumeRolePolicyDocument")?)?;
@@ -284,7 +284,7 @@ impl Desk<'_> {
                         format!("Role with name {role_name} already exists."),
                     ));
                 }
-                let role = Role {
+                let role = IamRole {
                     id: format!("AROA0SANDBOX{}", self.ids.letters(8)),
                     path,
                     trust,
@@ -295,7 +295,7 @@ impl Desk<'_> {
                     created: self.now,
                 };
                 self.iam.roles.insert(role_name.clone(), role);
-                Ok(Fields::new().put("Role", self.role_node(&role_name)).into())
+                Ok(XmlFields::new().put("Role", self.role_node(&role_name)).into())
             }
             "GetRole" => {
                 let held = &self.iam.roles[&role_name];
@@ -303,15 +303,18 @@ impl Desk<'_> {
                     .role_node(&role_name)
                     .opt("Description", held.description.as_ref())
                     .put("MaxSessionDuration", held.longest)
-                    .put("RoleLastUsed", Fields::new());
-                self.read_only(params, Fields::new().put("Role", role))
+                    .put("RoleLastUsed", XmlFields::new());
+                self.read_only(params, XmlFields::new().put("Role", role))
             }
             "ListRoles" => {
                 let under = params.text("PathPrefix").unwrap_or("/");
                 let roles = self.iam.roles.iter().filter(|(_, role)| role.path.starts_with(under));
                 let names: Vec<String> = roles.map(|(name, _)| name.clone()).collect();
-                let nodes: Vec<Fields> = names.iter().map(|name| self.role_node(name)).collect();
-                self.read_only(params, Fields::new().put("Roles", Members(nodes)).put("IsTruncated", false))
+                let nodes: Vec<XmlFields> = names.iter().map(|name| self.role_node(name)).collect();
+                self.read_only(
+                    params,
+                    XmlFields::new().put("Roles", XmlMembers(nodes)).put("IsTruncated", false),
+                )
             }
             "DeleteRole" => {
                 params.params().all_read()?;
@@ -346,7 +349,7 @@ impl Desk<'_> {
                         format!("The role policy with name {name} cannot be found."),
                     )
                 })?;
-                let fields = Fields::new()
+                let fields = XmlFields::new()
                     .put("RoleName", &role_name)
                     .put("PolicyName", name)
                     .put("PolicyDocument", encoded(policy));
@@ -354,8 +357,8 @@ impl Desk<'_> {
             }
             "ListRolePolicies" => {
                 let role = self.iam.roles.get(&role_name).ok_or_else(no_role)?;
-                let names = Members(role.inline.keys().collect());
-                self.read_only(params, Fields::new().put("PolicyNames", names).put("IsTruncated", false))
+                let names = XmlMembers(role.inline.keys().collect());
+                self.read_only(params, XmlFields::new().put("PolicyNames", names).put("IsTruncated", false))
             }
             "DeleteRolePolicy" => {
                 let name = params.need("PolicyName")?;
@@ -376,18 +379,17 @@ impl Desk<'_> {
                         format!("Instance Profile {profile_name} already exists."),
                     ));
                 }
-                let profile = Profile {
+                let profile = InstanceProfile {
                     id: format!("AIPA0SANDBOX{}", self.ids.letters(8)),
                     path,
                     created: self.now,
                     role: None,
                 };
                 self.iam.profiles.insert(profile_name.clone(), profile);
-                Ok(Fields::new().put("InstanceProfile", self.profile_node(&profile_name)).into())
+                Ok(XmlFields::new().put("InstanceProfile", self.profile_node(&profile_name)).into())
             }
-            "GetInstanceProfile" => {
-                self.read_only(params, Fields::new().put("InstanceProfile", self.profile_node(&profile_name)))
-            }
+            "GetInstanceProfile" => self
+                .read_only(params, XmlFields::new().put("InstanceProfile", self.profile_node(&profile_name))),
             "DeleteInstanceProfile" => {
                 params.params().all_read()?;
                 if self.iam.profiles[&profile_name].role.is_some() {
@@ -424,14 +426,14 @@ impl Desk<'_> {
         }
     }
 
-    fn read_only(&self, params: &Part<'_>, fields: Fields) -> Done<Node> {
+    fn read_only(&self, params: &QueryParamPart<'_>, fields: XmlFields) -> ApiResult<XmlContent> {
         params.params().all_read()?;
         Ok(fields.into())
     }
 
-    fn role_node(&self, name: &str) -> Fields {
+    fn role_node(&self, name: &str) -> XmlFields {
         let role = &self.iam.roles[name];
-        Fields::new()
+        XmlFields::new()
             .put("Path", &role.path)
             .put("RoleName", name)
             .put("RoleId", &role.id)
@@ -440,16 +442,16 @@ impl Desk<'_> {
             .put("AssumeRolePolicyDocument", encoded(&role.trust))
     }
 
-    fn profile_node(&self, name: &str) -> Fields {
+    fn profile_node(&self, name: &str) -> XmlFields {
         let profile = &self.iam.profiles[name];
         let role = profile.role.iter().map(|(role, _)| self.role_node(role)).collect();
-        Fields::new()
+        XmlFields::new()
             .put("Path", &profile.path)
             .put("InstanceProfileName", name)
             .put("InstanceProfileId", &profile.id)
             .put("Arn", self.iam.profile_arn(self.account, self.partition(), name))
             .put("CreateDate", profile.created)
-            .put("Roles", Members(role))
+            .put("Roles", XmlMembers(role))
     }
 }
 
@@ -476,7 +478,7 @@ pub(super) fn statements(document: &Value) -> Vec<&Value> {
     }
 }
 
-pub(crate) fn document(text: &str) -> Done<Value> {
+pub(crate) fn document(text: &str) -> ApiResult<Value> {
     let malformed = |why: &str| ApiError::new("MalformedPolicyDocument", why);
     let value: Value =
         serde_json::from_str(text).map_err(|_| malformed("This policy contains invalid Json"))?;

@@ -6,14 +6,14 @@ use crate::wire::hex;
 /// The source of ids and secrets: a seed and the number of draws so far. The same calls with the
 /// same seed give the same ids.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Ids {
+pub(crate) struct IdSource {
     seed: u64,
     drawn: u64,
 }
 
-impl Ids {
-    pub(crate) fn new(seed: u64) -> Ids {
-        Ids { seed, drawn: 0 }
+impl IdSource {
+    pub(crate) fn new(seed: u64) -> IdSource {
+        IdSource { seed, drawn: 0 }
     }
 
     /// Returns 32 new bytes.

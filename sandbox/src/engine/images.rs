@@ -2,19 +2,19 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::filter::{Filters, Table, at, flag, many, one, own};
+use super::filter::{FilterTable, RequestFilters, at, flag, many, one, own};
 use super::ids::fixed;
-use super::instance::{State, Tags};
-use super::places::Vessel;
-use super::storage::Snapshot;
+use super::instance::{ResourceTags, SandboxInstanceState};
+use super::places::LaunchImage;
+use super::storage::VolumeSnapshot;
 use super::tags::{nodes as tag_nodes, read_own};
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Given, Node, Part, with_token};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::{JsonMembers, QueryParamPart, XmlContent, XmlFields, with_token};
 
 /// An image: the account's own, or a public one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Image {
+pub(crate) struct MachineImage {
     pub(crate) id: String,
     name: String,
     description: String,
@@ -27,10 +27,10 @@ pub(crate) struct Image {
     /// The instance that it was made from.
     #[serde(default)]
     source: Option<String>,
-    pub(crate) tags: Tags,
+    pub(crate) tags: ResourceTags,
 }
 
-impl Image {
+impl MachineImage {
     /// Returns whether the image needs this snapshot.
     pub(crate) fn is_made_of(&self, snapshot: &str) -> bool {
         self.snapshot == snapshot
@@ -113,7 +113,7 @@ const PUBLIC: [(&str, &str, &str, &str, i64); 10] = [
 ];
 
 /// The filters of DescribeImages, over an image and whether the account owns it.
-const FILTERS: Table<(Image, bool)> = Table {
+const FILTERS: FilterTable<(MachineImage, bool)> = FilterTable {
     tags: Some(|(image, _)| &image.tags),
     named: &[
         ("architecture", |_, (image, _)| one(&image.arch)),
@@ -155,15 +155,15 @@ const FILTERS: Table<(Image, bool)> = Table {
     ],
 };
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Returns an id that is the same for all accounts and seeds.
     fn public_id(&self, prefix: &str, name: &str) -> String {
         fixed(prefix, 0, &[self.region, name])
     }
 
-    fn public_image(&self, row: usize) -> Image {
+    fn public_image(&self, row: usize) -> MachineImage {
         let (_, name, arch, root_device, size) = PUBLIC[row];
-        Image {
+        MachineImage {
             id: self.public_id("ami-", name),
             name: name.to_string(),
             description: String::new(),
@@ -174,20 +174,20 @@ impl Desk<'_> {
             snapshot: self.public_id("snap-", name),
             created: Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 20_000),
             source: None,
-            tags: Tags::new(),
+            tags: ResourceTags::new(),
         }
     }
 
-    fn public_images(&self) -> Vec<Image> {
+    fn public_images(&self) -> Vec<MachineImage> {
         (0..PUBLIC.len()).map(|row| self.public_image(row)).collect()
     }
 
-    fn parameter(&self, name: &str) -> Option<Image> {
+    fn parameter(&self, name: &str) -> Option<MachineImage> {
         PUBLIC.iter().position(|(path, ..)| *path == name).map(|row| self.public_image(row))
     }
 
     /// Returns the image for an id or for `resolve:ssm:…`. Fails while the image is pending.
-    pub(crate) fn image(&self, id: &str) -> Done<Vessel> {
+    pub(crate) fn image(&self, id: &str) -> ApiResult<LaunchImage> {
         let found = match id.strip_prefix("resolve:ssm:") {
             Some(name) => Some(self.parameter(name).ok_or_else(|| {
                 ApiError::value(format!("Invalid value '{id}' for ImageId: the parameter cannot be resolved"))
@@ -198,14 +198,14 @@ impl Desk<'_> {
                 .find(|image| image.id == id)
                 .or_else(|| self.here.images.get(id).cloned()),
         };
-        let image = found.ok_or_else(|| ApiError::no_such(Kind::Image, id))?;
+        let image = found.ok_or_else(|| ApiError::no_such(ResourceKind::Image, id))?;
         if self.now.duration_since(image.created) < self.rules.timing.storage.0 {
             return Err(ApiError::new(
                 "InvalidAMIID.Unavailable",
                 format!("The image ID '{id}' is not available"),
             ));
         }
-        Ok(Vessel {
+        Ok(LaunchImage {
             id: image.id,
             arch: image.arch,
             root_device: image.root_device,
@@ -217,7 +217,7 @@ impl Desk<'_> {
 
     /// Serves GetParameter, GetParameters and GetParametersByPath for the parameters of public
     /// images.
-    pub(crate) fn ssm(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
+    pub(crate) fn ssm(&mut self, action: &str, input: &JsonMembers<'_>) -> ApiResult<Value> {
         self.allow_any(&format!("ssm:{action}"))?;
         let node = |row: usize| {
             let image = self.public_image(row);
@@ -261,20 +261,20 @@ impl Desk<'_> {
         }
     }
 
-    pub(crate) fn describe_images(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_images(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeImages")?;
         let ids = params.list("ImageId");
         let owners = params.list("Owner");
         params.flag("IncludeDeprecated")?;
         let runners = params.list("ExecutableBy");
-        let filters = Filters::read(params, &FILTERS)?;
+        let filters = RequestFilters::read(params, &FILTERS)?;
         let own = self.here.images.values().cloned().map(|image| (image, true));
-        let all: Vec<(Image, bool)> =
+        let all: Vec<(MachineImage, bool)> =
             own.chain(self.public_images().into_iter().map(|image| (image, false))).collect();
         if let Some(id) = ids.iter().find(|id| !all.iter().any(|(image, _)| image.id == **id)) {
-            return Err(ApiError::no_such(Kind::Image, id));
+            return Err(ApiError::no_such(ResourceKind::Image, id));
         }
-        let named = |(image, own): &(Image, bool)| {
+        let named = |(image, own): &(MachineImage, bool)| {
             let owner = self.image_owner(*own);
             let owned = owners.is_empty()
                 || owners.iter().any(|asked| {
@@ -287,19 +287,19 @@ impl Desk<'_> {
         let rows = all.into_iter().filter(named).filter(|row| filters.pass(self, row));
         let (rows, next) = self.page(params, rows, (1, 1000))?;
         self.ready(params)?;
-        let nodes: Vec<Node> = rows.iter().map(|(image, own)| self.image_node(image, *own)).collect();
-        Ok(Fields::new().put("imagesSet", nodes).opt("nextToken", next).into())
+        let nodes: Vec<XmlContent> = rows.iter().map(|(image, own)| self.image_node(image, *own)).collect();
+        Ok(XmlFields::new().put("imagesSet", nodes).opt("nextToken", next).into())
     }
 
     fn image_owner(&self, own: bool) -> String {
         if own { self.account.to_string() } else { "000000000000".to_string() }
     }
 
-    fn image_location(&self, image: &Image, own: bool) -> String {
+    fn image_location(&self, image: &MachineImage, own: bool) -> String {
         format!("{}/{}", self.image_owner(own), image.name)
     }
 
-    fn image_state(&self, image: &Image) -> &'static str {
+    fn image_state(&self, image: &MachineImage) -> &'static str {
         if self.now.duration_since(image.created) < self.rules.timing.storage.0 {
             "pending"
         } else {
@@ -307,16 +307,16 @@ impl Desk<'_> {
         }
     }
 
-    fn image_node(&self, image: &Image, own: bool) -> Node {
-        let ebs = Fields::new()
+    fn image_node(&self, image: &MachineImage, own: bool) -> XmlContent {
+        let ebs = XmlFields::new()
             .put("snapshotId", &image.snapshot)
             .put("volumeSize", image.size)
             .put("deleteOnTermination", true)
             .put("volumeType", "gp3")
             .put("encrypted", image.encrypted);
-        let disk = Fields::new().put("deviceName", &image.root_device).put("ebs", ebs);
+        let disk = XmlFields::new().put("deviceName", &image.root_device).put("ebs", ebs);
         let owner = self.image_owner(own);
-        Fields::new()
+        XmlFields::new()
             .put("imageId", &image.id)
             .put("imageLocation", self.image_location(image, own))
             .put("imageState", self.image_state(image))
@@ -342,10 +342,12 @@ impl Desk<'_> {
     }
 
     /// Serves CreateImage for a running or stopped instance.
-    pub(crate) fn create_image(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn create_image(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let instance = params.need("InstanceId")?;
-        let found =
-            self.visible(instance).ok_or_else(|| ApiError::no_such(Kind::Instance, instance))?.clone();
+        let found = self
+            .visible(instance)
+            .ok_or_else(|| ApiError::no_such(ResourceKind::Instance, instance))?
+            .clone();
         let name = params.need("Name")?;
         params.flag("NoReboot")?;
         let tags = read_own(params, "image")?;
@@ -357,7 +359,7 @@ impl Desk<'_> {
                 format!("AMI name {name} is already in use by another AMI"),
             ));
         }
-        if !matches!(found.state, State::Running | State::Stopped) {
+        if !matches!(found.state, SandboxInstanceState::Running | SandboxInstanceState::Stopped) {
             return Err(super::change::wrong_state(instance, found.state, "imaged"));
         }
         let description = params.text("Description").unwrap_or_default().to_string();
@@ -365,16 +367,16 @@ impl Desk<'_> {
         let root = found.volumes.first().and_then(|mapping| self.here.volumes.get(&mapping.volume)).cloned();
         let (size, encrypted, volume) =
             root.map_or((8, false, String::new()), |root| (root.size, root.encrypted, root.id));
-        let snapshot = Snapshot {
+        let snapshot = VolumeSnapshot {
             id: self.ids.id("snap-"),
             volume,
             size,
             encrypted,
             description: format!("Created by CreateImage({instance})"),
             created: self.now,
-            tags: Tags::new(),
+            tags: ResourceTags::new(),
         };
-        let image = Image {
+        let image = MachineImage {
             id: self.ids.id("ami-"),
             name: name.to_string(),
             description,
@@ -393,17 +395,17 @@ impl Desk<'_> {
         let id = image.id.clone();
         self.here.snapshots.insert(snapshot.id.clone(), snapshot);
         self.here.images.insert(id.clone(), image);
-        Ok(Fields::new().put("imageId", id).into())
+        Ok(XmlFields::new().put("imageId", id).into())
     }
 
-    pub(crate) fn deregister_image(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn deregister_image(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DeregisterImage")?;
         let id = params.need("ImageId")?;
         if !self.here.images.contains_key(id) {
-            return Err(ApiError::no_such(Kind::Image, id));
+            return Err(ApiError::no_such(ResourceKind::Image, id));
         }
         self.ready(params)?;
         self.here.images.remove(id);
-        Ok(Fields::new().put("return", true).into())
+        Ok(XmlFields::new().put("return", true).into())
     }
 }

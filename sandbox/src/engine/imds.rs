@@ -5,14 +5,14 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::iam::Principal;
-use super::instance::State;
-use super::list::{MAINTENANCE, Mac, Names};
-use super::world::{Desk, World};
+use super::instance::SandboxInstanceState;
+use super::list::{DnsSuffixes, MAINTENANCE, MacAddress};
+use super::world::{RegionView, SandboxWorld};
 use crate::wire::{iso, node};
 
 /// A request to the metadata service.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Asked {
+pub(crate) struct MetadataRequest {
     pub(crate) method: String,
     /// The path after the first slash.
     pub(crate) path: String,
@@ -25,7 +25,7 @@ pub(crate) struct Asked {
 
 /// An answer of the metadata service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Imds {
+pub(crate) enum MetadataAnswer {
     Text(String),
     Token(String, u32),
     Status(u16),
@@ -68,18 +68,25 @@ const PATHS: [&str; 31] = [
     "user-data",
 ];
 
-impl World {
+impl SandboxWorld {
     /// Answers a request to one instance's metadata service.
-    pub(crate) fn metadata(&mut self, now: Timestamp, instance: &str, asked: &Asked) -> Imds {
+    pub(crate) fn metadata(
+        &mut self,
+        now: Timestamp,
+        instance: &str,
+        asked: &MetadataRequest,
+    ) -> MetadataAnswer {
         self.settle(now);
-        let Some((account, region)) = self.find(instance) else { return Imds::Silence };
+        let Some((account, region)) = self.find(instance) else { return MetadataAnswer::Silence };
         let caller = Principal::Service { account: account.clone() };
-        let Some(mut desk) = self.desk(now, &account, &region, caller) else { return Imds::Silence };
+        let Some(mut desk) = self.desk(now, &account, &region, caller) else {
+            return MetadataAnswer::Silence;
+        };
         desk.metadata(instance, asked)
     }
 
     /// Repeats a request that was allowed before, while a journal is replayed.
-    pub(crate) fn metadata_again(&mut self, now: Timestamp, instance: &str, asked: &Asked) {
+    pub(crate) fn metadata_again(&mut self, now: Timestamp, instance: &str, asked: &MetadataRequest) {
         self.settle(now);
         let Some((account, region)) = self.find(instance) else { return };
         let caller = Principal::Service { account: account.clone() };
@@ -91,56 +98,62 @@ impl World {
     }
 }
 
-impl Desk<'_> {
-    fn metadata(&mut self, id: &str, asked: &Asked) -> Imds {
-        let Some(found) = self.here.instances.get(id) else { return Imds::Silence };
-        if !matches!(found.state, State::Running | State::Stopping | State::ShuttingDown) {
-            return Imds::Silence;
+impl RegionView<'_> {
+    fn metadata(&mut self, id: &str, asked: &MetadataRequest) -> MetadataAnswer {
+        let Some(found) = self.here.instances.get(id) else { return MetadataAnswer::Silence };
+        if !matches!(
+            found.state,
+            SandboxInstanceState::Running
+                | SandboxInstanceState::Stopping
+                | SandboxInstanceState::ShuttingDown
+        ) {
+            return MetadataAnswer::Silence;
         }
         if found.metadata.endpoint == "disabled" {
-            return Imds::Status(403);
+            return MetadataAnswer::Status(403);
         }
         if asked.path == "latest/api/token" {
             return self.metadata_token(id, asked);
         }
         if asked.method != "GET" && asked.method != "HEAD" {
-            return Imds::Status(405);
+            return MetadataAnswer::Status(405);
         }
         match &asked.token {
-            Some(token) if !self.good_token(id, token) => return Imds::Status(401),
-            None if found.metadata.tokens == "required" => return Imds::Status(401),
+            Some(token) if !self.good_token(id, token) => return MetadataAnswer::Status(401),
+            None if found.metadata.tokens == "required" => return MetadataAnswer::Status(401),
             _ => {}
         }
         let Some((version, path)) = asked.path.split_once('/') else {
-            return Imds::Text(if asked.path.is_empty() {
+            return MetadataAnswer::Text(if asked.path.is_empty() {
                 "latest".into()
             } else {
                 "dynamic\nmeta-data\nuser-data".into()
             });
         };
         if version != "latest" && version.parse::<f32>().is_err() && version.len() != "2021-07-15".len() {
-            return Imds::Status(404);
+            return MetadataAnswer::Status(404);
         }
-        self.metadata_path(id, path.trim_end_matches('/')).map_or(Imds::Status(404), Imds::Text)
+        self.metadata_path(id, path.trim_end_matches('/'))
+            .map_or(MetadataAnswer::Status(404), MetadataAnswer::Text)
     }
 
     /// Serves `PUT /latest/api/token`. The hop limit keeps the answer from clients further away.
-    fn metadata_token(&mut self, id: &str, asked: &Asked) -> Imds {
+    fn metadata_token(&mut self, id: &str, asked: &MetadataRequest) -> MetadataAnswer {
         if asked.method != "PUT" {
-            return Imds::Status(405);
+            return MetadataAnswer::Status(405);
         }
         if asked.forwarded {
-            return Imds::Status(403);
+            return MetadataAnswer::Status(403);
         }
         let seconds = asked.lifetime.as_ref().and_then(|text| text.parse::<u32>().ok());
         let Some(seconds) = seconds.filter(|seconds| (1..=21_600).contains(seconds)) else {
-            return Imds::Status(400);
+            return MetadataAnswer::Status(400);
         };
         if asked.hops > self.here.instances[id].metadata.hops {
-            return Imds::Silence;
+            return MetadataAnswer::Silence;
         }
         let until = self.now.as_second() + i64::from(seconds);
-        Imds::Token(self.sign_token(id, until), seconds)
+        MetadataAnswer::Token(self.sign_token(id, until), seconds)
     }
 
     /// Returns a token that contains its expiry and a digest, so that no token has to be stored. A
@@ -174,9 +187,9 @@ impl Desk<'_> {
             "dynamic/instance-identity/document" => Some(self.identity_document(id)),
             "meta-data/ami-id" => Some(i.image),
             "meta-data/ami-launch-index" => Some(i.index.to_string()),
-            "meta-data/mac" => Some(node(Mac(&i.interface)).into_text()),
+            "meta-data/mac" => Some(node(MacAddress(&i.interface)).into_text()),
             "meta-data/public-hostname" => {
-                i.public_ip.as_ref().map(|_| node(Names::of(self.region).public(&i)).into_text())
+                i.public_ip.as_ref().map(|_| node(DnsSuffixes::of(self.region).public(&i)).into_text())
             }
             "meta-data/services/domain" => {
                 text(if self.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" })
@@ -184,7 +197,7 @@ impl Desk<'_> {
             "meta-data/services/partition" => text(self.partition()),
             "meta-data/events/maintenance/history" => text("[]"),
             "meta-data/hostname" | "meta-data/local-hostname" => {
-                Some(node(Names::of(self.region).private(&i)).into_text())
+                Some(node(DnsSuffixes::of(self.region).private(&i)).into_text())
             }
             "meta-data/instance-action" => text("none"),
             "meta-data/instance-id" => text(id),

@@ -3,15 +3,15 @@ use std::collections::BTreeMap;
 use domain::{Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::disks::Disk;
-use crate::wire::{Fields, Node, Spell};
+use super::disks::DiskRequest;
+use crate::wire::{XmlContent, XmlFields, XmlValue};
 
 /// Tags, by key.
-pub(crate) type Tags = BTreeMap<String, String>;
+pub(crate) type ResourceTags = BTreeMap<String, String>;
 
 /// An instance's state; `code` is AWS's number for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum State {
+pub(crate) enum SandboxInstanceState {
     Pending,
     Running,
     ShuttingDown,
@@ -20,7 +20,7 @@ pub(crate) enum State {
     Stopped,
 }
 
-impl State {
+impl SandboxInstanceState {
     pub(crate) fn name(self) -> &'static str {
         ["pending", "running", "shutting-down", "terminated", "stopping", "stopped"][self as usize]
     }
@@ -29,22 +29,22 @@ impl State {
         [0, 16, 32, 48, 64, 80][self as usize]
     }
 
-    pub(crate) fn write(self, fields: Fields) -> Fields {
+    pub(crate) fn write(self, fields: XmlFields) -> XmlFields {
         fields.put("code", self.code()).put("name", self.name())
     }
 
-    pub(crate) fn node(self) -> Node {
-        self.write(Fields::new()).into()
+    pub(crate) fn node(self) -> XmlContent {
+        self.write(XmlFields::new()).into()
     }
 
     /// Returns whether the instance will never run again.
     pub(crate) fn is_over(self) -> bool {
-        matches!(self, State::ShuttingDown | State::Terminated)
+        matches!(self, SandboxInstanceState::ShuttingDown | SandboxInstanceState::Terminated)
     }
 
     /// Returns whether the instance takes capacity and counts against the quotas.
     pub(crate) fn is_up(self) -> bool {
-        matches!(self, State::Pending | State::Running)
+        matches!(self, SandboxInstanceState::Pending | SandboxInstanceState::Running)
     }
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct MetadataOptions {
 
 /// A maintenance event that AWS has scheduled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ScheduledEvent {
+pub(crate) struct MaintenanceEvent {
     pub(crate) id: String,
     pub(crate) code: String,
     pub(crate) at: Timestamp,
@@ -68,16 +68,16 @@ pub(crate) struct ScheduledEvent {
 
 /// The reason for an instance's last change of state, with its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Reason {
+pub(crate) struct StateReason {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) text: String,
 }
 
-impl Reason {
+impl StateReason {
     /// Builds the reason for a user's request, such as `Client.UserInitiatedShutdown`.
-    pub(crate) fn user(code: &str, now: Timestamp) -> Reason {
-        Reason {
+    pub(crate) fn user(code: &str, now: Timestamp) -> StateReason {
+        StateReason {
             code: format!("Client.{code}"),
             message: format!(
                 "Client.{code}: User initiated {}",
@@ -88,8 +88,8 @@ impl Reason {
     }
 
     /// Builds the reason for an action of AWS.
-    pub(crate) fn server(code: &str, sentence: &str, now: Timestamp) -> Reason {
-        Reason {
+    pub(crate) fn server(code: &str, sentence: &str, now: Timestamp) -> StateReason {
+        StateReason {
             code: format!("Server.{code}"),
             message: format!("Server.{code}: {sentence}"),
             text: format!("Server.{code} ({})", now.strftime("%Y-%m-%d %H:%M:%S GMT")),
@@ -99,7 +99,7 @@ impl Reason {
 
 /// A volume attachment, from the instance's side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Mapping {
+pub(crate) struct VolumeAttachment {
     pub(crate) device: String,
     pub(crate) volume: String,
     pub(crate) delete: bool,
@@ -107,7 +107,7 @@ pub(crate) struct Mapping {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Instance {
+pub(crate) struct SandboxInstance {
     pub(crate) id: String,
     pub(crate) reservation: String,
     pub(crate) index: usize,
@@ -115,10 +115,10 @@ pub(crate) struct Instance {
     pub(crate) instance_type: String,
     pub(crate) arch: String,
     pub(crate) key: Option<String>,
-    pub(crate) state: State,
+    pub(crate) state: SandboxInstanceState,
     /// Counts changes of state. An event planned before the latest change is ignored.
     pub(crate) change: u32,
-    pub(crate) reason: Option<Reason>,
+    pub(crate) reason: Option<StateReason>,
     pub(crate) created: Timestamp,
     /// The time of the latest start.
     pub(crate) launched: Timestamp,
@@ -134,8 +134,8 @@ pub(crate) struct Instance {
     pub(crate) public: bool,
     pub(crate) interface: String,
     #[serde(default)]
-    pub(crate) interface_tags: Tags,
-    pub(crate) volumes: Vec<Mapping>,
+    pub(crate) interface_tags: ResourceTags,
+    pub(crate) volumes: Vec<VolumeAttachment>,
     pub(crate) spot_request: Option<String>,
     pub(crate) terminate_on_shutdown: bool,
     pub(crate) protected: bool,
@@ -149,14 +149,14 @@ pub(crate) struct Instance {
     pub(crate) ebs_optimized: bool,
     pub(crate) monitoring: bool,
     pub(crate) token: String,
-    pub(crate) tags: Tags,
+    pub(crate) tags: ResourceTags,
     pub(crate) rebalance: Option<Timestamp>,
     /// Which capacity reservations it may use; `capacity` is the one in use.
-    pub(crate) target: Target,
+    pub(crate) target: ReservationTarget,
     pub(crate) capacity: Option<String>,
     /// When AWS reclaims it, and the action: terminate, stop or hibernate.
     pub(crate) notice: Option<(Timestamp, String)>,
-    pub(crate) events: Vec<ScheduledEvent>,
+    pub(crate) events: Vec<MaintenanceEvent>,
     /// The index of its latest record in the account's usage.
     #[serde(default)]
     pub(crate) bill: Option<usize>,
@@ -166,16 +166,16 @@ fn yes() -> bool {
     true
 }
 
-impl Instance {
+impl SandboxInstance {
     /// Returns the id of its network interface's attachment.
-    pub(crate) fn attachment(&self) -> impl Spell + use<'_> {
+    pub(crate) fn attachment(&self) -> impl XmlValue + use<'_> {
         ("eni-attach-", self.interface.trim_start_matches("eni-"))
     }
 }
 
 /// Which capacity reservations an instance may use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Target {
+pub(crate) enum ReservationTarget {
     /// An open one that fits, if there is one.
     #[default]
     Open,
@@ -187,21 +187,21 @@ pub(crate) enum Target {
     Named(String),
 }
 
-impl Target {
+impl ReservationTarget {
     /// Returns AWS's name of the preference; none for a named reservation.
     pub(crate) fn preference(&self) -> Option<&'static str> {
         match self {
-            Target::Open => Some("open"),
-            Target::Never => Some("none"),
-            Target::Only => Some("capacity-reservations-only"),
-            Target::Named(_) => None,
+            ReservationTarget::Open => Some("open"),
+            ReservationTarget::Never => Some("none"),
+            ReservationTarget::Only => Some("capacity-reservations-only"),
+            ReservationTarget::Named(_) => None,
         }
     }
 
     /// Writes the content of `capacityReservationSpecification`.
-    pub(crate) fn write(&self, fields: Fields) -> Fields {
+    pub(crate) fn write(&self, fields: XmlFields) -> XmlFields {
         match self {
-            Target::Named(id) => {
+            ReservationTarget::Named(id) => {
                 fields.within("capacityReservationTarget", |fields| fields.put("capacityReservationId", id))
             }
             preferred => fields.opt("capacityReservationPreference", preferred.preference()),
@@ -225,16 +225,16 @@ pub(crate) struct SpotRequest {
     pub(crate) updated: Timestamp,
     pub(crate) instance: Option<String>,
     /// The template of each launch. Its zone is empty before the first one.
-    pub(crate) launch: Box<Instance>,
+    pub(crate) launch: Box<SandboxInstance>,
     /// The zone ids in which it may launch.
     pub(crate) zones: Vec<String>,
-    pub(crate) disks: Vec<Disk>,
-    pub(crate) volume_tags: Tags,
-    pub(crate) tags: Tags,
+    pub(crate) disks: Vec<DiskRequest>,
+    pub(crate) volume_tags: ResourceTags,
+    pub(crate) tags: ResourceTags,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Volume {
+pub(crate) struct EbsVolume {
     pub(crate) id: String,
     pub(crate) size: i64,
     pub(crate) kind: String,
@@ -245,41 +245,41 @@ pub(crate) struct Volume {
     pub(crate) zone: String,
     pub(crate) created: Timestamp,
     pub(crate) instance: Option<String>,
-    pub(crate) tags: Tags,
+    pub(crate) tags: ResourceTags,
 }
 
 /// A price in USD per hour. An unknown price counts as zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct Rate(pub(crate) Decimal);
+pub(crate) struct HourlyRate(pub(crate) Decimal);
 
-impl From<Rate> for String {
-    fn from(rate: Rate) -> String {
+impl From<HourlyRate> for String {
+    fn from(rate: HourlyRate) -> String {
         rate.0.to_string()
     }
 }
 
-impl TryFrom<String> for Rate {
+impl TryFrom<String> for HourlyRate {
     type Error = <Decimal as std::str::FromStr>::Err;
 
-    fn try_from(text: String) -> Result<Rate, Self::Error> {
-        text.parse().map(Rate)
+    fn try_from(text: String) -> Result<HourlyRate, Self::Error> {
+        text.parse().map(HourlyRate)
     }
 }
 
 /// A billing record: one period in which an instance ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Usage {
+pub(crate) struct UsageRecord {
     pub(crate) instance: String,
     pub(crate) region: String,
     pub(crate) instance_type: String,
     pub(crate) spot: bool,
     /// The zone id.
     pub(crate) zone: String,
-    pub(crate) rate: Rate,
+    pub(crate) rate: HourlyRate,
     pub(crate) from: Timestamp,
     pub(crate) until: Option<Timestamp>,
     /// The last tags that the instance had while it ran.
     #[serde(default)]
-    pub(crate) tags: Tags,
+    pub(crate) tags: ResourceTags,
 }

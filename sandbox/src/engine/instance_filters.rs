@@ -1,34 +1,39 @@
 //! The filters of DescribeInstances and DescribeInstanceStatus.
 
-use super::filter::{Has, Table, at, flag, many, one, own, owned};
-use super::instance::{Instance, State, Target};
-use super::list::{Mac, Names, check_of, root_device};
+use super::filter::{FilterTable, FilterValues, at, flag, many, one, own, owned};
+use super::instance::{ReservationTarget, SandboxInstance, SandboxInstanceState};
+use super::list::{DnsSuffixes, MacAddress, check_of, root_device};
 use crate::wire::node;
 
-const ZONE: Has<Instance> = |desk, i| own(desk.zone_name(&i.zone));
-const ZONE_ID: Has<Instance> = |_, i| one(&i.zone);
-const STATE: Has<Instance> = |_, i| one(i.state.name());
-const STATE_CODE: Has<Instance> = |_, i| own(i.state.code());
-const SUBNET: Has<Instance> = |_, i| one(&i.subnet);
-const VPC: Has<Instance> = |desk, _| own(desk.vpc());
-const OWNER: Has<Instance> = |desk, _| own(desk.account);
-const GROUP_IDS: Has<Instance> = |_, i| many(&i.groups);
-const GROUP_NAMES: Has<Instance> = |desk, i| {
+const ZONE: FilterValues<SandboxInstance> = |desk, i| own(desk.zone_name(&i.zone));
+const ZONE_ID: FilterValues<SandboxInstance> = |_, i| one(&i.zone);
+const STATE: FilterValues<SandboxInstance> = |_, i| one(i.state.name());
+const STATE_CODE: FilterValues<SandboxInstance> = |_, i| own(i.state.code());
+const SUBNET: FilterValues<SandboxInstance> = |_, i| one(&i.subnet);
+const VPC: FilterValues<SandboxInstance> = |desk, _| own(desk.vpc());
+const OWNER: FilterValues<SandboxInstance> = |desk, _| own(desk.account);
+const GROUP_IDS: FilterValues<SandboxInstance> = |_, i| many(&i.groups);
+const GROUP_NAMES: FilterValues<SandboxInstance> = |desk, i| {
     many(i.groups.iter().filter_map(|id| desk.here.groups.get(id)).map(|group| group.name.as_str()))
 };
-const PRIVATE_IP: Has<Instance> = |_, i| one(&i.private_ip);
-const PUBLIC_IP: Has<Instance> = |_, i| many(&i.public_ip);
-const PRIVATE_NAME: Has<Instance> = |desk, i| own(node(Names::of(desk.region).private(i)).as_str());
-const PUBLIC_NAME: Has<Instance> = |desk, i| own(node(Names::of(desk.region).public(i)).as_str());
-const ATTACHED: Has<Instance> = |_, i| one(if i.state == State::Pending { "attaching" } else { "attached" });
-const YES: Has<Instance> = |_, _| flag(true);
-const NO: Has<Instance> = |_, _| flag(false);
-const IP_OWNER: Has<Instance> = |desk, i| many(i.public_ip.as_ref().map(|_| desk.ip_owner(i)));
-const ALLOCATION: Has<Instance> = |desk, i| many(desk.elastic_of(&i.id).map(|held| &held.id));
-const ASSOCIATION: Has<Instance> = |desk, i| many(desk.elastic_of(&i.id).map(|held| &held.association));
+const PRIVATE_IP: FilterValues<SandboxInstance> = |_, i| one(&i.private_ip);
+const PUBLIC_IP: FilterValues<SandboxInstance> = |_, i| many(&i.public_ip);
+const PRIVATE_NAME: FilterValues<SandboxInstance> =
+    |desk, i| own(node(DnsSuffixes::of(desk.region).private(i)).as_str());
+const PUBLIC_NAME: FilterValues<SandboxInstance> =
+    |desk, i| own(node(DnsSuffixes::of(desk.region).public(i)).as_str());
+const ATTACHED: FilterValues<SandboxInstance> =
+    |_, i| one(if i.state == SandboxInstanceState::Pending { "attaching" } else { "attached" });
+const YES: FilterValues<SandboxInstance> = |_, _| flag(true);
+const NO: FilterValues<SandboxInstance> = |_, _| flag(false);
+const IP_OWNER: FilterValues<SandboxInstance> =
+    |desk, i| many(i.public_ip.as_ref().map(|_| desk.ip_owner(i)));
+const ALLOCATION: FilterValues<SandboxInstance> = |desk, i| many(desk.elastic_of(&i.id).map(|held| &held.id));
+const ASSOCIATION: FilterValues<SandboxInstance> =
+    |desk, i| many(desk.elastic_of(&i.id).map(|held| &held.association));
 
 /// The filters of DescribeInstances.
-pub(super) const INSTANCES: Table<Instance> = Table {
+pub(super) const INSTANCES: FilterTable<SandboxInstance> = FilterTable {
     tags: Some(|i| &i.tags),
     named: &[
         ("architecture", |_, i| one(&i.arch)),
@@ -47,7 +52,7 @@ pub(super) const INSTANCES: Table<Instance> = Table {
         }),
         ("capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id", |_, i| {
             many(match &i.target {
-                Target::Named(id) => Some(id),
+                ReservationTarget::Named(id) => Some(id),
                 _ => None,
             })
         }),
@@ -115,7 +120,7 @@ pub(super) const INSTANCES: Table<Instance> = Table {
         ("network-interface.description", |_, _| one("")),
         ("network-interface.group-id", GROUP_IDS),
         ("network-interface.group-name", GROUP_NAMES),
-        ("network-interface.mac-address", |_, i| own(node(Mac(&i.interface)).as_str())),
+        ("network-interface.mac-address", |_, i| own(node(MacAddress(&i.interface)).as_str())),
         ("network-interface.network-interface-id", |_, i| one(&i.interface)),
         ("network-interface.owner-id", OWNER),
         ("network-interface.private-dns-name", PRIVATE_NAME),
@@ -177,7 +182,7 @@ pub(super) const INSTANCES: Table<Instance> = Table {
 };
 
 /// The filters of DescribeInstanceStatus.
-pub(super) const STATUSES: Table<Instance> = Table {
+pub(super) const STATUSES: FilterTable<SandboxInstance> = FilterTable {
     tags: Some(|i| &i.tags),
     named: &[
         ("availability-zone", ZONE),

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::Sha256;
 
-use super::filter::{Filters, Table, one};
-use super::instance::Tags;
+use super::filter::{FilterTable, RequestFilters, one};
+use super::instance::ResourceTags;
 use super::tags::{nodes as tag_nodes, read_own};
-use super::world::Desk;
-use super::{ApiError, Done};
-use crate::wire::{Fields, Node, Part};
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 /// A key pair. Only its public key is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub(crate) struct KeyPair {
     fingerprint: String,
     public: String,
     created: Timestamp,
-    pub(crate) tags: Tags,
+    pub(crate) tags: ResourceTags,
 }
 
 /// Reads an OpenSSH public key. Returns its kind and the fingerprint that AWS shows for an imported
@@ -35,7 +35,7 @@ pub(crate) struct KeyPair {
 fn fingerprint(text: &str) -> Option<(&'static str, String)> {
     let mut words = text.split_whitespace();
     let (kind, blob) = (words.next()?, STANDARD.decode(words.next()?).ok()?);
-    let mut fields = Blob(&blob);
+    let mut fields = SshBlobReader(&blob);
     if fields.next()? != kind.as_bytes() {
         return None;
     }
@@ -61,7 +61,7 @@ fn duplicate(name: &str) -> ApiError {
 }
 
 /// A newly made key pair.
-struct Made {
+struct NewKeyPair {
     /// PEM.
     private: String,
     /// In OpenSSH's format, without a comment.
@@ -71,23 +71,23 @@ struct Made {
 
 /// Makes an RSA key of 2,048 bits. Its fingerprint is the SHA-1 of the private key's PKCS#8 form
 /// ("Verify the fingerprint of your key pair", user guide).
-fn make_rsa(seed: [u8; 32]) -> Option<Made> {
+fn make_rsa(seed: [u8; 32]) -> Option<NewKeyPair> {
     let mut random = rand_chacha::ChaCha20Rng::from_seed(seed);
     let key = rsa::PrivateKey::new(&mut random, 2048).ok()?;
     let private = key.to_pkcs1_pem(LineEnding::LF).ok()?.to_string();
     let fingerprint = colons(&Sha1::digest(key.to_pkcs8_der().ok()?.as_bytes()));
     let (exponent, modulus) = (key.e().to_be_bytes_trimmed_vartime(), key.n().to_be_bytes());
     let blob = [field(b"ssh-rsa"), field(&positive(&exponent)), field(&positive(&modulus))].concat();
-    Some(Made { private, public: format!("ssh-rsa {}", STANDARD.encode(blob)), fingerprint })
+    Some(NewKeyPair { private, public: format!("ssh-rsa {}", STANDARD.encode(blob)), fingerprint })
 }
 
 /// Makes an ed25519 key. Its fingerprint is the base64 SHA-256 of the public key.
-fn make_ed25519(seed: [u8; 32]) -> Option<Made> {
+fn make_ed25519(seed: [u8; 32]) -> Option<NewKeyPair> {
     let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key().to_bytes();
     let blob = [field(b"ssh-ed25519"), field(&public)].concat();
     let line = format!("ssh-ed25519 {}", STANDARD.encode(&blob));
     let (_, fingerprint) = fingerprint(&line)?;
-    Some(Made { private: openssh_private(&blob, &public, &seed), public: line, fingerprint })
+    Some(NewKeyPair { private: openssh_private(&blob, &public, &seed), public: line, fingerprint })
 }
 
 /// Returns a private key in OpenSSH's format, unencrypted (PROTOCOL.key of OpenSSH).
@@ -125,9 +125,9 @@ fn positive(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A reader of length-prefixed strings (RFC 4251).
-struct Blob<'a>(&'a [u8]);
+struct SshBlobReader<'a>(&'a [u8]);
 
-impl<'a> Blob<'a> {
+impl<'a> SshBlobReader<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         let (length, rest) = self.0.split_first_chunk::<4>()?;
         let length = u32::from_be_bytes(*length) as usize;
@@ -161,9 +161,9 @@ fn wrap(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Fails unless the key pair of a launch exists. Returns its name.
-    pub(crate) fn known_key(&self, name: Option<&str>) -> Done<Option<String>> {
+    pub(crate) fn known_key(&self, name: Option<&str>) -> ApiResult<Option<String>> {
         match name {
             Some(name) if !self.here.keys.contains_key(name) => {
                 Err(ApiError::new("InvalidKeyPair.NotFound", format!("The key pair '{name}' does not exist")))
@@ -173,7 +173,7 @@ impl Desk<'_> {
     }
 
     /// Serves ImportKeyPair.
-    pub(crate) fn import_key(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn import_key(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:ImportKeyPair")?;
         let name = params.need("KeyName")?;
         let material = params.need("PublicKeyMaterial")?;
@@ -187,7 +187,7 @@ impl Desk<'_> {
         let tags = read_own(params, "key-pair")?;
         self.ready(params)?;
         let id = self.ids.id("key-");
-        let answer = Fields::new()
+        let answer = XmlFields::new()
             .put("keyFingerprint", &fingerprint)
             .put("keyName", name)
             .put("keyPairId", &id)
@@ -206,7 +206,7 @@ impl Desk<'_> {
     }
 
     /// Serves CreateKeyPair. The private key is only in the answer; it is not stored.
-    pub(crate) fn create_key(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn create_key(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:CreateKeyPair")?;
         let name = params.need("KeyName")?;
         let kind = params.one_of("KeyType", &["rsa", "ed25519"])?.unwrap_or("rsa");
@@ -222,7 +222,7 @@ impl Desk<'_> {
         let id = self.ids.id("key-");
         let made = if kind == "rsa" { make_rsa(self.ids.draw()) } else { make_ed25519(self.ids.draw()) };
         let made = made.ok_or_else(|| ApiError::new("InternalError", "An internal error has occurred"))?;
-        let answer = Fields::new()
+        let answer = XmlFields::new()
             .put("keyFingerprint", &made.fingerprint)
             .put("keyMaterial", made.private)
             .put("keyName", name)
@@ -242,20 +242,20 @@ impl Desk<'_> {
     }
 
     /// Serves DescribeKeyPairs.
-    pub(crate) fn describe_keys(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_keys(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeKeyPairs")?;
         let (names, ids) = (params.list("KeyName"), params.list("KeyPairId"));
         let material = params.flag("IncludePublicKey")?.unwrap_or(false);
         for name in &names {
             self.known_key(Some(name))?;
         }
-        let filters = Filters::read(params, &FILTERS)?;
-        let mut nodes: Vec<Node> = Vec::new();
+        let filters = RequestFilters::read(params, &FILTERS)?;
+        let mut nodes: Vec<XmlContent> = Vec::new();
         for key in self.here.keys.values() {
             let named = (names.is_empty() || names.contains(&key.name.as_str()))
                 && (ids.is_empty() || ids.contains(&key.id.as_str()));
             if named && filters.pass(self, key) {
-                let node = Fields::new()
+                let node = XmlFields::new()
                     .put("keyPairId", &key.id)
                     .put("keyFingerprint", &key.fingerprint)
                     .put("keyName", &key.name)
@@ -267,11 +267,11 @@ impl Desk<'_> {
             }
         }
         self.ready(params)?;
-        Ok(Fields::new().put("keySet", nodes).into())
+        Ok(XmlFields::new().put("keySet", nodes).into())
     }
 
     /// Serves DeleteKeyPair, which also succeeds for an unknown key.
-    pub(crate) fn delete_key(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn delete_key(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DeleteKeyPair")?;
         let id = params.text("KeyPairId");
         let by_id =
@@ -281,7 +281,7 @@ impl Desk<'_> {
         if let Some(name) = name {
             self.here.keys.remove(&name);
         }
-        Ok(Fields::new().put("return", true).into())
+        Ok(XmlFields::new().put("return", true).into())
     }
 
     /// Returns the public key of a key pair, as the metadata service shows it.
@@ -291,7 +291,7 @@ impl Desk<'_> {
 }
 
 /// The filters of DescribeKeyPairs.
-const FILTERS: Table<KeyPair> = Table {
+const FILTERS: FilterTable<KeyPair> = FilterTable {
     tags: Some(|key| &key.tags),
     named: &[
         ("fingerprint", |_, key| one(&key.fingerprint)),

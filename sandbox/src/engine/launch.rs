@@ -1,48 +1,51 @@
-use super::agenda::Event;
-use super::asked::{Spot, need, read_metadata, read_spot, read_user_data};
-use super::disks::{Disk, may_hibernate, read_disks};
-use super::instance::{Instance, Mapping, SpotRequest, State, Tags, Target, Volume};
-use super::list::Sheet;
-use super::world::{Desk, Token};
-use super::{ApiError, Done};
-use crate::wire::{Fields, Node, Params, Part};
+use super::agenda::SandboxEvent;
+use super::asked::{SpotLaunchOptions, need, read_metadata, read_spot, read_user_data};
+use super::disks::{DiskRequest, may_hibernate, read_disks};
+use super::instance::{
+    EbsVolume, ReservationTarget, ResourceTags, SandboxInstance, SandboxInstanceState, SpotRequest,
+    VolumeAttachment,
+};
+use super::list::InstancePageCache;
+use super::world::{ClientTokenUse, RegionView};
+use super::{ApiError, ApiResult};
+use crate::wire::{QueryParamPart, QueryParams, XmlContent, XmlFields};
 
 /// A valid launch request, before the checks of permissions, quota and capacity.
-pub(crate) struct Launch {
+pub(crate) struct SandboxLaunch {
     least: i64,
     most: i64,
-    pub(crate) draft: Instance,
-    pub(crate) disks: Vec<Disk>,
-    pub(crate) spot: Option<Spot>,
+    pub(crate) draft: SandboxInstance,
+    pub(crate) disks: Vec<DiskRequest>,
+    pub(crate) spot: Option<SpotLaunchOptions>,
     /// The zone ids to try, in order.
     pub(crate) zones: Vec<String>,
     chosen_zone: bool,
-    tags: Vec<(String, Tags)>,
+    tags: Vec<(String, ResourceTags)>,
     token: Option<String>,
 }
 
-impl Launch {
+impl SandboxLaunch {
     /// Returns the tags for one kind of resource.
-    pub(crate) fn tags_of(&self, kind: &str) -> Tags {
+    pub(crate) fn tags_of(&self, kind: &str) -> ResourceTags {
         tags_for(&self.tags, kind)
     }
 }
 
-fn tags_for(all: &[(String, Tags)], kind: &str) -> Tags {
+fn tags_for(all: &[(String, ResourceTags)], kind: &str) -> ResourceTags {
     all.iter().find(|(known, _)| known == kind).map(|(_, tags)| tags.clone()).unwrap_or_default()
 }
 
-impl Desk<'_> {
-    pub(crate) fn run_instances(&mut self, params: &Part<'_>) -> Done<Node> {
+impl RegionView<'_> {
+    pub(crate) fn run_instances(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let merged = self.with_template(params)?;
-        let params = &merged.as_ref().map_or_else(|| params.clone(), Params::whole);
+        let params = &merged.as_ref().map_or_else(|| params.clone(), QueryParams::whole);
         let reservation = self.launch(params)?;
         Ok(self.reservation_node(&reservation))
     }
 
     /// Launches as many instances as possible, from `MinCount` to `MaxCount`. Returns the
     /// reservation id.
-    pub(crate) fn launch(&mut self, params: &Part<'_>) -> Done<String> {
+    pub(crate) fn launch(&mut self, params: &QueryParamPart<'_>) -> ApiResult<String> {
         let launch = self.read_launch(params, read_spot(params)?)?;
         self.may_launch(&launch)?;
         let form = params.params().encode();
@@ -72,30 +75,34 @@ impl Desk<'_> {
         }
         if let Some(token) = &launch.token {
             let key = self.token_key(&launch, token);
-            self.here.tokens.insert(key, Token { form, answer: reservation.clone() });
+            self.here.tokens.insert(key, ClientTokenUse { form, answer: reservation.clone() });
         }
         Ok(reservation)
     }
 
     /// Returns how many instances a zone can take: the lower of its capacity and its free
     /// addresses.
-    fn space(&self, launch: &Launch, zone: &str) -> i64 {
+    fn space(&self, launch: &SandboxLaunch, zone: &str) -> i64 {
         self.capacity(launch, zone).min(self.free_addresses(zone))
     }
 
     /// Returns how many instances a zone has capacity for, including places in capacity
     /// reservations.
-    fn capacity(&self, launch: &Launch, zone: &str) -> i64 {
+    fn capacity(&self, launch: &SandboxLaunch, zone: &str) -> i64 {
         let spot = launch.spot.is_some();
         let held = self.slots(&launch.draft, zone, spot).len() as i64;
         match launch.draft.target {
-            Target::Named(_) | Target::Only => held,
+            ReservationTarget::Named(_) | ReservationTarget::Only => held,
             _ => i64::from(self.room(&launch.draft.instance_type, zone, spot)) + held,
         }
     }
 
     /// Reads the parameters of RunInstances. The caller reads the market options.
-    pub(crate) fn read_launch(&mut self, params: &Part<'_>, spot: Option<Spot>) -> Done<Launch> {
+    pub(crate) fn read_launch(
+        &mut self,
+        params: &QueryParamPart<'_>,
+        spot: Option<SpotLaunchOptions>,
+    ) -> ApiResult<SandboxLaunch> {
         let least = params.number("MinCount")?.ok_or_else(|| need("MinCount"))?;
         let most = params.number("MaxCount")?.ok_or_else(|| need("MaxCount"))?;
         if least < 1 || most < least {
@@ -131,12 +138,12 @@ impl Desk<'_> {
         own.extend(params.params().told().clone());
         let (mut zones, chosen_zone, subnet) = self.read_place(params, name)?;
         let target = self.read_target(params)?;
-        if let Target::Named(id) = &target
+        if let ReservationTarget::Named(id) = &target
             && let Some(held) = self.here.reservations.get(id)
         {
             zones.retain(|zone| *zone == held.zone);
         }
-        if spot.is_some() && !matches!(target, Target::Open | Target::Never) {
+        if spot.is_some() && !matches!(target, ReservationTarget::Open | ReservationTarget::Never) {
             return Err(ApiError::combination("Spot Instances cannot run in a Capacity Reservation."));
         }
         let key = self.known_key(params.text("KeyName"))?;
@@ -156,7 +163,7 @@ impl Desk<'_> {
         }
         let now = self.now;
         let visible = now + self.rules.timing.visible_after.0;
-        let draft = Instance {
+        let draft = SandboxInstance {
             id: String::new(),
             reservation: String::new(),
             index: 0,
@@ -164,7 +171,7 @@ impl Desk<'_> {
             instance_type: name.to_string(),
             arch: image.arch.clone(),
             key,
-            state: State::Pending,
+            state: SandboxInstanceState::Pending,
             change: 0,
             reason: None,
             created: now,
@@ -200,10 +207,10 @@ impl Desk<'_> {
             events: Vec::new(),
             bill: None,
         };
-        Ok(Launch { least, most, draft, disks, spot, zones, chosen_zone, tags, token })
+        Ok(SandboxLaunch { least, most, draft, disks, spot, zones, chosen_zone, tags, token })
     }
 
-    pub(crate) fn may_launch(&mut self, launch: &Launch) -> Done<()> {
+    pub(crate) fn may_launch(&mut self, launch: &SandboxLaunch) -> ApiResult<()> {
         let draft = &launch.draft;
         let mut context = vec![
             ("ec2:InstanceType".to_string(), vec![draft.instance_type.clone()]),
@@ -216,7 +223,7 @@ impl Desk<'_> {
         ];
         context.extend(super::iam::request_tags(&launch.tags_of("instance")));
         let instance = self.arn("ec2", "instance/*");
-        self.allow("ec2:RunInstances", &instance, &Tags::new(), &context)?;
+        self.allow("ec2:RunInstances", &instance, &ResourceTags::new(), &context)?;
         for (kind, tags) in &launch.tags {
             let mut context = super::iam::request_tags(tags);
             context.push(("ec2:CreateAction".to_string(), vec!["RunInstances".to_string()]));
@@ -231,14 +238,14 @@ impl Desk<'_> {
 
     /// Returns the key of an idempotency token. Its scope is the zone if the call names one, else
     /// the region.
-    fn token_key(&self, launch: &Launch, token: &str) -> String {
+    fn token_key(&self, launch: &SandboxLaunch, token: &str) -> String {
         let place = if launch.chosen_zone { &launch.zones[0] } else { self.region };
         format!("{place} {token}")
     }
 
     /// Returns the reservation of an earlier call with this token. Fails if its parameters differ,
     /// or if all its instances are terminated.
-    fn used_token(&mut self, launch: &Launch, form: &str) -> Done<Option<String>> {
+    fn used_token(&mut self, launch: &SandboxLaunch, form: &str) -> ApiResult<Option<String>> {
         let Some(token) = &launch.token else { return Ok(None) };
         let Some(used) = self.here.tokens.get(&self.token_key(launch, token)) else { return Ok(None) };
         if used.form != form {
@@ -259,7 +266,7 @@ impl Desk<'_> {
         Ok(Some(reservation))
     }
 
-    fn zone_with_room(&self, launch: &Launch) -> Done<String> {
+    fn zone_with_room(&self, launch: &SandboxLaunch) -> ApiResult<String> {
         let spot = launch.spot.is_some();
         let name = &launch.draft.instance_type;
         let enough = |zone: &&String| self.space(launch, zone) >= launch.least;
@@ -275,7 +282,7 @@ impl Desk<'_> {
                 ),
             ));
         }
-        if matches!(launch.draft.target, Target::Named(_) | Target::Only) {
+        if matches!(launch.draft.target, ReservationTarget::Named(_) | ReservationTarget::Only) {
             return Err(ApiError::new(
                 "ReservationCapacityExceeded",
                 "The requested reservation does not have sufficient compatible and available capacity for this request.",
@@ -312,7 +319,7 @@ impl Desk<'_> {
 
     fn launch_one(
         &mut self,
-        launch: &Launch,
+        launch: &SandboxLaunch,
         zone: &str,
         reservation: &str,
         index: usize,
@@ -339,7 +346,12 @@ impl Desk<'_> {
     }
 
     /// Stores a spot request that has no instance yet. Returns its id.
-    pub(crate) fn request_for(&mut self, launch: &Launch, spot: &Spot, tags: Tags) -> String {
+    pub(crate) fn request_for(
+        &mut self,
+        launch: &SandboxLaunch,
+        spot: &SpotLaunchOptions,
+        tags: ResourceTags,
+    ) -> String {
         let id = self.ids.id("sir-");
         let mut draft = launch.draft.clone();
         draft.spot_request = Some(id.clone());
@@ -365,7 +377,7 @@ impl Desk<'_> {
     }
 
     /// Creates a pending instance with its id, addresses and volumes. Returns its id.
-    fn place(&mut self, mut instance: Instance, disks: &[Disk], tags: &Tags) -> String {
+    fn place(&mut self, mut instance: SandboxInstance, disks: &[DiskRequest], tags: &ResourceTags) -> String {
         instance.id = self.ids.id("i-");
         if instance.subnet.is_empty() {
             instance.subnet = self.subnet_of(&instance.zone);
@@ -375,7 +387,7 @@ impl Desk<'_> {
         instance.private_ip = self.private_ip(&instance.zone);
         instance.public_ip = instance.public.then(|| self.public_ip(self.here.handed_out));
         for disk in disks {
-            let volume = Volume {
+            let volume = EbsVolume {
                 id: self.ids.id("vol-"),
                 size: disk.size,
                 kind: disk.kind.clone(),
@@ -389,7 +401,7 @@ impl Desk<'_> {
                 tags: tags.clone(),
             };
             let device = disk.device.clone();
-            instance.volumes.push(Mapping {
+            instance.volumes.push(VolumeAttachment {
                 device,
                 volume: volume.id.clone(),
                 delete: disk.delete,
@@ -399,7 +411,7 @@ impl Desk<'_> {
         }
         let id = instance.id.clone();
         self.here.instances.insert(id.clone(), instance);
-        self.later(self.rules.timing.pending.0, Event::Arrive { instance: id.clone(), change: 0 });
+        self.later(self.rules.timing.pending.0, SandboxEvent::Arrive { instance: id.clone(), change: 0 });
         id
     }
 
@@ -415,11 +427,11 @@ impl Desk<'_> {
     }
 
     /// Builds the answer of RunInstances.
-    fn reservation_node(&self, reservation: &str) -> Node {
+    fn reservation_node(&self, reservation: &str) -> XmlContent {
         let all = self.here.instances.values().filter(|found| found.reservation == reservation);
-        let mut all: Vec<&Instance> = all.collect();
+        let mut all: Vec<&SandboxInstance> = all.collect();
         all.sort_by_key(|found| found.index);
-        self.reservation(Fields::new(), &Sheet::new(self.region), reservation, &all).into()
+        self.reservation(XmlFields::new(), &InstancePageCache::new(self.region), reservation, &all).into()
     }
 }
 

@@ -3,13 +3,13 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 
-use super::filter::{Filters, Table};
-use super::instance::{Instance, State};
+use super::filter::{FilterTable, RequestFilters};
+use super::instance::{SandboxInstance, SandboxInstanceState};
 use super::instance_filters::{INSTANCES, STATUSES};
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
 use crate::facts::TypeFact;
-use crate::wire::{Fields, Node, Part, Spell, node};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields, XmlValue, node};
 
 /// The fields that are the same for every instance.
 const ALIKE: &str = "<enclaveOptions><enabled>false</enabled></enclaveOptions>\
@@ -18,18 +18,18 @@ const ALIKE: &str = "<enclaveOptions><enabled>false</enabled></enclaveOptions>\
     <currentInstanceBootMode>legacy-bios</currentInstanceBootMode>";
 
 /// The suffixes of DNS names in a region.
-pub(super) struct Names {
+pub(super) struct DnsSuffixes {
     private: String,
     public: String,
 }
 
-impl Names {
-    pub(super) fn of(region: &str) -> Names {
+impl DnsSuffixes {
+    pub(super) fn of(region: &str) -> DnsSuffixes {
         match region {
             "us-east-1" => {
-                Names { private: ".ec2.internal".into(), public: ".compute-1.amazonaws.com".into() }
+                DnsSuffixes { private: ".ec2.internal".into(), public: ".compute-1.amazonaws.com".into() }
             }
-            region => Names {
+            region => DnsSuffixes {
                 private: format!(".{region}.compute.internal"),
                 public: format!(".{region}.compute.amazonaws.com"),
             },
@@ -37,21 +37,21 @@ impl Names {
     }
 
     /// Returns the private name, such as `ip-172-31-0-1.ec2.internal`.
-    pub(super) fn private<'a>(&'a self, i: &'a Instance) -> impl Spell + use<'a> {
-        ("ip-", Dashed(&i.private_ip), &self.private)
+    pub(super) fn private<'a>(&'a self, i: &'a SandboxInstance) -> impl XmlValue + use<'a> {
+        ("ip-", DashedAddress(&i.private_ip), &self.private)
     }
 
     /// Returns the public name, such as `ec2-198-18-0-1.compute-1.amazonaws.com`; empty without a
     /// public address.
-    pub(super) fn public<'a>(&'a self, i: &'a Instance) -> impl Spell + use<'a> {
-        i.public_ip.as_ref().map(|ip| ("ec2-", Dashed(ip), &self.public))
+    pub(super) fn public<'a>(&'a self, i: &'a SandboxInstance) -> impl XmlValue + use<'a> {
+        i.public_ip.as_ref().map(|ip| ("ec2-", DashedAddress(ip), &self.public))
     }
 }
 
 /// An address with dashes, as in DNS names.
-struct Dashed<'a>(&'a str);
+struct DashedAddress<'a>(&'a str);
 
-impl Spell for Dashed<'_> {
+impl XmlValue for DashedAddress<'_> {
     fn spell(&self, out: &mut String) {
         for (number, part) in self.0.split('.').enumerate() {
             if number > 0 {
@@ -63,9 +63,9 @@ impl Spell for Dashed<'_> {
 }
 
 /// A locally administered MAC address, derived from the interface's id.
-pub(super) struct Mac<'a>(pub(super) &'a str);
+pub(super) struct MacAddress<'a>(pub(super) &'a str);
 
-impl Spell for Mac<'_> {
+impl XmlValue for MacAddress<'_> {
     fn spell(&self, out: &mut String) {
         out.push_str("0e");
         for (at, digit) in self.0[self.0.len().saturating_sub(10)..].chars().enumerate() {
@@ -78,9 +78,9 @@ impl Spell for Mac<'_> {
 }
 
 /// Caches the last lookup, because the instances of a reservation have much in common.
-struct Last<'a, T>(Cell<Option<(&'a str, T)>>);
+struct LookupCache<'a, T>(Cell<Option<(&'a str, T)>>);
 
-impl<'a, T: Copy> Last<'a, T> {
+impl<'a, T: Copy> LookupCache<'a, T> {
     fn get(&self, key: &'a str, look: impl FnOnce(&'a str) -> T) -> T {
         match self.0.get() {
             Some((known, value)) if known == key => value,
@@ -94,32 +94,32 @@ impl<'a, T: Copy> Last<'a, T> {
 }
 
 /// Caches for the instances of one page.
-pub(super) struct Sheet<'a> {
-    names: Names,
-    letter: Last<'a, &'static str>,
-    kind: Last<'a, Option<&'a TypeFact>>,
-    group: Last<'a, Option<&'a str>>,
+pub(super) struct InstancePageCache<'a> {
+    names: DnsSuffixes,
+    letter: LookupCache<'a, &'static str>,
+    kind: LookupCache<'a, Option<&'a TypeFact>>,
+    group: LookupCache<'a, Option<&'a str>>,
 }
 
-impl Sheet<'_> {
+impl InstancePageCache<'_> {
     pub(super) fn new(region: &str) -> Self {
-        Sheet {
-            names: Names::of(region),
-            letter: Last(Cell::default()),
-            kind: Last(Cell::default()),
-            group: Last(Cell::default()),
+        InstancePageCache {
+            names: DnsSuffixes::of(region),
+            letter: LookupCache(Cell::default()),
+            kind: LookupCache(Cell::default()),
+            group: LookupCache(Cell::default()),
         }
     }
 }
 
-impl Desk<'_> {
-    pub(crate) fn describe_instances(&mut self, params: &Part<'_>) -> Done<Node> {
+impl RegionView<'_> {
+    pub(crate) fn describe_instances(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeInstances")?;
         let (rows, next) = self.listed(params, &INSTANCES, |_| true)?;
         self.ready(params)?;
         // Reservations keep the order of their first instance.
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut groups: Vec<Vec<&Instance>> = Vec::new();
+        let mut groups: Vec<Vec<&SandboxInstance>> = Vec::new();
         for found in rows {
             let at = *places.entry(&found.reservation).or_insert(groups.len());
             match groups.get_mut(at) {
@@ -127,10 +127,10 @@ impl Desk<'_> {
                 None => groups.push(vec![found]),
             }
         }
-        let sheet = Sheet::new(self.region);
+        let sheet = InstancePageCache::new(self.region);
         let count: usize = groups.iter().map(Vec::len).sum();
         let fields =
-            Fields::with_room(count * 4096 + 1024).each("reservationSet", &groups, |fields, group| {
+            XmlFields::with_room(count * 4096 + 1024).each("reservationSet", &groups, |fields, group| {
                 self.reservation(fields, &sheet, &group[0].reservation, group)
             });
         Ok(fields.opt("nextToken", next).into())
@@ -139,10 +139,10 @@ impl Desk<'_> {
     /// Returns one page of the instances that match a call's ids and filters, and the next token.
     fn listed(
         &self,
-        params: &Part<'_>,
-        table: &Table<Instance>,
-        is_wanted: impl Fn(&Instance) -> bool,
-    ) -> Done<(Vec<&Instance>, Option<String>)> {
+        params: &QueryParamPart<'_>,
+        table: &FilterTable<SandboxInstance>,
+        is_wanted: impl Fn(&SandboxInstance) -> bool,
+    ) -> ApiResult<(Vec<&SandboxInstance>, Option<String>)> {
         let ids =
             if params.part("InstanceId").is_there() { self.named_instances(params)? } else { Vec::new() };
         if !ids.is_empty() && params.text("MaxResults").is_some() {
@@ -150,7 +150,7 @@ impl Desk<'_> {
                 "The parameter instancesSet cannot be used with the parameter maxResults",
             ));
         }
-        let filters = Filters::read(params, table)?;
+        let filters = RequestFilters::read(params, table)?;
         let here = &*self.here;
         let all = here.instances.values().filter(|found| ids.is_empty() && found.visible <= self.now);
         let named = ids.iter().filter_map(|id| here.instances.get(id));
@@ -160,11 +160,11 @@ impl Desk<'_> {
 
     pub(super) fn reservation<'a>(
         &'a self,
-        fields: Fields,
-        sheet: &Sheet<'a>,
+        fields: XmlFields,
+        sheet: &InstancePageCache<'a>,
         id: &str,
-        group: &[&'a Instance],
-    ) -> Fields {
+        group: &[&'a SandboxInstance],
+    ) -> XmlFields {
         fields.put("reservationId", id).put("ownerId", self.account).put("groupSet", Vec::new()).each(
             "instancesSet",
             group,
@@ -172,7 +172,12 @@ impl Desk<'_> {
         )
     }
 
-    fn group_set<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, instance: &'a Instance) -> Fields {
+    fn group_set<'a>(
+        &'a self,
+        fields: XmlFields,
+        sheet: &InstancePageCache<'a>,
+        instance: &'a SandboxInstance,
+    ) -> XmlFields {
         fields.each("groupSet", &instance.groups, |fields, id| {
             let named = |id: &str| self.here.groups.get(id).map(|group| group.name.as_str());
             fields.put("groupId", id).opt("groupName", sheet.group.get(id, named))
@@ -180,8 +185,13 @@ impl Desk<'_> {
     }
 
     /// Writes an instance. A terminated one has no network fields and no groups.
-    fn instance_fields<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, i: &'a Instance) -> Fields {
-        let gone = i.state == State::Terminated;
+    fn instance_fields<'a>(
+        &'a self,
+        fields: XmlFields,
+        sheet: &InstancePageCache<'a>,
+        i: &'a SandboxInstance,
+    ) -> XmlFields {
+        let gone = i.state == SandboxInstanceState::Terminated;
         let kind = sheet.kind.get(&i.instance_type, |name| self.facts.types.get(name));
         let letter = sheet.letter.get(&i.zone, |zone| self.zone_letter(zone));
         let names = &sheet.names;
@@ -210,7 +220,7 @@ impl Desk<'_> {
             if gone { fields.put("groupSet", Vec::new()) } else { self.network_fields(fields, sheet, i) };
         let reason = match (&i.reason, i.state) {
             (Some(reason), _) => Some((reason.code.as_str(), reason.message.as_str())),
-            (None, State::Pending) => Some(("pending", "pending")),
+            (None, SandboxInstanceState::Pending) => Some(("pending", "pending")),
             (None, _) => None,
         };
         let fields = match reason {
@@ -258,7 +268,12 @@ impl Desk<'_> {
     }
 
     /// Writes an instance's network fields.
-    fn network_fields<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, i: &'a Instance) -> Fields {
+    fn network_fields<'a>(
+        &'a self,
+        fields: XmlFields,
+        sheet: &InstancePageCache<'a>,
+        i: &'a SandboxInstance,
+    ) -> XmlFields {
         let fields = fields
             .put("subnetId", &i.subnet)
             .put("vpcId", &self.here.network.vpc)
@@ -269,7 +284,7 @@ impl Desk<'_> {
             .each("networkInterfaceSet", [i], |fields, i| self.interface_fields(fields, sheet, i))
     }
 
-    fn association_fields(&self, fields: Fields, i: &Instance, names: &Names) -> Fields {
+    fn association_fields(&self, fields: XmlFields, i: &SandboxInstance, names: &DnsSuffixes) -> XmlFields {
         let Some(ip) = &i.public_ip else { return fields };
         fields.within("association", |fields| {
             fields
@@ -281,11 +296,16 @@ impl Desk<'_> {
 
     /// Returns the owner of an instance's public address: the account for an Elastic IP, else
     /// amazon.
-    pub(super) fn ip_owner(&self, i: &Instance) -> &str {
+    pub(super) fn ip_owner(&self, i: &SandboxInstance) -> &str {
         if self.elastic_of(&i.id).is_some() { self.account } else { "amazon" }
     }
 
-    fn interface_fields<'a>(&'a self, fields: Fields, sheet: &Sheet<'a>, i: &'a Instance) -> Fields {
+    fn interface_fields<'a>(
+        &'a self,
+        fields: XmlFields,
+        sheet: &InstancePageCache<'a>,
+        i: &'a SandboxInstance,
+    ) -> XmlFields {
         let names = &sheet.names;
         let fields = fields
             .put("networkInterfaceId", &i.interface)
@@ -294,7 +314,7 @@ impl Desk<'_> {
             .put("ownerId", self.account)
             .put("privateIpAddress", &i.private_ip)
             .put("privateDnsName", names.private(i))
-            .put("macAddress", Mac(&i.interface))
+            .put("macAddress", MacAddress(&i.interface))
             .constant(
                 "<description></description><status>in-use</status><sourceDestCheck>true</sourceDestCheck>\
                  <interfaceType>interface</interfaceType>",
@@ -307,7 +327,10 @@ impl Desk<'_> {
                     "<deviceIndex>0</deviceIndex><networkCardIndex>0</networkCardIndex>\
                      <deleteOnTermination>true</deleteOnTermination>",
                 )
-                .put("status", if i.state == State::Pending { "attaching" } else { "attached" })
+                .put(
+                    "status",
+                    if i.state == SandboxInstanceState::Pending { "attaching" } else { "attached" },
+                )
                 .put("attachTime", i.created)
         });
         fields.each("privateIpAddressesSet", [i], |fields, i| {
@@ -320,27 +343,28 @@ impl Desk<'_> {
     }
 
     /// Serves DescribeInstanceStatus: running instances, or all with `IncludeAllInstances`.
-    pub(crate) fn describe_instance_status(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_instance_status(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeInstanceStatus")?;
         let all = params.flag("IncludeAllInstances")?.unwrap_or(false);
-        let (rows, next) = self.listed(params, &STATUSES, |i| all || i.state == State::Running)?;
+        let (rows, next) =
+            self.listed(params, &STATUSES, |i| all || i.state == SandboxInstanceState::Running)?;
         self.ready(params)?;
         let nodes = rows.into_iter().map(|i| {
             let (status, detail) = check_of(i, self.now);
             let summary = || {
                 let detail = detail
-                    .map(|detail| Fields::new().put("name", "reachability").put("status", detail).into());
-                Fields::new().put("status", status).some("details", detail.into_iter().collect())
+                    .map(|detail| XmlFields::new().put("name", "reachability").put("status", detail).into());
+                XmlFields::new().put("status", status).some("details", detail.into_iter().collect())
             };
             let events = i.events.iter().map(|event| {
-                Fields::new()
+                XmlFields::new()
                     .put("instanceEventId", event.id.as_str())
                     .put("code", event.code.as_str())
                     .put("description", MAINTENANCE)
                     .put("notBefore", event.at)
                     .into()
             });
-            Fields::new()
+            XmlFields::new()
                 .put("instanceId", i.id.as_str())
                 .put("availabilityZone", self.zone_name(&i.zone))
                 .put("availabilityZoneId", i.zone.as_str())
@@ -350,16 +374,19 @@ impl Desk<'_> {
                 .put("instanceStatus", summary())
                 .into()
         });
-        let nodes: Vec<Node> = nodes.collect();
-        Ok(Fields::new().put("instanceStatusSet", nodes).opt("nextToken", next).into())
+        let nodes: Vec<XmlContent> = nodes.collect();
+        Ok(XmlFields::new().put("instanceStatusSet", nodes).opt("nextToken", next).into())
     }
 
-    pub(crate) fn describe_instance_attribute(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_instance_attribute(
+        &mut self,
+        params: &QueryParamPart<'_>,
+    ) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeInstanceAttribute")?;
         let id = params.need("InstanceId")?;
-        let i = self.visible(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
+        let i = self.visible(id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, id))?;
         let attribute = params.need("Attribute")?;
-        let answer = Fields::new().put("instanceId", id);
+        let answer = XmlFields::new().put("instanceId", id);
         let answer = match attribute {
             "instanceType" => value(answer, attribute, Some(&i.instance_type)),
             "disableApiTermination" => value(answer, attribute, Some(i.protected)),
@@ -374,7 +401,7 @@ impl Desk<'_> {
             "enclaveOptions" => answer.within(attribute, |fields| fields.put("enabled", false)),
             "productCodes" => answer.put(attribute, Vec::new()),
             "kernel" | "ramdisk" | "sriovNetSupport" => value(answer, attribute, None::<bool>),
-            "groupSet" => self.group_set(answer, &Sheet::new(self.region), i),
+            "groupSet" => self.group_set(answer, &InstancePageCache::new(self.region), i),
             "rootDeviceName" => value(answer, attribute, Some(root_device(i))),
             other => {
                 return Err(ApiError::value(format!(
@@ -387,25 +414,28 @@ impl Desk<'_> {
     }
 
     /// Serves GetConsoleOutput: the boot messages of the last start.
-    pub(crate) fn console_output(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn console_output(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         use base64::Engine;
         self.allow_any("ec2:GetConsoleOutput")?;
         let id = params.need("InstanceId")?;
         params.flag("Latest")?;
-        let i = self.visible(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
+        let i = self.visible(id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, id))?;
         self.ready(params)?;
-        let name = node(Names::of(self.region).private(i));
+        let name = node(DnsSuffixes::of(self.region).private(i));
         let text = format!("[    0.000000] Linux version of the sandbox\n{} login: \n", name.as_str());
         let text = base64::engine::general_purpose::STANDARD.encode(text);
-        Ok(Fields::new().put("instanceId", id).put("timestamp", i.launched).put("output", text).into())
+        Ok(XmlFields::new().put("instanceId", id).put("timestamp", i.launched).put("output", text).into())
     }
 }
 
-fn mappings(fields: Fields, i: &Instance) -> Fields {
+fn mappings(fields: XmlFields, i: &SandboxInstance) -> XmlFields {
     fields.each("blockDeviceMapping", &i.volumes, |fields, mapping| {
         fields.put("deviceName", &mapping.device).within("ebs", |ebs| {
             ebs.put("volumeId", &mapping.volume)
-                .put("status", if i.state == State::Pending { "attaching" } else { "attached" })
+                .put(
+                    "status",
+                    if i.state == SandboxInstanceState::Pending { "attaching" } else { "attached" },
+                )
                 .put("attachTime", mapping.since)
                 .put("deleteOnTermination", mapping.delete)
         })
@@ -413,7 +443,7 @@ fn mappings(fields: Fields, i: &Instance) -> Fields {
 }
 
 /// Writes the options of the metadata service.
-pub(crate) fn metadata_fields(fields: Fields, i: &Instance) -> Fields {
+pub(crate) fn metadata_fields(fields: XmlFields, i: &SandboxInstance) -> XmlFields {
     fields
         .put("state", "applied")
         .put("httpTokens", &i.metadata.tokens)
@@ -423,7 +453,7 @@ pub(crate) fn metadata_fields(fields: Fields, i: &Instance) -> Fields {
         .put("instanceMetadataTags", &i.metadata.tags)
 }
 
-pub(super) fn root_device(i: &Instance) -> &str {
+pub(super) fn root_device(i: &SandboxInstance) -> &str {
     i.volumes.first().map_or("/dev/xvda", |mapping| &mapping.device)
 }
 
@@ -432,9 +462,9 @@ pub(super) const MAINTENANCE: &str = "The instance is scheduled for maintenance"
 
 /// Returns the status of an instance's checks, and of reachability alone. A new instance's checks
 /// take two minutes.
-pub(super) fn check_of(i: &Instance, now: Timestamp) -> (&'static str, Option<&'static str>) {
+pub(super) fn check_of(i: &SandboxInstance, now: Timestamp) -> (&'static str, Option<&'static str>) {
     let fresh = now.duration_since(i.launched) < jiff::SignedDuration::from_mins(2);
-    match (i.state == State::Running, fresh) {
+    match (i.state == SandboxInstanceState::Running, fresh) {
         (false, _) => ("not-applicable", None),
         (true, true) => ("initializing", Some("initializing")),
         (true, false) => ("ok", Some("passed")),
@@ -442,6 +472,6 @@ pub(super) fn check_of(i: &Instance, now: Timestamp) -> (&'static str, Option<&'
 }
 
 /// Writes an attribute: a structure with a value, which may be absent.
-fn value(fields: Fields, name: &str, value: Option<impl Spell>) -> Fields {
+fn value(fields: XmlFields, name: &str, value: Option<impl XmlValue>) -> XmlFields {
     fields.within(name, |fields| fields.opt("value", value))
 }

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::iam::{document, encoded};
-use super::world::Desk;
-use super::{ApiError, Done};
-use crate::wire::{Fields, Members, Node, Part};
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields, XmlMembers};
 
 /// A managed policy of the account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Policy {
+pub(crate) struct ManagedPolicy {
     id: String,
     path: String,
     description: String,
@@ -46,7 +46,7 @@ fn unknown(arn: &str) -> ApiError {
 }
 
 /// Returns the document of an ARN: the account's own, or AWS's.
-pub(crate) fn document_of(own: &BTreeMap<String, Policy>, arn: &str) -> Option<Value> {
+pub(crate) fn document_of(own: &BTreeMap<String, ManagedPolicy>, arn: &str) -> Option<Value> {
     match arn.split_once(":iam::aws:policy/") {
         Some((_, name)) => of_aws(name.rsplit('/').next().unwrap_or(name)),
         None => own.get(arn).map(|policy| policy.document.clone()),
@@ -64,9 +64,14 @@ pub(crate) const MANAGED: [&str; 8] = [
     "ListPolicies",
 ];
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Answers a call on managed policies. A role that the call names must exist.
-    pub(crate) fn managed_call(&mut self, action: &str, role: &str, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn managed_call(
+        &mut self,
+        action: &str,
+        role: &str,
+        params: &QueryParamPart<'_>,
+    ) -> ApiResult<XmlContent> {
         match action {
             "CreatePolicy" => self.create_policy(params),
             "ListPolicies" => self.list_policies(params),
@@ -77,11 +82,12 @@ impl Desk<'_> {
                 attached
                     .retain(|arn| arn.split_once(":policy").is_some_and(|(_, path)| path.starts_with(under)));
                 let shown = attached.iter().map(|arn| {
-                    Fields::new()
+                    XmlFields::new()
                         .put("PolicyName", arn.rsplit('/').next().unwrap_or_default())
                         .put("PolicyArn", arn)
                 });
-                let answer = Fields::new().put("AttachedPolicies", Members(shown.collect::<Vec<Fields>>()));
+                let answer =
+                    XmlFields::new().put("AttachedPolicies", XmlMembers(shown.collect::<Vec<XmlFields>>()));
                 params.params().all_read()?;
                 Ok(answer.put("IsTruncated", false).into())
             }
@@ -89,7 +95,7 @@ impl Desk<'_> {
         }
     }
 
-    fn create_policy(&mut self, params: &Part<'_>) -> Done<Node> {
+    fn create_policy(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let name = params.need("PolicyName")?;
         let path = params.text("Path").unwrap_or("/").to_string();
         let policy = document(params.need("PolicyDocument")?)?;
@@ -102,7 +108,7 @@ impl Desk<'_> {
                 format!("A policy called {name} already exists. Duplicate names are not allowed."),
             ));
         }
-        let policy = Policy {
+        let policy = ManagedPolicy {
             id: format!("ANPA0SANDBOX{}", self.ids.letters(8)),
             path,
             description,
@@ -110,10 +116,10 @@ impl Desk<'_> {
             created: self.now,
         };
         self.iam.policies.insert(arn.clone(), policy);
-        Ok(Fields::new().put("Policy", self.policy_fields(&arn)).into())
+        Ok(XmlFields::new().put("Policy", self.policy_fields(&arn)).into())
     }
 
-    fn list_policies(&mut self, params: &Part<'_>) -> Done<Node> {
+    fn list_policies(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let scope = params.one_of("Scope", &["All", "AWS", "Local"])?.unwrap_or("All");
         let attached = params.flag("OnlyAttached")?.unwrap_or(false);
         params.params().all_read()?;
@@ -126,12 +132,17 @@ impl Desk<'_> {
             arns.extend(OF_AWS.iter().map(|(name, _)| format!("arn:{partition}:iam::aws:policy/{name}")));
         }
         arns.retain(|arn| !attached || self.iam.attachments(arn) > 0);
-        let shown: Vec<Fields> = arns.iter().map(|arn| self.policy_fields(arn)).collect();
-        Ok(Fields::new().put("Policies", Members(shown)).put("IsTruncated", false).into())
+        let shown: Vec<XmlFields> = arns.iter().map(|arn| self.policy_fields(arn)).collect();
+        Ok(XmlFields::new().put("Policies", XmlMembers(shown)).put("IsTruncated", false).into())
     }
 
     /// Answers a call that names a policy.
-    fn policy_call(&mut self, action: &str, role: &str, params: &Part<'_>) -> Done<Node> {
+    fn policy_call(
+        &mut self,
+        action: &str,
+        role: &str,
+        params: &QueryParamPart<'_>,
+    ) -> ApiResult<XmlContent> {
         let arn = params.need("PolicyArn")?.to_string();
         let policy = document_of(&self.iam.policies, &arn).ok_or_else(|| unknown(&arn))?;
         let version = if action == "GetPolicyVersion" { params.need("VersionId")? } else { "v1" };
@@ -143,15 +154,15 @@ impl Desk<'_> {
             ));
         }
         match action {
-            "GetPolicy" => return Ok(Fields::new().put("Policy", self.policy_fields(&arn)).into()),
+            "GetPolicy" => return Ok(XmlFields::new().put("Policy", self.policy_fields(&arn)).into()),
             "GetPolicyVersion" => {
                 let created = self.iam.policies.get(&arn).map(|policy| policy.created);
-                let version = Fields::new()
+                let version = XmlFields::new()
                     .put("Document", encoded(&policy))
                     .put("VersionId", "v1")
                     .put("IsDefaultVersion", true)
                     .opt("CreateDate", created);
-                return Ok(Fields::new().put("PolicyVersion", version).into());
+                return Ok(XmlFields::new().put("PolicyVersion", version).into());
             }
             "AttachRolePolicy" => self.iam.attach(role, &arn),
             "DetachRolePolicy" => {
@@ -174,12 +185,12 @@ impl Desk<'_> {
                 }
             }
         }
-        Ok(Fields::new().into())
+        Ok(XmlFields::new().into())
     }
 
-    fn policy_fields(&self, arn: &str) -> Fields {
+    fn policy_fields(&self, arn: &str) -> XmlFields {
         let own = self.iam.policies.get(arn);
-        Fields::new()
+        XmlFields::new()
             .put("PolicyName", arn.rsplit('/').next().unwrap_or_default())
             .opt("PolicyId", own.map(|policy| &policy.id))
             .put("Arn", arn)

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::filter::matches;
 use super::services::unknown_json;
-use super::world::Desk;
-use super::{ApiError, Done};
-use crate::wire::{Given, with_token};
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
+use crate::wire::{JsonMembers, with_token};
 
 /// The limits of one call: queries, and values in the answer ("CloudWatch service quotas").
 const QUERIES: usize = 500;
@@ -20,7 +20,7 @@ fn invalid(why: impl Into<String>) -> ApiError {
 }
 
 /// A query: metric, instance, time range, period in seconds, and statistic.
-struct Wanted<'a> {
+struct MetricQuery<'a> {
     metric: &'a str,
     instance: &'a str,
     from: Timestamp,
@@ -29,9 +29,9 @@ struct Wanted<'a> {
     stat: &'a str,
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Serves GetMetricData: one value of the scenario per five minutes of running.
-    pub(crate) fn cloudwatch(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
+    pub(crate) fn cloudwatch(&mut self, action: &str, input: &JsonMembers<'_>) -> ApiResult<Value> {
         if action != "GetMetricData" {
             return Err(unknown_json());
         }
@@ -78,7 +78,13 @@ impl Desk<'_> {
     }
 
     /// Answers one query with its id, its label, and its values with their times.
-    fn series(&self, query: &Given<'_>, from: Timestamp, until: Timestamp, rising: bool) -> Done<Series> {
+    fn series(
+        &self,
+        query: &JsonMembers<'_>,
+        from: Timestamp,
+        until: Timestamp,
+        rising: bool,
+    ) -> ApiResult<MetricSeries> {
         let id = query.need("Id")?;
         if !id.starts_with(|c: char| c.is_ascii_lowercase()) {
             return Err(invalid(format!("The id {id} must begin with a lowercase letter")));
@@ -101,7 +107,7 @@ impl Desk<'_> {
         }
         let unit = stat.text("Unit")?;
         let period = stat.number("Period")?.ok_or_else(|| invalid("Period is required"))?;
-        let wanted = Wanted {
+        let wanted = MetricQuery {
             metric: name,
             // A query for another unit than the metric's finds no values.
             instance: instance
@@ -118,11 +124,11 @@ impl Desk<'_> {
         }
         let shown = query.flag("ReturnData")?.unwrap_or(true);
         let label = query.text("Label")?.unwrap_or(name).to_string();
-        Ok(Series { id: id.to_string(), label, points, shown })
+        Ok(MetricSeries { id: id.to_string(), label, points, shown })
     }
 
     /// Returns the value of each period that has one, in order of time.
-    fn points(&self, wanted: &Wanted<'_>) -> Done<Vec<(i64, f64)>> {
+    fn points(&self, wanted: &MetricQuery<'_>) -> ApiResult<Vec<(i64, f64)>> {
         let period = wanted.period;
         if period < 60 || period % 60 != 0 {
             return Err(invalid("Period must be a multiple of 60"));
@@ -160,7 +166,7 @@ fn unit_of(metric: &str) -> &'static str {
     }
 }
 
-struct Series {
+struct MetricSeries {
     id: String,
     label: String,
     points: Vec<(i64, f64)>,
@@ -180,7 +186,7 @@ fn folded(values: &[f64], stat: &str) -> f64 {
 
 /// Returns `most` values of all series together, starting at value number `from`. A series with
 /// more values is `PartialData`.
-fn part_of(all: Vec<Series>, from: usize, most: usize) -> (Vec<Value>, Option<String>) {
+fn part_of(all: Vec<MetricSeries>, from: usize, most: usize) -> (Vec<Value>, Option<String>) {
     let (mut skip, mut left, mut results) = (from, most, Vec::new());
     let total: usize = all.iter().filter(|series| series.shown).map(|series| series.points.len()).sum();
     for series in all.into_iter().filter(|series| series.shown) {
@@ -211,7 +217,7 @@ mod tests {
     #[test]
     fn pages_contain_each_value_once() {
         let series = || {
-            let one = |id: &str, count: i64, shown| Series {
+            let one = |id: &str, count: i64, shown| MetricSeries {
                 id: id.into(),
                 label: id.into(),
                 points: (0..count).map(|n| (n, n as f64)).collect(),

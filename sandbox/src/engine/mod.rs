@@ -48,7 +48,7 @@ mod type_filters;
 mod types;
 mod world;
 
-pub(crate) use error::{ApiError, Done, Kind};
+pub(crate) use error::{ApiError, ApiResult, ResourceKind};
 pub(crate) use filter::matches;
-pub(crate) use imds::{Asked, Imds};
-pub(crate) use world::{Call, Everything, FIRST_ACCOUNT, Reply, World, credentials, is_read};
+pub(crate) use imds::{MetadataAnswer, MetadataRequest};
+pub(crate) use world::{ApiCall, ApiReply, FIRST_ACCOUNT, SandboxWorld, WorldState, credentials, is_read};

@@ -1,20 +1,20 @@
 use super::change::wrong_state;
-use super::instance::State;
+use super::instance::SandboxInstanceState;
 use super::list::metadata_fields;
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
-impl Desk<'_> {
-    fn may_modify(&mut self, action: &str, id: &str) -> Done<()> {
-        let found = self.visible(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
+impl RegionView<'_> {
+    fn may_modify(&mut self, action: &str, id: &str) -> ApiResult<()> {
+        let found = self.visible(id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, id))?;
         let tags = found.tags.clone();
         let arn = self.arn("ec2", &format!("instance/{id}"));
         self.allow(action, &arn, &tags, &[])
     }
 
     /// Serves ModifyInstanceAttribute: one attribute per call.
-    pub(crate) fn modify_instance_attribute(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn modify_instance_attribute(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let id = params.need("InstanceId")?.to_string();
         self.may_modify("ec2:ModifyInstanceAttribute", &id)?;
         let mut asked: Vec<(String, String)> = Vec::new();
@@ -49,7 +49,7 @@ impl Desk<'_> {
         }
         let groups: Vec<String> = params.list("GroupId").into_iter().map(String::from).collect();
         if let Some(id) = groups.iter().find(|id| !self.here.groups.contains_key(*id)) {
-            return Err(ApiError::no_such(Kind::Group, id));
+            return Err(ApiError::no_such(ResourceKind::Group, id));
         }
         let kinds = asked.len() + usize::from(!groups.is_empty()) + usize::from(!disks.is_empty());
         if kinds != 1 {
@@ -73,13 +73,13 @@ impl Desk<'_> {
         if let Some((attribute, value)) = asked.pop() {
             self.set_attribute(&id, &attribute, value);
         }
-        Ok(Fields::new().put("return", true).into())
+        Ok(XmlFields::new().put("return", true).into())
     }
 
-    fn check_attribute(&self, id: &str, attribute: &str, value: &str) -> Done<()> {
+    fn check_attribute(&self, id: &str, attribute: &str, value: &str) -> ApiResult<()> {
         let found = &self.here.instances[id];
         let stopped = || match found.state {
-            State::Stopped => Ok(()),
+            SandboxInstanceState::Stopped => Ok(()),
             state => Err(match attribute {
                 "instanceType" | "userData" | "ebsOptimized" => ApiError::new(
                     "IncorrectInstanceState",
@@ -139,7 +139,7 @@ impl Desk<'_> {
     }
 
     /// Serves ModifyInstanceMetadataOptions. Options that the call does not name stay the same.
-    pub(crate) fn modify_metadata_options(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn modify_metadata_options(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let id = params.need("InstanceId")?.to_string();
         self.may_modify("ec2:ModifyInstanceMetadataOptions", &id)?;
         let switch = ["enabled", "disabled"];
@@ -170,7 +170,7 @@ impl Desk<'_> {
         set(&mut found.metadata.ipv6, ipv6);
         set(&mut found.metadata.tags, tags);
         found.metadata.hops = hops.unwrap_or(found.metadata.hops);
-        let answer = Fields::new().put("instanceId", id);
+        let answer = XmlFields::new().put("instanceId", id);
         let answer = answer.within("instanceMetadataOptions", |fields| metadata_fields(fields, found));
         Ok(answer.into())
     }

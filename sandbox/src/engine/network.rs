@@ -2,16 +2,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Filters, Table, flag, one, own};
+use super::filter::{FilterTable, RequestFilters, flag, one, own};
 use super::ids::{fixed, fraction};
-use super::instance::{Instance, State, Tags};
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part};
+use super::instance::{ResourceTags, SandboxInstance, SandboxInstanceState};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 /// The default network of a region, with the account's order of its zones.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Network {
+pub(crate) struct RegionNetwork {
     pub(crate) vpc: String,
     /// The zone ids, in the order of their letters.
     pub(crate) zones: Vec<String>,
@@ -28,7 +28,7 @@ const ADDRESSES: i64 = 4091;
 /// The address range of every default VPC.
 const VPC_RANGE: &str = "172.31.0.0/16";
 
-struct Subnet {
+struct DefaultSubnet {
     id: String,
     /// The zone id.
     zone: String,
@@ -36,7 +36,7 @@ struct Subnet {
 }
 
 /// The filters of DescribeVpcs.
-const VPC_FILTERS: Table<Network> = Table {
+const VPC_FILTERS: FilterTable<RegionNetwork> = FilterTable {
     tags: Some(|_| no_tags()),
     named: &[
         ("cidr", |_, _| one(VPC_RANGE)),
@@ -59,7 +59,7 @@ const VPC_FILTERS: Table<Network> = Table {
 };
 
 /// The filters of DescribeSubnets.
-const SUBNET_FILTERS: Table<Subnet> = Table {
+const SUBNET_FILTERS: FilterTable<DefaultSubnet> = FilterTable {
     tags: Some(|_| no_tags()),
     named: &[
         ("availability-zone", |desk, subnet| own(desk.zone_name(&subnet.zone))),
@@ -91,19 +91,19 @@ const SUBNET_FILTERS: Table<Subnet> = Table {
     ],
 };
 
-fn no_tags() -> &'static Tags {
-    const NONE: &Tags = &Tags::new();
+fn no_tags() -> &'static ResourceTags {
+    const NONE: &ResourceTags = &ResourceTags::new();
     NONE
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Creates the default VPC of the region, with a subnet per zone and a default group.
     pub(crate) fn furnish(&mut self) {
         if !self.here.network.vpc.is_empty() {
             return;
         }
         let zones = self.facts.zones.get(self.region).cloned().unwrap_or_default();
-        let mut network = Network {
+        let mut network = RegionNetwork {
             vpc: fixed("vpc-", self.seed, &[self.account, self.region]),
             zones: zones.clone(),
             subnets: BTreeMap::new(),
@@ -127,14 +127,15 @@ impl Desk<'_> {
         self.here.network.subnets.get(zone).cloned().unwrap_or_default()
     }
 
-    pub(crate) fn subnet_zone(&self, subnet: &str) -> Done<String> {
+    pub(crate) fn subnet_zone(&self, subnet: &str) -> ApiResult<String> {
         let found = self.here.network.subnets.iter().find(|(_, id)| *id == subnet);
-        found.map(|(zone, _)| zone.clone()).ok_or_else(|| ApiError::no_such(Kind::Subnet, subnet))
+        found.map(|(zone, _)| zone.clone()).ok_or_else(|| ApiError::no_such(ResourceKind::Subnet, subnet))
     }
 
     /// Returns the number of free private addresses in a zone's subnet.
     pub(crate) fn free_addresses(&self, zone: &str) -> i64 {
-        let holds = |found: &&Instance| found.zone == zone && found.state != State::Terminated;
+        let holds =
+            |found: &&SandboxInstance| found.zone == zone && found.state != SandboxInstanceState::Terminated;
         ADDRESSES - self.here.instances.values().filter(holds).count() as i64
     }
 
@@ -148,7 +149,9 @@ impl Desk<'_> {
             // AWS reserves the first four addresses of a subnet.
             let host = number % ADDRESSES + 4;
             let ip = format!("172.31.{}.{}", subnet * 16 + host / 256, host % 256);
-            let held = |found: &Instance| found.private_ip == ip && found.state != State::Terminated;
+            let held = |found: &SandboxInstance| {
+                found.private_ip == ip && found.state != SandboxInstanceState::Terminated
+            };
             // In the first round every address is new.
             if number < ADDRESSES || !self.here.instances.values().any(held) {
                 return ip;
@@ -162,23 +165,23 @@ impl Desk<'_> {
         format!("198.{}.{}.{}", 18 + (number / 62_500) % 2, (number / 250) % 250, number % 250 + 1)
     }
 
-    pub(crate) fn describe_vpcs(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_vpcs(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeVpcs")?;
         let ids = params.list("VpcId");
         let vpc = self.vpc();
         if let Some(id) = ids.iter().find(|id| **id != vpc) {
-            return Err(ApiError::no_such(Kind::Vpc, id));
+            return Err(ApiError::no_such(ResourceKind::Vpc, id));
         }
         let rows = Some(&self.here.network).into_iter();
-        let filters = Filters::read(params, &VPC_FILTERS)?;
+        let filters = RequestFilters::read(params, &VPC_FILTERS)?;
         let rows = rows.filter(|network| filters.pass(self, network));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
-        let block = Fields::new()
+        let block = XmlFields::new()
             .put("cidrBlock", VPC_RANGE)
             .put("associationId", self.vpc_association())
             .within("cidrBlockState", |fields| fields.put("state", "associated"));
-        let node = Fields::new()
+        let node = XmlFields::new()
             .put("vpcId", vpc)
             .put("dhcpOptionsId", self.dhcp_options())
             .put("cidrBlockAssociationSet", vec![block.into()])
@@ -188,7 +191,7 @@ impl Desk<'_> {
             .put("instanceTenancy", "default")
             .put("isDefault", true);
         let nodes = if rows.is_empty() { Vec::new() } else { vec![node.into()] };
-        Ok(Fields::new().put("vpcSet", nodes).opt("nextToken", next).into())
+        Ok(XmlFields::new().put("vpcSet", nodes).opt("nextToken", next).into())
     }
 
     fn dhcp_options(&self) -> String {
@@ -199,15 +202,15 @@ impl Desk<'_> {
         fixed("vpc-cidr-assoc-", self.seed, &[self.account, self.region])
     }
 
-    pub(crate) fn describe_subnets(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_subnets(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeSubnets")?;
         let ids = params.list("SubnetId");
         for id in &ids {
             self.subnet_zone(id)?;
         }
-        let filters = Filters::read(params, &SUBNET_FILTERS)?;
+        let filters = RequestFilters::read(params, &SUBNET_FILTERS)?;
         let subnets = self.here.network.subnets.iter().enumerate();
-        let subnets = subnets.map(|(number, (zone, id))| Subnet {
+        let subnets = subnets.map(|(number, (zone, id))| DefaultSubnet {
             id: id.clone(),
             zone: zone.clone(),
             range: format!("172.31.{}.0/20", number * 16),
@@ -215,7 +218,7 @@ impl Desk<'_> {
         let rows = subnets.filter(|subnet| ids.is_empty() || ids.contains(&subnet.id.as_str()));
         let (rows, next) = self.page(params, rows.filter(|row| filters.pass(self, row)), (5, 1000))?;
         self.ready(params)?;
-        let answer = Fields::new().each("subnetSet", rows, |fields, subnet| {
+        let answer = XmlFields::new().each("subnetSet", rows, |fields, subnet| {
             fields
                 .put("subnetId", &subnet.id)
                 .put("subnetArn", self.arn("ec2", &format!("subnet/{}", subnet.id)))

@@ -4,9 +4,9 @@ use domain::{Decimal, Timestamp};
 use jiff::{SignedDuration, ToSpan};
 
 use super::ids::{fixed, fraction};
-use super::world::Desk;
-use super::{ApiError, Done};
-use crate::wire::{Fields, Node, Part};
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 /// The most locations in an answer ("Spot placement score", user guide).
 const BEST: usize = 10;
@@ -19,7 +19,7 @@ const TYPES: usize = 1000;
 const AHEAD: i64 = 56;
 
 /// A capacity block on offer.
-struct Block {
+struct CapacityBlock {
     id: String,
     /// The zone id.
     zone: String,
@@ -29,10 +29,10 @@ struct Block {
     fee: Decimal,
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Serves GetSpotPlacementScores. Requests with fewer than three types score low, and so do
     /// zones without capacity.
-    pub(crate) fn placement_scores(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn placement_scores(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:GetSpotPlacementScores")?;
         let types = params.list("InstanceType");
         let target = params.number("TargetCapacity")?.ok_or_else(|| super::asked::need("TargetCapacity"))?;
@@ -74,7 +74,7 @@ impl Desk<'_> {
         rows.truncate(BEST);
         let (rows, next) = self.page(params, rows, (10, 1000))?;
         self.ready(params)?;
-        let answer = Fields::new().each("spotPlacementScoreSet", rows, |fields, (score, region, zone)| {
+        let answer = XmlFields::new().each("spotPlacementScoreSet", rows, |fields, (score, region, zone)| {
             fields.put("region", region).opt("availabilityZoneId", zone).put("score", score)
         });
         Ok(answer.opt("nextToken", next).into())
@@ -98,7 +98,7 @@ impl Desk<'_> {
 
     /// Serves DescribeCapacityBlockOfferings: the next block of the type in each zone, if its price
     /// is known.
-    pub(crate) fn block_offerings(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn block_offerings(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeCapacityBlockOfferings")?;
         let name = params.need("InstanceType")?;
         let kind = self.facts.types.get(name);
@@ -125,12 +125,12 @@ impl Desk<'_> {
         params.flag("AllAvailabilityZones")?;
         let zones = self.facts.zones.get(self.region).into_iter().flatten();
         let offered = zones.filter(|zone| self.facts.offered(self.region, zone, name));
-        let mut rows: Vec<Block> =
+        let mut rows: Vec<CapacityBlock> =
             offered.filter_map(|zone| self.block(name, zone, (from, until), (count, hours))).collect();
         rows.sort_by(|a, b| (a.begins, &a.zone).cmp(&(b.begins, &b.zone)));
         let (rows, next) = self.page(params, rows, (1, 1000))?;
         self.ready(params)?;
-        let answer = Fields::new().each("capacityBlockOfferingSet", rows, |fields, block| {
+        let answer = XmlFields::new().each("capacityBlockOfferingSet", rows, |fields, block| {
             fields
                 .put("capacityBlockOfferingId", &block.id)
                 .put("instanceType", name)
@@ -153,7 +153,7 @@ impl Desk<'_> {
         zone: &str,
         (from, until): (Timestamp, Timestamp),
         (count, hours): (i64, i64),
-    ) -> Option<Block> {
+    ) -> Option<CapacityBlock> {
         let price = self.on_demand(name)?;
         let today = from.to_zoned(jiff::tz::TimeZone::UTC).date();
         let begins = (0..AHEAD).find_map(|days| {
@@ -166,7 +166,7 @@ impl Desk<'_> {
         let last = self.now + SignedDuration::from_hours(24 * AHEAD);
         let ends = begins.checked_add(SignedDuration::from_hours(hours)).ok()?;
         let words = [zone, name, &begins.to_string(), &count.to_string(), &hours.to_string()];
-        (begins <= last && ends <= until).then(|| Block {
+        (begins <= last && ends <= until).then(|| CapacityBlock {
             id: fixed("cb-", self.seed, &words),
             zone: zone.to_string(),
             begins,

@@ -1,12 +1,12 @@
-use super::filter::{Filters, Table, matches, one, own, owned};
-use super::world::{Desk, World};
-use super::{ApiError, Done};
+use super::filter::{FilterTable, RequestFilters, matches, one, own, owned};
+use super::world::{RegionView, SandboxWorld};
+use super::{ApiError, ApiResult};
 use crate::facts::RegionFact;
-use crate::wire::{Fields, Node, Part};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 /// The properties of an image that a launch needs.
 #[derive(Debug, Clone)]
-pub(crate) struct Vessel {
+pub(crate) struct LaunchImage {
     pub(crate) id: String,
     pub(crate) arch: String,
     pub(crate) root_device: String,
@@ -50,13 +50,13 @@ fn endpoint(region: &RegionFact) -> String {
 }
 
 /// An instance type that one location offers.
-struct Offer {
+struct TypeOffering {
     instance_type: String,
     place: String,
 }
 
 /// The filters of DescribeRegions.
-const REGION_FILTERS: Table<RegionFact> = Table {
+const REGION_FILTERS: FilterTable<RegionFact> = FilterTable {
     tags: None,
     named: &[
         ("endpoint", |_, region| own(endpoint(region))),
@@ -67,7 +67,7 @@ const REGION_FILTERS: Table<RegionFact> = Table {
 };
 
 /// The filters of DescribeAvailabilityZones, over zone ids.
-const ZONE_FILTERS: Table<String> = Table {
+const ZONE_FILTERS: FilterTable<String> = FilterTable {
     tags: None,
     named: &[
         ("group-long-name", |desk, _| owned(desk.zone_group_name())),
@@ -84,7 +84,7 @@ const ZONE_FILTERS: Table<String> = Table {
 };
 
 /// The filters of DescribeInstanceTypeOfferings.
-const OFFER_FILTERS: Table<Offer> = Table {
+const OFFER_FILTERS: FilterTable<TypeOffering> = FilterTable {
     tags: None,
     named: &[
         ("instance-type", |_, offer| one(&offer.instance_type)),
@@ -93,7 +93,7 @@ const OFFER_FILTERS: Table<Offer> = Table {
     bare: &[],
 };
 
-impl World {
+impl SandboxWorld {
     /// Returns whether accounts can use the region: it is known and, where needed, opted into.
     pub(crate) fn has_region(&self, name: &str) -> bool {
         let opted_in = self.rules.opted_in.iter().any(|known| matches(known, name));
@@ -102,7 +102,7 @@ impl World {
     }
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Returns the zone ids of this region.
     pub(crate) fn zones(&self) -> Vec<String> {
         self.facts.zones.get(self.region).cloned().unwrap_or_default()
@@ -124,12 +124,12 @@ impl Desk<'_> {
         &LETTERS[at..=at]
     }
 
-    pub(crate) fn zone_id(&self, name: &str) -> Done<String> {
+    pub(crate) fn zone_id(&self, name: &str) -> ApiResult<String> {
         let found = self.shuffled().iter().find(|zone| self.zone_name(zone) == name);
         found.cloned().ok_or_else(|| ApiError::value(format!("Invalid availability zone: [{name}]")))
     }
 
-    pub(crate) fn known_zone(&self, id: &str) -> Done<String> {
+    pub(crate) fn known_zone(&self, id: &str) -> ApiResult<String> {
         let found = self.zones().into_iter().find(|zone| zone == id);
         found.ok_or_else(|| ApiError::value(format!("Invalid availability zone-id: [{id}]")))
     }
@@ -158,7 +158,7 @@ impl Desk<'_> {
     }
 
     /// Serves DescribeRegions: the regions that the account can use, or all.
-    pub(crate) fn describe_regions(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_regions(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeRegions")?;
         let names = params.list("RegionName");
         let all = params.flag("AllRegions")?.unwrap_or(false);
@@ -166,12 +166,12 @@ impl Desk<'_> {
         if let Some(unknown) = names.iter().find(|name| !known.iter().any(|region| region.region == **name)) {
             return Err(ApiError::value(format!("Invalid region name(s) '{unknown}'")));
         }
-        let filters = Filters::read(params, &REGION_FILTERS)?;
-        let mut nodes: Vec<Node> = Vec::new();
+        let filters = RequestFilters::read(params, &REGION_FILTERS)?;
+        let mut nodes: Vec<XmlContent> = Vec::new();
         for region in if all { known } else { self.enabled_regions() } {
             let named = names.is_empty() || names.contains(&region.region.as_str());
             if named && filters.pass(self, region) {
-                let node = Fields::new()
+                let node = XmlFields::new()
                     .put("regionName", &region.region)
                     .put("regionEndpoint", endpoint(region))
                     .put("optInStatus", self.opt_in_status(region));
@@ -179,11 +179,11 @@ impl Desk<'_> {
             }
         }
         self.ready(params)?;
-        Ok(Fields::new().put("regionInfo", nodes).into())
+        Ok(XmlFields::new().put("regionInfo", nodes).into())
     }
 
     /// Serves DescribeAvailabilityZones.
-    pub(crate) fn describe_zones(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_zones(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeAvailabilityZones")?;
         params.flag("AllAvailabilityZones")?;
         let mut wanted = Vec::new();
@@ -193,11 +193,11 @@ impl Desk<'_> {
         for id in params.list("ZoneId") {
             wanted.push(self.known_zone(id)?);
         }
-        let filters = Filters::read(params, &ZONE_FILTERS)?;
-        let mut nodes: Vec<Node> = Vec::new();
+        let filters = RequestFilters::read(params, &ZONE_FILTERS)?;
+        let mut nodes: Vec<XmlContent> = Vec::new();
         for zone in self.shuffled() {
             if (wanted.is_empty() || wanted.contains(zone)) && filters.pass(self, zone) {
-                let node = Fields::new()
+                let node = XmlFields::new()
                     .put("zoneName", self.zone_name(zone))
                     .put("zoneState", "available")
                     .put("regionName", self.region)
@@ -212,7 +212,7 @@ impl Desk<'_> {
             }
         }
         self.ready(params)?;
-        Ok(Fields::new().put("availabilityZoneInfo", nodes).into())
+        Ok(XmlFields::new().put("availabilityZoneInfo", nodes).into())
     }
 
     fn zone_group(&self) -> String {
@@ -224,13 +224,13 @@ impl Desk<'_> {
     }
 
     /// Serves DescribeInstanceTypeOfferings.
-    pub(crate) fn describe_offerings(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_offerings(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeInstanceTypeOfferings")?;
         let kind = params
             .one_of("LocationType", &["region", "availability-zone", "availability-zone-id", "outpost"])?
             .unwrap_or("region");
-        let filters = Filters::read(params, &OFFER_FILTERS)?;
-        let mut rows: Vec<Offer> = Vec::new();
+        let filters = RequestFilters::read(params, &OFFER_FILTERS)?;
+        let mut rows: Vec<TypeOffering> = Vec::new();
         for (name, zones) in self.facts.offerings.get(self.region).into_iter().flatten() {
             let places: Vec<String> = match kind {
                 "region" if zones.is_empty() => Vec::new(),
@@ -239,12 +239,12 @@ impl Desk<'_> {
                 "outpost" => Vec::new(),
                 _ => zones.iter().cloned().collect(),
             };
-            rows.extend(places.into_iter().map(|place| Offer { instance_type: name.clone(), place }));
+            rows.extend(places.into_iter().map(|place| TypeOffering { instance_type: name.clone(), place }));
         }
         let rows = rows.into_iter().filter(|offer| filters.pass(self, offer));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
-        let answer = Fields::new().each("instanceTypeOfferingSet", rows, |fields, offer| {
+        let answer = XmlFields::new().each("instanceTypeOfferingSet", rows, |fields, offer| {
             let fields = fields.put("instanceType", &offer.instance_type);
             fields.put("locationType", kind).put("location", &offer.place)
         });

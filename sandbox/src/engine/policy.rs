@@ -9,30 +9,35 @@ use serde_json::Value;
 use super::filter::matches;
 
 /// The condition keys of a call, in lowercase, with their values.
-pub(crate) type Context = BTreeMap<String, Vec<String>>;
+pub(crate) type PolicyContext = BTreeMap<String, Vec<String>>;
 
 /// The decision of a set of policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum IamDecision {
     Allow,
     Deny,
     Silent,
 }
 
 /// Returns the decision of all documents together for an action on a resource.
-pub(crate) fn judge(documents: &[Value], action: &str, resource: &str, context: &Context) -> Verdict {
+pub(crate) fn judge(
+    documents: &[Value],
+    action: &str,
+    resource: &str,
+    context: &PolicyContext,
+) -> IamDecision {
     let mut allowed = false;
     for statement in documents.iter().flat_map(statements) {
         if !applies(statement, action, resource, context) {
             continue;
         }
         match statement["Effect"].as_str() {
-            Some("Deny") => return Verdict::Deny,
+            Some("Deny") => return IamDecision::Deny,
             Some("Allow") => allowed = true,
             _ => {}
         }
     }
-    if allowed { Verdict::Allow } else { Verdict::Silent }
+    if allowed { IamDecision::Allow } else { IamDecision::Silent }
 }
 
 /// Returns why a document is not a valid policy; none if it is one.
@@ -65,7 +70,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), String::from)
 }
 
-fn applies(statement: &Value, action: &str, resource: &str, context: &Context) -> bool {
+fn applies(statement: &Value, action: &str, resource: &str, context: &PolicyContext) -> bool {
     let action = action.to_ascii_lowercase();
     let acts =
         |value: &Value| list(value).iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &action));
@@ -88,7 +93,7 @@ fn applies(statement: &Value, action: &str, resource: &str, context: &Context) -
 
 /// Replaces variables such as `${aws:username}` by their values. With an unknown variable the
 /// pattern matches nothing.
-fn fill(pattern: &str, context: &Context) -> String {
+fn fill(pattern: &str, context: &PolicyContext) -> String {
     let mut out = String::new();
     let mut rest = pattern;
     while let Some((before, after)) = rest.split_once("${") {
@@ -113,7 +118,7 @@ fn fill(pattern: &str, context: &Context) -> String {
     out
 }
 
-fn conditions(block: &Value, context: &Context) -> bool {
+fn conditions(block: &Value, context: &PolicyContext) -> bool {
     let Some(block) = block.as_object() else { return true };
     block.iter().all(|(operator, keys)| {
         keys.as_object().is_some_and(|keys| {
@@ -122,7 +127,7 @@ fn conditions(block: &Value, context: &Context) -> bool {
     })
 }
 
-fn condition(operator: &str, key: &str, wanted: &[String], context: &Context) -> bool {
+fn condition(operator: &str, key: &str, wanted: &[String], context: &PolicyContext) -> bool {
     let (set, operator) = match operator.split_once(':') {
         Some((set, operator)) => (Some(set), operator),
         None => (None, operator),
@@ -190,8 +195,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn context(pairs: &[(&str, &str)]) -> Context {
-        let mut context = Context::new();
+    fn context(pairs: &[(&str, &str)]) -> PolicyContext {
+        let mut context = PolicyContext::new();
         for (key, value) in pairs {
             context.entry(key.to_ascii_lowercase()).or_default().push(value.to_string());
         }
@@ -200,44 +205,47 @@ mod tests {
 
     #[test]
     fn evaluates_policy_statements() {
-        let check =
-            |statement: Value, action: &str, resource: &str, pairs: &[(&str, &str)], expected: Verdict| {
-                let document = json!({ "Statement": statement.clone() });
-                assert_eq!(
-                    judge(&[document], action, resource, &context(pairs)),
-                    expected,
-                    "{statement} {action} {resource} {pairs:?}"
-                );
-            };
+        let check = |statement: Value,
+                     action: &str,
+                     resource: &str,
+                     pairs: &[(&str, &str)],
+                     expected: IamDecision| {
+            let document = json!({ "Statement": statement.clone() });
+            assert_eq!(
+                judge(&[document], action, resource, &context(pairs)),
+                expected,
+                "{statement} {action} {resource} {pairs:?}"
+            );
+        };
         let all = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
-        check(all.clone(), "ec2:StopInstances", "arn:x", &[], Verdict::Allow);
+        check(all.clone(), "ec2:StopInstances", "arn:x", &[], IamDecision::Allow);
         check(
             json!([all, {"Effect": "Deny", "Action": "ec2:Stop*", "Resource": "*"}]),
             "ec2:StopInstances",
             "arn:x",
             &[],
-            Verdict::Deny,
+            IamDecision::Deny,
         );
         check(
             json!({"Effect": "Allow", "Action": "EC2:describe*", "Resource": "*"}),
             "ec2:DescribeTags",
             "*",
             &[],
-            Verdict::Allow,
+            IamDecision::Allow,
         );
         check(
             json!({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
             "iam:PassRole",
             "r",
             &[],
-            Verdict::Silent,
+            IamDecision::Silent,
         );
         check(
             json!({"Effect": "Allow", "Action": "*", "NotResource": "arn:a*"}),
             "x:y",
             "arn:b",
             &[],
-            Verdict::Allow,
+            IamDecision::Allow,
         );
         let tag = json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/spawn:managed": "true"}}});
         check(
@@ -245,53 +253,59 @@ mod tests {
             "ec2:StopInstances",
             "i",
             &[("aws:ResourceTag/spawn:managed", "true")],
-            Verdict::Allow,
+            IamDecision::Allow,
         );
         check(
             tag.clone(),
             "ec2:StopInstances",
             "i",
             &[("aws:ResourceTag/spawn:managed", "false")],
-            Verdict::Silent,
+            IamDecision::Silent,
         );
-        check(tag, "ec2:StopInstances", "i", &[], Verdict::Silent);
+        check(tag, "ec2:StopInstances", "i", &[], IamDecision::Silent);
         let itself = json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:ARN": "${ec2:SourceInstanceARN}"}}});
         check(
             itself.clone(),
             "ec2:StopInstances",
             "i",
             &[("aws:arn", "i1"), ("ec2:SourceInstanceARN", "i1")],
-            Verdict::Allow,
+            IamDecision::Allow,
         );
         check(
             itself.clone(),
             "ec2:StopInstances",
             "i",
             &[("aws:arn", "i2"), ("ec2:SourceInstanceARN", "i1")],
-            Verdict::Silent,
+            IamDecision::Silent,
         );
-        check(itself, "ec2:StopInstances", "i", &[("aws:arn", "i2")], Verdict::Silent);
+        check(itself, "ec2:StopInstances", "i", &[("aws:arn", "i2")], IamDecision::Silent);
         let keys = json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}, "Null": {"aws:TagKeys": "false"}}});
         check(
             keys.clone(),
             "ec2:CreateTags",
             "i",
             &[("aws:TagKeys", "a"), ("aws:TagKeys", "b")],
-            Verdict::Allow,
+            IamDecision::Allow,
         );
         check(
             keys.clone(),
             "ec2:CreateTags",
             "i",
             &[("aws:TagKeys", "a"), ("aws:TagKeys", "c")],
-            Verdict::Silent,
+            IamDecision::Silent,
         );
-        check(keys, "ec2:CreateTags", "i", &[], Verdict::Silent);
+        check(keys, "ec2:CreateTags", "i", &[], IamDecision::Silent);
         let off = json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Null": {"ec2:SourceInstanceARN": "true"}}}]);
-        check(off.clone(), "ec2:StopInstances", "i", &[], Verdict::Deny);
-        check(off, "ec2:StopInstances", "i", &[("ec2:SourceInstanceARN", "i1")], Verdict::Allow);
+        check(off.clone(), "ec2:StopInstances", "i", &[], IamDecision::Deny);
+        check(off, "ec2:StopInstances", "i", &[("ec2:SourceInstanceARN", "i1")], IamDecision::Allow);
         let not = json!({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringNotEquals": {"ec2:MetadataHttpTokens": "required"}}});
-        check(not.clone(), "ec2:RunInstances", "i", &[("ec2:MetadataHttpTokens", "optional")], Verdict::Deny);
-        check(not, "ec2:RunInstances", "i", &[("ec2:MetadataHttpTokens", "required")], Verdict::Silent);
+        check(
+            not.clone(),
+            "ec2:RunInstances",
+            "i",
+            &[("ec2:MetadataHttpTokens", "optional")],
+            IamDecision::Deny,
+        );
+        check(not, "ec2:RunInstances", "i", &[("ec2:MetadataHttpTokens", "required")], IamDecision::Silent);
     }
 }

@@ -2,12 +2,12 @@
 
 use domain::{Decimal, Timestamp};
 
-use super::filter::{Filters, Table, at, matches, one};
+use super::filter::{FilterTable, RequestFilters, at, matches, one};
 use super::ids::fraction;
-use super::world::Desk;
-use super::{ApiError, Done};
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
 use crate::facts::SpotSeries;
-use crate::wire::{Fields, Node, Part};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 /// The product name of Linux, the only product with on-demand prices.
 pub(crate) const LINUX: &str = "linux";
@@ -24,7 +24,7 @@ const PRODUCTS: [(&str, &str); 4] = [
 const WEEK: i64 = 7 * 86_400;
 
 /// One row of DescribeSpotPriceHistory.
-struct Row {
+struct SpotHistoryRow {
     at: Timestamp,
     instance_type: String,
     zone: String,
@@ -34,7 +34,7 @@ struct Row {
 }
 
 /// The filters of DescribeSpotPriceHistory.
-const FILTERS: Table<Row> = Table {
+const FILTERS: FilterTable<SpotHistoryRow> = FilterTable {
     tags: None,
     named: &[
         ("availability-zone", |_, row| one(&row.zone_name)),
@@ -47,7 +47,7 @@ const FILTERS: Table<Row> = Table {
     bare: &[],
 };
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Returns the on-demand price per hour, in USD.
     pub(crate) fn on_demand(&self, name: &str) -> Option<Decimal> {
         self.facts.price(self.region, name)
@@ -86,7 +86,7 @@ impl Desk<'_> {
         format!("{:.6}", self.on_demand(name).unwrap_or_default())
     }
 
-    pub(crate) fn price_is_enough(&self, max_price: Option<&str>, name: &str, zone: &str) -> Done<()> {
+    pub(crate) fn price_is_enough(&self, max_price: Option<&str>, name: &str, zone: &str) -> ApiResult<()> {
         let (Some(most), Some(price)) = (max_price, self.spot_price(name, zone, LINUX, self.now)) else {
             return Ok(());
         };
@@ -103,9 +103,9 @@ impl Desk<'_> {
 
     /// Serves DescribeSpotPriceHistory. The newest change comes first; each series includes its
     /// last change before the start.
-    pub(crate) fn spot_price_history(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn spot_price_history(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeSpotPriceHistory")?;
-        let filters = Filters::read(params, &FILTERS)?;
+        let filters = RequestFilters::read(params, &FILTERS)?;
         let mut types: Vec<&str> = params.list("InstanceType");
         if let Some(unknown) = types.iter().find(|name| !self.facts.types.contains_key(**name)) {
             return Err(ApiError::value(format!(
@@ -143,13 +143,14 @@ impl Desk<'_> {
         }
         rows.retain(|row| filters.pass(self, row));
         rows.sort_by(|a, b| {
-            let series = |row: &Row| (row.instance_type.clone(), row.zone_name.clone(), row.product);
+            let series =
+                |row: &SpotHistoryRow| (row.instance_type.clone(), row.zone_name.clone(), row.product);
             b.at.cmp(&a.at).then_with(|| series(a).cmp(&series(b)))
         });
         let (rows, next) = self.page(params, rows, (1, 1000))?;
         self.ready(params)?;
         let nodes = rows.into_iter().map(|row| {
-            Fields::new()
+            XmlFields::new()
                 .put("instanceType", row.instance_type)
                 .put("productDescription", row.product)
                 .put("spotPrice", row.price)
@@ -158,8 +159,11 @@ impl Desk<'_> {
                 .put("availabilityZoneId", row.zone)
                 .into()
         });
-        let nodes: Vec<Node> = nodes.collect();
-        Ok(Fields::new().put("spotPriceHistorySet", nodes).put("nextToken", next.unwrap_or_default()).into())
+        let nodes: Vec<XmlContent> = nodes.collect();
+        Ok(XmlFields::new()
+            .put("spotPriceHistorySet", nodes)
+            .put("nextToken", next.unwrap_or_default())
+            .into())
     }
 
     fn price_rows<'a>(
@@ -168,9 +172,9 @@ impl Desk<'_> {
         zone: &'a str,
         (product, shown): (&str, &'static str),
         span: (Timestamp, Timestamp),
-    ) -> impl Iterator<Item = Row> + use<'a> {
+    ) -> impl Iterator<Item = SpotHistoryRow> + use<'a> {
         let changes = self.changes(kind, zone, product, span);
-        changes.into_iter().map(move |(at, price)| Row {
+        changes.into_iter().map(move |(at, price)| SpotHistoryRow {
             at,
             instance_type: kind.to_string(),
             zone: zone.to_string(),
@@ -223,21 +227,21 @@ mod tests {
 
     use super::*;
     use crate::engine::iam::Principal;
-    use crate::engine::{FIRST_ACCOUNT, World};
-    use crate::facts::Facts;
+    use crate::engine::{FIRST_ACCOUNT, SandboxWorld};
+    use crate::facts::AwsFacts;
     use crate::scenario::Scenario;
 
     /// Checks the changes of Linux on m5.large in use1-az1, as `day price`. Three were observed
     /// there.
     fn check(rules: &str, from: &str, until: &str, expected: &[&str]) {
         let at = |day: &str| format!("2026-03-{day}T00:00:00Z").parse::<Timestamp>().unwrap();
-        let mut facts = Facts::small();
+        let mut facts = AwsFacts::small();
         let series =
             SpotSeries { az_id: "use1-az1".into(), instance_type: "m5.large".into(), product: LINUX.into() };
         let observed = [("02", "0.0300"), ("05", "0.0300"), ("09", "0.0450")];
         facts.spot.insert(series, observed.map(|(day, price)| (at(day), price.parse().unwrap())).to_vec());
         let now = at("20");
-        let mut world = World::new(Arc::new(facts), Scenario::parse(rules).unwrap(), 0, now);
+        let mut world = SandboxWorld::new(Arc::new(facts), Scenario::parse(rules).unwrap(), 0, now);
         let caller = Principal::Service { account: FIRST_ACCOUNT.into() };
         let desk = world.desk(now, FIRST_ACCOUNT, "us-east-1", caller).unwrap();
         let found = desk.changes("m5.large", "use1-az1", LINUX, (at(from), at(until)));

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::ids::fraction;
 use super::services::unknown_json;
-use super::world::Desk;
-use super::{ApiError, Done};
-use crate::wire::{Given, with_token};
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
+use crate::wire::{JsonMembers, with_token};
 
 /// The attributes of products, as DescribeServices lists them.
 const ATTRIBUTES: [&str; 22] = [
@@ -43,15 +43,15 @@ fn invalid(why: impl Into<String>) -> ApiError {
 }
 
 /// One filter of GetProducts.
-struct Wanted<'a> {
+struct PriceListFilter<'a> {
     kind: &'a str,
     field: &'a str,
     value: &'a str,
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Answers a call of the price list.
-    pub(crate) fn pricing(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
+    pub(crate) fn pricing(&mut self, action: &str, input: &JsonMembers<'_>) -> ApiResult<Value> {
         self.allow_any(&format!("pricing:{action}"))?;
         let refusals = ("InvalidParameterException", "InvalidNextTokenException");
         if !["DescribeServices", "GetProducts"].contains(&action) {
@@ -75,14 +75,14 @@ impl Desk<'_> {
     }
 
     /// Returns the matching products, each as a string of JSON.
-    fn products(&self, input: &Given<'_>) -> Done<Vec<Value>> {
+    fn products(&self, input: &JsonMembers<'_>) -> ApiResult<Vec<Value>> {
         let mut wanted = Vec::new();
         for filter in input.list("Filters")? {
             let kind = filter.need("Type")?;
             if !["TERM_MATCH", "EQUALS", "CONTAINS", "ANY_OF", "NONE_OF"].contains(&kind) {
                 return Err(invalid(format!("{kind} is not a valid filter type")));
             }
-            wanted.push(Wanted { kind, field: filter.need("Field")?, value: filter.need("Value")? });
+            wanted.push(PriceListFilter { kind, field: filter.need("Field")?, value: filter.need("Value")? });
         }
         if wanted.len() > 50 {
             return Err(invalid("A call can have at most 50 filters"));
@@ -173,7 +173,7 @@ fn sku(region: &str, name: &str) -> String {
     half("first").chain(half("second")).collect()
 }
 
-fn fits(product: &Value, wanted: &Wanted<'_>) -> bool {
+fn fits(product: &Value, wanted: &PriceListFilter<'_>) -> bool {
     let has = match wanted.field {
         "productFamily" | "sku" => &product["product"][wanted.field],
         "ServiceCode" => &product["serviceCode"],
@@ -199,7 +199,11 @@ mod tests {
     fn each_filter_type_matches_its_values() {
         let product = json!({"serviceCode": "AmazonEC2", "product": {"sku": "A", "attributes": {"tenancy": "Shared", "memory": "8 GiB"}}});
         let check = |kind, field, value, expected| {
-            assert_eq!(fits(&product, &Wanted { kind, field, value }), expected, "{kind} {field} {value}");
+            assert_eq!(
+                fits(&product, &PriceListFilter { kind, field, value }),
+                expected,
+                "{kind} {field} {value}"
+            );
         };
         check("TERM_MATCH", "tenancy", "shared", true);
         check("EQUALS", "tenancy", "Host", false);

@@ -1,27 +1,31 @@
 //! Instance profiles of existing instances.
 
-use super::filter::{Filters, Table, one};
-use super::instance::{Instance, State, Tags};
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part};
+use super::filter::{FilterTable, RequestFilters, one};
+use super::instance::{ResourceTags, SandboxInstance, SandboxInstanceState};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 /// The filters of DescribeIamInstanceProfileAssociations.
-const FILTERS: Table<Instance> = Table {
+const FILTERS: FilterTable<SandboxInstance> = FilterTable {
     tags: None,
     named: &[("instance-id", |_, found| one(&found.id)), ("state", |_, _| one("associated"))],
     bare: &[],
 };
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Serves AssociateIamInstanceProfile and ReplaceIamInstanceProfileAssociation.
-    pub(crate) fn associate_profile(&mut self, params: &Part<'_>, replace: bool) -> Done<Node> {
+    pub(crate) fn associate_profile(
+        &mut self,
+        params: &QueryParamPart<'_>,
+        replace: bool,
+    ) -> ApiResult<XmlContent> {
         let id = if replace {
             self.associated(params.need("AssociationId")?)?
         } else {
             params.need("InstanceId")?.to_string()
         };
-        let found = self.visible(&id).ok_or_else(|| ApiError::no_such(Kind::Instance, &id))?.clone();
+        let found = self.visible(&id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, &id))?.clone();
         let action =
             if replace { "ReplaceIamInstanceProfileAssociation" } else { "AssociateIamInstanceProfile" };
         self.may_touch(action, &found)?;
@@ -29,7 +33,13 @@ impl Desk<'_> {
             return Err(super::asked::need("IamInstanceProfile"));
         };
         self.may_pass_role(&name)?;
-        if !matches!(found.state, State::Pending | State::Running | State::Stopping | State::Stopped) {
+        if !matches!(
+            found.state,
+            SandboxInstanceState::Pending
+                | SandboxInstanceState::Running
+                | SandboxInstanceState::Stopping
+                | SandboxInstanceState::Stopped
+        ) {
             return Err(super::change::wrong_state(&id, found.state, "associated"));
         }
         if found.profile.is_some() && !replace {
@@ -40,15 +50,17 @@ impl Desk<'_> {
         }
         self.ready(params)?;
         let Some(held) = self.here.instances.get_mut(&id) else {
-            return Err(ApiError::no_such(Kind::Instance, &id));
+            return Err(ApiError::no_such(ResourceKind::Instance, &id));
         };
         held.profile = Some((association, name));
         let held = held.clone();
-        Ok(Fields::new().opt("iamInstanceProfileAssociation", self.association(&held, "associating")).into())
+        Ok(XmlFields::new()
+            .opt("iamInstanceProfileAssociation", self.association(&held, "associating"))
+            .into())
     }
 
     /// Serves DisassociateIamInstanceProfile.
-    pub(crate) fn disassociate_profile(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn disassociate_profile(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let id = self.associated(params.need("AssociationId")?)?;
         let found = self.here.instances[&id].clone();
         self.may_touch("DisassociateIamInstanceProfile", &found)?;
@@ -57,33 +69,33 @@ impl Desk<'_> {
             held.profile = None;
         }
         let answer = self.association(&found, "disassociating");
-        Ok(Fields::new().opt("iamInstanceProfileAssociation", answer).into())
+        Ok(XmlFields::new().opt("iamInstanceProfileAssociation", answer).into())
     }
 
     /// Serves DescribeIamInstanceProfileAssociations.
-    pub(crate) fn describe_profiles(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_profiles(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeIamInstanceProfileAssociations")?;
         let ids = params.list("AssociationId");
         for id in &ids {
             self.associated(id)?;
         }
-        let filters = Filters::read(params, &FILTERS)?;
-        let held = |found: &&Instance| {
+        let filters = RequestFilters::read(params, &FILTERS)?;
+        let held = |found: &&SandboxInstance| {
             let association = found.profile.as_ref().map(|(association, _)| association.as_str());
-            found.state != State::Terminated
+            found.state != SandboxInstanceState::Terminated
                 && found.visible <= self.now
                 && association.is_some_and(|id| ids.is_empty() || ids.contains(&id))
         };
         let rows = self.here.instances.values().filter(held).filter(|found| filters.pass(self, found));
-        let rows = rows.filter_map(|found| self.association(found, "associated").map(Node::from));
+        let rows = rows.filter_map(|found| self.association(found, "associated").map(XmlContent::from));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
-        Ok(Fields::new().put("iamInstanceProfileAssociationSet", rows).opt("nextToken", next).into())
+        Ok(XmlFields::new().put("iamInstanceProfileAssociationSet", rows).opt("nextToken", next).into())
     }
 
     /// Returns the instance id of an association.
-    fn associated(&self, association: &str) -> Done<String> {
-        let held = |found: &&Instance| found.profile.as_ref().is_some_and(|(id, _)| id == association);
+    fn associated(&self, association: &str) -> ApiResult<String> {
+        let held = |found: &&SandboxInstance| found.profile.as_ref().is_some_and(|(id, _)| id == association);
         let found = self.here.instances.values().find(held);
         found.map(|found| found.id.clone()).ok_or_else(|| {
             ApiError::new(
@@ -93,9 +105,9 @@ impl Desk<'_> {
         })
     }
 
-    fn association(&self, found: &Instance, state: &str) -> Option<Fields> {
+    fn association(&self, found: &SandboxInstance, state: &str) -> Option<XmlFields> {
         let (association, name) = found.profile.as_ref()?;
-        let fields = Fields::new().put("associationId", association).put("instanceId", &found.id).within(
+        let fields = XmlFields::new().put("associationId", association).put("instanceId", &found.id).within(
             "iamInstanceProfile",
             |fields| {
                 let arn = self.iam.profile_arn(self.account, self.partition(), name);
@@ -105,16 +117,16 @@ impl Desk<'_> {
         Some(fields.put("state", state))
     }
 
-    fn may_touch(&mut self, action: &str, found: &Instance) -> Done<()> {
+    fn may_touch(&mut self, action: &str, found: &SandboxInstance) -> ApiResult<()> {
         let arn = self.arn("ec2", &format!("instance/{}", found.id));
         self.allow(&format!("ec2:{action}"), &arn, &found.tags, &[])
     }
 
     /// Fails unless the caller may hand the role of a profile to EC2 (`iam:PassRole`).
-    pub(crate) fn may_pass_role(&mut self, profile: &str) -> Done<()> {
+    pub(crate) fn may_pass_role(&mut self, profile: &str) -> ApiResult<()> {
         let Some(role) = self.iam.role_of(profile) else { return Ok(()) };
         let arn = self.iam.role_arn(self.account, self.partition(), &role);
         let to = [("iam:PassedToService".to_string(), vec!["ec2.amazonaws.com".to_string()])];
-        self.allow("iam:PassRole", &arn, &Tags::new(), &to)
+        self.allow("iam:PassRole", &arn, &ResourceTags::new(), &to)
     }
 }

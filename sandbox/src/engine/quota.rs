@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::instance::Instance;
-use super::world::Desk;
-use super::{ApiError, Done};
-use crate::wire::{Given, with_token};
+use super::instance::SandboxInstance;
+use super::world::RegionView;
+use super::{ApiError, ApiResult};
+use crate::wire::{JsonMembers, with_token};
 
 /// Quotas of running vCPUs: code, name, whether for spot, the family letters that count, and the
 /// limit. Codes and names are from "Amazon EC2 service quotas". The limits are the sandbox's own; a
@@ -32,7 +32,7 @@ const QUOTAS: [(&str, &str, bool, &[&str], f64); 12] = [
 ];
 const STANDARD: &[&str] = &["a", "c", "d", "h", "i", "m", "r", "t", "z", "im", "is"];
 
-type Quota = (&'static str, &'static str, bool, &'static [&'static str], f64);
+type VcpuQuota = (&'static str, &'static str, bool, &'static [&'static str], f64);
 
 /// Returns the letters before the first digit: `m` of `m7i.large`, `inf` of `inf2.xlarge`.
 fn letters(name: &str) -> &str {
@@ -40,12 +40,12 @@ fn letters(name: &str) -> &str {
     &name[..end]
 }
 
-fn quota_of(name: &str, spot: bool) -> Option<&'static Quota> {
+fn quota_of(name: &str, spot: bool) -> Option<&'static VcpuQuota> {
     QUOTAS.iter().find(|(_, _, for_spot, families, _)| *for_spot == spot && families.contains(&letters(name)))
 }
 
-impl Desk<'_> {
-    fn limit(&self, quota: &Quota) -> f64 {
+impl RegionView<'_> {
+    fn limit(&self, quota: &VcpuQuota) -> f64 {
         self.rules.quotas.get(quota.0).copied().unwrap_or(quota.4)
     }
 
@@ -53,10 +53,10 @@ impl Desk<'_> {
         self.facts.types.get(name).map_or(1, |kind| kind.vcpus)
     }
 
-    fn in_use(&self, quota: &Quota) -> i64 {
+    fn in_use(&self, quota: &VcpuQuota) -> i64 {
         // Counted by type first, because there are many instances and few types.
         let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
-        let up = |found: &&Instance| found.state.is_up() && found.spot_request.is_some() == quota.2;
+        let up = |found: &&SandboxInstance| found.state.is_up() && found.spot_request.is_some() == quota.2;
         for found in self.here.instances.values().filter(up) {
             *counts.entry(&found.instance_type).or_default() += 1;
         }
@@ -75,7 +75,7 @@ impl Desk<'_> {
     }
 
     /// Fails if the quota does not allow `count` more instances.
-    pub(crate) fn within_quota(&self, name: &str, count: i64, spot: bool) -> Done<()> {
+    pub(crate) fn within_quota(&self, name: &str, count: i64, spot: bool) -> ApiResult<()> {
         if self.quota_room(name, spot) >= count {
             return Ok(());
         }
@@ -93,7 +93,7 @@ impl Desk<'_> {
     }
 
     /// Answers a call of Service Quotas.
-    pub(crate) fn service_quotas(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
+    pub(crate) fn service_quotas(&mut self, action: &str, input: &JsonMembers<'_>) -> ApiResult<Value> {
         self.allow_any(&format!("servicequotas:{action}"))?;
         let name = "Amazon Elastic Compute Cloud (Amazon EC2)";
         let refusals = ("IllegalArgumentException", "InvalidPaginationTokenException");
@@ -105,7 +105,7 @@ impl Desk<'_> {
         if input.need("ServiceCode")? != "ec2" {
             return Err(no_such());
         }
-        let node = |quota: &Quota, value: f64| {
+        let node = |quota: &VcpuQuota, value: f64| {
             json!({
                 "ServiceCode": "ec2", "ServiceName": name,
                 "QuotaCode": quota.0, "QuotaName": quota.1, "Value": value, "Unit": "None",
@@ -113,7 +113,7 @@ impl Desk<'_> {
                 "Adjustable": true, "GlobalQuota": false, "QuotaAppliedAtLevel": "ACCOUNT",
             })
         };
-        let level = |input: &Given<'_>, name: &str| match input.text(name)? {
+        let level = |input: &JsonMembers<'_>, name: &str| match input.text(name)? {
             None | Some("ACCOUNT" | "ALL") => Ok(()),
             Some(other) => Err(ApiError::new(
                 "IllegalArgumentException",
@@ -125,7 +125,7 @@ impl Desk<'_> {
                 let applied = action == "ListServiceQuotas";
                 let wanted = if applied { input.text("QuotaCode")? } else { None };
                 level(input, "QuotaAppliedAtLevel")?;
-                let value = |quota: &Quota| if applied { self.limit(quota) } else { quota.4 };
+                let value = |quota: &VcpuQuota| if applied { self.limit(quota) } else { quota.4 };
                 let all: Vec<Value> = QUOTAS
                     .iter()
                     .filter(|quota| wanted.is_none_or(|code| code == quota.0))

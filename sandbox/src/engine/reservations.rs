@@ -3,17 +3,17 @@
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::agenda::Event;
-use super::filter::{Filters, Table, at, matches, one, own, owned};
-use super::instance::{Instance, State, Tags, Target};
+use super::agenda::SandboxEvent;
+use super::filter::{FilterTable, RequestFilters, at, matches, one, own, owned};
+use super::instance::{ReservationTarget, ResourceTags, SandboxInstance, SandboxInstanceState};
 use super::tags::{nodes as tag_nodes, read_own};
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
 use crate::scenario::CapacityRule;
-use crate::wire::{Fields, Node, Part};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Reservation {
+pub(crate) struct CapacityReservation {
     pub(crate) id: String,
     instance_type: String,
     platform: String,
@@ -27,10 +27,10 @@ pub(crate) struct Reservation {
     ends: Option<Timestamp>,
     /// active, expired or cancelled.
     state: String,
-    pub(crate) tags: Tags,
+    pub(crate) tags: ResourceTags,
 }
 
-impl Reservation {
+impl CapacityReservation {
     fn is_active(&self) -> bool {
         self.state == "active"
     }
@@ -42,7 +42,7 @@ impl Reservation {
 }
 
 /// The filters of DescribeCapacityReservations.
-const FILTERS: Table<Reservation> = Table {
+const FILTERS: FilterTable<CapacityReservation> = FilterTable {
     tags: Some(|held| &held.tags),
     named: &[
         ("availability-zone", |desk, held| own(desk.zone_name(&held.zone))),
@@ -60,9 +60,9 @@ const FILTERS: Table<Reservation> = Table {
     bare: &["outpost-arn", "placement-group-arn"],
 };
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Returns the number of places in a reservation that no instance uses.
-    fn unused(&self, held: &Reservation) -> u32 {
+    fn unused(&self, held: &CapacityReservation) -> u32 {
         let used = self
             .here
             .instances
@@ -73,7 +73,7 @@ impl Desk<'_> {
 
     /// Returns the number of unused places for the types and zones of a rule.
     pub(crate) fn unused_slots(&self, rule: &CapacityRule) -> u32 {
-        let fits = |held: &&Reservation| {
+        let fits = |held: &&CapacityReservation| {
             matches(&rule.instance_type, &held.instance_type) && matches(&rule.zone, &held.zone)
         };
         self.here.reservations.values().filter(fits).map(|held| self.unused(held)).sum()
@@ -87,13 +87,13 @@ impl Desk<'_> {
 
     /// Returns the reservations that an instance like this one can use in a zone, one entry per
     /// place.
-    pub(crate) fn slots(&self, draft: &Instance, zone: &str, spot: bool) -> Vec<String> {
-        if spot || draft.target == Target::Never {
+    pub(crate) fn slots(&self, draft: &SandboxInstance, zone: &str, spot: bool) -> Vec<String> {
+        if spot || draft.target == ReservationTarget::Never {
             return Vec::new();
         }
-        let fits = |held: &&Reservation| {
+        let fits = |held: &&CapacityReservation| {
             let wanted = match &draft.target {
-                Target::Named(id) => held.id == *id,
+                ReservationTarget::Named(id) => held.id == *id,
                 _ => held.open,
             };
             wanted && held.instance_type == draft.instance_type && held.zone == zone
@@ -103,7 +103,7 @@ impl Desk<'_> {
     }
 
     /// Serves CreateCapacityReservation. An open one takes in running instances that match.
-    pub(crate) fn create_reservation(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn create_reservation(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:CreateCapacityReservation")?;
         let name = params.need("InstanceType")?;
         if !self.facts.types.contains_key(name) {
@@ -136,14 +136,14 @@ impl Desk<'_> {
         let ebs_optimized = params.flag("EbsOptimized")?.unwrap_or(false);
         params.one_of("EphemeralStorage", &["false"])?;
         params.text("ClientToken");
-        let mut tags = Tags::new();
+        let mut tags = ResourceTags::new();
         for part in params.parts("TagSpecifications") {
             if part.one_of("ResourceType", &["capacity-reservation"])?.is_some() {
                 tags.extend(super::tags::read(&part, "Tag")?);
             }
         }
         tags.extend(read_own(params, "capacity-reservation")?);
-        let held = Reservation {
+        let held = CapacityReservation {
             id: String::new(),
             instance_type: name.to_string(),
             platform: platform.to_string(),
@@ -169,29 +169,29 @@ impl Desk<'_> {
                 found.capacity = Some(id.clone());
             }
         }
-        let held = Reservation { id: id.clone(), ..held };
+        let held = CapacityReservation { id: id.clone(), ..held };
         if let Some(ends) = held.ends {
-            self.later(ends.duration_since(self.now), Event::Release { reservation: id.clone() });
+            self.later(ends.duration_since(self.now), SandboxEvent::Release { reservation: id.clone() });
         }
-        let answer = Fields::new().put("capacityReservation", self.held_fields(&held));
+        let answer = XmlFields::new().put("capacityReservation", self.held_fields(&held));
         self.here.reservations.insert(id, held);
         Ok(answer.into())
     }
 
     /// Returns the running instances that a new open reservation takes in.
-    fn absorbed(&self, held: &Reservation) -> Vec<String> {
-        let fits = |found: &&Instance| {
-            matches!(found.state, State::Pending | State::Running)
+    fn absorbed(&self, held: &CapacityReservation) -> Vec<String> {
+        let fits = |found: &&SandboxInstance| {
+            matches!(found.state, SandboxInstanceState::Pending | SandboxInstanceState::Running)
                 && found.capacity.is_none()
                 && found.spot_request.is_none()
-                && found.target == Target::Open
+                && found.target == ReservationTarget::Open
                 && (&found.instance_type, &found.zone) == (&held.instance_type, &held.zone)
         };
         let found = self.here.instances.values().filter(fits).take(held.count as usize);
         found.map(|found| found.id.clone()).collect()
     }
 
-    fn read_end(&self, params: &Part<'_>) -> Done<Option<Timestamp>> {
+    fn read_end(&self, params: &QueryParamPart<'_>) -> ApiResult<Option<Timestamp>> {
         let kind = params.one_of("EndDateType", &["unlimited", "limited"])?;
         let ends = params.instant("EndDate")?;
         match (kind, ends) {
@@ -208,9 +208,10 @@ impl Desk<'_> {
     }
 
     /// Serves CancelCapacityReservation. Instances in it keep running.
-    pub(crate) fn cancel_reservation(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn cancel_reservation(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let id = params.need("CapacityReservationId")?;
-        let held = self.here.reservations.get(id).ok_or_else(|| ApiError::no_such(Kind::Reservation, id))?;
+        let held =
+            self.here.reservations.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Reservation, id))?;
         let (tags, active) = (held.tags.clone(), held.is_active());
         let arn = self.arn("ec2", &format!("capacity-reservation/{id}"));
         self.allow("ec2:CancelCapacityReservation", &arn, &tags, &[])?;
@@ -222,12 +223,12 @@ impl Desk<'_> {
         }
         self.ready(params)?;
         self.end_reservation(id, "cancelled");
-        Ok(Fields::new().put("return", true).into())
+        Ok(XmlFields::new().put("return", true).into())
     }
 
     /// Ends an active reservation at its end date.
     pub(crate) fn expire(&mut self, id: &str) {
-        if self.here.reservations.get(id).is_some_and(Reservation::is_active) {
+        if self.here.reservations.get(id).is_some_and(CapacityReservation::is_active) {
             self.end_reservation(id, "expired");
         }
     }
@@ -242,24 +243,24 @@ impl Desk<'_> {
     }
 
     /// Serves DescribeCapacityReservations.
-    pub(crate) fn describe_reservations(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_reservations(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeCapacityReservations")?;
         let ids = params.list("CapacityReservationId");
         if let Some(id) = ids.iter().find(|id| !self.here.reservations.contains_key(**id)) {
-            return Err(ApiError::no_such(Kind::Reservation, id));
+            return Err(ApiError::no_such(ResourceKind::Reservation, id));
         }
-        let filters = Filters::read(params, &FILTERS)?;
-        let named = |held: &&Reservation| ids.is_empty() || ids.contains(&held.id.as_str());
+        let filters = RequestFilters::read(params, &FILTERS)?;
+        let named = |held: &&CapacityReservation| ids.is_empty() || ids.contains(&held.id.as_str());
         let rows = self.here.reservations.values().filter(named).filter(|held| filters.pass(self, held));
         let (rows, next) = self.page(params, rows, (1, 1000))?;
         self.ready(params)?;
-        let nodes: Vec<Node> = rows.into_iter().map(|held| self.held_fields(held).into()).collect();
-        Ok(Fields::new().put("capacityReservationSet", nodes).opt("nextToken", next).into())
+        let nodes: Vec<XmlContent> = rows.into_iter().map(|held| self.held_fields(held).into()).collect();
+        Ok(XmlFields::new().put("capacityReservationSet", nodes).opt("nextToken", next).into())
     }
 
-    fn held_fields(&self, held: &Reservation) -> Fields {
+    fn held_fields(&self, held: &CapacityReservation) -> XmlFields {
         let arn = self.arn("ec2", &format!("capacity-reservation/{}", held.id));
-        Fields::new()
+        XmlFields::new()
             .put("capacityReservationId", &held.id)
             .put("ownerId", self.account)
             .put("capacityReservationArn", arn)

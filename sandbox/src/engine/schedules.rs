@@ -6,18 +6,18 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::agenda::Event;
-use super::expression::Expression;
+use super::agenda::SandboxEvent;
+use super::expression::ScheduleExpression;
 use super::iam::Principal;
-use super::instance::Tags;
+use super::instance::ResourceTags;
 use super::services::unknown_json;
-use super::world::{Desk, TrailEvent};
-use super::{ApiError, Done};
-use crate::wire::{Given, Params, with_token};
+use super::world::{RegionView, TrailEvent};
+use super::{ApiError, ApiResult};
+use crate::wire::{JsonMembers, QueryParams, with_token};
 
 /// A schedule of the group `default`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Schedule {
+pub(crate) struct EventSchedule {
     name: String,
     expression: String,
     zone: String,
@@ -25,7 +25,7 @@ pub(crate) struct Schedule {
     ends: Option<Timestamp>,
     description: Option<String>,
     enabled: bool,
-    target: Target,
+    target: ScheduleTarget,
     window: Option<i64>,
     /// Whether the schedule is deleted after its last run.
     passing: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Schedule {
 
 /// The call that a schedule makes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Target {
+struct ScheduleTarget {
     arn: String,
     role: String,
     input: Option<String>,
@@ -66,24 +66,28 @@ fn no_such(name: &str) -> ApiError {
     ApiError::new("ResourceNotFoundException", format!("Schedule {name} does not exist."))
 }
 
-impl Schedule {
+impl EventSchedule {
     fn zone(&self) -> TimeZone {
         TimeZone::get(&self.zone).unwrap_or(TimeZone::UTC)
     }
 
     /// Returns whether both have the same settings.
-    fn is_like(&self, other: &Schedule) -> bool {
-        let own =
-            Schedule { created: other.created, modified: other.modified, plan: other.plan, ..self.clone() };
+    fn is_like(&self, other: &EventSchedule) -> bool {
+        let own = EventSchedule {
+            created: other.created,
+            modified: other.modified,
+            plan: other.plan,
+            ..self.clone()
+        };
         own == *other
     }
 
     /// Returns the first time after `after` at which the schedule is due.
     fn next(&self, after: Timestamp) -> Option<Timestamp> {
-        let expression = Expression::read(&self.expression, &self.zone())?;
+        let expression = ScheduleExpression::read(&self.expression, &self.zone())?;
         // A rate with a start date fires first at that date.
         let next = match (&expression, self.begins) {
-            (Expression::Rate(_), Some(begins)) if begins > after => Some(begins),
+            (ScheduleExpression::Rate(_), Some(begins)) if begins > after => Some(begins),
             (_, begins) => {
                 let begin = begins.unwrap_or(self.modified);
                 expression.next(begin, after.max(begins.unwrap_or(after)))
@@ -93,9 +97,9 @@ impl Schedule {
     }
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Answers a call of EventBridge Scheduler.
-    pub(crate) fn scheduler(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
+    pub(crate) fn scheduler(&mut self, action: &str, input: &JsonMembers<'_>) -> ApiResult<Value> {
         if !["CreateSchedule", "UpdateSchedule", "GetSchedule", "DeleteSchedule", "ListSchedules"]
             .contains(&action)
         {
@@ -113,7 +117,7 @@ impl Desk<'_> {
         }
         let name = input.need("Name")?;
         let arn = self.schedule_arn(name);
-        self.allow(&format!("scheduler:{action}"), &arn, &Tags::new(), &[])?;
+        self.allow(&format!("scheduler:{action}"), &arn, &ResourceTags::new(), &[])?;
         let known = self.here.schedules.get(name).cloned();
         match (action, known) {
             ("CreateSchedule", Some(known)) => {
@@ -140,7 +144,12 @@ impl Desk<'_> {
         self.arn("scheduler", &format!("schedule/{GROUP}/{name}"))
     }
 
-    fn put_schedule(&mut self, name: &str, input: &Given<'_>, old: Option<&Schedule>) -> Done<Value> {
+    fn put_schedule(
+        &mut self,
+        name: &str,
+        input: &JsonMembers<'_>,
+        old: Option<&EventSchedule>,
+    ) -> ApiResult<Value> {
         let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || name.len() > 64 || !name.chars().all(good) {
             return Err(invalid(format!(
@@ -150,7 +159,7 @@ impl Desk<'_> {
         let schedule = self.read_schedule(name, input, old)?;
         let role = schedule.target.role.clone();
         let to = [("iam:PassedToService".to_string(), vec!["scheduler.amazonaws.com".to_string()])];
-        self.allow("iam:PassRole", &role, &Tags::new(), &to)
+        self.allow("iam:PassRole", &role, &ResourceTags::new(), &to)
             .map_err(|error| ApiError::new("AccessDeniedException", error.message))?;
         if self.schedule_role(&role).is_none() {
             return Err(invalid(
@@ -160,22 +169,27 @@ impl Desk<'_> {
         input.all_read()?;
         let next = schedule.next(self.now).filter(|_| schedule.enabled);
         if let Some(at) = next {
-            let event = Event::Fire { schedule: name.to_string(), plan: schedule.plan, attempt: 0 };
+            let event = SandboxEvent::Fire { schedule: name.to_string(), plan: schedule.plan, attempt: 0 };
             self.later(at.duration_since(self.now), event);
         }
         self.here.schedules.insert(name.to_string(), schedule);
         Ok(json!({ "ScheduleArn": self.schedule_arn(name) }))
     }
 
-    fn read_schedule(&self, name: &str, input: &Given<'_>, old: Option<&Schedule>) -> Done<Schedule> {
+    fn read_schedule(
+        &self,
+        name: &str,
+        input: &JsonMembers<'_>,
+        old: Option<&EventSchedule>,
+    ) -> ApiResult<EventSchedule> {
         let text = input.need("ScheduleExpression")?;
         let zone_name = input.text("ScheduleExpressionTimezone")?.unwrap_or("UTC");
         let zone = TimeZone::get(zone_name)
             .map_err(|_| invalid(format!("Invalid ScheduleExpressionTimezone {zone_name}.")))?;
-        let expression = Expression::read(text, &zone);
+        let expression = ScheduleExpression::read(text, &zone);
         let expression = expression.ok_or_else(|| invalid(format!("Invalid Schedule Expression {text}.")))?;
         let (begins, ends) = (input.instant("StartDate")?, input.instant("EndDate")?);
-        if matches!(expression, Expression::At(at) if at <= self.now) {
+        if matches!(expression, ScheduleExpression::At(at) if at <= self.now) {
             return Err(invalid(format!("Invalid Schedule Expression {text}: it is in the past.")));
         }
         if ends.is_some_and(|ends| ends <= begins.unwrap_or(self.now)) {
@@ -198,7 +212,7 @@ impl Desk<'_> {
             Some("DELETE") => true,
             Some(other) => return Err(invalid(format!("{other} is not a valid ActionAfterCompletion"))),
         };
-        Ok(Schedule {
+        Ok(EventSchedule {
             name: name.to_string(),
             expression: text.to_string(),
             zone: zone_name.to_string(),
@@ -218,7 +232,7 @@ impl Desk<'_> {
 
     /// Returns the plan number of a new or changed schedule. A schedule that is deleted and created
     /// again gets a number of its own.
-    fn plan_after(&self, old: Option<&Schedule>) -> u32 {
+    fn plan_after(&self, old: Option<&EventSchedule>) -> u32 {
         old.map_or(self.now.as_second() as u32, |old| old.plan + 1)
     }
 
@@ -237,7 +251,7 @@ impl Desk<'_> {
         let done = self.perform(&schedule);
         let (most, age) = schedule.target.retry;
         let again = done.is_err_and(|error| error.status >= 500) && attempt < most && attempt * PAUSE < age;
-        let fire = |attempt| Event::Fire { schedule: name.to_string(), plan, attempt };
+        let fire = |attempt| SandboxEvent::Fire { schedule: name.to_string(), plan, attempt };
         if again {
             self.later(jiff::SignedDuration::from_secs(PAUSE), fire(attempt + 1));
         }
@@ -250,7 +264,7 @@ impl Desk<'_> {
     }
 
     /// Makes the schedule's call with the permissions of its role only.
-    fn perform(&mut self, schedule: &Schedule) -> Done<()> {
+    fn perform(&mut self, schedule: &EventSchedule) -> ApiResult<()> {
         let target = &schedule.target;
         let denied =
             || ApiError::new("AccessDenied", format!("{} cannot be assumed by Scheduler", target.role));
@@ -281,7 +295,7 @@ impl Desk<'_> {
         done.map(drop)
     }
 
-    fn list_schedules(&mut self, input: &Given<'_>) -> Done<Value> {
+    fn list_schedules(&mut self, input: &JsonMembers<'_>) -> ApiResult<Value> {
         self.allow_any("scheduler:ListSchedules")?;
         let (prefix, state) = (input.text("NamePrefix")?, input.text("State")?);
         let all = self.here.schedules.values().filter(|schedule| {
@@ -303,7 +317,7 @@ impl Desk<'_> {
         Ok(with_token(json!({ "Schedules": rows }), "NextToken", next))
     }
 
-    fn schedule_node(&self, schedule: &Schedule) -> Value {
+    fn schedule_node(&self, schedule: &EventSchedule) -> Value {
         let target = &schedule.target;
         let mut shown = json!({
             "Arn": self.schedule_arn(&schedule.name), "GroupName": GROUP, "Name": schedule.name,
@@ -331,13 +345,13 @@ impl Desk<'_> {
     }
 }
 
-fn state_of(schedule: &Schedule) -> &'static str {
+fn state_of(schedule: &EventSchedule) -> &'static str {
     if schedule.enabled { "ENABLED" } else { "DISABLED" }
 }
 
-fn read_target(part: &Given<'_>) -> Done<Target> {
+fn read_target(part: &JsonMembers<'_>) -> ApiResult<ScheduleTarget> {
     let retry = part.part("RetryPolicy")?;
-    let number = |name: &str, default: i64, (least, most): (i64, i64)| -> Done<i64> {
+    let number = |name: &str, default: i64, (least, most): (i64, i64)| -> ApiResult<i64> {
         let found = retry.as_ref().map_or(Ok(None), |retry| retry.number(name))?.unwrap_or(default);
         if (least..=most).contains(&found) {
             Ok(found)
@@ -345,7 +359,7 @@ fn read_target(part: &Given<'_>) -> Done<Target> {
             Err(invalid(format!("{name} must be between {least} and {most}")))
         }
     };
-    let target = Target {
+    let target = ScheduleTarget {
         arn: part.need("Arn")?.to_string(),
         role: part.need("RoleArn")?.to_string(),
         input: part.text("Input")?.map(String::from),
@@ -359,7 +373,7 @@ fn read_target(part: &Given<'_>) -> Done<Target> {
 }
 
 /// Returns the action and the parameters of a target's call.
-fn form(target: &Target) -> Done<(&'static str, Params)> {
+fn form(target: &ScheduleTarget) -> ApiResult<(&'static str, QueryParams)> {
     let call = target.arn.split_once(":scheduler:::aws-sdk:ec2:").map(|(_, call)| call);
     let found = CALLS.iter().find(|(name, _)| Some(*name) == call);
     let (_, action) = found.ok_or_else(|| {
@@ -370,7 +384,7 @@ fn form(target: &Target) -> Done<(&'static str, Params)> {
     })?;
     let wrong = || invalid("Input must be JSON such as {\"InstanceIds\": [\"i-…\"]}");
     let input: Value = serde_json::from_str(target.input.as_deref().unwrap_or("{}")).map_err(|_| wrong())?;
-    let mut params = Params::default();
+    let mut params = QueryParams::default();
     for (name, value) in input.as_object().ok_or_else(wrong)? {
         match (name.as_str(), value) {
             ("InstanceIds", Value::Array(ids)) => {

@@ -1,13 +1,13 @@
-use super::world::{Call, Desk, Reply, Token};
-use super::{ApiError, Done};
-use crate::wire::{Input, Node, Params, Part};
+use super::world::{ApiCall, ApiReply, ClientTokenUse, RegionView};
+use super::{ApiError, ApiResult};
+use crate::wire::{JsonInput, QueryParamPart, QueryParams, XmlContent};
 
 /// Answers a call of any service.
-pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
+pub(crate) fn answer(desk: &mut RegionView<'_>, call: &ApiCall) -> ApiResult<ApiReply> {
     let action = call.action.as_str();
     match call.service.as_str() {
         "ec2" | "sts" | "iam" => {
-            let params = Params::parse(call.body.as_bytes())
+            let params = QueryParams::parse(call.body.as_bytes())
                 .map_err(|why| ApiError::new("MalformedQueryString", why))?;
             let whole = params.whole();
             whole.text("Action");
@@ -17,12 +17,12 @@ pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
                 "sts" => desk.sts(action, &whole),
                 _ => desk.iam_call(action, &whole),
             };
-            node.map(Reply::Xml)
+            node.map(ApiReply::Xml)
         }
         // A service that the sandbox lacks may have a body that is not JSON.
         service if !JSON.contains(&service) => Err(unknown_json()),
         service => {
-            let input = Input::parse(&call.body)?;
+            let input = JsonInput::parse(&call.body)?;
             let whole = input.whole();
             let value = match service {
                 "ssm" => desk.ssm(action, &whole),
@@ -35,7 +35,7 @@ pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Done<Reply> {
                 _ => Err(unknown_json()),
             }?;
             whole.all_read()?;
-            Ok(Reply::Json(value))
+            Ok(ApiReply::Json(value))
         }
     }
 }
@@ -64,23 +64,27 @@ const TOKENED: [&str; 5] = [
 ];
 
 /// Answers a call of EC2. A known client token repeats the first answer.
-pub(crate) fn ec2(desk: &mut Desk<'_>, action: &str, params: &Part<'_>) -> Done<Node> {
+pub(crate) fn ec2(
+    desk: &mut RegionView<'_>,
+    action: &str,
+    params: &QueryParamPart<'_>,
+) -> ApiResult<XmlContent> {
     let token = if TOKENED.contains(&action) { params.text("ClientToken") } else { None };
     let Some(token) = token.map(|token| format!("{action} {token}")) else {
         return ec2_once(desk, action, params);
     };
     let form = params.params().encode();
     match desk.here.tokens.get(&token) {
-        Some(known) if known.form == form => return Ok(Node::again(&known.answer)),
+        Some(known) if known.form == form => return Ok(XmlContent::again(&known.answer)),
         Some(_) => return Err(super::launch::mismatch()),
         None => {}
     }
     let node = ec2_once(desk, action, params)?;
-    desk.here.tokens.insert(token, Token { form, answer: node.as_str().to_string() });
+    desk.here.tokens.insert(token, ClientTokenUse { form, answer: node.as_str().to_string() });
     Ok(node)
 }
 
-fn ec2_once(desk: &mut Desk<'_>, action: &str, params: &Part<'_>) -> Done<Node> {
+fn ec2_once(desk: &mut RegionView<'_>, action: &str, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
     match action {
         "RunInstances" => desk.run_instances(params),
         "StartInstances" => desk.start_instances(params),

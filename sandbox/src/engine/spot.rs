@@ -1,14 +1,14 @@
-use super::agenda::Event;
-use super::asked::Spot;
-use super::filter::{Filters, Table, at, flag, many, matches, one, own, owned};
-use super::instance::{Reason, SpotRequest, State};
-use super::world::{Desk, Token};
-use super::{ApiError, Done, Kind};
+use super::agenda::SandboxEvent;
+use super::asked::SpotLaunchOptions;
+use super::filter::{FilterTable, RequestFilters, at, flag, many, matches, one, own, owned};
+use super::instance::{SandboxInstanceState, SpotRequest, StateReason};
+use super::world::{ClientTokenUse, RegionView};
+use super::{ApiError, ApiResult, ResourceKind};
 use crate::scenario::MarketRule;
-use crate::wire::{Fields, Node, Part};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 /// The filters of DescribeSpotInstanceRequests.
-const FILTERS: Table<SpotRequest> = Table {
+const FILTERS: FilterTable<SpotRequest> = FilterTable {
     tags: Some(|request| &request.tags),
     named: &[
         ("create-time", |_, request| at(request.created)),
@@ -76,7 +76,7 @@ impl SpotRequest {
     }
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     pub(crate) fn request_of(&self, instance: &str) -> Option<&SpotRequest> {
         self.here.spot.get(self.here.instances.get(instance)?.spot_request.as_ref()?)
     }
@@ -100,7 +100,7 @@ impl Desk<'_> {
             if let Some(open) = self.here.spot.get_mut(&request.id) {
                 open.instance = None;
             }
-            self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: request.id });
+            self.later(self.rules.timing.spot_relaunch.0, SandboxEvent::Relaunch { request: request.id });
         } else {
             self.set_request(Some(&request.id), "closed", status);
         }
@@ -119,11 +119,11 @@ impl Desk<'_> {
         let held = held.map(|found| (found.id.clone(), found.state, found.zone.clone()));
         // A stopped instance can start only in its own zone.
         let zones = match &held {
-            Some((_, State::Stopped, zone)) => vec![zone.clone()],
+            Some((_, SandboxInstanceState::Stopped, zone)) => vec![zone.clone()],
             _ => request.zones.clone(),
         };
         let name = &request.launch.instance_type;
-        let stopped = matches!(held, Some((_, State::Stopped, _)));
+        let stopped = matches!(held, Some((_, SandboxInstanceState::Stopped, _)));
         let has_room =
             |zone: &&String| self.room(name, zone, true) > 0 && (stopped || self.free_addresses(zone) > 0);
         let Some(zone) = zones.iter().find(has_room) else {
@@ -133,9 +133,9 @@ impl Desk<'_> {
             return self.try_again(id, "price-too-low");
         }
         match held {
-            Some((stopped, State::Stopped, _)) => self.start(&stopped),
+            Some((stopped, SandboxInstanceState::Stopped, _)) => self.start(&stopped),
             // The instance is still stopping.
-            Some((_, State::Stopping, _)) => self.try_again(id, &request.status),
+            Some((_, SandboxInstanceState::Stopping, _)) => self.try_again(id, &request.status),
             _ => {
                 let new = self.place_for(&request, zone);
                 if let Some(held) = self.here.spot.get_mut(id) {
@@ -150,11 +150,11 @@ impl Desk<'_> {
     /// Plans the next attempt of an open request.
     fn try_again(&mut self, id: &str, status: &str) {
         self.set_request(Some(id), "open", status);
-        self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: id.to_string() });
+        self.later(self.rules.timing.spot_relaunch.0, SandboxEvent::Relaunch { request: id.to_string() });
     }
 
     /// Serves RequestSpotInstances. The requests stay open until there is capacity at their price.
-    pub(crate) fn request_spot(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn request_spot(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let count = params.number("InstanceCount")?.unwrap_or(1);
         if !(1..=1000).contains(&count) {
             return Err(ApiError::value(format!("Value ({count}) for parameter instanceCount is invalid.")));
@@ -186,28 +186,29 @@ impl Desk<'_> {
                 let mut ids = Vec::new();
                 for _ in 0..count {
                     let id = self.request_for(&launch, &spot, tags.clone());
-                    self.later(after, Event::Relaunch { request: id.clone() });
+                    self.later(after, SandboxEvent::Relaunch { request: id.clone() });
                     ids.push(id);
                 }
                 ids
             }
         };
         if let Some(token) = token {
-            self.here.tokens.insert(token, Token { form, answer: ids.join(" ") });
+            self.here.tokens.insert(token, ClientTokenUse { form, answer: ids.join(" ") });
         }
-        let nodes: Vec<Node> = ids
+        let nodes: Vec<XmlContent> = ids
             .iter()
             .filter_map(|id| self.here.spot.get(id))
             .map(|found| self.request_node(found))
             .collect();
-        Ok(Fields::new().put("spotInstanceRequestSet", nodes).into())
+        Ok(XmlFields::new().put("spotInstanceRequestSet", nodes).into())
     }
 
     /// Sends the interruption notice to a running spot instance.
-    pub(crate) fn give_notice(&mut self, id: &str) -> Done<()> {
+    pub(crate) fn give_notice(&mut self, id: &str) -> ApiResult<()> {
         let behaviour = self.request_of(id).map(|request| request.behaviour.clone());
-        let found = self.here.instances.get(id).ok_or_else(|| ApiError::no_such(Kind::Instance, id))?;
-        let (Some(behaviour), State::Running) = (behaviour, found.state) else {
+        let found =
+            self.here.instances.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, id))?;
+        let (Some(behaviour), SandboxInstanceState::Running) = (behaviour, found.state) else {
             return Err(ApiError::new(
                 "IncorrectInstanceState",
                 format!("The instance '{id}' is not a running Spot Instance"),
@@ -226,7 +227,7 @@ impl Desk<'_> {
         found.rebalance.get_or_insert(now);
         let change = found.change;
         let request = found.spot_request.clone();
-        self.later(after, Event::Interrupt { instance: id.to_string(), change });
+        self.later(after, SandboxEvent::Interrupt { instance: id.to_string(), change });
         self.set_request(request.as_deref(), "active", "marked-for-termination");
         Ok(())
     }
@@ -236,14 +237,15 @@ impl Desk<'_> {
         let stopped = "Spot instance stopped due to no capacity";
         match request.behaviour.as_str() {
             "terminate" => {
-                let reason = Reason::server("SpotInstanceTermination", "Spot instance termination", self.now);
+                let reason =
+                    StateReason::server("SpotInstanceTermination", "Spot instance termination", self.now);
                 self.terminate(id, reason, "instance-terminated-no-capacity");
             }
             how => {
                 let code = if how == "stop" { "SpotInstanceShutdown" } else { "SpotInstanceHibernation" };
-                self.stop(id, how == "hibernate", Reason::server(code, stopped, self.now));
+                self.stop(id, how == "hibernate", StateReason::server(code, stopped, self.now));
                 self.set_request(Some(&request.id), "open", "instance-stopped-no-capacity");
-                self.later(self.rules.timing.spot_relaunch.0, Event::Relaunch { request: request.id });
+                self.later(self.rules.timing.spot_relaunch.0, SandboxEvent::Relaunch { request: request.id });
             }
         }
     }
@@ -270,40 +272,40 @@ impl Desk<'_> {
     }
 
     /// Serves DescribeSpotInstanceRequests.
-    pub(crate) fn describe_spot_requests(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_spot_requests(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeSpotInstanceRequests")?;
         let wanted = params.list("SpotInstanceRequestId");
         if let Some(id) = wanted.iter().find(|id| !self.here.spot.contains_key(**id)) {
-            return Err(ApiError::no_such(Kind::SpotRequest, id));
+            return Err(ApiError::no_such(ResourceKind::SpotRequest, id));
         }
-        let filters = Filters::read(params, &FILTERS)?;
+        let filters = RequestFilters::read(params, &FILTERS)?;
         let named = |request: &&SpotRequest| wanted.is_empty() || wanted.contains(&request.id.as_str());
         let rows = self.here.spot.values().filter(named).filter(|request| filters.pass(self, request));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
-        let nodes: Vec<Node> = rows.into_iter().map(|request| self.request_node(request)).collect();
-        Ok(Fields::new().put("spotInstanceRequestSet", nodes).opt("nextToken", next).into())
+        let nodes: Vec<XmlContent> = rows.into_iter().map(|request| self.request_node(request)).collect();
+        Ok(XmlFields::new().put("spotInstanceRequestSet", nodes).opt("nextToken", next).into())
     }
 
-    fn request_node(&self, request: &SpotRequest) -> Node {
-        let status = Fields::new()
+    fn request_node(&self, request: &SpotRequest) -> XmlContent {
+        let status = XmlFields::new()
             .put("code", request.status.as_str())
             .put("message", status_message(&request.status))
             .put("updateTime", request.updated);
         let groups = request.launch.groups.iter().map(|id| {
             let name = self.here.groups.get(id).map(|group| group.name.as_str());
-            Fields::new().put("groupId", id).opt("groupName", name).into()
+            XmlFields::new().put("groupId", id).opt("groupName", name).into()
         });
         let zone = request.zone();
-        let launch = Fields::new()
+        let launch = XmlFields::new()
             .put("imageId", &request.launch.image)
             .opt("keyName", request.launch.key.as_ref())
-            .put("groupSet", groups.collect::<Vec<Node>>())
+            .put("groupSet", groups.collect::<Vec<XmlContent>>())
             .put("instanceType", &request.launch.instance_type)
-            .opt("placement", zone.map(|zone| Fields::new().put("availabilityZone", self.zone_name(zone))))
+            .opt("placement", zone.map(|zone| XmlFields::new().put("availabilityZone", self.zone_name(zone))))
             .opt("subnetId", zone.map(|zone| self.subnet_of(zone)))
             .within("monitoring", |fields| fields.put("enabled", request.launch.monitoring));
-        Fields::new()
+        XmlFields::new()
             .put("spotInstanceRequestId", request.id.as_str())
             .put("spotPrice", request.max_price.as_str())
             .put("type", if request.persistent { "persistent" } else { "one-time" })
@@ -323,10 +325,10 @@ impl Desk<'_> {
 
     /// Serves CancelSpotInstanceRequests: a running instance continues, a stopped one is
     /// terminated.
-    pub(crate) fn cancel_spot_requests(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn cancel_spot_requests(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let ids = params.list("SpotInstanceRequestId");
         if let Some(id) = ids.iter().find(|id| !self.here.spot.contains_key(**id)) {
-            return Err(ApiError::no_such(Kind::SpotRequest, id));
+            return Err(ApiError::no_such(ResourceKind::SpotRequest, id));
         }
         self.allow_any("ec2:CancelSpotInstanceRequests")?;
         self.ready(params)?;
@@ -344,23 +346,26 @@ impl Desk<'_> {
                 };
                 self.set_request(Some(id), "cancelled", status);
             }
-            if let (Some(State::Stopped | State::Stopping), Some(instance)) = (state, &request.instance) {
-                let reason = Reason::server("SpotInstanceTermination", "Spot request cancelled", self.now);
+            if let (Some(SandboxInstanceState::Stopped | SandboxInstanceState::Stopping), Some(instance)) =
+                (state, &request.instance)
+            {
+                let reason =
+                    StateReason::server("SpotInstanceTermination", "Spot request cancelled", self.now);
                 self.terminate(instance, reason, "instance-terminated-by-user");
             }
             nodes.push(
-                Fields::new()
+                XmlFields::new()
                     .put("spotInstanceRequestId", id)
                     .put("state", self.here.spot[id].state.as_str())
                     .into(),
             );
         }
-        Ok(Fields::new().put("spotInstanceRequestSet", nodes).into())
+        Ok(XmlFields::new().put("spotInstanceRequestSet", nodes).into())
     }
 }
 
 /// Reads the spot options of RequestSpotInstances.
-fn read_request(params: &Part<'_>) -> Done<Spot> {
+fn read_request(params: &QueryParamPart<'_>) -> ApiResult<SpotLaunchOptions> {
     let persistent = params.one_of("Type", &["one-time", "persistent"])? == Some("persistent");
     let behaviour = params
         .one_of("InstanceInterruptionBehavior", &["terminate", "stop", "hibernate"])?
@@ -375,7 +380,7 @@ fn read_request(params: &Part<'_>) -> Done<Spot> {
         return Err(ApiError::value("Invalid value for spotPrice."));
     }
     let valid_until = params.instant("ValidUntil")?;
-    Ok(Spot { persistent, behaviour: behaviour.to_string(), max_price, valid_until })
+    Ok(SpotLaunchOptions { persistent, behaviour: behaviour.to_string(), max_price, valid_until })
 }
 
 /// Returns the message of a status code ("Spot request status codes", user guide).

@@ -1,26 +1,26 @@
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Filters, Table, at, flag, many, one, own, owned};
-use super::instance::{Instance, Mapping, State, Tags, Volume};
+use super::filter::{FilterTable, RequestFilters, at, flag, many, one, own, owned};
+use super::instance::{EbsVolume, ResourceTags, SandboxInstance, SandboxInstanceState, VolumeAttachment};
 use super::tags::{nodes as tag_nodes, read_own};
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Snapshot {
+pub(crate) struct VolumeSnapshot {
     pub(crate) id: String,
     pub(crate) volume: String,
     pub(crate) size: i64,
     pub(crate) encrypted: bool,
     pub(crate) description: String,
     pub(crate) created: Timestamp,
-    pub(crate) tags: Tags,
+    pub(crate) tags: ResourceTags,
 }
 
 /// The filters of DescribeVolumes.
-const VOLUME_FILTERS: Table<Volume> = Table {
+const VOLUME_FILTERS: FilterTable<EbsVolume> = FilterTable {
     tags: Some(|volume| &volume.tags),
     named: &[
         ("attachment.attach-time", |desk, volume| {
@@ -49,7 +49,7 @@ const VOLUME_FILTERS: Table<Volume> = Table {
 };
 
 /// The filters of DescribeSnapshots.
-const SNAPSHOT_FILTERS: Table<Snapshot> = Table {
+const SNAPSHOT_FILTERS: FilterTable<VolumeSnapshot> = FilterTable {
     tags: Some(|snapshot| &snapshot.tags),
     named: &[
         ("description", |_, snapshot| one(&snapshot.description)),
@@ -66,15 +66,15 @@ const SNAPSHOT_FILTERS: Table<Snapshot> = Table {
     bare: &["owner-alias", "transfer-type"],
 };
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Returns the instance that a volume is attached to, and the attachment.
-    fn mapping_of(&self, volume: &Volume) -> Option<(&Instance, &Mapping)> {
+    fn mapping_of(&self, volume: &EbsVolume) -> Option<(&SandboxInstance, &VolumeAttachment)> {
         let holder = self.here.instances.get(volume.instance.as_ref()?)?;
         let mapping = holder.volumes.iter().find(|mapping| mapping.volume == volume.id)?;
         Some((holder, mapping))
     }
 
-    fn volume_state(&self, volume: &Volume) -> &'static str {
+    fn volume_state(&self, volume: &EbsVolume) -> &'static str {
         let fresh = self.now.duration_since(volume.created) < self.rules.timing.storage.0;
         match &volume.instance {
             Some(_) => "in-use",
@@ -83,9 +83,9 @@ impl Desk<'_> {
         }
     }
 
-    fn volume_node(&self, volume: &Volume) -> Node {
-        let attachment = self.mapping_of(volume).map(|(found, mapping)| -> Node {
-            Fields::new()
+    fn volume_node(&self, volume: &EbsVolume) -> XmlContent {
+        let attachment = self.mapping_of(volume).map(|(found, mapping)| -> XmlContent {
+            XmlFields::new()
                 .put("volumeId", &volume.id)
                 .put("instanceId", &found.id)
                 .put("device", &mapping.device)
@@ -94,7 +94,7 @@ impl Desk<'_> {
                 .put("deleteOnTermination", mapping.delete)
                 .into()
         });
-        Fields::new()
+        XmlFields::new()
             .put("volumeId", &volume.id)
             .put("size", volume.size)
             .put("snapshotId", volume.snapshot.as_deref().unwrap_or_default())
@@ -102,7 +102,7 @@ impl Desk<'_> {
             .put("availabilityZoneId", &volume.zone)
             .put("status", self.volume_state(volume))
             .put("createTime", volume.created)
-            .put("attachmentSet", attachment.into_iter().collect::<Vec<Node>>())
+            .put("attachmentSet", attachment.into_iter().collect::<Vec<XmlContent>>())
             .some("tagSet", tag_nodes(&volume.tags))
             .put("volumeType", &volume.kind)
             .opt("iops", volume.iops)
@@ -112,29 +112,29 @@ impl Desk<'_> {
             .into()
     }
 
-    pub(crate) fn describe_volumes(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_volumes(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeVolumes")?;
         let ids = params.list("VolumeId");
         if let Some(id) = ids.iter().find(|id| !self.here.volumes.contains_key(**id)) {
-            return Err(ApiError::no_such(Kind::Volume, id));
+            return Err(ApiError::no_such(ResourceKind::Volume, id));
         }
-        let filters = Filters::read(params, &VOLUME_FILTERS)?;
-        let named = |volume: &&Volume| ids.is_empty() || ids.contains(&volume.id.as_str());
+        let filters = RequestFilters::read(params, &VOLUME_FILTERS)?;
+        let named = |volume: &&EbsVolume| ids.is_empty() || ids.contains(&volume.id.as_str());
         let rows = self.here.volumes.values().filter(named).filter(|volume| filters.pass(self, volume));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
-        let nodes: Vec<Node> = rows.into_iter().map(|volume| self.volume_node(volume)).collect();
-        Ok(Fields::new().put("volumeSet", nodes).opt("nextToken", next).into())
+        let nodes: Vec<XmlContent> = rows.into_iter().map(|volume| self.volume_node(volume)).collect();
+        Ok(XmlFields::new().put("volumeSet", nodes).opt("nextToken", next).into())
     }
 
-    pub(crate) fn create_volume(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn create_volume(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:CreateVolume")?;
         let zone = self.zone_id(params.need("AvailabilityZone")?)?;
         let snapshot = params.text("SnapshotId");
         let from = match snapshot {
-            Some(id) => {
-                Some(self.here.snapshots.get(id).ok_or_else(|| ApiError::no_such(Kind::Snapshot, id))?)
-            }
+            Some(id) => Some(
+                self.here.snapshots.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Snapshot, id))?,
+            ),
             None => None,
         };
         let size = params.number("Size")?.or(from.map(|from| from.size));
@@ -152,7 +152,7 @@ impl Desk<'_> {
         let tags = read_own(params, "volume")?;
         params.text("ClientToken");
         self.ready(params)?;
-        let volume = Volume {
+        let volume = EbsVolume {
             id: self.ids.id("vol-"),
             size,
             kind: kind.to_string(),
@@ -171,9 +171,9 @@ impl Desk<'_> {
     }
 
     /// Serves DeleteVolume. Fails while the volume is attached.
-    pub(crate) fn delete_volume(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn delete_volume(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let id = params.need("VolumeId")?;
-        let volume = self.here.volumes.get(id).ok_or_else(|| ApiError::no_such(Kind::Volume, id))?;
+        let volume = self.here.volumes.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Volume, id))?;
         let (tags, holder) = (volume.tags.clone(), volume.instance.clone());
         let arn = self.arn("ec2", &format!("volume/{id}"));
         self.allow("ec2:DeleteVolume", &arn, &tags, &[])?;
@@ -185,14 +185,19 @@ impl Desk<'_> {
         }
         self.ready(params)?;
         self.here.volumes.remove(id);
-        Ok(Fields::new().put("return", true).into())
+        Ok(XmlFields::new().put("return", true).into())
     }
 
     /// Serves AttachVolume and DetachVolume.
-    pub(crate) fn attach_volume(&mut self, params: &Part<'_>, attach: bool) -> Done<Node> {
+    pub(crate) fn attach_volume(
+        &mut self,
+        params: &QueryParamPart<'_>,
+        attach: bool,
+    ) -> ApiResult<XmlContent> {
         self.allow_any(if attach { "ec2:AttachVolume" } else { "ec2:DetachVolume" })?;
         let id = params.need("VolumeId")?;
-        let volume = self.here.volumes.get(id).ok_or_else(|| ApiError::no_such(Kind::Volume, id))?.clone();
+        let volume =
+            self.here.volumes.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Volume, id))?.clone();
         let wanted = if attach { Some(params.need("InstanceId")?) } else { params.text("InstanceId") };
         let device = params.text("Device").map(String::from);
         params.flag("Force")?;
@@ -204,12 +209,13 @@ impl Desk<'_> {
         let holder = holder.ok_or_else(|| {
             ApiError::new("IncorrectState", format!("Volume '{id}' is in the 'available' state."))
         })?;
-        let instance = self.visible(&holder).ok_or_else(|| ApiError::no_such(Kind::Instance, &holder))?;
-        if !matches!(instance.state, State::Running | State::Stopped) {
+        let instance =
+            self.visible(&holder).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, &holder))?;
+        if !matches!(instance.state, SandboxInstanceState::Running | SandboxInstanceState::Stopped) {
             return Err(ApiError::new("IncorrectState", format!("Instance '{holder}' is not 'running'.")));
         }
         let root = instance.volumes.first().is_some_and(|mapping| mapping.volume == id);
-        if !attach && root && instance.state != State::Stopped {
+        if !attach && root && instance.state != SandboxInstanceState::Stopped {
             return Err(ApiError::new(
                 "OperationNotPermitted",
                 format!("Unable to detach root volume '{id}' from instance '{holder}'"),
@@ -239,7 +245,7 @@ impl Desk<'_> {
         let since = self.now;
         let found = self.here.instances.get_mut(&holder).expect("it was found");
         if attach {
-            found.volumes.push(Mapping {
+            found.volumes.push(VolumeAttachment {
                 device: device.clone(),
                 volume: id.to_string(),
                 delete: false,
@@ -251,7 +257,7 @@ impl Desk<'_> {
         let held = self.here.volumes.get_mut(id).expect("it was found");
         held.instance = attach.then(|| holder.clone());
         let status = if attach { "attaching" } else { "detaching" };
-        Ok(Fields::new()
+        Ok(XmlFields::new()
             .put("volumeId", id)
             .put("instanceId", holder)
             .put("device", device)
@@ -260,14 +266,14 @@ impl Desk<'_> {
             .into())
     }
 
-    fn snapshot_state(&self, snapshot: &Snapshot) -> (&'static str, &'static str) {
+    fn snapshot_state(&self, snapshot: &VolumeSnapshot) -> (&'static str, &'static str) {
         let done = self.now.duration_since(snapshot.created) >= self.rules.timing.storage.0;
         if done { ("completed", "100%") } else { ("pending", "0%") }
     }
 
-    fn snapshot_node(&self, snapshot: &Snapshot) -> Fields {
+    fn snapshot_node(&self, snapshot: &VolumeSnapshot) -> XmlFields {
         let (status, progress) = self.snapshot_state(snapshot);
-        Fields::new()
+        XmlFields::new()
             .put("snapshotId", &snapshot.id)
             .put("volumeId", &snapshot.volume)
             .put("status", status)
@@ -281,14 +287,15 @@ impl Desk<'_> {
             .put("storageTier", "standard")
     }
 
-    pub(crate) fn create_snapshot(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn create_snapshot(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:CreateSnapshot")?;
         let id = params.need("VolumeId")?;
-        let volume = self.here.volumes.get(id).ok_or_else(|| ApiError::no_such(Kind::Volume, id))?.clone();
+        let volume =
+            self.here.volumes.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Volume, id))?.clone();
         let description = params.text("Description").unwrap_or_default().to_string();
         let tags = read_own(params, "snapshot")?;
         self.ready(params)?;
-        let snapshot = Snapshot {
+        let snapshot = VolumeSnapshot {
             id: self.ids.id("snap-"),
             volume: volume.id,
             size: volume.size,
@@ -303,31 +310,31 @@ impl Desk<'_> {
     }
 
     /// Serves DescribeSnapshots: the account's own, because no others exist here.
-    pub(crate) fn describe_snapshots(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_snapshots(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeSnapshots")?;
         let ids = params.list("SnapshotId");
         let owners = params.list("Owner");
         if let Some(id) = ids.iter().find(|id| !self.here.snapshots.contains_key(**id)) {
-            return Err(ApiError::no_such(Kind::Snapshot, id));
+            return Err(ApiError::no_such(ResourceKind::Snapshot, id));
         }
-        let filters = Filters::read(params, &SNAPSHOT_FILTERS)?;
-        let named = |found: &&Snapshot| {
+        let filters = RequestFilters::read(params, &SNAPSHOT_FILTERS)?;
+        let named = |found: &&VolumeSnapshot| {
             (ids.is_empty() || ids.contains(&found.id.as_str()))
                 && (owners.is_empty() || owners.iter().any(|owner| ["self", self.account].contains(owner)))
         };
         let rows = self.here.snapshots.values().filter(named).filter(|found| filters.pass(self, found));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
         self.ready(params)?;
-        let nodes: Vec<Node> = rows.into_iter().map(|found| self.snapshot_node(found).into()).collect();
-        Ok(Fields::new().put("snapshotSet", nodes).opt("nextToken", next).into())
+        let nodes: Vec<XmlContent> = rows.into_iter().map(|found| self.snapshot_node(found).into()).collect();
+        Ok(XmlFields::new().put("snapshotSet", nodes).opt("nextToken", next).into())
     }
 
     /// Serves DeleteSnapshot. Fails while an image needs the snapshot.
-    pub(crate) fn delete_snapshot(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn delete_snapshot(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DeleteSnapshot")?;
         let id = params.need("SnapshotId")?;
         if !self.here.snapshots.contains_key(id) {
-            return Err(ApiError::no_such(Kind::Snapshot, id));
+            return Err(ApiError::no_such(ResourceKind::Snapshot, id));
         }
         if let Some(image) = self.here.images.values().find(|image| image.is_made_of(id)) {
             return Err(ApiError::new(
@@ -337,6 +344,6 @@ impl Desk<'_> {
         }
         self.ready(params)?;
         self.here.snapshots.remove(id);
-        Ok(Fields::new().put("return", true).into())
+        Ok(XmlFields::new().put("return", true).into())
     }
 }

@@ -4,11 +4,11 @@ use domain::Timestamp;
 use serde_json::{Value, json};
 
 use super::iam::{Principal, statements};
-use super::instance::Tags;
-use super::policy::{Context, Verdict, judge};
-use super::world::{Call, Desk, Key};
-use super::{ApiError, Done};
-use crate::wire::{Fields, Node, Params, Part};
+use super::instance::ResourceTags;
+use super::policy::{IamDecision, PolicyContext, judge};
+use super::world::{AccessKey, ApiCall, RegionView};
+use super::{ApiError, ApiResult};
+use crate::wire::{QueryParamPart, QueryParams, XmlContent, XmlFields};
 
 /// The longest session, in seconds, that another role's session can start ("Role chaining", IAM
 /// user guide).
@@ -16,9 +16,9 @@ const CHAINED: i64 = 3600;
 
 /// Returns the ARN and the account of the role that a call assumes, if it is another account's
 /// role.
-pub(crate) fn abroad(call: &Call, account: &str) -> Option<(String, String)> {
+pub(crate) fn abroad(call: &ApiCall, account: &str) -> Option<(String, String)> {
     let asked = call.service == "sts" && call.action == "AssumeRole";
-    let params = Params::parse(call.body.as_bytes()).ok().filter(|_| asked)?;
+    let params = QueryParams::parse(call.body.as_bytes()).ok().filter(|_| asked)?;
     let arn = params.whole().text("RoleArn")?.to_string();
     let host = arn.split(':').nth(4).filter(|host| *host != account)?.to_string();
     Some((arn, host))
@@ -42,9 +42,9 @@ pub(super) fn named<'v>(principal: &'v Value, kind: &str) -> Vec<&'v str> {
     }
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Answers a call of STS.
-    pub(crate) fn sts(&mut self, action: &str, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn sts(&mut self, action: &str, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         match action {
             "GetCallerIdentity" => {
                 params.params().all_read()?;
@@ -55,7 +55,7 @@ impl Desk<'_> {
                     }
                     Principal::Service { account } => account.clone(),
                 };
-                Ok(Fields::new()
+                Ok(XmlFields::new()
                     .put("UserId", id)
                     .put("Account", self.account)
                     .put("Arn", self.caller.arn())
@@ -67,13 +67,13 @@ impl Desk<'_> {
     }
 
     /// Fails unless the caller's own account allows it to assume the role.
-    pub(crate) fn may_assume(&mut self, arn: &str) -> Done<()> {
-        self.allow("sts:AssumeRole", arn, &Tags::new(), &[])
+    pub(crate) fn may_assume(&mut self, arn: &str) -> ApiResult<()> {
+        self.allow("sts:AssumeRole", arn, &ResourceTags::new(), &[])
     }
 
     /// Serves AssumeRole in the role's account. For a caller of another account, the permission of
     /// that account was checked before.
-    fn assume_role(&mut self, params: &Part<'_>) -> Done<Node> {
+    fn assume_role(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let arn = params.need("RoleArn")?.to_string();
         let session = params.need("RoleSessionName")?.to_string();
         let good = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
@@ -115,13 +115,13 @@ impl Desk<'_> {
         let who = principal.arn();
         let expires = self.now + jiff::SignedDuration::from_secs(seconds);
         let (access_key, key) = self.issue(principal, expires);
-        let credentials = Fields::new()
+        let credentials = XmlFields::new()
             .put("AccessKeyId", access_key)
             .put("SecretAccessKey", &key.secret)
             .put("SessionToken", key.session.as_deref().unwrap_or_default())
             .put("Expiration", expires);
-        let user = Fields::new().put("AssumedRoleId", format!("AROA0SANDBOX:{session}")).put("Arn", who);
-        Ok(Fields::new().put("Credentials", credentials).put("AssumedRoleUser", user).into())
+        let user = XmlFields::new().put("AssumedRoleId", format!("AROA0SANDBOX:{session}")).put("Arn", who);
+        Ok(XmlFields::new().put("Credentials", credentials).put("AssumedRoleUser", user).into())
     }
 
     /// Returns whether the trust policy's statements that name the caller allow AssumeRole, with
@@ -134,20 +134,20 @@ impl Desk<'_> {
             named(&statement["Principal"], "AWS").iter().any(|name| names.contains(name))
         };
         let said: Vec<&Value> = statements(trust).into_iter().filter(speaks).collect();
-        let mut context = Context::new();
+        let mut context = PolicyContext::new();
         context.insert("aws:principalaccount".to_string(), vec![account.to_string()]);
         context.insert("aws:principalarn".to_string(), vec![who.clone()]);
         if let Some(external) = external {
             context.insert("sts:externalid".to_string(), vec![external.to_string()]);
         }
         let document = json!({ "Statement": said });
-        judge(&[document], "sts:AssumeRole", "*", &context) == Verdict::Allow
+        judge(&[document], "sts:AssumeRole", "*", &context) == IamDecision::Allow
     }
 
     /// Issues session credentials that are valid until `expires`.
-    pub(crate) fn issue(&mut self, principal: Principal, expires: Timestamp) -> (String, Key) {
+    pub(crate) fn issue(&mut self, principal: Principal, expires: Timestamp) -> (String, AccessKey) {
         let access_key = format!("ASIA0SANDBOX{}", self.ids.letters(8));
-        let key = Key {
+        let key = AccessKey {
             secret: self.ids.letters(40),
             session: Some(format!("sandbox/{}", self.ids.letters(120))),
             expires: Some(expires),

@@ -1,9 +1,9 @@
-use super::filter::{Filters, Table, one};
+use super::filter::{FilterTable, RequestFilters, one};
 use super::iam::request_tags;
-use super::instance::Tags;
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Part};
+use super::instance::ResourceTags;
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 /// The most tags that a resource may have.
 const MOST: usize = 50;
@@ -11,13 +11,13 @@ const MOST: usize = 50;
 /// The kinds of resources that RunInstances can tag.
 const AT_LAUNCH: [&str; 4] = ["instance", "volume", "network-interface", "spot-instances-request"];
 
-pub(crate) fn nodes(tags: &Tags) -> Vec<Node> {
-    tags.iter().map(|(key, value)| Fields::new().put("key", key).put("value", value).into()).collect()
+pub(crate) fn nodes(tags: &ResourceTags) -> Vec<XmlContent> {
+    tags.iter().map(|(key, value)| XmlFields::new().put("key", key).put("value", value).into()).collect()
 }
 
 /// Reads and checks the tags under `<name>.N`.
-pub(crate) fn read(params: &Part<'_>, name: &str) -> Done<Tags> {
-    let mut tags = Tags::new();
+pub(crate) fn read(params: &QueryParamPart<'_>, name: &str) -> ApiResult<ResourceTags> {
+    let mut tags = ResourceTags::new();
     for part in params.parts(name) {
         let key = part.need("Key")?;
         let value = part.raw("Value").unwrap_or_default();
@@ -30,8 +30,8 @@ pub(crate) fn read(params: &Part<'_>, name: &str) -> Done<Tags> {
 }
 
 /// Reads the tags under `TagSpecification.N`, by kind of resource.
-pub(crate) fn read_specifications(params: &Part<'_>) -> Done<Vec<(String, Tags)>> {
-    let mut all: Vec<(String, Tags)> = Vec::new();
+pub(crate) fn read_specifications(params: &QueryParamPart<'_>) -> ApiResult<Vec<(String, ResourceTags)>> {
+    let mut all: Vec<(String, ResourceTags)> = Vec::new();
     for part in params.parts("TagSpecification") {
         let kind = part.need("ResourceType")?;
         if !AT_LAUNCH.contains(&kind) {
@@ -50,8 +50,8 @@ pub(crate) fn read_specifications(params: &Part<'_>) -> Done<Vec<(String, Tags)>
 }
 
 /// Reads the tags of the one resource that a call creates.
-pub(crate) fn read_own(params: &Part<'_>, kind: &str) -> Done<Tags> {
-    let mut own = Tags::new();
+pub(crate) fn read_own(params: &QueryParamPart<'_>, kind: &str) -> ApiResult<ResourceTags> {
+    let mut own = ResourceTags::new();
     for part in params.parts("TagSpecification") {
         if part.need("ResourceType")? != kind {
             return Err(ApiError::value(format!(
@@ -65,7 +65,7 @@ pub(crate) fn read_own(params: &Part<'_>, kind: &str) -> Done<Tags> {
     Ok(own)
 }
 
-fn check(key: &str, value: &str) -> Done<()> {
+fn check(key: &str, value: &str) -> ApiResult<()> {
     if key.to_ascii_lowercase().starts_with("aws:") {
         return Err(ApiError::value("Tag keys starting with 'aws:' are reserved for internal use"));
     }
@@ -82,7 +82,7 @@ fn check(key: &str, value: &str) -> Done<()> {
     Ok(())
 }
 
-fn within_limit(count: usize) -> Done<()> {
+fn within_limit(count: usize) -> ApiResult<()> {
     if count > MOST {
         return Err(ApiError::new("TagLimitExceeded", "More than 50 tags specified"));
     }
@@ -90,7 +90,7 @@ fn within_limit(count: usize) -> Done<()> {
 }
 
 /// Fails unless the metadata service can serve all keys: letters, digits and `+ - = . , _ : @`.
-pub(crate) fn fit_for_metadata<'k>(keys: impl Iterator<Item = &'k String>) -> Done<()> {
+pub(crate) fn fit_for_metadata<'k>(keys: impl Iterator<Item = &'k String>) -> ApiResult<()> {
     for key in keys {
         let good = key.chars().all(|c| c.is_ascii_alphanumeric() || "+-=.,_:@".contains(c));
         if !good || [".", "..", "_index"].contains(&key.as_str()) {
@@ -103,7 +103,7 @@ pub(crate) fn fit_for_metadata<'k>(keys: impl Iterator<Item = &'k String>) -> Do
 }
 
 /// A tag with its resource.
-struct TagRow {
+struct ResourceTagRow {
     id: String,
     kind: &'static str,
     key: String,
@@ -111,7 +111,7 @@ struct TagRow {
 }
 
 /// The filters of DescribeTags.
-const FILTERS: Table<TagRow> = Table {
+const FILTERS: FilterTable<ResourceTagRow> = FilterTable {
     tags: None,
     named: &[
         ("key", |_, row| one(&row.key)),
@@ -122,38 +122,38 @@ const FILTERS: Table<TagRow> = Table {
     bare: &[],
 };
 
-impl Desk<'_> {
-    fn tags_of(&mut self, id: &str) -> Done<&mut Tags> {
+impl RegionView<'_> {
+    fn tags_of(&mut self, id: &str) -> ApiResult<&mut ResourceTags> {
         let now = self.now;
         let here = &mut *self.here;
         let (kind, tags) = match id.split('-').next().unwrap_or_default() {
             "i" => {
                 let found = here.instances.get_mut(id).filter(|found| found.visible <= now);
-                (Kind::Instance, found.map(|found| &mut found.tags))
+                (ResourceKind::Instance, found.map(|found| &mut found.tags))
             }
-            "vol" => (Kind::Volume, here.volumes.get_mut(id).map(|found| &mut found.tags)),
-            "snap" => (Kind::Snapshot, here.snapshots.get_mut(id).map(|found| &mut found.tags)),
-            "ami" => (Kind::Image, here.images.get_mut(id).map(|found| &mut found.tags)),
-            "sg" => (Kind::Group, here.groups.get_mut(id).map(|found| &mut found.tags)),
-            "sir" => (Kind::SpotRequest, here.spot.get_mut(id).map(|found| &mut found.tags)),
-            "cr" => (Kind::Reservation, here.reservations.get_mut(id).map(|found| &mut found.tags)),
-            "lt" => (Kind::Template, here.templates.get_mut(id).map(|found| &mut found.tags)),
-            "eipalloc" => (Kind::Address, here.addresses.get_mut(id).map(|found| &mut found.tags)),
+            "vol" => (ResourceKind::Volume, here.volumes.get_mut(id).map(|found| &mut found.tags)),
+            "snap" => (ResourceKind::Snapshot, here.snapshots.get_mut(id).map(|found| &mut found.tags)),
+            "ami" => (ResourceKind::Image, here.images.get_mut(id).map(|found| &mut found.tags)),
+            "sg" => (ResourceKind::Group, here.groups.get_mut(id).map(|found| &mut found.tags)),
+            "sir" => (ResourceKind::SpotRequest, here.spot.get_mut(id).map(|found| &mut found.tags)),
+            "cr" => (ResourceKind::Reservation, here.reservations.get_mut(id).map(|found| &mut found.tags)),
+            "lt" => (ResourceKind::Template, here.templates.get_mut(id).map(|found| &mut found.tags)),
+            "eipalloc" => (ResourceKind::Address, here.addresses.get_mut(id).map(|found| &mut found.tags)),
             "key" => {
                 let found = here.keys.values_mut().find(|found| found.id == id);
-                (Kind::KeyPair, found.map(|found| &mut found.tags))
+                (ResourceKind::KeyPair, found.map(|found| &mut found.tags))
             }
             "eni" => {
                 let mut held = here.instances.values_mut().filter(|found| !found.state.is_over());
                 let found = held.find(|found| found.interface == id);
-                (Kind::Interface, found.map(|found| &mut found.interface_tags))
+                (ResourceKind::Interface, found.map(|found| &mut found.interface_tags))
             }
             _ => return Err(ApiError::new("InvalidID", format!("The ID '{id}' is not valid"))),
         };
         tags.ok_or_else(|| ApiError::no_such(kind, id))
     }
 
-    fn may_tag(&mut self, action: &str, ids: &[String], asked: &Tags) -> Done<()> {
+    fn may_tag(&mut self, action: &str, ids: &[String], asked: &ResourceTags) -> ApiResult<()> {
         for id in ids {
             let tags = self.tags_of(id)?.clone();
             let kind = match id.split('-').next().unwrap_or_default() {
@@ -176,7 +176,7 @@ impl Desk<'_> {
     }
 
     /// Serves CreateTags: on all of the resources, or on none.
-    pub(crate) fn create_tags(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn create_tags(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let ids: Vec<String> = params.list("ResourceId").into_iter().map(String::from).collect();
         let tags = read(params, "Tag")?;
         if ids.is_empty() || tags.is_empty() {
@@ -201,7 +201,7 @@ impl Desk<'_> {
             self.tags_of(id)?.extend(tags.clone());
             self.bill_with_tags(id);
         }
-        Ok(Fields::new().put("return", true).into())
+        Ok(XmlFields::new().put("return", true).into())
     }
 
     /// Copies an instance's tags to its open billing record.
@@ -213,7 +213,7 @@ impl Desk<'_> {
     }
 
     /// Serves DeleteTags. A tag with a value is deleted only if the resource has the same value.
-    pub(crate) fn delete_tags(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn delete_tags(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let ids: Vec<String> = params.list("ResourceId").into_iter().map(String::from).collect();
         let mut wanted: Vec<(String, Option<String>)> = Vec::new();
         for part in params.parts("Tag") {
@@ -222,7 +222,7 @@ impl Desk<'_> {
         if wanted.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
             return Err(ApiError::value("Tag keys starting with 'aws:' are reserved for internal use"));
         }
-        let asked: Tags =
+        let asked: ResourceTags =
             wanted.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect();
         self.may_tag("ec2:DeleteTags", &ids, &asked)?;
         self.ready(params)?;
@@ -238,16 +238,16 @@ impl Desk<'_> {
             }
             self.bill_with_tags(id);
         }
-        Ok(Fields::new().put("return", true).into())
+        Ok(XmlFields::new().put("return", true).into())
     }
 
-    pub(crate) fn describe_tags(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_tags(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeTags")?;
-        let filters = Filters::read(params, &FILTERS)?;
+        let filters = RequestFilters::read(params, &FILTERS)?;
         let here = &*self.here;
         let now = self.now;
         let seen = here.instances.values().filter(|found| found.visible <= now);
-        let mut all: Vec<(&str, &str, &Tags)> =
+        let mut all: Vec<(&str, &str, &ResourceTags)> =
             seen.clone().map(|found| (found.id.as_str(), "instance", &found.tags)).collect();
         all.extend(seen.map(|found| (found.interface.as_str(), "network-interface", &found.interface_tags)));
         all.extend(here.volumes.values().map(|found| (found.id.as_str(), "volume", &found.tags)));
@@ -264,7 +264,7 @@ impl Desk<'_> {
         all.extend(here.addresses.values().map(|found| (found.id.as_str(), "elastic-ip", &found.tags)));
         all.extend(here.keys.values().map(|found| (found.id.as_str(), "key-pair", &found.tags)));
         let rows = all.into_iter().flat_map(|(id, kind, tags)| {
-            tags.iter().map(move |(key, value)| TagRow {
+            tags.iter().map(move |(key, value)| ResourceTagRow {
                 id: id.to_string(),
                 kind,
                 key: key.clone(),
@@ -273,7 +273,7 @@ impl Desk<'_> {
         });
         let (rows, next) = self.page(params, rows.filter(|row| filters.pass(self, row)), (5, 1000))?;
         self.ready(params)?;
-        let answer = Fields::new().each("tagSet", rows, |fields, row| {
+        let answer = XmlFields::new().each("tagSet", rows, |fields, row| {
             fields
                 .put("resourceId", &row.id)
                 .put("resourceType", row.kind)

@@ -5,27 +5,27 @@ use std::collections::BTreeMap;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Filters, Table, at, flag, many, one};
-use super::instance::Tags;
+use super::filter::{FilterTable, RequestFilters, at, flag, many, one};
+use super::instance::ResourceTags;
 use super::tags::{nodes as tag_nodes, read_own};
-use super::world::Desk;
-use super::{ApiError, Done, Kind};
-use crate::wire::{Fields, Node, Params, Part};
+use super::world::RegionView;
+use super::{ApiError, ApiResult, ResourceKind};
+use crate::wire::{QueryParamPart, QueryParams, XmlContent, XmlFields};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Template {
+pub(crate) struct LaunchTemplate {
     id: String,
     name: String,
     created: Timestamp,
     creator: String,
     /// Version 1 first.
-    versions: Vec<Version>,
-    pub(crate) tags: Tags,
+    versions: Vec<LaunchTemplateVersion>,
+    pub(crate) tags: ResourceTags,
 }
 
 /// One version of a launch template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Version {
+struct LaunchTemplateVersion {
     description: Option<String>,
     created: Timestamp,
     creator: String,
@@ -63,21 +63,21 @@ fn missing() -> ApiError {
     ApiError::new("MissingParameter", "Either the launch template's id or its name must be specified")
 }
 
-impl Desk<'_> {
-    fn template(&self, part: &Part<'_>) -> Done<&Template> {
+impl RegionView<'_> {
+    fn template(&self, part: &QueryParamPart<'_>) -> ApiResult<&LaunchTemplate> {
         match (part.text("LaunchTemplateId"), part.text("LaunchTemplateName")) {
             (Some(_), Some(_)) => {
                 Err(ApiError::combination("The launch template's id and its name cannot both be specified"))
             }
             (Some(id), None) => {
-                self.here.templates.get(id).ok_or_else(|| ApiError::no_such(Kind::Template, id))
+                self.here.templates.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Template, id))
             }
             (None, Some(name)) => self.template_named(name),
             (None, None) => Err(missing()),
         }
     }
 
-    fn template_named(&self, name: &str) -> Done<&Template> {
+    fn template_named(&self, name: &str) -> ApiResult<&LaunchTemplate> {
         self.here.templates.values().find(|template| template.name == name).ok_or_else(|| {
             ApiError::new(
                 "InvalidLaunchTemplateName.NotFoundException",
@@ -87,17 +87,20 @@ impl Desk<'_> {
     }
 
     /// Returns the parameters of a version, and AWS's own tags for its instances.
-    pub(crate) fn template_data(&self, part: &Part<'_>) -> Done<(BTreeMap<String, String>, Tags)> {
+    pub(crate) fn template_data(
+        &self,
+        part: &QueryParamPart<'_>,
+    ) -> ApiResult<(BTreeMap<String, String>, ResourceTags)> {
         let template = self.template(part)?;
         let number = version(template, part.text("Version").unwrap_or("$Default"))?;
         let told = [("id", template.id.clone()), ("version", number.to_string())];
         let told = told.map(|(key, value)| (format!("aws:ec2launchtemplate:{key}"), value));
-        Ok((template.versions[number - 1].data.clone(), Tags::from(told)))
+        Ok((template.versions[number - 1].data.clone(), ResourceTags::from(told)))
     }
 
     /// Returns the parameters of a launch, completed by those of its template; none without a
     /// template.
-    pub(crate) fn with_template(&self, params: &Part<'_>) -> Done<Option<Params>> {
+    pub(crate) fn with_template(&self, params: &QueryParamPart<'_>) -> ApiResult<Option<QueryParams>> {
         let part = params.part("LaunchTemplate");
         if !part.is_there() {
             return Ok(None);
@@ -107,7 +110,7 @@ impl Desk<'_> {
     }
 
     /// Serves CreateLaunchTemplate.
-    pub(crate) fn create_template(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn create_template(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:CreateLaunchTemplate")?;
         let name = params.need("LaunchTemplateName")?;
         let good = (3..=128).contains(&name.len())
@@ -127,7 +130,7 @@ impl Desk<'_> {
         let version = self.read_version(params)?;
         let tags = read_own(params, "launch-template")?;
         self.ready(params)?;
-        let template = Template {
+        let template = LaunchTemplate {
             id: self.ids.id("lt-"),
             name: name.to_string(),
             created: self.now,
@@ -135,25 +138,25 @@ impl Desk<'_> {
             versions: vec![version],
             tags,
         };
-        let answer = Fields::new().put("launchTemplate", template_fields(&template));
+        let answer = XmlFields::new().put("launchTemplate", template_fields(&template));
         self.here.templates.insert(template.id.clone(), template);
         Ok(answer.into())
     }
 
     /// Serves CreateLaunchTemplateVersion. Version 1 stays the default.
-    pub(crate) fn create_version(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn create_version(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:CreateLaunchTemplateVersion")?;
         let template = self.template(params)?.clone();
         let mut new = self.read_version(params)?;
         if let Some(source) = params.text("SourceVersion") {
             let old = &template.versions[version(&template, source)? - 1].data;
-            let mut asked = Params::default();
+            let mut asked = QueryParams::default();
             new.data.iter().for_each(|(key, value)| asked.set(key, value));
             new.data = asked.over(old).into_values();
         }
         self.ready(params)?;
         let number = template.versions.len() + 1;
-        let answer = Fields::new()
+        let answer = XmlFields::new()
             .within("launchTemplateVersion", |fields| version_fields(fields, &template, &new, number));
         if let Some(held) = self.here.templates.get_mut(&template.id) {
             held.versions.push(new);
@@ -161,7 +164,7 @@ impl Desk<'_> {
         Ok(answer.into())
     }
 
-    fn read_version(&self, params: &Part<'_>) -> Done<Version> {
+    fn read_version(&self, params: &QueryParamPart<'_>) -> ApiResult<LaunchTemplateVersion> {
         let data = params.params().under("LaunchTemplateData");
         params.text("ClientToken");
         let data = data.into_values();
@@ -173,7 +176,7 @@ impl Desk<'_> {
         if data.is_empty() {
             return Err(super::asked::need("LaunchTemplateData"));
         }
-        Ok(Version {
+        Ok(LaunchTemplateVersion {
             description: params.text("VersionDescription").map(String::from),
             created: self.now,
             creator: self.caller.arn(),
@@ -182,17 +185,17 @@ impl Desk<'_> {
     }
 
     /// Serves DescribeLaunchTemplates.
-    pub(crate) fn describe_templates(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_templates(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeLaunchTemplates")?;
         let (ids, names) = (params.list("LaunchTemplateId"), params.list("LaunchTemplateName"));
         if let Some(id) = ids.iter().find(|id| !self.here.templates.contains_key(**id)) {
-            return Err(ApiError::no_such(Kind::Template, id));
+            return Err(ApiError::no_such(ResourceKind::Template, id));
         }
         for name in &names {
             self.template_named(name)?;
         }
-        let filters = Filters::read(params, &FILTERS)?;
-        let named = |template: &&Template| {
+        let filters = RequestFilters::read(params, &FILTERS)?;
+        let named = |template: &&LaunchTemplate| {
             (ids.is_empty() && names.is_empty())
                 || ids.contains(&template.id.as_str())
                 || names.contains(&template.name.as_str())
@@ -200,23 +203,24 @@ impl Desk<'_> {
         let rows = self.here.templates.values().filter(named).filter(|found| filters.pass(self, found));
         let (rows, next) = self.page(params, rows, (1, 200))?;
         self.ready(params)?;
-        let nodes: Vec<Node> = rows.into_iter().map(|template| template_fields(template).into()).collect();
-        Ok(Fields::new().put("launchTemplates", nodes).opt("nextToken", next).into())
+        let nodes: Vec<XmlContent> =
+            rows.into_iter().map(|template| template_fields(template).into()).collect();
+        Ok(XmlFields::new().put("launchTemplates", nodes).opt("nextToken", next).into())
     }
 
     /// Serves DescribeLaunchTemplateVersions, newest first.
-    pub(crate) fn describe_versions(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn describe_versions(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeLaunchTemplateVersions")?;
         let wanted = params.list("LaunchTemplateVersion");
         let named = params.text("LaunchTemplateId").is_some() || params.text("LaunchTemplateName").is_some();
-        let filters = Filters::read(params, &VERSION_FILTERS)?;
+        let filters = RequestFilters::read(params, &VERSION_FILTERS)?;
         let mut rows = Vec::new();
         if named {
             let template = self.template(params)?;
             let numbers: Vec<usize> = if wanted.is_empty() {
                 (1..=template.versions.len()).rev().collect()
             } else {
-                wanted.iter().map(|text| version(template, text)).collect::<Done<_>>()?
+                wanted.iter().map(|text| version(template, text)).collect::<ApiResult<_>>()?
             };
             rows.extend(numbers.into_iter().map(|number| (template, number)));
         } else {
@@ -234,28 +238,31 @@ impl Desk<'_> {
             }
         }
         let rows = rows.into_iter().filter(|(template, number)| {
-            filters.pass(self, &Shown { version: template.versions[number - 1].clone(), number: *number })
+            filters.pass(
+                self,
+                &NumberedTemplateVersion { version: template.versions[number - 1].clone(), number: *number },
+            )
         });
         let (rows, next) = self.page(params, rows, (1, 200))?;
         self.ready(params)?;
-        let answer = Fields::new().each("launchTemplateVersionSet", rows, |fields, (template, number)| {
+        let answer = XmlFields::new().each("launchTemplateVersionSet", rows, |fields, (template, number)| {
             version_fields(fields, template, &template.versions[number - 1], number)
         });
         Ok(answer.opt("nextToken", next).into())
     }
 
     /// Serves DeleteLaunchTemplate.
-    pub(crate) fn delete_template(&mut self, params: &Part<'_>) -> Done<Node> {
+    pub(crate) fn delete_template(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let template = self.template(params)?.clone();
         let arn = self.arn("ec2", &format!("launch-template/{}", template.id));
         self.allow("ec2:DeleteLaunchTemplate", &arn, &template.tags, &[])?;
         self.ready(params)?;
         self.here.templates.remove(&template.id);
-        Ok(Fields::new().put("launchTemplate", template_fields(&template)).into())
+        Ok(XmlFields::new().put("launchTemplate", template_fields(&template)).into())
     }
 }
 /// The filters of DescribeLaunchTemplates.
-const FILTERS: Table<Template> = Table {
+const FILTERS: FilterTable<LaunchTemplate> = FilterTable {
     tags: Some(|template| &template.tags),
     named: &[
         ("create-time", |_, template| at(template.created)),
@@ -265,19 +272,19 @@ const FILTERS: Table<Template> = Table {
 };
 
 /// A version with its number.
-struct Shown {
-    version: Version,
+struct NumberedTemplateVersion {
+    version: LaunchTemplateVersion,
     number: usize,
 }
 
-impl Shown {
+impl NumberedTemplateVersion {
     fn data(&self, name: &str) -> Option<&String> {
         self.version.data.get(name)
     }
 }
 
 /// The filters of DescribeLaunchTemplateVersions.
-const VERSION_FILTERS: Table<Shown> = Table {
+const VERSION_FILTERS: FilterTable<NumberedTemplateVersion> = FilterTable {
     tags: None,
     named: &[
         ("create-time", |_, shown| at(shown.version.created)),
@@ -300,7 +307,7 @@ const VERSION_FILTERS: Table<Shown> = Table {
 };
 
 /// Returns the number of a version, `$Latest` or `$Default`.
-fn version(template: &Template, text: &str) -> Done<usize> {
+fn version(template: &LaunchTemplate, text: &str) -> ApiResult<usize> {
     let number = match text {
         "$Latest" => Some(template.versions.len()),
         "$Default" => Some(1),
@@ -317,8 +324,8 @@ fn version(template: &Template, text: &str) -> Done<usize> {
     })
 }
 
-fn template_fields(template: &Template) -> Fields {
-    Fields::new()
+fn template_fields(template: &LaunchTemplate) -> XmlFields {
+    XmlFields::new()
         .put("launchTemplateId", &template.id)
         .put("launchTemplateName", &template.name)
         .put("createTime", template.created)
@@ -328,7 +335,12 @@ fn template_fields(template: &Template) -> Fields {
         .some("tagSet", tag_nodes(&template.tags))
 }
 
-fn version_fields(fields: Fields, template: &Template, version: &Version, number: usize) -> Fields {
+fn version_fields(
+    fields: XmlFields,
+    template: &LaunchTemplate,
+    version: &LaunchTemplateVersion,
+    number: usize,
+) -> XmlFields {
     fields
         .put("launchTemplateId", &template.id)
         .put("launchTemplateName", &template.name)
@@ -341,7 +353,7 @@ fn version_fields(fields: Fields, template: &Template, version: &Version, number
 }
 
 /// Writes the parameters under a prefix as elements; numbered parameters become lists.
-fn data_fields(mut fields: Fields, prefix: &str, data: &BTreeMap<String, String>) -> Fields {
+fn data_fields(mut fields: XmlFields, prefix: &str, data: &BTreeMap<String, String>) -> XmlFields {
     for name in next_names(prefix, data) {
         let key = format!("{prefix}{name}");
         let under = next_names(&format!("{key}."), data);
@@ -402,8 +414,8 @@ mod tests {
     #[test]
     fn writes_parameters_as_elements() {
         let form = "ImageId=a&SecurityGroupId.1=s1&SecurityGroupId.2=s2&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=k&NetworkInterface.1.SecurityGroupId.1=g&Monitoring.Enabled=true";
-        let data = Params::parse(form.as_bytes()).unwrap().into_values();
-        let shown: Node = data_fields(Fields::new(), "", &data).into();
+        let data = QueryParams::parse(form.as_bytes()).unwrap().into_values();
+        let shown: XmlContent = data_fields(XmlFields::new(), "", &data).into();
         assert_eq!(
             shown.into_text(),
             "<imageId>a</imageId><monitoring><enabled>true</enabled></monitoring>\

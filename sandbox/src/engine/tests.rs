@@ -7,13 +7,13 @@ use domain::Timestamp;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::instance::State;
+use super::instance::SandboxInstanceState;
 use super::*;
-use crate::facts::Facts;
+use crate::facts::AwsFacts;
 use crate::scenario::Scenario;
 
 #[derive(Debug, Clone)]
-enum Act {
+enum TestAction {
     Run(&'static str),
     Call(&'static str, usize),
     Form(&'static str, &'static str),
@@ -42,34 +42,34 @@ const FORMS: [(&str, &str); 3] = [
     ),
 ];
 
-fn act() -> impl Strategy<Value = Act> {
+fn act() -> impl Strategy<Value = TestAction> {
     let call = prop::sample::select(vec!["StartInstances", "StopInstances", "TerminateInstances"]);
     prop_oneof![
-        prop::sample::select(vec![ON_DEMAND, ONE_TIME, PERSISTENT]).prop_map(Act::Run),
-        (call, 0..8usize).prop_map(|(call, at)| Act::Call(call, at)),
-        prop::sample::select(FORMS.to_vec()).prop_map(|(call, form)| Act::Form(call, form)),
-        (1..200i64).prop_map(Act::Wait),
-        (0..8usize).prop_map(Act::Interrupt),
-        (0..8usize).prop_map(Act::PowerOff),
+        prop::sample::select(vec![ON_DEMAND, ONE_TIME, PERSISTENT]).prop_map(TestAction::Run),
+        (call, 0..8usize).prop_map(|(call, at)| TestAction::Call(call, at)),
+        prop::sample::select(FORMS.to_vec()).prop_map(|(call, form)| TestAction::Form(call, form)),
+        (1..200i64).prop_map(TestAction::Wait),
+        (0..8usize).prop_map(TestAction::Interrupt),
+        (0..8usize).prop_map(TestAction::PowerOff),
     ]
 }
 
-struct Lab {
-    world: World,
+struct SandboxTestBench {
+    world: SandboxWorld,
     now: Timestamp,
     ids: Vec<String>,
     over: BTreeMap<String, ()>,
 }
 
-impl Lab {
-    fn new() -> Lab {
+impl SandboxTestBench {
+    fn new() -> SandboxTestBench {
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let world = World::new(Arc::new(Facts::small()), Scenario::default(), 1, now);
-        Lab { world, now, ids: Vec::new(), over: BTreeMap::new() }
+        let world = SandboxWorld::new(Arc::new(AwsFacts::small()), Scenario::default(), 1, now);
+        SandboxTestBench { world, now, ids: Vec::new(), over: BTreeMap::new() }
     }
 
     fn call(&mut self, action: &str, form: &str) {
-        let call = Call {
+        let call = ApiCall {
             access_key: credentials(FIRST_ACCOUNT, "sandbox").0,
             service: "ec2".to_string(),
             region: "us-east-1".to_string(),
@@ -81,21 +81,21 @@ impl Lab {
         let _ = self.world.call(self.now, &call);
     }
 
-    fn perform(&mut self, act: &Act) {
+    fn perform(&mut self, act: &TestAction) {
         let named = |at: &usize| self.ids.get(at % self.ids.len().max(1)).cloned().unwrap_or_default();
         match act {
-            Act::Run(market) => self.call("RunInstances", &format!("ImageId=resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64&InstanceType=t3.micro&MinCount=1&MaxCount=1{market}")),
-            Act::Call(call, at) => {
+            TestAction::Run(market) => self.call("RunInstances", &format!("ImageId=resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64&InstanceType=t3.micro&MinCount=1&MaxCount=1{market}")),
+            TestAction::Call(call, at) => {
                 let form = format!("InstanceId.1={}", named(at));
                 self.call(call, &form);
             }
-            Act::Form(call, form) => self.call(call, form),
-            Act::Wait(seconds) => {
+            TestAction::Form(call, form) => self.call(call, form),
+            TestAction::Wait(seconds) => {
                 self.now += SignedDuration::from_secs(*seconds);
                 self.world.settle(self.now);
             }
-            Act::Interrupt(at) => drop(self.world.interrupt(self.now, &named(at))),
-            Act::PowerOff(at) => drop(self.world.power_off(self.now, &named(at))),
+            TestAction::Interrupt(at) => drop(self.world.interrupt(self.now, &named(at))),
+            TestAction::PowerOff(at) => drop(self.world.power_off(self.now, &named(at))),
         }
         let here = &self.world.state.accounts[FIRST_ACCOUNT].regions["us-east-1"];
         self.ids = here.instances.keys().cloned().collect();
@@ -110,14 +110,19 @@ impl Lab {
                 self.over.insert(id.clone(), ());
             }
             let request = found.spot_request.as_ref().map(|request| &here.spot[request]);
-            let stopped = matches!(found.state, State::Stopping | State::Stopped);
+            let stopped =
+                matches!(found.state, SandboxInstanceState::Stopping | SandboxInstanceState::Stopped);
             assert!(
                 !(stopped && request.is_some_and(|request| !request.persistent)),
                 "one-time spot stopped"
             );
             let open =
                 account.usage.iter().filter(|usage| usage.instance == *id && usage.until.is_none()).count();
-            assert_eq!(open, usize::from(found.state == State::Running), "{id} is billed only while it runs");
+            assert_eq!(
+                open,
+                usize::from(found.state == SandboxInstanceState::Running),
+                "{id} is billed only while it runs"
+            );
         }
         for (id, reservation) in &here.reservations {
             let inside = here.instances.values().filter(|found| found.capacity.as_ref() == Some(id));
@@ -138,22 +143,22 @@ impl Lab {
 proptest! {
     #[test]
     fn any_actions_keep_the_world_consistent(acts in prop::collection::vec(act(), 0..60)) {
-        let mut lab = Lab::new();
-        lab.perform(&Act::Run(ON_DEMAND));
+        let mut lab = SandboxTestBench::new();
+        lab.perform(&TestAction::Run(ON_DEMAND));
         for act in &acts {
             lab.perform(act);
             lab.check();
         }
         let whole = serde_json::to_string(&lab.world.state).unwrap();
-        let again: Everything = serde_json::from_str(&whole).unwrap();
+        let again: WorldState = serde_json::from_str(&whole).unwrap();
         prop_assert_eq!(serde_json::to_string(&again).unwrap(), whole);
     }
 
     #[test]
     fn the_same_actions_and_seed_give_the_same_world(acts in prop::collection::vec(act(), 0..30)) {
         let play = || {
-            let mut lab = Lab::new();
-            lab.perform(&Act::Run(PERSISTENT));
+            let mut lab = SandboxTestBench::new();
+            lab.perform(&TestAction::Run(PERSISTENT));
             acts.iter().for_each(|act| lab.perform(act));
             serde_json::to_string(&lab.world.state).unwrap()
         };

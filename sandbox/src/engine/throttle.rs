@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 
-use super::{ApiError, Done};
-use crate::wire::Params;
+use super::{ApiError, ApiResult};
+use crate::wire::QueryParams;
 
 /// Token buckets by account, region and action. They are not stored: a restart fills them.
 #[derive(Debug, Default)]
-pub(crate) struct Buckets(BTreeMap<(String, String, String), (f64, Timestamp)>);
+pub(crate) struct ThrottleBuckets(BTreeMap<(String, String, String), (f64, Timestamp)>);
 
 /// Actions that use a smaller bucket when the call has neither a filter nor a page size.
 const UNFILTERED: [&str; 7] = [
@@ -61,7 +61,7 @@ fn bucket(action: &str, unfiltered: bool) -> (f64, f64) {
     }
 }
 
-impl Buckets {
+impl ThrottleBuckets {
     /// Takes the call's tokens, or fails with `RequestLimitExceeded`.
     pub(crate) fn take(
         &mut self,
@@ -69,8 +69,8 @@ impl Buckets {
         account: &str,
         region: &str,
         action: &str,
-        params: &Params,
-    ) -> Done<()> {
+        params: &QueryParams,
+    ) -> ApiResult<()> {
         let whole = params.whole();
         let narrowed = whole.part("Filter").is_there() || whole.text("MaxResults").is_some();
         let (size, refill) = bucket(action, !narrowed);
@@ -94,7 +94,7 @@ impl Buckets {
         kind: &str,
         (size, refill): (f64, f64),
         count: f64,
-    ) -> Done<()> {
+    ) -> ApiResult<()> {
         let key = (account.to_string(), region.to_string(), kind.to_string());
         let (held, since) = self.0.entry(key).or_insert((size, now));
         let passed = now.duration_since(*since).as_secs_f64().max(0.0);
@@ -114,8 +114,8 @@ mod tests {
 
     /// Checks how many calls succeed at once, and how many after ten more seconds.
     fn check(action: &str, form: &str, at_once: usize, later: usize) {
-        let mut buckets = Buckets::default();
-        let params = Params::parse(form.as_bytes()).unwrap();
+        let mut buckets = ThrottleBuckets::default();
+        let params = QueryParams::parse(form.as_bytes()).unwrap();
         let mut passed = |second| {
             let now = Timestamp::from_second(second).unwrap();
             (0..2000).take_while(|_| buckets.take(now, "a", "r", action, &params).is_ok()).count()

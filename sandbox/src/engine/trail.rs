@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::services::unknown_json;
-use super::world::{Desk, TrailEvent};
-use super::{ApiError, Done};
-use crate::wire::{Given, with_token};
+use super::world::{RegionView, TrailEvent};
+use super::{ApiError, ApiResult};
+use crate::wire::{JsonMembers, with_token};
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Serves LookupEvents; the newest event comes first.
-    pub(crate) fn cloudtrail(&mut self, action: &str, input: &Given<'_>) -> Done<Value> {
+    pub(crate) fn cloudtrail(&mut self, action: &str, input: &JsonMembers<'_>) -> ApiResult<Value> {
         if action != "LookupEvents" {
             return Err(unknown_json());
         }

@@ -1,11 +1,11 @@
 //! The filters of DescribeInstanceTypes.
 
-use super::filter::{Table, flag, many, one, own, owned};
+use super::filter::{FilterTable, flag, many, one, own, owned};
 use super::types::{TPM, on_or_off, valid_threads};
 use crate::facts::TypeFact;
 
 /// The filters over the columns of an instance type.
-pub(super) const TYPES: Table<TypeFact> = Table {
+pub(super) const TYPES: FilterTable<TypeFact> = FilterTable {
     tags: None,
     named: &[
         ("auto-recovery-supported", |_, kind| flag(kind.auto_recovery)),

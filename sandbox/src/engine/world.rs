@@ -5,31 +5,31 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::addresses::Address;
-use super::agenda::{Agenda, Entry, Event};
-use super::groups::Group;
-use super::iam::{Iam, Principal};
-use super::ids::{Ids, fraction};
-use super::images::Image;
-use super::instance::{Instance, SpotRequest, State, Usage, Volume};
+use super::addresses::ElasticIp;
+use super::agenda::{EventQueue, EventQueueEntry, SandboxEvent};
+use super::groups::SecurityGroup;
+use super::iam::{IamDirectory, Principal};
+use super::ids::{IdSource, fraction};
+use super::images::MachineImage;
+use super::instance::{EbsVolume, SandboxInstance, SandboxInstanceState, SpotRequest, UsageRecord};
 use super::keys::KeyPair;
-use super::network::Network;
-use super::reservations::Reservation;
-use super::schedules::Schedule;
-use super::storage::Snapshot;
-use super::templates::Template;
-use super::throttle::Buckets;
-use super::{ApiError, Done, sts};
-use crate::facts::Facts;
+use super::network::RegionNetwork;
+use super::reservations::CapacityReservation;
+use super::schedules::EventSchedule;
+use super::storage::VolumeSnapshot;
+use super::templates::LaunchTemplate;
+use super::throttle::ThrottleBuckets;
+use super::{ApiError, ApiResult, sts};
+use crate::facts::AwsFacts;
 use crate::scenario::Scenario;
-use crate::wire::{Node, Params};
+use crate::wire::{QueryParams, XmlContent};
 
 /// The account that every sandbox has. AWS issues no account id like this.
 pub(crate) const FIRST_ACCOUNT: &str = "000000000001";
 
 /// A call as read from the wire, with its signature already checked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Call {
+pub(crate) struct ApiCall {
     pub(crate) access_key: String,
     pub(crate) service: String,
     pub(crate) region: String,
@@ -41,32 +41,32 @@ pub(crate) struct Call {
 
 /// An answer before serialization.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Reply {
-    Xml(Node),
+pub(crate) enum ApiReply {
+    Xml(XmlContent),
     Json(Value),
 }
 
 /// The whole sandbox: its state, and the facts and rules that it follows.
-pub(crate) struct World {
-    pub(crate) state: Everything,
-    pub(crate) facts: Arc<Facts>,
+pub(crate) struct SandboxWorld {
+    pub(crate) state: WorldState,
+    pub(crate) facts: Arc<AwsFacts>,
     pub(crate) rules: Scenario,
-    pub(crate) buckets: Buckets,
+    pub(crate) buckets: ThrottleBuckets,
 }
 
 /// The state that is stored in the state folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Everything {
+pub(crate) struct WorldState {
     pub(crate) seed: u64,
-    ids: Ids,
-    agenda: Agenda,
-    pub(crate) accounts: BTreeMap<String, Account>,
-    pub(crate) keys: BTreeMap<String, Key>,
+    ids: IdSource,
+    agenda: EventQueue,
+    pub(crate) accounts: BTreeMap<String, SandboxAccount>,
+    pub(crate) keys: BTreeMap<String, AccessKey>,
     latest: Timestamp,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Key {
+pub(crate) struct AccessKey {
     pub(crate) secret: String,
     pub(crate) session: Option<String>,
     pub(crate) expires: Option<Timestamp>,
@@ -74,10 +74,10 @@ pub(crate) struct Key {
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Account {
-    pub(crate) iam: Iam,
-    pub(crate) regions: BTreeMap<String, Regional>,
-    pub(crate) usage: Vec<Usage>,
+pub(crate) struct SandboxAccount {
+    pub(crate) iam: IamDirectory,
+    pub(crate) regions: BTreeMap<String, RegionResources>,
+    pub(crate) usage: Vec<UsageRecord>,
     pub(crate) trail: Vec<TrailEvent>,
 }
 
@@ -96,57 +96,57 @@ pub(crate) struct TrailEvent {
 
 /// The resources of an account in one region.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Regional {
-    pub(crate) instances: BTreeMap<String, Instance>,
-    pub(crate) volumes: BTreeMap<String, Volume>,
-    pub(crate) snapshots: BTreeMap<String, Snapshot>,
-    pub(crate) images: BTreeMap<String, Image>,
+pub(crate) struct RegionResources {
+    pub(crate) instances: BTreeMap<String, SandboxInstance>,
+    pub(crate) volumes: BTreeMap<String, EbsVolume>,
+    pub(crate) snapshots: BTreeMap<String, VolumeSnapshot>,
+    pub(crate) images: BTreeMap<String, MachineImage>,
     pub(crate) spot: BTreeMap<String, SpotRequest>,
-    pub(crate) groups: BTreeMap<String, Group>,
+    pub(crate) groups: BTreeMap<String, SecurityGroup>,
     pub(crate) keys: BTreeMap<String, KeyPair>,
-    pub(crate) addresses: BTreeMap<String, Address>,
-    pub(crate) reservations: BTreeMap<String, Reservation>,
-    pub(crate) templates: BTreeMap<String, Template>,
-    pub(crate) schedules: BTreeMap<String, Schedule>,
+    pub(crate) addresses: BTreeMap<String, ElasticIp>,
+    pub(crate) reservations: BTreeMap<String, CapacityReservation>,
+    pub(crate) templates: BTreeMap<String, LaunchTemplate>,
+    pub(crate) schedules: BTreeMap<String, EventSchedule>,
     /// Used idempotency tokens. The key is a scope (region, zone or action) and the token.
-    pub(crate) tokens: BTreeMap<String, Token>,
+    pub(crate) tokens: BTreeMap<String, ClientTokenUse>,
     /// The counter from which public addresses are made.
     pub(crate) handed_out: u32,
-    pub(crate) network: Network,
+    pub(crate) network: RegionNetwork,
 }
 
 /// The first use of an idempotency token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Token {
+pub(crate) struct ClientTokenUse {
     pub(crate) form: String,
     /// The reservation id, the spot request ids, or the whole answer.
     pub(crate) answer: String,
 }
 
 /// The view of one call: its time, its account, and the resources of its region.
-pub(crate) struct Desk<'a> {
+pub(crate) struct RegionView<'a> {
     pub(crate) now: Timestamp,
     pub(crate) seed: u64,
     pub(crate) account: &'a str,
     pub(crate) region: &'a str,
     pub(crate) caller: Principal,
-    pub(crate) facts: &'a Facts,
+    pub(crate) facts: &'a AwsFacts,
     pub(crate) rules: &'a Scenario,
-    pub(crate) ids: &'a mut Ids,
-    pub(crate) iam: &'a mut Iam,
-    pub(crate) here: &'a mut Regional,
-    pub(crate) usage: &'a mut Vec<Usage>,
-    pub(crate) keys: &'a mut BTreeMap<String, Key>,
+    pub(crate) ids: &'a mut IdSource,
+    pub(crate) iam: &'a mut IamDirectory,
+    pub(crate) here: &'a mut RegionResources,
+    pub(crate) usage: &'a mut Vec<UsageRecord>,
+    pub(crate) keys: &'a mut BTreeMap<String, AccessKey>,
     pub(crate) trail: &'a mut Vec<TrailEvent>,
-    agenda: &'a mut Agenda,
+    agenda: &'a mut EventQueue,
 }
 
-impl World {
-    pub(crate) fn new(facts: Arc<Facts>, rules: Scenario, seed: u64, now: Timestamp) -> World {
-        let mut state = Everything {
+impl SandboxWorld {
+    pub(crate) fn new(facts: Arc<AwsFacts>, rules: Scenario, seed: u64, now: Timestamp) -> SandboxWorld {
+        let mut state = WorldState {
             seed,
-            ids: Ids::new(seed),
-            agenda: Agenda::default(),
+            ids: IdSource::new(seed),
+            agenda: EventQueue::default(),
             accounts: BTreeMap::new(),
             keys: BTreeMap::new(),
             latest: now,
@@ -159,22 +159,22 @@ impl World {
                 state.add_user(&account.id, &user.name, &user.policies);
             }
         }
-        World { state, facts, rules, buckets: Buckets::default() }
+        SandboxWorld { state, facts, rules, buckets: ThrottleBuckets::default() }
     }
 
     /// Restores a world from stored state.
-    pub(crate) fn restore(facts: Arc<Facts>, rules: Scenario, state: Everything) -> World {
-        World { state, facts, rules, buckets: Buckets::default() }
+    pub(crate) fn restore(facts: Arc<AwsFacts>, rules: Scenario, state: WorldState) -> SandboxWorld {
+        SandboxWorld { state, facts, rules, buckets: ThrottleBuckets::default() }
     }
 
-    pub(crate) fn key(&self, access_key: &str) -> Option<&Key> {
+    pub(crate) fn key(&self, access_key: &str) -> Option<&AccessKey> {
         self.state.keys.get(access_key)
     }
 
     /// Applies all events that are due at `now`.
     pub(crate) fn settle(&mut self, now: Timestamp) {
         self.state.latest = self.state.latest.max(now);
-        while let Some(Entry { at, account, region, event, .. }) = self.state.agenda.due(now) {
+        while let Some(EventQueueEntry { at, account, region, event, .. }) = self.state.agenda.due(now) {
             let caller = Principal::Service { account: account.clone() };
             if let Some(mut desk) = self.desk(at, &account, &region, caller) {
                 desk.happen(event);
@@ -183,7 +183,7 @@ impl World {
     }
 
     /// Answers a call. Throttling is a separate step, so that a journal can be replayed.
-    pub(crate) fn call(&mut self, now: Timestamp, call: &Call) -> Done<Reply> {
+    pub(crate) fn call(&mut self, now: Timestamp, call: &ApiCall) -> ApiResult<ApiReply> {
         self.settle(now);
         let key = self.state.keys.get(&call.access_key);
         let principal = key.map(|key| key.principal.clone());
@@ -213,7 +213,13 @@ impl World {
 
     /// Answers a call in the caller's account. AssumeRole for a role of another account needs the
     /// permission of both accounts.
-    fn answered(&mut self, now: Timestamp, call: &Call, account: &str, caller: Principal) -> Done<Reply> {
+    fn answered(
+        &mut self,
+        now: Timestamp,
+        call: &ApiCall,
+        account: &str,
+        caller: Principal,
+    ) -> ApiResult<ApiReply> {
         let broken = || ApiError::new("InternalError", "An internal error has occurred");
         let mut desk = self.desk(now, account, &call.region, caller.clone()).ok_or_else(broken)?;
         let Some((role, host)) = sts::abroad(call, account) else {
@@ -226,13 +232,13 @@ impl World {
     }
 
     /// Takes the call's tokens from its buckets. Fails with `RequestLimitExceeded` if one is empty.
-    pub(crate) fn throttle(&mut self, now: Timestamp, call: &Call) -> Done<()> {
+    pub(crate) fn throttle(&mut self, now: Timestamp, call: &ApiCall) -> ApiResult<()> {
         if !self.rules.throttling.0 || call.service != "ec2" {
             return Ok(());
         }
         let account = self.key(&call.access_key).map(|key| key.principal.account().to_string());
         let account = account.unwrap_or_default();
-        let params = Params::parse(call.body.as_bytes()).unwrap_or_default();
+        let params = QueryParams::parse(call.body.as_bytes()).unwrap_or_default();
         self.buckets.take(now, &account, &call.region, &call.action, &params)
     }
 
@@ -243,12 +249,12 @@ impl World {
         account: &'a str,
         region: &'a str,
         caller: Principal,
-    ) -> Option<Desk<'a>> {
-        let World { state, facts, rules, .. } = self;
-        let Everything { seed, ids, agenda, accounts, keys, .. } = state;
-        let Account { iam, regions, usage, trail } = accounts.get_mut(account)?;
+    ) -> Option<RegionView<'a>> {
+        let SandboxWorld { state, facts, rules, .. } = self;
+        let WorldState { seed, ids, agenda, accounts, keys, .. } = state;
+        let SandboxAccount { iam, regions, usage, trail } = accounts.get_mut(account)?;
         let here = regions.entry(region.to_string()).or_default();
-        let mut desk = Desk {
+        let mut desk = RegionView {
             now,
             seed: *seed,
             account,
@@ -277,35 +283,35 @@ impl World {
     }
 
     /// Sends an interruption notice to a spot instance, for the control endpoint.
-    pub(crate) fn interrupt(&mut self, now: Timestamp, instance: &str) -> Done<()> {
+    pub(crate) fn interrupt(&mut self, now: Timestamp, instance: &str) -> ApiResult<()> {
         self.settle(now);
         let (account, region) =
-            self.find(instance).ok_or_else(|| ApiError::no_such(super::Kind::Instance, instance))?;
+            self.find(instance).ok_or_else(|| ApiError::no_such(super::ResourceKind::Instance, instance))?;
         let caller = Principal::Service { account: account.clone() };
         let mut desk = self.desk(now, &account, &region, caller).expect("the account was found");
         desk.give_notice(instance)
     }
 
     /// Shuts an instance down from inside, as `poweroff` does.
-    pub(crate) fn power_off(&mut self, now: Timestamp, instance: &str) -> Done<()> {
+    pub(crate) fn power_off(&mut self, now: Timestamp, instance: &str) -> ApiResult<()> {
         self.settle(now);
         let (account, region) =
-            self.find(instance).ok_or_else(|| ApiError::no_such(super::Kind::Instance, instance))?;
+            self.find(instance).ok_or_else(|| ApiError::no_such(super::ResourceKind::Instance, instance))?;
         let caller = Principal::Service { account: account.clone() };
         let mut desk = self.desk(now, &account, &region, caller).expect("the account was found");
         desk.power_off(instance)
     }
 }
 
-impl Everything {
+impl WorldState {
     fn add_account(&mut self, id: &str) {
-        self.accounts.insert(id.to_string(), Account::default());
+        self.accounts.insert(id.to_string(), SandboxAccount::default());
     }
 
     fn add_user(&mut self, account: &str, name: &str, policies: &[Value]) {
         let (key, secret) = credentials(account, name);
         let principal = Principal::User { account: account.to_string(), name: name.to_string() };
-        self.keys.insert(key, Key { secret, session: None, expires: None, principal });
+        self.keys.insert(key, AccessKey { secret, session: None, expires: None, principal });
         if let Some(held) = self.accounts.get_mut(account) {
             held.iam.add_user(name, policies);
         }
@@ -315,7 +321,7 @@ impl Everything {
 /// Returns a user's access key id and secret. They are derived from the names, so that scripts can
 /// know them in advance.
 pub(crate) fn credentials(account: &str, user: &str) -> (String, String) {
-    let mut ids = Ids::new((fraction(0, &[account, user]) * 1e15) as u64);
+    let mut ids = IdSource::new((fraction(0, &[account, user]) * 1e15) as u64);
     // AWS's key ids contain no 0 and no 1, so this is never a real one.
     (format!("AKIA0SANDBOX{}", ids.letters(8)), format!("sandbox/{}", ids.letters(32)))
 }
@@ -325,9 +331,9 @@ pub(crate) fn is_read(action: &str) -> bool {
     ["Describe", "Get", "List", "Lookup"].iter().any(|begin| action.starts_with(begin))
 }
 
-impl Desk<'_> {
+impl RegionView<'_> {
     /// Plans an event in this region, `after` from now.
-    pub(crate) fn later(&mut self, after: jiff::SignedDuration, event: Event) {
+    pub(crate) fn later(&mut self, after: jiff::SignedDuration, event: SandboxEvent) {
         let at = self.now.checked_add(after).unwrap_or(Timestamp::MAX);
         self.agenda.add(at, self.account, self.region, event);
     }
@@ -342,7 +348,7 @@ impl Desk<'_> {
 
     /// Fails on parameters that were not read, and with `DryRunOperation` on a dry run. Calls
     /// change state only after this check.
-    pub(crate) fn ready(&self, params: &crate::wire::Part<'_>) -> Done<()> {
+    pub(crate) fn ready(&self, params: &crate::wire::QueryParamPart<'_>) -> ApiResult<()> {
         let rehearsal = params.flag("DryRun")?.unwrap_or(false);
         params.params().all_read()?;
         if rehearsal {
@@ -354,40 +360,40 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, event: SandboxEvent) {
         match event {
-            Event::Arrive { instance, change } => self.arrive(&instance, change),
-            Event::Forget { instance } => self.forget(&instance),
-            Event::Rebalance { instance, change } => {
+            SandboxEvent::Arrive { instance, change } => self.arrive(&instance, change),
+            SandboxEvent::Forget { instance } => self.forget(&instance),
+            SandboxEvent::Rebalance { instance, change } => {
                 let now = self.now;
                 if let Some(found) = self.unchanged(&instance, change) {
                     found.rebalance = Some(now);
                 }
             }
-            Event::Notice { instance, change } => {
+            SandboxEvent::Notice { instance, change } => {
                 if self.unchanged(&instance, change).is_some() {
                     let _ = self.give_notice(&instance);
                 }
             }
-            Event::Interrupt { instance, change } => {
+            SandboxEvent::Interrupt { instance, change } => {
                 if self.unchanged(&instance, change).is_some() {
                     self.take_back(&instance);
                 }
             }
-            Event::Announce { instance, change, rule } => self.announce(&instance, change, rule),
-            Event::Relaunch { request } => self.relaunch(&request),
-            Event::Release { reservation } => self.expire(&reservation),
-            Event::Fire { schedule, plan, attempt } => self.fire(&schedule, plan, attempt),
+            SandboxEvent::Announce { instance, change, rule } => self.announce(&instance, change, rule),
+            SandboxEvent::Relaunch { request } => self.relaunch(&request),
+            SandboxEvent::Release { reservation } => self.expire(&reservation),
+            SandboxEvent::Fire { schedule, plan, attempt } => self.fire(&schedule, plan, attempt),
         }
     }
 
     /// Returns the instance if its state has not changed since the event was planned.
-    pub(crate) fn unchanged(&mut self, id: &str, change: u32) -> Option<&mut Instance> {
+    pub(crate) fn unchanged(&mut self, id: &str, change: u32) -> Option<&mut SandboxInstance> {
         self.here.instances.get_mut(id).filter(|instance| instance.change == change)
     }
 
     fn forget(&mut self, id: &str) {
-        if self.here.instances.get(id).is_some_and(|found| found.state == State::Terminated) {
+        if self.here.instances.get(id).is_some_and(|found| found.state == SandboxInstanceState::Terminated) {
             self.here.instances.remove(id);
         }
     }

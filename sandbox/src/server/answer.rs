@@ -3,12 +3,12 @@ use hyper::Response;
 use quick_xml::escape::escape;
 
 use super::cbor;
-use super::http::{Pieces, response};
-use crate::engine::{ApiError, Done, Reply};
+use super::http::{ResponsePieces, response};
+use crate::engine::{ApiError, ApiReply, ApiResult};
 
 /// The protocol in which a service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(super) enum WireProtocol {
     /// EC2's query protocol.
     Ec2,
     /// The query protocol of STS and IAM.
@@ -31,21 +31,21 @@ fn namespace(service: &str) -> &'static str {
 
 /// Encodes the result of a call in the protocol of its service.
 pub(super) fn spell(
-    style: Style,
+    style: WireProtocol,
     service: &str,
     action: &str,
     request: &str,
-    done: Done<Reply>,
+    done: ApiResult<ApiReply>,
     now: Timestamp,
-) -> Response<Pieces> {
+) -> Response<ResponsePieces> {
     let xml = "text/xml;charset=UTF-8";
     match (style, done) {
-        (Style::Ec2 | Style::Query, Ok(Reply::Xml(node))) => {
+        (WireProtocol::Ec2 | WireProtocol::Query, Ok(ApiReply::Xml(node))) => {
             let begin = format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"{}\">",
                 namespace(service)
             );
-            let (begin, end) = if style == Style::Ec2 {
+            let (begin, end) = if style == WireProtocol::Ec2 {
                 (format!("{begin}<requestId>{request}</requestId>"), format!("</{action}Response>"))
             } else {
                 (
@@ -58,16 +58,16 @@ pub(super) fn spell(
             let out = [begin, node.into_text(), end];
             response(200, xml, now, &[("x-amzn-requestid", request.to_string())], out)
         }
-        (Style::Cbor, Ok(Reply::Json(value))) => {
+        (WireProtocol::Cbor, Ok(ApiReply::Json(value))) => {
             let headers =
                 [("smithy-protocol", "rpc-v2-cbor".to_string()), ("x-amzn-requestid", request.to_string())];
             response(200, "application/cbor", now, &headers, cbor::write(&value))
         }
-        (_, Ok(Reply::Json(value))) => {
+        (_, Ok(ApiReply::Json(value))) => {
             let headers = [("x-amzn-requestid", request.to_string())];
             response(200, "application/x-amz-json-1.1", now, &headers, value.to_string().into_bytes())
         }
-        (_, Ok(Reply::Xml(_))) => spell(style, service, action, request, Err(crossed()), now),
+        (_, Ok(ApiReply::Xml(_))) => spell(style, service, action, request, Err(crossed()), now),
         (style, Err(error)) => refusal(style, service, request, &error, now),
     }
 }
@@ -77,31 +77,37 @@ fn crossed() -> ApiError {
     ApiError::new("InternalError", "An internal error has occurred")
 }
 
-fn refusal(style: Style, service: &str, request: &str, error: &ApiError, now: Timestamp) -> Response<Pieces> {
+fn refusal(
+    style: WireProtocol,
+    service: &str,
+    request: &str,
+    error: &ApiError,
+    now: Timestamp,
+) -> Response<ResponsePieces> {
     let (code, message) = (escape(&*error.code), escape(&error.message));
     let kind = if error.status >= 500 { "Receiver" } else { "Sender" };
     let headers = [("x-amzn-requestid", request.to_string())];
     match style {
-        Style::Ec2 => {
+        WireProtocol::Ec2 => {
             let text = format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>{request}</RequestID></Response>"
             );
             response(error.status, "text/xml;charset=UTF-8", now, &headers, text.into_bytes())
         }
-        Style::Query => {
+        WireProtocol::Query => {
             let text = format!(
                 "<ErrorResponse xmlns=\"{}\"><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>{request}</RequestId></ErrorResponse>",
                 namespace(service)
             );
             response(error.status, "text/xml", now, &headers, text.into_bytes())
         }
-        Style::Json | Style::Rest => {
+        WireProtocol::Json | WireProtocol::Rest => {
             // The JSON services use another code for the same refusal.
             let code = if error.code == "AccessDenied" { "AccessDeniedException" } else { &error.code };
             let body =
                 serde_json::json!({ "__type": code, "message": error.message, "Message": error.message });
             let headers = [("x-amzn-requestid", request.to_string()), ("x-amzn-errortype", code.to_string())];
-            let told = style == Style::Rest || error.status >= 500;
+            let told = style == WireProtocol::Rest || error.status >= 500;
             response(
                 if told { error.status } else { 400 },
                 "application/x-amz-json-1.1",
@@ -110,7 +116,7 @@ fn refusal(style: Style, service: &str, request: &str, error: &ApiError, now: Ti
                 body.to_string().into_bytes(),
             )
         }
-        Style::Cbor => {
+        WireProtocol::Cbor => {
             let body = serde_json::json!({ "__type": error.code, "message": error.message });
             let headers =
                 [("smithy-protocol", "rpc-v2-cbor".to_string()), ("x-amzn-requestid", request.to_string())];

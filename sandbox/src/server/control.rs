@@ -5,15 +5,19 @@ use hyper::Response;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::front::Heard;
-use super::http::{Pieces, response};
-use super::{Shared, port_of};
+use super::front::WireRequest;
+use super::http::{ResponsePieces, response};
+use super::{SandboxServerState, port_of};
 use crate::engine::ApiError;
-use crate::journal::Deed;
+use crate::journal::WorldChange;
 
 /// Answers a request of the control API, which the `sandbox` commands and tests use. Requests with
 /// an Origin header or a foreign Host are refused, so that no web page in a browser can use it.
-pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, heard: &Heard, path: &str) -> Response<Pieces> {
+pub(super) async fn answer(
+    shared: &Rc<RefCell<SandboxServerState>>,
+    heard: &WireRequest,
+    path: &str,
+) -> Response<ResponsePieces> {
     let now = shared.borrow().clock.now();
     let say = |status: u16, value: Value| {
         response(status, "application/json", now, &[], format!("{value:#}\n").into_bytes())
@@ -54,11 +58,11 @@ pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, heard: &Heard, path: &s
     }
 }
 
-fn clock(shared: &Shared) -> Value {
+fn clock(shared: &SandboxServerState) -> Value {
     json!({ "now": shared.clock.now(), "real": shared.clock.real(), "frozen": shared.clock.is_frozen() })
 }
 
-fn moved(shared: &mut Shared, body: &Value) -> Result<Value, String> {
+fn moved(shared: &mut SandboxServerState, body: &Value) -> Result<Value, String> {
     let now = shared.clock.now();
     let by = match (body["forward_seconds"].as_i64(), body["until"].as_str()) {
         (Some(seconds), _) if seconds >= 0 => SignedDuration::from_secs(seconds),
@@ -74,7 +78,7 @@ fn moved(shared: &mut Shared, body: &Value) -> Result<Value, String> {
     let then = now.checked_add(by).map_err(|_| "the new time is out of range")?;
     if let Some(journal) = &mut shared.journal {
         journal
-            .note(then, &Deed::Moved)
+            .note(then, &WorldChange::Moved)
             .map_err(|error| format!("cannot write the state folder: {error}"))?;
     }
     shared.clock.forward(by);
@@ -83,12 +87,12 @@ fn moved(shared: &mut Shared, body: &Value) -> Result<Value, String> {
     Ok(clock(shared))
 }
 
-fn deed(shared: &mut Shared, name: &str, instance: String) -> Result<(), ApiError> {
+fn deed(shared: &mut SandboxServerState, name: &str, instance: String) -> Result<(), ApiError> {
     let now = shared.clock.now();
     let deed = if name == "interrupt" {
-        Deed::Interrupt(instance.clone())
+        WorldChange::Interrupt(instance.clone())
     } else {
-        Deed::PowerOff(instance.clone())
+        WorldChange::PowerOff(instance.clone())
     };
     if let Some(journal) = &mut shared.journal {
         journal.note(now, &deed).map_err(|error| ApiError::new("InternalError", error.to_string()))?;
@@ -100,7 +104,7 @@ fn deed(shared: &mut Shared, name: &str, instance: String) -> Result<(), ApiErro
 }
 
 /// Returns the access keys of the account in the query, or of the first account.
-fn credentials(shared: &Shared, query: &str) -> Value {
+fn credentials(shared: &SandboxServerState, query: &str) -> Value {
     let wanted = form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == "account")
         .map(|(_, value)| value.into_owned());

@@ -1,23 +1,23 @@
 use std::time::Duration;
 
 use crate::engine::matches;
-use crate::scenario::{Fault, ImdsFault, Scenario};
+use crate::scenario::{CallFault, ImdsFault, Scenario};
 
 /// For each failure rule of the scenario, the number of matching requests that no earlier rule
 /// failed.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(super) struct FaultCounters {
     calls: Vec<u32>,
     imds: Vec<u32>,
 }
 
-impl Faults {
-    pub(super) fn new(rules: &Scenario) -> Faults {
-        Faults { calls: vec![0; rules.failures.len()], imds: vec![0; rules.imds.len()] }
+impl FaultCounters {
+    pub(super) fn new(rules: &Scenario) -> FaultCounters {
+        FaultCounters { calls: vec![0; rules.failures.len()], imds: vec![0; rules.imds.len()] }
     }
 
     /// Counts a call, and returns the failure that it meets.
-    pub(super) fn of_call(&mut self, rules: &Scenario, action: &str) -> Option<Fault> {
+    pub(super) fn of_call(&mut self, rules: &Scenario, action: &str) -> Option<CallFault> {
         for (met, rule) in
             self.calls.iter_mut().zip(&rules.failures).filter(|(_, rule)| matches(&rule.call, action))
         {
@@ -48,7 +48,7 @@ fn strikes(met: &mut u32, skip: u32, times: Option<u32>) -> bool {
 }
 
 /// Converts a span to a delay of real time, at most a minute.
-pub(super) fn delay(span: crate::scenario::Span) -> Duration {
+pub(super) fn delay(span: crate::scenario::ScenarioSpan) -> Duration {
     Duration::from_secs(span.0.as_secs().clamp(0, 60).unsigned_abs())
 }
 
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_failure_rule_skips_calls_and_expires() {
         let rules = Scenario::parse("failures: [{call: Run*, skip: 1, times: 2, how: lost}]").unwrap();
-        let mut faults = Faults::new(&rules);
+        let mut faults = FaultCounters::new(&rules);
         let met: Vec<bool> = (0..5).map(|_| faults.of_call(&rules, "RunInstances").is_some()).collect();
         assert_eq!(met, [false, true, true, false, false]);
         assert!(faults.of_call(&rules, "StopInstances").is_none());

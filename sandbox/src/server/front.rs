@@ -5,17 +5,17 @@ use std::time::Duration;
 use hyper::Response;
 use serde_json::Value;
 
-use super::answer::{self, Style};
+use super::answer::{self, WireProtocol};
 use super::faults::delay;
-use super::http::{Pieces, response};
-use super::{Shared, cbor, control};
-use crate::engine::{ApiError, Asked, Call, Done, Imds, Reply, is_read};
-use crate::journal::Deed;
-use crate::scenario::{Fault, ImdsFault};
-use crate::wire::sigv4::{Authorization, Signed};
+use super::http::{ResponsePieces, response};
+use super::{SandboxServerState, cbor, control};
+use crate::engine::{ApiCall, ApiError, ApiReply, ApiResult, MetadataAnswer, MetadataRequest, is_read};
+use crate::journal::WorldChange;
+use crate::scenario::{CallFault, ImdsFault};
+use crate::wire::sigv4::{AuthorizationHeader, SignedRequest};
 
 /// A request, read completely.
-pub(super) struct Heard {
+pub(super) struct WireRequest {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: String,
@@ -26,34 +26,37 @@ pub(super) struct Heard {
     pub(super) instance: Option<String>,
 }
 
-impl Heard {
+impl WireRequest {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// A response with its delay, or a connection to close without one.
-pub(super) struct Outcome {
-    pub(super) response: Response<Pieces>,
+pub(super) struct TimedResponse {
+    pub(super) response: Response<ResponsePieces>,
     pub(super) delay: Option<Duration>,
     pub(super) closed: bool,
 }
 
-impl Outcome {
-    pub(super) fn now(response: Response<Pieces>) -> Outcome {
-        Outcome { response, delay: None, closed: false }
+impl TimedResponse {
+    pub(super) fn now(response: Response<ResponsePieces>) -> TimedResponse {
+        TimedResponse { response, delay: None, closed: false }
     }
 
-    fn close() -> Outcome {
-        Outcome { response: Response::default(), delay: None, closed: true }
+    fn close() -> TimedResponse {
+        TimedResponse { response: Response::default(), delay: None, closed: true }
     }
 }
 
 /// Routes a request to the control API, the metadata service or an API, and answers it.
-pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, mut heard: Heard) -> Outcome {
+pub(super) async fn answer(
+    shared: &Rc<RefCell<SandboxServerState>>,
+    mut heard: WireRequest,
+) -> TimedResponse {
     if let Some(rest) = heard.path.strip_prefix("/_mycelium/") {
         let rest = rest.to_string();
-        return Outcome::now(control::answer(shared, &heard, &rest).await);
+        return TimedResponse::now(control::answer(shared, &heard, &rest).await);
     }
     // Calls to a service also arrive on an instance's address. Their path stays as it is, because
     // the signature covers it.
@@ -70,7 +73,7 @@ pub(super) async fn answer(shared: &Rc<RefCell<Shared>>, mut heard: Heard) -> Ou
     }
 }
 
-fn metadata(shared: &mut Shared, instance: &str, heard: &Heard) -> Outcome {
+fn metadata(shared: &mut SandboxServerState, instance: &str, heard: &WireRequest) -> TimedResponse {
     let path = heard.path.trim_start_matches('/').to_string();
     let after = path.split_once('/').map_or("", |(_, after)| after).to_string();
     let fault = shared.faults.of_imds(&shared.world.rules, &after);
@@ -79,14 +82,14 @@ fn metadata(shared: &mut Shared, instance: &str, heard: &Heard) -> Outcome {
     let mut delayed = None;
     match fault {
         Some(ImdsFault::Status(status)) => {
-            return Outcome::now(response(status, "text/html", now, &[], Vec::new()));
+            return TimedResponse::now(response(status, "text/html", now, &[], Vec::new()));
         }
-        Some(ImdsFault::Lost) => return Outcome::close(),
+        Some(ImdsFault::Lost) => return TimedResponse::close(),
         Some(ImdsFault::Slow(span)) => delayed = Some(delay(span)),
         Some(ImdsFault::WrongDate(seconds)) => date = now + jiff::SignedDuration::from_secs(seconds),
         Some(ImdsFault::ExpiredCredentials) | None => {}
     }
-    let asked = Asked {
+    let asked = MetadataRequest {
         method: heard.method.clone(),
         path: path.clone(),
         token: heard.header("x-aws-ec2-metadata-token").map(String::from),
@@ -94,26 +97,26 @@ fn metadata(shared: &mut Shared, instance: &str, heard: &Heard) -> Outcome {
         forwarded: heard.header("x-forwarded-for").is_some(),
         hops: heard.header("x-sandbox-hops").and_then(|text| text.parse().ok()).unwrap_or(1),
     };
-    let deed = Deed::Metadata(instance.to_string(), path);
+    let deed = WorldChange::Metadata(instance.to_string(), path);
     if after.starts_with("meta-data/iam/security-credentials/")
         && let Some(journal) = &mut shared.journal
         && journal.note(now, &deed).is_err()
     {
-        return Outcome::now(response(500, "text/plain", now, &[], Vec::new()));
+        return TimedResponse::now(response(500, "text/plain", now, &[], Vec::new()));
     }
     let (status, headers, mut text) = match shared.world.metadata(now, instance, &asked) {
-        Imds::Text(text) => (200, Vec::new(), text),
-        Imds::Token(token, seconds) => {
+        MetadataAnswer::Text(text) => (200, Vec::new(), text),
+        MetadataAnswer::Token(token, seconds) => {
             (200, vec![("x-aws-ec2-metadata-token-ttl-seconds", seconds.to_string())], token)
         }
-        Imds::Status(status) => (status, Vec::new(), not_found(status)),
-        Imds::Silence => return Outcome::close(),
+        MetadataAnswer::Status(status) => (status, Vec::new(), not_found(status)),
+        MetadataAnswer::Silence => return TimedResponse::close(),
     };
     if fault == Some(ImdsFault::ExpiredCredentials) {
         text = expired(&text, now);
     }
     let kind = if status == 200 { "text/plain" } else { "text/html" };
-    Outcome {
+    TimedResponse {
         response: response(status, kind, date, &headers, text.into_bytes()),
         delay: delayed,
         closed: false,
@@ -142,28 +145,28 @@ fn not_found(status: u16) -> String {
 }
 
 /// Answers a call to a service.
-fn api(shared: &mut Shared, heard: &Heard) -> Outcome {
+fn api(shared: &mut SandboxServerState, heard: &WireRequest) -> TimedResponse {
     shared.requests += 1;
     let now = shared.clock.now();
     let request = format!("{:08x}-5a6d-4b6f-8000-{:012x}", now.as_second() as u32, shared.requests);
-    let authorization = heard.header("authorization").and_then(Authorization::read);
+    let authorization = heard.header("authorization").and_then(AuthorizationHeader::read);
     let service = authorization.as_ref().map_or("ec2", |found| found.service.as_str()).to_string();
     let (style, action, body) = understood(&service, heard);
-    let spell = |done: Done<Reply>| answer::spell(style, &service, &action, &request, done, now);
+    let spell = |done: ApiResult<ApiReply>| answer::spell(style, &service, &action, &request, done, now);
     let Some(authorization) = authorization else {
-        return Outcome::now(spell(Err(ApiError::new(
+        return TimedResponse::now(spell(Err(ApiError::new(
             "MissingAuthenticationToken",
             "Request is missing Authentication Token",
         ))));
     };
     let body = match body {
         Ok(body) => body,
-        Err(error) => return Outcome::now(spell(Err(error))),
+        Err(error) => return TimedResponse::now(spell(Err(error))),
     };
     if let Err(error) = check(shared, &authorization, heard, style) {
-        return Outcome::now(spell(Err(error)));
+        return TimedResponse::now(spell(Err(error)));
     }
-    let call = Call {
+    let call = ApiCall {
         access_key: authorization.access_key,
         service: service.clone(),
         region: authorization.region,
@@ -172,14 +175,14 @@ fn api(shared: &mut Shared, heard: &Heard) -> Outcome {
         request: request.clone(),
     };
     if !shared.world.has_region(&call.region) {
-        return Outcome::now(spell(Err(unknown_key(style))));
+        return TimedResponse::now(spell(Err(unknown_key(style))));
     }
     let fault = shared.faults.of_call(&shared.world.rules, &action);
     match &fault {
-        Some(Fault::Lost) => return Outcome::close(),
-        Some(Fault::Refused { code, message, status }) => {
+        Some(CallFault::Lost) => return TimedResponse::close(),
+        Some(CallFault::Refused { code, message, status }) => {
             let error = ApiError { code: code.clone().into(), message: message.clone(), status: *status };
-            return Outcome::now(spell(Err(error)));
+            return TimedResponse::now(spell(Err(error)));
         }
         _ => {}
     }
@@ -191,17 +194,19 @@ fn api(shared: &mut Shared, heard: &Heard) -> Outcome {
         }
     }
     match fault {
-        Some(Fault::ReplyLost) => Outcome::close(),
-        Some(Fault::Malformed) => {
-            Outcome::now(response(200, "text/xml", now, &[], b"<Response><unfinished".to_vec()))
+        Some(CallFault::ReplyLost) => TimedResponse::close(),
+        Some(CallFault::Malformed) => {
+            TimedResponse::now(response(200, "text/xml", now, &[], b"<Response><unfinished".to_vec()))
         }
-        Some(Fault::Slow(span)) => Outcome { delay: Some(delay(span)), ..Outcome::now(spell(done)) },
-        _ => Outcome::now(spell(done)),
+        Some(CallFault::Slow(span)) => {
+            TimedResponse { delay: Some(delay(span)), ..TimedResponse::now(spell(done)) }
+        }
+        _ => TimedResponse::now(spell(done)),
     }
 }
 
 /// Makes a call: throttles it, writes a change to the journal, and then performs it.
-fn act(shared: &mut Shared, call: &Call) -> Done<Reply> {
+fn act(shared: &mut SandboxServerState, call: &ApiCall) -> ApiResult<ApiReply> {
     let now = shared.clock.now();
     shared.world.throttle(now, call)?;
     let broken = |error: std::io::Error| {
@@ -209,7 +214,7 @@ fn act(shared: &mut Shared, call: &Call) -> Done<Reply> {
         ApiError::new("InternalError", "An internal error has occurred")
     };
     if let Some(journal) = shared.journal.as_mut().filter(|_| !is_read(&call.action)) {
-        journal.note(now, &Deed::Call(call.clone())).map_err(broken)?;
+        journal.note(now, &WorldChange::Call(call.clone())).map_err(broken)?;
     }
     let done = shared.world.call(now, call);
     if let Some(journal) = &mut shared.journal {
@@ -219,7 +224,7 @@ fn act(shared: &mut Shared, call: &Call) -> Done<Reply> {
 }
 
 /// Returns the protocol of a call, its action, and its body in the form that the engine reads.
-fn understood(service: &str, heard: &Heard) -> (Style, String, Done<String>) {
+fn understood(service: &str, heard: &WireRequest) -> (WireProtocol, String, ApiResult<String>) {
     let text = || {
         String::from_utf8(heard.body.clone())
             .map_err(|_| ApiError::new("MalformedQueryString", "The body is not UTF-8"))
@@ -227,16 +232,16 @@ fn understood(service: &str, heard: &Heard) -> (Style, String, Done<String>) {
     if let Some(target) = heard.header("x-amz-target") {
         let action = target.rsplit('.').next().unwrap_or_default().to_string();
         let body = text().map(|body| if body.is_empty() { "{}".to_string() } else { body });
-        return (Style::Json, action, body);
+        return (WireProtocol::Json, action, body);
     }
     if service == "scheduler" {
         let (action, body) = super::rest::understood(heard);
-        return (Style::Rest, action, body);
+        return (WireProtocol::Rest, action, body);
     }
     if let Some((_, action)) = heard.path.split_once("/operation/") {
         let body = cbor::read(&heard.body).map(|value| value.to_string());
         let body = body.ok_or_else(|| ApiError::new("SerializationException", "The body is not CBOR"));
-        return (Style::Cbor, action.to_string(), body);
+        return (WireProtocol::Cbor, action.to_string(), body);
     }
     let form = if heard.method == "GET" { Ok(heard.query.clone()) } else { text() };
     let action = form.as_ref().ok().and_then(|form| {
@@ -244,32 +249,39 @@ fn understood(service: &str, heard: &Heard) -> (Style, String, Done<String>) {
             .find(|(key, _)| key == "Action")
             .map(|(_, value)| value.into_owned())
     });
-    let style = if service == "ec2" { Style::Ec2 } else { Style::Query };
+    let style = if service == "ec2" { WireProtocol::Ec2 } else { WireProtocol::Query };
     (style, action.unwrap_or_default(), form)
 }
 
 /// The error for an unknown access key, and for a region that the account has not opted into.
-fn unknown_key(style: Style) -> ApiError {
+fn unknown_key(style: WireProtocol) -> ApiError {
     let invalid = "The security token included in the request is invalid.";
     match style {
-        Style::Ec2 => {
+        WireProtocol::Ec2 => {
             ApiError::new("AuthFailure", "AWS was not able to validate the provided access credentials")
         }
-        Style::Json | Style::Cbor | Style::Rest => ApiError::new("UnrecognizedClientException", invalid),
-        Style::Query => ApiError::new("InvalidClientTokenId", invalid),
+        WireProtocol::Json | WireProtocol::Cbor | WireProtocol::Rest => {
+            ApiError::new("UnrecognizedClientException", invalid)
+        }
+        WireProtocol::Query => ApiError::new("InvalidClientTokenId", invalid),
     }
 }
 
 /// Checks the credentials, the signature, the date and the expiry of a request.
-fn check(shared: &Shared, authorization: &Authorization, heard: &Heard, style: Style) -> Done<()> {
-    let ec2 = style == Style::Ec2;
-    let json = matches!(style, Style::Json | Style::Cbor | Style::Rest);
+fn check(
+    shared: &SandboxServerState,
+    authorization: &AuthorizationHeader,
+    heard: &WireRequest,
+    style: WireProtocol,
+) -> ApiResult<()> {
+    let ec2 = style == WireProtocol::Ec2;
+    let json = matches!(style, WireProtocol::Json | WireProtocol::Cbor | WireProtocol::Rest);
     let unknown = || unknown_key(style);
     let key = shared.world.key(&authorization.access_key).ok_or_else(unknown)?;
     if key.session.as_deref() != heard.header("x-amz-security-token") {
         return Err(unknown());
     }
-    let signed = Signed {
+    let signed = SignedRequest {
         method: &heard.method,
         path: &heard.path,
         query: &heard.query,

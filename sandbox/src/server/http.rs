@@ -12,8 +12,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use super::Shared;
-use super::front::{self, Heard, Outcome};
+use super::SandboxServerState;
+use super::front::{self, TimedResponse, WireRequest};
 
 /// Maximum size of a request body, bytes.
 const LARGEST: usize = 1 << 20;
@@ -21,26 +21,26 @@ const LARGEST: usize = 1 << 20;
 /// A response body in pieces. They are sent as they were written, so a prefix does not copy
 /// megabytes.
 #[derive(Debug, Default)]
-pub(super) struct Pieces(VecDeque<Bytes>);
+pub(super) struct ResponsePieces(VecDeque<Bytes>);
 
-impl From<Vec<u8>> for Pieces {
-    fn from(whole: Vec<u8>) -> Pieces {
-        Pieces(VecDeque::from([Bytes::from(whole)]))
+impl From<Vec<u8>> for ResponsePieces {
+    fn from(whole: Vec<u8>) -> ResponsePieces {
+        ResponsePieces(VecDeque::from([Bytes::from(whole)]))
     }
 }
 
-impl<const N: usize> From<[String; N]> for Pieces {
-    fn from(pieces: [String; N]) -> Pieces {
-        Pieces(pieces.into_iter().map(Bytes::from).collect())
+impl<const N: usize> From<[String; N]> for ResponsePieces {
+    fn from(pieces: [String; N]) -> ResponsePieces {
+        ResponsePieces(pieces.into_iter().map(Bytes::from).collect())
     }
 }
 
-impl Body for Pieces {
+impl Body for ResponsePieces {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(
-        mut self: Pin<&mut Pieces>,
+        mut self: Pin<&mut ResponsePieces>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
@@ -56,7 +56,11 @@ impl Body for Pieces {
 }
 
 /// Accepts connections until the task is aborted. `instance` is the owner of a metadata port.
-pub(super) async fn accept(listener: TcpListener, shared: Rc<RefCell<Shared>>, instance: Option<String>) {
+pub(super) async fn accept(
+    listener: TcpListener,
+    shared: Rc<RefCell<SandboxServerState>>,
+    instance: Option<String>,
+) {
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -81,17 +85,17 @@ pub(super) async fn accept(listener: TcpListener, shared: Rc<RefCell<Shared>>, i
 /// The error with which hyper closes a connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("closed by the scenario")]
-struct Closed;
+struct ConnectionClosed;
 
 async fn one(
-    shared: Rc<RefCell<Shared>>,
+    shared: Rc<RefCell<SandboxServerState>>,
     instance: Option<String>,
     request: Request<Incoming>,
-) -> Result<Response<Pieces>, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<Response<ResponsePieces>, Box<dyn std::error::Error + Send + Sync>> {
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, LARGEST).collect().await?.to_bytes();
     let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let heard = Heard {
+    let heard = WireRequest {
         method: parts.method.as_str().to_string(),
         path: parts.uri.path().to_string(),
         query: parts.uri.query().unwrap_or_default().to_string(),
@@ -99,12 +103,12 @@ async fn one(
         body: body.to_vec(),
         instance,
     };
-    let Outcome { response, delay, closed } = front::answer(&shared, heard).await;
+    let TimedResponse { response, delay, closed } = front::answer(&shared, heard).await;
     if let Some(delay) = delay {
         tokio::time::sleep(delay).await;
     }
     if closed {
-        return Err(Closed.into());
+        return Err(ConnectionClosed.into());
     }
     Ok(response)
 }
@@ -115,8 +119,8 @@ pub(super) fn response(
     kind: &str,
     date: domain::Timestamp,
     headers: &[(&str, String)],
-    body: impl Into<Pieces>,
-) -> Response<Pieces> {
+    body: impl Into<ResponsePieces>,
+) -> Response<ResponsePieces> {
     let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut builder = Response::builder().status(status).header("content-type", kind).header("date", date);
     for (name, value) in headers {

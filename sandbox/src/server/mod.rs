@@ -19,17 +19,17 @@ use std::thread::JoinHandle;
 use domain::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::clock::{Clock, RealTime};
-use crate::engine::World;
-use crate::facts::Facts;
-use crate::journal::Journal;
+use crate::clock::{RealTime, SandboxClock};
+use crate::engine::SandboxWorld;
+use crate::facts::AwsFacts;
+use crate::journal::WorldJournal;
 use crate::scenario::Scenario;
-use faults::Faults;
+use faults::FaultCounters;
 
 /// Settings of a sandbox.
-pub struct Options {
+pub struct SandboxOptions {
     /// Facts about AWS.
-    pub facts: Arc<Facts>,
+    pub facts: Arc<AwsFacts>,
     /// Scripted capacity, prices, interruptions and faults.
     pub scenario: Scenario,
     /// Seed for ids, zone names and invented prices.
@@ -44,11 +44,11 @@ pub struct Options {
     pub real_time: RealTime,
 }
 
-impl Options {
+impl SandboxOptions {
     /// Returns settings with the state in memory, a free port, and the built-in facts.
-    pub fn new(real_time: RealTime) -> Options {
-        Options {
-            facts: Arc::new(Facts::small()),
+    pub fn new(real_time: RealTime) -> SandboxOptions {
+        SandboxOptions {
+            facts: Arc::new(AwsFacts::small()),
             scenario: Scenario::default(),
             seed: 0,
             port: 0,
@@ -61,7 +61,7 @@ impl Options {
 
 /// The reason why a sandbox did not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum SandboxStartError {
     /// The port is taken, or loopback is not available.
     #[error("cannot listen on 127.0.0.1:{port}: {why}")]
     Port {
@@ -84,7 +84,7 @@ pub enum StartError {
 }
 
 /// A running sandbox. Dropping it stops the sandbox.
-pub struct Running {
+pub struct RunningSandbox {
     /// The address of all services, such as `http://127.0.0.1:4580`.
     pub url: String,
     /// The access key id of the first user.
@@ -95,7 +95,7 @@ pub struct Running {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Running {
+impl RunningSandbox {
     /// Waits until SIGINT or SIGTERM stops the sandbox.
     pub fn wait(mut self) {
         if let Some(thread) = self.thread.take() {
@@ -104,7 +104,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningSandbox {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
@@ -120,56 +120,57 @@ pub struct Sandbox;
 
 impl Sandbox {
     /// Starts a sandbox in a separate thread. Errors: the port, the state folder or the thread.
-    pub fn start(options: Options) -> Result<Running, StartError> {
+    pub fn start(options: SandboxOptions) -> Result<RunningSandbox, SandboxStartError> {
         let port = options.port;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .map_err(|why| StartError::Port { port, why })?;
+            .map_err(|why| SandboxStartError::Port { port, why })?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let shared = Shared::open(options)?;
+        let shared = SandboxServerState::open(options)?;
         let (access_key, secret) = crate::engine::credentials(crate::engine::FIRST_ACCOUNT, "sandbox");
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("sandbox".to_string())
             .spawn(move || serve(listener, shared, stopped))?;
         let url = format!("http://{address}");
-        Ok(Running { url, access_key, secret, stop: Some(stop), thread: Some(thread) })
+        Ok(RunningSandbox { url, access_key, secret, stop: Some(stop), thread: Some(thread) })
     }
 }
 
 /// State that all connections share.
-struct Shared {
-    world: World,
-    clock: Clock,
-    faults: Faults,
-    journal: Option<Journal>,
+struct SandboxServerState {
+    world: SandboxWorld,
+    clock: SandboxClock,
+    faults: FaultCounters,
+    journal: Option<WorldJournal>,
     /// Metadata ports by instance id.
     ports: BTreeMap<String, u16>,
     requests: u64,
 }
 
-impl Shared {
-    fn open(options: Options) -> Result<Shared, StartError> {
-        let mut clock = Clock::new(options.real_time, options.frozen);
+impl SandboxServerState {
+    fn open(options: SandboxOptions) -> Result<SandboxServerState, SandboxStartError> {
+        let mut clock = SandboxClock::new(options.real_time, options.frozen);
         let now = clock.now();
         let (facts, rules) = (options.facts, options.scenario);
-        let fresh = || World::new(Arc::clone(&facts), rules.clone(), options.seed, now);
+        let fresh = || SandboxWorld::new(Arc::clone(&facts), rules.clone(), options.seed, now);
         let (journal, world) = match options.state {
             None => (None, fresh()),
             Some(folder) => {
-                let opened = Journal::open(&folder, &facts, &rules, fresh, now);
-                let (journal, world, last) = opened.map_err(|why| StartError::State { folder, why })?;
+                let opened = WorldJournal::open(&folder, &facts, &rules, fresh, now);
+                let (journal, world, last) =
+                    opened.map_err(|why| SandboxStartError::State { folder, why })?;
                 // The clock resumes at the last change, if that is ahead of it.
                 clock.forward(last.duration_since(now));
                 (Some(journal), world)
             }
         };
-        let faults = Faults::new(&rules);
-        Ok(Shared { world, clock, faults, journal, ports: BTreeMap::new(), requests: 0 })
+        let faults = FaultCounters::new(&rules);
+        Ok(SandboxServerState { world, clock, faults, journal, ports: BTreeMap::new(), requests: 0 })
     }
 }
 
-fn serve(listener: std::net::TcpListener, shared: Shared, stopped: oneshot::Receiver<()>) {
+fn serve(listener: std::net::TcpListener, shared: SandboxServerState, stopped: oneshot::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return tracing::error!("cannot start the async runtime") };
     let local = tokio::task::LocalSet::new();
@@ -199,7 +200,7 @@ async fn ended_by_signal() {
 }
 
 /// Returns the address of an instance's metadata port, and opens the port if necessary.
-async fn port_of(shared: &Rc<RefCell<Shared>>, instance: &str) -> std::io::Result<SocketAddr> {
+async fn port_of(shared: &Rc<RefCell<SandboxServerState>>, instance: &str) -> std::io::Result<SocketAddr> {
     let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
     if let Some(port) = shared.borrow().ports.get(instance) {
         return Ok(SocketAddr::new(local, *port));

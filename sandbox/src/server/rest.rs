@@ -1,7 +1,7 @@
 use serde_json::{Map, Value};
 
-use super::front::Heard;
-use crate::engine::{ApiError, Done};
+use super::front::WireRequest;
+use crate::engine::{ApiError, ApiResult};
 
 /// Query names and the members that they set.
 const QUERY: [(&str, &str); 7] = [
@@ -16,7 +16,7 @@ const QUERY: [(&str, &str); 7] = [
 
 /// Returns the action of EventBridge Scheduler for a method and a path, and its members as JSON:
 /// those of the body, the path and the query.
-pub(super) fn understood(heard: &Heard) -> (String, Done<String>) {
+pub(super) fn understood(heard: &WireRequest) -> (String, ApiResult<String>) {
     let name = heard.path.strip_prefix("/schedules/");
     let action = match (heard.method.as_str(), name) {
         ("GET", None) if heard.path == "/schedules" => "ListSchedules",
@@ -29,7 +29,7 @@ pub(super) fn understood(heard: &Heard) -> (String, Done<String>) {
     (action.to_string(), members(heard, name))
 }
 
-fn members(heard: &Heard, name: Option<&str>) -> Done<String> {
+fn members(heard: &WireRequest, name: Option<&str>) -> ApiResult<String> {
     let bad = || ApiError::new("SerializationException", "The body is no JSON object");
     let body = if heard.body.is_empty() { b"{}" } else { heard.body.as_slice() };
     let mut all: Map<String, Value> = serde_json::from_slice(body).map_err(|_| bad())?;

@@ -4,39 +4,39 @@ use std::collections::BTreeSet;
 use domain::Timestamp;
 use serde_json::Value;
 
-use crate::engine::{ApiError, Done};
+use crate::engine::{ApiError, ApiResult};
 
 /// The members of a call in a JSON protocol. It records each member that is read, so that a member
 /// which the call ignores can be refused.
 #[derive(Debug)]
-pub(crate) struct Input {
+pub(crate) struct JsonInput {
     value: Value,
     read: RefCell<BTreeSet<String>>,
 }
 
-impl Input {
-    pub(crate) fn parse(body: &str) -> Done<Input> {
+impl JsonInput {
+    pub(crate) fn parse(body: &str) -> ApiResult<JsonInput> {
         match serde_json::from_str(body) {
-            Ok(value @ Value::Object(_)) => Ok(Input { value, read: RefCell::default() }),
+            Ok(value @ Value::Object(_)) => Ok(JsonInput { value, read: RefCell::default() }),
             Ok(_) => Err(serialization("Start of structure or map expected")),
             Err(error) => Err(serialization(&error.to_string())),
         }
     }
 
-    pub(crate) fn whole(&self) -> Given<'_> {
-        Given { input: self, value: &self.value, path: String::new() }
+    pub(crate) fn whole(&self) -> JsonMembers<'_> {
+        JsonMembers { input: self, value: &self.value, path: String::new() }
     }
 }
 
 /// The members of one structure.
 #[derive(Debug, Clone)]
-pub(crate) struct Given<'a> {
-    input: &'a Input,
+pub(crate) struct JsonMembers<'a> {
+    input: &'a JsonInput,
     value: &'a Value,
     path: String,
 }
 
-impl<'a> Given<'a> {
+impl<'a> JsonMembers<'a> {
     fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
     }
@@ -48,30 +48,35 @@ impl<'a> Given<'a> {
         Some(value)
     }
 
-    fn typed<T>(&self, name: &str, expected: &str, read: impl Fn(&'a Value) -> Option<T>) -> Done<Option<T>> {
+    fn typed<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+    ) -> ApiResult<Option<T>> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let wrong = || serialization(&format!("{} is not {expected}", self.path_of(name)));
         read(value).map(Some).ok_or_else(wrong)
     }
 
-    pub(crate) fn text(&self, name: &str) -> Done<Option<&'a str>> {
+    pub(crate) fn text(&self, name: &str) -> ApiResult<Option<&'a str>> {
         self.typed(name, "a string", Value::as_str)
     }
 
-    pub(crate) fn need(&self, name: &str) -> Done<&'a str> {
+    pub(crate) fn need(&self, name: &str) -> ApiResult<&'a str> {
         self.text(name)?.ok_or_else(|| missing(&self.path_of(name)))
     }
 
-    pub(crate) fn number(&self, name: &str) -> Done<Option<i64>> {
+    pub(crate) fn number(&self, name: &str) -> ApiResult<Option<i64>> {
         self.typed(name, "a whole number", Value::as_i64)
     }
 
-    pub(crate) fn flag(&self, name: &str) -> Done<Option<bool>> {
+    pub(crate) fn flag(&self, name: &str) -> ApiResult<Option<bool>> {
         self.typed(name, "a boolean", Value::as_bool)
     }
 
     /// Reads seconds since 1970, or RFC 3339.
-    pub(crate) fn instant(&self, name: &str) -> Done<Option<Timestamp>> {
+    pub(crate) fn instant(&self, name: &str) -> ApiResult<Option<Timestamp>> {
         self.typed(name, "an instant", |value| match value {
             Value::String(text) => domain::parse_instant(text),
             number => Timestamp::from_second(number.as_f64()? as i64).ok(),
@@ -79,16 +84,16 @@ impl<'a> Given<'a> {
     }
 
     /// Reads a list of strings; an absent list is empty.
-    pub(crate) fn texts(&self, name: &str) -> Done<Vec<&'a str>> {
+    pub(crate) fn texts(&self, name: &str) -> ApiResult<Vec<&'a str>> {
         let read = |value: &'a Value| value.as_array()?.iter().map(Value::as_str).collect::<Option<Vec<_>>>();
         Ok(self.typed(name, "a list of strings", read)?.unwrap_or_default())
     }
 
     /// Reads a list of structures; an absent list is empty.
-    pub(crate) fn list(&self, name: &str) -> Done<Vec<Given<'a>>> {
+    pub(crate) fn list(&self, name: &str) -> ApiResult<Vec<JsonMembers<'a>>> {
         let path = self.path_of(name);
         let one = |(at, value): (usize, &'a Value)| {
-            value.is_object().then(|| Given { input: self.input, value, path: format!("{path}[{at}]") })
+            value.is_object().then(|| JsonMembers { input: self.input, value, path: format!("{path}[{at}]") })
         };
         let read =
             |value: &'a Value| value.as_array()?.iter().enumerate().map(one).collect::<Option<Vec<_>>>();
@@ -96,21 +101,21 @@ impl<'a> Given<'a> {
     }
 
     /// Reads a structure.
-    pub(crate) fn part(&self, name: &str) -> Done<Option<Given<'a>>> {
+    pub(crate) fn part(&self, name: &str) -> ApiResult<Option<JsonMembers<'a>>> {
         let part = |value: &'a Value| {
-            value.is_object().then(|| Given { input: self.input, value, path: self.path_of(name) })
+            value.is_object().then(|| JsonMembers { input: self.input, value, path: self.path_of(name) })
         };
         self.typed(name, "a structure", part)
     }
 
     /// Reads a structure that the call requires.
-    pub(crate) fn need_part(&self, name: &str) -> Done<Given<'a>> {
+    pub(crate) fn need_part(&self, name: &str) -> ApiResult<JsonMembers<'a>> {
         self.part(name)?.ok_or_else(|| missing(&self.path_of(name)))
     }
 
     /// Refuses a call with a member that was not read. To be called after the last read and before
     /// the first effect.
-    pub(crate) fn all_read(&self) -> Done<()> {
+    pub(crate) fn all_read(&self) -> ApiResult<()> {
         match unread(&self.input.value, "", &self.input.read.borrow()) {
             None => Ok(()),
             Some(path) => {
@@ -164,7 +169,7 @@ mod tests {
     #[test]
     fn reads_members_and_refuses_unread_ones() {
         let body = r#"{"A": "x", "N": 3, "T": 1767225600, "L": [{"K": "1"}, {"K": "2", "More": null}], "P": {"F": true, "Q": 1}, "Z": null}"#;
-        let input = Input::parse(body).unwrap();
+        let input = JsonInput::parse(body).unwrap();
         let whole = input.whole();
         assert_eq!((whole.need("A"), whole.number("N")), (Ok("x"), Ok(Some(3))));
         assert_eq!(whole.instant("T").unwrap().unwrap().to_string(), "2026-01-01T00:00:00Z");
@@ -183,7 +188,7 @@ mod tests {
         assert_eq!(code(whole.text("N").unwrap_err()).0, "SerializationException");
         assert_eq!(code(whole.need("Z").unwrap_err()).0, "ValidationException");
         for bad in ["", "[]", "{", "7"] {
-            assert_eq!(code(Input::parse(bad).unwrap_err()).0, "SerializationException", "{bad}");
+            assert_eq!(code(JsonInput::parse(bad).unwrap_err()).0, "SerializationException", "{bad}");
         }
     }
 }

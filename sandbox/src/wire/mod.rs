@@ -5,8 +5,8 @@ mod node;
 mod params;
 pub(crate) mod sigv4;
 
-pub(crate) use json::{Given, Input, with_token};
-pub(crate) use node::{Fields, Members, Node, Spell, iso, node, texts};
-pub use params::Params;
-pub(crate) use params::Part;
+pub(crate) use json::{JsonInput, JsonMembers, with_token};
+pub(crate) use node::{XmlContent, XmlFields, XmlMembers, XmlValue, iso, node, texts};
+pub(crate) use params::QueryParamPart;
+pub use params::QueryParams;
 pub(crate) use sigv4::hex;

@@ -6,34 +6,34 @@ use quick_xml::escape::escape;
 /// The content of an XML element. It is text from the start, so a large answer is written once and
 /// never kept as a tree.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Node(String);
+pub(crate) struct XmlContent(String);
 
 /// Child elements in their order, as text.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Fields(String);
+pub(crate) struct XmlFields(String);
 
 /// A list whose elements are named `member`, as in STS, IAM and a few calls of EC2. EC2's usual
 /// name is `item`.
-pub(crate) struct Members<T>(pub(crate) Vec<T>);
+pub(crate) struct XmlMembers<T>(pub(crate) Vec<T>);
 
 /// A value that can be the content of an element.
-pub(crate) trait Spell {
+pub(crate) trait XmlValue {
     /// Appends the value, escaped.
     fn spell(&self, out: &mut String);
 }
 
-impl Fields {
-    pub(crate) fn new() -> Fields {
-        Fields::default()
+impl XmlFields {
+    pub(crate) fn new() -> XmlFields {
+        XmlFields::default()
     }
 
     /// Allocates this many bytes, so that a long answer is not copied while it grows.
-    pub(crate) fn with_room(bytes: usize) -> Fields {
-        Fields(String::with_capacity(bytes))
+    pub(crate) fn with_room(bytes: usize) -> XmlFields {
+        XmlFields(String::with_capacity(bytes))
     }
 
     /// Appends elements that are the same in every answer.
-    pub(crate) fn constant(mut self, elements: &'static str) -> Fields {
+    pub(crate) fn constant(mut self, elements: &'static str) -> XmlFields {
         self.0.push_str(elements);
         self
     }
@@ -41,7 +41,7 @@ impl Fields {
     // Inlined, so that the names become constants at the call sites: a page has a hundred thousand
     // of them.
     #[inline(always)]
-    pub(crate) fn put(mut self, name: &str, value: impl Spell) -> Fields {
+    pub(crate) fn put(mut self, name: &str, value: impl XmlValue) -> XmlFields {
         open(name, &mut self.0);
         value.spell(&mut self.0);
         close(name, &mut self.0);
@@ -50,7 +50,7 @@ impl Fields {
 
     /// Appends an element, or nothing for an absent value, as AWS does.
     #[inline]
-    pub(crate) fn opt(self, name: &str, value: Option<impl Spell>) -> Fields {
+    pub(crate) fn opt(self, name: &str, value: Option<impl XmlValue>) -> XmlFields {
         match value {
             Some(value) => self.put(name, value),
             None => self,
@@ -58,13 +58,13 @@ impl Fields {
     }
 
     /// Appends a list, or nothing for an empty one.
-    pub(crate) fn some(self, name: &str, list: Vec<Node>) -> Fields {
+    pub(crate) fn some(self, name: &str, list: Vec<XmlContent>) -> XmlFields {
         if list.is_empty() { self } else { self.put(name, list) }
     }
 
     /// Appends a structure that `write` writes in place.
     #[inline]
-    pub(crate) fn within(mut self, name: &str, write: impl FnOnce(Fields) -> Fields) -> Fields {
+    pub(crate) fn within(mut self, name: &str, write: impl FnOnce(XmlFields) -> XmlFields) -> XmlFields {
         open(name, &mut self.0);
         self = write(self);
         close(name, &mut self.0);
@@ -77,8 +77,8 @@ impl Fields {
         mut self,
         name: &str,
         items: impl IntoIterator<Item = T>,
-        write: impl Fn(Fields, T) -> Fields,
-    ) -> Fields {
+        write: impl Fn(XmlFields, T) -> XmlFields,
+    ) -> XmlFields {
         open(name, &mut self.0);
         for item in items {
             self = self.within("item", |fields| write(fields, item));
@@ -88,10 +88,10 @@ impl Fields {
     }
 }
 
-impl Node {
+impl XmlContent {
     /// Wraps elements that were encoded before.
-    pub(crate) fn again(elements: &str) -> Node {
-        Node(elements.to_string())
+    pub(crate) fn again(elements: &str) -> XmlContent {
+        XmlContent(elements.to_string())
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -117,7 +117,7 @@ fn close(name: &str, out: &mut String) {
     out.push('>');
 }
 
-fn list<T: Spell>(name: &str, members: &[T], out: &mut String) {
+fn list<T: XmlValue>(name: &str, members: &[T], out: &mut String) {
     for member in members {
         open(name, out);
         member.spell(out);
@@ -125,7 +125,7 @@ fn list<T: Spell>(name: &str, members: &[T], out: &mut String) {
     }
 }
 
-impl Spell for str {
+impl XmlValue for str {
     #[inline]
     fn spell(&self, out: &mut String) {
         // Most texts have nothing to escape, and a check costs less than escaping. The check reads
@@ -139,7 +139,7 @@ impl Spell for str {
     }
 }
 
-impl Spell for String {
+impl XmlValue for String {
     #[inline]
     fn spell(&self, out: &mut String) {
         self.as_str().spell(out);
@@ -147,14 +147,14 @@ impl Spell for String {
 }
 
 /// The values one after the other.
-impl<A: Spell, B: Spell> Spell for (A, B) {
+impl<A: XmlValue, B: XmlValue> XmlValue for (A, B) {
     fn spell(&self, out: &mut String) {
         self.0.spell(out);
         self.1.spell(out);
     }
 }
 
-impl<A: Spell, B: Spell, C: Spell> Spell for (A, B, C) {
+impl<A: XmlValue, B: XmlValue, C: XmlValue> XmlValue for (A, B, C) {
     fn spell(&self, out: &mut String) {
         self.0.spell(out);
         self.1.spell(out);
@@ -162,7 +162,7 @@ impl<A: Spell, B: Spell, C: Spell> Spell for (A, B, C) {
     }
 }
 
-impl<T: Spell + ?Sized> Spell for &T {
+impl<T: XmlValue + ?Sized> XmlValue for &T {
     #[inline]
     fn spell(&self, out: &mut String) {
         (**self).spell(out);
@@ -170,7 +170,7 @@ impl<T: Spell + ?Sized> Spell for &T {
 }
 
 /// An absent value leaves the element empty.
-impl<T: Spell> Spell for Option<T> {
+impl<T: XmlValue> XmlValue for Option<T> {
     fn spell(&self, out: &mut String) {
         if let Some(value) = self {
             value.spell(out);
@@ -178,44 +178,44 @@ impl<T: Spell> Spell for Option<T> {
     }
 }
 
-impl Spell for bool {
+impl XmlValue for bool {
     fn spell(&self, out: &mut String) {
         out.push_str(if *self { "true" } else { "false" });
     }
 }
 
-impl Spell for Timestamp {
+impl XmlValue for Timestamp {
     fn spell(&self, out: &mut String) {
         write_iso(*self, out);
     }
 }
 
-impl Spell for Fields {
+impl XmlValue for XmlFields {
     fn spell(&self, out: &mut String) {
         out.push_str(&self.0);
     }
 }
 
-impl Spell for Node {
+impl XmlValue for XmlContent {
     fn spell(&self, out: &mut String) {
         out.push_str(&self.0);
     }
 }
 
-impl Spell for Vec<Node> {
+impl XmlValue for Vec<XmlContent> {
     fn spell(&self, out: &mut String) {
         list("item", self, out);
     }
 }
 
-impl<T: Spell> Spell for Members<T> {
+impl<T: XmlValue> XmlValue for XmlMembers<T> {
     fn spell(&self, out: &mut String) {
         list("member", &self.0, out);
     }
 }
 
 macro_rules! numbers {
-    ($($type:ty),*) => { $(impl Spell for $type {
+    ($($type:ty),*) => { $(impl XmlValue for $type {
         fn spell(&self, out: &mut String) {
             // Writing into memory does not fail.
             let _ = write!(out, "{self}");
@@ -224,17 +224,17 @@ macro_rules! numbers {
 }
 numbers!(i64, u64, u32, i32, u16, usize, f64);
 
-impl From<Fields> for Node {
-    fn from(fields: Fields) -> Node {
-        Node(fields.0)
+impl From<XmlFields> for XmlContent {
+    fn from(fields: XmlFields) -> XmlContent {
+        XmlContent(fields.0)
     }
 }
 
 /// Encodes any value as the content of an element.
-pub(crate) fn node(value: impl Spell) -> Node {
+pub(crate) fn node(value: impl XmlValue) -> XmlContent {
     let mut out = String::new();
     value.spell(&mut out);
-    Node(out)
+    XmlContent(out)
 }
 
 /// Formats an instant as AWS does in XML: `2026-01-31T12:00:00.000Z`.
@@ -268,7 +268,7 @@ fn write_iso(instant: Timestamp, out: &mut String) {
 }
 
 /// Encodes each value as a list item.
-pub(crate) fn texts<T: Spell>(values: impl IntoIterator<Item = T>) -> Vec<Node> {
+pub(crate) fn texts<T: XmlValue>(values: impl IntoIterator<Item = T>) -> Vec<XmlContent> {
     values.into_iter().map(node).collect()
 }
 
@@ -278,14 +278,14 @@ mod tests {
 
     #[test]
     fn encodes_values_lists_and_instants() {
-        let all: Node = Fields::new()
+        let all: XmlContent = XmlFields::new()
             .put("a", "x<&>")
             .put("set", texts(["1", "2"]))
             .opt("none", None::<bool>)
             .some("empty", Vec::new())
             .within("deep", |fields| fields.put("flag", true))
             .each("many", [1i64, 2], |fields, number| fields.put("n", number))
-            .put("Names", Members(vec!["p"]))
+            .put("Names", XmlMembers(vec!["p"]))
             .into();
         assert_eq!(
             all.into_text(),

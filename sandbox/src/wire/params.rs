@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::{ApiError, Done};
+use crate::engine::{ApiError, ApiResult};
 
 /// Maximum number of parameters; no call that is served has more.
 const MOST: usize = 20_000;
@@ -9,17 +9,17 @@ const MOST: usize = 20_000;
 /// The parameters of a call in a query protocol (`Filter.1.Value.2=x`). It records each parameter
 /// that is read, so that a parameter which the call ignores can be refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Params {
+pub struct QueryParams {
     values: BTreeMap<String, String>,
     read: RefCell<BTreeSet<String>>,
     told: BTreeMap<String, String>,
 }
 
-impl Params {
+impl QueryParams {
     /// Reads a form. Errors, with AWS's message: a repeated key, an empty key, or more than 20,000
     /// parameters.
-    pub fn parse(form: &[u8]) -> Result<Params, String> {
-        let mut params = Params::default();
+    pub fn parse(form: &[u8]) -> Result<QueryParams, String> {
+        let mut params = QueryParams::default();
         for (key, value) in form_urlencoded::parse(form) {
             if key.is_empty() || params.values.len() >= MOST {
                 return Err("The query string is malformed".to_string());
@@ -31,7 +31,7 @@ impl Params {
         Ok(params)
     }
 
-    /// Returns the form from which [`Params::parse`] reads these parameters.
+    /// Returns the form from which [`QueryParams::parse`] reads these parameters.
     pub fn encode(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.values).finish()
     }
@@ -46,8 +46,8 @@ impl Params {
     }
 
     /// Returns a view of all parameters.
-    pub(crate) fn whole(&self) -> Part<'_> {
-        Part { params: self, prefix: String::new() }
+    pub(crate) fn whole(&self) -> QueryParamPart<'_> {
+        QueryParamPart { params: self, prefix: String::new() }
     }
 
     /// Sets a parameter; an earlier value is replaced.
@@ -57,7 +57,7 @@ impl Params {
 
     /// Returns the parameters under a prefix as a separate call, in which each must be read again.
     /// Here they count as read.
-    pub(crate) fn under(&self, prefix: &str) -> Params {
+    pub(crate) fn under(&self, prefix: &str) -> QueryParams {
         let begin = format!("{prefix}.");
         let found = self.values.range(begin.clone()..).take_while(|(key, _)| key.starts_with(&begin));
         let mut values = BTreeMap::new();
@@ -65,23 +65,23 @@ impl Params {
             self.read.borrow_mut().insert(key.clone());
             values.insert(key[begin.len()..].to_string(), value.clone());
         }
-        Params { values, ..Params::default() }
+        QueryParams { values, ..QueryParams::default() }
     }
 
     /// Returns these parameters, completed by `others`. A structure is taken as a whole: `others`
     /// adds only names whose first segment is absent here.
-    pub(crate) fn over(&self, others: &BTreeMap<String, String>) -> Params {
+    pub(crate) fn over(&self, others: &BTreeMap<String, String>) -> QueryParams {
         let first = |key: &str| key.split('.').next().unwrap_or_default().to_string();
         let own: BTreeSet<String> = self.values.keys().map(|key| first(key)).collect();
         let mut values = self.values.clone();
         values.extend(
             others.iter().filter(|(key, _)| !own.contains(&first(key))).map(|(k, v)| (k.clone(), v.clone())),
         );
-        Params { values, read: self.read.clone(), told: self.told.clone() }
+        QueryParams { values, read: self.read.clone(), told: self.told.clone() }
     }
 
     /// Adds AWS's own tags, which no caller can set.
-    pub(crate) fn telling(mut self, tags: BTreeMap<String, String>) -> Params {
+    pub(crate) fn telling(mut self, tags: BTreeMap<String, String>) -> QueryParams {
         self.told.extend(tags);
         self
     }
@@ -92,7 +92,7 @@ impl Params {
     }
 
     /// Adds tags for one kind of resource. They replace equal keys of the call.
-    pub(crate) fn tagging(mut self, kind: &str, tags: &BTreeMap<String, String>) -> Params {
+    pub(crate) fn tagging(mut self, kind: &str, tags: &BTreeMap<String, String>) -> QueryParams {
         if tags.is_empty() {
             return self;
         }
@@ -130,7 +130,7 @@ impl Params {
 
     /// Refuses a call with a parameter that was not read. To be called after the last read and
     /// before the first effect.
-    pub(crate) fn all_read(&self) -> Done<()> {
+    pub(crate) fn all_read(&self) -> ApiResult<()> {
         let read = self.read.borrow();
         let unread = self.values.keys().find(|key| !read.contains(*key));
         match unread {
@@ -144,18 +144,18 @@ impl Params {
 
 /// The parameters under a prefix.
 #[derive(Debug, Clone)]
-pub(crate) struct Part<'a> {
-    params: &'a Params,
+pub(crate) struct QueryParamPart<'a> {
+    params: &'a QueryParams,
     prefix: String,
 }
 
-impl<'a> Part<'a> {
+impl<'a> QueryParamPart<'a> {
     fn key(&self, name: &str) -> String {
         if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
     }
 
     /// Returns the parameters of the whole call.
-    pub(crate) fn params(&self) -> &'a Params {
+    pub(crate) fn params(&self) -> &'a QueryParams {
         self.params
     }
 
@@ -169,11 +169,11 @@ impl<'a> Part<'a> {
         self.params.get(&self.key(name))
     }
 
-    pub(crate) fn need(&self, name: &str) -> Done<&'a str> {
+    pub(crate) fn need(&self, name: &str) -> ApiResult<&'a str> {
         self.text(name).ok_or_else(|| missing(&self.key(name)))
     }
 
-    pub(crate) fn flag(&self, name: &str) -> Done<Option<bool>> {
+    pub(crate) fn flag(&self, name: &str) -> ApiResult<Option<bool>> {
         match self.text(name) {
             None => Ok(None),
             Some(text) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
@@ -182,18 +182,18 @@ impl<'a> Part<'a> {
         }
     }
 
-    pub(crate) fn number(&self, name: &str) -> Done<Option<i64>> {
+    pub(crate) fn number(&self, name: &str) -> ApiResult<Option<i64>> {
         let Some(text) = self.text(name) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| self.wrong(name, text))
     }
 
-    pub(crate) fn instant(&self, name: &str) -> Done<Option<domain::Timestamp>> {
+    pub(crate) fn instant(&self, name: &str) -> ApiResult<Option<domain::Timestamp>> {
         let Some(text) = self.text(name) else { return Ok(None) };
         domain::parse_instant(text).map(Some).ok_or_else(|| self.wrong(name, text))
     }
 
     /// Reads a value that must be one of `values`.
-    pub(crate) fn one_of(&self, name: &str, values: &[&'static str]) -> Done<Option<&'static str>> {
+    pub(crate) fn one_of(&self, name: &str, values: &[&'static str]) -> ApiResult<Option<&'static str>> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let found = values.iter().find(|value| **value == text);
         found.map(|value| Some(*value)).ok_or_else(|| self.wrong(name, text))
@@ -210,15 +210,15 @@ impl<'a> Part<'a> {
     }
 
     /// Returns the structures `Name.1.…`, `Name.2.…`.
-    pub(crate) fn parts(&self, name: &str) -> Vec<Part<'a>> {
+    pub(crate) fn parts(&self, name: &str) -> Vec<QueryParamPart<'a>> {
         let base = self.key(name);
-        let part = |n| Part { params: self.params, prefix: format!("{base}.{n}") };
+        let part = |n| QueryParamPart { params: self.params, prefix: format!("{base}.{n}") };
         self.numbers(name).into_iter().map(part).collect()
     }
 
     /// Returns the structure `Name.…`; an absent one has no parameters.
-    pub(crate) fn part(&self, name: &str) -> Part<'a> {
-        Part { params: self.params, prefix: self.key(name) }
+    pub(crate) fn part(&self, name: &str) -> QueryParamPart<'a> {
+        QueryParamPart { params: self.params, prefix: self.key(name) }
     }
 
     /// Returns whether any parameter is under this prefix.
@@ -252,7 +252,8 @@ mod tests {
     #[test]
     fn reads_forms_and_reports_unread_parameters() {
         let params =
-            Params::parse(b"Action=X&Filter.2.Value.10=k&Filter.2.Value.2=b%20c&Filter.1.Name=n&E=").unwrap();
+            QueryParams::parse(b"Action=X&Filter.2.Value.10=k&Filter.2.Value.2=b%20c&Filter.1.Name=n&E=")
+                .unwrap();
         let whole = params.whole();
         let filters = whole.parts("Filter");
         assert_eq!(filters.len(), 2);
@@ -272,15 +273,15 @@ mod tests {
     #[test]
     fn rejects_repeated_and_empty_keys() {
         for bad in ["=x", "A=1&A=2", "A=1&%41=2"] {
-            assert!(Params::parse(bad.as_bytes()).is_err(), "{bad}");
+            assert!(QueryParams::parse(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_refused_or_survive_a_round_trip(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            if let Ok(params) = Params::parse(&bytes) {
-                prop_assert_eq!(Params::parse(params.encode().as_bytes()), Ok(params));
+            if let Ok(params) = QueryParams::parse(&bytes) {
+                prop_assert_eq!(QueryParams::parse(params.encode().as_bytes()), Ok(params));
             }
         }
     }

@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 /// The signed parts of a request.
-pub(crate) struct Signed<'a> {
+pub(crate) struct SignedRequest<'a> {
     pub(crate) method: &'a str,
     /// The path as it was sent.
     pub(crate) path: &'a str,
@@ -17,7 +17,7 @@ pub(crate) struct Signed<'a> {
 
 /// The fields of an Authorization header.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Authorization {
+pub(crate) struct AuthorizationHeader {
     pub(crate) access_key: String,
     pub(crate) date: String,
     pub(crate) region: String,
@@ -26,16 +26,16 @@ pub(crate) struct Authorization {
     signature: String,
 }
 
-impl Authorization {
+impl AuthorizationHeader {
     /// Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`.
-    pub(crate) fn read(text: &str) -> Option<Authorization> {
+    pub(crate) fn read(text: &str) -> Option<AuthorizationHeader> {
         let rest = text.strip_prefix("AWS4-HMAC-SHA256")?;
         let field = |name: &str| {
             rest.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('=').map(str::trim))
         };
         let scope: Vec<&str> = field("Credential")?.split('/').collect();
         let [access_key, date, region, service, "aws4_request"] = scope.as_slice() else { return None };
-        Some(Authorization {
+        Some(AuthorizationHeader {
             access_key: access_key.to_string(),
             date: date.to_string(),
             region: region.to_string(),
@@ -46,7 +46,7 @@ impl Authorization {
     }
 
     /// Returns whether this secret produces the signature.
-    pub(crate) fn is_made_with(&self, secret: &str, request: &Signed<'_>) -> bool {
+    pub(crate) fn is_made_with(&self, secret: &str, request: &SignedRequest<'_>) -> bool {
         let Some(stamp) = request.header("x-amz-date") else { return false };
         if !stamp.starts_with(&self.date) || !self.signed.iter().any(|name| name == "host") {
             return false;
@@ -63,7 +63,7 @@ impl Authorization {
             && expected.bytes().zip(self.signature.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
     }
 
-    fn canonical(&self, request: &Signed<'_>) -> String {
+    fn canonical(&self, request: &SignedRequest<'_>) -> String {
         let mut query: Vec<String> = request
             .query
             .split('&')
@@ -89,7 +89,7 @@ impl Authorization {
     }
 }
 
-impl Signed<'_> {
+impl SignedRequest<'_> {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -127,21 +127,21 @@ mod tests {
         let headers = [("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z")];
         let headers = headers.map(|(name, value)| (name.to_string(), value.to_string()));
         let text = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
-        let authorization = Authorization::read(text).unwrap();
-        let request = Signed { method: "GET", path: "/", query: "", headers: &headers, body: b"" };
+        let authorization = AuthorizationHeader::read(text).unwrap();
+        let request = SignedRequest { method: "GET", path: "/", query: "", headers: &headers, body: b"" };
         let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
         assert!(authorization.is_made_with(secret, &request));
         assert!(!authorization.is_made_with("another", &request));
-        assert!(!authorization.is_made_with(secret, &Signed { body: b"x", ..request }));
+        assert!(!authorization.is_made_with(secret, &SignedRequest { body: b"x", ..request }));
         assert_eq!(
-            Signed { method: "GET", path: "/", query: "", headers: &headers, body: b"" }
+            SignedRequest { method: "GET", path: "/", query: "", headers: &headers, body: b"" }
                 .instant()
                 .unwrap()
                 .to_string(),
             "2015-08-30T12:36:00Z"
         );
         for bad in ["", "Basic x", "AWS4-HMAC-SHA256 Credential=a/b/c, SignedHeaders=host, Signature=1"] {
-            assert_eq!(Authorization::read(bad), None);
+            assert_eq!(AuthorizationHeader::read(bad), None);
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The commands for people on the machine, through the real binary and the real socket.
 
-use crate::fake::{Ec2, World};
+use crate::fake::{Ec2Mode, FakeWorld};
 use std::process::{Command, Output};
 
 const TWO_HOURS: &str =
     r#"{"budget":"2h","on-expiry":"terminate","cap":"2027-01-15T12:00:00Z","idle":{"timeout":"30m"}}"#;
 
-fn running() -> World {
-    let mut world = World::new(TWO_HOURS);
+fn running() -> FakeWorld {
+    let mut world = FakeWorld::new(TWO_HOURS);
     world.aws(|aws| aws.tag = Some("v1;running;until=2027-01-15T10:00:00Z;gen=1".to_string()));
     world.start();
     assert!(world.until(1_200, |world| world.run(&["status"]).status.success()), "{}", world.log());
@@ -36,7 +36,7 @@ fn extend_is_confirmed_after_the_tag_is_written() {
 #[test]
 fn refuses_an_extension_if_its_tag_cannot_be_written() {
     let world = running();
-    world.aws(|aws| aws.ec2 = Ec2::Denies);
+    world.aws(|aws| aws.ec2 = Ec2Mode::Denies);
     check(&world.run(&["extend", "1h"]), false, "not extended: the tag could not be written");
     check(&world.run(&["extend", "1h", "--local-only"]), true, "extended: 2h");
 }
@@ -62,7 +62,7 @@ fn writes_a_heartbeat_every_15_minutes() {
     let processors = |work: u64, rest: u64| {
         format!("cpu  {work} 0 0 {rest} 0 0 0 0 0 0\nintr 1\nctxt 2\nbtime 3\nprocesses 4\n")
     };
-    let mut world = World::new(TWO_HOURS);
+    let mut world = FakeWorld::new(TWO_HOURS);
     world.write("sys/class/net/ens5/device", "");
     world.write("proc/net/dev", &device(0));
     world.start();
@@ -75,15 +75,16 @@ fn writes_a_heartbeat_every_15_minutes() {
         ";cpu=25.00;network-in=9000000;network-out=4500000;disk=none;gpu=none;gpu-memory=none;idle=";
     assert!(beat.starts_with("v1;at=2027-01-15T08:") && beat.contains(expected), "{beat}");
     // Without permission the daemon tries once, and then no more.
-    world.aws(|aws| aws.ec2 = Ec2::Denies);
-    let failed = |world: &World| {
+    world.aws(|aws| aws.ec2 = Ec2Mode::Denies);
+    let failed = |world: &FakeWorld| {
         let said = world.run(&["status", "--why"]);
         String::from_utf8_lossy(&said.stdout).contains("heartbeat  1 written, the last ")
             && String::from_utf8_lossy(&said.stdout).contains("1 failed; the last attempt failed: denied: ")
     };
     assert!(world.until(1_800, failed), "{:?}", world.run(&["status", "--why"]));
-    let tried =
-        |world: &World| world.aws(|aws| aws.calls.iter().filter(|call| call.contains("heartbeat")).count());
+    let tried = |world: &FakeWorld| {
+        world.aws(|aws| aws.calls.iter().filter(|call| call.contains("heartbeat")).count())
+    };
     assert_eq!(tried(&world), 2);
     assert!(!world.until(1_200, |world| tried(world) > 2));
     assert!(!world.log().contains("cannot be written"), "{}", world.log());
@@ -92,7 +93,7 @@ fn writes_a_heartbeat_every_15_minutes() {
 
 #[test]
 fn heartbeats_can_be_turned_off() {
-    let mut world = World::new(r#"{"budget":"2h","on-expiry":"stop","heartbeat":"off"}"#);
+    let mut world = FakeWorld::new(r#"{"budget":"2h","on-expiry":"stop","heartbeat":"off"}"#);
     world.start();
     assert!(world.until(400, |world| world.path("var/lib/spawn/state.json").exists()), "{}", world.log());
     assert!(
@@ -141,7 +142,7 @@ fn complete_ends_the_instance_after_the_warning() {
 #[test]
 fn an_idle_instance_is_warned_and_can_be_kept() {
     let world = running();
-    let warned = |world: &World| world.read("dev/pts/0").contains("because it is idle");
+    let warned = |world: &FakeWorld| world.read("dev/pts/0").contains("because it is idle");
     // Fifteen minutes of grace after the boot, then thirty of idleness.
     assert!(world.until(3_300, warned), "{}", world.log());
     check(&world.run(&["cancel"]), true, "the idle window starts anew");
@@ -158,13 +159,13 @@ fn an_idle_instance_is_stopped() {
 
 #[test]
 fn without_a_daemon_the_error_has_a_hint() {
-    let world = World::new(TWO_HOURS);
+    let world = FakeWorld::new(TWO_HOURS);
     check(&world.run(&["status"]), false, "hint: systemctl status spawnd");
 }
 
 #[test]
 fn install_starts_the_dead_man_first() {
-    let world = World::new(TWO_HOURS);
+    let world = FakeWorld::new(TWO_HOURS);
     check(&world.run(&["install"]), true, "");
     let calls = world.read("calls");
     let enabled: Vec<&str> = calls.lines().filter(|line| line.contains("enable")).collect();
@@ -183,7 +184,7 @@ fn install_starts_the_dead_man_first() {
 /// here.
 #[test]
 fn the_policy_allows_the_three_actions_and_nothing_else() {
-    let world = World::new("");
+    let world = FakeWorld::new("");
     let policy = world.aws(|aws| aws.policy.clone());
     let statements = policy["Statement"].as_array().expect("statements");
     let actions: Vec<&str> = statements
@@ -203,7 +204,7 @@ fn the_policy_allows_the_three_actions_and_nothing_else() {
 
 #[test]
 fn refuses_a_sandbox_outside_the_loopback() {
-    let world = World::new(TWO_HOURS);
+    let world = FakeWorld::new(TWO_HOURS);
     for url in
         ["http://169.254.169.254:80", "https://ec2.us-east-1.amazonaws.com:443", "http://example.com:80"]
     {
@@ -215,7 +216,7 @@ fn refuses_a_sandbox_outside_the_loopback() {
 
 #[test]
 fn simulate_replays_a_trace() {
-    let world = World::new("");
+    let world = FakeWorld::new("");
     let rows: String =
         (0..240).map(|minute| format!("{},{}\n", minute * 60, if minute < 60 { 1 } else { 0 })).collect();
     world.write("trace.csv", &format!("time,cpu\n{rows}"));
@@ -259,7 +260,7 @@ fn parquet_file() -> Vec<u8> {
 
 #[test]
 fn a_damaged_trace_is_an_error_or_is_read() {
-    let world = World::new("");
+    let world = FakeWorld::new("");
     let whole = parquet_file();
     let trace = world.path("trace.parquet");
     let replay = |bytes: &[u8]| {
@@ -281,11 +282,11 @@ const SECRET: &str = "0123456789abcdef";
 
 #[test]
 fn posts_a_signed_warning_and_logs_no_secret() {
-    let mut world = World::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
+    let mut world = FakeWorld::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
     world.webhook(SECRET, 0o600);
     world.start();
     let told =
-        |world: &World| world.aws(|aws| aws.posts.iter().any(|(_, body)| body.contains("will stop in")));
+        |world: &FakeWorld| world.aws(|aws| aws.posts.iter().any(|(_, body)| body.contains("will stop in")));
     assert!(world.until(1_200, told), "{}", world.log());
     let (signature, body) = world.aws(|aws| aws.posts.last().cloned()).expect("a post");
     let second = signature.strip_prefix("t=").and_then(|rest| rest.split_once(",v1=")).expect("two parts").0;
@@ -311,11 +312,11 @@ fn posts_a_signed_warning_and_logs_no_secret() {
 
 #[test]
 fn a_hanging_webhook_delays_nothing_and_is_reported() {
-    let mut world = World::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
+    let mut world = FakeWorld::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
     world.webhook(SECRET, 0o600);
     world.aws(|aws| aws.webhook_hangs = true);
     world.start();
-    assert!(world.until(600 + 840, World::ended), "{}", world.log());
+    assert!(world.until(600 + 840, FakeWorld::ended), "{}", world.log());
     assert!(world.read("dev/pts/0").contains("will stop in"));
     // Two attempts of 2 s, on the machine's clock.
     assert!(world.until(7 * crate::fake::PACE, |world| world.log().contains("no answer in time")));
@@ -325,10 +326,10 @@ fn a_hanging_webhook_delays_nothing_and_is_reported() {
 
 #[test]
 fn ignores_a_secret_that_others_can_read() {
-    let mut world = World::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
+    let mut world = FakeWorld::new(r#"{"budget":"10m","on-expiry":"stop"}"#);
     world.webhook(SECRET, 0o644);
     world.start();
-    let said = |world: &World| world.log().contains("expected a file of mode 0600");
+    let said = |world: &FakeWorld| world.log().contains("expected a file of mode 0600");
     assert!(world.until(1_200, said), "{}", world.log());
     assert!(world.aws(|aws| aws.posts.is_empty()));
 }

@@ -20,9 +20,9 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// The behaviour and the state of the fake AWS.
 #[derive(Debug, Clone)]
-pub(crate) struct Aws {
-    pub(crate) imds: Imds,
-    pub(crate) ec2: Ec2,
+pub(crate) struct FakeAws {
+    pub(crate) imds: MetadataMode,
+    pub(crate) ec2: Ec2Mode,
     pub(crate) tag: Option<String>,
     /// The heartbeats written, in order.
     pub(crate) heartbeats: Vec<String>,
@@ -50,7 +50,7 @@ pub(crate) struct Aws {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Imds {
+pub(crate) enum MetadataMode {
     Works,
     /// Rejects every token.
     Refuses,
@@ -63,7 +63,7 @@ pub(crate) enum Imds {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ec2 {
+pub(crate) enum Ec2Mode {
     Works,
     Denies,
     Closes,
@@ -78,9 +78,9 @@ fn policy() -> serde_json::Value {
 }
 
 /// A machine in a folder, and its fake AWS.
-pub(crate) struct World {
+pub(crate) struct FakeWorld {
     folder: tempfile::TempDir,
-    aws: Arc<Mutex<Aws>>,
+    aws: Arc<Mutex<FakeAws>>,
     url: String,
     link_local: bool,
     /// Environment variables of the daemon, such as a preloaded library.
@@ -92,18 +92,18 @@ pub(crate) struct World {
     daemon: Option<Child>,
     /// The TLS proxy in front of this fake.
     proxy: Option<Child>,
-    _doors: Vec<Door>,
+    _doors: Vec<FakeListener>,
 }
 
 /// An address at which the fake listens, until it is dropped.
-struct Door {
+struct FakeListener {
     address: SocketAddr,
     closed: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Door {
-    fn open(listener: TcpListener, aws: &Arc<Mutex<Aws>>, began: Instant) -> Door {
+impl FakeListener {
+    fn open(listener: TcpListener, aws: &Arc<Mutex<FakeAws>>, began: Instant) -> FakeListener {
         let address = listener.local_addr().expect("an address");
         let closed = Arc::new(AtomicBool::new(false));
         let (aws, end) = (Arc::clone(aws), Arc::clone(&closed));
@@ -116,11 +116,11 @@ impl Door {
                 std::thread::spawn(move || serve(stream, &aws, began));
             }
         });
-        Door { address, closed, thread: Some(thread) }
+        FakeListener { address, closed, thread: Some(thread) }
     }
 }
 
-impl Drop for Door {
+impl Drop for FakeListener {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::Relaxed);
         // Wakes the thread. If a test has removed the address, the thread ends with the process.
@@ -138,24 +138,24 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
-impl World {
+impl FakeWorld {
     /// Creates a machine that booted just now, with these launch terms, or none if `terms` is
     /// empty.
-    pub(crate) fn new(terms: &str) -> World {
-        World::at(terms, &TcpListener::bind("127.0.0.1:0").expect("a port"), None)
+    pub(crate) fn new(terms: &str) -> FakeWorld {
+        FakeWorld::at(terms, &TcpListener::bind("127.0.0.1:0").expect("a port"), None)
     }
 
     /// Creates the same in a network namespace, where the metadata service has its own address.
-    pub(crate) fn in_namespace(terms: &str) -> World {
+    pub(crate) fn in_namespace(terms: &str) -> FakeWorld {
         let metadata = TcpListener::bind("169.254.169.254:80").expect("the address");
-        World::at(terms, &TcpListener::bind("127.0.0.1:0").expect("a port"), Some(metadata))
+        FakeWorld::at(terms, &TcpListener::bind("127.0.0.1:0").expect("a port"), Some(metadata))
     }
 
-    fn at(terms: &str, listener: &TcpListener, metadata: Option<TcpListener>) -> World {
+    fn at(terms: &str, listener: &TcpListener, metadata: Option<TcpListener>) -> FakeWorld {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let aws = Arc::new(Mutex::new(Aws {
-            imds: Imds::Works,
-            ec2: Ec2::Works,
+        let aws = Arc::new(Mutex::new(FakeAws {
+            imds: MetadataMode::Works,
+            ec2: Ec2Mode::Works,
             tag: None,
             heartbeats: Vec::new(),
             cap: None,
@@ -177,10 +177,10 @@ impl World {
         let link_local = metadata.is_some();
         let own = listener.try_clone().expect("a listener");
         let listeners = std::iter::once(own).chain(metadata);
-        let doors = listeners.map(|listener| Door::open(listener, &aws, began)).collect();
+        let doors = listeners.map(|listener| FakeListener::open(listener, &aws, began)).collect();
         let uptime = std::fs::read_to_string("/proc/uptime").expect("uptime");
         let monotonic: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
-        let world = World {
+        let world = FakeWorld {
             folder: folder(),
             aws,
             url,
@@ -239,7 +239,7 @@ impl World {
         std::fs::set_permissions(self.path(&path), PermissionsExt::from_mode(0o755)).expect("executable");
     }
 
-    pub(crate) fn aws<T>(&self, look: impl FnOnce(&mut Aws) -> T) -> T {
+    pub(crate) fn aws<T>(&self, look: impl FnOnce(&mut FakeAws) -> T) -> T {
         look(&mut self.aws.lock().expect("no panic"))
     }
 
@@ -332,7 +332,7 @@ impl World {
 
     /// Waits until `holds` is true, for at most `seconds` of the daemon's time. Delays by a busy
     /// machine affect this test and the daemon alike, so they are not counted.
-    pub(crate) fn until(&self, seconds: u64, holds: impl Fn(&World) -> bool) -> bool {
+    pub(crate) fn until(&self, seconds: u64, holds: impl Fn(&FakeWorld) -> bool) -> bool {
         let mut end = Instant::now() + Duration::from_secs_f64(seconds as f64 / PACE as f64);
         let mut before = Instant::now();
         while Instant::now() < end {
@@ -366,7 +366,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for FakeWorld {
     fn drop(&mut self) {
         self.kill();
         if let Some(proxy) = &mut self.proxy {
@@ -380,13 +380,13 @@ impl Drop for World {
     }
 }
 
-struct Request {
+struct FakeRequest {
     line: String,
     headers: Vec<String>,
     body: String,
 }
 
-fn read_request(stream: &TcpStream) -> Option<Request> {
+fn read_request(stream: &TcpStream) -> Option<FakeRequest> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -402,16 +402,16 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     let length = headers.iter().find_map(|header| header.strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
-    Some(Request { line, headers, body: String::from_utf8_lossy(&body).to_string() })
+    Some(FakeRequest { line, headers, body: String::from_utf8_lossy(&body).to_string() })
 }
 
-fn serve(mut stream: TcpStream, aws: &Mutex<Aws>, began: Instant) {
+fn serve(mut stream: TcpStream, aws: &Mutex<FakeAws>, began: Instant) {
     let Some(request) = read_request(&stream) else { return };
     if request.line.starts_with("POST /hook") {
         return webhook(&mut stream, aws, request);
     }
     let posted = request.line.starts_with("POST");
-    if !posted && aws.lock().expect("no panic").imds == Imds::Hangs {
+    if !posted && aws.lock().expect("no panic").imds == MetadataMode::Hangs {
         // Longer than any timeout of the daemon.
         std::thread::sleep(Duration::from_secs(5));
     }
@@ -436,7 +436,7 @@ fn serve(mut stream: TcpStream, aws: &Mutex<Aws>, began: Instant) {
     }
 }
 
-fn webhook(stream: &mut TcpStream, aws: &Mutex<Aws>, request: Request) {
+fn webhook(stream: &mut TcpStream, aws: &Mutex<FakeAws>, request: FakeRequest) {
     if aws.lock().expect("no panic").webhook_hangs {
         // Longer than any timeout of the daemon.
         return std::thread::sleep(Duration::from_secs(5));
@@ -446,11 +446,11 @@ fn webhook(stream: &mut TcpStream, aws: &Mutex<Aws>, request: Request) {
     let _ = stream.write_all(b"HTTP/1.1 204 X\r\nConnection: close\r\n\r\n");
 }
 
-fn imds(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
+fn imds(aws: &mut FakeAws, request: &FakeRequest) -> Option<(u16, String)> {
     match aws.imds {
-        Imds::Works | Imds::Refuses => {}
-        Imds::Closes | Imds::Hangs => return None,
-        Imds::Fails => return Some((503, String::new())),
+        MetadataMode::Works | MetadataMode::Refuses => {}
+        MetadataMode::Closes | MetadataMode::Hangs => return None,
+        MetadataMode::Fails => return Some((503, String::new())),
     }
     let path = request.line.split(' ').nth(1).unwrap_or_default().strip_prefix("/latest/")?.to_string();
     if request.line.starts_with("PUT") && path == "api/token" {
@@ -458,7 +458,7 @@ fn imds(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
         return Some((200, format!("token-{}", aws.tokens)));
     }
     let valid = request.headers.contains(&format!("x-aws-ec2-metadata-token: token-{}", aws.tokens));
-    if !valid || aws.imds == Imds::Refuses {
+    if !valid || aws.imds == MetadataMode::Refuses {
         return Some((401, String::new()));
     }
     let found = match path.as_str() {
@@ -500,12 +500,12 @@ fn allowed(policy: &serde_json::Value, body: &str) -> bool {
 }
 
 /// Returns the number of the credentials that signed a call.
-fn key_number(request: &Request) -> Option<u32> {
+fn key_number(request: &FakeRequest) -> Option<u32> {
     let signed = request.headers.iter().find_map(|header| header.split_once("credential=asiasandbox"));
     signed?.1.split('/').next()?.parse().ok()
 }
 
-fn ec2(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
+fn ec2(aws: &mut FakeAws, request: &FakeRequest) -> Option<(u16, String)> {
     aws.calls.push(request.body.clone());
     let signed = request.headers.iter().any(|header| header.starts_with("authorization: aws4-hmac-sha256"));
     if !signed || !request.body.contains("i-sandbox0123456789") {
@@ -522,16 +522,16 @@ fn ec2(aws: &mut Aws, request: &Request) -> Option<(u16, String)> {
         return refused("UnauthorizedOperation");
     }
     match aws.ec2 {
-        Ec2::Closes => return None,
-        Ec2::Denies => return refused("UnauthorizedOperation"),
-        Ec2::NoHibernation if request.body.contains("Hibernate=true") => {
+        Ec2Mode::Closes => return None,
+        Ec2Mode::Denies => return refused("UnauthorizedOperation"),
+        Ec2Mode::NoHibernation if request.body.contains("Hibernate=true") => {
             return refused("UnsupportedHibernationConfiguration");
         }
-        Ec2::ExpiresOnce => {
-            aws.ec2 = Ec2::Works;
+        Ec2Mode::ExpiresOnce => {
+            aws.ec2 = Ec2Mode::Works;
             return refused("RequestExpired");
         }
-        Ec2::Works | Ec2::NoHibernation => {}
+        Ec2Mode::Works | Ec2Mode::NoHibernation => {}
     }
     if let Some((_, value)) = request.body.split_once("Tag.1.Value=") {
         let value = value.split('&').next().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The real binary against a fake AWS on the loopback, many times as fast as real life. Under every
 //! fault the instance ends by its deadline, never early, and never without the warning.
 
-use crate::fake::{Ec2, Imds, World};
+use crate::fake::{Ec2Mode, FakeWorld, MetadataMode};
 
 /// Ten minutes, then a stop; a power-off from inside stops.
 pub(crate) const TEN_MINUTES: &str = r#"{"budget":"10m","on-expiry":"stop"}"#;
@@ -12,17 +12,17 @@ const SLACK: u64 = 300 + 540;
 const TICK: u64 = 60;
 
 /// Runs a life under a fault to its end. Checks the time of the end and the warning before it.
-fn check(fault: impl FnOnce(&mut World)) -> World {
-    check_in(World::new(TEN_MINUTES), fault)
+fn check(fault: impl FnOnce(&mut FakeWorld)) -> FakeWorld {
+    check_in(FakeWorld::new(TEN_MINUTES), fault)
 }
 
 /// Does the same in a given world.
-pub(crate) fn check_in(mut world: World, fault: impl FnOnce(&mut World)) -> World {
+pub(crate) fn check_in(mut world: FakeWorld, fault: impl FnOnce(&mut FakeWorld)) -> FakeWorld {
     world.aws(|aws| aws.tag = Some("v1;running;until=2027-01-15T08:10:00Z;gen=1".to_string()));
     world.start();
     assert!(world.until(400, |world| world.path("var/lib/spawn/state.json").exists()), "{}", world.log());
     fault(&mut world);
-    assert!(world.until(BUDGET + SLACK, World::ended), "it ran past its deadline: {}", world.log());
+    assert!(world.until(BUDGET + SLACK, FakeWorld::ended), "it ran past its deadline: {}", world.log());
     let uptime = world.uptime();
     assert!(uptime + TICK >= BUDGET, "it ended early, after {uptime} s: {}", world.log());
     let notice = world.read("run/spawn/notice");
@@ -55,7 +55,7 @@ fn ends_on_time_after_repeated_kills() {
 
 #[test]
 fn ends_on_time_after_repeated_kills_during_the_start() {
-    let mut world = World::new(TEN_MINUTES);
+    let mut world = FakeWorld::new(TEN_MINUTES);
     for milliseconds in 0..40 {
         world.start();
         std::thread::sleep(std::time::Duration::from_millis(milliseconds));
@@ -67,7 +67,7 @@ fn ends_on_time_after_repeated_kills_during_the_start() {
 
 #[test]
 fn ends_on_time_if_the_metadata_service_is_dead() {
-    for imds in [Imds::Closes, Imds::Fails, Imds::Refuses] {
+    for imds in [MetadataMode::Closes, MetadataMode::Fails, MetadataMode::Refuses] {
         let world = check(|world| world.aws(|aws| aws.imds = imds));
         assert!(world.log().contains("cannot be read"), "{imds:?}: {}", world.log());
     }
@@ -75,7 +75,7 @@ fn ends_on_time_if_the_metadata_service_is_dead() {
 
 #[test]
 fn ends_on_time_if_the_metadata_service_hangs() {
-    check(|world| world.aws(|aws| aws.imds = Imds::Hangs));
+    check(|world| world.aws(|aws| aws.imds = MetadataMode::Hangs));
 }
 
 #[test]
@@ -86,19 +86,19 @@ fn renews_a_lost_token() {
 
 #[test]
 fn powers_off_if_ec2_cannot_be_reached() {
-    let world = check(|world| world.aws(|aws| aws.ec2 = Ec2::Closes));
-    assert!(world.until(300, World::powered_off), "{}", world.log());
+    let world = check(|world| world.aws(|aws| aws.ec2 = Ec2Mode::Closes));
+    assert!(world.until(300, FakeWorld::powered_off), "{}", world.log());
 }
 
 #[test]
 fn powers_off_if_the_role_lacks_permission() {
-    let world = check(|world| world.aws(|aws| aws.ec2 = Ec2::Denies));
-    assert!(world.until(60, World::powered_off), "{}", world.log());
+    let world = check(|world| world.aws(|aws| aws.ec2 = Ec2Mode::Denies));
+    assert!(world.until(60, FakeWorld::powered_off), "{}", world.log());
 }
 
 #[test]
 fn renews_expired_credentials() {
-    let world = check(|world| world.aws(|aws| aws.ec2 = Ec2::ExpiresOnce));
+    let world = check(|world| world.aws(|aws| aws.ec2 = Ec2Mode::ExpiresOnce));
     assert!(!world.powered_off());
 }
 
@@ -140,25 +140,25 @@ fn keeps_the_state_in_memory_if_it_cannot_be_written() {
 fn powers_off_if_everything_fails_at_once() {
     let world = check(|world| {
         world.kill();
-        world.aws(|aws| (aws.imds, aws.ec2) = (Imds::Closes, Ec2::Closes));
+        world.aws(|aws| (aws.imds, aws.ec2) = (MetadataMode::Closes, Ec2Mode::Closes));
         world.write("var/lib/spawn/state.json", "garbage");
         world.start();
     });
-    assert!(world.until(300, World::powered_off), "{}", world.log());
+    assert!(world.until(300, FakeWorld::powered_off), "{}", world.log());
 }
 
 #[test]
 fn makes_no_calls_for_an_instance_of_another_endpoint() {
-    let mut world = World::new(TEN_MINUTES);
+    let mut world = FakeWorld::new(TEN_MINUTES);
     world.aws(|aws| aws.instance_id = "i-0123456789abcdef0".to_string());
     world.start();
-    assert!(world.until(BUDGET + SLACK, World::ended), "{}", world.log());
+    assert!(world.until(BUDGET + SLACK, FakeWorld::ended), "{}", world.log());
     assert!(world.powered_off() && world.aws(|aws| aws.calls.is_empty()));
 }
 
 #[test]
 fn without_terms_and_tags_it_gets_four_hours_and_warns() {
-    let mut world = World::new("");
+    let mut world = FakeWorld::new("");
     world.start();
     assert!(
         world.until(1_200, |world| world.log().contains("this instance gets 4 hours")),
@@ -172,10 +172,10 @@ fn without_terms_and_tags_it_gets_four_hours_and_warns() {
 
 #[test]
 fn a_refused_hibernation_becomes_a_stop() {
-    let mut world = World::new(r#"{"budget":"6m","on-expiry":"hibernate"}"#);
-    world.aws(|aws| aws.ec2 = Ec2::NoHibernation);
+    let mut world = FakeWorld::new(r#"{"budget":"6m","on-expiry":"hibernate"}"#);
+    world.aws(|aws| aws.ec2 = Ec2Mode::NoHibernation);
     world.start();
-    let stopped = |world: &World| {
+    let stopped = |world: &FakeWorld| {
         world.aws(|aws| {
             aws.calls.iter().any(|call| call.contains("StopInstances") && !call.contains("Hibernate"))
         })
@@ -185,7 +185,7 @@ fn a_refused_hibernation_becomes_a_stop() {
 
 #[test]
 fn a_stop_from_outside_leaves_a_paused_tag() {
-    let mut world = World::new(TEN_MINUTES);
+    let mut world = FakeWorld::new(TEN_MINUTES);
     world.start();
     assert!(world.until(400, |world| world.path("var/lib/spawn/state.json").exists()));
     assert!(world.terminate());
@@ -195,7 +195,7 @@ fn a_stop_from_outside_leaves_a_paused_tag() {
 
 #[test]
 fn a_spot_notice_is_shown_once() {
-    let mut world = World::new(TEN_MINUTES);
+    let mut world = FakeWorld::new(TEN_MINUTES);
     world.aws(|aws| aws.spot = true);
     world.start();
     assert!(world.until(300, |world| world.read("var/lib/spawn/state.json").contains("spot terminate")));

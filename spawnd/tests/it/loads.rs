@@ -2,7 +2,7 @@
 //! namespaces of the test. Time runs 240 times as fast, so nine seconds between two keys are 36
 //! minutes.
 
-use crate::fake::{PACE, World};
+use crate::fake::{FakeWorld, PACE};
 use crate::namespaces::{inside_of, sh};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{ptsname, unlockpt};
@@ -28,20 +28,20 @@ fn inside(test: &str) -> bool {
 }
 
 /// Creates a machine with terminals of its own.
-pub(crate) fn with_terminals(terms: &str) -> World {
-    let mut world = World::new(terms);
+pub(crate) fn with_terminals(terms: &str) -> FakeWorld {
+    let mut world = FakeWorld::new(terms);
     world.mount(&["-t", "devpts", "-o", "newinstance,ptmxmode=666", "none"], "dev/pts");
     world
 }
 
 /// A terminal of the kernel, and a program on it that is killed on drop.
-struct Terminal {
+struct PseudoTerminal {
     master: File,
     program: Child,
 }
 
-impl Terminal {
-    fn new(world: &World, script: &str) -> Terminal {
+impl PseudoTerminal {
+    fn new(world: &FakeWorld, script: &str) -> PseudoTerminal {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let master = rustix::fs::open(world.path("dev/pts/ptmx"), flags, Mode::empty()).expect("a terminal");
         unlockpt(&master).expect("unlocked");
@@ -52,7 +52,7 @@ impl Terminal {
             Stdio::from(file.expect("the other side"))
         };
         let program = Command::new("sh").args(["-c", script]).stdin(side()).stdout(side()).spawn();
-        Terminal { master: File::from(master), program: program.expect("a shell") }
+        PseudoTerminal { master: File::from(master), program: program.expect("a shell") }
     }
 
     fn key(&mut self) {
@@ -60,7 +60,7 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
+impl Drop for PseudoTerminal {
     fn drop(&mut self) {
         let _ = self.program.kill();
         let _ = self.program.wait();
@@ -68,13 +68,13 @@ impl Drop for Terminal {
 }
 
 /// Returns the line of one signal in `spawnd status --why`.
-pub(crate) fn why(world: &World, signal: &str) -> String {
+pub(crate) fn why(world: &FakeWorld, signal: &str) -> String {
     let text = String::from_utf8(world.run(&["status", "--why"]).stdout).expect("text");
     text.lines().find(|line| line.trim_start().starts_with(signal)).unwrap_or_default().to_string()
 }
 
 /// Acts every nine seconds, until two idle lives would be over.
-fn pass(world: &World, mut act: impl FnMut()) {
+fn pass(world: &FakeWorld, mut act: impl FnMut()) {
     while world.uptime() < LONG {
         act();
         let until = Instant::now() + BETWEEN_KEYS;
@@ -92,11 +92,11 @@ fn real_typing_keeps_the_instance_and_output_does_not() {
     let mut worlds =
         [with_terminals(TERMS), with_terminals(TERMS), with_terminals(OUTPUT), with_terminals(TERMS)];
     let build = "while :; do echo compiling; sleep 0.2; done";
-    let mut typed = Terminal::new(&worlds[0], "exec cat > /dev/null");
-    let _build = Terminal::new(&worlds[1], build);
-    let _shown = Terminal::new(&worlds[2], build);
-    let mut unread = Terminal::new(&worlds[3], "exec sleep 600");
-    worlds.iter_mut().for_each(World::start);
+    let mut typed = PseudoTerminal::new(&worlds[0], "exec cat > /dev/null");
+    let _build = PseudoTerminal::new(&worlds[1], build);
+    let _shown = PseudoTerminal::new(&worlds[2], build);
+    let mut unread = PseudoTerminal::new(&worlds[3], "exec sleep 600");
+    worlds.iter_mut().for_each(FakeWorld::start);
     pass(&worlds[0], || {
         typed.key();
         unread.key();
@@ -136,30 +136,30 @@ fn a_real_detached_tmux_is_idle() {
 
 /// Sends 2 MiB in each of the daemon's minutes over a device, and as much over the loopback. Delays
 /// by a busy machine are made up for, so that the average rate is right.
-struct Traffic {
+struct PacedTraffic {
     socket: UdpSocket,
     began: Instant,
     sent: Cell<f64>,
 }
 
-impl Traffic {
+impl PacedTraffic {
     const PACKET: [u8; 1400] = [0; 1400];
     /// 2 MiB a minute.
     const BYTES_A_SECOND: f64 = 2.0 * 1024.0 * 1024.0 / 60.0;
 
-    fn new() -> Traffic {
+    fn new() -> PacedTraffic {
         let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
-        Traffic { socket, began: Instant::now(), sent: Cell::new(0.0) }
+        PacedTraffic { socket, began: Instant::now(), sent: Cell::new(0.0) }
     }
 
     /// Sends the packets that are due since the last call.
     fn flow(&self) {
-        let due = self.began.elapsed().as_secs_f64() * PACE as f64 * Traffic::BYTES_A_SECOND;
+        let due = self.began.elapsed().as_secs_f64() * PACE as f64 * PacedTraffic::BYTES_A_SECOND;
         while self.sent.get() < due {
             for address in ["192.0.2.2:9", "127.0.0.1:9"] {
-                let _ = self.socket.send_to(&Traffic::PACKET, address);
+                let _ = self.socket.send_to(&PacedTraffic::PACKET, address);
             }
-            self.sent.set(self.sent.get() + Traffic::PACKET.len() as f64);
+            self.sent.set(self.sent.get() + PacedTraffic::PACKET.len() as f64);
         }
     }
 }
@@ -172,7 +172,7 @@ fn real_connections_and_traffic_keep_the_instance() {
     sh("ip link add ens5 type veth peer name far && ip address add 192.0.2.1/24 dev ens5
         ip link set ens5 up && ip link set far up
         ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:01 dev ens5 nud permanent");
-    let mut worlds = [World::new(DAYS), World::new(DAYS)];
+    let mut worlds = [FakeWorld::new(DAYS), FakeWorld::new(DAYS)];
     for world in &worlds {
         // The tables are the kernel's own. That ens5 has hardware behind it is the test's claim.
         std::fs::remove_dir_all(world.path("proc/net")).expect("removed");
@@ -182,8 +182,8 @@ fn real_connections_and_traffic_keep_the_instance() {
     let sshd = TcpListener::bind("127.0.0.1:22").expect("the port");
     let client = TcpStream::connect("127.0.0.1:22").expect("a connection");
     let server = sshd.accept().expect("a connection");
-    worlds.iter_mut().for_each(World::start);
-    let traffic = Traffic::new();
+    worlds.iter_mut().for_each(FakeWorld::start);
+    let traffic = PacedTraffic::new();
     let flowing = |seconds: u64, holds: &dyn Fn() -> bool| {
         worlds[0].until(seconds, |_| {
             traffic.flow();
@@ -215,7 +215,7 @@ fn real_connections_and_traffic_keep_the_instance() {
 
 /// Creates a loop device over a file in memory; `None` without loop devices. Its counters are the
 /// kernel's, and no other program uses it. It is detached when it is closed.
-fn loop_device(world: &mut World) -> Option<(String, File)> {
+fn loop_device(world: &mut FakeWorld) -> Option<(String, File)> {
     world.mount(&["-t", "tmpfs", "-o", "size=40m", "none"], "disk");
     let image = world.path("disk/image");
     File::create(&image).and_then(|file| file.set_len(32 << 20)).expect("an image");
@@ -232,7 +232,7 @@ fn real_writes_to_a_disk_keep_the_instance() {
     if !inside("real_writes_to_a_disk_keep_the_instance") {
         return;
     }
-    let mut worlds = [World::new(TERMS), World::new(TERMS)];
+    let mut worlds = [FakeWorld::new(TERMS), FakeWorld::new(TERMS)];
     let Some((name, mut device)) = loop_device(&mut worlds[0]) else {
         println!("skipped: there are no loop devices");
         return;
@@ -245,7 +245,7 @@ fn real_writes_to_a_disk_keep_the_instance() {
     // The first machine claims that there is hardware behind the device. The other does not, as is
     // usual for a loop device.
     worlds[0].write(&format!("sys/block/{name}/device"), "");
-    worlds.iter_mut().for_each(World::start);
+    worlds.iter_mut().for_each(FakeWorld::start);
     let block = vec![7; 16 << 20];
     while worlds[0].uptime() < LONG * 3 / 4 {
         device.seek(SeekFrom::Start(0)).and_then(|_| device.write_all(&block)).expect("written");
@@ -270,7 +270,7 @@ fn a_real_login_is_work_once_and_an_open_session_is_not() {
     world.start();
     world.until(20 * 60, |world| world.uptime() >= 20 * 60);
     let at = world.uptime();
-    let written = |world: &World| std::fs::metadata(world.path("run/utmp")).map_or(0, |file| file.len());
+    let written = |world: &FakeWorld| std::fs::metadata(world.path("run/utmp")).map_or(0, |file| file.len());
     let mut session = Command::new("script");
     session.args(["--quiet", "--command", "login -f root", "/dev/null"]);
     let session = session.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();

@@ -2,7 +2,7 @@
 //! 169.254.169.254. The faults are those of a real kernel: a missing route, a dropped packet, a
 //! full disk. The namespaces end with the test's process, and nothing is left behind.
 
-use crate::fake::{Imds, World};
+use crate::fake::{FakeWorld, MetadataMode};
 use crate::faults::{TEN_MINUTES, check_in};
 use std::process::Command;
 
@@ -51,8 +51,8 @@ pub(crate) fn sh(script: &str) {
 }
 
 /// Runs a life in the namespace under a fault.
-fn check(fault: impl FnOnce(&mut World)) -> World {
-    check_in(World::in_namespace(TEN_MINUTES), fault)
+fn check(fault: impl FnOnce(&mut FakeWorld)) -> FakeWorld {
+    check_in(FakeWorld::in_namespace(TEN_MINUTES), fault)
 }
 
 #[test]
@@ -103,14 +103,14 @@ fn ends_on_time_if_the_route_is_a_black_hole() {
 fn powers_off_if_the_network_is_down() {
     if inside("powers_off_if_the_network_is_down") {
         let world = check(|_| sh("ip link set lo down"));
-        assert!(world.until(600, World::powered_off), "{}", world.log());
+        assert!(world.until(600, FakeWorld::powered_off), "{}", world.log());
     }
 }
 
 #[test]
 fn ends_on_time_if_every_token_is_rejected() {
     if inside("ends_on_time_if_every_token_is_rejected") {
-        let world = check(|world| world.aws(|aws| aws.imds = Imds::Refuses));
+        let world = check(|world| world.aws(|aws| aws.imds = MetadataMode::Refuses));
         assert!(world.log().contains("rejects every token"), "{}", world.log());
     }
 }
@@ -118,7 +118,7 @@ fn ends_on_time_if_every_token_is_rejected() {
 #[test]
 fn keeps_the_state_in_memory_if_the_disk_is_full() {
     if inside("keeps_the_state_in_memory_if_the_disk_is_full") {
-        let mut world = World::in_namespace(TEN_MINUTES);
+        let mut world = FakeWorld::in_namespace(TEN_MINUTES);
         world.mount(&["-t", "tmpfs", "-o", "size=64k", "none"], "var/lib/spawn");
         let folder = world.path("var/lib/spawn");
         let full = format!("head -c 1000000 /dev/zero > {}/ballast 2>/dev/null || true", folder.display());
@@ -152,7 +152,7 @@ fn powers_off_if_the_credentials_have_expired_for_good() {
         let world = check(|world| {
             world.aws(|aws| (aws.honoured, aws.expiration) = (9, "2020-01-01T00:00:00Z"));
         });
-        assert!(world.until(300, World::powered_off), "{}", world.log());
+        assert!(world.until(300, FakeWorld::powered_off), "{}", world.log());
         assert!(world.log().contains("the credentials of the role have expired"), "{}", world.log());
     }
 }
@@ -180,7 +180,7 @@ fn calls_and_posts_use_only_trusted_tls() {
     }
     // The mode of the owner's file, if it exists, and whether the certificate is trusted.
     for (mode, believed) in [(Some(0o644), true), (Some(0o666), false), (None, false)] {
-        let mut world = World::in_namespace(TEN_MINUTES);
+        let mut world = FakeWorld::in_namespace(TEN_MINUTES);
         if world.through_tls().is_none() {
             println!("skipped: Python or openssl is not installed");
             return;
@@ -194,7 +194,7 @@ fn calls_and_posts_use_only_trusted_tls() {
         }
         let world = check_in(world, |_| {});
         if !believed {
-            assert!(world.until(300, World::powered_off), "{}", world.log());
+            assert!(world.until(300, FakeWorld::powered_off), "{}", world.log());
             assert!(world.log().contains("webhook: cannot be"), "{}", world.log());
         }
         let (called, posted) = world.aws(|aws| (!aws.calls.is_empty(), !aws.posts.is_empty()));
@@ -211,7 +211,7 @@ fn killed_at_every_fourth_instant(first: usize) {
     let every = std::env::var("SPAWND_KILL_EVERY");
     let every: usize = every.map_or(11, |seconds| seconds.parse().expect("SPAWND_KILL_EVERY is in seconds"));
     for at in (0..=660).step_by(every).skip(first).step_by(4) {
-        check_in(World::in_namespace(TEN_MINUTES), |world| {
+        check_in(FakeWorld::in_namespace(TEN_MINUTES), |world| {
             while world.uptime() < at && !world.ended() {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
@@ -254,10 +254,13 @@ fn killed_at_any_instant_last_quarter() {
 /// clock that counts sleep are the kernel's.
 #[test]
 fn a_wall_clock_step_of_a_day_has_no_effect_on_the_end() {
-    for (day, imds) in
-        [(86_400, Imds::Works), (-86_400, Imds::Works), (86_400, Imds::Closes), (-86_400, Imds::Closes)]
-    {
-        let mut world = World::new(TEN_MINUTES);
+    for (day, imds) in [
+        (86_400, MetadataMode::Works),
+        (-86_400, MetadataMode::Works),
+        (86_400, MetadataMode::Closes),
+        (-86_400, MetadataMode::Closes),
+    ] {
+        let mut world = FakeWorld::new(TEN_MINUTES);
         let library = world.path("wall.so");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stubs/wall.c");
         let built =
@@ -276,9 +279,9 @@ fn a_wall_clock_step_of_a_day_has_no_effect_on_the_end() {
             world.write("shift", &day.to_string());
             let moved = (until(world).as_second() - before.as_second() - day).abs();
             // Without AWS's clock the end is shown by this machine's clock, so the step is visible.
-            assert_eq!(moved < 3_600, imds == Imds::Closes, "{day} {imds:?}");
+            assert_eq!(moved < 3_600, imds == MetadataMode::Closes, "{day} {imds:?}");
         });
-        assert_eq!(world.heard("StopInstances"), imds == Imds::Works, "{day}: {}", world.log());
+        assert_eq!(world.heard("StopInstances"), imds == MetadataMode::Works, "{day}: {}", world.log());
     }
 }
 
@@ -291,19 +294,19 @@ fn a_day_asleep_consumes_no_budget() {
         println!("skipped: time namespaces are not allowed here");
         return;
     }
-    let world = check_in(World::new(TEN_MINUTES), |world| {
+    let world = check_in(FakeWorld::new(TEN_MINUTES), |world| {
         world.kill();
         world.asleep = Some(86_400);
         world.start();
         let again =
-            |world: &World| world.aws(|aws| aws.tag.as_ref().is_some_and(|tag| tag.ends_with("gen=2")));
+            |world: &FakeWorld| world.aws(|aws| aws.tag.as_ref().is_some_and(|tag| tag.ends_with("gen=2")));
         assert!(world.until(300, again), "the daemon did not notice the resume: {}", world.log());
     });
     assert!(world.heard("StopInstances"), "{}", world.log());
 }
 
 /// Returns the end of the instance, as the daemon shows it.
-fn until(world: &World) -> jiff::Timestamp {
+fn until(world: &FakeWorld) -> jiff::Timestamp {
     let json = world.run(&["status", "--json"]).stdout;
     let status: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
     status["until"].as_str().and_then(|text| text.parse().ok()).expect("an instant")

@@ -2,7 +2,7 @@
 //! else asyncssh from the test tools; the client is OpenSSH's. Each server has its own namespaces
 //! with nothing but a loopback in its network, and ends with everything in them.
 
-use crate::fake::World;
+use crate::fake::FakeWorld;
 use crate::loads::{BETWEEN_KEYS, TERMS, why, with_terminals};
 use crate::namespaces::inside_of;
 use std::io::Write;
@@ -42,15 +42,15 @@ fn server(key: &Path) -> Option<String> {
 }
 
 /// A machine with the terminals and the network of an SSH server.
-struct Host {
-    world: World,
+struct SshHost {
+    world: FakeWorld,
     server: Child,
     client: Option<Child>,
 }
 
-impl Host {
+impl SshHost {
     /// Starts a server; `None` if there is none.
-    fn new() -> Option<Host> {
+    fn new() -> Option<SshHost> {
         let world = with_terminals(TERMS);
         world.write("run/utmp", "");
         world.write("run/sshd/empty", "");
@@ -83,9 +83,9 @@ impl Host {
         std::fs::remove_dir_all(world.path("proc/net")).expect("removed");
         let tables = format!("/proc/{}/net", server.id());
         std::os::unix::fs::symlink(tables, world.path("proc/net")).expect("a link");
-        let host = Host { world, server, client: None };
+        let host = SshHost { world, server, client: None };
         // 0016 is port 22, 0A is LISTEN.
-        let listens = |world: &World| world.read("proc/net/tcp").contains(":0016 00000000:0000 0A");
+        let listens = |world: &FakeWorld| world.read("proc/net/tcp").contains(":0016 00000000:0000 0A");
         assert!(host.world.until(60 * MINUTE, listens), "{}", host.world.read("sshd.log"));
         Some(host)
     }
@@ -108,7 +108,7 @@ impl Host {
             .stderr(std::fs::File::create(self.world.path("ssh.log")).expect("a log"))
             .spawn();
         self.client = Some(client.expect("nsenter runs"));
-        let there = |world: &World| world.path("dev/pts/0").exists();
+        let there = |world: &FakeWorld| world.path("dev/pts/0").exists();
         let logs = || self.world.read("ssh.log") + &self.world.read("sshd.log");
         assert!(self.world.until(60 * MINUTE, there), "no terminal: {}", logs());
     }
@@ -127,7 +127,7 @@ impl Host {
     }
 }
 
-impl Drop for Host {
+impl Drop for SshHost {
     fn drop(&mut self) {
         for child in self.client.iter_mut().chain([&mut self.server]) {
             let _ = child.kill();
@@ -141,7 +141,7 @@ fn real_ssh_sessions_become_idle_after_hours_without_typing() {
     if !inside_of("ssh", "real_ssh_sessions_become_idle_after_hours_without_typing") {
         return;
     }
-    let hosts = [Host::new(), Host::new(), Host::new()];
+    let hosts = [SshHost::new(), SshHost::new(), SshHost::new()];
     let [Some(mut idle), Some(mut typed), Some(mut deaf)] = hosts else {
         println!("skipped: neither OpenSSH nor .tools/ssh is installed; see: cargo xtask setup --tests");
         return;
@@ -178,14 +178,14 @@ fn real_ssh_sessions_become_idle_after_hours_without_typing() {
         held.contains("1.00") && held.contains("holds at most 4h after the last hard activity"),
         "{held}"
     );
-    let stopped = [&idle, &typed, &deaf].map(Host::stopped);
+    let stopped = [&idle, &typed, &deaf].map(SshHost::stopped);
     assert_eq!(stopped, [true, false, true], "{} {}", why(&typed.world, "terminal"), typed.world.log());
     // Less one poll and one reading.
     assert!(ended + 2 * MINUTE >= began + HOLD + IDLE, "from {began} to {ended}: {}", idle.world.log());
     let over = why(&idle.world, "ssh");
     assert!(over.contains("1.00") && over.contains("expired 4h after the last hard activity"), "{over}");
     assert!(
-        [&mut idle, &mut typed, &mut deaf].into_iter().all(Host::open),
+        [&mut idle, &mut typed, &mut deaf].into_iter().all(SshHost::open),
         "every session was open to the end"
     );
 }

@@ -12,13 +12,13 @@ const DUE: f64 = 25.0;
 const LONGEST: &str = "200";
 
 /// A machine on which systemd boots and runs one script of the test.
-struct Guest {
+struct SystemdGuest {
     folder: tempfile::TempDir,
 }
 
 /// The end of a guest.
 #[derive(Debug, PartialEq)]
-enum End {
+enum GuestEnd {
     PowerOff,
     Reboot,
     Other(Option<i32>, String),
@@ -48,21 +48,21 @@ StandardError=append:/root/said
 /// Waits until the daemon answers.
 const UP: &str = "until spawnd status; do sleep 0.2; done\n";
 
-impl Guest {
+impl SystemdGuest {
     /// Returns a guest for this script, or `None` with a message if systemd cannot be process 1 of
     /// namespaces.
-    fn new(script: &str) -> Option<Guest> {
-        let probe = Guest::build("systemctl poweroff\n");
-        if let End::Other(code, said) = probe.boot() {
+    fn new(script: &str) -> Option<SystemdGuest> {
+        let probe = SystemdGuest::build("systemctl poweroff\n");
+        if let GuestEnd::Other(code, said) = probe.boot() {
             let last = said.lines().last().unwrap_or("no output").to_string();
             println!("skipped: systemd cannot be process 1 of namespaces here ({code:?}: {last})");
             return None;
         }
-        Some(Guest::build(script))
+        Some(SystemdGuest::build(script))
     }
 
-    fn build(script: &str) -> Guest {
-        let guest = Guest { folder: tempfile::tempdir().expect("a folder") };
+    fn build(script: &str) -> SystemdGuest {
+        let guest = SystemdGuest { folder: tempfile::tempdir().expect("a folder") };
         guest.write("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
         guest.write("etc/spawn/terms.json", r#"{"budget":"1h","on-expiry":"stop"}"#);
         guest.write("etc/systemd/system/script.service", SCRIPT);
@@ -79,7 +79,7 @@ impl Guest {
     }
 
     /// Shortens the dead-man's hour and a quarter. Everything else is as installed.
-    fn short(self) -> Guest {
+    fn short(self) -> SystemdGuest {
         let text = format!("[Timer]\nOnBootSec=\nOnBootSec={DUE}s\nOnBootSec={}s\n", DUE + 5.0);
         self.write("etc/systemd/system/spawn-dead-man.timer.d/zz-short.conf", &text);
         self
@@ -96,7 +96,7 @@ impl Guest {
     }
 
     /// Boots the guest and waits for its end.
-    fn boot(&self) -> End {
+    fn boot(&self) -> GuestEnd {
         let boot = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stubs/boot.sh");
         // `script` gives the guest a terminal for its console.
         let output = Command::new("timeout")
@@ -105,13 +105,15 @@ impl Guest {
             .arg("/dev/null")
             .stdin(Stdio::null())
             .output();
-        let Ok(output) = output else { return End::Other(None, "`script` is not installed".to_string()) };
+        let Ok(output) = output else {
+            return GuestEnd::Other(None, "`script` is not installed".to_string());
+        };
         match output.status.code() {
             // The kernel's signals to the parent of a process 1 that powers off (SIGINT) or reboots
             // (SIGHUP).
-            Some(130) => End::PowerOff,
-            Some(129) => End::Reboot,
-            code => End::Other(code, String::from_utf8_lossy(&output.stdout).to_string()),
+            Some(130) => GuestEnd::PowerOff,
+            Some(129) => GuestEnd::Reboot,
+            code => GuestEnd::Other(code, String::from_utf8_lossy(&output.stdout).to_string()),
         }
     }
 
@@ -155,12 +157,12 @@ fn the_dead_man_is_armed_and_restored_and_reloads_do_not_move_it() {
         echo restarted yes
         exec systemctl reboot\n"
     );
-    let Some(guest) = Guest::new(&script) else { return };
-    assert_eq!(guest.boot(), End::Reboot, "{}", guest.said());
+    let Some(guest) = SystemdGuest::new(&script) else { return };
+    assert_eq!(guest.boot(), GuestEnd::Reboot, "{}", guest.said());
     assert_eq!(guest.value("verify"), "0");
     assert_eq!(guest.value("next"), guest.value("after-reloads"));
     assert_eq!(guest.value("restarted"), "yes");
-    assert_eq!(guest.boot(), End::PowerOff, "{}", guest.said());
+    assert_eq!(guest.boot(), GuestEnd::PowerOff, "{}", guest.said());
     // An hour, five minutes of grace and ten of slack. The clock of the second boot starts again.
     for boot in ["first", "second"] {
         let said = guest.value(boot);
@@ -171,13 +173,13 @@ fn the_dead_man_is_armed_and_restored_and_reloads_do_not_move_it() {
 }
 
 /// Boots a guest that only the dead-man can end. Checks that it ends in time and not before.
-fn check_ended_by_the_dead_man(script: &str, prepare: impl FnOnce(&Guest)) {
+fn check_ended_by_the_dead_man(script: &str, prepare: impl FnOnce(&SystemdGuest)) {
     let watch =
         "while :; do echo at $(cut -d' ' -f1 /proc/uptime); sleep 0.5; systemctl daemon-reload; done\n";
-    let Some(guest) = Guest::new(&format!("{script}{watch}")) else { return };
+    let Some(guest) = SystemdGuest::new(&format!("{script}{watch}")) else { return };
     let guest = guest.short();
     prepare(&guest);
-    assert_eq!(guest.boot(), End::PowerOff, "{}", guest.said());
+    assert_eq!(guest.boot(), GuestEnd::PowerOff, "{}", guest.said());
     let said = guest.said();
     let mut seen = said.lines().filter_map(|line| line.strip_prefix("at ")?.parse::<f64>().ok());
     let last = seen.next_back().unwrap_or_else(|| panic!("no times in the output: {said}"));

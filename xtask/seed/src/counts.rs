@@ -5,15 +5,15 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
-use crate::listings::Cell;
-use crate::rule::{Basis, Doubt, Verdict};
+use crate::listings::PriceCell;
+use crate::rule::{PriceBasis, PriceDoubt, PriceVerdict};
 
 const BEGIN: &str = "<!-- counts: written by `cargo xtask seed` -->";
 const END: &str = "<!-- end of counts -->";
 
 /// Numbers of cells that the rule does not judge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct LeftOut {
+pub(crate) struct OmittedCells {
     /// Cells of types that no region offers any more.
     pub(crate) retired: usize,
     /// Cells of places that are a region of no partition.
@@ -23,8 +23,8 @@ pub(crate) struct LeftOut {
 /// Returns the counts as Markdown.
 pub(crate) fn section(
     rows: &[(String, usize)],
-    verdicts: &BTreeMap<Cell, Verdict>,
-    left_out: LeftOut,
+    verdicts: &BTreeMap<PriceCell, PriceVerdict>,
+    left_out: OmittedCells,
 ) -> Result<String> {
     let mut text = String::new();
     writeln!(text, "| dataset | rows |\n|---|---:|")?;
@@ -32,20 +32,34 @@ pub(crate) fn section(
         writeln!(text, "| `{dataset}` | {count} |")?;
     }
     writeln!(text, "\n| prices published, by basis | all regions | us-east-1 |\n|---|---:|---:|")?;
-    for basis in [Basis::Agreed, Basis::Listed, Basis::Proportional] {
-        let is = |verdict: &Verdict| matches!(verdict, Verdict::Known(_, found) if *found == basis);
+    for basis in [PriceBasis::Agreed, PriceBasis::Listed, PriceBasis::Proportional] {
+        let is = |verdict: &PriceVerdict| matches!(verdict, PriceVerdict::Known(_, found) if *found == basis);
         writeln!(text, "| `{}` | {} |", basis.name(), both(verdicts, is))?;
     }
-    writeln!(text, "| together | {} |", both(verdicts, |verdict| matches!(verdict, Verdict::Known(..))))?;
+    writeln!(
+        text,
+        "| together | {} |",
+        both(verdicts, |verdict| matches!(verdict, PriceVerdict::Known(..)))
+    )?;
     writeln!(
         text,
         "\n| type and region without price, by reason | all regions | us-east-1 |\n|---|---:|---:|"
     )?;
-    for doubt in [Doubt::Unlisted, Doubt::Zero, Doubt::Unconfirmed, Doubt::Dearer, Doubt::Disputed] {
-        let is = |verdict: &Verdict| *verdict == Verdict::Unknown(doubt);
+    for doubt in [
+        PriceDoubt::Unlisted,
+        PriceDoubt::Zero,
+        PriceDoubt::Unconfirmed,
+        PriceDoubt::Dearer,
+        PriceDoubt::Disputed,
+    ] {
+        let is = |verdict: &PriceVerdict| *verdict == PriceVerdict::Unknown(doubt);
         writeln!(text, "| {} | {} |", doubt.reason(), both(verdicts, is))?;
     }
-    writeln!(text, "| together | {} |", both(verdicts, |verdict| matches!(verdict, Verdict::Unknown(_))))?;
+    writeln!(
+        text,
+        "| together | {} |",
+        both(verdicts, |verdict| matches!(verdict, PriceVerdict::Unknown(_)))
+    )?;
     writeln!(
         text,
         "\nLeft out before the rule is asked: {} cells of types that no region offers any more, and {} cells of \
@@ -55,7 +69,7 @@ pub(crate) fn section(
     Ok(text)
 }
 
-fn both(verdicts: &BTreeMap<Cell, Verdict>, is: impl Fn(&Verdict) -> bool) -> String {
+fn both(verdicts: &BTreeMap<PriceCell, PriceVerdict>, is: impl Fn(&PriceVerdict) -> bool) -> String {
     let here = verdicts.iter().filter(|(cell, verdict)| cell.0 == "us-east-1" && is(verdict)).count();
     format!("{} | {here}", verdicts.values().filter(|verdict| is(verdict)).count())
 }

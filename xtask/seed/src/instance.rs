@@ -1,11 +1,11 @@
 //! DescribeInstanceTypes records as rows of `instance_type`, exactly as reported.
 
 use anyhow::{Context, Result, bail, ensure};
-use catalog::{Dataset, Field, Type, Value};
+use catalog::{Dataset, Field, Value, ValueType};
 use domain::InstanceType;
 use serde_json::Value as Json;
 
-use crate::rule::{Shape, units};
+use crate::rule::{TypeShape, units};
 
 /// Columns with the JSON pointer to their value in a record. In a boolean column the text
 /// `supported` is true and any other text is false. An absent list is empty.
@@ -142,16 +142,16 @@ fn or_zero(value: Value) -> Value {
 }
 
 /// Converts a JSON value to the column's type.
-fn value(found: Option<&Json>, ty: &Type) -> Result<Value> {
+fn value(found: Option<&Json>, ty: &ValueType) -> Result<Value> {
     Ok(match (found, ty) {
-        (None | Some(Json::Null), Type::List(_)) => Value::List(vec![]),
+        (None | Some(Json::Null), ValueType::List(_)) => Value::List(vec![]),
         (None | Some(Json::Null), _) => Value::Null,
-        (Some(Json::Bool(flag)), Type::Bool) => Value::Bool(*flag),
-        (Some(Json::String(text)), Type::Bool) => Value::Bool(text == "supported"),
-        (Some(Json::String(text)), Type::Text) => Value::Text(text.clone()),
-        (Some(Json::Number(number)), Type::Int) if number.is_i64() => number.as_i64().into(),
-        (Some(Json::Number(number)), Type::Float) => number.as_f64().into(),
-        (Some(Json::Array(items)), Type::List(of)) => {
+        (Some(Json::Bool(flag)), ValueType::Bool) => Value::Bool(*flag),
+        (Some(Json::String(text)), ValueType::Bool) => Value::Bool(text == "supported"),
+        (Some(Json::String(text)), ValueType::Text) => Value::Text(text.clone()),
+        (Some(Json::Number(number)), ValueType::Int) if number.is_i64() => number.as_i64().into(),
+        (Some(Json::Number(number)), ValueType::Float) => number.as_f64().into(),
+        (Some(Json::Array(items)), ValueType::List(of)) => {
             Value::List(items.iter().map(|item| value(Some(item), of)).collect::<Result<_>>()?)
         }
         (Some(other), ty) => bail!("{other} is not a {}", ty.sql()),
@@ -164,10 +164,10 @@ pub(crate) fn name(record: &Json) -> Result<&str> {
 }
 
 /// Returns the properties of a record that the price rule uses.
-pub(crate) fn shape(record: &Json) -> Result<Shape> {
+pub(crate) fn shape(record: &Json) -> Result<TypeShape> {
     let vcpus = record["VCpuInfo"]["DefaultVCpus"].as_i64().context("no DefaultVCpus")?;
     let gpus = record.pointer("/GpuInfo/Gpus/0/Count").and_then(Json::as_i64).unwrap_or(0);
-    Ok(Shape { units: units(name(record)?, vcpus), vcpus, gpus })
+    Ok(TypeShape { units: units(name(record)?, vcpus), vcpus, gpus })
 }
 
 fn main_architecture(record: &Json) -> Result<&'static str> {

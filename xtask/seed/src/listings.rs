@@ -8,11 +8,11 @@ use domain::Decimal;
 use serde_json::Value as Json;
 
 /// Region and instance type, with the names of the source.
-pub(crate) type Cell = (String, String);
+pub(crate) type PriceCell = (String, String);
 
 /// A price per hour and its currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Quote {
+pub(crate) struct PriceQuote {
     /// Amount per hour. libcloud contains zeros, which are not prices.
     pub(crate) amount: Decimal,
     /// ISO 4217 code.
@@ -20,7 +20,7 @@ pub(crate) struct Quote {
 }
 
 /// A source's Linux on-demand prices.
-pub(crate) type Listing = BTreeMap<Cell, Quote>;
+pub(crate) type PriceListing = BTreeMap<PriceCell, PriceQuote>;
 
 /// sparecores-data 0.1.0 names Bahrain `me-central-2`, which is in no partition. Wherever both
 /// sources price a type there, its value equals libcloud's for me-south-1, or is lower by the
@@ -28,7 +28,7 @@ pub(crate) type Listing = BTreeMap<Cell, Quote>;
 const BAHRAIN_MISNAMED: (&str, &str) = ("me-central-2", "me-south-1");
 
 /// Reads the SQLite file of sparecores-data.
-pub(crate) fn sparecores(database: &[u8]) -> Result<Listing> {
+pub(crate) fn sparecores(database: &[u8]) -> Result<PriceListing> {
     let mut file = tempfile::NamedTempFile::new()?;
     file.write_all(database)?;
     let connection = rusqlite::Connection::open(file.path())?;
@@ -37,24 +37,24 @@ pub(crate) fn sparecores(database: &[u8]) -> Result<Listing> {
          WHERE vendor_id = 'aws' AND operating_system = 'Linux' AND allocation = 'ONDEMAND' AND duration = 'HOUR'",
     )?;
     let mut rows = statement.query([])?;
-    let mut listing = Listing::new();
+    let mut listing = PriceListing::new();
     while let Some(row) = rows.next()? {
         let region: String = row.get(0)?;
         let region = if region == BAHRAIN_MISNAMED.0 { BAHRAIN_MISNAMED.1.to_string() } else { region };
-        let quote = Quote { amount: decimal(row.get(2)?)?, currency: row.get(3)? };
+        let quote = PriceQuote { amount: decimal(row.get(2)?)?, currency: row.get(3)? };
         listing.insert((region, row.get(1)?), quote);
     }
     Ok(listing)
 }
 
 /// Reads `libcloud/data/pricing.json`. Its keys without a dot are host families, not types.
-pub(crate) fn libcloud(pricing: &Json) -> Result<Listing> {
+pub(crate) fn libcloud(pricing: &Json) -> Result<PriceListing> {
     let table = pricing["compute"]["ec2_linux"].as_object().context("no compute.ec2_linux")?;
-    let mut listing = Listing::new();
+    let mut listing = PriceListing::new();
     for (instance_type, regions) in table.iter().filter(|(name, _)| name.contains('.')) {
         for (region, price) in regions.as_object().context("no regions under a type")? {
             let amount = decimal(price.as_f64().context("a price that is no number")?)?;
-            let quote = Quote { amount, currency: "USD".into() };
+            let quote = PriceQuote { amount, currency: "USD".into() };
             listing.insert((region.clone(), instance_type.clone()), quote);
         }
     }

@@ -12,12 +12,12 @@ use anyhow::{Context, Result, anyhow};
 use catalog::{DataFile, FORMAT, Manifest, Page};
 use sha2::{Digest, Sha256};
 
-use crate::counts::LeftOut;
-use crate::listings::{Cell, Listing};
-use crate::pages::{Filled, Run};
-use crate::rule::{Doubt, Shape, Verdict};
-use crate::sources::{Offering, Region};
-use crate::wheels::{BOTOCORE, LIBCLOUD, MOTO, PINS, SPARECORES, Wheel};
+use crate::counts::OmittedCells;
+use crate::listings::{PriceCell, PriceListing};
+use crate::pages::{SeedPage, SeedRun};
+use crate::rule::{PriceDoubt, PriceVerdict, TypeShape};
+use crate::sources::{SourceRegion, ZoneOffering};
+use crate::wheels::{BOTOCORE, LIBCLOUD, MOTO, PINS, PinnedWheel, SPARECORES};
 
 mod counts;
 mod instance;
@@ -31,12 +31,12 @@ fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let cache = root.join(".tools/wheels");
     for pin in PINS {
-        Wheel::fetch(pin, &cache)?;
+        PinnedWheel::fetch(pin, &cache)?;
     }
-    let moto = Wheel::fetch(MOTO, &cache)?;
+    let moto = PinnedWheel::fetch(MOTO, &cache)?;
     let types = sources::types(&moto)?;
     let offerings = sources::offerings(&moto)?;
-    let regions = sources::regions(&Wheel::fetch(BOTOCORE, &cache)?)?;
+    let regions = sources::regions(&PinnedWheel::fetch(BOTOCORE, &cache)?)?;
     let shapes = types
         .iter()
         .map(|(name, record)| Ok((name.clone(), instance::shape(record)?)))
@@ -59,38 +59,39 @@ fn main() -> Result<()> {
 /// that no source prices. Also returns the number of cells left out.
 fn verdicts(
     cache: &Path,
-    shapes: &BTreeMap<String, Shape>,
-    offerings: &[Offering],
-    regions: &BTreeMap<String, Region>,
-) -> Result<(BTreeMap<Cell, Verdict>, LeftOut)> {
-    let sparecores = Wheel::fetch(SPARECORES, cache)?.read("sc_data/data/sc-data-all.db")?;
+    shapes: &BTreeMap<String, TypeShape>,
+    offerings: &[ZoneOffering],
+    regions: &BTreeMap<String, SourceRegion>,
+) -> Result<(BTreeMap<PriceCell, PriceVerdict>, OmittedCells)> {
+    let sparecores = PinnedWheel::fetch(SPARECORES, cache)?.read("sc_data/data/sc-data-all.db")?;
     let sparecores = listings::sparecores(&sparecores)?;
-    let libcloud = listings::libcloud(&Wheel::fetch(LIBCLOUD, cache)?.json("libcloud/data/pricing.json")?)?;
+    let libcloud =
+        listings::libcloud(&PinnedWheel::fetch(LIBCLOUD, cache)?.json("libcloud/data/pricing.json")?)?;
     let mut verdicts = rule::judge(&sparecores, &libcloud, shapes);
     let judged = verdicts.len();
     verdicts.retain(|cell, _| regions.contains_key(&cell.0));
     let left_out =
-        LeftOut { retired: cells(&sparecores, &libcloud) - judged, elsewhere: judged - verdicts.len() };
+        OmittedCells { retired: cells(&sparecores, &libcloud) - judged, elsewhere: judged - verdicts.len() };
     for offering in offerings {
         let cell = (offering.region.clone(), offering.instance_type.clone());
-        verdicts.entry(cell).or_insert(Verdict::Unknown(Doubt::Unlisted));
+        verdicts.entry(cell).or_insert(PriceVerdict::Unknown(PriceDoubt::Unlisted));
     }
     Ok((verdicts, left_out))
 }
 
-fn cells(a: &Listing, b: &Listing) -> usize {
+fn cells(a: &PriceListing, b: &PriceListing) -> usize {
     a.len() + b.keys().filter(|cell| !a.contains_key(*cell)).count()
 }
 
 /// Writes the seed folder from scratch. Returns the number of rows of each dataset.
-fn write(seed: &Path, filled: [Filled; 6]) -> Result<Vec<(String, usize)>> {
+fn write(seed: &Path, filled: [SeedPage; 6]) -> Result<Vec<(String, usize)>> {
     for old in ["lake", "manifest"] {
         let old = seed.join(old);
         if old.exists() {
             fs::remove_dir_all(&old)?;
         }
     }
-    let runs: Vec<Run> = filled.iter().flat_map(|filled| filled.runs.clone()).collect();
+    let runs: Vec<SeedRun> = filled.iter().flat_map(|filled| filled.runs.clone()).collect();
     let collection = pages::runs(&runs)?;
     let names = ["region", "zone", "instance_type", "accelerator", "offering", "price"];
     let pages = names.into_iter().zip(filled.iter().map(|filled| &filled.page));

@@ -8,25 +8,25 @@ use domain::Timestamp;
 use serde_json::Value as Json;
 
 use crate::instance;
-use crate::listings::{Cell, Quote};
-use crate::rule::{Basis, Doubt, Verdict};
-use crate::sources::{Offering, Region};
-use crate::wheels::{BOTOCORE, LIBCLOUD, MOTO, Pin, SPARECORES};
+use crate::listings::{PriceCell, PriceQuote};
+use crate::rule::{PriceBasis, PriceDoubt, PriceVerdict};
+use crate::sources::{SourceRegion, ZoneOffering};
+use crate::wheels::{BOTOCORE, LIBCLOUD, MOTO, SPARECORES, WheelPin};
 
 /// The day on which the makers' documents of `accelerators.csv` were last read.
 const DOCUMENTS_READ: &str = "2026-11-23T00:00:00Z";
 
 /// A dataset's rows, and the runs that added them.
-pub(crate) struct Filled {
+pub(crate) struct SeedPage {
     /// The rows.
     pub(crate) page: Page,
     /// One run per scope.
-    pub(crate) runs: Vec<Run>,
+    pub(crate) runs: Vec<SeedRun>,
 }
 
 /// A row of `collection_run`.
 #[derive(Debug, Clone)]
-pub(crate) struct Run {
+pub(crate) struct SeedRun {
     run_id: String,
     dataset: &'static str,
     scope: String,
@@ -37,7 +37,7 @@ pub(crate) struct Run {
     gaps: Vec<String>,
 }
 
-impl Run {
+impl SeedRun {
     fn outcome(&self) -> &'static str {
         match (self.rows, self.gaps.is_empty()) {
             (_, true) => "complete",
@@ -48,16 +48,16 @@ impl Run {
 }
 
 /// The origin that several runs share.
-struct Origin {
+struct SeedOrigin {
     run_id: String,
     source: String,
     observed_from: Timestamp,
     observed_at: Timestamp,
 }
 
-impl Origin {
-    fn of(pin: Pin) -> Origin {
-        Origin {
+impl SeedOrigin {
+    fn of(pin: WheelPin) -> SeedOrigin {
+        SeedOrigin {
             run_id: format!("seed-{}-{}", pin.package, pin.version),
             source: pin.source(),
             observed_from: instant(pin.observed_at),
@@ -65,8 +65,8 @@ impl Origin {
         }
     }
 
-    fn run(&self, dataset: &'static str, scope: &str, rows: usize, gaps: Vec<String>) -> Run {
-        Run {
+    fn run(&self, dataset: &'static str, scope: &str, rows: usize, gaps: Vec<String>) -> SeedRun {
+        SeedRun {
             run_id: self.run_id.clone(),
             dataset,
             scope: scope.to_string(),
@@ -79,36 +79,42 @@ impl Origin {
     }
 
     /// Returns a dataset's rows as one run with the scope `*`.
-    fn whole(&self, dataset: &'static str, rows: Vec<Vec<Value>>) -> Result<Filled> {
+    fn whole(&self, dataset: &'static str, rows: Vec<Vec<Value>>) -> Result<SeedPage> {
         let runs = vec![self.run(dataset, "*", rows.len(), vec![])];
-        Ok(Filled { page: page(dataset, Some(&self.run_id), rows)?, runs })
+        Ok(SeedPage { page: page(dataset, Some(&self.run_id), rows)?, runs })
     }
 }
 
 /// Returns the rows of `region`.
-pub(crate) fn regions(regions: &BTreeMap<String, Region>) -> Result<Filled> {
+pub(crate) fn regions(regions: &BTreeMap<String, SourceRegion>) -> Result<SeedPage> {
     let rows = regions.iter().map(|(code, region)| {
         vec![code.as_str().into(), region.partition.as_str().into(), region.name.as_str().into()]
     });
-    Origin::of(BOTOCORE).whole("region", rows.collect())
+    SeedOrigin::of(BOTOCORE).whole("region", rows.collect())
 }
 
 /// Returns the rows of `instance_type`.
-pub(crate) fn instance_types(types: &BTreeMap<String, Json>) -> Result<Filled> {
+pub(crate) fn instance_types(types: &BTreeMap<String, Json>) -> Result<SeedPage> {
     let dataset = catalog::dataset("instance_type").context("no dataset instance_type")?;
     let rows = types.values().map(|record| instance::row(dataset, record)).collect::<Result<_>>()?;
-    Origin::of(MOTO).whole("instance_type", rows)
+    SeedOrigin::of(MOTO).whole("instance_type", rows)
 }
 
 /// Returns the rows of `offering`, with a run per region. A region without data in moto is a gap.
-pub(crate) fn offerings(offerings: &[Offering], regions: &BTreeMap<String, Region>) -> Result<Filled> {
+pub(crate) fn offerings(
+    offerings: &[ZoneOffering],
+    regions: &BTreeMap<String, SourceRegion>,
+) -> Result<SeedPage> {
     let rows = offerings.iter().map(|o| (o.region.as_str(), o.cells())).collect();
     by_region("offering", rows, regions)
 }
 
 /// Returns the rows of `zone`: the zones that offer any type. Zone names differ by account, so they
 /// stay unknown.
-pub(crate) fn zones(offerings: &[Offering], regions: &BTreeMap<String, Region>) -> Result<Filled> {
+pub(crate) fn zones(
+    offerings: &[ZoneOffering],
+    regions: &BTreeMap<String, SourceRegion>,
+) -> Result<SeedPage> {
     let zones: BTreeSet<(&str, &str)> =
         offerings.iter().map(|o| (o.region.as_str(), o.az_id.as_str())).collect();
     let rows = zones
@@ -120,9 +126,9 @@ pub(crate) fn zones(offerings: &[Offering], regions: &BTreeMap<String, Region>) 
 fn by_region(
     dataset: &'static str,
     rows: Vec<(&str, Vec<Value>)>,
-    regions: &BTreeMap<String, Region>,
-) -> Result<Filled> {
-    let origin = Origin::of(MOTO);
+    regions: &BTreeMap<String, SourceRegion>,
+) -> Result<SeedPage> {
+    let origin = SeedOrigin::of(MOTO);
     let mut counts: BTreeMap<&str, usize> = regions.keys().map(|code| (code.as_str(), 0)).collect();
     for (region, _) in &rows {
         *counts.get_mut(region).with_context(|| format!("no partition has {region}"))? += 1;
@@ -133,17 +139,17 @@ fn by_region(
     });
     let runs = runs.collect();
     let rows = rows.into_iter().map(|(_, row)| row).collect();
-    Ok(Filled { page: page(dataset, Some(&origin.run_id), rows)?, runs })
+    Ok(SeedPage { page: page(dataset, Some(&origin.run_id), rows)?, runs })
 }
 
-impl Offering {
+impl ZoneOffering {
     fn cells(&self) -> Vec<Value> {
         vec![self.instance_type.as_str().into(), self.region.as_str().into(), self.az_id.as_str().into()]
     }
 }
 
 /// Returns the rows of `accelerator`, from our own table.
-pub(crate) fn accelerators(csv: &str) -> Result<Filled> {
+pub(crate) fn accelerators(csv: &str) -> Result<SeedPage> {
     let dataset = catalog::dataset("accelerator").context("no dataset accelerator")?;
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let names: Vec<&str> = dataset.columns.iter().map(|column| column.name).collect();
@@ -155,7 +161,7 @@ pub(crate) fn accelerators(csv: &str) -> Result<Filled> {
         rows.push(cells.collect::<Result<Vec<Value>>>()?);
     }
     let read = instant(DOCUMENTS_READ);
-    let origin = Origin {
+    let origin = SeedOrigin {
         run_id: "seed-accelerators".into(),
         source: "makers' documents, named per row".into(),
         observed_from: read,
@@ -168,8 +174,8 @@ fn typed(text: &str, field: &catalog::Field) -> Result<Value> {
     let wrong = || format!("{text} as {}", field.name);
     Ok(match field.ty {
         _ if text.is_empty() => Value::Null,
-        catalog::Type::Int => text.parse::<i64>().with_context(wrong)?.into(),
-        catalog::Type::Float => text.parse::<f64>().with_context(wrong)?.into(),
+        catalog::ValueType::Int => text.parse::<i64>().with_context(wrong)?.into(),
+        catalog::ValueType::Float => text.parse::<f64>().with_context(wrong)?.into(),
         _ => text.into(),
     })
 }
@@ -177,11 +183,11 @@ fn typed(text: &str, field: &catalog::Field) -> Result<Value> {
 /// Returns the rows of `price`: the verdicts with a price. An offered or listed cell without one is
 /// a gap, counted by reason.
 pub(crate) fn prices(
-    verdicts: &BTreeMap<Cell, Verdict>,
-    offerings: &[Offering],
-    regions: &BTreeMap<String, Region>,
-) -> Result<Filled> {
-    let origin = Origin {
+    verdicts: &BTreeMap<PriceCell, PriceVerdict>,
+    offerings: &[ZoneOffering],
+    regions: &BTreeMap<String, SourceRegion>,
+) -> Result<SeedPage> {
+    let origin = SeedOrigin {
         run_id: format!("seed-prices-{}-{}", SPARECORES.version, LIBCLOUD.version),
         source: format!("{} and {}", SPARECORES.source(), LIBCLOUD.source()),
         observed_from: instant(SPARECORES.observed_at),
@@ -192,13 +198,13 @@ pub(crate) fn prices(
     let mut runs = Vec::new();
     for (code, region) in regions {
         let before = rows.len();
-        let mut doubts: BTreeMap<Doubt, usize> = BTreeMap::new();
+        let mut doubts: BTreeMap<PriceDoubt, usize> = BTreeMap::new();
         for (cell, verdict) in
             verdicts.range((code.clone(), String::new())..).take_while(|(c, _)| c.0 == *code)
         {
             match verdict {
-                Verdict::Known(quote, basis) => rows.push(price(cell, region, quote, *basis)),
-                Verdict::Unknown(doubt) => *doubts.entry(*doubt).or_default() += 1,
+                PriceVerdict::Known(quote, basis) => rows.push(price(cell, region, quote, *basis)),
+                PriceVerdict::Unknown(doubt) => *doubts.entry(*doubt).or_default() += 1,
             }
         }
         let mut gaps: Vec<String> = doubts
@@ -213,7 +219,7 @@ pub(crate) fn prices(
         runs.push(origin.run("price", code, rows.len() - before, gaps));
     }
     rows.sort_by_key(|row| sort_key(row));
-    Ok(Filled { page: page("price", Some(&origin.run_id), rows)?, runs })
+    Ok(SeedPage { page: page("price", Some(&origin.run_id), rows)?, runs })
 }
 
 fn sort_key(row: &[Value]) -> (String, String) {
@@ -224,11 +230,13 @@ fn sort_key(row: &[Value]) -> (String, String) {
     (text(&row[1]), text(&row[2]))
 }
 
-fn price(cell: &Cell, region: &Region, quote: &Quote, basis: Basis) -> Vec<Value> {
+fn price(cell: &PriceCell, region: &SourceRegion, quote: &PriceQuote, basis: PriceBasis) -> Vec<Value> {
     let (source, observed_at) = match basis {
-        Basis::Agreed => (format!("{} and {}", SPARECORES.source(), LIBCLOUD.source()), LIBCLOUD.observed_at),
-        Basis::Listed => (SPARECORES.source(), SPARECORES.observed_at),
-        Basis::Proportional => (LIBCLOUD.source(), LIBCLOUD.observed_at),
+        PriceBasis::Agreed => {
+            (format!("{} and {}", SPARECORES.source(), LIBCLOUD.source()), LIBCLOUD.observed_at)
+        }
+        PriceBasis::Listed => (SPARECORES.source(), SPARECORES.observed_at),
+        PriceBasis::Proportional => (LIBCLOUD.source(), LIBCLOUD.observed_at),
     };
     vec![
         region.partition.as_str().into(),
@@ -254,7 +262,7 @@ fn price(cell: &Cell, region: &Region, quote: &Quote, basis: Basis) -> Vec<Value
 }
 
 /// Returns the rows of `collection_run`.
-pub(crate) fn runs(runs: &[Run]) -> Result<Page> {
+pub(crate) fn runs(runs: &[SeedRun]) -> Result<Page> {
     let rows = runs.iter().map(|run| {
         vec![
             run.run_id.as_str().into(),

@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 
 use domain::Decimal;
 
-use crate::listings::{Cell, Listing, Quote};
+use crate::listings::{PriceCell, PriceListing, PriceQuote};
 
 /// The properties of a type that the rule uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shape {
+pub(crate) struct TypeShape {
     /// Size in eighths of an xlarge; `None` when the name does not determine it.
     pub(crate) units: Option<Decimal>,
     /// Default number of vCPUs.
@@ -28,7 +28,7 @@ pub(crate) struct Shape {
 
 /// The reason why a price is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Basis {
+pub(crate) enum PriceBasis {
     /// Both sources have this price.
     Agreed,
     /// sparecores has it; libcloud has none, or the Dedicated price.
@@ -37,20 +37,20 @@ pub(crate) enum Basis {
     Proportional,
 }
 
-impl Basis {
+impl PriceBasis {
     /// Returns the value of the `basis` column.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Basis::Agreed => "agreed",
-            Basis::Listed => "listed",
-            Basis::Proportional => "proportional",
+            PriceBasis::Agreed => "agreed",
+            PriceBasis::Listed => "listed",
+            PriceBasis::Proportional => "proportional",
         }
     }
 }
 
 /// The reason why a cell has no price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Doubt {
+pub(crate) enum PriceDoubt {
     /// The sources differ, but not by the Dedicated surcharge.
     Disputed,
     /// Only libcloud has a value, and it is 0.
@@ -63,36 +63,38 @@ pub(crate) enum Doubt {
     Unlisted,
 }
 
-impl Doubt {
+impl PriceDoubt {
     /// Returns the reason as text for people, lowercase and without a full stop.
     pub(crate) fn reason(self) -> &'static str {
         match self {
-            Doubt::Disputed => "the sources differ by something else than the Dedicated surcharge",
-            Doubt::Zero => "only libcloud has it, as 0",
-            Doubt::Dearer => "only libcloud has it, and another size is cheaper by the Dedicated surcharge",
-            Doubt::Unconfirmed => "only libcloud has it, and too few other sizes confirm it",
-            Doubt::Unlisted => "no source has it",
+            PriceDoubt::Disputed => "the sources differ by something else than the Dedicated surcharge",
+            PriceDoubt::Zero => "only libcloud has it, as 0",
+            PriceDoubt::Dearer => {
+                "only libcloud has it, and another size is cheaper by the Dedicated surcharge"
+            }
+            PriceDoubt::Unconfirmed => "only libcloud has it, and too few other sizes confirm it",
+            PriceDoubt::Unlisted => "no source has it",
         }
     }
 }
 
 /// The rule's verdict on a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum PriceVerdict {
     /// A price to publish.
-    Known(Quote, Basis),
+    Known(PriceQuote, PriceBasis),
     /// No price.
-    Unknown(Doubt),
+    Unknown(PriceDoubt),
 }
 
 /// Judges every cell of both sources that has a type with a shape. The other types are no longer
 /// offered in any region.
 pub(crate) fn judge(
-    sparecores: &Listing,
-    libcloud: &Listing,
-    shapes: &BTreeMap<String, Shape>,
-) -> BTreeMap<Cell, Verdict> {
-    let mut verdicts: BTreeMap<Cell, Verdict> =
+    sparecores: &PriceListing,
+    libcloud: &PriceListing,
+    shapes: &BTreeMap<String, TypeShape>,
+) -> BTreeMap<PriceCell, PriceVerdict> {
+    let mut verdicts: BTreeMap<PriceCell, PriceVerdict> =
         sparecores.iter().map(|(cell, quote)| (cell.clone(), listed(quote, libcloud.get(cell)))).collect();
     let families = families(&verdicts, libcloud, shapes);
     for (cell, quote) in libcloud {
@@ -108,40 +110,40 @@ pub(crate) fn judge(
 }
 
 /// Judges a cell that sparecores has.
-fn listed(sparecores: &Quote, libcloud: Option<&Quote>) -> Verdict {
+fn listed(sparecores: &PriceQuote, libcloud: Option<&PriceQuote>) -> PriceVerdict {
     let Some(libcloud) = libcloud.filter(|quote| !quote.amount.is_zero()) else {
-        return Verdict::Known(sparecores.clone(), Basis::Listed);
+        return PriceVerdict::Known(sparecores.clone(), PriceBasis::Listed);
     };
     if close(libcloud.amount, sparecores.amount) {
-        Verdict::Known(libcloud.clone(), Basis::Agreed)
+        PriceVerdict::Known(libcloud.clone(), PriceBasis::Agreed)
     } else if is_surcharged(libcloud.amount, sparecores.amount) {
-        Verdict::Known(sparecores.clone(), Basis::Listed)
+        PriceVerdict::Known(sparecores.clone(), PriceBasis::Listed)
     } else {
-        Verdict::Unknown(Doubt::Disputed)
+        PriceVerdict::Unknown(PriceDoubt::Disputed)
     }
 }
 
 /// A type and its price, for comparison within a family and region.
 #[derive(Debug, Clone, Copy)]
-struct Sibling {
-    shape: Shape,
+struct FamilySibling {
+    shape: TypeShape,
     price: Decimal,
 }
 
-type Families = BTreeMap<(String, String), BTreeMap<String, Sibling>>;
+type FamilyPrices = BTreeMap<(String, String), BTreeMap<String, FamilySibling>>;
 
 /// Returns the best known price of every type by region and family: sparecores' price as judged, or
 /// libcloud's where sparecores has no cell. A disputed cell has none.
 fn families(
-    established: &BTreeMap<Cell, Verdict>,
-    libcloud: &Listing,
-    shapes: &BTreeMap<String, Shape>,
-) -> Families {
-    let mut families = Families::new();
-    let mut add = |cell: &Cell, price: Decimal| {
+    established: &BTreeMap<PriceCell, PriceVerdict>,
+    libcloud: &PriceListing,
+    shapes: &BTreeMap<String, TypeShape>,
+) -> FamilyPrices {
+    let mut families = FamilyPrices::new();
+    let mut add = |cell: &PriceCell, price: Decimal| {
         if let Some(shape) = shapes.get(&cell.1) {
             let family = families.entry((cell.0.clone(), family(&cell.1).to_string())).or_default();
-            family.insert(cell.1.clone(), Sibling { shape: *shape, price });
+            family.insert(cell.1.clone(), FamilySibling { shape: *shape, price });
         }
     };
     for (cell, quote) in
@@ -150,14 +152,14 @@ fn families(
         add(cell, quote.amount);
     }
     for (cell, verdict) in established {
-        if let Verdict::Known(quote, _) = verdict {
+        if let PriceVerdict::Known(quote, _) = verdict {
             add(cell, quote.amount);
         }
     }
     families
 }
 
-fn siblings(families: &Families, cell: &Cell) -> Vec<Sibling> {
+fn siblings(families: &FamilyPrices, cell: &PriceCell) -> Vec<FamilySibling> {
     families
         .get(&(cell.0.clone(), family(&cell.1).to_string()))
         .into_iter()
@@ -168,72 +170,73 @@ fn siblings(families: &Families, cell: &Cell) -> Vec<Sibling> {
 }
 
 /// Judges a cell that only libcloud has.
-fn alone(quote: &Quote, shape: Shape, siblings: &[Sibling]) -> Verdict {
+fn alone(quote: &PriceQuote, shape: TypeShape, siblings: &[FamilySibling]) -> PriceVerdict {
     if quote.amount.is_zero() {
-        return Verdict::Unknown(Doubt::Zero);
+        return PriceVerdict::Unknown(PriceDoubt::Zero);
     }
-    let own = Sibling { shape, price: quote.amount };
+    let own = FamilySibling { shape, price: quote.amount };
     match in_proportion(own, siblings).max(on_a_line(own, siblings)) {
-        Fit::Confirmed => Verdict::Known(quote.clone(), Basis::Proportional),
-        Fit::Dearer => Verdict::Unknown(Doubt::Dearer),
-        Fit::Unconfirmed => Verdict::Unknown(Doubt::Unconfirmed),
+        ProportionFit::Confirmed => PriceVerdict::Known(quote.clone(), PriceBasis::Proportional),
+        ProportionFit::Dearer => PriceVerdict::Unknown(PriceDoubt::Dearer),
+        ProportionFit::Unconfirmed => PriceVerdict::Unknown(PriceDoubt::Unconfirmed),
     }
 }
 
 /// The relation of a price to its siblings. A later variant outweighs an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
+enum ProportionFit {
     Unconfirmed,
     Dearer,
     Confirmed,
 }
 
-impl Fit {
+impl ProportionFit {
     /// Compares pairs that should be equal: the price that a sibling implies, and this price.
     /// `needed` equal pairs confirm it.
-    fn of(pairs: impl Iterator<Item = (Decimal, Decimal)>, needed: usize) -> Fit {
+    fn of(pairs: impl Iterator<Item = (Decimal, Decimal)>, needed: usize) -> ProportionFit {
         let (mut same, mut cheaper) = (0, false);
         for (theirs, ours) in pairs {
             same += usize::from(close(theirs, ours) || (theirs - ours).abs() <= ROUNDING);
             cheaper |= is_surcharged(ours, theirs);
         }
         match (cheaper, same >= needed) {
-            (true, _) => Fit::Dearer,
-            (false, true) => Fit::Confirmed,
-            (false, false) => Fit::Unconfirmed,
+            (true, _) => ProportionFit::Dearer,
+            (false, true) => ProportionFit::Confirmed,
+            (false, false) => ProportionFit::Unconfirmed,
         }
     }
 }
 
 /// Compares the price per unit of size with the siblings'. Two equal ones confirm it.
-fn in_proportion(own: Sibling, siblings: &[Sibling]) -> Fit {
-    let Some(units) = own.shape.units else { return Fit::Unconfirmed };
+fn in_proportion(own: FamilySibling, siblings: &[FamilySibling]) -> ProportionFit {
+    let Some(units) = own.shape.units else { return ProportionFit::Unconfirmed };
     // Scaled to this size, so that this price's own rounding error is not scaled up.
-    let scaled = |sibling: &Sibling| Some(sibling.price * units / sibling.shape.units?);
+    let scaled = |sibling: &FamilySibling| Some(sibling.price * units / sibling.shape.units?);
     let pairs = siblings.iter().filter_map(scaled).map(|implied| (implied, own.price));
-    Fit::of(pairs, 2)
+    ProportionFit::of(pairs, 2)
 }
 
 /// Compares a GPU type with siblings that have as many GPUs: prices by vCPUs lie on a rising line,
 /// whose base is the GPU's price. Three siblings on the line confirm it.
-fn on_a_line(own: Sibling, siblings: &[Sibling]) -> Fit {
-    let peers: Vec<Sibling> = siblings.iter().copied().filter(|s| s.shape.gpus == own.shape.gpus).collect();
+fn on_a_line(own: FamilySibling, siblings: &[FamilySibling]) -> ProportionFit {
+    let peers: Vec<FamilySibling> =
+        siblings.iter().copied().filter(|s| s.shape.gpus == own.shape.gpus).collect();
     let lines = peers.iter().filter_map(|peer| line(own, *peer));
     let fits = lines.map(|(base, slope)| {
-        let at = |peer: &Sibling| base + slope * Decimal::from(peer.shape.vcpus);
-        Fit::of(peers.iter().map(|peer| (peer.price, at(peer))), 3)
+        let at = |peer: &FamilySibling| base + slope * Decimal::from(peer.shape.vcpus);
+        ProportionFit::of(peers.iter().map(|peer| (peer.price, at(peer))), 3)
     });
     // Only a confirmation counts, because a line through a wrong sibling proves nothing.
-    if own.shape.gpus > 0 && fits.into_iter().any(|fit| fit == Fit::Confirmed) {
-        Fit::Confirmed
+    if own.shape.gpus > 0 && fits.into_iter().any(|fit| fit == ProportionFit::Confirmed) {
+        ProportionFit::Confirmed
     } else {
-        Fit::Unconfirmed
+        ProportionFit::Unconfirmed
     }
 }
 
 /// Returns the line through two prices, as (price without vCPUs, price per vCPU). `None` unless
 /// both are above 0.
-fn line(a: Sibling, b: Sibling) -> Option<(Decimal, Decimal)> {
+fn line(a: FamilySibling, b: FamilySibling) -> Option<(Decimal, Decimal)> {
     let run = Decimal::from(b.shape.vcpus - a.shape.vcpus);
     let slope = (b.price - a.price).checked_div(run)?;
     let base = a.price - slope * Decimal::from(a.shape.vcpus);

@@ -1,13 +1,13 @@
 use super::*;
 
-fn listing(cells: &[(&str, &str)]) -> Listing {
-    let quote = |price: &str| Quote { amount: price.parse().unwrap(), currency: "USD".into() };
+fn listing(cells: &[(&str, &str)]) -> PriceListing {
+    let quote = |price: &str| PriceQuote { amount: price.parse().unwrap(), currency: "USD".into() };
     cells.iter().map(|(name, price)| (("r".to_string(), name.to_string()), quote(price))).collect()
 }
 
 /// Returns a shape with the vCPUs of the size; `g` families have one GPU up to 16xlarge, except
 /// 12xlarge, and four above.
-fn shape(name: &str) -> Shape {
+fn shape(name: &str) -> TypeShape {
     let xlarges = units(name, 96).unwrap() / Decimal::from(8);
     let vcpus = (xlarges * Decimal::from(4)).try_into().unwrap_or(1);
     let gpus = match name.starts_with('g') {
@@ -15,7 +15,7 @@ fn shape(name: &str) -> Shape {
         true if vcpus <= 64 && !name.contains("12x") => 1,
         true => 4,
     };
-    Shape { units: units(name, vcpus), vcpus, gpus }
+    TypeShape { units: units(name, vcpus), vcpus, gpus }
 }
 
 /// Checks the verdict on the first cell of `libcloud`.
@@ -25,8 +25,8 @@ fn check(sparecores: &[(&str, &str)], libcloud: &[(&str, &str)], expected: &str)
     let shapes = names.map(|name| (name.to_string(), shape(name))).collect();
     let verdicts = judge(&listing(sparecores), &listing(libcloud), &shapes);
     let found = match &verdicts[&("r".to_string(), name.to_string())] {
-        Verdict::Known(quote, basis) => format!("{} {}", quote.amount, basis.name()),
-        Verdict::Unknown(doubt) => format!("{doubt:?}"),
+        PriceVerdict::Known(quote, basis) => format!("{} {}", quote.amount, basis.name()),
+        PriceVerdict::Unknown(doubt) => format!("{doubt:?}"),
     };
     assert_eq!(found, expected, "{sparecores:?} {libcloud:?}");
 }

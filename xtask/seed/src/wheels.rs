@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 /// A wheel, identified by name, version and content.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pin {
+pub(crate) struct WheelPin {
     /// The name on PyPI.
     pub(crate) package: &'static str,
     /// The exact version.
@@ -24,7 +24,7 @@ pub(crate) struct Pin {
     pub(crate) observed_at: &'static str,
 }
 
-impl Pin {
+impl WheelPin {
     /// Returns package and version, the source that rows name.
     pub(crate) fn source(&self) -> String {
         format!("{} {}", self.package, self.version)
@@ -42,7 +42,7 @@ impl Pin {
 
 /// Instance types and offerings. Dated by the time stamps of its members, the day of the release:
 /// the crawl may be older, but not younger.
-pub(crate) const MOTO: Pin = Pin {
+pub(crate) const MOTO: WheelPin = WheelPin {
     package: "moto",
     version: "5.2.5",
     file: "moto-5.2.5-py3-none-any.whl",
@@ -51,7 +51,7 @@ pub(crate) const MOTO: Pin = Pin {
 };
 
 /// Regions and partitions. Dated by the time stamps of its members.
-pub(crate) const BOTOCORE: Pin = Pin {
+pub(crate) const BOTOCORE: WheelPin = WheelPin {
     package: "botocore",
     version: "1.44.5",
     file: "botocore-1.44.5-py3-none-any.whl",
@@ -60,7 +60,7 @@ pub(crate) const BOTOCORE: Pin = Pin {
 };
 
 /// Shared on-demand prices. Dated by its own `inserted_at` column.
-pub(crate) const SPARECORES: Pin = Pin {
+pub(crate) const SPARECORES: WheelPin = WheelPin {
     package: "sparecores-data",
     version: "0.1.0",
     file: "sparecores_data-0.1.0-py3-none-any.whl",
@@ -69,7 +69,7 @@ pub(crate) const SPARECORES: Pin = Pin {
 };
 
 /// On-demand prices, Shared and Dedicated mixed. Dated by its own `updated` field.
-pub(crate) const LIBCLOUD: Pin = Pin {
+pub(crate) const LIBCLOUD: WheelPin = WheelPin {
     package: "apache-libcloud",
     version: "3.9.1",
     file: "apache_libcloud-3.9.1-py3-none-any.whl",
@@ -78,18 +78,18 @@ pub(crate) const LIBCLOUD: Pin = Pin {
 };
 
 /// All pinned wheels.
-pub(crate) const PINS: [Pin; 4] = [MOTO, BOTOCORE, SPARECORES, LIBCLOUD];
+pub(crate) const PINS: [WheelPin; 4] = [MOTO, BOTOCORE, SPARECORES, LIBCLOUD];
 
 /// A wheel in the cache folder with the pinned digest.
-pub(crate) struct Wheel {
+pub(crate) struct PinnedWheel {
     path: PathBuf,
-    pin: Pin,
+    pin: WheelPin,
 }
 
-impl Wheel {
+impl PinnedWheel {
     /// Returns the wheel from the cache folder, and downloads it if it is missing. Errors: the
     /// download fails, or the digest is not the pinned one.
-    pub(crate) fn fetch(pin: Pin, cache: &Path) -> Result<Wheel> {
+    pub(crate) fn fetch(pin: WheelPin, cache: &Path) -> Result<PinnedWheel> {
         let path = cache.join(pin.file);
         if !path.exists() {
             download(pin, cache)?;
@@ -97,7 +97,7 @@ impl Wheel {
         let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
         let found = hex(&Sha256::digest(&bytes));
         ensure!(found == pin.sha256, "{} has the digest {found}, not {}", path.display(), pin.sha256);
-        Ok(Wheel { path, pin })
+        Ok(PinnedWheel { path, pin })
     }
 
     /// Returns a member's bytes; a `.gz` member is decompressed.
@@ -142,7 +142,7 @@ impl Wheel {
     }
 }
 
-fn download(pin: Pin, cache: &Path) -> Result<()> {
+fn download(pin: WheelPin, cache: &Path) -> Result<()> {
     fs::create_dir_all(cache)?;
     let status = Command::new("python3")
         .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check"])

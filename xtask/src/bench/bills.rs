@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::Failed;
+use crate::TaskError;
 
 const HEADER: &str = "identity/LineItemId,identity/TimeInterval,bill/InvoiceId,bill/BillingEntity,bill/BillType,\
 bill/PayerAccountId,bill/BillingPeriodStartDate,bill/BillingPeriodEndDate,lineItem/UsageAccountId,lineItem/LineItemType,\
@@ -14,7 +14,7 @@ product/sku,product/vcpu,pricing/publicOnDemandCost,pricing/publicOnDemandRate,p
 resourceTags/user:Name,resourceTags/user:Team\n";
 
 /// Writes `rows` lines of one month and one payer.
-pub(super) fn write(out: &mut dyn Write, rows: u64) -> Result<(), Failed> {
+pub(super) fn write(out: &mut dyn Write, rows: u64) -> Result<(), TaskError> {
     let failed = |e: std::io::Error| format!("cannot write the report: {e}");
     out.write_all(HEADER.as_bytes()).map_err(failed)?;
     for row in 0..rows {

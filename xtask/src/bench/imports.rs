@@ -6,8 +6,8 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Bench, bills, median, offers};
-use crate::{Failed, root};
+use super::{BenchRun, bills, median, offers};
+use crate::{TaskError, root};
 
 /// Runs of each price list import; their median is printed.
 const RUNS: usize = 3;
@@ -26,11 +26,11 @@ const PYTHON: &str = "import json,sys\n\
     print(sum(len(d['priceDimensions']) for k in offer['terms'].values() for s,t in k.items() if s in kept for d in t.values()))";
 
 /// Median time, milliseconds, and peak memory, MiB.
-type Cost = (f64, f64);
+type ImportCost = (f64, f64);
 
-impl Bench {
+impl BenchRun {
     /// Measures imports of a price list of `megabytes`, as CSV and JSON, and of a bill of `rows`.
-    pub(super) fn imports(&self, megabytes: u64, rows: u64) -> Result<(), Failed> {
+    pub(super) fn imports(&self, megabytes: u64, rows: u64) -> Result<(), TaskError> {
         let types = self.types()?;
         let csv = self.home.join("offer.csv");
         let size = offers::csv(&csv, &types, megabytes << 20)?;
@@ -67,14 +67,14 @@ impl Bench {
         remove(&bill)
     }
 
-    fn types(&self) -> Result<Vec<String>, Failed> {
+    fn types(&self) -> Result<Vec<String>, TaskError> {
         let sql = "SELECT instance_type FROM instance_type ORDER BY instance_type";
         let output = self.truffle(&["query", sql, "-o", "csv", "-q"]).output().map_err(|e| e.to_string())?;
         Ok(String::from_utf8_lossy(&output.stdout).lines().skip(1).map(String::from).collect())
     }
 
     /// Returns an import command with a new lake, because a known file is not imported again.
-    fn collector(&self, kind: &str, file: &Path) -> Result<Command, Failed> {
+    fn collector(&self, kind: &str, file: &Path) -> Result<Command, TaskError> {
         let lake = self.home.join("imported");
         if lake.exists() {
             fs::remove_dir_all(&lake).map_err(|e| format!("{}: {e}", lake.display()))?;
@@ -84,7 +84,7 @@ impl Bench {
         Ok(command)
     }
 
-    fn import(&self, kind: &str, file: &Path) -> Result<Cost, Failed> {
+    fn import(&self, kind: &str, file: &Path) -> Result<ImportCost, TaskError> {
         let mut costs = Vec::new();
         for _ in 0..RUNS {
             costs.push(self.cost(self.collector(kind, file)?.arg("--whole"))?);
@@ -93,7 +93,7 @@ impl Bench {
         Ok((median(costs.into_iter().map(|cost| cost.0).collect()), largest))
     }
 
-    fn cost(&self, command: &mut Command) -> Result<Cost, Failed> {
+    fn cost(&self, command: &mut Command) -> Result<ImportCost, TaskError> {
         let mut measured = self.alone(Command::new("python3"));
         measured.args(["-c", MEASURE]).arg(command.get_program()).args(command.get_args());
         let output =
@@ -107,7 +107,7 @@ impl Bench {
     }
 
     /// Writes a bill and compresses it with gzip, as AWS's reports are.
-    fn report(&self, rows: u64) -> Result<PathBuf, Failed> {
+    fn report(&self, rows: u64) -> Result<PathBuf, TaskError> {
         let path = self.home.join("report-00001.csv.gz");
         let file = File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         let gzip = Command::new("gzip").arg("-1").stdin(Stdio::piped()).stdout(file).spawn();
@@ -119,11 +119,11 @@ impl Bench {
     }
 }
 
-fn remove(path: &Path) -> Result<(), Failed> {
+fn remove(path: &Path) -> Result<(), TaskError> {
     fs::remove_file(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-fn line(what: &str, ours: Cost, rival: Option<Cost>, bar: &str) {
+fn line(what: &str, ours: ImportCost, rival: Option<ImportCost>, bar: &str) {
     let (theirs, ratio) = rival.map_or((String::new(), String::new()), |rival| {
         (format!("{:.0} ms, {:.0} MiB", rival.0, rival.1), format!("{:.2}", ours.0 / rival.0))
     });

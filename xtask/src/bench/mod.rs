@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{Failed, cargo, root, run as run_command};
+use crate::{TaskError, cargo, root, run as run_command};
 
 mod spot;
 
@@ -21,7 +21,7 @@ const RUNS: usize = 41;
 const LARGE_RUNS: usize = 11;
 
 /// The measurements that the arguments select.
-struct Plan {
+struct BenchPlan {
     history: Option<PathBuf>,
     /// Also measure lakes of 4 and 16 times the history.
     growth: bool,
@@ -32,10 +32,10 @@ struct Plan {
     imports_only: bool,
 }
 
-impl Plan {
-    fn read(words: &[&str]) -> Result<Plan, Failed> {
+impl BenchPlan {
+    fn read(words: &[&str]) -> Result<BenchPlan, TaskError> {
         let mut plan =
-            Plan { history: None, growth: false, megabytes: 450, rows: 2_000_000, imports_only: false };
+            BenchPlan { history: None, growth: false, megabytes: 450, rows: 2_000_000, imports_only: false };
         let expected = "expected: cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] \
                         [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();
@@ -55,16 +55,16 @@ impl Plan {
 }
 
 /// Measures, and prints the table.
-pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
+pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     if words == ["sandbox"] {
         return crate::load::run();
     }
     if words == ["lifecycle"] {
         return steps();
     }
-    let plan = Plan::read(words)?;
+    let plan = BenchPlan::read(words)?;
     build()?;
-    let bench = Bench::new()?;
+    let bench = BenchRun::new()?;
     if plan.imports_only {
         return bench.imports(plan.megabytes, plan.rows);
     }
@@ -72,7 +72,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     bench.search()?;
     bench.memory()?;
     match plan.history {
-        Some(path) => spot::Spot::measure(&bench, &path, plan.growth)?,
+        Some(path) => spot::SpotBench::measure(&bench, &path, plan.growth)?,
         None => println!("spot history: skipped, --spot-history FILE is missing"),
     }
     crate::load::run()
@@ -80,13 +80,13 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
 
 /// Runs a million random steps of the lifecycle and checks every invariant after each. The test
 /// prints the steps per second.
-fn steps() -> Result<(), Failed> {
+fn steps() -> Result<(), TaskError> {
     let test = ["--test", "invariants", "a_million_steps_keep_the_invariants"];
     let words = ["test", "--release", "--quiet", "-p", "lifecycle"];
     run_command(cargo().args(words).args(test).args(["--", "--nocapture"]).current_dir(root()))
 }
 
-fn build() -> Result<(), Failed> {
+fn build() -> Result<(), TaskError> {
     run_command(cargo().args(["build", "--release", "--quiet", "-p", "mycelium"]).current_dir(root()))?;
     run_command(
         cargo()
@@ -95,17 +95,17 @@ fn build() -> Result<(), Failed> {
     )
 }
 
-struct Bench {
+struct BenchRun {
     release: PathBuf,
     home: PathBuf,
 }
 
-impl Bench {
-    fn new() -> Result<Bench, Failed> {
+impl BenchRun {
+    fn new() -> Result<BenchRun, TaskError> {
         let target = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| root().join("target"), PathBuf::from);
         let home = std::env::temp_dir().join(format!("mycelium-bench-{}", std::process::id()));
         fs::create_dir_all(&home).map_err(|e| format!("{}: {e}", home.display()))?;
-        Ok(Bench { release: target.join("release"), home })
+        Ok(BenchRun { release: target.join("release"), home })
     }
 
     fn program(&self, name: &str) -> Command {
@@ -134,7 +134,7 @@ impl Bench {
         command
     }
 
-    fn search(&self) -> Result<(), Failed> {
+    fn search(&self) -> Result<(), TaskError> {
         let search = ["search", "gpu", "--max-price=10", "-o", "json"];
         // The first run unpacks the seed and publishes the warehouse.
         once(&mut self.truffle(&search))?;
@@ -147,7 +147,7 @@ impl Bench {
     }
 
     /// Returns the statements of a search, with their parameters as literals.
-    fn search_statements(&self) -> Result<String, Failed> {
+    fn search_statements(&self) -> Result<String, TaskError> {
         let mut all = String::new();
         for name in ["instance/facts", "offering/zones", "price/current", "data/runs"] {
             let path = root().join("queries").join(format!("{name}.sql"));
@@ -164,7 +164,7 @@ impl Bench {
         Ok(all)
     }
 
-    fn published(&self, folder: &Path) -> Result<PathBuf, Failed> {
+    fn published(&self, folder: &Path) -> Result<PathBuf, TaskError> {
         let mut entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?.flatten();
         entries
             .next()
@@ -172,7 +172,7 @@ impl Bench {
             .ok_or_else(|| format!("{} contains no warehouse", folder.display()))
     }
 
-    fn memory(&self) -> Result<(), Failed> {
+    fn memory(&self) -> Result<(), TaskError> {
         let mut search = self.timed("truffle");
         search.args(["search", "gpu", "--max-price=10", "-o", "json"]);
         let (_, mib) = self.peak(search)?;
@@ -180,7 +180,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Returns a command for [`Bench::peak`], which runs one of our programs. The caller adds its
+    /// Returns a command for [`BenchRun::peak`], which runs one of our programs. The caller adds its
     /// arguments.
     fn timed(&self, name: &str) -> Command {
         // The kernel counts a child's peak resident size, and Python can read it.
@@ -193,8 +193,8 @@ impl Bench {
         command
     }
 
-    /// Runs a command of [`Bench::timed`]. Returns its output and its peak memory, MiB.
-    fn peak(&self, mut command: Command) -> Result<(String, f64), Failed> {
+    /// Runs a command of [`BenchRun::timed`]. Returns its output and its peak memory, MiB.
+    fn peak(&self, mut command: Command) -> Result<(String, f64), TaskError> {
         let output = command.output().map_err(|e| format!("cannot start python3: {e}"))?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
         let (said, kib) = text.rsplit_once('\n').unwrap_or(("", &text));
@@ -204,7 +204,7 @@ impl Bench {
 
     /// Measures user SQL over all prices of a lake, against DuckDB over the same files, and over
     /// one file of the same rows.
-    fn group_by(&self, lake: &Path, files: &[PathBuf], sorted: &Path) -> Result<(), Failed> {
+    fn group_by(&self, lake: &Path, files: &[PathBuf], sorted: &Path) -> Result<(), TaskError> {
         let lake_text = lake.to_string_lossy().into_owned();
         let sql = "SELECT instance_type, region, count(*) AS n, avg(price_per_hour) AS mean, min(price_per_hour) AS low \
                    FROM spot_price GROUP BY instance_type, region ORDER BY n DESC, instance_type, region LIMIT 10";
@@ -228,14 +228,14 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for BenchRun {
     fn drop(&mut self) {
         // The system clears its temporary folder, so an error is harmless.
         let _ = fs::remove_dir_all(&self.home);
     }
 }
 
-fn once(command: &mut Command) -> Result<f64, Failed> {
+fn once(command: &mut Command) -> Result<f64, TaskError> {
     let started = Instant::now();
     let output = command.output().map_err(|e| format!("cannot start {:?}: {e}", command.get_program()))?;
     let took = started.elapsed().as_secs_f64() * 1000.0;
@@ -251,7 +251,7 @@ fn compare(
     runs: usize,
     ours: impl Fn() -> Command,
     rival: impl Fn() -> Command,
-) -> Result<(f64, f64), Failed> {
+) -> Result<(f64, f64), TaskError> {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for _ in 0..runs {
         a.push(once(&mut ours())?);

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use crate::Failed;
+use crate::TaskError;
 
 /// Header of the CSV, as of 2025-09.
 const HEADER: &str = include_str!("offer_header.csv");
@@ -45,7 +45,7 @@ const LEASES: &[[&str; 4]] = &[
 const CAPACITY: [&str; 3] = ["Used", "UnusedCapacityReservation", "AllocatedCapacityReservation"];
 
 /// A product, with the fields of both layouts.
-struct Product<'a> {
+struct OfferProduct<'a> {
     sku: String,
     instance_type: &'a str,
     tenancy: &'a str,
@@ -55,7 +55,7 @@ struct Product<'a> {
     hourly: u64,
 }
 
-impl Product<'_> {
+impl OfferProduct<'_> {
     fn usage_type(&self) -> String {
         let kind = match (self.capacity, self.tenancy) {
             ("Used", "Shared") => "BoxUsage",
@@ -88,14 +88,21 @@ fn sku(number: u64) -> String {
         .collect()
 }
 
-fn products<'a>(number: usize, instance_type: &'a str) -> Vec<Product<'a>> {
+fn products<'a>(number: usize, instance_type: &'a str) -> Vec<OfferProduct<'a>> {
     let mut products = Vec::new();
     for tenancy in ["Shared", "Dedicated"] {
         for system in SYSTEMS {
             for capacity in CAPACITY {
                 let at = (number * 1000 + products.len()) as u64;
                 let hourly = 100_000_000 + (at.wrapping_mul(7_919) % 900_000) * 100_000;
-                products.push(Product { sku: sku(at), instance_type, tenancy, system, capacity, hourly });
+                products.push(OfferProduct {
+                    sku: sku(at),
+                    instance_type,
+                    tenancy,
+                    system,
+                    capacity,
+                    hourly,
+                });
             }
         }
     }
@@ -103,7 +110,7 @@ fn products<'a>(number: usize, instance_type: &'a str) -> Vec<Product<'a>> {
 }
 
 /// Writes the CSV of one region with about `bytes` bytes. Returns its true size, bytes.
-pub(super) fn csv(path: &Path, types: &[String], bytes: u64) -> Result<u64, Failed> {
+pub(super) fn csv(path: &Path, types: &[String], bytes: u64) -> Result<u64, TaskError> {
     let failed = |e: std::io::Error| format!("{}: {e}", path.display());
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path).map_err(failed)?);
     let mut written = 0;
@@ -127,7 +134,7 @@ pub(super) fn csv(path: &Path, types: &[String], bytes: u64) -> Result<u64, Fail
     Ok(written)
 }
 
-fn rates(product: &Product<'_>, text: &mut String) {
+fn rates(product: &OfferProduct<'_>, text: &mut String) {
     let [os, licence, software, operation] = product.system;
     let (sku, name, tenancy) = (&product.sku, product.instance_type, product.tenancy);
     let about = format!(
@@ -164,7 +171,7 @@ fn rates(product: &Product<'_>, text: &mut String) {
 }
 
 /// Returns the hourly rate, 10⁻¹⁰ USD, and the upfront fee, USD, of a lease.
-fn lease_price(product: &Product<'_>, at: usize) -> (u64, Option<u64>) {
+fn lease_price(product: &OfferProduct<'_>, at: usize) -> (u64, Option<u64>) {
     let upfront = 100 + product.hourly / 100_000_000 + at as u64;
     match at % 3 {
         0 => (product.hourly * 2 / 3, None),
@@ -174,7 +181,7 @@ fn lease_price(product: &Product<'_>, at: usize) -> (u64, Option<u64>) {
 }
 
 /// Writes the JSON of one region with about `bytes` bytes. Returns its true size, bytes.
-pub(super) fn json(path: &Path, types: &[String], bytes: u64) -> Result<u64, Failed> {
+pub(super) fn json(path: &Path, types: &[String], bytes: u64) -> Result<u64, TaskError> {
     let failed = |e: std::io::Error| format!("{}: {e}", path.display());
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path).map_err(failed)?);
     let (mut kept, mut size) = (0, 0);
@@ -207,9 +214,9 @@ pub(super) fn json(path: &Path, types: &[String], bytes: u64) -> Result<u64, Fai
 
 fn section(
     types: &[String],
-    put: &mut dyn FnMut(&str) -> Result<(), Failed>,
-    one: fn(&Product<'_>) -> String,
-) -> Result<(), Failed> {
+    put: &mut dyn FnMut(&str) -> Result<(), TaskError>,
+    one: fn(&OfferProduct<'_>) -> String,
+) -> Result<(), TaskError> {
     let mut comma = "";
     for (number, instance_type) in types.iter().enumerate() {
         for product in products(number, instance_type) {
@@ -224,7 +231,7 @@ fn section(
     put("\n")
 }
 
-fn attributes(product: &Product<'_>) -> String {
+fn attributes(product: &OfferProduct<'_>) -> String {
     let [os, licence, software, operation] = product.system;
     format!(
         "    \"{sku}\" : {{\n      \"sku\" : \"{sku}\",\n      \"productFamily\" : \"Compute Instance\",\n      \"attributes\" : {{\n        \
@@ -248,12 +255,12 @@ fn attributes(product: &Product<'_>) -> String {
     )
 }
 
-fn on_demand(product: &Product<'_>) -> String {
+fn on_demand(product: &OfferProduct<'_>) -> String {
     let term = term(product, "JRTCKXETXF", &[("6YS6EN2CT7", "Hrs", dollars(product.on_demand()))], "");
     format!("      \"{}\" : {{\n{term}\n      }}", product.sku)
 }
 
-fn reserved(product: &Product<'_>) -> String {
+fn reserved(product: &OfferProduct<'_>) -> String {
     if product.capacity != "Used" {
         return String::new();
     }
@@ -270,7 +277,7 @@ fn reserved(product: &Product<'_>) -> String {
     format!("      \"{}\" : {{\n{}\n      }}", product.sku, terms.join(",\n"))
 }
 
-fn term(product: &Product<'_>, code: &str, rates: &[(&str, &str, String)], about: &str) -> String {
+fn term(product: &OfferProduct<'_>, code: &str, rates: &[(&str, &str, String)], about: &str) -> String {
     let (sku, name) = (&product.sku, product.instance_type);
     let rate = |(suffix, unit, amount): &(&str, &str, String)| {
         format!(

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{Bench, RUNS, compare, line, median, once};
-use crate::Failed;
+use super::{BenchRun, RUNS, compare, line, median, once};
+use crate::TaskError;
 
 /// Questions with their parameters: the latest price of a type everywhere, and a year of a type in
 /// a region.
@@ -21,17 +21,17 @@ const ASKED: &str = "type=m5.large";
 /// The last day of the history.
 const AS_OF: &str = "2023-12-31T00:00:00Z";
 
-pub(super) struct Spot<'a> {
-    bench: &'a Bench,
+pub(super) struct SpotBench<'a> {
+    bench: &'a BenchRun,
     history: &'a Path,
     lake: PathBuf,
 }
 
-impl Spot<'_> {
+impl SpotBench<'_> {
     /// Prints all measurements. With `growth` the lake grows to 16 times the history, which takes
     /// half an hour.
-    pub(super) fn measure(bench: &Bench, history: &Path, growth: bool) -> Result<(), Failed> {
-        let spot = Spot { bench, history, lake: bench.home.join("spot") };
+    pub(super) fn measure(bench: &BenchRun, history: &Path, growth: bool) -> Result<(), TaskError> {
+        let spot = SpotBench { bench, history, lake: bench.home.join("spot") };
         spot.import("import of the history", history)?;
         spot.takes("  a change, as imported")?;
         spot.compact()?;
@@ -50,7 +50,7 @@ impl Spot<'_> {
         self.lake.to_string_lossy().into_owned()
     }
 
-    fn import(&self, what: &str, file: &Path) -> Result<(), Failed> {
+    fn import(&self, what: &str, file: &Path) -> Result<(), TaskError> {
         let words = ["import", "spot-history", "--lake", &self.lake_text(), "-o", "ndjson"];
         let mut command = self.bench.timed("collector");
         command.args(words).arg(file);
@@ -66,7 +66,7 @@ impl Spot<'_> {
         Ok(())
     }
 
-    fn compact(&self) -> Result<(), Failed> {
+    fn compact(&self) -> Result<(), TaskError> {
         let mut command = self.bench.timed("collector");
         command.args(["compact", "--lake", &self.lake_text(), "-o", "ndjson"]);
         let started = Instant::now();
@@ -76,7 +76,7 @@ impl Spot<'_> {
     }
 
     /// Imports a month of the history again; the lake has all its rows.
-    fn again(&self) -> Result<(), Failed> {
+    fn again(&self) -> Result<(), TaskError> {
         let month = self.bench.home.join("month.parquet");
         self.copy(
             &format!(
@@ -89,14 +89,14 @@ impl Spot<'_> {
     }
 
     /// Reads the newest manifest.
-    fn manifest(&self) -> Result<String, Failed> {
+    fn manifest(&self) -> Result<String, TaskError> {
         let newest = fs::read_to_string(self.lake.join("CURRENT")).map_err(|e| e.to_string())?;
         let manifest = self.lake.join("manifest").join(format!("{}.json", newest.trim()));
         fs::read_to_string(manifest).map_err(|e| e.to_string())
     }
 
     /// Returns the files of the spot prices.
-    fn files(&self) -> Result<Vec<PathBuf>, Failed> {
+    fn files(&self) -> Result<Vec<PathBuf>, TaskError> {
         let text = self.manifest()?;
         let paths = text.split("\"path\": \"").skip(1).filter_map(|rest| rest.split('"').next());
         Ok(paths
@@ -106,7 +106,7 @@ impl Spot<'_> {
     }
 
     /// Prints the bytes per price change in the lake.
-    fn takes(&self, what: &str) -> Result<(), Failed> {
+    fn takes(&self, what: &str) -> Result<(), TaskError> {
         let text = self.manifest()?;
         let (mut rows, mut bytes, mut files) = (0.0, 0.0, 0);
         for file in text.split("\"dataset\": ").filter(|part| part.starts_with("\"spot_price\"")) {
@@ -119,7 +119,7 @@ impl Spot<'_> {
     }
 
     /// Writes the same rows as one sorted file, with DuckDB alone.
-    fn sorted(&self) -> Result<PathBuf, Failed> {
+    fn sorted(&self) -> Result<PathBuf, TaskError> {
         let path = self.bench.home.join("sorted.parquet");
         let rows = format!(
             "SELECT observed_at, instance_type, region, az_id, 'linux' AS product, \
@@ -131,7 +131,7 @@ impl Spot<'_> {
         Ok(path)
     }
 
-    fn copy(&self, rows: &str, to: &Path) -> Result<(), Failed> {
+    fn copy(&self, rows: &str, to: &Path) -> Result<(), TaskError> {
         let copy = format!("COPY ({rows}) TO '{}' (FORMAT parquet, COMPRESSION zstd)", to.display());
         let statements = self.bench.home.join("copy.sql");
         fs::write(&statements, copy).map_err(|e| e.to_string())?;
@@ -144,7 +144,7 @@ impl Spot<'_> {
     }
 
     /// Returns medians, milliseconds: ours, and DuckDB's alone on one sorted file.
-    fn ask(&self, (_, name, params): (&str, &str, &[&str]), sorted: &Path) -> Result<(f64, f64), Failed> {
+    fn ask(&self, (_, name, params): (&str, &str, &[&str]), sorted: &Path) -> Result<(f64, f64), TaskError> {
         let lake = self.lake_text();
         let words = self.words(name, params, &lake);
         // The first run publishes the warehouse of the newest manifest.
@@ -157,7 +157,7 @@ impl Spot<'_> {
 
     /// Measures the same questions while the lake grows by copies of the history under other family
     /// names.
-    fn growth(&self) -> Result<(), Failed> {
+    fn growth(&self) -> Result<(), TaskError> {
         let mut first = [0.0; QUESTIONS.len()];
         let mut copies = 1;
         for times in [1, 4, 16] {
@@ -194,7 +194,7 @@ impl Spot<'_> {
 }
 
 /// Returns a question over one file, with its parameters as literals, for DuckDB alone.
-fn written_out(name: &str, sorted: &Path) -> Result<String, Failed> {
+fn written_out(name: &str, sorted: &Path) -> Result<String, TaskError> {
     let path = crate::root().join("queries").join(format!("{name}.sql"));
     let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(text
@@ -207,7 +207,7 @@ fn written_out(name: &str, sorted: &Path) -> Result<String, Failed> {
 }
 
 /// Returns the first number of that name in a JSON text.
-fn number(text: &str, name: &str) -> Result<f64, Failed> {
+fn number(text: &str, name: &str) -> Result<f64, TaskError> {
     let missing = || format!("no number \"{name}\" in {text}");
     let after = text.split(&format!("\"{name}\":")).nth(1).ok_or_else(missing)?.trim_start();
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     };
     let flags = &args.common.flags;
     let result = app::start(flags).and_then(|(settings, screen)| {
-        let doors = truffle::Doors {
+        let doors = truffle::TruffleContext {
             open: &|| app::open_warehouse(&settings),
             encode: &warehouse::ColumnarEncoder,
             settings: &settings,

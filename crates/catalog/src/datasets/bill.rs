@@ -1,6 +1,6 @@
 //! Bills and their charges.
 
-use crate::dataset::{Column, ColumnType::*, Dataset, Kind, Scope};
+use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
 
 /// The columns of FOCUS 1.0 to 1.2 under their own names in snake_case, then the columns without a
 /// FOCUS counterpart.
@@ -9,8 +9,8 @@ pub(super) const CHARGE: Dataset = Dataset {
     doc: "Billed charges in the columns of FOCUS 1.2: usage, purchases, credits, refunds and taxes, one row \
         per bill line.",
     version: 1,
-    kind: Kind::Statement,
-    scope: Scope::Bill,
+    kind: DatasetKind::Statement,
+    scope: DatasetScope::Bill,
     key: &["bill", "service_name", "charge_period_start"],
     columns: columns![
         bill Text "bill of the row: billing account/month, or account/day from Cost Explorer",

@@ -1,13 +1,13 @@
 //! Resources of an account: instances and everything attached to them, reservations, quotas.
 
-use crate::dataset::{Column, ColumnType::*, Dataset, Kind, Scope};
+use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
 
 pub(super) const REGION_ACCESS: Dataset = Dataset {
     name: "region_access",
     doc: "Regions of an account's partition, and whether the account can use each.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::Account,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::Account,
     key: &["account_id", "region"],
     columns: columns![
         account_id Text "account id",
@@ -21,8 +21,8 @@ pub(super) const INSTANCE: Dataset = Dataset {
     name: "instance",
     doc: "Instances of an account at each snapshot; `instance_history` has all observed states.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::AccountRegion,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::AccountRegion,
     key: &["account_id", "region", "instance_id"],
     columns: columns![
         account_id Text "account id",
@@ -60,8 +60,8 @@ pub(super) const VOLUME: Dataset = Dataset {
     name: "volume",
     doc: "EBS volumes of an account at each snapshot.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::AccountRegion,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::AccountRegion,
     key: &["account_id", "region", "volume_id"],
     columns: columns![
         account_id Text "account id",
@@ -84,8 +84,8 @@ pub(super) const ADDRESS: Dataset = Dataset {
     name: "address",
     doc: "Elastic IP addresses of an account at each snapshot.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::AccountRegion,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::AccountRegion,
     key: &["account_id", "region", "public_ip"],
     columns: columns![
         account_id Text "account id",
@@ -102,8 +102,8 @@ pub(super) const SPOT_REQUEST: Dataset = Dataset {
     name: "spot_request",
     doc: "Spot requests of an account at each snapshot.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::AccountRegion,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::AccountRegion,
     key: &["account_id", "region", "spot_request_id"],
     columns: columns![
         account_id Text "account id",
@@ -126,8 +126,8 @@ pub(super) const CAPACITY: Dataset = Dataset {
     name: "capacity",
     doc: "Capacity reservations and blocks, owned by an account or shared with it, at each snapshot.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::AccountRegion,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::AccountRegion,
     key: &["account_id", "region", "capacity_reservation_id"],
     columns: columns![
         account_id Text "account that can use the reservation",
@@ -153,8 +153,8 @@ pub(super) const QUOTA: Dataset = Dataset {
     name: "quota",
     doc: "EC2 quotas of an account at each snapshot.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::AccountRegion,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::AccountRegion,
     key: &["account_id", "region", "quota_code"],
     columns: columns![
         account_id Text "account id",
@@ -174,8 +174,8 @@ pub(super) const UTILIZATION: Dataset = Dataset {
     doc: "Measured utilization of instances: hourly from CloudWatch, and from spawnd on the instance for the \
           period before a snapshot of `instance`.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::AccountRegion,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::AccountRegion,
     key: &[
         "account_id",
         "region",

@@ -1,14 +1,14 @@
 //! Market data beside the price list: Savings Plans, spot, capacity blocks, benchmarks.
 
-use crate::dataset::{Column, ColumnType::*, Dataset, Kind, Scope};
+use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
 
 pub(super) const SAVINGS_PLAN: Dataset = Dataset {
     name: "savings_plan",
     doc: "Prices per hour under a Savings Plan, one row per product and plan; Compute and EC2 Instance \
         Savings Plans have separate rows.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::Region,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::Region,
     key: &["plan", "region", "usage_type", "operation", "lease_years", "payment", "currency"],
     columns: columns![
         partition Text "AWS partition: aws, aws-cn, aws-us-gov, …",
@@ -38,8 +38,8 @@ pub(super) const INTERRUPTION: Dataset = Dataset {
     name: "interruption",
     doc: "Spot interruption rates of the previous month, and savings of spot, from the spot advisor.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::Region,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::Region,
     key: &["instance_type", "region", "os"],
     columns: columns![
         observed_at Timestamp "time of the file's publication",
@@ -56,8 +56,8 @@ pub(super) const SPOT_FEED: Dataset = Dataset {
     name: "spot_feed",
     doc: "Spot prices from AWS's public page: one price per region, for a zone that the page does not name.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::Region,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::Region,
     key: &["instance_type", "region", "os", "currency"],
     columns: columns![
         observed_at Timestamp "time of the file's publication",
@@ -73,8 +73,8 @@ pub(super) const BENCHMARK: Dataset = Dataset {
     name: "benchmark",
     doc: "Measured performance of instance types.",
     version: 1,
-    kind: Kind::Log,
-    scope: Scope::All,
+    kind: DatasetKind::Log,
+    scope: DatasetScope::All,
     key: &["instance_type", "metric", "config", "measured_at", "source"],
     columns: columns![
         instance_type Text "instance type",
@@ -90,8 +90,8 @@ pub(super) const ACCEPTANCE: Dataset = Dataset {
     name: "acceptance",
     doc: "Quarantined prices that a user has accepted.",
     version: 1,
-    kind: Kind::Log,
-    scope: Scope::All,
+    kind: DatasetKind::Log,
+    scope: DatasetScope::All,
     key: &["held_id"],
     columns: columns![
         held_id Text "id of the quarantined price, as in price_held",
@@ -105,8 +105,8 @@ pub(super) const PLACEMENT_SCORE: Dataset = Dataset {
     doc: "Spot placement scores: how likely a spot request would succeed. A score applies only to the \
         request that it answers.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::Request,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::Request,
     key: &["request", "az_id"],
     columns: columns![
         request Text "request that the score answers: account/region/types x instances",
@@ -124,8 +124,8 @@ pub(super) const CAPACITY_BLOCK: Dataset = Dataset {
     name: "capacity_block",
     doc: "Capacity blocks that AWS offered for sale, each with the request that it answers.",
     version: 1,
-    kind: Kind::Snapshot,
-    scope: Scope::Request,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::Request,
     key: &["request", "offering_id"],
     columns: columns![
         request Text "request that the offer answers: account/region/type x instances for hours",

@@ -4,8 +4,8 @@ use std::io::Read;
 
 use domain::Timestamp;
 
-use super::{Stop, Told};
-use crate::{Batch, Dataset};
+use super::{ScopeReport, StopFlag};
+use crate::{Dataset, RowBatch};
 
 /// Reasons why a request to AWS failed as a whole. Each text is a lowercase fragment. The failure
 /// of one region or page is not such an error; it becomes a gap in the scope's report.
@@ -27,7 +27,7 @@ pub enum SourceError {
 
 /// An account, as reached through one profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub struct ProfileAccount {
     /// The profile's name; `None` is the default credentials chain.
     pub profile: Option<String>,
     /// The account number. Profiles with the same number are the same account.
@@ -44,29 +44,29 @@ pub struct Account {
 
 /// A query for one dataset of one account in some regions.
 #[derive(Debug, Clone, Copy)]
-pub struct Look<'a> {
+pub struct SnapshotQuery<'a> {
     /// The dataset.
     pub dataset: &'static Dataset,
     /// The account to query.
-    pub account: &'a Account,
+    pub account: &'a ProfileAccount,
     /// Region codes.
     pub regions: &'a [String],
     /// Start of the history for each of `regions`; for datasets with a history.
     pub since: &'a [Timestamp],
     /// Further parameters of the request.
-    pub asked: Asked<'a>,
+    pub asked: SnapshotRequest<'a>,
 }
 
 /// Number of metrics requested per instance for the dataset `utilization`.
 pub const METRICS: u64 = 6;
 
-/// The [`Told::source`] of figures that spawnd wrote into tags of its instances. A snapshot of
+/// The [`ScopeReport::source`] of figures that spawnd wrote into tags of its instances. A snapshot of
 /// `instance` also reports `utilization` under this source, in regions that have such tags.
 pub const HEARTBEATS: &str = "heartbeats of spawnd";
 
 /// Further parameters of a query: some datasets are answers to a specific request.
 #[derive(Debug, Clone, Copy)]
-pub enum Asked<'a> {
+pub enum SnapshotRequest<'a> {
     /// Everything in the scope.
     All,
     /// Utilization of these instances, with a limit on the number of requested metrics.
@@ -80,12 +80,12 @@ pub enum Asked<'a> {
         most: u64,
     },
     /// Capacity for instances, now or as a block.
-    Capacity(&'a Room),
+    Capacity(&'a CapacityRequest),
 }
 
 /// The capacity that a user wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Room {
+pub struct CapacityRequest {
     /// Instance types. A score accepts any of them; blocks are requested for each type separately.
     pub types: Vec<String>,
     /// Number of instances.
@@ -98,7 +98,7 @@ pub struct Room {
 
 /// A document from AWS with the content of a file that `feeds` reads.
 #[derive(Debug, Clone, Copy)]
-pub enum Document<'a> {
+pub enum AwsDocument<'a> {
     /// Daily costs from GetCostAndUsage: one answer per day, in the form that the AWS CLI prints.
     /// Every request costs $0.01, and at most `most` requests are made.
     Costs {
@@ -131,7 +131,7 @@ pub enum CostGroup {
 
 /// The result of a document request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Delivered {
+pub struct DocumentSummary {
     /// AWS's clock at the first response.
     pub date: Option<Timestamp>,
     /// Number of requests made.
@@ -147,10 +147,10 @@ pub struct Delivered {
 pub type PartSink<'a> = &'a mut dyn FnMut(String) -> Result<(), String>;
 
 /// Receives rows of a dataset and a scope, without `run_id`. An error ends the query with its text.
-pub type SeenSink<'a> = &'a mut dyn FnMut(&'static Dataset, &str, Batch) -> Result<(), String>;
+pub type SnapshotRowSink<'a> = &'a mut dyn FnMut(&'static Dataset, &str, RowBatch) -> Result<(), String>;
 
 /// A public file during its download.
-pub struct Fetched {
+pub struct PublicFile {
     /// The bytes; `None` if the server still has the known version.
     pub body: Option<Box<dyn Read>>,
     /// AWS's clock at the response.
@@ -163,7 +163,7 @@ pub struct Fetched {
 
 /// An S3 bucket, as reached through one profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bucket<'a> {
+pub struct S3Bucket<'a> {
     /// The profile's name; `None` is the default credentials chain.
     pub profile: Option<&'a str>,
     /// The bucket's name.
@@ -172,7 +172,7 @@ pub struct Bucket<'a> {
 
 /// An object in the listing of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
+pub struct S3Object {
     /// The key.
     pub key: String,
     /// Size in bytes.
@@ -190,7 +190,7 @@ pub const LIST_BUCKET: &str = "s3:ListBucket";
 pub const GET_OBJECT: &str = "s3:GetObject";
 
 /// Returns a gap for a clock that is more than five minutes off. `ahead` is in seconds, as in
-/// [`Account::ahead`]. Times recorded now are AWS's, but times that this machine recorded before
+/// [`ProfileAccount::ahead`]. Times recorded now are AWS's, but times that this machine recorded before
 /// may be wrong.
 pub fn skew(ahead: i64) -> Option<String> {
     (ahead.abs() > 300).then(|| {
@@ -205,27 +205,37 @@ pub fn skew(ahead: i64) -> Option<String> {
 /// AWS, as the collector uses it.
 pub trait Source {
     /// Returns the account of a profile, with the regions that it can query.
-    fn account(&self, profile: Option<&str>) -> Result<Account, SourceError>;
+    fn account(&self, profile: Option<&str>) -> Result<ProfileAccount, SourceError>;
 
     /// Collects a dataset in all the regions in parallel and returns the report of each scope. A
     /// failure in one region is a gap there; the rows of the other regions still reach the sink.
-    fn look(&self, look: &Look<'_>, stop: &Stop, sink: SeenSink<'_>) -> Result<Vec<Told>, SourceError>;
+    fn look(
+        &self,
+        look: &SnapshotQuery<'_>,
+        stop: &StopFlag,
+        sink: SnapshotRowSink<'_>,
+    ) -> Result<Vec<ScopeReport>, SourceError>;
 
     /// Requests a document for an account.
     fn document(
         &self,
-        account: &Account,
-        document: &Document<'_>,
-        stop: &Stop,
+        account: &ProfileAccount,
+        document: &AwsDocument<'_>,
+        stop: &StopFlag,
         sink: PartSink<'_>,
-    ) -> Result<Delivered, SourceError>;
+    ) -> Result<DocumentSummary, SourceError>;
 
     /// Downloads a public file. The body is `None` if the server still has the version `known`. If
     /// the transfer breaks, reading the body fails; a body never ends early without an error.
-    fn fetch(&self, url: &str, known: Option<&str>) -> Result<Fetched, SourceError>;
+    fn fetch(&self, url: &str, known: Option<&str>) -> Result<PublicFile, SourceError>;
 
     /// Returns all objects of a bucket with this key prefix, in key order.
-    fn list(&self, bucket: &Bucket<'_>, prefix: &str, stop: &Stop) -> Result<Vec<Object>, SourceError>;
+    fn list(
+        &self,
+        bucket: &S3Bucket<'_>,
+        prefix: &str,
+        stop: &StopFlag,
+    ) -> Result<Vec<S3Object>, SourceError>;
 
     /// Opens an object in the listed version.
     ///
@@ -233,9 +243,9 @@ pub trait Source {
     /// and if a stop is requested. A read that ends without an error has delivered all bytes.
     fn open<'a>(
         &'a self,
-        bucket: &Bucket<'_>,
-        object: &Object,
-        stop: &'a Stop,
+        bucket: &S3Bucket<'_>,
+        object: &S3Object,
+        stop: &'a StopFlag,
     ) -> Result<Box<dyn Read + 'a>, SourceError>;
 
     /// Returns the IAM actions needed to collect the dataset; empty if the dataset is public.

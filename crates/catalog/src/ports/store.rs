@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use domain::Timestamp;
 
-use super::Told;
-use crate::{Batch, Dataset};
+use super::ScopeReport;
+use crate::{Dataset, RowBatch};
 
 /// Reasons why nothing was stored. Each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,7 @@ pub enum BillLayout {
 }
 
 /// Opens a text file, which may be compressed.
-pub type OpenText<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
+pub type TextOpener<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 
 /// Bills to import: CSV or Parquet.
 #[derive(Clone, Copy)]
@@ -65,7 +65,7 @@ pub struct BillFiles<'a> {
     /// Whether the files contain every line of their bills. Otherwise they add to the known lines.
     pub whole: bool,
     /// Opens a text file.
-    pub open: OpenText<'a>,
+    pub open: TextOpener<'a>,
     /// The delivery of the files, if it has a name. Otherwise the file names identify it.
     pub origin: Option<BillOrigin<'a>>,
 }
@@ -81,45 +81,45 @@ pub struct BillOrigin<'a> {
 
 /// The result of an import.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Imported {
+pub struct ImportReport {
     /// The report of each scope; empty if the same files were imported before.
-    pub told: Vec<Told>,
+    pub told: Vec<ScopeReport>,
     /// The rows added to the lake. On a dry run, all rows count as new.
-    pub brought: Brought,
+    pub brought: AddedRows,
     /// The manifest that shows the rows; `None` on a dry run.
     pub manifest: Option<u64>,
 }
 
-impl Imported {
+impl ImportReport {
     /// Returns the number of rows read.
     pub fn read(&self) -> u64 {
         self.told.iter().map(|told| told.rows).sum()
     }
 
     /// Returns the result for files that were imported before and that `manifest` shows.
-    pub fn before(dataset: &'static str, manifest: Option<u64>) -> Imported {
-        Imported { told: Vec::new(), brought: Brought { dataset, ..Brought::default() }, manifest }
+    pub fn before(dataset: &'static str, manifest: Option<u64>) -> ImportReport {
+        ImportReport { told: Vec::new(), brought: AddedRows { dataset, ..AddedRows::default() }, manifest }
     }
 
     /// Returns the result of a dry run: files were read, and nothing was written.
-    pub fn dry(dataset: &'static str, told: Vec<Told>) -> Imported {
-        let mut brought = Brought { dataset, ..Brought::default() };
+    pub fn dry(dataset: &'static str, told: Vec<ScopeReport>) -> ImportReport {
+        let mut brought = AddedRows { dataset, ..AddedRows::default() };
         for told in &told {
             brought.rows += told.rows;
             *brought.scopes.entry(told.scope.clone()).or_default() += told.rows;
         }
-        Imported { told, brought, manifest: None }
+        ImportReport { told, brought, manifest: None }
     }
 
     /// Returns the result of a committed import.
-    pub fn landed(dataset: &'static str, told: Vec<Told>, committed: &Committed) -> Imported {
-        Imported { told, brought: committed.of(dataset), manifest: Some(committed.manifest) }
+    pub fn landed(dataset: &'static str, told: Vec<ScopeReport>, committed: &CommitReport) -> ImportReport {
+        ImportReport { told, brought: committed.of(dataset), manifest: Some(committed.manifest) }
     }
 }
 
 /// The rows that a run added to one dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Brought {
+pub struct AddedRows {
     /// The dataset.
     pub dataset: &'static str,
     /// Number of rows added.
@@ -132,43 +132,43 @@ pub struct Brought {
 
 /// The result of a commit, read back from the lake.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
+pub struct CommitReport {
     /// Number of the manifest that shows it.
     pub manifest: u64,
     /// The additions, one per dataset.
-    pub brought: Vec<Brought>,
+    pub brought: Vec<AddedRows>,
     /// Bytes added, including the log.
     pub bytes: u64,
 }
 
-impl Committed {
+impl CommitReport {
     /// Returns the number of rows added to all datasets together.
     pub fn rows(&self) -> u64 {
         self.brought.iter().map(|brought| brought.rows).sum()
     }
 
     /// Returns the additions to a dataset.
-    pub fn of(&self, dataset: &'static str) -> Brought {
+    pub fn of(&self, dataset: &'static str) -> AddedRows {
         let found = self.brought.iter().find(|brought| brought.dataset == dataset);
-        found.cloned().unwrap_or(Brought { dataset, ..Brought::default() })
+        found.cloned().unwrap_or(AddedRows { dataset, ..AddedRows::default() })
     }
 }
 
 /// A run that is being written. If it is dropped without a commit, none of it becomes visible.
-pub trait Run {
+pub trait RunWriter {
     /// Appends rows of a dataset, column by column, without `run_id`.
-    fn add(&mut self, dataset: &'static Dataset, rows: &Batch) -> Result<(), StoreError>;
+    fn add(&mut self, dataset: &'static Dataset, rows: &RowBatch) -> Result<(), StoreError>;
 
     /// Adds the report of a scope.
-    fn tell(&mut self, told: Told) -> Result<(), StoreError>;
+    fn tell(&mut self, told: ScopeReport) -> Result<(), StoreError>;
 
     /// Makes the whole run visible at once, and reads back that it is.
-    fn commit(self: Box<Self>, now: Timestamp) -> Result<Committed, StoreError>;
+    fn commit(self: Box<Self>, now: Timestamp) -> Result<CommitReport, StoreError>;
 }
 
 /// A row of `collection_run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logged {
+pub struct RunLogRow {
     /// Id of the run.
     pub run_id: String,
     /// The dataset's name.
@@ -191,18 +191,18 @@ pub struct Logged {
 
 /// The visible content of a lake at one instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct LakeContent {
     /// Number of the manifest.
     pub manifest: u64,
     /// The run log, in no particular order.
-    pub log: Vec<Logged>,
+    pub log: Vec<RunLogRow>,
     /// The size of each dataset that has files.
-    pub held: Vec<(String, Size)>,
+    pub held: Vec<(String, DatasetSize)>,
 }
 
 /// The data that pruning keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
+pub enum RetentionRule {
     /// All data that an answer as of this instant or later needs.
     Since(Timestamp),
     /// This number of the newest complete runs of each scope, and all runs after the oldest of
@@ -212,7 +212,7 @@ pub enum Keep {
 
 /// The size of a dataset in the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Size {
+pub struct DatasetSize {
     /// Number of files.
     pub files: u64,
     /// Number of rows.
@@ -223,20 +223,20 @@ pub struct Size {
 
 /// The size of a dataset before and after maintenance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resized {
+pub struct DatasetResize {
     /// The dataset.
     pub dataset: String,
     /// Size before.
-    pub before: Size,
+    pub before: DatasetSize,
     /// Size after, read back from the lake; `None` on a dry run that cannot compute it.
-    pub after: Option<Size>,
+    pub after: Option<DatasetSize>,
 }
 
 /// The result of lake maintenance: compaction, pruning or forgetting an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tidied {
+pub struct MaintenanceReport {
     /// Every dataset that has files.
-    pub datasets: Vec<Resized>,
+    pub datasets: Vec<DatasetResize>,
     /// The new manifest; `None` if there was nothing to do, and on a dry run.
     pub manifest: Option<u64>,
     /// Number of older manifests that a reader still has open. The next writing command removes
@@ -245,11 +245,11 @@ pub struct Tidied {
 }
 
 /// Checks the signature of a text. The error is a lowercase fragment.
-pub type Sealed<'a> = &'a dyn Fn(&[u8], &str) -> Result<(), String>;
+pub type SignatureCheck<'a> = &'a dyn Fn(&[u8], &str) -> Result<(), String>;
 
 /// The result of packing or unpacking a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bundled {
+pub struct BundleReport {
     /// Number of files, without the run log.
     pub files: u64,
     /// Number of rows in these files.
@@ -265,7 +265,7 @@ pub struct Bundled {
 /// The lake, as the collector uses it.
 pub trait Store {
     /// Returns the content of the newest manifest; `None` if there is no lake.
-    fn look(&self) -> Result<Option<Shown>, StoreError>;
+    fn look(&self) -> Result<Option<LakeContent>, StoreError>;
 
     /// Returns the lake's folder.
     fn root(&self) -> PathBuf;
@@ -284,17 +284,22 @@ pub trait Store {
     /// Opens a run under the writer's lock. Returns `None` if a run of that name is visible
     /// already, because visible data is never written again. `run_id` names the run and its files:
     /// lowercase letters, digits and `-`.
-    fn begin(&self, run_id: &str) -> Result<Option<Box<dyn Run + '_>>, StoreError>;
+    fn begin(&self, run_id: &str) -> Result<Option<Box<dyn RunWriter + '_>>, StoreError>;
 
     /// Compacts the files of single runs: prices stored as changes into one file per family of
     /// instance types, the run log into one file. No answer changes. With `dry_run` nothing is
     /// written.
-    fn compact(&self, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
+    fn compact(&self, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError>;
 
     /// Removes data that the kept data does not need: snapshot runs that a newer complete run of
     /// their scope replaced before the kept period, and prices that had changed by then. The log
     /// still lists the runs. With `dry_run` nothing is written.
-    fn prune(&self, keep: Keep, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
+    fn prune(
+        &self,
+        keep: RetentionRule,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<MaintenanceReport, StoreError>;
 
     /// Packs the public part of the lake into one file, with the output of `seal` for its list of
     /// contents. Returns `None` if there is no lake. With `dry_run` nothing is written.
@@ -304,7 +309,7 @@ pub trait Store {
         seal: &dyn Fn(&[u8]) -> String,
         now: Timestamp,
         dry_run: bool,
-    ) -> Result<Option<Bundled>, StoreError>;
+    ) -> Result<Option<BundleReport>, StoreError>;
 
     /// Adds the content of a packed lake, if `verify` accepts its list of contents: runs that are
     /// not visible yet and prices that are not known yet, all visible at once. With `dry_run` the
@@ -312,15 +317,15 @@ pub trait Store {
     fn unpack(
         &self,
         from: &Path,
-        verify: Sealed<'_>,
+        verify: SignatureCheck<'_>,
         now: Timestamp,
         dry_run: bool,
-    ) -> Result<Bundled, StoreError>;
+    ) -> Result<BundleReport, StoreError>;
 
     /// Removes all data of an account, for good: its rows, its lines in other accounts' bills (the
     /// log then records that some were removed), and its part of the log. With `dry_run` nothing is
     /// written.
-    fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<Tidied, StoreError>;
+    fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError>;
 
     /// Imports spot price history from Parquet files with the columns `observed_at, instance_type,
     /// region, az_id, spot_usd` (and optionally `on_demand_usd`, which is not stored). With
@@ -330,7 +335,7 @@ pub trait Store {
         paths: &[PathBuf],
         now: Timestamp,
         dry_run: bool,
-    ) -> Result<Imported, StoreError>;
+    ) -> Result<ImportReport, StoreError>;
 
     /// Imports bills: charges of one or more accounts and months. The newest complete statement of
     /// an account's month is the valid one. With `dry_run` nothing is written.
@@ -339,11 +344,11 @@ pub trait Store {
         files: &BillFiles<'_>,
         now: Timestamp,
         dry_run: bool,
-    ) -> Result<Imported, StoreError>;
+    ) -> Result<ImportReport, StoreError>;
 
     /// Checks that a file has the columns of a bill of that layout. The error is a lowercase
     /// fragment.
-    fn probe_bill(&self, layout: BillLayout, path: &Path, open: OpenText<'_>) -> Result<(), String>;
+    fn probe_bill(&self, layout: BillLayout, path: &Path, open: TextOpener<'_>) -> Result<(), String>;
 
     /// Checks that a Parquet file has the columns of spot price history. The error is a lowercase
     /// fragment.

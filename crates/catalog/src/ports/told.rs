@@ -2,12 +2,12 @@
 
 use domain::Timestamp;
 
-use super::Logged;
+use super::RunLogRow;
 use crate::Dataset;
 
 /// The outcome of collecting one scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ScopeOutcome {
     /// The whole scope was collected.
     Complete,
     /// Part of the scope was collected; the rest is a gap.
@@ -21,25 +21,25 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl ScopeOutcome {
     /// Returns the value in the column `outcome` of `collection_run`.
     pub fn word(self) -> &'static str {
         match self {
-            Outcome::Complete => "complete",
-            Outcome::Partial => "partial",
-            Outcome::Empty => "empty",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Failed => "failed",
+            ScopeOutcome::Complete => "complete",
+            ScopeOutcome::Partial => "partial",
+            ScopeOutcome::Empty => "empty",
+            ScopeOutcome::Unchanged => "unchanged",
+            ScopeOutcome::Failed => "failed",
         }
     }
 }
 
 /// The report of one scope of a dataset: a row of `collection_run` without the run's id.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct ScopeReport {
     /// The dataset.
     pub dataset: &'static Dataset,
-    /// The scope, as [`crate::Scope`] spells it: a region code, `account/region` or `*`.
+    /// The scope, as [`crate::DatasetScope`] spells it: a region code, `account/region` or `*`.
     pub scope: String,
     /// Source of the rows in a few words, such as the files' names.
     pub source: String,
@@ -50,17 +50,17 @@ pub struct Told {
     /// Instant as of which the report describes its scope.
     pub observed_at: Timestamp,
     /// The outcome.
-    pub outcome: Outcome,
+    pub outcome: ScopeOutcome,
     /// Number of rows delivered for this scope.
     pub rows: u64,
     /// Missing data, one lowercase fragment per reason.
     pub gaps: Vec<String>,
 }
 
-impl Told {
+impl ScopeReport {
     /// Returns the report as a row of the run log.
-    pub fn logged(&self, run_id: &str) -> Logged {
-        Logged {
+    pub fn logged(&self, run_id: &str) -> RunLogRow {
+        RunLogRow {
             run_id: run_id.into(),
             dataset: self.dataset.name.into(),
             scope: self.scope.clone(),

@@ -4,20 +4,20 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{BillFiles, BillLayout, Imported, Stop};
+use catalog::ports::{BillFiles, BillLayout, ImportReport, StopFlag};
 use console::Failure;
 use domain::Timestamp;
 
-use super::Order;
+use super::ImportRequest;
 use crate::Ports;
 use crate::lake_failure;
 
 pub(super) fn import_bills(
     layout: BillLayout,
-    order: &Order<'_>,
+    order: &ImportRequest<'_>,
     ports: &Ports<'_>,
     now: Timestamp,
-) -> Result<Imported, Failure> {
+) -> Result<ImportReport, Failure> {
     let observed_at = order.observed_at.or_else(|| newest(order.paths)).unwrap_or(now).min(now);
     let whole = !order.partial;
     let files = BillFiles { layout, paths: order.paths, observed_at, whole, open: &open, origin: None };
@@ -30,16 +30,16 @@ pub(super) fn open(path: &Path) -> io::Result<Box<dyn io::BufRead>> {
 }
 
 /// Opens a text file like `open`. Reads fail once `stop` is set.
-pub(super) fn open_until(stop: &Stop, path: &Path) -> io::Result<Box<dyn io::BufRead>> {
-    feeds::plain(Box::new(Until { file: File::open(path)?, stop: stop.clone() }))
+pub(super) fn open_until(stop: &StopFlag, path: &Path) -> io::Result<Box<dyn io::BufRead>> {
+    feeds::plain(Box::new(StoppableFile { file: File::open(path)?, stop: stop.clone() }))
 }
 
-struct Until {
+struct StoppableFile {
     file: File,
-    stop: Stop,
+    stop: StopFlag,
 }
 
-impl io::Read for Until {
+impl io::Read for StoppableFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // Not `ErrorKind::Interrupted`: readers retry after it.
         if self.stop.asked() { Err(io::Error::other("interrupted")) } else { self.file.read(buffer) }

@@ -6,27 +6,27 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::time::SystemTime;
 
-use catalog::ports::{Imported, Outcome, Run, Told};
-use catalog::{Batch, Dataset};
-use console::{Failure, Kind};
+use catalog::ports::{ImportReport, RunWriter, ScopeOutcome, ScopeReport};
+use catalog::{Dataset, RowBatch};
+use console::{Failure, FailureKind};
 use domain::Timestamp;
-use feeds::{Context, Spoken, Whole};
+use feeds::{Completeness, FeedContext, FeedReport};
 
-use super::Order;
+use super::ImportRequest;
 use super::kind::unreadable;
 use crate::Ports;
 use crate::lake_failure;
 
 /// Reads the files one after the other into one run.
 pub(super) fn import_feed(
-    kind: feeds::FileKind,
-    order: &Order<'_>,
+    kind: feeds::FeedKind,
+    order: &ImportRequest<'_>,
     ports: &Ports<'_>,
     now: Timestamp,
-) -> Result<Imported, Failure> {
+) -> Result<ImportReport, Failure> {
     let dataset = catalog::dataset(kind.dataset()).expect("a feed fills a built-in dataset");
     let before = states(order.paths)?;
-    let mut writing = Writing { ports, order, dataset, run_id: None, run: None, shown: None };
+    let mut writing = FeedImport { ports, order, dataset, run_id: None, run: None, shown: None };
     // A single file is hashed while it is read. Several are hashed first, to drop duplicates.
     let paths = if order.paths.len() == 1 { order.paths.to_vec() } else { writing.identify()? };
     let mut told = Vec::new();
@@ -45,28 +45,31 @@ pub(super) fn import_feed(
     }
     check_scopes(&told)?;
     if states(order.paths)? != before {
-        return Err(Failure::new(Kind::Data, "the files changed while they were read; nothing was added")
-            .hint("import them again"));
+        return Err(Failure::new(
+            FailureKind::Data,
+            "the files changed while they were read; nothing was added",
+        )
+        .hint("import them again"));
     }
     if order.dry_run {
-        return Ok(Imported::dry(dataset.name, told));
+        return Ok(ImportReport::dry(dataset.name, told));
     }
     writing.finish(told, now)
 }
 
 /// A run that is opened with its first rows, so that an unreadable file creates no lake.
-struct Writing<'a> {
+struct FeedImport<'a> {
     ports: &'a Ports<'a>,
-    order: &'a Order<'a>,
+    order: &'a ImportRequest<'a>,
     dataset: &'static Dataset,
     /// Name of the run, derived from the bytes of the files.
     run_id: Option<String>,
-    run: Option<Box<dyn Run + 'a>>,
+    run: Option<Box<dyn RunWriter + 'a>>,
     /// Manifest that already shows a run of that name.
     shown: Option<u64>,
 }
 
-impl Writing<'_> {
+impl FeedImport<'_> {
     /// Computes the run's name. Returns the files without duplicates of the same content.
     fn identify(&mut self) -> Result<Vec<PathBuf>, Failure> {
         let store = self.ports.store;
@@ -84,7 +87,7 @@ impl Writing<'_> {
         Ok(self.shown.is_some())
     }
 
-    fn add(&mut self, batch: &Batch) -> Result<(), Failure> {
+    fn add(&mut self, batch: &RowBatch) -> Result<(), Failure> {
         self.open()?;
         match &mut self.run {
             Some(run) => run.add(self.dataset, batch).map_err(lake_failure),
@@ -105,18 +108,18 @@ impl Writing<'_> {
     }
 
     /// Returns the result for files that the lake already has.
-    fn before(&self) -> Imported {
-        Imported::before(self.dataset.name, self.shown)
+    fn before(&self) -> ImportReport {
+        ImportReport::before(self.dataset.name, self.shown)
     }
 
-    fn finish(mut self, told: Vec<Told>, now: Timestamp) -> Result<Imported, Failure> {
+    fn finish(mut self, told: Vec<ScopeReport>, now: Timestamp) -> Result<ImportReport, Failure> {
         self.open()?;
         let Some(mut run) = self.run.take() else { return Ok(self.before()) };
         for told in &told {
             run.tell(told.clone()).map_err(lake_failure)?;
         }
         let committed = run.commit(now).map_err(lake_failure)?;
-        Ok(Imported::landed(self.dataset.name, told, &committed))
+        Ok(ImportReport::landed(self.dataset.name, told, &committed))
     }
 }
 
@@ -135,12 +138,12 @@ const WAITING: usize = 2;
 /// Reads a file in a thread while `take` writes the batches that were read before. Stops when
 /// `take` returns false. Returns the reports of a file that was read to its end, else none.
 fn read_beside(
-    kind: feeds::FileKind,
+    kind: feeds::FeedKind,
     path: &Path,
-    order: &Order<'_>,
+    order: &ImportRequest<'_>,
     now: Timestamp,
-    take: &mut dyn FnMut(Batch) -> Result<bool, Failure>,
-) -> Result<Vec<Spoken>, Failure> {
+    take: &mut dyn FnMut(RowBatch) -> Result<bool, Failure>,
+) -> Result<Vec<FeedReport>, Failure> {
     let (sender, batches) = sync_channel(WAITING);
     std::thread::scope(|scope| {
         let reading = scope.spawn(move || {
@@ -161,12 +164,12 @@ fn read_beside(
 }
 
 fn read(
-    kind: feeds::FileKind,
+    kind: feeds::FeedKind,
     path: &Path,
-    order: &Order<'_>,
+    order: &ImportRequest<'_>,
     now: Timestamp,
-    sink: &mut dyn FnMut(Batch) -> Result<(), String>,
-) -> Result<Vec<Spoken>, Failure> {
+    sink: &mut dyn FnMut(RowBatch) -> Result<(), String>,
+) -> Result<Vec<FeedReport>, Failure> {
     let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
     let changed = || Timestamp::try_from(file.metadata().ok()?.modified().ok()?).ok();
     let modified = order.observed_at.or_else(changed);
@@ -174,21 +177,21 @@ fn read(
     let mut start = Vec::new();
     (&mut file).take(4).read_to_end(&mut start).map_err(|e| unreadable(path, &e))?;
     let whole = match (order.whole, order.partial) {
-        (true, _) => Whole::Yes,
-        (_, true) => Whole::No,
-        _ => Whole::Unsaid { sealed: feeds::is_compressed(&start) },
+        (true, _) => Completeness::Yes,
+        (_, true) => Completeness::No,
+        _ => Completeness::Unsaid { sealed: feeds::is_compressed(&start) },
     };
-    let context = Context { source: &name, modified, now, whole, account: order.account };
+    let context = FeedContext { source: &name, modified, now, whole, account: order.account };
     file.rewind().map_err(|e| unreadable(path, &e))?;
     let mut reader = feeds::plain(Box::new(file)).map_err(|e| unreadable(path, &e))?;
     feeds::read(kind, &mut *reader, &context, sink).map_err(|error| {
-        Failure::new(Kind::Data, format!("{}: {error}", path.display()))
+        Failure::new(FailureKind::Data, format!("{}: {error}", path.display()))
             .hint("see collector import --help for the contents of each kind")
     })
 }
 
-fn statement(dataset: &'static Dataset, path: &Path, spoken: Spoken) -> Told {
-    Told {
+fn statement(dataset: &'static Dataset, path: &Path, spoken: FeedReport) -> ScopeReport {
+    ScopeReport {
         dataset,
         scope: spoken.scope,
         source: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -196,9 +199,9 @@ fn statement(dataset: &'static Dataset, path: &Path, spoken: Spoken) -> Told {
         observed_from: spoken.observed_from,
         observed_at: spoken.observed_at,
         outcome: match (spoken.complete, spoken.rows) {
-            (true, 0) => Outcome::Empty,
-            (true, _) => Outcome::Complete,
-            (false, _) => Outcome::Partial,
+            (true, 0) => ScopeOutcome::Empty,
+            (true, _) => ScopeOutcome::Complete,
+            (false, _) => ScopeOutcome::Partial,
         },
         rows: spoken.rows,
         gaps: spoken.gaps,
@@ -206,9 +209,10 @@ fn statement(dataset: &'static Dataset, path: &Path, spoken: Spoken) -> Told {
 }
 
 /// Rejects two reports of one scope in one run: each would replace the other's rows.
-fn check_scopes(told: &[Told]) -> Result<(), Failure> {
+fn check_scopes(told: &[ScopeReport]) -> Result<(), Failure> {
     for (at, one) in told.iter().enumerate() {
-        let replaces = matches!(one.dataset.kind, catalog::Kind::Snapshot | catalog::Kind::Statement);
+        let replaces =
+            matches!(one.dataset.kind, catalog::DatasetKind::Snapshot | catalog::DatasetKind::Statement);
         if replaces && let Some(other) = told[..at].iter().find(|other| other.scope == one.scope) {
             return Err(Failure::usage(format!(
                 "{} and {} both report on {}: one import takes one report of it",

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use catalog::ports::BillLayout;
 use clap::ValueEnum;
-use console::{Failure, Kind, did_you_mean};
+use console::{Failure, FailureKind, did_you_mean};
 
 use super::bills;
 use crate::Ports;
 
 /// Kinds of files that can be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FileKind {
+pub(crate) enum ImportKind {
     /// AWS price list of EC2, one region or all, CSV or JSON: on-demand and reserved prices
     PriceList,
     /// AWS Savings Plans rates, CSV or JSON
@@ -38,41 +38,41 @@ pub(crate) enum FileKind {
 }
 
 /// The reader of a file: `feeds` row by row, or the lake column by column.
-pub(super) enum Reader {
-    Feed(feeds::FileKind),
+pub(super) enum ImportReader {
+    Feed(feeds::FeedKind),
     /// Spot history in Parquet.
     History,
     Bill(BillLayout),
     Bundle,
 }
 
-impl FileKind {
+impl ImportKind {
     /// Returns the reader of such a file.
-    pub(super) fn reader(self, parquet: bool) -> Reader {
+    pub(super) fn reader(self, parquet: bool) -> ImportReader {
         match self {
-            FileKind::PriceList => Reader::Feed(feeds::FileKind::PriceList),
-            FileKind::SavingsPlans => Reader::Feed(feeds::FileKind::SavingsPlans),
-            FileKind::SpotAdvisor => Reader::Feed(feeds::FileKind::SpotAdvisor),
-            FileKind::SpotPriceApi => Reader::Feed(feeds::FileKind::SpotPriceApi),
-            FileKind::SpotHistory if parquet => Reader::History,
-            FileKind::SpotHistory => Reader::Feed(feeds::FileKind::SpotHistory),
-            FileKind::Benchmark => Reader::Feed(feeds::FileKind::Benchmark),
-            FileKind::Cur => Reader::Bill(BillLayout::Cur),
-            FileKind::Focus => Reader::Bill(BillLayout::Focus),
-            FileKind::CostExplorer => Reader::Feed(feeds::FileKind::CostExplorer),
-            FileKind::Bundle => Reader::Bundle,
+            ImportKind::PriceList => ImportReader::Feed(feeds::FeedKind::PriceList),
+            ImportKind::SavingsPlans => ImportReader::Feed(feeds::FeedKind::SavingsPlans),
+            ImportKind::SpotAdvisor => ImportReader::Feed(feeds::FeedKind::SpotAdvisor),
+            ImportKind::SpotPriceApi => ImportReader::Feed(feeds::FeedKind::SpotPriceApi),
+            ImportKind::SpotHistory if parquet => ImportReader::History,
+            ImportKind::SpotHistory => ImportReader::Feed(feeds::FeedKind::SpotHistory),
+            ImportKind::Benchmark => ImportReader::Feed(feeds::FeedKind::Benchmark),
+            ImportKind::Cur => ImportReader::Bill(BillLayout::Cur),
+            ImportKind::Focus => ImportReader::Bill(BillLayout::Focus),
+            ImportKind::CostExplorer => ImportReader::Feed(feeds::FeedKind::CostExplorer),
+            ImportKind::Bundle => ImportReader::Bundle,
         }
     }
 
     /// Returns whether such a file states when it was made.
     pub(super) fn is_dated(self) -> bool {
-        use FileKind::{CostExplorer, Cur, Focus, SpotAdvisor};
+        use ImportKind::{CostExplorer, Cur, Focus, SpotAdvisor};
         !matches!(self, SpotAdvisor | Cur | Focus | CostExplorer)
     }
 
     /// Returns whether `--partial` or `--whole` may qualify such a file.
     pub(super) fn may_be_partial(self) -> bool {
-        use FileKind::{Cur, Focus, PriceList, SavingsPlans};
+        use ImportKind::{Cur, Focus, PriceList, SavingsPlans};
         matches!(self, Cur | Focus | PriceList | SavingsPlans)
     }
 
@@ -81,15 +81,15 @@ impl FileKind {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
     }
 
-    pub(super) fn of_word(word: &str) -> Option<FileKind> {
-        FileKind::value_variants().iter().copied().find(|kind| kind.word() == word)
+    pub(super) fn of_word(word: &str) -> Option<ImportKind> {
+        ImportKind::value_variants().iter().copied().find(|kind| kind.word() == word)
     }
 }
 
 /// Splits the arguments into the kind, if one is named, and the files, all of which exist.
-pub(super) fn told_apart(words: &[PathBuf]) -> Result<(Option<FileKind>, &[PathBuf]), Failure> {
+pub(super) fn told_apart(words: &[PathBuf]) -> Result<(Option<ImportKind>, &[PathBuf]), Failure> {
     let first = words.first().and_then(|word| word.to_str());
-    let kind = first.and_then(FileKind::of_word);
+    let kind = first.and_then(ImportKind::of_word);
     let paths = if kind.is_some() { &words[1..] } else { words };
     if paths.is_empty() {
         let word = first.unwrap_or_default();
@@ -114,15 +114,15 @@ fn no_file(path: &Path) -> Failure {
 }
 
 fn no_kind(word: &str) -> Failure {
-    let words: Vec<String> = FileKind::value_variants().iter().map(|kind| kind.word()).collect();
+    let words: Vec<String> = ImportKind::value_variants().iter().map(|kind| kind.word()).collect();
     let near = did_you_mean(word, words.iter().map(String::as_str));
     Failure::usage(format!("\"{word}\" is neither a file nor a kind of file{near}"))
         .hint(format!("the kinds are {}; omit KIND to detect it", words.join(", ")))
 }
 
 /// Detects the kind of the files. It is an error if they differ.
-pub(super) fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<FileKind, Failure> {
-    let mut found: Option<(FileKind, &PathBuf)> = None;
+pub(super) fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<ImportKind, Failure> {
+    let mut found: Option<(ImportKind, &PathBuf)> = None;
     for path in paths {
         let kind = recognise(path, ports)?;
         match found {
@@ -142,15 +142,15 @@ pub(super) fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<FileKin
     found.map(|(kind, _)| kind).ok_or_else(|| Failure::usage("no file was given"))
 }
 
-fn recognise(path: &Path, ports: &Ports<'_>) -> Result<FileKind, Failure> {
+fn recognise(path: &Path, ports: &Ports<'_>) -> Result<ImportKind, Failure> {
     let kind = match () {
         () if is_parquet(path)? => by_columns(path, ports),
-        () if begins(path, BUNDLE)? => Some(FileKind::Bundle),
+        () if begins(path, BUNDLE)? => Some(ImportKind::Bundle),
         () => by_beginning(path)?,
     };
     kind.ok_or_else(|| {
         let shown = path.display();
-        Failure::new(Kind::Data, format!("{shown}: its kind cannot be detected"))
+        Failure::new(FailureKind::Data, format!("{shown}: its kind cannot be detected"))
             .hint(format!("collector import KIND {shown} (for the kinds see collector import --help)"))
     })
 }
@@ -169,23 +169,23 @@ fn begins(path: &Path, mark: &[u8]) -> Result<bool, Failure> {
     Ok(start == mark)
 }
 
-fn by_columns(path: &Path, ports: &Ports<'_>) -> Option<FileKind> {
+fn by_columns(path: &Path, ports: &Ports<'_>) -> Option<ImportKind> {
     let is = |layout| ports.store.probe_bill(layout, path, &bills::open).is_ok();
     if is(BillLayout::Focus) {
-        Some(FileKind::Focus)
+        Some(ImportKind::Focus)
     } else if is(BillLayout::Cur) {
-        Some(FileKind::Cur)
+        Some(ImportKind::Cur)
     } else {
-        ports.store.probe_spot_history(path).is_ok().then_some(FileKind::SpotHistory)
+        ports.store.probe_spot_history(path).is_ok().then_some(ImportKind::SpotHistory)
     }
 }
 
-fn by_beginning(path: &Path) -> Result<Option<FileKind>, Failure> {
+fn by_beginning(path: &Path) -> Result<Option<ImportKind>, Failure> {
     let reader = bills::open(path).map_err(|e| unreadable(path, &e))?;
     let mut head = Vec::new();
     // Errors of decompression are ignored here; the import itself reports them.
     let _ = reader.take(feeds::HEAD as u64).read_to_end(&mut head);
-    Ok(feeds::recognise(&head).and_then(FileKind::of_word))
+    Ok(feeds::recognise(&head).and_then(ImportKind::of_word))
 }
 
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -5,13 +5,13 @@ mod kind;
 
 use std::path::PathBuf;
 
-use catalog::ports::Imported;
+use catalog::ports::ImportReport;
 use clap::{Args, ValueEnum};
 use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
-pub(crate) use self::bucket::Address;
-use self::kind::{FileKind, Reader};
+pub(crate) use self::bucket::S3Address;
+use self::kind::{ImportKind, ImportReader};
 use crate::{Ports, bundle, lake_failure, summary};
 
 /// Import files into the lake, or bills from S3.
@@ -72,14 +72,14 @@ pub struct ImportArgs {
 impl ImportArgs {
     /// Returns whether an argument is an S3 address, which is read over the network.
     pub fn is_remote(&self) -> bool {
-        self.paths.iter().any(|word| word.to_str().and_then(Address::of).is_some())
+        self.paths.iter().any(|word| word.to_str().and_then(S3Address::of).is_some())
     }
 }
 
 /// Returns the section of `--help` that lists the kinds.
 fn kinds() -> String {
     let mut text = "Kinds of files:\n".to_string();
-    for kind in FileKind::value_variants().iter().filter_map(ValueEnum::to_possible_value) {
+    for kind in ImportKind::value_variants().iter().filter_map(ValueEnum::to_possible_value) {
         let help = kind.get_help().map(ToString::to_string).unwrap_or_default();
         text += &format!("  {:<15} {help}\n", kind.get_name());
     }
@@ -88,12 +88,12 @@ fn kinds() -> String {
 
 /// Returns the names of the kinds.
 pub(crate) fn kind_names() -> Vec<String> {
-    FileKind::value_variants().iter().map(|kind| kind.word()).collect()
+    ImportKind::value_variants().iter().map(|kind| kind.word()).collect()
 }
 
 /// A checked import of local files.
-struct Order<'a> {
-    kind: FileKind,
+struct ImportRequest<'a> {
+    kind: ImportKind,
     paths: &'a [PathBuf],
     observed_at: Option<Timestamp>,
     whole: bool,
@@ -102,7 +102,7 @@ struct Order<'a> {
     dry_run: bool,
 }
 
-impl Order<'_> {
+impl ImportRequest<'_> {
     /// Returns the part of the run's name that stands beside the digest of the files. The same
     /// bytes with another time, completeness or account are another run.
     fn name(&self) -> String {
@@ -135,7 +135,7 @@ pub(crate) fn run_import(
         None => kind::recognised(paths, ports)?,
     };
     check_flags(args, kind)?;
-    let order = Order {
+    let order = ImportRequest {
         kind,
         paths,
         observed_at: observed_at(args)?,
@@ -147,7 +147,7 @@ pub(crate) fn run_import(
     if said.is_none() {
         printer.note(&format!("detected kind: {}", kind.word()));
     }
-    if let Reader::Bundle = kind.reader(false) {
+    if let ImportReader::Bundle = kind.reader(false) {
         let [path] = paths else {
             return Err(Failure::usage("only one bundle can be imported at a time")
                 .hint("collector import bundle FILE"));
@@ -157,15 +157,17 @@ pub(crate) fn run_import(
     let started = (ports.clock)();
     let progress = printer.progress("importing");
     let imported = match kind.reader(kind::is_parquet(&paths[0])?) {
-        Reader::History => ports.store.import_spot_history(paths, now, args.dry_run).map_err(lake_failure),
-        Reader::Feed(feed) => feed::import_feed(feed, &order, ports, now),
-        Reader::Bundle => unreachable!("bundles are imported above"),
-        Reader::Bill(layout) => bills::import_bills(layout, &order, ports, now),
+        ImportReader::History => {
+            ports.store.import_spot_history(paths, now, args.dry_run).map_err(lake_failure)
+        }
+        ImportReader::Feed(feed) => feed::import_feed(feed, &order, ports, now),
+        ImportReader::Bundle => unreachable!("bundles are imported above"),
+        ImportReader::Bill(layout) => bills::import_bills(layout, &order, ports, now),
     };
     drop(progress);
     let imported = imported?;
     let seconds = (ports.clock)().duration_since(started).as_secs_f64();
-    let Imported { told, brought, manifest } = imported;
+    let ImportReport { told, brought, manifest } = imported;
     let lines = summary::lines(brought.dataset, told, &brought, manifest, seconds);
     printer.report(&Report::plain(summary::page(&lines)), ports.encode)?;
     match manifest {
@@ -177,8 +179,8 @@ pub(crate) fn run_import(
 }
 
 /// Rejects flags that have no effect.
-fn check_flags(args: &ImportArgs, kind: FileKind) -> Result<(), Failure> {
-    let bill = matches!(kind, FileKind::Cur | FileKind::Focus);
+fn check_flags(args: &ImportArgs, kind: ImportKind) -> Result<(), Failure> {
+    let bill = matches!(kind, ImportKind::Cur | ImportKind::Focus);
     let slips = [
         (
             args.observed_at.is_some() && kind.is_dated(),
@@ -187,8 +189,8 @@ fn check_flags(args: &ImportArgs, kind: FileKind) -> Result<(), Failure> {
         ),
         (args.partial && !kind.may_be_partial(), "--partial", "price-list, savings-plans, cur and focus"),
         (args.whole && (bill || !kind.may_be_partial()), "--whole", "price-list and savings-plans"),
-        (args.account.is_some() && kind != FileKind::CostExplorer, "--account", "cost-explorer"),
-        (args.signer.is_some() && kind != FileKind::Bundle, "--signer", "bundle"),
+        (args.account.is_some() && kind != ImportKind::CostExplorer, "--account", "cost-explorer"),
+        (args.signer.is_some() && kind != ImportKind::Bundle, "--signer", "bundle"),
         (args.profile.is_some(), "--profile", "bills from s3://BUCKET/PREFIX"),
         (!args.month.is_empty(), "--month", "bills from s3://BUCKET/PREFIX"),
     ];

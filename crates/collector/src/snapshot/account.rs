@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use catalog::ports::{Account, Asked, HEARTBEATS, Look, Outcome, Told};
-use catalog::{Batch, Dataset, Kind, Scope};
+use catalog::ports::{HEARTBEATS, ProfileAccount, ScopeOutcome, ScopeReport, SnapshotQuery, SnapshotRequest};
+use catalog::{Dataset, DatasetKind, DatasetScope, RowBatch};
 use console::{Failure, Printer};
 use domain::Timestamp;
 
-use super::{PAID, Wanted, Work, costs, heartbeats, prices, source_failure, utilization};
+use super::{PAID, SnapshotPlan, SnapshotRun, costs, heartbeats, prices, source_failure, utilization};
 use crate::Ports;
 
 /// Time for which AWS keeps spot prices.
@@ -17,7 +17,7 @@ const KEPT: &str = "90d";
 const FIRST: &str = "7d";
 
 /// Returns the account of a profile.
-pub(super) fn of_profile(work: &Work<'_>, profile: Option<&str>) -> Result<Account, Failure> {
+pub(super) fn of_profile(work: &SnapshotRun<'_>, profile: Option<&str>) -> Result<ProfileAccount, Failure> {
     work.source.account(profile).map_err(|error| {
         let failure = source_failure(error);
         match profile {
@@ -29,9 +29,9 @@ pub(super) fn of_profile(work: &Work<'_>, profile: Option<&str>) -> Result<Accou
 
 /// Returns the regions that are queried for a dataset.
 pub(super) fn regions(
-    wanted: &Wanted,
+    wanted: &SnapshotPlan,
     dataset: &Dataset,
-    account: &Account,
+    account: &ProfileAccount,
     ports: &Ports<'_>,
 ) -> Vec<String> {
     match (&wanted.regions, dataset.name) {
@@ -46,8 +46,8 @@ pub(super) fn regions(
 }
 
 pub(super) fn snapshot(
-    work: &mut Work<'_>,
-    wanted: &Wanted,
+    work: &mut SnapshotRun<'_>,
+    wanted: &SnapshotPlan,
     profile: Option<&str>,
     ports: &Ports<'_>,
     printer: &mut Printer,
@@ -82,18 +82,19 @@ pub(super) fn snapshot(
 
 /// Returns whether this run already has a report of an account, so that two profiles of one account
 /// do not pay twice.
-fn was_told(work: &Work<'_>, dataset: &Dataset, account: &Account) -> bool {
+fn was_told(work: &SnapshotRun<'_>, dataset: &Dataset, account: &ProfileAccount) -> bool {
     let whose = |scope: &str| scope.split('/').next() == Some(account.account_id.as_str());
-    let asked =
-        |told: &Told| told.dataset == dataset && told.source != HEARTBEATS && told.outcome != Outcome::Failed;
+    let asked = |told: &ScopeReport| {
+        told.dataset == dataset && told.source != HEARTBEATS && told.outcome != ScopeOutcome::Failed
+    };
     work.lines.iter().filter_map(|line| line.told.as_ref()).any(|told| asked(told) && whose(&told.scope))
 }
 
 fn snapshot_of(
-    work: &mut Work<'_>,
-    wanted: &Wanted,
+    work: &mut SnapshotRun<'_>,
+    wanted: &SnapshotPlan,
     dataset: &'static Dataset,
-    account: &Account,
+    account: &ProfileAccount,
     regions: &[String],
     printer: &mut Printer,
 ) -> Result<(), Failure> {
@@ -101,38 +102,43 @@ fn snapshot_of(
     let begin = |region: &String| wanted.since.unwrap_or_else(|| begin(work, dataset, region, now));
     let since: Vec<Timestamp> = regions.iter().map(begin).collect();
     let asked = match dataset.scope {
-        Scope::Request => Asked::Capacity(&wanted.room),
-        _ => Asked::All,
+        DatasetScope::Request => SnapshotRequest::Capacity(&wanted.room),
+        _ => SnapshotRequest::All,
     };
-    look(work, &Look { dataset, account, regions, since: &since, asked }, Before::default(), printer)
+    look(
+        work,
+        &SnapshotQuery { dataset, account, regions, since: &since, asked },
+        QueryPreliminaries::default(),
+        printer,
+    )
 }
 
 /// Findings from before a query.
 #[derive(Default)]
-pub(super) struct Before {
+pub(super) struct QueryPreliminaries {
     /// Reports of scopes that are not queried.
-    pub(super) told: Vec<Told>,
+    pub(super) told: Vec<ScopeReport>,
     /// Gaps of scopes that are queried, by scope.
     pub(super) gaps: BTreeMap<String, Vec<String>>,
 }
 
 /// Runs a query and commits its result.
 pub(super) fn look(
-    work: &mut Work<'_>,
-    look: &Look<'_>,
-    mut before: Before,
+    work: &mut SnapshotRun<'_>,
+    look: &SnapshotQuery<'_>,
+    mut before: QueryPreliminaries,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let started = (work.clock)();
     let dataset = look.dataset;
     let progress = printer.progress(&format!("{} in {} regions", dataset.name, look.regions.len()));
-    let mut seen: BTreeMap<(&str, String), Vec<Batch>> = BTreeMap::new();
+    let mut seen: BTreeMap<(&str, String), Vec<RowBatch>> = BTreeMap::new();
     let told = work.source.look(look, work.stop, &mut |dataset, scope, batch| {
         seen.entry((dataset.name, scope.to_string())).or_default().push(batch);
         Ok(())
     });
     drop(progress);
-    let mut told: Vec<Told> = told.map_err(source_failure)?;
+    let mut told: Vec<ScopeReport> = told.map_err(source_failure)?;
     let mut batches = Vec::new();
     // Every scope that has rows has a report.
     for told in &mut told {
@@ -148,23 +154,23 @@ pub(super) fn look(
     }
     told.extend(before.told);
     let name = match dataset.scope {
-        Scope::Account | Scope::AccountRegion | Scope::Request => {
+        DatasetScope::Account | DatasetScope::AccountRegion | DatasetScope::Request => {
             format!("{}-{}", look.account.account_id, work.stamp(started))
         }
-        Scope::All | Scope::Region | Scope::Bill => work.stamp(started),
+        DatasetScope::All | DatasetScope::Region | DatasetScope::Bill => work.stamp(started),
     };
     work.land_all(dataset, &name, batches, told, started, printer)
 }
 
 /// Converts this machine's time into AWS's time, by which days and hours end.
-pub(super) fn aws_time(account: &Account, here: Timestamp) -> Timestamp {
+pub(super) fn aws_time(account: &ProfileAccount, here: Timestamp) -> Timestamp {
     Timestamp::from_second(here.as_second() - account.ahead).unwrap_or(here)
 }
 
 /// Returns the start of the history to request for a region: one hour before the end of the known
 /// history, because AWS may list a change late.
-fn begin(work: &Work<'_>, dataset: &Dataset, region: &str, now: Timestamp) -> Timestamp {
-    if dataset.kind != Kind::Changes {
+fn begin(work: &SnapshotRun<'_>, dataset: &Dataset, region: &str, now: Timestamp) -> Timestamp {
+    if dataset.kind != DatasetKind::Changes {
         return now;
     }
     let oldest = domain::before(now, KEPT).unwrap_or(now);

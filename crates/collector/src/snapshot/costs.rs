@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use catalog::ports::{Account, CostGroup, Delivered, Document, Outcome, Told};
-use catalog::{Batch, dataset};
+use catalog::ports::{AwsDocument, CostGroup, DocumentSummary, ProfileAccount, ScopeOutcome, ScopeReport};
+use catalog::{RowBatch, dataset};
 use console::{Failure, Printer};
 use domain::{Decimal, Timestamp};
-use feeds::{Context, FileKind, Spoken, Whole};
+use feeds::{Completeness, FeedContext, FeedKind, FeedReport};
 
 use super::account::aws_time;
-use super::{Wanted, Work, source_failure};
+use super::{SnapshotPlan, SnapshotRun, source_failure};
 
 /// Price of a request, cents.
 const REQUEST: i64 = 1;
@@ -24,14 +24,14 @@ const LATE: i32 = 3;
 const KEPT: i32 = 395;
 
 /// Returns the maximum cost, USD. The number of pages of an answer is not known in advance.
-pub(super) fn most(wanted: &Wanted) -> Decimal {
+pub(super) fn most(wanted: &SnapshotPlan) -> Decimal {
     Decimal::new(i64::from(wanted.requests) * REQUEST, 2)
 }
 
 pub(super) fn snapshot(
-    work: &mut Work<'_>,
-    wanted: &Wanted,
-    account: &Account,
+    work: &mut SnapshotRun<'_>,
+    wanted: &SnapshotPlan,
+    account: &ProfileAccount,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let started = (work.clock)();
@@ -46,9 +46,9 @@ pub(super) fn snapshot(
         most(wanted),
         printer,
     )?;
-    let mut seen: BTreeMap<String, Found> = BTreeMap::new();
+    let mut seen: BTreeMap<String, CostDayReport> = BTreeMap::new();
     let progress = printer.progress("costs");
-    let document = Document::Costs { from: &from, until: &until, by: &wanted.by, most: wanted.requests };
+    let document = AwsDocument::Costs { from: &from, until: &until, by: &wanted.by, most: wanted.requests };
     let delivered = work.source.document(account, &document, work.stop, &mut |answer| {
         let (spoken, batches) = read(&answer, account, &source, started)?;
         seen.insert(spoken.scope.clone(), (spoken, batches));
@@ -71,27 +71,27 @@ pub(super) fn snapshot(
 }
 
 /// A day's report and its rows.
-type Found = (Spoken, Vec<Batch>);
+type CostDayReport = (FeedReport, Vec<RowBatch>);
 
 /// Returns the report of a day, and its rows if they are new.
 fn of_day(
-    work: &Work<'_>,
-    account: &Account,
+    work: &SnapshotRun<'_>,
+    account: &ProfileAccount,
     day: i32,
     source: &str,
-    found: Option<Found>,
-    delivered: &Delivered,
+    found: Option<CostDayReport>,
+    delivered: &DocumentSummary,
     started: Timestamp,
-) -> (Told, Vec<Batch>) {
+) -> (ScopeReport, Vec<RowBatch>) {
     let observed_at = delivered.date.unwrap_or(started);
-    let mut told = Told {
+    let mut told = ScopeReport {
         dataset: dataset("charge").expect("a built-in dataset"),
         scope: scope(account, day),
         source: source.into(),
         version: None,
         observed_from: first_instant(day).unwrap_or(observed_at),
         observed_at,
-        outcome: Outcome::Failed,
+        outcome: ScopeOutcome::Failed,
         rows: 0,
         gaps: delivered.gaps.clone(),
     };
@@ -100,7 +100,7 @@ fn of_day(
         told.gaps.push(delivered.ended.clone().unwrap_or(why));
         return (told, Vec::new());
     };
-    told.outcome = if spoken.rows == 0 { Outcome::Empty } else { Outcome::Complete };
+    told.outcome = if spoken.rows == 0 { ScopeOutcome::Empty } else { ScopeOutcome::Complete };
     (told.rows, told.version) = (spoken.rows, spoken.version);
     told.gaps.extend(spoken.gaps);
     work.state.settle(&mut told, &mut rows);
@@ -108,11 +108,21 @@ fn of_day(
 }
 
 /// Parses the answer for one day.
-fn read(answer: &str, account: &Account, source: &str, now: Timestamp) -> Result<Found, String> {
-    let context =
-        Context { source, modified: None, now, whole: Whole::Yes, account: Some(&account.account_id) };
+fn read(
+    answer: &str,
+    account: &ProfileAccount,
+    source: &str,
+    now: Timestamp,
+) -> Result<CostDayReport, String> {
+    let context = FeedContext {
+        source,
+        modified: None,
+        now,
+        whole: Completeness::Yes,
+        account: Some(&account.account_id),
+    };
     let mut batches = Vec::new();
-    let spoken = feeds::read(FileKind::CostExplorer, &mut answer.as_bytes(), &context, &mut |batch| {
+    let spoken = feeds::read(FeedKind::CostExplorer, &mut answer.as_bytes(), &context, &mut |batch| {
         batches.push(batch);
         Ok(())
     });
@@ -133,9 +143,9 @@ fn spelt(by: &[CostGroup]) -> String {
 
 /// Returns the days to request, numbered since 1970: from the first unsettled day to today.
 fn days(
-    work: &Work<'_>,
-    wanted: &Wanted,
-    account: &Account,
+    work: &SnapshotRun<'_>,
+    wanted: &SnapshotPlan,
+    account: &ProfileAccount,
     source: &str,
     now: Timestamp,
 ) -> std::ops::Range<i32> {
@@ -181,7 +191,7 @@ fn first_instant(day: i32) -> Option<Timestamp> {
     Timestamp::from_second(i64::from(day) * 86_400).ok()
 }
 
-fn scope(account: &Account, day: i32) -> String {
+fn scope(account: &ProfileAccount, day: i32) -> String {
     format!("{}/{}", account.account_id, named(day))
 }
 

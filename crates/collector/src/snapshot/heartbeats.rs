@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use catalog::ports::{Logged, Told};
-use catalog::{Batch, Cells};
+use catalog::ports::{RunLogRow, ScopeReport};
+use catalog::{ColumnValues, RowBatch};
 use domain::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -14,9 +14,9 @@ const LATE: i64 = 60;
 /// Removes the rows of heartbeats that an earlier poll has read; `before` is the log row of the
 /// last poll. A poll has read every heartbeat that ended more than `LATE` before it. Of the later
 /// ones, it has read those that its version lists.
-pub(super) fn settle(told: &mut Told, batches: &mut Vec<Batch>, before: Option<&Logged>) {
+pub(super) fn settle(told: &mut ScopeReport, batches: &mut Vec<RowBatch>, before: Option<&RunLogRow>) {
     let known = before.and_then(|before| Some((before.observed_at, names(before.version.as_deref()?))));
-    let is_new = |beat: &Beat| match &known {
+    let is_new = |beat: &HeartbeatKey| match &known {
         None => true,
         Some((looked_at, named)) => is_fresh(beat.ended, *looked_at) && !named.contains(beat.name.as_str()),
     };
@@ -44,7 +44,7 @@ fn is_fresh(ended: i64, looked_at: Timestamp) -> bool {
 }
 
 /// The heartbeat of a row.
-struct Beat {
+struct HeartbeatKey {
     /// A short digest of instance and period.
     name: String,
     /// End of the period, microseconds since 1970.
@@ -52,9 +52,12 @@ struct Beat {
 }
 
 /// Returns the heartbeat of each row.
-fn beats(batch: &Batch) -> Vec<Beat> {
-    let (Some(Cells::Text(ids)), Some(Cells::Timestamp(begins)), Some(Cells::Int(periods))) =
-        (batch.column("instance_id"), batch.column("observed_at"), batch.column("period_seconds"))
+fn beats(batch: &RowBatch) -> Vec<HeartbeatKey> {
+    let (
+        Some(ColumnValues::Text(ids)),
+        Some(ColumnValues::Timestamp(begins)),
+        Some(ColumnValues::Int(periods)),
+    ) = (batch.column("instance_id"), batch.column("observed_at"), batch.column("period_seconds"))
     else {
         unreachable!("the columns have the types of their dataset");
     };
@@ -63,7 +66,7 @@ fn beats(batch: &Batch) -> Vec<Beat> {
         let text = format!("{} {begins} {seconds}", ids.get(row).unwrap_or_default());
         let digest = Sha256::digest(text.as_bytes());
         let name = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Beat { name, ended: begins.saturating_add(seconds.saturating_mul(1_000_000)) }
+        HeartbeatKey { name, ended: begins.saturating_add(seconds.saturating_mul(1_000_000)) }
     };
     (0..batch.len()).map(beat).collect()
 }
@@ -71,7 +74,7 @@ fn beats(batch: &Batch) -> Vec<Beat> {
 #[cfg(test)]
 mod tests {
     use catalog::Value;
-    use catalog::ports::{HEARTBEATS, Outcome};
+    use catalog::ports::{HEARTBEATS, ScopeOutcome};
 
     use super::*;
 
@@ -93,25 +96,25 @@ mod tests {
     fn look(
         looked_at: Timestamp,
         found: &[(&str, Timestamp)],
-        before: Option<&Logged>,
+        before: Option<&RunLogRow>,
         gaps: &[&str],
-    ) -> (usize, Logged) {
+    ) -> (usize, RunLogRow) {
         let dataset = catalog::dataset("utilization").unwrap();
-        let mut told = Told {
+        let mut told = ScopeReport {
             dataset,
             scope: "1/r".into(),
             source: HEARTBEATS.into(),
             version: None,
             observed_from: looked_at,
             observed_at: looked_at,
-            outcome: Outcome::Partial,
+            outcome: ScopeOutcome::Partial,
             rows: found.len() as u64,
             gaps: gaps.iter().map(|gap| gap.to_string()).collect(),
         };
         let rows = found.iter().map(|(id, ended)| row(id, *ended)).collect();
-        let mut batches = vec![Batch::of(dataset, rows).unwrap()];
+        let mut batches = vec![RowBatch::of(dataset, rows).unwrap()];
         settle(&mut told, &mut batches, before);
-        (batches.iter().map(Batch::len).sum(), told.logged("r"))
+        (batches.iter().map(RowBatch::len).sum(), told.logged("r"))
     }
 
     #[test]

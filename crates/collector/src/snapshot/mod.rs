@@ -9,17 +9,17 @@ pub(crate) mod state;
 mod utilization;
 mod wanted;
 
-use catalog::ports::{Source, SourceError, Stop, Store, Told};
-use catalog::{Batch, Dataset};
+use catalog::ports::{ScopeReport, Source, SourceError, StopFlag, Store};
+use catalog::{Dataset, RowBatch};
 use clap::Args;
-use console::{Exit, Failure, Kind, Printer, Report};
+use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::Timestamp;
 
-use crate::summary::{self, Line};
+use crate::summary::{self, SummaryLine};
 use crate::{Ports, lake_failure};
-use spending::Spending;
-use state::State;
-use wanted::Wanted;
+use spending::SpendingLimit;
+use state::KnownReports;
+use wanted::SnapshotPlan;
 pub(crate) use wanted::{PAID, datasets, known};
 
 /// Collect the present state of AWS into the lake.
@@ -101,14 +101,14 @@ pub struct SnapshotArgs {
 }
 
 /// The parts of a running snapshot.
-struct Work<'a> {
+struct SnapshotRun<'a> {
     source: &'a dyn Source,
     store: &'a dyn Store,
-    stop: &'a Stop,
+    stop: &'a StopFlag,
     clock: &'a dyn Fn() -> Timestamp,
-    state: State,
-    spending: Spending<'a>,
-    lines: Vec<Line>,
+    state: KnownReports,
+    spending: SpendingLimit<'a>,
+    lines: Vec<SummaryLine>,
 }
 
 pub(crate) fn run_snapshot(
@@ -120,13 +120,13 @@ pub(crate) fn run_snapshot(
     let wanted = wanted::understand(args, now)?;
     let source = (ports.source)().map_err(source_failure)?;
     let shown = ports.store.look().map_err(lake_failure)?;
-    let mut work = Work {
+    let mut work = SnapshotRun {
         source: &*source,
         store: ports.store,
         stop: ports.stop,
         clock: ports.clock,
-        state: State::new(shown.map(|shown| shown.log).unwrap_or_default()),
-        spending: Spending::new(args.yes, ports.agree),
+        state: KnownReports::new(shown.map(|shown| shown.log).unwrap_or_default()),
+        spending: SpendingLimit::new(args.yes, ports.agree),
         lines: Vec::new(),
     };
     if args.dry_run {
@@ -146,7 +146,7 @@ pub(crate) fn run_snapshot(
     if failures.is_empty() || !work.lines.is_empty() {
         printer.report(&Report::plain(summary::page(&work.lines)), ports.encode)?;
     }
-    if failures.is_empty() && !work.lines.is_empty() && work.lines.iter().all(Line::failed) {
+    if failures.is_empty() && !work.lines.is_empty() && work.lines.iter().all(SummaryLine::failed) {
         let told = work.lines[0].told.as_ref();
         let why = told.and_then(|told| told.gaps.first()).map_or("AWS gave no reason", String::as_str);
         failures.push(Failure::broken(format!("nothing could be read: {why}")));
@@ -158,7 +158,11 @@ pub(crate) fn run_snapshot(
 /// was interrupted, or when the lake or the arguments cannot be used.
 fn keep_going(done: Result<(), Failure>, failures: &mut Vec<Failure>) -> Result<(), Failure> {
     match done {
-        Err(failure) if matches!(failure.kind, Kind::Interrupted | Kind::Data | Kind::Usage) => Err(failure),
+        Err(failure)
+            if matches!(failure.kind, FailureKind::Interrupted | FailureKind::Data | FailureKind::Usage) =>
+        {
+            Err(failure)
+        }
         Err(failure) => {
             failures.push(failure);
             Ok(())
@@ -185,19 +189,19 @@ fn source_failure(error: SourceError) -> Failure {
             "sign in as for the aws CLI (aws configure, aws sso login), name a profile with --account, or collect \
              only public data: collector snapshot price",
         ),
-        SourceError::Interrupted => Failure::new(Kind::Interrupted, text),
+        SourceError::Interrupted => Failure::new(FailureKind::Interrupted, text),
         SourceError::Sink(_) | SourceError::Failed(_) => Failure::broken(text),
     }
 }
 
-impl Work<'_> {
+impl SnapshotRun<'_> {
     /// Commits a run of one dataset: its new rows and its reports. Prints the result.
     fn land(
         &mut self,
         dataset: &'static Dataset,
         name: &str,
-        batches: Vec<Batch>,
-        told: Vec<Told>,
+        batches: Vec<RowBatch>,
+        told: Vec<ScopeReport>,
         started: Timestamp,
         printer: &mut Printer,
     ) -> Result<(), Failure> {
@@ -210,8 +214,8 @@ impl Work<'_> {
         &mut self,
         dataset: &'static Dataset,
         name: &str,
-        batches: Vec<(&'static Dataset, Batch)>,
-        told: Vec<Told>,
+        batches: Vec<(&'static Dataset, RowBatch)>,
+        told: Vec<ScopeReport>,
         started: Timestamp,
         printer: &mut Printer,
     ) -> Result<(), Failure> {
@@ -233,7 +237,7 @@ impl Work<'_> {
         for told in &told {
             self.state.learn(told.logged(&run_id));
         }
-        let (own, beside): (Vec<Told>, Vec<Told>) =
+        let (own, beside): (Vec<ScopeReport>, Vec<ScopeReport>) =
             told.into_iter().partition(|told| told.dataset == dataset);
         for told in [own, beside] {
             let Some(name) = told.first().map(|told| told.dataset.name) else { continue };

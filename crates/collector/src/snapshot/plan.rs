@@ -1,23 +1,23 @@
 //! The dry run of a snapshot: its requests and their cost.
 
-use catalog::ports::Account;
-use catalog::{Dataset, Field, Page, Type, Value};
+use catalog::ports::ProfileAccount;
+use catalog::{Dataset, Field, Page, Value, ValueType};
 use console::{Exit, Failure, Printer, Report};
 
-use super::{Wanted, Work, account, costs, public, utilization};
+use super::{SnapshotPlan, SnapshotRun, account, costs, public, utilization};
 use crate::Ports;
 
 /// Prints the requests of a snapshot. Makes only free requests itself: it identifies the profiles
 /// and counts the running instances, on which the cost of utilization depends.
 pub(super) fn plan(
-    wanted: &Wanted,
-    work: &Work<'_>,
+    wanted: &SnapshotPlan,
+    work: &SnapshotRun<'_>,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let fields = ["dataset", "account", "regions", "calls", "cost_usd"].map(|name| match name {
-        "regions" | "calls" => Field::new(name, Type::List(Box::new(Type::Text))),
-        _ => Field::new(name, Type::Text),
+        "regions" | "calls" => Field::new(name, ValueType::List(Box::new(ValueType::Text))),
+        _ => Field::new(name, ValueType::Text),
     });
     let mut rows: Vec<Vec<Value>> = Vec::new();
     for dataset in &wanted.public {
@@ -52,10 +52,10 @@ pub(super) fn plan(
 
 /// Returns the maximum cost of a dataset, USD.
 fn cost(
-    wanted: &Wanted,
-    work: &Work<'_>,
+    wanted: &SnapshotPlan,
+    work: &SnapshotRun<'_>,
     dataset: &Dataset,
-    account: &Account,
+    account: &ProfileAccount,
     regions: &[String],
 ) -> Result<String, Failure> {
     Ok(match dataset.name {

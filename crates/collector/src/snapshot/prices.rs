@@ -1,17 +1,17 @@
 //! Prices of single instance types from the price list API. They are added to the known prices and
 //! retire none.
 
-use catalog::ports::{Account, Document, Outcome, Told};
-use catalog::{Batch, dataset};
+use catalog::ports::{AwsDocument, ProfileAccount, ScopeOutcome, ScopeReport};
+use catalog::{RowBatch, dataset};
 use console::{Failure, Printer};
-use feeds::{Context, FileKind, Whole};
+use feeds::{Completeness, FeedContext, FeedKind};
 
-use super::{Wanted, Work, source_failure};
+use super::{SnapshotPlan, SnapshotRun, source_failure};
 
 pub(super) fn snapshot(
-    work: &mut Work<'_>,
-    wanted: &Wanted,
-    account: &Account,
+    work: &mut SnapshotRun<'_>,
+    wanted: &SnapshotPlan,
+    account: &ProfileAccount,
     regions: &[String],
     printer: &mut Printer,
 ) -> Result<(), Failure> {
@@ -29,21 +29,21 @@ pub(super) fn snapshot(
 
 /// Returns the report of a region and its rows.
 fn of_region(
-    work: &Work<'_>,
+    work: &SnapshotRun<'_>,
     types: &[String],
-    account: &Account,
+    account: &ProfileAccount,
     region: &str,
     printer: &Printer,
-) -> Result<(Told, Vec<Batch>), Failure> {
+) -> Result<(ScopeReport, Vec<RowBatch>), Failure> {
     let now = (work.clock)();
-    let mut told = Told {
+    let mut told = ScopeReport {
         dataset: dataset("price").expect("a built-in dataset"),
         scope: region.into(),
         source: format!("AWS pricing:GetProducts of {}", types.join(", ")),
         version: None,
         observed_from: now,
         observed_at: now,
-        outcome: Outcome::Partial,
+        outcome: ScopeOutcome::Partial,
         rows: 0,
         gaps: Vec::new(),
     };
@@ -51,7 +51,7 @@ fn of_region(
     let mut products = String::new();
     for instance_type in types {
         let before = products.len();
-        let document = Document::Prices { instance_type, region };
+        let document = AwsDocument::Prices { instance_type, region };
         let delivered = work.source.document(account, &document, work.stop, &mut |product| {
             products.push_str(&product);
             products.push('\n');
@@ -68,8 +68,9 @@ fn of_region(
     drop(progress);
     let mut batches = Vec::new();
     if !products.is_empty() {
-        let context = Context { source: &told.source, modified: None, now, whole: Whole::No, account: None };
-        let spoken = feeds::read(FileKind::Products, &mut products.as_bytes(), &context, &mut |batch| {
+        let context =
+            FeedContext { source: &told.source, modified: None, now, whole: Completeness::No, account: None };
+        let spoken = feeds::read(FeedKind::Products, &mut products.as_bytes(), &context, &mut |batch| {
             batches.push(batch);
             Ok(())
         });
@@ -88,7 +89,7 @@ fn of_region(
         }
     }
     if told.rows == 0 {
-        told.outcome = Outcome::Failed;
+        told.outcome = ScopeOutcome::Failed;
     }
     work.state.settle(&mut told, &mut batches);
     Ok((told, batches))

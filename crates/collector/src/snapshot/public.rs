@@ -2,13 +2,13 @@
 
 use std::io::{BufReader, Read};
 
-use catalog::ports::{Fetched, Outcome, SourceError, Told, skew};
-use catalog::{Batch, Dataset};
-use console::{Failure, Kind, Printer};
+use catalog::ports::{PublicFile, ScopeOutcome, ScopeReport, SourceError, skew};
+use catalog::{Dataset, RowBatch};
+use console::{Failure, FailureKind, Printer};
 use domain::Timestamp;
-use feeds::{Context, FileKind, RegionFile, Spoken, Whole};
+use feeds::{Completeness, FeedContext, FeedKind, FeedReport, RegionFile};
 
-use super::{Wanted, Work, source_failure};
+use super::{SnapshotPlan, SnapshotRun, source_failure};
 use crate::Ports;
 
 const PRICES: &str = "https://pricing.us-east-1.amazonaws.com";
@@ -31,7 +31,7 @@ pub(super) fn address(dataset: &Dataset) -> String {
 
 /// Returns the regions whose lists are fetched; empty means every published one. The spot advisor
 /// and the spot feed are one file for all regions.
-pub(super) fn regions(wanted: &Wanted, dataset: &Dataset, ports: &Ports<'_>) -> Vec<String> {
+pub(super) fn regions(wanted: &SnapshotPlan, dataset: &Dataset, ports: &Ports<'_>) -> Vec<String> {
     match (&wanted.regions, dataset.name, wanted.all_regions) {
         (_, "interruption" | "spot_feed", _) | (None, _, true) => Vec::new(),
         (Some(regions), _, _) => regions.clone(),
@@ -40,23 +40,23 @@ pub(super) fn regions(wanted: &Wanted, dataset: &Dataset, ports: &Ports<'_>) -> 
 }
 
 pub(super) fn snapshot(
-    work: &mut Work<'_>,
-    wanted: &Wanted,
+    work: &mut SnapshotRun<'_>,
+    wanted: &SnapshotPlan,
     dataset: &'static Dataset,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     match dataset.name {
-        "interruption" => one_file(work, dataset, FileKind::SpotAdvisor, printer),
-        "spot_feed" => one_file(work, dataset, FileKind::SpotFeed, printer),
+        "interruption" => one_file(work, dataset, FeedKind::SpotAdvisor, printer),
+        "spot_feed" => one_file(work, dataset, FeedKind::SpotFeed, printer),
         _ => lists(work, wanted, dataset, &regions(wanted, dataset, ports), printer),
     }
 }
 
 /// Fetches lists by region. The index names the current publication, and only a new one is fetched.
 fn lists(
-    work: &mut Work<'_>,
-    wanted: &Wanted,
+    work: &mut SnapshotRun<'_>,
+    wanted: &SnapshotPlan,
     dataset: &'static Dataset,
     regions: &[String],
     printer: &mut Printer,
@@ -80,7 +80,7 @@ fn lists(
             }
             let past = wanted.as_of.is_some();
             match list(work, dataset, host, (file, past), &seen, printer) {
-                Err(failure) if failure.kind == Kind::Broken => {
+                Err(failure) if failure.kind == FailureKind::Broken => {
                     unseen(work, dataset, &file.region, failure.message, &seen, printer)?;
                 }
                 done => done?,
@@ -96,22 +96,22 @@ fn lists(
 
 /// Records that a region's list could not be read. The other regions are still tried.
 fn unseen(
-    work: &mut Work<'_>,
+    work: &mut SnapshotRun<'_>,
     dataset: &'static Dataset,
     region: &str,
     why: String,
-    seen: &Seen,
+    seen: &ServerClock,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let started = (work.clock)();
-    let told = Told {
+    let told = ScopeReport {
         dataset,
         scope: region.into(),
         source: source_of(dataset).into(),
         version: None,
         observed_from: seen.at,
         observed_at: seen.at,
-        outcome: Outcome::Failed,
+        outcome: ScopeOutcome::Failed,
         rows: 0,
         gaps: [vec![why], seen.gaps()].concat(),
     };
@@ -120,12 +120,12 @@ fn unseen(
 }
 
 fn index(
-    work: &Work<'_>,
+    work: &SnapshotRun<'_>,
     dataset: &Dataset,
     host: &str,
     china: bool,
     as_of: Option<Timestamp>,
-) -> Result<(Vec<RegionFile>, Seen), Failure> {
+) -> Result<(Vec<RegionFile>, ServerClock), Failure> {
     let partition = if china { "cn" } else { "aws" };
     let (root, offer) = match dataset.name {
         "price" => ("offers", "AmazonEC2"),
@@ -153,16 +153,16 @@ fn index(
 /// The time of a server's answer, by AWS's clock if the answer states it, and the seconds by which
 /// this machine's clock is ahead of it.
 #[derive(Clone, Copy)]
-struct Seen {
+struct ServerClock {
     at: Timestamp,
     ahead: i64,
 }
 
-impl Seen {
-    fn of(fetched: &Fetched, work: &Work<'_>) -> Seen {
+impl ServerClock {
+    fn of(fetched: &PublicFile, work: &SnapshotRun<'_>) -> ServerClock {
         let here = (work.clock)();
         let at = fetched.date.unwrap_or(here);
-        Seen { at, ahead: here.as_second() - at.as_second() }
+        ServerClock { at, ahead: here.as_second() - at.as_second() }
     }
 
     fn gaps(&self) -> Vec<String> {
@@ -170,9 +170,9 @@ impl Seen {
     }
 }
 
-fn small(work: &Work<'_>, url: &str) -> Result<(Vec<u8>, Seen), Failure> {
+fn small(work: &SnapshotRun<'_>, url: &str) -> Result<(Vec<u8>, ServerClock), Failure> {
     let fetched = work.source.fetch(url, None).map_err(source_failure)?;
-    let seen = Seen::of(&fetched, work);
+    let seen = ServerClock::of(&fetched, work);
     let mut bytes = Vec::new();
     if let Some(body) = fetched.body {
         let read = body.take(LARGEST_INDEX).read_to_end(&mut bytes);
@@ -187,11 +187,11 @@ fn bad_file(url: &str, why: &str) -> Failure {
 
 /// Fetches one region's list, the current one or a past one.
 fn list(
-    work: &mut Work<'_>,
+    work: &mut SnapshotRun<'_>,
     dataset: &'static Dataset,
     host: &str,
     (file, past): (&RegionFile, bool),
-    seen: &Seen,
+    seen: &ServerClock,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let started = (work.clock)();
@@ -204,25 +204,25 @@ fn list(
     if let Some(known) = known.filter(|known| known.version.as_ref() == Some(&file.version)) {
         // A list of the past is no evidence of present prices.
         let observed_at = if past { known.observed_at } else { seen.at };
-        let told = Told {
+        let told = ScopeReport {
             dataset,
             scope: file.region.clone(),
             source: source.into(),
             version: Some(file.version.clone()),
             observed_from: observed_at,
             observed_at,
-            outcome: Outcome::Unchanged,
+            outcome: ScopeOutcome::Unchanged,
             rows: known.rows,
             gaps: seen.gaps(),
         };
         return work.land(dataset, &name, Vec::new(), vec![told], started, printer);
     }
-    let kind = if dataset.name == "price" { FileKind::PriceList } else { FileKind::SavingsPlans };
+    let kind = if dataset.name == "price" { FeedKind::PriceList } else { FeedKind::SavingsPlans };
     let url = format!("{host}{}", file.csv);
     let progress = printer.progress(&format!("{} of {}", dataset.name, file.region));
     let read = read(work, kind, &url, None, source)?;
     drop(progress);
-    let Content { content: Some((batches, spoken)), seen, .. } = read else {
+    let FetchedFile { content: Some((batches, spoken)), seen, .. } = read else {
         return Err(bad_file(&url, "the server sent nothing"));
     };
     let told = spoken.into_iter().map(|spoken| {
@@ -231,7 +231,7 @@ fn list(
         let complete = spoken.complete && spoken.scope == file.region;
         told(dataset, source, spoken, complete, &seen)
     });
-    let told: Vec<Told> = told.collect();
+    let told: Vec<ScopeReport> = told.collect();
     if !told.iter().any(|told| told.scope == file.region) {
         return Err(bad_file(&url, &format!("it has no rows of {}", file.region)));
     }
@@ -247,43 +247,54 @@ fn source_of(dataset: &Dataset) -> &'static str {
     }
 }
 
-fn told(dataset: &'static Dataset, source: &str, spoken: Spoken, complete: bool, seen: &Seen) -> Told {
-    Told {
+fn told(
+    dataset: &'static Dataset,
+    source: &str,
+    spoken: FeedReport,
+    complete: bool,
+    seen: &ServerClock,
+) -> ScopeReport {
+    ScopeReport {
         dataset,
         scope: spoken.scope,
         source: source.into(),
         version: spoken.version,
         observed_from: spoken.observed_from,
         observed_at: spoken.observed_at,
-        outcome: if complete { Outcome::Complete } else { Outcome::Partial },
+        outcome: if complete { ScopeOutcome::Complete } else { ScopeOutcome::Partial },
         rows: spoken.rows,
         gaps: [spoken.gaps, seen.gaps()].concat(),
     }
 }
 
 /// The content of a file.
-struct Content {
+struct FetchedFile {
     /// Rows and reports; `None` if the server still has the known state.
-    content: Option<(Vec<Batch>, Vec<Spoken>)>,
-    seen: Seen,
+    content: Option<(Vec<RowBatch>, Vec<FeedReport>)>,
+    seen: ServerClock,
     /// The server's ETag of the file.
     etag: Option<String>,
 }
 
 /// Fetches and parses a file, unless the server still has the state with the ETag `known`.
 fn read(
-    work: &Work<'_>,
-    kind: FileKind,
+    work: &SnapshotRun<'_>,
+    kind: FeedKind,
     url: &str,
     known: Option<&str>,
     source: &str,
-) -> Result<Content, Failure> {
+) -> Result<FetchedFile, Failure> {
     let fetched = work.source.fetch(url, known).map_err(source_failure)?;
-    let seen = Seen::of(&fetched, work);
-    let Some(body) = fetched.body else { return Ok(Content { content: None, seen, etag: fetched.etag }) };
+    let seen = ServerClock::of(&fetched, work);
+    let Some(body) = fetched.body else { return Ok(FetchedFile { content: None, seen, etag: fetched.etag }) };
     // A transfer that breaks off is an error, so a file that was fetched is complete.
-    let context =
-        Context { source, modified: fetched.modified, now: seen.at, whole: Whole::Yes, account: None };
+    let context = FeedContext {
+        source,
+        modified: fetched.modified,
+        now: seen.at,
+        whole: Completeness::Yes,
+        account: None,
+    };
     let mut batches = Vec::new();
     let mut reader = BufReader::with_capacity(1 << 20, body);
     let spoken = feeds::read(kind, &mut reader, &context, &mut |batch| {
@@ -294,17 +305,17 @@ fn read(
         Ok(())
     });
     let spoken = spoken.map_err(|error| match work.stop.asked() {
-        true => Failure::new(Kind::Interrupted, "interrupted"),
+        true => Failure::new(FailureKind::Interrupted, "interrupted"),
         false => bad_file(url, &error.to_string()),
     })?;
-    Ok(Content { content: Some((batches, spoken)), seen, etag: fetched.etag })
+    Ok(FetchedFile { content: Some((batches, spoken)), seen, etag: fetched.etag })
 }
 
 /// Fetches a dataset that is one file for all regions. AWS keeps no earlier versions of it.
 fn one_file(
-    work: &mut Work<'_>,
+    work: &mut SnapshotRun<'_>,
     dataset: &'static Dataset,
-    kind: FileKind,
+    kind: FeedKind,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let started = (work.clock)();
@@ -317,28 +328,28 @@ fn one_file(
     let progress = printer.progress(source);
     let read = read(work, kind, &address(dataset), etag.as_deref(), source)?;
     drop(progress);
-    let Content { content, seen, etag } = read;
+    let FetchedFile { content, seen, etag } = read;
     let (batches, told) = match content {
         Some((batches, spoken)) => {
             let told = spoken.into_iter().map(|spoken| {
                 let complete = spoken.complete;
-                Told { version: etag.clone(), ..told(dataset, source, spoken, complete, &seen) }
+                ScopeReport { version: etag.clone(), ..told(dataset, source, spoken, complete, &seen) }
             });
             (batches, told.collect())
         }
         None => {
-            let told = known.into_iter().map(|(scope, rows, version)| Told {
+            let told = known.into_iter().map(|(scope, rows, version)| ScopeReport {
                 dataset,
                 scope,
                 source: source.into(),
                 version: Some(version),
                 observed_from: seen.at,
                 observed_at: seen.at,
-                outcome: Outcome::Unchanged,
+                outcome: ScopeOutcome::Unchanged,
                 rows,
                 gaps: seen.gaps(),
             });
-            (Vec::new(), told.collect::<Vec<Told>>())
+            (Vec::new(), told.collect::<Vec<ScopeReport>>())
         }
     };
     let name = work.stamp(started);

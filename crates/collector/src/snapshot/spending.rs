@@ -7,7 +7,7 @@ use domain::Decimal;
 /// Total that needs no consent, cents.
 const FREE: i64 = 100;
 
-pub(super) struct Spending<'a> {
+pub(super) struct SpendingLimit<'a> {
     /// Whether the user has consented.
     agreed: bool,
     /// Asks the user at the terminal; returns `None` without a terminal.
@@ -16,9 +16,9 @@ pub(super) struct Spending<'a> {
     said: Decimal,
 }
 
-impl<'a> Spending<'a> {
-    pub(super) fn new(agreed: bool, ask: &'a dyn Fn(&str) -> Option<bool>) -> Spending<'a> {
-        Spending { agreed, ask, said: Decimal::ZERO }
+impl<'a> SpendingLimit<'a> {
+    pub(super) fn new(agreed: bool, ask: &'a dyn Fn(&str) -> Option<bool>) -> SpendingLimit<'a> {
+        SpendingLimit { agreed, ask, said: Decimal::ZERO }
     }
 
     /// Prints a maximum cost, USD. Returns an error if it may not be spent.
@@ -49,7 +49,7 @@ impl<'a> Spending<'a> {
 
 #[cfg(test)]
 mod tests {
-    use console::{Format, Screen};
+    use console::{OutputFormat, Screen};
 
     use super::*;
 
@@ -57,14 +57,18 @@ mod tests {
     fn asks_for_consent_above_one_dollar() {
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
         let check = |yes: bool, answer: Option<bool>, cents: &[i64], expected: &[bool]| {
-            let mut printer =
-                Printer::new(Format::Table, screen, Box::new(std::io::sink()), Box::new(std::io::sink()));
+            let mut printer = Printer::new(
+                OutputFormat::Table,
+                screen,
+                Box::new(std::io::sink()),
+                Box::new(std::io::sink()),
+            );
             let asked = std::cell::Cell::new(0);
             let ask = |_: &str| {
                 asked.set(asked.get() + 1);
                 answer
             };
-            let mut spending = Spending::new(yes, &ask);
+            let mut spending = SpendingLimit::new(yes, &ask);
             let mut plan = |cents: &i64| spending.plan("it", Decimal::new(*cents, 2), &mut printer).is_ok();
             assert_eq!(
                 cents.iter().map(&mut plan).collect::<Vec<_>>(),

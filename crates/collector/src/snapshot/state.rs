@@ -3,34 +3,34 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use catalog::ports::{HEARTBEATS, Logged, Outcome, Told};
-use catalog::{Batch, Kind};
+use catalog::ports::{HEARTBEATS, RunLogRow, ScopeOutcome, ScopeReport};
+use catalog::{DatasetKind, RowBatch};
 use domain::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// The newest report of every scope.
-pub(crate) struct State {
-    newest: HashMap<(String, String), Logged>,
+pub(crate) struct KnownReports {
+    newest: HashMap<(String, String), RunLogRow>,
     /// The newest report of every scope and source.
-    of_sources: HashMap<(String, String, String), Logged>,
+    of_sources: HashMap<(String, String, String), RunLogRow>,
     /// The reports of complete publications, by dataset, scope, source and version.
-    published: HashMap<[String; 4], Logged>,
+    published: HashMap<[String; 4], RunLogRow>,
 }
 
-impl State {
-    pub(crate) fn new(log: Vec<Logged>) -> State {
+impl KnownReports {
+    pub(crate) fn new(log: Vec<RunLogRow>) -> KnownReports {
         let mut state =
-            State { newest: HashMap::new(), of_sources: HashMap::new(), published: HashMap::new() };
+            KnownReports { newest: HashMap::new(), of_sources: HashMap::new(), published: HashMap::new() };
         log.into_iter().for_each(|told| state.learn(told));
         state
     }
 
     /// Adds a report. A failed one is ignored: it is no evidence of the state of a scope.
-    pub(super) fn learn(&mut self, told: Logged) {
-        if told.outcome == Outcome::Failed.word() {
+    pub(super) fn learn(&mut self, told: RunLogRow) {
+        if told.outcome == ScopeOutcome::Failed.word() {
             return;
         }
-        if let (Some(version), true) = (&told.version, told.outcome == Outcome::Complete.word()) {
+        if let (Some(version), true) = (&told.version, told.outcome == ScopeOutcome::Complete.word()) {
             let name = [&told.dataset, &told.scope, &told.source, version].map(String::clone);
             self.published.insert(name, told.clone());
         }
@@ -44,21 +44,21 @@ impl State {
     }
 
     /// Returns the newest report of a scope by a source.
-    pub(super) fn said(&self, dataset: &str, scope: &str, source: &str) -> Option<&Logged> {
+    pub(super) fn said(&self, dataset: &str, scope: &str, source: &str) -> Option<&RunLogRow> {
         self.of_sources.get(&(dataset.to_string(), scope.to_string(), source.to_string()))
     }
 
     /// Returns the newest report of a scope by any source.
-    pub(super) fn newest(&self, dataset: &str, scope: &str) -> Option<&Logged> {
+    pub(super) fn newest(&self, dataset: &str, scope: &str) -> Option<&RunLogRow> {
         self.newest.get(&(dataset.to_string(), scope.to_string()))
     }
 
     /// Returns the newest report of a scope by a source if it is still in force. A partial report
     /// by another source adds to it and leaves it in force.
-    pub(super) fn standing(&self, dataset: &str, scope: &str, source: &str) -> Option<&Logged> {
+    pub(super) fn standing(&self, dataset: &str, scope: &str, source: &str) -> Option<&RunLogRow> {
         let newest = self.newest(dataset, scope)?;
         let said = self.said(dataset, scope, source);
-        said.filter(|_| newest.source == source || newest.outcome == Outcome::Partial.word())
+        said.filter(|_| newest.source == source || newest.outcome == ScopeOutcome::Partial.word())
     }
 
     /// Returns the report of a source's publication, of any age, if the lake has all of its rows.
@@ -68,25 +68,27 @@ impl State {
         scope: &str,
         source: &str,
         version: &str,
-    ) -> Option<&Logged> {
+    ) -> Option<&RunLogRow> {
         self.published.get(&[dataset, scope, source, version].map(String::from))
     }
 
     /// Returns the number of rows of the delivery with this version and time, if importing it again
     /// would change nothing: in each of its scopes, its report is in force or is as new as `at`.
     pub(crate) fn delivered(&self, dataset: &str, source: &str, version: &str, at: Timestamp) -> Option<u64> {
-        let is_it = |told: &&Logged| {
+        let is_it = |told: &&RunLogRow| {
             told.dataset == dataset && told.source == source && told.version.as_deref() == Some(version)
         };
-        let said: Vec<&Logged> = self.of_sources.values().filter(is_it).collect();
-        let stands =
-            |told: &&Logged| told.observed_at >= at || self.standing(dataset, &told.scope, source).is_some();
+        let said: Vec<&RunLogRow> = self.of_sources.values().filter(is_it).collect();
+        let stands = |told: &&RunLogRow| {
+            told.observed_at >= at || self.standing(dataset, &told.scope, source).is_some()
+        };
         (!said.is_empty() && said.iter().all(stands)).then(|| said.iter().map(|told| told.rows).sum())
     }
 
     /// Returns the newest report of each scope of a dataset, sorted by scope.
-    pub(crate) fn scopes(&self, dataset: &str) -> Vec<&Logged> {
-        let mut scopes: Vec<&Logged> = self.newest.values().filter(|told| told.dataset == dataset).collect();
+    pub(crate) fn scopes(&self, dataset: &str) -> Vec<&RunLogRow> {
+        let mut scopes: Vec<&RunLogRow> =
+            self.newest.values().filter(|told| told.dataset == dataset).collect();
         scopes.sort_by(|one, other| one.scope.cmp(&other.scope));
         scopes
     }
@@ -98,9 +100,10 @@ impl State {
 
     /// Sets the version of a report to the digest of its rows. Drops the rows if the report in
     /// force has the same version.
-    pub(super) fn settle(&self, told: &mut Told, rows: &mut Vec<Batch>) {
-        let whole = matches!(told.outcome, Outcome::Complete | Outcome::Partial | Outcome::Empty);
-        let stated = matches!(told.dataset.kind, Kind::Snapshot | Kind::Statement);
+    pub(super) fn settle(&self, told: &mut ScopeReport, rows: &mut Vec<RowBatch>) {
+        let whole =
+            matches!(told.outcome, ScopeOutcome::Complete | ScopeOutcome::Partial | ScopeOutcome::Empty);
+        let stated = matches!(told.dataset.kind, DatasetKind::Snapshot | DatasetKind::Statement);
         if !stated || !whole || !told.gaps.is_empty() {
             return;
         }
@@ -115,14 +118,14 @@ impl State {
         if same {
             rows.clear();
             // A partial report only adds rows, and so adds nothing without rows.
-            if told.outcome == Outcome::Complete {
-                told.outcome = Outcome::Unchanged;
+            if told.outcome == ScopeOutcome::Complete {
+                told.outcome = ScopeOutcome::Unchanged;
             }
         }
     }
 }
 
-fn keep_newer<K: Eq + Hash>(known: &mut HashMap<K, Logged>, key: K, told: &Logged) {
+fn keep_newer<K: Eq + Hash>(known: &mut HashMap<K, RunLogRow>, key: K, told: &RunLogRow) {
     let before = known.get(&key).map(|known| (known.observed_at, &known.run_id));
     if before.is_none_or(|before| before < (told.observed_at, &told.run_id)) {
         known.insert(key, told.clone());
@@ -130,7 +133,7 @@ fn keep_newer<K: Eq + Hash>(known: &mut HashMap<K, Logged>, key: K, told: &Logge
 }
 
 /// Returns the SHA-256 of the rows, independent of their order and of their division into batches.
-fn digest(batches: &[Batch]) -> String {
+fn digest(batches: &[RowBatch]) -> String {
     let mut rows: Vec<[u8; 32]> = Vec::new();
     let mut text = String::new();
     for batch in batches {
@@ -155,13 +158,13 @@ mod tests {
 
     use super::*;
 
-    fn rows(names: &[&str]) -> Batch {
+    fn rows(names: &[&str]) -> RowBatch {
         let row = |name: &&str| -> Vec<Value> { vec![(*name).into(), "us-east-1".into(), "use1-az1".into()] };
-        Batch::of(catalog::dataset("offering").unwrap(), names.iter().map(row).collect()).unwrap()
+        RowBatch::of(catalog::dataset("offering").unwrap(), names.iter().map(row).collect()).unwrap()
     }
 
-    fn told(outcome: Outcome, gaps: &[&str]) -> Told {
-        Told {
+    fn told(outcome: ScopeOutcome, gaps: &[&str]) -> ScopeReport {
+        ScopeReport {
             dataset: catalog::dataset("offering").unwrap(),
             scope: "us-east-1".into(),
             source: "AWS".into(),
@@ -183,7 +186,7 @@ mod tests {
 
     #[test]
     fn recognises_a_delivery_that_would_change_nothing() {
-        let told = |scope: &str, source: &str, version: &str, second: i64, outcome: &str| Logged {
+        let told = |scope: &str, source: &str, version: &str, second: i64, outcome: &str| RunLogRow {
             run_id: "r".into(),
             dataset: "charge".into(),
             scope: scope.into(),
@@ -194,8 +197,8 @@ mod tests {
             rows: 2,
             gaps: vec![],
         };
-        let check = |log: &[Logged], second: i64, expected: Option<u64>| {
-            let state = State::new(log.to_vec());
+        let check = |log: &[RunLogRow], second: i64, expected: Option<u64>| {
+            let state = KnownReports::new(log.to_vec());
             let at = Timestamp::from_second(second).unwrap();
             assert_eq!(state.delivered("charge", "s3://b/e", "v1", at), expected, "{log:?}");
         };
@@ -219,7 +222,7 @@ mod tests {
 
     #[test]
     fn drops_the_rows_of_an_unchanged_report() {
-        let logged = |version: String, outcome: &str| Logged {
+        let logged = |version: String, outcome: &str| RunLogRow {
             run_id: "r".into(),
             dataset: "offering".into(),
             scope: "us-east-1".into(),
@@ -230,25 +233,28 @@ mod tests {
             rows: 2,
             gaps: vec![],
         };
-        let check =
-            |state: &State, names: &[&str], outcome: Outcome, gaps: &[&str], expected: (Outcome, usize)| {
-                let (mut told, mut rows) = (told(outcome, gaps), vec![rows(names)]);
-                state.settle(&mut told, &mut rows);
-                assert_eq!((told.outcome, rows.len()), expected);
-            };
-        let known = State::new(vec![logged(digest(&[rows(&["a", "b"])]), "complete")]);
-        check(&known, &["b", "a"], Outcome::Complete, &[], (Outcome::Unchanged, 0));
-        check(&known, &["b", "a"], Outcome::Partial, &[], (Outcome::Partial, 0));
-        check(&known, &["b"], Outcome::Complete, &[], (Outcome::Complete, 1));
+        let check = |state: &KnownReports,
+                     names: &[&str],
+                     outcome: ScopeOutcome,
+                     gaps: &[&str],
+                     expected: (ScopeOutcome, usize)| {
+            let (mut told, mut rows) = (told(outcome, gaps), vec![rows(names)]);
+            state.settle(&mut told, &mut rows);
+            assert_eq!((told.outcome, rows.len()), expected);
+        };
+        let known = KnownReports::new(vec![logged(digest(&[rows(&["a", "b"])]), "complete")]);
+        check(&known, &["b", "a"], ScopeOutcome::Complete, &[], (ScopeOutcome::Unchanged, 0));
+        check(&known, &["b", "a"], ScopeOutcome::Partial, &[], (ScopeOutcome::Partial, 0));
+        check(&known, &["b"], ScopeOutcome::Complete, &[], (ScopeOutcome::Complete, 1));
         // A report with gaps is no evidence that nothing has changed.
-        check(&known, &["b", "a"], Outcome::Partial, &["page 3"], (Outcome::Partial, 1));
-        let failed = State::new(vec![logged(digest(&[rows(&["a", "b"])]), "failed")]);
-        check(&failed, &["b", "a"], Outcome::Complete, &[], (Outcome::Complete, 1));
+        check(&known, &["b", "a"], ScopeOutcome::Partial, &["page 3"], (ScopeOutcome::Partial, 1));
+        let failed = KnownReports::new(vec![logged(digest(&[rows(&["a", "b"])]), "failed")]);
+        check(&failed, &["b", "a"], ScopeOutcome::Complete, &[], (ScopeOutcome::Complete, 1));
     }
 
     #[test]
     fn heartbeats_do_not_move_the_time_of_measurements_by_aws() {
-        let logged = |source: &str, second: i64| Logged {
+        let logged = |source: &str, second: i64| RunLogRow {
             run_id: "r".into(),
             dataset: "utilization".into(),
             scope: "1/us-east-1".into(),
@@ -259,7 +265,7 @@ mod tests {
             rows: 2,
             gaps: vec![],
         };
-        let state = State::new(vec![logged("AWS cloudwatch:GetMetricData", 1), logged(HEARTBEATS, 2)]);
+        let state = KnownReports::new(vec![logged("AWS cloudwatch:GetMetricData", 1), logged(HEARTBEATS, 2)]);
         assert_eq!(state.known_until("utilization", "1/us-east-1").map(|at| at.as_second()), Some(1));
         let said = state.said("utilization", "1/us-east-1", HEARTBEATS);
         assert_eq!(said.map(|told| told.observed_at.as_second()), Some(2));

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use catalog::ports::{Account, Asked, Look, METRICS, Outcome, Told};
-use catalog::{Batch, Cells, dataset};
+use catalog::ports::{METRICS, ProfileAccount, ScopeOutcome, ScopeReport, SnapshotQuery, SnapshotRequest};
+use catalog::{ColumnValues, RowBatch, dataset};
 use console::{Failure, Printer};
 use domain::{Decimal, Timestamp};
 
-use super::account::{Before, aws_time, look};
-use super::{Wanted, Work, source_failure};
+use super::account::{QueryPreliminaries, aws_time, look};
+use super::{SnapshotPlan, SnapshotRun, source_failure};
 
 /// Span of the first query.
 const FIRST: &str = "14d";
@@ -19,13 +19,13 @@ const LATE: &str = "3h";
 const HOUR: i64 = 3600;
 
 /// An account's running instances by region, and the regions that could not be listed.
-pub(super) struct Running {
+pub(super) struct RunningInstances {
     regions: Vec<String>,
     ids: Vec<Vec<String>>,
-    before: Before,
+    before: QueryPreliminaries,
 }
 
-impl Running {
+impl RunningInstances {
     fn count(&self) -> u64 {
         self.ids.iter().map(|ids| ids.len() as u64).sum()
     }
@@ -43,11 +43,16 @@ impl Running {
 }
 
 /// Lists the running instances, which is free.
-pub(super) fn running(work: &Work<'_>, account: &Account, regions: &[String]) -> Result<Running, Failure> {
+pub(super) fn running(
+    work: &SnapshotRun<'_>,
+    account: &ProfileAccount,
+    regions: &[String],
+) -> Result<RunningInstances, Failure> {
     let fleet = dataset("instance").expect("a built-in dataset");
     let now = (work.clock)();
     let since = vec![now; regions.len()];
-    let fleet = Look { dataset: fleet, account, regions, since: &since, asked: Asked::All };
+    let fleet =
+        SnapshotQuery { dataset: fleet, account, regions, since: &since, asked: SnapshotRequest::All };
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let of_fleet = fleet.dataset;
     let told = work.source.look(&fleet, work.stop, &mut |dataset, scope, batch| {
@@ -57,12 +62,13 @@ pub(super) fn running(work: &Work<'_>, account: &Account, regions: &[String]) ->
         }
         Ok(())
     });
-    let mut running = Running { regions: Vec::new(), ids: Vec::new(), before: Before::default() };
+    let mut running =
+        RunningInstances { regions: Vec::new(), ids: Vec::new(), before: QueryPreliminaries::default() };
     let told = told.map_err(source_failure)?.into_iter();
     for told in told.filter(|told| told.dataset == of_fleet) {
         let mut ids = found.remove(&told.scope).unwrap_or_default();
         ids.sort_unstable();
-        if told.outcome == Outcome::Failed {
+        if told.outcome == ScopeOutcome::Failed {
             running.before.told.push(told);
         } else if let Some(region) = told.scope.rsplit('/').next() {
             running.regions.push(region.into());
@@ -76,9 +82,9 @@ pub(super) fn running(work: &Work<'_>, account: &Account, regions: &[String]) ->
 }
 
 /// Returns the ids of the running instances in a batch.
-fn ids(batch: &Batch) -> Vec<String> {
+fn ids(batch: &RowBatch) -> Vec<String> {
     let texts = |name: &str| match batch.column(name) {
-        Some(Cells::Text(words)) => (0..batch.len()).map(|row| words.get(row)).collect(),
+        Some(ColumnValues::Text(words)) => (0..batch.len()).map(|row| words.get(row)).collect(),
         _ => Vec::new(),
     };
     let pairs = texts("instance_id").into_iter().zip(texts("state"));
@@ -86,9 +92,9 @@ fn ids(batch: &Batch) -> Vec<String> {
 }
 
 pub(super) fn snapshot(
-    work: &mut Work<'_>,
-    wanted: &Wanted,
-    account: &Account,
+    work: &mut SnapshotRun<'_>,
+    wanted: &SnapshotPlan,
+    account: &ProfileAccount,
     regions: &[String],
     printer: &mut Printer,
 ) -> Result<(), Failure> {
@@ -107,12 +113,12 @@ pub(super) fn snapshot(
         whole_hour(since).min(domain::before(until, "1h").unwrap_or(until))
     };
     let since: Vec<Timestamp> = running.regions.iter().map(begin).collect();
-    let asked = Asked::Instances { ids: &running.ids, until, most: running.metrics() };
-    let Before { told, gaps } = running.before;
-    let told = told.into_iter().map(|told| Told { dataset, ..told }).collect();
+    let asked = SnapshotRequest::Instances { ids: &running.ids, until, most: running.metrics() };
+    let QueryPreliminaries { told, gaps } = running.before;
+    let told = told.into_iter().map(|told| ScopeReport { dataset, ..told }).collect();
     let regions = &running.regions;
-    let wanted = Look { dataset, account, regions, since: &since, asked };
-    look(work, &wanted, Before { told, gaps }, printer)
+    let wanted = SnapshotQuery { dataset, account, regions, since: &since, asked };
+    look(work, &wanted, QueryPreliminaries { told, gaps }, printer)
 }
 
 fn whole_hour(at: Timestamp) -> Timestamp {
@@ -126,7 +132,7 @@ mod tests {
     #[test]
     fn counts_every_metric() {
         let ids = vec![vec!["i-1".into(), "i-2".into()], vec![], vec!["i-3".into()]];
-        let running = Running { regions: vec![], ids, before: Before::default() };
+        let running = RunningInstances { regions: vec![], ids, before: QueryPreliminaries::default() };
         assert_eq!((running.metrics(), running.most().to_string().as_str()), (36, "0.00036"));
     }
 

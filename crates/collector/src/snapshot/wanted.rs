@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use catalog::Dataset;
-use catalog::ports::{CostGroup, Room};
+use catalog::ports::{CapacityRequest, CostGroup};
 use console::Failure;
 use domain::{InstanceType, Region, Timestamp};
 
@@ -58,7 +58,7 @@ const REQUESTS: u32 = 100;
 /// Default duration of a capacity block, hours: AWS sells whole days.
 const HOURS: u32 = 24;
 
-pub(super) struct Wanted {
+pub(super) struct SnapshotPlan {
     pub(super) of_accounts: Vec<&'static Dataset>,
     pub(super) public: Vec<&'static Dataset>,
     /// `None` means every region.
@@ -72,10 +72,10 @@ pub(super) struct Wanted {
     /// Maximum requests to Cost Explorer per account.
     pub(super) requests: u32,
     /// The requested capacity, and the types whose prices are requested.
-    pub(super) room: Room,
+    pub(super) room: CapacityRequest,
 }
 
-pub(super) fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<Wanted, Failure> {
+pub(super) fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<SnapshotPlan, Failure> {
     let named = datasets(&args.datasets)?;
     check_flags(args, &named)?;
     let types = types(&args.types)?;
@@ -107,7 +107,7 @@ pub(super) fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<Wanted, 
             .hint("remove --account"));
     }
     let accounts = u32::try_from(profiles.len()).unwrap_or(REQUESTS).max(1);
-    Ok(Wanted {
+    Ok(SnapshotPlan {
         of_accounts,
         public,
         regions: (!args.region.is_empty() && !all_regions).then(|| args.region.clone()),
@@ -117,7 +117,7 @@ pub(super) fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<Wanted, 
         as_of: args.as_of.as_deref().map(as_of).transpose()?,
         by: groups(&args.by)?,
         requests: args.requests.unwrap_or((REQUESTS / accounts).max(1)),
-        room: Room {
+        room: CapacityRequest {
             types,
             count: args.capacity.unwrap_or(1),
             single_zone: args.single_zone,

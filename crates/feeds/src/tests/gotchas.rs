@@ -94,7 +94,7 @@ fn local_zones_have_their_own_prices() {
         on_demand("C", "0.115", &LINUX.replace("us-east-1", "cn-north-1-pkx-1")),
     );
     check(
-        FileKind::PriceList,
+        FeedKind::PriceList,
         &offer(&[&region, &zone, &odd]),
         &["partition", "region", "price_per_hour"],
         "aws us-east-1 0.096
@@ -112,7 +112,7 @@ fn the_region_is_its_code_and_never_the_letters_of_a_usage_type() {
     // rule.
     let plan = "Q,Q.D,Hrs,2025-06-05T18:51:13Z,0.05,USD,D,AmazonEC2,UGW1-BoxUsage:r7g.medium,RunInstances,No Upfront,1,year,ComputeSavingsPlans,us-gov-west-1,r7g.medium";
     check(
-        FileKind::SavingsPlans,
+        FeedKind::SavingsPlans,
         &savings(&[plan, &plan.replace("UGW1-", "").replace("us-gov-west-1", "us-east-1")]),
         &["partition", "region", "tenancy"],
         "aws us-east-1 shared
@@ -127,7 +127,7 @@ fn currencies_are_prices_of_their_own() {
     let (dollars, yuan) =
         (on_demand("A", "0.096", LINUX), on_demand("A", "0.7", LINUX).replace("USD", "CNY"));
     check(
-        FileKind::PriceList,
+        FeedKind::PriceList,
         &offer(&[&dollars, &yuan]),
         &["price_per_hour", "currency"],
         "0.096 USD
@@ -140,7 +140,7 @@ fn currencies_are_prices_of_their_own() {
 fn accepts_a_rate_older_than_its_list() {
     let old = on_demand("A", "0.096", LINUX).replace("2025-09-01", "2018-05-01");
     check(
-        FileKind::PriceList,
+        FeedKind::PriceList,
         &offer(&[&old]),
         &["effective_from", "observed_at"],
         "2018-05-01T00:00:00Z 2025-09-12T22:53:08Z

@@ -16,7 +16,7 @@ pub(super) const SAVINGS_JSON: &str = r#"{"version": "20250605185113", "publicat
 #[test]
 fn reads_savings_plans_as_json() {
     check(
-        FileKind::SavingsPlans,
+        FeedKind::SavingsPlans,
         SAVINGS_JSON,
         &[
             "plan",
@@ -34,7 +34,7 @@ fn reads_savings_plans_as_json() {
         ap-east-2: 2 rows at 2025-06-05T18:51:13Z",
     );
     let stray = SAVINGS_JSON.replacen("{\"sku\": \"Q\", \"eff", "{\"sku\": \"X\", \"eff", 1);
-    let error = told(FileKind::SavingsPlans, stray.as_bytes(), &[]).unwrap_err().to_string();
+    let error = told(FeedKind::SavingsPlans, stray.as_bytes(), &[]).unwrap_err().to_string();
     assert!(error.contains("the term of X belongs to no listed plan"), "{error}");
 }
 
@@ -52,10 +52,10 @@ fn reads_spot_history_as_a_table_or_from_the_archive() {
     let rows = "2023-01-02T00:00:00Z m5.large us-east-1 use1-az1 linux 0.0312 USD
         2023-01-02T06:00:00Z m5.large us-east-1 use1-az1 windows - USD
         us-east-1: 2 rows at 2023-01-02T06:00:00Z, in part";
-    check(FileKind::SpotHistory, HISTORY, &columns, rows);
-    check(FileKind::SpotHistory, &HISTORY.replace(',', "\t"), &columns, rows);
+    check(FeedKind::SpotHistory, HISTORY, &columns, rows);
+    check(FeedKind::SpotHistory, &HISTORY.replace(',', "\t"), &columns, rows);
     check(
-        FileKind::SpotHistory,
+        FeedKind::SpotHistory,
         ARCHIVE,
         &columns,
         "2023-01-02T00:00:00Z m5.large us-east-1 use1-az1 linux 0.0312 USD
@@ -64,7 +64,7 @@ fn reads_spot_history_as_a_table_or_from_the_archive() {
     );
     let fails = |from: &str, to: &str, part: &str| {
         let text = HISTORY.replacen(from, to, 1);
-        let error = told(FileKind::SpotHistory, text.as_bytes(), &[]).expect_err(&text).to_string();
+        let error = told(FeedKind::SpotHistory, text.as_bytes(), &[]).expect_err(&text).to_string();
         assert!(error.contains(part), "{text}: {error}");
     };
     fails("0.0312", "0", "line 2: \"0\" is not a price above zero");
@@ -84,7 +84,7 @@ fn each_day_of_cost_explorer_is_a_report_of_its_own() {
     let columns =
         ["bill", "billed_cost", "effective_cost", "charge_category", "charge_class", "tags", "service_name"];
     check(
-        FileKind::CostExplorer,
+        FeedKind::CostExplorer,
         COSTS,
         &columns,
         "*/2025-11-30 -1 - Adjustment Correction - -
@@ -95,9 +95,9 @@ fn each_day_of_cost_explorer_is_a_report_of_its_own() {
         COSTS.replace("\"Total\": {}", r#""Total": {"UnblendedCost": {"Amount": "5", "Unit": "EUR"}}"#);
     let start = total.find("{\"Keys\"").unwrap();
     let total = format!("{}]}}]}}", &total[..start]).replace(r#""GroupDefinitions": [{"Type": "DIMENSION", "Key": "RECORD_TYPE"}, {"Type": "TAG", "Key": "Team"}],"#, "");
-    let mine = Context { account: Some("111122223333"), ..context() };
+    let mine = FeedContext { account: Some("111122223333"), ..context() };
     let found = told_in(
-        FileKind::CostExplorer,
+        FeedKind::CostExplorer,
         total.as_bytes(),
         &["billed_cost", "billing_currency", "billing_period_start", "billing_period_end", "extra"],
         mine,
@@ -109,15 +109,15 @@ fn each_day_of_cost_explorer_is_a_report_of_its_own() {
     );
     // A day without charges is known to have cost nothing.
     let nothing = COSTS.replace("\"Groups\": [", "\"Groups\": [], \"Others\": [");
-    check(FileKind::CostExplorer, &nothing, &columns, "*/2025-11-30: 0 rows at 2026-01-02T00:00:00Z");
+    check(FeedKind::CostExplorer, &nothing, &columns, "*/2025-11-30: 0 rows at 2026-01-02T00:00:00Z");
     let zero = r#""Total": {"UnblendedCost": {"Amount": "0", "Unit": "USD"}}"#;
     let nothing = nothing.replace("\"Total\": {}", zero);
-    check(FileKind::CostExplorer, &nothing, &columns, "*/2025-11-30: 0 rows at 2026-01-02T00:00:00Z");
+    check(FeedKind::CostExplorer, &nothing, &columns, "*/2025-11-30: 0 rows at 2026-01-02T00:00:00Z");
     let something = nothing.replace("\"Amount\": \"0\"", "\"Amount\": \"7\"");
     let expected = "*/2025-11-30 7 - - - - -\n*/2025-11-30: 1 rows at 2026-01-02T00:00:00Z";
-    check(FileKind::CostExplorer, &something, &columns, expected);
+    check(FeedKind::CostExplorer, &something, &columns, expected);
     let fails = |from: &str, to: &str, part: &str| {
-        let error = told(FileKind::CostExplorer, COSTS.replacen(from, to, 1).as_bytes(), &[])
+        let error = told(FeedKind::CostExplorer, COSTS.replacen(from, to, 1).as_bytes(), &[])
             .unwrap_err()
             .to_string();
         assert!(error.contains(part), "{error}");
@@ -134,7 +134,7 @@ fn each_day_of_cost_explorer_is_a_report_of_its_own() {
 #[test]
 fn marks_days_that_may_still_change_as_estimated() {
     let version = |text: &str| {
-        let spoken = read(FileKind::CostExplorer, &mut text.as_bytes(), &context(), &mut |_| Ok(())).unwrap();
+        let spoken = read(FeedKind::CostExplorer, &mut text.as_bytes(), &context(), &mut |_| Ok(())).unwrap();
         spoken[0].version.clone()
     };
     assert_eq!(version(COSTS).as_deref(), Some("estimated"));
@@ -158,7 +158,7 @@ fn products_follow_the_rules_of_a_list_and_count_as_partial() {
     let used = PRODUCTS.replace("\"Used\"", "\"AllocatedCapacityReservation\"");
     let newer = PRODUCTS.replace("Linux", "RHEL").replace("2026-11-01T10", "2026-11-02T10");
     check(
-        FileKind::Products,
+        FeedKind::Products,
         &format!("{PRODUCTS}\n{used}\n{newer}\n"),
         &columns,
         "m7i.large linux shared on-demand 0.1008 - 2026-11-01T10:00:00Z
@@ -168,7 +168,7 @@ fn products_follow_the_rules_of_a_list_and_count_as_partial() {
         us-east-1: 4 rows at 2026-11-02T10:00:00Z, in part",
     );
     let fails = |text: &str, part: &str| {
-        let error = told(FileKind::Products, text.as_bytes(), &[]).unwrap_err().to_string();
+        let error = told(FeedKind::Products, text.as_bytes(), &[]).unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
     };
     fails("", "it contains no product");
@@ -194,10 +194,10 @@ fn translates_old_region_names_and_skips_missing_prices() {
         eu-central-1 m5.large windows 0.13 USD
         ap-northeast-1: 1 rows at 2026-01-02T00:00:00Z [AWS has not changed the feed for 32 days: it may be frozen]
         eu-central-1: 2 rows at 2026-01-02T00:00:00Z [AWS has not changed the feed for 32 days: it may be frozen]";
-    check(FileKind::SpotFeed, FEED, &columns, expected);
-    let fresh = Context { modified: domain::parse_instant("2026-02-02"), ..context() };
+    check(FeedKind::SpotFeed, FEED, &columns, expected);
+    let fresh = FeedContext { modified: domain::parse_instant("2026-02-02"), ..context() };
     let other = FEED.replacen("0.0336", "0.0337", 1).replace("\"mswin\"", "\"rhel\"").replace("0.0400", "0");
-    let found = told_in(FileKind::SpotFeed, other.as_bytes(), &["price_per_hour"], fresh).unwrap();
+    let found = told_in(FeedKind::SpotFeed, other.as_bytes(), &["price_per_hour"], fresh).unwrap();
     assert_eq!(
         found,
         "0.0337\n\
@@ -205,7 +205,7 @@ fn translates_old_region_names_and_skips_missing_prices() {
          eu-central-1: 0 rows at 2026-02-02T00:00:00Z [1 left out: an unknown operating system; 1 left out: no price above zero]"
     );
     let fails = |text: &str, part: &str| {
-        let error = told(FileKind::SpotFeed, text.as_bytes(), &[]).unwrap_err().to_string();
+        let error = told(FeedKind::SpotFeed, text.as_bytes(), &[]).unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
     };
     fails(&format!("callback({FEED});"), "it is spot.js, a feed that ended in May 2024");
@@ -217,17 +217,17 @@ fn translates_old_region_names_and_skips_missing_prices() {
 
 #[test]
 fn detects_the_kind_of_a_file_by_its_beginning() {
-    for (kind, text) in files().into_iter().filter(|(kind, _)| *kind != FileKind::SpotFeed) {
+    for (kind, text) in files().into_iter().filter(|(kind, _)| *kind != FeedKind::SpotFeed) {
         let expected = match kind {
-            FileKind::SpotFeed => unreachable!("never imported from a file"),
+            FeedKind::SpotFeed => unreachable!("never imported from a file"),
             // No user has a file of GetProducts. It looks like a part of a price list.
-            FileKind::PriceList | FileKind::Products => "price-list",
-            FileKind::SavingsPlans => "savings-plans",
-            FileKind::SpotAdvisor => "spot-advisor",
-            FileKind::SpotPriceApi => "spot-price-api",
-            FileKind::SpotHistory => "spot-history",
-            FileKind::Benchmark => "benchmark",
-            FileKind::CostExplorer => "cost-explorer",
+            FeedKind::PriceList | FeedKind::Products => "price-list",
+            FeedKind::SavingsPlans => "savings-plans",
+            FeedKind::SpotAdvisor => "spot-advisor",
+            FeedKind::SpotPriceApi => "spot-price-api",
+            FeedKind::SpotHistory => "spot-history",
+            FeedKind::Benchmark => "benchmark",
+            FeedKind::CostExplorer => "cost-explorer",
         };
         assert_eq!(recognise(text.as_bytes()), Some(expected), "{text}");
         assert_eq!(recognise(format!("\u{feff}{text}").as_bytes()), Some(expected), "{text}");
@@ -260,28 +260,28 @@ fn list_of(types: usize) -> String {
 
 #[test]
 fn a_list_that_may_be_incomplete_counts_as_partial() {
-    let check = |types: usize, whole: Whole, expected: &str| {
-        let context = Context { whole, ..context() };
-        let found = told_in(FileKind::PriceList, list_of(types).as_bytes(), &[], context).unwrap();
+    let check = |types: usize, whole: Completeness, expected: &str| {
+        let context = FeedContext { whole, ..context() };
+        let found = told_in(FeedKind::PriceList, list_of(types).as_bytes(), &[], context).unwrap();
         let said = found.lines().last().unwrap();
         assert!(said.ends_with(expected), "{types} {whole:?}: {said}");
     };
-    check(3, Whole::Yes, "08Z");
-    check(100, Whole::Unsaid { sealed: true }, "08Z");
+    check(3, Completeness::Yes, "08Z");
+    check(100, Completeness::Unsaid { sealed: true }, "08Z");
     check(
         100,
-        Whole::Unsaid { sealed: false },
+        Completeness::Unsaid { sealed: false },
         "in part [the file has no recognisable end, so it may be incomplete; if it is complete, import it with --whole]",
     );
     check(
         99,
-        Whole::Unsaid { sealed: true },
+        Completeness::Unsaid { sealed: true },
         "in part [too few instance types for the list of a region, so it may be incomplete; if it is complete, import it with --whole]",
     );
-    check(100, Whole::No, "in part [it was imported with --partial]");
+    check(100, Completeness::No, "in part [it was imported with --partial]");
     // JSON has an end of its own, and may be an excerpt nonetheless.
-    let context = Context { whole: Whole::Unsaid { sealed: false }, ..context() };
-    for (kind, text) in [(FileKind::PriceList, OFFER_JSON), (FileKind::SavingsPlans, SAVINGS_JSON)] {
+    let context = FeedContext { whole: Completeness::Unsaid { sealed: false }, ..context() };
+    for (kind, text) in [(FeedKind::PriceList, OFFER_JSON), (FeedKind::SavingsPlans, SAVINGS_JSON)] {
         let found = told_in(kind, text.as_bytes(), &[], context).unwrap();
         assert!(found.contains("in part [too few instance types"), "{found}");
     }

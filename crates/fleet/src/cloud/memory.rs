@@ -1,11 +1,14 @@
 //! An in-memory EC2 for tests of launching and ending instances. It is strict where these depend on
 //! EC2, and does nothing else.
 
-use super::{Caller, Cloud, CloudError, How, Looked, Metadata, Reply, Seen, State, Which};
-use crate::launch::Request;
-use lifecycle::tag;
+use super::{
+    Cloud, CloudCaller, CloudError, InstanceSelector, InstanceState, InstanceView, LaunchReply,
+    MetadataSettings, ReapAction, RegionInstances,
+};
+use crate::launch::LaunchRequest;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
+use lifecycle::tag;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -17,33 +20,33 @@ const UNSEEN: SignedDuration = SignedDuration::from_mins(4);
 const SHOWN: SignedDuration = SignedDuration::from_hours(1);
 
 /// An in-memory EC2.
-pub struct Memory {
-    caller: Caller,
+pub struct MemoryCloud {
+    caller: CloudCaller,
     now: Cell<Timestamp>,
-    held: RefCell<Vec<Held>>,
-    tokens: RefCell<BTreeMap<String, Token>>,
+    held: RefCell<Vec<MemoryInstance>>,
+    tokens: RefCell<BTreeMap<String, MemoryLaunchToken>>,
     /// Delayed requests, with their times of arrival.
-    late: RefCell<Vec<(Timestamp, Request, String)>>,
+    late: RefCell<Vec<(Timestamp, LaunchRequest, String)>>,
     cancelled: RefCell<Vec<String>>,
 }
 
-struct Held {
-    seen: Seen,
+struct MemoryInstance {
+    seen: InstanceView,
     visible: Timestamp,
     gone: Option<Timestamp>,
 }
 
-struct Token {
-    request: Request,
+struct MemoryLaunchToken {
+    request: LaunchRequest,
     id: String,
     used: Timestamp,
 }
 
-impl Memory {
+impl MemoryCloud {
     /// Creates an EC2 without instances.
-    pub fn new(caller: Caller) -> Memory {
+    pub fn new(caller: CloudCaller) -> MemoryCloud {
         let now = Cell::new(caller.now);
-        Memory {
+        MemoryCloud {
             caller,
             now,
             held: RefCell::default(),
@@ -63,7 +66,7 @@ impl Memory {
         self.now.set(then);
     }
 
-    fn next_before(&self, then: Timestamp) -> Option<(Timestamp, Request, String)> {
+    fn next_before(&self, then: Timestamp) -> Option<(Timestamp, LaunchRequest, String)> {
         let mut late = self.late.borrow_mut();
         let next = (0..late.len()).min_by_key(|index| late[*index].0)?;
         (late[next].0 <= then).then(|| late.remove(next))
@@ -75,13 +78,13 @@ impl Memory {
     }
 
     /// Adds an instance.
-    pub fn add(&self, seen: Seen) {
+    pub fn add(&self, seen: InstanceView) {
         let visible = self.now.get();
-        self.held.borrow_mut().push(Held { seen, visible, gone: None });
+        self.held.borrow_mut().push(MemoryInstance { seen, visible, gone: None });
     }
 
     /// Changes an instance, as another client may.
-    pub fn change(&self, id: &str, change: impl FnOnce(&mut Seen)) {
+    pub fn change(&self, id: &str, change: impl FnOnce(&mut InstanceView)) {
         let mut held = self.held.borrow_mut();
         if let Some(held) = held.iter_mut().find(|held| held.seen.id == id) {
             change(&mut held.seen);
@@ -92,12 +95,12 @@ impl Memory {
     }
 
     /// Returns every instance that was ever launched or added, in its present state.
-    pub fn all(&self) -> Vec<Seen> {
+    pub fn all(&self) -> Vec<InstanceView> {
         self.held.borrow().iter().map(|held| held.seen.clone()).collect()
     }
 
     /// Delays a request by `delay`; its answer is lost.
-    fn run_late(&self, request: &Request, token: &str, delay: SignedDuration) {
+    fn run_late(&self, request: &LaunchRequest, token: &str, delay: SignedDuration) {
         let at = domain::later(self.now.get(), delay);
         self.late.borrow_mut().push((at, request.clone(), token.to_string()));
     }
@@ -109,55 +112,56 @@ impl Memory {
         let Some(spot) = &seen.spot else { return };
         if spot.persistent == Known::Is(true) && !self.cancelled.borrow().contains(&spot.request) {
             let id = format!("i-memory{:04}", all.len());
-            self.add(Seen { id, state: State::Running, ..seen.clone() });
+            self.add(InstanceView { id, state: InstanceState::Running, ..seen.clone() });
         }
     }
 
-    fn shows(&self, held: &Held, which: Which<'_>) -> bool {
+    fn shows(&self, held: &MemoryInstance, which: InstanceSelector<'_>) -> bool {
         let now = self.now.get();
         let there = held.visible <= now && held.gone.is_none_or(|at| now < domain::later(at, SHOWN));
         there
             && match which {
-                Which::All => true,
-                Which::Ids(ids) => ids.contains(&held.seen.id),
-                Which::Launch(id) => held.seen.tag(tag::LAUNCH) == Some(id),
+                InstanceSelector::All => true,
+                InstanceSelector::Ids(ids) => ids.contains(&held.seen.id),
+                InstanceSelector::Launch(id) => held.seen.tag(tag::LAUNCH) == Some(id),
             }
     }
 
-    fn launch(&self, request: &Request) -> String {
+    fn launch(&self, request: &LaunchRequest) -> String {
         let now = self.now.get();
         let mut held = self.held.borrow_mut();
         let id = format!("i-memory{:04}", held.len());
-        let seen = Seen {
+        let seen = InstanceView {
             account: self.caller.account.clone(),
             region: request.region.clone(),
             id: id.clone(),
             instance_type: request.instance_type.clone(),
-            state: State::Running,
+            state: InstanceState::Running,
             tags: request.tags.clone(),
             launched: Known::Is(now),
             protected: Known::Is(false),
             spot: None,
-            metadata: Some(Metadata { session_required: true, hops: 1, tags: true }),
+            metadata: Some(MetadataSettings { session_required: true, hops: 1, tags: true }),
         };
         let visible = domain::later(now, UNSEEN);
-        held.push(Held { seen, visible, gone: None });
+        held.push(MemoryInstance { seen, visible, gone: None });
         id
     }
 }
 
-impl Cloud for Memory {
-    fn caller(&self) -> Result<Caller, CloudError> {
-        Ok(Caller { now: self.now.get(), ..self.caller.clone() })
+impl Cloud for MemoryCloud {
+    fn caller(&self) -> Result<CloudCaller, CloudError> {
+        Ok(CloudCaller { now: self.now.get(), ..self.caller.clone() })
     }
 
-    fn look(&self, regions: &[String], which: Which<'_>) -> Vec<Looked> {
+    fn look(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
         let held = self.held.borrow();
         let look = |region: &String| {
             let here = held.iter().filter(|held| held.seen.region == *region && self.shows(held, which));
             let unasked = Known::Unseen("not asked".to_string());
-            let seen = here.map(|held| Seen { protected: unasked.clone(), ..held.seen.clone() }).collect();
-            Looked { region: region.clone(), at: Some(self.now.get()), seen: Ok(seen) }
+            let seen =
+                here.map(|held| InstanceView { protected: unasked.clone(), ..held.seen.clone() }).collect();
+            RegionInstances { region: region.clone(), at: Some(self.now.get()), seen: Ok(seen) }
         };
         regions.iter().map(look).collect()
     }
@@ -177,17 +181,17 @@ impl Cloud for Memory {
         Ok(())
     }
 
-    fn end(&self, _: &str, id: &str, how: How) -> Result<(), CloudError> {
+    fn end(&self, _: &str, id: &str, how: ReapAction) -> Result<(), CloudError> {
         if self.protected("", id) == Ok(true) {
             return Err(CloudError::Failed("it may not be ended".to_string()));
         }
         self.change(id, |seen| {
             seen.state = match how {
-                How::Stop => State::Stopping,
-                How::Terminate => State::ShuttingDown,
+                ReapAction::Stop => InstanceState::Stopping,
+                ReapAction::Terminate => InstanceState::ShuttingDown,
             }
         });
-        if how == How::Terminate {
+        if how == ReapAction::Terminate {
             self.replace(id);
         }
         Ok(())
@@ -197,27 +201,30 @@ impl Cloud for Memory {
         Ok(vec!["x86_64".to_string()])
     }
 
-    fn run(&self, request: &Request, token: &str) -> Reply {
+    fn run(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
         let now = self.now.get();
         let mut tokens = self.tokens.borrow_mut();
         tokens.retain(|_, token| now.duration_since(token.used) < MEMORY);
         if let Some(known) = tokens.get(token) {
             if known.request != *request {
-                return Reply::Mismatch("the token came with another request".to_string());
+                return LaunchReply::Mismatch("the token came with another request".to_string());
             }
             let held = self.held.borrow();
             let over = held.iter().any(|held| held.seen.id == known.id && held.seen.state.is_over());
-            return if over { Reply::Ended } else { Reply::Launched(known.id.clone()) };
+            return if over { LaunchReply::Ended } else { LaunchReply::Launched(known.id.clone()) };
         }
         let id = self.launch(request);
-        tokens.insert(token.to_string(), Token { request: request.clone(), id: id.clone(), used: now });
-        Reply::Launched(id)
+        tokens.insert(
+            token.to_string(),
+            MemoryLaunchToken { request: request.clone(), id: id.clone(), used: now },
+        );
+        LaunchReply::Launched(id)
     }
 }
 
 /// The fault in one launch request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum LaunchFault {
     /// No fault.
     Fine,
     /// The request never arrives.
@@ -235,23 +242,23 @@ pub enum Fault {
 }
 
 /// An in-memory EC2 with injected faults in its launches and queries.
-pub struct Faulty<'a> {
+pub struct FaultyCloud<'a> {
     /// The EC2 without faults.
-    pub cloud: &'a Memory,
+    pub cloud: &'a MemoryCloud,
     /// The faults of the next launch requests; later requests have none.
-    pub runs: RefCell<VecDeque<Fault>>,
+    pub runs: RefCell<VecDeque<LaunchFault>>,
     /// How many of the next queries fail.
     pub blind: Cell<u32>,
     /// Ids of instances that AWS refuses to end.
     pub stubborn: Vec<String>,
 }
 
-impl Cloud for Faulty<'_> {
-    fn caller(&self) -> Result<Caller, CloudError> {
+impl Cloud for FaultyCloud<'_> {
+    fn caller(&self) -> Result<CloudCaller, CloudError> {
         self.cloud.caller()
     }
 
-    fn look(&self, regions: &[String], which: Which<'_>) -> Vec<Looked> {
+    fn look(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
         let mut looked = self.cloud.look(regions, which);
         if self.blind.get() > 0 {
             self.blind.set(self.blind.get() - 1);
@@ -268,7 +275,7 @@ impl Cloud for Faulty<'_> {
         self.cloud.cancel(region, request)
     }
 
-    fn end(&self, region: &str, id: &str, how: How) -> Result<(), CloudError> {
+    fn end(&self, region: &str, id: &str, how: ReapAction) -> Result<(), CloudError> {
         if self.stubborn.iter().any(|stubborn| stubborn == id) {
             return Err(CloudError::Failed("AWS does not do it".to_string()));
         }
@@ -279,25 +286,25 @@ impl Cloud for Faulty<'_> {
         self.cloud.architectures(region, instance_type)
     }
 
-    fn run(&self, request: &Request, token: &str) -> Reply {
-        let lost = || Reply::Lost("no answer in time".to_string());
-        match self.runs.borrow_mut().pop_front().unwrap_or(Fault::Fine) {
-            Fault::Fine => self.cloud.run(request, token),
-            Fault::Lost => lost(),
-            Fault::ReplyLost => {
+    fn run(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
+        let lost = || LaunchReply::Lost("no answer in time".to_string());
+        match self.runs.borrow_mut().pop_front().unwrap_or(LaunchFault::Fine) {
+            LaunchFault::Fine => self.cloud.run(request, token),
+            LaunchFault::Lost => lost(),
+            LaunchFault::ReplyLost => {
                 self.cloud.run(request, token);
                 lost()
             }
-            Fault::Twice => {
+            LaunchFault::Twice => {
                 self.cloud.run(request, token);
                 self.cloud.run(request, token)
             }
-            Fault::Late(seconds) => {
+            LaunchFault::Late(seconds) => {
                 self.cloud.run_late(request, token, SignedDuration::from_secs(i64::from(seconds)));
                 lost()
             }
-            Fault::Refused => Reply::Refused("there is no capacity".to_string()),
-            Fault::Throttled => Reply::Throttled("too many requests".to_string()),
+            LaunchFault::Refused => LaunchReply::Refused("there is no capacity".to_string()),
+            LaunchFault::Throttled => LaunchReply::Throttled("too many requests".to_string()),
         }
     }
 }

@@ -10,14 +10,14 @@ use polars::prelude::{
 use crate::columns::data_type;
 
 /// The columns set so far. The others are null.
-pub(crate) struct Charges {
+pub(crate) struct ChargeColumns {
     height: usize,
     columns: BTreeMap<&'static str, Column>,
 }
 
-impl Charges {
-    pub(crate) fn new(height: usize) -> Charges {
-        Charges { height, columns: BTreeMap::new() }
+impl ChargeColumns {
+    pub(crate) fn new(height: usize) -> ChargeColumns {
+        ChargeColumns { height, columns: BTreeMap::new() }
     }
 
     fn set(&mut self, name: &'static str, mut column: Column) {

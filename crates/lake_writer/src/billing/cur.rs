@@ -8,8 +8,8 @@
 
 use polars::prelude::{IntoColumn, StringChunked};
 
-use super::charges::Charges;
-use super::piece::Piece;
+use super::charges::ChargeColumns;
+use super::piece::BillPiece;
 
 /// Required columns of a Cost and Usage Report.
 pub(crate) const NEEDED: &[&str] = &[
@@ -52,12 +52,12 @@ const INSTANTS: &[(&str, &str)] = &[
     ("billing_period_end", "bill_billing_period_end_date"),
 ];
 
-type Amounts = Vec<Option<i128>>;
+type MoneyColumn = Vec<Option<i128>>;
 
-pub(crate) fn charges(piece: &mut Piece<'_>) -> Result<Charges, String> {
-    let mut charges = Charges::new(piece.height());
+pub(crate) fn charges(piece: &mut BillPiece<'_>) -> Result<ChargeColumns, String> {
+    let mut charges = ChargeColumns::new(piece.height());
     let texts =
-        |piece: &Piece<'_>, key: &str| Ok::<_, String>(piece.look(key)?.unwrap_or_else(|| none(piece)));
+        |piece: &BillPiece<'_>, key: &str| Ok::<_, String>(piece.look(key)?.unwrap_or_else(|| none(piece)));
     let kinds = texts(piece, "line_item_line_item_type")?;
     let bill_types = texts(piece, "bill_bill_type")?;
     let terms = texts(piece, "pricing_term")?;
@@ -102,7 +102,7 @@ pub(crate) fn charges(piece: &mut Piece<'_>) -> Result<Charges, String> {
     Ok(charges)
 }
 
-fn none(piece: &Piece<'_>) -> StringChunked {
+fn none(piece: &BillPiece<'_>) -> StringChunked {
     std::iter::repeat_n(None::<&str>, piece.height()).collect()
 }
 
@@ -147,7 +147,11 @@ fn pricing_category(kind: &str, term: Option<&str>, usage_type: Option<&str>) ->
 }
 
 /// Sets the priced quantity, and for usage the consumed one.
-fn quantities(piece: &mut Piece<'_>, kinds: &StringChunked, charges: &mut Charges) -> Result<(), String> {
+fn quantities(
+    piece: &mut BillPiece<'_>,
+    kinds: &StringChunked,
+    charges: &mut ChargeColumns,
+) -> Result<(), String> {
     let Some(amounts) = piece.money("line_item_usage_amount")? else { return Ok(()) };
     let units = piece.look("pricing_unit")?.unwrap_or_else(|| none(piece));
     let used: Vec<bool> =
@@ -160,7 +164,7 @@ fn quantities(piece: &mut Piece<'_>, kinds: &StringChunked, charges: &mut Charge
 }
 
 /// Sets the service's name, or its code where there is no name. CUR 2.0 has the name in a map.
-fn service(piece: &mut Piece<'_>, charges: &mut Charges) -> Result<(), String> {
+fn service(piece: &mut BillPiece<'_>, charges: &mut ChargeColumns) -> Result<(), String> {
     let codes = piece.look("line_item_product_code")?.unwrap_or_else(|| none(piece));
     let names: StringChunked = match piece.text(&["product_product_name"])? {
         Some(names) => names,
@@ -180,7 +184,7 @@ fn name_in(product: &str) -> Option<String> {
     attributes.get("product_name")?.as_str().filter(|name| !name.is_empty()).map(String::from)
 }
 
-fn commitments(plans: &StringChunked, reservations: &StringChunked, charges: &mut Charges) {
+fn commitments(plans: &StringChunked, reservations: &StringChunked, charges: &mut ChargeColumns) {
     let of = |plan_word: &'static str, reservation_word: &'static str| -> Vec<Option<&str>> {
         let pairs = plans.iter().zip(reservations.iter());
         pairs
@@ -196,11 +200,11 @@ fn commitments(plans: &StringChunked, reservations: &StringChunked, charges: &mu
 /// Returns the amortised cost of each line: upfront and recurring fees are spread over the usage
 /// that they cover. Null where the report lacks a column that is needed.
 fn effective(
-    piece: &Piece<'_>,
+    piece: &BillPiece<'_>,
     kinds: &StringChunked,
     reservations: &StringChunked,
-    billed: &Amounts,
-) -> Result<Amounts, String> {
+    billed: &MoneyColumn,
+) -> Result<MoneyColumn, String> {
     let look =
         |key: &str| Ok::<_, String>(piece.look_money(key)?.unwrap_or_else(|| vec![None; piece.height()]));
     let by_plan = look("savings_plan_savings_plan_effective_cost")?;

@@ -1,10 +1,10 @@
 //! FOCUS 1.0 to 1.2. The dataset has FOCUS's columns; AWS's extra columns (`x_…`) are mapped where
 //! CUR has the same one.
 
-use catalog::Type;
+use catalog::ValueType;
 
-use super::charges::{Charges, charge};
-use super::piece::Piece;
+use super::charges::{ChargeColumns, charge};
+use super::piece::BillPiece;
 
 /// Required columns of a FOCUS file, in the dataset's spelling.
 pub(crate) const NEEDED: &[&str] = &[
@@ -21,14 +21,14 @@ pub(crate) const NEEDED: &[&str] = &[
 const ADDED: &[(&str, &str)] =
     &[("x_service_code", "service_code"), ("x_usage_type", "usage_type"), ("x_operation", "operation")];
 
-pub(crate) fn charges(piece: &mut Piece<'_>) -> Result<Charges, String> {
-    let mut charges = Charges::new(piece.height());
+pub(crate) fn charges(piece: &mut BillPiece<'_>) -> Result<ChargeColumns, String> {
+    let mut charges = ChargeColumns::new(piece.height());
     // Columns of this program. A file's column of the same name is not a FOCUS column.
     let own = |name: &str| matches!(name, "bill" | "source_format" | "source" | "extra");
     for column in charge().columns.iter().filter(|column| !own(column.name)) {
         match column.ty.ty() {
-            Type::Decimal(..) => charges.money(column.name, piece.money(column.name)?)?,
-            Type::Timestamp => charges.instants(column.name, piece.instants(column.name)?),
+            ValueType::Decimal(..) => charges.money(column.name, piece.money(column.name)?)?,
+            ValueType::Timestamp => charges.instants(column.name, piece.instants(column.name)?),
             _ => {
                 let added = ADDED.iter().find(|(_, ours)| *ours == column.name).map(|(theirs, _)| *theirs);
                 charges.text(column.name, piece.text(&[added.unwrap_or(column.name)])?);

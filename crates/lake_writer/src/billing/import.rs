@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{BillFiles, Imported, Outcome, Run, Store, StoreError, Told};
+use catalog::ports::{BillFiles, ImportReport, RunWriter, ScopeOutcome, ScopeReport, Store, StoreError};
 use domain::Timestamp;
 
-use super::{Bill, Bills, Sink, charge, read};
+use super::{BillSummaries, BillSummary, ChargeSink, charge, read};
 use crate::store::LakeStore;
 
 /// Imports bills; see [`Store::import_bills`].
@@ -15,7 +15,7 @@ pub(crate) fn import(
     files: &BillFiles<'_>,
     now: Timestamp,
     dry_run: bool,
-) -> Result<Imported, StoreError> {
+) -> Result<ImportReport, StoreError> {
     if files.whole {
         check_parts(files.paths)?;
     }
@@ -25,44 +25,48 @@ pub(crate) fn import(
         store.identify(&format!("{share}-{}", files.observed_at.as_microsecond()), files.paths)?;
     let shown = store.shown(&run_id)?;
     if shown.is_some() {
-        return Ok(Imported::before(charge().name, shown));
+        return Ok(ImportReport::before(charge().name, shown));
     }
     // Checked before any write: a file of another kind leaves no lake behind.
     for path in &paths {
         super::probe(files.layout, path, files.open).map_err(|why| bad(path, &why))?;
     }
     if dry_run {
-        return Ok(Imported::dry(charge().name, told(&read_all(files, &paths, &mut |_| Ok(()))?, files)));
+        return Ok(ImportReport::dry(charge().name, told(&read_all(files, &paths, &mut |_| Ok(()))?, files)));
     }
     let Some(mut run) = store.open_run(&run_id)? else {
-        return Ok(Imported::before(charge().name, store.shown(&run_id)?));
+        return Ok(ImportReport::before(charge().name, store.shown(&run_id)?));
     };
     let told = told(&read_all(files, &paths, &mut |frame| run.add_frame(charge(), frame))?, files);
     for told in &told {
         run.tell(told.clone())?;
     }
     let committed = Box::new(run).commit(now)?;
-    Ok(Imported::landed(charge().name, told, &committed))
+    Ok(ImportReport::landed(charge().name, told, &committed))
 }
 
 /// Returns the report of each bill.
-fn told(bills: &Bills, files: &BillFiles<'_>) -> Vec<Told> {
-    let of_bill = |(scope, bill): (&String, &Bill)| Told {
+fn told(bills: &BillSummaries, files: &BillFiles<'_>) -> Vec<ScopeReport> {
+    let of_bill = |(scope, bill): (&String, &BillSummary)| ScopeReport {
         dataset: charge(),
         scope: scope.clone(),
         source: files.origin.map_or(bill.source.clone(), |origin| origin.source.into()),
         version: files.origin.map(|origin| origin.version.into()),
         observed_from: Timestamp::from_microsecond(bill.from).unwrap_or(files.observed_at),
         observed_at: files.observed_at,
-        outcome: if files.whole { Outcome::Complete } else { Outcome::Partial },
+        outcome: if files.whole { ScopeOutcome::Complete } else { ScopeOutcome::Partial },
         rows: bill.rows,
         gaps: Vec::new(),
     };
     bills.iter().map(of_bill).collect()
 }
 
-fn read_all(files: &BillFiles<'_>, paths: &[PathBuf], sink: Sink<'_>) -> Result<Bills, StoreError> {
-    let mut all = Bills::new();
+fn read_all(
+    files: &BillFiles<'_>,
+    paths: &[PathBuf],
+    sink: ChargeSink<'_>,
+) -> Result<BillSummaries, StoreError> {
+    let mut all = BillSummaries::new();
     for path in paths {
         for (scope, told) in read(files.layout, path, files.open, sink)? {
             let bill = all.entry(scope.clone()).or_default();

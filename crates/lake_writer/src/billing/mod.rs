@@ -18,13 +18,13 @@ use polars::prelude::{DataFrame, IntoColumn, StringChunked};
 
 use charges::charge;
 pub(crate) use import::import;
-use piece::{Heading, Piece};
-use table::Open;
-use table::Table;
+use piece::{BillHeading, BillPiece};
+use table::BillOpener;
+use table::BillTable;
 
 /// The summary of one bill's lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Bill {
+pub(crate) struct BillSummary {
     /// The number of lines.
     pub(crate) rows: u64,
     /// The start of its billing period, in microseconds since 1970.
@@ -34,28 +34,28 @@ pub(crate) struct Bill {
 }
 
 /// Bills by `<account>/<month>`.
-pub(crate) type Bills = BTreeMap<String, Bill>;
+pub(crate) type BillSummaries = BTreeMap<String, BillSummary>;
 
 /// Receives charges in the dataset's columns.
-pub(crate) type Sink<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StoreError>;
+pub(crate) type ChargeSink<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StoreError>;
 
 /// Reads a file, gives its charges to `sink`, and returns its bills.
 pub(crate) fn read(
     layout: BillLayout,
     path: &Path,
-    open: Open<'_>,
-    sink: Sink<'_>,
-) -> Result<Bills, StoreError> {
+    open: BillOpener<'_>,
+    sink: ChargeSink<'_>,
+) -> Result<BillSummaries, StoreError> {
     let bad = |why: String| StoreError::BadFile(format!("{}: {why}", path.display()));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut bills = Bills::new();
-    let mut table = Table::open(path, open, null_word(layout)).map_err(bad)?;
-    let headings: Vec<Heading> = table.names.iter().map(|name| Heading::new(name)).collect();
+    let mut bills = BillSummaries::new();
+    let mut table = BillTable::open(path, open, null_word(layout)).map_err(bad)?;
+    let headings: Vec<BillHeading> = table.names.iter().map(|name| BillHeading::new(name)).collect();
     check(layout, &headings).map_err(bad)?;
     let mut first = 1;
     while let Some(frame) = table.next().map_err(bad)? {
         let mapped =
-            map(layout, &mut Piece::new(&headings, &frame, first), &name, &mut bills).map_err(bad)?;
+            map(layout, &mut BillPiece::new(&headings, &frame, first), &name, &mut bills).map_err(bad)?;
         first += frame.height();
         sink(mapped)?;
     }
@@ -74,12 +74,12 @@ fn null_word(layout: BillLayout) -> &'static [u8] {
 }
 
 /// Checks that a file has the columns of that layout. The error is one sentence.
-pub(crate) fn probe(layout: BillLayout, path: &Path, open: Open<'_>) -> Result<(), String> {
-    let table = Table::open(path, open, b"")?;
-    check(layout, &table.names.iter().map(|name| Heading::new(name)).collect::<Vec<_>>())
+pub(crate) fn probe(layout: BillLayout, path: &Path, open: BillOpener<'_>) -> Result<(), String> {
+    let table = BillTable::open(path, open, b"")?;
+    check(layout, &table.names.iter().map(|name| BillHeading::new(name)).collect::<Vec<_>>())
 }
 
-fn check(layout: BillLayout, headings: &[Heading]) -> Result<(), String> {
+fn check(layout: BillLayout, headings: &[BillHeading]) -> Result<(), String> {
     let (needed, what) = match layout {
         BillLayout::Focus => (focus::NEEDED, "a FOCUS export"),
         BillLayout::Cur => (cur::NEEDED, "a Cost and Usage Report"),
@@ -92,9 +92,9 @@ fn check(layout: BillLayout, headings: &[Heading]) -> Result<(), String> {
 
 fn map(
     layout: BillLayout,
-    piece: &mut Piece<'_>,
+    piece: &mut BillPiece<'_>,
     source: &str,
-    bills: &mut Bills,
+    bills: &mut BillSummaries,
 ) -> Result<DataFrame, String> {
     let (mut charges, format) = match layout {
         BillLayout::Focus => (focus::charges(piece)?, "focus"),
@@ -111,10 +111,10 @@ fn map(
 
 /// Returns the bill of each row. A row without account, period, currency or cost is refused.
 fn scopes(
-    piece: &Piece<'_>,
+    piece: &BillPiece<'_>,
     frame: &DataFrame,
     source: &str,
-    bills: &mut Bills,
+    bills: &mut BillSummaries,
 ) -> Result<StringChunked, String> {
     for name in ["billed_cost", "billing_currency", "billing_account_id", "billing_period_start"] {
         let nulls = frame.column(name).map_err(|e| e.to_string())?.is_null();

@@ -9,15 +9,15 @@ use polars::prelude::{
 
 /// A file's column: its own name, and that name in snake case.
 #[derive(Debug, Clone)]
-pub(crate) struct Heading {
+pub(crate) struct BillHeading {
     pub(crate) name: String,
     pub(crate) key: String,
 }
 
-impl Heading {
+impl BillHeading {
     /// Converts a name to snake case. `lineItem/UnblendedCost` becomes `line_item_unblended_cost`,
     /// the spelling of CUR's Parquet files and of CUR 2.0. `BilledCost` becomes `billed_cost`.
-    pub(crate) fn new(name: &str) -> Heading {
+    pub(crate) fn new(name: &str) -> BillHeading {
         let mut key = String::with_capacity(name.len() + 8);
         for c in name.chars() {
             match c {
@@ -31,22 +31,22 @@ impl Heading {
                 other => key.push(other),
             }
         }
-        Heading { name: name.into(), key }
+        BillHeading { name: name.into(), key }
     }
 }
 
 /// Some rows of a file, with marks on the columns that were taken.
-pub(crate) struct Piece<'a> {
-    headings: &'a [Heading],
+pub(crate) struct BillPiece<'a> {
+    headings: &'a [BillHeading],
     frame: &'a DataFrame,
     /// The number of its first row in the file, counted from 1.
     first: usize,
     taken: Vec<bool>,
 }
 
-impl<'a> Piece<'a> {
-    pub(crate) fn new(headings: &'a [Heading], frame: &'a DataFrame, first: usize) -> Piece<'a> {
-        Piece { headings, frame, first, taken: vec![false; headings.len()] }
+impl<'a> BillPiece<'a> {
+    pub(crate) fn new(headings: &'a [BillHeading], frame: &'a DataFrame, first: usize) -> BillPiece<'a> {
+        BillPiece { headings, frame, first, taken: vec![false; headings.len()] }
     }
 
     pub(crate) fn height(&self) -> usize {
@@ -143,7 +143,7 @@ impl<'a> Piece<'a> {
         prefixes: &[&str],
     ) -> Result<Option<Column>, String> {
         let headings = self.headings;
-        let entry = |(at, heading): (usize, &'a Heading)| {
+        let entry = |(at, heading): (usize, &'a BillHeading)| {
             let rest = prefixes.iter().find_map(|prefix| heading.name.strip_prefix(prefix))?;
             (!self.taken[at]).then_some((at, rest))
         };
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn spells_names_as_cur_2_does() {
-        let check = |name: &str, key: &str| assert_eq!(Heading::new(name).key, key);
+        let check = |name: &str, key: &str| assert_eq!(BillHeading::new(name).key, key);
         check("lineItem/UnblendedCost", "line_item_unblended_cost");
         check("product/ProductName", "product_product_name");
         check("product/sku", "product_sku");

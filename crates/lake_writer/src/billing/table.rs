@@ -13,32 +13,32 @@ use polars::prelude::{Column, DataFrame, IntoColumn, PlSmallStr, StringChunkedBu
 const PIECE: usize = 25_000;
 
 /// Opens a text file, which may be compressed.
-pub(crate) type Open<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
+pub(crate) type BillOpener<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 
 /// An open table. Each error text is a lowercase fragment that begins with "it", "its" or a row or
 /// line number.
-pub(crate) struct Table {
+pub(crate) struct BillTable {
     /// The columns' names, in the file's spelling.
     pub(crate) names: Vec<String>,
-    rows: Rows,
+    rows: BillRows,
     /// The number of rows returned so far.
     read: usize,
     /// The text of an empty CSV field.
     null: &'static [u8],
 }
 
-enum Rows {
-    Csv(Box<csv::Reader<Ending>>),
+enum BillRows {
+    Csv(Box<csv::Reader<LastByteReader>>),
     Parquet(File, usize),
 }
 
 /// A reader that remembers the last byte. A file whose last line has no line end was cut short.
-struct Ending {
+struct LastByteReader {
     reader: Box<dyn BufRead>,
     last: u8,
 }
 
-impl Read for Ending {
+impl Read for LastByteReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
         if let Some(last) = buffer[..read].last() {
@@ -48,10 +48,10 @@ impl Read for Ending {
     }
 }
 
-impl Table {
+impl BillTable {
     /// Opens a file and reads the names of its columns. An empty CSV field is null, and so is one
     /// that equals `null`.
-    pub(crate) fn open(path: &Path, open: Open<'_>, null: &'static [u8]) -> Result<Table, String> {
+    pub(crate) fn open(path: &Path, open: BillOpener<'_>, null: &'static [u8]) -> Result<BillTable, String> {
         let mut file = File::open(path).map_err(|e| format!("it cannot be read: {e}"))?;
         let mut start = [0; 4];
         let parquet = file.read_exact(&mut start).is_ok() && &start == b"PAR1";
@@ -61,29 +61,29 @@ impl Table {
                 return Err(format!("it has the column \"{name}\" twice"));
             }
         }
-        Ok(Table { names, rows, read: 0, null })
+        Ok(BillTable { names, rows, read: 0, null })
     }
 
     /// Returns the next rows, or none after the last one. CSV columns are texts; Parquet columns
     /// have their own types.
     pub(crate) fn next(&mut self) -> Result<Option<DataFrame>, String> {
         let piece = match &mut self.rows {
-            Rows::Csv(reader) => csv_piece(reader, &self.names, self.null)?,
-            Rows::Parquet(file, rows) if self.read < *rows => Some(parquet_piece(file, self.read)?),
-            Rows::Parquet(..) => None,
+            BillRows::Csv(reader) => csv_piece(reader, &self.names, self.null)?,
+            BillRows::Parquet(file, rows) if self.read < *rows => Some(parquet_piece(file, self.read)?),
+            BillRows::Parquet(..) => None,
         };
         self.read += piece.as_ref().map_or(0, DataFrame::height);
         Ok(piece)
     }
 }
 
-fn open_parquet(file: File) -> Result<(Vec<String>, Rows), String> {
+fn open_parquet(file: File) -> Result<(Vec<String>, BillRows), String> {
     let again = file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
     let mut reader = ParquetReader::new(again);
     let wrong = |_| "it is cut short, or damaged".to_string();
     let names = reader.schema().map_err(wrong)?.iter_names().map(ToString::to_string).collect();
     let rows = reader.num_rows().map_err(wrong)?;
-    Ok((names, Rows::Parquet(file, rows)))
+    Ok((names, BillRows::Parquet(file, rows)))
 }
 
 fn parquet_piece(file: &File, from: usize) -> Result<DataFrame, String> {
@@ -96,9 +96,9 @@ fn parquet_piece(file: &File, from: usize) -> Result<DataFrame, String> {
     Ok(piece)
 }
 
-fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, Rows), String> {
+fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, BillRows), String> {
     let reader = reader.map_err(|e| format!("it cannot be read: {e}"))?;
-    let ending = Ending { reader, last: b'\n' };
+    let ending = LastByteReader { reader, last: b'\n' };
     let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 18).from_reader(ending);
     let header = reader.byte_headers().map_err(words)?;
     let names: Vec<String> = header
@@ -113,11 +113,11 @@ fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, Rows),
     if names.is_empty() {
         return Err("it is empty".into());
     }
-    Ok((names, Rows::Csv(Box::new(reader))))
+    Ok((names, BillRows::Csv(Box::new(reader))))
 }
 
 fn csv_piece(
-    reader: &mut csv::Reader<Ending>,
+    reader: &mut csv::Reader<LastByteReader>,
     names: &[String],
     null: &[u8],
 ) -> Result<Option<DataFrame>, String> {

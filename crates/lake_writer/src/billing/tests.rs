@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::PathBuf;
 
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use polars::prelude::AnyValue;
 
 use super::*;
@@ -170,13 +170,13 @@ fn focus_columns_are_kept_unchanged() {
 }
 
 /// A FOCUS export as Parquet, with typed costs and times.
-fn parquet(cost: Type, value: Value) -> Vec<u8> {
+fn parquet(cost: ValueType, value: Value) -> Vec<u8> {
     let mut fields: Vec<Field> =
         ["BilledCost", "EffectiveCost"].map(|name| Field::new(name, cost.clone())).into();
     let texts = ["BillingCurrency", "BillingAccountId", "ChargeCategory", "ServiceName"];
-    fields.extend(texts.map(|name| Field::new(name, Type::Text)));
-    fields.push(Field::new("BillingPeriodStart", Type::Timestamp));
-    fields.push(Field::new("ChargePeriodStart", Type::Date));
+    fields.extend(texts.map(|name| Field::new(name, ValueType::Text)));
+    fields.push(Field::new("BillingPeriodStart", ValueType::Timestamp));
+    fields.push(Field::new("ChargePeriodStart", ValueType::Date));
     let month = Value::Timestamp("2026-10-01T00:00:00Z".parse().unwrap());
     let row = vec![
         value.clone(),
@@ -193,28 +193,28 @@ fn parquet(cost: Type, value: Value) -> Vec<u8> {
 
 #[test]
 fn reads_a_double_as_the_number_that_was_written() {
-    let check = |cost: Type, value: Value, expected: &str| {
+    let check = |cost: ValueType, value: Value, expected: &str| {
         let columns = ["billed_cost", "service_name", "charge_period_start"];
         let found = shown(BillLayout::Focus, "x.parquet", &parquet(cost, value), &columns);
         let found = found.unwrap_or_else(|why| why);
         assert!(found.contains(expected), "{found}");
     };
-    check(Type::Float, Value::Float(0.1), "0.1 - 2024-10-04");
-    check(Type::Float, Value::Float(4.7e-9), "0.0000000047 -");
-    check(Type::Float, Value::Float(1_234_567.891), "1234567.891 -");
+    check(ValueType::Float, Value::Float(0.1), "0.1 - 2024-10-04");
+    check(ValueType::Float, Value::Float(4.7e-9), "0.0000000047 -");
+    check(ValueType::Float, Value::Float(1_234_567.891), "1234567.891 -");
     check(
-        Type::Decimal(38, 18),
+        ValueType::Decimal(38, 18),
         Value::Decimal("0.000000000000000001".parse().unwrap()),
         "0.000000000000000001",
     );
-    check(Type::Int, Value::Int(7), "7 -");
+    check(ValueType::Int, Value::Int(7), "7 -");
     check(
-        Type::Float,
+        ValueType::Float,
         Value::Float(1.234_567_890_123_456_7e-9),
         "row 1: BilledCost is \"0.0000000012345678901234566\", which does not fit",
     );
-    check(Type::Float, Value::Float(f64::NAN), "does not fit DECIMAL(38,18)");
-    check(Type::Bool, Value::Bool(true), "does not fit");
+    check(ValueType::Float, Value::Float(f64::NAN), "does not fit DECIMAL(38,18)");
+    check(ValueType::Bool, Value::Bool(true), "does not fit");
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn refuses_a_file_that_is_not_a_valid_bill() {
         &format!("BilledCost,{}", with("1,", "1,1,")),
         "it has the column \"BilledCost\" twice",
     );
-    let whole = parquet(Type::Int, Value::Int(1));
+    let whole = parquet(ValueType::Int, Value::Int(1));
     let cut = shown(BillLayout::Focus, "x.parquet", &whole[..whole.len() - 9], &[]).unwrap_err();
     assert!(cut.contains("cut short, or damaged"), "{cut}");
 }

@@ -17,7 +17,7 @@ pub const LONGEST_PERIOD: SignedDuration = SignedDuration::from_hours(48);
 /// A machine's activity in one period. `Absent` means that there is no such device, `Unseen` that
 /// it could not be read for the whole period.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Figures {
+pub struct UtilizationFigures {
     /// Percent of the time of all processors together in which they worked: neither idle, nor
     /// waiting for a disk, nor taken by the hypervisor.
     pub cpu: Known<f64>,
@@ -36,14 +36,14 @@ pub struct Figures {
 
 /// The value of [`HEARTBEAT`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Heartbeat {
+pub struct HeartbeatTag {
     /// The end of the period, in whole seconds of AWS's clock. The tag is written within seconds of
     /// it.
     pub at: Timestamp,
     /// The length of the period in whole seconds: at least one, at most [`LONGEST_PERIOD`].
     pub over: SignedDuration,
     /// The figures; percentages have two decimals.
-    pub figures: Figures,
+    pub figures: UtilizationFigures,
     /// Since when nothing has counted as work; none if something did in the last minute, or could
     /// not be read.
     pub idle_since: Option<Timestamp>,
@@ -57,12 +57,12 @@ const NONE: &str = "none";
 const NOT_SEEN: &str = "unseen";
 const BUSY: &str = "no";
 
-impl Heartbeat {
+impl HeartbeatTag {
     /// Returns the tag's value, such as `v1;at=2026-11-23T10:00:00Z;over=900;cpu=12.50;…;idle=no`:
     /// at most 256 characters, and only characters that the other tags use. A figure outside the
     /// valid range (a percentage above 100) is written as unseen.
     pub fn encode(&self) -> String {
-        let Figures { cpu, network_in, network_out, disk, gpu, gpu_memory } = &self.figures;
+        let UtilizationFigures { cpu, network_in, network_out, disk, gpu, gpu_memory } = &self.figures;
         let idle = self.idle_since.map_or(BUSY.to_string(), |since| whole_seconds(since).to_string());
         format!(
             "v1;at={};over={};cpu={};network-in={};network-out={};disk={};gpu={};gpu-memory={};idle={idle}",
@@ -77,8 +77,8 @@ impl Heartbeat {
         )
     }
 
-    /// Reads a tag's value. Any text that [`Heartbeat::encode`] would not write is an error.
-    pub fn decode(value: &str) -> Result<Heartbeat, TagError> {
+    /// Reads a tag's value. Any text that [`HeartbeatTag::encode`] would not write is an error.
+    pub fn decode(value: &str) -> Result<HeartbeatTag, TagError> {
         let read = decode(value).filter(|read| read.encode() == value);
         read.ok_or_else(|| TagError { key: HEARTBEAT, value: shown(value), expected: FORM })
     }
@@ -106,12 +106,12 @@ fn bytes(value: &u64) -> Option<String> {
     Some(value.to_string())
 }
 
-fn decode(value: &str) -> Option<Heartbeat> {
+fn decode(value: &str) -> Option<HeartbeatTag> {
     let mut parts = value.strip_prefix("v1;")?.split(';');
     let mut part = |name: &str| parts.next()?.strip_prefix(name)?.strip_prefix('=');
     let at: Timestamp = part("at")?.parse().ok()?;
     let over = SignedDuration::from_secs(part("over")?.parse().ok()?);
-    let figures = Figures {
+    let figures = UtilizationFigures {
         cpu: read(part("cpu")?)?,
         network_in: read(part("network-in")?)?,
         network_out: read(part("network-out")?)?,
@@ -124,7 +124,7 @@ fn decode(value: &str) -> Option<Heartbeat> {
         since => Some(since.parse().ok().filter(|since| *since <= at)?),
     };
     at.checked_sub(over).ok()?;
-    parts.next().is_none().then_some(Heartbeat { at, over, figures, idle_since })
+    parts.next().is_none().then_some(HeartbeatTag { at, over, figures, idle_since })
 }
 
 fn read<T: std::str::FromStr>(text: &str) -> Option<Known<T>> {
@@ -142,9 +142,9 @@ mod tests {
 
     #[test]
     fn reads_the_documented_form() {
-        let read = Heartbeat::decode(FORM).expect("the form");
+        let read = HeartbeatTag::decode(FORM).expect("the form");
         let unseen = || UNSEEN.to_string();
-        let figures = Figures {
+        let figures = UtilizationFigures {
             cpu: Known::Is(12.5),
             network_in: Known::Is(1 << 20),
             network_out: Known::Is(2_048),
@@ -154,7 +154,7 @@ mod tests {
         };
         assert_eq!((read.figures, read.idle_since), (figures, None));
         assert_eq!(read.over, SignedDuration::from_mins(15));
-        let read = Heartbeat::decode(&FORM.replace("idle=no", "idle=2026-11-23T09:00:00Z")).expect("idle");
+        let read = HeartbeatTag::decode(&FORM.replace("idle=no", "idle=2026-11-23T09:00:00Z")).expect("idle");
         assert_eq!(read.idle_since.map(|since| since.to_string()).as_deref(), Some("2026-11-23T09:00:00Z"));
         assert_eq!(read.begins().to_string(), "2026-11-23T09:45:00Z");
     }
@@ -191,20 +191,20 @@ mod tests {
         ] {
             let bad = FORM.replacen(from, to, 1);
             assert_ne!(bad, FORM);
-            let error = Heartbeat::decode(&bad).expect_err(&bad).to_string();
+            let error = HeartbeatTag::decode(&bad).expect_err(&bad).to_string();
             assert!(error.contains("expected v1;at="), "{error}");
         }
-        assert!(Heartbeat::decode("").is_err());
+        assert!(HeartbeatTag::decode("").is_err());
     }
 
     #[test]
     fn a_figure_out_of_range_is_unseen() {
         let check = |cpu: f64, expected: &str| {
-            let mut beat = Heartbeat::decode(FORM).expect("the form");
+            let mut beat = HeartbeatTag::decode(FORM).expect("the form");
             beat.figures.cpu = Known::Is(cpu);
             let text = beat.encode();
             assert!(text.contains(&format!(";cpu={expected};")), "{text}");
-            assert!(Heartbeat::decode(&text).is_ok(), "{text}");
+            assert!(HeartbeatTag::decode(&text).is_ok(), "{text}");
         };
         check(100.0, "100.00");
         check(99.999, "100.00");
@@ -219,15 +219,15 @@ mod tests {
         prop_oneof![4 => value.prop_map(Known::Is), 1 => Just(Known::Absent), 1 => Just(()).prop_map(move |()| unseen())]
     }
 
-    fn beats() -> impl Strategy<Value = Heartbeat> {
+    fn beats() -> impl Strategy<Value = HeartbeatTag> {
         let percent = || known((0u32..=10_000).prop_map(|hundredths| f64::from(hundredths) / 100.0));
         let bytes = || known(any::<u64>());
         let figures = (percent(), bytes(), bytes(), bytes(), percent(), bytes());
         (0i64..4_000_000_000, 1i64..=172_800, figures, prop::option::of(0i64..1_000_000)).prop_map(
-            |(at, over, (cpu, network_in, network_out, disk, gpu, gpu_memory), idle)| Heartbeat {
+            |(at, over, (cpu, network_in, network_out, disk, gpu, gpu_memory), idle)| HeartbeatTag {
                 at: Timestamp::from_second(at).expect("in range"),
                 over: SignedDuration::from_secs(over),
-                figures: Figures { cpu, network_in, network_out, disk, gpu, gpu_memory },
+                figures: UtilizationFigures { cpu, network_in, network_out, disk, gpu, gpu_memory },
                 idle_since: idle.map(|idle| Timestamp::from_second(at - idle).expect("in range")),
             },
         )
@@ -240,7 +240,7 @@ mod tests {
             prop_assert!(text.len() <= 256, "{}", text);
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b";=.:-".contains(&byte);
             prop_assert!(text.bytes().all(plain), "{}", text);
-            prop_assert_eq!(Heartbeat::decode(&text), Ok(beat));
+            prop_assert_eq!(HeartbeatTag::decode(&text), Ok(beat));
         }
 
         #[test]
@@ -248,7 +248,7 @@ mod tests {
             let mut near = FORM.to_string();
             near.replace_range(place..=place, &char::from(byte).to_string());
             for text in [text, near] {
-                if let Ok(beat) = Heartbeat::decode(&text) {
+                if let Ok(beat) = HeartbeatTag::decode(&text) {
                     prop_assert_eq!(beat.encode(), text);
                 }
             }

@@ -1,28 +1,28 @@
 //! When an instance publishes a heartbeat, and when it does not.
 
-use crate::life::Life;
+use crate::life::LoggedLife;
 use jiff::SignedDuration;
 use lifecycle::idle::IdleTerms;
-use lifecycle::{Command, Event, Refusal, Terms};
+use lifecycle::{AwsCallError, Command, LifeEvent, Terms};
 
 fn day() -> Terms {
     Terms::with_budget(SignedDuration::from_hours(24))
 }
 
 /// A life that measures itself from its first step on, a minute after the boot.
-fn measuring(terms: Terms) -> Life {
-    let mut life = Life::new(terms);
+fn measuring(terms: Terms) -> LoggedLife {
+    let mut life = LoggedLife::new(terms);
     life.measures = Some(60);
     life
 }
 
 /// Returns the seconds of all heartbeat attempts.
-fn beats(life: &Life) -> Vec<i64> {
+fn beats(life: &LoggedLife) -> Vec<i64> {
     let at = |line: &String| line.split_once(" v1;at=")?.0.parse().ok();
     life.log.iter().filter_map(at).collect()
 }
 
-fn sentence(life: &Life) -> String {
+fn sentence(life: &LoggedLife) -> String {
     let clocks = life.inputs(Vec::new()).clocks;
     life.state.as_ref().expect("a state").status(&clocks).heartbeat.sentence
 }
@@ -68,7 +68,7 @@ fn publishes_since_when_the_instance_is_idle() {
 #[test]
 fn a_failure_is_counted_and_retried_at_the_next_interval() {
     let mut life = measuring(day());
-    life.beat_refusal = Some(Refusal::Failed("no route".to_string()));
+    life.beat_refusal = Some(AwsCallError::Failed("no route".to_string()));
     life.run(1_800);
     assert_eq!(beats(&life), [960, 1_860]);
     assert_eq!(life.log.len(), 2, "a failure has no other effect: {:?}", life.log);
@@ -84,11 +84,11 @@ fn a_failure_is_counted_and_retried_at_the_next_interval() {
 #[test]
 fn a_denied_role_is_tried_once_until_the_next_start() {
     let mut life = measuring(day());
-    life.beat_refusal = Some(Refusal::Denied("no role".to_string()));
+    life.beat_refusal = Some(AwsCallError::Denied("no role".to_string()));
     life.run(20_000);
     assert_eq!(beats(&life), [960]);
     assert!(sentence(&life).ends_with("denied: no role; not retried until spawnd restarts"));
-    life.state = life.state.take().map(lifecycle::State::reloaded);
+    life.state = life.state.take().map(lifecycle::DaemonState::reloaded);
     life.run(60);
     assert_eq!(beats(&life).len(), 2, "{:?}", life.log);
 }
@@ -96,7 +96,7 @@ fn a_denied_role_is_tried_once_until_the_next_start() {
 #[test]
 fn waits_for_the_expiry_tag() {
     let mut life = measuring(day());
-    life.refusal = Some(Refusal::Failed("no route".to_string()));
+    life.refusal = Some(AwsCallError::Failed("no route".to_string()));
     life.boot(0, true);
     life.measures = Some(60);
     life.run(1_800);
@@ -145,7 +145,7 @@ fn an_extension_and_a_shutdown_go_first() {
     life.run(885);
     life.mono += 15;
     life.aws += 15;
-    life.look(vec![Event::GoingDown]);
+    life.look(vec![LifeEvent::GoingDown]);
     assert!(life.log[0].starts_with("960 v1;paused;"), "{:?}", life.log);
 }
 

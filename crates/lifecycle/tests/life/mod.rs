@@ -2,22 +2,25 @@
 
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::idle::{RULES, Reading};
-use lifecycle::tag::{Expiry, Figures};
-use lifecycle::{Boot, Clocks, Command, Effect, Event, Inputs, Measured, Refusal, State, Tags, Terms, step};
+use lifecycle::idle::{RULES, SignalReading};
+use lifecycle::tag::{ExpiryTag, UtilizationFigures};
+use lifecycle::{
+    AwsCallError, BootIdentity, ClockReadings, Command, DaemonState, LifeEffect, LifeEvent, LifeTags,
+    StepInputs, Terms, UtilizationSample, step,
+};
 
 /// The Unix second at which each life begins.
 const BEGIN: i64 = 1_800_000_000;
 
 /// A life that logs each effect as a line: the second since the boot, and the effect.
-pub(crate) struct Life {
-    pub(crate) state: Option<State>,
+pub(crate) struct LoggedLife {
+    pub(crate) state: Option<DaemonState>,
     pub(crate) mono: i64,
     pub(crate) asleep: i64,
     pub(crate) aws: i64,
     pub(crate) boot: u32,
     pub(crate) pending: i64,
-    pub(crate) tag: Known<Expiry>,
+    pub(crate) tag: Known<ExpiryTag>,
     pub(crate) cap: Known<Timestamp>,
     /// Whether AWS's time is received.
     pub(crate) heard: bool,
@@ -25,7 +28,7 @@ pub(crate) struct Life {
     /// Whether the idle signals are left unread.
     pub(crate) blind: bool,
     pub(crate) hook_hangs: bool,
-    pub(crate) refusal: Option<Refusal>,
+    pub(crate) refusal: Option<AwsCallError>,
     pub(crate) log: Vec<String>,
     /// Whether the identity document can be read.
     pub(crate) identified: bool,
@@ -38,17 +41,17 @@ pub(crate) struct Life {
     /// Since which second the machine measures itself, if it does.
     pub(crate) measures: Option<i64>,
     /// The error of heartbeat writes, if they fail.
-    pub(crate) beat_refusal: Option<Refusal>,
+    pub(crate) beat_refusal: Option<AwsCallError>,
 }
 
 pub(crate) fn instant(seconds: i64) -> Timestamp {
     Timestamp::from_second(BEGIN + seconds).expect("in range")
 }
 
-impl Life {
+impl LoggedLife {
     /// A life under these terms, after its first step a minute after the boot.
-    pub(crate) fn new(terms: Terms) -> Life {
-        let mut life = Life {
+    pub(crate) fn new(terms: Terms) -> LoggedLife {
+        let mut life = LoggedLife {
             state: None,
             mono: 60,
             asleep: 0,
@@ -71,7 +74,7 @@ impl Life {
             beat_refusal: None,
         };
         let inputs = life.inputs(Vec::new());
-        life.state = Some(State::begin(terms, &inputs.clocks, &inputs.boot));
+        life.state = Some(DaemonState::begin(terms, &inputs.clocks, &inputs.boot));
         life.look(Vec::new());
         life.log.clear();
         life.saves.clear();
@@ -79,11 +82,11 @@ impl Life {
         life
     }
 
-    pub(crate) fn hour() -> Life {
-        Life::new(Terms::with_budget(SignedDuration::from_hours(1)))
+    pub(crate) fn hour() -> LoggedLife {
+        LoggedLife::new(Terms::with_budget(SignedDuration::from_hours(1)))
     }
 
-    pub(crate) fn inputs(&self, events: Vec<Event>) -> Inputs {
+    pub(crate) fn inputs(&self, events: Vec<LifeEvent>) -> StepInputs {
         let mono = SignedDuration::from_secs(self.mono);
         let value = match (self.unseen, self.quiet) {
             (true, _) => Known::Unseen("no driver".to_string()),
@@ -95,22 +98,22 @@ impl Life {
         } else {
             Known::Unseen("no answer".to_string())
         };
-        Inputs {
-            clocks: Clocks {
+        StepInputs {
+            clocks: ClockReadings {
                 mono,
                 boot: mono + SignedDuration::from_secs(self.asleep),
                 wall: Timestamp::UNIX_EPOCH,
             },
-            boot: Boot { id: self.boot.to_string(), pending },
+            boot: BootIdentity { id: self.boot.to_string(), pending },
             date: self.heard.then(|| instant(self.aws)),
-            tags: Tags { expiry: self.tag.clone(), cap: self.cap.clone() },
+            tags: LifeTags { expiry: self.tag.clone(), cap: self.cap.clone() },
             readings: (!self.blind).then(|| {
-                RULES.iter().map(|rule| Reading { signal: rule.signal, value: value.clone() }).collect()
+                RULES.iter().map(|rule| SignalReading { signal: rule.signal, value: value.clone() }).collect()
             }),
-            measured: self.measures.map(|since| Measured {
+            measured: self.measures.map(|since| UtilizationSample {
                 until: mono,
                 over: SignedDuration::from_secs(self.mono - since),
-                figures: Figures {
+                figures: UtilizationFigures {
                     cpu: Known::Is(12.5),
                     network_in: Known::Is(1),
                     network_out: Known::Is(2),
@@ -123,7 +126,7 @@ impl Life {
         }
     }
 
-    pub(crate) fn look(&mut self, mut events: Vec<Event>) {
+    pub(crate) fn look(&mut self, mut events: Vec<LifeEvent>) {
         for round in 0.. {
             assert!(round < 8, "effects without end: {:?}", self.log);
             let inputs = self.inputs(std::mem::take(&mut events));
@@ -138,36 +141,38 @@ impl Life {
         }
     }
 
-    fn perform(&mut self, effect: Effect) -> Option<Event> {
+    fn perform(&mut self, effect: LifeEffect) -> Option<LifeEvent> {
         let outcome = || self.refusal.clone().map_or(Ok(()), Err);
         let (line, event) = match effect {
-            Effect::Save => {
+            LifeEffect::Save => {
                 self.saves.push(self.mono);
                 return None;
             }
-            Effect::ArmDeadMan { after } => {
+            LifeEffect::ArmDeadMan { after } => {
                 self.armed.push(self.mono);
-                return Some(Event::DeadManArmed { after, outcome: Ok(()) });
+                return Some(LifeEvent::DeadManArmed { after, outcome: Ok(()) });
             }
-            Effect::PreStop { .. } => ("hook".to_string(), (!self.hook_hangs).then_some(Event::PreStopDone)),
-            Effect::Notify(notice) => (format!("{:?}: {}", notice.urgency, notice.text), None),
-            Effect::WriteTag(expiry) => {
-                let event = Event::TagWritten { generation: expiry.generation, outcome: outcome() };
+            LifeEffect::PreStop { .. } => {
+                ("hook".to_string(), (!self.hook_hangs).then_some(LifeEvent::PreStopDone))
+            }
+            LifeEffect::Notify(notice) => (format!("{:?}: {}", notice.urgency, notice.text), None),
+            LifeEffect::WriteTag(expiry) => {
+                let event = LifeEvent::TagWritten { generation: expiry.generation, outcome: outcome() };
                 if self.refusal.is_none() {
                     self.tag = Known::Is(expiry);
                 }
                 (expiry.encode(), Some(event))
             }
-            Effect::Call(action) => (action.verb().to_string(), Some(Event::Called(outcome()))),
-            Effect::PowerOff => ("power off".to_string(), None),
-            Effect::ForgetCredentials => ("forget credentials".to_string(), None),
-            Effect::Heartbeat(beat) => {
+            LifeEffect::Call(action) => (action.verb().to_string(), Some(LifeEvent::Called(outcome()))),
+            LifeEffect::PowerOff => ("power off".to_string(), None),
+            LifeEffect::ForgetCredentials => ("forget credentials".to_string(), None),
+            LifeEffect::Heartbeat(beat) => {
                 self.measures = Some(self.mono);
                 let outcome = self.beat_refusal.clone().map_or(Ok(()), Err);
-                (beat.encode(), Some(Event::HeartbeatWritten(outcome)))
+                (beat.encode(), Some(LifeEvent::HeartbeatWritten(outcome)))
             }
-            Effect::Reply { answer: Ok(text), .. } => (format!("yes: {text}"), None),
-            Effect::Reply { answer: Err(text), .. } => (format!("no: {text}"), None),
+            LifeEffect::Reply { answer: Ok(text), .. } => (format!("yes: {text}"), None),
+            LifeEffect::Reply { answer: Err(text), .. } => (format!("no: {text}"), None),
         };
         self.log.push(format!("{} {line}", self.mono));
         event
@@ -183,7 +188,7 @@ impl Life {
     }
 
     pub(crate) fn ask(&mut self, command: Command) {
-        self.look(vec![Event::Asked { ticket: 1, command }]);
+        self.look(vec![LifeEvent::Asked { ticket: 1, command }]);
     }
 
     /// Turns the machine off for a while; then a boot takes a minute. It is a start if `started`,

@@ -1,38 +1,38 @@
 //! The books: the invariants of a life, kept independently of the daemon's own state.
 
-use super::{Load, Power, TICK, World, instant};
+use super::{LifeWorld, PowerState, SignalLoad, TICK, instant};
 use jiff::SignedDuration;
-use lifecycle::tag::{Expiry, Intent};
+use lifecycle::tag::{BudgetIntent, ExpiryTag};
 
 /// The two amounts between which the running time left must be. They drift apart only in documented
 /// cases (an unsaved minute, a tag written from outside at a bad moment).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Books {
+pub(crate) struct BudgetBooks {
     pub(crate) least: i64,
     pub(crate) most: i64,
 }
 
-impl Books {
+impl BudgetBooks {
     pub(super) fn either(&mut self, left: i64) {
         self.least = self.least.min(left);
         self.most = self.most.max(left);
     }
 }
 
-impl World {
+impl LifeWorld {
     /// Admits the value of a tag that is not the daemon's own. For a daemon that has lost its
     /// state, every tag is such a tag.
     pub(super) fn follow_tag(&mut self) {
-        let Some(Ok(expiry)) = self.tag.as_deref().map(Expiry::decode) else { return };
+        let Some(Ok(expiry)) = self.tag.as_deref().map(ExpiryTag::decode) else { return };
         let clocks = self.clocks();
         let known = self.daemon.as_ref().map_or(0, |state| state.status(&clocks).generation);
         if expiry.generation < known || (expiry.generation == known && !self.foreign) {
             return;
         }
         self.books.either(match expiry.intent {
-            Intent::Running(until) => until.duration_since(instant(self.now)).as_secs(),
-            Intent::Paused(left) if known == 0 => left.as_secs() - self.mono,
-            Intent::Paused(left) => left.as_secs(),
+            BudgetIntent::Running(until) => until.duration_since(instant(self.now)).as_secs(),
+            BudgetIntent::Paused(left) if known == 0 => left.as_secs() - self.mono,
+            BudgetIntent::Paused(left) => left.as_secs(),
         });
     }
 
@@ -43,7 +43,7 @@ impl World {
         assert!(left >= self.books.least, "an extension shortened the life: {left}, {:?}", self.books);
         let most = self.books.most.max(0) + self.asked + TICK;
         assert!(left <= most, "extended twice? {left} {:?}", self.books);
-        self.books = Books { least: left, most: left };
+        self.books = BudgetBooks { least: left, most: left };
         self.completed = false;
         // The new warning may have been given in the same step.
         self.warned_at = self.told_at.filter(|at| *at == self.mono);
@@ -73,7 +73,7 @@ impl World {
         let idle = self.terms.idle.as_ref().expect("ended early, and idleness ends nothing");
         let quiet = self.mono - self.quiet_since;
         let needed = (idle.timeout + idle.grace).as_secs();
-        assert_eq!(self.load, Load::Quiet, "ended early: {:?}", self.books);
+        assert_eq!(self.load, SignalLoad::Quiet, "ended early: {:?}", self.books);
         // A minute for the last reading, and one for the last save before a crash.
         assert!(quiet >= needed - 120 - TICK, "idle for {quiet} s only, fresh {fresh}, {:?}", self.books);
     }
@@ -81,7 +81,7 @@ impl World {
     /// Checks that a running instance ends by its bound plus the documented slack.
     pub(super) fn check_bound(&self) {
         let slack = (self.terms.dead_man_slack() + SignedDuration::from_mins(3)).as_secs();
-        if self.power == Power::Running {
+        if self.power == PowerState::Running {
             assert!(self.books.most >= -slack, "outlived its time: {:?} at {}", self.books, self.now);
             let armed = self.dead_man - self.mono;
             let latest = self.books.most + self.terms.dead_man_slack().as_secs() + 60 + TICK;

@@ -5,14 +5,14 @@
 mod accountant;
 mod heartbeats;
 
-use accountant::Books;
+use accountant::BudgetBooks;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::idle::{RULES, Reading, Signal};
-use lifecycle::tag::{Expiry, Intent};
+use lifecycle::idle::{IdleSignal, RULES, SignalReading};
+use lifecycle::tag::{BudgetIntent, ExpiryTag};
 use lifecycle::{
-    Action, AwsNotice, Boot, Clocks, Command, Effect, Event, Inputs, Refusal, State, Tags, Terms, Urgency,
-    step,
+    AwsCallError, AwsNotice, BootIdentity, ClockReadings, Command, DaemonState, EndAction, LifeEffect,
+    LifeEvent, LifeTags, NoticeUrgency, StepInputs, Terms, step,
 };
 
 /// Seconds between two steps of the daemon.
@@ -23,7 +23,7 @@ pub(crate) fn secs(seconds: i64) -> SignedDuration {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Power {
+pub(crate) enum PowerState {
     Running,
     Stopped,
     Hibernated,
@@ -32,14 +32,14 @@ pub(crate) enum Power {
 
 /// The state of the idle signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Load {
+pub(crate) enum SignalLoad {
     Quiet,
     Busy,
     Unknown,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Act {
+pub(crate) enum WorldAct {
     Run(u16),
     CliStop,
     ConsoleStop { graceful: bool },
@@ -57,14 +57,14 @@ pub(crate) enum Act {
     Imds(bool),
     Ec2(bool),
     Iam(bool),
-    Load(Load),
+    Load(SignalLoad),
     SpotNotice,
     KeepAlive { minutes: u16 },
     Cancel,
     Complete,
 }
 
-pub(crate) struct World {
+pub(crate) struct LifeWorld {
     terms: Terms,
     now: i64,
     wall_error: i64,
@@ -72,10 +72,10 @@ pub(crate) struct World {
     asleep: i64,
     boots: u64,
     pending: i64,
-    pub(crate) power: Power,
+    pub(crate) power: PowerState,
     tag: Option<String>,
-    disk: Option<State>,
-    daemon: Option<State>,
+    disk: Option<DaemonState>,
+    daemon: Option<DaemonState>,
     down_ticks: u16,
     crash_at: Option<u8>,
     dead_man: i64,
@@ -86,11 +86,11 @@ pub(crate) struct World {
     foreign: bool,
     waking: bool,
     asked: i64,
-    load: Load,
+    load: SignalLoad,
     quiet_since: i64,
     completed: bool,
-    pub(crate) books: Books,
-    events: Vec<Event>,
+    pub(crate) books: BudgetBooks,
+    events: Vec<LifeEvent>,
     warned_at: Option<i64>,
     idle_warned_at: Option<i64>,
     /// When the last warning of the bound was given, on the monotonic clock.
@@ -117,20 +117,20 @@ pub(crate) fn instant(seconds: i64) -> Timestamp {
     Timestamp::from_second(EPOCH + seconds).expect("in range")
 }
 
-impl World {
+impl LifeWorld {
     /// A launch: the tag and the terms are in place, the machine boots, the dead-man is armed.
-    pub(crate) fn launch(terms: Terms) -> World {
+    pub(crate) fn launch(terms: Terms) -> LifeWorld {
         let budget = terms.budget.as_secs();
         let slack = terms.dead_man_slack().as_secs();
-        let tag = Expiry { intent: Intent::Running(instant(budget)), generation: 1 }.encode();
-        World {
+        let tag = ExpiryTag { intent: BudgetIntent::Running(instant(budget)), generation: 1 }.encode();
+        LifeWorld {
             now: 0,
             wall_error: 0,
             mono: 0,
             asleep: 0,
             boots: 1,
             pending: 0,
-            power: Power::Running,
+            power: PowerState::Running,
             tag: Some(tag),
             disk: None,
             daemon: None,
@@ -144,10 +144,10 @@ impl World {
             foreign: true,
             waking: false,
             asked: 0,
-            load: Load::Busy,
+            load: SignalLoad::Busy,
             quiet_since: 0,
             completed: false,
-            books: Books { least: budget, most: budget },
+            books: BudgetBooks { least: budget, most: budget },
             events: Vec::new(),
             warned_at: None,
             idle_warned_at: None,
@@ -165,32 +165,32 @@ impl World {
         }
     }
 
-    pub(crate) fn act(&mut self, act: &Act) {
+    pub(crate) fn act(&mut self, act: &WorldAct) {
         match *act {
-            Act::Run(ticks) => self.run(ticks),
-            Act::Start { after } => self.start(i64::from(after)),
-            Act::ClockStep(by) => self.wall_error += i64::from(by),
-            Act::LoseTags => self.tag = None,
-            Act::GarbleTag => self.tag = Some("v1;running;until=soon".to_string()),
-            Act::Imds(works) => self.imds = works,
-            Act::Ec2(works) => self.ec2 = works,
-            Act::Iam(works) => self.iam = works,
-            Act::CliExtend { by } => self.cli_extend(i64::from(by)),
-            _ if self.power != Power::Running => {}
-            Act::CliStop => self.cli_stop(),
-            Act::ConsoleStop { graceful } => self.console_stop(graceful),
-            Act::Reboot { down } => self.reboot(i64::from(down)),
-            Act::Hibernate { asleep } => self.hibernate(i64::from(asleep)),
-            Act::Crash { ticks } => self.crash(ticks),
-            Act::CrashAtEffect(index) => self.crash_at = Some(index),
-            Act::CorruptState => self.corrupt_state(),
-            Act::Load(load) => self.load = load,
-            Act::SpotNotice => self.events.push(Event::Aws(AwsNotice {
+            WorldAct::Run(ticks) => self.run(ticks),
+            WorldAct::Start { after } => self.start(i64::from(after)),
+            WorldAct::ClockStep(by) => self.wall_error += i64::from(by),
+            WorldAct::LoseTags => self.tag = None,
+            WorldAct::GarbleTag => self.tag = Some("v1;running;until=soon".to_string()),
+            WorldAct::Imds(works) => self.imds = works,
+            WorldAct::Ec2(works) => self.ec2 = works,
+            WorldAct::Iam(works) => self.iam = works,
+            WorldAct::CliExtend { by } => self.cli_extend(i64::from(by)),
+            _ if self.power != PowerState::Running => {}
+            WorldAct::CliStop => self.cli_stop(),
+            WorldAct::ConsoleStop { graceful } => self.console_stop(graceful),
+            WorldAct::Reboot { down } => self.reboot(i64::from(down)),
+            WorldAct::Hibernate { asleep } => self.hibernate(i64::from(asleep)),
+            WorldAct::Crash { ticks } => self.crash(ticks),
+            WorldAct::CrashAtEffect(index) => self.crash_at = Some(index),
+            WorldAct::CorruptState => self.corrupt_state(),
+            WorldAct::Load(load) => self.load = load,
+            WorldAct::SpotNotice => self.events.push(LifeEvent::Aws(AwsNotice {
                 id: "spot".to_string(),
                 text: "AWS will take this instance back".to_string(),
                 hook: Some(secs(100)),
             })),
-            Act::Extend { by, local_only } => {
+            WorldAct::Extend { by, local_only } => {
                 self.asked = i64::from(by);
                 let running = self.daemon.is_some();
                 self.ask(Command::Extend { by: secs(i64::from(by)), local_only });
@@ -199,15 +199,15 @@ impl World {
                     self.books.either(self.books.most.max(0) + self.asked);
                 }
             }
-            Act::KeepAlive { minutes } => {
+            WorldAct::KeepAlive { minutes } => {
                 let span = SignedDuration::from_mins(i64::from(minutes).max(1));
                 self.ask(Command::KeepAlive { name: "test".to_string(), span });
                 if self.daemon.is_some() {
                     self.quiet_since = self.mono;
                 }
             }
-            Act::Cancel => self.ask(Command::Cancel),
-            Act::Complete => {
+            WorldAct::Cancel => self.ask(Command::Cancel),
+            WorldAct::Complete => {
                 self.books.least = self.books.least.min(0);
                 self.completed = true;
                 self.ask(Command::Complete);
@@ -217,14 +217,14 @@ impl World {
 
     fn ask(&mut self, command: Command) {
         if self.daemon.is_some() {
-            self.step_with(vec![Event::Asked { ticket: 1, command }], false);
+            self.step_with(vec![LifeEvent::Asked { ticket: 1, command }], false);
         }
     }
 
     pub(crate) fn run(&mut self, ticks: u16) {
         for _ in 0..ticks {
             self.now += TICK;
-            if self.power != Power::Running {
+            if self.power != PowerState::Running {
                 continue;
             }
             self.mono += TICK;
@@ -263,36 +263,36 @@ impl World {
             None => {
                 let fresh = (self.terms.budget.as_secs() - self.mono).max(0);
                 self.books.either(fresh);
-                State::begin(self.terms.clone(), &clocks, &boot)
+                DaemonState::begin(self.terms.clone(), &clocks, &boot)
             }
         });
     }
 
-    fn clocks(&self) -> Clocks {
-        Clocks {
+    fn clocks(&self) -> ClockReadings {
+        ClockReadings {
             mono: secs(self.mono),
             boot: secs(self.mono + self.asleep),
             wall: instant(self.now + self.wall_error),
         }
     }
 
-    fn boot(&self) -> Boot {
+    fn boot(&self) -> BootIdentity {
         let pending =
             if self.imds { Known::Is(instant(self.pending)) } else { Known::Unseen("down".to_string()) };
-        Boot { id: self.boots.to_string(), pending }
+        BootIdentity { id: self.boots.to_string(), pending }
     }
 
-    fn readings(&self) -> Vec<Reading> {
-        let value = |signal: Signal| match (self.load, signal) {
-            (Load::Busy, Signal::Terminal) => Known::Is(1.0),
-            (Load::Unknown, Signal::Gpu) => Known::Unseen("lost".to_string()),
+    fn readings(&self) -> Vec<SignalReading> {
+        let value = |signal: IdleSignal| match (self.load, signal) {
+            (SignalLoad::Busy, IdleSignal::Terminal) => Known::Is(1.0),
+            (SignalLoad::Unknown, IdleSignal::Gpu) => Known::Unseen("lost".to_string()),
             _ => Known::Is(0.0),
         };
-        RULES.iter().map(|rule| Reading { signal: rule.signal, value: value(rule.signal) }).collect()
+        RULES.iter().map(|rule| SignalReading { signal: rule.signal, value: value(rule.signal) }).collect()
     }
 
     /// One step of the daemon, and the steps that its own effects cause.
-    fn step_with(&mut self, mut events: Vec<Event>, minute: bool) {
+    fn step_with(&mut self, mut events: Vec<LifeEvent>, minute: bool) {
         events.append(&mut self.events);
         self.follow_tag();
         if self.waking && self.daemon.is_some() {
@@ -300,7 +300,7 @@ impl World {
             self.books.most = self.books.most.max(0);
         }
         let mut readings = minute.then(|| self.readings());
-        if minute && self.load != Load::Quiet {
+        if minute && self.load != SignalLoad::Quiet {
             self.quiet_since = self.mono;
         }
         for _ in 0..8 {
@@ -310,15 +310,15 @@ impl World {
                 _ if !self.imds => unseen(),
                 None => Known::Absent,
                 Some(text) => {
-                    Expiry::decode(text).map_or_else(|error| Known::Unseen(error.to_string()), Known::Is)
+                    ExpiryTag::decode(text).map_or_else(|error| Known::Unseen(error.to_string()), Known::Is)
                 }
             };
             let measured = readings.as_ref().map(|_| self.measured());
-            let inputs = Inputs {
+            let inputs = StepInputs {
                 clocks: self.clocks(),
                 boot: self.boot(),
                 date: self.imds.then(|| instant(self.now)),
-                tags: Tags { expiry, cap: Known::Absent },
+                tags: LifeTags { expiry, cap: Known::Absent },
                 readings: readings.take(),
                 measured,
                 events: std::mem::take(&mut events),
@@ -334,7 +334,7 @@ impl World {
                 }
                 self.crash_at = self.crash_at.map(|left| left - 1);
                 events.extend(self.perform(effect, minute));
-                if self.power != Power::Running {
+                if self.power != PowerState::Running {
                     return;
                 }
             }
@@ -344,34 +344,34 @@ impl World {
         }
     }
 
-    fn perform(&mut self, effect: Effect, fresh: bool) -> Option<Event> {
+    fn perform(&mut self, effect: LifeEffect, fresh: bool) -> Option<LifeEvent> {
         match effect {
-            Effect::Notify(notice) => {
+            LifeEffect::Notify(notice) => {
                 self.hear(notice.urgency, notice.text);
                 None
             }
-            Effect::Save => {
+            LifeEffect::Save => {
                 self.save();
                 None
             }
-            Effect::ArmDeadMan { after } => {
+            LifeEffect::ArmDeadMan { after } => {
                 self.dead_man = self.mono + after.as_secs();
-                Some(Event::DeadManArmed { after, outcome: Ok(()) })
+                Some(LifeEvent::DeadManArmed { after, outcome: Ok(()) })
             }
-            Effect::WriteTag(expiry) => Some(self.write_tag(expiry)),
-            Effect::Heartbeat(beat) => Some(self.write_heartbeat(&beat)),
-            Effect::PreStop { .. } => Some(Event::PreStopDone),
-            Effect::Call(action) => self.call(action, fresh),
-            Effect::PowerOff => {
+            LifeEffect::WriteTag(expiry) => Some(self.write_tag(expiry)),
+            LifeEffect::Heartbeat(beat) => Some(self.write_heartbeat(&beat)),
+            LifeEffect::PreStop { .. } => Some(LifeEvent::PreStopDone),
+            LifeEffect::Call(action) => self.call(action, fresh),
+            LifeEffect::PowerOff => {
                 self.check_warned();
                 self.power_off();
                 None
             }
-            Effect::Reply { answer: Ok(text), .. } if text.starts_with("extended") => {
+            LifeEffect::Reply { answer: Ok(text), .. } if text.starts_with("extended") => {
                 self.granted();
                 None
             }
-            Effect::ForgetCredentials | Effect::Reply { .. } => None,
+            LifeEffect::ForgetCredentials | LifeEffect::Reply { .. } => None,
         }
     }
 
@@ -385,12 +385,12 @@ impl World {
         self.unseen_sleep = 0;
     }
 
-    fn hear(&mut self, urgency: Urgency, text: String) {
+    fn hear(&mut self, urgency: NoticeUrgency, text: String) {
         if text.contains("in use again") {
             self.last_warning = None;
             self.idle_warned_at = None;
         }
-        if urgency < Urgency::Warning || !text.contains("this instance will") {
+        if urgency < NoticeUrgency::Warning || !text.contains("this instance will") {
             return;
         }
         let clocks = self.clocks();
@@ -406,34 +406,36 @@ impl World {
         }
     }
 
-    fn create_tags(&self) -> Result<(), Refusal> {
+    fn create_tags(&self) -> Result<(), AwsCallError> {
         match (self.ec2, self.iam) {
-            (false, _) => Err(Refusal::Failed("no route".to_string())),
-            (true, false) => Err(Refusal::Denied("no CreateTags".to_string())),
+            (false, _) => Err(AwsCallError::Failed("no route".to_string())),
+            (true, false) => Err(AwsCallError::Denied("no CreateTags".to_string())),
             (true, true) => Ok(()),
         }
     }
 
-    fn write_tag(&mut self, expiry: Expiry) -> Event {
+    fn write_tag(&mut self, expiry: ExpiryTag) -> LifeEvent {
         let outcome = self.create_tags();
         if outcome.is_ok() {
             self.tag = Some(expiry.encode());
             self.foreign = false;
         }
-        Event::TagWritten { generation: expiry.generation, outcome }
+        LifeEvent::TagWritten { generation: expiry.generation, outcome }
     }
 
-    fn call(&mut self, action: Action, fresh: bool) -> Option<Event> {
+    fn call(&mut self, action: EndAction, fresh: bool) -> Option<LifeEvent> {
         self.check_warned();
         self.check_cause(fresh);
         match (self.ec2, self.iam) {
-            (false, _) => Some(Event::Called(Err(Refusal::Failed("no route".to_string())))),
-            (true, false) => Some(Event::Called(Err(Refusal::Denied("no StopInstances".to_string())))),
+            (false, _) => Some(LifeEvent::Called(Err(AwsCallError::Failed("no route".to_string())))),
+            (true, false) => {
+                Some(LifeEvent::Called(Err(AwsCallError::Denied("no StopInstances".to_string()))))
+            }
             (true, true) => {
                 self.power = match action {
-                    Action::Stop => Power::Stopped,
-                    Action::Hibernate => Power::Hibernated,
-                    Action::Terminate => Power::Terminated,
+                    EndAction::Stop => PowerState::Stopped,
+                    EndAction::Hibernate => PowerState::Hibernated,
+                    EndAction::Terminate => PowerState::Terminated,
                 };
                 self.daemon = None;
                 None
@@ -442,17 +444,17 @@ impl World {
     }
 
     fn power_off(&mut self) {
-        self.power = Power::Stopped;
+        self.power = PowerState::Stopped;
         self.daemon = None;
     }
 
     fn cli_stop(&mut self) {
-        if let Some(Ok(expiry)) = self.tag.as_deref().map(Expiry::decode)
-            && let Intent::Running(until) = expiry.intent
+        if let Some(Ok(expiry)) = self.tag.as_deref().map(ExpiryTag::decode)
+            && let BudgetIntent::Running(until) = expiry.intent
         {
             let left = until.duration_since(instant(self.now)).as_secs().max(0);
-            let intent = Intent::Paused(secs(left));
-            self.tag = Some(Expiry { intent, generation: expiry.generation + 1 }.encode());
+            let intent = BudgetIntent::Paused(secs(left));
+            self.tag = Some(ExpiryTag { intent, generation: expiry.generation + 1 }.encode());
             self.foreign = true;
         }
         self.console_stop(true);
@@ -460,7 +462,7 @@ impl World {
 
     fn console_stop(&mut self, graceful: bool) {
         if graceful && self.daemon.is_some() {
-            self.step_with(vec![Event::GoingDown], false);
+            self.step_with(vec![LifeEvent::GoingDown], false);
         }
         if !graceful || self.daemon.is_none() {
             self.lose_unsaved();
@@ -474,11 +476,11 @@ impl World {
     }
 
     fn start(&mut self, after: i64) {
-        if matches!(self.power, Power::Running | Power::Terminated) {
+        if matches!(self.power, PowerState::Running | PowerState::Terminated) {
             return;
         }
         self.now += after;
-        if self.power == Power::Hibernated {
+        if self.power == PowerState::Hibernated {
             return self.wake_up(after);
         }
         self.pending = self.now;
@@ -486,7 +488,7 @@ impl World {
     }
 
     fn boot_up(&mut self) {
-        self.power = Power::Running;
+        self.power = PowerState::Running;
         self.boots += 1;
         self.mono = 0;
         self.asleep = 0;
@@ -534,7 +536,7 @@ impl World {
     }
 
     fn wake_up(&mut self, asleep: i64) {
-        self.power = Power::Running;
+        self.power = PowerState::Running;
         self.asleep += asleep;
         self.unseen_sleep += asleep;
         self.woken();
@@ -560,14 +562,14 @@ impl World {
 
     /// Extends as the launching machine does: any tag, one generation later.
     fn cli_extend(&mut self, by: i64) {
-        let Some(Ok(expiry)) = self.tag.as_deref().map(Expiry::decode) else { return };
+        let Some(Ok(expiry)) = self.tag.as_deref().map(ExpiryTag::decode) else { return };
         let intent = match expiry.intent {
-            Intent::Running(until) => {
-                Intent::Running(until.max(instant(self.now)).checked_add(secs(by)).expect("in range"))
+            BudgetIntent::Running(until) => {
+                BudgetIntent::Running(until.max(instant(self.now)).checked_add(secs(by)).expect("in range"))
             }
-            Intent::Paused(left) => Intent::Paused(left + secs(by)),
+            BudgetIntent::Paused(left) => BudgetIntent::Paused(left + secs(by)),
         };
-        self.tag = Some(Expiry { intent, generation: expiry.generation + 1 }.encode());
+        self.tag = Some(ExpiryTag { intent, generation: expiry.generation + 1 }.encode());
         self.foreign = true;
     }
 

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use catalog::{Field, Page, Type};
+use catalog::{Field, Page, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 use crate::Ports;
 use crate::place;
-use crate::shelf::{Bookmark, Shelf};
+use crate::shelf::{Bookmark, UserFile};
 
 /// Bookmark instance types, or list and remove bookmarks.
 #[derive(Debug, Args)]
@@ -33,8 +33,8 @@ pub fn run_bookmark(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let shelf = Shelf::bookmarks(&ports.settings.config);
-    let mut kept: Bookmarks = shelf.read()?;
+    let shelf = UserFile::bookmarks(&ports.settings.config);
+    let mut kept: BookmarkMap = shelf.read()?;
     if !args.remove.is_empty() {
         check_kept(&args.remove, &kept)?;
         if args.dry_run {
@@ -61,11 +61,11 @@ pub fn run_bookmark(
     Ok(Exit::Done)
 }
 
-type Bookmarks = BTreeMap<String, Bookmark>;
+type BookmarkMap = BTreeMap<String, Bookmark>;
 
-fn keep(args: &BookmarkArgs, shelf: &Shelf, now: Timestamp) -> Result<Bookmarks, Failure> {
+fn keep(args: &BookmarkArgs, shelf: &UserFile, now: Timestamp) -> Result<BookmarkMap, Failure> {
     let bookmark = Bookmark { note: args.note.clone().unwrap_or_default(), added_at: now.to_string() };
-    let kept: Bookmarks = shelf.change(|all| {
+    let kept: BookmarkMap = shelf.change(|all| {
         all.extend(args.types.iter().map(|name| (name.clone(), bookmark.clone())));
         Ok(())
     })?;
@@ -75,8 +75,8 @@ fn keep(args: &BookmarkArgs, shelf: &Shelf, now: Timestamp) -> Result<Bookmarks,
     }
 }
 
-fn remove(names: &[String], shelf: &Shelf) -> Result<Bookmarks, Failure> {
-    let left: Bookmarks = shelf.change(|all| {
+fn remove(names: &[String], shelf: &UserFile) -> Result<BookmarkMap, Failure> {
+    let left: BookmarkMap = shelf.change(|all| {
         // Checked again under the lock: another process may have removed a bookmark since.
         check_kept(names, all)?;
         all.retain(|name, _| !names.contains(name));
@@ -88,15 +88,15 @@ fn remove(names: &[String], shelf: &Shelf) -> Result<Bookmarks, Failure> {
     }
 }
 
-fn page(kept: &Bookmarks) -> Page {
-    let fields = ["instance_type", "note", "added_at"].map(|name| Field::new(name, Type::Text)).to_vec();
+fn page(kept: &BookmarkMap) -> Page {
+    let fields = ["instance_type", "note", "added_at"].map(|name| Field::new(name, ValueType::Text)).to_vec();
     let row = |(name, bookmark): (&String, &Bookmark)| {
         vec![name.as_str().into(), bookmark.note.as_str().into(), bookmark.added_at.as_str().into()]
     };
     Page { fields, rows: kept.iter().map(row).collect() }
 }
 
-fn check_kept(names: &[String], kept: &Bookmarks) -> Result<(), Failure> {
+fn check_kept(names: &[String], kept: &BookmarkMap) -> Result<(), Failure> {
     match names.iter().find(|name| !kept.contains_key(*name)) {
         None => Ok(()),
         Some(name) => {

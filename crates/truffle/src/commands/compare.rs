@@ -4,10 +4,10 @@ use console::{Align, Exit, Failure, Printer, Report, TableView};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::filter::Candidate;
-use crate::offer::Offer;
-use crate::offered::{self, COLUMNS, Column, price_cell};
-use crate::place::{self, PlaceArgs};
+use crate::filter::OfferCandidate;
+use crate::offer::RegionOffer;
+use crate::offered::{self, COLUMNS, OfferColumn, price_cell};
+use crate::place::{self, RegionScopeArgs};
 
 /// Compare instance types side by side, in one or several regions.
 ///
@@ -19,7 +19,7 @@ pub struct CompareArgs {
     pub types: Vec<String>,
     /// Regions, and operating system of the prices.
     #[command(flatten)]
-    pub place: PlaceArgs,
+    pub place: RegionScopeArgs,
 }
 
 /// Runs `truffle compare`.
@@ -49,29 +49,29 @@ pub fn run_compare(
     Ok(Exit::Done)
 }
 
-fn same(candidate: &Candidate, facts: &TypeFacts) -> bool {
+fn same(candidate: &OfferCandidate, facts: &TypeFacts) -> bool {
     candidate.facts.instance_type == facts.instance_type
 }
 
 /// Returns a candidate for each type and region. A type that none of the regions offers gets one
 /// candidate without an offer.
-fn sides<'a>(types: &[&'a TypeFacts], offers: &'a [Offer]) -> Vec<Candidate<'a>> {
-    let of = |facts: &&'a TypeFacts| -> Vec<Candidate<'a>> {
+fn sides<'a>(types: &[&'a TypeFacts], offers: &'a [RegionOffer]) -> Vec<OfferCandidate<'a>> {
+    let of = |facts: &&'a TypeFacts| -> Vec<OfferCandidate<'a>> {
         let offered: Vec<_> = offers
             .iter()
             .filter(|offer| offer.instance_type == facts.instance_type)
-            .map(|offer| Candidate { facts, offer: Some(offer) })
+            .map(|offer| OfferCandidate { facts, offer: Some(offer) })
             .collect();
-        if offered.is_empty() { vec![Candidate { facts, offer: None }] } else { offered }
+        if offered.is_empty() { vec![OfferCandidate { facts, offer: None }] } else { offered }
     };
     types.iter().flat_map(of).collect()
 }
 
 /// Builds the table: one row per fact, one column per candidate. A fact without a value for any
 /// candidate has no row, except prices.
-fn table(sides: &[Candidate], page: &Page, now: Timestamp) -> TableView {
+fn table(sides: &[OfferCandidate], page: &Page, now: Timestamp) -> TableView {
     let several = sides.iter().any(|c| region(c) != region(&sides[0]));
-    let heading = |c: &Candidate| match several {
+    let heading = |c: &OfferCandidate| match several {
         true => format!("{} {}", c.facts.instance_type, region(c)),
         false => c.facts.instance_type.clone(),
     };
@@ -92,13 +92,13 @@ fn table(sides: &[Candidate], page: &Page, now: Timestamp) -> TableView {
     view
 }
 
-fn region<'a>(candidate: &Candidate<'a>) -> &'a str {
+fn region<'a>(candidate: &OfferCandidate<'a>) -> &'a str {
     candidate.offer.map_or("not offered", |offer| offer.region.as_str())
 }
 
 /// Whether the table has a row for this column. The headings contain the type and the region
 /// already, and a price cell contains its month.
-fn says_something(column: &Column) -> bool {
+fn says_something(column: &OfferColumn) -> bool {
     !matches!(
         column.name,
         "instance_type"
@@ -119,7 +119,7 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-fn cell(column: &Column, side: &Candidate, value: &Value, now: Timestamp) -> String {
+fn cell(column: &OfferColumn, side: &OfferCandidate, value: &Value, now: Timestamp) -> String {
     match value {
         Value::Decimal(amount) if column.is_price() => price_cell(Some(*amount), side, now),
         Value::Null if column.name == "price_per_gpu" && side.facts.gpus == 0 => "-".into(),

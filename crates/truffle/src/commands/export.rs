@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use catalog::Page;
 use clap::Args;
-use console::{Exit, Failure, Format, Printer};
+use console::{Exit, Failure, OutputFormat, Printer};
 use domain::Timestamp;
 
-use crate::commands::query::{Asked, Bounds, answer, interruptible, note_read, pages, say_ended};
+use crate::commands::query::{QueryBounds, QueryRequest, answer, interruptible, note_read, pages, say_ended};
 use crate::commands::schema::find;
-use crate::partitions::{Partitions, stranger};
+use crate::partitions::{PartitionWriter, stranger};
 use crate::run::timeless;
-use crate::shelf::{Synced, beside};
-use crate::{Common, Ports};
+use crate::shelf::{SyncedFile, beside};
+use crate::{CommonArgs, Ports};
 
 /// Export a table or a query result to a file for Jupyter, Spark or a spreadsheet.
 ///
@@ -34,7 +34,7 @@ pub struct ExportArgs {
     pub to: PathBuf,
     /// Output format [default: from the file extension; parquet without one]
     #[arg(long, value_name = "FORMAT")]
-    pub format: Option<Format>,
+    pub format: Option<OutputFormat>,
     /// Write one folder per value of these columns, in the layout of Hive, Spark and DuckDB
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "columns")]
     pub partition_by: Vec<String>,
@@ -55,13 +55,13 @@ pub struct ExportArgs {
     pub limit: u64,
     /// Limits of the statement.
     #[command(flatten)]
-    pub bounds: Bounds,
+    pub bounds: QueryBounds,
 }
 
 /// Runs `truffle export`.
 pub fn run_export(
     args: &ExportArgs,
-    common: &Common,
+    common: &CommonArgs,
     ports: &Ports<'_>,
     printer: &mut Printer,
     now: Timestamp,
@@ -92,18 +92,18 @@ pub fn run_export(
     Ok(Exit::Done)
 }
 
-fn format(args: &ExportArgs) -> Result<Format, Failure> {
+fn format(args: &ExportArgs) -> Result<OutputFormat, Failure> {
     let ending = args.to.extension().and_then(|e| e.to_str()).unwrap_or_default();
     let format = match (args.format, ending) {
         (Some(format), _) => format,
-        (None, "") => Format::Parquet,
-        (None, ending) => Format::of_ending(ending).ok_or_else(|| {
+        (None, "") => OutputFormat::Parquet,
+        (None, ending) => OutputFormat::of_ending(ending).ok_or_else(|| {
             Failure::usage(format!("--to: unknown file extension \".{ending}\""))
                 .hint("choose a format with --format parquet, csv, ndjson or arrow")
         })?,
     };
     match format {
-        Format::Parquet | Format::Arrow | Format::Csv | Format::Ndjson => Ok(format),
+        OutputFormat::Parquet | OutputFormat::Arrow | OutputFormat::Csv | OutputFormat::Ndjson => Ok(format),
         other => Err(Failure::usage(format!(
             "format {other} cannot be exported: expected parquet, csv, ndjson or arrow"
         ))
@@ -159,14 +159,14 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-fn asked(args: &ExportArgs, common: &Common, ports: &Ports<'_>) -> Result<Asked, Failure> {
+fn asked(args: &ExportArgs, common: &CommonArgs, ports: &Ports<'_>) -> Result<QueryRequest, Failure> {
     match (&args.table, &args.query) {
-        (_, Some(text)) => Asked::read(text, &args.params, &args.bounds, common),
+        (_, Some(text)) => QueryRequest::read(text, &args.params, &args.bounds, common),
         (Some(_), None) if common.as_of.is_some() => Err(timeless()),
         (Some(name), None) => {
             let tables = ports.ask.tables().map_err(|e| crate::failure(e, &ports.settings.lake.value))?;
             // `find` returns the warehouse's own table name, which is safe in the statement.
-            Ok(Asked::Statement(format!("FROM {}", find(&tables, name)?.name)))
+            Ok(QueryRequest::Statement(format!("FROM {}", find(&tables, name)?.name)))
         }
         (None, None) => unreachable!("clap requires one of them"),
     }
@@ -175,22 +175,22 @@ fn asked(args: &ExportArgs, common: &Common, ports: &Ports<'_>) -> Result<Asked,
 /// Writes the rows to the temporary path and returns their number.
 fn write(
     args: &ExportArgs,
-    asked: &Asked,
-    format: Format,
+    asked: &QueryRequest,
+    format: OutputFormat,
     passing: &Path,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<u64, Failure> {
     if args.partition_by.is_empty() {
         let file = File::create(passing).map_err(|e| unwritten(passing, e))?;
-        let mut to_file = printer.to_file(format, Box::new(Synced::new(file)));
+        let mut to_file = printer.to_file(format, Box::new(SyncedFile::new(file)));
         let mut stream = to_file.stream(ports.encode);
         let rows = pour(args, asked, ports, printer, &mut |page| stream.page(page))?;
         stream.finish()?;
         return Ok(rows);
     }
     let parts = printer.to_file(format, Box::new(io::sink()));
-    let mut parts = Partitions::new(passing, &args.partition_by, format, &parts, ports.encode)?;
+    let mut parts = PartitionWriter::new(passing, &args.partition_by, format, &parts, ports.encode)?;
     let rows = pour(args, asked, ports, printer, &mut |page| parts.add(page))?;
     parts.finish()?;
     Ok(rows)
@@ -199,19 +199,19 @@ fn write(
 /// Sends the rows to `sink` page by page and returns their number.
 fn pour(
     args: &ExportArgs,
-    asked: &Asked,
+    asked: &QueryRequest,
     ports: &Ports<'_>,
     printer: &mut Printer,
     sink: &mut dyn FnMut(Page) -> Result<(), Failure>,
 ) -> Result<u64, Failure> {
     let more = "--limit 0 writes all";
     match asked {
-        Asked::Question(question) => {
+        QueryRequest::Question(question) => {
             let page = answer(question, &args.params, args.limit, more, ports, printer)?;
             let rows = page.rows.len() as u64;
             sink(page).map(|()| rows)
         }
-        Asked::Statement(sql) => {
+        QueryRequest::Statement(sql) => {
             let ended = pages(&args.bounds.query(sql, args.limit), &interruptible()?, ports, sink)?;
             say_ended(&ended, more, printer);
             Ok(ended.rows)
@@ -252,7 +252,7 @@ fn remove(path: &Path) {
 
 /// Returns the number of files and bytes at `path`. A Parquet or Arrow file must begin and end with
 /// its magic bytes.
-fn read_back(path: &Path, format: Format) -> Result<(usize, u64), Failure> {
+fn read_back(path: &Path, format: OutputFormat) -> Result<(usize, u64), Failure> {
     if path.is_dir() {
         let mut sum = (0, 0);
         for entry in fs::read_dir(path).map_err(|e| unwritten(path, e))? {
@@ -264,8 +264,8 @@ fn read_back(path: &Path, format: Format) -> Result<(usize, u64), Failure> {
     let mut file = File::open(path).map_err(|e| unwritten(path, e))?;
     let bytes = file.metadata().map_err(|e| unwritten(path, e))?.len();
     let mark: &[u8] = match format {
-        Format::Parquet => b"PAR1",
-        Format::Arrow => b"ARROW1",
+        OutputFormat::Parquet => b"PAR1",
+        OutputFormat::Arrow => b"ARROW1",
         _ => return Ok((1, bytes)),
     };
     let mut ends = [vec![0; mark.len()], vec![0; mark.len()]];

@@ -2,14 +2,14 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use catalog::ports::{Ended, Query, Stop};
-use catalog::{Field, Page, QUESTIONS, Question, Type, question};
+use catalog::ports::{QuerySummary, StopFlag, UserQuery};
+use catalog::{Field, Page, QUESTIONS, Question, ValueType, question};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report, did_you_mean};
 use domain::Timestamp;
 
 use crate::run::{idle, timeless};
-use crate::{Common, Ports, place, repl, tables};
+use crate::{CommonArgs, Ports, place, repl, tables};
 
 /// Default row limit.
 const ROWS: u64 = 10_000;
@@ -45,12 +45,12 @@ pub struct QueryArgs {
     pub limit: u64,
     /// Limits of the statement.
     #[command(flatten)]
-    pub bounds: Bounds,
+    pub bounds: QueryBounds,
 }
 
 /// Limits of a SQL statement.
 #[derive(Debug, Clone, Args)]
-pub struct Bounds {
+pub struct QueryBounds {
     /// Time limit, such as 90s or 10m [default: 60s]
     #[arg(long, value_name = "SPAN", value_parser = read_span)]
     pub timeout: Option<Duration>,
@@ -68,10 +68,10 @@ const TIME: Duration = Duration::from_secs(60);
 /// Default memory limit, MiB.
 const MEMORY: u64 = 2048;
 
-impl Bounds {
+impl QueryBounds {
     /// Returns the statement with these limits and at most `rows` rows; 0 means no row limit.
-    pub fn query(&self, sql: &str, rows: u64) -> Query {
-        Query {
+    pub fn query(&self, sql: &str, rows: u64) -> UserQuery {
+        UserQuery {
             sql: sql.into(),
             time: self.timeout.unwrap_or(TIME),
             memory_mib: self.memory.unwrap_or(MEMORY),
@@ -120,23 +120,23 @@ fn read_memory(text: &str) -> Result<u64, String> {
 }
 
 /// The query to run.
-pub(crate) enum Asked {
+pub(crate) enum QueryRequest {
     /// A named question.
     Question(&'static Question),
     /// User SQL.
     Statement(String),
 }
 
-impl Asked {
+impl QueryRequest {
     /// Reads a question's name or a statement. A flag without effect on it is a usage failure.
     pub(crate) fn read(
         text: &str,
         params: &[String],
-        bounds: &Bounds,
-        common: &Common,
-    ) -> Result<Asked, Failure> {
+        bounds: &QueryBounds,
+        common: &CommonArgs,
+    ) -> Result<QueryRequest, Failure> {
         if let Some(question) = named(text)? {
-            return bounds.refuse().map(|()| Asked::Question(question));
+            return bounds.refuse().map(|()| QueryRequest::Question(question));
         }
         if !params.is_empty() {
             return Err(Failure::usage("--param is for named questions: write the value into the statement")
@@ -145,14 +145,14 @@ impl Asked {
         if common.as_of.is_some() {
             return Err(timeless());
         }
-        Ok(Asked::Statement(text.to_string()))
+        Ok(QueryRequest::Statement(text.to_string()))
     }
 
     /// Returns the SQL text.
     pub(crate) fn sql(&self) -> &str {
         match self {
-            Asked::Question(question) => question.text,
-            Asked::Statement(sql) => sql,
+            QueryRequest::Question(question) => question.text,
+            QueryRequest::Statement(sql) => sql,
         }
     }
 }
@@ -160,7 +160,7 @@ impl Asked {
 /// Runs `truffle query`.
 pub fn run_query(
     args: &QueryArgs,
-    common: &Common,
+    common: &CommonArgs,
     ports: &Ports<'_>,
     printer: &mut Printer,
     now: Timestamp,
@@ -174,10 +174,10 @@ pub fn run_query(
         refuse_in_shell(args, common)?;
         return repl::run(args, ports, printer);
     };
-    let asked = Asked::read(&text, &args.params, &args.bounds, common)?;
+    let asked = QueryRequest::read(&text, &args.params, &args.bounds, common)?;
     let mut exit = Exit::Done;
     match &asked {
-        Asked::Question(question) => {
+        QueryRequest::Question(question) => {
             let page = answer(question, &args.params, args.limit, "--limit 0 shows all", ports, printer)?;
             if page.rows.is_empty() {
                 // The gaps printed below show whether data is missing.
@@ -186,7 +186,7 @@ pub fn run_query(
             }
             printer.report(&Report::plain(page), ports.encode)?;
         }
-        Asked::Statement(sql) => {
+        QueryRequest::Statement(sql) => {
             let ended = stream(&args.bounds.query(sql, args.limit), &interruptible()?, ports, printer)?;
             say_ended(&ended, MORE, printer);
         }
@@ -210,7 +210,7 @@ pub(crate) fn note_read(
 }
 
 /// Refuses flags that have no effect in the shell, which accepts only statements.
-fn refuse_in_shell(args: &QueryArgs, common: &Common) -> Result<(), Failure> {
+fn refuse_in_shell(args: &QueryArgs, common: &CommonArgs) -> Result<(), Failure> {
     let typed = [("--param", !args.params.is_empty()), ("--as-of", common.as_of.is_some())];
     match typed.iter().find(|(_, typed)| *typed) {
         None => Ok(()),
@@ -288,8 +288,8 @@ pub(crate) fn answer(
 }
 
 /// Returns a stop flag that Ctrl-C sets, so that Ctrl-C stops the query and not the program.
-pub(crate) fn interruptible() -> Result<Stop, Failure> {
-    let stop = Stop::default();
+pub(crate) fn interruptible() -> Result<StopFlag, Failure> {
+    let stop = StopFlag::default();
     signal_hook::flag::register(signal_hook::consts::SIGINT, stop.flag())
         .map_err(|e| Failure::broken(format!("Ctrl-C cannot be handled: {e}")))?;
     Ok(stop)
@@ -297,11 +297,11 @@ pub(crate) fn interruptible() -> Result<Stop, Failure> {
 
 /// Runs a statement in the isolated query process and prints its pages as they arrive.
 pub(crate) fn stream(
-    query: &Query,
-    stop: &Stop,
+    query: &UserQuery,
+    stop: &StopFlag,
     ports: &Ports<'_>,
     printer: &mut Printer,
-) -> Result<Ended, Failure> {
+) -> Result<QuerySummary, Failure> {
     let mut out = printer.stream(ports.encode);
     let ended = pages(query, stop, ports, &mut |page| out.page(page))?;
     out.finish()?;
@@ -310,11 +310,11 @@ pub(crate) fn stream(
 
 /// Runs a statement in the isolated query process and sends its pages to `sink` as they arrive.
 pub(crate) fn pages(
-    query: &Query,
-    stop: &Stop,
+    query: &UserQuery,
+    stop: &StopFlag,
     ports: &Ports<'_>,
     sink: &mut dyn FnMut(Page) -> Result<(), Failure>,
-) -> Result<Ended, Failure> {
+) -> Result<QuerySummary, Failure> {
     // The port returns a failure of the sink as text, so the failure itself is kept here.
     let mut failed = None;
     let ended = ports.ask.query(query, stop, &mut |page: Page| {
@@ -334,7 +334,7 @@ pub(crate) fn pages(
 pub(crate) const MORE: &str = "--limit 0 shows all, truffle export writes them to a file";
 
 /// Notes that rows were cut, and each protection of the query process that is missing.
-pub(crate) fn say_ended(ended: &Ended, more: &str, printer: &mut Printer) {
+pub(crate) fn say_ended(ended: &QuerySummary, more: &str, printer: &mut Printer) {
     if ended.truncated {
         printer.note(&format!("cut after {} rows; {more}", ended.rows));
     }
@@ -344,10 +344,10 @@ pub(crate) fn say_ended(ended: &Ended, more: &str, printer: &mut Printer) {
 }
 
 fn questions() -> Page {
-    let fields = ["question", "parameters", "answers"].map(|name| Field::new(name, Type::Text)).to_vec();
+    let fields = ["question", "parameters", "answers"].map(|name| Field::new(name, ValueType::Text)).to_vec();
     let row = |question: &Question| {
         let params = question.params();
-        let one = |p: &catalog::Param| match &p.default {
+        let one = |p: &catalog::QuestionParam| match &p.default {
             Some(default) => format!("{}={default}", p.name),
             None => format!("{} (needed)", p.name),
         };

@@ -1,14 +1,14 @@
 use catalog::rows::RegionRow;
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Align, Exit, Failure, Printer, Report, TableView};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::filter::Candidate;
-use crate::offer::Offer;
+use crate::filter::OfferCandidate;
+use crate::offer::RegionOffer;
 use crate::offered::price_cell;
-use crate::place::{self, PlaceArgs};
+use crate::place::{self, RegionScopeArgs};
 
 /// List the regions, or the regions that offer an instance type, with its price.
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ pub struct RegionsArgs {
     pub name: Option<String>,
     /// Regions, and operating system of the prices.
     #[command(flatten)]
-    pub place: PlaceArgs,
+    pub place: RegionScopeArgs,
 }
 
 /// Runs `truffle regions`.
@@ -42,10 +42,10 @@ pub fn run_regions(
     let facts = place::facts(ports)?;
     let facts = place::fact(name, &facts)?;
     let offers = args.place.offers(ports, &asked, printer)?;
-    let offers: Vec<&Offer> = offers.iter().filter(|offer| offer.instance_type == *name).collect();
+    let offers: Vec<&RegionOffer> = offers.iter().filter(|offer| offer.instance_type == *name).collect();
     let page = page(&offers, &regions);
-    let cells = |offer: &&Offer| {
-        let price = price_cell(offer.price_per_hour, &Candidate { facts, offer: Some(offer) }, now);
+    let cells = |offer: &&RegionOffer| {
+        let price = price_cell(offer.price_per_hour, &OfferCandidate { facts, offer: Some(offer) }, now);
         vec![offer.region.clone(), name_of(&offer.region, &regions).unwrap_or_default(), zones(offer), price]
     };
     let columns = ["Region", "Name", "Zones", "On-demand price"].map(|name| (name.to_string(), Align::Left));
@@ -61,12 +61,12 @@ pub fn run_regions(
 
 fn every(rows: &[&RegionRow]) -> Page {
     let fields = vec![
-        Field::new("region", Type::Text),
-        Field::new("name", Type::Text),
-        Field::new("partition", Type::Text),
-        Field::new("zones", Type::Int),
-        Field::new("instance_types", Type::Int),
-        Field::new("priced_types", Type::Int),
+        Field::new("region", ValueType::Text),
+        Field::new("name", ValueType::Text),
+        Field::new("partition", ValueType::Text),
+        Field::new("zones", ValueType::Int),
+        Field::new("instance_types", ValueType::Int),
+        Field::new("priced_types", ValueType::Int),
     ];
     let row = |row: &&RegionRow| -> Vec<Value> {
         vec![
@@ -81,16 +81,16 @@ fn every(rows: &[&RegionRow]) -> Page {
     Page { fields, rows: rows.iter().map(row).collect() }
 }
 
-fn page(offers: &[&Offer], regions: &[RegionRow]) -> Page {
+fn page(offers: &[&RegionOffer], regions: &[RegionRow]) -> Page {
     let fields = vec![
-        Field::new("region", Type::Text),
-        Field::new("name", Type::Text),
-        Field::new("availability_zones", Type::List(Box::new(Type::Text))),
-        Field::new("on_demand_price", Type::Decimal(18, 10)),
-        Field::new("price_currency", Type::Text),
-        Field::new("price_observed_at", Type::Timestamp),
+        Field::new("region", ValueType::Text),
+        Field::new("name", ValueType::Text),
+        Field::new("availability_zones", ValueType::List(Box::new(ValueType::Text))),
+        Field::new("on_demand_price", ValueType::Decimal(18, 10)),
+        Field::new("price_currency", ValueType::Text),
+        Field::new("price_observed_at", ValueType::Timestamp),
     ];
-    let row = |offer: &&Offer| -> Vec<Value> {
+    let row = |offer: &&RegionOffer| -> Vec<Value> {
         vec![
             offer.region.as_str().into(),
             name_of(&offer.region, regions).into(),
@@ -107,6 +107,6 @@ fn name_of(region: &str, regions: &[RegionRow]) -> Option<String> {
     regions.iter().find(|row| row.region == region).and_then(|row| row.name.clone())
 }
 
-fn zones(offer: &Offer) -> String {
+fn zones(offer: &RegionOffer) -> String {
     if offer.az_ids.is_empty() { "unknown".into() } else { offer.az_ids.len().to_string() }
 }

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use catalog::{Field, Page, Type};
+use catalog::{Field, Page, ValueType};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use console::{Exit, Failure, Printer, Report, did_you_mean};
 use domain::Timestamp;
 
 use crate::Ports;
 use crate::commands::search::{SearchArgs, check_search, run_search};
-use crate::shelf::{SavedSearch, Shelf, check_name};
+use crate::shelf::{SavedSearch, UserFile, check_name};
 
 /// Save a search under a name.
 #[derive(Debug, Args)]
@@ -41,19 +41,20 @@ pub struct SavedArgs {
 /// Parser for the arguments of a saved search.
 #[derive(Parser)]
 #[command(name = "truffle search", disable_help_flag = true)]
-struct Search {
+struct SavedSearchParser {
     #[command(flatten)]
     args: SearchArgs,
 }
 
 fn read_search(arguments: &[String]) -> Result<SearchArgs, Failure> {
     let typed = std::iter::once("truffle search".to_string()).chain(arguments.iter().cloned());
-    let matches = Search::command().try_get_matches_from(typed);
-    let search = matches.and_then(|matches| Search::from_arg_matches(&matches)).map_err(|error| {
-        let text = error.render().to_string();
-        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
-        Failure::usage(first).hint("truffle search --help lists the flags")
-    })?;
+    let matches = SavedSearchParser::command().try_get_matches_from(typed);
+    let search =
+        matches.and_then(|matches| SavedSearchParser::from_arg_matches(&matches)).map_err(|error| {
+            let text = error.render().to_string();
+            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
+            Failure::usage(first).hint("truffle search --help lists the flags")
+        })?;
     Ok(search.args)
 }
 
@@ -69,7 +70,7 @@ pub fn run_save(args: &SaveArgs, ports: &Ports<'_>, printer: &mut Printer) -> Re
     }
     let search = SavedSearch { arguments: args.search.clone() };
     let mut replaced = None;
-    let all = Shelf::searches(&ports.settings.config).change(|all| {
+    let all = UserFile::searches(&ports.settings.config).change(|all| {
         replaced = all.insert(args.name.clone(), search.clone());
         Ok(())
     })?;
@@ -90,7 +91,7 @@ pub fn run_saved(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let shelf = Shelf::searches(&ports.settings.config);
+    let shelf = UserFile::searches(&ports.settings.config);
     let all: BTreeMap<String, SavedSearch> = shelf.read()?;
     if let Some(name) = &args.remove {
         find(&all, name)?;
@@ -112,7 +113,7 @@ pub fn run_saved(
     Ok(Exit::Done)
 }
 
-fn remove(shelf: &Shelf, name: &str, printer: &mut Printer) -> Result<(), Failure> {
+fn remove(shelf: &UserFile, name: &str, printer: &mut Printer) -> Result<(), Failure> {
     let mut line = String::new();
     let left: BTreeMap<String, SavedSearch> = shelf.change(|all| {
         // Checked again under the lock: another process may have removed it since.
@@ -135,7 +136,7 @@ fn find<'a>(all: &'a BTreeMap<String, SavedSearch>, name: &str) -> Result<&'a Sa
 }
 
 fn page(all: &BTreeMap<String, SavedSearch>) -> Page {
-    let fields = ["name", "search"].map(|name| Field::new(name, Type::Text)).to_vec();
+    let fields = ["name", "search"].map(|name| Field::new(name, ValueType::Text)).to_vec();
     let row = |(name, search): (&String, &SavedSearch)| {
         vec![name.as_str().into(), shell_line(&search.arguments).into()]
     };

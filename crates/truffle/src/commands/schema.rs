@@ -1,5 +1,5 @@
-use catalog::ports::Table;
-use catalog::{Field, Page, Type, Value};
+use catalog::ports::WarehouseTable;
+use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report, did_you_mean};
 
@@ -24,29 +24,29 @@ pub fn run_schema(args: &SchemaArgs, ports: &Ports<'_>, printer: &mut Printer) -
 }
 
 /// Returns the table with this name. An unknown name is a usage failure.
-pub(crate) fn find<'a>(tables: &'a [Table], name: &str) -> Result<&'a Table, Failure> {
+pub(crate) fn find<'a>(tables: &'a [WarehouseTable], name: &str) -> Result<&'a WarehouseTable, Failure> {
     tables.iter().find(|table| table.name == name).ok_or_else(|| {
         let near = did_you_mean(name, tables.iter().map(|table| table.name.as_str()));
         Failure::usage(format!("there is no table \"{name}\"{near}")).hint("truffle schema lists the tables")
     })
 }
 
-fn list(tables: &[Table]) -> Page {
+fn list(tables: &[WarehouseTable]) -> Page {
     let fields = vec![
-        Field::new("table", Type::Text),
-        Field::new("rows", Type::Int),
-        Field::new("columns", Type::Int),
-        Field::new("holds", Type::Text),
+        Field::new("table", ValueType::Text),
+        Field::new("rows", ValueType::Int),
+        Field::new("columns", ValueType::Int),
+        Field::new("holds", ValueType::Text),
     ];
-    let row = |table: &Table| {
+    let row = |table: &WarehouseTable| {
         let (rows, columns) = (table.rows as i64, table.fields.len() as i64);
         vec![table.name.as_str().into(), Value::Int(rows), Value::Int(columns), table.doc.as_str().into()]
     };
     Page { fields, rows: tables.iter().map(row).collect() }
 }
 
-fn columns(table: &Table) -> Page {
-    let fields = ["column", "type", "says"].map(|name| Field::new(name, Type::Text)).to_vec();
+fn columns(table: &WarehouseTable) -> Page {
+    let fields = ["column", "type", "says"].map(|name| Field::new(name, ValueType::Text)).to_vec();
     let row =
         |field: &Field| vec![field.name.as_str().into(), field.ty.sql().into(), field.doc.as_str().into()];
     Page { fields, rows: table.fields.iter().map(row).collect() }

@@ -4,15 +4,17 @@ use std::mem::ManuallyDrop;
 
 use catalog::TypeFacts;
 use clap::Args;
-use console::{Align, Exit, Failure, Format, Printer, Report, TableView, did_you_mean};
+use console::{Align, Exit, Failure, OutputFormat, Printer, Report, TableView, did_you_mean};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::filter::{Candidate, Condition, FilterArgs, Filters, Outcome, Verdict};
-use crate::offer::Offer;
-use crate::offered::{self, Column, order, price_cell, usual_order};
-use crate::place::{self, PlaceArgs};
-use crate::words::{self, GRAMMAR, Understood, Vocabulary};
+use crate::filter::{
+    FilterArgs, FilterCondition, FilterOutcome, FilterVerdict, OfferCandidate, SearchFilters,
+};
+use crate::offer::RegionOffer;
+use crate::offered::{self, OfferColumn, order, price_cell, usual_order};
+use crate::place::{self, RegionScopeArgs};
+use crate::words::{self, GRAMMAR, ParsedWords, SearchVocabulary};
 
 /// Find instance types by name, plain words and flags.
 ///
@@ -48,7 +50,7 @@ pub struct SearchArgs {
     pub in_all_regions: bool,
     /// Regions, and operating system of the prices.
     #[command(flatten)]
-    pub place: PlaceArgs,
+    pub place: RegionScopeArgs,
     /// Filters.
     #[command(flatten)]
     pub filters: FilterArgs,
@@ -57,8 +59,8 @@ pub struct SearchArgs {
 /// Checks the words, flags, sort keys and regions of a search before it is saved.
 pub(crate) fn check_search(args: &SearchArgs, ports: &Ports<'_>) -> Result<(), Failure> {
     let facts = place::facts(ports)?;
-    let understood = words::read(&args.words, &Vocabulary::new(&facts))?;
-    Filters::new(&args.filters, &understood, &facts)?;
+    let understood = words::read(&args.words, &SearchVocabulary::new(&facts))?;
+    SearchFilters::new(&args.filters, &understood, &facts)?;
     sort_keys(args, &understood)?;
     let regions = args.place.regions(&understood.regions, "all");
     let named: Vec<&str> = regions.split(',').filter(|name| *name != "all").collect();
@@ -76,8 +78,8 @@ pub fn run_search(
     args.place.ask_ahead(ports, &args.place.regions(&words::regions(&args.words), otherwise));
     // The process exits after the answer: freeing some 60,000 strings first would only cost time.
     let facts = ManuallyDrop::new(place::facts(ports)?);
-    let understood = words::read(&args.words, &Vocabulary::new(&facts))?;
-    let filters = Filters::new(&args.filters, &understood, &facts)?;
+    let understood = words::read(&args.words, &SearchVocabulary::new(&facts))?;
+    let filters = SearchFilters::new(&args.filters, &understood, &facts)?;
     let sort = sort_keys(args, &understood)?;
     let regions = args.place.regions(&understood.regions, otherwise);
     let (offers, least) = match args.in_all_regions {
@@ -93,7 +95,7 @@ pub fn run_search(
     if outcome.kept.is_empty() {
         nothing(&outcome, printer);
         elsewhere(&filters, &facts, &offers, printer);
-        if printer.format() != Format::Table {
+        if printer.format() != OutputFormat::Table {
             printer.report(&report(&[], now), ports.encode)?;
         }
     } else {
@@ -115,7 +117,11 @@ pub fn run_search(
 }
 
 /// Returns the offers of types that at least `regions` regions offer, with the facts of each type.
-fn candidates<'a>(facts: &'a [TypeFacts], offers: &'a [Offer], regions: usize) -> Vec<Candidate<'a>> {
+fn candidates<'a>(
+    facts: &'a [TypeFacts],
+    offers: &'a [RegionOffer],
+    regions: usize,
+) -> Vec<OfferCandidate<'a>> {
     let facts: BTreeMap<&str, &TypeFacts> = facts.iter().map(|t| (t.instance_type.as_str(), t)).collect();
     let mut offered: BTreeMap<&str, usize> = BTreeMap::new();
     for offer in offers {
@@ -126,13 +132,13 @@ fn candidates<'a>(facts: &'a [TypeFacts], offers: &'a [Offer], regions: usize) -
         .filter(|offer| offered[offer.instance_type.as_str()] >= regions)
         .filter_map(|offer| {
             let facts = *facts.get(offer.instance_type.as_str())?;
-            Some(Candidate { facts, offer: Some(offer) })
+            Some(OfferCandidate { facts, offer: Some(offer) })
         })
         .collect()
 }
 
 /// Refuses a zone without offers: it is a typing error, or a zone of another region.
-fn check_zones(asked: &[String], offers: &[Offer]) -> Result<(), Failure> {
+fn check_zones(asked: &[String], offers: &[RegionOffer]) -> Result<(), Failure> {
     let known: BTreeSet<&str> = offers.iter().flat_map(|offer| &offer.az_ids).map(String::as_str).collect();
     match asked.iter().find(|zone| !known.contains(zone.as_str())) {
         None => Ok(()),
@@ -146,7 +152,7 @@ fn check_zones(asked: &[String], offers: &[Offer]) -> Result<(), Failure> {
 
 /// A sort key with its direction.
 struct SortKey {
-    column: &'static Column,
+    column: &'static OfferColumn,
     descending: bool,
 }
 
@@ -168,8 +174,8 @@ impl SortKey {
         Ok(SortKey { column, descending })
     }
 
-    fn compare(&self, a: &Candidate, b: &Candidate) -> Ordering {
-        let currency = |c: &Candidate| c.offer.and_then(|offer| offer.currency.clone());
+    fn compare(&self, a: &OfferCandidate, b: &OfferCandidate) -> Ordering {
+        let currency = |c: &OfferCandidate| c.offer.and_then(|offer| offer.currency.clone());
         let (one, other) = (self.column.value(a), self.column.value(b));
         // Amounts in different currencies are not comparable: each currency is sorted by itself.
         let by_currency = match (currency(a), currency(b)) {
@@ -181,12 +187,12 @@ impl SortKey {
 }
 
 /// Returns the keys of --sort, followed by those of the words.
-fn sort_keys(args: &SearchArgs, understood: &Understood) -> Result<Vec<SortKey>, Failure> {
+fn sort_keys(args: &SearchArgs, understood: &ParsedWords) -> Result<Vec<SortKey>, Failure> {
     let words = understood.sort.iter().map(|hint| hint.key);
     args.sort.iter().map(String::as_str).chain(words).map(SortKey::read).collect()
 }
 
-fn explain(understood: &Understood, outcome: &Outcome, printer: &mut Printer) {
+fn explain(understood: &ParsedWords, outcome: &FilterOutcome, printer: &mut Printer) {
     if !understood.wishes.is_empty() || !understood.sort.is_empty() {
         printer.note("understood as");
     }
@@ -199,7 +205,7 @@ fn explain(understood: &Understood, outcome: &Outcome, printer: &mut Printer) {
 }
 
 /// Prints why nothing matched: the filter that excluded the last types, and the nearest miss.
-fn nothing(outcome: &Outcome, printer: &mut Printer) {
+fn nothing(outcome: &FilterOutcome, printer: &mut Printer) {
     let Some((before, stage)) = outcome.funnel.last_straw().filter(|(before, _)| *before > 0) else {
         return printer.note("nothing matched: no offers are known in these regions");
     };
@@ -216,15 +222,16 @@ fn nothing(outcome: &Outcome, printer: &mut Printer) {
 }
 
 /// Notes the types that satisfy all filters but are not offered in the requested regions.
-fn elsewhere(filters: &Filters, facts: &[TypeFacts], offers: &[Offer], printer: &mut Printer) {
+fn elsewhere(filters: &SearchFilters, facts: &[TypeFacts], offers: &[RegionOffer], printer: &mut Printer) {
     let here: BTreeSet<&str> = offers.iter().map(|offer| offer.instance_type.as_str()).collect();
-    let about_offers =
-        |condition: &Condition| matches!(condition, Condition::Zones(_) | Condition::Price(..));
+    let about_offers = |condition: &FilterCondition| {
+        matches!(condition, FilterCondition::Zones(_) | FilterCondition::Price(..))
+    };
     let matches = |t: &&TypeFacts| {
-        let candidate = Candidate { facts: t, offer: None };
+        let candidate = OfferCandidate { facts: t, offer: None };
         !here.contains(t.instance_type.as_str())
             && filters.0.iter().all(|filter| {
-                filter.condition.asks(about_offers) || filter.condition.holds(candidate) == Verdict::Yes
+                filter.condition.asks(about_offers) || filter.condition.holds(candidate) == FilterVerdict::Yes
             })
     };
     let names: Vec<&str> = facts.iter().filter(matches).map(|t| t.instance_type.as_str()).collect();
@@ -239,7 +246,7 @@ fn elsewhere(filters: &Filters, facts: &[TypeFacts], offers: &[Offer], printer: 
     ));
 }
 
-fn note_unknown(outcome: &Outcome, sort: &[SortKey], printer: &mut Printer) {
+fn note_unknown(outcome: &FilterOutcome, sort: &[SortKey], printer: &mut Printer) {
     for stage in outcome.funnel.stages.iter().filter(|stage| stage.unknown > 0) {
         let types = if stage.unknown == 1 { "type" } else { "types" };
         printer.note(&format!("{}: excluded {} {types} with an unknown value", stage.typed, stage.unknown));
@@ -252,11 +259,11 @@ fn note_unknown(outcome: &Outcome, sort: &[SortKey], printer: &mut Printer) {
     }
 }
 
-fn report(kept: &[Candidate], now: Timestamp) -> Report {
+fn report(kept: &[OfferCandidate], now: Timestamp) -> Report {
     Report { page: offered::page(kept), csv: Some(offered::csv(kept)), table: Some(table(kept, now)) }
 }
 
-fn table(kept: &[Candidate], now: Timestamp) -> TableView {
+fn table(kept: &[OfferCandidate], now: Timestamp) -> TableView {
     let gpus = kept.iter().any(|candidate| candidate.facts.gpus > 0);
     let mut columns = vec![
         ("Instance type".to_string(), Align::Left),
@@ -273,7 +280,7 @@ fn table(kept: &[Candidate], now: Timestamp) -> TableView {
     TableView { columns, rows: kept.iter().map(|c| cells(c, gpus, now)).collect(), marked: Vec::new() }
 }
 
-fn cells(candidate: &Candidate, gpus: bool, now: Timestamp) -> Vec<String> {
+fn cells(candidate: &OfferCandidate, gpus: bool, now: Timestamp) -> Vec<String> {
     let facts = candidate.facts;
     let mut cells = vec![
         facts.instance_type.clone(),

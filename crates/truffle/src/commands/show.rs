@@ -1,12 +1,12 @@
-use catalog::{Field, Page, Type, TypeFacts, Value};
+use catalog::{Field, Page, TypeFacts, Value, ValueType};
 use clap::Args;
 use console::{Align, Exit, Failure, Printer, Report, TableView};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::filter::Candidate;
+use crate::filter::OfferCandidate;
 use crate::offered::{self, COLUMNS, price_cell};
-use crate::place::{self, PlaceArgs};
+use crate::place::{self, RegionScopeArgs};
 
 /// Show all facts of an instance type, and its zones and prices by region.
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ pub struct ShowArgs {
     pub name: String,
     /// Regions, and operating system of the prices.
     #[command(flatten)]
-    pub place: PlaceArgs,
+    pub place: RegionScopeArgs,
 }
 
 /// Runs `truffle show`.
@@ -32,7 +32,7 @@ pub fn run_show(
     let facts = place::fact(&args.name, &facts)?;
     let offers = args.place.offers(ports, &regions, printer)?;
     let offers: Vec<_> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
-    let places: Vec<_> = offers.iter().map(|offer| Candidate { facts, offer: Some(offer) }).collect();
+    let places: Vec<_> = offers.iter().map(|offer| OfferCandidate { facts, offer: Some(offer) }).collect();
     let report = Report { page: page(facts, &places), csv: None, table: Some(table(facts, &places, now)) };
     printer.report(&report, ports.encode)?;
     if places.is_empty() {
@@ -43,28 +43,28 @@ pub fn run_show(
 }
 
 /// Returns the columns that do not depend on the region.
-fn of_type() -> impl Iterator<Item = &'static offered::Column> {
+fn of_type() -> impl Iterator<Item = &'static offered::OfferColumn> {
     COLUMNS.iter().filter(|column| !column.is_of_place())
 }
 
 /// Returns one row: the facts, and the offers by region as a list.
-fn page(facts: &TypeFacts, places: &[Candidate]) -> Page {
-    let candidate = Candidate { facts, offer: None };
-    let mut fields: Vec<Field> = of_type().map(offered::Column::field).collect();
+fn page(facts: &TypeFacts, places: &[OfferCandidate]) -> Page {
+    let candidate = OfferCandidate { facts, offer: None };
+    let mut fields: Vec<Field> = of_type().map(offered::OfferColumn::field).collect();
     let mut row: Vec<Value> = of_type().map(|column| column.value(&candidate)).collect();
-    fields.push(Field::new("regions", Type::List(Box::new(Type::Json))));
+    fields.push(Field::new("regions", ValueType::List(Box::new(ValueType::Json))));
     row.push(Value::List(places.iter().map(place_value).collect()));
     Page { fields, rows: vec![row] }
 }
 
-fn place_value(place: &Candidate) -> Value {
+fn place_value(place: &OfferCandidate) -> Value {
     let columns = COLUMNS.iter().filter(|column| column.is_of_place());
     Value::Struct(columns.map(|column| (column.name.to_string(), column.value(place))).collect())
 }
 
-fn table(facts: &TypeFacts, places: &[Candidate], now: Timestamp) -> TableView {
-    let candidate = Candidate { facts, offer: None };
-    let fact = |column: &offered::Column| {
+fn table(facts: &TypeFacts, places: &[OfferCandidate], now: Timestamp) -> TableView {
+    let candidate = OfferCandidate { facts, offer: None };
+    let fact = |column: &offered::OfferColumn| {
         let (heading, value) = column.line(&column.value(&candidate));
         vec![heading, value]
     };

@@ -1,19 +1,19 @@
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report, age};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::offer::Source;
+use crate::offer::DatasetSource;
 use crate::place;
 
 /// Show the location of the data, its age and gaps, and the settings in effect.
 #[derive(Debug, Args)]
-pub struct StatusArgs {}
+pub struct TruffleStatusArgs {}
 
 /// Runs `truffle status`.
 pub fn run_status(
-    _args: &StatusArgs,
+    _args: &TruffleStatusArgs,
     ports: &Ports<'_>,
     printer: &mut Printer,
     now: Timestamp,
@@ -55,17 +55,17 @@ fn about(ports: &Ports<'_>, printer: &mut Printer) {
     ));
 }
 
-fn report(sources: &[Source], now: Timestamp) -> Page {
+fn report(sources: &[DatasetSource], now: Timestamp) -> Page {
     let fields = vec![
-        Field::new("dataset", Type::Text),
-        Field::new("source", Type::Text),
-        Field::new("observed_at", Type::Timestamp),
-        Field::new("age", Type::Text),
-        Field::new("rows", Type::Int),
-        Field::new("scopes", Type::Int),
-        Field::new("gaps", Type::Int),
+        Field::new("dataset", ValueType::Text),
+        Field::new("source", ValueType::Text),
+        Field::new("observed_at", ValueType::Timestamp),
+        Field::new("age", ValueType::Text),
+        Field::new("rows", ValueType::Int),
+        Field::new("scopes", ValueType::Int),
+        Field::new("gaps", ValueType::Int),
     ];
-    let row = |source: &Source| {
+    let row = |source: &DatasetSource| {
         vec![
             source.dataset.as_str().into(),
             source.source.as_str().into(),

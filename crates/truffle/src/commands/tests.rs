@@ -4,22 +4,25 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use catalog::ports::{Ask, AskError, Columnar, Encode, Encoder, Ended, PageSink, Place, Query, Stop, Table};
-use catalog::rows::{Price, RegionRow, Run, ZoneOffer};
-use catalog::{Field, Page, Question, Row, Value};
+use catalog::ports::{
+    Ask, AskError, ColumnarFormat, DataLocation, Encode, Encoder, PageSink, QuerySummary, StopFlag,
+    UserQuery, WarehouseTable,
+};
+use catalog::rows::{CollectionRunRow, OnDemandPriceRow, RegionRow, ZoneOfferRow};
+use catalog::{Field, Page, Question, QuestionRow, Value};
 use clap::Parser;
-use console::{Exit, Failure, Flags, Format, Printer, Screen, Settings, Sources};
+use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::Timestamp;
 
 use super::{compare, regions, search, show, zones};
 use crate::Ports;
 use crate::filter::sample;
-use crate::offer::Offer;
+use crate::offer::RegionOffer;
 
 /// A warehouse that contains the sample.
-struct Memory;
+struct SampleWarehouse;
 
-impl Ask for Memory {
+impl Ask for SampleWarehouse {
     fn redact(&mut self, _: &str) -> Result<(), AskError> {
         Err(AskError::Failed("the sample warehouse does not redact".into()))
     }
@@ -35,41 +38,41 @@ impl Ask for Memory {
         })
     }
 
-    fn query(&self, _: &Query, _: &Stop, _: PageSink<'_>) -> Result<Ended, AskError> {
+    fn query(&self, _: &UserQuery, _: &StopFlag, _: PageSink<'_>) -> Result<QuerySummary, AskError> {
         Err(AskError::Failed("the sample warehouse runs no SQL".into()))
     }
 
-    fn tables(&self) -> Result<Vec<Table>, AskError> {
+    fn tables(&self) -> Result<Vec<WarehouseTable>, AskError> {
         Ok(Vec::new())
     }
 
-    fn place(&self) -> Place {
-        Place { lake: None, manifest: 0, warehouse: None }
+    fn place(&self) -> DataLocation {
+        DataLocation { lake: None, manifest: 0, warehouse: None }
     }
 }
 
 /// Returns the offers in the requested regions.
-fn offers(values: &[(String, Value)]) -> Vec<Offer> {
+fn offers(values: &[(String, Value)]) -> Vec<RegionOffer> {
     let regions = values.iter().find(|(name, _)| name == "regions").map(|(_, value)| value.clone());
     let Some(Value::List(asked)) = regions else { panic!("regions are a list") };
     let among =
-        |offer: &Offer| asked.contains(&"all".into()) || asked.contains(&offer.region.as_str().into());
+        |offer: &RegionOffer| asked.contains(&"all".into()) || asked.contains(&offer.region.as_str().into());
     sample::all_offers().into_iter().filter(among).collect()
 }
 
 fn zone_rows(values: &[(String, Value)]) -> Page {
-    let rows = |offer: Offer| {
+    let rows = |offer: RegionOffer| {
         let row = |zone: &String| {
             vec![offer.instance_type.as_str().into(), offer.region.as_str().into(), zone.as_str().into()]
         };
         offer.az_ids.iter().map(row).collect::<Vec<_>>()
     };
-    Page { fields: ZoneOffer::fields(), rows: offers(values).into_iter().flat_map(rows).collect() }
+    Page { fields: ZoneOfferRow::fields(), rows: offers(values).into_iter().flat_map(rows).collect() }
 }
 
 fn price_rows(values: &[(String, Value)]) -> Page {
     let linux = values.contains(&("os".into(), "linux".into()));
-    let row = |offer: Offer| -> Option<Vec<Value>> {
+    let row = |offer: RegionOffer| -> Option<Vec<Value>> {
         let price = offer.price_per_hour.filter(|_| linux)?;
         let (name, region) = (offer.instance_type.into(), offer.region.into());
         let (currency, seen) = (offer.currency.into(), offer.price_observed_at.into());
@@ -83,7 +86,7 @@ fn price_rows(values: &[(String, Value)]) -> Page {
             offer.price_basis.into(),
         ])
     };
-    Page { fields: Price::fields(), rows: offers(values).into_iter().filter_map(row).collect() }
+    Page { fields: OnDemandPriceRow::fields(), rows: offers(values).into_iter().filter_map(row).collect() }
 }
 
 fn region_list() -> Page {
@@ -120,17 +123,17 @@ fn runs() -> Page {
         row("price", "2025-03-02T00:00:00Z"),
         row("spot_price", "2020-01-01T00:00:00Z"),
     ];
-    Page { fields: Run::fields(), rows }
+    Page { fields: CollectionRunRow::fields(), rows }
 }
 
 /// An encoder that fails: no test here writes a columnar format.
-struct NoEncode;
+struct FailingEncoder;
 
-impl Encode for NoEncode {
+impl Encode for FailingEncoder {
     fn start<'a>(
         &self,
         _: &[Field],
-        _: Columnar,
+        _: ColumnarFormat,
         _: Box<dyn Write + Send + 'a>,
     ) -> Result<Box<dyn Encoder + 'a>, String> {
         Err("not in this test".into())
@@ -138,9 +141,9 @@ impl Encode for NoEncode {
 }
 
 #[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
+struct OutputBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Paper {
+impl Write for OutputBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend(bytes);
         Ok(bytes.len())
@@ -151,14 +154,14 @@ impl Write for Paper {
     }
 }
 
-impl Paper {
+impl OutputBuffer {
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
 #[derive(Parser)]
-enum Typed {
+enum TestCommandLine {
     Search(Box<search::SearchArgs>),
     Compare(compare::CompareArgs),
     Show(show::ShowArgs),
@@ -167,22 +170,23 @@ enum Typed {
 }
 
 /// Runs a command line. Returns its result, standard output and standard error.
-fn run(line: &str, format: Format) -> (Result<Exit, Failure>, String, String) {
+fn run(line: &str, format: OutputFormat) -> (Result<Exit, Failure>, String, String) {
     let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
-    let sources = Sources { home: Some(PathBuf::from("/home/ann")), ..Sources::default() };
-    let settings = Settings::resolve(&Flags::default(), &sources).unwrap();
-    let ports = Ports::new(&Memory, &NoEncode, &settings, now);
-    let (out, err) = (Paper::default(), Paper::default());
+    let sources = SettingsSources { home: Some(PathBuf::from("/home/ann")), ..SettingsSources::default() };
+    let settings = Settings::resolve(&CommonFlags::default(), &sources).unwrap();
+    let ports = Ports::new(&SampleWarehouse, &FailingEncoder, &settings, now);
+    let (out, err) = (OutputBuffer::default(), OutputBuffer::default());
     let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
     let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
-    let typed =
-        Typed::try_parse_from(["truffle"].into_iter().chain(line.split(' ').filter(|word| !word.is_empty())));
+    let typed = TestCommandLine::try_parse_from(
+        ["truffle"].into_iter().chain(line.split(' ').filter(|word| !word.is_empty())),
+    );
     let done = match typed.unwrap_or_else(|error| panic!("{line}: {error}")) {
-        Typed::Search(args) => search::run_search(&args, &ports, &mut printer, now),
-        Typed::Compare(args) => compare::run_compare(&args, &ports, &mut printer, now),
-        Typed::Show(args) => show::run_show(&args, &ports, &mut printer, now),
-        Typed::Regions(args) => regions::run_regions(&args, &ports, &mut printer, now),
-        Typed::Zones(args) => zones::run_zones(&args, &ports, &mut printer, now),
+        TestCommandLine::Search(args) => search::run_search(&args, &ports, &mut printer, now),
+        TestCommandLine::Compare(args) => compare::run_compare(&args, &ports, &mut printer, now),
+        TestCommandLine::Show(args) => show::run_show(&args, &ports, &mut printer, now),
+        TestCommandLine::Regions(args) => regions::run_regions(&args, &ports, &mut printer, now),
+        TestCommandLine::Zones(args) => zones::run_zones(&args, &ports, &mut printer, now),
     };
     printer.flush().unwrap();
     drop(printer);
@@ -192,7 +196,7 @@ fn run(line: &str, format: Format) -> (Result<Exit, Failure>, String, String) {
 /// Checks the first column of the answer, and standard error without the final lines on region and
 /// data age.
 fn check(line: &str, expected: &[&str], said: &[&str]) {
-    let (done, out, err) = run(line, Format::Csv);
+    let (done, out, err) = run(line, OutputFormat::Csv);
     let first: Vec<_> = out.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
     assert_eq!(first, expected, "{line}");
     let exit = if expected.is_empty() { Exit::NothingMatched } else { Exit::Done };
@@ -204,7 +208,7 @@ fn check(line: &str, expected: &[&str], said: &[&str]) {
 
 fn check_failure(line: &str, message: &str) {
     assert_eq!(
-        run(line, Format::Csv).0.map_err(|failure| failure.message),
+        run(line, OutputFormat::Csv).0.map_err(|failure| failure.message),
         Err(message.to_string()),
         "{line}"
     );
@@ -296,7 +300,7 @@ fn an_empty_answer_names_the_last_filter_and_the_nearest_type() {
 
 #[test]
 fn explain_prints_the_meaning_of_words_and_the_effect_of_filters() {
-    let (_, _, err) = run("search cheap h100 8gpu --explain", Format::Csv);
+    let (_, _, err) = run("search cheap h100 8gpu --explain", OutputFormat::Csv);
     let expected = "understood as\n  h100: accelerator H100\n  8 gpus: exactly 8 GPUs\n  cheap: sorted by on_demand_price
 22 types\n1 left after 8 gpus (exactly 8 GPUs)\n";
     assert!(err.contains("2 left after h100 (accelerator H100)"), "{err}");
@@ -309,19 +313,19 @@ fn explain_prints_the_meaning_of_words_and_the_effect_of_filters() {
 
 #[test]
 fn notes_an_operating_system_without_prices() {
-    let (_, _, err) = run("search m7i.xlarge --os windows", Format::Csv);
+    let (_, _, err) = run("search m7i.xlarge --os windows", OutputFormat::Csv);
     assert!(err.contains("no on-demand price for windows is known in these regions"), "{err}");
 }
 
 #[test]
 fn csv_and_json_columns_are_stable() {
-    let (_, out, _) = run("search m7i.xlarge", Format::Csv);
+    let (_, out, _) = run("search m7i.xlarge", OutputFormat::Csv);
     assert_eq!(
         out,
         "instance_type,region,vcpus,memory_gib,architecture,on_demand_price,availability_zones\n\
          m7i.xlarge,us-east-1,4,16.0,x86_64,0.04,\"use1-az4,use1-az6\"\n"
     );
-    let (_, out, _) = run("search m7i.xlarge", Format::Ndjson);
+    let (_, out, _) = run("search m7i.xlarge", OutputFormat::Ndjson);
     let start = "{\"instance_type\":\"m7i.xlarge\",\"region\":\"us-east-1\",\
          \"availability_zones\":[\"use1-az4\",\"use1-az6\"],\"vcpus\":4,\"physical_cores\":2,\
          \"threads_per_core\":2,\"memory_mib\":16384,\"architecture\":\"x86_64\",\"instance_family\":\"m7i\",\
@@ -329,13 +333,13 @@ fn csv_and_json_columns_are_stable() {
          \"logical_gpus\":0,\"gpu_model\":null,\"gpu_manufacturer\":null,\"on_demand_price\":0.04,\
          \"nested_virtualization\":true,\"price_currency\":\"USD\"";
     assert!(out.starts_with(start), "{out}");
-    assert_eq!(run("search m7i.xlarge arm", Format::Json).1, "[]\n");
-    assert!(run("search m5.xlarge", Format::Ndjson).1.contains("\"on_demand_price\":null"));
+    assert_eq!(run("search m7i.xlarge arm", OutputFormat::Json).1, "[]\n");
+    assert!(run("search m5.xlarge", OutputFormat::Ndjson).1.contains("\"on_demand_price\":null"));
 }
 
 #[test]
 fn tables_show_the_month_of_an_old_price() {
-    let (_, out, _) = run("search m*.xlarge", Format::Table);
+    let (_, out, _) = run("search m*.xlarge", OutputFormat::Table);
     let lines: Vec<_> = out.lines().map(str::trim_end).collect();
     assert!(lines[2].ends_with("unknown") && lines[2].starts_with("m5.xlarge"), "{out}");
     assert!(lines[3].ends_with("$0.04 (2025-03)"), "{out}");
@@ -343,24 +347,24 @@ fn tables_show_the_month_of_an_old_price() {
 
 #[test]
 fn compare_marks_rows_with_different_values() {
-    let (done, out, _) = run("compare m7i.xlarge m7g.4xlarge", Format::Table);
+    let (done, out, _) = run("compare m7i.xlarge m7g.4xlarge", OutputFormat::Table);
     assert_eq!(done, Ok(Exit::Done));
     let line =
         |heading: &str| out.lines().find(|line| line.contains(heading)).unwrap_or_else(|| panic!("{out}"));
     assert!(line("Memory (GiB)").starts_with('*') && line("On-demand price").starts_with('*'));
     assert!(!line("Current generation").starts_with('*'));
     assert!(!out.contains("GPU model"), "{out}");
-    let (_, out, _) = run("compare g6.12xlarge --region us-east-1,eu-central-1", Format::Table);
+    let (_, out, _) = run("compare g6.12xlarge --region us-east-1,eu-central-1", OutputFormat::Table);
     assert!(out.contains("g6.12xlarge us-east-1") && out.contains("g6.12xlarge eu-central-1"), "{out}");
-    let (_, _, err) = run("compare m7i.xlarge --region eu-central-1", Format::Table);
+    let (_, _, err) = run("compare m7i.xlarge --region eu-central-1", OutputFormat::Table);
     assert!(err.starts_with("m7i.xlarge is not known to be offered in these regions"), "{err}");
 }
 
 #[test]
 fn show_regions_and_zones_list_offers() {
-    let (_, out, _) = run("show p5.4xlarge", Format::Table);
+    let (_, out, _) = run("show p5.4xlarge", OutputFormat::Table);
     assert!(out.contains("In eu-central-1") && out.contains("unknown, 2 zones"), "{out}");
-    let (_, out, _) = run("show p5.4xlarge", Format::Ndjson);
+    let (_, out, _) = run("show p5.4xlarge", OutputFormat::Ndjson);
     assert!(out.contains("\"regions\":[{\"region\":\"eu-central-1\""), "{out}");
     check("regions", &["ap-unseen-1", "eu-central-1", "eu-south-9", "us-east-1"], &[]);
     check("regions p5.4xlarge", &["eu-central-1", "us-east-1"], &[UNSEEN]);
@@ -387,9 +391,12 @@ fn typing_errors_get_a_suggestion() {
         "search --zones use1-az5",
         "--zones: zone use1-az5 has no offers in the requested regions; the closest match is use1-az4",
     );
-    check_failure("compare m7i.xlagre", "unknown instance type \"m7i.xlagre\"; the closest match is m7i.xlarge");
+    check_failure(
+        "compare m7i.xlagre",
+        "unknown instance type \"m7i.xlagre\"; the closest match is m7i.xlarge",
+    );
     check_failure("show p5", "unknown instance type \"p5\"");
-    let hint = run("regions p5", Format::Csv).0.unwrap_err().hint;
+    let hint = run("regions p5", OutputFormat::Csv).0.unwrap_err().hint;
     assert_eq!(hint.as_deref(), Some("it is a family: truffle search 'p5.*' lists its types"));
     check_failure("zones p5.4xlarg", "unknown instance type \"p5.4xlarg\"; the closest match is p5.4xlarge");
 }

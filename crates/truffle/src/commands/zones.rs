@@ -1,11 +1,11 @@
-use catalog::{Field, Page, Type, Value};
+use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::offer::Offer;
-use crate::place::{self, PlaceArgs};
+use crate::offer::RegionOffer;
+use crate::place::{self, RegionScopeArgs};
 
 /// List the zones that offer an instance type.
 ///
@@ -28,10 +28,10 @@ pub fn run_zones(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     place::fact(&args.name, &place::facts(ports)?)?;
-    let place = PlaceArgs { region: args.region.clone(), os: "linux".into() };
+    let place = RegionScopeArgs { region: args.region.clone(), os: "linux".into() };
     let regions = place.regions(&[], "all");
     let offers = place.offers(ports, &regions, printer)?;
-    let offers: Vec<&Offer> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
+    let offers: Vec<&RegionOffer> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
     let page = page(&offers);
     let found = !page.rows.is_empty();
     printer.report(&Report::plain(page), ports.encode)?;
@@ -45,9 +45,9 @@ pub fn run_zones(
     Ok(if found { Exit::Done } else { Exit::NothingMatched })
 }
 
-fn page(offers: &[&Offer]) -> Page {
-    let fields = ["instance_type", "region", "az_id"].map(|name| Field::new(name, Type::Text)).to_vec();
-    let rows = |offer: &&Offer| -> Vec<Vec<Value>> {
+fn page(offers: &[&RegionOffer]) -> Page {
+    let fields = ["instance_type", "region", "az_id"].map(|name| Field::new(name, ValueType::Text)).to_vec();
+    let rows = |offer: &&RegionOffer| -> Vec<Vec<Value>> {
         let row = |zone: &String| {
             vec![offer.instance_type.as_str().into(), offer.region.as_str().into(), zone.as_str().into()]
         };

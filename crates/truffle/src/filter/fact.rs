@@ -36,7 +36,7 @@ macro_rules! facts {
 
 facts! {
     /// A numeric fact. Memory is in MiB and is shown in GiB.
-    pub enum Number -> f64 {
+    pub enum NumericFact -> f64 {
         /// vCPUs by default.
         Vcpus, "vCPUs", |t| count(t.vcpus);
         /// Physical cores.
@@ -92,11 +92,11 @@ facts! {
     }
 }
 
-impl Number {
+impl NumericFact {
     /// Formats the number for the text before its noun: at most two decimals, memory in GiB.
     pub fn show(self, number: f64) -> String {
         let shown = match self {
-            Number::Memory | Number::GpuMemory | Number::GpuMemoryEach => number / 1024.0,
+            NumericFact::Memory | NumericFact::GpuMemory | NumericFact::GpuMemoryEach => number / 1024.0,
             _ => number,
         };
         format!("{}", (shown * 100.0).round() / 100.0)
@@ -115,7 +115,7 @@ impl Number {
 
 facts! {
     /// A fact with one or several texts; absent when the type has no such part.
-    pub enum Text -> Vec<&str> {
+    pub enum TextFact -> Vec<&str> {
         /// The instance type's name.
         Name, "name", |t| Known::Is(vec![&t.instance_type]);
         /// The instance type's family.
@@ -179,7 +179,7 @@ facts! {
 
 facts! {
     /// A yes-or-no fact.
-    pub enum Flag -> bool {
+    pub enum FlagFact -> bool {
         /// No hypervisor.
         BareMetal, "bare metal", |t| Known::Is(t.bare_metal);
         /// CPU credits.
@@ -314,14 +314,14 @@ mod tests {
 
     #[test]
     fn noun_is_singular_after_one() {
-        let check = |number: Number, shown: &str, noun: &str| assert_eq!(number.noun_after(shown), noun);
-        check(Number::Gpus, "1", "GPU");
-        check(Number::Gpus, "8", "GPUs");
-        check(Number::CudaCores, "1", "CUDA core in each GPU");
-        check(Number::ThreadsPerCore, "1", "thread per core");
-        check(Number::Generation, "1", "as its generation");
-        check(Number::NetworkPeak, "1", "Gbit/s of network bandwidth");
-        check(Number::EbsThroughput, "1", "MB/s of EBS throughput");
+        let check = |number: NumericFact, shown: &str, noun: &str| assert_eq!(number.noun_after(shown), noun);
+        check(NumericFact::Gpus, "1", "GPU");
+        check(NumericFact::Gpus, "8", "GPUs");
+        check(NumericFact::CudaCores, "1", "CUDA core in each GPU");
+        check(NumericFact::ThreadsPerCore, "1", "thread per core");
+        check(NumericFact::Generation, "1", "as its generation");
+        check(NumericFact::NetworkPeak, "1", "Gbit/s of network bandwidth");
+        check(NumericFact::EbsThroughput, "1", "MB/s of EBS throughput");
     }
 
     #[test]
@@ -329,7 +329,7 @@ mod tests {
         let check = |gpus: i64, mib: Option<i64>, expected: Known<f64>| {
             let mut facts = sample::facts().remove(0);
             (facts.gpus, facts.gpu_memory_mib) = (gpus, mib);
-            assert_eq!(Number::GpuMemory.of(&facts), expected);
+            assert_eq!(NumericFact::GpuMemory.of(&facts), expected);
         };
         check(0, Some(0), Known::Absent);
         check(4, Some(98_304), Known::Is(98_304.0));
@@ -341,7 +341,7 @@ mod tests {
         let check = |model: Option<&str>, part: Option<f64>, expected: Known<bool>| {
             let mut facts = sample::facts().remove(0);
             (facts.gpus, facts.gpu_model, facts.gpu_partition_size) = (1, model.map(String::from), part);
-            assert_eq!(Flag::Mig.of(&facts), expected);
+            assert_eq!(FlagFact::Mig.of(&facts), expected);
         };
         check(Some("H100"), Some(1.0), Known::Is(true));
         check(Some("H100"), None, Known::Is(true));
@@ -356,7 +356,7 @@ mod tests {
             let mut facts = sample::facts().remove(0);
             (facts.gpus, facts.gpu_maker, facts.compute_capability) =
                 (1, maker.map(String::from), capability);
-            assert_eq!(Flag::Mps.of(&facts), expected);
+            assert_eq!(FlagFact::Mps.of(&facts), expected);
         };
         check(Some("NVIDIA"), Some(9.0), Known::Is(true));
         check(Some("NVIDIA"), Some(3.0), Known::Is(false));

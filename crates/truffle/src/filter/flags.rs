@@ -5,9 +5,9 @@ use clap::Args;
 use console::{Failure, did_you_mean};
 use domain::{AzId, Decimal, Known};
 
-use super::fact::{Flag, Number, Text};
-use super::{Condition, Filter, Pattern, Per};
-use crate::range::{Bound, Memory, Range, Ratio};
+use super::fact::{FlagFact, NumericFact, TextFact};
+use super::{FilterCondition, NamePattern, PriceUnit, SearchFilter};
+use crate::range::{MemoryRatio, MemorySize, RangeBound, ValueRange};
 
 /// Filters. A RANGE is 4..16, 4.., ..16 or 4, both ends included. A flag that takes a BOOL means
 /// true without a value (--efa); --efa=false inverts it.
@@ -48,16 +48,16 @@ pub struct FilterArgs {
 pub struct ProcessorArgs {
     /// Number of vCPUs
     #[arg(long, value_name = "RANGE")]
-    pub vcpus: Option<Range<i64>>,
+    pub vcpus: Option<ValueRange<i64>>,
     /// Number of physical cores
     #[arg(long, value_name = "RANGE")]
-    pub cores: Option<Range<i64>>,
+    pub cores: Option<ValueRange<i64>>,
     /// Number of threads per core
     #[arg(long, value_name = "RANGE")]
-    pub threads_per_core: Option<Range<i64>>,
+    pub threads_per_core: Option<ValueRange<i64>>,
     /// Sustained clock in GHz
     #[arg(long, value_name = "RANGE")]
-    pub clock: Option<Range<f64>>,
+    pub clock: Option<ValueRange<f64>>,
     /// Architectures: x86_64, arm64, i386, arm64_mac, x86_64_mac
     #[arg(long, value_name = "ARCH", value_delimiter = ',')]
     pub arch: Vec<String>,
@@ -76,16 +76,16 @@ pub struct ProcessorArgs {
 }
 
 impl ProcessorArgs {
-    fn filters(&self, flags: &mut Flags) -> Result<(), Failure> {
-        flags.number("--vcpus", Number::Vcpus, self.vcpus);
-        flags.number("--cores", Number::Cores, self.cores);
-        flags.number("--threads-per-core", Number::ThreadsPerCore, self.threads_per_core);
-        flags.number("--clock", Number::Clock, self.clock);
-        flags.text("--arch", Text::Arch, &self.arch)?;
-        flags.text("--cpu-maker", Text::CpuMaker, &self.cpu_maker)?;
-        flags.text("--processor-feature", Text::ProcessorFeature, &self.processor_feature)?;
-        flags.flag("--nested-virtualization", Flag::NestedVirtualization, self.nested_virtualization);
-        flags.flag("--burstable", Flag::Burstable, self.burstable);
+    fn filters(&self, flags: &mut FlagFilters) -> Result<(), Failure> {
+        flags.number("--vcpus", NumericFact::Vcpus, self.vcpus);
+        flags.number("--cores", NumericFact::Cores, self.cores);
+        flags.number("--threads-per-core", NumericFact::ThreadsPerCore, self.threads_per_core);
+        flags.number("--clock", NumericFact::Clock, self.clock);
+        flags.text("--arch", TextFact::Arch, &self.arch)?;
+        flags.text("--cpu-maker", TextFact::CpuMaker, &self.cpu_maker)?;
+        flags.text("--processor-feature", TextFact::ProcessorFeature, &self.processor_feature)?;
+        flags.flag("--nested-virtualization", FlagFact::NestedVirtualization, self.nested_virtualization);
+        flags.flag("--burstable", FlagFact::Burstable, self.burstable);
         Ok(())
     }
 }
@@ -96,16 +96,16 @@ impl ProcessorArgs {
 pub struct MemoryArgs {
     /// Memory, such as 16GiB..64GiB, ..64 or 512MiB; a number without a unit is GiB
     #[arg(long, value_name = "RANGE")]
-    pub memory: Option<Range<Memory>>,
+    pub memory: Option<ValueRange<MemorySize>>,
     /// Ratio of vCPUs to GiB of memory, such as 1:4 or 1:4..
     #[arg(long, value_name = "RANGE")]
-    pub vcpus_to_memory: Option<Range<Ratio>>,
+    pub vcpus_to_memory: Option<ValueRange<MemoryRatio>>,
 }
 
 impl MemoryArgs {
-    fn filters(&self, flags: &mut Flags) -> Result<(), Failure> {
-        flags.number("--memory", Number::Memory, self.memory);
-        flags.number("--vcpus-to-memory", Number::MemoryPerVcpu, self.vcpus_to_memory);
+    fn filters(&self, flags: &mut FlagFilters) -> Result<(), Failure> {
+        flags.number("--memory", NumericFact::Memory, self.memory);
+        flags.number("--vcpus-to-memory", NumericFact::MemoryPerVcpu, self.vcpus_to_memory);
         Ok(())
     }
 }
@@ -116,7 +116,7 @@ impl MemoryArgs {
 pub struct AcceleratorArgs {
     /// Number of GPUs; a fractional GPU counts as one
     #[arg(long, value_name = "RANGE")]
-    pub gpus: Option<Range<i64>>,
+    pub gpus: Option<ValueRange<i64>>,
     /// GPU models, such as H100,H200
     #[arg(long, value_name = "MODEL", value_delimiter = ',')]
     pub gpu_model: Vec<String>,
@@ -125,16 +125,16 @@ pub struct AcceleratorArgs {
     pub gpu_maker: Vec<String>,
     /// Total memory of all GPUs, such as 80GiB..
     #[arg(long, value_name = "RANGE")]
-    pub gpu_memory: Option<Range<Memory>>,
+    pub gpu_memory: Option<ValueRange<MemorySize>>,
     /// Memory per GPU
     #[arg(long, value_name = "RANGE")]
-    pub gpu_memory_each: Option<Range<Memory>>,
+    pub gpu_memory_each: Option<ValueRange<MemorySize>>,
     /// CUDA cores per GPU
     #[arg(long, value_name = "RANGE")]
-    pub cuda_cores: Option<Range<i64>>,
+    pub cuda_cores: Option<ValueRange<i64>>,
     /// CUDA compute capability, such as 8.0..
     #[arg(long, value_name = "RANGE")]
-    pub compute_capability: Option<Range<f64>>,
+    pub compute_capability: Option<ValueRange<f64>>,
     /// Has GPUs that MIG can partition
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub mig: Option<bool>,
@@ -143,7 +143,7 @@ pub struct AcceleratorArgs {
     pub mps: Option<bool>,
     /// Number of inference accelerators
     #[arg(long, value_name = "RANGE")]
-    pub inference_accelerators: Option<Range<i64>>,
+    pub inference_accelerators: Option<ValueRange<i64>>,
     /// Inference accelerator models, such as Inferentia2
     #[arg(long, value_name = "MODEL", value_delimiter = ',')]
     pub inference_model: Vec<String>,
@@ -152,40 +152,48 @@ pub struct AcceleratorArgs {
     pub inference_maker: Vec<String>,
     /// Number of training accelerators (Trainium)
     #[arg(long, value_name = "RANGE")]
-    pub training_accelerators: Option<Range<i64>>,
+    pub training_accelerators: Option<ValueRange<i64>>,
     /// Neuron device models (Inferentia and Trainium)
     #[arg(long, value_name = "MODEL", value_delimiter = ',')]
     pub neuron_model: Vec<String>,
     /// Number of Neuron cores
     #[arg(long, value_name = "RANGE")]
-    pub neuron_cores: Option<Range<i64>>,
+    pub neuron_cores: Option<ValueRange<i64>>,
     /// Number of FPGAs
     #[arg(long, value_name = "RANGE")]
-    pub fpgas: Option<Range<i64>>,
+    pub fpgas: Option<ValueRange<i64>>,
     /// Number of media accelerators
     #[arg(long, value_name = "RANGE")]
-    pub media_accelerators: Option<Range<i64>>,
+    pub media_accelerators: Option<ValueRange<i64>>,
 }
 
 impl AcceleratorArgs {
-    fn filters(&self, flags: &mut Flags) -> Result<(), Failure> {
-        flags.number("--gpus", Number::Gpus, self.gpus);
-        flags.text("--gpu-model", Text::GpuModel, &self.gpu_model)?;
-        flags.text("--gpu-maker", Text::GpuMaker, &self.gpu_maker)?;
-        flags.number("--gpu-memory", Number::GpuMemory, self.gpu_memory);
-        flags.number("--gpu-memory-each", Number::GpuMemoryEach, self.gpu_memory_each);
-        flags.number("--cuda-cores", Number::CudaCores, self.cuda_cores);
-        flags.number("--compute-capability", Number::ComputeCapability, self.compute_capability);
-        flags.flag("--mig", Flag::Mig, self.mig);
-        flags.flag("--mps", Flag::Mps, self.mps);
-        flags.number("--inference-accelerators", Number::InferenceAccelerators, self.inference_accelerators);
-        flags.text("--inference-model", Text::InferenceModel, &self.inference_model)?;
-        flags.text("--inference-maker", Text::InferenceMaker, &self.inference_maker)?;
-        flags.number("--training-accelerators", Number::TrainingAccelerators, self.training_accelerators);
-        flags.text("--neuron-model", Text::NeuronModel, &self.neuron_model)?;
-        flags.number("--neuron-cores", Number::NeuronCores, self.neuron_cores);
-        flags.number("--fpgas", Number::Fpgas, self.fpgas);
-        flags.number("--media-accelerators", Number::MediaAccelerators, self.media_accelerators);
+    fn filters(&self, flags: &mut FlagFilters) -> Result<(), Failure> {
+        flags.number("--gpus", NumericFact::Gpus, self.gpus);
+        flags.text("--gpu-model", TextFact::GpuModel, &self.gpu_model)?;
+        flags.text("--gpu-maker", TextFact::GpuMaker, &self.gpu_maker)?;
+        flags.number("--gpu-memory", NumericFact::GpuMemory, self.gpu_memory);
+        flags.number("--gpu-memory-each", NumericFact::GpuMemoryEach, self.gpu_memory_each);
+        flags.number("--cuda-cores", NumericFact::CudaCores, self.cuda_cores);
+        flags.number("--compute-capability", NumericFact::ComputeCapability, self.compute_capability);
+        flags.flag("--mig", FlagFact::Mig, self.mig);
+        flags.flag("--mps", FlagFact::Mps, self.mps);
+        flags.number(
+            "--inference-accelerators",
+            NumericFact::InferenceAccelerators,
+            self.inference_accelerators,
+        );
+        flags.text("--inference-model", TextFact::InferenceModel, &self.inference_model)?;
+        flags.text("--inference-maker", TextFact::InferenceMaker, &self.inference_maker)?;
+        flags.number(
+            "--training-accelerators",
+            NumericFact::TrainingAccelerators,
+            self.training_accelerators,
+        );
+        flags.text("--neuron-model", TextFact::NeuronModel, &self.neuron_model)?;
+        flags.number("--neuron-cores", NumericFact::NeuronCores, self.neuron_cores);
+        flags.number("--fpgas", NumericFact::Fpgas, self.fpgas);
+        flags.number("--media-accelerators", NumericFact::MediaAccelerators, self.media_accelerators);
         Ok(())
     }
 }
@@ -196,16 +204,16 @@ impl AcceleratorArgs {
 pub struct NetworkArgs {
     /// Peak network bandwidth in Gbit/s
     #[arg(long, value_name = "RANGE")]
-    pub network_bandwidth: Option<Range<f64>>,
+    pub network_bandwidth: Option<ValueRange<f64>>,
     /// Baseline network bandwidth in Gbit/s
     #[arg(long, value_name = "RANGE")]
-    pub network_baseline: Option<Range<f64>>,
+    pub network_baseline: Option<ValueRange<f64>>,
     /// Network performance in Gbit/s, as stated by AWS ("Up to 12.5 Gigabit" is 12.5)
     #[arg(long, value_name = "RANGE")]
-    pub network_performance: Option<Range<f64>>,
+    pub network_performance: Option<ValueRange<f64>>,
     /// Maximum number of network interfaces
     #[arg(long, value_name = "RANGE")]
-    pub network_interfaces: Option<Range<i64>>,
+    pub network_interfaces: Option<ValueRange<i64>>,
     /// Supports or requires the Elastic Network Adapter (ENA)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub ena: Option<bool>,
@@ -224,16 +232,16 @@ pub struct NetworkArgs {
 }
 
 impl NetworkArgs {
-    fn filters(&self, flags: &mut Flags) -> Result<(), Failure> {
-        flags.number("--network-bandwidth", Number::NetworkPeak, self.network_bandwidth);
-        flags.number("--network-baseline", Number::NetworkBaseline, self.network_baseline);
-        flags.number("--network-performance", Number::NetworkPerformance, self.network_performance);
-        flags.number("--network-interfaces", Number::NetworkInterfaces, self.network_interfaces);
-        flags.flag("--ena", Flag::Ena, self.ena);
-        flags.flag("--ena-express", Flag::EnaExpress, self.ena_express);
-        flags.flag("--efa", Flag::Efa, self.efa);
-        flags.flag("--ipv6", Flag::Ipv6, self.ipv6);
-        flags.flag("--network-encryption", Flag::NetworkEncryption, self.network_encryption);
+    fn filters(&self, flags: &mut FlagFilters) -> Result<(), Failure> {
+        flags.number("--network-bandwidth", NumericFact::NetworkPeak, self.network_bandwidth);
+        flags.number("--network-baseline", NumericFact::NetworkBaseline, self.network_baseline);
+        flags.number("--network-performance", NumericFact::NetworkPerformance, self.network_performance);
+        flags.number("--network-interfaces", NumericFact::NetworkInterfaces, self.network_interfaces);
+        flags.flag("--ena", FlagFact::Ena, self.ena);
+        flags.flag("--ena-express", FlagFact::EnaExpress, self.ena_express);
+        flags.flag("--efa", FlagFact::Efa, self.efa);
+        flags.flag("--ipv6", FlagFact::Ipv6, self.ipv6);
+        flags.flag("--network-encryption", FlagFact::NetworkEncryption, self.network_encryption);
         Ok(())
     }
 }
@@ -244,7 +252,7 @@ impl NetworkArgs {
 pub struct StorageArgs {
     /// Instance storage in GB; 0 means none
     #[arg(long, value_name = "RANGE")]
-    pub storage: Option<Range<i64>>,
+    pub storage: Option<ValueRange<i64>>,
     /// Instance storage types: ssd or hdd
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub storage_type: Vec<String>,
@@ -262,30 +270,30 @@ pub struct StorageArgs {
     pub ebs_optimized: Option<bool>,
     /// EBS baseline bandwidth in Mbit/s
     #[arg(long, value_name = "RANGE")]
-    pub ebs_bandwidth: Option<Range<i64>>,
+    pub ebs_bandwidth: Option<ValueRange<i64>>,
     /// EBS baseline operations per second
     #[arg(long, value_name = "RANGE")]
-    pub ebs_iops: Option<Range<i64>>,
+    pub ebs_iops: Option<ValueRange<i64>>,
     /// EBS baseline throughput in MB/s
     #[arg(long, value_name = "RANGE")]
-    pub ebs_throughput: Option<Range<f64>>,
+    pub ebs_throughput: Option<ValueRange<f64>>,
     /// Attaches EBS volumes as NVMe devices
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub ebs_nvme: Option<bool>,
 }
 
 impl StorageArgs {
-    fn filters(&self, flags: &mut Flags) -> Result<(), Failure> {
-        flags.number("--storage", Number::Storage, self.storage);
-        flags.text("--storage-type", Text::StorageType, &self.storage_type)?;
-        flags.flag("--storage-nvme", Flag::StorageNvme, self.storage_nvme);
-        flags.flag("--storage-encryption", Flag::StorageEncryption, self.storage_encryption);
-        flags.text("--root-device", Text::RootDevice, &self.root_device)?;
-        flags.flag("--ebs-optimized", Flag::EbsOptimized, self.ebs_optimized);
-        flags.number("--ebs-bandwidth", Number::EbsBandwidth, self.ebs_bandwidth);
-        flags.number("--ebs-iops", Number::EbsIops, self.ebs_iops);
-        flags.number("--ebs-throughput", Number::EbsThroughput, self.ebs_throughput);
-        flags.flag("--ebs-nvme", Flag::EbsNvme, self.ebs_nvme);
+    fn filters(&self, flags: &mut FlagFilters) -> Result<(), Failure> {
+        flags.number("--storage", NumericFact::Storage, self.storage);
+        flags.text("--storage-type", TextFact::StorageType, &self.storage_type)?;
+        flags.flag("--storage-nvme", FlagFact::StorageNvme, self.storage_nvme);
+        flags.flag("--storage-encryption", FlagFact::StorageEncryption, self.storage_encryption);
+        flags.text("--root-device", TextFact::RootDevice, &self.root_device)?;
+        flags.flag("--ebs-optimized", FlagFact::EbsOptimized, self.ebs_optimized);
+        flags.number("--ebs-bandwidth", NumericFact::EbsBandwidth, self.ebs_bandwidth);
+        flags.number("--ebs-iops", NumericFact::EbsIops, self.ebs_iops);
+        flags.number("--ebs-throughput", NumericFact::EbsThroughput, self.ebs_throughput);
+        flags.flag("--ebs-nvme", FlagFact::EbsNvme, self.ebs_nvme);
         Ok(())
     }
 }
@@ -308,7 +316,7 @@ pub struct PlatformArgs {
     pub boot_mode: Vec<String>,
     /// Generation number in the name, such as 7..
     #[arg(long, value_name = "RANGE")]
-    pub generation: Option<Range<i64>>,
+    pub generation: Option<ValueRange<i64>>,
     /// Is of the current generation, as stated by AWS
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub current_generation: Option<bool>,
@@ -339,21 +347,21 @@ pub struct PlatformArgs {
 }
 
 impl PlatformArgs {
-    fn filters(&self, flags: &mut Flags) -> Result<(), Failure> {
-        flags.flag("--bare-metal", Flag::BareMetal, self.bare_metal);
-        flags.text("--hypervisor", Text::Hypervisor, &self.hypervisor)?;
-        flags.text("--virtualization", Text::Virtualization, &self.virtualization)?;
-        flags.text("--boot-mode", Text::BootMode, &self.boot_mode)?;
-        flags.number("--generation", Number::Generation, self.generation);
-        flags.flag("--current-generation", Flag::CurrentGeneration, self.current_generation);
-        flags.text("--usage-class", Text::UsageClass, &self.usage_class)?;
-        flags.text("--placement", Text::Placement, &self.placement)?;
-        flags.flag("--hibernation", Flag::Hibernation, self.hibernation);
-        flags.flag("--dedicated-hosts", Flag::DedicatedHosts, self.dedicated_hosts);
-        flags.flag("--free-tier", Flag::FreeTier, self.free_tier);
-        flags.flag("--auto-recovery", Flag::AutoRecovery, self.auto_recovery);
-        flags.flag("--nitro-enclaves", Flag::NitroEnclaves, self.nitro_enclaves);
-        flags.flag("--nitro-tpm", Flag::NitroTpm, self.nitro_tpm);
+    fn filters(&self, flags: &mut FlagFilters) -> Result<(), Failure> {
+        flags.flag("--bare-metal", FlagFact::BareMetal, self.bare_metal);
+        flags.text("--hypervisor", TextFact::Hypervisor, &self.hypervisor)?;
+        flags.text("--virtualization", TextFact::Virtualization, &self.virtualization)?;
+        flags.text("--boot-mode", TextFact::BootMode, &self.boot_mode)?;
+        flags.number("--generation", NumericFact::Generation, self.generation);
+        flags.flag("--current-generation", FlagFact::CurrentGeneration, self.current_generation);
+        flags.text("--usage-class", TextFact::UsageClass, &self.usage_class)?;
+        flags.text("--placement", TextFact::Placement, &self.placement)?;
+        flags.flag("--hibernation", FlagFact::Hibernation, self.hibernation);
+        flags.flag("--dedicated-hosts", FlagFact::DedicatedHosts, self.dedicated_hosts);
+        flags.flag("--free-tier", FlagFact::FreeTier, self.free_tier);
+        flags.flag("--auto-recovery", FlagFact::AutoRecovery, self.auto_recovery);
+        flags.flag("--nitro-enclaves", FlagFact::NitroEnclaves, self.nitro_enclaves);
+        flags.flag("--nitro-tpm", FlagFact::NitroTpm, self.nitro_tpm);
         Ok(())
     }
 }
@@ -383,15 +391,15 @@ pub struct NameArgs {
 }
 
 impl NameArgs {
-    fn filters(&self, flags: &mut Flags) -> Result<(), Failure> {
+    fn filters(&self, flags: &mut FlagFilters) -> Result<(), Failure> {
         let pattern = |flag: &str, typed: &str| {
-            Pattern::regex(typed).map_err(|error| Failure::usage(format!("{flag}: {error}")))
+            NamePattern::regex(typed).map_err(|error| Failure::usage(format!("{flag}: {error}")))
         };
         if let Some(typed) = &self.allow {
-            flags.add(format!("--allow {typed}"), Condition::Name(pattern("--allow", typed)?));
+            flags.add(format!("--allow {typed}"), FilterCondition::Name(pattern("--allow", typed)?));
         }
         if let Some(typed) = &self.deny {
-            flags.add(format!("--deny {typed}"), Condition::NotName(pattern("--deny", typed)?));
+            flags.add(format!("--deny {typed}"), FilterCondition::NotName(pattern("--deny", typed)?));
         }
         Ok(())
     }
@@ -424,15 +432,15 @@ pub struct PriceArgs {
 }
 
 impl PriceArgs {
-    fn filters(&self, flags: &mut Flags) -> Result<(), Failure> {
+    fn filters(&self, flags: &mut FlagFilters) -> Result<(), Failure> {
         for (flag, per, ceiling) in [
-            ("--max-price", Per::Hour, self.max_price),
-            ("--max-price-per-vcpu", Per::Vcpu, self.max_price_per_vcpu),
-            ("--max-price-per-gib", Per::Gib, self.max_price_per_gib),
-            ("--max-price-per-gpu", Per::Gpu, self.max_price_per_gpu),
+            ("--max-price", PriceUnit::Hour, self.max_price),
+            ("--max-price-per-vcpu", PriceUnit::Vcpu, self.max_price_per_vcpu),
+            ("--max-price-per-gib", PriceUnit::Gib, self.max_price_per_gib),
+            ("--max-price-per-gpu", PriceUnit::Gpu, self.max_price_per_gpu),
         ] {
             let Some(ceiling) = ceiling else { continue };
-            flags.add(format!("{flag} {ceiling}"), Condition::Price(per, ceiling));
+            flags.add(format!("{flag} {ceiling}"), FilterCondition::Price(per, ceiling));
         }
         Ok(())
     }
@@ -448,12 +456,13 @@ pub struct ZoneArgs {
 }
 
 impl ZoneArgs {
-    fn filters(&self, flags: &mut Flags) -> Result<(), Failure> {
+    fn filters(&self, flags: &mut FlagFilters) -> Result<(), Failure> {
         if !self.zones.is_empty() {
             for zone in &self.zones {
                 AzId::parse(zone).map_err(|error| Failure::usage(format!("--zones: {error}")))?;
             }
-            flags.add(format!("--zones {}", self.zones.join(",")), Condition::Zones(self.zones.clone()));
+            flags
+                .add(format!("--zones {}", self.zones.join(",")), FilterCondition::Zones(self.zones.clone()));
         }
         Ok(())
     }
@@ -461,8 +470,8 @@ impl ZoneArgs {
 
 impl FilterArgs {
     /// Returns the filters of the flags, in the order of the help.
-    pub(super) fn filters(&self, facts: &[TypeFacts]) -> Result<Vec<Filter>, Failure> {
-        let mut flags = Flags { facts, filters: Vec::new() };
+    pub(super) fn filters(&self, facts: &[TypeFacts]) -> Result<Vec<SearchFilter>, Failure> {
+        let mut flags = FlagFilters { facts, filters: Vec::new() };
         self.processor.filters(&mut flags)?;
         self.memory.filters(&mut flags)?;
         self.accelerators.filters(&mut flags)?;
@@ -477,31 +486,31 @@ impl FilterArgs {
 }
 
 /// Collects the filters of the flags.
-struct Flags<'a> {
+struct FlagFilters<'a> {
     facts: &'a [TypeFacts],
-    filters: Vec<Filter>,
+    filters: Vec<SearchFilter>,
 }
 
-impl Flags<'_> {
-    fn add(&mut self, typed: String, condition: Condition) {
-        self.filters.push(Filter { typed, condition });
+impl FlagFilters<'_> {
+    fn add(&mut self, typed: String, condition: FilterCondition) {
+        self.filters.push(SearchFilter { typed, condition });
     }
 
-    fn number<T: Bound>(&mut self, flag: &str, number: Number, range: Option<Range<T>>) {
+    fn number<T: RangeBound>(&mut self, flag: &str, number: NumericFact, range: Option<ValueRange<T>>) {
         if let Some(range) = range {
-            self.add(format!("{flag} {range}"), Condition::Number(number, range.numbers()));
+            self.add(format!("{flag} {range}"), FilterCondition::Number(number, range.numbers()));
         }
     }
 
-    fn flag(&mut self, name: &str, flag: Flag, wanted: Option<bool>) {
+    fn flag(&mut self, name: &str, flag: FlagFact, wanted: Option<bool>) {
         match wanted {
-            Some(true) => self.add(name.to_string(), Condition::Flag(flag, true)),
-            Some(false) => self.add(format!("{name}=false"), Condition::Flag(flag, false)),
+            Some(true) => self.add(name.to_string(), FilterCondition::Flag(flag, true)),
+            Some(false) => self.add(format!("{name}=false"), FilterCondition::Flag(flag, false)),
             None => {}
         }
     }
 
-    fn text(&mut self, flag: &str, text: Text, asked: &[String]) -> Result<(), Failure> {
+    fn text(&mut self, flag: &str, text: TextFact, asked: &[String]) -> Result<(), Failure> {
         if asked.is_empty() {
             return Ok(());
         }
@@ -514,7 +523,7 @@ impl Flags<'_> {
         known.sort_unstable();
         known.dedup();
         let values = asked.iter().map(|asked| known_value(flag, asked, &known)).collect::<Result<_, _>>()?;
-        self.add(format!("{flag} {}", asked.join(",")), Condition::Text(text, values));
+        self.add(format!("{flag} {}", asked.join(",")), FilterCondition::Text(text, values));
         Ok(())
     }
 }

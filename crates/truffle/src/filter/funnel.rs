@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::condition::{Candidate, Miss, Verdict};
-use super::{Filter, Filters};
+use super::condition::{FilterMiss, FilterVerdict, OfferCandidate};
+use super::{SearchFilter, SearchFilters};
 
 /// Effect of one filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stage {
+pub struct FilterStage {
     /// The filter, as typed.
     pub typed: String,
     /// Description of its condition.
@@ -21,44 +21,45 @@ pub struct Stage {
 
 /// Effects of all filters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Funnel {
+pub struct FilterFunnel {
     /// Number of types before the first filter.
     pub start: usize,
     /// Effect of each filter, in order.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<FilterStage>,
 }
 
 /// Result of applying filters.
 #[derive(Debug)]
-pub struct Outcome<'a> {
+pub struct FilterOutcome<'a> {
     /// Candidates that satisfy every filter, in the order of the input.
-    pub kept: Vec<Candidate<'a>>,
+    pub kept: Vec<OfferCandidate<'a>>,
     /// Effect of each filter.
-    pub funnel: Funnel,
+    pub funnel: FilterFunnel,
     /// Description of the nearest candidate, when nothing was kept.
     pub nearest: Option<String>,
 }
 
-impl Filters {
+impl SearchFilters {
     /// Applies the filters. A type is counted once, even if several regions offer it.
-    pub fn apply<'a>(&self, candidates: &[Candidate<'a>]) -> Outcome<'a> {
+    pub fn apply<'a>(&self, candidates: &[OfferCandidate<'a>]) -> FilterOutcome<'a> {
         let mut kept = candidates.to_vec();
         let stages = self.0.iter().map(|filter| stage(filter, &mut kept)).collect();
-        let funnel = Funnel { start: types(candidates), stages };
+        let funnel = FilterFunnel { start: types(candidates), stages };
         let nearest = if kept.is_empty() { self.nearest(candidates) } else { None };
-        Outcome { kept, funnel, nearest }
+        FilterOutcome { kept, funnel, nearest }
     }
 
     /// Describes the nearest candidate. Candidates with another name do not count. The fewest
     /// missed filters win, then the smallest total distance.
-    fn nearest(&self, candidates: &[Candidate]) -> Option<String> {
-        let missed = |candidate: &Candidate| {
-            let missed = |filter: &Filter| filter.condition.miss(*candidate, &filter.typed);
-            let misses: Vec<Miss> = self.0.iter().filter_map(missed).collect();
+    fn nearest(&self, candidates: &[OfferCandidate]) -> Option<String> {
+        let missed = |candidate: &OfferCandidate| {
+            let missed = |filter: &SearchFilter| filter.condition.miss(*candidate, &filter.typed);
+            let misses: Vec<FilterMiss> = self.0.iter().filter_map(missed).collect();
             (misses, candidate.facts.instance_type.clone())
         };
-        let distance = |misses: &[Miss]| misses.iter().map(|miss| miss.distance).sum::<f64>();
-        let named = candidates.iter().map(missed).filter(|(misses, _)| !misses.iter().any(Miss::of_name));
+        let distance = |misses: &[FilterMiss]| misses.iter().map(|miss| miss.distance).sum::<f64>();
+        let named =
+            candidates.iter().map(missed).filter(|(misses, _)| !misses.iter().any(FilterMiss::of_name));
         let (misses, name) = named.min_by(|(a, name), (b, other)| {
             (a.len().cmp(&b.len())).then(distance(a).total_cmp(&distance(b))).then_with(|| name.cmp(other))
         })?;
@@ -67,9 +68,9 @@ impl Filters {
     }
 }
 
-impl Funnel {
+impl FilterFunnel {
     /// Returns the filter that excluded the last types, and the number of types before it.
-    pub fn last_straw(&self) -> Option<(usize, &Stage)> {
+    pub fn last_straw(&self) -> Option<(usize, &FilterStage)> {
         let before = std::iter::once(self.start).chain(self.stages.iter().map(|stage| stage.left));
         before.zip(&self.stages).find(|(_, stage)| stage.left == 0)
     }
@@ -77,7 +78,7 @@ impl Funnel {
     /// Formats the funnel, one line per filter.
     pub fn lines(&self) -> Vec<String> {
         let start = format!("{} types", self.start);
-        let stage = |stage: &Stage| {
+        let stage = |stage: &FilterStage| {
             let unknown = match stage.unknown {
                 0 => String::new(),
                 n => format!("; excluded with an unknown value: {n}"),
@@ -88,16 +89,16 @@ impl Funnel {
     }
 }
 
-fn stage(filter: &Filter, kept: &mut Vec<Candidate>) -> Stage {
+fn stage(filter: &SearchFilter, kept: &mut Vec<OfferCandidate>) -> FilterStage {
     let mut unknown = Vec::new();
     kept.retain(|candidate| {
         let verdict = filter.condition.holds(*candidate);
-        if verdict == Verdict::Unknown {
+        if verdict == FilterVerdict::Unknown {
             unknown.push(*candidate);
         }
-        verdict == Verdict::Yes
+        verdict == FilterVerdict::Yes
     });
-    Stage {
+    FilterStage {
         typed: filter.typed.clone(),
         meaning: filter.condition.meaning(),
         left: types(kept),
@@ -105,6 +106,6 @@ fn stage(filter: &Filter, kept: &mut Vec<Candidate>) -> Stage {
     }
 }
 
-fn types(candidates: &[Candidate]) -> usize {
+fn types(candidates: &[OfferCandidate]) -> usize {
     candidates.iter().map(|candidate| &candidate.facts.instance_type).collect::<BTreeSet<_>>().len()
 }

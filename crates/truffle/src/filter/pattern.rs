@@ -4,7 +4,7 @@ use regex::{Regex, RegexBuilder};
 
 /// A pattern of instance type names.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub struct NamePattern {
     typed: String,
     /// Whether it is a glob, which matches whole names.
     whole: bool,
@@ -12,38 +12,38 @@ pub struct Pattern {
 }
 
 /// Patterns are equal when their texts are equal.
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Pattern) -> bool {
+impl PartialEq for NamePattern {
+    fn eq(&self, other: &NamePattern) -> bool {
         self.typed == other.typed
     }
 }
 
-impl Pattern {
+impl NamePattern {
     /// Reads a pattern. A text with one of the characters `^ $ ( ) | + \ { }` is a regular
     /// expression and may match any part of a name. Any other text is a glob and matches the whole
     /// name: `*` is any text, `?` one character, `[67]` one of these.
     ///
     /// Errors: the pattern is invalid or too large; the text is a lowercase fragment.
-    pub fn parse(typed: &str) -> Result<Pattern, String> {
+    pub fn parse(typed: &str) -> Result<NamePattern, String> {
         if typed.contains(['^', '$', '(', ')', '|', '+', '\\', '{', '}']) {
-            Pattern::regex(typed)
+            NamePattern::regex(typed)
         } else {
-            Pattern::build(typed, &glob(typed), true)
+            NamePattern::build(typed, &glob(typed), true)
         }
     }
 
     /// Reads a regular expression that may match any part of a name. Errors as in
-    /// [`Pattern::parse`].
-    pub fn regex(typed: &str) -> Result<Pattern, String> {
-        Pattern::build(typed, typed, false)
+    /// [`NamePattern::parse`].
+    pub fn regex(typed: &str) -> Result<NamePattern, String> {
+        NamePattern::build(typed, typed, false)
     }
 
-    fn build(typed: &str, regex: &str, whole: bool) -> Result<Pattern, String> {
+    fn build(typed: &str, regex: &str, whole: bool) -> Result<NamePattern, String> {
         // A name has fewer than 64 characters, so a useful pattern needs no large automaton.
         let built = RegexBuilder::new(regex).case_insensitive(true).size_limit(1 << 18).build();
         let regex =
             built.map_err(|_| format!("\"{typed}\" is not a pattern such as m7i.* or c[67]g.xlarge"))?;
-        Ok(Pattern { typed: typed.to_string(), whole, regex })
+        Ok(NamePattern { typed: typed.to_string(), whole, regex })
     }
 
     /// Whether the word contains a character of a pattern.
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn matches_globs_and_regular_expressions() {
         let check = |pattern: &str, yes: &[&str], no: &[&str]| {
-            let read = Pattern::parse(pattern).unwrap();
+            let read = NamePattern::parse(pattern).unwrap();
             assert!(yes.iter().all(|name| read.matches(name)), "{pattern}");
             assert!(!no.iter().any(|name| read.matches(name)), "{pattern}");
         };
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn rejects_invalid_patterns() {
         for bad in ["c[67", "(m7i", "m7i.{99999}{99999}", "]["] {
-            assert!(Pattern::parse(bad).is_err(), "{bad}");
+            assert!(NamePattern::parse(bad).is_err(), "{bad}");
         }
     }
 }

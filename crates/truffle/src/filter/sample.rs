@@ -2,31 +2,31 @@
 
 use std::sync::LazyLock;
 
-use catalog::{Page, Row, Type, TypeFacts, Value};
+use catalog::{Page, QuestionRow, TypeFacts, Value, ValueType};
 use domain::Decimal;
 
-use crate::offer::Offer;
+use crate::offer::RegionOffer;
 
 /// A row of `instance/facts` under construction.
 #[derive(Clone)]
-struct Made(Vec<Value>);
+struct SampleRow(Vec<Value>);
 
-impl Made {
+impl SampleRow {
     /// A type with only a name: nullable columns are null, the others zero or empty.
-    fn blank(name: &str) -> Made {
+    fn blank(name: &str) -> SampleRow {
         let fields = TypeFacts::fields();
         let mut row = vec![Value::Null; fields.len()];
         while let Err(error) = TypeFacts::read(row.clone()) {
             let at = fields.iter().position(|field| field.name == error.column).unwrap();
             row[at] = match fields[at].ty {
-                Type::Bool => false.into(),
-                Type::Int => 0.into(),
-                Type::List(_) => Value::List(Vec::new()),
+                ValueType::Bool => false.into(),
+                ValueType::Int => 0.into(),
+                ValueType::List(_) => Value::List(Vec::new()),
                 _ => "".into(),
             };
         }
         let parsed = domain::InstanceType::parse(name).unwrap();
-        Made(row)
+        SampleRow(row)
             .with("instance_type", name)
             .with("family", parsed.family())
             .with("size", parsed.size())
@@ -34,20 +34,20 @@ impl Made {
             .with("gpu_memory_mib", 0)
     }
 
-    fn with(mut self, column: &str, value: impl Into<Value>) -> Made {
+    fn with(mut self, column: &str, value: impl Into<Value>) -> SampleRow {
         let at = TypeFacts::fields().iter().position(|field| field.name == column).unwrap();
         self.0[at] = value.into();
         self
     }
 
     /// A virtual machine with vCPUs, GiB of memory and the maker of its CPU.
-    fn machine(name: &str, vcpus: i64, gib: i64, maker: &str) -> Made {
+    fn machine(name: &str, vcpus: i64, gib: i64, maker: &str) -> SampleRow {
         let (arch, threads) = match maker {
             "AWS" => ("arm64", 1),
             "Apple" => ("arm64_mac", 1),
             _ => ("x86_64", 2),
         };
-        Made::blank(name)
+        SampleRow::blank(name)
             .with("current_generation", true)
             .with("vcpus", vcpus)
             .with("threads_per_core", threads)
@@ -69,7 +69,7 @@ impl Made {
             .with("network_peak_gbps", 12.5)
     }
 
-    fn gpus(self, gpus: i64, model: &str, gib_each: i64) -> Made {
+    fn gpus(self, gpus: i64, model: &str, gib_each: i64) -> SampleRow {
         self.with("gpus", gpus)
             .with("gpu_model", model)
             .with("gpu_maker", "NVIDIA")
@@ -78,22 +78,22 @@ impl Made {
             .with("gpu_memory_mib", gpus * gib_each * 1024)
     }
 
-    fn fabric(self, gbps: f64) -> Made {
+    fn fabric(self, gbps: f64) -> SampleRow {
         self.with("efa", true).with("network_peak_gbps", gbps)
     }
 
-    fn neuron(self, model: &str, devices: i64, cores: i64) -> Made {
+    fn neuron(self, model: &str, devices: i64, cores: i64) -> SampleRow {
         self.with("neuron_model", model).with("neuron_devices", devices).with("neuron_cores", cores)
     }
 
-    fn metal(self) -> Made {
+    fn metal(self) -> SampleRow {
         self.with("bare_metal", true).with("hypervisor", Value::Null)
     }
 }
 
 /// Returns the sample as a page of the warehouse.
 pub(crate) fn page() -> Page {
-    let machine = Made::machine;
+    let machine = SampleRow::machine;
     let made = [
         machine("c7g.metal", 64, 128, "AWS").metal(),
         machine("c7g.xlarge", 4, 8, "AWS"),
@@ -137,11 +137,11 @@ pub(crate) fn facts() -> Vec<TypeFacts> {
 /// Returns the offers of the sample in us-east-1, and of its AMD types in eu-central-1. Types of
 /// generation 7 cost 0.01 USD per vCPU and hour; the others have no known price. Types with EFA are
 /// in one zone, the others in two.
-pub(crate) fn all_offers() -> Vec<Offer> {
+pub(crate) fn all_offers() -> Vec<RegionOffer> {
     let offer = |t: &TypeFacts, region: &str, zones: &[&str]| {
         let price = (t.generation == Some(7)).then(|| Decimal::new(t.vcpus, 2));
         let told = |text: &str| price.map(|_| text.to_string());
-        Offer {
+        RegionOffer {
             instance_type: t.instance_type.clone(),
             region: region.into(),
             az_ids: zones[..if t.efa { 1 } else { 2 }].iter().map(|zone| zone.to_string()).collect(),
@@ -159,6 +159,6 @@ pub(crate) fn all_offers() -> Vec<Offer> {
 }
 
 /// Returns the offers of the sample in us-east-1.
-pub(crate) fn offers() -> Vec<Offer> {
+pub(crate) fn offers() -> Vec<RegionOffer> {
     all_offers().into_iter().filter(|offer| offer.region == "us-east-1").collect()
 }

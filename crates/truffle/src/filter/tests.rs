@@ -1,30 +1,33 @@
 use super::*;
-use crate::words::{self, Vocabulary};
+use crate::words::{self, SearchVocabulary};
 use clap::{Args, CommandFactory, Parser};
 use std::collections::BTreeSet;
 
 #[derive(Debug, Parser)]
-struct Typed {
+struct FilterCommandLine {
     words: Vec<String>,
     #[command(flatten)]
     filters: FilterArgs,
 }
 
-fn filters(line: &str) -> Result<Filters, Failure> {
+fn filters(line: &str) -> Result<SearchFilters, Failure> {
     let facts = sample::facts();
-    let typed = Typed::try_parse_from(["search"].into_iter().chain(line.split_whitespace()));
+    let typed = FilterCommandLine::try_parse_from(["search"].into_iter().chain(line.split_whitespace()));
     let typed =
         typed.map_err(|error| Failure::usage(error.to_string().lines().next().unwrap().to_string()))?;
-    let understood = words::read(&typed.words, &Vocabulary::new(&facts))?;
-    Filters::new(&typed.filters, &understood, &facts)
+    let understood = words::read(&typed.words, &SearchVocabulary::new(&facts))?;
+    SearchFilters::new(&typed.filters, &understood, &facts)
 }
 
 /// Calls `look` with the result of the words and flags for the sample.
-fn outcome<T>(line: &str, look: impl Fn(Outcome) -> T) -> T {
+fn outcome<T>(line: &str, look: impl Fn(FilterOutcome) -> T) -> T {
     let (facts, offers) = (sample::facts(), sample::offers());
     let filters = filters(line).unwrap_or_else(|failure| panic!("{line}: {failure}"));
-    let candidates: Vec<_> =
-        facts.iter().zip(&offers).map(|(facts, offer)| Candidate { facts, offer: Some(offer) }).collect();
+    let candidates: Vec<_> = facts
+        .iter()
+        .zip(&offers)
+        .map(|(facts, offer)| OfferCandidate { facts, offer: Some(offer) })
+        .collect();
     look(filters.apply(&candidates))
 }
 
@@ -181,7 +184,7 @@ fn every_flag_makes_a_filter_with_its_name() {
     };
     let command = FilterArgs::augment_args(clap::Command::new("search"));
     let names: BTreeSet<_> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
-    assert!(Typed::command().get_arguments().count() > names.len());
+    assert!(FilterCommandLine::command().get_arguments().count() > names.len());
     for name in names {
         let flag = command.get_arguments().find(|arg| arg.get_long() == Some(name)).unwrap();
         let is_bool = flag.get_num_args().is_some_and(|range| range.min_values() == 0);

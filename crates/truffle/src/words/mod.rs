@@ -16,10 +16,10 @@ use std::fmt;
 use catalog::TypeFacts;
 use console::Failure;
 
-pub use vocabulary::Vocabulary;
+pub use vocabulary::SearchVocabulary;
 
-use crate::filter::{Candidate, Condition, Filter, Pattern, Verdict};
-use vocabulary::Meaning;
+use crate::filter::{FilterCondition, FilterVerdict, NamePattern, OfferCandidate, SearchFilter};
+use vocabulary::WordMeaning;
 
 /// The grammar of words, for the help.
 pub const GRAMMAR: &str = "\
@@ -42,7 +42,7 @@ Words of one kind are alternatives; words of different kinds must all match.
 
 /// The subject of a word. Filters are applied in the order of the variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Dimension {
+pub enum WordDimension {
     /// Names, families and patterns.
     Name,
     /// Maker of the CPU.
@@ -83,23 +83,23 @@ pub enum Dimension {
     Burstable,
 }
 
-impl Dimension {
+impl WordDimension {
     /// Whether the dimension is about the processor, so that two words can contradict each other.
     fn of_processor(self) -> bool {
-        use Dimension::*;
+        use WordDimension::*;
         matches!(self, Maker | Processor | InstructionSet | Arch)
     }
 }
 
 /// A condition, read from words.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wish {
+pub struct WordCondition {
     /// Normalized spelling of the words.
     pub typed: String,
     /// Subject of the words.
-    pub dimension: Dimension,
+    pub dimension: WordDimension,
     /// Meaning of the words.
-    pub condition: Condition,
+    pub condition: FilterCondition,
 }
 
 /// A word that requests a sort order.
@@ -123,9 +123,9 @@ impl SortHint {
 
 /// The meaning of all words. Its `Display` text reads back as the same value.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Understood {
+pub struct ParsedWords {
     /// Conditions, in the order of the words.
-    pub wishes: Vec<Wish>,
+    pub wishes: Vec<WordCondition>,
     /// Whether one condition is enough.
     pub any: bool,
     /// Sort order, most important key first.
@@ -134,7 +134,7 @@ pub struct Understood {
     pub regions: Vec<String>,
 }
 
-impl fmt::Display for Understood {
+impl fmt::Display for ParsedWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let between = if self.any { " or " } else { " " };
         let wishes = self.wishes.iter().map(|wish| wish.typed.as_str()).collect::<Vec<_>>().join(between);
@@ -147,9 +147,9 @@ impl fmt::Display for Understood {
 
 /// Reads words. An element may contain several of them. An unknown word or a contradiction is a
 /// usage failure.
-pub fn read(words: &[String], vocabulary: &Vocabulary) -> Result<Understood, Failure> {
+pub fn read(words: &[String], vocabulary: &SearchVocabulary) -> Result<ParsedWords, Failure> {
     let words: Vec<String> = words.iter().flat_map(|word| split(word)).collect();
-    let mut understood = Understood::default();
+    let mut understood = ParsedWords::default();
     let mut rest = words.as_slice();
     while !rest.is_empty() {
         rest = &rest[understood.take(rest, vocabulary)?..];
@@ -173,7 +173,7 @@ fn region(word: &str) -> bool {
 /// comma may belong to it.
 fn split(text: &str) -> Vec<String> {
     let one = |word: &str| -> Vec<String> {
-        if Pattern::looks_like_one(word) {
+        if NamePattern::looks_like_one(word) {
             return vec![word.to_string()];
         }
         word.split(',').filter(|part| !part.is_empty()).map(str::to_lowercase).collect()
@@ -181,14 +181,14 @@ fn split(text: &str) -> Vec<String> {
     text.split_whitespace().flat_map(one).collect()
 }
 
-impl Understood {
+impl ParsedWords {
     /// Reads the first item of the words, and returns the number of words that it takes.
-    fn take(&mut self, words: &[String], vocabulary: &Vocabulary) -> Result<usize, Failure> {
+    fn take(&mut self, words: &[String], vocabulary: &SearchVocabulary) -> Result<usize, Failure> {
         let word = &words[0];
-        if Pattern::looks_like_one(word) {
-            let pattern = Pattern::parse(word).map_err(Failure::usage)?;
-            let condition = Condition::Name(pattern);
-            self.wish(Wish { typed: word.clone(), dimension: Dimension::Name, condition });
+        if NamePattern::looks_like_one(word) {
+            let pattern = NamePattern::parse(word).map_err(Failure::usage)?;
+            let condition = FilterCondition::Name(pattern);
+            self.wish(WordCondition { typed: word.clone(), dimension: WordDimension::Name, condition });
             return Ok(1);
         }
         if let Some(taken) = self.take_phrase(words, vocabulary) {
@@ -211,7 +211,7 @@ impl Understood {
     }
 
     /// Reads the longest known phrase: `rtx pro server 6000` before `rtx`.
-    fn take_phrase(&mut self, words: &[String], vocabulary: &Vocabulary) -> Option<usize> {
+    fn take_phrase(&mut self, words: &[String], vocabulary: &SearchVocabulary) -> Option<usize> {
         (1..=words.len().min(4)).rev().find_map(|length| {
             let (phrase, after) = words.split_at(length);
             // In "graviton 4 cores" the 4 belongs to the cores.
@@ -225,24 +225,24 @@ impl Understood {
         })
     }
 
-    fn add(&mut self, word: &str, meaning: &Meaning) {
+    fn add(&mut self, word: &str, meaning: &WordMeaning) {
         match meaning {
-            Meaning::Wish(dimension, condition) => self.wish(Wish {
+            WordMeaning::Wish(dimension, condition) => self.wish(WordCondition {
                 typed: word.to_string(),
                 dimension: *dimension,
                 condition: condition.clone(),
             }),
-            Meaning::Sort(word) => {
+            WordMeaning::Sort(word) => {
                 let hint = SortHint::ALL.into_iter().find(|hint| hint.word == *word);
                 self.sort.extend(hint.filter(|hint| !self.sort.contains(hint)));
             }
-            Meaning::And => {}
-            Meaning::Or => self.any = true,
+            WordMeaning::And => {}
+            WordMeaning::Or => self.any = true,
         }
     }
 
     /// Adds the condition, unless it is there already.
-    fn wish(&mut self, wish: Wish) {
+    fn wish(&mut self, wish: WordCondition) {
         if !self.wishes.contains(&wish) {
             self.wishes.push(wish);
         }
@@ -256,21 +256,21 @@ impl Understood {
     }
 
     /// Returns the groups of alternatives, in the order of their dimensions.
-    fn groups(&self) -> Vec<Vec<&Wish>> {
+    fn groups(&self) -> Vec<Vec<&WordCondition>> {
         // `check_or` ensures that there are conditions.
         if self.any {
             return vec![self.wishes.iter().collect()];
         }
-        let mut groups: BTreeMap<(Dimension, usize), Vec<&Wish>> = BTreeMap::new();
+        let mut groups: BTreeMap<(WordDimension, usize), Vec<&WordCondition>> = BTreeMap::new();
         for (at, wish) in self.wishes.iter().enumerate() {
-            let apart = if wish.dimension == Dimension::InstructionSet { at } else { 0 };
+            let apart = if wish.dimension == WordDimension::InstructionSet { at } else { 0 };
             groups.entry((wish.dimension, apart)).or_default().push(wish);
         }
         groups.into_values().collect()
     }
 
     /// Returns one filter per group of alternatives.
-    pub fn filters(&self) -> Vec<Filter> {
+    pub fn filters(&self) -> Vec<SearchFilter> {
         self.groups().iter().map(|group| filter(group)).collect()
     }
 
@@ -311,26 +311,31 @@ impl Understood {
     }
 }
 
-fn filter(group: &[&Wish]) -> Filter {
+fn filter(group: &[&WordCondition]) -> SearchFilter {
     let typed = group.iter().map(|wish| wish.typed.as_str()).collect::<Vec<_>>().join(" or ");
     let mut conditions: Vec<_> = group.iter().map(|wish| wish.condition.clone()).collect();
-    let condition = if conditions.len() == 1 { conditions.remove(0) } else { Condition::Any(conditions) };
-    Filter { typed, condition }
+    let condition =
+        if conditions.len() == 1 { conditions.remove(0) } else { FilterCondition::Any(conditions) };
+    SearchFilter { typed, condition }
 }
 
-fn satisfies(facts: &TypeFacts, condition: &Condition) -> bool {
-    condition.holds(Candidate { facts, offer: None }) == Verdict::Yes
+fn satisfies(facts: &TypeFacts, condition: &FilterCondition) -> bool {
+    condition.holds(OfferCandidate { facts, offer: None }) == FilterVerdict::Yes
 }
 
 /// Returns two alternatives without a common architecture: no program runs on both. `intel amd` is
 /// a choice; `intel graviton` is a mistake without `or`.
-fn far_apart<'w>(group: &[&'w Wish], facts: &[TypeFacts]) -> Option<(&'w Wish, &'w Wish)> {
-    let arches = |wish: &Wish| -> Vec<&str> {
+fn far_apart<'w>(
+    group: &[&'w WordCondition],
+    facts: &[TypeFacts],
+) -> Option<(&'w WordCondition, &'w WordCondition)> {
+    let arches = |wish: &WordCondition| -> Vec<&str> {
         facts.iter().filter(|t| satisfies(t, &wish.condition)).map(|t| t.arch.as_str()).collect()
     };
     let first = group.first()?;
     let known = arches(first);
-    let apart = |wish: &&&Wish| !known.is_empty() && arches(wish).iter().all(|arch| !known.contains(arch));
+    let apart =
+        |wish: &&&WordCondition| !known.is_empty() && arches(wish).iter().all(|arch| !known.contains(arch));
     group[1..].iter().find(apart).map(|other| (*first, *other))
 }
 
@@ -339,7 +344,7 @@ fn contradiction(one: &str, other: &str) -> Failure {
         .hint(format!("truffle search {one} or {other}"))
 }
 
-fn unknown(word: &str, vocabulary: &Vocabulary) -> Failure {
+fn unknown(word: &str, vocabulary: &SearchVocabulary) -> Failure {
     let suggestion = vocabulary.suggestion(word);
     if word.contains('.') && domain::InstanceType::parse(word).is_ok() {
         return Failure::usage(format!("unknown instance type \"{word}\"{suggestion}"));

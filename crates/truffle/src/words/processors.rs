@@ -10,7 +10,7 @@
 
 /// A processor and the families that run on it.
 #[derive(Debug)]
-pub struct Processor {
+pub struct ProcessorGeneration {
     /// Name for people.
     pub name: &'static str,
     /// Search words, without spaces and hyphens.
@@ -35,7 +35,7 @@ const SVE: &[&str] = &["neon", "bf16", "sve"];
 const SVE2: &[&str] = &["neon", "bf16", "sve", "sve2"];
 
 /// The table, by maker, oldest first.
-pub const PROCESSORS: &[Processor] = &[
+pub const PROCESSORS: &[ProcessorGeneration] = &[
     row("Graviton", &["graviton1"], &["a1"], NEON),
     row(
         "Graviton2",
@@ -129,12 +129,12 @@ const fn row(
     words: &'static [&'static str],
     families: &'static [&'static str],
     sets: &'static [&'static str],
-) -> Processor {
-    Processor { name, words, families, sets }
+) -> ProcessorGeneration {
+    ProcessorGeneration { name, words, families, sets }
 }
 
 /// Returns the processor of a family; `None` when it is unknown.
-pub fn of(family: &str) -> Option<&'static Processor> {
+pub fn of(family: &str) -> Option<&'static ProcessorGeneration> {
     PROCESSORS.iter().find(|processor| processor.families.contains(&family))
 }
 

@@ -1,11 +1,11 @@
 //! Quantities in plain words: `16 cores`, `64gb`, `8gpu`, `100gbps`, `4..16 vcpus`.
 
-use super::{Dimension, Wish};
-use crate::filter::{Condition, Number};
-use crate::range::{Memory, Range};
+use super::{WordCondition, WordDimension};
+use crate::filter::{FilterCondition, NumericFact};
+use crate::range::{MemorySize, ValueRange};
 
 #[derive(Clone, Copy, PartialEq)]
-enum Unit {
+enum QuantityUnit {
     Vcpus,
     Cores,
     Memory,
@@ -13,22 +13,22 @@ enum Unit {
     Gbps,
 }
 
-fn unit(word: &str) -> Option<Unit> {
+fn unit(word: &str) -> Option<QuantityUnit> {
     Some(match word {
-        "vcpus" | "vcpu" | "cpus" | "cpu" | "cores" | "core" => Unit::Vcpus,
-        "gb" | "gib" | "g" | "tb" | "tib" | "t" | "mb" | "mib" => Unit::Memory,
-        "gpus" | "gpu" => Unit::Gpus,
-        "gbps" | "gbit" | "gbit/s" => Unit::Gbps,
+        "vcpus" | "vcpu" | "cpus" | "cpu" | "cores" | "core" => QuantityUnit::Vcpus,
+        "gb" | "gib" | "g" | "tb" | "tib" | "t" | "mb" | "mib" => QuantityUnit::Memory,
+        "gpus" | "gpu" => QuantityUnit::Gpus,
+        "gbps" | "gbit" | "gbit/s" => QuantityUnit::Gbps,
         _ => return None,
     })
 }
 
 /// Returns the unit at the start of the words, its spelling, and the number of words it takes.
-fn unit_of_words(words: &[String]) -> Option<(Unit, &str, usize)> {
+fn unit_of_words(words: &[String]) -> Option<(QuantityUnit, &str, usize)> {
     let first = words.first()?;
     let second = words.get(1).map_or("", String::as_str);
-    if first == "physical" && matches!(unit(second), Some(Unit::Vcpus)) {
-        return Some((Unit::Cores, second, 2));
+    if first == "physical" && matches!(unit(second), Some(QuantityUnit::Vcpus)) {
+        return Some((QuantityUnit::Cores, second, 2));
     }
     unit(first).map(|unit| (unit, first.as_str(), 1))
 }
@@ -45,7 +45,7 @@ pub(super) fn is_number(word: &str) -> bool {
 
 /// Reads the quantity at the start of the words, and returns it with the number of words it takes.
 /// Returns `None` when there is none. An error is a lowercase fragment.
-pub(super) fn read(words: &[String]) -> Option<Result<(Wish, usize), String>> {
+pub(super) fn read(words: &[String]) -> Option<Result<(WordCondition, usize), String>> {
     let word = words.first()?;
     let ends = ends(word)?;
     let attached = ends.iter().rev().map(|(_, unit)| *unit).find(|unit| !unit.is_empty());
@@ -59,10 +59,11 @@ pub(super) fn read(words: &[String]) -> Option<Result<(Wish, usize), String>> {
         },
     };
     let wish = match kind {
-        Unit::Memory => memory(&ends, spelt),
+        QuantityUnit::Memory => memory(&ends, spelt),
         _ => number(word, &ends, kind),
     };
-    let ram = kind == Unit::Memory && words.get(taken).is_some_and(|word| word == "ram" || word == "memory");
+    let ram = kind == QuantityUnit::Memory
+        && words.get(taken).is_some_and(|word| word == "ram" || word == "memory");
     Some(wish.map(|wish| (wish, taken + usize::from(ram))))
 }
 
@@ -78,48 +79,48 @@ fn ends(word: &str) -> Option<Vec<(&str, &str)>> {
 }
 
 /// Reads memory. In `16..64gb` the unit of the second end applies to the first, too.
-fn memory(ends: &[(&str, &str)], spelt: &str) -> Result<Wish, String> {
+fn memory(ends: &[(&str, &str)], spelt: &str) -> Result<WordCondition, String> {
     let ends = ends.iter().map(|(number, unit)| match (*number, *unit) {
         ("", unit) => unit.to_string(),
         (number, "") => format!("{number}{spelt}"),
         (number, unit) => format!("{number}{unit}"),
     });
     let text = ends.collect::<Vec<_>>().join("..");
-    let range: Range<Memory> = text.parse().map_err(|error| format!("{error}"))?;
-    let condition = Condition::Number(Number::Memory, range.numbers());
-    Ok(Wish { typed: range.to_string().to_lowercase(), dimension: Dimension::Memory, condition })
+    let range: ValueRange<MemorySize> = text.parse().map_err(|error| format!("{error}"))?;
+    let condition = FilterCondition::Number(NumericFact::Memory, range.numbers());
+    Ok(WordCondition { typed: range.to_string().to_lowercase(), dimension: WordDimension::Memory, condition })
 }
 
-fn number(word: &str, ends: &[(&str, &str)], kind: Unit) -> Result<Wish, String> {
+fn number(word: &str, ends: &[(&str, &str)], kind: QuantityUnit) -> Result<WordCondition, String> {
     let units: Vec<_> =
         ends.iter().filter(|(_, spelt)| !spelt.is_empty()).map(|(_, spelt)| unit(spelt)).collect();
     if units.iter().any(|unit| *unit != Some(kind)) {
         return Err(format!("\"{word}\" has two units: use one, as in 4..16 vcpus"));
     }
     let text = ends.iter().map(|(number, _)| *number).collect::<Vec<_>>().join("..");
-    if kind == Unit::Gbps {
+    if kind == QuantityUnit::Gbps {
         return network(&text);
     }
     let (number, dimension, unit) = match kind {
-        Unit::Gpus => (Number::Gpus, Dimension::Gpus, "gpus"),
-        Unit::Cores => (Number::Cores, Dimension::Cores, "physical cores"),
-        _ => (Number::Vcpus, Dimension::Vcpus, "vcpus"),
+        QuantityUnit::Gpus => (NumericFact::Gpus, WordDimension::Gpus, "gpus"),
+        QuantityUnit::Cores => (NumericFact::Cores, WordDimension::Cores, "physical cores"),
+        _ => (NumericFact::Vcpus, WordDimension::Vcpus, "vcpus"),
     };
-    let range: Range<i64> = text.parse().map_err(|error| format!("{error}"))?;
-    Ok(Wish {
+    let range: ValueRange<i64> = text.parse().map_err(|error| format!("{error}"))?;
+    Ok(WordCondition {
         typed: format!("{range} {unit}"),
         dimension,
-        condition: Condition::Number(number, range.numbers()),
+        condition: FilterCondition::Number(number, range.numbers()),
     })
 }
 
 /// Reads a bandwidth. A single value is a minimum: 100 Gbit/s also matches 200 Gbit/s.
-fn network(text: &str) -> Result<Wish, String> {
-    let mut range: Range<f64> = text.parse().map_err(|error| format!("{error}"))?;
+fn network(text: &str) -> Result<WordCondition, String> {
+    let mut range: ValueRange<f64> = text.parse().map_err(|error| format!("{error}"))?;
     let typed = format!("{range}gbps");
     if let Some(floor) = range.single() {
-        range = Range::at_least(floor);
+        range = ValueRange::at_least(floor);
     }
-    let condition = Condition::Number(Number::NetworkPeak, range);
-    Ok(Wish { typed, dimension: Dimension::Network, condition })
+    let condition = FilterCondition::Number(NumericFact::NetworkPeak, range);
+    Ok(WordCondition { typed, dimension: WordDimension::Network, condition })
 }

@@ -2,9 +2,9 @@ use super::*;
 use crate::filter::sample;
 use proptest::prelude::*;
 
-fn understand(text: &str) -> Result<Understood, Failure> {
+fn understand(text: &str) -> Result<ParsedWords, Failure> {
     let facts = sample::facts();
-    read(&[text.to_string()], &Vocabulary::new(&facts))
+    read(&[text.to_string()], &SearchVocabulary::new(&facts))
 }
 
 /// Checks the normalized spelling of the words and the types that they find.
@@ -144,7 +144,7 @@ fn contradictions_name_the_two_words() {
 /// Returns words of every kind, in random combinations.
 fn any_words() -> impl Strategy<Value = Vec<String>> {
     let facts = sample::facts();
-    let mut words: Vec<String> = Vocabulary::new(&facts).words().map(str::to_string).collect();
+    let mut words: Vec<String> = SearchVocabulary::new(&facts).words().map(str::to_string).collect();
     words.extend(facts.iter().map(|t| t.instance_type.clone()));
     words.extend(["m7i.*", "c[67]g.*", "^m\\D", "physical cores", "ram", "us-east-1"].map(String::from));
     let quantity = "[0-9]{1,3}(\\.[0-9])?(\\.\\.[0-9]{0,3})?( )?(gb|g|TiB|mb|gpu|gpus|cores|vcpu|gbps|)";
@@ -163,7 +163,7 @@ proptest! {
     #[test]
     fn displayed_words_read_back_the_same(words in any_words()) {
         let facts = sample::facts();
-        let vocabulary = Vocabulary::new(&facts);
+        let vocabulary = SearchVocabulary::new(&facts);
         if let Ok(read) = super::read(&words, &vocabulary) {
             let again = super::read(&[read.to_string()], &vocabulary);
             prop_assert_eq!(again.as_ref(), Ok(&read), "{:?} as {}", words, read);

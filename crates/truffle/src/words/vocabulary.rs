@@ -6,14 +6,14 @@ use catalog::TypeFacts;
 use console::did_you_mean;
 
 use super::processors::{PROCESSORS, SETS};
-use super::{Dimension, SortHint, Wish};
-use crate::filter::{Condition, Flag, Number, Text};
-use crate::range::Range;
+use super::{SortHint, WordCondition, WordDimension};
+use crate::filter::{FilterCondition, FlagFact, NumericFact, TextFact};
+use crate::range::ValueRange;
 
 /// The meaning of a word.
 #[derive(Debug, Clone)]
-pub(super) enum Meaning {
-    Wish(Dimension, Condition),
+pub(super) enum WordMeaning {
+    Wish(WordDimension, FilterCondition),
     Sort(&'static str),
     And,
     Or,
@@ -21,17 +21,17 @@ pub(super) enum Meaning {
 
 /// The known words and instance types.
 #[derive(Debug)]
-pub struct Vocabulary<'a> {
+pub struct SearchVocabulary<'a> {
     pub(super) facts: &'a [TypeFacts],
     names: BTreeSet<&'a str>,
     /// By the result of `letters`: the normalized spelling and the meaning.
-    words: BTreeMap<String, (String, Meaning)>,
+    words: BTreeMap<String, (String, WordMeaning)>,
 }
 
-type Covers = fn(&str) -> bool;
+type SizePredicate = fn(&str) -> bool;
 
 /// The size words and the sizes that each covers. Each size has exactly one size word.
-const SIZE_WORDS: &[(&str, Covers)] = &[
+const SIZE_WORDS: &[(&str, SizePredicate)] = &[
     ("tiny", |size| matches!(size, "nano" | "micro")),
     ("small", |size| matches!(size, "small" | "medium")),
     ("medium", |size| matches!(size, "large" | "xlarge")),
@@ -44,11 +44,11 @@ fn xlarges(size: &str) -> Option<u32> {
     size.strip_suffix("xlarge")?.parse().ok()
 }
 
-impl<'a> Vocabulary<'a> {
+impl<'a> SearchVocabulary<'a> {
     /// Builds the vocabulary for these facts.
-    pub fn new(facts: &'a [TypeFacts]) -> Vocabulary<'a> {
+    pub fn new(facts: &'a [TypeFacts]) -> SearchVocabulary<'a> {
         let names = facts.iter().map(|t| t.instance_type.as_str()).collect();
-        let mut vocabulary = Vocabulary { facts, names, words: BTreeMap::new() };
+        let mut vocabulary = SearchVocabulary { facts, names, words: BTreeMap::new() };
         // A later word replaces an earlier one: t4g is the GPU and not the family, large is the
         // size word and not the size.
         vocabulary.add_families_and_sizes();
@@ -58,14 +58,14 @@ impl<'a> Vocabulary<'a> {
         vocabulary
     }
 
-    fn add(&mut self, word: &str, meaning: Meaning) {
+    fn add(&mut self, word: &str, meaning: WordMeaning) {
         self.words.insert(letters(word), (word.to_lowercase(), meaning));
     }
 
-    fn add_text(&mut self, words: &[&str], dimension: Dimension, text: Text, values: &[&str]) {
+    fn add_text(&mut self, words: &[&str], dimension: WordDimension, text: TextFact, values: &[&str]) {
         let values: Vec<String> = values.iter().map(|value| value.to_string()).collect();
         for word in words {
-            self.add(word, Meaning::Wish(dimension, Condition::Text(text, values.clone())));
+            self.add(word, WordMeaning::Wish(dimension, FilterCondition::Text(text, values.clone())));
         }
     }
 
@@ -73,14 +73,14 @@ impl<'a> Vocabulary<'a> {
         let sizes: BTreeSet<&str> = self.facts.iter().map(|t| t.size.as_str()).collect();
         let families: BTreeSet<&str> = self.facts.iter().map(|t| t.family.as_str()).collect();
         for family in families {
-            self.add_text(&[family], Dimension::Name, Text::Family, &[family]);
+            self.add_text(&[family], WordDimension::Name, TextFact::Family, &[family]);
         }
         for size in &sizes {
-            self.add_text(&[size], Dimension::Size, Text::Size, &[size]);
+            self.add_text(&[size], WordDimension::Size, TextFact::Size, &[size]);
         }
         for (word, covers) in SIZE_WORDS {
             let covered: Vec<&str> = sizes.iter().copied().filter(|size| covers(size)).collect();
-            self.add_text(&[word], Dimension::Size, Text::Size, &covered);
+            self.add_text(&[word], WordDimension::Size, TextFact::Size, &covered);
         }
     }
 
@@ -92,16 +92,16 @@ impl<'a> Vocabulary<'a> {
         };
         let models: BTreeSet<&str> = facts.iter().flat_map(models).collect();
         for model in &models {
-            self.add_text(&[model], Dimension::Accelerator, Text::Accelerator, &[model]);
+            self.add_text(&[model], WordDimension::Accelerator, TextFact::Accelerator, &[model]);
         }
         // The bare name means every generation; the first generation needs its number.
         for name in ["Inferentia", "Trainium"] {
             let every: Vec<&str> = models.iter().copied().filter(|model| model.starts_with(name)).collect();
-            self.add_text(&[name], Dimension::Accelerator, Text::Accelerator, &every);
-            self.add_text(&[&format!("{name}1")], Dimension::Accelerator, Text::Accelerator, &[name]);
+            self.add_text(&[name], WordDimension::Accelerator, TextFact::Accelerator, &every);
+            self.add_text(&[&format!("{name}1")], WordDimension::Accelerator, TextFact::Accelerator, &[name]);
         }
         for maker in ["NVIDIA", "Qualcomm"] {
-            self.add_text(&[maker], Dimension::AcceleratorMaker, Text::AcceleratorMaker, &[maker]);
+            self.add_text(&[maker], WordDimension::AcceleratorMaker, TextFact::AcceleratorMaker, &[maker]);
         }
     }
 
@@ -112,10 +112,10 @@ impl<'a> Vocabulary<'a> {
                 PROCESSORS.iter().filter(|p| p.words.contains(&word)).map(|p| p.name).collect();
             // A word that is a processor's name is shown as that name; `graviton1` is not one.
             let spelt = meant.iter().copied().find(|name| letters(name) == word).unwrap_or(word);
-            self.add_text(&[spelt], Dimension::Processor, Text::Processor, &meant);
+            self.add_text(&[spelt], WordDimension::Processor, TextFact::Processor, &meant);
         }
         for set in SETS {
-            self.add_text(&[set], Dimension::InstructionSet, Text::InstructionSet, &[set]);
+            self.add_text(&[set], WordDimension::InstructionSet, TextFact::InstructionSet, &[set]);
         }
     }
 
@@ -126,49 +126,53 @@ impl<'a> Vocabulary<'a> {
             (&["graviton", "aws"], "AWS"),
             (&["apple"], "Apple"),
         ] {
-            self.add_text(words, Dimension::Maker, Text::CpuMaker, &[maker]);
+            self.add_text(words, WordDimension::Maker, TextFact::CpuMaker, &[maker]);
         }
-        self.add_text(&["x86_64", "x86", "amd64"], Dimension::Arch, Text::Arch, &["x86_64"]);
-        self.add_text(&["arm64", "arm", "aarch64"], Dimension::Arch, Text::Arch, &["arm64"]);
+        self.add_text(&["x86_64", "x86", "amd64"], WordDimension::Arch, TextFact::Arch, &["x86_64"]);
+        self.add_text(&["arm64", "arm", "aarch64"], WordDimension::Arch, TextFact::Arch, &["arm64"]);
         for (words, flag, dimension) in [
-            (&["efa", "lowlatency"][..], Flag::Efa, Dimension::Efa),
-            (&["nested-virt", "nested-virtualization"], Flag::NestedVirtualization, Dimension::NestedVirt),
-            (&["mig"], Flag::Mig, Dimension::Mig),
-            (&["mps"], Flag::Mps, Dimension::Mps),
-            (&["burstable"], Flag::Burstable, Dimension::Burstable),
+            (&["efa", "lowlatency"][..], FlagFact::Efa, WordDimension::Efa),
+            (
+                &["nested-virt", "nested-virtualization"],
+                FlagFact::NestedVirtualization,
+                WordDimension::NestedVirt,
+            ),
+            (&["mig"], FlagFact::Mig, WordDimension::Mig),
+            (&["mps"], FlagFact::Mps, WordDimension::Mps),
+            (&["burstable"], FlagFact::Burstable, WordDimension::Burstable),
         ] {
             for word in words {
-                self.add(word, Meaning::Wish(dimension, Condition::Flag(flag, true)));
+                self.add(word, WordMeaning::Wish(dimension, FilterCondition::Flag(flag, true)));
             }
         }
         for (words, number, floor, dimension) in [
-            (&["highnet"][..], Number::NetworkPeak, 50.0, Dimension::Network),
-            (&["ultranet"], Number::NetworkPeak, 100.0, Dimension::Network),
-            (&["gpu", "gpus"], Number::Gpus, 1.0, Dimension::AnyGpu),
+            (&["highnet"][..], NumericFact::NetworkPeak, 50.0, WordDimension::Network),
+            (&["ultranet"], NumericFact::NetworkPeak, 100.0, WordDimension::Network),
+            (&["gpu", "gpus"], NumericFact::Gpus, 1.0, WordDimension::AnyGpu),
         ] {
             for word in words {
-                let condition = Condition::Number(number, Range::at_least(floor));
-                self.add(word, Meaning::Wish(dimension, condition));
+                let condition = FilterCondition::Number(number, ValueRange::at_least(floor));
+                self.add(word, WordMeaning::Wish(dimension, condition));
             }
         }
         for hint in SortHint::ALL {
-            self.add(hint.word, Meaning::Sort(hint.word));
+            self.add(hint.word, WordMeaning::Sort(hint.word));
         }
-        self.add("and", Meaning::And);
-        self.add("or", Meaning::Or);
+        self.add("and", WordMeaning::And);
+        self.add("or", WordMeaning::Or);
     }
 
     /// Returns the meaning of the words, read as one, and the normalized spelling.
-    pub(super) fn meaning(&self, words: &[String]) -> Option<(&str, &Meaning)> {
+    pub(super) fn meaning(&self, words: &[String]) -> Option<(&str, &WordMeaning)> {
         let (word, meaning) = self.words.get(&letters(&words.concat()))?;
         Some((word, meaning))
     }
 
     /// Returns the condition for the instance type with this name.
-    pub(super) fn name(&self, word: &str) -> Option<Wish> {
+    pub(super) fn name(&self, word: &str) -> Option<WordCondition> {
         let name = self.names.get(word)?.to_string();
-        let condition = Condition::Text(Text::Name, vec![name.clone()]);
-        Some(Wish { typed: name, dimension: Dimension::Name, condition })
+        let condition = FilterCondition::Text(TextFact::Name, vec![name.clone()]);
+        Some(WordCondition { typed: name, dimension: WordDimension::Name, condition })
     }
 
     /// Returns "; the closest match is X" for an unknown word; empty when no word is near.

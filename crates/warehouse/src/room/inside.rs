@@ -12,10 +12,10 @@ use catalog::ports::AskError;
 use duckdb::Connection;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-use super::{BATCH, FRAME, Request, VERDICT, Verdict, failure, lock, statement};
+use super::{BATCH, FRAME, QueryProcessRequest, QueryProcessVerdict, VERDICT, failure, lock, statement};
 use crate::ask::bad_sql;
 use crate::build::literal;
-use crate::open::{self, Home, Source};
+use crate::open::{self, WarehouseSource, WarehouseStorage};
 use crate::redact;
 
 /// Runs the child: reads the request from standard input, writes the answer to standard output, and
@@ -26,21 +26,21 @@ pub fn enter() {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let verdict = match catch_unwind(AssertUnwindSafe(|| answer(&mut out))) {
         Ok(Ok(verdict)) => verdict,
-        Ok(Err(error)) => Verdict::of(error),
-        Err(payload) => Verdict::of(failure(&panic_text(&payload))),
+        Ok(Err(error)) => QueryProcessVerdict::of(error),
+        Err(payload) => QueryProcessVerdict::of(failure(&panic_text(&payload))),
     };
     let text = serde_json::to_vec(&verdict).expect("a verdict is plain data");
     // If the parent is gone, a failure cannot be reported.
     let _ = frame(&mut out, VERDICT, &text).and_then(|()| out.flush());
 }
 
-fn answer(out: &mut impl Write) -> Result<Verdict, AskError> {
+fn answer(out: &mut impl Write) -> Result<QueryProcessVerdict, AskError> {
     // A killed parent cannot kill its child, so the kernel does it. The limit on processor time
     // would take minutes, and a sleeping statement never reaches it.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
     let mut text = Vec::new();
     io::stdin().read_to_end(&mut text).map_err(failed)?;
-    let request: Request = serde_json::from_slice(&text).map_err(failed)?;
+    let request: QueryProcessRequest = serde_json::from_slice(&text).map_err(failed)?;
     if getppid().map(|parent| parent.as_raw_pid()) != i32::try_from(request.parent).ok() {
         return Err(failed("the parent process is gone"));
     }
@@ -73,23 +73,27 @@ fn failed(error: impl std::fmt::Display) -> AskError {
 
 /// Returns the files that the statement may read: the published warehouse and the files of its
 /// views.
-fn readable(request: &Request) -> Vec<PathBuf> {
+fn readable(request: &QueryProcessRequest) -> Vec<PathBuf> {
     let mut paths = data_files(&request.sources);
-    if let Home::File(path) = &request.home {
+    if let WarehouseStorage::File(path) = &request.home {
         paths.push(path.clone());
     }
     paths
 }
 
-fn data_files(sources: &[Source]) -> Vec<PathBuf> {
-    let of = |source: &Source| -> Vec<PathBuf> {
+fn data_files(sources: &[WarehouseSource]) -> Vec<PathBuf> {
+    let of = |source: &WarehouseSource| -> Vec<PathBuf> {
         source.manifest.files.iter().map(|file| source.root.join(&file.path)).collect()
     };
     sources.iter().flat_map(of).collect()
 }
 
 /// Applies DuckDB's own settings, in addition to the kernel's restrictions.
-fn settle(connection: &Connection, request: &Request, files_closed: bool) -> Result<(), AskError> {
+fn settle(
+    connection: &Connection,
+    request: &QueryProcessRequest,
+    files_closed: bool,
+) -> Result<(), AskError> {
     let allowed: Vec<String> =
         data_files(&request.sources).iter().map(|path| literal(&path.to_string_lossy())).collect();
     let threads = match request.threads {
@@ -116,10 +120,10 @@ fn settle(connection: &Connection, request: &Request, files_closed: bool) -> Res
 
 fn run(
     connection: &Connection,
-    request: &Request,
+    request: &QueryProcessRequest,
     mut weaker: Vec<String>,
     out: &mut impl Write,
-) -> Result<Verdict, AskError> {
+) -> Result<QueryProcessVerdict, AskError> {
     let started = Instant::now();
     let mut statement = connection.prepare(&request.sql).map_err(|e| failure(&e.to_string()))?;
     if statement.parameter_count() > 0 {
@@ -150,7 +154,7 @@ fn run(
         }
     }
     weaker.dedup();
-    Ok(Verdict::Ended { rows, truncated, weaker, micros: started.elapsed().as_micros() as u64 })
+    Ok(QueryProcessVerdict::Ended { rows, truncated, weaker, micros: started.elapsed().as_micros() as u64 })
 }
 
 fn panic_text(payload: &Box<dyn std::any::Any + Send>) -> String {
@@ -225,9 +229,9 @@ fn frame(out: &mut impl Write, kind: u8, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn request(sql: &str) -> Request {
-        Request {
-            home: Home::Memory,
+    fn request(sql: &str) -> QueryProcessRequest {
+        QueryProcessRequest {
+            home: WarehouseStorage::Memory,
             sources: Vec::new(),
             key: None,
             sql: sql.into(),
@@ -240,7 +244,7 @@ mod tests {
     }
 
     /// Runs a statement restricted by DuckDB's settings alone, as on a kernel without Landlock.
-    fn by_settings_alone(connection: &Connection, sql: &str) -> Result<Verdict, AskError> {
+    fn by_settings_alone(connection: &Connection, sql: &str) -> Result<QueryProcessVerdict, AskError> {
         run(connection, &request(sql), Vec::new(), &mut io::sink())
     }
 
@@ -256,7 +260,10 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         settle(&connection, &request(""), false).unwrap();
 
-        assert!(matches!(by_settings_alone(&connection, "FROM native"), Ok(Verdict::Ended { rows: 1, .. })));
+        assert!(matches!(
+            by_settings_alone(&connection, "FROM native"),
+            Ok(QueryProcessVerdict::Ended { rows: 1, .. })
+        ));
         for sql in [
             "FROM filed".to_string(),
             format!("FROM '{shown}'"),

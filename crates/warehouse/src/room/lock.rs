@@ -17,7 +17,7 @@ use seccompiler::{
 const SYSTEM: [&str; 4] = ["/proc/self/cgroup", "/sys/fs/cgroup", "/proc/meminfo", "/sys/devices/system/cpu"];
 
 /// The restrictions in force after [`lock`].
-pub(super) struct Locked {
+pub(super) struct ProcessRestrictions {
     /// Whether the file system is blocked except for the named files.
     pub(super) files: bool,
     /// Missing protections, one sentence each.
@@ -27,7 +27,11 @@ pub(super) struct Locked {
 /// Restricts this process, permanently: it may read `readable` and no other file, write nothing,
 /// open no socket, start no program, and use limited memory and time. Call it before any thread
 /// starts.
-pub(super) fn lock(readable: &[PathBuf], memory_mib: u64, seconds: u64) -> Result<Locked, String> {
+pub(super) fn lock(
+    readable: &[PathBuf],
+    memory_mib: u64,
+    seconds: u64,
+) -> Result<ProcessRestrictions, String> {
     limit(memory_mib, seconds)?;
     let mut weaker = Vec::new();
     let files = match close_files(readable) {
@@ -44,7 +48,7 @@ pub(super) fn lock(readable: &[PathBuf], memory_mib: u64, seconds: u64) -> Resul
             "system calls cannot be filtered here ({error}): sockets are guarded by DuckDB's settings alone"
         ));
     }
-    Ok(Locked { files, weaker })
+    Ok(ProcessRestrictions { files, weaker })
 }
 
 fn limit(memory_mib: u64, seconds: u64) -> Result<(), String> {

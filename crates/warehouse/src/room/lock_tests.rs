@@ -15,9 +15,9 @@ const FOLDER: &str = "MYCELIUM_TEST_PRISONER";
 const SECRET: &str = "the secret of this test";
 
 /// A folder that is removed with its owner.
-struct Folder(PathBuf);
+struct TestFolder(PathBuf);
 
-impl Drop for Folder {
+impl Drop for TestFolder {
     fn drop(&mut self) {
         // A cleanup failure must not hide the failure of the test.
         let _ = fs::remove_dir_all(&self.0);
@@ -26,7 +26,7 @@ impl Drop for Folder {
 
 #[test]
 fn a_restricted_process_can_only_read_its_files() {
-    let folder = Folder(std::env::temp_dir().join(format!("mycelium-room-{}", std::process::id())));
+    let folder = TestFolder(std::env::temp_dir().join(format!("mycelium-room-{}", std::process::id())));
     fs::create_dir_all(&folder.0).unwrap();
     let (open, secret) = (folder.0.join("open"), folder.0.join("secret"));
     fs::write(&open, "open to all").unwrap();

@@ -17,7 +17,7 @@ mod statement;
 use catalog::ports::AskError;
 use serde::{Deserialize, Serialize};
 
-use crate::open::{Home, Source};
+use crate::open::{WarehouseSource, WarehouseStorage};
 
 pub use inside::enter;
 pub(crate) use parent::query;
@@ -27,9 +27,9 @@ pub const ROOM_ARGUMENT: &str = "--locked-room";
 
 /// The request from the parent, as JSON on the child's standard input.
 #[derive(Debug, Serialize, Deserialize)]
-struct Request {
-    home: Home,
-    sources: Vec<Source>,
+struct QueryProcessRequest {
+    home: WarehouseStorage,
+    sources: Vec<WarehouseSource>,
     /// The key of the stand-ins, if they are shown instead of names and ids.
     key: Option<String>,
     sql: String,
@@ -44,7 +44,7 @@ struct Request {
 
 /// The last message of the child. Batches come before it, each as one Arrow IPC stream.
 #[derive(Debug, Serialize, Deserialize)]
-enum Verdict {
+enum QueryProcessVerdict {
     Ended { rows: u64, truncated: bool, weaker: Vec<String>, micros: u64 },
     BadSql(String),
     Refused(String),
@@ -63,13 +63,13 @@ const FRAME: usize = 64 << 20;
 /// with its square.
 const STATEMENT: usize = 1 << 20;
 
-impl Verdict {
-    fn of(error: AskError) -> Verdict {
+impl QueryProcessVerdict {
+    fn of(error: AskError) -> QueryProcessVerdict {
         match error {
-            AskError::BadSql(text) => Verdict::BadSql(text),
-            AskError::Refused(text) => Verdict::Refused(text),
-            AskError::OutOfMemory(_) => Verdict::OutOfMemory,
-            other => Verdict::Failed(other.to_string()),
+            AskError::BadSql(text) => QueryProcessVerdict::BadSql(text),
+            AskError::Refused(text) => QueryProcessVerdict::Refused(text),
+            AskError::OutOfMemory(_) => QueryProcessVerdict::OutOfMemory,
+            other => QueryProcessVerdict::Failed(other.to_string()),
         }
     }
 }

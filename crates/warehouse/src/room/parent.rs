@@ -11,29 +11,29 @@ use std::time::{Duration, Instant};
 
 use arrow::ipc::reader::StreamReader;
 use catalog::Field;
-use catalog::ports::{AskError, Ended, PageSink, Query, Stop};
+use catalog::ports::{AskError, PageSink, QuerySummary, StopFlag, UserQuery};
 
-use super::{BATCH, FRAME, ROOM_ARGUMENT, Request, STATEMENT, VERDICT, Verdict};
+use super::{BATCH, FRAME, QueryProcessRequest, QueryProcessVerdict, ROOM_ARGUMENT, STATEMENT, VERDICT};
 use crate::arrow_page;
-use crate::open::{Home, Source};
+use crate::open::{WarehouseSource, WarehouseStorage};
 
 /// Interval at which the parent checks its clock and the stop flag.
 const TICK: Duration = Duration::from_millis(15);
 
 /// Runs a statement in a child process and delivers its pages to the sink.
 pub(crate) fn query(
-    home: &Home,
-    sources: &[Source],
+    home: &WarehouseStorage,
+    sources: &[WarehouseSource],
     key: Option<&str>,
-    query: &Query,
-    stop: &Stop,
+    query: &UserQuery,
+    stop: &StopFlag,
     sink: PageSink<'_>,
-) -> Result<Ended, AskError> {
+) -> Result<QuerySummary, AskError> {
     if query.sql.len() > STATEMENT {
         let long = query.sql.len();
         return Err(AskError::BadSql(format!("the statement has {long} bytes; the limit is {STATEMENT}")));
     }
-    let request = Request {
+    let request = QueryProcessRequest {
         home: home.clone(),
         sources: sources.to_vec(),
         key: key.map(String::from),
@@ -45,7 +45,7 @@ pub(crate) fn query(
         parent: std::process::id(),
     };
     let (mut child, output) = start(&request)?;
-    let watch = Watch::start(&mut child, query.time, stop.clone());
+    let watch = ChildWatch::start(&mut child, query.time, stop.clone());
     // A limit on rows is also a limit on bytes. A request without a row limit has no byte limit
     // either.
     let bound = if query.rows == 0 { u64::MAX } else { query.memory_mib << 20 };
@@ -60,8 +60,8 @@ pub(crate) fn query(
     match (heard, killed) {
         // The child's last message counts, even if the time ran out just after it.
         (Ok(Some(told)), _) => told.into_ended(query),
-        (_, Some(Killed::Late)) => Err(AskError::TimedOut(query.time)),
-        (_, Some(Killed::Asked)) => Err(AskError::Interrupted),
+        (_, Some(KillReason::Late)) => Err(AskError::TimedOut(query.time)),
+        (_, Some(KillReason::Asked)) => Err(AskError::Interrupted),
         // Ctrl-C reaches the child too, which may be gone before the watch notices.
         (_, None) if stop.asked() => Err(AskError::Interrupted),
         (Err(AskError::OutOfMemory(_)), None) => Err(AskError::OutOfMemory(query.memory_mib)),
@@ -71,7 +71,7 @@ pub(crate) fn query(
 }
 
 /// Returns the reason why a child ended without a verdict.
-fn broken(status: ExitStatus, query: &Query) -> AskError {
+fn broken(status: ExitStatus, query: &UserQuery) -> AskError {
     match status.signal() {
         Some(libc::SIGXCPU) => AskError::TimedOut(query.time),
         // Not sent by the parent, so most likely by the kernel, for lack of memory.
@@ -89,7 +89,7 @@ fn failed(error: impl std::fmt::Display) -> AskError {
     AskError::Failed(error.to_string())
 }
 
-fn start(request: &Request) -> Result<(Child, std::process::ChildStdout), AskError> {
+fn start(request: &QueryProcessRequest) -> Result<(Child, std::process::ChildStdout), AskError> {
     // The running program itself, even if its file has changed since it started.
     let mut child = Command::new("/proc/self/exe")
         .arg(ROOM_ARGUMENT)
@@ -108,31 +108,35 @@ fn start(request: &Request) -> Result<(Child, std::process::ChildStdout), AskErr
     Ok((child, output))
 }
 
-struct Told {
+struct QueryProcessAnswer {
     fields: Vec<Field>,
-    verdict: Verdict,
+    verdict: QueryProcessVerdict,
 }
 
-impl Told {
-    fn into_ended(self, query: &Query) -> Result<Ended, AskError> {
+impl QueryProcessAnswer {
+    fn into_ended(self, query: &UserQuery) -> Result<QuerySummary, AskError> {
         match self.verdict {
-            Verdict::Ended { rows, truncated, weaker, micros } => Ok(Ended {
+            QueryProcessVerdict::Ended { rows, truncated, weaker, micros } => Ok(QuerySummary {
                 fields: self.fields,
                 rows,
                 truncated,
                 weaker,
                 elapsed: Duration::from_micros(micros),
             }),
-            Verdict::BadSql(text) => Err(AskError::BadSql(text)),
-            Verdict::Refused(text) => Err(AskError::Refused(text)),
-            Verdict::OutOfMemory => Err(AskError::OutOfMemory(query.memory_mib)),
-            Verdict::Failed(text) => Err(AskError::Failed(text)),
+            QueryProcessVerdict::BadSql(text) => Err(AskError::BadSql(text)),
+            QueryProcessVerdict::Refused(text) => Err(AskError::Refused(text)),
+            QueryProcessVerdict::OutOfMemory => Err(AskError::OutOfMemory(query.memory_mib)),
+            QueryProcessVerdict::Failed(text) => Err(AskError::Failed(text)),
         }
     }
 }
 
 /// Delivers the pages until the verdict comes. Returns `None` if the child ended without one.
-fn listen(mut output: impl Read, bound: u64, sink: PageSink<'_>) -> Result<Option<Told>, AskError> {
+fn listen(
+    mut output: impl Read,
+    bound: u64,
+    sink: PageSink<'_>,
+) -> Result<Option<QueryProcessAnswer>, AskError> {
     let mut fields = Vec::new();
     let mut taken = 0;
     loop {
@@ -155,7 +159,7 @@ fn listen(mut output: impl Read, bound: u64, sink: PageSink<'_>) -> Result<Optio
         match head[0] {
             VERDICT => {
                 let verdict = serde_json::from_slice(&bytes).map_err(failed)?;
-                return Ok(Some(Told { fields, verdict }));
+                return Ok(Some(QueryProcessAnswer { fields, verdict }));
             }
             BATCH => {
                 for batch in StreamReader::try_new(bytes.as_slice(), None).map_err(failed)? {
@@ -170,20 +174,20 @@ fn listen(mut output: impl Read, bound: u64, sink: PageSink<'_>) -> Result<Optio
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Killed {
+enum KillReason {
     Late,
     Asked,
 }
 
 /// Kills the child when its time is over or a stop is requested.
-struct Watch {
+struct ChildWatch {
     over: Sender<()>,
     thread: JoinHandle<()>,
-    killed: Arc<Mutex<Option<Killed>>>,
+    killed: Arc<Mutex<Option<KillReason>>>,
 }
 
-impl Watch {
-    fn start(child: &mut Child, time: Duration, stop: Stop) -> Watch {
+impl ChildWatch {
+    fn start(child: &mut Child, time: Duration, stop: StopFlag) -> ChildWatch {
         let (over, ended) = channel();
         let killed = Arc::new(Mutex::new(None));
         let mark = killed.clone();
@@ -196,9 +200,9 @@ impl Watch {
                     _ => return,
                 }
                 let why = if stop.asked() {
-                    Killed::Asked
+                    KillReason::Asked
                 } else if Instant::now() >= deadline {
-                    Killed::Late
+                    KillReason::Late
                 } else {
                     continue;
                 };
@@ -208,10 +212,10 @@ impl Watch {
                 return;
             }
         });
-        Watch { over, thread, killed }
+        ChildWatch { over, thread, killed }
     }
 
-    fn finish(self) -> Option<Killed> {
+    fn finish(self) -> Option<KillReason> {
         drop(self.over);
         // A watch that panicked has killed no process.
         let _ = self.thread.join();

@@ -6,20 +6,20 @@ use console::Failure;
 
 /// A folder or one object in S3.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Address {
+pub(crate) struct S3Address {
     pub(crate) bucket: String,
     /// Without a trailing slash; empty for the whole bucket.
     pub(crate) prefix: String,
 }
 
-impl Address {
+impl S3Address {
     /// Parses an argument that begins with `s3:`; returns `None` for any other, such as a file.
-    pub(crate) fn of(word: &str) -> Option<Result<Address, Failure>> {
+    pub(crate) fn of(word: &str) -> Option<Result<S3Address, Failure>> {
         let begins = word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("s3:"));
-        begins.then(|| Address::read(word))
+        begins.then(|| S3Address::read(word))
     }
 
-    fn read(word: &str) -> Result<Address, Failure> {
+    fn read(word: &str) -> Result<S3Address, Failure> {
         let wrong = |why: &str| {
             Failure::usage(format!("\"{word}\" {why}; expected s3://BUCKET/PREFIX"))
                 .hint("for example s3://my-bills/exports/daily, the folder of a report or an export")
@@ -32,7 +32,7 @@ impl Address {
         if !is_bucket(bucket) {
             return Err(wrong(&format!("names {bucket}, which is not a valid bucket name")));
         }
-        Ok(Address { bucket: bucket.into(), prefix: prefix.trim_end_matches('/').into() })
+        Ok(S3Address { bucket: bucket.into(), prefix: prefix.trim_end_matches('/').into() })
     }
 
     /// Returns the key prefix to list.
@@ -57,7 +57,7 @@ impl Address {
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for S3Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let slash = if self.prefix.is_empty() { "" } else { "/" };
         write!(f, "s3://{}{slash}{}", self.bucket, self.prefix)
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn parses_addresses() {
         let check = |word: &str, expected: &str| {
-            let found = match Address::of(word) {
+            let found = match S3Address::of(word) {
                 None => "no address".into(),
                 Some(Ok(address)) => format!("{address} lists \"{}\"", address.listed()),
                 Some(Err(failure)) => failure.message,
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn covers_a_folder_or_one_object() {
         let check = |word: &str, key: &str, expected: bool| {
-            let address = Address::of(word).unwrap().unwrap();
+            let address = S3Address::of(word).unwrap().unwrap();
             assert_eq!(address.covers(key), expected, "{word} {key}");
         };
         check("s3://bills", "a.csv", true);

@@ -5,15 +5,15 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{BillLayout, Bucket, Object, Source, SourceError, Stop};
+use catalog::ports::{BillLayout, S3Bucket, S3Object, Source, SourceError, StopFlag};
 use console::{Failure, Progress};
 use domain::Timestamp;
-use feeds::Role;
+use feeds::DeliveryRole;
 use sha2::{Digest, Sha256};
 
-use super::address::Address;
+use super::address::S3Address;
 use super::failure;
-use super::found::{Bill, Files};
+use super::found::{BillSource, BucketBill};
 
 /// Limit of a manifest's size, bytes. Real ones have some hundred KB.
 const LARGEST_MANIFEST: u64 = 32 << 20;
@@ -26,8 +26,8 @@ const PIECE: usize = 1 << 20;
 
 /// A delivery with all of its files.
 #[derive(Debug)]
-pub(super) struct Delivery {
-    pub(super) files: Vec<Object>,
+pub(super) struct BillDelivery {
+    pub(super) files: Vec<S3Object>,
     pub(super) account: Option<String>,
     /// The layout that its manifest states.
     pub(super) layout: Option<BillLayout>,
@@ -36,7 +36,7 @@ pub(super) struct Delivery {
 }
 
 /// The reason why a bill is not imported.
-pub(super) enum Missing {
+pub(super) enum BillImportError {
     /// It has this layout, and another one was requested.
     Other(BillLayout),
     /// It cannot be read; other bills can.
@@ -49,68 +49,72 @@ pub(super) enum Missing {
     All(Failure),
 }
 
-impl Missing {
-    pub(super) fn gap(why: impl Into<String>) -> Missing {
-        Missing::Gap { why: why.into(), account: None }
+impl BillImportError {
+    pub(super) fn gap(why: impl Into<String>) -> BillImportError {
+        BillImportError::Gap { why: why.into(), account: None }
     }
 
     /// Adds the account to a gap.
-    pub(super) fn owned(self, by: &Option<String>) -> Missing {
+    pub(super) fn owned(self, by: &Option<String>) -> BillImportError {
         match self {
-            Missing::Gap { why, .. } => Missing::Gap { why, account: by.clone() },
+            BillImportError::Gap { why, .. } => BillImportError::Gap { why, account: by.clone() },
             other => other,
         }
     }
 
-    fn of(error: SourceError) -> Missing {
+    fn of(error: SourceError) -> BillImportError {
         match error {
-            SourceError::Failed(why) => Missing::gap(why),
-            other => Missing::All(failure(other)),
+            SourceError::Failed(why) => BillImportError::gap(why),
+            other => BillImportError::All(failure(other)),
         }
     }
 }
 
 /// A bucket that is being read.
-pub(super) struct Shelf<'a> {
+pub(super) struct BucketReader<'a> {
     pub(super) source: &'a dyn Source,
-    pub(super) bucket: Bucket<'a>,
-    pub(super) address: &'a Address,
-    pub(super) stop: &'a Stop,
+    pub(super) bucket: S3Bucket<'a>,
+    pub(super) address: &'a S3Address,
+    pub(super) stop: &'a StopFlag,
     /// The objects under the address, by key.
-    pub(super) listed: HashMap<&'a str, &'a Object>,
+    pub(super) listed: HashMap<&'a str, &'a S3Object>,
     pub(super) now: Timestamp,
 }
 
-impl Shelf<'_> {
+impl BucketReader<'_> {
     /// Returns the files of a bill in their present state. Fails if its manifest states another
     /// layout than `wanted`.
-    pub(super) fn delivery(&self, bill: &Bill, wanted: Option<BillLayout>) -> Result<Delivery, Missing> {
+    pub(super) fn delivery(
+        &self,
+        bill: &BucketBill,
+        wanted: Option<BillLayout>,
+    ) -> Result<BillDelivery, BillImportError> {
         let manifest = match &bill.files {
-            Files::These(files) => {
-                check(files.iter().map(|file| file.key.as_str())).map_err(Missing::gap)?;
+            BillSource::These(files) => {
+                check(files.iter().map(|file| file.key.as_str())).map_err(BillImportError::gap)?;
                 let made_at = files.iter().map(|file| file.modified).max().unwrap_or_default();
-                return Ok(Delivery { files: files.clone(), account: None, layout: None, made_at });
+                return Ok(BillDelivery { files: files.clone(), account: None, layout: None, made_at });
             }
-            Files::Named(manifest) => manifest,
+            BillSource::Named(manifest) => manifest,
         };
-        let feeds::Delivery { account, layout, keys } = self.manifest(manifest)?;
+        let feeds::BillManifest { account, layout, keys } = self.manifest(manifest)?;
         if let Some(found) = layout.filter(|found| wanted.is_some_and(|wanted| wanted != *found)) {
-            return Err(Missing::Other(found));
+            return Err(BillImportError::Other(found));
         }
         let files = self.named(&keys, manifest).map_err(|missing| missing.owned(&account))?;
-        Ok(Delivery { files, account, layout, made_at: manifest.modified })
+        Ok(BillDelivery { files, account, layout, made_at: manifest.modified })
     }
 
     /// Returns the files that a manifest names.
-    fn named(&self, keys: &[String], manifest: &Object) -> Result<Vec<Object>, Missing> {
+    fn named(&self, keys: &[String], manifest: &S3Object) -> Result<Vec<S3Object>, BillImportError> {
         if keys.is_empty() {
-            return Err(Missing::gap(format!("{} names no files", manifest.key)));
+            return Err(BillImportError::gap(format!("{} names no files", manifest.key)));
         }
-        check(keys.iter().map(String::as_str)).map_err(Missing::gap)?;
-        let files: Vec<Object> =
-            keys.iter().map(|key| self.object(key, manifest)).collect::<Result<_, Missing>>()?;
+        check(keys.iter().map(String::as_str)).map_err(BillImportError::gap)?;
+        let files: Vec<S3Object> =
+            keys.iter().map(|key| self.object(key, manifest)).collect::<Result<_, BillImportError>>()?;
         match files.iter().find(|file| self.is_under_way(file, manifest)) {
-            Some(file) => Err(Missing::gap(format!(
+            Some(file) => Err(BillImportError::gap(format!(
                 "{} is newer than the manifest that names it: a delivery is under way, import it again in an hour",
                 file.key
             ))),
@@ -121,22 +125,22 @@ impl Shelf<'_> {
     /// Returns whether a file was overwritten within the last hour and after its manifest, so that
     /// other files and the new manifest are still to come. An older file counts as complete: a copy
     /// of a bucket need not copy the manifest last.
-    fn is_under_way(&self, file: &Object, manifest: &Object) -> bool {
+    fn is_under_way(&self, file: &S3Object, manifest: &S3Object) -> bool {
         file.modified > manifest.modified
             && domain::before(self.now, UNDER_WAY).is_some_and(|since| file.modified > since)
     }
 
-    fn manifest(&self, manifest: &Object) -> Result<feeds::Delivery, Missing> {
+    fn manifest(&self, manifest: &S3Object) -> Result<feeds::BillManifest, BillImportError> {
         let mut bytes = Vec::new();
-        let opened = self.source.open(&self.bucket, manifest, self.stop).map_err(Missing::of)?;
+        let opened = self.source.open(&self.bucket, manifest, self.stop).map_err(BillImportError::of)?;
         let read = opened.take(LARGEST_MANIFEST).read_to_end(&mut bytes);
         read.map_err(|error| self.broken(&manifest.key, &error))?;
-        feeds::delivery(&bytes).map_err(|error| Missing::gap(format!("{}: {error}", manifest.key)))
+        feeds::delivery(&bytes).map_err(|error| BillImportError::gap(format!("{}: {error}", manifest.key)))
     }
 
     /// Returns a file that a manifest names.
-    fn object(&self, key: &str, manifest: &Object) -> Result<Object, Missing> {
-        let missing = || Missing::gap(format!("{} names {key}, which does not exist", manifest.key));
+    fn object(&self, key: &str, manifest: &S3Object) -> Result<S3Object, BillImportError> {
+        let missing = || BillImportError::gap(format!("{} names {key}, which does not exist", manifest.key));
         if let Some(object) = self.listed.get(key) {
             return Ok((*object).clone());
         }
@@ -144,38 +148,45 @@ impl Shelf<'_> {
         if self.address.covers(key) {
             return Err(missing());
         }
-        let found = self.source.list(&self.bucket, key, self.stop).map_err(Missing::of)?;
+        let found = self.source.list(&self.bucket, key, self.stop).map_err(BillImportError::of)?;
         found.into_iter().find(|object| object.key == key).ok_or_else(missing)
     }
 
-    fn broken(&self, key: &str, error: &io::Error) -> Missing {
+    fn broken(&self, key: &str, error: &io::Error) -> BillImportError {
         match self.stop.asked() {
-            true => Missing::All(failure(SourceError::Interrupted)),
-            false => Missing::gap(format!("{key}: {error}")),
+            true => BillImportError::All(failure(SourceError::Interrupted)),
+            false => BillImportError::gap(format!("{key}: {error}")),
         }
     }
 
     /// Copies the files into a folder, under their own names.
     pub(super) fn fetch(
         &self,
-        delivery: &Delivery,
+        delivery: &BillDelivery,
         folder: &Path,
         progress: &Progress,
-    ) -> Result<Vec<PathBuf>, Missing> {
-        let mut fetched = Fetched { before: 0, of: delivery.bytes(), progress };
-        let one = |file: &Object| {
+    ) -> Result<Vec<PathBuf>, BillImportError> {
+        let mut fetched = TransferProgress { before: 0, of: delivery.bytes(), progress };
+        let one = |file: &S3Object| {
             let path = folder.join(base(&file.key));
             self.fetch_one(file, &path, &mut fetched).map(|()| path)
         };
         delivery.files.iter().map(one).collect()
     }
 
-    fn fetch_one(&self, file: &Object, path: &Path, fetched: &mut Fetched<'_>) -> Result<(), Missing> {
+    fn fetch_one(
+        &self,
+        file: &S3Object,
+        path: &Path,
+        fetched: &mut TransferProgress<'_>,
+    ) -> Result<(), BillImportError> {
         let unwritten = |error: io::Error| {
             let why = format!("{} cannot be written: {error}", path.display());
-            Missing::All(Failure::broken(why).hint("earlier months are in the lake; import the others again"))
+            BillImportError::All(
+                Failure::broken(why).hint("earlier months are in the lake; import the others again"),
+            )
         };
-        let mut from = self.source.open(&self.bucket, file, self.stop).map_err(Missing::of)?;
+        let mut from = self.source.open(&self.bucket, file, self.stop).map_err(BillImportError::of)?;
         let mut to = File::create_new(path).map_err(unwritten)?;
         let mut piece = vec![0; PIECE];
         loop {
@@ -190,13 +201,13 @@ impl Shelf<'_> {
 }
 
 /// Progress of a delivery's transfer.
-struct Fetched<'a> {
+struct TransferProgress<'a> {
     before: u64,
     of: u64,
     progress: &'a Progress,
 }
 
-impl Fetched<'_> {
+impl TransferProgress<'_> {
     fn add(&mut self, bytes: usize, key: &str) {
         self.before += bytes as u64;
         self.progress.say(format!(
@@ -207,7 +218,7 @@ impl Fetched<'_> {
     }
 }
 
-impl Delivery {
+impl BillDelivery {
     /// Bytes of all files.
     pub(super) fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
@@ -216,7 +227,7 @@ impl Delivery {
     /// Returns a name for this state of the files, whichever bucket they are in: the SHA-256 of
     /// their keys, ETags and sizes.
     pub(super) fn version(&self) -> String {
-        let mut files: Vec<&Object> = self.files.iter().collect();
+        let mut files: Vec<&S3Object> = self.files.iter().collect();
         files.sort_by(|one, other| one.key.cmp(&other.key));
         let mut hasher = Sha256::new();
         for file in files {
@@ -240,7 +251,7 @@ fn check<'a>(keys: impl Iterator<Item = &'a str>) -> Result<(), String> {
                 "{key} is a ZIP archive, which is not supported: deliver the report as GZIP or Parquet"
             ));
         }
-        if feeds::place(key).is_none_or(|place| place.role != Role::Data) {
+        if feeds::place(key).is_none_or(|place| place.role != DeliveryRole::Data) {
             return Err(format!("{key} is neither CSV nor Parquet"));
         }
         if !names.insert(base(key)) {

@@ -2,54 +2,60 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::ports::Object;
+use catalog::ports::S3Object;
 use console::Failure;
-use feeds::{Place, Role};
+use feeds::{DeliveryPath, DeliveryRole};
 
-use super::address::Address;
+use super::address::S3Address;
 
 /// One month of a report or an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Bill {
+pub(super) struct BucketBill {
     /// The folder of the report or export.
     pub(super) export: String,
     /// The month, if the keys state it.
     pub(super) month: Option<String>,
-    pub(super) files: Files,
+    pub(super) files: BillSource,
 }
 
 /// The files of a bill.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Files {
+pub(super) enum BillSource {
     /// The files that this manifest names.
-    Named(Object),
+    Named(S3Object),
     /// These files, because there is no manifest.
-    These(Vec<Object>),
+    These(Vec<S3Object>),
 }
 
 /// The bills under an address.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Found {
-    pub(super) bills: Vec<Bill>,
+pub(super) struct BucketListing {
+    pub(super) bills: Vec<BucketBill>,
     /// Notes for the user, one sentence each.
     pub(super) notes: Vec<String>,
 }
 
-type Name = (String, Option<String>);
+type ExportMonth = (String, Option<String>);
 
 /// Finds the bills of `months` under an address; empty means all months. If there are manifests,
 /// the newest one of a month is its bill. Files without a manifest are then left out: they belong
 /// to older deliveries, or to one that is not finished.
-pub(super) fn found(address: &Address, objects: &[Object], months: &[String]) -> Result<Found, Failure> {
+pub(super) fn found(
+    address: &S3Address,
+    objects: &[S3Object],
+    months: &[String],
+) -> Result<BucketListing, Failure> {
     let placed = objects.iter().filter(|object| address.covers(&object.key));
     let placed = placed.filter_map(|object| Some((feeds::place(&object.key)?, object)));
-    let wanted = |place: &Place<'_>| {
+    let wanted = |place: &DeliveryPath<'_>| {
         months.is_empty() || place.month.as_ref().is_some_and(|month| months.contains(month))
     };
     let (manifests, data): (Vec<_>, Vec<_>) =
-        placed.partition(|(place, _)| place.role == Role::Manifest && place.month.is_some());
+        placed.partition(|(place, _)| place.role == DeliveryRole::Manifest && place.month.is_some());
     let mut found = match manifests.is_empty() {
-        true => unnamed(address, data.into_iter().filter(|(place, _)| place.role == Role::Data), wanted)?,
+        true => {
+            unnamed(address, data.into_iter().filter(|(place, _)| place.role == DeliveryRole::Data), wanted)?
+        }
         false => named(&manifests, &data, wanted),
     };
     for month in months {
@@ -60,59 +66,62 @@ pub(super) fn found(address: &Address, objects: &[Object], months: &[String]) ->
     Ok(found)
 }
 
-fn name(place: &Place<'_>) -> Name {
+fn name(place: &DeliveryPath<'_>) -> ExportMonth {
     (place.export.to_string(), place.month.clone())
 }
 
 /// Returns the newest manifest of each month.
 fn named(
-    manifests: &[(Place<'_>, &Object)],
-    data: &[(Place<'_>, &Object)],
-    wanted: impl Fn(&Place<'_>) -> bool,
-) -> Found {
-    let mut newest: BTreeMap<Name, &Object> = BTreeMap::new();
+    manifests: &[(DeliveryPath<'_>, &S3Object)],
+    data: &[(DeliveryPath<'_>, &S3Object)],
+    wanted: impl Fn(&DeliveryPath<'_>) -> bool,
+) -> BucketListing {
+    let mut newest: BTreeMap<ExportMonth, &S3Object> = BTreeMap::new();
     // Of two manifests written in the same second, the month's own is current; its key is shorter.
-    let rank = |object: &Object| (object.modified, std::cmp::Reverse(object.key.len()));
+    let rank = |object: &S3Object| (object.modified, std::cmp::Reverse(object.key.len()));
     for (place, object) in manifests.iter().filter(|(place, _)| wanted(place)) {
         let known = newest.entry(name(place)).or_insert(object);
         if rank(known) < rank(object) {
             *known = object;
         }
     }
-    let unnamed: BTreeSet<Name> = data
+    let unnamed: BTreeSet<ExportMonth> = data
         .iter()
-        .filter(|(place, _)| place.role == Role::Data && place.month.is_some() && wanted(place))
+        .filter(|(place, _)| place.role == DeliveryRole::Data && place.month.is_some() && wanted(place))
         .map(|(place, _)| name(place))
         .filter(|name| !newest.contains_key(name))
         .collect();
-    let note = |(export, month): Name| {
+    let note = |(export, month): ExportMonth| {
         let month = month.unwrap_or_default();
         format!("{export} has files of {month} without a manifest: they are left out")
     };
-    let bill = |((export, month), manifest): (Name, &Object)| Bill {
+    let bill = |((export, month), manifest): (ExportMonth, &S3Object)| BucketBill {
         export,
         month,
-        files: Files::Named(manifest.clone()),
+        files: BillSource::Named(manifest.clone()),
     };
-    Found { bills: newest.into_iter().map(bill).collect(), notes: unnamed.into_iter().map(note).collect() }
+    BucketListing {
+        bills: newest.into_iter().map(bill).collect(),
+        notes: unnamed.into_iter().map(note).collect(),
+    }
 }
 
 /// Returns the bills of files without a manifest. Two folders of the same month are an error: they
 /// are two deliveries, and either could be the current one.
 fn unnamed<'a>(
-    address: &Address,
-    data: impl Iterator<Item = (Place<'a>, &'a Object)>,
-    wanted: impl Fn(&Place<'_>) -> bool,
-) -> Result<Found, Failure> {
-    let mut folders: BTreeMap<&str, (Name, Vec<Object>)> = BTreeMap::new();
+    address: &S3Address,
+    data: impl Iterator<Item = (DeliveryPath<'a>, &'a S3Object)>,
+    wanted: impl Fn(&DeliveryPath<'_>) -> bool,
+) -> Result<BucketListing, Failure> {
+    let mut folders: BTreeMap<&str, (ExportMonth, Vec<S3Object>)> = BTreeMap::new();
     for (place, object) in data.filter(|(place, _)| wanted(place)) {
         let folder = folders.entry(place.folder).or_insert_with(|| (name(&place), Vec::new()));
         folder.1.push(object.clone());
     }
-    let mut names: BTreeMap<Name, &str> = BTreeMap::new();
+    let mut names: BTreeMap<ExportMonth, &str> = BTreeMap::new();
     for (folder, (name, _)) in &folders {
         // All folders that state no month may hold the same month.
-        let name = if name.1.is_none() { Name::default() } else { name.clone() };
+        let name = if name.1.is_none() { ExportMonth::default() } else { name.clone() };
         if let Some(other) = names.insert(name, folder) {
             let bucket = &address.bucket;
             return Err(Failure::usage(format!(
@@ -127,8 +136,8 @@ fn unnamed<'a>(
         true => Vec::new(),
         false => vec![format!("there is no manifest under {address}: all of its files are imported")],
     };
-    let bill = |((export, month), files)| Bill { export, month, files: Files::These(files) };
-    Ok(Found { bills: folders.into_values().map(bill).collect(), notes })
+    let bill = |((export, month), files)| BucketBill { export, month, files: BillSource::These(files) };
+    Ok(BucketListing { bills: folders.into_values().map(bill).collect(), notes })
 }
 
 #[cfg(test)]
@@ -138,8 +147,8 @@ mod tests {
     use super::*;
 
     /// Returns objects with these keys, each one second newer than the one before it.
-    fn objects(keys: &[&str]) -> Vec<Object> {
-        let object = |(at, key): (usize, &&str)| Object {
+    fn objects(keys: &[&str]) -> Vec<S3Object> {
+        let object = |(at, key): (usize, &&str)| S3Object {
             key: key.to_string(),
             bytes: 1,
             etag: format!("\"{at}\""),
@@ -150,15 +159,15 @@ mod tests {
 
     #[track_caller]
     fn check(word: &str, months: &[&str], keys: &[&str], expected: &str) {
-        let address = Address::of(word).unwrap().unwrap();
+        let address = S3Address::of(word).unwrap().unwrap();
         let months: Vec<String> = months.iter().map(ToString::to_string).collect();
         let shown = match found(&address, &objects(keys), &months) {
             Err(failure) => failure.message,
             Ok(found) => {
-                let bill = |bill: &Bill| {
+                let bill = |bill: &BucketBill| {
                     let files: Vec<&str> = match &bill.files {
-                        Files::Named(manifest) => vec![manifest.key.as_str()],
-                        Files::These(files) => files.iter().map(|file| file.key.as_str()).collect(),
+                        BillSource::Named(manifest) => vec![manifest.key.as_str()],
+                        BillSource::These(files) => files.iter().map(|file| file.key.as_str()).collect(),
                     };
                     format!("{} {}: {}", bill.export, bill.month.as_deref().unwrap_or("-"), files.join(" "))
                 };
@@ -220,9 +229,9 @@ mod tests {
         for _ in 0..2 {
             objects.iter_mut().for_each(|object| object.modified = Timestamp::UNIX_EPOCH);
             objects.reverse();
-            let address = Address::of("s3://bbb").unwrap().unwrap();
+            let address = S3Address::of("s3://bbb").unwrap().unwrap();
             let found = super::found(&address, &objects, &[]).unwrap();
-            let Files::Named(manifest) = &found.bills[0].files else { panic!("{found:?}") };
+            let BillSource::Named(manifest) = &found.bills[0].files else { panic!("{found:?}") };
             assert_eq!(manifest.key, "r/20261001-20261101/r-Manifest.json");
         }
     }

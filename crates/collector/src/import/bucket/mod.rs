@@ -8,23 +8,24 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use catalog::ports::{
-    BillFiles, BillLayout, BillOrigin, Bucket, Imported, Object, Outcome, SourceError, StoreError, Told,
+    BillFiles, BillLayout, BillOrigin, ImportReport, S3Bucket, S3Object, ScopeOutcome, ScopeReport,
+    SourceError, StoreError,
 };
-use catalog::{Field, Page, Type, Value, dataset};
-use console::{Exit, Failure, Kind, Printer, Report};
+use catalog::{Field, Page, Value, ValueType, dataset};
+use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::Timestamp;
 
-use self::delivery::{Delivery, Missing, Shelf};
-use self::found::Bill;
-use super::kind::{self, FileKind};
+use self::delivery::{BillDelivery, BillImportError, BucketReader};
+use self::found::BucketBill;
+use super::kind::{self, ImportKind};
 use super::{ImportArgs, bills};
-use crate::snapshot::state::State;
+use crate::snapshot::state::KnownReports;
 use crate::{Ports, lake_failure};
-pub(crate) use address::Address;
+pub(crate) use address::S3Address;
 
 /// A checked import from S3.
-pub(super) struct Order<'a> {
-    address: Address,
+pub(super) struct BucketImportRequest<'a> {
+    address: S3Address,
     /// The layout that the command line names.
     layout: Option<BillLayout>,
     profile: Option<&'a str>,
@@ -33,14 +34,14 @@ pub(super) struct Order<'a> {
 }
 
 /// Parses arguments that contain an S3 address; returns `None` if they name only files.
-pub(super) fn order(args: &ImportArgs) -> Result<Option<Order<'_>>, Failure> {
+pub(super) fn order(args: &ImportArgs) -> Result<Option<BucketImportRequest<'_>>, Failure> {
     let words: Vec<&str> = args.paths.iter().filter_map(|word| word.to_str()).collect();
-    let Some(at) = words.iter().position(|word| Address::of(word).is_some()) else { return Ok(None) };
+    let Some(at) = words.iter().position(|word| S3Address::of(word).is_some()) else { return Ok(None) };
     let layout = match words[..at] {
         [] => None,
-        [word] => match FileKind::of_word(word) {
-            Some(FileKind::Cur) => Some(BillLayout::Cur),
-            Some(FileKind::Focus) => Some(BillLayout::Focus),
+        [word] => match ImportKind::of_word(word) {
+            Some(ImportKind::Cur) => Some(BillLayout::Cur),
+            Some(ImportKind::Focus) => Some(BillLayout::Focus),
             Some(kind) => {
                 let why = format!("{} cannot be imported from S3; only cur and focus can", kind.word());
                 return Err(Failure::usage(why).hint(format!("collector import cur {}", words[at])));
@@ -63,8 +64,8 @@ pub(super) fn order(args: &ImportArgs) -> Result<Option<Order<'_>>, Failure> {
         ))
         .hint(format!("collector import {} --month 2026-10", words[at])));
     }
-    let address = Address::of(words[at]).expect("found above")?;
-    Ok(Some(Order {
+    let address = S3Address::of(words[at]).expect("found above")?;
+    Ok(Some(BucketImportRequest {
         address,
         layout,
         profile: args.profile.as_deref(),
@@ -91,7 +92,7 @@ fn file_flags(args: &ImportArgs) -> [(&'static str, bool); 5] {
 
 /// A line of the report: the outcome of one bill.
 #[derive(Default)]
-struct Line {
+struct BucketBillLine {
     export: String,
     month: Option<String>,
     layout: Option<BillLayout>,
@@ -99,7 +100,7 @@ struct Line {
     files: u64,
     /// Bytes fetched from the bucket, or to be fetched in a dry run.
     fetched: u64,
-    imported: Option<Imported>,
+    imported: Option<ImportReport>,
     seconds: f64,
     gaps: Vec<String>,
 }
@@ -107,35 +108,35 @@ struct Line {
 const FAILED: &str = "failed";
 
 /// A running import of bills from a bucket.
-struct Work<'a> {
-    order: &'a Order<'a>,
+struct BucketImport<'a> {
+    order: &'a BucketImportRequest<'a>,
     ports: &'a Ports<'a>,
-    shelf: Shelf<'a>,
-    state: State,
+    shelf: BucketReader<'a>,
+    state: KnownReports,
     now: Timestamp,
 }
 
 pub(super) fn run_import(
-    order: &Order<'_>,
+    order: &BucketImportRequest<'_>,
     ports: &Ports<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let address = &order.address;
     let source = (ports.source)().map_err(failure)?;
-    let bucket = Bucket { profile: order.profile, name: &address.bucket };
+    let bucket = S3Bucket { profile: order.profile, name: &address.bucket };
     let progress = printer.progress(&format!("listing {address}"));
-    let objects: Vec<Object> = source.list(&bucket, &address.listed(), ports.stop).map_err(failure)?;
+    let objects: Vec<S3Object> = source.list(&bucket, &address.listed(), ports.stop).map_err(failure)?;
     drop(progress);
     let found = found::found(address, &objects, order.months)?;
     found.notes.iter().for_each(|note| printer.note(note));
     let shown = ports.store.look().map_err(lake_failure)?;
     let listed = objects.iter().map(|object| (object.key.as_str(), object)).collect();
-    let work = Work {
+    let work = BucketImport {
         order,
         ports,
-        shelf: Shelf { source: &*source, bucket, address, stop: ports.stop, listed, now },
-        state: State::new(shown.map(|shown| shown.log).unwrap_or_default()),
+        shelf: BucketReader { source: &*source, bucket, address, stop: ports.stop, listed, now },
+        state: KnownReports::new(shown.map(|shown| shown.log).unwrap_or_default()),
         now,
     };
     let mut lines = Vec::new();
@@ -146,7 +147,7 @@ pub(super) fn run_import(
         let started = (ports.clock)();
         let line = work.line(bill, at, printer)?;
         let seconds = (ports.clock)().duration_since(started).as_secs_f64();
-        lines.extend(line.map(|line| Line { seconds, ..line }));
+        lines.extend(line.map(|line| BucketBillLine { seconds, ..line }));
     }
     if lines.is_empty() {
         printer.note(&format!("there is no bill under {address}; expected the folder of a Cost and Usage Report or a data export"));
@@ -162,22 +163,31 @@ pub(super) fn run_import(
     }
 }
 
-impl Work<'_> {
+impl BucketImport<'_> {
     /// Imports one bill. Returns `None` if its layout is not the requested one.
-    fn line(&self, bill: &Bill, at: usize, printer: &mut Printer) -> Result<Option<Line>, Failure> {
-        let mut line = Line { export: bill.export.clone(), month: bill.month.clone(), ..Line::default() };
+    fn line(
+        &self,
+        bill: &BucketBill,
+        at: usize,
+        printer: &mut Printer,
+    ) -> Result<Option<BucketBillLine>, Failure> {
+        let mut line = BucketBillLine {
+            export: bill.export.clone(),
+            month: bill.month.clone(),
+            ..BucketBillLine::default()
+        };
         let delivery = self.shelf.delivery(bill, self.order.layout);
         let done = delivery.and_then(|delivery| {
             self.take(bill, &delivery, &mut line, printer).map_err(|missing| missing.owned(&delivery.account))
         });
         match done {
             Ok(()) => {}
-            Err(Missing::All(failure)) => return Err(failure),
-            Err(Missing::Other(layout)) => {
+            Err(BillImportError::All(failure)) => return Err(failure),
+            Err(BillImportError::Other(layout)) => {
                 printer.note(&format!("{} has the layout {}: left out", shown(bill), word(layout)));
                 return Ok(None);
             }
-            Err(Missing::Gap { why, account }) => {
+            Err(BillImportError::Gap { why, account }) => {
                 line.outcome = FAILED;
                 if !self.order.dry_run {
                     self.tell(bill, &why, account, at)?;
@@ -190,17 +200,17 @@ impl Work<'_> {
 
     fn take(
         &self,
-        bill: &Bill,
-        delivery: &Delivery,
-        line: &mut Line,
+        bill: &BucketBill,
+        delivery: &BillDelivery,
+        line: &mut BucketBillLine,
         printer: &mut Printer,
-    ) -> Result<(), Missing> {
+    ) -> Result<(), BillImportError> {
         let source = self.source(bill);
         let version = delivery.version();
         line.files = delivery.files.len() as u64;
         line.layout = self.order.layout.or(delivery.layout);
         if self.state.delivered("charge", &source, &version, delivery.made_at.min(self.now)).is_some() {
-            line.outcome = Outcome::Unchanged.word();
+            line.outcome = ScopeOutcome::Unchanged.word();
             return Ok(());
         }
         if self.order.dry_run {
@@ -208,21 +218,24 @@ impl Work<'_> {
             line.fetched = delivery.bytes();
             return Ok(());
         }
-        let scratch = self.ports.store.scratch().map_err(|error| Missing::All(lake_failure(error)))?;
+        let scratch =
+            self.ports.store.scratch().map_err(|error| BillImportError::All(lake_failure(error)))?;
         let folder: &Path = (*scratch).as_ref();
         let progress = printer.progress(&format!("fetching {}", shown(bill)));
         let paths = self.shelf.fetch(delivery, folder, &progress)?;
         line.fetched = delivery.bytes();
         let layout = match line.layout {
             Some(layout) => layout,
-            None => recognised(&paths, self.ports).map_err(|why| Missing::gap(without(&why, folder)))?,
+            None => {
+                recognised(&paths, self.ports).map_err(|why| BillImportError::gap(without(&why, folder)))?
+            }
         };
         line.layout = Some(layout);
         progress.say(format!("importing {}", shown(bill)));
         let origin = BillOrigin { source: &source, version: &version };
         let imported = self.import(layout, &paths, delivery.made_at, origin, folder)?;
         drop(progress);
-        line.outcome = Outcome::Complete.word();
+        line.outcome = ScopeOutcome::Complete.word();
         line.gaps.extend(imported.told.iter().flat_map(|told| told.gaps.clone()));
         let (files, bytes, kept) = (line.files, line.fetched, imported.brought.rows);
         printer.note(&format!("{}: {files} files, {bytes} bytes fetched, {kept} rows kept", shown(bill)));
@@ -237,25 +250,25 @@ impl Work<'_> {
         made_at: Timestamp,
         origin: BillOrigin<'_>,
         folder: &Path,
-    ) -> Result<Imported, Missing> {
+    ) -> Result<ImportReport, BillImportError> {
         let observed_at = made_at.min(self.now);
         let stop = self.ports.stop;
         let open = |path: &Path| bills::open_until(stop, path);
         let files = BillFiles { layout, paths, observed_at, whole: true, open: &open, origin: Some(origin) };
         self.ports.store.import_bills(&files, self.now, false).map_err(|error| match error {
-            StoreError::BadFile(_) if stop.asked() => Missing::All(failure(SourceError::Interrupted)),
-            StoreError::BadFile(why) => Missing::gap(without(&why, folder)),
-            other => Missing::All(lake_failure(other)),
+            StoreError::BadFile(_) if stop.asked() => BillImportError::All(failure(SourceError::Interrupted)),
+            StoreError::BadFile(why) => BillImportError::gap(without(&why, folder)),
+            other => BillImportError::All(lake_failure(other)),
         })
     }
 
     /// Returns the bill's source, which the log keeps for people and for the next import.
-    fn source(&self, bill: &Bill) -> String {
+    fn source(&self, bill: &BucketBill) -> String {
         format!("s3://{}/{}", self.order.address.bucket, bill.export)
     }
 
     /// Records in the lake that a bill could not be imported, for every account it may belong to.
-    fn tell(&self, bill: &Bill, why: &str, account: Option<String>, at: usize) -> Result<(), Failure> {
+    fn tell(&self, bill: &BucketBill, why: &str, account: Option<String>, at: usize) -> Result<(), Failure> {
         let Some(month) = &bill.month else { return Ok(()) };
         let source = self.source(bill);
         let known = self.state.scopes("charge").into_iter().filter(|told| told.source == source);
@@ -267,14 +280,14 @@ impl Work<'_> {
         let run_id = format!("import-s3-{}-{at}", self.now.as_microsecond());
         let Some(mut run) = self.ports.store.begin(&run_id).map_err(lake_failure)? else { return Ok(()) };
         for account in accounts {
-            let told = Told {
+            let told = ScopeReport {
                 dataset: dataset("charge").expect("a built-in dataset"),
                 scope: format!("{account}/{month}"),
                 source: source.clone(),
                 version: None,
                 observed_from: self.now,
                 observed_at: self.now,
-                outcome: Outcome::Failed,
+                outcome: ScopeOutcome::Failed,
                 rows: 0,
                 gaps: vec![why.to_string()],
             };
@@ -288,8 +301,8 @@ impl Work<'_> {
 fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<BillLayout, String> {
     let unsaid = |failure: Failure| format!("{}; name cur or focus before the address", failure.message);
     match kind::recognised(paths, ports).map_err(unsaid)? {
-        FileKind::Cur => Ok(BillLayout::Cur),
-        FileKind::Focus => Ok(BillLayout::Focus),
+        ImportKind::Cur => Ok(BillLayout::Cur),
+        ImportKind::Focus => Ok(BillLayout::Focus),
         other => Err(format!("its files are {}, not bills", other.word())),
     }
 }
@@ -299,7 +312,7 @@ fn without(why: &str, folder: &Path) -> String {
     why.replace(&format!("{}/", folder.display()), "")
 }
 
-fn shown(bill: &Bill) -> String {
+fn shown(bill: &BucketBill) -> String {
     let name = if bill.export.is_empty() { "the bill" } else { &bill.export };
     bill.month.as_ref().map_or(name.to_string(), |month| format!("{name} of {month}"))
 }
@@ -318,14 +331,14 @@ fn failure(error: SourceError) -> Failure {
         SourceError::Credentials(_) => Failure::broken(text).hint(
             "sign in as for the aws CLI (aws configure, aws sso login), or name a profile with --profile",
         ),
-        SourceError::Interrupted => Failure::new(Kind::Interrupted, text),
+        SourceError::Interrupted => Failure::new(FailureKind::Interrupted, text),
         SourceError::Sink(_) | SourceError::Failed(_) => Failure::broken(text),
     }
 }
 
-fn page(lines: &[Line]) -> Page {
-    let whole = |name: &str| Field::new(name, Type::Int);
-    let text = |name: &str| Field::new(name, Type::Text);
+fn page(lines: &[BucketBillLine]) -> Page {
+    let whole = |name: &str| Field::new(name, ValueType::Int);
+    let text = |name: &str| Field::new(name, ValueType::Text);
     let fields = vec![
         text("dataset"),
         text("export"),
@@ -337,12 +350,12 @@ fn page(lines: &[Line]) -> Page {
         whole("rows_read"),
         whole("rows_kept"),
         whole("bytes"),
-        Field::new("seconds", Type::Float),
+        Field::new("seconds", ValueType::Float),
         whole("manifest"),
-        Field::new("gaps", Type::List(Box::new(Type::Text))),
+        Field::new("gaps", ValueType::List(Box::new(ValueType::Text))),
     ];
-    let row = |line: &Line| -> Vec<Value> {
-        let imported = |figure: fn(&Imported) -> u64| -> Value {
+    let row = |line: &BucketBillLine| -> Vec<Value> {
+        let imported = |figure: fn(&ImportReport) -> u64| -> Value {
             line.imported.as_ref().map(|imported| figure(imported) as i64).into()
         };
         vec![
@@ -353,7 +366,7 @@ fn page(lines: &[Line]) -> Page {
             line.outcome.into(),
             Value::Int(line.files as i64),
             Value::Int(line.fetched as i64),
-            imported(Imported::read),
+            imported(ImportReport::read),
             imported(|imported| imported.brought.rows),
             imported(|imported| imported.brought.bytes),
             ((line.seconds * 10.0).round() / 10.0).into(),
