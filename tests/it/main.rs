@@ -1,4 +1,4 @@
-//! The one integration binary: the programs as people use them.
+//! The integration tests, in one binary: the programs as users run them.
 
 mod asked;
 mod bad_input;
