@@ -1,31 +1,35 @@
 """Answers filter combinations straight from moto's raw JSON, independently of the Rust code.
 
-    python3 tests/crosscheck.py WHEEL < combinations.json      answers the combinations of a JSON list
-    python3 tests/crosscheck.py WHEEL --random COUNT SEED      draws combinations and answers them
+    python3 tests/crosscheck.py WHEEL < combinations.json    answers the combinations of a JSON list
+    python3 tests/crosscheck.py WHEEL --random COUNT SEED    draws combinations and answers them
 
-WHEEL is moto's wheel; it is read as an archive, never imported. The answer is a JSON list of
+WHEEL is moto's wheel, read as an archive and never imported. The answer is a JSON list of
 {"filters": {...}, "types": [sorted names]}, in the order of the combinations.
 
-A combination is an object; all its filters must hold. Each key is a flag of `truffle search` without the dashes.
-Ranges are texts: "4..16", "4..", "..16" or "4", both ends included.
+A combination is an object, and a type must match all its filters. Each key is a flag of
+`truffle search` without the dashes. Ranges are texts: "4..16", "4..", "..16" or "4", with both ends
+included.
 
     vcpus               range of vCPUs
     memory              range of GiB; an end may carry MiB, GiB or TiB
-    arch                one of the supported architectures: x86_64, arm64, i386, x86_64_mac, arm64_mac
+    arch                a supported architecture: x86_64, arm64, i386, x86_64_mac, arm64_mac
     cpu-maker           Intel, AMD, AWS or Apple, in any case of letters
-    gpus                range of GPUs, 0 without any; part of a GPU counts as one, though the API says 0
+    gpus                range of GPUs, 0 without any; part of a GPU counts as one, although the
+                        API has 0
     gpu-model           name of the GPU as the API spells it, in any case of letters
-    gpu-memory          range of the GiB of all GPUs, by the makers' documents (TRUE_MEMORY_MIB); without a GPU in no range
-    bare-metal, burstable, current-generation, efa, ipv6, hibernation, dedicated-hosts, free-tier, auto-recovery
-                        true or false
+    gpu-memory          range of the GiB of all GPUs, by the makers' documents (TRUE_MEMORY_MIB); a
+                        type without a GPU is in no range
+    bare-metal, burstable, current-generation, efa, ipv6, hibernation, dedicated-hosts, free-tier,
+    auto-recovery       true or false
     ena                 true (supported or required) or false
     hypervisor          nitro or xen; bare metal has none
-    storage             range of the GB of all instance storage, 0 without any; an end may carry GB or TB (1000 GB)
+    storage             range of the GB of all instance storage, 0 without any; an end may carry GB
+                        or TB (1000 GB)
     storage-type        ssd or hdd
     usage-class         on-demand, spot or capacity-block
     root-device         ebs or instance-store
     network-interfaces  range of network interfaces
-    ebs-bandwidth       range of the baseline bandwidth in Mbit/s; a type that states none is in no range
+    ebs-bandwidth       range of the baseline bandwidth in Mbit/s; a type without one is in no range
     placement           cluster, partition or spread
     region              region codes, comma-separated: offered in at least one of them
 """
@@ -39,7 +43,7 @@ import zipfile
 TYPES = "moto/ec2/resources/instance_types.json.gz"
 OFFERINGS = "moto/ec2/resources/instance_type_offerings/region/"
 
-# What the API reports for these models is not the memory of the device.
+# For these models the API does not return the memory of the device.
 TRUE_MEMORY_MIB = {"A10G": 24576, "L4": 24576, "L40S": 49152, "B200": 184320}
 
 UNITS = {
@@ -50,7 +54,7 @@ UNITS = {
 
 
 class Catalogue:
-    """The records of a wheel and where each type is offered."""
+    """The records of a wheel, and the types offered in each region."""
 
     def __init__(self, wheel):
         with zipfile.ZipFile(wheel) as archive:
@@ -63,7 +67,7 @@ class Catalogue:
                     self.offered[region] = {row["InstanceType"] for row in read(name)}
 
     def answer(self, filters):
-        """The sorted names of the types for which all filters hold."""
+        """Returns the sorted names of the types that match all filters."""
         return sorted(name for name in self.records if all(self.holds(name, *item) for item in filters.items()))
 
     def holds(self, name, key, wanted):
@@ -92,7 +96,7 @@ def quantity(text, units):
 
 
 def only(record, *path):
-    """The single entry of a list of devices, or None."""
+    """Returns the only entry of a list of devices, or None."""
     for part in path:
         record = record.get(part) or {}
     if len(record) > 1:
@@ -151,7 +155,7 @@ RANGES = {"vcpus", "memory", "gpus", "gpu-memory", "storage", "network-interface
 
 
 def draw(catalogue, dice):
-    """One to four filters, most of them true of one type, so that most combinations have an answer."""
+    """Draws one to four filters. Most of them match one type, so most have an answer."""
     names = sorted(catalogue.records)
     with_gpu = [name for name in names if gpu(catalogue.records[name])]
     model = dice.choice(dice.choice([names, with_gpu]))

@@ -11,10 +11,10 @@ use domain::Timestamp;
 use serde_json::json;
 
 use crate::clock::RealTime;
+use crate::control_client::ask;
 use crate::facts::AwsFacts;
 use crate::scenario::Scenario;
 use crate::server::{Sandbox, SandboxOptions, SandboxStartError};
-use crate::talk::ask;
 
 /// The default port.
 const PORT: u16 = 4580;

@@ -8,12 +8,12 @@
 
 mod args;
 mod clock;
+mod control_client;
 mod engine;
 mod facts;
 mod journal;
 mod scenario;
 mod server;
-mod talk;
 mod wire;
 
 pub use args::{Command, Ports, SandboxArgs, run};

@@ -2,8 +2,8 @@
 //! comes from two samples and the time between them. A line that does not parse does not affect the
 //! other lines.
 
-use crate::figures::HeartbeatWindow;
 use crate::gpu::GpuProbe;
+use crate::heartbeat_window::HeartbeatWindow;
 use crate::machine::Machine;
 use crate::{hooks, jupyter, logind};
 use domain::Known;

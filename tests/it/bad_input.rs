@@ -1,4 +1,4 @@
-//! What people type wrong: the message and the exit code of each, as a snapshot.
+//! Mistyped commands: the message and the exit code of each, as a snapshot.
 
 use std::fmt::Write;
 use std::fs;
@@ -186,17 +186,17 @@ fn every_slip_is_answered() {
     let mut all = String::new();
     for words in TRUFFLE {
         let ran = desk.truffle(words);
-        assert_ne!(ran.code, 0, "{words:?} is no mistake: {}", ran.out);
+        assert_ne!(ran.code, 0, "{words:?} is not an error: {}", ran.out);
         writeln!(all, "truffle {}\n{}", words.join(" "), told(&desk, &ran)).unwrap();
     }
     for words in COLLECTOR {
         let ran = desk.collector(words);
-        assert_ne!(ran.code, 0, "{words:?} is no mistake: {}", ran.out);
+        assert_ne!(ran.code, 0, "{words:?} is not an error: {}", ran.out);
         writeln!(all, "collector {}\n{}", words.join(" "), told(&desk, &ran)).unwrap();
     }
     for words in SPAWN {
         let ran = ran(&mut desk.command("spawn", words));
-        assert_ne!(ran.code, 0, "{words:?} is no mistake: {}", ran.out);
+        assert_ne!(ran.code, 0, "{words:?} is not an error: {}", ran.out);
         writeln!(all, "spawn {}\n{}", words.join(" "), told(&desk, &ran)).unwrap();
     }
     insta::assert_snapshot!(all);

@@ -1,11 +1,11 @@
-//! Bills: whose statement of a month holds, and that no charge is counted twice.
+//! Bills: the valid statement of a month, with each charge counted once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tests::Desk;
 
-/// A FOCUS export of one month: service and cost of each line, all of account 12.
+/// Writes a FOCUS export of one month of account 12, with the service and cost of each line.
 fn focus(desk: &Desk, name: &str, month: &str, lines: &[(&str, &str)]) -> PathBuf {
     let mut text = "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,BillingPeriodStart,ChargePeriodStart,ChargeCategory,ServiceName\n".to_string();
     for (service, cost) in lines {
@@ -22,7 +22,7 @@ fn import(desk: &Desk, file: &Path, day: &str, more: &[&str]) -> tests::Ran {
     desk.collector(&[&["import", "focus", &file, "--observed-at", day, "-o", "json"], more].concat())
 }
 
-/// Service and cost of a month as of a day: `EC2 1, S3 2`.
+/// Returns the services and costs of a month as of a day: `EC2 1, S3 2`.
 fn services(desk: &Desk, month: &str, as_of: &str) -> String {
     let month = format!("month={month}");
     let words = ["query", "cost/by-service", "--param", &month, "--as-of", as_of, "-o", "csv", "-q"];
@@ -32,7 +32,7 @@ fn services(desk: &Desk, month: &str, as_of: &str) -> String {
 }
 
 #[test]
-fn the_newest_whole_bill_of_a_month_holds_whatever_the_order() {
+fn the_newest_complete_bill_of_a_month_wins_in_any_import_order() {
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]] {
         let desk = Desk::default();
         let files = [
@@ -59,7 +59,7 @@ fn the_newest_whole_bill_of_a_month_holds_whatever_the_order() {
 }
 
 #[test]
-fn the_same_bill_is_kept_once_and_parts_belong_together() {
+fn a_bill_is_stored_once_and_needs_all_its_parts() {
     let desk = Desk::default();
     let (one, two) = (
         focus(&desk, "x-00001.csv", "2026-09", &[("EC2", "1")]),
@@ -68,17 +68,17 @@ fn the_same_bill_is_kept_once_and_parts_belong_together() {
     let alone = import(&desk, &two, "2026-10-03", &[]);
     assert_eq!(alone.code, 4, "{alone:?}");
     assert!(alone.err.contains("part 1 of x is not among the files"), "{alone:?}");
-    assert!(!desk.home().join(".local/share/mycelium").exists(), "nothing was made");
+    assert!(!desk.home().join(".local/share/mycelium").exists(), "no lake was created");
     let other = one.to_string_lossy().into_owned();
     let dry = import(&desk, &two, "2026-10-03", &[&other, "--dry-run"]).good();
     assert!(dry.contains("\"rows_kept\": 2") && dry.contains("\"manifest\": null"), "{dry}");
-    assert!(!desk.home().join(".local/share/mycelium").exists(), "a dry run makes nothing");
+    assert!(!desk.home().join(".local/share/mycelium").exists(), "a dry run creates nothing");
     let both = import(&desk, &two, "2026-10-03", &[&other]).good();
     assert!(both.contains("\"rows_kept\": 2") && both.contains("\"manifest\": 1"), "{both}");
     let again = import(&desk, &one, "2026-10-03", &[&two.to_string_lossy()]).good();
     assert!(again.contains("\"rows_kept\": 0") && again.contains("\"manifest\": 1"), "{again}");
     assert_eq!(services(&desk, "2026-09", "2026-10-04"), "S3 2, EC2 1");
-    // The same bytes said of another day are another statement, and the newest one still stands alone.
+    // The same bytes with another day are another statement. Only the newest one counts.
     import(&desk, &one, "2026-10-09", &[&two.to_string_lossy()]).good();
     assert_eq!(services(&desk, "2026-09", "2026-10-10"), "S3 2, EC2 1");
     let elsewhere = focus(&desk, "older/x-00001.csv", "2026-09", &[("EC2", "9")]);
@@ -87,7 +87,7 @@ fn the_same_bill_is_kept_once_and_parts_belong_together() {
 }
 
 #[test]
-fn a_bill_that_breaks_off_changes_nothing() {
+fn a_truncated_bill_changes_nothing() {
     let desk = Desk::default();
     let whole = focus(&desk, "a.csv", "2026-09", &[("EC2", "1")]);
     import(&desk, &whole, "2026-10-03", &[]).good();
@@ -99,11 +99,11 @@ fn a_bill_that_breaks_off_changes_nothing() {
     assert!(ran.code == 4 && ran.err.contains("b.csv: it is cut short"), "{ran:?}");
     assert_eq!(services(&desk, "2026-09", "2026-10-05"), "EC2 1");
     let left = fs::read_dir(desk.home().join(".local/share/mycelium/lake/charge/v=1")).unwrap().count();
-    assert_eq!(left, 1, "what was half-written is gone");
+    assert_eq!(left, 1, "the half-written files are removed");
 }
 
 #[test]
-fn a_tag_is_found_as_reports_spell_it_and_currencies_stay_apart() {
+fn a_tag_is_found_in_every_spelling_and_currencies_are_not_mixed() {
     let desk = Desk::default();
     let head = "bill_payer_account_id,bill_billing_period_start_date,line_item_line_item_type,line_item_usage_start_date,line_item_currency_code,line_item_unblended_cost,line_item_product_code,resource_tags\n";
     let row = |currency: &str, cost: &str, tags: &str| {
@@ -128,7 +128,7 @@ fn a_tag_is_found_as_reports_spell_it_and_currencies_stay_apart() {
 }
 
 #[test]
-fn a_month_s_bill_stands_for_its_days() {
+fn the_bill_of_a_month_replaces_its_daily_costs() {
     let costs = |day: &str, cost: &str| {
         let next = format!("{}{:02}", &day[..8], day[8..].parse::<u32>().unwrap() + 1);
         format!(

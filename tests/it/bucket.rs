@@ -1,4 +1,4 @@
-//! Bills from S3: moto's, and a loopback server's that answers as nobody should.
+//! Bills from S3: from moto, and from a loopback server with faults.
 
 mod stub;
 
@@ -10,8 +10,8 @@ use catalog::{Field, Value, ValueType};
 use serde_json::{Value as Json, json};
 use tests::{Desk, Ran, ran};
 
-use crate::asked::hours_ago;
 use crate::moto::Moto;
+use crate::requested_datasets::hours_ago;
 use crate::snapshot::csv;
 use stub::Stub;
 
@@ -21,7 +21,7 @@ fn gzip(text: &str) -> Vec<u8> {
     out.finish().unwrap()
 }
 
-/// A legacy report of a month, of account 111122223333.
+/// Returns a legacy report of a month of account 111122223333.
 fn cur(month: &str, costs: &[&str]) -> String {
     let mut text = "bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/LineItemType,lineItem/UsageStartDate,lineItem/ProductCode,lineItem/CurrencyCode,lineItem/UnblendedCost\n".to_string();
     for cost in costs {
@@ -31,7 +31,7 @@ fn cur(month: &str, costs: &[&str]) -> String {
     text
 }
 
-/// What names the files of a legacy report.
+/// Returns the manifest of a legacy report.
 fn cur_manifest(keys: &[&str]) -> String {
     json!({
         "assemblyId": "a", "account": "111122223333", "compression": "GZIP", "contentType": "text/csv",
@@ -87,12 +87,12 @@ fn focus_parquet(month: &str, costs: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// What names the files of a data export.
+/// Returns the manifest of a data export.
 fn export_manifest(column: &str, files: &[&str]) -> String {
     json!({"columns": [{"name": column, "type": "double"}], "dataFiles": files}).to_string()
 }
 
-/// The lines of a report as `export month outcome files bytes_fetched rows_kept`.
+/// Returns the lines of a report as `export month kind outcome files rows_kept`.
 fn lines(ran: &Ran) -> Vec<String> {
     let rows: Vec<Json> = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
     let shown = |row: &Json, name: &str| match &row[name] {
@@ -110,7 +110,7 @@ fn sums(desk: &Desk) -> String {
     csv(desk, sql).lines().skip(1).collect::<Vec<_>>().join("\n")
 }
 
-/// Nothing of what passed through the lake's folder is left.
+/// Checks that no temporary file is left in the lake's folder `manifest`.
 fn assert_tidy(desk: &Desk) {
     let Ok(entries) = std::fs::read_dir(desk.home().join(".local/share/mycelium/manifest")) else { return };
     let left: Vec<_> =
@@ -119,10 +119,10 @@ fn assert_tidy(desk: &Desk) {
 }
 
 #[test]
-fn of_two_assemblies_of_a_month_the_newest_one_counts() {
+fn the_newest_assembly_of_a_month_wins() {
     let desk = Desk::default();
     let Some(moto) = Moto::start(&desk) else { return };
-    // Its home is not where the client begins to ask.
+    // The bucket is not in the region that the client tries first.
     moto.bucket("bills", "eu-central-1");
     let at = |rest: &str| format!("p/daily/20261001-20261101/{rest}");
     let old = [at("a1/daily-00001.csv.gz"), at("a1/daily-00002.csv.gz")];
@@ -137,12 +137,12 @@ fn of_two_assemblies_of_a_month_the_newest_one_counts() {
     moto.put(&format!("bills/{}", at("a2/daily-Manifest.json")), manifest.as_bytes());
     moto.put(&format!("bills/{}", at("daily-Manifest.json")), manifest.as_bytes());
     moto.put(&format!("bills/{}", at("daily-RedshiftManifest.json")), b"{}");
-    // Another report, whose name begins the same.
+    // Another report, with a name that begins the same.
     moto.put("bills/p/daily2/20261001-20261101/x/daily2-00001.csv.gz", &gzip(&cur("2026-10", &["9"])));
 
     let dry = moto.collector(&desk, &["import", "s3://bills/p/daily", "--dry-run", "-o", "json"]);
     assert_eq!(lines(&dry), ["p/daily 2026-10 cur to fetch 2 -"], "{dry:?}");
-    assert!(!desk.home().join(".local/share/mycelium").exists(), "a dry run makes nothing");
+    assert!(!desk.home().join(".local/share/mycelium").exists(), "a dry run creates nothing");
     let first = moto.collector(&desk, &["import", "cur", "s3://bills/p/daily/", "-o", "json"]);
     assert_eq!(lines(&first), ["p/daily 2026-10 cur complete 2 4"], "{first:?}");
     assert_eq!(sums(&desk), "111122223333,2026-10,104.7600000001,4");
@@ -155,11 +155,11 @@ fn of_two_assemblies_of_a_month_the_newest_one_counts() {
 }
 
 #[test]
-fn exports_come_in_parquet_and_in_csv_month_by_month() {
+fn exports_are_read_from_parquet_and_csv_by_month() {
     let desk = Desk::default();
     let Some(moto) = Moto::start(&desk) else { return };
     moto.bucket("bills", "us-east-1");
-    // Small letters, as FOCUS exports have them; each refresh makes new files.
+    // Lowercase partition names, as in FOCUS exports. Each refresh writes new files.
     moto.put(
         "bills/e/data/billing_period=2026-09/x1/e-00001.snappy.parquet",
         &focus_parquet("2026-09", &["9"]),
@@ -179,7 +179,7 @@ fn exports_come_in_parquet_and_in_csv_month_by_month() {
         export_manifest("BilledCost", &["s3://bills/e/data/BILLING_PERIOD=2026-10/e-00001.csv.gz"])
             .as_bytes(),
     );
-    // A month that is still on its way, and one of which a file is missing.
+    // A month without a manifest yet, and one with a missing file.
     moto.put("bills/e/data/BILLING_PERIOD=2026-12/e-00001.csv.gz", &gzip(&focus("2026-12", &["5"])));
     moto.put(
         "bills/e/metadata/BILLING_PERIOD=2026-11/e-Manifest.json",
@@ -202,10 +202,10 @@ fn exports_come_in_parquet_and_in_csv_month_by_month() {
     );
     let expected = "444455556666,2026-09,3.3,2\n444455556666,2026-10,4.4,1";
     assert_eq!(sums(&desk), expected);
-    // Whose bill it is, the months before told: the gap stays in the lake.
+    // The account is known from earlier months, so the gap is stored in the lake.
     let told = desk.collector(&["status", "charge", "--all", "-o", "json"]).good();
     assert!(told.contains("444455556666/2026-11") && told.contains("which does not exist"), "{told}");
-    // Of another layout nothing is missed.
+    // Missing files of another layout are not a gap.
     let other = moto.collector(&desk, &["import", "cur", "s3://bills/e"]);
     assert!(
         other.code == 3 && other.err.contains("e of 2026-11 has the layout focus: left out"),
@@ -215,7 +215,7 @@ fn exports_come_in_parquet_and_in_csv_month_by_month() {
 }
 
 #[test]
-fn what_is_not_there_and_what_nobody_can_tell_is_said() {
+fn missing_and_ambiguous_bills_are_reported() {
     let desk = Desk::default();
     let Some(moto) = Moto::start(&desk) else { return };
     moto.bucket("bills", "us-east-1");
@@ -227,11 +227,11 @@ fn what_is_not_there_and_what_nobody_can_tell_is_said() {
     moto.put("bills/p/20261001-20261101/a2/r-1.csv", cur("2026-10", &["2"]).as_bytes());
     let twice = moto.collector(&desk, &["import", "s3://bills/p"]);
     assert!(twice.code == 2 && twice.err.contains("may hold the same bill"), "{twice:?}");
-    assert!(!desk.home().join(".local/share/mycelium").exists(), "nothing was made");
+    assert!(!desk.home().join(".local/share/mycelium").exists(), "no lake was created");
     let one = moto.collector(&desk, &["import", "s3://bills/p/20261001-20261101/a2/r-1.csv", "-o", "json"]);
     assert_eq!(lines(&one), ["p 2026-10 cur complete 1 1"], "{one:?}");
     assert_eq!(sums(&desk), "111122223333,2026-10,2,1");
-    // A report as ZIP, and one that breaks off.
+    // A report as a ZIP archive, and a truncated one.
     let zip = "z/20261001-20261101/r-1.csv.zip";
     moto.put(&format!("bills/{zip}"), b"PK");
     moto.put("bills/z/20261001-20261101/r-Manifest.json", cur_manifest(&[zip]).as_bytes());
@@ -251,7 +251,7 @@ fn what_is_not_there_and_what_nobody_can_tell_is_said() {
 }
 
 #[test]
-fn a_bucket_of_many_pages_is_seen_to_its_end() {
+fn a_listing_of_several_pages_is_read_to_its_end() {
     let desk = Desk::default();
     let Some(moto) = Moto::start(&desk) else { return };
     moto.bucket("bills", "us-east-1");
@@ -266,7 +266,7 @@ fn a_bucket_of_many_pages_is_seen_to_its_end() {
     assert_eq!(lines(&told), ["e 2026-10 focus complete 1 1"], "{told:?}");
 }
 
-/// A bucket of one export, whose month 2026-10 holds what `costs` say.
+/// Puts a bucket's only export: the month 2026-10 with these costs.
 fn one_export(stub: &Stub, costs: &[&str], written: &str) {
     let key = "e/data/BILLING_PERIOD=2026-10/e-00001.csv";
     stub.put(key, focus("2026-10", costs).into_bytes(), written);
@@ -275,7 +275,7 @@ fn one_export(stub: &Stub, costs: &[&str], written: &str) {
 }
 
 #[test]
-fn what_was_delivered_anew_is_fetched_and_nothing_else() {
+fn only_new_deliveries_are_fetched() {
     let desk = Desk::default();
     let stub = Stub::serve();
     let import = || stub.collector(&desk, &["import", "s3://bills/e", "-o", "json"]);
@@ -288,14 +288,14 @@ fn what_was_delivered_anew_is_fetched_and_nothing_else() {
     one_export(&stub, &["1", "2.5"], "2026-10-10T01:00:00.000Z");
     assert_eq!(lines(&import()), ["e 2026-10 focus complete 1 2"]);
     assert_eq!(sums(&desk), "444455556666,2026-10,3.5,2");
-    // The manifest alone was written anew: the same bill.
+    // Only the manifest is rewritten: the bill is the same.
     one_export(&stub, &["1", "2.5"], "2026-10-10T01:00:00.000Z");
     stub.touch("e/metadata/BILLING_PERIOD=2026-10/e-Manifest.json", "2026-10-11T01:00:00.000Z");
     assert_eq!(lines(&import()), ["e 2026-10 focus unchanged 1 -"]);
 }
 
 #[test]
-fn a_delivery_that_is_under_way_is_waited_for() {
+fn a_delivery_in_progress_is_not_imported() {
     let desk = Desk::default();
     let stub = Stub::serve();
     let key = "e/data/BILLING_PERIOD=2026-10/e-00001.csv";
@@ -312,7 +312,7 @@ fn a_delivery_that_is_under_way_is_waited_for() {
 }
 
 #[test]
-fn a_transfer_that_breaks_is_a_gap_and_not_a_short_bill() {
+fn a_broken_transfer_is_a_gap_and_not_a_short_bill() {
     let desk = Desk::default();
     let stub = Stub::serve();
     one_export(&stub, &["1", "2", "3"], "2026-10-09T01:00:00.000Z");
@@ -324,13 +324,13 @@ fn a_transfer_that_breaks_is_a_gap_and_not_a_short_bill() {
         manifest.into_bytes(),
         "2026-11-09T01:00:00.000Z",
     );
-    // It ends where a line ends, so that nothing in the file itself would tell.
+    // The transfer is cut at the end of a line, so the file itself looks complete.
     stub.cut("e/data/BILLING_PERIOD=2026-10/e-00001.csv", focus("2026-10", &["1", "2"]).len());
     let told = stub.collector(&desk, &["import", "s3://bills/e", "-o", "json"]);
     assert_eq!(lines(&told), ["e 2026-10 focus failed 1 -", "e 2026-11 focus complete 1 1"], "{told:?}");
     assert!(told.out.contains("e-00001.csv: the transfer broke"), "{told:?}");
     assert_eq!(sums(&desk), "444455556666,2026-11,5,1");
-    // The next time it comes whole.
+    // The next transfer is complete.
     stub.put(
         "e/data/BILLING_PERIOD=2026-10/e-00001.csv",
         focus("2026-10", &["1", "2", "3"]).into_bytes(),
@@ -342,7 +342,7 @@ fn a_transfer_that_breaks_is_a_gap_and_not_a_short_bill() {
 }
 
 #[test]
-fn what_is_refused_names_the_action() {
+fn a_refusal_names_the_denied_action() {
     let desk = Desk::default();
     let stub = Stub::serve();
     one_export(&stub, &["1"], "2026-10-09T01:00:00.000Z");
@@ -371,7 +371,7 @@ fn what_is_refused_names_the_action() {
 }
 
 #[test]
-fn a_bucket_is_asked_where_it_is() {
+fn requests_go_to_the_region_of_the_bucket() {
     let desk = Desk::default();
     let stub = Stub::serve();
     one_export(&stub, &["1"], "2026-10-09T01:00:00.000Z");
@@ -385,11 +385,11 @@ fn a_bucket_is_asked_where_it_is() {
 }
 
 #[test]
-fn a_profile_says_who_reads_and_where() {
+fn a_profile_sets_the_credentials_and_the_address() {
     let desk = Desk::default();
     let stub = Stub::serve();
     one_export(&stub, &["1"], "2026-10-09T01:00:00.000Z");
-    // A host's name, before which a bucket's would lead nowhere.
+    // A host name: an address with the bucket's name before it would not resolve.
     let url = stub.url.replace("127.0.0.1", "localhost");
     let settings = format!(
         "[profile payer]\naws_access_key_id = AKIDPAYER\naws_secret_access_key = secret\nregion = eu-west-1\n\
@@ -404,7 +404,7 @@ fn a_profile_says_who_reads_and_where() {
 }
 
 #[test]
-fn whoever_stops_it_leaves_nothing_behind() {
+fn an_interrupted_import_leaves_nothing_behind() {
     let desk = Desk::default();
     let stub = Stub::serve();
     one_export(&stub, &["1", "2"], "2026-10-09T01:00:00.000Z");

@@ -1,4 +1,4 @@
-//! A bundle: from the machine that collects to one without a network.
+//! Bundles: data collected on one machine, imported on another without a network.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use tests::Desk;
 use crate::import::{import, list_of};
 
 #[test]
-fn what_one_machine_collected_another_answers_from() {
+fn a_signed_bundle_carries_data_to_another_machine() {
     let (here, there) = (Desk::default(), Desk::default());
     let rows = [("OnDemand", "Hrs", "0.1234", "", "")];
     let list = list_of("us-east-1", &here, "list.csv", "2026-01-01", &rows);
@@ -35,7 +35,7 @@ fn what_one_machine_collected_another_answers_from() {
     assert_eq!(wrong.code, 4, "{wrong:?}");
     let taken = there.collector(&["import", &path, "--signer", &signer, "-o", "json"]).good();
     assert!(taken.contains("\"rows_kept\": 1"), "{taken}");
-    // Who is known need not be named again, and what is known is not kept again.
+    // A known signer need not be named again, and known rows are not stored again.
     let again = there.collector(&["import", &path, "-o", "json"]).good();
     assert!(again.contains("\"rows_kept\": 0"), "{again}");
     let words = ["query", "price/on-demand", "--param", "type=m7i.large", "-o", "csv", "-q"];

@@ -1,4 +1,4 @@
-//! Signed calls to a sandbox, as an SDK makes them, and its door for people.
+//! Signed calls to a sandbox, as an SDK makes them, and calls to its control interface.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use tests::Desk;
 
 use crate::sandbox::sandbox;
 
-/// Somebody who has keys, and the address at which AWS is to be found.
+/// A user's keys, and the address of the sandbox.
 pub(crate) struct Caller {
     pub(crate) url: String,
     pub(crate) key: String,
@@ -20,7 +20,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The first user of a sandbox.
+    /// Returns the first user of a sandbox.
     pub(crate) fn of(desk: &Desk, url: &str) -> Caller {
         let variables = sandbox(desk, &["env", "--url", url]).good();
         let variable = |name: &str| between(&variables, &format!("export {name}='"), "'").unwrap();
@@ -28,7 +28,7 @@ impl Caller {
         Caller { url: url.to_string(), key, secret, token: None }
     }
 
-    /// A call of EC2 or IAM: its answer, or its refusal's code.
+    /// Calls EC2 or IAM. Returns the answer, or the code of the error.
     pub(crate) fn call(&self, service: &str, form: &[(&str, &str)]) -> Result<String, String> {
         let version = if service == "ec2" { "2016-11-15" } else { "2010-05-08" };
         let form = form.iter().copied().chain([("Version", version)]);
@@ -38,7 +38,7 @@ impl Caller {
         if status == 200 { Ok(text) } else { Err(code()) }
     }
 
-    /// What CloudTrail knows of the calls of one name.
+    /// Returns CloudTrail's events of the calls of one name.
     pub(crate) fn trail(&self, name: &str) -> Value {
         let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
         let body = json!({ "LookupAttributes": [{ "AttributeKey": "EventName", "AttributeValue": name }] });
@@ -49,7 +49,7 @@ impl Caller {
         serde_json::from_str::<Value>(&text).unwrap()["Events"].clone()
     }
 
-    /// The state of an instance, and why it has it.
+    /// Returns the state of an instance and its reason.
     pub(crate) fn state(&self, id: &str) -> (String, String) {
         let text = self.call("ec2", &[("Action", "DescribeInstances"), ("InstanceId.1", id)]).unwrap();
         let state = between(&text, "<instanceState>", "</instanceState>").unwrap();
@@ -90,7 +90,7 @@ pub(crate) fn read(mut answer: ureq::http::Response<ureq::Body>) -> (u16, String
     (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
 }
 
-/// The sandbox's door for people.
+/// Calls the sandbox's control interface.
 pub(crate) fn door(url: &str, path: &str, body: &Value) -> Value {
     let (status, text) =
         read(agent().post(format!("{url}/_mycelium/{path}")).send(body.to_string()).unwrap());
@@ -98,7 +98,7 @@ pub(crate) fn door(url: &str, path: &str, body: &Value) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The sandbox's clock.
+/// Returns the time of the sandbox's clock.
 pub(crate) fn now(url: &str) -> Timestamp {
     let (_, text) = read(agent().get(format!("{url}/_mycelium/clock")).call().unwrap());
     serde_json::from_str::<Value>(&text).unwrap()["now"].as_str().unwrap().parse().unwrap()

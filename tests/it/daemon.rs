@@ -1,5 +1,5 @@
-//! The real spawnd on an instance of the real sandbox: what it does there is done, by EC2's own word and by
-//! CloudTrail's, and its role can do nothing else.
+//! The real spawnd on an instance of the sandbox. EC2's states and CloudTrail's events confirm its
+//! actions, and its role allows no others.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -10,32 +10,32 @@ use domain::Timestamp;
 use serde_json::{Value, json};
 use tests::{Desk, Ran, executable, ran};
 
-use crate::asked::hours_ago;
 use crate::caller::{Caller, agent, door, forward, now, read};
+use crate::requested_datasets::hours_ago;
 use crate::sandbox::{Serving, sandbox, serve_with};
 use crate::snapshot::csv;
 
-/// How much faster than the machine's the daemon's time passes, and the sandbox's clock is moved.
+/// How many times faster than the machine's time the daemon's time and the sandbox's clock run.
 const PACE: f64 = 240.0;
-/// Seconds of the daemon's time after which a test gives up.
+/// Seconds of the daemon's time after which a test fails.
 const PATIENCE: f64 = 7_200.0;
 const AMI: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 const TRUST: &str = r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-/// Seconds since the machine started.
+/// Returns the seconds since the machine started.
 fn uptime() -> f64 {
     let text = std::fs::read_to_string("/proc/uptime").unwrap();
     text.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// An instance of the sandbox on which spawnd runs, in a folder that is its disk.
+/// An instance of the sandbox. spawnd runs on it, in a folder that stands for its disk.
 struct Instance {
     id: String,
-    /// Another one of the same launch, without a daemon.
+    /// The other instance of the same launch, without a daemon.
     other: String,
     metadata: String,
     admin: Caller,
-    /// When the daemon began, by the sandbox's clock and by the machine's.
+    /// The daemon's start, by the sandbox's clock and by the machine's uptime.
     began: (Timestamp, f64),
     disk: tempfile::TempDir,
     daemon: Child,
@@ -51,12 +51,12 @@ impl Drop for Instance {
 }
 
 impl Instance {
-    /// Launches two, with a role that may do what spawnd asks for; `until` is the span of the tag.
+    /// Launches two instances with spawnd's role. Their deadline tag ends `until` after the launch.
     fn launch(market: &str, terms: &str, until: jiff::SignedDuration) -> Instance {
         Instance::launch_at("2026-11-23T00:00:00Z", market, terms, until)
     }
 
-    /// The same at another instant.
+    /// Launches them at another instant.
     fn launch_at(instant: &str, market: &str, terms: &str, until: jiff::SignedDuration) -> Instance {
         let desk = Desk::default();
         let (serving, url) = serve_with(&desk, &["--frozen", instant]);
@@ -114,7 +114,8 @@ impl Instance {
         std::fs::read_to_string(self.disk.path().join(path)).unwrap_or_default()
     }
 
-    /// Lets time pass, for the daemon and for AWS alike, until something holds; the sandbox's clock then.
+    /// Advances the sandbox's clock at the daemon's pace until a condition is true. Returns its
+    /// time then.
     fn until(&self, holds: impl Fn() -> bool) -> Timestamp {
         loop {
             let passed = (uptime() - self.began.1) * PACE;
@@ -125,7 +126,7 @@ impl Instance {
             if holds() {
                 return now(&self.admin.url);
             }
-            assert!(passed < PATIENCE, "it did not come: {}", self.file("log"));
+            assert!(passed < PATIENCE, "timeout: {}", self.file("log"));
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -141,7 +142,7 @@ impl Instance {
         ran(command.envs(variables.lines().filter_map(pair)))
     }
 
-    /// The keys that the instance's role has from the metadata service, and EC2's address.
+    /// Returns a caller with the keys that the metadata service gives to the instance's role.
     fn role(&self) -> Caller {
         let latest = format!("{}/latest", self.metadata);
         let put = agent().put(format!("{latest}/api/token"));
@@ -158,7 +159,7 @@ impl Instance {
     }
 }
 
-/// The files of a machine on which nothing happens.
+/// Makes the files of an idle machine.
 fn disk(terms: &str) -> tempfile::TempDir {
     let disk = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| -> PathBuf {
@@ -179,8 +180,9 @@ fn disk(terms: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn at_its_deadline_it_is_terminated_by_ec2s_own_word_and_by_cloudtrails() {
-    // Its seed says eight hours; the tag, which it reads from the metadata service, says half an hour.
+fn at_its_deadline_the_instance_terminates_itself_and_nothing_else() {
+    // The terms file allows eight hours. The tag, read from the metadata service, allows half an
+    // hour.
     let half_an_hour = jiff::SignedDuration::from_mins(30);
     let terms = r#"{"budget":"8h","on-expiry":"terminate"}"#;
     let instance = Instance::launch("on-demand", terms, half_an_hour);
@@ -189,7 +191,7 @@ fn at_its_deadline_it_is_terminated_by_ec2s_own_word_and_by_cloudtrails() {
     instance.until(|| !instance.file(saved).is_empty());
     assert_eq!(admin.state(&instance.id).0, "running");
 
-    // Its role may end itself, and nobody else.
+    // The role can end its own instance only.
     let role = instance.role();
     let end = |id: &str| {
         role.call("ec2", &[("Action", "TerminateInstances"), ("InstanceId.1", id), ("DryRun", "true")])
@@ -204,7 +206,7 @@ fn at_its_deadline_it_is_terminated_by_ec2s_own_word_and_by_cloudtrails() {
     let ended = instance.until(|| admin.state(&instance.id).0 != "running");
     assert!(
         ended >= instance.began.0 + half_an_hour,
-        "before its time, at {ended}: {}",
+        "ended too early, at {ended}: {}",
         instance.file("log")
     );
     instance.until(|| admin.state(&instance.id).0 == "terminated");
@@ -212,7 +214,8 @@ fn at_its_deadline_it_is_terminated_by_ec2s_own_word_and_by_cloudtrails() {
     assert_eq!(admin.state(&instance.other).0, "running");
     assert!(instance.file("run/spawn/notice").contains("this instance will terminate in"));
 
-    // Two calls of that name were refused above, as rehearsals are; one was done, by the instance itself.
+    // Two of the three calls are the dry runs above, which have an error code. The instance made
+    // the third.
     let events = admin.trail("TerminateInstances");
     let records = events.as_array().unwrap().iter().map(|event| event["CloudTrailEvent"].as_str().unwrap());
     let records: Vec<Value> = records.map(|text| serde_json::from_str(text).unwrap()).collect();
@@ -224,13 +227,13 @@ fn at_its_deadline_it_is_terminated_by_ec2s_own_word_and_by_cloudtrails() {
 }
 
 #[test]
-fn a_spot_notice_of_the_sandbox_reaches_it() {
+fn a_spot_notice_of_the_sandbox_reaches_the_daemon() {
     let terms = r#"{"budget":"8h","on-expiry":"terminate","market":"spot"}"#;
     let instance = Instance::launch("spot", terms, jiff::SignedDuration::from_hours(8));
     instance.until(|| !instance.file("var/lib/spawn/state.json").is_empty());
     assert!(!instance.file("log").contains("reclaims this spot instance"));
     sandbox(&instance.desk, &["interrupt", &instance.id, "--url", &instance.admin.url]).good();
-    // It is in the log, and then before the person who works there.
+    // The notice is in the log first, and then in the file for the instance's users.
     instance.until(|| instance.file("log").contains("reclaims this spot instance"));
     instance.until(|| instance.file("run/spawn/notice").contains("reclaims this spot instance"));
     instance.until(|| instance.admin.state(&instance.id).0 == "terminated");
@@ -239,31 +242,32 @@ fn a_spot_notice_of_the_sandbox_reaches_it() {
 }
 
 #[test]
-fn how_busy_it_was_is_written_read_kept_once_and_answered() {
+fn a_heartbeat_becomes_utilization_rows_once() {
     let terms = r#"{"budget":"8h","on-expiry":"stop"}"#;
     let mut instance =
         Instance::launch_at(&hours_ago(1), "on-demand", terms, jiff::SignedDuration::from_hours(8));
     instance.until(|| !instance.file("var/lib/spawn/state.json").is_empty());
-    // A quarter of the processors' time since the daemon's first look, and no device that counts bytes.
+    // Since the daemon's first sample the processors were busy for a quarter of the time. No device
+    // counts bytes.
     let stat = "cpu  250 0 0 750 0 0 0 0 0 0\nintr 1\nctxt 2\nbtime 3\nprocesses 4\n";
     std::fs::write(instance.disk.path().join("proc/stat"), stat).unwrap();
     instance.until(|| {
         let wanted = [("Action", "DescribeInstances"), ("InstanceId.1", instance.id.as_str())];
         instance.admin.call("ec2", &wanted).unwrap().contains("<key>spawn:heartbeat</key>")
     });
-    // The next one would say that the counters stand still.
+    // Another heartbeat would report counters that stand still.
     instance.daemon.kill().unwrap();
     let (admin, desk) = (&instance.admin, &instance.desk);
     let garbled = [("Tag.1.Key", "spawn:heartbeat"), ("Tag.1.Value", "v1;at=soon")];
     let tag = [("Action", "CreateTags"), ("ResourceId.1", instance.other.as_str())];
     admin.call("ec2", &[&tag[..], &garbled[..]].concat()).unwrap();
-    // The collector signs by this machine's clock.
+    // The collector signs with this machine's time.
     door(&admin.url, "clock", &json!({ "until": hours_ago(0) }));
 
     let words = ["snapshot", "instance", "--region", "us-east-1,eu-west-1", "-o", "csv"];
     let told = instance.collector(&words).good();
     assert!(told.contains("instance,000000000001/us-east-1,complete,2,2,"), "{told}");
-    // The processors and how long it was idle.
+    // Two rows: the processors and the idle time.
     assert!(told.contains("utilization,000000000001/us-east-1,partial,2,2,"), "{told}");
     assert!(told.contains(&format!("the heartbeat of {} cannot be read", instance.other)), "{told}");
     assert!(!told.contains("utilization,000000000001/eu-west-1"), "{told}");
@@ -274,7 +278,7 @@ fn how_busy_it_was_is_written_read_kept_once_and_answered() {
     assert_eq!(lines.len(), 3, "{rows}");
     assert_eq!(lines[1], format!("{},cpu,percent,average,25.0,spawnd,true", instance.id));
     assert!(lines[2].starts_with(&format!("{},idle,seconds,last,", instance.id)), "{rows}");
-    // The heartbeat that was read is no tag, and the one that was not is.
+    // The heartbeat that was read is not stored as a tag; the unreadable one is.
     let tags = "SELECT count(*) AS n FROM instance WHERE contains(tags, 'spawn:heartbeat')";
     assert_eq!(csv(desk, tags), "n\n1\n");
 
@@ -283,7 +287,8 @@ fn how_busy_it_was_is_written_read_kept_once_and_answered() {
     assert!(again.contains("utilization,000000000001/us-east-1,partial,2,0,0,"), "{again}");
     assert_eq!(csv(desk, found), rows);
 
-    // What CloudWatch says stands beside it, and is asked for as far back as if nobody had spoken of it.
+    // CloudWatch's figures are stored beside the heartbeat's, which do not shorten the requested
+    // period.
     let measured =
         instance.collector(&["snapshot", "instance", "utilization", "--region", "us-east-1", "-q"]);
     assert_eq!(measured.code, 0, "{measured:?}");
@@ -302,7 +307,7 @@ fn how_busy_it_was_is_written_read_kept_once_and_answered() {
     ];
     let asked = desk.truffle(&words).good();
     let busy = asked.lines().find(|line| line.contains(",spawnd,")).unwrap_or_else(|| panic!("{asked}"));
-    // Name, type, region, account, source, hours and percent of the processors.
+    // Instance, type, average and maximum percent of the processors.
     let cells: Vec<&str> = busy.split(',').collect();
     assert_eq!(
         (cells[0], cells[2], cells[7], cells[8]),
@@ -310,7 +315,7 @@ fn how_busy_it_was_is_written_read_kept_once_and_answered() {
         "{asked}"
     );
 
-    // Forgotten with the account.
+    // `forget` removes the rows with the account.
     desk.collector(&["forget", "--account", "000000000001"]).good();
     assert_eq!(csv(desk, "SELECT count(*) AS n FROM utilization_history"), "n\n0\n");
 }

@@ -1,4 +1,4 @@
-//! Disks that are full or cannot be written: one clear sentence, and nothing published.
+//! Disks that are full or read-only: one clear message, and nothing published.
 
 use std::process::Command;
 
@@ -6,8 +6,8 @@ use tests::{Desk, Ran};
 
 use crate::storage::{history, import, lake};
 
-/// Runs a script in a mount namespace of its own, with the desk's programs in `$COLLECTOR` and `$TRUFFLE` and its lake
-/// in `$LAKE`; none where this user cannot have one.
+/// Runs a shell script in its own mount namespace, with our programs in `$COLLECTOR` and `$TRUFFLE`
+/// and the desk's lake in `$LAKE`. Returns `None` if this user cannot make a namespace.
 fn apart(desk: &Desk, script: &str) -> Option<Ran> {
     let can = Command::new("unshare").args(["--user", "--map-root-user", "--mount", "true"]).output();
     if !can.is_ok_and(|ran| ran.status.success()) {

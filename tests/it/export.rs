@@ -1,4 +1,4 @@
-//! `truffle export` writes what was asked for, and nothing that was not.
+//! `truffle export` writes the requested data and nothing else.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use tests::Desk;
 
 #[test]
-fn an_export_has_the_columns_and_rows_that_were_asked_for() {
+fn an_export_has_the_requested_columns_and_rows() {
     let desk = Desk::default();
     let check = |words: &[&str], heading: &str, rows: usize| {
         desk.truffle(&[&["export", "--to", "here.csv", "--replace"], words].concat()).good();
@@ -20,7 +20,7 @@ fn an_export_has_the_columns_and_rows_that_were_asked_for() {
 }
 
 #[test]
-fn flags_that_an_export_cannot_follow_are_refused() {
+fn flags_without_effect_on_an_export_are_refused() {
     let desk = Desk::default();
     let check = |words: &[&str], expected: &str| {
         let ran = desk.truffle(&[&["export", "price", "--to", "here"], words].concat());
@@ -59,7 +59,7 @@ fn a_folder_is_replaced_only_when_an_export_made_all_of_it() {
 }
 
 #[test]
-fn no_name_of_a_column_leads_out_of_the_folder() {
+fn no_column_name_leads_out_of_the_folder() {
     let desk = Desk::default();
     fs::create_dir(desk.home().join("a")).unwrap();
     let sql = "SELECT 1 AS \"../../x\", 2 AS y";
@@ -69,7 +69,7 @@ fn no_name_of_a_column_leads_out_of_the_folder() {
 }
 
 #[test]
-fn what_is_not_a_file_is_not_replaced() {
+fn a_device_is_not_replaced() {
     let desk = Desk::default();
     let ran = desk.truffle(&["export", "region", "--to", "/dev/null", "--replace", "--format", "csv"]);
     assert_eq!(ran.code, 2, "{}", ran.err);
@@ -77,14 +77,14 @@ fn what_is_not_a_file_is_not_replaced() {
 }
 
 #[test]
-fn an_export_that_was_cut_says_so() {
+fn a_truncated_export_is_reported() {
     let desk = Desk::default();
     let ran = desk.truffle(&["export", "region", "--to", "some.csv", "--limit", "3"]);
     assert!(ran.err.contains("cut after 3 rows; --limit 0 writes all"), "{ran:?}");
 }
 
 #[test]
-fn a_named_question_is_exported_as_it_is_asked() {
+fn a_named_question_exports_the_same_rows_as_query() {
     let desk = Desk::default();
     let question = ["instance/gpus", "--param", "model=h200"];
     let printed = desk.truffle(&[&["query", "-q", "-o", "csv"][..], &question].concat()).good();
@@ -93,7 +93,7 @@ fn a_named_question_is_exported_as_it_is_asked() {
 }
 
 #[test]
-fn stand_ins_are_the_same_in_every_export_and_give_nothing_away() {
+fn pseudonyms_are_the_same_in_every_export_and_reveal_nothing() {
     let desk = Desk::default();
     let bill = desk.home().join("work-111122223333.csv");
     fs::write(
@@ -135,13 +135,13 @@ fn stand_ins_are_the_same_in_every_export_and_give_nothing_away() {
     let (code, told) = export(&["--query", "SELECT * FROM main.charge"]);
     assert_eq!(code, 5, "{told}");
     assert!(told.contains("with --redact only unqualified table names"), "{told}");
-    // What matches a stand-in matches nothing that was there before.
+    // The query sees pseudonyms only, so the original value matches no row.
     let (_, none) = export(&["--query", "SELECT count(*) AS n FROM charge WHERE resource_id = 'i-0abc'"]);
     assert!(none.starts_with("n\n0\n"), "{none}");
 }
 
 #[test]
-fn an_export_says_how_old_its_data_is_and_that_nobody_looked() {
+fn an_export_states_the_age_of_its_data_or_that_there_is_none() {
     let desk = Desk::default();
     let said =
         |words: &[&str]| desk.truffle(&[&["export", "--to", "out.csv", "--replace"], words].concat()).err;

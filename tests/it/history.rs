@@ -1,10 +1,11 @@
-//! Whose statement holds: the newest complete run of a scope, what a partial run adds, and as of when.
+//! The valid rows of a scope as of an instant: those of its newest complete run and of the partial
+//! runs since.
 
 use catalog::{Page, Value, dataset};
 use domain::Timestamp;
 use tests::Desk;
 
-/// One run over us-east-1's offerings.
+/// A run that collected the offerings of us-east-1.
 struct Run {
     id: &'static str,
     observed_at: &'static str,
@@ -18,7 +19,7 @@ fn instant(text: &str) -> Value {
     Value::Timestamp(domain::parse_instant(text).unwrap())
 }
 
-/// Commits runs to the desk's lake, one manifest each, in this order.
+/// Commits these runs to the desk's lake in this order, with one manifest each.
 fn collect(desk: &Desk, runs: &[Run]) {
     let mut writer = lake_writer::LakeWriter::open(&desk.home().join(".local/share/mycelium")).unwrap();
     let (offering, log) = (dataset("offering").unwrap(), dataset("collection_run").unwrap());
@@ -47,7 +48,7 @@ fn collect(desk: &Desk, runs: &[Run]) {
     }
 }
 
-/// The zones of a type in a region, as of a day: `az1 az2`.
+/// Returns the zones of a type in a region as of a day: `az1 az2`.
 fn zones(desk: &Desk, name: &str, region: &str, as_of: &str) -> String {
     let words = ["zones", name, "--region", region, "--as-of", as_of, "-o", "csv", "-q"];
     let out = desk.truffle(&words).out;
@@ -99,7 +100,8 @@ fn the_newest_complete_run_wins_and_a_partial_one_adds() {
         let expect = |name: &str, as_of: &str, expected: &str| {
             assert_eq!(zones(&desk, name, "us-east-1", as_of), expected, "{name} as of {as_of}");
         };
-        // The seed, then the late run, then each of the others in its time, whatever came first.
+        // The seed, then the late run, then each other run at its time, whatever the order of
+        // commits.
         expect("m7i.large", "2026-10-29", "az1 az2 az4 az5 az6");
         expect("m7i.large", "2026-10-31", "az4");
         expect("m7i.large", "2026-11-02", "az1");
@@ -109,7 +111,7 @@ fn the_newest_complete_run_wins_and_a_partial_one_adds() {
         expect("c7g.large", "2026-11-13", "az1");
         expect("m7i.large", "2026-11-20", "az3");
         expect("c7g.large", "2026-11-20", "");
-        // What the runs do not speak of is still the seed's.
+        // A region that no run covers keeps the rows of the seed.
         assert_eq!(
             zones(&desk, "m7i.large", "us-west-1", "2026-11-20"),
             zones(&Desk::default(), "m7i.large", "us-west-1", "2026-11-20")
@@ -120,7 +122,7 @@ fn the_newest_complete_run_wins_and_a_partial_one_adds() {
 }
 
 #[test]
-fn a_run_that_found_nothing_retires_what_was_there() {
+fn an_empty_run_retires_the_rows_before_it() {
     let desk = Desk::default();
     let empty = Run { id: "empty", observed_at: "2026-11-05", outcome: "empty", offerings: &[], gaps: &[] };
     collect(&desk, &[FIRST, empty]);
@@ -128,7 +130,7 @@ fn a_run_that_found_nothing_retires_what_was_there() {
     assert_eq!(zones(&desk, "m7i.large", "us-east-1", "2026-11-06"), "");
 }
 
-/// Commits a run of prices: m7g.large in us-east-1 at this price, seen on this day.
+/// Commits a run with one price: m7g.large in us-east-1, observed on the day `seen_at`.
 fn price(desk: &Desk, id: &str, run_at: &str, seen_at: &str, price: &str) {
     let mut writer = lake_writer::LakeWriter::open(&desk.home().join(".local/share/mycelium")).unwrap();
     let (prices, log) = (dataset("price").unwrap(), dataset("collection_run").unwrap());
@@ -176,9 +178,10 @@ fn price(desk: &Desk, id: &str, run_at: &str, seen_at: &str, price: &str) {
 }
 
 #[test]
-fn at_every_instant_a_price_is_one_price() {
+fn a_price_has_one_value_at_each_instant() {
     let desk = Desk::default();
-    // The seed's run is of 2025-03-02; one comes in late, one is newer and carries an older sighting.
+    // The seed's run is of 2025-03-02. One run is added late. One is newer but has an older
+    // observation.
     price(&desk, "late", "2024-12-01", "2024-12-01", "0.09");
     price(&desk, "newer", "2026-10-01", "2025-01-15", "0.07");
     let at = |day: &str| {
@@ -206,7 +209,7 @@ fn at_every_instant_a_price_is_one_price() {
 }
 
 #[test]
-fn a_gap_stays_to_the_last_line() {
+fn gaps_are_reported_with_every_answer() {
     let desk = Desk::default();
     collect(&desk, &[FIRST, ADDS, FAILED]);
     let answer = desk.truffle(&["zones", "m7i.large", "--region", "us-east-1"]);
@@ -216,6 +219,6 @@ fn a_gap_stays_to_the_last_line() {
     assert!(named.contains("page 3: throttled") && named.contains("no permission"), "{named}");
     assert!(
         !desk.truffle(&["zones", "m7i.large", "--region", "eu-west-1"]).err.contains("gaps"),
-        "not there"
+        "eu-west-1 has no gaps"
     );
 }

@@ -1,16 +1,17 @@
-//! Files that AWS publishes, imported and asked about.
+//! Files that AWS publishes, imported and queried.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tests::{Desk, Ran};
 
-/// A price list of one region as CSV: some figures for m7i.large, published on that day.
+/// Writes a price list of us-east-1 as CSV: some prices of m7i.large, published on that day.
 fn price_list(desk: &Desk, name: &str, day: &str, rows: &[(&str, &str, &str, &str, &str)]) -> PathBuf {
     list_of("us-east-1", desk, name, day, rows)
 }
 
-/// The same of any region. A row is the term, unit, price, length and payment of a lease.
+/// Writes such a list of any region. A row has term, unit, price, and the length and payment of a
+/// lease.
 pub(crate) fn list_of(
     region: &str,
     desk: &Desk,
@@ -44,7 +45,7 @@ pub(crate) fn import(desk: &Desk, kind: &str, file: &Path, more: &[&str]) -> Ran
 const OPTIONS: [&str; 6] = ["query", "price/options", "--param", "type=m7i.large", "-o", "csv"];
 
 #[test]
-fn a_price_list_answers_what_an_hour_costs_in_every_way() {
+fn a_price_list_answers_the_hourly_cost_of_each_purchase_option() {
     let desk = Desk::default();
     let file = price_list(
         &desk,
@@ -74,7 +75,7 @@ fn a_price_list_answers_what_an_hour_costs_in_every_way() {
 }
 
 #[test]
-fn the_order_of_imports_does_not_change_what_was_true() {
+fn the_order_of_imports_does_not_change_the_answer() {
     let on_demand = |price| [("OnDemand", "Hrs", price, "", "")];
     let answers = [[0, 1], [1, 0]].map(|order| {
         let desk = Desk::default();
@@ -95,7 +96,7 @@ fn the_order_of_imports_does_not_change_what_was_true() {
 }
 
 #[test]
-fn a_second_fetch_of_the_same_prices_adds_only_what_is_new() {
+fn overlapping_spot_prices_are_stored_once() {
     let desk = Desk::default();
     let answer = |hours: &[u32]| {
         let rows = hours.iter().map(|hour| {
@@ -118,7 +119,7 @@ fn a_second_fetch_of_the_same_prices_adds_only_what_is_new() {
 }
 
 #[test]
-fn interruptions_are_told_as_of_when_they_were_fetched() {
+fn interruptions_are_valid_from_their_observation() {
     let desk = Desk::default();
     for (day, saving) in [("2026-01-01", 60), ("2026-02-01", 40)] {
         let file = desk.home().join(day);
@@ -137,7 +138,7 @@ fn interruptions_are_told_as_of_when_they_were_fetched() {
 }
 
 #[test]
-fn a_file_that_is_none_of_its_kind_leaves_no_lake() {
+fn a_file_of_another_kind_creates_no_lake() {
     let desk = Desk::default();
     let file = desk.home().join("odd");
     fs::write(&file, "{\"a\": 1}").unwrap();
@@ -150,7 +151,7 @@ fn a_file_that_is_none_of_its_kind_leaves_no_lake() {
 }
 
 #[test]
-fn an_excerpt_adds_and_retires_nothing() {
+fn an_excerpt_adds_rows_and_retires_none() {
     let desk = Desk::default();
     let on_demand = |price| [("OnDemand", "Hrs", price, "", "")];
     let whole = price_list(
@@ -169,7 +170,7 @@ fn an_excerpt_adds_and_retires_nothing() {
         out.lines().skip(1).map(cells).collect()
     };
     assert_eq!(options(&[]), ["reserved 1 no-upfront standard 0.2", "on-demand    0.25"]);
-    // Said to be all there is, the same bytes retire what they do not list.
+    // Imported with --whole, the same bytes retire the prices that they do not list.
     import(&desk, "price-list", &excerpt, &["--whole"]).good();
     assert_eq!(options(&[]), ["on-demand    0.25"]);
     assert_eq!(
@@ -179,7 +180,7 @@ fn an_excerpt_adds_and_retires_nothing() {
 }
 
 #[test]
-fn a_file_tells_its_kind() {
+fn the_kind_of_a_file_is_detected() {
     let desk = Desk::default();
     let list = price_list(&desk, "list", "2026-01-01", &[("OnDemand", "Hrs", "0.3", "", "")]);
     let figures = desk.home().join("figures");
@@ -201,7 +202,7 @@ fn a_file_tells_its_kind() {
 }
 
 #[test]
-fn the_same_advice_may_be_said_of_another_day() {
+fn one_advisor_file_can_be_imported_for_several_days() {
     let desk = Desk::default();
     let file = desk.home().join("advice");
     fs::write(
@@ -220,7 +221,7 @@ fn the_same_advice_may_be_said_of_another_day() {
 }
 
 #[test]
-fn spot_history_as_text_is_kept_once_beside_parquet() {
+fn spot_history_as_text_is_stored_once() {
     let desk = Desk::default();
     let (table, archive) = (desk.home().join("a.csv"), desk.home().join("b.tsv"));
     fs::write(

@@ -1,26 +1,26 @@
-//! The one integration binary: the programs as people use them.
+//! The integration tests, in one binary: the programs as users run them.
 
-mod asked;
 mod bad_input;
 mod bills;
 mod bucket;
 mod bundle;
 mod caller;
+mod compaction;
 mod daemon;
 mod disks;
 mod export;
-mod held;
 mod history;
 mod import;
-mod killing;
+mod isolation;
+mod kills;
 mod moto;
 mod notebook;
 mod programs;
-mod room;
+mod quarantine;
+mod requested_datasets;
 mod sandbox;
 mod search;
 mod snapshot;
 mod spawn;
 mod storage;
-mod tidied;
 mod tidy;

@@ -1,4 +1,4 @@
-//! Another's AWS, on loopback.
+//! moto, another project's emulator of AWS, on loopback.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tests::{Desk, Ran, ran, root};
 
-/// moto's server, which nobody here wrote; none where `cargo xtask setup --tests` could not bring it.
+/// moto's server. It exists where `cargo xtask setup --tests` could install it.
 pub(crate) struct Moto {
     child: Child,
     address: String,
@@ -36,9 +36,9 @@ impl Moto {
             line.split_once("http://")
                 .map(|(_, rest)| rest.split_whitespace().next().unwrap_or("").to_string())
         });
-        // What it logs of each request must not fill the pipe.
+        // Its log of requests must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Some(Moto { child, address: address.expect("moto says where it listens") })
+        Some(Moto { child, address: address.expect("moto prints its address") })
     }
 
     pub(crate) fn run(&self, command: &mut Command) -> Ran {
@@ -51,7 +51,7 @@ impl Moto {
         self.run(&mut desk.command("collector", words))
     }
 
-    /// Asks its EC2 for something: `Action=…` and its parameters. It wants no signature.
+    /// Sends a request to EC2: `Action=…` and its parameters. moto checks no signature.
     pub(crate) fn ec2(&self, form: &str) {
         let asked = ureq::post(format!("http://{}/", self.address))
             .header("content-type", "application/x-www-form-urlencoded")
@@ -63,7 +63,7 @@ impl Moto {
         asked.unwrap_or_else(|e| panic!("{form}: {e}"));
     }
 
-    /// What the next question for costs is answered with.
+    /// Sets the answer to the next request for costs.
     pub(crate) fn next_costs(&self, answer: &str) {
         let body = format!(r#"{{"results": [{answer}]}}"#);
         let mut stream = TcpStream::connect(&self.address).unwrap();

@@ -1,4 +1,4 @@
-//! The notebooks run as they are committed, and say what `truffle query` says.
+//! The committed notebooks run, and print the same figures as `truffle query`.
 
 use std::fs;
 use std::process::Command;
@@ -8,19 +8,19 @@ use tests::{Desk, executable, ran, root};
 
 const NAME: &str = "price-against-memory.ipynb";
 
-/// Linux on demand in the region of the notebook.
+/// Linux on-demand prices in the notebook's region.
 const PRICED: &str =
     "SELECT instance_type, observed_at FROM price WHERE region = 'us-east-1' AND os = 'linux'
     AND term = 'on-demand' AND tenancy = 'shared' AND software = 'none' AND licence <> 'byol'";
 
-/// The cells of a notebook that have code.
+/// Returns the code cells of a notebook.
 fn code(text: &str) -> Vec<Value> {
     let notebook: Value = serde_json::from_str(text).unwrap();
     let cells = notebook["cells"].as_array().expect("a notebook has cells").iter();
     cells.filter(|cell| cell["cell_type"] == "code").cloned().collect()
 }
 
-/// A text that a notebook keeps whole or in lines.
+/// Returns a text that a notebook stores as one string or as lines.
 fn joined(text: &Value) -> String {
     match text {
         Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
@@ -29,7 +29,7 @@ fn joined(text: &Value) -> String {
 }
 
 #[test]
-fn it_is_committed_without_outputs() {
+fn the_notebook_is_committed_without_outputs() {
     for cell in code(&fs::read_to_string(root().join("notebooks").join(NAME)).unwrap()) {
         assert_eq!(cell["outputs"], serde_json::json!([]), "{}", cell["id"]);
         assert_eq!(cell["execution_count"], Value::Null, "{}", cell["id"]);
@@ -37,7 +37,7 @@ fn it_is_committed_without_outputs() {
 }
 
 #[test]
-fn it_runs_draws_and_agrees_with_truffle_query() {
+fn the_notebook_runs_and_agrees_with_truffle_query() {
     let python = root().join(".tools/venv/bin/python");
     if !python.exists() {
         eprintln!("skipped: there is no .tools/venv; `cargo xtask setup --tests` makes it");

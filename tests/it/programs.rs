@@ -1,4 +1,4 @@
-//! The programs as a newcomer meets them: no network, no settings, a pipe on the other side.
+//! The programs on a new machine: no network, no settings, output into a pipe.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use tests::{Desk, executable, ran};
 
 #[test]
-fn truffle_works_where_there_is_no_network() {
+fn truffle_works_without_a_network() {
     let namespaces = Command::new("unshare").args(["-rn", "true"]).stderr(Stdio::null()).status();
     if !namespaces.is_ok_and(|status| status.success()) {
         eprintln!("skipped: network namespaces are not allowed here");
@@ -62,14 +62,14 @@ fn only_the_mycelium_beside_it_is_started() {
     let alone = ran(&mut command);
     assert_eq!(alone.code, 1, "{alone:?}");
     assert!(alone.err.contains("install mycelium and truffle into one folder"), "{alone:?}");
-    // Through a link it is still the one beside the real file.
+    // Through a link, the mycelium beside the real file is started.
     std::os::unix::fs::symlink(executable("truffle"), desk.home().join("link")).unwrap();
     let linked = ran(Command::new(desk.home().join("link")).arg("version").env("HOME", desk.home()));
     assert!(linked.good().starts_with("mycelium "));
 }
 
 #[test]
-fn both_ways_of_calling_are_the_same() {
+fn truffle_and_mycelium_truffle_are_the_same() {
     let desk = Desk::default();
     let words = ["search", "h200", "8gpu", "efa", "-o", "json"];
     let one = desk.truffle(&words);
@@ -79,7 +79,7 @@ fn both_ways_of_calling_are_the_same() {
 }
 
 #[test]
-fn one_answer_in_every_format() {
+fn each_format_has_the_same_answer() {
     let desk = Desk::default();
     let answer = |format: &str| {
         let words =
@@ -105,11 +105,11 @@ fn one_answer_in_every_format() {
 }
 
 #[test]
-fn data_goes_to_stdout_and_talk_to_stderr() {
+fn data_goes_to_stdout_and_messages_to_stderr() {
     let desk = Desk::default();
     let loud = desk.truffle(&["search", "m7g.large", "-o", "csv"]);
     assert!(loud.err.contains("data: instance_type from moto"), "{loud:?}");
-    assert!(loud.err.contains("month"), "the age of the prices is said: {loud:?}");
+    assert!(loud.err.contains("month"), "the age of the prices is printed: {loud:?}");
     assert_eq!(loud.out.lines().count(), 2, "{loud:?}");
     let quiet = desk.truffle(&["search", "m7g.large", "-o", "csv", "-q"]);
     assert_eq!((quiet.out, quiet.err.as_str()), (loud.out, ""));
@@ -126,7 +126,7 @@ fn an_old_price_shows_its_month_and_an_unknown_one_is_null() {
     let young = ["search", "m7g.large"];
     let mut command = desk.command("truffle", &young);
     command.env("MYCELIUM_NOW", "2025-04-01");
-    // On that day nothing was known of the types yet, which are newer than the prices.
+    // The seed's types are newer than that day, so no type is known yet.
     assert_eq!(ran(&mut command).code, 4);
     let unknown = desk.truffle(&["search", "h200", "-o", "ndjson", "-q", "--limit", "1"]).good();
     assert!(unknown.contains("\"on_demand_price\":null"), "{unknown}");
@@ -170,7 +170,7 @@ fn completions_know_the_users_own_ids() {
 }
 
 #[test]
-fn an_export_is_whole_typed_and_never_in_the_way() {
+fn an_export_is_complete_and_replaces_a_file_only_on_request() {
     let desk = Desk::default();
     let to = |name: &str| desk.home().join(name).to_string_lossy().into_owned();
     let parquet = to("price.parquet");
@@ -181,7 +181,7 @@ fn an_export_is_whole_typed_and_never_in_the_way() {
     );
     let written = desk.truffle(&["export", "price", "--to", &parquet]);
     assert!(written.err.starts_with("14295 rows, one file"), "{written:?}");
-    assert_eq!(desk.truffle(&["export", "price", "--to", &parquet]).code, 2, "what is there stays");
+    assert_eq!(desk.truffle(&["export", "price", "--to", &parquet]).code, 2, "an existing file is kept");
     let before = fs::read(desk.home().join("price.parquet")).unwrap();
     let failed = desk.truffle(&["export", "--query", "SELECT nope", "--to", &parquet, "--replace"]);
     assert_eq!(failed.code, 2, "{failed:?}");
@@ -200,7 +200,7 @@ fn an_export_is_whole_typed_and_never_in_the_way() {
 }
 
 #[test]
-fn an_answer_that_fails_leaves_the_file_that_was_there() {
+fn a_failed_answer_leaves_the_existing_file() {
     let desk = Desk::default();
     let file = desk.home().join("answer.csv");
     let words = |sql: &'static str| ["query", sql, "-o", "csv", "--out", "answer.csv"];
@@ -212,7 +212,7 @@ fn an_answer_that_fails_leaves_the_file_that_was_there() {
 }
 
 #[test]
-fn an_answer_goes_where_a_link_points_and_straight_into_a_pipe() {
+fn out_follows_a_link_and_writes_into_a_pipe() {
     let desk = Desk::default();
     let out =
         |name: &str| desk.truffle(&["query", "SELECT 1 AS one", "-o", "csv", "-q", "--out", name]).good();
@@ -231,7 +231,7 @@ fn an_answer_goes_where_a_link_points_and_straight_into_a_pipe() {
 }
 
 #[test]
-fn plain_text_goes_to_the_file_too() {
+fn out_takes_plain_text_too() {
     let desk = Desk::default();
     let check = |words: &[&str], start: &str| {
         let said = desk.truffle(&[words, &["--out", "text"]].concat()).good();
@@ -249,7 +249,7 @@ fn plain_text_goes_to_the_file_too() {
 }
 
 #[test]
-fn every_answer_says_how_old_its_data_is() {
+fn every_answer_states_the_age_of_its_data() {
     let desk = Desk::default();
     let check = |words: &[&str], expected: Option<&str>| {
         let said = desk.truffle(&[&["query"], words].concat());
@@ -267,7 +267,7 @@ fn every_answer_says_how_old_its_data_is() {
 }
 
 #[test]
-fn status_says_where_data_is_in_every_format() {
+fn status_names_the_folders_in_every_format() {
     let desk = Desk::default();
     for format in ["table", "json", "csv"] {
         let said = desk.truffle(&["status", "-o", format]).err;
@@ -276,7 +276,7 @@ fn status_says_where_data_is_in_every_format() {
 }
 
 #[test]
-fn a_price_is_shown_where_nobody_could_look_at_the_zones() {
+fn a_price_is_shown_without_collected_offerings() {
     let desk = Desk::default();
     let found = desk.truffle(&["search", "m7i.large", "--region", "us-gov-west-1"]);
     assert!(found.err.contains("no offerings collected for us-gov-west-1"), "{found:?}");
@@ -284,18 +284,18 @@ fn a_price_is_shown_where_nobody_could_look_at_the_zones() {
 }
 
 #[test]
-fn a_lake_that_was_named_and_is_not_there_is_said() {
+fn a_missing_lake_is_reported_only_if_it_was_named() {
     let desk = Desk::default();
     let answer = desk.truffle(&["search", "m7i.large", "--lake", "nowhere"]);
     assert!(answer.err.contains("there is no lake at nowhere (--lake)"), "{answer:?}");
-    assert!(!desk.truffle(&["search", "m7i.large"]).err.contains("no lake"), "nobody named one");
+    assert!(!desk.truffle(&["search", "m7i.large"]).err.contains("no lake"), "no lake was named");
 }
 
 #[test]
 fn an_arrow_file_has_its_columns_and_rows() {
     let python = tests::root().join(".tools/venv/bin/python");
     if !python.exists() {
-        eprintln!("skipped: {} is not there; `make test` brings it", python.display());
+        eprintln!("skipped: {} is missing; `make test` installs it", python.display());
         return;
     }
     let desk = Desk::default();
@@ -307,7 +307,7 @@ fn an_arrow_file_has_its_columns_and_rows() {
 }
 
 #[test]
-fn searches_and_bookmarks_are_kept() {
+fn searches_and_bookmarks_are_saved() {
     let desk = Desk::default();
     let dry = desk.truffle(&["save", "fast", "--dry-run", "h100", "8gpu"]);
     assert!(dry.err.contains("would save fast: truffle search h100 8gpu"), "{dry:?}");
@@ -323,7 +323,7 @@ fn searches_and_bookmarks_are_kept() {
 }
 
 #[test]
-fn sql_comes_from_everywhere() {
+fn sql_is_read_from_the_argument_stdin_or_a_file() {
     let desk = Desk::default();
     let sql = "SELECT count(*) AS n FROM instance_type WHERE gpus > 0";
     let words = |extra: &[&'static str]| [&["query", "-o", "csv", "-q"][..], extra].concat();

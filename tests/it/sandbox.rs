@@ -1,4 +1,5 @@
-//! `mycelium sandbox` as people start it: its facts are the seed's. What it does is tested in its own room.
+//! `mycelium sandbox` as users start it, with the types and prices of the seed. The crate's own
+//! tests cover its behaviour.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -18,7 +19,7 @@ impl Drop for Serving {
     }
 }
 
-/// Starts one on a free port; its address.
+/// Starts a sandbox on a free port. Returns its address.
 fn serve(desk: &Desk) -> (Serving, String) {
     serve_with(desk, &[])
 }
@@ -45,7 +46,7 @@ fn instant(moved: &str) -> domain::Timestamp {
 }
 
 #[test]
-fn a_moved_clock_stays_moved_when_nothing_else_was_done() {
+fn a_moved_clock_is_saved_without_any_other_change() {
     let desk = Desk::default();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().to_str().unwrap();
@@ -58,7 +59,7 @@ fn a_moved_clock_stays_moved_when_nothing_else_was_done() {
 }
 
 #[test]
-fn it_serves_until_it_is_ended_and_its_clock_moves() {
+fn the_sandbox_serves_until_it_is_stopped_and_its_clock_moves() {
     let desk = Desk::default();
     let (serving, url) = serve(&desk);
     let variables = sandbox(&desk, &["env", "--url", &url]).good();
@@ -76,7 +77,7 @@ fn it_serves_until_it_is_ended_and_its_clock_moves() {
 }
 
 #[test]
-fn spot_prices_that_were_observed_are_served() {
+fn observed_spot_prices_are_served() {
     let desk = Desk::default();
     import(&desk, &history(&desk, "a.parquet", "use1-az1", 50)).good();
     let (_serving, url) = serve_with(&desk, &["--frozen", "2026-01-10T00:00:00Z"]);
@@ -95,20 +96,21 @@ fn spot_prices_that_were_observed_are_served() {
         };
         rows.map(|row| part(row, "timestamp") + " " + &part(row, "spotPrice")).collect()
     };
-    // Fifty hours, a price every two hours; nothing before the first, and the last one holds.
+    // Fifty hours have a price every two hours. There is none before the first, and the last one
+    // stays valid.
     let all = asked("use1-az1", &[]);
     assert_eq!(all.len(), 25, "{all:?}");
     assert_eq!(all[0], "2026-01-03T00:00:00.000Z 0.502400");
     assert_eq!(all[24], "2026-01-01T00:00:00.000Z 0.500000");
     let late = asked("use1-az1", &[("StartTime", "2026-01-05T00:00:00Z")]);
     assert_eq!(late, all[..1]);
-    // Where nothing was observed, prices are made up, week by week.
+    // A zone without observations has made-up prices.
     let made_up = asked("use1-az2", &[]);
     assert!(made_up.len() > 5 && made_up.iter().all(|row| !row.contains("T01:")), "{made_up:?}");
 }
 
 #[test]
-fn slips_are_answered() {
+fn wrong_arguments_are_reported() {
     let desk = Desk::default();
     let check = |words: &[&str], code: i32, part: &str| {
         let found = sandbox(&desk, words);

@@ -1,4 +1,4 @@
-//! `truffle search` against readings of the same data that nobody here wrote in Rust.
+//! `truffle search` against an independent reading of the same data in Python.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -6,11 +6,12 @@ use std::process::Command;
 use serde_json::Value;
 use tests::{Desk, ran, root};
 
-/// The combinations and the types that `tests/crosscheck.py` finds in the raw records.
+/// Returns combinations, and the types that `tests/crosscheck.py` finds for them in the raw
+/// records.
 fn crosschecked(count: &str, seed: &str) -> Option<Value> {
     let wheel = root().join(".tools/wheels/moto-5.2.5-py3-none-any.whl");
     if !wheel.exists() {
-        eprintln!("skipped: {} is not there; `make test` brings it", wheel.display());
+        eprintln!("skipped: {} is missing; `make test` installs it", wheel.display());
         return None;
     }
     let mut python = Command::new("python3");
@@ -18,7 +19,7 @@ fn crosschecked(count: &str, seed: &str) -> Option<Value> {
     Some(serde_json::from_str(&ran(&mut python).good()).expect("crosscheck.py prints JSON"))
 }
 
-/// A combination as flags: a value of true may stand alone.
+/// Returns a combination as flags. A flag alone means true.
 fn flags(filters: &Value) -> Vec<String> {
     let filters = filters.as_object().expect("a combination is an object");
     let mut words: Vec<String> = filters
@@ -27,7 +28,7 @@ fn flags(filters: &Value) -> Vec<String> {
             Value::Bool(true) => format!("--{name}"),
             Value::Bool(false) => format!("--{name}=false"),
             Value::String(text) => format!("--{name}={text}"),
-            other => panic!("{name}: {other} is no filter"),
+            other => panic!("{name}: {other} is not a filter"),
         })
         .collect();
     if !filters.contains_key("region") {
@@ -46,7 +47,7 @@ fn found(desk: &Desk, filters: &Value) -> BTreeSet<String> {
     rows.iter().map(|row| row["instance_type"].as_str().unwrap().to_string()).collect()
 }
 
-/// Checks one combination: 1 when it matched something.
+/// Checks one combination. Returns 1 if it matched a type.
 fn checked(desk: &Desk, answer: &Value) -> usize {
     let expected: BTreeSet<String> =
         answer["types"].as_array().unwrap().iter().map(|t| t.as_str().unwrap().to_string()).collect();
@@ -60,7 +61,7 @@ fn two_hundred_random_combinations_agree_with_the_raw_records() {
     let desk = Desk::default();
     let answers = answers.as_array().expect("a list");
     assert_eq!(answers.len(), 200);
-    // The first run makes the warehouse; two at a time after that.
+    // The first run builds the warehouse. After that, two run at a time.
     desk.truffle(&["status"]).good();
     let check = |part: &[Value]| -> usize { part.iter().map(|answer| checked(&desk, answer)).sum() };
     let (one, other) = answers.split_at(100);
@@ -68,5 +69,5 @@ fn two_hundred_random_combinations_agree_with_the_raw_records() {
         let one = scope.spawn(|| check(one));
         check(other) + one.join().unwrap()
     });
-    assert!(matched > 100, "only {matched} combinations matched anything");
+    assert!(matched > 100, "only {matched} combinations matched a type");
 }

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex};
 
 use tests::{Desk, Ran, ran, root};
 
-/// A sandbox that ends with its test, and the variables that point at it.
+/// A sandbox that ends with its test, and the variables that point to it.
 pub(crate) struct Serving {
     child: Child,
     variables: Vec<(String, String)>,
 }
 
 impl Serving {
-    /// What a variable says.
+    /// Returns the value of a variable.
     pub(crate) fn value(&self, name: &str) -> String {
         let found = self.variables.iter().find(|(known, _)| known == name);
         found.unwrap_or_else(|| panic!("no {name} in {:?}", self.variables)).1.clone()
@@ -61,7 +61,8 @@ pub(crate) fn collector(desk: &Desk, serving: &Serving, words: &[&str]) -> Ran {
     ran(&mut command)
 }
 
-/// The aws CLI, a client that nobody here wrote; none where `cargo xtask setup --tests` could not bring it.
+/// Runs the aws CLI, an independent client. Returns `None` where `cargo xtask setup --tests` could
+/// not install it.
 pub(crate) fn aws(desk: &Desk, serving: &Serving, words: &[&str]) -> Option<String> {
     let cli = root().join(".tools/clients/bin/aws");
     if !cli.exists() {
@@ -80,7 +81,7 @@ pub(crate) fn csv(desk: &Desk, sql: &str) -> String {
 }
 
 #[test]
-fn what_an_account_has_lands_in_the_lake_and_is_answered_from_it() {
+fn the_resources_of_an_account_are_collected_and_can_be_queried() {
     let desk = Desk::default();
     let serving = serve(&desk, "timing: {pending: 0s, visible_after: 0s}\n");
     let image = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
@@ -112,7 +113,7 @@ fn what_an_account_has_lands_in_the_lake_and_is_answered_from_it() {
     assert!(row.starts_with("forgotten,t3.micro,on-demand,us-east-1,true,"), "{found}");
     assert!(row.ends_with(",1,\"a\"\"b\""), "{found}");
     assert_eq!(csv(&desk, "SELECT count(*) AS n FROM quota WHERE quota_code = 'L-1216C47A'"), "n\n2\n");
-    // Gone tomorrow: the next look retires it, and what was is still known.
+    // The next snapshot retires the terminated instance. Its history stays.
     let id = csv(&desk, "SELECT instance_id FROM instance");
     let id = id.lines().nth(1).unwrap();
     aws(&desk, &serving, &["ec2", "terminate-instances", "--instance-ids", id]).unwrap();
@@ -123,7 +124,7 @@ fn what_an_account_has_lands_in_the_lake_and_is_answered_from_it() {
 }
 
 #[test]
-fn which_regions_an_account_can_use_is_kept() {
+fn the_region_access_of_an_account_is_stored() {
     let desk = Desk::default();
     let serving = serve(&desk, "opted_in: [ap-east-1]\n");
     let words = ["snapshot", "region_access", "-o", "csv"];
@@ -140,7 +141,7 @@ fn which_regions_an_account_can_use_is_kept() {
 }
 
 #[test]
-fn types_come_through_the_wire_as_the_seed_has_them() {
+fn fetched_instance_types_equal_those_of_the_seed() {
     let desk = Desk::default();
     let serving = serve(&desk, "");
     let words = ["snapshot", "instance_type", "offering", "--region", "us-east-1", "-o", "csv"];
@@ -161,19 +162,19 @@ fn types_come_through_the_wire_as_the_seed_has_them() {
     let seen =
         csv(&desk, "SELECT count(*) > 1000 AS many FROM instance_type_history WHERE run_id LIKE 'snapshot%'");
     assert_eq!(seen, "many\ntrue\n");
-    // The same again says so, and adds no rows but those of the log.
+    // The same answer is reported as unchanged and adds rows only to the log.
     let rows = csv(&desk, "SELECT count(*) AS n FROM offering_history");
     let again = collector(&desk, &serving, &words).good();
     assert!(again.contains("offering,us-east-1,unchanged,"), "{again}");
     assert_eq!(csv(&desk, "SELECT count(*) AS n FROM offering_history"), rows);
-    // Answers say where they are from; the tests' usual instant is before this machine's clock.
+    // Answers name their sources. The tests' usual instant is before this machine's clock.
     let words = ["search", "m7i.xlarge", "--region", "us-east-1"];
     let sources = ran(desk.command("truffle", &words).env("MYCELIUM_NOW", "2100-01-01T00:00:00Z"));
     assert!(sources.err.contains("from AWS ec2:DescribeInstanceTypes"), "{sources:?}");
 }
 
 #[test]
-fn spot_prices_go_on_from_where_the_last_snapshot_ended() {
+fn spot_prices_continue_from_the_end_of_the_last_snapshot() {
     let desk = Desk::default();
     let serving = serve(&desk, "");
     let words = ["snapshot", "spot_price", "--region", "us-east-1", "-o", "csv"];
@@ -188,7 +189,7 @@ fn spot_prices_go_on_from_where_the_last_snapshot_ended() {
 }
 
 #[test]
-fn what_cannot_be_seen_is_a_gap_and_the_rest_lands() {
+fn a_refused_call_is_a_gap_and_the_rest_is_collected() {
     let desk = Desk::default();
     let serving = serve(
         &desk,
@@ -231,7 +232,7 @@ fn two_profiles_of_one_account_are_one_account() {
 }
 
 #[test]
-fn without_credentials_it_says_what_to_do_and_writes_nothing() {
+fn without_credentials_snapshot_gives_a_hint_and_writes_nothing() {
     let desk = Desk::default();
     let mut command = desk.command("collector", &["snapshot", "instance"]);
     let failed = ran(command.env("AWS_EC2_METADATA_DISABLED", "true"));
@@ -242,10 +243,10 @@ fn without_credentials_it_says_what_to_do_and_writes_nothing() {
     assert_eq!(desk.collector(&["status"]).code, 3);
 }
 
-/// Paths with what is served at them.
+/// Paths and the bytes served at them.
 type Files = Vec<(String, Vec<u8>)>;
 
-/// A server of public files on loopback: what it serves, and how often each was asked for.
+/// A server of public files on loopback, with a log of the requested paths.
 pub(crate) struct Mirror {
     pub(crate) url: String,
     files: Arc<Mutex<Files>>,
@@ -279,7 +280,7 @@ impl Mirror {
     }
 }
 
-/// Its etag is the length: enough to tell one state from another here.
+/// Answers one request. The ETag is the length, which tells the versions here apart.
 fn answer(mut stream: TcpStream, files: &Files, asked: &mut Vec<String>) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut lines = Vec::new();
@@ -300,7 +301,7 @@ fn answer(mut stream: TcpStream, files: &Files, asked: &mut Vec<String>) {
         Some((_, body)) if known == Some(format!("\"{}\"", body.len())) => ("304 Not Modified", &[][..]),
         Some((_, body)) => ("200 OK", &body[..]),
     };
-    // A file that begins with `cut:` promises more than it sends.
+    // A file that begins with `cut:` announces more bytes than it has.
     let promised = if body.starts_with(b"cut:") { body.len() + 1000 } else { body.len() };
     let body = body.strip_prefix(b"cut:").unwrap_or(body);
     let head =
@@ -338,7 +339,7 @@ fn from_mirror(desk: &Desk, mirror: &Mirror, words: &[&str]) -> Ran {
 }
 
 #[test]
-fn a_price_list_is_fetched_once_a_publication_and_past_ones_too() {
+fn each_published_price_list_is_fetched_once() {
     let desk = Desk::default();
     let versions = r#"{"versions": {
         "20260101": {"versionEffectiveBeginDate": "2026-01-01T00:00:00Z", "versionEffectiveEndDate": "2026-10-01T00:00:00Z"},
@@ -367,7 +368,7 @@ fn a_price_list_is_fetched_once_a_publication_and_past_ones_too() {
     assert_eq!(mirror.asked("/20261001/us-east-1/index.csv"), 1);
     let past = [&words[..], &["--as-of", "2026-05-05"]].concat();
     from_mirror(&desk, &mirror, &past).good();
-    // What held then is known, and is no word on what holds now.
+    // The past list is stored already, and it does not change the current prices.
     let again = from_mirror(&desk, &mirror, &past).good();
     assert!(again.contains("price,us-east-1,unchanged,1,0,0,"), "{again}");
     assert!(again.contains(",2026-01-01T00:00:00Z,"), "{again}");
@@ -407,7 +408,7 @@ fn a_broken_download_publishes_nothing() {
     check([b"cut:", whole.as_bytes()].concat(), "/us-east-1/index.csv");
     check(whole.as_bytes()[..whole.len() - 5].to_vec(), "cut short");
     check(b"<html>a captive portal</html>".to_vec(), "/us-east-1/index.csv");
-    // One region that is not there does not keep the other from landing.
+    // A region without a list does not prevent the import of the other.
     mirror.replace(&list, whole.into_bytes());
     let both = ["snapshot", "price", "--region", "eu-west-1,us-east-1", "-o", "csv"];
     let told = from_mirror(&desk, &mirror, &both).good();
@@ -416,7 +417,7 @@ fn a_broken_download_publishes_nothing() {
 }
 
 #[test]
-fn the_advisor_is_kept_each_time_it_changes() {
+fn each_change_of_the_advisor_is_stored() {
     let desk = Desk::default();
     let advice = |range: i64, saving: i64| {
         format!(
@@ -435,7 +436,7 @@ fn the_advisor_is_kept_each_time_it_changes() {
 }
 
 #[test]
-fn the_public_spot_prices_are_held_against_those_of_zones() {
+fn public_spot_prices_are_compared_with_zone_prices() {
     let desk = Desk::default();
     let feed = |price: &str| {
         format!(
@@ -466,7 +467,7 @@ fn the_public_spot_prices_are_held_against_those_of_zones() {
 }
 
 #[test]
-fn a_watch_looks_again_until_it_is_ended() {
+fn watch_repeats_until_it_is_stopped() {
     let desk = Desk::default();
     let advice = r#"{"ranges": [{"index": 0, "label": "<5%"}],
         "spot_advisor": {"us-east-1": {"Linux": {"m7i.xlarge": {"s": 70, "r": 0}}}}}"#;
@@ -489,7 +490,7 @@ fn a_watch_looks_again_until_it_is_ended() {
 }
 
 #[test]
-fn slips_are_answered() {
+fn wrong_arguments_are_reported() {
     let desk = Desk::default();
     let check = |words: &[&str], part: &str| {
         let found = desk.collector(&[&["snapshot"], words].concat());

@@ -1,4 +1,4 @@
-//! spawn against the sandbox, by somebody who may do what `spawn policy` prints and nothing else.
+//! spawn against the sandbox, as a user with only the permissions that `spawn policy` prints.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::snapshot::{Serving, serve_with};
 const ACCOUNT: &str = "000000000002";
 const AMI: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 
-/// A sandbox, and somebody in it.
+/// A sandbox and a user of it.
 struct World {
     desk: Desk,
     alice: Caller,
@@ -27,7 +27,7 @@ impl World {
         let desk = Desk::default();
         let policy = ran(&mut desk.command("spawn", &["policy"])).good();
         let policy: Value = serde_json::from_str(&policy).unwrap();
-        // Beside it what the test itself does, and an instance that cannot be ended.
+        // In addition, the calls of the test itself, and instances that cannot be terminated.
         let test = json!({"Statement": [
             {"Effect": "Allow", "Resource": "*", "Action": ["ec2:CreateTags", "cloudtrail:LookupEvents"]},
             {
@@ -66,7 +66,7 @@ impl World {
         serde_json::from_str::<Vec<Value>>(&told).unwrap()
     }
 
-    /// Launches an instance with these tags, as somebody did long ago; its id.
+    /// Launches an instance with these tags. Returns its id.
     fn instance(&self, tags: &[(&str, &str)], more: &[(&str, &str)]) -> String {
         let mut form: Vec<(String, String)> = [
             ("Action", "RunInstances"),
@@ -101,7 +101,7 @@ impl World {
     }
 }
 
-/// This machine's time, as its file system tells it.
+/// Returns this machine's time, read from its file system.
 fn real_now(desk: &Desk) -> Timestamp {
     let file = desk.home().join("now");
     std::fs::write(&file, "").unwrap();
@@ -111,7 +111,7 @@ fn real_now(desk: &Desk) -> Timestamp {
 const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
 
 #[test]
-fn a_launch_whose_answer_is_lost_gives_one_instance_that_is_as_strict_as_asked_for() {
+fn a_launch_with_lost_replies_makes_one_instance_with_the_requested_settings() {
     let world = World::new("failures: [{call: RunInstances, times: 2, how: reply-lost}]\n", &[]);
     let planned = world.rows(&[&LAUNCH[..], &["--dry-run"]].concat());
     assert_eq!(planned[0]["instance_id"], Value::Null);
@@ -153,7 +153,7 @@ fn a_launch_whose_answer_is_lost_gives_one_instance_that_is_as_strict_as_asked_f
 }
 
 #[test]
-fn a_launch_killed_while_it_waits_is_resumed_and_not_doubled() {
+fn a_killed_launch_is_resumed_and_not_doubled() {
     let world = World::new("failures: [{call: RunInstances, times: 1, how: {slow: 60s}}]\n", &[]);
     let mut child = world.command(&LAUNCH).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while world.calls("RunInstances") == 0 {
@@ -173,7 +173,7 @@ fn a_launch_killed_while_it_waits_is_resumed_and_not_doubled() {
 }
 
 #[test]
-fn a_refusal_is_told_and_settled() {
+fn a_refused_launch_is_reported_and_leaves_nothing_to_resume() {
     let world = World::new("capacity: [{type: t3.micro, available: 0}]\n", &[]);
     let told = world.spawn(&LAUNCH);
     assert_eq!(told.code, 1);
@@ -181,12 +181,12 @@ fn a_refusal_is_told_and_settled() {
         told.err.contains("nothing was launched: ec2:RunInstances: InsufficientInstanceCapacity"),
         "{told:?}"
     );
-    assert_eq!(world.spawn(&["launch", "--resume"]).code, 3, "it is settled");
+    assert_eq!(world.spawn(&["launch", "--resume"]).code, 3, "there is nothing to resume");
     assert!(!world.all().contains("<instanceId>"));
 }
 
 #[test]
-fn a_reaper_ends_what_is_overdue_and_own_although_one_of_them_fails() {
+fn reap_ends_the_users_overdue_instances_although_one_of_them_fails() {
     let desk = Desk::default();
     let now = real_now(&desk);
     let begin = (now - SignedDuration::from_hours(6)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -240,7 +240,7 @@ fn a_reaper_ends_what_is_overdue_and_own_although_one_of_them_fails() {
         assert!(action(&shown, id, "why").starts_with(why), "{shown:?}");
     }
     assert_eq!(world.calls("TerminateInstances") + world.calls("CancelSpotInstanceRequests"), 0, "a dry run");
-    // Between plan and act one of them is given more time.
+    // Between the plan and its execution, one instance is extended.
     let form = [
         ("Action", "CreateTags"),
         ("ResourceId.1", extended.as_str()),
@@ -260,7 +260,7 @@ fn a_reaper_ends_what_is_overdue_and_own_although_one_of_them_fails() {
     for (id, _) in &stay {
         assert_eq!(world.alice.state(id).0, "running", "{id}");
     }
-    // The one that failed is still overdue, and nothing else is; the spot request launched nothing again.
+    // Only the failed one is still overdue. The spot request launched no replacement.
     let again = world.rows(&["reap"]);
     let overdue: Vec<&Value> = again.iter().filter(|row| row["action"] == "terminate").collect();
     assert!(overdue.len() == 1 && overdue[0]["instance_id"] == stubborn, "{again:?}");

@@ -1,4 +1,4 @@
-//! The lake under readers, writers and accidents.
+//! The lake under readers, writers and damage.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use catalog::{Field, Page, Value, ValueType};
 use domain::Timestamp;
 use tests::Desk;
 
-/// Spot history of some rows: the hour of 2026-01-01, the region, the zone, the price.
+/// Writes spot history: the hour after 2026-01-01, the region, the zone and the price of each row.
 pub(crate) fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Value)]) -> PathBuf {
     let fields = vec![
         Field::new("observed_at", ValueType::Timestamp),
@@ -32,7 +32,7 @@ pub(crate) fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Valu
     path
 }
 
-/// Spot history of one zone: so many rows an hour apart, each price said twice.
+/// Writes spot history of one zone: rows one hour apart, each price in two rows.
 pub(crate) fn history(desk: &Desk, name: &str, zone: &str, rows: i64) -> PathBuf {
     let row = |at: i64| (at, "us-east-1", zone, ((5000 + at / 2) as f64 / 10_000.0).into());
     history_of(desk, name, &(0..rows).map(row).collect::<Vec<_>>())
@@ -42,7 +42,7 @@ pub(crate) fn import(desk: &Desk, file: &Path) -> tests::Ran {
     desk.collector(&["import", "spot-history", &file.to_string_lossy(), "-o", "json"])
 }
 
-/// Rows by zone, as `zone:rows`.
+/// Returns the number of rows of each zone, as `zone:rows`.
 fn rows(desk: &Desk) -> String {
     let sql = "SELECT az_id || ':' || count(*) AS z FROM spot_price GROUP BY az_id ORDER BY az_id";
     desk.truffle(&["query", sql, "-o", "csv", "-q"]).good().lines().skip(1).collect::<Vec<_>>().join(" ")
@@ -53,7 +53,7 @@ pub(crate) fn lake(desk: &Desk) -> PathBuf {
 }
 
 #[test]
-fn what_is_visible_is_never_written_again() {
+fn visible_rows_are_not_stored_again() {
     let desk = Desk::default();
     let (all, part) =
         (history(&desk, "a.parquet", "use1-az1", 100), history(&desk, "b.parquet", "use1-az1", 40));
@@ -68,7 +68,7 @@ fn what_is_visible_is_never_written_again() {
 }
 
 #[test]
-fn an_import_is_visible_and_said_once() {
+fn an_import_is_visible_and_stored_once() {
     let desk = Desk::default();
     let file = history(&desk, "a.parquet", "use1-az1", 100);
     let dry = desk.collector(&["import", "spot-history", &file.to_string_lossy(), "--dry-run", "-o", "json"]);
@@ -89,10 +89,10 @@ fn an_import_is_visible_and_said_once() {
     );
     let earlier =
         ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "--as-of", "2026-01-01T00:00:00Z"];
-    assert!(desk.truffle(&earlier).good().contains(",0.5,"), "the first price held at the first instant");
+    assert!(desk.truffle(&earlier).good().contains(",0.5,"), "the first price is valid at the first instant");
 }
 
-/// The price of the only zone, as of an hour of 2026-01-01.
+/// Returns the price of the only zone as of an hour of 2026-01-01.
 fn price_at(desk: &Desk, hour: i64) -> String {
     let as_of = format!("2026-01-01T{hour:02}:00:00Z");
     let words = ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "-q", "--as-of", &as_of];
@@ -101,7 +101,7 @@ fn price_at(desk: &Desk, hour: i64) -> String {
 }
 
 #[test]
-fn what_comes_late_changes_only_what_came_after_it() {
+fn a_late_price_changes_only_later_answers() {
     let desk = Desk::default();
     let at = |hour: i64, price: f64| (hour, "us-east-1", "use1-az1", price.into());
     import(&desk, &history_of(&desk, "a.parquet", &[at(1, 5.0), at(3, 5.0)])).good();
@@ -127,7 +127,7 @@ fn each_region_has_a_run_and_its_own_gaps() {
     assert_eq!(line(0), ("eu-west-1".into(), 1.into(), 1.into(), serde_json::json!([])));
     let unknown = serde_json::json!(["1 of 2 prices are not known"]);
     assert_eq!(line(1), ("us-east-1".into(), 2.into(), 2.into(), unknown));
-    // One file holds both, so its bytes are theirs together.
+    // One file has the rows of both regions, so only the sum has its bytes.
     assert_eq!(line(2), (serde_json::Value::Null, 3.into(), 3.into(), serde_json::Value::Null));
     assert!(said[0]["bytes"].is_null() && said[2]["bytes"].as_u64() > Some(0), "{said}");
     let sql = "SELECT scope, outcome, row_count, hour(observed_from) AS a, hour(observed_at) AS b, gaps[1] AS gap \
@@ -150,7 +150,7 @@ fn the_same_files_in_another_order_are_the_same_import() {
 }
 
 #[test]
-fn folders_are_the_owners_alone() {
+fn folders_are_accessible_only_to_their_owner() {
     let desk = Desk::default();
     import(&desk, &history(&desk, "a.parquet", "use1-az1", 3)).good();
     desk.truffle(&["save", "x", "gpu"]).good();
@@ -163,7 +163,7 @@ fn folders_are_the_owners_alone() {
 }
 
 #[test]
-fn readers_never_wait_and_never_see_half() {
+fn readers_see_only_complete_imports() {
     let desk = Desk::default();
     import(&desk, &history(&desk, "0.parquet", "use1-az0", 10)).good();
     let seen = std::thread::scope(|scope| {
@@ -183,14 +183,14 @@ fn readers_never_wait_and_never_see_half() {
     });
     for state in &seen {
         for (n, zone) in state.split(' ').enumerate() {
-            assert_eq!(zone, format!("use1-az{n}:{}", 10 * (n + 1)), "half a refresh was seen: {state}");
+            assert_eq!(zone, format!("use1-az{n}:{}", 10 * (n + 1)), "half an import is visible: {state}");
         }
     }
     assert!(seen.iter().any(|state| state.split(' ').count() == 9), "the last import is visible");
 }
 
 #[test]
-fn a_killed_import_leaves_a_whole_lake() {
+fn a_killed_import_leaves_a_complete_lake() {
     let desk = Desk::default();
     import(&desk, &history(&desk, "0.parquet", "use1-az0", 5)).good();
     for n in 1..=25 {
@@ -199,7 +199,7 @@ fn a_killed_import_leaves_a_whole_lake() {
         let words = ["import", "spot-history", &file.to_string_lossy(), "-q"];
         let mut child =
             desk.command("collector", &words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Spread over the whole run, from before its first write to after its commit.
+        // The kills are spread over the whole run, from before its first write to after its commit.
         std::thread::sleep(Duration::from_millis(4 * n));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -210,7 +210,7 @@ fn a_killed_import_leaves_a_whole_lake() {
     let file = history(&desk, "next.parquet", "use1-az99", 7);
     import(&desk, &file).good();
     assert!(rows(&desk).ends_with("use1-az99:7"));
-    // The next writer has cleared away what the killed ones left.
+    // The next writer has removed the files of the killed ones.
     let listed: BTreeSet<String> = files(&lake(&desk).join("lake")).into_iter().collect();
     let pinned = lake::PinnedManifest::newest(&lake(&desk)).unwrap().unwrap();
     let visible: BTreeSet<String> = pinned.manifest.files.iter().map(|f| f.path.clone()).collect();
@@ -234,7 +234,7 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn two_writers_do_not_meet() {
+fn a_second_writer_is_refused() {
     let desk = Desk::default();
     let file = history(&desk, "a.parquet", "use1-az1", 3);
     let held = lake_writer::LakeWriter::open(&lake(&desk)).unwrap();
@@ -242,7 +242,7 @@ fn two_writers_do_not_meet() {
     assert_eq!(second.code, 1, "{second:?}");
     let holder = format!("is being written by process {} on ", std::process::id());
     assert!(second.err.contains(&holder) && second.err.contains("(it-"), "{second:?}");
-    // What one that died has said is not believed; whether it runs on another machine is not known.
+    // The text of a dead writer is ignored. Whether a writer on another machine runs is unknown.
     let here = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     for (host, expected) in [(here.trim(), "by another process"), ("elsewhere", "on elsewhere (x)")] {
         let said = format!("process {} on {host} (x)", i32::MAX);
@@ -256,7 +256,7 @@ fn two_writers_do_not_meet() {
 }
 
 #[test]
-fn old_manifests_go_and_held_ones_stay() {
+fn old_manifests_are_removed_unless_a_reader_pins_them() {
     let desk = Desk::default();
     import(&desk, &history(&desk, "1.parquet", "use1-az1", 3)).good();
     let held = lake::PinnedManifest::newest(&lake(&desk)).unwrap().unwrap();
@@ -268,20 +268,20 @@ fn old_manifests_go_and_held_ones_stay() {
         names.sort();
         names.join(" ")
     };
-    assert_eq!(manifests(), "1.json 3.json", "a reader holds the first, nobody the second");
+    assert_eq!(manifests(), "1.json 3.json", "a reader pins the first manifest, none the second");
     drop(held);
     import(&desk, &history(&desk, "4.parquet", "use1-az4", 3)).good();
     assert_eq!(manifests(), "4.json");
 }
 
-/// What a person is told about a folder that cannot be used: exit code and sentence.
+/// Returns the exit code and the first line of the error for an unusable folder.
 fn told(desk: &Desk) -> (i32, String) {
     let ran = desk.truffle(&["status"]);
     (ran.code, ran.err.lines().next().unwrap_or_default().to_string())
 }
 
 #[test]
-fn folders_that_are_no_usable_lake() {
+fn a_damaged_lake_is_reported() {
     let check = |damage: &dyn Fn(&Path), expected: &str| {
         let desk = Desk::default();
         import(&desk, &history(&desk, "a.parquet", "use1-az1", 3)).good();
@@ -315,7 +315,7 @@ fn folders_that_are_no_usable_lake() {
 }
 
 #[test]
-fn a_strangers_folder_is_left_alone() {
+fn a_folder_with_other_files_is_left_alone() {
     let check = |names: &[&str], told: &str| {
         let desk = Desk::default();
         let folder = desk.home().join("mine");
@@ -345,7 +345,7 @@ fn a_strangers_folder_is_left_alone() {
 }
 
 #[test]
-fn files_that_cannot_be_imported() {
+fn unusable_files_are_refused() {
     let desk = Desk::default();
     let check = |name: &str, bytes: &[u8], expected: &str| {
         let path = desk.home().join(name);
@@ -368,7 +368,7 @@ fn files_that_cannot_be_imported() {
 }
 
 #[test]
-fn where_nothing_can_be_written_answers_come_from_memory() {
+fn without_a_writable_folder_answers_come_from_memory() {
     let desk = Desk::default();
     let nowhere = |words: &[&str]| {
         let mut command = desk.command("truffle", words);
@@ -383,7 +383,7 @@ fn where_nothing_can_be_written_answers_come_from_memory() {
 }
 
 #[test]
-fn a_damaged_warehouse_is_made_anew() {
+fn a_damaged_warehouse_is_rebuilt() {
     let desk = Desk::default();
     desk.truffle(&["status"]).good();
     let folder = desk.home().join(".cache/mycelium/warehouse");
@@ -406,7 +406,7 @@ fn a_damaged_seed_is_unpacked_again() {
 }
 
 #[test]
-fn what_dead_processes_left_in_the_cache_goes() {
+fn temporary_cache_files_of_dead_processes_are_removed() {
     let desk = Desk::default();
     desk.truffle(&["status"]).good();
     let cache = desk.home().join(".cache/mycelium");
@@ -423,13 +423,13 @@ fn what_dead_processes_left_in_the_cache_goes() {
 }
 
 #[test]
-fn data_that_is_damaged_within_is_the_lake_s_fault() {
+fn damaged_pages_are_reported_as_a_fault_of_the_lake() {
     let desk = Desk::default();
     import(&desk, &history(&desk, "a.parquet", "use1-az1", 3000)).good();
     let folder = lake(&desk).join("lake/spot_price/v=1");
     let file = folder.join(&files(&folder)[0]);
     let mut bytes = fs::read(&file).unwrap();
-    // The pages, and not the footer that says where they are.
+    // Damages the pages, but not the footer that locates them.
     let half = bytes.len() / 2;
     bytes[4..half].fill(0xff);
     fs::write(&file, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! The house rules.
+//! Rules of the repository.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tests::root;
 
-/// Which room may depend on which. What is absent is forbidden.
+/// The crates that each crate may depend on. All others are forbidden.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("aws", &["catalog", "domain", "lifecycle"]),
@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Foreign giants, and the only room that may name each.
+/// Large external dependencies, and the only crate that may have each.
 const HEAVY_DOORS: &[(&str, &str)] = &[
     ("duckdb", "warehouse"),
     ("arrow", "warehouse"),
@@ -55,7 +55,7 @@ const HEAVY_DOORS: &[(&str, &str)] = &[
     ("aws-types", "aws"),
 ];
 
-/// Lines that a file may have.
+/// Maximum lines of a file.
 const LONGEST: usize = 600;
 
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
@@ -94,12 +94,13 @@ fn rooms() -> Vec<String> {
 }
 
 #[test]
-fn every_arrow_is_allowed() {
+fn every_dependency_between_crates_is_allowed() {
     let rooms = rooms();
     let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
     for room in &rooms {
-        let allowed =
-            allowed.get(room.as_str()).unwrap_or_else(|| panic!("{room} is not in the table of arrows"));
+        let allowed = allowed
+            .get(room.as_str())
+            .unwrap_or_else(|| panic!("{room} is not in the table of dependencies"));
         for dependency in dependencies(room).iter().filter(|name| rooms.contains(name)) {
             assert!(allowed.contains(&dependency.as_str()), "{room} may not depend on {dependency}");
         }
@@ -107,7 +108,7 @@ fn every_arrow_is_allowed() {
 }
 
 #[test]
-fn the_daemon_is_small() {
+fn the_daemon_has_no_large_dependency() {
     let text = fs::read_to_string(root().join("spawnd/Cargo.toml")).unwrap();
     let rooms = rooms();
     for line in text.split("[dev-dependencies]").next().unwrap().lines() {
@@ -115,41 +116,41 @@ fn the_daemon_is_small() {
         let giant = HEAVY_DOORS.iter().any(|(giant, _)| *giant == name)
             || name.starts_with("aws-sdk")
             || name == "tokio";
-        assert!(!giant, "spawnd names {name}");
+        assert!(!giant, "spawnd depends on {name}");
         assert!(
             !rooms.contains(&name.to_string()) || ["domain", "lifecycle"].contains(&name),
-            "spawnd knows {name}"
+            "spawnd may not depend on {name}"
         );
     }
 }
 
 #[test]
-fn each_giant_has_one_door() {
+fn each_large_dependency_has_one_wrapper_crate() {
     for (giant, door) in HEAVY_DOORS {
         for room in rooms().iter().filter(|room| room != door) {
             assert!(
                 !dependencies(room).contains(&giant.to_string()),
-                "{room} names {giant}: only {door} may"
+                "{room} depends on {giant}: only {door} may"
             );
         }
     }
 }
 
 #[test]
-fn no_file_is_too_long_and_every_room_says_what_it_is_for() {
+fn no_file_is_too_long_and_every_crate_is_described() {
     for folder in ["crates", "spawnd", "xtask", "tests"] {
         for path in files(&root().join(folder), ".rs") {
             let text = fs::read_to_string(&path).unwrap();
             assert!(text.lines().count() <= LONGEST, "{} has more than {LONGEST} lines", path.display());
             if path.ends_with("src/lib.rs") {
-                assert!(text.starts_with("//!"), "{} does not say what the room is for", path.display());
+                assert!(text.starts_with("//!"), "{} does not describe its crate", path.display());
             }
         }
     }
 }
 
 #[test]
-fn the_centre_knows_no_clock_no_file_and_no_environment() {
+fn the_pure_core_has_no_clock_file_or_environment() {
     for room in ["domain", "catalog", "lifecycle"] {
         for path in files(&root().join("crates").join(room).join("src"), ".rs") {
             let text = fs::read_to_string(&path).unwrap();
@@ -181,9 +182,9 @@ fn sql_lives_in_queries() {
     for path in files(&root().join("crates"), ".rs") {
         let text = fs::read_to_string(&path).unwrap();
         let program = text.split("#[cfg(test)]").next().unwrap_or_default();
-        // What tests try, and settings of the locked room, are not questions.
+        // Tests and settings of the isolated query process may have SQL of their own.
         for begin in ["\"SELECT ", "\"WITH ", "\"INSERT ", "\"CREATE ", "\"COPY "] {
-            // After a backslash it is an example in a hint, not a statement.
+            // After a backslash the quote begins an example in a hint, not a statement.
             let example = format!("\\{begin}");
             let found = program.lines().find(|line| line.replace(&example, "").contains(begin));
             assert!(
@@ -206,11 +207,11 @@ fn every_question_is_listed() {
     }
     let mut sorted = listed.clone();
     sorted.sort();
-    assert_eq!(listed, sorted, "the questions are listed by name");
+    assert_eq!(listed, sorted, "the questions are sorted by name");
 }
 
 #[test]
-fn the_executable_carries_the_whole_seed() {
+fn the_executable_embeds_the_whole_seed() {
     let carried = fs::read_to_string(root().join("crates/mycelium/src/seed.rs")).unwrap();
     let folder = root().join("datasets/seed");
     for path in files(&folder, "") {
@@ -223,7 +224,7 @@ fn the_executable_carries_the_whole_seed() {
     assert!(bytes <= 4 << 20, "the seed has {bytes} bytes");
 }
 
-/// Where the table of the sandbox's behaviours may find its tests.
+/// The tests that the table of the sandbox's behaviours may name.
 struct SandboxTests {
     cases: String,
     scripts: Vec<String>,
@@ -246,8 +247,8 @@ impl SandboxTests {
 }
 
 #[test]
-fn every_behaviour_of_the_sandbox_names_a_document_and_a_test_that_is_there() {
-    let room = root().join("crates/sandbox");
+fn every_behaviour_of_the_sandbox_names_a_document_and_an_existing_test() {
+    let room = root().join("sandbox");
     let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
     let tested = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("#[test]");
     let run = fs::read_to_string(room.join("tests/clients.rs")).unwrap();
@@ -266,7 +267,7 @@ fn every_behaviour_of_the_sandbox_names_a_document_and_a_test_that_is_there() {
         assert!(!behaviour.is_empty() && !document.is_empty(), "{row}");
         let named: Vec<&str> = named.split(", ").map(|name| name.trim_matches('`')).collect();
         for name in named {
-            assert!(tests.has(name), "docs/sandbox.md names the test {name}, which is not there: {row}");
+            assert!(tests.has(name), "docs/sandbox.md names the test {name}, which does not exist: {row}");
         }
     }
 }

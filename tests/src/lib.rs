@@ -1,23 +1,24 @@
-//! The harness of the integration tests: the real executables, in a home of their own.
+//! The harness of the integration tests: it runs the real executables in a home folder of their
+//! own.
 //!
-//! This room is for tests. Nothing here is linked into a program.
+//! No program links this crate.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The instant at which every test asks, unless it says otherwise.
+/// The clock of every test that sets no other one.
 pub const NOW: &str = "2026-11-23T00:00:00Z";
 
-/// A person's machine: a home folder without any settings, and the executables that were built.
+/// A user's machine: a home folder without settings, and the built executables.
 pub struct Desk {
     home: tempfile::TempDir,
 }
 
-/// What a program did.
+/// The result of a program.
 #[derive(Debug, Clone)]
 pub struct Ran {
-    /// Exit code; -1 when a signal ended it.
+    /// Exit code; -1 after a signal.
     pub code: i32,
     /// Standard output.
     pub out: String,
@@ -37,7 +38,8 @@ impl Desk {
         self.home.path()
     }
 
-    /// A program of ours with its words, ready to start.
+    /// Returns the command of one of our programs, with a clean environment and the clock of
+    /// [`NOW`].
     pub fn command(&self, program: &str, words: &[&str]) -> Command {
         let mut command = Command::new(executable(program));
         command
@@ -51,29 +53,29 @@ impl Desk {
         command
     }
 
-    /// Runs `truffle` with these words.
+    /// Runs `truffle` with these arguments.
     pub fn truffle(&self, words: &[&str]) -> Ran {
         ran(&mut self.command("truffle", words))
     }
 
-    /// Runs `collector` with these words.
+    /// Runs `collector` with these arguments.
     pub fn collector(&self, words: &[&str]) -> Ran {
         ran(&mut self.command("collector", words))
     }
 
-    /// Runs `truffle` with something on its standard input.
+    /// Runs `truffle` with this text on its standard input.
     pub fn truffle_reading(&self, words: &[&str], input: &str) -> Ran {
         let mut command = self.command("truffle", words);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("truffle was built");
-        let mut stdin = child.stdin.take().expect("asked for above");
+        let mut stdin = child.stdin.take().expect("it is piped above");
         stdin.write_all(input.as_bytes()).expect("truffle reads its standard input");
         drop(stdin);
         Ran::of(child.wait_with_output().expect("truffle ends"))
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command and waits until it ends. Panics if it cannot be started.
 pub fn ran(command: &mut Command) -> Ran {
     Ran::of(command.output().unwrap_or_else(|e| panic!("{:?}: {e}", command.get_program())))
 }
@@ -87,7 +89,7 @@ impl Ran {
         }
     }
 
-    /// The standard output of a run that went well.
+    /// Returns the standard output. Panics with the standard error unless the exit code is 0.
     #[track_caller]
     pub fn good(self) -> String {
         assert_eq!(self.code, 0, "{}", self.err);
@@ -95,15 +97,16 @@ impl Ran {
     }
 }
 
-/// The repository's folder.
+/// Returns the repository's folder.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the repository").to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_path_buf()
 }
 
-/// An executable that `cargo build` made: it lies beside the folder of the test executables.
+/// Returns the path of an executable that `cargo build` made, in the folder above the test
+/// executables. Panics if it does not exist.
 pub fn executable(name: &str) -> PathBuf {
     let here = std::env::current_exe().expect("a test knows its own path");
-    let folder = here.parent().and_then(Path::parent).expect("tests lie in target/<profile>/deps");
+    let folder = here.parent().and_then(Path::parent).expect("tests are in target/<profile>/deps");
     let path = folder.join(name);
     assert!(path.exists(), "{} is missing: run `cargo build --workspace` first", path.display());
     path

@@ -6,8 +6,8 @@ mod bind;
 mod daemon;
 mod glibc;
 mod idle;
-mod load;
 mod recorded;
+mod sandbox_load;
 mod setup;
 
 use std::path::PathBuf;

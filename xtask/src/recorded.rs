@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::load::SandboxProcess;
+use crate::sandbox_load::SandboxProcess;
 use crate::{TaskError, cargo, root, run, tools};
 
 /// Prints the equal values, the changes at AWS since, and the differences. Errors: a difference is

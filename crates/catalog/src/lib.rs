@@ -8,22 +8,22 @@
 mod batch;
 mod dataset;
 mod datasets;
-mod facts;
 mod json;
 mod manifest;
 pub mod ports;
-mod private;
+mod private_columns;
 mod question;
 mod questions;
+mod type_facts;
 mod value;
 
 pub use batch::{ColumnValues, NO_WORD, RowBatch, TextColumn};
 pub use dataset::{Dataset, DatasetKind, DatasetScope};
 pub use datasets::{DATASETS, computed_column_doc, dataset};
-pub use facts::TypeFacts;
 pub use json::{day_text, float_text, json_text};
 pub use manifest::{DataFile, FORMAT, Manifest};
-pub use private::{PrivateKind, private};
+pub use private_columns::{PrivateKind, private};
 pub use question::{ParamError, Question, QuestionParam, QuestionRow, RowError, column};
 pub use questions::{QUESTIONS, VIEWS, question, rows};
+pub use type_facts::TypeFacts;
 pub use value::{Field, Page, Value, ValueType};

@@ -1,9 +1,10 @@
 //! The ports: traits that the wrapper crates implement and the programs use.
 
+mod scope_report;
 mod source;
 mod store;
-mod told;
 
+pub use scope_report::{ScopeOutcome, ScopeReport};
 pub use source::{
     AwsDocument, CapacityRequest, CostGroup, DocumentSummary, GET_OBJECT, HEARTBEATS, LIST_BUCKET, METRICS,
     PartSink, ProfileAccount, PublicFile, S3Bucket, S3Object, SnapshotQuery, SnapshotRequest,
@@ -14,7 +15,6 @@ pub use store::{
     ImportReport, LakeContent, MaintenanceReport, RetentionRule, RunLogRow, RunWriter, SignatureCheck, Store,
     StoreError, TextOpener,
 };
-pub use told::{ScopeOutcome, ScopeReport};
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@ use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
 use crate::lake_failure;
-use crate::{Ports, tidied};
+use crate::{Ports, size_report};
 
 /// Merge the small files that snapshots and imports add.
 ///
@@ -25,5 +25,5 @@ pub(crate) fn run_compact(
     let progress = printer.progress("compacting");
     let done = ports.store.compact(now, args.dry_run);
     drop(progress);
-    tidied::report(&done.map_err(lake_failure)?, args.dry_run, "nothing to compact", ports, printer)
+    size_report::report(&done.map_err(lake_failure)?, args.dry_run, "nothing to compact", ports, printer)
 }

@@ -3,7 +3,7 @@ use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
 use crate::import::check_account;
-use crate::{Ports, lake_failure, tidied};
+use crate::{Ports, lake_failure, size_report};
 
 /// Delete all data of an account from the lake, for good.
 ///
@@ -33,6 +33,6 @@ pub(crate) fn run_forget(
     let done = done.map_err(lake_failure)?;
     let nothing = format!("the lake has no data of account {}", args.account);
     let known = done.datasets.iter().any(|resized| resized.after != Some(resized.before));
-    tidied::report(&done, args.dry_run, &nothing, ports, printer)?;
+    size_report::report(&done, args.dry_run, &nothing, ports, printer)?;
     Ok(if known { Exit::Done } else { Exit::NothingMatched })
 }

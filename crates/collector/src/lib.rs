@@ -9,14 +9,14 @@ mod args;
 mod bundle;
 mod compact;
 mod forget;
-mod held;
 mod import;
 mod policy;
 mod prune;
+mod quarantine;
+mod size_report;
 mod snapshot;
 mod status;
 mod summary;
-mod tidied;
 mod watch;
 
 pub use args::{CollectorArgs, Command};

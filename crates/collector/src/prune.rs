@@ -4,7 +4,7 @@ use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
 use crate::lake_failure;
-use crate::{Ports, tidied};
+use crate::{Ports, size_report};
 
 /// Delete old data that newer data has replaced.
 ///
@@ -32,7 +32,7 @@ pub(crate) fn run_prune(
     let progress = printer.progress("pruning");
     let done = ports.store.prune(keep, now, args.dry_run);
     drop(progress);
-    tidied::report(&done.map_err(lake_failure)?, args.dry_run, "nothing to prune", ports, printer)
+    size_report::report(&done.map_err(lake_failure)?, args.dry_run, "nothing to prune", ports, printer)
 }
 
 fn keep(text: &str, now: Timestamp) -> Result<RetentionRule, Failure> {

@@ -6,7 +6,7 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report, age};
 use domain::Timestamp;
 
-use crate::{Ports, held, lake_failure};
+use crate::{Ports, lake_failure, quarantine};
 
 /// Show the contents of the lake: the age, size and gaps of each dataset.
 ///
@@ -58,10 +58,10 @@ pub(crate) fn run_status(
     };
     printer.note(&format!("lake: {}, manifest {}", root.display(), shown.manifest));
     if args.held {
-        return held::list(ports, printer, now);
+        return quarantine::list(ports, printer, now);
     }
     if !args.accept.is_empty() {
-        return held::accept(&args.accept, args.dry_run, ports, printer, now);
+        return quarantine::accept(&args.accept, args.dry_run, ports, printer, now);
     }
     let newest = newest(&shown.log, &args.datasets);
     if newest.is_empty() {
@@ -76,7 +76,7 @@ pub(crate) fn run_status(
     }
     still(&shown.log, &newest).iter().for_each(|line| printer.note(line));
     if newest.iter().any(|told| told.dataset == "price") {
-        held::note(ports, printer, now);
+        quarantine::note(ports, printer, now);
     }
     Ok(Exit::Done)
 }

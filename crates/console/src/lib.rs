@@ -4,18 +4,18 @@
 //! This crate stands between a program and a person or a pipe. It knows nothing of a report's
 //! content, the origin of its rows, or AWS.
 
-mod agree;
 mod columns;
+mod confirm;
 mod failure;
 mod format;
+mod format_writer;
+mod key_file;
 mod log;
 mod printer;
 mod progress;
 mod report;
 mod screen;
-mod secret;
 mod settings;
-mod sheet;
 mod sources;
 mod table;
 #[cfg(test)]
@@ -23,15 +23,15 @@ mod tests;
 mod text;
 mod words;
 
-pub use agree::agree;
+pub use confirm::agree;
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
+pub use key_file::secret;
 pub use log::start_log;
 pub use printer::{PageStream, Printer};
 pub use progress::Progress;
 pub use report::{Align, Report, TableView};
 pub use screen::Screen;
-pub use secret::secret;
 pub use settings::{ColourMode, CommonFlags, Setting, SettingOrigin, Settings};
 pub use sources::{SettingsFile, SettingsSources};
 pub use words::{age, did_you_mean};

@@ -6,7 +6,7 @@ use catalog::Page;
 use catalog::ports::Encode;
 
 use crate::columns::{pick, sources, view};
-use crate::sheet::{self, FormatWriter};
+use crate::format_writer::{self, FormatWriter};
 use crate::table::TableDrawing;
 use crate::text::{visible, visible_lines};
 use crate::{Failure, OutputFormat, Progress, Report, Screen};
@@ -62,7 +62,7 @@ impl Printer {
         }
         let page = pick(&self.columns, &sources(report, self.format == OutputFormat::Csv))?;
         let mut bytes = Vec::new();
-        let mut sheet = sheet::open(self.format, self.screen, encode);
+        let mut sheet = format_writer::open(self.format, self.screen, encode);
         sheet.page(&page, &mut bytes)?;
         sheet.finish(&mut bytes)?;
         self.write(&bytes)
@@ -75,7 +75,7 @@ impl Printer {
 
     /// Starts an answer that comes in pages.
     pub fn stream<'a>(&'a mut self, encode: &'a dyn Encode) -> PageStream<'a> {
-        let sheet = sheet::open(self.format, self.screen, encode);
+        let sheet = format_writer::open(self.format, self.screen, encode);
         PageStream { printer: self, sheet, rows: 0 }
     }
 

@@ -6,8 +6,8 @@ use std::io::BufRead;
 
 use serde::Deserialize;
 
+use crate::completeness::ScopeShare;
 use crate::rows::{FeedCell, FeedRows};
-use crate::whole::ScopeShare;
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 #[derive(Deserialize)]

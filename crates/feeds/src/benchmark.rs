@@ -5,9 +5,9 @@ use std::io::BufRead;
 
 use csv::StringRecord;
 
+use crate::completeness::ScopeShare;
 use crate::product::instant;
 use crate::rows::{FeedCell, FeedRows};
-use crate::whole::ScopeShare;
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 const COLUMNS: [&str; 6] = ["instance_type", "metric", "value", "config", "measured_at", "source"];

@@ -10,9 +10,9 @@ use domain::{Timestamp, parse_exact};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::completeness::ScopeShare;
 use crate::product::instant;
 use crate::rows::{FeedCell, FeedRows};
-use crate::whole::ScopeShare;
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 #[derive(Deserialize)]

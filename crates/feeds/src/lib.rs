@@ -7,35 +7,35 @@
 
 mod advisor;
 mod benchmark;
+mod completeness;
 mod cost_explorer;
+mod decompression;
 mod delivery;
-mod ending;
 mod index;
+mod json_reader;
+mod kind_detection;
+mod line_end;
 mod offer;
 mod offer_csv;
 mod offer_json;
-mod plain;
 mod product;
-mod pull;
-mod recognise;
 mod rows;
 mod savings;
 mod savings_json;
 mod spot;
 mod spot_feed;
 mod spot_text;
-mod whole;
 
 use std::io::BufRead;
 
 use catalog::RowBatch;
 use domain::Timestamp;
 
+pub use completeness::Completeness;
+pub use decompression::{is_compressed, plain};
 pub use delivery::{BillManifest, DeliveryPath, DeliveryRole, delivery, is_month, place};
 pub use index::{RegionFile, region_index, version_at};
-pub use plain::{is_compressed, plain};
-pub use recognise::{HEAD, recognise};
-pub use whole::Completeness;
+pub use kind_detection::{HEAD, recognise};
 
 /// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

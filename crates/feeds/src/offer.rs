@@ -7,9 +7,9 @@ use std::io::BufRead;
 
 use domain::Timestamp;
 
+use crate::completeness::{InstanceTypeCounter, ScopeShare};
 use crate::product::{instant, licence, os, partition, payment, software};
 use crate::rows::{FeedCell, FeedRows, price};
-use crate::whole::{InstanceTypeCounter, ScopeShare};
 use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad, offer_csv, offer_json};
 
 pub(crate) fn read(

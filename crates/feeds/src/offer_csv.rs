@@ -6,7 +6,7 @@ use std::io::BufRead;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use crate::ending::LineEndReader;
+use crate::line_end::LineEndReader;
 use crate::offer::{
     LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
     judge,

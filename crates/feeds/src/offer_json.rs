@@ -10,11 +10,11 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use crate::json_reader::JsonReader;
 use crate::offer::{
     LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
     judge,
 };
-use crate::pull::JsonReader;
 use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad};
 
 pub(crate) fn read(

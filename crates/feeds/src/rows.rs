@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use catalog::{ColumnValues, Dataset, RowBatch, dataset};
 use domain::{Timestamp, parse_exact};
 
-use crate::whole::ScopeShare;
+use crate::completeness::ScopeShare;
 use crate::{BatchSink, FeedError, FeedReport};
 
 /// Rows per batch.

@@ -3,11 +3,11 @@
 
 use std::io::BufRead;
 
+use crate::completeness::InstanceTypeCounter;
 use crate::offer::ListPublication;
 use crate::offer_csv::OfferSheet;
 use crate::product::{instant, operation, partition, payment};
 use crate::rows::{FeedCell, FeedRows, price};
-use crate::whole::InstanceTypeCounter;
 use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad, savings_json};
 
 /// A rate as the file spells it.

@@ -6,10 +6,10 @@ use std::io::BufRead;
 
 use serde::Deserialize;
 
+use crate::completeness::Completeness;
+use crate::json_reader::JsonReader;
 use crate::offer::ListPublication;
-use crate::pull::JsonReader;
 use crate::savings::{PlanRate, SavingsPlanRows};
-use crate::whole::Completeness;
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 pub(crate) fn read(

@@ -6,9 +6,9 @@ use std::io::BufRead;
 use domain::spot_product;
 use serde::Deserialize;
 
+use crate::completeness::ScopeShare;
 use crate::product::instant;
 use crate::rows::{FeedCell, FeedRows, price};
-use crate::whole::ScopeShare;
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 #[derive(Deserialize)]

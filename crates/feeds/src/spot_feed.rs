@@ -7,8 +7,8 @@ use std::io::BufRead;
 use domain::Region;
 use serde::Deserialize;
 
+use crate::completeness::ScopeShare;
 use crate::rows::{FeedCell, FeedRows, price};
-use crate::whole::ScopeShare;
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 #[derive(Deserialize)]

@@ -7,10 +7,10 @@ use std::io::{BufRead, Read};
 use csv::{ReaderBuilder, StringRecord};
 use domain::spot_product;
 
-use crate::ending::LineEndReader;
+use crate::completeness::ScopeShare;
+use crate::line_end::LineEndReader;
 use crate::product::instant;
 use crate::rows::{FeedCell, FeedRows, price};
-use crate::whole::ScopeShare;
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 /// The columns of a table with a header. `on_demand_usd` may be present and is ignored.

@@ -18,7 +18,7 @@ use crate::log::{FOLDED, RunLog};
 use crate::price_file::PriceFile;
 use crate::prices::SpotPriceSet;
 use crate::writer::{ROW_GROUP, WrittenFile};
-use crate::{LakeWriter, prune};
+use crate::{LakeWriter, cleanup};
 use lake::LakeError;
 use lake::PinnedManifest;
 
@@ -122,7 +122,7 @@ pub(crate) fn tidied(before: &Manifest, after: &Manifest, manifest: Option<u64>)
 /// Reports the commit that the writer just made.
 pub(crate) fn done(before: &Manifest, writer: &LakeWriter) -> Result<MaintenanceReport, LakeError> {
     let after = writer.manifest();
-    let pinned = prune::older(writer.root(), after)?;
+    let pinned = cleanup::older(writer.root(), after)?;
     Ok(MaintenanceReport { pinned, ..tidied(before, after, Some(after.number)) })
 }
 

@@ -8,8 +8,8 @@ use catalog::{DataFile, Dataset, dataset};
 use domain::Timestamp;
 use polars::prelude::{BooleanChunked, DataFrame, PolarsResult};
 
-use crate::growing::ParquetAppender;
 use crate::log::RunLog;
+use crate::parquet_appender::ParquetAppender;
 use crate::price_file::{PriceFile, unreadable};
 use crate::writer::WrittenFile;
 use crate::{LakeWriter, compact};

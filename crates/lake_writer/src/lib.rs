@@ -7,17 +7,17 @@
 
 mod billing;
 mod bundle;
+mod cleanup;
 mod columns;
 mod compact;
 mod files;
 mod forget;
 pub mod fuzz_entry;
-mod growing;
-mod keep;
 mod log;
+mod parquet_appender;
 mod price_file;
 mod prices;
-mod prune;
+mod retention;
 mod run;
 mod scopes;
 mod spot_history;

@@ -9,8 +9,8 @@ use catalog::{Dataset, DatasetKind, Page, RowBatch, Value, dataset};
 use domain::Timestamp;
 use polars::prelude::{Column, DataFrame, PlSmallStr, PolarsResult, SortMultipleOptions};
 
-use crate::growing::ParquetAppender;
 use crate::log::RunLog;
+use crate::parquet_appender::ParquetAppender;
 use crate::price_file::PriceFile;
 use crate::prices::SpotPriceSet;
 use crate::writer::WrittenFile;

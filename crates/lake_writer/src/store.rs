@@ -10,7 +10,7 @@ use domain::Timestamp;
 
 use crate::files;
 use crate::run::LakeRun;
-use crate::{LakeWriter, billing, bundle, compact, forget, keep, log, spot_history};
+use crate::{LakeWriter, billing, bundle, compact, forget, log, retention, spot_history};
 use lake::LakeError;
 use lake::PinnedManifest;
 
@@ -156,7 +156,7 @@ impl Store for LakeStore {
         now: Timestamp,
         dry_run: bool,
     ) -> Result<MaintenanceReport, StoreError> {
-        Ok(keep::prune(&self.root, keep, self.tool_version, now, dry_run)?)
+        Ok(retention::prune(&self.root, keep, self.tool_version, now, dry_run)?)
     }
 
     fn pack(

@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::files;
 use crate::prices::SpotPriceSet;
-use crate::{columns, prune};
+use crate::{cleanup, columns};
 use lake::LakeError;
 use lake::PinnedManifest;
 
@@ -62,7 +62,7 @@ impl LakeWriter {
             },
         };
         let writer = LakeWriter { root: root.to_path_buf(), manifest, _lock: lock };
-        prune::prune(root, &writer.manifest)?;
+        cleanup::prune(root, &writer.manifest)?;
         Ok(writer)
     }
 
@@ -166,7 +166,7 @@ impl LakeWriter {
         tracing::info!("manifest {} committed, {} files", next.number, next.files.len());
         self.manifest = next;
         // The commit is valid even if old files cannot be removed.
-        if let Err(error) = prune::prune(&self.root, &self.manifest) {
+        if let Err(error) = cleanup::prune(&self.root, &self.manifest) {
             tracing::warn!("old files could not be cleared away: {error}");
         }
         self.confirm()?;

@@ -18,10 +18,10 @@
 //! The crate never reads a clock, a file, a socket, the environment or AWS, and it never waits.
 //! Slow work is an effect; its outcome comes back as an [`LifeEvent`] of a later step.
 
-mod beat;
 pub mod clock_time;
 pub mod dead_man;
 mod ending;
+mod heartbeat_schedule;
 pub mod idle;
 mod intent;
 mod notice;
@@ -31,7 +31,7 @@ mod step;
 pub mod tag;
 mod terms;
 
-pub use beat::{HeartbeatStatus, UtilizationSample};
+pub use heartbeat_schedule::{HeartbeatStatus, UtilizationSample};
 pub use notice::{EndCause, NoticeUrgency, UserNotice};
 pub use state::{BootIdentity, ClockReadings, DaemonState};
 pub use status::{EndStatus, LifeStatus};

@@ -1,7 +1,7 @@
 //! The state of an instance's life, and the passage of time in it.
 
-use crate::beat::HeartbeatHistory;
 use crate::ending::EndProgress;
+use crate::heartbeat_schedule::HeartbeatHistory;
 use crate::idle::IdleWatch;
 use crate::intent::IntentState;
 use crate::notice::WarningProgress;

@@ -1,6 +1,6 @@
 //! The status of an instance, as reported to users.
 
-use crate::beat::HeartbeatStatus;
+use crate::heartbeat_schedule::HeartbeatStatus;
 use crate::idle::SignalExplanation;
 use crate::notice::EndCause;
 use crate::state::{ClockReadings, DaemonState};

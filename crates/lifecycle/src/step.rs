@@ -1,6 +1,6 @@
 //! One step of a life: state and inputs in, next state and effects out.
 
-use crate::beat::UtilizationSample;
+use crate::heartbeat_schedule::UtilizationSample;
 use crate::idle::{LONGEST_LEASE, SignalReading};
 use crate::notice::{self, EndCause, NoticeUrgency, UserNotice};
 use crate::state::{BootIdentity, ClockReadings, DaemonState, TimePassage};

@@ -4,19 +4,19 @@
 //! the answer into a report. The crate never depends on the SQL engine, a file format or a socket.
 
 mod args;
+mod columns;
 pub mod commands;
 pub mod filter;
 mod offer;
-mod offered;
-mod out;
+mod output_file;
 mod partitions;
-mod place;
 mod ports;
 pub mod range;
+mod region_scope;
 mod repl;
 mod run;
-mod shelf;
-mod tables;
+mod statement_tables;
+mod user_files;
 pub mod words;
 
 pub use args::{Command, CommonArgs, CompletionShell, TruffleArgs};

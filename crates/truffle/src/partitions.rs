@@ -9,7 +9,7 @@ use catalog::ports::Encode;
 use catalog::{Field, Page, Value};
 use console::{Failure, OutputFormat, Printer};
 
-use crate::shelf::SyncedFile;
+use crate::user_files::SyncedFile;
 
 /// Maximum number of folders of a partitioned export.
 const PARTITIONS: usize = 1024;

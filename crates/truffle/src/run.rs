@@ -10,8 +10,8 @@ use domain::Timestamp;
 use crate::commands::{
     bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
 };
-use crate::out::OutputFile;
-use crate::shelf::{self, SavedSearch, UserFile};
+use crate::output_file::OutputFile;
+use crate::user_files::{self, SavedSearch, UserFile};
 use crate::{Command, Ports, TruffleArgs};
 
 /// The environment of a run, supplied by the executable. The warehouse opens only when a command
@@ -140,7 +140,7 @@ fn dispatch(
     let unasked = |error| crate::failure(error, &doors.settings.lake.value);
     let mut ask = (doors.open)().map_err(unasked)?;
     if matches!(&args.command, Command::Export(export) if export.redact) {
-        ask.redact(&shelf::redaction_key(&doors.settings.config)?).map_err(unasked)?;
+        ask.redact(&user_files::redaction_key(&doors.settings.config)?).map_err(unasked)?;
     }
     // The process exits after the answer, and the kernel frees DuckDB's memory faster than DuckDB
     // does.
@@ -213,5 +213,5 @@ pub fn saved_names(config: &Path) -> Vec<String> {
 
 /// Returns the names of the columns of search, for completions.
 pub fn column_names() -> Vec<String> {
-    crate::offered::COLUMNS.iter().map(|column| column.name.to_string()).collect()
+    crate::columns::COLUMNS.iter().map(|column| column.name.to_string()).collect()
 }

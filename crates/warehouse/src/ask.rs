@@ -12,7 +12,7 @@ use duckdb::Connection;
 use duckdb::types::{TimeUnit, Value as DuckValue};
 
 use crate::open::{self, WarehouseSource, WarehouseStorage};
-use crate::{arrow_page, build, redact, room};
+use crate::{arrow_page, build, isolation, redact};
 
 const TABLES: &str = include_str!("../../../queries/build/tables.sql");
 const SHAPE: &str = include_str!("../../../queries/build/shape.sql");
@@ -111,7 +111,7 @@ impl Ask for Warehouse {
             WarehouseStorage::File(path) if !path.exists() => &WarehouseStorage::Memory,
             home => home,
         };
-        room::query(home, &self.sources, self.key.as_deref(), query, stop, sink)
+        isolation::query(home, &self.sources, self.key.as_deref(), query, stop, sink)
     }
 
     fn tables(&self) -> Result<Vec<WarehouseTable>, AskError> {
@@ -196,7 +196,7 @@ pub(crate) fn ask(
 }
 
 fn own(what: &str, error: duckdb::Error) -> AskError {
-    AskError::Lake(format!("{what} cannot be answered: {}", room::plain_words(&error.to_string())))
+    AskError::Lake(format!("{what} cannot be answered: {}", isolation::plain_words(&error.to_string())))
 }
 
 fn bindable(value: &Value) -> Result<DuckValue, AskError> {
@@ -220,7 +220,7 @@ fn bindable(value: &Value) -> Result<DuckValue, AskError> {
 }
 
 pub(crate) fn bad_sql(error: duckdb::Error) -> AskError {
-    AskError::BadSql(room::plain_words(&error.to_string()))
+    AskError::BadSql(isolation::plain_words(&error.to_string()))
 }
 
 fn table_doc(table: &str) -> String {

@@ -9,11 +9,11 @@ mod arrow_page;
 mod ask;
 mod build;
 mod encode;
+mod isolation;
 mod open;
 mod redact;
-mod room;
 
 pub use ask::Warehouse;
 pub use encode::ColumnarEncoder;
+pub use isolation::{ROOM_ARGUMENT, enter};
 pub use open::{WarehouseSource, WarehouseStorage};
-pub use room::{ROOM_ARGUMENT, enter};

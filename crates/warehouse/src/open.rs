@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::build;
-use crate::room::plain_words;
+use crate::isolation::plain_words;
 
 /// A folder of Parquet files, and the manifest that lists the visible ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]

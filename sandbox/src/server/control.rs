@@ -5,7 +5,7 @@ use hyper::Response;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::front::WireRequest;
+use super::dispatch::WireRequest;
 use super::http::{ResponsePieces, response};
 use super::{SandboxServerState, port_of};
 use crate::engine::ApiError;

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::SandboxServerState;
-use super::front::{self, TimedResponse, WireRequest};
+use super::dispatch::{self, TimedResponse, WireRequest};
 
 /// Maximum size of a request body, bytes.
 const LARGEST: usize = 1 << 20;
@@ -103,7 +103,7 @@ async fn one(
         body: body.to_vec(),
         instance,
     };
-    let TimedResponse { response, delay, closed } = front::answer(&shared, heard).await;
+    let TimedResponse { response, delay, closed } = dispatch::answer(&shared, heard).await;
     if let Some(delay) = delay {
         tokio::time::sleep(delay).await;
     }

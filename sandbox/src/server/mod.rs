@@ -3,8 +3,8 @@
 mod answer;
 mod cbor;
 mod control;
+mod dispatch;
 mod faults;
-mod front;
 mod http;
 mod rest;
 

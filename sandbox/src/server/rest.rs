@@ -1,6 +1,6 @@
 use serde_json::{Map, Value};
 
-use super::front::WireRequest;
+use super::dispatch::WireRequest;
 use crate::engine::{ApiError, ApiResult};
 
 /// Query names and the members that they set.

@@ -1,4 +1,4 @@
-//! A bucket `bills` on loopback: as S3 answers, and as it should not.
+//! A bucket `bills` on loopback: it answers like S3, and with faults on request.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,11 +18,11 @@ pub(super) struct Stub {
 #[derive(Default)]
 struct State {
     objects: BTreeMap<String, Object>,
-    /// Keys that are refused, with status and code; the empty one is the listing.
+    /// Refused keys, with status and code. The empty key is the listing.
     refused: BTreeMap<String, (u16, String)>,
-    /// Keys whose bodies end after so many bytes.
+    /// Keys with truncated bodies, and the number of bytes sent.
     cut: BTreeMap<String, usize>,
-    /// The key whose body never ends.
+    /// The key with a body that never ends.
     held: Option<String>,
     region: Option<String>,
     asked: Vec<String>,
@@ -51,7 +51,7 @@ impl Stub {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (state, sender) = (shared.clone(), sender.clone());
-                // Whoever goes away in the middle is no failure of the server's.
+                // A client that disconnects early is not an error of the server.
                 std::thread::spawn(move || drop(answer(stream, &state, &sender)));
             }
         });
@@ -84,17 +84,17 @@ impl Stub {
         self.state().region = Some(region.into());
     }
 
-    /// Sends half of an object, and no more.
+    /// Sends half of this object and then stalls.
     pub(super) fn hold(&self, key: &str) {
         self.state().held = Some(key.into());
     }
 
-    /// Waits until half of it is sent.
+    /// Waits until that half is sent.
     pub(super) fn held(&self) {
         self.holding.lock().unwrap().recv().unwrap();
     }
 
-    /// What was asked since the last time, each with its signature.
+    /// Returns the requests since the last call, each with its signature.
     pub(super) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.state().asked)
     }
@@ -134,13 +134,13 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>, holding: &Sender<()>) -> 
     stream.write_all(&body[..sent])?;
     if held {
         let _ = holding.send(());
-        // Until the other side has had enough.
+        // Wait until the client disconnects.
         let _ = stream.read(&mut [0]);
     }
     Ok(())
 }
 
-/// Head, body, and whether it shall not end.
+/// Returns head, body, and whether the body stalls in the middle.
 fn reply(first: &str, state: &State) -> (String, Vec<u8>, bool) {
     let mut words = first.split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());

@@ -12,17 +12,17 @@ use anyhow::{Context, Result, anyhow};
 use catalog::{DataFile, FORMAT, Manifest, Page};
 use sha2::{Digest, Sha256};
 
-use crate::counts::OmittedCells;
 use crate::listings::{PriceCell, PriceListing};
 use crate::pages::{SeedPage, SeedRun};
+use crate::readme_counts::OmittedCells;
 use crate::rule::{PriceDoubt, PriceVerdict, TypeShape};
 use crate::sources::{SourceRegion, ZoneOffering};
 use crate::wheels::{BOTOCORE, LIBCLOUD, MOTO, PINS, PinnedWheel, SPARECORES};
 
-mod counts;
 mod instance;
 mod listings;
 mod pages;
+mod readme_counts;
 mod rule;
 mod sources;
 mod wheels;
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
         pages::prices(&verdicts, &offerings, &regions)?,
     ];
     let rows = write(&root.join("datasets/seed"), filled)?;
-    refresh_readme(&root, &counts::section(&rows, &verdicts, left_out)?)
+    refresh_readme(&root, &readme_counts::section(&rows, &verdicts, left_out)?)
 }
 
 /// Returns the rule's verdict on every cell of a known type and region, including offered cells
@@ -133,6 +133,6 @@ fn write_file(seed: &Path, dataset: &str, page: &Page) -> Result<DataFile> {
 fn refresh_readme(root: &Path, section: &str) -> Result<()> {
     let path = root.join("datasets/README.md");
     let readme = fs::read_to_string(&path).context("reading datasets/README.md")?;
-    fs::write(&path, counts::refresh(&readme, section)?)?;
+    fs::write(&path, readme_counts::refresh(&readme, section)?)?;
     Ok(())
 }

@@ -57,7 +57,7 @@ impl BenchPlan {
 /// Measures, and prints the table.
 pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     if words == ["sandbox"] {
-        return crate::load::run();
+        return crate::sandbox_load::run();
     }
     if words == ["lifecycle"] {
         return steps();
@@ -75,7 +75,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
         Some(path) => spot::SpotBench::measure(&bench, &path, plan.growth)?,
         None => println!("spot history: skipped, --spot-history FILE is missing"),
     }
-    crate::load::run()
+    crate::sandbox_load::run()
 }
 
 /// Runs a million random steps of the lifecycle and checks every invariant after each. The test

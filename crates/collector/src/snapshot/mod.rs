@@ -1,11 +1,11 @@
 mod account;
 mod costs;
 mod heartbeats;
+pub(crate) mod known_reports;
 mod plan;
 mod prices;
 mod public;
 mod spending;
-pub(crate) mod state;
 mod utilization;
 mod wanted;
 
@@ -17,8 +17,8 @@ use domain::Timestamp;
 
 use crate::summary::{self, SummaryLine};
 use crate::{Ports, lake_failure};
+use known_reports::KnownReports;
 use spending::SpendingLimit;
-use state::KnownReports;
 use wanted::SnapshotPlan;
 pub(crate) use wanted::{PAID, datasets, known};
 

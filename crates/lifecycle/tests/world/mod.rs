@@ -2,10 +2,10 @@
 //! daemon that can be killed between two effects, a dead-man, and independent books of the time
 //! left.
 
-mod accountant;
+mod books;
 mod heartbeats;
 
-use accountant::BudgetBooks;
+use books::BudgetBooks;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::idle::{IdleSignal, RULES, SignalReading};

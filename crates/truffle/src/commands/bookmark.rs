@@ -6,8 +6,8 @@ use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::place;
-use crate::shelf::{Bookmark, UserFile};
+use crate::region_scope;
+use crate::user_files::{Bookmark, UserFile};
 
 /// Bookmark instance types, or list and remove bookmarks.
 #[derive(Debug, Args)]
@@ -44,8 +44,8 @@ pub fn run_bookmark(
             printer.note(&format!("removed {}; {} left", args.remove.join(", "), kept.len()));
         }
     } else if !args.types.is_empty() {
-        let facts = place::facts(ports)?;
-        args.types.iter().try_for_each(|name| place::fact(name, &facts).map(|_| ()))?;
+        let facts = region_scope::facts(ports)?;
+        args.types.iter().try_for_each(|name| region_scope::fact(name, &facts).map(|_| ()))?;
         if args.dry_run {
             printer.note(&format!("would bookmark {} (dry run: nothing was changed)", args.types.join(", ")));
         } else {

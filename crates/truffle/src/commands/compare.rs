@@ -4,10 +4,10 @@ use console::{Align, Exit, Failure, Printer, Report, TableView};
 use domain::Timestamp;
 
 use crate::Ports;
+use crate::columns::{self, COLUMNS, OfferColumn, price_cell};
 use crate::filter::OfferCandidate;
 use crate::offer::RegionOffer;
-use crate::offered::{self, COLUMNS, OfferColumn, price_cell};
-use crate::place::{self, RegionScopeArgs};
+use crate::region_scope::{self, RegionScopeArgs};
 
 /// Compare instance types side by side, in one or several regions.
 ///
@@ -31,8 +31,9 @@ pub fn run_compare(
 ) -> Result<Exit, Failure> {
     let regions = args.place.regions(&[], ports.settings.region.value.as_str());
     args.place.ask_ahead(ports, &regions);
-    let facts = place::facts(ports)?;
-    let types = args.types.iter().map(|name| place::fact(name, &facts)).collect::<Result<Vec<_>, _>>()?;
+    let facts = region_scope::facts(ports)?;
+    let types =
+        args.types.iter().map(|name| region_scope::fact(name, &facts)).collect::<Result<Vec<_>, _>>()?;
     let offers = args.place.offers(ports, &regions, printer)?;
     let sides = sides(&types, &offers);
     for facts in types.iter().filter(|t| !sides.iter().any(|c| same(c, t) && c.offer.is_some())) {
@@ -41,11 +42,11 @@ pub fn run_compare(
             facts.instance_type
         ));
     }
-    let page = offered::page(&sides);
+    let page = columns::page(&sides);
     let table = table(&sides, &page, now);
     printer.report(&Report { page, csv: None, table: Some(table) }, ports.encode)?;
     args.place.note(&offers, false, ports, printer);
-    place::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
+    region_scope::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(Exit::Done)
 }
 

@@ -11,7 +11,7 @@ use crate::commands::query::{QueryBounds, QueryRequest, answer, interruptible, n
 use crate::commands::schema::find;
 use crate::partitions::{PartitionWriter, stranger};
 use crate::run::timeless;
-use crate::shelf::{SyncedFile, beside};
+use crate::user_files::{SyncedFile, beside};
 use crate::{CommonArgs, Ports};
 
 /// Export a table or a query result to a file for Jupyter, Spark or a spreadsheet.

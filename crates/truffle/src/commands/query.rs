@@ -9,7 +9,7 @@ use console::{Exit, Failure, Printer, Report, did_you_mean};
 use domain::Timestamp;
 
 use crate::run::{idle, timeless};
-use crate::{CommonArgs, Ports, place, repl, tables};
+use crate::{CommonArgs, Ports, region_scope, repl, statement_tables};
 
 /// Default row limit.
 const ROWS: u64 = 10_000;
@@ -205,8 +205,8 @@ pub(crate) fn note_read(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let read = tables::read_by(sql);
-    if read.is_empty() { Ok(()) } else { place::note_ages(ports, printer, &read, "all", now) }
+    let read = statement_tables::read_by(sql);
+    if read.is_empty() { Ok(()) } else { region_scope::note_ages(ports, printer, &read, "all", now) }
 }
 
 /// Refuses flags that have no effect in the shell, which accepts only statements.

@@ -5,10 +5,10 @@ use console::{Align, Exit, Failure, Printer, Report, TableView};
 use domain::Timestamp;
 
 use crate::Ports;
+use crate::columns::price_cell;
 use crate::filter::OfferCandidate;
 use crate::offer::RegionOffer;
-use crate::offered::price_cell;
-use crate::place::{self, RegionScopeArgs};
+use crate::region_scope::{self, RegionScopeArgs};
 
 /// List the regions, or the regions that offer an instance type, with its price.
 #[derive(Debug, Args)]
@@ -30,17 +30,20 @@ pub fn run_regions(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let asked = args.place.regions(&[], "all");
-    let regions = place::regions(ports)?;
+    let regions = region_scope::regions(ports)?;
     let Some(name) = &args.name else {
-        place::check_regions(&asked.split(',').filter(|name| *name != "all").collect::<Vec<_>>(), &regions)?;
+        region_scope::check_regions(
+            &asked.split(',').filter(|name| *name != "all").collect::<Vec<_>>(),
+            &regions,
+        )?;
         let wanted = |row: &&RegionRow| asked == "all" || asked.split(',').any(|name| name == row.region);
         let rows: Vec<&RegionRow> = regions.iter().filter(wanted).collect();
         printer.report(&Report::plain(every(&rows)), ports.encode)?;
-        place::note_ages(ports, printer, &["region", "offering", "price"], &asked, now)?;
+        region_scope::note_ages(ports, printer, &["region", "offering", "price"], &asked, now)?;
         return Ok(if rows.is_empty() { Exit::NothingMatched } else { Exit::Done });
     };
-    let facts = place::facts(ports)?;
-    let facts = place::fact(name, &facts)?;
+    let facts = region_scope::facts(ports)?;
+    let facts = region_scope::fact(name, &facts)?;
     let offers = args.place.offers(ports, &asked, printer)?;
     let offers: Vec<&RegionOffer> = offers.iter().filter(|offer| offer.instance_type == *name).collect();
     let page = page(&offers, &regions);
@@ -55,7 +58,7 @@ pub fn run_regions(
     if offers.is_empty() {
         printer.note(&format!("nothing matched: {name} is not known to be offered in these regions"));
     }
-    place::note_ages(ports, printer, &["offering", "price"], &asked, now)?;
+    region_scope::note_ages(ports, printer, &["offering", "price"], &asked, now)?;
     Ok(if offers.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 

@@ -7,7 +7,7 @@ use domain::Timestamp;
 
 use crate::Ports;
 use crate::commands::search::{SearchArgs, check_search, run_search};
-use crate::shelf::{SavedSearch, UserFile, check_name};
+use crate::user_files::{SavedSearch, UserFile, check_name};
 
 /// Save a search under a name.
 #[derive(Debug, Args)]

@@ -8,12 +8,12 @@ use console::{Align, Exit, Failure, OutputFormat, Printer, Report, TableView, di
 use domain::Timestamp;
 
 use crate::Ports;
+use crate::columns::{self, OfferColumn, order, price_cell, usual_order};
 use crate::filter::{
     FilterArgs, FilterCondition, FilterOutcome, FilterVerdict, OfferCandidate, SearchFilters,
 };
 use crate::offer::RegionOffer;
-use crate::offered::{self, OfferColumn, order, price_cell, usual_order};
-use crate::place::{self, RegionScopeArgs};
+use crate::region_scope::{self, RegionScopeArgs};
 use crate::words::{self, GRAMMAR, ParsedWords, SearchVocabulary};
 
 /// Find instance types by name, plain words and flags.
@@ -58,13 +58,13 @@ pub struct SearchArgs {
 
 /// Checks the words, flags, sort keys and regions of a search before it is saved.
 pub(crate) fn check_search(args: &SearchArgs, ports: &Ports<'_>) -> Result<(), Failure> {
-    let facts = place::facts(ports)?;
+    let facts = region_scope::facts(ports)?;
     let understood = words::read(&args.words, &SearchVocabulary::new(&facts))?;
     SearchFilters::new(&args.filters, &understood, &facts)?;
     sort_keys(args, &understood)?;
     let regions = args.place.regions(&understood.regions, "all");
     let named: Vec<&str> = regions.split(',').filter(|name| *name != "all").collect();
-    place::check_regions(&named, &place::regions(ports)?)
+    region_scope::check_regions(&named, &region_scope::regions(ports)?)
 }
 
 /// Runs `truffle search`.
@@ -77,7 +77,7 @@ pub fn run_search(
     let otherwise = if args.in_all_regions { "all" } else { ports.settings.region.value.as_str() };
     args.place.ask_ahead(ports, &args.place.regions(&words::regions(&args.words), otherwise));
     // The process exits after the answer: freeing some 60,000 strings first would only cost time.
-    let facts = ManuallyDrop::new(place::facts(ports)?);
+    let facts = ManuallyDrop::new(region_scope::facts(ports)?);
     let understood = words::read(&args.words, &SearchVocabulary::new(&facts))?;
     let filters = SearchFilters::new(&args.filters, &understood, &facts)?;
     let sort = sort_keys(args, &understood)?;
@@ -112,7 +112,7 @@ pub fn run_search(
     }
     let named = !understood.regions.is_empty() || args.in_all_regions;
     args.place.note(&offers, named, ports, printer);
-    place::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
+    region_scope::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(if outcome.kept.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 
@@ -165,9 +165,9 @@ impl SortKey {
             "name" => "instance_type",
             other => other,
         };
-        let column = offered::find(name).ok_or_else(|| {
-            let near = did_you_mean(name, offered::COLUMNS.iter().map(|column| column.name));
-            let keys: Vec<_> = offered::COLUMNS.iter().map(|column| column.name).collect();
+        let column = columns::find(name).ok_or_else(|| {
+            let near = did_you_mean(name, columns::COLUMNS.iter().map(|column| column.name));
+            let keys: Vec<_> = columns::COLUMNS.iter().map(|column| column.name).collect();
             Failure::usage(format!("--sort: unknown key \"{name}\"{near}"))
                 .hint(format!("valid keys: {}", keys.join(", ")))
         })?;
@@ -260,7 +260,7 @@ fn note_unknown(outcome: &FilterOutcome, sort: &[SortKey], printer: &mut Printer
 }
 
 fn report(kept: &[OfferCandidate], now: Timestamp) -> Report {
-    Report { page: offered::page(kept), csv: Some(offered::csv(kept)), table: Some(table(kept, now)) }
+    Report { page: columns::page(kept), csv: Some(columns::csv(kept)), table: Some(table(kept, now)) }
 }
 
 fn table(kept: &[OfferCandidate], now: Timestamp) -> TableView {

@@ -4,9 +4,9 @@ use console::{Align, Exit, Failure, Printer, Report, TableView};
 use domain::Timestamp;
 
 use crate::Ports;
+use crate::columns::{self, COLUMNS, price_cell};
 use crate::filter::OfferCandidate;
-use crate::offered::{self, COLUMNS, price_cell};
-use crate::place::{self, RegionScopeArgs};
+use crate::region_scope::{self, RegionScopeArgs};
 
 /// Show all facts of an instance type, and its zones and prices by region.
 #[derive(Debug, Args)]
@@ -28,8 +28,8 @@ pub fn run_show(
 ) -> Result<Exit, Failure> {
     let regions = args.place.regions(&[], "all");
     args.place.ask_ahead(ports, &regions);
-    let facts = place::facts(ports)?;
-    let facts = place::fact(&args.name, &facts)?;
+    let facts = region_scope::facts(ports)?;
+    let facts = region_scope::fact(&args.name, &facts)?;
     let offers = args.place.offers(ports, &regions, printer)?;
     let offers: Vec<_> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
     let places: Vec<_> = offers.iter().map(|offer| OfferCandidate { facts, offer: Some(offer) }).collect();
@@ -38,19 +38,19 @@ pub fn run_show(
     if places.is_empty() {
         printer.note("not known to be offered in these regions");
     }
-    place::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
+    region_scope::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(Exit::Done)
 }
 
 /// Returns the columns that do not depend on the region.
-fn of_type() -> impl Iterator<Item = &'static offered::OfferColumn> {
+fn of_type() -> impl Iterator<Item = &'static columns::OfferColumn> {
     COLUMNS.iter().filter(|column| !column.is_of_place())
 }
 
 /// Returns one row: the facts, and the offers by region as a list.
 fn page(facts: &TypeFacts, places: &[OfferCandidate]) -> Page {
     let candidate = OfferCandidate { facts, offer: None };
-    let mut fields: Vec<Field> = of_type().map(offered::OfferColumn::field).collect();
+    let mut fields: Vec<Field> = of_type().map(columns::OfferColumn::field).collect();
     let mut row: Vec<Value> = of_type().map(|column| column.value(&candidate)).collect();
     fields.push(Field::new("regions", ValueType::List(Box::new(ValueType::Json))));
     row.push(Value::List(places.iter().map(place_value).collect()));
@@ -64,7 +64,7 @@ fn place_value(place: &OfferCandidate) -> Value {
 
 fn table(facts: &TypeFacts, places: &[OfferCandidate], now: Timestamp) -> TableView {
     let candidate = OfferCandidate { facts, offer: None };
-    let fact = |column: &offered::OfferColumn| {
+    let fact = |column: &columns::OfferColumn| {
         let (heading, value) = column.line(&column.value(&candidate));
         vec![heading, value]
     };

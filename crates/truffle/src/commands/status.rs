@@ -5,7 +5,7 @@ use domain::Timestamp;
 
 use crate::Ports;
 use crate::offer::DatasetSource;
-use crate::place;
+use crate::region_scope;
 
 /// Show the location of the data, its age and gaps, and the settings in effect.
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ pub fn run_status(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let sources = place::sources(ports, "all")?;
+    let sources = region_scope::sources(ports, "all")?;
     about(ports, printer);
     printer.report(&Report::plain(report(&sources, now)), ports.encode)?;
     let gaps: usize = sources.iter().map(|source| source.gaps.len()).sum();

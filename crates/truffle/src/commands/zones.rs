@@ -5,7 +5,7 @@ use domain::Timestamp;
 
 use crate::Ports;
 use crate::offer::RegionOffer;
-use crate::place::{self, RegionScopeArgs};
+use crate::region_scope::{self, RegionScopeArgs};
 
 /// List the zones that offer an instance type.
 ///
@@ -27,7 +27,7 @@ pub fn run_zones(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    place::fact(&args.name, &place::facts(ports)?)?;
+    region_scope::fact(&args.name, &region_scope::facts(ports)?)?;
     let place = RegionScopeArgs { region: args.region.clone(), os: "linux".into() };
     let regions = place.regions(&[], "all");
     let offers = place.offers(ports, &regions, printer)?;
@@ -41,7 +41,7 @@ pub fn run_zones(
     if offers.is_empty() {
         printer.note(&format!("nothing matched: {} is not known to be offered in these regions", args.name));
     }
-    place::note_ages(ports, printer, &["offering"], &regions, now)?;
+    region_scope::note_ages(ports, printer, &["offering"], &regions, now)?;
     Ok(if found { Exit::Done } else { Exit::NothingMatched })
 }
 

@@ -12,8 +12,8 @@ use feeds::DeliveryRole;
 use sha2::{Digest, Sha256};
 
 use super::address::S3Address;
+use super::bills_in_bucket::{BillSource, BucketBill};
 use super::failure;
-use super::found::{BillSource, BucketBill};
 
 /// Limit of a manifest's size, bytes. Real ones have some hundred KB.
 const LARGEST_MANIFEST: u64 = 32 << 20;

@@ -1,8 +1,8 @@
 //! Import of bills from an S3 bucket: one month at a time, each as a whole.
 
 mod address;
+mod bills_in_bucket;
 mod delivery;
-mod found;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use catalog::{Field, Page, Value, ValueType, dataset};
 use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::Timestamp;
 
+use self::bills_in_bucket::BucketBill;
 use self::delivery::{BillDelivery, BillImportError, BucketReader};
-use self::found::BucketBill;
 use super::kind::{self, ImportKind};
 use super::{ImportArgs, bills};
-use crate::snapshot::state::KnownReports;
+use crate::snapshot::known_reports::KnownReports;
 use crate::{Ports, lake_failure};
 pub(crate) use address::S3Address;
 
@@ -128,7 +128,7 @@ pub(super) fn run_import(
     let progress = printer.progress(&format!("listing {address}"));
     let objects: Vec<S3Object> = source.list(&bucket, &address.listed(), ports.stop).map_err(failure)?;
     drop(progress);
-    let found = found::found(address, &objects, order.months)?;
+    let found = bills_in_bucket::found(address, &objects, order.months)?;
     found.notes.iter().for_each(|note| printer.note(note));
     let shown = ports.store.look().map_err(lake_failure)?;
     let listed = objects.iter().map(|object| (object.key.as_str(), object)).collect();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use console::Failure;
 
-use crate::shelf::{SyncedFile, beside};
+use crate::user_files::{SyncedFile, beside};
 
 /// The destination of an answer. A regular file is replaced when the answer is complete. Other
 /// targets, such as `/dev/null` or a named pipe, are written directly.

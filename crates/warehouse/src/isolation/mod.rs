@@ -7,11 +7,11 @@
 //! enforces the time limit by a kill, because DuckDB has no time limit and one call can ignore an
 //! interrupt.
 
-mod inside;
-mod lock;
-#[cfg(test)]
-mod lock_tests;
+mod child;
 mod parent;
+mod restrictions;
+#[cfg(test)]
+mod restrictions_tests;
 mod statement;
 
 use catalog::ports::AskError;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::open::{WarehouseSource, WarehouseStorage};
 
-pub use inside::enter;
+pub use child::enter;
 pub(crate) use parent::query;
 
 /// The first argument that makes the program run as the child. Users never type it.

@@ -1,4 +1,5 @@
-//! What `collector snapshot` asks for only when it is named: what costs money, and answers to a request.
+//! Datasets that `collector snapshot` collects only on request: those that cost money, and answers
+//! to a request.
 
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use crate::snapshot::{Serving, aws, collector, csv, serve, serve_with};
 
 const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 
-/// An instant by the machine's clock, hours ago: a sandbox that begins there can be brought to today.
+/// Returns the machine's time some hours ago. A sandbox that begins there can be advanced to now.
 pub(crate) fn hours_ago(hours: u32) -> String {
     let mut command = Command::new("date");
     ran(command.args(["-u", "-d", &format!("-{hours} hours"), "+%Y-%m-%dT%H:%M:%SZ"]))
@@ -18,7 +19,8 @@ pub(crate) fn hours_ago(hours: u32) -> String {
         .to_string()
 }
 
-/// A sandbox that stands still, in which instances of these types have run for so many hours until now.
+/// Starts a sandbox with a frozen clock and instances of these types, and advances it by some hours
+/// to now. Returns `None` without the aws CLI.
 fn after_hours(desk: &Desk, scenario: &str, hours: u32, types: &[(&str, &str)]) -> Option<Serving> {
     let timing = "timing: {pending: 0s, visible_after: 0s}\n";
     let serving = serve_with(desk, &format!("{timing}{scenario}"), &["--frozen", &hours_ago(hours)]);
@@ -34,11 +36,11 @@ fn after_hours(desk: &Desk, scenario: &str, hours: u32, types: &[(&str, &str)]) 
 }
 
 #[test]
-fn costs_come_day_by_day_and_what_may_still_change_is_asked_for_again() {
+fn costs_are_collected_by_day_and_open_days_are_collected_again() {
     let desk = Desk::default();
     let types = [("us-east-1", "t3.micro"), ("us-east-1", "m5.large"), ("eu-west-1", "m5.large")];
     let Some(serving) = after_hours(&desk, "page: 3\n", 50, &types) else { return };
-    // Nothing that costs money is asked for unless it is named, and a plan asks for nothing that does.
+    // A dataset that costs money is collected only by name, and a dry run makes no paid request.
     let plan = collector(&desk, &serving, &["snapshot", "--dry-run", "-o", "csv"]).good();
     assert!(!plan.contains("charge") && !plan.contains("utilization"), "{plan}");
     let words = ["snapshot", "charge", "--by", "instance-type,region", "-o", "csv"];
@@ -47,13 +49,13 @@ fn costs_come_day_by_day_and_what_may_still_change_is_asked_for_again() {
     let first = collector(&desk, &serving, &words);
     assert!(first.err.contains("costs at most $1.00"), "{first:?}");
     let told = first.good();
-    // A line for each day, and their sum.
+    // A line for each day and one for their sum.
     assert_eq!(told.lines().count(), 1 + 31 + 1, "{told}");
     let days = "SELECT count(*) FILTER (outcome = 'complete') BETWEEN 3 AND 4 AS some,
         count(*) FILTER (outcome = 'empty') BETWEEN 27 AND 28 AS none,
         count(*) FILTER (len(gaps) > 0) AS gaps FROM collection_run WHERE dataset = 'charge'";
     assert_eq!(csv(&desk, days), "some,none,gaps\ntrue,true,0\n");
-    // A month is estimated until it has ended: the log says so of each day, and so does each row.
+    // A month is estimated until it has ended. The log and each row mark its days as estimated.
     let now = csv(&desk, "SELECT max(observed_at) AS now FROM collection_run WHERE dataset = 'charge'");
     let now = now.lines().nth(1).unwrap();
     let (month, day) = (&now[..7], now[8..10].parse::<usize>().unwrap());
@@ -63,7 +65,7 @@ fn costs_come_day_by_day_and_what_may_still_change_is_asked_for_again() {
     let unmarked = "SELECT count(*) AS n FROM charge
         WHERE coalesce(extra LIKE '%Estimated%', false) <> (bill LIKE '%/@-__')";
     assert_eq!(csv(&desk, &unmarked.replace('@', month)), "n\n0\n");
-    // The same answers as a file, which aws prints, give the same rows.
+    // The same answers in a file, printed by the aws CLI, give the same rows.
     let spans = csv(&desk, "SELECT min(charge_period_start) AS a, max(charge_period_end) AS b FROM charge");
     let span: Vec<&str> = spans.lines().nth(1).unwrap().split(',').map(|at| &at[..10]).collect();
     let period = format!("Start={},End={}", span[0], span[1]);
@@ -93,13 +95,13 @@ fn costs_come_day_by_day_and_what_may_still_change_is_asked_for_again() {
     let same = csv(&desk, rows);
     assert!(same.lines().count() > 6, "{same}");
     assert_eq!(same, csv(&other, rows));
-    // Settled days are not paid for again, and what did not change adds no rows.
+    // Settled days are not paid for again, and unchanged days add no rows.
     let kept = csv(&desk, "SELECT count(*) AS n FROM charge_history");
     let again = collector(&desk, &serving, &words).good();
     assert_eq!(again.lines().count(), 1 + day.clamp(4, 31) + 1, "{again}");
     assert!(!again.contains("complete") && again.contains("unchanged"), "{again}");
     assert_eq!(csv(&desk, "SELECT count(*) AS n FROM charge_history"), kept);
-    // Late costs replace the day's statement.
+    // Late costs replace the rows of their day.
     let url = serving.value("AWS_ENDPOINT_URL");
     ran(&mut desk.command("mycelium", &["sandbox", "clock", "+4m", "--url", &url])).good();
     let late = collector(&desk, &serving, &words).good();
@@ -117,7 +119,7 @@ fn costs_come_day_by_day_and_what_may_still_change_is_asked_for_again() {
 }
 
 #[test]
-fn costs_are_told_apart_by_a_tag() {
+fn costs_are_grouped_by_a_tag() {
     let desk = Desk::default();
     let timing = "timing: {pending: 0s, visible_after: 0s}\n";
     let serving = serve_with(&desk, timing, &["--frozen", &hours_ago(3)]);
@@ -138,10 +140,11 @@ fn costs_are_told_apart_by_a_tag() {
 }
 
 #[test]
-fn no_more_is_spent_than_was_said() {
+fn the_cost_never_exceeds_the_announced_maximum() {
     let desk = Desk::default();
     let Some(serving) = after_hours(&desk, "page: 3\n", 20, &[("us-east-1", "t3.micro")]) else { return };
-    // Three requests show nine days; the others are gaps, and the account is asked for them next time.
+    // Three requests return nine days, and the last one could continue on the next page. The other
+    // days are gaps, and the next run requests them.
     let few = ["snapshot", "charge", "--requests", "3", "-o", "csv"];
     let ended = collector(&desk, &serving, &few);
     assert!(ended.err.contains("made 3 requests to Cost Explorer"), "{ended:?}");
@@ -150,7 +153,7 @@ fn no_more_is_spent_than_was_said() {
     let days = "SELECT outcome, count(*) AS n FROM collection_run WHERE dataset = 'charge'
         GROUP BY outcome ORDER BY outcome";
     assert_eq!(csv(&desk, days), "outcome,n\nempty,8\nfailed,23\n");
-    // Above a dollar somebody must agree, before anything is asked.
+    // A cost above one dollar needs --yes before the first request.
     let dear = ["snapshot", "charge", "--requests", "101"];
     let refused = collector(&desk, &serving, &dear);
     assert_eq!(refused.code, 2, "{refused:?}");
@@ -161,7 +164,7 @@ fn no_more_is_spent_than_was_said() {
 }
 
 #[test]
-fn an_account_pays_once_whoever_asks_for_it() {
+fn two_profiles_of_one_account_pay_once() {
     let desk = Desk::default();
     let serving = serve(&desk, "");
     let (id, secret) = (serving.value("AWS_ACCESS_KEY_ID"), serving.value("AWS_SECRET_ACCESS_KEY"));
@@ -172,7 +175,7 @@ fn an_account_pays_once_whoever_asks_for_it() {
     let mut command = desk.command("collector", &["snapshot", "charge", "--account", "one,other"]);
     let done = ran(command.env("AWS_ENDPOINT_URL", serving.value("AWS_ENDPOINT_URL")));
     assert_eq!(done.code, 0, "{done:?}");
-    // A dollar is what both may cost together, and one of them did.
+    // Both profiles share the limit of one dollar, and only one of them paid.
     assert!(done.err.contains("up to 50, costs at most $0.50"), "{done:?}");
     assert_eq!(done.err.matches("made 1 requests to Cost Explorer, $0.01").count(), 1, "{done:?}");
     assert!(
@@ -182,7 +185,7 @@ fn an_account_pays_once_whoever_asks_for_it() {
 }
 
 #[test]
-fn costs_that_cannot_be_seen_are_gaps_with_what_to_do() {
+fn refused_costs_are_gaps_with_a_hint() {
     let desk = Desk::default();
     let refused = "failures:\n  - {call: GetCostAndUsage, how: {refused: {code: AccessDeniedException, status: 400}}}\n";
     let serving = serve(&desk, refused);
@@ -199,7 +202,7 @@ fn costs_that_cannot_be_seen_are_gaps_with_what_to_do() {
 }
 
 #[test]
-fn instances_that_run_are_measured_hour_by_hour() {
+fn the_utilization_of_running_instances_is_collected_by_hour() {
     let desk = Desk::default();
     let scenario = "metrics: [{type: \"*\", metric: CPUUtilization, values: [10, 30]}]\n";
     let types = [("us-east-1", "t3.micro"), ("us-east-1", "m5.large"), ("eu-west-1", "m5.large")];
@@ -214,7 +217,7 @@ fn instances_that_run_are_measured_hour_by_hour() {
     );
     let told = first.good();
     assert!(told.contains("utilization,000000000001/us-east-1,partial,"), "{told}");
-    // Of the first and the last hour there may be one figure alone, and not both of the two.
+    // The first and the last hour may have only one of the two figures.
     let found = "SELECT region, metric, unit, statistic, period_seconds, source, count(DISTINCT instance_id) AS instances,
         count(*) / instances BETWEEN 5 AND 7 AS hours, bool_and(statistic = 'average' OR value = 30 OR value = 10
             AND observed_at IN (SELECT unnest([min(observed_at), max(observed_at)]) FROM utilization)) AS right
@@ -225,7 +228,7 @@ fn instances_that_run_are_measured_hour_by_hour() {
         us-east-1,cpu,percent,average,3600,cloudwatch,2,true,true\n\
         us-east-1,cpu,percent,maximum,3600,cloudwatch,2,true,true\n";
     assert_eq!(csv(&desk, found), expected);
-    // The newest hours are asked for again, and no hour is there twice.
+    // The newest hours are requested again, and no hour is stored twice.
     collector(&desk, &serving, &words).good();
     assert_eq!(csv(&desk, found), expected);
     let busy = [
@@ -249,7 +252,7 @@ fn instances_that_run_are_measured_hour_by_hour() {
 }
 
 #[test]
-fn measurements_that_go_on_on_another_page_are_one_series() {
+fn measurements_on_several_pages_are_one_series() {
     let desk = Desk::default();
     let scenario = "page: 7\nmetrics: [{type: \"*\", metric: CPUUtilization, values: [10, 30]}]\n";
     let Some(serving) = after_hours(&desk, scenario, 6, &[("us-east-1", "t3.micro")]) else { return };
@@ -263,11 +266,12 @@ fn measurements_that_go_on_on_another_page_are_one_series() {
 }
 
 #[test]
-fn measurements_that_come_in_many_pages_end_where_the_sum_does() {
+fn paging_stops_at_the_announced_number_of_metrics() {
     let desk = Desk::default();
     let scenario = "page: 3\nmetrics: [{type: \"*\", metric: CPUUtilization, values: [10, 30]}]\n";
     let Some(serving) = after_hours(&desk, scenario, 6, &[("us-east-1", "t3.micro")]) else { return };
-    // Each page is paid for as the first one was: two of them were said, and there are four.
+    // Each page is paid for like the first one. The limit allows two pages, and the answer has
+    // four.
     let words = ["snapshot", "utilization", "--region", "us-east-1", "-o", "csv"];
     let told = collector(&desk, &serving, &words).good();
     assert!(told.contains("utilization,000000000001/us-east-1,partial,6,"), "{told}");
@@ -275,7 +279,7 @@ fn measurements_that_come_in_many_pages_end_where_the_sum_does() {
 }
 
 #[test]
-fn scores_are_kept_with_the_request_that_they_answer() {
+fn placement_scores_are_stored_with_their_request() {
     let desk = Desk::default();
     let serving = serve(&desk, "");
     let ask = |more: &[&str]| {
@@ -287,7 +291,7 @@ fn scores_are_kept_with_the_request_that_they_answer() {
     assert!(told.contains(scope), "{told}");
     let again = ask(&["--types", "m5.large,c7i.large,m7i.large", "--capacity", "10"]);
     assert!(again.contains("m7i.large x 10,unchanged,1,"), "{again}");
-    // Another request says nothing of the first: both stand.
+    // Another request does not replace the first: both stay.
     ask(&["--types", "m5.large", "--capacity", "10"]);
     let zones = ask(&["--types", "m7i.large,c7i.large,m5.large", "--single-zone"]);
     assert!(zones.contains("x 1 in one zone,"), "{zones}");
@@ -315,7 +319,7 @@ fn scores_are_kept_with_the_request_that_they_answer() {
 }
 
 #[test]
-fn blocks_for_sale_are_kept_with_the_request_that_they_answer() {
+fn capacity_blocks_are_stored_with_their_request() {
     let desk = Desk::default();
     let serving = serve(&desk, "");
     let ask = |more: &[&str]| {
@@ -327,7 +331,7 @@ fn blocks_for_sale_are_kept_with_the_request_that_they_answer() {
     assert!(told.contains(scope), "{told}");
     let refused = "capacity_block,000000000001/us-east-1/m5.large x 2 for 48h,failed,0,";
     assert!(told.contains(refused) && told.contains("not supported for Capacity Blocks"), "{told}");
-    // Another request retires nothing.
+    // Another request retires no row.
     ask(&["--types", "p5.48xlarge"]);
     let kept = "SELECT DISTINCT instance_count, duration_hours, az_id LIKE 'use1-az%' AS placed,
         upfront_price > 0 AS priced, ends_at - starts_at > INTERVAL 1 HOUR AS long, currency
@@ -335,7 +339,7 @@ fn blocks_for_sale_are_kept_with_the_request_that_they_answer() {
     let expected = "instance_count,duration_hours,placed,priced,long,currency\n\
         1,24,true,true,true,USD\n2,48,true,true,true,USD\n";
     assert_eq!(csv(&desk, kept), expected);
-    // The sandbox's clock is the machine's: what it offers lies ahead of that.
+    // The sandbox's clock is the machine's. Its offers begin after that.
     let words = ["query", "capacity/blocks", "--param", "type=p5.48xlarge", "-o", "csv", "-q"];
     let asked = desk.truffle(&[&words[..], &["--as-of", &hours_ago(0)]].concat()).good();
     let first = asked.lines().nth(1).unwrap_or_default();
@@ -343,7 +347,7 @@ fn blocks_for_sale_are_kept_with_the_request_that_they_answer() {
 }
 
 #[test]
-fn what_limits_an_account_is_said() {
+fn a_limit_of_the_account_is_reported() {
     let desk = Desk::default();
     let limited = "failures:\n  - {call: GetSpotPlacementScores, how: {refused: {code: MaxConfigLimitExceeded, status: 400, \
         message: You have reached the maximum number of configurations for 24 hours.}}}\n";
@@ -355,7 +359,7 @@ fn what_limits_an_account_is_said() {
 }
 
 #[test]
-fn single_types_cost_what_the_price_list_says_and_nothing_else_is_retired() {
+fn prices_of_single_types_are_collected_and_retire_no_others() {
     let desk = Desk::default();
     let serving = serve(&desk, "");
     let held = csv(
@@ -373,7 +377,7 @@ fn single_types_cost_what_the_price_list_says_and_nothing_else_is_retired() {
     let others =
         "SELECT count(*) AS n FROM price WHERE region = 'us-east-1' AND instance_type <> 'm7i.large'";
     assert_eq!(csv(&desk, others), held);
-    // The same again adds no row.
+    // The same answer adds no row.
     collector(&desk, &serving, &words).good();
     assert_eq!(csv(&desk, "SELECT count(*) AS n FROM price_history WHERE run_id LIKE 'snapshot%'"), "n\n1\n");
     let words = ["snapshot", "price", "--type", "m7i.large,zz9.large", "--region", "us-east-1", "-o", "csv"];
@@ -382,7 +386,7 @@ fn single_types_cost_what_the_price_list_says_and_nothing_else_is_retired() {
 }
 
 #[test]
-fn instances_that_could_not_be_listed_are_a_gap_of_what_was_measured() {
+fn instances_that_could_not_be_listed_are_a_gap_of_utilization() {
     let desk = Desk::default();
     let scenario = "page: 3\nfailures:\n  - {call: DescribeInstances, skip: 1, how: {refused: {code: InternalError, status: 400}}}\n";
     let four = [("us-east-1", "t3.micro"); 4];
@@ -392,11 +396,11 @@ fn instances_that_could_not_be_listed_are_a_gap_of_what_was_measured() {
     assert!(done.out.contains("ec2:DescribeInstances: InternalError"), "{done:?}");
 }
 
-/// The seed is made of moto's own records as they lie in its wheel; here they come from its server, as XML and through
-/// the SDK. It has no quotas and no capacity reservations (it fails), its spot prices are of 2006 and all the same, and
-/// what is stopping has stopped at once.
+/// The seed is made of the records in moto's wheel. Here the same records come from its server, as
+/// XML and through the SDK. moto has no quotas, and its capacity reservations fail. Its spot prices
+/// are all the same and of 2006. An instance that stops has stopped at once.
 #[test]
-fn another_s_ec2_is_understood() {
+fn motos_ec2_is_understood() {
     let desk = Desk::default();
     let Some(moto) = Moto::start(&desk) else { return };
     for team in ["red", "blue"] {
@@ -433,10 +437,10 @@ fn another_s_ec2_is_understood() {
     assert_eq!(csv(&desk, counts), "volumes,addresses,zones,prices\n1,1,6,6436\n");
 }
 
-/// moto's CloudWatch does not speak CBOR, which is all that the SDK speaks to it; its price list answers nothing, and it
-/// has neither placement scores nor capacity blocks.
+/// moto's CloudWatch does not support CBOR, the only format that the SDK uses for it. Its price
+/// list has no answers, and it has neither placement scores nor capacity blocks.
 #[test]
-fn another_s_cost_explorer_is_understood() {
+fn motos_cost_explorer_is_understood() {
     let desk = Desk::default();
     let Some(moto) = Moto::start(&desk) else { return };
     let (day, next) = (&hours_ago(24)[..10], &hours_ago(0)[..10]);

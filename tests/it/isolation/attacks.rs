@@ -1,12 +1,12 @@
-//! The corpus: what a stranger may type, and what becomes of it.
+//! The attack corpus: SQL statements that a user could type, and the expected result of each.
 
 use super::{BAD, REFUSED, Room};
 
-/// What an allow-list of statements refuses, whatever it is.
+/// The message for a statement that is not on the allow-list.
 const ONLY_SELECT: &str = "only SELECT can run here";
 
 #[test]
-fn statements_that_change_something() {
+fn statements_that_change_something_are_refused() {
     let room = Room::default();
     for sql in [
         "COPY zone TO '{home}/new.csv'",
@@ -99,7 +99,7 @@ fn statements_that_change_something() {
     room.check("SELECT 1;/**/;;SELECT 2;", REFUSED, "2 statements were given");
     room.check("EXPLAIN ANALYZE SELECT 1; SELECT 2", REFUSED, "2 statements were given");
     room.check("PIVOT (FROM read_text('{home}/secret.txt')) ON content", REFUSED, "PIVOT can run here only");
-    // What DuckDB's grammar has no place for is a mistake, not an attempt.
+    // A statement that DuckDB's grammar does not have is an error, not an attack.
     for sql in [
         "WITH a AS (COPY zone TO '{home}/new.csv') FROM a",
         "WITH a AS (INSERT INTO zone_history FROM zone_history RETURNING *) FROM a",
@@ -125,7 +125,7 @@ fn statements_that_change_something() {
 }
 
 #[test]
-fn files_and_networks() {
+fn files_and_networks_cannot_be_read() {
     let room = Room::default();
     for call in [
         "read_csv('{home}/secret.csv')",
@@ -245,7 +245,8 @@ fn files_and_networks() {
     for name in ["secret.csv", "secret.json"] {
         room.check(&format!("FROM {name}"), REFUSED, "is not a table: there is no schema");
     }
-    // The warehouse's own database is the only one; any other first part can be the start of a file's name.
+    // Only the warehouse's own database is allowed. Any other first part can be the start of a file
+    // name.
     for name in [
         "secret.main.csv",
         "secret.pg_catalog.csv",
@@ -260,7 +261,7 @@ fn files_and_networks() {
 }
 
 #[test]
-fn settings_and_the_environment() {
+fn settings_and_the_environment_cannot_be_read() {
     let room = Room::default();
     let call = "getenv('ROOM_SECRET')";
     for sql in [
@@ -334,7 +335,7 @@ fn settings_and_the_environment() {
 }
 
 #[test]
-fn statements_that_want_too_much() {
+fn statements_that_need_too_much_are_stopped() {
     let mut room = Room { timeout: "2s", ..Room::default() };
     let memory = "needs more than the 512 MiB it may use";
     let time = "stopped after 2 s";
@@ -366,7 +367,8 @@ fn statements_that_want_too_much() {
     ] {
         room.check(sql, REFUSED, words);
     }
-    // The parse tree of nested lambdas doubles with each; 900 of them are too deep before that shows.
+    // Each nested lambda doubles the parse tree, which 100 of them show. 900 would be refused for
+    // their depth first.
     room.check(&format!("SELECT {}1", "x -> ".repeat(100)), REFUSED, "");
     room.timeout = "20s";
     room.check(&format!("SELECT {}", vec!["1"; 20_000].join(",")), REFUSED, "20000 columns");
@@ -387,7 +389,7 @@ fn statements_that_want_too_much() {
     ] {
         for depth in [100, 900, 50_000] {
             let sql = format!("SELECT {}{within}{}", open.repeat(depth), close.repeat(depth));
-            // Parentheses alone are no depth at all until the parser's own stack is full.
+            // Parentheses alone add no depth until the parser's own stack is full.
             match (open, depth) {
                 ("(", 100 | 900) => room.harmless(&sql),
                 _ => room.check(&sql, BAD, if sql.len() > 1 << 20 { "the limit is" } else { deep }),
@@ -401,7 +403,7 @@ fn statements_that_want_too_much() {
 }
 
 #[test]
-fn odd_types_and_values_come_out_or_are_refused() {
+fn odd_types_and_values_are_printed_or_refused() {
     let room = Room::default();
     for value in [
         "NULL",
@@ -486,7 +488,7 @@ fn mutated_statements_never_break_the_program() {
         "EXPLAIN",
         "*",
     ];
-    // A fixed walk through all mutations (SplitMix64): a failure can be repeated.
+    // A fixed pseudo-random sequence (SplitMix64): a failure can be repeated.
     let mut state = 20_260_723_u64;
     let mut next = |bound: usize| {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

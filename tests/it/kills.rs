@@ -1,6 +1,8 @@
-//! Programs that are killed at any instant: what is visible is the state before or the state after, and the next
-//! run completes. `MYCELIUM_KILLS=20` kills less often; the seed that is printed, in `MYCELIUM_KILLS_SEED`, repeats
-//! which programs are killed, though not at which of their instructions.
+//! Programs killed at random instants: the lake shows the state before or the state after, and the
+//! next run completes.
+//!
+//! `MYCELIUM_KILLS=20` kills less often. `MYCELIUM_KILLS_SEED` with the printed seed repeats which
+//! programs are killed, but not at which of their instructions.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -13,17 +15,17 @@ use tests::Desk;
 use crate::snapshot::Mirror;
 use crate::storage::{files, history_of, lake};
 
-/// Kills where nobody says how many.
+/// Default number of kills.
 const KILLS: u64 = 200;
 
-/// Rows that a file brings, and how many of them the file before it brought already.
+/// Rows of a file, and how many of them the file before it has too.
 const ROWS: i64 = 150;
 const AGAIN: i64 = 50;
 
-/// What a reader finds: zone, hour, price.
+/// Visible rows: zone, hour, price.
 type Rows = BTreeSet<String>;
 
-/// Numbers that look random (xorshift).
+/// Pseudo-random numbers (xorshift).
 struct Dice(u64);
 
 impl Dice {
@@ -38,18 +40,20 @@ impl Dice {
 struct World {
     desk: Desk,
     files: Vec<(PathBuf, Rows)>,
-    /// What a snapshot fetches: a list whose figures are all the same, and other ones each time.
+    /// Serves the list that a snapshot fetches. All figures of a list are equal, and each list has
+    /// another figure.
     mirror: Mirror,
     listed: usize,
 }
 
-/// Regions and types of the list.
+/// Number of regions and types in the list.
 const REGIONS: usize = 5;
 const TYPES: usize = 40;
 
 const LIST: &str = "/spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json";
 
-/// The list with this figure everywhere; the blanks make its length, and so its ETag, another one.
+/// Returns the list with this figure everywhere. The blanks give each list its own length, and so
+/// its own ETag.
 fn list(figure: usize) -> String {
     let types: Vec<String> =
         (0..TYPES).map(|at| format!("\"m{at}i.large\": {{\"s\": {figure}, \"r\": 1}}")).collect();
@@ -62,7 +66,8 @@ fn list(figure: usize) -> String {
     )
 }
 
-/// Hours of 2026-01-01: what is old goes when a day is kept, and what lies ahead of every clock stays.
+/// Hours relative to 2026-01-01. Pruning to one day removes old rows; rows ahead of every clock
+/// stay.
 const OLD: i64 = -20 * 365 * 24;
 const AHEAD: i64 = 60 * 365 * 24;
 
@@ -74,7 +79,7 @@ impl World {
         world
     }
 
-    /// One more file to import.
+    /// Writes one more file to import.
     fn new_file(&mut self) {
         let at = self.files.len() as i64;
         let first = at * (ROWS - AGAIN);
@@ -90,24 +95,25 @@ impl World {
         self.files.push((path, shown));
     }
 
-    /// Publishes other figures.
+    /// Publishes a list with another figure.
     fn new_list(&mut self) {
         self.listed += 1;
         self.mirror.replace(LIST, list(self.listed).into_bytes());
     }
 
-    /// The figure of the list that a reader is shown, which is whole; none when nothing was ever seen.
+    /// Returns the figure of the visible list, which must be complete; `None` before the first
+    /// list.
     fn figure(&self) -> Option<usize> {
         let sql = "SELECT saving_percent, count(*) AS n FROM interruption GROUP BY ALL";
         let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q"]).good();
         let lines: Vec<&str> = out.lines().skip(1).collect();
-        assert!(lines.len() < 2, "lists are mixed: {out}");
+        assert!(lines.len() < 2, "several lists are visible: {out}");
         let (figure, rows) = lines.first()?.split_once(',').unwrap();
-        assert_eq!(rows.parse(), Ok(REGIONS * TYPES), "a list is not whole");
+        assert_eq!(rows.parse(), Ok(REGIONS * TYPES), "a list is incomplete");
         Some(figure.parse().unwrap())
     }
 
-    /// The rows that a reader is shown.
+    /// Returns the visible rows.
     fn rows(&self) -> Rows {
         let sql = "SELECT az_id, epoch(observed_at - TIMESTAMP '2026-01-01') / 3600 AS hour, price_per_hour FROM spot_price";
         let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q", "--limit", "0"]).good();
@@ -117,7 +123,7 @@ impl World {
             line(cells[0], cells[1].parse::<f64>().unwrap() as i64, cells[2].parse().unwrap())
         };
         let rows: Rows = lines.iter().map(read).collect();
-        assert_eq!(rows.len(), lines.len(), "an observation is there twice");
+        assert_eq!(rows.len(), lines.len(), "an observation is stored twice");
         rows
     }
 
@@ -135,7 +141,7 @@ impl World {
         ("collector", words.iter().map(|word| word.to_string()).collect())
     }
 
-    /// Starts a program and kills it so many milliseconds later; whether it had come to its end before.
+    /// Starts a program and kills it after some milliseconds. Returns true if it had already ended.
     fn kill(&self, deed: &Deed, after: u64) -> bool {
         let (program, words) = self.words(deed);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -154,7 +160,7 @@ impl World {
         tests::ran(command.env("MYCELIUM_MIRROR", &self.mirror.url)).good();
     }
 
-    /// What a deed makes of what was there.
+    /// Returns the rows that a complete step makes of these rows.
     fn after(&self, deed: &Deed, rows: &Rows) -> Rows {
         match deed {
             Deed::Import(file) => rows.union(&self.files[*file].1).cloned().collect(),
@@ -171,7 +177,7 @@ impl World {
         }
     }
 
-    /// What must hold whatever was killed.
+    /// Checks the digests of all visible files, which no kill may change.
     fn check(&self) {
         if let Some(pinned) = lake::PinnedManifest::newest(&lake(&self.desk)).unwrap() {
             let wrong = lake::check_digests(&lake(&self.desk), &pinned.manifest).unwrap();
@@ -180,7 +186,7 @@ impl World {
     }
 }
 
-/// A row in an order in which the old ones of a zone stand by their instants, and the others have a plus.
+/// Returns a row as text. The old rows of a zone sort by their instants; the others have a plus.
 fn line(zone: &str, hour: i64, price: f64) -> String {
     if hour < 0 {
         format!("{zone} {:09} {price}", hour - 2 * OLD)
@@ -195,11 +201,11 @@ enum Deed {
     Snapshot,
     Compact,
     Prune,
-    /// A reader that makes the warehouse of a new manifest.
+    /// A reader that builds the warehouse of a new manifest.
     Read,
 }
 
-/// What is done next: mostly the import of a new file, or of the one that was last tried.
+/// Chooses the next step at random. An import takes a new file or the newest one again.
 fn deed(dice: &mut Dice, world: &mut World) -> Deed {
     match dice.below(13) {
         0..=2 => {
@@ -217,8 +223,9 @@ fn deed(dice: &mut Dice, world: &mut World) -> Deed {
     }
 }
 
-/// How long each kind of program is let live at most, milliseconds: longer when it never came to its end, shorter
-/// when it always did, so that the kills are spread over its whole life on whatever machine this is.
+/// The longest time that each kind of program runs before its kill, in milliseconds. It grows after
+/// a kill and shrinks after a run that ended by itself. So the kills spread over the whole run on
+/// any machine.
 struct Lives([u64; 5]);
 
 impl Lives {
@@ -241,11 +248,11 @@ impl Lives {
 fn number(name: &str) -> Option<u64> {
     std::env::var(name)
         .ok()
-        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
 }
 
 #[test]
-fn whatever_is_killed_nothing_is_lost_doubled_or_half_written() {
+fn a_kill_loses_doubles_or_half_writes_no_row() {
     let seed = number("MYCELIUM_KILLS_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"));
     println!("MYCELIUM_KILLS_SEED={seed}");
     let (kills, mut dice) = (number("MYCELIUM_KILLS").unwrap_or(KILLS), Dice(seed | 1));
@@ -276,15 +283,15 @@ fn whatever_is_killed_nothing_is_lost_doubled_or_half_written() {
         changed += u64::from((found != rows || shown != figure) && !came_to_its_end);
         (rows, figure) = (found, shown);
     }
-    println!("{killed} killed, {changed} of them after their commit; {ended} had come to their end before");
-    // The next runs complete the work, whatever the killed ones left.
+    println!("{killed} killed, {changed} of them after their commit; {ended} ended before their kill");
+    // The next runs complete the work after all kills.
     let rest = [Deed::Snapshot, Deed::Compact, Deed::Read];
     for deed in (0..world.files.len()).rev().take(5).map(Deed::Import).chain(rest) {
         let done = world.after(&deed, &rows);
         world.run(&deed);
         rows = world.rows();
         match deed {
-            // What was pruned of a run that the log still shows stays away.
+            // Rows pruned from a run that is still in the log do not come back.
             Deed::Import(_) => assert!(rows.is_subset(&done)),
             _ => assert_eq!(rows, done),
         }
@@ -301,5 +308,5 @@ fn whatever_is_killed_nothing_is_lost_doubled_or_half_written() {
         .map(|f| f.path)
         .collect();
     let there = files(&root.join("lake")).into_iter().map(|path| format!("lake/{path}")).collect();
-    assert_eq!(listed, there, "what the killed ones left is cleared away");
+    assert_eq!(listed, there, "the files of killed runs are removed");
 }

@@ -1,4 +1,5 @@
-//! The statement's process from outside: what it says last, how it ends, and a kernel that guards less.
+//! The isolated query process seen from outside: its messages, its end, and a kernel with fewer
+//! protections.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -10,7 +11,7 @@ use tests::{Desk, executable, ran};
 use super::{PATIENCE, REFUSED, Room, files};
 
 #[test]
-fn truncation_is_said() {
+fn truncation_is_reported() {
     let room = Room::default();
     let check = |limit: &str, rows: usize, said: bool| {
         let ran = room.desk.truffle(&["query", "FROM range(12345)", "--limit", limit, "-o", "csv"]);
@@ -33,10 +34,11 @@ fn truncation_is_said() {
     assert!(ran.err.contains("cut after 10000 rows"), "{}", ran.err);
 }
 
-/// A statement that neither computes nor allocates: nothing but a kill ends it early.
+/// A statement that neither computes nor allocates: only a kill ends it early.
 const LONG: &str = "SELECT sleep_ms(300000)";
 
-/// Starts a long statement and waits until its room is there.
+/// Starts a long statement and waits for its isolated query process. Returns the program and that
+/// process's id.
 fn start_long(desk: &Desk) -> (Child, u32) {
     let child = desk
         .command("truffle", &["query", LONG, "--timeout", "10m"])
@@ -45,14 +47,14 @@ fn start_long(desk: &Desk) -> (Child, u32) {
         .spawn()
         .unwrap();
     let mut room = None;
-    wait_until("the room opens", || {
+    wait_until("the isolated query process starts", || {
         room = room_of(child.id());
         room.is_some()
     });
     (child, room.unwrap())
 }
 
-/// The process in which a program's statement runs.
+/// Returns the id of a program's isolated query process.
 fn room_of(parent: u32) -> Option<u32> {
     let pids =
         fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -62,14 +64,14 @@ fn room_of(parent: u32) -> Option<u32> {
     })
 }
 
-/// A process's state and parent; none when it is gone.
+/// Returns a process's state and parent; `None` if the process is gone.
 fn status(pid: u32) -> Option<(String, u32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut after = text.rsplit_once(") ")?.1.split(' ');
     Some((after.next()?.to_string(), after.next()?.parse().ok()?))
 }
 
-/// Gone, or dead and only not yet collected by whoever inherited it.
+/// Returns true for a process that is gone, or dead and not yet reaped by its new parent.
 fn is_over(pid: u32) -> bool {
     status(pid).is_none_or(|(state, _)| state == "Z" || state == "X")
 }
@@ -91,7 +93,7 @@ fn ctrl_c_ends_a_statement_and_its_process() {
     let sent = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
     assert!(sent.success());
     let status = child.wait().unwrap();
-    // A blink in fact; the statement itself would take five minutes.
+    // In practice this takes a moment. The statement itself would take five minutes.
     assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -110,7 +112,7 @@ fn a_killed_parent_leaves_no_process_behind() {
 }
 
 #[test]
-fn a_reader_that_leaves_ends_it_quietly() {
+fn a_closed_pipe_ends_the_query_without_an_error() {
     let room = Room::default();
     for format in ["csv", "ndjson", "json"] {
         let words = ["query", "FROM range(100000000)", "--limit", "0", "-o", format];
@@ -134,7 +136,7 @@ fn a_reader_that_leaves_ends_it_quietly() {
     }
 }
 
-/// Makes the kernel seem to have no Landlock for a program and all it starts, then becomes the program.
+/// A Python script that hides Landlock from itself and its children, then executes a program.
 const WITHOUT_LANDLOCK: &str = r#"
 import ctypes, os, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -149,7 +151,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 "#;
 
 #[test]
-fn without_landlock_less_is_offered_and_it_is_said() {
+fn without_landlock_the_query_warns_and_files_stay_unreadable() {
     let room = Room::default();
     let program = executable("truffle");
     let query = |sql: &str| {

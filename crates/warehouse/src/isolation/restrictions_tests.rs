@@ -9,7 +9,7 @@ use std::process::Command;
 
 use duckdb::Connection;
 
-use super::lock;
+use super::restrictions;
 
 const FOLDER: &str = "MYCELIUM_TEST_PRISONER";
 const SECRET: &str = "the secret of this test";
@@ -89,7 +89,7 @@ fn restricted() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let (open, secret) = (folder.join("open"), folder.join("secret"));
     let parent = rustix::process::getppid().unwrap();
-    let locked = lock::lock(std::slice::from_ref(&open), 256, 60).unwrap();
+    let locked = restrictions::lock(std::slice::from_ref(&open), 256, 60).unwrap();
     println!("\nlandlock => {}", if locked.files { "yes" } else { "no" });
     assert!(locked.weaker.is_empty() == locked.files, "{:?}", locked.weaker);
 

@@ -1,4 +1,4 @@
-//! `collector compact` and `collector prune`, as people use them.
+//! `collector compact` and `collector prune`, as users run them.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ fn answers(desk: &Desk) -> String {
 }
 
 #[test]
-fn compaction_changes_no_answer_and_says_what_it_saved() {
+fn compaction_changes_no_answer_and_reports_its_savings() {
     let desk = Desk::default();
     let none = desk.collector(&["compact"]);
     assert!(none.err.contains("nothing to compact"), "{none:?}");
@@ -34,7 +34,7 @@ fn compaction_changes_no_answer_and_says_what_it_saved() {
         ["files_before", "rows_before", "files_after", "rows_after"].map(|name| spot[name].as_i64());
     assert_eq!(figures, [3, 60, 1, 60].map(Some), "{said}");
     let listed = files(&lake(&desk).join("lake/spot_price/v=1"));
-    assert_eq!(listed, ["family=m7i/compacted-4.parquet"], "what was folded is cleared away");
+    assert_eq!(listed, ["family=m7i/compacted-4.parquet"], "the compacted files are removed");
     let bytes = fs::metadata(lake(&desk).join("lake/spot_price/v=1").join(&listed[0])).unwrap().len();
     assert_eq!(spot["bytes_after"].as_u64(), Some(bytes));
     assert_eq!(answers(&desk), before);
@@ -44,7 +44,7 @@ fn compaction_changes_no_answer_and_says_what_it_saved() {
 }
 
 #[test]
-fn pruning_keeps_what_still_holds() {
+fn pruning_keeps_the_newest_prices() {
     let desk = Desk::default();
     import(&desk, &history(&desk, "a.parquet", "use1-az1", 50)).good();
     let latest = ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "-q"];
@@ -53,16 +53,16 @@ fn pruning_keeps_what_still_holds() {
     assert!(runs.err.contains("nothing to prune"), "prices stay: {runs:?}");
     let dry = desk.collector(&["prune", "--keep", "1d", "--dry-run"]);
     assert!(dry.err.contains("dry run: nothing was written"), "{dry:?}");
-    // The rows are of 2026-01-01 and the clock is the machine's, which is later than that.
+    // The rows are of 2026-01-01. The machine's clock is later.
     let done = desk.collector(&["prune", "--keep", "1d", "-o", "ndjson"]).good();
     assert!(done.contains("\"rows_before\":50,") && done.contains("\"rows_after\":1,"), "{done}");
     assert_eq!(desk.truffle(&latest).good(), before);
     let earlier = desk.truffle(&[&latest[..], &["--as-of", "2026-01-01T05:00:00Z"]].concat());
-    assert_eq!(earlier.code, 3, "nothing is known of before: {earlier:?}");
+    assert_eq!(earlier.code, 3, "the older rows are gone: {earlier:?}");
 }
 
 #[test]
-fn a_damaged_lake_is_not_tidied() {
+fn a_damaged_lake_is_neither_compacted_nor_pruned() {
     let desk = Desk::default();
     import(&desk, &history(&desk, "a.parquet", "use1-az1", 500)).good();
     let folder = lake(&desk).join("lake/spot_price/v=1");
@@ -79,7 +79,7 @@ fn a_damaged_lake_is_not_tidied() {
     };
     check(&whole[..whole.len() / 2], "bytes instead of");
     let mut damaged = whole.clone();
-    // The pages, and not the footer that says where they are.
+    // Damages the pages, but not the footer that locates them.
     let half = damaged.len() / 2;
     damaged[4..half].fill(0xff);
     check(&damaged, "cannot be read as Parquet");

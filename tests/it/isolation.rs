@@ -1,4 +1,5 @@
-//! The locked room of `truffle query`: hostile statements, and what is left after them.
+//! Hostile statements in the isolated query process of `truffle query`, and the state that they
+//! leave.
 
 mod attacks;
 mod processes;
@@ -11,16 +12,16 @@ use std::time::{Duration, Instant};
 
 use tests::{Desk, Ran, ran};
 
-/// Lies in files and in the environment, and may never come out.
+/// A secret in files and in the environment. No output may contain it.
 const SECRET: &str = "moth-orchid-4711";
 
-/// Far more than any statement here takes within its timeout, on a busy machine too.
+/// Far longer than any statement here takes within its timeout, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 const BAD: i32 = 2;
 const REFUSED: i32 = 5;
 
-/// A machine with a warehouse and secrets, and how its files were.
+/// A machine with a warehouse and secrets, and the state of its files.
 struct Room {
     desk: Desk,
     files: Files,
@@ -61,7 +62,7 @@ fn files(folder: &Path) -> Files {
 }
 
 impl Room {
-    /// Fills in `{home}`, `{db}` (the published warehouse) and `{parquet}` (a file of the seed).
+    /// Replaces `{home}`, `{db}` (the published warehouse) and `{parquet}` (a file of the seed).
     fn fill(&self, sql: &str) -> String {
         let ending = |end: &str| {
             let mut paths = self.files.keys().filter(|path| path.to_string_lossy().ends_with(end));
@@ -74,7 +75,8 @@ impl Room {
 
     fn run(&self, sql: &str) -> Ran {
         let started = Instant::now();
-        // By a file: a statement can be longer than an argument, and can hold what an argument cannot.
+        // From a file: a statement can be longer than an argument and contain bytes that no
+        // argument can.
         let statement = tempfile::NamedTempFile::new().unwrap();
         fs::write(statement.path(), sql).unwrap();
         let path = statement.path().to_str().unwrap();
@@ -97,7 +99,8 @@ impl Room {
         ran
     }
 
-    /// Runs a hostile statement. `words` are what it must say.
+    /// Runs a hostile statement: it must end with this exit code, an error that contains `words`,
+    /// and no output.
     fn check(&self, sql: &str, code: i32, words: &str) {
         let ran = self.run(&self.fill(sql));
         let short = sql.chars().take(200).collect::<String>();
@@ -107,13 +110,13 @@ impl Room {
         assert_eq!(ran.out, "", "{short}");
     }
 
-    /// Runs a statement that looks odd and reads only what it may.
+    /// Runs a statement that looks odd but reads only permitted data.
     fn harmless(&self, sql: &str) {
         let ran = self.run(&self.fill(sql));
         assert_eq!(ran.code, 0, "{sql}: {}", ran.err);
     }
 
-    /// After everything, the warehouse answers as before.
+    /// Checks that the warehouse answers as before.
     fn still_answers(&self) {
         let out = self.desk.truffle(&["query", "SELECT count(*) > 50 AS yes FROM zone", "-o", "csv"]).good();
         assert_eq!(out, "yes\ntrue\n");

@@ -1,11 +1,11 @@
-//! Prices that are held back: what a feed says that cannot be.
+//! Quarantined prices: implausible figures in a price list.
 
 use serde_json::Value;
 use tests::Desk;
 
 use crate::import::{import, list_of};
 
-/// A lake in which m7i.large costs 0.2 and a little in four regions.
+/// Makes a lake in which m7i.large costs 0.20 to 0.23 in four regions.
 fn usual() -> Desk {
     let desk = Desk::default();
     for (at, region) in ["us-east-1", "us-east-2", "us-west-2", "eu-west-1"].iter().enumerate() {
@@ -14,14 +14,14 @@ fn usual() -> Desk {
     desk
 }
 
-/// The region's list of a day: one price for m7i.large.
+/// Imports a region's price list of a day, with one price of m7i.large.
 fn say(desk: &Desk, region: &str, day: &str, price: &str) {
     let rows = [("OnDemand", "Hrs", price, "", "")];
     let file = list_of(region, desk, &format!("{region}-{day}.csv"), day, &rows);
     import(desk, "price-list", &file, &["--whole"]).good();
 }
 
-/// What m7i.large costs there as of a day.
+/// Returns the price of m7i.large in a region as of a day.
 fn price(desk: &Desk, region: &str, day: &str) -> Option<String> {
     let words = ["query", "price/on-demand", "--param", "type=m7i.large", "-o", "csv", "-q", "--as-of", day];
     let found = desk.truffle(&words).good();
@@ -35,7 +35,7 @@ fn held(desk: &Desk) -> Vec<Value> {
 }
 
 #[test]
-fn ten_times_what_others_ask_is_held_and_the_price_before_stands() {
+fn a_price_of_ten_times_the_median_is_quarantined_and_the_previous_one_stays() {
     let desk = usual();
     say(&desk, "us-east-1", "2026-02-01", "2.0");
     assert_eq!(price(&desk, "us-east-1", "2026-02-15").as_deref(), Some("0.2"));
@@ -51,7 +51,8 @@ fn ten_times_what_others_ask_is_held_and_the_price_before_stands() {
     let status = desk.collector(&["status"]);
     let told = "1 implausible price is quarantined: list them with collector status --held";
     assert!(status.err.contains(told), "{status:?}");
-    // Corrected: a move towards the median is never held, and what was held is gone with its list.
+    // A corrected price, closer to the median, is valid at once. The quarantined price is gone with
+    // its list.
     say(&desk, "us-east-1", "2026-03-01", "0.21");
     assert_eq!(price(&desk, "us-east-1", "2026-03-15").as_deref(), Some("0.21"));
     assert_eq!(price(&desk, "us-east-1", "2026-02-15").as_deref(), Some("0.2"));
@@ -59,7 +60,7 @@ fn ten_times_what_others_ask_is_held_and_the_price_before_stands() {
 }
 
 #[test]
-fn nothing_to_pay_is_held() {
+fn a_price_of_zero_is_quarantined() {
     let desk = usual();
     let before = price(&desk, "us-east-2", "2026-01-15");
     say(&desk, "us-east-2", "2026-02-01", "0.0");
@@ -68,7 +69,7 @@ fn nothing_to_pay_is_held() {
 }
 
 #[test]
-fn who_accepts_a_price_gets_it() {
+fn an_accepted_price_is_used() {
     let desk = usual();
     say(&desk, "us-east-1", "2026-02-01", "2.0");
     let id = held(&desk)[0]["held_id"].as_str().unwrap().to_string();
@@ -81,10 +82,10 @@ fn who_accepts_a_price_gets_it() {
     assert!(done.err.contains("accepted: answers include these prices from now on"), "{done:?}");
     assert_eq!(held(&desk), Vec::<Value>::new());
     assert_eq!(price(&desk, "us-east-1", "2026-02-15").as_deref(), Some("2"));
-    // What comes down from what was accepted is no leap.
+    // A drop from an accepted price is plausible.
     say(&desk, "us-east-1", "2026-03-01", "1.9");
     assert_eq!(price(&desk, "us-east-1", "2026-03-15").as_deref(), Some("1.9"));
-    // What goes up from there is.
+    // A further rise is not.
     say(&desk, "us-east-1", "2026-04-01", "3.0");
     assert_eq!(price(&desk, "us-east-1", "2026-04-15").as_deref(), Some("1.9"));
     assert_eq!(desk.collector(&["status", "--accept", "all", "-q"]).code, 0);

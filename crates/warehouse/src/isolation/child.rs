@@ -12,7 +12,9 @@ use catalog::ports::AskError;
 use duckdb::Connection;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-use super::{BATCH, FRAME, QueryProcessRequest, QueryProcessVerdict, VERDICT, failure, lock, statement};
+use super::{
+    BATCH, FRAME, QueryProcessRequest, QueryProcessVerdict, VERDICT, failure, restrictions, statement,
+};
 use crate::ask::bad_sql;
 use crate::build::literal;
 use crate::open::{self, WarehouseSource, WarehouseStorage};
@@ -44,8 +46,8 @@ fn answer(out: &mut impl Write) -> Result<QueryProcessVerdict, AskError> {
     if getppid().map(|parent| parent.as_raw_pid()) != i32::try_from(request.parent).ok() {
         return Err(failed("the parent process is gone"));
     }
-    let locked =
-        lock::lock(&readable(&request), request.memory_mib, request.seconds).map_err(AskError::Failed)?;
+    let locked = restrictions::lock(&readable(&request), request.memory_mib, request.seconds)
+        .map_err(AskError::Failed)?;
     let parser = Connection::open_in_memory_with_flags(open::config().map_err(bad_sql)?).map_err(bad_sql)?;
     match &request.key {
         None => statement::check(&parser, &redact::catalog_name(&request.home), &request.sql)?,
