@@ -11,7 +11,7 @@ use domain::Timestamp;
 use serde_json::json;
 
 use crate::clock::RealTime;
-use crate::control_client::ask;
+use crate::control_client::call_control;
 use crate::facts::AwsFacts;
 use crate::scenario::Scenario;
 use crate::server::{Sandbox, SandboxOptions, SandboxStartError};
@@ -128,10 +128,12 @@ pub fn run(args: &SandboxArgs, ports: &Ports<'_>, printer: &mut Printer) -> Resu
         Command::Serve(args) => serve(args, ports, printer)?,
         Command::Env(args) => env(args, printer)?,
         Command::Clock(args) => clock(args, ports, printer)?,
-        Command::Interrupt(args) => say(args, "interrupt", printer, "received its interruption notice")?,
-        Command::Poweroff(args) => say(args, "poweroff", printer, "was powered off")?,
+        Command::Interrupt(args) => {
+            post_instance(args, "interrupt", printer, "received its interruption notice")?
+        }
+        Command::Poweroff(args) => post_instance(args, "poweroff", printer, "was powered off")?,
         Command::Imds(args) => {
-            let found = ask(&args.url, "imds", Some(&json!({ "instance": args.instance })))?;
+            let found = call_control(&args.url, "imds", Some(&json!({ "instance": args.instance })))?;
             let url = found["url"].as_str().unwrap_or_default();
             rows(printer, ports, &["instance", "url"], vec![vec![args.instance.clone(), url.to_string()]])?;
         }
@@ -158,7 +160,7 @@ fn serve(args: &ServeArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(
         frozen,
         real_time: Arc::clone(&ports.real_time),
     };
-    let running = Sandbox::start(options).map_err(failed)?;
+    let running = Sandbox::start(options).map_err(start_failure)?;
     printer.note(&format!(
         "the sandbox serves at {} until Ctrl-C; in another shell: eval \"$(mycelium sandbox env --url {})\"",
         running.url, running.url
@@ -180,7 +182,7 @@ fn scenario(path: Option<&std::path::Path>) -> Result<Scenario, Failure> {
     })
 }
 
-fn failed(error: SandboxStartError) -> Failure {
+fn start_failure(error: SandboxStartError) -> Failure {
     let text = error.to_string();
     match error {
         SandboxStartError::Port { .. } => {
@@ -198,7 +200,7 @@ fn env(args: &EnvArgs, printer: &mut Printer) -> Result<(), Failure> {
         .account
         .as_ref()
         .map_or("credentials".to_string(), |account| format!("credentials?account={account}"));
-    let found = ask(&args.url, &path, None)?;
+    let found = call_control(&args.url, &path, None)?;
     let ending = args.user.as_ref().map(|user| format!(":user/{user}"));
     let keys = found["keys"].as_array().cloned().unwrap_or_default();
     let fits = |key: &&serde_json::Value| {
@@ -243,7 +245,7 @@ fn clock(args: &ClockArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(
             }
         }),
     };
-    let found = ask(&args.url, "clock", body.as_ref())?;
+    let found = call_control(&args.url, "clock", body.as_ref())?;
     let text = |name: &str| found[name].as_str().unwrap_or_default().to_string();
     rows(
         printer,
@@ -253,8 +255,8 @@ fn clock(args: &ClockArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<(
     )
 }
 
-fn say(args: &InstanceArgs, path: &str, printer: &mut Printer, done: &str) -> Result<(), Failure> {
-    ask(&args.url, path, Some(&json!({ "instance": args.instance })))?;
+fn post_instance(args: &InstanceArgs, path: &str, printer: &mut Printer, done: &str) -> Result<(), Failure> {
+    call_control(&args.url, path, Some(&json!({ "instance": args.instance })))?;
     printer.note(&format!("{} {done}", args.instance));
     Ok(())
 }

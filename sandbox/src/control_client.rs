@@ -11,7 +11,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Calls the control API: a POST with `body`, or a GET without one. Returns the JSON answer.
 /// Errors: no sandbox answers within ten seconds, or it refuses the request.
-pub(crate) fn ask(url: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+pub(crate) fn call_control(url: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
     let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
     let away = |error: std::io::Error| {
         Failure::broken(format!("no sandbox answers at {url}: {error}"))

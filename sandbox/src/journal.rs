@@ -63,13 +63,13 @@ pub(crate) struct WorldJournal {
 }
 
 /// Makes a change again. Its answer was sent before, so it is dropped.
-fn play(world: &mut SandboxWorld, now: Timestamp, deed: &WorldChange) {
+fn replay(world: &mut SandboxWorld, now: Timestamp, deed: &WorldChange) {
     match deed {
         WorldChange::Call(call) => drop(world.call(now, call)),
         WorldChange::Metadata(instance, path) => world.issue_credentials(now, instance, path),
         WorldChange::Interrupt(instance) => drop(world.interrupt(now, instance)),
         WorldChange::PowerOff(instance) => drop(world.power_off(now, instance)),
-        WorldChange::Moved => world.settle(now),
+        WorldChange::Moved => world.apply_due_events(now),
     }
 }
 
@@ -100,7 +100,7 @@ impl WorldJournal {
                 let mut world = SandboxWorld::restore(Arc::clone(facts), rules.clone(), whole.state);
                 let mut last = whole.now;
                 for entry in entries(&folder.join(format!("journal-{}", whole.generation)))? {
-                    play(&mut world, entry.now, &entry.deed);
+                    replay(&mut world, entry.now, &entry.deed);
                     last = entry.now;
                 }
                 (world, whole.generation, last)
@@ -109,12 +109,12 @@ impl WorldJournal {
         let file = File::open(folder)?;
         let mut journal =
             WorldJournal { folder: folder.to_path_buf(), generation, file, entries: 0, _lock: lock };
-        journal.write_whole(&world, last)?;
+        journal.write_snapshot(&world, last)?;
         Ok((journal, world, last))
     }
 
     /// Appends a change that is about to be made. It is on the disk when this returns.
-    pub(crate) fn note(&mut self, now: Timestamp, deed: &WorldChange) -> io::Result<()> {
+    pub(crate) fn append(&mut self, now: Timestamp, deed: &WorldChange) -> io::Result<()> {
         let mut line =
             serde_json::to_vec(&WorldJournalEntry { now, deed: deed.clone() }).map_err(io::Error::other)?;
         line.push(b'\n');
@@ -125,11 +125,11 @@ impl WorldJournal {
     }
 
     /// Writes a snapshot when the journal has [`LONGEST`] entries.
-    pub(crate) fn shorten(&mut self, world: &SandboxWorld, now: Timestamp) -> io::Result<()> {
-        if self.entries < LONGEST { Ok(()) } else { self.write_whole(world, now) }
+    pub(crate) fn snapshot_if_long(&mut self, world: &SandboxWorld, now: Timestamp) -> io::Result<()> {
+        if self.entries < LONGEST { Ok(()) } else { self.write_snapshot(world, now) }
     }
 
-    fn write_whole(&mut self, world: &SandboxWorld, now: Timestamp) -> io::Result<()> {
+    fn write_snapshot(&mut self, world: &SandboxWorld, now: Timestamp) -> io::Result<()> {
         let generation = self.generation + 1;
         let next = self.folder.join(format!("journal-{generation}"));
         let file = OpenOptions::new().create(true).write(true).truncate(true).open(&next)?;
@@ -216,12 +216,12 @@ mod tests {
             [(1, "Action=CreateSecurityGroup&GroupName=a&GroupDescription=b"), (2, "Action=AllocateAddress")]
         {
             let (at, deed) = (now + jiff::SignedDuration::from_secs(second), call(body));
-            journal.note(at, &deed).unwrap();
-            play(&mut world, at, &deed);
+            journal.append(at, &deed).unwrap();
+            replay(&mut world, at, &deed);
         }
         let far = now + jiff::SignedDuration::from_hours(10);
-        journal.note(far, &WorldChange::Moved).unwrap();
-        play(&mut world, far, &WorldChange::Moved);
+        journal.append(far, &WorldChange::Moved).unwrap();
+        replay(&mut world, far, &WorldChange::Moved);
         let path = folder.path().join(format!("journal-{}", journal.generation));
         drop(journal);
         let mut file = OpenOptions::new().append(true).open(path).unwrap();

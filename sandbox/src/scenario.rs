@@ -64,6 +64,7 @@ pub struct UserRule {
 /// Durations of state changes, as spans such as 8s, 2m or 1h30m; 0s means at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Timing")]
 pub struct ScenarioTiming {
     /// From pending to running.
     pub pending: ScenarioSpan,
@@ -108,6 +109,7 @@ impl Default for ScenarioTiming {
 /// Whether calls are throttled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(rename = "Throttling")]
 pub struct ThrottlingSwitch(pub bool);
 
 impl Default for ThrottlingSwitch {
@@ -221,6 +223,7 @@ pub struct FailureRule {
 /// The kind of failure of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Fault")]
 pub enum CallFault {
     /// The call is refused with this code and has no effect.
     Refused {

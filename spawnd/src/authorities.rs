@@ -9,7 +9,7 @@ const FILE: &str = "/etc/spawn/authorities.pem";
 
 /// Returns the TLS configuration, and the reason why the owner's file exists but is not used.
 pub(crate) fn tls(machine: &Machine) -> (TlsConfig, Option<String>) {
-    let (roots, trouble) = match named(machine) {
+    let (roots, trouble) = match read_authorities(machine) {
         Ok(None) => (RootCerts::WebPki, None),
         Ok(Some(certificates)) => (RootCerts::new_with_certs(&certificates), None),
         Err(why) => (RootCerts::WebPki, Some(format!("{why}; using the built-in authorities"))),
@@ -20,7 +20,7 @@ pub(crate) fn tls(machine: &Machine) -> (TlsConfig, Option<String>) {
 /// Reads the owner's authorities; `None` if the file does not exist. A writer of this file can
 /// impersonate EC2, so it must belong to the daemon's user, and others must not be able to write
 /// it.
-fn named(machine: &Machine) -> Result<Option<Vec<Certificate<'static>>>, String> {
+fn read_authorities(machine: &Machine) -> Result<Option<Vec<Certificate<'static>>>, String> {
     let Some(text) = machine.read_own(FILE, 0o644)? else { return Ok(None) };
     let items: Result<Vec<PemItem>, ureq::Error> = parse_pem(text.as_bytes()).collect();
     let certificates = items.unwrap_or_default().into_iter().filter_map(|item| match item {
@@ -47,12 +47,12 @@ mod tests {
         let check = |text: &str, mode: u32, expected: Result<usize, &str>| {
             let folder = tempfile::tempdir().expect("a folder");
             let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
-            assert!(named(&machine).is_ok_and(|none| none.is_none()));
+            assert!(read_authorities(&machine).is_ok_and(|none| none.is_none()));
             let path = machine.path(FILE);
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             std::fs::write(&path, text).expect("a file");
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("a mode");
-            match (named(&machine), expected) {
+            match (read_authorities(&machine), expected) {
                 (Ok(Some(found)), Ok(count)) => assert_eq!(found.len(), count, "{text}"),
                 (Err(why), Err(part)) => {
                     assert!(why.contains(part), "{why}");
@@ -80,9 +80,9 @@ mod tests {
         let path = machine.path(FILE);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         std::os::unix::fs::symlink("/etc/passwd", &path).expect("a link");
-        assert!(named(&machine).is_err());
+        assert!(read_authorities(&machine).is_err());
         std::fs::remove_file(&path).expect("removed");
         std::fs::write(&path, CERTIFICATE.repeat(20_000)).expect("a file");
-        assert!(named(&machine).is_err_and(|why| why.contains("longer than")));
+        assert!(read_authorities(&machine).is_err_and(|why| why.contains("longer than")));
     }
 }

@@ -69,7 +69,7 @@ pub(crate) fn run(machine: Machine, sandbox: Option<String>, link_local: bool) -
     let mut due = Instant::now();
     loop {
         if Instant::now() >= due {
-            daemon.look();
+            daemon.poll();
             notify_systemd("WATCHDOG=1");
             let pause = if daemon.hook.is_some() { HOOK_TICK } else { TICK };
             due = Instant::now() + daemon.machine.real(pause);
@@ -79,7 +79,7 @@ pub(crate) fn run(machine: Machine, sandbox: Option<String>, link_local: bool) -
             WakeReason::Question => daemon.serve(&listener),
             WakeReason::Signal => {
                 let _ = going_down.read(&mut [0; 8]);
-                daemon.go_down();
+                daemon.shut_down();
                 return Ok(());
             }
         }
@@ -165,7 +165,7 @@ impl Daemon {
     }
 
     /// Polls every source once and acts on the result.
-    fn look(&mut self) {
+    fn poll(&mut self) {
         let mono = self.machine.clocks().mono;
         let minute = self.last_minute.is_none_or(|at| mono - at >= MINUTE);
         self.imds.begin_round();
@@ -188,13 +188,13 @@ impl Daemon {
             self.hook = None;
             self.events.push(LifeEvent::PreStopDone);
         }
-        let readings = minute.then(|| self.probe.look(&self.machine, mono));
+        let readings = minute.then(|| self.probe.poll(&self.machine, mono));
         if minute {
             self.last_minute = Some(mono);
         }
         let measured = if minute { self.probe.measured() } else { None };
         self.decide(readings, measured, self.imds.date());
-        self.show();
+        self.update_motd();
     }
 
     /// Steps until no effect causes another event, for at most `ROUNDS` rounds.
@@ -230,10 +230,10 @@ impl Daemon {
         match effect {
             LifeEffect::Notify(notice) => {
                 if notice.urgency != NoticeUrgency::Trouble {
-                    self.probe.speaks();
+                    self.probe.mark_own_output();
                 }
                 let now = self.aws_now();
-                self.notices.tell(&notice, self.instance.as_deref(), now);
+                self.notices.show_notice(&notice, self.instance.as_deref(), now);
             }
             LifeEffect::Save => self.save(),
             LifeEffect::ArmDeadMan { after } => {
@@ -321,7 +321,7 @@ impl Daemon {
     }
 
     /// Updates the message of the day, and removes the notice file when its warning is outdated.
-    fn show(&self) {
+    fn update_motd(&self) {
         let status = self.state.status(&self.machine.clocks());
         let power_off = match self.state.terms().power_off {
             PowerOff::Stops => "stops",
@@ -347,7 +347,7 @@ impl Daemon {
             Ok((question, uid)) => {
                 eprintln!("<6>request of user {uid}: {question:?}");
                 match socket::command(question, uid) {
-                    Ok(Some(command)) => self.obey(command),
+                    Ok(Some(command)) => self.apply_command(command),
                     Ok(None) => self.status(),
                     Err(why) => SocketAnswer::refused(why),
                 }
@@ -357,7 +357,7 @@ impl Daemon {
         socket::reply(&stream, &answer);
     }
 
-    fn obey(&mut self, command: lifecycle::Command) -> SocketAnswer {
+    fn apply_command(&mut self, command: lifecycle::Command) -> SocketAnswer {
         let ticket = 1;
         self.events.push(LifeEvent::Asked { ticket, command });
         self.imds.begin_round();
@@ -380,7 +380,7 @@ impl Daemon {
     }
 
     /// Runs the last step before the machine shuts down or the daemon is replaced.
-    fn go_down(&mut self) {
+    fn shut_down(&mut self) {
         self.imds.begin_round();
         self.events.push(LifeEvent::GoingDown);
         self.decide(None, None, None);

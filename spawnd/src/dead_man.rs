@@ -50,7 +50,7 @@ pub(crate) fn arm(machine: &Machine, after: SignedDuration) -> Result<(), String
 /// Seconds since the timer's own start would not work: in systemd 252 every `daemon-reload`
 /// restarts their count, which postpones the end.
 fn when(machine: &Machine, after: SignedDuration) -> String {
-    dead_man::when((machine.real_uptime() + machine.real(after)).as_secs())
+    dead_man::timer_lines((machine.real_uptime() + machine.real(after)).as_secs())
 }
 
 /// Returns the dead-man's delay at a boot, for the delay in the saved state.

@@ -28,7 +28,7 @@ pub fn session_file(bytes: &[u8]) {
 
 /// Parses responses of the metadata service.
 pub fn metadata(text: &str) {
-    imds::understand(text);
+    imds::parse_any_response(text);
 }
 
 /// Parses the saved state. Panics if a valid state does not survive a round trip.

@@ -60,7 +60,7 @@ pub(crate) struct GpuProbe {
 
 impl GpuProbe {
     /// Polls all GPUs.
-    pub(crate) fn look(&mut self, machine: &Machine) -> GpuReadings {
+    pub(crate) fn poll(&mut self, machine: &Machine) -> GpuReadings {
         let Some(library) = PLACES.iter().map(|place| machine.path(place)).find(|path| path.exists()) else {
             self.open = None;
             return GpuReadings::none();
@@ -186,7 +186,7 @@ mod tests {
 
     /// Polls a machine twice, with an NVML stub compiled with these flags; `None` without a C
     /// compiler.
-    fn look(flags: [&str; 4]) -> Option<[GpuReadings; 2]> {
+    fn poll(flags: [&str; 4]) -> Option<[GpuReadings; 2]> {
         let folder = tempfile::tempdir().expect("a folder");
         let library = folder.path().join(&PLACES[2][1..]);
         std::fs::create_dir_all(library.parent().expect("a parent")).expect("a folder");
@@ -200,11 +200,11 @@ mod tests {
         assert!(library.exists(), "the stub does not compile");
         let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
         let mut gpus = GpuProbe::default();
-        Some([gpus.look(&machine), gpus.look(&machine)])
+        Some([gpus.poll(&machine), gpus.poll(&machine)])
     }
 
     fn check(flags: [&str; 4], expected: [(Known<f64>, Known<f64>); 2]) {
-        if let Some(looks) = look(flags) {
+        if let Some(looks) = poll(flags) {
             assert_eq!(looks.map(|cards| (cards.busiest, cards.held)), expected, "{flags:?}");
         }
     }
@@ -213,7 +213,7 @@ mod tests {
     fn a_missing_library_means_no_gpu() {
         let folder = tempfile::tempdir().expect("a folder");
         let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
-        assert_eq!(GpuProbe::default().look(&machine), GpuReadings::none());
+        assert_eq!(GpuProbe::default().poll(&machine), GpuReadings::none());
     }
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn utilization_is_the_mean_of_the_samples_and_memory_is_in_bytes() {
         let flags = ["-DUSE=80", "-DHELD=2", "-DSTATUS=0", "-DSLOW=0"];
-        if let Some([first, second]) = look(flags) {
+        if let Some([first, second]) = poll(flags) {
             assert_eq!((first.work, first.memory), (Known::Is(40.0), Known::Is(2 << 30)));
             assert_eq!((second.work, second.memory), (Known::Is(0.0), Known::Is(2 << 30)));
         }
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_lost_gpu_is_unseen_and_never_absent() {
-        for cards in look(["-DUSE=0", "-DHELD=0", "-DSTATUS=15", "-DSLOW=0"]).into_iter().flatten() {
+        for cards in poll(["-DUSE=0", "-DHELD=0", "-DSTATUS=15", "-DSLOW=0"]).into_iter().flatten() {
             assert!(matches!((cards.busiest, cards.held), (Known::Unseen(_), Known::Unseen(_))));
             assert!(matches!((cards.work, cards.memory), (Known::Unseen(_), Known::Unseen(_))));
         }
@@ -263,7 +263,7 @@ mod tests {
         std::fs::create_dir_all(library.parent().expect("a parent")).expect("a folder");
         std::fs::write(&library, "no library").expect("a file");
         let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
-        assert!(matches!(GpuProbe::default().look(&machine).busiest, Known::Unseen(_)));
+        assert!(matches!(GpuProbe::default().poll(&machine).busiest, Known::Unseen(_)));
     }
 
     #[test]

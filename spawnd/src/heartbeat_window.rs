@@ -2,7 +2,7 @@
 //! the GPU readings of each poll in between.
 
 use crate::gpu::GpuReadings;
-use crate::signals::{CounterSample, ProcessorTimes, grown};
+use crate::signals::{CounterSample, ProcessorTimes, counter_growth};
 use domain::Known;
 use jiff::SignedDuration;
 use lifecycle::UtilizationSample;
@@ -42,9 +42,9 @@ impl HeartbeatWindow {
         let over = now.mono - self.since.mono;
         let figures = UtilizationFigures {
             cpu: worked(&self.since.cpu, &now.cpu),
-            network_in: grown(&self.since.received, &now.received),
-            network_out: grown(&self.since.sent, &now.sent),
-            disk: grown(&self.since.disk, &now.disk),
+            network_in: counter_growth(&self.since.received, &now.received),
+            network_out: counter_growth(&self.since.sent, &now.sent),
+            disk: counter_growth(&self.since.disk, &now.disk),
             gpu: self.gpu.value(),
             gpu_memory: match self.memory.value() {
                 Known::Is(bytes) => Known::Is(bytes.round() as u64),

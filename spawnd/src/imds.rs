@@ -116,12 +116,12 @@ impl MetadataClient {
 
     pub(crate) fn tags(&mut self) -> LifeTags {
         let expiry = match self.instance_tag(tag::EXPIRY) {
-            Known::Is(text) => understood(ExpiryTag::decode(&text)),
+            Known::Is(text) => decode_or_unseen(ExpiryTag::decode(&text)),
             Known::Absent => Known::Absent,
             Known::Unseen(why) => Known::Unseen(why),
         };
         let cap = match self.instance_tag(tag::CAP) {
-            Known::Is(text) => understood(tag::decode_cap(&text)),
+            Known::Is(text) => decode_or_unseen(tag::decode_cap(&text)),
             Known::Absent => Known::Absent,
             Known::Unseen(why) => Known::Unseen(why),
         };
@@ -260,7 +260,7 @@ pub(crate) fn http_date(headers: &HeaderMap) -> Option<Timestamp> {
 }
 
 /// For fuzzing: parses the text as every kind of response.
-pub(crate) fn understand(text: &str) {
+pub(crate) fn parse_any_response(text: &str) {
     let answer = || Known::Is(text.to_string());
     let _ = parse::<InstanceIdentity>(answer()).value().is_some();
     let _ = parse::<RoleCredentials>(answer()).value().is_some();
@@ -271,7 +271,7 @@ pub(crate) fn understand(text: &str) {
     let _ = rfc2822::parse(text);
 }
 
-fn understood<T>(read: Result<T, tag::TagError>) -> Known<T> {
+fn decode_or_unseen<T>(read: Result<T, tag::TagError>) -> Known<T> {
     read.map_or_else(|error| Known::Unseen(error.to_string()), Known::Is)
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn busy_kernels(machine: &Machine) -> Known<f64> {
         if began.elapsed() > LIMIT {
             return Known::Unseen("the Jupyter servers take too long to answer".to_string());
         }
-        let more = match ask(&server) {
+        let more = match query_kernels(&server) {
             Ok(more) => more,
             Err(why) => return Known::Unseen(format!("Jupyter on port {}: {why}", server.port)),
         };
@@ -80,7 +80,7 @@ pub(crate) fn parse_server(bytes: &[u8]) -> Option<JupyterServer> {
 
 /// Queries a server on this machine. The file names a port and never an address, so no other
 /// machine is queried.
-fn ask(server: &JupyterServer) -> Result<f64, String> {
+fn query_kernels(server: &JupyterServer) -> Result<f64, String> {
     let base = server.base_url.trim_matches('/');
     let plain = base.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
     if !plain || !server.token.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -161,14 +161,18 @@ fn run(args: Args) -> Result<ExitCode, String> {
     let machine = Machine::new(args.root, pace);
     match args.command {
         Verb::Status { why, json } => return status(&machine, why, json),
-        Verb::Extend { by, local_only } => return ask(&machine, &SocketRequest::Extend { by, local_only }),
-        Verb::Keepalive { name, release: true, .. } => {
-            return ask(&machine, &SocketRequest::Release { name });
+        Verb::Extend { by, local_only } => {
+            return send_request(&machine, &SocketRequest::Extend { by, local_only });
         }
-        Verb::Keepalive { span, name, .. } => return ask(&machine, &SocketRequest::KeepAlive { name, span }),
+        Verb::Keepalive { name, release: true, .. } => {
+            return send_request(&machine, &SocketRequest::Release { name });
+        }
+        Verb::Keepalive { span, name, .. } => {
+            return send_request(&machine, &SocketRequest::KeepAlive { name, span });
+        }
         Verb::Run { command } => return run_command(&machine, &command),
-        Verb::Complete => return ask(&machine, &SocketRequest::Complete),
-        Verb::Cancel => return ask(&machine, &SocketRequest::Cancel),
+        Verb::Complete => return send_request(&machine, &SocketRequest::Complete),
+        Verb::Cancel => return send_request(&machine, &SocketRequest::Cancel),
         Verb::Install => install(&machine)?,
         Verb::Arm => arm(&machine)?,
         Verb::Daemon { sandbox: Some(url), link_local: false, .. } if url.starts_with("https") => {
@@ -183,8 +187,8 @@ fn run(args: Args) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn ask(machine: &Machine, question: &SocketRequest) -> Result<ExitCode, String> {
-    finish(socket::ask(machine, question)?)
+fn send_request(machine: &Machine, question: &SocketRequest) -> Result<ExitCode, String> {
+    finish(socket::send_request(machine, question)?)
 }
 
 fn finish(answer: SocketAnswer) -> Result<ExitCode, String> {
@@ -196,7 +200,7 @@ fn finish(answer: SocketAnswer) -> Result<ExitCode, String> {
 }
 
 fn status(machine: &Machine, why: bool, json: bool) -> Result<ExitCode, String> {
-    let answer = socket::ask(machine, &SocketRequest::Status)?;
+    let answer = socket::send_request(machine, &SocketRequest::Status)?;
     let Some(status) = answer.status.as_ref().filter(|_| why || json) else { return finish(answer) };
     if json {
         println!("{}", serde_json::to_string_pretty(status).map_err(|error| error.to_string())?);
@@ -223,7 +227,7 @@ const RENEW: Duration = Duration::from_secs(60);
 fn run_command(machine: &Machine, command: &[String]) -> Result<ExitCode, String> {
     let name = format!("run-{}", std::process::id());
     let renew = SocketRequest::KeepAlive { name: name.clone(), span: "3m".to_string() };
-    socket::ask(machine, &renew)?;
+    socket::send_request(machine, &renew)?;
     let mut child = std::process::Command::new(&command[0])
         .args(&command[1..])
         .spawn()
@@ -233,7 +237,7 @@ fn run_command(machine: &Machine, command: &[String]) -> Result<ExitCode, String
         scope.spawn(move || {
             while end.recv_timeout(RENEW).is_err_and(|why| why == std::sync::mpsc::RecvTimeoutError::Timeout)
             {
-                if let Err(why) = socket::ask(machine, &renew) {
+                if let Err(why) = socket::send_request(machine, &renew) {
                     eprintln!("warning: {why}");
                 }
             }
@@ -242,7 +246,7 @@ fn run_command(machine: &Machine, command: &[String]) -> Result<ExitCode, String
         drop(ended);
         status
     });
-    socket::ask(machine, &SocketRequest::Release { name })?;
+    socket::send_request(machine, &SocketRequest::Release { name })?;
     let code = status.map_err(|error| error.to_string())?.code();
     Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

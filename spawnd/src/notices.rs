@@ -27,14 +27,18 @@ impl NoticeChannels {
     }
 
     /// Shows a notice on this machine and posts it to the webhook.
-    pub(crate) fn tell(&mut self, notice: &UserNotice, instance: Option<&str>, now: Timestamp) {
-        tell(&self.machine, notice);
+    pub(crate) fn show_notice(&mut self, notice: &UserNotice, instance: Option<&str>, now: Timestamp) {
+        show_notice(&self.machine, notice);
         self.webhook.post(notice, instance, now);
     }
 
     /// Reports a problem.
     pub(crate) fn trouble(&mut self, text: &str, instance: Option<&str>, now: Timestamp) {
-        self.tell(&UserNotice { urgency: NoticeUrgency::Trouble, text: text.to_string() }, instance, now);
+        self.show_notice(
+            &UserNotice { urgency: NoticeUrgency::Trouble, text: text.to_string() },
+            instance,
+            now,
+        );
     }
 
     /// Returns the present problem with the notices themselves, if any.
@@ -44,7 +48,7 @@ impl NoticeChannels {
 }
 
 /// Shows a notice on this machine. It can neither block the daemon nor fail.
-fn tell(machine: &Machine, notice: &UserNotice) {
+fn show_notice(machine: &Machine, notice: &UserNotice) {
     let text = plain(&notice.text);
     match notice.urgency {
         NoticeUrgency::Trouble => return eprintln!("<4>{text}"),
@@ -106,7 +110,7 @@ mod tests {
             std::fs::create_dir_all(folder.path().join("dev/pts")).expect("a folder");
             std::fs::write(&terminal, "").expect("a terminal");
             std::fs::set_permissions(&terminal, PermissionsExt::from_mode(mode)).expect("a mode");
-            tell(&machine, &UserNotice { urgency, text: "stop in 5m\x1b[2J".to_string() });
+            show_notice(&machine, &UserNotice { urgency, text: "stop in 5m\x1b[2J".to_string() });
             let said = std::fs::read_to_string(&terminal).expect("text");
             let expected = if heard { "\r\n[spawnd] stop in 5m [2J\r\n" } else { "" };
             assert_eq!(said, expected, "{urgency:?} {mode:o}");

@@ -92,14 +92,14 @@ impl SignalProbe {
 
     /// Marks that the daemon writes to the terminals. Their output until the next poll, and that of
     /// the terminals that display them, is then not taken for work.
-    pub(crate) fn speaks(&mut self) {
+    pub(crate) fn mark_own_output(&mut self) {
         self.spoke = true;
     }
 
     /// Polls every signal. Rates cover the time since the last poll.
-    pub(crate) fn look(&mut self, machine: &Machine, mono: SignedDuration) -> Vec<SignalReading> {
+    pub(crate) fn poll(&mut self, machine: &Machine, mono: SignedDuration) -> Vec<SignalReading> {
         let now = sample(machine, mono);
-        let cards = self.gpus.look(machine);
+        let cards = self.gpus.poll(machine);
         let mut readings = rates(self.before.as_ref(), &now, std::mem::take(&mut self.spoke));
         let mut add = |signal, value| readings.push(SignalReading { signal, value });
         if let Some(window) = &mut self.window {
@@ -205,7 +205,7 @@ pub(crate) type DeviceCounters = Result<BTreeMap<String, u64>, String>;
 
 /// Returns MiB per minute over all devices that are in both samples.
 fn per_minute(before: &DeviceCounters, now: &DeviceCounters, seconds: f64) -> Known<f64> {
-    match grown(before, now) {
+    match counter_growth(before, now) {
         Known::Is(bytes) => Known::Is(bytes as f64 / MIB / seconds * 60.0),
         // Without a device there is no traffic.
         Known::Absent => Known::Is(0.0),
@@ -215,7 +215,7 @@ fn per_minute(before: &DeviceCounters, now: &DeviceCounters, seconds: f64) -> Kn
 
 /// Returns the growth of the counters of all devices that are in both samples; absent without a
 /// device.
-pub(crate) fn grown(before: &DeviceCounters, now: &DeviceCounters) -> Known<u64> {
+pub(crate) fn counter_growth(before: &DeviceCounters, now: &DeviceCounters) -> Known<u64> {
     let (before, now) = match (before, now) {
         (Ok(before), Ok(now)) => (before, now),
         (Err(why), _) | (_, Err(why)) => return Known::Unseen(why.clone()),

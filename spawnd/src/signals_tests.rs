@@ -198,7 +198,7 @@ fn sees_one_busy_thread_on_the_real_kernel() {
     use rustix::time::{ClockId, clock_gettime};
     let machine = Machine::new("/".into(), ClockPace::REAL);
     let mut probe = SignalProbe::new();
-    probe.look(&machine, machine.clocks().mono);
+    probe.poll(&machine, machine.clocks().mono);
     let used = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);
         time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
@@ -207,7 +207,7 @@ fn sees_one_busy_thread_on_the_real_kernel() {
     while used() - before < 0.5 {
         std::hint::black_box(before);
     }
-    let readings = probe.look(&machine, machine.clocks().mono);
+    let readings = probe.poll(&machine, machine.clocks().mono);
     let passed = (machine.clocks().mono - began).as_secs_f64();
     let cpu = readings.iter().find(|reading| reading.signal == IdleSignal::Cpu).expect("a reading");
     // The kernel counts in hundredths of a second.

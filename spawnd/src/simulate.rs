@@ -59,17 +59,17 @@ impl TraceReplay<'_> {
         mut say: impl FnMut(String) -> std::io::Result<()>,
     ) -> std::io::Result<()> {
         let (mut begin, end) = (self.rows[0].second, self.rows[self.rows.len() - 1].second);
-        total.busy += self.lasted(RowLoad::Busy, begin, end);
-        total.idle += self.lasted(RowLoad::Idle, begin, end);
+        total.busy += self.load_seconds(RowLoad::Busy, begin, end);
+        total.idle += self.load_seconds(RowLoad::Idle, begin, end);
         while let Some((stop, why)) = self.run_until_stop(begin) {
             let ran = format_span(SignedDuration::from_secs(stop - begin));
             say(format!("{stop} s: {} after {ran} of running, because {why}", self.terms.action.verb()))?;
-            let wanted = self.wanted_after(stop);
+            let wanted = self.next_work_after(stop);
             begin = wanted.map_or(end, |wanted| (wanted + START).min(end));
             total.stops += 1;
             total.soon += u32::from(wanted.is_some_and(|wanted| wanted - stop < SOON));
-            total.saved += self.lasted(RowLoad::Idle, stop, begin);
-            total.cut += self.lasted(RowLoad::Busy, stop, begin);
+            total.saved += self.load_seconds(RowLoad::Idle, stop, begin);
+            total.cut += self.load_seconds(RowLoad::Busy, stop, begin);
         }
         Ok(())
     }
@@ -95,7 +95,7 @@ impl TraceReplay<'_> {
             let readings = readings(row, self.signals);
             let mut second = row.second.max(begin);
             while second < end {
-                let (next, stopped) = look(state, second - begin, readings.clone(), &mut why);
+                let (next, stopped) = run_minute(state, second - begin, readings.clone(), &mut why);
                 if stopped {
                     let detail = why.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
                     return Some((second, detail.map_or(why.clone(), |(inner, _)| inner.to_string())));
@@ -108,14 +108,14 @@ impl TraceReplay<'_> {
     }
 
     /// Returns the second of the first work after a stop.
-    fn wanted_after(&self, stop: i64) -> Option<i64> {
+    fn next_work_after(&self, stop: i64) -> Option<i64> {
         let mut spans = self.spans_from(stop);
         let busy = spans.find(|(row, end)| *end > stop && load(row, self.signals) == RowLoad::Busy);
         busy.map(|(row, _)| row.second.max(stop))
     }
 
     /// Returns the seconds of a load between two instants.
-    fn lasted(&self, wanted: RowLoad, from: i64, to: i64) -> i64 {
+    fn load_seconds(&self, wanted: RowLoad, from: i64, to: i64) -> i64 {
         let spans = self.spans_from(from).take_while(|(row, _)| row.second < to);
         let spans = spans.filter(|(row, _)| load(row, self.signals) == wanted);
         spans.map(|(row, end)| (end.min(to) - row.second.max(from)).max(0)).sum()
@@ -123,7 +123,7 @@ impl TraceReplay<'_> {
 }
 
 /// Runs one minute of a life. Returns whether it was stopped.
-fn look(
+fn run_minute(
     mut state: DaemonState,
     second: i64,
     readings: Vec<SignalReading>,

@@ -120,7 +120,7 @@ pub(crate) fn reply(mut stream: &UnixStream, answer: &SocketAnswer) {
 }
 
 /// Sends a request to the daemon, for the command line.
-pub(crate) fn ask(machine: &Machine, question: &SocketRequest) -> Result<SocketAnswer, String> {
+pub(crate) fn send_request(machine: &Machine, question: &SocketRequest) -> Result<SocketAnswer, String> {
     let path = machine.path(SOCKET);
     let deaf = |error: &dyn std::fmt::Display| {
         format!("no answer from spawnd ({error}); the dead-man stays armed\nhint: systemctl status spawnd")

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 
-use tests::{Desk, Ran, ran};
+use tests::{Desk, Ran, run_command};
 
 const TRUFFLE: &[&[&str]] = &[
     &[],
@@ -168,7 +168,7 @@ const SPAWN: &[&[&str]] = &[
     &["reap", "--plan", "nowhere.json", "--yes", "--owner", "me"],
 ];
 
-fn told(desk: &Desk, ran: &Ran) -> String {
+fn failure_text(desk: &Desk, ran: &Ran) -> String {
     let home = desk.home().to_string_lossy().into_owned();
     let text = ran.err.replace(&home, "~");
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
@@ -187,17 +187,17 @@ fn every_slip_is_answered() {
     for words in TRUFFLE {
         let ran = desk.truffle(words);
         assert_ne!(ran.code, 0, "{words:?} is not an error: {}", ran.out);
-        writeln!(all, "truffle {}\n{}", words.join(" "), told(&desk, &ran)).unwrap();
+        writeln!(all, "truffle {}\n{}", words.join(" "), failure_text(&desk, &ran)).unwrap();
     }
     for words in COLLECTOR {
         let ran = desk.collector(words);
         assert_ne!(ran.code, 0, "{words:?} is not an error: {}", ran.out);
-        writeln!(all, "collector {}\n{}", words.join(" "), told(&desk, &ran)).unwrap();
+        writeln!(all, "collector {}\n{}", words.join(" "), failure_text(&desk, &ran)).unwrap();
     }
     for words in SPAWN {
-        let ran = ran(&mut desk.command("spawn", words));
+        let ran = run_command(&mut desk.command("spawn", words));
         assert_ne!(ran.code, 0, "{words:?} is not an error: {}", ran.out);
-        writeln!(all, "spawn {}\n{}", words.join(" "), told(&desk, &ran)).unwrap();
+        writeln!(all, "spawn {}\n{}", words.join(" "), failure_text(&desk, &ran)).unwrap();
     }
     insta::assert_snapshot!(all);
     let left: Vec<_> = fs::read_dir(desk.home()).unwrap().map(|e| e.unwrap().file_name()).collect();

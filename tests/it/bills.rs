@@ -43,7 +43,7 @@ fn the_newest_complete_bill_of_a_month_wins_in_any_import_order() {
         ];
         for at in order {
             let (file, day, more) = &files[at];
-            import(&desk, file, day, more).good();
+            import(&desk, file, day, more).expect_success();
         }
         let check = |month: &str, as_of: &str, expected: &str| {
             assert_eq!(services(&desk, month, as_of), expected, "{month} as of {as_of}, {order:?}");
@@ -70,16 +70,16 @@ fn a_bill_is_stored_once_and_needs_all_its_parts() {
     assert!(alone.err.contains("part 1 of x is not among the files"), "{alone:?}");
     assert!(!desk.home().join(".local/share/mycelium").exists(), "no lake was created");
     let other = one.to_string_lossy().into_owned();
-    let dry = import(&desk, &two, "2026-10-03", &[&other, "--dry-run"]).good();
+    let dry = import(&desk, &two, "2026-10-03", &[&other, "--dry-run"]).expect_success();
     assert!(dry.contains("\"rows_kept\": 2") && dry.contains("\"manifest\": null"), "{dry}");
     assert!(!desk.home().join(".local/share/mycelium").exists(), "a dry run creates nothing");
-    let both = import(&desk, &two, "2026-10-03", &[&other]).good();
+    let both = import(&desk, &two, "2026-10-03", &[&other]).expect_success();
     assert!(both.contains("\"rows_kept\": 2") && both.contains("\"manifest\": 1"), "{both}");
-    let again = import(&desk, &one, "2026-10-03", &[&two.to_string_lossy()]).good();
+    let again = import(&desk, &one, "2026-10-03", &[&two.to_string_lossy()]).expect_success();
     assert!(again.contains("\"rows_kept\": 0") && again.contains("\"manifest\": 1"), "{again}");
     assert_eq!(services(&desk, "2026-09", "2026-10-04"), "S3 2, EC2 1");
     // The same bytes with another day are another statement. Only the newest one counts.
-    import(&desk, &one, "2026-10-09", &[&two.to_string_lossy()]).good();
+    import(&desk, &one, "2026-10-09", &[&two.to_string_lossy()]).expect_success();
     assert_eq!(services(&desk, "2026-09", "2026-10-10"), "S3 2, EC2 1");
     let elsewhere = focus(&desk, "older/x-00001.csv", "2026-09", &[("EC2", "9")]);
     let twice = import(&desk, &elsewhere, "2026-10-11", &[&other]);
@@ -90,7 +90,7 @@ fn a_bill_is_stored_once_and_needs_all_its_parts() {
 fn a_truncated_bill_changes_nothing() {
     let desk = Desk::default();
     let whole = focus(&desk, "a.csv", "2026-09", &[("EC2", "1")]);
-    import(&desk, &whole, "2026-10-03", &[]).good();
+    import(&desk, &whole, "2026-10-03", &[]).expect_success();
     let lines: Vec<(&str, &str)> = std::iter::repeat_n(("EC2", "1"), 120_000).collect();
     let broken = focus(&desk, "b.csv", "2026-09", &lines);
     let text = fs::read(&broken).unwrap();
@@ -119,9 +119,10 @@ fn a_tag_is_found_in_every_spelling_and_currencies_are_not_mixed() {
         + &row("USD", "8", "no JSON");
     let path = desk.home().join("cur.csv");
     fs::write(&path, text).unwrap();
-    desk.collector(&["import", "cur", &path.to_string_lossy(), "--observed-at", "2026-11-01"]).good();
+    desk.collector(&["import", "cur", &path.to_string_lossy(), "--observed-at", "2026-11-01"])
+        .expect_success();
     let ask = ["query", "cost/by-tag", "--param", "tag=Team", "-o", "csv", "-q"];
-    let found = desk.truffle(&ask).good();
+    let found = desk.truffle(&ask).expect_success();
     let cells: Vec<Vec<&str>> = found.lines().skip(1).map(|line| line.split(',').collect()).collect();
     let short: Vec<String> = cells.iter().map(|c| format!("{} {} {}", c[0], c[1], c[8])).collect();
     assert_eq!(short, ["EUR a 4", "USD  8", "USD a 3"], "{found}");
@@ -156,7 +157,7 @@ fn the_bill_of_a_month_replaces_its_daily_costs() {
                 ("cost-explorer", &two, "2026-10-03"),
                 ("focus", &bill, "2026-10-05"),
             ][at];
-            desk.collector(&["import", kind, &file.to_string_lossy(), "--observed-at", day]).good();
+            desk.collector(&["import", kind, &file.to_string_lossy(), "--observed-at", day]).expect_success();
         }
         let check = |month: &str, as_of: &str, expected: &str| {
             assert_eq!(services(&desk, month, as_of), expected, "{month} as of {as_of}, {order:?}");

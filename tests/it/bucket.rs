@@ -8,11 +8,11 @@ use std::process::{Command, Stdio};
 use catalog::ports::{ColumnarFormat, Encode};
 use catalog::{Field, Value, ValueType};
 use serde_json::{Value as Json, json};
-use tests::{Desk, Ran, ran};
+use tests::{Desk, Ran, run_command};
 
 use crate::moto::Moto;
 use crate::requested_datasets::hours_ago;
-use crate::snapshot::csv;
+use crate::snapshot::query_csv;
 use stub::Stub;
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -107,7 +107,7 @@ fn lines(ran: &Ran) -> Vec<String> {
 fn sums(desk: &Desk) -> String {
     let sql = "SELECT billing_account_id AS account, strftime(billing_period_start, '%Y-%m') AS month,
         sum(billed_cost) AS cost, count(*) AS lines FROM charge GROUP BY ALL ORDER BY ALL";
-    csv(desk, sql).lines().skip(1).collect::<Vec<_>>().join("\n")
+    query_csv(desk, sql).lines().skip(1).collect::<Vec<_>>().join("\n")
 }
 
 /// Checks that no temporary file is left in the lake's folder `manifest`.
@@ -123,7 +123,7 @@ fn the_newest_assembly_of_a_month_wins() {
     let desk = Desk::default();
     let Some(moto) = Moto::start(&desk) else { return };
     // The bucket is not in the region that the client tries first.
-    moto.bucket("bills", "eu-central-1");
+    moto.make_bucket("bills", "eu-central-1");
     let at = |rest: &str| format!("p/daily/20261001-20261101/{rest}");
     let old = [at("a1/daily-00001.csv.gz"), at("a1/daily-00002.csv.gz")];
     moto.put(&format!("bills/{}", old[0]), &gzip(&cur("2026-10", &["100.01", "0.005"])));
@@ -147,7 +147,7 @@ fn the_newest_assembly_of_a_month_wins() {
     assert_eq!(lines(&first), ["p/daily 2026-10 cur complete 2 4"], "{first:?}");
     assert_eq!(sums(&desk), "111122223333,2026-10,104.7600000001,4");
     let source = "SELECT DISTINCT source FROM collection_run WHERE dataset = 'charge'";
-    assert_eq!(csv(&desk, source), "source\ns3://bills/p/daily\n");
+    assert_eq!(query_csv(&desk, source), "source\ns3://bills/p/daily\n");
     let again = moto.collector(&desk, &["import", "s3://bills/p/daily", "-o", "json"]);
     assert_eq!(lines(&again), ["p/daily 2026-10 cur unchanged 2 -"], "{again:?}");
     assert!(again.out.contains("\"bytes_fetched\": 0"), "{again:?}");
@@ -158,7 +158,7 @@ fn the_newest_assembly_of_a_month_wins() {
 fn exports_are_read_from_parquet_and_csv_by_month() {
     let desk = Desk::default();
     let Some(moto) = Moto::start(&desk) else { return };
-    moto.bucket("bills", "us-east-1");
+    moto.make_bucket("bills", "us-east-1");
     // Lowercase partition names, as in FOCUS exports. Each refresh writes new files.
     moto.put(
         "bills/e/data/billing_period=2026-09/x1/e-00001.snappy.parquet",
@@ -203,7 +203,7 @@ fn exports_are_read_from_parquet_and_csv_by_month() {
     let expected = "444455556666,2026-09,3.3,2\n444455556666,2026-10,4.4,1";
     assert_eq!(sums(&desk), expected);
     // The account is known from earlier months, so the gap is stored in the lake.
-    let told = desk.collector(&["status", "charge", "--all", "-o", "json"]).good();
+    let told = desk.collector(&["status", "charge", "--all", "-o", "json"]).expect_success();
     assert!(told.contains("444455556666/2026-11") && told.contains("which does not exist"), "{told}");
     // Missing files of another layout are not a gap.
     let other = moto.collector(&desk, &["import", "cur", "s3://bills/e"]);
@@ -218,7 +218,7 @@ fn exports_are_read_from_parquet_and_csv_by_month() {
 fn missing_and_ambiguous_bills_are_reported() {
     let desk = Desk::default();
     let Some(moto) = Moto::start(&desk) else { return };
-    moto.bucket("bills", "us-east-1");
+    moto.make_bucket("bills", "us-east-1");
     let unknown = moto.collector(&desk, &["import", "s3://no-such-bills/p"]);
     assert!(unknown.code == 1 && unknown.err.contains("there is no bucket no-such-bills"), "{unknown:?}");
     let empty = moto.collector(&desk, &["import", "s3://bills/p"]);
@@ -254,7 +254,7 @@ fn missing_and_ambiguous_bills_are_reported() {
 fn a_listing_of_several_pages_is_read_to_its_end() {
     let desk = Desk::default();
     let Some(moto) = Moto::start(&desk) else { return };
-    moto.bucket("bills", "us-east-1");
+    moto.make_bucket("bills", "us-east-1");
     for number in 0..1_005 {
         moto.put(&format!("bills/e/data/BILLING_PERIOD=2026-10/x{number:04}/e-00001.csv"), b"old");
     }
@@ -281,9 +281,9 @@ fn only_new_deliveries_are_fetched() {
     let import = || stub.collector(&desk, &["import", "s3://bills/e", "-o", "json"]);
     one_export(&stub, &["1"], "2026-10-09T01:00:00.000Z");
     assert_eq!(lines(&import()), ["e 2026-10 focus complete 1 1"]);
-    stub.asked();
+    stub.take_requests();
     assert_eq!(lines(&import()), ["e 2026-10 focus unchanged 1 -"]);
-    let asked = stub.asked();
+    let asked = stub.take_requests();
     assert!(asked.iter().all(|asked| !asked.contains("/data/") || asked.contains("list-type")), "{asked:?}");
     one_export(&stub, &["1", "2.5"], "2026-10-10T01:00:00.000Z");
     assert_eq!(lines(&import()), ["e 2026-10 focus complete 1 2"]);
@@ -356,16 +356,17 @@ fn a_refusal_names_the_denied_action() {
     let told = stub.collector(&desk, &["import", "s3://bills/e"]);
     assert!(told.code == 1 && told.err.contains("s3:ListBucket is not allowed on bills"), "{told:?}");
     assert!(told.err.contains("collector policy s3://bills prints one that is enough"), "{told:?}");
-    let policy = desk.collector(&["policy", "s3://bills/e"]).good();
+    let policy = desk.collector(&["policy", "s3://bills/e"]).expect_success();
     for expected in
         ["\"s3:ListBucket\"", "\"arn:aws:s3:::bills\"", "\"s3:GetObject\"", "\"arn:aws:s3:::bills/e/*\""]
     {
         assert!(policy.contains(expected), "{expected}: {policy}");
     }
-    let nobody = ran(desk
-        .command("collector", &["import", "s3://bills/e"])
-        .env("AWS_ENDPOINT_URL", &stub.url)
-        .env("AWS_EC2_METADATA_DISABLED", "true"));
+    let nobody = run_command(
+        desk.command("collector", &["import", "s3://bills/e"])
+            .env("AWS_ENDPOINT_URL", &stub.url)
+            .env("AWS_EC2_METADATA_DISABLED", "true"),
+    );
     assert!(nobody.code == 1 && nobody.err.contains("no AWS credentials were found"), "{nobody:?}");
     assert!(nobody.err.contains("--profile"), "{nobody:?}");
 }
@@ -375,10 +376,10 @@ fn requests_go_to_the_region_of_the_bucket() {
     let desk = Desk::default();
     let stub = Stub::serve();
     one_export(&stub, &["1"], "2026-10-09T01:00:00.000Z");
-    stub.moved_to("eu-central-1");
+    stub.set_region("eu-central-1");
     let told = stub.collector(&desk, &["import", "s3://bills/e", "-o", "json"]);
     assert_eq!(lines(&told), ["e 2026-10 focus complete 1 1"], "{told:?}");
-    let asked = stub.asked();
+    let asked = stub.take_requests();
     let signed = |asked: &&String| asked.contains("/eu-central-1/s3/aws4_request");
     assert!(asked[0].starts_with("HEAD /bills") && !signed(&&asked[0]), "{asked:?}");
     assert!(asked.len() > 2 && asked[1..].iter().all(|asked| signed(&asked)), "{asked:?}");
@@ -399,7 +400,7 @@ fn a_profile_sets_the_credentials_and_the_address() {
     std::fs::write(desk.home().join(".aws/config"), settings).unwrap();
     let told = desk.collector(&["import", "s3://bills/e", "--profile", "payer", "-o", "json"]);
     assert_eq!(lines(&told), ["e 2026-10 focus complete 1 1"], "{told:?}");
-    let asked = stub.asked();
+    let asked = stub.take_requests();
     assert!(asked.iter().all(|asked| asked.contains("Credential=AKIDPAYER/")), "{asked:?}");
 }
 
@@ -409,13 +410,13 @@ fn an_interrupted_import_leaves_nothing_behind() {
     let stub = Stub::serve();
     one_export(&stub, &["1", "2"], "2026-10-09T01:00:00.000Z");
     let key = "e/data/BILLING_PERIOD=2026-10/e-00001.csv";
-    stub.hold(key);
+    stub.stall_on(key);
     let mut command = stub.command(&desk, &["import", "s3://bills/e"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    stub.held();
-    ran(Command::new("kill").args(["-INT", &child.id().to_string()])).good();
+    stub.wait_for_stall();
+    run_command(Command::new("kill").args(["-INT", &child.id().to_string()])).expect_success();
     let ended = child.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(130), "{ended:?}");
     assert_tidy(&desk);
-    assert_eq!(csv(&desk, "SELECT count(*) AS n FROM charge"), "n\n0\n");
+    assert_eq!(query_csv(&desk, "SELECT count(*) AS n FROM charge"), "n\n0\n");
 }

@@ -4,21 +4,21 @@ use std::fs;
 
 use tests::Desk;
 
-use crate::import::{import, list_of};
+use crate::import::{import, write_price_list};
 
 #[test]
 fn a_signed_bundle_carries_data_to_another_machine() {
     let (here, there) = (Desk::default(), Desk::default());
     let rows = [("OnDemand", "Hrs", "0.1234", "", "")];
-    let list = list_of("us-east-1", &here, "list.csv", "2026-01-01", &rows);
-    import(&here, "price-list", &list, &["--whole"]).good();
+    let list = write_price_list("us-east-1", &here, "list.csv", "2026-01-01", &rows);
+    import(&here, "price-list", &list, &["--whole"]).expect_success();
     let bundle = here.home().join("public.bundle");
     let path = bundle.to_string_lossy().into_owned();
-    let dry = here.collector(&["bundle", "--to", &path, "--dry-run"]).good();
+    let dry = here.collector(&["bundle", "--to", &path, "--dry-run"]).expect_success();
     assert!(dry.contains('1') && !bundle.exists());
     let made = here.collector(&["bundle", "--to", &path]);
     let told = made.err.clone();
-    assert!(made.good().contains('1') && told.contains("signed by "), "{told}");
+    assert!(made.expect_success().contains('1') && told.contains("signed by "), "{told}");
     let signer = told.split("signed by ").nth(1).unwrap().split(':').next().unwrap().to_string();
     assert_eq!(signer.len(), 64);
     assert_eq!(here.collector(&["bundle", "--to", &path]).code, 2);
@@ -33,13 +33,13 @@ fn a_signed_bundle_carries_data_to_another_machine() {
     let other = "ab".repeat(32);
     let wrong = there.collector(&["import", "bundle", &path, "--signer", &other]);
     assert_eq!(wrong.code, 4, "{wrong:?}");
-    let taken = there.collector(&["import", &path, "--signer", &signer, "-o", "json"]).good();
+    let taken = there.collector(&["import", &path, "--signer", &signer, "-o", "json"]).expect_success();
     assert!(taken.contains("\"rows_kept\": 1"), "{taken}");
     // A known signer need not be named again, and known rows are not stored again.
-    let again = there.collector(&["import", &path, "-o", "json"]).good();
+    let again = there.collector(&["import", &path, "-o", "json"]).expect_success();
     assert!(again.contains("\"rows_kept\": 0"), "{again}");
     let words = ["query", "price/on-demand", "--param", "type=m7i.large", "-o", "csv", "-q"];
-    let found = there.truffle(&words).good();
+    let found = there.truffle(&words).expect_success();
     assert!(found.contains("us-east-1,0.1234,USD,2026-01-01"), "{found}");
 
     let mut bytes = fs::read(&bundle).unwrap();

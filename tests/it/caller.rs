@@ -22,8 +22,8 @@ pub(crate) struct Caller {
 impl Caller {
     /// Returns the first user of a sandbox.
     pub(crate) fn of(desk: &Desk, url: &str) -> Caller {
-        let variables = sandbox(desk, &["env", "--url", url]).good();
-        let variable = |name: &str| between(&variables, &format!("export {name}='"), "'").unwrap();
+        let variables = sandbox(desk, &["env", "--url", url]).expect_success();
+        let variable = |name: &str| text_between(&variables, &format!("export {name}='"), "'").unwrap();
         let (key, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
         Caller { url: url.to_string(), key, secret, token: None }
     }
@@ -32,14 +32,15 @@ impl Caller {
     pub(crate) fn call(&self, service: &str, form: &[(&str, &str)]) -> Result<String, String> {
         let version = if service == "ec2" { "2016-11-15" } else { "2010-05-08" };
         let form = form.iter().copied().chain([("Version", version)]);
-        let body: Vec<String> = form.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let body: Vec<String> =
+            form.map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
         let (status, text) = self.send(service, "application/x-www-form-urlencoded", &[], &body.join("&"));
-        let code = || between(&text, "<Code>", "</Code>").unwrap_or_else(|| text.clone());
+        let code = || text_between(&text, "<Code>", "</Code>").unwrap_or_else(|| text.clone());
         if status == 200 { Ok(text) } else { Err(code()) }
     }
 
     /// Returns CloudTrail's events of the calls of one name.
-    pub(crate) fn trail(&self, name: &str) -> Value {
+    pub(crate) fn cloudtrail_events(&self, name: &str) -> Value {
         let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
         let body = json!({ "LookupAttributes": [{ "AttributeKey": "EventName", "AttributeValue": name }] });
         let headers = [("x-amz-target", target)];
@@ -52,9 +53,9 @@ impl Caller {
     /// Returns the state of an instance and its reason.
     pub(crate) fn state(&self, id: &str) -> (String, String) {
         let text = self.call("ec2", &[("Action", "DescribeInstances"), ("InstanceId.1", id)]).unwrap();
-        let state = between(&text, "<instanceState>", "</instanceState>").unwrap();
-        let reason = between(&text, "<stateReason><code>", "</code>").unwrap_or_default();
-        (between(&state, "<name>", "</name>").unwrap(), reason)
+        let state = text_between(&text, "<instanceState>", "</instanceState>").unwrap();
+        let reason = text_between(&text, "<stateReason><code>", "</code>").unwrap_or_default();
+        (text_between(&state, "<name>", "</name>").unwrap(), reason)
     }
 
     fn send(&self, service: &str, kind: &str, more: &[(&str, &str)], body: &str) -> (u16, String) {
@@ -91,7 +92,7 @@ pub(crate) fn read(mut answer: ureq::http::Response<ureq::Body>) -> (u16, String
 }
 
 /// Calls the sandbox's control interface.
-pub(crate) fn door(url: &str, path: &str, body: &Value) -> Value {
+pub(crate) fn call_control(url: &str, path: &str, body: &Value) -> Value {
     let (status, text) =
         read(agent().post(format!("{url}/_mycelium/{path}")).send(body.to_string()).unwrap());
     assert_eq!(status, 200, "{text}");
@@ -104,16 +105,16 @@ pub(crate) fn now(url: &str) -> Timestamp {
     serde_json::from_str::<Value>(&text).unwrap()["now"].as_str().unwrap().parse().unwrap()
 }
 
-pub(crate) fn forward(url: &str, seconds: u64) {
-    door(url, "clock", &json!({ "forward_seconds": seconds }));
+pub(crate) fn advance_clock(url: &str, seconds: u64) {
+    call_control(url, "clock", &json!({ "forward_seconds": seconds }));
 }
 
-pub(crate) fn between(text: &str, begin: &str, end: &str) -> Option<String> {
+pub(crate) fn text_between(text: &str, begin: &str, end: &str) -> Option<String> {
     let (_, rest) = text.split_once(begin)?;
     rest.split_once(end).map(|(inner, _)| inner.to_string())
 }
 
-fn encoded(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
     let one = |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(one).collect()

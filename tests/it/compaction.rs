@@ -4,12 +4,12 @@ use std::fs;
 
 use tests::Desk;
 
-use crate::storage::{files, history, import, lake};
+use crate::storage::{files, import, lake, write_history};
 
 fn answers(desk: &Desk) -> String {
     let latest = ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "-q"];
     let history = ["query", "spot/history", "--param", "type=m7i.large", "-o", "csv", "-q"];
-    desk.truffle(&latest).good() + &desk.truffle(&history).good()
+    desk.truffle(&latest).expect_success() + &desk.truffle(&history).expect_success()
 }
 
 #[test]
@@ -19,16 +19,17 @@ fn compaction_changes_no_answer_and_reports_its_savings() {
     assert!(none.err.contains("nothing to compact"), "{none:?}");
     assert!(!lake(&desk).exists());
     for n in 1..=3 {
-        import(&desk, &history(&desk, &format!("{n}.parquet"), &format!("use1-az{n}"), 10 * n)).good();
+        import(&desk, &write_history(&desk, &format!("{n}.parquet"), &format!("use1-az{n}"), 10 * n))
+            .expect_success();
     }
     let before = answers(&desk);
     let dry = desk.collector(&["compact", "--dry-run", "-o", "ndjson"]);
     assert!(dry.err.contains("dry run: nothing was written"), "{dry:?}");
-    assert!(dry.good().contains("\"files_before\":3,\"rows_before\":60,"));
+    assert!(dry.expect_success().contains("\"files_before\":3,\"rows_before\":60,"));
     assert_eq!(files(&lake(&desk).join("manifest")), ["3.json"]);
     let done = desk.collector(&["compact", "-o", "json"]);
     assert!(done.err.contains("visible in manifest 4"), "{done:?}");
-    let said: serde_json::Value = serde_json::from_str(&done.good()).unwrap();
+    let said: serde_json::Value = serde_json::from_str(&done.expect_success()).unwrap();
     let spot = said.as_array().unwrap().iter().find(|row| row["dataset"] == "spot_price").unwrap();
     let figures =
         ["files_before", "rows_before", "files_after", "rows_after"].map(|name| spot[name].as_i64());
@@ -40,23 +41,23 @@ fn compaction_changes_no_answer_and_reports_its_savings() {
     assert_eq!(answers(&desk), before);
     let again = import(&desk, &desk.home().join("2.parquet"));
     assert!(again.err.contains("nothing was added: the lake already has these rows"), "{again:?}");
-    assert!(again.good().contains("\"rows_kept\": 0"));
+    assert!(again.expect_success().contains("\"rows_kept\": 0"));
 }
 
 #[test]
 fn pruning_keeps_the_newest_prices() {
     let desk = Desk::default();
-    import(&desk, &history(&desk, "a.parquet", "use1-az1", 50)).good();
+    import(&desk, &write_history(&desk, "a.parquet", "use1-az1", 50)).expect_success();
     let latest = ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "-q"];
-    let before = desk.truffle(&latest).good();
+    let before = desk.truffle(&latest).expect_success();
     let runs = desk.collector(&["prune", "--keep", "1"]);
     assert!(runs.err.contains("nothing to prune"), "prices stay: {runs:?}");
     let dry = desk.collector(&["prune", "--keep", "1d", "--dry-run"]);
     assert!(dry.err.contains("dry run: nothing was written"), "{dry:?}");
     // The rows are of 2026-01-01. The machine's clock is later.
-    let done = desk.collector(&["prune", "--keep", "1d", "-o", "ndjson"]).good();
+    let done = desk.collector(&["prune", "--keep", "1d", "-o", "ndjson"]).expect_success();
     assert!(done.contains("\"rows_before\":50,") && done.contains("\"rows_after\":1,"), "{done}");
-    assert_eq!(desk.truffle(&latest).good(), before);
+    assert_eq!(desk.truffle(&latest).expect_success(), before);
     let earlier = desk.truffle(&[&latest[..], &["--as-of", "2026-01-01T05:00:00Z"]].concat());
     assert_eq!(earlier.code, 3, "the older rows are gone: {earlier:?}");
 }
@@ -64,7 +65,7 @@ fn pruning_keeps_the_newest_prices() {
 #[test]
 fn a_damaged_lake_is_neither_compacted_nor_pruned() {
     let desk = Desk::default();
-    import(&desk, &history(&desk, "a.parquet", "use1-az1", 500)).good();
+    import(&desk, &write_history(&desk, "a.parquet", "use1-az1", 500)).expect_success();
     let folder = lake(&desk).join("lake/spot_price/v=1");
     let file = folder.join(&files(&folder)[0]);
     let whole = fs::read(&file).unwrap();

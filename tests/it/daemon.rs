@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use serde_json::{Value, json};
-use tests::{Desk, Ran, executable, ran};
+use tests::{Desk, Ran, executable_path, run_command};
 
-use crate::caller::{Caller, agent, door, forward, now, read};
+use crate::caller::{Caller, advance_clock, agent, call_control, now, read};
 use crate::requested_datasets::hours_ago;
 use crate::sandbox::{Serving, sandbox, serve_with};
-use crate::snapshot::csv;
+use crate::snapshot::query_csv;
 
 /// How many times faster than the machine's time the daemon's time and the sandbox's clock run.
 const PACE: f64 = 240.0;
@@ -61,7 +61,8 @@ impl Instance {
         let desk = Desk::default();
         let (serving, url) = serve_with(&desk, &["--frozen", instant]);
         let admin = Caller::of(&desk, &url);
-        let policy = Command::new(executable("spawnd")).args(["policy", "000000000001"]).output().unwrap();
+        let policy =
+            Command::new(executable_path("spawnd")).args(["policy", "000000000001"]).output().unwrap();
         let policy = String::from_utf8(policy.stdout).unwrap();
         let iam = |form: &[(&str, &str)]| admin.call("iam", form).unwrap();
         let role = ("RoleName", "spawnd");
@@ -69,7 +70,7 @@ impl Instance {
         iam(&[("Action", "PutRolePolicy"), role, ("PolicyName", "self"), ("PolicyDocument", &policy)]);
         iam(&[("Action", "CreateInstanceProfile"), ("InstanceProfileName", "spawnd")]);
         iam(&[("Action", "AddRoleToInstanceProfile"), ("InstanceProfileName", "spawnd"), role]);
-        forward(&url, 60);
+        advance_clock(&url, 60);
         let end = (now(&url) + jiff::SignedDuration::from_mins(1) + until).strftime("%Y-%m-%dT%H:%M:%SZ");
         let expiry = format!("v1;running;until={end};gen=1");
         let mut form = vec![
@@ -94,12 +95,13 @@ impl Instance {
         let launched = admin.call("ec2", &form).unwrap();
         let mut ids = launched.split("<instanceId>").skip(1).map(|part| part.split('<').next().unwrap());
         let (id, other) = (ids.next().unwrap().to_string(), ids.next().unwrap().to_string());
-        forward(&url, 60);
-        let metadata = door(&url, "imds", &json!({ "instance": id }))["url"].as_str().unwrap().to_string();
-        let disk = disk(terms);
+        advance_clock(&url, 60);
+        let metadata =
+            call_control(&url, "imds", &json!({ "instance": id }))["url"].as_str().unwrap().to_string();
+        let disk = make_disk(terms);
         let began = (now(&url), uptime());
         let log = std::fs::File::create(disk.path().join("log")).unwrap();
-        let daemon = Command::new(executable("spawnd"))
+        let daemon = Command::new(executable_path("spawnd"))
             .arg("--root")
             .arg(disk.path())
             .args(["daemon", "--sandbox", &metadata, "--pace", &format!("{PACE}@{}", began.1)])
@@ -116,12 +118,12 @@ impl Instance {
 
     /// Advances the sandbox's clock at the daemon's pace until a condition is true. Returns its
     /// time then.
-    fn until(&self, holds: impl Fn() -> bool) -> Timestamp {
+    fn wait_until(&self, holds: impl Fn() -> bool) -> Timestamp {
         loop {
             let passed = (uptime() - self.began.1) * PACE;
             let then = self.began.0 + jiff::SignedDuration::from_secs_f64(passed);
             if now(&self.admin.url) < then {
-                door(&self.admin.url, "clock", &json!({ "until": then }));
+                call_control(&self.admin.url, "clock", &json!({ "until": then }));
             }
             if holds() {
                 return now(&self.admin.url);
@@ -133,17 +135,17 @@ impl Instance {
 
     /// Runs the collector against the sandbox.
     fn collector(&self, words: &[&str]) -> Ran {
-        let variables = sandbox(&self.desk, &["env", "--url", &self.admin.url]).good();
+        let variables = sandbox(&self.desk, &["env", "--url", &self.admin.url]).expect_success();
         let pair = |line: &str| {
             let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
             Some((name.to_string(), value.trim_matches('\'').to_string()))
         };
         let mut command = self.desk.command("collector", words);
-        ran(command.envs(variables.lines().filter_map(pair)))
+        run_command(command.envs(variables.lines().filter_map(pair)))
     }
 
     /// Returns a caller with the keys that the metadata service gives to the instance's role.
-    fn role(&self) -> Caller {
+    fn role_caller(&self) -> Caller {
         let latest = format!("{}/latest", self.metadata);
         let put = agent().put(format!("{latest}/api/token"));
         let put = put.header("x-aws-ec2-metadata-token-ttl-seconds", "60");
@@ -160,7 +162,7 @@ impl Instance {
 }
 
 /// Makes the files of an idle machine.
-fn disk(terms: &str) -> tempfile::TempDir {
+fn make_disk(terms: &str) -> tempfile::TempDir {
     let disk = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| -> PathBuf {
         let path = disk.path().join(path);
@@ -188,11 +190,11 @@ fn at_its_deadline_the_instance_terminates_itself_and_nothing_else() {
     let instance = Instance::launch("on-demand", terms, half_an_hour);
     let admin = &instance.admin;
     let saved = "var/lib/spawn/state.json";
-    instance.until(|| !instance.file(saved).is_empty());
+    instance.wait_until(|| !instance.file(saved).is_empty());
     assert_eq!(admin.state(&instance.id).0, "running");
 
     // The role can end its own instance only.
-    let role = instance.role();
+    let role = instance.role_caller();
     let end = |id: &str| {
         role.call("ec2", &[("Action", "TerminateInstances"), ("InstanceId.1", id), ("DryRun", "true")])
     };
@@ -203,20 +205,20 @@ fn at_its_deadline_the_instance_terminates_itself_and_nothing_else() {
         Err("UnauthorizedOperation".to_string())
     );
 
-    let ended = instance.until(|| admin.state(&instance.id).0 != "running");
+    let ended = instance.wait_until(|| admin.state(&instance.id).0 != "running");
     assert!(
         ended >= instance.began.0 + half_an_hour,
         "ended too early, at {ended}: {}",
         instance.file("log")
     );
-    instance.until(|| admin.state(&instance.id).0 == "terminated");
+    instance.wait_until(|| admin.state(&instance.id).0 == "terminated");
     assert_eq!(admin.state(&instance.id).1, "Client.UserInitiatedShutdown");
     assert_eq!(admin.state(&instance.other).0, "running");
     assert!(instance.file("run/spawn/notice").contains("this instance will terminate in"));
 
     // Two of the three calls are the dry runs above, which have an error code. The instance made
     // the third.
-    let events = admin.trail("TerminateInstances");
+    let events = admin.cloudtrail_events("TerminateInstances");
     let records = events.as_array().unwrap().iter().map(|event| event["CloudTrailEvent"].as_str().unwrap());
     let records: Vec<Value> = records.map(|text| serde_json::from_str(text).unwrap()).collect();
     let done: Vec<&Value> = records.iter().filter(|record| record["errorCode"].is_null()).collect();
@@ -230,13 +232,13 @@ fn at_its_deadline_the_instance_terminates_itself_and_nothing_else() {
 fn a_spot_notice_of_the_sandbox_reaches_the_daemon() {
     let terms = r#"{"budget":"8h","on-expiry":"terminate","market":"spot"}"#;
     let instance = Instance::launch("spot", terms, jiff::SignedDuration::from_hours(8));
-    instance.until(|| !instance.file("var/lib/spawn/state.json").is_empty());
+    instance.wait_until(|| !instance.file("var/lib/spawn/state.json").is_empty());
     assert!(!instance.file("log").contains("reclaims this spot instance"));
-    sandbox(&instance.desk, &["interrupt", &instance.id, "--url", &instance.admin.url]).good();
+    sandbox(&instance.desk, &["interrupt", &instance.id, "--url", &instance.admin.url]).expect_success();
     // The notice is in the log first, and then in the file for the instance's users.
-    instance.until(|| instance.file("log").contains("reclaims this spot instance"));
-    instance.until(|| instance.file("run/spawn/notice").contains("reclaims this spot instance"));
-    instance.until(|| instance.admin.state(&instance.id).0 == "terminated");
+    instance.wait_until(|| instance.file("log").contains("reclaims this spot instance"));
+    instance.wait_until(|| instance.file("run/spawn/notice").contains("reclaims this spot instance"));
+    instance.wait_until(|| instance.admin.state(&instance.id).0 == "terminated");
     assert_eq!(instance.admin.state(&instance.id).1, "Server.SpotInstanceTermination");
     assert_eq!(instance.admin.state(&instance.other).0, "running");
 }
@@ -246,12 +248,12 @@ fn a_heartbeat_becomes_utilization_rows_once() {
     let terms = r#"{"budget":"8h","on-expiry":"stop"}"#;
     let mut instance =
         Instance::launch_at(&hours_ago(1), "on-demand", terms, jiff::SignedDuration::from_hours(8));
-    instance.until(|| !instance.file("var/lib/spawn/state.json").is_empty());
+    instance.wait_until(|| !instance.file("var/lib/spawn/state.json").is_empty());
     // Since the daemon's first sample the processors were busy for a quarter of the time. No device
     // counts bytes.
     let stat = "cpu  250 0 0 750 0 0 0 0 0 0\nintr 1\nctxt 2\nbtime 3\nprocesses 4\n";
     std::fs::write(instance.disk.path().join("proc/stat"), stat).unwrap();
-    instance.until(|| {
+    instance.wait_until(|| {
         let wanted = [("Action", "DescribeInstances"), ("InstanceId.1", instance.id.as_str())];
         instance.admin.call("ec2", &wanted).unwrap().contains("<key>spawn:heartbeat</key>")
     });
@@ -262,10 +264,10 @@ fn a_heartbeat_becomes_utilization_rows_once() {
     let tag = [("Action", "CreateTags"), ("ResourceId.1", instance.other.as_str())];
     admin.call("ec2", &[&tag[..], &garbled[..]].concat()).unwrap();
     // The collector signs with this machine's time.
-    door(&admin.url, "clock", &json!({ "until": hours_ago(0) }));
+    call_control(&admin.url, "clock", &json!({ "until": hours_ago(0) }));
 
     let words = ["snapshot", "instance", "--region", "us-east-1,eu-west-1", "-o", "csv"];
-    let told = instance.collector(&words).good();
+    let told = instance.collector(&words).expect_success();
     assert!(told.contains("instance,000000000001/us-east-1,complete,2,2,"), "{told}");
     // Two rows: the processors and the idle time.
     assert!(told.contains("utilization,000000000001/us-east-1,partial,2,2,"), "{told}");
@@ -273,19 +275,19 @@ fn a_heartbeat_becomes_utilization_rows_once() {
     assert!(!told.contains("utilization,000000000001/eu-west-1"), "{told}");
     let found = "SELECT instance_id, metric, unit, statistic, value, source, period_seconds BETWEEN 900 AND 1000 AS quarter
         FROM utilization_history ORDER BY metric";
-    let rows = csv(desk, found);
+    let rows = query_csv(desk, found);
     let lines: Vec<&str> = rows.lines().collect();
     assert_eq!(lines.len(), 3, "{rows}");
     assert_eq!(lines[1], format!("{},cpu,percent,average,25.0,spawnd,true", instance.id));
     assert!(lines[2].starts_with(&format!("{},idle,seconds,last,", instance.id)), "{rows}");
     // The heartbeat that was read is not stored as a tag; the unreadable one is.
     let tags = "SELECT count(*) AS n FROM instance WHERE contains(tags, 'spawn:heartbeat')";
-    assert_eq!(csv(desk, tags), "n\n1\n");
+    assert_eq!(query_csv(desk, tags), "n\n1\n");
 
-    let again = instance.collector(&words).good();
+    let again = instance.collector(&words).expect_success();
     assert!(again.contains("instance,000000000001/us-east-1,unchanged,2,0,0,"), "{again}");
     assert!(again.contains("utilization,000000000001/us-east-1,partial,2,0,0,"), "{again}");
-    assert_eq!(csv(desk, found), rows);
+    assert_eq!(query_csv(desk, found), rows);
 
     // CloudWatch's figures are stored beside the heartbeat's, which do not shorten the requested
     // period.
@@ -293,7 +295,7 @@ fn a_heartbeat_becomes_utilization_rows_once() {
         instance.collector(&["snapshot", "instance", "utilization", "--region", "us-east-1", "-q"]);
     assert_eq!(measured.code, 0, "{measured:?}");
     let since = "SELECT count(*) AS n FROM collection_run WHERE dataset = 'utilization' AND source LIKE '%GetMetricData%'";
-    assert_eq!(csv(desk, since), "n\n1\n");
+    assert_eq!(query_csv(desk, since), "n\n1\n");
     let words = [
         "query",
         "instance/utilization",
@@ -305,7 +307,7 @@ fn a_heartbeat_becomes_utilization_rows_once() {
         "csv",
         "-q",
     ];
-    let asked = desk.truffle(&words).good();
+    let asked = desk.truffle(&words).expect_success();
     let busy = asked.lines().find(|line| line.contains(",spawnd,")).unwrap_or_else(|| panic!("{asked}"));
     // Instance, type, average and maximum percent of the processors.
     let cells: Vec<&str> = busy.split(',').collect();
@@ -316,6 +318,6 @@ fn a_heartbeat_becomes_utilization_rows_once() {
     );
 
     // `forget` removes the rows with the account.
-    desk.collector(&["forget", "--account", "000000000001"]).good();
-    assert_eq!(csv(desk, "SELECT count(*) AS n FROM utilization_history"), "n\n0\n");
+    desk.collector(&["forget", "--account", "000000000001"]).expect_success();
+    assert_eq!(query_csv(desk, "SELECT count(*) AS n FROM utilization_history"), "n\n0\n");
 }

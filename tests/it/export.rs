@@ -9,7 +9,7 @@ use tests::Desk;
 fn an_export_has_the_requested_columns_and_rows() {
     let desk = Desk::default();
     let check = |words: &[&str], heading: &str, rows: usize| {
-        desk.truffle(&[&["export", "--to", "here.csv", "--replace"], words].concat()).good();
+        desk.truffle(&[&["export", "--to", "here.csv", "--replace"], words].concat()).expect_success();
         let text = fs::read_to_string(desk.home().join("here.csv")).unwrap();
         assert_eq!(text.lines().next(), Some(heading), "{words:?}");
         assert_eq!(text.lines().count(), rows + 1, "{words:?}");
@@ -50,8 +50,8 @@ fn a_folder_is_replaced_only_when_an_export_made_all_of_it() {
     check(&[], "keep is a folder");
     check(&parts, "keep/photos was not written by an export");
     fs::remove_dir_all(desk.home().join("keep")).unwrap();
-    export(&parts).good();
-    export(&parts).good();
+    export(&parts).expect_success();
+    export(&parts).expect_success();
     assert!(desk.home().join("keep/partition=aws/part-0.parquet").exists());
     fs::create_dir(desk.home().join("keep/photos")).unwrap();
     fs::write(desk.home().join("keep/photos/one.jpg"), "a memory").unwrap();
@@ -63,7 +63,7 @@ fn no_column_name_leads_out_of_the_folder() {
     let desk = Desk::default();
     fs::create_dir(desk.home().join("a")).unwrap();
     let sql = "SELECT 1 AS \"../../x\", 2 AS y";
-    desk.truffle(&["export", "--query", sql, "--to", "a/b", "--partition-by", "../../x"]).good();
+    desk.truffle(&["export", "--query", sql, "--to", "a/b", "--partition-by", "../../x"]).expect_success();
     assert!(desk.home().join("a/b/..%2F..%2Fx=1/part-0.parquet").exists());
     assert!(!desk.home().join("x=1").exists());
 }
@@ -87,8 +87,8 @@ fn a_truncated_export_is_reported() {
 fn a_named_question_exports_the_same_rows_as_query() {
     let desk = Desk::default();
     let question = ["instance/gpus", "--param", "model=h200"];
-    let printed = desk.truffle(&[&["query", "-q", "-o", "csv"][..], &question].concat()).good();
-    desk.truffle(&[&["export", "--to", "gpus.csv", "--query"][..], &question].concat()).good();
+    let printed = desk.truffle(&[&["query", "-q", "-o", "csv"][..], &question].concat()).expect_success();
+    desk.truffle(&[&["export", "--to", "gpus.csv", "--query"][..], &question].concat()).expect_success();
     assert_eq!(fs::read_to_string(desk.home().join("gpus.csv")).unwrap(), printed);
 }
 
@@ -104,7 +104,8 @@ fn pseudonyms_are_the_same_in_every_export_and_reveal_nothing() {
          2,2,USD,111122223333,Zebrafish,2026-09-01,2026-09-03,Usage,EC2,i-0abc,\n",
     )
     .unwrap();
-    desk.collector(&["import", "focus", &bill.to_string_lossy(), "--observed-at", "2026-10-03"]).good();
+    desk.collector(&["import", "focus", &bill.to_string_lossy(), "--observed-at", "2026-10-03"])
+        .expect_success();
     let export = |what: &[&str]| {
         let to = desk.home().join("out.csv");
         let to_text = to.to_string_lossy().into_owned();

@@ -20,7 +20,7 @@ fn instant(text: &str) -> Value {
 }
 
 /// Commits these runs to the desk's lake in this order, with one manifest each.
-fn collect(desk: &Desk, runs: &[Run]) {
+fn commit_runs(desk: &Desk, runs: &[Run]) {
     let mut writer = lake_writer::LakeWriter::open(&desk.home().join(".local/share/mycelium")).unwrap();
     let (offering, log) = (dataset("offering").unwrap(), dataset("collection_run").unwrap());
     for run in runs {
@@ -96,7 +96,7 @@ const LATE: Run = Run {
 fn the_newest_complete_run_wins_and_a_partial_one_adds() {
     let check = |runs: &[Run]| {
         let desk = Desk::default();
-        collect(&desk, runs);
+        commit_runs(&desk, runs);
         let expect = |name: &str, as_of: &str, expected: &str| {
             assert_eq!(zones(&desk, name, "us-east-1", as_of), expected, "{name} as of {as_of}");
         };
@@ -125,13 +125,13 @@ fn the_newest_complete_run_wins_and_a_partial_one_adds() {
 fn an_empty_run_retires_the_rows_before_it() {
     let desk = Desk::default();
     let empty = Run { id: "empty", observed_at: "2026-11-05", outcome: "empty", offerings: &[], gaps: &[] };
-    collect(&desk, &[FIRST, empty]);
+    commit_runs(&desk, &[FIRST, empty]);
     assert_eq!(zones(&desk, "m7i.large", "us-east-1", "2026-11-02"), "az1");
     assert_eq!(zones(&desk, "m7i.large", "us-east-1", "2026-11-06"), "");
 }
 
 /// Commits a run with one price: m7g.large in us-east-1, observed on the day `seen_at`.
-fn price(desk: &Desk, id: &str, run_at: &str, seen_at: &str, price: &str) {
+fn commit_price(desk: &Desk, id: &str, run_at: &str, seen_at: &str, price: &str) {
     let mut writer = lake_writer::LakeWriter::open(&desk.home().join(".local/share/mycelium")).unwrap();
     let (prices, log) = (dataset("price").unwrap(), dataset("collection_run").unwrap());
     let text = |name: &str| match name {
@@ -182,8 +182,8 @@ fn a_price_has_one_value_at_each_instant() {
     let desk = Desk::default();
     // The seed's run is of 2025-03-02. One run is added late. One is newer but has an older
     // observation.
-    price(&desk, "late", "2024-12-01", "2024-12-01", "0.09");
-    price(&desk, "newer", "2026-10-01", "2025-01-15", "0.07");
+    commit_price(&desk, "late", "2024-12-01", "2024-12-01", "0.09");
+    commit_price(&desk, "newer", "2026-10-01", "2025-01-15", "0.07");
     let at = |day: &str| {
         let sql =
             ["query", "price/on-demand", "--param", "type=m7g.large", "--as-of", day, "-o", "csv", "-q"];
@@ -205,17 +205,18 @@ fn a_price_has_one_value_at_each_instant() {
         AND b.valid_from < coalesce(a.valid_until, TIMESTAMP '9999-01-01') \
         AND a.valid_from < coalesce(a.valid_until, TIMESTAMP '9999-01-01') \
         AND b.valid_from < coalesce(b.valid_until, TIMESTAMP '9999-01-01')";
-    assert_eq!(desk.truffle(&["query", overlaps, "-o", "csv", "-q"]).good(), "n\n0\n");
+    assert_eq!(desk.truffle(&["query", overlaps, "-o", "csv", "-q"]).expect_success(), "n\n0\n");
 }
 
 #[test]
 fn gaps_are_reported_with_every_answer() {
     let desk = Desk::default();
-    collect(&desk, &[FIRST, ADDS, FAILED]);
+    commit_runs(&desk, &[FIRST, ADDS, FAILED]);
     let answer = desk.truffle(&["zones", "m7i.large", "--region", "us-east-1"]);
     assert!(answer.err.contains("2 gaps"), "{answer:?}");
-    let named =
-        desk.truffle(&["query", "data/runs", "--param", "dataset=offering", "-o", "csv", "-q"]).good();
+    let named = desk
+        .truffle(&["query", "data/runs", "--param", "dataset=offering", "-o", "csv", "-q"])
+        .expect_success();
     assert!(named.contains("page 3: throttled") && named.contains("no permission"), "{named}");
     assert!(
         !desk.truffle(&["zones", "m7i.large", "--region", "eu-west-1"]).err.contains("gaps"),

@@ -7,12 +7,12 @@ use tests::{Desk, Ran};
 
 /// Writes a price list of us-east-1 as CSV: some prices of m7i.large, published on that day.
 fn price_list(desk: &Desk, name: &str, day: &str, rows: &[(&str, &str, &str, &str, &str)]) -> PathBuf {
-    list_of("us-east-1", desk, name, day, rows)
+    write_price_list("us-east-1", desk, name, day, rows)
 }
 
 /// Writes such a list of any region. A row has term, unit, price, and the length and payment of a
 /// lease.
-pub(crate) fn list_of(
+pub(crate) fn write_price_list(
     region: &str,
     desk: &Desk,
     name: &str,
@@ -57,14 +57,14 @@ fn a_price_list_answers_the_hourly_cost_of_each_purchase_option() {
             ("Reserved", "Quantity", "438", "1yr", "Partial Upfront"),
         ],
     );
-    let dry = import(&desk, "price-list", &file, &["--dry-run"]).good();
+    let dry = import(&desk, "price-list", &file, &["--dry-run"]).expect_success();
     assert!(dry.contains("\"rows_kept\": 2") && dry.contains("\"manifest\": null"), "{dry}");
     assert!(!desk.home().join(".local/share/mycelium/CURRENT").exists());
-    let first = import(&desk, "price-list", &file, &[]).good();
+    let first = import(&desk, "price-list", &file, &[]).expect_success();
     assert!(first.contains("\"rows_kept\": 2") && first.contains("\"manifest\": 1"), "{first}");
-    let again = import(&desk, "price-list", &file, &[]).good();
+    let again = import(&desk, "price-list", &file, &[]).expect_success();
     assert!(again.contains("\"rows_kept\": 0") && again.contains("\"manifest\": 1"), "{again}");
-    let found = desk.truffle(&OPTIONS).good();
+    let found = desk.truffle(&OPTIONS).expect_success();
     let lines: Vec<&str> = found.lines().collect();
     assert_eq!(lines.len(), 3, "{found}");
     assert!(
@@ -84,11 +84,11 @@ fn the_order_of_imports_does_not_change_the_answer() {
             price_list(&desk, "new.csv", "2026-02-01", &on_demand("0.2")),
         ];
         for at in order {
-            import(&desk, "price-list", &files[at], &[]).good();
+            import(&desk, "price-list", &files[at], &[]).expect_success();
         }
         ["2026-01-15", "2026-02-15"].map(|day| {
             let words = [&OPTIONS[..], &["-q", "--as-of", day]].concat();
-            desk.truffle(&words).good().lines().nth(1).unwrap_or_default().to_string()
+            desk.truffle(&words).expect_success().lines().nth(1).unwrap_or_default().to_string()
         })
     });
     assert_eq!(answers[0], answers[1]);
@@ -111,11 +111,14 @@ fn overlapping_spot_prices_are_stored_once() {
     for (name, hours, kept) in [("a", &[1, 2, 3][..], 3), ("b", &[2, 3, 4], 1)] {
         let file = desk.home().join(name);
         fs::write(&file, answer(hours)).unwrap();
-        let found = import(&desk, "spot-price-api", &file, &[]).good();
+        let found = import(&desk, "spot-price-api", &file, &[]).expect_success();
         assert!(found.contains(&format!("\"rows_kept\": {kept}")), "{found}");
     }
     let sql = "SELECT count(*) AS n, max(price_per_hour) AS top FROM spot_price";
-    assert_eq!(desk.truffle(&["query", sql, "-o", "csv", "-q"]).good().lines().nth(1), Some("4,0.041"));
+    assert_eq!(
+        desk.truffle(&["query", sql, "-o", "csv", "-q"]).expect_success().lines().nth(1),
+        Some("4,0.041")
+    );
 }
 
 #[test]
@@ -128,12 +131,12 @@ fn interruptions_are_valid_from_their_observation() {
              {{\"us-east-1\": {{\"Linux\": {{\"m7i.large\": {{\"s\": {saving}, \"r\": 1}}}}}}}}}}"
         );
         fs::write(&file, advice).unwrap();
-        import(&desk, "spot-advisor", &file, &["--observed-at", day]).good();
+        import(&desk, "spot-advisor", &file, &["--observed-at", day]).expect_success();
     }
     let words = ["query", "spot/interruptions", "--param", "type=m7i.large", "-o", "csv", "-q", "--as-of"];
-    let then = desk.truffle(&[&words[..], &["2026-01-15"]].concat()).good();
+    let then = desk.truffle(&[&words[..], &["2026-01-15"]].concat()).expect_success();
     assert!(then.contains("us-east-1,1,5-10%,60,"), "{then}");
-    let now = desk.truffle(&[&words[..], &["2026-02-15"]].concat()).good();
+    let now = desk.truffle(&[&words[..], &["2026-02-15"]].concat()).expect_success();
     assert!(now.contains("us-east-1,1,5-10%,40,"), "{now}");
 }
 
@@ -160,18 +163,18 @@ fn an_excerpt_adds_rows_and_retires_none() {
         "2026-01-01",
         &[("OnDemand", "Hrs", "0.3", "", ""), ("Reserved", "Hrs", "0.2", "1yr", "No Upfront")],
     );
-    import(&desk, "price-list", &whole, &["--whole"]).good();
+    import(&desk, "price-list", &whole, &["--whole"]).expect_success();
     let excerpt = price_list(&desk, "excerpt.csv", "2026-02-01", &on_demand("0.25"));
-    let told = import(&desk, "price-list", &excerpt, &[]).good();
+    let told = import(&desk, "price-list", &excerpt, &[]).expect_success();
     assert!(told.contains("\"the file has no recognisable end"), "{told}");
     let options = |more: &[&str]| -> Vec<String> {
-        let out = desk.truffle(&[&OPTIONS[..], &["-q"], more].concat()).good();
+        let out = desk.truffle(&[&OPTIONS[..], &["-q"], more].concat()).expect_success();
         let cells = |line: &str| line.split(',').take(5).collect::<Vec<_>>().join(" ");
         out.lines().skip(1).map(cells).collect()
     };
     assert_eq!(options(&[]), ["reserved 1 no-upfront standard 0.2", "on-demand    0.25"]);
     // Imported with --whole, the same bytes retire the prices that they do not list.
-    import(&desk, "price-list", &excerpt, &["--whole"]).good();
+    import(&desk, "price-list", &excerpt, &["--whole"]).expect_success();
     assert_eq!(options(&[]), ["on-demand    0.25"]);
     assert_eq!(
         options(&["--as-of", "2026-01-15"]),
@@ -212,11 +215,11 @@ fn one_advisor_file_can_be_imported_for_several_days() {
     )
     .unwrap();
     for (day, kept) in [("2026-02-01", 1), ("2026-01-01", 1), ("2026-02-01", 0)] {
-        let told = import(&desk, "spot-advisor", &file, &["--observed-at", day]).good();
+        let told = import(&desk, "spot-advisor", &file, &["--observed-at", day]).expect_success();
         assert!(told.contains(&format!("\"rows_kept\": {kept}")), "{day}: {told}");
     }
     let asked = ["query", "spot/interruptions", "--param", "type=m7i.large", "-o", "csv", "-q", "--as-of"];
-    let then = desk.truffle(&[&asked[..], &["2026-01-15"]].concat()).good();
+    let then = desk.truffle(&[&asked[..], &["2026-01-15"]].concat()).expect_success();
     assert!(then.contains("us-east-1,1,5-10%,60,2026-01-01"), "{then}");
 }
 
@@ -231,7 +234,7 @@ fn spot_history_as_text_is_stored_once() {
     .unwrap();
     let line = "use1-az1\tm7i.large\tLinux/UNIX\t0.04\t2026-01-02T00:00:00Z\n";
     fs::write(&archive, format!("{line}{}", line.replace("0.04", "0.05").replace("-02T", "-03T"))).unwrap();
-    let first = import(&desk, "spot-history", &table, &[]).good();
-    let second = import(&desk, "spot-history", &archive, &[]).good();
+    let first = import(&desk, "spot-history", &table, &[]).expect_success();
+    let second = import(&desk, "spot-history", &archive, &[]).expect_success();
     assert!(first.contains("\"rows_kept\": 1") && second.contains("\"rows_kept\": 1"), "{first} {second}");
 }

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tests::{Desk, Ran, ran};
+use tests::{Desk, Ran, run_command};
 
 /// A secret in files and in the environment. No output may contain it.
 const SECRET: &str = "moth-orchid-4711";
@@ -34,7 +34,7 @@ type Files = BTreeMap<PathBuf, (Vec<u8>, i64)>;
 impl Default for Room {
     fn default() -> Room {
         let desk = Desk::default();
-        desk.truffle(&["query", "FROM zone LIMIT 1"]).good();
+        desk.truffle(&["query", "FROM zone LIMIT 1"]).expect_success();
         for (name, text) in [
             ("secret.txt", SECRET.to_string()),
             ("secret.csv", format!("a,b\n{SECRET},1\n")),
@@ -42,18 +42,18 @@ impl Default for Room {
         ] {
             fs::write(desk.home().join(name), text).unwrap();
         }
-        let files = files(desk.home());
+        let files = file_states(desk.home());
         Room { desk, files, timeout: "20s" }
     }
 }
 
-fn files(folder: &Path) -> Files {
+fn file_states(folder: &Path) -> Files {
     let mut found = Files::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.insert(path.clone(), (Vec::new(), 0));
-            found.extend(files(&path));
+            found.extend(file_states(&path));
         } else {
             found.insert(path.clone(), (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().mtime_nsec()));
         }
@@ -81,7 +81,7 @@ impl Room {
         fs::write(statement.path(), sql).unwrap();
         let path = statement.path().to_str().unwrap();
         let words = ["query", "--file", path, "--timeout", self.timeout, "--memory", "512MiB", "-o", "json"];
-        let ran = ran(self.desk.command("truffle", &words).env("ROOM_SECRET", SECRET));
+        let ran = run_command(self.desk.command("truffle", &words).env("ROOM_SECRET", SECRET));
         let short = sql.chars().take(200).collect::<String>();
         assert!(started.elapsed() < PATIENCE, "{short}: {:?}", started.elapsed());
         for sign in [SECRET, "root:x:", "panicked", "Stack Trace", "without an answer", " Error: "] {
@@ -92,8 +92,8 @@ impl Room {
                 ran.err
             );
         }
-        if files(self.desk.home()) != self.files {
-            let now: Vec<PathBuf> = files(self.desk.home()).into_keys().collect();
+        if file_states(self.desk.home()) != self.files {
+            let now: Vec<PathBuf> = file_states(self.desk.home()).into_keys().collect();
             panic!("{short}: files were made, changed or removed; there are {now:#?}");
         }
         ran
@@ -111,14 +111,17 @@ impl Room {
     }
 
     /// Runs a statement that looks odd but reads only permitted data.
-    fn harmless(&self, sql: &str) {
+    fn check_harmless(&self, sql: &str) {
         let ran = self.run(&self.fill(sql));
         assert_eq!(ran.code, 0, "{sql}: {}", ran.err);
     }
 
     /// Checks that the warehouse answers as before.
-    fn still_answers(&self) {
-        let out = self.desk.truffle(&["query", "SELECT count(*) > 50 AS yes FROM zone", "-o", "csv"]).good();
+    fn check_still_answers(&self) {
+        let out = self
+            .desk
+            .truffle(&["query", "SELECT count(*) > 50 AS yes FROM zone", "-o", "csv"])
+            .expect_success();
         assert_eq!(out, "yes\ntrue\n");
     }
 }

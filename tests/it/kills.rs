@@ -13,7 +13,7 @@ use std::time::Duration;
 use tests::Desk;
 
 use crate::snapshot::Mirror;
-use crate::storage::{files, history_of, lake};
+use crate::storage::{files, lake, write_history_rows};
 
 /// Default number of kills.
 const KILLS: u64 = 200;
@@ -88,10 +88,10 @@ impl World {
             (hour, "us-east-1", ["use1-az1", "use1-az2"][(n % 2) as usize], (1 + n % 97) as f64 / 100.0)
         };
         let rows: Vec<_> = (first..first + ROWS).map(row).collect();
-        let shown = rows.iter().map(|(hour, _, zone, price)| line(zone, *hour, *price)).collect();
+        let shown = rows.iter().map(|(hour, _, zone, price)| row_text(zone, *hour, *price)).collect();
         let rows: Vec<_> =
             rows.into_iter().map(|(at, region, zone, price)| (at, region, zone, price.into())).collect();
-        let path = history_of(&self.desk, &format!("{at}.parquet"), &rows);
+        let path = write_history_rows(&self.desk, &format!("{at}.parquet"), &rows);
         self.files.push((path, shown));
     }
 
@@ -105,7 +105,7 @@ impl World {
     /// list.
     fn figure(&self) -> Option<usize> {
         let sql = "SELECT saving_percent, count(*) AS n FROM interruption GROUP BY ALL";
-        let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q"]).good();
+        let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q"]).expect_success();
         let lines: Vec<&str> = out.lines().skip(1).collect();
         assert!(lines.len() < 2, "several lists are visible: {out}");
         let (figure, rows) = lines.first()?.split_once(',').unwrap();
@@ -116,18 +116,18 @@ impl World {
     /// Returns the visible rows.
     fn rows(&self) -> Rows {
         let sql = "SELECT az_id, epoch(observed_at - TIMESTAMP '2026-01-01') / 3600 AS hour, price_per_hour FROM spot_price";
-        let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q", "--limit", "0"]).good();
+        let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q", "--limit", "0"]).expect_success();
         let lines: Vec<&str> = out.lines().skip(1).collect();
         let read = |text: &&str| {
             let cells: Vec<&str> = text.split(',').collect();
-            line(cells[0], cells[1].parse::<f64>().unwrap() as i64, cells[2].parse().unwrap())
+            row_text(cells[0], cells[1].parse::<f64>().unwrap() as i64, cells[2].parse().unwrap())
         };
         let rows: Rows = lines.iter().map(read).collect();
         assert_eq!(rows.len(), lines.len(), "an observation is stored twice");
         rows
     }
 
-    fn words(&self, deed: &Deed) -> (&'static str, Vec<String>) {
+    fn command_line(&self, deed: &Deed) -> (&'static str, Vec<String>) {
         let words: &[&str] = match deed {
             Deed::Import(file) => {
                 let path = self.files[*file].0.to_string_lossy().into_owned();
@@ -143,7 +143,7 @@ impl World {
 
     /// Starts a program and kills it after some milliseconds. Returns true if it had already ended.
     fn kill(&self, deed: &Deed, after: u64) -> bool {
-        let (program, words) = self.words(deed);
+        let (program, words) = self.command_line(deed);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut command = self.desk.command(program, &words);
         command.env("MYCELIUM_MIRROR", &self.mirror.url);
@@ -154,14 +154,14 @@ impl World {
     }
 
     fn run(&self, deed: &Deed) {
-        let (program, words) = self.words(deed);
+        let (program, words) = self.command_line(deed);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut command = self.desk.command(program, &words);
-        tests::ran(command.env("MYCELIUM_MIRROR", &self.mirror.url)).good();
+        tests::run_command(command.env("MYCELIUM_MIRROR", &self.mirror.url)).expect_success();
     }
 
     /// Returns the rows that a complete step makes of these rows.
-    fn after(&self, deed: &Deed, rows: &Rows) -> Rows {
+    fn rows_after(&self, deed: &Deed, rows: &Rows) -> Rows {
         match deed {
             Deed::Import(file) => rows.union(&self.files[*file].1).cloned().collect(),
             Deed::Snapshot | Deed::Compact | Deed::Read => rows.clone(),
@@ -187,7 +187,7 @@ impl World {
 }
 
 /// Returns a row as text. The old rows of a zone sort by their instants; the others have a plus.
-fn line(zone: &str, hour: i64, price: f64) -> String {
+fn row_text(zone: &str, hour: i64, price: f64) -> String {
     if hour < 0 {
         format!("{zone} {:09} {price}", hour - 2 * OLD)
     } else {
@@ -206,7 +206,7 @@ enum Deed {
 }
 
 /// Chooses the next step at random. An import takes a new file or the newest one again.
-fn deed(dice: &mut Dice, world: &mut World) -> Deed {
+fn next_step(dice: &mut Dice, world: &mut World) -> Deed {
     match dice.below(13) {
         0..=2 => {
             world.new_file();
@@ -229,7 +229,7 @@ fn deed(dice: &mut Dice, world: &mut World) -> Deed {
 struct Lives([u64; 5]);
 
 impl Lives {
-    fn of(&mut self, deed: &Deed) -> &mut u64 {
+    fn limit_of(&mut self, deed: &Deed) -> &mut u64 {
         match deed {
             Deed::Import(_) => &mut self.0[0],
             Deed::Compact => &mut self.0[1],
@@ -240,12 +240,12 @@ impl Lives {
     }
 
     fn learn(&mut self, deed: &Deed, ended: bool) {
-        let life = self.of(deed);
+        let life = self.limit_of(deed);
         *life = if ended { (*life * 3 / 4).max(10) } else { *life * 11 / 10 + 1 };
     }
 }
 
-fn number(name: &str) -> Option<u64> {
+fn number_from_environment(name: &str) -> Option<u64> {
     std::env::var(name)
         .ok()
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
@@ -253,9 +253,10 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn a_kill_loses_doubles_or_half_writes_no_row() {
-    let seed = number("MYCELIUM_KILLS_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"));
+    let seed =
+        number_from_environment("MYCELIUM_KILLS_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"));
     println!("MYCELIUM_KILLS_SEED={seed}");
-    let (kills, mut dice) = (number("MYCELIUM_KILLS").unwrap_or(KILLS), Dice(seed | 1));
+    let (kills, mut dice) = (number_from_environment("MYCELIUM_KILLS").unwrap_or(KILLS), Dice(seed | 1));
     let mut world = World::new();
     world.run(&Deed::Import(0));
     let mut rows = world.rows();
@@ -263,12 +264,12 @@ fn a_kill_loses_doubles_or_half_writes_no_row() {
     let mut figure = world.figure();
     let (mut lives, mut killed, mut ended, mut changed) = (Lives([400; 5]), 0, 0, 0);
     while killed < kills {
-        let deed = deed(&mut dice, &mut world);
-        let after = dice.below(*lives.of(&deed));
+        let deed = next_step(&mut dice, &mut world);
+        let after = dice.below(*lives.limit_of(&deed));
         let came_to_its_end = world.kill(&deed, after);
         lives.learn(&deed, came_to_its_end);
         world.check();
-        let (found, done) = (world.rows(), world.after(&deed, &rows));
+        let (found, done) = (world.rows(), world.rows_after(&deed, &rows));
         assert!(
             found == rows || found == done,
             "kill {killed}, {deed:?}: neither the state before nor the one after"
@@ -287,7 +288,7 @@ fn a_kill_loses_doubles_or_half_writes_no_row() {
     // The next runs complete the work after all kills.
     let rest = [Deed::Snapshot, Deed::Compact, Deed::Read];
     for deed in (0..world.files.len()).rev().take(5).map(Deed::Import).chain(rest) {
-        let done = world.after(&deed, &rows);
+        let done = world.rows_after(&deed, &rows);
         world.run(&deed);
         rows = world.rows();
         match deed {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-use tests::{Desk, Ran, ran, root};
+use tests::{Desk, Ran, repository_root, run_command};
 
 /// moto's server. It exists where `cargo xtask setup --tests` could install it.
 pub(crate) struct Moto {
@@ -21,7 +21,7 @@ impl Drop for Moto {
 
 impl Moto {
     pub(crate) fn start(desk: &Desk) -> Option<Moto> {
-        let python = root().join(".tools/rival/bin/python");
+        let python = repository_root().join(".tools/rival/bin/python");
         if !python.exists() {
             eprintln!("skipped: .tools/rival is missing; cargo xtask setup --tests makes it");
             return None;
@@ -44,7 +44,7 @@ impl Moto {
     pub(crate) fn run(&self, command: &mut Command) -> Ran {
         let keys = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")];
         command.envs(keys).env("AWS_DEFAULT_REGION", "us-east-1");
-        ran(command.env("AWS_ENDPOINT_URL", format!("http://{}", self.address)))
+        run_command(command.env("AWS_ENDPOINT_URL", format!("http://{}", self.address)))
     }
 
     pub(crate) fn collector(&self, desk: &Desk, words: &[&str]) -> Ran {
@@ -64,7 +64,7 @@ impl Moto {
     }
 
     /// Sets the answer to the next request for costs.
-    pub(crate) fn next_costs(&self, answer: &str) {
+    pub(crate) fn set_next_costs(&self, answer: &str) {
         let body = format!(r#"{{"results": [{answer}]}}"#);
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let head = format!(
@@ -80,7 +80,7 @@ impl Moto {
     }
 
     /// Makes a bucket in a region.
-    pub(crate) fn bucket(&self, name: &str, region: &str) {
+    pub(crate) fn make_bucket(&self, name: &str, region: &str) {
         let body = format!(
             "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
         );

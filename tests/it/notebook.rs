@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
-use tests::{Desk, executable, ran, root};
+use tests::{Desk, executable_path, repository_root, run_command};
 
 const NAME: &str = "price-against-memory.ipynb";
 
@@ -30,7 +30,7 @@ fn joined(text: &Value) -> String {
 
 #[test]
 fn the_notebook_is_committed_without_outputs() {
-    for cell in code(&fs::read_to_string(root().join("notebooks").join(NAME)).unwrap()) {
+    for cell in code(&fs::read_to_string(repository_root().join("notebooks").join(NAME)).unwrap()) {
         assert_eq!(cell["outputs"], serde_json::json!([]), "{}", cell["id"]);
         assert_eq!(cell["execution_count"], Value::Null, "{}", cell["id"]);
     }
@@ -38,14 +38,14 @@ fn the_notebook_is_committed_without_outputs() {
 
 #[test]
 fn the_notebook_runs_and_agrees_with_truffle_query() {
-    let python = root().join(".tools/venv/bin/python");
+    let python = repository_root().join(".tools/venv/bin/python");
     if !python.exists() {
         eprintln!("skipped: there is no .tools/venv; `cargo xtask setup --tests` makes it");
         return;
     }
     let desk = Desk::default();
     let copy = desk.home().join(NAME);
-    fs::copy(root().join("notebooks").join(NAME), &copy).unwrap();
+    fs::copy(repository_root().join("notebooks").join(NAME), &copy).unwrap();
     let mut execute = Command::new(python);
     execute
         .args(["-m", "jupyter", "execute", "--inplace"])
@@ -53,9 +53,9 @@ fn the_notebook_runs_and_agrees_with_truffle_query() {
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", desk.home())
-        .env("MYCELIUM_TRUFFLE", executable("truffle"))
+        .env("MYCELIUM_TRUFFLE", executable_path("truffle"))
         .current_dir(desk.home());
-    ran(&mut execute).good();
+    run_command(&mut execute).expect_success();
 
     let cells = code(&fs::read_to_string(&copy).unwrap());
     let outputs = || cells.iter().flat_map(|cell| cell["outputs"].as_array().unwrap());
@@ -66,7 +66,8 @@ fn the_notebook_runs_and_agrees_with_truffle_query() {
 
     let count = |from: &str| {
         let sql = format!("WITH priced AS ({PRICED}) SELECT count(*) AS n FROM {from}");
-        let rows: Value = serde_json::from_str(&desk.truffle(&["query", "-o", "json", &sql]).good()).unwrap();
+        let rows: Value =
+            serde_json::from_str(&desk.truffle(&["query", "-o", "json", &sql]).expect_success()).unwrap();
         rows[0]["n"].as_u64().expect("a count")
     };
     let offered = "(SELECT DISTINCT instance_type FROM offering WHERE region = 'us-east-1')";

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use tests::{Desk, executable, ran};
+use tests::{Desk, executable_path, run_command};
 
 #[test]
 fn truffle_works_without_a_network() {
@@ -27,7 +27,7 @@ fn truffle_works_without_a_network() {
         for (name, value) in inside.get_envs() {
             command.env(name, value.unwrap_or_default());
         }
-        assert_eq!(ran(&mut command).code, 0, "{words:?}");
+        assert_eq!(run_command(&mut command).code, 0, "{words:?}");
     };
     check(&["search", "gpu"]);
     check(&["compare", "m7i.large", "m7g.large"]);
@@ -54,18 +54,18 @@ fn only_the_mycelium_beside_it_is_started() {
     let elsewhere = desk.home().join("alone");
     fs::create_dir(&elsewhere).unwrap();
     for (folder, name) in [(&impostor, "mycelium"), (&elsewhere, "truffle")] {
-        let from = if name == "truffle" { executable("truffle") } else { "/bin/true".into() };
+        let from = if name == "truffle" { executable_path("truffle") } else { "/bin/true".into() };
         fs::copy(from, folder.join(name)).unwrap();
     }
     let mut command = Command::new(elsewhere.join("truffle"));
     command.arg("version").env("PATH", &impostor);
-    let alone = ran(&mut command);
+    let alone = run_command(&mut command);
     assert_eq!(alone.code, 1, "{alone:?}");
     assert!(alone.err.contains("install mycelium and truffle into one folder"), "{alone:?}");
     // Through a link, the mycelium beside the real file is started.
-    std::os::unix::fs::symlink(executable("truffle"), desk.home().join("link")).unwrap();
-    let linked = ran(Command::new(desk.home().join("link")).arg("version").env("HOME", desk.home()));
-    assert!(linked.good().starts_with("mycelium "));
+    std::os::unix::fs::symlink(executable_path("truffle"), desk.home().join("link")).unwrap();
+    let linked = run_command(Command::new(desk.home().join("link")).arg("version").env("HOME", desk.home()));
+    assert!(linked.expect_success().starts_with("mycelium "));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn truffle_and_mycelium_truffle_are_the_same() {
     let desk = Desk::default();
     let words = ["search", "h200", "8gpu", "efa", "-o", "json"];
     let one = desk.truffle(&words);
-    let other = ran(&mut desk.command("mycelium", &[&["truffle"][..], &words].concat()));
+    let other = run_command(&mut desk.command("mycelium", &[&["truffle"][..], &words].concat()));
     assert_eq!((one.code, &one.out, &one.err), (other.code, &other.out, &other.err));
     assert!(one.out.contains("\"p5en.48xlarge\""), "{one:?}");
 }
@@ -84,7 +84,7 @@ fn each_format_has_the_same_answer() {
     let answer = |format: &str| {
         let words =
             ["search", "m7g.large", "--columns", "instance_type,vcpus,on_demand_price", "-q", "-o", format];
-        desk.truffle(&words).good()
+        desk.truffle(&words).expect_success()
     };
     assert_eq!(answer("csv"), "instance_type,vcpus,on_demand_price\nm7g.large,2,0.0816\n");
     assert_eq!(
@@ -98,7 +98,7 @@ fn each_format_has_the_same_answer() {
     for (format, mark) in [("parquet", &b"PAR1"[..]), ("arrow", b"ARROW1")] {
         let file = desk.home().join(format);
         let words = ["search", "m7g.large", "-q", "-o", format, "--out", &file.to_string_lossy()];
-        desk.truffle(&words).good();
+        desk.truffle(&words).expect_success();
         let bytes = fs::read(&file).unwrap();
         assert!(bytes.starts_with(mark) && bytes.ends_with(mark), "{format}");
     }
@@ -122,13 +122,13 @@ fn data_goes_to_stdout_and_messages_to_stderr() {
 #[test]
 fn an_old_price_shows_its_month_and_an_unknown_one_is_null() {
     let desk = Desk::default();
-    assert!(desk.truffle(&["search", "m7g.large"]).good().contains("$0.0816 (2025-03)"));
+    assert!(desk.truffle(&["search", "m7g.large"]).expect_success().contains("$0.0816 (2025-03)"));
     let young = ["search", "m7g.large"];
     let mut command = desk.command("truffle", &young);
     command.env("MYCELIUM_NOW", "2025-04-01");
     // The seed's types are newer than that day, so no type is known yet.
-    assert_eq!(ran(&mut command).code, 4);
-    let unknown = desk.truffle(&["search", "h200", "-o", "ndjson", "-q", "--limit", "1"]).good();
+    assert_eq!(run_command(&mut command).code, 4);
+    let unknown = desk.truffle(&["search", "h200", "-o", "ndjson", "-q", "--limit", "1"]).expect_success();
     assert!(unknown.contains("\"on_demand_price\":null"), "{unknown}");
     let ceiling = desk.truffle(&["search", "h200", "--max-price", "1000"]);
     assert_eq!(ceiling.code, 3, "{ceiling:?}");
@@ -138,7 +138,7 @@ fn an_old_price_shows_its_month_and_an_unknown_one_is_null() {
 #[test]
 fn completions_know_the_users_own_ids() {
     let desk = Desk::default();
-    desk.truffle(&["save", "cheap-gpus", "gpu", "cheapest"]).good();
+    desk.truffle(&["save", "cheap-gpus", "gpu", "cheapest"]).expect_success();
     let check = |words: &[&str], expected: &str| {
         let index = (words.len() - 1).to_string();
         let mut command = desk.command(words[0], &[&["--"][..], words].concat());
@@ -147,7 +147,7 @@ fn completions_know_the_users_own_ids() {
             .env("_CLAP_COMPLETE_INDEX", index)
             .env("_CLAP_COMPLETE_COMP_TYPE", "9");
         command.env("_CLAP_IFS", "\n");
-        let offered = ran(&mut command).good();
+        let offered = run_command(&mut command).expect_success();
         assert!(offered.lines().any(|line| line.trim() == expected), "{words:?}: {offered}");
     };
     check(&["truffle", "sea"], "search");
@@ -164,7 +164,7 @@ fn completions_know_the_users_own_ids() {
     check(&["spawn", "launch", "p5en.4"], "p5en.48xlarge");
     check(&["spawn", "launch", "--on-expiry", "t"], "terminate");
     for shell in ["bash", "zsh", "fish"] {
-        let script = desk.truffle(&["completions", shell]).good();
+        let script = desk.truffle(&["completions", shell]).expect_success();
         assert!(script.contains("COMPLETE") && script.contains("collector"), "{shell}: {script}");
     }
 }
@@ -187,9 +187,10 @@ fn an_export_is_complete_and_replaces_a_file_only_on_request() {
     assert_eq!(failed.code, 2, "{failed:?}");
     assert_eq!(fs::read(desk.home().join("price.parquet")).unwrap(), before);
     let query = "SELECT region, instance_type, price_per_hour FROM price WHERE region LIKE 'eu-%'";
-    desk.truffle(&["export", "--query", query, "--to", &to("eu"), "--partition-by", "region"]).good();
+    desk.truffle(&["export", "--query", query, "--to", &to("eu"), "--partition-by", "region"])
+        .expect_success();
     assert!(desk.home().join("eu/region=eu-west-1/part-0.parquet").exists());
-    desk.truffle(&["export", "region", "--to", &to("region.csv")]).good();
+    desk.truffle(&["export", "region", "--to", &to("region.csv")]).expect_success();
     assert_eq!(fs::read_to_string(desk.home().join("region.csv")).unwrap().lines().count(), 49);
     let left: Vec<String> = fs::read_dir(desk.home())
         .unwrap()
@@ -204,7 +205,7 @@ fn a_failed_answer_leaves_the_existing_file() {
     let desk = Desk::default();
     let file = desk.home().join("answer.csv");
     let words = |sql: &'static str| ["query", sql, "-o", "csv", "--out", "answer.csv"];
-    desk.truffle(&words("SELECT 1 AS one")).good();
+    desk.truffle(&words("SELECT 1 AS one")).expect_success();
     assert_eq!(fs::read_to_string(&file).unwrap(), "one\n1\n");
     assert_eq!(desk.truffle(&words("SELECT nope")).code, 2);
     assert_eq!(fs::read_to_string(&file).unwrap(), "one\n1\n");
@@ -214,8 +215,9 @@ fn a_failed_answer_leaves_the_existing_file() {
 #[test]
 fn out_follows_a_link_and_writes_into_a_pipe() {
     let desk = Desk::default();
-    let out =
-        |name: &str| desk.truffle(&["query", "SELECT 1 AS one", "-o", "csv", "-q", "--out", name]).good();
+    let out = |name: &str| {
+        desk.truffle(&["query", "SELECT 1 AS one", "-o", "csv", "-q", "--out", name]).expect_success()
+    };
     fs::write(desk.home().join("real.csv"), "before").unwrap();
     std::os::unix::fs::symlink("real.csv", desk.home().join("link.csv")).unwrap();
     out("link.csv");
@@ -234,7 +236,7 @@ fn out_follows_a_link_and_writes_into_a_pipe() {
 fn out_takes_plain_text_too() {
     let desk = Desk::default();
     let check = |words: &[&str], start: &str| {
-        let said = desk.truffle(&[words, &["--out", "text"]].concat()).good();
+        let said = desk.truffle(&[words, &["--out", "text"]].concat()).expect_success();
         let text = fs::read_to_string(desk.home().join("text")).unwrap();
         assert!(said.is_empty() && text.contains(start), "{words:?}: {said} {text}");
     };
@@ -293,17 +295,20 @@ fn a_missing_lake_is_reported_only_if_it_was_named() {
 
 #[test]
 fn an_arrow_file_has_its_columns_and_rows() {
-    let python = tests::root().join(".tools/venv/bin/python");
+    let python = tests::repository_root().join(".tools/venv/bin/python");
     if !python.exists() {
         eprintln!("skipped: {} is missing; `make test` installs it", python.display());
         return;
     }
     let desk = Desk::default();
     let file = desk.home().join("types.arrow");
-    desk.truffle(&["export", "instance_type", "--to", &file.to_string_lossy()]).good();
+    desk.truffle(&["export", "instance_type", "--to", &file.to_string_lossy()]).expect_success();
     let read = "import pyarrow.ipc,sys; t = pyarrow.ipc.open_file(sys.argv[1]).read_all(); \
                 print(t.num_rows, t.column_names[0], t.schema.field('memory_mib').type)";
-    assert_eq!(ran(Command::new(python).args(["-c", read]).arg(&file)).good(), "1395 instance_type int64\n");
+    assert_eq!(
+        run_command(Command::new(python).args(["-c", read]).arg(&file)).expect_success(),
+        "1395 instance_type int64\n"
+    );
 }
 
 #[test]
@@ -312,13 +317,13 @@ fn searches_and_bookmarks_are_saved() {
     let dry = desk.truffle(&["save", "fast", "--dry-run", "h100", "8gpu"]);
     assert!(dry.err.contains("would save fast: truffle search h100 8gpu"), "{dry:?}");
     assert!(desk.truffle(&["saved"]).err.contains("no saved searches yet"));
-    desk.truffle(&["save", "fast", "h100", "8gpu", "--region", "us-west-2"]).good();
-    let run = desk.truffle(&["saved", "fast", "-o", "csv", "-q"]).good();
+    desk.truffle(&["save", "fast", "h100", "8gpu", "--region", "us-west-2"]).expect_success();
+    let run = desk.truffle(&["saved", "fast", "-o", "csv", "-q"]).expect_success();
     assert!(run.contains("p5.48xlarge,us-west-2"), "{run}");
-    desk.truffle(&["saved", "--remove", "fast"]).good();
+    desk.truffle(&["saved", "--remove", "fast"]).expect_success();
     assert_eq!(desk.truffle(&["saved", "fast"]).code, 2);
-    desk.truffle(&["bookmark", "p5.48xlarge", "--note", "the big one"]).good();
-    let kept = desk.truffle(&["bookmark", "-o", "json", "-q"]).good();
+    desk.truffle(&["bookmark", "p5.48xlarge", "--note", "the big one"]).expect_success();
+    let kept = desk.truffle(&["bookmark", "-o", "json", "-q"]).expect_success();
     assert!(kept.contains("\"note\": \"the big one\""), "{kept}");
 }
 
@@ -327,15 +332,15 @@ fn sql_is_read_from_the_argument_stdin_or_a_file() {
     let desk = Desk::default();
     let sql = "SELECT count(*) AS n FROM instance_type WHERE gpus > 0";
     let words = |extra: &[&'static str]| [&["query", "-o", "csv", "-q"][..], extra].concat();
-    assert_eq!(desk.truffle(&[&words(&[])[..], &[sql]].concat()).good(), "n\n65\n");
-    assert_eq!(desk.truffle_reading(&words(&[]), sql).good(), "n\n65\n");
-    assert_eq!(desk.truffle_reading(&words(&["-"]), sql).good(), "n\n65\n");
+    assert_eq!(desk.truffle(&[&words(&[])[..], &[sql]].concat()).expect_success(), "n\n65\n");
+    assert_eq!(desk.truffle_reading(&words(&[]), sql).expect_success(), "n\n65\n");
+    assert_eq!(desk.truffle_reading(&words(&["-"]), sql).expect_success(), "n\n65\n");
     fs::write(desk.home().join("q.sql"), sql).unwrap();
-    assert_eq!(desk.truffle(&words(&["--file", "q.sql"])).good(), "n\n65\n");
-    let named = desk.truffle(&words(&["instance/gpus", "--param", "model=h200"])).good();
+    assert_eq!(desk.truffle(&words(&["--file", "q.sql"])).expect_success(), "n\n65\n");
+    let named = desk.truffle(&words(&["instance/gpus", "--param", "model=h200"])).expect_success();
     assert_eq!(named.lines().count(), 3, "{named}");
     assert!(desk.truffle(&["query", sql, "--timing"]).err.contains(" ms"));
     let cut = desk.truffle(&["query", "FROM range(50)", "--limit", "7", "-o", "csv"]);
     assert!(cut.err.contains("cut after 7 rows"), "{cut:?}");
-    assert_eq!(cut.good().lines().count(), 8);
+    assert_eq!(cut.expect_success().lines().count(), 8);
 }

@@ -4,10 +4,10 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
-use tests::{Desk, Ran, ran};
+use tests::{Desk, Ran, run_command};
 
-use crate::caller::{Caller, between};
-use crate::storage::{history, import};
+use crate::caller::{Caller, text_between};
+use crate::storage::{import, write_history};
 
 /// A sandbox that ends with its test.
 pub(crate) struct Serving(Child);
@@ -37,7 +37,7 @@ pub(crate) fn serve_with(desk: &Desk, words: &[&str]) -> (Serving, String) {
 }
 
 pub(crate) fn sandbox(desk: &Desk, words: &[&str]) -> Ran {
-    ran(&mut desk.command("mycelium", &[&["sandbox"], words].concat()))
+    run_command(&mut desk.command("mycelium", &[&["sandbox"], words].concat()))
 }
 
 fn instant(moved: &str) -> domain::Timestamp {
@@ -51,10 +51,10 @@ fn a_moved_clock_is_saved_without_any_other_change() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().to_str().unwrap();
     let (serving, url) = serve_with(&desk, &["--state", state]);
-    let moved = instant(&sandbox(&desk, &["clock", "+10h", "--url", &url, "-o", "json"]).good());
+    let moved = instant(&sandbox(&desk, &["clock", "+10h", "--url", &url, "-o", "json"]).expect_success());
     drop(serving);
     let (_again, url) = serve_with(&desk, &["--state", state]);
-    let found = instant(&sandbox(&desk, &["clock", "--url", &url, "-o", "json"]).good());
+    let found = instant(&sandbox(&desk, &["clock", "--url", &url, "-o", "json"]).expect_success());
     assert!(found >= moved, "{found} {moved}");
 }
 
@@ -62,10 +62,10 @@ fn a_moved_clock_is_saved_without_any_other_change() {
 fn the_sandbox_serves_until_it_is_stopped_and_its_clock_moves() {
     let desk = Desk::default();
     let (serving, url) = serve(&desk);
-    let variables = sandbox(&desk, &["env", "--url", &url]).good();
+    let variables = sandbox(&desk, &["env", "--url", &url]).expect_success();
     assert!(variables.contains(&format!("export AWS_ENDPOINT_URL='{url}'")), "{variables}");
-    let before = instant(&sandbox(&desk, &["clock", "--url", &url, "-o", "json"]).good());
-    let after = instant(&sandbox(&desk, &["clock", "+10h", "--url", &url, "-o", "json"]).good());
+    let before = instant(&sandbox(&desk, &["clock", "--url", &url, "-o", "json"]).expect_success());
+    let after = instant(&sandbox(&desk, &["clock", "+10h", "--url", &url, "-o", "json"]).expect_success());
     assert!(after.as_second() - before.as_second() >= 36_000, "{before} {after}");
     drop(serving);
     let gone = sandbox(&desk, &["clock", "--url", &url]);
@@ -79,7 +79,7 @@ fn the_sandbox_serves_until_it_is_stopped_and_its_clock_moves() {
 #[test]
 fn observed_spot_prices_are_served() {
     let desk = Desk::default();
-    import(&desk, &history(&desk, "a.parquet", "use1-az1", 50)).good();
+    import(&desk, &write_history(&desk, "a.parquet", "use1-az1", 50)).expect_success();
     let (_serving, url) = serve_with(&desk, &["--frozen", "2026-01-10T00:00:00Z"]);
     let caller = Caller::of(&desk, &url);
     let asked = |zone: &str, more: &[(&str, &str)]| -> Vec<String> {
@@ -92,7 +92,7 @@ fn observed_spot_prices_are_served() {
         let text = caller.call("ec2", &[&form[..], more].concat()).unwrap();
         let rows = text.split("<item>").skip(1);
         let part = |row: &str, name: &str| {
-            between(row, &format!("<{name}>"), &format!("</{name}>")).unwrap_or_default()
+            text_between(row, &format!("<{name}>"), &format!("</{name}>")).unwrap_or_default()
         };
         rows.map(|row| part(row, "timestamp") + " " + &part(row, "spotPrice")).collect()
     };

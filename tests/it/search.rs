@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value;
-use tests::{Desk, ran, root};
+use tests::{Desk, repository_root, run_command};
 
 /// Returns combinations, and the types that `tests/crosscheck.py` finds for them in the raw
 /// records.
-fn crosschecked(count: &str, seed: &str) -> Option<Value> {
-    let wheel = root().join(".tools/wheels/moto-5.2.5-py3-none-any.whl");
+fn run_crosscheck(count: &str, seed: &str) -> Option<Value> {
+    let wheel = repository_root().join(".tools/wheels/moto-5.2.5-py3-none-any.whl");
     if !wheel.exists() {
         eprintln!("skipped: {} is missing; `make test` installs it", wheel.display());
         return None;
     }
     let mut python = Command::new("python3");
-    python.arg(root().join("tests/crosscheck.py")).arg(&wheel).args(["--random", count, seed]);
-    Some(serde_json::from_str(&ran(&mut python).good()).expect("crosscheck.py prints JSON"))
+    python.arg(repository_root().join("tests/crosscheck.py")).arg(&wheel).args(["--random", count, seed]);
+    Some(serde_json::from_str(&run_command(&mut python).expect_success()).expect("crosscheck.py prints JSON"))
 }
 
 /// Returns a combination as flags. A flag alone means true.
@@ -37,7 +37,7 @@ fn flags(filters: &Value) -> Vec<String> {
     words
 }
 
-fn found(desk: &Desk, filters: &Value) -> BTreeSet<String> {
+fn found_types(desk: &Desk, filters: &Value) -> BTreeSet<String> {
     let flags = flags(filters);
     let mut words = vec!["search", "-q", "-o", "json", "--limit", "0", "--columns", "instance_type"];
     words.extend(flags.iter().map(String::as_str));
@@ -48,22 +48,23 @@ fn found(desk: &Desk, filters: &Value) -> BTreeSet<String> {
 }
 
 /// Checks one combination. Returns 1 if it matched a type.
-fn checked(desk: &Desk, answer: &Value) -> usize {
+fn check_combination(desk: &Desk, answer: &Value) -> usize {
     let expected: BTreeSet<String> =
         answer["types"].as_array().unwrap().iter().map(|t| t.as_str().unwrap().to_string()).collect();
-    assert_eq!(found(desk, &answer["filters"]), expected, "{}", answer["filters"]);
+    assert_eq!(found_types(desk, &answer["filters"]), expected, "{}", answer["filters"]);
     usize::from(!expected.is_empty())
 }
 
 #[test]
 fn two_hundred_random_combinations_agree_with_the_raw_records() {
-    let Some(answers) = crosschecked("200", "20261123") else { return };
+    let Some(answers) = run_crosscheck("200", "20261123") else { return };
     let desk = Desk::default();
     let answers = answers.as_array().expect("a list");
     assert_eq!(answers.len(), 200);
     // The first run builds the warehouse. After that, two run at a time.
-    desk.truffle(&["status"]).good();
-    let check = |part: &[Value]| -> usize { part.iter().map(|answer| checked(&desk, answer)).sum() };
+    desk.truffle(&["status"]).expect_success();
+    let check =
+        |part: &[Value]| -> usize { part.iter().map(|answer| check_combination(&desk, answer)).sum() };
     let (one, other) = answers.split_at(100);
     let matched = std::thread::scope(|scope| {
         let one = scope.spawn(|| check(one));

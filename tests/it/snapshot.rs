@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use tests::{Desk, Ran, ran, root};
+use tests::{Desk, Ran, repository_root, run_command};
 
 /// A sandbox that ends with its test, and the variables that point to it.
 pub(crate) struct Serving {
@@ -47,7 +47,7 @@ pub(crate) fn serve_with(desk: &Desk, scenario: &str, more: &[&str]) -> Serving 
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     let from = line.find("http://").unwrap_or_else(|| panic!("no address in {line:?}"));
     let url = line[from..].split_whitespace().next().unwrap();
-    let said = ran(&mut desk.command("mycelium", &["sandbox", "env", "--url", url])).good();
+    let said = run_command(&mut desk.command("mycelium", &["sandbox", "env", "--url", url])).expect_success();
     let pair = |line: &str| {
         let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
         Some((name.to_string(), value.trim_matches('\'').to_string()))
@@ -58,13 +58,13 @@ pub(crate) fn serve_with(desk: &Desk, scenario: &str, more: &[&str]) -> Serving 
 pub(crate) fn collector(desk: &Desk, serving: &Serving, words: &[&str]) -> Ran {
     let mut command = desk.command("collector", words);
     command.envs(serving.variables.iter().map(|(name, value)| (name, value)));
-    ran(&mut command)
+    run_command(&mut command)
 }
 
 /// Runs the aws CLI, an independent client. Returns `None` where `cargo xtask setup --tests` could
 /// not install it.
 pub(crate) fn aws(desk: &Desk, serving: &Serving, words: &[&str]) -> Option<String> {
-    let cli = root().join(".tools/clients/bin/aws");
+    let cli = repository_root().join(".tools/clients/bin/aws");
     if !cli.exists() {
         eprintln!("skipped: .tools/clients is missing; cargo xtask setup --tests makes it");
         return None;
@@ -73,11 +73,11 @@ pub(crate) fn aws(desk: &Desk, serving: &Serving, words: &[&str]) -> Option<Stri
     command.args(words).env_clear().env("HOME", desk.home()).env("AWS_PAGER", "");
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.envs(serving.variables.iter().map(|(name, value)| (name, value)));
-    Some(ran(&mut command).good())
+    Some(run_command(&mut command).expect_success())
 }
 
-pub(crate) fn csv(desk: &Desk, sql: &str) -> String {
-    desk.truffle(&["query", sql, "-o", "csv", "-q"]).good()
+pub(crate) fn query_csv(desk: &Desk, sql: &str) -> String {
+    desk.truffle(&["query", sql, "-o", "csv", "-q"]).expect_success()
 }
 
 #[test]
@@ -98,13 +98,13 @@ fn the_resources_of_an_account_are_collected_and_can_be_queried() {
     let Some(_) = aws(&desk, &serving, &launch) else { return };
     let datasets = ["instance", "volume", "address", "spot_request", "capacity", "quota", "zone"];
     let words = [&["snapshot"], &datasets[..], &["--region", "us-east-1,eu-west-1", "-o", "csv"]].concat();
-    let told = collector(&desk, &serving, &words).good();
+    let told = collector(&desk, &serving, &words).expect_success();
     for expected in
         ["instance,000000000001/us-east-1,complete,1,", "instance,000000000001/eu-west-1,empty,0,"]
     {
         assert!(told.contains(expected), "{told}");
     }
-    let found = csv(
+    let found = query_csv(
         &desk,
         "SELECT name, instance_type, lifecycle, region, az_id LIKE 'use1-az%' AS placed, http_tokens,
            len(volumes) AS volumes, json_extract_string(tags, '$.team') AS team FROM instance",
@@ -112,15 +112,16 @@ fn the_resources_of_an_account_are_collected_and_can_be_queried() {
     let row = found.lines().nth(1).unwrap_or_else(|| panic!("no instance: {found}"));
     assert!(row.starts_with("forgotten,t3.micro,on-demand,us-east-1,true,"), "{found}");
     assert!(row.ends_with(",1,\"a\"\"b\""), "{found}");
-    assert_eq!(csv(&desk, "SELECT count(*) AS n FROM quota WHERE quota_code = 'L-1216C47A'"), "n\n2\n");
+    assert_eq!(query_csv(&desk, "SELECT count(*) AS n FROM quota WHERE quota_code = 'L-1216C47A'"), "n\n2\n");
     // The next snapshot retires the terminated instance. Its history stays.
-    let id = csv(&desk, "SELECT instance_id FROM instance");
+    let id = query_csv(&desk, "SELECT instance_id FROM instance");
     let id = id.lines().nth(1).unwrap();
     aws(&desk, &serving, &["ec2", "terminate-instances", "--instance-ids", id]).unwrap();
-    collector(&desk, &serving, &["snapshot", "instance", "--region", "us-east-1"]).good();
-    let states = csv(&desk, "SELECT count(*) AS n, count(DISTINCT state) AS states FROM instance_history");
+    collector(&desk, &serving, &["snapshot", "instance", "--region", "us-east-1"]).expect_success();
+    let states =
+        query_csv(&desk, "SELECT count(*) AS n, count(DISTINCT state) AS states FROM instance_history");
     assert_eq!(states, "n,states\n2,2\n");
-    assert_eq!(csv(&desk, "SELECT count(*) AS n FROM instance WHERE state = 'running'"), "n\n0\n");
+    assert_eq!(query_csv(&desk, "SELECT count(*) AS n FROM instance WHERE state = 'running'"), "n\n0\n");
 }
 
 #[test]
@@ -128,15 +129,19 @@ fn the_region_access_of_an_account_is_stored() {
     let desk = Desk::default();
     let serving = serve(&desk, "opted_in: [ap-east-1]\n");
     let words = ["snapshot", "region_access", "-o", "csv"];
-    let told = collector(&desk, &serving, &words).good();
+    let told = collector(&desk, &serving, &words).expect_success();
     assert!(told.contains("region_access,000000000001,complete,"), "{told}");
     let found = "SELECT region, opt_in_status FROM region_access
         WHERE region IN ('us-east-1', 'ap-east-1', 'af-south-1') ORDER BY region";
     let expected =
         "region,opt_in_status\naf-south-1,not-opted-in\nap-east-1,opted-in\nus-east-1,opt-in-not-required\n";
-    assert_eq!(csv(&desk, found), expected);
-    assert!(collector(&desk, &serving, &words).good().contains("region_access,000000000001,unchanged,"));
-    let asked = desk.truffle(&["query", "region/access", "--as-of", "2100-01-01", "-o", "csv", "-q"]).good();
+    assert_eq!(query_csv(&desk, found), expected);
+    assert!(
+        collector(&desk, &serving, &words).expect_success().contains("region_access,000000000001,unchanged,")
+    );
+    let asked = desk
+        .truffle(&["query", "region/access", "--as-of", "2100-01-01", "-o", "csv", "-q"])
+        .expect_success();
     assert!(asked.contains("000000000001,us-east-1,US East (N. Virginia),opt-in-not-required,"), "{asked}");
 }
 
@@ -145,7 +150,7 @@ fn fetched_instance_types_equal_those_of_the_seed() {
     let desk = Desk::default();
     let serving = serve(&desk, "");
     let words = ["snapshot", "instance_type", "offering", "--region", "us-east-1", "-o", "csv"];
-    let told = collector(&desk, &serving, &words).good();
+    let told = collector(&desk, &serving, &words).expect_success();
     assert!(told.contains("offering,us-east-1,complete,"), "{told}");
     // Every column of every type: from the seed through the sandbox's XML, the SDK and the lake.
     let facts = |whose: &str| {
@@ -157,19 +162,21 @@ fn fetched_instance_types_equal_those_of_the_seed() {
     };
     let (fetched, seed) = (facts(""), facts("NOT"));
     for differing in [format!("{fetched} EXCEPT {seed}"), format!("{seed} EXCEPT {fetched}")] {
-        assert_eq!(csv(&desk, &format!("SELECT count(*) AS n FROM ({differing})")), "n\n0\n");
+        assert_eq!(query_csv(&desk, &format!("SELECT count(*) AS n FROM ({differing})")), "n\n0\n");
     }
-    let seen =
-        csv(&desk, "SELECT count(*) > 1000 AS many FROM instance_type_history WHERE run_id LIKE 'snapshot%'");
+    let seen = query_csv(
+        &desk,
+        "SELECT count(*) > 1000 AS many FROM instance_type_history WHERE run_id LIKE 'snapshot%'",
+    );
     assert_eq!(seen, "many\ntrue\n");
     // The same answer is reported as unchanged and adds rows only to the log.
-    let rows = csv(&desk, "SELECT count(*) AS n FROM offering_history");
-    let again = collector(&desk, &serving, &words).good();
+    let rows = query_csv(&desk, "SELECT count(*) AS n FROM offering_history");
+    let again = collector(&desk, &serving, &words).expect_success();
     assert!(again.contains("offering,us-east-1,unchanged,"), "{again}");
-    assert_eq!(csv(&desk, "SELECT count(*) AS n FROM offering_history"), rows);
+    assert_eq!(query_csv(&desk, "SELECT count(*) AS n FROM offering_history"), rows);
     // Answers name their sources. The tests' usual instant is before this machine's clock.
     let words = ["search", "m7i.xlarge", "--region", "us-east-1"];
-    let sources = ran(desk.command("truffle", &words).env("MYCELIUM_NOW", "2100-01-01T00:00:00Z"));
+    let sources = run_command(desk.command("truffle", &words).env("MYCELIUM_NOW", "2100-01-01T00:00:00Z"));
     assert!(sources.err.contains("from AWS ec2:DescribeInstanceTypes"), "{sources:?}");
 }
 
@@ -178,14 +185,14 @@ fn spot_prices_continue_from_the_end_of_the_last_snapshot() {
     let desk = Desk::default();
     let serving = serve(&desk, "");
     let words = ["snapshot", "spot_price", "--region", "us-east-1", "-o", "csv"];
-    let first = collector(&desk, &serving, &words).good();
+    let first = collector(&desk, &serving, &words).expect_success();
     assert!(first.contains("spot_price,us-east-1,complete,"), "{first}");
-    let rows = csv(&desk, "SELECT count(*) AS n FROM spot_price");
+    let rows = query_csv(&desk, "SELECT count(*) AS n FROM spot_price");
     assert_ne!(rows, "n\n0\n");
-    collector(&desk, &serving, &words).good();
+    collector(&desk, &serving, &words).expect_success();
     let doubled = "SELECT count(*) AS n FROM (SELECT 1 FROM spot_price
         GROUP BY instance_type, az_id, product, observed_at, price_per_hour HAVING count(*) > 1)";
-    assert_eq!(csv(&desk, doubled), "n\n0\n");
+    assert_eq!(query_csv(&desk, doubled), "n\n0\n");
 }
 
 #[test]
@@ -196,15 +203,16 @@ fn a_refused_call_is_a_gap_and_the_rest_is_collected() {
         "failures:\n  - {call: DescribeVolumes, how: {refused: {code: UnauthorizedOperation, status: 403}}}\n",
     );
     let words = ["snapshot", "volume", "address", "--region", "us-east-1", "-o", "csv"];
-    let told = collector(&desk, &serving, &words).good();
+    let told = collector(&desk, &serving, &words).expect_success();
     assert!(told.contains("volume,000000000001/us-east-1,failed,0,"), "{told}");
     assert!(told.contains("ec2:DescribeVolumes is not allowed: add it to the policy"), "{told}");
     assert!(told.contains("address,000000000001/us-east-1,empty,0,"), "{told}");
-    let gaps = csv(&desk, "SELECT len(gaps) AS n, outcome FROM collection_run WHERE dataset = 'volume'");
+    let gaps =
+        query_csv(&desk, "SELECT len(gaps) AS n, outcome FROM collection_run WHERE dataset = 'volume'");
     assert_eq!(gaps, "n,outcome\n1,failed\n");
-    let status = desk.collector(&["status", "volume", "--all", "-o", "csv"]).good();
+    let status = desk.collector(&["status", "volume", "--all", "-o", "csv"]).expect_success();
     assert!(status.contains("volume,000000000001/us-east-1,failed,"), "{status}");
-    let policy = collector(&desk, &serving, &["policy", "volume"]).good();
+    let policy = collector(&desk, &serving, &["policy", "volume"]).expect_success();
     assert!(
         policy.contains("\"ec2:DescribeVolumes\"") && policy.contains("\"ec2:DescribeRegions\""),
         "{policy}"
@@ -224,18 +232,18 @@ fn two_profiles_of_one_account_are_one_account() {
     let mut command =
         desk.command("collector", &["snapshot", "quota", "--account", "one,other", "--region", "us-east-1"]);
     command.env("AWS_ENDPOINT_URL", serving.value("AWS_ENDPOINT_URL")).args(["-o", "csv"]);
-    let told = ran(&mut command).good();
+    let told = run_command(&mut command).expect_success();
     assert!(told.contains("complete") && told.contains("unchanged"), "{told}");
-    assert_eq!(csv(&desk, "SELECT count(DISTINCT account_id) AS n FROM quota"), "n\n1\n");
+    assert_eq!(query_csv(&desk, "SELECT count(DISTINCT account_id) AS n FROM quota"), "n\n1\n");
     let doubled = "SELECT count(*) AS n FROM (SELECT 1 FROM quota GROUP BY quota_code HAVING count(*) > 1)";
-    assert_eq!(csv(&desk, doubled), "n\n0\n");
+    assert_eq!(query_csv(&desk, doubled), "n\n0\n");
 }
 
 #[test]
 fn without_credentials_snapshot_gives_a_hint_and_writes_nothing() {
     let desk = Desk::default();
     let mut command = desk.command("collector", &["snapshot", "instance"]);
-    let failed = ran(command.env("AWS_EC2_METADATA_DISABLED", "true"));
+    let failed = run_command(command.env("AWS_EC2_METADATA_DISABLED", "true"));
     assert_eq!(failed.code, 1);
     assert!(failed.err.starts_with("error: no AWS credentials were found"), "{failed:?}");
     assert!(failed.err.contains("--account"), "{failed:?}");
@@ -275,7 +283,7 @@ impl Mirror {
         files.push((path.into(), bytes));
     }
 
-    fn asked(&self, part: &str) -> usize {
+    fn count_requests(&self, part: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|path| path.contains(part)).count()
     }
 }
@@ -334,8 +342,8 @@ fn price_list(version: &str, date: &str, price: &str) -> String {
     )
 }
 
-fn from_mirror(desk: &Desk, mirror: &Mirror, words: &[&str]) -> Ran {
-    ran(desk.command("collector", words).env("MYCELIUM_MIRROR", &mirror.url))
+fn collect_from_mirror(desk: &Desk, mirror: &Mirror, words: &[&str]) -> Ran {
+    run_command(desk.command("collector", words).env("MYCELIUM_MIRROR", &mirror.url))
 }
 
 #[test]
@@ -358,22 +366,22 @@ fn each_published_price_list_is_fetched_once() {
         ),
     ]);
     let words = ["snapshot", "price", "--region", "us-east-1", "-o", "csv"];
-    let told = from_mirror(&desk, &mirror, &words).good();
+    let told = collect_from_mirror(&desk, &mirror, &words).expect_success();
     assert!(
         told.contains("price,us-east-1,complete,1,1,") && told.contains(",2026-10-01T00:00:00Z,"),
         "{told}"
     );
-    let again = from_mirror(&desk, &mirror, &words).good();
+    let again = collect_from_mirror(&desk, &mirror, &words).expect_success();
     assert!(again.contains("price,us-east-1,unchanged,1,"), "{again}");
-    assert_eq!(mirror.asked("/20261001/us-east-1/index.csv"), 1);
+    assert_eq!(mirror.count_requests("/20261001/us-east-1/index.csv"), 1);
     let past = [&words[..], &["--as-of", "2026-05-05"]].concat();
-    from_mirror(&desk, &mirror, &past).good();
+    collect_from_mirror(&desk, &mirror, &past).expect_success();
     // The past list is stored already, and it does not change the current prices.
-    let again = from_mirror(&desk, &mirror, &past).good();
+    let again = collect_from_mirror(&desk, &mirror, &past).expect_success();
     assert!(again.contains("price,us-east-1,unchanged,1,0,0,"), "{again}");
     assert!(again.contains(",2026-01-01T00:00:00Z,"), "{again}");
-    assert_eq!(mirror.asked("/20260101/us-east-1/index.csv"), 1);
-    let prices = csv(
+    assert_eq!(mirror.count_requests("/20260101/us-east-1/index.csv"), 1);
+    let prices = query_csv(
         &desk,
         "SELECT price_per_hour, valid_from, valid_until FROM price_history
         WHERE run_id LIKE 'snapshot%' ORDER BY valid_from",
@@ -382,7 +390,7 @@ fn each_published_price_list_is_fetched_once() {
         0.19,2026-10-01T00:00:00Z,\n";
     assert_eq!(prices, expected);
     let before = [&words[..], &["--as-of", "2017-01-01"]].concat();
-    let failed = from_mirror(&desk, &mirror, &before);
+    let failed = collect_from_mirror(&desk, &mirror, &before);
     assert!(failed.code == 1 && failed.err.contains("no price list that was in force at"), "{failed:?}");
 }
 
@@ -395,13 +403,13 @@ fn a_broken_download_publishes_nothing() {
     let whole = price_list("20261001", "2026-10-01", "0.1900000000");
     let check = |bytes: Vec<u8>, part: &str| {
         mirror.replace(&list, bytes);
-        let failed = from_mirror(&desk, &mirror, &words);
+        let failed = collect_from_mirror(&desk, &mirror, &words);
         assert!(failed.code == 1 && failed.err.contains("nothing could be read"), "{failed:?}");
         assert!(failed.err.contains(part), "{failed:?}");
-        let status = desk.collector(&["status", "price", "--all", "-o", "csv"]).good();
+        let status = desk.collector(&["status", "price", "--all", "-o", "csv"]).expect_success();
         assert!(status.contains("price,us-east-1,failed,"), "{status}");
         assert_eq!(
-            csv(&desk, "SELECT count(*) AS n FROM price_history WHERE run_id LIKE 'snapshot%'"),
+            query_csv(&desk, "SELECT count(*) AS n FROM price_history WHERE run_id LIKE 'snapshot%'"),
             "n\n0\n"
         );
     };
@@ -411,7 +419,7 @@ fn a_broken_download_publishes_nothing() {
     // A region without a list does not prevent the import of the other.
     mirror.replace(&list, whole.into_bytes());
     let both = ["snapshot", "price", "--region", "eu-west-1,us-east-1", "-o", "csv"];
-    let told = from_mirror(&desk, &mirror, &both).good();
+    let told = collect_from_mirror(&desk, &mirror, &both).expect_success();
     assert!(told.contains("price,us-east-1,complete,1,"), "{told}");
     assert!(told.contains("AWS publishes no price for eu-west-1"), "{told}");
 }
@@ -428,11 +436,11 @@ fn each_change_of_the_advisor_is_stored() {
     let file = "/spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json";
     let mirror = Mirror::start(&[(file, advice(0, 70))]);
     let words = ["snapshot", "interruption", "-o", "csv"];
-    assert!(from_mirror(&desk, &mirror, &words).good().contains("us-east-1,complete,1,"));
-    assert!(from_mirror(&desk, &mirror, &words).good().contains("us-east-1,unchanged,1,"));
+    assert!(collect_from_mirror(&desk, &mirror, &words).expect_success().contains("us-east-1,complete,1,"));
+    assert!(collect_from_mirror(&desk, &mirror, &words).expect_success().contains("us-east-1,unchanged,1,"));
     mirror.replace(file, advice(1, -15).into_bytes());
-    assert!(from_mirror(&desk, &mirror, &words).good().contains("us-east-1,complete,1,"));
-    assert_eq!(csv(&desk, "SELECT saving_percent FROM interruption"), "saving_percent\n-15\n");
+    assert!(collect_from_mirror(&desk, &mirror, &words).expect_success().contains("us-east-1,complete,1,"));
+    assert_eq!(query_csv(&desk, "SELECT saving_percent FROM interruption"), "saving_percent\n-15\n");
 }
 
 #[test]
@@ -447,22 +455,30 @@ fn public_spot_prices_are_compared_with_zone_prices() {
     let file = "/website.spot.ec2.aws.a2z.com/spot.json";
     let mirror = Mirror::start(&[(file, feed("0.0700"))]);
     let words = ["snapshot", "spot_feed", "-o", "csv"];
-    assert!(from_mirror(&desk, &mirror, &words).good().contains("spot_feed,us-east-1,complete,1,"));
-    assert!(from_mirror(&desk, &mirror, &words).good().contains("spot_feed,us-east-1,unchanged,1,"));
+    assert!(
+        collect_from_mirror(&desk, &mirror, &words)
+            .expect_success()
+            .contains("spot_feed,us-east-1,complete,1,")
+    );
+    assert!(
+        collect_from_mirror(&desk, &mirror, &words)
+            .expect_success()
+            .contains("spot_feed,us-east-1,unchanged,1,")
+    );
     let zones = "observed_at,instance_type,region,az_id,spot_usd\n\
         2026-11-01T00:00:00Z,m7i.xlarge,us-east-1,use1-az1,0.0600\n\
         2026-11-01T00:00:00Z,m7i.xlarge,us-east-1,use1-az2,0.0800\n";
     let path = desk.home().join("zones.csv");
     fs::write(&path, zones).unwrap();
-    desk.collector(&["import", "spot-history", path.to_str().unwrap()]).good();
+    desk.collector(&["import", "spot-history", path.to_str().unwrap()]).expect_success();
     let check = |expected: &str| {
         let words = ["query", "spot/cross-check", "--param", "type=m7i.xlarge", "--as-of", "2100-01-01"];
-        let found = desk.truffle(&[&words[..], &["-o", "csv", "-q"]].concat()).good();
+        let found = desk.truffle(&[&words[..], &["-o", "csv", "-q"]].concat()).expect_success();
         assert!(found.lines().nth(1).is_some_and(|line| line.starts_with(expected)), "{found}");
     };
     check("us-east-1,linux,0.07,0.06,0.08,2,true,USD,");
     mirror.replace(file, feed("0.10500").into_bytes());
-    from_mirror(&desk, &mirror, &words).good();
+    collect_from_mirror(&desk, &mirror, &words).expect_success();
     check("us-east-1,linux,0.105,0.06,0.08,2,false,USD,");
 }
 
@@ -475,13 +491,13 @@ fn watch_repeats_until_it_is_stopped() {
     let mirror = Mirror::start(&[(file, advice.into())]);
     let mut command = desk.command("collector", &["watch", "--every", "1s", "interruption", "-q"]);
     let mut child = command.env("MYCELIUM_MIRROR", &mirror.url).stdout(Stdio::null()).spawn().unwrap();
-    while mirror.asked("spot-advisor-data.json") < 3 {
+    while mirror.count_requests("spot-advisor-data.json") < 3 {
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    let told = csv(
+    let told = query_csv(
         &desk,
         "SELECT outcome, count(*) > 0 AS some FROM collection_run WHERE run_id LIKE 'snapshot%'
         GROUP BY outcome ORDER BY outcome",

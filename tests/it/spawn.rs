@@ -6,9 +6,9 @@ use std::time::Duration;
 use domain::Timestamp;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::{Desk, Ran, ran};
+use tests::{Desk, Ran, run_command};
 
-use crate::caller::{Caller, between, door};
+use crate::caller::{Caller, call_control, text_between};
 use crate::snapshot::{Serving, serve_with};
 
 const ACCOUNT: &str = "000000000002";
@@ -25,7 +25,7 @@ struct World {
 impl World {
     fn new(scenario: &str, more: &[&str]) -> World {
         let desk = Desk::default();
-        let policy = ran(&mut desk.command("spawn", &["policy"])).good();
+        let policy = run_command(&mut desk.command("spawn", &["policy"])).expect_success();
         let policy: Value = serde_json::from_str(&policy).unwrap();
         // In addition, the calls of the test itself, and instances that cannot be terminated.
         let test = json!({"Statement": [
@@ -40,7 +40,7 @@ impl World {
         let serving = serve_with(&desk, &scenario, more);
         let url = serving.value("AWS_ENDPOINT_URL");
         let words = ["sandbox", "env", "--url", &url, "--account", ACCOUNT];
-        let said = ran(&mut desk.command("mycelium", &words)).good();
+        let said = run_command(&mut desk.command("mycelium", &words)).expect_success();
         let pair = |line: &str| {
             let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
             Some((name.to_string(), value.trim_matches('\'').to_string()))
@@ -52,7 +52,7 @@ impl World {
     }
 
     fn spawn(&self, words: &[&str]) -> Ran {
-        ran(&mut self.command(words))
+        run_command(&mut self.command(words))
     }
 
     fn command(&self, words: &[&str]) -> std::process::Command {
@@ -62,7 +62,7 @@ impl World {
     }
 
     fn rows(&self, words: &[&str]) -> Vec<Value> {
-        let told = self.spawn(&[words, &["-o", "json"]].concat()).good();
+        let told = self.spawn(&[words, &["-o", "json"]].concat()).expect_success();
         serde_json::from_str::<Vec<Value>>(&told).unwrap()
     }
 
@@ -89,7 +89,7 @@ impl World {
         let form: Vec<(&str, &str)> =
             form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let launched = self.alice.call("ec2", &form).unwrap();
-        between(&launched, "<instanceId>", "</instanceId>").unwrap()
+        text_between(&launched, "<instanceId>", "</instanceId>").unwrap()
     }
 
     fn all(&self) -> String {
@@ -97,7 +97,7 @@ impl World {
     }
 
     fn calls(&self, name: &str) -> usize {
-        self.alice.trail(name).as_array().map_or(0, Vec::len)
+        self.alice.cloudtrail_events(name).as_array().map_or(0, Vec::len)
     }
 }
 
@@ -135,7 +135,7 @@ fn a_launch_with_lost_replies_makes_one_instance_with_the_requested_settings() {
     let attribute = |name: &str, tag: &str| {
         let form = [("Action", "DescribeInstanceAttribute"), ("InstanceId", id), ("Attribute", name)];
         let text = world.alice.call("ec2", &form).unwrap();
-        between(&text, &format!("<{tag}>"), &format!("</{tag}>")).unwrap()
+        text_between(&text, &format!("<{tag}>"), &format!("</{tag}>")).unwrap()
     };
     assert!(
         attribute("instanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior")
@@ -192,7 +192,7 @@ fn reap_ends_the_users_overdue_instances_although_one_of_them_fails() {
     let begin = (now - SignedDuration::from_hours(6)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let world = World::new("throttling: false\n", &["--frozen", &begin]);
     let who = world.alice.call("sts", &[("Action", "GetCallerIdentity")]).unwrap();
-    let me = between(&who, "<Arn>", "</Arn>").unwrap();
+    let me = text_between(&who, "<Arn>", "</Arn>").unwrap();
     let until = |hours: i64| {
         let at = (now + SignedDuration::from_hours(hours)).strftime("%Y-%m-%dT%H:%M:%SZ");
         format!("v1;running;until={at};gen=1")
@@ -223,7 +223,7 @@ fn reap_ends_the_users_overdue_instances_although_one_of_them_fails() {
         (launch(&within, &me, "no", &[]), "not overdue before"),
         (launch("soon", &me, "no", &[]), "tag spawn:expiry is "),
     ];
-    door(&world.alice.url, "clock", &json!({ "until": now }));
+    call_control(&world.alice.url, "clock", &json!({ "until": now }));
     let file = world.desk.home().join("plan.json");
     let file = file.to_str().unwrap();
     let shown = world.rows(&["reap", "--plan", file]);

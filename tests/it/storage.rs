@@ -12,7 +12,7 @@ use domain::Timestamp;
 use tests::Desk;
 
 /// Writes spot history: the hour after 2026-01-01, the region, the zone and the price of each row.
-pub(crate) fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Value)]) -> PathBuf {
+pub(crate) fn write_history_rows(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Value)]) -> PathBuf {
     let fields = vec![
         Field::new("observed_at", ValueType::Timestamp),
         Field::new("instance_type", ValueType::Text),
@@ -33,9 +33,9 @@ pub(crate) fn history_of(desk: &Desk, name: &str, rows: &[(i64, &str, &str, Valu
 }
 
 /// Writes spot history of one zone: rows one hour apart, each price in two rows.
-pub(crate) fn history(desk: &Desk, name: &str, zone: &str, rows: i64) -> PathBuf {
+pub(crate) fn write_history(desk: &Desk, name: &str, zone: &str, rows: i64) -> PathBuf {
     let row = |at: i64| (at, "us-east-1", zone, ((5000 + at / 2) as f64 / 10_000.0).into());
-    history_of(desk, name, &(0..rows).map(row).collect::<Vec<_>>())
+    write_history_rows(desk, name, &(0..rows).map(row).collect::<Vec<_>>())
 }
 
 pub(crate) fn import(desk: &Desk, file: &Path) -> tests::Ran {
@@ -45,7 +45,12 @@ pub(crate) fn import(desk: &Desk, file: &Path) -> tests::Ran {
 /// Returns the number of rows of each zone, as `zone:rows`.
 fn rows(desk: &Desk) -> String {
     let sql = "SELECT az_id || ':' || count(*) AS z FROM spot_price GROUP BY az_id ORDER BY az_id";
-    desk.truffle(&["query", sql, "-o", "csv", "-q"]).good().lines().skip(1).collect::<Vec<_>>().join(" ")
+    desk.truffle(&["query", sql, "-o", "csv", "-q"])
+        .expect_success()
+        .lines()
+        .skip(1)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 pub(crate) fn lake(desk: &Desk) -> PathBuf {
@@ -55,41 +60,47 @@ pub(crate) fn lake(desk: &Desk) -> PathBuf {
 #[test]
 fn visible_rows_are_not_stored_again() {
     let desk = Desk::default();
-    let (all, part) =
-        (history(&desk, "a.parquet", "use1-az1", 100), history(&desk, "b.parquet", "use1-az1", 40));
-    import(&desk, &all).good();
+    let (all, part) = (
+        write_history(&desk, "a.parquet", "use1-az1", 100),
+        write_history(&desk, "b.parquet", "use1-az1", 40),
+    );
+    import(&desk, &all).expect_success();
     for _ in 0..2 {
-        let found = import(&desk, &part).good();
+        let found = import(&desk, &part).expect_success();
         assert!(found.contains("\"rows_kept\": 0") && found.contains("\"manifest\": 2"), "{found}");
     }
     assert_eq!(rows(&desk), "use1-az1:100");
     let sql = "SELECT count(*) AS n FROM collection_run WHERE dataset = 'spot_price'";
-    assert_eq!(desk.truffle(&["query", sql, "-o", "csv", "-q"]).good(), "n\n2\n");
+    assert_eq!(desk.truffle(&["query", sql, "-o", "csv", "-q"]).expect_success(), "n\n2\n");
 }
 
 #[test]
 fn an_import_is_visible_and_stored_once() {
     let desk = Desk::default();
-    let file = history(&desk, "a.parquet", "use1-az1", 100);
+    let file = write_history(&desk, "a.parquet", "use1-az1", 100);
     let dry = desk.collector(&["import", "spot-history", &file.to_string_lossy(), "--dry-run", "-o", "json"]);
-    assert!(dry.clone().good().contains("\"rows_kept\": 100"), "{dry:?}");
+    assert!(dry.clone().expect_success().contains("\"rows_kept\": 100"), "{dry:?}");
     assert!(!lake(&desk).exists(), "a dry run writes nothing");
-    let first = import(&desk, &file).good();
+    let first = import(&desk, &file).expect_success();
     assert!(first.contains("\"rows_read\": 100") && first.contains("\"rows_kept\": 100"), "{first}");
     assert_eq!(rows(&desk), "use1-az1:100");
     let again = import(&desk, &file);
     assert!(again.err.contains("nothing was added: the lake already has these rows"), "{again:?}");
-    assert!(again.good().contains("\"rows_kept\": 0"));
-    import(&desk, &history(&desk, "b.parquet", "use1-az2", 50)).good();
+    assert!(again.expect_success().contains("\"rows_kept\": 0"));
+    import(&desk, &write_history(&desk, "b.parquet", "use1-az2", 50)).expect_success();
     assert_eq!(rows(&desk), "use1-az1:100 use1-az2:50");
-    let latest = desk.truffle(&["query", "spot/latest", "--param", "type=m7i.large", "-o", "ndjson"]).good();
+    let latest =
+        desk.truffle(&["query", "spot/latest", "--param", "type=m7i.large", "-o", "ndjson"]).expect_success();
     assert!(
         latest.contains("\"az_id\":\"use1-az1\"") && latest.contains("\"price_per_hour\":0.5049"),
         "{latest}"
     );
     let earlier =
         ["query", "spot/latest", "--param", "type=m7i.large", "-o", "csv", "--as-of", "2026-01-01T00:00:00Z"];
-    assert!(desk.truffle(&earlier).good().contains(",0.5,"), "the first price is valid at the first instant");
+    assert!(
+        desk.truffle(&earlier).expect_success().contains(",0.5,"),
+        "the first price is valid at the first instant"
+    );
 }
 
 /// Returns the price of the only zone as of an hour of 2026-01-01.
@@ -104,8 +115,8 @@ fn price_at(desk: &Desk, hour: i64) -> String {
 fn a_late_price_changes_only_later_answers() {
     let desk = Desk::default();
     let at = |hour: i64, price: f64| (hour, "us-east-1", "use1-az1", price.into());
-    import(&desk, &history_of(&desk, "a.parquet", &[at(1, 5.0), at(3, 5.0)])).good();
-    import(&desk, &history_of(&desk, "b.parquet", &[at(2, 6.0)])).good();
+    import(&desk, &write_history_rows(&desk, "a.parquet", &[at(1, 5.0), at(3, 5.0)])).expect_success();
+    import(&desk, &write_history_rows(&desk, "b.parquet", &[at(2, 6.0)])).expect_success();
     let told: Vec<String> = (0..5).map(|hour| price_at(&desk, hour)).collect();
     assert_eq!(told, ["none", "5", "6", "5", "5"]);
 }
@@ -118,7 +129,7 @@ fn each_region_has_a_run_and_its_own_gaps() {
         (2, "us-east-1", "use1-az1", Value::Null),
         (7, "eu-west-1", "euw1-az1", 0.7.into()),
     ];
-    let said = import(&desk, &history_of(&desk, "a.parquet", &rows)).good();
+    let said = import(&desk, &write_history_rows(&desk, "a.parquet", &rows)).expect_success();
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
     let line = |at: usize| {
         let of = |name: &str| said[at][name].clone();
@@ -132,7 +143,7 @@ fn each_region_has_a_run_and_its_own_gaps() {
     assert!(said[0]["bytes"].is_null() && said[2]["bytes"].as_u64() > Some(0), "{said}");
     let sql = "SELECT scope, outcome, row_count, hour(observed_from) AS a, hour(observed_at) AS b, gaps[1] AS gap \
         FROM collection_run WHERE dataset = 'spot_price' ORDER BY scope";
-    let runs = desk.truffle(&["query", sql, "-o", "csv", "-q"]).good();
+    let runs = desk.truffle(&["query", sql, "-o", "csv", "-q"]).expect_success();
     let runs: Vec<&str> = runs.lines().skip(1).collect();
     assert_eq!(runs[0].trim_end_matches(','), "eu-west-1,complete,1,7,7");
     assert_eq!(runs[1], "us-east-1,partial,2,1,2,1 of 2 prices are not known");
@@ -141,9 +152,9 @@ fn each_region_has_a_run_and_its_own_gaps() {
 #[test]
 fn the_same_files_in_another_order_are_the_same_import() {
     let desk = Desk::default();
-    let a = history(&desk, "a.parquet", "use1-az1", 3).to_string_lossy().into_owned();
-    let b = history(&desk, "b.parquet", "use1-az2", 3).to_string_lossy().into_owned();
-    desk.collector(&["import", "spot-history", &a, &b]).good();
+    let a = write_history(&desk, "a.parquet", "use1-az1", 3).to_string_lossy().into_owned();
+    let b = write_history(&desk, "b.parquet", "use1-az2", 3).to_string_lossy().into_owned();
+    desk.collector(&["import", "spot-history", &a, &b]).expect_success();
     let again = desk.collector(&["import", "spot-history", &b, &a, &b]);
     assert!(again.err.contains("nothing was added: the lake already has these rows"), "{again:?}");
     assert_eq!(rows(&desk), "use1-az1:3 use1-az2:3");
@@ -152,8 +163,8 @@ fn the_same_files_in_another_order_are_the_same_import() {
 #[test]
 fn folders_are_accessible_only_to_their_owner() {
     let desk = Desk::default();
-    import(&desk, &history(&desk, "a.parquet", "use1-az1", 3)).good();
-    desk.truffle(&["save", "x", "gpu"]).good();
+    import(&desk, &write_history(&desk, "a.parquet", "use1-az1", 3)).expect_success();
+    desk.truffle(&["save", "x", "gpu"]).expect_success();
     for folder in
         [".local/share/mycelium", ".local/share/mycelium/manifest", ".cache/mycelium", ".config/mycelium"]
     {
@@ -165,12 +176,13 @@ fn folders_are_accessible_only_to_their_owner() {
 #[test]
 fn readers_see_only_complete_imports() {
     let desk = Desk::default();
-    import(&desk, &history(&desk, "0.parquet", "use1-az0", 10)).good();
+    import(&desk, &write_history(&desk, "0.parquet", "use1-az0", 10)).expect_success();
     let seen = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for n in 1..=8 {
-                let file = history(&desk, &format!("{n}.parquet"), &format!("use1-az{n}"), 10 * (n + 1));
-                import(&desk, &file).good();
+                let file =
+                    write_history(&desk, &format!("{n}.parquet"), &format!("use1-az{n}"), 10 * (n + 1));
+                import(&desk, &file).expect_success();
             }
         });
         let mut seen = BTreeSet::new();
@@ -192,10 +204,10 @@ fn readers_see_only_complete_imports() {
 #[test]
 fn a_killed_import_leaves_a_complete_lake() {
     let desk = Desk::default();
-    import(&desk, &history(&desk, "0.parquet", "use1-az0", 5)).good();
+    import(&desk, &write_history(&desk, "0.parquet", "use1-az0", 5)).expect_success();
     for n in 1..=25 {
         let before = rows(&desk);
-        let file = history(&desk, "next.parquet", &format!("use1-az{n:02}"), 2000);
+        let file = write_history(&desk, "next.parquet", &format!("use1-az{n:02}"), 2000);
         let words = ["import", "spot-history", &file.to_string_lossy(), "-q"];
         let mut child =
             desk.command("collector", &words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -207,8 +219,8 @@ fn a_killed_import_leaves_a_complete_lake() {
         let done = format!("{before} use1-az{n:02}:2000");
         assert!(after == before || after == done, "after kill {n}: {before} became {after}");
     }
-    let file = history(&desk, "next.parquet", "use1-az99", 7);
-    import(&desk, &file).good();
+    let file = write_history(&desk, "next.parquet", "use1-az99", 7);
+    import(&desk, &file).expect_success();
     assert!(rows(&desk).ends_with("use1-az99:7"));
     // The next writer has removed the files of the killed ones.
     let listed: BTreeSet<String> = files(&lake(&desk).join("lake")).into_iter().collect();
@@ -236,7 +248,7 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
 #[test]
 fn a_second_writer_is_refused() {
     let desk = Desk::default();
-    let file = history(&desk, "a.parquet", "use1-az1", 3);
+    let file = write_history(&desk, "a.parquet", "use1-az1", 3);
     let held = lake_writer::LakeWriter::open(&lake(&desk)).unwrap();
     let second = import(&desk, &file);
     assert_eq!(second.code, 1, "{second:?}");
@@ -251,18 +263,18 @@ fn a_second_writer_is_refused() {
         assert!(told.contains(expected), "{told}");
     }
     drop(held);
-    import(&desk, &file).good();
+    import(&desk, &file).expect_success();
     assert!(fs::read_to_string(lake(&desk).join("writer.lock")).unwrap().contains("import spot-history"));
 }
 
 #[test]
 fn old_manifests_are_removed_unless_a_reader_pins_them() {
     let desk = Desk::default();
-    import(&desk, &history(&desk, "1.parquet", "use1-az1", 3)).good();
+    import(&desk, &write_history(&desk, "1.parquet", "use1-az1", 3)).expect_success();
     let held = lake::PinnedManifest::newest(&lake(&desk)).unwrap().unwrap();
     assert_eq!(held.manifest.number, 1);
-    import(&desk, &history(&desk, "2.parquet", "use1-az2", 3)).good();
-    import(&desk, &history(&desk, "3.parquet", "use1-az3", 3)).good();
+    import(&desk, &write_history(&desk, "2.parquet", "use1-az2", 3)).expect_success();
+    import(&desk, &write_history(&desk, "3.parquet", "use1-az3", 3)).expect_success();
     let manifests = || {
         let mut names = files(&lake(&desk).join("manifest"));
         names.sort();
@@ -270,12 +282,12 @@ fn old_manifests_are_removed_unless_a_reader_pins_them() {
     };
     assert_eq!(manifests(), "1.json 3.json", "a reader pins the first manifest, none the second");
     drop(held);
-    import(&desk, &history(&desk, "4.parquet", "use1-az4", 3)).good();
+    import(&desk, &write_history(&desk, "4.parquet", "use1-az4", 3)).expect_success();
     assert_eq!(manifests(), "4.json");
 }
 
 /// Returns the exit code and the first line of the error for an unusable folder.
-fn told(desk: &Desk) -> (i32, String) {
+fn status_error(desk: &Desk) -> (i32, String) {
     let ran = desk.truffle(&["status"]);
     (ran.code, ran.err.lines().next().unwrap_or_default().to_string())
 }
@@ -284,9 +296,9 @@ fn told(desk: &Desk) -> (i32, String) {
 fn a_damaged_lake_is_reported() {
     let check = |damage: &dyn Fn(&Path), expected: &str| {
         let desk = Desk::default();
-        import(&desk, &history(&desk, "a.parquet", "use1-az1", 3)).good();
+        import(&desk, &write_history(&desk, "a.parquet", "use1-az1", 3)).expect_success();
         damage(&lake(&desk));
-        let (code, sentence) = told(&desk);
+        let (code, sentence) = status_error(&desk);
         assert_eq!(code, 4, "{sentence}");
         assert!(sentence.contains(expected), "{sentence}");
     };
@@ -328,7 +340,7 @@ fn a_folder_with_other_files_is_left_alone() {
         let read = desk.truffle(&["status", "--lake", &at]);
         assert_eq!(read.code, 4, "{read:?}");
         assert!(read.err.contains(&format!("is not a lake: it holds {told}")), "{read:?}");
-        let file = history(&desk, "a.parquet", "use1-az1", 3);
+        let file = write_history(&desk, "a.parquet", "use1-az1", 3);
         let written = desk.collector(&["import", "spot-history", &file.to_string_lossy(), "--lake", &at]);
         assert_eq!(written.code, 4, "{written:?}");
         assert_eq!(
@@ -354,11 +366,12 @@ fn unusable_files_are_refused() {
         assert_eq!(ran.code, 4, "{ran:?}");
         assert!(ran.err.contains(expected), "{ran:?}");
     };
-    let good = fs::read(history(&desk, "good.parquet", "use1-az1", 300)).unwrap();
+    let good = fs::read(write_history(&desk, "good.parquet", "use1-az1", 300)).unwrap();
     check("cut.parquet", &good[..good.len() / 2], "not a Parquet file, or it is cut short");
     check("text.parquet", b"observed_at,instance_type", "it has no column \"region\"");
     check("empty.parquet", b"", "it has no column \"observed_at\"");
-    let free = fs::read(history_of(&desk, "x.parquet", &[(1, "us-east-1", "use1-az1", 0.0.into())])).unwrap();
+    let free = fs::read(write_history_rows(&desk, "x.parquet", &[(1, "us-east-1", "use1-az1", 0.0.into())]))
+        .unwrap();
     check("free.parquet", &free, "the price 0 is not above zero");
     let other = Page { fields: vec![Field::new("x", ValueType::Int)], rows: vec![vec![Value::Int(1)]] };
     check("other.parquet", &lake_writer::parquet_bytes(&other).unwrap(), "it has no column observed_at");
@@ -373,11 +386,12 @@ fn without_a_writable_folder_answers_come_from_memory() {
     let nowhere = |words: &[&str]| {
         let mut command = desk.command("truffle", words);
         command.env("XDG_CACHE_HOME", "/dev/null/cache");
-        tests::ran(&mut command)
+        tests::run_command(&mut command)
     };
-    let found = nowhere(&["search", "m7i.large", "-o", "csv", "-q"]).good();
+    let found = nowhere(&["search", "m7i.large", "-o", "csv", "-q"]).expect_success();
     assert!(found.contains("m7i.large,us-east-1"), "{found}");
-    let counted = nowhere(&["query", "SELECT count(*) AS n FROM instance_type", "-o", "csv", "-q"]).good();
+    let counted =
+        nowhere(&["query", "SELECT count(*) AS n FROM instance_type", "-o", "csv", "-q"]).expect_success();
     assert_eq!(counted, "n\n1395\n");
     assert!(nowhere(&["status"]).err.contains("in memory, because no folder could be written"));
 }
@@ -385,18 +399,18 @@ fn without_a_writable_folder_answers_come_from_memory() {
 #[test]
 fn a_damaged_warehouse_is_rebuilt() {
     let desk = Desk::default();
-    desk.truffle(&["status"]).good();
+    desk.truffle(&["status"]).expect_success();
     let folder = desk.home().join(".cache/mycelium/warehouse");
     let file = folder.join(&files(&folder)[0]);
     fs::write(&file, "no database").unwrap();
-    desk.truffle(&["search", "m7i.large", "-q"]).good();
+    desk.truffle(&["search", "m7i.large", "-q"]).expect_success();
     assert!(fs::metadata(&file).unwrap().len() > 100_000);
 }
 
 #[test]
 fn a_damaged_seed_is_unpacked_again() {
     let desk = Desk::default();
-    let search = || desk.truffle(&["search", "m7i.large", "-o", "csv", "-q"]).good();
+    let search = || desk.truffle(&["search", "m7i.large", "-o", "csv", "-q"]).expect_success();
     let before = search();
     let cache = desk.home().join(".cache/mycelium");
     let seed = files(&cache).into_iter().find(|path| path.ends_with("lake/price/v=1/seed.parquet")).unwrap();
@@ -408,7 +422,7 @@ fn a_damaged_seed_is_unpacked_again() {
 #[test]
 fn temporary_cache_files_of_dead_processes_are_removed() {
     let desk = Desk::default();
-    desk.truffle(&["status"]).good();
+    desk.truffle(&["status"]).expect_success();
     let cache = desk.home().join(".cache/mycelium");
     let mut child = std::process::Command::new("true").spawn().unwrap();
     child.wait().unwrap();
@@ -417,7 +431,7 @@ fn temporary_cache_files_of_dead_processes_are_removed() {
     fs::write(cache.join(format!("warehouse/seed/.0-ab.duckdb.{dead}.tmp")), "half").unwrap();
     let before: BTreeSet<String> = files(&cache).into_iter().collect();
     assert!(before.iter().any(|path| path.ends_with(".tmp")));
-    desk.truffle(&["status"]).good();
+    desk.truffle(&["status"]).expect_success();
     assert!(!files(&cache).iter().any(|path| path.ends_with(".tmp")));
     assert!(!cache.join(format!(".seed-ab.{dead}.tmp")).exists());
 }
@@ -425,7 +439,7 @@ fn temporary_cache_files_of_dead_processes_are_removed() {
 #[test]
 fn damaged_pages_are_reported_as_a_fault_of_the_lake() {
     let desk = Desk::default();
-    import(&desk, &history(&desk, "a.parquet", "use1-az1", 3000)).good();
+    import(&desk, &write_history(&desk, "a.parquet", "use1-az1", 3000)).expect_success();
     let folder = lake(&desk).join("lake/spot_price/v=1");
     let file = folder.join(&files(&folder)[0]);
     let mut bytes = fs::read(&file).unwrap();

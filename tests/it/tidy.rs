@@ -4,46 +4,51 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tests::root;
+use tests::repository_root;
 
 /// The crates that each crate may depend on. All others are forbidden.
-const ARROWS: &[(&str, &[&str])] = &[
-    ("domain", &[]),
-    ("aws", &["catalog", "domain", "lifecycle"]),
+const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
+    ("app", &["catalog", "console", "domain", "durable", "lake", "truffle", "warehouse"]),
+    ("aws", &["catalog", "domain", "fleet", "lifecycle"]),
     ("catalog", &["domain"]),
-    ("lake", &["catalog", "domain"]),
-    ("lifecycle", &["domain"]),
-    ("warehouse", &["catalog", "domain"]),
-    ("console", &["catalog", "domain"]),
+    ("collector", &["catalog", "console", "domain", "durable", "feeds"]),
+    ("console", &["catalog", "domain", "durable"]),
+    ("domain", &[]),
+    ("durable", &[]),
     ("feeds", &["catalog", "domain"]),
-    ("collector", &["catalog", "console", "domain", "feeds"]),
-    ("spawn", &["catalog", "console", "domain", "lifecycle"]),
-    ("truffle", &["catalog", "console", "domain"]),
-    ("sandbox", &["catalog", "console", "domain", "lifecycle"]),
+    ("fleet", &["domain", "lifecycle"]),
+    ("lake", &["catalog", "domain", "durable"]),
+    ("lake_writer", &["catalog", "domain", "durable", "lake"]),
+    ("lifecycle", &["domain"]),
     (
         "mycelium",
         &[
+            "app",
             "aws",
             "catalog",
             "collector",
             "console",
             "domain",
-            "lake",
+            "lake_writer",
             "sandbox",
             "spawn",
-            "truffle",
             "warehouse",
         ],
     ),
+    ("sandbox", &["catalog", "console", "domain", "durable", "fleet", "lifecycle"]),
+    ("spawn", &["catalog", "console", "domain", "durable", "fleet", "lifecycle"]),
+    ("spawnd", &["domain", "durable", "lifecycle"]),
+    ("truffle", &["catalog", "console", "domain", "durable"]),
+    ("warehouse", &["catalog", "domain", "durable"]),
 ];
 
 /// Large external dependencies, and the only crate that may have each.
-const HEAVY_DOORS: &[(&str, &str)] = &[
+const LARGE_DEPENDENCIES: &[(&str, &str)] = &[
     ("duckdb", "warehouse"),
     ("arrow", "warehouse"),
     ("landlock", "warehouse"),
     ("seccompiler", "warehouse"),
-    ("polars", "lake"),
+    ("polars", "lake_writer"),
     ("aws-config", "aws"),
     ("aws-sdk-cloudwatch", "aws"),
     ("aws-sdk-costexplorer", "aws"),
@@ -73,8 +78,14 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-fn dependencies(room: &str) -> Vec<String> {
-    let text = fs::read_to_string(root().join(format!("crates/{room}/Cargo.toml"))).unwrap();
+/// The folder of a crate of the workspace.
+fn crate_folder(name: &str) -> PathBuf {
+    let top = repository_root().join(name);
+    if top.join("Cargo.toml").exists() { top } else { repository_root().join("crates").join(name) }
+}
+
+fn dependencies(name: &str) -> Vec<String> {
+    let text = fs::read_to_string(crate_folder(name).join("Cargo.toml")).unwrap();
     let after = text.split("[dependencies]").nth(1).unwrap_or_default();
     let section = after.split("\n[").next().unwrap_or_default();
     section
@@ -85,40 +96,41 @@ fn dependencies(room: &str) -> Vec<String> {
         .collect()
 }
 
-fn rooms() -> Vec<String> {
-    let entries = fs::read_dir(root().join("crates")).unwrap();
-    let mut rooms: Vec<String> =
+fn crate_names() -> Vec<String> {
+    let entries = fs::read_dir(repository_root().join("crates")).unwrap();
+    let mut names: Vec<String> =
         entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
-    rooms.sort();
-    rooms
+    names.extend(["sandbox", "spawnd"].map(String::from));
+    names.sort();
+    names
 }
 
 #[test]
 fn every_dependency_between_crates_is_allowed() {
-    let rooms = rooms();
-    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
-    for room in &rooms {
+    let crates = crate_names();
+    let allowed: BTreeMap<&str, &[&str]> = ALLOWED_DEPENDENCIES.iter().copied().collect();
+    for name in &crates {
         let allowed = allowed
-            .get(room.as_str())
-            .unwrap_or_else(|| panic!("{room} is not in the table of dependencies"));
-        for dependency in dependencies(room).iter().filter(|name| rooms.contains(name)) {
-            assert!(allowed.contains(&dependency.as_str()), "{room} may not depend on {dependency}");
+            .get(name.as_str())
+            .unwrap_or_else(|| panic!("{name} is not in the table of dependencies"));
+        for dependency in dependencies(name).iter().filter(|other| crates.contains(other)) {
+            assert!(allowed.contains(&dependency.as_str()), "{name} may not depend on {dependency}");
         }
     }
 }
 
 #[test]
 fn the_daemon_has_no_large_dependency() {
-    let text = fs::read_to_string(root().join("spawnd/Cargo.toml")).unwrap();
-    let rooms = rooms();
+    let text = fs::read_to_string(repository_root().join("spawnd/Cargo.toml")).unwrap();
+    let crates = crate_names();
     for line in text.split("[dev-dependencies]").next().unwrap().lines() {
         let name = line.split(['.', ' ']).next().unwrap();
-        let giant = HEAVY_DOORS.iter().any(|(giant, _)| *giant == name)
+        let is_large = LARGE_DEPENDENCIES.iter().any(|(large, _)| *large == name)
             || name.starts_with("aws-sdk")
             || name == "tokio";
-        assert!(!giant, "spawnd depends on {name}");
+        assert!(!is_large, "spawnd depends on {name}");
         assert!(
-            !rooms.contains(&name.to_string()) || ["domain", "lifecycle"].contains(&name),
+            !crates.contains(&name.to_string()) || ["domain", "durable", "lifecycle"].contains(&name),
             "spawnd may not depend on {name}"
         );
     }
@@ -126,11 +138,11 @@ fn the_daemon_has_no_large_dependency() {
 
 #[test]
 fn each_large_dependency_has_one_wrapper_crate() {
-    for (giant, door) in HEAVY_DOORS {
-        for room in rooms().iter().filter(|room| room != door) {
+    for (large, wrapper) in LARGE_DEPENDENCIES {
+        for name in crate_names().iter().filter(|name| name != wrapper) {
             assert!(
-                !dependencies(room).contains(&giant.to_string()),
-                "{room} depends on {giant}: only {door} may"
+                !dependencies(name).contains(&large.to_string()),
+                "{name} depends on {large}: only {wrapper} may"
             );
         }
     }
@@ -138,8 +150,8 @@ fn each_large_dependency_has_one_wrapper_crate() {
 
 #[test]
 fn no_file_is_too_long_and_every_crate_is_described() {
-    for folder in ["crates", "spawnd", "xtask", "tests"] {
-        for path in files(&root().join(folder), ".rs") {
+    for folder in ["crates", "sandbox", "spawnd", "xtask", "tests"] {
+        for path in files(&repository_root().join(folder), ".rs") {
             let text = fs::read_to_string(&path).unwrap();
             assert!(text.lines().count() <= LONGEST, "{} has more than {LONGEST} lines", path.display());
             if path.ends_with("src/lib.rs") {
@@ -151,8 +163,8 @@ fn no_file_is_too_long_and_every_crate_is_described() {
 
 #[test]
 fn the_pure_core_has_no_clock_file_or_environment() {
-    for room in ["domain", "catalog", "lifecycle"] {
-        for path in files(&root().join("crates").join(room).join("src"), ".rs") {
+    for name in ["domain", "catalog", "fleet", "lifecycle"] {
+        for path in files(&crate_folder(name).join("src"), ".rs") {
             let text = fs::read_to_string(&path).unwrap();
             for forbidden in [
                 "std::fs",
@@ -171,7 +183,7 @@ fn the_pure_core_has_no_clock_file_or_environment() {
 
 #[test]
 fn truffle_names_no_socket() {
-    for path in files(&root().join("crates/truffle/src"), ".rs") {
+    for path in files(&repository_root().join("crates/truffle/src"), ".rs") {
         let text = fs::read_to_string(&path).unwrap();
         assert!(!text.contains("std::net"), "{} names std::net", path.display());
     }
@@ -179,7 +191,7 @@ fn truffle_names_no_socket() {
 
 #[test]
 fn sql_lives_in_queries() {
-    for path in files(&root().join("crates"), ".rs") {
+    for path in files(&repository_root().join("crates"), ".rs") {
         let text = fs::read_to_string(&path).unwrap();
         let program = text.split("#[cfg(test)]").next().unwrap_or_default();
         // Tests and settings of the isolated query process may have SQL of their own.
@@ -199,7 +211,7 @@ fn sql_lives_in_queries() {
 #[test]
 fn every_question_is_listed() {
     let listed: Vec<String> = catalog::QUESTIONS.iter().map(|q| q.name.to_string()).collect();
-    let folder = root().join("queries");
+    let folder = repository_root().join("queries");
     for path in files(&folder, ".sql") {
         let name = path.strip_prefix(&folder).unwrap().with_extension("").to_string_lossy().into_owned();
         let ours = name.starts_with("build/") || name.starts_with("views/");
@@ -212,8 +224,8 @@ fn every_question_is_listed() {
 
 #[test]
 fn the_executable_embeds_the_whole_seed() {
-    let carried = fs::read_to_string(root().join("crates/mycelium/src/seed.rs")).unwrap();
-    let folder = root().join("datasets/seed");
+    let carried = fs::read_to_string(repository_root().join("crates/app/src/seed.rs")).unwrap();
+    let folder = repository_root().join("datasets/seed");
     for path in files(&folder, "") {
         let name = path.strip_prefix(&folder).unwrap().to_string_lossy().into_owned();
         assert!(carried.contains(&format!("\"{name}\"")), "datasets/seed/{name} is not embedded");
@@ -235,8 +247,8 @@ struct SandboxTests {
 impl SandboxTests {
     fn has(&self, name: &str) -> bool {
         match name {
-            "it" => root().join("tests/it/sandbox.rs").exists(),
-            "daemon" => root().join("tests/it/daemon.rs").exists(),
+            "it" => repository_root().join("tests/it/sandbox.rs").exists(),
+            "daemon" => repository_root().join("tests/it/daemon.rs").exists(),
             name if name.ends_with(".rs") => self.units.iter().any(|known| known == name),
             name => {
                 let script = format!("{}.py", name.trim_end_matches(".py"));
@@ -248,7 +260,7 @@ impl SandboxTests {
 
 #[test]
 fn every_behaviour_of_the_sandbox_names_a_document_and_an_existing_test() {
-    let room = root().join("sandbox");
+    let room = repository_root().join("sandbox");
     let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
     let tested = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("#[test]");
     let run = fs::read_to_string(room.join("tests/clients.rs")).unwrap();
@@ -258,7 +270,7 @@ fn every_behaviour_of_the_sandbox_names_a_document_and_an_existing_test() {
         scripts: scripts.into_iter().filter(|script| run.contains(&format!("\"{script}\""))).collect(),
         units: files(&room.join("src"), ".rs").iter().filter(|path| tested(path)).map(name).collect(),
     };
-    let text = fs::read_to_string(root().join("docs/sandbox.md")).unwrap();
+    let text = fs::read_to_string(repository_root().join("docs/sandbox.md")).unwrap();
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
     assert!(rows.len() > 40, "the table has {} rows", rows.len());
     for row in rows {

@@ -41,7 +41,7 @@ impl Desk {
     /// Returns the command of one of our programs, with a clean environment and the clock of
     /// [`NOW`].
     pub fn command(&self, program: &str, words: &[&str]) -> Command {
-        let mut command = Command::new(executable(program));
+        let mut command = Command::new(executable_path(program));
         command
             .args(words)
             .env_clear()
@@ -55,12 +55,12 @@ impl Desk {
 
     /// Runs `truffle` with these arguments.
     pub fn truffle(&self, words: &[&str]) -> Ran {
-        ran(&mut self.command("truffle", words))
+        run_command(&mut self.command("truffle", words))
     }
 
     /// Runs `collector` with these arguments.
     pub fn collector(&self, words: &[&str]) -> Ran {
-        ran(&mut self.command("collector", words))
+        run_command(&mut self.command("collector", words))
     }
 
     /// Runs `truffle` with this text on its standard input.
@@ -76,7 +76,7 @@ impl Desk {
 }
 
 /// Runs a command and waits until it ends. Panics if it cannot be started.
-pub fn ran(command: &mut Command) -> Ran {
+pub fn run_command(command: &mut Command) -> Ran {
     Ran::of(command.output().unwrap_or_else(|e| panic!("{:?}: {e}", command.get_program())))
 }
 
@@ -91,20 +91,20 @@ impl Ran {
 
     /// Returns the standard output. Panics with the standard error unless the exit code is 0.
     #[track_caller]
-    pub fn good(self) -> String {
+    pub fn expect_success(self) -> String {
         assert_eq!(self.code, 0, "{}", self.err);
         self.out
     }
 }
 
 /// Returns the repository's folder.
-pub fn root() -> PathBuf {
+pub fn repository_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_path_buf()
 }
 
 /// Returns the path of an executable that `cargo build` made, in the folder above the test
 /// executables. Panics if it does not exist.
-pub fn executable(name: &str) -> PathBuf {
+pub fn executable_path(name: &str) -> PathBuf {
     let here = std::env::current_exe().expect("a test knows its own path");
     let folder = here.parent().and_then(Path::parent).expect("tests are in target/<profile>/deps");
     let path = folder.join(name);

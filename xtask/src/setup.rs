@@ -52,14 +52,14 @@ pub(crate) fn libraries() -> Result<(), TaskError> {
     if digest(&library).as_deref() == Some(BOUND_DIGEST) {
         return Ok(());
     }
-    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || !there("npm") {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || !is_installed("npm") {
         eprintln!(
             "no prebuilt DuckDB for this machine (it needs npm, and Linux on x86-64): DuckDB is compiled in"
         );
         return Ok(());
     }
     let passing = tools().join("npm");
-    fresh(&passing)?;
+    recreate_folder(&passing)?;
     run(Command::new("npm")
         .args(["pack", "--silent", "--pack-destination"])
         .arg(&passing)
@@ -117,7 +117,7 @@ fn environment(name: &str, packages: &[&str]) -> Result<(), TaskError> {
     if fs::read_to_string(&mark).is_ok_and(|found| found == wanted) {
         return Ok(());
     }
-    fresh(&environment)?;
+    recreate_folder(&environment)?;
     run(python3().args(["-m", "venv"]).arg(&environment))?;
     run(Command::new(environment.join("bin/pip")).args(["install", "--quiet"]).args(packages))?;
     fs::write(&mark, wanted).map_err(|e| format!("{}: {e}", mark.display()))
@@ -127,7 +127,7 @@ fn python3() -> Command {
     Command::new("python3")
 }
 
-fn there(program: &str) -> bool {
+fn is_installed(program: &str) -> bool {
     let asked = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     asked.is_ok_and(|status| status.success())
 }
@@ -141,7 +141,7 @@ fn make(folder: &Path) -> Result<(), TaskError> {
     fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))
 }
 
-fn fresh(folder: &Path) -> Result<(), TaskError> {
+fn recreate_folder(folder: &Path) -> Result<(), TaskError> {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }

@@ -21,9 +21,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 ///
 /// Every executable that opens a warehouse calls this first, because the warehouse starts its own executable again.
 pub fn ran_isolated_query() -> bool {
-    let isolated = std::env::args_os().nth(1).is_some_and(|word| word == ::warehouse::ROOM_ARGUMENT);
+    let isolated = std::env::args_os().nth(1).is_some_and(|word| word == ::warehouse::QUERY_PROCESS_ARGUMENT);
     if isolated {
-        ::warehouse::enter();
+        ::warehouse::run_query_process();
     }
     isolated
 }

@@ -71,7 +71,7 @@ impl Cloud for AwsClient {
         Ok(CloudCaller { account, arn, regions, now })
     }
 
-    fn look(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
+    fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
         let config = self.config(None);
         self.runtime.block_on(look(&config, regions, &filters(which)))
     }
@@ -167,7 +167,7 @@ fn reply(error: &SdkError<RunInstancesError, HttpResponse>) -> LaunchReply {
     match error {
         SdkError::ConstructionFailure(_) => LaunchReply::Refused(why),
         SdkError::ServiceError(answer) => {
-            meaning(answer.err().code(), answer.raw().status().is_server_error(), why)
+            reply_for_code(answer.err().code(), answer.raw().status().is_server_error(), why)
         }
         _ => LaunchReply::Lost(why),
     }
@@ -175,7 +175,7 @@ fn reply(error: &SdkError<RunInstancesError, HttpResponse>) -> LaunchReply {
 
 /// Returns the reply for an error code. After a server error (5xx) the launch may have happened.
 /// The exception is a lack of capacity, which EC2 also returns as a server error.
-fn meaning(code: Option<&str>, servers: bool, why: String) -> LaunchReply {
+fn reply_for_code(code: Option<&str>, servers: bool, why: String) -> LaunchReply {
     match code {
         None => LaunchReply::Lost(why),
         Some("IdempotentInstanceTerminated") => LaunchReply::Ended,
@@ -317,7 +317,7 @@ mod tests {
     fn maps_error_codes_of_run_instances_to_replies() {
         let why = || "why".to_string();
         let check = |code: Option<&str>, servers: bool, expected: LaunchReply| {
-            assert_eq!(meaning(code, servers, why()), expected, "{code:?}");
+            assert_eq!(reply_for_code(code, servers, why()), expected, "{code:?}");
         };
         check(Some("InvalidAMIID.NotFound"), false, LaunchReply::Refused(why()));
         check(Some("UnauthorizedOperation"), false, LaunchReply::Refused(why()));

@@ -5,7 +5,9 @@ use std::future::Future;
 use std::pin::pin;
 
 use aws_config::SdkConfig;
-use catalog::ports::{AwsDocument, DocumentSummary, PartSink, ProfileAccount, SourceError, StopFlag, skew};
+use catalog::ports::{
+    AwsDocument, DocumentSummary, PartSink, ProfileAccount, SourceError, StopFlag, describe_clock_skew,
+};
 
 use crate::clients::{RequestCounter, ServerDate};
 use crate::look::GLANCE;
@@ -45,7 +47,7 @@ pub(crate) async fn unless_stopped<T>(
 ) -> Result<T, SourceError> {
     let mut call = pin!(call);
     loop {
-        if stop.asked() {
+        if stop.is_requested() {
             return Err(SourceError::Interrupted);
         }
         if let Ok(answer) = tokio::time::timeout(GLANCE, &mut call).await {
@@ -82,6 +84,6 @@ pub(crate) async fn deliver(
         Err(DocumentError::Gap(why)) => Some(why),
         Err(DocumentError::Error(error)) => return Err(error),
     };
-    let gaps = skew(account.ahead).into_iter().collect();
+    let gaps = describe_clock_skew(account.ahead).into_iter().collect();
     Ok(DocumentSummary { date: post.dated.first(), requests: post.sent.count(), ended, gaps })
 }

@@ -22,7 +22,7 @@ pub(crate) async fn instances(client: &Client, seen: &mut RowSink<'_>) -> Result
             all().map(|one| seen.row(|column| instance(column, one, seen, zones.as_ref()))).collect();
         seen.hand_over(rows).await?;
         let (rows, gaps) = heartbeat::rows(all(), seen);
-        seen.hand_over_beside(heartbeat::utilization(), rows, gaps).await?;
+        seen.send_secondary(heartbeat::utilization(), rows, gaps).await?;
     }
     Ok(())
 }

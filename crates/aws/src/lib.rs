@@ -106,7 +106,7 @@ impl Source for AwsClient {
         self.runtime.block_on(places::account(&config, profile, self.clock))
     }
 
-    fn look(
+    fn snapshot(
         &self,
         look: &SnapshotQuery<'_>,
         stop: &StopFlag,

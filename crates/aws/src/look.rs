@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use catalog::ports::{
     HEARTBEATS, ProfileAccount, ScopeOutcome, ScopeReport, SnapshotQuery, SnapshotRequest, SnapshotRowSink,
-    SourceError, StopFlag, skew,
+    SourceError, StopFlag, describe_clock_skew,
 };
 use catalog::{Dataset, DatasetKind, DatasetScope, RowBatch, Value};
 use domain::Timestamp;
@@ -99,7 +99,7 @@ impl RowSink<'_> {
     }
 
     /// Sends rows of another dataset, and records its gaps.
-    pub(crate) async fn hand_over_beside(
+    pub(crate) async fn send_secondary(
         &mut self,
         dataset: &'static Dataset,
         rows: DatasetRows,
@@ -163,7 +163,7 @@ pub(crate) async fn look(
     let mut gathered = RowCollector::new(look, sink);
     let mut ended: Vec<RegionResult> = Vec::new();
     loop {
-        if stop.asked() {
+        if stop.is_requested() {
             return Err(SourceError::Interrupted);
         }
         // All pages come before the results: `None` means that every task has dropped its sender.
@@ -178,7 +178,7 @@ pub(crate) async fn look(
     }
     ended.sort_by_key(|end| end.number);
     let kept = gathered.finish().map_err(SourceError::Sink)?;
-    Ok(told(look, ended, kept, clock))
+    Ok(scope_reports(look, ended, kept, clock))
 }
 
 struct RegionTask {
@@ -287,14 +287,14 @@ fn scope(look: &SnapshotQuery<'_>, number: usize) -> String {
 }
 
 /// Returns the report of each scope.
-fn told(
+fn scope_reports(
     look: &SnapshotQuery<'_>,
     ended: Vec<RegionResult>,
     kept: u64,
     clock: fn() -> Timestamp,
 ) -> Vec<ScopeReport> {
     let source = format!("AWS {}", actions(look.dataset).first().unwrap_or(&look.dataset.name));
-    let skew = skew(look.account.ahead);
+    let skew = describe_clock_skew(look.account.ahead);
     let one = |scope: String, ended: &[RegionResult], rows: u64| {
         let dates = ended.iter().filter_map(|end| end.date);
         let observed_at = dates.min().unwrap_or_else(clock);
@@ -337,7 +337,7 @@ fn told(
                 |end: &RegionResult| one(scope(look, end.number), std::slice::from_ref(end), end.rows);
             let with_beside = |end: &RegionResult| {
                 let told = alone(end);
-                let beside = (!end.beside.is_empty()).then(|| beside(&told, &end.beside));
+                let beside = (!end.beside.is_empty()).then(|| heartbeat_report(&told, &end.beside));
                 [Some(told), beside]
             };
             ended.iter().flat_map(with_beside).flatten().collect()
@@ -347,7 +347,7 @@ fn told(
 
 /// Returns the report of the heartbeats found with instances. Instances that could not be listed
 /// are a gap here too.
-fn beside(told: &ScopeReport, beside: &SecondaryRows) -> ScopeReport {
+fn heartbeat_report(told: &ScopeReport, beside: &SecondaryRows) -> ScopeReport {
     let unlisted = told.gaps.iter().filter(|gap| gap.starts_with(actions(told.dataset)[0]));
     ScopeReport {
         dataset: heartbeat::utilization(),

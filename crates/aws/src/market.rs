@@ -4,7 +4,8 @@
 use aws_config::SdkConfig;
 use aws_sdk_ec2::types::SpotPlacementScore;
 use catalog::ports::{
-    CapacityRequest, ScopeOutcome, ScopeReport, SnapshotQuery, SnapshotRowSink, SourceError, StopFlag, skew,
+    CapacityRequest, ScopeOutcome, ScopeReport, SnapshotQuery, SnapshotRowSink, SourceError, StopFlag,
+    describe_clock_skew,
 };
 use catalog::{RowBatch, Value};
 use domain::Timestamp;
@@ -64,7 +65,7 @@ pub(crate) async fn look(
                     (Some(_), _) => ScopeOutcome::Partial,
                 },
                 rows,
-                gaps: answer.gap.into_iter().chain(skew(look.account.ahead)).collect(),
+                gaps: answer.gap.into_iter().chain(describe_clock_skew(look.account.ahead)).collect(),
             });
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::Client;
 use catalog::Value;
-use domain::{Decimal, spot_product};
+use domain::{Decimal, parse_spot_product};
 
 use crate::gap::gap;
 use crate::look::{DatasetRows, RowSink};
@@ -26,7 +26,7 @@ pub(crate) async fn prices(client: &Client, seen: &mut RowSink<'_>) -> Result<()
                 nameless += 1;
                 continue;
             };
-            let product = price.product_description().and_then(|words| spot_product(words.as_str()));
+            let product = price.product_description().and_then(|words| parse_spot_product(words.as_str()));
             let figure = price.spot_price().and_then(|text| text.parse::<Decimal>().ok());
             let when = price.timestamp().and_then(timestamp);
             let (Some(product), Some(figure), Some(when)) = (product, figure, when) else {

@@ -80,12 +80,12 @@ pub(crate) async fn utilization(
     let periods = (until.duration_since(seen.since).as_secs() / i64::from(PERIOD)).max(1);
     let at_once = usize::try_from(VALUES / periods).unwrap_or(1).clamp(1, QUERIES);
     for some in series.chunks(at_once) {
-        ask(client, some, until, allowance, seen).await?;
+        request_series(client, some, until, allowance, seen).await?;
     }
     Ok(())
 }
 
-async fn ask(
+async fn request_series(
     client: &Client,
     series: &[CloudWatchSeries<'_>],
     until: Timestamp,

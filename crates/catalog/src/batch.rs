@@ -13,12 +13,12 @@ pub struct TextColumn {
 }
 
 /// The number in [`TextColumn::rows`] that means null.
-pub const NO_WORD: u32 = u32::MAX;
+pub const NULL_TEXT: u32 = u32::MAX;
 
 impl TextColumn {
     /// Appends a text, or null.
     pub fn push(&mut self, text: Option<&str>) {
-        let number = text.map_or(NO_WORD, |text| self.number(text));
+        let number = text.map_or(NULL_TEXT, |text| self.number(text));
         self.rows.push(number);
     }
 
@@ -42,7 +42,7 @@ impl TextColumn {
         &self.distinct
     }
 
-    /// Returns, for each row, the index of its text in [`TextColumn::distinct`]; [`NO_WORD`] means null.
+    /// Returns, for each row, the index of its text in [`TextColumn::distinct`]; [`NULL_TEXT`] means null.
     pub fn rows(&self) -> &[u32] {
         &self.rows
     }
@@ -172,7 +172,7 @@ pub struct RowBatch {
 impl RowBatch {
     /// Appends the text form of a cell to `out`, for a digest. Equal values have equal texts,
     /// independent of the other rows of the batch.
-    pub fn spell(&self, row: usize, column: usize, out: &mut String) {
+    pub fn write_digest_text(&self, row: usize, column: usize, out: &mut String) {
         use std::fmt::Write;
         let written = match &self.cells[column] {
             ColumnValues::Bool(values) => write!(out, "{:?}", values[row]),

@@ -17,12 +17,12 @@ mod questions;
 mod type_facts;
 mod value;
 
-pub use batch::{ColumnValues, NO_WORD, RowBatch, TextColumn};
+pub use batch::{ColumnValues, NULL_TEXT, RowBatch, TextColumn};
 pub use dataset::{Dataset, DatasetKind, DatasetScope};
 pub use datasets::{DATASETS, computed_column_doc, dataset};
 pub use json::{day_text, float_text, json_text};
 pub use manifest::{DataFile, FORMAT, Manifest};
-pub use private_columns::{PrivateKind, private};
+pub use private_columns::{PrivateKind, private_columns};
 pub use question::{ParamError, Question, QuestionParam, QuestionRow, RowError, column};
 pub use questions::{QUESTIONS, VIEWS, question, rows};
 pub use type_facts::TypeFacts;

@@ -8,7 +8,7 @@ pub use scope_report::{ScopeOutcome, ScopeReport};
 pub use source::{
     AwsDocument, CapacityRequest, CostGroup, DocumentSummary, GET_OBJECT, HEARTBEATS, LIST_BUCKET, METRICS,
     PartSink, ProfileAccount, PublicFile, S3Bucket, S3Object, SnapshotQuery, SnapshotRequest,
-    SnapshotRowSink, Source, SourceError, skew,
+    SnapshotRowSink, Source, SourceError, describe_clock_skew,
 };
 pub use store::{
     AddedRows, BillFiles, BillLayout, BillOrigin, BundleReport, CommitReport, DatasetResize, DatasetSize,
@@ -35,7 +35,7 @@ impl StopFlag {
     }
 
     /// Whether a stop was requested.
-    pub fn asked(&self) -> bool {
+    pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 

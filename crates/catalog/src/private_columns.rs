@@ -5,7 +5,7 @@ use crate::dataset::{ColumnType, Dataset, DatasetColumn};
 /// Text columns of account datasets that identify no account: AWS's own vocabulary, locations,
 /// types. Every other text column of these datasets counts as private, including columns that are
 /// added later.
-const AWS_WORDS: &[&str] = &[
+const PUBLIC_TEXTS: &[&str] = &[
     "architecture",
     "availability_zone",
     "az_id",
@@ -79,12 +79,12 @@ pub enum PrivateKind {
 }
 
 /// Returns the private columns of a dataset; empty if the dataset is public.
-pub fn private(dataset: &Dataset) -> Vec<(&'static str, PrivateKind)> {
+pub fn private_columns(dataset: &Dataset) -> Vec<(&'static str, PrivateKind)> {
     if !dataset.is_of_accounts() {
         return Vec::new();
     }
     let what = |column: &DatasetColumn| match (column.ty, column.name) {
-        (_, name) if AWS_WORDS.contains(&name) => None,
+        (_, name) if PUBLIC_TEXTS.contains(&name) => None,
         (ColumnType::Texts, _) => Some(PrivateKind::Texts),
         (ColumnType::Text, "tags" | "extra") => Some(PrivateKind::Object),
         (ColumnType::Text, "bill" | "request") => Some(PrivateKind::Scope),
@@ -103,10 +103,10 @@ mod tests {
     fn account_columns_are_private_unless_they_are_listed_as_public() {
         let columns: Vec<&str> =
             DATASETS.iter().flat_map(|dataset| dataset.columns.iter().map(|column| column.name)).collect();
-        for name in AWS_WORDS {
+        for name in PUBLIC_TEXTS {
             assert!(columns.contains(name), "{name} is no column");
         }
-        let of = |name: &str| private(crate::dataset(name).unwrap());
+        let of = |name: &str| private_columns(crate::dataset(name).unwrap());
         assert_eq!(of("price"), []);
         assert!(of("instance").contains(&("private_ip", PrivateKind::Text)));
         assert!(of("instance").contains(&("volumes", PrivateKind::Texts)));

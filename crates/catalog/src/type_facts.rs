@@ -144,7 +144,7 @@ row! {
 impl TypeFacts {
     /// Returns the memory in GiB.
     pub fn memory_gib(&self) -> f64 {
-        domain::gib(self.memory_mib)
+        domain::mib_to_gib(self.memory_mib)
     }
 
     /// Returns the number of training accelerators: Neuron devices with a Trainium model name.

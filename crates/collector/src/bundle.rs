@@ -146,7 +146,7 @@ fn verify(text: &[u8], seal: &str, trusted: &BTreeSet<String>, named: Option<&st
 }
 
 fn own_key(config: &Path) -> Result<SigningKey, Failure> {
-    console::secret(&config.join("bundle.key")).map(|bytes| SigningKey::from_bytes(&bytes))
+    console::read_or_create_key(&config.join("bundle.key")).map(|bytes| SigningKey::from_bytes(&bytes))
 }
 
 fn signers_path(config: &Path) -> PathBuf {

@@ -39,10 +39,13 @@ pub(crate) fn run_policy(
     }
     let mut statements = Vec::new();
     if addresses.is_empty() || !words.is_empty() {
-        statements.extend(looking(&words, ports)?);
+        statements.extend(snapshot_statement(&words, ports)?);
     }
     statements.extend(
-        addresses.iter().enumerate().flat_map(|(at, address)| reading(at + 1, address, ports.region)),
+        addresses
+            .iter()
+            .enumerate()
+            .flat_map(|(at, address)| bucket_statements(at + 1, address, ports.region)),
     );
     if statements.is_empty() {
         printer.note("these datasets are public and need no permission");
@@ -55,8 +58,8 @@ pub(crate) fn run_policy(
 }
 
 /// Returns the statement that snapshots of datasets need; `None` if they are public.
-fn looking(words: &[String], ports: &Ports<'_>) -> Result<Option<Value>, Failure> {
-    let named = snapshot::datasets(words)?;
+fn snapshot_statement(words: &[String], ports: &Ports<'_>) -> Result<Option<Value>, Failure> {
+    let named = snapshot::parse_datasets(words)?;
     let source = (ports.source)().map_err(|error| Failure::broken(error.to_string()))?;
     let wanted = |dataset: &&Dataset| named.is_empty() || named.contains(&dataset.name);
     let mut actions: Vec<&str> = catalog::DATASETS
@@ -77,14 +80,14 @@ fn looking(words: &[String], ports: &Ports<'_>) -> Result<Option<Value>, Failure
 }
 
 /// Returns the statements for one S3 address: list its bucket and read its objects.
-fn reading(number: usize, address: &S3Address, region: &Region) -> [Value; 2] {
+fn bucket_statements(number: usize, address: &S3Address, region: &Region) -> [Value; 2] {
     let partition = match region.to_string() {
         region if region.starts_with("cn-") => "aws-cn",
         region if region.starts_with("us-gov-") => "aws-us-gov",
         _ => "aws",
     };
     let bucket = format!("arn:{partition}:s3:::{}", address.bucket);
-    let objects = format!("{bucket}/{}*", address.listed());
+    let objects = format!("{bucket}/{}*", address.key_prefix());
     [
         json!({"Sid": format!("MyceliumList{number}"), "Effect": "Allow", "Action": LIST_BUCKET, "Resource": bucket}),
         json!({"Sid": format!("MyceliumRead{number}"), "Effect": "Allow", "Action": GET_OBJECT, "Resource": objects}),

@@ -28,16 +28,16 @@ pub(crate) fn run_prune(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let keep = keep(&args.keep, now)?;
+    let keep = parse_keep(&args.keep, now)?;
     let progress = printer.progress("pruning");
     let done = ports.store.prune(keep, now, args.dry_run);
     drop(progress);
     size_report::report(&done.map_err(lake_failure)?, args.dry_run, "nothing to prune", ports, printer)
 }
 
-fn keep(text: &str, now: Timestamp) -> Result<RetentionRule, Failure> {
+fn parse_keep(text: &str, now: Timestamp) -> Result<RetentionRule, Failure> {
     let runs = text.parse::<usize>().ok().filter(|runs| *runs > 0).map(RetentionRule::Runs);
-    runs.or_else(|| domain::before(now, text).map(RetentionRule::Since)).ok_or_else(|| {
+    runs.or_else(|| domain::subtract_span(now, text).map(RetentionRule::Since)).ok_or_else(|| {
         Failure::usage(format!(
             "--keep \"{text}\" is neither a span such as 90d nor a number of runs such as 5"
         ))
@@ -53,7 +53,7 @@ mod tests {
     fn keeps_a_span_or_a_number_of_runs() {
         let now: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
         let check = |text: &str, expected: Option<RetentionRule>| {
-            assert_eq!(keep(text, now).ok(), expected, "{text}")
+            assert_eq!(parse_keep(text, now).ok(), expected, "{text}")
         };
         check("3", Some(RetentionRule::Runs(3)));
         check("1d", Some(RetentionRule::Since("2026-11-22T00:00:00Z".parse().unwrap())));

@@ -13,7 +13,7 @@ use crate::{Ports, lake_failure};
 const LISTED: &str = "list them with collector status --held";
 
 /// Returns the prices that are quarantined at `now`.
-pub(crate) fn held(ports: &Ports<'_>, now: Timestamp) -> Result<Page, Failure> {
+pub(crate) fn quarantined(ports: &Ports<'_>, now: Timestamp) -> Result<Page, Failure> {
     let question = catalog::question("price/held").expect("a built-in question");
     let answer = (ports.open)().and_then(|ask| ask.ask(question, &[("as_of".into(), now.into())]));
     answer.map_err(|error| {
@@ -22,15 +22,15 @@ pub(crate) fn held(ports: &Ports<'_>, now: Timestamp) -> Result<Page, Failure> {
     })
 }
 
-fn rows(page: Page) -> Result<Vec<QuarantinedPrice>, Failure> {
+fn parse_prices(page: Page) -> Result<Vec<QuarantinedPrice>, Failure> {
     let rows = page.rows.into_iter().map(QuarantinedPrice::read).collect::<Result<_, _>>();
     rows.map_err(|error| Failure::broken(error.to_string()))
 }
 
 /// Prints the number of quarantined prices, if there are any. A failed query is printed too and
 /// does not fail the command, whose main work is done.
-pub(crate) fn note(ports: &Ports<'_>, printer: &mut Printer, now: Timestamp) {
-    match held(ports, now).map(|page| page.rows.len()) {
+pub(crate) fn print_count(ports: &Ports<'_>, printer: &mut Printer, now: Timestamp) {
+    match quarantined(ports, now).map(|page| page.rows.len()) {
         Ok(0) => {}
         Ok(1) => printer.note(&format!("1 implausible price is quarantined: {LISTED}")),
         Ok(count) => printer.note(&format!("{count} implausible prices are quarantined: {LISTED}")),
@@ -40,7 +40,7 @@ pub(crate) fn note(ports: &Ports<'_>, printer: &mut Printer, now: Timestamp) {
 
 /// Lists the quarantined prices.
 pub(crate) fn list(ports: &Ports<'_>, printer: &mut Printer, now: Timestamp) -> Result<Exit, Failure> {
-    let page = held(ports, now)?;
+    let page = quarantined(ports, now)?;
     if page.rows.is_empty() {
         printer.note("no price is quarantined");
         return Ok(Exit::NothingMatched);
@@ -58,11 +58,11 @@ pub(crate) fn accept(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let page = held(ports, now)?;
+    let page = quarantined(ports, now)?;
     let all = ids.iter().any(|id| id == "all");
-    let (fields, held) = (page.fields.clone(), rows(page.clone())?);
+    let (fields, held) = (page.fields.clone(), parse_prices(page.clone())?);
     if let Some(id) = ids.iter().find(|id| !all && held.iter().all(|price| price.held_id != **id)) {
-        let near = console::did_you_mean(id, held.iter().map(|price| price.held_id.as_str()));
+        let near = console::suggest_closest(id, held.iter().map(|price| price.held_id.as_str()));
         return Err(Failure::usage(format!("--accept \"{id}\" is not the id of a quarantined price{near}"))
             .hint(LISTED));
     }
@@ -73,8 +73,8 @@ pub(crate) fn accept(
         return Ok(Exit::NothingMatched);
     }
     if !dry_run {
-        write(&chosen, ports, now)?;
-        let left = rows(self::held(ports, now)?)?;
+        commit_acceptances(&chosen, ports, now)?;
+        let left = parse_prices(self::quarantined(ports, now)?)?;
         if let Some(price) = left.iter().find(|price| wanted(price)) {
             return Err(Failure::broken(format!("{} was accepted but is still quarantined", price.held_id)));
         }
@@ -89,7 +89,11 @@ pub(crate) fn accept(
 }
 
 /// Commits a run with one acceptance per product, scope and price.
-fn write(chosen: &[&QuarantinedPrice], ports: &Ports<'_>, now: Timestamp) -> Result<(), Failure> {
+fn commit_acceptances(
+    chosen: &[&QuarantinedPrice],
+    ports: &Ports<'_>,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let dataset = catalog::dataset("acceptance").expect("a built-in dataset");
     let run_id = format!("acceptance-{}", now.as_microsecond());
     let begun = ports.store.begin(&run_id).map_err(lake_failure)?;
@@ -99,7 +103,7 @@ fn write(chosen: &[&QuarantinedPrice], ports: &Ports<'_>, now: Timestamp) -> Res
     let mut ids = BTreeSet::new();
     let chosen = chosen.iter().filter(|price| ids.insert(&price.held_id));
     let rows: Vec<Vec<Value>> =
-        chosen.map(|price| vec![price.held_id.as_str().into(), now.into(), words(price).into()]).collect();
+        chosen.map(|price| vec![price.held_id.as_str().into(), now.into(), describe(price).into()]).collect();
     let told = ScopeReport {
         dataset,
         scope: "*".into(),
@@ -112,11 +116,11 @@ fn write(chosen: &[&QuarantinedPrice], ports: &Ports<'_>, now: Timestamp) -> Res
         gaps: Vec::new(),
     };
     let batch = RowBatch::of(dataset, rows).map_err(Failure::broken)?;
-    run.add(dataset, &batch).and_then(|()| run.tell(told)).map_err(lake_failure)?;
+    run.add(dataset, &batch).and_then(|()| run.add_report(told)).map_err(lake_failure)?;
     run.commit(now).map(|_| ()).map_err(lake_failure)
 }
 
-fn words(price: &QuarantinedPrice) -> String {
+fn describe(price: &QuarantinedPrice) -> String {
     let QuarantinedPrice { os, tenancy, instance_type, region, price_per_hour, currency, .. } = price;
     format!("{os} {tenancy} {instance_type} in {region} at {price_per_hour} {currency}")
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use catalog::ports::{HEARTBEATS, LakeContent, RunLogRow};
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
-use console::{Exit, Failure, Printer, Report, age};
+use console::{Exit, Failure, Printer, Report, describe_age};
 use domain::Timestamp;
 
 use crate::{Ports, lake_failure, quarantine};
@@ -45,13 +45,13 @@ pub(crate) fn run_status(
     for name in &args.datasets {
         if catalog::dataset(name).is_none() {
             let known = catalog::DATASETS.iter().map(|dataset| dataset.name);
-            let near = console::did_you_mean(name, known);
+            let near = console::suggest_closest(name, known);
             return Err(Failure::usage(format!("there is no dataset \"{name}\"{near}"))
                 .hint("list them with truffle schema"));
         }
     }
     let root = ports.store.root();
-    let Some(shown) = ports.store.look().map_err(lake_failure)? else {
+    let Some(shown) = ports.store.read_content().map_err(lake_failure)? else {
         printer
             .note(&format!("there is no lake at {} yet: create one with collector snapshot", root.display()));
         return Ok(Exit::NothingMatched);
@@ -63,7 +63,7 @@ pub(crate) fn run_status(
     if !args.accept.is_empty() {
         return quarantine::accept(&args.accept, args.dry_run, ports, printer, now);
     }
-    let newest = newest(&shown.log, &args.datasets);
+    let newest = newest_reports(&shown.log, &args.datasets);
     if newest.is_empty() {
         printer.note("not collected yet: run collector snapshot");
         return Ok(Exit::NothingMatched);
@@ -74,16 +74,16 @@ pub(crate) fn run_status(
     if gaps > 0 && !args.all {
         printer.note(&format!("{gaps} gaps: list them with collector status --all"));
     }
-    still(&shown.log, &newest).iter().for_each(|line| printer.note(line));
+    unchanged_lists(&shown.log, &newest).iter().for_each(|line| printer.note(line));
     if newest.iter().any(|told| told.dataset == "price") {
-        quarantine::note(ports, printer, now);
+        quarantine::print_count(ports, printer, now);
     }
     Ok(Exit::Done)
 }
 
 /// Returns the newest report of each scope. Failed reports count too, so that an unreadable scope
 /// is visible. spawnd's heartbeats count separately from the reports of AWS.
-fn newest<'a>(log: &'a [RunLogRow], wanted: &[String]) -> Vec<&'a RunLogRow> {
+fn newest_reports<'a>(log: &'a [RunLogRow], wanted: &[String]) -> Vec<&'a RunLogRow> {
     let mut newest: BTreeMap<(&str, &str, bool), &RunLogRow> = BTreeMap::new();
     for told in log.iter().filter(|told| wanted.is_empty() || wanted.contains(&told.dataset)) {
         let whose = (told.dataset.as_str(), told.scope.as_str(), told.source == HEARTBEATS);
@@ -97,7 +97,7 @@ fn newest<'a>(log: &'a [RunLogRow], wanted: &[String]) -> Vec<&'a RunLogRow> {
 
 /// Returns a line for each public list that was polled repeatedly and did not change for longer
 /// than `STILL`.
-fn still(log: &[RunLogRow], newest: &[&RunLogRow]) -> Vec<String> {
+fn unchanged_lists(log: &[RunLogRow], newest: &[&RunLogRow]) -> Vec<String> {
     let public =
         |told: &&&RunLogRow| matches!(told.dataset.as_str(), "price" | "savings_plan" | "interruption");
     let line = |told: &&RunLogRow| {
@@ -107,7 +107,7 @@ fn still(log: &[RunLogRow], newest: &[&RunLogRow]) -> Vec<String> {
                 && other.version.as_ref() == Some(version)
         };
         let first = log.iter().filter(same).map(|other| other.observed_at).min()?;
-        let long = domain::before(told.observed_at, STILL).is_some_and(|long_ago| first < long_ago);
+        let long = domain::subtract_span(told.observed_at, STILL).is_some_and(|long_ago| first < long_ago);
         long.then(|| {
             let day = |instant: Timestamp| instant.strftime("%Y-%m-%d").to_string();
             let (since, seen) = (day(first), day(told.observed_at));
@@ -134,7 +134,7 @@ fn scopes(newest: &[&RunLogRow], now: Timestamp) -> Page {
             told.scope.as_str().into(),
             told.outcome.as_str().into(),
             told.observed_at.into(),
-            age(told.observed_at, now).into(),
+            describe_age(told.observed_at, now).into(),
             Value::Int(told.rows as i64),
             told.source.as_str().into(),
             told.gaps.clone().into(),
@@ -161,7 +161,9 @@ fn datasets(newest: &[&RunLogRow], shown: &LakeContent, now: Timestamp) -> Page 
     }
     let row = |(dataset, told): (&&str, &Vec<&RunLogRow>)| {
         let instants = || told.iter().map(|told| told.observed_at);
-        let said = |instant: Option<Timestamp>| -> Value { instant.map(|instant| age(instant, now)).into() };
+        let said = |instant: Option<Timestamp>| -> Value {
+            instant.map(|instant| describe_age(instant, now)).into()
+        };
         let held =
             shown.held.iter().find(|(held, _)| held == *dataset).map(|(_, size)| *size).unwrap_or_default();
         let count = |number: usize| Value::Int(number as i64);
@@ -198,8 +200,8 @@ mod tests {
             gaps: vec![],
         };
         let check = |log: &[RunLogRow], expected: &[&str]| {
-            let newest = newest(log, &[]);
-            assert_eq!(still(log, &newest), expected);
+            let newest = newest_reports(log, &[]);
+            assert_eq!(unchanged_lists(log, &newest), expected);
         };
         let (old, later) = (told("2026-06-01", "1"), told("2026-08-01", "1"));
         check(&[old.clone(), told("2026-06-20", "1")], &[]);

@@ -64,7 +64,12 @@ pub(crate) fn lines(
 }
 
 /// Returns the result of a dataset's run as one line of text.
-pub(crate) fn sentence(dataset: &str, lines: &[SummaryLine], brought: &AddedRows, manifest: u64) -> String {
+pub(crate) fn describe_run(
+    dataset: &str,
+    lines: &[SummaryLine],
+    brought: &AddedRows,
+    manifest: u64,
+) -> String {
     let told = || lines.iter().filter_map(|line| line.told.as_ref());
     format!(
         "{dataset}: {} rows read, {} new, {} gaps, {} bytes, {:.1} s; visible in manifest {manifest}",
@@ -115,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    fn told(scope: &str) -> ScopeReport {
+    fn report(scope: &str) -> ScopeReport {
         ScopeReport {
             dataset: catalog::dataset("offering").unwrap(),
             scope: scope.into(),
@@ -138,7 +143,7 @@ mod tests {
                 bytes: if brought.is_empty() { 0 } else { 100 },
                 scopes: brought.iter().map(|(scope, rows)| (scope.to_string(), *rows)).collect(),
             };
-            let told = scopes.iter().map(|scope| told(scope)).collect();
+            let told = scopes.iter().map(|scope| report(scope)).collect();
             let lines = lines("offering", told, &brought, Some(1), 0.5);
             let found: Vec<_> = lines.iter().map(|line| (line.kept, line.bytes)).collect();
             assert_eq!(found, expected, "{scopes:?}");

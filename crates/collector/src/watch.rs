@@ -35,7 +35,7 @@ pub(crate) fn run_watch(args: &WatchArgs, ports: &Ports<'_>, printer: &mut Print
     }
     loop {
         let started = (ports.clock)();
-        let next = next(started, &args.every)?;
+        let next = next_round(started, &args.every)?;
         match run_snapshot(&args.snapshot, ports, printer, started) {
             Ok(exit) if args.snapshot.dry_run => return Ok(exit),
             Ok(_) => printer.flush()?,
@@ -44,7 +44,7 @@ pub(crate) fn run_watch(args: &WatchArgs, ports: &Ports<'_>, printer: &mut Print
             Err(failure) => return Err(failure),
         }
         while (ports.clock)() < next {
-            if ports.stop.asked() {
+            if ports.stop.is_requested() {
                 return Ok(Exit::Done);
             }
             std::thread::sleep(GLANCE);
@@ -53,8 +53,8 @@ pub(crate) fn run_watch(args: &WatchArgs, ports: &Ports<'_>, printer: &mut Print
 }
 
 /// Returns the start of the next round: `started` plus `every`.
-fn next(started: Timestamp, every: &str) -> Result<Timestamp, Failure> {
-    let before = domain::before(started, every).ok_or_else(|| {
+fn next_round(started: Timestamp, every: &str) -> Result<Timestamp, Failure> {
+    let before = domain::subtract_span(started, every).ok_or_else(|| {
         Failure::usage(format!("--every \"{every}\" is not a span; expected one such as 15m or 1h"))
             .hint("collector watch --every 1h")
     })?;
@@ -71,7 +71,11 @@ mod tests {
     fn starts_rounds_one_span_apart() {
         let started: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
         let check = |every: &str, expected: Option<&str>| {
-            assert_eq!(next(started, every).ok().map(|at| at.to_string()).as_deref(), expected, "{every}");
+            assert_eq!(
+                next_round(started, every).ok().map(|at| at.to_string()).as_deref(),
+                expected,
+                "{every}"
+            );
         };
         check("15m", Some("2026-11-23T10:15:00Z"));
         check("1d", Some("2026-11-24T10:00:00Z"));

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use catalog::Page;
 
-use crate::words::did_you_mean;
+use crate::words::suggest_closest;
 use crate::{Failure, Report, TableView, table};
 
 /// Returns the page with unique column names. `SELECT 1 a, 2 a` gives `a` and `a_1`, because JSON
 /// keys and Parquet columns must differ.
-pub(crate) fn unique(page: &Page) -> Cow<'_, Page> {
+pub(crate) fn with_unique_names(page: &Page) -> Cow<'_, Page> {
     let names: BTreeSet<&str> = page.fields.iter().map(|field| field.name.as_str()).collect();
     if names.len() == page.fields.len() {
         return Cow::Borrowed(page);
@@ -30,11 +30,11 @@ pub(crate) fn unique(page: &Page) -> Cow<'_, Page> {
 
 /// Returns the wanted columns in their order, each from the first page that has it. The pages have
 /// the same rows. An empty `wanted` selects all columns of the first page.
-pub(crate) fn pick<'a>(wanted: &[String], pages: &[&'a Page]) -> Result<Cow<'a, Page>, Failure> {
+pub(crate) fn select_columns<'a>(wanted: &[String], pages: &[&'a Page]) -> Result<Cow<'a, Page>, Failure> {
     if wanted.is_empty() {
-        return Ok(unique(pages[0]));
+        return Ok(with_unique_names(pages[0]));
     }
-    let pages: Vec<Cow<'_, Page>> = pages.iter().map(|page| unique(page)).collect();
+    let pages: Vec<Cow<'_, Page>> = pages.iter().map(|page| with_unique_names(page)).collect();
     let find = |name: &String| {
         let mut places = pages.iter().filter_map(|page| page.position(name).map(|at| (page, at)));
         places.next().ok_or_else(|| unknown(name, &pages))
@@ -53,7 +53,7 @@ fn unknown(name: &str, pages: &[Cow<'_, Page>]) -> Failure {
             known.push(&field.name);
         }
     }
-    let near = did_you_mean(name, known.iter().copied());
+    let near = suggest_closest(name, known.iter().copied());
     Failure::usage(format!("there is no column \"{name}\"{near}"))
         .hint(format!("the columns are {}", known.join(", ")))
 }
@@ -79,7 +79,7 @@ pub(crate) fn view<'a>(wanted: &[String], report: &'a Report) -> Result<Cow<'a, 
     if let (Some(view), true) = (&report.table, wanted.is_empty()) {
         return Ok(Cow::Borrowed(view));
     }
-    let page = pick(wanted, &sources(report, false))?;
+    let page = select_columns(wanted, &sources(report, false))?;
     let mut plain = table::view_of(&page);
     if let Some(view) = report.table.as_ref().filter(|view| view.rows.len() == plain.rows.len()) {
         overlay(&mut plain, view);
@@ -90,7 +90,9 @@ pub(crate) fn view<'a>(wanted: &[String], report: &'a Report) -> Result<Cow<'a, 
 fn overlay(plain: &mut TableView, view: &TableView) {
     for column in 0..plain.columns.len() {
         let name = &plain.columns[column].0;
-        let Some(at) = view.columns.iter().position(|(heading, _)| spelt(heading) == *name) else { continue };
+        let Some(at) = view.columns.iter().position(|(heading, _)| spelled_column(heading) == *name) else {
+            continue;
+        };
         plain.columns[column] = view.columns[at].clone();
         for (row, cells) in plain.rows.iter_mut().zip(&view.rows) {
             row[column] = cells[at].clone();
@@ -100,7 +102,7 @@ fn overlay(plain: &mut TableView, view: &TableView) {
 }
 
 /// Returns the column name that a heading spells: `memory_gib` for `Memory (GiB)`.
-fn spelt(heading: &str) -> String {
+fn spelled_column(heading: &str) -> String {
     let words = heading.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
 }
@@ -123,7 +125,8 @@ mod tests {
 
     #[test]
     fn numbers_repeated_names() {
-        let check = |given: &str, expected: &str| assert_eq!(names(&unique(&page(given, 0))), expected);
+        let check =
+            |given: &str, expected: &str| assert_eq!(names(&with_unique_names(&page(given, 0))), expected);
         check("a b", "a b");
         check("a a", "a a_1");
         check("a a a", "a a_1 a_2");
@@ -135,7 +138,7 @@ mod tests {
         let check = |wanted: &str, expected: Result<(&str, &[i64]), (&str, &str)>| {
             let (page, csv) = (page("vcpus memory_mib", 0), page("vcpus memory_gib", 10));
             let wanted: Vec<String> = wanted.split_whitespace().map(String::from).collect();
-            let found = pick(&wanted, &[&page, &csv]);
+            let found = select_columns(&wanted, &[&page, &csv]);
             match expected {
                 Ok((name, numbers)) => {
                     let found = found.unwrap();

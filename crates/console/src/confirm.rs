@@ -3,7 +3,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 /// Shows the user a yes-or-no question on the terminal, and returns whether the answer is yes.
 /// Returns `None` if standard input or standard error is not a terminal, or if the question cannot
 /// be shown.
-pub fn agree(question: &str) -> Option<bool> {
+pub fn confirm(question: &str) -> Option<bool> {
     let (stdin, mut stderr) = (io::stdin(), io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {
         return None;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use catalog::ports::ColumnarFormat;
 
 use crate::Failure;
-use crate::words::did_you_mean;
+use crate::words::suggest_closest;
 
 /// The format of an answer on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,7 +82,7 @@ impl FromStr for OutputFormat {
             "arrow" => Ok(OutputFormat::Arrow),
             _ => Err(Failure::usage(format!(
                 "\"{text}\" is not an output format{}",
-                did_you_mean(text, OutputFormat::ALL)
+                suggest_closest(text, OutputFormat::ALL)
             ))
             .hint(format!("the formats are {}", OutputFormat::ALL.join(", ")))),
         }

@@ -12,7 +12,7 @@ use crate::text::{SerializedRow, TextDialect, data};
 use crate::{Failure, OutputFormat, Screen};
 
 /// Rows that a table collects before it fixes the widths of its columns.
-const HELD: usize = 1000;
+const LAYOUT_ROWS: usize = 1000;
 
 /// A writer of one format. The bytes go to `out`, which is memory and cannot fail.
 pub(crate) trait FormatWriter {
@@ -62,7 +62,7 @@ impl FormatWriter for TableWriter {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure> {
         self.held.fields.clone_from(&page.fields);
         self.held.rows.extend_from_slice(&page.rows);
-        if self.held.rows.len() >= HELD {
+        if self.held.rows.len() >= LAYOUT_ROWS {
             self.print(out);
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::Failure;
 /// first use, readable for its owner only.
 ///
 /// Errors: the file cannot be read or created, or has other content.
-pub fn secret(path: &Path) -> Result<[u8; 32], Failure> {
+pub fn read_or_create_key(path: &Path) -> Result<[u8; 32], Failure> {
     let failed = |e: io::Error| Failure::broken(format!("{} cannot be used: {e}", path.display()));
     if !path.exists() {
         make(path).map_err(failed)?;
@@ -63,14 +63,14 @@ mod tests {
     fn creates_the_key_once_and_for_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mycelium").join("a.key");
-        let first = secret(&path).unwrap();
+        let first = read_or_create_key(&path).unwrap();
         assert_ne!(first, [0; 32]);
-        assert_eq!(secret(&path).unwrap(), first);
+        assert_eq!(read_or_create_key(&path).unwrap(), first);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         for wrong in ["", "ab", &"x".repeat(64), &"é".repeat(32)] {
             fs::write(&path, wrong).unwrap();
-            assert!(secret(&path).unwrap_err().message.contains("is not a key"), "{wrong}");
+            assert!(read_or_create_key(&path).unwrap_err().message.contains("is not a key"), "{wrong}");
         }
     }
 }

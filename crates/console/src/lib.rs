@@ -23,10 +23,10 @@ mod tests;
 mod text;
 mod words;
 
-pub use confirm::agree;
+pub use confirm::confirm;
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
-pub use key_file::secret;
+pub use key_file::read_or_create_key;
 pub use log::start_log;
 pub use printer::{PageStream, Printer};
 pub use progress::Progress;
@@ -34,4 +34,4 @@ pub use report::{Align, Report, TableView};
 pub use screen::Screen;
 pub use settings::{ColourMode, CommonFlags, Setting, SettingOrigin, Settings};
 pub use sources::{SettingsFile, SettingsSources};
-pub use words::{age, did_you_mean};
+pub use words::{describe_age, suggest_closest};

@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::Failure;
-use crate::words::did_you_mean;
+use crate::words::suggest_closest;
 
 const LEVELS: [(&str, LevelFilter); 5] = [
     ("error", LevelFilter::ERROR),
@@ -16,7 +16,7 @@ const LEVELS: [(&str, LevelFilter); 5] = [
 
 /// The levels if none is set. The AWS SDK warns of every place without credentials. The programs
 /// report missing credentials themselves, so the SDK's warnings are off.
-const HUSHED: &str = "warn,aws_config=off,aws_runtime=off,aws_smithy_runtime=off";
+const DEFAULT_LEVELS: &str = "warn,aws_config=off,aws_runtime=off,aws_smithy_runtime=off";
 
 /// Starts the log on stderr, at the level of `--log-level`, else of MYCELIUM_LOG, else `warn`. Call
 /// it once.
@@ -25,9 +25,9 @@ const HUSHED: &str = "warn,aws_config=off,aws_runtime=off,aws_smithy_runtime=off
 pub fn start_log(level: Option<&str>) -> Result<(), Failure> {
     let variable = std::env::var("MYCELIUM_LOG").ok();
     tracing_subscriber::fmt()
-        .with_env_filter(match wanted(level, variable.as_deref())? {
+        .with_env_filter(match resolve_level(level, variable.as_deref())? {
             Some(level) => EnvFilter::new(level.to_string()),
-            None => EnvFilter::new(HUSHED),
+            None => EnvFilter::new(DEFAULT_LEVELS),
         })
         .with_writer(io::stderr)
         .with_ansi(
@@ -38,7 +38,7 @@ pub fn start_log(level: Option<&str>) -> Result<(), Failure> {
         .map_err(|e| Failure::broken(format!("cannot start the log: {e}")))
 }
 
-fn wanted(flag: Option<&str>, variable: Option<&str>) -> Result<Option<LevelFilter>, Failure> {
+fn resolve_level(flag: Option<&str>, variable: Option<&str>) -> Result<Option<LevelFilter>, Failure> {
     let (word, from) = match (flag, variable) {
         (Some(word), _) => (word, "--log-level"),
         (None, Some(word)) if !word.is_empty() => (word, "MYCELIUM_LOG"),
@@ -46,7 +46,7 @@ fn wanted(flag: Option<&str>, variable: Option<&str>) -> Result<Option<LevelFilt
     };
     let names = LEVELS.map(|(name, _)| name);
     LEVELS.iter().find(|(name, _)| *name == word).map(|(_, level)| Some(*level)).ok_or_else(|| {
-        Failure::usage(format!("\"{word}\" ({from}) is not a log level{}", did_you_mean(word, names)))
+        Failure::usage(format!("\"{word}\" ({from}) is not a log level{}", suggest_closest(word, names)))
             .hint(format!("the levels are {}", names.join(", ")))
     })
 }
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn the_flag_takes_precedence_over_the_variable() {
         let check = |flag, variable, expected: Result<Option<LevelFilter>, &str>| {
-            let found = wanted(flag, variable).map_err(|failure| failure.message);
+            let found = resolve_level(flag, variable).map_err(|failure| failure.message);
             assert_eq!(found, expected.map_err(String::from));
         };
         check(None, None, Ok(None));

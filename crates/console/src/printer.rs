@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Style};
 use catalog::Page;
 use catalog::ports::Encode;
 
-use crate::columns::{pick, sources, view};
+use crate::columns::{select_columns, sources, view};
 use crate::format_writer::{self, FormatWriter};
 use crate::table::TableDrawing;
 use crate::text::{visible, visible_lines};
@@ -60,7 +60,7 @@ impl Printer {
             let drawing = TableDrawing::new(view(&self.columns, report)?.as_ref(), self.screen);
             return self.write(drawing.print(&drawing.layout(None), true).as_bytes());
         }
-        let page = pick(&self.columns, &sources(report, self.format == OutputFormat::Csv))?;
+        let page = select_columns(&self.columns, &sources(report, self.format == OutputFormat::Csv))?;
         let mut bytes = Vec::new();
         let mut sheet = format_writer::open(self.format, self.screen, encode);
         sheet.page(&page, &mut bytes)?;
@@ -82,7 +82,7 @@ impl Printer {
     /// Prints one line on stderr, unless `--quiet` is set.
     pub fn note(&mut self, text: &str) {
         if !self.screen.quiet {
-            self.say(&visible(text));
+            self.print_message(&visible(text));
         }
     }
 
@@ -111,10 +111,10 @@ impl Printer {
         let coloured = self.screen.colour && self.screen.interactive_err;
         let style = Style::new().bold().fg_color(Some(colour.into()));
         let style = if coloured { style } else { Style::new() };
-        self.say(&format!("{style}{label}:{style:#} {}", visible_lines(text)));
+        self.print_message(&format!("{style}{label}:{style:#} {}", visible_lines(text)));
     }
 
-    fn say(&mut self, line: &str) {
+    fn print_message(&mut self, line: &str) {
         // A failure to write to stderr cannot be reported anywhere.
         let _ = writeln!(self.err, "{line}");
     }
@@ -154,7 +154,7 @@ impl PageStream<'_> {
     /// Errors: those of [`Printer::report`].
     pub fn page(&mut self, page: Page) -> Result<(), Failure> {
         self.printer.refuse_terminal()?;
-        let page: Cow<'_, Page> = pick(&self.printer.columns, &[&page])?;
+        let page: Cow<'_, Page> = select_columns(&self.printer.columns, &[&page])?;
         self.rows += page.rows.len() as u64;
         self.put(|sheet, bytes| sheet.page(&page, bytes))
     }

@@ -27,7 +27,7 @@ impl Progress {
 
 impl Progress {
     /// Changes the text beside the spinner.
-    pub fn say(&self, how_far: String) {
+    pub fn set_message(&self, how_far: String) {
         self.bar.set_message(how_far);
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use domain::Region;
 use toml::de::{DeTable, DeValue};
 
-use crate::words::did_you_mean;
+use crate::words::suggest_closest;
 use crate::{Failure, OutputFormat, SettingsFile, SettingsSources};
 
 const KEYS: [&str; 4] = ["lake", "region", "output", "color"];
@@ -142,13 +142,14 @@ impl Settings {
     /// Errors: an unknown key or an invalid value, with its location.
     pub fn resolve(flags: &CommonFlags, sources: &SettingsSources) -> Result<Settings, Failure> {
         let files = [entries(sources.project.as_ref())?, entries(sources.user.as_ref())?];
-        let flag =
-            |name, typed: &Option<String>| typed.as_ref().map(|text| said(text, SettingOrigin::Flag(name)));
+        let flag = |name, typed: &Option<String>| {
+            typed.as_ref().map(|text| new_setting(text, SettingOrigin::Flag(name)))
+        };
         let find = |key: &str, typed: Option<Setting<String>>, variables: &[&'static str]| {
             let variable = || {
                 variables
                     .iter()
-                    .find_map(|name| Some(said(sources.variable(name)?, SettingOrigin::Env(name))))
+                    .find_map(|name| Some(new_setting(sources.variable(name)?, SettingOrigin::Env(name))))
             };
             typed.or_else(variable).or_else(|| files.iter().find_map(|file| file.get(key).cloned()))
         };
@@ -159,18 +160,18 @@ impl Settings {
         let color = find("color", flag("--color", &flags.color), &["NO_COLOR"]).map(no_color);
         Ok(Settings {
             lake: lake_folder(lake, sources)?,
-            region: parsed(region, DEFAULT_REGION, |text| {
+            region: parse_setting(region, DEFAULT_REGION, |text| {
                 Region::parse(text).map_err(|why| Failure::usage(why.to_string()))
             })?,
-            output: parsed(output, OutputFormat::default().name(), str::parse)?,
-            color: parsed(color, ColourMode::default().name(), str::parse)?,
+            output: parse_setting(output, OutputFormat::default().name(), str::parse)?,
+            color: parse_setting(color, ColourMode::default().name(), str::parse)?,
             cache: sources.folder("XDG_CACHE_HOME", ".cache")?,
             config: sources.folder("XDG_CONFIG_HOME", ".config")?,
         })
     }
 }
 
-fn said(text: &str, origin: SettingOrigin) -> Setting<String> {
+fn new_setting(text: &str, origin: SettingOrigin) -> Setting<String> {
     Setting { value: text.to_string(), origin }
 }
 
@@ -182,12 +183,12 @@ fn no_color(setting: Setting<String>) -> Setting<String> {
     }
 }
 
-fn parsed<T>(
+fn parse_setting<T>(
     setting: Option<Setting<String>>,
     default: &str,
     parse: impl Fn(&str) -> Result<T, Failure>,
 ) -> Result<Setting<T>, Failure> {
-    let Setting { value, origin } = setting.unwrap_or_else(|| said(default, SettingOrigin::Default));
+    let Setting { value, origin } = setting.unwrap_or_else(|| new_setting(default, SettingOrigin::Default));
     match parse(&value) {
         Ok(value) => Ok(Setting { value, origin }),
         Err(why) => Err(Failure { message: format!("{origin}: {}", why.message), ..why }),
@@ -222,7 +223,7 @@ fn entries(file: Option<&SettingsFile>) -> Result<BTreeMap<&'static str, Setting
         let at = key.span().start;
         let name: &std::borrow::Cow<'_, str> = key.get_ref();
         let Some(known) = KEYS.into_iter().find(|known| known == name) else {
-            let near = did_you_mean(name, KEYS);
+            let near = suggest_closest(name, KEYS);
             return Err(wrong(at, format!("there is no setting \"{name}\"{near}"))
                 .hint(format!("the settings are {}", KEYS.join(", "))));
         };
@@ -230,7 +231,7 @@ fn entries(file: Option<&SettingsFile>) -> Result<BTreeMap<&'static str, Setting
             return Err(wrong(at, format!("{name} is not a string"))
                 .hint(format!("write it in quotes: {name} = \"…\"")));
         };
-        Ok((known, said(value, SettingOrigin::File(path.clone(), line(at)))))
+        Ok((known, new_setting(value, SettingOrigin::File(path.clone(), line(at)))))
     };
     table.get_ref().iter().map(entry).collect()
 }

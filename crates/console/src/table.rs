@@ -9,7 +9,7 @@ use comfy_table::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use crate::text::{shown, visible, visible_lines};
+use crate::text::{format_for_people, visible, visible_lines};
 use crate::{Align, Screen, TableView};
 
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
@@ -27,7 +27,7 @@ pub(crate) fn view_of(page: &Page) -> TableView {
         (field.name.clone(), if right { Align::Right } else { Align::Left })
     };
     let row = |values: &Vec<catalog::Value>| {
-        page.fields.iter().zip(values).map(|(field, value)| shown(value, &field.ty)).collect()
+        page.fields.iter().zip(values).map(|(field, value)| format_for_people(value, &field.ty)).collect()
     };
     TableView {
         columns: page.fields.iter().map(column).collect(),

@@ -12,7 +12,7 @@ const DIGITS: usize = 6;
 
 /// Escapes every character that moves the cursor, changes colours or reorders the text around it.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    if text.chars().any(acts) { Cow::Owned(escape(text, |_| false)) } else { Cow::Borrowed(text) }
+    if text.chars().any(is_unsafe) { Cow::Owned(escape(text, |_| false)) } else { Cow::Borrowed(text) }
 }
 
 /// The same for text of several lines, such as a message of the SQL engine.
@@ -23,27 +23,27 @@ pub(crate) fn visible_lines(text: &str) -> String {
 fn escape(text: &str, keep: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if acts(c) && !keep(c) { out.extend(c.escape_default()) } else { out.push(c) }
+        if is_unsafe(c) && !keep(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
 }
 
 /// Whether a character is a control character, or a mark that changes the direction of writing or
 /// breaks lines.
-fn acts(c: char) -> bool {
+fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Returns a value for people. Null is `-`, doubles are rounded, and an exact number keeps at least
 /// two decimals if its column has two or more (money).
-pub(crate) fn shown(value: &Value, ty: &ValueType) -> String {
+pub(crate) fn format_for_people(value: &Value, ty: &ValueType) -> String {
     match (value, ty) {
         (Value::Null, _) => "-".into(),
         (Value::Float(number), _) => shown_float(*number),
         (Value::Decimal(number), ValueType::Decimal(_, scale)) => exact(number, u32::from(*scale).min(2)),
         (Value::List(values), ty) if flat(values) => {
             let of = if let ValueType::List(of) = ty { of } else { ty };
-            values.iter().map(|value| shown(value, of)).collect::<Vec<_>>().join(", ")
+            values.iter().map(|value| format_for_people(value, of)).collect::<Vec<_>>().join(", ")
         }
         (other, _) => data(other),
     }
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn formats_values_for_people_and_for_programs() {
         let check = |value: Value, ty: ValueType, person: &str, program: &str| {
-            assert_eq!(shown(&value, &ty), person, "{value:?}");
+            assert_eq!(format_for_people(&value, &ty), person, "{value:?}");
             assert_eq!(data(&value), program, "{value:?}");
         };
         let price = || ValueType::Decimal(18, 10);

@@ -15,7 +15,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Returns the end of an error about `word`: `; the closest match is x`, or nothing.
-pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn suggest_closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, known).map_or_else(String::new, |name| format!("; the closest match is {name}"))
 }
 
@@ -26,7 +26,7 @@ const CLOCK_SLACK: i64 = 5 * 60;
 /// Returns the age of an observation in the largest useful unit: "today", "3 days", "5 weeks", "20
 /// months", "4 years". An age below one day is "today". An observation more than five minutes after
 /// `now` is impossible, and the text reports that.
-pub fn age(observed: Timestamp, now: Timestamp) -> String {
+pub fn describe_age(observed: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second() - observed.as_second();
     if seconds < -CLOCK_SLACK {
         return "in the future (clock?)".into();
@@ -69,7 +69,7 @@ mod tests {
     fn formats_ages_in_the_largest_unit() {
         let check = |observed: &str, expected: &str| {
             let now = "2026-11-23T12:00:00Z".parse().unwrap();
-            assert_eq!(age(observed.parse().unwrap(), now), expected, "{observed}");
+            assert_eq!(describe_age(observed.parse().unwrap(), now), expected, "{observed}");
         };
         check("2026-11-23T11:59:00Z", "today");
         check("2026-11-22T13:00:00Z", "today");

@@ -14,9 +14,9 @@ pub use exact::parse_exact;
 pub use hex::{hex, parse_hex};
 pub use jiff::{SignedDuration, Timestamp};
 pub use known::Known;
-pub use names::{AzId, InstanceType, NameError, Region, spot_product};
+pub use names::{AzId, InstanceType, NameError, Region, parse_spot_product};
 pub use rust_decimal::Decimal;
-pub use size::{MemoryError, gib, parse_memory_mib};
+pub use size::{MemoryError, mib_to_gib, parse_memory_mib};
 pub use span::{SpanError, format_span, parse_span};
 
 /// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
@@ -40,7 +40,7 @@ pub fn parse_until(text: &str) -> Option<Timestamp> {
 /// Subtracts a span such as `90d`, `2w`, `1y 6mo` or `36h` from an instant. Calendar units are
 /// counted in UTC. Returns `None` if the text is not a span, the result is not earlier than the
 /// instant, or the result is outside the calendar.
-pub fn before(instant: Timestamp, span: &str) -> Option<Timestamp> {
+pub fn subtract_span(instant: Timestamp, span: &str) -> Option<Timestamp> {
     let span: jiff::Span = span.parse().ok()?;
     let zoned = instant.to_zoned(jiff::tz::TimeZone::UTC).checked_sub(span).ok()?;
     (zoned.timestamp() < instant).then(|| zoned.timestamp())
@@ -64,7 +64,7 @@ mod tests {
     fn subtracts_spans_and_rejects_other_texts() {
         let check = |span: &str, expected: Option<&str>| {
             let from = parse_instant("2026-03-31 12:00").unwrap();
-            assert_eq!(before(from, span).map(|t| t.to_string()).as_deref(), expected, "{span}");
+            assert_eq!(subtract_span(from, span).map(|t| t.to_string()).as_deref(), expected, "{span}");
         };
         check("90d", Some("2025-12-31T12:00:00Z"));
         check("2w", Some("2026-03-17T12:00:00Z"));

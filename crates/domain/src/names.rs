@@ -98,7 +98,7 @@ impl InstanceType {
 /// Returns the operating system of a spot product in the datasets' spelling: `linux`, `rhel`,
 /// `suse` or `windows`. Accepts AWS's product descriptions, with or without ` (Amazon VPC)`, and
 /// the datasets' spelling. `None` for any other text.
-pub fn spot_product(words: &str) -> Option<&'static str> {
+pub fn parse_spot_product(words: &str) -> Option<&'static str> {
     Some(match words.strip_suffix(" (Amazon VPC)").unwrap_or(words) {
         "Linux/UNIX" | "linux" => "linux",
         "Red Hat Enterprise Linux" | "rhel" => "rhel",

@@ -25,7 +25,7 @@ pub fn parse_memory_mib(text: &str) -> Result<f64, MemoryError> {
 }
 
 /// Converts MiB to GiB.
-pub fn gib(mib: i64) -> f64 {
+pub fn mib_to_gib(mib: i64) -> f64 {
     mib as f64 / 1024.0
 }
 

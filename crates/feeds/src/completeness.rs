@@ -35,7 +35,7 @@ const TYPES: usize = 100;
 pub(crate) struct InstanceTypeCounter(HashSet<String>);
 
 impl InstanceTypeCounter {
-    pub(crate) fn see(&mut self, instance_type: &str) {
+    pub(crate) fn count(&mut self, instance_type: &str) {
         if self.0.len() < TYPES && !instance_type.is_empty() && !self.0.contains(instance_type) {
             self.0.insert(instance_type.into());
         }

@@ -163,7 +163,7 @@ fn put(
             charge.push(rows, &scope, context, (from, until), period)?;
         }
     }
-    rows.see(&scope);
+    rows.add_scope(&scope);
     Ok(scope)
 }
 
@@ -186,7 +186,7 @@ impl CostCharge {
         let (mut texts, mut amounts) = (Vec::new(), Vec::new());
         let mut extra = Map::new();
         for (dimension, key) in dimensions.iter().zip(keys) {
-            place(dimension, key, &mut texts, &mut extra);
+            store_key(dimension, key, &mut texts, &mut extra);
         }
         let billed = metrics.get("UnblendedCost").ok_or_else(|| {
             bad("it has no UnblendedCost; request it with --metrics UnblendedCost, and AmortizedCost for the effective cost")
@@ -251,7 +251,7 @@ fn amount(metric: &RawCostMetric) -> Result<i128, FeedError> {
 
 /// Stores the key of a group under its column. A tag is `key$value`; an empty value means that the
 /// tag is not set.
-fn place(
+fn store_key(
     dimension: &RawCostDimension,
     key: &str,
     texts: &mut Vec<(&'static str, String)>,

@@ -13,7 +13,7 @@ pub fn is_compressed(start: &[u8]) -> bool {
 }
 
 /// Decompresses a file if its first bytes are those of gzip or zstd.
-pub fn plain<'a>(reader: Box<dyn Read + 'a>) -> io::Result<Box<dyn BufRead + 'a>> {
+pub fn decompress<'a>(reader: Box<dyn Read + 'a>) -> io::Result<Box<dyn BufRead + 'a>> {
     let mut reader = BufReader::with_capacity(BUFFER, reader);
     let start = reader.fill_buf()?;
     if start.starts_with(GZIP) {

@@ -68,7 +68,7 @@ const DATA: [&str; 5] = [".csv", ".csv.gz", ".csv.zip", ".csv.zst", ".parquet"];
 const STATUS: &str = "cost_and_usage_data_status";
 
 /// Parses the key of an object. Returns `None` if the object is not part of a bill.
-pub fn place(key: &str) -> Option<DeliveryPath<'_>> {
+pub fn parse_key(key: &str) -> Option<DeliveryPath<'_>> {
     let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
     let ends = |ending: &&str| name.len() > ending.len() && name.ends_with(*ending);
     let role = match () {
@@ -89,10 +89,10 @@ fn period(folder: &str) -> Option<(&str, String)> {
     loop {
         let start = folder[..end].rfind('/').map_or(0, |at| at + 1);
         let (above, part) = (folder[..start].trim_end_matches('/'), &folder[start..end]);
-        if let Some(month) = partition(part) {
-            return Some((within(above, &["data", "metadata"]), month));
+        if let Some(month) = parse_partition(part) {
+            return Some((without_last(above, &["data", "metadata"]), month));
         }
-        if let Some(month) = span(part) {
+        if let Some(month) = parse_span(part) {
             return Some((above, month));
         }
         if let Some((root, month)) = year_and_month(above, part) {
@@ -106,19 +106,19 @@ fn period(folder: &str) -> Option<(&str, String)> {
 }
 
 /// Returns the folder without its last part, if that is one of `parts`.
-fn within<'a>(folder: &'a str, parts: &[&str]) -> &'a str {
+fn without_last<'a>(folder: &'a str, parts: &[&str]) -> &'a str {
     let (outer, last) = folder.rsplit_once('/').unwrap_or(("", folder));
     if parts.contains(&last) { outer } else { folder }
 }
 
 /// Parses `BILLING_PERIOD=2026-10`.
-fn partition(part: &str) -> Option<String> {
+fn parse_partition(part: &str) -> Option<String> {
     let (name, month) = part.split_once('=')?;
     (name.eq_ignore_ascii_case("billing_period") && is_month(month)).then(|| month.into())
 }
 
 /// Parses `20261001-20261101`.
-fn span(part: &str) -> Option<String> {
+fn parse_span(part: &str) -> Option<String> {
     let (from, until) = part.split_once('-')?;
     let day = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
     let month = (day(from) && day(until)).then(|| format!("{}-{}", &from[..4], &from[4..6]))?;
@@ -161,19 +161,19 @@ struct RawBillColumn {
 }
 
 /// Parses a manifest.
-pub fn delivery(bytes: &[u8]) -> Result<BillManifest, FeedError> {
+pub fn parse_manifest(bytes: &[u8]) -> Result<BillManifest, FeedError> {
     let manifest: RawBillManifest = serde_json::from_slice(bytes)
         .map_err(|e| bad(format!("it is not the manifest of a report or an export: {e}")))?;
     let files = manifest.report_keys.or(manifest.data_files);
     let files = files.ok_or_else(|| bad("it names no files; expected reportKeys or dataFiles"))?;
-    let account = manifest.account.or_else(|| owner(manifest.export_arn.as_deref()?));
+    let account = manifest.account.or_else(|| account_of_arn(manifest.export_arn.as_deref()?));
     let account = account.filter(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()));
     let keys = files.iter().map(|file| key_of(file).to_string()).collect();
     Ok(BillManifest { account, layout: layout(&manifest.columns), keys })
 }
 
 /// Returns the account in `arn:aws:bcm-data-exports:us-east-1:111122223333:export/…`.
-fn owner(arn: &str) -> Option<String> {
+fn account_of_arn(arn: &str) -> Option<String> {
     arn.split(':').nth(4).map(String::from)
 }
 
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn parses_the_keys_of_objects() {
         let check = |key: &str, expected: &str| {
-            let shown = place(key).map(|place| {
+            let shown = parse_key(key).map(|place| {
                 let role = if place.role == DeliveryRole::Manifest { "manifest" } else { "data" };
                 format!("{role} of {} in {}", place.export, place.month.as_deref().unwrap_or("-"))
             });
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn parses_both_kinds_of_manifests() {
         let check = |text: &str, account: Option<&str>, layout: Option<BillLayout>, keys: &[&str]| {
-            let found = delivery(text.as_bytes()).unwrap();
+            let found = parse_manifest(text.as_bytes()).unwrap();
             assert_eq!((found.account.as_deref(), found.layout), (account, layout), "{text}");
             assert_eq!(found.keys, keys, "{text}");
         };
@@ -269,14 +269,14 @@ mod tests {
         for wrong in
             ["", "[]", "{}", r#"{"reportKeys": 3}"#, r#"{"dataFiles": [3]}"#, "{\"reportKeys\": [\"a\"]"]
         {
-            assert!(delivery(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(parse_manifest(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn folders_are_prefixes_of_the_key(key in "(/|[ab=-]|2026|10|month=|year=|data/|billing_period=|20261001-20261101/|-Manifest.json|.csv){0,12}") {
-            if let Some(place) = place(&key) {
+            if let Some(place) = parse_key(&key) {
                 assert!(key.starts_with(place.folder) && place.folder.starts_with(place.export), "{key}: {place:?}");
                 assert!(place.month.as_deref().is_none_or(is_month), "{key}: {place:?}");
             }

@@ -32,7 +32,7 @@ struct RawRegionEntry {
 
 /// Parses a `region_index.json` of EC2 (an object of regions) or of Savings Plans (an array of
 /// them). Returns the file of each region.
-pub fn region_index(bytes: &[u8]) -> Result<Vec<RegionFile>, FeedError> {
+pub fn parse_region_index(bytes: &[u8]) -> Result<Vec<RegionFile>, FeedError> {
     let index: Json = serde_json::from_slice(bytes).map_err(|e| bad(format!("it is not JSON: {e}")))?;
     let entries: Vec<Json> = match &index["regions"] {
         Json::Object(regions) => regions.values().cloned().collect(),
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn parses_both_kinds_of_region_index() {
         let check = |text: &str, expected: &[(&str, &str, &str)]| {
-            let found = region_index(text.as_bytes()).unwrap();
+            let found = parse_region_index(text.as_bytes()).unwrap();
             let found: Vec<(&str, &str, &str)> =
                 found.iter().map(|f| (f.region.as_str(), f.version.as_str(), f.csv.as_str())).collect();
             assert_eq!(found, expected);
@@ -130,7 +130,7 @@ mod tests {
             r#"{"regions": [{"regionCode": "x"}]}"#,
             r#"{"regions": [{"regionCode": "x", "versionUrl": "/a/current/x/index.json"}]}"#,
         ] {
-            assert!(region_index(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(parse_region_index(wrong.as_bytes()).is_err(), "{wrong}");
         }
         assert!(version_at(b"{}", Timestamp::UNIX_EPOCH).is_err());
     }

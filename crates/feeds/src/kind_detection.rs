@@ -3,13 +3,13 @@ pub const HEAD: usize = 64 << 10;
 
 /// Detects the kind of a text file from its beginning (decompressed, at most [`HEAD`] bytes).
 /// Returns the kind's name on the command line, or `None` for an unknown one.
-pub fn recognise(head: &[u8]) -> Option<&'static str> {
+pub fn detect_kind(head: &[u8]) -> Option<&'static str> {
     let head = String::from_utf8_lossy(head);
     let text = head.trim_start_matches('\u{feff}').trim_start();
-    if text.starts_with('{') { json(text) } else { table(text) }
+    if text.starts_with('{') { detect_json(text) } else { detect_table(text) }
 }
 
-fn json(text: &str) -> Option<&'static str> {
+fn detect_json(text: &str) -> Option<&'static str> {
     let has = |word: &str| text.contains(word);
     let kinds = [
         ("\"SpotPriceHistory\"", "spot-price-api"),
@@ -25,7 +25,7 @@ fn json(text: &str) -> Option<&'static str> {
     found.or_else(|| (has("\"instance_types\"") && has("\"ram_gb\"")).then_some("spot-advisor"))
 }
 
-fn table(text: &str) -> Option<&'static str> {
+fn detect_table(text: &str) -> Option<&'static str> {
     let first = text.lines().next()?;
     if first.replace('"', "").starts_with("FormatVersion,") {
         let offer = text.lines().take(5).find(|line| line.replace('"', "").starts_with("OfferCode,"))?;

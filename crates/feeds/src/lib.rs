@@ -32,10 +32,10 @@ use catalog::RowBatch;
 use domain::Timestamp;
 
 pub use completeness::Completeness;
-pub use decompression::{is_compressed, plain};
-pub use delivery::{BillManifest, DeliveryPath, DeliveryRole, delivery, is_month, place};
-pub use index::{RegionFile, region_index, version_at};
-pub use kind_detection::{HEAD, recognise};
+pub use decompression::{decompress, is_compressed};
+pub use delivery::{BillManifest, DeliveryPath, DeliveryRole, is_month, parse_key, parse_manifest};
+pub use index::{RegionFile, parse_region_index, version_at};
+pub use kind_detection::{HEAD, detect_kind};
 
 /// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -65,7 +65,7 @@ pub(crate) enum ProductTreatment {
 /// Decides the treatment of a product. One type and system has several products, and only that of
 /// `Used` capacity has the price of an instance. The list has used capacity of a reservation at 0,
 /// and its unused capacity at the full price.
-pub(crate) fn judge(product: ProductAttributes<'_>) -> ProductTreatment {
+pub(crate) fn classify(product: ProductAttributes<'_>) -> ProductTreatment {
     if !matches!(product.family, "Compute Instance" | "Compute Instance (bare metal)")
         || !matches!(product.capacity, "Used" | "")
         || !matches!(product.market, "OnDemand" | "")
@@ -228,7 +228,7 @@ impl<'a> PriceListRows<'a> {
             }
             None => {}
         }
-        self.types.see(&product.instance_type);
+        self.types.count(&product.instance_type);
         let row = [
             FeedCell::Text(partition(region)),
             FeedCell::Text(&product.instance_type),
@@ -305,18 +305,21 @@ mod tests {
             capacity: "Used",
             market: "OnDemand",
         };
-        let kept = |product| matches!(judge(product), ProductTreatment::Kept(_));
+        let kept = |product| matches!(classify(product), ProductTreatment::Kept(_));
         assert!(kept(product));
         assert!(kept(ProductAttributes { family: "Compute Instance (bare metal)", ..product }));
         assert!(kept(ProductAttributes { software: "", market: "", ..product }));
         for capacity in ["UnusedCapacityReservation", "AllocatedCapacityReservation"] {
-            assert_eq!(judge(ProductAttributes { capacity, ..product }), ProductTreatment::Other);
+            assert_eq!(classify(ProductAttributes { capacity, ..product }), ProductTreatment::Other);
         }
-        assert_eq!(judge(ProductAttributes { tenancy: "Host", ..product }), ProductTreatment::Other);
-        assert_eq!(judge(ProductAttributes { market: "CapacityBlock", ..product }), ProductTreatment::Other);
-        assert_eq!(judge(ProductAttributes { family: "Storage", ..product }), ProductTreatment::Other);
+        assert_eq!(classify(ProductAttributes { tenancy: "Host", ..product }), ProductTreatment::Other);
         assert_eq!(
-            judge(ProductAttributes { os: "Plan 9", ..product }),
+            classify(ProductAttributes { market: "CapacityBlock", ..product }),
+            ProductTreatment::Other
+        );
+        assert_eq!(classify(ProductAttributes { family: "Storage", ..product }), ProductTreatment::Other);
+        assert_eq!(
+            classify(ProductAttributes { os: "Plan 9", ..product }),
             ProductTreatment::LeftOut("an unknown operating system")
         );
     }

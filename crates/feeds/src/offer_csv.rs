@@ -9,7 +9,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 use crate::line_end::LineEndReader;
 use crate::offer::{
     LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
-    judge,
+    classify,
 };
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
@@ -192,7 +192,7 @@ pub(crate) fn read(
     let mut halves: HashMap<String, (PricedProduct, LeasePrice)> = HashMap::new();
     while sheet.advance()? {
         let attributes = columns.product(&sheet)?;
-        let product = match judge(attributes) {
+        let product = match classify(attributes) {
             ProductTreatment::Other => continue,
             ProductTreatment::LeftOut(why) if attributes.region.is_empty() => {
                 return Err(bad(format!("line {}: a row with {why}", sheet.line())));

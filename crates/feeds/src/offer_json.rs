@@ -13,7 +13,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use crate::json_reader::JsonReader;
 use crate::offer::{
     LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
-    judge,
+    classify,
 };
 use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad};
 
@@ -73,7 +73,7 @@ fn put_listed(
     publication: &ListPublication,
 ) -> Result<(), FeedError> {
     let (sku, attributes) = (listed.product.sku.as_ref(), listed.product.attributes());
-    let product = match judge(attributes) {
+    let product = match classify(attributes) {
         ProductTreatment::Other => return Ok(()),
         ProductTreatment::LeftOut(why) if attributes.region.is_empty() => {
             return Err(bad(format!("the product {sku} has {why}")));
@@ -140,7 +140,7 @@ impl OfferParser<'_> {
 
     fn product(&mut self, sku: &str, product: &RawOfferProduct<'_>) -> Result<(), FeedError> {
         let attributes = product.attributes();
-        match judge(attributes) {
+        match classify(attributes) {
             ProductTreatment::Other => Ok(()),
             ProductTreatment::LeftOut(why) if attributes.region.is_empty() => {
                 Err(bad(format!("the product {sku} has {why}")))

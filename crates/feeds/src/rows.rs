@@ -78,7 +78,7 @@ impl<'a> FeedRows<'a> {
     }
 
     /// Adds a scope to the reports, even if it gets no rows.
-    pub(crate) fn see(&mut self, scope: &str) {
+    pub(crate) fn add_scope(&mut self, scope: &str) {
         self.scope(scope);
     }
 

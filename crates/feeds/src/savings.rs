@@ -140,7 +140,7 @@ impl<'a> SavingsPlanRows<'a> {
             return self.leave_out(region, "a rate that is not hourly");
         }
         let runs = if ec2 { operation(rate.operation) } else { None };
-        self.types.see(rate.instance_type);
+        self.types.count(rate.instance_type);
         let row = [
             FeedCell::Text(partition(region)),
             FeedCell::Text(plan),

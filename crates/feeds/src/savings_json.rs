@@ -115,8 +115,8 @@ fn put(
         service: &rate.discounted_service_code,
         usage_type: &rate.discounted_usage_type,
         operation: &rate.discounted_operation,
-        region: or(&rate.discounted_region_code, &about.region),
-        instance_type: or(&rate.discounted_instance_type, instance_type(rate)),
+        region: or_if_empty(&rate.discounted_region_code, &about.region),
+        instance_type: or_if_empty(&rate.discounted_instance_type, instance_type(rate)),
         unit: &rate.unit,
         amount: &rate.discounted_rate.price,
         currency: &rate.discounted_rate.currency,
@@ -124,7 +124,7 @@ fn put(
     plans.put(&rate, &|| format!("the rate of {} under {}", rate.used_sku, rate.sku))
 }
 
-fn or<'a>(text: &'a str, other: &'a str) -> &'a str {
+fn or_if_empty<'a>(text: &'a str, other: &'a str) -> &'a str {
     if text.is_empty() { other } else { text }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::BufRead;
 
-use domain::spot_product;
+use domain::parse_spot_product;
 use serde::Deserialize;
 
 use crate::completeness::ScopeShare;
@@ -80,7 +80,7 @@ fn put(
         rows.leave_out(region, NO_ID);
         return Ok(());
     };
-    let Some(product) = spot_product(&found.product_description) else {
+    let Some(product) = parse_spot_product(&found.product_description) else {
         rows.leave_out(region, "an unknown product");
         return Ok(());
     };

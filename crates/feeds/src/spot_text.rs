@@ -5,7 +5,7 @@
 use std::io::{BufRead, Read};
 
 use csv::{ReaderBuilder, StringRecord};
-use domain::spot_product;
+use domain::parse_spot_product;
 
 use crate::completeness::ScopeShare;
 use crate::line_end::LineEndReader;
@@ -111,7 +111,7 @@ fn put(rows: &mut FeedRows<'_>, places: &SpotColumns, record: &StringRecord) -> 
     if region.is_empty() || az_id.is_empty() || record[places.instance_type].is_empty() {
         return Err(bad(format!("line {}: a price without its type, region or zone id", line())));
     }
-    let Some(product) = places.product.map_or(Some("linux"), |at| spot_product(&record[at])) else {
+    let Some(product) = places.product.map_or(Some("linux"), |at| parse_spot_product(&record[at])) else {
         rows.leave_out(&region, "an unknown product");
         return Ok(());
     };

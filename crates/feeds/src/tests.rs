@@ -25,18 +25,18 @@ fn context() -> FeedContext<'static> {
 }
 
 /// Returns these columns of the rows, one line per row, and a line per report.
-fn told(kind: FeedKind, bytes: &[u8], columns: &[&str]) -> Result<String, FeedError> {
-    told_in(kind, bytes, columns, context())
+fn summary(kind: FeedKind, bytes: &[u8], columns: &[&str]) -> Result<String, FeedError> {
+    summary_in(kind, bytes, columns, context())
 }
 
-fn told_in(
+fn summary_in(
     kind: FeedKind,
     bytes: &[u8],
     columns: &[&str],
     context: FeedContext<'_>,
 ) -> Result<String, FeedError> {
     let mut lines: Vec<String> = Vec::new();
-    let mut reader = plain(Box::new(bytes))?;
+    let mut reader = decompress(Box::new(bytes))?;
     let spoken = read(kind, &mut *reader, &context, &mut |batch| {
         let fields = catalog::dataset(kind.dataset()).unwrap().columns.iter().map(|column| column.name);
         assert!(fields.eq(batch.fields.iter().map(|field| field.name.as_str())));
@@ -75,7 +75,7 @@ fn told_in(
 }
 
 fn check(kind: FeedKind, text: &str, columns: &[&str], expected: &str) {
-    let found = told(kind, text.as_bytes(), columns).unwrap_or_else(|error| format!("error: {error}"));
+    let found = summary(kind, text.as_bytes(), columns).unwrap_or_else(|error| format!("error: {error}"));
     assert_eq!(found, expected.replace("\n        ", "\n"), "{text}");
 }
 
@@ -246,7 +246,7 @@ fn keeps_overlapping_answers_once_and_requires_zone_ids() {
         "us-west-2 usw2-lax1-az1 linux 0.9364 2026-01-01T13:59:14Z
         us-west-2: 1 rows at 2026-01-01T13:59:14Z, in part [1 left out: a price without AvailabilityZoneId]",
     );
-    let nameless = told(FeedKind::SpotPriceApi, spot_answer("", "Linux/UNIX").as_bytes(), &[]);
+    let nameless = summary(FeedKind::SpotPriceApi, spot_answer("", "Linux/UNIX").as_bytes(), &[]);
     assert!(nameless.unwrap_err().to_string().contains("none of its prices has an AvailabilityZoneId"));
 }
 
@@ -267,7 +267,7 @@ fn accepts_benchmarks_without_time_or_source() {
 #[test]
 fn names_the_fault_of_an_invalid_file() {
     let check = |kind, text: &str, part: &str| {
-        let error = told(kind, text.as_bytes(), &[]).expect_err(text).to_string();
+        let error = summary(kind, text.as_bytes(), &[]).expect_err(text).to_string();
         assert!(error.contains(part), "{text}: {error}");
     };
     let other = offer(&[]).replace("AmazonEC2", "AmazonRDS");
@@ -323,10 +323,10 @@ fn files() -> Vec<(FeedKind, String)> {
 #[test]
 fn rejects_a_file_that_is_cut_short() {
     for (kind, text) in files() {
-        assert!(told(kind, text.as_bytes(), &[]).is_ok(), "{text}");
+        assert!(summary(kind, text.as_bytes(), &[]).is_ok(), "{text}");
         for end in 0..text.len() {
             let cut = &text[..end];
-            let found = told(kind, cut.as_bytes(), &[]);
+            let found = summary(kind, cut.as_bytes(), &[]);
             let least = if kind == FeedKind::SpotHistory { 1 } else { 6 };
             let whole_lines = !cut.starts_with('{') && cut.ends_with('\n') && cut.lines().count() >= least;
             assert!(found.is_err() || whole_lines, "{kind:?}: {cut}");
@@ -340,8 +340,8 @@ fn reads_compressed_files_and_rejects_cut_ones() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(ADVICE.as_bytes()).unwrap();
     for bytes in [gzip.finish().unwrap(), zstd::encode_all(ADVICE.as_bytes(), 1).unwrap()] {
-        assert!(told(FeedKind::SpotAdvisor, &bytes, &[]).unwrap().contains("us-east-1: 2 rows"));
-        assert!(told(FeedKind::SpotAdvisor, &bytes[..bytes.len() - 9], &[]).is_err());
+        assert!(summary(FeedKind::SpotAdvisor, &bytes, &[]).unwrap().contains("us-east-1: 2 rows"));
+        assert!(summary(FeedKind::SpotAdvisor, &bytes[..bytes.len() - 9], &[]).is_err());
     }
 }
 
@@ -353,6 +353,6 @@ proptest::proptest! {
         let mut bytes = text.into_bytes();
         let at = at % bytes.len();
         bytes[at] = byte;
-        let _ = told(kind, &bytes, &[]);
+        let _ = summary(kind, &bytes, &[]);
     }
 }

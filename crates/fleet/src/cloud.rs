@@ -216,7 +216,7 @@ pub trait Cloud {
 
     /// Queries instances in these regions in parallel. Returns one result for each region, in their
     /// order.
-    fn look(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances>;
+    fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances>;
 
     /// Returns whether AWS protects the instance from termination or stop.
     fn protected(&self, region: &str, id: &str) -> Result<bool, CloudError>;

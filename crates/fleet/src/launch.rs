@@ -318,12 +318,12 @@ impl LaunchProgress {
             Some(seen) => {
                 self.over(LaunchConclusion::Running(seen.id.clone()), LaunchOutcome::Running(Box::new(seen)))
             }
-            None => self.not_there(now),
+            None => self.handle_missing(now),
         }
     }
 
     /// Handles a complete query that did not find the instance.
-    fn not_there(&mut self, now: Timestamp) -> Vec<LaunchEffect> {
+    fn handle_missing(&mut self, now: Timestamp) -> Vec<LaunchEffect> {
         let last = match &self.launch.phase {
             LaunchPhase::Sent(last) => *last,
             _ => return self.unseen("EC2 does not show it".to_string()),

@@ -152,7 +152,7 @@ pub enum LifeBound {
 impl ReapPlan {
     /// Returns region and id of the instances that belong in the plan unless they are protected,
     /// which has not been read yet.
-    pub fn to_ask(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn unread_protections(&self) -> impl Iterator<Item = (&str, &str)> {
         let unseen = self.left.iter().filter(|left| matches!(left.why, KeepReason::ProtectionUnseen(_)));
         unseen.map(|left| (left.region.as_str(), left.id.as_str()))
     }
@@ -162,7 +162,7 @@ impl ReapPlan {
 pub fn plan(seen: &[InstanceView], asks: &ReapScope, now: Timestamp) -> ReapPlan {
     let mut plan = ReapPlan { made: now, asks: asks.clone(), ends: Vec::new(), left: Vec::new() };
     for one in seen {
-        match judge(one, asks, now) {
+        match judge_instance(one, asks, now) {
             Ok(end) => plan.ends.push(end),
             Err(why) => plan.left.push(KeptInstance { region: one.region.clone(), id: one.id.clone(), why }),
         }
@@ -173,7 +173,7 @@ pub fn plan(seen: &[InstanceView], asks: &ReapScope, now: Timestamp) -> ReapPlan
 /// Returns the part of a plan that still applies after a second query: exactly these instances are
 /// ended. The others come with the reason to leave them; none if the instance was not found again,
 /// or would now be ended in another way.
-pub fn still(
+pub fn recheck(
     shown: &ReapPlan,
     seen: &[InstanceView],
     now: Timestamp,
@@ -195,7 +195,7 @@ pub fn still(
     (holds, dropped)
 }
 
-fn judge(seen: &InstanceView, asks: &ReapScope, now: Timestamp) -> Result<ReapTarget, KeepReason> {
+fn judge_instance(seen: &InstanceView, asks: &ReapScope, now: Timestamp) -> Result<ReapTarget, KeepReason> {
     if seen.account != asks.account {
         return Err(KeepReason::OtherAccount);
     }

@@ -151,8 +151,8 @@ impl LaunchWorld {
                         heard = Some(LaunchEvent::Reply(reply));
                     }
                     LaunchEffect::Look => {
-                        let looked =
-                            cloud.look(&[REGION.to_string()], InstanceSelector::Launch(&self.disk.id));
+                        let looked = cloud
+                            .list_instances(&[REGION.to_string()], InstanceSelector::Launch(&self.disk.id));
                         heard = looked.into_iter().next().map(|looked| LaunchEvent::Found(looked.seen));
                     }
                     LaunchEffect::Wait(span) => {
@@ -219,9 +219,9 @@ impl LaunchWorld {
 
 #[test]
 fn at_most_one_instance_wherever_a_reply_is_lost_or_the_launcher_killed() {
-    let first = seeds::number("FIRST_SEED", 1);
-    for seed in first..first + seeds::number("SEEDS", 20) {
-        seeds::hold(seed, &acts(), |script| {
+    let first = seeds::env_number("FIRST_SEED", 1);
+    for seed in first..first + seeds::env_number("SEEDS", 20) {
+        seeds::check_scripts(seed, &acts(), |script| {
             let mut world = LaunchWorld::new();
             script.iter().for_each(|act| world.act(act));
             world.settle();
@@ -254,7 +254,7 @@ fn at_most_one_instance_under_each_pair_of_faults_and_each_kill() {
 
 /// Returns the outcome of one launcher, and the number of instances. The launch is in this phase
 /// and was planned `age` seconds ago.
-fn told(phase: LaunchPhase, age: i64, faults: &[LaunchFault]) -> (LaunchOutcome, usize) {
+fn launch_outcome(phase: LaunchPhase, age: i64, faults: &[LaunchFault]) -> (LaunchOutcome, usize) {
     let mut world = LaunchWorld::new();
     world.disk.phase = phase;
     world.cloud.forward(SignedDuration::from_secs(age));
@@ -267,7 +267,7 @@ fn each_phase_and_fault_has_its_outcome() {
     use LaunchFault::{Late, Lost, Refused, ReplyLost, Throttled};
     let planned = caller().now;
     let check = |phase: LaunchPhase, age: i64, faults: &[LaunchFault], expected: &str, launched: usize| {
-        let (outcome, count) = told(phase.clone(), age, faults);
+        let (outcome, count) = launch_outcome(phase.clone(), age, faults);
         let word = format!("{outcome:?}");
         assert!(word.starts_with(expected), "{phase:?} after {age} s with {faults:?}: {word}");
         assert_eq!(count, launched, "{phase:?} after {age} s with {faults:?}");
@@ -315,7 +315,7 @@ impl LaunchWorld {
         let (launching, effects) =
             step(LaunchProgress::new(self.disk.clone()), LaunchEvent::Begin, self.cloud.now());
         assert_eq!(effects, [LaunchEffect::Look]);
-        let looked = self.cloud.look(&[REGION.to_string()], InstanceSelector::Launch(ID));
+        let looked = self.cloud.list_instances(&[REGION.to_string()], InstanceSelector::Launch(ID));
         let seen = looked.into_iter().next().expect("one region").seen;
         match step(launching, LaunchEvent::Found(seen), self.cloud.now()).1.pop() {
             Some(LaunchEffect::Tell(outcome)) => outcome,

@@ -7,7 +7,7 @@ mod seeds;
 
 use domain::{Known, Timestamp};
 use fleet::cloud::{InstanceSpotRequest, InstanceState, InstanceView, ReapAction};
-use fleet::reap::{KeepReason, LifeBound, ReapPlan, ReapScope, bound, plan, still};
+use fleet::reap::{KeepReason, LifeBound, ReapPlan, ReapScope, bound, plan, recheck};
 use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
@@ -78,8 +78,12 @@ fn truth() -> impl Strategy<Value = InstanceTruth> {
     ];
     let owner = prop_oneof![5 => Just(Some(ME)), 1 => Just(Some(OTHER)), 1 => Just(None)];
     let who = (prop::bool::weighted(0.9), prop::bool::weighted(0.9), owner, any::<bool>());
-    let time =
-        (said(budget), said(instant()), said((action, 0i64..1_801)), prop::option::weighted(0.9, instant()));
+    let time = (
+        tag_content(budget),
+        tag_content(instant()),
+        tag_content((action, 0i64..1_801)),
+        prop::option::weighted(0.9, instant()),
+    );
     let protected = prop_oneof![5 => Just(Some(false)), 1 => Just(Some(true)), 1 => Just(None)];
     (who, time, prop::sample::select(InstanceState::ALL.to_vec()), protected, bought).prop_map(
         |(
@@ -108,7 +112,7 @@ fn truth() -> impl Strategy<Value = InstanceTruth> {
     )
 }
 
-fn said<T: std::fmt::Debug + Copy + 'static>(
+fn tag_content<T: std::fmt::Debug + Copy + 'static>(
     what: impl Strategy<Value = T> + 'static,
 ) -> impl Strategy<Value = TagContent<T>> {
     prop_oneof![2 => Just(TagContent::Missing), 1 => Just(TagContent::Garbled), 5 => what.prop_map(TagContent::Is)]
@@ -244,7 +248,7 @@ fn change(truths: &mut [Option<InstanceTruth>], index: usize, change: &InstanceC
     }
 }
 
-fn look(truths: &[Option<InstanceTruth>]) -> Vec<InstanceView> {
+fn view_instances(truths: &[Option<InstanceTruth>]) -> Vec<InstanceView> {
     truths.iter().enumerate().filter_map(|(index, truth)| Some(truth.as_ref()?.seen(index))).collect()
 }
 
@@ -265,20 +269,20 @@ fn ends(plan: &ReapPlan) -> Vec<(String, ReapAction)> {
 
 #[test]
 fn only_shown_overdue_own_and_unprotected_instances_are_ended() {
-    let (first, seeds) = (seeds::number("FIRST_SEED", 1), seeds::number("SEEDS", 20));
+    let (first, seeds) = (seeds::env_number("FIRST_SEED", 1), seeds::env_number("SEEDS", 20));
     let acted = std::cell::Cell::new(0);
     for seed in first..first + seeds {
         let script = (prop::collection::vec(truth(), 1..12), changes(), 0i64..10_000);
-        seeds::hold(seed, &script, |(truths, script, later)| {
+        seeds::check_scripts(seed, &script, |(truths, script, later)| {
             let mut truths: Vec<Option<InstanceTruth>> = truths.into_iter().map(Some).collect();
-            let shown = plan(&look(&truths), &asks(), at(0));
+            let shown = plan(&view_instances(&truths), &asks(), at(0));
             assert_eq!(ends(&shown), expected(&truths, 0));
             assert_eq!(shown.ends.len() + shown.left.len(), truths.len(), "an instance appears once");
             check_cancelled(&shown);
             for (index, what) in &script {
                 change(&mut truths, *index, what, later);
             }
-            let (acted_on, dropped) = still(&shown, &look(&truths), at(later));
+            let (acted_on, dropped) = recheck(&shown, &view_instances(&truths), at(later));
             let wanted: Vec<(String, ReapAction)> =
                 expected(&truths, later).into_iter().filter(|end| ends(&shown).contains(end)).collect();
             let found: Vec<(String, ReapAction)> =
@@ -462,11 +466,11 @@ fn spot_requests_are_cancelled_only_before_a_termination() {
 #[test]
 fn protection_is_queried_only_where_it_decides() {
     let check = |truth: InstanceTruth, expected: usize| {
-        assert_eq!(judged(&truth).to_ask().count(), expected, "{truth:?}")
+        assert_eq!(judged(&truth).unread_protections().count(), expected, "{truth:?}")
     };
     let unseen = InstanceTruth { protected: None, ..overdue() };
     let plan = judged(&unseen);
-    assert_eq!(plan.to_ask().collect::<Vec<_>>(), [("us-east-1", "i-1")]);
+    assert_eq!(plan.unread_protections().collect::<Vec<_>>(), [("us-east-1", "i-1")]);
     check(InstanceTruth { owner: Some(OTHER), ..unseen.clone() }, 0);
     check(InstanceTruth { budget: TagContent::Is(BudgetTag::Until(9_000)), ..unseen.clone() }, 0);
     check(overdue(), 0);
@@ -481,7 +485,7 @@ fn protection_is_queried_only_where_it_decides() {
 fn each_dropped_action_has_its_reason() {
     let shown = judged(&overdue());
     let check = |seen: &[InstanceView], expected: Option<KeepReason>| {
-        let (holds, dropped) = still(&shown, seen, at(10));
+        let (holds, dropped) = recheck(&shown, seen, at(10));
         assert!(holds.is_empty());
         assert_eq!(dropped, [(shown.ends[0].clone(), expected)]);
     };

@@ -17,7 +17,7 @@ fn row(dataset: &Dataset, cells: &[(&str, Value)]) -> Vec<Value> {
     dataset.columns.iter().map(|column| cell(column.name).unwrap_or(Value::Null)).collect()
 }
 
-fn told(dataset: &'static Dataset, scope: &str, day: i64, rows: u64) -> ScopeReport {
+fn report(dataset: &'static Dataset, scope: &str, day: i64, rows: u64) -> ScopeReport {
     ScopeReport {
         dataset,
         scope: scope.into(),
@@ -36,7 +36,7 @@ fn run(store: &LakeStore, run_id: &str, name: &str, scope: &str, day: i64, rows:
     let mut open = store.begin(run_id).unwrap().unwrap();
     let count = rows.len() as u64;
     open.add(dataset, &RowBatch::of(dataset, rows).unwrap()).unwrap();
-    open.tell(told(dataset, scope, day, count)).unwrap();
+    open.add_report(report(dataset, scope, day, count)).unwrap();
     open.commit(at(day)).unwrap();
 }
 
@@ -89,8 +89,8 @@ fn unpack(store: &LakeStore, from: &Path) -> Result<BundleReport, String> {
 }
 
 /// The rows by dataset, and the run ids of the log.
-fn holds(store: &LakeStore) -> (Vec<(String, u64)>, Vec<String>) {
-    let shown = store.look().unwrap().unwrap();
+fn contents(store: &LakeStore) -> (Vec<(String, u64)>, Vec<String>) {
+    let shown = store.read_content().unwrap().unwrap();
     let held = shown.held.into_iter().filter(|(name, _)| name != "collection_run");
     let mut runs: Vec<String> = shown.log.into_iter().map(|row| row.run_id).collect();
     runs.sort();
@@ -113,7 +113,7 @@ fn adds_the_public_part_to_another_lake_once() {
     let expected: Vec<(String, u64)> =
         [("offering", 3), ("spot_price", 3)].map(|(name, rows)| (name.to_string(), rows)).to_vec();
     assert_eq!(
-        holds(&second),
+        contents(&second),
         (expected, ["offers-1", "offers-2", "own", "spot-1"].map(String::from).to_vec())
     );
     let again = unpack(&second, &bundle).unwrap();
@@ -131,7 +131,7 @@ fn contains_nothing_of_an_account() {
     pack(&store, &bundle);
     let third = LakeStore::new(folder.path().join("third"), "0");
     unpack(&third, &bundle).unwrap();
-    let (held, runs) = holds(&third);
+    let (held, runs) = contents(&third);
     assert!(held.iter().all(|(name, _)| name != "instance"));
     assert_eq!(runs, ["offers-1", "offers-2", "spot-1"]);
 }
@@ -148,7 +148,7 @@ fn refuses_changed_or_truncated_bundles_and_leaves_nothing() {
         let store = LakeStore::new(target.clone(), "0");
         let refused = unpack(&store, &bundle).expect_err(why);
         assert!(refused.contains(why), "{refused}");
-        assert!(store.look().unwrap().is_none());
+        assert!(store.read_content().unwrap().is_none());
         let left = fs::read_dir(target.join("manifest")).map(|entries| entries.count()).unwrap_or(0);
         assert_eq!(left, 0);
     };

@@ -55,12 +55,12 @@ fn manifests(root: &Path) -> Result<Vec<(u64, PathBuf)>, LakeError> {
         let number = entry.name.strip_suffix(".json")?.parse().ok()?;
         entry.kind.is_file().then_some((number, entry.path))
     };
-    Ok(own(root, "manifest")?.into_iter().filter_map(numbered).collect())
+    Ok(list_folder(root, "manifest")?.into_iter().filter_map(numbered).collect())
 }
 
 fn remove_warehouses(root: &Path, number: u64) -> Result<(), LakeError> {
     let prefix = format!("{number}-");
-    for entry in own(root, "warehouse")? {
+    for entry in list_folder(root, "warehouse")? {
         let ours = entry.name.starts_with(&prefix) && entry.name.ends_with(".duckdb");
         if ours && entry.kind.is_file() {
             remove(&entry.path)?;
@@ -71,12 +71,12 @@ fn remove_warehouses(root: &Path, number: u64) -> Result<(), LakeError> {
 
 fn remove_unlisted(root: &Path, dataset: &str, listed: &HashSet<String>) -> Result<(), LakeError> {
     let folder = format!("lake/{dataset}");
-    for version in own(root, &folder)? {
+    for version in list_folder(root, &folder)? {
         if version.name.strip_prefix("v=").is_none_or(|number| number.parse::<u32>().is_err()) {
             continue;
         }
         let folder = format!("{folder}/{}", version.name);
-        for entry in own(root, &folder)? {
+        for entry in list_folder(root, &folder)? {
             if entry.kind.is_dir() && entry.name.starts_with("family=") {
                 remove_files(root, &format!("{folder}/{}", entry.name), listed)?;
             }
@@ -88,7 +88,7 @@ fn remove_unlisted(root: &Path, dataset: &str, listed: &HashSet<String>) -> Resu
 
 /// Removes the unlisted Parquet files of one folder, and its temporary files of dead processes.
 fn remove_files(root: &Path, folder: &str, listed: &HashSet<String>) -> Result<(), LakeError> {
-    let entries = own(root, folder)?;
+    let entries = list_folder(root, folder)?;
     for entry in &entries {
         let unlisted = !listed.contains(&format!("{folder}/{}", entry.name));
         if entry.kind.is_file() && entry.name.ends_with(".parquet") && unlisted {
@@ -107,7 +107,7 @@ struct FolderEntry {
 }
 
 /// Lists a folder below the root. Empty when the folder is missing or a part of its path is a link.
-fn own(root: &Path, below: &str) -> Result<Vec<FolderEntry>, LakeError> {
+fn list_folder(root: &Path, below: &str) -> Result<Vec<FolderEntry>, LakeError> {
     let mut folder = root.to_path_buf();
     for part in below.split('/') {
         folder.push(part);
@@ -135,9 +135,9 @@ fn entries(folder: &Path) -> Result<Vec<FolderEntry>, LakeError> {
 
 /// Removes a file. It is not an error when another process has removed it.
 fn remove(path: &Path) -> Result<(), LakeError> {
-    fs::remove_file(path).or_else(gone).map_err(|e| LakeError::io(path, e))
+    fs::remove_file(path).or_else(ignore_missing).map_err(|e| LakeError::io(path, e))
 }
 
-fn gone(error: io::Error) -> io::Result<()> {
+fn ignore_missing(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }

@@ -38,32 +38,34 @@ pub(crate) fn compact(
 ) -> Result<MaintenanceReport, LakeError> {
     if dry_run {
         let manifest = PinnedManifest::newest(root)?.map(|pinned| pinned.manifest);
-        return Ok(manifest.map_or_else(nothing, |manifest| planned(&manifest, &folded(&manifest))));
+        return Ok(manifest.map_or_else(no_changes, |manifest| {
+            report_dry_run(&manifest, &compactable_datasets(&manifest))
+        }));
     }
     // `LakeWriter::open` would make a lake where there is none.
     if PinnedManifest::newest(root)?.is_none() {
-        return Ok(nothing());
+        return Ok(no_changes());
     }
     let mut writer = LakeWriter::open(root)?;
     let before = writer.manifest().clone();
     let mut replaced = Vec::new();
     let mut written = Vec::new();
     for dataset in changes() {
-        let folded = fold(&writer, dataset, None)?;
+        let folded = compact_dataset(&writer, dataset, None)?;
         replaced.extend(folded.replaced);
         written.extend(folded.written);
     }
-    let logs = logs(&before);
+    let logs = log_files(&before);
     if logs.len() > 1 {
-        let name = folded_name(&before);
+        let name = compacted_name(&before);
         written.push(RunLog::read(root, &before)?.write(&writer, &name, &HashSet::new())?);
         replaced.extend(logs);
     }
     if replaced.is_empty() {
-        return Ok(tidied(&before, &before, None));
+        return Ok(compare_sizes(&before, &before, None));
     }
     writer.replace(&replaced, written, tool_version, now)?;
-    done(&before, &writer)
+    report_commit(&before, &writer)
 }
 
 fn changes() -> impl Iterator<Item = &'static Dataset> {
@@ -71,29 +73,29 @@ fn changes() -> impl Iterator<Item = &'static Dataset> {
 }
 
 /// Returns the files of the log of runs.
-pub(crate) fn logs(manifest: &Manifest) -> Vec<DataFile> {
+pub(crate) fn log_files(manifest: &Manifest) -> Vec<DataFile> {
     manifest.files.iter().filter(|file| file.dataset == "collection_run").cloned().collect()
 }
 
 /// The name of a compacted file below its dataset's folder, without `.parquet`. It is new in every
 /// manifest.
-pub(crate) fn folded_name(manifest: &Manifest) -> String {
+pub(crate) fn compacted_name(manifest: &Manifest) -> String {
     format!("{}{}", FOLDED.trim_start_matches('/'), manifest.number + 1)
 }
 
 /// Returns the datasets that compaction would change.
-fn folded(manifest: &Manifest) -> HashSet<String> {
+fn compactable_datasets(manifest: &Manifest) -> HashSet<String> {
     let loose = |file: &&DataFile| file.family().is_none() && !file.path.contains(FOLDED);
     let mut names: HashSet<String> =
         manifest.files.iter().filter(loose).map(|file| file.dataset.clone()).collect();
     names.retain(|name| match dataset(name).map(|dataset| dataset.kind) {
         Some(DatasetKind::Changes) => true,
-        _ => name == "collection_run" && logs(manifest).len() > 1,
+        _ => name == "collection_run" && log_files(manifest).len() > 1,
     });
     names
 }
 
-pub(crate) fn nothing() -> MaintenanceReport {
+pub(crate) fn no_changes() -> MaintenanceReport {
     MaintenanceReport { datasets: Vec::new(), manifest: None, pinned: 0 }
 }
 
@@ -110,7 +112,7 @@ pub(crate) fn sizes(manifest: &Manifest) -> BTreeMap<String, DatasetSize> {
 }
 
 /// Compares a lake before and after.
-pub(crate) fn tidied(before: &Manifest, after: &Manifest, manifest: Option<u64>) -> MaintenanceReport {
+pub(crate) fn compare_sizes(before: &Manifest, after: &Manifest, manifest: Option<u64>) -> MaintenanceReport {
     let after = sizes(after);
     let resized = |(dataset, before): (String, DatasetSize)| {
         let after = Some(after.get(&dataset).copied().unwrap_or_default());
@@ -120,15 +122,15 @@ pub(crate) fn tidied(before: &Manifest, after: &Manifest, manifest: Option<u64>)
 }
 
 /// Reports the commit that the writer just made.
-pub(crate) fn done(before: &Manifest, writer: &LakeWriter) -> Result<MaintenanceReport, LakeError> {
+pub(crate) fn report_commit(before: &Manifest, writer: &LakeWriter) -> Result<MaintenanceReport, LakeError> {
     let after = writer.manifest();
     let pinned = cleanup::older(writer.root(), after)?;
-    Ok(MaintenanceReport { pinned, ..tidied(before, after, Some(after.number)) })
+    Ok(MaintenanceReport { pinned, ..compare_sizes(before, after, Some(after.number)) })
 }
 
 /// Reports a dry run. The sizes of the changed datasets are unknown without doing the work.
-pub(crate) fn planned(manifest: &Manifest, changed: &HashSet<String>) -> MaintenanceReport {
-    let mut tidied = tidied(manifest, manifest, None);
+pub(crate) fn report_dry_run(manifest: &Manifest, changed: &HashSet<String>) -> MaintenanceReport {
+    let mut tidied = compare_sizes(manifest, manifest, None);
     for resized in tidied.datasets.iter_mut().filter(|resized| changed.contains(&resized.dataset)) {
         resized.after = None;
     }
@@ -144,7 +146,7 @@ pub(crate) struct CompactedFiles {
 /// Merges a dataset of changes into one file for each family. A family is written again when it has
 /// new rows, or when `cut` removes some. `cut` is in microseconds since 1970: rows that no question
 /// as of `cut` or later reads are removed.
-pub(crate) fn fold(
+pub(crate) fn compact_dataset(
     writer: &LakeWriter,
     dataset: &Dataset,
     cut: Option<i64>,
@@ -209,7 +211,7 @@ impl CompactedFiles {
         prices: &SpotPriceSet,
     ) -> Result<(), LakeError> {
         let family = prices.family(&prices.changes()[0]);
-        let name = folded_name(writer.manifest());
+        let name = compacted_name(writer.manifest());
         // The type's name comes from an imported file and must not lead out of the folder.
         let name = match InstanceType::parse(&format!("{family}.size")) {
             Ok(_) => format!("family={family}/{name}"),

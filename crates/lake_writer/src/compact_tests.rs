@@ -37,7 +37,7 @@ fn batch(rows: &[SpotPriceSample]) -> RowBatch {
     RowBatch { fields, cells }
 }
 
-fn told(name: &'static str, at: i64, rows: u64) -> ScopeReport {
+fn report(name: &'static str, at: i64, rows: u64) -> ScopeReport {
     ScopeReport {
         dataset: dataset(name).unwrap(),
         scope: "us-east-1".into(),
@@ -55,7 +55,7 @@ fn import(store: &LakeStore, run: &str, rows: &[SpotPriceSample]) -> u64 {
     let mut open = store.begin(run).unwrap().unwrap();
     open.add(dataset("spot_price").unwrap(), &batch(rows)).unwrap();
     let newest = rows.iter().map(|row| row.1).max().unwrap_or_default();
-    open.tell(told("spot_price", newest, rows.len() as u64)).unwrap();
+    open.add_report(report("spot_price", newest, rows.len() as u64)).unwrap();
     open.commit(day(0)).unwrap().rows()
 }
 
@@ -90,8 +90,8 @@ const Q: Option<i128> = Some(6_000_000_000);
 fn compacts_runs_by_family_without_losing_rows() {
     let (_folder, store) = store();
     let dry = store.compact(day(0), true).unwrap();
-    assert_eq!(dry, nothing());
-    assert_eq!(store.compact(day(0), false).unwrap(), nothing());
+    assert_eq!(dry, no_changes());
+    assert_eq!(store.compact(day(0), false).unwrap(), no_changes());
     assert!(!store.root().exists(), "where there is no lake, none is made");
     import(&store, "b", &[("m7i.large", 3, P), ("c7g.large", 3, Q), ("mac2.metal", 3, P)]);
     import(&store, "a", &[("m7i.large", 1, P), ("m7i.large", 2, None), ("mac2-m1ultra.metal", 1, Q)]);
@@ -127,9 +127,9 @@ fn compacted_runs_are_still_known() {
     import(&store, "a", &[("m7i.large", 1, P), ("m7i.large", 2, Q)]);
     import(&store, "b", &[("m7i.large", 1, P)]);
     store.compact(day(0), false).unwrap();
-    assert_eq!(store.shown("a").unwrap(), Some(3));
-    assert_eq!(store.shown("b").unwrap(), Some(3), "a run without new rows");
-    assert_eq!(store.shown("c").unwrap(), None);
+    assert_eq!(store.manifest_with_run("a").unwrap(), Some(3));
+    assert_eq!(store.manifest_with_run("b").unwrap(), Some(3), "a run without new rows");
+    assert_eq!(store.manifest_with_run("c").unwrap(), None);
     assert!(store.begin("a").unwrap().is_none());
     assert_eq!(import(&store, "c", &[("m7i.large", 2, Q), ("m7i.large", 3, Q), ("m7i.large", 3, Q)]), 1);
 }
@@ -186,7 +186,7 @@ fn left(runs: &[(&'static str, i64, ScopeOutcome)], keep: RetentionRule) -> Stri
         });
         let fields = offering.fields().into_iter().take(3).collect();
         open.add(offering, &RowBatch { fields, cells: cells.into() }).unwrap();
-        open.tell(ScopeReport { outcome: *outcome, ..told("offering", *at, 1) }).unwrap();
+        open.add_report(ScopeReport { outcome: *outcome, ..report("offering", *at, 1) }).unwrap();
         open.commit(day(0)).unwrap();
     }
     store.prune(keep, day(0), false).unwrap();
@@ -196,7 +196,7 @@ fn left(runs: &[(&'static str, i64, ScopeOutcome)], keep: RetentionRule) -> Stri
         let file = format!("lake/offering/v=1/{run}.parquet");
         let there = manifest.files.iter().any(|found| found.path == file);
         assert_eq!(store.root().join(&file).exists(), there, "{run}");
-        assert_eq!(store.shown(run).unwrap().is_some(), there, "a pruned run can be added again");
+        assert_eq!(store.manifest_with_run(run).unwrap().is_some(), there, "a pruned run can be added again");
         let logged = log.rows.iter().find(|row| row.run_id == *run).unwrap();
         assert_eq!(logged.outcome == crate::log::PRUNED, !there, "{run}");
     }
@@ -241,7 +241,7 @@ fn a_run_larger_than_the_buffer_is_written_as_several_files() {
         PinnedManifest::newest(&store.root()).unwrap().map(|pinned| pinned.manifest.clone())
     };
     assert_eq!(pinned(&store), None, "nothing is visible before the commit");
-    open.tell(told("spot_price", 11, 35)).unwrap();
+    open.add_report(report("spot_price", 11, 35)).unwrap();
     let committed = open.commit(day(0)).unwrap();
     assert_eq!((committed.brought.len(), committed.of("spot_price").rows), (1, 14));
     let names: Vec<String> = pinned(&store).unwrap().files.into_iter().map(|file| file.path).collect();

@@ -35,38 +35,38 @@ pub(crate) fn forget(
     now: Timestamp,
     dry_run: bool,
 ) -> Result<MaintenanceReport, LakeError> {
-    let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(compact::nothing()) };
+    let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(compact::no_changes()) };
     if dry_run {
         let found = find(root, &pinned.manifest.files, account)?;
         let mut changed: HashSet<String> = found.iter().map(|found| found.file.dataset.clone()).collect();
-        if RunLog::read(root, &pinned.manifest)?.speaks_of(account) {
+        if RunLog::read(root, &pinned.manifest)?.names_account(account) {
             changed.insert("collection_run".into());
         }
-        return Ok(compact::planned(&pinned.manifest, &changed));
+        return Ok(compact::report_dry_run(&pinned.manifest, &changed));
     }
     drop(pinned);
     let mut writer = LakeWriter::open(root)?;
     let before = writer.manifest().clone();
     let found = find(root, &before.files, account)?;
     let log = RunLog::read(root, &before)?;
-    if found.is_empty() && !log.speaks_of(account) {
-        return Ok(compact::tidied(&before, &before, None));
+    if found.is_empty() && !log.names_account(account) {
+        return Ok(compact::compare_sizes(&before, &before, None));
     }
     let mut written = Vec::new();
     let mut cut = HashSet::new();
     for found in found.iter().filter(|found| found.stay > 0) {
-        written.push(without(&writer, found, account)?);
+        written.push(write_remaining(&writer, found, account)?);
         cut.insert(found.file.run().to_string());
     }
     written.push(log.forget(account, &cut)?.write(
         &writer,
-        &compact::folded_name(&before),
+        &compact::compacted_name(&before),
         &HashSet::new(),
     )?);
     let mut replaced: Vec<DataFile> = found.into_iter().map(|found| found.file).collect();
-    replaced.extend(compact::logs(&before));
+    replaced.extend(compact::log_files(&before));
     writer.replace(&replaced, written, tool_version, now)?;
-    compact::done(&before, &writer)
+    compact::report_commit(&before, &writer)
 }
 
 /// Returns the files with rows of the account.
@@ -78,7 +78,7 @@ fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<AccountFil
         };
         let mut stay = 0;
         each_group(root, file, |frame| {
-            stay += others(&frame, account)?.sum().map_or(0, u64::from);
+            stay += rows_of_others(&frame, account)?.sum().map_or(0, u64::from);
             Ok(())
         })?;
         if stay < file.rows {
@@ -103,7 +103,7 @@ fn each_group(
 }
 
 /// Returns a mask of the rows without the account.
-fn others(frame: &DataFrame, account: &str) -> PolarsResult<BooleanChunked> {
+fn rows_of_others(frame: &DataFrame, account: &str) -> PolarsResult<BooleanChunked> {
     let mut others = vec![true; frame.height()];
     for name in WHOSE {
         if let Ok(column) = frame.column(name) {
@@ -115,13 +115,17 @@ fn others(frame: &DataFrame, account: &str) -> PolarsResult<BooleanChunked> {
 }
 
 /// Writes the remaining rows of a file under a new name of the same run.
-fn without(writer: &LakeWriter, found: &AccountFile, account: &str) -> Result<WrittenFile, LakeError> {
+fn write_remaining(
+    writer: &LakeWriter,
+    found: &AccountFile,
+    account: &str,
+) -> Result<WrittenFile, LakeError> {
     // Run ids contain no dot, so the run id ends at the first one.
     let name = format!("{}.without-{}", found.file.run(), writer.manifest().number + 1);
     let mut growing: Option<ParquetAppender> = None;
     let mut failed = None;
     each_group(writer.root(), &found.file, |frame| {
-        let rest = frame.filter(&others(&frame, account)?)?;
+        let rest = frame.filter(&rows_of_others(&frame, account)?)?;
         if rest.height() > 0 && failed.is_none() {
             let added = match &mut growing {
                 Some(growing) => growing.add(rest),

@@ -26,7 +26,7 @@ fn run(store: &LakeStore, name: &str, run_id: &str, rows: Vec<Vec<Value>>, scope
     let mut open = store.begin(run_id).unwrap().unwrap();
     open.add(dataset, &RowBatch::of(dataset, rows).unwrap()).unwrap();
     for scope in scopes {
-        open.tell(ScopeReport {
+        open.add_report(ScopeReport {
             dataset,
             scope: scope.clone(),
             source: format!("{GONE}.csv"),
@@ -77,7 +77,7 @@ fn bytes(root: &Path) -> Vec<u8> {
     all
 }
 
-fn speaks(root: &Path, account: &str) -> bool {
+fn contains_account(root: &Path, account: &str) -> bool {
     bytes(root).windows(account.len()).any(|window| window == account.as_bytes())
 }
 
@@ -88,11 +88,11 @@ fn removes_every_trace_of_the_account_and_keeps_rows_of_others() {
     let store = lake(&root);
     let planned = store.forget(GONE, at(), true).unwrap();
     assert!(planned.datasets.iter().all(|resized| resized.after.is_none()), "{planned:?}");
-    assert!(speaks(&root, GONE));
+    assert!(contains_account(&root, GONE));
     let done = store.forget(GONE, at(), false).unwrap();
     assert_eq!((done.manifest, done.pinned), (Some(4), 0));
-    assert!(!speaks(&root, GONE));
-    let shown = store.look().unwrap().unwrap();
+    assert!(!contains_account(&root, GONE));
+    let shown = store.read_content().unwrap().unwrap();
     let rows = |name: &str| shown.held.iter().find(|(held, _)| held == name).map(|(_, size)| size.rows);
     assert_eq!((rows("instance"), rows("charge"), rows("collection_run")), (Some(1), Some(2), Some(2)));
     let bill = shown.log.iter().find(|row| row.dataset == "charge").unwrap();
@@ -110,10 +110,10 @@ fn reports_pinned_files_until_the_reader_ends() {
     let store = lake(&root);
     let reader = PinnedManifest::newest(&root).unwrap();
     assert_eq!(store.forget(GONE, at(), false).unwrap().pinned, 1);
-    assert!(speaks(&root, GONE));
+    assert!(contains_account(&root, GONE));
     drop(reader);
     store.forget(STAYS, at(), false).unwrap();
-    assert!(!speaks(&root, GONE) && !speaks(&root, STAYS));
+    assert!(!contains_account(&root, GONE) && !contains_account(&root, STAYS));
 }
 
 #[test]
@@ -121,6 +121,6 @@ fn forgetting_makes_no_lake_where_there_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("lake");
     let store = LakeStore::new(root.clone(), "0");
-    assert_eq!(store.forget(GONE, at(), false).unwrap(), compact::nothing());
+    assert_eq!(store.forget(GONE, at(), false).unwrap(), compact::no_changes());
     assert!(!root.exists());
 }

@@ -29,20 +29,20 @@ pub(crate) struct RunLog {
     frame: DataFrame,
 }
 
-fn ours() -> &'static Dataset {
+fn log_dataset() -> &'static Dataset {
     dataset("collection_run").expect("a dataset of ours")
 }
 
 impl RunLog {
     /// Reads the log of a manifest.
     pub(crate) fn read(root: &Path, manifest: &Manifest) -> Result<RunLog, LakeError> {
-        RunLog::read_files(root, manifest.files.iter().filter(|file| file.dataset == ours().name))
+        RunLog::read_files(root, manifest.files.iter().filter(|file| file.dataset == log_dataset().name))
     }
 
     /// Reads the log from a frame.
     pub(crate) fn of(frame: DataFrame) -> Result<RunLog, LakeError> {
         let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
-        let frame = columns::aligned(&frame, ours()).map_err(damaged)?;
+        let frame = columns::aligned(&frame, log_dataset()).map_err(damaged)?;
         Ok(RunLog { rows: rows(&frame).map_err(damaged)?, frame })
     }
 
@@ -60,7 +60,7 @@ impl RunLog {
     }
 
     /// Returns true when a row names the account in its scope, run id, source or gaps.
-    pub(crate) fn speaks_of(&self, account: &str) -> bool {
+    pub(crate) fn names_account(&self, account: &str) -> bool {
         self.rows.iter().any(|row| {
             row.scope.split('/').next() == Some(account)
                 || [&row.run_id, &row.source].into_iter().chain(&row.gaps).any(|text| text.contains(account))
@@ -82,7 +82,7 @@ impl RunLog {
                 row.gaps.push("lines of an account were forgotten".into());
             }
         }
-        let field = |name: &str| ours().fields().into_iter().find(|field| field.name == name);
+        let field = |name: &str| log_dataset().fields().into_iter().find(|field| field.name == name);
         let fields = ["source", "gaps"].into_iter().filter_map(field).collect();
         let cells = rows.iter().map(|row| vec![row.source.clone().into(), row.gaps.clone().into()]).collect();
         let struck = columns::frame(&Page { fields, rows: cells }).map_err(failed)?;
@@ -93,13 +93,13 @@ impl RunLog {
     }
 
     fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<RunLog, LakeError> {
-        let mut all = DataFrame::empty_with_schema(&columns::schema(&ours().fields()));
+        let mut all = DataFrame::empty_with_schema(&columns::schema(&log_dataset().fields()));
         for file in files {
             let path = root.join(&file.path);
             let opened = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
             let failed = |e: PolarsError| unreadable(&path, &e);
             let frame =
-                ParquetReader::new(opened).finish().and_then(|frame| columns::aligned(&frame, ours()));
+                ParquetReader::new(opened).finish().and_then(|frame| columns::aligned(&frame, log_dataset()));
             all.vstack_mut(&frame.map_err(failed)?).map_err(failed)?;
         }
         let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
@@ -121,21 +121,21 @@ impl RunLog {
         self.frame
             .with_column(Column::new(PlSmallStr::from_static("outcome"), outcomes))
             .map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
-        writer.write_frame(ours(), name, self.frame)
+        writer.write_frame(log_dataset(), name, self.frame)
     }
 }
 
 /// Returns the number of rows that a run reported for a dataset. None when the manifest does not
 /// show the run. A run without new rows has only its log file, and compaction merges that file into
 /// another.
-pub(crate) fn shown(
+pub(crate) fn reported_rows(
     root: &Path,
     manifest: &Manifest,
     run_id: &str,
     dataset: &str,
 ) -> Result<Option<u64>, LakeError> {
-    let own = format!("lake/{}/v={}/{run_id}.parquet", ours().name, ours().version);
-    let logs = || manifest.files.iter().filter(|file| file.dataset == ours().name);
+    let own = format!("lake/{}/v={}/{run_id}.parquet", log_dataset().name, log_dataset().version);
+    let logs = || manifest.files.iter().filter(|file| file.dataset == log_dataset().name);
     let log = match logs().find(|file| file.path == own) {
         Some(file) => RunLog::read_files(root, std::iter::once(file))?,
         None => RunLog::read_files(root, logs().filter(|file| file.path.contains(FOLDED)))?,
@@ -147,7 +147,7 @@ pub(crate) fn shown(
 }
 
 /// Returns the contents of a manifest: its log, and the size of each dataset.
-pub(crate) fn look(pinned: &PinnedManifest) -> Result<LakeContent, LakeError> {
+pub(crate) fn read_contents(pinned: &PinnedManifest) -> Result<LakeContent, LakeError> {
     let mut held: BTreeMap<&str, DatasetSize> = BTreeMap::new();
     for file in &pinned.manifest.files {
         let size = held.entry(&file.dataset).or_default();

@@ -39,7 +39,7 @@ impl PriceFile {
 
     /// Returns true unless the footer's statistics exclude that the row group has an observation in
     /// one of the spans.
-    pub(crate) fn may_hold(&self, group: usize, spans: &[FamilySpan]) -> bool {
+    pub(crate) fn may_contain(&self, group: usize, spans: &[FamilySpan]) -> bool {
         let (instants, types) = (self.instants(group), self.types(group));
         spans.iter().any(|span| {
             let then =

@@ -21,7 +21,7 @@ pub(crate) fn prune(
     now: Timestamp,
     dry_run: bool,
 ) -> Result<MaintenanceReport, LakeError> {
-    let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(compact::nothing()) };
+    let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(compact::no_changes()) };
     if dry_run {
         let superseded = superseded(&RunLog::read(root, &pinned.manifest)?.rows, keep);
         return Ok(planned(&pinned.manifest, &superseded, keep));
@@ -31,23 +31,23 @@ pub(crate) fn prune(
     let before = writer.manifest().clone();
     let log = RunLog::read(root, &before)?;
     let superseded = superseded(&log.rows, keep);
-    let mut gone = CompactedFiles { replaced: unneeded(&before, &superseded), written: Vec::new() };
+    let mut gone = CompactedFiles { replaced: superseded_files(&before, &superseded), written: Vec::new() };
     if let RetentionRule::Since(cut) = keep {
         for dataset in catalog::DATASETS.iter().filter(|dataset| dataset.kind == DatasetKind::Changes) {
-            let folded = compact::fold(&writer, dataset, Some(cut.as_microsecond()))?;
+            let folded = compact::compact_dataset(&writer, dataset, Some(cut.as_microsecond()))?;
             gone.replaced.extend(folded.replaced);
             gone.written.extend(folded.written);
         }
     }
     if !superseded.rows.is_empty() {
-        gone.replaced.extend(compact::logs(&before));
-        gone.written.push(log.write(&writer, &compact::folded_name(&before), &superseded.rows)?);
+        gone.replaced.extend(compact::log_files(&before));
+        gone.written.push(log.write(&writer, &compact::compacted_name(&before), &superseded.rows)?);
     }
     if gone.replaced.is_empty() {
-        return Ok(compact::tidied(&before, &before, None));
+        return Ok(compact::compare_sizes(&before, &before, None));
     }
     writer.replace(&gone.replaced, gone.written, tool_version, now)?;
-    compact::done(&before, &writer)
+    compact::report_commit(&before, &writer)
 }
 
 /// Superseded runs, as (dataset, run id), and the indexes of their rows in the log.
@@ -102,7 +102,7 @@ fn first_kept(log: &[RunLogRow], rows: &[usize], keep: RetentionRule) -> usize {
 
 /// Returns the files of the superseded snapshots. Files of changes are compacted instead, because
 /// some of their rows may still be in effect.
-fn unneeded(manifest: &Manifest, superseded: &SupersededRuns) -> Vec<DataFile> {
+fn superseded_files(manifest: &Manifest, superseded: &SupersededRuns) -> Vec<DataFile> {
     let goes = |file: &&DataFile| {
         let snapshot = dataset(&file.dataset).is_some_and(|dataset| dataset.kind == DatasetKind::Snapshot);
         snapshot && superseded.runs.contains(&(file.dataset.clone(), file.run().into()))
@@ -113,10 +113,10 @@ fn unneeded(manifest: &Manifest, superseded: &SupersededRuns) -> Vec<DataFile> {
 /// Returns the sizes after the pruning. The number of removed prices is unknown without reading
 /// them all, so it is none.
 fn planned(manifest: &Manifest, superseded: &SupersededRuns, keep: RetentionRule) -> MaintenanceReport {
-    let gone = unneeded(manifest, superseded);
+    let gone = superseded_files(manifest, superseded);
     let mut after = manifest.clone();
     after.files.retain(|file| !gone.contains(file));
-    let mut tidied = compact::tidied(manifest, &after, None);
+    let mut tidied = compact::compare_sizes(manifest, &after, None);
     let unknown = |name: &str| match dataset(name).map(|dataset| dataset.kind) {
         Some(DatasetKind::Changes) => matches!(keep, RetentionRule::Since(_)),
         _ => name == "collection_run" && !superseded.rows.is_empty(),

@@ -63,7 +63,7 @@ impl PendingRows {
 
 impl LakeRun {
     /// Returns a run that opens the lake when it first writes.
-    pub(crate) fn later(root: &Path, run_id: &str, tool_version: &'static str) -> LakeRun {
+    pub(crate) fn without_lock(root: &Path, run_id: &str, tool_version: &'static str) -> LakeRun {
         let (root, run_id) = (root.to_path_buf(), run_id.into());
         LakeRun {
             root,
@@ -79,7 +79,7 @@ impl LakeRun {
 
     /// Returns a run that has the writer's lock already.
     pub(crate) fn new(writer: LakeWriter, run_id: &str, tool_version: &'static str) -> LakeRun {
-        let mut run = LakeRun::later(writer.root(), run_id, tool_version);
+        let mut run = LakeRun::without_lock(writer.root(), run_id, tool_version);
         run.writer = Some(writer);
         run
     }
@@ -89,7 +89,7 @@ impl LakeRun {
         if self.writer.is_none() {
             let writer = LakeWriter::open(&self.root)?;
             // Another process may have committed the same run id before the lock was taken.
-            if log::shown(writer.root(), writer.manifest(), &self.run_id, "")?.is_some() {
+            if log::reported_rows(writer.root(), writer.manifest(), &self.run_id, "")?.is_some() {
                 let text = "another process has just imported the same files; nothing was added";
                 return Err(StoreError::BadFile(text.into()));
             }
@@ -125,7 +125,7 @@ impl LakeRun {
                 HELD_ROWS
             }
         };
-        if held.len() >= most { self.write_held(at) } else { Ok(()) }
+        if held.len() >= most { self.write_pending(at) } else { Ok(()) }
     }
 
     /// Adds a file that is in its final place already.
@@ -144,7 +144,7 @@ impl LakeRun {
 
     /// Returns the added rows and bytes of each dataset. `files` are the datasets and sizes in
     /// bytes of the written files.
-    fn brought(self, files: &[(String, u64)]) -> Vec<AddedRows> {
+    fn count_added(self, files: &[(String, u64)]) -> Vec<AddedRows> {
         let mut brought: BTreeMap<&'static str, AddedRows> = BTreeMap::new();
         let of = |dataset: &'static Dataset| {
             let of_dataset = files.iter().filter(|(name, _)| name == dataset.name);
@@ -172,7 +172,7 @@ impl LakeRun {
     fn write_all(&mut self) -> Result<(), StoreError> {
         for at in 0..self.held.len() {
             if self.held[at].1.len() > 0 {
-                self.write_held(at)?;
+                self.write_pending(at)?;
             }
             if let Some(file) = self.held[at].1.growing.take() {
                 self.written.push(file.finish()?);
@@ -182,7 +182,7 @@ impl LakeRun {
     }
 
     /// Writes the pending rows of one dataset.
-    fn write_held(&mut self, at: usize) -> Result<(), StoreError> {
+    fn write_pending(&mut self, at: usize) -> Result<(), StoreError> {
         self.writer()?;
         let writer = self.writer.as_ref().expect("just opened");
         let (dataset, held) = &mut self.held[at];
@@ -229,7 +229,7 @@ fn drop_known(
             continue;
         }
         let file = PriceFile::of(writer.root(), file)?;
-        for group in (0..file.groups()).filter(|group| file.may_hold(*group, &spans)) {
+        for group in (0..file.groups()).filter(|group| file.may_contain(*group, &spans)) {
             let frame = file.read(group, 0, usize::MAX)?;
             prices.find(&frame, &mut search).map_err(|e| misfit(dataset, e))?;
         }
@@ -244,7 +244,7 @@ impl RunWriter for LakeRun {
         self.add_frame(dataset, frame)
     }
 
-    fn tell(&mut self, told: ScopeReport) -> Result<(), StoreError> {
+    fn add_report(&mut self, told: ScopeReport) -> Result<(), StoreError> {
         self.told.push(told);
         Ok(())
     }
@@ -264,7 +264,7 @@ impl RunWriter for LakeRun {
         let files: Vec<(String, u64)> =
             written.iter().map(|file| (file.0.dataset.clone(), file.0.bytes)).collect();
         let manifest = writer.commit(written, tool_version, now)?;
-        Ok(CommitReport { manifest, brought: self.brought(&files), bytes })
+        Ok(CommitReport { manifest, brought: self.count_added(&files), bytes })
     }
 }
 

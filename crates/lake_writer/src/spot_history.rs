@@ -58,7 +58,7 @@ pub(crate) fn read_all(
     let mut regions = BTreeMap::new();
     for path in paths {
         read(path, &mut |frame| {
-            tell(&frame, &mut regions).map_err(|e| bad(path, e))?;
+            summarise(&frame, &mut regions).map_err(|e| bad(path, e))?;
             let frame = with_constants(frame).and_then(of_known_products);
             sink(frame.map_err(|e| bad(path, e))?)
         })?;
@@ -130,7 +130,7 @@ fn products(frame: &DataFrame) -> Result<Column, String> {
     }
     let words = converted(frame, "product", &DataType::String)?;
     let words = words.str().map_err(|e| e.to_string())?;
-    let known: StringChunked = words.iter().map(|word| word.and_then(domain::spot_product)).collect();
+    let known: StringChunked = words.iter().map(|word| word.and_then(domain::parse_spot_product)).collect();
     Ok(known.with_name(name).into_column())
 }
 
@@ -190,7 +190,7 @@ fn first(column: &Column, marked: &BooleanChunked) -> Result<Option<String>, Str
 }
 
 /// Adds the rows of a frame to the summary of each region.
-fn tell(frame: &DataFrame, regions: &mut BTreeMap<String, SpotHistorySummary>) -> PolarsResult<()> {
+fn summarise(frame: &DataFrame, regions: &mut BTreeMap<String, SpotHistorySummary>) -> PolarsResult<()> {
     let names = frame.column("region")?.str()?;
     let instants = frame.column("observed_at")?.cast(&DataType::Int64)?;
     let unpriced = frame.column("price_per_hour")?.is_null();

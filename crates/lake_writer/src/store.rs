@@ -31,7 +31,7 @@ impl LakeStore {
     /// Opens a run under the writer's lock. None when a run with that id is visible already.
     pub(crate) fn open_run(&self, run_id: &str) -> Result<Option<LakeRun>, StoreError> {
         let writer = LakeWriter::open(&self.root)?;
-        if log::shown(&self.root, writer.manifest(), run_id, "")?.is_some() {
+        if log::reported_rows(&self.root, writer.manifest(), run_id, "")?.is_some() {
             return Ok(None);
         }
         Ok(Some(LakeRun::new(writer, run_id, self.tool_version)))
@@ -39,7 +39,7 @@ impl LakeStore {
 }
 
 /// Returns one report for each region, because the scope of spot prices is the region.
-fn told(
+fn region_reports(
     paths: &[PathBuf],
     regions: &BTreeMap<String, spot_history::SpotHistorySummary>,
 ) -> Result<Vec<ScopeReport>, StoreError> {
@@ -80,24 +80,24 @@ impl Store for LakeStore {
         let (run_id, paths) = self.identify("spot-history", paths)?;
         // Checked before any write: a file that cannot be read leaves no lake behind.
         if let Some(pinned) = PinnedManifest::newest(&self.root)?
-            && log::shown(&self.root, &pinned.manifest, &run_id, "spot_price")?.is_some()
+            && log::reported_rows(&self.root, &pinned.manifest, &run_id, "spot_price")?.is_some()
         {
-            return Ok(ImportReport::before("spot_price", Some(pinned.manifest.number)));
+            return Ok(ImportReport::already_imported("spot_price", Some(pinned.manifest.number)));
         }
-        let mut run = LakeRun::later(&self.root, &run_id, self.tool_version);
+        let mut run = LakeRun::without_lock(&self.root, &run_id, self.tool_version);
         let regions = spot_history::read_all(&paths, &mut |frame| match dry_run {
             true => Ok(()),
             false => run.add_frame(known("spot_price"), frame),
         })?;
-        let told = told(&paths, &regions)?;
+        let told = region_reports(&paths, &regions)?;
         if dry_run {
-            return Ok(ImportReport::dry("spot_price", told));
+            return Ok(ImportReport::dry_run("spot_price", told));
         }
         for told in &told {
-            run.tell(told.clone())?;
+            run.add_report(told.clone())?;
         }
         let committed = Box::new(run).commit(now)?;
-        Ok(ImportReport::landed("spot_price", told, &committed))
+        Ok(ImportReport::committed("spot_price", told, &committed))
     }
 
     fn import_bills(
@@ -122,9 +122,9 @@ impl Store for LakeStore {
         Ok((format!("{kind}-{digest}"), paths))
     }
 
-    fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError> {
+    fn manifest_with_run(&self, run_id: &str) -> Result<Option<u64>, StoreError> {
         let Some(pinned) = PinnedManifest::newest(&self.root)? else { return Ok(None) };
-        let shown = log::shown(&self.root, &pinned.manifest, run_id, "")?;
+        let shown = log::reported_rows(&self.root, &pinned.manifest, run_id, "")?;
         Ok(shown.map(|_| pinned.manifest.number))
     }
 
@@ -138,8 +138,8 @@ impl Store for LakeStore {
         Ok(self.open_run(run_id)?.map(|run| Box::new(run) as Box<dyn RunWriter>))
     }
 
-    fn look(&self) -> Result<Option<LakeContent>, StoreError> {
-        Ok(PinnedManifest::newest(&self.root)?.map(|pinned| log::look(&pinned)).transpose()?)
+    fn read_content(&self) -> Result<Option<LakeContent>, StoreError> {
+        Ok(PinnedManifest::newest(&self.root)?.map(|pinned| log::read_contents(&pinned)).transpose()?)
     }
 
     fn root(&self) -> PathBuf {

@@ -257,18 +257,18 @@ fn lock(root: &Path) -> Result<File, LakeError> {
         .map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
-            file.set_len(0).and_then(|()| file.write_all(holder().as_bytes())).map_err(failed)?;
+            file.set_len(0).and_then(|()| file.write_all(describe_process().as_bytes())).map_err(failed)?;
             Ok(file)
         }
         Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(LakeError::Locked { path: root.to_path_buf(), by: held_by(&mut file) })
+            Err(LakeError::Locked { path: root.to_path_buf(), by: lock_owner(&mut file) })
         }
         Err(error) => Err(failed(error.into())),
     }
 }
 
 /// Describes this process: `process 4711 on devbox (collector import …)`.
-fn holder() -> String {
+fn describe_process() -> String {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = words.first().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     let command = [&[program.to_string()][..], words.get(1..).unwrap_or_default()].concat().join(" ");
@@ -285,7 +285,7 @@ fn host() -> String {
 /// Returns the lock owner's description from the lock file. A process that has just taken the lock
 /// may not have written it yet. Then the text is of a dead process, and the result is "another
 /// process".
-fn held_by(file: &mut File) -> String {
+fn lock_owner(file: &mut File) -> String {
     let mut text = String::new();
     let read = file.take(1000).read_to_string(&mut text).is_ok();
     let mut words = text.split(' ');

@@ -31,7 +31,7 @@ const TERMS: &str = "/etc/spawn/terms.json";
 /// Returns the timer lines for an end this many seconds after the boot. The end is repeated after
 /// one and two minutes, because a systemd reload at the exact instant drops the trigger that is
 /// due.
-pub fn when(seconds: u64) -> String {
+pub fn timer_lines(seconds: u64) -> String {
     [0, 60, 120].map(|later| format!("OnBootSec={}s", seconds + later)).join("\n")
 }
 
@@ -52,7 +52,8 @@ fn first_boot(after: SignedDuration, terms: &str) -> String {
         "/etc/systemd/system/poweroff.target.d /etc/sysctl.d /etc/spawn /usr/local/lib/spawn /var/lib/spawn";
     text.push_str(&format!("mkdir -p {folders}\n"));
     let mut write = |path: &str, content: &str| {
-        let content = content.replace("@WHEN@", &when(seconds)).replace("@SEED@", &seconds.to_string());
+        let content =
+            content.replace("@WHEN@", &timer_lines(seconds)).replace("@SEED@", &seconds.to_string());
         text.push_str(&format!("cat >{path} <<'END-OF-FILE'\n{}\nEND-OF-FILE\n", content.trim_end()));
     };
     UNITS.iter().chain([&SCRIPT]).for_each(|(path, content)| write(path, content));

@@ -57,7 +57,7 @@ impl DaemonState {
 
     /// Starts, continues or abandons the end. `fresh` means that the idle signals were read in this
     /// step; an end by idleness starts only then.
-    pub(crate) fn pursue_end(&mut self, fresh: bool, effects: &mut Vec<LifeEffect>) {
+    pub(crate) fn advance_end(&mut self, fresh: bool, effects: &mut Vec<LifeEffect>) {
         match (self.ending, self.cause()) {
             (None, Some(EndCause::Idle)) if !fresh => {}
             (None, Some(cause)) => {
@@ -76,7 +76,7 @@ impl DaemonState {
     /// Abandons the end after an extension or activity: the instance lives on.
     fn give_up(&mut self) {
         if self.ending.is_some_and(|ending| ending.stage != EndStage::Hook) {
-            self.say_running();
+            self.announce_running();
         }
         self.ending = None;
     }
@@ -100,7 +100,7 @@ impl DaemonState {
     }
 
     /// Continues after the pre-stop hook. A late report of the hook is ignored.
-    pub(crate) fn hook_done(&mut self, effects: &mut Vec<LifeEffect>) {
+    pub(crate) fn continue_after_hook(&mut self, effects: &mut Vec<LifeEffect>) {
         if let Some(ending @ EndProgress { stage: EndStage::Hook, .. }) = self.ending {
             self.call(ending, effects);
         }

@@ -221,7 +221,7 @@ impl IdleWatch {
     }
 
     /// Excludes an unobserved span from the idle time.
-    pub(crate) fn unwatched(&mut self, span: SignedDuration) {
+    pub(crate) fn exclude_unobserved(&mut self, span: SignedDuration) {
         self.last_work += span;
     }
 
@@ -262,7 +262,7 @@ impl IdleWatch {
 
     /// Evaluates one set of readings, about a minute after the previous one. A rule without a
     /// reading counts as unseen.
-    pub(crate) fn judge(
+    pub(crate) fn evaluate(
         &mut self,
         terms: Option<&IdleTerms>,
         readings: &[SignalReading],
@@ -420,7 +420,7 @@ mod tests {
             let mut readings: Vec<SignalReading> = RULES.iter().map(quiet).collect();
             readings.retain(|reading| reading.signal != signal);
             readings.push(SignalReading { signal, value: value.clone() });
-            watch.judge(None, &readings, mono);
+            watch.evaluate(None, &readings, mono);
         }
         let explained = watch.explain(None, mono);
         let line = explained.iter().find(|line| line.signal == signal).expect("every signal is explained");
@@ -467,7 +467,7 @@ mod tests {
             readings.push(SignalReading { signal: IdleSignal::Output, value: Known::Is(1.0) });
             readings
                 .retain(|reading| reading.signal != IdleSignal::Output || reading.value == Known::Is(1.0));
-            watch.judge(Some(&terms), &readings, mono);
+            watch.evaluate(Some(&terms), &readings, mono);
             watch.idle_for(mono)
         };
         assert_eq!(printed(HOUR * 4, &mut watch), SignedDuration::ZERO);
@@ -497,7 +497,7 @@ mod tests {
                 RULES.iter().map(|rule| reading(rule.signal, 0.0)).collect();
             readings.retain(|reading| !matches!(reading.signal, IdleSignal::Ssh | IdleSignal::Terminal));
             readings.extend([reading(IdleSignal::Ssh, 1.0), reading(IdleSignal::Terminal, typed)]);
-            watch.judge(None, &readings, mono);
+            watch.evaluate(None, &readings, mono);
             watch.explain(None, mono).into_iter().find(|line| line.signal == IdleSignal::Ssh).expect("a line")
         };
         let held = "1.00, busy from 1 SSH connections: expired 4h after the last hard activity";
@@ -517,7 +517,7 @@ mod tests {
     #[test]
     fn a_signal_without_a_reading_is_unseen_and_reported_after_its_time() {
         let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
-        watch.judge(None, &[], HOUR);
+        watch.evaluate(None, &[], HOUR);
         let off = RULES.iter().filter(|rule| rule.threshold == OFF).count();
         assert_eq!(watch.unseen_for(HOUR * 2, HOUR).len(), RULES.len() - off);
         assert_eq!(watch.unseen_for(HOUR + SignedDuration::from_mins(59), HOUR), []);
@@ -535,9 +535,9 @@ mod tests {
                 SignalReading { signal: rule.signal, value: Known::Is(value) }
             })
             .collect();
-        watch.judge(Some(&terms), &readings, HOUR);
+        watch.evaluate(Some(&terms), &readings, HOUR);
         assert_eq!(watch.idle_for(HOUR), HOUR);
-        watch.judge(None, &readings, HOUR);
+        watch.evaluate(None, &readings, HOUR);
         assert_eq!(watch.idle_for(HOUR), SignedDuration::ZERO);
     }
 
@@ -554,7 +554,7 @@ mod tests {
         assert_eq!((watch.idle_for(minutes(29)), watch.leases().count()), (SignedDuration::ZERO, 1));
         watch.advance(minutes(30));
         assert_eq!((watch.idle_for(minutes(30)), watch.leases().count()), (minutes(1), 0));
-        watch.unwatched(minutes(1));
+        watch.exclude_unobserved(minutes(1));
         assert_eq!(watch.idle_for(minutes(30)), SignedDuration::ZERO);
         watch.after_resume(minutes(60));
         watch.advance(minutes(69));
@@ -570,7 +570,7 @@ mod tests {
             let mut mono = HOUR;
             for value in values {
                 mono += SignedDuration::from_mins(1);
-                watch.judge(None, &[SignalReading { signal, value: value.clone() }], mono);
+                watch.evaluate(None, &[SignalReading { signal, value: value.clone() }], mono);
             }
             let explained = watch.explain(None, mono);
             let line = explained.iter().find(|line| line.signal == signal).expect("a line");

@@ -52,7 +52,7 @@ impl IntentState {
         self.request = None;
     }
 
-    pub(crate) fn new_boot(&mut self) {
+    pub(crate) fn reset_for_boot(&mut self) {
         self.tried = None;
         self.written = None;
         self.paused_since = None;
@@ -79,7 +79,7 @@ impl IntentState {
 impl DaemonState {
     /// Announces again that the clock runs, with the time left now: after a start or a resume,
     /// after a failed stop, and when the work is complete.
-    pub(crate) fn say_running(&mut self) {
+    pub(crate) fn announce_running(&mut self) {
         self.intent.change();
     }
 
@@ -113,7 +113,7 @@ impl DaemonState {
         } else {
             self.settle_tie(theirs, paused);
         }
-        self.end_failed_stop(paused && expiry.generation == self.intent.generation);
+        self.withdraw_failed_stop(paused && expiry.generation == self.intent.generation);
     }
 
     fn adopt(&mut self, generation: u64, left: SignedDuration, paused: bool) {
@@ -145,14 +145,14 @@ impl DaemonState {
     }
 
     /// Withdraws a pause that persists: while the daemon runs, the clock runs.
-    fn end_failed_stop(&mut self, paused: bool) {
+    fn withdraw_failed_stop(&mut self, paused: bool) {
         if !paused || self.ending.is_some() {
             self.intent.paused_since = None;
             return;
         }
         let since = *self.intent.paused_since.get_or_insert(self.mono);
         if self.mono - since >= FAILED_STOP {
-            self.say_running();
+            self.announce_running();
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct WarningProgress {
 
 /// Returns the urgency of the warning that is due `left` before the end, unless that warning was
 /// given already. Records the warning in `warned`.
-pub(crate) fn due(
+pub(crate) fn take_due_warning(
     warned: &mut Option<WarningProgress>,
     left: SignedDuration,
     mono: SignedDuration,
@@ -89,7 +89,7 @@ mod tests {
         let mut given = Vec::new();
         for seconds in (0..=3600).rev().step_by(15) {
             let mono = SignedDuration::from_secs(3600 - seconds);
-            if let Some(urgency) = due(&mut warned, SignedDuration::from_secs(seconds), mono) {
+            if let Some(urgency) = take_due_warning(&mut warned, SignedDuration::from_secs(seconds), mono) {
                 given.push((seconds, urgency));
             }
         }
@@ -102,7 +102,7 @@ mod tests {
     fn a_late_start_gives_only_the_latest_due_warning() {
         let mut warned = None;
         let left = SignedDuration::from_secs(200);
-        assert_eq!(due(&mut warned, left, SignedDuration::ZERO), Some(NoticeUrgency::Warning));
-        assert_eq!(due(&mut warned, left, SignedDuration::ZERO), None);
+        assert_eq!(take_due_warning(&mut warned, left, SignedDuration::ZERO), Some(NoticeUrgency::Warning));
+        assert_eq!(take_due_warning(&mut warned, left, SignedDuration::ZERO), None);
     }
 }

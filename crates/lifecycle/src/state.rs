@@ -190,7 +190,7 @@ impl DaemonState {
             let passed = (clocks.mono - self.mono).max(SignedDuration::ZERO);
             self.left -= passed;
             if passed > LONGEST_GAP {
-                self.watch.unwatched(passed);
+                self.watch.exclude_unobserved(passed);
             }
             if asleep - self.asleep > RESUME_JUMP { TimePassage::Resumed } else { TimePassage::Ran }
         };
@@ -221,7 +221,7 @@ impl DaemonState {
         self.dead_man = None;
         self.saved = None;
         self.ending = None;
-        self.intent.new_boot();
+        self.intent.reset_for_boot();
         self.beats = HeartbeatHistory::default();
     }
 

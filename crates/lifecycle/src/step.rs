@@ -186,7 +186,7 @@ pub fn step(mut state: DaemonState, inputs: &StepInputs) -> (DaemonState, Vec<Li
     let mut effects = Vec::new();
     let before = state.fingerprint();
     let passage = state.pass(&inputs.clocks, &inputs.boot, inputs.date);
-    state.woken(passage, &mut effects);
+    state.handle_passage(passage, &mut effects);
     if let Known::Is(cap) = inputs.tags.cap {
         state.cap = Some(cap);
     }
@@ -195,10 +195,10 @@ pub fn step(mut state: DaemonState, inputs: &StepInputs) -> (DaemonState, Vec<Li
         state.take(event, &inputs.clocks, &mut effects);
     }
     state.apply_cap(&inputs.clocks);
-    state.judge_idle(inputs.readings.as_deref(), &mut effects);
-    state.tell_troubles(&inputs.tags, &mut effects);
+    state.evaluate_idleness(inputs.readings.as_deref(), &mut effects);
+    state.report_problems(&inputs.tags, &mut effects);
     state.warn(&mut effects);
-    state.pursue_end(inputs.readings.is_some(), &mut effects);
+    state.advance_end(inputs.readings.is_some(), &mut effects);
     effects.extend(state.tag_to_write(&inputs.clocks).map(LifeEffect::WriteTag));
     state.keep_dead_man(&mut effects);
     effects.extend(state.heartbeat(inputs, &effects).map(LifeEffect::Heartbeat));
@@ -241,12 +241,12 @@ impl DaemonState {
         (self.intent.generation, self.cap, self.completed, self.ending, notices, self.watch.leases().count())
     }
 
-    fn woken(&mut self, passage: TimePassage, effects: &mut Vec<LifeEffect>) {
+    fn handle_passage(&mut self, passage: TimePassage, effects: &mut Vec<LifeEffect>) {
         match passage {
             TimePassage::Ran | TimePassage::Booted => {}
-            TimePassage::Started => self.say_running(),
+            TimePassage::Started => self.announce_running(),
             TimePassage::Resumed => {
-                self.say_running();
+                self.announce_running();
                 effects.push(LifeEffect::ForgetCredentials);
             }
         }
@@ -257,19 +257,19 @@ impl DaemonState {
             LifeEvent::Asked { ticket, command } => effects.push(self.answer(*ticket, command, clocks)),
             LifeEvent::TagWritten { generation, outcome } => {
                 effects.extend(self.tag_written(*generation, outcome, clocks));
-                self.note_trouble("the tag cannot be written", outcome.as_ref().err(), effects);
+                self.report_problem("the tag cannot be written", outcome.as_ref().err(), effects);
             }
             LifeEvent::HeartbeatWritten(outcome) => self.heartbeat_written(outcome),
             LifeEvent::Called(outcome) => {
-                self.note_trouble("AWS does not end the instance", outcome.as_ref().err(), effects);
+                self.report_problem("AWS does not end the instance", outcome.as_ref().err(), effects);
                 self.called(outcome, effects);
             }
-            LifeEvent::PreStopDone => self.hook_done(effects),
+            LifeEvent::PreStopDone => self.continue_after_hook(effects),
             LifeEvent::DeadManArmed { after, outcome } => {
-                self.note_trouble("the dead-man cannot be armed", outcome.as_ref().err(), effects);
+                self.report_problem("the dead-man cannot be armed", outcome.as_ref().err(), effects);
                 self.dead_man = outcome.is_ok().then(|| self.mono + *after);
             }
-            LifeEvent::Aws(notice) => self.hear(notice, effects),
+            LifeEvent::Aws(notice) => self.accept_aws_notice(notice, effects),
             LifeEvent::GoingDown => effects.push(LifeEffect::WriteTag(self.paused_tag())),
         }
     }
@@ -290,7 +290,7 @@ impl DaemonState {
             Command::Complete => {
                 self.set_left(SignedDuration::ZERO);
                 self.completed = true;
-                self.say_running();
+                self.announce_running();
                 let (verb, grace) = (self.action(EndCause::Complete).verb(), format_span(self.terms.grace));
                 Ok(format!("complete: the instance will {verb} in {grace}; spawnd extend 2h prevents it"))
             }
@@ -303,7 +303,7 @@ impl DaemonState {
     }
 
     /// Reports a problem when it begins, and again only after it was resolved.
-    fn note_trouble(
+    fn report_problem(
         &mut self,
         what: &str,
         why: Option<&impl std::fmt::Display>,
@@ -320,15 +320,15 @@ impl DaemonState {
         }
     }
 
-    fn tell_troubles(&mut self, tags: &LifeTags, effects: &mut Vec<LifeEffect>) {
-        self.note_trouble("the expiry tag cannot be read", unseen(&tags.expiry), effects);
-        self.note_trouble("the cap tag cannot be read", unseen(&tags.cap), effects);
+    fn report_problems(&mut self, tags: &LifeTags, effects: &mut Vec<LifeEffect>) {
+        self.report_problem("the expiry tag cannot be read", unseen(&tags.expiry), effects);
+        self.report_problem("the cap tag cannot be read", unseen(&tags.cap), effects);
         let signals = self.watch.unseen_for(self.mono, UNSEEN_TOLD);
         let blind = (!signals.is_empty()).then(|| format!("{signals:?} unseen for an hour, counted as busy"));
-        self.note_trouble("idleness cannot be determined", blind.as_ref(), effects);
+        self.report_problem("idleness cannot be determined", blind.as_ref(), effects);
     }
 
-    fn hear(&mut self, notice: &AwsNotice, effects: &mut Vec<LifeEffect>) {
+    fn accept_aws_notice(&mut self, notice: &AwsNotice, effects: &mut Vec<LifeEffect>) {
         if !self.aws_notices.insert(notice.id.clone()) {
             return;
         }
@@ -337,10 +337,10 @@ impl DaemonState {
         effects.extend(notice.hook.map(|limit| LifeEffect::PreStop { limit }));
     }
 
-    fn judge_idle(&mut self, readings: Option<&[SignalReading]>, effects: &mut Vec<LifeEffect>) {
+    fn evaluate_idleness(&mut self, readings: Option<&[SignalReading]>, effects: &mut Vec<LifeEffect>) {
         self.watch.advance(self.mono);
         if let Some(readings) = readings {
-            self.watch.judge(self.terms.idle.as_ref(), readings, self.mono);
+            self.watch.evaluate(self.terms.idle.as_ref(), readings, self.mono);
         }
         if self.time_to_idle_end().is_none() && self.idle_warned.take().is_some() {
             let text = "the instance is in use again; the idle action is cancelled".to_string();
@@ -365,14 +365,14 @@ impl DaemonState {
             return;
         }
         let left = self.time_to_end();
-        if let Some(urgency) = notice::due(&mut self.warned, left, self.mono) {
+        if let Some(urgency) = notice::take_due_warning(&mut self.warned, left, self.mono) {
             let cause = if self.completed { EndCause::Complete } else { EndCause::Expiry };
             let detail = format!("the budget agreed at launch was {}", format_span(self.terms.budget));
             let text = notice::warning(cause, self.action(cause), left, &detail);
             effects.push(LifeEffect::Notify(UserNotice { urgency, text }));
         }
         let Some(left) = self.time_to_idle_end() else { return };
-        if let Some(urgency) = notice::due(&mut self.idle_warned, left, self.mono) {
+        if let Some(urgency) = notice::take_due_warning(&mut self.idle_warned, left, self.mono) {
             let detail =
                 format!("nothing counted as work for {}", format_span(self.watch.idle_for(self.mono)));
             let text = notice::warning(EndCause::Idle, self.action(EndCause::Idle), left, &detail);

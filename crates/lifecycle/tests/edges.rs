@@ -165,7 +165,7 @@ fn a_gap_of_over_two_minutes_does_not_count_as_idle() {
         life.run(600);
         life.mono += gap;
         life.aws += gap;
-        life.look(Vec::new());
+        life.step_with(Vec::new());
         life.run(3_000);
         // Work ended at 945, when two of the last five readings were busy. The stop comes with the
         // first step after 2,400 seconds of idleness.
@@ -184,7 +184,7 @@ fn a_late_idle_warning_still_lasts_the_grace_period() {
     life.run(1_785);
     life.mono += 105;
     life.aws += 105;
-    life.look(Vec::new());
+    life.step_with(Vec::new());
     // The timeout was over at 2,745; the warning came at 2,790.
     assert_eq!(second_of(&life, "To prevent it: spawnd cancel"), Some(2_790), "{:?}", life.log);
     life.run(900);
@@ -266,8 +266,8 @@ fn an_aws_notice_is_reported_once_and_runs_the_hook_if_the_end_is_near() {
     };
     let mut life = LoggedLife::hour();
     for _ in 0..2 {
-        life.look(vec![notice("rebalance", None)]);
-        life.look(vec![notice("spot", Some(100))]);
+        life.step_with(vec![notice("rebalance", None)]);
+        life.step_with(vec![notice("spot", Some(100))]);
         life.check(&["60 Last: AWS says rebalance", "60 Last: AWS says spot", "60 hook"]);
     }
 }
@@ -463,7 +463,7 @@ fn past_the_dead_man_only_a_warned_instance_is_powered_off() {
         life.run(looked_until - 60);
         life.log.clear();
         life.mono = 5_000;
-        life.look(Vec::new());
+        life.step_with(Vec::new());
         assert_eq!(second_of(&life, " power off"), off.then_some(5_000), "{:?}", life.log);
     };
     // The first warning is at 1,800; the dead-man would have acted at 4,500.

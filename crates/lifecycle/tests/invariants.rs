@@ -63,13 +63,13 @@ fn terms() -> impl Strategy<Value = Terms> {
 fn a_million_steps_keep_the_invariants() {
     let began = std::time::Instant::now();
     let (steps, beats) = (AtomicU64::new(0), AtomicU64::new(0));
-    for seed in seeds::number("FIRST_SEED", 1).. {
-        seeds::hold(seed, &(terms(), acts()), |(terms, script)| {
+    for seed in seeds::env_number("FIRST_SEED", 1).. {
+        seeds::check_scripts(seed, &(terms(), acts()), |(terms, script)| {
             let world = live(terms, &script);
             steps.fetch_add(world.steps, Ordering::Relaxed);
             beats.fetch_add(world.beats, Ordering::Relaxed);
         });
-        if steps.load(Ordering::Relaxed) >= seeds::number("STEPS", 1_000_000) {
+        if steps.load(Ordering::Relaxed) >= seeds::env_number("STEPS", 1_000_000) {
             break;
         }
     }

@@ -303,7 +303,7 @@ fn activity_cancels_an_idle_action_until_aws_has_accepted_it() {
 fn a_shutdown_writes_the_time_left_to_the_tag() {
     let mut life = LoggedLife::hour();
     life.run(540);
-    life.look(vec![LifeEvent::GoingDown]);
+    life.step_with(vec![LifeEvent::GoingDown]);
     life.check(&["600 v1;paused;left=3000;gen=1"]);
 }
 

@@ -86,7 +86,7 @@ fn quarantined() -> Option<Vec<String>> {
 /// Accounts in the lake's log.
 fn accounts() -> Option<Vec<String>> {
     let store = lake_writer::LakeStore::new(completion::settings()?.lake.value, app::VERSION);
-    let log = store.look().ok()??.log;
+    let log = store.read_content().ok()??.log;
     let of = |scope: &str| scope.split('/').next().filter(|id| id.len() == 12).map(String::from);
     let found: BTreeSet<String> = log.iter().filter_map(|told| of(&told.scope)).collect();
     Some(found.into_iter().filter(|id| id.bytes().all(|byte| byte.is_ascii_digit())).collect())

@@ -14,7 +14,7 @@ const SPOT_DAYS: i64 = 90;
 
 /// Reads the whole tables, and the spot prices observed until `begins`. The data comes from the
 /// seed and, where newer, from the lake.
-pub(crate) fn facts(settings: &Settings, begins: Timestamp) -> Result<AwsFacts, Failure> {
+pub(crate) fn read_facts(settings: &Settings, begins: Timestamp) -> Result<AwsFacts, Failure> {
     let unread = |error: &dyn std::fmt::Display| {
         Failure::broken(format!("the sandbox's types and prices cannot be read: {error}"))
             .hint("truffle status shows the content of the warehouse")

@@ -70,7 +70,7 @@ fn run_collector(words: &[OsString]) -> ExitCode {
             config: &settings.config,
             region: &settings.region.value,
             clock: &clock,
-            agree: &console::agree,
+            agree: &console::confirm,
             stop: &stop,
             encode: &warehouse::ColumnarEncoder,
         };
@@ -89,7 +89,7 @@ fn run_sandbox(words: &[OsString]) -> ExitCode {
     let flags = &args.flags;
     let done = start(flags).and_then(|(settings, screen)| {
         let ports = sandbox::Ports {
-            facts: &|begins| facts::facts(&settings, begins),
+            facts: &|begins| facts::read_facts(&settings, begins),
             real_time: Arc::new(clock),
             encode: &warehouse::ColumnarEncoder,
         };

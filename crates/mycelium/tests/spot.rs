@@ -51,7 +51,7 @@ fn import(store: &LakeStore, run: &str, rows: &[TestObservation]) {
     let mut open = store.begin(run).unwrap().unwrap();
     open.add(spot, &batch(rows)).unwrap();
     let instants = || rows.iter().map(|row| hour(row.2));
-    open.tell(ScopeReport {
+    open.add_report(ScopeReport {
         dataset: spot,
         scope: "us-east-1".into(),
         source: "a test".into(),

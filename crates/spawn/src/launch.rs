@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
-use console::{Exit, Failure, Printer, Report, did_you_mean};
+use console::{Exit, Failure, Printer, Report, suggest_closest};
 use domain::{InstanceType, Timestamp};
 use domain::{format_span, parse_span};
 use fleet::cloud::{CloudCaller, InstanceSelector, InstanceView, RegionInstances};
@@ -147,7 +147,7 @@ impl LaunchPlan {
             "stop" => EndAction::Stop,
             "terminate" => EndAction::Terminate,
             other => {
-                let near = did_you_mean(other, ["stop", "terminate"]);
+                let near = suggest_closest(other, ["stop", "terminate"]);
                 return Err(Failure::usage(format!(
                     "--on-expiry \"{other}\" is neither stop nor terminate{near}"
                 )));
@@ -171,7 +171,7 @@ impl LaunchPlan {
     }
 
     fn plan(&self, caller: &CloudCaller, ports: &Ports<'_>) -> Result<LaunchRecord, Failure> {
-        crate::regions::chosen(std::slice::from_ref(&self.region), caller)?;
+        crate::regions::choose_regions(std::slice::from_ref(&self.region), caller)?;
         let now = caller.now;
         let image = match &self.image {
             Some(image) => image.clone(),
@@ -242,7 +242,7 @@ fn settle(
     let driven = drive(launch, &now, journal, ports);
     drop(progress);
     let (launch, outcome) = driven?;
-    tell(&launch, outcome, ports, printer)
+    report_outcome(&launch, outcome, ports, printer)
 }
 
 /// Carries out the effects of `lifecycle` in order. When one fails, the later ones are not done.
@@ -265,7 +265,9 @@ fn drive(
                     let launch = &launching.launch;
                     heard = Some(LaunchEvent::Reply(ports.cloud.run(&launch.request, &launch.token())));
                 }
-                LaunchEffect::Look => heard = Some(LaunchEvent::Found(look(&launching.launch, ports))),
+                LaunchEffect::Look => {
+                    heard = Some(LaunchEvent::Found(query_launch(&launching.launch, ports)))
+                }
                 LaunchEffect::Wait(span) => {
                     (ports.wait)(span.unsigned_abs());
                     heard = Some(LaunchEvent::Waited);
@@ -277,14 +279,14 @@ fn drive(
     }
 }
 
-fn look(launch: &LaunchRecord, ports: &Ports<'_>) -> Result<Vec<InstanceView>, String> {
+fn query_launch(launch: &LaunchRecord, ports: &Ports<'_>) -> Result<Vec<InstanceView>, String> {
     let regions = [launch.request.region.clone()];
     let looked: Option<RegionInstances> =
-        ports.cloud.look(&regions, InstanceSelector::Launch(&launch.id)).into_iter().next();
+        ports.cloud.list_instances(&regions, InstanceSelector::Launch(&launch.id)).into_iter().next();
     looked.map_or_else(|| Err("no region was queried".to_string()), |looked| looked.seen)
 }
 
-fn tell(
+fn report_outcome(
     launch: &LaunchRecord,
     outcome: LaunchOutcome,
     ports: &Ports<'_>,

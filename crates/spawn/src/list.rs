@@ -24,18 +24,18 @@ pub struct ListArgs {
 pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     let progress = printer.progress("querying all regions");
     let caller = ports.cloud.caller().map_err(cloud_failure)?;
-    let chosen = regions::chosen(&args.region, &caller)?;
-    let found = regions::look(ports.cloud, &chosen, InstanceSelector::All, caller.now);
+    let chosen = regions::choose_regions(&args.region, &caller)?;
+    let found = regions::query_regions(ports.cloud, &chosen, InstanceSelector::All, caller.now);
     drop(progress);
     let listed = |seen: &&InstanceView| seen.managed() && seen.state != InstanceState::Terminated;
     let (ours, others): (Vec<&InstanceView>, Vec<&InstanceView>) =
         found.seen.iter().filter(|seen| seen.state != InstanceState::Terminated).partition(listed);
-    found.note_gaps(printer);
+    found.print_gaps(printer);
     if !others.is_empty() {
         printer.note(&format!("{} more were not launched by spawn", others.len()));
     }
     if ours.is_empty() {
-        found.gap()?;
+        found.fail_on_gap()?;
         printer.note("there is no instance launched by spawn");
         return Ok(Exit::NothingMatched);
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::{Known, Timestamp};
 use fleet::cloud::{Cloud, CloudCaller, InstanceSelector, InstanceState, InstanceView};
-use fleet::reap::{KeepReason, ReapPlan, ReapScope, ReapTarget, plan, still};
+use fleet::reap::{KeepReason, ReapPlan, ReapScope, ReapTarget, plan, recheck};
 
 use crate::regions::{self, RegionScan};
 use crate::{Ports, cloud_failure};
@@ -65,7 +65,7 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
             (shown, Some(found))
         }
     };
-    let gap = gaps.map_or(Ok(()), |found| found.gap());
+    let gap = gaps.map_or(Ok(()), |found| found.fail_on_gap());
     if !args.yes {
         return show(&shown, args.plan.as_deref(), ports, printer).and_then(|exit| gap.map(|()| exit));
     }
@@ -74,7 +74,7 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
         return gap.map(|()| Exit::NothingMatched);
     }
     for end in &shown.ends {
-        printer.note(&format!("{} {} in {}: {}", end.how.verb(), end.id, end.region, since(end)));
+        printer.note(&format!("{} {} in {}: {}", end.how.verb(), end.id, end.region, overdue_reason(end)));
     }
     let done = act(&shown, ports.cloud, caller.now, ports.wait);
     printer.report(&Report::plain(done_page(&done)), ports.encode)?;
@@ -92,21 +92,21 @@ fn make(
     caller: &CloudCaller,
     printer: &mut Printer,
 ) -> Result<(ReapPlan, RegionScan), Failure> {
-    let chosen = regions::chosen(&args.region, caller)?;
+    let chosen = regions::choose_regions(&args.region, caller)?;
     let owners = if args.owner.is_empty() { vec![caller.arn.clone()] } else { args.owner.clone() };
     let asks = ReapScope { account: caller.account.clone(), owners };
     let progress = printer.progress("querying all regions");
-    let mut found = regions::look(ports.cloud, &chosen, InstanceSelector::All, caller.now);
-    ask_protection(ports.cloud, &mut found.seen, &asks, found.at);
+    let mut found = regions::query_regions(ports.cloud, &chosen, InstanceSelector::All, caller.now);
+    request_protection(ports.cloud, &mut found.seen, &asks, found.at);
     drop(progress);
-    found.note_gaps(printer);
+    found.print_gaps(printer);
     Ok((plan(&found.seen, &asks, found.at), found))
 }
 
 /// Requests the protection of the instances that would otherwise be ended.
-fn ask_protection(cloud: &dyn Cloud, seen: &mut [InstanceView], asks: &ReapScope, now: Timestamp) {
+fn request_protection(cloud: &dyn Cloud, seen: &mut [InstanceView], asks: &ReapScope, now: Timestamp) {
     let plan = plan(seen, asks, now);
-    for (region, id) in plan.to_ask() {
+    for (region, id) in plan.unread_protections() {
         let answer = cloud.protected(region, id);
         let known = answer.map_or_else(|error| Known::Unseen(error.to_string()), Known::Is);
         if let Some(seen) = seen.iter_mut().find(|seen| seen.region == region && seen.id == id) {
@@ -138,10 +138,11 @@ enum ReapOutcome {
 
 /// Ends the instances that still match the plan, one by one. A failure does not stop the others.
 fn act(shown: &ReapPlan, cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) -> Vec<ReapResult> {
-    let (mut found, blind) = look_at(cloud, &shown.ends, now);
-    ask_protection(cloud, &mut found.seen, &shown.asks, found.at);
-    let (holds, dropped) = still(shown, &found.seen, found.at);
-    let mut done: Vec<ReapResult> = dropped.into_iter().map(|(end, why)| left(end, why, &blind)).collect();
+    let (mut found, blind) = query_ends(cloud, &shown.ends, now);
+    request_protection(cloud, &mut found.seen, &shown.asks, found.at);
+    let (holds, dropped) = recheck(shown, &found.seen, found.at);
+    let mut done: Vec<ReapResult> =
+        dropped.into_iter().map(|(end, why)| leave_alone(end, why, &blind)).collect();
     for end in holds {
         let cancelled = end.cancel.as_ref().map_or(Ok(()), |request| cloud.cancel(&end.region, request));
         let outcome = match cancelled.and_then(|()| cloud.end(&end.region, &end.id, end.how)) {
@@ -157,17 +158,21 @@ fn act(shown: &ReapPlan, cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Durati
 
 /// Requests the instances of a plan in their regions. Returns them, and the regions that could not
 /// be queried with the reason.
-fn look_at(cloud: &dyn Cloud, ends: &[ReapTarget], now: Timestamp) -> (RegionScan, BTreeMap<String, String>) {
+fn query_ends(
+    cloud: &dyn Cloud,
+    ends: &[ReapTarget],
+    now: Timestamp,
+) -> (RegionScan, BTreeMap<String, String>) {
     let mut regions: Vec<String> = ends.iter().map(|end| end.region.clone()).collect();
     regions.sort();
     regions.dedup();
     let ids: Vec<String> = ends.iter().map(|end| end.id.clone()).collect();
-    let found = regions::look(cloud, &regions, InstanceSelector::Ids(&ids), now);
+    let found = regions::query_regions(cloud, &regions, InstanceSelector::Ids(&ids), now);
     let blind = found.gaps.iter().cloned().collect();
     (found, blind)
 }
 
-fn left(end: ReapTarget, why: Option<KeepReason>, blind: &BTreeMap<String, String>) -> ReapResult {
+fn leave_alone(end: ReapTarget, why: Option<KeepReason>, blind: &BTreeMap<String, String>) -> ReapResult {
     let outcome = match (why, blind.get(&end.region)) {
         (_, Some(gap)) => ReapOutcome::Failed(format!("not looked at again: {gap}")),
         (Some(why), None) => ReapOutcome::Left(why.sentence()),
@@ -193,7 +198,7 @@ fn read_back(done: &mut [ReapResult], cloud: &dyn Cloud, now: Timestamp, wait: &
         if reading > 0 {
             wait(PAUSE);
         }
-        let (found, _) = look_at(cloud, &ends, now);
+        let (found, _) = query_ends(cloud, &ends, now);
         for done in done.iter_mut().filter(|done| open(done)) {
             let seen =
                 found.seen.iter().find(|seen| seen.region == done.end.region && seen.id == done.end.id);
@@ -265,7 +270,7 @@ fn plan_page(plan: &ReapPlan) -> Page {
     Page { fields, rows: ends.chain(left).collect() }
 }
 
-fn since(end: &ReapTarget) -> String {
+fn overdue_reason(end: &ReapTarget) -> String {
     format!("{} is over, overdue since {:.0}", end.bound, end.overdue_since)
 }
 
@@ -280,7 +285,7 @@ fn done_page(done: &[ReapResult]) -> Page {
     ]);
     let row = |done: &ReapResult| {
         let (outcome, why) = match &done.outcome {
-            ReapOutcome::Ended => ("ended", since(&done.end)),
+            ReapOutcome::Ended => ("ended", overdue_reason(&done.end)),
             ReapOutcome::Left(why) => ("left", why.clone()),
             ReapOutcome::Asked => ("failed", "AWS accepted it, and its state does not show it".to_string()),
             ReapOutcome::Failed(why) => ("failed", why.clone()),

@@ -1,6 +1,6 @@
 //! Requests instances from several regions, and keeps the failed regions as gaps.
 
-use console::{Failure, Printer, did_you_mean};
+use console::{Failure, Printer, suggest_closest};
 use domain::Timestamp;
 use fleet::cloud::{Cloud, CloudCaller, InstanceSelector, InstanceView};
 
@@ -14,10 +14,10 @@ pub(crate) struct RegionScan {
 }
 
 /// Returns the named regions, or all that the account can use when none is named.
-pub(crate) fn chosen(named: &[String], caller: &CloudCaller) -> Result<Vec<String>, Failure> {
+pub(crate) fn choose_regions(named: &[String], caller: &CloudCaller) -> Result<Vec<String>, Failure> {
     for name in named {
         if !caller.regions.contains(name) {
-            let near = did_you_mean(name, caller.regions.iter().map(String::as_str));
+            let near = suggest_closest(name, caller.regions.iter().map(String::as_str));
             return Err(Failure::usage(format!("\"{name}\" is not a region that the account can use{near}"))
                 .hint("aws ec2 describe-regions lists the usable ones"));
         }
@@ -27,7 +27,7 @@ pub(crate) fn chosen(named: &[String], caller: &CloudCaller) -> Result<Vec<Strin
 
 /// Requests the instances. An answer without AWS's time is a gap, because it allows no decision
 /// about deadlines.
-pub(crate) fn look(
+pub(crate) fn query_regions(
     cloud: &dyn Cloud,
     regions: &[String],
     which: InstanceSelector<'_>,
@@ -35,7 +35,7 @@ pub(crate) fn look(
 ) -> RegionScan {
     let mut found = RegionScan { seen: Vec::new(), at: now, gaps: Vec::new() };
     let mut first: Option<Timestamp> = None;
-    for looked in cloud.look(regions, which) {
+    for looked in cloud.list_instances(regions, which) {
         match (looked.seen, looked.at) {
             (Ok(seen), Some(at)) => {
                 found.seen.extend(seen);
@@ -51,14 +51,14 @@ pub(crate) fn look(
 
 impl RegionScan {
     /// Prints the gaps to stderr.
-    pub(crate) fn note_gaps(&self, printer: &mut Printer) {
+    pub(crate) fn print_gaps(&self, printer: &mut Printer) {
         for (region, why) in &self.gaps {
             printer.note(&format!("{region} could not be queried: {why}"));
         }
     }
 
     /// Fails when there is a gap.
-    pub(crate) fn gap(&self) -> Result<(), Failure> {
+    pub(crate) fn fail_on_gap(&self) -> Result<(), Failure> {
         match self.gaps.len() {
             0 => Ok(()),
             1 => Err(Failure::broken(format!("{} could not be queried", self.gaps[0].0))),

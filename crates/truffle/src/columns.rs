@@ -137,14 +137,14 @@ impl OfferColumn {
     pub(crate) fn line(&self, value: &Value) -> (String, String) {
         match value {
             Value::Int(mib) if self.name.ends_with("_mib") => {
-                (self.heading.replace("(MiB)", "(GiB)"), domain::gib(*mib).to_string())
+                (self.heading.replace("(MiB)", "(GiB)"), domain::mib_to_gib(*mib).to_string())
             }
             other => (self.heading.replace("(MiB)", "(GiB)"), plain(other)),
         }
     }
 
     /// Whether the column depends on the region.
-    pub(crate) fn is_of_place(&self) -> bool {
+    pub(crate) fn depends_on_region(&self) -> bool {
         self.is_price()
             || self.name.starts_with("price_")
             || matches!(self.name, "region" | "availability_zones")
@@ -255,7 +255,7 @@ fn known_order(a: &Value, b: &Value) -> Ordering {
 }
 
 /// Default order, also for rows that are otherwise equal: by family, then from small to large.
-pub(crate) fn usual_order(a: &OfferCandidate, b: &OfferCandidate) -> Ordering {
+pub(crate) fn compare_by_default(a: &OfferCandidate, b: &OfferCandidate) -> Ordering {
     let key = |c: &OfferCandidate| {
         let facts = c.facts;
         (facts.family.clone(), facts.vcpus, facts.memory_mib, facts.instance_type.clone())

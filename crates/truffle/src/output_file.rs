@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use console::Failure;
 
-use crate::user_files::{SyncedFile, beside};
+use crate::user_files::{SyncedFile, temporary_path};
 
 /// The destination of an answer. A regular file is replaced when the answer is complete. Other
 /// targets, such as `/dev/null` or a named pipe, are written directly.
@@ -21,13 +21,13 @@ impl OutputFile {
     /// Opens the destination and its writer. A path that cannot be written is a usage failure.
     pub(crate) fn open(path: &Path) -> Result<(OutputFile, Box<dyn Write>), Failure> {
         let unwritten = |e| unwritten(path, e);
-        let path = followed(path).map_err(unwritten)?;
+        let path = resolve_links(path).map_err(unwritten)?;
         let there = fs::metadata(&path).ok();
         if there.as_ref().is_some_and(|there| !there.is_file()) {
             let file = OpenOptions::new().write(true).open(&path).map_err(unwritten)?;
             return Ok((OutputFile { path, passing: None }, Box::new(BufWriter::new(file))));
         }
-        let passing = beside(&path, "tmp");
+        let passing = temporary_path(&path, "tmp");
         let file = File::create(&passing).map_err(unwritten)?;
         let target = OutputFile { path, passing: Some(passing.clone()) };
         if let Some(there) = there {
@@ -60,7 +60,7 @@ fn unwritten(path: &Path, error: io::Error) -> Failure {
 }
 
 /// Resolves links. A missing file is created at the link's target, as a shell does.
-fn followed(path: &Path) -> io::Result<PathBuf> {
+fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     match path.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(match path.read_link() {
             Ok(to) => path.parent().unwrap_or(Path::new("")).join(to),

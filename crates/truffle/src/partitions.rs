@@ -37,7 +37,7 @@ impl<'a> PartitionWriter<'a> {
         printer: &'a Printer,
         encode: &'a dyn Encode,
     ) -> Result<PartitionWriter<'a>, Failure> {
-        fs::create_dir(folder).map_err(|e| unwritten(folder, e))?;
+        fs::create_dir(folder).map_err(|e| write_failure(folder, e))?;
         let (held, files) = (BTreeMap::new(), BTreeMap::new());
         Ok(PartitionWriter { folder: folder.to_path_buf(), by, format, printer, encode, held, files })
     }
@@ -79,11 +79,11 @@ impl<'a> PartitionWriter<'a> {
         let Some(held) = self.held.get_mut(part).filter(|page| !page.rows.is_empty()) else { return Ok(()) };
         let page = Page { fields: held.fields.clone(), rows: std::mem::take(&mut held.rows) };
         let folder = self.folder.join(part);
-        fs::create_dir_all(&folder).map_err(|e| unwritten(&folder, e))?;
+        fs::create_dir_all(&folder).map_err(|e| write_failure(&folder, e))?;
         let number = self.files.entry(part.to_path_buf()).or_default();
         let path = folder.join(format!("{PART}{number}.{}", self.format));
         *number += 1;
-        let file = File::create(&path).map_err(|e| unwritten(&path, e))?;
+        let file = File::create(&path).map_err(|e| write_failure(&path, e))?;
         let mut to_file = self.printer.to_file(self.format, Box::new(SyncedFile::new(file)));
         let mut stream = to_file.stream(self.encode);
         stream.page(page)?;
@@ -96,18 +96,18 @@ const PART: &str = "part-";
 
 /// Returns the first entry of a folder that a partitioned export does not write. A folder with such
 /// an entry must not be replaced.
-pub(crate) fn stranger(folder: &Path) -> io::Result<Option<PathBuf>> {
-    foreign(folder, false)
+pub(crate) fn find_foreign_entry(folder: &Path) -> io::Result<Option<PathBuf>> {
+    find_foreign_entry_in(folder, false)
 }
 
-fn foreign(folder: &Path, below: bool) -> io::Result<Option<PathBuf>> {
+fn find_foreign_entry_in(folder: &Path, below: bool) -> io::Result<Option<PathBuf>> {
     let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(|entry| entry.file_name());
     for entry in entries {
         let (name, kind) = (entry.file_name(), entry.file_type()?);
         let name = name.to_string_lossy();
         let found = if kind.is_dir() && name.contains('=') {
-            foreign(&entry.path(), true)?
+            find_foreign_entry_in(&entry.path(), true)?
         } else {
             let ours = below && kind.is_file() && name.starts_with(PART);
             (!ours).then(|| entry.path())
@@ -119,7 +119,7 @@ fn foreign(folder: &Path, below: bool) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-fn unwritten(path: &Path, error: io::Error) -> Failure {
+fn write_failure(path: &Path, error: io::Error) -> Failure {
     Failure::broken(format!("{} cannot be written: {error}", path.display()))
 }
 
@@ -175,7 +175,7 @@ mod tests {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, "").unwrap();
             }
-            let found = stranger(folder.path()).unwrap();
+            let found = find_foreign_entry(folder.path()).unwrap();
             assert_eq!(found, expected.map(|name| folder.path().join(name)), "{paths:?}");
         };
         check(&[], None);

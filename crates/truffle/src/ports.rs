@@ -34,7 +34,7 @@ impl<'a> Ports<'a> {
     /// Prefetches answers for later calls of [`Ports::answer`]. The slowest question comes first;
     /// the others run beside it. A question that fails is asked again by `answer`, which reports
     /// the failure.
-    pub(crate) fn ask_ahead(&self, asked: &[(&str, &[(&str, &str)])]) {
+    pub(crate) fn prefetch(&self, asked: &[(&str, &[(&str, &str)])]) {
         let bound = asked.iter().filter_map(|(name, given)| self.bind(name, given).ok()).collect::<Vec<_>>();
         let answers = self.ask.ask_all(&bound);
         let known = bound.into_iter().zip(answers).filter_map(|(asked, answer)| Some((asked, answer.ok()?)));

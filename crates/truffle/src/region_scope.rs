@@ -6,7 +6,7 @@ use catalog::rows::{CollectionRunRow, OnDemandPriceRow, RegionRow, ZoneOfferRow}
 use catalog::{Page, QuestionRow, TypeFacts};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use console::{Failure, FailureKind, Printer, SettingOrigin, age, did_you_mean};
+use console::{Failure, FailureKind, Printer, SettingOrigin, describe_age, suggest_closest};
 use domain::Timestamp;
 
 use crate::Ports;
@@ -39,7 +39,7 @@ impl RegionScopeArgs {
 
     /// Prefetches the data for an answer about types in these regions.
     pub(crate) fn ask_ahead(&self, ports: &Ports, regions: &str) {
-        ports.ask_ahead(&[
+        ports.prefetch(&[
             ("instance/facts", &[]),
             ("offering/zones", &[("regions", regions)]),
             ("price/current", &[("regions", regions), ("os", &self.os)]),
@@ -62,7 +62,7 @@ impl RegionScopeArgs {
         if unseen.is_empty() {
             return Ok(offers);
         }
-        let what = not_known(&unseen, regions);
+        let what = missing_offerings(&unseen, regions);
         if offers.is_empty() {
             return Err(Failure::new(FailureKind::Data, what).hint(KNOWN));
         }
@@ -84,9 +84,9 @@ impl RegionScopeArgs {
     ) -> Result<(Vec<RegionOffer>, usize), Failure> {
         let offers = self.seen(ports, regions)?;
         let unseen = unseen(ports, regions, &offers)?;
-        let what = not_known(&unseen, regions);
+        let what = missing_offerings(&unseen, regions);
         let counted = if regions == "all" {
-            looked_into(ports)?
+            count_collected_regions(ports)?
         } else if unseen.is_empty() {
             regions.split(',').collect::<BTreeSet<_>>().len()
         } else {
@@ -129,7 +129,7 @@ impl RegionScopeArgs {
 /// Hint for regions without collected offerings.
 const KNOWN: &str = "truffle regions lists the data collected for each region";
 
-fn not_known(unseen: &[String], asked: &str) -> String {
+fn missing_offerings(unseen: &[String], asked: &str) -> String {
     match unseen {
         [one] => format!("no offerings collected for {one}"),
         some if asked == "all" => format!("no offerings collected for {} regions", some.len()),
@@ -138,7 +138,7 @@ fn not_known(unseen: &[String], asked: &str) -> String {
 }
 
 /// Returns the number of regions with collected offerings.
-fn looked_into(ports: &Ports) -> Result<usize, Failure> {
+fn count_collected_regions(ports: &Ports) -> Result<usize, Failure> {
     Ok(regions(ports)?.iter().filter(|row| row.instance_types.is_some()).count())
 }
 
@@ -163,7 +163,7 @@ pub(crate) fn check_regions(names: &[&str], known: &[RegionRow]) -> Result<(), F
     match names.iter().find(|name| !known.iter().any(|row| row.region == **name)) {
         None => Ok(()),
         Some(name) => {
-            let near = did_you_mean(name, known.iter().map(|row| row.region.as_str()));
+            let near = suggest_closest(name, known.iter().map(|row| row.region.as_str()));
             Err(Failure::usage(format!("unknown region \"{name}\"{near}"))
                 .hint("truffle regions lists the regions"))
         }
@@ -191,7 +191,7 @@ pub(crate) fn facts(ports: &Ports) -> Result<Vec<TypeFacts>, Failure> {
 /// Returns the facts of one type. An unknown name is a usage failure.
 pub(crate) fn fact<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFacts, Failure> {
     facts.iter().find(|t| t.instance_type == name).ok_or_else(|| {
-        let near = did_you_mean(name, facts.iter().map(|t| t.instance_type.as_str()));
+        let near = suggest_closest(name, facts.iter().map(|t| t.instance_type.as_str()));
         let hint = match facts.iter().any(|t| t.family == name) {
             true => format!("it is a family: truffle search '{name}.*' lists its types"),
             false => "truffle search lists the instance types".into(),
@@ -211,7 +211,7 @@ pub(crate) fn sources(ports: &Ports, regions: &str) -> Result<Vec<DatasetSource>
 }
 
 /// Prints the age of these datasets in these regions by source, and the number of gaps.
-pub(crate) fn note_ages(
+pub(crate) fn note_data_ages(
     ports: &Ports,
     printer: &mut Printer,
     datasets: &[&str],
@@ -237,7 +237,7 @@ fn ages(sources: &[DatasetSource], now: Timestamp) -> String {
     }
     let mut datasets: Vec<(&str, Vec<String>)> = Vec::new();
     for source in sources {
-        let old = match (age(source.observed_at, now), age(source.observed_from, now)) {
+        let old = match (describe_age(source.observed_at, now), describe_age(source.observed_from, now)) {
             (newest, oldest) if newest != oldest => format!("{newest} to {oldest} old"),
             (span, _) if span.ends_with(char::is_alphabetic) && span != "today" => format!("{span} old"),
             (other, _) => other,

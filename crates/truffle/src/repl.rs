@@ -11,7 +11,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Completer, Editor, Helper, Highlighter, Hinter};
 
 use crate::Ports;
-use crate::commands::query::{MORE, QueryArgs, interruptible, say_ended, stream};
+use crate::commands::query::{MORE, QueryArgs, note_limits, stop_on_interrupt, stream};
 use crate::commands::schema::{SchemaArgs, run_schema};
 
 const HELP: &str = "\
@@ -24,7 +24,7 @@ A statement ends with ; and may span several lines. Ctrl-C stops a running query
 
 /// Runs the shell until the user exits.
 pub(crate) fn run(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
-    let stop = interruptible()?;
+    let stop = stop_on_interrupt()?;
     let mut editor: Editor<StatementValidator, FileHistory> =
         Editor::new().map_err(|e| Failure::broken(format!("the terminal cannot be read: {e}")))?;
     editor.set_helper(Some(StatementValidator));
@@ -88,7 +88,7 @@ fn one(
         }
         _ => {
             let ended = stream(&args.bounds.query(line, args.limit), stop, ports, printer)?;
-            say_ended(&ended, MORE, printer);
+            note_limits(&ended, MORE, printer);
             if *timing {
                 printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
             }

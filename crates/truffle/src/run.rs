@@ -34,7 +34,7 @@ pub struct TruffleContext<'a> {
 /// Runs truffle. The answer goes to standard output or to the file of `--out`, notes go to standard
 /// error. A failure is returned, not printed.
 pub fn run(args: &TruffleArgs, doors: &TruffleContext<'_>, now: Timestamp) -> Result<Exit, Failure> {
-    refuse_idle(args)?;
+    refuse_flags_without_effect(args)?;
     let Some(path) = &args.common.out else {
         return answer(args, doors, Box::new(io::stdout()), doors.screen, now);
     };
@@ -46,7 +46,7 @@ pub fn run(args: &TruffleArgs, doors: &TruffleContext<'_>, now: Timestamp) -> Re
 }
 
 /// Refuses flags without effect, before anything runs.
-fn refuse_idle(args: &TruffleArgs) -> Result<(), Failure> {
+fn refuse_flags_without_effect(args: &TruffleArgs) -> Result<(), Failure> {
     let common = &args.common;
     let script = matches!(args.command, Command::Completions { .. });
     let silent = match &args.command {
@@ -63,7 +63,7 @@ fn refuse_idle(args: &TruffleArgs) -> Result<(), Failure> {
         _ => silent || script,
     };
     if common.as_of.is_some() && timeless_command {
-        return Err(timeless());
+        return Err(as_of_without_effect());
     }
     let unused = [
         ("--out", common.out.is_some() && (silent || export)),
@@ -73,17 +73,17 @@ fn refuse_idle(args: &TruffleArgs) -> Result<(), Failure> {
     ];
     match unused.iter().find(|(_, unused)| *unused) {
         None => Ok(()),
-        Some((flag, _)) => Err(idle(flag)),
+        Some((flag, _)) => Err(flag_without_effect(flag)),
     }
 }
 
 /// Returns the failure for a flag without effect.
-pub(crate) fn idle(flag: &str) -> Failure {
+pub(crate) fn flag_without_effect(flag: &str) -> Failure {
     Failure::usage(format!("{flag} has no effect here"))
 }
 
 /// Returns the failure for `--as-of` without a named question.
-pub(crate) fn timeless() -> Failure {
+pub(crate) fn as_of_without_effect() -> Failure {
     Failure::usage("--as-of has no effect here: it applies only to truffle's own questions")
         .hint("filter a table that ends in _history by valid_from and valid_until")
 }

@@ -13,7 +13,7 @@ static NAMES: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Returns the datasets with a table after FROM or JOIN, in the order of the catalog.
 /// `collection_run` is left out: it records the age of the others.
-pub(crate) fn read_by(sql: &str) -> Vec<&'static str> {
+pub(crate) fn datasets_read_by(sql: &str) -> Vec<&'static str> {
     let uncommented: Vec<&str> =
         sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
     let uncommented = uncommented.join("\n");
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn finds_tables_after_from_and_join() {
-        let check = |sql: &str, expected: &[&str]| assert_eq!(read_by(sql), expected, "{sql}");
+        let check = |sql: &str, expected: &[&str]| assert_eq!(datasets_read_by(sql), expected, "{sql}");
         check("SELECT 1", &[]);
         check("FROM price", &["price"]);
         check(

@@ -99,7 +99,7 @@ impl UserFile {
 
 /// Returns the user's key for pseudonyms. Without it, no pseudonym can be traced to its value.
 pub(crate) fn redaction_key(config: &Path) -> Result<String, Failure> {
-    let bytes = console::secret(&config.join("redact.key"))?;
+    let bytes = console::read_or_create_key(&config.join("redact.key"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Returns a temporary path in the target's folder, so that it can be renamed to the target.
-pub(crate) fn beside(target: &Path, ending: &str) -> PathBuf {
+pub(crate) fn temporary_path(target: &Path, ending: &str) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.{}.{ending}", std::process::id()))
 }

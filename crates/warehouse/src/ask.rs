@@ -80,11 +80,11 @@ impl Ask for Warehouse {
         let cut: Vec<&'static Dataset> = read.collect();
         let own = |e| own(question.name, e);
         for dataset in &cut {
-            build::cut_down(&self.connection, &self.sources, dataset, &family).map_err(own)?;
+            build::limit_to_family(&self.connection, &self.sources, dataset, &family).map_err(own)?;
         }
         let answer = ask(&self.connection, question, values);
         for dataset in &cut {
-            build::make_whole(&self.connection, dataset).map_err(own)?;
+            build::remove_limit(&self.connection, dataset).map_err(own)?;
         }
         answer
     }
@@ -196,7 +196,7 @@ pub(crate) fn ask(
 }
 
 fn own(what: &str, error: duckdb::Error) -> AskError {
-    AskError::Lake(format!("{what} cannot be answered: {}", isolation::plain_words(&error.to_string())))
+    AskError::Lake(format!("{what} cannot be answered: {}", isolation::plain_message(&error.to_string())))
 }
 
 fn bindable(value: &Value) -> Result<DuckValue, AskError> {
@@ -220,7 +220,7 @@ fn bindable(value: &Value) -> Result<DuckValue, AskError> {
 }
 
 pub(crate) fn bad_sql(error: duckdb::Error) -> AskError {
-    AskError::BadSql(isolation::plain_words(&error.to_string()))
+    AskError::BadSql(isolation::plain_message(&error.to_string()))
 }
 
 fn table_doc(table: &str) -> String {

@@ -17,7 +17,7 @@ const EMPTY: &str = include_str!("../../../queries/build/empty.sql");
 const FAMILY: &str = include_str!("../../../queries/build/family.sql");
 const WHOLE: &str = include_str!("../../../queries/build/whole.sql");
 const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
-const HELD: &str = include_str!("../../../queries/build/held.sql");
+const QUARANTINE: &str = include_str!("../../../queries/build/quarantine.sql");
 const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
 pub(crate) const STATED: &str = include_str!("../../../queries/build/stated.sql");
 
@@ -85,7 +85,7 @@ fn make(dataset: &Dataset, sources: &[WarehouseSource], lacking: &MissingColumns
                 )
                 .replace("{rows}", &rows);
             let current = (!has_own_view(dataset)).then(|| fill(CURRENT));
-            let held = (dataset.name == "price").then(|| HELD.to_string());
+            let held = (dataset.name == "price").then(|| QUARANTINE.to_string());
             [Some(history), held, current].into_iter().flatten().collect()
         }
     }
@@ -107,7 +107,7 @@ pub(crate) fn rows_of(
     sources: &[WarehouseSource],
 ) -> duckdb::Result<String> {
     let files = files(dataset, sources);
-    Ok(rows(dataset, &files, &lacking_in(connection, dataset, &files)?))
+    Ok(rows(dataset, &files, &missing_in(connection, dataset, &files)?))
 }
 
 /// Returns a query of the rows of these files.
@@ -142,20 +142,20 @@ fn files_where(
 }
 
 /// Limits a dataset of changes to the files that can contain a family, until [`make_whole`].
-pub(crate) fn cut_down(
+pub(crate) fn limit_to_family(
     connection: &Connection,
     sources: &[WarehouseSource],
     dataset: &'static Dataset,
     family: &str,
 ) -> duckdb::Result<()> {
     let files = files_where(dataset, sources, |file| file.family().is_none_or(|of| of == family));
-    let lacking = lacking_in(connection, dataset, &files)?;
+    let lacking = missing_in(connection, dataset, &files)?;
     let view = FAMILY.replace("{dataset}", dataset.name);
     connection.execute_batch(&view.replace("{rows}", &rows(dataset, &files, &lacking)))
 }
 
 /// Undoes [`cut_down`].
-pub(crate) fn make_whole(connection: &Connection, dataset: &Dataset) -> duckdb::Result<()> {
+pub(crate) fn remove_limit(connection: &Connection, dataset: &Dataset) -> duckdb::Result<()> {
     connection.execute_batch(&WHOLE.replace("{dataset}", dataset.name))
 }
 
@@ -174,7 +174,7 @@ fn null(field: &Field) -> String {
 
 /// Creates the tables and views.
 pub(crate) fn make_all(connection: &Connection, sources: &[WarehouseSource]) -> duckdb::Result<()> {
-    for statement in statements(sources, &lacking(connection, sources)?) {
+    for statement in statements(sources, &missing_columns(connection, sources)?) {
         connection.execute_batch(&statement)?;
     }
     Ok(())
@@ -182,15 +182,15 @@ pub(crate) fn make_all(connection: &Connection, sources: &[WarehouseSource]) -> 
 
 /// Returns the columns that the files lack. A union with typed columns would have the same effect
 /// in SQL, but a view would lose DuckDB's file statistics: counting rows would read all files.
-fn lacking(connection: &Connection, sources: &[WarehouseSource]) -> duckdb::Result<MissingColumns> {
+fn missing_columns(connection: &Connection, sources: &[WarehouseSource]) -> duckdb::Result<MissingColumns> {
     let mut lacking = MissingColumns::new();
     for dataset in DATASETS {
-        lacking.extend(lacking_in(connection, dataset, &files(dataset, sources))?);
+        lacking.extend(missing_in(connection, dataset, &files(dataset, sources))?);
     }
     Ok(lacking)
 }
 
-fn lacking_in(
+fn missing_in(
     connection: &Connection,
     dataset: &'static Dataset,
     files: &[String],

@@ -15,5 +15,5 @@ mod redact;
 
 pub use ask::Warehouse;
 pub use encode::ColumnarEncoder;
-pub use isolation::{ROOM_ARGUMENT, enter};
+pub use isolation::{QUERY_PROCESS_ARGUMENT, run_query_process};
 pub use open::{WarehouseSource, WarehouseStorage};

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::build;
-use crate::isolation::plain_words;
+use crate::isolation::plain_message;
 
 /// A folder of Parquet files, and the manifest that lists the visible ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ pub(crate) fn connect(home: &WarehouseStorage, sources: &[WarehouseSource]) -> R
         WarehouseStorage::Memory => connect_memory(sources),
     };
     connection
-        .map_err(|e| AskError::Lake(format!("the data cannot be read: {}", plain_words(&e.to_string()))))
+        .map_err(|e| AskError::Lake(format!("the data cannot be read: {}", plain_message(&e.to_string()))))
 }
 
 fn connect_file(path: &Path) -> duckdb::Result<Connection> {

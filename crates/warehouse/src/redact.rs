@@ -34,7 +34,7 @@ pub(crate) fn redact(
                 redacted_gaps(scope, gaps) AS gaps, redacted_scope(scope) AS scope";
     connection.execute_batch(&view("collection_run", runs, &format!("{base}collection_run")))?;
     for dataset in DATASETS {
-        let private = catalog::private(dataset);
+        let private = catalog::private_columns(dataset);
         if !private.is_empty() {
             let rows = build::rows_of(connection, dataset, sources)?;
             views(dataset, &private, &base, &rows)

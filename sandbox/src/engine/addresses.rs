@@ -66,7 +66,7 @@ impl RegionView<'_> {
                 "The maximum number of addresses has been reached.",
             ));
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         self.here.handed_out += 1;
         let address = ElasticIp {
             id: self.ids.id("eipalloc-"),
@@ -116,12 +116,13 @@ impl RegionView<'_> {
             }
         };
         let held =
-            self.here.addresses.get(&id).ok_or_else(|| ApiError::no_such(ResourceKind::Address, &id))?;
+            self.here.addresses.get(&id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Address, &id))?;
         let instance = if action == "AssociateAddress" {
             let instance = params.need("InstanceId")?;
             let again = params.flag("AllowReassociation")?.unwrap_or(true);
-            let found =
-                self.visible(instance).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, instance))?;
+            let found = self
+                .visible(instance)
+                .ok_or_else(|| ApiError::unknown_id(ResourceKind::Instance, instance))?;
             if found.state.is_over() || (found.state == SandboxInstanceState::Pending) {
                 return Err(ApiError::new(
                     "InvalidInstanceID",
@@ -141,7 +142,7 @@ impl RegionView<'_> {
         if action == "ReleaseAddress" && held.instance.is_some() {
             return Err(ApiError::new("InvalidIPAddress.InUse", format!("Address {} is in use.", held.ip)));
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         if action == "ReleaseAddress" {
             self.here.addresses.remove(&id);
             return Ok(XmlFields::new().put("return", true).into());
@@ -174,14 +175,14 @@ impl RegionView<'_> {
         let ids = params.list("AllocationId");
         let ips = params.list("PublicIp");
         if let Some(id) = ids.iter().find(|id| !self.here.addresses.contains_key(**id)) {
-            return Err(ApiError::no_such(ResourceKind::Address, id));
+            return Err(ApiError::unknown_id(ResourceKind::Address, id));
         }
         let filters = RequestFilters::read(params, &FILTERS)?;
         let mut nodes: Vec<XmlContent> = Vec::new();
         for address in self.here.addresses.values() {
             let named = (ids.is_empty() || ids.contains(&address.id.as_str()))
                 && (ips.is_empty() || ips.contains(&address.ip.as_str()));
-            if named && filters.pass(self, address) {
+            if named && filters.matches_row(self, address) {
                 let holder = self.holder(address);
                 let associated = holder.map(|_| address.association.as_str());
                 let node = XmlFields::new()
@@ -199,7 +200,7 @@ impl RegionView<'_> {
                 nodes.push(node.into());
             }
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         Ok(XmlFields::new().put("addressesSet", nodes).into())
     }
 }

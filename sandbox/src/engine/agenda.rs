@@ -43,7 +43,7 @@ pub(crate) struct EventQueueEntry {
 }
 
 impl EventQueue {
-    pub(crate) fn add(&mut self, at: Timestamp, account: &str, region: &str, event: SandboxEvent) {
+    pub(crate) fn push(&mut self, at: Timestamp, account: &str, region: &str, event: SandboxEvent) {
         self.added += 1;
         let key = (at, self.added);
         let place = self.entries.partition_point(|entry| (entry.at, entry.number) > key);
@@ -52,7 +52,7 @@ impl EventQueue {
     }
 
     /// Removes and returns the earliest event that is due at `now`.
-    pub(crate) fn due(&mut self, now: Timestamp) -> Option<EventQueueEntry> {
+    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<EventQueueEntry> {
         if self.entries.last()?.at > now { None } else { self.entries.pop() }
     }
 }
@@ -66,15 +66,15 @@ mod tests {
         let mut agenda = EventQueue::default();
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         for (seconds, name) in [(5, "c"), (1, "a"), (5, "d"), (3, "b")] {
-            agenda.add(at(seconds), "", "", SandboxEvent::Forget { instance: name.to_string() });
+            agenda.push(at(seconds), "", "", SandboxEvent::Forget { instance: name.to_string() });
         }
         let mut seen = Vec::new();
-        while let Some(entry) = agenda.due(at(5)) {
+        while let Some(entry) = agenda.pop_due(at(5)) {
             let SandboxEvent::Forget { instance } = entry.event else { unreachable!() };
             seen.push(instance);
         }
         assert_eq!(seen, ["a", "b", "c", "d"]);
-        agenda.add(at(9), "", "", SandboxEvent::Forget { instance: String::new() });
-        assert!(agenda.due(at(8)).is_none());
+        agenda.push(at(9), "", "", SandboxEvent::Forget { instance: String::new() });
+        assert!(agenda.pop_due(at(8)).is_none());
     }
 }

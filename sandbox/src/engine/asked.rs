@@ -18,7 +18,7 @@ pub(crate) struct SpotLaunchOptions {
     pub(crate) valid_until: Option<Timestamp>,
 }
 
-pub(crate) fn need(name: &str) -> ApiError {
+pub(crate) fn missing_parameter(name: &str) -> ApiError {
     ApiError::new("MissingParameter", format!("The request must contain the parameter {name}"))
 }
 
@@ -112,7 +112,7 @@ impl RegionView<'_> {
         let target = read_target(params)?;
         match &target {
             ReservationTarget::Named(id) if !self.here.reservations.contains_key(id) => {
-                Err(ApiError::no_such(ResourceKind::Reservation, id))
+                Err(ApiError::unknown_id(ResourceKind::Reservation, id))
             }
             _ => Ok(target),
         }
@@ -170,7 +170,8 @@ impl RegionView<'_> {
                 ));
             }
             // The sandbox has primary interfaces only. They are deleted with their instance.
-            part.one_of("DeviceIndex", &["0"])?.ok_or_else(|| need("NetworkInterface.N.DeviceIndex"))?;
+            part.one_of("DeviceIndex", &["0"])?
+                .ok_or_else(|| missing_parameter("NetworkInterface.N.DeviceIndex"))?;
             part.one_of("DeleteOnTermination", &["true"])?;
             ids.extend(part.list("SecurityGroupId").into_iter().map(String::from));
         }
@@ -186,7 +187,7 @@ impl RegionView<'_> {
         }
         for id in &ids {
             if !self.here.groups.contains_key(id) {
-                return Err(ApiError::no_such(ResourceKind::Group, id));
+                return Err(ApiError::unknown_id(ResourceKind::Group, id));
             }
         }
         if ids.is_empty() {

@@ -22,7 +22,7 @@ impl RegionView<'_> {
         let missing: Vec<&String> = ids.iter().filter(|id| self.visible(id).is_none()).collect();
         match missing.as_slice() {
             [] => Ok(ids),
-            [one] => Err(ApiError::no_such(ResourceKind::Instance, one)),
+            [one] => Err(ApiError::unknown_id(ResourceKind::Instance, one)),
             several => {
                 let list: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
                 Err(ApiError::new(
@@ -72,19 +72,19 @@ impl RegionView<'_> {
                         "The requested reservation does not have sufficient compatible and available capacity for this request.",
                     ));
                 }
-                if self.room(name, zone, spot) == 0 && !held {
+                if self.free_capacity(name, zone, spot) == 0 && !held {
                     return Err(ApiError::new("InsufficientInstanceCapacity", "Insufficient capacity."));
                 }
             }
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let mut nodes = Vec::new();
         for id in ids {
             let before = self.here.instances[&id].state;
             if before == SandboxInstanceState::Stopped {
                 self.start(&id);
             }
-            nodes.push(self.changed(&id, before));
+            nodes.push(self.state_change_node(&id, before));
         }
         Ok(XmlFields::new().put("instancesSet", nodes).into())
     }
@@ -105,7 +105,7 @@ impl RegionView<'_> {
         if let Some(found) = self.here.instances.get_mut(id) {
             found.capacity = slot;
         }
-        self.pass(id, SandboxInstanceState::Pending, self.rules.timing.pending.0);
+        self.begin_transition(id, SandboxInstanceState::Pending, self.rules.timing.pending.0);
         self.set_request(request.as_deref(), "active", "fulfilled");
     }
 
@@ -152,7 +152,7 @@ impl RegionView<'_> {
                 ));
             }
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let mut nodes = Vec::new();
         for id in ids {
             let before = self.here.instances[&id].state;
@@ -162,14 +162,14 @@ impl RegionView<'_> {
                 let request = self.here.instances[&id].spot_request.clone();
                 self.set_request(request.as_deref(), "disabled", "instance-stopped-by-user");
             }
-            nodes.push(self.changed(&id, before));
+            nodes.push(self.state_change_node(&id, before));
         }
         Ok(XmlFields::new().put("instancesSet", nodes).into())
     }
 
     /// Moves a running instance to stopping.
     pub(crate) fn stop(&mut self, id: &str, hibernate: bool, reason: StateReason) {
-        self.bill_until_now(id);
+        self.close_bill(id);
         if let Some(found) = self.here.instances.get_mut(id) {
             found.reason = Some(reason);
             found.hibernated = hibernate;
@@ -178,7 +178,7 @@ impl RegionView<'_> {
         }
         let timing = &self.rules.timing;
         let span = if hibernate { timing.hibernating.0 } else { timing.stopping.0 };
-        self.pass(id, SandboxInstanceState::Stopping, span);
+        self.begin_transition(id, SandboxInstanceState::Stopping, span);
     }
 
     /// Serves TerminateInstances. As in EC2, a protected instance also protects the named instances
@@ -196,7 +196,7 @@ impl RegionView<'_> {
             "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
         )));
         let zones: Vec<String> = guarded.iter().map(|id| self.here.instances[*id].zone.clone()).collect();
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let mut nodes = Vec::new();
         for id in ids {
             let before = self.here.instances[&id].state;
@@ -210,7 +210,7 @@ impl RegionView<'_> {
                     "instance-terminated-by-user",
                 );
             }
-            nodes.push(self.changed(&id, before));
+            nodes.push(self.state_change_node(&id, before));
         }
         match refusal {
             Some(error) => Err(error),
@@ -220,14 +220,14 @@ impl RegionView<'_> {
 
     /// Moves an instance to shutting-down. Its persistent spot request opens again.
     pub(crate) fn terminate(&mut self, id: &str, reason: StateReason, status: &str) {
-        self.bill_until_now(id);
+        self.close_bill(id);
         if let Some(found) = self.here.instances.get_mut(id) {
             found.reason = Some(reason);
             found.hibernated = false;
             found.notice = None;
         }
-        self.pass(id, SandboxInstanceState::ShuttingDown, self.rules.timing.shutting_down.0);
-        self.end_of_instance(id, status);
+        self.begin_transition(id, SandboxInstanceState::ShuttingDown, self.rules.timing.shutting_down.0);
+        self.update_request_of_ended(id, status);
     }
 
     pub(crate) fn reboot_instances(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
@@ -238,14 +238,14 @@ impl RegionView<'_> {
         {
             return Err(wrong_state(id, self.here.instances[id].state, "rebooted"));
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         Ok(XmlFields::new().put("return", true).into())
     }
 
     /// Shuts an instance down from inside: it stops or terminates, by its shutdown behavior.
     pub(crate) fn power_off(&mut self, id: &str) -> ApiResult<()> {
         let found =
-            self.here.instances.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, id))?;
+            self.here.instances.get(id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Instance, id))?;
         if found.state != SandboxInstanceState::Running {
             return Err(wrong_state(id, found.state, "powered off"));
         }
@@ -264,7 +264,7 @@ impl RegionView<'_> {
         Ok(())
     }
 
-    fn pass(&mut self, id: &str, state: SandboxInstanceState, span: jiff::SignedDuration) {
+    fn begin_transition(&mut self, id: &str, state: SandboxInstanceState, span: jiff::SignedDuration) {
         let Some(found) = self.here.instances.get_mut(id) else { return };
         found.state = state;
         if !state.is_up() {
@@ -272,10 +272,10 @@ impl RegionView<'_> {
         }
         found.change += 1;
         let change = found.change;
-        self.later(span, SandboxEvent::Arrive { instance: id.to_string(), change });
+        self.plan_event(span, SandboxEvent::Arrive { instance: id.to_string(), change });
     }
 
-    fn changed(&self, id: &str, before: SandboxInstanceState) -> XmlContent {
+    fn state_change_node(&self, id: &str, before: SandboxInstanceState) -> XmlContent {
         let now = self.here.instances[id].state;
         XmlFields::new()
             .put("instanceId", id)
@@ -285,7 +285,7 @@ impl RegionView<'_> {
     }
 
     /// Moves an instance from a transitional state to the state that follows.
-    pub(crate) fn arrive(&mut self, id: &str, change: u32) {
+    pub(crate) fn finish_transition(&mut self, id: &str, change: u32) {
         let Some(found) = self.unchanged(id, change) else { return };
         found.state = match found.state {
             SandboxInstanceState::Pending => SandboxInstanceState::Running,
@@ -295,19 +295,19 @@ impl RegionView<'_> {
         };
         found.change += 1;
         match found.state {
-            SandboxInstanceState::Running => self.begin_to_run(id),
+            SandboxInstanceState::Running => self.start_running(id),
             SandboxInstanceState::Stopped => {
                 let kept = self.elastic_of(id).map(|address| address.ip.clone());
                 if let Some(found) = self.here.instances.get_mut(id) {
                     found.public_ip = kept;
                 }
             }
-            SandboxInstanceState::Terminated => self.dissolve(id),
+            SandboxInstanceState::Terminated => self.free_resources(id),
             _ => {}
         }
     }
 
-    fn begin_to_run(&mut self, id: &str) {
+    fn start_running(&mut self, id: &str) {
         let found = self.here.instances[id].clone();
         let spot = found.spot_request.is_some();
         let rate = if spot {
@@ -339,12 +339,18 @@ impl RegionView<'_> {
             .filter(|rule| spot && fits(&rule.instance_type) && matches(&rule.zone, &found.zone))
         {
             if let Some(before) = rule.rebalance_before {
-                self.later(rule.after.0 - before.0, SandboxEvent::Rebalance { instance: instance(), change });
+                self.plan_event(
+                    rule.after.0 - before.0,
+                    SandboxEvent::Rebalance { instance: instance(), change },
+                );
             }
-            self.later(rule.after.0, SandboxEvent::Notice { instance: instance(), change });
+            self.plan_event(rule.after.0, SandboxEvent::Notice { instance: instance(), change });
         }
         for (number, rule) in rules.events.iter().enumerate().filter(|(_, rule)| fits(&rule.instance_type)) {
-            self.later(rule.after.0, SandboxEvent::Announce { instance: instance(), change, rule: number });
+            self.plan_event(
+                rule.after.0,
+                SandboxEvent::Announce { instance: instance(), change, rule: number },
+            );
         }
     }
 
@@ -357,7 +363,7 @@ impl RegionView<'_> {
         }
     }
 
-    fn bill_until_now(&mut self, id: &str) {
+    fn close_bill(&mut self, id: &str) {
         let now = self.now;
         if let Some(open) = self.open_bill(id) {
             open.until = Some(now);
@@ -372,7 +378,7 @@ impl RegionView<'_> {
 
     /// Frees the resources of a terminated instance: its addresses, and its volumes according to
     /// their `DeleteOnTermination`.
-    fn dissolve(&mut self, id: &str) {
+    fn free_resources(&mut self, id: &str) {
         let now = self.now;
         let Some(found) = self.here.instances.get_mut(id) else { return };
         found.public_ip = None;
@@ -391,7 +397,10 @@ impl RegionView<'_> {
             address.instance = None;
         }
         debug_assert!(now >= self.here.instances[id].launched, "time runs forward");
-        self.later(self.rules.timing.terminated_visible.0, SandboxEvent::Forget { instance: id.to_string() });
+        self.plan_event(
+            self.rules.timing.terminated_visible.0,
+            SandboxEvent::Forget { instance: id.to_string() },
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::instance::UsageRecord;
 use super::products::usage_type;
-use super::services::unknown_json;
+use super::services::unknown_json_action;
 use super::world::RegionView;
 use super::{ApiError, ApiResult};
 use crate::wire::{JsonMembers, with_token};
@@ -61,7 +61,7 @@ impl RegionView<'_> {
     /// Serves GetCostAndUsage.
     pub(crate) fn cost_explorer(&mut self, action: &str, input: &JsonMembers<'_>) -> ApiResult<Value> {
         if action != "GetCostAndUsage" {
-            return Err(unknown_json());
+            return Err(unknown_json_action());
         }
         self.allow_any("ce:GetCostAndUsage")?;
         let spans = read_spans(input)?;
@@ -110,7 +110,7 @@ impl RegionView<'_> {
             if shown != Some(span) {
                 shown = Some(span);
                 by_time.push(json!({
-                    "TimePeriod": { "Start": written(span.0, hourly), "End": written(span.1, hourly) },
+                    "TimePeriod": { "Start": format_time(span.0, hourly), "End": format_time(span.1, hourly) },
                     "Total": if keys.is_none() { amounts(&metrics, sum) } else { json!({}) },
                     "Groups": [], "Estimated": self.is_estimated(span),
                 }));
@@ -321,7 +321,7 @@ fn next_month(second: i64) -> Option<i64> {
     Some(next.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
-fn written(second: i64, hourly: bool) -> String {
+fn format_time(second: i64, hourly: bool) -> String {
     let format = if hourly { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%d" };
     Timestamp::from_second(second).map(|at| at.strftime(format).to_string()).unwrap_or_default()
 }
@@ -338,7 +338,7 @@ mod tests {
             let hourly = granularity == "HOURLY";
             let shown: Vec<String> = spans
                 .iter()
-                .map(|(a, b)| format!("{}/{}", written(*a, hourly), written(*b, hourly)))
+                .map(|(a, b)| format!("{}/{}", format_time(*a, hourly), format_time(*b, hourly)))
                 .collect();
             assert_eq!(shown, expected);
         };

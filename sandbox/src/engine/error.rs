@@ -46,7 +46,7 @@ impl ApiError {
 
     /// Builds the error for an unknown id: `X.NotFound` if the id is well formed, else
     /// `X.Malformed`.
-    pub(crate) fn no_such(kind: ResourceKind, id: &str) -> ApiError {
+    pub(crate) fn unknown_id(kind: ResourceKind, id: &str) -> ApiError {
         let (not_found, malformed, sentence) = kind.words();
         let good = id
             .strip_prefix(kind.prefix())

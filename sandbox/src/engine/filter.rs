@@ -38,8 +38,9 @@ impl<R> RequestFilters<R> {
         let mut all = Vec::new();
         for part in params.parts("Filter") {
             let name = part.need("Name")?;
-            let look =
-                table.look(name).ok_or_else(|| ApiError::value(format!("The filter '{name}' is invalid")))?;
+            let look = table
+                .find_subject(name)
+                .ok_or_else(|| ApiError::value(format!("The filter '{name}' is invalid")))?;
             let values: Vec<String> = part.list("Value").into_iter().map(String::from).collect();
             if values.len() > 200 {
                 return Err(ApiError::new(
@@ -53,7 +54,7 @@ impl<R> RequestFilters<R> {
     }
 
     /// Returns whether a resource matches all filters.
-    pub(crate) fn pass(&self, desk: &RegionView<'_>, row: &R) -> bool {
+    pub(crate) fn matches_row(&self, desk: &RegionView<'_>, row: &R) -> bool {
         self.all.iter().all(|(look, values)| {
             let fits = |text: &str| values.iter().any(|pattern| matches(pattern, text));
             match look {
@@ -67,7 +68,7 @@ impl<R> RequestFilters<R> {
 }
 
 impl<R> FilterTable<R> {
-    fn look(&self, name: &str) -> Option<FilterSubject<R>> {
+    fn find_subject(&self, name: &str) -> Option<FilterSubject<R>> {
         if let Some(tags) = self.tags {
             if let Some(key) = name.strip_prefix("tag:") {
                 return Some(FilterSubject::Tag(tags, key.to_string()));
@@ -162,8 +163,8 @@ impl RegionView<'_> {
         }
         let invalid =
             |token: &str| ApiError::new("InvalidNextToken", format!("The token '{token}' is invalid"));
-        let from = params.text("NextToken").map(|token| place(token).ok_or_else(|| invalid(token)));
-        Ok(self.cut(all, from.transpose()?.unwrap_or(0), most.unwrap_or(bounds.1)))
+        let from = params.text("NextToken").map(|token| token_offset(token).ok_or_else(|| invalid(token)));
+        Ok(self.cut_page(all, from.transpose()?.unwrap_or(0), most.unwrap_or(bounds.1)))
     }
 
     /// Returns a page of a JSON service, and the token of the next page. `token` is the name of the
@@ -182,12 +183,18 @@ impl RegionView<'_> {
             return Err(ApiError::new(refusals.0, format!("MaxResults must be between 1 and {most}")));
         }
         let from = input.text(token)?.map(|text| {
-            place(text).ok_or_else(|| ApiError::new(refusals.1, format!("The token {text} is not valid")))
+            token_offset(text)
+                .ok_or_else(|| ApiError::new(refusals.1, format!("The token {text} is not valid")))
         });
-        Ok(self.cut(all, from.transpose()?.unwrap_or(0), size))
+        Ok(self.cut_page(all, from.transpose()?.unwrap_or(0), size))
     }
 
-    fn cut<T>(&self, all: impl IntoIterator<Item = T>, from: usize, size: i64) -> (Vec<T>, Option<String>) {
+    fn cut_page<T>(
+        &self,
+        all: impl IntoIterator<Item = T>,
+        from: usize,
+        size: i64,
+    ) -> (Vec<T>, Option<String>) {
         let size = self.rules.page.map_or(size, |most| size.min(i64::from(most.max(1)))) as usize;
         let mut rest = all.into_iter().skip(from);
         let rows: Vec<T> = rest.by_ref().take(size).collect();
@@ -197,7 +204,7 @@ impl RegionView<'_> {
     }
 }
 
-fn place(token: &str) -> Option<usize> {
+fn token_offset(token: &str) -> Option<usize> {
     token.strip_prefix("sandbox").and_then(|number| number.parse().ok())
 }
 

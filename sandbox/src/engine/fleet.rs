@@ -2,7 +2,7 @@
 
 use domain::Decimal;
 
-use super::ids::fraction;
+use super::ids::derived_fraction;
 use super::instance::ResourceTags;
 use super::prices::LINUX;
 use super::world::RegionView;
@@ -56,8 +56,9 @@ impl RegionView<'_> {
         }
         let target = params.part("TargetCapacitySpecification");
         let total = target.number("TotalTargetCapacity")?;
-        let total =
-            total.ok_or_else(|| super::asked::need("TargetCapacitySpecification.TotalTargetCapacity"))?;
+        let total = total.ok_or_else(|| {
+            super::asked::missing_parameter("TargetCapacitySpecification.TotalTargetCapacity")
+        })?;
         let (on_demand, spot) = shares(&target, total)?;
         let on_demand_way = params.part("OnDemandOptions").one_of("AllocationStrategy", &ON_DEMAND)?;
         let options = params.part("SpotOptions");
@@ -66,13 +67,20 @@ impl RegionView<'_> {
         params.text("ClientToken");
         let tags = fleet_tags(params)?;
         let offers = self.offers(params)?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let id = self.ids.id("fleet-");
         let (mut launched, mut failed) = (Vec::new(), Vec::new());
         for (count, spot, way) in [(on_demand, false, on_demand_way), (spot, true, spot_way)] {
-            let order = self.order(&offers, spot, way.unwrap_or("lowest-price"));
+            let order = self.offers_in_order(&offers, spot, way.unwrap_or("lowest-price"));
             let spread = way == Some("diversified");
-            self.fill(&offers, &order, (count, spot, spread), (&id, &tags), &mut launched, &mut failed);
+            self.launch_in_order(
+                &offers,
+                &order,
+                (count, spot, spread),
+                (&id, &tags),
+                &mut launched,
+                &mut failed,
+            );
         }
         Ok(self.fleet_answer(&id, &offers, &launched, failed))
     }
@@ -118,13 +126,13 @@ impl RegionView<'_> {
             }
         }
         if offers.is_empty() {
-            return Err(super::asked::need("LaunchTemplateConfigs"));
+            return Err(super::asked::missing_parameter("LaunchTemplateConfigs"));
         }
         Ok(offers)
     }
 
     /// Returns the offers in the order in which they are tried.
-    fn order(&self, offers: &[FleetOffer<'_>], spot: bool, way: &str) -> Vec<usize> {
+    fn offers_in_order(&self, offers: &[FleetOffer<'_>], spot: bool, way: &str) -> Vec<usize> {
         let price = |offer: &FleetOffer<'_>| -> Decimal {
             let name = &offer.instance_type;
             let zones = self.zones();
@@ -136,8 +144,9 @@ impl RegionView<'_> {
             hour.unwrap_or(Decimal::MAX) / Decimal::from(offer.weight)
         };
         // AWS does not publish the depth of its pools. Here it is derived from the type's name.
-        let depth =
-            |offer: &FleetOffer<'_>| (fraction(self.seed, &["depth", &offer.instance_type]) * 1e6) as i64;
+        let depth = |offer: &FleetOffer<'_>| {
+            (derived_fraction(self.seed, &["depth", &offer.instance_type]) * 1e6) as i64
+        };
         let mut order: Vec<usize> = (0..offers.len()).collect();
         match way {
             "prioritized" | "capacity-optimized-prioritized" => {
@@ -150,7 +159,7 @@ impl RegionView<'_> {
     }
 
     /// Launches offers in order until the target is reached.
-    fn fill(
+    fn launch_in_order(
         &mut self,
         offers: &[FleetOffer<'_>],
         order: &[usize],
@@ -202,7 +211,7 @@ impl RegionView<'_> {
         }
         let mut told = offer.told.clone();
         told.insert("aws:ec2:fleet-id".to_string(), fleet.to_string());
-        let params = params.tagging("instance", tags).telling(told);
+        let params = params.with_tags("instance", tags).with_aws_tags(told);
         let reservation = self.launch(&params.whole())?;
         let all = self.here.instances.values().filter(|found| found.reservation == reservation);
         Ok(all.map(|found| found.id.clone()).collect())

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::filter::{FilterTable, RequestFilters, many, one, own, owned};
-use super::ids::fixed;
+use super::ids::derived_id;
 use super::instance::{ResourceTags, SandboxInstanceState};
 use super::tags::{nodes as tag_nodes, read_own};
 use super::world::RegionView;
@@ -38,27 +38,27 @@ const GROUP_FILTERS: FilterTable<SecurityGroup> = FilterTable {
     tags: Some(|group| &group.tags),
     named: &[
         ("description", |_, group| one(&group.description)),
-        ("egress.ip-permission.cidr", |_, group| peers(&group.outgoing, RulePeerKind::Four)),
+        ("egress.ip-permission.cidr", |_, group| peer_values(&group.outgoing, RulePeerKind::Four)),
         ("egress.ip-permission.from-port", |_, group| owned(ports(&group.outgoing).map(|ports| ports.0))),
-        ("egress.ip-permission.group-id", |_, group| peers(&group.outgoing, RulePeerKind::Group)),
+        ("egress.ip-permission.group-id", |_, group| peer_values(&group.outgoing, RulePeerKind::Group)),
         ("egress.ip-permission.group-name", |desk, group| desk.peer_names(&group.outgoing)),
-        ("egress.ip-permission.ipv6-cidr", |_, group| peers(&group.outgoing, RulePeerKind::Six)),
+        ("egress.ip-permission.ipv6-cidr", |_, group| peer_values(&group.outgoing, RulePeerKind::Six)),
         ("egress.ip-permission.protocol", |_, group| many(group.outgoing.iter().map(|rule| &rule.protocol))),
         ("egress.ip-permission.to-port", |_, group| owned(ports(&group.outgoing).map(|ports| ports.1))),
         ("egress.ip-permission.user-id", |desk, group| {
-            many(peers(&group.outgoing, RulePeerKind::Group).iter().map(|_| desk.account))
+            many(peer_values(&group.outgoing, RulePeerKind::Group).iter().map(|_| desk.account))
         }),
         ("group-id", |_, group| one(&group.id)),
         ("group-name", |_, group| one(&group.name)),
-        ("ip-permission.cidr", |_, group| peers(&group.incoming, RulePeerKind::Four)),
+        ("ip-permission.cidr", |_, group| peer_values(&group.incoming, RulePeerKind::Four)),
         ("ip-permission.from-port", |_, group| owned(ports(&group.incoming).map(|ports| ports.0))),
-        ("ip-permission.group-id", |_, group| peers(&group.incoming, RulePeerKind::Group)),
+        ("ip-permission.group-id", |_, group| peer_values(&group.incoming, RulePeerKind::Group)),
         ("ip-permission.group-name", |desk, group| desk.peer_names(&group.incoming)),
-        ("ip-permission.ipv6-cidr", |_, group| peers(&group.incoming, RulePeerKind::Six)),
+        ("ip-permission.ipv6-cidr", |_, group| peer_values(&group.incoming, RulePeerKind::Six)),
         ("ip-permission.protocol", |_, group| many(group.incoming.iter().map(|rule| &rule.protocol))),
         ("ip-permission.to-port", |_, group| owned(ports(&group.incoming).map(|ports| ports.1))),
         ("ip-permission.user-id", |desk, group| {
-            many(peers(&group.incoming, RulePeerKind::Group).iter().map(|_| desk.account))
+            many(peer_values(&group.incoming, RulePeerKind::Group).iter().map(|_| desk.account))
         }),
         ("owner-id", |desk, _| own(desk.account)),
         ("vpc-id", |desk, _| one(&desk.here.network.vpc)),
@@ -84,7 +84,7 @@ impl SecurityGroupRule {
     }
 }
 
-fn peers(rules: &[SecurityGroupRule], kind: RulePeerKind) -> Vec<Cow<'_, str>> {
+fn peer_values(rules: &[SecurityGroupRule], kind: RulePeerKind) -> Vec<Cow<'_, str>> {
     many(rules.iter().filter(|rule| rule.kind() == kind).map(|rule| &rule.peer))
 }
 
@@ -97,9 +97,9 @@ impl RegionView<'_> {
     /// members.
     pub(super) fn default_group(&self) -> SecurityGroup {
         let rule = |words: &str, peer: String| {
-            open_rule(fixed("sgr-", self.seed, &[self.account, self.region, words]), peer)
+            open_rule(derived_id("sgr-", self.seed, &[self.account, self.region, words]), peer)
         };
-        let id = fixed("sg-", self.seed, &[self.account, self.region]);
+        let id = derived_id("sg-", self.seed, &[self.account, self.region]);
         SecurityGroup {
             id: id.clone(),
             name: "default".into(),
@@ -122,7 +122,7 @@ impl RegionView<'_> {
         let ids = params.list("GroupId");
         let names = params.list("GroupName");
         if let Some(id) = ids.iter().find(|id| !self.here.groups.contains_key(**id)) {
-            return Err(ApiError::no_such(ResourceKind::Group, id));
+            return Err(ApiError::unknown_id(ResourceKind::Group, id));
         }
         if let Some(name) =
             names.iter().find(|name| !self.here.groups.values().any(|group| group.name == **name))
@@ -137,9 +137,9 @@ impl RegionView<'_> {
             (names.is_empty() || names.contains(&group.name.as_str()))
                 && (ids.is_empty() || ids.contains(&group.id.as_str()))
         };
-        let rows = self.here.groups.values().filter(named).filter(|group| filters.pass(self, group));
+        let rows = self.here.groups.values().filter(named).filter(|group| filters.matches_row(self, group));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let nodes: Vec<XmlContent> = rows.into_iter().map(|group| self.group_node(group)).collect();
         Ok(XmlFields::new().put("securityGroupInfo", nodes).opt("nextToken", next).into())
     }
@@ -196,7 +196,7 @@ impl RegionView<'_> {
         let name = params.need("GroupName")?;
         let description = params.need("GroupDescription")?;
         if params.text("VpcId").is_some_and(|vpc| vpc != self.vpc()) {
-            return Err(ApiError::no_such(ResourceKind::Vpc, params.need("VpcId")?));
+            return Err(ApiError::unknown_id(ResourceKind::Vpc, params.need("VpcId")?));
         }
         if name.starts_with("sg-") || name.len() > 255 {
             return Err(ApiError::value(format!(
@@ -210,7 +210,7 @@ impl RegionView<'_> {
             ));
         }
         let tags = read_own(params, "security-group")?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let id = self.ids.id("sg-");
         let all = open_rule(self.ids.id("sgr-"), "0.0.0.0/0".into());
         let shown = tag_nodes(&tags);
@@ -236,7 +236,7 @@ impl RegionView<'_> {
         };
         match (params.text("GroupId"), params.text("GroupName")) {
             (Some(id), _) if self.here.groups.contains_key(id) => Ok(id.to_string()),
-            (Some(id), _) => Err(ApiError::no_such(ResourceKind::Group, id)),
+            (Some(id), _) => Err(ApiError::unknown_id(ResourceKind::Group, id)),
             (None, Some(name)) => by_name(name).ok_or_else(|| {
                 ApiError::new(
                     "InvalidGroup.NotFound",
@@ -276,7 +276,7 @@ impl RegionView<'_> {
                 format!("resource {id} has a dependent object"),
             ));
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         self.here.groups.remove(&id);
         Ok(XmlFields::new().put("return", true).put("groupId", id).into())
     }
@@ -302,7 +302,7 @@ impl RegionView<'_> {
                 for peer in part.parts(list) {
                     peers.push((peer.need(key)?.to_string(), peer.text("Description").map(String::from)));
                     if peer.text("UserId").is_some_and(|user| user != self.account) {
-                        return Err(ApiError::no_such(ResourceKind::Group, peer.need(key)?));
+                        return Err(ApiError::unknown_id(ResourceKind::Group, peer.need(key)?));
                     }
                 }
             }
@@ -310,7 +310,7 @@ impl RegionView<'_> {
                 if let Some(id) = peer.strip_prefix("sg-").map(|_| &peer)
                     && !self.here.groups.contains_key(id)
                 {
-                    return Err(ApiError::no_such(ResourceKind::Group, id));
+                    return Err(ApiError::unknown_id(ResourceKind::Group, id));
                 }
                 if !peer.starts_with("sg-") && !is_range(&peer) {
                     return Err(ApiError::value(format!("CIDR block {peer} is malformed")));
@@ -334,7 +334,7 @@ impl RegionView<'_> {
     }
 
     /// Writes a rule as the answer to its creation shows it.
-    fn shown_rule(
+    fn new_rule_fields(
         &self,
         fields: XmlFields,
         rule: &SecurityGroupRule,
@@ -394,7 +394,7 @@ impl RegionView<'_> {
                 ));
             }
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let mut asked = asked;
         for rule in asked.iter_mut().filter(|_| add) {
             rule.id = self.ids.id("sgr-");
@@ -402,7 +402,7 @@ impl RegionView<'_> {
         let answer = XmlFields::new().put("return", true);
         let answer = if add {
             answer.each("securityGroupRuleSet", &asked, |fields, rule| {
-                self.shown_rule(fields, rule, &id, incoming)
+                self.new_rule_fields(fields, rule, &id, incoming)
             })
         } else {
             answer

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::instance::ResourceTags;
 use super::managed::{MANAGED, ManagedPolicy, document_of};
-use super::policy::{IamDecision, PolicyContext, fault, judge};
-use super::sts::named;
+use super::policy::{IamDecision, PolicyContext, decide, policy_fault};
+use super::sts::named_principals;
 use super::world::RegionView;
 use super::{ApiError, ApiResult};
 use crate::wire::{QueryParamPart, XmlContent, XmlFields, XmlMembers};
@@ -137,9 +137,9 @@ impl IamDirectory {
     /// Returns whether the role's trust policy lets a service assume it.
     pub(crate) fn trusts(&self, role: &str, service: &str) -> bool {
         self.roles.get(role).is_some_and(|role| {
-            statements(&role.trust)
-                .iter()
-                .any(|one| one["Effect"] == "Allow" && named(&one["Principal"], "Service").contains(&service))
+            statements(&role.trust).iter().any(|one| {
+                one["Effect"] == "Allow" && named_principals(&one["Principal"], "Service").contains(&service)
+            })
         })
     }
 
@@ -210,7 +210,7 @@ impl RegionView<'_> {
         for (key, values) in more {
             put(key, values.clone());
         }
-        let because = match judge(&self.iam.documents(&self.caller), action, resource, &context) {
+        let because = match decide(&self.iam.documents(&self.caller), action, resource, &context) {
             IamDecision::Allow => return Ok(()),
             IamDecision::Deny => "with an explicit deny in an identity-based policy".to_string(),
             IamDecision::Silent => format!("because no identity-based policy allows the {action} action"),
@@ -238,7 +238,7 @@ impl RegionView<'_> {
     /// Answers a call of IAM.
     pub(crate) fn iam_call(&mut self, action: &str, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         if !IAM_CALLS.contains(&action) && !MANAGED.contains(&action) {
-            return Err(super::services::unknown(action));
+            return Err(super::services::unknown_action(action));
         }
         self.allow_any(&format!("iam:{action}"))?;
         let role_name = params.text("RoleName").unwrap_or_default().to_string();
@@ -277,7 +277,7 @@ impl RegionView<'_> {
                         "MaxSessionDuration must have a value between 3600 and 43200",
                     ));
                 }
-                params.params().all_read()?;
+                params.params().check_all_read()?;
                 if self.iam.roles.contains_key(&role_name) {
                     return Err(ApiError::new(
                         "EntityAlreadyExists",
@@ -317,7 +317,7 @@ impl RegionView<'_> {
                 )
             }
             "DeleteRole" => {
-                params.params().all_read()?;
+                params.params().check_all_read()?;
                 let held = self
                     .iam
                     .profiles
@@ -336,7 +336,7 @@ impl RegionView<'_> {
             "PutRolePolicy" => {
                 let name = params.need("PolicyName")?.to_string();
                 let policy = document(params.need("PolicyDocument")?)?;
-                params.params().all_read()?;
+                params.params().check_all_read()?;
                 self.iam.roles.get_mut(&role_name).expect("it was found").inline.insert(name, policy);
                 Ok(empty)
             }
@@ -352,7 +352,7 @@ impl RegionView<'_> {
                 let fields = XmlFields::new()
                     .put("RoleName", &role_name)
                     .put("PolicyName", name)
-                    .put("PolicyDocument", encoded(policy));
+                    .put("PolicyDocument", percent_encoded(policy));
                 self.read_only(params, fields)
             }
             "ListRolePolicies" => {
@@ -362,7 +362,7 @@ impl RegionView<'_> {
             }
             "DeleteRolePolicy" => {
                 let name = params.need("PolicyName")?;
-                params.params().all_read()?;
+                params.params().check_all_read()?;
                 let removed = self.iam.roles.get_mut(&role_name).and_then(|role| role.inline.remove(name));
                 removed.map(|_| empty).ok_or_else(|| {
                     ApiError::new(
@@ -372,7 +372,7 @@ impl RegionView<'_> {
                 })
             }
             "CreateInstanceProfile" => {
-                params.params().all_read()?;
+                params.params().check_all_read()?;
                 if self.iam.profiles.contains_key(&profile_name) {
                     return Err(ApiError::new(
                         "EntityAlreadyExists",
@@ -391,7 +391,7 @@ impl RegionView<'_> {
             "GetInstanceProfile" => self
                 .read_only(params, XmlFields::new().put("InstanceProfile", self.profile_node(&profile_name))),
             "DeleteInstanceProfile" => {
-                params.params().all_read()?;
+                params.params().check_all_read()?;
                 if self.iam.profiles[&profile_name].role.is_some() {
                     return Err(ApiError::new(
                         "DeleteConflict",
@@ -402,7 +402,7 @@ impl RegionView<'_> {
                 Ok(empty)
             }
             "AddRoleToInstanceProfile" => {
-                params.params().all_read()?;
+                params.params().check_all_read()?;
                 if !self.iam.roles.contains_key(&role_name) {
                     return Err(no_role());
                 }
@@ -418,16 +418,16 @@ impl RegionView<'_> {
                 Ok(empty)
             }
             "RemoveRoleFromInstanceProfile" => {
-                params.params().all_read()?;
+                params.params().check_all_read()?;
                 self.iam.profiles.get_mut(&profile_name).expect("it was found").role = None;
                 Ok(empty)
             }
-            _ => Err(super::services::unknown(action)),
+            _ => Err(super::services::unknown_action(action)),
         }
     }
 
     fn read_only(&self, params: &QueryParamPart<'_>, fields: XmlFields) -> ApiResult<XmlContent> {
-        params.params().all_read()?;
+        params.params().check_all_read()?;
         Ok(fields.into())
     }
 
@@ -439,7 +439,7 @@ impl RegionView<'_> {
             .put("RoleId", &role.id)
             .put("Arn", self.iam.role_arn(self.account, self.partition(), name))
             .put("CreateDate", role.created)
-            .put("AssumeRolePolicyDocument", encoded(&role.trust))
+            .put("AssumeRolePolicyDocument", percent_encoded(&role.trust))
     }
 
     fn profile_node(&self, name: &str) -> XmlFields {
@@ -482,13 +482,13 @@ pub(crate) fn document(text: &str) -> ApiResult<Value> {
     let malformed = |why: &str| ApiError::new("MalformedPolicyDocument", why);
     let value: Value =
         serde_json::from_str(text).map_err(|_| malformed("This policy contains invalid Json"))?;
-    match fault(&value) {
+    match policy_fault(&value) {
         Some(why) => Err(malformed(why)),
         None => Ok(value),
     }
 }
 
 /// Returns a document percent-encoded, as in IAM's answers.
-pub(crate) fn encoded(document: &Value) -> String {
+pub(crate) fn percent_encoded(document: &Value) -> String {
     form_urlencoded::byte_serialize(document.to_string().as_bytes()).collect::<String>().replace('+', "%20")
 }

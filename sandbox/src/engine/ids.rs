@@ -44,13 +44,13 @@ impl IdSource {
 }
 
 /// Returns an id derived from words, for resources that exist from the start.
-pub(crate) fn fixed(prefix: &str, seed: u64, words: &[&str]) -> String {
-    let number = (fraction(seed, words) * (1u64 << 40) as f64) as u64;
+pub(crate) fn derived_id(prefix: &str, seed: u64, words: &[&str]) -> String {
+    let number = (derived_fraction(seed, words) * (1u64 << 40) as f64) as u64;
     format!("{prefix}sandbox{}", hex(&number.to_be_bytes()[3..]))
 }
 
 /// Returns a pseudo-random number from 0 to below 1, derived from the seed and the words.
-pub(crate) fn fraction(seed: u64, words: &[&str]) -> f64 {
+pub(crate) fn derived_fraction(seed: u64, words: &[&str]) -> f64 {
     let mut hash = Sha256::new();
     hash.update(seed.to_le_bytes());
     for word in words {

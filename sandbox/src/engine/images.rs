@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::filter::{FilterTable, RequestFilters, at, flag, many, one, own};
-use super::ids::fixed;
+use super::ids::derived_id;
 use super::instance::{ResourceTags, SandboxInstanceState};
 use super::places::LaunchImage;
 use super::storage::VolumeSnapshot;
@@ -158,7 +158,7 @@ const FILTERS: FilterTable<(MachineImage, bool)> = FilterTable {
 impl RegionView<'_> {
     /// Returns an id that is the same for all accounts and seeds.
     fn public_id(&self, prefix: &str, name: &str) -> String {
-        fixed(prefix, 0, &[self.region, name])
+        derived_id(prefix, 0, &[self.region, name])
     }
 
     fn public_image(&self, row: usize) -> MachineImage {
@@ -198,7 +198,7 @@ impl RegionView<'_> {
                 .find(|image| image.id == id)
                 .or_else(|| self.here.images.get(id).cloned()),
         };
-        let image = found.ok_or_else(|| ApiError::no_such(ResourceKind::Image, id))?;
+        let image = found.ok_or_else(|| ApiError::unknown_id(ResourceKind::Image, id))?;
         if self.now.duration_since(image.created) < self.rules.timing.storage.0 {
             return Err(ApiError::new(
                 "InvalidAMIID.Unavailable",
@@ -257,7 +257,7 @@ impl RegionView<'_> {
                 let (found, next) = self.json_page(input, found, "NextToken", 10, refusals)?;
                 Ok(with_token(json!({ "Parameters": found }), "NextToken", next))
             }
-            _ => Err(super::services::unknown_json()),
+            _ => Err(super::services::unknown_json_action()),
         }
     }
 
@@ -272,7 +272,7 @@ impl RegionView<'_> {
         let all: Vec<(MachineImage, bool)> =
             own.chain(self.public_images().into_iter().map(|image| (image, false))).collect();
         if let Some(id) = ids.iter().find(|id| !all.iter().any(|(image, _)| image.id == **id)) {
-            return Err(ApiError::no_such(ResourceKind::Image, id));
+            return Err(ApiError::unknown_id(ResourceKind::Image, id));
         }
         let named = |(image, own): &(MachineImage, bool)| {
             let owner = self.image_owner(*own);
@@ -284,9 +284,9 @@ impl RegionView<'_> {
             let shared = runners.is_empty() || (!own && runners.contains(&"all"));
             owned && shared && (ids.is_empty() || ids.contains(&image.id.as_str()))
         };
-        let rows = all.into_iter().filter(named).filter(|row| filters.pass(self, row));
+        let rows = all.into_iter().filter(named).filter(|row| filters.matches_row(self, row));
         let (rows, next) = self.page(params, rows, (1, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let nodes: Vec<XmlContent> = rows.iter().map(|(image, own)| self.image_node(image, *own)).collect();
         Ok(XmlFields::new().put("imagesSet", nodes).opt("nextToken", next).into())
     }
@@ -346,7 +346,7 @@ impl RegionView<'_> {
         let instance = params.need("InstanceId")?;
         let found = self
             .visible(instance)
-            .ok_or_else(|| ApiError::no_such(ResourceKind::Instance, instance))?
+            .ok_or_else(|| ApiError::unknown_id(ResourceKind::Instance, instance))?
             .clone();
         let name = params.need("Name")?;
         params.flag("NoReboot")?;
@@ -363,7 +363,7 @@ impl RegionView<'_> {
             return Err(super::change::wrong_state(instance, found.state, "imaged"));
         }
         let description = params.text("Description").unwrap_or_default().to_string();
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let root = found.volumes.first().and_then(|mapping| self.here.volumes.get(&mapping.volume)).cloned();
         let (size, encrypted, volume) =
             root.map_or((8, false, String::new()), |root| (root.size, root.encrypted, root.id));
@@ -402,9 +402,9 @@ impl RegionView<'_> {
         self.allow_any("ec2:DeregisterImage")?;
         let id = params.need("ImageId")?;
         if !self.here.images.contains_key(id) {
-            return Err(ApiError::no_such(ResourceKind::Image, id));
+            return Err(ApiError::unknown_id(ResourceKind::Image, id));
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         self.here.images.remove(id);
         Ok(XmlFields::new().put("return", true).into())
     }

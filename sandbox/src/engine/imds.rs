@@ -76,10 +76,10 @@ impl SandboxWorld {
         instance: &str,
         asked: &MetadataRequest,
     ) -> MetadataAnswer {
-        self.settle(now);
+        self.apply_due_events(now);
         let Some((account, region)) = self.find(instance) else { return MetadataAnswer::Silence };
         let caller = Principal::Service { account: account.clone() };
-        let Some(mut desk) = self.desk(now, &account, &region, caller) else {
+        let Some(mut desk) = self.region_view(now, &account, &region, caller) else {
             return MetadataAnswer::Silence;
         };
         desk.metadata(instance, asked)
@@ -87,11 +87,11 @@ impl SandboxWorld {
 
     /// Repeats a request that was allowed before, while a journal is replayed.
     pub(crate) fn metadata_again(&mut self, now: Timestamp, instance: &str, asked: &MetadataRequest) {
-        self.settle(now);
+        self.apply_due_events(now);
         let Some((account, region)) = self.find(instance) else { return };
         let caller = Principal::Service { account: account.clone() };
         if let (Some(mut desk), Some((_, path))) =
-            (self.desk(now, &account, &region, caller), asked.path.split_once('/'))
+            (self.region_view(now, &account, &region, caller), asked.path.split_once('/'))
         {
             drop(desk.metadata_path(instance, path.trim_end_matches('/')));
         }
@@ -225,19 +225,19 @@ impl RegionView<'_> {
             "meta-data/iam/info" => {
                 let name = profile?;
                 let arn = self.iam.profile_arn(self.account, self.partition(), &name);
-                let info = json!({ "Code": "Success", "LastUpdated": whole(self.now), "InstanceProfileArn": arn, "InstanceProfileId": self.iam.profile_id(&name) });
+                let info = json!({ "Code": "Success", "LastUpdated": format_seconds(self.now), "InstanceProfileArn": arn, "InstanceProfileId": self.iam.profile_id(&name) });
                 Some(format!("{info:#}"))
             }
             "meta-data/iam/security-credentials" => role,
             "meta-data/spot/instance-action" => {
                 let (at, action) = i.notice?;
-                Some(json!({ "action": action, "time": whole(at) }).to_string())
+                Some(json!({ "action": action, "time": format_seconds(at) }).to_string())
             }
             "meta-data/spot/termination-time" => {
-                i.notice.filter(|(_, action)| action == "terminate").map(|(at, _)| whole(at))
+                i.notice.filter(|(_, action)| action == "terminate").map(|(at, _)| format_seconds(at))
             }
             "meta-data/events/recommendations/rebalance" => {
-                i.rebalance.map(|at| json!({ "noticeTime": whole(at) }).to_string())
+                i.rebalance.map(|at| json!({ "noticeTime": format_seconds(at) }).to_string())
             }
             "meta-data/events/maintenance/scheduled" => {
                 let events = i.events.iter().map(|event| json!({
@@ -282,7 +282,7 @@ impl RegionView<'_> {
         let document = json!({
             "accountId": self.account, "architecture": i.arch, "availabilityZone": self.zone_name(&i.zone),
             "billingProducts": null, "devpayProductCodes": null, "marketplaceProductCodes": null, "imageId": i.image,
-            "instanceId": id, "instanceType": i.instance_type, "kernelId": null, "pendingTime": whole(i.launched),
+            "instanceId": id, "instanceType": i.instance_type, "kernelId": null, "pendingTime": format_seconds(i.launched),
             "privateIp": i.private_ip, "ramdiskId": null, "region": self.region, "version": "2017-09-30",
         });
         format!("{document:#}")
@@ -310,15 +310,15 @@ impl RegionView<'_> {
             }
         };
         let document = json!({
-            "Code": "Success", "LastUpdated": whole(self.now), "Type": "AWS-HMAC", "AccessKeyId": access_key,
-            "SecretAccessKey": key.secret, "Token": key.session, "Expiration": key.expires.map(whole),
+            "Code": "Success", "LastUpdated": format_seconds(self.now), "Type": "AWS-HMAC", "AccessKeyId": access_key,
+            "SecretAccessKey": key.secret, "Token": key.session, "Expiration": key.expires.map(format_seconds),
         });
         format!("{document:#}")
     }
 }
 
 /// Formats a time to the second.
-fn whole(at: Timestamp) -> String {
+fn format_seconds(at: Timestamp) -> String {
     iso(at)
         .replace(".000Z", "Z")
         .split('.')

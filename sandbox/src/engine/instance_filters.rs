@@ -2,7 +2,7 @@
 
 use super::filter::{FilterTable, FilterValues, at, flag, many, one, own, owned};
 use super::instance::{ReservationTarget, SandboxInstance, SandboxInstanceState};
-use super::list::{DnsSuffixes, MacAddress, check_of, root_device};
+use super::list::{DnsSuffixes, MacAddress, root_device, status_checks};
 use crate::wire::node;
 
 const ZONE: FilterValues<SandboxInstance> = |desk, i| own(desk.zone_name(&i.zone));
@@ -193,10 +193,10 @@ pub(super) const STATUSES: FilterTable<SandboxInstance> = FilterTable {
         ("event.not-before", |_, i| owned(i.events.iter().map(|event| crate::wire::iso(event.at)))),
         ("instance-state-code", STATE_CODE),
         ("instance-state-name", STATE),
-        ("instance-status.reachability", |desk, i| many(check_of(i, desk.now).1)),
-        ("instance-status.status", |desk, i| one(check_of(i, desk.now).0)),
-        ("system-status.reachability", |desk, i| many(check_of(i, desk.now).1)),
-        ("system-status.status", |desk, i| one(check_of(i, desk.now).0)),
+        ("instance-status.reachability", |desk, i| many(status_checks(i, desk.now).1)),
+        ("instance-status.status", |desk, i| one(status_checks(i, desk.now).0)),
+        ("system-status.reachability", |desk, i| many(status_checks(i, desk.now).1)),
+        ("system-status.status", |desk, i| one(status_checks(i, desk.now).0)),
     ],
     bare: &["event.not-after", "event.not-before-deadline"],
 };

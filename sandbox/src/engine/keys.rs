@@ -45,7 +45,7 @@ fn fingerprint(text: &str) -> Option<(&'static str, String)> {
         }
         "ssh-rsa" => {
             let (exponent, modulus) = (fields.next()?, fields.next()?);
-            let digest = Md5::digest(der(modulus, exponent));
+            let digest = Md5::digest(subject_public_key_info(modulus, exponent));
             Some(("rsa", colons(&digest)))
         }
         _ => None,
@@ -138,7 +138,7 @@ impl<'a> SshBlobReader<'a> {
 }
 
 /// Returns the SubjectPublicKeyInfo of an RSA key (RFC 5280).
-fn der(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+fn subject_public_key_info(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     const RSA: [u8; 15] =
         [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
     let key = wrap(0x30, &[wrap(0x02, modulus), wrap(0x02, exponent)].concat());
@@ -185,7 +185,7 @@ impl RegionView<'_> {
             return Err(duplicate(name));
         }
         let tags = read_own(params, "key-pair")?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let id = self.ids.id("key-");
         let answer = XmlFields::new()
             .put("keyFingerprint", &fingerprint)
@@ -218,7 +218,7 @@ impl RegionView<'_> {
             return Err(duplicate(name));
         }
         let tags = read_own(params, "key-pair")?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let id = self.ids.id("key-");
         let made = if kind == "rsa" { make_rsa(self.ids.draw()) } else { make_ed25519(self.ids.draw()) };
         let made = made.ok_or_else(|| ApiError::new("InternalError", "An internal error has occurred"))?;
@@ -254,7 +254,7 @@ impl RegionView<'_> {
         for key in self.here.keys.values() {
             let named = (names.is_empty() || names.contains(&key.name.as_str()))
                 && (ids.is_empty() || ids.contains(&key.id.as_str()));
-            if named && filters.pass(self, key) {
+            if named && filters.matches_row(self, key) {
                 let node = XmlFields::new()
                     .put("keyPairId", &key.id)
                     .put("keyFingerprint", &key.fingerprint)
@@ -266,7 +266,7 @@ impl RegionView<'_> {
                 nodes.push(node.into());
             }
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         Ok(XmlFields::new().put("keySet", nodes).into())
     }
 
@@ -277,7 +277,7 @@ impl RegionView<'_> {
         let by_id =
             self.here.keys.values().find(|key| Some(key.id.as_str()) == id).map(|key| key.name.clone());
         let name = params.text("KeyName").map(String::from).or(by_id);
-        self.ready(params)?;
+        self.finish_checks(params)?;
         if let Some(name) = name {
             self.here.keys.remove(&name);
         }
@@ -319,7 +319,7 @@ mod tests {
     }
 
     /// Returns the trimmed output of a shell line; none if ssh-keygen or openssl is missing.
-    fn said(folder: &Path, line: &str) -> Option<String> {
+    fn shell_output(folder: &Path, line: &str) -> Option<String> {
         let here = |program: &str| {
             let asked = format!("command -v {program}");
             let found = Command::new("sh").args(["-c", &asked]).stdout(Stdio::null()).status();
@@ -350,13 +350,13 @@ mod tests {
         write(folder.path(), "key.pub", &made.public);
         // Both commands are from the user guide: for a key that EC2 made, and for an imported one.
         let line = "openssl pkcs8 -in key -inform PEM -outform DER -topk8 -nocrypt | openssl sha1 -c";
-        let Some(found) = said(folder.path(), line) else { return };
+        let Some(found) = shell_output(folder.path(), line) else { return };
         assert!(found.ends_with(&format!("= {}", made.fingerprint)), "{found} {}", made.fingerprint);
         let imported = fingerprint(&made.public).unwrap().1;
         let line = "openssl rsa -in key -pubout -outform DER 2>/dev/null | openssl md5 -c";
-        let found = said(folder.path(), line).unwrap();
+        let found = shell_output(folder.path(), line).unwrap();
         assert!(found.ends_with(&format!("= {imported}")), "{found} {imported}");
-        assert_eq!(said(folder.path(), "ssh-keygen -y -f key").unwrap(), made.public);
+        assert_eq!(shell_output(folder.path(), "ssh-keygen -y -f key").unwrap(), made.public);
     }
 
     #[test]
@@ -364,10 +364,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let made = make_ed25519([5; 32]).unwrap();
         write(folder.path(), "key", &made.private);
-        let Some(public) = said(folder.path(), "ssh-keygen -y -f key") else { return };
+        let Some(public) = shell_output(folder.path(), "ssh-keygen -y -f key") else { return };
         assert_eq!(public, made.public);
         write(folder.path(), "key.pub", &made.public);
-        let found = said(folder.path(), "ssh-keygen -l -f key.pub").unwrap();
+        let found = shell_output(folder.path(), "ssh-keygen -l -f key.pub").unwrap();
         // ssh-keygen omits the padding.
         let shown = made.fingerprint.trim_end_matches('=');
         assert!(found.contains(&format!("SHA256:{shown} ")), "{found} {shown}");

@@ -1,5 +1,5 @@
 use super::agenda::SandboxEvent;
-use super::asked::{SpotLaunchOptions, need, read_metadata, read_spot, read_user_data};
+use super::asked::{SpotLaunchOptions, missing_parameter, read_metadata, read_spot, read_user_data};
 use super::disks::{DiskRequest, may_hibernate, read_disks};
 use super::instance::{
     EbsVolume, ReservationTarget, ResourceTags, SandboxInstance, SandboxInstanceState, SpotRequest,
@@ -56,17 +56,17 @@ impl RegionView<'_> {
         // Places in a capacity reservation already count against the quota.
         let held = launch.zones.iter().map(|zone| self.slots(&launch.draft, zone, spot).len() as i64).max();
         self.within_quota(&name, launch.least - held.unwrap_or(0), spot)?;
-        let zone = self.zone_with_room(&launch)?;
+        let zone = self.zone_with_capacity(&launch)?;
         if let Some(spot) = &launch.spot {
             self.price_is_enough(spot.max_price.as_deref(), &name, &zone)?;
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let slots = self.slots(&launch.draft, &zone, spot);
         let held = slots.len() as i64;
         let count = self
-            .space(&launch, &zone)
+            .launchable_count(&launch, &zone)
             .min(launch.most)
-            .min(self.quota_room(&name, spot).saturating_add(held))
+            .min(self.quota_left(&name, spot).saturating_add(held))
             .max(launch.least);
         let reservation = self.ids.id("r-");
         let mut slots = slots.into_iter();
@@ -82,7 +82,7 @@ impl RegionView<'_> {
 
     /// Returns how many instances a zone can take: the lower of its capacity and its free
     /// addresses.
-    fn space(&self, launch: &SandboxLaunch, zone: &str) -> i64 {
+    fn launchable_count(&self, launch: &SandboxLaunch, zone: &str) -> i64 {
         self.capacity(launch, zone).min(self.free_addresses(zone))
     }
 
@@ -93,7 +93,7 @@ impl RegionView<'_> {
         let held = self.slots(&launch.draft, zone, spot).len() as i64;
         match launch.draft.target {
             ReservationTarget::Named(_) | ReservationTarget::Only => held,
-            _ => i64::from(self.room(&launch.draft.instance_type, zone, spot)) + held,
+            _ => i64::from(self.free_capacity(&launch.draft.instance_type, zone, spot)) + held,
         }
     }
 
@@ -103,8 +103,8 @@ impl RegionView<'_> {
         params: &QueryParamPart<'_>,
         spot: Option<SpotLaunchOptions>,
     ) -> ApiResult<SandboxLaunch> {
-        let least = params.number("MinCount")?.ok_or_else(|| need("MinCount"))?;
-        let most = params.number("MaxCount")?.ok_or_else(|| need("MaxCount"))?;
+        let least = params.number("MinCount")?.ok_or_else(|| missing_parameter("MinCount"))?;
+        let most = params.number("MaxCount")?.ok_or_else(|| missing_parameter("MaxCount"))?;
         if least < 1 || most < least {
             return Err(ApiError::value(format!(
                 "Value ({least}) for parameter minCount is invalid. minCount must be at least 1 and not greater than maxCount ({most})."
@@ -133,9 +133,9 @@ impl RegionView<'_> {
         let metadata = read_metadata(params)?;
         let mut own = tags_for(&tags, "instance");
         if metadata.tags == "enabled" {
-            super::tags::fit_for_metadata(own.keys())?;
+            super::tags::check_metadata_keys(own.keys())?;
         }
-        own.extend(params.params().told().clone());
+        own.extend(params.params().aws_tags().clone());
         let (mut zones, chosen_zone, subnet) = self.read_place(params, name)?;
         let target = self.read_target(params)?;
         if let ReservationTarget::Named(id) = &target
@@ -249,7 +249,7 @@ impl RegionView<'_> {
         let Some(token) = &launch.token else { return Ok(None) };
         let Some(used) = self.here.tokens.get(&self.token_key(launch, token)) else { return Ok(None) };
         if used.form != form {
-            return Err(mismatch());
+            return Err(token_mismatch());
         }
         let reservation = used.answer.clone();
         let alive = self
@@ -266,10 +266,10 @@ impl RegionView<'_> {
         Ok(Some(reservation))
     }
 
-    fn zone_with_room(&self, launch: &SandboxLaunch) -> ApiResult<String> {
+    fn zone_with_capacity(&self, launch: &SandboxLaunch) -> ApiResult<String> {
         let spot = launch.spot.is_some();
         let name = &launch.draft.instance_type;
-        let enough = |zone: &&String| self.space(launch, zone) >= launch.least;
+        let enough = |zone: &&String| self.launchable_count(launch, zone) >= launch.least;
         if let Some(zone) = launch.zones.iter().find(enough) {
             return Ok(zone.clone());
         }
@@ -334,14 +334,14 @@ impl RegionView<'_> {
         if let Some(spot) = &launch.spot {
             let request = self.request_for(launch, spot, launch.tags_of("spot-instances-request"));
             instance.spot_request = Some(request.clone());
-            let id = self.place(instance, &launch.disks, &volume_tags);
+            let id = self.create_instance(instance, &launch.disks, &volume_tags);
             if let Some(held) = self.here.spot.get_mut(&request) {
                 held.instance = Some(id);
                 held.launch.zone = zone.to_string();
             }
             self.set_request(Some(&request), "active", "fulfilled");
         } else {
-            self.place(instance, &launch.disks, &volume_tags);
+            self.create_instance(instance, &launch.disks, &volume_tags);
         }
     }
 
@@ -377,7 +377,12 @@ impl RegionView<'_> {
     }
 
     /// Creates a pending instance with its id, addresses and volumes. Returns its id.
-    fn place(&mut self, mut instance: SandboxInstance, disks: &[DiskRequest], tags: &ResourceTags) -> String {
+    fn create_instance(
+        &mut self,
+        mut instance: SandboxInstance,
+        disks: &[DiskRequest],
+        tags: &ResourceTags,
+    ) -> String {
         instance.id = self.ids.id("i-");
         if instance.subnet.is_empty() {
             instance.subnet = self.subnet_of(&instance.zone);
@@ -411,19 +416,22 @@ impl RegionView<'_> {
         }
         let id = instance.id.clone();
         self.here.instances.insert(id.clone(), instance);
-        self.later(self.rules.timing.pending.0, SandboxEvent::Arrive { instance: id.clone(), change: 0 });
+        self.plan_event(
+            self.rules.timing.pending.0,
+            SandboxEvent::Arrive { instance: id.clone(), change: 0 },
+        );
         id
     }
 
     /// Launches an instance for a spot request. Returns its id.
-    pub(crate) fn place_for(&mut self, request: &SpotRequest, zone: &str) -> String {
+    pub(crate) fn launch_for_request(&mut self, request: &SpotRequest, zone: &str) -> String {
         let (mut draft, now) = ((*request.launch).clone(), self.now);
         draft.created = now;
         draft.launched = now;
         draft.visible = now + self.rules.timing.visible_after.0;
         draft.reservation = self.ids.id("r-");
         draft.zone = zone.to_string();
-        self.place(draft, &request.disks, &request.volume_tags)
+        self.create_instance(draft, &request.disks, &request.volume_tags)
     }
 
     /// Builds the answer of RunInstances.
@@ -436,7 +444,7 @@ impl RegionView<'_> {
 }
 
 /// The error for an idempotency token that was used with other parameters.
-pub(crate) fn mismatch() -> ApiError {
+pub(crate) fn token_mismatch() -> ApiError {
     ApiError::new(
         "IdempotentParameterMismatch",
         "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",

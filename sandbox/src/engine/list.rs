@@ -52,7 +52,7 @@ impl DnsSuffixes {
 struct DashedAddress<'a>(&'a str);
 
 impl XmlValue for DashedAddress<'_> {
-    fn spell(&self, out: &mut String) {
+    fn write_xml(&self, out: &mut String) {
         for (number, part) in self.0.split('.').enumerate() {
             if number > 0 {
                 out.push('-');
@@ -66,7 +66,7 @@ impl XmlValue for DashedAddress<'_> {
 pub(super) struct MacAddress<'a>(pub(super) &'a str);
 
 impl XmlValue for MacAddress<'_> {
-    fn spell(&self, out: &mut String) {
+    fn write_xml(&self, out: &mut String) {
         out.push_str("0e");
         for (at, digit) in self.0[self.0.len().saturating_sub(10)..].chars().enumerate() {
             if at % 2 == 0 {
@@ -115,8 +115,8 @@ impl InstancePageCache<'_> {
 impl RegionView<'_> {
     pub(crate) fn describe_instances(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeInstances")?;
-        let (rows, next) = self.listed(params, &INSTANCES, |_| true)?;
-        self.ready(params)?;
+        let (rows, next) = self.instance_page(params, &INSTANCES, |_| true)?;
+        self.finish_checks(params)?;
         // Reservations keep the order of their first instance.
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         let mut groups: Vec<Vec<&SandboxInstance>> = Vec::new();
@@ -129,15 +129,16 @@ impl RegionView<'_> {
         }
         let sheet = InstancePageCache::new(self.region);
         let count: usize = groups.iter().map(Vec::len).sum();
-        let fields =
-            XmlFields::with_room(count * 4096 + 1024).each("reservationSet", &groups, |fields, group| {
-                self.reservation(fields, &sheet, &group[0].reservation, group)
-            });
+        let fields = XmlFields::with_capacity_for(count * 4096 + 1024).each(
+            "reservationSet",
+            &groups,
+            |fields, group| self.reservation(fields, &sheet, &group[0].reservation, group),
+        );
         Ok(fields.opt("nextToken", next).into())
     }
 
     /// Returns one page of the instances that match a call's ids and filters, and the next token.
-    fn listed(
+    fn instance_page(
         &self,
         params: &QueryParamPart<'_>,
         table: &FilterTable<SandboxInstance>,
@@ -154,7 +155,7 @@ impl RegionView<'_> {
         let here = &*self.here;
         let all = here.instances.values().filter(|found| ids.is_empty() && found.visible <= self.now);
         let named = ids.iter().filter_map(|id| here.instances.get(id));
-        let rows = all.chain(named).filter(|found| is_wanted(found) && filters.pass(self, found));
+        let rows = all.chain(named).filter(|found| is_wanted(found) && filters.matches_row(self, found));
         self.page(params, rows, (5, 1000))
     }
 
@@ -347,10 +348,10 @@ impl RegionView<'_> {
         self.allow_any("ec2:DescribeInstanceStatus")?;
         let all = params.flag("IncludeAllInstances")?.unwrap_or(false);
         let (rows, next) =
-            self.listed(params, &STATUSES, |i| all || i.state == SandboxInstanceState::Running)?;
-        self.ready(params)?;
+            self.instance_page(params, &STATUSES, |i| all || i.state == SandboxInstanceState::Running)?;
+        self.finish_checks(params)?;
         let nodes = rows.into_iter().map(|i| {
-            let (status, detail) = check_of(i, self.now);
+            let (status, detail) = status_checks(i, self.now);
             let summary = || {
                 let detail = detail
                     .map(|detail| XmlFields::new().put("name", "reachability").put("status", detail).into());
@@ -384,7 +385,7 @@ impl RegionView<'_> {
     ) -> ApiResult<XmlContent> {
         self.allow_any("ec2:DescribeInstanceAttribute")?;
         let id = params.need("InstanceId")?;
-        let i = self.visible(id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, id))?;
+        let i = self.visible(id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Instance, id))?;
         let attribute = params.need("Attribute")?;
         let answer = XmlFields::new().put("instanceId", id);
         let answer = match attribute {
@@ -409,7 +410,7 @@ impl RegionView<'_> {
                 )));
             }
         };
-        self.ready(params)?;
+        self.finish_checks(params)?;
         Ok(answer.into())
     }
 
@@ -419,8 +420,8 @@ impl RegionView<'_> {
         self.allow_any("ec2:GetConsoleOutput")?;
         let id = params.need("InstanceId")?;
         params.flag("Latest")?;
-        let i = self.visible(id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, id))?;
-        self.ready(params)?;
+        let i = self.visible(id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Instance, id))?;
+        self.finish_checks(params)?;
         let name = node(DnsSuffixes::of(self.region).private(i));
         let text = format!("[    0.000000] Linux version of the sandbox\n{} login: \n", name.as_str());
         let text = base64::engine::general_purpose::STANDARD.encode(text);
@@ -462,7 +463,7 @@ pub(super) const MAINTENANCE: &str = "The instance is scheduled for maintenance"
 
 /// Returns the status of an instance's checks, and of reachability alone. A new instance's checks
 /// take two minutes.
-pub(super) fn check_of(i: &SandboxInstance, now: Timestamp) -> (&'static str, Option<&'static str>) {
+pub(super) fn status_checks(i: &SandboxInstance, now: Timestamp) -> (&'static str, Option<&'static str>) {
     let fresh = now.duration_since(i.launched) < jiff::SignedDuration::from_mins(2);
     match (i.state == SandboxInstanceState::Running, fresh) {
         (false, _) => ("not-applicable", None),

@@ -6,7 +6,7 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::iam::{document, encoded};
+use super::iam::{document, percent_encoded};
 use super::world::RegionView;
 use super::{ApiError, ApiResult};
 use crate::wire::{QueryParamPart, XmlContent, XmlFields, XmlMembers};
@@ -34,21 +34,21 @@ const OF_AWS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-fn of_aws(name: &str) -> Option<Value> {
+fn aws_policy(name: &str) -> Option<Value> {
     let (_, actions) = OF_AWS.iter().find(|(known, _)| *known == name)?;
     Some(
         json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": "*" }] }),
     )
 }
 
-fn unknown(arn: &str) -> ApiError {
+fn unknown_policy(arn: &str) -> ApiError {
     ApiError::new("NoSuchEntity", format!("Policy {arn} does not exist or is not attachable."))
 }
 
 /// Returns the document of an ARN: the account's own, or AWS's.
 pub(crate) fn document_of(own: &BTreeMap<String, ManagedPolicy>, arn: &str) -> Option<Value> {
     match arn.split_once(":iam::aws:policy/") {
-        Some((_, name)) => of_aws(name.rsplit('/').next().unwrap_or(name)),
+        Some((_, name)) => aws_policy(name.rsplit('/').next().unwrap_or(name)),
         None => own.get(arn).map(|policy| policy.document.clone()),
     }
 }
@@ -88,7 +88,7 @@ impl RegionView<'_> {
                 });
                 let answer =
                     XmlFields::new().put("AttachedPolicies", XmlMembers(shown.collect::<Vec<XmlFields>>()));
-                params.params().all_read()?;
+                params.params().check_all_read()?;
                 Ok(answer.put("IsTruncated", false).into())
             }
             _ => self.policy_call(action, role, params),
@@ -101,7 +101,7 @@ impl RegionView<'_> {
         let policy = document(params.need("PolicyDocument")?)?;
         let description = params.text("Description").unwrap_or_default().to_string();
         let arn = format!("arn:{}:iam::{}:policy{path}{name}", self.partition(), self.account);
-        params.params().all_read()?;
+        params.params().check_all_read()?;
         if self.iam.policies.contains_key(&arn) {
             return Err(ApiError::new(
                 "EntityAlreadyExists",
@@ -122,7 +122,7 @@ impl RegionView<'_> {
     fn list_policies(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let scope = params.one_of("Scope", &["All", "AWS", "Local"])?.unwrap_or("All");
         let attached = params.flag("OnlyAttached")?.unwrap_or(false);
-        params.params().all_read()?;
+        params.params().check_all_read()?;
         let mut arns: Vec<String> = Vec::new();
         if scope != "AWS" {
             arns.extend(self.iam.policies.keys().cloned());
@@ -144,9 +144,9 @@ impl RegionView<'_> {
         params: &QueryParamPart<'_>,
     ) -> ApiResult<XmlContent> {
         let arn = params.need("PolicyArn")?.to_string();
-        let policy = document_of(&self.iam.policies, &arn).ok_or_else(|| unknown(&arn))?;
+        let policy = document_of(&self.iam.policies, &arn).ok_or_else(|| unknown_policy(&arn))?;
         let version = if action == "GetPolicyVersion" { params.need("VersionId")? } else { "v1" };
-        params.params().all_read()?;
+        params.params().check_all_read()?;
         if version != "v1" {
             return Err(ApiError::new(
                 "NoSuchEntity",
@@ -158,7 +158,7 @@ impl RegionView<'_> {
             "GetPolicyVersion" => {
                 let created = self.iam.policies.get(&arn).map(|policy| policy.created);
                 let version = XmlFields::new()
-                    .put("Document", encoded(&policy))
+                    .put("Document", percent_encoded(&policy))
                     .put("VersionId", "v1")
                     .put("IsDefaultVersion", true)
                     .opt("CreateDate", created);

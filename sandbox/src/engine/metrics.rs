@@ -6,7 +6,7 @@ use domain::Timestamp;
 use serde_json::{Value, json};
 
 use super::filter::matches;
-use super::services::unknown_json;
+use super::services::unknown_json_action;
 use super::world::RegionView;
 use super::{ApiError, ApiResult};
 use crate::wire::{JsonMembers, with_token};
@@ -33,7 +33,7 @@ impl RegionView<'_> {
     /// Serves GetMetricData: one value of the scenario per five minutes of running.
     pub(crate) fn cloudwatch(&mut self, action: &str, input: &JsonMembers<'_>) -> ApiResult<Value> {
         if action != "GetMetricData" {
-            return Err(unknown_json());
+            return Err(unknown_json_action());
         }
         self.allow_any("cloudwatch:GetMetricData")?;
         let instant = |name: &str| {
@@ -73,7 +73,7 @@ impl RegionView<'_> {
                 })?
             }
         };
-        let (results, next) = part_of(all, from, most);
+        let (results, next) = page_of_values(all, from, most);
         Ok(with_token(json!({ "MetricDataResults": results, "Messages": [] }), "NextToken", next))
     }
 
@@ -151,7 +151,7 @@ impl RegionView<'_> {
                 slots.entry(at - at.rem_euclid(period)).or_default().push(value);
             }
         }
-        Ok(slots.into_iter().map(|(at, values)| (at, folded(&values, wanted.stat))).collect())
+        Ok(slots.into_iter().map(|(at, values)| (at, aggregate_values(&values, wanted.stat))).collect())
     }
 }
 
@@ -173,7 +173,7 @@ struct MetricSeries {
     shown: bool,
 }
 
-fn folded(values: &[f64], stat: &str) -> f64 {
+fn aggregate_values(values: &[f64], stat: &str) -> f64 {
     let sum: f64 = values.iter().sum();
     match stat {
         "Sum" => sum,
@@ -186,7 +186,7 @@ fn folded(values: &[f64], stat: &str) -> f64 {
 
 /// Returns `most` values of all series together, starting at value number `from`. A series with
 /// more values is `PartialData`.
-fn part_of(all: Vec<MetricSeries>, from: usize, most: usize) -> (Vec<Value>, Option<String>) {
+fn page_of_values(all: Vec<MetricSeries>, from: usize, most: usize) -> (Vec<Value>, Option<String>) {
     let (mut skip, mut left, mut results) = (from, most, Vec::new());
     let total: usize = all.iter().filter(|series| series.shown).map(|series| series.points.len()).sum();
     for series in all.into_iter().filter(|series| series.shown) {
@@ -228,7 +228,7 @@ mod tests {
         for most in 1..12 {
             let (mut from, mut seen, mut ids) = (0, Vec::new(), Vec::new());
             loop {
-                let (results, next) = part_of(series(), from, most);
+                let (results, next) = page_of_values(series(), from, most);
                 for result in results {
                     let id = result["Id"].as_str().unwrap().to_string();
                     seen.extend(result["Timestamps"].as_array().unwrap().iter().map(|t| format!("{id}{t}")));

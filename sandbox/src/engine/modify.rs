@@ -7,7 +7,7 @@ use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
 impl RegionView<'_> {
     fn may_modify(&mut self, action: &str, id: &str) -> ApiResult<()> {
-        let found = self.visible(id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, id))?;
+        let found = self.visible(id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Instance, id))?;
         let tags = found.tags.clone();
         let arn = self.arn("ec2", &format!("instance/{id}"));
         self.allow(action, &arn, &tags, &[])
@@ -38,7 +38,7 @@ impl RegionView<'_> {
         for part in params.parts("BlockDeviceMapping") {
             let device = part.need("DeviceName")?;
             let delete = part.part("Ebs").flag("DeleteOnTermination")?;
-            let delete = delete.ok_or_else(|| super::asked::need("Ebs.DeleteOnTermination"))?;
+            let delete = delete.ok_or_else(|| super::asked::missing_parameter("Ebs.DeleteOnTermination"))?;
             if !self.here.instances[&id].volumes.iter().any(|mapping| mapping.device == device) {
                 return Err(ApiError::new(
                     "InvalidInstanceAttributeValue",
@@ -49,7 +49,7 @@ impl RegionView<'_> {
         }
         let groups: Vec<String> = params.list("GroupId").into_iter().map(String::from).collect();
         if let Some(id) = groups.iter().find(|id| !self.here.groups.contains_key(*id)) {
-            return Err(ApiError::no_such(ResourceKind::Group, id));
+            return Err(ApiError::unknown_id(ResourceKind::Group, id));
         }
         let kinds = asked.len() + usize::from(!groups.is_empty()) + usize::from(!disks.is_empty());
         if kinds != 1 {
@@ -58,7 +58,7 @@ impl RegionView<'_> {
         if let Some((attribute, value)) = asked.first() {
             self.check_attribute(&id, attribute, value)?;
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         if !groups.is_empty()
             && let Some(found) = self.here.instances.get_mut(&id)
         {
@@ -156,9 +156,9 @@ impl RegionView<'_> {
             return Err(wrong_state(&id, found.state, "modified"));
         }
         if tags == Some("enabled") {
-            super::tags::fit_for_metadata(found.tags.keys())?;
+            super::tags::check_metadata_keys(found.tags.keys())?;
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let found = self.here.instances.get_mut(&id).expect("it was found");
         let set = |field: &mut String, value: Option<&str>| {
             if let Some(value) = value {

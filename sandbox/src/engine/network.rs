@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::filter::{FilterTable, RequestFilters, flag, one, own};
-use super::ids::{fixed, fraction};
+use super::ids::{derived_fraction, derived_id};
 use super::instance::{ResourceTags, SandboxInstance, SandboxInstanceState};
 use super::world::RegionView;
 use super::{ApiError, ApiResult, ResourceKind};
@@ -98,21 +98,21 @@ fn no_tags() -> &'static ResourceTags {
 
 impl RegionView<'_> {
     /// Creates the default VPC of the region, with a subnet per zone and a default group.
-    pub(crate) fn furnish(&mut self) {
+    pub(crate) fn create_default_network(&mut self) {
         if !self.here.network.vpc.is_empty() {
             return;
         }
         let zones = self.facts.zones.get(self.region).cloned().unwrap_or_default();
         let mut network = RegionNetwork {
-            vpc: fixed("vpc-", self.seed, &[self.account, self.region]),
+            vpc: derived_id("vpc-", self.seed, &[self.account, self.region]),
             zones: zones.clone(),
             subnets: BTreeMap::new(),
             given: BTreeMap::new(),
         };
-        network.zones.sort_by_key(|zone| (fraction(self.seed, &[self.account, zone]) * 1e9) as u64);
+        network.zones.sort_by_key(|zone| (derived_fraction(self.seed, &[self.account, zone]) * 1e9) as u64);
         network.subnets = zones
             .into_iter()
-            .map(|zone| (zone.clone(), fixed("subnet-", self.seed, &[self.account, &zone])))
+            .map(|zone| (zone.clone(), derived_id("subnet-", self.seed, &[self.account, &zone])))
             .collect();
         self.here.network = network;
         let group = self.default_group();
@@ -129,7 +129,7 @@ impl RegionView<'_> {
 
     pub(crate) fn subnet_zone(&self, subnet: &str) -> ApiResult<String> {
         let found = self.here.network.subnets.iter().find(|(_, id)| *id == subnet);
-        found.map(|(zone, _)| zone.clone()).ok_or_else(|| ApiError::no_such(ResourceKind::Subnet, subnet))
+        found.map(|(zone, _)| zone.clone()).ok_or_else(|| ApiError::unknown_id(ResourceKind::Subnet, subnet))
     }
 
     /// Returns the number of free private addresses in a zone's subnet.
@@ -170,13 +170,13 @@ impl RegionView<'_> {
         let ids = params.list("VpcId");
         let vpc = self.vpc();
         if let Some(id) = ids.iter().find(|id| **id != vpc) {
-            return Err(ApiError::no_such(ResourceKind::Vpc, id));
+            return Err(ApiError::unknown_id(ResourceKind::Vpc, id));
         }
         let rows = Some(&self.here.network).into_iter();
         let filters = RequestFilters::read(params, &VPC_FILTERS)?;
-        let rows = rows.filter(|network| filters.pass(self, network));
+        let rows = rows.filter(|network| filters.matches_row(self, network));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let block = XmlFields::new()
             .put("cidrBlock", VPC_RANGE)
             .put("associationId", self.vpc_association())
@@ -195,11 +195,11 @@ impl RegionView<'_> {
     }
 
     fn dhcp_options(&self) -> String {
-        fixed("dopt-", self.seed, &[self.account, self.region])
+        derived_id("dopt-", self.seed, &[self.account, self.region])
     }
 
     fn vpc_association(&self) -> String {
-        fixed("vpc-cidr-assoc-", self.seed, &[self.account, self.region])
+        derived_id("vpc-cidr-assoc-", self.seed, &[self.account, self.region])
     }
 
     pub(crate) fn describe_subnets(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
@@ -216,8 +216,8 @@ impl RegionView<'_> {
             range: format!("172.31.{}.0/20", number * 16),
         });
         let rows = subnets.filter(|subnet| ids.is_empty() || ids.contains(&subnet.id.as_str()));
-        let (rows, next) = self.page(params, rows.filter(|row| filters.pass(self, row)), (5, 1000))?;
-        self.ready(params)?;
+        let (rows, next) = self.page(params, rows.filter(|row| filters.matches_row(self, row)), (5, 1000))?;
+        self.finish_checks(params)?;
         let answer = XmlFields::new().each("subnetSet", rows, |fields, subnet| {
             fields
                 .put("subnetId", &subnet.id)

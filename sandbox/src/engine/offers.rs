@@ -3,7 +3,7 @@
 use domain::{Decimal, Timestamp};
 use jiff::{SignedDuration, ToSpan};
 
-use super::ids::{fixed, fraction};
+use super::ids::{derived_fraction, derived_id};
 use super::world::RegionView;
 use super::{ApiError, ApiResult};
 use crate::wire::{QueryParamPart, XmlContent, XmlFields};
@@ -35,7 +35,9 @@ impl RegionView<'_> {
     pub(crate) fn placement_scores(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         self.allow_any("ec2:GetSpotPlacementScores")?;
         let types = params.list("InstanceType");
-        let target = params.number("TargetCapacity")?.ok_or_else(|| super::asked::need("TargetCapacity"))?;
+        let target = params
+            .number("TargetCapacity")?
+            .ok_or_else(|| super::asked::missing_parameter("TargetCapacity"))?;
         if !(1..=2_000_000_000).contains(&target) {
             return Err(ApiError::value(format!(
                 "Value ({target}) for parameter targetCapacity is invalid."
@@ -73,7 +75,7 @@ impl RegionView<'_> {
         rows.sort_by_key(|(score, region, _)| (std::cmp::Reverse(*score), region.to_string()));
         rows.truncate(BEST);
         let (rows, next) = self.page(params, rows, (10, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let answer = XmlFields::new().each("spotPlacementScoreSet", rows, |fields, (score, region, zone)| {
             fields.put("region", region).opt("availabilityZoneId", zone).put("score", score)
         });
@@ -87,8 +89,8 @@ impl RegionView<'_> {
         }
         let enough = types
             .iter()
-            .any(|name| region != self.region || i64::from(self.room(name, zone, true)) >= target);
-        let score = 4 + (fraction(self.seed, &[zone, types[0]]) * 6.0) as u32;
+            .any(|name| region != self.region || i64::from(self.free_capacity(name, zone, true)) >= target);
+        let score = 4 + (derived_fraction(self.seed, &[zone, types[0]]) * 6.0) as u32;
         match (enough, offered < 3) {
             (false, _) => 1,
             (true, true) => score.min(3),
@@ -109,12 +111,14 @@ impl RegionView<'_> {
                 "The instance type '{name}' is not supported for Capacity Blocks."
             )));
         }
-        let count = params.number("InstanceCount")?.ok_or_else(|| super::asked::need("InstanceCount"))?;
+        let count = params
+            .number("InstanceCount")?
+            .ok_or_else(|| super::asked::missing_parameter("InstanceCount"))?;
         if !(1..=64).contains(&count) {
             return Err(ApiError::value(format!("Value ({count}) for parameter instanceCount is invalid.")));
         }
         let hours = params.number("CapacityDurationHours")?;
-        let hours = hours.ok_or_else(|| super::asked::need("CapacityDurationHours"))?;
+        let hours = hours.ok_or_else(|| super::asked::missing_parameter("CapacityDurationHours"))?;
         if !is_duration(hours) {
             return Err(ApiError::value(format!(
                 "Value ({hours}) for parameter capacityDurationHours is invalid. Expecting 1-day increments up to 14 days, or 7-day increments up to 182 days."
@@ -129,7 +133,7 @@ impl RegionView<'_> {
             offered.filter_map(|zone| self.block(name, zone, (from, until), (count, hours))).collect();
         rows.sort_by(|a, b| (a.begins, &a.zone).cmp(&(b.begins, &b.zone)));
         let (rows, next) = self.page(params, rows, (1, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let answer = XmlFields::new().each("capacityBlockOfferingSet", rows, |fields, block| {
             fields
                 .put("capacityBlockOfferingId", &block.id)
@@ -160,14 +164,14 @@ impl RegionView<'_> {
             let date = today.checked_add(days.days()).ok()?;
             // Blocks begin at 11:30 UTC and last whole days.
             let at = date.at(11, 30, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-            let is_there = fraction(self.seed, &["block", zone, name, &date.to_string()]) < 1.0 / 3.0;
+            let is_there = derived_fraction(self.seed, &["block", zone, name, &date.to_string()]) < 1.0 / 3.0;
             (is_there && at >= from).then_some(at)
         })?;
         let last = self.now + SignedDuration::from_hours(24 * AHEAD);
         let ends = begins.checked_add(SignedDuration::from_hours(hours)).ok()?;
         let words = [zone, name, &begins.to_string(), &count.to_string(), &hours.to_string()];
         (begins <= last && ends <= until).then(|| CapacityBlock {
-            id: fixed("cb-", self.seed, &words),
+            id: derived_id("cb-", self.seed, &words),
             zone: zone.to_string(),
             begins,
             ends,

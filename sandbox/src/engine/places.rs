@@ -110,7 +110,7 @@ impl RegionView<'_> {
 
     /// Returns the zone ids in the account's order: the zone with the letter `a` differs between
     /// accounts.
-    fn shuffled(&self) -> &[String] {
+    fn zones_by_letter(&self) -> &[String] {
         &self.here.network.zones
     }
 
@@ -120,12 +120,12 @@ impl RegionView<'_> {
 
     /// Returns the letter of a zone in this account.
     pub(crate) fn zone_letter(&self, id: &str) -> &'static str {
-        let at = self.shuffled().iter().position(|zone| zone == id).unwrap_or(0);
+        let at = self.zones_by_letter().iter().position(|zone| zone == id).unwrap_or(0);
         &LETTERS[at..=at]
     }
 
     pub(crate) fn zone_id(&self, name: &str) -> ApiResult<String> {
-        let found = self.shuffled().iter().find(|zone| self.zone_name(zone) == name);
+        let found = self.zones_by_letter().iter().find(|zone| self.zone_name(zone) == name);
         found.cloned().ok_or_else(|| ApiError::value(format!("Invalid availability zone: [{name}]")))
     }
 
@@ -170,7 +170,7 @@ impl RegionView<'_> {
         let mut nodes: Vec<XmlContent> = Vec::new();
         for region in if all { known } else { self.enabled_regions() } {
             let named = names.is_empty() || names.contains(&region.region.as_str());
-            if named && filters.pass(self, region) {
+            if named && filters.matches_row(self, region) {
                 let node = XmlFields::new()
                     .put("regionName", &region.region)
                     .put("regionEndpoint", endpoint(region))
@@ -178,7 +178,7 @@ impl RegionView<'_> {
                 nodes.push(node.into());
             }
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         Ok(XmlFields::new().put("regionInfo", nodes).into())
     }
 
@@ -195,8 +195,8 @@ impl RegionView<'_> {
         }
         let filters = RequestFilters::read(params, &ZONE_FILTERS)?;
         let mut nodes: Vec<XmlContent> = Vec::new();
-        for zone in self.shuffled() {
-            if (wanted.is_empty() || wanted.contains(zone)) && filters.pass(self, zone) {
+        for zone in self.zones_by_letter() {
+            if (wanted.is_empty() || wanted.contains(zone)) && filters.matches_row(self, zone) {
                 let node = XmlFields::new()
                     .put("zoneName", self.zone_name(zone))
                     .put("zoneState", "available")
@@ -211,7 +211,7 @@ impl RegionView<'_> {
                 nodes.push(node.into());
             }
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         Ok(XmlFields::new().put("availabilityZoneInfo", nodes).into())
     }
 
@@ -241,9 +241,9 @@ impl RegionView<'_> {
             };
             rows.extend(places.into_iter().map(|place| TypeOffering { instance_type: name.clone(), place }));
         }
-        let rows = rows.into_iter().filter(|offer| filters.pass(self, offer));
+        let rows = rows.into_iter().filter(|offer| filters.matches_row(self, offer));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let answer = XmlFields::new().each("instanceTypeOfferingSet", rows, |fields, offer| {
             let fields = fields.put("instanceType", &offer.instance_type);
             fields.put("locationType", kind).put("location", &offer.place)

@@ -20,7 +20,7 @@ pub(crate) enum IamDecision {
 }
 
 /// Returns the decision of all documents together for an action on a resource.
-pub(crate) fn judge(
+pub(crate) fn decide(
     documents: &[Value],
     action: &str,
     resource: &str,
@@ -41,7 +41,7 @@ pub(crate) fn judge(
 }
 
 /// Returns why a document is not a valid policy; none if it is one.
-pub(crate) fn fault(document: &Value) -> Option<&'static str> {
+pub(crate) fn policy_fault(document: &Value) -> Option<&'static str> {
     let all = statements(document);
     if all.is_empty() {
         return Some("The policy has no statement");
@@ -212,7 +212,7 @@ mod tests {
                      expected: IamDecision| {
             let document = json!({ "Statement": statement.clone() });
             assert_eq!(
-                judge(&[document], action, resource, &context(pairs)),
+                decide(&[document], action, resource, &context(pairs)),
                 expected,
                 "{statement} {action} {resource} {pairs:?}"
             );

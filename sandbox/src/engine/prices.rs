@@ -3,7 +3,7 @@
 use domain::{Decimal, Timestamp};
 
 use super::filter::{FilterTable, RequestFilters, at, matches, one};
-use super::ids::fraction;
+use super::ids::derived_fraction;
 use super::world::RegionView;
 use super::{ApiError, ApiResult};
 use crate::facts::SpotSeries;
@@ -70,7 +70,7 @@ impl RegionView<'_> {
                 && rule.from.is_none_or(|from| from <= at)
         });
         if let (Some(rule), Some(full)) = (rule, full) {
-            return part_of(full, rule.part);
+            return price_fraction(full, rule.part);
         }
         let observed = self.observed(name, zone, product);
         if !observed.is_empty() {
@@ -78,7 +78,7 @@ impl RegionView<'_> {
             return known.checked_sub(1).map(|last| observed[last].1);
         }
         let week = (at.as_second().div_euclid(WEEK)).to_string();
-        part_of(full?, 0.25 + 0.35 * fraction(self.seed, &[name, zone, &week]))
+        price_fraction(full?, 0.25 + 0.35 * derived_fraction(self.seed, &[name, zone, &week]))
     }
 
     /// Returns the maximum price of a request that names none: the on-demand price.
@@ -141,14 +141,14 @@ impl RegionView<'_> {
                 }
             }
         }
-        rows.retain(|row| filters.pass(self, row));
+        rows.retain(|row| filters.matches_row(self, row));
         rows.sort_by(|a, b| {
             let series =
                 |row: &SpotHistoryRow| (row.instance_type.clone(), row.zone_name.clone(), row.product);
             b.at.cmp(&a.at).then_with(|| series(a).cmp(&series(b)))
         });
         let (rows, next) = self.page(params, rows, (1, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let nodes = rows.into_iter().map(|row| {
             XmlFields::new()
                 .put("instanceType", row.instance_type)
@@ -173,7 +173,7 @@ impl RegionView<'_> {
         (product, shown): (&str, &'static str),
         span: (Timestamp, Timestamp),
     ) -> impl Iterator<Item = SpotHistoryRow> + use<'a> {
-        let changes = self.changes(kind, zone, product, span);
+        let changes = self.price_changes(kind, zone, product, span);
         changes.into_iter().map(move |(at, price)| SpotHistoryRow {
             at,
             instance_type: kind.to_string(),
@@ -186,7 +186,7 @@ impl RegionView<'_> {
 
     /// Returns the changes of one series in a time range, preceded by its last change at or before
     /// the start.
-    fn changes(
+    fn price_changes(
         &self,
         name: &str,
         zone: &str,
@@ -217,7 +217,7 @@ impl RegionView<'_> {
 }
 
 /// Returns a fraction of a price, rounded to 0.0001 USD.
-fn part_of(full: Decimal, part: f64) -> Option<Decimal> {
+fn price_fraction(full: Decimal, part: f64) -> Option<Decimal> {
     Some((full * Decimal::try_from(part).ok()?).round_dp(4))
 }
 
@@ -243,8 +243,8 @@ mod tests {
         let now = at("20");
         let mut world = SandboxWorld::new(Arc::new(facts), Scenario::parse(rules).unwrap(), 0, now);
         let caller = Principal::Service { account: FIRST_ACCOUNT.into() };
-        let desk = world.desk(now, FIRST_ACCOUNT, "us-east-1", caller).unwrap();
-        let found = desk.changes("m5.large", "use1-az1", LINUX, (at(from), at(until)));
+        let desk = world.region_view(now, FIRST_ACCOUNT, "us-east-1", caller).unwrap();
+        let found = desk.price_changes("m5.large", "use1-az1", LINUX, (at(from), at(until)));
         let shown: Vec<String> =
             found.iter().map(|(at, price)| format!("{} {price:.4}", at.strftime("%d"))).collect();
         assert_eq!(shown, expected, "{from} {until}");

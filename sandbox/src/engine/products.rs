@@ -3,8 +3,8 @@
 use domain::Decimal;
 use serde_json::{Value, json};
 
-use super::ids::fraction;
-use super::services::unknown_json;
+use super::ids::derived_fraction;
+use super::services::unknown_json_action;
 use super::world::RegionView;
 use super::{ApiError, ApiResult};
 use crate::wire::{JsonMembers, with_token};
@@ -55,7 +55,7 @@ impl RegionView<'_> {
         self.allow_any(&format!("pricing:{action}"))?;
         let refusals = ("InvalidParameterException", "InvalidNextTokenException");
         if !["DescribeServices", "GetProducts"].contains(&action) {
-            return Err(unknown_json());
+            return Err(unknown_json_action());
         }
         if input.text("FormatVersion")?.is_some_and(|version| version != "aws_v1") {
             return Err(invalid("FormatVersion must be aws_v1"));
@@ -136,7 +136,7 @@ impl RegionView<'_> {
         });
         let Some(kind) = self.facts.types.get(name) else { return all };
         all["vcpu"] = kind.vcpus.to_string().into();
-        all["memory"] = format!("{} GiB", domain::gib(kind.memory_mib)).into();
+        all["memory"] = format!("{} GiB", domain::mib_to_gib(kind.memory_mib)).into();
         all["currentGeneration"] = if kind.current_generation { "Yes" } else { "No" }.into();
         all["networkPerformance"] = kind.network_performance.as_str().into();
         all["processorArchitecture"] = "64-bit".into();
@@ -167,7 +167,7 @@ pub(crate) fn usage_type(region: &str, name: &str, spot: bool) -> String {
 fn sku(region: &str, name: &str) -> String {
     const LETTERS: &[u8; 32] = b"ABCDEFGHJKMNPQRSTUVWXYZ234567890";
     let half = |salt: &str| {
-        let number = (fraction(0, &[region, name, salt]) * (1u64 << 40) as f64) as u64;
+        let number = (derived_fraction(0, &[region, name, salt]) * (1u64 << 40) as f64) as u64;
         (0..8).map(move |at| char::from(LETTERS[(number >> (5 * at)) as usize % 32]))
     };
     half("first").chain(half("second")).collect()

@@ -21,16 +21,17 @@ impl RegionView<'_> {
         replace: bool,
     ) -> ApiResult<XmlContent> {
         let id = if replace {
-            self.associated(params.need("AssociationId")?)?
+            self.associated_instance(params.need("AssociationId")?)?
         } else {
             params.need("InstanceId")?.to_string()
         };
-        let found = self.visible(&id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, &id))?.clone();
+        let found =
+            self.visible(&id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Instance, &id))?.clone();
         let action =
             if replace { "ReplaceIamInstanceProfileAssociation" } else { "AssociateIamInstanceProfile" };
         self.may_touch(action, &found)?;
         let Some((association, name)) = self.read_profile(params)? else {
-            return Err(super::asked::need("IamInstanceProfile"));
+            return Err(super::asked::missing_parameter("IamInstanceProfile"));
         };
         self.may_pass_role(&name)?;
         if !matches!(
@@ -48,9 +49,9 @@ impl RegionView<'_> {
                 format!("There is an existing association for instance {id}"),
             ));
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let Some(held) = self.here.instances.get_mut(&id) else {
-            return Err(ApiError::no_such(ResourceKind::Instance, &id));
+            return Err(ApiError::unknown_id(ResourceKind::Instance, &id));
         };
         held.profile = Some((association, name));
         let held = held.clone();
@@ -61,10 +62,10 @@ impl RegionView<'_> {
 
     /// Serves DisassociateIamInstanceProfile.
     pub(crate) fn disassociate_profile(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
-        let id = self.associated(params.need("AssociationId")?)?;
+        let id = self.associated_instance(params.need("AssociationId")?)?;
         let found = self.here.instances[&id].clone();
         self.may_touch("DisassociateIamInstanceProfile", &found)?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         if let Some(held) = self.here.instances.get_mut(&id) {
             held.profile = None;
         }
@@ -77,7 +78,7 @@ impl RegionView<'_> {
         self.allow_any("ec2:DescribeIamInstanceProfileAssociations")?;
         let ids = params.list("AssociationId");
         for id in &ids {
-            self.associated(id)?;
+            self.associated_instance(id)?;
         }
         let filters = RequestFilters::read(params, &FILTERS)?;
         let held = |found: &&SandboxInstance| {
@@ -86,15 +87,15 @@ impl RegionView<'_> {
                 && found.visible <= self.now
                 && association.is_some_and(|id| ids.is_empty() || ids.contains(&id))
         };
-        let rows = self.here.instances.values().filter(held).filter(|found| filters.pass(self, found));
+        let rows = self.here.instances.values().filter(held).filter(|found| filters.matches_row(self, found));
         let rows = rows.filter_map(|found| self.association(found, "associated").map(XmlContent::from));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         Ok(XmlFields::new().put("iamInstanceProfileAssociationSet", rows).opt("nextToken", next).into())
     }
 
     /// Returns the instance id of an association.
-    fn associated(&self, association: &str) -> ApiResult<String> {
+    fn associated_instance(&self, association: &str) -> ApiResult<String> {
         let held = |found: &&SandboxInstance| found.profile.as_ref().is_some_and(|(id, _)| id == association);
         let found = self.here.instances.values().find(held);
         found.map(|found| found.id.clone()).ok_or_else(|| {

@@ -68,7 +68,7 @@ impl RegionView<'_> {
     }
 
     /// Returns how many more instances of a type the quota allows.
-    pub(crate) fn quota_room(&self, name: &str, spot: bool) -> i64 {
+    pub(crate) fn quota_left(&self, name: &str, spot: bool) -> i64 {
         let Some(quota) = quota_of(name, spot) else { return i64::MAX };
         let left = self.limit(quota) as i64 - self.in_use(quota);
         left.max(0) / self.vcpus(name).max(1)
@@ -76,7 +76,7 @@ impl RegionView<'_> {
 
     /// Fails if the quota does not allow `count` more instances.
     pub(crate) fn within_quota(&self, name: &str, count: i64, spot: bool) -> ApiResult<()> {
-        if self.quota_room(name, spot) >= count {
+        if self.quota_left(name, spot) >= count {
             return Ok(());
         }
         let limit = quota_of(name, spot).map_or(0.0, |quota| self.limit(quota));
@@ -103,7 +103,7 @@ impl RegionView<'_> {
             return Ok(with_token(json!({ "Services": rows }), "NextToken", next));
         }
         if input.need("ServiceCode")? != "ec2" {
-            return Err(no_such());
+            return Err(unknown_quota());
         }
         let node = |quota: &VcpuQuota, value: f64| {
             json!({
@@ -136,16 +136,16 @@ impl RegionView<'_> {
             }
             "GetServiceQuota" | "GetAWSDefaultServiceQuota" => {
                 let code = input.need("QuotaCode")?;
-                let quota = QUOTAS.iter().find(|quota| quota.0 == code).ok_or_else(no_such)?;
+                let quota = QUOTAS.iter().find(|quota| quota.0 == code).ok_or_else(unknown_quota)?;
                 let value = if action == "GetServiceQuota" { self.limit(quota) } else { quota.4 };
                 Ok(json!({ "Quota": node(quota, value) }))
             }
-            _ => Err(super::services::unknown_json()),
+            _ => Err(super::services::unknown_json_action()),
         }
     }
 }
 
-fn no_such() -> ApiError {
+fn unknown_quota() -> ApiError {
     ApiError::new(
         "NoSuchResourceException",
         "The request failed because the specified service quota does not exist.",

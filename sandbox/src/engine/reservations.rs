@@ -62,7 +62,7 @@ const FILTERS: FilterTable<CapacityReservation> = FilterTable {
 
 impl RegionView<'_> {
     /// Returns the number of places in a reservation that no instance uses.
-    fn unused(&self, held: &CapacityReservation) -> u32 {
+    fn unused_places(&self, held: &CapacityReservation) -> u32 {
         let used = self
             .here
             .instances
@@ -76,13 +76,13 @@ impl RegionView<'_> {
         let fits = |held: &&CapacityReservation| {
             matches(&rule.instance_type, &held.instance_type) && matches(&rule.zone, &held.zone)
         };
-        self.here.reservations.values().filter(fits).map(|held| self.unused(held)).sum()
+        self.here.reservations.values().filter(fits).map(|held| self.unused_places(held)).sum()
     }
 
     /// Returns the unused places with their types. They count against the quotas.
     pub(crate) fn reserved(&self) -> Vec<(&str, u32)> {
         let held = self.here.reservations.values();
-        held.map(|held| (held.instance_type.as_str(), self.unused(held))).collect()
+        held.map(|held| (held.instance_type.as_str(), self.unused_places(held))).collect()
     }
 
     /// Returns the reservations that an instance like this one can use in a zone, one entry per
@@ -99,7 +99,7 @@ impl RegionView<'_> {
             wanted && held.instance_type == draft.instance_type && held.zone == zone
         };
         let found = self.here.reservations.values().filter(fits);
-        found.flat_map(|held| (0..self.unused(held)).map(|_| held.id.clone())).collect()
+        found.flat_map(|held| (0..self.unused_places(held)).map(|_| held.id.clone())).collect()
     }
 
     /// Serves CreateCapacityReservation. An open one takes in running instances that match.
@@ -110,7 +110,7 @@ impl RegionView<'_> {
             return Err(ApiError::value(format!("Invalid value '{name}' for InstanceType.")));
         }
         let platform = params.one_of("InstancePlatform", &["Linux/UNIX"])?;
-        let platform = platform.ok_or_else(|| super::asked::need("InstancePlatform"))?;
+        let platform = platform.ok_or_else(|| super::asked::missing_parameter("InstancePlatform"))?;
         let zone = match (params.text("AvailabilityZone"), params.text("AvailabilityZoneId")) {
             (Some(name), None) => self.zone_id(name)?,
             (None, Some(id)) => self.known_zone(id)?,
@@ -120,7 +120,9 @@ impl RegionView<'_> {
                 ));
             }
         };
-        let count = params.number("InstanceCount")?.ok_or_else(|| super::asked::need("InstanceCount"))?;
+        let count = params
+            .number("InstanceCount")?
+            .ok_or_else(|| super::asked::missing_parameter("InstanceCount"))?;
         if !(1..=1000).contains(&count) {
             return Err(ApiError::value(format!("Value ({count}) for parameter instanceCount is invalid.")));
         }
@@ -156,13 +158,13 @@ impl RegionView<'_> {
             state: "active".to_string(),
             tags,
         };
-        let running = if open { self.absorbed(&held) } else { Vec::new() };
+        let running = if open { self.matching_running(&held) } else { Vec::new() };
         let new = count - running.len() as i64;
         self.within_quota(name, new, false)?;
-        if i64::from(self.room(name, &held.zone, false)) < new {
+        if i64::from(self.free_capacity(name, &held.zone, false)) < new {
             return Err(ApiError::new("InsufficientInstanceCapacity", "Insufficient capacity."));
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let id = self.ids.id("cr-");
         for instance in running {
             if let Some(found) = self.here.instances.get_mut(&instance) {
@@ -171,15 +173,15 @@ impl RegionView<'_> {
         }
         let held = CapacityReservation { id: id.clone(), ..held };
         if let Some(ends) = held.ends {
-            self.later(ends.duration_since(self.now), SandboxEvent::Release { reservation: id.clone() });
+            self.plan_event(ends.duration_since(self.now), SandboxEvent::Release { reservation: id.clone() });
         }
-        let answer = XmlFields::new().put("capacityReservation", self.held_fields(&held));
+        let answer = XmlFields::new().put("capacityReservation", self.reservation_fields(&held));
         self.here.reservations.insert(id, held);
         Ok(answer.into())
     }
 
     /// Returns the running instances that a new open reservation takes in.
-    fn absorbed(&self, held: &CapacityReservation) -> Vec<String> {
+    fn matching_running(&self, held: &CapacityReservation) -> Vec<String> {
         let fits = |found: &&SandboxInstance| {
             matches!(found.state, SandboxInstanceState::Pending | SandboxInstanceState::Running)
                 && found.capacity.is_none()
@@ -210,8 +212,11 @@ impl RegionView<'_> {
     /// Serves CancelCapacityReservation. Instances in it keep running.
     pub(crate) fn cancel_reservation(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let id = params.need("CapacityReservationId")?;
-        let held =
-            self.here.reservations.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Reservation, id))?;
+        let held = self
+            .here
+            .reservations
+            .get(id)
+            .ok_or_else(|| ApiError::unknown_id(ResourceKind::Reservation, id))?;
         let (tags, active) = (held.tags.clone(), held.is_active());
         let arn = self.arn("ec2", &format!("capacity-reservation/{id}"));
         self.allow("ec2:CancelCapacityReservation", &arn, &tags, &[])?;
@@ -221,7 +226,7 @@ impl RegionView<'_> {
                 format!("The capacity reservation '{id}' is not in a state from which it can be cancelled."),
             ));
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         self.end_reservation(id, "cancelled");
         Ok(XmlFields::new().put("return", true).into())
     }
@@ -247,18 +252,20 @@ impl RegionView<'_> {
         self.allow_any("ec2:DescribeCapacityReservations")?;
         let ids = params.list("CapacityReservationId");
         if let Some(id) = ids.iter().find(|id| !self.here.reservations.contains_key(**id)) {
-            return Err(ApiError::no_such(ResourceKind::Reservation, id));
+            return Err(ApiError::unknown_id(ResourceKind::Reservation, id));
         }
         let filters = RequestFilters::read(params, &FILTERS)?;
         let named = |held: &&CapacityReservation| ids.is_empty() || ids.contains(&held.id.as_str());
-        let rows = self.here.reservations.values().filter(named).filter(|held| filters.pass(self, held));
+        let rows =
+            self.here.reservations.values().filter(named).filter(|held| filters.matches_row(self, held));
         let (rows, next) = self.page(params, rows, (1, 1000))?;
-        self.ready(params)?;
-        let nodes: Vec<XmlContent> = rows.into_iter().map(|held| self.held_fields(held).into()).collect();
+        self.finish_checks(params)?;
+        let nodes: Vec<XmlContent> =
+            rows.into_iter().map(|held| self.reservation_fields(held).into()).collect();
         Ok(XmlFields::new().put("capacityReservationSet", nodes).opt("nextToken", next).into())
     }
 
-    fn held_fields(&self, held: &CapacityReservation) -> XmlFields {
+    fn reservation_fields(&self, held: &CapacityReservation) -> XmlFields {
         let arn = self.arn("ec2", &format!("capacity-reservation/{}", held.id));
         XmlFields::new()
             .put("capacityReservationId", &held.id)
@@ -270,7 +277,7 @@ impl RegionView<'_> {
             .put("availabilityZone", self.zone_name(&held.zone))
             .put("tenancy", "default")
             .put("totalInstanceCount", held.places())
-            .put("availableInstanceCount", self.unused(held))
+            .put("availableInstanceCount", self.unused_places(held))
             .put("ebsOptimized", held.ebs_optimized)
             .put("ephemeralStorage", false)
             .put("state", &held.state)

@@ -10,7 +10,7 @@ use super::agenda::SandboxEvent;
 use super::expression::ScheduleExpression;
 use super::iam::Principal;
 use super::instance::ResourceTags;
-use super::services::unknown_json;
+use super::services::unknown_json_action;
 use super::world::{RegionView, TrailEvent};
 use super::{ApiError, ApiResult};
 use crate::wire::{JsonMembers, QueryParams, with_token};
@@ -103,7 +103,7 @@ impl RegionView<'_> {
         if !["CreateSchedule", "UpdateSchedule", "GetSchedule", "DeleteSchedule", "ListSchedules"]
             .contains(&action)
         {
-            return Err(unknown_json());
+            return Err(unknown_json_action());
         }
         let group = input.text("GroupName")?.unwrap_or(GROUP);
         if group != GROUP {
@@ -132,7 +132,7 @@ impl RegionView<'_> {
             ("UpdateSchedule", Some(old)) => self.put_schedule(name, input, Some(&old)),
             ("DeleteSchedule", Some(_)) => {
                 input.text("ClientToken")?;
-                input.all_read()?;
+                input.check_all_read()?;
                 self.here.schedules.remove(name);
                 Ok(json!({}))
             }
@@ -166,11 +166,11 @@ impl RegionView<'_> {
                 "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
             ));
         }
-        input.all_read()?;
+        input.check_all_read()?;
         let next = schedule.next(self.now).filter(|_| schedule.enabled);
         if let Some(at) = next {
             let event = SandboxEvent::Fire { schedule: name.to_string(), plan: schedule.plan, attempt: 0 };
-            self.later(at.duration_since(self.now), event);
+            self.plan_event(at.duration_since(self.now), event);
         }
         self.here.schedules.insert(name.to_string(), schedule);
         Ok(json!({ "ScheduleArn": self.schedule_arn(name) }))
@@ -244,27 +244,27 @@ impl RegionView<'_> {
     }
 
     /// Runs a due schedule, and plans its retry and its next run.
-    pub(crate) fn fire(&mut self, name: &str, plan: u32, attempt: i64) {
+    pub(crate) fn run_schedule(&mut self, name: &str, plan: u32, attempt: i64) {
         let Some(schedule) = self.here.schedules.get(name).filter(|held| held.plan == plan).cloned() else {
             return;
         };
-        let done = self.perform(&schedule);
+        let done = self.make_call(&schedule);
         let (most, age) = schedule.target.retry;
         let again = done.is_err_and(|error| error.status >= 500) && attempt < most && attempt * PAUSE < age;
         let fire = |attempt| SandboxEvent::Fire { schedule: name.to_string(), plan, attempt };
         if again {
-            self.later(jiff::SignedDuration::from_secs(PAUSE), fire(attempt + 1));
+            self.plan_event(jiff::SignedDuration::from_secs(PAUSE), fire(attempt + 1));
         }
         let next = if attempt == 0 { schedule.next(self.now) } else { None };
         match next {
-            Some(at) => self.later(at.duration_since(self.now), fire(0)),
+            Some(at) => self.plan_event(at.duration_since(self.now), fire(0)),
             None if schedule.passing && !again => drop(self.here.schedules.remove(name)),
             None => {}
         }
     }
 
     /// Makes the schedule's call with the permissions of its role only.
-    fn perform(&mut self, schedule: &EventSchedule) -> ApiResult<()> {
+    fn make_call(&mut self, schedule: &EventSchedule) -> ApiResult<()> {
         let target = &schedule.target;
         let denied =
             || ApiError::new("AccessDenied", format!("{} cannot be assumed by Scheduler", target.role));
@@ -275,7 +275,7 @@ impl RegionView<'_> {
             session: schedule.name.clone(),
             source: None,
         };
-        let (action, params) = form(target)?;
+        let (action, params) = target_call(target)?;
         let who = caller.arn();
         let before = std::mem::replace(&mut self.caller, caller);
         let whole = params.whole();
@@ -368,12 +368,12 @@ fn read_target(part: &JsonMembers<'_>) -> ApiResult<ScheduleTarget> {
             number("MaximumEventAgeInSeconds", 86_400, (60, 86_400))?,
         ),
     };
-    form(&target)?;
+    target_call(&target)?;
     Ok(target)
 }
 
 /// Returns the action and the parameters of a target's call.
-fn form(target: &ScheduleTarget) -> ApiResult<(&'static str, QueryParams)> {
+fn target_call(target: &ScheduleTarget) -> ApiResult<(&'static str, QueryParams)> {
     let call = target.arn.split_once(":scheduler:::aws-sdk:ec2:").map(|(_, call)| call);
     let found = CALLS.iter().find(|(name, _)| Some(*name) == call);
     let (_, action) = found.ok_or_else(|| {

@@ -20,7 +20,7 @@ pub(crate) fn answer(desk: &mut RegionView<'_>, call: &ApiCall) -> ApiResult<Api
             node.map(ApiReply::Xml)
         }
         // A service that the sandbox lacks may have a body that is not JSON.
-        service if !JSON.contains(&service) => Err(unknown_json()),
+        service if !JSON.contains(&service) => Err(unknown_json_action()),
         service => {
             let input = JsonInput::parse(&call.body)?;
             let whole = input.whole();
@@ -32,9 +32,9 @@ pub(crate) fn answer(desk: &mut RegionView<'_>, call: &ApiCall) -> ApiResult<Api
                 "ce" => desk.cost_explorer(action, &whole),
                 "cloudtrail" => desk.cloudtrail(action, &whole),
                 "scheduler" => desk.scheduler(action, &whole),
-                _ => Err(unknown_json()),
+                _ => Err(unknown_json_action()),
             }?;
-            whole.all_read()?;
+            whole.check_all_read()?;
             Ok(ApiReply::Json(value))
         }
     }
@@ -44,12 +44,12 @@ pub(crate) fn answer(desk: &mut RegionView<'_>, call: &ApiCall) -> ApiResult<Api
 const JSON: [&str; 7] = ["ssm", "servicequotas", "monitoring", "pricing", "ce", "cloudtrail", "scheduler"];
 
 /// The error for an unknown action.
-pub(crate) fn unknown(action: &str) -> ApiError {
+pub(crate) fn unknown_action(action: &str) -> ApiError {
     ApiError::new("InvalidAction", format!("The action {action} is not valid for this web service."))
 }
 
 /// The error for an unknown action of a JSON service.
-pub(crate) fn unknown_json() -> ApiError {
+pub(crate) fn unknown_json_action() -> ApiError {
     ApiError::new("UnknownOperationException", "")
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn ec2(
     let form = params.params().encode();
     match desk.here.tokens.get(&token) {
         Some(known) if known.form == form => return Ok(XmlContent::again(&known.answer)),
-        Some(_) => return Err(super::launch::mismatch()),
+        Some(_) => return Err(super::launch::token_mismatch()),
         None => {}
     }
     let node = ec2_once(desk, action, params)?;
@@ -150,6 +150,6 @@ fn ec2_once(desk: &mut RegionView<'_>, action: &str, params: &QueryParamPart<'_>
         "CreateCapacityReservation" => desk.create_reservation(params),
         "CancelCapacityReservation" => desk.cancel_reservation(params),
         "DescribeCapacityReservations" => desk.describe_reservations(params),
-        _ => Err(unknown(action)),
+        _ => Err(unknown_action(action)),
     }
 }

@@ -93,14 +93,17 @@ impl RegionView<'_> {
 
     /// Updates the spot request of a terminated instance: a persistent one opens again, a one-time
     /// one closes.
-    pub(crate) fn end_of_instance(&mut self, instance: &str, status: &str) {
+    pub(crate) fn update_request_of_ended(&mut self, instance: &str, status: &str) {
         let Some(request) = self.request_of(instance).cloned() else { return };
         if request.persistent && request.state != "cancelled" {
             self.set_request(Some(&request.id), "open", "pending-evaluation");
             if let Some(open) = self.here.spot.get_mut(&request.id) {
                 open.instance = None;
             }
-            self.later(self.rules.timing.spot_relaunch.0, SandboxEvent::Relaunch { request: request.id });
+            self.plan_event(
+                self.rules.timing.spot_relaunch.0,
+                SandboxEvent::Relaunch { request: request.id },
+            );
         } else {
             self.set_request(Some(&request.id), "closed", status);
         }
@@ -124,8 +127,9 @@ impl RegionView<'_> {
         };
         let name = &request.launch.instance_type;
         let stopped = matches!(held, Some((_, SandboxInstanceState::Stopped, _)));
-        let has_room =
-            |zone: &&String| self.room(name, zone, true) > 0 && (stopped || self.free_addresses(zone) > 0);
+        let has_room = |zone: &&String| {
+            self.free_capacity(name, zone, true) > 0 && (stopped || self.free_addresses(zone) > 0)
+        };
         let Some(zone) = zones.iter().find(has_room) else {
             return self.try_again(id, "capacity-not-available");
         };
@@ -137,7 +141,7 @@ impl RegionView<'_> {
             // The instance is still stopping.
             Some((_, SandboxInstanceState::Stopping, _)) => self.try_again(id, &request.status),
             _ => {
-                let new = self.place_for(&request, zone);
+                let new = self.launch_for_request(&request, zone);
                 if let Some(held) = self.here.spot.get_mut(id) {
                     held.instance = Some(new);
                     held.launch.zone = zone.clone();
@@ -150,7 +154,10 @@ impl RegionView<'_> {
     /// Plans the next attempt of an open request.
     fn try_again(&mut self, id: &str, status: &str) {
         self.set_request(Some(id), "open", status);
-        self.later(self.rules.timing.spot_relaunch.0, SandboxEvent::Relaunch { request: id.to_string() });
+        self.plan_event(
+            self.rules.timing.spot_relaunch.0,
+            SandboxEvent::Relaunch { request: id.to_string() },
+        );
     }
 
     /// Serves RequestSpotInstances. The requests stay open until there is capacity at their price.
@@ -165,7 +172,7 @@ impl RegionView<'_> {
         inner.set("MaxCount", "1");
         let whole = inner.whole();
         let launch = self.read_launch(&whole, Some(spot.clone()))?;
-        inner.all_read()?;
+        inner.check_all_read()?;
         self.may_launch(&launch)?;
         self.allow_any("ec2:RequestSpotInstances")?;
         self.within_quota(&launch.draft.instance_type, count, true)?;
@@ -175,10 +182,10 @@ impl RegionView<'_> {
         let form = params.params().encode();
         let known = token.as_ref().and_then(|token| self.here.tokens.get(token));
         if known.is_some_and(|known| known.form != form) {
-            return Err(super::launch::mismatch());
+            return Err(super::launch::token_mismatch());
         }
         let known = known.map(|known| known.answer.clone());
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let ids: Vec<String> = match known {
             Some(ids) => ids.split(' ').map(String::from).collect(),
             None => {
@@ -186,7 +193,7 @@ impl RegionView<'_> {
                 let mut ids = Vec::new();
                 for _ in 0..count {
                     let id = self.request_for(&launch, &spot, tags.clone());
-                    self.later(after, SandboxEvent::Relaunch { request: id.clone() });
+                    self.plan_event(after, SandboxEvent::Relaunch { request: id.clone() });
                     ids.push(id);
                 }
                 ids
@@ -204,10 +211,10 @@ impl RegionView<'_> {
     }
 
     /// Sends the interruption notice to a running spot instance.
-    pub(crate) fn give_notice(&mut self, id: &str) -> ApiResult<()> {
+    pub(crate) fn send_interruption_notice(&mut self, id: &str) -> ApiResult<()> {
         let behaviour = self.request_of(id).map(|request| request.behaviour.clone());
         let found =
-            self.here.instances.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, id))?;
+            self.here.instances.get(id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Instance, id))?;
         let (Some(behaviour), SandboxInstanceState::Running) = (behaviour, found.state) else {
             return Err(ApiError::new(
                 "IncorrectInstanceState",
@@ -227,12 +234,12 @@ impl RegionView<'_> {
         found.rebalance.get_or_insert(now);
         let change = found.change;
         let request = found.spot_request.clone();
-        self.later(after, SandboxEvent::Interrupt { instance: id.to_string(), change });
+        self.plan_event(after, SandboxEvent::Interrupt { instance: id.to_string(), change });
         self.set_request(request.as_deref(), "active", "marked-for-termination");
         Ok(())
     }
 
-    pub(crate) fn take_back(&mut self, id: &str) {
+    pub(crate) fn reclaim_instance(&mut self, id: &str) {
         let Some(request) = self.request_of(id).cloned() else { return };
         let stopped = "Spot instance stopped due to no capacity";
         match request.behaviour.as_str() {
@@ -245,13 +252,16 @@ impl RegionView<'_> {
                 let code = if how == "stop" { "SpotInstanceShutdown" } else { "SpotInstanceHibernation" };
                 self.stop(id, how == "hibernate", StateReason::server(code, stopped, self.now));
                 self.set_request(Some(&request.id), "open", "instance-stopped-no-capacity");
-                self.later(self.rules.timing.spot_relaunch.0, SandboxEvent::Relaunch { request: request.id });
+                self.plan_event(
+                    self.rules.timing.spot_relaunch.0,
+                    SandboxEvent::Relaunch { request: request.id },
+                );
             }
         }
     }
 
     /// Returns how many more instances of a type the scenario's capacity rules allow in a zone.
-    pub(crate) fn room(&self, name: &str, zone: &str, spot: bool) -> u32 {
+    pub(crate) fn free_capacity(&self, name: &str, zone: &str, spot: bool) -> u32 {
         let market = if spot { MarketRule::Spot } else { MarketRule::OnDemand };
         let rule = self.rules.capacity.iter().find(|rule| {
             matches(&rule.instance_type, name)
@@ -276,13 +286,13 @@ impl RegionView<'_> {
         self.allow_any("ec2:DescribeSpotInstanceRequests")?;
         let wanted = params.list("SpotInstanceRequestId");
         if let Some(id) = wanted.iter().find(|id| !self.here.spot.contains_key(**id)) {
-            return Err(ApiError::no_such(ResourceKind::SpotRequest, id));
+            return Err(ApiError::unknown_id(ResourceKind::SpotRequest, id));
         }
         let filters = RequestFilters::read(params, &FILTERS)?;
         let named = |request: &&SpotRequest| wanted.is_empty() || wanted.contains(&request.id.as_str());
-        let rows = self.here.spot.values().filter(named).filter(|request| filters.pass(self, request));
+        let rows = self.here.spot.values().filter(named).filter(|request| filters.matches_row(self, request));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let nodes: Vec<XmlContent> = rows.into_iter().map(|request| self.request_node(request)).collect();
         Ok(XmlFields::new().put("spotInstanceRequestSet", nodes).opt("nextToken", next).into())
     }
@@ -328,10 +338,10 @@ impl RegionView<'_> {
     pub(crate) fn cancel_spot_requests(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let ids = params.list("SpotInstanceRequestId");
         if let Some(id) = ids.iter().find(|id| !self.here.spot.contains_key(**id)) {
-            return Err(ApiError::no_such(ResourceKind::SpotRequest, id));
+            return Err(ApiError::unknown_id(ResourceKind::SpotRequest, id));
         }
         self.allow_any("ec2:CancelSpotInstanceRequests")?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let mut nodes = Vec::new();
         for id in ids {
             let request = self.here.spot[id].clone();

@@ -116,13 +116,14 @@ impl RegionView<'_> {
         self.allow_any("ec2:DescribeVolumes")?;
         let ids = params.list("VolumeId");
         if let Some(id) = ids.iter().find(|id| !self.here.volumes.contains_key(**id)) {
-            return Err(ApiError::no_such(ResourceKind::Volume, id));
+            return Err(ApiError::unknown_id(ResourceKind::Volume, id));
         }
         let filters = RequestFilters::read(params, &VOLUME_FILTERS)?;
         let named = |volume: &&EbsVolume| ids.is_empty() || ids.contains(&volume.id.as_str());
-        let rows = self.here.volumes.values().filter(named).filter(|volume| filters.pass(self, volume));
+        let rows =
+            self.here.volumes.values().filter(named).filter(|volume| filters.matches_row(self, volume));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let nodes: Vec<XmlContent> = rows.into_iter().map(|volume| self.volume_node(volume)).collect();
         Ok(XmlFields::new().put("volumeSet", nodes).opt("nextToken", next).into())
     }
@@ -133,7 +134,10 @@ impl RegionView<'_> {
         let snapshot = params.text("SnapshotId");
         let from = match snapshot {
             Some(id) => Some(
-                self.here.snapshots.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Snapshot, id))?,
+                self.here
+                    .snapshots
+                    .get(id)
+                    .ok_or_else(|| ApiError::unknown_id(ResourceKind::Snapshot, id))?,
             ),
             None => None,
         };
@@ -151,7 +155,7 @@ impl RegionView<'_> {
         let (iops, throughput) = (params.number("Iops")?, params.number("Throughput")?);
         let tags = read_own(params, "volume")?;
         params.text("ClientToken");
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let volume = EbsVolume {
             id: self.ids.id("vol-"),
             size,
@@ -173,7 +177,8 @@ impl RegionView<'_> {
     /// Serves DeleteVolume. Fails while the volume is attached.
     pub(crate) fn delete_volume(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let id = params.need("VolumeId")?;
-        let volume = self.here.volumes.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Volume, id))?;
+        let volume =
+            self.here.volumes.get(id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Volume, id))?;
         let (tags, holder) = (volume.tags.clone(), volume.instance.clone());
         let arn = self.arn("ec2", &format!("volume/{id}"));
         self.allow("ec2:DeleteVolume", &arn, &tags, &[])?;
@@ -183,7 +188,7 @@ impl RegionView<'_> {
                 format!("Volume {id} is currently attached to {instance}"),
             ));
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         self.here.volumes.remove(id);
         Ok(XmlFields::new().put("return", true).into())
     }
@@ -197,7 +202,7 @@ impl RegionView<'_> {
         self.allow_any(if attach { "ec2:AttachVolume" } else { "ec2:DetachVolume" })?;
         let id = params.need("VolumeId")?;
         let volume =
-            self.here.volumes.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Volume, id))?.clone();
+            self.here.volumes.get(id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Volume, id))?.clone();
         let wanted = if attach { Some(params.need("InstanceId")?) } else { params.text("InstanceId") };
         let device = params.text("Device").map(String::from);
         params.flag("Force")?;
@@ -210,7 +215,7 @@ impl RegionView<'_> {
             ApiError::new("IncorrectState", format!("Volume '{id}' is in the 'available' state."))
         })?;
         let instance =
-            self.visible(&holder).ok_or_else(|| ApiError::no_such(ResourceKind::Instance, &holder))?;
+            self.visible(&holder).ok_or_else(|| ApiError::unknown_id(ResourceKind::Instance, &holder))?;
         if !matches!(instance.state, SandboxInstanceState::Running | SandboxInstanceState::Stopped) {
             return Err(ApiError::new("IncorrectState", format!("Instance '{holder}' is not 'running'.")));
         }
@@ -241,7 +246,7 @@ impl RegionView<'_> {
             }
             (_, device) => device.unwrap_or_default(),
         };
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let since = self.now;
         let found = self.here.instances.get_mut(&holder).expect("it was found");
         if attach {
@@ -291,10 +296,10 @@ impl RegionView<'_> {
         self.allow_any("ec2:CreateSnapshot")?;
         let id = params.need("VolumeId")?;
         let volume =
-            self.here.volumes.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Volume, id))?.clone();
+            self.here.volumes.get(id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Volume, id))?.clone();
         let description = params.text("Description").unwrap_or_default().to_string();
         let tags = read_own(params, "snapshot")?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let snapshot = VolumeSnapshot {
             id: self.ids.id("snap-"),
             volume: volume.id,
@@ -315,16 +320,17 @@ impl RegionView<'_> {
         let ids = params.list("SnapshotId");
         let owners = params.list("Owner");
         if let Some(id) = ids.iter().find(|id| !self.here.snapshots.contains_key(**id)) {
-            return Err(ApiError::no_such(ResourceKind::Snapshot, id));
+            return Err(ApiError::unknown_id(ResourceKind::Snapshot, id));
         }
         let filters = RequestFilters::read(params, &SNAPSHOT_FILTERS)?;
         let named = |found: &&VolumeSnapshot| {
             (ids.is_empty() || ids.contains(&found.id.as_str()))
                 && (owners.is_empty() || owners.iter().any(|owner| ["self", self.account].contains(owner)))
         };
-        let rows = self.here.snapshots.values().filter(named).filter(|found| filters.pass(self, found));
+        let rows =
+            self.here.snapshots.values().filter(named).filter(|found| filters.matches_row(self, found));
         let (rows, next) = self.page(params, rows, (5, 1000))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let nodes: Vec<XmlContent> = rows.into_iter().map(|found| self.snapshot_node(found).into()).collect();
         Ok(XmlFields::new().put("snapshotSet", nodes).opt("nextToken", next).into())
     }
@@ -334,7 +340,7 @@ impl RegionView<'_> {
         self.allow_any("ec2:DeleteSnapshot")?;
         let id = params.need("SnapshotId")?;
         if !self.here.snapshots.contains_key(id) {
-            return Err(ApiError::no_such(ResourceKind::Snapshot, id));
+            return Err(ApiError::unknown_id(ResourceKind::Snapshot, id));
         }
         if let Some(image) = self.here.images.values().find(|image| image.is_made_of(id)) {
             return Err(ApiError::new(
@@ -342,7 +348,7 @@ impl RegionView<'_> {
                 format!("The snapshot {id} is currently in use by {}", image.id),
             ));
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         self.here.snapshots.remove(id);
         Ok(XmlFields::new().put("return", true).into())
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::iam::{Principal, statements};
 use super::instance::ResourceTags;
-use super::policy::{IamDecision, PolicyContext, judge};
+use super::policy::{IamDecision, PolicyContext, decide};
 use super::world::{AccessKey, ApiCall, RegionView};
 use super::{ApiError, ApiResult};
 use crate::wire::{QueryParamPart, QueryParams, XmlContent, XmlFields};
@@ -16,7 +16,7 @@ const CHAINED: i64 = 3600;
 
 /// Returns the ARN and the account of the role that a call assumes, if it is another account's
 /// role.
-pub(crate) fn abroad(call: &ApiCall, account: &str) -> Option<(String, String)> {
+pub(crate) fn foreign_role(call: &ApiCall, account: &str) -> Option<(String, String)> {
     let asked = call.service == "sts" && call.action == "AssumeRole";
     let params = QueryParams::parse(call.body.as_bytes()).ok().filter(|_| asked)?;
     let arn = params.whole().text("RoleArn")?.to_string();
@@ -25,7 +25,7 @@ pub(crate) fn abroad(call: &ApiCall, account: &str) -> Option<(String, String)> 
 }
 
 /// The error for a role that may not be assumed. It does not reveal whether the role exists.
-pub(crate) fn denied(caller: &Principal, arn: &str) -> ApiError {
+pub(crate) fn assume_role_denied(caller: &Principal, arn: &str) -> ApiError {
     let who = caller.arn();
     ApiError::new(
         "AccessDenied",
@@ -34,7 +34,7 @@ pub(crate) fn denied(caller: &Principal, arn: &str) -> ApiError {
 }
 
 /// Returns the principals of one kind that a statement names. A plain string counts for every kind.
-pub(super) fn named<'v>(principal: &'v Value, kind: &str) -> Vec<&'v str> {
+pub(super) fn named_principals<'v>(principal: &'v Value, kind: &str) -> Vec<&'v str> {
     match (principal, &principal[kind]) {
         (Value::String(any), _) => vec![any],
         (_, Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
@@ -47,7 +47,7 @@ impl RegionView<'_> {
     pub(crate) fn sts(&mut self, action: &str, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         match action {
             "GetCallerIdentity" => {
-                params.params().all_read()?;
+                params.params().check_all_read()?;
                 let id = match &self.caller {
                     Principal::User { name, .. } => format!("AIDA0SANDBOX{}", name.to_ascii_uppercase()),
                     Principal::Role { role, session, .. } => {
@@ -62,7 +62,7 @@ impl RegionView<'_> {
                     .into())
             }
             "AssumeRole" => self.assume_role(params),
-            _ => Err(super::services::unknown(action)),
+            _ => Err(super::services::unknown_action(action)),
         }
     }
 
@@ -90,7 +90,7 @@ impl RegionView<'_> {
         let name = arn.rsplit('/').next().unwrap_or_default().to_string();
         let known = self.iam.role_arn(self.account, self.partition(), &name) == arn;
         let role = self.iam.roles.get(&name).filter(|_| known);
-        let role = role.ok_or_else(|| denied(&self.caller, &arn))?;
+        let role = role.ok_or_else(|| assume_role_denied(&self.caller, &arn))?;
         let chained = matches!(self.caller, Principal::Role { .. });
         let longest = if chained { CHAINED.min(role.longest) } else { role.longest };
         if !(900..=longest).contains(&seconds) {
@@ -100,12 +100,12 @@ impl RegionView<'_> {
             ));
         }
         if !self.trusts_caller(&role.trust, external) {
-            return Err(denied(&self.caller, &arn));
+            return Err(assume_role_denied(&self.caller, &arn));
         }
         if self.caller.account() == self.account {
             self.may_assume(&arn)?;
         }
-        params.params().all_read()?;
+        params.params().check_all_read()?;
         let principal = Principal::Role {
             account: self.account.to_string(),
             role: name.clone(),
@@ -131,7 +131,7 @@ impl RegionView<'_> {
         let root = format!("arn:{}:iam::{account}:root", self.partition());
         let names = ["*", account, root.as_str(), who.as_str()];
         let speaks = |statement: &&Value| {
-            named(&statement["Principal"], "AWS").iter().any(|name| names.contains(name))
+            named_principals(&statement["Principal"], "AWS").iter().any(|name| names.contains(name))
         };
         let said: Vec<&Value> = statements(trust).into_iter().filter(speaks).collect();
         let mut context = PolicyContext::new();
@@ -141,7 +141,7 @@ impl RegionView<'_> {
             context.insert("sts:externalid".to_string(), vec![external.to_string()]);
         }
         let document = json!({ "Statement": said });
-        judge(&[document], "sts:AssumeRole", "*", &context) == IamDecision::Allow
+        decide(&[document], "sts:AssumeRole", "*", &context) == IamDecision::Allow
     }
 
     /// Issues session credentials that are valid until `expires`.

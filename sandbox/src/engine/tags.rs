@@ -90,7 +90,7 @@ fn within_limit(count: usize) -> ApiResult<()> {
 }
 
 /// Fails unless the metadata service can serve all keys: letters, digits and `+ - = . , _ : @`.
-pub(crate) fn fit_for_metadata<'k>(keys: impl Iterator<Item = &'k String>) -> ApiResult<()> {
+pub(crate) fn check_metadata_keys<'k>(keys: impl Iterator<Item = &'k String>) -> ApiResult<()> {
     for key in keys {
         let good = key.chars().all(|c| c.is_ascii_alphanumeric() || "+-=.,_:@".contains(c));
         if !good || [".", "..", "_index"].contains(&key.as_str()) {
@@ -150,7 +150,7 @@ impl RegionView<'_> {
             }
             _ => return Err(ApiError::new("InvalidID", format!("The ID '{id}' is not valid"))),
         };
-        tags.ok_or_else(|| ApiError::no_such(kind, id))
+        tags.ok_or_else(|| ApiError::unknown_id(kind, id))
     }
 
     fn may_tag(&mut self, action: &str, ids: &[String], asked: &ResourceTags) -> ApiResult<()> {
@@ -193,10 +193,10 @@ impl RegionView<'_> {
             let own = held.keys().filter(|key| !key.starts_with("aws:")).count();
             within_limit(own + more)?;
             if self.here.instances.get(id).is_some_and(|found| found.metadata.tags == "enabled") {
-                fit_for_metadata(tags.keys())?;
+                check_metadata_keys(tags.keys())?;
             }
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         for id in &ids {
             self.tags_of(id)?.extend(tags.clone());
             self.bill_with_tags(id);
@@ -225,7 +225,7 @@ impl RegionView<'_> {
         let asked: ResourceTags =
             wanted.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect();
         self.may_tag("ec2:DeleteTags", &ids, &asked)?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         for id in &ids {
             let held = self.tags_of(id)?;
             if wanted.is_empty() {
@@ -271,8 +271,8 @@ impl RegionView<'_> {
                 value: value.clone(),
             })
         });
-        let (rows, next) = self.page(params, rows.filter(|row| filters.pass(self, row)), (5, 1000))?;
-        self.ready(params)?;
+        let (rows, next) = self.page(params, rows.filter(|row| filters.matches_row(self, row)), (5, 1000))?;
+        self.finish_checks(params)?;
         let answer = XmlFields::new().each("tagSet", rows, |fields, row| {
             fields
                 .put("resourceId", &row.id)

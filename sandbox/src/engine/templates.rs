@@ -59,7 +59,7 @@ const KNOWN: [&str; 20] = [
 ];
 
 /// The error for a call that names no template.
-fn missing() -> ApiError {
+fn template_not_named() -> ApiError {
     ApiError::new("MissingParameter", "Either the launch template's id or its name must be specified")
 }
 
@@ -70,10 +70,10 @@ impl RegionView<'_> {
                 Err(ApiError::combination("The launch template's id and its name cannot both be specified"))
             }
             (Some(id), None) => {
-                self.here.templates.get(id).ok_or_else(|| ApiError::no_such(ResourceKind::Template, id))
+                self.here.templates.get(id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Template, id))
             }
             (None, Some(name)) => self.template_named(name),
-            (None, None) => Err(missing()),
+            (None, None) => Err(template_not_named()),
         }
     }
 
@@ -106,7 +106,7 @@ impl RegionView<'_> {
             return Ok(None);
         }
         let (data, told) = self.template_data(&part)?;
-        Ok(Some(params.params().over(&data).telling(told)))
+        Ok(Some(params.params().over(&data).with_aws_tags(told)))
     }
 
     /// Serves CreateLaunchTemplate.
@@ -129,7 +129,7 @@ impl RegionView<'_> {
         }
         let version = self.read_version(params)?;
         let tags = read_own(params, "launch-template")?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let template = LaunchTemplate {
             id: self.ids.id("lt-"),
             name: name.to_string(),
@@ -154,7 +154,7 @@ impl RegionView<'_> {
             new.data.iter().for_each(|(key, value)| asked.set(key, value));
             new.data = asked.over(old).into_values();
         }
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let number = template.versions.len() + 1;
         let answer = XmlFields::new()
             .within("launchTemplateVersion", |fields| version_fields(fields, &template, &new, number));
@@ -174,7 +174,7 @@ impl RegionView<'_> {
             return Err(ApiError::new("UnknownParameter", sentence));
         }
         if data.is_empty() {
-            return Err(super::asked::need("LaunchTemplateData"));
+            return Err(super::asked::missing_parameter("LaunchTemplateData"));
         }
         Ok(LaunchTemplateVersion {
             description: params.text("VersionDescription").map(String::from),
@@ -189,7 +189,7 @@ impl RegionView<'_> {
         self.allow_any("ec2:DescribeLaunchTemplates")?;
         let (ids, names) = (params.list("LaunchTemplateId"), params.list("LaunchTemplateName"));
         if let Some(id) = ids.iter().find(|id| !self.here.templates.contains_key(**id)) {
-            return Err(ApiError::no_such(ResourceKind::Template, id));
+            return Err(ApiError::unknown_id(ResourceKind::Template, id));
         }
         for name in &names {
             self.template_named(name)?;
@@ -200,9 +200,10 @@ impl RegionView<'_> {
                 || ids.contains(&template.id.as_str())
                 || names.contains(&template.name.as_str())
         };
-        let rows = self.here.templates.values().filter(named).filter(|found| filters.pass(self, found));
+        let rows =
+            self.here.templates.values().filter(named).filter(|found| filters.matches_row(self, found));
         let (rows, next) = self.page(params, rows, (1, 200))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let nodes: Vec<XmlContent> =
             rows.into_iter().map(|template| template_fields(template).into()).collect();
         Ok(XmlFields::new().put("launchTemplates", nodes).opt("nextToken", next).into())
@@ -227,24 +228,24 @@ impl RegionView<'_> {
             // A call for all templates can request these two versions only.
             for text in &wanted {
                 if !["$Latest", "$Default"].contains(text) {
-                    return Err(missing());
+                    return Err(template_not_named());
                 }
                 for template in self.here.templates.values() {
                     rows.push((template, version(template, text)?));
                 }
             }
             if wanted.is_empty() {
-                return Err(missing());
+                return Err(template_not_named());
             }
         }
         let rows = rows.into_iter().filter(|(template, number)| {
-            filters.pass(
+            filters.matches_row(
                 self,
                 &NumberedTemplateVersion { version: template.versions[number - 1].clone(), number: *number },
             )
         });
         let (rows, next) = self.page(params, rows, (1, 200))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let answer = XmlFields::new().each("launchTemplateVersionSet", rows, |fields, (template, number)| {
             version_fields(fields, template, &template.versions[number - 1], number)
         });
@@ -256,7 +257,7 @@ impl RegionView<'_> {
         let template = self.template(params)?.clone();
         let arn = self.arn("ec2", &format!("launch-template/{}", template.id));
         self.allow("ec2:DeleteLaunchTemplate", &arn, &template.tags, &[])?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         self.here.templates.remove(&template.id);
         Ok(XmlFields::new().put("launchTemplate", template_fields(&template)).into())
     }

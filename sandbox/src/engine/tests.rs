@@ -92,7 +92,7 @@ impl SandboxTestBench {
             TestAction::Form(call, form) => self.call(call, form),
             TestAction::Wait(seconds) => {
                 self.now += SignedDuration::from_secs(*seconds);
-                self.world.settle(self.now);
+                self.world.apply_due_events(self.now);
             }
             TestAction::Interrupt(at) => drop(self.world.interrupt(self.now, &named(at))),
             TestAction::PowerOff(at) => drop(self.world.power_off(self.now, &named(at))),

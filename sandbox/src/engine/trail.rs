@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::services::unknown_json;
+use super::services::unknown_json_action;
 use super::world::{RegionView, TrailEvent};
 use super::{ApiError, ApiResult};
 use crate::wire::{JsonMembers, with_token};
@@ -11,7 +11,7 @@ impl RegionView<'_> {
     /// Serves LookupEvents; the newest event comes first.
     pub(crate) fn cloudtrail(&mut self, action: &str, input: &JsonMembers<'_>) -> ApiResult<Value> {
         if action != "LookupEvents" {
-            return Err(unknown_json());
+            return Err(unknown_json_action());
         }
         self.allow_any("cloudtrail:LookupEvents")?;
         let attributes = input.list("LookupAttributes")?;
@@ -30,7 +30,7 @@ impl RegionView<'_> {
             event.region == self.region
                 && from.is_none_or(|from| from <= event.at)
                 && until.is_none_or(|until| event.at <= until)
-                && wanted.is_none_or(|(key, value)| has(event, key, value))
+                && wanted.is_none_or(|(key, value)| event_has(event, key, value))
         });
         let all: Vec<Value> = found.map(|event| self.event_node(event)).collect();
         let refusals = ("InvalidMaxResultsException", "InvalidNextTokenException");
@@ -54,7 +54,7 @@ impl RegionView<'_> {
     }
 }
 
-fn has(event: &TrailEvent, key: &str, value: &str) -> bool {
+fn event_has(event: &TrailEvent, key: &str, value: &str) -> bool {
     match key {
         "EventName" => event.action == value,
         "EventSource" => format!("{}.amazonaws.com", event.service) == value,

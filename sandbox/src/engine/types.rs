@@ -39,9 +39,9 @@ impl RegionView<'_> {
         let filters = RequestFilters::read(params, &TYPES)?;
         let rows = self.facts.types.keys().filter_map(|name| known(name));
         let named = |kind: &&TypeFact| wanted.is_empty() || wanted.contains(&kind.instance_type.as_str());
-        let rows = rows.filter(named).filter(|kind| filters.pass(self, kind));
+        let rows = rows.filter(named).filter(|kind| filters.matches_row(self, kind));
         let (rows, next) = self.page(params, rows, (5, 100))?;
-        self.ready(params)?;
+        self.finish_checks(params)?;
         let nodes: Vec<XmlContent> =
             rows.into_iter().map(|kind| type_node(kind, offered.contains(&kind.instance_type))).collect();
         Ok(XmlFields::new().put("instanceTypeSet", nodes).opt("nextToken", next).into())

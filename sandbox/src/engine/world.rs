@@ -9,7 +9,7 @@ use super::addresses::ElasticIp;
 use super::agenda::{EventQueue, EventQueueEntry, SandboxEvent};
 use super::groups::SecurityGroup;
 use super::iam::{IamDirectory, Principal};
-use super::ids::{IdSource, fraction};
+use super::ids::{IdSource, derived_fraction};
 use super::images::MachineImage;
 use super::instance::{EbsVolume, SandboxInstance, SandboxInstanceState, SpotRequest, UsageRecord};
 use super::keys::KeyPair;
@@ -172,19 +172,19 @@ impl SandboxWorld {
     }
 
     /// Applies all events that are due at `now`.
-    pub(crate) fn settle(&mut self, now: Timestamp) {
+    pub(crate) fn apply_due_events(&mut self, now: Timestamp) {
         self.state.latest = self.state.latest.max(now);
-        while let Some(EventQueueEntry { at, account, region, event, .. }) = self.state.agenda.due(now) {
+        while let Some(EventQueueEntry { at, account, region, event, .. }) = self.state.agenda.pop_due(now) {
             let caller = Principal::Service { account: account.clone() };
-            if let Some(mut desk) = self.desk(at, &account, &region, caller) {
-                desk.happen(event);
+            if let Some(mut desk) = self.region_view(at, &account, &region, caller) {
+                desk.apply_event(event);
             }
         }
     }
 
     /// Answers a call. Throttling is a separate step, so that a journal can be replayed.
     pub(crate) fn call(&mut self, now: Timestamp, call: &ApiCall) -> ApiResult<ApiReply> {
-        self.settle(now);
+        self.apply_due_events(now);
         let key = self.state.keys.get(&call.access_key);
         let principal = key.map(|key| key.principal.clone());
         let principal = principal.ok_or_else(|| {
@@ -192,7 +192,7 @@ impl SandboxWorld {
         })?;
         let account = principal.account().to_string();
         let who = principal.arn();
-        let done = self.answered(now, call, &account, principal);
+        let done = self.answer_in_account(now, call, &account, principal);
         if !is_read(&call.action) {
             let event = TrailEvent {
                 id: call.request.clone(),
@@ -213,7 +213,7 @@ impl SandboxWorld {
 
     /// Answers a call in the caller's account. AssumeRole for a role of another account needs the
     /// permission of both accounts.
-    fn answered(
+    fn answer_in_account(
         &mut self,
         now: Timestamp,
         call: &ApiCall,
@@ -221,13 +221,13 @@ impl SandboxWorld {
         caller: Principal,
     ) -> ApiResult<ApiReply> {
         let broken = || ApiError::new("InternalError", "An internal error has occurred");
-        let mut desk = self.desk(now, account, &call.region, caller.clone()).ok_or_else(broken)?;
-        let Some((role, host)) = sts::abroad(call, account) else {
+        let mut desk = self.region_view(now, account, &call.region, caller.clone()).ok_or_else(broken)?;
+        let Some((role, host)) = sts::foreign_role(call, account) else {
             return super::services::answer(&mut desk, call);
         };
         desk.may_assume(&role)?;
-        let denied = sts::denied(&caller, &role);
-        let mut desk = self.desk(now, &host, &call.region, caller).ok_or(denied)?;
+        let denied = sts::assume_role_denied(&caller, &role);
+        let mut desk = self.region_view(now, &host, &call.region, caller).ok_or(denied)?;
         super::services::answer(&mut desk, call)
     }
 
@@ -243,7 +243,7 @@ impl SandboxWorld {
     }
 
     /// Returns the view of one region of an account; none if the account is unknown.
-    pub(crate) fn desk<'a>(
+    pub(crate) fn region_view<'a>(
         &'a mut self,
         now: Timestamp,
         account: &'a str,
@@ -270,7 +270,7 @@ impl SandboxWorld {
             trail,
             agenda,
         };
-        desk.furnish();
+        desk.create_default_network();
         Some(desk)
     }
 
@@ -284,21 +284,23 @@ impl SandboxWorld {
 
     /// Sends an interruption notice to a spot instance, for the control endpoint.
     pub(crate) fn interrupt(&mut self, now: Timestamp, instance: &str) -> ApiResult<()> {
-        self.settle(now);
-        let (account, region) =
-            self.find(instance).ok_or_else(|| ApiError::no_such(super::ResourceKind::Instance, instance))?;
+        self.apply_due_events(now);
+        let (account, region) = self
+            .find(instance)
+            .ok_or_else(|| ApiError::unknown_id(super::ResourceKind::Instance, instance))?;
         let caller = Principal::Service { account: account.clone() };
-        let mut desk = self.desk(now, &account, &region, caller).expect("the account was found");
-        desk.give_notice(instance)
+        let mut desk = self.region_view(now, &account, &region, caller).expect("the account was found");
+        desk.send_interruption_notice(instance)
     }
 
     /// Shuts an instance down from inside, as `poweroff` does.
     pub(crate) fn power_off(&mut self, now: Timestamp, instance: &str) -> ApiResult<()> {
-        self.settle(now);
-        let (account, region) =
-            self.find(instance).ok_or_else(|| ApiError::no_such(super::ResourceKind::Instance, instance))?;
+        self.apply_due_events(now);
+        let (account, region) = self
+            .find(instance)
+            .ok_or_else(|| ApiError::unknown_id(super::ResourceKind::Instance, instance))?;
         let caller = Principal::Service { account: account.clone() };
-        let mut desk = self.desk(now, &account, &region, caller).expect("the account was found");
+        let mut desk = self.region_view(now, &account, &region, caller).expect("the account was found");
         desk.power_off(instance)
     }
 }
@@ -321,7 +323,7 @@ impl WorldState {
 /// Returns a user's access key id and secret. They are derived from the names, so that scripts can
 /// know them in advance.
 pub(crate) fn credentials(account: &str, user: &str) -> (String, String) {
-    let mut ids = IdSource::new((fraction(0, &[account, user]) * 1e15) as u64);
+    let mut ids = IdSource::new((derived_fraction(0, &[account, user]) * 1e15) as u64);
     // AWS's key ids contain no 0 and no 1, so this is never a real one.
     (format!("AKIA0SANDBOX{}", ids.letters(8)), format!("sandbox/{}", ids.letters(32)))
 }
@@ -333,9 +335,9 @@ pub(crate) fn is_read(action: &str) -> bool {
 
 impl RegionView<'_> {
     /// Plans an event in this region, `after` from now.
-    pub(crate) fn later(&mut self, after: jiff::SignedDuration, event: SandboxEvent) {
+    pub(crate) fn plan_event(&mut self, after: jiff::SignedDuration, event: SandboxEvent) {
         let at = self.now.checked_add(after).unwrap_or(Timestamp::MAX);
-        self.agenda.add(at, self.account, self.region, event);
+        self.agenda.push(at, self.account, self.region, event);
     }
 
     pub(crate) fn arn(&self, service: &str, rest: &str) -> String {
@@ -348,9 +350,9 @@ impl RegionView<'_> {
 
     /// Fails on parameters that were not read, and with `DryRunOperation` on a dry run. Calls
     /// change state only after this check.
-    pub(crate) fn ready(&self, params: &crate::wire::QueryParamPart<'_>) -> ApiResult<()> {
+    pub(crate) fn finish_checks(&self, params: &crate::wire::QueryParamPart<'_>) -> ApiResult<()> {
         let rehearsal = params.flag("DryRun")?.unwrap_or(false);
-        params.params().all_read()?;
+        params.params().check_all_read()?;
         if rehearsal {
             return Err(ApiError::new(
                 "DryRunOperation",
@@ -360,9 +362,9 @@ impl RegionView<'_> {
         Ok(())
     }
 
-    fn happen(&mut self, event: SandboxEvent) {
+    fn apply_event(&mut self, event: SandboxEvent) {
         match event {
-            SandboxEvent::Arrive { instance, change } => self.arrive(&instance, change),
+            SandboxEvent::Arrive { instance, change } => self.finish_transition(&instance, change),
             SandboxEvent::Forget { instance } => self.forget(&instance),
             SandboxEvent::Rebalance { instance, change } => {
                 let now = self.now;
@@ -372,18 +374,18 @@ impl RegionView<'_> {
             }
             SandboxEvent::Notice { instance, change } => {
                 if self.unchanged(&instance, change).is_some() {
-                    let _ = self.give_notice(&instance);
+                    let _ = self.send_interruption_notice(&instance);
                 }
             }
             SandboxEvent::Interrupt { instance, change } => {
                 if self.unchanged(&instance, change).is_some() {
-                    self.take_back(&instance);
+                    self.reclaim_instance(&instance);
                 }
             }
             SandboxEvent::Announce { instance, change, rule } => self.announce(&instance, change, rule),
             SandboxEvent::Relaunch { request } => self.relaunch(&request),
             SandboxEvent::Release { reservation } => self.expire(&reservation),
-            SandboxEvent::Fire { schedule, plan, attempt } => self.fire(&schedule, plan, attempt),
+            SandboxEvent::Fire { schedule, plan, attempt } => self.run_schedule(&schedule, plan, attempt),
         }
     }
 

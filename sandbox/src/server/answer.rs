@@ -30,7 +30,7 @@ fn namespace(service: &str) -> &'static str {
 }
 
 /// Encodes the result of a call in the protocol of its service.
-pub(super) fn spell(
+pub(super) fn encode_answer(
     style: WireProtocol,
     service: &str,
     action: &str,
@@ -67,17 +67,19 @@ pub(super) fn spell(
             let headers = [("x-amzn-requestid", request.to_string())];
             response(200, "application/x-amz-json-1.1", now, &headers, value.to_string().into_bytes())
         }
-        (_, Ok(ApiReply::Xml(_))) => spell(style, service, action, request, Err(crossed()), now),
-        (style, Err(error)) => refusal(style, service, request, &error, now),
+        (_, Ok(ApiReply::Xml(_))) => {
+            encode_answer(style, service, action, request, Err(wrong_protocol()), now)
+        }
+        (style, Err(error)) => encode_error(style, service, request, &error, now),
     }
 }
 
 /// The error for an action that was called in the protocol of another service.
-fn crossed() -> ApiError {
+fn wrong_protocol() -> ApiError {
     ApiError::new("InternalError", "An internal error has occurred")
 }
 
-fn refusal(
+fn encode_error(
     style: WireProtocol,
     service: &str,
     request: &str,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::dispatch::WireRequest;
 use super::http::{ResponsePieces, response};
-use super::{SandboxServerState, port_of};
+use super::{SandboxServerState, metadata_port};
 use crate::engine::ApiError;
 use crate::journal::WorldChange;
 
@@ -32,13 +32,13 @@ pub(super) async fn answer(
     let body: Value = serde_json::from_slice(&heard.body).unwrap_or(Value::Null);
     match (heard.method.as_str(), path) {
         ("GET", "clock") => say(200, clock(&shared.borrow())),
-        ("POST", "clock") => match moved(&mut shared.borrow_mut(), &body) {
+        ("POST", "clock") => match move_clock(&mut shared.borrow_mut(), &body) {
             Ok(value) => say(200, value),
             Err(why) => say(400, json!({ "error": why })),
         },
         ("POST", "interrupt" | "poweroff") => {
             let id = body["instance"].as_str().unwrap_or_default().to_string();
-            match deed(&mut shared.borrow_mut(), path, id) {
+            match make_change(&mut shared.borrow_mut(), path, id) {
                 Ok(()) => say(200, json!({ "done": true })),
                 Err(error) => say(400, json!({ "error": error.to_string() })),
             }
@@ -48,7 +48,7 @@ pub(super) async fn answer(
             if shared.borrow().world.find(&id).is_none() {
                 return say(400, json!({ "error": format!("the sandbox has no instance {id}") }));
             }
-            match port_of(shared, &id).await {
+            match metadata_port(shared, &id).await {
                 Ok(address) => say(200, json!({ "url": format!("http://{address}") })),
                 Err(error) => say(500, json!({ "error": error.to_string() })),
             }
@@ -62,7 +62,7 @@ fn clock(shared: &SandboxServerState) -> Value {
     json!({ "now": shared.clock.now(), "real": shared.clock.real(), "frozen": shared.clock.is_frozen() })
 }
 
-fn moved(shared: &mut SandboxServerState, body: &Value) -> Result<Value, String> {
+fn move_clock(shared: &mut SandboxServerState, body: &Value) -> Result<Value, String> {
     let now = shared.clock.now();
     let by = match (body["forward_seconds"].as_i64(), body["until"].as_str()) {
         (Some(seconds), _) if seconds >= 0 => SignedDuration::from_secs(seconds),
@@ -78,16 +78,16 @@ fn moved(shared: &mut SandboxServerState, body: &Value) -> Result<Value, String>
     let then = now.checked_add(by).map_err(|_| "the new time is out of range")?;
     if let Some(journal) = &mut shared.journal {
         journal
-            .note(then, &WorldChange::Moved)
+            .append(then, &WorldChange::Moved)
             .map_err(|error| format!("cannot write the state folder: {error}"))?;
     }
     shared.clock.forward(by);
     let now = shared.clock.now();
-    shared.world.settle(now);
+    shared.world.apply_due_events(now);
     Ok(clock(shared))
 }
 
-fn deed(shared: &mut SandboxServerState, name: &str, instance: String) -> Result<(), ApiError> {
+fn make_change(shared: &mut SandboxServerState, name: &str, instance: String) -> Result<(), ApiError> {
     let now = shared.clock.now();
     let deed = if name == "interrupt" {
         WorldChange::Interrupt(instance.clone())
@@ -95,7 +95,7 @@ fn deed(shared: &mut SandboxServerState, name: &str, instance: String) -> Result
         WorldChange::PowerOff(instance.clone())
     };
     if let Some(journal) = &mut shared.journal {
-        journal.note(now, &deed).map_err(|error| ApiError::new("InternalError", error.to_string()))?;
+        journal.append(now, &deed).map_err(|error| ApiError::new("InternalError", error.to_string()))?;
     }
     match name {
         "interrupt" => shared.world.interrupt(now, &instance),

@@ -76,7 +76,7 @@ pub(super) async fn answer(
 fn metadata(shared: &mut SandboxServerState, instance: &str, heard: &WireRequest) -> TimedResponse {
     let path = heard.path.trim_start_matches('/').to_string();
     let after = path.split_once('/').map_or("", |(_, after)| after).to_string();
-    let fault = shared.faults.of_imds(&shared.world.rules, &after);
+    let fault = shared.faults.imds_fault(&shared.world.rules, &after);
     let now = shared.clock.now();
     let mut date = now;
     let mut delayed = None;
@@ -100,7 +100,7 @@ fn metadata(shared: &mut SandboxServerState, instance: &str, heard: &WireRequest
     let deed = WorldChange::Metadata(instance.to_string(), path);
     if after.starts_with("meta-data/iam/security-credentials/")
         && let Some(journal) = &mut shared.journal
-        && journal.note(now, &deed).is_err()
+        && journal.append(now, &deed).is_err()
     {
         return TimedResponse::now(response(500, "text/plain", now, &[], Vec::new()));
     }
@@ -109,7 +109,7 @@ fn metadata(shared: &mut SandboxServerState, instance: &str, heard: &WireRequest
         MetadataAnswer::Token(token, seconds) => {
             (200, vec![("x-aws-ec2-metadata-token-ttl-seconds", seconds.to_string())], token)
         }
-        MetadataAnswer::Status(status) => (status, Vec::new(), not_found(status)),
+        MetadataAnswer::Status(status) => (status, Vec::new(), error_page(status)),
         MetadataAnswer::Silence => return TimedResponse::close(),
     };
     if fault == Some(ImdsFault::ExpiredCredentials) {
@@ -131,7 +131,7 @@ fn expired(text: &str, now: domain::Timestamp) -> String {
 }
 
 /// Returns the error page of the metadata service.
-fn not_found(status: u16) -> String {
+fn error_page(status: u16) -> String {
     let title = match status {
         400 => "400 - Bad Request",
         401 => "401 - Unauthorized",
@@ -151,8 +151,9 @@ fn api(shared: &mut SandboxServerState, heard: &WireRequest) -> TimedResponse {
     let request = format!("{:08x}-5a6d-4b6f-8000-{:012x}", now.as_second() as u32, shared.requests);
     let authorization = heard.header("authorization").and_then(AuthorizationHeader::read);
     let service = authorization.as_ref().map_or("ec2", |found| found.service.as_str()).to_string();
-    let (style, action, body) = understood(&service, heard);
-    let spell = |done: ApiResult<ApiReply>| answer::spell(style, &service, &action, &request, done, now);
+    let (style, action, body) = decode_call(&service, heard);
+    let spell =
+        |done: ApiResult<ApiReply>| answer::encode_answer(style, &service, &action, &request, done, now);
     let Some(authorization) = authorization else {
         return TimedResponse::now(spell(Err(ApiError::new(
             "MissingAuthenticationToken",
@@ -177,7 +178,7 @@ fn api(shared: &mut SandboxServerState, heard: &WireRequest) -> TimedResponse {
     if !shared.world.has_region(&call.region) {
         return TimedResponse::now(spell(Err(unknown_key(style))));
     }
-    let fault = shared.faults.of_call(&shared.world.rules, &action);
+    let fault = shared.faults.call_fault(&shared.world.rules, &action);
     match &fault {
         Some(CallFault::Lost) => return TimedResponse::close(),
         Some(CallFault::Refused { code, message, status }) => {
@@ -186,7 +187,7 @@ fn api(shared: &mut SandboxServerState, heard: &WireRequest) -> TimedResponse {
         }
         _ => {}
     }
-    let done = act(shared, &call);
+    let done = perform_call(shared, &call);
     if let Err(error) = &done {
         tracing::info!("{service} {action}: {error}");
         if ["InvalidAction", "UnknownOperationException", "UnknownParameter"].contains(&error.code.as_ref()) {
@@ -206,7 +207,7 @@ fn api(shared: &mut SandboxServerState, heard: &WireRequest) -> TimedResponse {
 }
 
 /// Makes a call: throttles it, writes a change to the journal, and then performs it.
-fn act(shared: &mut SandboxServerState, call: &ApiCall) -> ApiResult<ApiReply> {
+fn perform_call(shared: &mut SandboxServerState, call: &ApiCall) -> ApiResult<ApiReply> {
     let now = shared.clock.now();
     shared.world.throttle(now, call)?;
     let broken = |error: std::io::Error| {
@@ -214,17 +215,17 @@ fn act(shared: &mut SandboxServerState, call: &ApiCall) -> ApiResult<ApiReply> {
         ApiError::new("InternalError", "An internal error has occurred")
     };
     if let Some(journal) = shared.journal.as_mut().filter(|_| !is_read(&call.action)) {
-        journal.note(now, &WorldChange::Call(call.clone())).map_err(broken)?;
+        journal.append(now, &WorldChange::Call(call.clone())).map_err(broken)?;
     }
     let done = shared.world.call(now, call);
     if let Some(journal) = &mut shared.journal {
-        journal.shorten(&shared.world, now).map_err(broken)?;
+        journal.snapshot_if_long(&shared.world, now).map_err(broken)?;
     }
     done
 }
 
 /// Returns the protocol of a call, its action, and its body in the form that the engine reads.
-fn understood(service: &str, heard: &WireRequest) -> (WireProtocol, String, ApiResult<String>) {
+fn decode_call(service: &str, heard: &WireRequest) -> (WireProtocol, String, ApiResult<String>) {
     let text = || {
         String::from_utf8(heard.body.clone())
             .map_err(|_| ApiError::new("MalformedQueryString", "The body is not UTF-8"))
@@ -235,7 +236,7 @@ fn understood(service: &str, heard: &WireRequest) -> (WireProtocol, String, ApiR
         return (WireProtocol::Json, action, body);
     }
     if service == "scheduler" {
-        let (action, body) = super::rest::understood(heard);
+        let (action, body) = super::rest::decode_call(heard);
         return (WireProtocol::Rest, action, body);
     }
     if let Some((_, action)) = heard.path.split_once("/operation/") {

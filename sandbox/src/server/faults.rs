@@ -17,11 +17,11 @@ impl FaultCounters {
     }
 
     /// Counts a call, and returns the failure that it meets.
-    pub(super) fn of_call(&mut self, rules: &Scenario, action: &str) -> Option<CallFault> {
+    pub(super) fn call_fault(&mut self, rules: &Scenario, action: &str) -> Option<CallFault> {
         for (met, rule) in
             self.calls.iter_mut().zip(&rules.failures).filter(|(_, rule)| matches(&rule.call, action))
         {
-            if strikes(met, rule.skip, rule.times) {
+            if take_failure(met, rule.skip, rule.times) {
                 return Some(rule.how.clone());
             }
         }
@@ -30,10 +30,10 @@ impl FaultCounters {
 
     /// Counts a metadata request, and returns the failure that it meets. `path` begins after
     /// `latest/`.
-    pub(super) fn of_imds(&mut self, rules: &Scenario, path: &str) -> Option<ImdsFault> {
+    pub(super) fn imds_fault(&mut self, rules: &Scenario, path: &str) -> Option<ImdsFault> {
         for (met, rule) in self.imds.iter_mut().zip(&rules.imds).filter(|(_, rule)| matches(&rule.path, path))
         {
-            if strikes(met, rule.skip, rule.times) {
+            if take_failure(met, rule.skip, rule.times) {
                 return Some(rule.how.clone());
             }
         }
@@ -41,7 +41,7 @@ impl FaultCounters {
     }
 }
 
-fn strikes(met: &mut u32, skip: u32, times: Option<u32>) -> bool {
+fn take_failure(met: &mut u32, skip: u32, times: Option<u32>) -> bool {
     let number = *met;
     *met = met.saturating_add(1);
     number >= skip && times.is_none_or(|times| number - skip < times)
@@ -60,8 +60,8 @@ mod tests {
     fn a_failure_rule_skips_calls_and_expires() {
         let rules = Scenario::parse("failures: [{call: Run*, skip: 1, times: 2, how: lost}]").unwrap();
         let mut faults = FaultCounters::new(&rules);
-        let met: Vec<bool> = (0..5).map(|_| faults.of_call(&rules, "RunInstances").is_some()).collect();
+        let met: Vec<bool> = (0..5).map(|_| faults.call_fault(&rules, "RunInstances").is_some()).collect();
         assert_eq!(met, [false, true, true, false, false]);
-        assert!(faults.of_call(&rules, "StopInstances").is_none());
+        assert!(faults.call_fault(&rules, "StopInstances").is_none());
     }
 }

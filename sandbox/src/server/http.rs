@@ -73,7 +73,7 @@ pub(super) async fn accept(
         let _ = stream.set_nodelay(true);
         let (shared, instance) = (Rc::clone(&shared), instance.clone());
         tokio::task::spawn_local(async move {
-            let service = service_fn(|request| one(Rc::clone(&shared), instance.clone(), request));
+            let service = service_fn(|request| serve_request(Rc::clone(&shared), instance.clone(), request));
             let connection =
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             // Errors are ignored: the scenario or the client may close a connection.
@@ -87,7 +87,7 @@ pub(super) async fn accept(
 #[error("closed by the scenario")]
 struct ConnectionClosed;
 
-async fn one(
+async fn serve_request(
     shared: Rc<RefCell<SandboxServerState>>,
     instance: Option<String>,
     request: Request<Incoming>,

@@ -180,13 +180,13 @@ fn serve(listener: std::net::TcpListener, shared: SandboxServerState, stopped: o
         let serving = tokio::task::spawn_local(http::accept(listener, Rc::clone(&shared), None));
         tokio::select! {
             _ = stopped => {}
-            _ = ended_by_signal() => {}
+            _ = wait_for_signal() => {}
         }
         serving.abort();
     });
 }
 
-async fn ended_by_signal() {
+async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -200,7 +200,10 @@ async fn ended_by_signal() {
 }
 
 /// Returns the address of an instance's metadata port, and opens the port if necessary.
-async fn port_of(shared: &Rc<RefCell<SandboxServerState>>, instance: &str) -> std::io::Result<SocketAddr> {
+async fn metadata_port(
+    shared: &Rc<RefCell<SandboxServerState>>,
+    instance: &str,
+) -> std::io::Result<SocketAddr> {
     let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
     if let Some(port) = shared.borrow().ports.get(instance) {
         return Ok(SocketAddr::new(local, *port));

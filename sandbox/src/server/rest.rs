@@ -16,7 +16,7 @@ const QUERY: [(&str, &str); 7] = [
 
 /// Returns the action of EventBridge Scheduler for a method and a path, and its members as JSON:
 /// those of the body, the path and the query.
-pub(super) fn understood(heard: &WireRequest) -> (String, ApiResult<String>) {
+pub(super) fn decode_call(heard: &WireRequest) -> (String, ApiResult<String>) {
     let name = heard.path.strip_prefix("/schedules/");
     let action = match (heard.method.as_str(), name) {
         ("GET", None) if heard.path == "/schedules" => "ListSchedules",

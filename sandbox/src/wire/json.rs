@@ -115,8 +115,8 @@ impl<'a> JsonMembers<'a> {
 
     /// Refuses a call with a member that was not read. To be called after the last read and before
     /// the first effect.
-    pub(crate) fn all_read(&self) -> ApiResult<()> {
-        match unread(&self.input.value, "", &self.input.read.borrow()) {
+    pub(crate) fn check_all_read(&self) -> ApiResult<()> {
+        match first_unread(&self.input.value, "", &self.input.read.borrow()) {
             None => Ok(()),
             Some(path) => {
                 Err(ApiError::new("ValidationException", format!("The member {path} is not recognized")))
@@ -134,17 +134,18 @@ pub(crate) fn with_token(mut answer: Value, name: &str, next: Option<String>) ->
 }
 
 /// Returns the path of the first member that was not read.
-fn unread(value: &Value, path: &str, read: &BTreeSet<String>) -> Option<String> {
+fn first_unread(value: &Value, path: &str, read: &BTreeSet<String>) -> Option<String> {
     match value {
         Value::Object(members) => {
             members.iter().filter(|(_, value)| !value.is_null()).find_map(|(name, value)| {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                if read.contains(&path) { unread(value, &path, read) } else { Some(path) }
+                if read.contains(&path) { first_unread(value, &path, read) } else { Some(path) }
             })
         }
-        Value::Array(items) => {
-            items.iter().enumerate().find_map(|(at, value)| unread(value, &format!("{path}[{at}]"), read))
-        }
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(at, value)| first_unread(value, &format!("{path}[{at}]"), read)),
         _ => None,
     }
 }
@@ -178,13 +179,13 @@ mod tests {
         let part = whole.need_part("P").unwrap();
         assert_eq!((part.flag("F"), whole.text("Z")), (Ok(Some(true)), Ok(None)));
         let code = |error: ApiError| (error.code.into_owned(), error.message);
-        let (kind, message) = code(whole.all_read().unwrap_err());
+        let (kind, message) = code(whole.check_all_read().unwrap_err());
         assert_eq!(
             (kind.as_str(), message.as_str()),
             ("ValidationException", "The member P.Q is not recognized")
         );
         part.number("Q").unwrap();
-        assert_eq!(whole.all_read(), Ok(()));
+        assert_eq!(whole.check_all_read(), Ok(()));
         assert_eq!(code(whole.text("N").unwrap_err()).0, "SerializationException");
         assert_eq!(code(whole.need("Z").unwrap_err()).0, "ValidationException");
         for bad in ["", "[]", "{", "7"] {

@@ -19,7 +19,7 @@ pub(crate) struct XmlMembers<T>(pub(crate) Vec<T>);
 /// A value that can be the content of an element.
 pub(crate) trait XmlValue {
     /// Appends the value, escaped.
-    fn spell(&self, out: &mut String);
+    fn write_xml(&self, out: &mut String);
 }
 
 impl XmlFields {
@@ -28,7 +28,7 @@ impl XmlFields {
     }
 
     /// Allocates this many bytes, so that a long answer is not copied while it grows.
-    pub(crate) fn with_room(bytes: usize) -> XmlFields {
+    pub(crate) fn with_capacity_for(bytes: usize) -> XmlFields {
         XmlFields(String::with_capacity(bytes))
     }
 
@@ -43,7 +43,7 @@ impl XmlFields {
     #[inline(always)]
     pub(crate) fn put(mut self, name: &str, value: impl XmlValue) -> XmlFields {
         open(name, &mut self.0);
-        value.spell(&mut self.0);
+        value.write_xml(&mut self.0);
         close(name, &mut self.0);
         self
     }
@@ -120,14 +120,14 @@ fn close(name: &str, out: &mut String) {
 fn list<T: XmlValue>(name: &str, members: &[T], out: &mut String) {
     for member in members {
         open(name, out);
-        member.spell(out);
+        member.write_xml(out);
         close(name, out);
     }
 }
 
 impl XmlValue for str {
     #[inline]
-    fn spell(&self, out: &mut String) {
+    fn write_xml(&self, out: &mut String) {
         // Most texts have nothing to escape, and a check costs less than escaping. The check reads
         // all bytes without an early exit, which is faster than one that stops at the first match.
         let special = |byte: u8| matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"');
@@ -141,82 +141,82 @@ impl XmlValue for str {
 
 impl XmlValue for String {
     #[inline]
-    fn spell(&self, out: &mut String) {
-        self.as_str().spell(out);
+    fn write_xml(&self, out: &mut String) {
+        self.as_str().write_xml(out);
     }
 }
 
 /// The values one after the other.
 impl<A: XmlValue, B: XmlValue> XmlValue for (A, B) {
-    fn spell(&self, out: &mut String) {
-        self.0.spell(out);
-        self.1.spell(out);
+    fn write_xml(&self, out: &mut String) {
+        self.0.write_xml(out);
+        self.1.write_xml(out);
     }
 }
 
 impl<A: XmlValue, B: XmlValue, C: XmlValue> XmlValue for (A, B, C) {
-    fn spell(&self, out: &mut String) {
-        self.0.spell(out);
-        self.1.spell(out);
-        self.2.spell(out);
+    fn write_xml(&self, out: &mut String) {
+        self.0.write_xml(out);
+        self.1.write_xml(out);
+        self.2.write_xml(out);
     }
 }
 
 impl<T: XmlValue + ?Sized> XmlValue for &T {
     #[inline]
-    fn spell(&self, out: &mut String) {
-        (**self).spell(out);
+    fn write_xml(&self, out: &mut String) {
+        (**self).write_xml(out);
     }
 }
 
 /// An absent value leaves the element empty.
 impl<T: XmlValue> XmlValue for Option<T> {
-    fn spell(&self, out: &mut String) {
+    fn write_xml(&self, out: &mut String) {
         if let Some(value) = self {
-            value.spell(out);
+            value.write_xml(out);
         }
     }
 }
 
 impl XmlValue for bool {
-    fn spell(&self, out: &mut String) {
+    fn write_xml(&self, out: &mut String) {
         out.push_str(if *self { "true" } else { "false" });
     }
 }
 
 impl XmlValue for Timestamp {
-    fn spell(&self, out: &mut String) {
+    fn write_xml(&self, out: &mut String) {
         write_iso(*self, out);
     }
 }
 
 impl XmlValue for XmlFields {
-    fn spell(&self, out: &mut String) {
+    fn write_xml(&self, out: &mut String) {
         out.push_str(&self.0);
     }
 }
 
 impl XmlValue for XmlContent {
-    fn spell(&self, out: &mut String) {
+    fn write_xml(&self, out: &mut String) {
         out.push_str(&self.0);
     }
 }
 
 impl XmlValue for Vec<XmlContent> {
-    fn spell(&self, out: &mut String) {
+    fn write_xml(&self, out: &mut String) {
         list("item", self, out);
     }
 }
 
 impl<T: XmlValue> XmlValue for XmlMembers<T> {
-    fn spell(&self, out: &mut String) {
+    fn write_xml(&self, out: &mut String) {
         list("member", &self.0, out);
     }
 }
 
 macro_rules! numbers {
     ($($type:ty),*) => { $(impl XmlValue for $type {
-        fn spell(&self, out: &mut String) {
+        fn write_xml(&self, out: &mut String) {
             // Writing into memory does not fail.
             let _ = write!(out, "{self}");
         }
@@ -233,7 +233,7 @@ impl From<XmlFields> for XmlContent {
 /// Encodes any value as the content of an element.
 pub(crate) fn node(value: impl XmlValue) -> XmlContent {
     let mut out = String::new();
-    value.spell(&mut out);
+    value.write_xml(&mut out);
     XmlContent(out)
 }
 

@@ -81,18 +81,18 @@ impl QueryParams {
     }
 
     /// Adds AWS's own tags, which no caller can set.
-    pub(crate) fn telling(mut self, tags: BTreeMap<String, String>) -> QueryParams {
+    pub(crate) fn with_aws_tags(mut self, tags: BTreeMap<String, String>) -> QueryParams {
         self.told.extend(tags);
         self
     }
 
     /// Returns AWS's own tags for the launched resources.
-    pub(crate) fn told(&self) -> &BTreeMap<String, String> {
+    pub(crate) fn aws_tags(&self) -> &BTreeMap<String, String> {
         &self.told
     }
 
     /// Adds tags for one kind of resource. They replace equal keys of the call.
-    pub(crate) fn tagging(mut self, kind: &str, tags: &BTreeMap<String, String>) -> QueryParams {
+    pub(crate) fn with_tags(mut self, kind: &str, tags: &BTreeMap<String, String>) -> QueryParams {
         if tags.is_empty() {
             return self;
         }
@@ -130,7 +130,7 @@ impl QueryParams {
 
     /// Refuses a call with a parameter that was not read. To be called after the last read and
     /// before the first effect.
-    pub(crate) fn all_read(&self) -> ApiResult<()> {
+    pub(crate) fn check_all_read(&self) -> ApiResult<()> {
         let read = self.read.borrow();
         let unread = self.values.keys().find(|key| !read.contains(*key));
         match unread {
@@ -261,13 +261,13 @@ mod tests {
         assert_eq!(filters[1].list("Value"), ["b c", "k"]);
         assert_eq!((whole.text("E"), whole.raw("E"), whole.text("Nope")), (None, Some(""), None));
         assert!(!whole.part("Placement").is_there() && whole.part("Filter").is_there());
-        let unread = params.all_read().unwrap_err();
+        let unread = params.check_all_read().unwrap_err();
         assert_eq!(
             (unread.code.as_ref(), unread.message.as_str()),
             ("UnknownParameter", "The parameter Action is not recognized")
         );
         whole.text("Action");
-        assert_eq!(params.all_read(), Ok(()));
+        assert_eq!(params.check_all_read(), Ok(()));
     }
 
     #[test]

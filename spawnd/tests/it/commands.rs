@@ -49,7 +49,7 @@ fn status_shows_the_end_and_each_signal() {
     check(&output, true, "will terminate in 1h");
     check(&output, true, "dead-man: powers off in");
     check(&output, true, "cpu        0.00, busy from 0.2 busy cores: quiet");
-    check(&output, true, "gpu        not there");
+    check(&output, true, "gpu        not present");
     let json = world.run(&["status", "--json"]);
     let status: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
     assert_eq!(status["end"]["action"], "terminate");
@@ -134,7 +134,7 @@ fn complete_ends_the_instance_after_the_warning() {
     let world = running();
     let asked = world.uptime();
     check(&world.run(&["complete"]), true, "complete: the instance will terminate in 5m");
-    assert!(world.until(600, |world| world.heard("TerminateInstances")), "{}", world.log());
+    assert!(world.until(600, |world| world.received_call("TerminateInstances")), "{}", world.log());
     assert!(world.uptime() - asked >= 300 - 60, "{}", world.log());
     assert!(world.read("dev/pts/0").contains("because its work is complete"));
 }
@@ -153,8 +153,8 @@ fn an_idle_instance_is_warned_and_can_be_kept() {
 #[test]
 fn an_idle_instance_is_stopped() {
     let world = running();
-    assert!(world.until(4_500, |world| world.heard("StopInstances")), "{}", world.log());
-    assert!(world.uptime() >= 3_300 - 60 && !world.heard("TerminateInstances"));
+    assert!(world.until(4_500, |world| world.received_call("StopInstances")), "{}", world.log());
+    assert!(world.uptime() >= 3_300 - 60 && !world.received_call("TerminateInstances"));
 }
 
 #[test]

@@ -246,7 +246,7 @@ impl FakeWorld {
     /// Puts TLS in front of EC2 and the webhook, with an authority in `root.pem`; `None` without
     /// Python or openssl. Call it before the daemon starts, in a namespace: the metadata service
     /// has no TLS.
-    pub(crate) fn through_tls(&mut self) -> Option<()> {
+    pub(crate) fn add_tls_proxy(&mut self) -> Option<()> {
         let port = self.url.rsplit(':').next().expect("a port");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stubs/tls.py");
         let mut proxy = Command::new("python3");
@@ -347,7 +347,7 @@ impl FakeWorld {
     }
 
     /// Returns whether EC2 received a call of this action.
-    pub(crate) fn heard(&self, action: &str) -> bool {
+    pub(crate) fn received_call(&self, action: &str) -> bool {
         let wanted = format!("Action={action}");
         self.aws(|aws| aws.calls.iter().any(|call| call.contains(&wanted)))
     }
@@ -358,7 +358,7 @@ impl FakeWorld {
 
     /// Returns whether the instance has ended, by a call or by a power-off.
     pub(crate) fn ended(&self) -> bool {
-        self.powered_off() || self.heard("StopInstances") || self.heard("TerminateInstances")
+        self.powered_off() || self.received_call("StopInstances") || self.received_call("TerminateInstances")
     }
 
     pub(crate) fn log(&self) -> String {

@@ -36,7 +36,7 @@ pub(crate) fn check_in(mut world: FakeWorld, fault: impl FnOnce(&mut FakeWorld))
 #[test]
 fn ends_on_time_without_a_fault() {
     let world = check(|_| {});
-    assert!(world.heard("StopInstances") && !world.powered_off());
+    assert!(world.received_call("StopInstances") && !world.powered_off());
     let tag = world.aws(|aws| aws.tag.clone());
     assert_eq!(tag.as_deref(), Some("v1;paused;left=0;gen=2"));
     assert!(world.read("calls").contains("restart spawn-dead-man.timer"));
@@ -62,7 +62,7 @@ fn ends_on_time_after_repeated_kills_during_the_start() {
         world.kill();
     }
     let world = check_in(world, |_| {});
-    assert!(world.heard("StopInstances") && !world.powered_off(), "{}", world.log());
+    assert!(world.received_call("StopInstances") && !world.powered_off(), "{}", world.log());
 }
 
 #[test]

@@ -74,7 +74,7 @@ pub(crate) fn why(world: &FakeWorld, signal: &str) -> String {
 }
 
 /// Acts every nine seconds, until two idle lives would be over.
-fn pass(world: &FakeWorld, mut act: impl FnMut()) {
+fn act_for_two_idle_lives(world: &FakeWorld, mut act: impl FnMut()) {
     while world.uptime() < LONG {
         act();
         let until = Instant::now() + BETWEEN_KEYS;
@@ -97,11 +97,11 @@ fn real_typing_keeps_the_instance_and_output_does_not() {
     let _shown = PseudoTerminal::new(&worlds[2], build);
     let mut unread = PseudoTerminal::new(&worlds[3], "exec sleep 600");
     worlds.iter_mut().for_each(FakeWorld::start);
-    pass(&worlds[0], || {
+    act_for_two_idle_lives(&worlds[0], || {
         typed.key();
         unread.key();
     });
-    let stopped: Vec<bool> = worlds.iter().map(|world| world.heard("StopInstances")).collect();
+    let stopped: Vec<bool> = worlds.iter().map(|world| world.received_call("StopInstances")).collect();
     // Input that is read; output; output that the terms count; input that is never read.
     assert_eq!(stopped, [false, true, false, true], "{}", worlds[0].log());
     assert!(why(&worlds[2], "output").contains("busy from 1 terminals printed to"));
@@ -128,7 +128,7 @@ fn a_real_detached_tmux_is_idle() {
     assert!(world.path("dev/pts/0").exists(), "tmux has a terminal in this world");
     let folder = world.path("");
     world.start();
-    let stopped = world.until(LONG, |world| world.heard("StopInstances"));
+    let stopped = world.until(LONG, |world| world.received_call("StopInstances"));
     let ended = Command::new("tmux").env("TMUX_TMPDIR", folder).arg("kill-server").status();
     assert!(ended.is_ok_and(|status| status.success()));
     assert!(stopped, "{}", world.log());
@@ -190,7 +190,7 @@ fn real_connections_and_traffic_keep_the_instance() {
             holds()
         })
     };
-    let stopped = || worlds.each_ref().map(|world| world.heard("StopInstances"));
+    let stopped = || worlds.each_ref().map(|world| world.received_call("StopInstances"));
     let lines = || [why(&worlds[1], "network"), why(&worlds[0], "network"), why(&worlds[0], "ssh")];
     let judged = || {
         let [device, loopback, ssh] = lines();
@@ -252,7 +252,7 @@ fn real_writes_to_a_disk_keep_the_instance() {
         device.sync_data().expect("on the disk");
         std::thread::sleep(Duration::from_millis(50));
     }
-    let stopped = worlds.each_ref().map(|world| world.heard("StopInstances"));
+    let stopped = worlds.each_ref().map(|world| world.received_call("StopInstances"));
     assert_eq!(stopped, [false, true], "{} {}", why(&worlds[0], "disk"), worlds[0].log());
     assert!(why(&worlds[0], "disk").contains("busy in "), "{}", why(&worlds[0], "disk"));
 }
@@ -284,7 +284,7 @@ fn a_real_login_is_work_once_and_an_open_session_is_not() {
         return;
     }
     let seen = world.until(10 * 60, |world| why(world, "login").contains("last busy"));
-    let stopped = world.until(LONG, |world| world.heard("StopInstances"));
+    let stopped = world.until(LONG, |world| world.received_call("StopInstances"));
     let (ended, open) = (world.uptime(), session.try_wait().is_ok_and(|ended| ended.is_none()));
     let _ = session.kill();
     let _ = session.wait();

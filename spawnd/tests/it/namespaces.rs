@@ -59,7 +59,7 @@ fn check(fault: impl FnOnce(&mut FakeWorld)) -> FakeWorld {
 fn reads_the_metadata_at_its_own_address() {
     if inside("reads_the_metadata_at_its_own_address") {
         let world = check(|_| {});
-        assert!(world.heard("StopInstances") && !world.powered_off(), "{}", world.log());
+        assert!(world.received_call("StopInstances") && !world.powered_off(), "{}", world.log());
         assert!(!world.log().contains("cannot be read"), "{}", world.log());
     }
 }
@@ -140,7 +140,7 @@ fn renews_credentials_that_are_replaced_during_a_life() {
             assert!(world.run(&["extend", "1m"]).status.success(), "{}", world.log());
             world.aws(|aws| (aws.credentials, aws.honoured) = (2, 2));
         });
-        assert!(world.heard("StopInstances") && !world.powered_off(), "{}", world.log());
+        assert!(world.received_call("StopInstances") && !world.powered_off(), "{}", world.log());
     }
 }
 
@@ -181,7 +181,7 @@ fn calls_and_posts_use_only_trusted_tls() {
     // The mode of the owner's file, if it exists, and whether the certificate is trusted.
     for (mode, believed) in [(Some(0o644), true), (Some(0o666), false), (None, false)] {
         let mut world = FakeWorld::in_namespace(TEN_MINUTES);
-        if world.through_tls().is_none() {
+        if world.add_tls_proxy().is_none() {
             println!("skipped: Python or openssl is not installed");
             return;
         }
@@ -281,7 +281,12 @@ fn a_wall_clock_step_of_a_day_has_no_effect_on_the_end() {
             // Without AWS's clock the end is shown by this machine's clock, so the step is visible.
             assert_eq!(moved < 3_600, imds == MetadataMode::Closes, "{day} {imds:?}");
         });
-        assert_eq!(world.heard("StopInstances"), imds == MetadataMode::Works, "{day}: {}", world.log());
+        assert_eq!(
+            world.received_call("StopInstances"),
+            imds == MetadataMode::Works,
+            "{day}: {}",
+            world.log()
+        );
     }
 }
 
@@ -302,7 +307,7 @@ fn a_day_asleep_consumes_no_budget() {
             |world: &FakeWorld| world.aws(|aws| aws.tag.as_ref().is_some_and(|tag| tag.ends_with("gen=2")));
         assert!(world.until(300, again), "the daemon did not notice the resume: {}", world.log());
     });
-    assert!(world.heard("StopInstances"), "{}", world.log());
+    assert!(world.received_call("StopInstances"), "{}", world.log());
 }
 
 /// Returns the end of the instance, as the daemon shows it.

@@ -119,7 +119,7 @@ impl SshHost {
     }
 
     fn stopped(&self) -> bool {
-        self.world.heard("StopInstances")
+        self.world.received_call("StopInstances")
     }
 
     fn open(&mut self) -> bool {

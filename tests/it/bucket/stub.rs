@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tests::{Desk, Ran, ran};
+use tests::{Desk, Ran, run_command};
 
 pub(super) struct Stub {
     pub(super) url: String,
@@ -80,22 +80,22 @@ impl Stub {
         self.state().refused.insert(key.into(), (status, code.into()));
     }
 
-    pub(super) fn moved_to(&self, region: &str) {
+    pub(super) fn set_region(&self, region: &str) {
         self.state().region = Some(region.into());
     }
 
     /// Sends half of this object and then stalls.
-    pub(super) fn hold(&self, key: &str) {
+    pub(super) fn stall_on(&self, key: &str) {
         self.state().held = Some(key.into());
     }
 
     /// Waits until that half is sent.
-    pub(super) fn held(&self) {
+    pub(super) fn wait_for_stall(&self) {
         self.holding.lock().unwrap().recv().unwrap();
     }
 
     /// Returns the requests since the last call, each with its signature.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(super) fn take_requests(&self) -> Vec<String> {
         std::mem::take(&mut self.state().asked)
     }
 
@@ -107,7 +107,7 @@ impl Stub {
     }
 
     pub(super) fn collector(&self, desk: &Desk, words: &[&str]) -> Ran {
-        ran(&mut self.command(desk, words))
+        run_command(&mut self.command(desk, words))
     }
 }
 

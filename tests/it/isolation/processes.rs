@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tests::{Desk, executable, ran};
+use tests::{Desk, executable_path, run_command};
 
-use super::{PATIENCE, REFUSED, Room, files};
+use super::{PATIENCE, REFUSED, Room, file_states};
 
 #[test]
 fn truncation_is_reported() {
@@ -48,24 +48,24 @@ fn start_long(desk: &Desk) -> (Child, u32) {
         .unwrap();
     let mut room = None;
     wait_until("the isolated query process starts", || {
-        room = room_of(child.id());
+        room = query_process_of(child.id());
         room.is_some()
     });
     (child, room.unwrap())
 }
 
 /// Returns the id of a program's isolated query process.
-fn room_of(parent: u32) -> Option<u32> {
+fn query_process_of(parent: u32) -> Option<u32> {
     let pids =
         fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.into_iter().find(|pid| {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.contains("--locked-room") && status(*pid).is_some_and(|(_, of)| of == parent)
+        line.contains("--locked-room") && process_status(*pid).is_some_and(|(_, of)| of == parent)
     })
 }
 
 /// Returns a process's state and parent; `None` if the process is gone.
-fn status(pid: u32) -> Option<(String, u32)> {
+fn process_status(pid: u32) -> Option<(String, u32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut after = text.rsplit_once(") ")?.1.split(' ');
     Some((after.next()?.to_string(), after.next()?.parse().ok()?))
@@ -73,7 +73,7 @@ fn status(pid: u32) -> Option<(String, u32)> {
 
 /// Returns true for a process that is gone, or dead and not yet reaped by its new parent.
 fn is_over(pid: u32) -> bool {
-    status(pid).is_none_or(|(state, _)| state == "Z" || state == "X")
+    process_status(pid).is_none_or(|(state, _)| state == "Z" || state == "X")
 }
 
 #[track_caller]
@@ -132,7 +132,7 @@ fn a_closed_pipe_ends_the_query_without_an_error() {
         child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
         let status = child.wait().unwrap();
         assert_eq!((status.code(), err.as_str()), (Some(0), ""), "{format}");
-        assert_eq!(room_of(child.id()), None);
+        assert_eq!(query_process_of(child.id()), None);
     }
 }
 
@@ -153,14 +153,14 @@ os.execv(sys.argv[1], sys.argv[1:])
 #[test]
 fn without_landlock_the_query_warns_and_files_stay_unreadable() {
     let room = Room::default();
-    let program = executable("truffle");
+    let program = executable_path("truffle");
     let query = |sql: &str| {
         let mut command = room.desk.command("truffle", &[]);
         let words = ["-c", WITHOUT_LANDLOCK, program.to_str().unwrap(), "query", sql, "-o", "csv"];
         let mut python = Command::new("python3");
         python.args(words).current_dir(room.desk.home()).env_clear();
         python.envs(command.stdin(Stdio::null()).get_envs().filter_map(|(key, value)| Some((key, value?))));
-        ran(&mut python)
+        run_command(&mut python)
     };
     let native = query("SELECT count(*) > 50 AS yes FROM zone");
     if native.code == 77 {
@@ -178,5 +178,5 @@ fn without_landlock_the_query_warns_and_files_stay_unreadable() {
         let ran = query(&room.fill(sql));
         assert_eq!(ran.code, REFUSED, "{sql}: {}{}", ran.out, ran.err);
     }
-    assert!(files(room.desk.home()) == room.files, "files were made, changed or removed");
+    assert!(file_states(room.desk.home()) == room.files, "files were made, changed or removed");
 }

@@ -157,7 +157,7 @@ pub(crate) fn accelerators(csv: &str) -> Result<SeedPage> {
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record?;
-        let cells = record.iter().zip(dataset.fields()).map(|(text, field)| typed(text, &field));
+        let cells = record.iter().zip(dataset.fields()).map(|(text, field)| parse_cell(text, &field));
         rows.push(cells.collect::<Result<Vec<Value>>>()?);
     }
     let read = instant(DOCUMENTS_READ);
@@ -170,7 +170,7 @@ pub(crate) fn accelerators(csv: &str) -> Result<SeedPage> {
     origin.whole("accelerator", rows)
 }
 
-fn typed(text: &str, field: &catalog::Field) -> Result<Value> {
+fn parse_cell(text: &str, field: &catalog::Field) -> Result<Value> {
     let wrong = || format!("{text} as {}", field.name);
     Ok(match field.ty {
         _ if text.is_empty() => Value::Null,

@@ -114,7 +114,7 @@ fn listed(sparecores: &PriceQuote, libcloud: Option<&PriceQuote>) -> PriceVerdic
     let Some(libcloud) = libcloud.filter(|quote| !quote.amount.is_zero()) else {
         return PriceVerdict::Known(sparecores.clone(), PriceBasis::Listed);
     };
-    if close(libcloud.amount, sparecores.amount) {
+    if is_close(libcloud.amount, sparecores.amount) {
         PriceVerdict::Known(libcloud.clone(), PriceBasis::Agreed)
     } else if is_surcharged(libcloud.amount, sparecores.amount) {
         PriceVerdict::Known(sparecores.clone(), PriceBasis::Listed)
@@ -175,7 +175,7 @@ fn alone(quote: &PriceQuote, shape: TypeShape, siblings: &[FamilySibling]) -> Pr
         return PriceVerdict::Unknown(PriceDoubt::Zero);
     }
     let own = FamilySibling { shape, price: quote.amount };
-    match in_proportion(own, siblings).max(on_a_line(own, siblings)) {
+    match fit_in_proportion(own, siblings).max(fit_on_line(own, siblings)) {
         ProportionFit::Confirmed => PriceVerdict::Known(quote.clone(), PriceBasis::Proportional),
         ProportionFit::Dearer => PriceVerdict::Unknown(PriceDoubt::Dearer),
         ProportionFit::Unconfirmed => PriceVerdict::Unknown(PriceDoubt::Unconfirmed),
@@ -196,7 +196,7 @@ impl ProportionFit {
     fn of(pairs: impl Iterator<Item = (Decimal, Decimal)>, needed: usize) -> ProportionFit {
         let (mut same, mut cheaper) = (0, false);
         for (theirs, ours) in pairs {
-            same += usize::from(close(theirs, ours) || (theirs - ours).abs() <= ROUNDING);
+            same += usize::from(is_close(theirs, ours) || (theirs - ours).abs() <= ROUNDING);
             cheaper |= is_surcharged(ours, theirs);
         }
         match (cheaper, same >= needed) {
@@ -208,7 +208,7 @@ impl ProportionFit {
 }
 
 /// Compares the price per unit of size with the siblings'. Two equal ones confirm it.
-fn in_proportion(own: FamilySibling, siblings: &[FamilySibling]) -> ProportionFit {
+fn fit_in_proportion(own: FamilySibling, siblings: &[FamilySibling]) -> ProportionFit {
     let Some(units) = own.shape.units else { return ProportionFit::Unconfirmed };
     // Scaled to this size, so that this price's own rounding error is not scaled up.
     let scaled = |sibling: &FamilySibling| Some(sibling.price * units / sibling.shape.units?);
@@ -218,7 +218,7 @@ fn in_proportion(own: FamilySibling, siblings: &[FamilySibling]) -> ProportionFi
 
 /// Compares a GPU type with siblings that have as many GPUs: prices by vCPUs lie on a rising line,
 /// whose base is the GPU's price. Three siblings on the line confirm it.
-fn on_a_line(own: FamilySibling, siblings: &[FamilySibling]) -> ProportionFit {
+fn fit_on_line(own: FamilySibling, siblings: &[FamilySibling]) -> ProportionFit {
     let peers: Vec<FamilySibling> =
         siblings.iter().copied().filter(|s| s.shape.gpus == own.shape.gpus).collect();
     let lines = peers.iter().filter_map(|peer| line(own, *peer));
@@ -247,7 +247,7 @@ fn line(a: FamilySibling, b: FamilySibling) -> Option<(Decimal, Decimal)> {
 const ROUNDING: Decimal = Decimal::from_parts(5, 0, 0, false, 5);
 
 /// Returns whether two prices differ by at most 0.1 %.
-fn close(a: Decimal, b: Decimal) -> bool {
+fn is_close(a: Decimal, b: Decimal) -> bool {
     (a - b).abs() <= b * Decimal::new(1, 3)
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
         return crate::sandbox_load::run();
     }
     if words == ["lifecycle"] {
-        return steps();
+        return bench_lifecycle();
     }
     let plan = BenchPlan::read(words)?;
     build()?;
@@ -80,7 +80,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
 
 /// Runs a million random steps of the lifecycle and checks every invariant after each. The test
 /// prints the steps per second.
-fn steps() -> Result<(), TaskError> {
+fn bench_lifecycle() -> Result<(), TaskError> {
     let test = ["--test", "invariants", "a_million_steps_keep_the_invariants"];
     let words = ["test", "--release", "--quiet", "-p", "lifecycle"];
     run_command(cargo().args(words).args(test).args(["--", "--nocapture"]).current_dir(root()))
@@ -137,7 +137,7 @@ impl BenchRun {
     fn search(&self) -> Result<(), TaskError> {
         let search = ["search", "gpu", "--max-price=10", "-o", "json"];
         // The first run unpacks the seed and publishes the warehouse.
-        once(&mut self.truffle(&search))?;
+        time_command(&mut self.truffle(&search))?;
         let statements = self.home.join("search.sql");
         fs::write(&statements, self.search_statements()?).map_err(|e| e.to_string())?;
         let warehouse = self.published(&self.home.join(".cache/mycelium/warehouse/seed"))?;
@@ -209,7 +209,7 @@ impl BenchRun {
         let sql = "SELECT instance_type, region, count(*) AS n, avg(price_per_hour) AS mean, min(price_per_hour) AS low \
                    FROM spot_price GROUP BY instance_type, region ORDER BY n DESC, instance_type, region LIMIT 10";
         let words = ["query", sql, "--lake", &lake_text, "-o", "csv"];
-        once(&mut self.truffle(&words))?;
+        time_command(&mut self.truffle(&words))?;
         let rivals: [(&str, &[PathBuf]); 2] = [
             ("GROUP BY over 18 million changes", files),
             ("  against one sorted file", &[sorted.to_path_buf()]),
@@ -235,7 +235,7 @@ impl Drop for BenchRun {
     }
 }
 
-fn once(command: &mut Command) -> Result<f64, TaskError> {
+fn time_command(command: &mut Command) -> Result<f64, TaskError> {
     let started = Instant::now();
     let output = command.output().map_err(|e| format!("cannot start {:?}: {e}", command.get_program()))?;
     let took = started.elapsed().as_secs_f64() * 1000.0;
@@ -254,8 +254,8 @@ fn compare(
 ) -> Result<(f64, f64), TaskError> {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for _ in 0..runs {
-        a.push(once(&mut ours())?);
-        b.push(once(&mut rival())?);
+        a.push(time_command(&mut ours())?);
+        b.push(time_command(&mut rival())?);
     }
     Ok((median(a), median(b)))
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{BenchRun, RUNS, compare, line, median, once};
+use super::{BenchRun, RUNS, compare, line, median, time_command};
 use crate::TaskError;
 
 /// Questions with their parameters: the latest price of a type everywhere, and a year of a type in
@@ -33,10 +33,10 @@ impl SpotBench<'_> {
     pub(super) fn measure(bench: &BenchRun, history: &Path, growth: bool) -> Result<(), TaskError> {
         let spot = SpotBench { bench, history, lake: bench.home.join("spot") };
         spot.import("import of the history", history)?;
-        spot.takes("  a change, as imported")?;
+        spot.print_bytes_per_change("  a change, as imported")?;
         spot.compact()?;
-        spot.takes("  a change, compacted")?;
-        spot.again()?;
+        spot.print_bytes_per_change("  a change, compacted")?;
+        spot.import_again()?;
         let sorted = spot.sorted()?;
         for question in QUESTIONS {
             let (ours, rival) = spot.ask(question, &sorted)?;
@@ -76,7 +76,7 @@ impl SpotBench<'_> {
     }
 
     /// Imports a month of the history again; the lake has all its rows.
-    fn again(&self) -> Result<(), TaskError> {
+    fn import_again(&self) -> Result<(), TaskError> {
         let month = self.bench.home.join("month.parquet");
         self.copy(
             &format!(
@@ -106,7 +106,7 @@ impl SpotBench<'_> {
     }
 
     /// Prints the bytes per price change in the lake.
-    fn takes(&self, what: &str) -> Result<(), TaskError> {
+    fn print_bytes_per_change(&self, what: &str) -> Result<(), TaskError> {
         let text = self.manifest()?;
         let (mut rows, mut bytes, mut files) = (0.0, 0.0, 0);
         for file in text.split("\"dataset\": ").filter(|part| part.starts_with("\"spot_price\"")) {
@@ -135,7 +135,7 @@ impl SpotBench<'_> {
         let copy = format!("COPY ({rows}) TO '{}' (FORMAT parquet, COMPRESSION zstd)", to.display());
         let statements = self.bench.home.join("copy.sql");
         fs::write(&statements, copy).map_err(|e| e.to_string())?;
-        once(&mut self.bench.raw(Path::new(":memory:"), &statements)).map(|_| ())
+        time_command(&mut self.bench.raw(Path::new(":memory:"), &statements)).map(|_| ())
     }
 
     fn words<'w>(&self, name: &'w str, params: &[&'w str], lake: &'w str) -> Vec<&'w str> {
@@ -148,9 +148,9 @@ impl SpotBench<'_> {
         let lake = self.lake_text();
         let words = self.words(name, params, &lake);
         // The first run publishes the warehouse of the newest manifest.
-        once(&mut self.bench.truffle(&words))?;
+        time_command(&mut self.bench.truffle(&words))?;
         let statements = self.bench.home.join("spot.sql");
-        fs::write(&statements, written_out(name, sorted)?).map_err(|e| e.to_string())?;
+        fs::write(&statements, with_literals(name, sorted)?).map_err(|e| e.to_string())?;
         let nowhere = PathBuf::from(":memory:");
         compare(RUNS, || self.bench.truffle(&words), || self.bench.raw(&nowhere, &statements))
     }
@@ -176,9 +176,10 @@ impl SpotBench<'_> {
             for (at, (what, name, params)) in QUESTIONS.into_iter().enumerate() {
                 let lake = self.lake_text();
                 let words = self.words(name, params, &lake);
-                once(&mut self.bench.truffle(&words))?;
-                let took: Vec<f64> =
-                    (0..RUNS).map(|_| once(&mut self.bench.truffle(&words))).collect::<Result<_, _>>()?;
+                time_command(&mut self.bench.truffle(&words))?;
+                let took: Vec<f64> = (0..RUNS)
+                    .map(|_| time_command(&mut self.bench.truffle(&words)))
+                    .collect::<Result<_, _>>()?;
                 let took = median(took);
                 if times == 1 {
                     first[at] = took;
@@ -194,7 +195,7 @@ impl SpotBench<'_> {
 }
 
 /// Returns a question over one file, with its parameters as literals, for DuckDB alone.
-fn written_out(name: &str, sorted: &Path) -> Result<String, TaskError> {
+fn with_literals(name: &str, sorted: &Path) -> Result<String, TaskError> {
     let path = crate::root().join("queries").join(format!("{name}.sql"));
     let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(text

@@ -59,7 +59,7 @@ pub struct ScopeReport {
 
 impl ScopeReport {
     /// Returns the report as a row of the run log.
-    pub fn logged(&self, run_id: &str) -> RunLogRow {
+    pub fn to_log_row(&self, run_id: &str) -> RunLogRow {
         RunLogRow {
             run_id: run_id.into(),
             dataset: self.dataset.name.into(),

@@ -192,7 +192,7 @@ pub const GET_OBJECT: &str = "s3:GetObject";
 /// Returns a gap for a clock that is more than five minutes off. `ahead` is in seconds, as in
 /// [`ProfileAccount::ahead`]. Times recorded now are AWS's, but times that this machine recorded before
 /// may be wrong.
-pub fn skew(ahead: i64) -> Option<String> {
+pub fn describe_clock_skew(ahead: i64) -> Option<String> {
     (ahead.abs() > 300).then(|| {
         let way = if ahead > 0 { "ahead of" } else { "behind" };
         format!(
@@ -209,7 +209,7 @@ pub trait Source {
 
     /// Collects a dataset in all the regions in parallel and returns the report of each scope. A
     /// failure in one region is a gap there; the rows of the other regions still reach the sink.
-    fn look(
+    fn snapshot(
         &self,
         look: &SnapshotQuery<'_>,
         stop: &StopFlag,
@@ -258,9 +258,9 @@ mod tests {
 
     #[test]
     fn reports_a_clock_that_is_off() {
-        assert_eq!(skew(299), None);
+        assert_eq!(describe_clock_skew(299), None);
         assert_eq!(
-            skew(-720).as_deref(),
+            describe_clock_skew(-720).as_deref(),
             Some("this machine's clock is 12 min behind AWS's clock; recorded times are AWS's")
         );
     }

@@ -97,12 +97,12 @@ impl ImportReport {
     }
 
     /// Returns the result for files that were imported before and that `manifest` shows.
-    pub fn before(dataset: &'static str, manifest: Option<u64>) -> ImportReport {
+    pub fn already_imported(dataset: &'static str, manifest: Option<u64>) -> ImportReport {
         ImportReport { told: Vec::new(), brought: AddedRows { dataset, ..AddedRows::default() }, manifest }
     }
 
     /// Returns the result of a dry run: files were read, and nothing was written.
-    pub fn dry(dataset: &'static str, told: Vec<ScopeReport>) -> ImportReport {
+    pub fn dry_run(dataset: &'static str, told: Vec<ScopeReport>) -> ImportReport {
         let mut brought = AddedRows { dataset, ..AddedRows::default() };
         for told in &told {
             brought.rows += told.rows;
@@ -112,7 +112,11 @@ impl ImportReport {
     }
 
     /// Returns the result of a committed import.
-    pub fn landed(dataset: &'static str, told: Vec<ScopeReport>, committed: &CommitReport) -> ImportReport {
+    pub fn committed(
+        dataset: &'static str,
+        told: Vec<ScopeReport>,
+        committed: &CommitReport,
+    ) -> ImportReport {
         ImportReport { told, brought: committed.of(dataset), manifest: Some(committed.manifest) }
     }
 }
@@ -160,7 +164,7 @@ pub trait RunWriter {
     fn add(&mut self, dataset: &'static Dataset, rows: &RowBatch) -> Result<(), StoreError>;
 
     /// Adds the report of a scope.
-    fn tell(&mut self, told: ScopeReport) -> Result<(), StoreError>;
+    fn add_report(&mut self, told: ScopeReport) -> Result<(), StoreError>;
 
     /// Makes the whole run visible at once, and reads back that it is.
     fn commit(self: Box<Self>, now: Timestamp) -> Result<CommitReport, StoreError>;
@@ -265,7 +269,7 @@ pub struct BundleReport {
 /// The lake, as the collector uses it.
 pub trait Store {
     /// Returns the content of the newest manifest; `None` if there is no lake.
-    fn look(&self) -> Result<Option<LakeContent>, StoreError>;
+    fn read_content(&self) -> Result<Option<LakeContent>, StoreError>;
 
     /// Returns the lake's folder.
     fn root(&self) -> PathBuf;
@@ -275,7 +279,7 @@ pub trait Store {
     fn identify(&self, kind: &str, paths: &[PathBuf]) -> Result<(String, Vec<PathBuf>), StoreError>;
 
     /// Returns the number of the newest manifest, if it shows a run of that name.
-    fn shown(&self, run_id: &str) -> Result<Option<u64>, StoreError>;
+    fn manifest_with_run(&self, run_id: &str) -> Result<Option<u64>, StoreError>;
 
     /// Creates a folder for temporary files on the lake's file system. It is removed when it is
     /// dropped. The next writer removes the folders of processes that died.

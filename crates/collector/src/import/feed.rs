@@ -25,26 +25,26 @@ pub(super) fn import_feed(
     now: Timestamp,
 ) -> Result<ImportReport, Failure> {
     let dataset = catalog::dataset(kind.dataset()).expect("a feed fills a built-in dataset");
-    let before = states(order.paths)?;
+    let before = file_states(order.paths)?;
     let mut writing = FeedImport { ports, order, dataset, run_id: None, run: None, shown: None };
     // A single file is hashed while it is read. Several are hashed first, to drop duplicates.
     let paths = if order.paths.len() == 1 { order.paths.to_vec() } else { writing.identify()? };
     let mut told = Vec::new();
     for path in &paths {
-        let spoken = read_beside(kind, path, order, now, &mut |batch| {
+        let spoken = read_in_thread(kind, path, order, now, &mut |batch| {
             let new = !writing.is_shown()?;
             if new && !order.dry_run {
                 writing.add(&batch)?;
             }
             Ok(new)
         })?;
-        told.extend(spoken.into_iter().map(|spoken| statement(dataset, path, spoken)));
+        told.extend(spoken.into_iter().map(|spoken| scope_report(dataset, path, spoken)));
         if writing.is_shown()? {
-            return Ok(writing.before());
+            return Ok(writing.already_imported());
         }
     }
     check_scopes(&told)?;
-    if states(order.paths)? != before {
+    if file_states(order.paths)? != before {
         return Err(Failure::new(
             FailureKind::Data,
             "the files changed while they were read; nothing was added",
@@ -52,7 +52,7 @@ pub(super) fn import_feed(
         .hint("import them again"));
     }
     if order.dry_run {
-        return Ok(ImportReport::dry(dataset.name, told));
+        return Ok(ImportReport::dry_run(dataset.name, told));
     }
     writing.finish(told, now)
 }
@@ -74,7 +74,7 @@ impl FeedImport<'_> {
     fn identify(&mut self) -> Result<Vec<PathBuf>, Failure> {
         let store = self.ports.store;
         let (run_id, paths) = store.identify(&self.order.name(), self.order.paths).map_err(lake_failure)?;
-        self.shown = store.shown(&run_id).map_err(lake_failure)?;
+        self.shown = store.manifest_with_run(&run_id).map_err(lake_failure)?;
         self.run_id = Some(run_id);
         Ok(paths)
     }
@@ -101,30 +101,30 @@ impl FeedImport<'_> {
             self.run = self.ports.store.begin(run_id).map_err(lake_failure)?;
             if self.run.is_none() {
                 // Another process has imported the same files in the meantime.
-                self.shown = self.ports.store.shown(run_id).map_err(lake_failure)?;
+                self.shown = self.ports.store.manifest_with_run(run_id).map_err(lake_failure)?;
             }
         }
         Ok(())
     }
 
     /// Returns the result for files that the lake already has.
-    fn before(&self) -> ImportReport {
-        ImportReport::before(self.dataset.name, self.shown)
+    fn already_imported(&self) -> ImportReport {
+        ImportReport::already_imported(self.dataset.name, self.shown)
     }
 
     fn finish(mut self, told: Vec<ScopeReport>, now: Timestamp) -> Result<ImportReport, Failure> {
         self.open()?;
-        let Some(mut run) = self.run.take() else { return Ok(self.before()) };
+        let Some(mut run) = self.run.take() else { return Ok(self.already_imported()) };
         for told in &told {
-            run.tell(told.clone()).map_err(lake_failure)?;
+            run.add_report(told.clone()).map_err(lake_failure)?;
         }
         let committed = run.commit(now).map_err(lake_failure)?;
-        Ok(ImportReport::landed(self.dataset.name, told, &committed))
+        Ok(ImportReport::committed(self.dataset.name, told, &committed))
     }
 }
 
 /// Returns the size and time of each file, to detect changes during the import.
-fn states(paths: &[PathBuf]) -> Result<Vec<(u64, Option<SystemTime>)>, Failure> {
+fn file_states(paths: &[PathBuf]) -> Result<Vec<(u64, Option<SystemTime>)>, Failure> {
     let state = |path: &PathBuf| {
         let found = path.metadata().map_err(|e| unreadable(path, &e))?;
         Ok((found.len(), found.modified().ok()))
@@ -137,7 +137,7 @@ const WAITING: usize = 2;
 
 /// Reads a file in a thread while `take` writes the batches that were read before. Stops when
 /// `take` returns false. Returns the reports of a file that was read to its end, else none.
-fn read_beside(
+fn read_in_thread(
     kind: feeds::FeedKind,
     path: &Path,
     order: &ImportRequest<'_>,
@@ -183,14 +183,14 @@ fn read(
     };
     let context = FeedContext { source: &name, modified, now, whole, account: order.account };
     file.rewind().map_err(|e| unreadable(path, &e))?;
-    let mut reader = feeds::plain(Box::new(file)).map_err(|e| unreadable(path, &e))?;
+    let mut reader = feeds::decompress(Box::new(file)).map_err(|e| unreadable(path, &e))?;
     feeds::read(kind, &mut *reader, &context, sink).map_err(|error| {
         Failure::new(FailureKind::Data, format!("{}: {error}", path.display()))
             .hint("see collector import --help for the contents of each kind")
     })
 }
 
-fn statement(dataset: &'static Dataset, path: &Path, spoken: FeedReport) -> ScopeReport {
+fn scope_report(dataset: &'static Dataset, path: &Path, spoken: FeedReport) -> ScopeReport {
     ScopeReport {
         dataset,
         scope: spoken.scope,

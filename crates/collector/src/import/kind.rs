@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use catalog::ports::BillLayout;
 use clap::ValueEnum;
-use console::{Failure, FailureKind, did_you_mean};
+use console::{Failure, FailureKind, suggest_closest};
 
 use super::bills;
 use crate::Ports;
@@ -87,7 +87,7 @@ impl ImportKind {
 }
 
 /// Splits the arguments into the kind, if one is named, and the files, all of which exist.
-pub(super) fn told_apart(words: &[PathBuf]) -> Result<(Option<ImportKind>, &[PathBuf]), Failure> {
+pub(super) fn split_arguments(words: &[PathBuf]) -> Result<(Option<ImportKind>, &[PathBuf]), Failure> {
     let first = words.first().and_then(|word| word.to_str());
     let kind = first.and_then(ImportKind::of_word);
     let paths = if kind.is_some() { &words[1..] } else { words };
@@ -115,16 +115,16 @@ fn no_file(path: &Path) -> Failure {
 
 fn no_kind(word: &str) -> Failure {
     let words: Vec<String> = ImportKind::value_variants().iter().map(|kind| kind.word()).collect();
-    let near = did_you_mean(word, words.iter().map(String::as_str));
+    let near = suggest_closest(word, words.iter().map(String::as_str));
     Failure::usage(format!("\"{word}\" is neither a file nor a kind of file{near}"))
         .hint(format!("the kinds are {}; omit KIND to detect it", words.join(", ")))
 }
 
 /// Detects the kind of the files. It is an error if they differ.
-pub(super) fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<ImportKind, Failure> {
+pub(super) fn detect_kind(paths: &[PathBuf], ports: &Ports<'_>) -> Result<ImportKind, Failure> {
     let mut found: Option<(ImportKind, &PathBuf)> = None;
     for path in paths {
-        let kind = recognise(path, ports)?;
+        let kind = detect_file_kind(path, ports)?;
         match found {
             Some((other, at)) if other != kind => {
                 return Err(Failure::usage(format!(
@@ -142,11 +142,11 @@ pub(super) fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<ImportK
     found.map(|(kind, _)| kind).ok_or_else(|| Failure::usage("no file was given"))
 }
 
-fn recognise(path: &Path, ports: &Ports<'_>) -> Result<ImportKind, Failure> {
+fn detect_file_kind(path: &Path, ports: &Ports<'_>) -> Result<ImportKind, Failure> {
     let kind = match () {
-        () if is_parquet(path)? => by_columns(path, ports),
-        () if begins(path, BUNDLE)? => Some(ImportKind::Bundle),
-        () => by_beginning(path)?,
+        () if is_parquet(path)? => detect_by_columns(path, ports),
+        () if starts_with(path, BUNDLE)? => Some(ImportKind::Bundle),
+        () => detect_by_head(path)?,
     };
     kind.ok_or_else(|| {
         let shown = path.display();
@@ -156,20 +156,20 @@ fn recognise(path: &Path, ports: &Ports<'_>) -> Result<ImportKind, Failure> {
 }
 
 pub(super) fn is_parquet(path: &Path) -> Result<bool, Failure> {
-    begins(path, b"PAR1")
+    starts_with(path, b"PAR1")
 }
 
 /// Name of a bundle's first entry, the first bytes of the archive.
 const BUNDLE: &[u8] = b"mycelium-bundle.json";
 
-fn begins(path: &Path, mark: &[u8]) -> Result<bool, Failure> {
+fn starts_with(path: &Path, mark: &[u8]) -> Result<bool, Failure> {
     let mut start = Vec::new();
     let file = File::open(path).map_err(|e| unreadable(path, &e))?;
     file.take(mark.len() as u64).read_to_end(&mut start).map_err(|e| unreadable(path, &e))?;
     Ok(start == mark)
 }
 
-fn by_columns(path: &Path, ports: &Ports<'_>) -> Option<ImportKind> {
+fn detect_by_columns(path: &Path, ports: &Ports<'_>) -> Option<ImportKind> {
     let is = |layout| ports.store.probe_bill(layout, path, &bills::open).is_ok();
     if is(BillLayout::Focus) {
         Some(ImportKind::Focus)
@@ -180,12 +180,12 @@ fn by_columns(path: &Path, ports: &Ports<'_>) -> Option<ImportKind> {
     }
 }
 
-fn by_beginning(path: &Path) -> Result<Option<ImportKind>, Failure> {
+fn detect_by_head(path: &Path) -> Result<Option<ImportKind>, Failure> {
     let reader = bills::open(path).map_err(|e| unreadable(path, &e))?;
     let mut head = Vec::new();
     // Errors of decompression are ignored here; the import itself reports them.
     let _ = reader.take(feeds::HEAD as u64).read_to_end(&mut head);
-    Ok(feeds::recognise(&head).and_then(ImportKind::of_word))
+    Ok(feeds::detect_kind(&head).and_then(ImportKind::of_word))
 }
 
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -126,13 +126,13 @@ pub(crate) fn run_import(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    if let Some(order) = bucket::order(args)? {
+    if let Some(order) = bucket::parse_request(args)? {
         return bucket::run_import(&order, ports, printer, now);
     }
-    let (said, paths) = kind::told_apart(&args.paths)?;
+    let (said, paths) = kind::split_arguments(&args.paths)?;
     let kind = match said {
         Some(kind) => kind,
-        None => kind::recognised(paths, ports)?,
+        None => kind::detect_kind(paths, ports)?,
     };
     check_flags(args, kind)?;
     let order = ImportRequest {

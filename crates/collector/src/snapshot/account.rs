@@ -17,7 +17,10 @@ const KEPT: &str = "90d";
 const FIRST: &str = "7d";
 
 /// Returns the account of a profile.
-pub(super) fn of_profile(work: &SnapshotRun<'_>, profile: Option<&str>) -> Result<ProfileAccount, Failure> {
+pub(super) fn profile_account(
+    work: &SnapshotRun<'_>,
+    profile: Option<&str>,
+) -> Result<ProfileAccount, Failure> {
     work.source.account(profile).map_err(|error| {
         let failure = source_failure(error);
         match profile {
@@ -52,10 +55,10 @@ pub(super) fn snapshot(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
-    let account = of_profile(work, profile)?;
+    let account = profile_account(work, profile)?;
     for dataset in &wanted.of_accounts {
         let regions = regions(wanted, dataset, &account, ports);
-        if PAID.contains(&dataset.name) && was_told(work, dataset, &account) {
+        if PAID.contains(&dataset.name) && is_collected(work, dataset, &account) {
             printer.note(&format!(
                 "{} of account {} was already collected in this run",
                 dataset.name, account.account_id
@@ -66,7 +69,7 @@ pub(super) fn snapshot(
             "charge" => costs::snapshot(work, wanted, &account, printer)?,
             "utilization" => utilization::snapshot(work, wanted, &account, &regions, printer)?,
             "price" => prices::snapshot(work, wanted, &account, &regions, printer)?,
-            _ => snapshot_of(work, wanted, dataset, &account, &regions, printer)?,
+            _ => snapshot_dataset(work, wanted, dataset, &account, &regions, printer)?,
         }
     }
     let by_region = wanted.of_accounts.iter().any(|dataset| dataset.name != "charge");
@@ -82,7 +85,7 @@ pub(super) fn snapshot(
 
 /// Returns whether this run already has a report of an account, so that two profiles of one account
 /// do not pay twice.
-fn was_told(work: &SnapshotRun<'_>, dataset: &Dataset, account: &ProfileAccount) -> bool {
+fn is_collected(work: &SnapshotRun<'_>, dataset: &Dataset, account: &ProfileAccount) -> bool {
     let whose = |scope: &str| scope.split('/').next() == Some(account.account_id.as_str());
     let asked = |told: &ScopeReport| {
         told.dataset == dataset && told.source != HEARTBEATS && told.outcome != ScopeOutcome::Failed
@@ -90,7 +93,7 @@ fn was_told(work: &SnapshotRun<'_>, dataset: &Dataset, account: &ProfileAccount)
     work.lines.iter().filter_map(|line| line.told.as_ref()).any(|told| asked(told) && whose(&told.scope))
 }
 
-fn snapshot_of(
+fn snapshot_dataset(
     work: &mut SnapshotRun<'_>,
     wanted: &SnapshotPlan,
     dataset: &'static Dataset,
@@ -99,13 +102,13 @@ fn snapshot_of(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let now = (work.clock)();
-    let begin = |region: &String| wanted.since.unwrap_or_else(|| begin(work, dataset, region, now));
+    let begin = |region: &String| wanted.since.unwrap_or_else(|| history_start(work, dataset, region, now));
     let since: Vec<Timestamp> = regions.iter().map(begin).collect();
     let asked = match dataset.scope {
         DatasetScope::Request => SnapshotRequest::Capacity(&wanted.room),
         _ => SnapshotRequest::All,
     };
-    look(
+    run_query(
         work,
         &SnapshotQuery { dataset, account, regions, since: &since, asked },
         QueryPreliminaries::default(),
@@ -123,7 +126,7 @@ pub(super) struct QueryPreliminaries {
 }
 
 /// Runs a query and commits its result.
-pub(super) fn look(
+pub(super) fn run_query(
     work: &mut SnapshotRun<'_>,
     look: &SnapshotQuery<'_>,
     mut before: QueryPreliminaries,
@@ -133,7 +136,7 @@ pub(super) fn look(
     let dataset = look.dataset;
     let progress = printer.progress(&format!("{} in {} regions", dataset.name, look.regions.len()));
     let mut seen: BTreeMap<(&str, String), Vec<RowBatch>> = BTreeMap::new();
-    let told = work.source.look(look, work.stop, &mut |dataset, scope, batch| {
+    let told = work.source.snapshot(look, work.stop, &mut |dataset, scope, batch| {
         seen.entry((dataset.name, scope.to_string())).or_default().push(batch);
         Ok(())
     });
@@ -145,10 +148,10 @@ pub(super) fn look(
         told.gaps.extend(before.gaps.remove(&told.scope).unwrap_or_default());
         let Some(mut rows) = seen.remove(&(told.dataset.name, told.scope.clone())) else { continue };
         if told.source == HEARTBEATS {
-            let earlier = work.state.said(told.dataset.name, &told.scope, HEARTBEATS).cloned();
-            heartbeats::settle(told, &mut rows, earlier.as_ref());
+            let earlier = work.state.newest_of_source(told.dataset.name, &told.scope, HEARTBEATS).cloned();
+            heartbeats::drop_known_heartbeats(told, &mut rows, earlier.as_ref());
         } else {
-            work.state.settle(told, &mut rows);
+            work.state.drop_unchanged(told, &mut rows);
         }
         batches.extend(rows.into_iter().map(|batch| (told.dataset, batch)));
     }
@@ -159,7 +162,7 @@ pub(super) fn look(
         }
         DatasetScope::All | DatasetScope::Region | DatasetScope::Bill => work.stamp(started),
     };
-    work.land_all(dataset, &name, batches, told, started, printer)
+    work.commit_all(dataset, &name, batches, told, started, printer)
 }
 
 /// Converts this machine's time into AWS's time, by which days and hours end.
@@ -169,11 +172,12 @@ pub(super) fn aws_time(account: &ProfileAccount, here: Timestamp) -> Timestamp {
 
 /// Returns the start of the history to request for a region: one hour before the end of the known
 /// history, because AWS may list a change late.
-fn begin(work: &SnapshotRun<'_>, dataset: &Dataset, region: &str, now: Timestamp) -> Timestamp {
+fn history_start(work: &SnapshotRun<'_>, dataset: &Dataset, region: &str, now: Timestamp) -> Timestamp {
     if dataset.kind != DatasetKind::Changes {
         return now;
     }
-    let oldest = domain::before(now, KEPT).unwrap_or(now);
-    let known = work.state.known_until(dataset.name, region).and_then(|until| domain::before(until, "1h"));
-    known.or(domain::before(now, FIRST)).unwrap_or(now).clamp(oldest, now)
+    let oldest = domain::subtract_span(now, KEPT).unwrap_or(now);
+    let known =
+        work.state.known_until(dataset.name, region).and_then(|until| domain::subtract_span(until, "1h"));
+    known.or(domain::subtract_span(now, FIRST)).unwrap_or(now).clamp(oldest, now)
 }

@@ -24,7 +24,7 @@ const LATE: i32 = 3;
 const KEPT: i32 = 395;
 
 /// Returns the maximum cost, USD. The number of pages of an answer is not known in advance.
-pub(super) fn most(wanted: &SnapshotPlan) -> Decimal {
+pub(super) fn maximum_cost(wanted: &SnapshotPlan) -> Decimal {
     Decimal::new(i64::from(wanted.requests) * REQUEST, 2)
 }
 
@@ -35,15 +35,15 @@ pub(super) fn snapshot(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let started = (work.clock)();
-    let source = format!("AWS ce:GetCostAndUsage by {}", spelt(&wanted.by));
-    let days = days(work, wanted, account, &source, started);
-    let (from, until) = (named(days.start), named(days.end));
-    work.spending.plan(
+    let source = format!("AWS ce:GetCostAndUsage by {}", spell_grouping(&wanted.by));
+    let days = days_to_request(work, wanted, account, &source, started);
+    let (from, until) = (day_name(days.start), day_name(days.end));
+    work.spending.announce(
         &format!(
             "charge of {} from {from}, one request to Cost Explorer ($0.01) and one per further page, up to {},",
             account.account_id, wanted.requests
         ),
-        most(wanted),
+        maximum_cost(wanted),
         printer,
     )?;
     let mut seen: BTreeMap<String, CostDayReport> = BTreeMap::new();
@@ -61,20 +61,20 @@ pub(super) fn snapshot(
     let (mut told, mut batches) = (Vec::new(), Vec::new());
     for day in days {
         let found = seen.remove(&scope(account, day));
-        let (one, rows) = of_day(work, account, day, &source, found, &delivered, started);
+        let (one, rows) = day_report(work, account, day, &source, found, &delivered, started);
         told.push(one);
         batches.extend(rows);
     }
     let dataset = dataset("charge").expect("a built-in dataset");
     let name = format!("{}-{}", account.account_id, work.stamp(started));
-    work.land(dataset, &name, batches, told, started, printer)
+    work.commit(dataset, &name, batches, told, started, printer)
 }
 
 /// A day's report and its rows.
 type CostDayReport = (FeedReport, Vec<RowBatch>);
 
 /// Returns the report of a day, and its rows if they are new.
-fn of_day(
+fn day_report(
     work: &SnapshotRun<'_>,
     account: &ProfileAccount,
     day: i32,
@@ -103,7 +103,7 @@ fn of_day(
     told.outcome = if spoken.rows == 0 { ScopeOutcome::Empty } else { ScopeOutcome::Complete };
     (told.rows, told.version) = (spoken.rows, spoken.version);
     told.gaps.extend(spoken.gaps);
-    work.state.settle(&mut told, &mut rows);
+    work.state.drop_unchanged(&mut told, &mut rows);
     (told, rows)
 }
 
@@ -133,7 +133,7 @@ fn read(
     }
 }
 
-fn spelt(by: &[CostGroup]) -> String {
+fn spell_grouping(by: &[CostGroup]) -> String {
     let one = |group: &CostGroup| match group {
         CostGroup::Dimension(name) => name.to_string(),
         CostGroup::Tag(key) => format!("tag {key}"),
@@ -142,14 +142,14 @@ fn spelt(by: &[CostGroup]) -> String {
 }
 
 /// Returns the days to request, numbered since 1970: from the first unsettled day to today.
-fn days(
+fn days_to_request(
     work: &SnapshotRun<'_>,
     wanted: &SnapshotPlan,
     account: &ProfileAccount,
     source: &str,
     now: Timestamp,
 ) -> std::ops::Range<i32> {
-    let today = number(aws_time(account, now));
+    let today = day_number(aws_time(account, now));
     let prefix = format!("{}/", account.account_id);
     let known: BTreeMap<i32, bool> = work
         .state
@@ -157,13 +157,13 @@ fn days(
         .into_iter()
         .filter(|told| told.source == source)
         .filter_map(|told| {
-            let day = number(domain::parse_instant(told.scope.strip_prefix(&prefix)?)?);
+            let day = day_number(domain::parse_instant(told.scope.strip_prefix(&prefix)?)?);
             let estimated = told.version.as_deref().is_some_and(|version| version.starts_with("estimated"));
-            Some((day, !estimated && number(told.observed_at) > day + LATE))
+            Some((day, !estimated && day_number(told.observed_at) > day + LATE))
         })
         .collect();
     let first = match wanted.since {
-        Some(since) => number(since),
+        Some(since) => day_number(since),
         None => unsettled(&known, today),
     };
     first.min(today)..today + 1
@@ -178,12 +178,12 @@ fn unsettled(known: &BTreeMap<i32, bool>, today: i32) -> i32 {
 }
 
 /// Returns the day of an instant, numbered since 1970.
-fn number(at: Timestamp) -> i32 {
+fn day_number(at: Timestamp) -> i32 {
     at.as_second().div_euclid(86_400) as i32
 }
 
 /// Spells a day, such as `2026-11-03`.
-fn named(day: i32) -> String {
+fn day_name(day: i32) -> String {
     domain::day(day).map(|day| day.to_string()).unwrap_or_default()
 }
 
@@ -192,7 +192,7 @@ fn first_instant(day: i32) -> Option<Timestamp> {
 }
 
 fn scope(account: &ProfileAccount, day: i32) -> String {
-    format!("{}/{}", account.account_id, named(day))
+    format!("{}/{}", account.account_id, day_name(day))
 }
 
 #[cfg(test)]
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn spells_days_as_dates() {
         let at: Timestamp = "2026-11-03T23:59:59Z".parse().unwrap();
-        assert_eq!(named(number(at)), "2026-11-03");
-        assert_eq!(first_instant(number(at)).unwrap().to_string(), "2026-11-03T00:00:00Z");
+        assert_eq!(day_name(day_number(at)), "2026-11-03");
+        assert_eq!(first_instant(day_number(at)).unwrap().to_string(), "2026-11-03T00:00:00Z");
     }
 }

@@ -14,7 +14,11 @@ const LATE: i64 = 60;
 /// Removes the rows of heartbeats that an earlier poll has read; `before` is the log row of the
 /// last poll. A poll has read every heartbeat that ended more than `LATE` before it. Of the later
 /// ones, it has read those that its version lists.
-pub(super) fn settle(told: &mut ScopeReport, batches: &mut Vec<RowBatch>, before: Option<&RunLogRow>) {
+pub(super) fn drop_known_heartbeats(
+    told: &mut ScopeReport,
+    batches: &mut Vec<RowBatch>,
+    before: Option<&RunLogRow>,
+) {
     let known = before.and_then(|before| Some((before.observed_at, names(before.version.as_deref()?))));
     let is_new = |beat: &HeartbeatKey| match &known {
         None => true,
@@ -93,7 +97,7 @@ mod tests {
 
     /// Runs a poll that finds these heartbeats. Returns the number of new rows and the poll's log
     /// row.
-    fn look(
+    fn poll(
         looked_at: Timestamp,
         found: &[(&str, Timestamp)],
         before: Option<&RunLogRow>,
@@ -113,37 +117,37 @@ mod tests {
         };
         let rows = found.iter().map(|(id, ended)| row(id, *ended)).collect();
         let mut batches = vec![RowBatch::of(dataset, rows).unwrap()];
-        settle(&mut told, &mut batches, before);
-        (batches.iter().map(RowBatch::len).sum(), told.logged("r"))
+        drop_known_heartbeats(&mut told, &mut batches, before);
+        (batches.iter().map(RowBatch::len).sum(), told.to_log_row("r"))
     }
 
     #[test]
     fn keeps_each_heartbeat_once_over_several_polls() {
         let (old, early, late) = (("i-1", at(0, 0)), ("i-2", at(9, 30)), ("i-3", at(9, 59)));
-        let (new, first) = look(at(10, 0), &[old, early], None, &[]);
+        let (new, first) = poll(at(10, 0), &[old, early], None, &[]);
         assert_eq!(new, 2);
         // Complete before the first poll, and visible only after it.
-        let (new, second) = look(at(10, 5), &[old, early, late], Some(&first), &[]);
+        let (new, second) = poll(at(10, 5), &[old, early, late], Some(&first), &[]);
         assert_eq!(new, 1);
-        let (new, third) = look(at(10, 10), &[old, early, late], Some(&second), &[]);
+        let (new, third) = poll(at(10, 10), &[old, early, late], Some(&second), &[]);
         assert_eq!(new, 0);
-        let (new, _) = look(at(30, 0), &[old, early, late, ("i-3", at(25, 0))], Some(&third), &[]);
+        let (new, _) = poll(at(30, 0), &[old, early, late, ("i-3", at(25, 0))], Some(&third), &[]);
         assert_eq!(new, 1);
     }
 
     #[test]
     fn keeps_all_heartbeats_after_a_poll_that_could_not_list_instances() {
         let found = [("i-1", at(0, 0))];
-        let (_, unlisted) = look(at(10, 0), &[], None, &["ec2:DescribeInstances: no answer in time"]);
-        assert_eq!(look(at(20, 0), &found, Some(&unlisted), &[]).0, 1);
-        let (_, unread) = look(at(10, 0), &[], None, &["the heartbeat of i-9 cannot be read: …"]);
-        assert_eq!(look(at(20, 0), &found, Some(&unread), &[]).0, 0);
+        let (_, unlisted) = poll(at(10, 0), &[], None, &["ec2:DescribeInstances: no answer in time"]);
+        assert_eq!(poll(at(20, 0), &found, Some(&unlisted), &[]).0, 1);
+        let (_, unread) = poll(at(10, 0), &[], None, &["the heartbeat of i-9 cannot be read: …"]);
+        assert_eq!(poll(at(20, 0), &found, Some(&unread), &[]).0, 0);
     }
 
     #[test]
     fn keeps_a_heartbeat_that_ends_in_the_future_once() {
         let found = [("i-1", at(9_000, 0))];
-        let (new, first) = look(at(10, 0), &found, None, &[]);
-        assert_eq!((new, look(at(20, 0), &found, Some(&first), &[]).0), (1, 0));
+        let (new, first) = poll(at(10, 0), &found, None, &[]);
+        assert_eq!((new, poll(at(20, 0), &found, Some(&first), &[]).0), (1, 0));
     }
 }

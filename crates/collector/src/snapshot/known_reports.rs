@@ -44,7 +44,7 @@ impl KnownReports {
     }
 
     /// Returns the newest report of a scope by a source.
-    pub(super) fn said(&self, dataset: &str, scope: &str, source: &str) -> Option<&RunLogRow> {
+    pub(super) fn newest_of_source(&self, dataset: &str, scope: &str, source: &str) -> Option<&RunLogRow> {
         self.of_sources.get(&(dataset.to_string(), scope.to_string(), source.to_string()))
     }
 
@@ -55,9 +55,9 @@ impl KnownReports {
 
     /// Returns the newest report of a scope by a source if it is still in force. A partial report
     /// by another source adds to it and leaves it in force.
-    pub(super) fn standing(&self, dataset: &str, scope: &str, source: &str) -> Option<&RunLogRow> {
+    pub(super) fn in_force(&self, dataset: &str, scope: &str, source: &str) -> Option<&RunLogRow> {
         let newest = self.newest(dataset, scope)?;
-        let said = self.said(dataset, scope, source);
+        let said = self.newest_of_source(dataset, scope, source);
         said.filter(|_| newest.source == source || newest.outcome == ScopeOutcome::Partial.word())
     }
 
@@ -80,7 +80,7 @@ impl KnownReports {
         };
         let said: Vec<&RunLogRow> = self.of_sources.values().filter(is_it).collect();
         let stands = |told: &&RunLogRow| {
-            told.observed_at >= at || self.standing(dataset, &told.scope, source).is_some()
+            told.observed_at >= at || self.in_force(dataset, &told.scope, source).is_some()
         };
         (!said.is_empty() && said.iter().all(stands)).then(|| said.iter().map(|told| told.rows).sum())
     }
@@ -100,7 +100,7 @@ impl KnownReports {
 
     /// Sets the version of a report to the digest of its rows. Drops the rows if the report in
     /// force has the same version.
-    pub(super) fn settle(&self, told: &mut ScopeReport, rows: &mut Vec<RowBatch>) {
+    pub(super) fn drop_unchanged(&self, told: &mut ScopeReport, rows: &mut Vec<RowBatch>) {
         let whole =
             matches!(told.outcome, ScopeOutcome::Complete | ScopeOutcome::Partial | ScopeOutcome::Empty);
         let stated = matches!(told.dataset.kind, DatasetKind::Snapshot | DatasetKind::Statement);
@@ -112,7 +112,7 @@ impl KnownReports {
             Some(state) => format!("{state} {digest}"),
             None => digest,
         };
-        let known = self.standing(told.dataset.name, &told.scope, &told.source);
+        let known = self.in_force(told.dataset.name, &told.scope, &told.source);
         let same = known.is_some_and(|known| known.version.as_deref() == Some(&version));
         told.version = Some(version);
         if same {
@@ -140,7 +140,7 @@ fn digest(batches: &[RowBatch]) -> String {
         for row in 0..batch.len() {
             text.clear();
             for column in 0..batch.cells.len() {
-                batch.spell(row, column, &mut text);
+                batch.write_digest_text(row, column, &mut text);
                 text.push('\u{1f}');
             }
             rows.push(Sha256::digest(text.as_bytes()).into());
@@ -163,7 +163,7 @@ mod tests {
         RowBatch::of(catalog::dataset("offering").unwrap(), names.iter().map(row).collect()).unwrap()
     }
 
-    fn told(outcome: ScopeOutcome, gaps: &[&str]) -> ScopeReport {
+    fn report(outcome: ScopeOutcome, gaps: &[&str]) -> ScopeReport {
         ScopeReport {
             dataset: catalog::dataset("offering").unwrap(),
             scope: "us-east-1".into(),
@@ -238,8 +238,8 @@ mod tests {
                      outcome: ScopeOutcome,
                      gaps: &[&str],
                      expected: (ScopeOutcome, usize)| {
-            let (mut told, mut rows) = (told(outcome, gaps), vec![rows(names)]);
-            state.settle(&mut told, &mut rows);
+            let (mut told, mut rows) = (report(outcome, gaps), vec![rows(names)]);
+            state.drop_unchanged(&mut told, &mut rows);
             assert_eq!((told.outcome, rows.len()), expected);
         };
         let known = KnownReports::new(vec![logged(digest(&[rows(&["a", "b"])]), "complete")]);
@@ -267,7 +267,7 @@ mod tests {
         };
         let state = KnownReports::new(vec![logged("AWS cloudwatch:GetMetricData", 1), logged(HEARTBEATS, 2)]);
         assert_eq!(state.known_until("utilization", "1/us-east-1").map(|at| at.as_second()), Some(1));
-        let said = state.said("utilization", "1/us-east-1", HEARTBEATS);
+        let said = state.newest_of_source("utilization", "1/us-east-1", HEARTBEATS);
         assert_eq!(said.map(|told| told.observed_at.as_second()), Some(2));
     }
 }

@@ -20,7 +20,7 @@ use crate::{Ports, lake_failure};
 use known_reports::KnownReports;
 use spending::SpendingLimit;
 use wanted::SnapshotPlan;
-pub(crate) use wanted::{PAID, datasets, known};
+pub(crate) use wanted::{PAID, collectable_datasets, parse_datasets};
 
 /// Collect the present state of AWS into the lake.
 ///
@@ -117,9 +117,9 @@ pub(crate) fn run_snapshot(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let wanted = wanted::understand(args, now)?;
+    let wanted = wanted::plan_snapshot(args, now)?;
     let source = (ports.source)().map_err(source_failure)?;
-    let shown = ports.store.look().map_err(lake_failure)?;
+    let shown = ports.store.read_content().map_err(lake_failure)?;
     let mut work = SnapshotRun {
         source: &*source,
         store: ports.store,
@@ -130,7 +130,7 @@ pub(crate) fn run_snapshot(
         lines: Vec::new(),
     };
     if args.dry_run {
-        return plan::plan(&wanted, &work, ports, printer);
+        return plan::print_plan(&wanted, &work, ports, printer);
     }
     let mut failures = Vec::new();
     for dataset in &wanted.public {
@@ -151,7 +151,7 @@ pub(crate) fn run_snapshot(
         let why = told.and_then(|told| told.gaps.first()).map_or("AWS gave no reason", String::as_str);
         failures.push(Failure::broken(format!("nothing could be read: {why}")));
     }
-    finish(failures, printer)
+    report_failures(failures, printer)
 }
 
 /// Collects a failure, so that the other datasets are still tried. Returns it at once when the run
@@ -172,7 +172,7 @@ fn keep_going(done: Result<(), Failure>, failures: &mut Vec<Failure>) -> Result<
 }
 
 /// Prints all failures but the first, and returns the first, which sets the exit code.
-fn finish(failures: Vec<Failure>, printer: &mut Printer) -> Result<Exit, Failure> {
+fn report_failures(failures: Vec<Failure>, printer: &mut Printer) -> Result<Exit, Failure> {
     let mut failures = failures.into_iter();
     let Some(first) = failures.next() else { return Ok(Exit::Done) };
     printer.flush()?;
@@ -196,7 +196,7 @@ fn source_failure(error: SourceError) -> Failure {
 
 impl SnapshotRun<'_> {
     /// Commits a run of one dataset: its new rows and its reports. Prints the result.
-    fn land(
+    fn commit(
         &mut self,
         dataset: &'static Dataset,
         name: &str,
@@ -206,11 +206,11 @@ impl SnapshotRun<'_> {
         printer: &mut Printer,
     ) -> Result<(), Failure> {
         let batches = batches.into_iter().map(|batch| (dataset, batch)).collect();
-        self.land_all(dataset, name, batches, told, started, printer)
+        self.commit_all(dataset, name, batches, told, started, printer)
     }
 
     /// Commits a run like `land`, with rows of other datasets that the same query found.
-    fn land_all(
+    fn commit_all(
         &mut self,
         dataset: &'static Dataset,
         name: &str,
@@ -230,12 +230,12 @@ impl SnapshotRun<'_> {
         }
         drop(batches);
         for told in &told {
-            run.tell(told.clone()).map_err(lake_failure)?;
+            run.add_report(told.clone()).map_err(lake_failure)?;
         }
         let committed = run.commit((self.clock)()).map_err(lake_failure)?;
         let seconds = (self.clock)().duration_since(started).as_secs_f64();
         for told in &told {
-            self.state.learn(told.logged(&run_id));
+            self.state.learn(told.to_log_row(&run_id));
         }
         let (own, beside): (Vec<ScopeReport>, Vec<ScopeReport>) =
             told.into_iter().partition(|told| told.dataset == dataset);
@@ -243,7 +243,7 @@ impl SnapshotRun<'_> {
             let Some(name) = told.first().map(|told| told.dataset.name) else { continue };
             let brought = committed.of(name);
             let lines = summary::lines(name, told, &brought, Some(committed.manifest), seconds);
-            printer.note(&summary::sentence(name, &lines, &brought, committed.manifest));
+            printer.note(&summary::describe_run(name, &lines, &brought, committed.manifest));
             self.lines.extend(lines);
         }
         Ok(())

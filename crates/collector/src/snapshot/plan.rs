@@ -9,7 +9,7 @@ use crate::Ports;
 
 /// Prints the requests of a snapshot. Makes only free requests itself: it identifies the profiles
 /// and counts the running instances, on which the cost of utilization depends.
-pub(super) fn plan(
+pub(super) fn print_plan(
     wanted: &SnapshotPlan,
     work: &SnapshotRun<'_>,
     ports: &Ports<'_>,
@@ -31,7 +31,7 @@ pub(super) fn plan(
         ]);
     }
     for profile in wanted.profiles.iter().filter(|_| !wanted.of_accounts.is_empty()) {
-        let account = account::of_profile(work, profile.as_deref())?;
+        let account = account::profile_account(work, profile.as_deref())?;
         for dataset in &wanted.of_accounts {
             let regions = account::regions(wanted, dataset, &account, ports);
             let calls: Vec<String> = work.source.actions(dataset).iter().map(|a| a.to_string()).collect();
@@ -59,8 +59,10 @@ fn cost(
     regions: &[String],
 ) -> Result<String, Failure> {
     Ok(match dataset.name {
-        "charge" => format!("at most {}", costs::most(wanted)),
-        "utilization" => format!("at most {}", utilization::running(work, account, regions)?.most()),
+        "charge" => format!("at most {}", costs::maximum_cost(wanted)),
+        "utilization" => {
+            format!("at most {}", utilization::list_running(work, account, regions)?.maximum_cost())
+        }
         _ => "0".into(),
     })
 }

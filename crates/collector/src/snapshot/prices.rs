@@ -18,17 +18,17 @@ pub(super) fn snapshot(
     let started = (work.clock)();
     let (mut told, mut batches) = (Vec::new(), Vec::new());
     for region in regions {
-        let (one, rows) = of_region(work, &wanted.room.types, account, region, printer)?;
+        let (one, rows) = region_report(work, &wanted.room.types, account, region, printer)?;
         told.push(one);
         batches.extend(rows);
     }
     let dataset = dataset("price").expect("a built-in dataset");
     let name = format!("{}-{}", account.account_id, work.stamp(started));
-    work.land(dataset, &name, batches, told, started, printer)
+    work.commit(dataset, &name, batches, told, started, printer)
 }
 
 /// Returns the report of a region and its rows.
-fn of_region(
+fn region_report(
     work: &SnapshotRun<'_>,
     types: &[String],
     account: &ProfileAccount,
@@ -91,6 +91,6 @@ fn of_region(
     if told.rows == 0 {
         told.outcome = ScopeOutcome::Failed;
     }
-    work.state.settle(&mut told, &mut batches);
+    work.state.drop_unchanged(&mut told, &mut batches);
     Ok((told, batches))
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufReader, Read};
 
-use catalog::ports::{PublicFile, ScopeOutcome, ScopeReport, SourceError, skew};
+use catalog::ports::{PublicFile, ScopeOutcome, ScopeReport, SourceError, describe_clock_skew};
 use catalog::{Dataset, RowBatch};
 use console::{Failure, FailureKind, Printer};
 use domain::Timestamp;
@@ -47,14 +47,14 @@ pub(super) fn snapshot(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     match dataset.name {
-        "interruption" => one_file(work, dataset, FeedKind::SpotAdvisor, printer),
-        "spot_feed" => one_file(work, dataset, FeedKind::SpotFeed, printer),
-        _ => lists(work, wanted, dataset, &regions(wanted, dataset, ports), printer),
+        "interruption" => fetch_single_file(work, dataset, FeedKind::SpotAdvisor, printer),
+        "spot_feed" => fetch_single_file(work, dataset, FeedKind::SpotFeed, printer),
+        _ => fetch_lists(work, wanted, dataset, &regions(wanted, dataset, ports), printer),
     }
 }
 
 /// Fetches lists by region. The index names the current publication, and only a new one is fetched.
-fn lists(
+fn fetch_lists(
     work: &mut SnapshotRun<'_>,
     wanted: &SnapshotPlan,
     dataset: &'static Dataset,
@@ -68,34 +68,34 @@ fn lists(
         if wanted_here.is_empty() && (china || !regions.is_empty()) {
             continue;
         }
-        let (index, seen) = index(work, dataset, host, china, wanted.as_of)?;
+        let (index, seen) = fetch_index(work, dataset, host, china, wanted.as_of)?;
         let mut missing = wanted_here.clone();
         for file in &index {
             if !regions.is_empty() && !wanted_here.contains(&&file.region) {
                 continue;
             }
             missing.retain(|region| **region != file.region);
-            if work.stop.asked() {
+            if work.stop.is_requested() {
                 return Err(source_failure(SourceError::Interrupted));
             }
             let past = wanted.as_of.is_some();
-            match list(work, dataset, host, (file, past), &seen, printer) {
+            match fetch_list(work, dataset, host, (file, past), &seen, printer) {
                 Err(failure) if failure.kind == FailureKind::Broken => {
-                    unseen(work, dataset, &file.region, failure.message, &seen, printer)?;
+                    record_failure(work, dataset, &file.region, failure.message, &seen, printer)?;
                 }
                 done => done?,
             }
         }
         for region in missing {
             let why = format!("AWS publishes no {} for {region}", dataset.name);
-            unseen(work, dataset, region, why, &seen, printer)?;
+            record_failure(work, dataset, region, why, &seen, printer)?;
         }
     }
     Ok(())
 }
 
 /// Records that a region's list could not be read. The other regions are still tried.
-fn unseen(
+fn record_failure(
     work: &mut SnapshotRun<'_>,
     dataset: &'static Dataset,
     region: &str,
@@ -116,10 +116,10 @@ fn unseen(
         gaps: [vec![why], seen.gaps()].concat(),
     };
     let name = format!("{region}-{}", work.stamp(started));
-    work.land(dataset, &name, Vec::new(), vec![told], started, printer)
+    work.commit(dataset, &name, Vec::new(), vec![told], started, printer)
 }
 
-fn index(
+fn fetch_index(
     work: &SnapshotRun<'_>,
     dataset: &Dataset,
     host: &str,
@@ -136,8 +136,8 @@ fn index(
         None => "current".to_string(),
         Some(at) => {
             let url = format!("{base}/index.json");
-            let found =
-                feeds::version_at(&small(work, &url)?.0, at).map_err(|e| bad_file(&url, &e.to_string()))?;
+            let found = feeds::version_at(&fetch_small(work, &url)?.0, at)
+                .map_err(|e| bad_file(&url, &e.to_string()))?;
             found.ok_or_else(|| {
                 Failure::broken(format!("AWS publishes no price list that was in force at {at}"))
                     .hint("the lists go back to 2018-05-01")
@@ -145,8 +145,8 @@ fn index(
         }
     };
     let url = format!("{base}/{version}/region_index.json");
-    let (text, seen) = small(work, &url)?;
-    let files = feeds::region_index(&text).map_err(|e| bad_file(&url, &e.to_string()))?;
+    let (text, seen) = fetch_small(work, &url)?;
+    let files = feeds::parse_region_index(&text).map_err(|e| bad_file(&url, &e.to_string()))?;
     Ok((files, seen))
 }
 
@@ -166,11 +166,11 @@ impl ServerClock {
     }
 
     fn gaps(&self) -> Vec<String> {
-        skew(self.ahead).into_iter().collect()
+        describe_clock_skew(self.ahead).into_iter().collect()
     }
 }
 
-fn small(work: &SnapshotRun<'_>, url: &str) -> Result<(Vec<u8>, ServerClock), Failure> {
+fn fetch_small(work: &SnapshotRun<'_>, url: &str) -> Result<(Vec<u8>, ServerClock), Failure> {
     let fetched = work.source.fetch(url, None).map_err(source_failure)?;
     let seen = ServerClock::of(&fetched, work);
     let mut bytes = Vec::new();
@@ -186,7 +186,7 @@ fn bad_file(url: &str, why: &str) -> Failure {
 }
 
 /// Fetches one region's list, the current one or a past one.
-fn list(
+fn fetch_list(
     work: &mut SnapshotRun<'_>,
     dataset: &'static Dataset,
     host: &str,
@@ -199,7 +199,7 @@ fn list(
     let name = format!("{}-{}", file.region, work.stamp(started));
     let known = match past {
         true => work.state.published(dataset.name, &file.region, source, &file.version),
-        false => work.state.standing(dataset.name, &file.region, source),
+        false => work.state.in_force(dataset.name, &file.region, source),
     };
     if let Some(known) = known.filter(|known| known.version.as_ref() == Some(&file.version)) {
         // A list of the past is no evidence of present prices.
@@ -215,12 +215,12 @@ fn list(
             rows: known.rows,
             gaps: seen.gaps(),
         };
-        return work.land(dataset, &name, Vec::new(), vec![told], started, printer);
+        return work.commit(dataset, &name, Vec::new(), vec![told], started, printer);
     }
     let kind = if dataset.name == "price" { FeedKind::PriceList } else { FeedKind::SavingsPlans };
     let url = format!("{host}{}", file.csv);
     let progress = printer.progress(&format!("{} of {}", dataset.name, file.region));
-    let read = read(work, kind, &url, None, source)?;
+    let read = fetch_and_parse(work, kind, &url, None, source)?;
     drop(progress);
     let FetchedFile { content: Some((batches, spoken)), seen, .. } = read else {
         return Err(bad_file(&url, "the server sent nothing"));
@@ -229,13 +229,13 @@ fn list(
         // The file belongs to the region. Its rows of another region are not that region's complete
         // list.
         let complete = spoken.complete && spoken.scope == file.region;
-        told(dataset, source, spoken, complete, &seen)
+        scope_report(dataset, source, spoken, complete, &seen)
     });
     let told: Vec<ScopeReport> = told.collect();
     if !told.iter().any(|told| told.scope == file.region) {
         return Err(bad_file(&url, &format!("it has no rows of {}", file.region)));
     }
-    work.land(dataset, &name, batches, told, started, printer)
+    work.commit(dataset, &name, batches, told, started, printer)
 }
 
 fn source_of(dataset: &Dataset) -> &'static str {
@@ -247,7 +247,7 @@ fn source_of(dataset: &Dataset) -> &'static str {
     }
 }
 
-fn told(
+fn scope_report(
     dataset: &'static Dataset,
     source: &str,
     spoken: FeedReport,
@@ -277,7 +277,7 @@ struct FetchedFile {
 }
 
 /// Fetches and parses a file, unless the server still has the state with the ETag `known`.
-fn read(
+fn fetch_and_parse(
     work: &SnapshotRun<'_>,
     kind: FeedKind,
     url: &str,
@@ -298,13 +298,13 @@ fn read(
     let mut batches = Vec::new();
     let mut reader = BufReader::with_capacity(1 << 20, body);
     let spoken = feeds::read(kind, &mut reader, &context, &mut |batch| {
-        if work.stop.asked() {
+        if work.stop.is_requested() {
             return Err("interrupted".into());
         }
         batches.push(batch);
         Ok(())
     });
-    let spoken = spoken.map_err(|error| match work.stop.asked() {
+    let spoken = spoken.map_err(|error| match work.stop.is_requested() {
         true => Failure::new(FailureKind::Interrupted, "interrupted"),
         false => bad_file(url, &error.to_string()),
     })?;
@@ -312,7 +312,7 @@ fn read(
 }
 
 /// Fetches a dataset that is one file for all regions. AWS keeps no earlier versions of it.
-fn one_file(
+fn fetch_single_file(
     work: &mut SnapshotRun<'_>,
     dataset: &'static Dataset,
     kind: FeedKind,
@@ -326,14 +326,17 @@ fn one_file(
     };
     let etag = known.first().map(|(_, _, etag)| etag.clone());
     let progress = printer.progress(source);
-    let read = read(work, kind, &address(dataset), etag.as_deref(), source)?;
+    let read = fetch_and_parse(work, kind, &address(dataset), etag.as_deref(), source)?;
     drop(progress);
     let FetchedFile { content, seen, etag } = read;
     let (batches, told) = match content {
         Some((batches, spoken)) => {
             let told = spoken.into_iter().map(|spoken| {
                 let complete = spoken.complete;
-                ScopeReport { version: etag.clone(), ..told(dataset, source, spoken, complete, &seen) }
+                ScopeReport {
+                    version: etag.clone(),
+                    ..scope_report(dataset, source, spoken, complete, &seen)
+                }
             });
             (batches, told.collect())
         }
@@ -353,5 +356,5 @@ fn one_file(
         }
     };
     let name = work.stamp(started);
-    work.land(dataset, &name, batches, told, started, printer)
+    work.commit(dataset, &name, batches, told, started, printer)
 }

@@ -22,7 +22,12 @@ impl<'a> SpendingLimit<'a> {
     }
 
     /// Prints a maximum cost, USD. Returns an error if it may not be spent.
-    pub(super) fn plan(&mut self, what: &str, most: Decimal, printer: &mut Printer) -> Result<(), Failure> {
+    pub(super) fn announce(
+        &mut self,
+        what: &str,
+        most: Decimal,
+        printer: &mut Printer,
+    ) -> Result<(), Failure> {
         let sum = format!("{what} costs at most ${most}");
         printer.note(&sum);
         let before = !self.said.is_zero();
@@ -69,7 +74,8 @@ mod tests {
                 answer
             };
             let mut spending = SpendingLimit::new(yes, &ask);
-            let mut plan = |cents: &i64| spending.plan("it", Decimal::new(*cents, 2), &mut printer).is_ok();
+            let mut plan =
+                |cents: &i64| spending.announce("it", Decimal::new(*cents, 2), &mut printer).is_ok();
             assert_eq!(
                 cents.iter().map(&mut plan).collect::<Vec<_>>(),
                 expected,

@@ -7,7 +7,7 @@ use catalog::{ColumnValues, RowBatch, dataset};
 use console::{Failure, Printer};
 use domain::{Decimal, Timestamp};
 
-use super::account::{QueryPreliminaries, aws_time, look};
+use super::account::{QueryPreliminaries, aws_time, run_query};
 use super::{SnapshotPlan, SnapshotRun, source_failure};
 
 /// Span of the first query.
@@ -37,13 +37,13 @@ impl RunningInstances {
     }
 
     /// Returns the maximum cost, USD: $0.01 per thousand metrics.
-    pub(super) fn most(&self) -> Decimal {
+    pub(super) fn maximum_cost(&self) -> Decimal {
         Decimal::new(self.metrics() as i64, 5).normalize()
     }
 }
 
 /// Lists the running instances, which is free.
-pub(super) fn running(
+pub(super) fn list_running(
     work: &SnapshotRun<'_>,
     account: &ProfileAccount,
     regions: &[String],
@@ -55,7 +55,7 @@ pub(super) fn running(
         SnapshotQuery { dataset: fleet, account, regions, since: &since, asked: SnapshotRequest::All };
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let of_fleet = fleet.dataset;
-    let told = work.source.look(&fleet, work.stop, &mut |dataset, scope, batch| {
+    let told = work.source.snapshot(&fleet, work.stop, &mut |dataset, scope, batch| {
         // A snapshot of the dataset `instance` keeps the heartbeats.
         if dataset == of_fleet {
             found.entry(scope.to_string()).or_default().extend(ids(&batch));
@@ -99,18 +99,18 @@ pub(super) fn snapshot(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let dataset = dataset("utilization").expect("a built-in dataset");
-    let running = running(work, account, regions)?;
+    let running = list_running(work, account, regions)?;
     let what = format!("utilization of {} instances of {}", running.count(), account.account_id);
-    work.spending.plan(&what, running.most(), printer)?;
+    work.spending.announce(&what, running.maximum_cost(), printer)?;
     let now = aws_time(account, (work.clock)());
     let until = whole_hour(now);
     let begin = |region: &String| {
         let scope = format!("{}/{region}", account.account_id);
         let known =
-            work.state.known_until(dataset.name, &scope).and_then(|until| domain::before(until, LATE));
-        let since = wanted.since.or(known).or(domain::before(now, FIRST)).unwrap_or(now);
+            work.state.known_until(dataset.name, &scope).and_then(|until| domain::subtract_span(until, LATE));
+        let since = wanted.since.or(known).or(domain::subtract_span(now, FIRST)).unwrap_or(now);
         // At least one hour: AWS rejects a request for an empty span.
-        whole_hour(since).min(domain::before(until, "1h").unwrap_or(until))
+        whole_hour(since).min(domain::subtract_span(until, "1h").unwrap_or(until))
     };
     let since: Vec<Timestamp> = running.regions.iter().map(begin).collect();
     let asked = SnapshotRequest::Instances { ids: &running.ids, until, most: running.metrics() };
@@ -118,7 +118,7 @@ pub(super) fn snapshot(
     let told = told.into_iter().map(|told| ScopeReport { dataset, ..told }).collect();
     let regions = &running.regions;
     let wanted = SnapshotQuery { dataset, account, regions, since: &since, asked };
-    look(work, &wanted, QueryPreliminaries { told, gaps }, printer)
+    run_query(work, &wanted, QueryPreliminaries { told, gaps }, printer)
 }
 
 fn whole_hour(at: Timestamp) -> Timestamp {
@@ -133,7 +133,7 @@ mod tests {
     fn counts_every_metric() {
         let ids = vec![vec!["i-1".into(), "i-2".into()], vec![], vec!["i-3".into()]];
         let running = RunningInstances { regions: vec![], ids, before: QueryPreliminaries::default() };
-        assert_eq!((running.metrics(), running.most().to_string().as_str()), (36, "0.00036"));
+        assert_eq!((running.metrics(), running.maximum_cost().to_string().as_str()), (36, "0.00036"));
     }
 
     #[test]

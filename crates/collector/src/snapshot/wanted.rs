@@ -75,10 +75,10 @@ pub(super) struct SnapshotPlan {
     pub(super) room: CapacityRequest,
 }
 
-pub(super) fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<SnapshotPlan, Failure> {
-    let named = datasets(&args.datasets)?;
+pub(super) fn plan_snapshot(args: &SnapshotArgs, now: Timestamp) -> Result<SnapshotPlan, Failure> {
+    let named = parse_datasets(&args.datasets)?;
     check_flags(args, &named)?;
-    let types = types(&args.types)?;
+    let types = parse_types(&args.types)?;
     let of = |names: &[&'static str], unnamed: bool| -> Vec<&'static Dataset> {
         let wanted = names.iter().filter(|name| named.contains(name) || (unnamed && named.is_empty()));
         wanted.filter_map(|name| catalog::dataset(name)).collect()
@@ -113,9 +113,9 @@ pub(super) fn understand(args: &SnapshotArgs, now: Timestamp) -> Result<Snapshot
         regions: (!args.region.is_empty() && !all_regions).then(|| args.region.clone()),
         all_regions,
         profiles: if profiles.is_empty() { vec![None] } else { profiles },
-        since: args.since.as_deref().map(|text| since(text, &named, now)).transpose()?,
-        as_of: args.as_of.as_deref().map(as_of).transpose()?,
-        by: groups(&args.by)?,
+        since: args.since.as_deref().map(|text| parse_since(text, &named, now)).transpose()?,
+        as_of: args.as_of.as_deref().map(parse_as_of).transpose()?,
+        by: parse_grouping(&args.by)?,
         requests: args.requests.unwrap_or((REQUESTS / accounts).max(1)),
         room: CapacityRequest {
             types,
@@ -141,7 +141,7 @@ fn check_flags(args: &SnapshotArgs, named: &[&'static str]) -> Result<(), Failur
     ];
     for (flag, given, names) in flags {
         if given && (named.is_empty() || named.iter().any(|name| !names.contains(name))) {
-            return Err(Failure::usage(format!("{flag} applies only to {}", and(names)))
+            return Err(Failure::usage(format!("{flag} applies only to {}", join_names(names)))
                 .hint(format!("collector snapshot {} {flag} …", names[0])));
         }
     }
@@ -160,7 +160,7 @@ fn check_flags(args: &SnapshotArgs, named: &[&'static str]) -> Result<(), Failur
 }
 
 /// Joins names as `a`, `a and b`, or `a, b and c`.
-fn and(names: &[&str]) -> String {
+fn join_names(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [one] => one.to_string(),
@@ -169,29 +169,29 @@ fn and(names: &[&str]) -> String {
 }
 
 /// Returns the names of all datasets that can be collected.
-pub(crate) fn known() -> impl Iterator<Item = &'static str> {
+pub(crate) fn collectable_datasets() -> impl Iterator<Item = &'static str> {
     OF_ACCOUNTS.into_iter().chain(PUBLIC).chain(NAMED)
 }
 
 /// Looks up the datasets on the command line.
-pub(crate) fn datasets(typed: &[String]) -> Result<Vec<&'static str>, Failure> {
+pub(crate) fn parse_datasets(typed: &[String]) -> Result<Vec<&'static str>, Failure> {
     let find = |typed: &String| {
-        known().find(|name| name == typed).ok_or_else(|| {
-            let near = console::did_you_mean(typed, known());
+        collectable_datasets().find(|name| name == typed).ok_or_else(|| {
+            let near = console::suggest_closest(typed, collectable_datasets());
             Failure::usage(format!("there is no dataset \"{typed}\" to collect{near}"))
-                .hint(format!("the datasets are {}", known().collect::<Vec<_>>().join(", ")))
+                .hint(format!("the datasets are {}", collectable_datasets().collect::<Vec<_>>().join(", ")))
         })
     };
     typed.iter().map(find).collect()
 }
 
-fn types(typed: &[String]) -> Result<Vec<String>, Failure> {
+fn parse_types(typed: &[String]) -> Result<Vec<String>, Failure> {
     let parsed = typed.iter().map(|name| InstanceType::parse(name).map(|name| name.as_str().to_string()));
     let types: Result<BTreeSet<String>, _> = parsed.collect();
     Ok(types.map_err(|why| Failure::usage(why.to_string()))?.into_iter().collect())
 }
 
-fn groups(typed: &[String]) -> Result<Vec<CostGroup>, Failure> {
+fn parse_grouping(typed: &[String]) -> Result<Vec<CostGroup>, Failure> {
     if typed.is_empty() {
         return Ok(vec![CostGroup::Dimension("SERVICE"), CostGroup::Dimension("REGION")]);
     }
@@ -202,7 +202,7 @@ fn groups(typed: &[String]) -> Result<Vec<CostGroup>, Failure> {
         _ => {
             let found = DIMENSIONS.iter().find(|(word, _)| word == typed);
             found.map(|(_, name)| CostGroup::Dimension(name)).ok_or_else(|| {
-                let near = console::did_you_mean(typed, words());
+                let near = console::suggest_closest(typed, words());
                 Failure::usage(format!("--by \"{typed}\" is not a dimension of costs{near}")).hint(hint())
             })
         }
@@ -216,11 +216,11 @@ fn groups(typed: &[String]) -> Result<Vec<CostGroup>, Failure> {
 }
 
 /// Parses a span such as `30d`, or an instant, within the time that AWS keeps.
-fn since(text: &str, named: &[&'static str], now: Timestamp) -> Result<Timestamp, Failure> {
+fn parse_since(text: &str, named: &[&'static str], now: Timestamp) -> Result<Timestamp, Failure> {
     let days = DATED.iter().filter(|(name, _)| named.contains(name)).map(|(_, days)| *days).min();
     let days = days.unwrap_or(DATED[0].1);
-    let found = domain::before(now, text).or_else(|| domain::parse_instant(text));
-    let oldest = domain::before(now, &format!("{days}d"));
+    let found = domain::subtract_span(now, text).or_else(|| domain::parse_instant(text));
+    let oldest = domain::subtract_span(now, &format!("{days}d"));
     found.filter(|since| *since < now && oldest.is_none_or(|oldest| *since >= oldest)).ok_or_else(|| {
         Failure::usage(format!(
             "--since \"{text}\" is out of range; expected a time or days within the {days} days that AWS keeps"
@@ -229,7 +229,7 @@ fn since(text: &str, named: &[&'static str], now: Timestamp) -> Result<Timestamp
     })
 }
 
-fn as_of(text: &str) -> Result<Timestamp, Failure> {
+fn parse_as_of(text: &str) -> Result<Timestamp, Failure> {
     domain::parse_instant(text).ok_or_else(|| {
         Failure::usage(format!("--as-of \"{text}\" is not a time; expected one such as 2024-03-01"))
             .hint("collector snapshot price --as-of 2024-03-01")
@@ -244,7 +244,7 @@ mod tests {
     fn accepts_spans_and_instants_within_the_time_that_aws_keeps() {
         let now = domain::parse_instant("2026-11-23").unwrap();
         let check = |name: &'static str, text: &str, expected: Option<&str>| {
-            let found = since(text, &[name], now).ok().map(|at| at.to_string());
+            let found = parse_since(text, &[name], now).ok().map(|at| at.to_string());
             assert_eq!(found.as_deref(), expected, "{text}");
         };
         check("spot_price", "30d", Some("2026-10-24T00:00:00Z"));
@@ -259,7 +259,8 @@ mod tests {
 
     #[test]
     fn suggests_a_dataset_for_a_misspelt_name() {
-        let typed = |names: &[&str]| datasets(&names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+        let typed =
+            |names: &[&str]| parse_datasets(&names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
         assert_eq!(typed(&["price", "zone"]).unwrap(), ["price", "zone"]);
         assert!(typed(&["prices"]).unwrap_err().message.contains("the closest match is price"));
         assert!(typed(&["benchmark"]).is_err());
@@ -268,11 +269,11 @@ mod tests {
     #[test]
     fn collects_datasets_that_cost_money_only_by_name() {
         let now = domain::parse_instant("2026-11-23").unwrap();
-        let plain = understand(&SnapshotArgs::default(), now).unwrap();
+        let plain = plan_snapshot(&SnapshotArgs::default(), now).unwrap();
         assert!(plain.of_accounts.iter().all(|dataset| !NAMED.contains(&dataset.name)));
         assert_eq!(plain.of_accounts.len() + plain.public.len(), OF_ACCOUNTS.len() + PUBLIC.len());
         let args = SnapshotArgs { datasets: vec!["charge".into()], ..SnapshotArgs::default() };
-        let costs = understand(&args, now).unwrap();
+        let costs = plan_snapshot(&args, now).unwrap();
         assert_eq!(
             (costs.of_accounts.len(), costs.of_accounts[0].name, costs.public.len()),
             (1, "charge", 0)
@@ -283,7 +284,7 @@ mod tests {
     fn groups_costs_by_at_most_two_dimensions() {
         let check = |typed: &[&str], expected: Option<Vec<CostGroup>>| {
             let typed: Vec<String> = typed.iter().map(|word| word.to_string()).collect();
-            assert_eq!(groups(&typed).ok(), expected, "{typed:?}");
+            assert_eq!(parse_grouping(&typed).ok(), expected, "{typed:?}");
         };
         let by = CostGroup::Dimension;
         check(&[], Some(vec![by("SERVICE"), by("REGION")]));

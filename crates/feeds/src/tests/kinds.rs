@@ -34,7 +34,7 @@ fn reads_savings_plans_as_json() {
         ap-east-2: 2 rows at 2025-06-05T18:51:13Z",
     );
     let stray = SAVINGS_JSON.replacen("{\"sku\": \"Q\", \"eff", "{\"sku\": \"X\", \"eff", 1);
-    let error = told(FeedKind::SavingsPlans, stray.as_bytes(), &[]).unwrap_err().to_string();
+    let error = summary(FeedKind::SavingsPlans, stray.as_bytes(), &[]).unwrap_err().to_string();
     assert!(error.contains("the term of X belongs to no listed plan"), "{error}");
 }
 
@@ -64,7 +64,7 @@ fn reads_spot_history_as_a_table_or_from_the_archive() {
     );
     let fails = |from: &str, to: &str, part: &str| {
         let text = HISTORY.replacen(from, to, 1);
-        let error = told(FeedKind::SpotHistory, text.as_bytes(), &[]).expect_err(&text).to_string();
+        let error = summary(FeedKind::SpotHistory, text.as_bytes(), &[]).expect_err(&text).to_string();
         assert!(error.contains(part), "{text}: {error}");
     };
     fails("0.0312", "0", "line 2: \"0\" is not a price above zero");
@@ -96,7 +96,7 @@ fn each_day_of_cost_explorer_is_a_report_of_its_own() {
     let start = total.find("{\"Keys\"").unwrap();
     let total = format!("{}]}}]}}", &total[..start]).replace(r#""GroupDefinitions": [{"Type": "DIMENSION", "Key": "RECORD_TYPE"}, {"Type": "TAG", "Key": "Team"}],"#, "");
     let mine = FeedContext { account: Some("111122223333"), ..context() };
-    let found = told_in(
+    let found = summary_in(
         FeedKind::CostExplorer,
         total.as_bytes(),
         &["billed_cost", "billing_currency", "billing_period_start", "billing_period_end", "extra"],
@@ -117,7 +117,7 @@ fn each_day_of_cost_explorer_is_a_report_of_its_own() {
     let expected = "*/2025-11-30 7 - - - - -\n*/2025-11-30: 1 rows at 2026-01-02T00:00:00Z";
     check(FeedKind::CostExplorer, &something, &columns, expected);
     let fails = |from: &str, to: &str, part: &str| {
-        let error = told(FeedKind::CostExplorer, COSTS.replacen(from, to, 1).as_bytes(), &[])
+        let error = summary(FeedKind::CostExplorer, COSTS.replacen(from, to, 1).as_bytes(), &[])
             .unwrap_err()
             .to_string();
         assert!(error.contains(part), "{error}");
@@ -168,7 +168,7 @@ fn products_follow_the_rules_of_a_list_and_count_as_partial() {
         us-east-1: 4 rows at 2026-11-02T10:00:00Z, in part",
     );
     let fails = |text: &str, part: &str| {
-        let error = told(FeedKind::Products, text.as_bytes(), &[]).unwrap_err().to_string();
+        let error = summary(FeedKind::Products, text.as_bytes(), &[]).unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
     };
     fails("", "it contains no product");
@@ -197,7 +197,7 @@ fn translates_old_region_names_and_skips_missing_prices() {
     check(FeedKind::SpotFeed, FEED, &columns, expected);
     let fresh = FeedContext { modified: domain::parse_instant("2026-02-02"), ..context() };
     let other = FEED.replacen("0.0336", "0.0337", 1).replace("\"mswin\"", "\"rhel\"").replace("0.0400", "0");
-    let found = told_in(FeedKind::SpotFeed, other.as_bytes(), &["price_per_hour"], fresh).unwrap();
+    let found = summary_in(FeedKind::SpotFeed, other.as_bytes(), &["price_per_hour"], fresh).unwrap();
     assert_eq!(
         found,
         "0.0337\n\
@@ -205,7 +205,7 @@ fn translates_old_region_names_and_skips_missing_prices() {
          eu-central-1: 0 rows at 2026-02-02T00:00:00Z [1 left out: an unknown operating system; 1 left out: no price above zero]"
     );
     let fails = |text: &str, part: &str| {
-        let error = told(FeedKind::SpotFeed, text.as_bytes(), &[]).unwrap_err().to_string();
+        let error = summary(FeedKind::SpotFeed, text.as_bytes(), &[]).unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
     };
     fails(&format!("callback({FEED});"), "it is spot.js, a feed that ended in May 2024");
@@ -229,11 +229,11 @@ fn detects_the_kind_of_a_file_by_its_beginning() {
             FeedKind::Benchmark => "benchmark",
             FeedKind::CostExplorer => "cost-explorer",
         };
-        assert_eq!(recognise(text.as_bytes()), Some(expected), "{text}");
-        assert_eq!(recognise(format!("\u{feff}{text}").as_bytes()), Some(expected), "{text}");
+        assert_eq!(detect_kind(text.as_bytes()), Some(expected), "{text}");
+        assert_eq!(detect_kind(format!("\u{feff}{text}").as_bytes()), Some(expected), "{text}");
     }
     let check =
-        |text: &str, expected: Option<&str>| assert_eq!(recognise(text.as_bytes()), expected, "{text}");
+        |text: &str, expected: Option<&str>| assert_eq!(detect_kind(text.as_bytes()), expected, "{text}");
     check(FIGURES, Some("benchmark"));
     check("\"AvailabilityZone\",\"BilledCost\"\n", Some("focus"));
     check("identity/LineItemId,lineItem/UnblendedCost\n", Some("cur"));
@@ -262,7 +262,7 @@ fn list_of(types: usize) -> String {
 fn a_list_that_may_be_incomplete_counts_as_partial() {
     let check = |types: usize, whole: Completeness, expected: &str| {
         let context = FeedContext { whole, ..context() };
-        let found = told_in(FeedKind::PriceList, list_of(types).as_bytes(), &[], context).unwrap();
+        let found = summary_in(FeedKind::PriceList, list_of(types).as_bytes(), &[], context).unwrap();
         let said = found.lines().last().unwrap();
         assert!(said.ends_with(expected), "{types} {whole:?}: {said}");
     };
@@ -282,7 +282,7 @@ fn a_list_that_may_be_incomplete_counts_as_partial() {
     // JSON has an end of its own, and may be an excerpt nonetheless.
     let context = FeedContext { whole: Completeness::Unsaid { sealed: false }, ..context() };
     for (kind, text) in [(FeedKind::PriceList, OFFER_JSON), (FeedKind::SavingsPlans, SAVINGS_JSON)] {
-        let found = told_in(kind, text.as_bytes(), &[], context).unwrap();
+        let found = summary_in(kind, text.as_bytes(), &[], context).unwrap();
         assert!(found.contains("in part [too few instance types"), "{found}");
     }
 }

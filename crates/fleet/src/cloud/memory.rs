@@ -154,7 +154,7 @@ impl Cloud for MemoryCloud {
         Ok(CloudCaller { now: self.now.get(), ..self.caller.clone() })
     }
 
-    fn look(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
+    fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
         let held = self.held.borrow();
         let look = |region: &String| {
             let here = held.iter().filter(|held| held.seen.region == *region && self.shows(held, which));
@@ -258,8 +258,8 @@ impl Cloud for FaultyCloud<'_> {
         self.cloud.caller()
     }
 
-    fn look(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
-        let mut looked = self.cloud.look(regions, which);
+    fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
+        let mut looked = self.cloud.list_instances(regions, which);
         if self.blind.get() > 0 {
             self.blind.set(self.blind.get() - 1);
             looked.iter_mut().for_each(|one| one.seen = Err("no answer in time".to_string()));

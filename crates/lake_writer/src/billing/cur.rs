@@ -56,8 +56,9 @@ type MoneyColumn = Vec<Option<i128>>;
 
 pub(crate) fn charges(piece: &mut BillPiece<'_>) -> Result<ChargeColumns, String> {
     let mut charges = ChargeColumns::new(piece.height());
-    let texts =
-        |piece: &BillPiece<'_>, key: &str| Ok::<_, String>(piece.look(key)?.unwrap_or_else(|| none(piece)));
+    let texts = |piece: &BillPiece<'_>, key: &str| {
+        Ok::<_, String>(piece.peek_text(key)?.unwrap_or_else(|| none(piece)))
+    };
     let kinds = texts(piece, "line_item_line_item_type")?;
     let bill_types = texts(piece, "bill_bill_type")?;
     let terms = texts(piece, "pricing_term")?;
@@ -153,7 +154,7 @@ fn quantities(
     charges: &mut ChargeColumns,
 ) -> Result<(), String> {
     let Some(amounts) = piece.money("line_item_usage_amount")? else { return Ok(()) };
-    let units = piece.look("pricing_unit")?.unwrap_or_else(|| none(piece));
+    let units = piece.peek_text("pricing_unit")?.unwrap_or_else(|| none(piece));
     let used: Vec<bool> =
         kinds.iter().map(|kind| kind.is_some_and(|kind| kind == "Usage" || covered(kind))).collect();
     let consumed = amounts.iter().zip(&used).map(|(amount, used)| amount.filter(|_| *used)).collect();
@@ -165,10 +166,10 @@ fn quantities(
 
 /// Sets the service's name, or its code where there is no name. CUR 2.0 has the name in a map.
 fn service(piece: &mut BillPiece<'_>, charges: &mut ChargeColumns) -> Result<(), String> {
-    let codes = piece.look("line_item_product_code")?.unwrap_or_else(|| none(piece));
+    let codes = piece.peek_text("line_item_product_code")?.unwrap_or_else(|| none(piece));
     let names: StringChunked = match piece.text(&["product_product_name"])? {
         Some(names) => names,
-        None => match piece.look("product")? {
+        None => match piece.peek_text("product")? {
             Some(products) => products.iter().map(|product| product.and_then(name_in)).collect(),
             None => none(piece),
         },
@@ -206,7 +207,7 @@ fn effective(
     billed: &MoneyColumn,
 ) -> Result<MoneyColumn, String> {
     let look =
-        |key: &str| Ok::<_, String>(piece.look_money(key)?.unwrap_or_else(|| vec![None; piece.height()]));
+        |key: &str| Ok::<_, String>(piece.peek_money(key)?.unwrap_or_else(|| vec![None; piece.height()]));
     let by_plan = look("savings_plan_savings_plan_effective_cost")?;
     let by_reservation = look("reservation_effective_cost")?;
     let committed = look("savings_plan_total_commitment_to_date")?;

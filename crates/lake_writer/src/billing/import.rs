@@ -23,30 +23,33 @@ pub(crate) fn import(
     let share = if files.whole { "bill" } else { "part" };
     let (run_id, paths) =
         store.identify(&format!("{share}-{}", files.observed_at.as_microsecond()), files.paths)?;
-    let shown = store.shown(&run_id)?;
+    let shown = store.manifest_with_run(&run_id)?;
     if shown.is_some() {
-        return Ok(ImportReport::before(charge().name, shown));
+        return Ok(ImportReport::already_imported(charge().name, shown));
     }
     // Checked before any write: a file of another kind leaves no lake behind.
     for path in &paths {
         super::probe(files.layout, path, files.open).map_err(|why| bad(path, &why))?;
     }
     if dry_run {
-        return Ok(ImportReport::dry(charge().name, told(&read_all(files, &paths, &mut |_| Ok(()))?, files)));
+        return Ok(ImportReport::dry_run(
+            charge().name,
+            bill_reports(&read_all(files, &paths, &mut |_| Ok(()))?, files),
+        ));
     }
     let Some(mut run) = store.open_run(&run_id)? else {
-        return Ok(ImportReport::before(charge().name, store.shown(&run_id)?));
+        return Ok(ImportReport::already_imported(charge().name, store.manifest_with_run(&run_id)?));
     };
-    let told = told(&read_all(files, &paths, &mut |frame| run.add_frame(charge(), frame))?, files);
+    let told = bill_reports(&read_all(files, &paths, &mut |frame| run.add_frame(charge(), frame))?, files);
     for told in &told {
-        run.tell(told.clone())?;
+        run.add_report(told.clone())?;
     }
     let committed = Box::new(run).commit(now)?;
-    Ok(ImportReport::landed(charge().name, told, &committed))
+    Ok(ImportReport::committed(charge().name, told, &committed))
 }
 
 /// Returns the report of each bill.
-fn told(bills: &BillSummaries, files: &BillFiles<'_>) -> Vec<ScopeReport> {
+fn bill_reports(bills: &BillSummaries, files: &BillFiles<'_>) -> Vec<ScopeReport> {
     let of_bill = |(scope, bill): (&String, &BillSummary)| ScopeReport {
         dataset: charge(),
         scope: scope.clone(),

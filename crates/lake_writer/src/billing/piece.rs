@@ -59,7 +59,7 @@ impl<'a> BillPiece<'a> {
     }
 
     /// Returns a column's texts without taking the column. Empty ones are null.
-    pub(crate) fn look(&self, key: &str) -> Result<Option<StringChunked>, String> {
+    pub(crate) fn peek_text(&self, key: &str) -> Result<Option<StringChunked>, String> {
         self.place(key).map(|at| self.texts(at)).transpose()
     }
 
@@ -78,7 +78,7 @@ impl<'a> BillPiece<'a> {
     }
 
     /// Returns amounts without taking the column.
-    pub(crate) fn look_money(&self, key: &str) -> Result<Option<Vec<Option<i128>>>, String> {
+    pub(crate) fn peek_money(&self, key: &str) -> Result<Option<Vec<Option<i128>>>, String> {
         self.place(key).map(|at| self.amounts(at)).transpose()
     }
 

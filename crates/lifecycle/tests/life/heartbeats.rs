@@ -145,7 +145,7 @@ fn an_extension_and_a_shutdown_go_first() {
     life.run(885);
     life.mono += 15;
     life.aws += 15;
-    life.look(vec![LifeEvent::GoingDown]);
+    life.step_with(vec![LifeEvent::GoingDown]);
     assert!(life.log[0].starts_with("960 v1;paused;"), "{:?}", life.log);
 }
 

@@ -75,7 +75,7 @@ impl LoggedLife {
         };
         let inputs = life.inputs(Vec::new());
         life.state = Some(DaemonState::begin(terms, &inputs.clocks, &inputs.boot));
-        life.look(Vec::new());
+        life.step_with(Vec::new());
         life.log.clear();
         life.saves.clear();
         life.armed.clear();
@@ -126,7 +126,7 @@ impl LoggedLife {
         }
     }
 
-    pub(crate) fn look(&mut self, mut events: Vec<LifeEvent>) {
+    pub(crate) fn step_with(&mut self, mut events: Vec<LifeEvent>) {
         for round in 0.. {
             assert!(round < 8, "effects without end: {:?}", self.log);
             let inputs = self.inputs(std::mem::take(&mut events));
@@ -183,12 +183,12 @@ impl LoggedLife {
         for _ in 0..seconds / 15 {
             self.mono += 15;
             self.aws += 15;
-            self.look(Vec::new());
+            self.step_with(Vec::new());
         }
     }
 
     pub(crate) fn ask(&mut self, command: Command) {
-        self.look(vec![LifeEvent::Asked { ticket: 1, command }]);
+        self.step_with(vec![LifeEvent::Asked { ticket: 1, command }]);
     }
 
     /// Turns the machine off for a while; then a boot takes a minute. It is a start if `started`,
@@ -200,7 +200,7 @@ impl LoggedLife {
         if started {
             self.pending = self.aws;
         }
-        self.look(Vec::new());
+        self.step_with(Vec::new());
     }
 
     pub(crate) fn left(&self) -> i64 {

@@ -4,13 +4,13 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 /// Reads a number from the environment: other seeds, or less work for mutation testing.
-pub(crate) fn number(name: &str, otherwise: u64) -> u64 {
+pub(crate) fn env_number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 /// Runs a hundred scripts of a seed. A script for which `live` panics is shortened as far as
 /// possible and shown.
-pub(crate) fn hold<S: Strategy>(seed: u64, scripts: &S, live: impl Fn(S::Value)) {
+pub(crate) fn check_scripts<S: Strategy>(seed: u64, scripts: &S, live: impl Fn(S::Value)) {
     let config = Config {
         cases: 100,
         max_shrink_iters: 20_000,

@@ -36,7 +36,7 @@ pub fn run_bookmark(
     let shelf = UserFile::bookmarks(&ports.settings.config);
     let mut kept: BookmarkMap = shelf.read()?;
     if !args.remove.is_empty() {
-        check_kept(&args.remove, &kept)?;
+        check_bookmarked(&args.remove, &kept)?;
         if args.dry_run {
             printer.note(&format!("would remove {} (dry run: nothing was changed)", args.remove.join(", ")));
         } else {
@@ -49,7 +49,7 @@ pub fn run_bookmark(
         if args.dry_run {
             printer.note(&format!("would bookmark {} (dry run: nothing was changed)", args.types.join(", ")));
         } else {
-            kept = keep(args, &shelf, now)?;
+            kept = add_bookmarks(args, &shelf, now)?;
             let (types, first) = (args.types.join(", "), &args.types[0]);
             printer.note(&format!("bookmarked {types}; truffle show {first} prints details"));
         }
@@ -63,7 +63,7 @@ pub fn run_bookmark(
 
 type BookmarkMap = BTreeMap<String, Bookmark>;
 
-fn keep(args: &BookmarkArgs, shelf: &UserFile, now: Timestamp) -> Result<BookmarkMap, Failure> {
+fn add_bookmarks(args: &BookmarkArgs, shelf: &UserFile, now: Timestamp) -> Result<BookmarkMap, Failure> {
     let bookmark = Bookmark { note: args.note.clone().unwrap_or_default(), added_at: now.to_string() };
     let kept: BookmarkMap = shelf.change(|all| {
         all.extend(args.types.iter().map(|name| (name.clone(), bookmark.clone())));
@@ -78,7 +78,7 @@ fn keep(args: &BookmarkArgs, shelf: &UserFile, now: Timestamp) -> Result<Bookmar
 fn remove(names: &[String], shelf: &UserFile) -> Result<BookmarkMap, Failure> {
     let left: BookmarkMap = shelf.change(|all| {
         // Checked again under the lock: another process may have removed a bookmark since.
-        check_kept(names, all)?;
+        check_bookmarked(names, all)?;
         all.retain(|name, _| !names.contains(name));
         Ok(())
     })?;
@@ -96,7 +96,7 @@ fn page(kept: &BookmarkMap) -> Page {
     Page { fields, rows: kept.iter().map(row).collect() }
 }
 
-fn check_kept(names: &[String], kept: &BookmarkMap) -> Result<(), Failure> {
+fn check_bookmarked(names: &[String], kept: &BookmarkMap) -> Result<(), Failure> {
     match names.iter().find(|name| !kept.contains_key(*name)) {
         None => Ok(()),
         Some(name) => {

@@ -46,7 +46,7 @@ pub fn run_compare(
     let table = table(&sides, &page, now);
     printer.report(&Report { page, csv: None, table: Some(table) }, ports.encode)?;
     args.place.note(&offers, false, ports, printer);
-    region_scope::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
+    region_scope::note_data_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(Exit::Done)
 }
 
@@ -79,9 +79,9 @@ fn table(sides: &[OfferCandidate], page: &Page, now: Timestamp) -> TableView {
     let mut columns = vec![(String::new(), Align::Left)];
     columns.extend(sides.iter().map(|c| (heading(c), Align::Right)));
     let mut view = TableView { columns, ..TableView::default() };
-    for (at, column) in COLUMNS.iter().enumerate().filter(|(_, column)| says_something(column)) {
+    for (at, column) in COLUMNS.iter().enumerate().filter(|(_, column)| has_table_row(column)) {
         let values: Vec<&Value> = page.rows.iter().map(|row| &row[at]).collect();
-        if !column.is_price() && values.iter().all(|value| is_nothing(value)) {
+        if !column.is_price() && values.iter().all(|value| is_blank(value)) {
             continue;
         }
         if values.iter().any(|value| *value != values[0]) {
@@ -99,7 +99,7 @@ fn region<'a>(candidate: &OfferCandidate<'a>) -> &'a str {
 
 /// Whether the table has a row for this column. The headings contain the type and the region
 /// already, and a price cell contains its month.
-fn says_something(column: &OfferColumn) -> bool {
+fn has_table_row(column: &OfferColumn) -> bool {
     !matches!(
         column.name,
         "instance_type"
@@ -112,7 +112,7 @@ fn says_something(column: &OfferColumn) -> bool {
 }
 
 /// Whether the value is null, zero, false or an empty list.
-fn is_nothing(value: &Value) -> bool {
+fn is_blank(value: &Value) -> bool {
     match value {
         Value::Null | Value::Int(0) | Value::Bool(false) => true,
         Value::List(items) => items.is_empty(),

@@ -7,11 +7,13 @@ use clap::Args;
 use console::{Exit, Failure, OutputFormat, Printer};
 use domain::Timestamp;
 
-use crate::commands::query::{QueryBounds, QueryRequest, answer, interruptible, note_read, pages, say_ended};
+use crate::commands::query::{
+    QueryBounds, QueryRequest, answer, note_data_age, note_limits, pages, stop_on_interrupt,
+};
 use crate::commands::schema::find;
-use crate::partitions::{PartitionWriter, stranger};
-use crate::run::timeless;
-use crate::user_files::{SyncedFile, beside};
+use crate::partitions::{PartitionWriter, find_foreign_entry};
+use crate::run::as_of_without_effect;
+use crate::user_files::{SyncedFile, temporary_path};
 use crate::{CommonArgs, Ports};
 
 /// Export a table or a query result to a file for Jupyter, Spark or a spreadsheet.
@@ -68,7 +70,7 @@ pub fn run_export(
 ) -> Result<Exit, Failure> {
     let format = format(args)?;
     check_target(args)?;
-    let asked = asked(args, common, ports)?;
+    let asked = read_request(args, common, ports)?;
     if args.dry_run {
         let what = args.table.as_deref().unwrap_or("the query result");
         printer.note(&format!(
@@ -77,7 +79,7 @@ pub fn run_export(
         ));
         return Ok(Exit::Done);
     }
-    let passing = beside(&args.to, "tmp");
+    let passing = temporary_path(&args.to, "tmp");
     let written = write(args, &asked, format, &passing, ports, printer);
     let written = written.and_then(|rows| publish(&passing, args).map(|()| rows));
     if written.is_err() {
@@ -88,7 +90,7 @@ pub fn run_export(
     let files = if files == 1 { "one file".to_string() } else { format!("{files} files") };
     let rows = if rows == 1 { "one row".to_string() } else { format!("{rows} rows") };
     printer.note(&format!("{rows}, {files}, {bytes} bytes in {}", args.to.display()));
-    note_read(asked.sql(), ports, printer, now)?;
+    note_data_age(asked.sql(), ports, printer, now)?;
     Ok(Exit::Done)
 }
 
@@ -148,7 +150,9 @@ fn check_target(args: &ExportArgs) -> Result<(), Failure> {
 
 /// Refuses to replace a folder with files that no partitioned export wrote.
 fn check_folder(folder: &Path) -> Result<(), Failure> {
-    match stranger(folder).map_err(|e| Failure::usage(format!("{} cannot be read: {e}", folder.display())))? {
+    match find_foreign_entry(folder)
+        .map_err(|e| Failure::usage(format!("{} cannot be read: {e}", folder.display())))?
+    {
         None => Ok(()),
         Some(other) => Err(Failure::usage(format!(
             "{} is not replaced: {} was not written by an export",
@@ -159,10 +163,10 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-fn asked(args: &ExportArgs, common: &CommonArgs, ports: &Ports<'_>) -> Result<QueryRequest, Failure> {
+fn read_request(args: &ExportArgs, common: &CommonArgs, ports: &Ports<'_>) -> Result<QueryRequest, Failure> {
     match (&args.table, &args.query) {
         (_, Some(text)) => QueryRequest::read(text, &args.params, &args.bounds, common),
-        (Some(_), None) if common.as_of.is_some() => Err(timeless()),
+        (Some(_), None) if common.as_of.is_some() => Err(as_of_without_effect()),
         (Some(name), None) => {
             let tables = ports.ask.tables().map_err(|e| crate::failure(e, &ports.settings.lake.value))?;
             // `find` returns the warehouse's own table name, which is safe in the statement.
@@ -182,22 +186,22 @@ fn write(
     printer: &mut Printer,
 ) -> Result<u64, Failure> {
     if args.partition_by.is_empty() {
-        let file = File::create(passing).map_err(|e| unwritten(passing, e))?;
+        let file = File::create(passing).map_err(|e| write_failure(passing, e))?;
         let mut to_file = printer.to_file(format, Box::new(SyncedFile::new(file)));
         let mut stream = to_file.stream(ports.encode);
-        let rows = pour(args, asked, ports, printer, &mut |page| stream.page(page))?;
+        let rows = send_rows(args, asked, ports, printer, &mut |page| stream.page(page))?;
         stream.finish()?;
         return Ok(rows);
     }
     let parts = printer.to_file(format, Box::new(io::sink()));
     let mut parts = PartitionWriter::new(passing, &args.partition_by, format, &parts, ports.encode)?;
-    let rows = pour(args, asked, ports, printer, &mut |page| parts.add(page))?;
+    let rows = send_rows(args, asked, ports, printer, &mut |page| parts.add(page))?;
     parts.finish()?;
     Ok(rows)
 }
 
 /// Sends the rows to `sink` page by page and returns their number.
-fn pour(
+fn send_rows(
     args: &ExportArgs,
     asked: &QueryRequest,
     ports: &Ports<'_>,
@@ -212,14 +216,14 @@ fn pour(
             sink(page).map(|()| rows)
         }
         QueryRequest::Statement(sql) => {
-            let ended = pages(&args.bounds.query(sql, args.limit), &interruptible()?, ports, sink)?;
-            say_ended(&ended, more, printer);
+            let ended = pages(&args.bounds.query(sql, args.limit), &stop_on_interrupt()?, ports, sink)?;
+            note_limits(&ended, more, printer);
             Ok(ended.rows)
         }
     }
 }
 
-fn unwritten(path: &Path, error: io::Error) -> Failure {
+fn write_failure(path: &Path, error: io::Error) -> Failure {
     Failure::broken(format!("{} cannot be written: {error}", path.display()))
 }
 
@@ -227,17 +231,17 @@ fn publish(passing: &Path, args: &ExportArgs) -> Result<(), Failure> {
     // The target may have changed while the rows were written.
     check_target(args)?;
     let target = &args.to;
-    let aside = beside(target, "old");
+    let aside = temporary_path(target, "old");
     let replaced = target.is_dir();
     if replaced {
-        fs::rename(target, &aside).map_err(|e| unwritten(target, e))?;
+        fs::rename(target, &aside).map_err(|e| write_failure(target, e))?;
     }
     if let Err(error) = fs::rename(passing, target) {
         if replaced {
             // Restores the previous folder.
             let _ = fs::rename(&aside, target);
         }
-        return Err(unwritten(target, error));
+        return Err(write_failure(target, error));
     }
     if replaced {
         remove(&aside);
@@ -255,14 +259,14 @@ fn remove(path: &Path) {
 fn read_back(path: &Path, format: OutputFormat) -> Result<(usize, u64), Failure> {
     if path.is_dir() {
         let mut sum = (0, 0);
-        for entry in fs::read_dir(path).map_err(|e| unwritten(path, e))? {
-            let (files, bytes) = read_back(&entry.map_err(|e| unwritten(path, e))?.path(), format)?;
+        for entry in fs::read_dir(path).map_err(|e| write_failure(path, e))? {
+            let (files, bytes) = read_back(&entry.map_err(|e| write_failure(path, e))?.path(), format)?;
             sum = (sum.0 + files, sum.1 + bytes);
         }
         return Ok(sum);
     }
-    let mut file = File::open(path).map_err(|e| unwritten(path, e))?;
-    let bytes = file.metadata().map_err(|e| unwritten(path, e))?.len();
+    let mut file = File::open(path).map_err(|e| write_failure(path, e))?;
+    let bytes = file.metadata().map_err(|e| write_failure(path, e))?.len();
     let mark: &[u8] = match format {
         OutputFormat::Parquet => b"PAR1",
         OutputFormat::Arrow => b"ARROW1",

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use catalog::ports::{QuerySummary, StopFlag, UserQuery};
 use catalog::{Field, Page, QUESTIONS, Question, ValueType, question};
 use clap::Args;
-use console::{Exit, Failure, Printer, Report, did_you_mean};
+use console::{Exit, Failure, Printer, Report, suggest_closest};
 use domain::Timestamp;
 
-use crate::run::{idle, timeless};
+use crate::run::{as_of_without_effect, flag_without_effect};
 use crate::{CommonArgs, Ports, region_scope, repl, statement_tables};
 
 /// Default row limit.
@@ -89,7 +89,9 @@ impl QueryBounds {
         ];
         match typed.iter().find(|(_, typed)| *typed) {
             None => Ok(()),
-            Some((flag, _)) => Err(idle(flag).hint("it limits SQL statements, not named questions")),
+            Some((flag, _)) => {
+                Err(flag_without_effect(flag).hint("it limits SQL statements, not named questions"))
+            }
         }
     }
 }
@@ -135,7 +137,7 @@ impl QueryRequest {
         bounds: &QueryBounds,
         common: &CommonArgs,
     ) -> Result<QueryRequest, Failure> {
-        if let Some(question) = named(text)? {
+        if let Some(question) = find_question(text)? {
             return bounds.refuse().map(|()| QueryRequest::Question(question));
         }
         if !params.is_empty() {
@@ -143,7 +145,7 @@ impl QueryRequest {
                 .hint("truffle query --list lists the named questions"));
         }
         if common.as_of.is_some() {
-            return Err(timeless());
+            return Err(as_of_without_effect());
         }
         Ok(QueryRequest::Statement(text.to_string()))
     }
@@ -187,26 +189,26 @@ pub fn run_query(
             printer.report(&Report::plain(page), ports.encode)?;
         }
         QueryRequest::Statement(sql) => {
-            let ended = stream(&args.bounds.query(sql, args.limit), &interruptible()?, ports, printer)?;
-            say_ended(&ended, MORE, printer);
+            let ended = stream(&args.bounds.query(sql, args.limit), &stop_on_interrupt()?, ports, printer)?;
+            note_limits(&ended, MORE, printer);
         }
     }
     if args.timing {
         printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
     }
-    note_read(asked.sql(), ports, printer, now)?;
+    note_data_age(asked.sql(), ports, printer, now)?;
     Ok(exit)
 }
 
 /// Prints the age and the gaps of the data that a statement reads.
-pub(crate) fn note_read(
+pub(crate) fn note_data_age(
     sql: &str,
     ports: &Ports<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let read = statement_tables::read_by(sql);
-    if read.is_empty() { Ok(()) } else { region_scope::note_ages(ports, printer, &read, "all", now) }
+    let read = statement_tables::datasets_read_by(sql);
+    if read.is_empty() { Ok(()) } else { region_scope::note_data_ages(ports, printer, &read, "all", now) }
 }
 
 /// Refuses flags that have no effect in the shell, which accepts only statements.
@@ -214,7 +216,9 @@ fn refuse_in_shell(args: &QueryArgs, common: &CommonArgs) -> Result<(), Failure>
     let typed = [("--param", !args.params.is_empty()), ("--as-of", common.as_of.is_some())];
     match typed.iter().find(|(_, typed)| *typed) {
         None => Ok(()),
-        Some((flag, _)) => Err(idle(flag).hint("truffle query price/per-gpu runs a named question")),
+        Some((flag, _)) => {
+            Err(flag_without_effect(flag).hint("truffle query price/per-gpu runs a named question"))
+        }
     }
 }
 
@@ -242,7 +246,7 @@ fn statement(args: &QueryArgs) -> Result<Option<String>, Failure> {
 }
 
 /// Returns the question with this name; `None` for SQL. An unknown name is a usage failure.
-fn named(text: &str) -> Result<Option<&'static Question>, Failure> {
+fn find_question(text: &str) -> Result<Option<&'static Question>, Failure> {
     let text = text.trim();
     let looks_named =
         text.contains('/') && text.chars().all(|c| c.is_ascii_lowercase() || c == '/' || c == '-');
@@ -250,7 +254,7 @@ fn named(text: &str) -> Result<Option<&'static Question>, Failure> {
         return Ok(None);
     }
     question(text).map(Some).ok_or_else(|| {
-        let near = did_you_mean(text, QUESTIONS.iter().map(|q| q.name));
+        let near = suggest_closest(text, QUESTIONS.iter().map(|q| q.name));
         Failure::usage(format!("there is no question \"{text}\"{near}"))
             .hint("truffle query --list lists the named questions")
     })
@@ -288,7 +292,7 @@ pub(crate) fn answer(
 }
 
 /// Returns a stop flag that Ctrl-C sets, so that Ctrl-C stops the query and not the program.
-pub(crate) fn interruptible() -> Result<StopFlag, Failure> {
+pub(crate) fn stop_on_interrupt() -> Result<StopFlag, Failure> {
     let stop = StopFlag::default();
     signal_hook::flag::register(signal_hook::consts::SIGINT, stop.flag())
         .map_err(|e| Failure::broken(format!("Ctrl-C cannot be handled: {e}")))?;
@@ -334,7 +338,7 @@ pub(crate) fn pages(
 pub(crate) const MORE: &str = "--limit 0 shows all, truffle export writes them to a file";
 
 /// Notes that rows were cut, and each protection of the query process that is missing.
-pub(crate) fn say_ended(ended: &QuerySummary, more: &str, printer: &mut Printer) {
+pub(crate) fn note_limits(ended: &QuerySummary, more: &str, printer: &mut Printer) {
     if ended.truncated {
         printer.note(&format!("cut after {} rows; {more}", ended.rows));
     }
@@ -379,9 +383,9 @@ mod tests {
 
     #[test]
     fn distinguishes_question_names_from_sql() {
-        assert_eq!(named("price/per-gpu").unwrap().map(|q| q.name), Some("price/per-gpu"));
-        assert!(named("SELECT 1/2").unwrap().is_none());
-        let failure = named("price/per-gpus").unwrap_err();
+        assert_eq!(find_question("price/per-gpu").unwrap().map(|q| q.name), Some("price/per-gpu"));
+        assert!(find_question("SELECT 1/2").unwrap().is_none());
+        let failure = find_question("price/per-gpus").unwrap_err();
         assert!(failure.message.contains("the closest match is price/per-gpu"), "{}", failure.message);
     }
 }

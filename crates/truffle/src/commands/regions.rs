@@ -39,7 +39,7 @@ pub fn run_regions(
         let wanted = |row: &&RegionRow| asked == "all" || asked.split(',').any(|name| name == row.region);
         let rows: Vec<&RegionRow> = regions.iter().filter(wanted).collect();
         printer.report(&Report::plain(every(&rows)), ports.encode)?;
-        region_scope::note_ages(ports, printer, &["region", "offering", "price"], &asked, now)?;
+        region_scope::note_data_ages(ports, printer, &["region", "offering", "price"], &asked, now)?;
         return Ok(if rows.is_empty() { Exit::NothingMatched } else { Exit::Done });
     };
     let facts = region_scope::facts(ports)?;
@@ -58,7 +58,7 @@ pub fn run_regions(
     if offers.is_empty() {
         printer.note(&format!("nothing matched: {name} is not known to be offered in these regions"));
     }
-    region_scope::note_ages(ports, printer, &["offering", "price"], &asked, now)?;
+    region_scope::note_data_ages(ports, printer, &["offering", "price"], &asked, now)?;
     Ok(if offers.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 

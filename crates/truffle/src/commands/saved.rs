@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use catalog::{Field, Page, ValueType};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
-use console::{Exit, Failure, Printer, Report, did_you_mean};
+use console::{Exit, Failure, Printer, Report, suggest_closest};
 use domain::Timestamp;
 
 use crate::Ports;
@@ -130,7 +130,7 @@ fn remove(shelf: &UserFile, name: &str, printer: &mut Printer) -> Result<(), Fai
 
 fn find<'a>(all: &'a BTreeMap<String, SavedSearch>, name: &str) -> Result<&'a SavedSearch, Failure> {
     all.get(name).ok_or_else(|| {
-        let near = did_you_mean(name, all.keys().map(String::as_str));
+        let near = suggest_closest(name, all.keys().map(String::as_str));
         Failure::usage(format!("there is no saved search \"{name}\"{near}")).hint("truffle saved lists them")
     })
 }

@@ -1,7 +1,7 @@
 use catalog::ports::WarehouseTable;
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
-use console::{Exit, Failure, Printer, Report, did_you_mean};
+use console::{Exit, Failure, Printer, Report, suggest_closest};
 
 use crate::Ports;
 
@@ -26,7 +26,7 @@ pub fn run_schema(args: &SchemaArgs, ports: &Ports<'_>, printer: &mut Printer) -
 /// Returns the table with this name. An unknown name is a usage failure.
 pub(crate) fn find<'a>(tables: &'a [WarehouseTable], name: &str) -> Result<&'a WarehouseTable, Failure> {
     tables.iter().find(|table| table.name == name).ok_or_else(|| {
-        let near = did_you_mean(name, tables.iter().map(|table| table.name.as_str()));
+        let near = suggest_closest(name, tables.iter().map(|table| table.name.as_str()));
         Failure::usage(format!("there is no table \"{name}\"{near}")).hint("truffle schema lists the tables")
     })
 }

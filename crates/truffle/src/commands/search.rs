@@ -4,11 +4,11 @@ use std::mem::ManuallyDrop;
 
 use catalog::TypeFacts;
 use clap::Args;
-use console::{Align, Exit, Failure, OutputFormat, Printer, Report, TableView, did_you_mean};
+use console::{Align, Exit, Failure, OutputFormat, Printer, Report, TableView, suggest_closest};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::columns::{self, OfferColumn, order, price_cell, usual_order};
+use crate::columns::{self, OfferColumn, compare_by_default, order, price_cell};
 use crate::filter::{
     FilterArgs, FilterCondition, FilterOutcome, FilterVerdict, OfferCandidate, SearchFilters,
 };
@@ -93,15 +93,15 @@ pub fn run_search(
         explain(&understood, &outcome, printer);
     }
     if outcome.kept.is_empty() {
-        nothing(&outcome, printer);
-        elsewhere(&filters, &facts, &offers, printer);
+        note_no_match(&outcome, printer);
+        note_not_offered(&filters, &facts, &offers, printer);
         if printer.format() != OutputFormat::Table {
             printer.report(&report(&[], now), ports.encode)?;
         }
     } else {
         outcome.kept.sort_by(|a, b| {
             let asked = sort.iter().map(|key| key.compare(a, b)).find(|order| order.is_ne());
-            asked.unwrap_or_else(|| usual_order(a, b))
+            asked.unwrap_or_else(|| compare_by_default(a, b))
         });
         let shown = if args.limit == 0 { outcome.kept.len() } else { args.limit.min(outcome.kept.len()) };
         printer.report(&report(&outcome.kept[..shown], now), ports.encode)?;
@@ -112,7 +112,7 @@ pub fn run_search(
     }
     let named = !understood.regions.is_empty() || args.in_all_regions;
     args.place.note(&offers, named, ports, printer);
-    region_scope::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
+    region_scope::note_data_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(if outcome.kept.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 
@@ -143,7 +143,7 @@ fn check_zones(asked: &[String], offers: &[RegionOffer]) -> Result<(), Failure> 
     match asked.iter().find(|zone| !known.contains(zone.as_str())) {
         None => Ok(()),
         Some(zone) => {
-            let near = did_you_mean(zone, known.iter().copied());
+            let near = suggest_closest(zone, known.iter().copied());
             Err(Failure::usage(format!("--zones: zone {zone} has no offers in the requested regions{near}"))
                 .hint("truffle zones m7i.xlarge lists zones"))
         }
@@ -166,7 +166,7 @@ impl SortKey {
             other => other,
         };
         let column = columns::find(name).ok_or_else(|| {
-            let near = did_you_mean(name, columns::COLUMNS.iter().map(|column| column.name));
+            let near = suggest_closest(name, columns::COLUMNS.iter().map(|column| column.name));
             let keys: Vec<_> = columns::COLUMNS.iter().map(|column| column.name).collect();
             Failure::usage(format!("--sort: unknown key \"{name}\"{near}"))
                 .hint(format!("valid keys: {}", keys.join(", ")))
@@ -205,8 +205,8 @@ fn explain(understood: &ParsedWords, outcome: &FilterOutcome, printer: &mut Prin
 }
 
 /// Prints why nothing matched: the filter that excluded the last types, and the nearest miss.
-fn nothing(outcome: &FilterOutcome, printer: &mut Printer) {
-    let Some((before, stage)) = outcome.funnel.last_straw().filter(|(before, _)| *before > 0) else {
+fn note_no_match(outcome: &FilterOutcome, printer: &mut Printer) {
+    let Some((before, stage)) = outcome.funnel.last_filter().filter(|(before, _)| *before > 0) else {
         return printer.note("nothing matched: no offers are known in these regions");
     };
     let unknown = match stage.unknown {
@@ -222,7 +222,12 @@ fn nothing(outcome: &FilterOutcome, printer: &mut Printer) {
 }
 
 /// Notes the types that satisfy all filters but are not offered in the requested regions.
-fn elsewhere(filters: &SearchFilters, facts: &[TypeFacts], offers: &[RegionOffer], printer: &mut Printer) {
+fn note_not_offered(
+    filters: &SearchFilters,
+    facts: &[TypeFacts],
+    offers: &[RegionOffer],
+    printer: &mut Printer,
+) {
     let here: BTreeSet<&str> = offers.iter().map(|offer| offer.instance_type.as_str()).collect();
     let about_offers = |condition: &FilterCondition| {
         matches!(condition, FilterCondition::Zones(_) | FilterCondition::Price(..))

@@ -38,27 +38,27 @@ pub fn run_show(
     if places.is_empty() {
         printer.note("not known to be offered in these regions");
     }
-    region_scope::note_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
+    region_scope::note_data_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(Exit::Done)
 }
 
 /// Returns the columns that do not depend on the region.
-fn of_type() -> impl Iterator<Item = &'static columns::OfferColumn> {
-    COLUMNS.iter().filter(|column| !column.is_of_place())
+fn region_independent_columns() -> impl Iterator<Item = &'static columns::OfferColumn> {
+    COLUMNS.iter().filter(|column| !column.depends_on_region())
 }
 
 /// Returns one row: the facts, and the offers by region as a list.
 fn page(facts: &TypeFacts, places: &[OfferCandidate]) -> Page {
     let candidate = OfferCandidate { facts, offer: None };
-    let mut fields: Vec<Field> = of_type().map(columns::OfferColumn::field).collect();
-    let mut row: Vec<Value> = of_type().map(|column| column.value(&candidate)).collect();
+    let mut fields: Vec<Field> = region_independent_columns().map(columns::OfferColumn::field).collect();
+    let mut row: Vec<Value> = region_independent_columns().map(|column| column.value(&candidate)).collect();
     fields.push(Field::new("regions", ValueType::List(Box::new(ValueType::Json))));
     row.push(Value::List(places.iter().map(place_value).collect()));
     Page { fields, rows: vec![row] }
 }
 
 fn place_value(place: &OfferCandidate) -> Value {
-    let columns = COLUMNS.iter().filter(|column| column.is_of_place());
+    let columns = COLUMNS.iter().filter(|column| column.depends_on_region());
     Value::Struct(columns.map(|column| (column.name.to_string(), column.value(place))).collect())
 }
 
@@ -69,7 +69,7 @@ fn table(facts: &TypeFacts, places: &[OfferCandidate], now: Timestamp) -> TableV
         vec![heading, value]
     };
     let mut rows: Vec<Vec<String>> =
-        of_type().filter(|column| column.name != "logical_gpus").map(fact).collect();
+        region_independent_columns().filter(|column| column.name != "logical_gpus").map(fact).collect();
     rows.extend(places.iter().filter_map(|place| {
         let offer = place.offer?;
         let zones = match offer.az_ids.len() {

@@ -1,6 +1,6 @@
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
-use console::{Exit, Failure, Printer, Report, age};
+use console::{Exit, Failure, Printer, Report, describe_age};
 use domain::Timestamp;
 
 use crate::Ports;
@@ -70,7 +70,7 @@ fn report(sources: &[DatasetSource], now: Timestamp) -> Page {
             source.dataset.as_str().into(),
             source.source.as_str().into(),
             source.observed_at.into(),
-            age(source.observed_at, now).into(),
+            describe_age(source.observed_at, now).into(),
             Value::Int(source.row_count),
             Value::Int(source.scopes as i64),
             Value::Int(source.gaps.len() as i64),

@@ -41,7 +41,7 @@ pub fn run_zones(
     if offers.is_empty() {
         printer.note(&format!("nothing matched: {} is not known to be offered in these regions", args.name));
     }
-    region_scope::note_ages(ports, printer, &["offering"], &regions, now)?;
+    region_scope::note_data_ages(ports, printer, &["offering"], &regions, now)?;
     Ok(if found { Exit::Done } else { Exit::NothingMatched })
 }
 

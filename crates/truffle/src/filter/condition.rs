@@ -204,7 +204,7 @@ const OTHER_NAME: f64 = 8.0;
 
 impl FilterMiss {
     /// Whether the candidate has another name than requested.
-    pub fn of_name(&self) -> bool {
+    pub fn is_other_name(&self) -> bool {
         self.distance >= OTHER_NAME
     }
 

@@ -2,7 +2,7 @@
 
 use catalog::TypeFacts;
 use clap::Args;
-use console::{Failure, did_you_mean};
+use console::{Failure, suggest_closest};
 use domain::{AzId, Decimal, Known};
 
 use super::fact::{FlagFact, NumericFact, TextFact};
@@ -538,7 +538,7 @@ fn known_value(flag: &str, asked: &str, known: &[&str]) -> Result<String, Failur
     };
     let found = known.iter().find(|known| known.eq_ignore_ascii_case(meant));
     found.map(|known| known.to_string()).ok_or_else(|| {
-        let suggestion = did_you_mean(asked, known.iter().copied());
+        let suggestion = suggest_closest(asked, known.iter().copied());
         Failure::usage(format!("{flag}: unknown value \"{asked}\"{suggestion}"))
             .hint(format!("known values: {}", known.join(", ")))
     })

@@ -59,7 +59,7 @@ impl SearchFilters {
         };
         let distance = |misses: &[FilterMiss]| misses.iter().map(|miss| miss.distance).sum::<f64>();
         let named =
-            candidates.iter().map(missed).filter(|(misses, _)| !misses.iter().any(FilterMiss::of_name));
+            candidates.iter().map(missed).filter(|(misses, _)| !misses.iter().any(FilterMiss::is_other_name));
         let (misses, name) = named.min_by(|(a, name), (b, other)| {
             (a.len().cmp(&b.len())).then(distance(a).total_cmp(&distance(b))).then_with(|| name.cmp(other))
         })?;
@@ -70,7 +70,7 @@ impl SearchFilters {
 
 impl FilterFunnel {
     /// Returns the filter that excluded the last types, and the number of types before it.
-    pub fn last_straw(&self) -> Option<(usize, &FilterStage)> {
+    pub fn last_filter(&self) -> Option<(usize, &FilterStage)> {
         let before = std::iter::once(self.start).chain(self.stages.iter().map(|stage| stage.left));
         before.zip(&self.stages).find(|(_, stage)| stage.left == 0)
     }

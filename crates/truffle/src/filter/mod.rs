@@ -7,7 +7,7 @@ mod funnel;
 mod pattern;
 
 use catalog::TypeFacts;
-use console::{Failure, did_you_mean};
+use console::{Failure, suggest_closest};
 
 pub use condition::{FilterCondition, FilterMiss, FilterVerdict, OfferCandidate, PriceUnit};
 pub use fact::{FlagFact, NumericFact, TextFact};
@@ -114,7 +114,7 @@ impl SearchFilters {
 
 fn like<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFacts, Failure> {
     facts.iter().find(|t| t.instance_type == name).ok_or_else(|| {
-        let suggestion = did_you_mean(name, facts.iter().map(|t| t.instance_type.as_str()));
+        let suggestion = suggest_closest(name, facts.iter().map(|t| t.instance_type.as_str()));
         Failure::usage(format!("--like: unknown instance type \"{name}\"{suggestion}"))
     })
 }

@@ -47,7 +47,7 @@ impl NamePattern {
     }
 
     /// Whether the word contains a character of a pattern.
-    pub fn looks_like_one(word: &str) -> bool {
+    pub fn is_pattern(word: &str) -> bool {
         word.contains(['*', '?', '[', ']', '^', '$', '(', ')', '|', '+', '\\', '{', '}'])
     }
 

@@ -100,7 +100,7 @@ fn an_empty_result_names_the_last_filter_and_the_nearest_type() {
     let check = |line: &str, straw: &str, nearest: &str| {
         outcome(line, |outcome| {
             assert_eq!(
-                outcome.funnel.last_straw().map(|(_, stage)| stage.typed.as_str()),
+                outcome.funnel.last_filter().map(|(_, stage)| stage.typed.as_str()),
                 Some(straw),
                 "{line}"
             );

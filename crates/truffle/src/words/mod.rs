@@ -85,7 +85,7 @@ pub enum WordDimension {
 
 impl WordDimension {
     /// Whether the dimension is about the processor, so that two words can contradict each other.
-    fn of_processor(self) -> bool {
+    fn is_about_processor(self) -> bool {
         use WordDimension::*;
         matches!(self, Maker | Processor | InstructionSet | Arch)
     }
@@ -173,7 +173,7 @@ fn region(word: &str) -> bool {
 /// comma may belong to it.
 fn split(text: &str) -> Vec<String> {
     let one = |word: &str| -> Vec<String> {
-        if NamePattern::looks_like_one(word) {
+        if NamePattern::is_pattern(word) {
             return vec![word.to_string()];
         }
         word.split(',').filter(|part| !part.is_empty()).map(str::to_lowercase).collect()
@@ -185,7 +185,7 @@ impl ParsedWords {
     /// Reads the first item of the words, and returns the number of words that it takes.
     fn take(&mut self, words: &[String], vocabulary: &SearchVocabulary) -> Result<usize, Failure> {
         let word = &words[0];
-        if NamePattern::looks_like_one(word) {
+        if NamePattern::is_pattern(word) {
             let pattern = NamePattern::parse(word).map_err(Failure::usage)?;
             let condition = FilterCondition::Name(pattern);
             self.wish(WordCondition { typed: word.clone(), dimension: WordDimension::Name, condition });
@@ -294,9 +294,9 @@ impl ParsedWords {
             return Ok(());
         }
         let groups = self.groups();
-        let groups: Vec<_> = groups.iter().filter(|group| group[0].dimension.of_processor()).collect();
+        let groups: Vec<_> = groups.iter().filter(|group| group[0].dimension.is_about_processor()).collect();
         for (at, group) in groups.iter().enumerate() {
-            if let Some((one, other)) = far_apart(group, facts) {
+            if let Some((one, other)) = find_incompatible(group, facts) {
                 return Err(contradiction(&one.typed, &other.typed));
             }
             let condition = filter(group).condition;
@@ -325,7 +325,7 @@ fn satisfies(facts: &TypeFacts, condition: &FilterCondition) -> bool {
 
 /// Returns two alternatives without a common architecture: no program runs on both. `intel amd` is
 /// a choice; `intel graviton` is a mistake without `or`.
-fn far_apart<'w>(
+fn find_incompatible<'w>(
     group: &[&'w WordCondition],
     facts: &[TypeFacts],
 ) -> Option<(&'w WordCondition, &'w WordCondition)> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::TypeFacts;
-use console::did_you_mean;
+use console::suggest_closest;
 
 use super::processors::{PROCESSORS, SETS};
 use super::{SortHint, WordCondition, WordDimension};
@@ -178,9 +178,9 @@ impl<'a> SearchVocabulary<'a> {
     /// Returns "; the closest match is X" for an unknown word; empty when no word is near.
     pub(super) fn suggestion(&self, word: &str) -> String {
         if word.contains('.') {
-            return did_you_mean(word, self.names.iter().copied());
+            return suggest_closest(word, self.names.iter().copied());
         }
-        did_you_mean(word, self.words.values().map(|(word, _)| word.as_str()))
+        suggest_closest(word, self.words.values().map(|(word, _)| word.as_str()))
     }
 
     /// Returns every word in its normalized spelling, for completion.

@@ -13,7 +13,8 @@ use duckdb::Connection;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::{
-    BATCH, FRAME, QueryProcessRequest, QueryProcessVerdict, VERDICT, failure, restrictions, statement,
+    BATCH_FRAME, FRAME, QueryProcessRequest, QueryProcessVerdict, VERDICT_FRAME, failure, restrictions,
+    statement,
 };
 use crate::ask::bad_sql;
 use crate::build::literal;
@@ -22,7 +23,7 @@ use crate::redact;
 
 /// Runs the child: reads the request from standard input, writes the answer to standard output, and
 /// returns.
-pub fn enter() {
+pub fn run_query_process() {
     // DuckDB's iterator panics when a running query fails; the panic's text becomes the answer.
     std::panic::set_hook(Box::new(|_| {}));
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -33,7 +34,7 @@ pub fn enter() {
     };
     let text = serde_json::to_vec(&verdict).expect("a verdict is plain data");
     // If the parent is gone, a failure cannot be reported.
-    let _ = frame(&mut out, VERDICT, &text).and_then(|()| out.flush());
+    let _ = frame(&mut out, VERDICT_FRAME, &text).and_then(|()| out.flush());
 }
 
 fn answer(out: &mut impl Write) -> Result<QueryProcessVerdict, AskError> {
@@ -46,7 +47,7 @@ fn answer(out: &mut impl Write) -> Result<QueryProcessVerdict, AskError> {
     if getppid().map(|parent| parent.as_raw_pid()) != i32::try_from(request.parent).ok() {
         return Err(failed("the parent process is gone"));
     }
-    let locked = restrictions::lock(&readable(&request), request.memory_mib, request.seconds)
+    let locked = restrictions::restrict_process(&readable(&request), request.memory_mib, request.seconds)
         .map_err(AskError::Failed)?;
     let parser = Connection::open_in_memory_with_flags(open::config().map_err(bad_sql)?).map_err(bad_sql)?;
     match &request.key {
@@ -58,7 +59,7 @@ fn answer(out: &mut impl Write) -> Result<QueryProcessVerdict, AskError> {
     if let Some(key) = &request.key {
         redact::redact(&connection, &request.home, &request.sources, key).map_err(bad_sql)?;
     }
-    settle(&connection, &request, locked.files)?;
+    apply_settings(&connection, &request, locked.files)?;
     run(&connection, &request, locked.weaker, out).map_err(|error| match error {
         AskError::Refused(text) if !locked.files => AskError::Refused(format!("{text}; {CLOSED_ALTOGETHER}")),
         other => other,
@@ -91,7 +92,7 @@ fn data_files(sources: &[WarehouseSource]) -> Vec<PathBuf> {
 }
 
 /// Applies DuckDB's own settings, in addition to the kernel's restrictions.
-fn settle(
+fn apply_settings(
     connection: &Connection,
     request: &QueryProcessRequest,
     files_closed: bool,
@@ -136,7 +137,7 @@ fn run(
     let mut left = request.rows;
     let (mut rows, mut truncated) = (0, false);
     let mut batches = statement.stream_arrow([]).map_err(|e| failure(&e.to_string()))?;
-    bounded(&batches.get_schema())?;
+    check_shape(&batches.get_schema())?;
     send(out, &RecordBatch::new_empty(batches.get_schema()))?;
     loop {
         let next = catch_unwind(AssertUnwindSafe(|| batches.next()));
@@ -167,7 +168,7 @@ fn panic_text(payload: &Box<dyn std::any::Any + Send>) -> String {
 
 /// Refuses an answer with an excessive shape: every column costs each reader, and the parent's
 /// Arrow reader supports 64 levels.
-fn bounded(schema: &Schema) -> Result<(), AskError> {
+fn check_shape(schema: &Schema) -> Result<(), AskError> {
     let (mut columns, mut letters) = (0, 0);
     let mut level: Vec<FieldRef> = schema.fields().iter().cloned().collect();
     for _ in 0..DEPTH {
@@ -211,7 +212,7 @@ fn send(out: &mut impl Write, batch: &RecordBatch) -> Result<(), AskError> {
     drop(writer);
     let rows = batch.num_rows();
     if bytes.len() <= FRAME {
-        return frame(out, BATCH, &bytes).map_err(failed);
+        return frame(out, BATCH_FRAME, &bytes).map_err(failed);
     }
     if rows < 2 {
         return Err(AskError::Refused(format!("one row of the answer has more than {} MiB", FRAME >> 20)));
@@ -260,7 +261,7 @@ mod tests {
         );
         connection.execute_batch(&made).unwrap();
         let bytes = std::fs::read(&path).unwrap();
-        settle(&connection, &request(""), false).unwrap();
+        apply_settings(&connection, &request(""), false).unwrap();
 
         assert!(matches!(
             by_settings_alone(&connection, "FROM native"),

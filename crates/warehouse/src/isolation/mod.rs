@@ -19,11 +19,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::open::{WarehouseSource, WarehouseStorage};
 
-pub use child::enter;
+pub use child::run_query_process;
 pub(crate) use parent::query;
 
 /// The first argument that makes the program run as the child. Users never type it.
-pub const ROOM_ARGUMENT: &str = "--locked-room";
+pub const QUERY_PROCESS_ARGUMENT: &str = "--locked-room";
 
 /// The request from the parent, as JSON on the child's standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,8 +53,8 @@ enum QueryProcessVerdict {
 }
 
 /// Frames on the child's standard output: a kind, the length (4 bytes, little-endian), the bytes.
-const BATCH: u8 = b'B';
-const VERDICT: u8 = b'V';
+const BATCH_FRAME: u8 = b'B';
+const VERDICT_FRAME: u8 = b'V';
 
 /// Maximum size of a frame in bytes, so that no answer can fill the parent's memory at once.
 const FRAME: usize = 64 << 20;
@@ -76,7 +76,7 @@ impl QueryProcessVerdict {
 
 /// Converts DuckDB's error, according to its text.
 pub(crate) fn failure(text: &str) -> AskError {
-    let words = plain_words(text);
+    let words = plain_message(text);
     if ["Out of Memory Error", "bad allocation", "failed to allocate"].iter().any(|sign| text.contains(sign))
     {
         AskError::OutOfMemory(0)
@@ -89,7 +89,7 @@ pub(crate) fn failure(text: &str) -> AskError {
 
 /// Returns DuckDB's message without its error class, without advice on settings that are fixed
 /// here, and without a stack trace.
-pub(crate) fn plain_words(text: &str) -> String {
+pub(crate) fn plain_message(text: &str) -> String {
     // The rest describes DuckDB's code, not the statement.
     let end = ["\n\nStack Trace:", "\nThis error signals an assertion failure"];
     let text = end.iter().filter_map(|mark| text.find(mark)).min().map_or(text, |at| &text[..at]);
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn removes_class_and_stack_trace_from_messages() {
-        let check = |text: &str, expected: &str| assert_eq!(plain_words(text), expected, "{text}");
+        let check = |text: &str, expected: &str| assert_eq!(plain_message(text), expected, "{text}");
         check(
             "Catalog Error: Table x does not exist!\nDid you mean \"y\"?",
             "Table x does not exist!\nDid you mean \"y\"?",

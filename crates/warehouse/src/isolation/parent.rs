@@ -13,7 +13,10 @@ use arrow::ipc::reader::StreamReader;
 use catalog::Field;
 use catalog::ports::{AskError, PageSink, QuerySummary, StopFlag, UserQuery};
 
-use super::{BATCH, FRAME, QueryProcessRequest, QueryProcessVerdict, ROOM_ARGUMENT, STATEMENT, VERDICT};
+use super::{
+    BATCH_FRAME, FRAME, QUERY_PROCESS_ARGUMENT, QueryProcessRequest, QueryProcessVerdict, STATEMENT,
+    VERDICT_FRAME,
+};
 use crate::arrow_page;
 use crate::open::{WarehouseSource, WarehouseStorage};
 
@@ -49,7 +52,7 @@ pub(crate) fn query(
     // A limit on rows is also a limit on bytes. A request without a row limit has no byte limit
     // either.
     let bound = if query.rows == 0 { u64::MAX } else { query.memory_mib << 20 };
-    let heard = listen(BufReader::with_capacity(1 << 20, output), bound, sink);
+    let heard = receive_answer(BufReader::with_capacity(1 << 20, output), bound, sink);
     let killed = watch.finish();
     if !matches!(heard, Ok(Some(_))) {
         // The rest of the output is not needed. A child that has ended cannot be killed, and need
@@ -63,15 +66,15 @@ pub(crate) fn query(
         (_, Some(KillReason::Late)) => Err(AskError::TimedOut(query.time)),
         (_, Some(KillReason::Asked)) => Err(AskError::Interrupted),
         // Ctrl-C reaches the child too, which may be gone before the watch notices.
-        (_, None) if stop.asked() => Err(AskError::Interrupted),
+        (_, None) if stop.is_requested() => Err(AskError::Interrupted),
         (Err(AskError::OutOfMemory(_)), None) => Err(AskError::OutOfMemory(query.memory_mib)),
         (Err(error), None) => Err(error),
-        (Ok(None), None) => Err(broken(status, query)),
+        (Ok(None), None) => Err(death_error(status, query)),
     }
 }
 
 /// Returns the reason why a child ended without a verdict.
-fn broken(status: ExitStatus, query: &UserQuery) -> AskError {
+fn death_error(status: ExitStatus, query: &UserQuery) -> AskError {
     match status.signal() {
         Some(libc::SIGXCPU) => AskError::TimedOut(query.time),
         // Not sent by the parent, so most likely by the kernel, for lack of memory.
@@ -92,7 +95,7 @@ fn failed(error: impl std::fmt::Display) -> AskError {
 fn start(request: &QueryProcessRequest) -> Result<(Child, std::process::ChildStdout), AskError> {
     // The running program itself, even if its file has changed since it started.
     let mut child = Command::new("/proc/self/exe")
-        .arg(ROOM_ARGUMENT)
+        .arg(QUERY_PROCESS_ARGUMENT)
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -132,7 +135,7 @@ impl QueryProcessAnswer {
 }
 
 /// Delivers the pages until the verdict comes. Returns `None` if the child ended without one.
-fn listen(
+fn receive_answer(
     mut output: impl Read,
     bound: u64,
     sink: PageSink<'_>,
@@ -157,11 +160,11 @@ fn listen(
             return Ok(None);
         }
         match head[0] {
-            VERDICT => {
+            VERDICT_FRAME => {
                 let verdict = serde_json::from_slice(&bytes).map_err(failed)?;
                 return Ok(Some(QueryProcessAnswer { fields, verdict }));
             }
-            BATCH => {
+            BATCH_FRAME => {
                 for batch in StreamReader::try_new(bytes.as_slice(), None).map_err(failed)? {
                     let page = arrow_page::page(&batch.map_err(failed)?).map_err(AskError::BadSql)?;
                     fields.clone_from(&page.fields);
@@ -199,7 +202,7 @@ impl ChildWatch {
                     Err(RecvTimeoutError::Timeout) => {}
                     _ => return,
                 }
-                let why = if stop.asked() {
+                let why = if stop.is_requested() {
                     KillReason::Asked
                 } else if Instant::now() >= deadline {
                     KillReason::Late

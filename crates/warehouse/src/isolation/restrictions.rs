@@ -27,7 +27,7 @@ pub(super) struct ProcessRestrictions {
 /// Restricts this process, permanently: it may read `readable` and no other file, write nothing,
 /// open no socket, start no program, and use limited memory and time. Call it before any thread
 /// starts.
-pub(super) fn lock(
+pub(super) fn restrict_process(
     readable: &[PathBuf],
     memory_mib: u64,
     seconds: u64,

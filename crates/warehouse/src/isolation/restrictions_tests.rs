@@ -33,7 +33,13 @@ fn a_restricted_process_can_only_read_its_files() {
     fs::write(&secret, SECRET).unwrap();
 
     let prisoner = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "room::lock_tests::restricted", "--ignored", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "isolation::restrictions_tests::restricted",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(FOLDER, &folder.0)
         .output()
         .unwrap();
@@ -89,51 +95,57 @@ fn restricted() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let (open, secret) = (folder.join("open"), folder.join("secret"));
     let parent = rustix::process::getppid().unwrap();
-    let locked = restrictions::lock(std::slice::from_ref(&open), 256, 60).unwrap();
+    let locked = restrictions::restrict_process(std::slice::from_ref(&open), 256, 60).unwrap();
     println!("\nlandlock => {}", if locked.files { "yes" } else { "no" });
     assert!(locked.weaker.is_empty() == locked.files, "{:?}", locked.weaker);
 
-    tell("read an open file", fs::read(&open));
-    tell("read a file", fs::read_to_string(&secret));
-    tell("list a folder", fs::read_dir(&folder));
-    tell("make a file", fs::write(folder.join("new"), "x"));
-    tell("write an open file", fs::write(&open, "x"));
-    tell("append to an open file", fs::OpenOptions::new().append(true).open(&open));
-    tell("remove an open file", fs::remove_file(&open));
-    tell("rename an open file", fs::rename(&open, folder.join("new")));
-    tell("link an open file", fs::hard_link(&open, folder.join("new")));
-    tell("make a folder", fs::create_dir(folder.join("new")));
-    tell("change an open file's mode", fs::set_permissions(&open, fs::Permissions::from_mode(0o777)));
-    tell("open a UDP socket", std::net::UdpSocket::bind("127.0.0.1:0"));
-    tell("open a TCP socket", std::net::TcpListener::bind("127.0.0.1:0"));
-    tell("make a pair of sockets", std::os::unix::net::UnixStream::pair());
-    tell("start a program", Command::new("/bin/true").status());
-    tell("signal the parent", rustix::process::test_kill_process(parent));
-    tell("start a thread", std::thread::Builder::new().spawn(|| ()).map(|thread| thread.join().unwrap()));
-    tell("take much memory", Vec::<u8>::new().try_reserve_exact(64 << 30));
+    report_action("read an open file", fs::read(&open));
+    report_action("read a file", fs::read_to_string(&secret));
+    report_action("list a folder", fs::read_dir(&folder));
+    report_action("make a file", fs::write(folder.join("new"), "x"));
+    report_action("write an open file", fs::write(&open, "x"));
+    report_action("append to an open file", fs::OpenOptions::new().append(true).open(&open));
+    report_action("remove an open file", fs::remove_file(&open));
+    report_action("rename an open file", fs::rename(&open, folder.join("new")));
+    report_action("link an open file", fs::hard_link(&open, folder.join("new")));
+    report_action("make a folder", fs::create_dir(folder.join("new")));
+    report_action(
+        "change an open file's mode",
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)),
+    );
+    report_action("open a UDP socket", std::net::UdpSocket::bind("127.0.0.1:0"));
+    report_action("open a TCP socket", std::net::TcpListener::bind("127.0.0.1:0"));
+    report_action("make a pair of sockets", std::os::unix::net::UnixStream::pair());
+    report_action("start a program", Command::new("/bin/true").status());
+    report_action("signal the parent", rustix::process::test_kill_process(parent));
+    report_action(
+        "start a thread",
+        std::thread::Builder::new().spawn(|| ()).map(|thread| thread.join().unwrap()),
+    );
+    report_action("take much memory", Vec::<u8>::new().try_reserve_exact(64 << 30));
 
     let connection = Connection::open_in_memory().unwrap();
     let sql = |text: String| connection.execute_batch(&text);
     let path = |path: &Path| path.display().to_string();
-    tell("run SQL", sql("SELECT sum(i) FROM range(1000000) t(i)".into()));
-    tell("read a file by SQL", sql(format!("FROM read_text('{}')", path(&secret))));
+    report_action("run SQL", sql("SELECT sum(i) FROM range(1000000) t(i)".into()));
+    report_action("read a file by SQL", sql(format!("FROM read_text('{}')", path(&secret))));
     let listed =
         connection.query_row(&format!("SELECT count(*) FROM glob('{}/*')", path(&folder)), [], |row| {
             row.get::<_, i64>(0)
         });
-    tell(
+    report_action(
         "list a folder by SQL",
         listed.map_err(|e| e.to_string()).and_then(|n| (n > 0).then_some(()).ok_or("none".into())),
     );
-    tell(
+    report_action(
         "write an open file by SQL",
         sql(format!("COPY (SELECT 1) TO '{}' (FORMAT csv, USE_TMP_FILE false)", path(&open))),
     );
-    tell("write a file by SQL", sql(format!("COPY (SELECT 1) TO '{}/new.csv'", path(&folder))));
-    tell("attach a new database by SQL", sql(format!("ATTACH '{}/new.duckdb' AS x", path(&folder))));
+    report_action("write a file by SQL", sql(format!("COPY (SELECT 1) TO '{}/new.csv'", path(&folder))));
+    report_action("attach a new database by SQL", sql(format!("ATTACH '{}/new.duckdb' AS x", path(&folder))));
 }
 
-fn tell<T, E: std::fmt::Display>(deed: &str, tried: Result<T, E>) {
+fn report_action<T, E: std::fmt::Display>(deed: &str, tried: Result<T, E>) {
     match tried {
         Ok(_) => println!("{deed} => done"),
         Err(error) => println!("{deed} => {}", error.to_string().replace('\n', " ")),

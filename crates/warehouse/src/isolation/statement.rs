@@ -81,19 +81,19 @@ pub(super) fn check(parser: &Connection, catalog: &str, sql: &str) -> Result<(),
         1 => {}
         many => return Err(refused(format!("{many} statements were given; one at a time can run"))),
     }
-    walk(&tree, catalog)
+    check_tree(&tree, catalog)
 }
 
 /// Checks a statement that may see only stand-ins. A qualified name reaches the table behind the
 /// stand-ins, and DuckDB's views and functions about itself reveal the key.
 pub(super) fn check_redacted(parser: &Connection, sql: &str) -> Result<(), AskError> {
     check(parser, "", sql)?;
-    see_through(&parse(parser, explained(sql))?)
+    check_unqualified(&parse(parser, explained(sql))?)
 }
 
-fn see_through(node: &Json) -> Result<(), AskError> {
+fn check_unqualified(node: &Json) -> Result<(), AskError> {
     match node {
-        Json::Array(items) => items.iter().try_for_each(see_through),
+        Json::Array(items) => items.iter().try_for_each(check_unqualified),
         Json::Object(entries) => {
             let part = |key: &str| node[key].as_str().unwrap_or("").to_ascii_lowercase();
             let (kind, name) = (part("type"), part("table_name"));
@@ -107,7 +107,7 @@ fn see_through(node: &Json) -> Result<(), AskError> {
             if kind == "table_function" && function.starts_with("duckdb_") {
                 return Err(refused(format!("the table function {function} is not allowed with --redact")));
             }
-            entries.values().try_for_each(see_through)
+            entries.values().try_for_each(check_unqualified)
         }
         _ => Ok(()),
     }
@@ -200,18 +200,18 @@ fn parse(parser: &Connection, sql: &str) -> Result<Json, AskError> {
     }
 }
 
-fn walk(node: &Json, catalog: &str) -> Result<(), AskError> {
+fn check_tree(node: &Json, catalog: &str) -> Result<(), AskError> {
     match node {
-        Json::Array(items) => items.iter().try_for_each(|item| walk(item, catalog)),
+        Json::Array(items) => items.iter().try_for_each(|item| check_tree(item, catalog)),
         Json::Object(entries) => {
-            judge(node, catalog)?;
-            entries.values().try_for_each(|value| walk(value, catalog))
+            check_node(node, catalog)?;
+            entries.values().try_for_each(|value| check_tree(value, catalog))
         }
         _ => Ok(()),
     }
 }
 
-fn judge(node: &Json, catalog: &str) -> Result<(), AskError> {
+fn check_node(node: &Json, catalog: &str) -> Result<(), AskError> {
     let Some(kind) = node["type"].as_str() else { return Ok(()) };
     if kind.ends_with("_NODE") && !QUERY_NODES.contains(&kind) {
         return Err(refused(format!("a query must not contain a {kind}")));
@@ -221,7 +221,7 @@ fn judge(node: &Json, catalog: &str) -> Result<(), AskError> {
         return Err(refused(format!("a query must not read from a {kind}")));
     }
     if kind == "BASE_TABLE" {
-        judge_table(node, catalog)?;
+        check_table(node, catalog)?;
     }
     if kind == "TABLE_FUNCTION" {
         let name = node["function"]["function_name"].as_str().unwrap_or("?").to_ascii_lowercase();
@@ -241,7 +241,7 @@ fn judge(node: &Json, catalog: &str) -> Result<(), AskError> {
 }
 
 /// Checks a table's name. DuckDB could read some names as file names.
-fn judge_table(node: &Json, catalog: &str) -> Result<(), AskError> {
+fn check_table(node: &Json, catalog: &str) -> Result<(), AskError> {
     let part = |key: &str| node[key].as_str().unwrap_or("").to_ascii_lowercase();
     let (schema, name) = (part("schema_name"), part("table_name"));
     if name.contains(['/', '\\', '.', ':', '*', '?', '[', '~']) {

@@ -16,10 +16,10 @@ impl S3Address {
     /// Parses an argument that begins with `s3:`; returns `None` for any other, such as a file.
     pub(crate) fn of(word: &str) -> Option<Result<S3Address, Failure>> {
         let begins = word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("s3:"));
-        begins.then(|| S3Address::read(word))
+        begins.then(|| S3Address::parse(word))
     }
 
-    fn read(word: &str) -> Result<S3Address, Failure> {
+    fn parse(word: &str) -> Result<S3Address, Failure> {
         let wrong = |why: &str| {
             Failure::usage(format!("\"{word}\" {why}; expected s3://BUCKET/PREFIX"))
                 .hint("for example s3://my-bills/exports/daily, the folder of a report or an export")
@@ -36,7 +36,7 @@ impl S3Address {
     }
 
     /// Returns the key prefix to list.
-    pub(crate) fn listed(&self) -> String {
+    pub(crate) fn key_prefix(&self) -> String {
         match self.prefix.is_empty() || self.is_object() {
             true => self.prefix.clone(),
             false => format!("{}/", self.prefix),
@@ -45,14 +45,14 @@ impl S3Address {
 
     /// Returns whether the address is one object rather than a folder.
     pub(super) fn is_object(&self) -> bool {
-        feeds::place(&self.prefix).is_some()
+        feeds::parse_key(&self.prefix).is_some()
     }
 
     /// Returns whether the address includes the object of that key.
     pub(super) fn covers(&self, key: &str) -> bool {
         match self.is_object() {
             true => key == self.prefix,
-            false => key.starts_with(&self.listed()),
+            false => key.starts_with(&self.key_prefix()),
         }
     }
 }
@@ -84,7 +84,7 @@ mod tests {
         let check = |word: &str, expected: &str| {
             let found = match S3Address::of(word) {
                 None => "no address".into(),
-                Some(Ok(address)) => format!("{address} lists \"{}\"", address.listed()),
+                Some(Ok(address)) => format!("{address} lists \"{}\"", address.key_prefix()),
                 Some(Err(failure)) => failure.message,
             };
             assert_eq!(found, expected, "{word}");

@@ -40,23 +40,25 @@ type ExportMonth = (String, Option<String>);
 /// Finds the bills of `months` under an address; empty means all months. If there are manifests,
 /// the newest one of a month is its bill. Files without a manifest are then left out: they belong
 /// to older deliveries, or to one that is not finished.
-pub(super) fn found(
+pub(super) fn find_bills(
     address: &S3Address,
     objects: &[S3Object],
     months: &[String],
 ) -> Result<BucketListing, Failure> {
     let placed = objects.iter().filter(|object| address.covers(&object.key));
-    let placed = placed.filter_map(|object| Some((feeds::place(&object.key)?, object)));
+    let placed = placed.filter_map(|object| Some((feeds::parse_key(&object.key)?, object)));
     let wanted = |place: &DeliveryPath<'_>| {
         months.is_empty() || place.month.as_ref().is_some_and(|month| months.contains(month))
     };
     let (manifests, data): (Vec<_>, Vec<_>) =
         placed.partition(|(place, _)| place.role == DeliveryRole::Manifest && place.month.is_some());
     let mut found = match manifests.is_empty() {
-        true => {
-            unnamed(address, data.into_iter().filter(|(place, _)| place.role == DeliveryRole::Data), wanted)?
-        }
-        false => named(&manifests, &data, wanted),
+        true => bills_without_manifest(
+            address,
+            data.into_iter().filter(|(place, _)| place.role == DeliveryRole::Data),
+            wanted,
+        )?,
+        false => bills_with_manifest(&manifests, &data, wanted),
     };
     for month in months {
         if found.bills.iter().all(|bill| bill.month.as_ref() != Some(month)) {
@@ -71,7 +73,7 @@ fn name(place: &DeliveryPath<'_>) -> ExportMonth {
 }
 
 /// Returns the newest manifest of each month.
-fn named(
+fn bills_with_manifest(
     manifests: &[(DeliveryPath<'_>, &S3Object)],
     data: &[(DeliveryPath<'_>, &S3Object)],
     wanted: impl Fn(&DeliveryPath<'_>) -> bool,
@@ -108,7 +110,7 @@ fn named(
 
 /// Returns the bills of files without a manifest. Two folders of the same month are an error: they
 /// are two deliveries, and either could be the current one.
-fn unnamed<'a>(
+fn bills_without_manifest<'a>(
     address: &S3Address,
     data: impl Iterator<Item = (DeliveryPath<'a>, &'a S3Object)>,
     wanted: impl Fn(&DeliveryPath<'_>) -> bool,
@@ -161,7 +163,7 @@ mod tests {
     fn check(word: &str, months: &[&str], keys: &[&str], expected: &str) {
         let address = S3Address::of(word).unwrap().unwrap();
         let months: Vec<String> = months.iter().map(ToString::to_string).collect();
-        let shown = match found(&address, &objects(keys), &months) {
+        let shown = match find_bills(&address, &objects(keys), &months) {
             Err(failure) => failure.message,
             Ok(found) => {
                 let bill = |bill: &BucketBill| {
@@ -230,7 +232,7 @@ mod tests {
             objects.iter_mut().for_each(|object| object.modified = Timestamp::UNIX_EPOCH);
             objects.reverse();
             let address = S3Address::of("s3://bbb").unwrap().unwrap();
-            let found = super::found(&address, &objects, &[]).unwrap();
+            let found = super::find_bills(&address, &objects, &[]).unwrap();
             let BillSource::Named(manifest) = &found.bills[0].files else { panic!("{found:?}") };
             assert_eq!(manifest.key, "r/20261001-20261101/r-Manifest.json");
         }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::address::S3Address;
 use super::bills_in_bucket::{BillSource, BucketBill};
-use super::failure;
+use super::bucket_failure;
 
 /// Limit of a manifest's size, bytes. Real ones have some hundred KB.
 const LARGEST_MANIFEST: u64 = 32 << 20;
@@ -55,7 +55,7 @@ impl BillImportError {
     }
 
     /// Adds the account to a gap.
-    pub(super) fn owned(self, by: &Option<String>) -> BillImportError {
+    pub(super) fn with_account(self, by: &Option<String>) -> BillImportError {
         match self {
             BillImportError::Gap { why, .. } => BillImportError::Gap { why, account: by.clone() },
             other => other,
@@ -65,7 +65,7 @@ impl BillImportError {
     fn of(error: SourceError) -> BillImportError {
         match error {
             SourceError::Failed(why) => BillImportError::gap(why),
-            other => BillImportError::All(failure(other)),
+            other => BillImportError::All(bucket_failure(other)),
         }
     }
 }
@@ -97,22 +97,22 @@ impl BucketReader<'_> {
             }
             BillSource::Named(manifest) => manifest,
         };
-        let feeds::BillManifest { account, layout, keys } = self.manifest(manifest)?;
+        let feeds::BillManifest { account, layout, keys } = self.read_manifest(manifest)?;
         if let Some(found) = layout.filter(|found| wanted.is_some_and(|wanted| wanted != *found)) {
             return Err(BillImportError::Other(found));
         }
-        let files = self.named(&keys, manifest).map_err(|missing| missing.owned(&account))?;
+        let files = self.manifest_files(&keys, manifest).map_err(|missing| missing.with_account(&account))?;
         Ok(BillDelivery { files, account, layout, made_at: manifest.modified })
     }
 
     /// Returns the files that a manifest names.
-    fn named(&self, keys: &[String], manifest: &S3Object) -> Result<Vec<S3Object>, BillImportError> {
+    fn manifest_files(&self, keys: &[String], manifest: &S3Object) -> Result<Vec<S3Object>, BillImportError> {
         if keys.is_empty() {
             return Err(BillImportError::gap(format!("{} names no files", manifest.key)));
         }
         check(keys.iter().map(String::as_str)).map_err(BillImportError::gap)?;
         let files: Vec<S3Object> =
-            keys.iter().map(|key| self.object(key, manifest)).collect::<Result<_, BillImportError>>()?;
+            keys.iter().map(|key| self.find_object(key, manifest)).collect::<Result<_, BillImportError>>()?;
         match files.iter().find(|file| self.is_under_way(file, manifest)) {
             Some(file) => Err(BillImportError::gap(format!(
                 "{} is newer than the manifest that names it: a delivery is under way, import it again in an hour",
@@ -127,19 +127,20 @@ impl BucketReader<'_> {
     /// of a bucket need not copy the manifest last.
     fn is_under_way(&self, file: &S3Object, manifest: &S3Object) -> bool {
         file.modified > manifest.modified
-            && domain::before(self.now, UNDER_WAY).is_some_and(|since| file.modified > since)
+            && domain::subtract_span(self.now, UNDER_WAY).is_some_and(|since| file.modified > since)
     }
 
-    fn manifest(&self, manifest: &S3Object) -> Result<feeds::BillManifest, BillImportError> {
+    fn read_manifest(&self, manifest: &S3Object) -> Result<feeds::BillManifest, BillImportError> {
         let mut bytes = Vec::new();
         let opened = self.source.open(&self.bucket, manifest, self.stop).map_err(BillImportError::of)?;
         let read = opened.take(LARGEST_MANIFEST).read_to_end(&mut bytes);
-        read.map_err(|error| self.broken(&manifest.key, &error))?;
-        feeds::delivery(&bytes).map_err(|error| BillImportError::gap(format!("{}: {error}", manifest.key)))
+        read.map_err(|error| self.read_error(&manifest.key, &error))?;
+        feeds::parse_manifest(&bytes)
+            .map_err(|error| BillImportError::gap(format!("{}: {error}", manifest.key)))
     }
 
     /// Returns a file that a manifest names.
-    fn object(&self, key: &str, manifest: &S3Object) -> Result<S3Object, BillImportError> {
+    fn find_object(&self, key: &str, manifest: &S3Object) -> Result<S3Object, BillImportError> {
         let missing = || BillImportError::gap(format!("{} names {key}, which does not exist", manifest.key));
         if let Some(object) = self.listed.get(key) {
             return Ok((*object).clone());
@@ -152,9 +153,9 @@ impl BucketReader<'_> {
         found.into_iter().find(|object| object.key == key).ok_or_else(missing)
     }
 
-    fn broken(&self, key: &str, error: &io::Error) -> BillImportError {
-        match self.stop.asked() {
-            true => BillImportError::All(failure(SourceError::Interrupted)),
+    fn read_error(&self, key: &str, error: &io::Error) -> BillImportError {
+        match self.stop.is_requested() {
+            true => BillImportError::All(bucket_failure(SourceError::Interrupted)),
             false => BillImportError::gap(format!("{key}: {error}")),
         }
     }
@@ -190,7 +191,7 @@ impl BucketReader<'_> {
         let mut to = File::create_new(path).map_err(unwritten)?;
         let mut piece = vec![0; PIECE];
         loop {
-            let read = from.read(&mut piece).map_err(|error| self.broken(&file.key, &error))?;
+            let read = from.read(&mut piece).map_err(|error| self.read_error(&file.key, &error))?;
             if read == 0 {
                 return Ok(());
             }
@@ -210,7 +211,7 @@ struct TransferProgress<'a> {
 impl TransferProgress<'_> {
     fn add(&mut self, bytes: usize, key: &str) {
         self.before += bytes as u64;
-        self.progress.say(format!(
+        self.progress.set_message(format!(
             "{key}: {} of {} MB",
             self.before / 1_000_000,
             self.of.div_ceil(1_000_000)
@@ -251,7 +252,7 @@ fn check<'a>(keys: impl Iterator<Item = &'a str>) -> Result<(), String> {
                 "{key} is a ZIP archive, which is not supported: deliver the report as GZIP or Parquet"
             ));
         }
-        if feeds::place(key).is_none_or(|place| place.role != DeliveryRole::Data) {
+        if feeds::parse_key(key).is_none_or(|place| place.role != DeliveryRole::Data) {
             return Err(format!("{key} is neither CSV nor Parquet"));
         }
         if !names.insert(base(key)) {

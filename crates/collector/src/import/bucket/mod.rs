@@ -34,7 +34,7 @@ pub(super) struct BucketImportRequest<'a> {
 }
 
 /// Parses arguments that contain an S3 address; returns `None` if they name only files.
-pub(super) fn order(args: &ImportArgs) -> Result<Option<BucketImportRequest<'_>>, Failure> {
+pub(super) fn parse_request(args: &ImportArgs) -> Result<Option<BucketImportRequest<'_>>, Failure> {
     let words: Vec<&str> = args.paths.iter().filter_map(|word| word.to_str()).collect();
     let Some(at) = words.iter().position(|word| S3Address::of(word).is_some()) else { return Ok(None) };
     let layout = match words[..at] {
@@ -46,12 +46,12 @@ pub(super) fn order(args: &ImportArgs) -> Result<Option<BucketImportRequest<'_>>
                 let why = format!("{} cannot be imported from S3; only cur and focus can", kind.word());
                 return Err(Failure::usage(why).hint(format!("collector import cur {}", words[at])));
             }
-            None => return Err(alone(words[at])),
+            None => return Err(not_alone(words[at])),
         },
-        _ => return Err(alone(words[at])),
+        _ => return Err(not_alone(words[at])),
     };
     if args.paths.len() > at + 1 {
-        return Err(alone(words[at]));
+        return Err(not_alone(words[at]));
     }
     if let Some((flag, _)) = file_flags(args).iter().find(|(_, said)| *said) {
         return Err(Failure::usage(format!("{flag} is for files and has no effect on {}", words[at])).hint(
@@ -74,7 +74,7 @@ pub(super) fn order(args: &ImportArgs) -> Result<Option<BucketImportRequest<'_>>
     }))
 }
 
-fn alone(word: &str) -> Failure {
+fn not_alone(word: &str) -> Failure {
     Failure::usage(format!("{word} must be the only path; only cur or focus may stand before it"))
         .hint(format!("collector import {word}"))
 }
@@ -123,14 +123,15 @@ pub(super) fn run_import(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let address = &order.address;
-    let source = (ports.source)().map_err(failure)?;
+    let source = (ports.source)().map_err(bucket_failure)?;
     let bucket = S3Bucket { profile: order.profile, name: &address.bucket };
     let progress = printer.progress(&format!("listing {address}"));
-    let objects: Vec<S3Object> = source.list(&bucket, &address.listed(), ports.stop).map_err(failure)?;
+    let objects: Vec<S3Object> =
+        source.list(&bucket, &address.key_prefix(), ports.stop).map_err(bucket_failure)?;
     drop(progress);
-    let found = bills_in_bucket::found(address, &objects, order.months)?;
+    let found = bills_in_bucket::find_bills(address, &objects, order.months)?;
     found.notes.iter().for_each(|note| printer.note(note));
-    let shown = ports.store.look().map_err(lake_failure)?;
+    let shown = ports.store.read_content().map_err(lake_failure)?;
     let listed = objects.iter().map(|object| (object.key.as_str(), object)).collect();
     let work = BucketImport {
         order,
@@ -141,11 +142,11 @@ pub(super) fn run_import(
     };
     let mut lines = Vec::new();
     for (at, bill) in found.bills.iter().enumerate() {
-        if ports.stop.asked() {
-            return Err(failure(SourceError::Interrupted));
+        if ports.stop.is_requested() {
+            return Err(bucket_failure(SourceError::Interrupted));
         }
         let started = (ports.clock)();
-        let line = work.line(bill, at, printer)?;
+        let line = work.import_bill(bill, at, printer)?;
         let seconds = (ports.clock)().duration_since(started).as_secs_f64();
         lines.extend(line.map(|line| BucketBillLine { seconds, ..line }));
     }
@@ -165,7 +166,7 @@ pub(super) fn run_import(
 
 impl BucketImport<'_> {
     /// Imports one bill. Returns `None` if its layout is not the requested one.
-    fn line(
+    fn import_bill(
         &self,
         bill: &BucketBill,
         at: usize,
@@ -178,19 +179,24 @@ impl BucketImport<'_> {
         };
         let delivery = self.shelf.delivery(bill, self.order.layout);
         let done = delivery.and_then(|delivery| {
-            self.take(bill, &delivery, &mut line, printer).map_err(|missing| missing.owned(&delivery.account))
+            self.fetch_and_import(bill, &delivery, &mut line, printer)
+                .map_err(|missing| missing.with_account(&delivery.account))
         });
         match done {
             Ok(()) => {}
             Err(BillImportError::All(failure)) => return Err(failure),
             Err(BillImportError::Other(layout)) => {
-                printer.note(&format!("{} has the layout {}: left out", shown(bill), word(layout)));
+                printer.note(&format!(
+                    "{} has the layout {}: left out",
+                    describe_bill(bill),
+                    layout_name(layout)
+                ));
                 return Ok(None);
             }
             Err(BillImportError::Gap { why, account }) => {
                 line.outcome = FAILED;
                 if !self.order.dry_run {
-                    self.tell(bill, &why, account, at)?;
+                    self.record_gap(bill, &why, account, at)?;
                 }
                 line.gaps.push(why);
             }
@@ -198,7 +204,7 @@ impl BucketImport<'_> {
         Ok(Some(line))
     }
 
-    fn take(
+    fn fetch_and_import(
         &self,
         bill: &BucketBill,
         delivery: &BillDelivery,
@@ -221,24 +227,26 @@ impl BucketImport<'_> {
         let scratch =
             self.ports.store.scratch().map_err(|error| BillImportError::All(lake_failure(error)))?;
         let folder: &Path = (*scratch).as_ref();
-        let progress = printer.progress(&format!("fetching {}", shown(bill)));
+        let progress = printer.progress(&format!("fetching {}", describe_bill(bill)));
         let paths = self.shelf.fetch(delivery, folder, &progress)?;
         line.fetched = delivery.bytes();
         let layout = match line.layout {
             Some(layout) => layout,
-            None => {
-                recognised(&paths, self.ports).map_err(|why| BillImportError::gap(without(&why, folder)))?
-            }
+            None => detect_layout(&paths, self.ports)
+                .map_err(|why| BillImportError::gap(strip_folder(&why, folder)))?,
         };
         line.layout = Some(layout);
-        progress.say(format!("importing {}", shown(bill)));
+        progress.set_message(format!("importing {}", describe_bill(bill)));
         let origin = BillOrigin { source: &source, version: &version };
         let imported = self.import(layout, &paths, delivery.made_at, origin, folder)?;
         drop(progress);
         line.outcome = ScopeOutcome::Complete.word();
         line.gaps.extend(imported.told.iter().flat_map(|told| told.gaps.clone()));
         let (files, bytes, kept) = (line.files, line.fetched, imported.brought.rows);
-        printer.note(&format!("{}: {files} files, {bytes} bytes fetched, {kept} rows kept", shown(bill)));
+        printer.note(&format!(
+            "{}: {files} files, {bytes} bytes fetched, {kept} rows kept",
+            describe_bill(bill)
+        ));
         line.imported = Some(imported);
         Ok(())
     }
@@ -256,8 +264,10 @@ impl BucketImport<'_> {
         let open = |path: &Path| bills::open_until(stop, path);
         let files = BillFiles { layout, paths, observed_at, whole: true, open: &open, origin: Some(origin) };
         self.ports.store.import_bills(&files, self.now, false).map_err(|error| match error {
-            StoreError::BadFile(_) if stop.asked() => BillImportError::All(failure(SourceError::Interrupted)),
-            StoreError::BadFile(why) => BillImportError::gap(without(&why, folder)),
+            StoreError::BadFile(_) if stop.is_requested() => {
+                BillImportError::All(bucket_failure(SourceError::Interrupted))
+            }
+            StoreError::BadFile(why) => BillImportError::gap(strip_folder(&why, folder)),
             other => BillImportError::All(lake_failure(other)),
         })
     }
@@ -268,7 +278,13 @@ impl BucketImport<'_> {
     }
 
     /// Records in the lake that a bill could not be imported, for every account it may belong to.
-    fn tell(&self, bill: &BucketBill, why: &str, account: Option<String>, at: usize) -> Result<(), Failure> {
+    fn record_gap(
+        &self,
+        bill: &BucketBill,
+        why: &str,
+        account: Option<String>,
+        at: usize,
+    ) -> Result<(), Failure> {
         let Some(month) = &bill.month else { return Ok(()) };
         let source = self.source(bill);
         let known = self.state.scopes("charge").into_iter().filter(|told| told.source == source);
@@ -291,16 +307,16 @@ impl BucketImport<'_> {
                 rows: 0,
                 gaps: vec![why.to_string()],
             };
-            run.tell(told).map_err(lake_failure)?;
+            run.add_report(told).map_err(lake_failure)?;
         }
         run.commit(self.now).map(|_| ()).map_err(lake_failure)
     }
 }
 
 /// Detects the layout of files whose manifest does not state it.
-fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<BillLayout, String> {
+fn detect_layout(paths: &[PathBuf], ports: &Ports<'_>) -> Result<BillLayout, String> {
     let unsaid = |failure: Failure| format!("{}; name cur or focus before the address", failure.message);
-    match kind::recognised(paths, ports).map_err(unsaid)? {
+    match kind::detect_kind(paths, ports).map_err(unsaid)? {
         ImportKind::Cur => Ok(BillLayout::Cur),
         ImportKind::Focus => Ok(BillLayout::Focus),
         other => Err(format!("its files are {}, not bills", other.word())),
@@ -308,16 +324,16 @@ fn recognised(paths: &[PathBuf], ports: &Ports<'_>) -> Result<BillLayout, String
 }
 
 /// Removes the temporary folder from a message about fetched files.
-fn without(why: &str, folder: &Path) -> String {
+fn strip_folder(why: &str, folder: &Path) -> String {
     why.replace(&format!("{}/", folder.display()), "")
 }
 
-fn shown(bill: &BucketBill) -> String {
+fn describe_bill(bill: &BucketBill) -> String {
     let name = if bill.export.is_empty() { "the bill" } else { &bill.export };
     bill.month.as_ref().map_or(name.to_string(), |month| format!("{name} of {month}"))
 }
 
-fn word(layout: BillLayout) -> &'static str {
+fn layout_name(layout: BillLayout) -> &'static str {
     match layout {
         BillLayout::Cur => "cur",
         BillLayout::Focus => "focus",
@@ -325,7 +341,7 @@ fn word(layout: BillLayout) -> &'static str {
 }
 
 /// Converts an S3 error into a failure with a hint.
-fn failure(error: SourceError) -> Failure {
+fn bucket_failure(error: SourceError) -> Failure {
     let text = error.to_string();
     match error {
         SourceError::Credentials(_) => Failure::broken(text).hint(
@@ -362,7 +378,7 @@ fn page(lines: &[BucketBillLine]) -> Page {
             "charge".into(),
             line.export.as_str().into(),
             line.month.as_deref().into(),
-            line.layout.map(word).into(),
+            line.layout.map(layout_name).into(),
             line.outcome.into(),
             Value::Int(line.files as i64),
             Value::Int(line.fetched as i64),

@@ -155,7 +155,7 @@ FROM (
         region,
         list(
             os || ' ' || tenancy || ' ' || instance_type || ' at ' || price_per_hour || ' ' || currency
-                || ' is held back (' || reason || '): collector status --held'
+                || ' is quarantined (' || reason || '): collector status --held'
             ORDER BY instance_type, os, tenancy
         ) AS told
     FROM price_held
