@@ -51,21 +51,28 @@ fn only_the_mycelium_beside_it_is_started() {
     let desk = Desk::default();
     let impostor = desk.home().join("bin");
     fs::create_dir(&impostor).unwrap();
+    fs::copy("/bin/true", impostor.join("mycelium")).unwrap();
     let elsewhere = desk.home().join("alone");
     fs::create_dir(&elsewhere).unwrap();
-    for (folder, name) in [(&impostor, "mycelium"), (&elsewhere, "truffle")] {
-        let from = if name == "truffle" { executable_path("truffle") } else { "/bin/true".into() };
-        fs::copy(from, folder.join(name)).unwrap();
-    }
-    let mut command = Command::new(elsewhere.join("truffle"));
-    command.arg("version").env("PATH", &impostor);
-    let alone = run_command(&mut command);
+    fs::copy(executable_path("collector"), elsewhere.join("collector")).unwrap();
+    let alone =
+        run_command(Command::new(elsewhere.join("collector")).arg("--version").env("PATH", &impostor));
     assert_eq!(alone.code, 1, "{alone:?}");
-    assert!(alone.err.contains("install mycelium and truffle into one folder"), "{alone:?}");
+    assert!(alone.err.contains("install all executables of mycelium into one folder"), "{alone:?}");
     // Through a link, the mycelium beside the real file is started.
-    std::os::unix::fs::symlink(executable_path("truffle"), desk.home().join("link")).unwrap();
-    let linked = run_command(Command::new(desk.home().join("link")).arg("version").env("HOME", desk.home()));
-    assert!(linked.expect_success().starts_with("mycelium "));
+    std::os::unix::fs::symlink(executable_path("collector"), desk.home().join("link")).unwrap();
+    let mut command = Command::new(desk.home().join("link"));
+    let linked = run_command(command.arg("--version").env("HOME", desk.home()));
+    assert!(linked.expect_success().starts_with("collector "));
+}
+
+#[test]
+fn truffle_needs_no_other_executable() {
+    let desk = Desk::default();
+    fs::copy(executable_path("truffle"), desk.home().join("truffle")).unwrap();
+    let mut command = Command::new(desk.home().join("truffle"));
+    let alone = run_command(command.arg("version").env("HOME", desk.home()));
+    assert!(alone.expect_success().starts_with("mycelium "));
 }
 
 #[test]
