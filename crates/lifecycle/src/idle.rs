@@ -1,7 +1,7 @@
 //! The idle policy: which signals count as work, from which value on, and for how long.
 
 use crate::clock_time;
-use crate::terms::EndAction;
+use crate::end_action::EndAction;
 use domain::Known;
 use domain::format_span;
 use jiff::SignedDuration;
