@@ -2,7 +2,8 @@
 //!
 //! * [`launch`] is the state machine of one launch: at most one instance, wherever a reply is lost.
 //! * [`reap`] plans which instances have outlived their time; it never plans more than it shows.
-//! * [`ports`] holds the ports to AWS, one per noun, each with a memory fake and a failing decorator.
+//! * [`ports`] holds the ports to AWS, one per noun, each with a memory fake and a failing
+//!   decorator.
 //! * [`instance`] describes an instance as those ports report it.
 //!
 //! The crate is pure: it knows no clock, file, socket, environment or AWS SDK.

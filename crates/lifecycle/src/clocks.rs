@@ -10,7 +10,8 @@ pub struct ClockReadings {
     pub mono: SignedDuration,
     /// CLOCK_BOOTTIME: since boot, with the time spent hibernated.
     pub boot: SignedDuration,
-    /// CLOCK_REALTIME: it may be stepped at any moment; see [`crate::DaemonState::now`] for its use.
+    /// CLOCK_REALTIME: it may be stepped at any moment; see [`crate::DaemonState::now`] for its
+    /// use.
     pub wall: Timestamp,
 }
 

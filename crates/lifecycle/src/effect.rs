@@ -20,8 +20,8 @@ pub enum LifeEffect {
     },
     /// Write the expiry tag; answered by [`crate::LifeEvent::TagWritten`].
     WriteTag(ExpiryTag),
-    /// Start the pre-stop hook, and kill it after `limit`; answered by [`crate::LifeEvent::PreStopDone`]
-    /// with the same trigger. Several runs may overlap.
+    /// Start the pre-stop hook, and kill it after `limit`; answered by
+    /// [`crate::LifeEvent::PreStopDone`] with the same trigger. Several runs may overlap.
     PreStop {
         /// The reason for the run.
         trigger: HookTrigger,
@@ -51,7 +51,8 @@ impl LifeEffect {
         LifeEffect::Notify(UserNotice::new(NoticeUrgency::Trouble, text))
     }
 
-    /// Returns the position of an effect: notices, the saved state, actions, replies, then heartbeats.
+    /// Returns the position of an effect: notices, the saved state, actions, replies, then
+    /// heartbeats.
     pub(crate) fn rank(&self) -> u8 {
         match self {
             LifeEffect::Notify(_) => 0,

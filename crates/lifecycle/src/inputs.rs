@@ -19,8 +19,8 @@ pub struct StepInputs {
     pub tags: LifeTags,
     /// The idle signals, about once a minute; none in the steps between.
     pub readings: Option<Vec<SignalReading>>,
-    /// The figures measured since the last [`crate::LifeEffect::Heartbeat`], or since measuring began. They
-    /// come with the readings.
+    /// The figures measured since the last [`crate::LifeEffect::Heartbeat`], or since measuring
+    /// began. They come with the readings.
     pub measured: Option<UtilizationSample>,
     /// Events since the previous step, in order.
     pub events: Vec<LifeEvent>,
@@ -38,8 +38,8 @@ pub struct LifeTags {
 /// An event between two steps.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LifeEvent {
-    /// A user on the machine sent a command. The answer is an [`crate::LifeEffect::Reply`] with the same
-    /// ticket.
+    /// A user on the machine sent a command. The answer is an [`crate::LifeEffect::Reply`] with the
+    /// same ticket.
     Asked {
         /// Identifies the command.
         ticket: u64,
@@ -57,7 +57,8 @@ pub enum LifeEvent {
     HeartbeatWritten(Result<(), AwsCallError>),
     /// The outcome of [`crate::LifeEffect::Call`].
     Called(Result<(), AwsCallError>),
-    /// The pre-stop hook that [`crate::LifeEffect::PreStop`] started for this reason ended, or there is none.
+    /// The pre-stop hook that [`crate::LifeEffect::PreStop`] started for this reason ended, or
+    /// there is none.
     PreStopDone(HookTrigger),
     /// The outcome of [`crate::LifeEffect::ArmDeadMan`].
     DeadManArmed {

@@ -1,7 +1,7 @@
 //! The life of one instance: its budget of running time, its idleness, its warnings and its end.
 //!
-//! The life is computed by one pure function, [`step`]: a [`DaemonState`] and the observed [`StepInputs`]
-//! give the next state and the [`LifeEffect`]s to perform. Four rules hold:
+//! The life is computed by one pure function, [`step`]: a [`DaemonState`] and the observed
+//! [`StepInputs`] give the next state and the [`LifeEffect`]s to perform. Four rules hold:
 //!
 //! * The budget is running time. It counts on the monotonic clock, so it pauses while the instance
 //!   is stopped or hibernated, and a reboot refills nothing. The cap is an instant that no

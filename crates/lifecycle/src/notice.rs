@@ -108,6 +108,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_warning_names_its_cause_in_words_and_as_a_type() {
+        let check = |cause: EndCause, expected: &str| {
+            let announced = EndAnnouncement { cause, detail: "a fact".to_string() };
+            let (left, urgency) = (SignedDuration::from_mins(5), NoticeUrgency::Warning);
+            let warning = UserNotice::warning(urgency, EndAction::Stop, left, announced.clone());
+            assert_eq!(warning.text, format!("this instance will stop in 5m, because {expected}"));
+            assert_eq!(warning.announces, Some(announced));
+        };
+        check(EndCause::Expiry, "its time is over (a fact). To prevent it: spawnd extend 2h");
+        check(EndCause::Complete, "its work is complete (a fact). To prevent it: spawnd extend 2h");
+        check(EndCause::Idle, "it is idle (a fact). To prevent it: spawnd cancel");
+    }
+
+    #[test]
     fn gives_each_warning_once() {
         let mut warned = None;
         let mut given = Vec::new();

@@ -17,7 +17,7 @@ pub struct CallerAccount {
     pub now: Timestamp,
 }
 
-/// The account whose credentials the program has.
+/// The account that the program's credentials belong to.
 pub trait Account {
     /// Returns the caller's identity, its regions and AWS's time.
     ///

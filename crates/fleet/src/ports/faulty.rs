@@ -29,7 +29,7 @@ pub enum LaunchFault {
     Throttled,
 }
 
-/// An account whose credentials do not work.
+/// An account that rejects the caller's credentials.
 pub struct FaultyAccount(
     /// The reason that AWS gives.
     pub String,

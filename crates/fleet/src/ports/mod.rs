@@ -10,7 +10,7 @@ pub use faulty::{FaultyAccount, FaultyInstances, LaunchFault};
 pub use instances::{InstanceSelector, Instances, RegionInstances};
 pub use memory::MemoryFleet;
 
-/// Why a request to EC2 failed; each text is a lowercase fragment.
+/// Why a request to AWS failed; each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FleetError {
     /// The credentials are missing or do not work.
