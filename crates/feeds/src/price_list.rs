@@ -3,27 +3,13 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::BufRead;
 
 use domain::Timestamp;
 
 use crate::completeness::{InstanceTypeCounter, ScopeShare};
 use crate::product::{instant, licence, os, partition, payment, software};
 use crate::rows::{FeedCell, FeedRows, price};
-use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad, offer_csv, offer_json};
-
-pub(crate) fn read(
-    reader: &mut dyn BufRead,
-    context: &FeedContext<'_>,
-    sink: BatchSink<'_>,
-) -> Result<Vec<FeedReport>, FeedError> {
-    let start = reader.fill_buf()?;
-    match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        None => Err(bad("it is empty; expected an offer file of AmazonEC2, CSV or JSON")),
-        Some(b'{') => offer_json::read(reader, context, sink),
-        Some(_) => offer_csv::read(reader, context, sink),
-    }
-}
+use crate::{BatchSink, Completeness, FeedError, FeedReport, bad};
 
 /// Attributes of a product, as the list spells them.
 #[derive(Debug, Clone, Copy, Default)]
