@@ -2,7 +2,7 @@
 //! effects, and reports their outcome to the next step.
 
 use crate::ec2::Ec2Client;
-use crate::hooks::PreStop;
+use crate::hooks::PreStopRun;
 use crate::imds::{self, MetadataClient};
 use crate::machine::Machine;
 use crate::notices::NoticeChannels;
@@ -14,8 +14,8 @@ use jiff::SignedDuration;
 use lifecycle::idle::{IdleTerms, SignalReading};
 use lifecycle::tag::{EXPIRY, HEARTBEAT, PredecessorTags};
 use lifecycle::{
-    AwsCallError, BootIdentity, DaemonState, EndAction, LifeEffect, LifeEvent, LifeTags, NoticeUrgency,
-    PowerOff, StepInputs, Terms, UtilizationSample, step,
+    AwsCallError, BootIdentity, DaemonState, EndAction, HookTrigger, LifeEffect, LifeEvent, LifeTags,
+    NoticeUrgency, PowerOff, StepInputs, Terms, UtilizationSample, step,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -49,7 +49,7 @@ struct Daemon {
     tags: LifeTags,
     pending: Known<Timestamp>,
     last_minute: Option<SignedDuration>,
-    hook: Option<PreStop>,
+    hooks: Vec<PreStopRun>,
     events: Vec<LifeEvent>,
     replies: Vec<(u64, Result<String, String>)>,
     unsaved: Option<String>,
@@ -71,7 +71,7 @@ pub(crate) fn run(machine: Machine, sandbox: Option<String>, link_local: bool) -
         if Instant::now() >= due {
             daemon.poll();
             notify_systemd("WATCHDOG=1");
-            let pause = if daemon.hook.is_some() { HOOK_TICK } else { TICK };
+            let pause = if !daemon.hooks.is_empty() { HOOK_TICK } else { TICK };
             due = Instant::now() + daemon.machine.real(pause);
         }
         match wait(&listener, &going_down, due) {
@@ -130,6 +130,9 @@ impl Daemon {
         if let Some(why) = distrusted {
             notices.trouble(&why, None, machine.clocks().wall);
         }
+        if let Err(error) = store::remove_abandoned(&machine) {
+            notices.trouble(&error.to_string(), None, machine.clocks().wall);
+        }
         let state = match store::load(&machine) {
             Ok(Some(state)) => state,
             Ok(None) => {
@@ -151,7 +154,7 @@ impl Daemon {
             tags: LifeTags { expiry: Known::Unseen(unseen()), cap: Known::Unseen(unseen()) },
             pending: Known::Unseen(unseen()),
             last_minute: None,
-            hook: None,
+            hooks: Vec::new(),
             events: Vec::new(),
             replies: Vec::new(),
             unsaved: None,
@@ -184,9 +187,8 @@ impl Daemon {
             self.announced = !announced.is_empty();
         }
         self.events.extend(announced.into_iter().map(LifeEvent::Aws));
-        if self.hook.as_mut().is_some_and(PreStop::is_over) {
-            self.hook = None;
-            self.events.push(LifeEvent::PreStopDone);
+        for over in self.hooks.extract_if(.., |hook| hook.is_over()) {
+            self.events.push(LifeEvent::PreStopDone(over.trigger));
         }
         let readings = minute.then(|| self.probe.poll(&self.machine, mono));
         if minute {
@@ -249,7 +251,7 @@ impl Daemon {
                 let outcome = self.write_tag(HEARTBEAT, &beat.encode());
                 self.events.push(LifeEvent::HeartbeatWritten(outcome));
             }
-            LifeEffect::PreStop { limit } => self.start_hook(limit),
+            LifeEffect::PreStop { trigger, limit } => self.start_hook(trigger, limit),
             LifeEffect::Call(action) => {
                 let now = self.aws_now();
                 let outcome = self.allowed().and_then(|()| self.ec2.end(&mut self.imds, action, now));
@@ -309,13 +311,13 @@ impl Daemon {
         self.unsaved = failed;
     }
 
-    fn start_hook(&mut self, limit: SignedDuration) {
-        match PreStop::start(&self.machine, limit) {
-            Ok(Some(hook)) => self.hook = Some(hook),
-            Ok(None) => self.events.push(LifeEvent::PreStopDone),
+    fn start_hook(&mut self, trigger: HookTrigger, limit: SignedDuration) {
+        match PreStopRun::start(&self.machine, trigger.clone(), limit) {
+            Ok(Some(hook)) => self.hooks.push(hook),
+            Ok(None) => self.events.push(LifeEvent::PreStopDone(trigger)),
             Err(why) => {
                 self.trouble(&why);
-                self.events.push(LifeEvent::PreStopDone);
+                self.events.push(LifeEvent::PreStopDone(trigger));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Measures the machine's use in one heartbeat period: from two samples of its counters, and from
 //! the GPU readings of each poll in between.
 
+use crate::counters::{CounterSample, ProcessorTimes, counter_growth};
 use crate::gpu::GpuReadings;
-use crate::signals::{CounterSample, ProcessorTimes, counter_growth};
 use domain::Known;
 use jiff::SignedDuration;
 use lifecycle::UtilizationSample;

@@ -4,6 +4,7 @@
 use crate::machine::Machine;
 use domain::Known;
 use jiff::SignedDuration;
+use lifecycle::HookTrigger;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -60,16 +61,22 @@ fn quiet(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
 }
 
-/// A pre-stop hook that runs.
-pub(crate) struct PreStop {
+/// A run of the pre-stop hook.
+pub(crate) struct PreStopRun {
+    /// The reason for the run.
+    pub(crate) trigger: HookTrigger,
     child: Child,
     until: Instant,
 }
 
-impl PreStop {
+impl PreStopRun {
     /// Starts the hook in its own unit, which systemd ends after `limit`; `None` without a hook.
     /// Errors: the hook cannot be started.
-    pub(crate) fn start(machine: &Machine, limit: SignedDuration) -> Result<Option<PreStop>, String> {
+    pub(crate) fn start(
+        machine: &Machine,
+        trigger: HookTrigger,
+        limit: SignedDuration,
+    ) -> Result<Option<PreStopRun>, String> {
         let hook = machine.path(PRE_STOP);
         if !hook.exists() {
             return Ok(None);
@@ -82,7 +89,7 @@ impl PreStop {
             .arg(&hook)
             .spawn()
             .map_err(|error| format!("the pre-stop hook cannot be started: {error}"))?;
-        Ok(Some(PreStop { child, until: Instant::now() + limit }))
+        Ok(Some(PreStopRun { trigger, child, until: Instant::now() + limit }))
     }
 
     /// Returns whether the hook has ended, by itself or at its time limit.

@@ -6,6 +6,7 @@
 //! This crate knows nothing about launching, prices, or other instances.
 
 mod authorities;
+mod counters;
 mod daemon;
 mod dead_man;
 mod ec2;
@@ -73,7 +74,8 @@ enum Verb {
     /// Count this instance as busy for a time.
     Keepalive {
         /// Duration, at most 24h.
-        span: String,
+        #[arg(required_unless_present = "release")]
+        span: Option<String>,
         /// Name of the lease, for a renewal or release.
         #[arg(long, default_value = "keepalive")]
         name: String,
@@ -164,11 +166,11 @@ fn run(args: Args) -> Result<ExitCode, String> {
         Verb::Extend { by, local_only } => {
             return send_request(&machine, &SocketRequest::Extend { by, local_only });
         }
-        Verb::Keepalive { name, release: true, .. } => {
-            return send_request(&machine, &SocketRequest::Release { name });
-        }
-        Verb::Keepalive { span, name, .. } => {
+        Verb::Keepalive { span: Some(span), name, release: false } => {
             return send_request(&machine, &SocketRequest::KeepAlive { name, span });
+        }
+        Verb::Keepalive { name, .. } => {
+            return send_request(&machine, &SocketRequest::Release { name });
         }
         Verb::Run { command } => return run_command(&machine, &command),
         Verb::Complete => return send_request(&machine, &SocketRequest::Complete),

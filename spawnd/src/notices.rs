@@ -34,11 +34,7 @@ impl NoticeChannels {
 
     /// Reports a problem.
     pub(crate) fn trouble(&mut self, text: &str, instance: Option<&str>, now: Timestamp) {
-        self.show_notice(
-            &UserNotice { urgency: NoticeUrgency::Trouble, text: text.to_string() },
-            instance,
-            now,
-        );
+        self.show_notice(&UserNotice::new(NoticeUrgency::Trouble, text), instance, now);
     }
 
     /// Returns the present problem with the notices themselves, if any.
@@ -110,7 +106,7 @@ mod tests {
             std::fs::create_dir_all(folder.path().join("dev/pts")).expect("a folder");
             std::fs::write(&terminal, "").expect("a terminal");
             std::fs::set_permissions(&terminal, PermissionsExt::from_mode(mode)).expect("a mode");
-            show_notice(&machine, &UserNotice { urgency, text: "stop in 5m\x1b[2J".to_string() });
+            show_notice(&machine, &UserNotice::new(urgency, "stop in 5m\x1b[2J"));
             let said = std::fs::read_to_string(&terminal).expect("text");
             let expected = if heard { "\r\n[spawnd] stop in 5m [2J\r\n" } else { "" };
             assert_eq!(said, expected, "{urgency:?} {mode:o}");

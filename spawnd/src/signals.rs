@@ -2,6 +2,9 @@
 //! comes from two samples and the time between them. A line that does not parse does not affect the
 //! other lines.
 
+use crate::counters::{
+    CounterSample, DeviceCounters, ProcessorTimes, TerminalTable, TerminalTimes, counter_growth,
+};
 use crate::gpu::GpuProbe;
 use crate::heartbeat_window::HeartbeatWindow;
 use crate::machine::Machine;
@@ -15,48 +18,12 @@ use procfs_core::{DiskStat, ExplicitSystemInfo, FromBufRead, FromBufReadSI, Kern
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
-use std::time::SystemTime;
 
 /// Port of the SSH server.
 const SSH: u16 = 22;
 const MIB: f64 = 1024.0 * 1024.0;
 /// Size of a sector in diskstats, whatever the disk's own size is.
 const SECTOR: u64 = 512;
-
-/// The counters at one instant. They are kept by name, so a device that appears or disappears does
-/// not change a rate.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct CounterSample {
-    pub(crate) mono: SignedDuration,
-    pub(crate) cpu: Result<ProcessorTimes, String>,
-    /// Bytes by device.
-    pub(crate) received: DeviceCounters,
-    pub(crate) sent: DeviceCounters,
-    /// Bytes by whole disk.
-    pub(crate) disk: DeviceCounters,
-    terminals: BTreeMap<String, TerminalTimes>,
-    logins: Known<BTreeSet<String>>,
-}
-
-/// Time of all processors together since the boot, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ProcessorTimes {
-    /// Time in which they worked.
-    pub(crate) worked: u64,
-    /// Time in which they had work, but the hypervisor took them away.
-    pub(crate) stolen: u64,
-    /// The sum of both, and of idle and waiting time.
-    pub(crate) all: u64,
-}
-
-/// The last use of a terminal. The kernel updates it in steps of 8 s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct TerminalTimes {
-    /// A program read typed input.
-    input: SystemTime,
-    /// A program printed.
-    output: SystemTime,
-}
 
 /// The state between two polls.
 pub(crate) struct SignalProbe {
@@ -176,8 +143,6 @@ fn rates(before: Option<&CounterSample>, now: &CounterSample, spoke: bool) -> Ve
     ]
 }
 
-type TerminalTable = BTreeMap<String, TerminalTimes>;
-
 /// Returns the number of terminals with new input. Times are compared with those before, never with
 /// a clock. A new terminal counts, because it is a new connection.
 fn typed(before: &TerminalTable, now: &TerminalTable) -> usize {
@@ -201,8 +166,6 @@ fn new_logins(before: &Known<BTreeSet<String>>, now: &Known<BTreeSet<String>>) -
     }
 }
 
-pub(crate) type DeviceCounters = Result<BTreeMap<String, u64>, String>;
-
 /// Returns MiB per minute over all devices that are in both samples.
 fn per_minute(before: &DeviceCounters, now: &DeviceCounters, seconds: f64) -> Known<f64> {
     match counter_growth(before, now) {
@@ -211,27 +174,6 @@ fn per_minute(before: &DeviceCounters, now: &DeviceCounters, seconds: f64) -> Kn
         Known::Absent => Known::Is(0.0),
         Known::Unseen(why) => Known::Unseen(why),
     }
-}
-
-/// Returns the growth of the counters of all devices that are in both samples; absent without a
-/// device.
-pub(crate) fn counter_growth(before: &DeviceCounters, now: &DeviceCounters) -> Known<u64> {
-    let (before, now) = match (before, now) {
-        (Ok(before), Ok(now)) => (before, now),
-        (Err(why), _) | (_, Err(why)) => return Known::Unseen(why.clone()),
-    };
-    if before.is_empty() && now.is_empty() {
-        return Known::Absent;
-    }
-    let mut bytes: u64 = 0;
-    for (name, new) in now {
-        match before.get(name).map(|old| new.checked_sub(*old)) {
-            Some(Some(more)) => bytes = bytes.saturating_add(more),
-            Some(None) => return Known::Unseen(format!("the counter of {name} ran backwards")),
-            None => {}
-        }
-    }
-    Known::Is(bytes)
 }
 
 fn read(machine: &Machine, path: &str) -> Result<String, String> {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::machine::ClockPace;
 use std::path::Path;
+use std::time::SystemTime;
 
 const STAT: &str = "cpu  1000 20 300 90000 5000 10 30 40 500 0\ncpu0 odd line\nintr 1\nctxt 2\nbtime 3\nprocesses 4\nprocs_running 1\nprocs_blocked 0\n";
 

@@ -7,7 +7,8 @@ use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::idle::{IdleSignal, IdleTerms, RULES, SignalReading};
 use lifecycle::{
-    BootIdentity, ClockReadings, DaemonState, LifeEffect, LifeEvent, LifeTags, StepInputs, Terms, step,
+    BootIdentity, ClockReadings, DaemonState, EndAnnouncement, EndCause, LifeEffect, LifeEvent, LifeTags,
+    StepInputs, Terms, UserNotice, step,
 };
 use std::io::Write;
 
@@ -81,7 +82,7 @@ impl TraceReplay<'_> {
     }
 
     /// Runs one life from `begin` on. Returns the second at which it would have been stopped, and
-    /// the reason.
+    /// the reason that the latest warning gave.
     fn run_until_stop(&self, begin: i64) -> Option<(i64, String)> {
         let life = Terms {
             idle: Some(self.terms.clone()),
@@ -90,15 +91,14 @@ impl TraceReplay<'_> {
         };
         let first = inputs(0, None);
         let mut state = DaemonState::begin(life, &first.clocks, &first.boot);
-        let mut why = String::new();
+        let mut why = None;
         for (row, end) in self.spans_from(begin) {
             let readings = readings(row, self.signals);
             let mut second = row.second.max(begin);
             while second < end {
                 let (next, stopped) = run_minute(state, second - begin, readings.clone(), &mut why);
                 if stopped {
-                    let detail = why.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
-                    return Some((second, detail.map_or(why.clone(), |(inner, _)| inner.to_string())));
+                    return why.map(|detail| (second, detail));
                 }
                 state = next;
                 second += MINUTE;
@@ -127,7 +127,7 @@ fn run_minute(
     mut state: DaemonState,
     second: i64,
     readings: Vec<SignalReading>,
-    why: &mut String,
+    why: &mut Option<String>,
 ) -> (DaemonState, bool) {
     let mut input = inputs(second, Some(readings));
     let mut stopped = false;
@@ -139,8 +139,11 @@ fn run_minute(
         input.readings = None;
         for effect in effects {
             match effect {
-                LifeEffect::Notify(notice) if notice.text.contains("it is idle") => *why = notice.text,
-                LifeEffect::PreStop { .. } => input.events.push(LifeEvent::PreStopDone),
+                LifeEffect::Notify(UserNotice {
+                    announces: Some(EndAnnouncement { cause: EndCause::Idle, detail }),
+                    ..
+                }) => *why = Some(detail),
+                LifeEffect::PreStop { trigger, .. } => input.events.push(LifeEvent::PreStopDone(trigger)),
                 LifeEffect::Call(_) => stopped = true,
                 _ => {}
             }

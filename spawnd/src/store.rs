@@ -34,6 +34,11 @@ pub(crate) fn save(machine: &Machine, state: &DaemonState) -> Result<(), String>
     write_durably(&path, &bytes, 0o600).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// Removes the temporary files that a killed daemon left beside the state.
+pub(crate) fn remove_abandoned(machine: &Machine) -> std::io::Result<()> {
+    machine.path(STATE).parent().map_or(Ok(()), |folder| durable::remove_abandoned(folder, "."))
+}
+
 /// Loads the state; `None` if none was saved. Errors: the file cannot be read or parsed.
 pub(crate) fn load(machine: &Machine) -> Result<Option<DaemonState>, String> {
     let path = machine.path(STATE);
@@ -124,6 +129,19 @@ mod tests {
         for cut in 0..whole.len() {
             assert!(decode(&whole[..cut]).is_err(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn the_file_of_a_killed_daemon_is_removed() {
+        let (_folder, machine) = machine();
+        remove_abandoned(&machine).expect("nothing to remove");
+        save(&machine, &state(&machine)).expect("saved");
+        // Above the highest process id that Linux gives.
+        let half = machine.path(STATE).with_file_name(".state.json.5000000.0123456789abcdef.tmp");
+        std::fs::write(&half, "{").expect("a file");
+        remove_abandoned(&machine).expect("removed");
+        assert!(!half.exists());
+        assert!(load(&machine).is_ok_and(|state| state.is_some()));
     }
 
     #[test]

@@ -144,8 +144,7 @@ fn compose(
 fn sign(secret: &str, second: i64, body: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
     mac.update(format!("{second}.{body}").as_bytes());
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={second},v1={hex}")
+    format!("t={second},v1={}", domain::hex(mac.finalize().into_bytes()))
 }
 
 fn deliver_all(posts: &Receiver<WebhookPost>, trouble: &Mutex<Option<String>>, tls: TlsConfig) {

@@ -1,5 +1,5 @@
-//! The port `Cloud`: reads instances in all regions concurrently, and launches and ends them one by
-//! one.
+//! The ports `Account` and `Instances`: reads instances in all regions concurrently, and launches
+//! and ends them one by one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,11 +18,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use catalog::ports::SourceError;
 use domain::Known;
-use fleet::cloud::{
-    Cloud, CloudCaller, CloudError, InstanceSelector, InstanceSpotRequest, InstanceState, InstanceView,
-    LaunchReply, MetadataSettings, ReapAction, RegionInstances,
-};
-use fleet::launch::LaunchRequest;
+use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView, MetadataSettings, ReapAction};
+use fleet::launch::{LaunchReply, LaunchRequest};
+use fleet::ports::{Account, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances};
 use lifecycle::{PowerOff, tag};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -46,15 +44,15 @@ where
     gap_of("spawn", action, error)
 }
 
-fn failed<E>(action: &str) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError
+fn failed<E>(action: &str) -> impl Fn(SdkError<E, HttpResponse>) -> FleetError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    move |error| CloudError::Failed(gap(action, &error))
+    move |error| FleetError::Failed(gap(action, &error))
 }
 
-impl Cloud for AwsClient {
-    fn caller(&self) -> Result<CloudCaller, CloudError> {
+impl Account for AwsClient {
+    fn caller(&self) -> Result<CallerAccount, FleetError> {
         let config = self.config(None);
         let dated = ServerDate::default();
         let asked = self.runtime.block_on(async {
@@ -63,20 +61,22 @@ impl Cloud for AwsClient {
             Ok((account, arn, regions))
         });
         let (account, arn, regions) = asked.map_err(|error| match error {
-            SourceError::Credentials(why) => CloudError::Credentials(why),
-            other => CloudError::Failed(other.to_string()),
+            SourceError::Credentials(why) => FleetError::Credentials(why),
+            other => FleetError::Failed(other.to_string()),
         })?;
         let now =
-            dated.first().ok_or_else(|| CloudError::Failed("the answer of AWS has no Date header".into()))?;
-        Ok(CloudCaller { account, arn, regions, now })
+            dated.first().ok_or_else(|| FleetError::Failed("the answer of AWS has no Date header".into()))?;
+        Ok(CallerAccount { account, arn, regions, now })
     }
+}
 
+impl Instances for AwsClient {
     fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
         let config = self.config(None);
         self.runtime.block_on(look(&config, regions, &filters(which)))
     }
 
-    fn protected(&self, region: &str, id: &str) -> Result<bool, CloudError> {
+    fn read_protection(&self, region: &str, id: &str) -> Result<bool, FleetError> {
         let client = self.ec2(region);
         let ask =
             |attribute| client.describe_instance_attribute().instance_id(id).attribute(attribute).send();
@@ -87,18 +87,18 @@ impl Cloud for AwsClient {
             let said = [end.disable_api_termination(), stop.disable_api_stop()];
             match said.map(|said| said.and_then(|said| said.value())) {
                 [Some(end), Some(stop)] => Ok(end || stop),
-                _ => Err(CloudError::Failed("AWS did not report whether it is protected".to_string())),
+                _ => Err(FleetError::Failed("AWS did not report whether it is protected".to_string())),
             }
         })
     }
 
-    fn cancel(&self, region: &str, request: &str) -> Result<(), CloudError> {
+    fn cancel_spot_request(&self, region: &str, request: &str) -> Result<(), FleetError> {
         let call = self.ec2(region).cancel_spot_instance_requests().spot_instance_request_ids(request);
         let done = self.runtime.block_on(call.send());
         done.map(drop).map_err(failed("ec2:CancelSpotInstanceRequests"))
     }
 
-    fn end(&self, region: &str, id: &str, how: ReapAction) -> Result<(), CloudError> {
+    fn end_instance(&self, region: &str, id: &str, how: ReapAction) -> Result<(), FleetError> {
         let client = self.ec2(region);
         self.runtime.block_on(async {
             match how {
@@ -114,7 +114,7 @@ impl Cloud for AwsClient {
         })
     }
 
-    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, CloudError> {
+    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, FleetError> {
         let call =
             self.ec2(region).describe_instance_types().instance_types(InstanceType::from(instance_type));
         let answer = self.runtime.block_on(call.send()).map_err(failed("ec2:DescribeInstanceTypes"))?;
@@ -123,7 +123,7 @@ impl Cloud for AwsClient {
         Ok(words.iter().map(|word| word.as_str().to_string()).collect())
     }
 
-    fn run(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
+    fn launch_once(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
         let client = clients::ec2_once(&self.config(None), &request.region, &ServerDate::default());
         let tags = |kind| {
             let tags = request.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());

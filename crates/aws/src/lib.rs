@@ -1,8 +1,9 @@
-//! AWS through its SDK and its public files. Implements the ports `Source` and `Cloud`.
+//! AWS through its SDK and its public files. Implements the ports `Source`, `Account` and
+//! `Instances`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
-//! reads, and is listed by [`AwsClient::actions`]. Buckets are only listed and read. `Cloud` launches and
-//! ends instances, with one call for each request.
+//! reads, and is listed by [`AwsClient::actions`]. Buckets are only listed and read. `Instances`
+//! launches and ends instances, with one call for each request.
 //!
 //! This is the only crate that depends on aws-sdk-*. It owns the async runtime and all concurrency
 //! over regions. It writes no files, and does not decide which rows to keep or which instances to

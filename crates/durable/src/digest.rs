@@ -20,15 +20,38 @@ pub struct FileDigest {
 /// # Errors
 /// The file cannot be opened or read.
 pub fn file_digest(path: &Path) -> io::Result<FileDigest> {
-    let mut file = File::open(path)?;
-    let mut out = DigestWriter::new(io::sink());
+    let mut file = DigestReader::new(File::open(path)?);
     let mut piece = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut piece)?;
-        if read == 0 {
-            return Ok(out.finish().1);
-        }
-        out.write_all(&piece[..read])?;
+    while file.read(&mut piece)? > 0 {}
+    Ok(file.finish())
+}
+
+/// Counts and digests the bytes that are read through it.
+#[derive(Debug)]
+pub struct DigestReader<R> {
+    from: R,
+    bytes: u64,
+    hasher: Sha256,
+}
+
+impl<R: Read> DigestReader<R> {
+    /// Wraps a reader.
+    pub fn new(from: R) -> DigestReader<R> {
+        DigestReader { from, bytes: 0, hasher: Sha256::new() }
+    }
+
+    /// Returns the digest of the bytes read so far.
+    pub fn finish(self) -> FileDigest {
+        FileDigest { bytes: self.bytes, sha256: self.hasher.finalize().into() }
+    }
+}
+
+impl<R: Read> Read for DigestReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.bytes += read as u64;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
     }
 }
 
@@ -104,6 +127,15 @@ mod tests {
         let (_, written) = out.finish();
         assert_eq!((written.bytes, hex(&written).as_str()), (3, ABC));
         assert_eq!(file_digest(&path).unwrap(), written);
+    }
+
+    #[test]
+    fn a_digest_covers_the_bytes_that_were_read() {
+        let mut all = DigestReader::new(&b"abcdef"[..]);
+        let mut first = [0; 3];
+        all.read_exact(&mut first).unwrap();
+        let found = all.finish();
+        assert_eq!((&first, found.bytes, hex(&found).as_str()), (b"abc", 3, ABC));
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod folder;
 mod lock;
 mod temporary;
 
-pub use digest::{DigestWriter, FileDigest, file_digest};
+pub use digest::{DigestReader, DigestWriter, FileDigest, file_digest};
 pub use folder::{create_private_folder, sync_folder};
 pub use lock::{FileLock, LockError};
 pub use temporary::{TemporaryFile, TemporaryFolder, is_running, remove_abandoned};

@@ -22,6 +22,8 @@
 //! PREFIX/EXPORT/data/BILLING_PERIOD=2026-10/EXECUTION/EXPORT-00001.csv.gz  if refreshes add files
 //! ```
 
+use std::io::Read;
+
 use catalog::ports::BillLayout;
 use serde::Deserialize;
 
@@ -160,8 +162,24 @@ struct RawBillColumn {
     name: String,
 }
 
-/// Parses a manifest.
-pub fn parse_manifest(bytes: &[u8]) -> Result<BillManifest, FeedError> {
+/// The largest accepted manifest, in MiB. Real ones have some hundred KB.
+const LARGEST_MANIFEST_MIB: u64 = 32;
+
+/// Reads and parses a manifest.
+///
+/// # Errors
+/// [`FeedError::Io`] if it cannot be read; [`FeedError::Bad`] if it is larger than 32 MiB or not a
+/// manifest.
+pub fn read_manifest(reader: impl Read) -> Result<BillManifest, FeedError> {
+    let limit = LARGEST_MANIFEST_MIB << 20;
+    let mut bytes = Vec::new();
+    if reader.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit {
+        return Err(bad(format!("it is larger than {LARGEST_MANIFEST_MIB} MiB, the limit of a manifest")));
+    }
+    parse_manifest(&bytes)
+}
+
+fn parse_manifest(bytes: &[u8]) -> Result<BillManifest, FeedError> {
     let manifest: RawBillManifest = serde_json::from_slice(bytes)
         .map_err(|e| bad(format!("it is not the manifest of a report or an export: {e}")))?;
     let files = manifest.report_keys.or(manifest.data_files);
@@ -271,6 +289,16 @@ mod tests {
         {
             assert!(parse_manifest(wrong.as_bytes()).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_manifest_over_the_limit_is_too_large_and_not_cut() {
+        let text = r#"{"dataFiles": []}"#;
+        let padded = |size: u64| text.as_bytes().chain(std::io::repeat(b' ').take(size - text.len() as u64));
+        let limit = 32 << 20;
+        assert!(read_manifest(padded(limit)).is_ok_and(|manifest| manifest.keys.is_empty()));
+        let error = read_manifest(padded(limit + 1)).unwrap_err();
+        assert_eq!(error.to_string(), "it is larger than 32 MiB, the limit of a manifest");
     }
 
     proptest::proptest! {

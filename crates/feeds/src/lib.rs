@@ -18,10 +18,12 @@ mod line_end;
 mod offer;
 mod offer_csv;
 mod offer_json;
+mod price_list;
 mod product;
 mod rows;
 mod savings;
 mod savings_json;
+mod savings_rows;
 mod spot;
 mod spot_feed;
 mod spot_text;
@@ -33,7 +35,7 @@ use domain::Timestamp;
 
 pub use completeness::Completeness;
 pub use decompression::{decompress, is_compressed};
-pub use delivery::{BillManifest, DeliveryPath, DeliveryRole, is_month, parse_key, parse_manifest};
+pub use delivery::{BillManifest, DeliveryPath, DeliveryRole, is_month, parse_key, read_manifest};
 pub use index::{RegionFile, parse_region_index, version_at};
 pub use kind_detection::{HEAD, detect_kind};
 

@@ -7,7 +7,7 @@ use std::io::BufRead;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use crate::line_end::LineEndReader;
-use crate::offer::{
+use crate::price_list::{
     LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
     classify,
 };

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::completeness::Completeness;
 use crate::json_reader::JsonReader;
-use crate::offer::ListPublication;
-use crate::savings::{PlanRate, SavingsPlanRows};
+use crate::price_list::ListPublication;
+use crate::savings_rows::{PlanRate, SavingsPlanRows};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 pub(crate) fn read(

@@ -10,7 +10,7 @@
 //! [`step`] is pure, like the daemon's step: a [`LaunchProgress`] and an event give the next
 //! [`LaunchProgress`] and the effects to perform, in that order.
 
-use crate::cloud::{InstanceView, LaunchReply};
+use crate::instance::InstanceView;
 use domain::Timestamp;
 use jiff::SignedDuration;
 use lifecycle::PowerOff;
@@ -114,6 +114,24 @@ pub enum LaunchOutcome {
     Open(String),
     /// Several instances belong to one launch, which should be impossible. None of them is touched.
     Several(Vec<String>),
+}
+
+/// The answer to one launch request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaunchReply {
+    /// The instance with this id was launched, by this request or by an earlier one with the same
+    /// token.
+    Launched(String),
+    /// AWS refused the request, and would refuse another one too: the reason.
+    Refused(String),
+    /// AWS refused the request because there are too many: the reason.
+    Throttled(String),
+    /// AWS knows the token from a request with other parameters: the reason.
+    Mismatch(String),
+    /// The token was used for an instance that has been terminated since.
+    Ended,
+    /// The effect of the request is unknown: no answer, or an inconclusive one.
+    Lost(String),
 }
 
 /// An event in a launch.

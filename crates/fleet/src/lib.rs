@@ -2,10 +2,13 @@
 //!
 //! * [`launch`] is the state machine of one launch: at most one instance, wherever a reply is lost.
 //! * [`reap`] plans which instances have outlived their time; it never plans more than it shows.
-//! * [`cloud`] holds the ports to EC2, one per noun, with a memory fake and a failing decorator.
+//! * [`ports`] holds the ports to AWS, one per noun, each with a memory fake and a failing
+//!   decorator.
+//! * [`instance`] describes an instance as those ports report it.
 //!
 //! The crate is pure: it knows no clock, file, socket, environment or AWS SDK.
 
-pub mod cloud;
+pub mod instance;
 pub mod launch;
+pub mod ports;
 pub mod reap;

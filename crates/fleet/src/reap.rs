@@ -5,7 +5,7 @@
 //! plan that was shown. An instance is overdue only if that is certain: a bound that cannot be read
 //! is reported and never acted upon, and an instance stays if its protection could not be read.
 
-use crate::cloud::{InstanceView, ReapAction};
+use crate::instance::{InstanceView, ReapAction};
 use domain::format_span;
 use domain::later;
 use domain::{Known, Timestamp};

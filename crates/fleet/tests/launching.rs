@@ -4,14 +4,12 @@
 mod seeds;
 
 use domain::Timestamp;
-use fleet::cloud::{
-    Cloud, CloudCaller, FaultyCloud, InstanceSelector, InstanceState, InstanceView, LaunchFault, LaunchReply,
-    MemoryCloud,
-};
+use fleet::instance::{InstanceState, InstanceView};
 use fleet::launch::{
     LaunchConclusion, LaunchEffect, LaunchEvent, LaunchOutcome, LaunchPhase, LaunchProgress, LaunchRecord,
-    LaunchRequest, SETTLE, step,
+    LaunchReply, LaunchRequest, SETTLE, step,
 };
+use fleet::ports::{CallerAccount, FaultyInstances, InstanceSelector, Instances, LaunchFault, MemoryFleet};
 use jiff::SignedDuration;
 use lifecycle::{PowerOff, tag};
 use proptest::prelude::*;
@@ -59,14 +57,14 @@ fn acts() -> impl Strategy<Value = Vec<LaunchAct>> {
 }
 
 struct LaunchWorld {
-    cloud: MemoryCloud,
+    cloud: MemoryFleet,
     disk: LaunchRecord,
     /// Whether a launcher reported that nothing was launched; that must stay true.
     told_nothing: bool,
 }
 
-fn caller() -> CloudCaller {
-    CloudCaller {
+fn caller() -> CallerAccount {
+    CallerAccount {
         account: "111122223333".to_string(),
         arn: "arn:aws:iam::111122223333:user/alice".to_string(),
         regions: vec![REGION.to_string()],
@@ -88,7 +86,7 @@ fn request() -> LaunchRequest {
 
 impl LaunchWorld {
     fn new() -> LaunchWorld {
-        let cloud = MemoryCloud::new(caller());
+        let cloud = MemoryFleet::new(caller());
         let disk = LaunchRecord::new(ID.to_string(), caller().account, request(), cloud.now());
         LaunchWorld { cloud, disk, told_nothing: false }
     }
@@ -120,8 +118,8 @@ impl LaunchWorld {
         if !self.disk.is_open() {
             return None;
         }
-        let cloud = FaultyCloud {
-            cloud: &self.cloud,
+        let cloud = FaultyInstances {
+            fleet: &self.cloud,
             runs: RefCell::new(faults.iter().copied().collect()),
             blind: Cell::new(blind),
             stubborn: Vec::new(),
@@ -143,7 +141,7 @@ impl LaunchWorld {
                     LaunchEffect::Send => {
                         let on_disk = matches!(self.disk.phase, LaunchPhase::Sent(_));
                         assert!(on_disk, "sent without a record on the disk: {:?}", self.disk.phase);
-                        let reply = cloud.run(&self.disk.request, &self.disk.token());
+                        let reply = cloud.launch_once(&self.disk.request, &self.disk.token());
                         assert!(
                             !matches!(reply, LaunchReply::Mismatch(_)),
                             "another request with the same token"
@@ -297,9 +295,9 @@ fn each_phase_and_fault_has_its_outcome() {
 #[test]
 fn two_instances_of_one_launch_are_reported_and_left_alone() {
     let mut world = LaunchWorld::new();
-    let cloud = MemoryCloud::new(caller());
+    let cloud = MemoryFleet::new(caller());
     for token in ["a", "b"] {
-        cloud.run(&request(), token);
+        cloud.launch_once(&request(), token);
     }
     cloud.forward(SETTLE);
     world.cloud = cloud;
@@ -326,8 +324,8 @@ impl LaunchWorld {
 
 #[test]
 fn differences_from_the_request_are_listed() {
-    let cloud = MemoryCloud::new(caller());
-    cloud.run(&request(), "a");
+    let cloud = MemoryFleet::new(caller());
+    cloud.launch_once(&request(), "a");
     let seen = cloud.all().remove(0);
     assert_eq!(request().differences(&seen), Vec::<String>::new());
     let mut other = seen.clone();
@@ -341,7 +339,7 @@ fn differences_from_the_request_are_listed() {
     ];
     assert_eq!(request().differences(&other), expected);
     for (required, hops, tags) in [(false, 1, true), (true, 2, true), (true, 1, false)] {
-        let metadata = fleet::cloud::MetadataSettings { session_required: required, hops, tags };
+        let metadata = fleet::instance::MetadataSettings { session_required: required, hops, tags };
         let seen = InstanceView { metadata: Some(metadata), ..seen.clone() };
         assert_eq!(request().differences(&seen).len(), 1);
     }

@@ -6,7 +6,7 @@
 mod seeds;
 
 use domain::{Known, Timestamp};
-use fleet::cloud::{InstanceSpotRequest, InstanceState, InstanceView, ReapAction};
+use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView, ReapAction};
 use fleet::reap::{KeepReason, LifeBound, ReapPlan, ReapScope, bound, plan, recheck};
 use jiff::SignedDuration;
 use lifecycle::EndAction;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use catalog::ports::{BundleReport, SignatureCheck};
 use catalog::{DataFile, DatasetKind, Manifest, dataset};
 use domain::Timestamp;
+use durable::DigestReader;
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use serde::{Deserialize, Serialize};
@@ -281,9 +282,10 @@ impl VerifiedBundle {
             if entry.path_bytes() != file.path.as_bytes() {
                 return Err(cut());
             }
-            let mut digested = HashingReader::of(&mut entry);
+            let mut digested = DigestReader::new(&mut entry);
             read(file, &mut digested)?;
-            if digested.finish() != (file.bytes, file.sha256.clone()) {
+            let found = digested.finish();
+            if (found.bytes, domain::hex(found.sha256)) != (file.bytes, file.sha256.clone()) {
                 return Err(bad(path, format!("{} does not match the list", file.path)));
             }
             done(file)?;
@@ -329,32 +331,6 @@ fn check_place(file: &DataFile) -> Result<(), String> {
 
 fn plain(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '='))
-}
-
-/// A reader that counts and digests the bytes read.
-struct HashingReader<R> {
-    from: R,
-    bytes: u64,
-    hasher: sha2::Sha256,
-}
-
-impl<R: Read> HashingReader<R> {
-    fn of(from: R) -> HashingReader<R> {
-        HashingReader { from, bytes: 0, hasher: <sha2::Sha256 as sha2::Digest>::new() }
-    }
-
-    fn finish(self) -> (u64, String) {
-        (self.bytes, domain::hex(&sha2::Digest::finalize(self.hasher)))
-    }
-}
-
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(buffer)?;
-        self.bytes += read as u64;
-        sha2::Digest::update(&mut self.hasher, &buffer[..read]);
-        Ok(read)
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use catalog::{DATASETS, Manifest};
-use rustix::fs::{FlockOperation, flock};
 
 use lake::LakeError;
 
@@ -22,7 +21,7 @@ pub(crate) fn prune(root: &Path, newest: &Manifest) -> Result<(), LakeError> {
             continue;
         }
         let mut file = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        if file.try_lock().is_ok() {
             remove(&path)?;
             remove_warehouses(root, number)?;
         } else {

@@ -1,8 +1,11 @@
-//! The lake as its one writer sees it: rows to Parquet, commits, compaction, pruning, bills and bundles.
+//! The lake as its one writer sees it: rows to Parquet, commits, compaction, pruning, bills and
+//! bundles.
 //!
-//! This is the only crate that names polars. It knows no SQL, DuckDB, network or meaning of a price.
+//! This is the only crate that names polars. It knows no SQL, DuckDB, network or meaning of a
+//! price.
 //!
-//! * `LakeWriter` holds the writer's lock and commits a manifest; see the crate `lake` for the folder's layout.
+//! * `LakeWriter` holds the writer's lock and commits a manifest; see the crate `lake` for the
+//!   folder's layout.
 //! * `LakeStore` is the port `Store` that the collector writes through.
 
 mod billing;

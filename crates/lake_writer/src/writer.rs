@@ -1,15 +1,14 @@
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::ops::Range;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use catalog::{DataFile, Dataset, FORMAT, Manifest, Page};
 use domain::Timestamp;
+use durable::{FileLock, LockError};
 use polars::io::parquet::write::ParquetWriter;
 use polars::prelude::{DataFrame, PolarsError, PolarsResult};
-use rustix::fs::{FlockOperation, flock};
 
 use crate::files;
 use crate::prices::SpotPriceSet;
@@ -26,7 +25,7 @@ pub(crate) const ROW_GROUP: usize = 1_000_000;
 pub struct LakeWriter {
     root: PathBuf,
     manifest: Manifest,
-    _lock: File,
+    _lock: FileLock,
 }
 
 /// A Parquet file that is written and synced, but not visible yet.
@@ -244,27 +243,18 @@ fn not_written(path: &Path, error: PolarsError) -> LakeError {
 }
 
 /// Takes the writer's lock, and writes this process's description into the lock file.
-fn lock(root: &Path) -> Result<File, LakeError> {
+fn lock(root: &Path) -> Result<FileLock, LakeError> {
     let path = root.join(lake::LOCK);
     let failed = |e| LakeError::io(&path, e);
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(failed)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {
-            file.set_len(0).and_then(|()| file.write_all(describe_process().as_bytes())).map_err(failed)?;
-            Ok(file)
+    let mut lock = FileLock::try_exclusive(&path).map_err(|error| match error {
+        LockError::Taken(mut file) => {
+            LakeError::Locked { path: root.to_path_buf(), by: lock_owner(&mut file) }
         }
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(LakeError::Locked { path: root.to_path_buf(), by: lock_owner(&mut file) })
-        }
-        Err(error) => Err(failed(error.into())),
-    }
+        LockError::Io(error) => failed(error),
+    })?;
+    let file = lock.file();
+    file.set_len(0).and_then(|()| file.write_all(describe_process().as_bytes())).map_err(failed)?;
+    Ok(lock)
 }
 
 /// Describes this process: `process 4711 on devbox (collector import …)`.

@@ -113,7 +113,7 @@ fn commit_succeeds_when_old_files_cannot_be_cleared() {
     let path = lake::manifest_path(root, 0);
     std::fs::write(&path, "?").unwrap();
     let held = File::open(&path).unwrap();
-    flock(&held, FlockOperation::LockShared).unwrap();
+    held.lock_shared().unwrap();
     let second = regions(&writer, "second", &["b"]);
     assert_eq!(commit(&mut writer, vec![second]), 2);
     assert_eq!(shown(root), "2: first second");

@@ -1,11 +1,13 @@
 //! How an instance ends: the pre-stop hook, the call to AWS, and the fallback when the call fails.
 
+use crate::effect::LifeEffect;
+use crate::end_action::EndAction;
+use crate::end_progress::{EndProgress, EndStage};
+use crate::inputs::{AwsCallError, HookTrigger};
 use crate::notice::EndCause;
 use crate::state::DaemonState;
-use crate::step::{AwsCallError, LifeEffect};
-use crate::terms::{EndAction, PowerOff};
+use crate::terms::PowerOff;
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
 
 /// How long the call is tried before the machine powers itself off.
 const CALLING: SignedDuration = SignedDuration::from_mins(2);
@@ -15,27 +17,6 @@ const RETRY: SignedDuration = SignedDuration::from_secs(10);
 const ACCEPTED: SignedDuration = SignedDuration::from_mins(5);
 /// The time between two attempts to power off.
 const AGAIN: SignedDuration = SignedDuration::from_secs(60);
-
-/// An end in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct EndProgress {
-    pub(crate) cause: EndCause,
-    action: EndAction,
-    stage: EndStage,
-    since: SignedDuration,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum EndStage {
-    /// The hook runs.
-    Hook,
-    /// The call is being made; `tried` is the time of the latest attempt.
-    Call { tried: SignedDuration },
-    /// AWS accepted the call.
-    Accepted,
-    /// The machine powers itself off.
-    PowerOff,
-}
 
 impl DaemonState {
     /// Returns why the instance must end now, if it must.
@@ -63,7 +44,8 @@ impl DaemonState {
             (None, Some(cause)) => {
                 let action = self.action(cause);
                 self.ending = Some(EndProgress { cause, action, stage: EndStage::Hook, since: self.mono });
-                effects.push(LifeEffect::PreStop { limit: self.terms.pre_stop_limit });
+                let trigger = HookTrigger::End { since: self.mono };
+                effects.push(LifeEffect::PreStop { trigger, limit: self.terms.pre_stop_limit });
             }
             (Some(ending), None)
                 if ending.stage == EndStage::Accepted && self.mono - ending.since < ACCEPTED => {}
@@ -99,9 +81,12 @@ impl DaemonState {
         }
     }
 
-    /// Continues after the pre-stop hook. A late report of the hook is ignored.
-    pub(crate) fn continue_after_hook(&mut self, effects: &mut Vec<LifeEffect>) {
-        if let Some(ending @ EndProgress { stage: EndStage::Hook, .. }) = self.ending {
+    /// Continues after the pre-stop hook of the current end. The reports of other hooks, and late
+    /// ones, are ignored.
+    pub(crate) fn continue_after_hook(&mut self, trigger: &HookTrigger, effects: &mut Vec<LifeEffect>) {
+        if let Some(ending @ EndProgress { stage: EndStage::Hook, since, .. }) = self.ending
+            && *trigger == (HookTrigger::End { since })
+        {
             self.call(ending, effects);
         }
     }

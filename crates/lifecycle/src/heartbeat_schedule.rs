@@ -1,8 +1,9 @@
 //! When an instance publishes its heartbeat: rarely, and only after all more important effects.
 
+use crate::effect::LifeEffect;
+use crate::inputs::{AwsCallError, StepInputs};
 use crate::state::DaemonState;
-use crate::step::{AwsCallError, LifeEffect, StepInputs};
-use crate::tag::{HeartbeatTag, LONGEST_PERIOD, UtilizationFigures, whole_seconds};
+use crate::tag::{HeartbeatTag, LONGEST_PERIOD, whole_seconds};
 use domain::format_span;
 use domain::later;
 use jiff::SignedDuration;
@@ -10,35 +11,6 @@ use serde::{Deserialize, Serialize};
 
 /// No heartbeat is written when an end is nearer than this.
 const NEAR: SignedDuration = SignedDuration::from_mins(2);
-
-/// Figures that a machine measured about itself between two samples.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UtilizationSample {
-    /// The time of the later sample, on the monotonic clock.
-    pub until: SignedDuration,
-    /// The time between the two samples.
-    pub over: SignedDuration,
-    /// The figures.
-    pub figures: UtilizationFigures,
-}
-
-/// The heartbeat record of one daemon process. It is not saved.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct HeartbeatHistory {
-    tried: Option<SignedDuration>,
-    written: Option<SignedDuration>,
-    count: u64,
-    failures: u64,
-    /// Why the latest attempt failed; none after a success.
-    failed: Option<AwsCallError>,
-}
-
-impl HeartbeatHistory {
-    /// Whether AWS denied the latest attempt, so that a retry is useless.
-    fn denied(&self) -> bool {
-        matches!(self.failed, Some(AwsCallError::Denied(_)))
-    }
-}
 
 /// The heartbeat part of the status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

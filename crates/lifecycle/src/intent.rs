@@ -1,12 +1,14 @@
 //! Merges the expiry tag and the daemon's own state into one intent.
 
-use crate::state::{ClockReadings, DaemonState};
-use crate::step::{AwsCallError, LifeEffect};
+use crate::clocks::ClockReadings;
+use crate::effect::LifeEffect;
+use crate::inputs::AwsCallError;
+use crate::intent_state::ExtensionRequest;
+use crate::state::DaemonState;
 use crate::tag::{BudgetIntent, ExpiryTag};
 use domain::later;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
 
 /// Two ends of one generation count as equal when they differ by at most this.
 const SAME: SignedDuration = SignedDuration::from_secs(60);
@@ -18,63 +20,6 @@ const FAILED_STOP: SignedDuration = SignedDuration::from_mins(5);
 const TAG_LAG: SignedDuration = SignedDuration::from_mins(5);
 /// The time between two attempts to write the tag.
 const RETRY: SignedDuration = SignedDuration::from_secs(60);
-
-/// The daemon's view of the expiry tag.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct IntentState {
-    pub(crate) generation: u64,
-    /// The tag differs from the daemon's intent and must be written.
-    dirty: bool,
-    tried: Option<SignedDuration>,
-    written: Option<SignedDuration>,
-    /// Since when the tag of the running instance reads as paused.
-    paused_since: Option<SignedDuration>,
-    /// Since when the tag disagrees within one generation.
-    tie_since: Option<SignedDuration>,
-    /// An extension that waits for its tag to be written.
-    request: Option<ExtensionRequest>,
-    /// The latest reading of the tag, as text for the status.
-    pub(crate) seen: String,
-}
-
-/// An extension that takes effect once its tag is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct ExtensionRequest {
-    ticket: u64,
-    generation: u64,
-    /// The running time left after the extension, as of `at`.
-    left: SignedDuration,
-    at: SignedDuration,
-}
-
-impl IntentState {
-    pub(crate) fn forget_request(&mut self) {
-        self.request = None;
-    }
-
-    pub(crate) fn reset_for_boot(&mut self) {
-        self.tried = None;
-        self.written = None;
-        self.paused_since = None;
-        self.tie_since = None;
-        self.request = None;
-    }
-
-    /// Whether the tag matches the daemon's intent, as far as is known, and no extension waits for
-    /// it.
-    pub(crate) fn is_settled(&self) -> bool {
-        !self.dirty && self.request.is_none()
-    }
-
-    /// Starts a new generation of the daemon's intent, which must be written.
-    fn change(&mut self) {
-        self.generation += 1;
-        self.dirty = true;
-        self.tried = None;
-        self.paused_since = None;
-        self.tie_since = None;
-    }
-}
 
 impl DaemonState {
     /// Announces again that the clock runs, with the time left now: after a start or a resume,

@@ -1,7 +1,7 @@
 //! The life of one instance: its budget of running time, its idleness, its warnings and its end.
 //!
-//! The life is computed by one pure function, [`step`]: a [`DaemonState`] and the observed [`StepInputs`]
-//! give the next state and the [`LifeEffect`]s to perform. Four rules hold:
+//! The life is computed by one pure function, [`step`]: a [`DaemonState`] and the observed
+//! [`StepInputs`] give the next state and the [`LifeEffect`]s to perform. Four rules hold:
 //!
 //! * The budget is running time. It counts on the monotonic clock, so it pauses while the instance
 //!   is stopped or hibernated, and a reboot refills nothing. The cap is an instant that no
@@ -11,19 +11,24 @@
 //! * Every intent has a generation. The highest generation wins; of two intents with the same
 //!   generation, the earlier end wins.
 //!
-//! Three more modules handle instances as seen from outside, without I/O too: [`launch`] starts an
-//! instance at most once, [`reap`] finds overdue instances, and [`cloud`] is the port to EC2 for
-//! both.
+//! The crate `fleet` handles instances as seen from outside.
 //!
 //! The crate never reads a clock, a file, a socket, the environment or AWS, and it never waits.
 //! Slow work is an effect; its outcome comes back as an [`LifeEvent`] of a later step.
 
 pub mod clock_time;
+mod clocks;
 pub mod dead_man;
+mod effect;
+mod end_action;
+mod end_progress;
 mod ending;
+mod heartbeat_history;
 mod heartbeat_schedule;
 pub mod idle;
+mod inputs;
 mod intent;
+mod intent_state;
 mod notice;
 mod state;
 mod status;
@@ -31,9 +36,15 @@ mod step;
 pub mod tag;
 mod terms;
 
-pub use heartbeat_schedule::{HeartbeatStatus, UtilizationSample};
-pub use notice::{EndCause, NoticeUrgency, UserNotice};
-pub use state::{BootIdentity, ClockReadings, DaemonState};
+pub use clocks::{BootIdentity, ClockReadings};
+pub use effect::LifeEffect;
+pub use end_action::EndAction;
+pub use heartbeat_schedule::HeartbeatStatus;
+pub use inputs::{
+    AwsCallError, AwsNotice, Command, HookTrigger, LifeEvent, LifeTags, StepInputs, UtilizationSample,
+};
+pub use notice::{EndAnnouncement, EndCause, NoticeUrgency, UserNotice};
+pub use state::DaemonState;
 pub use status::{EndStatus, LifeStatus};
-pub use step::{AwsCallError, AwsNotice, Command, LifeEffect, LifeEvent, LifeTags, StepInputs, step};
-pub use terms::{EndAction, PowerOff, PurchasingOption, Terms};
+pub use step::step;
+pub use terms::{PowerOff, PurchasingOption, Terms};

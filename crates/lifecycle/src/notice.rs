@@ -1,6 +1,6 @@
 //! Warnings to users: when they are due, and their text.
 
-use crate::terms::EndAction;
+use crate::end_action::EndAction;
 use domain::format_span;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -18,12 +18,49 @@ pub enum NoticeUrgency {
 }
 
 /// A message to users, or to the journal alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserNotice {
     /// How prominently it is shown.
     pub urgency: NoticeUrgency,
     /// The text, one line.
     pub text: String,
+    /// The end that the text announces; none for any other notice.
+    pub announces: Option<EndAnnouncement>,
+}
+
+/// The reason of an announced end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndAnnouncement {
+    /// The reason.
+    pub cause: EndCause,
+    /// The facts behind the reason, as a fragment: `nothing counted as work for 30m`.
+    pub detail: String,
+}
+
+impl UserNotice {
+    /// Creates a notice that announces no end.
+    pub fn new(urgency: NoticeUrgency, text: impl Into<String>) -> UserNotice {
+        UserNotice { urgency, text: text.into(), announces: None }
+    }
+
+    /// Creates the warning before an end: the action, the time left, the reason, and the command
+    /// that prevents it.
+    pub(crate) fn warning(
+        urgency: NoticeUrgency,
+        action: EndAction,
+        left: SignedDuration,
+        announced: EndAnnouncement,
+    ) -> UserNotice {
+        let (why, remedy) = match announced.cause {
+            EndCause::Expiry => ("its time is over", "spawnd extend 2h"),
+            EndCause::Complete => ("its work is complete", "spawnd extend 2h"),
+            EndCause::Idle => ("it is idle", "spawnd cancel"),
+        };
+        let (verb, left, detail) = (action.verb(), format_span(left), &announced.detail);
+        let text =
+            format!("this instance will {verb} in {left}, because {why} ({detail}). To prevent it: {remedy}");
+        UserNotice { urgency, text, announces: Some(announced) }
+    }
 }
 
 /// Minutes before the end at which a warning is due.
@@ -66,22 +103,23 @@ pub enum EndCause {
     Idle,
 }
 
-/// Returns the warning before an end: the action, the time left, the reason, and the command that
-/// prevents it.
-pub(crate) fn warning(cause: EndCause, action: EndAction, left: SignedDuration, detail: &str) -> String {
-    let verb = action.verb();
-    let left = format_span(left);
-    let (why, remedy) = match cause {
-        EndCause::Expiry => ("its time is over", "spawnd extend 2h"),
-        EndCause::Complete => ("its work is complete", "spawnd extend 2h"),
-        EndCause::Idle => ("it is idle", "spawnd cancel"),
-    };
-    format!("this instance will {verb} in {left}, because {why} ({detail}). To prevent it: {remedy}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_warning_names_its_cause_in_words_and_as_a_type() {
+        let check = |cause: EndCause, expected: &str| {
+            let announced = EndAnnouncement { cause, detail: "a fact".to_string() };
+            let (left, urgency) = (SignedDuration::from_mins(5), NoticeUrgency::Warning);
+            let warning = UserNotice::warning(urgency, EndAction::Stop, left, announced.clone());
+            assert_eq!(warning.text, format!("this instance will stop in 5m, because {expected}"));
+            assert_eq!(warning.announces, Some(announced));
+        };
+        check(EndCause::Expiry, "its time is over (a fact). To prevent it: spawnd extend 2h");
+        check(EndCause::Complete, "its work is complete (a fact). To prevent it: spawnd extend 2h");
+        check(EndCause::Idle, "it is idle (a fact). To prevent it: spawnd cancel");
+    }
 
     #[test]
     fn gives_each_warning_once() {

@@ -1,36 +1,16 @@
 //! The state of an instance's life, and the passage of time in it.
 
-use crate::ending::EndProgress;
-use crate::heartbeat_schedule::HeartbeatHistory;
+use crate::clocks::{BootIdentity, ClockReadings};
+use crate::end_progress::EndProgress;
+use crate::heartbeat_history::HeartbeatHistory;
 use crate::idle::IdleWatch;
-use crate::intent::IntentState;
+use crate::intent_state::IntentState;
 use crate::notice::WarningProgress;
 use crate::terms::Terms;
 use domain::{Known, Timestamp, later};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-
-/// The three clocks of a Linux machine, read together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClockReadings {
-    /// CLOCK_MONOTONIC: since boot, without the time spent hibernated.
-    pub mono: SignedDuration,
-    /// CLOCK_BOOTTIME: since boot, with the time spent hibernated.
-    pub boot: SignedDuration,
-    /// CLOCK_REALTIME: it may be stepped at any moment; see [`DaemonState::now`] for its use.
-    pub wall: Timestamp,
-}
-
-/// The identity of the current boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BootIdentity {
-    /// The kernel's `boot_id`: new after every boot, unchanged after a resume.
-    pub id: String,
-    /// `pendingTime` of the identity document: new after a stop and start, unchanged after a
-    /// reboot.
-    pub pending: Known<Timestamp>,
-}
 
 /// A reading of AWS's clock, with the boot-time clock at the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +124,18 @@ impl DaemonState {
     /// of the grace period since the first warning.
     pub fn time_to_end(&self) -> SignedDuration {
         self.left.max(self.terms.grace - self.warned_for())
+    }
+
+    /// Returns the running time until the idle action, once the idle timeout is over.
+    pub(crate) fn time_to_idle_end(&self) -> Option<SignedDuration> {
+        let idle = self.terms.idle.as_ref()?;
+        let idle_for = self.watch.idle_for(self.mono);
+        let age = self.idle_warned.map_or(SignedDuration::ZERO, |warned| self.mono - warned.since);
+        (idle_for >= idle.timeout).then(|| (idle.timeout + idle.grace - idle_for).max(idle.grace - age))
+    }
+
+    pub(crate) fn idle_due(&self) -> bool {
+        self.idle_warned.is_some() && self.time_to_idle_end().is_some_and(|left| left <= SignedDuration::ZERO)
     }
 
     /// Returns the running time until the dead-man acts, which is after all other attempts have

@@ -1,10 +1,11 @@
 //! The status of an instance, as reported to users.
 
+use crate::clocks::ClockReadings;
+use crate::end_action::EndAction;
 use crate::heartbeat_schedule::HeartbeatStatus;
 use crate::idle::SignalExplanation;
 use crate::notice::EndCause;
-use crate::state::{ClockReadings, DaemonState};
-use crate::terms::EndAction;
+use crate::state::DaemonState;
 use domain::Timestamp;
 use domain::format_span;
 use domain::later;

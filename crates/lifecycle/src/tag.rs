@@ -4,7 +4,8 @@ mod heartbeat;
 
 pub use heartbeat::{HEARTBEAT, HeartbeatTag, LONGEST_PERIOD, UNSEEN, UtilizationFigures};
 
-use crate::terms::{EndAction, LONGEST_GRACE};
+use crate::end_action::EndAction;
+use crate::terms::LONGEST_GRACE;
 use domain::Timestamp;
 use domain::parse_span;
 use jiff::SignedDuration;

@@ -1,33 +1,11 @@
 //! The terms agreed at launch: the bounds, the actions and the idle policy of one instance.
 
 use crate::clock_time;
+use crate::end_action::EndAction;
 use crate::idle::IdleTerms;
 use domain::Timestamp;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-
-/// The action that ends an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndAction {
-    /// Stop it; its disks remain and cost money.
-    Stop,
-    /// Hibernate it; its memory is kept on the root disk.
-    Hibernate,
-    /// Terminate it; nothing is left.
-    Terminate,
-}
-
-impl EndAction {
-    /// Returns the verb for messages: `stop`, `hibernate`, `terminate`.
-    pub fn verb(self) -> &'static str {
-        match self {
-            EndAction::Stop => "stop",
-            EndAction::Hibernate => "hibernate",
-            EndAction::Terminate => "terminate",
-        }
-    }
-}
 
 /// How the instance was bought, which limits the actions that work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -11,7 +11,9 @@ use life::{LoggedLife, instant};
 use lifecycle::clock_time::{ClockTimeError, parse_clock};
 use lifecycle::idle::IdleTerms;
 use lifecycle::tag::{BudgetIntent, ExpiryTag, decode_cap};
-use lifecycle::{AwsCallError, AwsNotice, Command, EndAction, LifeEffect, LifeEvent, Terms, step};
+use lifecycle::{
+    AwsCallError, AwsNotice, Command, EndAction, HookTrigger, LifeEffect, LifeEvent, Terms, step,
+};
 use serde::Deserialize;
 use serde::de::value::{Error, MapDeserializer};
 
@@ -270,6 +272,22 @@ fn an_aws_notice_is_reported_once_and_runs_the_hook_if_the_end_is_near() {
         life.step_with(vec![notice("spot", Some(100))]);
         life.check(&["60 Last: AWS says rebalance", "60 Last: AWS says spot", "60 hook"]);
     }
+}
+
+#[test]
+fn an_end_waits_for_its_own_hook_and_for_no_other() {
+    let spot = AwsNotice { id: "spot".to_string(), text: "AWS says spot".to_string(), hook: Some(secs(100)) };
+    let mut life = LoggedLife::hour();
+    life.hook_hangs = true;
+    life.run(3_540);
+    life.log.clear();
+    life.step_with(vec![LifeEvent::Aws(spot)]);
+    for other in [HookTrigger::Notice("spot".to_string()), HookTrigger::End { since: secs(3_585) }] {
+        life.step_with(vec![LifeEvent::PreStopDone(other)]);
+        life.check(&["3600 Last: AWS says spot", "3600 hook"]);
+    }
+    life.step_with(vec![LifeEvent::PreStopDone(HookTrigger::End { since: secs(3_600) })]);
+    life.check(&["3600 Last: AWS says spot", "3600 hook", "3600 v1;paused;left=0;gen=1", "3600 stop"]);
 }
 
 #[test]

@@ -107,7 +107,8 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
     let done = start(flags).and_then(|(settings, screen)| {
         let cloud = aws::AwsClient::new(clock).map_err(|error| Failure::broken(error.to_string()))?;
         let ports = spawn::Ports {
-            cloud: &cloud,
+            account: &cloud,
+            instances: &cloud,
             journal: &settings.config.join("launches"),
             region: &settings.region.value,
             clock: &clock,

@@ -5,10 +5,11 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report, suggest_closest};
 use domain::{InstanceType, Timestamp};
 use domain::{format_span, parse_span};
-use fleet::cloud::{CloudCaller, InstanceSelector, InstanceView, RegionInstances};
+use fleet::instance::InstanceView;
 use fleet::launch::{
     LaunchEffect, LaunchEvent, LaunchOutcome, LaunchProgress, LaunchRecord, LaunchRequest, step,
 };
+use fleet::ports::{CallerAccount, InstanceSelector, RegionInstances};
 use jiff::SignedDuration;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 use lifecycle::{EndAction, PowerOff, Terms, dead_man};
@@ -74,7 +75,7 @@ pub(crate) fn run_launch(
         return resume(ports, printer);
     }
     let wanted = LaunchPlan::read(args, ports)?;
-    let caller = ports.cloud.caller().map_err(cloud_failure)?;
+    let caller = ports.account.caller().map_err(cloud_failure)?;
     let launch = wanted.plan(&caller, ports)?;
     if args.dry_run {
         printer.report(&Report::plain(page(&launch, None)), ports.encode)?;
@@ -97,7 +98,7 @@ fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
         printer.note("every launch is settled");
         return Ok(Exit::NothingMatched);
     }
-    let caller = ports.cloud.caller().map_err(cloud_failure)?;
+    let caller = ports.account.caller().map_err(cloud_failure)?;
     let mut ended = Ok(Exit::Done);
     for launch in open {
         if launch.account != caller.account {
@@ -170,7 +171,7 @@ impl LaunchPlan {
         })
     }
 
-    fn plan(&self, caller: &CloudCaller, ports: &Ports<'_>) -> Result<LaunchRecord, Failure> {
+    fn plan(&self, caller: &CallerAccount, ports: &Ports<'_>) -> Result<LaunchRecord, Failure> {
         crate::regions::choose_regions(std::slice::from_ref(&self.region), caller)?;
         let now = caller.now;
         let image = match &self.image {
@@ -215,7 +216,7 @@ impl LaunchPlan {
     /// Returns the public SSM parameter of the newest Amazon Linux. EC2 resolves it at launch.
     fn newest_image(&self, ports: &Ports<'_>) -> Result<String, Failure> {
         let kind = self.instance_type.as_str();
-        let known = ports.cloud.architectures(&self.region, kind).map_err(cloud_failure)?;
+        let known = ports.instances.architectures(&self.region, kind).map_err(cloud_failure)?;
         let found = ["x86_64", "arm64"].into_iter().find(|word| known.iter().any(|known| known == word));
         let Some(architecture) = found else {
             return Err(
@@ -231,7 +232,7 @@ impl LaunchPlan {
 /// Drives a launch to its outcome and reports the instance that was read back.
 fn settle(
     launch: LaunchRecord,
-    caller: &CloudCaller,
+    caller: &CallerAccount,
     journal: &LaunchJournal,
     ports: &Ports<'_>,
     printer: &mut Printer,
@@ -263,7 +264,9 @@ fn drive(
                 LaunchEffect::Save => journal.save(&launching.launch)?,
                 LaunchEffect::Send => {
                     let launch = &launching.launch;
-                    heard = Some(LaunchEvent::Reply(ports.cloud.run(&launch.request, &launch.token())));
+                    heard = Some(LaunchEvent::Reply(
+                        ports.instances.launch_once(&launch.request, &launch.token()),
+                    ));
                 }
                 LaunchEffect::Look => {
                     heard = Some(LaunchEvent::Found(query_launch(&launching.launch, ports)))
@@ -282,7 +285,7 @@ fn drive(
 fn query_launch(launch: &LaunchRecord, ports: &Ports<'_>) -> Result<Vec<InstanceView>, String> {
     let regions = [launch.request.region.clone()];
     let looked: Option<RegionInstances> =
-        ports.cloud.list_instances(&regions, InstanceSelector::Launch(&launch.id)).into_iter().next();
+        ports.instances.list_instances(&regions, InstanceSelector::Launch(&launch.id)).into_iter().next();
     looked.map_or_else(|| Err("no region was queried".to_string()), |looked| looked.seen)
 }
 

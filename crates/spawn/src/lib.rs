@@ -1,7 +1,7 @@
 //! spawn: launches instances with a limited life, lists them, and ends overdue ones.
 //!
 //! Decisions are pure functions of `lifecycle`. This crate reads input, keeps the journal, calls
-//! the ports and reads results back. It does not depend on the SDK: the port `Cloud` hides it. It
+//! the ports and reads results back. It does not depend on the SDK: the ports of `fleet` hide it. It
 //! knows no prices and nothing about the programs on an instance. spawn does not install spawnd, so
 //! only the dead-man timer bounds an instance from inside.
 
@@ -23,12 +23,14 @@ use std::time::Duration;
 use catalog::ports::Encode;
 use console::{Exit, Failure, Printer};
 use domain::{Region, Timestamp};
-use fleet::cloud::{Cloud, CloudError};
+use fleet::ports::{Account, FleetError, Instances};
 
 /// The ports of spawn.
 pub struct Ports<'a> {
-    /// EC2.
-    pub cloud: &'a dyn Cloud,
+    /// The caller's account.
+    pub account: &'a dyn Account,
+    /// EC2's instances.
+    pub instances: &'a dyn Instances,
     /// The folder of the launch journal.
     pub journal: &'a Path,
     /// The default region.
@@ -58,10 +60,10 @@ pub fn run(args: &SpawnArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result
 }
 
 /// Converts an error of EC2 to a failure with a hint.
-fn cloud_failure(error: CloudError) -> Failure {
+fn cloud_failure(error: FleetError) -> Failure {
     match error {
-        CloudError::Credentials(why) => Failure::broken(why)
+        FleetError::Credentials(why) => Failure::broken(why)
             .hint("log in (aws sso login, aws configure), or name a profile with AWS_PROFILE"),
-        CloudError::Failed(why) => Failure::broken(why),
+        FleetError::Failed(why) => Failure::broken(why),
     }
 }

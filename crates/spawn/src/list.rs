@@ -3,7 +3,8 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::format_span;
 use domain::{Known, Timestamp};
-use fleet::cloud::{InstanceSelector, InstanceState, InstanceView};
+use fleet::instance::{InstanceState, InstanceView};
+use fleet::ports::InstanceSelector;
 use fleet::reap::{LifeBound, bound};
 use jiff::SignedDuration;
 
@@ -23,9 +24,9 @@ pub struct ListArgs {
 
 pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     let progress = printer.progress("querying all regions");
-    let caller = ports.cloud.caller().map_err(cloud_failure)?;
+    let caller = ports.account.caller().map_err(cloud_failure)?;
     let chosen = regions::choose_regions(&args.region, &caller)?;
-    let found = regions::query_regions(ports.cloud, &chosen, InstanceSelector::All, caller.now);
+    let found = regions::query_regions(ports.instances, &chosen, InstanceSelector::All, caller.now);
     drop(progress);
     let listed = |seen: &&InstanceView| seen.managed() && seen.state != InstanceState::Terminated;
     let (ours, others): (Vec<&InstanceView>, Vec<&InstanceView>) =

@@ -7,7 +7,8 @@ use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::{Known, Timestamp};
-use fleet::cloud::{Cloud, CloudCaller, InstanceSelector, InstanceState, InstanceView};
+use fleet::instance::{InstanceState, InstanceView};
+use fleet::ports::{CallerAccount, InstanceSelector, Instances};
 use fleet::reap::{KeepReason, ReapPlan, ReapScope, ReapTarget, plan, recheck};
 
 use crate::regions::{self, RegionScan};
@@ -50,7 +51,7 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
         Some(file) if args.yes => Some(read(file, args)?),
         _ => None,
     };
-    let caller = ports.cloud.caller().map_err(cloud_failure)?;
+    let caller = ports.account.caller().map_err(cloud_failure)?;
     let (shown, gaps) = match from_file {
         Some(shown) if shown.asks.account != caller.account => {
             let (theirs, ours) = (&shown.asks.account, &caller.account);
@@ -76,7 +77,7 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
     for end in &shown.ends {
         printer.note(&format!("{} {} in {}: {}", end.how.verb(), end.id, end.region, overdue_reason(end)));
     }
-    let done = act(&shown, ports.cloud, caller.now, ports.wait);
+    let done = act(&shown, ports.instances, caller.now, ports.wait);
     printer.report(&Report::plain(done_page(&done)), ports.encode)?;
     let failed = |done: &&ReapResult| matches!(done.outcome, ReapOutcome::Failed(_) | ReapOutcome::Asked);
     match done.iter().filter(failed).count() {
@@ -89,25 +90,25 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
 fn make(
     args: &ReapArgs,
     ports: &Ports<'_>,
-    caller: &CloudCaller,
+    caller: &CallerAccount,
     printer: &mut Printer,
 ) -> Result<(ReapPlan, RegionScan), Failure> {
     let chosen = regions::choose_regions(&args.region, caller)?;
     let owners = if args.owner.is_empty() { vec![caller.arn.clone()] } else { args.owner.clone() };
     let asks = ReapScope { account: caller.account.clone(), owners };
     let progress = printer.progress("querying all regions");
-    let mut found = regions::query_regions(ports.cloud, &chosen, InstanceSelector::All, caller.now);
-    request_protection(ports.cloud, &mut found.seen, &asks, found.at);
+    let mut found = regions::query_regions(ports.instances, &chosen, InstanceSelector::All, caller.now);
+    request_protection(ports.instances, &mut found.seen, &asks, found.at);
     drop(progress);
     found.print_gaps(printer);
     Ok((plan(&found.seen, &asks, found.at), found))
 }
 
 /// Requests the protection of the instances that would otherwise be ended.
-fn request_protection(cloud: &dyn Cloud, seen: &mut [InstanceView], asks: &ReapScope, now: Timestamp) {
+fn request_protection(cloud: &dyn Instances, seen: &mut [InstanceView], asks: &ReapScope, now: Timestamp) {
     let plan = plan(seen, asks, now);
     for (region, id) in plan.unread_protections() {
-        let answer = cloud.protected(region, id);
+        let answer = cloud.read_protection(region, id);
         let known = answer.map_or_else(|error| Known::Unseen(error.to_string()), Known::Is);
         if let Some(seen) = seen.iter_mut().find(|seen| seen.region == region && seen.id == id) {
             seen.protected = known;
@@ -137,15 +138,16 @@ enum ReapOutcome {
 }
 
 /// Ends the instances that still match the plan, one by one. A failure does not stop the others.
-fn act(shown: &ReapPlan, cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) -> Vec<ReapResult> {
+fn act(shown: &ReapPlan, cloud: &dyn Instances, now: Timestamp, wait: &dyn Fn(Duration)) -> Vec<ReapResult> {
     let (mut found, blind) = query_ends(cloud, &shown.ends, now);
     request_protection(cloud, &mut found.seen, &shown.asks, found.at);
     let (holds, dropped) = recheck(shown, &found.seen, found.at);
     let mut done: Vec<ReapResult> =
         dropped.into_iter().map(|(end, why)| leave_alone(end, why, &blind)).collect();
     for end in holds {
-        let cancelled = end.cancel.as_ref().map_or(Ok(()), |request| cloud.cancel(&end.region, request));
-        let outcome = match cancelled.and_then(|()| cloud.end(&end.region, &end.id, end.how)) {
+        let cancelled =
+            end.cancel.as_ref().map_or(Ok(()), |request| cloud.cancel_spot_request(&end.region, request));
+        let outcome = match cancelled.and_then(|()| cloud.end_instance(&end.region, &end.id, end.how)) {
             Ok(()) => ReapOutcome::Asked,
             Err(error) => ReapOutcome::Failed(error.to_string()),
         };
@@ -159,7 +161,7 @@ fn act(shown: &ReapPlan, cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Durati
 /// Requests the instances of a plan in their regions. Returns them, and the regions that could not
 /// be queried with the reason.
 fn query_ends(
-    cloud: &dyn Cloud,
+    cloud: &dyn Instances,
     ends: &[ReapTarget],
     now: Timestamp,
 ) -> (RegionScan, BTreeMap<String, String>) {
@@ -183,7 +185,7 @@ fn leave_alone(end: ReapTarget, why: Option<KeepReason>, blind: &BTreeMap<String
 
 /// Reads each ended instance back until its state shows it, for half a minute. After a failed call
 /// the state is read once, because the call may have worked and only its answer was lost.
-fn read_back(done: &mut [ReapResult], cloud: &dyn Cloud, now: Timestamp, wait: &dyn Fn(Duration)) {
+fn read_back(done: &mut [ReapResult], cloud: &dyn Instances, now: Timestamp, wait: &dyn Fn(Duration)) {
     for reading in 0..READINGS {
         let open = |done: &ReapResult| match done.outcome {
             ReapOutcome::Asked => true,

@@ -2,7 +2,8 @@
 
 use console::{Failure, Printer, suggest_closest};
 use domain::Timestamp;
-use fleet::cloud::{Cloud, CloudCaller, InstanceSelector, InstanceView};
+use fleet::instance::InstanceView;
+use fleet::ports::{CallerAccount, InstanceSelector, Instances};
 
 /// The instances of all requested regions.
 pub(crate) struct RegionScan {
@@ -14,7 +15,7 @@ pub(crate) struct RegionScan {
 }
 
 /// Returns the named regions, or all that the account can use when none is named.
-pub(crate) fn choose_regions(named: &[String], caller: &CloudCaller) -> Result<Vec<String>, Failure> {
+pub(crate) fn choose_regions(named: &[String], caller: &CallerAccount) -> Result<Vec<String>, Failure> {
     for name in named {
         if !caller.regions.contains(name) {
             let near = suggest_closest(name, caller.regions.iter().map(String::as_str));
@@ -28,7 +29,7 @@ pub(crate) fn choose_regions(named: &[String], caller: &CloudCaller) -> Result<V
 /// Requests the instances. An answer without AWS's time is a gap, because it allows no decision
 /// about deadlines.
 pub(crate) fn query_regions(
-    cloud: &dyn Cloud,
+    cloud: &dyn Instances,
     regions: &[String],
     which: InstanceSelector<'_>,
     now: Timestamp,

@@ -9,9 +9,8 @@ use catalog::ports::{ColumnarFormat, Encode, Encoder};
 use clap::Parser;
 use console::{Exit, Failure, OutputFormat, Printer, Screen};
 use domain::{Known, Region, Timestamp};
-use fleet::cloud::{
-    CloudCaller, FaultyCloud, InstanceSpotRequest, InstanceState, InstanceView, LaunchFault, MemoryCloud,
-};
+use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
 use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
@@ -24,8 +23,8 @@ fn noon() -> Timestamp {
     "2026-11-23T12:00:00Z".parse().unwrap()
 }
 
-fn memory() -> MemoryCloud {
-    MemoryCloud::new(CloudCaller {
+fn memory() -> MemoryFleet {
+    MemoryFleet::new(CallerAccount {
         account: "111122223333".into(),
         arn: ME.into(),
         regions: vec!["eu-west-1".into(), "us-east-1".into()],
@@ -33,9 +32,9 @@ fn memory() -> MemoryCloud {
     })
 }
 
-fn faulty<'a>(cloud: &'a MemoryCloud, runs: &[LaunchFault]) -> FaultyCloud<'a> {
-    FaultyCloud {
-        cloud,
+fn faulty<'a>(cloud: &'a MemoryFleet, runs: &[LaunchFault]) -> FaultyInstances<'a> {
+    FaultyInstances {
+        fleet: cloud,
         runs: RefCell::new(runs.iter().copied().collect()),
         blind: Cell::new(0),
         stubborn: vec![],
@@ -114,18 +113,23 @@ impl SpawnHome {
         SpawnHome(tempfile::tempdir().unwrap())
     }
 
-    fn spawn(&self, cloud: &FaultyCloud<'_>, words: &[&str]) -> SpawnRun {
+    fn spawn(&self, cloud: &FaultyInstances<'_>, words: &[&str]) -> SpawnRun {
+        self.spawn_as(cloud.fleet, cloud, words)
+    }
+
+    fn spawn_as(&self, account: &dyn Account, cloud: &FaultyInstances<'_>, words: &[&str]) -> SpawnRun {
         let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
         let (out, err) = (SpawnOutput::default(), SpawnOutput::default());
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
         let mut printer =
             Printer::new(OutputFormat::Csv, screen, Box::new(out.clone()), Box::new(err.clone()));
         let ports = Ports {
-            cloud,
+            account,
+            instances: cloud,
             journal: &self.0.path().join("launches"),
             region: &Region::parse("us-east-1").unwrap(),
-            clock: &|| cloud.cloud.now(),
-            wait: &|span| cloud.cloud.forward(SignedDuration::try_from(span).unwrap()),
+            clock: &|| cloud.fleet.now(),
+            wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
             encode: &SpawnTestEncoder,
         };
@@ -148,7 +152,7 @@ impl Encode for SpawnTestEncoder {
     }
 }
 
-fn states(cloud: &MemoryCloud) -> Vec<(String, InstanceState)> {
+fn states(cloud: &MemoryFleet) -> Vec<(String, InstanceState)> {
     cloud.all().into_iter().map(|seen| (seen.id, seen.state)).collect()
 }
 
@@ -199,7 +203,7 @@ fn an_instance_that_cannot_be_ended_does_not_stop_the_others() {
     let cloud = memory();
     let ids: Vec<String> = (10..60).map(|number| format!("i-{number}")).collect();
     ids.iter().for_each(|id| cloud.add(instance(id, 5)));
-    let stubborn = FaultyCloud { stubborn: vec!["i-23".into()], ..faulty(&cloud, &[]) };
+    let stubborn = FaultyInstances { stubborn: vec!["i-23".into()], ..faulty(&cloud, &[]) };
     let told = SpawnHome::new().spawn(&stubborn, &["reap", "--yes"]);
     assert_eq!(told.failed(), "1 of 50 could not be ended");
     assert!(told.out.contains("us-east-1,i-23,terminate,failed,running,AWS does not do it"), "{}", told.out);
@@ -267,6 +271,20 @@ fn cancels_a_spot_request_before_it_launches_again() {
     cloud.add(change(instance("i-1", 5), |it| it.spot = Some(spot)));
     SpawnHome::new().spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).good();
     assert_eq!(states(&cloud), [("i-1".into(), InstanceState::ShuttingDown)]);
+}
+
+#[test]
+fn without_credentials_no_command_changes_anything() {
+    let cloud = memory();
+    cloud.add(instance("i-1", 5));
+    let expired = FaultyAccount("the token has expired".into());
+    for words in [&["list"][..], &["reap", "--yes"], &LAUNCH] {
+        let ended = SpawnHome::new().spawn_as(&expired, &faulty(&cloud, &[]), words).ended;
+        let failure = ended.expect_err("a command without credentials");
+        assert_eq!(failure.message, "the token has expired", "{words:?}");
+        assert!(failure.hint.is_some_and(|hint| hint.contains("log in")), "{words:?}");
+    }
+    assert_eq!(states(&cloud), [("i-1".into(), InstanceState::Running)]);
 }
 
 #[test]

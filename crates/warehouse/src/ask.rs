@@ -11,7 +11,9 @@ use domain::InstanceType;
 use duckdb::Connection;
 use duckdb::types::{TimeUnit, Value as DuckValue};
 
-use crate::open::{self, WarehouseSource, WarehouseStorage};
+use crate::message::plain_message;
+use crate::open::{self, WarehouseStorage};
+use crate::source::WarehouseSource;
 use crate::{arrow_page, build, isolation, redact};
 
 const TABLES: &str = include_str!("../../../queries/build/tables.sql");
@@ -196,7 +198,7 @@ pub(crate) fn ask(
 }
 
 fn own(what: &str, error: duckdb::Error) -> AskError {
-    AskError::Lake(format!("{what} cannot be answered: {}", isolation::plain_message(&error.to_string())))
+    AskError::Lake(format!("{what} cannot be answered: {}", plain_message(&error.to_string())))
 }
 
 fn bindable(value: &Value) -> Result<DuckValue, AskError> {
@@ -220,7 +222,7 @@ fn bindable(value: &Value) -> Result<DuckValue, AskError> {
 }
 
 pub(crate) fn bad_sql(error: duckdb::Error) -> AskError {
-    AskError::BadSql(isolation::plain_message(&error.to_string()))
+    AskError::BadSql(plain_message(&error.to_string()))
 }
 
 fn table_doc(table: &str) -> String {

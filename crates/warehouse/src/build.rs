@@ -6,7 +6,7 @@ use catalog::ports::AskError;
 use catalog::{DATASETS, DataFile, Dataset, DatasetKind, DatasetScope, Field, VIEWS};
 use duckdb::Connection;
 
-use crate::open::WarehouseSource;
+use crate::source::WarehouseSource;
 
 const SNAPSHOT: &str = include_str!("../../../queries/build/snapshot.sql");
 pub(crate) const CURRENT: &str = include_str!("../../../queries/build/current.sql");

@@ -10,10 +10,13 @@ mod ask;
 mod build;
 mod encode;
 mod isolation;
+mod message;
 mod open;
 mod redact;
+mod source;
 
 pub use ask::Warehouse;
 pub use encode::ColumnarEncoder;
 pub use isolation::{QUERY_PROCESS_ARGUMENT, run_query_process};
-pub use open::{WarehouseSource, WarehouseStorage};
+pub use open::WarehouseStorage;
+pub use source::WarehouseSource;

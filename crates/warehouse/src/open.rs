@@ -1,35 +1,19 @@
 //! Opens a warehouse: the published file of these manifests, a new file, or one in memory.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use catalog::ports::AskError;
-use catalog::{DataFile, Manifest};
 use duckdb::{AccessMode, Config, Connection};
+use durable::TemporaryFolder;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::build;
-use crate::isolation::plain_message;
-
-/// A folder of Parquet files, and the manifest that lists the visible ones.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct WarehouseSource {
-    /// The folder.
-    pub root: PathBuf,
-    /// The manifest.
-    pub manifest: Manifest,
-}
-
-impl WarehouseSource {
-    /// Returns a file's path as DuckDB gets it.
-    pub(crate) fn path(&self, file: &DataFile) -> String {
-        self.root.join(&file.path).to_string_lossy().into_owned()
-    }
-}
+use crate::message::plain_message;
+use crate::source::WarehouseSource;
 
 /// The storage of a warehouse.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -110,23 +94,18 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Creates the file in a private temporary folder beside its final name. DuckDB opens files by name
+/// and writes a log beside them, so the folder protects both.
 fn publish(sources: &[WarehouseSource], path: &Path) -> Result<(), String> {
     let folder = path.parent().expect("a warehouse file is in a folder");
     let name = path.file_name().expect("a warehouse has a name").to_string_lossy();
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| e.to_string())?;
-    let passing = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    // A dead process with the same id may have left this file.
-    remove(&passing).map_err(|e| e.to_string())?;
-    let made = make(sources, &passing).map_err(|e| e.to_string()).and_then(|()| {
-        let synced = File::open(&passing).and_then(|file| file.sync_all());
-        synced.and_then(|()| fs::rename(&passing, path)).map_err(|e| e.to_string())
-    });
-    if made.is_err() {
-        // The temporary file is useless. A failure to remove it has no effect on the answer.
-        let _ = fs::remove_file(&passing);
-        let _ = fs::remove_file(passing.with_extension("tmp.wal"));
-        return made;
-    }
+    let failed = |error: io::Error| error.to_string();
+    durable::create_private_folder(folder).map_err(failed)?;
+    let temporary = TemporaryFolder::create(path).map_err(failed)?;
+    let made = temporary.path().join(&*name);
+    make(sources, &made).map_err(|error| error.to_string())?;
+    File::open(&made).and_then(|file| file.sync_all()).map_err(failed)?;
+    fs::rename(&made, path).map_err(failed)?;
     tracing::info!("warehouse {} created", path.display());
     remove_older(folder, &name);
     Ok(())
@@ -172,7 +151,7 @@ fn file_name(sources: &[WarehouseSource]) -> String {
         hasher.update(serde_json::to_vec(&source.manifest).expect("a manifest is plain data"));
     }
     hasher.update(env!("CARGO_PKG_VERSION"));
-    let digest: String = hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest = domain::hex(&hasher.finalize()[..8]);
     let number = sources.last().map_or(0, |source| source.manifest.number);
     format!("{number}-{digest}.duckdb")
 }

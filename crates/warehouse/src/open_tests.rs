@@ -1,5 +1,7 @@
 //! The choice of a warehouse's folder, and obstacles there.
 
+use catalog::{DataFile, Manifest};
+
 use super::*;
 
 fn names(folder: &Path) -> Vec<String> {
@@ -45,6 +47,28 @@ fn creates_a_damaged_file_again() {
     let next = tempfile::tempdir().unwrap();
     assert!(opened(&[folder.path(), next.path()]).unwrap().starts_with(next.path()));
     assert_eq!(opened(&[folder.path()]), None);
+}
+
+#[test]
+fn a_planted_link_is_not_followed_and_leftovers_are_cleared() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let folder = tempfile::tempdir().unwrap();
+    let name = file_name(&[]);
+    // Above the highest process id that Linux gives.
+    let killed = folder.path().join(format!(".{name}.5000000.0123456789abcdef.tmp"));
+    fs::create_dir(&killed).unwrap();
+    fs::write(killed.join(format!("{name}.wal")), "half").unwrap();
+    // The temporary name of earlier versions, which was predictable.
+    let planted = folder.path().join(format!(".{name}.{}.tmp", std::process::id()));
+    let victim = folder.path().join("victim");
+    symlink(&victim, &planted).unwrap();
+    let path = opened(&[folder.path()]).unwrap();
+    assert!(!victim.exists() && planted.is_symlink());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o022, 0);
+    durable::remove_abandoned(folder.path(), ".").unwrap();
+    fs::remove_file(&planted).unwrap();
+    assert_eq!(names(folder.path()), [name]);
 }
 
 #[test]

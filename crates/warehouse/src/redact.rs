@@ -7,7 +7,8 @@ use catalog::{DATASETS, Dataset, DatasetKind, PrivateKind};
 use duckdb::Connection;
 
 use crate::build::{self, CURRENT, STATED};
-use crate::open::{WarehouseSource, WarehouseStorage};
+use crate::open::WarehouseStorage;
+use crate::source::WarehouseSource;
 
 const MACROS: &str = include_str!("../../../queries/build/redact.sql");
 const VIEW: &str = include_str!("../../../queries/build/redacted.sql");

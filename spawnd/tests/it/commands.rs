@@ -107,7 +107,8 @@ fn leases_can_be_taken_and_released() {
     let world = running();
     check(&world.run(&["keepalive", "2h"]), true, "not idle for 2h");
     check(&world.run(&["status", "--why"]), true, "lease keepalive:");
-    check(&world.run(&["keepalive", "1h", "--release"]), true, "released keepalive");
+    check(&world.run(&["keepalive", "--release"]), true, "released keepalive");
+    check(&world.run(&["keepalive"]), false, "required arguments were not provided");
     check(&world.run(&["keepalive", "1h", "--release"]), false, "there is no lease named keepalive");
     check(&world.run(&["keepalive", "25h"]), false, "a lease is at most 1d");
 }

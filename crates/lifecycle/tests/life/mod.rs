@@ -152,8 +152,8 @@ impl LoggedLife {
                 self.armed.push(self.mono);
                 return Some(LifeEvent::DeadManArmed { after, outcome: Ok(()) });
             }
-            LifeEffect::PreStop { .. } => {
-                ("hook".to_string(), (!self.hook_hangs).then_some(LifeEvent::PreStopDone))
+            LifeEffect::PreStop { trigger, .. } => {
+                ("hook".to_string(), (!self.hook_hangs).then_some(LifeEvent::PreStopDone(trigger)))
             }
             LifeEffect::Notify(notice) => (format!("{:?}: {}", notice.urgency, notice.text), None),
             LifeEffect::WriteTag(expiry) => {

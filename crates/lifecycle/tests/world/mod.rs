@@ -360,7 +360,7 @@ impl LifeWorld {
             }
             LifeEffect::WriteTag(expiry) => Some(self.write_tag(expiry)),
             LifeEffect::Heartbeat(beat) => Some(self.write_heartbeat(&beat)),
-            LifeEffect::PreStop { .. } => Some(LifeEvent::PreStopDone),
+            LifeEffect::PreStop { trigger, .. } => Some(LifeEvent::PreStopDone(trigger)),
             LifeEffect::Call(action) => self.call(action, fresh),
             LifeEffect::PowerOff => {
                 self.check_warned();

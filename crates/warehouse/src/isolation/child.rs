@@ -13,13 +13,14 @@ use duckdb::Connection;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::{
-    BATCH_FRAME, FRAME, QueryProcessRequest, QueryProcessVerdict, VERDICT_FRAME, failure, restrictions,
-    statement,
+    BATCH_FRAME, FRAME, QueryProcessRequest, QueryProcessVerdict, VERDICT_FRAME, restrictions, statement,
 };
 use crate::ask::bad_sql;
 use crate::build::literal;
-use crate::open::{self, WarehouseSource, WarehouseStorage};
+use crate::message::failure;
+use crate::open::{self, WarehouseStorage};
 use crate::redact;
+use crate::source::WarehouseSource;
 
 /// Runs the child: reads the request from standard input, writes the answer to standard output, and
 /// returns.

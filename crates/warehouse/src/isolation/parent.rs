@@ -18,7 +18,8 @@ use super::{
     VERDICT_FRAME,
 };
 use crate::arrow_page;
-use crate::open::{WarehouseSource, WarehouseStorage};
+use crate::open::WarehouseStorage;
+use crate::source::WarehouseSource;
 
 /// Interval at which the parent checks its clock and the stop flag.
 const TICK: Duration = Duration::from_millis(15);

@@ -4,7 +4,7 @@ use catalog::ports::AskError;
 use duckdb::Connection;
 use serde_json::Value as Json;
 
-use super::{TOO_DEEP, failure};
+use crate::message::{TOO_DEEP, failure};
 
 const SERIALIZE: &str = include_str!("../../../../queries/build/serialize.sql");
 

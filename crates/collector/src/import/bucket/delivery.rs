@@ -8,15 +8,12 @@ use std::path::{Path, PathBuf};
 use catalog::ports::{BillLayout, S3Bucket, S3Object, Source, SourceError, StopFlag};
 use console::{Failure, Progress};
 use domain::Timestamp;
-use feeds::DeliveryRole;
+use feeds::{DeliveryRole, FeedError};
 use sha2::{Digest, Sha256};
 
 use super::address::S3Address;
 use super::bills_in_bucket::{BillSource, BucketBill};
 use super::bucket_failure;
-
-/// Limit of a manifest's size, bytes. Real ones have some hundred KB.
-const LARGEST_MANIFEST: u64 = 32 << 20;
 
 /// Longest time from the last file of a delivery to its manifest.
 const UNDER_WAY: &str = "1h";
@@ -131,12 +128,11 @@ impl BucketReader<'_> {
     }
 
     fn read_manifest(&self, manifest: &S3Object) -> Result<feeds::BillManifest, BillImportError> {
-        let mut bytes = Vec::new();
         let opened = self.source.open(&self.bucket, manifest, self.stop).map_err(BillImportError::of)?;
-        let read = opened.take(LARGEST_MANIFEST).read_to_end(&mut bytes);
-        read.map_err(|error| self.read_error(&manifest.key, &error))?;
-        feeds::parse_manifest(&bytes)
-            .map_err(|error| BillImportError::gap(format!("{}: {error}", manifest.key)))
+        feeds::read_manifest(opened).map_err(|error| match error {
+            FeedError::Io(error) => self.read_error(&manifest.key, &error),
+            error => BillImportError::gap(format!("{}: {error}", manifest.key)),
+        })
     }
 
     /// Returns a file that a manifest names.

@@ -1,38 +1,8 @@
-//! The port to EC2 for launching, finding and ending instances from outside.
+//! An instance as EC2 describes it, and the ways to end it.
 
-mod memory;
-
-pub use memory::{FaultyCloud, LaunchFault, MemoryCloud};
-
-use crate::launch::LaunchRequest;
 use domain::{Known, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Why a request to EC2 failed; each text is a lowercase fragment.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CloudError {
-    /// The credentials are missing or do not work.
-    #[error("{0}")]
-    Credentials(String),
-    /// Any other failure.
-    #[error("{0}")]
-    Failed(String),
-}
-
-/// The caller's identity and its regions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CloudCaller {
-    /// The account number.
-    pub account: String,
-    /// The ARN of the caller, as used in the tag [`lifecycle::tag::OWNER`].
-    pub arn: String,
-    /// Codes of the regions that can be queried.
-    pub regions: Vec<String>,
-    /// AWS's clock at the time of its answer: deadlines are never compared with this machine's
-    /// clock.
-    pub now: Timestamp,
-}
 
 /// The state of an instance, in EC2's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,28 +111,6 @@ impl InstanceView {
     }
 }
 
-/// The instances to query.
-#[derive(Debug, Clone, Copy)]
-pub enum InstanceSelector<'a> {
-    /// All that EC2 still shows.
-    All,
-    /// Those with these ids, as far as they exist.
-    Ids(&'a [String]),
-    /// Those of a launch, by its token and its tag.
-    Launch(&'a str),
-}
-
-/// The result of a query in one region.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegionInstances {
-    /// The region's code.
-    pub region: String,
-    /// AWS's clock at the time of its answer.
-    pub at: Option<Timestamp>,
-    /// All matching instances, or why the query failed.
-    pub seen: Result<Vec<InstanceView>, String>,
-}
-
 /// How an instance is ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -189,49 +137,6 @@ impl ReapAction {
             ReapAction::Terminate => state.is_over(),
         }
     }
-}
-
-/// The answer to one launch request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LaunchReply {
-    /// The instance with this id was launched, by this request or by an earlier one with the same
-    /// token.
-    Launched(String),
-    /// AWS refused the request, and would refuse another one too: the reason.
-    Refused(String),
-    /// AWS refused the request because there are too many: the reason.
-    Throttled(String),
-    /// AWS knows the token from a request with other parameters: the reason.
-    Mismatch(String),
-    /// The token was used for an instance that has been terminated since.
-    Ended,
-    /// The effect of the request is unknown: no answer, or an inconclusive one.
-    Lost(String),
-}
-
-/// EC2, as far as launching and ending instances needs it.
-pub trait Cloud {
-    /// Returns the caller's identity and its regions.
-    fn caller(&self) -> Result<CloudCaller, CloudError>;
-
-    /// Queries instances in these regions in parallel. Returns one result for each region, in their
-    /// order.
-    fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances>;
-
-    /// Returns whether AWS protects the instance from termination or stop.
-    fn protected(&self, region: &str, id: &str) -> Result<bool, CloudError>;
-
-    /// Cancels a spot request, so that it launches no further instance.
-    fn cancel(&self, region: &str, request: &str) -> Result<(), CloudError>;
-
-    /// Requests the end of one instance. A success means only that AWS accepted the request.
-    fn end(&self, region: &str, id: &str, how: ReapAction) -> Result<(), CloudError>;
-
-    /// Returns the architectures of an instance type, in AWS's spelling (`x86_64`, `arm64`).
-    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, CloudError>;
-
-    /// Sends one launch request for one instance, without a retry.
-    fn run(&self, request: &LaunchRequest, token: &str) -> LaunchReply;
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! An in-memory EC2 for tests of launching and ending instances. It is strict where these depend on
-//! EC2, and does nothing else.
+//! An account with its instances in memory, for tests of launching and ending them. It is strict
+//! where these depend on EC2, and does nothing else.
 
-use super::{
-    Cloud, CloudCaller, CloudError, InstanceSelector, InstanceState, InstanceView, LaunchReply,
-    MetadataSettings, ReapAction, RegionInstances,
-};
-use crate::launch::LaunchRequest;
+use super::FleetError;
+use super::account::{Account, CallerAccount};
+use super::instances::{InstanceSelector, Instances, RegionInstances};
+use crate::instance::{InstanceState, InstanceView, MetadataSettings, ReapAction};
+use crate::launch::{LaunchReply, LaunchRequest};
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::tag;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// How long a token is remembered after its last use: no longer than AWS promises.
 const MEMORY: SignedDuration = SignedDuration::from_hours(24);
@@ -19,9 +19,9 @@ const UNSEEN: SignedDuration = SignedDuration::from_mins(4);
 /// How long a terminated instance remains visible.
 const SHOWN: SignedDuration = SignedDuration::from_hours(1);
 
-/// An in-memory EC2.
-pub struct MemoryCloud {
-    caller: CloudCaller,
+/// An account with its instances in memory: the fake of every port.
+pub struct MemoryFleet {
+    caller: CallerAccount,
     now: Cell<Timestamp>,
     held: RefCell<Vec<MemoryInstance>>,
     tokens: RefCell<BTreeMap<String, MemoryLaunchToken>>,
@@ -42,11 +42,11 @@ struct MemoryLaunchToken {
     used: Timestamp,
 }
 
-impl MemoryCloud {
-    /// Creates an EC2 without instances.
-    pub fn new(caller: CloudCaller) -> MemoryCloud {
+impl MemoryFleet {
+    /// Creates an account without instances.
+    pub fn new(caller: CallerAccount) -> MemoryFleet {
         let now = Cell::new(caller.now);
-        MemoryCloud {
+        MemoryFleet {
             caller,
             now,
             held: RefCell::default(),
@@ -61,7 +61,7 @@ impl MemoryCloud {
         let then = domain::later(self.now.get(), span);
         while let Some((at, request, token)) = self.next_before(then) {
             self.now.set(at);
-            self.run(&request, &token);
+            self.launch_once(&request, &token);
         }
         self.now.set(then);
     }
@@ -100,7 +100,7 @@ impl MemoryCloud {
     }
 
     /// Delays a request by `delay`; its answer is lost.
-    fn run_late(&self, request: &LaunchRequest, token: &str, delay: SignedDuration) {
+    pub(super) fn launch_late(&self, request: &LaunchRequest, token: &str, delay: SignedDuration) {
         let at = domain::later(self.now.get(), delay);
         self.late.borrow_mut().push((at, request.clone(), token.to_string()));
     }
@@ -149,11 +149,13 @@ impl MemoryCloud {
     }
 }
 
-impl Cloud for MemoryCloud {
-    fn caller(&self) -> Result<CloudCaller, CloudError> {
-        Ok(CloudCaller { now: self.now.get(), ..self.caller.clone() })
+impl Account for MemoryFleet {
+    fn caller(&self) -> Result<CallerAccount, FleetError> {
+        Ok(CallerAccount { now: self.now.get(), ..self.caller.clone() })
     }
+}
 
+impl Instances for MemoryFleet {
     fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
         let held = self.held.borrow();
         let look = |region: &String| {
@@ -166,24 +168,24 @@ impl Cloud for MemoryCloud {
         regions.iter().map(look).collect()
     }
 
-    fn protected(&self, _: &str, id: &str) -> Result<bool, CloudError> {
+    fn read_protection(&self, _: &str, id: &str) -> Result<bool, FleetError> {
         let held = self.held.borrow();
         let found = held.iter().find(|held| held.seen.id == id).map(|held| &held.seen.protected);
         match found {
             Some(Known::Is(protected)) => Ok(*protected),
-            Some(Known::Unseen(why)) => Err(CloudError::Failed(why.clone())),
-            Some(Known::Absent) | None => Err(CloudError::Failed("there is no such instance".to_string())),
+            Some(Known::Unseen(why)) => Err(FleetError::Failed(why.clone())),
+            Some(Known::Absent) | None => Err(FleetError::Failed("there is no such instance".to_string())),
         }
     }
 
-    fn cancel(&self, _: &str, request: &str) -> Result<(), CloudError> {
+    fn cancel_spot_request(&self, _: &str, request: &str) -> Result<(), FleetError> {
         self.cancelled.borrow_mut().push(request.to_string());
         Ok(())
     }
 
-    fn end(&self, _: &str, id: &str, how: ReapAction) -> Result<(), CloudError> {
-        if self.protected("", id) == Ok(true) {
-            return Err(CloudError::Failed("it may not be ended".to_string()));
+    fn end_instance(&self, _: &str, id: &str, how: ReapAction) -> Result<(), FleetError> {
+        if self.read_protection("", id) == Ok(true) {
+            return Err(FleetError::Failed("it may not be ended".to_string()));
         }
         self.change(id, |seen| {
             seen.state = match how {
@@ -197,11 +199,11 @@ impl Cloud for MemoryCloud {
         Ok(())
     }
 
-    fn architectures(&self, _: &str, _: &str) -> Result<Vec<String>, CloudError> {
+    fn architectures(&self, _: &str, _: &str) -> Result<Vec<String>, FleetError> {
         Ok(vec!["x86_64".to_string()])
     }
 
-    fn run(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
+    fn launch_once(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
         let now = self.now.get();
         let mut tokens = self.tokens.borrow_mut();
         tokens.retain(|_, token| now.duration_since(token.used) < MEMORY);
@@ -219,92 +221,5 @@ impl Cloud for MemoryCloud {
             MemoryLaunchToken { request: request.clone(), id: id.clone(), used: now },
         );
         LaunchReply::Launched(id)
-    }
-}
-
-/// The fault in one launch request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LaunchFault {
-    /// No fault.
-    Fine,
-    /// The request never arrives.
-    Lost,
-    /// The request is executed, and its answer is lost.
-    ReplyLost,
-    /// The request is executed twice, in sequence; one answer arrives.
-    Twice,
-    /// The request arrives after this many seconds, and its answer is lost.
-    Late(u32),
-    /// The request is refused.
-    Refused,
-    /// The request is refused because there are too many.
-    Throttled,
-}
-
-/// An in-memory EC2 with injected faults in its launches and queries.
-pub struct FaultyCloud<'a> {
-    /// The EC2 without faults.
-    pub cloud: &'a MemoryCloud,
-    /// The faults of the next launch requests; later requests have none.
-    pub runs: RefCell<VecDeque<LaunchFault>>,
-    /// How many of the next queries fail.
-    pub blind: Cell<u32>,
-    /// Ids of instances that AWS refuses to end.
-    pub stubborn: Vec<String>,
-}
-
-impl Cloud for FaultyCloud<'_> {
-    fn caller(&self) -> Result<CloudCaller, CloudError> {
-        self.cloud.caller()
-    }
-
-    fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
-        let mut looked = self.cloud.list_instances(regions, which);
-        if self.blind.get() > 0 {
-            self.blind.set(self.blind.get() - 1);
-            looked.iter_mut().for_each(|one| one.seen = Err("no answer in time".to_string()));
-        }
-        looked
-    }
-
-    fn protected(&self, region: &str, id: &str) -> Result<bool, CloudError> {
-        self.cloud.protected(region, id)
-    }
-
-    fn cancel(&self, region: &str, request: &str) -> Result<(), CloudError> {
-        self.cloud.cancel(region, request)
-    }
-
-    fn end(&self, region: &str, id: &str, how: ReapAction) -> Result<(), CloudError> {
-        if self.stubborn.iter().any(|stubborn| stubborn == id) {
-            return Err(CloudError::Failed("AWS does not do it".to_string()));
-        }
-        self.cloud.end(region, id, how)
-    }
-
-    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, CloudError> {
-        self.cloud.architectures(region, instance_type)
-    }
-
-    fn run(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
-        let lost = || LaunchReply::Lost("no answer in time".to_string());
-        match self.runs.borrow_mut().pop_front().unwrap_or(LaunchFault::Fine) {
-            LaunchFault::Fine => self.cloud.run(request, token),
-            LaunchFault::Lost => lost(),
-            LaunchFault::ReplyLost => {
-                self.cloud.run(request, token);
-                lost()
-            }
-            LaunchFault::Twice => {
-                self.cloud.run(request, token);
-                self.cloud.run(request, token)
-            }
-            LaunchFault::Late(seconds) => {
-                self.cloud.run_late(request, token, SignedDuration::from_secs(i64::from(seconds)));
-                lost()
-            }
-            LaunchFault::Refused => LaunchReply::Refused("there is no capacity".to_string()),
-            LaunchFault::Throttled => LaunchReply::Throttled("too many requests".to_string()),
-        }
     }
 }

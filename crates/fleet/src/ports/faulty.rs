@@ -1,0 +1,106 @@
+//! Decorators of the ports that fail on demand, for tests.
+
+use super::FleetError;
+use super::account::{Account, CallerAccount};
+use super::instances::{InstanceSelector, Instances, RegionInstances};
+use super::memory::MemoryFleet;
+use crate::instance::ReapAction;
+use crate::launch::{LaunchReply, LaunchRequest};
+use jiff::SignedDuration;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+/// The fault in one launch request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaunchFault {
+    /// No fault.
+    Fine,
+    /// The request never arrives.
+    Lost,
+    /// The request is executed, and its answer is lost.
+    ReplyLost,
+    /// The request is executed twice, in sequence; one answer arrives.
+    Twice,
+    /// The request arrives after this many seconds, and its answer is lost.
+    Late(u32),
+    /// The request is refused.
+    Refused,
+    /// The request is refused because there are too many.
+    Throttled,
+}
+
+/// An account that rejects the caller's credentials.
+pub struct FaultyAccount(
+    /// The reason that AWS gives.
+    pub String,
+);
+
+impl Account for FaultyAccount {
+    fn caller(&self) -> Result<CallerAccount, FleetError> {
+        Err(FleetError::Credentials(self.0.clone()))
+    }
+}
+
+/// Instances with injected faults in their launches and queries.
+pub struct FaultyInstances<'a> {
+    /// The instances without faults.
+    pub fleet: &'a MemoryFleet,
+    /// The faults of the next launch requests; later requests have none.
+    pub runs: RefCell<VecDeque<LaunchFault>>,
+    /// How many of the next queries fail.
+    pub blind: Cell<u32>,
+    /// Ids of instances that AWS refuses to end.
+    pub stubborn: Vec<String>,
+}
+
+impl Instances for FaultyInstances<'_> {
+    fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
+        let mut looked = self.fleet.list_instances(regions, which);
+        if self.blind.get() > 0 {
+            self.blind.set(self.blind.get() - 1);
+            looked.iter_mut().for_each(|one| one.seen = Err("no answer in time".to_string()));
+        }
+        looked
+    }
+
+    fn read_protection(&self, region: &str, id: &str) -> Result<bool, FleetError> {
+        self.fleet.read_protection(region, id)
+    }
+
+    fn cancel_spot_request(&self, region: &str, request: &str) -> Result<(), FleetError> {
+        self.fleet.cancel_spot_request(region, request)
+    }
+
+    fn end_instance(&self, region: &str, id: &str, how: ReapAction) -> Result<(), FleetError> {
+        if self.stubborn.iter().any(|stubborn| stubborn == id) {
+            return Err(FleetError::Failed("AWS does not do it".to_string()));
+        }
+        self.fleet.end_instance(region, id, how)
+    }
+
+    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, FleetError> {
+        self.fleet.architectures(region, instance_type)
+    }
+
+    fn launch_once(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
+        let lost = || LaunchReply::Lost("no answer in time".to_string());
+        match self.runs.borrow_mut().pop_front().unwrap_or(LaunchFault::Fine) {
+            LaunchFault::Fine => self.fleet.launch_once(request, token),
+            LaunchFault::Lost => lost(),
+            LaunchFault::ReplyLost => {
+                self.fleet.launch_once(request, token);
+                lost()
+            }
+            LaunchFault::Twice => {
+                self.fleet.launch_once(request, token);
+                self.fleet.launch_once(request, token)
+            }
+            LaunchFault::Late(seconds) => {
+                self.fleet.launch_late(request, token, SignedDuration::from_secs(i64::from(seconds)));
+                lost()
+            }
+            LaunchFault::Refused => LaunchReply::Refused("there is no capacity".to_string()),
+            LaunchFault::Throttled => LaunchReply::Throttled("too many requests".to_string()),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The port to EC2's instances: reads, launches and ends them.
+
+use super::FleetError;
+use crate::instance::{InstanceView, ReapAction};
+use crate::launch::{LaunchReply, LaunchRequest};
+use domain::Timestamp;
+
+/// The instances to query.
+#[derive(Debug, Clone, Copy)]
+pub enum InstanceSelector<'a> {
+    /// All that EC2 still shows.
+    All,
+    /// Those with these ids, as far as they exist.
+    Ids(&'a [String]),
+    /// Those of a launch, by its token and its tag.
+    Launch(&'a str),
+}
+
+/// The result of a query in one region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionInstances {
+    /// The region's code.
+    pub region: String,
+    /// AWS's clock at the time of its answer.
+    pub at: Option<Timestamp>,
+    /// All matching instances, or why the query failed.
+    pub seen: Result<Vec<InstanceView>, String>,
+}
+
+/// EC2's instances, as far as launching and ending them needs it.
+pub trait Instances {
+    /// Queries instances in these regions in parallel. Returns one result for each region, in their
+    /// order.
+    fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances>;
+
+    /// Returns whether AWS protects the instance from termination or stop.
+    ///
+    /// # Errors
+    /// AWS did not report it.
+    fn read_protection(&self, region: &str, id: &str) -> Result<bool, FleetError>;
+
+    /// Cancels a spot request, so that it launches no further instance.
+    ///
+    /// # Errors
+    /// AWS refused the request or did not answer.
+    fn cancel_spot_request(&self, region: &str, request: &str) -> Result<(), FleetError>;
+
+    /// Requests the end of one instance. A success means only that AWS accepted the request.
+    ///
+    /// # Errors
+    /// AWS refused the request or did not answer.
+    fn end_instance(&self, region: &str, id: &str, how: ReapAction) -> Result<(), FleetError>;
+
+    /// Returns the architectures of an instance type, in AWS's spelling (`x86_64`, `arm64`).
+    ///
+    /// # Errors
+    /// AWS does not know the type or did not answer.
+    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, FleetError>;
+
+    /// Sends one launch request for one instance, without a retry.
+    fn launch_once(&self, request: &LaunchRequest, token: &str) -> LaunchReply;
+}

@@ -1,0 +1,197 @@
+//! The idle policy: thresholds, holds, leases and grace periods.
+
+use super::*;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Feeds one reading a minute to a watch, from an hour after the boot, with all other signals
+/// quiet. Returns the idle minutes at the end and the signal's verdict.
+fn watch(signal: IdleSignal, values: &[Known<f64>]) -> (i64, SignalLevel) {
+    let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+    watch.advance(HOUR);
+    watch.touch(HOUR);
+    let mut mono = HOUR;
+    for value in values {
+        mono += SignedDuration::from_mins(1);
+        watch.advance(mono);
+        let quiet = |rule: &SignalRule| SignalReading { signal: rule.signal, value: Known::Is(0.0) };
+        let mut readings: Vec<SignalReading> = RULES.iter().map(quiet).collect();
+        readings.retain(|reading| reading.signal != signal);
+        readings.push(SignalReading { signal, value: value.clone() });
+        watch.evaluate(None, &readings, mono);
+    }
+    let explained = watch.explain(None, mono);
+    let line = explained.iter().find(|line| line.signal == signal).expect("every signal is explained");
+    (watch.idle_for(mono).as_secs() / 60, line.verdict)
+}
+
+fn check(signal: IdleSignal, values: &[f64], minutes: i64, verdict: SignalLevel) {
+    let values: Vec<Known<f64>> = values.iter().map(|value| Known::Is(*value)).collect();
+    assert_eq!(watch(signal, &values), (minutes, verdict), "{signal:?} {values:?}");
+}
+
+#[test]
+fn a_soft_signal_counts_in_two_minutes_of_five() {
+    check(IdleSignal::Cpu, &[0.2, 0.0, 0.0], 3, SignalLevel::Quiet);
+    check(IdleSignal::Cpu, &[0.2, 0.2], 0, SignalLevel::Busy);
+    check(IdleSignal::Cpu, &[0.19, 0.19, 0.19], 3, SignalLevel::Quiet);
+    check(IdleSignal::Cpu, &[0.2, 0.0, 0.0, 0.0, 0.2], 0, SignalLevel::Busy);
+    check(IdleSignal::Cpu, &[0.2, 0.0, 0.0, 0.0, 0.0, 0.2], 6, SignalLevel::Quiet);
+    check(IdleSignal::Network, &[1.0, 1.0, 0.0, 0.0, 0.0, 0.0], 1, SignalLevel::Quiet);
+    check(IdleSignal::Disk, &[4.9, 4.9], 2, SignalLevel::Quiet);
+}
+
+#[test]
+fn a_hard_signal_counts_at_once() {
+    check(IdleSignal::Terminal, &[1.0], 0, SignalLevel::Busy);
+    check(IdleSignal::Gpu, &[5.0, 0.0], 1, SignalLevel::Quiet);
+    check(IdleSignal::Hooks, &[0.0, 0.0, 3.0], 0, SignalLevel::Busy);
+    check(IdleSignal::Login, &[0.0, 1.0, 0.0], 1, SignalLevel::Quiet);
+    check(IdleSignal::Inhibitor, &[1.0, 1.0, 1.0], 0, SignalLevel::Busy);
+    check(IdleSignal::Jupyter, &[2.0, 0.0], 1, SignalLevel::Quiet);
+}
+
+#[test]
+fn output_counts_only_with_a_threshold_and_for_a_bounded_time() {
+    let unseen = Known::Unseen("lost".to_string());
+    assert_eq!(watch(IdleSignal::Output, &[Known::Is(3.0), unseen]), (2, SignalLevel::None));
+    let mut terms = IdleTerms::after(HOUR);
+    terms.thresholds.insert(IdleSignal::Output, 1.0);
+    let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+    watch.touch(HOUR);
+    let printed = |mono: SignedDuration, watch: &mut IdleWatch| {
+        let quiet = RULES.iter().map(|rule| SignalReading { signal: rule.signal, value: Known::Is(0.0) });
+        let mut readings: Vec<SignalReading> = quiet.collect();
+        readings.push(SignalReading { signal: IdleSignal::Output, value: Known::Is(1.0) });
+        readings.retain(|reading| reading.signal != IdleSignal::Output || reading.value == Known::Is(1.0));
+        watch.evaluate(Some(&terms), &readings, mono);
+        watch.idle_for(mono)
+    };
+    assert_eq!(printed(HOUR * 4, &mut watch), SignedDuration::ZERO);
+    assert_eq!(printed(HOUR * 6, &mut watch), HOUR * 2);
+    terms.ignore.insert(IdleSignal::Output);
+    assert!(
+        RULES
+            .iter()
+            .all(|rule| rule.signal != IdleSignal::Output || adjusted(rule, Some(&terms)).threshold == OFF)
+    );
+}
+
+#[test]
+fn a_hold_is_bounded_by_the_last_hard_activity() {
+    check(IdleSignal::Ssh, &[1.0; 240], 0, SignalLevel::Holds);
+    check(IdleSignal::Ssh, &[1.0; 250], 10, SignalLevel::HeldTooLong);
+    check(IdleSignal::GpuMemory, &[1.0; 121], 1, SignalLevel::HeldTooLong);
+    check(IdleSignal::Ssh, &[1.0, 0.0, 0.0], 2, SignalLevel::Quiet);
+}
+
+#[test]
+fn hard_activity_restarts_a_hold_in_the_same_minute() {
+    let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+    let mut ssh = |mono: SignedDuration, typed: f64| {
+        let reading = |signal, value| SignalReading { signal, value: Known::Is(value) };
+        let mut readings: Vec<SignalReading> = RULES.iter().map(|rule| reading(rule.signal, 0.0)).collect();
+        readings.retain(|reading| !matches!(reading.signal, IdleSignal::Ssh | IdleSignal::Terminal));
+        readings.extend([reading(IdleSignal::Ssh, 1.0), reading(IdleSignal::Terminal, typed)]);
+        watch.evaluate(None, &readings, mono);
+        watch.explain(None, mono).into_iter().find(|line| line.signal == IdleSignal::Ssh).expect("a line")
+    };
+    let held = "1.00, busy from 1 SSH connections: expired 4h after the last hard activity";
+    assert_eq!(ssh(HOUR * 5, 0.0).sentence, held);
+    assert_eq!(ssh(HOUR * 6, 1.0).verdict, SignalLevel::Holds);
+}
+
+#[test]
+fn an_unseen_signal_is_busy_and_an_absent_one_is_not() {
+    let unseen = Known::Unseen("lost".to_string());
+    assert_eq!(watch(IdleSignal::Gpu, &[Known::Is(0.0), unseen.clone()]), (0, SignalLevel::Unknown));
+    assert_eq!(watch(IdleSignal::Cpu, &[unseen]), (0, SignalLevel::Unknown));
+    assert_eq!(watch(IdleSignal::Gpu, &[Known::Absent, Known::Absent]), (2, SignalLevel::None));
+    assert_eq!(watch(IdleSignal::Cpu, &[Known::Is(f64::NAN)]), (0, SignalLevel::Unknown));
+}
+
+#[test]
+fn a_signal_without_a_reading_is_unseen_and_reported_after_its_time() {
+    let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+    watch.evaluate(None, &[], HOUR);
+    let off = RULES.iter().filter(|rule| rule.threshold == OFF).count();
+    assert_eq!(watch.unseen_for(HOUR * 2, HOUR).len(), RULES.len() - off);
+    assert_eq!(watch.unseen_for(HOUR + SignedDuration::from_mins(59), HOUR), []);
+}
+
+#[test]
+fn own_thresholds_replace_the_documented_ones() {
+    let mut terms = IdleTerms::after(HOUR);
+    terms.thresholds.insert(IdleSignal::Gpu, 50.0);
+    let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+    let readings: Vec<SignalReading> = RULES
+        .iter()
+        .map(|rule| {
+            let value = if rule.signal == IdleSignal::Gpu { 49.0 } else { 0.0 };
+            SignalReading { signal: rule.signal, value: Known::Is(value) }
+        })
+        .collect();
+    watch.evaluate(Some(&terms), &readings, HOUR);
+    assert_eq!(watch.idle_for(HOUR), HOUR);
+    watch.evaluate(None, &readings, HOUR);
+    assert_eq!(watch.idle_for(HOUR), SignedDuration::ZERO);
+}
+
+#[test]
+fn leases_and_grace_periods_count_as_work_until_they_end() {
+    let minutes = SignedDuration::from_mins;
+    let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+    watch.advance(minutes(14));
+    assert_eq!(watch.idle_for(minutes(14)), SignedDuration::ZERO);
+    watch.advance(minutes(20));
+    assert_eq!(watch.idle_for(minutes(20)), minutes(6));
+    watch.lease("job", minutes(30));
+    watch.advance(minutes(29));
+    assert_eq!((watch.idle_for(minutes(29)), watch.leases().count()), (SignedDuration::ZERO, 1));
+    watch.advance(minutes(30));
+    assert_eq!((watch.idle_for(minutes(30)), watch.leases().count()), (minutes(1), 0));
+    watch.exclude_unobserved(minutes(1));
+    assert_eq!(watch.idle_for(minutes(30)), SignedDuration::ZERO);
+    watch.after_resume(minutes(60));
+    watch.advance(minutes(69));
+    assert_eq!(watch.idle_for(minutes(69)), SignedDuration::ZERO);
+    watch.advance(minutes(71));
+    assert_eq!(watch.idle_for(minutes(71)), minutes(2));
+}
+
+#[test]
+fn every_verdict_has_its_sentence() {
+    let check = |signal: IdleSignal, values: &[Known<f64>], expected: &str| {
+        let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+        let mut mono = HOUR;
+        for value in values {
+            mono += SignedDuration::from_mins(1);
+            watch.evaluate(None, &[SignalReading { signal, value: value.clone() }], mono);
+        }
+        let explained = watch.explain(None, mono);
+        let line = explained.iter().find(|line| line.signal == signal).expect("a line");
+        assert_eq!(line.sentence, expected);
+        assert_eq!(line.threshold.is_none(), expected.starts_with("off"));
+    };
+    let is = |value: f64| Known::Is(value);
+    check(
+        IdleSignal::Cpu,
+        &[is(0.5), is(0.5)],
+        "0.50, busy from 0.2 busy cores: busy in 2 of the last 5 minutes or more",
+    );
+    check(IdleSignal::Cpu, &[is(0.5), is(0.0)], "0.00, busy from 0.2 busy cores: quiet, last busy 1m ago");
+    check(IdleSignal::Terminal, &[is(0.0)], "0.00, busy from 1 terminals typed at: quiet, never busy");
+    check(IdleSignal::Terminal, &[is(2.0)], "2.00, busy from 1 terminals typed at: busy");
+    check(
+        IdleSignal::Ssh,
+        &[is(1.0)],
+        "1.00, busy from 1 SSH connections: holds at most 4h after the last hard activity",
+    );
+    check(IdleSignal::Gpu, &[Known::Absent], "not present, or not read yet");
+    check(IdleSignal::Output, &[is(2.0)], "off; the terms can turn it on with a threshold");
+    check(
+        IdleSignal::Gpu,
+        &[Known::Unseen("lost".to_string())],
+        "could not be read (lost), which counts as busy",
+    );
+}

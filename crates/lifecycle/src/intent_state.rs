@@ -1,0 +1,61 @@
+//! The part of the state that concerns the expiry tag.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+/// The daemon's view of the expiry tag.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IntentState {
+    pub(crate) generation: u64,
+    /// The tag differs from the daemon's intent and must be written.
+    pub(crate) dirty: bool,
+    pub(crate) tried: Option<SignedDuration>,
+    pub(crate) written: Option<SignedDuration>,
+    /// Since when the tag of the running instance reads as paused.
+    pub(crate) paused_since: Option<SignedDuration>,
+    /// Since when the tag disagrees within one generation.
+    pub(crate) tie_since: Option<SignedDuration>,
+    /// An extension that waits for its tag to be written.
+    pub(crate) request: Option<ExtensionRequest>,
+    /// The latest reading of the tag, as text for the status.
+    pub(crate) seen: String,
+}
+
+/// An extension that takes effect once its tag is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExtensionRequest {
+    pub(crate) ticket: u64,
+    pub(crate) generation: u64,
+    /// The running time left after the extension, as of `at`.
+    pub(crate) left: SignedDuration,
+    pub(crate) at: SignedDuration,
+}
+
+impl IntentState {
+    pub(crate) fn forget_request(&mut self) {
+        self.request = None;
+    }
+
+    pub(crate) fn reset_for_boot(&mut self) {
+        self.tried = None;
+        self.written = None;
+        self.paused_since = None;
+        self.tie_since = None;
+        self.request = None;
+    }
+
+    /// Whether the tag matches the daemon's intent, as far as is known, and no extension waits for
+    /// it.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.dirty && self.request.is_none()
+    }
+
+    /// Starts a new generation of the daemon's intent, which must be written.
+    pub(crate) fn change(&mut self) {
+        self.generation += 1;
+        self.dirty = true;
+        self.tried = None;
+        self.paused_since = None;
+        self.tie_since = None;
+    }
+}
