@@ -36,6 +36,35 @@ pub struct RegionFact {
     pub name: String,
 }
 
+/// Regions of the partition `aws` that every account can use ("AWS Regions", Account Management).
+/// Regions added after March 2019 need an opt-in.
+const ALWAYS: [&str; 17] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
+impl RegionFact {
+    /// Returns whether accounts must opt into the region before they can use it.
+    pub(crate) fn needs_opt_in(&self) -> bool {
+        self.partition == "aws" && !ALWAYS.contains(&self.region.as_str())
+    }
+}
+
 /// The key of a spot price series.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SpotSeries {

@@ -8,11 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::Timestamp;
+use durable::{FileLock, LockError, PRIVATE};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{ApiCall, MetadataRequest, SandboxWorld, WorldState};
+use crate::core::{ApiCall, SandboxWorld, WorldState};
+use crate::engine::MetadataRequest;
 use crate::facts::AwsFacts;
 use crate::scenario::Scenario;
+
+/// File name of the snapshot.
+const SNAPSHOT: &str = "state.json";
 
 /// Number of journal entries after which the next snapshot is written.
 const LONGEST: u64 = 2_000;
@@ -59,7 +64,7 @@ pub(crate) struct WorldJournal {
     file: File,
     entries: u64,
     /// Locks the folder while the sandbox runs.
-    _lock: File,
+    _lock: FileLock,
 }
 
 /// Makes a change again. Its answer was sent before, so it is dropped.
@@ -83,10 +88,13 @@ impl WorldJournal {
         fresh: impl FnOnce() -> SandboxWorld,
         now: Timestamp,
     ) -> io::Result<(WorldJournal, SandboxWorld, Timestamp)> {
-        fs::create_dir_all(folder)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock"))?;
-        lock.try_lock().map_err(|_| io::Error::other("another sandbox uses this folder"))?;
-        let (world, generation, last) = match fs::read(folder.join("state.json")) {
+        durable::create_private_folder(folder)?;
+        let lock = FileLock::try_exclusive(&folder.join("lock")).map_err(|error| match error {
+            LockError::Taken(_) => io::Error::other("another sandbox uses this folder"),
+            LockError::Io(error) => error,
+        })?;
+        durable::remove_abandoned(folder, &format!(".{SNAPSHOT}."))?;
+        let (world, generation, last) = match fs::read(folder.join(SNAPSHOT)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (fresh(), 0, now),
             Err(error) => return Err(error),
             Ok(bytes) => {
@@ -135,12 +143,8 @@ impl WorldJournal {
         let file = OpenOptions::new().create(true).write(true).truncate(true).open(&next)?;
         file.sync_all()?;
         let whole = WorldSnapshot { format: FORMAT, generation, now, state: world.state.clone() };
-        let passing = self.folder.join("state.json.new");
-        let mut out = File::create(&passing)?;
-        out.write_all(&serde_json::to_vec(&whole).map_err(io::Error::other)?)?;
-        out.sync_all()?;
-        fs::rename(&passing, self.folder.join("state.json"))?;
-        File::open(&self.folder)?.sync_all()?;
+        let bytes = serde_json::to_vec(&whole).map_err(io::Error::other)?;
+        durable::write_atomic(&self.folder.join(SNAPSHOT), &bytes, PRIVATE)?;
         let old = self.folder.join(format!("journal-{}", self.generation));
         if old.exists() {
             fs::remove_file(old)?;
@@ -182,10 +186,10 @@ impl SandboxWorld {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::FIRST_ACCOUNT;
+    use crate::core::{FIRST_ACCOUNT, credentials};
 
     fn call(body: &str) -> WorldChange {
-        let access_key = crate::engine::credentials(FIRST_ACCOUNT, "sandbox").0;
+        let access_key = credentials(FIRST_ACCOUNT, "sandbox").0;
         let action = body.split(['=', '&']).nth(1).unwrap().to_string();
         WorldChange::Call(ApiCall {
             access_key,

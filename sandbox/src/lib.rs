@@ -9,6 +9,7 @@
 mod args;
 mod clock;
 mod control_client;
+mod core;
 mod engine;
 mod facts;
 mod journal;

@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn the_published_schema_is_current() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sandbox-scenario.schema.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/sandbox-scenario.schema.json");
         if std::env::var_os("UPDATE_SCHEMA").is_some() {
             std::fs::write(path, Scenario::schema()).unwrap();
         }

@@ -4,10 +4,8 @@ use domain::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::iam::Principal;
-use super::instance::SandboxInstanceState;
-use super::list::{DnsSuffixes, MAINTENANCE, MacAddress};
-use super::world::{RegionView, SandboxWorld};
+use super::ec2::{DnsSuffixes, MAINTENANCE, MacAddress};
+use crate::core::{Principal, RegionView, SandboxInstanceState, SandboxWorld};
 use crate::wire::{iso, node};
 
 /// A request to the metadata service.

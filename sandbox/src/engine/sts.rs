@@ -3,11 +3,11 @@
 use domain::Timestamp;
 use serde_json::{Value, json};
 
-use super::iam::{Principal, statements};
-use super::instance::ResourceTags;
-use super::policy::{IamDecision, PolicyContext, decide};
-use super::world::{AccessKey, ApiCall, RegionView};
-use super::{ApiError, ApiResult};
+use super::requests::unknown_action;
+use crate::core::{
+    AccessKey, ApiCall, ApiError, ApiResult, IamDecision, PolicyContext, Principal, RegionView, ResourceTags,
+    decide, named_principals, statements,
+};
 use crate::wire::{QueryParamPart, QueryParams, XmlContent, XmlFields};
 
 /// The longest session, in seconds, that another role's session can start ("Role chaining", IAM
@@ -33,15 +33,6 @@ pub(crate) fn assume_role_denied(caller: &Principal, arn: &str) -> ApiError {
     )
 }
 
-/// Returns the principals of one kind that a statement names. A plain string counts for every kind.
-pub(super) fn named_principals<'v>(principal: &'v Value, kind: &str) -> Vec<&'v str> {
-    match (principal, &principal[kind]) {
-        (Value::String(any), _) => vec![any],
-        (_, Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
-        (_, one) => one.as_str().into_iter().collect(),
-    }
-}
-
 impl RegionView<'_> {
     /// Answers a call of STS.
     pub(crate) fn sts(&mut self, action: &str, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
@@ -62,7 +53,7 @@ impl RegionView<'_> {
                     .into())
             }
             "AssumeRole" => self.assume_role(params),
-            _ => Err(super::services::unknown_action(action)),
+            _ => Err(unknown_action(action)),
         }
     }
 

@@ -7,8 +7,7 @@ use domain::Timestamp;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::instance::SandboxInstanceState;
-use super::*;
+use crate::core::{ApiCall, FIRST_ACCOUNT, SandboxInstanceState, SandboxWorld, WorldState, credentials};
 use crate::facts::AwsFacts;
 use crate::scenario::Scenario;
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 
-use super::{ApiError, ApiResult};
+use crate::core::{ApiCall, ApiError, ApiResult, SandboxWorld};
 use crate::wire::QueryParams;
 
 /// Token buckets by account, region and action. They are not stored: a restart fills them.
@@ -62,8 +62,17 @@ fn bucket(action: &str, unfiltered: bool) -> (f64, f64) {
 }
 
 impl ThrottleBuckets {
-    /// Takes the call's tokens, or fails with `RequestLimitExceeded`.
-    pub(crate) fn take(
+    /// Takes the call's tokens from its buckets. Fails with `RequestLimitExceeded` if one is empty.
+    pub(crate) fn throttle(&mut self, world: &SandboxWorld, now: Timestamp, call: &ApiCall) -> ApiResult<()> {
+        if !world.rules.throttling.0 || call.service != "ec2" {
+            return Ok(());
+        }
+        let account = world.key(&call.access_key).map_or("", |key| key.principal.account());
+        let params = QueryParams::parse(call.body.as_bytes()).unwrap_or_default();
+        self.take(now, account, &call.region, &call.action, &params)
+    }
+
+    fn take(
         &mut self,
         now: Timestamp,
         account: &str,

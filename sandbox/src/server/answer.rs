@@ -3,8 +3,9 @@ use hyper::Response;
 use quick_xml::escape::escape;
 
 use super::cbor;
-use super::http::{ResponsePieces, response};
-use crate::engine::{ApiError, ApiReply, ApiResult};
+use super::message::{ResponsePieces, response};
+use crate::core::{ApiError, ApiResult};
+use crate::engine::ApiReply;
 
 /// The protocol in which a service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

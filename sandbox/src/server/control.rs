@@ -1,14 +1,15 @@
 use std::cell::RefCell;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use hyper::Response;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
-use super::dispatch::WireRequest;
-use super::http::{ResponsePieces, response};
-use super::{SandboxServerState, metadata_port};
-use crate::engine::ApiError;
+use super::message::{ResponsePieces, WireRequest, response};
+use super::state::SandboxServerState;
+use crate::core::{ApiError, FIRST_ACCOUNT};
 use crate::journal::WorldChange;
 
 /// Answers a request of the control API, which the `sandbox` commands and tests use. Requests with
@@ -108,7 +109,7 @@ fn credentials(shared: &SandboxServerState, query: &str) -> Value {
     let wanted = form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == "account")
         .map(|(_, value)| value.into_owned());
-    let wanted = wanted.unwrap_or_else(|| crate::engine::FIRST_ACCOUNT.to_string());
+    let wanted = wanted.unwrap_or_else(|| FIRST_ACCOUNT.to_string());
     let keys = shared
         .world
         .state
@@ -119,4 +120,21 @@ fn credentials(shared: &SandboxServerState, query: &str) -> Value {
         .map(|(id, key)| json!({ "access_key": id, "secret": key.secret, "arn": key.principal.arn() }))
         .collect();
     json!({ "keys": list })
+}
+
+/// Returns the address of an instance's metadata port, and opens the port if necessary.
+async fn metadata_port(
+    shared: &Rc<RefCell<SandboxServerState>>,
+    instance: &str,
+) -> std::io::Result<SocketAddr> {
+    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    if let Some(port) = shared.borrow().ports.get(instance) {
+        return Ok(SocketAddr::new(local, *port));
+    }
+    let listener = TcpListener::bind((local, 0)).await?;
+    let address = listener.local_addr()?;
+    let opened = shared.borrow().opened.send((listener, instance.to_string()));
+    opened.map_err(std::io::Error::other)?;
+    shared.borrow_mut().ports.insert(instance.to_string(), address.port());
+    Ok(address)
 }

@@ -1,53 +1,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
-use hyper::Response;
 use serde_json::Value;
 
 use super::answer::{self, WireProtocol};
 use super::faults::delay;
-use super::http::{ResponsePieces, response};
-use super::{SandboxServerState, cbor, control};
-use crate::engine::{ApiCall, ApiError, ApiReply, ApiResult, MetadataAnswer, MetadataRequest, is_read};
+use super::message::{TimedResponse, WireRequest, response};
+use super::state::SandboxServerState;
+use super::{cbor, control, rest};
+use crate::core::{ApiCall, ApiError, ApiResult, is_read};
+use crate::engine::{ApiReply, MetadataAnswer, MetadataRequest};
 use crate::journal::WorldChange;
 use crate::scenario::{CallFault, ImdsFault};
 use crate::wire::sigv4::{AuthorizationHeader, SignedRequest};
-
-/// A request, read completely.
-pub(super) struct WireRequest {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) query: String,
-    /// Names in lowercase.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
-    /// The instance to which the port or the path `/imds/<id>/` belongs.
-    pub(super) instance: Option<String>,
-}
-
-impl WireRequest {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-}
-
-/// A response with its delay, or a connection to close without one.
-pub(super) struct TimedResponse {
-    pub(super) response: Response<ResponsePieces>,
-    pub(super) delay: Option<Duration>,
-    pub(super) closed: bool,
-}
-
-impl TimedResponse {
-    pub(super) fn now(response: Response<ResponsePieces>) -> TimedResponse {
-        TimedResponse { response, delay: None, closed: false }
-    }
-
-    fn close() -> TimedResponse {
-        TimedResponse { response: Response::default(), delay: None, closed: true }
-    }
-}
 
 /// Routes a request to the control API, the metadata service or an API, and answers it.
 pub(super) async fn answer(
@@ -209,7 +174,7 @@ fn api(shared: &mut SandboxServerState, heard: &WireRequest) -> TimedResponse {
 /// Makes a call: throttles it, writes a change to the journal, and then performs it.
 fn perform_call(shared: &mut SandboxServerState, call: &ApiCall) -> ApiResult<ApiReply> {
     let now = shared.clock.now();
-    shared.world.throttle(now, call)?;
+    shared.buckets.throttle(&shared.world, now, call)?;
     let broken = |error: std::io::Error| {
         tracing::error!("cannot write the state folder: {error}");
         ApiError::new("InternalError", "An internal error has occurred")
@@ -236,7 +201,7 @@ fn decode_call(service: &str, heard: &WireRequest) -> (WireProtocol, String, Api
         return (WireProtocol::Json, action, body);
     }
     if service == "scheduler" {
-        let (action, body) = super::rest::decode_call(heard);
+        let (action, body) = rest::decode_call(heard);
         return (WireProtocol::Rest, action, body);
     }
     if let Some((_, action)) = heard.path.split_once("/operation/") {

@@ -1,10 +1,9 @@
 use std::time::Duration;
 
-use crate::engine::matches;
+use crate::core::matches;
 use crate::scenario::{CallFault, ImdsFault, Scenario};
 
-/// For each failure rule of the scenario, the number of matching requests that no earlier rule
-/// failed.
+/// For each failure rule of the scenario, the number of requests that it matched.
 #[derive(Debug, Default)]
 pub(super) struct FaultCounters {
     calls: Vec<u32>,
@@ -16,31 +15,32 @@ impl FaultCounters {
         FaultCounters { calls: vec![0; rules.failures.len()], imds: vec![0; rules.imds.len()] }
     }
 
-    /// Counts a call, and returns the failure that it meets.
+    /// Counts a call for each rule that matches it. Returns the failure of the first one that is due.
     pub(super) fn call_fault(&mut self, rules: &Scenario, action: &str) -> Option<CallFault> {
+        let mut fault = None;
         for (met, rule) in
             self.calls.iter_mut().zip(&rules.failures).filter(|(_, rule)| matches(&rule.call, action))
         {
-            if take_failure(met, rule.skip, rule.times) {
-                return Some(rule.how.clone());
-            }
+            let fails = take_failure(met, rule.skip, rule.times);
+            fault = fault.or_else(|| fails.then(|| rule.how.clone()));
         }
-        None
+        fault
     }
 
-    /// Counts a metadata request, and returns the failure that it meets. `path` begins after
-    /// `latest/`.
+    /// Counts a metadata request for each rule that matches it. Returns the failure of the first one
+    /// that is due. `path` begins after `latest/`.
     pub(super) fn imds_fault(&mut self, rules: &Scenario, path: &str) -> Option<ImdsFault> {
+        let mut fault = None;
         for (met, rule) in self.imds.iter_mut().zip(&rules.imds).filter(|(_, rule)| matches(&rule.path, path))
         {
-            if take_failure(met, rule.skip, rule.times) {
-                return Some(rule.how.clone());
-            }
+            let fails = take_failure(met, rule.skip, rule.times);
+            fault = fault.or_else(|| fails.then(|| rule.how.clone()));
         }
-        None
+        fault
     }
 }
 
+/// Counts a matching request. Returns whether the rule fails it.
 fn take_failure(met: &mut u32, skip: u32, times: Option<u32>) -> bool {
     let number = *met;
     *met = met.saturating_add(1);
@@ -63,5 +63,22 @@ mod tests {
         let met: Vec<bool> = (0..5).map(|_| faults.call_fault(&rules, "RunInstances").is_some()).collect();
         assert_eq!(met, [false, true, true, false, false]);
         assert!(faults.call_fault(&rules, "StopInstances").is_none());
+    }
+
+    #[test]
+    fn every_rule_counts_each_call_that_it_matches() {
+        let text =
+            "failures: [{call: Run*, times: 1, how: lost}, {call: '*', skip: 2, times: 2, how: malformed}]
+imds: [{path: meta-data/*, times: 1, how: lost}, {path: '*', skip: 2, times: 2, how: {status: 503}}]";
+        let rules = Scenario::parse(text).unwrap();
+        let mut faults = FaultCounters::new(&rules);
+        let calls: Vec<Option<CallFault>> =
+            (0..5).map(|_| faults.call_fault(&rules, "RunInstances")).collect();
+        let malformed = Some(CallFault::Malformed);
+        assert_eq!(calls, [Some(CallFault::Lost), None, malformed.clone(), malformed, None]);
+        let requests: Vec<Option<ImdsFault>> =
+            (0..5).map(|_| faults.imds_fault(&rules, "meta-data/x")).collect();
+        let status = Some(ImdsFault::Status(503));
+        assert_eq!(requests, [Some(ImdsFault::Lost), None, status.clone(), status, None]);
     }
 }

@@ -1,59 +1,19 @@
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use super::SandboxServerState;
-use super::dispatch::{self, TimedResponse, WireRequest};
+use super::dispatch;
+use super::message::{ResponsePieces, TimedResponse, WireRequest};
+use super::state::SandboxServerState;
 
 /// Maximum size of a request body, bytes.
 const LARGEST: usize = 1 << 20;
-
-/// A response body in pieces. They are sent as they were written, so a prefix does not copy
-/// megabytes.
-#[derive(Debug, Default)]
-pub(super) struct ResponsePieces(VecDeque<Bytes>);
-
-impl From<Vec<u8>> for ResponsePieces {
-    fn from(whole: Vec<u8>) -> ResponsePieces {
-        ResponsePieces(VecDeque::from([Bytes::from(whole)]))
-    }
-}
-
-impl<const N: usize> From<[String; N]> for ResponsePieces {
-    fn from(pieces: [String; N]) -> ResponsePieces {
-        ResponsePieces(pieces.into_iter().map(Bytes::from).collect())
-    }
-}
-
-impl Body for ResponsePieces {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut ResponsePieces>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.iter().map(|piece| piece.len() as u64).sum())
-    }
-}
 
 /// Accepts connections until the task is aborted. `instance` is the owner of a metadata port.
 pub(super) async fn accept(
@@ -111,20 +71,4 @@ async fn serve_request(
         return Err(ConnectionClosed.into());
     }
     Ok(response)
-}
-
-/// Builds a response whose Date header is the sandbox's time.
-pub(super) fn response(
-    status: u16,
-    kind: &str,
-    date: domain::Timestamp,
-    headers: &[(&str, String)],
-    body: impl Into<ResponsePieces>,
-) -> Response<ResponsePieces> {
-    let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let mut builder = Response::builder().status(status).header("content-type", kind).header("date", date);
-    for (name, value) in headers {
-        builder = builder.header(*name, value);
-    }
-    builder.body(body.into()).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value};
 
-use super::dispatch::WireRequest;
-use crate::engine::{ApiError, ApiResult};
+use super::message::WireRequest;
+use crate::core::{ApiError, ApiResult};
 
 /// Query names and the members that they set.
 const QUERY: [(&str, &str); 7] = [

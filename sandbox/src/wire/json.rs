@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use domain::Timestamp;
 use serde_json::Value;
 
-use crate::engine::{ApiError, ApiResult};
+use crate::core::{ApiError, ApiResult};
 
 /// The members of a call in a JSON protocol. It records each member that is read, so that a member
 /// which the call ignores can be refused.

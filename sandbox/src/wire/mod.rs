@@ -9,4 +9,3 @@ pub(crate) use json::{JsonInput, JsonMembers, with_token};
 pub(crate) use node::{XmlContent, XmlFields, XmlMembers, XmlValue, iso, node, texts};
 pub(crate) use params::QueryParamPart;
 pub use params::QueryParams;
-pub(crate) use sigv4::hex;

@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::{ApiError, ApiResult};
+use crate::core::{ApiError, ApiResult};
 
 /// Maximum number of parameters; no call that is served has more.
 const MOST: usize = 20_000;

@@ -1,6 +1,6 @@
 //! AWS Signature Version 4: the check of a request's signature.
 
-use domain::Timestamp;
+use domain::{Timestamp, hex};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -52,13 +52,13 @@ impl AuthorizationHeader {
             return false;
         }
         let scope = format!("{}/{}/{}/aws4_request", self.date, self.region, self.service);
-        let canonical = hex(&Sha256::digest(self.canonical(request)));
+        let canonical = hex(Sha256::digest(self.canonical(request)));
         let words = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{canonical}");
         let mut key = format!("AWS4{secret}").into_bytes();
         for part in [&self.date, &self.region, &self.service, "aws4_request"] {
             key = seal(&key, part.as_bytes());
         }
-        let expected = hex(&seal(&key, words.as_bytes()));
+        let expected = hex(seal(&key, words.as_bytes()));
         expected.len() == self.signature.len()
             && expected.bytes().zip(self.signature.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
     }
@@ -78,7 +78,7 @@ impl AuthorizationHeader {
             headers.push_str(&format!("{name}:{}\n", value.join(" ")));
         }
         let sent = request.header("x-amz-content-sha256").filter(|sent| *sent == "UNSIGNED-PAYLOAD");
-        let payload = sent.map_or_else(|| hex(&Sha256::digest(request.body)), String::from);
+        let payload = sent.map_or_else(|| hex(Sha256::digest(request.body)), String::from);
         let path = if request.path.is_empty() { "/".to_string() } else { request.path.replace('%', "%25") };
         format!(
             "{}\n{path}\n{}\n{headers}\n{}\n{payload}",
@@ -106,15 +106,6 @@ fn seal(key: &[u8], text: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key is good for HMAC");
     mac.update(text);
     mac.finalize().into_bytes().to_vec()
-}
-
-/// Encodes bytes as lowercase hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
