@@ -32,8 +32,8 @@ pub fn file_digest(path: &Path) -> io::Result<FileDigest> {
     }
 }
 
-/// Counts and digests the bytes that pass through it, and keeps the first error of the writer below: a library may
-/// hide a full disk behind a message of its own.
+/// Counts and digests the bytes that pass through it, and keeps the first error of the writer
+/// below: a library may hide a full disk behind a message of its own.
 #[derive(Debug)]
 pub struct DigestWriter<W> {
     out: W,

@@ -21,7 +21,8 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
     durable::write_atomic(path, bytes, PRIVATE).map_err(|e| LakeError::io(path, e))
 }
 
-/// Writes a file atomically from a writer of its format. Returns its length and its SHA-256 in hexadecimal digits.
+/// Writes a file atomically from a writer of its format. Returns its length and its SHA-256 in
+/// hexadecimal digits.
 pub(crate) fn write_through(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<(), LakeError>,
@@ -30,7 +31,8 @@ pub(crate) fn write_through(
     let file = TemporaryFile::create(path, PRIVATE).map_err(failed)?;
     let mut out = DigestWriter::new(BufWriter::new(file));
     if let Err(error) = write(&mut out) {
-        // A full disk is reported by the file system; a format's writer hides it behind a message of its own.
+        // A full disk is reported by the file system; a format's writer hides it behind a message
+        // of its own.
         return Err(out.take_error().map_or(error, failed));
     }
     let (out, digest) = out.finish();

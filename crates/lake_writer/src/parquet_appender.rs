@@ -1,4 +1,5 @@
-//! A Parquet file that is written piece by piece, so that a run of any length needs the memory of one piece.
+//! A Parquet file that is written piece by piece, so that a run of any length needs the memory of
+//! one piece.
 
 use std::fs::File;
 use std::io::BufWriter;

@@ -64,8 +64,8 @@ impl TextPool {
     }
 }
 
-/// Observations of prices, and the names of their series. The numbers in a [`SpotPriceChange`] are valid
-/// only in the `SpotPriceSet` that read it.
+/// Observations of prices, and the names of their series. The numbers in a [`SpotPriceChange`] are
+/// valid only in the `SpotPriceSet` that read it.
 #[derive(Debug, Default)]
 pub(crate) struct SpotPriceSet {
     texts: TextPool,
