@@ -1,12 +1,41 @@
 //! AWS through its SDK and its public files. Implements the ports `Source` and `Cloud`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
-//! reads, and is listed by [`AwsClient::actions`]. Buckets are only listed and read. `Cloud` launches and
-//! ends instances, with one call for each request.
+//! reads, and is listed by [`AwsClient::actions`]. Buckets are only listed and read. `Cloud`
+//! launches and ends instances, with one call for each request.
 //!
 //! This is the only crate that depends on aws-sdk-*. It owns the async runtime and all concurrency
 //! over regions. It writes no files, and does not decide which rows to keep or which instances to
 //! launch or end.
+//!
+//! # A snapshot of one dataset
+//!
+//! Each region is one task; at most eight run at a time. An interceptor of each client notes the
+//! `Date` of AWS's answers, so a report has AWS's time and never the machine's. Pages of rows go
+//! through one bounded channel. Each region ends with a report: complete, partial, empty or failed,
+//! with its gaps.
+//!
+//! Zones and types are partial statements, because an account sees only a part of them: they add
+//! rows and retire none. So do hours of utilization, because each request has a window of time. A
+//! snapshot of instances also reports utilization from the heartbeats that spawnd wrote into tags.
+//! These tags are removed from the instance's own tags, which would otherwise differ every 15
+//! minutes. Instances, volumes and the like have a scope of account and region. Placement scores
+//! and capacity blocks have the request as their scope. Answers with the content of a file (costs,
+//! products of the price list) are returned as that document, and the crate `feeds` parses both.
+//!
+//! # Costs of requests
+//!
+//! The maximum is enforced here, where the calls are made: requests of Cost Explorer are counted as
+//! they are sent, with their retries; metrics of CloudWatch page by page.
+//!
+//! # Files in buckets
+//!
+//! An object is read in the state in which it was listed, and its length is checked. If a file is
+//! newer than its manifest and less than one hour old, a delivery is in progress. Each of these
+//! cases is a gap, so that no mixture of two deliveries is imported. An object is looked up in the
+//! bucket that is read, whatever bucket its manifest names, because exports are copied together
+//! with their manifests. The version of a statement is the digest of the keys and ETags of its
+//! objects.
 
 mod clients;
 mod cloud;
