@@ -5,6 +5,10 @@
 //! It refuses the requests that AWS refuses. The crate depends on neither the lake nor the
 //! warehouse: its facts about AWS arrive as [`AwsFacts`]. It has no clock of its own and reaches no
 //! address beyond loopback. AWS cannot issue its ids, keys and accounts.
+//!
+//! The module `engine` is a pure state machine, `wire` encodes calls and answers, and `server` owns
+//! the sockets. Tests and trials cannot cost money: `--sandbox` of spawnd accepts loopback
+//! addresses only and acts on ids `i-sandbox…` alone, and without `--sandbox` such ids are refused.
 
 mod args;
 mod clock;

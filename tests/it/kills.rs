@@ -1,7 +1,7 @@
 //! Programs killed at random instants: the lake shows the state before or the state after, and the
 //! next run completes.
 //!
-//! `MYCELIUM_KILLS=20` kills less often. `MYCELIUM_KILLS_SEED` with the printed seed repeats which
+//! `MYCELIUM_LONG=1` kills more often. `MYCELIUM_KILLS_SEED` with the printed seed repeats which
 //! programs are killed, but not at which of their instructions.
 
 use std::collections::BTreeSet;
@@ -10,12 +10,13 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tests::Desk;
+use tests::{Desk, is_long_run};
 
 use crate::snapshot::Mirror;
 use crate::storage::{files, lake, write_history_rows};
 
-/// Default number of kills.
+/// Number of kills, in a sample and in full.
+const KILLS_OF_SAMPLE: u64 = 30;
 const KILLS: u64 = 200;
 
 /// Rows of a file, and how many of them the file before it has too.
@@ -245,18 +246,20 @@ impl Lives {
     }
 }
 
-fn number_from_environment(name: &str) -> Option<u64> {
-    std::env::var(name)
-        .ok()
-        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+/// Returns the seed that an earlier run printed, or a new one.
+fn seed() -> u64 {
+    match std::env::var("MYCELIUM_KILLS_SEED") {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("MYCELIUM_KILLS_SEED is not a number: {text}")),
+        Err(_) => RandomState::new().hash_one("seed"),
+    }
 }
 
 #[test]
 fn a_kill_loses_doubles_or_half_writes_no_row() {
-    let seed =
-        number_from_environment("MYCELIUM_KILLS_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"));
+    let seed = seed();
     println!("MYCELIUM_KILLS_SEED={seed}");
-    let (kills, mut dice) = (number_from_environment("MYCELIUM_KILLS").unwrap_or(KILLS), Dice(seed | 1));
+    let kills = if is_long_run() { KILLS } else { KILLS_OF_SAMPLE };
+    let mut dice = Dice(seed | 1);
     let mut world = World::new();
     world.run(&Deed::Import(0));
     let mut rows = world.rows();

@@ -1,10 +1,16 @@
 //! Rules of the repository.
 
+mod documents;
+mod import_circles;
+mod language;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tests::repository_root;
+use xtask::style::rust_code;
 
 /// The crates that each crate may depend on. All others are forbidden.
 const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
@@ -182,6 +188,41 @@ fn the_pure_core_has_no_clock_file_or_environment() {
 }
 
 #[test]
+fn no_call_of_aws_is_declared_unreachable() {
+    for path in files(&crate_folder("aws").join("src"), ".rs") {
+        let code = rust_code(&fs::read_to_string(&path).unwrap());
+        assert!(!code.contains("unreachable!"), "{} has unreachable!", path.display());
+    }
+}
+
+/// Crates that the executable `truffle` does not link. A star stands for any ending.
+const UNLINKED_BY_TRUFFLE: &[&str] = &["aws-*", "tokio", "polars*", "rustls", "hyper"];
+
+#[test]
+fn the_executable_truffle_links_no_network_and_no_polars() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = Command::new(cargo)
+        .args(["tree", "--offline", "-p", "app", "-e", "normal", "--prefix", "none"])
+        .current_dir(repository_root())
+        .output();
+    let Ok(tree) = tree else {
+        println!("skipped: cargo is not installed");
+        return;
+    };
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+    let names: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains(&"duckdb"), "the list is not that of truffle: {tree}");
+    for name in names {
+        let is_forbidden = UNLINKED_BY_TRUFFLE.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == *pattern,
+        });
+        assert!(!is_forbidden, "the executable truffle links {name}");
+    }
+}
+
+#[test]
 fn truffle_names_no_socket() {
     for path in files(&repository_root().join("crates/truffle/src"), ".rs") {
         let text = fs::read_to_string(&path).unwrap();
@@ -224,16 +265,25 @@ fn every_question_is_listed() {
 
 #[test]
 fn the_executable_embeds_the_whole_seed() {
-    let carried = fs::read_to_string(repository_root().join("crates/app/src/seed.rs")).unwrap();
+    let embedding = fs::read_to_string(repository_root().join("crates/app/src/seed.rs")).unwrap();
     let folder = repository_root().join("datasets/seed");
     for path in files(&folder, "") {
         let name = path.strip_prefix(&folder).unwrap().to_string_lossy().into_owned();
-        assert!(carried.contains(&format!("\"{name}\"")), "datasets/seed/{name} is not embedded");
+        assert!(embedding.contains(&format!("\"{name}\"")), "datasets/seed/{name} is not embedded");
     }
     let pinned = lake::PinnedManifest::newest(&folder).unwrap().expect("the seed is a lake");
     assert_eq!(lake::check_digests(&folder, &pinned.manifest).unwrap(), Vec::<String>::new());
     let bytes: u64 = files(&folder, "").iter().map(|path| fs::metadata(path).unwrap().len()).sum();
     assert!(bytes <= 4 << 20, "the seed has {bytes} bytes");
+}
+
+#[test]
+fn the_makefile_installs_every_executable() {
+    let makefile = fs::read_to_string(repository_root().join("Makefile")).unwrap();
+    let line = makefile.lines().find_map(|line| line.strip_prefix("EXECUTABLES := "));
+    let installed: Vec<&str> = line.expect("the Makefile lists EXECUTABLES").split(' ').collect();
+    let programs = app::PROGRAMS.iter().filter(|program| program.has_executable);
+    assert_eq!(installed, programs.map(|program| program.name).collect::<Vec<_>>());
 }
 
 /// The tests that the table of the sandbox's behaviours may name.
@@ -260,15 +310,15 @@ impl SandboxTests {
 
 #[test]
 fn every_behaviour_of_the_sandbox_names_a_document_and_an_existing_test() {
-    let room = repository_root().join("sandbox");
+    let sandbox = repository_root().join("sandbox");
     let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
-    let tested = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("#[test]");
-    let run = fs::read_to_string(room.join("tests/clients.rs")).unwrap();
-    let scripts = files(&room.join("tests"), ".py").iter().map(name).collect::<Vec<_>>();
+    let has_tests = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("#[test]");
+    let run = fs::read_to_string(sandbox.join("tests/clients.rs")).unwrap();
+    let scripts = files(&sandbox.join("tests"), ".py").iter().map(name).collect::<Vec<_>>();
     let tests = SandboxTests {
-        cases: fs::read_to_string(room.join("tests/clients.py")).unwrap(),
+        cases: fs::read_to_string(sandbox.join("tests/clients.py")).unwrap(),
         scripts: scripts.into_iter().filter(|script| run.contains(&format!("\"{script}\""))).collect(),
-        units: files(&room.join("src"), ".rs").iter().filter(|path| tested(path)).map(name).collect(),
+        units: files(&sandbox.join("src"), ".rs").iter().filter(|path| has_tests(path)).map(name).collect(),
     };
     let text = fs::read_to_string(repository_root().join("docs/sandbox.md")).unwrap();
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).skip(1).collect();

@@ -97,6 +97,12 @@ impl Ran {
     }
 }
 
+/// Returns whether the long tests run in full: `MYCELIUM_LONG=1`, which `make test-long` sets.
+/// Otherwise each runs a sample.
+pub fn is_long_run() -> bool {
+    std::env::var_os("MYCELIUM_LONG").is_some_and(|value| value == "1")
+}
+
 /// Returns the repository's folder.
 pub fn repository_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_path_buf()

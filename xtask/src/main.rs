@@ -5,10 +5,12 @@ mod bench;
 mod bind;
 mod daemon;
 mod glibc;
+mod hooks;
 mod idle;
 mod recorded;
 mod sandbox_load;
 mod setup;
+mod style_report;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -19,6 +21,11 @@ pub(crate) type TaskError = String;
 const HELP: &str = "\
 cargo xtask setup [--tests]    install the DuckDB library; with --tests also the Python packages of the tests
 cargo xtask seed               derive datasets/seed again from the pinned wheels
+cargo xtask style [--base REV] [--verbose]
+                               print the language measures of each crate and document, now and at REV
+                               [default: 808ce66]; --verbose lists each violation
+cargo xtask hooks              install a git hook that checks the subject of each commit
+cargo xtask subject FILE       check the subject of the commit message in FILE, as the hook does
 cargo xtask daemon [--measure MINUTES]
                                build the released spawnd; check its size and its glibc version; with
                                --measure also its memory, processor time and timers, with every signal on
@@ -41,6 +48,9 @@ fn main() -> ExitCode {
         ["setup"] => setup::libraries(),
         ["setup", "--tests"] => setup::libraries().and_then(|()| setup::python()),
         ["seed"] => run(cargo().args(["run", "--quiet", "--package", "seed"]).current_dir(root())),
+        ["style", rest @ ..] => style_report::print(rest),
+        ["hooks"] => hooks::install(),
+        ["subject", file] => hooks::check_message(file),
         ["daemon"] => daemon::check().map(drop),
         ["daemon", "--measure", minutes] => daemon::check().and_then(|path| daemon::measure(&path, minutes)),
         ["idle", rest @ ..] => idle::replay(rest),
@@ -73,12 +83,12 @@ pub(crate) fn tools() -> PathBuf {
 /// each time.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
-    let told = |name: &str| {
+    let is_ours = |name: &str| {
         ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"]
             .iter()
             .any(|start| name.starts_with(start))
     };
-    for (name, _) in std::env::vars().filter(|(name, _)| told(name)) {
+    for (name, _) in std::env::vars().filter(|(name, _)| is_ours(name)) {
         command.env_remove(name);
     }
     command

@@ -58,23 +58,23 @@ pub(crate) fn libraries() -> Result<(), TaskError> {
         );
         return Ok(());
     }
-    let passing = tools().join("npm");
-    recreate_folder(&passing)?;
+    let temporary = tools().join("npm");
+    recreate_folder(&temporary)?;
     run(Command::new("npm")
         .args(["pack", "--silent", "--pack-destination"])
-        .arg(&passing)
+        .arg(&temporary)
         .arg(PACKAGE)
         .stdout(Stdio::null()))?;
-    let archive = only_file(&passing)?;
-    run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&passing).arg("package/libduckdb.so"))?;
-    let unpacked = passing.join("package/libduckdb.so");
+    let archive = only_file(&temporary)?;
+    run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&temporary).arg("package/libduckdb.so"))?;
+    let unpacked = temporary.join("package/libduckdb.so");
     if digest(&unpacked).as_deref() != Some(DIGEST) {
         return Err(format!("the digest of the library in {PACKAGE} is not the pinned one"));
     }
     bind_itself(&unpacked)?;
     make(&folder)?;
     fs::rename(&unpacked, &library).map_err(|e| format!("{}: {e}", library.display()))?;
-    fs::remove_dir_all(&passing).map_err(|e| format!("{}: {e}", passing.display()))
+    fs::remove_dir_all(&temporary).map_err(|e| format!("{}: {e}", temporary.display()))
 }
 
 fn bind_itself(library: &Path) -> Result<(), TaskError> {

@@ -39,12 +39,12 @@ pub fn truffle_command() -> Command {
     })
 }
 
-/// Attaches candidates to arguments by their ids. The arguments keep their places, which give positional arguments
-/// their numbers.
+/// Attaches candidates to arguments by their ids. The arguments keep their places, which give
+/// positional arguments their numbers.
 ///
 /// # Panics
-/// In debug builds, when the command has no argument of an id: a renamed argument would otherwise lose its
-/// completion unnoticed.
+/// In debug builds, when the command has no argument of an id: a renamed argument would otherwise
+/// lose its completion unnoticed.
 pub fn with_candidates(command: Command, arguments: &[(&'static str, Candidates)]) -> Command {
     for (id, _) in arguments {
         let exists = command.get_arguments().any(|argument| argument.get_id() == id);
@@ -109,7 +109,8 @@ pub fn is_requested() -> bool {
     std::env::var_os(VARIABLE).is_some()
 }
 
-/// Answers the shell that started this process to complete the line `words` of `name`, and ends the process.
+/// Answers the shell that started this process to complete the line `words` of `name`, and ends the
+/// process.
 pub fn answer(name: &str, command: fn() -> Command, words: &[OsString]) {
     let folder = std::env::current_dir().ok();
     let completed = CompleteEnv::with_factory(command)

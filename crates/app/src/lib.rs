@@ -1,8 +1,10 @@
-//! The parts that every executable shares: the clock, settings, exit codes, the opening of the warehouse, completions.
+//! The parts that every executable shares: the clock, settings, exit codes, the opening of the
+//! warehouse, completions.
 //!
-//! The executable `truffle` is built here. It links DuckDB and Arrow, and neither the AWS SDK, tokio nor polars, so
-//! that a newcomer builds it in minutes and it cannot open a connection to AWS. The executable `mycelium` builds on
-//! this crate and adds the programs that collect, launch and emulate.
+//! The executable `truffle` is built here. It links DuckDB and Arrow, and neither the AWS SDK,
+//! tokio nor polars, so that a newcomer builds it in minutes and it cannot open a connection to
+//! AWS. The executable `mycelium` builds on this crate and adds the programs that collect, launch
+//! and emulate.
 
 pub mod completion;
 mod process;
@@ -19,7 +21,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs the isolated query process when this process was started as one; it returns whether it was.
 ///
-/// Every executable that opens a warehouse calls this first, because the warehouse starts its own executable again.
+/// Every executable that opens a warehouse calls this first, because the warehouse starts its own
+/// executable again.
 pub fn ran_isolated_query() -> bool {
     let isolated = std::env::args_os().nth(1).is_some_and(|word| word == ::warehouse::QUERY_PROCESS_ARGUMENT);
     if isolated {

@@ -9,7 +9,8 @@ use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::Timestamp;
 
-/// Parses the words of a command line. The error is the exit code after help, a version or a usage error was printed.
+/// Parses the words of a command line. The error is the exit code after help, a version or a usage
+/// error was printed.
 pub fn parse_args<T: Parser>(words: &[OsString]) -> Result<T, ExitCode> {
     T::try_parse_from(words).map_err(|error| print_clap(&error))
 }
@@ -70,7 +71,8 @@ pub fn clock() -> Timestamp {
     Timestamp::now()
 }
 
-/// Returns the instant of the question: the machine's clock, or MYCELIUM_NOW so that an answer can be repeated.
+/// Returns the instant of the question: the machine's clock, or MYCELIUM_NOW so that an answer can
+/// be repeated.
 ///
 /// # Errors
 /// MYCELIUM_NOW is neither a day nor an instant.

@@ -42,7 +42,8 @@ impl TextColumn {
         &self.distinct
     }
 
-    /// Returns, for each row, the index of its text in [`TextColumn::distinct`]; [`NULL_TEXT`] means null.
+    /// Returns, for each row, the index of its text in [`TextColumn::distinct`]; [`NULL_TEXT`]
+    /// means null.
     pub fn rows(&self) -> &[u32] {
         &self.rows
     }

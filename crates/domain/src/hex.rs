@@ -7,8 +7,8 @@ pub fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// Reads hexadecimal digits of either case, two per byte. Returns `None` for an odd number of digits or any other
-/// character.
+/// Reads hexadecimal digits of either case, two per byte. Returns `None` for an odd number of
+/// digits or any other character.
 pub fn parse_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_span_is_an_error_with_an_example() {
+    fn an_invalid_span_is_an_error_with_an_example() {
         for bad in [
             "",
             "8",

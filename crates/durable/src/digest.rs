@@ -55,8 +55,8 @@ impl<R: Read> Read for DigestReader<R> {
     }
 }
 
-/// Counts and digests the bytes that pass through it, and keeps the first error of the writer below: a library may
-/// hide a full disk behind a message of its own.
+/// Counts and digests the bytes that pass through it, and keeps the first error of the writer
+/// below: a library may hide a full disk behind a message of its own.
 #[derive(Debug)]
 pub struct DigestWriter<W> {
     out: W,

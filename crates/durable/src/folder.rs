@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// Creates a folder and the missing ones above it, readable by the owner alone. Existing folders keep their mode.
+/// Creates a folder and the missing ones above it, readable by the owner alone. Existing folders
+/// keep their mode.
 ///
 /// # Errors
 /// The file system's error.

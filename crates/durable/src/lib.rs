@@ -1,14 +1,16 @@
 //! Files that survive a crash: complete under their final name, or absent.
 //!
-//! Every crate that writes a file which another process may read goes through this crate (the pure core writes
-//! none). It makes four promises, and each has a test:
+//! Every crate that writes a file which another process may read goes through this crate (the pure
+//! core writes none). It makes four promises, and each has a test:
 //!
-//! * **Atomic.** A reader sees the old file or the new one. The bytes and the folder are synced before the call returns.
-//! * **Not redirectable.** A temporary file has a random name and is opened with `O_EXCL` and `O_NOFOLLOW`, so a link
-//!   that somebody planted is never followed.
-//! * **Private by choice.** The mode is an argument. It is applied when the file is created, before any byte is written.
-//! * **Nothing left behind.** An unfinished temporary file is removed when its owner is dropped. After a crash
-//!   [`remove_abandoned`] removes it, because its name holds the writer's process id.
+//! * **Atomic.** A reader sees the old file or the new one. The bytes and the folder are synced
+//!   before the call returns.
+//! * **Not redirectable.** A temporary file has a random name and is opened with `O_EXCL` and
+//!   `O_NOFOLLOW`, so a link that somebody planted is never followed.
+//! * **Private by choice.** The mode is an argument. It is applied when the file is created, before
+//!   any byte is written.
+//! * **Nothing left behind.** An unfinished temporary file is removed when its owner is dropped.
+//!   After a crash [`remove_abandoned`] removes it, because its name holds the writer's process id.
 
 mod digest;
 mod folder;
@@ -31,7 +33,8 @@ pub const SHARED: u32 = 0o666;
 
 /// Writes a file atomically: temporary file, sync, rename, sync of the folder.
 ///
-/// An existing file is replaced, and its mode becomes `mode` (less the umask). The folder must exist.
+/// An existing file is replaced, and its mode becomes `mode` (less the umask). The folder must
+/// exist.
 ///
 /// # Errors
 /// The file system's error. The file at `path` is then unchanged.
@@ -44,8 +47,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// Writes a file that must not exist yet; otherwise like [`write_atomic`].
 ///
 /// # Errors
-/// [`io::ErrorKind::AlreadyExists`] when there is something at `path`, which then stays as it is; otherwise the file
-/// system's error.
+/// [`io::ErrorKind::AlreadyExists`] when there is something at `path`, which then stays as it is;
+/// otherwise the file system's error.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = TemporaryFile::create(path, mode)?;
     file.write_all(bytes)?;

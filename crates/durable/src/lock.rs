@@ -14,14 +14,16 @@ pub struct FileLock(File);
 /// The reason a lock was not taken.
 #[derive(Debug)]
 pub enum LockError {
-    /// Another process, or another handle of this one, has it. The file is handed back open for reading.
+    /// Another process, or another handle of this one, has it. The file is handed back open for
+    /// reading.
     Taken(File),
     /// The file cannot be created, opened or locked.
     Io(io::Error),
 }
 
 impl FileLock {
-    /// Creates the file if it is missing (mode 0600, links not followed) and takes its exclusive lock without waiting.
+    /// Creates the file if it is missing (mode 0600, links not followed) and takes its exclusive
+    /// lock without waiting.
     ///
     /// # Errors
     /// [`LockError::Taken`] when there is another holder, otherwise [`LockError::Io`].

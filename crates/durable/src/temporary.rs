@@ -13,8 +13,8 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::folder::{parent, sync_folder};
 
-/// A file under a temporary name in the folder of its target. [`TemporaryFile::commit`] gives it its name; dropped
-/// before that, it is removed.
+/// A file under a temporary name in the folder of its target. [`TemporaryFile::commit`] gives it
+/// its name; dropped before that, it is removed.
 #[derive(Debug)]
 pub struct TemporaryFile {
     file: File,
@@ -82,13 +82,14 @@ impl Write for TemporaryFile {
 
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        // After a commit the name is gone. A file that cannot be removed is found by `remove_abandoned`.
+        // After a commit the name is gone. A file that cannot be removed is found by
+        // `remove_abandoned`.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// A folder under a temporary name, readable by its owner alone. Dropped before [`TemporaryFolder::commit`], it is
-/// removed with everything in it.
+/// A folder under a temporary name, readable by its owner alone. Dropped before
+/// [`TemporaryFolder::commit`], it is removed with everything in it.
 #[derive(Debug)]
 pub struct TemporaryFolder {
     path: PathBuf,
@@ -111,7 +112,8 @@ impl TemporaryFolder {
         &self.path
     }
 
-    /// Renames the folder to its target and syncs the folder above. The files in it must have been synced before.
+    /// Renames the folder to its target and syncs the folder above. The files in it must have been
+    /// synced before.
     ///
     /// # Errors
     /// The file system's error, for example when the target exists and is not empty.
@@ -130,13 +132,14 @@ impl AsRef<Path> for TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // After a commit the name is gone. A folder that cannot be removed is found by `remove_abandoned`.
+        // After a commit the name is gone. A folder that cannot be removed is found by
+        // `remove_abandoned`.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-/// Removes the temporary files and folders of processes that no longer run, as far as their names begin with
-/// `prefix`. A folder that does not exist holds none. A link is never followed.
+/// Removes the temporary files and folders of processes that no longer run, as far as their names
+/// begin with `prefix`. A folder that does not exist holds none. A link is never followed.
 ///
 /// # Errors
 /// The file system's error with the path in its text.
@@ -168,8 +171,8 @@ pub fn is_running(pid: i32) -> bool {
     Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
-/// The process id in a temporary name. Names of earlier versions (`.<name>.<pid>.tmp`) and the log that DuckDB writes
-/// beside a file (`….tmp.wal`) are recognised too.
+/// The process id in a temporary name. Names of earlier versions (`.<name>.<pid>.tmp`) and the log
+/// that DuckDB writes beside a file (`….tmp.wal`) are recognised too.
 fn writer_of(name: &str) -> Option<i32> {
     let name = name.strip_prefix('.')?;
     let name = name.strip_suffix(".wal").unwrap_or(name).strip_suffix(".tmp")?;

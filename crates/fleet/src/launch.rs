@@ -9,6 +9,11 @@
 //!
 //! [`step`] is pure, like the daemon's step: a [`LaunchProgress`] and an event give the next
 //! [`LaunchProgress`] and the effects to perform, in that order.
+//!
+//! A request is sent with one attempt. AWS remembers a token for 24 hours; this module sends it
+//! again for one hour. AWS accepts a signed request for five minutes, and shows its effect within
+//! five more. So "not launched" is certain 15 minutes after a lost answer if the instance did not
+//! appear. A launch is reported as done only after DescribeInstances showed the instance.
 
 use crate::instance::InstanceView;
 use domain::Timestamp;

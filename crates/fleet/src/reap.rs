@@ -4,6 +4,12 @@
 //! action, [`still`] decides again from a second query, so that the actions are a subset of the
 //! plan that was shown. An instance is overdue only if that is certain: a bound that cannot be read
 //! is reported and never acted upon, and an instance stays if its protection could not be read.
+//!
+//! An instance is overdue at the earlier of its expiry and its cap, both at least the last start,
+//! plus the slack. Of a stopped instance only the cap counts. If `spawn:on-expiry` is missing, the
+//! mildest action and the longest grace period apply. Protection is requested only for instances
+//! that would end. A cancelled spot request comes before the end of its instance, one call ends one
+//! instance, and its state is read back.
 
 use crate::instance::{InstanceView, ReapAction};
 use domain::format_span;

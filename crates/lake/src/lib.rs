@@ -1,8 +1,8 @@
 //! The lake: a folder of Parquet files in which each commit becomes visible all at once.
 //!
-//! This crate finds the newest manifest, pins it while it is read, checks its files, and unpacks the
-//! embedded seed. It has no large dependency, so that `truffle` stays small. The crate `lake_writer`
-//! writes.
+//! This crate finds the newest manifest, pins it while it is read, checks its files, and unpacks
+//! the embedded seed. It has no large dependency, so that `truffle` stays small. The crate
+//! `lake_writer` writes.
 //!
 //! ```text
 //! CURRENT                        the number of the newest manifest
@@ -13,6 +13,8 @@
 //! warehouse/<n>-<digest>.duckdb  disposable, written by the first reader of a manifest
 //! writer.lock
 //! ```
+//!
+//! The seed is manifest 0. It is unpacked once into the cache, under its digest.
 
 mod folder;
 mod pin;

@@ -7,6 +7,56 @@
 //! * `LakeWriter` holds the writer's lock and commits a manifest; see the crate `lake` for the
 //!   folder's layout.
 //! * `LakeStore` is the port `Store` that the collector writes through.
+//!
+//! # How a run becomes visible
+//!
+//! 1. The collector alone writes, under an exclusive lock on `writer.lock`.
+//! 2. A run writes and syncs Parquet files under new names, then `manifest/<n>.json`, which lists
+//!    every visible file with its digest.
+//! 3. Renaming a `CURRENT` that names `n` into place is the commit.
+//! 4. A reader takes a shared lock on manifest `n`, checks that it is still linked, and answers
+//!    from `n` alone. Views hold a manifest's literal list of files.
+//! 5. Cleanup removes an old manifest after an exclusive lock on it succeeded, then the files that
+//!    no manifest lists.
+//!
+//! So a process that is killed at any instant loses at most its own run.
+//!
+//! A scope that was seen completely gets the digest of its rows. If the newest statement of the
+//! scope has the same digest, the run records `unchanged` and stores no rows.
+//!
+//! # Prices that change
+//!
+//! `spot_price` is a set of observations: a series (type, zone, product, region, currency), an
+//! instant and a price. The answer for an instant is a function of that set: of each series, the
+//! newest observation at or before the instant. Of two observations at the same instant, a known
+//! price wins, then the higher one. The order of imports, overlaps and compactions have no
+//! influence. So imports are merged by union, and only an identical observation is dropped.
+//!
+//! A run is `lake/spot_price/v=1/<run>.parquet`, sorted by type, zone, product and instant. A run
+//! of more than 20 million observations continues in `<run>.2.parquet`. In memory an observation
+//! has 24 bytes. To find known observations, an import reads only the row groups whose footer
+//! allows a match of types and instants.
+//!
+//! Compaction reads all such files side by side, one family of types at a time, together with the
+//! family's file, and writes `family=<family>/compacted-<manifest>.parquet`. Families without new
+//! observations keep their files. Its memory is two million rows and one family, whatever the size
+//! of the lake. The files of the log of runs are compacted into one file.
+//!
+//! # Pruning, forgetting and bundles
+//!
+//! Pruning is a new manifest too. A run of a snapshot is removed if, in each of its scopes, a
+//! complete run replaced it before the kept time begins. Of prices, each series keeps the
+//! observation that is valid then. The log keeps the run's row with the outcome `pruned`: it still
+//! bounds the validity of earlier rows, and the same file may be imported again.
+//!
+//! Forgetting an account rewrites the files that name it, group by group, and the log, in a new
+//! manifest. Unpacking a bundle adopts unknown runs under their own names, and merges prices as any
+//! import does.
+//!
+//! # Bills
+//!
+//! The columns of FOCUS exports and of Cost and Usage Reports are mapped one by one; columns
+//! without a mapping go to `extra`. Bills of several gigabytes are read in pieces of bounded size.
 
 mod billing;
 mod bundle;

@@ -15,6 +15,26 @@
 //!
 //! The crate never reads a clock, a file, a socket, the environment or AWS, and it never waits.
 //! Slow work is an effect; its outcome comes back as an [`LifeEvent`] of a later step.
+//!
+//! # Time
+//!
+//! The state holds one number: the running time left on the monotonic clock. It is signed, so an
+//! overdue life stays overdue. An instant in a tag is converted with AWS's clock (the `Date` of an
+//! answer plus the time since boot), never with the local clock. A boot with a new pending time is
+//! a start; with the same pending time it is a reboot. Time that the daemon did not observe is not
+//! idle time.
+//!
+//! # The dead-man
+//!
+//! Its timer is set to the time left, plus the grace period, plus 10 minutes, and is written again
+//! only if the time left changes. It counts from boot (`OnBootSec=`), because any `daemon-reload`
+//! makes systemd 252 count `OnActiveSec=` from the start again. Its file is in `/run`, because it
+//! is meaningless for another boot.
+//!
+//! # Order of effects
+//!
+//! Warnings first, then the saved state, then the actions, then the answers. The heartbeat is last,
+//! so that it never delays another effect.
 
 pub mod clock_time;
 mod clocks;

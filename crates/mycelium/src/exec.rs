@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-/// Replaces this process by the executable `name` in the folder of this one, with these words. It returns only when
-/// that failed.
+/// Replaces this process by the executable `name` in the folder of this one, with these words. It
+/// returns only when that failed.
 ///
 /// Executables on PATH are never started: they may belong to another user or another version.
 pub(crate) fn exec_beside(name: &str, words: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -4,6 +4,44 @@
 //! This is the only crate that uses duckdb, and no type of DuckDB or Arrow appears in a public
 //! signature. It never writes to a lake, opens a socket, or reads a clock for an answer: `$as_of`
 //! is a parameter like any other.
+//!
+//! # The file of a warehouse
+//!
+//! `warehouse/<n>-<digest>.duckdb` is built under a temporary name, closed, renamed, and opened
+//! read-only from then on. The digest covers the statements and the manifests, so a new version of
+//! the program makes a new file. Snapshot datasets are tables in it; large datasets of changes are
+//! views over Parquet files. Where no folder can be written, the same statements run in memory, and
+//! the seed is read from memory too.
+//!
+//! # Snapshots and time
+//!
+//! Each row of a snapshot has the span in which it was the newest statement of its scope
+//! (`valid_from`, `valid_until`). The span ends with the next complete run of the scope, or with
+//! the next row of the same key. So a complete run retires rows that it does not list, a partial
+//! run only adds rows, and a question about an instant is two comparisons. `x_history` holds all
+//! rows, `x` the ones that are valid now.
+//!
+//! Bills are too large for such a table: `charge` is a view over the files. Only the statements
+//! (account and month, or account and day from Cost Explorer) are a table, `charge_statement`, with
+//! the span in which each was valid. A bill of a month stands for its days, so that no charge
+//! counts twice, whichever source reported it.
+//!
+//! A question with a parameter of type `type` is about one instance type. For that question alone,
+//! the dataset's view covers only files that can contain the type's family. They come from the
+//! manifest, never from a file pattern.
+//!
+//! # Quarantine
+//!
+//! `queries/build/quarantine.sql` decides from the whole lake whether an on-demand price is absurd,
+//! so the order of imports has no influence. Such a price goes to `price_held` with its reason, the
+//! price before it stays valid, and the run's gaps report it. To release one, the collector adds a
+//! row to `acceptance`; the price itself stays as it is in the lake.
+//!
+//! # Redaction
+//!
+//! `truffle export --redact` puts views with keyed stand-ins before the tables of accounts, in its
+//! own connection and in the isolated query process. `catalog/src/private_columns.rs` lists the
+//! private columns; a text that it does not call public is private.
 
 mod arrow_page;
 mod ask;

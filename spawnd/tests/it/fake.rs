@@ -15,6 +15,12 @@ use std::time::{Duration, Instant};
 /// Seconds of the daemon's time per second of the machine's.
 pub(crate) const PACE: u64 = 240;
 
+/// Returns whether the long tests run in full: `MYCELIUM_LONG=1`, which `make test-long` sets.
+/// Otherwise each runs a sample.
+pub(crate) fn is_long_run() -> bool {
+    std::env::var_os("MYCELIUM_LONG").is_some_and(|value| value == "1")
+}
+
 /// Interval at which a test polls its world.
 const LOOK: Duration = Duration::from_millis(5);
 

@@ -2,7 +2,7 @@
 //! 169.254.169.254. The faults are those of a real kernel: a missing route, a dropped packet, a
 //! full disk. The namespaces end with the test's process, and nothing is left behind.
 
-use crate::fake::{FakeWorld, MetadataMode};
+use crate::fake::{FakeWorld, MetadataMode, is_long_run};
 use crate::faults::{TEN_MINUTES, check_in};
 use std::process::Command;
 
@@ -204,12 +204,11 @@ fn calls_and_posts_use_only_trusted_tls() {
     }
 }
 
-/// Runs lives of ten minutes with one SIGKILL each: at every eleventh second until a minute after
-/// the end, or every `SPAWND_KILL_EVERY` seconds. It takes every fourth of these instants,
-/// beginning with number `first`, so that four tests can run in parallel.
+/// Runs lives of ten minutes with one SIGKILL each: at every 33rd second until a minute after
+/// the end, or at every second in a long run. It takes every fourth of these instants, beginning
+/// with number `first`, so that four tests can run in parallel.
 fn killed_at_every_fourth_instant(first: usize) {
-    let every = std::env::var("SPAWND_KILL_EVERY");
-    let every: usize = every.map_or(11, |seconds| seconds.parse().expect("SPAWND_KILL_EVERY is in seconds"));
+    let every = if is_long_run() { 1 } else { 33 };
     for at in (0..=660).step_by(every).skip(first).step_by(4) {
         check_in(FakeWorld::in_namespace(TEN_MINUTES), |world| {
             while world.uptime() < at && !world.ended() {

@@ -41,8 +41,8 @@ After=basic.target
 DefaultDependencies=no
 [Service]
 ExecStart=/bin/sh /root/script
-StandardOutput=append:/root/said
-StandardError=append:/root/said
+StandardOutput=append:/root/output
+StandardError=append:/root/output
 ";
 
 /// Waits until the daemon answers.
@@ -118,7 +118,7 @@ impl SystemdGuest {
     }
 
     fn said(&self) -> String {
-        std::fs::read_to_string(self.path("root/said")).unwrap_or_default()
+        std::fs::read_to_string(self.path("root/output")).unwrap_or_default()
     }
 
     /// Returns the words after `name` at the start of a line of the script's output.

@@ -180,8 +180,8 @@ impl BenchRun {
         Ok(())
     }
 
-    /// Returns a command for [`BenchRun::peak`], which runs one of our programs. The caller adds its
-    /// arguments.
+    /// Returns a command for [`BenchRun::peak`], which runs one of our programs. The caller adds
+    /// its arguments.
     fn timed(&self, name: &str) -> Command {
         // The kernel counts a child's peak resident size, and Python can read it.
         let ask = "import resource,subprocess,sys\n\

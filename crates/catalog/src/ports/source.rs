@@ -60,8 +60,8 @@ pub struct SnapshotQuery<'a> {
 /// Number of metrics requested per instance for the dataset `utilization`.
 pub const METRICS: u64 = 6;
 
-/// The [`ScopeReport::source`] of figures that spawnd wrote into tags of its instances. A snapshot of
-/// `instance` also reports `utilization` under this source, in regions that have such tags.
+/// The [`ScopeReport::source`] of figures that spawnd wrote into tags of its instances. A snapshot
+/// of `instance` also reports `utilization` under this source, in regions that have such tags.
 pub const HEARTBEATS: &str = "heartbeats of spawnd";
 
 /// Further parameters of a query: some datasets are answers to a specific request.
@@ -190,8 +190,8 @@ pub const LIST_BUCKET: &str = "s3:ListBucket";
 pub const GET_OBJECT: &str = "s3:GetObject";
 
 /// Returns a gap for a clock that is more than five minutes off. `ahead` is in seconds, as in
-/// [`ProfileAccount::ahead`]. Times recorded now are AWS's, but times that this machine recorded before
-/// may be wrong.
+/// [`ProfileAccount::ahead`]. Times recorded now are AWS's, but times that this machine recorded
+/// before may be wrong.
 pub fn describe_clock_skew(ahead: i64) -> Option<String> {
     (ahead.abs() > 300).then(|| {
         let way = if ahead > 0 { "ahead of" } else { "behind" };

@@ -6,6 +6,14 @@
 //! thread starts. DuckDB's settings and a list of allowed statements come on top. The parent
 //! enforces the time limit by a kill, because DuckDB has no time limit and one call can ignore an
 //! interrupt.
+//!
+//! The steps of one statement:
+//!
+//! 1. The parent starts its own executable with one argument and sends the request through a pipe.
+//! 2. The child restricts itself, and parses the statement with DuckDB's parser on a connection
+//!    without data.
+//! 3. It checks the tree: one SELECT, with known nodes and known table functions.
+//! 4. It locks DuckDB's settings, runs the statement, and answers in Arrow frames.
 
 mod child;
 mod parent;
