@@ -17,3 +17,6 @@ pub use ask::Warehouse;
 pub use encode::ColumnarEncoder;
 pub use isolation::{QUERY_PROCESS_ARGUMENT, run_query_process};
 pub use open::{WarehouseSource, WarehouseStorage};
+
+#[cfg(test)]
+mod question_tests;
