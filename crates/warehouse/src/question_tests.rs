@@ -193,6 +193,24 @@ fn every_question_returns_the_rows_of_its_expect_file() {
 }
 
 #[test]
+fn redacted_questions_show_no_account() {
+    let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let source = fixture_lake(folder.path());
+    for caches in [vec![cache.path().to_path_buf()], Vec::new()] {
+        let mut warehouse = Warehouse::open(vec![source.clone()], None, &caches).unwrap();
+        warehouse.redact("key").unwrap();
+        for question in QUESTIONS {
+            let expected =
+                fs::read_to_string(queries().join(question.name).with_extension("expect")).unwrap();
+            let found = answer(&warehouse, question, &expected);
+            for account in ["111122223333", "444455556666", "777788889999"] {
+                assert!(!found.contains(account), "{} shows {account}: {found}", question.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn every_expect_file_belongs_to_a_question() {
     let known: BTreeSet<PathBuf> =
         QUESTIONS.iter().map(|question| queries().join(question.name).with_extension("expect")).collect();
