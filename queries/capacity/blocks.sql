@@ -18,7 +18,7 @@ SELECT
     account_id,
     valid_from AS answered_at
 FROM capacity_block_history
-WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+WHERE valid_at(valid_from, valid_until, $as_of)
     AND starts_at > $as_of
     AND ($type = 'all' OR instance_type = $type)
 ORDER BY currency, price_per_instance_hour, starts_at, offering_id

@@ -6,19 +6,6 @@
 -- $service text = all  service name, or all
 -- $month text = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
-WITH newest AS (
-    SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
-    FROM charge_statement
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
-),
-billed AS (
-    SELECT *
-    FROM charge_history
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
-        AND ($month = 'all'
-            OR strftime(billing_period_start, '%Y-%m') = CASE $month WHEN 'latest' THEN (SELECT month FROM newest) ELSE $month END)
-        AND ($service = 'all' OR service_name = $service)
-)
 SELECT
     billing_currency,
     CAST(charge_period_start AS DATE) AS day,
@@ -33,6 +20,7 @@ SELECT
     count(*) AS lines,
     -- Only Cost Explorer marks a day as estimated; `extra` of other sources is ignored.
     coalesce(bool_or(source_format = 'cost-explorer' AND extra LIKE '%"Estimated":"true"%'), false) AS estimated
-FROM billed
+FROM charge_of_month($month, $as_of)
+WHERE $service = 'all' OR service_name = $service
 GROUP BY billing_currency, day
 ORDER BY billing_currency, day

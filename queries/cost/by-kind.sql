@@ -3,18 +3,6 @@
 -- never added.
 -- $month text = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
-WITH newest AS (
-    SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
-    FROM charge_statement
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
-),
-billed AS (
-    SELECT *
-    FROM charge_history
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
-        AND ($month = 'all'
-            OR strftime(billing_period_start, '%Y-%m') = CASE $month WHEN 'latest' THEN (SELECT month FROM newest) ELSE $month END)
-)
 SELECT
     billing_currency,
     charge_category,
@@ -25,6 +13,6 @@ SELECT
     CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
     CASE WHEN count(list_cost) = count(*) THEN sum(list_cost) END AS list_cost,
     count(*) AS lines
-FROM billed
+FROM charge_of_month($month, $as_of)
 GROUP BY billing_currency, charge_category, charge_class, charge_frequency, line_item_type
 ORDER BY billing_currency, billed_cost DESC, charge_category, line_item_type

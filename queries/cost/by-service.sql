@@ -4,18 +4,6 @@
 -- added.
 -- $month text = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
-WITH newest AS (
-    SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
-    FROM charge_statement
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
-),
-billed AS (
-    SELECT *
-    FROM charge_history
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
-        AND ($month = 'all'
-            OR strftime(billing_period_start, '%Y-%m') = CASE $month WHEN 'latest' THEN (SELECT month FROM newest) ELSE $month END)
-)
 SELECT
     billing_currency,
     service_name,
@@ -28,6 +16,6 @@ SELECT
     sum(billed_cost) AS billed_cost,
     CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
     count(*) AS lines
-FROM billed
+FROM charge_of_month($month, $as_of)
 GROUP BY billing_currency, service_name
 ORDER BY billing_currency, billed_cost DESC, service_name

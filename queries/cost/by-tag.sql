@@ -5,18 +5,6 @@
 -- $tag text  tag key, such as Name; also finds the spellings of reports, user:Name and user_name
 -- $month text = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
-WITH newest AS (
-    SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
-    FROM charge_statement
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
-),
-billed AS (
-    SELECT *, CASE WHEN json_valid(tags) THEN CAST(tags AS JSON) END AS tag
-    FROM charge_history
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
-        AND ($month = 'all'
-            OR strftime(billing_period_start, '%Y-%m') = CASE $month WHEN 'latest' THEN (SELECT month FROM newest) ELSE $month END)
-)
 SELECT
     billing_currency,
     coalesce(tag ->> $tag, tag ->> ('user:' || $tag), tag ->> ('user_' || lower($tag))) AS tag_value,
@@ -29,6 +17,9 @@ SELECT
     sum(billed_cost) AS billed_cost,
     CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
     count(*) AS lines
-FROM billed
+FROM (
+    SELECT *, CASE WHEN json_valid(tags) THEN CAST(tags AS JSON) END AS tag
+    FROM charge_of_month($month, $as_of)
+)
 GROUP BY billing_currency, tag_value
 ORDER BY billing_currency, billed_cost DESC, tag_value

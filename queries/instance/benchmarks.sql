@@ -22,5 +22,5 @@ FROM measured
 LEFT JOIN price_history AS p ON p.instance_type = measured.instance_type
     AND p.region = $region AND p.os = 'linux' AND p.term = 'on-demand' AND p.tenancy = 'shared'
     AND p.software = 'none' AND p.licence <> 'byol'
-    AND p.valid_from <= $as_of AND (p.valid_until IS NULL OR p.valid_until > $as_of)
+    AND valid_at(p.valid_from, p.valid_until, $as_of)
 ORDER BY measured.best DESC, measured.instance_type

@@ -7,5 +7,5 @@ SELECT
 FROM instance_type_corrected
 WHERE gpus > 0
     AND ($model = 'all' OR lower(gpu_model) = lower($model))
-    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    AND valid_at(valid_from, valid_until, $as_of)
 ORDER BY gpu_memory_mib DESC, instance_type

@@ -2,5 +2,5 @@
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT * EXCLUDE (run_id, valid_from, valid_until)
 FROM instance_type_history
-WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+WHERE valid_at(valid_from, valid_until, $as_of)
 ORDER BY instance_type

@@ -6,7 +6,7 @@
 WITH measured AS (
     SELECT *
     FROM utilization_history
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    WHERE valid_at(valid_from, valid_until, $as_of)
         AND observed_at > $as_of - to_days(CAST($days AS INTEGER)) AND observed_at <= $as_of
 ),
 period AS (
@@ -17,7 +17,7 @@ period AS (
 fleet AS (
     SELECT account_id, region, instance_id, any_value(name) AS name, any_value(instance_type) AS instance_type
     FROM instance_history
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    WHERE valid_at(valid_from, valid_until, $as_of)
     GROUP BY account_id, region, instance_id
 )
 SELECT

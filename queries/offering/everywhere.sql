@@ -4,7 +4,7 @@
 SELECT instance_type
 FROM offering_history
 WHERE list_contains(string_split($regions, ','), region)
-    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    AND valid_at(valid_from, valid_until, $as_of)
 GROUP BY instance_type
 HAVING count(DISTINCT region) = len(list_distinct(string_split($regions, ',')))
 ORDER BY instance_type

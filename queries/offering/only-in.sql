@@ -6,11 +6,11 @@
 SELECT DISTINCT here.instance_type
 FROM offering_history AS here
 WHERE here.region = $region
-    AND here.valid_from <= $as_of AND (here.valid_until IS NULL OR here.valid_until > $as_of)
+    AND valid_at(here.valid_from, here.valid_until, $as_of)
     AND NOT EXISTS (
         SELECT 1 FROM offering_history AS there
         WHERE there.region = $other AND there.instance_type = here.instance_type
-            AND there.valid_from <= $as_of AND (there.valid_until IS NULL OR there.valid_until > $as_of)
+            AND valid_at(there.valid_from, there.valid_until, $as_of)
     )
     AND EXISTS (
         SELECT 1 FROM collection_run AS run

@@ -4,4 +4,4 @@
 SELECT instance_type, region, az_id
 FROM offering_history
 WHERE ($regions = 'all' OR list_contains(string_split($regions, ','), region))
-    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    AND valid_at(valid_from, valid_until, $as_of)

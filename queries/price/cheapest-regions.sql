@@ -7,7 +7,7 @@ WITH priced AS (
     SELECT instance_type, region, price_per_hour, currency, observed_at
     FROM price_history
     WHERE os = $os AND term = 'on-demand' AND tenancy = 'shared' AND software = 'none' AND licence <> 'byol'
-        AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+        AND valid_at(valid_from, valid_until, $as_of)
 ),
 best AS (
     SELECT instance_type, currency, min(price_per_hour) AS price_per_hour

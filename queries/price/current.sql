@@ -6,4 +6,4 @@ SELECT instance_type, region, price_per_hour, currency, observed_at, source, bas
 FROM price_history
 WHERE ($regions = 'all' OR list_contains(string_split($regions, ','), region))
     AND os = $os AND term = 'on-demand' AND tenancy = 'shared' AND software = 'none' AND licence <> 'byol'
-    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    AND valid_at(valid_from, valid_until, $as_of)

@@ -17,5 +17,5 @@ SELECT
     source,
     run_id
 FROM price_held
-WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+WHERE valid_at(valid_from, valid_until, $as_of)
 ORDER BY instance_type, region, os, tenancy

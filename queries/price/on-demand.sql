@@ -7,5 +7,5 @@ SELECT region, price_per_hour, currency, observed_at, source, basis
 FROM price_history
 WHERE instance_type = $type AND os = $os AND term = 'on-demand' AND tenancy = 'shared'
     AND software = 'none' AND licence <> 'byol'
-    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    AND valid_at(valid_from, valid_until, $as_of)
 ORDER BY currency, price_per_hour, region

@@ -10,13 +10,13 @@ WITH listed AS (
     FROM price_history
     WHERE instance_type = $type AND region = $region AND os = $os AND tenancy = $tenancy
         AND software = 'none' AND licence <> 'byol'
-        AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+        AND valid_at(valid_from, valid_until, $as_of)
     UNION ALL
     SELECT plan || '-savings-plan', lease_years, payment, NULL, price_per_hour, NULL, currency, observed_at, source
     FROM savings_plan_history
     WHERE instance_type = $type AND region = $region AND os = $os AND tenancy = $tenancy
         AND software = 'none' AND licence <> 'byol'
-        AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+        AND valid_at(valid_from, valid_until, $as_of)
 )
 SELECT
     listed.*,

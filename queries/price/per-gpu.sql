@@ -16,6 +16,6 @@ JOIN price_history AS p ON p.instance_type = t.instance_type
 WHERE t.gpus > 0 AND t.gpu_memory_mib > 0
     AND p.region = $region AND p.os = 'linux' AND p.term = 'on-demand' AND p.tenancy = 'shared'
     AND p.software = 'none' AND p.licence <> 'byol'
-    AND t.valid_from <= $as_of AND (t.valid_until IS NULL OR t.valid_until > $as_of)
-    AND p.valid_from <= $as_of AND (p.valid_until IS NULL OR p.valid_until > $as_of)
+    AND valid_at(t.valid_from, t.valid_until, $as_of)
+    AND valid_at(p.valid_from, p.valid_until, $as_of)
 ORDER BY price_per_gpu_gib, t.instance_type

@@ -4,18 +4,18 @@
 WITH named AS (
     SELECT region, any_value(name) AS name
     FROM region_history
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    WHERE valid_at(valid_from, valid_until, $as_of)
     GROUP BY region
 ),
 offered AS (
     SELECT region, count(DISTINCT instance_type) AS instance_types, count(DISTINCT az_id) AS zones
     FROM offering_history
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    WHERE valid_at(valid_from, valid_until, $as_of)
     GROUP BY region
 )
 SELECT r.account_id, r.region, named.name, r.opt_in_status, offered.zones, offered.instance_types, r.endpoint
 FROM region_access_history AS r
 LEFT JOIN named ON named.region = r.region
 LEFT JOIN offered ON offered.region = r.region
-WHERE r.valid_from <= $as_of AND (r.valid_until IS NULL OR r.valid_until > $as_of)
+WHERE valid_at(r.valid_from, r.valid_until, $as_of)
 ORDER BY r.account_id, r.opt_in_status = 'not-opted-in', r.region

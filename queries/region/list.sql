@@ -9,20 +9,20 @@ WITH seen AS (
 zones AS (
     SELECT region, count(DISTINCT az_id) AS n
     FROM zone_history
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    WHERE valid_at(valid_from, valid_until, $as_of)
     GROUP BY region
 ),
 types AS (
     SELECT region, count(DISTINCT instance_type) AS n
     FROM offering_history
-    WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    WHERE valid_at(valid_from, valid_until, $as_of)
     GROUP BY region
 ),
 prices AS (
     SELECT region, count(DISTINCT instance_type) AS n
     FROM price_history
     WHERE os = 'linux' AND term = 'on-demand' AND tenancy = 'shared' AND software = 'none' AND licence <> 'byol'
-        AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+        AND valid_at(valid_from, valid_until, $as_of)
     GROUP BY region
 )
 SELECT
@@ -39,5 +39,5 @@ LEFT JOIN prices ON prices.region = r.region
 LEFT JOIN seen AS seen_zones ON seen_zones.dataset = 'zone' AND seen_zones.scope = r.region
 LEFT JOIN seen AS seen_types ON seen_types.dataset = 'offering' AND seen_types.scope = r.region
 LEFT JOIN seen AS seen_prices ON seen_prices.dataset = 'price' AND seen_prices.scope = r.region
-WHERE r.valid_from <= $as_of AND (r.valid_until IS NULL OR r.valid_until > $as_of)
+WHERE valid_at(r.valid_from, r.valid_until, $as_of)
 ORDER BY r.region

@@ -34,5 +34,5 @@ SELECT
 FROM spot_feed_history AS feed
 LEFT JOIN zones ON zones.region = feed.region AND zones.product = feed.os AND zones.currency = feed.currency
 WHERE feed.instance_type = $type
-    AND feed.valid_from <= $as_of AND (feed.valid_until IS NULL OR feed.valid_until > $as_of)
+    AND valid_at(feed.valid_from, feed.valid_until, $as_of)
 ORDER BY agrees, feed.region, feed.os, feed.currency

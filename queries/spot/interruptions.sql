@@ -6,5 +6,5 @@
 SELECT region, band, band_label, saving_percent, observed_at
 FROM interruption_history
 WHERE instance_type = $type AND os = $os
-    AND valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+    AND valid_at(valid_from, valid_until, $as_of)
 ORDER BY band, saving_percent DESC, region

@@ -12,6 +12,6 @@ SELECT
     account_id,
     valid_from AS answered_at
 FROM placement_score_history
-WHERE valid_from <= $as_of AND (valid_until IS NULL OR valid_until > $as_of)
+WHERE valid_at(valid_from, valid_until, $as_of)
     AND ($type = 'all' OR list_contains(instance_types, $type))
 ORDER BY score DESC, target_capacity DESC, region, az_id, instance_types

@@ -3,6 +3,8 @@
 mod complete;
 mod exec;
 mod facts;
+#[cfg(test)]
+mod reference_tests;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -21,6 +21,12 @@ const QUARANTINE: &str = include_str!("../../../queries/build/quarantine.sql");
 const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
 pub(crate) const STATED: &str = include_str!("../../../queries/build/stated.sql");
 
+/// The macros of the questions, in the order of their creation.
+const MACROS: [&str; 2] = [
+    include_str!("../../../queries/views/valid_at.sql"),
+    include_str!("../../../queries/views/charge_of_month.sql"),
+];
+
 /// Columns that no file of their dataset has, as (dataset, column).
 pub(crate) type MissingColumns = BTreeSet<(&'static str, &'static str)>;
 
@@ -33,6 +39,7 @@ pub(crate) fn statements(sources: &[WarehouseSource], lacking: &MissingColumns) 
     let mut statements: Vec<String> =
         logs.into_iter().chain(others).flat_map(|dataset| make(dataset, sources, lacking)).collect();
     statements.extend(VIEWS.iter().map(|(_, sql)| sql.to_string()));
+    statements.extend(MACROS.map(String::from));
     statements
 }
 

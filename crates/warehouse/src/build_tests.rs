@@ -112,6 +112,13 @@ fn spot_source(root: &std::path::Path, files: &[&str]) -> WarehouseSource {
     WarehouseSource { root: root.to_path_buf(), manifest }
 }
 
+/// Returns a source with one Parquet file of the query's rows.
+fn source_of(root: &std::path::Path, dataset: &str, rows: &[&str]) -> WarehouseSource {
+    let mut source = spot_source(root, rows);
+    source.manifest.files.iter_mut().for_each(|file| file.dataset = dataset.into());
+    source
+}
+
 const ROW: &str = "SELECT TIMESTAMP '2026-01-01' AS observed_at, 'm7i.large' AS instance_type, \
     'us-east-1' AS region, 'use1-az1' AS az_id, 0.5::DECIMAL(18,10) AS price_per_hour, 'x' AS run_id";
 
@@ -150,16 +157,36 @@ fn reads_files_with_different_columns_together() {
     assert_eq!(files(catalog::dataset("spot_price").unwrap(), std::slice::from_ref(&other)).len(), 1);
 }
 
+/// Returns the plan of a query, as text.
+fn plan(connection: &Connection, sql: &str) -> String {
+    let mut plan = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
+    let plan: Vec<String> = plan.query_map([], |row| row.get(1)).unwrap().map(Result::unwrap).collect();
+    plan.concat()
+}
+
+#[test]
+fn a_macro_over_files_keeps_the_pushdown_of_filters_and_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = "SELECT '1/2026-10' AS bill, 'r' AS run_id, 'Amazon S3' AS service_name, '{}' AS tags, \
+        1::DECIMAL(38,18) AS billed_cost, TIMESTAMP '2026-10-01' AS billing_period_start";
+    let connection = Connection::open_in_memory().unwrap();
+    make_all(&connection, &[source_of(folder.path(), "charge", &[row])]).unwrap();
+    let plan = plan(
+        &connection,
+        "SELECT sum(billed_cost) FROM charge_of_month('all', TIMESTAMP '2026-11-20') \
+         WHERE service_name = 'Amazon S3'",
+    );
+    assert!(plan.contains("service_name='Amazon S3'"), "the scan itself filters: {plan}");
+    assert!(!plan.contains("FILTER ") && !plan.contains("tags"), "the scan reads few columns: {plan}");
+}
+
 #[test]
 fn a_view_over_files_keeps_filter_pushdown() {
     let folder = tempfile::tempdir().unwrap();
     let row = format!("{ROW}, 'USD' AS currency");
     let connection = Connection::open_in_memory().unwrap();
     make_all(&connection, &[spot_source(folder.path(), &[&row, &row])]).unwrap();
-    let sql = "EXPLAIN SELECT * FROM spot_price WHERE instance_type = 'm7i.large'";
-    let mut plan = connection.prepare(sql).unwrap();
-    let plan: Vec<String> = plan.query_map([], |row| row.get(1)).unwrap().map(Result::unwrap).collect();
-    let plan = plan.concat();
+    let plan = plan(&connection, "SELECT * FROM spot_price WHERE instance_type = 'm7i.large'");
     assert!(plan.contains("READ_PARQUET") && plan.contains("Filters"), "the scan itself filters: {plan}");
     assert!(!plan.contains("UNION") && !plan.contains("FILTER "), "{plan}");
 }

@@ -58,3 +58,6 @@ pub use encode::ColumnarEncoder;
 pub use isolation::{QUERY_PROCESS_ARGUMENT, run_query_process};
 pub use open::WarehouseStorage;
 pub use source::WarehouseSource;
+
+#[cfg(test)]
+mod question_tests;

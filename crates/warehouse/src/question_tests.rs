@@ -1,0 +1,224 @@
+//! Answers every question over the lake of `queries/fixture` and compares the rows with the
+//! `.expect` file beside the question.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use catalog::ports::Ask;
+use catalog::{DATASETS, DataFile, Dataset, Page, QUESTIONS, Question, Value, ValueType};
+use domain::Timestamp;
+use duckdb::Connection;
+
+use crate::build::literal;
+use crate::{Warehouse, WarehouseSource};
+
+/// The environment variable that makes the test rewrite the files instead of comparing them.
+const UPDATE: &str = "EXPECT_UPDATE";
+
+/// The time at which all questions are answered.
+const NOW: &str = "2026-11-20T00:00:00Z";
+
+/// A page with more columns is written as one `column: value` line per value.
+const TABLE_COLUMNS: usize = 14;
+
+fn queries() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../queries")
+}
+
+/// Writes `fixture/<dataset>.csv` as a Parquet file of the dataset. The first line names the
+/// columns; other columns are missing, as in a file of an older version. An empty cell is null.
+fn write_dataset(writer: &Connection, dataset: &Dataset, csv: &Path, parquet: &Path) {
+    let text = fs::read_to_string(csv).unwrap();
+    let fields = dataset.fields();
+    let typed = |name: &str| {
+        let field = fields.iter().find(|field| field.name == name);
+        let field = field.unwrap_or_else(|| panic!("{} has no column {name}", dataset.name));
+        format!("CAST({name} AS {}) AS {name}", field.ty.sql())
+    };
+    let columns: Vec<String> = text.lines().next().unwrap_or_default().split(',').map(typed).collect();
+    let read = format!(
+        "read_csv({}, header = true, all_varchar = true, allow_quoted_nulls = false, delim = ',', quote = '\"', escape = '\"')",
+        literal(&csv.to_string_lossy())
+    );
+    let copy = format!(
+        "COPY (SELECT {} FROM {read}) TO {}",
+        columns.join(", "),
+        literal(&parquet.to_string_lossy())
+    );
+    writer.execute_batch(&copy).unwrap_or_else(|error| panic!("{}: {error}", csv.display()));
+}
+
+/// Returns the lake of `queries/fixture` as one source with its files in `root`.
+fn fixture_lake(root: &Path) -> WarehouseSource {
+    let writer = Connection::open_in_memory().unwrap();
+    let mut files = Vec::new();
+    for dataset in DATASETS {
+        let csv = queries().join("fixture").join(dataset.name).with_extension("csv");
+        if csv.exists() {
+            let path = format!("{}.parquet", dataset.name);
+            write_dataset(&writer, dataset, &csv, &root.join(&path));
+            let (name, version) = (dataset.name.to_string(), dataset.version);
+            files.push(DataFile { dataset: name, version, path, rows: 0, bytes: 0, sha256: String::new() });
+        }
+    }
+    let manifest = catalog::Manifest {
+        format: catalog::FORMAT,
+        number: 1,
+        tool_version: String::new(),
+        written_at: String::new(),
+        files,
+    };
+    WarehouseSource { root: root.to_path_buf(), manifest }
+}
+
+/// Reads the parameters from a line such as `$region = us-east-1, $os = linux`, or `defaults`.
+fn read_parameters(line: &str) -> Vec<(String, String)> {
+    let Some(line) = line.trim().strip_prefix('$') else { return Vec::new() };
+    let pair = |text: &str| {
+        let (name, value) = text.split_once('=').unwrap_or_else(|| panic!("no = in {text}"));
+        (name.trim().to_string(), value.trim().to_string())
+    };
+    line.split(", $").map(pair).collect()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::Text(text) => text.clone(),
+        Value::Timestamp(at) => {
+            let text = at.to_string();
+            text.strip_suffix("T00:00:00Z").map(String::from).unwrap_or(text)
+        }
+        // The last digits of a computed double may differ between processors.
+        Value::Float(number) => catalog::float_text((number * 1e9).round() / 1e9),
+        other => catalog::json_text(other).trim_matches('"').to_string(),
+    }
+}
+
+/// Returns the rows as an aligned table, or one `column: value` line per value if there are many
+/// columns. The rows of a question without an order are sorted.
+fn render(question: &Question, page: &Page) -> String {
+    let mut rows: Vec<Vec<String>> = page.rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+    if !question.text.contains("\nORDER BY ") {
+        rows.sort();
+    }
+    match page.fields.len() > TABLE_COLUMNS {
+        true => rows.iter().map(|row| render_record(page, row)).collect::<Vec<_>>().join("\n"),
+        false => render_table(page, rows),
+    }
+}
+
+fn render_record(page: &Page, row: &[String]) -> String {
+    let named = || page.fields.iter().map(|field| field.name.as_str()).zip(row);
+    let mut text = String::new();
+    for (name, value) in named().filter(|(_, value)| *value != "-") {
+        writeln!(text, "{name}: {value}").unwrap();
+    }
+    let null: Vec<&str> = named().filter(|(_, value)| *value == "-").map(|(name, _)| name).collect();
+    if !null.is_empty() {
+        writeln!(text, "null: {}", null.join(", ")).unwrap();
+    }
+    text
+}
+
+fn render_table(page: &Page, rows: Vec<Vec<String>>) -> String {
+    let head: Vec<String> = page.fields.iter().map(|field| field.name.clone()).collect();
+    let lines: Vec<Vec<String>> = [head].into_iter().chain(rows).collect();
+    let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..page.fields.len()).map(width).collect();
+    let is_number =
+        |at: usize| matches!(page.fields[at].ty, ValueType::Int | ValueType::Float | ValueType::Decimal(..));
+    let mut text = String::new();
+    for line in &lines {
+        let cells = line.iter().enumerate().map(|(at, cell)| match is_number(at) {
+            true => format!("{cell:>0$}", widths[at]),
+            false => format!("{cell:<0$}", widths[at]),
+        });
+        writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end()).unwrap();
+    }
+    text
+}
+
+/// Answers the question once for each line of parameters in `text`, and returns the file with these
+/// lines and the rows.
+fn answer(warehouse: &Warehouse, question: &Question, text: &str) -> String {
+    let now: Timestamp = NOW.parse().unwrap();
+    let sections = text.lines().filter_map(|line| line.strip_prefix("-- ")).map(|line| {
+        let bound = question.bind(&read_parameters(line), now);
+        let bound = bound.unwrap_or_else(|error| panic!("{}: {error}", question.name));
+        let page =
+            warehouse.ask(question, &bound).unwrap_or_else(|error| panic!("{}: {error}", question.name));
+        format!("-- {line}\n{}", render(question, &page))
+    });
+    sections.collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the first line that differs, for the message of a failure.
+fn first_difference(question: &Question, expected: &str, found: &str) -> String {
+    let differs = || expected.lines().zip(found.lines()).position(|(expected, found)| expected != found);
+    let at = differs().unwrap_or_else(|| expected.lines().count().min(found.lines().count()));
+    let line = |text: &str| text.lines().nth(at).unwrap_or("(end of file)").to_string();
+    format!(
+        "queries/{}.expect, line {}\n  expected {}\n  found    {}",
+        question.name,
+        at + 1,
+        line(expected),
+        line(found)
+    )
+}
+
+#[test]
+fn every_question_returns_the_rows_of_its_expect_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = fixture_lake(folder.path());
+    let warehouse = Warehouse::open(vec![source], None, &[]).unwrap();
+    let mut faults = Vec::new();
+    for question in QUESTIONS {
+        let path = queries().join(question.name).with_extension("expect");
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        if !expected.starts_with("-- ") {
+            faults.push(format!("{}: write the parameters as its first line, or -- defaults", path.display()));
+            continue;
+        }
+        let found = answer(&warehouse, question, &expected);
+        if std::env::var_os(UPDATE).is_some() {
+            fs::write(&path, &found).unwrap();
+        } else if found != expected {
+            faults.push(first_difference(question, &expected, &found));
+        }
+    }
+    assert!(faults.is_empty(), "{}\nif the new rows are right, rewrite with {UPDATE}=1", faults.join("\n"));
+}
+
+#[test]
+fn redacted_questions_show_no_account() {
+    let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let source = fixture_lake(folder.path());
+    for caches in [vec![cache.path().to_path_buf()], Vec::new()] {
+        let mut warehouse = Warehouse::open(vec![source.clone()], None, &caches).unwrap();
+        warehouse.redact("key").unwrap();
+        for question in QUESTIONS {
+            let expected =
+                fs::read_to_string(queries().join(question.name).with_extension("expect")).unwrap();
+            let found = answer(&warehouse, question, &expected);
+            for account in ["111122223333", "444455556666", "777788889999"] {
+                assert!(!found.contains(account), "{} shows {account}: {found}", question.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_expect_file_belongs_to_a_question() {
+    let known: BTreeSet<PathBuf> =
+        QUESTIONS.iter().map(|question| queries().join(question.name).with_extension("expect")).collect();
+    let folders = fs::read_dir(queries()).unwrap().map(|entry| entry.unwrap().path());
+    let files = folders.filter(|path| path.is_dir()).flat_map(|folder| fs::read_dir(folder).unwrap());
+    let files = files.map(|entry| entry.unwrap().path());
+    let expect: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "expect")).collect();
+    let unknown: Vec<&PathBuf> = expect.iter().filter(|path| !known.contains(*path)).collect();
+    assert!(!expect.is_empty() && unknown.is_empty(), "no question has these files: {unknown:?}");
+}

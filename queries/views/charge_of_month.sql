@@ -1,0 +1,16 @@
+-- The bill lines of a billing month that were valid at an instant. The month is written as 2026-11,
+-- `latest` for the newest month of any account, or `all`. DuckDB puts the body in the place of the
+-- call, so filters and columns still reach the Parquet files. In Spark: CREATE FUNCTION
+-- charge_of_month(wanted STRING, instant TIMESTAMP) RETURNS TABLE RETURN with the same body, except
+-- that `strftime(billing_period_start, '%Y-%m')` is `date_format(billing_period_start, 'yyyy-MM')`.
+CREATE MACRO charge_of_month(wanted, instant) AS TABLE
+WITH newest AS (
+    SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
+    FROM charge_statement
+    WHERE valid_at(valid_from, valid_until, instant)
+)
+SELECT *
+FROM charge_history
+WHERE valid_at(valid_from, valid_until, instant)
+    AND (wanted = 'all'
+        OR strftime(billing_period_start, '%Y-%m') = CASE wanted WHEN 'latest' THEN (SELECT month FROM newest) ELSE wanted END)
