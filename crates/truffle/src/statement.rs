@@ -61,17 +61,10 @@ impl QueryBounds {
 }
 
 fn read_span(text: &str) -> Result<Duration, String> {
-    let expected = || format!("\"{text}\" is not a duration such as 90s, 10m or 1h");
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| expected())?;
-    let factor = match &text[digits.len()..] {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(expected()),
-    };
-    match number.checked_mul(factor) {
-        Some(seconds @ 1..=604_800) => Ok(Duration::from_secs(seconds)),
+    let span = domain::parse_span(text)
+        .map_err(|_| format!("\"{text}\" is not a duration such as 90s, 10m or 1h"))?;
+    match u64::try_from(span.as_secs()) {
+        Ok(seconds @ 1..=604_800) => Ok(Duration::from_secs(seconds)),
         _ => Err(format!("\"{text}\" is not between 1s and 168h")),
     }
 }
@@ -248,7 +241,10 @@ mod tests {
         check("90s", Some(90));
         check("10m", Some(600));
         check("1h", Some(3600));
-        for bad in ["", "s", "0s", "-1s", "1.5s", "10", "1d", "169h", "99999999999999999999s"] {
+        check("1h30m", Some(5400));
+        check("1d", Some(86_400));
+        check("1w", Some(604_800));
+        for bad in ["", "s", "0s", "-1s", "1.5s", "10", "30m1h", "169h", "2w", "99999999999999999999s"] {
             check(bad, None);
         }
         assert_eq!(read_memory("4GiB"), Ok(4096));
