@@ -12,18 +12,23 @@
 
 mod args;
 mod clock;
+mod commands;
 mod control_client;
 mod core;
 mod engine;
 mod facts;
 mod journal;
+mod ports;
+mod run;
 mod scenario;
 mod server;
 mod wire;
 
-pub use args::{Command, Ports, SandboxArgs, run};
+pub use args::{Command, SandboxArgs};
 pub use clock::RealTime;
 pub use facts::{AwsFacts, FactError, RegionFact, SpotSeries, TypeFact};
+pub use ports::Ports;
+pub use run::run;
 pub use scenario::{
     AccountRule, CallFault, CapacityRule, EventRule, FailureRule, ImdsFault, ImdsRule, InterruptionRule,
     MarketRule, MetricRule, Scenario, ScenarioError, ScenarioSpan, ScenarioTiming, SpotPriceRule,

@@ -111,7 +111,7 @@ pub fn is_requested() -> bool {
 
 /// Answers the shell that started this process to complete the line `words` of `name`, and ends the
 /// process.
-pub fn answer(name: &str, command: fn() -> Command, words: &[OsString]) {
+pub fn answer(name: &str, command: impl Fn() -> Command, words: &[OsString]) {
     let folder = std::env::current_dir().ok();
     let completed = CompleteEnv::with_factory(command)
         .var(VARIABLE)

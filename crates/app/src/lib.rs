@@ -12,9 +12,9 @@ mod programs;
 mod seed;
 mod warehouse;
 
-pub use self::warehouse::open_warehouse;
+pub use self::warehouse::{open_warehouse, open_warehouse_until_exit};
 pub use process::{clock, finish, interruptible, now, parse_args, print_clap, printer, start};
-pub use programs::{PROGRAMS, ProgramEntry};
+pub use programs::{PROGRAMS, Program, ProgramEntry};
 
 /// The version of every executable.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

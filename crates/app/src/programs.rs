@@ -1,8 +1,23 @@
 //! The programs that make up mycelium.
 
+/// A program. A `match` on it lists every program, or it does not compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// Answers questions from the lake.
+    Truffle,
+    /// Fills the lake.
+    Collector,
+    /// Launches instances and ends them.
+    Spawn,
+    /// Emulates EC2.
+    Sandbox,
+}
+
 /// A program, as users start it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProgramEntry {
+    /// The program.
+    pub program: Program,
     /// Its name: the first word after `mycelium`.
     pub name: &'static str,
     /// It is installed as an executable of this name; otherwise only `mycelium NAME` starts it.
@@ -11,8 +26,40 @@ pub struct ProgramEntry {
 
 /// Every program, in the order of the help.
 pub const PROGRAMS: [ProgramEntry; 4] = [
-    ProgramEntry { name: "truffle", has_executable: true },
-    ProgramEntry { name: "collector", has_executable: true },
-    ProgramEntry { name: "spawn", has_executable: true },
-    ProgramEntry { name: "sandbox", has_executable: false },
+    ProgramEntry { program: Program::Truffle, name: "truffle", has_executable: true },
+    ProgramEntry { program: Program::Collector, name: "collector", has_executable: true },
+    ProgramEntry { program: Program::Spawn, name: "spawn", has_executable: true },
+    ProgramEntry { program: Program::Sandbox, name: "sandbox", has_executable: false },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_executable_is_built_and_installed() {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        let executables: Vec<&str> =
+            PROGRAMS.iter().filter(|program| program.has_executable).map(|program| program.name).collect();
+        let mut built: Vec<String> = ["crates/app/src/bin", "crates/mycelium/src/bin"]
+            .iter()
+            .flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap())
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        built.sort();
+        let mut expected = executables.clone();
+        expected.sort_unstable();
+        assert_eq!(built, expected);
+        let makefile = std::fs::read_to_string(root.join("Makefile")).unwrap();
+        let line = makefile.lines().find(|line| line.trim_start().starts_with("install ")).unwrap();
+        let (_, listed) = line.split_once("release/,").unwrap();
+        let (listed, _) = listed.split_once(')').unwrap();
+        let mut listed: Vec<&str> = listed.split(' ').collect();
+        listed.sort_unstable();
+        expected.push("mycelium");
+        expected.sort_unstable();
+        assert_eq!(listed, expected);
+    }
+}

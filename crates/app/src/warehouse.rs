@@ -9,8 +9,28 @@ use lake::PinnedManifest;
 
 use crate::seed;
 
-/// Opens the warehouse of the seed and of the user's lake, if there is one.
+/// Opens the warehouse of the seed and of the user's lake, if there is one, until the process ends. With a key, texts
+/// that identify people, machines and accounts are replaced by stand-ins of that key.
+///
+/// # Errors
+/// The lake or the seed cannot be read.
+pub fn open_warehouse_until_exit(
+    settings: &Settings,
+    redaction_key: Option<&str>,
+) -> Result<&'static dyn Ask, AskError> {
+    // Never closed: at the end of the process the kernel frees the memory faster than DuckDB does.
+    Ok(Box::leak(open(settings, redaction_key)?))
+}
+
+/// Opens the warehouse of the seed and of the user's lake, if there is one. It is closed when it is dropped.
+///
+/// # Errors
+/// The lake or the seed cannot be read.
 pub fn open_warehouse(settings: &Settings) -> Result<Box<dyn Ask>, AskError> {
+    open(settings, None)
+}
+
+fn open(settings: &Settings, redaction_key: Option<&str>) -> Result<Box<dyn Ask>, AskError> {
     let user = PinnedManifest::newest(&settings.lake.value)?;
     let mut sources = vec![seed_source(&settings.cache)?];
     let mut folders = Vec::new();
@@ -20,8 +40,8 @@ pub fn open_warehouse(settings: &Settings) -> Result<Box<dyn Ask>, AskError> {
         folders.push(pinned.root.join("warehouse"));
     }
     folders.push(cache_folder(&settings.cache, lake.as_deref()));
-    clear_passing(&settings.cache, folders.last().expect("just pushed"));
-    let mut warehouse = Warehouse::open(sources, lake, &folders)?;
+    clear_temporary(&settings.cache, folders.last().expect("just pushed"));
+    let mut warehouse = Warehouse::open(sources, lake, &folders, redaction_key)?;
     if let Some(pinned) = user {
         warehouse.keep(Box::new(pinned));
     }
@@ -47,7 +67,7 @@ fn cache_folder(cache: &Path, lake: Option<&Path>) -> PathBuf {
 }
 
 /// Removes temporary files of dead processes from the cache. A failure changes no answer.
-fn clear_passing(cache: &Path, warehouses: &Path) {
+fn clear_temporary(cache: &Path, warehouses: &Path) {
     for (folder, prefix) in [(cache, ".seed-"), (warehouses, ".")] {
         if let Err(error) = durable::remove_abandoned(folder, prefix) {
             tracing::info!("the cache cannot be tidied: {error}");

@@ -132,10 +132,6 @@ pub type BoundQuestion = (&'static Question, Vec<(String, Value)>);
 
 /// The warehouse, as the programs use it.
 pub trait Ask {
-    /// From now on, replaces every text that can identify a person, a machine or an account with a
-    /// stand-in. The same text has the same stand-in under the same key.
-    fn redact(&mut self, key: &str) -> Result<(), AskError>;
-
     /// Answers a named question. `values` are bound to its `$name` parameters.
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError>;
 

@@ -6,15 +6,15 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
-use crate::bundle::BundleArgs;
-use crate::compact::CompactArgs;
-use crate::forget::ForgetArgs;
+use crate::commands::bundle::BundleArgs;
+use crate::commands::compact::CompactArgs;
+use crate::commands::forget::ForgetArgs;
+use crate::commands::policy::CollectorPolicyArgs;
+use crate::commands::prune::PruneArgs;
+use crate::commands::status::CollectorStatusArgs;
+use crate::commands::watch::WatchArgs;
 use crate::import::ImportArgs;
-use crate::policy::CollectorPolicyArgs;
-use crate::prune::PruneArgs;
 use crate::snapshot::SnapshotArgs;
-use crate::status::CollectorStatusArgs;
-use crate::watch::WatchArgs;
 
 /// Collect data from AWS and from files into the local lake, which truffle reads.
 ///

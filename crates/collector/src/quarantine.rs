@@ -15,7 +15,7 @@ const LISTED: &str = "list them with collector status --held";
 /// Returns the prices that are quarantined at `now`.
 pub(crate) fn quarantined(ports: &Ports<'_>, now: Timestamp) -> Result<Page, Failure> {
     let question = catalog::question("price/held").expect("a built-in question");
-    let answer = (ports.open)().and_then(|ask| ask.ask(question, &[("as_of".into(), now.into())]));
+    let answer = (ports.warehouse)().and_then(|ask| ask.ask(question, &[("as_of".into(), now.into())]));
     answer.map_err(|error| {
         let kind = if matches!(error, AskError::Failed(_)) { FailureKind::Broken } else { FailureKind::Data };
         Failure::new(kind, error.to_string()).hint("see truffle status for the readable data")

@@ -34,6 +34,14 @@ impl Printer {
         Printer { format, screen, columns: self.columns.clone(), out: file, err: Box::new(io::sink()) }
     }
 
+    /// Writes the data to a file in this format from now on, without colours. Messages still go to
+    /// the same place.
+    pub fn redirect(&mut self, format: OutputFormat, file: Box<dyn Write>) {
+        self.format = format;
+        self.screen = self.screen.to_file();
+        self.out = file;
+    }
+
     /// Returns the format of the data.
     pub fn format(&self) -> OutputFormat {
         self.format

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
 use app::completion::{self, Candidates, regions, types, with_candidates};
+use app::{PROGRAMS, Program};
 use catalog::Value;
 use catalog::ports::Store;
 use clap::{Command, CommandFactory};
@@ -19,17 +20,16 @@ pub(crate) fn mycelium_command() -> Command {
         .version(app::VERSION)
         .subcommand_required(true)
         .arg_required_else_help(true);
-    app::PROGRAMS.iter().fold(command, |command, program| command.subcommand(program_command(program.name)))
+    PROGRAMS.iter().fold(command, |command, program| command.subcommand(program_command(program.program)))
 }
 
 /// Returns the command line of a program.
-pub(crate) fn program_command(name: &str) -> Command {
-    match name {
-        "truffle" => completion::truffle_command(),
-        "collector" => collector_command(),
-        "spawn" => spawn_command(),
-        "sandbox" => SandboxArgs::command(),
-        other => panic!("{other} is in PROGRAMS and has no command line"),
+pub(crate) fn program_command(program: Program) -> Command {
+    match program {
+        Program::Truffle => completion::truffle_command(),
+        Program::Collector => collector_command(),
+        Program::Spawn => spawn_command(),
+        Program::Sandbox => SandboxArgs::command(),
     }
 }
 
@@ -99,10 +99,11 @@ fn datasets() -> Option<Vec<String>> {
 /// Answers a shell that started this process to complete a line, and ends the process.
 pub(crate) fn answer(words: &[OsString]) {
     // `collector …` became `mycelium collector …`: the shell completes the line of `collector`.
-    match words.get(1).and_then(|word| word.to_str()) {
-        Some("collector") => completion::answer("collector", collector_command, &words[1..]),
-        Some("spawn") => completion::answer("spawn", spawn_command, &words[1..]),
-        _ => completion::answer("mycelium", mycelium_command, words),
+    let word = words.get(1).and_then(|word| word.to_str());
+    let started = PROGRAMS.iter().find(|program| program.has_executable && Some(program.name) == word);
+    match started {
+        Some(entry) => completion::answer(entry.name, || program_command(entry.program), &words[1..]),
+        None => completion::answer("mycelium", mycelium_command, words),
     }
 }
 

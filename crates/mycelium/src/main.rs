@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use app::{PROGRAMS, clock, finish, parse_args, printer, start};
+use app::{PROGRAMS, Program, clock, finish, parse_args, printer, start};
 use catalog::ports::StopFlag;
 use collector::CollectorArgs;
 use console::Failure;
@@ -27,19 +27,18 @@ fn main() -> ExitCode {
     }
     let name = words.get(1).and_then(|word| word.to_str());
     match PROGRAMS.iter().find(|program| Some(program.name) == name) {
-        Some(program) => run_program(program.name, &words[1..]),
+        Some(program) => run_program(program.program, &words[1..]),
         None => print_overview(&words),
     }
 }
 
-fn run_program(name: &str, words: &[OsString]) -> ExitCode {
-    match name {
+fn run_program(program: Program, words: &[OsString]) -> ExitCode {
+    match program {
         // An executable of its own, which opens no connection.
-        "truffle" => exec::exec_beside("truffle", words[1..].to_vec()),
-        "collector" => run_collector(words),
-        "spawn" => run_spawn(words),
-        "sandbox" => run_sandbox(words),
-        other => panic!("{other} is in PROGRAMS and cannot be started"),
+        Program::Truffle => exec::exec_beside("truffle", words[1..].to_vec()),
+        Program::Collector => run_collector(words),
+        Program::Spawn => run_spawn(words),
+        Program::Sandbox => run_sandbox(words),
     }
 }
 
@@ -67,14 +66,13 @@ fn run_collector(words: &[OsString]) -> ExitCode {
         };
         let ports = collector::Ports {
             store: &store,
-            open: &|| app::open_warehouse(&settings),
+            warehouse: &|| app::open_warehouse(&settings),
             source: &|| Ok(Box::new(aws::AwsClient::new(clock)?)),
-            config: &settings.config,
-            region: &settings.region.value,
+            encode: &warehouse::ColumnarEncoder,
+            settings: &settings,
             clock: &clock,
             agree: &console::confirm,
             stop: &stop,
-            encode: &warehouse::ColumnarEncoder,
         };
         let mut printer = printer(&settings, screen);
         // The collector's clock is the machine's: what it writes down must be when it was.
@@ -92,10 +90,10 @@ fn run_sandbox(words: &[OsString]) -> ExitCode {
     let done = start(flags).and_then(|(settings, screen)| {
         let ports = sandbox::Ports {
             facts: &|begins| facts::read_facts(&settings, begins),
-            real_time: Arc::new(clock),
             encode: &warehouse::ColumnarEncoder,
+            clock: Arc::new(clock),
         };
-        sandbox::run(&args, &ports, &mut printer(&settings, screen))
+        sandbox::run(&args, &ports, &mut printer(&settings, screen), clock())
     });
     finish(flags.quiet, done)
 }
@@ -111,14 +109,13 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
         let ports = spawn::Ports {
             account: &cloud,
             instances: &cloud,
-            journal: &settings.config.join("launches"),
-            region: &settings.region.value,
+            encode: &warehouse::ColumnarEncoder,
+            settings: &settings,
             clock: &clock,
             wait: &std::thread::sleep,
             new_id: &new_launch_id,
-            encode: &warehouse::ColumnarEncoder,
         };
-        spawn::run(&args, &ports, &mut printer(&settings, screen))
+        spawn::run(&args, &ports, &mut printer(&settings, screen), clock())
     });
     finish(flags.quiet, done)
 }

@@ -83,7 +83,7 @@ fn expected(all: &BTreeSet<TestObservation>, of: usize, as_of: i64) -> LatestSpo
 fn open(store: &LakeStore) -> Warehouse {
     let pinned = PinnedManifest::newest(&store.root()).unwrap().unwrap();
     let source = WarehouseSource { root: pinned.root.clone(), manifest: pinned.manifest.clone() };
-    let mut warehouse = Warehouse::open(vec![source], None, &[]).unwrap();
+    let mut warehouse = Warehouse::open(vec![source], None, &[], None).unwrap();
     warehouse.keep(Box::new(pinned));
     warehouse
 }

@@ -6,10 +6,10 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
-use crate::launch::LaunchArgs;
-use crate::list::ListArgs;
-use crate::policy::SpawnPolicyArgs;
-use crate::reap::ReapArgs;
+use crate::commands::launch::LaunchArgs;
+use crate::commands::list::ListArgs;
+use crate::commands::policy::SpawnPolicyArgs;
+use crate::commands::reap::ReapArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///

@@ -1,31 +1,31 @@
 //! The launch journal: one file for each launch, synced before any request is sent.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use console::{Failure, FailureKind};
+use durable::{FileLock, LockError, PRIVATE};
 use fleet::launch::LaunchRecord;
 
 /// The launches of this user, under a lock: while it is open, no other spawn process can continue
 /// one.
 pub(crate) struct LaunchJournal {
     folder: PathBuf,
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl LaunchJournal {
     pub(crate) fn open(folder: &Path) -> Result<LaunchJournal, Failure> {
         let failed =
             |error: io::Error| Failure::broken(format!("{} cannot be used: {error}", folder.display()));
-        fs::create_dir_all(folder).map_err(failed)?;
-        let lock = File::create(folder.join("lock")).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(LaunchJournal { folder: folder.to_path_buf(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => {
+        durable::create_private_folder(folder).map_err(failed)?;
+        match FileLock::try_exclusive(&folder.join("lock")) {
+            Ok(lock) => Ok(LaunchJournal { folder: folder.to_path_buf(), _lock: lock }),
+            Err(LockError::Taken(_)) => {
                 Err(Failure::broken("another spawn launch is under way").hint("wait for it, or stop it"))
             }
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+            Err(LockError::Io(error)) => Err(failed(error)),
         }
     }
 
@@ -33,7 +33,7 @@ impl LaunchJournal {
     pub(crate) fn save(&self, launch: &LaunchRecord) -> Result<(), Failure> {
         let file = self.folder.join(format!("{}.json", launch.id));
         let text = serde_json::to_string_pretty(launch).expect("a launch is plain JSON");
-        write_whole(&file, &format!("{text}\n"))
+        durable::write_atomic(&file, format!("{text}\n").as_bytes(), PRIVATE)
             .map_err(|error| Failure::broken(format!("{} cannot be written: {error}", file.display())))
     }
 
@@ -61,20 +61,4 @@ impl LaunchJournal {
         open.sort_by(|a, b| (a.planned, &a.id).cmp(&(b.planned, &b.id)));
         Ok(open)
     }
-}
-
-/// Writes a file atomically: temporary name, sync, rename, sync of the folder.
-pub(crate) fn write_whole(file: &Path, text: &str) -> io::Result<()> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut name = std::ffi::OsString::from(".");
-    name.push(file.file_name().ok_or(io::ErrorKind::InvalidInput)?);
-    let passing = folder.join(name);
-    let mut out = File::create(&passing)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()?;
-    fs::rename(&passing, file)?;
-    File::open(folder)?.sync_all()
 }

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use catalog::Field;
 use catalog::ports::{ColumnarFormat, Encode, Encoder};
 use clap::Parser;
-use console::{Exit, Failure, OutputFormat, Printer, Screen};
-use domain::{Known, Region, Timestamp};
+use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
+use domain::{Known, Timestamp};
 use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
 use jiff::SignedDuration;
@@ -123,17 +123,19 @@ impl SpawnHome {
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
         let mut printer =
             Printer::new(OutputFormat::Csv, screen, Box::new(out.clone()), Box::new(err.clone()));
+        let sources = SettingsSources { home: Some(self.0.path().into()), ..SettingsSources::default() };
+        let mut settings = Settings::resolve(&CommonFlags::default(), &sources).unwrap();
+        settings.config = self.0.path().into();
         let ports = Ports {
             account,
             instances: cloud,
-            journal: &self.0.path().join("launches"),
-            region: &Region::parse("us-east-1").unwrap(),
+            settings: &settings,
             clock: &|| cloud.fleet.now(),
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
             encode: &SpawnTestEncoder,
         };
-        let ended = run(&args, &ports, &mut printer);
+        let ended = run(&args, &ports, &mut printer, cloud.fleet.now());
         SpawnRun { out: out.text(), err: err.text(), ended }
     }
 }

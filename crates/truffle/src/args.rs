@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
+    bookmark, compare, completions, export, query, regions, saved, schema, search, show, status, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -59,24 +59,7 @@ pub enum Command {
     Saved(saved::SavedArgs),
     Bookmark(bookmark::BookmarkArgs),
     Status(status::TruffleStatusArgs),
-    /// Print a shell completion script
-    ///
-    /// The script completes commands, flags, instance types, regions, columns and saved searches.
-    Completions {
-        /// Shell to print the script for
-        shell: CompletionShell,
-    },
+    Completions(completions::CompletionsArgs),
     /// Print the version
     Version,
-}
-
-/// Shells with a completion script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum CompletionShell {
-    /// GNU Bash.
-    Bash,
-    /// Zsh.
-    Zsh,
-    /// fish.
-    Fish,
 }

@@ -6,7 +6,7 @@ use catalog::{Field, Page, Value, ValueType};
 use domain::{Decimal, Timestamp};
 
 use crate::filter::{OfferCandidate, PriceUnit};
-use crate::words::processors;
+use crate::processors;
 
 /// A column of answers about instance types.
 pub(crate) struct OfferColumn {

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::io::{self, Write};
 use std::path::Path;
 
 use catalog::ports::{Ask, AskError, BoundQuestion, Encode};
@@ -6,9 +6,38 @@ use catalog::{Page, Question, Value, question};
 use console::{Failure, FailureKind, Settings};
 use domain::Timestamp;
 
-/// Ports and settings of a command.
+/// Opens the warehouse. With a key, every text that can identify a person, a machine or an account is
+/// replaced by a stand-in of that key. The warehouse stays open until the process ends.
+pub type OpenWarehouse<'a> = dyn Fn(Option<&str>) -> Result<&'a dyn Ask, AskError> + 'a;
+
+/// Shells with a completion script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CompletionShell {
+    /// GNU Bash.
+    Bash,
+    /// Zsh.
+    Zsh,
+    /// fish.
+    Fish,
+}
+
+/// Ports of truffle to the outside.
 pub struct Ports<'a> {
-    /// The warehouse.
+    /// Opens the warehouse; called only when a command needs it.
+    pub warehouse: &'a OpenWarehouse<'a>,
+    /// Writer of Parquet and Arrow.
+    pub encode: &'a dyn Encode,
+    /// The settings of this run.
+    pub settings: &'a Settings,
+    /// The version to print.
+    pub version: &'a str,
+    /// Writes the completion script of a shell.
+    pub completions: &'a dyn Fn(CompletionShell, &mut dyn Write) -> io::Result<()>,
+}
+
+/// Ports of a command that reads the warehouse.
+pub struct CommandPorts<'a> {
+    /// The open warehouse.
     pub ask: &'a dyn Ask,
     /// Writer of Parquet and Arrow.
     pub encode: &'a dyn Encode,
@@ -16,40 +45,34 @@ pub struct Ports<'a> {
     pub settings: &'a Settings,
     /// The instant of the answers: `--as-of`, or `now` without it.
     pub as_of: Timestamp,
-    /// Prefetched answers.
-    ahead: RefCell<Vec<(BoundQuestion, Page)>>,
 }
 
-impl<'a> Ports<'a> {
-    /// Creates the ports, without prefetched answers.
-    pub fn new(
-        ask: &'a dyn Ask,
-        encode: &'a dyn Encode,
-        settings: &'a Settings,
-        as_of: Timestamp,
-    ) -> Ports<'a> {
-        Ports { ask, encode, settings, as_of, ahead: RefCell::default() }
-    }
+/// The name of a question, and its parameters as text, except `$as_of`.
+pub(crate) type NamedQuestion<'q> = (&'q str, &'q [(&'q str, &'q str)]);
 
-    /// Prefetches answers for later calls of [`Ports::answer`]. The slowest question comes first;
-    /// the others run beside it. A question that fails is asked again by `answer`, which reports
-    /// the failure.
-    pub(crate) fn prefetch(&self, asked: &[(&str, &[(&str, &str)])]) {
-        let bound = asked.iter().filter_map(|(name, given)| self.bind(name, given).ok()).collect::<Vec<_>>();
-        let answers = self.ask.ask_all(&bound);
-        let known = bound.into_iter().zip(answers).filter_map(|(asked, answer)| Some((asked, answer.ok()?)));
-        self.ahead.borrow_mut().extend(known);
-    }
-
-    /// Answers a named question. `given` contains the parameters as text, except `$as_of`.
+impl CommandPorts<'_> {
+    /// Answers a named question.
     pub(crate) fn answer(&self, name: &str, given: &[(&str, &str)]) -> Result<Page, Failure> {
         let (question, values) = self.bind(name, given)?;
-        let mut ahead = self.ahead.borrow_mut();
-        let is_it = |((of, with), _): &(BoundQuestion, Page)| of.name == question.name && *with == values;
-        match ahead.iter().position(is_it) {
-            Some(at) => Ok(ahead.swap_remove(at).1),
-            None => self.ask(question, &values),
-        }
+        self.ask(question, &values)
+    }
+
+    /// Answers several named questions, the first in parallel with the others. Each has its own
+    /// result, so that a command reports only the failures of the answers that it uses.
+    pub(crate) fn answer_all<const N: usize>(
+        &self,
+        asked: [NamedQuestion<'_>; N],
+    ) -> [Result<Page, Failure>; N] {
+        let bound: Result<Vec<BoundQuestion>, Failure> =
+            asked.iter().map(|(name, given)| self.bind(name, given)).collect();
+        let mut answers = match bound {
+            Ok(bound) => self.ask.ask_all(&bound).into_iter(),
+            Err(failure) => return std::array::from_fn(|_| Err(failure.clone())),
+        };
+        std::array::from_fn(|_| {
+            let answer = answers.next().expect("there is one answer per question");
+            answer.map_err(|error| failure(error, &self.settings.lake.value))
+        })
     }
 
     fn bind(&self, name: &str, given: &[(&str, &str)]) -> Result<BoundQuestion, Failure> {
@@ -70,7 +93,7 @@ impl<'a> Ports<'a> {
 }
 
 /// Converts an error of the warehouse into a failure with a hint.
-pub fn failure(error: AskError, lake: &Path) -> Failure {
+pub(crate) fn failure(error: AskError, lake: &Path) -> Failure {
     let text = error.to_string();
     match error {
         AskError::BadSql(_) => Failure::usage(text)

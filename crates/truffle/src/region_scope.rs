@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use console::{Failure, FailureKind, Printer, SettingOrigin, describe_age, suggest_closest};
 use domain::Timestamp;
 
-use crate::Ports;
+use crate::CommandPorts;
 use crate::offer::{self, DatasetSource, RegionOffer};
 
 /// Operating systems with prices.
@@ -37,27 +37,30 @@ impl RegionScopeArgs {
         }
     }
 
-    /// Prefetches the data for an answer about types in these regions.
-    pub(crate) fn ask_ahead(&self, ports: &Ports, regions: &str) {
-        ports.prefetch(&[
+    /// Asks the four questions behind an answer about types in these regions: the facts of all types,
+    /// the zones, the prices, and the runs that collected them.
+    pub(crate) fn ask(&self, ports: &CommandPorts, regions: &str) -> [Result<Page, Failure>; 4] {
+        ports.answer_all([
             ("instance/facts", &[]),
             ("offering/zones", &[("regions", regions)]),
             ("price/current", &[("regions", regions), ("os", &self.os)]),
             ("data/runs", &[("scopes", regions)]),
-        ]);
+        ])
     }
 
-    /// Returns the offers in these regions, and notes regions without collected offerings.
+    /// Returns the offers in these regions from their zones and prices, and notes regions without
+    /// collected offerings.
     ///
     /// Errors: a usage failure for an unknown region; a data failure when there are no offers and
     /// offerings of a region were not collected.
     pub(crate) fn offers(
         &self,
-        ports: &Ports,
+        answers: [Result<Page, Failure>; 2],
+        ports: &CommandPorts,
         regions: &str,
         printer: &mut Printer,
     ) -> Result<Vec<RegionOffer>, Failure> {
-        let offers = self.seen(ports, regions)?;
+        let offers = read_offers(answers)?;
         let unseen = unseen(ports, regions, &offers)?;
         if unseen.is_empty() {
             return Ok(offers);
@@ -78,11 +81,12 @@ impl RegionScopeArgs {
     /// collected.
     pub(crate) fn offers_everywhere(
         &self,
-        ports: &Ports,
+        answers: [Result<Page, Failure>; 2],
+        ports: &CommandPorts,
         regions: &str,
         printer: &mut Printer,
     ) -> Result<(Vec<RegionOffer>, usize), Failure> {
-        let offers = self.seen(ports, regions)?;
+        let offers = read_offers(answers)?;
         let unseen = unseen(ports, regions, &offers)?;
         let what = missing_offerings(&unseen, regions);
         let counted = if regions == "all" {
@@ -102,15 +106,14 @@ impl RegionScopeArgs {
         Ok((offers, counted))
     }
 
-    fn seen(&self, ports: &Ports, regions: &str) -> Result<Vec<RegionOffer>, Failure> {
-        let zones: Vec<ZoneOfferRow> = rows(ports.answer("offering/zones", &[("regions", regions)])?)?;
-        let prices: Vec<OnDemandPriceRow> =
-            rows(ports.answer("price/current", &[("regions", regions), ("os", &self.os)])?)?;
-        Ok(offer::offers(zones, prices))
-    }
-
     /// Notes the default region when none was requested, and an operating system without prices.
-    pub(crate) fn note(&self, offers: &[RegionOffer], named: bool, ports: &Ports, printer: &mut Printer) {
+    pub(crate) fn note(
+        &self,
+        offers: &[RegionOffer],
+        named: bool,
+        ports: &CommandPorts,
+        printer: &mut Printer,
+    ) {
         if !offers.is_empty() && offers.iter().all(|offer| offer.price_per_hour.is_none()) {
             printer.note(&format!("no on-demand price for {} is known in these regions", self.os));
         }
@@ -126,6 +129,13 @@ impl RegionScopeArgs {
     }
 }
 
+/// Reads the offers from the answers about zones and prices.
+fn read_offers([zones, prices]: [Result<Page, Failure>; 2]) -> Result<Vec<RegionOffer>, Failure> {
+    let zones: Vec<ZoneOfferRow> = rows(zones?)?;
+    let prices: Vec<OnDemandPriceRow> = rows(prices?)?;
+    Ok(offer::offers(zones, prices))
+}
+
 /// Hint for regions without collected offerings.
 const KNOWN: &str = "truffle regions lists the data collected for each region";
 
@@ -138,12 +148,12 @@ fn missing_offerings(unseen: &[String], asked: &str) -> String {
 }
 
 /// Returns the number of regions with collected offerings.
-fn count_collected_regions(ports: &Ports) -> Result<usize, Failure> {
+fn count_collected_regions(ports: &CommandPorts) -> Result<usize, Failure> {
     Ok(regions(ports)?.iter().filter(|row| row.instance_types.is_some()).count())
 }
 
 /// Returns the requested regions without collected offerings. An unknown region is a usage failure.
-fn unseen(ports: &Ports, asked: &str, offers: &[RegionOffer]) -> Result<Vec<String>, Failure> {
+fn unseen(ports: &CommandPorts, asked: &str, offers: &[RegionOffer]) -> Result<Vec<String>, Failure> {
     let with_zones = offers.iter().filter(|offer| !offer.az_ids.is_empty());
     let offered: BTreeSet<&str> = with_zones.map(|offer| offer.region.as_str()).collect();
     let empty: Vec<&str> = asked.split(',').filter(|region| !offered.contains(region)).collect();
@@ -171,13 +181,18 @@ pub(crate) fn check_regions(names: &[&str], known: &[RegionRow]) -> Result<(), F
 }
 
 /// Returns every known region.
-pub(crate) fn regions(ports: &Ports) -> Result<Vec<RegionRow>, Failure> {
+pub(crate) fn regions(ports: &CommandPorts) -> Result<Vec<RegionRow>, Failure> {
     rows(ports.answer("region/list", &[])?)
 }
 
 /// Returns the facts of every instance type. Without any facts, it is a data failure.
-pub(crate) fn facts(ports: &Ports) -> Result<Vec<TypeFacts>, Failure> {
-    let facts: Vec<TypeFacts> = rows(ports.answer("instance/facts", &[])?)?;
+pub(crate) fn facts(ports: &CommandPorts) -> Result<Vec<TypeFacts>, Failure> {
+    read_facts(ports.answer("instance/facts", &[])?, ports)
+}
+
+/// Reads the facts of every instance type. Without any facts, it is a data failure.
+pub(crate) fn read_facts(page: Page, ports: &CommandPorts) -> Result<Vec<TypeFacts>, Failure> {
+    let facts: Vec<TypeFacts> = rows(page)?;
     if facts.is_empty() {
         return Err(Failure::new(
             FailureKind::Data,
@@ -205,20 +220,34 @@ fn rows<R: QuestionRow>(page: Page) -> Result<Vec<R>, Failure> {
 }
 
 /// Returns the sources of the data of these regions.
-pub(crate) fn sources(ports: &Ports, regions: &str) -> Result<Vec<DatasetSource>, Failure> {
-    let runs: Vec<CollectionRunRow> = rows(ports.answer("data/runs", &[("scopes", regions)])?)?;
+pub(crate) fn sources(ports: &CommandPorts, regions: &str) -> Result<Vec<DatasetSource>, Failure> {
+    read_sources(ports.answer("data/runs", &[("scopes", regions)])?)
+}
+
+fn read_sources(runs: Page) -> Result<Vec<DatasetSource>, Failure> {
+    let runs: Vec<CollectionRunRow> = rows(runs)?;
     Ok(offer::sources(&runs))
 }
 
 /// Prints the age of these datasets in these regions by source, and the number of gaps.
 pub(crate) fn note_data_ages(
-    ports: &Ports,
+    ports: &CommandPorts,
     printer: &mut Printer,
     datasets: &[&str],
     regions: &str,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let sources: Vec<DatasetSource> = sources(ports, regions)?
+    note_run_ages(ports.answer("data/runs", &[("scopes", regions)])?, printer, datasets, now)
+}
+
+/// Prints the age of these datasets from an answer about their runs, and the number of gaps.
+pub(crate) fn note_run_ages(
+    runs: Page,
+    printer: &mut Printer,
+    datasets: &[&str],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let sources: Vec<DatasetSource> = read_sources(runs)?
         .into_iter()
         .filter(|source| datasets.contains(&source.dataset.as_str()))
         .collect();

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use catalog::ports::StopFlag;
+use catalog::ports::{StopFlag, UserQuery};
 use console::{Exit, Failure, Printer};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Completer, Editor, Helper, Highlighter, Hinter};
 
-use crate::Ports;
-use crate::commands::query::{MORE, QueryArgs, note_limits, stop_on_interrupt, stream};
+use crate::CommandPorts;
 use crate::commands::schema::{SchemaArgs, run_schema};
+use crate::statement::{MORE, QueryBounds, note_limits, stop_on_interrupt, stream};
 
 const HELP: &str = "\
 A statement ends with ; and may span several lines. Ctrl-C stops a running query, Ctrl-D exits.
@@ -22,8 +22,15 @@ A statement ends with ; and may span several lines. Ctrl-C stops a running query
 .timing          turn the elapsed time of each statement on or off
 .quit            exit";
 
-/// Runs the shell until the user exits.
-pub(crate) fn run(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+/// Runs the shell until the user exits. Each statement has these limits and prints at most `rows`
+/// rows; with `timing`, it prints its elapsed time.
+pub(crate) fn run(
+    bounds: &QueryBounds,
+    rows: u64,
+    mut timing: bool,
+    ports: &CommandPorts<'_>,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
     let stop = stop_on_interrupt()?;
     let mut editor: Editor<StatementValidator, FileHistory> =
         Editor::new().map_err(|e| Failure::broken(format!("the terminal cannot be read: {e}")))?;
@@ -32,7 +39,6 @@ pub(crate) fn run(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) ->
     // The shell works without a history file.
     let _ = editor.load_history(&history);
     printer.note("SQL shell of the warehouse; .help lists the commands, Ctrl-D exits");
-    let mut timing = args.timing;
     loop {
         match editor.readline("truffle> ") {
             Ok(line) if line.trim().is_empty() => {}
@@ -41,7 +47,11 @@ pub(crate) fn run(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) ->
                 if line.trim() == ".quit" {
                     break;
                 }
-                if let Err(failure) = one(&line, &mut timing, args, &stop, ports, printer) {
+                let done = match line.trim().starts_with('.') {
+                    true => run_command(line.trim(), &mut timing, ports, printer),
+                    false => run_statement(&bounds.query(&line, rows), timing, &stop, ports, printer),
+                };
+                if let Err(failure) = done {
                     if failure.is_broken_pipe() {
                         break;
                     }
@@ -58,16 +68,14 @@ pub(crate) fn run(args: &QueryArgs, ports: &Ports<'_>, printer: &mut Printer) ->
     Ok(Exit::Done)
 }
 
-fn one(
+/// Runs a command of the shell: a line that begins with a dot.
+fn run_command(
     line: &str,
     timing: &mut bool,
-    args: &QueryArgs,
-    stop: &StopFlag,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
-    let started = Instant::now();
-    match line.trim().split_once(' ').unwrap_or((line.trim(), "")) {
+    match line.split_once(' ').unwrap_or((line, "")) {
         (".help", _) => printer.note(HELP),
         (".tables", _) => {
             run_schema(&SchemaArgs { table: None }, ports, printer)?;
@@ -83,21 +91,30 @@ fn one(
             *timing = !*timing;
             printer.note(if *timing { "timing is on" } else { "timing is off" });
         }
-        (word, _) if word.starts_with('.') => {
+        (word, _) => {
             return Err(Failure::usage(format!("unknown command {word}")).hint(".help lists the commands"));
-        }
-        _ => {
-            let ended = stream(&args.bounds.query(line, args.limit), stop, ports, printer)?;
-            note_limits(&ended, MORE, printer);
-            if *timing {
-                printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
-            }
         }
     }
     Ok(())
 }
 
-fn history_file(ports: &Ports<'_>) -> PathBuf {
+fn run_statement(
+    query: &UserQuery,
+    timing: bool,
+    stop: &StopFlag,
+    ports: &CommandPorts<'_>,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let ended = stream(query, stop, ports, printer)?;
+    note_limits(&ended, MORE, printer);
+    if timing {
+        printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
+    }
+    Ok(())
+}
+
+fn history_file(ports: &CommandPorts<'_>) -> PathBuf {
     ports.settings.config.join("query-history")
 }
 

@@ -1,46 +1,38 @@
-use std::io::{self, Write};
-use std::mem::ManuallyDrop;
 use std::path::Path;
 
-use catalog::ports::{Ask, AskError, Encode};
-use catalog::{Field, Page, Value, ValueType};
-use console::{Exit, Failure, OutputFormat, Printer, Report, Screen, SettingOrigin, Settings};
+use catalog::Value;
+use catalog::ports::Ask;
+use console::{Exit, Failure, OutputFormat, Printer, SettingOrigin, Settings};
 use domain::Timestamp;
 
 use crate::commands::{
-    bookmark, compare, export, query, regions, saved, schema, search, show, status, zones,
+    bookmark, compare, completions, export, query, regions, saved, schema, search, show, status, version,
+    zones,
 };
 use crate::output_file::OutputFile;
+use crate::ports::failure;
+use crate::usage::{as_of_without_effect, flag_without_effect};
 use crate::user_files::{self, SavedSearch, UserFile};
-use crate::{Command, Ports, TruffleArgs};
+use crate::{Command, CommandPorts, Ports, TruffleArgs};
 
-/// The environment of a run, supplied by the executable. The warehouse opens only when a command
-/// needs it.
-pub struct TruffleContext<'a> {
-    /// Opens the warehouse.
-    pub open: &'a dyn Fn() -> Result<Box<dyn Ask>, AskError>,
-    /// Writer of Parquet and Arrow.
-    pub encode: &'a dyn Encode,
-    /// The settings of this run.
-    pub settings: &'a Settings,
-    /// Properties of stdout and stderr.
-    pub screen: Screen,
-    /// The version to print.
-    pub version: &'a str,
-    /// Prints the completion script of a shell.
-    pub completions: &'a dyn Fn(crate::CompletionShell, &mut dyn Write) -> io::Result<()>,
-}
-
-/// Runs truffle. The answer goes to standard output or to the file of `--out`, notes go to standard
+/// Runs truffle. The answer goes to the printer or to the file of `--out`, notes go to standard
 /// error. A failure is returned, not printed.
-pub fn run(args: &TruffleArgs, doors: &TruffleContext<'_>, now: Timestamp) -> Result<Exit, Failure> {
+///
+/// # Errors
+/// The command failed; the failure has its exit code and hint.
+pub fn run(
+    args: &TruffleArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
     refuse_flags_without_effect(args)?;
-    let Some(path) = &args.common.out else {
-        return answer(args, doors, Box::new(io::stdout()), doors.screen, now);
-    };
+    printer.columns(args.common.columns.clone());
+    let Some(path) = &args.common.out else { return answer(args, ports, printer, now) };
     // The file is replaced only by a complete answer; a failure leaves the old file.
     let (target, file) = OutputFile::open(path)?;
-    let exit = answer(args, doors, file, doors.screen.to_file(), now)?;
+    printer.redirect(format(args, path, ports.settings), file);
+    let exit = answer(args, ports, printer, now)?;
     target.publish()?;
     Ok(exit)
 }
@@ -48,7 +40,7 @@ pub fn run(args: &TruffleArgs, doors: &TruffleContext<'_>, now: Timestamp) -> Re
 /// Refuses flags without effect, before anything runs.
 fn refuse_flags_without_effect(args: &TruffleArgs) -> Result<(), Failure> {
     let common = &args.common;
-    let script = matches!(args.command, Command::Completions { .. });
+    let script = matches!(args.command, Command::Completions(_));
     let silent = match &args.command {
         Command::Save(_) => true,
         Command::Saved(saved) => saved.remove.is_some(),
@@ -77,36 +69,21 @@ fn refuse_flags_without_effect(args: &TruffleArgs) -> Result<(), Failure> {
     }
 }
 
-/// Returns the failure for a flag without effect.
-pub(crate) fn flag_without_effect(flag: &str) -> Failure {
-    Failure::usage(format!("{flag} has no effect here"))
-}
-
-/// Returns the failure for `--as-of` without a named question.
-pub(crate) fn as_of_without_effect() -> Failure {
-    Failure::usage("--as-of has no effect here: it applies only to truffle's own questions")
-        .hint("filter a table that ends in _history by valid_from and valid_until")
-}
-
 fn answer(
     args: &TruffleArgs,
-    doors: &TruffleContext<'_>,
-    out: Box<dyn Write>,
-    screen: Screen,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let mut printer = Printer::new(format(args, doors.settings), screen, out, Box::new(io::stderr()));
-    printer.columns(args.common.columns.clone());
-    let done = dispatch(args, doors, &mut printer, now)?;
+    let done = dispatch(args, ports, printer, now)?;
     printer.flush()?;
     Ok(done)
 }
 
-/// Returns the requested format; for `--out` without `-o`, the format of the file extension.
-fn format(args: &TruffleArgs, settings: &Settings) -> OutputFormat {
-    let ending =
-        args.common.out.as_ref().and_then(|path| path.extension()).and_then(|ending| ending.to_str());
-    match (args.common.flags.output.is_some(), ending) {
+/// Returns the format of `-o`, else that of the extension of the file of `--out`, else that of the
+/// settings.
+fn format(args: &TruffleArgs, out: &Path, settings: &Settings) -> OutputFormat {
+    match (args.common.flags.output.is_some(), out.extension().and_then(|ending| ending.to_str())) {
         (false, Some(ending)) => OutputFormat::of_ending(ending).unwrap_or(settings.output.value),
         _ => settings.output.value,
     }
@@ -114,47 +91,16 @@ fn format(args: &TruffleArgs, settings: &Settings) -> OutputFormat {
 
 fn dispatch(
     args: &TruffleArgs,
-    doors: &TruffleContext<'_>,
+    ports: &Ports<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     match &args.command {
-        Command::Version => return version(doors, !args.common.columns.is_empty(), printer),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            (doors.completions)(*shell, &mut script).map_err(|e| Failure::broken(e.to_string()))?;
-            printer.text(&String::from_utf8_lossy(&script))?;
-            return Ok(Exit::Done);
-        }
+        Command::Version => return version::run_version(!args.common.columns.is_empty(), ports, printer),
+        Command::Completions(args) => return completions::run_completions(args, ports, printer),
         _ => {}
     }
-    let as_of = match &args.common.as_of {
-        None => now,
-        Some(text) => domain::parse_until(text).ok_or_else(|| {
-            Failure::usage(format!(
-                "--as-of \"{text}\" is neither a day (2025-03-02) nor an instant (2025-03-02T12:00:00Z)"
-            ))
-            .hint("truffle query data/runs lists the instants of the data")
-        })?,
-    };
-    let unasked = |error| crate::failure(error, &doors.settings.lake.value);
-    let mut ask = (doors.open)().map_err(unasked)?;
-    if matches!(&args.command, Command::Export(export) if export.redact) {
-        ask.redact(&user_files::redaction_key(&doors.settings.config)?).map_err(unasked)?;
-    }
-    // The process exits after the answer, and the kernel frees DuckDB's memory faster than DuckDB
-    // does.
-    let ask = ManuallyDrop::new(ask);
-    let ports = Ports::new(ask.as_ref(), doors.encode, doors.settings, as_of);
-    let lake = &doors.settings.lake;
-    if lake.origin != SettingOrigin::Default && ports.ask.place().lake.is_none() {
-        let path = lake.value.display();
-        printer.note(&format!(
-            "there is no lake at {path} ({}): answers come from the seed data only",
-            lake.origin
-        ));
-    }
-    let (ports, common) = (&ports, &args.common);
+    let (ports, common) = (&open_warehouse(args, ports, printer, now)?, &args.common);
     match &args.command {
         Command::Search(args) => search::run_search(args, ports, printer, now),
         Command::Compare(args) => compare::run_compare(args, ports, printer, now),
@@ -168,19 +114,42 @@ fn dispatch(
         Command::Saved(args) => saved::run_saved(args, ports, printer, now),
         Command::Bookmark(args) => bookmark::run_bookmark(args, ports, printer, now),
         Command::Status(args) => status::run_status(args, ports, printer, now),
-        Command::Completions { .. } | Command::Version => unreachable!("answered above"),
+        Command::Completions(_) | Command::Version => unreachable!("answered above"),
     }
 }
 
-fn version(doors: &TruffleContext<'_>, columns: bool, printer: &mut Printer) -> Result<Exit, Failure> {
-    let fields = ["program", "version"].map(|name| Field::new(name, ValueType::Text)).to_vec();
-    let page = Page { fields, rows: vec![vec!["mycelium".into(), doors.version.into()]] };
-    if printer.format() == OutputFormat::Table && !columns {
-        printer.text(&format!("mycelium {}\n", doors.version))?;
-        return Ok(Exit::Done);
+/// Opens the warehouse for a command, with stand-ins if the command asks for them, and notes a
+/// configured lake that does not exist.
+fn open_warehouse<'a>(
+    args: &TruffleArgs,
+    ports: &Ports<'a>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<CommandPorts<'a>, Failure> {
+    let as_of = match &args.common.as_of {
+        None => now,
+        Some(text) => domain::parse_until(text).ok_or_else(|| {
+            Failure::usage(format!(
+                "--as-of \"{text}\" is neither a day (2025-03-02) nor an instant (2025-03-02T12:00:00Z)"
+            ))
+            .hint("truffle query data/runs lists the instants of the data")
+        })?,
+    };
+    let (settings, encode) = (ports.settings, ports.encode);
+    let key = match &args.command {
+        Command::Export(export) if export.redact => Some(user_files::redaction_key(&settings.config)?),
+        _ => None,
+    };
+    let ask = (ports.warehouse)(key.as_deref()).map_err(|error| failure(error, &settings.lake.value))?;
+    let lake = &settings.lake;
+    if lake.origin != SettingOrigin::Default && ask.place().lake.is_none() {
+        let path = lake.value.display();
+        printer.note(&format!(
+            "there is no lake at {path} ({}): answers come from the seed data only",
+            lake.origin
+        ));
     }
-    printer.report(&Report::plain(page), doors.encode)?;
-    Ok(Exit::Done)
+    Ok(CommandPorts { ask, encode, settings, as_of })
 }
 
 /// Returns the names of all instance types in the warehouse, for completions.

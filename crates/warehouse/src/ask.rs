@@ -34,16 +34,22 @@ pub struct Warehouse {
 impl Warehouse {
     /// Opens the warehouse of the sources: the published file in one of the folders, else a new
     /// file in the first writable folder, else in memory. `lake` is the folder of the user's lake,
-    /// if there is one; its source is the last.
+    /// if there is one; its source is the last. With a key, every text that can identify a person, a
+    /// machine or an account is replaced by a stand-in: the same text has the same stand-in under the
+    /// same key.
     ///
     /// Errors: [`AskError::Lake`] if the data cannot be read as the manifests describe it.
     pub fn open(
         sources: Vec<WarehouseSource>,
         lake: Option<PathBuf>,
         folders: &[PathBuf],
+        key: Option<&str>,
     ) -> Result<Warehouse, AskError> {
         let (home, connection) = open::open(&sources, folders)?;
-        Ok(Warehouse { sources, lake, home, connection, held: Vec::new(), key: None })
+        if let Some(key) = key {
+            redact::redact(&connection, &home, &sources, key).map_err(|e| own("redacted data", e))?;
+        }
+        Ok(Warehouse { sources, lake, home, connection, held: Vec::new(), key: key.map(String::from) })
     }
 
     /// Keeps a value alive as long as this warehouse, such as the lock on the lake's manifest.
@@ -66,13 +72,6 @@ impl Warehouse {
 }
 
 impl Ask for Warehouse {
-    fn redact(&mut self, key: &str) -> Result<(), AskError> {
-        redact::redact(&self.connection, &self.home, &self.sources, key)
-            .map_err(|e| own("redacted data", e))?;
-        self.key = Some(key.into());
-        Ok(())
-    }
-
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
         let Some(family) = family(question, values) else {
             return ask(&self.connection, question, values);

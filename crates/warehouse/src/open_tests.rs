@@ -125,7 +125,7 @@ fn parallel_questions_get_the_answers_of_single_ones() {
     };
     let folder = tempfile::tempdir().unwrap();
     for folders in [vec![folder.path().to_path_buf()], Vec::new()] {
-        let warehouse = crate::Warehouse::open(Vec::new(), None, &folders).unwrap();
+        let warehouse = crate::Warehouse::open(Vec::new(), None, &folders, None).unwrap();
         let mut asked = vec![bound("region/list", &[]), bound("data/runs", &[]), bound("price/current", &[])];
         // One question names an instance type, so only files of its family are read; the other
         // lacks its values.

@@ -20,15 +20,14 @@ fn main() -> ExitCode {
     };
     let flags = &args.common.flags;
     let result = app::start(flags).and_then(|(settings, screen)| {
-        let doors = truffle::TruffleContext {
-            open: &|| app::open_warehouse(&settings),
+        let ports = truffle::Ports {
+            warehouse: &|key| app::open_warehouse_until_exit(&settings, key),
             encode: &warehouse::ColumnarEncoder,
             settings: &settings,
-            screen,
             version: app::VERSION,
             completions: &completion::script,
         };
-        truffle::run(&args, &doors, app::now()?)
+        truffle::run(&args, &ports, &mut app::printer(&settings, screen), app::now()?)
     });
     app::finish(flags.quiet, result)
 }

@@ -43,7 +43,7 @@ pub(super) fn regions(
         // Any one region lists all of them.
         (_, "region_access") => account.enabled.first().cloned().into_iter().collect(),
         (Some(regions), _) => regions.clone(),
-        (None, "price") if !wanted.all_regions => vec![ports.region.to_string()],
+        (None, "price") if !wanted.all_regions => vec![ports.settings.region.value.to_string()],
         (None, _) => account.enabled.clone(),
     }
 }

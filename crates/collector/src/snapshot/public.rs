@@ -35,7 +35,7 @@ pub(super) fn regions(wanted: &SnapshotPlan, dataset: &Dataset, ports: &Ports<'_
     match (&wanted.regions, dataset.name, wanted.all_regions) {
         (_, "interruption" | "spot_feed", _) | (None, _, true) => Vec::new(),
         (Some(regions), _, _) => regions.clone(),
-        (None, _, false) => vec![ports.region.to_string()],
+        (None, _, false) => vec![ports.settings.region.value.to_string()],
     }
 }
 

@@ -5,7 +5,7 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
-use crate::Ports;
+use crate::CommandPorts;
 use crate::region_scope;
 use crate::user_files::{Bookmark, UserFile};
 
@@ -29,7 +29,7 @@ pub struct BookmarkArgs {
 /// Runs `truffle bookmark`.
 pub fn run_bookmark(
     args: &BookmarkArgs,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {

@@ -3,7 +3,7 @@ use clap::Args;
 use console::{Align, Exit, Failure, Printer, Report, TableView};
 use domain::Timestamp;
 
-use crate::Ports;
+use crate::CommandPorts;
 use crate::columns::{self, COLUMNS, OfferColumn, price_cell};
 use crate::filter::OfferCandidate;
 use crate::offer::RegionOffer;
@@ -25,16 +25,16 @@ pub struct CompareArgs {
 /// Runs `truffle compare`.
 pub fn run_compare(
     args: &CompareArgs,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let regions = args.place.regions(&[], ports.settings.region.value.as_str());
-    args.place.ask_ahead(ports, &regions);
-    let facts = region_scope::facts(ports)?;
+    let [facts, zones, prices, runs] = args.place.ask(ports, &regions);
+    let facts = region_scope::read_facts(facts?, ports)?;
     let types =
         args.types.iter().map(|name| region_scope::fact(name, &facts)).collect::<Result<Vec<_>, _>>()?;
-    let offers = args.place.offers(ports, &regions, printer)?;
+    let offers = args.place.offers([zones, prices], ports, &regions, printer)?;
     let sides = sides(&types, &offers);
     for facts in types.iter().filter(|t| !sides.iter().any(|c| same(c, t) && c.offer.is_some())) {
         printer.note(&format!(
@@ -46,7 +46,7 @@ pub fn run_compare(
     let table = table(&sides, &page, now);
     printer.report(&Report { page, csv: None, table: Some(table) }, ports.encode)?;
     args.place.note(&offers, false, ports, printer);
-    region_scope::note_data_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
+    region_scope::note_run_ages(runs?, printer, &["instance_type", "offering", "price"], now)?;
     Ok(Exit::Done)
 }
 

@@ -7,14 +7,15 @@ use clap::Args;
 use console::{Exit, Failure, OutputFormat, Printer};
 use domain::Timestamp;
 
-use crate::commands::query::{
-    QueryBounds, QueryRequest, answer, note_data_age, note_limits, pages, stop_on_interrupt,
-};
 use crate::commands::schema::find;
 use crate::partitions::{PartitionWriter, find_foreign_entry};
-use crate::run::as_of_without_effect;
+use crate::ports::failure;
+use crate::statement::{
+    QueryBounds, QueryRequest, answer, note_data_age, note_limits, pages, stop_on_interrupt,
+};
+use crate::usage::as_of_without_effect;
 use crate::user_files::{SyncedFile, temporary_path};
-use crate::{CommonArgs, Ports};
+use crate::{CommandPorts, CommonArgs};
 
 /// Export a table or a query result to a file for Jupyter, Spark or a spreadsheet.
 ///
@@ -64,7 +65,7 @@ pub struct ExportArgs {
 pub fn run_export(
     args: &ExportArgs,
     common: &CommonArgs,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
@@ -163,12 +164,16 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-fn read_request(args: &ExportArgs, common: &CommonArgs, ports: &Ports<'_>) -> Result<QueryRequest, Failure> {
+fn read_request(
+    args: &ExportArgs,
+    common: &CommonArgs,
+    ports: &CommandPorts<'_>,
+) -> Result<QueryRequest, Failure> {
     match (&args.table, &args.query) {
         (_, Some(text)) => QueryRequest::read(text, &args.params, &args.bounds, common),
         (Some(_), None) if common.as_of.is_some() => Err(as_of_without_effect()),
         (Some(name), None) => {
-            let tables = ports.ask.tables().map_err(|e| crate::failure(e, &ports.settings.lake.value))?;
+            let tables = ports.ask.tables().map_err(|e| failure(e, &ports.settings.lake.value))?;
             // `find` returns the warehouse's own table name, which is safe in the statement.
             Ok(QueryRequest::Statement(format!("FROM {}", find(&tables, name)?.name)))
         }
@@ -182,7 +187,7 @@ fn write(
     asked: &QueryRequest,
     format: OutputFormat,
     passing: &Path,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
 ) -> Result<u64, Failure> {
     if args.partition_by.is_empty() {
@@ -204,7 +209,7 @@ fn write(
 fn send_rows(
     args: &ExportArgs,
     asked: &QueryRequest,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
     sink: &mut dyn FnMut(Page) -> Result<(), Failure>,
 ) -> Result<u64, Failure> {

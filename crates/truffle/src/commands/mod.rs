@@ -4,6 +4,8 @@
 pub mod bookmark;
 /// `truffle compare`.
 pub mod compare;
+/// `truffle completions`.
+pub mod completions;
 /// `truffle export`.
 pub mod export;
 /// `truffle query`.
@@ -20,6 +22,8 @@ pub mod search;
 pub mod show;
 /// `truffle status`.
 pub mod status;
+/// `truffle version`.
+pub mod version;
 /// `truffle zones`.
 pub mod zones;
 

@@ -4,7 +4,7 @@ use clap::Args;
 use console::{Align, Exit, Failure, Printer, Report, TableView};
 use domain::Timestamp;
 
-use crate::Ports;
+use crate::CommandPorts;
 use crate::columns::price_cell;
 use crate::filter::OfferCandidate;
 use crate::offer::RegionOffer;
@@ -25,7 +25,7 @@ pub struct RegionsArgs {
 /// Runs `truffle regions`.
 pub fn run_regions(
     args: &RegionsArgs,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
@@ -42,9 +42,10 @@ pub fn run_regions(
         region_scope::note_data_ages(ports, printer, &["region", "offering", "price"], &asked, now)?;
         return Ok(if rows.is_empty() { Exit::NothingMatched } else { Exit::Done });
     };
-    let facts = region_scope::facts(ports)?;
+    let [facts, zones_known, prices, runs] = args.place.ask(ports, &asked);
+    let facts = region_scope::read_facts(facts?, ports)?;
     let facts = region_scope::fact(name, &facts)?;
-    let offers = args.place.offers(ports, &asked, printer)?;
+    let offers = args.place.offers([zones_known, prices], ports, &asked, printer)?;
     let offers: Vec<&RegionOffer> = offers.iter().filter(|offer| offer.instance_type == *name).collect();
     let page = page(&offers, &regions);
     let cells = |offer: &&RegionOffer| {
@@ -58,7 +59,7 @@ pub fn run_regions(
     if offers.is_empty() {
         printer.note(&format!("nothing matched: {name} is not known to be offered in these regions"));
     }
-    region_scope::note_data_ages(ports, printer, &["offering", "price"], &asked, now)?;
+    region_scope::note_run_ages(runs?, printer, &["offering", "price"], now)?;
     Ok(if offers.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 

@@ -5,7 +5,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use console::{Exit, Failure, Printer, Report, suggest_closest};
 use domain::Timestamp;
 
-use crate::Ports;
+use crate::CommandPorts;
 use crate::commands::search::{SearchArgs, check_search, run_search};
 use crate::user_files::{SavedSearch, UserFile, check_name};
 
@@ -59,7 +59,7 @@ fn read_search(arguments: &[String]) -> Result<SearchArgs, Failure> {
 }
 
 /// Runs `truffle save`.
-pub fn run_save(args: &SaveArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+pub fn run_save(args: &SaveArgs, ports: &CommandPorts<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     check_name(&args.name)?;
     check_search(&read_search(&args.search)?, ports)?;
     let line = shell_line(&args.search);
@@ -87,7 +87,7 @@ pub fn run_save(args: &SaveArgs, ports: &Ports<'_>, printer: &mut Printer) -> Re
 /// Runs `truffle saved`.
 pub fn run_saved(
     args: &SavedArgs,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {

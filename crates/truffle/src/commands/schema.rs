@@ -3,7 +3,8 @@ use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report, suggest_closest};
 
-use crate::Ports;
+use crate::CommandPorts;
+use crate::ports::failure;
 
 /// List the tables that `truffle query` can read, or the columns of one table.
 #[derive(Debug, Args)]
@@ -13,8 +14,12 @@ pub struct SchemaArgs {
 }
 
 /// Runs `truffle schema`.
-pub fn run_schema(args: &SchemaArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
-    let tables = ports.ask.tables().map_err(|e| crate::failure(e, &ports.settings.lake.value))?;
+pub fn run_schema(
+    args: &SchemaArgs,
+    ports: &CommandPorts<'_>,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let tables = ports.ask.tables().map_err(|e| failure(e, &ports.settings.lake.value))?;
     let page = match &args.table {
         None => list(&tables),
         Some(name) => columns(find(&tables, name)?),

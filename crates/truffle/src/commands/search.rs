@@ -1,13 +1,12 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::ManuallyDrop;
 
 use catalog::TypeFacts;
 use clap::Args;
 use console::{Align, Exit, Failure, OutputFormat, Printer, Report, TableView, suggest_closest};
 use domain::Timestamp;
 
-use crate::Ports;
+use crate::CommandPorts;
 use crate::columns::{self, OfferColumn, compare_by_default, order, price_cell};
 use crate::filter::{
     FilterArgs, FilterCondition, FilterOutcome, FilterVerdict, OfferCandidate, SearchFilters,
@@ -57,10 +56,10 @@ pub struct SearchArgs {
 }
 
 /// Checks the words, flags, sort keys and regions of a search before it is saved.
-pub(crate) fn check_search(args: &SearchArgs, ports: &Ports<'_>) -> Result<(), Failure> {
+pub(crate) fn check_search(args: &SearchArgs, ports: &CommandPorts<'_>) -> Result<(), Failure> {
     let facts = region_scope::facts(ports)?;
     let understood = words::read(&args.words, &SearchVocabulary::new(&facts))?;
-    SearchFilters::new(&args.filters, &understood, &facts)?;
+    SearchFilters::new(&args.filters, understood.filters(), &facts)?;
     sort_keys(args, &understood)?;
     let regions = args.place.regions(&understood.regions, "all");
     let named: Vec<&str> = regions.split(',').filter(|name| *name != "all").collect();
@@ -70,31 +69,36 @@ pub(crate) fn check_search(args: &SearchArgs, ports: &Ports<'_>) -> Result<(), F
 /// Runs `truffle search`.
 pub fn run_search(
     args: &SearchArgs,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let otherwise = if args.in_all_regions { "all" } else { ports.settings.region.value.as_str() };
-    args.place.ask_ahead(ports, &args.place.regions(&words::regions(&args.words), otherwise));
+    let typed = args.place.regions(&words::regions(&args.words), otherwise);
+    let [facts, mut zones, mut prices, mut runs] = args.place.ask(ports, &typed);
     // The process exits after the answer: freeing some 60,000 strings first would only cost time.
-    let facts = ManuallyDrop::new(region_scope::facts(ports)?);
-    let understood = words::read(&args.words, &SearchVocabulary::new(&facts))?;
-    let filters = SearchFilters::new(&args.filters, &understood, &facts)?;
+    let facts: &[TypeFacts] = region_scope::read_facts(facts?, ports)?.leak();
+    let understood = words::read(&args.words, &SearchVocabulary::new(facts))?;
+    let filters = SearchFilters::new(&args.filters, understood.filters(), facts)?;
     let sort = sort_keys(args, &understood)?;
     let regions = args.place.regions(&understood.regions, otherwise);
+    if regions != typed {
+        // A word that is spelt like a region was understood in another way.
+        [_, zones, prices, runs] = args.place.ask(ports, &regions);
+    }
     let (offers, least) = match args.in_all_regions {
-        true => args.place.offers_everywhere(ports, &regions, printer)?,
-        false => (args.place.offers(ports, &regions, printer)?, 1),
+        true => args.place.offers_everywhere([zones, prices], ports, &regions, printer)?,
+        false => (args.place.offers([zones, prices], ports, &regions, printer)?, 1),
     };
     check_zones(&args.filters.zone.zones, &offers)?;
-    let candidates = candidates(&facts, &offers, least);
+    let candidates = candidates(facts, &offers, least);
     let mut outcome = filters.apply(&candidates);
     if args.explain {
         explain(&understood, &outcome, printer);
     }
     if outcome.kept.is_empty() {
         note_no_match(&outcome, printer);
-        note_not_offered(&filters, &facts, &offers, printer);
+        note_not_offered(&filters, facts, &offers, printer);
         if printer.format() != OutputFormat::Table {
             printer.report(&report(&[], now), ports.encode)?;
         }
@@ -112,7 +116,7 @@ pub fn run_search(
     }
     let named = !understood.regions.is_empty() || args.in_all_regions;
     args.place.note(&offers, named, ports, printer);
-    region_scope::note_data_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
+    region_scope::note_run_ages(runs?, printer, &["instance_type", "offering", "price"], now)?;
     Ok(if outcome.kept.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 

@@ -3,7 +3,7 @@ use clap::Args;
 use console::{Align, Exit, Failure, Printer, Report, TableView};
 use domain::Timestamp;
 
-use crate::Ports;
+use crate::CommandPorts;
 use crate::columns::{self, COLUMNS, price_cell};
 use crate::filter::OfferCandidate;
 use crate::region_scope::{self, RegionScopeArgs};
@@ -22,15 +22,15 @@ pub struct ShowArgs {
 /// Runs `truffle show`.
 pub fn run_show(
     args: &ShowArgs,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let regions = args.place.regions(&[], "all");
-    args.place.ask_ahead(ports, &regions);
-    let facts = region_scope::facts(ports)?;
+    let [facts, zones, prices, runs] = args.place.ask(ports, &regions);
+    let facts = region_scope::read_facts(facts?, ports)?;
     let facts = region_scope::fact(&args.name, &facts)?;
-    let offers = args.place.offers(ports, &regions, printer)?;
+    let offers = args.place.offers([zones, prices], ports, &regions, printer)?;
     let offers: Vec<_> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
     let places: Vec<_> = offers.iter().map(|offer| OfferCandidate { facts, offer: Some(offer) }).collect();
     let report = Report { page: page(facts, &places), csv: None, table: Some(table(facts, &places, now)) };
@@ -38,7 +38,7 @@ pub fn run_show(
     if places.is_empty() {
         printer.note("not known to be offered in these regions");
     }
-    region_scope::note_data_ages(ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
+    region_scope::note_run_ages(runs?, printer, &["instance_type", "offering", "price"], now)?;
     Ok(Exit::Done)
 }
 

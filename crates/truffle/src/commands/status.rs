@@ -3,7 +3,7 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report, describe_age};
 use domain::Timestamp;
 
-use crate::Ports;
+use crate::CommandPorts;
 use crate::offer::DatasetSource;
 use crate::region_scope;
 
@@ -14,7 +14,7 @@ pub struct TruffleStatusArgs {}
 /// Runs `truffle status`.
 pub fn run_status(
     _args: &TruffleStatusArgs,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
@@ -28,7 +28,7 @@ pub fn run_status(
     Ok(Exit::Done)
 }
 
-fn about(ports: &Ports<'_>, printer: &mut Printer) {
+fn about(ports: &CommandPorts<'_>, printer: &mut Printer) {
     let place = ports.ask.place();
     let settings = ports.settings;
     match &place.lake {

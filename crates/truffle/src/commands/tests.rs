@@ -15,7 +15,7 @@ use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Setting
 use domain::Timestamp;
 
 use super::{compare, regions, search, show, zones};
-use crate::Ports;
+use crate::CommandPorts;
 use crate::filter::sample;
 use crate::offer::RegionOffer;
 
@@ -174,7 +174,8 @@ fn run(line: &str, format: OutputFormat) -> (Result<Exit, Failure>, String, Stri
     let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
     let sources = SettingsSources { home: Some(PathBuf::from("/home/ann")), ..SettingsSources::default() };
     let settings = Settings::resolve(&CommonFlags::default(), &sources).unwrap();
-    let ports = Ports::new(&SampleWarehouse, &FailingEncoder, &settings, now);
+    let ports =
+        CommandPorts { ask: &SampleWarehouse, encode: &FailingEncoder, settings: &settings, as_of: now };
     let (out, err) = (OutputBuffer::default(), OutputBuffer::default());
     let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
     let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));

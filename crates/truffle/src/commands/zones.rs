@@ -3,7 +3,7 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
-use crate::Ports;
+use crate::CommandPorts;
 use crate::offer::RegionOffer;
 use crate::region_scope::{self, RegionScopeArgs};
 
@@ -23,14 +23,15 @@ pub struct ZonesArgs {
 /// Runs `truffle zones`.
 pub fn run_zones(
     args: &ZonesArgs,
-    ports: &Ports<'_>,
+    ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    region_scope::fact(&args.name, &region_scope::facts(ports)?)?;
     let place = RegionScopeArgs { region: args.region.clone(), os: "linux".into() };
     let regions = place.regions(&[], "all");
-    let offers = place.offers(ports, &regions, printer)?;
+    let [facts, zones, prices, runs] = place.ask(ports, &regions);
+    region_scope::fact(&args.name, &region_scope::read_facts(facts?, ports)?)?;
+    let offers = place.offers([zones, prices], ports, &regions, printer)?;
     let offers: Vec<&RegionOffer> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
     let page = page(&offers);
     let found = !page.rows.is_empty();
@@ -41,7 +42,7 @@ pub fn run_zones(
     if offers.is_empty() {
         printer.note(&format!("nothing matched: {} is not known to be offered in these regions", args.name));
     }
-    region_scope::note_data_ages(ports, printer, &["offering"], &regions, now)?;
+    region_scope::note_run_ages(runs?, printer, &["offering"], now)?;
     Ok(if found { Exit::Done } else { Exit::NothingMatched })
 }
 

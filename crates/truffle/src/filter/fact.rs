@@ -4,7 +4,7 @@
 use catalog::TypeFacts;
 use domain::Known;
 
-use crate::words::processors;
+use crate::processors;
 
 /// Declares an enum of facts, each with its noun and the function that reads it.
 macro_rules! facts {

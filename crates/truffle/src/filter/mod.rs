@@ -16,7 +16,6 @@ pub use funnel::{FilterFunnel, FilterOutcome, FilterStage};
 pub use pattern::NamePattern;
 
 use crate::range::ValueRange;
-use crate::words::ParsedWords;
 
 /// A condition with its text.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,14 +41,14 @@ const LIKE: (f64, f64) = (0.9, 1.2);
 const FLEXIBLE: &str = r"^([cmr][3-9][agi]?|a[1-9]|t[2-9][agi]?)\.";
 
 impl SearchFilters {
-    /// Returns the filters of these words and flags. A flag value that is not in the facts is a
+    /// Returns the filters of the words, followed by those of the flags. A flag value that is not in the facts is a
     /// usage failure.
     pub fn new(
         args: &FilterArgs,
-        words: &ParsedWords,
+        words: Vec<SearchFilter>,
         facts: &[TypeFacts],
     ) -> Result<SearchFilters, Failure> {
-        let mut filters = SearchFilters(words.filters());
+        let mut filters = SearchFilters(words);
         filters.0.extend(args.filters(facts)?);
         if let Some(name) = &args.names.like {
             filters.like(like(name, facts)?);

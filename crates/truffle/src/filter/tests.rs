@@ -16,7 +16,7 @@ fn filters(line: &str) -> Result<SearchFilters, Failure> {
     let typed =
         typed.map_err(|error| Failure::usage(error.to_string().lines().next().unwrap().to_string()))?;
     let understood = words::read(&typed.words, &SearchVocabulary::new(&facts))?;
-    SearchFilters::new(&typed.filters, &understood, &facts)
+    SearchFilters::new(&typed.filters, understood.filters(), &facts)
 }
 
 /// Calls `look` with the result of the words and flags for the sample.

@@ -6,7 +6,6 @@
 //! all words alternatives. An unknown word is an error, and so are two words on the processor that
 //! no instance type satisfies together.
 
-pub mod processors;
 mod quantity;
 mod vocabulary;
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use catalog::TypeFacts;
 use console::suggest_closest;
 
-use super::processors::{PROCESSORS, SETS};
 use super::{SortHint, WordCondition, WordDimension};
 use crate::filter::{FilterCondition, FlagFact, NumericFact, TextFact};
+use crate::processors::{PROCESSORS, SETS};
 use crate::range::ValueRange;
 
 /// The meaning of a word.

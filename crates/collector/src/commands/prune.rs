@@ -57,6 +57,9 @@ mod tests {
         };
         check("3", Some(RetentionRule::Runs(3)));
         check("1d", Some(RetentionRule::Since("2026-11-22T00:00:00Z".parse().unwrap())));
+        check("1w2d3h4m5s", Some(RetentionRule::Since("2026-11-13T20:55:55Z".parse().unwrap())));
+        check("90s", Some(RetentionRule::Since("2026-11-22T23:58:30Z".parse().unwrap())));
+        check("1y 6mo", Some(RetentionRule::Since("2025-05-23T00:00:00Z".parse().unwrap())));
         check("0", None);
         check("-1", None);
         check("0d", None);

@@ -15,7 +15,8 @@ use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 use lifecycle::{EndAction, PowerOff, Terms, dead_man};
 
 use crate::journal::LaunchJournal;
-use crate::{Ports, cloud_failure};
+use crate::ports::cloud_failure;
+use crate::{Ports, regions};
 
 /// Launch one instance with a limited life.
 ///
@@ -82,7 +83,7 @@ pub(crate) fn run_launch(
         printer.note("nothing was launched");
         return Ok(Exit::Done);
     }
-    let journal = LaunchJournal::open(ports.journal)?;
+    let journal = LaunchJournal::open(&ports.journal_folder())?;
     if let Some(open) = journal.open_launches()?.first().filter(|_| !args.anew) {
         return Err(Failure::broken(format!("launch {} of {:.0} is not settled", open.id, open.planned))
             .hint("spawn launch --resume continues it; --anew launches another one"));
@@ -92,7 +93,7 @@ pub(crate) fn run_launch(
 }
 
 fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
-    let journal = LaunchJournal::open(ports.journal)?;
+    let journal = LaunchJournal::open(&ports.journal_folder())?;
     let open = journal.open_launches()?;
     if open.is_empty() {
         printer.note("every launch is settled");
@@ -161,7 +162,7 @@ impl LaunchPlan {
         }
         Ok(LaunchPlan {
             instance_type,
-            region: args.region.clone().unwrap_or_else(|| ports.region.to_string()),
+            region: args.region.clone().unwrap_or_else(|| ports.settings.region.value.to_string()),
             budget,
             cap,
             action,
@@ -172,7 +173,7 @@ impl LaunchPlan {
     }
 
     fn plan(&self, caller: &CallerAccount, ports: &Ports<'_>) -> Result<LaunchRecord, Failure> {
-        crate::regions::choose_regions(std::slice::from_ref(&self.region), caller)?;
+        regions::choose_regions(std::slice::from_ref(&self.region), caller)?;
         let now = caller.now;
         let image = match &self.image {
             Some(image) => image.clone(),
@@ -246,7 +247,7 @@ fn settle(
     report_outcome(&launch, outcome, ports, printer)
 }
 
-/// Carries out the effects of `lifecycle` in order. When one fails, the later ones are not done.
+/// Carries out the effects of `fleet` in order. When one fails, the later ones are not done.
 fn drive(
     launch: LaunchRecord,
     now: &dyn Fn() -> Timestamp,

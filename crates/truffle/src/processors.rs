@@ -10,19 +10,19 @@
 
 /// A processor and the families that run on it.
 #[derive(Debug)]
-pub struct ProcessorGeneration {
+pub(crate) struct ProcessorGeneration {
     /// Name for people.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Search words, without spaces and hyphens.
-    pub words: &'static [&'static str],
+    pub(crate) words: &'static [&'static str],
     /// Families of instance types.
-    pub families: &'static [&'static str],
+    pub(crate) families: &'static [&'static str],
     /// Instruction sets beyond the base of the architecture.
-    pub sets: &'static [&'static str],
+    pub(crate) sets: &'static [&'static str],
 }
 
 /// All instruction sets of the table.
-pub const SETS: &[&str] = &["avx", "avx2", "avx512", "vnni", "amx", "bf16", "neon", "sve", "sve2"];
+pub(crate) const SETS: &[&str] = &["avx", "avx2", "avx512", "vnni", "amx", "bf16", "neon", "sve", "sve2"];
 
 const AVX: &[&str] = &["avx"];
 const AVX2: &[&str] = &["avx", "avx2"];
@@ -35,7 +35,7 @@ const SVE: &[&str] = &["neon", "bf16", "sve"];
 const SVE2: &[&str] = &["neon", "bf16", "sve", "sve2"];
 
 /// The table, by maker, oldest first.
-pub const PROCESSORS: &[ProcessorGeneration] = &[
+pub(crate) const PROCESSORS: &[ProcessorGeneration] = &[
     row("Graviton", &["graviton1"], &["a1"], NEON),
     row(
         "Graviton2",
@@ -134,7 +134,7 @@ const fn row(
 }
 
 /// Returns the processor of a family; `None` when it is unknown.
-pub fn of(family: &str) -> Option<&'static ProcessorGeneration> {
+pub(crate) fn of(family: &str) -> Option<&'static ProcessorGeneration> {
     PROCESSORS.iter().find(|processor| processor.families.contains(&family))
 }
 

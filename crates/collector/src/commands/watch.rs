@@ -54,13 +54,11 @@ pub(crate) fn run_watch(args: &WatchArgs, ports: &Ports<'_>, printer: &mut Print
 
 /// Returns the start of the next round: `started` plus `every`.
 fn next_round(started: Timestamp, every: &str) -> Result<Timestamp, Failure> {
-    let before = domain::subtract_span(started, every).ok_or_else(|| {
+    let span = domain::parse_span(every).map_err(|_| {
         Failure::usage(format!("--every \"{every}\" is not a span; expected one such as 15m or 1h"))
             .hint("collector watch --every 1h")
     })?;
-    started.checked_add(started.duration_since(before)).map_err(|_| {
-        Failure::usage(format!("--every \"{every}\" is too long")).hint("collector watch --every 1h")
-    })
+    Ok(domain::later(started, span))
 }
 
 #[cfg(test)]
@@ -79,6 +77,8 @@ mod tests {
         };
         check("15m", Some("2026-11-23T10:15:00Z"));
         check("1d", Some("2026-11-24T10:00:00Z"));
+        check("1h30m", Some("2026-11-23T11:30:00Z"));
+        check("90s", Some("2026-11-23T10:01:30Z"));
         check("0h", None);
         check("often", None);
     }

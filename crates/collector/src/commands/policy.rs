@@ -45,7 +45,7 @@ pub(crate) fn run_policy(
         addresses
             .iter()
             .enumerate()
-            .flat_map(|(at, address)| bucket_statements(at + 1, address, ports.region)),
+            .flat_map(|(at, address)| bucket_statements(at + 1, address, &ports.settings.region.value)),
     );
     if statements.is_empty() {
         printer.note("these datasets are public and need no permission");

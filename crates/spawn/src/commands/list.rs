@@ -8,7 +8,8 @@ use fleet::ports::InstanceSelector;
 use fleet::reap::{LifeBound, bound};
 use jiff::SignedDuration;
 
-use crate::{Ports, cloud_failure, regions};
+use crate::ports::cloud_failure;
+use crate::{Ports, regions};
 
 /// List the instances launched by spawn, in every region that the account can use.
 ///

@@ -7,12 +7,14 @@ use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::{Known, Timestamp};
+use durable::SHARED;
 use fleet::instance::{InstanceState, InstanceView};
 use fleet::ports::{CallerAccount, InstanceSelector, Instances};
 use fleet::reap::{KeepReason, ReapPlan, ReapScope, ReapTarget, plan, recheck};
 
+use crate::Ports;
+use crate::ports::cloud_failure;
 use crate::regions::{self, RegionScan};
-use crate::{Ports, cloud_failure};
 
 /// Show which of your instances are overdue, and end them with --yes.
 ///
@@ -322,6 +324,6 @@ fn read(file: &Path, args: &ReapArgs) -> Result<ReapPlan, Failure> {
 /// Writes a plan atomically.
 fn write(file: &Path, plan: &ReapPlan) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(plan).expect("a plan is plain JSON");
-    crate::journal::write_whole(file, &format!("{text}\n"))
+    durable::write_atomic(file, format!("{text}\n").as_bytes(), SHARED)
         .map_err(|error| Failure::broken(format!("{} cannot be written: {error}", file.display())))
 }

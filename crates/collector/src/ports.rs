@@ -1,0 +1,47 @@
+use catalog::ports::{Ask, AskError, Encode, Source, SourceError, StopFlag, Store, StoreError};
+use console::{Failure, FailureKind, Settings};
+use domain::Timestamp;
+
+/// Opens the warehouse over the current manifest. It is closed when it is dropped, because `watch`
+/// opens it again in every round.
+pub type ReopenWarehouse<'a> = dyn Fn() -> Result<Box<dyn Ask>, AskError> + 'a;
+
+/// Ports of the collector to the outside.
+pub struct Ports<'a> {
+    /// The lake.
+    pub store: &'a dyn Store,
+    /// Opens the warehouse, to query the quarantined prices.
+    pub warehouse: &'a ReopenWarehouse<'a>,
+    /// Connects to AWS; called only when a command needs it.
+    pub source: &'a dyn Fn() -> Result<Box<dyn Source>, SourceError>,
+    /// Writer of Parquet and Arrow.
+    pub encode: &'a dyn Encode,
+    /// The settings of this run.
+    pub settings: &'a Settings,
+    /// Returns the present time of this machine.
+    pub clock: &'a dyn Fn() -> Timestamp,
+    /// Asks the user a yes-or-no question; returns `None` without a terminal.
+    pub agree: &'a dyn Fn(&str) -> Option<bool>,
+    /// Set when the program is asked to stop.
+    pub stop: &'a StopFlag,
+}
+
+/// Converts an error of the lake into a failure with a hint.
+pub(crate) fn lake_failure(error: StoreError) -> Failure {
+    let text = error.to_string();
+    match error {
+        StoreError::Locked { .. } => Failure::broken(text).hint("wait for the other collector, or stop it"),
+        StoreError::Newer { .. } => {
+            Failure::new(FailureKind::Data, text).hint("upgrade mycelium, or name another lake with --lake")
+        }
+        StoreError::Foreign(_) => {
+            Failure::new(FailureKind::Data, text).hint("name an empty folder with --lake")
+        }
+        StoreError::BadFile(_) => {
+            Failure::new(FailureKind::Data, text).hint("see collector import --help for the expected files")
+        }
+        StoreError::Io(_) => {
+            Failure::broken(text).hint("the failed run added nothing to the lake; run the same command again")
+        }
+    }
+}

@@ -1,0 +1,41 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use catalog::ports::Encode;
+use console::{Failure, Settings};
+use domain::Timestamp;
+use fleet::ports::{Account, FleetError, Instances};
+
+/// Ports of spawn to the outside.
+pub struct Ports<'a> {
+    /// The caller's account.
+    pub account: &'a dyn Account,
+    /// EC2's instances.
+    pub instances: &'a dyn Instances,
+    /// Writer of Parquet and Arrow.
+    pub encode: &'a dyn Encode,
+    /// The settings of this run.
+    pub settings: &'a Settings,
+    /// The machine's clock, used only for durations. The current time comes from AWS.
+    pub clock: &'a dyn Fn() -> Timestamp,
+    /// Sleeps for a duration.
+    pub wait: &'a dyn Fn(Duration),
+    /// Returns a new unique id: letters and digits, at most 40.
+    pub new_id: &'a dyn Fn() -> String,
+}
+
+impl Ports<'_> {
+    /// Returns the folder of the launch journal.
+    pub(crate) fn journal_folder(&self) -> PathBuf {
+        self.settings.config.join("launches")
+    }
+}
+
+/// Converts an error of EC2 to a failure with a hint.
+pub(crate) fn cloud_failure(error: FleetError) -> Failure {
+    match error {
+        FleetError::Credentials(why) => Failure::broken(why)
+            .hint("log in (aws sso login, aws configure), or name a profile with AWS_PROFILE"),
+        FleetError::Failed(why) => Failure::broken(why),
+    }
+}
