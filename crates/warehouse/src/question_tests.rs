@@ -173,13 +173,14 @@ fn first_difference(question: &Question, expected: &str, found: &str) -> String 
 fn every_question_returns_the_rows_of_its_expect_file() {
     let folder = tempfile::tempdir().unwrap();
     let source = fixture_lake(folder.path());
-    let warehouse = Warehouse::open(vec![source], None, &[]).unwrap();
+    let warehouse = Warehouse::open(vec![source], None, &[], None).unwrap();
     let mut faults = Vec::new();
     for question in QUESTIONS {
         let path = queries().join(question.name).with_extension("expect");
         let expected = fs::read_to_string(&path).unwrap_or_default();
         if !expected.starts_with("-- ") {
-            faults.push(format!("{}: write the parameters as its first line, or -- defaults", path.display()));
+            faults
+                .push(format!("{}: write the parameters as its first line, or -- defaults", path.display()));
             continue;
         }
         let found = answer(&warehouse, question, &expected);
@@ -197,8 +198,7 @@ fn redacted_questions_show_no_account() {
     let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let source = fixture_lake(folder.path());
     for caches in [vec![cache.path().to_path_buf()], Vec::new()] {
-        let mut warehouse = Warehouse::open(vec![source.clone()], None, &caches).unwrap();
-        warehouse.redact("key").unwrap();
+        let warehouse = Warehouse::open(vec![source.clone()], None, &caches, Some("key")).unwrap();
         for question in QUESTIONS {
             let expected =
                 fs::read_to_string(queries().join(question.name).with_extension("expect")).unwrap();

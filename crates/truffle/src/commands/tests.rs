@@ -23,10 +23,6 @@ use crate::offer::RegionOffer;
 struct SampleWarehouse;
 
 impl Ask for SampleWarehouse {
-    fn redact(&mut self, _: &str) -> Result<(), AskError> {
-        Err(AskError::Failed("the sample warehouse does not redact".into()))
-    }
-
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
         Ok(match question.name {
             "instance/facts" => sample::page(),
