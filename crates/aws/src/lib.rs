@@ -1,7 +1,8 @@
-//! AWS through its SDK and its public files. Implements the ports `Source` and `Cloud`.
+//! AWS through its SDK and its public files. Implements the ports `Source`, `Account` and
+//! `Instances`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
-//! reads, and is listed by [`AwsClient::actions`]. Buckets are only listed and read. `Cloud`
+//! reads, and is listed by [`AwsClient::actions`]. Buckets are only listed and read. `Instances`
 //! launches and ends instances, with one call for each request.
 //!
 //! This is the only crate that depends on aws-sdk-*. It owns the async runtime and all concurrency

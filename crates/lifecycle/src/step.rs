@@ -23,8 +23,8 @@ pub struct StepInputs {
     pub tags: LifeTags,
     /// The idle signals, about once a minute; none in the steps between.
     pub readings: Option<Vec<SignalReading>>,
-    /// The figures measured since the last [`LifeEffect::Heartbeat`], or since measuring began.
-    /// They come with the readings.
+    /// The figures measured since the last [`LifeEffect::Heartbeat`], or since measuring began. They
+    /// come with the readings.
     pub measured: Option<UtilizationSample>,
     /// Events since the previous step, in order.
     pub events: Vec<LifeEvent>,
