@@ -1,6 +1,12 @@
 //! A sandbox with the built-in facts, for `tests/load.py` and for manual trials: `cargo run -p
 //! sandbox --example serve [PORT [SCENARIO]]`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "an example is a program of its own"
+)]
+
 use std::sync::Arc;
 
 use domain::Timestamp;

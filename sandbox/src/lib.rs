@@ -10,6 +10,8 @@
 //! the sockets. Tests and trials cannot cost money: `--sandbox` of spawnd accepts loopback
 //! addresses only and acts on ids `i-sandbox…` alone, and without `--sandbox` such ids are refused.
 
+#![allow(clippy::disallowed_methods, reason = "it records its changes in a file")]
+
 mod args;
 mod clock;
 mod commands;

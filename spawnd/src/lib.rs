@@ -5,6 +5,12 @@
 //!
 //! This crate knows nothing about launching, prices, or other instances.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "the daemon is a program of its own, with its own files and output"
+)]
+
 mod authorities;
 mod counters;
 mod daemon;

@@ -1,5 +1,7 @@
 //! The integration tests, in one binary: the programs as users run them.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests use files, wait and print")]
+
 mod bad_input;
 mod bills;
 mod bucket;

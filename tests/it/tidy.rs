@@ -1,6 +1,7 @@
 //! Rules of the repository.
 
 mod documents;
+mod effects;
 mod import_circles;
 mod language;
 

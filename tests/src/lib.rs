@@ -3,6 +3,8 @@
 //!
 //! No program links this crate.
 
+#![allow(clippy::disallowed_methods, reason = "tests run executables")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,6 +1,8 @@
 //! Development tasks: `cargo xtask …`. It has almost no dependencies, because it is built before
 //! everything else.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tasks use files and print")]
+
 mod bench;
 mod bind;
 mod daemon;

@@ -6,6 +6,8 @@
 //! AWS. The executable `mycelium` builds on this crate and adds the programs that collect, launch
 //! and emulate.
 
+#![allow(clippy::disallowed_methods, reason = "executables read their arguments and the environment")]
+
 pub mod completion;
 mod process;
 mod programs;

@@ -1,5 +1,7 @@
 //! Clients of AWS: connections, retries, timeouts and the server's clock.
 
+#![allow(clippy::disallowed_methods, reason = "the SDK reads certificates and its environment here")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -5,6 +5,8 @@
 //! because it releases them. It contains no AWS code and no file format. AWS is behind the port
 //! `Source`, formats are in the crate `feeds`, and the lake reads columnar files itself.
 
+#![allow(clippy::disallowed_methods, reason = "it imports files, and watches by waiting")]
+
 mod args;
 mod bundle;
 mod commands;

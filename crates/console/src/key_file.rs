@@ -1,5 +1,7 @@
 //! A secret key in a file of the user.
 
+#![allow(clippy::disallowed_methods, reason = "the key is a file")]
+
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "the log level is a variable")]
+
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "the width of the screen is a variable")]
+
 use std::io::{self, IsTerminal};
 
 use anstream::{AutoStream, ColorChoice};

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "settings are read here")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};

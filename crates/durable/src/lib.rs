@@ -12,6 +12,8 @@
 //! * **Nothing left behind.** An unfinished temporary file is removed when its owner is dropped.
 //!   After a crash [`remove_abandoned`] removes it, because its name holds the writer's process id.
 
+#![allow(clippy::disallowed_methods, reason = "it is the crate that writes files")]
+
 mod digest;
 mod folder;
 mod lock;

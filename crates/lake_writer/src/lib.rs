@@ -58,6 +58,8 @@
 //! The columns of FOCUS exports and of Cost and Usage Reports are mapped one by one; columns
 //! without a mapping go to `extra`. Bills of several gigabytes are read in pieces of bounded size.
 
+#![allow(clippy::disallowed_methods, reason = "a lake is a folder of files")]
+
 mod billing;
 mod bundle;
 mod cleanup;

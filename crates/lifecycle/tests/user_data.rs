@@ -1,5 +1,11 @@
 //! The first boot of an instance without spawnd, in a folder in place of its disk.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "the test runs a script in a folder"
+)]
+
 use jiff::SignedDuration;
 use lifecycle::dead_man::{UNITS, user_data};
 use std::fs;

@@ -1,5 +1,7 @@
 //! `mycelium PROGRAM …`: the executable of the programs that need the AWS SDK or polars.
 
+#![allow(clippy::disallowed_methods, reason = "executables read their arguments and wait")]
+
 mod complete;
 mod exec;
 mod facts;

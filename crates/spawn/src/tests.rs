@@ -1,5 +1,7 @@
 //! Whole commands against an EC2 in memory.
 
+#![allow(clippy::disallowed_methods, reason = "tests look at the journal")]
+
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::rc::Rc;

@@ -1,5 +1,7 @@
 //! The file of `--out`.
 
+#![allow(clippy::disallowed_methods, reason = "it writes the output file")]
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Partitioned exports: folders `column=value` with files, in the layout of Hive, Spark and DuckDB.
 
+#![allow(clippy::disallowed_methods, reason = "partitions are folders")]
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;

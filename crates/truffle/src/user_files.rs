@@ -1,5 +1,7 @@
 //! The user's own files: saved searches and bookmarks.
 
+#![allow(clippy::disallowed_methods, reason = "saved searches and bookmarks are files")]
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};

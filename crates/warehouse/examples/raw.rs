@@ -1,6 +1,12 @@
 //! The baseline of the benchmark: DuckDB's library alone. Opens a file read-only (or `:memory:`)
 //! and runs the statements of another file, reading every row.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "an example is a program of its own"
+)]
+
 use duckdb::{AccessMode, Config, Connection};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

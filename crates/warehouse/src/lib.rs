@@ -43,6 +43,8 @@
 //! own connection and in the isolated query process. `catalog/src/private_columns.rs` lists the
 //! private columns; a text that it does not call public is private.
 
+#![allow(clippy::disallowed_methods, reason = "a warehouse is a file")]
+
 mod arrow_page;
 mod ask;
 mod build;

@@ -1,5 +1,7 @@
 //! Tests of the real binary, on a machine in a folder, with a fake AWS on the loopback.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests use files, wait and print")]
+
 mod binary;
 mod commands;
 mod fake;

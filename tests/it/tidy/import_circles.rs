@@ -162,7 +162,7 @@ fn resolve<'a>(
 }
 
 /// Removes each item that only tests compile.
-fn without_tests(code: &str) -> String {
+pub(super) fn without_tests(code: &str) -> String {
     let mut kept = String::new();
     let mut rest = code;
     while let Some((before, after)) = rest.split_once("#[cfg(test)]") {

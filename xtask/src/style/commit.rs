@@ -8,12 +8,12 @@ use super::tree::git;
 pub const LONGEST_SUBJECT: usize = 72;
 
 /// The newest commit that the rule does not apply to. Its descendants follow the rule.
-pub const FIRST_CHECKED_PARENT: &str = "7336ed4c7f4009b267aab593aa239947ff5a3745";
+pub const LAST_UNCHECKED_COMMIT: &str = "7336ed4c7f4009b267aab593aa239947ff5a3745";
 
-/// Returns the subjects of all commits since [`FIRST_CHECKED_PARENT`], without merges. `None` where
+/// Returns the subjects of all commits since [`LAST_UNCHECKED_COMMIT`], without merges. `None` where
 /// there is no git, no repository, or no history that reaches that commit (a shallow clone).
 pub fn checked_subjects(root: &Path) -> Option<Vec<String>> {
-    let range = format!("{FIRST_CHECKED_PARENT}..HEAD");
+    let range = format!("{LAST_UNCHECKED_COMMIT}..HEAD");
     let subjects = git(root, &["log", "--no-merges", "--format=%s", &range]).ok()?;
     Some(subjects.lines().map(String::from).collect())
 }

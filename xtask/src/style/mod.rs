@@ -11,7 +11,7 @@ mod rust_text;
 mod sentence;
 mod tree;
 
-pub use commit::{FIRST_CHECKED_PARENT, LONGEST_SUBJECT, checked_subjects, subject_problem};
+pub use commit::{LAST_UNCHECKED_COMMIT, LONGEST_SUBJECT, checked_subjects, subject_problem};
 pub use measure::TextMeasure;
 pub use names::NameMeasure;
 pub use rust_text::rust_code;

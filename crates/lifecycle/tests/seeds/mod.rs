@@ -1,5 +1,7 @@
 //! Random scripts under numbered seeds, so that a failure can be repeated.
 
+#![allow(clippy::disallowed_methods, reason = "the environment sets the size of a test")]
+
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 

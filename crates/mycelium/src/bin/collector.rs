@@ -1,5 +1,7 @@
 //! `collector`: starts `mycelium collector` with the same words.
 
+#![allow(clippy::disallowed_methods, reason = "executables read their arguments")]
+
 #[path = "../exec.rs"]
 mod exec;
 

@@ -1,5 +1,7 @@
 //! `spawn`: starts `mycelium spawn` with the same words.
 
+#![allow(clippy::disallowed_methods, reason = "executables read their arguments")]
+
 #[path = "../exec.rs"]
 mod exec;
 

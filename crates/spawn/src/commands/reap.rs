@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a plan may be written to a file")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a statement may be read from a file")]
+
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::time::Instant;

@@ -1,6 +1,8 @@
 //! The kernel's restrictions alone: a restricted process tries actions that a statement must never
 //! perform, without the statement check and without DuckDB's settings.
 
+#![allow(clippy::disallowed_macros, reason = "a child process of the test prints its results")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
