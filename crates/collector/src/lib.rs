@@ -13,6 +13,8 @@ mod import;
 mod policy;
 mod prune;
 mod quarantine;
+#[cfg(test)]
+mod run_tests;
 mod size_report;
 mod snapshot;
 mod status;

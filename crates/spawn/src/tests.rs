@@ -4,8 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::rc::Rc;
 
-use catalog::Field;
-use catalog::ports::{ColumnarFormat, Encode, Encoder};
+use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{Exit, Failure, OutputFormat, Printer, Screen};
 use domain::{Known, Region, Timestamp};
@@ -127,24 +126,10 @@ impl SpawnHome {
             clock: &|| cloud.cloud.now(),
             wait: &|span| cloud.cloud.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
-            encode: &SpawnTestEncoder,
+            encode: &FailingEncode("not in a test"),
         };
         let ended = run(&args, &ports, &mut printer);
         SpawnRun { out: out.text(), err: err.text(), ended }
-    }
-}
-
-/// The tests request text output only.
-struct SpawnTestEncoder;
-
-impl Encode for SpawnTestEncoder {
-    fn start<'a>(
-        &self,
-        _: &[Field],
-        _: ColumnarFormat,
-        _: Box<dyn Write + Send + 'a>,
-    ) -> Result<Box<dyn Encoder + 'a>, String> {
-        Err("not in a test".into())
     }
 }
 
