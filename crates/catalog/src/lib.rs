@@ -14,6 +14,7 @@ pub mod ports;
 mod private_columns;
 mod question;
 mod questions;
+pub mod testing;
 mod type_facts;
 mod value;
 

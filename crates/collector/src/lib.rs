@@ -13,6 +13,8 @@ mod commands;
 mod import;
 mod ports;
 mod quarantine;
+#[cfg(test)]
+mod run_tests;
 mod size_report;
 mod snapshot;
 mod summary;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use catalog::ports::{ColumnarFormat, Encode, Encoder};
+use catalog::testing::TextEncode;
 use catalog::{Field, Page, Value, ValueType};
 
 use crate::{Failure, FailureKind, OutputFormat, Printer, Report, Screen};
@@ -41,34 +41,6 @@ impl Write for FailingOutput {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// A columnar format that is readable text: the columns, then the number of rows of each page.
-struct ReadableEncode;
-
-struct ReadableEncoder<'a>(Box<dyn Write + Send + 'a>);
-
-impl Encode for ReadableEncode {
-    fn start<'a>(
-        &self,
-        fields: &[Field],
-        format: ColumnarFormat,
-        mut out: Box<dyn Write + Send + 'a>,
-    ) -> Result<Box<dyn Encoder + 'a>, String> {
-        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-        write!(out, "{format:?} {}", names.join(" ")).map_err(|e| e.to_string())?;
-        Ok(Box::new(ReadableEncoder(out)))
-    }
-}
-
-impl Encoder for ReadableEncoder<'_> {
-    fn page(&mut self, page: &Page) -> Result<(), String> {
-        write!(self.0, " {}", page.rows.len()).map_err(|e| e.to_string())
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<(), String> {
-        writeln!(self.0, " end").map_err(|e| e.to_string())
     }
 }
 
@@ -124,14 +96,14 @@ fn types() -> Page {
 /// Returns the output of `report`, and checks that `stream` gives the same in two pages.
 fn written(format: &str, page: &Page) -> String {
     let (mut printer, out, err) = printer(format, PIPE);
-    let mut stream = printer.stream(&ReadableEncode);
+    let mut stream = printer.stream(&TextEncode);
     for half in page.rows.chunks(page.rows.len().div_ceil(2).max(1)) {
         stream.page(Page { fields: page.fields.clone(), rows: half.to_vec() }).unwrap();
     }
     assert_eq!(stream.finish().unwrap(), page.rows.len() as u64);
     let streamed = out.text();
     out.0.borrow_mut().clear();
-    printer.report(&Report::plain(page.clone()), &ReadableEncode).unwrap();
+    printer.report(&Report::plain(page.clone()), &TextEncode).unwrap();
     assert_eq!(out.text(), streamed);
     assert_eq!(err.text(), "");
     streamed
@@ -222,10 +194,10 @@ fn writes_an_empty_answer_without_rows() {
     let check = |format: &str, expected: &str| {
         let empty = page(&[("a", ValueType::Int), ("b", ValueType::Int)], &[]);
         let (mut printer, out, _) = printer(format, PIPE);
-        let mut stream = printer.stream(&ReadableEncode);
+        let mut stream = printer.stream(&TextEncode);
         stream.page(empty.clone()).unwrap();
         assert_eq!(stream.finish(), Ok(0));
-        printer.report(&Report::plain(empty), &ReadableEncode).unwrap();
+        printer.report(&Report::plain(empty), &TextEncode).unwrap();
         assert_eq!(out.text(), expected.repeat(2), "{format}");
     };
     check("table", "a  b\n────\n");
@@ -243,8 +215,8 @@ fn selects_and_numbers_columns() {
         let twice = page(&[("a", ValueType::Int), ("a", ValueType::Int)], &[&[1.into(), 2.into()]]);
         let (mut printer, out, _) = printer(format, PIPE);
         printer.columns(wanted.split_whitespace().map(String::from).collect());
-        printer.report(&Report::plain(twice.clone()), &ReadableEncode).unwrap();
-        let mut stream = printer.stream(&ReadableEncode);
+        printer.report(&Report::plain(twice.clone()), &TextEncode).unwrap();
+        let mut stream = printer.stream(&TextEncode);
         stream.page(twice).unwrap();
         stream.finish().unwrap();
         assert_eq!(out.text(), expected.repeat(2), "{format}");
@@ -262,7 +234,7 @@ fn selects_and_numbers_columns() {
 fn a_long_table_keeps_its_columns() {
     let check = |screen: Screen, late: &str, last: &str| {
         let (mut printer, out, _) = printer("table", screen);
-        let mut stream = printer.stream(&ReadableEncode);
+        let mut stream = printer.stream(&TextEncode);
         for first in [0, 600, 1200] {
             let row = |n: i64| vec![Value::from("name"), Value::Int(n)];
             let mut page = page(&[("word", ValueType::Text), ("number", ValueType::Int)], &[]);
@@ -286,10 +258,10 @@ fn a_long_table_keeps_its_columns() {
 fn refuses_binary_formats_on_a_terminal() {
     let check = |format: &str, hint: &str| {
         let (mut printer, out, _) = printer(format, TERMINAL);
-        let failure = printer.report(&Report::plain(types()), &ReadableEncode).unwrap_err();
+        let failure = printer.report(&Report::plain(types()), &TextEncode).unwrap_err();
         assert_eq!(failure.message, format!("{format} is a binary format, and the output is a terminal"));
         assert_eq!((failure.kind, failure.hint.as_deref()), (FailureKind::Usage, Some(hint)));
-        assert_eq!(printer.stream(&ReadableEncode).page(types()), Err(failure));
+        assert_eq!(printer.stream(&TextEncode).page(types()), Err(failure));
         assert_eq!(out.text(), "");
     };
     check("parquet", "redirect it: > result.parquet");
@@ -303,7 +275,7 @@ fn a_closed_pipe_is_a_success_and_a_full_disk_a_failure() {
             let err = CapturedOutput::default();
             let out = Box::new(FailingOutput(why));
             let mut printer = Printer::new(format.parse().unwrap(), PIPE, out, Box::new(err.clone()));
-            let failure = printer.report(&Report::plain(types()), &ReadableEncode).unwrap_err();
+            let failure = printer.report(&Report::plain(types()), &TextEncode).unwrap_err();
             assert_eq!(printer.text("plain\n"), Err(failure.clone()));
             printer.failure(&failure);
             assert_eq!((failure.kind.code(), err.text().as_str()), (code, said), "{format}");

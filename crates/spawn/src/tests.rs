@@ -6,8 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::rc::Rc;
 
-use catalog::Field;
-use catalog::ports::{ColumnarFormat, Encode, Encoder};
+use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
@@ -135,24 +134,10 @@ impl SpawnHome {
             clock: &|| cloud.fleet.now(),
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
-            encode: &SpawnTestEncoder,
+            encode: &FailingEncode("not in a test"),
         };
         let ended = run(&args, &ports, &mut printer, cloud.fleet.now());
         SpawnRun { out: out.text(), err: err.text(), ended }
-    }
-}
-
-/// The tests request text output only.
-struct SpawnTestEncoder;
-
-impl Encode for SpawnTestEncoder {
-    fn start<'a>(
-        &self,
-        _: &[Field],
-        _: ColumnarFormat,
-        _: Box<dyn Write + Send + 'a>,
-    ) -> Result<Box<dyn Encoder + 'a>, String> {
-        Err("not in a test".into())
     }
 }
 

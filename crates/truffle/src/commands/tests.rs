@@ -4,12 +4,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use catalog::ports::{
-    Ask, AskError, ColumnarFormat, DataLocation, Encode, Encoder, PageSink, QuerySummary, StopFlag,
-    UserQuery, WarehouseTable,
-};
 use catalog::rows::{CollectionRunRow, OnDemandPriceRow, RegionRow, ZoneOfferRow};
-use catalog::{Field, Page, Question, QuestionRow, Value};
+use catalog::testing::{FailingEncode, MemoryAsk};
+use catalog::{Page, QuestionRow, Value};
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::Timestamp;
@@ -19,32 +16,14 @@ use crate::CommandPorts;
 use crate::filter::sample;
 use crate::offer::RegionOffer;
 
-/// A warehouse that contains the sample.
-struct SampleWarehouse;
-
-impl Ask for SampleWarehouse {
-    fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
-        Ok(match question.name {
-            "instance/facts" => sample::page(),
-            "offering/zones" => zone_rows(values),
-            "price/current" => price_rows(values),
-            "region/list" => region_list(),
-            "data/runs" => runs(),
-            other => return Err(AskError::Failed(format!("the sample warehouse does not answer {other}"))),
-        })
-    }
-
-    fn query(&self, _: &UserQuery, _: &StopFlag, _: PageSink<'_>) -> Result<QuerySummary, AskError> {
-        Err(AskError::Failed("the sample warehouse runs no SQL".into()))
-    }
-
-    fn tables(&self) -> Result<Vec<WarehouseTable>, AskError> {
-        Ok(Vec::new())
-    }
-
-    fn place(&self) -> DataLocation {
-        DataLocation { lake: None, manifest: 0, warehouse: None }
-    }
+/// Returns a warehouse that contains the sample.
+fn sample_warehouse() -> MemoryAsk {
+    MemoryAsk::default()
+        .answer("instance/facts", |_| sample::page())
+        .answer("offering/zones", zone_rows)
+        .answer("price/current", price_rows)
+        .answer("region/list", |_| region_list())
+        .answer("data/runs", |_| runs())
 }
 
 /// Returns the offers in the requested regions.
@@ -122,20 +101,6 @@ fn runs() -> Page {
     Page { fields: CollectionRunRow::fields(), rows }
 }
 
-/// An encoder that fails: no test here writes a columnar format.
-struct FailingEncoder;
-
-impl Encode for FailingEncoder {
-    fn start<'a>(
-        &self,
-        _: &[Field],
-        _: ColumnarFormat,
-        _: Box<dyn Write + Send + 'a>,
-    ) -> Result<Box<dyn Encoder + 'a>, String> {
-        Err("not in this test".into())
-    }
-}
-
 #[derive(Clone, Default)]
 struct OutputBuffer(Arc<Mutex<Vec<u8>>>);
 
@@ -170,8 +135,8 @@ fn run(line: &str, format: OutputFormat) -> (Result<Exit, Failure>, String, Stri
     let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
     let sources = SettingsSources { home: Some(PathBuf::from("/home/ann")), ..SettingsSources::default() };
     let settings = Settings::resolve(&CommonFlags::default(), &sources).unwrap();
-    let ports =
-        CommandPorts { ask: &SampleWarehouse, encode: &FailingEncoder, settings: &settings, as_of: now };
+    let (warehouse, encode) = (sample_warehouse(), FailingEncode("not in this test"));
+    let ports = Ports::new(&warehouse, &encode, &settings, now);
     let (out, err) = (OutputBuffer::default(), OutputBuffer::default());
     let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
     let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
