@@ -14,7 +14,8 @@ pub(crate) struct EventSchedule {
     pub(crate) target: ScheduleTarget,
     pub(crate) window: Option<i64>,
     /// Whether the schedule is deleted after its last run.
-    pub(crate) passing: bool,
+    #[serde(rename = "passing")]
+    pub(crate) delete_when_done: bool,
     pub(crate) token: Option<String>,
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,

@@ -1,5 +1,5 @@
-//! The sandbox's services, without network, clock or files: `now` is an argument, and the same calls
-//! with the same seed give the same answers.
+//! The sandbox's services, without network, clock or files: `now` is an argument, and the same
+//! calls with the same seed give the same answers.
 
 mod cloudtrail;
 mod cloudwatch;

@@ -10,10 +10,9 @@ use crate::wire::QueryParams;
 pub(crate) struct ThrottleBuckets(BTreeMap<(String, String, String), (f64, Timestamp)>);
 
 /// Actions that use a smaller bucket when the call has neither a filter nor a page size.
-const UNFILTERED: [&str; 7] = [
+const UNFILTERED: [&str; 6] = [
     "DescribeInstances",
     "DescribeInstanceStatus",
-    "DescribeNetworkInterfaces",
     "DescribeSecurityGroups",
     "DescribeSnapshots",
     "DescribeSpotInstanceRequests",
@@ -21,9 +20,8 @@ const UNFILTERED: [&str; 7] = [
 ];
 
 /// "Request throttling for the Amazon EC2 API", uncategorized actions: size and refill per second.
-const OWN: [(&str, f64, f64); 17] = [
+const OWN: [(&str, f64, f64); 13] = [
     ("AssociateIamInstanceProfile", 100.0, 5.0),
-    ("CopyImage", 100.0, 1.0),
     ("CreateSnapshot", 100.0, 5.0),
     ("CreateTags", 100.0, 10.0),
     ("CreateVolume", 100.0, 5.0),
@@ -32,10 +30,7 @@ const OWN: [(&str, f64, f64); 17] = [
     ("DeleteVolume", 100.0, 5.0),
     ("DeregisterImage", 100.0, 5.0),
     ("DisassociateIamInstanceProfile", 100.0, 5.0),
-    ("DescribeSpotFleetRequests", 50.0, 3.0),
-    ("ModifyImageAttribute", 100.0, 5.0),
     ("ModifyInstanceMetadataOptions", 100.0, 5.0),
-    ("ModifySnapshotAttribute", 100.0, 5.0),
     ("RunInstances", 5.0, 2.0),
     ("StartInstances", 5.0, 2.0),
     ("TerminateInstances", 100.0, 5.0),

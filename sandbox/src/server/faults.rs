@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::core::matches;
 use crate::scenario::{CallFault, ImdsFault, Scenario};
 
-/// For each failure rule of the scenario, the number of requests that it matched.
+/// The number of matching requests for each failure rule of the scenario.
 #[derive(Debug, Default)]
 pub(super) struct FaultCounters {
     calls: Vec<u32>,
@@ -15,7 +15,8 @@ impl FaultCounters {
         FaultCounters { calls: vec![0; rules.failures.len()], imds: vec![0; rules.imds.len()] }
     }
 
-    /// Counts a call for each rule that matches it. Returns the failure of the first one that is due.
+    /// Counts a call for each rule that matches it. Returns the failure of the first rule that is
+    /// due.
     pub(super) fn call_fault(&mut self, rules: &Scenario, action: &str) -> Option<CallFault> {
         let mut fault = None;
         for (met, rule) in
@@ -27,8 +28,8 @@ impl FaultCounters {
         fault
     }
 
-    /// Counts a metadata request for each rule that matches it. Returns the failure of the first one
-    /// that is due. `path` begins after `latest/`.
+    /// Counts a metadata request for each rule that matches it. Returns the failure of the first
+    /// rule that is due. `path` begins after `latest/`.
     pub(super) fn imds_fault(&mut self, rules: &Scenario, path: &str) -> Option<ImdsFault> {
         let mut fault = None;
         for (met, rule) in self.imds.iter_mut().zip(&rules.imds).filter(|(_, rule)| matches(&rule.path, path))

@@ -319,7 +319,7 @@ impl RegionView<'_> {
         fields.opt("description", rule.description.as_ref())
     }
 
-    /// Serves the four actions that authorize or revoke ingress and egress rules.
+    /// Serves the actions that authorize ingress and egress rules and revoke ingress rules.
     pub(crate) fn change_rules(
         &mut self,
         params: &QueryParamPart<'_>,

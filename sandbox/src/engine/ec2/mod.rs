@@ -109,10 +109,9 @@ fn answer_once(
         "DescribeSecurityGroups" => desk.describe_groups(params),
         "CreateSecurityGroup" => desk.create_group(params),
         "DeleteSecurityGroup" => desk.delete_group(params),
-        "AuthorizeSecurityGroupIngress"
-        | "AuthorizeSecurityGroupEgress"
-        | "RevokeSecurityGroupIngress"
-        | "RevokeSecurityGroupEgress" => desk.change_rules(params, action),
+        "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" | "RevokeSecurityGroupIngress" => {
+            desk.change_rules(params, action)
+        }
         "AllocateAddress" => desk.allocate_address(params),
         "AssociateAddress" | "DisassociateAddress" | "ReleaseAddress" => desk.change_address(params, action),
         "DescribeAddresses" => desk.describe_addresses(params),

@@ -172,7 +172,7 @@ impl RegionView<'_> {
             Some("DISABLED") => false,
             Some(other) => return Err(invalid(format!("{other} is not a valid State"))),
         };
-        let passing = match input.text("ActionAfterCompletion")? {
+        let delete_when_done = match input.text("ActionAfterCompletion")? {
             None | Some("NONE") => false,
             Some("DELETE") => true,
             Some(other) => return Err(invalid(format!("{other} is not a valid ActionAfterCompletion"))),
@@ -187,7 +187,7 @@ impl RegionView<'_> {
             enabled,
             target: read_target(&input.need_part("Target")?)?,
             window,
-            passing,
+            delete_when_done,
             token: input.text("ClientToken")?.map(String::from),
             created: old.map_or(self.now, |old| old.created),
             modified: self.now,
@@ -220,11 +220,11 @@ impl RegionView<'_> {
         if again {
             self.plan_event(jiff::SignedDuration::from_secs(PAUSE), fire(attempt + 1));
         }
-        // The first attempt plans the next run. A retry must not: it only looks whether one follows.
+        // Only the first attempt plans the next run. A retry only finds out whether there is one.
         let due = self.now - jiff::SignedDuration::from_secs(attempt * PAUSE);
         match schedule.next(due) {
             Some(at) if attempt == 0 => self.plan_event(at.duration_since(self.now), fire(0)),
-            None if schedule.passing && !again => drop(self.here.schedules.remove(name)),
+            None if schedule.delete_when_done && !again => drop(self.here.schedules.remove(name)),
             _ => {}
         }
     }
@@ -290,7 +290,7 @@ impl RegionView<'_> {
             "ScheduleExpression": schedule.expression, "ScheduleExpressionTimezone": schedule.zone,
             "State": state_of(schedule), "CreationDate": schedule.created.as_second(),
             "LastModificationDate": schedule.modified.as_second(),
-            "ActionAfterCompletion": if schedule.passing { "DELETE" } else { "NONE" },
+            "ActionAfterCompletion": if schedule.delete_when_done { "DELETE" } else { "NONE" },
             "FlexibleTimeWindow": { "Mode": if schedule.window.is_some() { "FLEXIBLE" } else { "OFF" } },
             "Target": {
                 "Arn": target.arn, "RoleArn": target.role,
@@ -409,9 +409,8 @@ mod tests {
         call(world, 0, "iam", "PutRolePolicy", &form("PolicyDocument", &policy));
     }
 
-    /// Starts a stopped instance by a schedule whose first run and its one retry find no capacity.
-    /// Checks whether the schedule still exists then, and whether it starts the instance at its next
-    /// run.
+    /// Starts a stopped instance by a schedule. The first run and its one retry find no capacity.
+    /// Checks whether the schedule exists after them and starts the instance at its next run.
     fn check(expression: &str, runs_again: bool) {
         let rules = "capacity: [{type: t3.micro, zone: use1-az1, available: 1}]";
         let rules = Scenario::parse(rules).unwrap();
