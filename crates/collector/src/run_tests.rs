@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use catalog::ports::{AskError, ProfileAccount, ScopeOutcome, Source, SourceError, StopFlag, Store, StoreError};
+use catalog::ports::{
+    AskError, ProfileAccount, ScopeOutcome, Source, SourceError, StopFlag, Store, StoreError,
+};
 use catalog::testing::{
     FailingEncode, FailingSource, FailingStore, MemoryRun, MemorySource, MemoryStore, SourceCall, StoreCall,
 };

@@ -162,7 +162,8 @@ fn append_wrapped(text: &str, first: &str, next: &str, page: &mut String) {
     let mut is_empty = true;
     let mut in_code = false;
     for word in text.split(' ') {
-        let escaped = if in_code || word.starts_with('`') { word.to_string() } else { word.replace('<', "\\<") };
+        let escaped =
+            if in_code || word.starts_with('`') { word.to_string() } else { word.replace('<', "\\<") };
         in_code ^= word.matches('`').count() % 2 == 1;
         if !is_empty && line.chars().count() + 1 + escaped.chars().count() > WIDTH {
             writeln!(page, "{}", line.trim_end()).unwrap();

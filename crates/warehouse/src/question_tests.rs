@@ -179,7 +179,8 @@ fn every_question_returns_the_rows_of_its_expect_file() {
         let path = queries().join(question.name).with_extension("expect");
         let expected = fs::read_to_string(&path).unwrap_or_default();
         if !expected.starts_with("-- ") {
-            faults.push(format!("{}: write the parameters as its first line, or -- defaults", path.display()));
+            faults
+                .push(format!("{}: write the parameters as its first line, or -- defaults", path.display()));
             continue;
         }
         let found = answer(&warehouse, question, &expected);

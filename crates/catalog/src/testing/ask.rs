@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use crate::ports::{Ask, AskError, DataLocation, PageSink, QuerySummary, StopFlag, UserQuery, WarehouseTable};
+use crate::ports::{
+    Ask, AskError, DataLocation, PageSink, QuerySummary, StopFlag, UserQuery, WarehouseTable,
+};
 use crate::{Page, Question, Value};
 
 type Answer = Box<dyn Fn(&[(String, Value)]) -> Page>;

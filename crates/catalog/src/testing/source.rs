@@ -121,7 +121,8 @@ impl Source for MemorySource {
     }
 
     fn fetch(&self, url: &str, _: Option<&str>) -> Result<PublicFile, SourceError> {
-        let bytes = self.files.get(url).ok_or_else(|| SourceError::Failed(format!("{url} does not exist")))?;
+        let bytes =
+            self.files.get(url).ok_or_else(|| SourceError::Failed(format!("{url} does not exist")))?;
         let body: Box<dyn Read> = Box::new(Cursor::new(bytes.clone()));
         Ok(PublicFile { body: Some(body), date: Some(self.now), modified: Some(self.now), etag: None })
     }

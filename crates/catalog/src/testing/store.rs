@@ -168,12 +168,7 @@ impl Store for MemoryStore {
         Err(unsupported("forgetting"))
     }
 
-    fn import_spot_history(
-        &self,
-        _: &[PathBuf],
-        _: Timestamp,
-        _: bool,
-    ) -> Result<ImportReport, StoreError> {
+    fn import_spot_history(&self, _: &[PathBuf], _: Timestamp, _: bool) -> Result<ImportReport, StoreError> {
         Err(unsupported("Parquet files"))
     }
 
