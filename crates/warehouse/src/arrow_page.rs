@@ -172,8 +172,7 @@ fn maps(array: &MapArray) -> Result<Vec<Value>, String> {
 }
 
 fn blobs(array: &BinaryArray) -> Vec<Value> {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    array.iter().map(|bytes| bytes.map(hex).into()).collect()
+    array.iter().map(|bytes| bytes.map(domain::hex).into()).collect()
 }
 
 /// Converts types without a neutral counterpart (times of day, intervals, …) to Arrow's text form.

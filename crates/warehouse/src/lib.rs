@@ -7,6 +7,7 @@
 
 mod arrow_page;
 mod ask;
+mod base_tables;
 mod build;
 mod encode;
 mod isolation;

@@ -172,7 +172,7 @@ fn file_name(sources: &[WarehouseSource]) -> String {
         hasher.update(serde_json::to_vec(&source.manifest).expect("a manifest is plain data"));
     }
     hasher.update(env!("CARGO_PKG_VERSION"));
-    let digest: String = hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest = domain::hex(&hasher.finalize()[..8]);
     let number = sources.last().map_or(0, |source| source.manifest.number);
     format!("{number}-{digest}.duckdb")
 }

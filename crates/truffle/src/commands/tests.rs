@@ -23,10 +23,6 @@ use crate::offer::RegionOffer;
 struct SampleWarehouse;
 
 impl Ask for SampleWarehouse {
-    fn redact(&mut self, _: &str) -> Result<(), AskError> {
-        Err(AskError::Failed("the sample warehouse does not redact".into()))
-    }
-
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
         Ok(match question.name {
             "instance/facts" => sample::page(),
@@ -40,6 +36,14 @@ impl Ask for SampleWarehouse {
 
     fn query(&self, _: &UserQuery, _: &StopFlag, _: PageSink<'_>) -> Result<QuerySummary, AskError> {
         Err(AskError::Failed("the sample warehouse runs no SQL".into()))
+    }
+
+    fn table(&self, name: &str) -> Result<Page, AskError> {
+        Err(AskError::Failed(format!("the sample warehouse has no table {name}")))
+    }
+
+    fn tables_of(&self, _: &Question) -> Result<Vec<String>, AskError> {
+        Ok(Vec::new())
     }
 
     fn tables(&self) -> Result<Vec<WarehouseTable>, AskError> {
