@@ -3,7 +3,7 @@
 CREATE TEMP MACRO redacted(x) AS
     CASE WHEN x = '' THEN '' ELSE
         regexp_extract(x, '^(ami|cr|eipalloc|eipassoc|eni|i|sir|snap|subnet|vol|vpc)-')
-            || substr(sha256('{key}' || x), 1, 16)
+            || substr(sha256({key} || x), 1, 16)
     END;
 
 -- `account`, `account/region` and `account/month`. A public scope has neither a slash nor 12

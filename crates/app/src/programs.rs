@@ -53,7 +53,7 @@ mod tests {
         expected.sort_unstable();
         assert_eq!(built, expected);
         let makefile = std::fs::read_to_string(root.join("Makefile")).unwrap();
-        let line = makefile.lines().find(|line| line.trim_start().starts_with("install ")).unwrap();
+        let line = makefile.lines().find(|line| line.contains("release/,mycelium ")).unwrap();
         let (_, listed) = line.split_once("release/,").unwrap();
         let (listed, _) = listed.split_once(')').unwrap();
         let mut listed: Vec<&str> = listed.split(' ').collect();

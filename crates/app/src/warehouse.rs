@@ -9,8 +9,9 @@ use lake::PinnedManifest;
 
 use crate::seed;
 
-/// Opens the warehouse of the seed and of the user's lake, if there is one, until the process ends. With a key, texts
-/// that identify people, machines and accounts are replaced by stand-ins of that key.
+/// Opens the warehouse of the seed and of the user's lake, if there is one, until the process ends.
+/// With a key, texts that identify people, machines and accounts are replaced by stand-ins of that
+/// key.
 ///
 /// # Errors
 /// The lake or the seed cannot be read.
@@ -22,7 +23,8 @@ pub fn open_warehouse_until_exit(
     Ok(Box::leak(open(settings, redaction_key)?))
 }
 
-/// Opens the warehouse of the seed and of the user's lake, if there is one. It is closed when it is dropped.
+/// Opens the warehouse of the seed and of the user's lake, if there is one. It is closed when it is
+/// dropped.
 ///
 /// # Errors
 /// The lake or the seed cannot be read.

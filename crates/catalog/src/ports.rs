@@ -107,6 +107,8 @@ pub struct QuerySummary {
     pub truncated: bool,
     /// Protections that this machine lacks, one sentence each.
     pub weaker: Vec<String>,
+    /// Tables and views that the statement reads, by name; common table expressions are left out.
+    pub tables: Vec<String>,
     /// Wall-clock time inside the query process.
     pub elapsed: Duration,
 }
@@ -145,6 +147,12 @@ pub trait Ask {
     /// rows.
     fn query(&self, query: &UserQuery, stop: &StopFlag, sink: PageSink<'_>)
     -> Result<QuerySummary, AskError>;
+
+    /// Returns all rows of a table or view.
+    fn table(&self, name: &str) -> Result<Page, AskError>;
+
+    /// Returns the names of the tables and views that a named question reads.
+    fn tables_of(&self, question: &Question) -> Result<Vec<String>, AskError>;
 
     /// Returns the tables that user SQL can read.
     fn tables(&self) -> Result<Vec<WarehouseTable>, AskError>;

@@ -2,10 +2,11 @@
 
 #![allow(clippy::disallowed_methods, reason = "the key is a file")]
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
+
+use durable::PRIVATE;
 
 use crate::Failure;
 
@@ -26,33 +27,18 @@ pub fn read_or_create_key(path: &Path) -> Result<[u8; 32], Failure> {
 }
 
 fn read(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
+    domain::parse_hex(text)?.try_into().ok()
 }
 
 /// Creates the file. If another process creates it at the same time, the first file wins.
 fn make(path: &Path) -> io::Result<()> {
-    let folder = path.parent().expect("a key file is in a folder");
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    durable::create_private_folder(path.parent().expect("a key file is in a folder"))?;
     let mut bytes = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let passing = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&passing)?;
-    let linked = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| {
-        match fs::hard_link(&passing, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            done => done,
-        }
-    });
-    fs::remove_file(&passing)?;
-    linked
+    match durable::write_new(path, domain::hex(bytes).as_bytes(), PRIVATE) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        done => done,
+    }
 }
 
 #[cfg(test)]

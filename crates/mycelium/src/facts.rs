@@ -1,10 +1,7 @@
 //! The sandbox's data about AWS: the newest regions, types, offerings and prices of the warehouse,
 //! and observed spot prices.
 
-use std::time::Duration;
-
-use catalog::ports::{Ask, StopFlag, UserQuery};
-use catalog::{Page, Value};
+use catalog::Value;
 use console::{Failure, Settings};
 use domain::Timestamp;
 use sandbox::AwsFacts;
@@ -22,14 +19,14 @@ pub(crate) fn read_facts(settings: &Settings, begins: Timestamp) -> Result<AwsFa
     let warehouse = app::open_warehouse(settings).map_err(|e| unread(&e))?;
     let mut facts = AwsFacts::default();
     let ask = warehouse.as_ref();
-    facts.add_regions(&table(ask, "region").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
+    facts.add_regions(&ask.table("region").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
     let reported = catalog::question("instance/reported").expect("a question of ours");
     // Types and prices are the newest ones, independent of the sandbox's clock.
     let newest = [("as_of".to_string(), Value::Timestamp(app::clock()))];
     let types = ask.ask(reported, &newest).map_err(|e| unread(&e))?;
     facts.add_types(&types).map_err(|e| unread(&e))?;
-    facts.add_offerings(&table(ask, "offering").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
-    facts.add_prices(&table(ask, "price").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
+    facts.add_offerings(&ask.table("offering").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
+    facts.add_prices(&ask.table("price").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
     let observed = catalog::question("spot/observed").expect("a question of ours");
     let regions: Vec<String> = facts.regions.keys().cloned().collect();
     for region in regions {
@@ -42,21 +39,4 @@ pub(crate) fn read_facts(settings: &Settings, begins: Timestamp) -> Result<AwsFa
         facts.add_spot_prices(prices).map_err(|e| unread(&e))?;
     }
     Ok(facts)
-}
-
-fn table(ask: &dyn Ask, name: &str) -> Result<Page, catalog::ports::AskError> {
-    let query = UserQuery {
-        sql: format!("FROM {name}"),
-        time: Duration::from_secs(300),
-        memory_mib: 1024,
-        rows: 0,
-        threads: 0,
-    };
-    let mut all = Page::default();
-    ask.query(&query, &StopFlag::default(), &mut |page| {
-        all.fields = page.fields;
-        all.rows.extend(page.rows);
-        Ok(())
-    })?;
-    Ok(all)
 }

@@ -364,6 +364,48 @@ fn resume_continues_an_unsettled_launch_without_a_second_instance() {
     assert_eq!(cloud.all().len(), 1);
 }
 
+/// A record with the id ID, as the first version wrote it before it was killed.
+const OLD_RECORD: &str = r##"{
+  "id": "ID",
+  "account": "111122223333",
+  "planned": "2026-11-23T11:59:00Z",
+  "request": {
+    "region": "us-east-1",
+    "instance_type": "t3.micro",
+    "image": "ami-0123456789abcdef0",
+    "key": null,
+    "power_off": "stops",
+    "tags": {
+      "spawn:expiry": "v1;running;until=2026-11-23T20:00:00Z;gen=1",
+      "spawn:launch-id": "ID",
+      "spawn:managed": "true",
+      "spawn:owner": "arn:aws:iam::111122223333:user/alice"
+    },
+    "user_data": "#cloud-config"
+  },
+  "phase": "planned"
+}
+"##;
+
+#[test]
+fn a_record_of_an_earlier_version_is_resumed() {
+    let cloud = memory();
+    // Earlier ids are any 32 hexadecimal digits; a UUID of version 4 has a 4 after the first twelve.
+    for (number, id) in
+        ["0123456789abcdef0123456789abcdef", "ffffffffffffffffffffffffffffffff"].iter().enumerate()
+    {
+        let desk = SpawnHome::new();
+        let folder = desk.0.path().join("launches");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{id}.json")), OLD_RECORD.replace("ID", id)).unwrap();
+        let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).good();
+        assert!(told.contains(&format!("i-memory000{number},running,")) && told.contains(id), "{told}");
+        let text = std::fs::read_to_string(folder.join(format!("{id}.json"))).unwrap();
+        assert!(text.contains("\"running\""), "{text}");
+    }
+    assert_eq!(cloud.all().len(), 2);
+}
+
 #[test]
 fn a_launch_without_an_instance_reports_its_outcome() {
     let cloud = memory();

@@ -2,13 +2,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "it writes the output file")]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use console::Failure;
-
-use crate::user_files::{SyncedFile, temporary_path};
+use durable::{SHARED, TemporaryFile};
 
 /// The destination of an answer. A regular file is replaced when the answer is complete. Other
 /// targets, such as `/dev/null` or a named pipe, are written directly.
@@ -16,7 +15,7 @@ pub(crate) struct OutputFile {
     /// Final path, with links resolved.
     path: PathBuf,
     /// Temporary file that becomes the final one; `None` for a target that is written directly.
-    passing: Option<PathBuf>,
+    temporary: Option<TemporaryFile>,
 }
 
 impl OutputFile {
@@ -27,33 +26,22 @@ impl OutputFile {
         let there = fs::metadata(&path).ok();
         if there.as_ref().is_some_and(|there| !there.is_file()) {
             let file = OpenOptions::new().write(true).open(&path).map_err(unwritten)?;
-            return Ok((OutputFile { path, passing: None }, Box::new(BufWriter::new(file))));
+            return Ok((OutputFile { path, temporary: None }, Box::new(BufWriter::new(file))));
         }
-        let passing = temporary_path(&path, "tmp");
-        let file = File::create(&passing).map_err(unwritten)?;
-        let target = OutputFile { path, passing: Some(passing.clone()) };
+        let temporary = TemporaryFile::create(&path, SHARED).map_err(unwritten)?;
         if let Some(there) = there {
             // The new file keeps the permissions of the old one.
-            fs::set_permissions(&passing, there.permissions()).map_err(unwritten)?;
+            temporary.file().set_permissions(there.permissions()).map_err(unwritten)?;
         }
-        Ok((target, Box::new(SyncedFile::new(file))))
+        let file = temporary.file().try_clone().map_err(unwritten)?;
+        let out = BufWriter::with_capacity(1 << 20, file);
+        Ok((OutputFile { path, temporary: Some(temporary) }, Box::new(out)))
     }
 
-    /// Moves the complete answer to its path.
-    pub(crate) fn publish(&self) -> Result<(), Failure> {
-        match &self.passing {
-            Some(passing) => fs::rename(passing, &self.path).map_err(|e| unwritten(&self.path, e)),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for OutputFile {
-    fn drop(&mut self) {
-        if let Some(passing) = &self.passing {
-            // After `publish` the temporary file no longer exists; before, it is incomplete.
-            let _ = fs::remove_file(passing);
-        }
+    /// Moves the complete answer to its path. The writer must have been flushed.
+    pub(crate) fn publish(self) -> Result<(), Failure> {
+        let path = self.path;
+        self.temporary.map_or(Ok(()), |file| file.commit().map_err(|e| unwritten(&path, e)))
     }
 }
 

@@ -3,15 +3,14 @@
 #![allow(clippy::disallowed_methods, reason = "partitions are folders")]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use catalog::ports::Encode;
 use catalog::{Field, Page, Value};
 use console::{Failure, OutputFormat, Printer};
-
-use crate::user_files::SyncedFile;
+use durable::{SHARED, TemporaryFile};
 
 /// Maximum number of folders of a partitioned export.
 const PARTITIONS: usize = 1024;
@@ -31,17 +30,16 @@ pub(crate) struct PartitionWriter<'a> {
 }
 
 impl<'a> PartitionWriter<'a> {
-    /// Creates the folder and its writer. `printer` selects the columns to write.
+    /// Returns a writer into an existing folder. `printer` selects the columns to write.
     pub(crate) fn new(
         folder: &Path,
         by: &'a [String],
         format: OutputFormat,
         printer: &'a Printer,
         encode: &'a dyn Encode,
-    ) -> Result<PartitionWriter<'a>, Failure> {
-        fs::create_dir(folder).map_err(|e| write_failure(folder, e))?;
+    ) -> PartitionWriter<'a> {
         let (held, files) = (BTreeMap::new(), BTreeMap::new());
-        Ok(PartitionWriter { folder: folder.to_path_buf(), by, format, printer, encode, held, files })
+        PartitionWriter { folder: folder.to_path_buf(), by, format, printer, encode, held, files }
     }
 
     /// Adds rows, and writes partitions while too many rows are in memory.
@@ -85,11 +83,13 @@ impl<'a> PartitionWriter<'a> {
         let number = self.files.entry(part.to_path_buf()).or_default();
         let path = folder.join(format!("{PART}{number}.{}", self.format));
         *number += 1;
-        let file = File::create(&path).map_err(|e| write_failure(&path, e))?;
-        let mut to_file = self.printer.to_file(self.format, Box::new(SyncedFile::new(file)));
+        let file = TemporaryFile::create(&path, SHARED).map_err(|e| write_failure(&path, e))?;
+        let out = file.file().try_clone().map_err(|e| write_failure(&path, e))?;
+        let mut to_file = self.printer.to_file(self.format, Box::new(BufWriter::with_capacity(1 << 20, out)));
         let mut stream = to_file.stream(self.encode);
         stream.page(page)?;
-        stream.finish().map(|_| ())
+        stream.finish()?;
+        file.commit().map_err(|e| write_failure(&path, e))
     }
 }
 

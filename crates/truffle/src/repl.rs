@@ -120,7 +120,7 @@ fn history_file(ports: &CommandPorts<'_>) -> PathBuf {
 
 fn save_history(editor: &mut Editor<StatementValidator, FileHistory>, path: &PathBuf, printer: &mut Printer) {
     let folder = path.parent().expect("the history is in the configuration folder");
-    let saved = crate::user_files::make_folder(folder).map_err(|e| e.to_string());
+    let saved = durable::create_private_folder(folder).map_err(|e| e.to_string());
     let saved = saved.and_then(|()| editor.save_history(path).map_err(|e| e.to_string()));
     if let Err(error) = saved {
         printer.note(&format!("the history was not saved: {error}"));

@@ -3,12 +3,12 @@
 #![allow(clippy::disallowed_methods, reason = "saved searches and bookmarks are files")]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use console::Failure;
+use durable::{FileLock, PRIVATE};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -68,30 +68,16 @@ impl UserFile {
         T: Serialize + DeserializeOwned,
     {
         let folder = self.path.parent().expect("the file is in a folder");
-        make_folder(folder).map_err(|e| self.failed("cannot be written", e))?;
-        let lock = self.lock()?;
+        durable::create_private_folder(folder).map_err(|e| self.failed("cannot be written", e))?;
+        let lock = FileLock::exclusive(&self.path.with_extension("lock"))
+            .map_err(|e| self.failed("cannot be locked", e))?;
         let mut entries = self.read()?;
         change(&mut entries)?;
         let text = toml::to_string(&entries).map_err(|e| Failure::broken(e.to_string()))?;
-        self.write(&text).map_err(|e| self.failed("cannot be written", e))?;
+        durable::write_atomic(&self.path, text.as_bytes(), PRIVATE)
+            .map_err(|e| self.failed("cannot be written", e))?;
         drop(lock);
         self.read()
-    }
-
-    fn lock(&self) -> Result<File, Failure> {
-        let path = self.path.with_extension("lock");
-        let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
-        let locked = open.and_then(|file| file.lock().map(|()| file));
-        locked.map_err(|e| self.failed("cannot be locked", e))
-    }
-
-    fn write(&self, text: &str) -> io::Result<()> {
-        let passing = self.path.with_extension("tmp");
-        let mut file =
-            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&passing)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&passing, &self.path)
     }
 
     fn failed(&self, what: &str, error: io::Error) -> Failure {
@@ -102,39 +88,7 @@ impl UserFile {
 /// Returns the user's key for pseudonyms. Without it, no pseudonym can be traced to its value.
 pub(crate) fn redaction_key(config: &Path) -> Result<String, Failure> {
     let bytes = console::read_or_create_key(&config.join("redact.key"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Creates a folder and its parents, accessible only to the owner.
-pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// Returns a temporary path in the target's folder, so that it can be renamed to the target.
-pub(crate) fn temporary_path(target: &Path, ending: &str) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}.{}.{ending}", std::process::id()))
-}
-
-/// A buffered file that `flush` writes through to the disk.
-pub(crate) struct SyncedFile(BufWriter<File>);
-
-impl SyncedFile {
-    /// Wraps a new file.
-    pub(crate) fn new(file: File) -> SyncedFile {
-        SyncedFile(BufWriter::with_capacity(1 << 20, file))
-    }
-}
-
-impl Write for SyncedFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()?;
-        self.0.get_ref().sync_all()
-    }
+    Ok(domain::hex(bytes))
 }
 
 /// Checks the name of a saved search: 1 to 64 letters, digits, `-` and `_`, without a leading `-`.

@@ -1,6 +1,7 @@
 //! Named questions, and the warehouse behind the port [`Ask`].
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use catalog::ports::{
@@ -11,6 +12,7 @@ use domain::InstanceType;
 use duckdb::Connection;
 use duckdb::types::{TimeUnit, Value as DuckValue};
 
+use crate::base_tables::StatementSources;
 use crate::message::plain_message;
 use crate::open::{self, WarehouseStorage};
 use crate::source::WarehouseSource;
@@ -19,6 +21,8 @@ use crate::{arrow_page, build, isolation, redact};
 const TABLES: &str = include_str!("../../../queries/build/tables.sql");
 const SHAPE: &str = include_str!("../../../queries/build/shape.sql");
 const COUNT: &str = include_str!("../../../queries/build/count.sql");
+const ALL: &str = include_str!("../../../queries/build/all.sql");
+const MACRO: &str = include_str!("../../../queries/build/macro.sql");
 
 /// The warehouse of some manifests, opened read-only.
 pub struct Warehouse {
@@ -57,11 +61,39 @@ impl Warehouse {
         self.held.push(held);
     }
 
-    fn table(&self, name: &str) -> Result<WarehouseTable, AskError> {
+    /// Adds the tables that a statement of ours reads, also through table macros.
+    fn add_tables(&self, sql: &str, found: &mut BTreeSet<String>) -> Result<(), AskError> {
+        let sources = StatementSources::of(&isolation::parse(&self.connection, sql)?);
+        found.extend(sources.tables);
+        for name in sources.functions {
+            let question = Question { name: "build/macro", text: MACRO };
+            let bodies = ask(&self.connection, &question, &[("name".into(), name.into())])?;
+            for body in bodies.rows.iter().flatten() {
+                if let Value::Text(body) = body {
+                    self.add_tables(body, found)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn table_names(&self) -> Result<Vec<String>, AskError> {
+        let tables = ask(&self.connection, &Question { name: "build/tables", text: TABLES }, &[])?;
+        let name = |row: Vec<Value>| match row.into_iter().next() {
+            Some(Value::Text(name)) => Some(name),
+            _ => None,
+        };
+        Ok(tables.rows.into_iter().filter_map(name).collect())
+    }
+
+    fn describe_table(&self, name: &str) -> Result<WarehouseTable, AskError> {
         let own = |e| own(&format!("the table {name}"), e);
         let count =
-            self.connection.query_row(&COUNT.replace("{dataset}", name), [], |row| row.get::<_, i64>(0));
-        let mut shape = self.connection.prepare(&SHAPE.replace("{dataset}", name)).map_err(own)?;
+            self.connection.query_row(&COUNT.replace("{dataset}", &build::identifier(name)), [], |row| {
+                row.get::<_, i64>(0)
+            });
+        let mut shape =
+            self.connection.prepare(&SHAPE.replace("{dataset}", &build::identifier(name))).map_err(own)?;
         let mut fields = arrow_page::fields(&shape.query_arrow([]).map_err(own)?.get_schema());
         for field in &mut fields {
             field.doc = column_doc(name, &field.name);
@@ -115,13 +147,21 @@ impl Ask for Warehouse {
         isolation::query(home, &self.sources, self.key.as_deref(), query, stop, sink)
     }
 
+    fn table(&self, name: &str) -> Result<Page, AskError> {
+        if !self.table_names()?.iter().any(|known| known == name) {
+            return Err(AskError::BadSql(format!("there is no table \"{name}\"")));
+        }
+        answer(&self.connection, name, &ALL.replace("{dataset}", &build::identifier(name)), &[])
+    }
+
+    fn tables_of(&self, question: &Question) -> Result<Vec<String>, AskError> {
+        let mut found = BTreeSet::new();
+        self.add_tables(question.text, &mut found)?;
+        Ok(found.into_iter().collect())
+    }
+
     fn tables(&self) -> Result<Vec<WarehouseTable>, AskError> {
-        let tables = ask(&self.connection, &Question { name: "build/tables", text: TABLES }, &[])?;
-        let names = tables.rows.iter().filter_map(|row| match row.as_slice() {
-            [Value::Text(name)] => Some(name),
-            _ => None,
-        });
-        names.map(|name| self.table(name)).collect()
+        self.table_names()?.iter().map(|name| self.describe_table(name)).collect()
     }
 
     fn place(&self) -> DataLocation {
@@ -174,16 +214,26 @@ pub(crate) fn ask(
     question: &Question,
     values: &[(String, Value)],
 ) -> Result<Page, AskError> {
-    let own = |e| own(question.name, e);
+    answer(connection, question.name, question.text, values)
+}
+
+/// Answers a statement of ours; `title` names it in errors.
+fn answer(
+    connection: &Connection,
+    title: &str,
+    sql: &str,
+    values: &[(String, Value)],
+) -> Result<Page, AskError> {
+    let own = |e| own(title, e);
     // Prepared each time: a reused plan would contain the files of the family requested before.
-    let mut statement = connection.prepare(question.text).map_err(own)?;
+    let mut statement = connection.prepare(sql).map_err(own)?;
     let mut bound = Vec::new();
     for at in 1..=statement.parameter_count() {
         let name = statement.parameter_name(at).map_err(own)?;
         let (_, value) = values
             .iter()
             .find(|(given, _)| *given == name)
-            .ok_or_else(|| AskError::BadSql(format!("{} needs a value for ${name}", question.name)))?;
+            .ok_or_else(|| AskError::BadSql(format!("{title} needs a value for ${name}")))?;
         bound.push(bindable(value)?);
     }
     let batches = statement.query_arrow(duckdb::params_from_iter(bound)).map_err(own)?;
@@ -192,7 +242,7 @@ pub(crate) fn ask(
     for batch in batches {
         page.rows.extend(arrow_page::page(&batch).map_err(AskError::Failed)?.rows);
     }
-    tracing::debug!("{}: {} rows", question.name, page.rows.len());
+    tracing::debug!("{title}: {} rows", page.rows.len());
     Ok(page)
 }
 

@@ -9,7 +9,7 @@ use duckdb::Connection;
 use crate::source::WarehouseSource;
 
 const SNAPSHOT: &str = include_str!("../../../queries/build/snapshot.sql");
-pub(crate) const CURRENT: &str = include_str!("../../../queries/build/current.sql");
+const CURRENT: &str = include_str!("../../../queries/build/current.sql");
 const LOG: &str = include_str!("../../../queries/build/log.sql");
 const ROWS: &str = include_str!("../../../queries/build/rows.sql");
 const FOUND: &str = include_str!("../../../queries/build/found.sql");
@@ -19,7 +19,7 @@ const WHOLE: &str = include_str!("../../../queries/build/whole.sql");
 const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
 const QUARANTINE: &str = include_str!("../../../queries/build/quarantine.sql");
 const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
-pub(crate) const STATED: &str = include_str!("../../../queries/build/stated.sql");
+const STATED: &str = include_str!("../../../queries/build/stated.sql");
 
 /// The macros of the questions, in the order of their creation.
 const MACROS: [&str; 2] = [
@@ -164,6 +164,11 @@ pub(crate) fn limit_to_family(
 /// Undoes [`cut_down`].
 pub(crate) fn remove_limit(connection: &Connection, dataset: &Dataset) -> duckdb::Result<()> {
     connection.execute_batch(&WHOLE.replace("{dataset}", dataset.name))
+}
+
+/// Returns a name as a quoted SQL identifier.
+pub(crate) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Returns a text as a SQL literal.

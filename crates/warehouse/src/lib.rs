@@ -47,6 +47,7 @@
 
 mod arrow_page;
 mod ask;
+mod base_tables;
 mod build;
 mod encode;
 mod isolation;

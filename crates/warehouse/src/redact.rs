@@ -6,12 +6,17 @@
 use catalog::{DATASETS, Dataset, DatasetKind, PrivateKind};
 use duckdb::Connection;
 
-use crate::build::{self, CURRENT, STATED};
+use crate::build;
 use crate::open::WarehouseStorage;
 use crate::source::WarehouseSource;
 
 const MACROS: &str = include_str!("../../../queries/build/redact.sql");
-const VIEW: &str = include_str!("../../../queries/build/redacted.sql");
+const RUNS: &str = include_str!("../../../queries/build/redacted_runs.sql");
+const COLUMN: &str = include_str!("../../../queries/build/redacted_column.sql");
+const HISTORY: &str = include_str!("../../../queries/build/redacted_history.sql");
+const STATED: &str = include_str!("../../../queries/build/redacted_stated.sql");
+const STATEMENT: &str = include_str!("../../../queries/build/redacted_statement.sql");
+const CURRENT: &str = include_str!("../../../queries/build/redacted_current.sql");
 
 /// Returns the name under which DuckDB knows the warehouse. With it, a view reads the hidden table
 /// and not itself.
@@ -29,54 +34,47 @@ pub(crate) fn redact(
     sources: &[WarehouseSource],
     key: &str,
 ) -> duckdb::Result<()> {
-    let base = format!("\"{}\".main.", catalog_name(home).replace('"', "\"\""));
-    connection.execute_batch(&MACROS.replace("{key}", &key.replace('\'', "''")))?;
-    let runs = "redacted_of(scope, run_id) AS run_id, redacted_of(scope, source) AS source, \
-                redacted_gaps(scope, gaps) AS gaps, redacted_scope(scope) AS scope";
-    connection.execute_batch(&view("collection_run", runs, &format!("{base}collection_run")))?;
+    let base = format!("{}.main", build::identifier(&catalog_name(home)));
+    connection.execute_batch(&MACROS.replace("{key}", &build::literal(key)))?;
+    connection.execute_batch(&RUNS.replace("{base}", &base))?;
     for dataset in DATASETS {
         let private = catalog::private_columns(dataset);
-        if !private.is_empty() {
-            let rows = build::rows_of(connection, dataset, sources)?;
-            views(dataset, &private, &base, &rows)
-                .iter()
-                .try_for_each(|sql| connection.execute_batch(sql))?;
+        if private.is_empty() {
+            continue;
+        }
+        let stand_ins = stand_ins(&private);
+        for template in views(dataset) {
+            let view =
+                build::fill(template, dataset).replace("{stand_ins}", &stand_ins).replace("{base}", &base);
+            // The rows come last, so that nothing is replaced inside a file name.
+            let view = match view.contains("{rows}") {
+                true => view.replace("{rows}", &build::rows_of(connection, dataset, sources)?),
+                false => view,
+            };
+            connection.execute_batch(&view)?;
         }
     }
     Ok(())
 }
 
-/// Returns the views of one dataset: its history, and the current rows on top of it.
-fn views(dataset: &Dataset, private: &[(&'static str, PrivateKind)], base: &str, rows: &str) -> Vec<String> {
-    let name = dataset.name;
-    let one = |(column, what): &(&str, PrivateKind)| match what {
-        PrivateKind::Text => format!("redacted({column}) AS {column}"),
-        PrivateKind::Texts => format!("redacted_list({column}) AS {column}"),
-        PrivateKind::Object => format!("redacted_object({column}) AS {column}"),
-        PrivateKind::Scope => format!("redacted_scope({column}) AS {column}"),
-    };
-    let stand_ins: Vec<String> = private.iter().map(one).collect();
-    let stand_ins = stand_ins.join(", ");
-    let told = if dataset.kind == DatasetKind::Statement {
-        let statement = format!("{base}{name}_statement");
-        let view = build::fill(STATED, dataset).replace(&format!("{name}_statement"), &statement);
-        let (_, body) = view.split_once(" AS\n").expect("the template creates a view from a query");
-        format!("({})", body.replace("{rows}", rows))
-    } else {
-        format!("{base}{name}_history")
-    };
-    let history =
-        view(&format!("{name}_history"), &format!("{stand_ins}, redacted(run_id) AS run_id"), &told);
-    let current = build::fill(CURRENT, dataset).replacen("VIEW", "TEMP VIEW", 1);
-    let mut made = vec![history, current];
-    if dataset.kind == DatasetKind::Statement {
-        let table = format!("{name}_statement");
-        let stated = "redacted(run_id) AS run_id, redacted_scope(scope) AS scope";
-        made.push(view(&table, stated, &format!("{base}{table}")));
+/// Returns the views of one dataset: its history, the current rows on top of it, and its statements.
+fn views(dataset: &Dataset) -> &'static [&'static str] {
+    match dataset.kind {
+        DatasetKind::Statement => &[STATED, CURRENT, STATEMENT],
+        _ => &[HISTORY, CURRENT],
     }
-    made
 }
 
-fn view(table: &str, stand_ins: &str, told: &str) -> String {
-    VIEW.replace("{table}", table).replace("{stand_ins}", stand_ins).replace("{told}", told)
+/// Returns the columns of a view that have stand-ins, separated by commas.
+fn stand_ins(private: &[(&'static str, PrivateKind)]) -> String {
+    let one = |(column, kind): &(&str, PrivateKind)| {
+        let name = match kind {
+            PrivateKind::Text => "redacted",
+            PrivateKind::Texts => "redacted_list",
+            PrivateKind::Object => "redacted_object",
+            PrivateKind::Scope => "redacted_scope",
+        };
+        COLUMN.replace("{macro}", name).replace("{column}", column)
+    };
+    private.iter().map(one).collect::<Vec<_>>().join(",\n")
 }

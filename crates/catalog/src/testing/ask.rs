@@ -37,6 +37,14 @@ impl Ask for MemoryAsk {
         Err(AskError::Failed("the memory warehouse runs no SQL".into()))
     }
 
+    fn table(&self, name: &str) -> Result<Page, AskError> {
+        Err(AskError::Failed(format!("the memory warehouse has no table {name}")))
+    }
+
+    fn tables_of(&self, _: &Question) -> Result<Vec<String>, AskError> {
+        Ok(Vec::new())
+    }
+
     fn tables(&self) -> Result<Vec<WarehouseTable>, AskError> {
         Ok(Vec::new())
     }
@@ -71,6 +79,14 @@ impl<A: Ask> Ask for FailingAsk<A> {
         sink: PageSink<'_>,
     ) -> Result<QuerySummary, AskError> {
         self.inner.query(query, stop, sink)
+    }
+
+    fn table(&self, name: &str) -> Result<Page, AskError> {
+        self.inner.table(name)
+    }
+
+    fn tables_of(&self, question: &Question) -> Result<Vec<String>, AskError> {
+        self.inner.tables_of(question)
     }
 
     fn tables(&self) -> Result<Vec<WarehouseTable>, AskError> {

@@ -1,22 +1,22 @@
 #![allow(clippy::disallowed_methods, reason = "an export is a file")]
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use catalog::Page;
 use clap::Args;
 use console::{Exit, Failure, OutputFormat, Printer};
 use domain::Timestamp;
+use durable::{SHARED, TemporaryFile, TemporaryFolder};
 
 use crate::commands::schema::find;
 use crate::partitions::{PartitionWriter, find_foreign_entry};
 use crate::ports::failure;
 use crate::statement::{
-    QueryBounds, QueryRequest, answer, note_data_age, note_limits, pages, stop_on_interrupt,
+    QueryBounds, QueryRequest, answer, note_data_age, note_limits, pages, stop_on_interrupt, tables_of,
 };
 use crate::usage::as_of_without_effect;
-use crate::user_files::{SyncedFile, temporary_path};
 use crate::{CommandPorts, CommonArgs};
 
 /// Export a table or a query result to a file for Jupyter, Spark or a spreadsheet.
@@ -82,18 +82,13 @@ pub fn run_export(
         ));
         return Ok(Exit::Done);
     }
-    let passing = temporary_path(&args.to, "tmp");
-    let written = write(args, &asked, format, &passing, ports, printer);
-    let written = written.and_then(|rows| publish(&passing, args).map(|()| rows));
-    if written.is_err() {
-        remove(&passing);
-    }
-    let rows = written?;
+    let answer = write(args, &asked, format, ports, printer)?;
+    let rows = answer.rows;
     let (files, bytes) = read_back(&args.to, format)?;
     let files = if files == 1 { "one file".to_string() } else { format!("{files} files") };
     let rows = if rows == 1 { "one row".to_string() } else { format!("{rows} rows") };
     printer.note(&format!("{rows}, {files}, {bytes} bytes in {}", args.to.display()));
-    note_data_age(asked.sql(), ports, printer, now)?;
+    note_data_age(&answer.tables, ports, printer, now)?;
     Ok(Exit::Done)
 }
 
@@ -142,7 +137,7 @@ fn check_target(args: &ExportArgs) -> Result<(), Failure> {
         }
         Ok(_) => {}
     }
-    let folder = args.to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(&args.to);
     if !folder.is_dir() {
         return Err(
             Failure::usage(format!("folder {} does not exist", folder.display())).hint("create it first")
@@ -183,49 +178,63 @@ fn read_request(
     }
 }
 
-/// Writes the rows to the temporary path and returns their number.
+/// The number of rows written, and the tables that they come from.
+struct ExportSummary {
+    rows: u64,
+    tables: Vec<String>,
+}
+
+/// Writes the rows to a temporary file or folder, and moves it to its path when it is complete.
 fn write(
     args: &ExportArgs,
     asked: &QueryRequest,
     format: OutputFormat,
-    passing: &Path,
     ports: &CommandPorts<'_>,
     printer: &mut Printer,
-) -> Result<u64, Failure> {
+) -> Result<ExportSummary, Failure> {
+    let failed = |e| write_failure(&args.to, e);
     if args.partition_by.is_empty() {
-        let file = File::create(passing).map_err(|e| write_failure(passing, e))?;
-        let mut to_file = printer.to_file(format, Box::new(SyncedFile::new(file)));
+        let file = TemporaryFile::create(&args.to, SHARED).map_err(failed)?;
+        let out = BufWriter::with_capacity(1 << 20, file.file().try_clone().map_err(failed)?);
+        let mut to_file = printer.to_file(format, Box::new(out));
         let mut stream = to_file.stream(ports.encode);
-        let rows = send_rows(args, asked, ports, printer, &mut |page| stream.page(page))?;
+        let summary = send_rows(args, asked, ports, printer, &mut |page| stream.page(page))?;
         stream.finish()?;
-        return Ok(rows);
+        // The target may have changed while the rows were written.
+        check_target(args)?;
+        return file.commit().map_err(failed).map(|()| summary);
     }
+    let work = TemporaryFolder::create(&args.to).map_err(failed)?;
+    let folder = work.path().join("new");
+    fs::create_dir(&folder).map_err(failed)?;
     let parts = printer.to_file(format, Box::new(io::sink()));
-    let mut parts = PartitionWriter::new(passing, &args.partition_by, format, &parts, ports.encode)?;
-    let rows = send_rows(args, asked, ports, printer, &mut |page| parts.add(page))?;
+    let mut parts = PartitionWriter::new(&folder, &args.partition_by, format, &parts, ports.encode);
+    let summary = send_rows(args, asked, ports, printer, &mut |page| parts.add(page))?;
     parts.finish()?;
-    Ok(rows)
+    check_target(args)?;
+    publish_folder(&folder, work.path(), args).map(|()| summary)
 }
 
-/// Sends the rows to `sink` page by page and returns their number.
+/// Sends the rows to `sink` page by page.
 fn send_rows(
     args: &ExportArgs,
     asked: &QueryRequest,
     ports: &CommandPorts<'_>,
     printer: &mut Printer,
     sink: &mut dyn FnMut(Page) -> Result<(), Failure>,
-) -> Result<u64, Failure> {
+) -> Result<ExportSummary, Failure> {
     let more = "--limit 0 writes all";
     match asked {
         QueryRequest::Question(question) => {
             let page = answer(question, &args.params, args.limit, more, ports, printer)?;
             let rows = page.rows.len() as u64;
-            sink(page).map(|()| rows)
+            sink(page)?;
+            Ok(ExportSummary { rows, tables: tables_of(question, ports)? })
         }
         QueryRequest::Statement(sql) => {
             let ended = pages(&args.bounds.query(sql, args.limit), &stop_on_interrupt()?, ports, sink)?;
             note_limits(&ended, more, printer);
-            Ok(ended.rows)
+            Ok(ExportSummary { rows: ended.rows, tables: ended.tables })
         }
     }
 }
@@ -234,31 +243,30 @@ fn write_failure(path: &Path, error: io::Error) -> Failure {
     Failure::broken(format!("{} cannot be written: {error}", path.display()))
 }
 
-fn publish(passing: &Path, args: &ExportArgs) -> Result<(), Failure> {
-    // The target may have changed while the rows were written.
-    check_target(args)?;
+/// Moves a complete folder to its path. A folder that it replaces is moved into `work` first, and
+/// moved back if that fails.
+fn publish_folder(folder: &Path, work: &Path, args: &ExportArgs) -> Result<(), Failure> {
     let target = &args.to;
-    let aside = temporary_path(target, "old");
+    let failed = |e| write_failure(target, e);
+    durable::sync_folder(folder).map_err(failed)?;
     let replaced = target.is_dir();
+    let old = work.join("old");
     if replaced {
-        fs::rename(target, &aside).map_err(|e| write_failure(target, e))?;
+        fs::rename(target, &old).map_err(failed)?;
     }
-    if let Err(error) = fs::rename(passing, target) {
+    if let Err(error) = fs::rename(folder, target) {
         if replaced {
             // Restores the previous folder.
-            let _ = fs::rename(&aside, target);
+            let _ = fs::rename(&old, target);
         }
-        return Err(write_failure(target, error));
+        return Err(failed(error));
     }
-    if replaced {
-        remove(&aside);
-    }
-    Ok(())
+    durable::sync_folder(folder_of(target)).map_err(failed)
 }
 
-/// Removes a temporary file or folder. An error is ignored: a leftover does no harm.
-fn remove(path: &Path) {
-    let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+/// Returns the folder of a path; the current one for a bare name.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Returns the number of files and bytes at `path`. A Parquet or Arrow file must begin and end with

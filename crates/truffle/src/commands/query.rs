@@ -10,7 +10,7 @@ use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 use crate::statement::{
-    MORE, QueryBounds, QueryRequest, answer, note_data_age, note_limits, stop_on_interrupt, stream,
+    MORE, QueryBounds, QueryRequest, answer, note_data_age, note_limits, stop_on_interrupt, stream, tables_of,
 };
 use crate::usage::flag_without_effect;
 use crate::{CommandPorts, CommonArgs, repl};
@@ -71,7 +71,7 @@ pub fn run_query(
     };
     let asked = QueryRequest::read(&text, &args.params, &args.bounds, common)?;
     let mut exit = Exit::Done;
-    match &asked {
+    let tables = match &asked {
         QueryRequest::Question(question) => {
             let page = answer(question, &args.params, args.limit, "--limit 0 shows all", ports, printer)?;
             if page.rows.is_empty() {
@@ -80,16 +80,18 @@ pub fn run_query(
                 exit = Exit::NothingMatched;
             }
             printer.report(&Report::plain(page), ports.encode)?;
+            tables_of(question, ports)?
         }
         QueryRequest::Statement(sql) => {
             let ended = stream(&args.bounds.query(sql, args.limit), &stop_on_interrupt()?, ports, printer)?;
             note_limits(&ended, MORE, printer);
+            ended.tables
         }
-    }
+    };
     if args.timing {
         printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
     }
-    note_data_age(asked.sql(), ports, printer, now)?;
+    note_data_age(&tables, ports, printer, now)?;
     Ok(exit)
 }
 

@@ -136,7 +136,7 @@ fn run(line: &str, format: OutputFormat) -> (Result<Exit, Failure>, String, Stri
     let sources = SettingsSources { home: Some(PathBuf::from("/home/ann")), ..SettingsSources::default() };
     let settings = Settings::resolve(&CommonFlags::default(), &sources).unwrap();
     let (warehouse, encode) = (sample_warehouse(), FailingEncode("not in this test"));
-    let ports = Ports::new(&warehouse, &encode, &settings, now);
+    let ports = CommandPorts { ask: &warehouse, encode: &encode, settings: &settings, as_of: now };
     let (out, err) = (OutputBuffer::default(), OutputBuffer::default());
     let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
     let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));

@@ -41,8 +41,8 @@ const LIKE: (f64, f64) = (0.9, 1.2);
 const FLEXIBLE: &str = r"^([cmr][3-9][agi]?|a[1-9]|t[2-9][agi]?)\.";
 
 impl SearchFilters {
-    /// Returns the filters of the words, followed by those of the flags. A flag value that is not in the facts is a
-    /// usage failure.
+    /// Returns the filters of the words, followed by those of the flags. A flag value that is not
+    /// in the facts is a usage failure.
     pub fn new(
         args: &FilterArgs,
         words: Vec<SearchFilter>,

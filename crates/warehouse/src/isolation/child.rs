@@ -51,17 +51,18 @@ fn answer(out: &mut impl Write) -> Result<QueryProcessVerdict, AskError> {
     let locked = restrictions::restrict_process(&readable(&request), request.memory_mib, request.seconds)
         .map_err(AskError::Failed)?;
     let parser = Connection::open_in_memory_with_flags(open::config().map_err(bad_sql)?).map_err(bad_sql)?;
-    match &request.key {
+    let tables = match &request.key {
         None => statement::check(&parser, &redact::catalog_name(&request.home), &request.sql)?,
         Some(_) => statement::check_redacted(&parser, &request.sql)?,
-    }
+    };
     drop(parser);
     let connection = open::connect(&request.home, &request.sources)?;
     if let Some(key) = &request.key {
         redact::redact(&connection, &request.home, &request.sources, key).map_err(bad_sql)?;
     }
     apply_settings(&connection, &request, locked.files)?;
-    run(&connection, &request, locked.weaker, out).map_err(|error| match error {
+    let notes = StatementNotes { weaker: locked.weaker, tables };
+    run(&connection, &request, notes, out).map_err(|error| match error {
         AskError::Refused(text) if !locked.files => AskError::Refused(format!("{text}; {CLOSED_ALTOGETHER}")),
         other => other,
     })
@@ -122,10 +123,19 @@ fn apply_settings(
     settings.iter().try_for_each(|setting| connection.execute_batch(setting).map_err(bad_sql))
 }
 
+/// Facts about a statement that are known before it runs.
+#[derive(Default)]
+struct StatementNotes {
+    /// Protections that this machine lacks, one sentence each.
+    weaker: Vec<String>,
+    /// The tables that it reads.
+    tables: Vec<String>,
+}
+
 fn run(
     connection: &Connection,
     request: &QueryProcessRequest,
-    mut weaker: Vec<String>,
+    notes: StatementNotes,
     out: &mut impl Write,
 ) -> Result<QueryProcessVerdict, AskError> {
     let started = Instant::now();
@@ -157,8 +167,10 @@ fn run(
             break;
         }
     }
+    let StatementNotes { mut weaker, tables } = notes;
     weaker.dedup();
-    Ok(QueryProcessVerdict::Ended { rows, truncated, weaker, micros: started.elapsed().as_micros() as u64 })
+    let micros = started.elapsed().as_micros() as u64;
+    Ok(QueryProcessVerdict::Ended { rows, truncated, weaker, tables, micros })
 }
 
 fn panic_text(payload: &Box<dyn std::any::Any + Send>) -> String {
@@ -249,7 +261,7 @@ mod tests {
 
     /// Runs a statement restricted by DuckDB's settings alone, as on a kernel without Landlock.
     fn by_settings_alone(connection: &Connection, sql: &str) -> Result<QueryProcessVerdict, AskError> {
-        run(connection, &request(sql), Vec::new(), &mut io::sink())
+        run(connection, &request(sql), StatementNotes::default(), &mut io::sink())
     }
 
     #[test]
@@ -288,7 +300,7 @@ mod tests {
     fn refuses_answers_of_excessive_shape() {
         let connection = Connection::open_in_memory().unwrap();
         let check = |sql: String, expected: &str| {
-            let text = match run(&connection, &request(&sql), Vec::new(), &mut io::sink()) {
+            let text = match run(&connection, &request(&sql), StatementNotes::default(), &mut io::sink()) {
                 Ok(_) => "ended".into(),
                 Err(error) => error.to_string(),
             };

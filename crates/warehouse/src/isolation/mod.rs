@@ -30,6 +30,7 @@ use crate::source::WarehouseSource;
 
 pub use child::run_query_process;
 pub(crate) use parent::query;
+pub(crate) use statement::parse;
 
 /// The first argument that makes the program run as the child. Users never type it.
 pub const QUERY_PROCESS_ARGUMENT: &str = "--locked-room";
@@ -54,7 +55,7 @@ struct QueryProcessRequest {
 /// The last message of the child. Batches come before it, each as one Arrow IPC stream.
 #[derive(Debug, Serialize, Deserialize)]
 enum QueryProcessVerdict {
-    Ended { rows: u64, truncated: bool, weaker: Vec<String>, micros: u64 },
+    Ended { rows: u64, truncated: bool, weaker: Vec<String>, tables: Vec<String>, micros: u64 },
     BadSql(String),
     Refused(String),
     OutOfMemory,

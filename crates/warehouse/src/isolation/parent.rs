@@ -120,11 +120,12 @@ struct QueryProcessAnswer {
 impl QueryProcessAnswer {
     fn into_ended(self, query: &UserQuery) -> Result<QuerySummary, AskError> {
         match self.verdict {
-            QueryProcessVerdict::Ended { rows, truncated, weaker, micros } => Ok(QuerySummary {
+            QueryProcessVerdict::Ended { rows, truncated, weaker, tables, micros } => Ok(QuerySummary {
                 fields: self.fields,
                 rows,
                 truncated,
                 weaker,
+                tables,
                 elapsed: Duration::from_micros(micros),
             }),
             QueryProcessVerdict::BadSql(text) => Err(AskError::BadSql(text)),

@@ -4,6 +4,7 @@ use catalog::ports::AskError;
 use duckdb::Connection;
 use serde_json::Value as Json;
 
+use crate::base_tables::StatementSources;
 use crate::message::{TOO_DEEP, failure};
 
 const SERIALIZE: &str = include_str!("../../../../queries/build/serialize.sql");
@@ -71,9 +72,11 @@ const SOURCES: &[&str] = &[
 /// Checks a statement with DuckDB's own parser. `parser` is a connection without any data,
 /// `catalog` the name under which DuckDB knows the warehouse.
 ///
+/// Returns the tables that it reads.
+///
 /// Errors: [`AskError::BadSql`] if it cannot be parsed, [`AskError::Refused`] if it is not allowed
 /// to run.
-pub(super) fn check(parser: &Connection, catalog: &str, sql: &str) -> Result<(), AskError> {
+pub(super) fn check(parser: &Connection, catalog: &str, sql: &str) -> Result<Vec<String>, AskError> {
     let tree = parse(parser, explained(sql))?;
     let statements = tree["statements"].as_array().map_or(0, Vec::len);
     match statements {
@@ -81,14 +84,17 @@ pub(super) fn check(parser: &Connection, catalog: &str, sql: &str) -> Result<(),
         1 => {}
         many => return Err(refused(format!("{many} statements were given; one at a time can run"))),
     }
-    check_tree(&tree, catalog)
+    check_tree(&tree, catalog)?;
+    Ok(StatementSources::of(&tree).tables.into_iter().collect())
 }
 
 /// Checks a statement that may see only stand-ins. A qualified name reaches the table behind the
-/// stand-ins, and DuckDB's views and functions about itself reveal the key.
-pub(super) fn check_redacted(parser: &Connection, sql: &str) -> Result<(), AskError> {
-    check(parser, "", sql)?;
-    check_unqualified(&parse(parser, explained(sql))?)
+/// stand-ins, and DuckDB's views and functions about itself reveal the key. Returns the tables that
+/// it reads.
+pub(super) fn check_redacted(parser: &Connection, sql: &str) -> Result<Vec<String>, AskError> {
+    let tables = check(parser, "", sql)?;
+    check_unqualified(&parse(parser, explained(sql))?)?;
+    Ok(tables)
 }
 
 fn check_unqualified(node: &Json) -> Result<(), AskError> {
@@ -177,7 +183,8 @@ fn after_comment(text: &str) -> &str {
     ""
 }
 
-fn parse(parser: &Connection, sql: &str) -> Result<Json, AskError> {
+/// Returns the parse tree of a statement.
+pub(crate) fn parse(parser: &Connection, sql: &str) -> Result<Json, AskError> {
     let text: String =
         parser.query_row(SERIALIZE, [sql], |row| row.get(0)).map_err(|e| failure(&e.to_string()))?;
     // The JSON reader supports 128 levels, which are 60 levels of an expression.
@@ -292,6 +299,46 @@ mod tests {
         check("SHOW TABLES");
         check("SELECT a, count(*) FILTER (WHERE b) OVER (PARTITION BY c) FROM t TABLESAMPLE 10%");
         check("SELECT 1; -- done");
+    }
+
+    #[test]
+    fn returns_the_tables_that_a_statement_reads() {
+        let parser = Connection::open_in_memory().unwrap();
+        let check = |sql: &str, expected: &[&str]| {
+            assert_eq!(super::check(&parser, "0-ab", sql).unwrap(), expected, "{sql}");
+        };
+        check("SELECT 1", &[]);
+        check("FROM price", &["price"]);
+        check(
+            "select * from main.\"price_history\" p JOIN instance_type USING (instance_type)",
+            &["instance_type", "price_history"],
+        );
+        check("SELECT * FROM PRICE AS p, offering o WHERE p.region = o.region", &["offering", "price"]);
+        check(
+            "SELECT region FROM instance_type_corrected ORDER BY region, price",
+            &["instance_type_corrected"],
+        );
+        check("SELECT 1 -- from price\n", &[]);
+        check("SELECT 'FROM price' AS text FROM zone", &["zone"]);
+        check("SELECT extract(year FROM observed_at) FROM zone", &["zone"]);
+        check("SELECT * FROM (SELECT * FROM zone) AS region", &["zone"]);
+        check("SELECT (SELECT max(price) FROM price) FROM zone", &["price", "zone"]);
+        check("SELECT 1 IN (FROM price)", &["price"]);
+        check("WITH price AS (FROM zone) FROM price", &["zone"]);
+        check("WITH price AS (FROM price) FROM price", &["price"]);
+        check("WITH a AS (FROM zone), b AS (FROM a) FROM b UNION ALL FROM offering", &["offering", "zone"]);
+        check(
+            "WITH a AS (FROM zone) SELECT * FROM price WHERE region IN (SELECT region FROM a)",
+            &["price", "zone"],
+        );
+        check(
+            "WITH RECURSIVE zone AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM zone WHERE n < 3) FROM zone, price",
+            &["price"],
+        );
+        check("EXPLAIN ANALYZE FROM price", &["price"]);
+        check("SUMMARIZE price", &["price"]);
+        check("FROM range(5)", &[]);
+        check("FROM information_schema.tables", &[]);
     }
 
     #[test]

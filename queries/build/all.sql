@@ -1,0 +1,2 @@
+-- All rows of a table or view.
+SELECT * FROM {dataset}
