@@ -12,6 +12,7 @@ use crate::commands::query::{
 };
 use crate::commands::schema::find;
 use crate::partitions::{PartitionWriter, find_foreign_entry};
+use crate::question_params::QuestionCall;
 use crate::run::as_of_without_effect;
 use crate::user_files::{SyncedFile, temporary_path};
 use crate::{CommonArgs, Ports};
@@ -90,7 +91,7 @@ pub fn run_export(
     let files = if files == 1 { "one file".to_string() } else { format!("{files} files") };
     let rows = if rows == 1 { "one row".to_string() } else { format!("{rows} rows") };
     printer.note(&format!("{rows}, {files}, {bytes} bytes in {}", args.to.display()));
-    note_data_age(asked.sql(), ports, printer, now)?;
+    note_data_age(&asked, ports, printer, now)?;
     Ok(Exit::Done)
 }
 
@@ -165,7 +166,12 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
 
 fn read_request(args: &ExportArgs, common: &CommonArgs, ports: &Ports<'_>) -> Result<QueryRequest, Failure> {
     match (&args.table, &args.query) {
-        (_, Some(text)) => QueryRequest::read(text, &args.params, &args.bounds, common),
+        (_, Some(text)) => Ok(match QueryRequest::read(text, &args.params, &args.bounds, common)? {
+            QueryRequest::Question(call) => {
+                QueryRequest::Question(QuestionCall { redacted: args.redact, ..call })
+            }
+            statement => statement,
+        }),
         (Some(_), None) if common.as_of.is_some() => Err(as_of_without_effect()),
         (Some(name), None) => {
             let tables = ports.ask.tables().map_err(|e| crate::failure(e, &ports.settings.lake.value))?;
@@ -210,8 +216,8 @@ fn send_rows(
 ) -> Result<u64, Failure> {
     let more = "--limit 0 writes all";
     match asked {
-        QueryRequest::Question(question) => {
-            let page = answer(question, &args.params, args.limit, more, ports, printer)?;
+        QueryRequest::Question(call) => {
+            let page = answer(call, args.limit, more, ports, printer)?;
             let rows = page.rows.len() as u64;
             sink(page).map(|()| rows)
         }

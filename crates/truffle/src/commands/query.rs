@@ -8,8 +8,11 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report, suggest_closest};
 use domain::Timestamp;
 
+use crate::footer::note_footer;
+use crate::question_columns::default_columns;
+use crate::question_params::QuestionCall;
 use crate::run::{as_of_without_effect, flag_without_effect};
-use crate::{CommonArgs, Ports, region_scope, repl, statement_tables};
+use crate::{CommonArgs, Ports, empty_answer, repl, statement_tables};
 
 /// Default row limit.
 const ROWS: u64 = 10_000;
@@ -124,7 +127,7 @@ fn read_memory(text: &str) -> Result<u64, String> {
 /// The query to run.
 pub(crate) enum QueryRequest {
     /// A named question.
-    Question(&'static Question),
+    Question(QuestionCall),
     /// User SQL.
     Statement(String),
 }
@@ -138,7 +141,8 @@ impl QueryRequest {
         common: &CommonArgs,
     ) -> Result<QueryRequest, Failure> {
         if let Some(question) = find_question(text)? {
-            return bounds.refuse().map(|()| QueryRequest::Question(question));
+            bounds.refuse()?;
+            return QuestionCall::read(question, params).map(QueryRequest::Question);
         }
         if !params.is_empty() {
             return Err(Failure::usage("--param is for named questions: write the value into the statement")
@@ -151,9 +155,9 @@ impl QueryRequest {
     }
 
     /// Returns the SQL text.
-    pub(crate) fn sql(&self) -> &str {
+    fn sql(&self) -> &str {
         match self {
-            QueryRequest::Question(question) => question.text,
+            QueryRequest::Question(call) => call.question.text,
             QueryRequest::Statement(sql) => sql,
         }
     }
@@ -179,14 +183,13 @@ pub fn run_query(
     let asked = QueryRequest::read(&text, &args.params, &args.bounds, common)?;
     let mut exit = Exit::Done;
     match &asked {
-        QueryRequest::Question(question) => {
-            let page = answer(question, &args.params, args.limit, "--limit 0 shows all", ports, printer)?;
+        QueryRequest::Question(call) => {
+            let page = answer(call, args.limit, "--limit 0 shows all", ports, printer)?;
             if page.rows.is_empty() {
-                // The gaps printed below show whether data is missing.
-                printer.note("nothing matched: no rows for these parameters");
                 exit = Exit::NothingMatched;
             }
-            printer.report(&Report::plain(page), ports.encode)?;
+            let report = Report::plain(page).default_columns(default_columns(call.question.name));
+            printer.report(&report, ports.encode)?;
         }
         QueryRequest::Statement(sql) => {
             let ended = stream(&args.bounds.query(sql, args.limit), &stop_on_interrupt()?, ports, printer)?;
@@ -196,19 +199,26 @@ pub fn run_query(
     if args.timing {
         printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
     }
-    note_data_age(asked.sql(), ports, printer, now)?;
+    note_data_age(&asked, ports, printer, now)?;
     Ok(exit)
 }
 
 /// Prints the age and the gaps of the data that a statement reads.
 pub(crate) fn note_data_age(
-    sql: &str,
+    asked: &QueryRequest,
     ports: &Ports<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let read = statement_tables::datasets_read_by(sql);
-    if read.is_empty() { Ok(()) } else { region_scope::note_data_ages(ports, printer, &read, "all", now) }
+    let read = statement_tables::datasets_read_by(asked.sql());
+    if read.is_empty() {
+        return Ok(());
+    }
+    let regions = match asked {
+        QueryRequest::Question(call) => call.regions(),
+        QueryRequest::Statement(_) => "all".into(),
+    };
+    note_footer(ports, printer, &read, &regions, now)
 }
 
 /// Refuses flags that have no effect in the shell, which accepts only statements.
@@ -263,26 +273,16 @@ fn find_question(text: &str) -> Result<Option<&'static Question>, Failure> {
 /// Returns the answer to a named question, cut after `limit` rows; 0 means no limit. `more` is the
 /// hint for getting the rest.
 pub(crate) fn answer(
-    question: &Question,
-    params: &[String],
+    call: &QuestionCall,
     limit: u64,
     more: &str,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Page, Failure> {
-    let mut given = Vec::new();
-    for param in params {
-        let (name, value) = param.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("--param \"{param}\" is not of the form NAME=VALUE"))
-                .hint(format!("truffle query {} --param region=eu-west-1", question.name))
-        })?;
-        given.push((name.to_string(), value.to_string()));
+    let mut page = ports.ask(call.question, &call.bind(ports)?)?;
+    if page.rows.is_empty() {
+        printer.note(&empty_answer::explain(call, ports)?);
     }
-    let values = question.bind(&given, ports.as_of).map_err(|error| {
-        let names: Vec<String> = question.params().iter().map(|p| p.name.clone()).collect();
-        Failure::usage(error.to_string()).hint(format!("parameters: {}", names.join(", ")))
-    })?;
-    let mut page = ports.ask(question, &values)?;
     let rows = usize::try_from(limit).unwrap_or(usize::MAX);
     if rows > 0 && page.rows.len() > rows {
         printer.note(&format!("cut after {rows} of {} rows; {more}", page.rows.len()));

@@ -4,6 +4,7 @@ use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 use crate::Ports;
+use crate::footer::note_footer;
 use crate::offer::RegionOffer;
 use crate::region_scope::{self, RegionScopeArgs};
 
@@ -39,9 +40,9 @@ pub fn run_zones(
         printer.note(&format!("offered in {}, zones unknown", offer.region));
     }
     if offers.is_empty() {
-        printer.note(&format!("nothing matched: {} is not known to be offered in these regions", args.name));
+        printer.note(&region_scope::not_offered(&args.name, &regions));
     }
-    region_scope::note_data_ages(ports, printer, &["offering"], &regions, now)?;
+    note_footer(ports, printer, &["offering"], &regions, now)?;
     Ok(if found { Exit::Done } else { Exit::NothingMatched })
 }
 
