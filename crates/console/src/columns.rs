@@ -83,11 +83,14 @@ pub(crate) fn default_columns(report: &Report) -> Vec<String> {
     if !report.default_columns.is_empty() {
         return report.default_columns.iter().map(|name| name.to_string()).collect();
     }
-    if let Some(view) = &report.table {
-        return view.columns.iter().map(|column| column.name.clone()).collect();
-    }
     let page = with_unique_names(&report.page);
     let mut names: Vec<String> = page.fields.iter().map(|field| field.name.clone()).collect();
+    if let Some(view) = &report.table {
+        let named = view.columns.iter().map(|column| column.name.clone());
+        let named: Vec<String> = named.filter(|name| !name.is_empty()).collect();
+        // A table without named columns has one row per column.
+        return if named.is_empty() { names } else { named };
+    }
     let gaps = names.iter().position(|name| name == "gaps");
     if let Some(gaps) = gaps.filter(|gaps| *gaps >= DEFAULT_COLUMNS) {
         names.swap(DEFAULT_COLUMNS - 1, gaps);
@@ -248,6 +251,17 @@ mod tests {
         check("", &["Memory (GiB)", "vCPUs"], &["2 (shared)", "1/2"]);
         check("vcpus memory_gib", &["vCPUs", "Memory (GiB)"], &["1/2", "2 (shared)"]);
         check("memory_mib vcpus", &["Memory (MiB)", "vCPUs"], &["1", "1/2"]);
+    }
+
+    #[test]
+    fn a_table_with_a_row_per_column_shows_all_of_them() {
+        let check = |columns: Vec<TableColumn>, expected: &str| {
+            let table = Some(TableView { columns, ..TableView::default() });
+            let report = Report { page: page("a b c d e f g h i", 0), table, ..Report::default() };
+            assert_eq!(default_columns(&report).join(" "), expected);
+        };
+        check(vec![TableColumn::only_in_tables("Fact", Align::Left)], "a b c d e f g h i");
+        check(vec![TableColumn::named("c", Align::Left), TableColumn::only_in_tables("Zones", Align::Left)], "c");
     }
 
     #[test]
