@@ -1,7 +1,7 @@
 -- Capacity blocks offered for sale, cheapest first by price per instance hour within a currency.
 -- Each is the answer to one request. Blocks that have started are not listed. Currencies are never
 -- added.
--- $type text = all  instance type, or all
+-- $type optional-type = all  instance type, or all
 -- $as_of timestamp = now  use the newest answer to each request at or before this instant
 SELECT
     instance_type,

@@ -2,7 +2,7 @@
 -- and taxes in separate columns. These columns add up to billed_cost. effective_cost spreads fees
 -- over the usage that they cover; it is null if a line does not state it. Currencies are never
 -- added.
--- $month text = latest  billing month such as 2026-11, latest, or all
+-- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
     billing_currency,

@@ -4,7 +4,7 @@
 -- a line does not state it. A day is estimated if AWS reports that its costs may still change.
 -- Currencies are never added.
 -- $service text = all  service name, or all
--- $month text = latest  billing month such as 2026-11, latest, or all
+-- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
     billing_currency,

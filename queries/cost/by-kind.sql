@@ -1,7 +1,7 @@
 -- Parts of a month's bill: usage, upfront and recurring fees, credits, refunds, discounts and
 -- taxes, by FOCUS category, class and frequency and by the line item type of CUR. Currencies are
 -- never added.
--- $month text = latest  billing month such as 2026-11, latest, or all
+-- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
     billing_currency,

@@ -2,8 +2,8 @@
 -- lines without the tag. The columns for credits, refunds, taxes and other categories add up to
 -- billed_cost. effective_cost spreads fees over the usage that they cover; it is null if a line
 -- does not state it. Currencies are never added.
--- $tag text  tag key, such as Name; also finds the spellings of reports, user:Name and user_name
--- $month text = latest  billing month such as 2026-11, latest, or all
+-- $tag tag  tag key, such as Name; also finds the spellings of reports, user:Name and user_name
+-- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
     billing_currency,

@@ -1,5 +1,5 @@
 -- Collection runs with their outcomes and gaps, newest first.
--- $dataset text = all  dataset name, or all
+-- $dataset dataset = all  dataset name, or all
 -- $scopes texts = all  region codes joined by commas, or all; the scope * is always included
 -- $as_of timestamp = now  runs with data at or before this instant; prices carry their own instants
 SELECT run_id, dataset, scope, source, observed_from, observed_at, outcome, row_count, gaps

@@ -1,7 +1,7 @@
 -- The best measured value of each instance type for one metric, and the value per currency unit of
 -- the hourly on-demand price.
--- $metric text  metric name; SELECT DISTINCT metric FROM benchmark lists them
--- $region text = us-east-1  region of the on-demand Linux price
+-- $metric metric  metric name; instance/metrics lists them
+-- $region region = us-east-1  region of the on-demand Linux price
 -- $as_of timestamp = now  use the newest data at or before this instant
 WITH measured AS (
     SELECT instance_type, max(value) AS best, count(*) AS measurements, arg_max(source, value) AS source

@@ -1,5 +1,5 @@
 -- Instance types that all of the given regions offer.
--- $regions texts  region codes joined by commas
+-- $regions regions  region codes joined by commas
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT instance_type
 FROM offering_history

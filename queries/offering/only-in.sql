@@ -1,7 +1,7 @@
 -- Instance types that one region offers and another does not. Empty if the other region was not
 -- collected.
--- $region text  region code of the region that offers them
--- $other text  region code of the region that does not
+-- $region region  region code of the region that offers them
+-- $other region  region code of the region that does not
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT DISTINCT here.instance_type
 FROM offering_history AS here

@@ -1,5 +1,5 @@
 -- Instance types offered in the given regions, zone by zone.
--- $regions texts = all  region codes joined by commas, or all
+-- $regions regions = all  region codes joined by commas, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT instance_type, region, az_id
 FROM offering_history

@@ -1,7 +1,7 @@
 -- On-demand price of each instance type in a home region, beside the cheapest regions with the same
 -- currency. Prices are per hour.
--- $home text = us-east-1  region code of the home region
--- $os text = linux  operating system
+-- $home region = us-east-1  region code of the home region
+-- $os linux|rhel|rhel-ha|suse|ubuntu-pro|windows = linux  operating system
 -- $as_of timestamp = now  use the newest data at or before this instant
 WITH priced AS (
     SELECT instance_type, region, price_per_hour, currency, observed_at

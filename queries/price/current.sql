@@ -1,6 +1,6 @@
 -- On-demand prices per hour of all instance types in the given regions.
--- $regions texts = all  region codes joined by commas, or all
--- $os text = linux  operating system
+-- $regions regions = all  region codes joined by commas, or all
+-- $os linux|rhel|rhel-ha|suse|ubuntu-pro|windows = linux  operating system
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT instance_type, region, price_per_hour, currency, observed_at, source, basis
 FROM price_history

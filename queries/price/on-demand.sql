@@ -1,7 +1,7 @@
 -- On-demand prices per hour of one instance type in every region that has one, cheapest first
 -- within a currency.
 -- $type type  instance type
--- $os text = linux  operating system
+-- $os linux|rhel|rhel-ha|suse|ubuntu-pro|windows = linux  operating system
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT region, price_per_hour, currency, observed_at, source, basis
 FROM price_history

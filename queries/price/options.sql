@@ -1,9 +1,9 @@
 -- Every way to pay for an instance type in a region, cheapest first within a currency. Prices are
 -- per hour, with upfront payments spread over the lease.
 -- $type type  instance type
--- $region text = us-east-1  region code
--- $os text = linux  operating system
--- $tenancy text = shared  shared, dedicated or host
+-- $region region = us-east-1  region code
+-- $os linux|rhel|rhel-ha|suse|ubuntu-pro|windows = linux  operating system
+-- $tenancy shared|dedicated|host = shared  tenancy
 -- $as_of timestamp = now  use the newest data at or before this instant
 WITH listed AS (
     SELECT term, lease_years, payment, offering_class, price_per_hour, upfront_price, currency, observed_at, source

@@ -1,5 +1,5 @@
 -- On-demand price per hour of a whole GPU and of a GiB of GPU memory, in one region.
--- $region text = us-east-1  region code
+-- $region region = us-east-1  region code
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
     t.instance_type,

@@ -4,7 +4,7 @@
 WITH seen AS (
     SELECT DISTINCT dataset, scope
     FROM collection_run
-    WHERE outcome IN ('complete', 'partial', 'empty') AND observed_at <= $as_of
+    WHERE outcome IN ('complete', 'partial', 'empty', 'unchanged') AND observed_at <= $as_of
 ),
 zones AS (
     SELECT region, count(DISTINCT az_id) AS n

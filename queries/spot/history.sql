@@ -2,8 +2,8 @@
 -- valid from its instant until the next. The first row of a zone is the price at the start of the
 -- period.
 -- $type type  instance type
--- $region text = us-east-1  region code
--- $product text = linux  linux, rhel, suse or windows
+-- $region region = us-east-1  region code
+-- $product linux|rhel|suse|windows = linux  operating system
 -- $days int = 365  length of the period before the instant, days
 -- $as_of timestamp = now  use the newest observation at or before this instant
 WITH observed AS (

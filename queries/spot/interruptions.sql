@@ -1,7 +1,7 @@
 -- Spot interruption rates of one instance type in each region, lowest first, from AWS's spot
 -- advisor.
 -- $type type  instance type
--- $os text = linux  linux or windows
+-- $os linux|windows = linux  operating system
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT region, band, band_label, saving_percent, observed_at
 FROM interruption_history

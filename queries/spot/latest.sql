@@ -2,7 +2,7 @@
 -- an instant. Of several observations at the same instant, a known price precedes an unknown one,
 -- and then the highest applies.
 -- $type type  instance type
--- $product text = linux  linux, rhel, suse or windows
+-- $product linux|rhel|suse|windows = linux  operating system
 -- $as_of timestamp = now  use the newest observation at or before this instant
 WITH observed AS (
     SELECT region, az_id, observed_at, max(price_per_hour) AS price_per_hour, max(currency) AS currency

@@ -1,6 +1,6 @@
 -- Spot prices per hour of a region observed in a period, and the last price of each series before
 -- it.
--- $region text = us-east-1  region code
+-- $region region = us-east-1  region code
 -- $days int = 90  length of the period before the instant, days
 -- $as_of timestamp = now  use the newest observation at or before this instant
 WITH observed AS (

@@ -1,6 +1,6 @@
 -- Spot placement scores from 1 to 10, best first. A score applies only to the request, the account
 -- and the time of its answer. A row without a zone scores the whole region.
--- $type text = all  acceptable instance type, or all
+-- $type optional-type = all  acceptable instance type, or all
 -- $as_of timestamp = now  use the newest answer to each request at or before this instant
 SELECT
     score,

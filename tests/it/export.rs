@@ -147,7 +147,7 @@ fn an_export_states_the_age_of_its_data_or_that_there_is_none() {
     let said =
         |words: &[&str]| desk.truffle(&[&["export", "--to", "out.csv", "--replace"], words].concat()).err;
     let prices = said(&["price"]);
-    assert!(prices.contains("data: price from ") && prices.contains(" old)"), "{prices}");
-    assert!(said(&["instance"]).contains("data: not collected yet"));
-    assert!(said(&["--query", "SELECT instance_id FROM instance"]).contains("data: not collected yet"));
+    assert!(prices.contains("prices 20 to 33 months old"), "{prices}");
+    assert!(said(&["instance"]).contains("instances not collected yet"));
+    assert!(said(&["--query", "SELECT instance_id FROM instance"]).contains("instances not collected yet"));
 }

@@ -115,7 +115,7 @@ fn each_format_has_the_same_answer() {
 fn data_goes_to_stdout_and_messages_to_stderr() {
     let desk = Desk::default();
     let loud = desk.truffle(&["search", "m7g.large", "-o", "csv"]);
-    assert!(loud.err.contains("data: instance_type from moto"), "{loud:?}");
+    assert!(loud.err.contains("us-east-1 · types"), "{loud:?}");
     assert!(loud.err.contains("month"), "the age of the prices is printed: {loud:?}");
     assert_eq!(loud.out.lines().count(), 2, "{loud:?}");
     let quiet = desk.truffle(&["search", "m7g.large", "-o", "csv", "-q"]);
@@ -262,17 +262,62 @@ fn every_answer_states_the_age_of_its_data() {
     let desk = Desk::default();
     let check = |words: &[&str], expected: Option<&str>| {
         let said = desk.truffle(&[&["query"], words].concat());
-        let ages = said.err.lines().find(|line| line.starts_with("data: "));
+        let ages = said.err.lines().find(|line| line.contains(" old"));
         match (ages, expected) {
             (Some(ages), Some(expected)) => assert!(ages.contains(expected), "{words:?}: {ages}"),
             (ages, expected) => assert_eq!(ages, expected, "{words:?}"),
         }
     };
-    check(&["SELECT count(*) FROM main.price_history"], Some("price from"));
-    check(&["price/per-gpu"], Some("instance_type from"));
+    check(&["SELECT count(*) FROM main.price_history"], Some("prices 20 to 33 months old"));
+    check(&["price/per-gpu"], Some("us-east-1 · types"));
     check(&["SELECT 1"], None);
     fs::write(desk.home().join("named.sql"), "price/per-gpu\n").unwrap();
-    check(&["--file", "named.sql", "--as-of", "2026-11-22"], Some("price from"));
+    check(&["--file", "named.sql", "--as-of", "2026-11-22"], Some("prices 20 to 33 months old"));
+}
+
+#[test]
+fn the_footer_is_one_line_and_longer_with_verbose() {
+    let desk = Desk::default();
+    let footer = |words: &[&str]| desk.truffle(&[&["search", "m7g.large"], words].concat()).err;
+    let short = footer(&[]);
+    let way = "today's prices: collector snapshot price --region us-east-1";
+    assert!(short.lines().count() == 2 && short.contains(" · prices 20 to 33 months old"), "{short}");
+    assert!(short.contains(way) && short.contains("no account needed"), "{short}");
+    let long = footer(&["--verbose"]);
+    assert!(long.contains("region us-east-1") && long.contains("price from sparecores"), "{long}");
+    for words in
+        [&["schema", "--verbose"][..], &["query", "--list", "--verbose"], &["search", "-q", "--verbose"]]
+    {
+        assert_eq!(desk.truffle(words).code, 2, "{words:?}");
+    }
+}
+
+#[test]
+fn help_lists_the_columns_and_changes_nothing() {
+    let desk = Desk::default();
+    let listed = desk.truffle(&["search", "m7g.large", "--columns", "help"]).expect_success();
+    assert!(listed.contains("on_demand_price") && listed.contains("On-demand price (/h)"), "{listed}");
+    let list = |words: &[&str]| desk.truffle(&[words, &["--columns", "help", "-o", "csv"]].concat());
+    let empty = list(&["search", "m7g.large", "--gpus", "8"]);
+    assert!((empty.code, empty.err.as_str()) == (0, "") && empty.out.lines().count() > 50, "{empty:?}");
+    let question = list(&["query", "cost/by-day"]);
+    assert_eq!((question.code, question.out.matches(",yes\n").count()), (0, 8), "{question:?}");
+    assert_eq!(list(&["bookmark", "m7g.large"]).code, 2);
+    assert_eq!(desk.truffle(&["bookmark", "-o", "json"]).expect_success(), "[]\n");
+    assert_eq!(list(&["export", "price", "--to", "x.csv"]).code, 2);
+}
+
+#[test]
+fn collector_status_names_the_command_that_collects_a_dataset() {
+    let desk = Desk::default();
+    let none = desk.collector(&["status", "price"]);
+    let way = "create one with collector snapshot price --region us-east-1";
+    assert!(
+        none.code == 3 && none.err.starts_with("not collected yet: ") && none.err.contains(way),
+        "{none:?}"
+    );
+    let listed = desk.collector(&["status", "--columns", "help", "-o", "csv"]).expect_success();
+    assert_eq!((listed.matches(",yes\n").count(), listed.matches(",no\n").count()), (8, 1), "{listed}");
 }
 
 #[test]
@@ -288,7 +333,7 @@ fn status_names_the_folders_in_every_format() {
 fn a_price_is_shown_without_collected_offerings() {
     let desk = Desk::default();
     let found = desk.truffle(&["search", "m7i.large", "--region", "us-gov-west-1"]);
-    assert!(found.err.contains("no offerings collected for us-gov-west-1"), "{found:?}");
+    assert!(found.err.contains("not collected yet: offerings of us-gov-west-1"), "{found:?}");
     assert!(found.out.contains("$0.12705 (2025-03)") && found.out.contains("unknown"), "{found:?}");
 }
 

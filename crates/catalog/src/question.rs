@@ -1,12 +1,14 @@
 use domain::{Decimal, InstanceType, Timestamp};
 
-use crate::{Field, Page, Value, ValueType};
+use crate::param_kind;
+use crate::{Field, Page, ParamKind, Value, ValueType};
 
 /// A named question: one file of `queries/`, with its parameters declared in its head.
 ///
 /// The head is the block of comment lines at the top of the file. A line
 /// `-- $name TYPE = default  meaning` declares a parameter; the default is optional. The other
-/// lines describe the answer.
+/// lines describe the answer. TYPE is one of the words of [`ParamKind`], or the valid values
+/// separated by `|`.
 #[derive(Debug, Clone, Copy)]
 pub struct Question {
     /// `subject/question`, the file's path without `.sql`.
@@ -22,6 +24,8 @@ pub struct QuestionParam {
     pub name: String,
     /// The type: text, texts, int, float or timestamp.
     pub ty: ValueType,
+    /// The values that are valid.
+    pub kind: ParamKind,
     /// Whether it is the one instance type that the question is about. Its spelling is checked.
     pub of_type: bool,
     /// The value if none is given. For a timestamp, `now` is the time of the call.
@@ -58,6 +62,16 @@ pub enum ParamError {
         text: String,
         /// The expected form, with an example where one helps.
         expected: &'static str,
+    },
+    /// The text is not one of the parameter's values.
+    #[error("no {name} \"{text}\"")]
+    Unlisted {
+        /// The parameter's name.
+        name: String,
+        /// The given text.
+        text: String,
+        /// The valid values, or examples of their form.
+        valid: Vec<String>,
     },
 }
 
@@ -112,9 +126,10 @@ impl Question {
 fn read_param(line: &str) -> QuestionParam {
     let mut words = line.splitn(3, char::is_whitespace);
     let name = words.next().unwrap_or_default().to_string();
-    // A test checks that no head declares another type.
     let word = words.next().unwrap_or_default();
-    let (ty, of_type) = (read_type(word).unwrap_or(ValueType::Text), word == "type");
+    // A test checks that no head declares another type.
+    let (ty, kind) = param_kind::read(word).unwrap_or((ValueType::Text, ParamKind::Any));
+    let of_type = word == "type";
     let rest = words.next().unwrap_or_default().trim();
     match rest.strip_prefix('=') {
         Some(rest) => {
@@ -122,27 +137,20 @@ fn read_param(line: &str) -> QuestionParam {
             QuestionParam {
                 name,
                 ty,
+                kind,
                 of_type,
                 default: Some(default.trim_matches('\'').to_string()),
                 doc: doc.trim().to_string(),
             }
         }
-        None => QuestionParam { name, ty, of_type, default: None, doc: rest.to_string() },
-    }
-}
-
-fn read_type(word: &str) -> Option<ValueType> {
-    match word {
-        "text" | "type" => Some(ValueType::Text),
-        "texts" => Some(ValueType::List(Box::new(ValueType::Text))),
-        "int" => Some(ValueType::Int),
-        "float" => Some(ValueType::Float),
-        "timestamp" => Some(ValueType::Timestamp),
-        _ => None,
+        None => QuestionParam { name, ty, kind, of_type, default: None, doc: rest.to_string() },
     }
 }
 
 fn read_value(param: &QuestionParam, text: &str, now: Timestamp) -> Result<Value, ParamError> {
+    if let Some(valid) = param.kind.refuse(text).filter(|_| param.default.as_deref() != Some(text)) {
+        return Err(ParamError::Unlisted { name: param.name.clone(), text: text.to_string(), valid });
+    }
     let unreadable =
         |expected| ParamError::Unreadable { name: param.name.clone(), text: text.to_string(), expected };
     match &param.ty {
@@ -320,6 +328,33 @@ mod tests {
     }
 
     #[test]
+    fn refuses_values_that_a_kind_does_not_have() {
+        let check = |line: &str, text: &str, valid: Option<&str>| {
+            let param = read_param(line);
+            let expected = valid.map(|valid| ParamError::Unlisted {
+                name: param.name.clone(),
+                text: text.into(),
+                valid: valid.split(' ').map(String::from).collect(),
+            });
+            assert_eq!(read_value(&param, text, Timestamp::default()).err(), expected, "{line}: {text}");
+        };
+        let os = "os linux|rhel-ha|windows = linux  operating system";
+        check(os, "rhel-ha", None);
+        check(os, "Linux", Some("linux rhel-ha windows"));
+        check(os, "", Some("linux rhel-ha windows"));
+        let month = "month month = latest  billing month";
+        check(month, "2026-09", None);
+        check(month, "latest", None);
+        check(month, "all", None);
+        check(month, "2026-9", Some("2026-09 latest all"));
+        check(month, "2026/09", Some("2026-09 latest all"));
+        check(month, "2026-13", Some("2026-11 latest all"));
+        check(month, "september", Some("2026-11 latest all"));
+        check(month, "", Some("2026-11 latest all"));
+        check("regions regions = all  region codes", "all", None);
+    }
+
+    #[test]
     fn reads_comma_separated_lists() {
         let param = read_param("regions texts = all  the regions");
         let check = |text: &str, expected: &[&str]| {
@@ -336,7 +371,7 @@ mod tests {
         for question in crate::QUESTIONS {
             for line in question.head().filter(|line| line.starts_with('$')) {
                 let word = line.split_whitespace().nth(1).unwrap_or_default();
-                assert!(read_type(word).is_some(), "{}: \"{word}\" in \"{line}\"", question.name);
+                assert!(param_kind::read(word).is_some(), "{}: \"{word}\" in \"{line}\"", question.name);
             }
         }
     }

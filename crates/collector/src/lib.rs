@@ -34,6 +34,7 @@ pub fn run(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    printer.relative_to(now);
     let done = match &args.command {
         Command::Snapshot(args) => snapshot::run_snapshot(args, ports, printer, now),
         Command::Watch(args) => watch::run_watch(args, ports, printer),

@@ -38,14 +38,23 @@ pub(crate) fn print_count(ports: &Ports<'_>, printer: &mut Printer, now: Timesta
     }
 }
 
+/// Columns of the table of quarantined prices without --columns.
+const DEFAULT_COLUMNS: &[&str] =
+    &["held_id", "instance_type", "region", "os", "price_per_hour", "currency", "median_price", "reason"];
+
+/// Returns the report of the prices that are quarantined at `now`.
+pub(crate) fn report(ports: &Ports<'_>, now: Timestamp) -> Result<Report, Failure> {
+    Ok(Report::plain(quarantined(ports, now)?).default_columns(DEFAULT_COLUMNS))
+}
+
 /// Lists the quarantined prices.
 pub(crate) fn list(ports: &Ports<'_>, printer: &mut Printer, now: Timestamp) -> Result<Exit, Failure> {
-    let page = quarantined(ports, now)?;
-    if page.rows.is_empty() {
-        printer.note("no price is quarantined");
+    let report = report(ports, now)?;
+    if report.page.rows.is_empty() {
+        printer.note("no match: no price is quarantined");
         return Ok(Exit::NothingMatched);
     }
-    printer.report(&Report::plain(page), ports.encode)?;
+    printer.report(&report, ports.encode)?;
     printer.note("release one with collector status --accept ID");
     Ok(Exit::Done)
 }
@@ -69,7 +78,7 @@ pub(crate) fn accept(
     let wanted = |price: &QuarantinedPrice| all || ids.contains(&price.held_id);
     let chosen: Vec<&QuarantinedPrice> = held.iter().filter(|price| wanted(price)).collect();
     if chosen.is_empty() {
-        printer.note("no price is quarantined");
+        printer.note("no match: no price is quarantined");
         return Ok(Exit::NothingMatched);
     }
     if !dry_run {
@@ -80,7 +89,8 @@ pub(crate) fn accept(
         }
     }
     let shown = page.rows.into_iter().zip(&held).filter(|(_, price)| wanted(price)).map(|(row, _)| row);
-    printer.report(&Report::plain(Page { fields, rows: shown.collect() }), ports.encode)?;
+    let report = Report::plain(Page { fields, rows: shown.collect() }).default_columns(DEFAULT_COLUMNS);
+    printer.report(&report, ports.encode)?;
     printer.note(match dry_run {
         true => "dry run: nothing was accepted",
         false => "accepted: answers include these prices from now on",

@@ -4,18 +4,21 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use catalog::Page;
 use catalog::ports::Encode;
+use domain::Timestamp;
 
-use crate::columns::{select_columns, sources, view};
+use crate::columns::{describe_columns, hidden_columns, select_columns, sources, view};
 use crate::format_writer::{self, FormatWriter};
-use crate::table::TableDrawing;
+use crate::table::{self, TableDrawing};
 use crate::text::{visible, visible_lines};
-use crate::{Failure, OutputFormat, Progress, Report, Screen};
+use crate::{Failure, OutputFormat, Progress, Report, Screen, TableView};
 
 /// The output of a program: data goes to `out`, messages to `err`.
 pub struct Printer {
     format: OutputFormat,
     screen: Screen,
     columns: Vec<String>,
+    now: Option<Timestamp>,
+    verbose: bool,
     out: Box<dyn Write>,
     err: Box<dyn Write>,
 }
@@ -24,14 +27,14 @@ impl Printer {
     /// Returns a printer for one format. `screen` describes the terminals behind `out` and `err`.
     /// `out` is written in large pieces and needs no buffer.
     pub fn new(format: OutputFormat, screen: Screen, out: Box<dyn Write>, err: Box<dyn Write>) -> Printer {
-        Printer { format, screen, columns: Vec::new(), out, err }
+        Printer { format, screen, columns: Vec::new(), now: None, verbose: false, out, err }
     }
 
     /// Returns a printer that writes the same columns to a file, without colours and without
     /// messages.
     pub fn to_file(&self, format: OutputFormat, file: Box<dyn Write>) -> Printer {
-        let screen = self.screen.to_file();
-        Printer { format, screen, columns: self.columns.clone(), out: file, err: Box::new(io::sink()) }
+        let (screen, sink) = (self.screen.to_file(), Box::new(io::sink()));
+        Printer { columns: self.columns.clone(), now: self.now, ..Printer::new(format, screen, file, sink) }
     }
 
     /// Writes the data to a file in this format from now on, without colours. Messages still go to
@@ -52,10 +55,32 @@ impl Printer {
         self.screen
     }
 
+    /// Makes the instants in reports' tables relative to `now`. Without it they are exact.
+    pub fn relative_to(&mut self, now: Timestamp) {
+        self.now = Some(now);
+    }
+
+    /// Sets whether messages are long.
+    pub fn set_verbose(&mut self, verbose: bool) {
+        self.verbose = verbose;
+    }
+
+    /// Returns whether messages are long.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// Limits the output to these columns, in this order and in every format. An empty list selects
-    /// all columns. A name that an answer does not have is a usage failure at its first page.
+    /// all columns, in a table at most eight. The single name `help` prints the list of the columns
+    /// instead of the rows, and no notes. A name that an answer does not have is a usage failure at
+    /// its first page.
     pub fn columns(&mut self, names: Vec<String>) {
         self.columns = names;
+    }
+
+    /// Returns whether reports print the list of their columns instead of their rows.
+    pub fn lists_columns(&self) -> bool {
+        self.columns == ["help"]
     }
 
     /// Prints a whole answer.
@@ -63,12 +88,25 @@ impl Printer {
     /// Errors: a wanted column does not exist, a binary format would go to a terminal, or the
     /// reader closed the output ([`Failure::is_broken_pipe`]).
     pub fn report(&mut self, report: &Report, encode: &dyn Encode) -> Result<(), Failure> {
+        if self.lists_columns() {
+            return self.print(&[], &Report::plain(describe_columns(report)), encode);
+        }
+        self.print(&self.columns.clone(), report, encode)?;
+        let hidden = hidden_columns(report);
+        if hidden > 0 && self.format == OutputFormat::Table && self.columns.is_empty() {
+            let columns = if hidden == 1 { "column" } else { "columns" };
+            self.note(&format!("{hidden} more {columns}: -o json shows all"));
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, wanted: &[String], report: &Report, encode: &dyn Encode) -> Result<(), Failure> {
         self.refuse_terminal()?;
         if self.format == OutputFormat::Table {
-            let drawing = TableDrawing::new(view(&self.columns, report)?.as_ref(), self.screen);
+            let drawing = TableDrawing::new(view(wanted, report, self.now)?.as_ref(), self.screen);
             return self.write(drawing.print(&drawing.layout(None), true).as_bytes());
         }
-        let page = select_columns(&self.columns, &sources(report, self.format == OutputFormat::Csv))?;
+        let page = select_columns(wanted, &sources(report, self.format == OutputFormat::Csv))?;
         let mut bytes = Vec::new();
         let mut sheet = format_writer::open(self.format, self.screen, encode);
         sheet.page(&page, &mut bytes)?;
@@ -87,9 +125,9 @@ impl Printer {
         PageStream { printer: self, sheet, rows: 0 }
     }
 
-    /// Prints one line on stderr, unless `--quiet` is set.
+    /// Prints one line on stderr, unless `--quiet` or `--columns help` is set.
     pub fn note(&mut self, text: &str) {
-        if !self.screen.quiet {
+        if !self.screen.quiet && !self.lists_columns() {
             self.print_message(&visible(text));
         }
     }
@@ -162,9 +200,24 @@ impl PageStream<'_> {
     /// Errors: those of [`Printer::report`].
     pub fn page(&mut self, page: Page) -> Result<(), Failure> {
         self.printer.refuse_terminal()?;
+        if self.printer.lists_columns() {
+            return self.list_columns(page);
+        }
         let page: Cow<'_, Page> = select_columns(&self.printer.columns, &[&page])?;
         self.rows += page.rows.len() as u64;
         self.put(|sheet, bytes| sheet.page(&page, bytes))
+    }
+
+    /// Prints the columns instead of the first page. All of them are in a table by default.
+    fn list_columns(&mut self, mut page: Page) -> Result<(), Failure> {
+        if self.rows > 0 {
+            return Ok(());
+        }
+        page.rows.clear();
+        let every = TableView { columns: table::view_of(&page).columns, ..TableView::default() };
+        let list = describe_columns(&Report { page, table: Some(every), ..Report::default() });
+        self.rows = list.rows.len() as u64;
+        self.put(|sheet, bytes| sheet.page(&list, bytes))
     }
 
     /// Ends the answer and returns its number of rows.

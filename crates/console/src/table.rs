@@ -2,15 +2,18 @@
 
 use std::fmt::Write;
 
-use catalog::{Page, ValueType};
+use catalog::{Page, Value, ValueType};
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
     TableStyle, Width,
 };
+use domain::Timestamp;
 use unicode_width::UnicodeWidthStr;
 
+use crate::headers::column_header;
 use crate::text::{format_for_people, visible, visible_lines};
-use crate::{Align, Screen, TableView};
+use crate::words::describe_instant;
+use crate::{Align, Screen, TableColumn, TableView};
 
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 /// Spaces between two columns.
@@ -24,9 +27,10 @@ const LONG_WORD: usize = 20;
 pub(crate) fn view_of(page: &Page) -> TableView {
     let column = |field: &catalog::Field| {
         let right = matches!(field.ty, ValueType::Int | ValueType::Float | ValueType::Decimal(..));
-        (field.name.clone(), if right { Align::Right } else { Align::Left })
+        let (name, header) = (field.name.clone(), field.name.clone());
+        TableColumn { name, header, align: if right { Align::Right } else { Align::Left } }
     };
-    let row = |values: &Vec<catalog::Value>| {
+    let row = |values: &Vec<Value>| {
         page.fields.iter().zip(values).map(|(field, value)| format_for_people(value, &field.ty)).collect()
     };
     TableView {
@@ -34,6 +38,32 @@ pub(crate) fn view_of(page: &Page) -> TableView {
         rows: page.rows.iter().map(row).collect(),
         marked: Vec::new(),
     }
+}
+
+/// Returns the table of a report: headers for people, instants relative to `now`, short ARNs.
+/// Without `now`, instants are exact.
+pub(crate) fn report_view(page: &Page, now: Option<Timestamp>) -> TableView {
+    let mut view = view_of(page);
+    for column in &mut view.columns {
+        column.header = column_header(&column.name);
+    }
+    for (cells, values) in view.rows.iter_mut().zip(&page.rows) {
+        for (cell, value) in cells.iter_mut().zip(values) {
+            match (value, now) {
+                (Value::Timestamp(instant), Some(now)) => *cell = describe_instant(*instant, now),
+                (Value::Text(text), _) => *cell = shorten_arn(text).to_string(),
+                _ => {}
+            }
+        }
+    }
+    view
+}
+
+/// Returns the resource of an ARN: `user/alice` for `arn:aws:iam::123456789012:user/alice`. Any
+/// other text stays as it is.
+fn shorten_arn(text: &str) -> &str {
+    let resource = text.strip_prefix("arn:").and_then(|rest| rest.splitn(5, ':').nth(4));
+    resource.filter(|resource| !resource.is_empty()).unwrap_or(text)
 }
 
 /// The layout of a table.
@@ -57,7 +87,11 @@ impl TableDrawing {
         // A cell may have several lines, such as a query plan; a heading has one.
         let heading = |text: &String| visible(text).into_owned();
         let mut view = TableView {
-            columns: view.columns.iter().map(|(text, align)| (heading(text), *align)).collect(),
+            columns: view
+                .columns
+                .iter()
+                .map(|column| column.clone().header(heading(&column.header)))
+                .collect(),
             rows: view
                 .rows
                 .iter()
@@ -66,7 +100,7 @@ impl TableDrawing {
             marked: view.marked.clone(),
         };
         if !screen.colour && !view.marked.is_empty() {
-            view.columns.insert(0, (String::new(), Align::Left));
+            view.columns.insert(0, TableColumn::only_in_tables("", Align::Left));
             for (at, row) in view.rows.iter_mut().enumerate() {
                 row.insert(0, if view.marked.contains(&at) { "*".into() } else { String::new() });
             }
@@ -99,13 +133,13 @@ impl TableDrawing {
 
     /// Returns the width that shows a column without wrapping.
     fn natural(&self, column: usize) -> usize {
-        let heading = self.view.columns[column].0.width();
+        let heading = self.view.columns[column].header.width();
         self.cells(column).flat_map(str::lines).map(UnicodeWidthStr::width).fold(heading, usize::max)
     }
 
     /// Returns the smallest readable width of a column: words and numbers stay whole.
     fn least(&self, column: usize) -> usize {
-        let (heading, align) = &self.view.columns[column];
+        let TableColumn { header: heading, align, .. } = &self.view.columns[column];
         let word = |text: &str| text.split([' ', '\n']).map(UnicodeWidthStr::width).max().unwrap_or(0);
         match align {
             Align::Left => self.cells(column).map(word).fold(word(heading), usize::max).min(LONG_WORD),
@@ -132,7 +166,7 @@ impl TableDrawing {
             table.enforce_styling().style_text_only();
         }
         if headings {
-            let bold = |(heading, _): &(String, Align)| Cell::new(heading).add_attribute(Attribute::Bold);
+            let bold = |column: &TableColumn| Cell::new(&column.header).add_attribute(Attribute::Bold);
             table.set_header(self.view.columns.iter().map(bold).collect::<Vec<_>>());
         }
         for (at, row) in self.view.rows.iter().enumerate() {
@@ -143,7 +177,7 @@ impl TableDrawing {
             let gap = if at + 1 < widths.len() { GAP } else { 0 };
             let width = widths[at].clamp(1, LONGEST_LINE) as u16 + gap;
             column.set_padding((0, gap)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
-            column.set_cell_alignment(match self.view.columns[at].1 {
+            column.set_cell_alignment(match self.view.columns[at].align {
                 Align::Left => CellAlignment::Left,
                 Align::Right => CellAlignment::Right,
             });
@@ -152,14 +186,14 @@ impl TableDrawing {
     }
 
     fn lines(&self) -> String {
-        let names = self.view.columns.iter().map(|(heading, _)| heading.width()).max().unwrap_or(0);
+        let names = self.view.columns.iter().map(|column| column.header.width()).max().unwrap_or(0);
         let style = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Yellow.into()));
         let mut text = String::new();
         for (at, row) in self.view.rows.iter().enumerate() {
             let coloured = self.screen.colour && self.view.marked.contains(&at);
             let style = if coloured { style } else { anstyle::Style::new() };
-            for ((heading, _), cell) in self.view.columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty())
-            {
+            for (column, cell) in self.view.columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
+                let heading = &column.header;
                 let pad = " ".repeat(names - heading.width());
                 let _ = writeln!(text, "{heading}{pad}  {style}{cell}{style:#}");
             }
@@ -189,7 +223,10 @@ mod tests {
 
     fn view(columns: &[(&str, Align)], rows: &[&[&str]], marked: &[usize]) -> TableView {
         TableView {
-            columns: columns.iter().map(|(name, align)| (name.to_string(), *align)).collect(),
+            columns: columns
+                .iter()
+                .map(|(name, align)| TableColumn::named(name, *align).header(*name))
+                .collect(),
             rows: rows.iter().map(|row| row.iter().map(|cell| cell.to_string()).collect()).collect(),
             marked: marked.to_vec(),
         }
@@ -203,6 +240,29 @@ mod tests {
     const COLUMNS: [(&str, Align); 3] =
         [("type", Align::Left), ("price per hour", Align::Right), ("zones", Align::Left)];
     const ROWS: [&[&str]; 2] = [&["m7i.large", "0.10", "use1-az1, use1-az2"], &["t3.nano", "unknown", "-"]];
+
+    #[test]
+    fn reports_have_relative_times_and_short_arns() {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let check = |value: Value, expected: &str| {
+            let fields = vec![catalog::Field::new("memory_mib", ValueType::Text)];
+            let page = Page { fields, rows: vec![vec![value]] };
+            let view = report_view(&page, Some(now));
+            assert_eq!(
+                (view.columns[0].header.as_str(), view.rows[0][0].as_str()),
+                ("Memory (MiB)", expected)
+            );
+        };
+        check(Value::Timestamp("2026-11-23T12:59:30Z".parse().unwrap()), "in 59 min");
+        check("arn:aws:iam::123456789012:user/alice".into(), "user/alice");
+        check("arn:aws:sts::123456789012:assumed-role/Admin/ann".into(), "assumed-role/Admin/ann");
+        check("arn:aws:s3".into(), "arn:aws:s3");
+        check("arnold".into(), "arnold");
+        let at = Value::Timestamp(now);
+        let page =
+            Page { fields: vec![catalog::Field::new("at", ValueType::Timestamp)], rows: vec![vec![at]] };
+        assert_eq!(report_view(&page, None).rows[0][0], "2026-11-23T12:00:00Z");
+    }
 
     #[test]
     fn wraps_very_long_cells() {

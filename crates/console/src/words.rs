@@ -3,7 +3,7 @@ use domain::Timestamp;
 /// Returns the known word nearest to `word`, or `None` if none is near enough. The limit is one
 /// slip (a wrong, missing, extra or swapped letter) for every three letters, and at least one.
 /// Letter case does not matter.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let slips = (word.chars().count() / 3).max(1);
     known
@@ -42,6 +42,21 @@ pub fn describe_age(observed: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// Returns an instant for people: "in 59 min", "3 h ago", or the day if it is more than 48 hours
+/// away.
+pub(crate) fn describe_instant(instant: Timestamp, now: Timestamp) -> String {
+    let seconds = instant.as_second() - now.as_second();
+    let size = seconds.abs();
+    let span = match size {
+        0 => return "now".into(),
+        1..60 => format!("{size} s"),
+        60..3600 => format!("{} min", size / 60),
+        3600..=172_800 => format!("{} h", size / 3600),
+        _ => return instant.strftime("%Y-%m-%d").to_string(),
+    };
+    if seconds > 0 { format!("in {span}") } else { format!("{span} ago") }
+}
+
 fn counted(number: i64, unit: &str) -> String {
     format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
 }
@@ -63,6 +78,23 @@ mod tests {
         check("banana", None);
         check("x", None);
         check("", None);
+    }
+
+    #[test]
+    fn instants_are_relative_up_to_two_days() {
+        let check = |instant: &str, expected: &str| {
+            let now = "2026-11-23T12:00:00Z".parse().unwrap();
+            assert_eq!(describe_instant(instant.parse().unwrap(), now), expected, "{instant}");
+        };
+        check("2026-11-23T12:00:00Z", "now");
+        check("2026-11-23T12:00:59Z", "in 59 s");
+        check("2026-11-23T11:59:59Z", "1 s ago");
+        check("2026-11-23T12:59:59Z", "in 59 min");
+        check("2026-11-23T13:00:00Z", "in 1 h");
+        check("2026-11-23T08:30:00Z", "3 h ago");
+        check("2026-11-25T12:00:00Z", "in 48 h");
+        check("2026-11-25T12:00:01Z", "2026-11-25");
+        check("2026-11-21T11:59:59Z", "2026-11-21");
     }
 
     #[test]

@@ -328,6 +328,24 @@ fn list_shows_time_left_and_the_reason_of_unknown_deadlines() {
     assert!(unknown.failed().contains("the closest match is us-east-1"), "{}", unknown.failed());
 }
 
+#[test]
+fn list_describes_its_columns_without_a_query() {
+    let cloud = memory();
+    let blind = faulty(&cloud, &[]);
+    blind.blind.set(1);
+    let told = SpawnHome::new().spawn(&blind, &["list", "--columns", "help"]);
+    let out = told.good();
+    assert!(out.starts_with("column,header,by_default\ninstance_id,Instance ID,yes\n"), "{out}");
+    assert!(
+        out.contains("launched_at,Launched at,no\n") && out.contains("time_left,Time left,yes\n"),
+        "{out}"
+    );
+    assert_eq!(out.lines().filter(|line| line.ends_with(",yes")).count(), DEFAULT_COLUMNS, "{out}");
+}
+
+/// Columns that a table has by default.
+const DEFAULT_COLUMNS: usize = 8;
+
 const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
 
 #[test]

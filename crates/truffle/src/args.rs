@@ -32,12 +32,15 @@ pub struct TruffleArgs {
 pub struct CommonArgs {
     #[command(flatten)]
     pub flags: CommonFlags,
-    /// Columns to print, separated by commas, in this order
+    /// Columns to print, separated by commas, in this order; help lists them
     #[arg(long, global = true, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Common")]
     pub columns: Vec<String>,
     /// Write the answer to a file instead of standard output
     #[arg(long, global = true, value_name = "FILE", help_heading = "Common")]
     pub out: Option<PathBuf>,
+    /// Print the sources and ages of the data in full
+    #[arg(long, global = true, conflicts_with = "quiet", help_heading = "Common")]
+    pub verbose: bool,
     /// Answer with the data as of a day or an instant, such as 2025-03-02
     #[arg(long, global = true, value_name = "WHEN", help_heading = "Common")]
     pub as_of: Option<String>,

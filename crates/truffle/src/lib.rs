@@ -4,14 +4,19 @@
 //! the answer into a report. The crate never depends on the SQL engine, a file format or a socket.
 
 mod args;
+mod collect_command;
 mod columns;
 pub mod commands;
+mod empty_answer;
 pub mod filter;
+mod footer;
 mod offer;
 mod output_file;
 mod partitions;
 mod ports;
 mod processors;
+mod question_columns;
+mod question_params;
 pub mod range;
 mod region_scope;
 mod repl;

@@ -6,10 +6,10 @@ use catalog::rows::{CollectionRunRow, OnDemandPriceRow, RegionRow, ZoneOfferRow}
 use catalog::{Page, QuestionRow, TypeFacts};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use console::{Failure, FailureKind, Printer, SettingOrigin, describe_age, suggest_closest};
-use domain::Timestamp;
+use console::{Failure, FailureKind, Printer, SettingOrigin, suggest_closest};
 
 use crate::CommandPorts;
+use crate::collect_command::collect_command;
 use crate::offer::{self, DatasetSource, RegionOffer};
 
 /// Operating systems with prices.
@@ -67,9 +67,9 @@ impl RegionScopeArgs {
         }
         let what = missing_offerings(&unseen, regions);
         if offers.is_empty() {
-            return Err(Failure::new(FailureKind::Data, what).hint(KNOWN));
+            return Err(not_collected(what, &unseen, regions));
         }
-        printer.note(&format!("{what}; {KNOWN}"));
+        printer.note(&format!("{what}; {}", next_step(&unseen, regions)));
         Ok(offers)
     }
 
@@ -95,18 +95,19 @@ impl RegionScopeArgs {
             regions.split(',').collect::<BTreeSet<_>>().len()
         } else {
             let what = format!("{what}, which --in-all-regions needs for {regions}");
-            return Err(Failure::new(FailureKind::Data, what).hint(KNOWN));
+            return Err(not_collected(what, &unseen, regions));
         };
         if offers.is_empty() && !unseen.is_empty() {
-            return Err(Failure::new(FailureKind::Data, what).hint(KNOWN));
+            return Err(not_collected(what, &unseen, regions));
         }
         if !unseen.is_empty() {
-            printer.note(&format!("{what}; regions compared: {counted}; {KNOWN}"));
+            printer.note(&format!("{what}; regions compared: {counted}; {}", next_step(&unseen, regions)));
         }
         Ok((offers, counted))
     }
 
-    /// Notes the default region when none was requested, and an operating system without prices.
+    /// Notes an operating system without prices, and with `--verbose` the default region when none
+    /// was requested.
     pub(crate) fn note(
         &self,
         offers: &[RegionOffer],
@@ -115,9 +116,10 @@ impl RegionScopeArgs {
         printer: &mut Printer,
     ) {
         if !offers.is_empty() && offers.iter().all(|offer| offer.price_per_hour.is_none()) {
-            printer.note(&format!("no on-demand price for {} is known in these regions", self.os));
+            let other = if self.os == "linux" { "" } else { "; try --os linux" };
+            printer.note(&format!("no match: no on-demand price for {} in these regions{other}", self.os));
         }
-        if named || !self.region.is_empty() {
+        if named || !self.region.is_empty() || !printer.is_verbose() {
             return;
         }
         let region = &ports.settings.region;
@@ -136,15 +138,25 @@ fn read_offers([zones, prices]: [Result<Page, Failure>; 2]) -> Result<Vec<Region
     Ok(offer::offers(zones, prices))
 }
 
-/// Hint for regions without collected offerings.
-const KNOWN: &str = "truffle regions lists the data collected for each region";
-
 fn missing_offerings(unseen: &[String], asked: &str) -> String {
     match unseen {
-        [one] => format!("no offerings collected for {one}"),
-        some if asked == "all" => format!("no offerings collected for {} regions", some.len()),
-        some => format!("no offerings collected for {}", some.join(", ")),
+        some if asked == "all" && some.len() > 1 => {
+            format!("not collected yet: offerings of {} regions", some.len())
+        }
+        some => format!("not collected yet: offerings of {}", some.join(", ")),
     }
+}
+
+/// Returns the next step for regions without collected offerings.
+fn next_step(unseen: &[String], asked: &str) -> String {
+    match unseen {
+        some if asked == "all" && some.len() > 1 => "truffle regions lists them".into(),
+        some => collect_command("offering", &some.join(",")),
+    }
+}
+
+fn not_collected(what: String, unseen: &[String], asked: &str) -> Failure {
+    Failure::new(FailureKind::Data, what).hint(next_step(unseen, asked))
 }
 
 /// Returns the number of regions with collected offerings.
@@ -180,6 +192,14 @@ pub(crate) fn check_regions(names: &[&str], known: &[RegionRow]) -> Result<(), F
     }
 }
 
+/// Returns the message for types that none of the requested regions offers.
+pub(crate) fn not_offered(names: &str, regions: &str) -> String {
+    match regions {
+        "all" => format!("not offered in any region: {names}"),
+        some => format!("not offered in {}: {names}; try --region all", some.replace(',', ", ")),
+    }
+}
+
 /// Returns every known region.
 pub(crate) fn regions(ports: &CommandPorts) -> Result<Vec<RegionRow>, Failure> {
     rows(ports.answer("region/list", &[])?)
@@ -196,9 +216,12 @@ pub(crate) fn read_facts(page: Page, ports: &CommandPorts) -> Result<Vec<TypeFac
     if facts.is_empty() {
         return Err(Failure::new(
             FailureKind::Data,
-            format!("no instance types collected as of {}", ports.as_of),
+            format!("not collected yet: instance types as of {}", ports.as_of),
         )
-        .hint("choose a later --as-of; truffle status shows the age of the data"));
+        .hint(format!(
+            "{}, or choose a later --as-of",
+            collect_command("instance_type", ports.settings.region.value.as_str())
+        )));
     }
     Ok(facts)
 }
@@ -215,7 +238,8 @@ pub(crate) fn fact<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFac
     })
 }
 
-fn rows<R: QuestionRow>(page: Page) -> Result<Vec<R>, Failure> {
+/// Reads the typed rows of a question.
+pub(crate) fn rows<R: QuestionRow>(page: Page) -> Result<Vec<R>, Failure> {
     R::read_all(page).map_err(|error| Failure::broken(error.to_string()))
 }
 
@@ -224,94 +248,7 @@ pub(crate) fn sources(ports: &CommandPorts, regions: &str) -> Result<Vec<Dataset
     read_sources(ports.answer("data/runs", &[("scopes", regions)])?)
 }
 
-fn read_sources(runs: Page) -> Result<Vec<DatasetSource>, Failure> {
+pub(crate) fn read_sources(runs: Page) -> Result<Vec<DatasetSource>, Failure> {
     let runs: Vec<CollectionRunRow> = rows(runs)?;
     Ok(offer::sources(&runs))
-}
-
-/// Prints the age of these datasets in these regions by source, and the number of gaps.
-pub(crate) fn note_data_ages(
-    ports: &CommandPorts,
-    printer: &mut Printer,
-    datasets: &[&str],
-    regions: &str,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    note_run_ages(ports.answer("data/runs", &[("scopes", regions)])?, printer, datasets, now)
-}
-
-/// Prints the age of these datasets from an answer about their runs, and the number of gaps.
-pub(crate) fn note_run_ages(
-    runs: Page,
-    printer: &mut Printer,
-    datasets: &[&str],
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let sources: Vec<DatasetSource> = read_sources(runs)?
-        .into_iter()
-        .filter(|source| datasets.contains(&source.dataset.as_str()))
-        .collect();
-    printer.note(&ages(&sources, now));
-    let gaps: usize = sources.iter().map(|source| source.gaps.len()).sum();
-    if gaps > 0 {
-        printer.note(&format!("data gaps: {gaps}; truffle query data/runs lists them"));
-    }
-    Ok(())
-}
-
-/// Formats the age of the data by source: "data: price from a (20 months old), b (33 months old)".
-fn ages(sources: &[DatasetSource], now: Timestamp) -> String {
-    if sources.is_empty() {
-        return "data: not collected yet".into();
-    }
-    let mut datasets: Vec<(&str, Vec<String>)> = Vec::new();
-    for source in sources {
-        let old = match (describe_age(source.observed_at, now), describe_age(source.observed_from, now)) {
-            (newest, oldest) if newest != oldest => format!("{newest} to {oldest} old"),
-            (span, _) if span.ends_with(char::is_alphabetic) && span != "today" => format!("{span} old"),
-            (other, _) => other,
-        };
-        let text = format!("{} ({old})", source.source);
-        match datasets.iter_mut().find(|(dataset, _)| *dataset == source.dataset) {
-            Some((_, texts)) => texts.push(text),
-            None => datasets.push((&source.dataset, vec![text])),
-        }
-    }
-    let datasets: Vec<String> =
-        datasets.into_iter().map(|(dataset, texts)| format!("{dataset} from {}", texts.join(", "))).collect();
-    format!("data: {}", datasets.join("; "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ages_are_listed_by_source() {
-        let check = |sources: &[(&str, &str, &str)], expected: &str| {
-            let sources: Vec<DatasetSource> = sources
-                .iter()
-                .map(|(dataset, source, observed_at)| DatasetSource {
-                    dataset: dataset.to_string(),
-                    source: source.to_string(),
-                    observed_from: observed_at.parse().unwrap(),
-                    observed_at: observed_at.parse().unwrap(),
-                    row_count: 1,
-                    scopes: 1,
-                    gaps: Vec::new(),
-                })
-                .collect();
-            assert_eq!(ages(&sources, "2026-11-23T12:00:00Z".parse().unwrap()), expected);
-        };
-        check(&[], "data: not collected yet");
-        check(
-            &[
-                ("offering", "a", "2026-11-23T00:00:00Z"),
-                ("price", "a", "2025-03-02T00:00:00Z"),
-                ("price", "b", "2024-02-21T00:00:00Z"),
-            ],
-            "data: offering from a (today); price from a (20 months old), b (33 months old)",
-        );
-        check(&[("price", "a", "2027-01-01T00:00:00Z")], "data: price from a (in the future (clock?))");
-    }
 }

@@ -47,6 +47,11 @@ fn refuse_flags_without_effect(args: &TruffleArgs) -> Result<(), Failure> {
         _ => false,
     };
     let export = matches!(args.command, Command::Export(_));
+    // A list of columns must not change anything.
+    let changes = match &args.command {
+        Command::Bookmark(bookmark) => !bookmark.types.is_empty() || !bookmark.remove.is_empty(),
+        _ => export,
+    };
     // `query` and `export` check this themselves, because it depends on their statement.
     let timeless_command = match &args.command {
         Command::Query(query) => query.list,
@@ -61,11 +66,24 @@ fn refuse_flags_without_effect(args: &TruffleArgs) -> Result<(), Failure> {
         ("--out", common.out.is_some() && (silent || export)),
         ("--output", common.flags.output.is_some() && (silent || export || script)),
         ("--columns", !common.columns.is_empty() && (silent || script)),
+        ("--verbose", common.verbose && !has_footer(&args.command)),
+        ("--columns help", common.columns == ["help"] && changes),
         ("--quiet", common.flags.quiet && matches!(&args.command, Command::Search(search) if search.explain)),
     ];
     match unused.iter().find(|(_, unused)| *unused) {
         None => Ok(()),
         Some((flag, _)) => Err(flag_without_effect(flag)),
+    }
+}
+
+/// Whether the answer of a command ends with the age of its data, which `--verbose` lengthens.
+fn has_footer(command: &Command) -> bool {
+    match command {
+        Command::Query(query) => !query.list,
+        Command::Saved(saved) => saved.name.is_some(),
+        Command::Save(_) | Command::Schema(_) | Command::Bookmark(_) => false,
+        Command::Completions { .. } | Command::Version => false,
+        _ => true,
     }
 }
 
@@ -75,9 +93,11 @@ fn answer(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    printer.relative_to(now);
+    printer.set_verbose(args.common.verbose);
     let done = dispatch(args, ports, printer, now)?;
     printer.flush()?;
-    Ok(done)
+    Ok(if printer.lists_columns() { Exit::Done } else { done })
 }
 
 /// Returns the format of `-o`, else that of the extension of the file of `--out`, else that of the

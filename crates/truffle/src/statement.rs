@@ -8,9 +8,11 @@ use clap::Args;
 use console::{Failure, Printer, suggest_closest};
 use domain::Timestamp;
 
+use crate::footer::note_footer;
 use crate::ports::failure;
+use crate::question_params::QuestionCall;
 use crate::usage::{as_of_without_effect, flag_without_effect};
-use crate::{CommandPorts, CommonArgs, region_scope};
+use crate::{CommandPorts, CommonArgs, empty_answer};
 
 /// Limits of a SQL statement.
 #[derive(Debug, Clone, Args)]
@@ -81,7 +83,7 @@ fn read_memory(text: &str) -> Result<u64, String> {
 /// The query to run.
 pub(crate) enum QueryRequest {
     /// A named question.
-    Question(&'static Question),
+    Question(QuestionCall),
     /// User SQL.
     Statement(String),
 }
@@ -95,7 +97,8 @@ impl QueryRequest {
         common: &CommonArgs,
     ) -> Result<QueryRequest, Failure> {
         if let Some(question) = find_question(text)? {
-            return bounds.refuse().map(|()| QueryRequest::Question(question));
+            bounds.refuse()?;
+            return QuestionCall::read(question, params).map(QueryRequest::Question);
         }
         if !params.is_empty() {
             return Err(Failure::usage("--param is for named questions: write the value into the statement")
@@ -106,22 +109,31 @@ impl QueryRequest {
         }
         Ok(QueryRequest::Statement(text.to_string()))
     }
+
+    /// Returns the codes of the regions that the footer names, joined by commas, or all.
+    pub(crate) fn regions(&self) -> String {
+        match self {
+            QueryRequest::Question(call) => call.regions(),
+            QueryRequest::Statement(_) => "all".into(),
+        }
+    }
 }
 
 /// Prints the age and the gaps of the data in these tables.
 pub(crate) fn note_data_age(
     tables: &[String],
+    regions: &str,
     ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let read = datasets_of(tables);
-    if read.is_empty() { Ok(()) } else { region_scope::note_data_ages(ports, printer, &read, "all", now) }
+    if read.is_empty() { Ok(()) } else { note_footer(ports, printer, &read, regions, now) }
 }
 
 /// Returns the datasets behind these tables, in the order of the catalog. `collection_run` is left
 /// out: it records the age of the others.
-fn datasets_of(tables: &[String]) -> Vec<&'static str> {
+pub(crate) fn datasets_of(tables: &[String]) -> Vec<&'static str> {
     let dataset = |table: &String| -> String {
         let endings = ["_history", "_corrected", "_held", "_statement"];
         let bare = endings.iter().find_map(|ending| table.strip_suffix(ending));
@@ -150,26 +162,16 @@ fn find_question(text: &str) -> Result<Option<&'static Question>, Failure> {
 /// Returns the answer to a named question, cut after `limit` rows; 0 means no limit. `more` is the
 /// hint for getting the rest.
 pub(crate) fn answer(
-    question: &Question,
-    params: &[String],
+    call: &QuestionCall,
     limit: u64,
     more: &str,
     ports: &CommandPorts<'_>,
     printer: &mut Printer,
 ) -> Result<Page, Failure> {
-    let mut given = Vec::new();
-    for param in params {
-        let (name, value) = param.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("--param \"{param}\" is not of the form NAME=VALUE"))
-                .hint(format!("truffle query {} --param region=eu-west-1", question.name))
-        })?;
-        given.push((name.to_string(), value.to_string()));
+    let mut page = ports.ask(call.question, &call.bind(ports)?)?;
+    if page.rows.is_empty() {
+        printer.note(&empty_answer::explain(call, ports)?);
     }
-    let values = question.bind(&given, ports.as_of).map_err(|error| {
-        let names: Vec<String> = question.params().iter().map(|p| p.name.clone()).collect();
-        Failure::usage(error.to_string()).hint(format!("parameters: {}", names.join(", ")))
-    })?;
-    let mut page = ports.ask(question, &values)?;
     let rows = usize::try_from(limit).unwrap_or(usize::MAX);
     if rows > 0 && page.rows.len() > rows {
         printer.note(&format!("cut after {rows} of {} rows; {more}", page.rows.len()));

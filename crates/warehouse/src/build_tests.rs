@@ -86,6 +86,48 @@ fn every_question_has_the_columns_of_its_row_struct() {
     assert_eq!(check_questions(), Vec::<String>::new());
 }
 
+/// Returns the answer to a question over tables that these statements replace.
+fn answer_over(tables: &str, name: &str) -> Vec<Vec<Value>> {
+    let connection = Connection::open_in_memory().unwrap();
+    make_all(&connection, &[]).unwrap();
+    // A temporary table hides the table or view of the same name.
+    connection.execute_batch(tables).unwrap();
+    let as_of: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+    crate::ask::ask(&connection, catalog::question(name).unwrap(), &[("as_of".into(), as_of.into())])
+        .unwrap()
+        .rows
+}
+
+#[test]
+fn a_region_with_only_unchanged_runs_counts_as_collected() {
+    let check = |outcome: &str, types: Value| {
+        let tables = format!(
+            "CREATE TEMP TABLE collection_run AS SELECT 'offering' AS dataset, 'us-east-1' AS scope, \
+                 '{outcome}' AS outcome, TIMESTAMP '2026-01-01' AS observed_at; \
+             CREATE TEMP TABLE region_history AS SELECT 'us-east-1' AS region, 'aws' AS \"partition\", \
+                 'Virginia' AS name, TIMESTAMP '2026-01-01' AS valid_from, NULL::TIMESTAMP AS valid_until"
+        );
+        let row = vec!["us-east-1".into(), "aws".into(), "Virginia".into(), Value::Null, types, Value::Null];
+        assert_eq!(answer_over(&tables, "region/list"), [row], "{outcome}");
+    };
+    for collected in ["complete", "partial", "empty", "unchanged"] {
+        check(collected, Value::Int(0));
+    }
+    check("failed", Value::Null);
+}
+
+#[test]
+fn lists_the_tag_keys_and_the_metrics_that_there_are() {
+    let charges = "CREATE TEMP TABLE charge_history AS \
+        SELECT unnest(['{\"user:Name\":\"a\",\"team\":\"x\"}', '{\"Name\":\"b\"}', 'no json', NULL]) AS tags, \
+            TIMESTAMP '2026-01-01' AS valid_from, NULL::TIMESTAMP AS valid_until";
+    let keys = [vec!["Name".into(), Value::Int(2)], vec!["team".into(), Value::Int(1)]];
+    assert_eq!(answer_over(charges, "cost/tag-keys"), keys);
+    let benchmarks = "CREATE TEMP TABLE benchmark AS SELECT 'cpu' AS metric, \
+        unnest(['m7i.large', 'm7i.large', 'r7i.large']) AS instance_type, NULL::TIMESTAMP AS measured_at";
+    assert_eq!(answer_over(benchmarks, "instance/metrics"), [vec!["cpu".into(), Value::Int(2)]]);
+}
+
 #[test]
 fn quotes_paths_as_literals() {
     assert_eq!(literal("/a'b"), "'/a''b'");

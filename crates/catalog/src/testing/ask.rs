@@ -11,6 +11,7 @@ type Answer = Box<dyn Fn(&[(String, Value)]) -> Page>;
 #[derive(Default)]
 pub struct MemoryAsk {
     answers: BTreeMap<&'static str, Answer>,
+    tables: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl MemoryAsk {
@@ -21,6 +22,12 @@ impl MemoryAsk {
         page: impl Fn(&[(String, Value)]) -> Page + 'static,
     ) -> MemoryAsk {
         self.answers.insert(question, Box::new(page));
+        self
+    }
+
+    /// Adds the names of the tables that a question reads; without them it reads none.
+    pub fn reads(mut self, question: &'static str, tables: &[&str]) -> MemoryAsk {
+        self.tables.insert(question, tables.iter().map(|table| table.to_string()).collect());
         self
     }
 }
@@ -41,8 +48,8 @@ impl Ask for MemoryAsk {
         Err(AskError::Failed(format!("the memory warehouse has no table {name}")))
     }
 
-    fn tables_of(&self, _: &Question) -> Result<Vec<String>, AskError> {
-        Ok(Vec::new())
+    fn tables_of(&self, question: &Question) -> Result<Vec<String>, AskError> {
+        Ok(self.tables.get(question.name).cloned().unwrap_or_default())
     }
 
     fn tables(&self) -> Result<Vec<WarehouseTable>, AskError> {

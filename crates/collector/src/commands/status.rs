@@ -30,7 +30,17 @@ pub struct CollectorStatusArgs {
     /// With --accept: show the prices and release none
     #[arg(long, requires = "accept")]
     pub dry_run: bool,
+    /// Columns to print, separated by commas, in this order; help lists them
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "accept")]
+    pub columns: Vec<String>,
 }
+
+/// Columns of the table of datasets without --columns.
+const DATASET_COLUMNS: &[&str] =
+    &["dataset", "scopes", "newest", "oldest", "failed", "gaps", "rows", "bytes"];
+
+/// Columns of the table of scopes without --columns.
+const SCOPE_COLUMNS: &[&str] = &["dataset", "scope", "outcome", "age", "rows", "source", "gaps"];
 
 /// Public lists that are unchanged for longer than this are reported: AWS changes each within
 /// weeks.
@@ -50,10 +60,18 @@ pub(crate) fn run_status(
                 .hint("list them with truffle schema"));
         }
     }
+    printer.columns(args.columns.clone());
+    if printer.lists_columns() {
+        printer.report(&described_report(args, ports, now)?, ports.encode)?;
+        return Ok(Exit::Done);
+    }
     let root = ports.store.root();
     let Some(shown) = ports.store.read_content().map_err(lake_failure)? else {
-        printer
-            .note(&format!("there is no lake at {} yet: create one with collector snapshot", root.display()));
+        printer.note(&format!(
+            "not collected yet: there is no lake at {}; create one with {}",
+            root.display(),
+            snapshot_command(&args.datasets, ports)
+        ));
         return Ok(Exit::NothingMatched);
     };
     printer.note(&format!("lake: {}, manifest {}", root.display(), shown.manifest));
@@ -65,11 +83,11 @@ pub(crate) fn run_status(
     }
     let newest = newest_reports(&shown.log, &args.datasets);
     if newest.is_empty() {
-        printer.note("not collected yet: run collector snapshot");
+        let names = if args.datasets.is_empty() { "every dataset".into() } else { args.datasets.join(", ") };
+        printer.note(&format!("not collected yet: {names}; {}", snapshot_command(&args.datasets, ports)));
         return Ok(Exit::NothingMatched);
     }
-    let page = if args.all { scopes(&newest, now) } else { datasets(&newest, &shown, now) };
-    printer.report(&Report::plain(page), ports.encode)?;
+    printer.report(&report(args.all, &newest, &shown, now), ports.encode)?;
     let gaps: usize = newest.iter().map(|told| told.gaps.len()).sum();
     if gaps > 0 && !args.all {
         printer.note(&format!("{gaps} gaps: list them with collector status --all"));
@@ -79,6 +97,30 @@ pub(crate) fn run_status(
         quarantine::print_count(ports, printer, now);
     }
     Ok(Exit::Done)
+}
+
+/// Returns the command that collects these datasets in the default region.
+fn snapshot_command(datasets: &[String], ports: &Ports<'_>) -> String {
+    let mut words = vec!["collector snapshot"];
+    words.extend(datasets.iter().map(String::as_str));
+    format!("{} --region {}", words.join(" "), ports.settings.region.value)
+}
+
+fn report(all: bool, newest: &[&RunLogRow], shown: &LakeContent, now: Timestamp) -> Report {
+    match all {
+        true => Report::plain(scopes(newest, now)).default_columns(SCOPE_COLUMNS),
+        false => Report::plain(datasets(newest, shown, now)).default_columns(DATASET_COLUMNS),
+    }
+}
+
+/// Returns a report with the columns of the answer, for `--columns help`.
+fn described_report(
+    args: &CollectorStatusArgs,
+    ports: &Ports<'_>,
+    now: Timestamp,
+) -> Result<Report, Failure> {
+    let empty = LakeContent { manifest: 0, log: Vec::new(), held: Vec::new() };
+    if args.held { quarantine::report(ports, now) } else { Ok(report(args.all, &[], &empty, now)) }
 }
 
 /// Returns the newest report of each scope. Failed reports count too, so that an unreadable scope

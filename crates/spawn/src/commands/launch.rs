@@ -78,6 +78,7 @@ pub(crate) fn run_launch(
     let wanted = LaunchPlan::read(args, ports)?;
     let caller = ports.account.caller().map_err(cloud_failure)?;
     let launch = wanted.plan(&caller, ports)?;
+    printer.relative_to(caller.now);
     if args.dry_run {
         printer.report(&Report::plain(page(&launch, None)), ports.encode)?;
         printer.note("nothing was launched");
@@ -100,6 +101,7 @@ fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
         return Ok(Exit::NothingMatched);
     }
     let caller = ports.account.caller().map_err(cloud_failure)?;
+    printer.relative_to(caller.now);
     let mut ended = Ok(Exit::Done);
     for launch in open {
         if launch.account != caller.account {

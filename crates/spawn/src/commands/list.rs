@@ -21,9 +21,21 @@ pub struct ListArgs {
     /// Regions to list [default: all that the account can use]
     #[arg(long, value_name = "REGION", value_delimiter = ',')]
     pub region: Vec<String>,
+    /// Columns to print, separated by commas, in this order; help lists them
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub columns: Vec<String>,
 }
 
+/// Columns of the table without --columns.
+const DEFAULT_COLUMNS: &[&str] =
+    &["instance_id", "name", "instance_type", "region", "state", "owner", "time_left", "bound"];
+
 pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+    printer.columns(args.columns.clone());
+    if printer.lists_columns() {
+        printer.report(&report(&[], Timestamp::UNIX_EPOCH), ports.encode)?;
+        return Ok(Exit::Done);
+    }
     let progress = printer.progress("querying all regions");
     let caller = ports.account.caller().map_err(cloud_failure)?;
     let chosen = regions::choose_regions(&args.region, &caller)?;
@@ -38,11 +50,17 @@ pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer
     }
     if ours.is_empty() {
         found.fail_on_gap()?;
-        printer.note("there is no instance launched by spawn");
+        let regions = if chosen.len() == 1 { "region" } else { "regions" };
+        printer.note(&format!("no match: spawn launched no instance in {} {regions}", chosen.len()));
         return Ok(Exit::NothingMatched);
     }
-    printer.report(&Report::plain(page(&ours, found.at)), ports.encode)?;
+    printer.relative_to(found.at);
+    printer.report(&report(&ours, found.at), ports.encode)?;
     Ok(Exit::Done)
+}
+
+fn report(seen: &[&InstanceView], now: Timestamp) -> Report {
+    Report::plain(page(seen, now)).default_columns(DEFAULT_COLUMNS)
 }
 
 fn page(seen: &[&InstanceView], now: Timestamp) -> Page {

@@ -56,6 +56,7 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
         _ => None,
     };
     let caller = ports.account.caller().map_err(cloud_failure)?;
+    printer.relative_to(caller.now);
     let (shown, gaps) = match from_file {
         Some(shown) if shown.asks.account != caller.account => {
             let (theirs, ours) = (&shown.asks.account, &caller.account);

@@ -1,11 +1,12 @@
 use catalog::{Page, TypeFacts, Value};
 use clap::Args;
-use console::{Align, Exit, Failure, Printer, Report, TableView};
+use console::{Align, Exit, Failure, Printer, Report, TableColumn, TableView};
 use domain::Timestamp;
 
 use crate::CommandPorts;
 use crate::columns::{self, COLUMNS, OfferColumn, price_cell};
 use crate::filter::OfferCandidate;
+use crate::footer::note_runs_footer;
 use crate::offer::RegionOffer;
 use crate::region_scope::{self, RegionScopeArgs};
 
@@ -37,16 +38,13 @@ pub fn run_compare(
     let offers = args.place.offers([zones, prices], ports, &regions, printer)?;
     let sides = sides(&types, &offers);
     for facts in types.iter().filter(|t| !sides.iter().any(|c| same(c, t) && c.offer.is_some())) {
-        printer.note(&format!(
-            "{} is not known to be offered in these regions; --region all searches every region",
-            facts.instance_type
-        ));
+        printer.note(&region_scope::not_offered(&facts.instance_type, &regions));
     }
     let page = columns::page(&sides);
     let table = table(&sides, &page, now);
-    printer.report(&Report { page, csv: None, table: Some(table) }, ports.encode)?;
+    printer.report(&Report { page, table: Some(table), ..Report::default() }, ports.encode)?;
     args.place.note(&offers, false, ports, printer);
-    region_scope::note_run_ages(runs?, printer, &["instance_type", "offering", "price"], now)?;
+    note_runs_footer(runs?, ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(Exit::Done)
 }
 
@@ -76,8 +74,8 @@ fn table(sides: &[OfferCandidate], page: &Page, now: Timestamp) -> TableView {
         true => format!("{} {}", c.facts.instance_type, region(c)),
         false => c.facts.instance_type.clone(),
     };
-    let mut columns = vec![(String::new(), Align::Left)];
-    columns.extend(sides.iter().map(|c| (heading(c), Align::Right)));
+    let mut columns = vec![TableColumn::only_in_tables("", Align::Left)];
+    columns.extend(sides.iter().map(|c| TableColumn::only_in_tables(heading(c), Align::Right)));
     let mut view = TableView { columns, ..TableView::default() };
     for (at, column) in COLUMNS.iter().enumerate().filter(|(_, column)| has_table_row(column)) {
         let values: Vec<&Value> = page.rows.iter().map(|row| &row[at]).collect();

@@ -13,6 +13,7 @@ use durable::{SHARED, TemporaryFile, TemporaryFolder};
 use crate::commands::schema::find;
 use crate::partitions::{PartitionWriter, find_foreign_entry};
 use crate::ports::failure;
+use crate::question_params::QuestionCall;
 use crate::statement::{
     QueryBounds, QueryRequest, answer, note_data_age, note_limits, pages, stop_on_interrupt, tables_of,
 };
@@ -88,7 +89,7 @@ pub fn run_export(
     let files = if files == 1 { "one file".to_string() } else { format!("{files} files") };
     let rows = if rows == 1 { "one row".to_string() } else { format!("{rows} rows") };
     printer.note(&format!("{rows}, {files}, {bytes} bytes in {}", args.to.display()));
-    note_data_age(&answer.tables, ports, printer, now)?;
+    note_data_age(&answer.tables, &asked.regions(), ports, printer, now)?;
     Ok(Exit::Done)
 }
 
@@ -167,7 +168,12 @@ fn read_request(
     ports: &CommandPorts<'_>,
 ) -> Result<QueryRequest, Failure> {
     match (&args.table, &args.query) {
-        (_, Some(text)) => QueryRequest::read(text, &args.params, &args.bounds, common),
+        (_, Some(text)) => Ok(match QueryRequest::read(text, &args.params, &args.bounds, common)? {
+            QueryRequest::Question(call) => {
+                QueryRequest::Question(QuestionCall { redacted: args.redact, ..call })
+            }
+            statement => statement,
+        }),
         (Some(_), None) if common.as_of.is_some() => Err(as_of_without_effect()),
         (Some(name), None) => {
             let tables = ports.ask.tables().map_err(|e| failure(e, &ports.settings.lake.value))?;
@@ -225,11 +231,11 @@ fn send_rows(
 ) -> Result<ExportSummary, Failure> {
     let more = "--limit 0 writes all";
     match asked {
-        QueryRequest::Question(question) => {
-            let page = answer(question, &args.params, args.limit, more, ports, printer)?;
+        QueryRequest::Question(call) => {
+            let page = answer(call, args.limit, more, ports, printer)?;
             let rows = page.rows.len() as u64;
             sink(page)?;
-            Ok(ExportSummary { rows, tables: tables_of(question, ports)? })
+            Ok(ExportSummary { rows, tables: tables_of(call.question, ports)? })
         }
         QueryRequest::Statement(sql) => {
             let ended = pages(&args.bounds.query(sql, args.limit), &stop_on_interrupt()?, ports, sink)?;

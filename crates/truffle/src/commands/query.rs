@@ -9,6 +9,7 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
+use crate::question_columns::default_columns;
 use crate::statement::{
     MORE, QueryBounds, QueryRequest, answer, note_data_age, note_limits, stop_on_interrupt, stream, tables_of,
 };
@@ -72,15 +73,14 @@ pub fn run_query(
     let asked = QueryRequest::read(&text, &args.params, &args.bounds, common)?;
     let mut exit = Exit::Done;
     let tables = match &asked {
-        QueryRequest::Question(question) => {
-            let page = answer(question, &args.params, args.limit, "--limit 0 shows all", ports, printer)?;
+        QueryRequest::Question(call) => {
+            let page = answer(call, args.limit, "--limit 0 shows all", ports, printer)?;
             if page.rows.is_empty() {
-                // The gaps printed below show whether data is missing.
-                printer.note("nothing matched: no rows for these parameters");
                 exit = Exit::NothingMatched;
             }
-            printer.report(&Report::plain(page), ports.encode)?;
-            tables_of(question, ports)?
+            let report = Report::plain(page).default_columns(default_columns(call.question.name));
+            printer.report(&report, ports.encode)?;
+            tables_of(call.question, ports)?
         }
         QueryRequest::Statement(sql) => {
             let ended = stream(&args.bounds.query(sql, args.limit), &stop_on_interrupt()?, ports, printer)?;
@@ -91,7 +91,7 @@ pub fn run_query(
     if args.timing {
         printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
     }
-    note_data_age(&tables, ports, printer, now)?;
+    note_data_age(&tables, &asked.regions(), ports, printer, now)?;
     Ok(exit)
 }
 

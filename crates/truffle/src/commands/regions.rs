@@ -1,12 +1,13 @@
 use catalog::rows::RegionRow;
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
-use console::{Align, Exit, Failure, Printer, Report, TableView};
+use console::{Align, Exit, Failure, Printer, Report, TableColumn, TableView};
 use domain::Timestamp;
 
 use crate::CommandPorts;
 use crate::columns::price_cell;
 use crate::filter::OfferCandidate;
+use crate::footer::{note_footer, note_runs_footer};
 use crate::offer::RegionOffer;
 use crate::region_scope::{self, RegionScopeArgs};
 
@@ -39,7 +40,7 @@ pub fn run_regions(
         let wanted = |row: &&RegionRow| asked == "all" || asked.split(',').any(|name| name == row.region);
         let rows: Vec<&RegionRow> = regions.iter().filter(wanted).collect();
         printer.report(&Report::plain(every(&rows)), ports.encode)?;
-        region_scope::note_data_ages(ports, printer, &["region", "offering", "price"], &asked, now)?;
+        note_footer(ports, printer, &["region", "offering", "price"], &asked, now)?;
         return Ok(if rows.is_empty() { Exit::NothingMatched } else { Exit::Done });
     };
     let [facts, zones_known, prices, runs] = args.place.ask(ports, &asked);
@@ -52,14 +53,18 @@ pub fn run_regions(
         let price = price_cell(offer.price_per_hour, &OfferCandidate { facts, offer: Some(offer) }, now);
         vec![offer.region.clone(), name_of(&offer.region, &regions).unwrap_or_default(), zones(offer), price]
     };
-    let columns = ["Region", "Name", "Zones", "On-demand price"].map(|name| (name.to_string(), Align::Left));
-    let table =
-        TableView { columns: columns.to_vec(), rows: offers.iter().map(cells).collect(), marked: vec![] };
-    printer.report(&Report { page, csv: None, table: Some(table) }, ports.encode)?;
+    let columns = vec![
+        TableColumn::named("region", Align::Left),
+        TableColumn::named("name", Align::Left),
+        TableColumn::only_in_tables("Zones", Align::Left),
+        TableColumn::named("on_demand_price", Align::Left),
+    ];
+    let table = TableView { columns, rows: offers.iter().map(cells).collect(), marked: vec![] };
+    printer.report(&Report { page, table: Some(table), ..Report::default() }, ports.encode)?;
     if offers.is_empty() {
-        printer.note(&format!("nothing matched: {name} is not known to be offered in these regions"));
+        printer.note(&region_scope::not_offered(name, &asked));
     }
-    region_scope::note_run_ages(runs?, printer, &["offering", "price"], now)?;
+    note_runs_footer(runs?, ports, printer, &["offering", "price"], &asked, now)?;
     Ok(if offers.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::TypeFacts;
 use clap::Args;
-use console::{Align, Exit, Failure, OutputFormat, Printer, Report, TableView, suggest_closest};
+use console::{Align, Exit, Failure, OutputFormat, Printer, Report, TableColumn, TableView, suggest_closest};
 use domain::Timestamp;
 
 use crate::CommandPorts;
@@ -11,6 +11,7 @@ use crate::columns::{self, OfferColumn, compare_by_default, order, price_cell};
 use crate::filter::{
     FilterArgs, FilterCondition, FilterOutcome, FilterVerdict, OfferCandidate, SearchFilters,
 };
+use crate::footer::note_runs_footer;
 use crate::offer::RegionOffer;
 use crate::region_scope::{self, RegionScopeArgs};
 use crate::words::{self, GRAMMAR, ParsedWords, SearchVocabulary};
@@ -97,9 +98,9 @@ pub fn run_search(
         explain(&understood, &outcome, printer);
     }
     if outcome.kept.is_empty() {
-        note_no_match(&outcome, printer);
-        note_not_offered(&filters, facts, &offers, printer);
-        if printer.format() != OutputFormat::Table {
+        note_no_match(&outcome, least, printer);
+        note_not_offered(&filters, facts, &offers, &regions, printer);
+        if printer.format() != OutputFormat::Table || printer.lists_columns() {
             printer.report(&report(&[], now), ports.encode)?;
         }
     } else {
@@ -116,7 +117,7 @@ pub fn run_search(
     }
     let named = !understood.regions.is_empty() || args.in_all_regions;
     args.place.note(&offers, named, ports, printer);
-    region_scope::note_run_ages(runs?, printer, &["instance_type", "offering", "price"], now)?;
+    note_runs_footer(runs?, ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(if outcome.kept.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 
@@ -208,21 +209,25 @@ fn explain(understood: &ParsedWords, outcome: &FilterOutcome, printer: &mut Prin
     }
 }
 
-/// Prints why nothing matched: the filter that excluded the last types, and the nearest miss.
-fn note_no_match(outcome: &FilterOutcome, printer: &mut Printer) {
+/// Prints why nothing matched: the filter that excluded the last types, and the nearest miss. A
+/// type had to be offered in at least `regions` regions.
+fn note_no_match(outcome: &FilterOutcome, regions: usize, printer: &mut Printer) {
     let Some((before, stage)) = outcome.funnel.last_filter().filter(|(before, _)| *before > 0) else {
-        return printer.note("nothing matched: no offers are known in these regions");
+        return printer.note(match regions {
+            1 => "no match: these regions offer no instance types",
+            _ => "no match: no type is offered in all of these regions; try fewer regions",
+        });
     };
     let unknown = match stage.unknown {
         0 => String::new(),
         n => format!(" ({n} with an unknown value)"),
     };
-    let nearest = outcome.nearest.as_ref().map_or(String::new(), |nearest| format!("; {nearest}"));
+    let nearest = match &outcome.nearest {
+        Some(nearest) => format!("; {nearest}"),
+        None => "; leave it out or loosen it".into(),
+    };
     let types = if before == 1 { "type" } else { "types" };
-    printer.note(&format!(
-        "nothing matched: {} excluded the last {before} {types}{unknown}{nearest}",
-        stage.typed
-    ));
+    printer.note(&format!("no match: {} excluded the last {before} {types}{unknown}{nearest}", stage.typed));
 }
 
 /// Notes the types that satisfy all filters but are not offered in the requested regions.
@@ -230,6 +235,7 @@ fn note_not_offered(
     filters: &SearchFilters,
     facts: &[TypeFacts],
     offers: &[RegionOffer],
+    regions: &str,
     printer: &mut Printer,
 ) {
     let here: BTreeSet<&str> = offers.iter().map(|offer| offer.instance_type.as_str()).collect();
@@ -244,15 +250,12 @@ fn note_not_offered(
             })
     };
     let names: Vec<&str> = facts.iter().filter(matches).map(|t| t.instance_type.as_str()).collect();
-    let more = match names.len() {
-        0 => return,
-        1 => "is".to_string(),
-        n => format!("and {} more are", n - 1),
+    let names = match names.as_slice() {
+        [] => return,
+        [one] => one.to_string(),
+        [first, more @ ..] => format!("{first} and {} more", more.len()),
     };
-    printer.note(&format!(
-        "{} {more} not known to be offered in these regions; --region all searches every region",
-        names[0]
-    ));
+    printer.note(&region_scope::not_offered(&names, regions));
 }
 
 fn note_unknown(outcome: &FilterOutcome, sort: &[SortKey], printer: &mut Printer) {
@@ -269,23 +272,33 @@ fn note_unknown(outcome: &FilterOutcome, sort: &[SortKey], printer: &mut Printer
 }
 
 fn report(kept: &[OfferCandidate], now: Timestamp) -> Report {
-    Report { page: columns::page(kept), csv: Some(columns::csv(kept)), table: Some(table(kept, now)) }
+    Report {
+        page: columns::page(kept),
+        csv: Some(columns::csv(kept)),
+        table: Some(table(kept, now)),
+        default_columns: &[],
+    }
 }
 
+/// Returns the table. If a type has a GPU, its GPU replaces architecture and network, so that there
+/// are eight columns.
 fn table(kept: &[OfferCandidate], now: Timestamp) -> TableView {
     let gpus = kept.iter().any(|candidate| candidate.facts.gpus > 0);
     let mut columns = vec![
-        ("Instance type".to_string(), Align::Left),
-        ("Region".into(), Align::Left),
-        ("vCPUs".into(), Align::Right),
-        ("Memory (GiB)".into(), Align::Right),
-        ("Architecture".into(), Align::Left),
+        TableColumn::named("instance_type", Align::Left),
+        TableColumn::named("region", Align::Left),
+        TableColumn::named("vcpus", Align::Right),
+        TableColumn::named("memory_gib", Align::Right),
     ];
-    if gpus {
-        columns.extend([("GPUs".into(), Align::Right), ("GPU model".into(), Align::Left)]);
-    }
-    columns.extend([("Network performance".into(), Align::Left), ("Zones".into(), Align::Right)]);
-    columns.push(("On-demand price".into(), Align::Left));
+    columns.extend(match gpus {
+        true => [TableColumn::named("gpus", Align::Right), TableColumn::named("gpu_model", Align::Left)],
+        false => [
+            TableColumn::named("architecture", Align::Left),
+            TableColumn::named("network_performance", Align::Left),
+        ],
+    });
+    columns.push(TableColumn::only_in_tables("Zones", Align::Right));
+    columns.push(TableColumn::named("on_demand_price", Align::Left));
     TableView { columns, rows: kept.iter().map(|c| cells(c, gpus, now)).collect(), marked: Vec::new() }
 }
 
@@ -296,7 +309,6 @@ fn cells(candidate: &OfferCandidate, gpus: bool, now: Timestamp) -> Vec<String> 
         candidate.offer.map_or(String::new(), |offer| offer.region.clone()),
         facts.vcpus.to_string(),
         facts.memory_gib().to_string(),
-        facts.arch.clone(),
     ];
     if gpus {
         cells.push(facts.gpus.to_string());
@@ -305,9 +317,10 @@ fn cells(candidate: &OfferCandidate, gpus: bool, now: Timestamp) -> Vec<String> 
             Some(part) if part < 1.0 => format!("{part} of an {model}"),
             _ => model.to_string(),
         });
+    } else {
+        cells.extend([facts.arch.clone(), facts.network_performance.clone()]);
     }
     let zones = candidate.offer.map_or(0, |offer| offer.az_ids.len());
-    cells.push(facts.network_performance.clone());
     cells.push(if zones == 0 { "unknown".into() } else { zones.to_string() });
     let price = candidate.offer.and_then(|offer| offer.price_per_hour);
     cells.push(price_cell(price, candidate, now));

@@ -1,11 +1,12 @@
 use catalog::{Field, Page, TypeFacts, Value, ValueType};
 use clap::Args;
-use console::{Align, Exit, Failure, Printer, Report, TableView};
+use console::{Align, Exit, Failure, Printer, Report, TableColumn, TableView};
 use domain::Timestamp;
 
 use crate::CommandPorts;
 use crate::columns::{self, COLUMNS, price_cell};
 use crate::filter::OfferCandidate;
+use crate::footer::note_runs_footer;
 use crate::region_scope::{self, RegionScopeArgs};
 
 /// Show all facts of an instance type, and its zones and prices by region.
@@ -33,12 +34,13 @@ pub fn run_show(
     let offers = args.place.offers([zones, prices], ports, &regions, printer)?;
     let offers: Vec<_> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
     let places: Vec<_> = offers.iter().map(|offer| OfferCandidate { facts, offer: Some(offer) }).collect();
-    let report = Report { page: page(facts, &places), csv: None, table: Some(table(facts, &places, now)) };
+    let table = Some(table(facts, &places, now));
+    let report = Report { page: page(facts, &places), table, ..Report::default() };
     printer.report(&report, ports.encode)?;
     if places.is_empty() {
-        printer.note("not known to be offered in these regions");
+        printer.note(&region_scope::not_offered(&args.name, &regions));
     }
-    region_scope::note_run_ages(runs?, printer, &["instance_type", "offering", "price"], now)?;
+    note_runs_footer(runs?, ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(Exit::Done)
 }
 
@@ -80,6 +82,6 @@ fn table(facts: &TypeFacts, places: &[OfferCandidate], now: Timestamp) -> TableV
         let price = price_cell(offer.price_per_hour, place, now);
         Some(vec![format!("In {}", offer.region), format!("{price}, {zones}")])
     }));
-    let columns = vec![("Fact".to_string(), Align::Left), ("Value".to_string(), Align::Left)];
+    let columns = ["Fact", "Value"].map(|header| TableColumn::only_in_tables(header, Align::Left)).to_vec();
     TableView { columns, rows, marked: Vec::new() }
 }

@@ -21,11 +21,24 @@ pub fn run_status(
     let sources = region_scope::sources(ports, "all")?;
     about(ports, printer);
     printer.report(&Report::plain(report(&sources, now)), ports.encode)?;
-    let gaps: usize = sources.iter().map(|source| source.gaps.len()).sum();
-    if gaps > 0 {
-        printer.note(&format!("data gaps: {gaps}; truffle query data/runs lists them"));
-    }
+    note_gaps(&sources, printer);
     Ok(Exit::Done)
+}
+
+/// Gaps that are listed without `--verbose`.
+const LISTED_GAPS: usize = 10;
+
+/// Lists the gaps, with `--verbose` all of them.
+fn note_gaps(sources: &[DatasetSource], printer: &mut Printer) {
+    let gaps: Vec<String> = sources
+        .iter()
+        .flat_map(|source| source.gaps.iter().map(move |gap| format!("gap in {}: {gap}", source.dataset)))
+        .collect();
+    let shown = if printer.is_verbose() { gaps.len() } else { gaps.len().min(LISTED_GAPS) };
+    gaps[..shown].iter().for_each(|gap| printer.note(gap));
+    if shown < gaps.len() {
+        printer.note(&format!("{} more gaps: --verbose lists all", gaps.len() - shown));
+    }
 }
 
 fn about(ports: &CommandPorts<'_>, printer: &mut Printer) {

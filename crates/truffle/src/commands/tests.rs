@@ -11,19 +11,35 @@ use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::Timestamp;
 
-use super::{compare, regions, search, show, zones};
-use crate::CommandPorts;
+use super::{compare, query, regions, search, show, zones};
 use crate::filter::sample;
 use crate::offer::RegionOffer;
+use crate::{CommandPorts, CommonArgs};
 
 /// Returns a warehouse that contains the sample.
 fn sample_warehouse() -> MemoryAsk {
-    MemoryAsk::default()
+    let mut warehouse = MemoryAsk::default()
         .answer("instance/facts", |_| sample::page())
         .answer("offering/zones", zone_rows)
         .answer("price/current", price_rows)
         .answer("region/list", |_| region_list())
         .answer("data/runs", |_| runs())
+        .answer("instance/metrics", |_| names(&["cpu (score)", "memory (GB/s)"]))
+        .answer("cost/tag-keys", |_| names(&["Name", "team"]));
+    // These have no rows: the tests check the reason of an empty answer.
+    for (question, tables) in [
+        ("price/options", &["price", "savings_plan"][..]),
+        ("price/on-demand", &["price"]),
+        ("spot/scores", &["placement_score"]),
+        ("spot/latest", &["spot_price"]),
+        ("cost/by-day", &["charge"]),
+        ("cost/by-tag", &["charge"]),
+        ("instance/benchmarks", &["benchmark"]),
+        ("offering/everywhere", &["offering"]),
+    ] {
+        warehouse = warehouse.answer(question, |_| names(&[])).reads(question, tables);
+    }
+    warehouse
 }
 
 /// Returns the offers in the requested regions.
@@ -62,6 +78,11 @@ fn price_rows(values: &[(String, Value)]) -> Page {
         ])
     };
     Page { fields: OnDemandPriceRow::fields(), rows: offers(values).into_iter().filter_map(row).collect() }
+}
+
+fn names(names: &[&str]) -> Page {
+    let rows = names.iter().map(|name| vec![(*name).into()]).collect();
+    Page { fields: vec![catalog::Field::new("name", catalog::ValueType::Text)], rows }
 }
 
 fn region_list() -> Page {
@@ -128,6 +149,7 @@ enum TestCommandLine {
     Show(show::ShowArgs),
     Regions(regions::RegionsArgs),
     Zones(zones::ZonesArgs),
+    Query(query::QueryArgs),
 }
 
 /// Runs a command line. Returns its result, standard output and standard error.
@@ -137,6 +159,8 @@ fn run(line: &str, format: OutputFormat) -> (Result<Exit, Failure>, String, Stri
     let settings = Settings::resolve(&CommonFlags::default(), &sources).unwrap();
     let (warehouse, encode) = (sample_warehouse(), FailingEncode("not in this test"));
     let ports = CommandPorts { ask: &warehouse, encode: &encode, settings: &settings, as_of: now };
+    let (flags, out, as_of) = (CommonFlags::default(), None, None);
+    let common = CommonArgs { flags, columns: Vec::new(), out, verbose: false, as_of };
     let (out, err) = (OutputBuffer::default(), OutputBuffer::default());
     let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
     let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
@@ -149,6 +173,7 @@ fn run(line: &str, format: OutputFormat) -> (Result<Exit, Failure>, String, Stri
         TestCommandLine::Show(args) => show::run_show(&args, &ports, &mut printer, now),
         TestCommandLine::Regions(args) => regions::run_regions(&args, &ports, &mut printer, now),
         TestCommandLine::Zones(args) => zones::run_zones(&args, &ports, &mut printer, now),
+        TestCommandLine::Query(args) => query::run_query(&args, &common, &ports, &mut printer, now),
     };
     printer.flush().unwrap();
     drop(printer);
@@ -163,8 +188,8 @@ fn check(line: &str, expected: &[&str], said: &[&str]) {
     assert_eq!(first, expected, "{line}");
     let exit = if expected.is_empty() { Exit::NothingMatched } else { Exit::Done };
     assert_eq!(done, Ok(exit), "{line}");
-    let talk: Vec<_> =
-        err.lines().filter(|line| !line.starts_with("data: ") && !line.starts_with("region ")).collect();
+    let footer = |line: &&str| line.contains(" weeks old") || line.starts_with("today's prices: ");
+    let talk: Vec<_> = err.lines().filter(|line| !footer(line)).collect();
     assert_eq!(talk, said, "{line}");
 }
 
@@ -213,22 +238,22 @@ fn search_covers_several_regions() {
 
 /// Note on a region without collected offerings.
 const UNSEEN: &str =
-    "no offerings collected for ap-unseen-1; truffle regions lists the data collected for each region";
+    "not collected yet: offerings of ap-unseen-1; collector snapshot offering --region ap-unseen-1";
 
 #[test]
 fn in_all_regions_requires_every_requested_region() {
     let both = "search 1 gpu --in-all-regions --region us-east-1,eu-central-1";
     check(both, &["p5.4xlarge", "p5.4xlarge"], &[]);
     check(&format!("{both},us-east-1"), &["p5.4xlarge", "p5.4xlarge"], &[]);
-    let nothing = "nothing matched: no offers are known in these regions";
+    let nothing = "no match: no type is offered in all of these regions; try fewer regions";
     check(&format!("{both},eu-south-9"), &[], &[nothing]);
     check_failure(
         &format!("{both},ap-unseen-1"),
-        "no offerings collected for ap-unseen-1, which --in-all-regions needs for \
+        "not collected yet: offerings of ap-unseen-1, which --in-all-regions needs for \
          us-east-1,eu-central-1,ap-unseen-1",
     );
-    let counted = "no offerings collected for ap-unseen-1; regions compared: 3; \
-                   truffle regions lists the data collected for each region";
+    let counted = "not collected yet: offerings of ap-unseen-1; regions compared: 3; \
+                   collector snapshot offering --region ap-unseen-1";
     check("search 1 gpu --in-all-regions", &[], &[counted, nothing]);
 }
 
@@ -237,27 +262,26 @@ fn an_empty_answer_names_the_last_filter_and_the_nearest_type() {
     check(
         "search h200 96 vcpus",
         &[],
-        &["nothing matched: h200 excluded the last 1 type; \
+        &["no match: h200 excluded the last 1 type; \
              nearest: p5en.48xlarge has 192 vCPUs, you asked for 96"],
     );
     check(
         "search m7i.xlarge eu-central-1",
         &[],
         &[
-            "nothing matched: m7i.xlarge excluded the last 5 types",
-            "m7i.xlarge is not known to be offered in these regions; --region all searches every region",
+            "no match: m7i.xlarge excluded the last 5 types; leave it out or loosen it",
+            "not offered in eu-central-1: m7i.xlarge; try --region all",
         ],
     );
     check(
         "search --region eu-south-9",
         &[],
         &[
-            "nothing matched: no offers are known in these regions",
-            "c7g.metal and 21 more are not known to be offered in these regions; \
-             --region all searches every region",
+            "no match: these regions offer no instance types",
+            "not offered in eu-south-9: c7g.metal and 21 more; try --region all",
         ],
     );
-    check("search z*", &[], &["nothing matched: z* excluded the last 22 types"]);
+    check("search z*", &[], &["no match: z* excluded the last 22 types; leave it out or loosen it"]);
 }
 
 #[test]
@@ -268,15 +292,18 @@ fn explain_prints_the_meaning_of_words_and_the_effect_of_filters() {
     assert!(err.contains("2 left after h100 (accelerator H100)"), "{err}");
     assert!(expected.lines().all(|line| err.contains(line)), "{err}");
     assert!(err.ends_with(
-        "region us-east-1; --region selects others, or all\n\
-         data: instance_type from test (3 weeks old); offering from test (3 weeks old); price from test (20 months old)\n"
+        "us-east-1 · types, offerings 3 weeks old · prices 20 months old\n\
+         today's prices: collector snapshot price --region us-east-1 (250 to 450 MB per region, no account needed)\n"
     ), "{err}");
 }
 
 #[test]
 fn notes_an_operating_system_without_prices() {
     let (_, _, err) = run("search m7i.xlarge --os windows", OutputFormat::Csv);
-    assert!(err.contains("no on-demand price for windows is known in these regions"), "{err}");
+    assert!(
+        err.contains("no match: no on-demand price for windows in these regions; try --os linux"),
+        "{err}"
+    );
 }
 
 #[test]
@@ -319,7 +346,7 @@ fn compare_marks_rows_with_different_values() {
     let (_, out, _) = run("compare g6.12xlarge --region us-east-1,eu-central-1", OutputFormat::Table);
     assert!(out.contains("g6.12xlarge us-east-1") && out.contains("g6.12xlarge eu-central-1"), "{out}");
     let (_, _, err) = run("compare m7i.xlarge --region eu-central-1", OutputFormat::Table);
-    assert!(err.starts_with("m7i.xlarge is not known to be offered in these regions"), "{err}");
+    assert!(err.starts_with("not offered in eu-central-1: m7i.xlarge; try --region all"), "{err}");
 }
 
 #[test]
@@ -333,7 +360,7 @@ fn show_regions_and_zones_list_offers() {
     check(
         "regions m5.xlarge --region eu-central-1",
         &[],
-        &["nothing matched: m5.xlarge is not known to be offered in these regions"],
+        &["not offered in eu-central-1: m5.xlarge; try --region all"],
     );
     check("zones g5g.xlarge", &["g5g.xlarge"], &[UNSEEN]);
     check("zones m7a.xlarge --region eu-central-1", &["m7a.xlarge", "m7a.xlarge"], &[]);
@@ -361,4 +388,104 @@ fn typing_errors_get_a_suggestion() {
     let hint = run("regions p5", OutputFormat::Csv).0.unwrap_err().hint;
     assert_eq!(hint.as_deref(), Some("it is a family: truffle search 'p5.*' lists its types"));
     check_failure("zones p5.4xlarg", "unknown instance type \"p5.4xlarg\"; the closest match is p5.4xlarge");
+}
+
+#[test]
+fn an_empty_answer_tells_missing_data_from_no_match() {
+    let check = |line: &str, reason: &str| {
+        let (done, _, err) = run(&format!("query {line}"), OutputFormat::Csv);
+        assert_eq!((done, err.lines().next()), (Ok(Exit::NothingMatched), Some(reason)), "{line}");
+    };
+    check(
+        "price/on-demand --param type=m7i.xlarge --param os=windows",
+        "no match for type=m7i.xlarge, os=windows in the collected data; leave out os=windows: the default is linux",
+    );
+    check(
+        "spot/latest --param type=m7i.xlarge",
+        "no match for type=m7i.xlarge in the collected data; truffle query --list shows the other parameters",
+    );
+    check(
+        "price/options --param type=m7i.xlarge --param region=eu-central-1",
+        "not offered: m7i.xlarge in eu-central-1; truffle regions m7i.xlarge lists the regions",
+    );
+    check(
+        "price/options --param type=m7i.xlarge",
+        "not collected yet: savings_plan of us-east-1; collector snapshot savings_plan --region us-east-1",
+    );
+    check(
+        "spot/scores",
+        "not collected yet: placement_score; \
+         collector snapshot placement_score --types TYPE --capacity COUNT --region us-east-1",
+    );
+    check("cost/by-day", "not collected yet: charge; collector snapshot charge");
+}
+
+#[test]
+fn a_mistyped_parameter_is_refused_with_the_nearest_value() {
+    let systems = "the values are linux, rhel, rhel-ha, suse, ubuntu-pro, windows";
+    let regions = "the values are ap-unseen-1, eu-central-1, eu-south-9, us-east-1";
+    let check = |question: &str, param: &str, message: &str, hint: &str| {
+        let needed = match question {
+            "price/options" | "spot/latest" if !param.starts_with("type=") => " --param type=m7i.xlarge",
+            "cost/by-tag" if !param.starts_with("tag=") => " --param tag=Name",
+            _ => "",
+        };
+        let line = format!("query {question}{needed} --param {param}");
+        let failure = run(&line, OutputFormat::Csv).0.unwrap_err();
+        assert_eq!((failure.kind.code(), failure.message.as_str()), (2, message), "{line}");
+        assert_eq!(failure.hint.as_deref(), Some(hint), "{line}");
+    };
+    let closest = |value: &str, more: &str| format!("the closest value is {value}; {more}");
+    check("price/options", "os=RHEL", "no os \"RHEL\"", &closest("rhel", systems));
+    check("price/options", "os=Linux", "no os \"Linux\"", &closest("linux", systems));
+    check("price/options", "os=", "no os \"\"", systems);
+    let tenancies = "the values are shared, dedicated, host";
+    check("price/options", "tenancy=sharde", "no tenancy \"sharde\"", &closest("shared", tenancies));
+    let products = "the values are linux, rhel, suse, windows";
+    check("spot/latest", "product=window", "no product \"window\"", &closest("windows", products));
+    let months = "the values are 2026-09, latest, all";
+    check("cost/by-tag", "month=2026-9", "no month \"2026-9\"", &closest("2026-09", months));
+    check(
+        "cost/by-day",
+        "month=lastest",
+        "no month \"lastest\"",
+        &closest("latest", "the values are 2026-11, latest, all"),
+    );
+    check(
+        "price/options",
+        "region=eu-central",
+        "no region \"eu-central\"",
+        &closest("eu-central-1", regions),
+    );
+    check("price/options", "region=US-EAST-1", "no region \"US-EAST-1\"", &closest("us-east-1", regions));
+    check("price/options", "region=", "no region \"\"", regions);
+    check(
+        "offering/everywhere",
+        "regions=us-east-1,eu-centrl-1",
+        "no region \"eu-centrl-1\"",
+        &closest("eu-central-1", regions),
+    );
+    let types = "truffle search lists the types";
+    check("price/options", "type=m7i.xlagre", "no type \"m7i.xlagre\"", &closest("m7i.xlarge", types));
+    check("price/options", "type=", "no type \"\"", types);
+    check("spot/scores", "type=M7I.XLARGE", "no type \"M7I.XLARGE\"", &closest("m7i.xlarge", types));
+    let keys = "the values are Name, team";
+    check("cost/by-tag", "tag=name", "no tag \"name\"", &closest("Name", keys));
+    check("cost/by-tag", "tag=owner", "no tag \"owner\"", keys);
+    let metrics = "the values are cpu (score), memory (GB/s)";
+    check("instance/benchmarks", "metric=gpu", "no metric \"gpu\"", metrics);
+    check(
+        "price/options",
+        "oss=linux",
+        "price/options has no parameter \"oss\"; the closest match is os",
+        "parameters: type, region, os, tenancy, as_of",
+    );
+    for valid in [
+        "price/options --param type=m7i.xlarge --param os=rhel-ha",
+        "cost/by-tag --param tag=user:Name",
+        "cost/by-tag --param tag=Name --param month=all",
+        "spot/scores --param type=all",
+    ] {
+        assert_eq!(run(&format!("query {valid}"), OutputFormat::Csv).0, Ok(Exit::NothingMatched), "{valid}");
+    }
 }

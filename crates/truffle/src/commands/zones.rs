@@ -4,6 +4,7 @@ use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
 use crate::CommandPorts;
+use crate::footer::note_runs_footer;
 use crate::offer::RegionOffer;
 use crate::region_scope::{self, RegionScopeArgs};
 
@@ -40,9 +41,9 @@ pub fn run_zones(
         printer.note(&format!("offered in {}, zones unknown", offer.region));
     }
     if offers.is_empty() {
-        printer.note(&format!("nothing matched: {} is not known to be offered in these regions", args.name));
+        printer.note(&region_scope::not_offered(&args.name, &regions));
     }
-    region_scope::note_run_ages(runs?, printer, &["offering"], now)?;
+    note_runs_footer(runs?, ports, printer, &["offering"], &regions, now)?;
     Ok(if found { Exit::Done } else { Exit::NothingMatched })
 }
 

@@ -249,7 +249,14 @@ impl ParsedWords {
 
     fn check_or(&self) -> Result<(), Failure> {
         if self.any && self.wishes.len() < 2 {
-            return Err(Failure::usage("\"or\" needs a word on both sides, as in graviton or amd"));
+            return Err(match self.sort.as_slice() {
+                [] => Failure::usage("\"or\" needs a word on both sides, as in graviton or amd"),
+                [hint, ..] => Failure::usage(format!(
+                    "\"or\" needs a condition on both sides, and \"{}\" is an order",
+                    hint.word
+                ))
+                .hint("leave out \"or\", or write two conditions, as in graviton or amd"),
+            });
         }
         Ok(())
     }
@@ -282,12 +289,23 @@ impl ParsedWords {
         wishes.chain(any).chain(sort).chain(regions).collect()
     }
 
+    /// Returns two orders by the same key in opposite directions.
+    fn opposite_orders(&self) -> Option<(SortHint, SortHint)> {
+        let key = |hint: &SortHint| hint.key.trim_start_matches('-');
+        self.sort.iter().enumerate().find_map(|(at, one)| {
+            let other =
+                self.sort[at + 1..].iter().find(|other| key(one) == key(other) && one.key != other.key)?;
+            Some((*one, *other))
+        })
+    }
+
     fn check_contradictions(&self, facts: &[TypeFacts]) -> Result<(), Failure> {
-        if let [first, .., last] = self.sort.as_slice()
-            && first.key.trim_start_matches('-') == last.key.trim_start_matches('-')
-            && first.key != last.key
-        {
-            return Err(contradiction(first.word, last.word));
+        if let Some((one, other)) = self.opposite_orders() {
+            return Err(Failure::usage(format!(
+                "\"{}\" and \"{}\" contradict each other: they are opposite orders",
+                one.word, other.word
+            ))
+            .hint(format!("leave out {} or {}", one.word, other.word)));
         }
         if self.any {
             return Ok(());

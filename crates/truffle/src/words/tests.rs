@@ -123,6 +123,8 @@ fn rejects_unknown_words() {
     check_error("4gb..8gpu", "\"4gb..8gpu\" has two units: use one, as in 4..16 vcpus");
     check_error("4xl", "unknown search word \"4xl\"");
     check_error("c[67", "\"c[67\" is not a pattern such as m7i.* or c[67]g.xlarge");
+    check_error("cheap or expensive", "\"or\" needs a condition on both sides, and \"cheap\" is an order");
+    check_error("cheap or graviton", "\"or\" needs a condition on both sides, and \"cheap\" is an order");
     check_error("or graviton", "\"or\" needs a word on both sides, as in graviton or amd");
 }
 
@@ -137,7 +139,16 @@ fn contradictions_name_the_two_words() {
     check("8 gpus graviton 4gb x86", "graviton", "x86");
     check("milan intel", "intel", "milan");
     check("graviton2 graviton avx512", "graviton", "avx512");
-    check("cheap expensive", "cheap", "expensive");
+    let opposite = |text: &str, one: &str, other: &str| {
+        let message = format!("\"{one}\" and \"{other}\" contradict each other: they are opposite orders");
+        check_error(text, &message);
+        let hint = understand(text).unwrap_err().hint.unwrap();
+        assert_eq!(hint, format!("leave out {one} or {other}"));
+    };
+    opposite("cheap expensive", "cheap", "expensive");
+    opposite("cheap expensive newest", "cheap", "expensive");
+    opposite("newest expensive fast cheapest", "expensive", "cheapest");
+    assert!(understand("cheap newest fast cheapest").is_ok());
     assert!(understand("intel or graviton").is_ok());
 }
 
