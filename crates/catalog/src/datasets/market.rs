@@ -1,6 +1,7 @@
 //! Market data beside the price list: Savings Plans, spot, capacity blocks, benchmarks.
 
 use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
+use crate::origin::{DatasetOrigin, SnapshotOption};
 
 pub(super) const SAVINGS_PLAN: Dataset = Dataset {
     name: "savings_plan",
@@ -9,6 +10,11 @@ pub(super) const SAVINGS_PLAN: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Region,
+    origin: DatasetOrigin {
+        doc: "the Savings Plans list of a region (CSV)",
+        example: "the same question",
+        ..DatasetOrigin::of_file(203)
+    },
     key: &["plan", "region", "usage_type", "operation", "lease_years", "payment", "currency"],
     columns: columns![
         partition Text "AWS partition: aws, aws-cn, aws-us-gov, …",
@@ -40,6 +46,11 @@ pub(super) const INTERRUPTION: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Region,
+    origin: DatasetOrigin {
+        doc: "the spot advisor, one file for all regions",
+        example: "`truffle query spot/interruptions --param type=m7i.large`",
+        ..DatasetOrigin::of_file(201)
+    },
     key: &["instance_type", "region", "os"],
     columns: columns![
         observed_at Timestamp "time of the file's publication",
@@ -58,6 +69,11 @@ pub(super) const SPOT_FEED: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Region,
+    origin: DatasetOrigin {
+        doc: "`spot.json`, the prices of AWS's public page, one per region",
+        example: "`truffle query spot/cross-check --param type=m7i.large`",
+        ..DatasetOrigin::of_file(204)
+    },
     key: &["instance_type", "region", "os", "currency"],
     columns: columns![
         observed_at Timestamp "time of the file's publication",
@@ -75,6 +91,7 @@ pub(super) const BENCHMARK: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Log,
     scope: DatasetScope::All,
+    origin: DatasetOrigin::IMPORT,
     key: &["instance_type", "metric", "config", "measured_at", "source"],
     columns: columns![
         instance_type Text "instance type",
@@ -92,6 +109,7 @@ pub(super) const ACCEPTANCE: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Log,
     scope: DatasetScope::All,
+    origin: DatasetOrigin::IMPORT,
     key: &["held_id"],
     columns: columns![
         held_id Text "id of the quarantined price, as in price_held",
@@ -107,6 +125,12 @@ pub(super) const PLACEMENT_SCORE: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Request,
+    origin: DatasetOrigin {
+        options: &[SnapshotOption::Types, SnapshotOption::Capacity, SnapshotOption::SingleZone],
+        doc: "GetSpotPlacementScores for `--types` and `--capacity`",
+        example: "`truffle query spot/scores`",
+        ..DatasetOrigin::of_request(303, &["ec2:GetSpotPlacementScores"])
+    },
     key: &["request", "az_id"],
     columns: columns![
         request Text "request that the score answers: account/region/types x instances",
@@ -126,6 +150,12 @@ pub(super) const CAPACITY_BLOCK: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Request,
+    origin: DatasetOrigin {
+        options: &[SnapshotOption::Types, SnapshotOption::Capacity, SnapshotOption::Hours],
+        doc: "DescribeCapacityBlockOfferings for `--types`, `--capacity` and `--hours`",
+        example: "`truffle query capacity/blocks`",
+        ..DatasetOrigin::of_request(304, &["ec2:DescribeCapacityBlockOfferings", "ec2:DescribeAvailabilityZones"])
+    },
     key: &["request", "offering_id"],
     columns: columns![
         request Text "request that the offer answers: account/region/type x instances for hours",
