@@ -1,4 +1,4 @@
-use crate::origin::{DatasetCost, DatasetOrigin, DatasetSource};
+use crate::origin::{CollectionSource, DatasetCost, DatasetOrigin};
 use crate::{Field, ValueType};
 
 /// How the rows of a dataset replace older rows.
@@ -69,12 +69,12 @@ impl Dataset {
 
     /// Whether `collector snapshot` accepts the dataset.
     pub fn is_collectable(&self) -> bool {
-        self.origin.source != DatasetSource::Import
+        self.origin.source != CollectionSource::Import
     }
 
     /// Whether a snapshot collects the dataset only by name: it costs money or answers a request.
     pub fn is_named_only(&self) -> bool {
-        self.origin.source == DatasetSource::Request || self.origin.cost != DatasetCost::Free
+        self.origin.source == CollectionSource::Request || self.origin.cost != DatasetCost::Free
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
-use crate::origin::{DatasetOrigin, SnapshotOption, SourceHistory};
+use crate::origin::{DatasetOrigin, PublicSource, SnapshotOption, SourceHistory};
 
 macro_rules! columns {
     ($($name:ident $ty:ident $doc:literal,)*) => {
@@ -196,7 +196,10 @@ pub const DATASETS: &[Dataset] = &[
             options: &[SnapshotOption::AsOf, SnapshotOption::Types],
             doc: "the price list of a region (CSV, some hundred MB)",
             example: "`truffle query price/options --param type=m7i.large`",
-            ..DatasetOrigin::of_file(202)
+            ..DatasetOrigin::of_file(
+                202,
+                PublicSource::Lists { label: "AWS price list", root: "offers", offer: "AmazonEC2" },
+            )
         },
         key: &[
             "instance_type",
@@ -246,7 +249,10 @@ pub const DATASETS: &[Dataset] = &[
             history: Some(SourceHistory { kept_days: 90, first_days: 7 }),
             doc: "DescribeSpotPriceHistory",
             example: "`truffle query spot/latest --param type=m7i.large`",
-            ..DatasetOrigin::of_account(111, &["ec2:DescribeSpotPriceHistory", "ec2:DescribeAvailabilityZones"])
+            ..DatasetOrigin::of_account(
+                111,
+                &["ec2:DescribeSpotPriceHistory", "ec2:DescribeAvailabilityZones"],
+            )
         },
         key: &["instance_type", "az_id", "product", "observed_at"],
         columns: columns![
@@ -356,7 +362,7 @@ pub fn computed_column_doc(column: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::origin::DatasetSource;
+    use crate::origin::CollectionSource;
 
     #[test]
     fn finds_built_in_datasets_by_their_whole_name() {
@@ -375,10 +381,11 @@ mod tests {
         }
         for dataset in all {
             let origin = dataset.origin;
-            let needs_account = matches!(origin.source, DatasetSource::Account | DatasetSource::Request);
+            let needs_account =
+                matches!(origin.source, CollectionSource::Account | CollectionSource::Request);
             assert!(!needs_account || !origin.actions.is_empty(), "{}", dataset.name);
             assert!(!origin.doc.is_empty() && !origin.example.is_empty(), "{}", dataset.name);
-            let is_answer = origin.source == DatasetSource::Request;
+            let is_answer = origin.source == CollectionSource::Request;
             assert_eq!(is_answer, dataset.scope == DatasetScope::Request, "{}", dataset.name);
             assert!(!is_answer || origin.options.contains(&SnapshotOption::Types), "{}", dataset.name);
         }

@@ -19,13 +19,13 @@ mod type_facts;
 mod value;
 
 pub use batch::{ColumnValues, NULL_TEXT, RowBatch, TextColumn};
-pub use dataset::{Dataset, DatasetKind, DatasetScope};
+pub use dataset::{ColumnType, Dataset, DatasetKind, DatasetScope};
 pub use datasets::{
     DATASETS, built_in_dataset, collectable_datasets, computed_column_doc, dataset, is_same_text,
 };
 pub use json::{day_text, float_text, json_text};
 pub use manifest::{DataFile, FORMAT, Manifest};
-pub use origin::{DatasetCost, DatasetOrigin, DatasetSource, SnapshotOption, SourceHistory};
+pub use origin::{CollectionSource, DatasetCost, DatasetOrigin, PublicSource, SnapshotOption, SourceHistory};
 pub use private_columns::{PrivateKind, private_columns};
 pub use question::{ParamError, Question, QuestionParam, QuestionRow, RowError, column};
 pub use questions::{QUESTIONS, VIEWS, question, rows};

@@ -4,15 +4,45 @@ use domain::Decimal;
 
 /// The source of a dataset's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DatasetSource {
+pub enum CollectionSource {
     /// A call to AWS with an account's credentials.
     Account,
-    /// A file that AWS publishes. It needs no account.
-    PublicFile,
+    /// Files that AWS publishes. They need no account.
+    PublicFile(PublicSource),
     /// The answer to one request for capacity, made with an account's credentials.
     Request,
     /// Files, the seed, or the collector itself. No snapshot collects the dataset.
     Import,
+}
+
+/// The place of public files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublicSource {
+    /// One file for all regions.
+    File {
+        /// The name of the source in reports.
+        label: &'static str,
+        /// The address.
+        url: &'static str,
+    },
+    /// One list per region, on AWS's hosts of price lists.
+    Lists {
+        /// The name of the source in reports.
+        label: &'static str,
+        /// The first folder.
+        root: &'static str,
+        /// The folder of the lists.
+        offer: &'static str,
+    },
+}
+
+impl PublicSource {
+    /// Returns the name of the source in reports.
+    pub fn label(self) -> &'static str {
+        match self {
+            PublicSource::File { label, .. } | PublicSource::Lists { label, .. } => label,
+        }
+    }
 }
 
 /// The cost of collecting a dataset.
@@ -71,8 +101,8 @@ pub enum SnapshotOption {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatasetOrigin {
     /// The source.
-    pub source: DatasetSource,
-    /// Position in a snapshot: lower numbers are collected first. Public files precede all others.
+    pub source: CollectionSource,
+    /// Position among the datasets of its kind in a snapshot: lower numbers are collected first.
     pub order: u16,
     /// The cost.
     pub cost: DatasetCost,
@@ -94,7 +124,7 @@ pub struct DatasetOrigin {
 impl DatasetOrigin {
     /// The origin of a dataset that no snapshot collects.
     pub const IMPORT: DatasetOrigin = DatasetOrigin {
-        source: DatasetSource::Import,
+        source: CollectionSource::Import,
         order: 0,
         cost: DatasetCost::Free,
         history: None,
@@ -107,16 +137,16 @@ impl DatasetOrigin {
 
     /// Returns the origin of a free dataset that is read with an account.
     pub(crate) const fn of_account(order: u16, actions: &'static [&'static str]) -> DatasetOrigin {
-        DatasetOrigin { source: DatasetSource::Account, order, actions, ..DatasetOrigin::IMPORT }
+        DatasetOrigin { source: CollectionSource::Account, order, actions, ..DatasetOrigin::IMPORT }
     }
 
     /// Returns the origin of a public file.
-    pub(crate) const fn of_file(order: u16) -> DatasetOrigin {
-        DatasetOrigin { source: DatasetSource::PublicFile, order, ..DatasetOrigin::IMPORT }
+    pub(crate) const fn of_file(order: u16, file: PublicSource) -> DatasetOrigin {
+        DatasetOrigin { source: CollectionSource::PublicFile(file), order, ..DatasetOrigin::IMPORT }
     }
 
     /// Returns the origin of answers to requests for capacity.
     pub(crate) const fn of_request(order: u16, actions: &'static [&'static str]) -> DatasetOrigin {
-        DatasetOrigin { source: DatasetSource::Request, order, actions, ..DatasetOrigin::IMPORT }
+        DatasetOrigin { source: CollectionSource::Request, order, actions, ..DatasetOrigin::IMPORT }
     }
 }

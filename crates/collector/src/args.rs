@@ -9,10 +9,10 @@ use console::CommonFlags;
 use crate::bundle::BundleArgs;
 use crate::compact::CompactArgs;
 use crate::forget::ForgetArgs;
-use crate::import::ImportArgs;
+use crate::import::args::ImportArgs;
 use crate::policy::CollectorPolicyArgs;
 use crate::prune::PruneArgs;
-use crate::snapshot::SnapshotArgs;
+use crate::snapshot::args::SnapshotArgs;
 use crate::status::CollectorStatusArgs;
 use crate::watch::WatchArgs;
 

@@ -78,7 +78,7 @@ pub fn import_kinds() -> Vec<String> {
 
 /// Returns the names of the datasets that `collector snapshot` accepts.
 pub fn dataset_names() -> Vec<String> {
-    snapshot::collectable_datasets().map(String::from).collect()
+    catalog::collectable_datasets().iter().map(|dataset| dataset.name.to_string()).collect()
 }
 
 /// Converts an error of the lake into a failure with a hint.

@@ -159,7 +159,10 @@ pub(super) const CAPACITY: Dataset = Dataset {
     origin: DatasetOrigin {
         doc: "DescribeCapacityReservations",
         example: "`truffle query \"FROM capacity\"`",
-        ..DatasetOrigin::of_account(109, &["ec2:DescribeCapacityReservations", "ec2:DescribeAvailabilityZones"])
+        ..DatasetOrigin::of_account(
+            109,
+            &["ec2:DescribeCapacityReservations", "ec2:DescribeAvailabilityZones"],
+        )
     },
     key: &["account_id", "region", "capacity_reservation_id"],
     columns: columns![
@@ -215,12 +218,18 @@ pub(super) const UTILIZATION: Dataset = Dataset {
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::AccountRegion,
     origin: DatasetOrigin {
-        cost: DatasetCost::PerUnit { usd: Decimal::from_parts(1, 0, 0, false, 5), doc: "$0.01 per thousand metrics" },
+        cost: DatasetCost::PerUnit {
+            usd: Decimal::from_parts(1, 0, 0, false, 5),
+            doc: "$0.01 per thousand metrics",
+        },
         history: Some(SourceHistory { kept_days: 455, first_days: 14 }),
         is_always_partial: true,
         doc: "GetMetricData: CPU and network of running instances, average and maximum of each hour",
         example: "`truffle query instance/utilization`",
-        ..DatasetOrigin::of_account(302, &["cloudwatch:GetMetricData", "ec2:DescribeInstances", "ec2:DescribeAvailabilityZones"])
+        ..DatasetOrigin::of_account(
+            302,
+            &["cloudwatch:GetMetricData", "ec2:DescribeInstances", "ec2:DescribeAvailabilityZones"],
+        )
     },
     key: &[
         "account_id",

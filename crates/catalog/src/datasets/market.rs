@@ -1,7 +1,7 @@
 //! Market data beside the price list: Savings Plans, spot, capacity blocks, benchmarks.
 
 use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
-use crate::origin::{DatasetOrigin, SnapshotOption};
+use crate::origin::{DatasetOrigin, PublicSource, SnapshotOption};
 
 pub(super) const SAVINGS_PLAN: Dataset = Dataset {
     name: "savings_plan",
@@ -13,7 +13,14 @@ pub(super) const SAVINGS_PLAN: Dataset = Dataset {
     origin: DatasetOrigin {
         doc: "the Savings Plans list of a region (CSV)",
         example: "the same question",
-        ..DatasetOrigin::of_file(203)
+        ..DatasetOrigin::of_file(
+            203,
+            PublicSource::Lists {
+                label: "AWS Savings Plans list",
+                root: "savingsPlan",
+                offer: "AWSComputeSavingsPlan",
+            },
+        )
     },
     key: &["plan", "region", "usage_type", "operation", "lease_years", "payment", "currency"],
     columns: columns![
@@ -49,7 +56,13 @@ pub(super) const INTERRUPTION: Dataset = Dataset {
     origin: DatasetOrigin {
         doc: "the spot advisor, one file for all regions",
         example: "`truffle query spot/interruptions --param type=m7i.large`",
-        ..DatasetOrigin::of_file(201)
+        ..DatasetOrigin::of_file(
+            201,
+            PublicSource::File {
+                label: "AWS spot advisor",
+                url: "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json",
+            },
+        )
     },
     key: &["instance_type", "region", "os"],
     columns: columns![
@@ -72,7 +85,13 @@ pub(super) const SPOT_FEED: Dataset = Dataset {
     origin: DatasetOrigin {
         doc: "`spot.json`, the prices of AWS's public page, one per region",
         example: "`truffle query spot/cross-check --param type=m7i.large`",
-        ..DatasetOrigin::of_file(204)
+        ..DatasetOrigin::of_file(
+            204,
+            PublicSource::File {
+                label: "AWS spot feed",
+                url: "https://website.spot.ec2.aws.a2z.com/spot.json",
+            },
+        )
     },
     key: &["instance_type", "region", "os", "currency"],
     columns: columns![
@@ -154,7 +173,10 @@ pub(super) const CAPACITY_BLOCK: Dataset = Dataset {
         options: &[SnapshotOption::Types, SnapshotOption::Capacity, SnapshotOption::Hours],
         doc: "DescribeCapacityBlockOfferings for `--types`, `--capacity` and `--hours`",
         example: "`truffle query capacity/blocks`",
-        ..DatasetOrigin::of_request(304, &["ec2:DescribeCapacityBlockOfferings", "ec2:DescribeAvailabilityZones"])
+        ..DatasetOrigin::of_request(
+            304,
+            &["ec2:DescribeCapacityBlockOfferings", "ec2:DescribeAvailabilityZones"],
+        )
     },
     key: &["request", "offering_id"],
     columns: columns![

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::address::S3Address;
 use super::bills_in_bucket::{BillSource, BucketBill};
-use super::bucket_failure;
+use super::failure::bucket_failure;
 
 /// Limit of a manifest's size, bytes. Real ones have some hundred KB.
 const LARGEST_MANIFEST: u64 = 32 << 20;
