@@ -25,10 +25,9 @@ use lifecycle::{PowerOff, tag};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::clients::{self, ServerDate};
+use crate::clients::{self, REGIONS_AT_ONCE, ServerDate};
 use crate::gap::gap_of;
-use crate::look::AT_ONCE;
-use crate::{AwsClient, places, values};
+use crate::{AwsClient, account, values};
 
 impl AwsClient {
     /// An EC2 client in a region, with the default profile.
@@ -56,8 +55,8 @@ impl Account for AwsClient {
         let config = self.config(None);
         let dated = ServerDate::default();
         let asked = self.runtime.block_on(async {
-            let (account, arn) = places::identity(&config, &dated).await?;
-            let (regions, _) = places::region_names(&config, &dated).await?;
+            let (account, arn) = account::identity(&config, &dated).await?;
+            let (regions, _) = account::region_names(&config, &dated).await?;
             Ok((account, arn, regions))
         });
         let (account, arn, regions) = asked.map_err(|error| match error {
@@ -199,7 +198,7 @@ fn filters(which: InstanceSelector<'_>) -> Vec<Filter> {
 }
 
 async fn look(config: &SdkConfig, regions: &[String], filters: &[Filter]) -> Vec<RegionInstances> {
-    let gate = Arc::new(Semaphore::new(AT_ONCE));
+    let gate = Arc::new(Semaphore::new(REGIONS_AT_ONCE));
     let mut tasks = JoinSet::new();
     for (number, region) in regions.iter().cloned().enumerate() {
         let (config, filters, gate) = (config.clone(), filters.to_vec(), gate.clone());

@@ -2,16 +2,14 @@
 //! without concurrency.
 
 use std::future::Future;
-use std::pin::pin;
 
 use aws_config::SdkConfig;
 use catalog::ports::{
-    AwsDocument, DocumentSummary, PartSink, ProfileAccount, SourceError, StopFlag, describe_clock_skew,
+    DocumentSummary, Gap, PartSink, ProfileAccount, SourceError, StopFlag, describe_clock_skew,
 };
 
 use crate::clients::{RequestCounter, ServerDate};
-use crate::look::GLANCE;
-use crate::{costs, prices};
+use crate::stopping::unless_stopped;
 
 /// The state of one document's delivery.
 pub(crate) struct DocumentDelivery<'a> {
@@ -24,7 +22,7 @@ pub(crate) struct DocumentDelivery<'a> {
 
 /// The reason why a document is incomplete: a gap, or an error that ends the command.
 pub(crate) enum DocumentError {
-    Gap(String),
+    Gap(Gap),
     Error(SourceError),
 }
 
@@ -40,50 +38,24 @@ impl DocumentDelivery<'_> {
     }
 }
 
-/// Waits for a call. Returns [`SourceError::Interrupted`] when the user stops the command.
-pub(crate) async fn unless_stopped<T>(
-    stop: &StopFlag,
-    call: impl Future<Output = T>,
-) -> Result<T, SourceError> {
-    let mut call = pin!(call);
-    loop {
-        if stop.is_requested() {
-            return Err(SourceError::Interrupted);
-        }
-        if let Ok(answer) = tokio::time::timeout(GLANCE, &mut call).await {
-            return Ok(answer);
-        }
+impl<'a> DocumentDelivery<'a> {
+    /// Returns a delivery that has sent nothing yet.
+    pub(crate) fn new(config: &'a SdkConfig, stop: &'a StopFlag, sink: PartSink<'a>) -> DocumentDelivery<'a> {
+        DocumentDelivery { config, dated: ServerDate::default(), sent: RequestCounter::default(), stop, sink }
     }
-}
 
-pub(crate) async fn deliver(
-    config: &SdkConfig,
-    account: &ProfileAccount,
-    document: &AwsDocument<'_>,
-    stop: &StopFlag,
-    sink: PartSink<'_>,
-) -> Result<DocumentSummary, SourceError> {
-    let mut post = DocumentDelivery {
-        config,
-        dated: ServerDate::default(),
-        sent: RequestCounter::default(),
-        stop,
-        sink,
-    };
-    let done = match document {
-        AwsDocument::Costs { from, until, by, most } => {
-            let span = costs::CostPeriod { from, until };
-            costs::costs(&mut post, &account.partition, span, by, *most).await
-        }
-        AwsDocument::Prices { instance_type, region } => {
-            prices::prices(&mut post, &account.partition, instance_type, region).await
-        }
-    };
-    let ended = match done {
-        Ok(()) => None,
-        Err(DocumentError::Gap(why)) => Some(why),
-        Err(DocumentError::Error(error)) => return Err(error),
-    };
-    let gaps = describe_clock_skew(account.ahead).into_iter().collect();
-    Ok(DocumentSummary { date: post.dated.first(), requests: post.sent.count(), ended, gaps })
+    /// Returns the summary of a delivery that ended with `done`.
+    pub(crate) fn summary(
+        &self,
+        account: &ProfileAccount,
+        done: Result<(), DocumentError>,
+    ) -> Result<DocumentSummary, SourceError> {
+        let ended = match done {
+            Ok(()) => None,
+            Err(DocumentError::Gap(gap)) => Some(gap),
+            Err(DocumentError::Error(error)) => return Err(error),
+        };
+        let gaps = describe_clock_skew(account.ahead).into_iter().collect();
+        Ok(DocumentSummary { date: self.dated.first(), requests: self.sent.count(), ended, gaps })
+    }
 }

@@ -4,18 +4,24 @@ use std::error::Error;
 
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use catalog::ports::SourceError;
+use catalog::ports::{Gap, SourceError};
 
-/// Returns the failure and its remedy as a lowercase fragment. `action` is the call's IAM action,
-/// one of the collector's.
-pub(crate) fn gap<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
+/// Returns the gap of a failed call. `action` is the call's IAM action, one of the collector's.
+pub(crate) fn gap<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Gap
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    gap_of("collector", action, error)
+    let code = match error {
+        SdkError::ServiceError(answer) => answer.err().code().unwrap_or("unreadable-answer"),
+        SdkError::TimeoutError(_) => "no-answer",
+        SdkError::ResponseError(_) => "unreadable-answer",
+        _ => "unreachable",
+    };
+    Gap::of_call(action, code, gap_of("collector", action, error))
 }
 
-/// The same for another program. `<program> policy` must print the needed policy.
+/// Returns the failure and its remedy as a lowercase fragment. `<program> policy` must print the
+/// needed policy.
 pub(crate) fn gap_of<E>(program: &str, action: &str, error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,

@@ -1,17 +1,12 @@
 //! Heartbeats: spawnd's load figures from an instance's tag, as rows of `utilization`.
 
 use aws_sdk_ec2::types::{Instance, Tag};
-use catalog::{Dataset, Value, dataset};
-use domain::{Known, Timestamp};
+use catalog::ports::Gap;
+use domain::Known;
 use lifecycle::tag::{HEARTBEAT, HeartbeatTag};
 
-use crate::look::{DatasetRows, RowSink};
-use crate::values;
-
-/// The dataset of the heartbeats' rows.
-pub(crate) fn utilization() -> &'static Dataset {
-    dataset("utilization").expect("a dataset of ours")
-}
+use crate::datasets::utilization::UtilizationRow;
+use crate::region_context::RegionContext;
 
 /// Returns the heartbeat tag of an instance, if it has one.
 fn tag(one: &Instance) -> Option<&Tag> {
@@ -33,15 +28,15 @@ pub(crate) fn others(one: &Instance) -> Vec<Tag> {
 /// read.
 pub(crate) fn rows<'a>(
     instances: impl Iterator<Item = &'a Instance>,
-    seen: &RowSink<'_>,
-) -> (DatasetRows, Vec<String>) {
-    let (mut rows, mut gaps) = (DatasetRows::new(), Vec::new());
+    context: &RegionContext,
+) -> (Vec<UtilizationRow>, Vec<Gap>) {
+    let (mut rows, mut gaps) = (Vec::new(), Vec::new());
     for one in instances {
         let Some(tag) = tag(one) else { continue };
         let id = one.instance_id().unwrap_or_default();
         match read(tag) {
-            Ok(beat) => rows.extend(figures(&beat).into_iter().map(|figure| row(&beat, id, figure, seen))),
-            Err(why) => gaps.push(format!("the heartbeat of {id} cannot be read: {why}")),
+            Ok(beat) => rows.extend(figures(&beat).into_iter().map(|figure| row(&beat, id, figure, context))),
+            Err(why) => gaps.push(format!("the heartbeat of {id} cannot be read: {why}").into()),
         }
     }
     (rows, gaps)
@@ -72,22 +67,20 @@ fn figures(beat: &HeartbeatTag) -> Vec<HeartbeatFigure> {
     all.into_iter().flatten().collect()
 }
 
-fn row(beat: &HeartbeatTag, id: &str, figure: HeartbeatFigure, seen: &RowSink<'_>) -> Vec<Value> {
+fn row(beat: &HeartbeatTag, id: &str, figure: HeartbeatFigure, context: &RegionContext) -> UtilizationRow {
     let (metric, unit, statistic, value) = figure;
-    let begins: Timestamp = beat.begins();
-    values::row(utilization(), |column| match column {
-        "account_id" => seen.account.as_str().into(),
-        "region" => seen.region.as_str().into(),
-        "instance_id" => id.into(),
-        "metric" => metric.into(),
-        "unit" => unit.into(),
-        "statistic" => statistic.into(),
-        "period_seconds" => beat.over.as_secs().into(),
-        "observed_at" => begins.into(),
-        "value" => value.into(),
-        "source" => "spawnd".into(),
-        other => unreachable!("utilization.{other}"),
-    })
+    UtilizationRow {
+        account_id: context.account.clone(),
+        region: context.region.clone(),
+        instance_id: id.into(),
+        metric: metric.into(),
+        unit: unit.into(),
+        statistic: statistic.into(),
+        period_seconds: beat.over.as_secs(),
+        observed_at: beat.begins(),
+        value,
+        source: "spawnd".into(),
+    }
 }
 
 #[cfg(test)]

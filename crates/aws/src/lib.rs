@@ -2,37 +2,35 @@
 //! `Instances`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
-//! reads, and is listed by [`AwsClient::actions`]. Buckets are only listed and read. `Instances`
-//! launches and ends instances, with one call for each request.
+//! reads, and `catalog` lists it as an action of its dataset. Buckets are only listed and read.
+//! `Instances` launches and ends instances, with one call for each request.
 //!
 //! This is the only crate that depends on aws-sdk-*. It owns the async runtime and all concurrency
 //! over regions. It writes no files, and does not decide which rows to keep or which instances to
 //! launch or end.
 
+mod account;
 mod clients;
 mod cloud;
-mod costs;
+mod datasets;
 mod document;
-mod fleet;
 mod gap;
 mod heartbeat;
-mod instance_type;
-mod look;
-mod market;
 mod objects;
-mod places;
-mod prices;
-mod public;
-mod quota;
-mod spot;
-mod utilization;
+mod public_files;
+mod region_context;
+mod region_query;
+mod request_answers;
+mod row;
+mod row_sink;
+mod stopping;
 mod values;
+mod zone_ids;
 
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
 use aws_config::SdkConfig;
-use catalog::Dataset;
 use catalog::ports::{
     AwsDocument, DocumentSummary, PartSink, ProfileAccount, PublicFile, S3Bucket, S3Object, ScopeReport,
     SnapshotQuery, SnapshotRequest, SnapshotRowSink, Source, SourceError, StopFlag,
@@ -41,6 +39,7 @@ use domain::Timestamp;
 use tokio::runtime::Runtime;
 
 use clients::HttpClients;
+use request_answers::AnswerRecorder;
 
 /// AWS, as seen with this machine's credentials and network.
 pub struct AwsClient {
@@ -104,7 +103,7 @@ impl AwsClient {
 impl Source for AwsClient {
     fn account(&self, profile: Option<&str>) -> Result<ProfileAccount, SourceError> {
         let config = self.config(profile);
-        self.runtime.block_on(places::account(&config, profile, self.clock))
+        self.runtime.block_on(account::account(&config, profile, self.clock))
     }
 
     fn snapshot(
@@ -116,11 +115,13 @@ impl Source for AwsClient {
         let config = self.config(look.account.profile.as_deref());
         self.runtime.block_on(async {
             match look.asked {
-                SnapshotRequest::Capacity(room) => {
-                    market::look(&config, look, room, self.clock, stop, sink).await
+                SnapshotRequest::Capacity(capacity) => {
+                    let mut recorder = AnswerRecorder::new(&config, look, self.clock, stop, sink);
+                    datasets::request_answers(capacity, &mut recorder).await?;
+                    Ok(recorder.finish())
                 }
                 SnapshotRequest::All | SnapshotRequest::Instances { .. } => {
-                    look::look(&config, look, self.clock, stop, sink).await
+                    region_query::run(&config, look, self.clock, stop, sink).await
                 }
             }
         })
@@ -134,11 +135,11 @@ impl Source for AwsClient {
         sink: PartSink<'_>,
     ) -> Result<DocumentSummary, SourceError> {
         let config = self.config(account.profile.as_deref());
-        self.runtime.block_on(document::deliver(&config, account, document, stop, sink))
+        self.runtime.block_on(datasets::deliver_document(&config, account, document, stop, sink))
     }
 
     fn fetch(&self, url: &str, known: Option<&str>) -> Result<PublicFile, SourceError> {
-        public::fetch(&self.http, url, known)
+        public_files::fetch(&self.http, url, known)
     }
 
     fn list(
@@ -158,9 +159,5 @@ impl Source for AwsClient {
         stop: &'a StopFlag,
     ) -> Result<Box<dyn Read + 'a>, SourceError> {
         objects::open(&self.runtime, &self.s3(bucket, stop)?, bucket, object, stop)
-    }
-
-    fn actions(&self, dataset: &Dataset) -> &'static [&'static str] {
-        look::actions(dataset)
     }
 }

@@ -12,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::runtime::Runtime;
 
 use crate::clients::{self, ANSWER};
-use crate::document::unless_stopped;
 use crate::gap::{gap, unsigned};
+use crate::stopping::unless_stopped;
 use crate::values::timestamp;
 
 /// The header with a bucket's region. S3 sends it with every answer, even a refusal.
@@ -122,15 +122,15 @@ fn no_bucket(bucket: &str) -> SourceError {
     SourceError::Failed(format!("there is no bucket {bucket}"))
 }
 
-fn failure<E>(action: &str, bucket: &str, error: &SdkError<E, HttpResponse>) -> SourceError
+fn failure<E>(action: &'static str, bucket: &str, error: &SdkError<E, HttpResponse>) -> SourceError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     if let SdkError::ServiceError(refused) = error {
         return refusal(action, bucket, refused.err().code(), refused.err().message())
-            .unwrap_or_else(|| SourceError::Failed(gap(action, error)));
+            .unwrap_or_else(|| SourceError::Failed(gap(action, error).why));
     }
-    unsigned(error).unwrap_or_else(|| SourceError::Failed(gap(action, error)))
+    unsigned(error).unwrap_or_else(|| SourceError::Failed(gap(action, error).why))
 }
 
 /// Returns the error for a code of S3. None for codes that need no treatment of their own.

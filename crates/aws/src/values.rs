@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::Tag;
-use catalog::{Dataset, Value};
+use catalog::Dataset;
 use domain::{Decimal, Timestamp};
 use jiff::fmt::rfc2822::DateTimeParser;
 
@@ -11,8 +11,8 @@ pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }
 
-pub(crate) fn at(instant: Option<&DateTime>) -> Value {
-    instant.and_then(timestamp).into()
+pub(crate) fn at(instant: Option<&DateTime>) -> Option<Timestamp> {
+    instant.and_then(timestamp)
 }
 
 pub(crate) fn timestamp(instant: &DateTime) -> Option<Timestamp> {
@@ -24,35 +24,42 @@ pub(crate) fn date_time(instant: Timestamp) -> DateTime {
 }
 
 /// A variant of one of the SDK's enums, or any text.
-pub(crate) fn word<T: AsRef<str> + ?Sized>(text: Option<&T>) -> Value {
-    text.map(AsRef::as_ref).into()
+pub(crate) fn word<T: AsRef<str> + ?Sized>(text: Option<&T>) -> Option<String> {
+    text.map(|text| text.as_ref().to_string())
 }
 
-pub(crate) fn words<T: AsRef<str>>(texts: &[T]) -> Value {
-    Value::List(texts.iter().map(|text| text.as_ref().into()).collect())
+pub(crate) fn words<T: AsRef<str>>(texts: &[T]) -> Vec<String> {
+    texts.iter().map(|text| text.as_ref().to_string()).collect()
 }
 
-pub(crate) fn whole(number: Option<impl Into<i64>>) -> Value {
-    number.map(Into::into).into()
+/// Returns texts in alphabetical order.
+pub(crate) fn sorted<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut texts: Vec<String> = texts.map(String::from).collect();
+    texts.sort_unstable();
+    texts
 }
 
-pub(crate) fn money(text: Option<&str>) -> Value {
-    text.and_then(|text| text.parse::<Decimal>().ok()).into()
+pub(crate) fn whole(number: Option<impl Into<i64>>) -> Option<i64> {
+    number.map(Into::into)
+}
+
+pub(crate) fn money(text: Option<&str>) -> Option<Decimal> {
+    text.and_then(|text| text.parse().ok())
 }
 
 /// Returns tags as a JSON object. The keys are sorted, so equal tags give equal text.
-pub(crate) fn tags(tags: &[Tag]) -> Value {
+pub(crate) fn tags(tags: &[Tag]) -> String {
     let mut pairs: Vec<(&str, &str)> =
         tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))).collect();
     pairs.sort_unstable();
     let object: serde_json::Map<String, serde_json::Value> =
         pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-    serde_json::Value::Object(object).to_string().into()
+    serde_json::Value::Object(object).to_string()
 }
 
-/// Returns a row: the value of `cell` for each column of the dataset.
-pub(crate) fn row(dataset: &Dataset, cell: impl Fn(&str) -> Value) -> Vec<Value> {
-    dataset.columns.iter().map(|column| cell(column.name)).collect()
+/// Returns the name of a dataset's source: AWS and the main call.
+pub(crate) fn source_of(dataset: &Dataset) -> String {
+    format!("AWS {}", dataset.origin.actions.first().unwrap_or(&dataset.name))
 }
 
 #[cfg(test)]
@@ -71,6 +78,6 @@ mod tests {
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
         let [one, other] = [tag("Name", "a \"b\""), tag("Env", "x")];
         assert_eq!(tags(&[one.clone(), other.clone()]), tags(&[other.clone(), one.clone()]));
-        assert_eq!(tags(&[one, other]), r#"{"Env":"x","Name":"a \"b\""}"#.into());
+        assert_eq!(tags(&[one, other]), r#"{"Env":"x","Name":"a \"b\""}"#);
     }
 }

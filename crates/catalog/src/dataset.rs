@@ -1,3 +1,4 @@
+use crate::origin::{CollectionSource, DatasetCost, DatasetOrigin};
 use crate::{Field, ValueType};
 
 /// How the rows of a dataset replace older rows.
@@ -52,6 +53,8 @@ pub struct Dataset {
     pub kind: DatasetKind,
     /// The part of the dataset that one run covers.
     pub scope: DatasetScope,
+    /// How its rows are obtained.
+    pub origin: DatasetOrigin,
     /// The columns that identify a row within one run.
     pub key: &'static [&'static str],
     /// The columns, in file order. Every file has one more, `run_id`, as its last column.
@@ -62,6 +65,16 @@ impl Dataset {
     /// Whether the rows describe an account. All other datasets are public.
     pub fn is_of_accounts(&self) -> bool {
         !matches!(self.scope, DatasetScope::All | DatasetScope::Region)
+    }
+
+    /// Whether `collector snapshot` accepts the dataset.
+    pub fn is_collectable(&self) -> bool {
+        self.origin.source != CollectionSource::Import
+    }
+
+    /// Whether a snapshot collects the dataset only by name: it costs money or answers a request.
+    pub fn is_named_only(&self) -> bool {
+        self.origin.source == CollectionSource::Request || self.origin.cost != DatasetCost::Free
     }
 }
 

@@ -1,4 +1,5 @@
 use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
+use crate::origin::{DatasetOrigin, PublicSource, SnapshotOption, SourceHistory};
 
 macro_rules! columns {
     ($($name:ident $ty:ident $doc:literal,)*) => {
@@ -18,6 +19,7 @@ pub const DATASETS: &[Dataset] = &[
         version: 1,
         kind: DatasetKind::Snapshot,
         scope: DatasetScope::All,
+        origin: DatasetOrigin::IMPORT,
         key: &["region"],
         columns: columns![
             region Text "region code, such as eu-central-1",
@@ -32,6 +34,12 @@ pub const DATASETS: &[Dataset] = &[
         version: 1,
         kind: DatasetKind::Snapshot,
         scope: DatasetScope::Region,
+        origin: DatasetOrigin {
+            is_always_partial: true,
+            doc: "DescribeAvailabilityZones",
+            example: "`truffle regions`",
+            ..DatasetOrigin::of_account(102, &["ec2:DescribeAvailabilityZones"])
+        },
         key: &["account_id", "az_id"],
         columns: columns![
             account_id Text "account in which `zone_name` applies; null when no name is known",
@@ -46,6 +54,12 @@ pub const DATASETS: &[Dataset] = &[
         version: 1,
         kind: DatasetKind::Snapshot,
         scope: DatasetScope::All,
+        origin: DatasetOrigin {
+            is_always_partial: true,
+            doc: "DescribeInstanceTypes",
+            example: "`truffle search gpu`",
+            ..DatasetOrigin::of_account(103, &["ec2:DescribeInstanceTypes"])
+        },
         key: &["instance_type"],
         columns: columns![
             instance_type Text "instance type, such as m7i.xlarge",
@@ -139,6 +153,7 @@ pub const DATASETS: &[Dataset] = &[
         version: 1,
         kind: DatasetKind::Snapshot,
         scope: DatasetScope::All,
+        origin: DatasetOrigin::IMPORT,
         key: &["model", "memory_mib"],
         columns: columns![
             maker Text "manufacturer: NVIDIA, AWS, AMD, Qualcomm or Xilinx",
@@ -157,6 +172,11 @@ pub const DATASETS: &[Dataset] = &[
         version: 1,
         kind: DatasetKind::Snapshot,
         scope: DatasetScope::Region,
+        origin: DatasetOrigin {
+            doc: "DescribeInstanceTypeOfferings",
+            example: "`truffle zones m7i.large`",
+            ..DatasetOrigin::of_account(104, &["ec2:DescribeInstanceTypeOfferings"])
+        },
         key: &["instance_type", "region", "az_id"],
         columns: columns![
             instance_type Text "instance type",
@@ -170,6 +190,17 @@ pub const DATASETS: &[Dataset] = &[
         version: 1,
         kind: DatasetKind::Snapshot,
         scope: DatasetScope::Region,
+        origin: DatasetOrigin {
+            // The lists are public. Only the prices of single instance types need the action.
+            actions: &["pricing:GetProducts"],
+            options: &[SnapshotOption::AsOf, SnapshotOption::Types],
+            doc: "the price list of a region (CSV, some hundred MB)",
+            example: "`truffle query price/options --param type=m7i.large`",
+            ..DatasetOrigin::of_file(
+                202,
+                PublicSource::Lists { label: "AWS price list", root: "offers", offer: "AmazonEC2" },
+            )
+        },
         key: &[
             "instance_type",
             "region",
@@ -214,6 +245,15 @@ pub const DATASETS: &[Dataset] = &[
         version: 1,
         kind: DatasetKind::Changes,
         scope: DatasetScope::Region,
+        origin: DatasetOrigin {
+            history: Some(SourceHistory { kept_days: 90, first_days: 7 }),
+            doc: "DescribeSpotPriceHistory",
+            example: "`truffle query spot/latest --param type=m7i.large`",
+            ..DatasetOrigin::of_account(
+                111,
+                &["ec2:DescribeSpotPriceHistory", "ec2:DescribeAvailabilityZones"],
+            )
+        },
         key: &["instance_type", "az_id", "product", "observed_at"],
         columns: columns![
             observed_at Timestamp "instant of the observation",
@@ -248,6 +288,7 @@ pub const DATASETS: &[Dataset] = &[
         version: 1,
         kind: DatasetKind::Log,
         scope: DatasetScope::All,
+        origin: DatasetOrigin::IMPORT,
         key: &["run_id", "dataset", "scope"],
         columns: columns![
             run_id Text "id of the run",
@@ -268,6 +309,36 @@ pub const DATASETS: &[Dataset] = &[
         ],
     },
 ];
+
+/// Returns the datasets that a snapshot can collect, in the order of their collection.
+pub fn collectable_datasets() -> Vec<&'static Dataset> {
+    let mut found: Vec<&Dataset> = DATASETS.iter().filter(|dataset| dataset.is_collectable()).collect();
+    found.sort_by_key(|dataset| dataset.origin.order);
+    found
+}
+
+/// Returns the built-in dataset of that name, also in constants. Panics if there is none; in a
+/// constant, that is a compile error.
+pub const fn built_in_dataset(name: &str) -> &'static Dataset {
+    let mut at = 0;
+    while at < DATASETS.len() {
+        if is_same_text(DATASETS[at].name, name) {
+            return &DATASETS[at];
+        }
+        at += 1;
+    }
+    panic!("there is no dataset of that name")
+}
+
+/// Compares texts, also in constants.
+pub const fn is_same_text(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
 
 /// Returns the dataset of that name.
 pub fn dataset(name: &str) -> Option<&'static Dataset> {
@@ -291,6 +362,36 @@ pub fn computed_column_doc(column: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::origin::CollectionSource;
+
+    #[test]
+    fn finds_built_in_datasets_by_their_whole_name() {
+        assert_eq!(built_in_dataset("zone").name, "zone");
+        for other in ["zon", "zones", "", "region"] {
+            assert!(!is_same_text("zone", other), "{other}");
+        }
+    }
+
+    #[test]
+    fn origins_are_complete() {
+        let all = collectable_datasets();
+        for pair in all.windows(2) {
+            let [one, other] = pair else { continue };
+            assert!(one.origin.order < other.origin.order, "{} and {}", one.name, other.name);
+        }
+        for dataset in all {
+            let origin = dataset.origin;
+            let needs_account =
+                matches!(origin.source, CollectionSource::Account | CollectionSource::Request);
+            assert!(!needs_account || !origin.actions.is_empty(), "{}", dataset.name);
+            assert!(!origin.doc.is_empty() && !origin.example.is_empty(), "{}", dataset.name);
+            let is_answer = origin.source == CollectionSource::Request;
+            assert_eq!(is_answer, dataset.scope == DatasetScope::Request, "{}", dataset.name);
+            assert!(!is_answer || origin.options.contains(&SnapshotOption::Types), "{}", dataset.name);
+        }
+        let named: Vec<_> = DATASETS.iter().filter(|one| one.is_named_only()).map(|one| one.name).collect();
+        assert_eq!(named, ["placement_score", "capacity_block", "utilization", "charge"]);
+    }
 
     #[test]
     fn names_are_unique_and_keys_are_columns() {

@@ -10,6 +10,7 @@ mod dataset;
 mod datasets;
 mod json;
 mod manifest;
+mod origin;
 mod param_kind;
 pub mod ports;
 mod private_columns;
@@ -20,10 +21,13 @@ mod type_facts;
 mod value;
 
 pub use batch::{ColumnValues, NULL_TEXT, RowBatch, TextColumn};
-pub use dataset::{Dataset, DatasetKind, DatasetScope};
-pub use datasets::{DATASETS, computed_column_doc, dataset};
+pub use dataset::{ColumnType, Dataset, DatasetKind, DatasetScope};
+pub use datasets::{
+    DATASETS, built_in_dataset, collectable_datasets, computed_column_doc, dataset, is_same_text,
+};
 pub use json::{day_text, float_text, json_text};
 pub use manifest::{DataFile, FORMAT, Manifest};
+pub use origin::{CollectionSource, DatasetCost, DatasetOrigin, PublicSource, SnapshotOption, SourceHistory};
 pub use param_kind::ParamKind;
 pub use private_columns::{PrivateKind, private_columns};
 pub use question::{ParamError, Question, QuestionParam, QuestionRow, RowError, column};

@@ -1,9 +1,11 @@
 //! The ports: traits that the wrapper crates implement and the programs use.
 
+mod gap;
 mod scope_report;
 mod source;
 mod store;
 
+pub use gap::Gap;
 pub use scope_report::{ScopeOutcome, ScopeReport};
 pub use source::{
     AwsDocument, CapacityRequest, CostGroup, DocumentSummary, GET_OBJECT, HEARTBEATS, LIST_BUCKET, METRICS,

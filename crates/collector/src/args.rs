@@ -13,8 +13,8 @@ use crate::commands::policy::CollectorPolicyArgs;
 use crate::commands::prune::PruneArgs;
 use crate::commands::status::CollectorStatusArgs;
 use crate::commands::watch::WatchArgs;
-use crate::import::ImportArgs;
-use crate::snapshot::SnapshotArgs;
+use crate::import::args::ImportArgs;
+use crate::snapshot::args::SnapshotArgs;
 
 /// Collect data from AWS and from files into the local lake, which truffle reads.
 ///

@@ -57,5 +57,5 @@ pub fn import_kinds() -> Vec<String> {
 
 /// Returns the names of the datasets that `collector snapshot` accepts.
 pub fn dataset_names() -> Vec<String> {
-    snapshot::collectable_datasets().map(String::from).collect()
+    catalog::collectable_datasets().iter().map(|dataset| dataset.name.to_string()).collect()
 }

@@ -316,7 +316,7 @@ fn runs(log: &Dataset, run_id: &str, told: &[ScopeReport], tool_version: &str) -
             "observed_at" => told.observed_at.into(),
             "outcome" => told.outcome.word().into(),
             "row_count" => Value::Int(told.rows as i64),
-            "gaps" => told.gaps.clone().into(),
+            "gaps" => told.gap_texts().into(),
             "tool_version" => tool_version.into(),
             "version" => told.version.clone().into(),
             other => unreachable!("the column {other} of collection_run is never filled"),

@@ -55,7 +55,7 @@ fn region_reports(
             observed_at: instant(told.until)?,
             outcome: if gaps.is_empty() { ScopeOutcome::Complete } else { ScopeOutcome::Partial },
             rows: told.rows,
-            gaps,
+            gaps: gaps.into_iter().map(Into::into).collect(),
         })
     };
     regions.iter().map(of_region).collect()

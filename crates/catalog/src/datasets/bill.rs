@@ -1,6 +1,9 @@
 //! Bills and their charges.
 
+use domain::Decimal;
+
 use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
+use crate::origin::{DatasetCost, DatasetOrigin, SnapshotOption, SourceHistory};
 
 /// The columns of FOCUS 1.0 to 1.2 under their own names in snake_case, then the columns without a
 /// FOCUS counterpart.
@@ -11,6 +14,14 @@ pub(super) const CHARGE: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Statement,
     scope: DatasetScope::Bill,
+    origin: DatasetOrigin {
+        cost: DatasetCost::PerUnit { usd: Decimal::from_parts(1, 0, 0, false, 2), doc: "$0.01 per request" },
+        history: Some(SourceHistory { kept_days: 395, first_days: 31 }),
+        options: &[SnapshotOption::Grouping, SnapshotOption::Requests],
+        doc: "GetCostAndUsage, day by day",
+        example: "`truffle query cost/by-day`, `cost/by-service`",
+        ..DatasetOrigin::of_account(301, &["ce:GetCostAndUsage"])
+    },
     key: &["bill", "service_name", "charge_period_start"],
     columns: columns![
         bill Text "bill of the row: billing account/month, or account/day from Cost Explorer",

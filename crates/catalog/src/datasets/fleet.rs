@@ -1,6 +1,9 @@
 //! Resources of an account: instances and everything attached to them, reservations, quotas.
 
+use domain::Decimal;
+
 use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
+use crate::origin::{DatasetCost, DatasetOrigin, SourceHistory};
 
 pub(super) const REGION_ACCESS: Dataset = Dataset {
     name: "region_access",
@@ -8,6 +11,11 @@ pub(super) const REGION_ACCESS: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Account,
+    origin: DatasetOrigin {
+        doc: "DescribeRegions",
+        example: "`truffle query region/access`",
+        ..DatasetOrigin::of_account(101, &["ec2:DescribeRegions"])
+    },
     key: &["account_id", "region"],
     columns: columns![
         account_id Text "account id",
@@ -23,6 +31,11 @@ pub(super) const INSTANCE: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::AccountRegion,
+    origin: DatasetOrigin {
+        doc: "DescribeInstances",
+        example: "`truffle query \"FROM instance\"`; every observed state is in `instance_history`",
+        ..DatasetOrigin::of_account(105, &["ec2:DescribeInstances", "ec2:DescribeAvailabilityZones"])
+    },
     key: &["account_id", "region", "instance_id"],
     columns: columns![
         account_id Text "account id",
@@ -62,6 +75,11 @@ pub(super) const VOLUME: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::AccountRegion,
+    origin: DatasetOrigin {
+        doc: "DescribeVolumes",
+        example: "`truffle query \"FROM volume\"`",
+        ..DatasetOrigin::of_account(106, &["ec2:DescribeVolumes", "ec2:DescribeAvailabilityZones"])
+    },
     key: &["account_id", "region", "volume_id"],
     columns: columns![
         account_id Text "account id",
@@ -86,6 +104,11 @@ pub(super) const ADDRESS: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::AccountRegion,
+    origin: DatasetOrigin {
+        doc: "DescribeAddresses",
+        example: "`truffle query \"FROM address\"`",
+        ..DatasetOrigin::of_account(107, &["ec2:DescribeAddresses"])
+    },
     key: &["account_id", "region", "public_ip"],
     columns: columns![
         account_id Text "account id",
@@ -104,6 +127,11 @@ pub(super) const SPOT_REQUEST: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::AccountRegion,
+    origin: DatasetOrigin {
+        doc: "DescribeSpotInstanceRequests",
+        example: "`truffle query \"FROM spot_request\"`",
+        ..DatasetOrigin::of_account(108, &["ec2:DescribeSpotInstanceRequests"])
+    },
     key: &["account_id", "region", "spot_request_id"],
     columns: columns![
         account_id Text "account id",
@@ -128,6 +156,14 @@ pub(super) const CAPACITY: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::AccountRegion,
+    origin: DatasetOrigin {
+        doc: "DescribeCapacityReservations",
+        example: "`truffle query \"FROM capacity\"`",
+        ..DatasetOrigin::of_account(
+            109,
+            &["ec2:DescribeCapacityReservations", "ec2:DescribeAvailabilityZones"],
+        )
+    },
     key: &["account_id", "region", "capacity_reservation_id"],
     columns: columns![
         account_id Text "account that can use the reservation",
@@ -155,6 +191,11 @@ pub(super) const QUOTA: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::AccountRegion,
+    origin: DatasetOrigin {
+        doc: "ListServiceQuotas of EC2",
+        example: "`truffle query \"SELECT quota_name, value FROM quota\"`",
+        ..DatasetOrigin::of_account(110, &["servicequotas:ListServiceQuotas"])
+    },
     key: &["account_id", "region", "quota_code"],
     columns: columns![
         account_id Text "account id",
@@ -176,6 +217,20 @@ pub(super) const UTILIZATION: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::AccountRegion,
+    origin: DatasetOrigin {
+        cost: DatasetCost::PerUnit {
+            usd: Decimal::from_parts(1, 0, 0, false, 5),
+            doc: "$0.01 per thousand metrics",
+        },
+        history: Some(SourceHistory { kept_days: 455, first_days: 14 }),
+        is_always_partial: true,
+        doc: "GetMetricData: CPU and network of running instances, average and maximum of each hour",
+        example: "`truffle query instance/utilization`",
+        ..DatasetOrigin::of_account(
+            302,
+            &["cloudwatch:GetMetricData", "ec2:DescribeInstances", "ec2:DescribeAvailabilityZones"],
+        )
+    },
     key: &[
         "account_id",
         "region",

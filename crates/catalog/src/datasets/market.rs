@@ -1,6 +1,7 @@
 //! Market data beside the price list: Savings Plans, spot, capacity blocks, benchmarks.
 
 use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
+use crate::origin::{DatasetOrigin, PublicSource, SnapshotOption};
 
 pub(super) const SAVINGS_PLAN: Dataset = Dataset {
     name: "savings_plan",
@@ -9,6 +10,18 @@ pub(super) const SAVINGS_PLAN: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Region,
+    origin: DatasetOrigin {
+        doc: "the Savings Plans list of a region (CSV)",
+        example: "the same question",
+        ..DatasetOrigin::of_file(
+            203,
+            PublicSource::Lists {
+                label: "AWS Savings Plans list",
+                root: "savingsPlan",
+                offer: "AWSComputeSavingsPlan",
+            },
+        )
+    },
     key: &["plan", "region", "usage_type", "operation", "lease_years", "payment", "currency"],
     columns: columns![
         partition Text "AWS partition: aws, aws-cn, aws-us-gov, …",
@@ -40,6 +53,17 @@ pub(super) const INTERRUPTION: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Region,
+    origin: DatasetOrigin {
+        doc: "the spot advisor, one file for all regions",
+        example: "`truffle query spot/interruptions --param type=m7i.large`",
+        ..DatasetOrigin::of_file(
+            201,
+            PublicSource::File {
+                label: "AWS spot advisor",
+                url: "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json",
+            },
+        )
+    },
     key: &["instance_type", "region", "os"],
     columns: columns![
         observed_at Timestamp "time of the file's publication",
@@ -58,6 +82,17 @@ pub(super) const SPOT_FEED: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Region,
+    origin: DatasetOrigin {
+        doc: "`spot.json`, the prices of AWS's public page, one per region",
+        example: "`truffle query spot/cross-check --param type=m7i.large`",
+        ..DatasetOrigin::of_file(
+            204,
+            PublicSource::File {
+                label: "AWS spot feed",
+                url: "https://website.spot.ec2.aws.a2z.com/spot.json",
+            },
+        )
+    },
     key: &["instance_type", "region", "os", "currency"],
     columns: columns![
         observed_at Timestamp "time of the file's publication",
@@ -75,6 +110,7 @@ pub(super) const BENCHMARK: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Log,
     scope: DatasetScope::All,
+    origin: DatasetOrigin::IMPORT,
     key: &["instance_type", "metric", "config", "measured_at", "source"],
     columns: columns![
         instance_type Text "instance type",
@@ -92,6 +128,7 @@ pub(super) const ACCEPTANCE: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Log,
     scope: DatasetScope::All,
+    origin: DatasetOrigin::IMPORT,
     key: &["held_id"],
     columns: columns![
         held_id Text "id of the quarantined price, as in price_held",
@@ -107,6 +144,12 @@ pub(super) const PLACEMENT_SCORE: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Request,
+    origin: DatasetOrigin {
+        options: &[SnapshotOption::Types, SnapshotOption::Capacity, SnapshotOption::SingleZone],
+        doc: "GetSpotPlacementScores for `--types` and `--capacity`",
+        example: "`truffle query spot/scores`",
+        ..DatasetOrigin::of_request(303, &["ec2:GetSpotPlacementScores"])
+    },
     key: &["request", "az_id"],
     columns: columns![
         request Text "request that the score answers: account/region/types x instances",
@@ -126,6 +169,15 @@ pub(super) const CAPACITY_BLOCK: Dataset = Dataset {
     version: 1,
     kind: DatasetKind::Snapshot,
     scope: DatasetScope::Request,
+    origin: DatasetOrigin {
+        options: &[SnapshotOption::Types, SnapshotOption::Capacity, SnapshotOption::Hours],
+        doc: "DescribeCapacityBlockOfferings for `--types`, `--capacity` and `--hours`",
+        example: "`truffle query capacity/blocks`",
+        ..DatasetOrigin::of_request(
+            304,
+            &["ec2:DescribeCapacityBlockOfferings", "ec2:DescribeAvailabilityZones"],
+        )
+    },
     key: &["request", "offering_id"],
     columns: columns![
         request Text "request that the offer answers: account/region/type x instances for hours",

@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 
-use super::RunLogRow;
+use super::{Gap, RunLogRow};
 use crate::Dataset;
 
 /// The outcome of collecting one scope.
@@ -53,11 +53,16 @@ pub struct ScopeReport {
     pub outcome: ScopeOutcome,
     /// Number of rows delivered for this scope.
     pub rows: u64,
-    /// Missing data, one lowercase fragment per reason.
-    pub gaps: Vec<String>,
+    /// Missing data, one entry per reason.
+    pub gaps: Vec<Gap>,
 }
 
 impl ScopeReport {
+    /// Returns the reasons of the gaps, as the lake stores them.
+    pub fn gap_texts(&self) -> Vec<String> {
+        self.gaps.iter().map(|gap| gap.why.clone()).collect()
+    }
+
     /// Returns the report as a row of the run log.
     pub fn to_log_row(&self, run_id: &str) -> RunLogRow {
         RunLogRow {
@@ -69,7 +74,7 @@ impl ScopeReport {
             observed_at: self.observed_at,
             outcome: self.outcome.word().into(),
             rows: self.rows,
-            gaps: self.gaps.clone(),
+            gaps: self.gap_texts(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use domain::Timestamp;
 
-use super::{ScopeReport, StopFlag};
+use super::{Gap, ScopeReport, StopFlag};
 use crate::{Dataset, RowBatch};
 
 /// Reasons why a request to AWS failed as a whole. Each text is a lowercase fragment. The failure
@@ -137,9 +137,9 @@ pub struct DocumentSummary {
     /// Number of requests made.
     pub requests: u32,
     /// Why the document is incomplete. The delivered parts are whole.
-    pub ended: Option<String>,
+    pub ended: Option<Gap>,
     /// Gaps that apply to the whole document, such as a wrong clock.
-    pub gaps: Vec<String>,
+    pub gaps: Vec<Gap>,
 }
 
 /// Receives the parts of a document. Each part can be read on its own. An error ends the document
@@ -192,13 +192,14 @@ pub const GET_OBJECT: &str = "s3:GetObject";
 /// Returns a gap for a clock that is more than five minutes off. `ahead` is in seconds, as in
 /// [`ProfileAccount::ahead`]. Times recorded now are AWS's, but times that this machine recorded
 /// before may be wrong.
-pub fn describe_clock_skew(ahead: i64) -> Option<String> {
+pub fn describe_clock_skew(ahead: i64) -> Option<Gap> {
     (ahead.abs() > 300).then(|| {
         let way = if ahead > 0 { "ahead of" } else { "behind" };
-        format!(
+        let why = format!(
             "this machine's clock is {} min {way} AWS's clock; recorded times are AWS's",
             ahead.abs() / 60
-        )
+        );
+        Gap { action: None, code: Some("clock-skew".into()), why }
     })
 }
 
@@ -247,9 +248,6 @@ pub trait Source {
         object: &S3Object,
         stop: &'a StopFlag,
     ) -> Result<Box<dyn Read + 'a>, SourceError>;
-
-    /// Returns the IAM actions needed to collect the dataset; empty if the dataset is public.
-    fn actions(&self, dataset: &Dataset) -> &'static [&'static str];
 }
 
 #[cfg(test)]
@@ -260,7 +258,7 @@ mod tests {
     fn reports_a_clock_that_is_off() {
         assert_eq!(describe_clock_skew(299), None);
         assert_eq!(
-            describe_clock_skew(-720).as_deref(),
+            describe_clock_skew(-720).map(|gap| gap.why).as_deref(),
             Some("this machine's clock is 12 min behind AWS's clock; recorded times are AWS's")
         );
     }

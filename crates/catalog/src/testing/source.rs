@@ -4,8 +4,8 @@ use std::io::{Cursor, Read};
 use domain::Timestamp;
 
 use crate::ports::{
-    AwsDocument, DocumentSummary, PartSink, ProfileAccount, PublicFile, S3Bucket, S3Object, ScopeOutcome,
-    ScopeReport, SnapshotQuery, SnapshotRowSink, Source, SourceError, StopFlag,
+    AwsDocument, DocumentSummary, Gap, PartSink, ProfileAccount, PublicFile, S3Bucket, S3Object,
+    ScopeOutcome, ScopeReport, SnapshotQuery, SnapshotRowSink, Source, SourceError, StopFlag,
 };
 use crate::{Dataset, DatasetScope, RowBatch};
 
@@ -72,7 +72,7 @@ impl MemorySource {
                 Ok(_) => ScopeOutcome::Complete,
             },
             rows: rows.unwrap_or(0) as u64,
-            gaps: rows.err().into_iter().map(String::from).collect(),
+            gaps: rows.err().into_iter().map(Gap::from).collect(),
         }
     }
 }
@@ -138,10 +138,6 @@ impl Source for MemorySource {
         _: &'a StopFlag,
     ) -> Result<Box<dyn Read + 'a>, SourceError> {
         Err(SourceError::Failed(format!("{} does not exist", object.key)))
-    }
-
-    fn actions(&self, _: &Dataset) -> &'static [&'static str] {
-        &[]
     }
 }
 
@@ -228,9 +224,5 @@ impl<S: Source> Source for FailingSource<S> {
     ) -> Result<Box<dyn Read + 'a>, SourceError> {
         self.check(SourceCall::Open)?;
         self.inner.open(bucket, object, stop)
-    }
-
-    fn actions(&self, dataset: &Dataset) -> &'static [&'static str] {
-        self.inner.actions(dataset)
     }
 }

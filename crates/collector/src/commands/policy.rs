@@ -1,4 +1,3 @@
-use catalog::Dataset;
 use catalog::ports::{GET_OBJECT, LIST_BUCKET};
 use clap::Args;
 use console::{Exit, Failure, Printer};
@@ -7,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Ports;
 use crate::import::S3Address;
-use crate::snapshot;
+use crate::snapshot::plan::parse_datasets;
 
 /// Print the least-privilege IAM policy for snapshots, or for bill imports from S3.
 ///
@@ -39,7 +38,7 @@ pub(crate) fn run_policy(
     }
     let mut statements = Vec::new();
     if addresses.is_empty() || !words.is_empty() {
-        statements.extend(snapshot_statement(&words, ports)?);
+        statements.extend(snapshot_statement(&words)?);
     }
     statements.extend(
         addresses
@@ -58,16 +57,11 @@ pub(crate) fn run_policy(
 }
 
 /// Returns the statement that snapshots of datasets need; `None` if they are public.
-fn snapshot_statement(words: &[String], ports: &Ports<'_>) -> Result<Option<Value>, Failure> {
-    let named = snapshot::parse_datasets(words)?;
-    let source = (ports.source)().map_err(|error| Failure::broken(error.to_string()))?;
-    let wanted = |dataset: &&Dataset| named.is_empty() || named.contains(&dataset.name);
-    let mut actions: Vec<&str> = catalog::DATASETS
-        .iter()
-        .filter(wanted)
-        .flat_map(|dataset| source.actions(dataset))
-        .copied()
-        .collect();
+fn snapshot_statement(words: &[String]) -> Result<Option<Value>, Failure> {
+    let named = parse_datasets(words)?;
+    let datasets = if named.is_empty() { catalog::collectable_datasets() } else { named };
+    let mut actions: Vec<&str> =
+        datasets.iter().flat_map(|dataset| dataset.origin.actions).copied().collect();
     if actions.is_empty() {
         return Ok(None);
     }

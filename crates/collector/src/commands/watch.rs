@@ -1,11 +1,13 @@
 use std::time::Duration;
 
+use catalog::DatasetCost;
 use clap::Args;
 use console::{Exit, Failure, FailureKind, Printer};
 use domain::Timestamp;
 
 use crate::Ports;
-use crate::snapshot::{PAID, SnapshotArgs, run_snapshot};
+use crate::snapshot::args::SnapshotArgs;
+use crate::snapshot::run_snapshot;
 
 /// Time between two checks of the stop flag.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -26,7 +28,7 @@ pub struct WatchArgs {
 
 pub(crate) fn run_watch(args: &WatchArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     let asked = &args.snapshot;
-    if let Some(paid) = asked.datasets.iter().find(|name| PAID.contains(&name.as_str()))
+    if let Some(paid) = asked.datasets.iter().find(|name| is_paid(name))
         && !asked.yes
         && !asked.dry_run
     {
@@ -50,6 +52,11 @@ pub(crate) fn run_watch(args: &WatchArgs, ports: &Ports<'_>, printer: &mut Print
             std::thread::sleep(GLANCE);
         }
     }
+}
+
+/// Returns whether a dataset costs money.
+fn is_paid(name: &str) -> bool {
+    catalog::dataset(name).is_some_and(|dataset| dataset.origin.cost != DatasetCost::Free)
 }
 
 /// Returns the start of the next round: `started` plus `every`.

@@ -12,8 +12,8 @@ use console::{Failure, FailureKind};
 use domain::Timestamp;
 use feeds::{Completeness, FeedContext, FeedReport};
 
-use super::ImportRequest;
-use super::kind::unreadable;
+use super::request::ImportRequest;
+use super::text_files::unreadable;
 use crate::Ports;
 use crate::lake_failure;
 
@@ -204,7 +204,7 @@ fn scope_report(dataset: &'static Dataset, path: &Path, spoken: FeedReport) -> S
             (false, _) => ScopeOutcome::Partial,
         },
         rows: spoken.rows,
-        gaps: spoken.gaps,
+        gaps: spoken.gaps.into_iter().map(Into::into).collect(),
     }
 }
 

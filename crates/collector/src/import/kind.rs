@@ -8,7 +8,7 @@ use catalog::ports::BillLayout;
 use clap::ValueEnum;
 use console::{Failure, FailureKind, suggest_closest};
 
-use super::bills;
+use super::text_files::{self, unreadable};
 use crate::Ports;
 
 /// Kinds of files that can be imported.
@@ -170,7 +170,7 @@ fn starts_with(path: &Path, mark: &[u8]) -> Result<bool, Failure> {
 }
 
 fn detect_by_columns(path: &Path, ports: &Ports<'_>) -> Option<ImportKind> {
-    let is = |layout| ports.store.probe_bill(layout, path, &bills::open).is_ok();
+    let is = |layout| ports.store.probe_bill(layout, path, &text_files::open).is_ok();
     if is(BillLayout::Focus) {
         Some(ImportKind::Focus)
     } else if is(BillLayout::Cur) {
@@ -181,13 +181,9 @@ fn detect_by_columns(path: &Path, ports: &Ports<'_>) -> Option<ImportKind> {
 }
 
 fn detect_by_head(path: &Path) -> Result<Option<ImportKind>, Failure> {
-    let reader = bills::open(path).map_err(|e| unreadable(path, &e))?;
+    let reader = text_files::open(path).map_err(|e| unreadable(path, &e))?;
     let mut head = Vec::new();
     // Errors of decompression are ignored here; the import itself reports them.
     let _ = reader.take(feeds::HEAD as u64).read_to_end(&mut head);
     Ok(feeds::detect_kind(&head).and_then(ImportKind::of_word))
-}
-
-pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::broken(format!("{} cannot be read: {error}", path.display()))
 }

@@ -26,7 +26,7 @@ impl KnownReports {
     }
 
     /// Adds a report. A failed one is ignored: it is no evidence of the state of a scope.
-    pub(super) fn learn(&mut self, told: RunLogRow) {
+    pub(crate) fn learn(&mut self, told: RunLogRow) {
         if told.outcome == ScopeOutcome::Failed.word() {
             return;
         }
@@ -44,25 +44,25 @@ impl KnownReports {
     }
 
     /// Returns the newest report of a scope by a source.
-    pub(super) fn newest_of_source(&self, dataset: &str, scope: &str, source: &str) -> Option<&RunLogRow> {
+    pub(crate) fn newest_of_source(&self, dataset: &str, scope: &str, source: &str) -> Option<&RunLogRow> {
         self.of_sources.get(&(dataset.to_string(), scope.to_string(), source.to_string()))
     }
 
     /// Returns the newest report of a scope by any source.
-    pub(super) fn newest(&self, dataset: &str, scope: &str) -> Option<&RunLogRow> {
+    pub(crate) fn newest(&self, dataset: &str, scope: &str) -> Option<&RunLogRow> {
         self.newest.get(&(dataset.to_string(), scope.to_string()))
     }
 
     /// Returns the newest report of a scope by a source if it is still in force. A partial report
     /// by another source adds to it and leaves it in force.
-    pub(super) fn in_force(&self, dataset: &str, scope: &str, source: &str) -> Option<&RunLogRow> {
+    pub(crate) fn in_force(&self, dataset: &str, scope: &str, source: &str) -> Option<&RunLogRow> {
         let newest = self.newest(dataset, scope)?;
         let said = self.newest_of_source(dataset, scope, source);
         said.filter(|_| newest.source == source || newest.outcome == ScopeOutcome::Partial.word())
     }
 
     /// Returns the report of a source's publication, of any age, if the lake has all of its rows.
-    pub(super) fn published(
+    pub(crate) fn published(
         &self,
         dataset: &str,
         scope: &str,
@@ -94,13 +94,13 @@ impl KnownReports {
     }
 
     /// Returns the time until which a scope of changes is known.
-    pub(super) fn known_until(&self, dataset: &str, scope: &str) -> Option<Timestamp> {
+    pub(crate) fn known_until(&self, dataset: &str, scope: &str) -> Option<Timestamp> {
         self.newest(dataset, scope).map(|told| told.observed_at)
     }
 
     /// Sets the version of a report to the digest of its rows. Drops the rows if the report in
     /// force has the same version.
-    pub(super) fn drop_unchanged(&self, told: &mut ScopeReport, rows: &mut Vec<RowBatch>) {
+    pub(crate) fn drop_unchanged(&self, told: &mut ScopeReport, rows: &mut Vec<RowBatch>) {
         let whole =
             matches!(told.outcome, ScopeOutcome::Complete | ScopeOutcome::Partial | ScopeOutcome::Empty);
         let stated = matches!(told.dataset.kind, DatasetKind::Snapshot | DatasetKind::Statement);
@@ -173,7 +173,7 @@ mod tests {
             observed_at: Timestamp::UNIX_EPOCH,
             outcome,
             rows: 2,
-            gaps: gaps.iter().map(|gap| gap.to_string()).collect(),
+            gaps: gaps.iter().map(|gap| (*gap).into()).collect(),
         }
     }
 

@@ -7,7 +7,8 @@ use domain::Decimal;
 /// Total that needs no consent, cents.
 const FREE: i64 = 100;
 
-pub(super) struct SpendingLimit<'a> {
+/// The spending limit of a snapshot.
+pub(crate) struct SpendingLimit<'a> {
     /// Whether the user has consented.
     agreed: bool,
     /// Asks the user at the terminal; returns `None` without a terminal.
@@ -17,12 +18,12 @@ pub(super) struct SpendingLimit<'a> {
 }
 
 impl<'a> SpendingLimit<'a> {
-    pub(super) fn new(agreed: bool, ask: &'a dyn Fn(&str) -> Option<bool>) -> SpendingLimit<'a> {
+    pub(crate) fn new(agreed: bool, ask: &'a dyn Fn(&str) -> Option<bool>) -> SpendingLimit<'a> {
         SpendingLimit { agreed, ask, said: Decimal::ZERO }
     }
 
     /// Prints a maximum cost, USD. Returns an error if it may not be spent.
-    pub(super) fn announce(
+    pub(crate) fn announce(
         &mut self,
         what: &str,
         most: Decimal,

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::address::S3Address;
 use super::bills_in_bucket::{BillSource, BucketBill};
-use super::bucket_failure;
+use super::failure::bucket_failure;
 
 /// Longest time from the last file of a delivery to its manifest.
 const UNDER_WAY: &str = "1h";

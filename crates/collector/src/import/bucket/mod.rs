@@ -1,8 +1,9 @@
 //! Import of bills from an S3 bucket: one month at a time, each as a whole.
 
-mod address;
+pub(super) mod address;
 mod bills_in_bucket;
 mod delivery;
+mod failure;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,16 +13,18 @@ use catalog::ports::{
     SourceError, StoreError,
 };
 use catalog::{Field, Page, Value, ValueType, dataset};
-use console::{Exit, Failure, FailureKind, Printer, Report};
+use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
 
+use self::address::S3Address;
 use self::bills_in_bucket::BucketBill;
 use self::delivery::{BillDelivery, BillImportError, BucketReader};
+use self::failure::bucket_failure;
+use super::args::ImportArgs;
 use super::kind::{self, ImportKind};
-use super::{ImportArgs, bills};
+use super::text_files;
 use crate::snapshot::known_reports::KnownReports;
 use crate::{Ports, lake_failure};
-pub(crate) use address::S3Address;
 
 /// A checked import from S3.
 pub(super) struct BucketImportRequest<'a> {
@@ -241,7 +244,7 @@ impl BucketImport<'_> {
         let imported = self.import(layout, &paths, delivery.made_at, origin, folder)?;
         drop(progress);
         line.outcome = ScopeOutcome::Complete.word();
-        line.gaps.extend(imported.told.iter().flat_map(|told| told.gaps.clone()));
+        line.gaps.extend(imported.told.iter().flat_map(ScopeReport::gap_texts));
         let (files, bytes, kept) = (line.files, line.fetched, imported.brought.rows);
         printer.note(&format!(
             "{}: {files} files, {bytes} bytes fetched, {kept} rows kept",
@@ -261,7 +264,7 @@ impl BucketImport<'_> {
     ) -> Result<ImportReport, BillImportError> {
         let observed_at = made_at.min(self.now);
         let stop = self.ports.stop;
-        let open = |path: &Path| bills::open_until(stop, path);
+        let open = |path: &Path| text_files::open_until(stop, path);
         let files = BillFiles { layout, paths, observed_at, whole: true, open: &open, origin: Some(origin) };
         self.ports.store.import_bills(&files, self.now, false).map_err(|error| match error {
             StoreError::BadFile(_) if stop.is_requested() => {
@@ -305,7 +308,7 @@ impl BucketImport<'_> {
                 observed_at: self.now,
                 outcome: ScopeOutcome::Failed,
                 rows: 0,
-                gaps: vec![why.to_string()],
+                gaps: vec![why.into()],
             };
             run.add_report(told).map_err(lake_failure)?;
         }
@@ -341,17 +344,6 @@ fn layout_name(layout: BillLayout) -> &'static str {
 }
 
 /// Converts an S3 error into a failure with a hint.
-fn bucket_failure(error: SourceError) -> Failure {
-    let text = error.to_string();
-    match error {
-        SourceError::Credentials(_) => Failure::broken(text).hint(
-            "sign in as for the aws CLI (aws configure, aws sso login), or name a profile with --profile",
-        ),
-        SourceError::Interrupted => Failure::new(FailureKind::Interrupted, text),
-        SourceError::Sink(_) | SourceError::Failed(_) => Failure::broken(text),
-    }
-}
-
 fn page(lines: &[BucketBillLine]) -> Page {
     let whole = |name: &str| Field::new(name, ValueType::Int);
     let text = |name: &str| Field::new(name, ValueType::Text);

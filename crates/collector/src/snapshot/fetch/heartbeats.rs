@@ -14,7 +14,7 @@ const LATE: i64 = 60;
 /// Removes the rows of heartbeats that an earlier poll has read; `before` is the log row of the
 /// last poll. A poll has read every heartbeat that ended more than `LATE` before it. Of the later
 /// ones, it has read those that its version lists.
-pub(super) fn drop_known_heartbeats(
+pub(crate) fn drop_known_heartbeats(
     told: &mut ScopeReport,
     batches: &mut Vec<RowBatch>,
     before: Option<&RunLogRow>,
@@ -34,7 +34,7 @@ pub(super) fn drop_known_heartbeats(
     }
     batches.retain(|batch| !batch.is_empty());
     // If instances could not be listed, the next poll has to take all heartbeats that it finds.
-    let listed = !told.gaps.iter().any(|gap| gap.starts_with("ec2:"));
+    let listed = !told.gaps.iter().any(|gap| gap.action.is_some());
     told.version = listed.then(|| fresh.into_iter().collect::<Vec<_>>().join(" "));
 }
 
@@ -78,7 +78,7 @@ fn beats(batch: &RowBatch) -> Vec<HeartbeatKey> {
 #[cfg(test)]
 mod tests {
     use catalog::Value;
-    use catalog::ports::{HEARTBEATS, ScopeOutcome};
+    use catalog::ports::{Gap, HEARTBEATS, ScopeOutcome};
 
     use super::*;
 
@@ -101,7 +101,7 @@ mod tests {
         looked_at: Timestamp,
         found: &[(&str, Timestamp)],
         before: Option<&RunLogRow>,
-        gaps: &[&str],
+        gaps: &[Gap],
     ) -> (usize, RunLogRow) {
         let dataset = catalog::dataset("utilization").unwrap();
         let mut told = ScopeReport {
@@ -113,7 +113,7 @@ mod tests {
             observed_at: looked_at,
             outcome: ScopeOutcome::Partial,
             rows: found.len() as u64,
-            gaps: gaps.iter().map(|gap| gap.to_string()).collect(),
+            gaps: gaps.to_vec(),
         };
         let rows = found.iter().map(|(id, ended)| row(id, *ended)).collect();
         let mut batches = vec![RowBatch::of(dataset, rows).unwrap()];
@@ -138,9 +138,11 @@ mod tests {
     #[test]
     fn keeps_all_heartbeats_after_a_poll_that_could_not_list_instances() {
         let found = [("i-1", at(0, 0))];
-        let (_, unlisted) = poll(at(10, 0), &[], None, &["ec2:DescribeInstances: no answer in time"]);
+        let action = "ec2:DescribeInstances";
+        let gap = Gap::of_call(action, "no-answer", format!("{action}: no answer in time"));
+        let (_, unlisted) = poll(at(10, 0), &[], None, &[gap]);
         assert_eq!(poll(at(20, 0), &found, Some(&unlisted), &[]).0, 1);
-        let (_, unread) = poll(at(10, 0), &[], None, &["the heartbeat of i-9 cannot be read: …"]);
+        let (_, unread) = poll(at(10, 0), &[], None, &["the heartbeat of i-9 cannot be read: …".into()]);
         assert_eq!(poll(at(20, 0), &found, Some(&unread), &[]).0, 0);
     }
 

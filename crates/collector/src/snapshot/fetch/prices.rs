@@ -1,43 +1,46 @@
 //! Prices of single instance types from the price list API. They are added to the known prices and
 //! retire none.
 
-use catalog::ports::{AwsDocument, ProfileAccount, ScopeOutcome, ScopeReport};
-use catalog::{RowBatch, dataset};
+use catalog::ports::{AwsDocument, Gap, ProfileAccount, ScopeOutcome, ScopeReport};
+use catalog::{RowBatch, built_in_dataset};
 use console::{Failure, Printer};
 use feeds::{Completeness, FeedContext, FeedKind};
 
-use super::{SnapshotPlan, SnapshotRun, source_failure};
+use super::access::{SourceAccess, source_failure};
+use crate::snapshot::known_reports::KnownReports;
+use crate::snapshot::record::FetchedRun;
 
-pub(super) fn snapshot(
-    work: &mut SnapshotRun<'_>,
-    wanted: &SnapshotPlan,
+/// Fetches the prices of these types in each region.
+pub(crate) fn fetch(
+    access: &SourceAccess<'_>,
+    known: &KnownReports,
+    types: &[String],
     account: &ProfileAccount,
     regions: &[String],
-    printer: &mut Printer,
-) -> Result<(), Failure> {
-    let started = (work.clock)();
+    printer: &Printer,
+) -> Result<FetchedRun, Failure> {
+    let started = access.now();
     let (mut told, mut batches) = (Vec::new(), Vec::new());
     for region in regions {
-        let (one, rows) = region_report(work, &wanted.room.types, account, region, printer)?;
+        let (one, rows) = region_report(access, known, types, account, region, printer)?;
         told.push(one);
         batches.extend(rows);
     }
-    let dataset = dataset("price").expect("a built-in dataset");
-    let name = format!("{}-{}", account.account_id, work.stamp(started));
-    work.commit(dataset, &name, batches, told, started, printer)
+    Ok(FetchedRun::new(built_in_dataset("price"), Some(&account.account_id), batches, told, started))
 }
 
 /// Returns the report of a region and its rows.
 fn region_report(
-    work: &SnapshotRun<'_>,
+    access: &SourceAccess<'_>,
+    known: &KnownReports,
     types: &[String],
     account: &ProfileAccount,
     region: &str,
     printer: &Printer,
 ) -> Result<(ScopeReport, Vec<RowBatch>), Failure> {
-    let now = (work.clock)();
+    let now = access.now();
     let mut told = ScopeReport {
-        dataset: dataset("price").expect("a built-in dataset"),
+        dataset: built_in_dataset("price"),
         scope: region.into(),
         source: format!("AWS pricing:GetProducts of {}", types.join(", ")),
         version: None,
@@ -52,14 +55,14 @@ fn region_report(
     for instance_type in types {
         let before = products.len();
         let document = AwsDocument::Prices { instance_type, region };
-        let delivered = work.source.document(account, &document, work.stop, &mut |product| {
+        let delivered = access.source.document(account, &document, access.stop, &mut |product| {
             products.push_str(&product);
             products.push('\n');
             Ok(())
         });
         let delivered = delivered.map_err(source_failure)?;
         if products.len() == before && delivered.ended.is_none() {
-            told.gaps.push(format!("AWS publishes no price of {instance_type} for {region}"));
+            told.gaps.push(format!("AWS publishes no price of {instance_type} for {region}").into());
         }
         told.gaps.extend(delivered.ended);
         let new = delivered.gaps.into_iter().filter(|gap| !told.gaps.contains(gap)).collect::<Vec<_>>();
@@ -85,12 +88,12 @@ fn region_report(
         for spoken in spoken {
             told.rows += spoken.rows;
             (told.observed_from, told.observed_at) = (spoken.observed_from, spoken.observed_at);
-            told.gaps.extend(spoken.gaps);
+            told.gaps.extend(spoken.gaps.into_iter().map(Gap::from));
         }
     }
     if told.rows == 0 {
         told.outcome = ScopeOutcome::Failed;
     }
-    work.state.drop_unchanged(&mut told, &mut batches);
+    known.drop_unchanged(&mut told, &mut batches);
     Ok((told, batches))
 }

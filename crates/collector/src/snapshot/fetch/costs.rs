@@ -2,72 +2,69 @@
 
 use std::collections::BTreeMap;
 
-use catalog::ports::{AwsDocument, CostGroup, DocumentSummary, ProfileAccount, ScopeOutcome, ScopeReport};
-use catalog::{RowBatch, dataset};
+use catalog::ports::{
+    AwsDocument, CostGroup, DocumentSummary, Gap, ProfileAccount, ScopeOutcome, ScopeReport,
+};
+use catalog::{Dataset, RowBatch, SourceHistory, built_in_dataset};
 use console::{Failure, Printer};
-use domain::{Decimal, Timestamp};
+use domain::Timestamp;
 use feeds::{Completeness, FeedContext, FeedKind, FeedReport};
 
-use super::account::aws_time;
-use super::{SnapshotPlan, SnapshotRun, source_failure};
+use super::access::{SourceAccess, aws_time, source_failure};
+use crate::snapshot::known_reports::KnownReports;
+use crate::snapshot::plan::SnapshotPlan;
+use crate::snapshot::record::FetchedRun;
+use crate::snapshot::spending::SpendingLimit;
 
-/// Price of a request, cents.
-const REQUEST: i64 = 1;
+const CHARGE: &Dataset = built_in_dataset("charge");
 
-/// Days of the first request, including today.
-const FIRST: i32 = 31;
+const HISTORY: SourceHistory = CHARGE.origin.history.expect("the source of costs keeps a history");
 
 /// Days for which costs arrive late: a day is requested again until this many days after it.
 const LATE: i32 = 3;
 
-/// Days for which AWS keeps costs.
-const KEPT: i32 = 395;
-
-/// Returns the maximum cost, USD. The number of pages of an answer is not known in advance.
-pub(super) fn maximum_cost(wanted: &SnapshotPlan) -> Decimal {
-    Decimal::new(i64::from(wanted.requests) * REQUEST, 2)
-}
-
-pub(super) fn snapshot(
-    work: &mut SnapshotRun<'_>,
-    wanted: &SnapshotPlan,
+/// Fetches the costs of the days that are not settled. The number of pages of an answer is not
+/// known in advance, so the maximum cost is that of all allowed requests.
+pub(crate) fn fetch(
+    access: &SourceAccess<'_>,
+    known: &KnownReports,
+    plan: &SnapshotPlan,
     account: &ProfileAccount,
+    spending: &mut SpendingLimit<'_>,
     printer: &mut Printer,
-) -> Result<(), Failure> {
-    let started = (work.clock)();
-    let source = format!("AWS ce:GetCostAndUsage by {}", spell_grouping(&wanted.by));
-    let days = days_to_request(work, wanted, account, &source, started);
+) -> Result<FetchedRun, Failure> {
+    let started = access.now();
+    let source = format!("AWS ce:GetCostAndUsage by {}", spell_grouping(&plan.by));
+    let days = days_to_request(known, plan.since, account, &source, started);
     let (from, until) = (day_name(days.start), day_name(days.end));
-    work.spending.announce(
+    spending.announce(
         &format!(
             "charge of {} from {from}, one request to Cost Explorer ($0.01) and one per further page, up to {},",
-            account.account_id, wanted.requests
+            account.account_id, plan.requests
         ),
-        maximum_cost(wanted),
+        CHARGE.origin.cost.of(u64::from(plan.requests)),
         printer,
     )?;
     let mut seen: BTreeMap<String, CostDayReport> = BTreeMap::new();
     let progress = printer.progress("costs");
-    let document = AwsDocument::Costs { from: &from, until: &until, by: &wanted.by, most: wanted.requests };
-    let delivered = work.source.document(account, &document, work.stop, &mut |answer| {
+    let document = AwsDocument::Costs { from: &from, until: &until, by: &plan.by, most: plan.requests };
+    let delivered = access.source.document(account, &document, access.stop, &mut |answer| {
         let (spoken, batches) = read(&answer, account, &source, started)?;
         seen.insert(spoken.scope.clone(), (spoken, batches));
         Ok(())
     });
     drop(progress);
     let delivered = delivered.map_err(source_failure)?;
-    let spent = Decimal::new(i64::from(delivered.requests) * REQUEST, 2);
+    let spent = CHARGE.origin.cost.of(u64::from(delivered.requests));
     printer.note(&format!("made {} requests to Cost Explorer, ${spent}", delivered.requests));
     let (mut told, mut batches) = (Vec::new(), Vec::new());
     for day in days {
         let found = seen.remove(&scope(account, day));
-        let (one, rows) = day_report(work, account, day, &source, found, &delivered, started);
+        let (one, rows) = day_report(known, account, day, &source, found, &delivered, started);
         told.push(one);
         batches.extend(rows);
     }
-    let dataset = dataset("charge").expect("a built-in dataset");
-    let name = format!("{}-{}", account.account_id, work.stamp(started));
-    work.commit(dataset, &name, batches, told, started, printer)
+    Ok(FetchedRun::new(CHARGE, Some(&account.account_id), batches, told, started))
 }
 
 /// A day's report and its rows.
@@ -75,7 +72,7 @@ type CostDayReport = (FeedReport, Vec<RowBatch>);
 
 /// Returns the report of a day, and its rows if they are new.
 fn day_report(
-    work: &SnapshotRun<'_>,
+    known: &KnownReports,
     account: &ProfileAccount,
     day: i32,
     source: &str,
@@ -85,7 +82,7 @@ fn day_report(
 ) -> (ScopeReport, Vec<RowBatch>) {
     let observed_at = delivered.date.unwrap_or(started);
     let mut told = ScopeReport {
-        dataset: dataset("charge").expect("a built-in dataset"),
+        dataset: CHARGE,
         scope: scope(account, day),
         source: source.into(),
         version: None,
@@ -96,14 +93,14 @@ fn day_report(
         gaps: delivered.gaps.clone(),
     };
     let Some((spoken, mut rows)) = found else {
-        let why = "ce:GetCostAndUsage returned nothing for that day".to_string();
+        let why = Gap::from("ce:GetCostAndUsage returned nothing for that day");
         told.gaps.push(delivered.ended.clone().unwrap_or(why));
         return (told, Vec::new());
     };
     told.outcome = if spoken.rows == 0 { ScopeOutcome::Empty } else { ScopeOutcome::Complete };
     (told.rows, told.version) = (spoken.rows, spoken.version);
-    told.gaps.extend(spoken.gaps);
-    work.state.drop_unchanged(&mut told, &mut rows);
+    told.gaps.extend(spoken.gaps.into_iter().map(Gap::from));
+    known.drop_unchanged(&mut told, &mut rows);
     (told, rows)
 }
 
@@ -143,16 +140,15 @@ fn spell_grouping(by: &[CostGroup]) -> String {
 
 /// Returns the days to request, numbered since 1970: from the first unsettled day to today.
 fn days_to_request(
-    work: &SnapshotRun<'_>,
-    wanted: &SnapshotPlan,
+    reports: &KnownReports,
+    since: Option<Timestamp>,
     account: &ProfileAccount,
     source: &str,
     now: Timestamp,
 ) -> std::ops::Range<i32> {
     let today = day_number(aws_time(account, now));
     let prefix = format!("{}/", account.account_id);
-    let known: BTreeMap<i32, bool> = work
-        .state
+    let known: BTreeMap<i32, bool> = reports
         .scopes("charge")
         .into_iter()
         .filter(|told| told.source == source)
@@ -162,7 +158,7 @@ fn days_to_request(
             Some((day, !estimated && day_number(told.observed_at) > day + LATE))
         })
         .collect();
-    let first = match wanted.since {
+    let first = match since {
         Some(since) => day_number(since),
         None => unsettled(&known, today),
     };
@@ -172,8 +168,8 @@ fn days_to_request(
 /// Returns the first day that is not settled. `known` states for each known day whether it is
 /// settled.
 fn unsettled(known: &BTreeMap<i32, bool>, today: i32) -> i32 {
-    let Some(first) = known.keys().next() else { return today - FIRST + 1 };
-    let mut days = (*first).max(today - KEPT)..today;
+    let Some(first) = known.keys().next() else { return today - HISTORY.first_days + 1 };
+    let mut days = (*first).max(today - HISTORY.kept_days)..today;
     days.find(|day| known.get(day) != Some(&true)).unwrap_or(today)
 }
 
@@ -211,7 +207,7 @@ mod tests {
         check(&[(990, true), (992, true)], 991);
         check(&[(990, true)], 991);
         // Days that AWS no longer keeps are not requested.
-        check(&[(100, false), (101, false)], 1000 - KEPT);
+        check(&[(100, false), (101, false)], 1000 - HISTORY.kept_days);
     }
 
     #[test]

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use catalog::ports::{METRICS, ProfileAccount, ScopeOutcome, ScopeReport, SnapshotQuery, SnapshotRequest};
-use catalog::{ColumnValues, RowBatch, dataset};
+use catalog::{ColumnValues, Dataset, RowBatch, built_in_dataset};
 use console::{Failure, Printer};
 use domain::{Decimal, Timestamp};
 
-use super::account::{QueryPreliminaries, aws_time, run_query};
-use super::{SnapshotPlan, SnapshotRun, source_failure};
+use super::access::{SourceAccess, aws_time, source_failure};
+use super::region_query::{QueryPreliminaries, run_query};
+use crate::snapshot::known_reports::KnownReports;
+use crate::snapshot::record::FetchedRun;
+use crate::snapshot::spending::SpendingLimit;
 
-/// Span of the first query.
-const FIRST: &str = "14d";
+const UTILIZATION: &Dataset = built_in_dataset("utilization");
+
+const FLEET: &Dataset = built_in_dataset("instance");
 
 /// Delay of CloudWatch's figures: this much of the known history is requested again.
 const LATE: &str = "3h";
@@ -19,7 +23,7 @@ const LATE: &str = "3h";
 const HOUR: i64 = 3600;
 
 /// An account's running instances by region, and the regions that could not be listed.
-pub(super) struct RunningInstances {
+pub(crate) struct RunningInstances {
     regions: Vec<String>,
     ids: Vec<Vec<String>>,
     before: QueryPreliminaries,
@@ -36,28 +40,26 @@ impl RunningInstances {
         self.count() * METRICS * 2
     }
 
-    /// Returns the maximum cost, USD: $0.01 per thousand metrics.
-    pub(super) fn maximum_cost(&self) -> Decimal {
-        Decimal::new(self.metrics() as i64, 5).normalize()
+    /// Returns the maximum cost, USD.
+    pub(crate) fn maximum_cost(&self) -> Decimal {
+        UTILIZATION.origin.cost.of(self.metrics()).normalize()
     }
 }
 
 /// Lists the running instances, which is free.
-pub(super) fn list_running(
-    work: &SnapshotRun<'_>,
+pub(crate) fn list_running(
+    access: &SourceAccess<'_>,
     account: &ProfileAccount,
     regions: &[String],
 ) -> Result<RunningInstances, Failure> {
-    let fleet = dataset("instance").expect("a built-in dataset");
-    let now = (work.clock)();
+    let now = access.now();
     let since = vec![now; regions.len()];
     let fleet =
-        SnapshotQuery { dataset: fleet, account, regions, since: &since, asked: SnapshotRequest::All };
+        SnapshotQuery { dataset: FLEET, account, regions, since: &since, asked: SnapshotRequest::All };
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let of_fleet = fleet.dataset;
-    let told = work.source.snapshot(&fleet, work.stop, &mut |dataset, scope, batch| {
+    let told = access.source.snapshot(&fleet, access.stop, &mut |dataset, scope, batch| {
         // A snapshot of the dataset `instance` keeps the heartbeats.
-        if dataset == of_fleet {
+        if dataset.name == FLEET.name {
             found.entry(scope.to_string()).or_default().extend(ids(&batch));
         }
         Ok(())
@@ -65,7 +67,7 @@ pub(super) fn list_running(
     let mut running =
         RunningInstances { regions: Vec::new(), ids: Vec::new(), before: QueryPreliminaries::default() };
     let told = told.map_err(source_failure)?.into_iter();
-    for told in told.filter(|told| told.dataset == of_fleet) {
+    for told in told.filter(|told| told.dataset.name == FLEET.name) {
         let mut ids = found.remove(&told.scope).unwrap_or_default();
         ids.sort_unstable();
         if told.outcome == ScopeOutcome::Failed {
@@ -74,7 +76,7 @@ pub(super) fn list_running(
             running.regions.push(region.into());
             running.ids.push(ids);
             // Only instances that could not be listed matter here, not zones without an id.
-            let unlisted = told.gaps.into_iter().filter(|gap| gap.starts_with("ec2:DescribeInstances"));
+            let unlisted = told.gaps.into_iter().filter(|gap| gap.is_of(FLEET.origin.actions[0]));
             running.before.gaps.insert(told.scope, unlisted.collect());
         }
     }
@@ -91,24 +93,29 @@ fn ids(batch: &RowBatch) -> Vec<String> {
     pairs.filter(|(_, state)| *state == Some("running")).filter_map(|(id, _)| Some(id?.to_string())).collect()
 }
 
-pub(super) fn snapshot(
-    work: &mut SnapshotRun<'_>,
-    wanted: &SnapshotPlan,
+/// Fetches the load of the running instances, from `since` or from the end of the known history.
+pub(crate) fn fetch(
+    access: &SourceAccess<'_>,
+    known: &KnownReports,
+    since: Option<Timestamp>,
     account: &ProfileAccount,
     regions: &[String],
+    spending: &mut SpendingLimit<'_>,
     printer: &mut Printer,
-) -> Result<(), Failure> {
-    let dataset = dataset("utilization").expect("a built-in dataset");
-    let running = list_running(work, account, regions)?;
+) -> Result<FetchedRun, Failure> {
+    let dataset = UTILIZATION;
+    let running = list_running(access, account, regions)?;
     let what = format!("utilization of {} instances of {}", running.count(), account.account_id);
-    work.spending.announce(&what, running.maximum_cost(), printer)?;
-    let now = aws_time(account, (work.clock)());
+    spending.announce(&what, running.maximum_cost(), printer)?;
+    let now = aws_time(account, access.now());
     let until = whole_hour(now);
+    let first = dataset.origin.history.map(|history| format!("{}d", history.first_days));
+    let first = first.and_then(|days| domain::subtract_span(now, &days));
     let begin = |region: &String| {
         let scope = format!("{}/{region}", account.account_id);
         let known =
-            work.state.known_until(dataset.name, &scope).and_then(|until| domain::subtract_span(until, LATE));
-        let since = wanted.since.or(known).or(domain::subtract_span(now, FIRST)).unwrap_or(now);
+            known.known_until(dataset.name, &scope).and_then(|until| domain::subtract_span(until, LATE));
+        let since = since.or(known).or(first).unwrap_or(now);
         // At least one hour: AWS rejects a request for an empty span.
         whole_hour(since).min(domain::subtract_span(until, "1h").unwrap_or(until))
     };
@@ -117,8 +124,8 @@ pub(super) fn snapshot(
     let QueryPreliminaries { told, gaps } = running.before;
     let told = told.into_iter().map(|told| ScopeReport { dataset, ..told }).collect();
     let regions = &running.regions;
-    let wanted = SnapshotQuery { dataset, account, regions, since: &since, asked };
-    run_query(work, &wanted, QueryPreliminaries { told, gaps }, printer)
+    let query = SnapshotQuery { dataset, account, regions, since: &since, asked };
+    run_query(access, known, &query, QueryPreliminaries { told, gaps }, printer)
 }
 
 fn whole_hour(at: Timestamp) -> Timestamp {

@@ -1,6 +1,7 @@
 //! The price list API: the prices of one instance type.
 
 use aws_sdk_pricing::types::{Filter, FilterType};
+use catalog::ports::Gap;
 
 use crate::clients;
 use crate::document::{DocumentDelivery, DocumentError};
@@ -12,7 +13,7 @@ const ACTION: &str = "pricing:GetProducts";
 const PAGE: i32 = 100;
 
 /// Gives each product of the type in the region to the sink, as a JSON object with its terms.
-pub(crate) async fn prices(
+pub(crate) async fn deliver(
     post: &mut DocumentDelivery<'_>,
     partition: &str,
     instance_type: &str,
@@ -22,8 +23,10 @@ pub(crate) async fn prices(
         "aws" => "us-east-1",
         "aws-cn" => "cn-northwest-1",
         other => {
-            return Err(DocumentError::Gap(format!(
-                "{ACTION}: the price list API is not available in partition {other}"
+            return Err(DocumentError::Gap(Gap::of_call(
+                ACTION,
+                "no-endpoint",
+                format!("{ACTION}: the price list API is not available in partition {other}"),
             )));
         }
     };
@@ -32,7 +35,8 @@ pub(crate) async fn prices(
         Filter::builder().r#type(FilterType::TermMatch).field(field).value(value).build()
     });
     let filters: Result<Vec<Filter>, _> = filters.into_iter().collect();
-    let filters = filters.map_err(|e| DocumentError::Gap(format!("{ACTION}: {e}")))?;
+    let filters = filters
+        .map_err(|e| DocumentError::Gap(Gap::of_call(ACTION, "invalid-request", format!("{ACTION}: {e}"))))?;
     let mut token = None;
     loop {
         let call = client

@@ -6,7 +6,7 @@ use aws_sdk_costexplorer::config::Config;
 use aws_sdk_costexplorer::types::{
     DateInterval, Granularity, GroupDefinition, GroupDefinitionType, MetricValue, ResultByTime,
 };
-use catalog::ports::CostGroup;
+use catalog::ports::{CostGroup, Gap};
 use serde_json::{Map, Value, json};
 
 use crate::clients::{self, ATTEMPTS};
@@ -26,7 +26,7 @@ pub(crate) struct CostPeriod<'a> {
 
 /// Gives each day to the sink once it is complete. Every attempt counts as a request, because AWS
 /// does not document that a request with a lost answer is free.
-pub(crate) async fn costs(
+pub(crate) async fn deliver(
     post: &mut DocumentDelivery<'_>,
     partition: &str,
     span: CostPeriod<'_>,
@@ -37,21 +37,28 @@ pub(crate) async fn costs(
         "aws" => "us-east-1",
         "aws-cn" => "cn-northwest-1",
         other => {
-            return Err(DocumentError::Gap(format!(
-                "{ACTION}: Cost Explorer is not available in partition {other}"
+            return Err(DocumentError::Gap(Gap::of_call(
+                ACTION,
+                "no-endpoint",
+                format!("{ACTION}: Cost Explorer is not available in partition {other}"),
             )));
         }
     };
     let client = clients::cost_explorer(post.config, region, &post.dated, &post.sent);
     let period = DateInterval::builder().start(span.from).end(span.until).build();
-    let period = period.map_err(|e| DocumentError::Gap(format!("{ACTION}: {e}")))?;
+    let period = period
+        .map_err(|e| DocumentError::Gap(Gap::of_call(ACTION, "invalid-request", format!("{ACTION}: {e}"))))?;
     let mut days = CostDayAssembler::new(by);
     let mut token = None;
     loop {
         let left = most.saturating_sub(post.sent.count());
         if left == 0 {
-            return Err(DocumentError::Gap(format!(
-                "{ACTION}: the answer has more pages than the {most} requests that were agreed to; --requests allows more"
+            return Err(DocumentError::Gap(Gap::of_call(
+                ACTION,
+                "limit",
+                format!(
+                    "{ACTION}: the answer has more pages than the {most} requests that were agreed to; --requests allows more"
+                ),
             )));
         }
         let call = client
