@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_executable_is_built_and_installed() {
+    fn every_executable_has_a_file_in_a_bin_folder() {
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         let executables: Vec<&str> =
             PROGRAMS.iter().filter(|program| program.has_executable).map(|program| program.name).collect();
@@ -52,14 +52,5 @@ mod tests {
         let mut expected = executables.clone();
         expected.sort_unstable();
         assert_eq!(built, expected);
-        let makefile = std::fs::read_to_string(root.join("Makefile")).unwrap();
-        let line = makefile.lines().find(|line| line.contains("release/,mycelium ")).unwrap();
-        let (_, listed) = line.split_once("release/,").unwrap();
-        let (listed, _) = listed.split_once(')').unwrap();
-        let mut listed: Vec<&str> = listed.split(' ').collect();
-        listed.sort_unstable();
-        expected.push("mycelium");
-        expected.sort_unstable();
-        assert_eq!(listed, expected);
     }
 }
