@@ -175,7 +175,7 @@ fn fetched_instance_types_equal_those_of_the_seed() {
     assert!(again.contains("offering,us-east-1,unchanged,"), "{again}");
     assert_eq!(query_csv(&desk, "SELECT count(*) AS n FROM offering_history"), rows);
     // Answers name their sources. The tests' usual instant is before this machine's clock.
-    let words = ["search", "m7i.xlarge", "--region", "us-east-1"];
+    let words = ["search", "m7i.xlarge", "--region", "us-east-1", "--verbose"];
     let sources = run_command(desk.command("truffle", &words).env("MYCELIUM_NOW", "2100-01-01T00:00:00Z"));
     assert!(sources.err.contains("from AWS ec2:DescribeInstanceTypes"), "{sources:?}");
 }

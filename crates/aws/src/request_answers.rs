@@ -1,6 +1,6 @@
 //! Answers to requests for capacity. Each answer is stored with its request, because it is valid
-//! for that request only. Requests are sent one after the other, because AWS limits an account's new
-//! requests in a day.
+//! for that request only. Requests are sent one after the other, because AWS limits an account's
+//! new requests in a day.
 
 use std::future::Future;
 

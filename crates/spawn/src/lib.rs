@@ -1,7 +1,7 @@
 //! spawn: launches instances with a limited life, lists them, and ends overdue ones.
 //!
-//! Decisions are pure functions of `fleet`. This crate reads input, keeps the journal, calls
-//! the ports and reads results back. It does not depend on the SDK: the ports of `fleet` hide it. It
+//! Decisions are pure functions of `fleet`. This crate reads input, keeps the journal, calls the
+//! ports and reads results back. It does not depend on the SDK: the ports of `fleet` hide it. It
 //! knows no prices and nothing about the programs on an instance. spawn does not install spawnd, so
 //! only the dead-man timer bounds an instance from inside.
 

@@ -408,7 +408,8 @@ const OLD_RECORD: &str = r##"{
 #[test]
 fn a_record_of_an_earlier_version_is_resumed() {
     let cloud = memory();
-    // Earlier ids are any 32 hexadecimal digits; a UUID of version 4 has a 4 after the first twelve.
+    // Earlier ids are any 32 hexadecimal digits; a UUID of version 4 has a 4 after the first
+    // twelve.
     for (number, id) in
         ["0123456789abcdef0123456789abcdef", "ffffffffffffffffffffffffffffffff"].iter().enumerate()
     {

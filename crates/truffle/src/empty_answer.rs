@@ -9,7 +9,7 @@ use crate::CommandPorts;
 use crate::collect_command::collect_command;
 use crate::question_params::QuestionCall;
 use crate::region_scope::rows;
-use crate::statement::{datasets_of, tables_of};
+use crate::statement_tables::{datasets_of, tables_of};
 
 /// Returns the reason of an empty answer, with the next step.
 pub(crate) fn explain(call: &QuestionCall, ports: &CommandPorts<'_>) -> Result<String, Failure> {

@@ -66,8 +66,8 @@ fn prices_are_old(sources: &[DatasetSource], now: Timestamp) -> bool {
     newest.max().is_none_or(|newest| now.as_second() - newest.as_second() > OLD_PRICE_DAYS * 24 * 3600)
 }
 
-/// Returns the footer, such as `us-east-1 · types 4 weeks old · prices 20 to 33 months old · 5 gaps:
-/// truffle status`.
+/// Returns the footer, such as `us-east-1 · types 4 weeks old · prices 20 to 33 months old · 5
+/// gaps: truffle status`.
 fn line(datasets: &[&str], sources: &[DatasetSource], regions: &str, gaps: usize, now: Timestamp) -> String {
     let mut parts = Vec::new();
     match regions.split(',').count() {

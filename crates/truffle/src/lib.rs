@@ -22,6 +22,7 @@ mod region_scope;
 mod repl;
 mod run;
 mod statement;
+mod statement_tables;
 mod usage;
 mod user_files;
 pub mod words;

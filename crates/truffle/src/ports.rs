@@ -6,8 +6,8 @@ use catalog::{Page, Question, Value, question};
 use console::{Failure, FailureKind, Settings};
 use domain::Timestamp;
 
-/// Opens the warehouse. With a key, every text that can identify a person, a machine or an account is
-/// replaced by a stand-in of that key. The warehouse stays open until the process ends.
+/// Opens the warehouse. With a key, every text that can identify a person, a machine or an account
+/// is replaced by a stand-in of that key. The warehouse stays open until the process ends.
 pub type OpenWarehouse<'a> = dyn Fn(Option<&str>) -> Result<&'a dyn Ask, AskError> + 'a;
 
 /// Shells with a completion script.

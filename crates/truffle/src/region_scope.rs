@@ -37,8 +37,8 @@ impl RegionScopeArgs {
         }
     }
 
-    /// Asks the four questions behind an answer about types in these regions: the facts of all types,
-    /// the zones, the prices, and the runs that collected them.
+    /// Asks the four questions behind an answer about types in these regions: the facts of all
+    /// types, the zones, the prices, and the runs that collected them.
     pub(crate) fn ask(&self, ports: &CommandPorts, regions: &str) -> [Result<Page, Failure>; 4] {
         ports.answer_all([
             ("instance/facts", &[]),

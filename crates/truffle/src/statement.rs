@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use catalog::ports::{QuerySummary, StopFlag, UserQuery};
-use catalog::{DATASETS, Page, QUESTIONS, Question, question};
+use catalog::{Page, QUESTIONS, Question, question};
 use clap::Args;
 use console::{Failure, Printer, suggest_closest};
 use domain::Timestamp;
@@ -11,6 +11,7 @@ use domain::Timestamp;
 use crate::footer::note_footer;
 use crate::ports::failure;
 use crate::question_params::QuestionCall;
+use crate::statement_tables::datasets_of;
 use crate::usage::{as_of_without_effect, flag_without_effect};
 use crate::{CommandPorts, CommonArgs, empty_answer};
 
@@ -131,19 +132,6 @@ pub(crate) fn note_data_age(
     if read.is_empty() { Ok(()) } else { note_footer(ports, printer, &read, regions, now) }
 }
 
-/// Returns the datasets behind these tables, in the order of the catalog. `collection_run` is left
-/// out: it records the age of the others.
-pub(crate) fn datasets_of(tables: &[String]) -> Vec<&'static str> {
-    let dataset = |table: &String| -> String {
-        let endings = ["_history", "_corrected", "_held", "_statement"];
-        let bare = endings.iter().find_map(|ending| table.strip_suffix(ending));
-        bare.unwrap_or(table).to_string()
-    };
-    let read: Vec<String> = tables.iter().map(dataset).collect();
-    let names = DATASETS.iter().map(|dataset| dataset.name);
-    names.filter(|name| *name != "collection_run" && read.iter().any(|table| table == name)).collect()
-}
-
 /// Returns the question with this name; `None` for SQL. An unknown name is a usage failure.
 fn find_question(text: &str) -> Result<Option<&'static Question>, Failure> {
     let text = text.trim();
@@ -186,11 +174,6 @@ pub(crate) fn stop_on_interrupt() -> Result<StopFlag, Failure> {
     signal_hook::flag::register(signal_hook::consts::SIGINT, stop.flag())
         .map_err(|e| Failure::broken(format!("Ctrl-C cannot be handled: {e}")))?;
     Ok(stop)
-}
-
-/// Returns the tables that a named question reads.
-pub(crate) fn tables_of(question: &Question, ports: &CommandPorts<'_>) -> Result<Vec<String>, Failure> {
-    ports.ask.tables_of(question).map_err(|error| failure(error, &ports.settings.lake.value))
 }
 
 /// Runs a statement in the isolated query process and prints its pages as they arrive.
@@ -270,20 +253,5 @@ mod tests {
         assert!(find_question("SELECT 1/2").unwrap().is_none());
         let failure = find_question("price/per-gpus").unwrap_err();
         assert!(failure.message.contains("the closest match is price/per-gpu"), "{}", failure.message);
-    }
-
-    #[test]
-    fn finds_the_datasets_behind_tables() {
-        let check = |tables: &[&str], expected: &[&str]| {
-            let tables: Vec<String> = tables.iter().map(|table| table.to_string()).collect();
-            assert_eq!(datasets_of(&tables), expected, "{tables:?}");
-        };
-        check(&[], &[]);
-        check(&["price"], &["price"]);
-        check(&["instance_type", "price_history"], &["instance_type", "price"]);
-        check(&["offering", "price", "price_held"], &["offering", "price"]);
-        check(&["instance_type_corrected"], &["instance_type"]);
-        check(&["charge_statement"], &["charge"]);
-        check(&["collection_run", "nowhere"], &[]);
     }
 }

@@ -38,9 +38,9 @@ pub struct Warehouse {
 impl Warehouse {
     /// Opens the warehouse of the sources: the published file in one of the folders, else a new
     /// file in the first writable folder, else in memory. `lake` is the folder of the user's lake,
-    /// if there is one; its source is the last. With a key, every text that can identify a person, a
-    /// machine or an account is replaced by a stand-in: the same text has the same stand-in under the
-    /// same key.
+    /// if there is one; its source is the last. With a key, every text that can identify a person,
+    /// a machine or an account is replaced by a stand-in: the same text has the same stand-in under
+    /// the same key.
     ///
     /// Errors: [`AskError::Lake`] if the data cannot be read as the manifests describe it.
     pub fn open(

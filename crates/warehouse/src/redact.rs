@@ -57,7 +57,8 @@ pub(crate) fn redact(
     Ok(())
 }
 
-/// Returns the views of one dataset: its history, the current rows on top of it, and its statements.
+/// Returns the views of one dataset: its history, the current rows on top of it, and its
+/// statements.
 fn views(dataset: &Dataset) -> &'static [&'static str] {
     match dataset.kind {
         DatasetKind::Statement => &[STATED, CURRENT, STATEMENT],

@@ -32,7 +32,7 @@ const EFFECTS: &[EffectPlaces] = &[
             "lake_writer",
             "sandbox",
             "spawn/src/journal.rs",
-            "spawn/src/reap.rs",
+            "spawn/src/commands/reap.rs",
             "spawnd",
             "truffle/src/commands/export.rs",
             "truffle/src/commands/query.rs",
@@ -57,7 +57,7 @@ const EFFECTS: &[EffectPlaces] = &[
     },
     EffectPlaces {
         effect: "thread::sleep",
-        places: &["collector/src/watch.rs", "mycelium/src/main.rs", "spawnd"],
+        places: &["collector/src/commands/watch.rs", "mycelium/src/main.rs", "spawnd"],
     },
     EffectPlaces { effect: "println!", places: &["spawnd/src/lib.rs"] },
     EffectPlaces { effect: "Timestamp::now", places: &["app/src/process.rs", "spawnd/src/machine.rs"] },

@@ -8,10 +8,10 @@ use super::tree::git;
 pub const LONGEST_SUBJECT: usize = 72;
 
 /// The newest commit that the rule does not apply to. Its descendants follow the rule.
-pub const LAST_UNCHECKED_COMMIT: &str = "7336ed4c7f4009b267aab593aa239947ff5a3745";
+pub const LAST_UNCHECKED_COMMIT: &str = "808ce665dc3bc69ef1ca6a58761abe07e4fc0e93";
 
-/// Returns the subjects of all commits since [`LAST_UNCHECKED_COMMIT`], without merges. `None` where
-/// there is no git, no repository, or no history that reaches that commit (a shallow clone).
+/// Returns the subjects of all commits since [`LAST_UNCHECKED_COMMIT`], without merges. `None`
+/// where there is no git, no repository, or no history that reaches that commit (a shallow clone).
 pub fn checked_subjects(root: &Path) -> Option<Vec<String>> {
     let range = format!("{LAST_UNCHECKED_COMMIT}..HEAD");
     let subjects = git(root, &["log", "--no-merges", "--format=%s", &range]).ok()?;

@@ -1,5 +1,5 @@
-//! The commands, one file each. The doc comment of a command's arguments is its help. `snapshot` and
-//! `import` have folders of their own.
+//! The commands, one file each. The doc comment of a command's arguments is its help. `snapshot`
+//! and `import` have folders of their own.
 
 pub(crate) mod bundle;
 pub(crate) mod compact;

@@ -15,8 +15,9 @@ use crate::partitions::{PartitionWriter, find_foreign_entry};
 use crate::ports::failure;
 use crate::question_params::QuestionCall;
 use crate::statement::{
-    QueryBounds, QueryRequest, answer, note_data_age, note_limits, pages, stop_on_interrupt, tables_of,
+    QueryBounds, QueryRequest, answer, note_data_age, note_limits, pages, stop_on_interrupt,
 };
+use crate::statement_tables::tables_of;
 use crate::usage::as_of_without_effect;
 use crate::{CommandPorts, CommonArgs};
 

@@ -11,8 +11,9 @@ use domain::Timestamp;
 
 use crate::question_columns::default_columns;
 use crate::statement::{
-    MORE, QueryBounds, QueryRequest, answer, note_data_age, note_limits, stop_on_interrupt, stream, tables_of,
+    MORE, QueryBounds, QueryRequest, answer, note_data_age, note_limits, stop_on_interrupt, stream,
 };
+use crate::statement_tables::tables_of;
 use crate::usage::flag_without_effect;
 use crate::{CommandPorts, CommonArgs, repl};
 
