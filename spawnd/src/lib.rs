@@ -40,7 +40,7 @@ use lifecycle::idle::IdleTerms;
 use machine::{ClockPace, Machine, parse_pace};
 use socket::{SocketAnswer, SocketRequest};
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -187,7 +187,9 @@ fn run(args: Args) -> Result<ExitCode, String> {
             return Err("the metadata service has no TLS; an https:// sandbox needs --link-local".to_string());
         }
         Verb::Daemon { sandbox, link_local, .. } => daemon::run(machine, sandbox, link_local)?,
-        Verb::Policy { account, partition } => println!("{:#}", ec2::policy(&partition, &account)),
+        Verb::Policy { account, partition } => {
+            print_line(&format!("{:#}", ec2::policy(&partition, &account)))?
+        }
         Verb::Simulate { trace, idle_timeout, terms } => {
             simulate(&trace, &idle_terms(terms.as_deref(), &idle_timeout)?)?;
         }
@@ -199,11 +201,20 @@ fn send_request(machine: &Machine, question: &SocketRequest) -> Result<ExitCode,
     finish(socket::send_request(machine, question)?)
 }
 
+/// Prints a line. A reader that closed the pipe is no error.
+fn print_line(text: &str) -> Result<(), String> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(format!("the output cannot be written: {error}")),
+        Ok(()) => Ok(()),
+    }
+}
+
 fn finish(answer: SocketAnswer) -> Result<ExitCode, String> {
     if !answer.ok {
         return Err(answer.text);
     }
-    println!("{}", answer.text);
+    print_line(&answer.text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -211,19 +222,20 @@ fn status(machine: &Machine, why: bool, json: bool) -> Result<ExitCode, String> 
     let answer = socket::send_request(machine, &SocketRequest::Status)?;
     let Some(status) = answer.status.as_ref().filter(|_| why || json) else { return finish(answer) };
     if json {
-        println!("{}", serde_json::to_string_pretty(status).map_err(|error| error.to_string())?);
+        print_line(&serde_json::to_string_pretty(status).map_err(|error| error.to_string())?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}", answer.text);
+    print_line(&answer.text)?;
     for line in &status.signals {
-        println!("  {:<10} {}", format!("{:?}", line.signal).to_lowercase(), line.sentence);
+        let signal = format!("{:?}", line.signal).to_lowercase();
+        print_line(&format!("  {signal:<10} {}", line.sentence))?;
     }
-    println!("  {:<10} {}", "heartbeat", status.heartbeat.sentence);
+    print_line(&format!("  {:<10} {}", "heartbeat", status.heartbeat.sentence))?;
     for (name, seconds) in &status.leases {
-        println!("  lease {name}: {seconds} s");
+        print_line(&format!("  lease {name}: {seconds} s"))?;
     }
     for trouble in &status.troubles {
-        println!("warning: {trouble}");
+        print_line(&format!("warning: {trouble}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

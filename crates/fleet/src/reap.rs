@@ -121,7 +121,7 @@ impl KeepReason {
             KeepReason::Over => "ending already".to_string(),
             KeepReason::StoppedAlready => "stopped already, as agreed; its disks cost".to_string(),
             KeepReason::Within(due) => format!("not overdue before {due:.0}"),
-            KeepReason::Paused => "stopped, so its budget stands still".to_string(),
+            KeepReason::Paused => "stopped, so its running time does not count".to_string(),
             KeepReason::Unbounded => "no tag bounds its life".to_string(),
             KeepReason::Unreadable(why) => why.clone(),
             KeepReason::Protected => "protected by AWS".to_string(),

@@ -346,7 +346,7 @@ fn each_reason_to_stay_has_its_text() {
     check(|it| it.protected = None, "its protection could not be seen: denied");
     check(|it| it.bought = PurchaseKind::Unseen, "its spot request could not be seen: denied");
     check(|it| it.budget = TagContent::Missing, "no tag bounds its life");
-    check(|it| it.state = InstanceState::Stopped, "stopped, so its budget stands still");
+    check(|it| it.state = InstanceState::Stopped, "stopped, so its running time does not count");
     check(|it| it.launched = None, "when it was started could not be seen");
     check(
         |it| it.budget = TagContent::Is(BudgetTag::Until(-1_079)),

@@ -175,7 +175,7 @@ impl DaemonState {
         let left = self.time_to_end();
         if let Some(urgency) = notice::take_due_warning(&mut self.warned, left, self.mono) {
             let cause = if self.completed { EndCause::Complete } else { EndCause::Expiry };
-            let detail = format!("the budget agreed at launch was {}", format_span(self.terms.budget));
+            let detail = format!("the running time agreed at launch was {}", format_span(self.terms.budget));
             let announced = EndAnnouncement { cause, detail };
             let warning = UserNotice::warning(urgency, self.action(cause), left, announced);
             effects.push(LifeEffect::Notify(warning));

@@ -18,7 +18,7 @@ fn an_hour_is_warned_of_four_times_and_ends_in_a_stop() {
     let mut life = LoggedLife::hour();
     life.run(3_600);
     let why =
-        "because its time is over (the budget agreed at launch was 1h). To prevent it: spawnd extend 2h";
+        "because its time is over (the running time agreed at launch was 1h). To prevent it: spawnd extend 2h";
     life.check(&[
         &format!("1800 Warning: this instance will stop in 30m, {why}"),
         &format!("3000 Warning: this instance will stop in 10m, {why}"),
@@ -103,7 +103,7 @@ fn a_pause_that_lasts_while_running_is_withdrawn() {
     life.run(15);
     life.tag = tagged("v1;paused;left=1800;gen=9");
     life.run(285);
-    life.check(&["90 Warning: this instance will stop in 30m, because its time is over (the budget agreed at launch was 1h). To prevent it: spawnd extend 2h"]);
+    life.check(&["90 Warning: this instance will stop in 30m, because its time is over (the running time agreed at launch was 1h). To prevent it: spawnd extend 2h"]);
     life.log.clear();
     life.run(30);
     assert_eq!(life.left(), 1_800 - 300);

@@ -455,6 +455,9 @@ fn invalid_launch_arguments_are_refused_without_a_request() {
     check(&["launch", "t3", "--ttl", "8h"], "an instance type such as m7i.xlarge");
     check(&["launch", "t3.micro", "--ttl", "8h", "--on-expiry", "stopp"], "the closest match is stop");
     check(&["launch", "t3.micro", "--ttl", "8h", "--image", "ubuntu"], "is not an image id");
+    check(&["launch", "t3.micro", "--ttl", "8h", "--name", ""], "is empty");
+    check(&["launch", "t3.micro", "--ttl", "8h", "--name", "a\u{1b}[31mb"], "contains a control character");
+    check(&["launch", "t3.micro", "--ttl", "8h", "--name", &"n".repeat(257)], "has more than 256 characters");
     check(&["launch", "t3.micro", "--ttl", "8h", "--region", "eu-west-2"], "the closest match is eu-west-1");
 }
 

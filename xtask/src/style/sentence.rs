@@ -142,7 +142,8 @@ fn plain(text: &str) -> String {
     let text = without_between(&without_between(text, '`', '`'), '{', '}');
     let kept = text.split(' ').filter(|word| {
         let flag = word.trim_start_matches(['(', '[', '"']);
-        !(flag.starts_with("--") && flag.len() > 2) && !word.contains("://")
+        let is_flag = flag.starts_with("--") && flag.len() > 2;
+        !is_flag && !word.contains("://")
     });
     kept.collect::<Vec<_>>().join(" ")
 }

@@ -131,6 +131,22 @@ struct LaunchPlan {
     name: Option<String>,
 }
 
+/// The most characters of a tag's value, by AWS's tag restrictions.
+const LONGEST_TAG_VALUE: usize = 256;
+
+/// Refuses a name that AWS cannot store or that no terminal can show.
+fn check_name(name: &str) -> Result<(), Failure> {
+    let failure = |problem: &str| {
+        Failure::usage(format!("--name {name:?} {problem}")).hint("spawn launch t3.micro --ttl 8h --name try")
+    };
+    match name.chars().count() {
+        0 => Err(failure("is empty")),
+        count if count > LONGEST_TAG_VALUE => Err(failure("has more than 256 characters")),
+        _ if name.chars().any(char::is_control) => Err(failure("contains a control character")),
+        _ => Ok(()),
+    }
+}
+
 impl LaunchPlan {
     fn read(args: &LaunchArgs, ports: &Ports<'_>) -> Result<LaunchPlan, Failure> {
         let usage = |error: &dyn std::error::Error| Failure::usage(error.to_string());
@@ -161,6 +177,9 @@ impl LaunchPlan {
             return Err(Failure::usage(format!(
                 "--image \"{image}\" is not an image id such as ami-0123456789abcdef0"
             )));
+        }
+        if let Some(name) = &args.name {
+            check_name(name)?;
         }
         Ok(LaunchPlan {
             instance_type,
