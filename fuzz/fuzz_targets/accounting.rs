@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| spawnd::strangers::accounting(bytes));
+fuzz_target!(|bytes: &[u8]| spawnd::fuzz_entry::accounting(bytes));

@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &str| spawnd::strangers::metadata(text));
+fuzz_target!(|text: &str| spawnd::fuzz_entry::metadata(text));

@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &str| spawnd::strangers::question(text));
+fuzz_target!(|text: &str| spawnd::fuzz_entry::question(text));

@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| spawnd::strangers::session_file(bytes));
+fuzz_target!(|bytes: &[u8]| spawnd::fuzz_entry::session_file(bytes));

@@ -22,5 +22,5 @@ pub fn feed(kind: FeedKind, bytes: &[u8]) {
         assert_eq!(spoken.iter().map(|scope| scope.rows).sum::<u64>(), handed_over);
         assert!(spoken.iter().all(|scope| scope.observed_from <= scope.observed_at || scope.rows == 0));
     }
-    feeds::recognise(bytes);
+    feeds::detect_kind(bytes);
 }

@@ -123,7 +123,10 @@ pub(crate) fn reply(mut stream: &UnixStream, answer: &SocketAnswer) {
 pub(crate) fn send_request(machine: &Machine, question: &SocketRequest) -> Result<SocketAnswer, String> {
     let path = machine.path(SOCKET);
     let deaf = |error: &dyn std::fmt::Display| {
-        format!("no answer from spawnd ({error}); the dead-man stays armed\nhint: systemctl status spawnd")
+        format!(
+            "no answer from spawnd ({error})\nhint: systemctl status spawnd shows whether it runs; the \
+             dead-man timer does not depend on it"
+        )
     };
     let mut stream = UnixStream::connect(&path).map_err(|error| deaf(&error))?;
     stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(|error| deaf(&error))?;

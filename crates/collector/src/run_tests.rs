@@ -191,6 +191,19 @@ fn a_snapshot_whose_source_fails_shows_nothing() {
 }
 
 #[test]
+fn a_mistyped_region_is_refused_before_any_request() {
+    let store = MemoryStore::default();
+    let source = || -> Box<dyn Source> { Box::new(account()) };
+    let words = ["snapshot", "offering", "--region", "us-east-1,us-esat-1"];
+    let (ended, ..) = collect(&words, &store, &source, now());
+    let failure = ended.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Usage);
+    let expected = "--region: AWS lists no region \"us-esat-1\"; the closest match is us-east-1";
+    assert_eq!(failure.message, expected);
+    assert_eq!(store.runs(), Vec::new(), "no gap is recorded");
+}
+
+#[test]
 fn a_stopped_snapshot_shows_nothing() {
     let source = || -> Box<dyn Source> { Box::new(account().stop_after(1)) };
     check_failed_snapshot(None, &source, FailureKind::Interrupted, "interrupted");

@@ -31,3 +31,14 @@ fn a_closed_pipe_ends_without_an_error_and_a_full_device_with_one() {
     assert_eq!(full.status.code(), Some(1), "{text}");
     assert!(text.starts_with("error: the output cannot be written: "), "{text}");
 }
+
+#[test]
+fn a_policy_for_an_invalid_account_is_refused() {
+    for account in ["123", "abc", "11112222333x"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spawnd"));
+        let output = command.args(["policy", account]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{text}");
+        assert!(text.contains("is not an account id; expected 12 digits"), "{text}");
+    }
+}

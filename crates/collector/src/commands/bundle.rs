@@ -12,8 +12,9 @@ use crate::ports::lake_failure;
 /// Pack the lake's public data into one signed file, for machines without a network.
 ///
 /// The bundle holds prices, offerings, types, zones, spot history and interruptions, with the time
-/// of each observation. It holds no account data. It is signed with your own key, which is created
-/// on first use. To import it on the other machine, run collector import bundle FILE --signer KEY.
+/// of each observation. Rows of `zone` carry the id of the account that collected them; the bundle
+/// holds no other account data. It is signed with your own key, which is created on first use. To
+/// import it on the other machine, run collector import bundle FILE --signer KEY.
 #[derive(Debug, Args)]
 pub struct BundleArgs {
     /// File to write

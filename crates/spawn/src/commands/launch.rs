@@ -56,7 +56,7 @@ pub struct LaunchArgs {
     /// The region
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
-    /// Show the launch, but write and send nothing
+    /// Show the launch: requests only read, and nothing is launched or written
     #[arg(long)]
     pub dry_run: bool,
     /// Continue an interrupted launch and report its outcome

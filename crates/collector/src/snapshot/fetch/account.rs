@@ -2,7 +2,7 @@
 
 use catalog::ports::ProfileAccount;
 use catalog::{CollectionSource, Dataset, DatasetCost, DatasetScope};
-use console::{Failure, Printer};
+use console::{Failure, Printer, suggest_closest};
 
 use super::access::SourceAccess;
 use super::{costs, prices, region_query, utilization};
@@ -29,6 +29,20 @@ pub(crate) fn regions(
     }
 }
 
+/// Refuses a region that AWS does not list for the account, enabled or not. A request to it would
+/// fail after many attempts with an error about credentials.
+fn check_regions(asked: &[String], account: &ProfileAccount) -> Result<(), Failure> {
+    let listed = || account.enabled.iter().chain(&account.disabled).map(String::as_str);
+    match asked.iter().find(|region| listed().all(|known| known != *region)) {
+        None => Ok(()),
+        Some(region) => {
+            let near = suggest_closest(region, listed());
+            Err(Failure::usage(format!("--region: AWS lists no region \"{region}\"{near}"))
+                .hint("truffle regions lists the regions"))
+        }
+    }
+}
+
 /// Collects the planned datasets of a profile's account.
 pub(crate) fn collect(
     access: &SourceAccess<'_>,
@@ -40,6 +54,7 @@ pub(crate) fn collect(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let account = access.account(profile)?;
+    check_regions(plan.regions.as_deref().unwrap_or_default(), &account)?;
     for dataset in &plan.of_accounts {
         let regions = regions(plan, dataset, &account, own_region);
         if dataset.origin.cost != DatasetCost::Free && recorder.has_report_of(dataset, &account) {
