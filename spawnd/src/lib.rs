@@ -187,7 +187,9 @@ fn run(args: Args) -> Result<ExitCode, String> {
             return Err("the metadata service has no TLS; an https:// sandbox needs --link-local".to_string());
         }
         Verb::Daemon { sandbox, link_local, .. } => daemon::run(machine, sandbox, link_local)?,
-        Verb::Policy { account, .. } if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) => {
+        Verb::Policy { account, .. }
+            if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) =>
+        {
             return Err(format!("\"{account}\" is not an account id; expected 12 digits"));
         }
         Verb::Policy { account, partition } => {

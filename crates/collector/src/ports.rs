@@ -40,7 +40,8 @@ pub(crate) fn lake_failure(error: StoreError) -> Failure {
         StoreError::BadFile(_) => {
             Failure::new(FailureKind::Data, text).hint("see collector import --help for the expected files")
         }
-        StoreError::Io(_) => Failure::broken(text)
-            .hint("the failed run added nothing to the lake; free space there, or choose another with --lake"),
+        StoreError::Io(_) => Failure::broken(text).hint(
+            "the failed run added nothing to the lake; free space there, or choose another with --lake",
+        ),
     }
 }

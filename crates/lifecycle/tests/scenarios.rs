@@ -17,8 +17,7 @@ fn tagged(text: &str) -> Known<ExpiryTag> {
 fn an_hour_is_warned_of_four_times_and_ends_in_a_stop() {
     let mut life = LoggedLife::hour();
     life.run(3_600);
-    let why =
-        "because its time is over (the running time agreed at launch was 1h). To prevent it: spawnd extend 2h";
+    let why = "because its time is over (the running time agreed at launch was 1h). To prevent it: spawnd extend 2h";
     life.check(&[
         &format!("1800 Warning: this instance will stop in 30m, {why}"),
         &format!("3000 Warning: this instance will stop in 10m, {why}"),

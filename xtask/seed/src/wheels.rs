@@ -95,7 +95,7 @@ impl PinnedWheel {
             download(pin, cache)?;
         }
         let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        let found = hex(&Sha256::digest(&bytes));
+        let found = domain::hex(&Sha256::digest(&bytes));
         ensure!(found == pin.sha256, "{} has the digest {found}, not {}", path.display(), pin.sha256);
         Ok(PinnedWheel { path, pin })
     }
@@ -153,9 +153,4 @@ fn download(pin: WheelPin, cache: &Path) -> Result<()> {
         .context("starting python3 -m pip")?;
     ensure!(status.success(), "pip could not download {}", pin.source());
     Ok(())
-}
-
-/// Encodes bytes as lowercase hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -87,7 +87,9 @@ fn bench_lifecycle() -> Result<(), TaskError> {
 }
 
 fn build() -> Result<(), TaskError> {
-    run_command(cargo().args(["build", "--release", "--quiet", "-p", "app", "-p", "mycelium"]).current_dir(root()))?;
+    run_command(
+        cargo().args(["build", "--release", "--quiet", "-p", "app", "-p", "mycelium"]).current_dir(root()),
+    )?;
     run_command(
         cargo()
             .args(["build", "--release", "--quiet", "-p", "warehouse", "--example", "raw"])

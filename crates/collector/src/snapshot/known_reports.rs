@@ -149,7 +149,7 @@ fn digest(batches: &[RowBatch]) -> String {
     rows.sort_unstable();
     let mut hasher = Sha256::new();
     rows.iter().for_each(|row| hasher.update(row));
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    domain::hex(hasher.finalize())
 }
 
 #[cfg(test)]

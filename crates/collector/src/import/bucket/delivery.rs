@@ -230,7 +230,7 @@ impl BillDelivery {
         for file in files {
             hasher.update(format!("{}\u{1f}{}\u{1f}{}\u{1e}", file.key, file.etag, file.bytes));
         }
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        domain::hex(hasher.finalize())
     }
 }
 

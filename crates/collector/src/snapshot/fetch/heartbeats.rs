@@ -69,7 +69,7 @@ fn beats(batch: &RowBatch) -> Vec<HeartbeatKey> {
         let (begins, seconds) = (begins[row].unwrap_or_default(), periods[row].unwrap_or_default());
         let text = format!("{} {begins} {seconds}", ids.get(row).unwrap_or_default());
         let digest = Sha256::digest(text.as_bytes());
-        let name = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = domain::hex(&digest[..8]);
         HeartbeatKey { name, ended: begins.saturating_add(seconds.saturating_mul(1_000_000)) }
     };
     (0..batch.len()).map(beat).collect()
