@@ -128,7 +128,7 @@ fn write_file(seed: &Path, dataset: &str, page: &Page) -> Result<DataFile> {
         path,
         rows: page.rows.len() as u64,
         bytes: bytes.len() as u64,
-        sha256: domain::hex(&Sha256::digest(&bytes)),
+        sha256: domain::hex(Sha256::digest(&bytes)),
     })
 }
 

@@ -95,7 +95,7 @@ impl PinnedWheel {
             download(pin, cache)?;
         }
         let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        let found = domain::hex(&Sha256::digest(&bytes));
+        let found = domain::hex(Sha256::digest(&bytes));
         ensure!(found == pin.sha256, "{} has the digest {found}, not {}", path.display(), pin.sha256);
         Ok(PinnedWheel { path, pin })
     }
