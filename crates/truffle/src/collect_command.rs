@@ -1,31 +1,39 @@
 //! The commands that collect missing data.
 
-use catalog::{DatasetScope, dataset};
+use catalog::{CollectionSource, DatasetCost, DatasetScope, PublicSource, SnapshotOption, dataset};
 
-/// Datasets that are only imported from files.
-const IMPORTED: [&str; 5] = ["region", "accelerator", "benchmark", "acceptance", "collection_run"];
-
-/// Returns the command that collects a dataset in these regions (codes joined by commas).
+/// Returns the command that collects a dataset in these regions (codes joined by commas), with the
+/// flags that it needs and its price if it is not free.
 pub(crate) fn collect_command(name: &str, regions: &str) -> String {
-    if IMPORTED.contains(&name) {
+    let Some(dataset) = dataset(name).filter(|dataset| dataset.is_collectable()) else {
         return "collector import --help".into();
-    }
-    let command = format!("collector snapshot {name}");
-    match name {
-        "placement_score" => format!("{command} --types TYPE --capacity COUNT --region {regions}"),
-        "capacity_block" => {
-            format!("{command} --types TYPE --capacity COUNT --hours HOURS --region {regions}")
-        }
-        // One file for all regions.
-        "interruption" | "spot_feed" => command,
-        // One call per region returns the types there.
-        "instance_type" => format!("{command} --region {regions}"),
-        _ => match dataset(name).map(|dataset| dataset.scope) {
-            Some(DatasetScope::Region | DatasetScope::AccountRegion) => {
-                format!("{command} --region {regions}")
+    };
+    let mut command = format!("collector snapshot {name}");
+    if dataset.origin.source == CollectionSource::Request {
+        for (option, flag) in [
+            (SnapshotOption::Types, " --type TYPE"),
+            (SnapshotOption::Capacity, " --capacity COUNT"),
+            (SnapshotOption::Hours, " --hours HOURS"),
+        ] {
+            if dataset.origin.options.contains(&option) {
+                command.push_str(flag);
             }
-            _ => command,
-        },
+        }
+    }
+    let is_one_file =
+        matches!(dataset.origin.source, CollectionSource::PublicFile(PublicSource::File { .. }));
+    // One call per region returns the instance types there, although they are the same everywhere.
+    let is_by_region = name == "instance_type"
+        || matches!(
+            dataset.scope,
+            DatasetScope::Region | DatasetScope::AccountRegion | DatasetScope::Request
+        );
+    if is_by_region && !is_one_file {
+        command.push_str(&format!(" --region {regions}"));
+    }
+    match dataset.origin.cost {
+        DatasetCost::Free => command,
+        DatasetCost::PerUnit { doc, .. } => format!("{command} ({doc})"),
     }
 }
 
@@ -39,12 +47,19 @@ mod tests {
         check("price", "collector snapshot price --region us-east-1");
         check("instance_type", "collector snapshot instance_type --region us-east-1");
         check("instance", "collector snapshot instance --region us-east-1");
-        check("charge", "collector snapshot charge");
+        check("charge", "collector snapshot charge ($0.01 per request)");
+        check(
+            "utilization",
+            "collector snapshot utilization --region us-east-1 ($0.01 per thousand metrics)",
+        );
+        check("savings_plan", "collector snapshot savings_plan --region us-east-1");
+        check("spot_feed", "collector snapshot spot_feed");
+        check("collection_run", "collector import --help");
         check("interruption", "collector snapshot interruption");
         check("benchmark", "collector import --help");
         check(
             "placement_score",
-            "collector snapshot placement_score --types TYPE --capacity COUNT --region us-east-1",
+            "collector snapshot placement_score --type TYPE --capacity COUNT --region us-east-1",
         );
     }
 }

@@ -415,9 +415,9 @@ fn an_empty_answer_tells_missing_data_from_no_match() {
     check(
         "spot/scores",
         "not collected yet: placement_score; \
-         collector snapshot placement_score --types TYPE --capacity COUNT --region us-east-1",
+         collector snapshot placement_score --type TYPE --capacity COUNT --region us-east-1",
     );
-    check("cost/by-day", "not collected yet: charge; collector snapshot charge");
+    check("cost/by-day", "not collected yet: charge; collector snapshot charge ($0.01 per request)");
 }
 
 #[test]
