@@ -71,6 +71,8 @@ pub(crate) fn forget(
 
 /// Returns the files with rows of the account.
 fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<AccountFile>, LakeError> {
+    let of_accounts = |file: &&DataFile| dataset(&file.dataset).is_some_and(Dataset::is_of_accounts);
+    lake::verify_files(root, files.iter().filter(of_accounts))?;
     let mut found = Vec::new();
     for file in files {
         let Some(dataset) = dataset(&file.dataset).filter(|dataset| dataset.is_of_accounts()) else {
