@@ -92,6 +92,11 @@ pub(super) const CHARGE: Dataset = Dataset {
         usage_type Text "AWS usage type, such as EUW1-BoxUsage:m5.large",
         operation Text "AWS operation, such as RunInstances",
         instance_type Text "instance type, if the source names it",
+        split_parent_id Text "instance whose cost is split among pods and tasks; null for lines that are no \
+            share of an instance",
+        split_cost Charge "used part of the instance's cost, in `billing_currency`; the instance's own line \
+            has it in billed_cost",
+        split_unused_cost Charge "share of the idle part of the instance's cost, in `billing_currency`",
         source_format Text "cur, focus or cost-explorer",
         source Text "source file",
         extra Text "source columns without a counterpart above, a JSON object of texts by source column \
