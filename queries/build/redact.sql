@@ -6,14 +6,21 @@ CREATE TEMP MACRO redacted(x) AS
             || substr(sha256({key} || x), 1, 16)
     END;
 
--- `account`, `account/region` and `account/month`. A public scope has neither a slash nor 12
--- digits.
+CREATE TEMP MACRO redacted_list(x) AS list_transform(x, lambda y: redacted(y));
+
+-- `account`, `account/region`, `account/month` and `account/ACCOUNT+…/month`. A public scope has
+-- neither a slash nor 12 digits.
 CREATE TEMP MACRO is_of_account(x) AS contains(x, '/') OR regexp_full_match(x, '\d{12}');
 
 CREATE TEMP MACRO redacted_scope(x) AS
-    CASE WHEN is_of_account(x) THEN redacted(split_part(x, '/', 1)) || coalesce(regexp_extract(x, '/.*'), '') ELSE x END;
-
-CREATE TEMP MACRO redacted_list(x) AS list_transform(x, lambda y: redacted(y));
+    CASE
+        WHEN regexp_full_match(x, '[^/]*/[^/]*/\d{4}-\d{2}')
+        THEN redacted(split_part(x, '/', 1)) || '/'
+            || array_to_string(redacted_list(string_split(split_part(x, '/', 2), '+')), '+')
+            || '/' || split_part(x, '/', 3)
+        WHEN is_of_account(x) THEN redacted(split_part(x, '/', 1)) || coalesce(regexp_extract(x, '/.*'), '')
+        ELSE x
+    END;
 
 -- A JSON object of texts. Any other text becomes one stand-in.
 CREATE TEMP MACRO redacted_object(x) AS
