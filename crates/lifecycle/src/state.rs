@@ -135,7 +135,9 @@ impl DaemonState {
     }
 
     pub(crate) fn idle_due(&self) -> bool {
-        self.idle_warned.is_some() && self.time_to_idle_end().is_some_and(|left| left <= SignedDuration::ZERO)
+        self.idle_warned.is_some()
+            && !self.watch.newest_is_busy()
+            && self.time_to_idle_end().is_some_and(|left| left <= SignedDuration::ZERO)
     }
 
     /// Returns the running time until the dead-man acts, which is after all other attempts have

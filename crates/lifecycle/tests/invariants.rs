@@ -12,7 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use world::{LifeWorld, PowerState, SignalLoad, WorldAct, secs};
 
 fn acts() -> impl Strategy<Value = Vec<WorldAct>> {
-    let load = prop_oneof![Just(SignalLoad::Quiet), Just(SignalLoad::Busy), Just(SignalLoad::Unknown)];
+    let load = prop_oneof![
+        2 => Just(SignalLoad::Quiet),
+        2 => Just(SignalLoad::Busy),
+        1 => Just(SignalLoad::Unknown),
+        1 => Just(SignalLoad::Stuck),
+        2 => (2u8..30).prop_map(SignalLoad::Flapping),
+    ];
     let act = prop_oneof![
         8 => (1u16..400).prop_map(WorldAct::Run),
         1 => Just(WorldAct::CliStop),
@@ -78,6 +84,44 @@ fn a_million_steps_keep_the_invariants() {
     let steps = steps.into_inner();
     assert!(beats.into_inner() > 0, "no heartbeat was written, so none was checked");
     println!("{steps} steps, {:.0} a second", steps as f64 / began.elapsed().as_secs_f64());
+}
+
+fn idle_after(minutes: i64) -> Terms {
+    let idle = Some(IdleTerms::after(secs(minutes * 60)));
+    Terms { idle, heartbeat: None, ..Terms::with_budget(secs(9 * 3_600)) }
+}
+
+#[test]
+fn one_lost_look_in_five_or_more_delays_an_idle_end_by_at_most_two_looks() {
+    let cases = (5i64..60, 5u8..60, 1u16..400);
+    seeds::check_scripts(1, &cases, |(minutes, every, worked)| {
+        let mut world = LifeWorld::launch(idle_after(minutes));
+        world.run(worked);
+        world.act(&WorldAct::Load(SignalLoad::Flapping(every)));
+        // The grace after the boot, the timeout, the warnings, and two looks, in steps of 15 s. The
+        // first losses of a life count as busy until four looks have succeeded.
+        let longest = (15 + 5 + minutes + 10 + 2) * 4;
+        world.run(u16::try_from(longest).expect("a short life"));
+        assert_eq!(world.power, PowerState::Stopped, "one in {every}, {minutes} m");
+    });
+}
+
+#[test]
+fn a_stuck_look_ends_nothing_early_and_keeps_nothing_past_its_bound() {
+    let cases = (5i64..60, 1u16..400, 60i64..200);
+    seeds::check_scripts(1, &cases, |(minutes, worked, stuck)| {
+        let mut world = LifeWorld::launch(idle_after(minutes));
+        world.run(worked);
+        world.act(&WorldAct::Load(SignalLoad::Stuck));
+        world.run(u16::try_from(stuck * 4).expect("a few hours"));
+        assert_eq!(world.power, PowerState::Running, "{minutes} m, stuck for {stuck} m");
+        world.act(&WorldAct::Extend { by: 3_600, local_only: false });
+        assert!(world.books.least > (9 * 60 + 60 - stuck) * 60 - 400 * 15, "{:?}", world.books);
+        // The bound is checked in each tick.
+        while world.power == PowerState::Running {
+            world.run(1);
+        }
+    });
 }
 
 /// Runs one life: the script, and then on to its end with every fault repaired. Each tick asserts

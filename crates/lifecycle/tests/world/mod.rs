@@ -36,6 +36,10 @@ pub(crate) enum SignalLoad {
     Quiet,
     Busy,
     Unknown,
+    /// Two looks never answer, as with a home folder on a dead server.
+    Stuck,
+    /// One look in so many is lost, and everything else is quiet.
+    Flapping(u8),
 }
 
 #[derive(Debug, Clone)]
@@ -87,6 +91,8 @@ pub(crate) struct LifeWorld {
     waking: bool,
     asked: i64,
     load: SignalLoad,
+    /// Whether every signal of the newest reading was seen to be quiet.
+    newest_quiet: bool,
     quiet_since: i64,
     completed: bool,
     pub(crate) books: BudgetBooks,
@@ -145,6 +151,7 @@ impl LifeWorld {
             waking: false,
             asked: 0,
             load: SignalLoad::Busy,
+            newest_quiet: false,
             quiet_since: 0,
             completed: false,
             books: BudgetBooks { least: budget, most: budget },
@@ -282,10 +289,17 @@ impl LifeWorld {
         BootIdentity { id: self.boots.to_string(), pending }
     }
 
+    fn loses_look(&self, every: u8) -> bool {
+        (self.mono / 60) % i64::from(every) == 0
+    }
+
     fn readings(&self) -> Vec<SignalReading> {
+        let lost = || Known::Unseen("lost".to_string());
         let value = |signal: IdleSignal| match (self.load, signal) {
             (SignalLoad::Busy, IdleSignal::Terminal) => Known::Is(1.0),
-            (SignalLoad::Unknown, IdleSignal::Gpu) => Known::Unseen("lost".to_string()),
+            (SignalLoad::Unknown, IdleSignal::Gpu) => lost(),
+            (SignalLoad::Stuck, IdleSignal::Jupyter | IdleSignal::Editor) => lost(),
+            (SignalLoad::Flapping(every), IdleSignal::Jupyter) if self.loses_look(every) => lost(),
             _ => Known::Is(0.0),
         };
         RULES.iter().map(|rule| SignalReading { signal: rule.signal, value: value(rule.signal) }).collect()
@@ -300,7 +314,14 @@ impl LifeWorld {
             self.books.most = self.books.most.max(0);
         }
         let mut readings = minute.then(|| self.readings());
-        if minute && self.load != SignalLoad::Quiet {
+        if minute && self.daemon.is_some() {
+            self.newest_quiet = match self.load {
+                SignalLoad::Quiet => true,
+                SignalLoad::Flapping(every) => !self.loses_look(every),
+                SignalLoad::Busy | SignalLoad::Unknown | SignalLoad::Stuck => false,
+            };
+        }
+        if minute && !matches!(self.load, SignalLoad::Quiet | SignalLoad::Flapping(_)) {
             self.quiet_since = self.mono;
         }
         for _ in 0..8 {
