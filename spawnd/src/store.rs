@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn state(machine: &Machine) -> DaemonState {
-        let boot = BootIdentity { id: "b".to_string(), pending: Known::Absent };
+        let boot = BootIdentity { instance: Known::Absent, id: "b".to_string(), pending: Known::Absent };
         DaemonState::begin(Terms::with_budget(SignedDuration::from_hours(9_000)), &machine.clocks(), &boot)
     }
 

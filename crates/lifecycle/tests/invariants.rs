@@ -36,6 +36,9 @@ fn acts() -> impl Strategy<Value = Vec<WorldAct>> {
         1 => (1u16..300).prop_map(|minutes| WorldAct::KeepAlive { minutes }),
         1 => Just(WorldAct::Cancel),
         1 => Just(WorldAct::Complete),
+        1 => Just(WorldAct::Install),
+        1 => (5u16..600).prop_map(|minutes| WorldAct::Image { minutes }),
+        1 => Just(WorldAct::Copy),
     ];
     prop::collection::vec(act, 1..40)
 }
@@ -66,8 +69,8 @@ fn a_million_steps_keep_the_invariants() {
     let began = std::time::Instant::now();
     let (steps, beats) = (AtomicU64::new(0), AtomicU64::new(0));
     for seed in seeds::env_number("FIRST_SEED", 1).. {
-        seeds::check_scripts(seed, &(terms(), acts()), |(terms, script)| {
-            let world = live(terms, &script);
+        seeds::check_scripts(seed, &(terms(), acts(), prop::bool::weighted(0.2)), |(terms, script, bare)| {
+            let world = live(terms, &script, bare);
             steps.fetch_add(world.steps, Ordering::Relaxed);
             beats.fetch_add(world.beats, Ordering::Relaxed);
         });
@@ -80,10 +83,11 @@ fn a_million_steps_keep_the_invariants() {
     println!("{steps} steps, {:.0} a second", steps as f64 / began.elapsed().as_secs_f64());
 }
 
-/// Runs one life: the script, and then on to its end with every fault repaired. Each tick asserts
-/// that it ends in time. Returns the world at the end.
-fn live(terms: Terms, script: &[WorldAct]) -> LifeWorld {
-    let mut world = LifeWorld::launch(terms);
+/// Runs one life: the script, and then on to its end with every fault repaired. A bare one begins
+/// without spawnd. Each tick asserts that it ends in time. Returns the world at the end.
+fn live(terms: Terms, script: &[WorldAct], bare: bool) -> LifeWorld {
+    let mut world =
+        if bare { LifeWorld::launch_without_spawnd(terms) } else { LifeWorld::launch(terms) };
     for act in script {
         world.act(act);
     }
