@@ -86,8 +86,7 @@ fn a_million_steps_keep_the_invariants() {
 /// Runs one life: the script, and then on to its end with every fault repaired. A bare one begins
 /// without spawnd. Each tick asserts that it ends in time. Returns the world at the end.
 fn live(terms: Terms, script: &[WorldAct], bare: bool) -> LifeWorld {
-    let mut world =
-        if bare { LifeWorld::launch_without_spawnd(terms) } else { LifeWorld::launch(terms) };
+    let mut world = if bare { LifeWorld::launch_without_spawnd(terms) } else { LifeWorld::launch(terms) };
     for act in script {
         world.act(act);
     }

@@ -230,7 +230,10 @@ fn the_units_of_an_installed_spawnd_stay() {
 #[test]
 fn user_data_is_cloud_config_within_the_size_limit() {
     let text = user_data(SignedDuration::from_hours(8), TERMS, "0123456789abcdef0123456789abcdef");
-    assert!(text.starts_with("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n      launch="), "{text}");
+    assert!(
+        text.starts_with("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n      launch="),
+        "{text}"
+    );
     assert!(text.len() < 16_384, "EC2 accepts at most 16 KB: {}", text.len());
     let after = text.split_once("    - |\n").expect("a block").1;
     assert!(after.lines().all(|line| line.is_empty() || line.starts_with("      ")), "{text}");

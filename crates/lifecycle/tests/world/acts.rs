@@ -20,16 +20,31 @@ pub(crate) enum SignalLoad {
 pub(crate) enum WorldAct {
     Run(u16),
     CliStop,
-    ConsoleStop { graceful: bool },
-    Start { after: u32 },
-    Reboot { down: u16 },
-    Hibernate { asleep: u32 },
+    ConsoleStop {
+        graceful: bool,
+    },
+    Start {
+        after: u32,
+    },
+    Reboot {
+        down: u16,
+    },
+    Hibernate {
+        asleep: u32,
+    },
     ClockStep(i32),
-    Extend { by: u16, local_only: bool },
-    CliExtend { by: u16 },
+    Extend {
+        by: u16,
+        local_only: bool,
+    },
+    CliExtend {
+        by: u16,
+    },
     LoseTags,
     GarbleTag,
-    Crash { ticks: u16 },
+    Crash {
+        ticks: u16,
+    },
     CrashAtEffect(u8),
     CorruptState,
     Imds(bool),
@@ -37,14 +52,17 @@ pub(crate) enum WorldAct {
     Iam(bool),
     Load(SignalLoad),
     SpotNotice,
-    KeepAlive { minutes: u16 },
+    KeepAlive {
+        minutes: u16,
+    },
     Cancel,
     Complete,
     /// spawnd is installed on an instance that was launched without it.
     Install,
     /// An image of the disk is launched with terms of its own; the world goes on with it.
-    Image { minutes: u16 },
+    Image {
+        minutes: u16,
+    },
     /// The same without terms of its own, with the tags of the first.
     Copy,
 }
-
