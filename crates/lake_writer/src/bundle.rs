@@ -48,7 +48,7 @@ struct BundleList {
 
 fn is_public(name: &str) -> bool {
     !matches!(name, "collection_run" | "acceptance")
-        && dataset(name).is_some_and(|dataset| !dataset.is_of_accounts())
+        && dataset(name).is_some_and(|dataset| !dataset.is_private())
 }
 
 fn bad(path: &Path, why: impl std::fmt::Display) -> LakeError {
