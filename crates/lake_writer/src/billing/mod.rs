@@ -6,6 +6,7 @@ mod cur;
 mod focus;
 mod import;
 mod piece;
+mod returned;
 mod table;
 #[cfg(test)]
 mod tests;
