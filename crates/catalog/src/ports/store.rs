@@ -106,6 +106,8 @@ pub struct ImportReport {
     pub brought: AddedRows,
     /// The manifest that shows the rows; `None` on a dry run.
     pub manifest: Option<u64>,
+    /// Remarks for the user that are no gaps, such as rounded amounts.
+    pub notes: Vec<String>,
 }
 
 impl ImportReport {
@@ -116,7 +118,8 @@ impl ImportReport {
 
     /// Returns the result for files that were imported before and that `manifest` shows.
     pub fn already_imported(dataset: &'static str, manifest: Option<u64>) -> ImportReport {
-        ImportReport { told: Vec::new(), brought: AddedRows { dataset, ..AddedRows::default() }, manifest }
+        let brought = AddedRows { dataset, ..AddedRows::default() };
+        ImportReport { told: Vec::new(), brought, manifest, notes: Vec::new() }
     }
 
     /// Returns the result of a dry run: files were read, and nothing was written.
@@ -126,7 +129,7 @@ impl ImportReport {
             brought.rows += told.rows;
             *brought.scopes.entry(told.scope.clone()).or_default() += told.rows;
         }
-        ImportReport { told, brought, manifest: None }
+        ImportReport { told, brought, manifest: None, notes: Vec::new() }
     }
 
     /// Returns the result of a committed import.
@@ -135,7 +138,8 @@ impl ImportReport {
         told: Vec<ScopeReport>,
         committed: &CommitReport,
     ) -> ImportReport {
-        ImportReport { told, brought: committed.of(dataset), manifest: Some(committed.manifest) }
+        let (brought, manifest) = (committed.of(dataset), Some(committed.manifest));
+        ImportReport { told, brought, manifest, notes: Vec::new() }
     }
 }
 
