@@ -116,6 +116,12 @@ pub(crate) fn failure(error: AskError, lake: &Path) -> Failure {
         AskError::Newer { .. } => {
             Failure::new(FailureKind::Data, text).hint("upgrade mycelium, or choose another lake with --lake")
         }
+        AskError::DamagedLake { lake, .. } => {
+            Failure::new(FailureKind::Data, text).hint(console::set_lake_aside(&lake))
+        }
+        AskError::DamagedFile { lake, .. } => {
+            Failure::new(FailureKind::Data, text).hint(console::drop_damaged_files(&lake))
+        }
         AskError::Lake(_) => Failure::new(FailureKind::Data, text)
             .hint(format!("inspect {}, or choose another lake with --lake", lake.display())),
         AskError::Failed(_) => Failure::broken(text),

@@ -91,7 +91,7 @@ impl KnownStatements {
         Ok(KnownStatements { root, pinned, log })
     }
 
-    /// Decides which accounts a bill covers.
+    /// Decides which accounts a bill from this source covers.
     ///
     /// Errors: [`StoreError::UnknownCoverage`] if it cannot be decided; [`StoreError::BadFile`] if
     /// the bill has lines of an account that `covers` does not name.
@@ -99,6 +99,7 @@ impl KnownStatements {
         &self,
         bill: &str,
         lines: &BillSummary,
+        source: &str,
         covers: BillCoverage<'_>,
     ) -> Result<CoveredAccounts, StoreError> {
         let payer = bill.split('/').next().unwrap_or_default();
@@ -119,12 +120,12 @@ impl KnownStatements {
             {
                 Ok(Some(BTreeSet::from([reporter.to_string()])))
             }
-            BillCoverage::Unknown { .. } => self.detect(payer, bill, lines),
+            BillCoverage::Unknown { .. } => self.detect(bill, lines, source),
         }
     }
 
-    fn detect(&self, payer: &str, bill: &str, lines: &BillSummary) -> Result<CoveredAccounts, StoreError> {
-        let month = bill.rsplit('/').next().unwrap_or_default();
+    fn detect(&self, bill: &str, lines: &BillSummary, source: &str) -> Result<CoveredAccounts, StoreError> {
+        let (payer, month) = bill.split_once('/').unwrap_or_default();
         let earlier = self.in_force(payer, month);
         let accounts = lines.accounts.iter().cloned().collect::<Vec<_>>().join(",");
         let unknown = |why: String| StoreError::UnknownCoverage { why, accounts: accounts.clone() };
@@ -134,20 +135,18 @@ impl KnownStatements {
             for statement in earlier.iter().filter(|statement| statement.covered.is_none()) {
                 if !self.accounts_of(statement.row)?.is_subset(&only_linked) {
                     return Err(unknown(format!(
-                        "{} may be the bill of all accounts of payer {payer} for {month} or the report of \
-                         account {linked} alone: the lake has lines of other accounts in that month",
-                        lines.source
+                        "{source} may be the bill of all accounts of payer {payer} for {month} or the report \
+                         of account {linked} alone: the lake has lines of other accounts in that month"
                     )));
                 }
             }
             return Ok(Some(BTreeSet::from([linked.clone()])));
         }
         for statement in &earlier {
-            if let Some(missing) = self.missing_account(lines, statement)? {
+            if let Some(missing) = self.missing_account(lines, source, statement)? {
                 return Err(unknown(format!(
-                    "{} may not cover all accounts of payer {payer} for {month}: the lake has lines of \
-                     account {missing} in that month, and these files have none",
-                    lines.source
+                    "{source} may not cover all accounts of payer {payer} for {month}: the lake has lines of \
+                     account {missing} in that month, and these files have none"
                 )));
             }
         }
@@ -159,11 +158,12 @@ impl KnownStatements {
     fn missing_account(
         &self,
         lines: &BillSummary,
+        source: &str,
         statement: &EarlierStatement<'_>,
     ) -> Result<Option<String>, StoreError> {
         let accounts = match &statement.covered {
             Some(accounts) => accounts.clone(),
-            None if statement.is_day || statement.row.source == lines.source => return Ok(None),
+            None if statement.is_day || statement.row.source == source => return Ok(None),
             None => self.accounts_of(statement.row)?.into_iter().flatten().collect(),
         };
         Ok(accounts.into_iter().find(|account| !lines.accounts.contains(account)))

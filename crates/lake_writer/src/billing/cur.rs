@@ -9,6 +9,7 @@
 use polars::prelude::{IntoColumn, StringChunked};
 
 use super::charges::ChargeColumns;
+use super::instance_types::instance_types;
 use super::piece::BillPiece;
 use super::returned::RefundLine;
 
@@ -30,9 +31,7 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("region_id", &["product_region_code", "product_region"]),
     ("availability_zone", &["line_item_availability_zone"]),
     ("resource_id", &["line_item_resource_id"]),
-    ("sub_account_id", &["line_item_usage_account_id"]),
     ("sub_account_name", &["line_item_usage_account_name"]),
-    ("billing_account_id", &["bill_payer_account_id"]),
     ("billing_account_name", &["bill_payer_account_name"]),
     ("invoice_id", &["bill_invoice_id"]),
     ("invoice_issuer_name", &["bill_invoicing_entity"]),
@@ -46,6 +45,9 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("line_item_type", &["line_item_line_item_type"]),
     ("split_parent_id", &["split_line_item_parent_resource_id"]),
 ];
+
+const ACCOUNTS: &[(&str, &str)] =
+    &[("sub_account_id", "line_item_usage_account_id"), ("billing_account_id", "bill_payer_account_id")];
 
 const INSTANTS: &[(&str, &str)] = &[
     ("charge_period_start", "line_item_usage_start_date"),
@@ -85,6 +87,13 @@ pub(crate) fn charges(piece: &mut BillPiece<'_>) -> Result<ChargeColumns, String
     for (ours, theirs) in TEXTS {
         charges.text(ours, piece.text(theirs)?);
     }
+    if !piece.has("product_instance_type") {
+        let types = instance_types(piece, "product", &["line_item_usage_type"])?;
+        charges.text("instance_type", Some(types));
+    }
+    for (ours, theirs) in ACCOUNTS {
+        charges.text(ours, piece.account_ids(&[theirs], &|_| true)?);
+    }
     for (ours, theirs) in INSTANTS {
         charges.instants(ours, piece.instants(theirs)?);
     }
@@ -104,7 +113,7 @@ pub(crate) fn charges(piece: &mut BillPiece<'_>) -> Result<ChargeColumns, String
         priced.map(|((kind, term), usage)| pricing_category(kind?, term, usage)).collect(),
     );
     commitments(&plans, &reservations, &mut charges);
-    let tags = match piece.text(&["resource_tags"])? {
+    let tags = match piece.map(&["resource_tags"])? {
         Some(tags) => Some(tags.into_column()),
         None => piece.prefixed("tags", &["resourceTags/", "resource_tags_"])?,
     };
@@ -185,7 +194,7 @@ fn service(piece: &mut BillPiece<'_>, charges: &mut ChargeColumns) -> Result<(),
     let codes = piece.peek_text("line_item_product_code")?.unwrap_or_else(|| none(piece));
     let names: StringChunked = match piece.text(&["product_product_name"])? {
         Some(names) => names,
-        None => match piece.peek_text("product")? {
+        None => match piece.peek_map("product")? {
             Some(products) => products.iter().map(|product| product.and_then(name_in)).collect(),
             None => none(piece),
         },

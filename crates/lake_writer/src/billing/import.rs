@@ -33,7 +33,8 @@ pub(crate) fn import(
     }
     if dry_run {
         let bills = read_all(files, &paths, &mut |_| Ok(()))?;
-        return Ok(ImportReport::dry_run(charge().name, bill_reports(store, &bills, files)?));
+        let report = ImportReport::dry_run(charge().name, bill_reports(store, &bills, files)?);
+        return Ok(ImportReport { notes: rounding_notes(&bills), ..report });
     }
     let Some(mut run) = store.open_run(&run_id)? else {
         return Ok(ImportReport::already_imported(charge().name, store.manifest_with_run(&run_id)?));
@@ -48,7 +49,14 @@ pub(crate) fn import(
     let scopes = committed.told.iter().map(|told| told.scope.clone());
     let rows = bills.keys().map(|bill| committed.brought.scopes.get(bill).copied().unwrap_or(0));
     committed.brought.scopes = scopes.zip(rows).collect();
-    Ok(committed)
+    Ok(ImportReport { notes: rounding_notes(&bills), ..committed })
+}
+
+/// Returns a sentence for each bill with rounded amounts.
+fn rounding_notes(bills: &BillSummaries) -> Vec<String> {
+    let note =
+        |(scope, bill): (&String, &BillSummary)| Some(format!("{scope}: {}", bill.findings.rounding()?));
+    bills.iter().filter_map(note).collect()
 }
 
 /// The version of the mapping from the columns of bills to charges. Files imported with an older
@@ -80,11 +88,7 @@ fn bill_reports(
         let source = files.origin.map_or(bill.source.clone(), |origin| origin.source.into());
         // Files that only add lines replace none.
         let covered = match files.whole {
-            true => known.covered_by(
-                name,
-                &BillSummary { source: source.clone(), ..bill.clone() },
-                files.covers,
-            )?,
+            true => known.covered_by(name, bill, &source, files.covers)?,
             false => None,
         };
         Ok(ScopeReport {
@@ -96,7 +100,7 @@ fn bill_reports(
             observed_at: files.observed_at,
             outcome: if files.whole { ScopeOutcome::Complete } else { ScopeOutcome::Partial },
             rows: bill.rows,
-            gaps: Vec::new(),
+            gaps: bill.findings.gaps().into_iter().map(Into::into).collect(),
         })
     };
     bills.iter().map(of_bill).collect()
@@ -124,6 +128,7 @@ fn read_all(
             }
             bill.rows += told.rows;
             bill.accounts.extend(told.accounts);
+            bill.findings.merge(told.findings);
             bill.source = format!("{}, {}", bill.source, told.source);
         }
     }

@@ -14,7 +14,12 @@ fn open(path: &Path) -> std::io::Result<Box<dyn std::io::BufRead>> {
 }
 
 /// Reads a file. Returns these columns, one line for each row, then the row count of each bill.
-fn shown(layout: BillLayout, name: &str, bytes: &[u8], columns: &[&str]) -> Result<String, String> {
+pub(super) fn shown(
+    layout: BillLayout,
+    name: &str,
+    bytes: &[u8],
+    columns: &[&str],
+) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
@@ -37,13 +42,16 @@ fn shown(layout: BillLayout, name: &str, bytes: &[u8], columns: &[&str]) -> Resu
     })
     .map_err(|e| e.to_string().split_once(": ").unwrap().1.to_string())?;
     for (scope, bill) in bills {
-        lines.push(format!("{scope}: {} rows", bill.rows));
+        let mut remarks = bill.findings.gaps();
+        remarks.extend(bill.findings.rounding());
+        let remarks = if remarks.is_empty() { String::new() } else { format!(" [{}]", remarks.join("; ")) };
+        lines.push(format!("{scope}: {} rows{remarks}", bill.rows));
     }
     Ok(lines.join("\n"))
 }
 
 #[track_caller]
-fn check(layout: BillLayout, text: &str, columns: &[&str], expected: &str) {
+pub(super) fn check(layout: BillLayout, text: &str, columns: &[&str], expected: &str) {
     let found = shown(layout, "bill", text.as_bytes(), columns).unwrap_or_else(|why| format!("error: {why}"));
     assert_eq!(found, expected.replace("\n        ", "\n"), "{text}");
 }
@@ -291,10 +299,16 @@ fn reads_a_double_as_the_number_that_was_written() {
     check(
         ValueType::Float,
         Value::Float(1.234_567_890_123_456_7e-9),
-        "row 1: BilledCost is \"0.0000000012345678901234566\", which does not fit",
+        "0.00000000123456789 - 2024-10-04 00:00:00\n12/2026-10: 1 rows \
+         [2 amounts have more than 18 decimals and were rounded half to even; the largest change is 1.2e-19]",
     );
-    check(ValueType::Float, Value::Float(f64::NAN), "does not fit DECIMAL(38,18)");
-    check(ValueType::Bool, Value::Bool(true), "does not fit");
+    check(
+        ValueType::Float,
+        Value::Float(1e22),
+        "row 1: BilledCost is \"10000000000000000000000\", which does not fit DECIMAL(38,18)",
+    );
+    check(ValueType::Float, Value::Float(f64::NAN), "row 1: BilledCost is \"NaN\", which is not a number");
+    check(ValueType::Bool, Value::Bool(true), "which is not a number");
 }
 
 #[test]
@@ -315,12 +329,12 @@ fn refuses_a_file_that_is_not_a_valid_bill() {
     );
     check(
         BillLayout::Focus,
-        &with("1,", "0.1234567890123456789,"),
-        "row 1: BilledCost is \"0.1234567890123456789\", which does not fit",
+        &with("1,", "0.12x,"),
+        "line 2: BilledCost is \"0.12x\", which is not a number; correct it, or export the bill again",
     );
     check(BillLayout::Focus, &with("1,", "1e30,"), "does not fit DECIMAL(38,18)");
-    check(BillLayout::Focus, &with("1,", "NULL,"), "row 1 has no billed_cost");
-    check(BillLayout::Focus, &with("USD", ""), "row 1 has no billing_currency");
+    check(BillLayout::Focus, &with("1,", "NULL,"), "line 2 has no billed_cost");
+    check(BillLayout::Focus, &with("USD", ""), "line 2 has no billing_currency");
     check(
         BillLayout::Focus,
         &with("2024-09-01", "September"),
