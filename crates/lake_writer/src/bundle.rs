@@ -48,7 +48,7 @@ struct BundleList {
 const LOG: &str = "collection_run";
 
 pub(crate) fn is_public(name: &str) -> bool {
-    !matches!(name, LOG | "acceptance") && dataset(name).is_some_and(|dataset| !dataset.is_of_accounts())
+    !matches!(name, LOG | "acceptance") && dataset(name).is_some_and(|dataset| !dataset.is_private())
 }
 
 fn bad(path: &Path, why: impl std::fmt::Display) -> LakeError {

@@ -68,7 +68,8 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
-        CollectionRunRow, OnDemandPriceRow, QuarantinedPrice, RegionRow, SpotPriceRow, ZoneOfferRow,
+        CollectionRunRow, NewestUsageRow, OnDemandPriceRow, QuarantinedPrice, RegionRow, SpotPriceRow,
+        ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
@@ -77,6 +78,7 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("price/current", OnDemandPriceRow::fields()),
         ("price/held", QuarantinedPrice::fields()),
         ("region/list", RegionRow::fields()),
+        ("cost/newest-usage", NewestUsageRow::fields()),
         ("spot/observed", SpotPriceRow::fields()),
     ]
 }

@@ -43,9 +43,10 @@
 //!
 //! # Redaction
 //!
-//! `truffle export --redact` puts views with keyed stand-ins before the tables of accounts, in its
-//! own connection and in the isolated query process. `catalog/src/private_columns.rs` lists the
-//! private columns; a text that it does not call public is private.
+//! `truffle export --redact` puts views with keyed stand-ins before the tables that have private
+//! columns, in its own connection and in the isolated query process. The catalog marks each column
+//! (`catalog/src/column_privacy.rs`). The key is a variable of the connection and in no text of SQL;
+//! `EXPLAIN` is refused, because a plan shows the values of variables.
 
 #![allow(clippy::disallowed_methods, reason = "a warehouse is a file")]
 
