@@ -9,6 +9,7 @@ mod bundle;
 mod caller;
 mod compaction;
 mod daemon;
+mod damage;
 mod disks;
 mod export;
 mod history;
