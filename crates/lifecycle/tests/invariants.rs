@@ -42,6 +42,9 @@ fn acts() -> impl Strategy<Value = Vec<WorldAct>> {
         1 => (1u16..300).prop_map(|minutes| WorldAct::KeepAlive { minutes }),
         1 => Just(WorldAct::Cancel),
         1 => Just(WorldAct::Complete),
+        1 => Just(WorldAct::Install),
+        1 => (5u16..600).prop_map(|minutes| WorldAct::Image { minutes }),
+        1 => Just(WorldAct::Copy),
     ];
     prop::collection::vec(act, 1..40)
 }
@@ -72,8 +75,8 @@ fn a_million_steps_keep_the_invariants() {
     let began = std::time::Instant::now();
     let (steps, beats) = (AtomicU64::new(0), AtomicU64::new(0));
     for seed in seeds::env_number("FIRST_SEED", 1).. {
-        seeds::check_scripts(seed, &(terms(), acts()), |(terms, script)| {
-            let world = live(terms, &script);
+        seeds::check_scripts(seed, &(terms(), acts(), prop::bool::weighted(0.2)), |(terms, script, bare)| {
+            let world = live(terms, &script, bare);
             steps.fetch_add(world.steps, Ordering::Relaxed);
             beats.fetch_add(world.beats, Ordering::Relaxed);
         });
@@ -124,10 +127,10 @@ fn a_stuck_look_ends_nothing_early_and_keeps_nothing_past_its_bound() {
     });
 }
 
-/// Runs one life: the script, and then on to its end with every fault repaired. Each tick asserts
-/// that it ends in time. Returns the world at the end.
-fn live(terms: Terms, script: &[WorldAct]) -> LifeWorld {
-    let mut world = LifeWorld::launch(terms);
+/// Runs one life: the script, and then on to its end with every fault repaired. A bare one begins
+/// without spawnd. Each tick asserts that it ends in time. Returns the world at the end.
+fn live(terms: Terms, script: &[WorldAct], bare: bool) -> LifeWorld {
+    let mut world = if bare { LifeWorld::launch_without_spawnd(terms) } else { LifeWorld::launch(terms) };
     for act in script {
         world.act(act);
     }

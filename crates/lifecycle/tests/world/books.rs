@@ -29,6 +29,10 @@ impl LifeWorld {
         if expiry.generation < known || (expiry.generation == known && !self.foreign) {
             return;
         }
+        let over = |until: domain::Timestamp| until < instant(self.pending);
+        if known == 0 && matches!(expiry.intent, BudgetIntent::Running(until) if over(until)) {
+            return; // Another instance's, or of a start that nothing recorded.
+        }
         self.books.either(match expiry.intent {
             BudgetIntent::Running(until) => until.duration_since(instant(self.now)).as_secs(),
             BudgetIntent::Paused(left) if known == 0 => left.as_secs() - self.mono,
