@@ -17,6 +17,16 @@ pub(crate) struct RegionScan {
 /// Returns the named regions, or all that the account can use when none is named.
 pub(crate) fn choose_regions(named: &[String], caller: &CallerAccount) -> Result<Vec<String>, Failure> {
     for name in named {
+        if caller.disabled.contains(name) {
+            return Err(Failure::usage(format!(
+                "region {name} is not enabled in account {}",
+                caller.account
+            ))
+            .hint(format!(
+                "enable it (some minutes): aws account enable-region --region-name {name}; or choose another \
+                 --region"
+            )));
+        }
         if !caller.regions.contains(name) {
             let near = suggest_closest(name, caller.regions.iter().map(String::as_str));
             return Err(Failure::usage(format!("\"{name}\" is not a region that the account can use{near}"))
