@@ -6,7 +6,9 @@
 mod exact;
 mod hex;
 mod known;
+mod location;
 mod names;
+mod partition;
 mod size;
 mod span;
 
@@ -14,7 +16,9 @@ pub use exact::parse_exact;
 pub use hex::{hex, parse_hex};
 pub use jiff::{SignedDuration, Timestamp};
 pub use known::Known;
+pub use location::{RegionNameError, find_regions, parse_region_name, region_names, region_of_location};
 pub use names::{AzId, InstanceType, NameError, Region, parse_spot_product};
+pub use partition::{currency_of, partition_of};
 pub use rust_decimal::Decimal;
 pub use size::{MemoryError, mib_to_gib, parse_memory_mib};
 pub use span::{SpanError, format_span, parse_span};

@@ -5,11 +5,11 @@
 use std::io::{BufRead, Read};
 
 use csv::{ReaderBuilder, StringRecord};
-use domain::parse_spot_product;
+use domain::{currency_of, parse_spot_product};
 
 use crate::completeness::ScopeShare;
 use crate::line_end::LineEndReader;
-use crate::product::instant;
+use crate::product::{NO_CURRENCY, instant};
 use crate::rows::{FeedCell, FeedRows, price};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
@@ -115,6 +115,10 @@ fn put(rows: &mut FeedRows<'_>, places: &SpotColumns, record: &StringRecord) -> 
         rows.leave_out(&region, "an unknown product");
         return Ok(());
     };
+    let Some(currency) = currency_of(&region) else {
+        rows.leave_out(&region, NO_CURRENCY);
+        return Ok(());
+    };
     let text = &record[places.at];
     let at = instant(text).ok_or_else(|| bad(format!("line {}: \"{text}\" is not a time", line())))?;
     let text = &record[places.price];
@@ -135,7 +139,7 @@ fn put(rows: &mut FeedRows<'_>, places: &SpotColumns, record: &StringRecord) -> 
         FeedCell::Text(az_id),
         FeedCell::Text(product),
         figure,
-        FeedCell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
+        FeedCell::Text(currency),
     ];
     rows.push(&region, at, &row)
 }

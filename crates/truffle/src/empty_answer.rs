@@ -3,7 +3,7 @@
 
 use catalog::rows::{CollectionRunRow, ZoneOfferRow};
 use catalog::{DatasetScope, dataset};
-use console::Failure;
+use console::{Failure, FailureKind};
 
 use crate::CommandPorts;
 use crate::collect_command::collect_command;
@@ -25,6 +25,17 @@ pub(crate) fn explain(call: &QuestionCall, ports: &CommandPorts<'_>) -> Result<S
         Some((name, missing)) => not_collected(name, &missing, ports),
         None => no_match(call),
     })
+}
+
+/// Refuses a table whose dataset was never collected.
+pub(crate) fn refuse_uncollected(table: &str, ports: &CommandPorts<'_>) -> Result<(), Failure> {
+    let runs: Vec<CollectionRunRow> = rows(ports.answer("data/runs", &[("scopes", "all")])?)?;
+    let datasets = datasets_of(&[table.to_string()]);
+    match datasets.into_iter().find(|name| missing_regions(name, "all", &runs).is_some()) {
+        None => Ok(()),
+        Some(name) => Err(Failure::new(FailureKind::Data, format!("not collected yet: {name}"))
+            .hint(collect_command(name, ports.settings.region.value.as_str()))),
+    }
 }
 
 /// Returns the type of a question about one type in one region, if other types are known to be

@@ -143,7 +143,7 @@ pub(super) const SPOT_REQUEST: Dataset = Dataset {
         status_words Text "AWS status message",
         instance_id Text "id of the launched instance; null without one",
         instance_type Text "instance type; null if not reported",
-        max_price Price "maximum price per hour, USD",
+        max_price Price "maximum price per hour, in the currency of the region's partition",
         interruption_behavior Text "terminate, stop or hibernate; null if not reported",
         created_at Timestamp "time of creation",
         tags Text "its tags, a JSON object",

@@ -11,7 +11,7 @@ use domain::Timestamp;
 
 use crate::question_columns::default_columns;
 use crate::statement::{
-    MORE, QueryBounds, QueryRequest, answer, note_data_age, note_limits, stop_on_interrupt, stream,
+    MORE, QueryBounds, QueryRequest, answer, note_data_age, note_limits, read_rows, stop_on_interrupt, stream,
 };
 use crate::statement_tables::tables_of;
 use crate::usage::flag_without_effect;
@@ -47,7 +47,7 @@ pub struct QueryArgs {
     #[arg(long)]
     pub timing: bool,
     /// Maximum number of rows; 0 means no limit
-    #[arg(long, value_name = "ROWS", default_value_t = ROWS)]
+    #[arg(long, value_name = "ROWS", default_value_t = ROWS, allow_negative_numbers = true, value_parser = read_rows)]
     pub limit: u64,
     /// Limits of the statement.
     #[command(flatten)]
