@@ -85,7 +85,7 @@ pub fn region_of_location(name: &str) -> Option<&'static str> {
     let wanted = location_letters(name);
     LOCATIONS
         .iter()
-        .find(|(_, names, _)| names.iter().any(|name| location_letters(name) == wanted))
+        .find(|(_, names, _)| names.iter().any(|name| is_spelt(name, &wanted)))
         .map(|(code, ..)| *code)
 }
 
@@ -145,9 +145,9 @@ pub fn find_regions(text: &str) -> Vec<&'static str> {
     let regions = || LOCATIONS.iter().filter(|(_, _, others)| !others.is_empty() || wanted.contains("iso"));
     // Google Cloud's europe-west3 is not eu-west-3, so a code is not compared like a name.
     let is_it = |(code, names, others): &&LocationRow| {
-        letters(code) == plain
-            || short_code(code) == plain
-            || names.iter().chain(*others).any(|name| location_letters(name) == wanted)
+        is_spelt(code, &plain)
+            || (plain.len() <= LONGEST_SHORT_CODE && short_code(code) == plain)
+            || names.iter().chain(*others).any(|name| is_spelt(name, &wanted))
     };
     if let Some((code, ..)) = regions().find(is_it) {
         return vec![code];
@@ -162,7 +162,7 @@ pub fn find_regions(text: &str) -> Vec<&'static str> {
     // `us`, `us-gov` and `us-gov-west` are parts of the world, and `us-gov-west-1` is a region.
     let is_part = |code: &str| {
         let ends = code.match_indices('-').map(|(at, _)| at);
-        ends.into_iter().any(|end| letters(&code[..end]) == part)
+        ends.into_iter().any(|end| is_spelt(&code[..end], part))
     };
     regions().map(|(code, ..)| *code).filter(|code| is_part(code)).collect()
 }
@@ -172,6 +172,9 @@ pub fn region_names() -> impl Iterator<Item = &'static str> {
     let regions = LOCATIONS.iter().filter(|(_, _, others)| !others.is_empty());
     regions.flat_map(|(code, _, others)| others.iter().copied().chain([*code]))
 }
+
+/// Length of the longest short code, such as `usgw1` and `apne1`, with a digit to spare.
+const LONGEST_SHORT_CODE: usize = 6;
 
 /// Returns the beginning of a region's zone ids: `use1` for `us-east-1`.
 fn short_code(code: &str) -> String {
@@ -191,10 +194,20 @@ fn short_code(code: &str) -> String {
     words.fold(continent.to_string(), |short, word| short + &direction(word))
 }
 
+/// Whether the text has these letters. The names of the table have no accent and spell Europe as EU.
+fn is_spelt(text: &str, letters: &str) -> bool {
+    let plain = text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase());
+    plain.eq(letters.chars())
+}
+
 /// Returns the letters of a location, with `Europe` spelt as `EU`, as in earlier years.
 fn location_letters(name: &str) -> String {
     let letters = letters(name);
-    letters.strip_prefix("europe").map(|rest| format!("eu{rest}")).unwrap_or(letters)
+    // Not in the name of the European Sovereign Cloud.
+    match letters.strip_prefix("europe").filter(|rest| !rest.starts_with("an")) {
+        Some(rest) => format!("eu{rest}"),
+        None => letters,
+    }
 }
 
 /// Returns the letters and digits of a text in lowercase, without accents.
@@ -268,6 +281,8 @@ mod tests {
         check("EU (Stockholm)", "eu-north-1");
         check("Europe (Stockholm)", "eu-north-1");
         check("N. Virginia", "us-east-1");
+        check("European Sovereign Cloud", "eusc-de-east-1");
+        check("AWS European Sovereign Cloud (Germany)", "eusc-de-east-1");
         check("São Paulo", "sa-east-1");
         check("tel-aviv", "il-central-1");
         check("eu-north", "eu-north-1");

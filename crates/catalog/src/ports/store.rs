@@ -33,9 +33,35 @@ pub enum StoreError {
     /// The folder is neither a lake nor empty.
     #[error("{0}")]
     Foreign(String),
+    /// The list of the lake's files is damaged.
+    #[error("the lake at {lake} is damaged: {reason}")]
+    DamagedLake {
+        /// The lake.
+        lake: PathBuf,
+        /// A lowercase fragment.
+        reason: String,
+    },
+    /// A file of the lake differs from the manifest's description.
+    #[error("{} is damaged: {reason}", .lake.join(.file).display())]
+    DamagedFile {
+        /// The lake.
+        lake: PathBuf,
+        /// The file's path in the lake.
+        file: String,
+        /// A lowercase fragment.
+        reason: String,
+    },
     /// A source file has unexpected content.
     #[error("{0}")]
     BadFile(String),
+    /// The accounts that a bill covers are unknown, and the lake has lines that it would replace.
+    #[error("{why}")]
+    UnknownCoverage {
+        /// The reason.
+        why: String,
+        /// The accounts with lines in the bill, joined by commas.
+        accounts: String,
+    },
     /// The file system returned an error.
     #[error("{0}")]
     Io(String),
@@ -53,6 +79,21 @@ pub enum BillLayout {
 /// Opens a text file, which may be compressed.
 pub type TextOpener<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 
+/// The accounts whose lines a bill states completely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BillCoverage<'a> {
+    /// Unknown: the bill's own lines and the lake decide. `reporter` is the account in which the
+    /// report was set up, if the delivery states it.
+    Unknown {
+        /// The account of the report.
+        reporter: Option<&'a str>,
+    },
+    /// All accounts of the payer.
+    All,
+    /// These accounts.
+    Accounts(&'a [String]),
+}
+
 /// Bills to import: CSV or Parquet.
 #[derive(Clone, Copy)]
 pub struct BillFiles<'a> {
@@ -64,6 +105,8 @@ pub struct BillFiles<'a> {
     pub observed_at: Timestamp,
     /// Whether the files contain every line of their bills. Otherwise they add to the known lines.
     pub whole: bool,
+    /// The accounts that the files cover. Complete files replace the lines of these accounts.
+    pub covers: BillCoverage<'a>,
     /// Opens a text file.
     pub open: TextOpener<'a>,
     /// The delivery of the files, if it has a name. Otherwise the file names identify it.
@@ -88,6 +131,8 @@ pub struct ImportReport {
     pub brought: AddedRows,
     /// The manifest that shows the rows; `None` on a dry run.
     pub manifest: Option<u64>,
+    /// Remarks for the user that are no gaps, such as rounded amounts.
+    pub notes: Vec<String>,
 }
 
 impl ImportReport {
@@ -98,7 +143,8 @@ impl ImportReport {
 
     /// Returns the result for files that were imported before and that `manifest` shows.
     pub fn already_imported(dataset: &'static str, manifest: Option<u64>) -> ImportReport {
-        ImportReport { told: Vec::new(), brought: AddedRows { dataset, ..AddedRows::default() }, manifest }
+        let brought = AddedRows { dataset, ..AddedRows::default() };
+        ImportReport { told: Vec::new(), brought, manifest, notes: Vec::new() }
     }
 
     /// Returns the result of a dry run: files were read, and nothing was written.
@@ -108,7 +154,7 @@ impl ImportReport {
             brought.rows += told.rows;
             *brought.scopes.entry(told.scope.clone()).or_default() += told.rows;
         }
-        ImportReport { told, brought, manifest: None }
+        ImportReport { told, brought, manifest: None, notes: Vec::new() }
     }
 
     /// Returns the result of a committed import.
@@ -117,7 +163,8 @@ impl ImportReport {
         told: Vec<ScopeReport>,
         committed: &CommitReport,
     ) -> ImportReport {
-        ImportReport { told, brought: committed.of(dataset), manifest: Some(committed.manifest) }
+        let (brought, manifest) = (committed.of(dataset), Some(committed.manifest));
+        ImportReport { told, brought, manifest, notes: Vec::new() }
     }
 }
 

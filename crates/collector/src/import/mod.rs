@@ -32,6 +32,7 @@ pub(crate) fn run_import(
         return bucket::run_import(&order, ports, printer, now);
     }
     let (said, paths) = kind::split_arguments(&args.paths)?;
+    paths.iter().try_for_each(|path| text_files::refuse_foreign_format(path))?;
     let kind = match said {
         Some(kind) => kind,
         None => kind::detect_kind(paths, ports)?,
@@ -43,6 +44,7 @@ pub(crate) fn run_import(
         observed_at: observed_at(args)?,
         whole: args.whole,
         partial: args.partial,
+        covers: &args.covers,
         account: args.account.as_deref(),
         dry_run: args.dry_run,
     };
@@ -69,9 +71,10 @@ pub(crate) fn run_import(
     drop(progress);
     let imported = imported?;
     let seconds = (ports.clock)().duration_since(started).as_secs_f64();
-    let ImportReport { told, brought, manifest } = imported;
+    let ImportReport { told, brought, manifest, notes } = imported;
     let lines = summary::lines(brought.dataset, told, &brought, manifest, seconds);
     printer.report(&Report::plain(summary::page(&lines)), ports.encode)?;
+    notes.iter().for_each(|note| printer.note(note));
     match manifest {
         None if args.dry_run => printer.note("dry run: nothing was written"),
         Some(_) if brought.rows == 0 => printer.note("nothing was added: the lake already has these rows"),
@@ -90,6 +93,7 @@ fn check_flags(args: &ImportArgs, kind: ImportKind) -> Result<(), Failure> {
             "spot-advisor, cur, focus and cost-explorer",
         ),
         (args.partial && !kind.may_be_partial(), "--partial", "price-list, savings-plans, cur and focus"),
+        (!args.covers.is_empty() && !bill, "--covers", "cur and focus"),
         (args.whole && (bill || !kind.may_be_partial()), "--whole", "price-list and savings-plans"),
         (args.account.is_some() && kind != ImportKind::CostExplorer, "--account", "cost-explorer"),
         (args.signer.is_some() && kind != ImportKind::Bundle, "--signer", "bundle"),
@@ -100,6 +104,7 @@ fn check_flags(args: &ImportArgs, kind: ImportKind) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{flag} is for {kinds}, not for {}", kind.word()))
             .hint(format!("remove {flag}")));
     }
+    bills::check_covers(&args.covers)?;
     args.account.as_deref().map_or(Ok(()), check_account)
 }
 
