@@ -1,7 +1,8 @@
 //! Traces of recorded signals, as CSV or Parquet. One row has the signals of a machine from one
 //! second on.
 
-use domain::Known;
+use csv::StringRecord;
+use domain::{Known, RecordReader, skip_mark};
 use lifecycle::idle::{IdleSignal, RULES};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 /// The last second of the year 9999, and the longest span of one machine's rows in seconds, a
 /// little less than nine years. A replay steps through each minute of it.
@@ -64,15 +65,20 @@ impl<'a> SignalTrace<'a> {
     /// Reads CSV with a header. An empty cell means that the machine does not have the device, and
     /// `?` that the value was not seen.
     pub(crate) fn csv(bytes: impl Read + 'a) -> Result<SignalTrace<'a>, String> {
-        let mut reader = csv::Reader::from_reader(bytes);
+        let text = skip_mark(BufReader::new(bytes)).map_err(|error| error.to_string())?;
+        let mut reader = csv::Reader::from_reader(RecordReader::new(text));
         let columns = columns(reader.headers().map_err(|error| error.to_string())?.iter())?;
         let kinds = columns.clone();
-        let lines = reader.into_records().map(move |record| {
-            let record = record.map_err(|error| error.to_string())?;
+        let next = move || -> Result<Option<TraceLine>, String> {
+            let mut record = StringRecord::new();
+            reader.get_mut().start_record();
+            if !reader.read_record(&mut record).map_err(|error| error.to_string())? {
+                return Ok(None);
+            }
             let place = format!("line {}", record.position().map_or(0, |position| position.line()));
-            line(&place, &kinds, record.iter().map(csv_cell))
-        });
-        Ok(SignalTrace::new(&columns, Box::new(lines)))
+            line(&place, &kinds, record.iter().map(csv_cell)).map(Some)
+        };
+        Ok(SignalTrace::new(&columns, Box::new(std::iter::repeat_with(next).map_while(Result::transpose))))
     }
 
     /// Reads Parquet with the same columns; time is in whole seconds or a timestamp. A null means

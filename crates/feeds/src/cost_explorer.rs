@@ -188,7 +188,7 @@ fn put(
             charge.push(rows, &scope, context, (from, until), period)?;
         }
     }
-    rows.add_scope(&scope);
+    rows.add_scope(&scope)?;
     Ok(scope)
 }
 

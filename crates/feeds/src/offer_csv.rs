@@ -9,7 +9,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use crate::csv_table::CsvTable;
 use crate::price_list::{
     LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
-    classify,
+    check_products, classify,
 };
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
@@ -192,6 +192,7 @@ pub(crate) fn read(
             prices.put(&product, &rate, lease, &publication)?;
         } else {
             halves.insert(key, (product, lease));
+            check_products(halves.len())?;
         }
     }
     for (product, _) in halves.values() {

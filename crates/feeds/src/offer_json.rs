@@ -13,7 +13,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use crate::json_reader::JsonReader;
 use crate::price_list::{
     LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
-    classify,
+    check_products, classify,
 };
 use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad};
 
@@ -143,8 +143,9 @@ impl OfferParser<'_> {
             }
             ProductTreatment::LeftOut(why) => self.prices.leave_out(attributes.region, why),
             ProductTreatment::Kept(kept) => {
-                self.products.get_or_insert_default().insert(sku.into(), kept);
-                Ok(())
+                let products = self.products.get_or_insert_default();
+                products.insert(sku.into(), kept);
+                check_products(products.len())
             }
         }
     }
