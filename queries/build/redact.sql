@@ -3,15 +3,24 @@
 CREATE TEMP MACRO redacted(x) AS
     CASE WHEN x = '' THEN '' ELSE
         regexp_extract(x, '^(ami|cr|eipalloc|eipassoc|eni|i|sir|snap|subnet|vol|vpc)-')
-            || substr(sha256({key} || x), 1, 16)
+            || substr(sha256(getvariable('redaction_key') || x), 1, 16)
     END;
 
--- `account`, `account/region` and `account/month`. A public scope has neither a slash nor 12
--- digits.
-CREATE TEMP MACRO is_of_account(x) AS contains(x, '/') OR regexp_full_match(x, '\d{12}');
+-- A text from a file stays if it is one of the known values, or matches the known form.
+CREATE TEMP MACRO redacted_unknown(known, x) AS CASE WHEN list_contains(known, x) THEN x ELSE redacted(x) END;
 
+CREATE TEMP MACRO redacted_unshaped(form, x) AS
+    CASE WHEN regexp_full_match(x, form) THEN x ELSE redacted(x) END;
+
+-- `account/region`, `account/month`, `account/region/request`. Regions, periods and `*` stay.
 CREATE TEMP MACRO redacted_scope(x) AS
-    CASE WHEN is_of_account(x) THEN redacted(split_part(x, '/', 1)) || coalesce(regexp_extract(x, '/.*'), '') ELSE x END;
+    array_to_string(
+        list_transform(
+            string_split(x, '/'),
+            lambda part: redacted_unshaped('\*|[0-9]{4}-[0-9]{2}(-[0-9]{2})?|' || {region}, part)
+        ),
+        '/'
+    );
 
 CREATE TEMP MACRO redacted_list(x) AS list_transform(x, lambda y: redacted(y));
 
@@ -24,7 +33,6 @@ CREATE TEMP MACRO redacted_object(x) AS
         )
     )) AS VARCHAR) ELSE redacted(x) END;
 
--- A run's text about an account becomes a stand-in; a text about public data stays.
-CREATE TEMP MACRO redacted_of(scope, x) AS CASE WHEN is_of_account(scope) THEN redacted(x) ELSE x END;
-
-CREATE TEMP MACRO redacted_gaps(scope, x) AS CASE WHEN is_of_account(scope) THEN redacted_list(x) ELSE x END;
+-- The run of a public dataset stays, unless its name contains the number of an account.
+CREATE TEMP MACRO redacted_run(x) AS
+    CASE WHEN regexp_matches(x, '(^|[^0-9])[0-9]{12}([^0-9]|$)') THEN redacted(x) ELSE x END;

@@ -1,2 +1,2 @@
 -- A column with the stand-ins that a macro of redact.sql makes.
-{macro}({column}) AS {column}
+{macro}({arguments}{column}) AS {column}

@@ -1,3 +1,4 @@
+use crate::column_privacy::ColumnPrivacy;
 use crate::origin::{CollectionSource, DatasetCost, DatasetOrigin};
 use crate::{Field, ValueType};
 
@@ -62,7 +63,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Whether the rows describe an account. All other datasets are public.
+    /// Whether a run covers an account. See [`Dataset::is_private`] for the content of the rows.
     pub fn is_of_accounts(&self) -> bool {
         !matches!(self.scope, DatasetScope::All | DatasetScope::Region)
     }
@@ -85,6 +86,8 @@ pub struct DatasetColumn {
     pub name: &'static str,
     /// Its type.
     pub ty: ColumnType,
+    /// Whether it can identify people, machines or accounts.
+    pub privacy: ColumnPrivacy,
     /// The meaning, with its unit.
     pub doc: &'static str,
 }
@@ -135,6 +138,7 @@ impl Dataset {
         let run = DatasetColumn {
             name: "run_id",
             ty: ColumnType::Text,
+            privacy: ColumnPrivacy::Private,
             doc: "the collection_run that added the row",
         };
         self.columns

@@ -6,14 +6,15 @@
 //! no Parquet, no DuckDB, no file, no clock.
 
 mod batch;
+mod column_privacy;
 mod dataset;
 mod datasets;
 mod json;
+mod known_values;
 mod manifest;
 mod origin;
 mod param_kind;
 pub mod ports;
-mod private_columns;
 mod question;
 mod questions;
 pub mod testing;
@@ -21,15 +22,16 @@ mod type_facts;
 mod value;
 
 pub use batch::{ColumnValues, NULL_TEXT, RowBatch, TextColumn};
-pub use dataset::{ColumnType, Dataset, DatasetKind, DatasetScope};
+pub use column_privacy::ColumnPrivacy;
+pub use dataset::{ColumnType, Dataset, DatasetColumn, DatasetKind, DatasetScope};
 pub use datasets::{
     DATASETS, built_in_dataset, collectable_datasets, computed_column_doc, dataset, is_same_text,
 };
 pub use json::{day_text, float_text, json_text};
+pub use known_values::{REGION, UNSTATED_SOURCE};
 pub use manifest::{DataFile, FORMAT, Manifest};
 pub use origin::{CollectionSource, DatasetCost, DatasetOrigin, PublicSource, SnapshotOption, SourceHistory};
 pub use param_kind::ParamKind;
-pub use private_columns::{PrivateKind, private_columns};
 pub use question::{ParamError, Question, QuestionParam, QuestionRow, RowError, column};
 pub use questions::{QUESTIONS, VIEWS, question, rows};
 pub use type_facts::TypeFacts;

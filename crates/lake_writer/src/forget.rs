@@ -16,9 +16,6 @@ use crate::{LakeWriter, compact};
 use lake::LakeError;
 use lake::PinnedManifest;
 
-/// Columns with an account: the row's account, its user, its payer and its owner.
-const WHOSE: [&str; 4] = ["account_id", "sub_account_id", "billing_account_id", "owner_id"];
-
 /// A file with rows of the account.
 struct AccountFile {
     file: DataFile,
@@ -71,14 +68,15 @@ pub(crate) fn forget(
 
 /// Returns the files with rows of the account.
 fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<AccountFile>, LakeError> {
+    let of_accounts = |file: &&DataFile| dataset(&file.dataset).is_some_and(Dataset::is_of_accounts);
+    lake::verify_files(root, files.iter().filter(of_accounts))?;
     let mut found = Vec::new();
     for file in files {
-        let Some(dataset) = dataset(&file.dataset).filter(|dataset| dataset.is_of_accounts()) else {
-            continue;
-        };
+        let named = |dataset: &&Dataset| dataset.account_columns().next().is_some();
+        let Some(dataset) = dataset(&file.dataset).filter(named) else { continue };
         let mut stay = 0;
         each_group(root, file, |frame| {
-            stay += rows_of_others(&frame, account)?.sum().map_or(0, u64::from);
+            stay += rows_of_others(&frame, dataset, account)?.sum().map_or(0, u64::from);
             Ok(())
         })?;
         if stay < file.rows {
@@ -103,9 +101,9 @@ fn each_group(
 }
 
 /// Returns a mask of the rows without the account.
-fn rows_of_others(frame: &DataFrame, account: &str) -> PolarsResult<BooleanChunked> {
+fn rows_of_others(frame: &DataFrame, dataset: &Dataset, account: &str) -> PolarsResult<BooleanChunked> {
     let mut others = vec![true; frame.height()];
-    for name in WHOSE {
+    for name in dataset.account_columns() {
         if let Ok(column) = frame.column(name) {
             let texts = column.str()?.iter();
             others.iter_mut().zip(texts).for_each(|(apart, text)| *apart &= text != Some(account));
@@ -125,7 +123,7 @@ fn write_remaining(
     let mut growing: Option<ParquetAppender> = None;
     let mut failed = None;
     each_group(writer.root(), &found.file, |frame| {
-        let rest = frame.filter(&rows_of_others(&frame, account)?)?;
+        let rest = frame.filter(&rows_of_others(&frame, found.dataset, account)?)?;
         if rest.height() > 0 && failed.is_none() {
             let added = match &mut growing {
                 Some(growing) => growing.add(rest),

@@ -13,6 +13,10 @@
 //! views over Parquet files. Where no folder can be written, the same statements run in memory, and
 //! the seed is read from memory too.
 //!
+//! A file is compared with its digest before the first answer that reads it: all files when a
+//! warehouse is made, and later the files of changes and bills that a question reads. The list of
+//! compared files stands beside the warehouse, so an unchanged file is read once.
+//!
 //! # Snapshots and time
 //!
 //! Each row of a snapshot has the span in which it was the newest statement of its scope
@@ -39,9 +43,10 @@
 //!
 //! # Redaction
 //!
-//! `truffle export --redact` puts views with keyed stand-ins before the tables of accounts, in its
-//! own connection and in the isolated query process. `catalog/src/private_columns.rs` lists the
-//! private columns; a text that it does not call public is private.
+//! `truffle export --redact` puts views with keyed stand-ins before the tables that have private
+//! columns, in its own connection and in the isolated query process. The catalog marks each column
+//! (`catalog/src/column_privacy.rs`). The key is a variable of the connection and in no text of SQL;
+//! `EXPLAIN` is refused, because a plan shows the values of variables.
 
 #![allow(clippy::disallowed_methods, reason = "a warehouse is a file")]
 
@@ -55,6 +60,7 @@ mod message;
 mod open;
 mod redact;
 mod source;
+mod verify;
 
 pub use ask::Warehouse;
 pub use encode::ColumnarEncoder;

@@ -1,6 +1,8 @@
 //! Market data beside the price list: Savings Plans, spot, capacity blocks, benchmarks.
 
+use crate::column_privacy::ColumnPrivacy::*;
 use crate::dataset::{ColumnType::*, Dataset, DatasetColumn, DatasetKind, DatasetScope};
+use crate::known_values::*;
 use crate::origin::{DatasetOrigin, PublicSource, SnapshotOption};
 
 pub(super) const SAVINGS_PLAN: Dataset = Dataset {
@@ -24,26 +26,27 @@ pub(super) const SAVINGS_PLAN: Dataset = Dataset {
     },
     key: &["plan", "region", "usage_type", "operation", "lease_years", "payment", "currency"],
     columns: columns![
-        partition Text "AWS partition: aws, aws-cn, aws-us-gov, …",
-        plan Text "type of plan: compute or instance",
-        instance_type Text "instance type; null for other products (Fargate, Lambda)",
-        region Text "region code of the usage",
-        service Text "service code: AmazonEC2, AmazonECS, AWSLambda, …",
-        os Text "linux, rhel, rhel-ha, suse, ubuntu-pro or windows; null if the operation is not known",
-        tenancy Text "shared, dedicated or host",
-        software Text "pre-installed software, such as sql-std, or none",
-        licence Text "included, byol (bring your own) or none",
-        lease_years Int "length of the plan, years: 1 or 3",
-        payment Text "no-upfront, partial-upfront or all-upfront",
-        price_per_hour Price "price per hour under the plan, in `currency`",
-        currency Text "ISO 4217 currency code",
-        usage_type Text "AWS usage type",
-        operation Text "AWS operation, such as RunInstances:0010",
-        discounted_sku Text "AWS product number (SKU) of the discounted product",
-        sku Text "AWS product number (SKU) of the plan",
-        effective_from Timestamp "start of the rate's validity according to the file",
-        observed_at Timestamp "instant at which the source stated the price",
-        source Text "source of the price",
+        partition Text Public "AWS partition: aws, aws-cn, aws-us-gov, …",
+        plan Text Public "type of plan: compute or instance",
+        instance_type Text Public "instance type; null for other products (Fargate, Lambda)",
+        region Text Public "region code of the usage",
+        service Text Public "service code: AmazonEC2, AmazonECS, AWSLambda, …",
+        os Text Public "linux, rhel, rhel-ha, suse, ubuntu-pro or windows; null if the operation is not \
+            known",
+        tenancy Text Public "shared, dedicated or host",
+        software Text Public "pre-installed software, such as sql-std, or none",
+        licence Text Public "included, byol (bring your own) or none",
+        lease_years Int Public "length of the plan, years: 1 or 3",
+        payment Text Public "no-upfront, partial-upfront or all-upfront",
+        price_per_hour Price Public "price per hour under the plan, in `currency`",
+        currency Text Public "ISO 4217 currency code",
+        usage_type Text Public "AWS usage type",
+        operation Text Public "AWS operation, such as RunInstances:0010",
+        discounted_sku Text Public "AWS product number (SKU) of the discounted product",
+        sku Text Public "AWS product number (SKU) of the plan",
+        effective_from Timestamp Public "start of the rate's validity according to the file",
+        observed_at Timestamp Public "instant at which the source stated the price",
+        source Text Known(SOURCES) "source of the price",
     ],
 };
 
@@ -66,13 +69,13 @@ pub(super) const INTERRUPTION: Dataset = Dataset {
     },
     key: &["instance_type", "region", "os"],
     columns: columns![
-        observed_at Timestamp "time of the file's publication",
-        instance_type Text "instance type",
-        region Text "region code",
-        os Text "linux or windows",
-        band Int "interruption rate, from 0 (lowest) to 4 (highest)",
-        band_label Text "share of interrupted instances, such as 5-10%",
-        saving_percent Int "saving against on demand, percent; negative if spot was more expensive",
+        observed_at Timestamp Public "time of the file's publication",
+        instance_type Text Public "instance type",
+        region Text Public "region code",
+        os Text Public "linux or windows",
+        band Int Public "interruption rate, from 0 (lowest) to 4 (highest)",
+        band_label Text Public "share of interrupted instances, such as 5-10%",
+        saving_percent Int Public "saving against on demand, percent; negative if spot was more expensive",
     ],
 };
 
@@ -95,12 +98,12 @@ pub(super) const SPOT_FEED: Dataset = Dataset {
     },
     key: &["instance_type", "region", "os", "currency"],
     columns: columns![
-        observed_at Timestamp "time of the file's publication",
-        instance_type Text "instance type",
-        region Text "region code",
-        os Text "linux or windows",
-        price_per_hour Price "spot price per hour, in `currency`",
-        currency Text "ISO 4217 currency code",
+        observed_at Timestamp Public "time of the file's publication",
+        instance_type Text Public "instance type",
+        region Text Public "region code",
+        os Text Public "linux or windows",
+        price_per_hour Price Public "spot price per hour, in `currency`",
+        currency Text Public "ISO 4217 currency code",
     ],
 };
 
@@ -113,12 +116,12 @@ pub(super) const BENCHMARK: Dataset = Dataset {
     origin: DatasetOrigin::IMPORT,
     key: &["instance_type", "metric", "config", "measured_at", "source"],
     columns: columns![
-        instance_type Text "instance type",
-        metric Text "measured metric with its unit, as the source spells it",
-        config Text "configuration of the measurement; empty if not stated",
-        value Float "the measured value, in the metric's unit",
-        measured_at Timestamp "time of the measurement; null if not stated",
-        source Text "source of the measurement",
+        instance_type Text Public "instance type",
+        metric Text Known(BENCHMARK_METRICS) "measured metric with its unit, as the source spells it",
+        config Text Known(BENCHMARK_CONFIGS) "configuration of the measurement; empty if not stated",
+        value Float Public "the measured value, in the metric's unit",
+        measured_at Timestamp Public "time of the measurement; null if not stated",
+        source Text Known(SOURCES) "source of the measurement",
     ],
 };
 
@@ -131,9 +134,9 @@ pub(super) const ACCEPTANCE: Dataset = Dataset {
     origin: DatasetOrigin::IMPORT,
     key: &["held_id"],
     columns: columns![
-        held_id Text "id of the quarantined price, as in price_held",
-        accepted_at Timestamp "time of acceptance",
-        price Text "the accepted price, as text",
+        held_id Text Public "id of the quarantined price, as in price_held",
+        accepted_at Timestamp Public "time of acceptance",
+        price Text Public "the accepted price, as text",
     ],
 };
 
@@ -152,14 +155,14 @@ pub(super) const PLACEMENT_SCORE: Dataset = Dataset {
     },
     key: &["request", "az_id"],
     columns: columns![
-        request Text "request that the score answers: account/region/types x instances",
-        account_id Text "requesting account; AWS takes its recent usage into account",
-        region Text "region code",
-        az_id Text "zone id; null for the score of the whole region",
-        instance_types Texts "acceptable instance types; fewer than three always get a low score",
-        target_capacity Int "number of requested instances",
-        single_zone Bool "whether all instances are requested in one zone",
-        score Int "score from 1 (least likely) to 10",
+        request Text Scope "request that the score answers: account/region/types x instances",
+        account_id Text Account "requesting account; AWS takes its recent usage into account",
+        region Text Public "region code",
+        az_id Text Public "zone id; null for the score of the whole region",
+        instance_types Texts Public "acceptable instance types; fewer than three always get a low score",
+        target_capacity Int Public "number of requested instances",
+        single_zone Bool Public "whether all instances are requested in one zone",
+        score Int Public "score from 1 (least likely) to 10",
     ],
 };
 
@@ -180,18 +183,18 @@ pub(super) const CAPACITY_BLOCK: Dataset = Dataset {
     },
     key: &["request", "offering_id"],
     columns: columns![
-        request Text "request that the offer answers: account/region/type x instances for hours",
-        account_id Text "requesting account",
-        region Text "region code",
-        az_id Text "zone id; null if AWS does not report it",
-        instance_type Text "instance type",
-        instance_count Int "number of instances in the block",
-        duration_hours Int "length of the block, hours",
-        offering_id Text "id of the offering, needed to buy it",
-        starts_at Timestamp "start of the block",
-        ends_at Timestamp "end of the block",
-        upfront_price Price "price of the whole block, paid at purchase, in `currency`",
-        currency Text "ISO 4217 currency code",
-        tenancy Text "default or dedicated",
+        request Text Scope "request that the offer answers: account/region/type x instances for hours",
+        account_id Text Account "requesting account",
+        region Text Public "region code",
+        az_id Text Public "zone id; null if AWS does not report it",
+        instance_type Text Public "instance type",
+        instance_count Int Public "number of instances in the block",
+        duration_hours Int Public "length of the block, hours",
+        offering_id Text Private "id of the offering, needed to buy it",
+        starts_at Timestamp Public "start of the block",
+        ends_at Timestamp Public "end of the block",
+        upfront_price Price Public "price of the whole block, paid at purchase, in `currency`",
+        currency Text Public "ISO 4217 currency code",
+        tenancy Text Public "default or dedicated",
     ],
 };

@@ -33,6 +33,24 @@ pub enum StoreError {
     /// The folder is neither a lake nor empty.
     #[error("{0}")]
     Foreign(String),
+    /// The list of the lake's files is damaged.
+    #[error("the lake at {lake} is damaged: {reason}")]
+    DamagedLake {
+        /// The lake.
+        lake: PathBuf,
+        /// A lowercase fragment.
+        reason: String,
+    },
+    /// A file of the lake differs from the manifest's description.
+    #[error("{} is damaged: {reason}", .lake.join(.file).display())]
+    DamagedFile {
+        /// The lake.
+        lake: PathBuf,
+        /// The file's path in the lake.
+        file: String,
+        /// A lowercase fragment.
+        reason: String,
+    },
     /// A source file has unexpected content.
     #[error("{0}")]
     BadFile(String),

@@ -12,6 +12,7 @@ mod maps;
 mod piece;
 #[cfg(test)]
 mod reader_tests;
+mod returned;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,8 @@ use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{Column, DataFrame, IntoColumn, PlSmallStr, StringChunkedBuilder};
 
+use crate::parquet_guard::guarded;
+
 /// Rows of a piece.
 const PIECE: usize = 25_000;
 
@@ -79,16 +81,15 @@ fn open_parquet(file: File) -> Result<(Vec<String>, BillRows), String> {
     let again = file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
     let mut reader = ParquetReader::new(again);
     let wrong = |_| "it is cut short, or damaged".to_string();
-    let names = reader.schema().map_err(wrong)?.iter_names().map(ToString::to_string).collect();
-    let rows = reader.num_rows().map_err(wrong)?;
+    let schema = guarded(|| reader.schema()).map_err(wrong)?;
+    let names = schema.iter_names().map(ToString::to_string).collect();
+    let rows = guarded(|| reader.num_rows()).map_err(wrong)?;
     Ok((names, BillRows::Parquet(file, rows)))
 }
 
 fn parquet_piece(file: &File, from: usize) -> Result<DataFrame, String> {
     let file = file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
-    let mut piece = ParquetReader::new(file)
-        .with_slice(Some((from, PIECE)))
-        .finish()
+    let mut piece = guarded(|| ParquetReader::new(file).with_slice(Some((from, PIECE))).finish())
         .map_err(|e| format!("it cannot be read after row {from}: {e}"))?;
     piece.rechunk_mut();
     Ok(piece)

@@ -122,6 +122,86 @@ fn distinguishes_credits_refunds_taxes_fees_and_amortised_cost() {
 }
 
 #[test]
+fn a_returned_commitment_has_no_effective_cost_and_other_refunds_keep_theirs() {
+    let head = "bill_payer_account_id,bill_billing_period_start_date,line_item_line_item_type,line_item_usage_start_date,line_item_currency_code,line_item_unblended_cost,line_item_product_code,line_item_usage_type,line_item_line_item_description,savings_plan_savings_plan_a_r_n,reservation_reservation_a_r_n";
+    let row = |month: &str, kind: &str, cost: &str, product: &str, usage: &str, text: &str, arns: &str| {
+        format!("111122223333,{month}-01,{kind},{month}-05,USD,{cost},{product},{usage},{text},{arns}")
+    };
+    let plan = "Refund for one-time fee for Savings Plan ID: 5d6f0000-1111-2222-3333-0123456789ab";
+    let sign_up = "Sign up charge for subscription: 363836886";
+    let lines = [
+        head.to_string(),
+        row(
+            "2026-10",
+            "SavingsPlanUpfrontFee",
+            "438",
+            "ComputeSavingsPlans",
+            "ComputeSP:1yrAllUpfront",
+            "",
+            "arn:sp,",
+        ),
+        row("2026-10", "Refund", "-438", "ComputeSavingsPlans", "ComputeSP:1yrAllUpfront", plan, ","),
+        row(
+            "2026-10",
+            "Refund",
+            "-30.5",
+            "ComputeSavingsPlans",
+            "ComputeSP:1yrAllUpfront",
+            "EDP Refund",
+            ",",
+        ),
+        row("2026-10", "Fee", "700", "AmazonEC2", "HeavyUsage:m5.large", sign_up, ",arn:ri"),
+        row(
+            "2026-11",
+            "Refund",
+            "-700",
+            "AmazonEC2",
+            "HeavyUsage:m5.large",
+            &format!("Refund: {sign_up}"),
+            ",",
+        ),
+        row("2026-11", "Refund", "-12", "AmazonEC2", "BoxUsage:m5.large", "Refund for an outage", ","),
+    ];
+    check(
+        BillLayout::Cur,
+        &(lines.join("\n") + "\n"),
+        &["line_item_type", "billed_cost", "effective_cost"],
+        "SavingsPlanUpfrontFee 438 0
+        Refund -438 0
+        Refund -30.5 -30.5
+        Fee 700 0
+        Refund -700 0
+        Refund -12 -12
+        111122223333/2026-10: 4 rows
+        111122223333/2026-11: 2 rows",
+    );
+}
+
+#[test]
+fn a_pod_has_its_share_and_costs_nothing_itself() {
+    let head = "bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/LineItemType,lineItem/UsageStartDate,lineItem/CurrencyCode,lineItem/UnblendedCost,lineItem/ResourceId,splitLineItem/ParentResourceId,splitLineItem/SplitCost,splitLineItem/UnusedCost,pricing/publicOnDemandCost";
+    let row = |kind: &str, rest: &str| format!("111122223333,2026-10-01,{kind},2026-10-05,USD,{rest}\n");
+    let text = format!("{head}\n")
+        + &row("Usage", "7.5,i-1,,,,8")
+        + &row("Usage", ",pod/a,i-1,4.25,1.5,")
+        + &row("SavingsPlanCoveredUsage", ",pod/b,i-1,1.75,,")
+        + &row("Usage", "0,task/c,i-2,0,0,0");
+    check(
+        BillLayout::Cur,
+        &text,
+        &["resource_id", "billed_cost", "effective_cost", "list_cost", "split_cost", "split_unused_cost"],
+        "i-1 7.5 7.5 8 - -
+        pod/a 0 0 0 4.25 1.5
+        pod/b 0 0 0 1.75 -
+        task/c 0 0 0 0 0
+        111122223333/2026-10: 4 rows",
+    );
+    let missing = text.replace("7.5,i-1,,", ",i-1,,");
+    let why = shown(BillLayout::Cur, "bill", missing.as_bytes(), &[]).unwrap_err();
+    assert!(why.contains("row 1 has no billed_cost"), "{why}");
+}
+
+#[test]
 fn keeps_unmapped_columns_under_their_own_names() {
     let lines = [line("Usage", "1", ",,,,,,,,\"a \"\"b\"\" ü\",2"), line("Usage", "1", "0.5,arn:ri,,,,,,,,")];
     check(

@@ -89,9 +89,14 @@ pub(super) fn check(parser: &Connection, catalog: &str, sql: &str) -> Result<Vec
 }
 
 /// Checks a statement that may see only stand-ins. A qualified name reaches the table behind the
-/// stand-ins, and DuckDB's views and functions about itself reveal the key. Returns the tables that
-/// it reads.
+/// stand-ins; DuckDB's views and functions about itself, and a plan, reveal how they are made.
+/// Returns the tables that it reads.
 pub(super) fn check_redacted(parser: &Connection, sql: &str) -> Result<Vec<String>, AskError> {
+    if after_word(sql, "explain").is_some() {
+        return Err(refused(
+            "EXPLAIN is not allowed with --redact: a plan shows the key of the stand-ins".into(),
+        ));
+    }
     let tables = check(parser, "", sql)?;
     check_unqualified(&parse(parser, explained(sql))?)?;
     Ok(tables)
@@ -350,6 +355,10 @@ mod tests {
         check("SELECT * FROM instance JOIN volume USING (account_id)", true);
         check("FROM range(3)", true);
         check("FROM main.instance", false);
+        check("EXPLAIN FROM instance", false);
+        check("explain analyze SELECT 1", false);
+        check("/* a */ EXPLAIN (FORMAT json) FROM instance", false);
+        check("SELECT getvariable('redaction_key')", false);
         check("SELECT (SELECT max(instance_id) FROM main.instance)", false);
         check("FROM \"0-ab\".main.instance", false);
         check("FROM duckdb_views()", false);
