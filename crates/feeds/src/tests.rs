@@ -2,6 +2,7 @@ use super::*;
 
 mod kinds;
 mod known_traps;
+mod limits;
 
 const ABOUT: &str = "\"FormatVersion\",\"v1.0\"\n\"Disclaimer\",\"For information, only\"\n\"Publication Date\",\"2025-09-12T22:53:08Z\"\n\"Version\",\"20250912225308\"\n";
 const HEADER: &str = "SKU,OfferTermCode,TermType,EffectiveDate,Unit,PricePerUnit,Currency,LeaseContractLength,PurchaseOption,OfferingClass,Product Family,Instance Type,Tenancy,Operating System,License Model,CapacityStatus,MarketOption,Pre Installed S/W,Region Code";
