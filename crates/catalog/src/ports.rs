@@ -13,9 +13,9 @@ pub use source::{
     SnapshotRowSink, Source, SourceError, describe_clock_skew,
 };
 pub use store::{
-    AddedRows, BillFiles, BillLayout, BillOrigin, BundleReport, CommitReport, DatasetResize, DatasetSize,
-    ImportReport, LakeContent, MaintenanceReport, RetentionRule, RunLogRow, RunWriter, SignatureCheck, Store,
-    StoreError, TextOpener,
+    AddedRows, BillCoverage, BillFiles, BillLayout, BillOrigin, BundleReport, CommitReport, DatasetResize,
+    DatasetSize, ImportReport, LakeContent, MaintenanceReport, RetentionRule, RunLogRow, RunWriter,
+    SignatureCheck, Store, StoreError, TextOpener,
 };
 
 use std::io::Write;

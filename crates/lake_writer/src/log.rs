@@ -67,7 +67,7 @@ impl RunLog {
     /// Returns true when a row names the account in its scope, run id, source or gaps.
     pub(crate) fn names_account(&self, account: &str) -> bool {
         self.rows.iter().any(|row| {
-            row.scope.split('/').next() == Some(account)
+            scope_without(&row.scope, account).as_ref() != Some(&row.scope)
                 || [&row.run_id, &row.source].into_iter().chain(&row.gaps).any(|text| text.contains(account))
         })
     }
@@ -78,9 +78,10 @@ impl RunLog {
         let failed =
             |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}"));
         let of_account =
-            |row: &RunLogRow| row.scope.split('/').next() == Some(account) || row.run_id.contains(account);
+            |row: &RunLogRow| scope_without(&row.scope, account).is_none() || row.run_id.contains(account);
         let RunLog { mut rows, mut frame } = self.only(|row| !of_account(row))?;
         for row in &mut rows {
+            row.scope = scope_without(&row.scope, account).expect("rows of the account were removed");
             row.source = row.source.replace(account, "(forgotten)");
             row.gaps.iter_mut().for_each(|gap| *gap = gap.replace(account, "(forgotten)"));
             if row.dataset == "charge" && cut.contains(&row.run_id) {
@@ -88,8 +89,11 @@ impl RunLog {
             }
         }
         let field = |name: &str| log_dataset().fields().into_iter().find(|field| field.name == name);
-        let fields = ["source", "gaps"].into_iter().filter_map(field).collect();
-        let cells = rows.iter().map(|row| vec![row.source.clone().into(), row.gaps.clone().into()]).collect();
+        let fields = ["scope", "source", "gaps"].into_iter().filter_map(field).collect();
+        let cells = |row: &RunLogRow| {
+            vec![row.scope.clone().into(), row.source.clone().into(), row.gaps.clone().into()]
+        };
+        let cells = rows.iter().map(cells).collect();
         let struck = columns::frame(&Page { fields, rows: cells }).map_err(failed)?;
         for column in struck.columns() {
             frame.with_column(column.clone()).map_err(failed)?;
@@ -123,6 +127,16 @@ impl RunLog {
             .map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
         writer.write_frame(log_dataset(), name, self.frame)
     }
+}
+
+/// Returns a scope without an account; `None` if it is a scope of that account alone. A bill of
+/// linked accounts has the scope `payer/ACCOUNT+…/month`.
+fn scope_without(scope: &str, account: &str) -> Option<String> {
+    let parts = scope.split('/').map(|part| {
+        let kept: Vec<&str> = part.split('+').filter(|of| *of != account).collect();
+        (!kept.is_empty()).then(|| kept.join("+"))
+    });
+    parts.collect::<Option<Vec<String>>>().map(|parts| parts.join("/"))
 }
 
 /// Returns the number of rows that a run reported for a dataset. None when the manifest does not
@@ -196,4 +210,25 @@ fn rows(frame: &DataFrame) -> PolarsResult<Vec<RunLogRow>> {
         })
     };
     (0..frame.height()).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removes_an_account_from_scopes() {
+        let check = |scope: &str, expected: Option<&str>| {
+            assert_eq!(scope_without(scope, "11").as_deref(), expected, "{scope}");
+        };
+        check("*", Some("*"));
+        check("us-east-1", Some("us-east-1"));
+        check("11", None);
+        check("11/eu-west-1", None);
+        check("12/eu-west-1", Some("12/eu-west-1"));
+        check("11/2026-09", None);
+        check("12/11/2026-09", None);
+        check("12/11+13/2026-09", Some("12/13/2026-09"));
+        check("12/eu-west-1/a+b", Some("12/eu-west-1/a+b"));
+    }
 }

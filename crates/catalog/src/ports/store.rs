@@ -54,6 +54,14 @@ pub enum StoreError {
     /// A source file has unexpected content.
     #[error("{0}")]
     BadFile(String),
+    /// The accounts that a bill covers are unknown, and the lake has lines that it would replace.
+    #[error("{why}")]
+    UnknownCoverage {
+        /// The reason.
+        why: String,
+        /// The accounts with lines in the bill, joined by commas.
+        accounts: String,
+    },
     /// The file system returned an error.
     #[error("{0}")]
     Io(String),
@@ -71,6 +79,21 @@ pub enum BillLayout {
 /// Opens a text file, which may be compressed.
 pub type TextOpener<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 
+/// The accounts whose lines a bill states completely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BillCoverage<'a> {
+    /// Unknown: the bill's own lines and the lake decide. `reporter` is the account in which the
+    /// report was set up, if the delivery states it.
+    Unknown {
+        /// The account of the report.
+        reporter: Option<&'a str>,
+    },
+    /// All accounts of the payer.
+    All,
+    /// These accounts.
+    Accounts(&'a [String]),
+}
+
 /// Bills to import: CSV or Parquet.
 #[derive(Clone, Copy)]
 pub struct BillFiles<'a> {
@@ -82,6 +105,8 @@ pub struct BillFiles<'a> {
     pub observed_at: Timestamp,
     /// Whether the files contain every line of their bills. Otherwise they add to the known lines.
     pub whole: bool,
+    /// The accounts that the files cover. Complete files replace the lines of these accounts.
+    pub covers: BillCoverage<'a>,
     /// Opens a text file.
     pub open: TextOpener<'a>,
     /// The delivery of the files, if it has a name. Otherwise the file names identify it.
