@@ -12,6 +12,7 @@ mod daemon;
 mod damage;
 mod disks;
 mod export;
+mod foreign_files;
 mod history;
 mod import;
 mod isolation;

@@ -75,6 +75,7 @@ pub mod fuzz_entry;
 mod log;
 mod parquet_appender;
 mod parquet_guard;
+mod parquet_limits;
 mod price_file;
 mod prices;
 mod removal;
