@@ -143,8 +143,8 @@ impl QueryRequest {
     }
 }
 
-/// Prints the age and the gaps of the data in these tables, from which a query was answered, and the
-/// number of lines of bills without an effective cost in the answer.
+/// Prints the age and the gaps of the data in these tables, from which a query was answered, and
+/// the number of lines of bills without an effective cost in the answer.
 pub(crate) fn note_data_age(
     asked: &QueryRequest,
     tables: &[String],
@@ -160,12 +160,10 @@ pub(crate) fn note_data_age(
     // A statement reads all rows. A question reads those of its instant.
     let any_time = ports.at_any_time();
     let used = if matches!(asked, QueryRequest::Statement(_)) { &any_time } else { ports };
-    let mut facts = AnswerFacts { lines_without_effective_cost, ..AnswerFacts::default() };
+    let mut facts = AnswerFacts { lines_without_effective_cost, bills: None };
     if read.contains(&"charge") {
         let page = used.answer("cost/newest-usage", &[("month", &asked.month())])?;
-        if let Some(extent) = rows::<NewestUsageRow>(page)?.pop() {
-            (facts.newest_usage, facts.payers_left_out) = (extent.newest_usage, extent.payers_left_out);
-        }
+        facts.bills = rows::<NewestUsageRow>(page)?.pop();
     }
     let regions = asked.regions();
     let runs = used.answer("data/runs", &[("scopes", &regions)])?;
