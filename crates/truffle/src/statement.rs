@@ -143,8 +143,8 @@ impl QueryRequest {
     }
 }
 
-/// Prints the age and the gaps of the data in these tables, from which a query was answered, and the
-/// number of lines of bills without an effective cost in the answer.
+/// Prints the age and the gaps of the data in these tables, from which a query was answered, and
+/// the number of lines of bills without an effective cost in the answer.
 pub(crate) fn note_data_age(
     asked: &QueryRequest,
     tables: &[String],

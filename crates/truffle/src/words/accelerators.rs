@@ -40,8 +40,8 @@ pub(super) fn has_form(model: &str, form: &str) -> bool {
     }
 }
 
-/// GPUs that EC2 does not have, in letters, and the nearest one that it has: the same chip, else the
-/// same class of memory and speed.
+/// GPUs that EC2 does not have, in letters, and the nearest one that it has: the same chip, else
+/// the same class of memory and speed.
 const ABSENT: &[(&[&str], &str)] = &[
     (&["a10", "a16", "a30", "a5000", "rtxa5000", "rtx3090", "3090", "rtx3080", "a4500"], "A10G"),
     (&["a2", "a4000", "rtxa4000", "rtx4000ada", "rtx4000", "rtx2080ti", "p4gpu"], "L4"),

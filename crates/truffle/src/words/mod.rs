@@ -269,8 +269,8 @@ impl ParsedWords {
         vocabulary.accelerator(&last.typed.split(' ').map(String::from).collect::<Vec<_>>())
     }
 
-    /// Reads a region of at least `shortest` words, longest first: `EU (Stockholm)`, `us-east-1`. After
-    /// the word `region`, one word is enough.
+    /// Reads a region of at least `shortest` words, longest first: `EU (Stockholm)`, `us-east-1`.
+    /// After the word `region`, one word is enough.
     fn take_region(&mut self, words: &[String], shortest: usize) -> Result<Option<usize>, Failure> {
         let label = usize::from(words[0] == "region" && words.len() > 1);
         let words = &words[label..];
@@ -499,7 +499,8 @@ fn wrong_region(error: &RegionNameError) -> Failure {
     Failure::usage(error.to_string()).hint(hint)
 }
 
-/// Refuses a GPU of several words, or with a count before it, that EC2 does not have: `2x RTX 4090`.
+/// Refuses a GPU of several words, or with a count before it, that EC2 does not have: `2x RTX
+/// 4090`.
 fn refuse_absent_gpu(words: &[String], vocabulary: &SearchVocabulary) -> Result<(), Failure> {
     let count = usize::from(quantity::is_number(&words[0]));
     let times = usize::from(words.get(count).is_some_and(|word| count == 1 && word == "x"));
@@ -517,7 +518,8 @@ fn refuse_absent_gpu(words: &[String], vocabulary: &SearchVocabulary) -> Result<
     }
 }
 
-/// Returns the failure for a price, or for a number with signs that are no range. Neither is a pattern.
+/// Returns the failure for a price, or for a number with signs that are no range. Neither is a
+/// pattern.
 fn refuse_number(word: &str) -> Option<Failure> {
     if let Some(amount) = price(word) {
         let failure = Failure::usage(format!("\"{word}\" is a price and no search word"));

@@ -39,8 +39,8 @@ const LABELS: [&str; 12] = [
 /// Form factors of GPUs, as other tools append them to the model.
 pub(super) const FORM_FACTORS: [&str; 8] = ["sxm", "sxm2", "sxm3", "sxm4", "sxm5", "sxm6", "pcie", "nvl"];
 
-/// Splits a text into words in lowercase. A pattern is kept as it is, because `\D` is not `\d` and a
-/// comma may belong to it.
+/// Splits a text into words in lowercase. A pattern is kept as it is, because `\D` is not `\d` and
+/// a comma may belong to it.
 pub(super) fn split(text: &str, vocabulary: &SearchVocabulary) -> Vec<String> {
     text.split_whitespace().flat_map(|typed| split_typed(typed, vocabulary)).collect()
 }
@@ -129,8 +129,8 @@ fn split_model(word: &str, vocabulary: &SearchVocabulary) -> Option<Vec<String>>
     })
 }
 
-/// Returns a number with a sign, a dash or a hyphen in the usual form: `16gb+` is `16gb..`, `8+gpus`
-/// is `8..gpus`, `4-16` is `4..16` and `16-core` is `16core`. `None` for any other word.
+/// Returns a number with a sign, a dash or a hyphen in the usual form: `16gb+` is `16gb..`,
+/// `8+gpus` is `8..gpus`, `4-16` is `4..16` and `16-core` is `16core`. `None` for any other word.
 fn plain_number(word: &str) -> Option<String> {
     let (number, rest) = split_number(word)?;
     let unit_end = rest.find(|c: char| !c.is_ascii_alphabetic() && c != '/').unwrap_or(rest.len());
@@ -153,8 +153,8 @@ fn plain_number(word: &str) -> Option<String> {
     }
 }
 
-/// Whether the word is a number with other signs than those of a range: `8?`, `16gb*`. It is no pattern,
-/// because no name begins with a number.
+/// Whether the word is a number with other signs than those of a range: `8?`, `16gb*`. It is no
+/// pattern, because no name begins with a number.
 pub(super) fn is_marked_number(word: &str) -> bool {
     let after = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let signs = after.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '/');

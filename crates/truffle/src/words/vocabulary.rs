@@ -31,8 +31,8 @@ pub struct SearchVocabulary<'a> {
     words: BTreeMap<String, (String, WordMeaning)>,
 }
 
-/// Ratio of a size of GPU memory as makers state it to that of EC2, at least and at most: a B300 with
-/// 288 GB has 268.6 GiB.
+/// Ratio of a size of GPU memory as makers state it to that of EC2, at least and at most: a B300
+/// with 288 GB has 268.6 GiB.
 const SAME_SIZE: (f64, f64) = (0.92, 1.08);
 
 /// Most words of a phrase, such as `rtx pro server 6000`.
@@ -210,8 +210,8 @@ impl<'a> SearchVocabulary<'a> {
         if self.names.contains(name) { self.name(name) } else { None }
     }
 
-    /// Returns the unit in which the accelerator at the start of the words is counted; `None` if they
-    /// begin with no accelerator. Words for its maker may stand before it.
+    /// Returns the unit in which the accelerator at the start of the words is counted; `None` if
+    /// they begin with no accelerator. Words for its maker may stand before it.
     pub(super) fn accelerator(&self, words: &[String]) -> Option<QuantityUnit> {
         let prefixes = words.iter().take_while(|word| PREFIXES.contains(&word.as_str())).count();
         (0..=prefixes).find_map(|from| {
@@ -251,8 +251,8 @@ impl<'a> SearchVocabulary<'a> {
         sizes.into_iter().filter(|size| *size > 0).collect()
     }
 
-    /// Returns the condition for the memory of each GPU. A size as makers state it means the size that
-    /// EC2 states for it.
+    /// Returns the condition for the memory of each GPU. A size as makers state it means the size
+    /// that EC2 states for it.
     pub(super) fn gpu_memory(&self, range: ValueRange<MemorySize>) -> WordCondition {
         let mut sizes: Vec<i64> = self.facts.iter().filter_map(|t| t.gpu_memory_per_gpu_mib).collect();
         sizes.sort_unstable();
@@ -275,8 +275,8 @@ impl<'a> SearchVocabulary<'a> {
         }
     }
 
-    /// Returns "; the closest match is X" for an unknown word; empty when no word is near. A match is
-    /// of the same kind as the word: a type for a type, an accelerator for an accelerator.
+    /// Returns "; the closest match is X" for an unknown word; empty when no word is near. A match
+    /// is of the same kind as the word: a type for a type, an accelerator for an accelerator.
     pub(super) fn suggestion(&self, word: &str) -> String {
         if word.contains('.') {
             return suggest_type(word, self.names.iter().copied());
@@ -336,8 +336,8 @@ pub(crate) fn find_type_name<'a>(text: &str, names: impl Iterator<Item = &'a str
     found
 }
 
-/// Returns "; the closest match is X" for an unknown instance type. A type of a longer family with the
-/// same size comes first: `g4dn.xlarge` for `g4.xlarge`.
+/// Returns "; the closest match is X" for an unknown instance type. A type of a longer family with
+/// the same size comes first: `g4dn.xlarge` for `g4.xlarge`.
 pub(crate) fn suggest_type<'a>(text: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
     let text = text.to_lowercase();
     let longer = text.split_once('.').and_then(|(family, size)| {
