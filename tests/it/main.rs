@@ -11,6 +11,7 @@ mod compaction;
 mod daemon;
 mod disks;
 mod export;
+mod foreign_files;
 mod history;
 mod import;
 mod isolation;

@@ -14,7 +14,7 @@ mod size;
 mod span;
 mod text_reader;
 
-pub use exact::{RoundedNumber, parse_exact, parse_rounded};
+pub use exact::{RoundedNumber, RoundingTally, parse_exact, parse_rounded};
 pub use hex::{hex, parse_hex};
 pub use jiff::{SignedDuration, Timestamp};
 pub use known::Known;

@@ -8,7 +8,7 @@ use csv::{ByteRecord, ReaderBuilder};
 
 use crate::csv_table::CsvTable;
 use crate::price_list::{
-    LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, TermRate,
+    LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, TermRate, check_products,
 };
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
@@ -189,6 +189,7 @@ pub(crate) fn read(
             prices.put(&product, &rate, lease, &publication)?;
         } else {
             halves.insert(key, (product, lease));
+            check_products(halves.len())?;
         }
     }
     for (product, _) in halves.values() {

@@ -13,7 +13,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::json_reader::JsonReader;
 use crate::price_list::{
-    LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, TermRate,
+    LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, TermRate, check_products,
 };
 use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad};
 
@@ -132,7 +132,9 @@ impl OfferParser<'_> {
 
     fn product(&mut self, sku: &str, product: &RawOfferProduct<'_>) -> Result<(), FeedError> {
         if let Some(kept) = self.prices.product(product.attributes(), &|| format!("the product {sku}"))? {
-            self.products.get_or_insert_default().insert(sku.into(), kept);
+            let products = self.products.get_or_insert_default();
+            products.insert(sku.into(), kept);
+            check_products(products.len())?;
         }
         Ok(())
     }

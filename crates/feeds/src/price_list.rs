@@ -167,12 +167,28 @@ impl ListPublication {
     }
 }
 
+/// Limit of the prices of a file.
+const MOST_PRICES: usize = 14_000_000;
+
+/// Limit of the products of a file, and of the leases that wait for their second rate.
+const MOST_PRODUCTS: usize = 2_000_000;
+
+/// Refuses a file with more products than can be remembered.
+pub(crate) fn check_products(count: usize) -> Result<(), FeedError> {
+    match count > MOST_PRODUCTS {
+        true => Err(bad(format!(
+            "it has more than {MOST_PRODUCTS} products, the limit of a file; import the list of one region"
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// Collects the rows of a price list.
 pub(crate) struct PriceListRows<'a> {
     rows: FeedRows<'a>,
     types: InstanceTypeCounter,
     /// The price of each row, by the digest of its other columns.
-    seen: HashMap<u64, i128>,
+    seen: HashMap<u64, i64>,
     /// Locations of no known region, with the number of their products.
     unlocated: BTreeMap<String, u64>,
     source: &'a str,
@@ -256,7 +272,14 @@ impl<'a> PriceListRows<'a> {
         let class = class.map(|class| if class == "convertible" { "convertible" } else { "standard" });
         let mut key = DefaultHasher::new();
         (product, term, years, payment, class, rate.currency).hash(&mut key);
+        if self.seen.len() == MOST_PRICES {
+            return Err(bad(format!(
+                "it has more than {MOST_PRICES} prices, the limit of a file; import the list of one region"
+            )));
+        }
         // Of two products with the same columns, the first one is kept.
+        let figure =
+            i64::try_from(figure).map_err(|_| bad(format!("the price of {} is too large", rate.sku)))?;
         match self.seen.insert(key.finish(), figure) {
             Some(other) if other == figure => return Ok(()),
             Some(other) => {
@@ -278,7 +301,7 @@ impl<'a> PriceListRows<'a> {
             years.map_or(FeedCell::Null, FeedCell::Int),
             payment.into(),
             class.into(),
-            FeedCell::Exact(figure),
+            FeedCell::Exact(figure.into()),
             FeedCell::Text(rate.currency),
             FeedCell::At(publication.at),
             FeedCell::Text(self.source),

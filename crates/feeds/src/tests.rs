@@ -2,6 +2,7 @@ use super::*;
 
 mod kinds;
 mod known_traps;
+mod limits;
 mod places;
 
 const ABOUT: &str = "\"FormatVersion\",\"v1.0\"\n\"Disclaimer\",\"For information, only\"\n\"Publication Date\",\"2025-09-12T22:53:08Z\"\n\"Version\",\"20250912225308\"\n";

@@ -13,6 +13,7 @@ use polars::prelude::{
 };
 
 use crate::parquet_guard::guarded;
+use crate::parquet_limits::{check_fields, check_groups};
 use crate::price_file::read_group;
 
 const COLUMNS: [&str; 5] = ["observed_at", "instance_type", "region", "az_id", "spot_usd"];
@@ -104,11 +105,13 @@ fn read(path: &Path, sink: SpotFrameSink<'_>) -> Result<(), StoreError> {
     let names: Vec<String> =
         COLUMNS.iter().copied().chain(has_product.then_some("product")).map(String::from).collect();
     let footer = guarded(|| reader.get_metadata().cloned()).map_err(|e| bad(path, e))?;
+    check_groups(&footer).map_err(|why| bad(path, why))?;
     for (group, told) in footer.row_groups.iter().enumerate() {
         for from in (0..told.num_rows()).step_by(SLICE) {
             let file = File::open(path).map_err(|e| bad(path, e))?;
             let frame = read_group(file, &footer, group, from, SLICE, Some(names.clone()));
             let frame = frame.map_err(|e| bad(path, e))?;
+            check_fields(&frame).map_err(|why| bad(path, why))?;
             sink(typed(&frame).map_err(|why| bad(path, why))?)?;
         }
     }

@@ -19,6 +19,16 @@ pub(crate) fn choose_regions(named: &[String], caller: &CallerAccount) -> Result
     let named: Vec<String> =
         named.iter().map(|name| read_region("--region", name)).collect::<Result<_, _>>()?;
     for name in &named {
+        if caller.disabled.contains(name) {
+            return Err(Failure::usage(format!(
+                "region {name} is not enabled in account {}",
+                caller.account
+            ))
+            .hint(format!(
+                "enable it (some minutes): aws account enable-region --region-name {name}; or choose another \
+                 --region"
+            )));
+        }
         if !caller.regions.contains(name) {
             let near = suggest_closest(name, caller.regions.iter().map(String::as_str));
             return Err(Failure::usage(format!("\"{name}\" is not a region that the account can use{near}"))
