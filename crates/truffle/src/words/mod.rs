@@ -6,7 +6,6 @@
 //! all words alternatives. An unknown word is an error, and so are two words on the processor that
 //! no instance type satisfies together.
 
-mod accelerators;
 mod memory;
 mod quantity;
 mod spelling;
@@ -18,13 +17,11 @@ use std::fmt;
 use catalog::TypeFacts;
 use console::Failure;
 
-pub(crate) use accelerators::{names_model, nearest_model};
 pub use vocabulary::SearchVocabulary;
-pub(crate) use vocabulary::{find_type_name, suggest_type};
 
+use crate::accelerator_names::{self, FORM_FACTORS};
 use crate::filter::{FilterCondition, FilterVerdict, NamePattern, OfferCandidate, SearchFilter, TextFact};
 use domain::RegionNameError;
-use spelling::FORM_FACTORS;
 use vocabulary::{LONGEST_PHRASE, WordMeaning};
 
 /// The grammar of words, for the help.
@@ -252,7 +249,7 @@ impl ParsedWords {
             return Ok(1);
         }
         let is_prefix =
-            accelerators::PREFIXES.contains(&word.as_str()) && vocabulary.accelerator(words).is_some();
+            accelerator_names::PREFIXES.contains(&word.as_str()) && vocabulary.accelerator(words).is_some();
         if is_prefix || FILLERS.contains(&word.as_str()) {
             return Ok(1);
         }
@@ -304,7 +301,7 @@ impl ParsedWords {
                 Failure::usage(format!("\"{form}\" needs a GPU before it")).hint("truffle search h100 sxm5")
             );
         };
-        if accelerators::has_form(model, form) {
+        if accelerator_names::has_form(model, form) {
             return Ok(());
         }
         let model = model.to_lowercase();
@@ -506,7 +503,7 @@ fn refuse_absent_gpu(words: &[String], vocabulary: &SearchVocabulary) -> Result<
     let times = usize::from(words.get(count).is_some_and(|word| count == 1 && word == "x"));
     let words = &words[count + times..];
     let absent = (1..=words.len().min(3)).rev().map(|length| words[..length].join(" ")).find(|name| {
-        !vocabulary.knows(name) && accelerators::substitute(&vocabulary::letters(name)).is_some()
+        !vocabulary.knows(name) && accelerator_names::substitute(&accelerator_names::letters(name)).is_some()
     });
     match absent {
         Some(name) => {

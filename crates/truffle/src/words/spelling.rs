@@ -3,6 +3,7 @@
 
 use super::SearchVocabulary;
 use super::quantity::{is_key, is_number, is_unit};
+use crate::accelerator_names::FORM_FACTORS;
 use crate::filter::NamePattern;
 
 /// Operators between a name and a number, longest first, each with its usual spelling.
@@ -35,9 +36,6 @@ const LABELS: [&str; 12] = [
     "instance-type",
     "family",
 ];
-
-/// Form factors of GPUs, as other tools append them to the model.
-pub(super) const FORM_FACTORS: [&str; 8] = ["sxm", "sxm2", "sxm3", "sxm4", "sxm5", "sxm6", "pcie", "nvl"];
 
 /// Splits a text into words in lowercase. A pattern is kept as it is, because `\D` is not `\d` and
 /// a comma may belong to it.
