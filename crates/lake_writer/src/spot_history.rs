@@ -37,7 +37,8 @@ pub(crate) struct SpotHistorySummary {
     pub(crate) unpriced: u64,
     /// Rows that were left out because their product is not known. They are not in `rows`.
     pub(crate) left_out: u64,
-    /// Rows that were left out because their region's currency is not known. They are not in `rows`.
+    /// Rows that were left out because their region's currency is not known. They are not in
+    /// `rows`.
     pub(crate) of_unknown_currency: u64,
 }
 
@@ -238,8 +239,8 @@ fn summarise(frame: &DataFrame, regions: &mut BTreeMap<String, SpotHistorySummar
     Ok(())
 }
 
-/// Returns the columns of `spot_price`, without the rows of an unknown product or currency: both are
-/// part of a price series' identity. Such rows are counted as left out.
+/// Returns the columns of `spot_price`, without the rows of an unknown product or currency: both
+/// are part of a price series' identity. Such rows are counted as left out.
 fn complete_rows(frame: &DataFrame) -> PolarsResult<DataFrame> {
     let columns =
         ["observed_at", "instance_type", "region", "az_id", "product", "price_per_hour", "currency"];

@@ -94,8 +94,8 @@ pub(crate) fn note_facts_footer(
     Ok(())
 }
 
-/// Returns the command that collects the prices of these regions (codes joined by commas, or all for
-/// the region of the settings), as of the time of the answer.
+/// Returns the command that collects the prices of these regions (codes joined by commas, or all
+/// for the region of the settings), as of the time of the answer.
 pub(crate) fn price_command(ports: &CommandPorts, regions: &str, now: Timestamp) -> String {
     let region = ports.settings.region.value.as_str();
     let command = collect_command("price", if regions == "all" { region } else { regions });
