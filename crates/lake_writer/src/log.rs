@@ -101,13 +101,30 @@ impl RunLog {
         Ok(RunLog { rows, frame })
     }
 
-    fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<RunLog, LakeError> {
+    /// Reads the log from some of its files.
+    pub(crate) fn read_files<'a>(
+        root: &Path,
+        files: impl Iterator<Item = &'a DataFile>,
+    ) -> Result<RunLog, LakeError> {
         let frame = |file: &DataFile| {
             let bytes = Cursor::new(files::verified_bytes(root, file)?);
             let frame = guarded(|| ParquetReader::new(bytes).finish());
             frame.map_err(|e| unreadable(&root.join(&file.path), &e))
         };
         RunLog::of_frames(files.map(frame).collect::<Result<_, LakeError>>()?)
+    }
+
+    /// Adds a gap to every row about a dataset.
+    pub(crate) fn with_gap(mut self, dataset: &str, gap: &str) -> Result<RunLog, LakeError> {
+        for row in self.rows.iter_mut().filter(|row| row.dataset == dataset) {
+            row.gaps.push(gap.into());
+        }
+        let fields = log_dataset().fields().into_iter().filter(|field| field.name == "gaps").collect();
+        let rows = self.rows.iter().map(|row| vec![row.gaps.clone().into()]).collect();
+        let gaps = columns::frame(&Page { fields, rows });
+        let done = gaps.and_then(|gaps| self.frame.with_column(gaps.columns()[0].clone()).map(|_| ()));
+        done.map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
+        Ok(self)
     }
 
     /// Writes the log as one file. The rows whose indexes are in `pruned` get the outcome `pruned`.
