@@ -26,7 +26,7 @@ pub use size::{MemoryError, mib_to_gib, parse_memory_mib};
 pub use span::{SpanError, format_span, parse_span};
 pub use text_reader::{
     DEEPEST_JSON, LARGEST_FIELD, LARGEST_RECORD, MOST_COLUMNS, RecordReader, check_record, read_text,
-    skip_mark,
+    skip_mark, without_mark,
 };
 
 /// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
