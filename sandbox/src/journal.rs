@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,6 +56,15 @@ struct WorldSnapshot {
     generation: u64,
     now: Timestamp,
     state: WorldState,
+}
+
+/// Creates an empty file that its owner alone can read. A file or link that a crash or somebody else
+/// left under its name is removed, and never followed.
+fn new_file(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => OpenOptions::new().create_new(true).write(true).mode(PRIVATE).open(path),
+    }
 }
 
 /// An open state folder.
@@ -140,7 +150,7 @@ impl WorldJournal {
     fn write_snapshot(&mut self, world: &SandboxWorld, now: Timestamp) -> io::Result<()> {
         let generation = self.generation + 1;
         let next = self.folder.join(format!("journal-{generation}"));
-        let file = OpenOptions::new().create(true).write(true).truncate(true).open(&next)?;
+        let file = new_file(&next)?;
         file.sync_all()?;
         let whole = WorldSnapshot { format: FORMAT, generation, now, state: world.state.clone() };
         let bytes = serde_json::to_vec(&whole).map_err(io::Error::other)?;

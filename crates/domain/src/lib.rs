@@ -9,6 +9,7 @@ mod known;
 mod names;
 mod size;
 mod span;
+mod visible;
 
 pub use exact::parse_exact;
 pub use hex::{hex, parse_hex};
@@ -18,6 +19,7 @@ pub use names::{AzId, InstanceType, NameError, Region, parse_spot_product};
 pub use rust_decimal::Decimal;
 pub use size::{MemoryError, mib_to_gib, parse_memory_mib};
 pub use span::{SpanError, format_span, parse_span};
+pub use visible::{is_invisible, visible};
 
 /// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
 /// (`2025-03-02 18:30`) or an instant (RFC 3339).

@@ -72,6 +72,7 @@ mod log;
 mod parquet_appender;
 mod price_file;
 mod prices;
+mod public_files;
 mod retention;
 mod run;
 mod scopes;

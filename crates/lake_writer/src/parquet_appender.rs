@@ -33,6 +33,15 @@ impl ParquetAppender {
         let path = writer.path_of(dataset, run_id);
         let file = writer.root().join(&path);
         files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
+        ParquetAppender::create(file, path, dataset)
+    }
+
+    /// Opens a file that a manifest or a bundle lists as `path`.
+    pub(crate) fn create(
+        file: PathBuf,
+        path: String,
+        dataset: &Dataset,
+    ) -> Result<ParquetAppender, LakeError> {
         let failed = |e| LakeError::io(&file, e);
         let temporary = TemporaryFile::create(&file, PRIVATE).map_err(failed)?;
         let out = BufWriter::new(temporary.file().try_clone().map_err(failed)?);
