@@ -1,8 +1,8 @@
 -- Costs of each day in a billing month. A charge counts on the day on which it begins, so a month's
 -- fees and taxes are on its first day. The columns for credits, refunds, taxes and other categories
--- add up to billed_cost. effective_cost spreads fees over the usage that they cover; it is null if
--- a line does not state it. A day is estimated if AWS reports that its costs may still change.
--- Currencies are never added.
+-- add up to billed_cost. effective_cost spreads fees over the usage that they cover. Usage, taxes
+-- and credits that state none count as billed; another line that states none makes the sum null. A
+-- day is estimated if AWS reports that its costs may still change. Currencies are never added.
 -- $service text = all  service name, or all
 -- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
@@ -16,8 +16,9 @@ SELECT
     coalesce(sum(billed_cost) FILTER (charge_category = 'Tax'), 0) AS taxes,
     coalesce(sum(billed_cost) FILTER (charge_category IS NULL), 0) AS unsaid,
     sum(billed_cost) AS billed_cost,
-    CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
+    CASE WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost) END AS effective_cost,
     count(*) AS lines,
+    count(*) - count(effective_cost) AS lines_without_effective_cost,
     -- Only Cost Explorer marks a day as estimated; `extra` of other sources is ignored.
     coalesce(bool_or(source_format = 'cost-explorer' AND extra LIKE '%"Estimated":"true"%'), false) AS estimated
 FROM charge_of_month($month, $as_of)

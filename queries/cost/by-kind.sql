@@ -1,6 +1,7 @@
 -- Parts of a month's bill: usage, upfront and recurring fees, credits, refunds, discounts and
--- taxes, by FOCUS category, class and frequency and by the line item type of CUR. Currencies are
--- never added.
+-- taxes, by FOCUS category, class and frequency and by the line item type of CUR. Usage, taxes and
+-- credits without an effective cost count as billed; another line without one makes the sum null.
+-- Currencies are never added.
 -- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
@@ -10,9 +11,10 @@ SELECT
     charge_frequency,
     line_item_type,
     sum(billed_cost) AS billed_cost,
-    CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
+    CASE WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost) END AS effective_cost,
     CASE WHEN count(list_cost) = count(*) THEN sum(list_cost) END AS list_cost,
-    count(*) AS lines
+    count(*) AS lines,
+    count(*) - count(effective_cost) AS lines_without_effective_cost
 FROM charge_of_month($month, $as_of)
 GROUP BY billing_currency, charge_category, charge_class, charge_frequency, line_item_type
 ORDER BY billing_currency, billed_cost DESC, charge_category, line_item_type

@@ -1,7 +1,7 @@
 -- Costs of each service in a billing month, highest first within a currency, with credits, refunds
 -- and taxes in separate columns. These columns add up to billed_cost. effective_cost spreads fees
--- over the usage that they cover; it is null if a line does not state it. Currencies are never
--- added.
+-- over the usage that they cover. Usage, taxes and credits that state none count as billed; another
+-- line that states none makes the sum null. Currencies are never added.
 -- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
@@ -14,8 +14,9 @@ SELECT
     coalesce(sum(billed_cost) FILTER (charge_category = 'Tax'), 0) AS taxes,
     coalesce(sum(billed_cost) FILTER (charge_category IS NULL), 0) AS unsaid,
     sum(billed_cost) AS billed_cost,
-    CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
-    count(*) AS lines
+    CASE WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost) END AS effective_cost,
+    count(*) AS lines,
+    count(*) - count(effective_cost) AS lines_without_effective_cost
 FROM charge_of_month($month, $as_of)
 GROUP BY billing_currency, service_name
 ORDER BY billing_currency, billed_cost DESC, service_name

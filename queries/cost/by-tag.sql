@@ -1,7 +1,8 @@
 -- Costs of each value of a tag in a billing month, highest first within a currency; null stands for
 -- lines without the tag. The columns for credits, refunds, taxes and other categories add up to
--- billed_cost. effective_cost spreads fees over the usage that they cover; it is null if a line
--- does not state it. Currencies are never added.
+-- billed_cost. effective_cost spreads fees over the usage that they cover. Usage, taxes and credits
+-- that state none count as billed; another line that states none makes the sum null. Currencies are
+-- never added.
 -- $tag tag  tag key, such as Name; also finds the spellings of reports, user:Name and user_name
 -- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
@@ -15,8 +16,9 @@ SELECT
     coalesce(sum(billed_cost) FILTER (charge_category = 'Tax'), 0) AS taxes,
     coalesce(sum(billed_cost) FILTER (charge_category IS NULL), 0) AS unsaid,
     sum(billed_cost) AS billed_cost,
-    CASE WHEN count(effective_cost) = count(*) THEN sum(effective_cost) END AS effective_cost,
-    count(*) AS lines
+    CASE WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost) END AS effective_cost,
+    count(*) AS lines,
+    count(*) - count(effective_cost) AS lines_without_effective_cost
 FROM (
     SELECT *, CASE WHEN json_valid(tags) THEN CAST(tags AS JSON) END AS tag
     FROM charge_of_month($month, $as_of)

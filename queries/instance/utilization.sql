@@ -1,6 +1,7 @@
 -- Measured utilization of instances, least busy first, one row per instance and source of
 -- measurement. An instance without measurements is not listed; a figure that was not measured is
--- null. CloudWatch counts network bytes per data point, spawnd bytes per second.
+-- null. network_in_bytes_max and network_out_bytes_max are CloudWatch's bytes of one data point,
+-- the columns per_second spawnd's bytes per second.
 -- $days int = 14  length of the period before the instant, days
 -- $as_of timestamp = now  use the data known at this instant
 WITH measured AS (
@@ -32,8 +33,8 @@ SELECT
         / sum(period_seconds) FILTER (metric = 'cpu' AND statistic = 'average') AS cpu_percent,
     max(value) FILTER (metric = 'cpu' AND statistic = 'maximum') AS cpu_percent_max,
     quantile_cont(value, 0.95) FILTER (metric = 'cpu' AND statistic = 'maximum') AS cpu_percent_p95_of_hourly_max,
-    max(value) FILTER (metric = 'network-in' AND statistic = 'maximum') AS network_in_bytes_max,
-    max(value) FILTER (metric = 'network-out' AND statistic = 'maximum') AS network_out_bytes_max,
+    max(value) FILTER (metric = 'network-in' AND unit = 'bytes' AND statistic = 'maximum') AS network_in_bytes_max,
+    max(value) FILTER (metric = 'network-out' AND unit = 'bytes' AND statistic = 'maximum') AS network_out_bytes_max,
     max(observed_at) AS newest_period,
     max(value) FILTER (metric = 'network-in' AND unit = 'bytes-per-second') AS network_in_per_second_max,
     max(value) FILTER (metric = 'network-out' AND unit = 'bytes-per-second') AS network_out_per_second_max,

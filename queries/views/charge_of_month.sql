@@ -1,6 +1,9 @@
 -- The bill lines of a billing month that were valid at an instant. The month is written as 2026-11,
--- `latest` for the newest month of any account, or `all`. DuckDB puts the body in the place of the
--- call, so filters and columns still reach the Parquet files. In Spark: CREATE FUNCTION
+-- `latest` for the newest month of any account, or `all`. counted_effective_cost is the effective
+-- cost that sums count. Usage, a tax or a credit that states none counts as billed. Usage that a
+-- commitment covers has its share of the fee as effective cost, so without that it stays unknown,
+-- as do fees and refunds. DuckDB puts the body in the place of the call, so filters and columns
+-- still reach the Parquet files. In Spark: CREATE FUNCTION
 -- charge_of_month(wanted STRING, instant TIMESTAMP) RETURNS TABLE RETURN with the same body, except
 -- that `strftime(billing_period_start, '%Y-%m')` is `date_format(billing_period_start, 'yyyy-MM')`.
 CREATE MACRO charge_of_month(wanted, instant) AS TABLE
@@ -9,7 +12,14 @@ WITH newest AS (
     FROM charge_statement
     WHERE valid_at(valid_from, valid_until, instant)
 )
-SELECT *
+SELECT *,
+    coalesce(
+        effective_cost,
+        CASE
+            WHEN charge_category IN ('Usage', 'Tax', 'Credit') AND commitment_discount_status IS NULL
+            THEN billed_cost
+        END
+    ) AS counted_effective_cost
 FROM charge_history
 WHERE valid_at(valid_from, valid_until, instant)
     AND (wanted = 'all'

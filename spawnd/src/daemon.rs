@@ -128,8 +128,11 @@ impl Daemon {
     fn begin(machine: Machine, sandbox: Option<String>, link_local: bool) -> Result<Daemon, String> {
         let metadata = sandbox.as_deref().filter(|_| !link_local).unwrap_or(imds::ADDRESS);
         let mut imds = MetadataClient::new(metadata);
-        let boot =
-            BootIdentity { id: boot_id(&machine)?, pending: Known::Unseen("not requested yet".to_string()) };
+        let boot = BootIdentity {
+            instance: own_instance(&machine, &mut imds).map_or(Known::Absent, Known::Is),
+            id: boot_id(&machine)?,
+            pending: Known::Unseen("not requested yet".to_string()),
+        };
         let (tls, distrusted) = authorities::tls(&machine);
         let mut notices = NoticeChannels::new(machine.clone(), sandbox.is_some(), tls.clone());
         if let Some(why) = distrusted {
@@ -139,16 +142,14 @@ impl Daemon {
             notices.trouble(&error.to_string(), None, machine.clocks().wall);
         }
         let state = match store::load(&machine) {
-            Ok(Some(state)) => state,
-            Ok(None) => {
-                DaemonState::begin(first_terms(&machine, &mut imds, &mut notices), &machine.clocks(), &boot)
-            }
+            Ok(Some(state)) if state.is_of(boot.instance.value().map(String::as_str)) => state,
+            Ok(_) => first_state(&machine, &mut imds, &mut notices, &boot),
             Err(why) => {
                 let aside = store::set_aside(&machine);
                 let text =
                     format!("the saved state is lost; starting again from the launch terms: {why}; {aside}");
                 notices.trouble(&text, None, machine.clocks().wall);
-                DaemonState::begin(first_terms(&machine, &mut imds, &mut notices), &machine.clocks(), &boot)
+                first_state(&machine, &mut imds, &mut notices, &boot)
             }
         };
         let unseen = || "not requested yet".to_string();
@@ -179,6 +180,7 @@ impl Daemon {
         self.imds.begin_round();
         self.pending = match self.imds.identity() {
             Known::Is(identity) => {
+                self.begin_own_life(&identity.instance_id);
                 self.instance = Some(identity.instance_id);
                 Known::Is(identity.pending_time)
             }
@@ -204,6 +206,21 @@ impl Daemon {
         self.update_motd();
     }
 
+    /// Begins a life of this instance if the saved one is another's. Without the metadata service,
+    /// that could not be known before.
+    fn begin_own_life(&mut self, instance: &str) {
+        if self.state.is_of(Some(instance)) {
+            return;
+        }
+        let Ok(id) = boot_id(&self.machine) else { return };
+        let boot = BootIdentity {
+            instance: Known::Is(instance.to_string()),
+            id,
+            pending: Known::Unseen("not requested yet".to_string()),
+        };
+        self.state = first_state(&self.machine, &mut self.imds, &mut self.notices, &boot);
+    }
+
     /// Steps until no effect causes another event, for at most `ROUNDS` rounds.
     fn decide(
         &mut self,
@@ -215,7 +232,11 @@ impl Daemon {
             let Ok(id) = boot_id(&self.machine) else { return };
             let inputs = StepInputs {
                 clocks: self.machine.clocks(),
-                boot: BootIdentity { id, pending: self.pending.clone() },
+                boot: BootIdentity {
+                    instance: self.instance.clone().map_or(Known::Absent, Known::Is),
+                    id,
+                    pending: self.pending.clone(),
+                },
                 date: date.take(),
                 tags: self.tags.clone(),
                 readings: readings.take(),
@@ -399,12 +420,41 @@ fn boot_id(machine: &Machine) -> Result<String, String> {
     machine.boot_id().map_err(|error| format!("the boot's id: {error}"))
 }
 
-/// Returns the terms of an instance without a saved state: those written at launch; else those in
-/// the tags of an instance that the predecessor of spawn launched; else a budget of four hours. A
-/// fallback is reported.
-fn first_terms(machine: &Machine, imds: &mut MetadataClient, notices: &mut NoticeChannels) -> Terms {
+/// Returns the id of this instance, if the metadata service or the machine itself reports it.
+fn own_instance(machine: &Machine, imds: &mut MetadataClient) -> Option<String> {
+    imds.begin_round();
+    let identity = imds.identity().value().map(|identity| identity.instance_id.clone());
+    identity.or_else(|| store::instance(machine))
+}
+
+/// Begins the life of an instance without a saved state. Time that a dead-man without spawnd
+/// counted is taken over.
+fn first_state(
+    machine: &Machine,
+    imds: &mut MetadataClient,
+    notices: &mut NoticeChannels,
+    boot: &BootIdentity,
+) -> DaemonState {
+    let instance = boot.instance.value().map(String::as_str);
+    let terms = first_terms(machine, imds, notices, instance);
+    let slack = terms.dead_man_slack();
+    let state = DaemonState::begin(terms, &machine.clocks(), boot);
+    match store::counted(machine, instance) {
+        Some(counted) => state.take_over(counted - slack),
+        None => state,
+    }
+}
+
+/// Returns the terms of an instance without a saved state: those written at its launch; else those
+/// in its tags; else a budget of four hours. A fallback is reported.
+fn first_terms(
+    machine: &Machine,
+    imds: &mut MetadataClient,
+    notices: &mut NoticeChannels,
+    instance: Option<&str>,
+) -> Terms {
     let now = machine.clocks().wall;
-    let why = match store::terms(machine) {
+    let why = match store::terms(machine, instance) {
         Ok(Some(terms)) => return terms,
         Ok(None) => "there are no launch terms".to_string(),
         Err(why) => why,

@@ -31,6 +31,10 @@ pub(crate) fn write_units(machine: &Machine, left: SignedDuration) -> io::Result
 /// Enables and starts the units, the dead-man first.
 pub(crate) fn start_units(machine: &Machine) -> Result<(), String> {
     machine.systemctl(&["daemon-reload"])?;
+    if machine.path("/etc/systemd/system").join(dead_man::COUNT_TIMER).exists() {
+        // spawnd counts from here on.
+        machine.systemctl(&["disable", "--now", dead_man::COUNT_TIMER])?;
+    }
     machine.systemctl(&["enable", "--now", "spawn-dead-man.timer"])?;
     machine.systemctl(&["enable", "spawn-arm.service"])?;
     machine.systemctl(&["enable", "--now", "--no-block", "spawnd.service"])

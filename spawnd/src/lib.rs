@@ -35,6 +35,7 @@ mod webhook;
 
 use clap::{Parser, Subcommand};
 use domain::parse_span;
+use jiff::SignedDuration;
 use lifecycle::Terms;
 use lifecycle::idle::IdleTerms;
 use machine::{ClockPace, Machine, parse_pace};
@@ -276,27 +277,26 @@ fn run_command(machine: &Machine, command: &[String]) -> Result<ExitCode, String
     Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Returns the launch terms, or the default terms if they cannot be read.
-fn terms(machine: &Machine) -> Terms {
-    store::terms(machine).ok().flatten().unwrap_or_else(Terms::unread)
+/// Returns the running time until the dead-man acts: by the state of this instance, else as a
+/// dead-man without spawnd counted it, else by the launch terms or the default ones.
+fn left(machine: &Machine) -> SignedDuration {
+    if let Some(state) = store::own_state(machine) {
+        return state.dead_man_after();
+    }
+    let instance = store::instance(machine);
+    let terms = store::terms(machine, instance.as_deref()).ok().flatten().unwrap_or_else(Terms::unread);
+    let whole = terms.budget + terms.dead_man_slack();
+    store::counted(machine, instance.as_deref()).map_or(whole, |counted| counted.min(whole))
 }
 
 fn install(machine: &Machine) -> Result<(), String> {
-    let terms = terms(machine);
-    let left = terms.budget + terms.dead_man_slack();
+    let left = dead_man::at_boot(left(machine));
     dead_man::write_units(machine, left).map_err(|error| format!("the units cannot be written: {error}"))?;
     dead_man::start_units(machine)
 }
 
 fn arm(machine: &Machine) -> Result<(), String> {
-    let left = match store::load(machine) {
-        Ok(Some(state)) => state.dead_man_after(),
-        Ok(None) | Err(_) => {
-            let terms = terms(machine);
-            terms.budget + terms.dead_man_slack()
-        }
-    };
-    dead_man::arm(machine, dead_man::at_boot(left))
+    dead_man::arm(machine, dead_man::at_boot(left(machine)))
 }
 
 /// The first bytes of a Parquet file.

@@ -156,7 +156,7 @@ fn inputs(second: i64, readings: Option<Vec<SignalReading>>) -> StepInputs {
     let mono = SignedDuration::from_secs(second);
     StepInputs {
         clocks: ClockReadings { mono, boot: mono, wall: Timestamp::UNIX_EPOCH },
-        boot: BootIdentity { id: "trace".to_string(), pending: Known::Absent },
+        boot: BootIdentity { instance: Known::Absent, id: "trace".to_string(), pending: Known::Absent },
         date: None,
         tags: LifeTags { expiry: Known::Absent, cap: Known::Absent },
         readings,

@@ -1,7 +1,10 @@
-//! The files that survive a restart: the state of this life, and the launch terms.
+//! The files that survive a restart: the state of this life, the launch terms, and the time that a
+//! dead-man without spawnd counted. An image of the disk has the files of another instance; they
+//! are not used.
 
 use crate::machine::{Machine, write_durably};
-use lifecycle::{DaemonState, Terms};
+use jiff::SignedDuration;
+use lifecycle::{DaemonState, Terms, dead_man};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -74,9 +77,41 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<DaemonState, String> {
     serde_json::from_slice::<LoadedState>(bytes).map(|loaded| loaded.state).map_err(|error| error.to_string())
 }
 
-/// Reads the launch terms; `None` if there are none.
-pub(crate) fn terms(machine: &Machine) -> Result<Option<Terms>, String> {
-    read_terms(&machine.path(TERMS))
+/// Returns the id of this instance without the network: from the hardware on Nitro, else from
+/// cloud-init, whose file is that of another instance early in the first boot of an image.
+pub(crate) fn instance(machine: &Machine) -> Option<String> {
+    let files = ["/sys/class/dmi/id/board_asset_tag", "/var/lib/cloud/data/instance-id"];
+    let read = |file| std::fs::read_to_string(machine.path(file)).ok();
+    files.into_iter().filter_map(read).map(|text| text.trim().to_string()).find(|id| id.starts_with("i-"))
+}
+
+/// Loads the state of this instance; `None` if there is none that can be read.
+pub(crate) fn own_state(machine: &Machine) -> Option<DaemonState> {
+    let instance = instance(machine);
+    load(machine).ok().flatten().filter(|state| state.is_of(instance.as_deref()))
+}
+
+/// Returns the running time until the dead-man of an instance without spawnd acts: from this boot,
+/// else as it was last counted. `None` if nothing was counted for this instance.
+pub(crate) fn counted(machine: &Machine, instance: Option<&str>) -> Option<SignedDuration> {
+    let read = |file: &str| {
+        let text = std::fs::read_to_string(machine.path(file)).ok()?;
+        let mut words = text.split_whitespace();
+        let seconds = SignedDuration::from_secs(words.next()?.parse().ok().filter(|left| *left >= 0)?);
+        let owner = words.next();
+        owner.zip(instance).is_none_or(|(owner, own)| owner == own).then_some(seconds)
+    };
+    let uptime = SignedDuration::try_from(machine.real_uptime()).ok()?;
+    read(dead_man::COUNTED_END).map(|end| end - uptime).or_else(|| read(dead_man::COUNTED))
+}
+
+/// Reads the launch terms of this instance; `None` if there are none.
+pub(crate) fn terms(machine: &Machine, instance: Option<&str>) -> Result<Option<Terms>, String> {
+    let terms = read_terms(&machine.path(TERMS))?;
+    match terms.as_ref().and_then(|terms| terms.instance.as_deref()).zip(instance) {
+        Some((owner, own)) if owner != own => Err(format!("{TERMS} is of instance {owner}")),
+        _ => Ok(terms),
+    }
 }
 
 /// Reads a terms file; `None` if it does not exist.
@@ -108,7 +143,7 @@ mod tests {
     }
 
     fn state(machine: &Machine) -> DaemonState {
-        let boot = BootIdentity { id: "b".to_string(), pending: Known::Absent };
+        let boot = BootIdentity { instance: Known::Absent, id: "b".to_string(), pending: Known::Absent };
         DaemonState::begin(Terms::with_budget(SignedDuration::from_hours(9_000)), &machine.clocks(), &boot)
     }
 
@@ -168,7 +203,7 @@ mod tests {
             let (_folder, machine) = machine();
             let path = machine.path(TERMS);
             write_durably(&path, text.as_bytes(), 0o600).expect("written");
-            let read = terms(&machine).map(|terms| terms.expect("terms").budget.as_secs());
+            let read = terms(&machine, None).map(|terms| terms.expect("terms").budget.as_secs());
             match (read, expected) {
                 (Ok(seconds), Ok(wanted)) => assert_eq!(seconds, wanted),
                 (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use ::warehouse::{Warehouse, WarehouseSource};
+use catalog::Manifest;
 use catalog::ports::{Ask, AskError};
 use console::Settings;
-use lake::PinnedManifest;
+use lake::{LakeError, PinnedManifest};
 
 use crate::seed;
 
@@ -34,7 +35,25 @@ pub fn open_warehouse(settings: &Settings) -> Result<Box<dyn Ask>, AskError> {
 
 fn open(settings: &Settings, redaction_key: Option<&str>) -> Result<Box<dyn Ask>, AskError> {
     let user = PinnedManifest::newest(&settings.lake.value)?;
-    let mut sources = vec![seed_source(&settings.cache)?];
+    let seed = seed_source(lake::open_seed(seed::FILES, &settings.cache))?;
+    let copy = seed.root.clone();
+    match open_sources(seed, user, settings, redaction_key) {
+        // The seed is embedded, so a damaged copy is replaced.
+        Err(AskError::DamagedFile { lake, .. }) if lake == copy => {
+            let seed = seed_source(lake::unpack_seed_again(seed::FILES, &settings.cache))?;
+            open_sources(seed, PinnedManifest::newest(&settings.lake.value)?, settings, redaction_key)
+        }
+        opened => opened,
+    }
+}
+
+fn open_sources(
+    seed: WarehouseSource,
+    user: Option<PinnedManifest>,
+    settings: &Settings,
+    redaction_key: Option<&str>,
+) -> Result<Box<dyn Ask>, AskError> {
+    let mut sources = vec![seed];
     let mut folders = Vec::new();
     let lake = user.as_ref().map(|pinned| pinned.root.clone());
     if let Some(pinned) = &user {
@@ -50,8 +69,8 @@ fn open(settings: &Settings, redaction_key: Option<&str>) -> Result<Box<dyn Ask>
     Ok(Box::new(warehouse))
 }
 
-fn seed_source(cache: &Path) -> Result<WarehouseSource, AskError> {
-    let (root, manifest) = lake::open_seed(seed::FILES, cache)?;
+fn seed_source(opened: Result<(PathBuf, Manifest), LakeError>) -> Result<WarehouseSource, AskError> {
+    let (root, manifest) = opened?;
     Ok(WarehouseSource { root, manifest })
 }
 

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 /// The lake format that this version writes. A lake with a higher format is refused.
@@ -17,6 +19,29 @@ pub struct Manifest {
     pub written_at: String,
     /// The visible files.
     pub files: Vec<DataFile>,
+}
+
+impl Manifest {
+    /// Checks that this is manifest `number`, that each file is listed once and in its place, and
+    /// that the sums of all rows and bytes fit 63 bits. The error is a lowercase fragment.
+    pub fn check(&self, number: u64) -> Result<(), String> {
+        // The next commit adds one.
+        if self.number != number || number >= i64::MAX as u64 {
+            return Err(format!("the manifest {number} calls itself {}", self.number));
+        }
+        let mut paths = HashSet::new();
+        let (mut rows, mut bytes) = (0_i64, 0_i64);
+        for file in &self.files {
+            file.check_path()?;
+            if !paths.insert(file.path.as_str()) {
+                return Err(format!("its manifest lists {} twice", file.path));
+            }
+            let absurd = || format!("its manifest has an absurd size for {}", file.path);
+            rows = rows.checked_add_unsigned(file.rows).ok_or_else(absurd)?;
+            bytes = bytes.checked_add_unsigned(file.bytes).ok_or_else(absurd)?;
+        }
+        Ok(())
+    }
 }
 
 /// A visible Parquet file.
@@ -44,9 +69,102 @@ impl DataFile {
         name.split('.').next().unwrap_or_default()
     }
 
+    /// Checks that the path is one that a lake gives to a file of this dataset:
+    /// `lake/<dataset>/v=<version>/<name>.parquet`, or the same in a folder `family=<family>`. So it
+    /// never leads out of the lake, and has no character with a meaning in SQL or in a pattern. The
+    /// error is a lowercase fragment.
+    pub fn check_path(&self) -> Result<(), String> {
+        let wrong = || format!("{:?} is not a path of a file of {:?}", self.path, self.dataset);
+        let folder = format!("lake/{}/v={}/", self.dataset, self.version);
+        let name = self.path.strip_prefix(&folder).and_then(|name| name.strip_suffix(".parquet"));
+        let parts: Vec<&str> = name.ok_or_else(wrong)?.split('/').collect();
+        let is_named = match parts[..] {
+            [name] => is_plain_name(name),
+            [family, name] => {
+                family.strip_prefix("family=").is_some_and(is_plain_name) && is_plain_name(name)
+            }
+            _ => false,
+        };
+        if is_named && is_plain_name(&self.dataset) { Ok(()) } else { Err(wrong()) }
+    }
+
     /// Returns the only family of instance types in the file, from the folder `family=…` of its
     /// path. `None` for files that are not limited to one family.
     pub fn family(&self) -> Option<&str> {
         self.path.split('/').find_map(|part| part.strip_prefix("family="))
+    }
+}
+
+/// Returns whether a name has letters, digits, `-`, `_` and single dots, and begins with none of the
+/// signs.
+fn is_plain_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !name.contains("..")
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(dataset: &str, path: &str) -> DataFile {
+        DataFile {
+            dataset: dataset.into(),
+            version: 1,
+            path: path.into(),
+            rows: 1,
+            bytes: 1,
+            sha256: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_path_stays_in_the_folder_of_its_dataset() {
+        let check = |dataset: &str, path: &str, expected: bool| {
+            assert_eq!(file(dataset, path).check_path().is_ok(), expected, "{path}");
+        };
+        check("price", "lake/price/v=1/price-20260101.2.parquet", true);
+        check("price", "lake/price/v=1/a.without-7.parquet", true);
+        check("spot_price", "lake/spot_price/v=1/family=u7in-16tb/compacted-3.parquet", true);
+        check("of_a_later_version", "lake/of_a_later_version/v=1/a.parquet", true);
+        check("price", "lake/price/v=2/a.parquet", false);
+        check("price", "lake/offering/v=1/a.parquet", false);
+        check("price", "/lake/price/v=1/a.parquet", false);
+        check("price", "../price/v=1/a.parquet", false);
+        check("price", "lake/price/v=1/../../../a.parquet", false);
+        check("price", "lake/price/v=1/..parquet", false);
+        check("price", "lake/price/v=1/.a.parquet", false);
+        check("price", "lake/price/v=1/*.parquet", false);
+        check("price", "lake/price/v=1/it's.parquet", false);
+        check("price", "lake/price/v=1/a\n.parquet", false);
+        check("price", "lake/price/v=1/a/b.parquet", false);
+        check("price", "lake/price/v=1/family=../b.parquet", false);
+        check("price", "lake/price/v=1/family=/b.parquet", false);
+        check("price", "lake/price/v=1/a.sh", false);
+        check("..", "lake/../v=1/a.parquet", false);
+        check("", "lake//v=1/a.parquet", false);
+        check("x'; DROP", "lake/x'; DROP/v=1/a.parquet", false);
+    }
+
+    #[test]
+    fn a_manifest_with_absurd_numbers_is_refused() {
+        let check = |change: &dyn Fn(&mut Manifest), expected: &str| {
+            let files = ["a", "b"].map(|name| file("price", &format!("lake/price/v=1/{name}.parquet")));
+            let (tool_version, written_at) = (String::new(), String::new());
+            let mut manifest =
+                Manifest { format: 1, number: 7, tool_version, written_at, files: files.to_vec() };
+            change(&mut manifest);
+            let found = manifest.check(7).err().unwrap_or_default();
+            assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{found}");
+        };
+        check(&|_| (), "");
+        check(&|manifest| manifest.number = 8, "the manifest 7 calls itself 8");
+        check(&|manifest| manifest.files[0].rows = u64::MAX, "absurd size for lake/price/v=1/a.parquet");
+        check(&|manifest| manifest.files[1].bytes = 1 << 63, "absurd size for lake/price/v=1/b.parquet");
+        check(
+            &|manifest| manifest.files.iter_mut().for_each(|file| file.rows = 1 << 62),
+            "absurd size for lake/price/v=1/b.parquet",
+        );
+        check(&|manifest| manifest.files[1].path = manifest.files[0].path.clone(), "lists lake/price");
     }
 }

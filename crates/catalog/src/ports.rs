@@ -75,9 +75,27 @@ pub enum AskError {
         /// The highest format known here.
         known: u32,
     },
-    /// The folder is not a lake, or one of its files is damaged.
+    /// The folder is not a lake, or its data cannot be read.
     #[error("{0}")]
     Lake(String),
+    /// The list of the lake's files is damaged.
+    #[error("the lake at {lake} is damaged: {reason}")]
+    DamagedLake {
+        /// The lake.
+        lake: PathBuf,
+        /// A lowercase fragment.
+        reason: String,
+    },
+    /// A file of the lake differs from the manifest's description.
+    #[error("{} is damaged: {reason}", .lake.join(.file).display())]
+    DamagedFile {
+        /// The lake.
+        lake: PathBuf,
+        /// The file's path in the lake.
+        file: String,
+        /// A lowercase fragment.
+        reason: String,
+    },
     /// Any other failure, such as a full disk.
     #[error("{0}")]
     Failed(String),

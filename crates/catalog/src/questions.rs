@@ -14,7 +14,9 @@ pub const QUESTIONS: &[Question] = questions![
     "cost/by-day",
     "cost/by-kind",
     "cost/by-service",
+    "cost/by-split",
     "cost/by-tag",
+    "cost/newest-usage",
     "cost/tag-keys",
     "data/runs",
     "instance/benchmarks",
@@ -81,6 +83,16 @@ pub mod rows {
             row_count: i64,
             /// Missing data, one reason per entry.
             gaps: Vec<String>,
+        }
+    }
+
+    row! {
+        /// The extent of the bills behind an answer: the row of `cost/newest-usage`.
+        pub struct NewestUsageRow {
+            /// Start of the newest usage; `None` without any charge.
+            newest_usage: Option<Timestamp>,
+            /// Payers whose newest month is older than the newest of all, with that month.
+            payers_left_out: Vec<String>,
         }
     }
 

@@ -2,11 +2,10 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::BundleReport;
+use catalog::ports::{BundleReport, StoreError};
 use catalog::{Field, Page, Value, ValueType};
 use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::{Timestamp, hex, parse_hex};
@@ -44,13 +43,12 @@ pub(crate) fn import(
         verify(text, seal, &trusted, named.as_deref())
     };
     let progress = printer.progress("importing");
-    let taken = ports.store.unpack(path, &verify, now, dry_run).map_err(|error| {
-        let failure = lake_failure(error);
-        match stranger.get() {
-            true => Failure::new(FailureKind::Refused, failure.message)
-                .hint("compare the key with the output of collector bundle, then add --signer KEY"),
-            false => failure,
-        }
+    let taken = ports.store.unpack(path, &verify, now, dry_run).map_err(|error| match error {
+        error if stranger.get() => Failure::new(FailureKind::Refused, error.to_string())
+            .hint("compare the key with the output of collector bundle, then add --signer KEY"),
+        StoreError::BadFile(text) => Failure::new(FailureKind::Data, text)
+            .hint("copy the bundle again, or make it again with collector bundle --to FILE --replace"),
+        error => lake_failure(error),
     });
     drop(progress);
     let taken = taken?;
@@ -95,6 +93,9 @@ pub(crate) fn own_key(config: &Path) -> Result<SigningKey, Failure> {
     console::read_or_create_key(&config.join("bundle.key")).map(|bytes| SigningKey::from_bytes(&bytes))
 }
 
+/// The largest list of signers, in bytes.
+const LONGEST_SIGNERS: u64 = 1 << 20;
+
 fn signers_path(config: &Path) -> PathBuf {
     config.join("signers")
 }
@@ -124,7 +125,7 @@ fn remember(config: &Path, signer: &str) -> Result<(), Failure> {
 
 /// Reads the file of known signers; without a file there are none.
 fn read_signers(path: &Path) -> io::Result<String> {
-    match fs::read_to_string(path) {
+    match durable::read_text(path, LONGEST_SIGNERS) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         read => read,
     }

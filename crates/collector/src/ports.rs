@@ -37,6 +37,12 @@ pub(crate) fn lake_failure(error: StoreError) -> Failure {
         StoreError::Foreign(_) => {
             Failure::new(FailureKind::Data, text).hint("name an empty folder with --lake")
         }
+        StoreError::DamagedLake { lake, .. } => {
+            Failure::new(FailureKind::Data, text).hint(console::set_lake_aside(&lake))
+        }
+        StoreError::DamagedFile { lake, .. } => {
+            Failure::new(FailureKind::Data, text).hint(console::drop_damaged_files(&lake))
+        }
         StoreError::BadFile(_) => {
             Failure::new(FailureKind::Data, text).hint("see collector import --help for the expected files")
         }

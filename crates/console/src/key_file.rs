@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the key is a file")]
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -19,12 +19,15 @@ pub fn read_or_create_key(path: &Path) -> Result<[u8; 32], Failure> {
     if !path.exists() {
         make(path).map_err(failed)?;
     }
-    let text = fs::read_to_string(path).map_err(failed)?;
+    let text = durable::read_text(path, LONGEST).map_err(failed)?;
     read(text.trim()).ok_or_else(|| {
         Failure::usage(format!("{} is not a key: expected 64 hexadecimal digits", path.display()))
             .hint("move the file away, and a new key is created")
     })
 }
+
+/// The largest key file, in bytes.
+const LONGEST: u64 = 1 << 10;
 
 fn read(text: &str) -> Option<[u8; 32]> {
     domain::parse_hex(text)?.try_into().ok()
@@ -43,6 +46,7 @@ fn make(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

@@ -6,6 +6,7 @@
 
 mod columns;
 mod confirm;
+mod damage;
 mod failure;
 mod format;
 mod format_writer;
@@ -25,6 +26,7 @@ mod text;
 mod words;
 
 pub use confirm::confirm;
+pub use damage::{drop_damaged_files, set_lake_aside};
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
 pub use headers::column_header;

@@ -1,7 +1,8 @@
 //! Basic values: regions, zones, instance types, money, time, and facts that may be unknown.
 //!
-//! A value of this crate means the same in every other crate. The crate uses no clock, file,
-//! environment, database or AWS; everything that it needs is an argument.
+//! A value of this crate means the same in every other crate, and foreign text has the same limits
+//! everywhere. The crate uses no clock, file, environment, database or AWS; everything that it
+//! needs is an argument.
 
 mod exact;
 mod hex;
@@ -9,16 +10,21 @@ mod known;
 mod names;
 mod size;
 mod span;
+mod text_reader;
 mod visible;
 
-pub use exact::parse_exact;
+pub use exact::{RoundedNumber, parse_exact, parse_rounded};
 pub use hex::{hex, parse_hex};
 pub use jiff::{SignedDuration, Timestamp};
 pub use known::Known;
-pub use names::{AzId, InstanceType, NameError, Region, parse_spot_product};
+pub use names::{AzId, InstanceType, NameError, Region, is_code, parse_spot_product};
 pub use rust_decimal::Decimal;
 pub use size::{MemoryError, mib_to_gib, parse_memory_mib};
 pub use span::{SpanError, format_span, parse_span};
+pub use text_reader::{
+    DEEPEST_JSON, LARGEST_FIELD, LARGEST_RECORD, MOST_COLUMNS, RecordReader, check_record, read_text,
+    skip_mark,
+};
 pub use visible::{is_invisible, visible};
 
 /// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC

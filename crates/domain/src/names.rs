@@ -23,10 +23,15 @@ macro_rules! name {
         pub struct $type(String);
 
         impl $type {
+            /// Returns whether a text has the form of such a name.
+            pub fn is_valid(text: &str) -> bool {
+                let good: fn(&str) -> bool = $check;
+                good(text)
+            }
+
             /// Checks the spelling only; the warehouse knows whether AWS has the name.
             pub fn parse(text: &str) -> Result<$type, NameError> {
-                let good: fn(&str) -> bool = $check;
-                if good(text) {
+                if $type::is_valid(text) {
                     Ok($type(text.to_string()))
                 } else {
                     Err(NameError { name: text.to_string(), expected: $expected })
@@ -93,6 +98,13 @@ impl InstanceType {
             .collect();
         digits.parse().ok()
     }
+}
+
+/// Returns whether a text has the form of a provider's code, such as the region or the instance type
+/// of a bill: at most 128 printable ASCII characters.
+pub fn is_code(text: &str) -> bool {
+    let is_printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    !text.is_empty() && text.len() <= 128 && text.bytes().all(is_printable)
 }
 
 /// Returns the operating system of a spot product in the datasets' spelling: `linux`, `rhel`,

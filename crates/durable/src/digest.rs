@@ -1,10 +1,11 @@
 //! SHA-256 of files, while they are written or from the disk.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+
+use crate::open_regular;
 
 /// A file's length and SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +19,9 @@ pub struct FileDigest {
 /// Reads a file in pieces of 1 MiB and returns its digest.
 ///
 /// # Errors
-/// The file cannot be opened or read.
+/// It is not a regular file, or it cannot be read.
 pub fn file_digest(path: &Path) -> io::Result<FileDigest> {
-    let mut file = DigestReader::new(File::open(path)?);
+    let mut file = DigestReader::new(open_regular(path)?);
     let mut piece = vec![0; 1 << 20];
     while file.read(&mut piece)? > 0 {}
     Ok(file.finish())
@@ -108,6 +109,8 @@ impl<W: Write> Write for DigestWriter<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     /// SHA-256 of "abc", from FIPS 180-2, appendix B.1.

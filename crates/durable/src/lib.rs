@@ -1,7 +1,8 @@
-//! Files that survive a crash: complete under their final name, or absent.
+//! Files that survive a crash: complete under their final name, or absent. [`DigestLedger`] finds
+//! those that changed later.
 //!
 //! Every crate that writes a file which another process may read goes through this crate (the pure
-//! core writes none). It makes four promises, and each has a test:
+//! core writes none). It makes five promises, and each has a test:
 //!
 //! * **Atomic.** A reader sees the old file or the new one. The bytes and the folder are synced
 //!   before the call returns.
@@ -9,6 +10,7 @@
 //!   `O_NOFOLLOW`, so a link that somebody planted is never followed.
 //! * **Private by choice.** The mode is an argument. It is applied when the file is created, before
 //!   any byte is written.
+//! * **Files alone.** [`open_regular`] refuses a pipe, a device or a folder at once.
 //! * **Nothing left behind.** An unfinished temporary file is removed when its owner is dropped.
 //!   After a crash [`remove_abandoned`] removes it, because its name holds the writer's process id.
 
@@ -16,12 +18,16 @@
 
 mod digest;
 mod folder;
+mod ledger;
 mod lock;
+mod regular;
 mod temporary;
 
 pub use digest::{DigestReader, DigestWriter, FileDigest, file_digest};
 pub use folder::{create_private_folder, sync_folder};
+pub use ledger::DigestLedger;
 pub use lock::{FileLock, LockError};
+pub use regular::{open_regular, read_bounded, read_regular, read_text};
 pub use temporary::{TemporaryFile, TemporaryFolder, is_running, remove_abandoned};
 
 use std::io::{self, Write};

@@ -7,6 +7,7 @@ use std::io::BufRead;
 use serde::Deserialize;
 
 use crate::completeness::ScopeShare;
+use crate::json_reader::JsonReader;
 use crate::rows::{FeedCell, FeedRows};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
@@ -34,11 +35,9 @@ pub(crate) fn read(
     context: &FeedContext<'_>,
     sink: BatchSink<'_>,
 ) -> Result<Vec<FeedReport>, FeedError> {
-    let advice: RawSpotAdvice = serde_json::from_reader(reader).map_err(|error| match error.classify() {
-        serde_json::error::Category::Io => FeedError::Io(error.into()),
-        serde_json::error::Category::Eof => bad("it is cut short"),
-        _ => bad(format!("it is not a valid spot-advisor-data.json: {error}")),
-    })?;
+    let mut json = JsonReader::new(reader, "a valid spot-advisor-data.json");
+    let advice: RawSpotAdvice = json.read()?;
+    json.end()?;
     let labels: BTreeMap<i64, &str> =
         advice.ranges.iter().map(|range| (range.index, range.label.as_str())).collect();
     // The file does not state when it was made.

@@ -11,18 +11,18 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::completeness::ScopeShare;
+use crate::json_reader::JsonReader;
 use crate::product::instant;
 use crate::rows::{FeedCell, FeedRows};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawCostAnswer {
-    #[serde(default)]
-    group_definitions: Vec<RawCostDimension>,
-    results_by_time: Vec<RawCostDay>,
-    #[serde(default)]
-    next_page_token: Option<String>,
+/// The rest of an answer, whose days are read one by one.
+#[derive(Default)]
+struct CostAnswer {
+    dimensions: Vec<RawCostDimension>,
+    has_days: bool,
+    /// The token of the next page.
+    more: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +65,8 @@ struct RawCostMetric {
     unit: String,
 }
 
+const ANSWER: &str = "the output of aws ce get-cost-and-usage";
+
 /// Version of a day whose costs may still change, by AWS's own statement.
 const ESTIMATED: &str = "estimated";
 
@@ -91,15 +93,22 @@ pub(crate) fn read(
     let at = context.modified.unwrap_or(context.now);
     let mut rows = FeedRows::new("charge", sink);
     let (mut more, mut estimated) = (None, HashSet::new());
-    for answer in serde_json::Deserializer::from_reader(reader).into_iter::<RawCostAnswer>() {
-        let answer = answer.map_err(wrong)?;
-        for day in &answer.results_by_time {
-            let scope = put(&mut rows, context, &answer.group_definitions, day)?;
-            if day.estimated {
-                estimated.insert(scope);
-            }
+    let mut json = JsonReader::new(reader, ANSWER);
+    while json.has_more()? {
+        let mut answer = CostAnswer::default();
+        json.object(&mut |json, key| {
+            answer.member(json, key, &mut |answer, day| {
+                let scope = put(&mut rows, context, &answer.dimensions, day)?;
+                if day.estimated {
+                    estimated.insert(scope);
+                }
+                Ok(())
+            })
+        })?;
+        if !answer.has_days {
+            return Err(bad(format!("it is not {ANSWER}: it has no ResultsByTime")));
         }
-        more = answer.next_page_token.filter(|token| !token.is_empty());
+        more = answer.more.filter(|token| !token.is_empty());
     }
     if more.is_some() {
         return Err(bad(
@@ -108,7 +117,7 @@ pub(crate) fn read(
     }
     let mut spoken = rows.finish(ScopeShare::All, at, None)?;
     if spoken.is_empty() {
-        return Err(bad("it contains no costs; expected the output of aws ce get-cost-and-usage"));
+        return Err(bad(format!("it contains no costs; expected {ANSWER}")));
     }
     // The scope is the day, and the time of the report is the time of the answer.
     for day in &mut spoken {
@@ -119,11 +128,27 @@ pub(crate) fn read(
     Ok(spoken)
 }
 
-fn wrong(error: serde_json::Error) -> FeedError {
-    match error.classify() {
-        serde_json::error::Category::Io => FeedError::Io(error.into()),
-        serde_json::error::Category::Eof => bad("it is cut short"),
-        _ => bad(format!("it is not the output of aws ce get-cost-and-usage: {error}")),
+impl CostAnswer {
+    /// Reads a member of an answer, and passes each day to `each`.
+    fn member(
+        &mut self,
+        json: &mut JsonReader<'_>,
+        key: &str,
+        each: &mut dyn FnMut(&CostAnswer, &RawCostDay) -> Result<(), FeedError>,
+    ) -> Result<(), FeedError> {
+        match key {
+            "GroupDefinitions" if self.has_days => {
+                return Err(bad("its GroupDefinitions come after its ResultsByTime; expected them before"));
+            }
+            "GroupDefinitions" => self.dimensions = json.read()?,
+            "NextPageToken" => self.more = json.read()?,
+            "ResultsByTime" => {
+                self.has_days = true;
+                json.list(&mut |json| each(self, &json.read()?))?;
+            }
+            _ => json.skip()?,
+        }
+        Ok(())
     }
 }
 

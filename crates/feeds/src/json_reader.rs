@@ -1,8 +1,11 @@
-//! Reads JSON of any size value by value. Only one value is in memory at a time, as raw bytes.
+//! Reads JSON of any size value by value. Only one value is in memory at a time, as raw bytes, and
+//! its size and nesting have limits.
 
 use std::borrow::Cow;
 use std::io::BufRead;
+use std::ops::Range;
 
+use domain::{DEEPEST_JSON, LARGEST_FIELD, LARGEST_RECORD};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -10,9 +13,6 @@ use crate::{FeedError, bad};
 
 /// Bytes per read.
 const READ: usize = 1 << 20;
-
-/// Limit of a single value, bytes. A product of a price list has some two thousand.
-const LARGEST: usize = 64 << 20;
 
 /// A position in a JSON text. Errors are lowercase fragments.
 pub(crate) struct JsonReader<'a> {
@@ -70,73 +70,83 @@ impl<'a> JsonReader<'a> {
 
     /// Reads the next value.
     pub(crate) fn read<'s, T: Deserialize<'s>>(&'s mut self) -> Result<T, FeedError> {
-        let what = self.what;
-        serde_json::from_slice(self.value()?).map_err(|e| bad(format!("it is not valid as {what}: {e}")))
+        let (what, value) = (self.what, self.value()?);
+        let is_last = self.ended && value.end == self.buffer.len();
+        serde_json::from_slice(&self.buffer[value]).map_err(|error| match error.is_eof() && is_last {
+            true => bad("it is cut short"),
+            false => bad(format!("it is not {what}: {error}")),
+        })
     }
 
     /// Skips the next value.
     pub(crate) fn skip(&mut self) -> Result<(), FeedError> {
-        self.value().map(|_| ())
+        self.read::<IgnoredAny>().map(|_| ())
     }
 
     /// Checks that nothing but white space follows.
     pub(crate) fn end(&mut self) -> Result<(), FeedError> {
-        loop {
-            if let Some(byte) = self.buffer[self.at..].iter().find(|byte| !byte.is_ascii_whitespace()) {
-                return Err(bad(format!("it continues with '{}' after its end", byte.escape_ascii())));
-            }
-            self.at = self.buffer.len();
-            if !self.more()? {
-                return Ok(());
-            }
+        match self.next_byte()? {
+            Some(byte) => Err(bad(format!("it continues with '{}' after its end", byte.escape_ascii()))),
+            None => Ok(()),
         }
     }
 
-    /// Returns the bytes of the next value.
-    fn value(&mut self) -> Result<&[u8], FeedError> {
-        self.peek()?;
-        let length = loop {
-            let rest = &self.buffer[self.at..];
-            let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
-            let found = values.next();
-            let length = values.byte_offset();
-            match found {
-                // A number at the end of the buffer may continue.
-                Some(Ok(_)) if length < rest.len() || self.ended => break length,
-                Some(Err(error)) if !error.is_eof() => {
-                    return Err(bad(format!("it is not valid as {}: {error}", self.what)));
-                }
-                _ if rest.len() > LARGEST => {
-                    return Err(bad(format!(
-                        "it is not {}: a single value has more than {} MiB",
-                        self.what,
-                        LARGEST >> 20
-                    )));
-                }
-                found => {
-                    if !self.more()? && !matches!(found, Some(Ok(_))) {
-                        return Err(bad("it is cut short"));
-                    }
-                }
-            }
-        };
-        let from = self.at;
-        self.at += length;
-        Ok(&self.buffer[from..self.at])
+    /// Returns whether another value follows.
+    pub(crate) fn has_more(&mut self) -> Result<bool, FeedError> {
+        Ok(self.next_byte()?.is_some())
     }
 
-    /// Returns the next byte that is not white space.
+    /// Moves over the next value. Returns its place in the buffer.
+    fn value(&mut self) -> Result<Range<usize>, FeedError> {
+        let first = self.peek()?;
+        let mut scan = ValueScan::default();
+        let mut length = 0;
+        loop {
+            let found = scan.end_in(&self.buffer[self.at + length..]).map_err(bad)?;
+            length = found.map_or(self.buffer.len() - self.at, |end| length + end);
+            if length > LARGEST_RECORD {
+                return Err(bad(format!(
+                    "a value has more than {} MiB, the limit of a record",
+                    LARGEST_RECORD >> 20
+                )));
+            }
+            if found.is_some() {
+                break;
+            }
+            if !self.more()? {
+                // Only a number or a word ends with the text.
+                if scan.is_open() {
+                    return Err(bad("it is cut short"));
+                }
+                break;
+            }
+        }
+        if length == 0 {
+            let (found, what) = (first.escape_ascii(), self.what);
+            return Err(bad(format!("it is not {what}: '{found}' where a value was expected")));
+        }
+        let from = self.at;
+        self.at += length;
+        Ok(from..self.at)
+    }
+
+    /// Returns the next byte that is not white space. The text must not end before it.
     fn peek(&mut self) -> Result<u8, FeedError> {
+        self.next_byte()?.ok_or_else(|| bad("it is cut short"))
+    }
+
+    /// Moves to the next byte that is not white space, and returns it; `None` at the end.
+    fn next_byte(&mut self) -> Result<Option<u8>, FeedError> {
         loop {
             match self.buffer[self.at..].iter().position(|byte| !byte.is_ascii_whitespace()) {
                 Some(spaces) => {
                     self.at += spaces;
-                    return Ok(self.buffer[self.at]);
+                    return Ok(Some(self.buffer[self.at]));
                 }
                 None => {
                     self.at = self.buffer.len();
                     if !self.more()? {
-                        return Err(bad("it is cut short"));
+                        return Ok(None);
                     }
                 }
             }
@@ -147,7 +157,7 @@ impl<'a> JsonReader<'a> {
         let found = self.peek()?;
         if found != byte {
             return Err(bad(format!(
-                "it is not valid as {}: '{}' where '{}' was expected",
+                "it is not {}: '{}' where '{}' was expected",
                 self.what,
                 found.escape_ascii(),
                 byte as char
@@ -170,6 +180,86 @@ impl<'a> JsonReader<'a> {
             self.reader.consume(length);
         }
         Ok(self.buffer.len() > before)
+    }
+}
+
+/// Finds the end of a value whose bytes arrive in pieces. The value's syntax is checked later, when
+/// it is parsed.
+#[derive(Default)]
+struct ValueScan {
+    /// Open objects and lists.
+    depth: usize,
+    /// Bytes of the open text, if there is one.
+    text: Option<usize>,
+    is_escaped: bool,
+}
+
+impl ValueScan {
+    /// Scans the next piece. Returns the end of the value, if it is in this piece. The error names
+    /// the limit that the value exceeds.
+    fn end_in(&mut self, piece: &[u8]) -> Result<Option<usize>, String> {
+        let mut at = 0;
+        while at < piece.len() {
+            if self.text.is_some() {
+                at += self.skip_text(&piece[at..])?;
+                if self.text.is_none() && self.depth == 0 {
+                    return Ok(Some(at));
+                }
+                continue;
+            }
+            match piece[at] {
+                b'"' => self.text = Some(0),
+                b'{' | b'[' if self.depth == DEEPEST_JSON => {
+                    return Err(format!(
+                        "it is nested more than {DEEPEST_JSON} levels deep, the limit of JSON"
+                    ));
+                }
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' if self.depth > 1 => self.depth -= 1,
+                b'}' | b']' if self.depth == 1 => {
+                    self.depth = 0;
+                    return Ok(Some(at + 1));
+                }
+                // The end of a number or a word.
+                b'}' | b']' | b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if self.depth == 0 => {
+                    return Ok(Some(at));
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        Ok(None)
+    }
+
+    /// Skips bytes of the open text up to its closing quote. Returns their number.
+    fn skip_text(&mut self, piece: &[u8]) -> Result<usize, String> {
+        let end = self.text_end(piece);
+        let length = self.text.unwrap_or_default() + end.map_or(piece.len(), |end| end - 1);
+        if length > LARGEST_FIELD {
+            return Err(format!("a text has more than {} MiB, the limit of a field", LARGEST_FIELD >> 20));
+        }
+        self.text = end.is_none().then_some(length);
+        Ok(end.unwrap_or(piece.len()))
+    }
+
+    /// Returns the place after the closing quote of the open text.
+    fn text_end(&mut self, piece: &[u8]) -> Option<usize> {
+        let mut at = usize::from(std::mem::take(&mut self.is_escaped));
+        while let Some(plain) = piece.get(at..)?.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+            at += plain + 1;
+            if piece[at - 1] == b'"' {
+                return Some(at);
+            }
+            // The byte after a backslash belongs to it.
+            self.is_escaped = at == piece.len();
+            at += 1;
+        }
+        None
+    }
+
+    /// Returns whether the bytes so far are no whole value.
+    fn is_open(&self) -> bool {
+        self.depth > 0 || self.text.is_some()
     }
 }
 
@@ -221,8 +311,29 @@ mod tests {
         check(r#"{"a" 1}"#, "'1' where ':' was expected");
         check(r#"{"a":1 "b":2}"#, "'\\\"' where '}' was expected");
         check(r#"{"list":[1 2]}"#, "'2' where ']' was expected");
-        check("{a:1}", "it is not valid as a list");
+        check("{a:1}", "it is not a list");
         check(r#"{"a":1}}"#, "it continues with '}' after its end");
         check(r#"{"a":"#, "it is cut short");
+        check(r#"{"a":tru"#, "it is cut short");
+        check(r#"{"a":tru}"#, "it is not a list");
+        check(r#"{"list":[1,]}"#, "']' where a value was expected");
+        check(r#"{"a":[1}}"#, "it is not a list");
+    }
+
+    #[test]
+    fn names_the_limit_that_a_value_exceeds() {
+        let check = |text: String, expected: Option<&str>| {
+            let found = seen(&text, 1 << 16).err();
+            assert_eq!(found.as_deref(), expected, "{}", &text[..20]);
+        };
+        let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        check(nested(64), None);
+        check(nested(65), Some("it is nested more than 64 levels deep, the limit of JSON"));
+        let text = |length: usize| format!("{{\"a\":[\"{}\"]}}", "\\n".repeat(length / 2));
+        check(text(1 << 20), None);
+        check(text((1 << 20) + 2), Some("a text has more than 1 MiB, the limit of a field"));
+        let list = |items: usize| format!("{{\"a\":[{}0]}}", "\"1234567\",".repeat(items));
+        check(list(1_600_000), None);
+        check(list(1_700_000), Some("a value has more than 16 MiB, the limit of a record"));
     }
 }

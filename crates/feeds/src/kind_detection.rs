@@ -1,11 +1,11 @@
 /// Number of leading bytes by which the kind of a file is detected.
 pub const HEAD: usize = 64 << 10;
 
-/// Detects the kind of a text file from its beginning (decompressed, at most [`HEAD`] bytes).
+/// Detects the kind of a text file from its beginning (plain text, at most [`HEAD`] bytes).
 /// Returns the kind's name on the command line, or `None` for an unknown one.
 pub fn detect_kind(head: &[u8]) -> Option<&'static str> {
     let head = String::from_utf8_lossy(head);
-    let text = head.trim_start_matches('\u{feff}').trim_start();
+    let text = head.trim_start();
     if text.starts_with('{') { detect_json(text) } else { detect_table(text) }
 }
 

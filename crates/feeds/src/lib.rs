@@ -9,15 +9,16 @@ mod advisor;
 mod benchmark;
 mod completeness;
 mod cost_explorer;
-mod decompression;
+mod csv_table;
 mod delivery;
+mod foreign_format;
 mod index;
 mod json_reader;
 mod kind_detection;
-mod line_end;
 mod offer;
 mod offer_csv;
 mod offer_json;
+mod plain_text;
 mod price_list;
 mod product;
 mod rows;
@@ -34,10 +35,11 @@ use catalog::RowBatch;
 use domain::Timestamp;
 
 pub use completeness::Completeness;
-pub use decompression::{decompress, is_compressed};
 pub use delivery::{BillManifest, DeliveryPath, DeliveryRole, is_month, parse_key, read_manifest};
+pub use foreign_format::{ForeignFormat, detect_foreign_format};
 pub use index::{RegionFile, parse_region_index, version_at};
 pub use kind_detection::{HEAD, detect_kind};
+pub use plain_text::{is_compressed, plain_text};
 
 /// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

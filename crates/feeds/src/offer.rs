@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 
+use crate::plain_text::first_byte;
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad, offer_csv, offer_json};
 
 pub(crate) fn read(
@@ -9,8 +10,7 @@ pub(crate) fn read(
     context: &FeedContext<'_>,
     sink: BatchSink<'_>,
 ) -> Result<Vec<FeedReport>, FeedError> {
-    let start = reader.fill_buf()?;
-    match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
+    match first_byte(reader)? {
         None => Err(bad("it is empty; expected an offer file of AmazonEC2, CSV or JSON")),
         Some(b'{') => offer_json::read(reader, context, sink),
         Some(_) => offer_csv::read(reader, context, sink),

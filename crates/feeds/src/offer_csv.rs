@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::io::BufRead;
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::{ByteRecord, ReaderBuilder};
 
-use crate::line_end::LineEndReader;
+use crate::csv_table::CsvTable;
 use crate::price_list::{
     LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
     classify,
@@ -15,23 +15,20 @@ use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
 /// A CSV file of the price list, positioned after its header.
 pub(crate) struct OfferSheet<'a> {
-    reader: Reader<LineEndReader<'a>>,
+    table: CsvTable<&'a mut dyn BufRead>,
     pub(crate) publication: ListPublication,
     header: ByteRecord,
-    record: ByteRecord,
 }
 
 impl<'a> OfferSheet<'a> {
     /// Reads the rows about the file and the header. `offer` is the expected beginning of the
     /// OfferCode.
     pub(crate) fn open(reader: &'a mut dyn BufRead, offer: &str) -> Result<OfferSheet<'a>, FeedError> {
-        let mut reader =
-            ReaderBuilder::new().has_headers(false).flexible(true).from_reader(LineEndReader::new(reader));
-        let mut record = ByteRecord::new();
+        let mut table = CsvTable::new(ReaderBuilder::new().has_headers(false).flexible(true), reader);
         let mut about: HashMap<String, String> = HashMap::new();
         for _ in 0..5 {
-            next(&mut reader, &mut record)?;
-            about.insert(text(&record, 0)?.to_string(), text(&record, 1)?.to_string());
+            table.advance()?;
+            about.insert(table.text(0)?.to_string(), table.text(1)?.to_string());
         }
         let found = about.get("OfferCode").map(String::as_str).unwrap_or_default();
         if !found.starts_with(offer) {
@@ -43,10 +40,11 @@ impl<'a> OfferSheet<'a> {
         }
         let said = |name: &str| about.get(name).map(String::as_str).unwrap_or_default();
         let publication = ListPublication::new(said("Publication Date"), said("Version"))?;
-        if !next(&mut reader, &mut record)? {
+        if !table.advance()? {
             return Err(bad("it ends before its header"));
         }
-        Ok(OfferSheet { reader, publication, header: record.clone(), record })
+        let header = table.row().clone();
+        Ok(OfferSheet { table, publication, header })
     }
 
     /// Returns the position of an optional column.
@@ -61,18 +59,14 @@ impl<'a> OfferSheet<'a> {
 
     /// Reads the next row. Returns false after the last one.
     pub(crate) fn advance(&mut self) -> Result<bool, FeedError> {
-        if !next(&mut self.reader, &mut self.record)? {
-            if !self.reader.get_ref().ends_a_line() {
-                return Err(bad("it is cut short: its last line has no end"));
-            }
-            return Ok(false);
+        if !self.table.advance()? {
+            return self.table.check_end().map(|()| false);
         }
-        if self.record.len() != self.header.len() {
+        let (found, expected) = (self.table.row().len(), self.header.len());
+        if found != expected {
             return Err(bad(format!(
-                "line {} has {} fields and its header has {}",
-                self.line(),
-                self.record.len(),
-                self.header.len()
+                "line {} has {found} fields and its header has {expected}",
+                self.line()
             )));
         }
         Ok(true)
@@ -80,26 +74,13 @@ impl<'a> OfferSheet<'a> {
 
     /// Returns a field of the current row.
     pub(crate) fn field(&self, column: usize) -> Result<&str, FeedError> {
-        text(&self.record, column)
+        self.table.text(column)
     }
 
     /// Returns the line number of the current row.
     pub(crate) fn line(&self) -> u64 {
-        self.record.position().map_or(0, csv::Position::line)
+        self.table.line()
     }
-}
-
-fn next(reader: &mut Reader<LineEndReader<'_>>, record: &mut ByteRecord) -> Result<bool, FeedError> {
-    reader.read_byte_record(record).map_err(|error| match error.into_kind() {
-        csv::ErrorKind::Io(error) => FeedError::Io(error),
-        other => bad(format!("it is not CSV: {other:?}")),
-    })
-}
-
-fn text(record: &ByteRecord, column: usize) -> Result<&str, FeedError> {
-    let line = || record.position().map_or(0, csv::Position::line);
-    std::str::from_utf8(record.get(column).unwrap_or_default())
-        .map_err(|_| bad(format!("line {} is not UTF-8 text", line())))
 }
 
 /// Positions of the columns.

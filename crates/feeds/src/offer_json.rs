@@ -48,15 +48,11 @@ pub(crate) fn read_products(
     context: &FeedContext<'_>,
     sink: BatchSink<'_>,
 ) -> Result<Vec<FeedReport>, FeedError> {
-    let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes)?;
+    let mut json = JsonReader::new(reader, "the output of GetProducts");
     let mut prices = PriceListRows::new(context.source, sink);
     let mut newest: Option<ListPublication> = None;
-    for listed in serde_json::Deserializer::from_slice(&bytes).into_iter::<RawListedProduct<'_>>() {
-        let listed = listed.map_err(|error| match error.is_eof() {
-            true => bad("it is cut short"),
-            false => bad(format!("it is not the output of GetProducts: {error}")),
-        })?;
+    while json.has_more()? {
+        let listed: RawListedProduct<'_> = json.read()?;
         let publication = ListPublication::new(&listed.publication_date, &listed.version)?;
         put_listed(&mut prices, &listed, &publication)?;
         if newest.as_ref().is_none_or(|known| known.at < publication.at) {

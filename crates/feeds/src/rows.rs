@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 
 use catalog::{ColumnValues, Dataset, RowBatch, dataset};
-use domain::{Timestamp, parse_exact};
+use domain::{InstanceType, Region, Timestamp, parse_exact};
 
 use crate::completeness::ScopeShare;
-use crate::{BatchSink, FeedError, FeedReport};
+use crate::{BatchSink, FeedError, FeedReport, bad};
 
 /// Rows per batch.
 const BATCH: usize = 50_000;
+
+/// Bytes of the texts of a batch.
+const BATCH_BYTES: usize = 32 << 20;
+
+/// Limit of the scopes of a file: regions, or days.
+const MOST_SCOPES: usize = 10_000;
 
 /// A value of a row.
 #[derive(Debug, Clone, Copy)]
@@ -41,40 +47,81 @@ struct ScopeTally {
     from: Option<Timestamp>,
     until: Option<Timestamp>,
     left_out: BTreeMap<&'static str, u64>,
+    /// The first value that has not the form of its column, and the number of such rows.
+    misspelt: Option<(String, u64)>,
 }
 
 /// Collects rows and passes them to the sink.
 pub(crate) struct FeedRows<'a> {
     dataset: &'static Dataset,
     batch: RowBatch,
+    /// Bytes of the texts in the batch.
+    bytes: usize,
     scopes: BTreeMap<String, ScopeTally>,
+    /// The columns whose texts have a form, with the check and the name of the form.
+    forms: Vec<(usize, fn(&str) -> bool, &'static str)>,
     sink: BatchSink<'a>,
 }
+
+/// The scope of rows whose region is not a region code.
+const NO_SCOPE: &str = "*";
 
 impl<'a> FeedRows<'a> {
     pub(crate) fn new(name: &str, sink: BatchSink<'a>) -> FeedRows<'a> {
         let dataset = dataset(name).expect("a built-in dataset");
-        FeedRows { dataset, batch: RowBatch::empty(dataset), scopes: BTreeMap::new(), sink }
+        // A charge is never left out, because the sum would be wrong.
+        let is_charge = dataset.name == "charge";
+        let form = |(at, name): (usize, &str)| match name {
+            _ if is_charge => None,
+            "instance_type" => Some((at, InstanceType::is_valid as fn(&str) -> bool, "an instance type")),
+            "region" => Some((at, Region::is_valid as fn(&str) -> bool, "a region code")),
+            _ => None,
+        };
+        let forms = dataset.columns.iter().map(|column| column.name).enumerate().filter_map(form).collect();
+        let batch = RowBatch::empty(dataset);
+        FeedRows { dataset, batch, bytes: 0, scopes: BTreeMap::new(), forms, sink }
     }
 
     fn scope(&mut self, name: &str) -> &mut ScopeTally {
+        // A file with more scopes is refused at its end.
+        let name = if self.scopes.len() > MOST_SCOPES { NO_SCOPE } else { name };
         if !self.scopes.contains_key(name) {
             self.scopes.insert(name.to_string(), ScopeTally::default());
         }
         self.scopes.get_mut(name).expect("just inserted")
     }
 
-    /// Adds a row: one cell per column of the dataset, in their order.
+    /// Adds a row: one cell per column of the dataset, in their order. A row with a text that has
+    /// not the form of its column is left out.
     pub(crate) fn push(&mut self, scope: &str, at: Timestamp, row: &[FeedCell<'_>]) -> Result<(), FeedError> {
         assert_eq!(row.len(), self.batch.cells.len(), "a row of {}", self.dataset.name);
+        if let Some(fault) = self.misspelt(row) {
+            let scope = if Region::is_valid(scope) { scope } else { NO_SCOPE };
+            self.scope(scope).misspelt.get_or_insert((fault, 0)).1 += 1;
+            return Ok(());
+        }
         for (cells, cell) in self.batch.cells.iter_mut().zip(row) {
+            if let FeedCell::Text(text) = cell {
+                self.bytes += text.len();
+            }
             add(cells, *cell);
         }
         let told = self.scope(scope);
         told.rows += 1;
         told.from = Some(told.from.map_or(at, |from| from.min(at)));
         told.until = Some(told.until.map_or(at, |until| until.max(at)));
-        if self.batch.len() == BATCH { self.flush() } else { Ok(()) }
+        if self.batch.len() == BATCH || self.bytes > BATCH_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Returns the fault of a text that has not the form of its column.
+    fn misspelt(&self, row: &[FeedCell<'_>]) -> Option<String> {
+        self.forms.iter().find_map(|(at, is_valid, form)| match row[*at] {
+            FeedCell::Text(text) if !is_valid(text) => {
+                let shown: String = text.chars().take(60).collect();
+                Some(format!("{shown:?} is not {form}"))
+            }
+            _ => None,
+        })
     }
 
     /// Adds a scope to the reports, even if it gets no rows.
@@ -89,6 +136,7 @@ impl<'a> FeedRows<'a> {
 
     fn flush(&mut self) -> Result<(), FeedError> {
         let batch = std::mem::replace(&mut self.batch, RowBatch::empty(self.dataset));
+        self.bytes = 0;
         (self.sink)(batch).map_err(FeedError::Sink)
     }
 
@@ -102,6 +150,9 @@ impl<'a> FeedRows<'a> {
     ) -> Result<Vec<FeedReport>, FeedError> {
         if !self.batch.is_empty() {
             self.flush()?;
+        }
+        if self.scopes.len() > MOST_SCOPES {
+            return Err(bad(format!("it has more than {MOST_SCOPES} regions or days, the limit of a file")));
         }
         let unclaimed = match share {
             ScopeShare::Part(why) => Some(why),
@@ -118,6 +169,7 @@ impl<'a> FeedRows<'a> {
                 .left_out
                 .iter()
                 .map(|(why, count)| format!("{count} left out: {why}"))
+                .chain(told.misspelt.iter().map(|(why, count)| format!("{count} left out, such as: {why}")))
                 .chain(unclaimed.map(String::from))
                 .collect(),
             version: version.map(String::from),

@@ -4,6 +4,7 @@
 use std::io::BufRead;
 
 use crate::offer_csv::OfferSheet;
+use crate::plain_text::first_byte;
 use crate::savings_rows::{PlanRate, SavingsPlanRows};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, savings_json};
 
@@ -12,8 +13,7 @@ pub(crate) fn read(
     context: &FeedContext<'_>,
     sink: BatchSink<'_>,
 ) -> Result<Vec<FeedReport>, FeedError> {
-    let start = reader.fill_buf()?;
-    match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
+    match first_byte(reader)? {
         Some(b'{') => savings_json::read(reader, context, sink),
         _ => read_csv(reader, context, sink),
     }

@@ -7,15 +7,10 @@ use domain::parse_spot_product;
 use serde::Deserialize;
 
 use crate::completeness::ScopeShare;
+use crate::json_reader::JsonReader;
 use crate::product::instant;
 use crate::rows::{FeedCell, FeedRows, price};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawSpotHistory {
-    spot_price_history: Vec<RawSpotObservation>,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -28,6 +23,8 @@ struct RawSpotObservation {
     timestamp: String,
 }
 
+const ANSWER: &str = "the output of aws ec2 describe-spot-price-history";
+
 /// Zone names differ between accounts, so a price without a zone id cannot be compared.
 const NO_ID: &str = "a price without AvailabilityZoneId";
 
@@ -38,18 +35,30 @@ pub(crate) fn read(
 ) -> Result<Vec<FeedReport>, FeedError> {
     let mut rows = FeedRows::new("spot_price", sink);
     let mut seen = HashSet::new();
-    let (mut answers, mut nameless) = (0, 0);
-    for answer in serde_json::Deserializer::from_reader(reader).into_iter::<RawSpotHistory>() {
-        answers += 1;
-        for found in answer.map_err(wrong)?.spot_price_history {
-            nameless += u64::from(found.availability_zone_id.is_none());
-            put(&mut rows, &mut seen, &found)?;
+    let (mut has_ids, mut has_no_ids) = (false, false);
+    let mut json = JsonReader::new(reader, ANSWER);
+    if !json.has_more()? {
+        return Err(bad(format!("it is empty; expected {ANSWER}")));
+    }
+    while json.has_more()? {
+        let mut has_history = false;
+        json.object(&mut |json, key| match key {
+            "SpotPriceHistory" => {
+                has_history = true;
+                json.list(&mut |json| {
+                    let found: RawSpotObservation = json.read()?;
+                    let has_id = found.availability_zone_id.is_some();
+                    (has_ids, has_no_ids) = (has_ids || has_id, has_no_ids || !has_id);
+                    put(&mut rows, &mut seen, &found)
+                })
+            }
+            _ => json.skip(),
+        })?;
+        if !has_history {
+            return Err(bad(format!("it is not {ANSWER}: it has no SpotPriceHistory")));
         }
     }
-    if answers == 0 {
-        return Err(bad("it is empty; expected the output of aws ec2 describe-spot-price-history"));
-    }
-    if nameless > 0 && seen.is_empty() {
+    if has_no_ids && !has_ids {
         return Err(bad(
             "none of its prices has an AvailabilityZoneId, and zone names differ between accounts; \
              fetch it with a recent aws CLI, which prints the ids",
@@ -59,13 +68,8 @@ pub(crate) fn read(
     rows.finish(ScopeShare::Asked, context.now, None)
 }
 
-fn wrong(error: serde_json::Error) -> FeedError {
-    match error.classify() {
-        serde_json::error::Category::Io => FeedError::Io(error.into()),
-        serde_json::error::Category::Eof => bad("it is cut short"),
-        _ => bad(format!("it is not the output of aws ec2 describe-spot-price-history: {error}")),
-    }
-}
+/// Number of observations that are remembered to drop repeats. The lake drops the other repeats.
+const REMEMBERED: usize = 1 << 20;
 
 type SpotObservationKey = (String, String, &'static str, i64, i128);
 
@@ -91,6 +95,9 @@ fn put(
         .ok_or_else(|| bad(format!("the SpotPrice \"{}\" is not a price above zero", found.spot_price)))?;
     // Fetches overlap: each begins with the last change before its start.
     let key = (found.instance_type.clone(), az_id.to_string(), product, at.as_microsecond(), figure);
+    if seen.len() == REMEMBERED {
+        seen.clear();
+    }
     if !seen.insert(key) {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use domain::Region;
 use serde::Deserialize;
 
 use crate::completeness::ScopeShare;
+use crate::json_reader::JsonReader;
 use crate::rows::{FeedCell, FeedRows, price};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
@@ -66,15 +67,12 @@ pub(crate) fn read(
     context: &FeedContext<'_>,
     sink: BatchSink<'_>,
 ) -> Result<Vec<FeedReport>, FeedError> {
-    let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes)?;
-    if bytes.trim_ascii_start().starts_with(b"callback(") {
+    if reader.fill_buf()?.trim_ascii_start().starts_with(b"callback(") {
         return Err(bad("it is spot.js, a feed that ended in May 2024; expected spot.json"));
     }
-    let feed: RawSpotFeed = serde_json::from_slice(&bytes).map_err(|error| match error.is_eof() {
-        true => bad("it is cut short"),
-        false => bad(format!("it is not a valid spot.json: {error}")),
-    })?;
+    let mut json = JsonReader::new(reader, "a valid spot.json");
+    let feed: RawSpotFeed = json.read()?;
+    json.end()?;
     if feed.config.rate != "perhr" {
         return Err(bad(format!("its prices are \"{}\"; expected perhr", feed.config.rate)));
     }

@@ -4,11 +4,11 @@
 
 use std::io::{BufRead, Read};
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::ReaderBuilder;
 use domain::parse_spot_product;
 
 use crate::completeness::ScopeShare;
-use crate::line_end::LineEndReader;
+use crate::csv_table::CsvTable;
 use crate::product::instant;
 use crate::rows::{FeedCell, FeedRows, price};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
@@ -47,25 +47,25 @@ pub(crate) fn read(
     let first = String::from_utf8_lossy(&start).trim_end().to_string();
     let archive = is_archive(&first);
     let delimiter = if first.contains('\t') { b'\t' } else { b',' };
-    let mut whole = start.as_slice().chain(reader);
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .quoting(!archive)
-        .has_headers(!archive)
-        .from_reader(LineEndReader::new(&mut whole));
-    let places = if archive { ARCHIVE } else { places(reader.headers().map_err(wrong)?)? };
-    let mut rows = FeedRows::new("spot_price", sink);
-    let mut record = StringRecord::new();
-    while reader.read_record(&mut record).map_err(wrong)? {
-        if record.len() != places.width {
-            let line = record.position().map_or(0, csv::Position::line);
-            return Err(bad(format!("line {line} has {} fields; expected {}", record.len(), places.width)));
+    let mut format = ReaderBuilder::new();
+    format.delimiter(delimiter).quoting(!archive).has_headers(false);
+    let mut table = CsvTable::new(&format, start.as_slice().chain(reader));
+    let places = match archive {
+        true => ARCHIVE,
+        false => {
+            table.advance()?;
+            places(&table.texts()?)?
         }
-        put(&mut rows, &places, &record)?;
+    };
+    let mut rows = FeedRows::new("spot_price", sink);
+    while table.advance()? {
+        if table.row().len() != places.width {
+            let (line, found) = (table.line(), table.row().len());
+            return Err(bad(format!("line {line} has {found} fields; expected {}", places.width)));
+        }
+        put(&mut rows, &places, &table)?;
     }
-    if !reader.get_ref().ends_a_line() {
-        return Err(bad("it is cut short: its last line has no end"));
-    }
+    table.check_end()?;
     let spoken = rows.finish(ScopeShare::Asked, context.now, None)?;
     if spoken.is_empty() {
         return Err(bad("it contains no prices"));
@@ -73,18 +73,7 @@ pub(crate) fn read(
     Ok(spoken)
 }
 
-fn wrong(error: csv::Error) -> FeedError {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => FeedError::Io(error),
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => bad(format!(
-            "line {} has {len} fields and its header has {expected_len}",
-            pos.map_or(0, |pos| pos.line())
-        )),
-        other => bad(format!("it is not valid CSV or TSV: {other:?}")),
-    }
-}
-
-fn places(header: &StringRecord) -> Result<SpotColumns, FeedError> {
+fn places(header: &[String]) -> Result<SpotColumns, FeedError> {
     let place = |name: &str| header.iter().position(|column| column == name);
     let needed = |name: &str| {
         place(name).ok_or_else(|| bad(format!("it has no column \"{name}\"; expected {}", NEEDED.join(", "))))
@@ -100,24 +89,25 @@ fn places(header: &StringRecord) -> Result<SpotColumns, FeedError> {
     })
 }
 
-fn put(rows: &mut FeedRows<'_>, places: &SpotColumns, record: &StringRecord) -> Result<(), FeedError> {
-    let line = || record.position().map_or(0, csv::Position::line);
-    let az_id = &record[places.az_id];
+fn put(rows: &mut FeedRows<'_>, places: &SpotColumns, table: &CsvTable<impl Read>) -> Result<(), FeedError> {
+    let line = || table.line();
+    let (az_id, instance_type) = (table.text(places.az_id)?, table.text(places.instance_type)?);
     let region = match places.region {
-        Some(at) => record[at].to_string(),
+        Some(at) => table.text(at)?.to_string(),
         None => region_of(az_id)
             .ok_or_else(|| bad(format!("line {}: the zone id \"{az_id}\" is in no region", line())))?,
     };
-    if region.is_empty() || az_id.is_empty() || record[places.instance_type].is_empty() {
+    if region.is_empty() || az_id.is_empty() || instance_type.is_empty() {
         return Err(bad(format!("line {}: a price without its type, region or zone id", line())));
     }
-    let Some(product) = places.product.map_or(Some("linux"), |at| parse_spot_product(&record[at])) else {
+    let product = places.product.map(|at| table.text(at)).transpose()?;
+    let Some(product) = product.map_or(Some("linux"), parse_spot_product) else {
         rows.leave_out(&region, "an unknown product");
         return Ok(());
     };
-    let text = &record[places.at];
+    let text = table.text(places.at)?;
     let at = instant(text).ok_or_else(|| bad(format!("line {}: \"{text}\" is not a time", line())))?;
-    let text = &record[places.price];
+    let text = table.text(places.price)?;
     let figure = match text {
         // The price ended, or is not known.
         "" => FeedCell::Null,
@@ -130,7 +120,7 @@ fn put(rows: &mut FeedRows<'_>, places: &SpotColumns, record: &StringRecord) -> 
     };
     let row = [
         FeedCell::At(at),
-        FeedCell::Text(&record[places.instance_type]),
+        FeedCell::Text(instance_type),
         FeedCell::Text(&region),
         FeedCell::Text(az_id),
         FeedCell::Text(product),

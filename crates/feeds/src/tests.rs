@@ -36,7 +36,7 @@ fn summary_in(
     context: FeedContext<'_>,
 ) -> Result<String, FeedError> {
     let mut lines: Vec<String> = Vec::new();
-    let mut reader = decompress(Box::new(bytes))?;
+    let mut reader = plain_text(Box::new(bytes))?;
     let spoken = read(kind, &mut *reader, &context, &mut |batch| {
         let fields = catalog::dataset(kind.dataset()).unwrap().columns.iter().map(|column| column.name);
         assert!(fields.eq(batch.fields.iter().map(|field| field.name.as_str())));

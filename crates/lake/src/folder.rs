@@ -1,7 +1,7 @@
-//! The lake's folder: file names, formats and atomic writes.
+//! The lake's folder: file names, and the list of its files.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use catalog::ports::{AskError, StoreError};
@@ -19,9 +19,30 @@ pub enum LakeError {
         /// Its format.
         found: u32,
     },
-    /// The folder is not a lake, or the lake is damaged: one sentence.
+    /// The folder is not a lake, or rows do not fit: one sentence.
     #[error("{0}")]
     Unusable(String),
+    /// A file from outside has unexpected content: one sentence.
+    #[error("{0}")]
+    BadFile(String),
+    /// The list of the lake's files is damaged.
+    #[error("the lake at {lake} is damaged: {reason}")]
+    DamagedLake {
+        /// The lake.
+        lake: PathBuf,
+        /// A lowercase fragment.
+        reason: String,
+    },
+    /// A file of the lake differs from the manifest's description.
+    #[error("{} is damaged: {reason}", .lake.join(.file).display())]
+    DamagedFile {
+        /// The lake.
+        lake: PathBuf,
+        /// The file's path in the lake.
+        file: String,
+        /// A lowercase fragment.
+        reason: String,
+    },
     /// Another process holds the writer's lock.
     #[error("{path} is being written by {by}")]
     Locked {
@@ -51,6 +72,8 @@ impl From<LakeError> for AskError {
     fn from(error: LakeError) -> AskError {
         match error {
             LakeError::Newer { path, found } => AskError::Newer { path, found, known: FORMAT },
+            LakeError::DamagedLake { lake, reason } => AskError::DamagedLake { lake, reason },
+            LakeError::DamagedFile { lake, file, reason } => AskError::DamagedFile { lake, file, reason },
             other => AskError::Lake(other.to_string()),
         }
     }
@@ -62,6 +85,9 @@ impl From<LakeError> for StoreError {
             LakeError::Newer { path, found } => StoreError::Newer { path, found, known: FORMAT },
             LakeError::Locked { path, by } => StoreError::Locked { path, by },
             LakeError::Unusable(text) => StoreError::Foreign(text),
+            LakeError::BadFile(text) => StoreError::BadFile(text),
+            LakeError::DamagedLake { lake, reason } => StoreError::DamagedLake { lake, reason },
+            LakeError::DamagedFile { lake, file, reason } => StoreError::DamagedFile { lake, file, reason },
             other @ LakeError::Io { .. } => StoreError::Io(other.to_string()),
         }
     }
@@ -80,15 +106,22 @@ pub fn manifest_path(root: &Path, number: u64) -> PathBuf {
     root.join("manifest").join(format!("{number}.json"))
 }
 
-/// Makes a folder and its parents, with mode 0700.
+/// Returns the number of the newest manifest. None when the folder is empty or missing.
+///
+/// Errors: the folder is not a lake, or its CURRENT cannot be read.
 pub fn current(root: &Path) -> Result<Option<u64>, LakeError> {
-    let path = current_path(root);
-    match fs::read_to_string(&path) {
+    match durable::read_text(&current_path(root), LONGEST_CURRENT) {
         Ok(text) => text.trim().parse().map(Some).map_err(|_| damaged(root, "its CURRENT names no manifest")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => no_current(root),
-        Err(error) => Err(LakeError::io(&path, error)),
+        Err(error) => Err(damaged(root, &format!("its CURRENT cannot be read ({error})"))),
     }
 }
+
+/// The largest CURRENT, in bytes: a number and a line end.
+const LONGEST_CURRENT: u64 = 64;
+
+/// The largest manifest, in bytes: a million files.
+const LONGEST_MANIFEST: u64 = 512 << 20;
 
 fn no_current(root: &Path) -> Result<Option<u64>, LakeError> {
     let entries = match fs::read_dir(root) {
@@ -116,54 +149,39 @@ fn is_ours(name: &str) -> bool {
     [LOCK, "manifest", "lake", "warehouse"].contains(&name) || name.starts_with(".CURRENT.")
 }
 
-fn damaged(root: &Path, what: &str) -> LakeError {
-    LakeError::Unusable(format!("the lake at {} is damaged: {what}", root.display()))
+fn damaged(root: &Path, reason: &str) -> LakeError {
+    LakeError::DamagedLake { lake: root.to_path_buf(), reason: reason.into() }
 }
 
-/// Reads a manifest. The format is checked before the rest, which a newer version may have changed.
-pub fn read_manifest(root: &Path, file: &mut File) -> Result<Manifest, LakeError> {
+/// Opens the file of a manifest. None when it does not exist.
+pub fn open_manifest(root: &Path, number: u64) -> Result<Option<File>, LakeError> {
+    match durable::open_regular(&manifest_path(root, number)) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(damaged(root, &format!("its manifest {number} cannot be read ({error})"))),
+    }
+}
+
+/// Reads manifest `number` from its open file. The format is checked before the rest, which a newer
+/// version may have changed.
+///
+/// Errors: a newer version wrote it, or it is damaged; see [`Manifest::check`].
+pub fn read_manifest(root: &Path, number: u64, file: &mut File) -> Result<Manifest, LakeError> {
     #[derive(serde::Deserialize)]
     struct ManifestHeader {
         format: u32,
     }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(|e| LakeError::io(root, e))?;
-    let head: ManifestHeader = serde_json::from_str(&text)
-        .map_err(|e| damaged(root, &format!("its manifest cannot be read ({e})")))?;
+    let unreadable = |error: &dyn std::fmt::Display| {
+        damaged(root, &format!("its manifest {number} cannot be read ({error})"))
+    };
+    let text = durable::read_bounded(file, LONGEST_MANIFEST).map_err(|e| unreadable(&e))?;
+    let head: ManifestHeader = serde_json::from_slice(&text).map_err(|e| unreadable(&e))?;
     if head.format > FORMAT {
         return Err(LakeError::Newer { path: root.to_path_buf(), found: head.format });
     }
-    serde_json::from_str(&text).map_err(|e| damaged(root, &format!("its manifest cannot be read ({e})")))
-}
-
-/// Fails when a file that the manifest lists is missing or has another size.
-pub(crate) fn check_sizes(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
-    for file in &manifest.files {
-        match fs::metadata(root.join(&file.path)) {
-            Ok(found) if found.len() == file.bytes => {}
-            Ok(found) => {
-                let what = format!("{} has {} bytes instead of {}", file.path, found.len(), file.bytes);
-                return Err(damaged(root, &what));
-            }
-            Err(error) => return Err(damaged(root, &format!("{} cannot be read ({error})", file.path))),
-        }
-    }
-    Ok(())
-}
-
-/// Returns the paths of the listed files whose bytes differ from their digest. Reads every file.
-///
-/// Errors: a file cannot be read.
-pub fn check_digests(root: &Path, manifest: &Manifest) -> Result<Vec<String>, LakeError> {
-    let mut wrong = Vec::new();
-    for file in &manifest.files {
-        let path = root.join(&file.path);
-        let bytes = fs::read(&path).map_err(|e| LakeError::io(&path, e))?;
-        if sha256(&bytes) != file.sha256 {
-            wrong.push(file.path.clone());
-        }
-    }
-    Ok(wrong)
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| unreadable(&e))?;
+    manifest.check(number).map_err(|reason| damaged(root, &reason))?;
+    Ok(manifest)
 }
 
 /// Returns the SHA-256 of some bytes in lowercase hexadecimal digits.

@@ -11,8 +11,15 @@
 //! lake/spot_price/v=1/family=<family>/compacted-<n>.parquet      written by compaction
 //! lake/collection_run/v=1/compacted-<n>.parquet                  written by compaction
 //! warehouse/<n>-<digest>.duckdb  disposable, written by the first reader of a manifest
+//! warehouse/verified             the files whose digest was compared, also disposable
 //! writer.lock
 //! ```
+//!
+//! # Damage
+//!
+//! A manifest's paths, numbers and sizes are checked whenever it is opened. A file's digest is
+//! compared before the first answer that reads it, and again after the file changed (its size,
+//! inode or times). So an answer comes from the bytes that were committed, or there is none.
 //!
 //! The seed is manifest 0. It is unpacked once into the cache, under its digest.
 
@@ -21,9 +28,11 @@
 mod folder;
 mod pin;
 mod seed;
+mod verify;
 
 pub use folder::{
-    LOCK, LakeError, check_digests, current, current_path, digest, manifest_path, read_manifest, sha256,
+    LOCK, LakeError, current, current_path, digest, manifest_path, open_manifest, read_manifest, sha256,
 };
 pub use pin::PinnedManifest;
-pub use seed::{EmbeddedFile, open_seed};
+pub use seed::{EmbeddedFile, open_seed, unpack_seed_again};
+pub use verify::{DIFFERS, damaged_files, verify_files};

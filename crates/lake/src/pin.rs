@@ -6,6 +6,7 @@ use catalog::Manifest;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::folder::{self, LakeError};
+use crate::verify;
 
 /// One state of a lake under a shared lock. No file of it is removed while this value lives.
 #[derive(Debug)]
@@ -19,10 +20,20 @@ pub struct PinnedManifest {
 }
 
 impl PinnedManifest {
-    /// Pins the newest manifest of the lake. Returns none when the folder has no lake.
+    /// Pins the newest manifest of the lake, and checks that its files are there. Returns none when
+    /// the folder has no lake.
     ///
     /// Errors: the lake is newer than this version, damaged or foreign, or cannot be read.
     pub fn newest(root: &Path) -> Result<Option<PinnedManifest>, LakeError> {
+        let Some(pinned) = PinnedManifest::newest_with_damage(root)? else { return Ok(None) };
+        verify::check_sizes(root, &pinned.manifest)?;
+        Ok(Some(pinned))
+    }
+
+    /// Like [`PinnedManifest::newest`], but the manifest's files may be damaged or missing.
+    ///
+    /// Errors: as there.
+    pub fn newest_with_damage(root: &Path) -> Result<Option<PinnedManifest>, LakeError> {
         loop {
             let Some(number) = folder::current(root)? else { return Ok(None) };
             if let Some(pinned) = PinnedManifest::at(root, number)? {
@@ -31,27 +42,22 @@ impl PinnedManifest {
             }
             // The manifest was pruned between reading CURRENT and locking it: CURRENT has moved on.
             if folder::current(root)? == Some(number) {
-                let text = format!("the lake at {} is damaged: manifest {number} is missing", root.display());
-                return Err(LakeError::Unusable(text));
+                let reason = format!("manifest {number} is missing");
+                return Err(LakeError::DamagedLake { lake: root.to_path_buf(), reason });
             }
         }
     }
 
     fn at(root: &Path, number: u64) -> Result<Option<PinnedManifest>, LakeError> {
         let path = folder::manifest_path(root, number);
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(LakeError::io(&path, error)),
-        };
+        let Some(mut file) = folder::open_manifest(root, number)? else { return Ok(None) };
         flock(&file, FlockOperation::LockShared).map_err(|e| LakeError::io(&path, e.into()))?;
         // The pruner unlinks only under an exclusive lock: under this lock a linked file stays.
         let links = file.metadata().map_err(|e| LakeError::io(&path, e))?.nlink();
         if links == 0 {
             return Ok(None);
         }
-        let manifest = folder::read_manifest(root, &mut file)?;
-        folder::check_sizes(root, &manifest)?;
+        let manifest = folder::read_manifest(root, number, &mut file)?;
         Ok(Some(PinnedManifest { root: root.to_path_buf(), manifest, _lock: file }))
     }
 }

@@ -19,13 +19,19 @@ pub type EmbeddedFile = (&'static str, &'static [u8]);
 ///
 /// Errors: the seed itself is damaged.
 pub fn open_seed(files: &[EmbeddedFile], cache: &Path) -> Result<(PathBuf, Manifest), LakeError> {
-    let opened = unpacked(files, cache).or_else(|error| {
-        tracing::info!("the seed is unpacked again: {error}");
-        let folder = cache.join(name(files));
-        fs::remove_dir_all(&folder).map_err(|e| LakeError::io(&folder, e))?;
-        unpacked(files, cache)
-    });
-    opened.or_else(|error| {
+    unpacked(files, cache).or_else(|error| {
+        tracing::info!("the seed cannot be read: {error}");
+        unpack_seed_again(files, cache)
+    })
+}
+
+/// Replaces a damaged copy of the seed; otherwise like [`open_seed`].
+///
+/// Errors: the seed itself is damaged.
+pub fn unpack_seed_again(files: &[EmbeddedFile], cache: &Path) -> Result<(PathBuf, Manifest), LakeError> {
+    let folder = cache.join(name(files));
+    let opened = fs::remove_dir_all(&folder).map_err(|e| LakeError::io(&folder, e));
+    opened.and_then(|()| unpacked(files, cache)).or_else(|error| {
         tracing::info!("the seed is read from memory: {error}");
         Ok((PathBuf::from("/"), seed_in_memory(files)?))
     })
@@ -105,9 +111,9 @@ mod tests {
     use super::*;
 
     const MANIFEST: &str = r#"{"format":1,"number":0,"tool_version":"","written_at":"","files":[
-        {"dataset":"zone","version":1,"path":"lake/z.parquet","rows":1,"bytes":4,"sha256":""}]}"#;
+        {"dataset":"zone","version":1,"path":"lake/zone/v=1/z.parquet","rows":1,"bytes":4,"sha256":""}]}"#;
     const FILES: &[EmbeddedFile] =
-        &[("lake/z.parquet", b"zone"), ("manifest/0.json", MANIFEST.as_bytes()), ("CURRENT", b"0")];
+        &[("lake/zone/v=1/z.parquet", b"zone"), ("manifest/0.json", MANIFEST.as_bytes()), ("CURRENT", b"0")];
 
     #[test]
     fn unpacks_a_damaged_seed_again() {

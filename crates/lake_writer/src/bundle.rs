@@ -10,17 +10,15 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use catalog::ports::{BundleReport, SignatureCheck};
-use catalog::{DataFile, DatasetKind, Manifest, dataset};
+use catalog::{DataFile, Dataset, DatasetKind, Manifest, dataset};
 use domain::Timestamp;
 use durable::DigestReader;
-use polars::io::SerReader;
-use polars::io::parquet::read::ParquetReader;
 use serde::{Deserialize, Serialize};
 
 use crate::LakeWriter;
+use crate::bundle_check::{check_place, read_checked};
 use crate::files;
 use crate::log::{FOLDED, RunLog};
-use crate::price_file::{PriceFile, unreadable};
 use crate::public_files::{PublicFile, is_public, public_files};
 use crate::run::LakeRun;
 use crate::writer::{WrittenFile, parquet_of};
@@ -48,8 +46,11 @@ struct BundleList {
     files: Vec<DataFile>,
 }
 
+/// The dataset of the log of runs.
+const LOG: &str = "collection_run";
+
 fn bad(path: &Path, why: impl std::fmt::Display) -> LakeError {
-    LakeError::Unusable(format!("{}: {why}", path.display()))
+    LakeError::BadFile(format!("{}: {why}", path.display()))
 }
 
 /// Packs the public part of a lake; see [`catalog::ports::Store::pack`].
@@ -109,7 +110,7 @@ fn log_file(log: RunLog) -> Result<(Vec<u8>, DataFile), LakeError> {
     let rows = log.rows.len() as u64;
     let bytes = parquet_of(log.into_frame())?;
     let path = format!("lake/collection_run/v=1{FOLDED}bundle.parquet");
-    let (dataset, version) = ("collection_run".to_string(), 1);
+    let (dataset, version) = (LOG.to_string(), 1);
     let file =
         DataFile { dataset, version, path, rows, bytes: bytes.len() as u64, sha256: lake::sha256(&bytes) };
     Ok((bytes, file))
@@ -141,54 +142,31 @@ pub(crate) fn unpack(
     let files = &opened.list.files;
     let mut bundled = BundleReport {
         files: files.len() as u64 - 1,
-        rows: files.iter().filter(|file| file.dataset != "collection_run").map(|file| file.rows).sum(),
+        rows: files.iter().filter(|file| file.dataset != LOG).map(|file| file.rows).sum(),
         kept: 0,
         bytes: 0,
         manifest: None,
     };
     if dry_run {
-        opened.each(|_, entry| io::copy(entry, &mut io::sink()).map(|_| ()))?;
+        let scratch = files::scratch_folder("bundle")?;
+        opened.each_into(scratch.as_ref(), |file, path| {
+            read_checked(path, file, known_dataset(file), &mut |_| Ok(()))
+        })?;
         return Ok(bundled);
     }
     let writer = LakeWriter::open(root)?;
     let before = writer.manifest().clone();
-    let known = known(root, &before)?;
-    let scratch = files::incoming_folder(root, "bundle")?;
     let run_id = format!("bundle-{}", lake::digest(&opened.text));
-    let mut run = LakeRun::new(writer, &run_id, tool_version);
-    opened.each_into(scratch.as_ref(), |file, path| {
-        match dataset(&file.dataset).map(|dataset| (dataset, dataset.kind)) {
-            Some((dataset, DatasetKind::Changes)) => {
-                let prices = PriceFile::open(path)?;
-                for group in 0..prices.groups() {
-                    let frame = prices.read(group, 0, usize::MAX)?;
-                    run.add_frame(dataset, frame).map_err(|e| bad(from, e))?;
-                }
-            }
-            Some((dataset, _)) if dataset.name == "collection_run" => {
-                let opened = File::open(path).map_err(|e| LakeError::io(path, e))?;
-                let frame = ParquetReader::new(opened).finish().map_err(|e| unreadable(path, &e))?;
-                let log =
-                    RunLog::of(frame)?.only(|row| is_public(&row.dataset) && !known.contains(&row.run_id))?;
-                if !log.rows.is_empty() {
-                    let name = format!("{}{run_id}", FOLDED.trim_start_matches('/'));
-                    run.adopt_log(log, &name)?;
-                }
-            }
-            Some(_) if !known.contains(file.run()) => {
-                let target = root.join(&file.path);
-                let folder = target.parent().expect("a file of the lake stands in a folder");
-                files::make_folder(folder)?;
-                fs::rename(path, &target).map_err(|e| LakeError::io(&target, e))?;
-                files::sync_folder(folder)?;
-                run.adopt(WrittenFile(file.clone()));
-            }
-            _ => {}
+    let run = LakeRun::new(writer, &run_id, tool_version);
+    let committed = adopt(&opened, root, &before, run, &run_id)
+        .and_then(|run| run.commit_if_new(now).map_err(|e| bad(from, e)));
+    let committed = committed.inspect_err(|_| {
+        // The next writer would remove the files of the failed run too.
+        if let Err(error) = LakeWriter::open(root) {
+            tracing::info!("the files of the failed import stay until the next run: {error}");
         }
-        Ok(())
     })?;
-    drop(scratch);
-    let Some(committed) = run.commit_if_new(now).map_err(|e| bad(from, e))? else {
+    let Some(committed) = committed else {
         bundled.manifest = Some(before.number);
         return Ok(bundled);
     };
@@ -196,6 +174,65 @@ pub(crate) fn unpack(
     bundled.bytes = committed.bytes;
     bundled.manifest = Some(committed.manifest);
     Ok(bundled)
+}
+
+/// Checks every file of a bundle and adds the unknown ones to a run.
+fn adopt(
+    opened: &VerifiedBundle,
+    root: &Path,
+    before: &Manifest,
+    mut run: LakeRun,
+    run_id: &str,
+) -> Result<LakeRun, LakeError> {
+    let from = &opened.path;
+    let known = known(root, before)?;
+    let scratch = files::incoming_folder(root, "bundle")?;
+    let mut adopted: Vec<DataFile> = Vec::new();
+    opened.each_into(scratch.as_ref(), |file, path| {
+        let dataset = known_dataset(file);
+        if dataset.kind == DatasetKind::Changes {
+            return read_checked(path, file, dataset, &mut |frame| {
+                run.add_frame(dataset, frame).map_err(|e| bad(from, e))
+            });
+        }
+        let mut frames = Vec::new();
+        read_checked(path, file, dataset, &mut |frame| {
+            if dataset.name == LOG {
+                frames.push(frame);
+            }
+            Ok(())
+        })?;
+        if dataset.name == LOG {
+            let log = RunLog::of_frames(frames)?;
+            let logged: HashSet<&str> = log.rows.iter().map(|row| row.run_id.as_str()).collect();
+            if let Some(orphan) = adopted.iter().find(|file| !logged.contains(file.run())) {
+                return Err(bad(from, format!("{} is of a run that is not in its log", orphan.path)));
+            }
+            let log = log.only(|row| is_public(&row.dataset) && !known.contains(&row.run_id))?;
+            if !log.rows.is_empty() {
+                let name = format!("{}{run_id}", FOLDED.trim_start_matches('/'));
+                run.adopt_log(log, &name)?;
+            }
+        } else if !known.contains(file.run()) {
+            if before.files.iter().any(|visible| visible.path == file.path) {
+                return Err(bad(from, format!("{} has the name of a file in the lake", file.path)));
+            }
+            let target = root.join(&file.path);
+            let folder = target.parent().expect("a file of the lake stands in a folder");
+            files::make_folder(folder)?;
+            fs::rename(path, &target).map_err(|e| LakeError::io(&target, e))?;
+            files::sync_folder(folder)?;
+            adopted.push(file.clone());
+            run.adopt(WrittenFile(file.clone()));
+        }
+        Ok(())
+    })?;
+    Ok(run)
+}
+
+/// Returns the dataset of a file whose place was checked.
+fn known_dataset(file: &DataFile) -> &'static Dataset {
+    dataset(&file.dataset).expect("its place was checked when the bundle was opened")
 }
 
 /// Returns the ids of the runs in the lake.
@@ -215,7 +252,8 @@ impl VerifiedBundle {
     fn open(path: &Path, verify: SignatureCheck<'_>) -> Result<VerifiedBundle, LakeError> {
         let mut archive = archive(path)?;
         let none = |_| bad(path, "it is not a bundle");
-        let mut entries = archive.entries().map_err(none)?;
+        // Raw: an entry is then a file of the length that its header states, and nothing else.
+        let mut entries = archive.entries().map_err(none)?.raw(true);
         let text =
             small(entries.next(), LIST, LONGEST_LIST).ok_or_else(|| bad(path, "it is not a bundle"))?;
         let seal = small(entries.next(), SEAL, LONGEST_SEAL).ok_or_else(|| bad(path, "it is not signed"))?;
@@ -227,10 +265,7 @@ impl VerifiedBundle {
         }
         let list: BundleList =
             serde_json::from_slice(&text).map_err(|e| bad(path, format!("its list: {e}")))?;
-        list.files.iter().try_for_each(|file| check_place(file).map_err(|why| bad(path, why)))?;
-        if list.files.last().is_none_or(|file| file.dataset != "collection_run") {
-            return Err(bad(path, "it has no log of runs"));
-        }
+        check_list(&list, archive.into_inner().get_ref()).map_err(|why| bad(path, why))?;
         Ok(VerifiedBundle { path: path.to_path_buf(), list, text })
     }
 
@@ -269,12 +304,15 @@ impl VerifiedBundle {
     ) -> Result<(), LakeError> {
         let path = &self.path;
         let mut archive = archive(path)?;
-        let mut entries = archive.entries().map_err(|e| LakeError::io(path, e))?.skip(2);
+        let mut entries = archive.entries().map_err(|e| LakeError::io(path, e))?.raw(true).skip(2);
         for file in &self.list.files {
             let cut = || bad(path, format!("{} is missing: it is cut short", file.path));
             let mut entry = entries.next().ok_or_else(cut)?.map_err(|_| cut())?;
             if entry.path_bytes() != file.path.as_bytes() {
                 return Err(cut());
+            }
+            if !entry.header().entry_type().is_file() || entry.size() != file.bytes {
+                return Err(bad(path, format!("{} does not match the list", file.path)));
             }
             let mut digested = DigestReader::new(&mut entry);
             read(file, &mut digested)?;
@@ -288,8 +326,25 @@ impl VerifiedBundle {
     }
 }
 
+/// Checks the files of a list before any of them is read. The error is a lowercase fragment.
+fn check_list(list: &BundleList, bundle: &File) -> Result<(), String> {
+    list.files.iter().try_for_each(check_place)?;
+    let (tool_version, written_at) = (String::new(), String::new());
+    let files = list.files.clone();
+    Manifest { format: 1, number: 0, tool_version, written_at, files }.check(0)?;
+    if list.files.last().is_none_or(|file| file.dataset != LOG) {
+        return Err("it has no log of runs".into());
+    }
+    let length = bundle.metadata().map_err(|e| e.to_string())?.len();
+    let needed: u64 = list.files.iter().map(|file| file.bytes).sum();
+    if needed > length {
+        return Err(format!("it has {length} bytes and lists files of {needed}: it is cut short"));
+    }
+    Ok(())
+}
+
 fn archive(path: &Path) -> Result<tar::Archive<BufReader<File>>, LakeError> {
-    let file = File::open(path).map_err(|e| LakeError::io(path, e))?;
+    let file = durable::open_regular(path).map_err(|e| bad(path, e))?;
     Ok(tar::Archive::new(BufReader::with_capacity(1 << 20, file)))
 }
 
@@ -297,34 +352,13 @@ fn archive(path: &Path) -> Result<tar::Archive<BufReader<File>>, LakeError> {
 /// bytes.
 fn small<R: Read>(entry: Option<io::Result<tar::Entry<'_, R>>>, name: &str, most: u64) -> Option<Vec<u8>> {
     let entry = entry?.ok()?;
-    if entry.path_bytes() != name.as_bytes() || entry.size() > most {
+    if entry.path_bytes() != name.as_bytes() || !entry.header().entry_type().is_file() || entry.size() > most
+    {
         return None;
     }
     let mut bytes = Vec::new();
     entry.take(most).read_to_end(&mut bytes).ok()?;
     Some(bytes)
-}
-
-/// Checks that a file's path is one that this program would give in a lake.
-fn check_place(file: &DataFile) -> Result<(), String> {
-    let DataFile { path, version, .. } = file;
-    let known = dataset(&file.dataset);
-    let known = known.filter(|dataset| dataset.name == "collection_run" || is_public(dataset.name));
-    let Some(dataset) = known else { return Err(format!("{path} is not a file of a public dataset")) };
-    if *version > dataset.version {
-        return Err(format!("{path} was written by a newer version of mycelium: upgrade this one"));
-    }
-    let rest = path.strip_prefix(&format!("lake/{}/v={version}/", dataset.name));
-    let name = rest.map(|rest| match rest.split_once('/') {
-        Some((family, name)) if family.starts_with("family=") && plain(family) => name,
-        _ => rest,
-    });
-    let good = name.is_some_and(|name| name.ends_with(".parquet") && !name.starts_with('.') && plain(name));
-    if good { Ok(()) } else { Err(format!("{path} is not a valid path for a file of a lake")) }
-}
-
-fn plain(name: &str) -> bool {
-    name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '='))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(crate) fn prune(root: &Path, newest: &Manifest) -> Result<(), LakeError> {
             remove(&path)?;
             remove_warehouses(root, number)?;
         } else {
-            listed.extend(paths(&lake::read_manifest(root, &mut file)?));
+            listed.extend(paths(&lake::read_manifest(root, number, &mut file)?));
         }
     }
     for dataset in DATASETS {

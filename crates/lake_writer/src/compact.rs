@@ -159,6 +159,8 @@ pub(crate) fn compact_dataset(
         // A compacted file without a family in its path is not compacted again by itself.
         None => Ok(file.family().is_none() && !file.path.contains(FOLDED)),
     };
+    // Damage must not be written again under a valid digest.
+    lake::verify_files(writer.root(), settled.iter().chain(&loose).copied())?;
     if any(&loose, old)? {
         let mut merge = FamilyMerge::of(writer.root(), &loose)?;
         while let Some(mut prices) = merge.next_family()? {

@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use catalog::DataFile;
 use durable::{DigestWriter, PRIVATE, TemporaryFile, TemporaryFolder};
 use lake::LakeError;
 
@@ -42,10 +43,30 @@ pub(crate) fn write_through(
     Ok((digest.bytes, domain::hex(digest.sha256)))
 }
 
+/// Reads a file of the lake into memory and checks its digest.
+///
+/// Errors: [`LakeError::DamagedFile`] if it differs from the manifest or cannot be read.
+pub(crate) fn verified_bytes(root: &Path, file: &DataFile) -> Result<Vec<u8>, LakeError> {
+    let damaged =
+        |reason: String| LakeError::DamagedFile { lake: root.into(), file: file.path.clone(), reason };
+    let bytes = durable::read_regular(&root.join(&file.path), file.bytes)
+        .map_err(|e| damaged(format!("it cannot be read ({e})")))?;
+    match lake::sha256(&bytes) == file.sha256 {
+        true => Ok(bytes),
+        false => Err(damaged(lake::DIFFERS.into())),
+    }
+}
+
 /// Returns a file's length and its SHA-256 in hexadecimal digits.
 pub(crate) fn content(path: &Path) -> Result<(u64, String), LakeError> {
     let digest = durable::file_digest(path).map_err(|e| LakeError::io(path, e))?;
     Ok((digest.bytes, domain::hex(digest.sha256)))
+}
+
+/// Creates a temporary folder outside the lake.
+pub(crate) fn scratch_folder(purpose: &str) -> Result<TemporaryFolder, LakeError> {
+    let folder = std::env::temp_dir();
+    TemporaryFolder::create(&folder.join(purpose)).map_err(|e| LakeError::io(&folder, e))
 }
 
 /// Creates a temporary folder in the lake for incoming files.

@@ -72,6 +72,8 @@ fn find(
 ) -> Result<(Vec<AccountFile>, ForgottenRuns), LakeError> {
     // The runs of prices that were asked for with credentials were once named after the account.
     let named = |dataset: &&Dataset| dataset.account_columns().next().is_some() || dataset.name == "price";
+    let of_accounts = |file: &&DataFile| dataset(&file.dataset).as_ref().is_some_and(named);
+    lake::verify_files(root, files.iter().filter(of_accounts))?;
     let (mut found, mut lost, mut kept) = (Vec::new(), HashSet::new(), HashSet::new());
     for file in files {
         let Some(dataset) = dataset(&file.dataset).filter(named) else { continue };

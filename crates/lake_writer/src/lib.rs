@@ -62,6 +62,7 @@
 
 mod billing;
 mod bundle;
+mod bundle_check;
 mod cleanup;
 mod columns;
 mod compact;
@@ -70,6 +71,7 @@ mod forget;
 pub mod fuzz_entry;
 mod log;
 mod parquet_appender;
+mod parquet_guard;
 mod price_file;
 mod prices;
 mod public_files;

@@ -1,7 +1,7 @@
 //! The log of runs, `collection_run`, read from the files of one manifest.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
+use std::io::Cursor;
 use std::path::Path;
 
 use catalog::ports::{DatasetSize, LakeContent, RunLogRow};
@@ -11,10 +11,11 @@ use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, PlSmallStr, PolarsError, PolarsResult};
 
+use crate::parquet_guard::guarded;
 use crate::price_file::unreadable;
 use crate::public_files::{is_known_source, public_run};
 use crate::writer::WrittenFile;
-use crate::{LakeWriter, columns};
+use crate::{LakeWriter, columns, files};
 use lake::LakeError;
 use lake::PinnedManifest;
 
@@ -46,11 +47,15 @@ impl RunLog {
         RunLog::read_files(root, manifest.files.iter().filter(|file| file.dataset == log_dataset().name))
     }
 
-    /// Reads the log from a frame.
-    pub(crate) fn of(frame: DataFrame) -> Result<RunLog, LakeError> {
-        let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
-        let frame = columns::aligned(&frame, log_dataset()).map_err(damaged)?;
-        Ok(RunLog { rows: rows(&frame).map_err(damaged)?, frame })
+    /// Reads the log from frames.
+    pub(crate) fn of_frames(frames: Vec<DataFrame>) -> Result<RunLog, LakeError> {
+        let damaged = |e: PolarsError| LakeError::BadFile(format!("the log of runs cannot be read: {e}"));
+        let mut all = DataFrame::empty_with_schema(&columns::schema(&log_dataset().fields()));
+        for frame in frames {
+            let frame = columns::aligned(&frame, log_dataset()).map_err(damaged)?;
+            all.vstack_mut(&frame).map_err(damaged)?;
+        }
+        Ok(RunLog { rows: rows(&all).map_err(damaged)?, frame: all })
     }
 
     /// Returns the log with the rows for which `wanted` is true.
@@ -135,17 +140,12 @@ impl RunLog {
     }
 
     fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<RunLog, LakeError> {
-        let mut all = DataFrame::empty_with_schema(&columns::schema(&log_dataset().fields()));
-        for file in files {
-            let path = root.join(&file.path);
-            let opened = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
-            let failed = |e: PolarsError| unreadable(&path, &e);
-            let frame =
-                ParquetReader::new(opened).finish().and_then(|frame| columns::aligned(&frame, log_dataset()));
-            all.vstack_mut(&frame.map_err(failed)?).map_err(failed)?;
-        }
-        let damaged = |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be read: {e}"));
-        Ok(RunLog { rows: rows(&all).map_err(damaged)?, frame: all })
+        let frame = |file: &DataFile| {
+            let bytes = Cursor::new(files::verified_bytes(root, file)?);
+            let frame = guarded(|| ParquetReader::new(bytes).finish());
+            frame.map_err(|e| unreadable(&root.join(&file.path), &e))
+        };
+        RunLog::of_frames(files.map(frame).collect::<Result<_, LakeError>>()?)
     }
 
     /// Writes the log as one file. The rows whose indexes are in `pruned` get the outcome `pruned`.

@@ -10,6 +10,7 @@ use polars::io::parquet::metadata::FileMetadataRef;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{DataFrame, PolarsError, PolarsResult};
 
+use crate::parquet_guard::guarded;
 use crate::prices::FamilySpan;
 use lake::LakeError;
 
@@ -20,15 +21,15 @@ pub(crate) struct PriceFile {
 }
 
 impl PriceFile {
-    /// Opens a file of the lake.
+    /// Opens a file of the lake. Its digest must have been compared before.
     pub(crate) fn of(root: &Path, file: &DataFile) -> Result<PriceFile, LakeError> {
         PriceFile::open(&root.join(&file.path))
     }
 
     pub(crate) fn open(path: &Path) -> Result<PriceFile, LakeError> {
-        let opened = File::open(path).map_err(|e| LakeError::io(path, e))?;
+        let opened = durable::open_regular(path).map_err(|e| LakeError::io(path, e))?;
         let mut reader = ParquetReader::new(opened);
-        let footer = reader.get_metadata().map_err(|e| unreadable(path, &e))?.clone();
+        let footer = guarded(|| reader.get_metadata().cloned()).map_err(|e| unreadable(path, &e))?;
         Ok(PriceFile { path: path.to_path_buf(), footer })
     }
 
@@ -78,6 +79,11 @@ impl PriceFile {
         self.footer.row_groups[group].num_rows()
     }
 
+    /// Returns the size of a row group before compression, in bytes, as the footer states it.
+    pub(crate) fn uncompressed_bytes(&self, group: usize) -> usize {
+        self.footer.row_groups[group].total_byte_size()
+    }
+
     /// Reads up to `rows` rows of a row group, starting at row `from`.
     pub(crate) fn read(&self, group: usize, from: usize, rows: usize) -> Result<DataFrame, LakeError> {
         let opened = File::open(&self.path).map_err(|e| LakeError::io(&self.path, e))?;
@@ -99,9 +105,9 @@ pub(crate) fn read_group(
     alone.num_rows = alone.row_groups[0].num_rows();
     let mut reader = ParquetReader::new(file);
     reader.set_metadata(Arc::new(alone));
-    reader.with_columns(columns).with_slice(Some((from, rows))).finish()
+    guarded(|| reader.with_columns(columns).with_slice(Some((from, rows))).finish())
 }
 
 pub(crate) fn unreadable(path: &Path, error: &PolarsError) -> LakeError {
-    LakeError::Unusable(format!("{} cannot be read as Parquet: {error}", path.display()))
+    LakeError::BadFile(format!("{} cannot be read as Parquet: {error}", path.display()))
 }

@@ -42,8 +42,10 @@ pub(crate) fn public_files(
     manifest: &Manifest,
     beside: &Path,
 ) -> Result<PublicFiles, LakeError> {
+    let listed = || manifest.files.iter().filter(|file| is_public(&file.dataset));
+    lake::verify_files(root, listed())?;
     let mut public = PublicFiles { files: Vec::new(), _scratch: None };
-    for file in manifest.files.iter().filter(|file| is_public(&file.dataset)) {
+    for file in listed() {
         let path = root.join(&file.path);
         let dataset = dataset(&file.dataset).expect("only known datasets are public");
         if !has_private_text(&path, file, dataset)? {

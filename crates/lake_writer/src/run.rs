@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use catalog::ports::{AddedRows, CommitReport, RunWriter, ScopeReport, StoreError};
-use catalog::{Dataset, DatasetKind, Page, RowBatch, Value, dataset};
+use catalog::{DataFile, Dataset, DatasetKind, Page, RowBatch, Value, dataset};
 use domain::Timestamp;
 use polars::prelude::{Column, DataFrame, PlSmallStr, PolarsResult, SortMultipleOptions};
 
@@ -223,11 +223,13 @@ fn drop_known(
 ) -> Result<(), StoreError> {
     let spans = prices.spans();
     let mut search = prices.search();
-    let visible = writer.manifest().files.iter().chain(written.iter().map(|file| &file.0));
-    for file in visible.filter(|file| file.dataset == dataset.name) {
-        if file.family().is_some_and(|family| spans.iter().all(|span| span.family != family)) {
-            continue;
-        }
+    let may_contain = |file: &&DataFile| {
+        let of_family = |family| spans.iter().any(|span| span.family == family);
+        file.dataset == dataset.name && file.family().is_none_or(of_family)
+    };
+    let visible = writer.manifest().files.iter().filter(may_contain);
+    lake::verify_files(writer.root(), visible.clone())?;
+    for file in visible.chain(written.iter().map(|file| &file.0).filter(may_contain)) {
         let file = PriceFile::of(writer.root(), file)?;
         for group in (0..file.groups()).filter(|group| file.may_contain(*group, &spans)) {
             let frame = file.read(group, 0, usize::MAX)?;

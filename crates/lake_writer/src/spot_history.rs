@@ -12,6 +12,7 @@ use polars::prelude::{
     PolarsResult, StringChunked, TimeUnit,
 };
 
+use crate::parquet_guard::guarded;
 use crate::price_file::read_group;
 
 const COLUMNS: [&str; 5] = ["observed_at", "instance_type", "region", "az_id", "spot_usd"];
@@ -82,9 +83,10 @@ pub(crate) fn probe(path: &Path) -> Result<(), StoreError> {
 }
 
 fn open(path: &Path) -> Result<ParquetReader<File>, StoreError> {
-    let file = File::open(path).map_err(|e| bad(path, e))?;
+    let file = durable::open_regular(path).map_err(|e| bad(path, e))?;
     let mut reader = ParquetReader::new(file);
-    let schema = reader.schema().map_err(|_| bad(path, "it is not a Parquet file, or it is cut short"))?;
+    let schema =
+        guarded(|| reader.schema()).map_err(|_| bad(path, "it is not a Parquet file, or it is cut short"))?;
     if let Some(missing) = COLUMNS.iter().find(|name| !schema.contains(name)) {
         let expected = COLUMNS.join(", ");
         return Err(bad(path, format!("it has no column {missing}; expected {expected}")));
@@ -97,7 +99,7 @@ fn read(path: &Path, sink: SpotFrameSink<'_>) -> Result<(), StoreError> {
     let has_product = reader.schema().map_err(|e| bad(path, e))?.contains("product");
     let names: Vec<String> =
         COLUMNS.iter().copied().chain(has_product.then_some("product")).map(String::from).collect();
-    let footer = reader.get_metadata().map_err(|e| bad(path, e))?.clone();
+    let footer = guarded(|| reader.get_metadata().cloned()).map_err(|e| bad(path, e))?;
     for (group, told) in footer.row_groups.iter().enumerate() {
         for from in (0..told.num_rows()).step_by(SLICE) {
             let file = File::open(path).map_err(|e| bad(path, e))?;

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::fs::File;
+use std::io::ErrorKind::NotFound;
 use std::io::{Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,13 @@ impl LakeWriter {
     /// Errors: another writer has the lock; the lake is newer, damaged or foreign; or the file
     /// system refuses.
     pub fn open(root: &Path) -> Result<LakeWriter, LakeError> {
+        // Checked first, so that a damaged lake does not change.
+        PinnedManifest::newest(root)?;
+        LakeWriter::open_with_damage(root)
+    }
+
+    /// Like [`LakeWriter::open`], but files of the lake may be damaged or missing.
+    pub(crate) fn open_with_damage(root: &Path) -> Result<LakeWriter, LakeError> {
         // Checked first, so that nothing is made in a folder of another program.
         lake::current(root)?;
         files::make_folder(root)?;
@@ -48,9 +56,9 @@ impl LakeWriter {
         }
         let manifest = match lake::current(root)? {
             Some(number) => {
-                let path = lake::manifest_path(root, number);
-                let mut file = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
-                lake::read_manifest(root, &mut file)?
+                let mut file = lake::open_manifest(root, number)?
+                    .ok_or_else(|| LakeError::io(&lake::manifest_path(root, number), NotFound.into()))?;
+                lake::read_manifest(root, number, &mut file)?
             }
             None => Manifest {
                 format: FORMAT,

@@ -18,6 +18,8 @@ pub struct ClockReadings {
 /// The identity of the current boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootIdentity {
+    /// The id of the instance.
+    pub instance: Known<String>,
     /// The kernel's `boot_id`: new after every boot, unchanged after a resume.
     pub id: String,
     /// `pendingTime` of the identity document: new after a stop and start, unchanged after a

@@ -3,6 +3,9 @@
 //! spawnd installs these units and sets them. An instance without spawnd gets them from its user
 //! data, with a minimal script: the time left survives a reboot and a stop. The script counts
 //! running time alone; it handles no tag, no idleness and no warning.
+//!
+//! All files belong to one instance. The disk of an image has the files of another one: the first
+//! boot of a launch writes them anew, and a count or terms with another instance's id are not used.
 
 use jiff::SignedDuration;
 
@@ -15,8 +18,8 @@ pub const UNITS: [(&str, &str); 4] = [
     ("/etc/sysctl.d/50-spawn.conf", include_str!("../units/sysctl.conf")),
 ];
 
-/// The script of an instance without spawnd, and the unit that runs it at each boot. That unit is
-/// written last, so that an interrupted set-up is repeated. spawnd's own unit replaces it.
+/// The script of an instance without spawnd, and the unit that runs it at each boot. spawnd's own
+/// unit replaces it.
 const SCRIPT: (&str, &str) = ("/usr/local/lib/spawn/dead-man.sh", include_str!("../units/dead-man.sh"));
 const COUNT: [(&str, &str); 2] = [
     ("/etc/systemd/system/spawn-count.service", include_str!("../units/spawn-count.service")),
@@ -35,37 +38,83 @@ pub fn timer_lines(seconds: u64) -> String {
     [0, 60, 120].map(|later| format!("OnBootSec={}s", seconds + later)).join("\n")
 }
 
-/// Returns the user data of an instance without spawnd. Before anything else, its first boot arms
-/// the dead-man for `after` of running time. `terms` is the JSON text of the terms, for spawnd.
-pub fn user_data(after: SignedDuration, terms: &str) -> String {
-    let script = first_boot(after, terms);
+/// The launch and the instance that the files on this disk belong to.
+const LIFE: &str = "/var/lib/spawn/life";
+
+/// The count of a dead-man without spawnd: the seconds left, and the instance that they belong to.
+pub const COUNTED: &str = "/var/lib/spawn/dead-man";
+
+/// The uptime in seconds at which a dead-man without spawnd acts, in this boot.
+pub const COUNTED_END: &str = "/run/spawn-dead-man";
+
+/// The timer that keeps the count of an instance without spawnd.
+pub const COUNT_TIMER: &str = "spawn-count.timer";
+
+/// Returns the user data of an instance without spawnd. Before anything else, the first boot of
+/// the launch `launch` arms the dead-man for `after` of running time. `terms` is the JSON object of
+/// the terms, for spawnd; the boot adds the instance's id to it. An image of another instance is
+/// taken over: its terms and its counted time are replaced. Where spawnd is installed, its units
+/// stay.
+pub fn user_data(after: SignedDuration, terms: &str, launch: &str) -> String {
+    let script = first_boot(after, terms, launch);
     let lines =
         script.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("      {line}\n") });
     format!("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n{}", lines.collect::<String>())
 }
 
+/// The beginning of the first boot: it ends where this instance has had it. cloud-init sets
+/// `INSTANCE_ID`, and runs these commands at every boot.
+const BEGIN: &str = r#"launch=@LAUNCH@
+instance=${INSTANCE_ID:-$(cat /var/lib/cloud/data/instance-id 2>/dev/null)}
+old_launch= old_instance=
+{ read -r old_launch old_instance <@LIFE@; } 2>/dev/null
+if [ "$old_launch" = "$launch" ] && [ "${old_instance:-$instance}" = "${instance:-$old_instance}" ]; then
+  exit 0
+fi
+umask 022
+mkdir -p /etc/systemd/system/poweroff.target.d /etc/sysctl.d /etc/spawn /usr/local/lib/spawn /var/lib/spawn
+rm -f /var/lib/spawn/dead-man /var/lib/spawn/state.json
+"#;
+
+/// The end of the first boot. The life is recorded last, so that an interrupted set-up is
+/// repeated.
+const END: &str = r#"systemctl daemon-reload
+if [ "$spawnd" ]; then
+  systemctl enable spawn-dead-man.timer spawn-arm.service
+else
+  systemctl enable spawn-dead-man.timer spawn-arm.service spawn-count.timer
+  systemctl --no-block start spawn-count.timer
+fi
+echo "$launch $instance" >@LIFE@
+"#;
+
 /// Returns the shell script of the first boot.
-fn first_boot(after: SignedDuration, terms: &str) -> String {
+fn first_boot(after: SignedDuration, terms: &str, launch: &str) -> String {
     let seconds = after.as_secs().max(0).unsigned_abs();
-    let mut text = format!("[ -e {} ] && exit 0\numask 022\n", ARM.0);
-    let folders =
-        "/etc/systemd/system/poweroff.target.d /etc/sysctl.d /etc/spawn /usr/local/lib/spawn /var/lib/spawn";
-    text.push_str(&format!("mkdir -p {folders}\n"));
-    let mut write = |path: &str, content: &str| {
+    let write = |path: &str, content: &str| {
+        format!("cat >{path} <<'END-OF-FILE'\n{}\nEND-OF-FILE\n", content.trim_end())
+    };
+    let mut text = BEGIN.replace("@LAUNCH@", launch).replace("@LIFE@", LIFE);
+    for (path, content) in UNITS.iter().chain([&SCRIPT]) {
         let content =
             content.replace("@WHEN@", &timer_lines(seconds)).replace("@SEED@", &seconds.to_string());
-        text.push_str(&format!("cat >{path} <<'END-OF-FILE'\n{}\nEND-OF-FILE\n", content.trim_end()));
-    };
-    UNITS.iter().chain([&SCRIPT]).for_each(|(path, content)| write(path, content));
+        text.push_str(&write(path, &content));
+    }
     text.push_str(&format!("sh {} arm\n", SCRIPT.0));
-    let mut write = |path: &str, content: &str| {
-        text.push_str(&format!("cat >{path} <<'END-OF-FILE'\n{}\nEND-OF-FILE\n", content.trim_end()));
-    };
-    COUNT.iter().for_each(|(path, content)| write(path, content));
-    write(TERMS, terms);
-    write(ARM.0, ARM.1);
-    text.push_str("systemctl daemon-reload\n");
-    text.push_str("systemctl enable spawn-dead-man.timer spawn-arm.service spawn-count.timer\n");
-    text.push_str("systemctl --no-block start spawn-count.timer\n");
+    text.push_str(&format!("spawnd=\ngrep -qs bin/spawnd {} && spawnd=yes\n", ARM.0));
+    text.push_str("if [ -z \"$spawnd\" ]; then\n");
+    COUNT.iter().chain([&ARM]).for_each(|(path, content)| text.push_str(&write(path, content)));
+    text.push_str("fi\n");
+    text.push_str(&keyed_terms(terms));
+    text.push_str(&END.replace("@LIFE@", LIFE));
     text
+}
+
+/// Returns the commands that write the terms with the id of the instance that they belong to.
+fn keyed_terms(terms: &str) -> String {
+    let fields = terms.trim().strip_prefix('{').unwrap_or(terms);
+    format!(
+        "key=\n{{ [ -z \"$instance\" ] || key=\"\\\"instance\\\":\\\"$instance\\\",\"\n\
+         printf '{{%s' \"$key\"; cat <<'END-OF-FILE'\n{fields}\nEND-OF-FILE\n}} >{TERMS}\n"
+    )
 }

@@ -52,12 +52,13 @@ impl DaemonState {
         }
         self.beats.tried = Some(self.mono);
         let idle = self.watch.idle_for(self.mono);
+        let idles = idle > SignedDuration::ZERO && !self.watch.newest_is_busy();
         let at = whole_seconds(later(now, measured.until - self.mono));
         Some(HeartbeatTag {
             at,
             over: SignedDuration::from_secs(measured.over.as_secs()),
             figures: measured.figures.clone(),
-            idle_since: (idle > SignedDuration::ZERO).then(|| whole_seconds(later(now, -idle)).min(at)),
+            idle_since: idles.then(|| whole_seconds(later(now, -idle)).min(at)),
         })
     }
 

@@ -27,8 +27,10 @@ pub enum IdleSignal {
     Login,
     /// systemd inhibitors, by which programs keep the machine up.
     Inhibitor,
-    /// Jupyter kernels that are computing.
+    /// Jupyter kernels that are computing, or were active since the previous reading.
     Jupyter,
+    /// Browser editors in use: code-server, RStudio, the server of VS Code.
+    Editor,
     /// The busiest GPU, in percent.
     Gpu,
     /// GPUs with memory in use by a process.
@@ -37,6 +39,27 @@ pub enum IdleSignal {
     Ssh,
     /// Hooks that report busy.
     Hooks,
+}
+
+impl IdleSignal {
+    /// Returns the one spelling of the signal, in terms, traces, status and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            IdleSignal::Cpu => "cpu",
+            IdleSignal::Network => "network",
+            IdleSignal::Disk => "disk",
+            IdleSignal::Terminal => "terminal",
+            IdleSignal::Output => "output",
+            IdleSignal::Login => "login",
+            IdleSignal::Inhibitor => "inhibitor",
+            IdleSignal::Jupyter => "jupyter",
+            IdleSignal::Editor => "editor",
+            IdleSignal::Gpu => "gpu",
+            IdleSignal::GpuMemory => "gpu-memory",
+            IdleSignal::Ssh => "ssh",
+            IdleSignal::Hooks => "hooks",
+        }
+    }
 }
 
 /// How strongly a busy reading counts.
@@ -63,6 +86,26 @@ pub struct SignalRule {
     pub unit: &'static str,
 }
 
+impl SignalRule {
+    /// Returns whether the signal only holds the instance for a bounded time, and is not work.
+    pub fn is_hold(&self) -> bool {
+        matches!(self.weight, SignalWeight::Hold(_))
+    }
+
+    /// Returns a reading's value, as unseen if no machine can have it: not a number, below zero, or
+    /// above 100 %.
+    pub fn checked(&self, value: &Known<f64>) -> Known<f64> {
+        let most = if self.signal == IdleSignal::Gpu { 100.0 } else { f64::INFINITY };
+        match value {
+            Known::Is(number) if !number.is_finite() => Known::Unseen("not a number".to_string()),
+            Known::Is(number) if !(0.0..=most).contains(number) => {
+                Known::Unseen(format!("{number} {} is impossible", self.unit))
+            }
+            other => other.clone(),
+        }
+    }
+}
+
 const fn rule(signal: IdleSignal, threshold: f64, weight: SignalWeight, unit: &'static str) -> SignalRule {
     SignalRule { signal, threshold, weight, unit }
 }
@@ -71,7 +114,7 @@ const fn rule(signal: IdleSignal, threshold: f64, weight: SignalWeight, unit: &'
 pub const OFF: f64 = f64::INFINITY;
 
 /// Every signal with its documented threshold and weight.
-pub const RULES: [SignalRule; 12] = [
+pub const RULES: [SignalRule; 13] = [
     rule(IdleSignal::Cpu, 0.20, SignalWeight::Soft, "busy cores"),
     rule(IdleSignal::Network, 1.0, SignalWeight::Soft, "MiB/min"),
     rule(IdleSignal::Disk, 5.0, SignalWeight::Soft, "MiB/min"),
@@ -80,6 +123,7 @@ pub const RULES: [SignalRule; 12] = [
     rule(IdleSignal::Login, 1.0, SignalWeight::Hard, "logins"),
     rule(IdleSignal::Inhibitor, 1.0, SignalWeight::Hard, "inhibitors of idle or shutdown"),
     rule(IdleSignal::Jupyter, 1.0, SignalWeight::Hard, "busy Jupyter kernels"),
+    rule(IdleSignal::Editor, 1.0, SignalWeight::Hard, "editors in use"),
     rule(IdleSignal::Gpu, 5.0, SignalWeight::Hard, "% of a GPU"),
     rule(
         IdleSignal::GpuMemory,
@@ -134,7 +178,7 @@ impl IdleTerms {
 }
 
 /// One reading of one signal. `Absent` means that the machine has no such device (no GPU). `Unseen`
-/// means that the signal could not be read, which counts as busy.
+/// means that the signal could not be read, which is never idle.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignalReading {
     /// The signal.
@@ -150,6 +194,15 @@ const RESUME_GRACE: SignedDuration = SignedDuration::from_mins(10);
 /// The longest lease; longer work renews it.
 pub const LONGEST_LEASE: SignedDuration = SignedDuration::from_hours(24);
 
+/// The readings over which failures are counted: an hour of them.
+const READINGS: u32 = 60;
+/// A signal is reported as unreliable when more of these readings fail: a tenth.
+const MOST_LOST: u32 = READINGS / 10;
+/// It is reliable again when at most so many fail, so that a steady rate is reported once.
+const FEW_LOST: u32 = MOST_LOST / 2;
+/// A GPU at 100 % for so long, without a process, is reported.
+const FULL_GPU: SignedDuration = SignedDuration::from_hours(2);
+
 /// The recent readings of one signal.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct SignalTrack {
@@ -161,7 +214,14 @@ struct SignalTrack {
     unseen: Option<String>,
     verdict: SignalLevel,
     last_busy: Option<SignedDuration>,
-    unseen_since: Option<SignedDuration>,
+    /// The readings that succeeded, the newest in the lowest bit. Before the first, none did.
+    #[serde(default)]
+    seen: u8,
+    /// The failed ones of the last [`READINGS`].
+    #[serde(default)]
+    lost: u64,
+    #[serde(default)]
+    unreliable: bool,
 }
 
 /// The meaning of a signal's newest reading.
@@ -181,12 +241,8 @@ pub enum SignalLevel {
     HeldTooLong,
     /// Could not be read, which counts as busy.
     Unknown,
-}
-
-impl SignalLevel {
-    fn keeps(self) -> bool {
-        matches!(self, SignalLevel::Busy | SignalLevel::Holds | SignalLevel::Unknown)
-    }
+    /// Could not be read once, after four readings. This postpones an end and is no work.
+    Lost,
 }
 
 /// The observations that decide idleness. Instants are readings of the monotonic clock.
@@ -197,6 +253,15 @@ pub(crate) struct IdleWatch {
     last_work: SignedDuration,
     last_hard: SignedDuration,
     quiet_until: SignedDuration,
+    /// The newest reading of a signal of work is busy, or was lost.
+    #[serde(default)]
+    newest_busy: bool,
+    /// The last work before the unreadable signals that alone count as busy since.
+    #[serde(default)]
+    only_unknown_since: Option<SignedDuration>,
+    /// Since when a GPU shows 100 % and no process uses one.
+    #[serde(default)]
+    full_gpu_since: Option<SignedDuration>,
 }
 
 impl IdleWatch {
@@ -209,15 +274,18 @@ impl IdleWatch {
             last_work: mono,
             last_hard: mono,
             quiet_until: BOOT_GRACE,
+            newest_busy: false,
+            only_unknown_since: None,
+            full_gpu_since: None,
         }
     }
 
     /// Drops the readings from before a resume. Leases stay, because their clock paused too.
     pub(crate) fn after_resume(&mut self, mono: SignedDuration) {
         self.tracks.clear();
-        self.last_work = mono;
-        self.last_hard = mono;
+        self.touch(mono);
         self.quiet_until = mono + RESUME_GRACE;
+        self.full_gpu_since = None;
     }
 
     /// Excludes an unobserved span from the idle time.
@@ -227,8 +295,13 @@ impl IdleWatch {
 
     /// Restarts the idle window, as when a user cancels an idle action.
     pub(crate) fn touch(&mut self, mono: SignedDuration) {
-        self.last_work = mono;
+        self.work(mono);
         self.last_hard = mono;
+    }
+
+    fn work(&mut self, mono: SignedDuration) {
+        self.last_work = mono;
+        self.only_unknown_since = None;
     }
 
     /// Keeps the instance until `until`; replaces a lease of the same name.
@@ -255,7 +328,7 @@ impl IdleWatch {
     /// removed.
     pub(crate) fn advance(&mut self, mono: SignedDuration) {
         if self.leases.values().any(|until| *until > mono) || mono < self.quiet_until {
-            self.last_work = mono;
+            self.work(mono);
         }
         self.leases.retain(|_, until| *until > mono);
     }
@@ -269,31 +342,73 @@ impl IdleWatch {
         mono: SignedDuration,
     ) {
         let unread = Known::Unseen("not read".to_string());
+        self.newest_busy = false;
         for (hold, rule) in by_weight(terms) {
             let value =
                 readings.iter().find(|reading| reading.signal == rule.signal).map(|found| &found.value);
             let track = self.tracks.entry(rule.signal).or_default();
             track.take(&rule, value.unwrap_or(&unread), mono);
             track.verdict = match (track.verdict, hold) {
-                (SignalLevel::Busy | SignalLevel::Unknown, Some(limit)) if mono - self.last_hard > limit => {
+                (SignalLevel::Busy | SignalLevel::Unknown | SignalLevel::Lost, Some(limit))
+                    if mono - self.last_hard > limit =>
+                {
                     SignalLevel::HeldTooLong
                 }
                 (SignalLevel::Busy, Some(_)) => SignalLevel::Holds,
                 (verdict, _) => verdict,
             };
-            if track.verdict.keeps() {
+            let verdict = track.verdict;
+            self.newest_busy |= verdict == SignalLevel::Lost || hold.is_none() && track.recent & 1 != 0;
+            self.apply(verdict, rule.weight, mono);
+        }
+        let value = |signal| self.tracks.get(&signal).and_then(|track| track.value);
+        let full = value(IdleSignal::Gpu) >= Some(100.0) && value(IdleSignal::GpuMemory) == Some(0.0);
+        self.full_gpu_since = full.then(|| self.full_gpu_since.unwrap_or(mono));
+    }
+
+    fn apply(&mut self, verdict: SignalLevel, weight: SignalWeight, mono: SignedDuration) {
+        match verdict {
+            SignalLevel::Busy | SignalLevel::Holds => self.work(mono),
+            SignalLevel::Unknown => {
+                self.only_unknown_since.get_or_insert(self.last_work);
                 self.last_work = mono;
-                if rule.weight == SignalWeight::Hard {
-                    self.last_hard = mono;
-                }
             }
+            SignalLevel::None | SignalLevel::Quiet | SignalLevel::HeldTooLong | SignalLevel::Lost => return,
+        }
+        if weight == SignalWeight::Hard {
+            self.last_hard = mono;
         }
     }
 
-    /// Returns the signals that could not be read for at least this long.
-    pub(crate) fn unseen_for(&self, mono: SignedDuration, least: SignedDuration) -> Vec<IdleSignal> {
-        let old = |track: &SignalTrack| track.unseen_since.is_some_and(|since| mono - since >= least);
-        self.tracks.iter().filter(|(_, track)| old(track)).map(|(signal, _)| *signal).collect()
+    /// Returns whether the newest readings forbid an end by idleness: one is busy, or was lost.
+    pub(crate) fn newest_is_busy(&self) -> bool {
+        self.newest_busy
+    }
+
+    /// Returns the signals that count as work or hold the instance at the newest reading.
+    pub(crate) fn keeping(&self) -> impl Iterator<Item = IdleSignal> {
+        let keeps = |level| matches!(level, SignalLevel::Busy | SignalLevel::Holds | SignalLevel::Unknown);
+        self.tracks.iter().filter(move |(_, track)| keeps(track.verdict)).map(|(signal, _)| *signal)
+    }
+
+    /// Returns the signals with too many failed readings, as text: more than a tenth of an hour's,
+    /// or any that alone have kept the instance for longer than it may be idle.
+    pub(crate) fn unreliable(&self, terms: Option<&IdleTerms>, mono: SignedDuration) -> Option<String> {
+        let longest = terms.map(|terms| terms.timeout + terms.grace);
+        let only_unknown = self.only_unknown_since.zip(longest);
+        let all = only_unknown.is_some_and(|(since, longest)| mono - since >= longest);
+        let chosen = self.tracks.iter().filter(|(_, track)| track.unreliable || all && track.lost != 0);
+        let failed = |(signal, track): (&IdleSignal, &SignalTrack)| {
+            let (name, lost) = (signal.name(), track.lost.count_ones());
+            format!("{name} could not be read in {lost} of the last {READINGS} looks")
+        };
+        let sentences: Vec<String> = chosen.map(failed).collect();
+        (!sentences.is_empty()).then(|| sentences.join("; "))
+    }
+
+    /// Returns whether a GPU shows full use for hours although no process uses one.
+    pub(crate) fn has_stuck_gpu(&self, mono: SignedDuration) -> bool {
+        self.full_gpu_since.is_some_and(|since| mono - since >= FULL_GPU)
     }
 
     /// Returns one entry for each signal: its reading, its threshold and its verdict.
@@ -326,26 +441,36 @@ pub fn adjusted(rule: &SignalRule, terms: Option<&IdleTerms>) -> SignalRule {
 
 impl SignalTrack {
     fn take(&mut self, rule: &SignalRule, value: &Known<f64>, mono: SignedDuration) {
-        let value = if rule.threshold == OFF { &Known::Absent } else { value };
+        let value = if rule.threshold == OFF { Known::Absent } else { rule.checked(value) };
         let busy = value.value().is_some_and(|value| *value >= rule.threshold);
         self.recent = (self.recent << 1 | u8::from(busy)) & 0b1_1111;
         self.value = value.value().copied();
-        self.unseen = match value {
-            Known::Unseen(why) => Some(why.clone()),
-            Known::Is(number) if !number.is_finite() => Some("not a number".to_string()),
-            Known::Is(_) | Known::Absent => None,
-        };
-        self.unseen_since = self.unseen.as_ref().map(|_| self.unseen_since.unwrap_or(mono));
         let work = if rule.weight == SignalWeight::Soft { self.recent.count_ones() >= 2 } else { busy };
-        self.verdict = match value {
-            _ if self.unseen.is_some() => SignalLevel::Unknown,
+        self.verdict = match &value {
+            Known::Unseen(_) if self.seen & 0b1111 == 0b1111 => SignalLevel::Lost,
+            Known::Unseen(_) => SignalLevel::Unknown,
             Known::Absent => SignalLevel::None,
-            _ if work => SignalLevel::Busy,
-            _ => SignalLevel::Quiet,
+            Known::Is(_) if work => SignalLevel::Busy,
+            Known::Is(_) => SignalLevel::Quiet,
+        };
+        self.count_lost(matches!(value, Known::Unseen(_)));
+        self.unseen = match value {
+            Known::Unseen(why) => Some(why),
+            Known::Is(_) | Known::Absent => None,
         };
         if busy {
             self.last_busy = Some(mono);
         }
+    }
+
+    fn count_lost(&mut self, lost: bool) {
+        self.seen = self.seen << 1 | u8::from(!lost);
+        self.lost = (self.lost << 1 | u64::from(lost)) & ((1 << READINGS) - 1);
+        self.unreliable = match self.lost.count_ones() {
+            lost if lost > MOST_LOST => true,
+            lost if lost <= FEW_LOST => false,
+            _ => self.unreliable,
+        };
     }
 
     fn explain(&self, rule: &SignalRule, mono: SignedDuration) -> SignalExplanation {
@@ -354,12 +479,12 @@ impl SignalTrack {
         let limit = format!("busy from {} {}", rule.threshold, rule.unit);
         let value = self.value.map(|value| format!("{value:.2}"));
         let shown = value.as_deref().unwrap_or("no value");
+        let lost = self.unseen.as_deref().unwrap_or("?");
         let sentence = match (self.verdict, rule.weight) {
             _ if rule.threshold == OFF => "off; the terms can turn it on with a threshold".to_string(),
             (SignalLevel::None, _) => "not present, or not read yet".to_string(),
-            (SignalLevel::Unknown, _) => {
-                format!("could not be read ({}), which counts as busy", self.unseen.as_deref().unwrap_or("?"))
-            }
+            (SignalLevel::Unknown, _) => format!("could not be read ({lost}), which counts as busy"),
+            (SignalLevel::Lost, _) => format!("could not be read once ({lost}), which postpones an end"),
             (SignalLevel::Busy, SignalWeight::Soft) => {
                 format!("{shown}, {limit}: busy in 2 of the last 5 minutes or more")
             }

@@ -11,7 +11,7 @@ use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 
 /// Two ends of one generation count as equal when they differ by at most this.
-const SAME: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const SAME: SignedDuration = SignedDuration::from_secs(60);
 /// A disagreement within one generation is settled after it has persisted for this long.
 const SETTLED: SignedDuration = SignedDuration::from_secs(60);
 /// A pause in the tag of a running instance is a failed stop after it has persisted for this long.
@@ -49,6 +49,12 @@ impl DaemonState {
             }
         };
         let paused = matches!(expiry.intent, BudgetIntent::Paused(_));
+        if self.is_foreign(&expiry) {
+            self.intent.generation = expiry.generation;
+            self.announce_running();
+            self.intent.seen = "it ended before this start; this instance has its own terms".to_string();
+            return;
+        }
         self.intent.seen = format!("generation {}", expiry.generation);
         if expiry.generation > self.intent.generation {
             self.adopt(expiry.generation, theirs, paused);
@@ -59,6 +65,15 @@ impl DaemonState {
             self.settle_tie(theirs, paused);
         }
         self.withdraw_failed_stop(paused && expiry.generation == self.intent.generation);
+    }
+
+    /// Whether the tag is of another instance, or of a start that nothing recorded: this life has no
+    /// intent yet, and the tag's end was over before it began.
+    fn is_foreign(&self, expiry: &ExpiryTag) -> bool {
+        match expiry.intent {
+            BudgetIntent::Running(until) => self.intent.generation == 0 && self.was_before_start(until),
+            BudgetIntent::Paused(_) => false,
+        }
     }
 
     fn adopt(&mut self, generation: u64, left: SignedDuration, paused: bool) {
@@ -73,12 +88,15 @@ impl DaemonState {
     }
 
     /// Settles two ends of one generation: the earlier one wins, once the disagreement has
-    /// persisted.
+    /// persisted. Time that was counted before the daemon was installed wins at once.
     fn settle_tie(&mut self, theirs: SignedDuration, paused: bool) {
         let differs = !self.intent.dirty && (theirs - self.left.max(SignedDuration::ZERO)).abs() > SAME;
         if !differs || paused {
             self.intent.tie_since = None;
             return;
+        }
+        if self.intent.counted {
+            return self.intent.change();
         }
         let since = *self.intent.tie_since.get_or_insert(self.mono);
         if self.mono - since >= SETTLED {

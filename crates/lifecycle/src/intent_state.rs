@@ -17,6 +17,9 @@ pub(crate) struct IntentState {
     pub(crate) tie_since: Option<SignedDuration>,
     /// An extension that waits for its tag to be written.
     pub(crate) request: Option<ExtensionRequest>,
+    /// The time left was counted without the daemon; the tag of the launch is older.
+    #[serde(default)]
+    pub(crate) counted: bool,
     /// The latest reading of the tag, as text for the status.
     pub(crate) seen: String,
 }
@@ -36,6 +39,12 @@ impl IntentState {
         self.request = None;
     }
 
+    /// Takes the place of the launch's tag, which has the first generation.
+    pub(crate) fn take_count(&mut self) {
+        self.generation = 1;
+        self.counted = true;
+    }
+
     pub(crate) fn reset_for_boot(&mut self) {
         self.tried = None;
         self.written = None;
@@ -53,6 +62,7 @@ impl IntentState {
     /// Starts a new generation of the daemon's intent, which must be written.
     pub(crate) fn change(&mut self) {
         self.generation += 1;
+        self.counted = false;
         self.dirty = true;
         self.tried = None;
         self.paused_since = None;

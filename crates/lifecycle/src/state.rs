@@ -4,6 +4,7 @@ use crate::clocks::{BootIdentity, ClockReadings};
 use crate::end_progress::EndProgress;
 use crate::heartbeat_history::HeartbeatHistory;
 use crate::idle::IdleWatch;
+use crate::intent::SAME;
 use crate::intent_state::IntentState;
 use crate::notice::WarningProgress;
 use crate::terms::Terms;
@@ -31,6 +32,9 @@ const LONGEST_GAP: SignedDuration = SignedDuration::from_mins(2);
 #[serde(deny_unknown_fields)]
 pub struct DaemonState {
     pub(crate) terms: Terms,
+    /// The instance of this life, once it is known.
+    #[serde(default)]
+    instance: Option<String>,
     boot_id: String,
     pending: Option<Timestamp>,
     pub(crate) mono: SignedDuration,
@@ -84,6 +88,7 @@ impl DaemonState {
     /// spent.
     pub fn begin(terms: Terms, clocks: &ClockReadings, boot: &BootIdentity) -> DaemonState {
         DaemonState {
+            instance: boot.instance.value().cloned(),
             boot_id: boot.id.clone(),
             pending: boot.pending.value().copied(),
             mono: clocks.mono,
@@ -105,6 +110,23 @@ impl DaemonState {
             beats: HeartbeatHistory::default(),
             terms,
         }
+    }
+
+    /// Takes over the running time left that a dead-man without spawnd counted over several boots.
+    /// It refills nothing. The tag of the launch does not know of the stops in between, so the
+    /// count wins against it.
+    pub fn take_over(mut self, counted: SignedDuration) -> DaemonState {
+        if counted < self.left - SAME {
+            self.left = counted.max(SignedDuration::ZERO);
+            self.intent.take_count();
+        }
+        self
+    }
+
+    /// Whether this life can be that of the instance with this id. An unknown id contradicts
+    /// nothing.
+    pub fn is_of(&self, instance: Option<&str>) -> bool {
+        self.instance.as_deref().zip(instance).is_none_or(|(own, other)| own == other)
     }
 
     /// Returns the terms of this life.
@@ -135,7 +157,9 @@ impl DaemonState {
     }
 
     pub(crate) fn idle_due(&self) -> bool {
-        self.idle_warned.is_some() && self.time_to_idle_end().is_some_and(|left| left <= SignedDuration::ZERO)
+        self.idle_warned.is_some()
+            && !self.watch.newest_is_busy()
+            && self.time_to_idle_end().is_some_and(|left| left <= SignedDuration::ZERO)
     }
 
     /// Returns the running time until the dead-man acts, which is after all other attempts have
@@ -168,6 +192,9 @@ impl DaemonState {
         boot: &BootIdentity,
         date: Option<Timestamp>,
     ) -> TimePassage {
+        if self.instance.is_none() {
+            self.instance = boot.instance.value().cloned();
+        }
         let asleep = clocks.boot - clocks.mono;
         let passage = if boot.id != self.boot_id {
             let unsettled = self.reboot.and_then(|reboot| reboot.until);
@@ -196,6 +223,11 @@ impl DaemonState {
             self.anchor = Some(ClockAnchor { date, boot: clocks.boot });
         }
         if self.settle_boot(clocks, &boot.pending) { TimePassage::Started } else { passage }
+    }
+
+    /// Whether an instant lies before the last start of this instance.
+    pub(crate) fn was_before_start(&self, at: Timestamp) -> bool {
+        self.pending.is_some_and(|pending| at < pending)
     }
 
     /// Returns the end of the budget on AWS's clock, as of the previous step.

@@ -3,7 +3,7 @@
 use crate::clocks::ClockReadings;
 use crate::end_action::EndAction;
 use crate::heartbeat_schedule::HeartbeatStatus;
-use crate::idle::SignalExplanation;
+use crate::idle::{IdleSignal, SignalExplanation};
 use crate::notice::EndCause;
 use crate::state::DaemonState;
 use domain::Timestamp;
@@ -57,6 +57,11 @@ pub struct LifeStatus {
 }
 
 impl DaemonState {
+    /// Returns the signals that count as work or hold the instance at the newest reading.
+    pub fn keeping_signals(&self) -> impl Iterator<Item = IdleSignal> {
+        self.watch.keeping()
+    }
+
     /// Returns the status. `clocks` serve only to compute the instant of the end.
     pub fn status(&self, clocks: &ClockReadings) -> LifeStatus {
         let cause = if self.completed { EndCause::Complete } else { EndCause::Expiry };

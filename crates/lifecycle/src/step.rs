@@ -13,8 +13,8 @@ use jiff::SignedDuration;
 const SAVE_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// The dead-man is armed again when it is off by more than this.
 const DEAD_MAN_SLIP: SignedDuration = SignedDuration::from_secs(60);
-/// A signal that cannot be read for this long is reported.
-const UNSEEN_TOLD: SignedDuration = SignedDuration::from_hours(1);
+const STUCK_GPU: &str = "it has shown 100 % for 2 hours, which counts as work, but no process uses a GPU; \
+     reload its driver, or ignore the signal gpu";
 
 /// Computes one step: the next state and the effects to perform. Every effect is bounded; its
 /// outcome comes back as an event of a later step.
@@ -143,9 +143,10 @@ impl DaemonState {
     fn report_problems(&mut self, tags: &LifeTags, effects: &mut Vec<LifeEffect>) {
         self.report_problem("the expiry tag cannot be read", unseen(&tags.expiry), effects);
         self.report_problem("the cap tag cannot be read", unseen(&tags.cap), effects);
-        let signals = self.watch.unseen_for(self.mono, UNSEEN_TOLD);
-        let blind = (!signals.is_empty()).then(|| format!("{signals:?} unseen for an hour, counted as busy"));
-        self.report_problem("idleness cannot be determined", blind.as_ref(), effects);
+        let unreliable = self.watch.unreliable(self.terms.idle.as_ref(), self.mono);
+        self.report_problem("idleness cannot be determined", unreliable.as_ref(), effects);
+        let stuck = self.watch.has_stuck_gpu(self.mono).then_some(STUCK_GPU);
+        self.report_problem("a GPU may be stuck", stuck.as_ref(), effects);
     }
 
     fn accept_aws_notice(&mut self, notice: &AwsNotice, effects: &mut Vec<LifeEffect>) {

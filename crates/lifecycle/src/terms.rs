@@ -37,6 +37,10 @@ pub enum PowerOff {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Terms {
+    /// The instance that they were written for. Without it they are for every instance with this
+    /// disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// The budget of running time; it pauses while the instance is stopped or hibernated.
     #[serde(with = "clock_time::text")]
     pub budget: SignedDuration,
@@ -123,6 +127,7 @@ impl Terms {
     /// Returns terms with this budget, a stop at its end, and the documented defaults.
     pub fn with_budget(budget: SignedDuration) -> Terms {
         Terms {
+            instance: None,
             budget,
             cap: None,
             on_expiry: EndAction::Stop,

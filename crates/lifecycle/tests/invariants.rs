@@ -12,7 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use world::{LifeWorld, PowerState, SignalLoad, WorldAct, secs};
 
 fn acts() -> impl Strategy<Value = Vec<WorldAct>> {
-    let load = prop_oneof![Just(SignalLoad::Quiet), Just(SignalLoad::Busy), Just(SignalLoad::Unknown)];
+    let load = prop_oneof![
+        2 => Just(SignalLoad::Quiet),
+        2 => Just(SignalLoad::Busy),
+        1 => Just(SignalLoad::Unknown),
+        1 => Just(SignalLoad::Stuck),
+        2 => (2u8..30).prop_map(SignalLoad::Flapping),
+    ];
     let act = prop_oneof![
         8 => (1u16..400).prop_map(WorldAct::Run),
         1 => Just(WorldAct::CliStop),
@@ -36,6 +42,9 @@ fn acts() -> impl Strategy<Value = Vec<WorldAct>> {
         1 => (1u16..300).prop_map(|minutes| WorldAct::KeepAlive { minutes }),
         1 => Just(WorldAct::Cancel),
         1 => Just(WorldAct::Complete),
+        1 => Just(WorldAct::Install),
+        1 => (5u16..600).prop_map(|minutes| WorldAct::Image { minutes }),
+        1 => Just(WorldAct::Copy),
     ];
     prop::collection::vec(act, 1..40)
 }
@@ -66,8 +75,8 @@ fn a_million_steps_keep_the_invariants() {
     let began = std::time::Instant::now();
     let (steps, beats) = (AtomicU64::new(0), AtomicU64::new(0));
     for seed in seeds::env_number("FIRST_SEED", 1).. {
-        seeds::check_scripts(seed, &(terms(), acts()), |(terms, script)| {
-            let world = live(terms, &script);
+        seeds::check_scripts(seed, &(terms(), acts(), prop::bool::weighted(0.2)), |(terms, script, bare)| {
+            let world = live(terms, &script, bare);
             steps.fetch_add(world.steps, Ordering::Relaxed);
             beats.fetch_add(world.beats, Ordering::Relaxed);
         });
@@ -80,10 +89,48 @@ fn a_million_steps_keep_the_invariants() {
     println!("{steps} steps, {:.0} a second", steps as f64 / began.elapsed().as_secs_f64());
 }
 
-/// Runs one life: the script, and then on to its end with every fault repaired. Each tick asserts
-/// that it ends in time. Returns the world at the end.
-fn live(terms: Terms, script: &[WorldAct]) -> LifeWorld {
-    let mut world = LifeWorld::launch(terms);
+fn idle_after(minutes: i64) -> Terms {
+    let idle = Some(IdleTerms::after(secs(minutes * 60)));
+    Terms { idle, heartbeat: None, ..Terms::with_budget(secs(9 * 3_600)) }
+}
+
+#[test]
+fn one_lost_look_in_five_or_more_delays_an_idle_end_by_at_most_two_looks() {
+    let cases = (5i64..60, 5u8..60, 1u16..400);
+    seeds::check_scripts(1, &cases, |(minutes, every, worked)| {
+        let mut world = LifeWorld::launch(idle_after(minutes));
+        world.run(worked);
+        world.act(&WorldAct::Load(SignalLoad::Flapping(every)));
+        // The grace after the boot, the timeout, the warnings, and two looks, in steps of 15 s. The
+        // first losses of a life count as busy until four looks have succeeded.
+        let longest = (15 + 5 + minutes + 10 + 2) * 4;
+        world.run(u16::try_from(longest).expect("a short life"));
+        assert_eq!(world.power, PowerState::Stopped, "one in {every}, {minutes} m");
+    });
+}
+
+#[test]
+fn a_stuck_look_ends_nothing_early_and_keeps_nothing_past_its_bound() {
+    let cases = (5i64..60, 1u16..400, 60i64..200);
+    seeds::check_scripts(1, &cases, |(minutes, worked, stuck)| {
+        let mut world = LifeWorld::launch(idle_after(minutes));
+        world.run(worked);
+        world.act(&WorldAct::Load(SignalLoad::Stuck));
+        world.run(u16::try_from(stuck * 4).expect("a few hours"));
+        assert_eq!(world.power, PowerState::Running, "{minutes} m, stuck for {stuck} m");
+        world.act(&WorldAct::Extend { by: 3_600, local_only: false });
+        assert!(world.books.least > (9 * 60 + 60 - stuck) * 60 - 400 * 15, "{:?}", world.books);
+        // The bound is checked in each tick.
+        while world.power == PowerState::Running {
+            world.run(1);
+        }
+    });
+}
+
+/// Runs one life: the script, and then on to its end with every fault repaired. A bare one begins
+/// without spawnd. Each tick asserts that it ends in time. Returns the world at the end.
+fn live(terms: Terms, script: &[WorldAct], bare: bool) -> LifeWorld {
+    let mut world = if bare { LifeWorld::launch_without_spawnd(terms) } else { LifeWorld::launch(terms) };
     for act in script {
         world.act(act);
     }

@@ -18,24 +18,38 @@ const TERMS: &str = r#"{"budget":"8h","on-expiry":"stop"}"#;
 /// Returns a disk, and the script that cloud-init runs in a shell, with every path on that disk.
 fn disk() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
-    let text = user_data(SignedDuration::from_secs(29_700), TERMS);
-    let script = text.split_once("    - |\n").expect("a block").1;
-    let lines: Vec<&str> = script.lines().map(|line| line.strip_prefix("      ").unwrap_or(line)).collect();
     let root = folder.path().display().to_string();
-    let script = ["/etc/", "/usr/local/", "/var/lib/", "/run/"]
-        .iter()
-        .fold(lines.join("\n"), |text, path| text.replace(path, &format!("{root}{path}")));
     let systemctl = folder.path().join("bin/systemctl");
     fs::create_dir_all(systemctl.parent().expect("a parent")).expect("a folder");
     fs::create_dir_all(folder.path().join("run")).expect("a folder");
     fs::write(&systemctl, format!("#!/bin/sh\necho \"$@\" >> {root}/calls\n")).expect("a program");
     fs::set_permissions(&systemctl, PermissionsExt::from_mode(0o755)).expect("executable");
+    let script = script(folder.path(), 29_700, TERMS, "launch-1");
     (folder, script)
 }
 
+/// Returns the first boot of a launch, with every path on the disk at `root`.
+fn script(root: &Path, seconds: i64, terms: &str, launch: &str) -> String {
+    let text = user_data(SignedDuration::from_secs(seconds), terms, launch);
+    let script = text.split_once("    - |\n").expect("a block").1;
+    let lines: Vec<&str> = script.lines().map(|line| line.strip_prefix("      ").unwrap_or(line)).collect();
+    let root = root.display().to_string();
+    ["/etc/", "/usr/local/", "/var/lib/", "/run/", "/sys/"]
+        .iter()
+        .fold(lines.join("\n"), |text, path| text.replace(path, &format!("{root}{path}")))
+}
+
 fn shell(root: &Path, words: &[&str]) {
+    shell_of("", root, words);
+}
+
+/// Runs a shell on the instance with this id; cloud-init and the hardware do not report an empty
+/// one.
+fn shell_of(instance: &str, root: &Path, words: &[&str]) {
     let path = format!("{}:{}", root.join("bin").display(), std::env::var("PATH").unwrap_or_default());
-    let ran = Command::new("sh").args(words).env("PATH", path).output().expect("there is a shell");
+    let mut command = Command::new("sh");
+    let ran = command.args(words).env("PATH", path).env("INSTANCE_ID", instance).output();
+    let ran = ran.expect("there is a shell");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
@@ -118,10 +132,108 @@ fn an_overdue_instance_does_not_count_below_zero() {
     assert_eq!(read(root, "/var/lib/spawn/dead-man"), "0\n");
 }
 
+/// Runs `count` or `arm` of the installed script on an instance.
+fn dead_man(instance: &str, root: &Path, verb: &str) {
+    let program = root.join("usr/local/lib/spawn/dead-man.sh");
+    shell_of(instance, root, &[program.to_str().expect("plain"), verb]);
+}
+
+#[track_caller]
+fn check_left(root: &Path, expected: i64) {
+    assert!((expected - 100..=expected).contains(&left(root)), "{} instead of {expected}", left(root));
+}
+
+#[test]
+fn a_launch_from_an_image_begins_with_its_own_terms_and_time() {
+    let (folder, first) = disk();
+    let root = folder.path();
+    shell_of("i-1", root, &["-c", &first]);
+    let keyed = r#"{"instance":"i-1","budget":"8h","on-expiry":"stop"}"#;
+    assert_eq!(read(root, "/etc/spawn/terms.json").trim_end(), keyed);
+    fs::write(root.join("var/lib/spawn/state.json"), "{}").expect("written");
+    for count in ["500000\n", "500000 i-1\n", "0 i-1\n"] {
+        fs::write(root.join("var/lib/spawn/life"), "launch-1 i-1\n").expect("written");
+        fs::write(root.join("var/lib/spawn/dead-man"), count).expect("written");
+        let second = script(root, 4_500, r#"{"budget":"1h","on-expiry":"terminate"}"#, "launch-2");
+        shell_of("i-2", root, &["-c", &second]);
+        check_left(root, 4_500);
+        let terms = read(root, "/etc/spawn/terms.json");
+        assert_eq!(terms.trim_end(), r#"{"instance":"i-2","budget":"1h","on-expiry":"terminate"}"#);
+        assert!(!root.join("var/lib/spawn/state.json").exists());
+        assert!(read(root, UNITS[0].0).contains("\nOnBootSec=4500s\n"));
+        // Its own next boot refills nothing.
+        dead_man("i-2", root, "count");
+        fs::write(root.join("var/lib/spawn/dead-man"), "700 i-2\n").expect("written");
+        shell_of("i-2", root, &["-c", &second]);
+        dead_man("i-2", root, "arm");
+        check_left(root, 700);
+    }
+}
+
+#[test]
+fn the_same_user_data_on_another_instance_begins_anew() {
+    let (folder, first) = disk();
+    let root = folder.path();
+    shell_of("i-1", root, &["-c", &first]);
+    fs::write(root.join("var/lib/spawn/dead-man"), "700 i-1\n").expect("written");
+    shell_of("i-2", root, &["-c", &first]);
+    check_left(root, 29_700);
+    assert!(read(root, "/etc/spawn/terms.json").contains(r#""instance":"i-2""#));
+}
+
+#[test]
+fn an_image_without_user_data_of_its_own_does_not_continue_a_count() {
+    let (folder, first) = disk();
+    let root = folder.path();
+    shell_of("i-1", root, &["-c", &first]);
+    let saved = root.join("var/lib/spawn/dead-man");
+    fs::write(&saved, "130 i-1\n").expect("written");
+    // The hardware reports the instance before the network is there.
+    fs::create_dir_all(root.join("sys/class/dmi/id")).expect("a folder");
+    let asset = root.join("sys/class/dmi/id/board_asset_tag");
+    fs::write(&asset, "i-2\n").expect("written");
+    dead_man("", root, "arm");
+    check_left(root, 29_700);
+    dead_man("", root, "count");
+    assert!(read(root, "/var/lib/spawn/dead-man").ends_with(" i-2\n"));
+    // Older hardware does not. Then the first count after cloud-init's report begins anew, once.
+    fs::write(&asset, "not-specified\n").expect("written");
+    fs::create_dir_all(root.join("var/lib/cloud/data")).expect("a folder");
+    let known = root.join("var/lib/cloud/data/instance-id");
+    fs::write(&known, "i-2\n").expect("written");
+    fs::write(&saved, "130 i-2\n").expect("written");
+    dead_man("", root, "arm");
+    check_left(root, 130);
+    fs::write(&known, "i-3\n").expect("written");
+    dead_man("", root, "count");
+    check_left(root, 29_700);
+    fs::write(root.join("run/spawn-dead-man"), format!("{} i-3\n", uptime() + 299)).expect("written");
+    dead_man("", root, "count");
+    assert!(read(root, "/var/lib/spawn/dead-man").starts_with("29"), "its own time goes on");
+}
+
+#[test]
+fn the_units_of_an_installed_spawnd_stay() {
+    let (folder, first) = disk();
+    let root = folder.path();
+    let arm = root.join("etc/systemd/system/spawn-arm.service");
+    fs::create_dir_all(arm.parent().expect("a parent")).expect("a folder");
+    fs::write(&arm, "[Service]\nExecStart=/usr/local/bin/spawnd arm\n").expect("written");
+    shell_of("i-1", root, &["-c", &first]);
+    check_left(root, 29_700);
+    assert!(read(root, "/etc/systemd/system/spawn-arm.service").contains("bin/spawnd arm"));
+    assert!(!root.join("etc/systemd/system/spawn-count.timer").exists());
+    assert!(read(root, "/etc/spawn/terms.json").contains(r#""instance":"i-1""#));
+    assert!(!read(root, "calls").contains("spawn-count"));
+}
+
 #[test]
 fn user_data_is_cloud_config_within_the_size_limit() {
-    let text = user_data(SignedDuration::from_hours(8), TERMS);
-    assert!(text.starts_with("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n      [ -e "), "{text}");
+    let text = user_data(SignedDuration::from_hours(8), TERMS, "0123456789abcdef0123456789abcdef");
+    assert!(
+        text.starts_with("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n      launch="),
+        "{text}"
+    );
     assert!(text.len() < 16_384, "EC2 accepts at most 16 KB: {}", text.len());
     let after = text.split_once("    - |\n").expect("a block").1;
     assert!(after.lines().all(|line| line.is_empty() || line.starts_with("      ")), "{text}");

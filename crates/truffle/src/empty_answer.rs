@@ -21,10 +21,19 @@ pub(crate) fn explain(call: &QuestionCall, ports: &CommandPorts<'_>) -> Result<S
     let missing = datasets_of(&tables_of(call.question, ports)?)
         .into_iter()
         .find_map(|name| Some((name, missing_regions(name, &regions, &runs)?)));
-    Ok(match missing {
-        Some((name, missing)) => not_collected(name, &missing, ports),
-        None => no_match(call),
+    let Some((name, missing)) = missing else { return Ok(no_match(call)) };
+    let later: Vec<CollectionRunRow> =
+        rows(ports.at_any_time().answer("data/runs", &[("scopes", &regions)])?)?;
+    let first = later.iter().filter(|run| run.dataset == name && is_readable(run));
+    Ok(match first.map(|run| run.observed_from).min() {
+        Some(first) => format!("not observed by {}: {name} begins at {first}; --as-of {first}", ports.as_of),
+        None => not_collected(name, &missing, ports),
     })
+}
+
+/// Returns whether a run describes its scope.
+fn is_readable(run: &CollectionRunRow) -> bool {
+    ["complete", "partial", "empty", "unchanged"].contains(&run.outcome.as_str())
 }
 
 /// Returns the type of a question about one type in one region, if other types are known to be
@@ -44,9 +53,7 @@ fn type_not_offered<'a>(
 /// Returns the regions without a readable run of a dataset, joined by commas, or `all` without any
 /// run. `None` if nothing is missing.
 fn missing_regions(name: &str, regions: &str, runs: &[CollectionRunRow]) -> Option<String> {
-    let read = |run: &&CollectionRunRow| {
-        run.dataset == name && ["complete", "partial", "empty", "unchanged"].contains(&run.outcome.as_str())
-    };
+    let read = |run: &&CollectionRunRow| run.dataset == name && is_readable(run);
     let scopes: Vec<&str> = runs.iter().filter(read).map(|run| run.scope.as_str()).collect();
     let by_region = matches!(
         dataset(name).map(|dataset| dataset.scope),

@@ -16,6 +16,20 @@ const OLD_PRICE_DAYS: i64 = 90;
 /// Regions that are listed by name in the footer.
 const NAMED_REGIONS: usize = 3;
 
+/// Payers that are listed by id in the footer.
+const NAMED_PAYERS: usize = 3;
+
+/// Facts about an answer that its footer shows beside the age of the data.
+#[derive(Debug, Default)]
+pub(crate) struct AnswerFacts {
+    /// Start of the newest usage in the bills that the answer reads.
+    pub(crate) newest_usage: Option<Timestamp>,
+    /// Payers whose newest month is older than the answer's month, with that month.
+    pub(crate) payers_left_out: Vec<String>,
+    /// Number of lines of bills without an effective cost.
+    pub(crate) lines_without_effective_cost: i64,
+}
+
 /// Prints the footer of an answer that reads these datasets in these regions (codes joined by
 /// commas, or all): one line, or one line per fact with `--verbose`. Then, where prices are unknown
 /// or old, the command that collects today's.
@@ -39,18 +53,39 @@ pub(crate) fn note_runs_footer(
     regions: &str,
     now: Timestamp,
 ) -> Result<(), Failure> {
+    note_facts_footer(runs, &AnswerFacts::default(), ports, printer, datasets, regions, now)
+}
+
+/// Prints the footer, as [`note_runs_footer`] does, with these facts about the answer.
+pub(crate) fn note_facts_footer(
+    runs: Page,
+    facts: &AnswerFacts,
+    ports: &CommandPorts,
+    printer: &mut Printer,
+    datasets: &[&str],
+    regions: &str,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let sources: Vec<DatasetSource> = region_scope::read_sources(runs)?
         .into_iter()
         .filter(|source| datasets.contains(&source.dataset.as_str()))
         .collect();
     let gaps: usize = sources.iter().map(|source| source.gaps.len()).sum();
+    let lacks = |dataset: &&str| sources.iter().all(|source| source.dataset != *dataset);
+    // Data from after the instant of the answer is not used, but it was collected.
+    let later = match datasets.iter().any(lacks) {
+        true => region_scope::sources(&ports.at_any_time(), regions)?,
+        false => Vec::new(),
+    };
+    let data = FooterData { sources: &sources, later: &later, as_of: ports.as_of, now };
     if printer.is_verbose() {
         printer.note(&sources_line(&sources, now));
+        data.facts(facts).iter().for_each(|fact| printer.note(fact));
         if gaps > 0 {
             printer.note(&format!("data gaps: {gaps}; truffle query data/runs lists them"));
         }
     } else {
-        printer.note(&line(datasets, &sources, regions, gaps, now));
+        printer.note(&line(datasets, &data, facts, regions, gaps));
     }
     // With --as-of, old prices are what the user wants.
     if datasets.contains(&"price") && ports.as_of >= now && prices_are_old(&sources, now) {
@@ -61,14 +96,67 @@ pub(crate) fn note_runs_footer(
     Ok(())
 }
 
+/// The sources behind an answer.
+struct FooterData<'a> {
+    sources: &'a [DatasetSource],
+    /// The sources at any time; empty if each dataset has a source in `sources`.
+    later: &'a [DatasetSource],
+    as_of: Timestamp,
+    now: Timestamp,
+}
+
+impl FooterData<'_> {
+    /// Returns the age of a dataset in words, or why it has none.
+    fn age(&self, dataset: &str) -> String {
+        let of = |sources: &[DatasetSource]| {
+            let found = || sources.iter().filter(|source| source.dataset == dataset);
+            let newest = found().map(|source| source.observed_at).max();
+            newest.zip(found().map(|source| source.observed_from).min())
+        };
+        match (of(self.sources), of(self.later)) {
+            (Some((newest, oldest)), _) => describe_ages(newest, oldest, self.now),
+            (None, Some((_, oldest))) if oldest > self.now => describe_age(oldest, self.now),
+            (None, Some(_)) => format!("not collected by {}", day(self.as_of)),
+            (None, None) => "not collected yet".into(),
+        }
+    }
+
+    /// Returns the facts in words.
+    fn facts(&self, facts: &AnswerFacts) -> Vec<String> {
+        let age = |newest| describe_ages(newest, newest, self.now);
+        let usage = facts.newest_usage.map(|newest| format!("newest usage in the bills {}", age(newest)));
+        let left_out = match facts.payers_left_out.as_slice() {
+            [] => None,
+            some if some.len() > NAMED_PAYERS => {
+                Some(format!("left out: {} payers with an older newest month", some.len()))
+            }
+            some => Some(format!("left out, with their newest month: {}", some.join(", "))),
+        };
+        let lines = match facts.lines_without_effective_cost {
+            0 => None,
+            1 => Some("1 line".to_string()),
+            more => Some(format!("{more} lines")),
+        };
+        let lines = lines.map(|lines| {
+            format!("{lines} without effective cost (usage, taxes and credits count as billed)")
+        });
+        usage.into_iter().chain(left_out).chain(lines).collect()
+    }
+}
+
+/// Returns the day of an instant, such as 2026-11-23.
+fn day(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%d").to_string()
+}
+
 fn prices_are_old(sources: &[DatasetSource], now: Timestamp) -> bool {
     let newest = sources.iter().filter(|source| source.dataset == "price").map(|source| source.observed_at);
     newest.max().is_none_or(|newest| now.as_second() - newest.as_second() > OLD_PRICE_DAYS * 24 * 3600)
 }
 
 /// Returns the footer, such as `us-east-1 · types 4 weeks old · prices 20 to 33 months old · 5
-/// gaps: truffle status`.
-fn line(datasets: &[&str], sources: &[DatasetSource], regions: &str, gaps: usize, now: Timestamp) -> String {
+/// gaps: truffle status`. The age of bills is that of their newest usage.
+fn line(datasets: &[&str], data: &FooterData<'_>, facts: &AnswerFacts, regions: &str, gaps: usize) -> String {
     let mut parts = Vec::new();
     match regions.split(',').count() {
         _ if regions == "all" => {}
@@ -76,14 +164,16 @@ fn line(datasets: &[&str], sources: &[DatasetSource], regions: &str, gaps: usize
         _ => parts.push(regions.replace(',', ", ")),
     }
     let mut ages: Vec<(String, String)> = Vec::new();
-    for dataset in datasets {
-        let (noun, age) = (plural(dataset), dataset_age(dataset, sources, now));
+    let dated = |dataset: &&&str| **dataset != "charge" || facts.newest_usage.is_none();
+    for dataset in datasets.iter().filter(dated) {
+        let (noun, age) = (plural(dataset), data.age(dataset));
         match ages.last_mut().filter(|(_, last)| *last == age) {
             Some((nouns, _)) => *nouns += &format!(", {noun}"),
             None => ages.push((noun, age)),
         }
     }
     parts.extend(ages.into_iter().map(|(nouns, age)| format!("{nouns} {age}")));
+    parts.extend(data.facts(facts));
     match gaps {
         0 => {}
         1 => parts.push("1 gap: truffle status".into()),
@@ -101,16 +191,6 @@ fn plural(dataset: &str) -> String {
         "address" => "addresses".into(),
         "capacity" => "capacities".into(),
         _ => format!("{words}s"),
-    }
-}
-
-fn dataset_age(dataset: &str, sources: &[DatasetSource], now: Timestamp) -> String {
-    let of_dataset = || sources.iter().filter(|source| source.dataset == dataset);
-    let newest = of_dataset().map(|source| source.observed_at).max();
-    let oldest = of_dataset().map(|source| source.observed_from).min();
-    match newest.zip(oldest) {
-        None => "not collected yet".into(),
-        Some((newest, oldest)) => describe_ages(newest, oldest, now),
     }
 }
 
@@ -198,7 +278,9 @@ mod tests {
                 source("zone", "a", "2026-11-23", "2024-02-21"),
                 source("quota", "a", "2026-11-23", "2026-11-23"),
             ];
-            assert_eq!(line(datasets, &sources, regions, gaps, NOW.parse().unwrap()), expected);
+            let now = NOW.parse().unwrap();
+            let data = FooterData { sources: &sources, later: &[], as_of: now, now };
+            assert_eq!(line(datasets, &data, &AnswerFacts::default(), regions, gaps), expected);
         };
         check(
             &["instance_type", "price"],
@@ -215,6 +297,59 @@ mod tests {
         );
         check(&["zone"], "a,b,c,d", 0, "4 regions · zones today to 33 months old");
         check(&["quota", "charge"], "all", 0, "quotas from today · charges not collected yet");
+    }
+
+    #[test]
+    fn the_age_of_bills_is_that_of_their_newest_usage() {
+        let check = |usage: Option<&str>, lines: i64, left_out: &[&str], expected: &str| {
+            let sources = [source("charge", "a.csv", "2026-11-23", "2026-09-01")];
+            let now = NOW.parse().unwrap();
+            let data = FooterData { sources: &sources, later: &[], as_of: now, now };
+            let newest_usage = usage.map(|day| domain::parse_instant(day).unwrap());
+            let facts = AnswerFacts {
+                newest_usage,
+                lines_without_effective_cost: lines,
+                payers_left_out: left_out.iter().map(|payer| payer.to_string()).collect(),
+            };
+            assert_eq!(line(&["charge"], &data, &facts, "all", 0), expected);
+        };
+        let without = "without effective cost (usage, taxes and credits count as billed)";
+        check(Some("2026-09-30T23:00:00Z"), 0, &[], "newest usage in the bills 7 weeks old");
+        check(Some("2026-11-23T11:00:00Z"), 0, &[], "newest usage in the bills from today");
+        check(
+            Some("2026-11-13"),
+            1,
+            &[],
+            &format!("newest usage in the bills 10 days old · 1 line {without}"),
+        );
+        check(None, 12, &[], &format!("charges today to 2 months old · 12 lines {without}"));
+        check(
+            Some("2026-11-22"),
+            0,
+            &["1 (2026-10)", "2 (2025-01)"],
+            "newest usage in the bills 1 day old · left out, with their newest month: 1 (2026-10), 2 (2025-01)",
+        );
+        check(
+            Some("2026-11-22"),
+            0,
+            &["1 (a)", "2 (a)", "3 (a)", "4 (a)"],
+            "newest usage in the bills 1 day old · left out: 4 payers with an older newest month",
+        );
+    }
+
+    #[test]
+    fn data_from_after_the_answer_is_not_missing() {
+        let check = |as_of: &str, later: &[DatasetSource], expected: &str| {
+            let (as_of, now) = (domain::parse_instant(as_of).unwrap(), NOW.parse().unwrap());
+            let data = FooterData { sources: &[], later, as_of, now };
+            assert_eq!(data.age("price"), expected);
+        };
+        let ahead = source("price", "a", "2026-11-23T15:00:00Z", "2026-11-23T15:00:00Z");
+        check(NOW, &[ahead], "in the future (clock?)");
+        let past = source("price", "a", "2026-11-01", "2026-11-01");
+        check("2024-05-06", &[past], "not collected by 2024-05-06");
+        check(NOW, &[], "not collected yet");
+        check(NOW, &[source("offering", "a", "2026-11-01", "2026-11-01")], "not collected yet");
     }
 
     #[test]

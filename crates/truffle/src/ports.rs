@@ -51,6 +51,12 @@ pub struct CommandPorts<'a> {
 pub(crate) type NamedQuestion<'q> = (&'q str, &'q [(&'q str, &'q str)]);
 
 impl CommandPorts<'_> {
+    /// Returns the ports with questions answered from all data, also from after the instant of the
+    /// answer.
+    pub(crate) fn at_any_time(&self) -> CommandPorts<'_> {
+        CommandPorts { ask: self.ask, encode: self.encode, settings: self.settings, as_of: Timestamp::MAX }
+    }
+
     /// Answers a named question.
     pub(crate) fn answer(&self, name: &str, given: &[(&str, &str)]) -> Result<Page, Failure> {
         let (question, values) = self.bind(name, given)?;
@@ -109,6 +115,12 @@ pub(crate) fn failure(error: AskError, lake: &Path) -> Failure {
         AskError::Interrupted => Failure::new(FailureKind::Interrupted, text),
         AskError::Newer { .. } => {
             Failure::new(FailureKind::Data, text).hint("upgrade mycelium, or choose another lake with --lake")
+        }
+        AskError::DamagedLake { lake, .. } => {
+            Failure::new(FailureKind::Data, text).hint(console::set_lake_aside(&lake))
+        }
+        AskError::DamagedFile { lake, .. } => {
+            Failure::new(FailureKind::Data, text).hint(console::drop_damaged_files(&lake))
         }
         AskError::Lake(_) => Failure::new(FailureKind::Data, text)
             .hint(format!("inspect {}, or choose another lake with --lake", lake.display())),

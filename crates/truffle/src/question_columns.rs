@@ -59,6 +59,19 @@ const CHOSEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "cost/by-split",
+        &[
+            "resource_id",
+            "operation",
+            "split_cost",
+            "unused_cost",
+            "cost",
+            "share_percent",
+            "billing_currency",
+            "lines",
+        ],
+    ),
+    (
         "cost/by-tag",
         &["tag_value", "usage", "purchases", "credits", "taxes", "billed_cost", "billing_currency", "lines"],
     ),

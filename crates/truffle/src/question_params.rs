@@ -42,11 +42,18 @@ impl QuestionCall {
 
     /// Returns the regions that the answer is limited to, joined by commas, or all.
     pub(crate) fn regions(&self) -> String {
-        let params = self.question.params();
-        let param = params.iter().find(|param| REGION_PARAMS.contains(&param.name.as_str()));
-        let value = |param: &QuestionParam| {
-            self.value(&param.name).map(String::from).or_else(|| param.default.clone())
-        };
+        self.value_or_default(|param| REGION_PARAMS.contains(&param.name.as_str()))
+    }
+
+    /// Returns the billing month that the answer is limited to, `latest` or `all`.
+    pub(crate) fn month(&self) -> String {
+        self.value_or_default(|param| param.kind == ParamKind::Month)
+    }
+
+    /// Returns the value of the first such parameter, or `all` without one.
+    fn value_or_default(&self, wanted: impl Fn(&QuestionParam) -> bool) -> String {
+        let param = self.question.params().into_iter().find(wanted);
+        let value = |param: QuestionParam| self.value(&param.name).map(String::from).or(param.default);
         param.and_then(value).unwrap_or("all".into())
     }
 

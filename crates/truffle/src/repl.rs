@@ -12,7 +12,9 @@ use rustyline::{Completer, Editor, Helper, Highlighter, Hinter};
 
 use crate::CommandPorts;
 use crate::commands::schema::{SchemaArgs, run_schema};
-use crate::statement::{MORE, QueryBounds, note_limits, stop_on_interrupt, stream};
+use crate::statement::{
+    MORE, QueryBounds, QueryRequest, note_data_age, note_limits, stop_on_interrupt, stream,
+};
 
 const HELP: &str = "\
 A statement ends with ; and may span several lines. Ctrl-C stops a running query, Ctrl-D exits.
@@ -111,7 +113,9 @@ fn run_statement(
     if timing {
         printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
     }
-    Ok(())
+    // The shell has no --as-of, so its instant is the present.
+    let asked = QueryRequest::Statement(query.sql.clone());
+    note_data_age(&asked, &ended.tables, 0, ports, printer, ports.as_of)
 }
 
 fn history_file(ports: &CommandPorts<'_>) -> PathBuf {

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use catalog::ports::{QuerySummary, StopFlag, UserQuery};
-use catalog::{Page, QUESTIONS, Question, question};
+use catalog::rows::NewestUsageRow;
+use catalog::{Page, QUESTIONS, Question, Value, question};
 use clap::Args;
 use console::{Failure, Printer, suggest_closest};
 use domain::Timestamp;
 
-use crate::footer::note_footer;
+use crate::footer::{AnswerFacts, note_facts_footer};
 use crate::ports::failure;
 use crate::question_params::QuestionCall;
+use crate::region_scope::rows;
 use crate::statement_tables::datasets_of;
 use crate::usage::{as_of_without_effect, flag_without_effect};
 use crate::{CommandPorts, CommonArgs, empty_answer};
@@ -111,6 +113,14 @@ impl QueryRequest {
         Ok(QueryRequest::Statement(text.to_string()))
     }
 
+    /// Returns the billing month of the answer, `latest` or `all`.
+    fn month(&self) -> String {
+        match self {
+            QueryRequest::Question(call) => call.month(),
+            QueryRequest::Statement(_) => "all".into(),
+        }
+    }
+
     /// Returns the codes of the regions that the footer names, joined by commas, or all.
     pub(crate) fn regions(&self) -> String {
         match self {
@@ -120,16 +130,45 @@ impl QueryRequest {
     }
 }
 
-/// Prints the age and the gaps of the data in these tables.
+/// Prints the age and the gaps of the data in these tables, from which a query was answered, and the
+/// number of lines of bills without an effective cost in the answer.
 pub(crate) fn note_data_age(
+    asked: &QueryRequest,
     tables: &[String],
-    regions: &str,
+    lines_without_effective_cost: i64,
     ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let read = datasets_of(tables);
-    if read.is_empty() { Ok(()) } else { note_footer(ports, printer, &read, regions, now) }
+    if read.is_empty() {
+        return Ok(());
+    }
+    // A statement reads all rows. A question reads those of its instant.
+    let any_time = ports.at_any_time();
+    let used = if matches!(asked, QueryRequest::Statement(_)) { &any_time } else { ports };
+    let mut facts = AnswerFacts { lines_without_effective_cost, ..AnswerFacts::default() };
+    if read.contains(&"charge") {
+        let page = used.answer("cost/newest-usage", &[("month", &asked.month())])?;
+        if let Some(extent) = rows::<NewestUsageRow>(page)?.pop() {
+            (facts.newest_usage, facts.payers_left_out) = (extent.newest_usage, extent.payers_left_out);
+        }
+    }
+    let regions = asked.regions();
+    let runs = used.answer("data/runs", &[("scopes", &regions)])?;
+    note_facts_footer(runs, &facts, ports, printer, &read, &regions, now)
+}
+
+/// Returns the number of lines of bills without an effective cost in an answer.
+pub(crate) fn count_lines_without_effective_cost(page: &Page) -> i64 {
+    let Some(at) = page.fields.iter().position(|field| field.name == "lines_without_effective_cost") else {
+        return 0;
+    };
+    let lines = page.rows.iter().map(|row| match row[at] {
+        Value::Int(lines) => lines,
+        _ => 0,
+    });
+    lines.sum()
 }
 
 /// Returns the question with this name; `None` for SQL. An unknown name is a usage failure.

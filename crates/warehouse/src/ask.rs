@@ -16,6 +16,7 @@ use crate::base_tables::StatementSources;
 use crate::message::plain_message;
 use crate::open::{self, WarehouseStorage};
 use crate::source::WarehouseSource;
+use crate::verify::verify;
 use crate::{arrow_page, build, isolation, redact};
 
 const TABLES: &str = include_str!("../../../queries/build/tables.sql");
@@ -28,6 +29,8 @@ const MACRO: &str = include_str!("../../../queries/build/macro.sql");
 pub struct Warehouse {
     sources: Vec<WarehouseSource>,
     lake: Option<PathBuf>,
+    /// The folders that may hold a list of verified files.
+    folders: Vec<PathBuf>,
     home: WarehouseStorage,
     connection: Connection,
     held: Vec<Box<dyn Any>>,
@@ -42,7 +45,8 @@ impl Warehouse {
     /// a machine or an account is replaced by a stand-in: the same text has the same stand-in under
     /// the same key.
     ///
-    /// Errors: [`AskError::Lake`] if the data cannot be read as the manifests describe it.
+    /// Errors: [`AskError::DamagedFile`] if a file differs from its manifest; [`AskError::Lake`] if
+    /// the data cannot be read as the manifests describe it.
     pub fn open(
         sources: Vec<WarehouseSource>,
         lake: Option<PathBuf>,
@@ -53,12 +57,43 @@ impl Warehouse {
         if let Some(key) = key {
             redact::redact(&connection, &home, &sources, key).map_err(|e| own("redacted data", e))?;
         }
-        Ok(Warehouse { sources, lake, home, connection, held: Vec::new(), key: key.map(String::from) })
+        Ok(Warehouse {
+            sources,
+            lake,
+            folders: folders.to_vec(),
+            home,
+            connection,
+            held: Vec::new(),
+            key: key.map(String::from),
+        })
     }
 
     /// Keeps a value alive as long as this warehouse, such as the lock on the lake's manifest.
     pub fn keep(&mut self, held: Box<dyn Any>) {
         self.held.push(held);
+    }
+
+    /// Verifies the files that a text with names of tables can read: those of changes and bills.
+    /// Snapshots are in the warehouse's own file. A question about one family reads its files alone.
+    fn verify(&self, text: &str, family: Option<&str>) -> Result<(), AskError> {
+        let is_read = |dataset: &&Dataset| {
+            let in_files = matches!(dataset.kind, DatasetKind::Changes | DatasetKind::Statement);
+            in_files && text.contains(dataset.name)
+        };
+        let read: Vec<&str> = DATASETS.iter().filter(is_read).map(|dataset| dataset.name).collect();
+        if read.is_empty() {
+            return Ok(());
+        }
+        verify(&self.sources, &self.folders, |file| {
+            let of_family = family.is_none_or(|family| file.family().is_none_or(|of| of == family));
+            of_family && read.contains(&file.dataset.as_str())
+        })
+    }
+
+    /// Verifies the files of all changes and bills.
+    fn verify_all(&self) -> Result<(), AskError> {
+        let names: Vec<&str> = DATASETS.iter().map(|dataset| dataset.name).collect();
+        self.verify(&names.join(" "), None)
     }
 
     /// Adds the tables that a statement of ours reads, also through table macros.
@@ -75,6 +110,10 @@ impl Warehouse {
             }
         }
         Ok(())
+    }
+
+    fn one_by_one(&self, asked: &[BoundQuestion]) -> Vec<Result<Page, AskError>> {
+        asked.iter().map(|(question, values)| self.ask(question, values)).collect()
     }
 
     fn table_names(&self) -> Result<Vec<String>, AskError> {
@@ -105,7 +144,9 @@ impl Warehouse {
 
 impl Ask for Warehouse {
     fn ask(&self, question: &Question, values: &[(String, Value)]) -> Result<Page, AskError> {
-        let Some(family) = family(question, values) else {
+        let family = family(question, values);
+        self.verify(question.text, family.as_deref())?;
+        let Some(family) = family else {
             return ask(&self.connection, question, values);
         };
         // Opens only the files that can contain the instance type, however large the lake is.
@@ -127,8 +168,15 @@ impl Ask for Warehouse {
         let of_connection =
             self.key.is_some() || asked.iter().any(|(question, values)| family(question, values).is_some());
         match self.connection.try_clone() {
-            Ok(other) if !of_connection => side_by_side(&self.connection, other, asked),
-            _ => asked.iter().map(|(question, values)| self.ask(question, values)).collect(),
+            Ok(other) if !of_connection => {
+                let text: Vec<&str> = asked.iter().map(|(question, _)| question.text).collect();
+                match self.verify(&text.join(" "), None) {
+                    Ok(()) => side_by_side(&self.connection, other, asked),
+                    // Each question gets the error of its own files.
+                    Err(_) => self.one_by_one(asked),
+                }
+            }
+            _ => self.one_by_one(asked),
         }
     }
 
@@ -140,6 +188,7 @@ impl Ask for Warehouse {
     ) -> Result<QuerySummary, AskError> {
         // A newer warehouse may have removed this file. The open connection keeps it, but the query
         // process opens it anew.
+        self.verify_all()?;
         let home = match &self.home {
             WarehouseStorage::File(path) if !path.exists() => &WarehouseStorage::Memory,
             home => home,
@@ -151,6 +200,7 @@ impl Ask for Warehouse {
         if !self.table_names()?.iter().any(|known| known == name) {
             return Err(AskError::BadSql(format!("there is no table \"{name}\"")));
         }
+        self.verify(name, None)?;
         answer(&self.connection, name, &ALL.replace("{dataset}", &build::identifier(name)), &[])
     }
 
@@ -161,6 +211,7 @@ impl Ask for Warehouse {
     }
 
     fn tables(&self) -> Result<Vec<WarehouseTable>, AskError> {
+        self.verify_all()?;
         self.table_names()?.iter().map(|name| self.describe_table(name)).collect()
     }
 

@@ -68,7 +68,8 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
-        CollectionRunRow, OnDemandPriceRow, QuarantinedPrice, RegionRow, SpotPriceRow, ZoneOfferRow,
+        CollectionRunRow, NewestUsageRow, OnDemandPriceRow, QuarantinedPrice, RegionRow, SpotPriceRow,
+        ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
@@ -77,6 +78,7 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("price/current", OnDemandPriceRow::fields()),
         ("price/held", QuarantinedPrice::fields()),
         ("region/list", RegionRow::fields()),
+        ("cost/newest-usage", NewestUsageRow::fields()),
         ("spot/observed", SpotPriceRow::fields()),
     ]
 }
@@ -141,8 +143,9 @@ fn spot_source(root: &std::path::Path, files: &[&str]) -> WarehouseSource {
         let path = format!("{at}.parquet");
         let shown = root.join(&path).to_string_lossy().into_owned();
         writer.execute_batch(&format!("COPY ({rows}) TO {}", literal(&shown))).unwrap();
-        let dataset = "spot_price".into();
-        DataFile { dataset, version: 1, path, rows: 1, bytes: 0, sha256: String::new() }
+        let (dataset, found) = ("spot_price".into(), durable::file_digest(&root.join(&path)).unwrap());
+        let sha256 = domain::hex(found.sha256);
+        DataFile { dataset, version: 1, path, rows: 1, bytes: found.bytes, sha256 }
     };
     let manifest = catalog::Manifest {
         format: catalog::FORMAT,

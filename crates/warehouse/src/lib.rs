@@ -13,6 +13,10 @@
 //! views over Parquet files. Where no folder can be written, the same statements run in memory, and
 //! the seed is read from memory too.
 //!
+//! A file is compared with its digest before the first answer that reads it: all files when a
+//! warehouse is made, and later the files of changes and bills that a question reads. The list of
+//! compared files stands beside the warehouse, so an unchanged file is read once.
+//!
 //! # Snapshots and time
 //!
 //! Each row of a snapshot has the span in which it was the newest statement of its scope
@@ -56,6 +60,7 @@ mod message;
 mod open;
 mod redact;
 mod source;
+mod verify;
 
 pub use ask::Warehouse;
 pub use encode::ColumnarEncoder;

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::build;
 use crate::message::plain_message;
 use crate::source::WarehouseSource;
+use crate::verify::verify;
 
 /// The storage of a warehouse.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,18 +37,25 @@ pub(crate) fn config() -> duckdb::Result<Config> {
 /// Opens the warehouse of these sources in the first usable folder: the published file, or a new
 /// one. Without a usable folder, it is in memory.
 ///
-/// Errors: [`AskError::Lake`] if the files cannot be read as the manifests describe them.
+/// Errors: [`AskError::DamagedFile`] if a file differs from its manifest; [`AskError::Lake`] if the
+/// files cannot be read as the manifests describe them.
 pub(crate) fn open(
     sources: &[WarehouseSource],
     folders: &[PathBuf],
 ) -> Result<(WarehouseStorage, Connection), AskError> {
     build::check_versions(sources)?;
     let name = file_name(sources);
-    for folder in folders {
-        let path = folder.join(&name);
-        match open_or_make(sources, &path) {
+    let paths = || folders.iter().map(|folder| folder.join(&name));
+    for path in paths() {
+        if let Some(connection) = open_published(&path) {
+            return Ok((WarehouseStorage::File(path), connection));
+        }
+    }
+    verify(sources, folders, |_| true)?;
+    for path in paths() {
+        match publish(sources, &path).and_then(|()| connect_file(&path).map_err(|e| e.to_string())) {
             Ok(connection) => return Ok((WarehouseStorage::File(path), connection)),
-            Err(why) => tracing::info!("no warehouse in {}: {why}", folder.display()),
+            Err(why) => tracing::info!("{} cannot be created: {why}", path.display()),
         }
     }
     connect(&WarehouseStorage::Memory, sources).map(|connection| (WarehouseStorage::Memory, connection))
@@ -73,25 +81,17 @@ fn connect_memory(sources: &[WarehouseSource]) -> duckdb::Result<Connection> {
     Ok(connection)
 }
 
-fn open_or_make(sources: &[WarehouseSource], path: &Path) -> Result<Connection, String> {
-    if path.exists() {
-        match connect_file(path) {
-            Ok(connection) => return Ok(connection),
-            // A published file is disposable, so an unreadable one is created again.
-            Err(error) => tracing::warn!("{} is created again: {error}", path.display()),
-        }
-        remove(path).map_err(|e| e.to_string())?;
+/// Opens a published file. None when there is none, or when it cannot be read: it is disposable, and
+/// is created again.
+fn open_published(path: &Path) -> Option<Connection> {
+    if !path.exists() {
+        return None;
     }
-    publish(sources, path)?;
-    connect_file(path).map_err(|e| e.to_string())
-}
-
-/// Removes a file. Another process may remove it first.
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    let opened = connect_file(path);
+    if let Err(error) = &opened {
+        tracing::warn!("{} is created again: {error}", path.display());
     }
+    opened.ok()
 }
 
 /// Creates the file in a private temporary folder beside its final name. DuckDB opens files by name

@@ -60,7 +60,9 @@ fn fixture_lake(root: &Path) -> WarehouseSource {
             let path = format!("{}.parquet", dataset.name);
             write_dataset(&writer, dataset, &csv, &root.join(&path));
             let (name, version) = (dataset.name.to_string(), dataset.version);
-            files.push(DataFile { dataset: name, version, path, rows: 0, bytes: 0, sha256: String::new() });
+            let found = durable::file_digest(&root.join(&path)).unwrap();
+            let (bytes, sha256) = (found.bytes, domain::hex(found.sha256));
+            files.push(DataFile { dataset: name, version, path, rows: 0, bytes, sha256 });
         }
     }
     let manifest = catalog::Manifest {

@@ -6,6 +6,7 @@ mod binary;
 mod commands;
 mod fake;
 mod faults;
+mod images;
 mod loads;
 mod namespaces;
 mod ssh;

@@ -50,6 +50,7 @@ const EFFECTS: &[EffectPlaces] = &[
             "console/src/log.rs",
             "console/src/screen.rs",
             "console/src/sources.rs",
+            "lake_writer/src/files.rs",
             "lake_writer/src/writer.rs",
             "mycelium",
             "spawnd",

@@ -101,6 +101,12 @@ pub(super) const CHARGE: Dataset = Dataset {
         usage_type Text Shaped(USAGE_TYPE) "AWS usage type, such as EUW1-BoxUsage:m5.large",
         operation Text Shaped(OPERATION) "AWS operation, such as RunInstances",
         instance_type Text Shaped(INSTANCE_TYPE) "instance type, if the source names it",
+        split_parent_id Text Private "instance whose cost is split among pods and tasks; null for lines \
+            that are no share of an instance",
+        split_cost Charge Public "used part of the instance's cost, in `billing_currency`; the instance's \
+            own line has it in billed_cost",
+        split_unused_cost Charge Public "share of the idle part of the instance's cost, in \
+            `billing_currency`",
         source_format Text Public "cur, focus or cost-explorer",
         source Text Private "source file",
         extra Text Object "source columns without a counterpart above, a JSON object of texts by source \

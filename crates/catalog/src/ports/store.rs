@@ -33,6 +33,24 @@ pub enum StoreError {
     /// The folder is neither a lake nor empty.
     #[error("{0}")]
     Foreign(String),
+    /// The list of the lake's files is damaged.
+    #[error("the lake at {lake} is damaged: {reason}")]
+    DamagedLake {
+        /// The lake.
+        lake: PathBuf,
+        /// A lowercase fragment.
+        reason: String,
+    },
+    /// A file of the lake differs from the manifest's description.
+    #[error("{} is damaged: {reason}", .lake.join(.file).display())]
+    DamagedFile {
+        /// The lake.
+        lake: PathBuf,
+        /// The file's path in the lake.
+        file: String,
+        /// A lowercase fragment.
+        reason: String,
+    },
     /// A source file has unexpected content.
     #[error("{0}")]
     BadFile(String),
@@ -88,6 +106,8 @@ pub struct ImportReport {
     pub brought: AddedRows,
     /// The manifest that shows the rows; `None` on a dry run.
     pub manifest: Option<u64>,
+    /// Remarks for the user that are no gaps, such as rounded amounts.
+    pub notes: Vec<String>,
 }
 
 impl ImportReport {
@@ -98,7 +118,8 @@ impl ImportReport {
 
     /// Returns the result for files that were imported before and that `manifest` shows.
     pub fn already_imported(dataset: &'static str, manifest: Option<u64>) -> ImportReport {
-        ImportReport { told: Vec::new(), brought: AddedRows { dataset, ..AddedRows::default() }, manifest }
+        let brought = AddedRows { dataset, ..AddedRows::default() };
+        ImportReport { told: Vec::new(), brought, manifest, notes: Vec::new() }
     }
 
     /// Returns the result of a dry run: files were read, and nothing was written.
@@ -108,7 +129,7 @@ impl ImportReport {
             brought.rows += told.rows;
             *brought.scopes.entry(told.scope.clone()).or_default() += told.rows;
         }
-        ImportReport { told, brought, manifest: None }
+        ImportReport { told, brought, manifest: None, notes: Vec::new() }
     }
 
     /// Returns the result of a committed import.
@@ -117,7 +138,8 @@ impl ImportReport {
         told: Vec<ScopeReport>,
         committed: &CommitReport,
     ) -> ImportReport {
-        ImportReport { told, brought: committed.of(dataset), manifest: Some(committed.manifest) }
+        let (brought, manifest) = (committed.of(dataset), Some(committed.manifest));
+        ImportReport { told, brought, manifest, notes: Vec::new() }
     }
 }
 

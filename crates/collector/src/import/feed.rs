@@ -183,7 +183,7 @@ fn read(
     };
     let context = FeedContext { source: &name, modified, now, whole, account: order.account };
     file.rewind().map_err(|e| unreadable(path, &e))?;
-    let mut reader = feeds::decompress(Box::new(file)).map_err(|e| unreadable(path, &e))?;
+    let mut reader = feeds::plain_text(Box::new(file)).map_err(|e| unreadable(path, &e))?;
     feeds::read(kind, &mut *reader, &context, sink).map_err(|error| {
         Failure::new(FailureKind::Data, format!("{}: {error}", path.display()))
             .hint("see collector import --help for the contents of each kind")

@@ -145,7 +145,7 @@ pub(super) fn detect_kind(paths: &[PathBuf], ports: &Ports<'_>) -> Result<Import
 fn detect_file_kind(path: &Path, ports: &Ports<'_>) -> Result<ImportKind, Failure> {
     let kind = match () {
         () if is_parquet(path)? => detect_by_columns(path, ports),
-        () if starts_with(path, BUNDLE)? => Some(ImportKind::Bundle),
+        () if is_bundle(path)? => Some(ImportKind::Bundle),
         () => detect_by_head(path)?,
     };
     kind.ok_or_else(|| {
@@ -157,6 +157,10 @@ fn detect_file_kind(path: &Path, ports: &Ports<'_>) -> Result<ImportKind, Failur
 
 pub(super) fn is_parquet(path: &Path) -> Result<bool, Failure> {
     starts_with(path, b"PAR1")
+}
+
+pub(super) fn is_bundle(path: &Path) -> Result<bool, Failure> {
+    starts_with(path, BUNDLE)
 }
 
 /// Name of a bundle's first entry, the first bytes of the archive.

@@ -32,6 +32,7 @@ pub(crate) fn run_import(
         return bucket::run_import(&order, ports, printer, now);
     }
     let (said, paths) = kind::split_arguments(&args.paths)?;
+    paths.iter().try_for_each(|path| text_files::refuse_foreign_format(path))?;
     let kind = match said {
         Some(kind) => kind,
         None => kind::detect_kind(paths, ports)?,
@@ -69,9 +70,10 @@ pub(crate) fn run_import(
     drop(progress);
     let imported = imported?;
     let seconds = (ports.clock)().duration_since(started).as_secs_f64();
-    let ImportReport { told, brought, manifest } = imported;
+    let ImportReport { told, brought, manifest, notes } = imported;
     let lines = summary::lines(brought.dataset, told, &brought, manifest, seconds);
     printer.report(&Report::plain(summary::page(&lines)), ports.encode)?;
+    notes.iter().for_each(|note| printer.note(note));
     match manifest {
         None if args.dry_run => printer.note("dry run: nothing was written"),
         Some(_) if brought.rows == 0 => printer.note("nothing was added: the lake already has these rows"),

@@ -1,20 +1,23 @@
-//! Opens files that may be compressed.
+//! Opens files that may be compressed, and refuses files in formats that cannot be imported.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use catalog::ports::StopFlag;
-use console::Failure;
+use console::{Failure, FailureKind};
+use feeds::ForeignFormat;
+
+use super::kind;
 
 /// Opens a text file, which may be compressed.
 pub(super) fn open(path: &Path) -> io::Result<Box<dyn io::BufRead>> {
-    feeds::decompress(Box::new(File::open(path)?))
+    feeds::plain_text(Box::new(File::open(path)?))
 }
 
 /// Opens a text file like `open`. Reads fail once `stop` is set.
 pub(super) fn open_until(stop: &StopFlag, path: &Path) -> io::Result<Box<dyn io::BufRead>> {
-    feeds::decompress(Box::new(StoppableFile { file: File::open(path)?, stop: stop.clone() }))
+    feeds::plain_text(Box::new(StoppableFile { file: File::open(path)?, stop: stop.clone() }))
 }
 
 struct StoppableFile {
@@ -29,7 +32,31 @@ impl io::Read for StoppableFile {
     }
 }
 
+/// Detects a format that cannot be imported. Parquet and bundles are not text, but can be.
+pub(super) fn foreign_format(path: &Path) -> Result<Option<ForeignFormat>, Failure> {
+    let mut head = Vec::new();
+    if !kind::is_parquet(path)? && !kind::is_bundle(path)? {
+        let text = open(path).map_err(|e| unreadable(path, &e))?;
+        // Later errors of decompression are reported by the import itself.
+        let _ = text.take(feeds::HEAD as u64).read_to_end(&mut head);
+    }
+    Ok(feeds::detect_foreign_format(&head))
+}
+
+/// Refuses a file in a format that cannot be imported.
+pub(super) fn refuse_foreign_format(path: &Path) -> Result<(), Failure> {
+    let Some(ForeignFormat { name, cure }) = foreign_format(path)? else { return Ok(()) };
+    let shown = path.display().to_string();
+    Err(Failure::new(FailureKind::Data, format!("{shown} is {name}")).hint(cure.replace("FILE", &shown)))
+}
+
 /// Returns the failure of a file that cannot be read.
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::broken(format!("{} cannot be read: {error}", path.display()))
+    let text = format!("{} cannot be read: {error}", path.display());
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
+            Failure::new(FailureKind::Data, text).hint("the file is damaged or cut short; copy it again")
+        }
+        _ => Failure::broken(text),
+    }
 }

@@ -2,14 +2,16 @@
 //!
 //! No row is dropped and no cost is changed, so sums equal those of the report. `billed_cost` is
 //! the unblended cost: in it, a Savings Plan's covered usage and its negation cancel out.
-//! `effective_cost` is the amortised cost, as AWS's guide to the report adds it up. Categories
-//! follow FOCUS's own conversion rules, with two differences: a credit is `Credit`, and a refund
-//! has the class `Correction`.
+//! `effective_cost` is the amortised cost, as AWS's guide to the report adds it up; the refund of a
+//! returned commitment is treated as its purchase was. Categories follow FOCUS's own conversion
+//! rules, with two differences: a credit is `Credit`, and a refund has the class `Correction`.
 
 use polars::prelude::{IntoColumn, StringChunked};
 
 use super::charges::ChargeColumns;
+use super::instance_types::instance_types;
 use super::piece::BillPiece;
+use super::returned::RefundLine;
 
 /// Required columns of a Cost and Usage Report.
 pub(crate) const NEEDED: &[&str] = &[
@@ -29,9 +31,7 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("region_id", &["product_region_code", "product_region"]),
     ("availability_zone", &["line_item_availability_zone"]),
     ("resource_id", &["line_item_resource_id"]),
-    ("sub_account_id", &["line_item_usage_account_id"]),
     ("sub_account_name", &["line_item_usage_account_name"]),
-    ("billing_account_id", &["bill_payer_account_id"]),
     ("billing_account_name", &["bill_payer_account_name"]),
     ("invoice_id", &["bill_invoice_id"]),
     ("invoice_issuer_name", &["bill_invoicing_entity"]),
@@ -43,7 +43,11 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("operation", &["line_item_operation"]),
     ("instance_type", &["product_instance_type"]),
     ("line_item_type", &["line_item_line_item_type"]),
+    ("split_parent_id", &["split_line_item_parent_resource_id"]),
 ];
+
+const ACCOUNTS: &[(&str, &str)] =
+    &[("sub_account_id", "line_item_usage_account_id"), ("billing_account_id", "bill_payer_account_id")];
 
 const INSTANTS: &[(&str, &str)] = &[
     ("charge_period_start", "line_item_usage_start_date"),
@@ -66,15 +70,29 @@ pub(crate) fn charges(piece: &mut BillPiece<'_>) -> Result<ChargeColumns, String
     let plans = texts(piece, "savings_plan_savings_plan_a_r_n")?;
     let reservations = texts(piece, "reservation_reservation_a_r_n")?;
 
-    let billed = piece.money("line_item_unblended_cost")?.unwrap_or_default();
-    charges.money("effective_cost", Some(effective(piece, &kinds, &reservations, &billed)?))?;
+    let parents = texts(piece, "split_line_item_parent_resource_id")?;
+    let billed = piece.money("line_item_unblended_cost")?.map(|amounts| zero_in_shares(amounts, &parents));
+    let billed = billed.unwrap_or_default();
+    let returned = returned_fees(piece, &kinds, &plans, &reservations, &usage_types)?;
+    let effective = effective(piece, &kinds, &reservations, &returned, &billed)?;
+    charges.money("effective_cost", Some(zero_in_shares(effective, &parents)))?;
     charges.money("billed_cost", Some(billed))?;
-    charges.money("list_cost", piece.money("pricing_public_on_demand_cost")?)?;
+    let list = piece.money("pricing_public_on_demand_cost")?;
+    charges.money("list_cost", list.map(|amounts| zero_in_shares(amounts, &parents)))?;
+    charges.money("split_cost", piece.money("split_line_item_split_cost")?)?;
+    charges.money("split_unused_cost", piece.money("split_line_item_unused_cost")?)?;
     charges.money("list_unit_price", piece.money("pricing_public_on_demand_rate")?)?;
     quantities(piece, &kinds, &mut charges)?;
     service(piece, &mut charges)?;
     for (ours, theirs) in TEXTS {
         charges.text(ours, piece.text(theirs)?);
+    }
+    if !piece.has("product_instance_type") {
+        let types = instance_types(piece, "product", &["line_item_usage_type"])?;
+        charges.text("instance_type", Some(types));
+    }
+    for (ours, theirs) in ACCOUNTS {
+        charges.text(ours, piece.account_ids(&[theirs], &|_| true)?);
     }
     for (ours, theirs) in INSTANTS {
         charges.instants(ours, piece.instants(theirs)?);
@@ -95,7 +113,7 @@ pub(crate) fn charges(piece: &mut BillPiece<'_>) -> Result<ChargeColumns, String
         priced.map(|((kind, term), usage)| pricing_category(kind?, term, usage)).collect(),
     );
     commitments(&plans, &reservations, &mut charges);
-    let tags = match piece.text(&["resource_tags"])? {
+    let tags = match piece.map(&["resource_tags"])? {
         Some(tags) => Some(tags.into_column()),
         None => piece.prefixed("tags", &["resourceTags/", "resource_tags_"])?,
     };
@@ -105,6 +123,13 @@ pub(crate) fn charges(piece: &mut BillPiece<'_>) -> Result<ChargeColumns, String
 
 fn none(piece: &BillPiece<'_>) -> StringChunked {
     std::iter::repeat_n(None::<&str>, piece.height()).collect()
+}
+
+/// Sets empty amounts to zero in the lines of pods and tasks. Their cost is a share of the line of
+/// their instance, so their own line costs nothing.
+fn zero_in_shares(amounts: MoneyColumn, parents: &StringChunked) -> MoneyColumn {
+    let is_share = parents.iter().map(|parent| parent.is_some());
+    amounts.into_iter().zip(is_share).map(|(amount, is_share)| amount.or(is_share.then_some(0))).collect()
 }
 
 /// Returns true for usage that a commitment pays for.
@@ -169,7 +194,7 @@ fn service(piece: &mut BillPiece<'_>, charges: &mut ChargeColumns) -> Result<(),
     let codes = piece.peek_text("line_item_product_code")?.unwrap_or_else(|| none(piece));
     let names: StringChunked = match piece.text(&["product_product_name"])? {
         Some(names) => names,
-        None => match piece.peek_text("product")? {
+        None => match piece.peek_map("product")? {
             Some(products) => products.iter().map(|product| product.and_then(name_in)).collect(),
             None => none(piece),
         },
@@ -198,12 +223,38 @@ fn commitments(plans: &StringChunked, reservations: &StringChunked, charges: &mu
     charges.words("commitment_discount_id", ids.collect());
 }
 
+/// Returns for each line whether it is the refund of a commitment's one-time fee.
+fn returned_fees(
+    piece: &BillPiece<'_>,
+    kinds: &StringChunked,
+    plans: &StringChunked,
+    reservations: &StringChunked,
+    usage_types: &StringChunked,
+) -> Result<Vec<bool>, String> {
+    if kinds.iter().all(|kind| kind != Some("Refund")) {
+        return Ok(vec![false; piece.height()]);
+    }
+    let product_codes = piece.peek_text("line_item_product_code")?.unwrap_or_else(|| none(piece));
+    let descriptions = piece.peek_text("line_item_line_item_description")?.unwrap_or_else(|| none(piece));
+    let returns_fee = |(row, kind): (usize, Option<&str>)| {
+        let line = RefundLine {
+            commitment: plans.get(row).or(reservations.get(row)),
+            product_code: product_codes.get(row),
+            usage_type: usage_types.get(row),
+            description: descriptions.get(row),
+        };
+        kind == Some("Refund") && line.returns_one_time_fee()
+    };
+    Ok(kinds.iter().enumerate().map(returns_fee).collect())
+}
+
 /// Returns the amortised cost of each line: upfront and recurring fees are spread over the usage
 /// that they cover. Null where the report lacks a column that is needed.
 fn effective(
     piece: &BillPiece<'_>,
     kinds: &StringChunked,
     reservations: &StringChunked,
+    returned: &[bool],
     billed: &MoneyColumn,
 ) -> Result<MoneyColumn, String> {
     let look =
@@ -224,6 +275,7 @@ fn effective(
             Some("RIFee") => Some(idle_upfront[row]? + idle_recurring[row]?),
             // A reservation's upfront fee is in the effective cost of the usage that it covers.
             Some("Fee") if reservation.is_some() => Some(0),
+            Some("Refund") if returned[row] => Some(0),
             _ => billed[row],
         })
         .collect())

@@ -32,20 +32,28 @@ pub(crate) fn import(
         super::probe(files.layout, path, files.open).map_err(|why| bad(path, &why))?;
     }
     if dry_run {
-        return Ok(ImportReport::dry_run(
-            charge().name,
-            bill_reports(&read_all(files, &paths, &mut |_| Ok(()))?, files),
-        ));
+        let bills = read_all(files, &paths, &mut |_| Ok(()))?;
+        let report = ImportReport::dry_run(charge().name, bill_reports(&bills, files));
+        return Ok(ImportReport { notes: rounding_notes(&bills), ..report });
     }
     let Some(mut run) = store.open_run(&run_id)? else {
         return Ok(ImportReport::already_imported(charge().name, store.manifest_with_run(&run_id)?));
     };
-    let told = bill_reports(&read_all(files, &paths, &mut |frame| run.add_frame(charge(), frame))?, files);
+    let bills = read_all(files, &paths, &mut |frame| run.add_frame(charge(), frame))?;
+    let told = bill_reports(&bills, files);
     for told in &told {
         run.add_report(told.clone())?;
     }
     let committed = Box::new(run).commit(now)?;
-    Ok(ImportReport::committed(charge().name, told, &committed))
+    let report = ImportReport::committed(charge().name, told, &committed);
+    Ok(ImportReport { notes: rounding_notes(&bills), ..report })
+}
+
+/// Returns a sentence for each bill with rounded amounts.
+fn rounding_notes(bills: &BillSummaries) -> Vec<String> {
+    let note =
+        |(scope, bill): (&String, &BillSummary)| Some(format!("{scope}: {}", bill.findings.rounding()?));
+    bills.iter().filter_map(note).collect()
 }
 
 /// Returns the report of each bill.
@@ -59,7 +67,7 @@ fn bill_reports(bills: &BillSummaries, files: &BillFiles<'_>) -> Vec<ScopeReport
         observed_at: files.observed_at,
         outcome: if files.whole { ScopeOutcome::Complete } else { ScopeOutcome::Partial },
         rows: bill.rows,
-        gaps: Vec::new(),
+        gaps: bill.findings.gaps().into_iter().map(Into::into).collect(),
     };
     bills.iter().map(of_bill).collect()
 }
@@ -85,6 +93,7 @@ fn read_all(
                 return Err(bad(path, &why));
             }
             bill.rows += told.rows;
+            bill.findings.merge(told.findings);
             bill.source = format!("{}, {}", bill.source, told.source);
         }
     }

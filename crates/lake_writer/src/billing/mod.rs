@@ -1,11 +1,18 @@
 //! Bills: FOCUS exports and Cost and Usage Reports, mapped column by column, in pieces of bounded
 //! size.
 
+mod account_ids;
 mod charges;
 mod cur;
+mod findings;
 mod focus;
 mod import;
+mod instance_types;
+mod maps;
 mod piece;
+#[cfg(test)]
+mod reader_tests;
+mod returned;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,14 +23,16 @@ use std::path::Path;
 use catalog::ports::{BillLayout, StoreError};
 use polars::prelude::{DataFrame, IntoColumn, StringChunked};
 
+use account_ids::AccountId;
 use charges::charge;
+use findings::BillFindings;
 pub(crate) use import::import;
 use piece::{BillHeading, BillPiece};
 use table::BillOpener;
 use table::BillTable;
 
 /// The summary of one bill's lines.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct BillSummary {
     /// The number of lines.
     pub(crate) rows: u64,
@@ -31,6 +40,8 @@ pub(crate) struct BillSummary {
     pub(crate) from: i64,
     /// The name of the file with its lines, or several joined by commas.
     pub(crate) source: String,
+    /// Amounts that were rounded, and cells that could not be read.
+    pub(crate) findings: BillFindings,
 }
 
 /// Bills by `<account>/<month>`.
@@ -54,8 +65,8 @@ pub(crate) fn read(
     check(layout, &headings).map_err(bad)?;
     let mut first = 1;
     while let Some(frame) = table.next().map_err(bad)? {
-        let mapped =
-            map(layout, &mut BillPiece::new(&headings, &frame, first), &name, &mut bills).map_err(bad)?;
+        let mut piece = BillPiece::new(&headings, &frame, first, &table.lines);
+        let mapped = map(layout, &mut piece, &name, &mut bills).map_err(bad)?;
         first += frame.height();
         sink(mapped)?;
     }
@@ -104,9 +115,32 @@ fn map(
     charges.constant("source", source);
     charges.column("extra", Some(piece.rest()?));
     let mut frame = charges.finish()?;
+    CODES.iter().try_for_each(|name| check_codes(piece, &mut frame, name))?;
     let scopes = scopes(piece, &frame, source, bills)?;
     frame.with_column(scopes.into_column()).map_err(|e| e.to_string())?;
     Ok(frame)
+}
+
+/// Columns with a provider's codes, which appear in messages.
+const CODES: [&str; 2] = ["instance_type", "region_id"];
+
+/// Removes texts that have not the form of a code, and reports them.
+fn check_codes(piece: &BillPiece<'_>, frame: &mut DataFrame, name: &'static str) -> Result<(), String> {
+    let failed = |e: polars::prelude::PolarsError| e.to_string();
+    let texts = frame.column(name).map_err(failed)?.str().map_err(failed)?;
+    if texts.iter().flatten().all(domain::is_code) {
+        return Ok(());
+    }
+    let checked = texts.iter().enumerate().map(|(row, text)| {
+        let text = text?;
+        if domain::is_code(text) {
+            return Some(text);
+        }
+        piece.note_unreadable(name, row, text);
+        None
+    });
+    let checked: StringChunked = checked.collect();
+    frame.with_column(checked.with_name(name.into()).into_column()).map(drop).map_err(failed)
 }
 
 /// Returns the bill of each row. A row without account, period, currency or cost is refused.
@@ -131,6 +165,7 @@ fn scopes(
     for (account, from) in accounts.iter().zip(periods.i64().map_err(failed)?.iter()) {
         let (account, from) = (account.unwrap_or_default(), from.unwrap_or_default());
         if (account, from) != (last.0, last.1) {
+            refuse_rounded(account)?;
             last = (account, from, format!("{account}/{}", month(from)?));
         }
         let bill = bills.entry(last.2.clone()).or_default();
@@ -140,8 +175,22 @@ fn scopes(
         bill.rows += 1;
         scopes.push(last.2.clone());
     }
+    for (row, finding) in piece.take_findings() {
+        bills.entry(scopes[row].clone()).or_default().findings.add(finding);
+    }
     let scopes: StringChunked = scopes.iter().map(|scope| Some(scope.as_str())).collect();
     Ok(scopes.with_name("bill".into()))
+}
+
+/// Refuses an account of a bill that lacks digits, because it is part of the bill's identity.
+fn refuse_rounded(account: &str) -> Result<(), String> {
+    match AccountId::of(account, false) {
+        AccountId::Known(_) => Ok(()),
+        AccountId::Rounded => Err(format!(
+            "its account {account} is a number without all of its digits; export the bill again, and do not \
+             save it in a spreadsheet program"
+        )),
+    }
 }
 
 /// The month of an instant, such as `2018-10`. Billing periods begin at midnight UTC.

@@ -1,11 +1,18 @@
 //! A piece of a billing file, with its columns under plain names. The caller takes the columns that
 //! it maps; the remaining ones become JSON.
 
-use domain::parse_exact;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use domain::{parse_exact, parse_rounded};
 use polars::prelude::{
     Column, DataFrame, DataType, IntoColumn, PlSmallStr, Series, StringChunked, StringChunkedBuilder,
     TimeUnit,
 };
+
+use super::account_ids::AccountId;
+use super::findings::CellFinding;
+use super::maps::{self, MapText};
 
 /// A file's column: its own name, and that name in snake case.
 #[derive(Debug, Clone)]
@@ -41,21 +48,47 @@ pub(crate) struct BillPiece<'a> {
     frame: &'a DataFrame,
     /// The number of its first row in the file, counted from 1.
     first: usize,
+    /// The line of each row in the file; empty if the file has no lines.
+    lines: &'a [u64],
     taken: Vec<bool>,
+    /// The findings on cells, with their rows.
+    findings: RefCell<Vec<(usize, CellFinding)>>,
+    /// The maps that were read, by their column, so that each is read once.
+    maps: RefCell<HashMap<usize, StringChunked>>,
 }
 
 impl<'a> BillPiece<'a> {
-    pub(crate) fn new(headings: &'a [BillHeading], frame: &'a DataFrame, first: usize) -> BillPiece<'a> {
-        BillPiece { headings, frame, first, taken: vec![false; headings.len()] }
+    pub(crate) fn new(
+        headings: &'a [BillHeading],
+        frame: &'a DataFrame,
+        first: usize,
+        lines: &'a [u64],
+    ) -> BillPiece<'a> {
+        let taken = vec![false; headings.len()];
+        let (findings, maps) = (RefCell::default(), RefCell::default());
+        BillPiece { headings, frame, first, lines, taken, findings, maps }
+    }
+
+    /// Returns the findings so far, with their rows, and forgets them.
+    pub(crate) fn take_findings(&self) -> Vec<(usize, CellFinding)> {
+        self.findings.take()
     }
 
     pub(crate) fn height(&self) -> usize {
         self.frame.height()
     }
 
-    /// The row's number in the file, for messages.
+    /// The row's place in the file, for messages.
     pub(crate) fn row(&self, at: usize) -> String {
-        format!("row {}", self.first + at)
+        match self.lines.get(at) {
+            Some(line) => format!("line {line}"),
+            None => format!("row {}", self.first + at),
+        }
+    }
+
+    /// Returns whether the file has a column.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.place(key).is_some()
     }
 
     /// Returns a column's texts without taking the column. Empty ones are null.
@@ -70,7 +103,46 @@ impl<'a> BillPiece<'a> {
         self.texts(at).map(Some)
     }
 
-    /// Takes amounts, in units of 10^-18. An amount that does not fit DECIMAL(38,18) is refused.
+    /// Takes the first of these columns that exists and returns its maps as JSON objects of texts.
+    /// Empty ones are null. An unreadable map stays as it is, and is a finding.
+    pub(crate) fn map(&mut self, keys: &[&str]) -> Result<Option<StringChunked>, String> {
+        let Some(at) = keys.iter().find_map(|key| self.place(key)) else { return Ok(None) };
+        self.taken[at] = true;
+        self.map_texts(at).map(Some)
+    }
+
+    /// Returns a column's maps without taking the column.
+    pub(crate) fn peek_map(&self, key: &str) -> Result<Option<StringChunked>, String> {
+        self.place(key).map(|at| self.map_texts(at)).transpose()
+    }
+
+    /// Takes the first of these columns that exists and returns its account ids with all of their
+    /// digits. `is_aws` tells whether the id of a row may lack leading zeros.
+    pub(crate) fn account_ids(
+        &mut self,
+        keys: &[&str],
+        is_aws: &dyn Fn(usize) -> bool,
+    ) -> Result<Option<StringChunked>, String> {
+        let Some(at) = keys.iter().find_map(|key| self.place(key)) else { return Ok(None) };
+        self.taken[at] = true;
+        let is_number = self.series(at).dtype().is_numeric();
+        let texts = self.texts(at)?;
+        let id = |(row, text): (usize, Option<&str>)| {
+            let text = text.filter(|text| !is_number || *text != "NaN")?;
+            match AccountId::of(text, is_number) {
+                _ if !is_aws(row) => Some(text.to_string()),
+                AccountId::Known(id) => Some(id.into_owned()),
+                AccountId::Rounded => {
+                    self.note_unreadable(&self.headings[at].name, row, text);
+                    Some(text.to_string())
+                }
+            }
+        };
+        Ok(Some(texts.iter().enumerate().map(id).collect()))
+    }
+
+    /// Takes amounts, in units of 10^-18. Digits beyond are rounded, which is a finding. An amount
+    /// that is no number or does not fit DECIMAL(38,18) is refused.
     pub(crate) fn money(&mut self, key: &str) -> Result<Option<Vec<Option<i128>>>, String> {
         let Some(at) = self.place(key) else { return Ok(None) };
         self.taken[at] = true;
@@ -191,16 +263,18 @@ impl<'a> BillPiece<'a> {
     /// Returns a column as texts. Empty texts are null. A map becomes a JSON object of texts.
     fn texts(&self, at: usize) -> Result<StringChunked, String> {
         let column = self.series(at);
-        if matches!(column.dtype(), DataType::List(of) if matches!(**of, DataType::Struct(_))) {
-            return maps(column).map_err(|e| format!("its column {}: {e}", self.headings[at].name));
+        if maps::is_nested(column.dtype()) {
+            return maps::nested_texts(column).map_err(|why| self.misread(at, &why));
         }
         if *column.dtype() == DataType::Float64 {
             // The shortest text that parses to the same number, which is the number as written.
             let numbers = column.f64().map_err(|e| e.to_string())?;
             return Ok(numbers.iter().map(|number| number.map(|number| number.to_string())).collect());
         }
-        let nested = |e| format!("its column {} is neither plain nor a map: {e}", self.headings[at].name);
-        let texts = column.cast(&DataType::String).map_err(nested)?;
+        let texts = column.cast(&DataType::String).map_err(|e| self.misread(at, &e.to_string()))?;
+        if texts.null_count() > column.null_count() {
+            return Err(self.misread(at, &format!("not every value of type {} is text", column.dtype())));
+        }
         let texts = texts.str().map_err(|e| e.to_string())?;
         if texts.iter().flatten().all(|text| !text.is_empty()) {
             return Ok(texts.clone());
@@ -219,45 +293,73 @@ impl<'a> BillPiece<'a> {
         let texts = self.texts(at)?;
         let mut found = Vec::with_capacity(texts.len());
         for (row, text) in texts.iter().enumerate() {
-            let amount = text.map(|text| {
-                parse_exact(text, 38, 18).ok_or_else(|| {
-                    let name = &self.headings[at].name;
-                    format!("{}: {name} is \"{text}\", which does not fit DECIMAL(38,18)", self.row(row))
-                })
+            let amount = text.map(|text| match parse_exact(text, 38, 18) {
+                Some(units) => Ok(units),
+                None => self.rounded(at, row, text),
             });
             found.push(amount.transpose()?);
         }
         Ok(found)
     }
-}
 
-/// Converts maps, which are lists of key and value, to JSON objects of texts.
-fn maps(column: &Series) -> Result<StringChunked, String> {
-    let failed = |e: polars::prelude::PolarsError| e.to_string();
-    let mut objects = Vec::with_capacity(column.len());
-    for entries in column.list().map_err(failed)?.amortized_iter() {
-        let Some(entries) = entries else {
-            objects.push(None);
-            continue;
-        };
-        let parts = entries.as_ref().struct_().map_err(failed)?.fields_as_series();
-        let [keys, values] = parts.as_slice() else {
-            return Err("it is not a map of key and value".into());
-        };
-        let texts = |part: &Series| part.cast(&DataType::String).map_err(failed);
-        let (keys, values) = (texts(keys)?, texts(values)?);
-        let (keys, values) = (keys.str().map_err(failed)?, values.str().map_err(failed)?);
-        let mut object = String::new();
-        for (key, value) in keys.iter().zip(values.iter()) {
-            let (Some(key), Some(value)) = (key, value) else { continue };
-            object.push(if object.is_empty() { '{' } else { ',' });
-            push_json(&mut object, key);
-            object.push(':');
-            push_json(&mut object, value);
+    /// Returns an amount that does not fit exactly.
+    fn rounded(&self, at: usize, row: usize, text: &str) -> Result<i128, String> {
+        if let Some(number) = parse_rounded(text, 38, 18) {
+            let finding = CellFinding::Rounded { change: number.change };
+            self.findings.borrow_mut().push((row, finding));
+            return Ok(number.units);
         }
-        objects.push((!object.is_empty()).then(|| object + "}"));
+        let is_number = text.trim().parse::<f64>().is_ok_and(|number| !number.is_nan());
+        let fault = if is_number { "does not fit DECIMAL(38,18)" } else { "is not a number" };
+        let (place, name) = (self.row(row), &self.headings[at].name);
+        Err(format!("{place}: {name} is \"{text}\", which {fault}; correct it, or export the bill again"))
     }
-    Ok(objects.into_iter().collect())
+
+    /// Returns a column of maps as JSON objects of texts.
+    fn map_texts(&self, at: usize) -> Result<StringChunked, String> {
+        if let Some(known) = self.maps.borrow().get(&at) {
+            return Ok(known.clone());
+        }
+        let found = self.read_maps(at)?;
+        self.maps.borrow_mut().insert(at, found.clone());
+        Ok(found)
+    }
+
+    fn read_maps(&self, at: usize) -> Result<StringChunked, String> {
+        let texts = self.texts(at)?;
+        if maps::is_nested(self.series(at).dtype()) {
+            return Ok(texts);
+        }
+        // Most rows repeat a text.
+        let mut known: HashMap<&str, MapText> = HashMap::new();
+        let mut found = StringChunkedBuilder::new(PlSmallStr::EMPTY, texts.len());
+        for (row, text) in texts.iter().enumerate() {
+            let Some(text) = text else {
+                found.append_null();
+                continue;
+            };
+            match known.entry(text).or_insert_with(|| MapText::parse(text)) {
+                MapText::Empty => found.append_null(),
+                MapText::Object(object) => found.append_value(object),
+                MapText::Unreadable => {
+                    self.note_unreadable(&self.headings[at].name, row, text);
+                    found.append_value(text);
+                }
+            }
+        }
+        Ok(found.finish())
+    }
+
+    /// Reports a cell whose value could not be read.
+    pub(crate) fn note_unreadable(&self, column: &str, row: usize, value: &str) {
+        let (column, place) = (column.to_string(), self.row(row));
+        let finding = CellFinding::Unreadable { column, place, value: value.into() };
+        self.findings.borrow_mut().push((row, finding));
+    }
+
+    fn misread(&self, at: usize, why: &str) -> String {
+        format!("its column {} cannot be read: {why}", self.headings[at].name)
+    }
 }
 
 fn json(text: &str) -> String {

@@ -1,16 +1,26 @@
 //! Reads a foreign table, CSV or Parquet, piece by piece. Memory use does not grow with the file.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
 use csv::ByteRecord;
+use domain::{MOST_COLUMNS, RecordReader, check_record};
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{Column, DataFrame, IntoColumn, PlSmallStr, StringChunkedBuilder};
 
+use crate::parquet_guard::guarded;
+
 /// Rows of a piece.
 const PIECE: usize = 25_000;
+
+/// Bytes of a piece, apart from its last row.
+const PIECE_BYTES: usize = 64 << 20;
+
+/// Bytes of a cell, apart from its text.
+const CELL: usize = 16;
 
 /// Opens a text file, which may be compressed.
 pub(crate) type BillOpener<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
@@ -20,6 +30,8 @@ pub(crate) type BillOpener<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead
 pub(crate) struct BillTable {
     /// The columns' names, in the file's spelling.
     pub(crate) names: Vec<String>,
+    /// The line of each of the last returned rows; empty if the file has no lines.
+    pub(crate) lines: Vec<u64>,
     rows: BillRows,
     /// The number of rows returned so far.
     read: usize,
@@ -27,25 +39,11 @@ pub(crate) struct BillTable {
     null: &'static [u8],
 }
 
+type CsvRows = csv::Reader<RecordReader<Box<dyn BufRead>>>;
+
 enum BillRows {
-    Csv(Box<csv::Reader<LastByteReader>>),
+    Csv(Box<CsvRows>),
     Parquet(File, usize),
-}
-
-/// A reader that remembers the last byte. A file whose last line has no line end was cut short.
-struct LastByteReader {
-    reader: Box<dyn BufRead>,
-    last: u8,
-}
-
-impl Read for LastByteReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        if let Some(last) = buffer[..read].last() {
-            self.last = *last;
-        }
-        Ok(read)
-    }
 }
 
 impl BillTable {
@@ -56,19 +54,21 @@ impl BillTable {
         let mut start = [0; 4];
         let parquet = file.read_exact(&mut start).is_ok() && &start == b"PAR1";
         let (names, rows) = if parquet { open_parquet(file)? } else { open_csv(open(path))? };
-        for (at, name) in names.iter().enumerate() {
-            if names[..at].contains(name) {
-                return Err(format!("it has the column \"{name}\" twice"));
-            }
+        if names.len() > MOST_COLUMNS {
+            return Err(format!("it has more than {MOST_COLUMNS} columns, the limit of a table"));
         }
-        Ok(BillTable { names, rows, read: 0, null })
+        let mut known = HashSet::new();
+        if let Some(twice) = names.iter().find(|name| !known.insert(name.as_str())) {
+            return Err(format!("it has the column \"{twice}\" twice"));
+        }
+        Ok(BillTable { names, lines: Vec::new(), rows, read: 0, null })
     }
 
     /// Returns the next rows, or none after the last one. CSV columns are texts; Parquet columns
     /// have their own types.
     pub(crate) fn next(&mut self) -> Result<Option<DataFrame>, String> {
         let piece = match &mut self.rows {
-            BillRows::Csv(reader) => csv_piece(reader, &self.names, self.null)?,
+            BillRows::Csv(reader) => csv_piece(reader, &self.names, self.null, &mut self.lines)?,
             BillRows::Parquet(file, rows) if self.read < *rows => Some(parquet_piece(file, self.read)?),
             BillRows::Parquet(..) => None,
         };
@@ -81,16 +81,15 @@ fn open_parquet(file: File) -> Result<(Vec<String>, BillRows), String> {
     let again = file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
     let mut reader = ParquetReader::new(again);
     let wrong = |_| "it is cut short, or damaged".to_string();
-    let names = reader.schema().map_err(wrong)?.iter_names().map(ToString::to_string).collect();
-    let rows = reader.num_rows().map_err(wrong)?;
+    let schema = guarded(|| reader.schema()).map_err(wrong)?;
+    let names = schema.iter_names().map(ToString::to_string).collect();
+    let rows = guarded(|| reader.num_rows()).map_err(wrong)?;
     Ok((names, BillRows::Parquet(file, rows)))
 }
 
 fn parquet_piece(file: &File, from: usize) -> Result<DataFrame, String> {
     let file = file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
-    let mut piece = ParquetReader::new(file)
-        .with_slice(Some((from, PIECE)))
-        .finish()
+    let mut piece = guarded(|| ParquetReader::new(file).with_slice(Some((from, PIECE))).finish())
         .map_err(|e| format!("it cannot be read after row {from}: {e}"))?;
     piece.rechunk_mut();
     Ok(piece)
@@ -98,18 +97,12 @@ fn parquet_piece(file: &File, from: usize) -> Result<DataFrame, String> {
 
 fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, BillRows), String> {
     let reader = reader.map_err(|e| format!("it cannot be read: {e}"))?;
-    let ending = LastByteReader { reader, last: b'\n' };
-    let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 18).from_reader(ending);
+    let mut reader =
+        csv::ReaderBuilder::new().buffer_capacity(1 << 18).from_reader(RecordReader::new(reader));
     let header = reader.byte_headers().map_err(words)?;
-    let names: Vec<String> = header
-        .iter()
-        .enumerate()
-        .map(|(at, name)| {
-            // Spreadsheet programs begin a file with a byte order mark.
-            let name = if at == 0 { name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name) } else { name };
-            String::from_utf8(name.to_vec()).map_err(|_| "its header is not UTF-8 text".to_string())
-        })
-        .collect::<Result<_, String>>()?;
+    check_record(header.as_slice().len(), header.iter())?;
+    let name = |name: &[u8]| String::from_utf8(name.to_vec()).map_err(|_| "its header is not UTF-8 text");
+    let names: Vec<String> = header.iter().map(name).collect::<Result<_, _>>()?;
     if names.is_empty() {
         return Err("it is empty".into());
     }
@@ -117,25 +110,36 @@ fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, BillRo
 }
 
 fn csv_piece(
-    reader: &mut csv::Reader<LastByteReader>,
+    reader: &mut CsvRows,
     names: &[String],
     null: &[u8],
+    lines: &mut Vec<u64>,
 ) -> Result<Option<DataFrame>, String> {
-    let new = |name: &String| StringChunkedBuilder::new(PlSmallStr::from_str(name), PIECE);
+    let capacity = PIECE.min(PIECE_BYTES / CELL / names.len());
+    let new = |name: &String| StringChunkedBuilder::new(PlSmallStr::from_str(name), capacity);
     let mut columns: Vec<StringChunkedBuilder> = names.iter().map(new).collect();
     let mut record = ByteRecord::new();
-    let mut rows = 0;
-    while rows < PIECE && reader.read_byte_record(&mut record).map_err(words)? {
+    let (mut rows, mut bytes) = (0, 0);
+    lines.clear();
+    while rows < PIECE && bytes < PIECE_BYTES {
+        reader.get_mut().start_record();
+        if !reader.read_byte_record(&mut record).map_err(words)? {
+            if !reader.get_ref().ends_a_line() {
+                return Err("it is cut short: its last line has no end".into());
+            }
+            break;
+        }
+        let length = record.as_slice().len();
+        check_record(length, record.iter()).map_err(|why| format!("line {}: {why}", line(&record)))?;
         for (column, field) in columns.iter_mut().zip(&record) {
             match field {
                 field if field.is_empty() || field == null => column.append_null(),
                 field => column.append_value(utf8(field, &record)?),
             }
         }
+        lines.push(line(&record));
         rows += 1;
-    }
-    if rows < PIECE && reader.get_ref().last != b'\n' {
-        return Err("it is cut short: its last line has no end".into());
+        bytes += length + names.len() * CELL;
     }
     let columns: Vec<Column> = columns.into_iter().map(|column| column.finish().into_column()).collect();
     let piece = DataFrame::new(rows, columns).map_err(|e| e.to_string())?;
@@ -143,8 +147,11 @@ fn csv_piece(
 }
 
 fn utf8<'a>(field: &'a [u8], record: &ByteRecord) -> Result<&'a str, String> {
-    std::str::from_utf8(field)
-        .map_err(|_| format!("line {} is not UTF-8 text", record.position().map_or(0, csv::Position::line)))
+    std::str::from_utf8(field).map_err(|_| format!("line {} is not UTF-8 text", line(record)))
+}
+
+fn line(record: &ByteRecord) -> u64 {
+    record.position().map_or(0, csv::Position::line)
 }
 
 fn words(error: csv::Error) -> String {

@@ -14,7 +14,12 @@ fn open(path: &Path) -> std::io::Result<Box<dyn std::io::BufRead>> {
 }
 
 /// Reads a file. Returns these columns, one line for each row, then the row count of each bill.
-fn shown(layout: BillLayout, name: &str, bytes: &[u8], columns: &[&str]) -> Result<String, String> {
+pub(super) fn shown(
+    layout: BillLayout,
+    name: &str,
+    bytes: &[u8],
+    columns: &[&str],
+) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
@@ -37,13 +42,16 @@ fn shown(layout: BillLayout, name: &str, bytes: &[u8], columns: &[&str]) -> Resu
     })
     .map_err(|e| e.to_string().split_once(": ").unwrap().1.to_string())?;
     for (scope, bill) in bills {
-        lines.push(format!("{scope}: {} rows", bill.rows));
+        let mut remarks = bill.findings.gaps();
+        remarks.extend(bill.findings.rounding());
+        let remarks = if remarks.is_empty() { String::new() } else { format!(" [{}]", remarks.join("; ")) };
+        lines.push(format!("{scope}: {} rows{remarks}", bill.rows));
     }
     Ok(lines.join("\n"))
 }
 
 #[track_caller]
-fn check(layout: BillLayout, text: &str, columns: &[&str], expected: &str) {
+pub(super) fn check(layout: BillLayout, text: &str, columns: &[&str], expected: &str) {
     let found = shown(layout, "bill", text.as_bytes(), columns).unwrap_or_else(|why| format!("error: {why}"));
     assert_eq!(found, expected.replace("\n        ", "\n"), "{text}");
 }
@@ -111,6 +119,86 @@ fn distinguishes_credits_refunds_taxes_fees_and_amortised_cost() {
         SomethingNew 1 1 - - -
         111122223333/2026-10: 14 rows",
     );
+}
+
+#[test]
+fn a_returned_commitment_has_no_effective_cost_and_other_refunds_keep_theirs() {
+    let head = "bill_payer_account_id,bill_billing_period_start_date,line_item_line_item_type,line_item_usage_start_date,line_item_currency_code,line_item_unblended_cost,line_item_product_code,line_item_usage_type,line_item_line_item_description,savings_plan_savings_plan_a_r_n,reservation_reservation_a_r_n";
+    let row = |month: &str, kind: &str, cost: &str, product: &str, usage: &str, text: &str, arns: &str| {
+        format!("111122223333,{month}-01,{kind},{month}-05,USD,{cost},{product},{usage},{text},{arns}")
+    };
+    let plan = "Refund for one-time fee for Savings Plan ID: 5d6f0000-1111-2222-3333-0123456789ab";
+    let sign_up = "Sign up charge for subscription: 363836886";
+    let lines = [
+        head.to_string(),
+        row(
+            "2026-10",
+            "SavingsPlanUpfrontFee",
+            "438",
+            "ComputeSavingsPlans",
+            "ComputeSP:1yrAllUpfront",
+            "",
+            "arn:sp,",
+        ),
+        row("2026-10", "Refund", "-438", "ComputeSavingsPlans", "ComputeSP:1yrAllUpfront", plan, ","),
+        row(
+            "2026-10",
+            "Refund",
+            "-30.5",
+            "ComputeSavingsPlans",
+            "ComputeSP:1yrAllUpfront",
+            "EDP Refund",
+            ",",
+        ),
+        row("2026-10", "Fee", "700", "AmazonEC2", "HeavyUsage:m5.large", sign_up, ",arn:ri"),
+        row(
+            "2026-11",
+            "Refund",
+            "-700",
+            "AmazonEC2",
+            "HeavyUsage:m5.large",
+            &format!("Refund: {sign_up}"),
+            ",",
+        ),
+        row("2026-11", "Refund", "-12", "AmazonEC2", "BoxUsage:m5.large", "Refund for an outage", ","),
+    ];
+    check(
+        BillLayout::Cur,
+        &(lines.join("\n") + "\n"),
+        &["line_item_type", "billed_cost", "effective_cost"],
+        "SavingsPlanUpfrontFee 438 0
+        Refund -438 0
+        Refund -30.5 -30.5
+        Fee 700 0
+        Refund -700 0
+        Refund -12 -12
+        111122223333/2026-10: 4 rows
+        111122223333/2026-11: 2 rows",
+    );
+}
+
+#[test]
+fn a_pod_has_its_share_and_costs_nothing_itself() {
+    let head = "bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/LineItemType,lineItem/UsageStartDate,lineItem/CurrencyCode,lineItem/UnblendedCost,lineItem/ResourceId,splitLineItem/ParentResourceId,splitLineItem/SplitCost,splitLineItem/UnusedCost,pricing/publicOnDemandCost";
+    let row = |kind: &str, rest: &str| format!("111122223333,2026-10-01,{kind},2026-10-05,USD,{rest}\n");
+    let text = format!("{head}\n")
+        + &row("Usage", "7.5,i-1,,,,8")
+        + &row("Usage", ",pod/a,i-1,4.25,1.5,")
+        + &row("SavingsPlanCoveredUsage", ",pod/b,i-1,1.75,,")
+        + &row("Usage", "0,task/c,i-2,0,0,0");
+    check(
+        BillLayout::Cur,
+        &text,
+        &["resource_id", "billed_cost", "effective_cost", "list_cost", "split_cost", "split_unused_cost"],
+        "i-1 7.5 7.5 8 - -
+        pod/a 0 0 0 4.25 1.5
+        pod/b 0 0 0 1.75 -
+        task/c 0 0 0 0 0
+        111122223333/2026-10: 4 rows",
+    );
+    let missing = text.replace("7.5,i-1,,", ",i-1,,");
+    let why = shown(BillLayout::Cur, "bill", missing.as_bytes(), &[]).unwrap_err();
+    assert!(why.contains("row 1 has no billed_cost"), "{why}");
 }
 
 #[test]
@@ -211,10 +299,16 @@ fn reads_a_double_as_the_number_that_was_written() {
     check(
         ValueType::Float,
         Value::Float(1.234_567_890_123_456_7e-9),
-        "row 1: BilledCost is \"0.0000000012345678901234566\", which does not fit",
+        "0.00000000123456789 - 2024-10-04 00:00:00\n12/2026-10: 1 rows \
+         [2 amounts have more than 18 decimals and were rounded half to even; the largest change is 1.2e-19]",
     );
-    check(ValueType::Float, Value::Float(f64::NAN), "does not fit DECIMAL(38,18)");
-    check(ValueType::Bool, Value::Bool(true), "does not fit");
+    check(
+        ValueType::Float,
+        Value::Float(1e22),
+        "row 1: BilledCost is \"10000000000000000000000\", which does not fit DECIMAL(38,18)",
+    );
+    check(ValueType::Float, Value::Float(f64::NAN), "row 1: BilledCost is \"NaN\", which is not a number");
+    check(ValueType::Bool, Value::Bool(true), "which is not a number");
 }
 
 #[test]
@@ -235,12 +329,12 @@ fn refuses_a_file_that_is_not_a_valid_bill() {
     );
     check(
         BillLayout::Focus,
-        &with("1,", "0.1234567890123456789,"),
-        "row 1: BilledCost is \"0.1234567890123456789\", which does not fit",
+        &with("1,", "0.12x,"),
+        "line 2: BilledCost is \"0.12x\", which is not a number; correct it, or export the bill again",
     );
     check(BillLayout::Focus, &with("1,", "1e30,"), "does not fit DECIMAL(38,18)");
-    check(BillLayout::Focus, &with("1,", "NULL,"), "row 1 has no billed_cost");
-    check(BillLayout::Focus, &with("USD", ""), "row 1 has no billing_currency");
+    check(BillLayout::Focus, &with("1,", "NULL,"), "line 2 has no billed_cost");
+    check(BillLayout::Focus, &with("USD", ""), "line 2 has no billing_currency");
     check(
         BillLayout::Focus,
         &with("2024-09-01", "September"),

@@ -104,7 +104,7 @@ impl LoggedLife {
                 boot: mono + SignedDuration::from_secs(self.asleep),
                 wall: Timestamp::UNIX_EPOCH,
             },
-            boot: BootIdentity { id: self.boot.to_string(), pending },
+            boot: BootIdentity { instance: Known::Absent, id: self.boot.to_string(), pending },
             date: self.heard.then(|| instant(self.aws)),
             tags: LifeTags { expiry: self.tag.clone(), cap: self.cap.clone() },
             readings: (!self.blind).then(|| {

@@ -2,9 +2,12 @@
 //! daemon that can be killed between two effects, a dead-man, and independent books of the time
 //! left.
 
+mod acts;
 mod books;
+mod disks;
 mod heartbeats;
 
+pub(crate) use acts::{PowerState, SignalLoad, WorldAct};
 use books::BudgetBooks;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
@@ -22,52 +25,18 @@ pub(crate) fn secs(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PowerState {
-    Running,
-    Stopped,
-    Hibernated,
-    Terminated,
-}
-
-/// The state of the idle signals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SignalLoad {
-    Quiet,
-    Busy,
-    Unknown,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum WorldAct {
-    Run(u16),
-    CliStop,
-    ConsoleStop { graceful: bool },
-    Start { after: u32 },
-    Reboot { down: u16 },
-    Hibernate { asleep: u32 },
-    ClockStep(i32),
-    Extend { by: u16, local_only: bool },
-    CliExtend { by: u16 },
-    LoseTags,
-    GarbleTag,
-    Crash { ticks: u16 },
-    CrashAtEffect(u8),
-    CorruptState,
-    Imds(bool),
-    Ec2(bool),
-    Iam(bool),
-    Load(SignalLoad),
-    SpotNotice,
-    KeepAlive { minutes: u16 },
-    Cancel,
-    Complete,
-}
-
 pub(crate) struct LifeWorld {
     terms: Terms,
     now: i64,
     wall_error: i64,
+    instance: u32,
+    /// The running time until the dead-man acts, as an instance without spawnd counts it.
+    counted: Option<i64>,
+    /// The same as an instant of this boot, on the monotonic clock.
+    counted_end: Option<i64>,
+    installed: bool,
+    /// Whether a daemon has taken the count over.
+    taken: bool,
     mono: i64,
     asleep: i64,
     boots: u64,
@@ -87,6 +56,8 @@ pub(crate) struct LifeWorld {
     waking: bool,
     asked: i64,
     load: SignalLoad,
+    /// Whether every signal of the newest reading was seen to be quiet.
+    newest_quiet: bool,
     quiet_since: i64,
     completed: bool,
     pub(crate) books: BudgetBooks,
@@ -126,6 +97,11 @@ impl LifeWorld {
         LifeWorld {
             now: 0,
             wall_error: 0,
+            instance: 1,
+            counted: None,
+            counted_end: None,
+            installed: true,
+            taken: false,
             mono: 0,
             asleep: 0,
             boots: 1,
@@ -145,6 +121,7 @@ impl LifeWorld {
             waking: false,
             asked: 0,
             load: SignalLoad::Busy,
+            newest_quiet: false,
             quiet_since: 0,
             completed: false,
             books: BudgetBooks { least: budget, most: budget },
@@ -176,7 +153,18 @@ impl LifeWorld {
             WorldAct::Ec2(works) => self.ec2 = works,
             WorldAct::Iam(works) => self.iam = works,
             WorldAct::CliExtend { by } => self.cli_extend(i64::from(by)),
+            WorldAct::Image { minutes } => {
+                let budget = secs(i64::from(minutes) * 60);
+                self.image(Terms { budget, cap: None, ..self.terms.clone() });
+                let until = instant(self.now + budget.as_secs());
+                let expiry = ExpiryTag { intent: BudgetIntent::Running(until), generation: 1 };
+                self.tag = Some(expiry.encode());
+            }
+            WorldAct::Copy if self.installed => self.image(Terms::unread()),
+            WorldAct::Copy => {}
+            WorldAct::Hibernate { .. } if !self.installed => {}
             _ if self.power != PowerState::Running => {}
+            WorldAct::Install => self.install(),
             WorldAct::CliStop => self.cli_stop(),
             WorldAct::ConsoleStop { graceful } => self.console_stop(graceful),
             WorldAct::Reboot { down } => self.reboot(i64::from(down)),
@@ -243,6 +231,13 @@ impl LifeWorld {
             self.lose_unsaved();
             return self.power_off();
         }
+        if !self.installed {
+            if self.mono % 60 == 0 {
+                (self.saved_at, self.counted) = (self.mono, Some(self.dead_man - self.mono));
+                self.dead_man_at_boot = (self.dead_man - self.mono).max(120);
+            }
+            return;
+        }
         if self.daemon.is_none() {
             if self.down_ticks > 0 {
                 self.down_ticks -= 1;
@@ -259,12 +254,8 @@ impl LifeWorld {
         self.beat_denied = false;
         let (clocks, boot) = (self.clocks(), self.boot());
         self.daemon = Some(match self.disk.clone() {
-            Some(saved) => saved.reloaded(),
-            None => {
-                let fresh = (self.terms.budget.as_secs() - self.mono).max(0);
-                self.books.either(fresh);
-                DaemonState::begin(self.terms.clone(), &clocks, &boot)
-            }
+            Some(saved) if saved.is_of(boot.instance.value().map(String::as_str)) => saved.reloaded(),
+            _ => self.first_state(&clocks, &boot),
         });
     }
 
@@ -279,13 +270,20 @@ impl LifeWorld {
     fn boot(&self) -> BootIdentity {
         let pending =
             if self.imds { Known::Is(instant(self.pending)) } else { Known::Unseen("down".to_string()) };
-        BootIdentity { id: self.boots.to_string(), pending }
+        BootIdentity { instance: Known::Is(self.instance.to_string()), id: self.boots.to_string(), pending }
+    }
+
+    fn loses_look(&self, every: u8) -> bool {
+        (self.mono / 60) % i64::from(every) == 0
     }
 
     fn readings(&self) -> Vec<SignalReading> {
+        let lost = || Known::Unseen("lost".to_string());
         let value = |signal: IdleSignal| match (self.load, signal) {
             (SignalLoad::Busy, IdleSignal::Terminal) => Known::Is(1.0),
-            (SignalLoad::Unknown, IdleSignal::Gpu) => Known::Unseen("lost".to_string()),
+            (SignalLoad::Unknown, IdleSignal::Gpu) => lost(),
+            (SignalLoad::Stuck, IdleSignal::Jupyter | IdleSignal::Editor) => lost(),
+            (SignalLoad::Flapping(every), IdleSignal::Jupyter) if self.loses_look(every) => lost(),
             _ => Known::Is(0.0),
         };
         RULES.iter().map(|rule| SignalReading { signal: rule.signal, value: value(rule.signal) }).collect()
@@ -300,7 +298,14 @@ impl LifeWorld {
             self.books.most = self.books.most.max(0);
         }
         let mut readings = minute.then(|| self.readings());
-        if minute && self.load != SignalLoad::Quiet {
+        if minute && self.daemon.is_some() {
+            self.newest_quiet = match self.load {
+                SignalLoad::Quiet => true,
+                SignalLoad::Flapping(every) => !self.loses_look(every),
+                SignalLoad::Busy | SignalLoad::Unknown | SignalLoad::Stuck => false,
+            };
+        }
+        if minute && !matches!(self.load, SignalLoad::Quiet | SignalLoad::Flapping(_)) {
             self.quiet_since = self.mono;
         }
         for _ in 0..8 {
@@ -490,6 +495,7 @@ impl LifeWorld {
     fn boot_up(&mut self) {
         self.power = PowerState::Running;
         self.boots += 1;
+        self.counted_end = (!self.installed).then_some(self.dead_man_at_boot);
         self.mono = 0;
         self.asleep = 0;
         self.saved_at = 0;
@@ -504,6 +510,11 @@ impl LifeWorld {
     }
 
     fn woken(&mut self) {
+        if !self.installed {
+            let slack = self.terms.dead_man_slack().as_secs();
+            self.books.most = self.books.most.max(-slack);
+            return;
+        }
         self.idle_warned_at = None;
         self.warned_at = None;
         self.last_warning = None;

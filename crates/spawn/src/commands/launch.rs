@@ -223,6 +223,7 @@ impl LaunchPlan {
         ]);
         tags.extend(self.name.clone().map(|name| ("Name", name)));
         let text = serde_json::to_string(&terms).expect("terms are plain JSON");
+        let user_data = dead_man::user_data(self.budget + terms.dead_man_slack(), &text, &id);
         let request = LaunchRequest {
             region: self.region.clone(),
             instance_type: self.instance_type.to_string(),
@@ -230,7 +231,7 @@ impl LaunchPlan {
             key: self.key.clone(),
             power_off: terms.power_off,
             tags: tags.into_iter().map(|(key, value)| (key.to_string(), value)).collect(),
-            user_data: dead_man::user_data(self.budget + terms.dead_man_slack(), &text),
+            user_data,
         };
         Ok(LaunchRecord::new(id, caller.account.clone(), request, now))
     }

@@ -15,7 +15,8 @@ use crate::partitions::{PartitionWriter, find_foreign_entry};
 use crate::ports::failure;
 use crate::question_params::QuestionCall;
 use crate::statement::{
-    QueryBounds, QueryRequest, answer, note_data_age, note_limits, pages, stop_on_interrupt,
+    QueryBounds, QueryRequest, answer, count_lines_without_effective_cost, note_data_age, note_limits, pages,
+    stop_on_interrupt,
 };
 use crate::statement_tables::tables_of;
 use crate::usage::as_of_without_effect;
@@ -93,7 +94,7 @@ pub fn run_export(
     let files = if files == 1 { "one file".to_string() } else { format!("{files} files") };
     let rows = if rows == 1 { "one row".to_string() } else { format!("{rows} rows") };
     printer.note(&format!("{rows}, {files}, {bytes} bytes in {}", args.to.display()));
-    note_data_age(&answer.tables, &asked.regions(), ports, printer, now)?;
+    note_data_age(&asked, &answer.tables, answer.lines_without_effective_cost, ports, printer, now)?;
     Ok(Exit::Done)
 }
 
@@ -188,10 +189,12 @@ fn read_request(
     }
 }
 
-/// The number of rows written, and the tables that they come from.
+/// The number of rows written, the tables that they come from, and the number of lines of bills
+/// without an effective cost among them.
 struct ExportSummary {
     rows: u64,
     tables: Vec<String>,
+    lines_without_effective_cost: i64,
 }
 
 /// Writes the rows to a temporary file or folder, and moves it to its path when it is complete.
@@ -238,13 +241,16 @@ fn send_rows(
         QueryRequest::Question(call) => {
             let page = answer(call, args.limit, more, ports, printer)?;
             let rows = page.rows.len() as u64;
+            let lines_without_effective_cost = count_lines_without_effective_cost(&page);
             sink(page)?;
-            Ok(ExportSummary { rows, tables: tables_of(call.question, ports)? })
+            let tables = tables_of(call.question, ports)?;
+            Ok(ExportSummary { rows, tables, lines_without_effective_cost })
         }
         QueryRequest::Statement(sql) => {
             let ended = pages(&args.bounds.query(sql, args.limit), &stop_on_interrupt()?, ports, sink)?;
             note_limits(&ended, more, printer);
-            Ok(ExportSummary { rows: ended.rows, tables: ended.tables })
+            let (rows, tables) = (ended.rows, ended.tables);
+            Ok(ExportSummary { rows, tables, lines_without_effective_cost: 0 })
         }
     }
 }

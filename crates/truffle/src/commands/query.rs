@@ -11,7 +11,8 @@ use domain::Timestamp;
 
 use crate::question_columns::default_columns;
 use crate::statement::{
-    MORE, QueryBounds, QueryRequest, answer, note_data_age, note_limits, stop_on_interrupt, stream,
+    MORE, QueryBounds, QueryRequest, answer, count_lines_without_effective_cost, note_data_age, note_limits,
+    stop_on_interrupt, stream,
 };
 use crate::statement_tables::tables_of;
 use crate::usage::flag_without_effect;
@@ -73,12 +74,14 @@ pub fn run_query(
     };
     let asked = QueryRequest::read(&text, &args.params, &args.bounds, common)?;
     let mut exit = Exit::Done;
+    let mut lines_without_effective_cost = 0;
     let tables = match &asked {
         QueryRequest::Question(call) => {
             let page = answer(call, args.limit, "--limit 0 shows all", ports, printer)?;
             if page.rows.is_empty() {
                 exit = Exit::NothingMatched;
             }
+            lines_without_effective_cost = count_lines_without_effective_cost(&page);
             let report = Report::plain(page).default_columns(default_columns(call.question.name));
             printer.report(&report, ports.encode)?;
             tables_of(call.question, ports)?
@@ -92,7 +95,7 @@ pub fn run_query(
     if args.timing {
         printer.note(&format!("{:.1} ms", started.elapsed().as_secs_f64() * 1000.0));
     }
-    note_data_age(&tables, &asked.regions(), ports, printer, now)?;
+    note_data_age(&asked, &tables, lines_without_effective_cost, ports, printer, now)?;
     Ok(exit)
 }
 

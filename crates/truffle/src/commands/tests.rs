@@ -25,6 +25,7 @@ fn sample_warehouse() -> MemoryAsk {
         .answer("region/list", |_| region_list())
         .answer("data/runs", |_| runs())
         .answer("instance/metrics", |_| names(&["cpu (score)", "memory (GB/s)"]))
+        .answer("cost/newest-usage", |_| names(&[]))
         .answer("cost/tag-keys", |_| names(&["Name", "team"]));
     // These have no rows: the tests check the reason of an empty answer.
     for (question, tables) in [

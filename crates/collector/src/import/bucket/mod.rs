@@ -15,6 +15,7 @@ use catalog::ports::{
 use catalog::{Field, Page, Value, ValueType, dataset};
 use console::{Exit, Failure, Printer, Report};
 use domain::Timestamp;
+use feeds::ForeignFormat;
 
 use self::address::S3Address;
 use self::bills_in_bucket::BucketBill;
@@ -233,6 +234,7 @@ impl BucketImport<'_> {
         let progress = printer.progress(&format!("fetching {}", describe_bill(bill)));
         let paths = self.shelf.fetch(delivery, folder, &progress)?;
         line.fetched = delivery.bytes();
+        refuse_foreign_formats(&paths)?;
         let layout = match line.layout {
             Some(layout) => layout,
             None => detect_layout(&paths, self.ports)
@@ -250,6 +252,7 @@ impl BucketImport<'_> {
             "{}: {files} files, {bytes} bytes fetched, {kept} rows kept",
             describe_bill(bill)
         ));
+        imported.notes.iter().for_each(|note| printer.note(note));
         line.imported = Some(imported);
         Ok(())
     }
@@ -314,6 +317,22 @@ impl BucketImport<'_> {
         }
         run.commit(self.now).map(|_| ()).map_err(lake_failure)
     }
+}
+
+/// Refuses files in a format that cannot be imported.
+fn refuse_foreign_formats(paths: &[PathBuf]) -> Result<(), BillImportError> {
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().display();
+        match text_files::foreign_format(path) {
+            Ok(None) => {}
+            Ok(Some(ForeignFormat { name: found, cure })) => {
+                let cure = cure.replace("FILE", &name.to_string());
+                return Err(BillImportError::gap(format!("{name} is {found}; {cure}")));
+            }
+            Err(failure) => return Err(BillImportError::gap(failure.message)),
+        }
+    }
+    Ok(())
 }
 
 /// Detects the layout of files whose manifest does not state it.

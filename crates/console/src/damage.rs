@@ -1,0 +1,37 @@
+//! The way back from a damaged lake, as a hint.
+
+use std::path::Path;
+
+/// Returns the hint for a lake with damaged files: the command that removes them from it.
+pub fn drop_damaged_files(lake: &Path) -> String {
+    format!("collector drop --damaged --lake {} takes the damaged files out of the lake", word(lake))
+}
+
+/// Returns the hint for a lake with a damaged list of files: the command that sets it aside.
+pub fn set_lake_aside(lake: &Path) -> String {
+    let aside = lake.with_added_extension("damaged");
+    format!("set it aside with mv {} {}, then collect or import again", word(lake), word(&aside))
+}
+
+/// Returns a path as one word of a shell command.
+fn word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-_.,:=+@%".contains(c);
+    if text.chars().all(is_plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_is_a_command_for_every_path() {
+        let check = |path: &str, expected: &str| {
+            assert!(set_lake_aside(Path::new(path)).contains(expected), "{path}");
+        };
+        check("/a/lake", "mv /a/lake /a/lake.damaged,");
+        check("/a/my lake", "mv '/a/my lake' '/a/my lake.damaged',");
+        check("/a/it's", "mv '/a/it'\\''s' '/a/it'\\''s.damaged',");
+        assert!(drop_damaged_files(Path::new("/a b")).starts_with("collector drop --damaged --lake '/a b' "));
+    }
+}

@@ -1,0 +1,79 @@
+//! Facts about single cells that the report of their bill mentions.
+
+use std::collections::BTreeMap;
+
+/// A cell of a bill whose value was changed or could not be read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum CellFinding {
+    /// An amount was rounded. `change` is the size of the change, in the amount's unit.
+    Rounded { change: f64 },
+    /// The cell has a value that could not be read. The row keeps the value as the file spells it.
+    Unreadable { column: String, place: String, value: String },
+}
+
+/// The findings of one bill.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct BillFindings {
+    rounded: u64,
+    largest_change: f64,
+    /// By the name of the column.
+    unreadable: BTreeMap<String, UnreadableCells>,
+}
+
+/// The unreadable cells of a column.
+#[derive(Debug, Clone, PartialEq)]
+struct UnreadableCells {
+    count: u64,
+    /// Place and value of the first one.
+    first: String,
+}
+
+/// Longest shown part of an unreadable value, in characters.
+const SHOWN: usize = 60;
+
+impl BillFindings {
+    pub(crate) fn add(&mut self, finding: CellFinding) {
+        match finding {
+            CellFinding::Rounded { change } => {
+                self.rounded += 1;
+                self.largest_change = self.largest_change.max(change);
+            }
+            CellFinding::Unreadable { column, place, value } => {
+                let cells = self.unreadable.entry(column).or_insert_with(|| {
+                    let dots = if value.chars().count() > SHOWN { "…" } else { "" };
+                    let shown: String = value.chars().take(SHOWN).collect();
+                    UnreadableCells { count: 0, first: format!("{place} has {shown:?}{dots}") }
+                });
+                cells.count += 1;
+            }
+        }
+    }
+
+    /// Adds the findings of another part of the same bill.
+    pub(crate) fn merge(&mut self, part: BillFindings) {
+        self.rounded += part.rounded;
+        self.largest_change = self.largest_change.max(part.largest_change);
+        for (column, cells) in part.unreadable {
+            self.unreadable.entry(column).and_modify(|known| known.count += cells.count).or_insert(cells);
+        }
+    }
+
+    /// Returns a sentence on the rounded amounts; `None` if there are none.
+    pub(crate) fn rounding(&self) -> Option<String> {
+        let (count, change) = (self.rounded, self.largest_change);
+        let amounts = if count == 1 { "1 amount has" } else { &format!("{count} amounts have") };
+        let text = format!(
+            "{amounts} more than 18 decimals and were rounded half to even; the largest change is {change:.1e}"
+        );
+        (count > 0).then_some(text)
+    }
+
+    /// Returns the gaps, one per column with unreadable cells.
+    pub(crate) fn gaps(&self) -> Vec<String> {
+        let gap = |(column, cells): (&String, &UnreadableCells)| {
+            let lines = if cells.count == 1 { "1 line" } else { &format!("{} lines", cells.count) };
+            format!("{column} cannot be read in {lines}: {}", cells.first)
+        };
+        self.unreadable.iter().map(gap).collect()
+    }
+}

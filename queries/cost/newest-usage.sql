@@ -1,0 +1,24 @@
+-- Newest usage in the bills of a month: the start of its hour or day. Without any usage, the newest
+-- charge; without any charge, null. If the month is latest, payers_left_out lists the payers whose
+-- newest month is an older one, each with that month.
+-- $month month = latest  billing month such as 2026-11, latest, or all
+-- $as_of timestamp = now  use the newest data at or before this instant
+WITH newest AS (
+    SELECT
+        split_part(scope, '/', 1) AS payer,
+        max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
+    FROM charge_statement
+    WHERE valid_at(valid_from, valid_until, $as_of)
+    GROUP BY payer
+)
+SELECT
+    coalesce(
+        max(charge_period_start) FILTER (charge_category = 'Usage' OR charge_category IS NULL),
+        max(charge_period_start)
+    ) AS newest_usage,
+    (
+        SELECT coalesce(list(payer || ' (' || month || ')' ORDER BY payer), [])
+        FROM newest
+        WHERE $month = 'latest' AND payer <> '*' AND month < (SELECT max(month) FROM newest)
+    ) AS payers_left_out
+FROM charge_of_month($month, $as_of)
