@@ -195,6 +195,8 @@ impl SandboxWorld {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::core::{FIRST_ACCOUNT, credentials};
 
@@ -213,6 +215,21 @@ mod tests {
 
     fn digest(world: &SandboxWorld) -> String {
         serde_json::to_string(&world.state).unwrap()
+    }
+
+    #[test]
+    fn a_link_under_the_name_of_a_journal_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, path) = (folder.path().join("victim"), folder.path().join("journal-1"));
+        fs::write(&victim, "untouched").unwrap();
+        for _ in 0..2 {
+            let _ = fs::remove_file(&path);
+            std::os::unix::fs::symlink(&victim, &path).unwrap();
+            new_file(&path).unwrap().write_all(b"new").unwrap();
+            assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+            assert!(!path.is_symlink());
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        }
     }
 
     #[test]

@@ -40,7 +40,11 @@ pub(crate) fn run(mut trace: SignalTrace<'_>, terms: &IdleTerms, out: &mut impl 
     let mut total = ReplayTotals::default();
     while let Some(recorded) = trace.machine()? {
         let replay = TraceReplay { rows: &recorded.rows, signals: &trace.signals, terms };
-        let name = if recorded.machine.is_empty() { "" } else { &format!("{}: ", recorded.machine) };
+        let name = if recorded.machine.is_empty() {
+            ""
+        } else {
+            &format!("{}: ", domain::visible(&recorded.machine))
+        };
         replay.run(&mut total, |line| writeln!(out, "{name}{line}")).map_err(|error| error.to_string())?;
     }
     writeln!(out, "{}", total.sentence()).map_err(|error| error.to_string())
