@@ -6,4 +6,5 @@ FROM (
     SELECT {columns}, found.run_id, valid_from, valid_until
     FROM ({rows}) AS found
     JOIN {base}.{dataset}_statement AS stated ON stated.run_id = found.run_id AND stated.scope = found.bill
+    {of_account}
 )

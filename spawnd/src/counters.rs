@@ -29,6 +29,8 @@ pub(crate) struct ProcessorTimes {
     pub(crate) stolen: u64,
     /// The sum of both, and of idle and waiting time.
     pub(crate) all: u64,
+    /// Number of processors.
+    pub(crate) cores: usize,
 }
 
 /// The last use of a terminal. The kernel updates it in steps of 8 s.

@@ -12,7 +12,7 @@ use crate::imds::{self, MetadataClient};
 use crate::machine::Machine;
 use crate::notices::NoticeChannels;
 use crate::signals::SignalProbe;
-use crate::socket::{self, SocketAnswer};
+use crate::socket::{self, RequestCount, SocketAnswer, SocketClient, SocketRequest};
 use crate::{authorities, dead_man, notices, store};
 use domain::{Known, Timestamp, visible};
 use jiff::SignedDuration;
@@ -58,6 +58,8 @@ struct Daemon {
     events: Vec<LifeEvent>,
     replies: Vec<(u64, Result<String, String>)>,
     unsaved: Option<String>,
+    /// Since the last poll.
+    requests: RequestCount,
 }
 
 /// Runs until SIGTERM or SIGINT. Errors: the daemon cannot start without its socket, its signal
@@ -79,7 +81,7 @@ pub(crate) fn run(machine: Machine, sandbox: Option<String>, link_local: bool) -
             let pause = if !daemon.hooks.is_empty() { HOOK_TICK } else { TICK };
             due = Instant::now() + daemon.machine.real(pause);
         }
-        match wait(&listener, &going_down, due) {
+        match wait((!daemon.requests.is_full()).then_some(&listener), &going_down, due) {
             WakeReason::Time => {}
             WakeReason::Question => daemon.serve(&listener),
             WakeReason::Signal => {
@@ -97,15 +99,17 @@ enum WakeReason {
     Signal,
 }
 
-fn wait(listener: &UnixListener, signals: &UnixStream, due: Instant) -> WakeReason {
+/// Waits for a signal, for the next poll, and for a client if more may ask before that poll.
+fn wait(listener: Option<&UnixListener>, signals: &UnixStream, due: Instant) -> WakeReason {
     let left = due.saturating_duration_since(Instant::now());
     let limit = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-    let mut watched = [PollFd::new(signals, PollFlags::IN), PollFd::new(listener, PollFlags::IN)];
+    let mut watched = vec![PollFd::new(signals, PollFlags::IN)];
+    watched.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
     let _ = poll(&mut watched, Some(&limit));
-    match (watched[0].revents().is_empty(), watched[1].revents().is_empty()) {
-        (false, _) => WakeReason::Signal,
-        (true, false) => WakeReason::Question,
-        (true, true) => WakeReason::Time,
+    match watched.iter().position(|watched| !watched.revents().is_empty()) {
+        Some(0) => WakeReason::Signal,
+        Some(_) => WakeReason::Question,
+        None => WakeReason::Time,
     }
 }
 
@@ -156,7 +160,7 @@ impl Daemon {
         Ok(Daemon {
             sandbox: sandbox.is_some(),
             ec2: Ec2Client::new(sandbox, tls),
-            probe: SignalProbe::new(),
+            probe: SignalProbe::new(&machine),
             tags: LifeTags { expiry: Known::Unseen(unseen()), cap: Known::Unseen(unseen()) },
             pending: Known::Unseen(unseen()),
             last_minute: None,
@@ -164,6 +168,7 @@ impl Daemon {
             events: Vec::new(),
             replies: Vec::new(),
             unsaved: None,
+            requests: RequestCount::default(),
             notices,
             announced: false,
             instance: None,
@@ -177,6 +182,7 @@ impl Daemon {
     fn poll(&mut self) {
         let mono = self.machine.clocks().mono;
         let minute = self.last_minute.is_none_or(|at| mono - at >= MINUTE);
+        self.requests = RequestCount::default();
         self.imds.begin_round();
         self.pending = match self.imds.identity() {
             Known::Is(identity) => {
@@ -197,7 +203,7 @@ impl Daemon {
         for over in self.hooks.extract_if(.., |hook| hook.is_over()) {
             self.events.push(LifeEvent::PreStopDone(over.trigger));
         }
-        let readings = minute.then(|| self.probe.poll(&self.machine, mono));
+        let readings = minute.then(|| self.probe.poll());
         if minute {
             self.last_minute = Some(mono);
         }
@@ -371,18 +377,24 @@ impl Daemon {
     /// Answers one request on the socket. It delays the next poll by no more than one EC2 call.
     fn serve(&mut self, listener: &UnixListener) {
         let Ok((stream, _)) = listener.accept() else { return };
-        let answer = match socket::receive(&stream) {
-            Ok((question, uid)) => {
-                eprintln!("<6>request of user {uid}: {question:?}");
-                match socket::command(question, uid) {
-                    Ok(Some(command)) => self.apply_command(command),
-                    Ok(None) => self.status(),
-                    Err(why) => SocketAnswer::refused(why),
-                }
-            }
-            Err(why) => SocketAnswer::refused(why),
+        let Ok(client) = socket::client(&stream) else { return };
+        let answer = if self.requests.admit(client.uid) {
+            socket::receive(&stream).and_then(|question| self.answer(question, client))
+        } else {
+            Err("too many requests\nhint: wait for 15 seconds".to_string())
         };
-        socket::reply(&stream, &answer);
+        socket::reply(&stream, &answer.unwrap_or_else(SocketAnswer::refused));
+    }
+
+    fn answer(&mut self, question: SocketRequest, client: SocketClient) -> Result<SocketAnswer, String> {
+        eprintln!("<6>request of user {}: {question:?}", client.uid);
+        let leases = self.state.status(&self.machine.clocks()).leases;
+        let leases: Vec<String> = leases.into_iter().map(|(name, _)| name).collect();
+        let rights = socket::rights(&self.machine, client);
+        Ok(match socket::command(question, client, rights, &leases)? {
+            Some(command) => self.apply_command(command),
+            None => self.status(),
+        })
     }
 
     fn apply_command(&mut self, command: lifecycle::Command) -> SocketAnswer {

@@ -1,15 +1,16 @@
 //! Fuzzing entry points, one per parser of untrusted bytes. Each takes any bytes, and none may
 //! panic.
 
+use crate::socket::{ClientRights, SocketClient};
 use crate::trace::SignalTrace;
-use crate::{imds, jupyter, logind, signals, socket, store, utmp};
+use crate::{imds, jupyter, logind, signals, socket, ssh, store, utmp};
 
 /// Parses the kernel's tables: processors, devices, disks, connections.
 pub fn kernel_table(text: &str) {
     let _ = signals::parse_cpu(text);
     let _ = signals::parse_network(text);
     let _ = signals::parse_disks(text);
-    let _ = signals::parse_ssh(text);
+    let _ = (ssh::parse_connections(text), ssh::stage("sshd", text));
 }
 
 /// Parses the accounting file in both layouts. Panics if there are more logins than records.
@@ -23,7 +24,7 @@ pub fn accounting(bytes: &[u8]) {
 pub fn session_file(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = (logind::session(&text), logind::blocks(&text));
-    let _ = (jupyter::parse_server(bytes).is_some(), jupyter::count_busy(&text));
+    let _ = (jupyter::parse_server(bytes).is_some(), jupyter::parse_kernels(&text).is_some());
 }
 
 /// Parses responses of the metadata service.
@@ -41,8 +42,9 @@ pub fn state_file(bytes: &[u8]) {
 
 /// Parses one line sent to the socket.
 pub fn question(line: &str) {
-    for uid in [0, 33, 1000] {
-        let _ = socket::parse(line).and_then(|question| socket::command(question, uid));
+    let client = SocketClient { uid: 1000, gid: 1000 };
+    for rights in [ClientRights::Reads, ClientRights::Extends, ClientRights::Ends] {
+        let _ = socket::parse(line).and_then(|question| socket::command(question, client, rights, &[]));
     }
 }
 

@@ -40,7 +40,7 @@ impl GpuReadings {
         }
     }
 
-    fn unseen(why: &str) -> GpuReadings {
+    pub(crate) fn unseen(why: &str) -> GpuReadings {
         let unseen = || Known::Unseen(why.to_string());
         GpuReadings {
             busiest: unseen(),
@@ -123,9 +123,11 @@ fn with<T, U>(all: Known<T>, one: Known<U>, add: impl Fn(&mut T, U)) -> Known<T>
 /// Returns the memory in use on one GPU, in bytes. An old driver without this figure leaves the
 /// other figures intact.
 fn used(device: &Device) -> Known<u64> {
-    device
-        .memory_info()
-        .map_or_else(|error| Known::Unseen(format!("NVML: {error}")), |memory| Known::Is(memory.used))
+    match device.memory_info() {
+        Ok(memory) if memory.used <= memory.total => Known::Is(memory.used),
+        Ok(memory) => Known::Unseen(format!("{} bytes used of {} are impossible", memory.used, memory.total)),
+        Err(error) => Known::Unseen(format!("NVML: {error}")),
+    }
 }
 
 /// Sampled utilization of one GPU, in percent.
@@ -154,11 +156,15 @@ fn utilization(
         Ok(samples) if !samples.is_empty() => {
             *seen = samples.iter().map(|sample| sample.timestamp).max().unwrap_or(*seen);
             let percents = || samples.iter().map(|sample| percent(&sample.value));
+            if let Some(impossible) = percents().find(|percent| !(0.0..=100.0).contains(percent)) {
+                return Ok(impossible_use(impossible));
+            }
             let mean = percents().sum::<f64>() / samples.len() as f64;
             Ok(Known::Is(SampledUtilization { highest: percents().fold(0.0, f64::max), mean }))
         }
         Err(error @ (NvmlError::GpuLost | NvmlError::Unknown)) => Err(error),
         Ok(_) | Err(_) => match device.utilization_rates() {
+            Ok(rates) if rates.gpu > 100 => Ok(impossible_use(f64::from(rates.gpu))),
             Ok(rates) => Ok(SampledUtilization::steady(f64::from(rates.gpu))),
             Err(NvmlError::NotSupported) if processes == 0 => Ok(SampledUtilization::steady(0.0)),
             Err(NvmlError::NotSupported) => {
@@ -167,6 +173,10 @@ fn utilization(
             Err(error) => Err(error),
         },
     }
+}
+
+fn impossible_use(percent: f64) -> Known<SampledUtilization> {
+    Known::Unseen(format!("a GPU reports {percent} %, which is impossible"))
 }
 
 fn percent(value: &SampleValue) -> f64 {
@@ -228,6 +238,15 @@ mod tests {
         if let Some([first, second]) = poll(flags) {
             assert_eq!((first.work, first.memory), (Known::Is(40.0), Known::Is(2 << 30)));
             assert_eq!((second.work, second.memory), (Known::Is(0.0), Known::Is(2 << 30)));
+        }
+    }
+
+    #[test]
+    fn a_use_above_100_percent_is_unseen() {
+        if let Some([cards, _]) = poll(["-DUSE=4294967", "-DHELD=17", "-DSTATUS=0", "-DSLOW=0"]) {
+            let unseen = Known::Unseen("a GPU reports 4294967 %, which is impossible".to_string());
+            assert_eq!((cards.busiest, cards.work), (unseen.clone(), unseen));
+            assert!(matches!(cards.memory, Known::Unseen(_)), "17 GiB used of 16");
         }
     }
 

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn cpu(worked: u64, stolen: u64, all: u64) -> Result<ProcessorTimes, String> {
-        Ok(ProcessorTimes { worked, stolen, all })
+        Ok(ProcessorTimes { worked, stolen, all, cores: 1 })
     }
 
     #[test]

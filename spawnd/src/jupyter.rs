@@ -1,11 +1,14 @@
-//! Counts Jupyter kernels. A kernel that computes is work, and an open browser tab is not. Each
-//! server leaves a file with its port and token in its owner's home. The file is untrusted input,
-//! and requests go to this machine only.
+//! Counts Jupyter kernels. A kernel that computes is work, or one that was active since the previous
+//! look, such as for a cell of two seconds. An open browser tab is not. Each server leaves a file
+//! with its port and token in its owner's home. The file is untrusted input, and requests go to
+//! this machine only.
 
+use crate::homes::{homes, names};
 use crate::machine::Machine;
 use domain::Known;
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::tls::TlsConfig;
@@ -28,50 +31,115 @@ pub(crate) struct JupyterServer {
     secure: bool,
 }
 
+/// One kernel in a server's answer.
 #[derive(Deserialize)]
-struct JupyterKernel {
+pub(crate) struct JupyterKernel {
+    #[serde(default)]
+    id: String,
     execution_state: String,
+    #[serde(default)]
+    last_activity: String,
 }
 
-/// Returns the number of kernels that compute. Absent without a running server, and unseen if a
-/// running server gives no count.
-pub(crate) fn busy_kernels(machine: &Machine) -> Known<f64> {
-    let mut busy = Known::Absent;
-    let began = Instant::now();
-    for path in server_files(machine) {
-        let Ok(bytes) = machine.read_plain(&path) else { continue };
-        // An invalid file names no server that could be queried.
-        let Some(server) = parse_server(&bytes) else { continue };
-        if !machine.path(&format!("/proc/{}", server.pid)).exists() {
-            continue;
-        }
-        if began.elapsed() > LIMIT {
-            return Known::Unseen("the Jupyter servers take too long to answer".to_string());
-        }
-        let more = match query_kernels(&server) {
-            Ok(more) => more,
-            Err(why) => return Known::Unseen(format!("Jupyter on port {}: {why}", server.port)),
-        };
-        busy = Known::Is(busy.value().copied().unwrap_or(0.0) + more);
-    }
-    busy
+/// Why a server gives no kernels.
+enum QueryError {
+    /// No Jupyter server is at this port.
+    NoServer(String),
+    Failed(String),
 }
 
-fn server_files(machine: &Machine) -> Vec<String> {
-    let homes = std::fs::read_dir(machine.path("/home")).into_iter().flatten().flatten();
-    let names = homes.map(|home| format!("/home/{}", home.file_name().to_string_lossy()));
-    let mut found = Vec::new();
-    for home in names.chain(["/root".to_string()]) {
-        let folder = format!("{home}/{RUNTIME}");
-        let entries: PathBuf = machine.path(&folder);
-        for entry in std::fs::read_dir(entries).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().to_string();
-            if name.starts_with("jpserver-") && name.ends_with(".json") {
-                found.push(format!("{folder}/{name}"));
+/// Whether a process can be the server of a file. A server that was killed leaves its file, and its
+/// process id goes to another program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ServerProcess {
+    /// It is another program, or there is none.
+    Other,
+    /// It runs Python, as Jupyter does.
+    Possible,
+    /// It is named after Jupyter, or its name cannot be read.
+    Likely,
+}
+
+/// The last activity of each kernel as of the previous look, by the server's port.
+#[derive(Default)]
+pub(crate) struct JupyterProbe {
+    seen: BTreeMap<u16, BTreeMap<String, String>>,
+}
+
+impl JupyterProbe {
+    /// Returns the number of kernels that compute or were active since the previous look. Absent
+    /// without a running server, and unseen if a running server gives no answer.
+    pub(crate) fn poll(&mut self, machine: &Machine) -> Known<f64> {
+        let mut busy = Known::Absent;
+        let began = Instant::now();
+        for path in server_files(machine) {
+            let Ok(bytes) = machine.read_plain(&path) else { continue };
+            // An invalid file names no server that could be queried.
+            let Some(server) = parse_server(&bytes) else { continue };
+            let process = process(machine, server.pid);
+            if process == ServerProcess::Other {
+                continue;
+            }
+            if began.elapsed() > LIMIT {
+                return Known::Unseen("the Jupyter servers take too long to answer".to_string());
+            }
+            match query_kernels(&server) {
+                Ok(kernels) => {
+                    let more = self.count_active(server.port, &kernels);
+                    busy = Known::Is(busy.value().copied().unwrap_or(0.0) + more);
+                }
+                Err(QueryError::NoServer(_)) if process == ServerProcess::Possible => {}
+                Err(QueryError::NoServer(why) | QueryError::Failed(why)) => {
+                    return Known::Unseen(format!("Jupyter on port {}: {why}", server.port));
+                }
             }
         }
+        busy
+    }
+
+    /// Counts the kernels that compute, whose last activity has changed, or that are new. The times
+    /// are compared with each other and never with a clock.
+    fn count_active(&mut self, port: u16, kernels: &[JupyterKernel]) -> f64 {
+        let now = kernels.iter().map(|kernel| (kernel.id.clone(), kernel.last_activity.clone())).collect();
+        let before = self.seen.insert(port, now);
+        let active = |kernel: &&JupyterKernel| {
+            let moved =
+                |before: &BTreeMap<String, String>| before.get(&kernel.id) != Some(&kernel.last_activity);
+            kernel.execution_state == "busy" || before.as_ref().is_some_and(moved)
+        };
+        kernels.iter().filter(active).count() as f64
+    }
+}
+
+/// Returns the files of Jupyter's servers: of Jupyter Server (`jpserver-*.json`), and of Notebook 6
+/// and older (`nbserver-*.json`).
+fn server_files(machine: &Machine) -> Vec<String> {
+    let mut found = Vec::new();
+    for home in homes(machine) {
+        let folder = format!("{home}/{RUNTIME}");
+        let servers = names(machine.path(&folder)).into_iter().filter(|name| {
+            (name.starts_with("jpserver-") || name.starts_with("nbserver-")) && name.ends_with(".json")
+        });
+        found.extend(servers.map(|name| format!("{folder}/{name}")));
     }
     found
+}
+
+fn process(machine: &Machine, pid: u32) -> ServerProcess {
+    let folder = machine.path(&format!("/proc/{pid}"));
+    if !folder.exists() {
+        return ServerProcess::Other;
+    }
+    let text = |name: &str| std::fs::read(folder.join(name)).unwrap_or_default().to_ascii_lowercase();
+    let command = text("cmdline");
+    let name = if command.is_empty() { text("comm") } else { command };
+    let name = String::from_utf8_lossy(&name);
+    match name.trim_matches(['\0', '\n']) {
+        "" => ServerProcess::Likely,
+        name if name.contains("jupyter") || name.contains("notebook") => ServerProcess::Likely,
+        name if name.contains("python") => ServerProcess::Possible,
+        _ => ServerProcess::Other,
+    }
 }
 
 pub(crate) fn parse_server(bytes: &[u8]) -> Option<JupyterServer> {
@@ -80,11 +148,11 @@ pub(crate) fn parse_server(bytes: &[u8]) -> Option<JupyterServer> {
 
 /// Queries a server on this machine. The file names a port and never an address, so no other
 /// machine is queried.
-fn query_kernels(server: &JupyterServer) -> Result<f64, String> {
+fn query_kernels(server: &JupyterServer) -> Result<Vec<JupyterKernel>, QueryError> {
     let base = server.base_url.trim_matches('/');
     let plain = base.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
     if !plain || !server.token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("its runtime file is not valid".to_string());
+        return Err(QueryError::Failed("its runtime file is not valid".to_string()));
     }
     let scheme = if server.secure { "https" } else { "http" };
     let slash = if base.is_empty() { "" } else { "/" };
@@ -99,18 +167,24 @@ fn query_kernels(server: &JupyterServer) -> Result<f64, String> {
         .tls_config(tls)
         .build();
     let request = Agent::from(config).get(url).header("Authorization", format!("token {}", server.token));
-    let mut answer = request.call().map_err(|error| error.to_string())?;
+    let mut answer = request.call().map_err(|error| match error {
+        ureq::Error::Io(refused) if refused.kind() == ErrorKind::ConnectionRefused => {
+            QueryError::NoServer(refused.to_string())
+        }
+        error => QueryError::Failed(error.to_string()),
+    })?;
     match answer.status().as_u16() {
         200 => {}
-        status => return Err(format!("status {status}")),
+        404 => return Err(QueryError::NoServer("status 404".to_string())),
+        status => return Err(QueryError::Failed(format!("status {status}"))),
     }
     let text = answer.body_mut().with_config().limit(LARGEST).read_to_string();
-    count_busy(&text.map_err(|error| error.to_string())?).ok_or("its response is not valid".to_string())
+    let text = text.map_err(|error| QueryError::Failed(error.to_string()))?;
+    parse_kernels(&text).ok_or(QueryError::Failed("its response is not valid".to_string()))
 }
 
-pub(crate) fn count_busy(text: &str) -> Option<f64> {
-    let kernels: Vec<JupyterKernel> = serde_json::from_str(text).ok()?;
-    Some(kernels.iter().filter(|kernel| kernel.execution_state == "busy").count() as f64)
+pub(crate) fn parse_kernels(text: &str) -> Option<Vec<JupyterKernel>> {
+    serde_json::from_str(text).ok()
 }
 
 #[cfg(test)]
@@ -152,11 +226,70 @@ mod tests {
         }
         std::fs::write(runtime.join("kernel-1.json"), "{}").expect("a file");
         let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
-        let found = busy_kernels(&machine);
+        let found = JupyterProbe::default().poll(&machine);
         match (&found, &expected) {
             (Known::Unseen(why), Known::Unseen(part)) => assert!(why.contains(part), "{why}"),
             _ => assert_eq!(found, expected, "{servers:?}"),
         }
+    }
+
+    #[test]
+    fn a_kernel_active_between_two_looks_counts() {
+        let mut probe = JupyterProbe::default();
+        let kernel = |id: &str, state: &str, at: &str| JupyterKernel {
+            id: id.to_string(),
+            execution_state: state.to_string(),
+            last_activity: at.to_string(),
+        };
+        let mut check = |port: u16, kernels: &[JupyterKernel], expected: f64| {
+            assert_eq!(probe.count_active(port, kernels), expected);
+        };
+        // Before the first look of a server nothing is known.
+        check(1, &[kernel("a", "idle", "10:00"), kernel("b", "busy", "10:00")], 1.0);
+        check(1, &[kernel("a", "idle", "10:00"), kernel("b", "idle", "10:00")], 0.0);
+        check(1, &[kernel("a", "idle", "10:01"), kernel("b", "idle", "10:00")], 1.0);
+        check(2, &[kernel("a", "idle", "10:05")], 0.0);
+        check(1, &[kernel("a", "idle", "10:01"), kernel("c", "idle", "10:02")], 1.0);
+        check(1, &[kernel("a", "busy", "10:01")], 1.0);
+        check(1, &[], 0.0);
+        check(1, &[kernel("a", "idle", "10:01")], 1.0);
+    }
+
+    #[test]
+    fn a_notebook_of_version_6_counts_and_the_file_of_another_program_does_not() {
+        let busy = r#"[{"id":"a","execution_state":"busy","last_activity":"x"}]"#;
+        let check = |file: &str, process: Option<(&str, &str)>, port: u16, expected: Known<f64>| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let runtime = folder.path().join("root").join(RUNTIME);
+            std::fs::create_dir_all(&runtime).expect("a folder");
+            std::fs::write(runtime.join(file), server(55, port)).expect("a file");
+            if let Some((name, text)) = process {
+                std::fs::create_dir_all(folder.path().join("proc/55")).expect("a folder");
+                std::fs::write(folder.path().join("proc/55").join(name), text).expect("a file");
+            }
+            let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
+            let found = JupyterProbe::default().poll(&machine);
+            let same =
+                matches!((&found, &expected), (Known::Unseen(_), Known::Unseen(_))) || found == expected;
+            assert!(same, "{file} {process:?}: {found:?}");
+        };
+        let unseen = || Known::Unseen(String::new());
+        let notebook = Some(("cmdline", "/usr/bin/python3\0-m\0notebook\0"));
+        let other_python = Some(("cmdline", "/usr/bin/python3\0train.py\0"));
+        let port = serve(200, busy);
+        for file in ["nbserver-55.json", "jpserver-55.json"] {
+            check(file, notebook, port, Known::Is(1.0));
+            check(file, Some(("comm", "jupyter-lab\n")), port, Known::Is(1.0));
+            check(file, other_python, port, Known::Is(1.0));
+            check(file, Some(("cmdline", "nginx: worker process\0")), port, Known::Absent);
+            check(file, Some(("comm", "postgres\n")), 1, Known::Absent);
+            check(file, other_python, 1, Known::Absent);
+            check(file, other_python, serve(404, ""), Known::Absent);
+            check(file, other_python, serve(403, ""), unseen());
+            check(file, notebook, 1, unseen());
+            check(file, None, port, Known::Absent);
+        }
+        check("kernel-55.json", notebook, port, Known::Absent);
     }
 
     fn server(pid: u32, port: u16) -> String {
@@ -193,6 +326,6 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(runtime.join("jpserver-1.json")).status();
         assert!(made.is_ok_and(|status| status.success()));
         let machine = Machine::new(folder.path().to_path_buf(), ClockPace::REAL);
-        assert_eq!(busy_kernels(&machine), Known::Absent);
+        assert_eq!(JupyterProbe::default().poll(&machine), Known::Absent);
     }
 }

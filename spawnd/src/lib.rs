@@ -16,18 +16,22 @@ mod counters;
 mod daemon;
 mod dead_man;
 mod ec2;
+mod editor;
 pub mod fuzz_entry;
 mod gpu;
 mod heartbeat_window;
+mod homes;
 mod hooks;
 mod imds;
 mod jupyter;
 mod logind;
+mod look;
 mod machine;
 mod notices;
 mod signals;
 mod simulate;
 mod socket;
+mod ssh;
 mod store;
 mod trace;
 mod utmp;
@@ -128,8 +132,8 @@ enum Verb {
     },
     /// Replay recorded signals and print when the instance would have been stopped.
     Simulate {
-        /// CSV or Parquet file, or - for CSV on standard input. Columns: time (seconds), machine
-        /// (if there are several), and one per signal.
+        /// CSV (plain or gzip) or Parquet file, or - for CSV on standard input. Columns: time
+        /// (seconds), machine (if there are several), and one per signal.
         trace: PathBuf,
         /// Time without work before the warnings begin.
         #[arg(long, default_value = "30m")]
@@ -249,8 +253,7 @@ fn status(machine: &Machine, why: bool, json: bool) -> Result<ExitCode, String> 
     }
     print_lines(&answer.text)?;
     for line in &status.signals {
-        let signal = format!("{:?}", line.signal).to_lowercase();
-        print_line(&visible(&format!("  {signal:<10} {}", line.sentence)))?;
+        print_line(&visible(&format!("  {:<10} {}", line.signal.name(), line.sentence)))?;
     }
     print_line(&visible(&format!("  {:<10} {}", "heartbeat", status.heartbeat.sentence)))?;
     for (name, seconds) in &status.leases {
@@ -319,9 +322,9 @@ fn arm(machine: &Machine) -> Result<(), String> {
 const PARQUET: &[u8] = b"PAR1";
 
 fn simulate(path: &Path, terms: &IdleTerms) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
+    let (mut out, mut notes) = (std::io::stdout().lock(), std::io::stderr().lock());
     if path.as_os_str() == "-" {
-        return simulate::run(SignalTrace::csv(std::io::stdin().lock())?, terms, &mut out);
+        return simulate::run(SignalTrace::csv(std::io::stdin().lock())?, terms, &mut out, &mut notes);
     }
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     let mut file = File::open(path).map_err(failed)?;
@@ -335,7 +338,7 @@ fn simulate(path: &Path, terms: &IdleTerms) -> Result<(), String> {
         SignalTrace::csv(file)
     };
     trace
-        .and_then(|trace| simulate::run(trace, terms, &mut out))
+        .and_then(|trace| simulate::run(trace, terms, &mut out, &mut notes))
         .map_err(|why| format!("{}: {why}", path.display()))
 }
 

@@ -122,6 +122,27 @@ impl Machine {
         Ok(Some(text))
     }
 
+    /// Checks that no other user may change a program: it and each folder above it, up to this
+    /// machine's root, belong to this process's user, are no links, and only that user may write
+    /// them. Errors: the first that is otherwise.
+    pub(crate) fn check_own(&self, path: &str) -> Result<(), String> {
+        let own = rustix::process::geteuid().as_raw();
+        let mut folders: Vec<&Path> =
+            Path::new(path).ancestors().filter(|place| place.parent().is_some()).collect();
+        folders.reverse();
+        for place in folders {
+            let place = place.display().to_string();
+            let meta =
+                std::fs::symlink_metadata(self.path(&place)).map_err(|error| format!("{place}: {error}"))?;
+            if meta.is_symlink() || meta.uid() != own || meta.mode() & 0o022 != 0 {
+                return Err(format!(
+                    "{place} is not used: expected no link, owned by user {own}, and writable by no one else"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn boot_id(&self) -> io::Result<String> {
         let text = std::fs::read_to_string(self.path("/proc/sys/kernel/random/boot_id"))?;
         Ok(text.trim().to_string())

@@ -1,26 +1,29 @@
 //! Reads the machine's signals of work. The counters are read here and judged elsewhere. A rate
 //! comes from two samples and the time between them. A line that does not parse does not affect the
-//! other lines.
+//! other lines. Each look runs in a thread of its own, so that a stuck one stops nothing else.
 
 use crate::counters::{
     CounterSample, DeviceCounters, ProcessorTimes, TerminalTable, TerminalTimes, counter_growth,
 };
-use crate::gpu::GpuProbe;
+use crate::editor::EditorProbe;
+use crate::gpu::{GpuProbe, GpuReadings};
 use crate::heartbeat_window::HeartbeatWindow;
+use crate::jupyter::JupyterProbe;
+use crate::look::Look;
 use crate::machine::Machine;
-use crate::{hooks, jupyter, logind};
+use crate::{hooks, logind, ssh};
 use domain::Known;
 use jiff::SignedDuration;
 use lifecycle::UtilizationSample;
 use lifecycle::idle::{IdleSignal, SignalReading};
-use procfs_core::net::{InterfaceDeviceStatus, TcpNetEntries, TcpState};
+use procfs_core::net::InterfaceDeviceStatus;
 use procfs_core::{DiskStat, ExplicitSystemInfo, FromBufRead, FromBufReadSI, KernelStats};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
-/// Port of the SSH server.
-const SSH: u16 = 22;
+/// Time limit of all looks together: that of the hooks, and a second to start them.
+const LIMIT: Duration = Duration::from_secs(6);
 const MIB: f64 = 1024.0 * 1024.0;
 /// Size of a sector in diskstats, whatever the disk's own size is.
 const SECTOR: u64 = 512;
@@ -30,21 +33,22 @@ pub(crate) struct SignalProbe {
     before: Option<CounterSample>,
     /// The measurement for the next heartbeat.
     window: Option<HeartbeatWindow>,
-    gpus: GpuProbe,
+    looks: SignalLooks,
     /// The daemon itself has written to the terminals since the last poll.
     spoke: bool,
 }
 
 impl SignalProbe {
-    pub(crate) fn new() -> SignalProbe {
-        SignalProbe { before: None, window: None, gpus: GpuProbe::default(), spoke: false }
+    pub(crate) fn new(machine: &Machine) -> SignalProbe {
+        SignalProbe { before: None, window: None, looks: SignalLooks::new(machine), spoke: false }
     }
 
     /// Drops the last sample, because a sleep lies in between.
     pub(crate) fn forget(&mut self) {
         self.before = None;
         self.window = None;
-        self.gpus = GpuProbe::default();
+        // A handle to the driver must not outlive the sleep.
+        self.looks.gpus = gpu_look(&self.looks.machine);
     }
 
     /// Returns the figures from the start of the window to the last poll; `None` at the start.
@@ -64,28 +68,96 @@ impl SignalProbe {
     }
 
     /// Polls every signal. Rates cover the time since the last poll.
-    pub(crate) fn poll(&mut self, machine: &Machine, mono: SignedDuration) -> Vec<SignalReading> {
-        let now = sample(machine, mono);
-        let cards = self.gpus.poll(machine);
-        let mut readings = rates(self.before.as_ref(), &now, std::mem::take(&mut self.spoke));
-        let mut add = |signal, value| readings.push(SignalReading { signal, value });
+    pub(crate) fn poll(&mut self) -> Vec<SignalReading> {
+        let until = Instant::now() + LIMIT;
+        self.looks.begin();
+        let sessions = self.looks.sessions.finish(until);
+        let logins =
+            sessions.as_ref().map_or_else(|why| Known::Unseen(why.clone()), |seen| seen.logins.clone());
+        let sample = self.looks.counters.finish(until).map(|counters| CounterSample { logins, ..counters });
+        let cards = self.looks.gpus.finish(until).unwrap_or_else(|why| GpuReadings::unseen(&why));
+        let spoke = std::mem::take(&mut self.spoke);
+        let mut readings = match &sample {
+            Ok(sample) => rates(self.before.as_ref(), sample, spoke),
+            Err(why) => unseen_rates(why),
+        };
         if let Some(window) = &mut self.window {
             window.add(&cards);
         }
+        let seen = |answer: Result<Known<f64>, String>| answer.unwrap_or_else(Known::Unseen);
+        let mut add = |signal, value| readings.push(SignalReading { signal, value });
         add(IdleSignal::Gpu, cards.busiest);
         add(IdleSignal::GpuMemory, cards.held);
-        add(IdleSignal::Inhibitor, logind::inhibitors(machine));
-        add(IdleSignal::Jupyter, jupyter::busy_kernels(machine));
-        add(IdleSignal::Ssh, ssh_connections(machine));
-        add(IdleSignal::Hooks, hooks::idle_hooks(machine));
-        self.before = Some(now);
-        if self.window.as_ref().is_none_or(|window| window.is_too_long(mono)) {
-            self.begin_window();
+        add(IdleSignal::Inhibitor, seen(sessions.map(|seen| seen.inhibitors)));
+        add(IdleSignal::Jupyter, seen(self.looks.jupyter.finish(until)));
+        add(IdleSignal::Editor, seen(self.looks.editor.finish(until)));
+        add(IdleSignal::Ssh, seen(self.looks.ssh.finish(until)));
+        add(IdleSignal::Hooks, seen(self.looks.hooks.finish(until)));
+        if let Ok(sample) = sample {
+            let mono = sample.mono;
+            self.before = Some(sample);
+            if self.window.as_ref().is_none_or(|window| window.is_too_long(mono)) {
+                self.begin_window();
+            }
         }
         readings
     }
 }
 
+/// Sessions and inhibitors, from one look at the login manager's files.
+struct SessionReadings {
+    logins: Known<BTreeSet<String>>,
+    inhibitors: Known<f64>,
+}
+
+/// The looks, each in its own thread.
+struct SignalLooks {
+    machine: Machine,
+    counters: Look<CounterSample>,
+    sessions: Look<SessionReadings>,
+    gpus: Look<GpuReadings>,
+    jupyter: Look<Known<f64>>,
+    editor: Look<Known<f64>>,
+    ssh: Look<Known<f64>>,
+    hooks: Look<Known<f64>>,
+}
+
+impl SignalLooks {
+    fn new(machine: &Machine) -> SignalLooks {
+        let own = || machine.clone();
+        let (counters, sessions, jupyter, editor, ssh, hooks) = (own(), own(), own(), own(), own(), own());
+        let (mut servers, mut editors) = (JupyterProbe::default(), EditorProbe::default());
+        SignalLooks {
+            machine: own(),
+            counters: Look::new("counters", move || sample(&counters, counters.clocks().mono)),
+            sessions: Look::new("sessions", move || SessionReadings {
+                logins: logind::logins(&sessions),
+                inhibitors: logind::inhibitors(&sessions),
+            }),
+            gpus: gpu_look(machine),
+            jupyter: Look::new("jupyter", move || servers.poll(&jupyter)),
+            editor: Look::new("editor", move || editors.poll(&editor)),
+            ssh: Look::new("ssh", move || ssh::sessions(&ssh)),
+            hooks: Look::new("hooks", move || hooks::idle_hooks(&hooks)),
+        }
+    }
+
+    fn begin(&mut self) {
+        self.counters.begin();
+        self.sessions.begin();
+        self.gpus.begin();
+        for look in [&mut self.jupyter, &mut self.editor, &mut self.ssh, &mut self.hooks] {
+            look.begin();
+        }
+    }
+}
+
+fn gpu_look(machine: &Machine) -> Look<GpuReadings> {
+    let (machine, mut gpus) = (machine.clone(), GpuProbe::default());
+    Look::new("gpus", move || gpus.poll(&machine))
+}
+
+/// Reads the counters. The logins are added by the caller.
 fn sample(machine: &Machine, mono: SignedDuration) -> CounterSample {
     let (received, sent) = network_bytes(machine);
     CounterSample {
@@ -95,31 +167,20 @@ fn sample(machine: &Machine, mono: SignedDuration) -> CounterSample {
         sent,
         disk: disk_bytes(machine),
         terminals: terminals(machine),
-        logins: logind::logins(machine),
+        logins: Known::Unseen("not polled yet".to_string()),
     }
 }
 
 /// Returns the rates between two samples. A rate is unseen without an earlier sample, or if a
 /// counter ran backwards. If the daemon itself `spoke`, output on terminals is not taken for work.
 fn rates(before: Option<&CounterSample>, now: &CounterSample, spoke: bool) -> Vec<SignalReading> {
-    let Some(before) = before else {
-        let first = || Known::Unseen("this is the first poll".to_string());
-        let signals = [
-            IdleSignal::Cpu,
-            IdleSignal::Network,
-            IdleSignal::Disk,
-            IdleSignal::Terminal,
-            IdleSignal::Output,
-            IdleSignal::Login,
-        ];
-        return signals.map(|signal| SignalReading { signal, value: first() }).to_vec();
-    };
+    let Some(before) = before else { return unseen_rates("this is the first poll") };
     let seconds = (now.mono - before.mono).as_secs_f64().max(0.001);
     // Stolen time counts as work, because a throttled machine has work to do.
     let busy = |cpu: &ProcessorTimes| cpu.worked.saturating_add(cpu.stolen);
     let cpu = match (&before.cpu, &now.cpu) {
         (Ok(old), Ok(new)) if busy(new) >= busy(old) => {
-            Known::Is((busy(new) - busy(old)) as f64 / 1000.0 / seconds)
+            possible_cores((busy(new) - busy(old)) as f64 / 1000.0 / seconds, new.cores)
         }
         (Ok(_), Ok(_)) => Known::Unseen("the counter ran backwards".to_string()),
         (Err(why), _) | (_, Err(why)) => Known::Unseen(why.clone()),
@@ -141,6 +202,28 @@ fn rates(before: Option<&CounterSample>, now: &CounterSample, spoke: bool) -> Ve
         SignalReading { signal: IdleSignal::Output, value: Known::Is(printed as f64) },
         SignalReading { signal: IdleSignal::Login, value: new_logins(&before.logins, &now.logins) },
     ]
+}
+
+/// Returns the rates of two samples of which one is missing.
+fn unseen_rates(why: &str) -> Vec<SignalReading> {
+    let signals = [
+        IdleSignal::Cpu,
+        IdleSignal::Network,
+        IdleSignal::Disk,
+        IdleSignal::Terminal,
+        IdleSignal::Output,
+        IdleSignal::Login,
+    ];
+    signals.map(|signal| SignalReading { signal, value: Known::Unseen(why.to_string()) }).to_vec()
+}
+
+/// Returns the number of busy cores, as unseen if the machine has fewer. Between the readings of the
+/// counter and of the clock, a tenth more can pass.
+fn possible_cores(busy: f64, cores: usize) -> Known<f64> {
+    if cores > 0 && busy > cores as f64 * 1.1 {
+        return Known::Unseen(format!("{busy:.2} busy cores of {cores} are impossible"));
+    }
+    Known::Is(busy)
 }
 
 /// Returns the number of terminals with new input. Times are compared with those before, never with
@@ -176,12 +259,12 @@ fn per_minute(before: &DeviceCounters, now: &DeviceCounters, seconds: f64) -> Kn
     }
 }
 
-fn read(machine: &Machine, path: &str) -> Result<String, String> {
+pub(crate) fn read(machine: &Machine, path: &str) -> Result<String, String> {
     std::fs::read_to_string(machine.path(path)).map_err(|error| format!("{path}: {error}"))
 }
 
 /// Returns the properties of the machine that procfs-core needs. The time of the boot is not used.
-fn system() -> ExplicitSystemInfo {
+pub(crate) fn system() -> ExplicitSystemInfo {
     ExplicitSystemInfo {
         boot_time_secs: 0,
         ticks_per_second: rustix::param::clock_ticks_per_second(),
@@ -208,7 +291,10 @@ pub(crate) fn parse_cpu(text: &str) -> Result<ProcessorTimes, String> {
         [Some(cpu.user_ms()), Some(cpu.nice_ms()), Some(cpu.system_ms()), cpu.irq_ms(), cpu.softirq_ms()];
     let (worked, stolen) = (sum(&own), cpu.steal_ms().unwrap_or(0));
     let all = sum(&[Some(worked), Some(stolen), Some(cpu.idle_ms()), cpu.iowait_ms()]);
-    Ok(ProcessorTimes { worked, stolen, all })
+    let core = |line: &&str| {
+        line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    Ok(ProcessorTimes { worked, stolen, all, cores: text.lines().filter(core).count() })
 }
 
 /// Returns the bytes received and sent through devices with hardware behind them: no loopback,
@@ -272,31 +358,6 @@ fn numbered(machine: &Machine, folder: &str, prefix: &str) -> Vec<(String, Termi
         Some((format!("{folder}/{name} {}", meta.ino()), touched))
     });
     found.collect()
-}
-
-/// Returns the number of established connections to the SSH server, over IPv4 and IPv6.
-fn ssh_connections(machine: &Machine) -> Known<f64> {
-    let mut peers = BTreeSet::new();
-    for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        match read(machine, path) {
-            Ok(text) => peers.extend(parse_ssh(&text)),
-            // A machine without IPv6 has no such file.
-            Err(_) if path.ends_with('6') => {}
-            Err(why) => return Known::Unseen(why),
-        }
-    }
-    Known::Is(peers.len() as f64)
-}
-
-/// Parses the peers of the SSH server.
-pub(crate) fn parse_ssh(text: &str) -> BTreeSet<SocketAddr> {
-    let entries = text.lines().skip(1).flat_map(|line| {
-        let file = format!("\n{line}\n");
-        TcpNetEntries::from_buf_read(file.as_bytes(), &system()).map(|table| table.0).unwrap_or_default()
-    });
-    let ssh =
-        entries.filter(|entry| entry.state == TcpState::Established && entry.local_address.port() == SSH);
-    ssh.map(|entry| entry.remote_address).collect()
 }
 
 #[cfg(test)]

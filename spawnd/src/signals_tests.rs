@@ -172,34 +172,26 @@ fn counts_only_new_logins() {
 }
 
 #[test]
-fn counts_ssh_connections_over_ipv4_and_ipv6() {
+fn more_busy_cores_than_the_machine_has_are_impossible() {
     let fake = FakeProc::new();
-    let line = |slot: u8, local: &str, remote: &str, state: &str| {
-        format!(
-            "   {slot}: {local} {remote} {state} 00000000:00000000 00:00000000 00000000     0        0 100 1 0000 20 4 30 10 -1\n"
-        )
-    };
-    let tcp = [
-        line(0, "0100007F:0016", "0200007F:C350", "01"),
-        line(1, "0100007F:0016", "0300007F:C350", "06"),
-        line(2, "0100007F:1F90", "0400007F:C350", "01"),
-        "odd\n".to_string(),
-    ];
-    fake.write("proc/net/tcp", &format!("header\n{}", tcp.concat()));
-    let address = "00000000000000000000000001000000";
+    let before = fake.sample(0);
+    fake.write("proc/stat", &STAT.replace("1000 20", "8000 20"));
+    let unseen = Known::Unseen("1.17 busy cores of 1 are impossible".to_string());
+    assert_eq!(fake.rate(&before, IdleSignal::Cpu), unseen);
     fake.write(
-        "proc/net/tcp6",
-        &format!("header\n{}", line(0, &format!("{address}:0016"), &format!("{address}:D431"), "01")),
+        "proc/stat",
+        &STAT.replace("1000 20", "8000 20").replace("cpu0 odd line", "cpu0 odd\ncpu1 odd"),
     );
-    assert_eq!(ssh_connections(&fake.machine), Known::Is(2.0));
+    let two = fake.rate(&before, IdleSignal::Cpu);
+    assert!(two.value().is_some_and(|cores| (1.16..1.17).contains(cores)), "{two:?}");
 }
 
 #[test]
 fn sees_one_busy_thread_on_the_real_kernel() {
     use rustix::time::{ClockId, clock_gettime};
     let machine = Machine::new("/".into(), ClockPace::REAL);
-    let mut probe = SignalProbe::new();
-    probe.poll(&machine, machine.clocks().mono);
+    let mut probe = SignalProbe::new(&machine);
+    probe.poll();
     let used = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);
         time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
@@ -208,7 +200,7 @@ fn sees_one_busy_thread_on_the_real_kernel() {
     while used() - before < 0.5 {
         std::hint::black_box(before);
     }
-    let readings = probe.poll(&machine, machine.clocks().mono);
+    let readings = probe.poll();
     let passed = (machine.clocks().mono - began).as_secs_f64();
     let cpu = readings.iter().find(|reading| reading.signal == IdleSignal::Cpu).expect("a reading");
     // The kernel counts in hundredths of a second.

@@ -5,12 +5,14 @@ use crate::trace::{SignalTrace, TraceRow};
 use domain::format_span;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::idle::{IdleSignal, IdleTerms, RULES, SignalReading};
+use lifecycle::idle::{IdleSignal, IdleTerms, OFF, RULES, SignalReading, adjusted};
 use lifecycle::{
     BootIdentity, ClockReadings, DaemonState, EndAnnouncement, EndCause, LifeEffect, LifeEvent, LifeTags,
-    StepInputs, Terms, UserNotice, step,
+    NoticeUrgency, StepInputs, Terms, UserNotice, step,
 };
-use std::io::Write;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 /// Seconds from the first work after a stop until the machine runs again.
 const START: i64 = 5 * 60;
@@ -19,8 +21,12 @@ const SOON: i64 = 60 * 60;
 /// Signals are read once a minute.
 const MINUTE: i64 = 60;
 
-/// The totals of a replay; spans are in seconds. Idle and busy follow the documented thresholds,
-/// not those of the policy. Time that was not seen is neither.
+/// The signals that kept a machine running are named up to this number.
+const NAMED: usize = 3;
+
+/// The totals of a replay; spans are in seconds. Busy time is that of a signal of work, by the
+/// thresholds of the policy. A signal that only holds the instance is no work. Time that was not
+/// seen is neither idle nor busy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct ReplayTotals {
     stops: u32,
@@ -35,8 +41,16 @@ struct ReplayTotals {
 }
 
 /// Replays a trace, machine by machine. A row is valid until the next. After a stop, the next busy
-/// row starts the instance again, which takes five minutes.
-pub(crate) fn run(mut trace: SignalTrace<'_>, terms: &IdleTerms, out: &mut impl Write) -> Result<(), String> {
+/// row starts the instance again, which takes five minutes. `notes` gets the missing signals, the
+/// daemon's reports, and the signals that kept a machine running to its last row.
+pub(crate) fn run(
+    mut trace: SignalTrace<'_>,
+    terms: &IdleTerms,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<(), String> {
+    let failed = |error: io::Error| error.to_string();
+    write_missing(&trace.signals, terms, notes).map_err(failed)?;
     let mut total = ReplayTotals::default();
     while let Some(recorded) = trace.machine()? {
         let replay = TraceReplay { rows: &recorded.rows, signals: &trace.signals, terms };
@@ -45,9 +59,56 @@ pub(crate) fn run(mut trace: SignalTrace<'_>, terms: &IdleTerms, out: &mut impl 
         } else {
             &format!("{}: ", domain::visible(&recorded.machine))
         };
-        replay.run(&mut total, |line| writeln!(out, "{name}{line}")).map_err(|error| error.to_string())?;
+        let mut log = ReplayLog { name, out, notes, why: None, minutes: 0, kept: BTreeMap::new() };
+        replay.run(&mut total, &mut log).map_err(failed)?;
     }
-    writeln!(out, "{}", total.sentence()).map_err(|error| error.to_string())
+    writeln!(out, "{}", total.sentence()).map_err(failed)
+}
+
+/// Names the signals without a column: work that only they show is lost in the replay.
+fn write_missing(signals: &[IdleSignal], terms: &IdleTerms, notes: &mut impl Write) -> io::Result<()> {
+    let on = RULES.iter().map(|rule| adjusted(rule, Some(terms))).filter(|rule| rule.threshold != OFF);
+    let missing: Vec<&str> =
+        on.filter(|rule| !signals.contains(&rule.signal)).map(|rule| rule.signal.name()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    writeln!(notes, "note: the trace has no column {}; work there does not count", missing.join(", "))
+}
+
+/// The output of one machine's replay.
+struct ReplayLog<'a, O, N> {
+    name: &'a str,
+    out: &'a mut O,
+    notes: &'a mut N,
+    /// The reason of the latest warning before an end by idleness.
+    why: Option<String>,
+    minutes: u32,
+    /// The minutes in which each signal kept the machine running.
+    kept: BTreeMap<IdleSignal, u32>,
+}
+
+impl<O: Write, N: Write> ReplayLog<'_, O, N> {
+    fn count(&mut self, state: &DaemonState) {
+        self.minutes += 1;
+        for signal in state.keeping_signals() {
+            *self.kept.entry(signal).or_default() += 1;
+        }
+    }
+
+    fn write_keepers(&mut self) -> io::Result<()> {
+        let mut kept: Vec<(IdleSignal, u32)> =
+            self.kept.iter().map(|(signal, count)| (*signal, *count)).collect();
+        kept.sort_by_key(|(_, count)| Reverse(*count));
+        kept.truncate(NAMED);
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let share = |count: u32| 100.0 * f64::from(count) / f64::from(self.minutes);
+        let named = kept.iter().map(|(signal, count)| format!("{} in {:.0} %", signal.name(), share(*count)));
+        let named = named.collect::<Vec<_>>().join(", ");
+        writeln!(self.notes, "note: {}kept running by {named} of the minutes", self.name)
+    }
 }
 
 /// The rows of one machine, and a policy.
@@ -61,14 +122,16 @@ impl TraceReplay<'_> {
     fn run(
         &self,
         total: &mut ReplayTotals,
-        mut say: impl FnMut(String) -> std::io::Result<()>,
-    ) -> std::io::Result<()> {
+        log: &mut ReplayLog<'_, impl Write, impl Write>,
+    ) -> io::Result<()> {
         let (mut begin, end) = (self.rows[0].second, self.rows[self.rows.len() - 1].second);
         total.busy += self.load_seconds(RowLoad::Busy, begin, end);
         total.idle += self.load_seconds(RowLoad::Idle, begin, end);
-        while let Some((stop, why)) = self.run_until_stop(begin) {
+        let before = total.stops;
+        while let Some((stop, why)) = self.run_until_stop(begin, log)? {
             let ran = format_span(SignedDuration::from_secs(stop - begin));
-            say(format!("{stop} s: {} after {ran} of running, because {why}", self.terms.action.verb()))?;
+            let (name, verb) = (log.name, self.terms.action.verb());
+            writeln!(log.out, "{name}{stop} s: {verb} after {ran} of running, because {why}")?;
             let wanted = self.next_work_after(stop);
             begin = wanted.map_or(end, |wanted| (wanted + START).min(end));
             total.stops += 1;
@@ -76,7 +139,7 @@ impl TraceReplay<'_> {
             total.saved += self.load_seconds(RowLoad::Idle, stop, begin);
             total.cut += self.load_seconds(RowLoad::Busy, stop, begin);
         }
-        Ok(())
+        if total.stops == before { log.write_keepers() } else { Ok(()) }
     }
 
     /// Returns the rows from the one valid at `second` on, each with the second at which it ends.
@@ -87,7 +150,11 @@ impl TraceReplay<'_> {
 
     /// Runs one life from `begin` on. Returns the second at which it would have been stopped, and
     /// the reason that the latest warning gave.
-    fn run_until_stop(&self, begin: i64) -> Option<(i64, String)> {
+    fn run_until_stop(
+        &self,
+        begin: i64,
+        log: &mut ReplayLog<'_, impl Write, impl Write>,
+    ) -> io::Result<Option<(i64, String)>> {
         let life = Terms {
             idle: Some(self.terms.clone()),
             // Longer than any trace, so that only idleness can end the life.
@@ -95,34 +162,47 @@ impl TraceReplay<'_> {
         };
         let first = inputs(0, None);
         let mut state = DaemonState::begin(life, &first.clocks, &first.boot);
-        let mut why = None;
         for (row, end) in self.spans_from(begin) {
             let readings = readings(row, self.signals);
             let mut second = row.second.max(begin);
             while second < end {
-                let (next, stopped) = run_minute(state, second - begin, readings.clone(), &mut why);
+                let (next, stopped) = run_minute(state, second, begin, readings.clone(), log)?;
                 if stopped {
-                    return why.map(|detail| (second, detail));
+                    return Ok(log.why.take().map(|detail| (second, detail)));
                 }
                 state = next;
                 second += MINUTE;
             }
         }
-        None
+        Ok(None)
     }
 
     /// Returns the second of the first work after a stop.
     fn next_work_after(&self, stop: i64) -> Option<i64> {
         let mut spans = self.spans_from(stop);
-        let busy = spans.find(|(row, end)| *end > stop && load(row, self.signals) == RowLoad::Busy);
+        let busy = spans.find(|(row, end)| *end > stop && self.load(row) == RowLoad::Busy);
         busy.map(|(row, _)| row.second.max(stop))
     }
 
     /// Returns the seconds of a load between two instants.
     fn load_seconds(&self, wanted: RowLoad, from: i64, to: i64) -> i64 {
         let spans = self.spans_from(from).take_while(|(row, _)| row.second < to);
-        let spans = spans.filter(|(row, _)| load(row, self.signals) == wanted);
+        let spans = spans.filter(|(row, _)| self.load(row) == wanted);
         spans.map(|(row, end)| (end.min(to) - row.second.max(from)).max(0)).sum()
+    }
+
+    /// Returns the load of a row. Only signals of work count.
+    fn load(&self, row: &TraceRow) -> RowLoad {
+        let mut unseen = false;
+        for rule in RULES.iter().filter(|rule| !rule.is_hold()).map(|rule| adjusted(rule, Some(self.terms))) {
+            let index = self.signals.iter().position(|found| *found == rule.signal);
+            match index.map(|index| rule.checked(&row.values[index])) {
+                Some(Known::Is(value)) if value >= rule.threshold => return RowLoad::Busy,
+                Some(Known::Unseen(_)) if rule.threshold != OFF => unseen = true,
+                Some(_) | None => {}
+            }
+        }
+        if unseen { RowLoad::Unseen } else { RowLoad::Idle }
     }
 }
 
@@ -130,10 +210,11 @@ impl TraceReplay<'_> {
 fn run_minute(
     mut state: DaemonState,
     second: i64,
+    begin: i64,
     readings: Vec<SignalReading>,
-    why: &mut Option<String>,
-) -> (DaemonState, bool) {
-    let mut input = inputs(second, Some(readings));
+    log: &mut ReplayLog<'_, impl Write, impl Write>,
+) -> io::Result<(DaemonState, bool)> {
+    let mut input = inputs(second - begin, Some(readings));
     let mut stopped = false;
     // The second step processes the outcome of the first one's effects.
     for _ in 0..2 {
@@ -146,14 +227,18 @@ fn run_minute(
                 LifeEffect::Notify(UserNotice {
                     announces: Some(EndAnnouncement { cause: EndCause::Idle, detail }),
                     ..
-                }) => *why = Some(detail),
+                }) => log.why = Some(detail),
+                LifeEffect::Notify(UserNotice { urgency: NoticeUrgency::Trouble, text, .. }) => {
+                    writeln!(log.notes, "warning: {}{second} s: {text}", log.name)?;
+                }
                 LifeEffect::PreStop { trigger, .. } => input.events.push(LifeEvent::PreStopDone(trigger)),
                 LifeEffect::Call(_) => stopped = true,
                 _ => {}
             }
         }
     }
-    (state, stopped)
+    log.count(&state);
+    Ok((state, stopped))
 }
 
 fn inputs(second: i64, readings: Option<Vec<SignalReading>>) -> StepInputs {
@@ -182,24 +267,12 @@ fn readings(row: &TraceRow, signals: &[IdleSignal]) -> Vec<SignalReading> {
         .collect()
 }
 
-/// The load of a row by the documented thresholds.
+/// The load of a row by the thresholds of the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RowLoad {
     Busy,
     Idle,
     Unseen,
-}
-
-fn load(row: &TraceRow, signals: &[IdleSignal]) -> RowLoad {
-    let busy = |(signal, value): (&IdleSignal, &Known<f64>)| {
-        let rule = RULES.iter().find(|rule| rule.signal == *signal);
-        value.value().zip(rule).is_some_and(|(value, rule)| *value >= rule.threshold)
-    };
-    if signals.iter().zip(&row.values).any(busy) {
-        return RowLoad::Busy;
-    }
-    let unseen = row.values.iter().any(|value| matches!(value, Known::Unseen(_)));
-    if unseen { RowLoad::Unseen } else { RowLoad::Idle }
 }
 
 impl ReplayTotals {
@@ -223,7 +296,7 @@ mod tests {
     fn replay(trace: &str) -> Result<String, String> {
         let mut out = Vec::new();
         let terms = IdleTerms::after(SignedDuration::from_mins(30));
-        run(SignalTrace::csv(trace.as_bytes())?, &terms, &mut out)?;
+        run(SignalTrace::csv(trace.as_bytes())?, &terms, &mut out, &mut io::sink())?;
         Ok(String::from_utf8_lossy(&out).to_string())
     }
 
@@ -256,12 +329,103 @@ mod tests {
     }
 
     #[test]
-    fn work_in_the_minute_of_the_stop_starts_it_again_at_once() {
-        let busy = |minute: i64| if minute == 54 { 1.0 } else { 0.0 };
-        let text = replay(&trace((0..70).map(|minute| (minute * 60, busy(minute))))).expect("a replay");
-        let total = "1 stop, 1 with work again within the hour; saved 240 s of 4080 s idle (5.9 %), \
+    fn work_in_the_minute_of_the_stop_postpones_it() {
+        let text = |busy: &dyn Fn(i64) -> bool| {
+            let cpu = |minute: i64| if busy(minute) { 1.0 } else { 0.0 };
+            replay(&trace((0..70).map(|minute| (minute * 60, cpu(minute))))).expect("a replay")
+        };
+        let once = text(&|minute| minute == 54);
+        assert!(once.starts_with("3300 s: stop after 55m of running"), "{once}");
+        for first in [53, 54] {
+            let job = text(&|minute| minute >= first);
+            assert!(job.starts_with("0 stops"), "{job}");
+        }
+        let after = text(&|minute| minute == 55);
+        let total = "1 stop, 1 with work again within the hour; saved 300 s of 4080 s idle (7.4 %), \
                      cut 60 s of 60 s busy (100.0 %)";
-        assert_eq!(text.lines().last(), Some(total), "{text}");
+        assert_eq!(after.lines().last(), Some(total), "{after}");
+    }
+
+    /// Returns the output and the notes of a replay under these terms.
+    fn replay_with_notes(trace: &str, terms: &IdleTerms) -> (String, String) {
+        let (mut out, mut notes) = (Vec::new(), Vec::new());
+        let trace = SignalTrace::csv(trace.as_bytes()).expect("a trace");
+        run(trace, terms, &mut out, &mut notes).expect("a replay");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (text(out), text(notes))
+    }
+
+    /// Writes a minute for each value of a signal, with a quiet processor.
+    fn minutes(signal: &str, values: impl Iterator<Item = String>) -> String {
+        let row = |(minute, value): (i64, String)| format!("{},0.01,{value}\n", minute * 60);
+        format!("time,cpu,{signal}\n{}", (0..).zip(values).map(row).collect::<String>())
+    }
+
+    #[test]
+    fn a_hold_is_no_work_and_brings_no_machine_back() {
+        let check = |signal: &str, hours: i64| {
+            let held = minutes(signal, (0..600).map(|_| "1".to_string()));
+            let (out, _) = replay_with_notes(&held, &IdleTerms::after(SignedDuration::from_mins(20)));
+            // The last hard activity of a life is its boot.
+            let stop = hours * 3_600 + 30 * 60;
+            assert!(out.starts_with(&format!("{stop} s: stop after")), "{signal}: {out}");
+            let total = out.lines().last().unwrap_or_default();
+            assert!(total.starts_with("1 stop, 0 with work again"), "{signal}: {out}");
+            assert!(total.ends_with("cut 0 s of 0 s busy (0.0 %)"), "{signal}: {out}");
+        };
+        check("ssh", 4);
+        check("gpu-memory", 2);
+    }
+
+    #[test]
+    fn a_stopped_machine_starts_again_for_work_alone() {
+        let after = |signal: &str, value: &str| {
+            let values = (0..300).map(|minute| if minute < 120 { "0" } else { value }.to_string());
+            let terms = IdleTerms::after(SignedDuration::from_mins(20));
+            replay_with_notes(&minutes(signal, values), &terms).0.lines().count() - 1
+        };
+        assert_eq!(after("ssh", "1"), 1);
+        assert_eq!(after("gpu-memory", "1"), 1);
+        assert_eq!(after("gpu", "400"), 1, "an impossible value is unseen");
+        assert_eq!(after("terminal", "1"), 1, "it works to the end of the trace");
+        let values = (0..300).map(|minute| if minute == 120 { "1" } else { "0" }.to_string());
+        let terms = IdleTerms::after(SignedDuration::from_mins(20));
+        let (out, _) = replay_with_notes(&minutes("login", values), &terms);
+        assert!(out.contains("2 stops, 0 with work again") && out.contains("cut 60 s of 60 s busy"), "{out}");
+    }
+
+    #[test]
+    fn thresholds_and_ignored_signals_decide_what_is_work() {
+        let platform = minutes("gpu", (0..300).map(|_| "100".to_string())).replace(",0.01,", ",0.25,");
+        let mut terms = IdleTerms::after(SignedDuration::from_mins(30));
+        let (out, notes) = replay_with_notes(&platform, &terms);
+        assert!(out.starts_with("0 stops"), "{out}");
+        let kept = "note: kept running by gpu in 100 %, cpu in 100 % of the minutes\n";
+        assert!(notes.ends_with(kept) || notes.contains("cpu in 100 %, gpu in 100 %"), "{notes}");
+        terms.thresholds.insert(IdleSignal::Cpu, 0.5);
+        terms.ignore.insert(IdleSignal::Gpu);
+        let (out, notes) = replay_with_notes(&platform, &terms);
+        assert!(out.ends_with("of 17940 s idle (81.9 %), cut 0 s of 0 s busy (0.0 %)\n"), "{out}");
+        assert!(out.contains("1 stop, 0 with") && !notes.contains("kept running"), "{notes}");
+    }
+
+    #[test]
+    fn missing_signals_and_lost_looks_are_named() {
+        let terms = IdleTerms::after(SignedDuration::from_mins(30));
+        let lossy = |every: i64| {
+            let value = move |minute: i64| if minute % every == every - 1 { "?" } else { "0" }.to_string();
+            replay_with_notes(&minutes("jupyter", (0..300).map(value)), &terms)
+        };
+        let (out, notes) = lossy(25);
+        assert!(out.contains("1 stop, 0") && out.starts_with("3240 s: stop after 54m"), "{out}");
+        let missing = "note: the trace has no column network, disk, terminal, login, inhibitor, editor, gpu, \
+                       gpu-memory, ssh, hooks; work there does not count\n";
+        assert_eq!(notes, missing);
+        let (out, notes) = lossy(3);
+        assert!(out.starts_with("0 stops"), "{out}");
+        let report = "warning: 1200 s: idleness cannot be determined: jupyter could not be read in 7 of the \
+                      last 60 looks";
+        assert!(notes.contains(report) && notes.contains("kept running by jupyter"), "{notes}");
     }
 
     #[test]

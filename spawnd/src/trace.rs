@@ -2,15 +2,18 @@
 //! second on.
 
 use domain::Known;
+use flate2::read::MultiGzDecoder;
 use lifecycle::idle::{IdleSignal, RULES};
+use parquet::basic::{LogicalType, TimeUnit};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::record::reader::RowIter;
+use parquet::schema::types::ColumnDescriptor;
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
 /// The last second of the year 9999, and the longest span of one machine's rows in seconds, a
 /// little less than nine years. A replay steps through each minute of it.
@@ -43,6 +46,9 @@ pub(crate) struct SignalTrace<'a> {
     seen: HashSet<String>,
 }
 
+/// The first bytes of a file that gzip wrote.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 type TraceLines<'a> = Box<dyn Iterator<Item = Result<TraceLine, String>> + 'a>;
 
 /// One line, and its place for error messages.
@@ -61,9 +67,13 @@ enum TraceColumn {
 }
 
 impl<'a> SignalTrace<'a> {
-    /// Reads CSV with a header. An empty cell means that the machine does not have the device, and
-    /// `?` that the value was not seen.
+    /// Reads CSV with a header, plain or compressed with gzip. An empty cell means that the machine
+    /// does not have the device, and `?` that the value was not seen.
     pub(crate) fn csv(bytes: impl Read + 'a) -> Result<SignalTrace<'a>, String> {
+        let mut bytes = BufReader::new(bytes);
+        let compressed = bytes.fill_buf().map_err(|error| error.to_string())?.starts_with(&GZIP);
+        let bytes: Box<dyn Read + 'a> =
+            if compressed { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
         let mut reader = csv::Reader::from_reader(bytes);
         let columns = columns(reader.headers().map_err(|error| error.to_string())?.iter())?;
         let kinds = columns.clone();
@@ -75,17 +85,21 @@ impl<'a> SignalTrace<'a> {
         Ok(SignalTrace::new(&columns, Box::new(lines)))
     }
 
-    /// Reads Parquet with the same columns; time is in whole seconds or a timestamp. A null means
-    /// that the machine does not have the device, and NaN that the value was not seen.
+    /// Reads Parquet with the same columns; time is in seconds or a timestamp. A null means that
+    /// the machine does not have the device, and NaN that the value was not seen.
     pub(crate) fn parquet(file: File) -> Result<SignalTrace<'static>, String> {
         let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let columns = columns(schema.root_schema().get_fields().iter().map(|field| field.name()))?;
         let kinds = columns.clone();
+        let ticks: Vec<i64> = schema.columns().iter().map(|column| ticks_per_second(column)).collect();
         let rows = RowIter::from_file_into(Box::new(reader));
         let lines = rows.enumerate().map(move |(index, row)| {
             let row = row.map_err(|error| error.to_string())?;
-            let cells = row.get_column_iter().map(|(_, field)| parquet_cell(field));
+            let cells = row.get_column_iter().zip(&ticks).map(|((_, field), ticks)| match field {
+                Field::Long(number) => TraceCell::Second(number.div_euclid(*ticks)),
+                field => parquet_cell(field),
+            });
             line(&format!("row {}", index + 1), &kinds, cells)
         });
         Ok(SignalTrace::new(&columns, Box::new(lines)))
@@ -158,9 +172,20 @@ fn column(name: &str) -> Result<TraceColumn, String> {
         _ => {}
     }
     IdleSignal::deserialize(StrDeserializer::<Error>::new(name)).map(TraceColumn::Signal).map_err(|_| {
-        let known = RULES.iter().map(|rule| format!("{:?}", rule.signal).to_lowercase()).collect::<Vec<_>>();
+        let known = RULES.iter().map(|rule| rule.signal.name()).collect::<Vec<_>>();
         format!("unknown column {name}, expected time, machine, {}", known.join(", "))
     })
+}
+
+/// Returns the units in a second of a column of timestamps, and 1 for other columns. The reader
+/// returns timestamps in nanoseconds or without a time zone as plain numbers.
+fn ticks_per_second(column: &ColumnDescriptor) -> i64 {
+    match column.logical_type_ref() {
+        Some(LogicalType::Timestamp { unit: TimeUnit::MILLIS, .. }) => 1_000,
+        Some(LogicalType::Timestamp { unit: TimeUnit::MICROS, .. }) => 1_000_000,
+        Some(LogicalType::Timestamp { unit: TimeUnit::NANOS, .. }) => 1_000_000_000,
+        _ => 1,
+    }
 }
 
 /// One cell in either format.
@@ -176,6 +201,8 @@ fn csv_cell(text: &str) -> TraceCell {
     match text {
         "" => TraceCell::Nothing,
         "?" => TraceCell::Unseen,
+        _ if text.eq_ignore_ascii_case("true") => TraceCell::Second(1),
+        _ if text.eq_ignore_ascii_case("false") => TraceCell::Second(0),
         _ => text
             .parse()
             .map(TraceCell::Second)
@@ -187,14 +214,24 @@ fn csv_cell(text: &str) -> TraceCell {
 fn parquet_cell(field: &Field) -> TraceCell {
     match field {
         Field::Null => TraceCell::Nothing,
+        Field::Bool(holds) => TraceCell::Second(i64::from(*holds)),
+        Field::Byte(number) => TraceCell::Second(i64::from(*number)),
+        Field::Short(number) => TraceCell::Second(i64::from(*number)),
         Field::Int(number) => TraceCell::Second(i64::from(*number)),
-        Field::Long(number) => TraceCell::Second(*number),
+        Field::UByte(number) => TraceCell::Second(i64::from(*number)),
+        Field::UShort(number) => TraceCell::Second(i64::from(*number)),
+        Field::UInt(number) => TraceCell::Second(i64::from(*number)),
+        Field::ULong(number) => {
+            i64::try_from(*number).map_or(TraceCell::Number(*number as f64), TraceCell::Second)
+        }
         Field::TimestampMillis(millis) => TraceCell::Second(millis.div_euclid(1_000)),
         Field::TimestampMicros(micros) => TraceCell::Second(micros.div_euclid(1_000_000)),
+        Field::Float16(number) => TraceCell::Number(number.to_f64()),
         Field::Float(number) => TraceCell::Number(f64::from(*number)),
         Field::Double(number) => TraceCell::Number(*number),
         Field::Str(text) => TraceCell::Text(text.clone()),
-        other => TraceCell::Text(other.to_string()),
+        // Decimals, in words: `to_string` writes them in plain digits.
+        other => other.to_string().parse().map_or(TraceCell::Text(other.to_string()), TraceCell::Number),
     }
 }
 
@@ -212,7 +249,9 @@ impl TraceCell {
     fn second(self) -> Result<i64, String> {
         match self {
             TraceCell::Second(second) if (0..=LATEST).contains(&second) => Ok(second),
-            other => Err(format!("time is \"{}\", expected a whole number of seconds", other.name())),
+            // Fractions come from clocks of better resolution. A row is valid from its second on.
+            TraceCell::Number(second) if (0.0..=LATEST as f64).contains(&second) => Ok(second as i64),
+            other => Err(format!("time is \"{}\", expected a number of seconds", other.name())),
         }
     }
 
@@ -247,9 +286,10 @@ fn line(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parquet::data_type::{ByteArrayType, DoubleType, Int64Type};
+    use parquet::basic::{Compression, GzipLevel};
+    use parquet::data_type::{BoolType, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
     use parquet::file::properties::WriterProperties;
-    use parquet::file::writer::SerializedFileWriter;
+    use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
     use parquet::schema::parser::parse_message_type;
     use std::sync::Arc;
 
@@ -303,6 +343,82 @@ mod tests {
         }
     }
 
+    /// Writes Parquet with one column of each type; `write` writes its values.
+    fn typed_file(schema: &str, write: impl Fn(&str, &mut SerializedColumnWriter<'_>)) -> File {
+        let schema = Arc::new(parse_message_type(schema).expect("a schema"));
+        let names: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_string()).collect();
+        let properties = WriterProperties::builder().set_compression(Compression::GZIP(GzipLevel::default()));
+        let file = tempfile::tempfile().expect("a file");
+        let own = file.try_clone().expect("a file");
+        let mut writer =
+            SerializedFileWriter::new(own, schema, Arc::new(properties.build())).expect("a writer");
+        let mut group = writer.next_row_group().expect("a group");
+        for name in names {
+            let mut column = group.next_column().expect("a column").expect("a column");
+            write(&name, &mut column);
+            column.close().expect("closed");
+        }
+        group.close().expect("closed");
+        writer.close().expect("closed");
+        file
+    }
+
+    #[test]
+    fn reads_every_width_and_unit_that_parquet_has() {
+        let check = |time: &str, ticks: i64| {
+            let schema = format!(
+                "message t {{ REQUIRED {time}; REQUIRED BOOLEAN login; REQUIRED INT32 terminal (INTEGER(8,true)); \
+                 REQUIRED INT32 ssh (INTEGER(8,false)); REQUIRED INT32 hooks (INTEGER(16,true)); REQUIRED INT32 \
+                 jupyter (INTEGER(16,false)); REQUIRED INT32 editor (INTEGER(32,false)); REQUIRED INT64 disk \
+                 (INTEGER(64,false)); REQUIRED FLOAT cpu; REQUIRED INT32 gpu (DECIMAL(5,2)); }}"
+            );
+            let file = typed_file(&schema, |name, column| {
+                let written = match name {
+                    "time" if ticks > 0 => {
+                        let seconds =
+                            [1_800_000_000, 1_800_000_060].map(|second: i64| second * ticks + ticks / 2);
+                        column.typed::<Int64Type>().write_batch(&seconds, None, None)
+                    }
+                    "time" => column.typed::<DoubleType>().write_batch(
+                        &[1_800_000_000.5, 1_800_000_060.25],
+                        None,
+                        None,
+                    ),
+                    "login" => column.typed::<BoolType>().write_batch(&[true, false], None, None),
+                    "disk" => column.typed::<Int64Type>().write_batch(&[1, 0], None, None),
+                    "cpu" => column.typed::<FloatType>().write_batch(&[1.0, 0.0], None, None),
+                    "gpu" => column.typed::<Int32Type>().write_batch(&[100, 0], None, None),
+                    _ => column.typed::<Int32Type>().write_batch(&[1, 0], None, None),
+                };
+                assert_eq!(written.expect("written"), 2, "{name}");
+            });
+            let read = all(SignalTrace::parquet(file).expect("a trace")).expect(time);
+            let row = |second: i64, value: f64| TraceRow { second, values: vec![Known::Is(value); 9] };
+            assert_eq!(read[0].rows, [row(1_800_000_000, 1.0), row(1_800_000_060, 0.0)], "{time}");
+        };
+        check("INT64 time", 1);
+        check("INT64 time (TIMESTAMP(MILLIS,true))", 1_000);
+        check("INT64 time (TIMESTAMP(MICROS,true))", 1_000_000);
+        check("INT64 time (TIMESTAMP(MILLIS,false))", 1_000);
+        check("INT64 time (TIMESTAMP(MICROS,false))", 1_000_000);
+        check("INT64 time (TIMESTAMP(NANOS,true))", 1_000_000_000);
+        check("INT64 time (TIMESTAMP(NANOS,false))", 1_000_000_000);
+        check("DOUBLE time", 0);
+    }
+
+    #[test]
+    fn reads_csv_compressed_with_gzip_and_booleans_in_words() {
+        use std::io::Write;
+        let plain = CSV.replace("0.5,", "True,").replace("a,60,0", "a,60.0,false").replace("b,0,", "b,0.75,");
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packed.write_all(plain.as_bytes()).expect("written");
+        let packed = packed.finish().expect("bytes");
+        let text = CSV.replace("0.5", "1");
+        let expected = all(SignalTrace::csv(text.as_bytes()).expect("a trace"));
+        assert_eq!(all(SignalTrace::csv(packed.as_slice()).expect("a trace")), expected);
+        assert!(SignalTrace::csv(&packed[..packed.len() / 2]).and_then(all).is_err());
+    }
+
     #[test]
     fn an_invalid_trace_is_reported_with_its_line() {
         let check = |text: &str, expected: &str| {
@@ -319,8 +435,11 @@ mod tests {
         check("machine,time\na,0\na,1\nb,0\nb,1\na,2\n", "line 6: machine a occurs again");
         check("time,cpu\n0,1\n0,1\n", "line 3: time does not increase");
         check("time,cpu\n0,1\n60,x\n", "line 3: \"x\" is not a number");
-        check("time,cpu\n0.5,1\n", "line 2: time is \"0.5\", expected a whole number of seconds");
-        check("time,cpu\n-1,1\n", "line 2: time is \"-1\", expected a whole number of seconds");
+        check("time,cpu\n-0.5,1\n", "line 2: time is \"-0.5\", expected a number of seconds");
+        check("time,cpu\n-1,1\n", "line 2: time is \"-1\", expected a number of seconds");
+        check("time,cpu\nNaN,1\n", "line 2: time is \"NaN\", expected a number of seconds");
+        check("time,cpu\n?,1\n", "line 2: time is \"?\", expected a number of seconds");
+        check("time,cpu\n0.2,1\n0.9,1\n", "line 3: time does not increase");
         check("time,cpu\n9999999999999,1\n", "line 2: time is \"9999999999999\"");
         check("time,cpu\n0,1\n280800000,1\n280800001,1\n", "line 4: more than nine years");
         check("time,cpu\n0\n", "line: 2");

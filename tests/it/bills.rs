@@ -168,3 +168,101 @@ fn the_bill_of_a_month_replaces_its_daily_costs() {
         check("all", "2026-10-06", "EC2 24");
     }
 }
+
+/// Writes a Cost and Usage Report of payer 111122223333 for September 2026, with the usage account
+/// and cost of each line.
+fn cur(desk: &Desk, name: &str, lines: &[(&str, &str)]) -> String {
+    let mut text = "bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/UsageAccountId,lineItem/LineItemType,lineItem/UsageStartDate,lineItem/ProductCode,lineItem/CurrencyCode,lineItem/UnblendedCost\n".to_string();
+    for (account, cost) in lines {
+        text += &format!(
+            "{PAYER},2026-09-01T00:00:00Z,{account},Usage,2026-09-02T00:00:00Z,AmazonEC2,USD,{cost}\n"
+        );
+    }
+    let path = desk.home().join(name);
+    fs::write(&path, text).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+const PAYER: &str = "111122223333";
+const ONE: &str = "222233334444";
+const TWO: &str = "333344445555";
+
+/// Returns the accounts and costs of September as of a day: `222233334444 1, 333344445555 2`.
+fn accounts(desk: &Desk, as_of: &str) -> String {
+    let words = ["query", "cost/by-account", "--param", "month=2026-09", "--as-of", as_of, "-o", "csv", "-q"];
+    let out = desk.truffle(&words).out;
+    let cells = out.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+    let mut found: Vec<String> = cells.map(|cells| format!("{} {}", cells[2], cells[10])).collect();
+    found.sort();
+    found.join(", ")
+}
+
+#[test]
+fn a_linked_accounts_report_replaces_only_its_own_lines() {
+    let desk = Desk::default();
+    let import = |file: &str, day: &str, more: &[&str]| {
+        desk.collector(&[&["import", "cur", file, "--observed-at", day], more].concat())
+    };
+    let one = cur(&desk, "one.csv", &[(ONE, "10"), (ONE, "5")]);
+    import(&one, "2026-10-01", &[]).expect_success();
+    let two = cur(&desk, "two.csv", &[(TWO, "7")]);
+    import(&two, "2026-10-02", &[]).expect_success();
+    assert_eq!(accounts(&desk, "2026-10-03"), format!("{ONE} 15, {TWO} 7"));
+    let newer = cur(&desk, "newer.csv", &[(ONE, "16")]);
+    import(&newer, "2026-10-03", &[]).expect_success();
+    assert_eq!(accounts(&desk, "2026-10-04"), format!("{ONE} 16, {TWO} 7"));
+
+    let payer = cur(&desk, "payer.csv", &[(PAYER, "1"), (ONE, "17"), (TWO, "8")]);
+    import(&payer, "2026-10-05", &[]).expect_success();
+    assert_eq!(accounts(&desk, "2026-10-06"), format!("{PAYER} 1, {ONE} 17, {TWO} 8"));
+
+    let again = cur(&desk, "again.csv", &[(ONE, "18")]);
+    for more in [&[][..], &["--dry-run"]] {
+        let ran = import(&again, "2026-10-07", more);
+        assert_eq!(ran.code, 4, "{ran:?}");
+        let why = format!(
+            "may be the bill of all accounts of payer {PAYER} for 2026-09 or the report of account {ONE} alone"
+        );
+        assert!(ran.err.contains(&why) && ran.err.contains(&format!("--covers {ONE} ")), "{ran:?}");
+    }
+    assert_eq!(accounts(&desk, "2026-10-08"), format!("{PAYER} 1, {ONE} 17, {TWO} 8"));
+    import(&again, "2026-10-07", &["--covers", ONE]).expect_success();
+    assert_eq!(accounts(&desk, "2026-10-08"), format!("{PAYER} 1, {ONE} 18, {TWO} 8"));
+    assert_eq!(
+        accounts(&desk, "2026-10-06"),
+        format!("{PAYER} 1, {ONE} 17, {TWO} 8"),
+        "as of an earlier day"
+    );
+    import(&again, "2026-10-09", &["--covers", "all"]).expect_success();
+    assert_eq!(accounts(&desk, "2026-10-10"), format!("{ONE} 18"));
+}
+
+#[test]
+fn a_report_without_a_known_account_needs_its_coverage() {
+    let desk = Desk::default();
+    let import = |file: &str, day: &str, more: &[&str]| {
+        desk.collector(&[&["import", "cur", file, "--observed-at", day], more].concat())
+    };
+    import(&cur(&desk, "two.csv", &[(TWO, "7")]), "2026-10-01", &[]).expect_success();
+    let without = cur(&desk, "payer.csv", &[(PAYER, "1"), (ONE, "10")]);
+    let ran = import(&without, "2026-10-02", &[]);
+    assert!(ran.code == 4 && ran.err.contains(&format!("the lake has lines of account {TWO}")), "{ran:?}");
+    let wrong = import(&without, "2026-10-02", &["--covers", ONE]);
+    assert!(
+        wrong.err.contains(&format!("has lines of account {PAYER}, which --covers does not name")),
+        "{wrong:?}"
+    );
+    import(&without, "2026-10-02", &["--covers", &format!("{ONE},{PAYER}")]).expect_success();
+    assert_eq!(accounts(&desk, "2026-10-03"), format!("{PAYER} 1, {ONE} 10, {TWO} 7"));
+    let mistyped = import(&without, "2026-10-02", &["--covers", "12,all"]);
+    assert!(
+        mistyped.code == 2 && mistyped.err.contains("--covers \"12\" is not an account id"),
+        "{mistyped:?}"
+    );
+    // A newer edition of the same report may leave out an account.
+    let edition = cur(&desk, "edition.csv", &[(PAYER, "1"), (ONE, "10"), (TWO, "9")]);
+    import(&edition, "2026-10-04", &[]).expect_success();
+    let edition = cur(&desk, "edition.csv", &[(PAYER, "1"), (ONE, "12")]);
+    import(&edition, "2026-10-05", &[]).expect_success();
+    assert_eq!(accounts(&desk, "2026-10-06"), format!("{PAYER} 1, {ONE} 12"));
+}

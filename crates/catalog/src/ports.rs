@@ -13,9 +13,9 @@ pub use source::{
     SnapshotRowSink, Source, SourceError, describe_clock_skew,
 };
 pub use store::{
-    AddedRows, BillFiles, BillLayout, BillOrigin, BundleReport, CommitReport, DatasetResize, DatasetSize,
-    ImportReport, LakeContent, MaintenanceReport, RetentionRule, RunLogRow, RunWriter, SignatureCheck, Store,
-    StoreError, TextOpener,
+    AddedRows, BillCoverage, BillFiles, BillLayout, BillOrigin, BundleReport, CommitReport, DamagedFile,
+    DatasetResize, DatasetSize, ImportReport, LakeContent, MaintenanceReport, RetentionRule, RunLogRow,
+    RunWriter, SignatureCheck, Store, StoreError, TextOpener, VerificationReport,
 };
 
 use std::io::Write;

@@ -7,6 +7,8 @@ pub enum Exit {
     Done,
     /// Exit code 3: the command line is valid, and nothing matched.
     NothingMatched,
+    /// Exit code 6: done, and a person must act on what the command left alone.
+    PersonNeeded,
 }
 
 impl Exit {
@@ -15,6 +17,7 @@ impl Exit {
         match self {
             Exit::Done => 0,
             Exit::NothingMatched => 3,
+            Exit::PersonNeeded => 6,
         }
     }
 }

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use crate::words::suggest_closest;
 use crate::{Failure, OutputFormat, SettingsFile, SettingsSources};
 
-const KEYS: [&str; 4] = ["lake", "region", "output", "color"];
+const KEYS: [&str; 5] = ["lake", "region", "output", "color", "owner"];
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// Whether the output is coloured.
@@ -137,6 +137,8 @@ pub struct Settings {
     pub for_spreadsheet: bool,
     /// Whether the output is coloured.
     pub color: Setting<ColourMode>,
+    /// The owner of launched instances; none for the caller's own name.
+    pub owner: Option<Setting<String>>,
     /// The folder for files that can be recreated.
     pub cache: PathBuf,
     /// The folder of the user's own files: `config.toml`, saved searches, bookmarks.
@@ -175,11 +177,12 @@ impl Settings {
         Ok(Settings {
             lake: lake_folder(lake, sources)?,
             region: parse_setting(region, DEFAULT_REGION, |text| {
-                Region::parse(text).map_err(|why| Failure::usage(why.to_string()))
+                domain::parse_region_name(text).map_err(|why| Failure::usage(why.to_string()))
             })?,
             output,
             for_spreadsheet: flags.for_spreadsheet,
             color: parse_setting(color, ColourMode::default().name(), str::parse)?,
+            owner: find("owner", None, &["MYCELIUM_OWNER"]).map(check_owner).transpose()?,
             cache: sources.folder("XDG_CACHE_HOME", ".cache")?,
             config: sources.folder("XDG_CONFIG_HOME", ".config")?,
         })
@@ -201,6 +204,17 @@ pub fn refuse_other_format(format: OutputFormat) -> Result<(), Failure> {
 
 fn new_setting(text: &str, origin: SettingOrigin) -> Setting<String> {
     Setting { value: text.to_string(), origin }
+}
+
+/// Refuses an owner that a tag cannot hold: at most 256 characters without control characters.
+fn check_owner(owner: Setting<String>) -> Result<Setting<String>, Failure> {
+    let length = owner.value.chars().count();
+    if !(1..=256).contains(&length) || owner.value.chars().any(char::is_control) {
+        let origin = &owner.origin;
+        return Err(Failure::usage(format!("{origin}: the owner {:?} does not fit into a tag", owner.value))
+            .hint("write 1 to 256 characters, such as owner = \"team-a\""));
+    }
+    Ok(owner)
 }
 
 /// NO_COLOR with any text means `never`; see no-color.org.

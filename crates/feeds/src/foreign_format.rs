@@ -99,7 +99,7 @@ fn unmarked_utf16(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Recognises a web page, and S3's errors, which are XML.
+/// Recognises an HTML page, and S3's errors, which are XML.
 fn markup(text: &str) -> Option<ForeignFormat> {
     let mut rest = text;
     while let Some(comment) = rest.strip_prefix("<!--") {
@@ -110,7 +110,7 @@ fn markup(text: &str) -> Option<ForeignFormat> {
     }
     let start: String = rest.chars().take(2048).collect::<String>().to_ascii_lowercase();
     if start.starts_with("<!doctype html") || start.starts_with("<html") || start.contains("<html") {
-        let name = "a web page, such as a sign-in page, instead of the file".to_string();
+        let name = "an HTML page, such as a sign-in page, instead of the file".to_string();
         return Some(ForeignFormat { name, cure: DOWNLOAD });
     }
     let code = rest.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
@@ -151,9 +151,9 @@ mod tests {
         check(b"a\0,\0b\0\n\0", "text in UTF-16", "UTF-16LE");
         check(b"\0{\0\"\0a", "text in UTF-16", "UTF-16BE");
         check(b"\xff\xfe\0\0a\0\0\0", "text in UTF-32", "iconv");
-        check(b"\n<!DOCTYPE html><html>", "a web page", "signed in");
-        check(b"<!-- saved --> <HTML lang=en>", "a web page", "signed in");
-        check(b"<?xml version='1.0'?><html xmlns='x'>", "a web page", "signed in");
+        check(b"\n<!DOCTYPE html><html>", "an HTML page", "signed in");
+        check(b"<!-- saved --> <HTML lang=en>", "an HTML page", "signed in");
+        check(b"<?xml version='1.0'?><html xmlns='x'>", "an HTML page", "signed in");
         let error = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
         check(error, "S3's error AccessDenied", "s3:GetObject");
         check(b"<Error><Code>NoSuchKey</Code></Error>", "S3's error NoSuchKey", "check the address");

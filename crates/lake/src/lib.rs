@@ -35,4 +35,4 @@ pub use folder::{
 };
 pub use pin::PinnedManifest;
 pub use seed::{EmbeddedFile, open_seed, unpack_seed_again};
-pub use verify::{DIFFERS, damaged_files, verify_files};
+pub use verify::{DIFFERS, check_sizes, damaged_files, verify_files};

@@ -26,7 +26,7 @@ impl PinnedManifest {
     /// Errors: the lake is newer than this version, damaged or foreign, or cannot be read.
     pub fn newest(root: &Path) -> Result<Option<PinnedManifest>, LakeError> {
         let Some(pinned) = PinnedManifest::newest_with_damage(root)? else { return Ok(None) };
-        verify::check_sizes(root, &pinned.manifest)?;
+        verify::check_sizes(root, &pinned.manifest.files)?;
         Ok(Some(pinned))
     }
 

@@ -150,7 +150,7 @@ pub(crate) fn unpack(
     if dry_run {
         let scratch = files::scratch_folder("bundle")?;
         opened.each_into(scratch.as_ref(), |file, path| {
-            read_checked(path, file, known_dataset(file), &mut |_| Ok(()))
+            read_checked(from, path, file, known_dataset(file), &mut |_| Ok(()))
         })?;
         return Ok(bundled);
     }
@@ -191,12 +191,12 @@ fn adopt(
     opened.each_into(scratch.as_ref(), |file, path| {
         let dataset = known_dataset(file);
         if dataset.kind == DatasetKind::Changes {
-            return read_checked(path, file, dataset, &mut |frame| {
+            return read_checked(from, path, file, dataset, &mut |frame| {
                 run.add_frame(dataset, frame).map_err(|e| bad(from, e))
             });
         }
         let mut frames = Vec::new();
-        read_checked(path, file, dataset, &mut |frame| {
+        read_checked(from, path, file, dataset, &mut |frame| {
             if dataset.name == LOG {
                 frames.push(frame);
             }

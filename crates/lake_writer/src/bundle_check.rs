@@ -32,14 +32,15 @@ pub(crate) fn check_place(file: &DataFile) -> Result<(), String> {
 /// be missing. It must have the rows that the list names. Rows of a snapshot must be of the file's
 /// run.
 ///
-/// Errors: a lowercase fragment about the file, or the error of `take`.
+/// Errors: the file does not fit its entry of the list; or the error of `take`.
 pub(crate) fn read_checked(
+    bundle: &Path,
     path: &Path,
     listed: &DataFile,
     dataset: &Dataset,
     take: &mut dyn FnMut(DataFrame) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
-    let bad = |why: String| LakeError::BadFile(format!("{} in it {why}", listed.path));
+    let bad = |why: String| LakeError::BadFile(format!("{}: {} {why}", bundle.display(), listed.path));
     let damaged = |_| bad("is damaged: it cannot be read as Parquet".into());
     let file = PriceFile::open(path).map_err(damaged)?;
     let rows: usize = (0..file.groups()).map(|group| file.rows(group)).sum();

@@ -43,6 +43,16 @@ pub(crate) fn write_through(
     Ok((digest.bytes, domain::hex(digest.sha256)))
 }
 
+/// Returns the length and the digest of the bytes that a format's writer would write.
+pub(crate) fn count_bytes(
+    write: impl FnOnce(&mut dyn Write) -> Result<(), LakeError>,
+) -> Result<(u64, String), LakeError> {
+    let mut out = DigestWriter::new(std::io::sink());
+    write(&mut out)?;
+    let (_, digest) = out.finish();
+    Ok((digest.bytes, domain::hex(digest.sha256)))
+}
+
 /// Reads a file of the lake into memory and checks its digest.
 ///
 /// Errors: [`LakeError::DamagedFile`] if it differs from the manifest or cannot be read.

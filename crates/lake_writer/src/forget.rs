@@ -14,7 +14,6 @@ use crate::price_file::{PriceFile, unreadable};
 use crate::writer::WrittenFile;
 use crate::{LakeWriter, compact};
 use lake::LakeError;
-use lake::PinnedManifest;
 
 /// A file with rows of the account.
 struct AccountFile {
@@ -32,17 +31,7 @@ pub(crate) fn forget(
     now: Timestamp,
     dry_run: bool,
 ) -> Result<MaintenanceReport, LakeError> {
-    let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(compact::no_changes()) };
-    if dry_run {
-        let (found, _) = find(root, &pinned.manifest.files, account)?;
-        let mut changed: HashSet<String> = found.iter().map(|found| found.file.dataset.clone()).collect();
-        if RunLog::read(root, &pinned.manifest)?.names_account(account) {
-            changed.insert("collection_run".into());
-        }
-        return Ok(compact::report_dry_run(&pinned.manifest, &changed));
-    }
-    drop(pinned);
-    let mut writer = LakeWriter::open(root)?;
+    let Some(mut writer) = LakeWriter::maintain(root, dry_run)? else { return Ok(compact::no_changes()) };
     let before = writer.manifest().clone();
     let (found, runs) = find(root, &before.files, account)?;
     let log = RunLog::read(root, &before)?;

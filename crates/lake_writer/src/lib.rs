@@ -53,6 +53,9 @@
 //! manifest. Unpacking a bundle adopts unknown runs under their own names, and merges prices as any
 //! import does.
 //!
+//! Dropping a run is a new manifest without its files. Where a compacted file has rows of the run,
+//! it is written again without them.
+//!
 //! # Bills
 //!
 //! The columns of FOCUS exports and of Cost and Usage Reports are mapped one by one; columns
@@ -75,6 +78,7 @@ mod parquet_guard;
 mod price_file;
 mod prices;
 mod public_files;
+mod removal;
 mod retention;
 mod run;
 mod scopes;

@@ -74,7 +74,7 @@ impl RunLog {
     /// Returns true when a row names the account in its scope, run id, source or gaps.
     pub(crate) fn names_account(&self, account: &str) -> bool {
         self.rows.iter().any(|row| {
-            row.scope.split('/').next() == Some(account)
+            scope_without(&row.scope, account).as_ref() != Some(&row.scope)
                 || [&row.run_id, &row.source].into_iter().chain(&row.gaps).any(|text| text.contains(account))
         })
     }
@@ -86,7 +86,7 @@ impl RunLog {
         let of_row = |row: &RunLogRow| runs.get(&(row.dataset.clone(), row.run_id.clone())).copied();
         let of_region = |row: &RunLogRow| dataset(&row.dataset).is_some_and(|known| !known.is_of_accounts());
         let of_account = |row: &RunLogRow| {
-            row.scope.split('/').next() == Some(account)
+            scope_without(&row.scope, account).is_none()
                 || row.run_id.contains(account)
                 || (of_row(row) == Some(false) && of_region(row))
         };
@@ -97,6 +97,7 @@ impl RunLog {
             }
         };
         for row in &mut rows {
+            row.scope = scope_without(&row.scope, account).expect("rows of the account were removed");
             strike(&mut row.source);
             row.gaps.iter_mut().for_each(strike);
             if row.dataset == "charge" && of_row(row).is_some() {
@@ -125,12 +126,14 @@ impl RunLog {
         let failed =
             |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}"));
         let RunLog { rows, mut frame } = self;
-        let names = ["run_id", "source", "version", "gaps"];
+        let names = ["run_id", "scope", "source", "version", "gaps"];
         let field = |name: &str| log_dataset().fields().into_iter().find(|field| field.name == name);
         let fields = names.into_iter().filter_map(field).collect();
         let cells = rows.iter().map(|row| {
             let version = row.version.clone().map_or(Value::Null, Value::from);
-            vec![row.run_id.clone().into(), row.source.clone().into(), version, row.gaps.clone().into()]
+            let [run_id, scope, source] =
+                [&row.run_id, &row.scope, &row.source].map(|text| text.clone().into());
+            vec![run_id, scope, source, version, row.gaps.clone().into()]
         });
         let struck = columns::frame(&Page { fields, rows: cells.collect() }).map_err(failed)?;
         for column in struck.columns() {
@@ -139,13 +142,30 @@ impl RunLog {
         Ok(RunLog { rows, frame })
     }
 
-    fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<RunLog, LakeError> {
+    /// Reads the log from some of its files.
+    pub(crate) fn read_files<'a>(
+        root: &Path,
+        files: impl Iterator<Item = &'a DataFile>,
+    ) -> Result<RunLog, LakeError> {
         let frame = |file: &DataFile| {
             let bytes = Cursor::new(files::verified_bytes(root, file)?);
             let frame = guarded(|| ParquetReader::new(bytes).finish());
             frame.map_err(|e| unreadable(&root.join(&file.path), &e))
         };
         RunLog::of_frames(files.map(frame).collect::<Result<_, LakeError>>()?)
+    }
+
+    /// Adds a gap to every row about a dataset.
+    pub(crate) fn with_gap(mut self, dataset: &str, gap: &str) -> Result<RunLog, LakeError> {
+        for row in self.rows.iter_mut().filter(|row| row.dataset == dataset) {
+            row.gaps.push(gap.into());
+        }
+        let fields = log_dataset().fields().into_iter().filter(|field| field.name == "gaps").collect();
+        let rows = self.rows.iter().map(|row| vec![row.gaps.clone().into()]).collect();
+        let gaps = columns::frame(&Page { fields, rows });
+        let done = gaps.and_then(|gaps| self.frame.with_column(gaps.columns()[0].clone()).map(|_| ()));
+        done.map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
+        Ok(self)
     }
 
     /// Writes the log as one file. The rows whose indexes are in `pruned` get the outcome `pruned`.
@@ -165,6 +185,16 @@ impl RunLog {
             .map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
         writer.write_frame(log_dataset(), name, self.frame)
     }
+}
+
+/// Returns a scope without an account; `None` if it is a scope of that account alone. A bill of
+/// linked accounts has the scope `payer/ACCOUNT+…/month`.
+fn scope_without(scope: &str, account: &str) -> Option<String> {
+    let parts = scope.split('/').map(|part| {
+        let kept: Vec<&str> = part.split('+').filter(|of| *of != account).collect();
+        (!kept.is_empty()).then(|| kept.join("+"))
+    });
+    parts.collect::<Option<Vec<String>>>().map(|parts| parts.join("/"))
 }
 
 /// Returns the number of rows that a run reported for a dataset. None when the manifest does not
@@ -238,4 +268,25 @@ fn rows(frame: &DataFrame) -> PolarsResult<Vec<RunLogRow>> {
         })
     };
     (0..frame.height()).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removes_an_account_from_scopes() {
+        let check = |scope: &str, expected: Option<&str>| {
+            assert_eq!(scope_without(scope, "11").as_deref(), expected, "{scope}");
+        };
+        check("*", Some("*"));
+        check("us-east-1", Some("us-east-1"));
+        check("11", None);
+        check("11/eu-west-1", None);
+        check("12/eu-west-1", Some("12/eu-west-1"));
+        check("11/2026-09", None);
+        check("12/11/2026-09", None);
+        check("12/11+13/2026-09", Some("12/13/2026-09"));
+        check("12/eu-west-1/a+b", Some("12/eu-west-1/a+b"));
+    }
 }

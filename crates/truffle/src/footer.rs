@@ -89,11 +89,21 @@ pub(crate) fn note_facts_footer(
     }
     // With --as-of, old prices are what the user wants.
     if datasets.contains(&"price") && ports.as_of >= now && prices_are_old(&sources, now) {
-        let region = ports.settings.region.value.as_str();
-        let command = collect_command("price", if regions == "all" { region } else { regions });
+        let command = price_command(ports, regions, now);
         printer.note(&format!("today's prices: {command} (250 to 450 MB per region, no account needed)"));
     }
     Ok(())
+}
+
+/// Returns the command that collects the prices of these regions (codes joined by commas, or all for
+/// the region of the settings), as of the time of the answer.
+pub(crate) fn price_command(ports: &CommandPorts, regions: &str, now: Timestamp) -> String {
+    let region = ports.settings.region.value.as_str();
+    let command = collect_command("price", if regions == "all" { region } else { regions });
+    match ports.as_of < now {
+        true => format!("{command} --as-of {}", ports.as_of.strftime("%Y-%m-%d")),
+        false => command,
+    }
 }
 
 /// The sources behind an answer.

@@ -20,6 +20,10 @@ const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
 const QUARANTINE: &str = include_str!("../../../queries/build/quarantine.sql");
 const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
 const STATED: &str = include_str!("../../../queries/build/stated.sql");
+const IS_SPLIT: &str = include_str!("../../../queries/build/is_split.sql");
+
+/// The condition on a line's account, for bills with reports of linked accounts.
+pub(crate) const OF_ACCOUNT: &str = include_str!("../../../queries/build/of_account.sql");
 
 /// The macros of the questions, in the order of their creation.
 const MACROS: [&str; 2] = [
@@ -73,7 +77,7 @@ fn make(dataset: &Dataset, sources: &[WarehouseSource], lacking: &MissingColumns
         DatasetKind::Log => vec![fill(LOG).replace("{rows}", &rows)],
         DatasetKind::Changes => vec![fill(CHANGES).replace("{rows}", &rows)],
         DatasetKind::Statement => {
-            vec![fill(STATEMENT), fill(STATED).replace("{rows}", &rows), fill(CURRENT)]
+            vec![fill(STATEMENT), fill_rows(&fill(STATED), &rows, false), fill(CURRENT)]
         }
         DatasetKind::Snapshot => {
             let observed = fields.iter().any(|f| f.name == "observed_at");
@@ -105,6 +109,19 @@ pub(crate) fn fill(template: &str, dataset: &Dataset) -> String {
         .replace("{columns}", &columns.join(", "))
         .replace("{dataset}", dataset.name)
         .replace("{key}", &dataset.key.join(", "))
+}
+
+/// Fills the rows of a dataset's files into a view of statements. With `is_split`, the view checks
+/// the account of each row.
+pub(crate) fn fill_rows(template: &str, rows: &str, is_split: bool) -> String {
+    // The rows come last, so that nothing is replaced inside a file name.
+    template.replace("{of_account}", if is_split { OF_ACCOUNT } else { "" }).replace("{rows}", rows)
+}
+
+/// Returns whether the report of a linked account ends only a part of another statement's rows. The
+/// view of the rows then reads their account; without such reports it need not.
+pub(crate) fn is_split(connection: &Connection, dataset: &Dataset) -> duckdb::Result<bool> {
+    connection.query_row(&fill(IS_SPLIT, dataset), [], |row| row.get(0))
 }
 
 /// Returns a query of the rows of a dataset's files in these sources.
@@ -188,6 +205,12 @@ fn null(field: &Field) -> String {
 pub(crate) fn make_all(connection: &Connection, sources: &[WarehouseSource]) -> duckdb::Result<()> {
     for statement in statements(sources, &missing_columns(connection, sources)?) {
         connection.execute_batch(&statement)?;
+    }
+    for dataset in DATASETS.iter().filter(|dataset| dataset.kind == DatasetKind::Statement) {
+        if is_split(connection, dataset)? {
+            let rows = rows_of(connection, dataset, sources)?;
+            connection.execute_batch(&fill_rows(&fill(STATED, dataset), &rows, true))?;
+        }
     }
     Ok(())
 }

@@ -147,6 +147,7 @@ fn file_name(sources: &[WarehouseSource]) -> String {
     for statement in build::statements(sources, &build::MissingColumns::new()) {
         hasher.update(statement.as_bytes());
     }
+    hasher.update(build::OF_ACCOUNT);
     for source in sources {
         hasher.update(serde_json::to_vec(&source.manifest).expect("a manifest is plain data"));
     }

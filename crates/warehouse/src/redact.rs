@@ -50,9 +50,11 @@ pub(crate) fn redact(
                 .replace("{private}", &private_datasets())
                 .replace("{stand_ins}", &stand_ins)
                 .replace("{base}", &base);
-            // The rows come last, so that nothing is replaced inside a file name.
             let view = match view.contains("{rows}") {
-                true => view.replace("{rows}", &build::rows_of(connection, dataset, sources)?),
+                true => {
+                    let is_split = build::is_split(connection, dataset)?;
+                    build::fill_rows(&view, &build::rows_of(connection, dataset, sources)?, is_split)
+                }
                 false => view,
             };
             connection.execute_batch(&view)?;

@@ -54,6 +54,14 @@ pub enum StoreError {
     /// A source file has unexpected content.
     #[error("{0}")]
     BadFile(String),
+    /// The accounts that a bill covers are unknown, and the lake has lines that it would replace.
+    #[error("{why}")]
+    UnknownCoverage {
+        /// The reason.
+        why: String,
+        /// The accounts with lines in the bill, joined by commas.
+        accounts: String,
+    },
     /// The file system returned an error.
     #[error("{0}")]
     Io(String),
@@ -71,6 +79,21 @@ pub enum BillLayout {
 /// Opens a text file, which may be compressed.
 pub type TextOpener<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 
+/// The accounts whose lines a bill states completely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BillCoverage<'a> {
+    /// Unknown: the bill's own lines and the lake decide. `reporter` is the account in which the
+    /// report was set up, if the delivery states it.
+    Unknown {
+        /// The account of the report.
+        reporter: Option<&'a str>,
+    },
+    /// All accounts of the payer.
+    All,
+    /// These accounts.
+    Accounts(&'a [String]),
+}
+
 /// Bills to import: CSV or Parquet.
 #[derive(Clone, Copy)]
 pub struct BillFiles<'a> {
@@ -82,6 +105,8 @@ pub struct BillFiles<'a> {
     pub observed_at: Timestamp,
     /// Whether the files contain every line of their bills. Otherwise they add to the known lines.
     pub whole: bool,
+    /// The accounts that the files cover. Complete files replace the lines of these accounts.
+    pub covers: BillCoverage<'a>,
     /// Opens a text file.
     pub open: TextOpener<'a>,
     /// The delivery of the files, if it has a name. Otherwise the file names identify it.
@@ -254,11 +279,11 @@ pub struct DatasetResize {
     pub dataset: String,
     /// Size before.
     pub before: DatasetSize,
-    /// Size after, read back from the lake; `None` on a dry run that cannot compute it.
-    pub after: Option<DatasetSize>,
+    /// Size after, read back from the lake; on a dry run, the size that it would have.
+    pub after: DatasetSize,
 }
 
-/// The result of lake maintenance: compaction, pruning or forgetting an account.
+/// The result of lake maintenance: compaction, pruning, forgetting an account or dropping runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaintenanceReport {
     /// Every dataset that has files.
@@ -268,6 +293,30 @@ pub struct MaintenanceReport {
     /// Number of older manifests that a reader still has open. The next writing command removes
     /// their files.
     pub pinned: usize,
+}
+
+/// The result of a comparison of all files with their digests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerificationReport {
+    /// Number of files.
+    pub files: u64,
+    /// Bytes of these files.
+    pub bytes: u64,
+    /// The files that are missing or differ.
+    pub damaged: Vec<DamagedFile>,
+}
+
+/// A file of the lake that is missing or differs from its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedFile {
+    /// The dataset.
+    pub dataset: String,
+    /// The run that wrote it; `None` if it has rows of many runs.
+    pub run_id: Option<String>,
+    /// The path in the lake.
+    pub file: String,
+    /// The reason: a lowercase fragment.
+    pub reason: String,
 }
 
 /// Checks the signature of a text. The error is a lowercase fragment.
@@ -352,6 +401,24 @@ pub trait Store {
     /// log then records that some were removed), and its part of the log. With `dry_run` nothing is
     /// written.
     fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError>;
+
+    /// Takes runs out of the lake: their rows and their part of the log. A later report that a
+    /// scope was unchanged since such a run goes too. The same files may be imported again. With
+    /// `dry_run` nothing is written.
+    fn drop_runs(
+        &self,
+        runs: &[String],
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<MaintenanceReport, StoreError>;
+
+    /// Takes the damaged files out of the lake, with their runs' entries in the log. A file of
+    /// many runs leaves a gap there. With `dry_run` nothing is written.
+    fn drop_damaged(&self, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError>;
+
+    /// Reads every file of the lake and compares it with its digest. Returns `None` if there is no
+    /// lake.
+    fn verify(&self) -> Result<Option<VerificationReport>, StoreError>;
 
     /// Imports spot price history from Parquet files with the columns `observed_at, instance_type,
     /// region, az_id, spot_usd` (and optionally `on_demand_usd`, which is not stored). With

@@ -26,7 +26,8 @@ pub fn fill_with_canaries(store: &dyn Store, account: &str, at: Timestamp) -> Re
         let secret =
             |name: &str| log.columns.iter().find(|one| one.name == name).map(|one| secret_text(log, one));
         // The name of a public run is made by the program and contains no text of a file.
-        let run = if dataset.is_private() { secret("run_id").unwrap_or_default() } else { "public-run".into() };
+        let run =
+            if dataset.is_private() { secret("run_id").unwrap_or_default() } else { "public-run".into() };
         let run_id = format!("{run}-{}", dataset.name);
         let Some(mut run) = store.begin(&run_id)? else { continue };
         let row = dataset.columns.iter().map(|column| canary(dataset, column, account, at)).collect();

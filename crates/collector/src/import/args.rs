@@ -12,6 +12,10 @@ use super::kind::ImportKind;
 /// The files of one command become visible together or not at all. They may be compressed (.gz,
 /// .zst), except Parquet. Importing the same files again adds nothing.
 ///
+/// A bill replaces the lines of the same month and of the accounts that it covers. The payer's
+/// report covers all its accounts, and a linked account's own report that account. If the lines do
+/// not show which one it is, the import stops: --covers names the accounts, or all.
+///
 /// The summary has one line per scope (a region, or an account's month). rows_read counts the rows
 /// in the files, rows_kept those that are new in the lake, and bytes their size in the lake. A line
 /// without a scope is a total. If one file holds new rows of several scopes, only the total shows
@@ -40,6 +44,10 @@ pub struct ImportArgs {
     /// and focus
     #[arg(long, conflicts_with = "whole")]
     pub partial: bool,
+    /// Accounts whose lines the files state completely, joined by commas, or all: for cur and focus.
+    /// Needed only if the report may be that of a linked account
+    #[arg(long, value_name = "ACCOUNT", value_delimiter = ',', conflicts_with = "partial")]
+    pub covers: Vec<String>,
     /// Treat the files as complete for their regions and retire prices that they do not list: for
     /// price-list and savings-plans
     #[arg(long)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use catalog::ports::{BillFiles, BillLayout, ImportReport};
+use catalog::ports::{BillCoverage, BillFiles, BillLayout, ImportReport};
 use console::Failure;
 use domain::Timestamp;
 
@@ -19,9 +19,38 @@ pub(super) fn import_bills(
 ) -> Result<ImportReport, Failure> {
     let observed_at = order.observed_at.or_else(|| newest_change(order.paths)).unwrap_or(now).min(now);
     let whole = !order.partial;
-    let files =
-        BillFiles { layout, paths: order.paths, observed_at, whole, open: &text_files::open, origin: None };
+    let files = BillFiles {
+        layout,
+        paths: order.paths,
+        observed_at,
+        whole,
+        covers: coverage(order.covers, None),
+        open: &text_files::open,
+        origin: None,
+    };
     ports.store.import_bills(&files, now, order.dry_run).map_err(lake_failure)
+}
+
+/// Returns the coverage that `--covers` names. `reporter` is the account of the report, if the
+/// delivery states it.
+pub(super) fn coverage<'a>(covers: &'a [String], reporter: Option<&'a str>) -> BillCoverage<'a> {
+    match covers {
+        [] => BillCoverage::Unknown { reporter },
+        [all] if all == "all" => BillCoverage::All,
+        accounts => BillCoverage::Accounts(accounts),
+    }
+}
+
+/// Checks the values of `--covers`: account ids, or `all` alone.
+pub(super) fn check_covers(covers: &[String]) -> Result<(), Failure> {
+    let is_id = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    match covers.iter().find(|text| !is_id(text) && !(*text == "all" && covers.len() == 1)) {
+        None => Ok(()),
+        Some(text) => Err(Failure::usage(format!(
+            "--covers \"{text}\" is not an account id; expected ids of 12 digits joined by commas, or all"
+        ))
+        .hint("the column lineItem/UsageAccountId or SubAccountId has the ids")),
+    }
 }
 
 /// Returns the last change of the newest file: a bill does not state when it was made.

@@ -44,6 +44,7 @@ pub(crate) fn run_import(
         observed_at: observed_at(args)?,
         whole: args.whole,
         partial: args.partial,
+        covers: &args.covers,
         account: args.account.as_deref(),
         dry_run: args.dry_run,
     };
@@ -92,6 +93,7 @@ fn check_flags(args: &ImportArgs, kind: ImportKind) -> Result<(), Failure> {
             "spot-advisor, cur, focus and cost-explorer",
         ),
         (args.partial && !kind.may_be_partial(), "--partial", "price-list, savings-plans, cur and focus"),
+        (!args.covers.is_empty() && !bill, "--covers", "cur and focus"),
         (args.whole && (bill || !kind.may_be_partial()), "--whole", "price-list and savings-plans"),
         (args.account.is_some() && kind != ImportKind::CostExplorer, "--account", "cost-explorer"),
         (args.signer.is_some() && kind != ImportKind::Bundle, "--signer", "bundle"),
@@ -102,6 +104,7 @@ fn check_flags(args: &ImportArgs, kind: ImportKind) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{flag} is for {kinds}, not for {}", kind.word()))
             .hint(format!("remove {flag}")));
     }
+    bills::check_covers(&args.covers)?;
     args.account.as_deref().map_or(Ok(()), check_account)
 }
 

@@ -13,6 +13,8 @@ pub(super) struct ImportRequest<'a> {
     pub(super) observed_at: Option<Timestamp>,
     pub(super) whole: bool,
     pub(super) partial: bool,
+    /// The accounts of a bill; `all` alone for all.
+    pub(super) covers: &'a [String],
     pub(super) account: Option<&'a str>,
     pub(super) dry_run: bool,
 }

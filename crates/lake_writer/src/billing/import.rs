@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{BillFiles, ImportReport, RunWriter, ScopeOutcome, ScopeReport, Store, StoreError};
+use catalog::ports::{
+    BillCoverage, BillFiles, ImportReport, RunWriter, ScopeOutcome, ScopeReport, Store, StoreError,
+};
 use domain::Timestamp;
 
+use super::coverage::{self, KnownStatements};
 use super::{BillSummaries, BillSummary, ChargeSink, charge, read};
 use crate::store::LakeStore;
 
@@ -19,10 +22,7 @@ pub(crate) fn import(
     if files.whole {
         check_parts(files.paths)?;
     }
-    // The same files with another instant, or as another share of the bill, are another run.
-    let share = if files.whole { "bill" } else { "part" };
-    let (run_id, paths) =
-        store.identify(&format!("{share}-{}", files.observed_at.as_microsecond()), files.paths)?;
+    let (run_id, paths) = store.identify(&run_name(files), files.paths)?;
     let shown = store.manifest_with_run(&run_id)?;
     if shown.is_some() {
         return Ok(ImportReport::already_imported(charge().name, shown));
@@ -33,20 +33,23 @@ pub(crate) fn import(
     }
     if dry_run {
         let bills = read_all(files, &paths, &mut |_| Ok(()))?;
-        let report = ImportReport::dry_run(charge().name, bill_reports(&bills, files));
+        let report = ImportReport::dry_run(charge().name, bill_reports(store, &bills, files)?);
         return Ok(ImportReport { notes: rounding_notes(&bills), ..report });
     }
     let Some(mut run) = store.open_run(&run_id)? else {
         return Ok(ImportReport::already_imported(charge().name, store.manifest_with_run(&run_id)?));
     };
     let bills = read_all(files, &paths, &mut |frame| run.add_frame(charge(), frame))?;
-    let told = bill_reports(&bills, files);
+    let told = bill_reports(store, &bills, files)?;
     for told in &told {
         run.add_report(told.clone())?;
     }
-    let committed = Box::new(run).commit(now)?;
-    let report = ImportReport::committed(charge().name, told, &committed);
-    Ok(ImportReport { notes: rounding_notes(&bills), ..report })
+    let mut committed = ImportReport::committed(charge().name, told, &Box::new(run).commit(now)?);
+    // The rows are counted by bill, and reported by scope.
+    let scopes = committed.told.iter().map(|told| told.scope.clone());
+    let rows = bills.keys().map(|bill| committed.brought.scopes.get(bill).copied().unwrap_or(0));
+    committed.brought.scopes = scopes.zip(rows).collect();
+    Ok(ImportReport { notes: rounding_notes(&bills), ..committed })
 }
 
 /// Returns a sentence for each bill with rounded amounts.
@@ -56,18 +59,49 @@ fn rounding_notes(bills: &BillSummaries) -> Vec<String> {
     bills.iter().filter_map(note).collect()
 }
 
-/// Returns the report of each bill.
-fn bill_reports(bills: &BillSummaries, files: &BillFiles<'_>) -> Vec<ScopeReport> {
-    let of_bill = |(scope, bill): (&String, &BillSummary)| ScopeReport {
-        dataset: charge(),
-        scope: scope.clone(),
-        source: files.origin.map_or(bill.source.clone(), |origin| origin.source.into()),
-        version: files.origin.map(|origin| origin.version.into()),
-        observed_from: Timestamp::from_microsecond(bill.from).unwrap_or(files.observed_at),
-        observed_at: files.observed_at,
-        outcome: if files.whole { ScopeOutcome::Complete } else { ScopeOutcome::Partial },
-        rows: bill.rows,
-        gaps: bill.findings.gaps().into_iter().map(Into::into).collect(),
+/// The version of the mapping from the columns of bills to charges. Files imported with an older
+/// one can be imported again.
+const MAPPING: &str = "v2";
+
+/// Returns the name of the run, without the digest of the files. The same files with another
+/// instant, as another share of the bill or for other accounts are another run.
+fn run_name(files: &BillFiles<'_>) -> String {
+    let share = if files.whole { "bill" } else { "part" };
+    let covers = match files.covers {
+        BillCoverage::Unknown { .. } => String::new(),
+        BillCoverage::All => "covers-all-".into(),
+        BillCoverage::Accounts(accounts) => {
+            format!("covers-{}-", &lake::digest(accounts.join(",").as_bytes())[..12])
+        }
+    };
+    format!("{share}-{MAPPING}-{covers}{}", files.observed_at.as_microsecond())
+}
+
+/// Returns the report of each bill, in the order of the bills.
+fn bill_reports(
+    store: &LakeStore,
+    bills: &BillSummaries,
+    files: &BillFiles<'_>,
+) -> Result<Vec<ScopeReport>, StoreError> {
+    let known = KnownStatements::read(store.root())?;
+    let of_bill = |(name, bill): (&String, &BillSummary)| {
+        let source = files.origin.map_or(bill.source.clone(), |origin| origin.source.into());
+        // Files that only add lines replace none.
+        let covered = match files.whole {
+            true => known.covered_by(name, bill, &source, files.covers)?,
+            false => None,
+        };
+        Ok(ScopeReport {
+            dataset: charge(),
+            scope: coverage::scope(name, &covered),
+            source,
+            version: files.origin.map(|origin| origin.version.into()),
+            observed_from: Timestamp::from_microsecond(bill.from).unwrap_or(files.observed_at),
+            observed_at: files.observed_at,
+            outcome: if files.whole { ScopeOutcome::Complete } else { ScopeOutcome::Partial },
+            rows: bill.rows,
+            gaps: bill.findings.gaps().into_iter().map(Into::into).collect(),
+        })
     };
     bills.iter().map(of_bill).collect()
 }
@@ -93,6 +127,7 @@ fn read_all(
                 return Err(bad(path, &why));
             }
             bill.rows += told.rows;
+            bill.accounts.extend(told.accounts);
             bill.findings.merge(told.findings);
             bill.source = format!("{}, {}", bill.source, told.source);
         }

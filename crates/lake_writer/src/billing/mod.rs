@@ -3,6 +3,7 @@
 
 mod account_ids;
 mod charges;
+mod coverage;
 mod cur;
 mod findings;
 mod focus;
@@ -17,7 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use catalog::ports::{BillLayout, StoreError};
@@ -38,6 +39,8 @@ pub(crate) struct BillSummary {
     pub(crate) rows: u64,
     /// The start of its billing period, in microseconds since 1970.
     pub(crate) from: i64,
+    /// The accounts with lines.
+    pub(crate) accounts: BTreeSet<String>,
     /// The name of the file with its lines, or several joined by commas.
     pub(crate) source: String,
     /// Amounts that were rounded, and cells that could not be read.
@@ -160,9 +163,11 @@ fn scopes(
     let accounts = frame.column("billing_account_id").map_err(failed)?.str().map_err(failed)?;
     let periods = frame.column("billing_period_start").map_err(failed)?;
     let periods = periods.cast(&polars::prelude::DataType::Int64).map_err(failed)?;
+    let users = frame.column("sub_account_id").map_err(failed)?.str().map_err(failed)?;
     let mut last: (&str, i64, String) = ("", i64::MIN, String::new());
     let mut scopes = Vec::with_capacity(piece.height());
-    for (account, from) in accounts.iter().zip(periods.i64().map_err(failed)?.iter()) {
+    let rows = accounts.iter().zip(periods.i64().map_err(failed)?.iter()).zip(users.iter());
+    for ((account, from), user) in rows {
         let (account, from) = (account.unwrap_or_default(), from.unwrap_or_default());
         if (account, from) != (last.0, last.1) {
             refuse_rounded(account)?;
@@ -173,6 +178,9 @@ fn scopes(
             (bill.from, bill.source) = (from, source.into());
         }
         bill.rows += 1;
+        if let Some(user) = user.filter(|user| !bill.accounts.contains(*user)) {
+            bill.accounts.insert(user.into());
+        }
         scopes.push(last.2.clone());
     }
     for (row, finding) in piece.take_findings() {

@@ -198,7 +198,7 @@ fn a_pod_has_its_share_and_costs_nothing_itself() {
     );
     let missing = text.replace("7.5,i-1,,", ",i-1,,");
     let why = shown(BillLayout::Cur, "bill", missing.as_bytes(), &[]).unwrap_err();
-    assert!(why.contains("row 1 has no billed_cost"), "{why}");
+    assert!(why.contains("line 2 has no billed_cost"), "{why}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use domain::Timestamp;
 use crate::question_columns::default_columns;
 use crate::statement::{
     MORE, QueryBounds, QueryRequest, answer, count_lines_without_effective_cost, note_data_age, note_limits,
-    stop_on_interrupt, stream,
+    read_rows, stop_on_interrupt, stream,
 };
 use crate::statement_tables::tables_of;
 use crate::usage::flag_without_effect;
@@ -48,7 +48,7 @@ pub struct QueryArgs {
     #[arg(long)]
     pub timing: bool,
     /// Maximum number of rows; 0 means no limit
-    #[arg(long, value_name = "ROWS", default_value_t = ROWS)]
+    #[arg(long, value_name = "ROWS", default_value_t = ROWS, allow_negative_numbers = true, value_parser = read_rows)]
     pub limit: u64,
     /// Limits of the statement.
     #[command(flatten)]

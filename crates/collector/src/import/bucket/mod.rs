@@ -22,6 +22,7 @@ use self::bills_in_bucket::BucketBill;
 use self::delivery::{BillDelivery, BillImportError, BucketReader};
 use self::failure::bucket_failure;
 use super::args::ImportArgs;
+use super::bills;
 use super::kind::{self, ImportKind};
 use super::text_files;
 use crate::snapshot::known_reports::KnownReports;
@@ -34,6 +35,7 @@ pub(super) struct BucketImportRequest<'a> {
     layout: Option<BillLayout>,
     profile: Option<&'a str>,
     months: &'a [String],
+    covers: &'a [String],
     dry_run: bool,
 }
 
@@ -68,12 +70,14 @@ pub(super) fn parse_request(args: &ImportArgs) -> Result<Option<BucketImportRequ
         ))
         .hint(format!("collector import {} --month 2026-10", words[at])));
     }
+    bills::check_covers(&args.covers)?;
     let address = S3Address::of(words[at]).expect("found above")?;
     Ok(Some(BucketImportRequest {
         address,
         layout,
         profile: args.profile.as_deref(),
         months: &args.month,
+        covers: &args.covers,
         dry_run: args.dry_run,
     }))
 }
@@ -243,7 +247,7 @@ impl BucketImport<'_> {
         line.layout = Some(layout);
         progress.set_message(format!("importing {}", describe_bill(bill)));
         let origin = BillOrigin { source: &source, version: &version };
-        let imported = self.import(layout, &paths, delivery.made_at, origin, folder)?;
+        let imported = self.import(layout, &paths, delivery, origin, folder)?;
         drop(progress);
         line.outcome = ScopeOutcome::Complete.word();
         line.gaps.extend(imported.told.iter().flat_map(ScopeReport::gap_texts));
@@ -261,19 +265,24 @@ impl BucketImport<'_> {
         &self,
         layout: BillLayout,
         paths: &[PathBuf],
-        made_at: Timestamp,
+        delivery: &BillDelivery,
         origin: BillOrigin<'_>,
         folder: &Path,
     ) -> Result<ImportReport, BillImportError> {
-        let observed_at = made_at.min(self.now);
+        let observed_at = delivery.made_at.min(self.now);
+        let covers = bills::coverage(self.order.covers, delivery.account.as_deref());
         let stop = self.ports.stop;
         let open = |path: &Path| text_files::open_until(stop, path);
-        let files = BillFiles { layout, paths, observed_at, whole: true, open: &open, origin: Some(origin) };
+        let origin = Some(origin);
+        let files = BillFiles { layout, paths, observed_at, whole: true, covers, open: &open, origin };
         self.ports.store.import_bills(&files, self.now, false).map_err(|error| match error {
             StoreError::BadFile(_) if stop.is_requested() => {
                 BillImportError::All(bucket_failure(SourceError::Interrupted))
             }
             StoreError::BadFile(why) => BillImportError::gap(strip_folder(&why, folder)),
+            StoreError::UnknownCoverage { why, accounts } => {
+                BillImportError::gap(format!("{why}; --covers {accounts} or --covers all decides it"))
+            }
             other => BillImportError::All(lake_failure(other)),
         })
     }
@@ -294,7 +303,7 @@ impl BucketImport<'_> {
         let Some(month) = &bill.month else { return Ok(()) };
         let source = self.source(bill);
         let known = self.state.scopes("charge").into_iter().filter(|told| told.source == source);
-        let known = known.filter_map(|told| told.scope.split('/').next().map(String::from));
+        let known = known.filter_map(|told| told.scope.rsplit_once('/').map(|(of, _)| of.to_string()));
         let accounts: BTreeSet<String> = account.map_or_else(|| known.collect(), |id| BTreeSet::from([id]));
         if accounts.is_empty() {
             return Ok(());
