@@ -343,6 +343,15 @@ mod tests {
             counted,
             "observed_at is of type i64; expected a timestamp",
         );
+        for (at, wrong, expected) in [
+            (1, "m7i large\nhint", "instance_type \"m7i large\nhint\" is not an instance type"),
+            (1, "secret", "instance_type \"secret\" is not"),
+            (2, "Stockholm", "region \"Stockholm\" is not a region code"),
+        ] {
+            let mut bad = row(2, "us-east-1", Value::Float(0.5));
+            bad[at] = wrong.into();
+            check(floats(), bad, expected);
+        }
         for (at, name) in COLUMNS[..4].iter().enumerate() {
             let mut missing = row(2, "us-east-1", Value::Float(0.5));
             missing[at] = Value::Null;

@@ -233,10 +233,20 @@ pub(crate) fn stream(
     ports: &CommandPorts<'_>,
     printer: &mut Printer,
 ) -> Result<QuerySummary, Failure> {
-    let mut out = printer.stream(ports.encode);
+    let mut out = match is_explain(&query.sql) {
+        true => printer.stream_lines(ports.encode),
+        false => printer.stream(ports.encode),
+    };
     let ended = pages(query, stop, ports, &mut |page| out.page(page))?;
     out.finish()?;
     Ok(ended)
+}
+
+/// Whether the answer of a statement is a plan, which DuckDB draws on several lines. Values of a
+/// table are not in it.
+fn is_explain(sql: &str) -> bool {
+    let word: String = sql.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    word.eq_ignore_ascii_case("explain")
 }
 
 /// Runs a statement in the isolated query process and sends its pages to `sink` as they arrive.
