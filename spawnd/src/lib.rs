@@ -191,6 +191,13 @@ fn run(args: Args) -> Result<ExitCode, String> {
         Verb::Daemon { sandbox: Some(url), link_local: false, .. } if url.starts_with("https") => {
             return Err("the metadata service has no TLS; an https:// sandbox needs --link-local".to_string());
         }
+        Verb::Daemon { sandbox: None, .. } if std::env::var_os("NOTIFY_SOCKET").is_none() => {
+            return Err(
+                "spawnd daemon is started by systemd, and would end this machine\nhint: sudo spawnd \
+                        install"
+                    .to_string(),
+            );
+        }
         Verb::Daemon { sandbox, link_local, .. } => daemon::run(machine, sandbox, link_local)?,
         Verb::Policy { account, .. }
             if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) =>
@@ -309,6 +316,17 @@ fn left(machine: &Machine) -> SignedDuration {
 }
 
 fn install(machine: &Machine) -> Result<(), String> {
+    if !machine.path("/run/systemd/system").is_dir() {
+        return Err(
+            "systemd does not run on this machine, and spawnd needs its timers\nhint: spawnd installs \
+                    only on an instance that systemd has booted"
+                .to_string(),
+        );
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Err("spawnd install writes systemd units, which only root may do\nhint: sudo spawnd install"
+            .to_string());
+    }
     let left = dead_man::at_boot(left(machine));
     dead_man::write_units(machine, left).map_err(|error| format!("the units cannot be written: {error}"))?;
     dead_man::start_units(machine)
