@@ -19,6 +19,7 @@ mod isolation;
 mod kills;
 mod moto;
 mod notebook;
+mod privacy;
 mod programs;
 mod quarantine;
 mod requested_datasets;

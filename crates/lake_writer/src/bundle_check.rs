@@ -7,6 +7,7 @@ use polars::prelude::{DataFrame, DataType};
 
 use crate::columns;
 use crate::price_file::PriceFile;
+use crate::public_files::is_public;
 use lake::LakeError;
 
 /// Returns whether a bundle may have files of a dataset.

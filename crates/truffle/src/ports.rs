@@ -102,7 +102,7 @@ impl CommandPorts<'_> {
 pub(crate) fn failure(error: AskError, lake: &Path) -> Failure {
     let text = error.to_string();
     match error {
-        AskError::BadSql(_) => Failure::usage(text)
+        AskError::BadSql(_) => Failure::of_lines(FailureKind::Usage, &text)
             .hint("truffle schema lists the tables and columns, truffle query --help the allowed statements"),
         AskError::Refused(_) => Failure::new(FailureKind::Refused, text)
             .hint("truffle query --help lists the allowed statements, truffle export writes result files"),

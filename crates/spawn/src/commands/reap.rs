@@ -402,9 +402,9 @@ fn read(file: &Path, args: &ReapArgs) -> Result<ReapPlan, Failure> {
     serde_json::from_str(&text).map_err(|error| bad(error.to_string()))
 }
 
-/// Writes a plan atomically.
+/// Writes a plan atomically. A plan that it replaces passes on its mode.
 fn write(file: &Path, plan: &ReapPlan) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(plan).expect("a plan is plain JSON");
-    durable::write_atomic(file, format!("{text}\n").as_bytes(), SHARED)
+    durable::replace(file, format!("{text}\n").as_bytes(), SHARED)
         .map_err(|error| Failure::broken(format!("{} cannot be written: {error}", file.display())))
 }
