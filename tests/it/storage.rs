@@ -401,7 +401,8 @@ fn a_damaged_warehouse_is_rebuilt() {
     let desk = Desk::default();
     desk.truffle(&["status"]).expect_success();
     let folder = desk.home().join(".cache/mycelium/warehouse");
-    let file = folder.join(&files(&folder)[0]);
+    let file = files(&folder).into_iter().find(|name| name.ends_with(".duckdb")).unwrap();
+    let file = folder.join(file);
     fs::write(&file, "no database").unwrap();
     desk.truffle(&["search", "m7i.large", "-q"]).expect_success();
     assert!(fs::metadata(&file).unwrap().len() > 100_000);
