@@ -183,7 +183,10 @@ fn a_damaged_list_of_files_has_a_hint_that_works() {
             Some(rest) => (rest.split(", then").next().unwrap(), false),
             None => (hint.split(" restores").next().unwrap(), true),
         };
-        assert_eq!(is_intact, !expected.contains("manifest") && !expected.contains("absurd") && !expected.contains("path"));
+        assert_eq!(
+            is_intact,
+            !expected.contains("manifest") && !expected.contains("absurd") && !expected.contains("path")
+        );
         assert!(Command::new("sh").args(["-c", command]).status().unwrap().success());
         if !is_intact {
             import(&desk, &desk.home().join("a.parquet")).expect_success();
@@ -212,7 +215,10 @@ fn a_damaged_list_of_files_has_a_hint_that_works() {
         &special("manifest/1.json", &make_pipe),
         "its manifest 1 cannot be read (it is a pipe, not a file)",
     );
-    check(&special("manifest/1.json", &|path| symlink("/dev/zero", path).unwrap()), "its manifest 1 cannot be read (it is a device");
+    check(
+        &special("manifest/1.json", &|path| symlink("/dev/zero", path).unwrap()),
+        "its manifest 1 cannot be read (it is a device",
+    );
     let edit = |from: &'static str, to: &'static str| {
         move |root: &Path| {
             let path = root.join("manifest/1.json");

@@ -12,7 +12,9 @@ pub fn drop_damaged_files(lake: &Path) -> String {
 pub fn restore_lake(lake: &Path, intact: Option<u64>) -> String {
     if let Some(number) = intact {
         let current = word(&lake.join("CURRENT"));
-        return format!("rm -rf {current}; echo {number} > {current} restores the state of manifest {number}");
+        return format!(
+            "rm -rf {current}; echo {number} > {current} restores the state of manifest {number}"
+        );
     }
     let aside = lake.with_added_extension("damaged");
     format!("set it aside with mv {} {}, then collect or import again", word(lake), word(&aside))

@@ -72,9 +72,7 @@ impl From<LakeError> for AskError {
     fn from(error: LakeError) -> AskError {
         match error {
             LakeError::Newer { path, found } => AskError::Newer { path, found, known: FORMAT },
-            LakeError::DamagedLake { lake, reason, intact } => {
-                AskError::DamagedLake { lake, reason, intact }
-            }
+            LakeError::DamagedLake { lake, reason, intact } => AskError::DamagedLake { lake, reason, intact },
             LakeError::DamagedFile { lake, file, reason } => AskError::DamagedFile { lake, file, reason },
             other => AskError::Lake(other.to_string()),
         }

@@ -123,7 +123,8 @@ struct ManifestHeader {
 
 /// Reads and checks manifest `number`. The error is a lowercase fragment.
 fn parse(file: impl Read, number: u64) -> Result<Manifest, String> {
-    let unreadable = |error: &dyn std::fmt::Display| format!("its manifest {number} cannot be read ({error})");
+    let unreadable =
+        |error: &dyn std::fmt::Display| format!("its manifest {number} cannot be read ({error})");
     let text = durable::read_bounded(file, LONGEST_MANIFEST).map_err(|e| unreadable(&e))?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| unreadable(&e))?;
     if manifest.format > FORMAT {
