@@ -16,7 +16,7 @@ use durable::DigestReader;
 use serde::{Deserialize, Serialize};
 
 use crate::LakeWriter;
-use crate::bundle_check::{check_place, is_public, read_checked};
+use crate::bundle_check::{check_place, read_checked};
 use crate::files;
 use crate::log::{FOLDED, RunLog};
 use crate::public_files::{PublicFile, is_public, public_files};
