@@ -54,7 +54,9 @@ pub fn read_text(reader: impl Read, mib: usize) -> io::Result<String> {
     if bytes.len() > most {
         return Err(invalid(format!("it has more than {mib} MiB, the limit")));
     }
-    std::str::from_utf8(without_mark(&bytes)).map(String::from).map_err(|_| invalid("it is not UTF-8 text".into()))
+    std::str::from_utf8(without_mark(&bytes))
+        .map(String::from)
+        .map_err(|_| invalid("it is not UTF-8 text".into()))
 }
 
 /// The reader below a parser of a table. It refuses a record beyond [`LARGEST_RECORD`] while the
