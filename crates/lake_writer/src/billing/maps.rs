@@ -47,6 +47,15 @@ impl MapText {
     }
 }
 
+/// The key under which the text of an unreadable map is kept, so that its line does not count as
+/// one without entries.
+const UNREADABLE: &str = "(unreadable)";
+
+/// Returns the object that stands for an unreadable map.
+pub(super) fn unreadable_object(text: &str) -> String {
+    Value::Object(Map::from_iter([(UNREADABLE.to_string(), text.into())])).to_string()
+}
+
 /// Returns the key and the value of a list's item: `{"key": …, "value": …}` or `[key, value]`.
 fn entry(item: Value) -> Option<(String, Value)> {
     let (key, value) = match item {

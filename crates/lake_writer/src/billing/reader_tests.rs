@@ -68,8 +68,8 @@ fn a_map_in_any_spelling_is_read_and_an_unreadable_one_is_a_gap() {
         Amazon Relational Database Service {"user_team":"b, c","user_x":"1=2"}
         S3 {"user_team":"d"}
         - -
-        - {'user_team': 'e'}
-        - {"user_team": "f"
+        - {"(unreadable)":"{'user_team': 'e'}"}
+        - {"(unreadable)":"{\"user_team\": \"f\""}
         111122223333/2026-10: 6 rows [product cannot be read in 1 line: line 7 has "{broken"; resource_tags cannot be read in 2 lines: line 6 has "{'user_team': 'e'}"]"#,
     );
 }
