@@ -354,7 +354,7 @@ impl<'a> BillPiece<'a> {
         Ok(found.finish())
     }
 
-    /// Reports a cell whose value could not be read.
+    /// Reports a cell that could not be read.
     pub(crate) fn note_unreadable(&self, column: &str, row: usize, value: &str) {
         let (column, place) = (column.to_string(), self.row(row));
         let finding = CellFinding::Unreadable { column, place, value: value.into() };
