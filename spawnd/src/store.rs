@@ -115,9 +115,12 @@ pub(crate) fn terms(machine: &Machine, instance: Option<&str>) -> Result<Option<
     }
 }
 
+/// Limit of a terms file, in MiB.
+const LARGEST_TERMS: usize = 1;
+
 /// Reads a terms file; `None` if it does not exist.
 pub(crate) fn read_terms(path: &Path) -> Result<Option<Terms>, String> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match std::fs::File::open(path).and_then(|file| domain::read_text(file, LARGEST_TERMS)) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("{}: {error}", path.display())),

@@ -38,4 +38,4 @@ pub use report::{Align, Report, TableColumn, TableView};
 pub use screen::Screen;
 pub use settings::{ColourMode, CommonFlags, Setting, SettingOrigin, Settings};
 pub use sources::{SettingsFile, SettingsSources};
-pub use words::{describe_age, nearest, suggest_closest};
+pub use words::{describe_age, nearest, read_region, suggest_closest};

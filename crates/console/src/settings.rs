@@ -163,7 +163,7 @@ impl Settings {
         Ok(Settings {
             lake: lake_folder(lake, sources)?,
             region: parse_setting(region, DEFAULT_REGION, |text| {
-                Region::parse(text).map_err(|why| Failure::usage(why.to_string()))
+                domain::parse_region_name(text).map_err(|why| Failure::usage(why.to_string()))
             })?,
             output: parse_setting(output, OutputFormat::default().name(), str::parse)?,
             color: parse_setting(color, ColourMode::default().name(), str::parse)?,

@@ -15,7 +15,7 @@ use durable::DigestReader;
 use serde::{Deserialize, Serialize};
 
 use crate::LakeWriter;
-use crate::bundle_check::{check_place, read_checked};
+use crate::bundle_check::{check_place, is_public, read_checked};
 use crate::files;
 use crate::log::{FOLDED, RunLog};
 use crate::run::LakeRun;
@@ -46,10 +46,6 @@ struct BundleList {
 
 /// The dataset of the log of runs.
 const LOG: &str = "collection_run";
-
-pub(crate) fn is_public(name: &str) -> bool {
-    !matches!(name, LOG | "acceptance") && dataset(name).is_some_and(|dataset| !dataset.is_private())
-}
 
 fn bad(path: &Path, why: impl std::fmt::Display) -> LakeError {
     LakeError::BadFile(format!("{}: {why}", path.display()))

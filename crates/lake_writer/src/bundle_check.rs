@@ -5,10 +5,15 @@ use std::path::Path;
 use catalog::{DataFile, Dataset, DatasetKind, dataset};
 use polars::prelude::{DataFrame, DataType};
 
-use crate::bundle::is_public;
 use crate::columns;
 use crate::price_file::PriceFile;
 use lake::LakeError;
+
+/// Returns whether a bundle may have files of a dataset.
+pub(crate) fn is_public(name: &str) -> bool {
+    !matches!(name, "collection_run" | "acceptance")
+        && dataset(name).is_some_and(|dataset| !dataset.is_private())
+}
 
 /// The largest row group, uncompressed, in bytes. Those of a lake have at most a few hundred MiB.
 const LARGEST_GROUP: usize = 1 << 30;
@@ -26,7 +31,7 @@ pub(crate) fn check_place(file: &DataFile) -> Result<(), String> {
     file.check_path()
 }
 
-/// Reads a whole Parquet file row group by row group, and gives each to `take` after it was checked.
+/// Reads a whole Parquet file row group by row group. `take` gets each group after it was checked.
 ///
 /// The file must have the columns and types of its dataset; a column that the layout got later may
 /// be missing. It must have the rows that the list names. Rows of a snapshot must be of the file's

@@ -60,6 +60,7 @@
 //!
 //! The columns of FOCUS exports and of Cost and Usage Reports are mapped one by one; columns
 //! without a mapping go to `extra`. Bills of several gigabytes are read in pieces of bounded size.
+//! A cell that cannot be read stays as it is and is a gap; an amount that is rounded is counted.
 
 #![allow(clippy::disallowed_methods, reason = "a lake is a folder of files")]
 
@@ -75,6 +76,7 @@ pub mod fuzz_entry;
 mod log;
 mod parquet_appender;
 mod parquet_guard;
+mod parquet_limits;
 mod price_file;
 mod prices;
 mod removal;

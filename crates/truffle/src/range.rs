@@ -45,6 +45,11 @@ impl<T: RangeBound> ValueRange<T> {
         ValueRange { low: Some(value), high: None }
     }
 
+    /// Returns the range from `value` downwards.
+    pub fn at_most(value: T) -> ValueRange<T> {
+        ValueRange { low: None, high: Some(value) }
+    }
+
     /// Returns the range between two values; `None` when `low` is above `high`.
     pub fn between(low: T, high: T) -> Option<ValueRange<T>> {
         (low <= high).then_some(ValueRange { low: Some(low), high: Some(high) })
@@ -53,6 +58,17 @@ impl<T: RangeBound> ValueRange<T> {
     /// Whether the value is in the range.
     pub fn contains(&self, value: T) -> bool {
         self.low.is_none_or(|low| low <= value) && self.high.is_none_or(|high| value <= high)
+    }
+
+    /// Returns the range without its ends: `step` adds one to the lower end, and minus one to the
+    /// upper.
+    pub fn without_ends(&self, step: impl Fn(T, i64) -> T) -> ValueRange<T> {
+        ValueRange { low: self.low.map(|low| step(low, 1)), high: self.high.map(|high| step(high, -1)) }
+    }
+
+    /// Returns the lower and the upper end.
+    pub fn ends(&self) -> (Option<T>, Option<T>) {
+        (self.low, self.high)
     }
 
     /// Returns the value of a range of exactly one value.
@@ -163,6 +179,13 @@ impl RangeBound for f64 {
 /// A memory size in MiB, written `64GiB`, `512MiB`, `1.5TiB`; a number without a unit is GiB.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct MemorySize(f64);
+
+impl MemorySize {
+    /// Adds MiB. The sum is at least 0.
+    pub fn plus_mebibytes(self, mebibytes: i64) -> MemorySize {
+        MemorySize((self.0 + mebibytes as f64).max(0.0))
+    }
+}
 
 impl RangeBound for MemorySize {
     const PLURAL: &'static str = "memory sizes";

@@ -79,7 +79,7 @@ pub enum BillLayout {
 /// Opens a text file, which may be compressed.
 pub type TextOpener<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 
-/// The accounts whose lines a bill states completely.
+/// The accounts of which a bill has all lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BillCoverage<'a> {
     /// Unknown: the bill's own lines and the lake decide. `reporter` is the account in which the

@@ -40,12 +40,9 @@ pub(crate) fn run_policy(
     if addresses.is_empty() || !words.is_empty() {
         statements.extend(snapshot_statement(&words)?);
     }
-    statements.extend(
-        addresses
-            .iter()
-            .enumerate()
-            .flat_map(|(at, address)| bucket_statements(at + 1, address, &ports.settings.region.value)),
-    );
+    for (at, address) in addresses.iter().enumerate() {
+        statements.extend(bucket_statements(at + 1, address, &ports.settings.region.value)?);
+    }
     if statements.is_empty() {
         printer.note("these datasets are public and need no permission");
         return Ok(Exit::Done);
@@ -74,16 +71,15 @@ fn snapshot_statement(words: &[String]) -> Result<Option<Value>, Failure> {
 }
 
 /// Returns the statements for one S3 address: list its bucket and read its objects.
-fn bucket_statements(number: usize, address: &S3Address, region: &Region) -> [Value; 2] {
-    let partition = match region.to_string() {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    };
+fn bucket_statements(number: usize, address: &S3Address, region: &Region) -> Result<[Value; 2], Failure> {
+    let partition = domain::partition_of(region.as_str()).ok_or_else(|| {
+        Failure::usage(format!("region \"{region}\" is in no known AWS partition"))
+            .hint("choose the bucket's region with --region")
+    })?;
     let bucket = format!("arn:{partition}:s3:::{}", address.bucket);
     let objects = format!("{bucket}/{}*", address.key_prefix());
-    [
+    Ok([
         json!({"Sid": format!("MyceliumList{number}"), "Effect": "Allow", "Action": LIST_BUCKET, "Resource": bucket}),
         json!({"Sid": format!("MyceliumRead{number}"), "Effect": "Allow", "Action": GET_OBJECT, "Resource": objects}),
-    ]
+    ])
 }

@@ -10,7 +10,7 @@ use polars::prelude::{
     TimeUnit,
 };
 
-use super::account_ids::AccountId;
+use super::account_ids::{self, AccountId};
 use super::findings::CellFinding;
 use super::maps::{self, MapText};
 
@@ -127,6 +127,9 @@ impl<'a> BillPiece<'a> {
         self.taken[at] = true;
         let is_number = self.series(at).dtype().is_numeric();
         let texts = self.texts(at)?;
+        if texts.iter().flatten().all(account_ids::is_whole) {
+            return Ok(Some(texts));
+        }
         let id = |(row, text): (usize, Option<&str>)| {
             let text = text.filter(|text| !is_number || *text != "NaN")?;
             match AccountId::of(text, is_number) {
@@ -286,7 +289,8 @@ impl<'a> BillPiece<'a> {
         let column = self.series(at);
         if *column.dtype() == DataType::Float32 {
             return Err(format!(
-                "its column {} is of single precision, which cannot represent money exactly",
+                "its column {} is of single precision, which cannot represent money exactly; \
+                 export it as double or decimal",
                 self.headings[at].name
             ));
         }

@@ -151,8 +151,8 @@ fn check_name(name: &str) -> Result<(), Failure> {
 impl LaunchPlan {
     fn read(args: &LaunchArgs, ports: &Ports<'_>) -> Result<LaunchPlan, Failure> {
         let usage = |error: &dyn std::error::Error| Failure::usage(error.to_string());
-        let typed = args.instance_type.as_deref().unwrap_or_default();
-        let instance_type = InstanceType::parse(typed).map_err(|error| usage(&error))?;
+        let typed = args.instance_type.as_deref().unwrap_or_default().to_lowercase();
+        let instance_type = InstanceType::parse(&typed).map_err(|error| usage(&error))?;
         let Some(ttl) = &args.ttl else {
             return Err(Failure::usage("--ttl is required: no instance is launched without a time limit")
                 .hint(format!("spawn launch {typed} --ttl 8h")));
@@ -184,7 +184,10 @@ impl LaunchPlan {
         }
         Ok(LaunchPlan {
             instance_type,
-            region: args.region.clone().unwrap_or_else(|| ports.settings.region.value.to_string()),
+            region: match &args.region {
+                Some(region) => console::read_region("--region", region)?,
+                None => ports.settings.region.value.to_string(),
+            },
             budget,
             cap,
             action,

@@ -383,6 +383,9 @@ fn done_page(done: &[ReapResult]) -> Page {
     Page { fields, rows: done.iter().map(row).collect() }
 }
 
+/// Limit of a file with a plan, in MiB.
+const LARGEST_PLAN: usize = 16;
+
 fn read(file: &Path, args: &ReapArgs) -> Result<ReapPlan, Failure> {
     if !args.owner.is_empty() || !args.region.is_empty() {
         return Err(Failure::usage(
@@ -394,7 +397,8 @@ fn read(file: &Path, args: &ReapArgs) -> Result<ReapPlan, Failure> {
         Failure::new(FailureKind::Data, format!("{} is not a plan: {why}", file.display()))
             .hint(format!("spawn reap --plan {} writes one", file.display()))
     };
-    let text = fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+    let text = fs::File::open(file).and_then(|file| domain::read_text(file, LARGEST_PLAN));
+    let text = text.map_err(|error| bad(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| bad(error.to_string()))
 }
 

@@ -11,12 +11,13 @@ use domain::Timestamp;
 use durable::{SHARED, TemporaryFile, TemporaryFolder};
 
 use crate::commands::schema::find;
+use crate::empty_answer::refuse_uncollected;
 use crate::partitions::{PartitionWriter, find_foreign_entry};
 use crate::ports::failure;
 use crate::question_params::QuestionCall;
 use crate::statement::{
     QueryBounds, QueryRequest, answer, count_lines_without_effective_cost, note_data_age, note_limits, pages,
-    stop_on_interrupt,
+    read_rows, stop_on_interrupt,
 };
 use crate::statement_tables::tables_of;
 use crate::usage::as_of_without_effect;
@@ -59,7 +60,7 @@ pub struct ExportArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Maximum number of rows; 0 means no limit
-    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    #[arg(long, value_name = "ROWS", default_value_t = 0, allow_negative_numbers = true, value_parser = read_rows)]
     pub limit: u64,
     /// Limits of the statement.
     #[command(flatten)]
@@ -77,6 +78,9 @@ pub fn run_export(
     let format = format(args)?;
     check_target(args)?;
     let asked = read_request(args, common, ports)?;
+    if let Some(table) = &args.table {
+        refuse_uncollected(table, ports)?;
+    }
     if args.dry_run {
         let what = args.table.as_deref().unwrap_or("the query result");
         printer.note(&format!(

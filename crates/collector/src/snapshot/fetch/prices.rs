@@ -71,8 +71,14 @@ fn region_report(
     drop(progress);
     let mut batches = Vec::new();
     if !products.is_empty() {
-        let context =
-            FeedContext { source: &told.source, modified: None, now, whole: Completeness::No, account: None };
+        let context = FeedContext {
+            source: &told.source,
+            modified: None,
+            now,
+            whole: Completeness::No,
+            in_force: None,
+            account: None,
+        };
         let spoken = feeds::read(FeedKind::Products, &mut products.as_bytes(), &context, &mut |batch| {
             batches.push(batch);
             Ok(())
