@@ -37,6 +37,11 @@ pub fn skip_mark<'a, R: BufRead + 'a>(mut reader: R) -> io::Result<Box<dyn BufRe
     Ok(Box::new(Cursor::new(start).chain(reader)))
 }
 
+/// Returns a text without its UTF-8 mark.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(&UTF8_MARK).unwrap_or(text)
+}
+
 /// Reads a whole text of at most `mib` MiB, without its UTF-8 mark. More is never read.
 ///
 /// # Errors
@@ -49,13 +54,14 @@ pub fn read_text(reader: impl Read, mib: usize) -> io::Result<String> {
     if bytes.len() > most {
         return Err(invalid(format!("it has more than {mib} MiB, the limit")));
     }
-    let text = bytes.strip_prefix(&UTF8_MARK).unwrap_or(&bytes);
-    std::str::from_utf8(text).map(String::from).map_err(|_| invalid("it is not UTF-8 text".into()))
+    std::str::from_utf8(without_mark(&bytes))
+        .map(String::from)
+        .map_err(|_| invalid("it is not UTF-8 text".into()))
 }
 
 /// The reader below a parser of a table. It refuses a record beyond [`LARGEST_RECORD`] while the
 /// record is read, if the parser calls [`RecordReader::start_record`] after each record. It also
-/// remembers the last byte: a table whose last line has no end was cut short.
+/// remembers the last byte: a table was cut short if its last line has no end.
 #[derive(Debug)]
 pub struct RecordReader<R> {
     reader: R,

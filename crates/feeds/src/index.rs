@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::Timestamp;
+use domain::{Timestamp, without_mark};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -33,7 +33,8 @@ struct RawRegionEntry {
 /// Parses a `region_index.json` of EC2 (an object of regions) or of Savings Plans (an array of
 /// them). Returns the file of each region.
 pub fn parse_region_index(bytes: &[u8]) -> Result<Vec<RegionFile>, FeedError> {
-    let index: Json = serde_json::from_slice(bytes).map_err(|e| bad(format!("it is not JSON: {e}")))?;
+    let index: Json =
+        serde_json::from_slice(without_mark(bytes)).map_err(|e| bad(format!("it is not JSON: {e}")))?;
     let entries: Vec<Json> = match &index["regions"] {
         Json::Object(regions) => regions.values().cloned().collect(),
         Json::Array(regions) => regions.clone(),
@@ -83,7 +84,7 @@ pub struct PastPublication {
 /// Parses the version index of a list. Returns the publication that was in force at `at`, or `None`
 /// if the index does not go back that far.
 pub fn version_at(bytes: &[u8], at: Timestamp) -> Result<Option<PastPublication>, FeedError> {
-    let index: RawVersionIndex = serde_json::from_slice(bytes)
+    let index: RawVersionIndex = serde_json::from_slice(without_mark(bytes))
         .map_err(|e| bad(format!("it is not the version index of a price list: {e}")))?;
     let mut found: Option<PastPublication> = None;
     for (version, span) in index.versions {

@@ -60,6 +60,7 @@
 //!
 //! The columns of FOCUS exports and of Cost and Usage Reports are mapped one by one; columns
 //! without a mapping go to `extra`. Bills of several gigabytes are read in pieces of bounded size.
+//! A cell that cannot be read stays as it is and is a gap; an amount that is rounded is counted.
 
 #![allow(clippy::disallowed_methods, reason = "a lake is a folder of files")]
 
@@ -78,6 +79,7 @@ mod parquet_guard;
 mod parquet_limits;
 mod price_file;
 mod prices;
+mod public_files;
 mod removal;
 mod retention;
 mod run;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use catalog::ports::StoreError;
+use domain::{InstanceType, Region};
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{
@@ -128,7 +129,24 @@ fn typed(frame: &DataFrame) -> Result<DataFrame, String> {
     if let Some(column) = columns[..4].iter().find(|column| column.null_count() > 0) {
         return Err(format!("{} is missing in {} of its rows", column.name(), column.null_count()));
     }
+    check_form(&columns[1], InstanceType::is_valid, "an instance type such as m7i.xlarge")?;
+    check_form(&columns[2], Region::is_valid, "a region code such as eu-central-1")?;
+    check_form(&columns[3], domain::is_code, "a zone id such as use1-az4")?;
     DataFrame::new(frame.height(), columns).map_err(|e| e.to_string())
+}
+
+/// Checks the form of each text of a column.
+fn check_form(column: &Column, is_valid: fn(&str) -> bool, form: &str) -> Result<(), String> {
+    // Most rows repeat the text of the row before.
+    let mut last = "";
+    for text in column.str().map_err(|e| e.to_string())?.iter().flatten() {
+        if text != last && !is_valid(text) {
+            let shown: String = text.chars().take(60).collect();
+            return Err(format!("the {} {shown:?} is not {form}", column.name()));
+        }
+        last = text;
+    }
+    Ok(())
 }
 
 /// The product of each row: Linux where the file has no such column, null where the value is not
@@ -314,6 +332,14 @@ mod tests {
             row(2, "us-east-1", "0.5".into()),
             "expected a double or a decimal",
         );
+        check(
+            floats(),
+            row(2, "us-east\nhint: x", Value::Float(0.5)),
+            r#"the region "us-east\nhint: x" is not a region"#,
+        );
+        let mut odd = row(2, "us-east-1", Value::Float(0.5));
+        odd[1] = "M7i.Large".into();
+        check(floats(), odd, "the instance_type \"M7i.Large\" is not an instance type such as m7i.xlarge");
         let mut counted = row(2, "us-east-1", Value::Float(0.5));
         counted[0] = Value::Int(1_700_000_000);
         check(
@@ -321,6 +347,15 @@ mod tests {
             counted,
             "observed_at is of type i64; expected a timestamp",
         );
+        for (at, wrong, expected) in [
+            (1, "m7i large\nhint", r#"instance_type "m7i large\nhint" is not an instance type"#),
+            (1, "secret", "instance_type \"secret\" is not"),
+            (2, "Stockholm", "region \"Stockholm\" is not a region code"),
+        ] {
+            let mut bad = row(2, "us-east-1", Value::Float(0.5));
+            bad[at] = wrong.into();
+            check(floats(), bad, expected);
+        }
         for (at, name) in COLUMNS[..4].iter().enumerate() {
             let mut missing = row(2, "us-east-1", Value::Float(0.5));
             missing[at] = Value::Null;
