@@ -43,16 +43,18 @@ def stop_of(rows, signals, limits, timeout, begin):
         second = max(row[0], begin)
         while second < following[0]:
             work = second - begin < BOOT_GRACE * 60
+            newest_busy = False
             for signal, value, past in zip(signals, row[1:], recent):
                 past.append(value >= limits[signal])
                 del past[:-5]
                 work = work or sum(past) >= 2
+                newest_busy = newest_busy or past[-1]
             if work:
                 last_work, warned = second, None
             elif second - last_work >= timeout * 60:
                 warned = second if warned is None else warned
-                # A stop needs a warning of at least this age.
-                if second - warned >= WARNINGS * 60:
+                # A stop needs a warning of at least this age, and a quiet newest reading.
+                if second - warned >= WARNINGS * 60 and not newest_busy:
                     return second
             second += 60
     return None
@@ -60,7 +62,7 @@ def stop_of(rows, signals, limits, timeout, begin):
 
 def read(rows, signals, limits, timeout):
     """Returns the stops of a machine and its totals in seconds, by the second implementation."""
-    busy = [any(v >= DOCUMENTED[s] for s, v in zip(signals, row[1:])) for row in rows]
+    busy = [any(v >= limits[s] for s, v in zip(signals, row[1:])) for row in rows]
     spans = [(a[0], b[0], is_busy) for a, b, is_busy in zip(rows, rows[1:], busy)]
 
     def lasted(wanted, since, until):

@@ -141,6 +141,26 @@ mod tests {
     }
 
     #[test]
+    fn the_daemons_unit_is_confined() {
+        let (_folder, machine) = machine();
+        write_units(&machine, SignedDuration::from_secs(60)).expect("written");
+        let analyze = |threshold: &str| {
+            let options = ["security", "--offline=true", "--no-pager", threshold];
+            let unit = machine.path(UNITS[0].0);
+            let output = Command::new("systemd-analyze").args(options).arg(unit).output().ok()?;
+            let said = String::from_utf8_lossy(&output.stdout).to_string();
+            said.contains("Overall exposure level").then_some((output.status.success(), said))
+        };
+        // The exposure is at most 4.0.
+        let Some((confined, said)) = analyze("--threshold=40") else {
+            println!("skipped: systemd-analyze cannot judge units");
+            return;
+        };
+        assert!(confined, "{said}");
+        assert!(!analyze("--threshold=10").is_some_and(|(confined, _)| confined), "it can fail");
+    }
+
+    #[test]
     fn arming_lasts_for_this_boot_only() {
         let (folder, machine) = machine();
         let systemctl = folder.path().join("usr/bin/systemctl");

@@ -1,7 +1,7 @@
-//! Counts Jupyter kernels. A kernel that computes is work, or one that was active since the previous
-//! look, such as for a cell of two seconds. An open browser tab is not. Each server leaves a file
-//! with its port and token in its owner's home. The file is untrusted input, and requests go to
-//! this machine only.
+//! Counts Jupyter kernels. A kernel is work if it computes, or was active since the previous look,
+//! such as for a cell of two seconds. An open browser tab is not. Each server leaves a file with its
+//! port and token in its owner's home. The file is untrusted input, and requests go to this machine
+//! only.
 
 use crate::homes::{homes, names};
 use crate::machine::Machine;

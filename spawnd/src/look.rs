@@ -1,4 +1,4 @@
-//! Looks that may never return: at a home on a server that is gone, or at a GPU whose driver hangs.
+//! Looks that may never return: at a home on a server that is gone, or at a GPU with a hung driver.
 //! Each has a thread of its own, so a stuck look delays nothing but itself. Its signal is unseen
 //! until it returns.
 

@@ -6,7 +6,7 @@ use lifecycle::ClockReadings;
 use rustix::fs::{Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -177,8 +177,12 @@ impl Machine {
 
 /// Writes a file atomically and creates its folder if it is missing.
 pub(crate) fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
+    if let Some(folder) = path.parent()
+        && !folder.exists()
+    {
         std::fs::create_dir_all(folder)?;
+        // The unit's mask would hide the message of the day from people.
+        std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755))?;
     }
     durable::write_atomic(path, bytes, mode)
 }

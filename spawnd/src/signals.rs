@@ -217,8 +217,8 @@ fn unseen_rates(why: &str) -> Vec<SignalReading> {
     signals.map(|signal| SignalReading { signal, value: Known::Unseen(why.to_string()) }).to_vec()
 }
 
-/// Returns the number of busy cores, as unseen if the machine has fewer. Between the readings of the
-/// counter and of the clock, a tenth more can pass.
+/// Returns the number of busy cores, as unseen if the machine has fewer. A tenth more is allowed for
+/// the time between the readings of the counter and of the clock.
 fn possible_cores(busy: f64, cores: usize) -> Known<f64> {
     if cores > 0 && busy > cores as f64 * 1.1 {
         return Known::Unseen(format!("{busy:.2} busy cores of {cores} are impossible"));

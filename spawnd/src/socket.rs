@@ -228,8 +228,8 @@ fn refusal(uid: u32, needed: ClientRights) -> String {
     }
 }
 
-/// Returns the key of a user's lease. The leases of users are separate, so that nobody ends or
-/// shortens another user's.
+/// Returns the key of a user's lease. The leases of users are separate, so that no user ends or
+/// shortens another's.
 fn own_lease(name: &str, uid: u32) -> Result<String, String> {
     let name = lease_name(name)?;
     let root = uid == rustix::process::geteuid().as_raw();

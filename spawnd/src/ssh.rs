@@ -9,7 +9,7 @@ use procfs_core::FromBufReadSI;
 use procfs_core::net::{TcpNetEntries, TcpNetEntry, TcpState};
 use std::collections::BTreeMap;
 
-/// The port of servers whose process cannot be found, such as one that is not OpenSSH's.
+/// The port on which a server counts that is neither OpenSSH's nor Dropbear, or is not found.
 const USUAL_PORT: u16 = 22;
 
 /// How far the connection of an SSH server's process is, by the title of the process.
@@ -44,8 +44,8 @@ pub(crate) fn sessions(machine: &Machine) -> Known<f64> {
     Known::Is(count(&connections, &server_processes(machine)) as f64)
 }
 
-/// Counts the connections with a login, and the logins in other network namespaces, whose
-/// connections are in no table of this machine.
+/// Counts the connections with a login, and the logins in other network namespaces. The connections
+/// of those are in no table of this machine.
 fn count(connections: &[TcpNetEntry], processes: &[ServerProcess]) -> usize {
     // A process before and one after the login can share a connection, while it is handed over.
     let mut stages: BTreeMap<u64, LoginStage> = BTreeMap::new();
@@ -91,8 +91,8 @@ fn server_processes(machine: &Machine) -> Vec<ServerProcess> {
     pids.filter_map(process).collect()
 }
 
-/// Returns whether a process of this name is an SSH server: OpenSSH's, whose parts have names of
-/// their own since 9.8, or Dropbear.
+/// Returns whether a process of this name is an SSH server: OpenSSH's or Dropbear. The parts of
+/// OpenSSH's have names of their own since 9.8.
 fn is_server(name: &str) -> bool {
     name == "sshd" || name.starts_with("sshd-") || name == "dropbear"
 }

@@ -22,6 +22,7 @@ use catalog::ports::SourceError;
 use domain::Timestamp;
 use jiff::SignedDuration;
 
+use crate::public_files::PublicMirror;
 use crate::values;
 
 /// The largest number of attempts for a call. It is repeated after throttling, a 5xx status or a
@@ -43,7 +44,7 @@ pub(crate) struct HttpClients {
     sdk: SharedHttpClient,
     pub(crate) agent: ureq::Agent,
     /// The address of a copy of the public files, used instead of AWS.
-    pub(crate) mirror: Option<String>,
+    pub(crate) mirror: Option<PublicMirror>,
 }
 
 impl HttpClients {
@@ -56,6 +57,7 @@ impl HttpClients {
             })?),
         };
         let mirror = env::var("MYCELIUM_MIRROR").ok().filter(|address| !address.is_empty());
+        let mirror = mirror.as_deref().map(PublicMirror::parse).transpose()?;
         Ok(HttpClients { sdk: sdk(bundle.clone())?, agent: agent(bundle.as_deref())?, mirror })
     }
 }

@@ -1,5 +1,5 @@
-//! The report of `compact`, `prune`, `forget` and `drop`: one line per dataset, with its size before and
-//! after.
+//! The report of `compact`, `prune`, `forget` and `drop`: one line per dataset, with its size
+//! before and after.
 
 use catalog::ports::{DatasetResize, DatasetSize, MaintenanceReport};
 use catalog::{Field, Page, Value, ValueType};

@@ -4,21 +4,20 @@ use catalog::ports::{DamagedFile, VerificationReport};
 use catalog::{Field, Page, ValueType};
 use console::{Exit, Failure, FailureKind, Printer, Report, drop_damaged_files};
 
-use crate::commands::status::no_lake;
 use crate::{Ports, lake_failure};
 
-/// Prints the damaged files. It is a failure if there is one.
-pub(crate) fn verify(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
+/// Prints the damaged files. It is a failure if there is one. Returns none when there is no lake.
+pub(crate) fn verify(ports: &Ports<'_>, printer: &mut Printer) -> Result<Option<Exit>, Failure> {
     let progress = printer.progress("verifying");
     let verified = ports.store.verify();
     drop(progress);
     let Some(VerificationReport { files, bytes, damaged }) = verified.map_err(lake_failure)? else {
-        return Ok(no_lake(&[], ports, printer));
+        return Ok(None);
     };
     printer.report(&report(&damaged), ports.encode)?;
     if damaged.is_empty() {
         printer.note(&format!("all {files} files ({bytes} bytes) match their digests"));
-        return Ok(Exit::Done);
+        return Ok(Some(Exit::Done));
     }
     printer.flush()?;
     let text = format!("{} of {files} files are damaged", damaged.len());

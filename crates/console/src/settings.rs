@@ -72,6 +72,12 @@ pub struct CommonFlags {
     /// Output format: table, json, ndjson, csv, yaml, parquet or arrow
     #[arg(long, short, global = true, value_name = "FORMAT")]
     pub output: Option<String>,
+    /// CSV for a spreadsheet program: a text that begins like a formula gets an apostrophe
+    ///
+    /// The first characters are =, +, -, @, tab and return. Numbers stay numbers. Without -o, the
+    /// format is csv; any other format is refused.
+    #[arg(long, global = true)]
+    pub for_spreadsheet: bool,
     /// Folder of the lake
     #[arg(long, global = true, value_name = "FOLDER")]
     pub lake: Option<String>,
@@ -127,6 +133,8 @@ pub struct Settings {
     pub region: Setting<Region>,
     /// The output format.
     pub output: Setting<OutputFormat>,
+    /// Whether CSV is made for a spreadsheet program.
+    pub for_spreadsheet: bool,
     /// Whether the output is coloured.
     pub color: Setting<ColourMode>,
     /// The owner of launched instances; none for the caller's own name.
@@ -158,19 +166,39 @@ impl Settings {
         let lake = find("lake", flag("--lake", &flags.lake), &["MYCELIUM_LAKE"]);
         let variables = ["MYCELIUM_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"];
         let region = find("region", None, &variables);
-        let output = find("output", flag("--output", &flags.output), &["MYCELIUM_OUTPUT"]);
+        let csv = || flags.for_spreadsheet.then(|| new_setting("csv", SettingOrigin::Flag(SPREADSHEET)));
+        let output = flag("--output", &flags.output).or_else(csv);
+        let output = find("output", output, &["MYCELIUM_OUTPUT"]);
         let color = find("color", flag("--color", &flags.color), &["NO_COLOR"]).map(no_color);
+        let output = parse_setting(output, OutputFormat::default().name(), str::parse)?;
+        if flags.for_spreadsheet {
+            refuse_other_format(output.value)?;
+        }
         Ok(Settings {
             lake: lake_folder(lake, sources)?,
             region: parse_setting(region, DEFAULT_REGION, |text| {
                 domain::parse_region_name(text).map_err(|why| Failure::usage(why.to_string()))
             })?,
-            output: parse_setting(output, OutputFormat::default().name(), str::parse)?,
+            output,
+            for_spreadsheet: flags.for_spreadsheet,
             color: parse_setting(color, ColourMode::default().name(), str::parse)?,
             owner: find("owner", None, &["MYCELIUM_OWNER"]).map(check_owner).transpose()?,
             cache: sources.folder("XDG_CACHE_HOME", ".cache")?,
             config: sources.folder("XDG_CONFIG_HOME", ".config")?,
         })
+    }
+}
+
+const SPREADSHEET: &str = "--for-spreadsheet";
+
+/// Refuses `--for-spreadsheet` for any format other than CSV.
+///
+/// Errors: a usage failure that names the format.
+pub fn refuse_other_format(format: OutputFormat) -> Result<(), Failure> {
+    match format {
+        OutputFormat::Csv => Ok(()),
+        other => Err(Failure::usage(format!("{SPREADSHEET} is for csv, and the format is {other}"))
+            .hint("leave -o out, or write -o csv")),
     }
 }
 

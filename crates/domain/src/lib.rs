@@ -13,6 +13,7 @@ mod partition;
 mod size;
 mod span;
 mod text_reader;
+mod visible;
 
 pub use exact::{RoundedNumber, RoundingTally, parse_exact, parse_rounded};
 pub use hex::{hex, parse_hex};
@@ -28,6 +29,7 @@ pub use text_reader::{
     DEEPEST_JSON, LARGEST_FIELD, LARGEST_RECORD, MOST_COLUMNS, RecordReader, check_record, read_text,
     skip_mark, without_mark,
 };
+pub use visible::{is_invisible, visible};
 
 /// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
 /// (`2025-03-02 18:30`) or an instant (RFC 3339).

@@ -1,9 +1,9 @@
-//! The names of regions: those of AWS's price lists and consoles of all years, and those that people
-//! write.
+//! The names of regions: those of AWS's price lists and consoles of all years, and those that
+//! people write.
 //!
-//! Sources of the names: `Location` in the EC2 price lists since 2018-05 ("EU (Ireland)" until 2021,
-//! "Europe (Ireland)" in later consoles), AWS's `locations.json` for its price pages, the AWS General
-//! Reference ("Regional endpoints"), and "AWS Local Zones locations". Two Wavelength zones
+//! Sources of the names: `Location` in the EC2 price lists since 2018-05 ("EU (Ireland)" until
+//! 2021, "Europe (Ireland)" in later consoles), AWS's `locations.json` for its price pages, the AWS
+//! General Reference ("Regional endpoints"), and "AWS Local Zones locations". Two Wavelength zones
 //! of 2020 have the code of their group alone.
 
 use crate::names::{NameError, Region};
@@ -134,8 +134,8 @@ pub fn parse_region_name(text: &str) -> Result<Region, RegionNameError> {
     Ok(Region::parse(code)?)
 }
 
-/// Returns the regions that a text may mean: one for a name, several for a part of the world such as
-/// `us east` or `Europe`, and none for any other text.
+/// Returns the regions that a text may mean: one for a name, several for a part of the world such
+/// as `us east` or `Europe`, and none for any other text.
 pub fn find_regions(text: &str) -> Vec<&'static str> {
     let (plain, wanted) = (letters(text), location_letters(text));
     if wanted.is_empty() {
@@ -194,7 +194,8 @@ fn short_code(code: &str) -> String {
     words.fold(continent.to_string(), |short, word| short + &direction(word))
 }
 
-/// Whether the text has these letters. The names of the table have no accent and spell Europe as EU.
+/// Whether the text has these letters. The names of the table have no accent and spell Europe as
+/// EU.
 fn is_spelt(text: &str, letters: &str) -> bool {
     let plain = text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase());
     plain.eq(letters.chars())

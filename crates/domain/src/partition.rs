@@ -36,8 +36,8 @@ pub fn partition_of(region: &str) -> Option<&'static str> {
     row(region).map(|(_, partition, _)| *partition)
 }
 
-/// Returns the currency in which AWS sells in a region, as its ISO 4217 code. `None` for a region of
-/// no known partition, and for a partition without a published currency.
+/// Returns the currency in which AWS sells in a region, as its ISO 4217 code. `None` for a region
+/// of no known partition, and for a partition without a published currency.
 pub fn currency_of(region: &str) -> Option<&'static str> {
     row(region).and_then(|(.., currency)| *currency)
 }

@@ -205,8 +205,8 @@ impl<'a> PriceListRows<'a> {
         }
     }
 
-    /// Returns the product to price; `None` for one that is left out. `place` describes its place in
-    /// the file for errors.
+    /// Returns the product to price; `None` for one that is left out. `place` describes its place
+    /// in the file for errors.
     pub(crate) fn product(
         &mut self,
         attributes: ProductAttributes<'_>,
@@ -327,8 +327,8 @@ impl<'a> PriceListRows<'a> {
         self.reports(ScopeShare::Asked, publication)
     }
 
-    /// Returns the reports. A location of no known region may be another name of one of the regions,
-    /// so none of them is complete then.
+    /// Returns the reports. A location of no known region may be another name of one of the
+    /// regions, so none of them is complete then.
     fn reports(self, share: ScopeShare, publication: &ListPublication) -> Result<Vec<FeedReport>, FeedError> {
         let unlocated: Vec<String> = self
             .unlocated

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use catalog::{DataFile, Manifest};
 use durable::DigestLedger;
 
-use crate::folder::LakeError;
+use crate::error::LakeError;
 
 fn damaged(root: &Path, file: &DataFile, reason: String) -> LakeError {
     LakeError::DamagedFile { lake: root.to_path_buf(), file: file.path.clone(), reason }
 }
 
-/// Checks that each file is inside the lake and has the size that the manifest lists. Reads no file.
+/// Checks that each file is inside the lake and has the size that the manifest lists. Reads no
+/// file.
 ///
 /// Errors: [`LakeError::DamagedFile`] names the first other one.
 pub fn check_sizes<'a>(root: &Path, files: impl IntoIterator<Item = &'a DataFile>) -> Result<(), LakeError> {

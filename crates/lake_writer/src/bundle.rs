@@ -1,7 +1,8 @@
 //! Bundles: the public part of a lake as one signed file, for machines without a network.
 //!
 //! A bundle is a tar archive: a list of its files with their digests, the list's signature, then
-//! the files. It contains no account data and no acceptances of quarantined prices.
+//! the files. It contains no private dataset and no acceptances of quarantined prices; `public_files`
+//! removes private text from the rest.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -18,6 +19,7 @@ use crate::LakeWriter;
 use crate::bundle_check::{check_place, read_checked};
 use crate::files;
 use crate::log::{FOLDED, RunLog};
+use crate::public_files::{PublicFile, is_public, public_files};
 use crate::run::LakeRun;
 use crate::writer::{WrittenFile, parquet_of};
 use lake::LakeError;
@@ -47,10 +49,6 @@ struct BundleList {
 /// The dataset of the log of runs.
 const LOG: &str = "collection_run";
 
-pub(crate) fn is_public(name: &str) -> bool {
-    !matches!(name, LOG | "acceptance") && dataset(name).is_some_and(|dataset| !dataset.is_private())
-}
-
 fn bad(path: &Path, why: impl std::fmt::Display) -> LakeError {
     LakeError::BadFile(format!("{}: {why}", path.display()))
 }
@@ -65,8 +63,8 @@ pub(crate) fn pack(
     dry_run: bool,
 ) -> Result<Option<BundleReport>, LakeError> {
     let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(None) };
-    let mut files: Vec<DataFile> =
-        pinned.manifest.files.iter().filter(|file| is_public(&file.dataset)).cloned().collect();
+    let public = public_files(root, &pinned.manifest, to)?;
+    let mut files: Vec<DataFile> = public.files.iter().map(|file| file.listed.clone()).collect();
     let mut bundled = BundleReport {
         files: files.len() as u64,
         rows: files.iter().map(|file| file.rows).sum(),
@@ -77,8 +75,7 @@ pub(crate) fn pack(
     if dry_run || files.is_empty() {
         return Ok(Some(bundled));
     }
-    lake::verify_files(root, &files)?;
-    let log = RunLog::read(root, &pinned.manifest)?.only(|row| is_public(&row.dataset))?;
+    let log = RunLog::read(root, &pinned.manifest)?.only(|row| is_public(&row.dataset))?.public()?;
     let (log, file) = log_file(log)?;
     files.push(file);
     let list =
@@ -90,15 +87,12 @@ pub(crate) fn pack(
         let mut archive = tar::Builder::new(out);
         append(&mut archive, LIST, text.len() as u64, &mut &text[..]).map_err(failed)?;
         append(&mut archive, SEAL, sealed.len() as u64, &mut sealed.as_bytes()).map_err(failed)?;
-        for file in &list.files {
-            if file.dataset == LOG {
-                append(&mut archive, &file.path, file.bytes, &mut &log[..]).map_err(failed)?;
-                continue;
-            }
-            let path = root.join(&file.path);
-            let mut opened = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
-            append(&mut archive, &file.path, file.bytes, &mut opened).map_err(failed)?;
+        for PublicFile { listed, path } in &public.files {
+            let mut opened = File::open(path).map_err(|e| LakeError::io(path, e))?;
+            append(&mut archive, &listed.path, listed.bytes, &mut opened).map_err(failed)?;
         }
+        let of_log = list.files.last().expect("the log was added");
+        append(&mut archive, &of_log.path, of_log.bytes, &mut &log[..]).map_err(failed)?;
         archive.finish().map_err(failed)
     })?;
     // Read back: a damaged lake file or a full disk must be found here, not on the target machine.

@@ -203,7 +203,8 @@ fn replace_first(list: &mut BundleList, files: &mut [Vec<u8>], bytes: Vec<u8>) {
 
 /// Returns a Parquet file of one row, in which the text columns have these values.
 fn parquet(columns: &[(&str, &str)]) -> Vec<u8> {
-    let fields = columns.iter().map(|(name, _)| catalog::Field::new(*name, catalog::ValueType::Text)).collect();
+    let fields =
+        columns.iter().map(|(name, _)| catalog::Field::new(*name, catalog::ValueType::Text)).collect();
     let rows = vec![columns.iter().map(|(_, text)| (*text).into()).collect()];
     crate::parquet_bytes(&catalog::Page { fields, rows }).unwrap()
 }
@@ -226,26 +227,51 @@ fn refuses_broken_files_of_a_trusted_signer_and_leaves_the_lake_as_it_was() {
             assert!(refused.contains(why), "{refused}");
         }
         assert_eq!(contents(&second), before);
-        assert!(!root.join("lake/offering").exists() || fs::read_dir(root.join("lake/offering/v=1")).unwrap().count() == 0);
+        assert!(
+            !root.join("lake/offering").exists()
+                || fs::read_dir(root.join("lake/offering/v=1")).unwrap().count() == 0
+        );
     };
     let key = [("instance_type", "m7i.large"), ("region", "us-east-1"), ("az_id", "use1-az1")];
     let with = |more: &[(&'static str, &'static str)]| parquet(&[&key[..], more].concat());
-    check(&|list, files| replace_first(list, files, b"PAR1 no Parquet PAR1".to_vec()), "cannot be read as Parquet");
+    check(
+        &|list, files| replace_first(list, files, b"PAR1 no Parquet PAR1".to_vec()),
+        "cannot be read as Parquet",
+    );
     check(&|list, files| replace_first(list, files, with(&[])), "has no column run_id");
-    check(&|list, files| replace_first(list, files, parquet(&[key[0], key[1], ("run_id", "offers-1")])), "has no column az_id");
-    check(&|list, files| replace_first(list, files, with(&[("run_id", "offers-9")])), "has rows of another run");
+    check(
+        &|list, files| replace_first(list, files, parquet(&[key[0], key[1], ("run_id", "offers-1")])),
+        "has no column az_id",
+    );
+    check(
+        &|list, files| replace_first(list, files, with(&[("run_id", "offers-9")])),
+        "has rows of another run",
+    );
     let other_type = |files: &mut Vec<Vec<u8>>| {
-        let fields = ["instance_type", "region", "az_id", "run_id"].map(|name| catalog::Field::new(name, catalog::ValueType::Int));
+        let fields = ["instance_type", "region", "az_id", "run_id"]
+            .map(|name| catalog::Field::new(name, catalog::ValueType::Int));
         let rows = vec![vec![Value::Int(1); 4]];
         let bytes = crate::parquet_bytes(&catalog::Page { fields: fields.to_vec(), rows }).unwrap();
         files.push(bytes);
         files.pop().unwrap()
     };
-    check(&|list, files| { let bytes = other_type(files); replace_first(list, files, bytes) }, "has a column instance_type of type i64 instead of");
+    check(
+        &|list, files| {
+            let bytes = other_type(files);
+            replace_first(list, files, bytes)
+        },
+        "has a column instance_type of type i64 instead of",
+    );
     check(&|list, _| list.files[0].rows += 1, "rows instead of");
     check(&|list, _| list.files[0].rows = u64::MAX, "an absurd size");
     check(&|list, _| list.files[0].bytes = 1 << 50, "cut short");
-    check(&|list, files| { list.files.insert(0, list.files[0].clone()); files.insert(0, files[0].clone()); }, "twice");
+    check(
+        &|list, files| {
+            list.files.insert(0, list.files[0].clone());
+            files.insert(0, files[0].clone());
+        },
+        "twice",
+    );
     let cut_pages = |list: &mut BundleList, files: &mut Vec<Vec<u8>>| {
         let mut bytes = files[0].clone();
         let half = bytes.len() / 3;

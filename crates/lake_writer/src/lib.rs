@@ -79,6 +79,7 @@ mod parquet_guard;
 mod parquet_limits;
 mod price_file;
 mod prices;
+mod public_files;
 mod removal;
 mod retention;
 mod run;

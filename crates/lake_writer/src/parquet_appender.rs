@@ -53,12 +53,24 @@ impl ParquetAppender {
     ) -> Result<ParquetAppender, LakeError> {
         let path = writer.path_of(dataset, run_id);
         let file = writer.root().join(&path);
+        if !writer.is_dry_run() {
+            files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
+        }
+        ParquetAppender::create(file, path, dataset, writer.is_dry_run())
+    }
+
+    /// Opens a file that a manifest or a bundle lists as `path`. A dry run counts its bytes only.
+    pub(crate) fn create(
+        file: PathBuf,
+        path: String,
+        dataset: &Dataset,
+        is_dry_run: bool,
+    ) -> Result<ParquetAppender, LakeError> {
         let failed = |e| LakeError::io(&file, e);
-        let (target, out): (_, Box<dyn Write + Send>) = if writer.is_dry_run() {
+        let (target, out): (_, Box<dyn Write + Send>) = if is_dry_run {
             let count = Arc::new(AtomicU64::new(0));
             (AppenderTarget::Counter(count.clone()), Box::new(CountingSink(count)))
         } else {
-            files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
             let temporary = TemporaryFile::create(&file, PRIVATE).map_err(failed)?;
             let out = BufWriter::new(temporary.file().try_clone().map_err(failed)?);
             (AppenderTarget::File(temporary), Box::new(out))

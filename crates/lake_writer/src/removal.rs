@@ -194,9 +194,9 @@ fn key(row: &RunLogRow) -> LogRowKey {
     [&row.run_id, &row.dataset, &row.scope, &row.source].map(String::clone)
 }
 
-/// Returns the reports of an unchanged scope whose rows are no longer in the lake: the newest report
-/// before with rows of its own has another version. With them, the next snapshot would store
-/// nothing.
+/// Returns the reports of an unchanged scope whose rows are no longer in the lake: the newest
+/// report before with rows of its own has another version. With them, the next snapshot would
+/// store nothing.
 fn unsupported(log: &[RunLogRow], datasets: &BTreeSet<String>) -> HashSet<LogRowKey> {
     let mut scopes: HashMap<[&str; 3], Vec<&RunLogRow>> = HashMap::new();
     for row in log.iter().filter(|row| datasets.contains(&row.dataset)) {

@@ -38,7 +38,8 @@ pub(crate) struct SpotHistorySummary {
     pub(crate) unpriced: u64,
     /// Rows that were left out because their product is not known. They are not in `rows`.
     pub(crate) left_out: u64,
-    /// Rows that were left out because their region's currency is not known. They are not in `rows`.
+    /// Rows that were left out because their region's currency is not known. They are not in
+    /// `rows`.
     pub(crate) of_unknown_currency: u64,
 }
 
@@ -256,8 +257,8 @@ fn summarise(frame: &DataFrame, regions: &mut BTreeMap<String, SpotHistorySummar
     Ok(())
 }
 
-/// Returns the columns of `spot_price`, without the rows of an unknown product or currency: both are
-/// part of a price series' identity. Such rows are counted as left out.
+/// Returns the columns of `spot_price`, without the rows of an unknown product or currency: both
+/// are part of a price series' identity. Such rows are counted as left out.
 fn complete_rows(frame: &DataFrame) -> PolarsResult<DataFrame> {
     let columns =
         ["observed_at", "instance_type", "region", "az_id", "product", "price_per_hour", "currency"];
@@ -346,6 +347,15 @@ mod tests {
             counted,
             "observed_at is of type i64; expected a timestamp",
         );
+        for (at, wrong, expected) in [
+            (1, "m7i large\nhint", r#"instance_type "m7i large\nhint" is not an instance type"#),
+            (1, "secret", "instance_type \"secret\" is not"),
+            (2, "Stockholm", "region \"Stockholm\" is not a region code"),
+        ] {
+            let mut bad = row(2, "us-east-1", Value::Float(0.5));
+            bad[at] = wrong.into();
+            check(floats(), bad, expected);
+        }
         for (at, name) in COLUMNS[..4].iter().enumerate() {
             let mut missing = row(2, "us-east-1", Value::Float(0.5));
             missing[at] = Value::Null;

@@ -34,8 +34,7 @@ pub(crate) fn explain(call: &QuestionCall, ports: &CommandPorts<'_>) -> Result<S
 /// Refuses a table whose dataset was never collected.
 pub(crate) fn refuse_uncollected(table: &str, ports: &CommandPorts<'_>) -> Result<(), Failure> {
     // A table has all rows, of any time.
-    let runs: Vec<CollectionRunRow> =
-        rows(ports.at_any_time().answer("data/runs", &[("scopes", "all")])?)?;
+    let runs: Vec<CollectionRunRow> = rows(ports.at_any_time().answer("data/runs", &[("scopes", "all")])?)?;
     let datasets = datasets_of(&[table.to_string()]);
     match datasets.into_iter().find(|name| missing_regions(name, "all", &runs).is_some()) {
         None => Ok(()),

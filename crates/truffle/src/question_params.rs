@@ -76,8 +76,8 @@ impl QuestionCall {
     }
 }
 
-/// Returns a region's code for a name such as `Frankfurt`, and a type in lowercase. Any other value is
-/// returned as it is.
+/// Returns a region's code for a name such as `Frankfurt`, and a type in lowercase. Any other value
+/// is returned as it is.
 fn usual_spelling(kind: Option<&ParamKind>, value: &str) -> String {
     let code = |name: &str| match domain::parse_region_name(name) {
         Ok(region) => region.to_string(),

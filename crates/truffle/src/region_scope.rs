@@ -10,8 +10,8 @@ use console::{Failure, FailureKind, Printer, SettingOrigin, read_region, suggest
 
 use crate::CommandPorts;
 use crate::collect_command::collect_command;
+use crate::instance_names::{find_type_name, suggest_type};
 use crate::offer::{self, DatasetSource, RegionOffer};
-use crate::words::{find_type_name, suggest_type};
 
 /// Operating systems with prices.
 const SYSTEMS: [&str; 6] = ["linux", "rhel", "rhel-ha", "suse", "ubuntu-pro", "windows"];

@@ -1,6 +1,7 @@
 //! The commands for people on the machine, through the real binary and the real socket.
 
 use crate::fake::{Ec2Mode, FakeWorld};
+use crate::loads::why;
 use std::process::{Command, Output};
 
 const TWO_HOURS: &str =
@@ -39,6 +40,76 @@ fn refuses_an_extension_if_its_tag_cannot_be_written() {
     world.aws(|aws| aws.ec2 = Ec2Mode::Denies);
     check(&world.run(&["extend", "1h"]), false, "not extended: the tag could not be written");
     check(&world.run(&["extend", "1h", "--local-only"]), true, "extended: 2h");
+}
+
+/// A library that never returns from opening a folder of a home, once the home's server is gone.
+const HUNG_HOME: &str = "#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+DIR *opendir(const char *name) {
+  DIR *(*real)(const char *) = (DIR *(*)(const char *))dlsym(RTLD_NEXT, \"opendir\");
+  const char *gone = getenv(\"HOME_IS_GONE\");
+  if (strstr(name, \"/home/eve/\")) while (gone && access(gone, F_OK) == 0) usleep(20000);
+  return real(name);
+}
+";
+
+#[test]
+fn a_home_whose_server_is_gone_stops_nothing_but_its_own_signals() {
+    let mut world = FakeWorld::new(r#"{"budget":"6h","on-expiry":"stop","idle":{"timeout":"9h"}}"#);
+    world.write("hung.c", HUNG_HOME);
+    let (source, library) = (world.path("hung.c"), world.path("hung.so"));
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+    if !built.is_ok_and(|status| status.success()) {
+        println!("skipped: there is no C compiler");
+        return;
+    }
+    world.write("home/eve/.local/share/jupyter/runtime/kernel-1.json", "{}");
+    let gone = world.path("gone").display().to_string();
+    let preload = ("LD_PRELOAD".to_string(), library.display().to_string());
+    world.environment = vec![preload, ("HOME_IS_GONE".to_string(), gone)];
+    world.start();
+    assert!(world.until(1_200, |world| why(world, "jupyter").contains("not present")), "{}", world.log());
+    world.write("gone", "");
+    assert!(world.until(6_000, |world| why(world, "jupyter").contains("no answer for")), "{}", world.log());
+    assert!(why(&world, "editor").contains("no answer for"), "{}", why(&world, "editor"));
+    for signal in ["cpu", "terminal", "login", "ssh", "gpu", "hooks"] {
+        assert!(!why(&world, signal).contains("could not be read"), "{}", why(&world, signal));
+    }
+    let before = world.uptime();
+    check(&world.run(&["extend", "1m"]), true, "extended: ");
+    assert!(world.uptime() - before < 30 * 60, "an answer takes seconds: {before} to {}", world.uptime());
+    assert!(world.until(25_000, |world| world.read("dev/pts/0").contains("will stop in")), "{}", world.log());
+    // The server comes back.
+    std::fs::remove_file(world.path("gone")).expect("removed");
+    assert!(world.until(1_200, |world| why(world, "jupyter").contains("not present")), "{}", world.log());
+    assert!(world.terminate());
+}
+
+#[test]
+fn a_client_that_sends_byte_by_byte_delays_no_other() {
+    use std::io::Write;
+    let world = running();
+    let mut slow: Vec<_> = (0..5)
+        .map(|_| {
+            std::os::unix::net::UnixStream::connect(world.path("run/spawn/spawnd.sock")).expect("a socket")
+        })
+        .collect();
+    let began = std::time::Instant::now();
+    let sending = std::thread::spawn(move || {
+        while began.elapsed().as_secs() < 3 {
+            slow.retain_mut(|client| client.write_all(b" ").is_ok());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        slow.len()
+    });
+    check(&world.run(&["status"]), true, "will terminate in");
+    assert!(began.elapsed().as_secs_f64() < 2.5, "{:?}", began.elapsed());
+    assert_eq!(sending.join().expect("it ends"), 0, "each slow client was refused");
 }
 
 #[test]
@@ -162,6 +233,16 @@ fn an_idle_instance_is_stopped() {
 fn without_a_daemon_the_error_has_a_hint() {
     let world = FakeWorld::new(TWO_HOURS);
     check(&world.run(&["status"]), false, "hint: systemctl status spawnd");
+}
+
+#[test]
+fn without_systemd_nothing_is_installed_and_no_daemon_starts_by_hand() {
+    let world = FakeWorld::new(TWO_HOURS);
+    std::fs::remove_dir(world.path("run/systemd/system")).expect("removed");
+    check(&world.run(&["install"]), false, "error: systemd does not run on this machine");
+    assert_eq!((world.read("calls"), world.path("etc/systemd").exists()), (String::new(), false));
+    check(&world.run(&["daemon"]), false, "error: spawnd daemon is started by systemd");
+    assert!(!world.path("run/spawn").exists());
 }
 
 #[test]

@@ -207,6 +207,7 @@ impl FakeWorld {
         world.write("dev/pts/0", "");
         std::fs::set_permissions(world.path("dev/pts/0"), PermissionsExt::from_mode(0o620)).expect("a mode");
         world.program("systemctl");
+        std::fs::create_dir_all(world.path("run/systemd/system")).expect("a folder");
         if !terms.is_empty() {
             world.write("etc/spawn/terms.json", terms);
         }

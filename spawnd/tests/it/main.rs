@@ -9,5 +9,6 @@ mod faults;
 mod images;
 mod loads;
 mod namespaces;
+mod replay;
 mod ssh;
 mod systemd;

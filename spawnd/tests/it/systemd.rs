@@ -172,6 +172,63 @@ fn the_dead_man_is_armed_and_restored_and_reloads_do_not_move_it() {
     }
 }
 
+/// A process named sshd with an established connection on port 2222.
+const SSHD: &str = "use IO::Socket::INET; my $server = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => \
+                    2222, Listen => 1) or die; my $client = IO::Socket::INET->new('127.0.0.1:2222') or die; my $own = \
+                    $server->accept(); sleep 1000;";
+
+#[test]
+fn the_daemon_works_under_the_filters_of_its_unit() {
+    let script = format!(
+        "mkdir -p /home/ann/.local/share/code-server /etc/spawn/idle.d
+        touch /home/ann/.local/share/code-server/heartbeat
+        chown -R 1000 /home/ann && chmod 700 /home/ann
+        printf '#!/bin/sh\ngrep -E \"Seccomp:|NoNewPrivs\" /proc/self/status > /root/hook\nenv >> /root/hook\nexit 1\n' \
+            > /etc/spawn/idle.d/quiet
+        chmod 755 /etc/spawn/idle.d/quiet
+        mkdir /root/bin && cp /usr/bin/perl /root/bin/sshd && /root/bin/sshd -e \"{SSHD}\" &
+        script --quiet --flush --command 'chmod 620 $(tty); chown 1000 $(tty); sleep 1000' /root/terminal > /dev/null &
+        until test -e /dev/pts/0 && ss -tn state established | grep -q :2222; do sleep 0.2; done
+        spawnd install || exit 1
+        {UP}
+        until test -e /run/systemd/system/spawn-dead-man.timer.d/left.conf; do sleep 0.2; done
+        echo confined $(grep -hE 'Seccomp:|NoNewPrivs|CapBnd' /proc/$(systemctl show -P MainPID spawnd.service)/status)
+        until test -s /root/hook; do sleep 0.2; done
+        echo hook $(cat /root/hook)
+        until spawnd status --why | grep -q 'hooks *0.00'; do sleep 0.2; done
+        for signal in hooks ssh editor inhibitor; do echo $signal $(spawnd status --why | grep \"^ *$signal \"); done
+        spawnd extend 1h --local-only
+        spawnd complete
+        until grep -q spawnd /root/terminal; do sleep 0.2; done
+        echo terminal $(tr -d '\r' < /root/terminal)
+        echo modes $(cd /; stat -c %n=%a run/motd.d run/motd.d/50-spawn run/spawn run/spawn/notice run/spawn/spawnd.sock var/lib/spawn/state.json)
+        exec systemctl poweroff\n"
+    );
+    let Some(guest) = SystemdGuest::new(&script) else { return };
+    if ["/usr/bin/perl", "/usr/bin/ss"].iter().any(|program| !std::path::Path::new(program).exists()) {
+        println!("skipped: perl or ss is not installed");
+        return;
+    }
+    assert_eq!(guest.boot(), GuestEnd::PowerOff, "{}", guest.said());
+    // CAP_DAC_OVERRIDE and CAP_SYS_PTRACE.
+    assert_eq!(
+        guest.value("confined"),
+        "CapBnd: 0000000000080002 NoNewPrivs: 1 Seccomp: 2",
+        "{}",
+        guest.said()
+    );
+    let hook = guest.value("hook");
+    assert!(hook.starts_with("NoNewPrivs: 0 Seccomp: 0 ") && !hook.contains("NOTIFY_SOCKET"), "{hook}");
+    for (signal, expected) in [("hooks", "0.00"), ("ssh", "1.00"), ("editor", "0.00"), ("inhibitor", "")] {
+        let line = guest.value(signal);
+        assert!(line.contains(expected) && !line.contains("could not be read"), "{line}");
+    }
+    assert!(guest.value("terminal").contains("this instance will terminate in"), "{}", guest.said());
+    let modes = "run/motd.d=755 run/motd.d/50-spawn=644 run/spawn=755 run/spawn/notice=644 \
+                 run/spawn/spawnd.sock=666 var/lib/spawn/state.json=600";
+    assert_eq!(guest.value("modes"), modes, "{}", guest.said());
+}
+
 /// Boots a guest that only the dead-man can end. Checks that it ends in time and not before.
 fn check_ended_by_the_dead_man(script: &str, prepare: impl FnOnce(&SystemdGuest)) {
     let watch =

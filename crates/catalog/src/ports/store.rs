@@ -40,6 +40,8 @@ pub enum StoreError {
         lake: PathBuf,
         /// A lowercase fragment.
         reason: String,
+        /// The newest manifest that can be read and whose files are there.
+        intact: Option<u64>,
     },
     /// A file of the lake differs from the manifest's description.
     #[error("{} is damaged: {reason}", .lake.join(.file).display())]
@@ -79,7 +81,7 @@ pub enum BillLayout {
 /// Opens a text file, which may be compressed.
 pub type TextOpener<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 
-/// The accounts whose lines a bill states completely.
+/// The accounts of which a bill has all lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BillCoverage<'a> {
     /// Unknown: the bill's own lines and the lake decide. `reporter` is the account in which the

@@ -54,8 +54,8 @@ pub(crate) fn run_drop(
     Ok(if is_changed { Exit::Done } else { Exit::NothingMatched })
 }
 
-/// Describes the first run that the log does not list, so that a slip in one id does not hide behind
-/// the others. A damaged log lists nothing, and then the ids are taken as they are.
+/// Describes the first run that the log does not list, so that a slip in one id does not hide
+/// behind the others. A damaged log lists nothing, and then the ids are taken as they are.
 fn unknown_run(runs: &[String], ports: &Ports<'_>) -> Option<String> {
     let log = ports.store.read_content().ok()??.log;
     let known = || log.iter().map(|row| row.run_id.as_str());

@@ -69,7 +69,8 @@ pub(crate) fn run_status(
         return Ok(Exit::Done);
     }
     if args.verify {
-        return verification::verify(ports, printer);
+        let verified = verification::verify(ports, printer)?;
+        return Ok(verified.unwrap_or_else(|| no_lake(&args.datasets, ports, printer)));
     }
     let root = ports.store.root();
     let Some(shown) = ports.store.read_content().map_err(lake_failure)? else {
@@ -101,7 +102,7 @@ pub(crate) fn run_status(
 }
 
 /// Notes that there is no lake, with the command that creates one.
-pub(crate) fn no_lake(datasets: &[String], ports: &Ports<'_>, printer: &mut Printer) -> Exit {
+fn no_lake(datasets: &[String], ports: &Ports<'_>, printer: &mut Printer) -> Exit {
     printer.note(&format!(
         "not collected yet: there is no lake at {}; create one with {}",
         ports.store.root().display(),

@@ -110,8 +110,8 @@ fn has_table_row(column: &OfferColumn) -> bool {
     )
 }
 
-/// Whether the value is null, zero, false or empty. An unknown price is a value, unless the type has
-/// nothing to divide it by.
+/// Whether the value is null, zero, false or empty. An unknown price is a value, unless the type
+/// has nothing to divide it by.
 fn has_no_value(column: &OfferColumn, side: &OfferCandidate, value: &Value) -> bool {
     match value {
         Value::Null if column.is_price() => is_per_gpu_without_gpus(column, side),

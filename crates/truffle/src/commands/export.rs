@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use catalog::Page;
 use clap::Args;
-use console::{Exit, Failure, OutputFormat, Printer};
+use console::{Exit, Failure, OutputFormat, Printer, refuse_other_format};
 use domain::Timestamp;
 use durable::{SHARED, TemporaryFile, TemporaryFolder};
 
@@ -76,6 +76,9 @@ pub fn run_export(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let format = format(args)?;
+    if ports.settings.for_spreadsheet {
+        refuse_other_format(format)?;
+    }
     check_target(args)?;
     let asked = read_request(args, common, ports)?;
     if let Some(table) = &args.table {
@@ -208,7 +211,7 @@ fn write(
 ) -> Result<ExportSummary, Failure> {
     let failed = |e| write_failure(&args.to, e);
     if args.partition_by.is_empty() {
-        let file = TemporaryFile::create(&args.to, SHARED).map_err(failed)?;
+        let file = TemporaryFile::replacing(&args.to, SHARED).map_err(failed)?;
         let out = BufWriter::with_capacity(1 << 20, file.file().try_clone().map_err(failed)?);
         let mut to_file = printer.to_file(format, Box::new(out));
         let mut stream = to_file.stream(ports.encode);
@@ -269,6 +272,8 @@ fn publish_folder(folder: &Path, work: &Path, args: &ExportArgs) -> Result<(), F
     let replaced = target.is_dir();
     let old = work.join("old");
     if replaced {
+        let mode = fs::metadata(target).map_err(failed)?.permissions();
+        fs::set_permissions(folder, mode).map_err(failed)?;
         fs::rename(target, &old).map_err(failed)?;
     }
     if let Err(error) = fs::rename(folder, target) {

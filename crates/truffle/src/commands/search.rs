@@ -237,8 +237,8 @@ fn explain(understood: &ParsedWords, outcome: &FilterOutcome, printer: &mut Prin
 }
 
 /// Prints why nothing matched: the filter that excluded the last types, and the nearest miss. A
-/// type had to be offered in at least `regions` regions. `gpu_memory` describes the memory of the GPU
-/// beside a size in the words.
+/// type had to be offered in at least `regions` regions. `gpu_memory` describes the memory of the
+/// GPU beside a size in the words.
 fn note_no_match(outcome: &FilterOutcome, regions: usize, gpu_memory: Option<String>, printer: &mut Printer) {
     let Some((before, stage)) = outcome.funnel.last_filter().filter(|(before, _)| *before > 0) else {
         return printer.note(match regions {
@@ -321,8 +321,8 @@ fn unknown_stages<'o>(
     stages.filter(|(stage, _)| stage.unknown > 0)
 }
 
-/// Prints how many types a filter on the price excluded because their price is unknown or in another
-/// currency, and the command that collects prices.
+/// Prints how many types a filter on the price excluded because their price is unknown or in
+/// another currency, and the command that collects prices.
 fn note_unknown_prices(
     outcome: &FilterOutcome,
     filters: &SearchFilters,

@@ -347,6 +347,11 @@ fn compare_marks_rows_with_different_values() {
     assert!(line("Memory (GiB)").starts_with('*') && line("On-demand price").starts_with('*'));
     assert!(!line("Current generation").starts_with('*'));
     assert!(!out.contains("GPU model"), "{out}");
+    // A row without a value for any of the types would be empty.
+    let cells = |line: &str| line.trim_start_matches(['*', ' ']).split("  ").skip(1).collect::<String>();
+    assert!(out.lines().skip(2).all(|line| cells(line).contains(|c: char| c.is_alphanumeric())), "{out}");
+    let (_, out, _) = run("compare m7i.xlarge p5.4xlarge", OutputFormat::Table);
+    assert!(out.to_lowercase().contains("per gpu"), "{out}");
     let (_, out, _) = run("compare g6.12xlarge --region us-east-1,eu-central-1", OutputFormat::Table);
     assert!(out.contains("g6.12xlarge us-east-1") && out.contains("g6.12xlarge eu-central-1"), "{out}");
     let (_, _, err) = run("compare m7i.xlarge --region eu-central-1", OutputFormat::Table);

@@ -7,8 +7,8 @@ use domain::{AzId, Decimal, Known};
 
 use super::fact::{FlagFact, NumericFact, TextFact};
 use super::{FilterCondition, NamePattern, PriceUnit, SearchFilter};
+use crate::accelerator_names::{names_model, nearest_model};
 use crate::range::{MemoryRatio, MemorySize, RangeBound, ValueRange};
-use crate::words::{names_model, nearest_model};
 
 /// Filters. A RANGE is 4..16, 4.., ..16 or 4, both ends included. A flag that takes a BOOL means
 /// true without a value (--efa); --efa=false inverts it.

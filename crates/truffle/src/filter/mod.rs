@@ -15,8 +15,8 @@ pub use flags::FilterArgs;
 pub use funnel::{FilterFunnel, FilterOutcome, FilterStage};
 pub use pattern::NamePattern;
 
+use crate::instance_names::{find_type_name, suggest_type};
 use crate::range::ValueRange;
-use crate::words::{find_type_name, suggest_type};
 
 /// A condition with its text.
 #[derive(Debug, Clone, PartialEq)]

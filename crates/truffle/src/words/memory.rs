@@ -17,9 +17,9 @@ pub(super) fn mark(wish: WordCondition, is_ram: bool) -> WordCondition {
     WordCondition { typed: format!("{}{RAM}", wish.typed), ..wish }
 }
 
-/// Makes a size beside a GPU that has this size the memory of each GPU. So is a size elsewhere in the
-/// words if no instance with that GPU has it. The mark of the instance's memory stays where the size
-/// would be read in another way without it.
+/// Makes a size beside a GPU that has this size the memory of each GPU. So is a size elsewhere in
+/// the words if no instance with that GPU has it. The mark of the instance's memory stays where the
+/// size would be read in another way without it.
 pub(super) fn settle(wishes: &mut [WordCondition], vocabulary: &SearchVocabulary) {
     for at in 0..wishes.len() {
         if wishes[at].dimension != WordDimension::Memory {
@@ -69,8 +69,9 @@ fn models(wish: &WordCondition) -> Option<&[String]> {
     }
 }
 
-/// Describes the GPU memory beside a size of the instance's memory that nothing satisfies: "a100 has
-/// 40 or 80 GiB of memory in each GPU: --gpu-memory-each". `None` if the words have no such pair.
+/// Describes the GPU memory beside a size of the instance's memory that nothing satisfies: "a100
+/// has 40 or 80 GiB of memory in each GPU: --gpu-memory-each". `None` if the words have no such
+/// pair.
 pub(super) fn describe(wishes: &[WordCondition], vocabulary: &SearchVocabulary) -> Option<String> {
     let is_size =
         |wish: &&WordCondition| matches!(wish.dimension, WordDimension::Memory | WordDimension::GpuMemory);

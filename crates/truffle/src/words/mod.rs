@@ -6,7 +6,6 @@
 //! all words alternatives. An unknown word is an error, and so are two words on the processor that
 //! no instance type satisfies together.
 
-mod accelerators;
 mod memory;
 mod quantity;
 mod spelling;
@@ -18,13 +17,11 @@ use std::fmt;
 use catalog::TypeFacts;
 use console::Failure;
 
-pub(crate) use accelerators::{names_model, nearest_model};
 pub use vocabulary::SearchVocabulary;
-pub(crate) use vocabulary::{find_type_name, suggest_type};
 
+use crate::accelerator_names::{self, FORM_FACTORS};
 use crate::filter::{FilterCondition, FilterVerdict, NamePattern, OfferCandidate, SearchFilter, TextFact};
 use domain::RegionNameError;
-use spelling::FORM_FACTORS;
 use vocabulary::{LONGEST_PHRASE, WordMeaning};
 
 /// The grammar of words, for the help.
@@ -252,7 +249,7 @@ impl ParsedWords {
             return Ok(1);
         }
         let is_prefix =
-            accelerators::PREFIXES.contains(&word.as_str()) && vocabulary.accelerator(words).is_some();
+            accelerator_names::PREFIXES.contains(&word.as_str()) && vocabulary.accelerator(words).is_some();
         if is_prefix || FILLERS.contains(&word.as_str()) {
             return Ok(1);
         }
@@ -269,8 +266,8 @@ impl ParsedWords {
         vocabulary.accelerator(&last.typed.split(' ').map(String::from).collect::<Vec<_>>())
     }
 
-    /// Reads a region of at least `shortest` words, longest first: `EU (Stockholm)`, `us-east-1`. After
-    /// the word `region`, one word is enough.
+    /// Reads a region of at least `shortest` words, longest first: `EU (Stockholm)`, `us-east-1`.
+    /// After the word `region`, one word is enough.
     fn take_region(&mut self, words: &[String], shortest: usize) -> Result<Option<usize>, Failure> {
         let label = usize::from(words[0] == "region" && words.len() > 1);
         let words = &words[label..];
@@ -304,7 +301,7 @@ impl ParsedWords {
                 Failure::usage(format!("\"{form}\" needs a GPU before it")).hint("truffle search h100 sxm5")
             );
         };
-        if accelerators::has_form(model, form) {
+        if accelerator_names::has_form(model, form) {
             return Ok(());
         }
         let model = model.to_lowercase();
@@ -499,13 +496,14 @@ fn wrong_region(error: &RegionNameError) -> Failure {
     Failure::usage(error.to_string()).hint(hint)
 }
 
-/// Refuses a GPU of several words, or with a count before it, that EC2 does not have: `2x RTX 4090`.
+/// Refuses a GPU of several words, or with a count before it, that EC2 does not have: `2x RTX
+/// 4090`.
 fn refuse_absent_gpu(words: &[String], vocabulary: &SearchVocabulary) -> Result<(), Failure> {
     let count = usize::from(quantity::is_number(&words[0]));
     let times = usize::from(words.get(count).is_some_and(|word| count == 1 && word == "x"));
     let words = &words[count + times..];
     let absent = (1..=words.len().min(3)).rev().map(|length| words[..length].join(" ")).find(|name| {
-        !vocabulary.knows(name) && accelerators::substitute(&vocabulary::letters(name)).is_some()
+        !vocabulary.knows(name) && accelerator_names::substitute(&accelerator_names::letters(name)).is_some()
     });
     match absent {
         Some(name) => {
@@ -517,7 +515,8 @@ fn refuse_absent_gpu(words: &[String], vocabulary: &SearchVocabulary) -> Result<
     }
 }
 
-/// Returns the failure for a price, or for a number with signs that are no range. Neither is a pattern.
+/// Returns the failure for a price, or for a number with signs that are no range. Neither is a
+/// pattern.
 fn refuse_number(word: &str) -> Option<Failure> {
     if let Some(amount) = price(word) {
         let failure = Failure::usage(format!("\"{word}\" is a price and no search word"));

@@ -68,7 +68,7 @@ const NOUNS: [(&[&str], QuantityUnit); 15] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Comparison {
+enum NumberComparison {
     Exactly,
     AtLeast,
     AtMost,
@@ -78,55 +78,55 @@ enum Comparison {
 }
 
 /// Words before a number that make it a bound, longest first.
-const BEFORE: [(&[&str], Comparison); 32] = [
-    (&["no", "less", "than"], Comparison::AtLeast),
-    (&["not", "less", "than"], Comparison::AtLeast),
-    (&["no", "fewer", "than"], Comparison::AtLeast),
-    (&["no", "more", "than"], Comparison::AtMost),
-    (&["not", "more", "than"], Comparison::AtMost),
-    (&["a", "minimum", "of"], Comparison::AtLeast),
-    (&["a", "maximum", "of"], Comparison::AtMost),
-    (&["minimum", "of"], Comparison::AtLeast),
-    (&["maximum", "of"], Comparison::AtMost),
-    (&["at", "least"], Comparison::AtLeast),
-    (&["at", "most"], Comparison::AtMost),
-    (&["up", "to"], Comparison::AtMost),
-    (&["more", "than"], Comparison::MoreThan),
-    (&["greater", "than"], Comparison::MoreThan),
-    (&["less", "than"], Comparison::LessThan),
-    (&["fewer", "than"], Comparison::LessThan),
-    (&["minimum"], Comparison::AtLeast),
-    (&["min"], Comparison::AtLeast),
-    (&["maximum"], Comparison::AtMost),
-    (&["max"], Comparison::AtMost),
-    (&["over"], Comparison::MoreThan),
-    (&["above"], Comparison::MoreThan),
-    (&["under"], Comparison::LessThan),
-    (&["below"], Comparison::LessThan),
-    (&["between"], Comparison::Between),
-    (&["from"], Comparison::Between),
-    (&["exactly"], Comparison::Exactly),
-    (&[">="], Comparison::AtLeast),
-    (&["<="], Comparison::AtMost),
-    (&[">"], Comparison::MoreThan),
-    (&["<"], Comparison::LessThan),
-    (&["="], Comparison::Exactly),
+const BEFORE: [(&[&str], NumberComparison); 32] = [
+    (&["no", "less", "than"], NumberComparison::AtLeast),
+    (&["not", "less", "than"], NumberComparison::AtLeast),
+    (&["no", "fewer", "than"], NumberComparison::AtLeast),
+    (&["no", "more", "than"], NumberComparison::AtMost),
+    (&["not", "more", "than"], NumberComparison::AtMost),
+    (&["a", "minimum", "of"], NumberComparison::AtLeast),
+    (&["a", "maximum", "of"], NumberComparison::AtMost),
+    (&["minimum", "of"], NumberComparison::AtLeast),
+    (&["maximum", "of"], NumberComparison::AtMost),
+    (&["at", "least"], NumberComparison::AtLeast),
+    (&["at", "most"], NumberComparison::AtMost),
+    (&["up", "to"], NumberComparison::AtMost),
+    (&["more", "than"], NumberComparison::MoreThan),
+    (&["greater", "than"], NumberComparison::MoreThan),
+    (&["less", "than"], NumberComparison::LessThan),
+    (&["fewer", "than"], NumberComparison::LessThan),
+    (&["minimum"], NumberComparison::AtLeast),
+    (&["min"], NumberComparison::AtLeast),
+    (&["maximum"], NumberComparison::AtMost),
+    (&["max"], NumberComparison::AtMost),
+    (&["over"], NumberComparison::MoreThan),
+    (&["above"], NumberComparison::MoreThan),
+    (&["under"], NumberComparison::LessThan),
+    (&["below"], NumberComparison::LessThan),
+    (&["between"], NumberComparison::Between),
+    (&["from"], NumberComparison::Between),
+    (&["exactly"], NumberComparison::Exactly),
+    (&[">="], NumberComparison::AtLeast),
+    (&["<="], NumberComparison::AtMost),
+    (&[">"], NumberComparison::MoreThan),
+    (&["<"], NumberComparison::LessThan),
+    (&["="], NumberComparison::Exactly),
 ];
 
 /// Words after a number or its unit that make it a bound.
-const AFTER: [(&[&str], Comparison); 12] = [
-    (&["or", "more"], Comparison::AtLeast),
-    (&["or", "higher"], Comparison::AtLeast),
-    (&["or", "greater"], Comparison::AtLeast),
-    (&["or", "better"], Comparison::AtLeast),
-    (&["or", "above"], Comparison::AtLeast),
-    (&["and", "more"], Comparison::AtLeast),
-    (&["and", "up"], Comparison::AtLeast),
-    (&["or", "less"], Comparison::AtMost),
-    (&["or", "fewer"], Comparison::AtMost),
-    (&["or", "lower"], Comparison::AtMost),
-    (&["or", "below"], Comparison::AtMost),
-    (&["+"], Comparison::AtLeast),
+const AFTER: [(&[&str], NumberComparison); 12] = [
+    (&["or", "more"], NumberComparison::AtLeast),
+    (&["or", "higher"], NumberComparison::AtLeast),
+    (&["or", "greater"], NumberComparison::AtLeast),
+    (&["or", "better"], NumberComparison::AtLeast),
+    (&["or", "above"], NumberComparison::AtLeast),
+    (&["and", "more"], NumberComparison::AtLeast),
+    (&["and", "up"], NumberComparison::AtLeast),
+    (&["or", "less"], NumberComparison::AtMost),
+    (&["or", "fewer"], NumberComparison::AtMost),
+    (&["or", "lower"], NumberComparison::AtMost),
+    (&["or", "below"], NumberComparison::AtMost),
+    (&["+"], NumberComparison::AtLeast),
 ];
 
 /// Returns the value of the first phrase that the words begin with, and its number of words.
@@ -198,8 +198,8 @@ impl TypedRange {
         }
     }
 
-    /// Returns the text of the range, with a unit at each number. In `16..64gb` the unit of the second
-    /// end applies to the first, too.
+    /// Returns the text of the range, with a unit at each number. In `16..64gb` the unit of the
+    /// second end applies to the first, too.
     fn with_units(&self) -> String {
         let last = self.attached_unit().unwrap_or_default();
         let end = |(number, unit): &(String, String)| match (number.as_str(), unit.as_str()) {
@@ -218,8 +218,8 @@ pub(super) struct ReadQuantity {
     pub(super) is_ram: bool,
 }
 
-/// Reads the quantity at the start of the words. `accelerator` is the unit of the accelerator before
-/// them. Returns `None` when there is none. An error is a lowercase fragment.
+/// Reads the quantity at the start of the words. `accelerator` is the unit of the accelerator
+/// before them. Returns `None` when there is none. An error is a lowercase fragment.
 pub(super) fn read(
     words: &[String],
     accelerator: Option<QuantityUnit>,
@@ -257,15 +257,15 @@ struct QuantityParts<'w> {
     at: usize,
     key: Option<QuantityUnit>,
     /// The comparison before the number.
-    comparison: Option<Comparison>,
+    comparison: Option<NumberComparison>,
     /// The comparison that applies: the one before the number, or a later one.
-    bound: Option<Comparison>,
+    bound: Option<NumberComparison>,
     range: TypedRange,
 }
 
 impl<'w> QuantityParts<'w> {
-    /// Takes the key, the comparison and the number; `None` without a number. After an accelerator, an
-    /// `x` stands before its number.
+    /// Takes the key, the comparison and the number; `None` without a number. After an accelerator,
+    /// an `x` stands before its number.
     fn of_number(words: &'w [String], after_accelerator: bool) -> Option<QuantityParts<'w>> {
         let (key, mut at) = key(words).map_or((None, 0), |(unit, taken)| (Some(unit), taken));
         let times = after_accelerator && words.get(at).is_some_and(|word| word == "x");
@@ -276,7 +276,7 @@ impl<'w> QuantityParts<'w> {
             }
             None => times.then(|| {
                 at += 1;
-                Comparison::Exactly
+                NumberComparison::Exactly
             }),
         };
         let range = TypedRange::of(words.get(at)?)?;
@@ -349,8 +349,8 @@ impl<'w> QuantityParts<'w> {
         }
     }
 
-    /// Takes the noun after a size of memory. Returns the kind of memory, and whether the words state
-    /// that it is the memory of the instance.
+    /// Takes the noun after a size of memory. Returns the kind of memory, and whether the words
+    /// state that it is the memory of the instance.
     fn take_noun(&mut self, kind: QuantityUnit) -> (QuantityUnit, bool) {
         if kind != QuantityUnit::Memory {
             return (kind, false);
@@ -372,20 +372,20 @@ impl<'w> QuantityParts<'w> {
         let open = (String::new(), String::new());
         TypedRange {
             ends: match self.bound {
-                Some(Comparison::AtLeast | Comparison::MoreThan) => vec![only.clone(), open],
-                Some(Comparison::AtMost | Comparison::LessThan) => vec![open, only.clone()],
-                Some(Comparison::Exactly | Comparison::Between) | None => vec![only.clone()],
+                Some(NumberComparison::AtLeast | NumberComparison::MoreThan) => vec![only.clone(), open],
+                Some(NumberComparison::AtMost | NumberComparison::LessThan) => vec![open, only.clone()],
+                Some(NumberComparison::Exactly | NumberComparison::Between) | None => vec![only.clone()],
             },
         }
     }
 }
 
 /// Reads the second end of `4 to 16` and `between 4 and 16`.
-fn second_end(words: &[String], first: Option<Comparison>) -> Option<TypedRange> {
+fn second_end(words: &[String], first: Option<NumberComparison>) -> Option<TypedRange> {
     let [between, number, ..] = words else { return None };
     let joins = match between.as_str() {
         "to" | "-" | "–" => true,
-        "and" => first == Some(Comparison::Between),
+        "and" => first == Some(NumberComparison::Between),
         _ => false,
     };
     TypedRange::of(number).filter(|range| joins && range.ends.len() == 1)
@@ -406,7 +406,7 @@ fn ends(word: &str) -> Option<Vec<(&str, &str)>> {
 fn wish(
     range: &TypedRange,
     kind: QuantityUnit,
-    bound: Option<Comparison>,
+    bound: Option<NumberComparison>,
     vocabulary: &SearchVocabulary,
 ) -> Result<WordCondition, Option<String>> {
     if matches!(kind, QuantityUnit::Memory | QuantityUnit::GpuMemory) {
@@ -433,16 +433,16 @@ fn wish(
 }
 
 /// Reads memory. More and less than a size begin at the next MiB.
-fn memory(range: &TypedRange, bound: Option<Comparison>) -> Result<ValueRange<MemorySize>, String> {
+fn memory(range: &TypedRange, bound: Option<NumberComparison>) -> Result<ValueRange<MemorySize>, String> {
     let range: ValueRange<MemorySize> = range.with_units().parse().map_err(|error| format!("{error}"))?;
     Ok(if is_strict(bound) { range.without_ends(|size, step| size.plus_mebibytes(step)) } else { range })
 }
 
-fn is_strict(bound: Option<Comparison>) -> bool {
-    matches!(bound, Some(Comparison::MoreThan | Comparison::LessThan))
+fn is_strict(bound: Option<NumberComparison>) -> bool {
+    matches!(bound, Some(NumberComparison::MoreThan | NumberComparison::LessThan))
 }
 
-fn number(text: &str, kind: QuantityUnit, bound: Option<Comparison>) -> Result<WordCondition, String> {
+fn number(text: &str, kind: QuantityUnit, bound: Option<NumberComparison>) -> Result<WordCondition, String> {
     let (number, dimension, unit) = match kind {
         QuantityUnit::Gpus => (NumericFact::Gpus, WordDimension::Gpus, "gpus"),
         QuantityUnit::Cores => (NumericFact::Cores, WordDimension::Cores, "physical cores"),

@@ -3,6 +3,7 @@
 
 use super::SearchVocabulary;
 use super::quantity::{is_key, is_number, is_unit};
+use crate::accelerator_names::FORM_FACTORS;
 use crate::filter::NamePattern;
 
 /// Operators between a name and a number, longest first, each with its usual spelling.
@@ -36,11 +37,8 @@ const LABELS: [&str; 12] = [
     "family",
 ];
 
-/// Form factors of GPUs, as other tools append them to the model.
-pub(super) const FORM_FACTORS: [&str; 8] = ["sxm", "sxm2", "sxm3", "sxm4", "sxm5", "sxm6", "pcie", "nvl"];
-
-/// Splits a text into words in lowercase. A pattern is kept as it is, because `\D` is not `\d` and a
-/// comma may belong to it.
+/// Splits a text into words in lowercase. A pattern is kept as it is, because `\D` is not `\d` and
+/// a comma may belong to it.
 pub(super) fn split(text: &str, vocabulary: &SearchVocabulary) -> Vec<String> {
     text.split_whitespace().flat_map(|typed| split_typed(typed, vocabulary)).collect()
 }
@@ -129,8 +127,8 @@ fn split_model(word: &str, vocabulary: &SearchVocabulary) -> Option<Vec<String>>
     })
 }
 
-/// Returns a number with a sign, a dash or a hyphen in the usual form: `16gb+` is `16gb..`, `8+gpus`
-/// is `8..gpus`, `4-16` is `4..16` and `16-core` is `16core`. `None` for any other word.
+/// Returns a number with a sign, a dash or a hyphen in the usual form: `16gb+` is `16gb..`,
+/// `8+gpus` is `8..gpus`, `4-16` is `4..16` and `16-core` is `16core`. `None` for any other word.
 fn plain_number(word: &str) -> Option<String> {
     let (number, rest) = split_number(word)?;
     let unit_end = rest.find(|c: char| !c.is_ascii_alphabetic() && c != '/').unwrap_or(rest.len());
@@ -153,8 +151,8 @@ fn plain_number(word: &str) -> Option<String> {
     }
 }
 
-/// Whether the word is a number with other signs than those of a range: `8?`, `16gb*`. It is no pattern,
-/// because no name begins with a number.
+/// Whether the word is a number with other signs than those of a range: `8?`, `16gb*`. It is no
+/// pattern, because no name begins with a number.
 pub(super) fn is_marked_number(word: &str) -> bool {
     let after = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let signs = after.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '/');

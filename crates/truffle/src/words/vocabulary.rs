@@ -6,10 +6,11 @@ use catalog::TypeFacts;
 use console::suggest_closest;
 use domain::Known;
 
-use super::accelerators::{ALIASES, PREFIXES, looks_like_model, nearest_model};
 use super::quantity::QuantityUnit;
 use super::{SortHint, WordCondition, WordDimension};
+use crate::accelerator_names::{ALIASES, PREFIXES, letters, looks_like_model, nearest_model};
 use crate::filter::{FilterCondition, FlagFact, NumericFact, TextFact};
+use crate::instance_names::{find_type_name, suggest_type};
 use crate::processors::{PROCESSORS, SETS};
 use crate::range::{MemorySize, RangeBound, ValueRange};
 
@@ -31,8 +32,8 @@ pub struct SearchVocabulary<'a> {
     words: BTreeMap<String, (String, WordMeaning)>,
 }
 
-/// Ratio of a size of GPU memory as makers state it to that of EC2, at least and at most: a B300 with
-/// 288 GB has 268.6 GiB.
+/// Ratio of a size of GPU memory as makers state it to that of EC2, at least and at most: a B300
+/// with 288 GB has 268.6 GiB.
 const SAME_SIZE: (f64, f64) = (0.92, 1.08);
 
 /// Most words of a phrase, such as `rtx pro server 6000`.
@@ -210,8 +211,8 @@ impl<'a> SearchVocabulary<'a> {
         if self.names.contains(name) { self.name(name) } else { None }
     }
 
-    /// Returns the unit in which the accelerator at the start of the words is counted; `None` if they
-    /// begin with no accelerator. Words for its maker may stand before it.
+    /// Returns the unit in which the accelerator at the start of the words is counted; `None` if
+    /// they begin with no accelerator. Words for its maker may stand before it.
     pub(super) fn accelerator(&self, words: &[String]) -> Option<QuantityUnit> {
         let prefixes = words.iter().take_while(|word| PREFIXES.contains(&word.as_str())).count();
         (0..=prefixes).find_map(|from| {
@@ -251,8 +252,8 @@ impl<'a> SearchVocabulary<'a> {
         sizes.into_iter().filter(|size| *size > 0).collect()
     }
 
-    /// Returns the condition for the memory of each GPU. A size as makers state it means the size that
-    /// EC2 states for it.
+    /// Returns the condition for the memory of each GPU. A size as makers state it means the size
+    /// that EC2 states for it.
     pub(super) fn gpu_memory(&self, range: ValueRange<MemorySize>) -> WordCondition {
         let mut sizes: Vec<i64> = self.facts.iter().filter_map(|t| t.gpu_memory_per_gpu_mib).collect();
         sizes.sort_unstable();
@@ -275,8 +276,8 @@ impl<'a> SearchVocabulary<'a> {
         }
     }
 
-    /// Returns "; the closest match is X" for an unknown word; empty when no word is near. A match is
-    /// of the same kind as the word: a type for a type, an accelerator for an accelerator.
+    /// Returns "; the closest match is X" for an unknown word; empty when no word is near. A match
+    /// is of the same kind as the word: a type for a type, an accelerator for an accelerator.
     pub(super) fn suggestion(&self, word: &str) -> String {
         if word.contains('.') {
             return suggest_type(word, self.names.iter().copied());
@@ -313,45 +314,6 @@ impl<'a> SearchVocabulary<'a> {
     }
 }
 
-/// Returns the known instance type that the text names in any case, with any separator or none:
-/// `M5.XLARGE`, `g5-xlarge`, `t3large`, `m5.24xl`.
-pub(crate) fn find_type_name<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |name: &str| -> String {
-        let letters = name.chars().filter(|c| !matches!(c, '.' | '-' | '_' | ' '));
-        letters.flat_map(char::to_lowercase).collect()
-    };
-    let (mut wanted, lower) = (plain(text), text.to_lowercase());
-    if wanted.ends_with("xl") && !wanted.contains("metal") {
-        wanted.push_str("arge");
-    }
-    let mut found = None;
-    for name in names {
-        if name == lower {
-            return Some(name);
-        }
-        if found.is_none() && name.len() >= wanted.len() && plain(name) == wanted {
-            found = Some(name);
-        }
-    }
-    found
-}
-
-/// Returns "; the closest match is X" for an unknown instance type. A type of a longer family with the
-/// same size comes first: `g4dn.xlarge` for `g4.xlarge`.
-pub(crate) fn suggest_type<'a>(text: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
-    let text = text.to_lowercase();
-    let longer = text.split_once('.').and_then(|(family, size)| {
-        let is_longer = |name: &&str| {
-            name.split_once('.').is_some_and(|(other, same)| other.starts_with(family) && same == size)
-        };
-        names.clone().filter(is_longer).min_by_key(|name| name.len())
-    });
-    match longer {
-        Some(name) => format!("; the closest match is {name}"),
-        None => suggest_closest(&text, names),
-    }
-}
-
 /// Whether a size of GPU memory as a maker states it is this one of EC2, MiB.
 pub(super) fn is_same_size(stated: f64, size: f64) -> bool {
     (SAME_SIZE.0..=SAME_SIZE.1).contains(&(size / stated))
@@ -368,11 +330,6 @@ fn looks_like_family(word: &str) -> bool {
     let digit = word.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
     let after = word[digit..].chars().nth(1);
     (1..=3).contains(&digit) && after.is_none_or(|c| c.is_ascii_alphabetic() || c == '-')
-}
-
-/// Lowercases a word and removes spaces and hyphens: `Sapphire-Rapids` becomes `sapphirerapids`.
-pub(super) fn letters(word: &str) -> String {
-    word.chars().filter(|c| *c != '-' && *c != ' ').flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

@@ -318,8 +318,8 @@ struct FetchedFile {
     etag: Option<String>,
 }
 
-/// Fetches and parses a file, unless the server still has the state with the ETag `known`. A list of
-/// the past has the start of its period beside the name of its source.
+/// Fetches and parses a file, unless the server still has the state with the ETag `known`. A list
+/// of the past has the start of its period beside the name of its source.
 fn fetch_and_parse(
     access: &SourceAccess<'_>,
     kind: FeedKind,

@@ -1,11 +1,8 @@
 //! The names of accelerators as people and other tools write them.
 
-use super::spelling::FORM_FACTORS;
-use super::vocabulary::letters;
-
 /// A model, in letters as `vocabulary::letters` returns them, and its other names. Sources: the
 /// makers' product pages, SkyPilot's `sky show-gpus` and the GPU names of other clouds.
-pub(super) const ALIASES: &[(&str, &[&str])] = &[
+pub(crate) const ALIASES: &[(&str, &[&str])] = &[
     (
         "rtxproserver6000",
         &[
@@ -25,14 +22,17 @@ pub(super) const ALIASES: &[(&str, &[&str])] = &[
 ];
 
 /// Words before a model that say its maker or its line.
-pub(super) const PREFIXES: [&str; 10] =
+pub(crate) const PREFIXES: [&str; 10] =
     ["nvidia", "tesla", "aws", "amazon", "amd", "geforce", "quadro", "habana", "qualcomm", "xilinx"];
+
+/// Form factors of GPUs, as other tools append them to the model.
+pub(crate) const FORM_FACTORS: [&str; 8] = ["sxm", "sxm2", "sxm3", "sxm4", "sxm5", "sxm6", "pcie", "nvl"];
 
 /// Models that EC2 has as modules on a board (SXM). Any other GPU is a PCIe card.
 const ON_A_BOARD: [&str; 6] = ["V100", "A100", "H100", "H200", "B200", "B300"];
 
 /// Whether EC2 offers the GPU in this form: `sxm5`, `pcie`, `nvl`.
-pub(super) fn has_form(model: &str, form: &str) -> bool {
+pub(crate) fn has_form(model: &str, form: &str) -> bool {
     match form {
         "pcie" => !ON_A_BOARD.contains(&model),
         "nvl" => false,
@@ -40,8 +40,8 @@ pub(super) fn has_form(model: &str, form: &str) -> bool {
     }
 }
 
-/// GPUs that EC2 does not have, in letters, and the nearest one that it has: the same chip, else the
-/// same class of memory and speed.
+/// GPUs that EC2 does not have, in letters, and the nearest one that it has: the same chip, else
+/// the same class of memory and speed.
 const ABSENT: &[(&[&str], &str)] = &[
     (&["a10", "a16", "a30", "a5000", "rtxa5000", "rtx3090", "3090", "rtx3080", "a4500"], "A10G"),
     (&["a2", "a4000", "rtxa4000", "rtx4000ada", "rtx4000", "rtx2080ti", "p4gpu"], "L4"),
@@ -91,7 +91,7 @@ pub(crate) fn nearest_model<'a>(text: &str, known: &[&'a str]) -> Option<&'a str
 }
 
 /// Returns the nearest model that EC2 has for the letters of one that it does not have.
-pub(super) fn substitute(spelt: &str) -> Option<&'static str> {
+pub(crate) fn substitute(spelt: &str) -> Option<&'static str> {
     let is_it = |word: &&str| *word == spelt || *word == without_maker(spelt);
     ABSENT.iter().find(|(words, _)| words.iter().any(|word| is_it(&word))).map(|(_, offered)| *offered)
 }
@@ -101,10 +101,51 @@ fn without_maker(letters: &str) -> &str {
 }
 
 /// Whether letters look like the name of an accelerator: `h110`, `rtx7000`, `mi400`.
-pub(super) fn looks_like_model(letters: &str) -> bool {
+pub(crate) fn looks_like_model(letters: &str) -> bool {
     let starts =
         ["rtx", "gtx", "tesla", "geforce", "quadro", "radeon", "nvidia", "gaudi", "tpu", "inferentia"];
     let end = letters.find(|c: char| c.is_ascii_digit()).unwrap_or(letters.len());
     let digits = letters[end..].chars().take_while(char::is_ascii_digit).count();
     starts.iter().any(|start| letters.starts_with(start)) || matches!(end, 1 | 2) && digits >= 2
+}
+
+/// Lowercases a word and removes spaces and hyphens: `Sapphire-Rapids` becomes `sapphirerapids`.
+pub(crate) fn letters(word: &str) -> String {
+    word.chars().filter(|c| *c != '-' && *c != ' ').flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_has_several_names() {
+        let check = |text: &str, model: &str, expected: bool| {
+            assert_eq!(names_model(text, model), expected, "{text}");
+        };
+        check("RTXPRO6000", "RTX PRO Server 6000", true);
+        check("nvidia rtx-pro-6000", "RTX PRO Server 6000", true);
+        check("Tesla T4", "T4", true);
+        check("t4", "T4g", false);
+        check("hl-205", "Gaudi HL-205", true);
+        check("RTX PRO 4500", "RTX PRO Server 6000", false);
+    }
+
+    #[test]
+    fn a_gpu_that_ec2_lacks_has_a_substitute() {
+        let known = ["A100", "A10G", "L4", "L40S", "V100"];
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(nearest_model(text, &known), expected, "{text}");
+        };
+        check("A10", Some("A10G"));
+        check("NVIDIA-A10", Some("A10G"));
+        check("8xA10", Some("A10G"));
+        check("l40:4", Some("L40S"));
+        check("RTX A6000", Some("L40S"));
+        check("a30-24gb", Some("A10G"));
+        check("V100-80GB", Some("V100"));
+        check("a2-highgpu-8g", None);
+        check("h800", None);
+        check("m5", None);
+    }
 }
