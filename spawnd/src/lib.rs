@@ -28,6 +28,7 @@ mod logind;
 mod look;
 mod machine;
 mod notices;
+mod proc_files;
 mod signals;
 mod simulate;
 mod socket;

@@ -11,13 +11,14 @@ use crate::heartbeat_window::HeartbeatWindow;
 use crate::jupyter::JupyterProbe;
 use crate::look::Look;
 use crate::machine::Machine;
+use crate::proc_files::{read, system};
 use crate::{hooks, logind, ssh};
 use domain::Known;
 use jiff::SignedDuration;
 use lifecycle::UtilizationSample;
 use lifecycle::idle::{IdleSignal, SignalReading};
 use procfs_core::net::InterfaceDeviceStatus;
-use procfs_core::{DiskStat, ExplicitSystemInfo, FromBufRead, FromBufReadSI, KernelStats};
+use procfs_core::{DiskStat, FromBufRead, FromBufReadSI, KernelStats};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
@@ -256,20 +257,6 @@ fn per_minute(before: &DeviceCounters, now: &DeviceCounters, seconds: f64) -> Kn
         // Without a device there is no traffic.
         Known::Absent => Known::Is(0.0),
         Known::Unseen(why) => Known::Unseen(why),
-    }
-}
-
-pub(crate) fn read(machine: &Machine, path: &str) -> Result<String, String> {
-    std::fs::read_to_string(machine.path(path)).map_err(|error| format!("{path}: {error}"))
-}
-
-/// Returns the properties of the machine that procfs-core needs. The time of the boot is not used.
-pub(crate) fn system() -> ExplicitSystemInfo {
-    ExplicitSystemInfo {
-        boot_time_secs: 0,
-        ticks_per_second: rustix::param::clock_ticks_per_second(),
-        page_size: rustix::param::page_size() as u64,
-        is_little_endian: cfg!(target_endian = "little"),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::homes::names;
 use crate::machine::Machine;
-use crate::signals::{read, system};
+use crate::proc_files::{read, system};
 use domain::Known;
 use procfs_core::FromBufReadSI;
 use procfs_core::net::{TcpNetEntries, TcpNetEntry, TcpState};
