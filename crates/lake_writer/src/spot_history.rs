@@ -332,7 +332,11 @@ mod tests {
             row(2, "us-east-1", "0.5".into()),
             "expected a double or a decimal",
         );
-        check(floats(), row(2, "us-east\nhint: x", Value::Float(0.5)), r#"the region "us-east\nhint: x" is not a region"#);
+        check(
+            floats(),
+            row(2, "us-east\nhint: x", Value::Float(0.5)),
+            r#"the region "us-east\nhint: x" is not a region"#,
+        );
         let mut odd = row(2, "us-east-1", Value::Float(0.5));
         odd[1] = "M7i.Large".into();
         check(floats(), odd, "the instance_type \"M7i.Large\" is not an instance type such as m7i.xlarge");
